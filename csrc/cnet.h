@@ -1,0 +1,149 @@
+/* cnet: all that the boundary sees of the C library.
+ *
+ * Three parts: the geometry that kernels receive, the list of kernels, and the control of threads,
+ * instruction sets and scratch memory.
+ *
+ * Rules that hold for every kernel:
+ *   - arrays are C-contiguous unless strides are passed, aligned to their element only, and never
+ *     overlap unless the kernel's head says so;
+ *   - sizes are finished: no kernel derives a shape (Python's geometry.py does, with its bounds);
+ *   - kernels do not allocate, do not fail and keep no state: scratch memory comes with the call;
+ *   - results do not depend on the number of threads, bit for bit.
+ */
+#ifndef CNET_H
+#define CNET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- Geometry ---------------------------------------------------------------------------------
+ * Every field is a ptrdiff_t, in the order of the named tuples in geometry.py. Padding ph, pw is
+ * above and to the left; below and to the right it is whatever oh and ow imply. */
+#define CNET_WINDOW2D_FIELDS(X) \
+    X(n) X(c) X(h) X(w) X(kh) X(kw) X(sh) X(sw) X(ph) X(pw) X(dh) X(dw) X(oh) X(ow)
+#define CNET_CONV2D_FIELDS(X) CNET_WINDOW2D_FIELDS(X) X(o) X(g)
+
+#define CNET_SIZE(name) ptrdiff_t name;
+typedef struct {
+    CNET_WINDOW2D_FIELDS(CNET_SIZE)
+} cnet_window2d;
+typedef struct {
+    CNET_CONV2D_FIELDS(CNET_SIZE)
+} cnet_conv2d;
+/* C(batch, m, n) = A(batch, m, k) B(batch, k, n): row and column strides in elements, any sign. */
+typedef struct {
+    ptrdiff_t m, n, k, a_row, a_col, b_row, b_col;
+} cnet_gemm;
+#undef CNET_SIZE
+
+/* How to run a kernel: up to `threads` threads; `workspace` holds at least as many bytes as the
+ * kernel's <name>_workspace function says for that many threads, aligned to CNET_ALIGNMENT. */
+typedef struct {
+    int threads;
+    char *workspace;
+} cnet_exec;
+
+#define CNET_ALIGNMENT 64
+
+/* ---- The kernels -------------------------------------------------------------------------------
+ * One line each: X(result, name, (arguments)). The table of function pointers, the table of every
+ * variant and the boundary come from this list. Pointers are untyped here because one table type
+ * serves both dtypes; behind it each kernel is written against `real`. The contract of a kernel
+ * stands at its definition in kernels/. */
+#define CNET_KERNELS(X)                                                                            \
+    X(void, im2col, (const void *x, void *cols, const cnet_window2d *g, const cnet_exec *e))       \
+    X(void, col2im, (const void *cols, void *x, const cnet_window2d *g, const cnet_exec *e))       \
+    X(size_t, conv2d_workspace, (const cnet_conv2d *g, int threads))                               \
+    X(void, conv2d,                                                                                \
+      (const void *x, const void *weight, const void *bias, void *y, const cnet_conv2d *g,         \
+       const cnet_exec *e))                                                                        \
+    X(size_t, conv2d_dx_workspace, (const cnet_conv2d *g, int threads))                            \
+    X(void, conv2d_dx,                                                                             \
+      (const void *dy, const void *weight, void *dx, const cnet_conv2d *g, const cnet_exec *e))    \
+    X(size_t, conv2d_dw_workspace, (const cnet_conv2d *g, int threads))                            \
+    X(void, conv2d_dw,                                                                             \
+      (const void *dy, const void *x, void *dw, const cnet_conv2d *g, const cnet_exec *e))         \
+    X(void, conv2d_db, (const void *dy, void *db, const cnet_conv2d *g, const cnet_exec *e))       \
+    X(void, max_pool2d,                                                                            \
+      (const void *x, void *y, int32_t *argmax, const cnet_window2d *g, const cnet_exec *e))       \
+    X(ptrdiff_t, max_pool2d_backward,                                                              \
+      (const void *dy, const int32_t *argmax, void *dx, const cnet_window2d *g,                    \
+       const cnet_exec *e))                                                                        \
+    X(void, avg_pool2d,                                                                            \
+      (const void *x, void *y, const cnet_window2d *g, int include_pad, ptrdiff_t divisor,         \
+       const cnet_exec *e))                                                                        \
+    X(void, avg_pool2d_backward,                                                                   \
+      (const void *dy, void *dx, const cnet_window2d *g, int include_pad, ptrdiff_t divisor,       \
+       const cnet_exec *e))                                                                        \
+    X(size_t, gemm_workspace, (const cnet_gemm *g, int threads))                                   \
+    X(void, gemm,                                                                                  \
+      (const void *a, const void *b, const void *bias, void *c, const cnet_gemm *g,                \
+       const cnet_exec *e))                                                                        \
+    X(void, relu, (const void *x, void *y, ptrdiff_t count, const cnet_exec *e))                   \
+    X(void, relu_backward,                                                                         \
+      (const void *dy, const void *y, void *dx, ptrdiff_t count, const cnet_exec *e))              \
+    X(ptrdiff_t, cross_entropy,                                                                    \
+      (const void *logits, const int64_t *target, const void *weight, void *losses, void *lse,     \
+       ptrdiff_t n, ptrdiff_t c, double smoothing, int64_t ignore_index, const cnet_exec *e))      \
+    X(ptrdiff_t, cross_entropy_backward,                                                           \
+      (const void *grad_losses, const void *logits, const int64_t *target, const void *lse,        \
+       const void *weight, void *dlogits, ptrdiff_t n, ptrdiff_t c, double smoothing,              \
+       int64_t ignore_index, const cnet_exec *e))                                                  \
+    X(void, sgd_step,                                                                              \
+      (void *param, const void *grad, void *momentum_buffer, ptrdiff_t count, double lr,           \
+       double momentum, double dampening, double weight_decay, int nesterov, int maximize,         \
+       int first, const cnet_exec *e))                                                             \
+    X(void, adam_step,                                                                             \
+      (void *param, const void *grad, void *exp_avg, void *exp_avg_sq, ptrdiff_t count, double lr, \
+       double beta1, double beta2, double eps, double weight_decay, int64_t step, int maximize,    \
+       int decoupled, const cnet_exec *e))
+
+#define CNET_POINTER(result, name, arguments) result(*name) arguments;
+typedef struct {
+    CNET_KERNELS(CNET_POINTER)
+} cnet_kernels;
+#undef CNET_POINTER
+
+/* ---- Instruction sets (dispatch.c) -------------------------------------------------------------
+ */
+typedef enum { CNET_F32, CNET_F64, CNET_DTYPES } cnet_dtype;
+
+/* Instruction sets compiled in, slowest first; NULL past the last. */
+const char *cnet_isa_name(int isa);
+/* Whether this CPU and this operating system can run it. */
+int cnet_isa_supported(int isa);
+int cnet_active_isa(void);
+/* The caller has made sure that `isa` is supported. */
+void cnet_set_active_isa(int isa);
+const cnet_kernels *cnet_active_kernels(cnet_dtype dtype);
+
+/* ---- Threads (threads.c) -----------------------------------------------------------------------
+ * One pool for the whole process. A task is called once for every chunk in [0, chunks), by up to
+ * `threads` threads, the caller among them; `slot` in [0, threads) tells concurrent calls apart, so
+ * that each can have its own part of a workspace. Returns when all chunks are done. Chunks must not
+ * depend on `threads`, and what they write must not overlap: then neither does the result.
+ * Called from several threads at once, or from within a task, it runs the chunks on the caller. */
+typedef void cnet_task(const void *job, ptrdiff_t chunk, int slot);
+void cnet_parallel(cnet_task *task, const void *job, ptrdiff_t chunks, int threads);
+
+#define CNET_MAX_THREADS 256
+int cnet_get_num_threads(void);
+/* `threads` in [1, CNET_MAX_THREADS]. */
+void cnet_set_num_threads(int threads);
+
+/* ---- Scratch memory (scratch.c) ----------------------------------------------------------------
+ * Blocks aligned to CNET_ALIGNMENT, kept for reuse when released: at most CNET_SCRATCH_BLOCKS of
+ * them and CNET_SCRATCH_BYTES in total. Safe to call from any thread. */
+#define CNET_SCRATCH_BLOCKS 8
+#define CNET_SCRATCH_BYTES ((size_t)256 << 20)
+typedef struct {
+    char *data;
+    size_t bytes;
+} cnet_scratch;
+/* At least `bytes` bytes; data is NULL if there is no memory. */
+cnet_scratch cnet_scratch_acquire(size_t bytes);
+void cnet_scratch_release(cnet_scratch scratch);
+/* Gives all kept blocks back to the system. */
+void cnet_scratch_empty(void);
+
+#endif

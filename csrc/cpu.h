@@ -1,0 +1,9 @@
+/* What this CPU, under this operating system, can execute. */
+#ifndef CNET_CPU_H
+#define CNET_CPU_H
+
+int cnet_cpu_generic(void);
+int cnet_cpu_avx2(void);
+int cnet_cpu_avx512(void);
+
+#endif

@@ -1,0 +1,63 @@
+#include "product.h"
+
+typedef struct {
+    product base;
+    const real *a, *b, *bias;
+    real *c;
+    cnet_gemm g;
+} job_t;
+
+static void pack_a(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t p,
+                   ptrdiff_t depth, real *to) {
+    (void)b;
+    const job_t *job = (const job_t *)q;
+    pack_strided(job->a + i * job->g.a_row + p * job->g.a_col, job->g.a_row, job->g.a_col, rows,
+                 depth, TILE_ROWS, to);
+}
+
+static void pack_b(const product *q, ptrdiff_t b, ptrdiff_t p, ptrdiff_t depth, ptrdiff_t j,
+                   ptrdiff_t cols, real *to) {
+    (void)b;
+    const job_t *job = (const job_t *)q;
+    pack_strided(job->b + p * job->g.b_row + j * job->g.b_col, job->g.b_col, job->g.b_row, cols,
+                 depth, TILE_COLS, to);
+}
+
+static void store_tile(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
+                       ptrdiff_t cols, const real *tile, int first) {
+    (void)b;
+    const job_t *job = (const job_t *)q;
+    for (ptrdiff_t r = 0; r < rows; r++, tile += TILE_COLS) {
+        real *c = job->c + (i + r) * job->g.n + j;
+        if (!first)
+            for (ptrdiff_t s = 0; s < cols; s++)
+                c[s] += tile[s];
+        else if (job->bias)
+            for (ptrdiff_t s = 0; s < cols; s++)
+                c[s] = tile[s] + job->bias[j + s];
+        else
+            memcpy(c, tile, (size_t)cols * sizeof(real));
+    }
+}
+
+size_t CNET_FN(gemm_workspace)(const cnet_gemm *g, int threads) {
+    return CNET_FN(product_workspace)(1, g->m, g->n, g->k, threads);
+}
+
+/* C = A B, plus bias[j] in every row if bias is not NULL.
+ *
+ * A (m, k) and B (k, n) have any strides, so that transposed operands need no copy; C (m, n) is
+ * contiguous, overwritten, and overlaps nothing. Order of summation, parallel axis and workspace as
+ * in product.h. */
+void CNET_FN(gemm)(const void *a, const void *b, const void *bias, void *c, const cnet_gemm *g,
+                   const cnet_exec *e) {
+    const job_t job = {
+        .base = {1, g->m, g->n, g->k, pack_a, pack_b, store_tile},
+        .a = a,
+        .b = b,
+        .bias = bias,
+        .c = c,
+        .g = *g,
+    };
+    CNET_FN(product)(&job.base, e);
+}

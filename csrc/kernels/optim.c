@@ -1,0 +1,107 @@
+#include "variant.h"
+
+typedef struct {
+    real *param, *momentum_buffer, *exp_avg, *exp_avg_sq;
+    const real *grad;
+    ptrdiff_t count;
+    real sign, weight_decay, decay;
+    real lr, momentum, undamped;
+    int nesterov, first;
+    real beta2, one_minus_beta1, one_minus_beta2, step_size, sqrt_correction, eps;
+} job_t;
+
+static void run(cnet_task *task, const job_t *job, const cnet_exec *e) {
+    cnet_parallel(task, job, ceil_div(job->count, ELEMENTS_PER_CHUNK), e->threads);
+}
+
+static void sgd_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    const job_t job = *(const job_t *)argument;
+    const ptrdiff_t end = min_size(job.count, (chunk + 1) * ELEMENTS_PER_CHUNK);
+    for (ptrdiff_t t = chunk * ELEMENTS_PER_CHUNK; t < end; t++) {
+        real d = job.sign * job.grad[t] + job.weight_decay * job.param[t];
+        if (job.momentum_buffer) {
+            const real v =
+                job.first ? d : job.momentum * job.momentum_buffer[t] + job.undamped * d;
+            job.momentum_buffer[t] = v;
+            d = job.nesterov ? d + job.momentum * v : v;
+        }
+        job.param[t] -= job.lr * d;
+    }
+}
+
+/* One step of stochastic gradient descent:
+ *     d = ±grad + weight_decay * param          (minus to maximize)
+ *     v = momentum * v + (1 - dampening) * d    (v = d on the first step)
+ *     param -= lr * (nesterov ? d + momentum * v : v)
+ *
+ * param, grad, momentum_buffer (count); updates param and momentum_buffer, which is v, or NULL for
+ * steps without momentum. Parallel over elements.
+ * Sutskever, Martens, Dahl and Hinton (2013), "On the importance of initialization and momentum in
+ * deep learning". */
+void CNET_FN(sgd_step)(void *param, const void *grad, void *momentum_buffer, ptrdiff_t count,
+                       double lr, double momentum, double dampening, double weight_decay,
+                       int nesterov, int maximize, int first, const cnet_exec *e) {
+    const job_t job = {
+        .param = param,
+        .grad = grad,
+        .momentum_buffer = momentum_buffer,
+        .count = count,
+        .sign = maximize ? -1 : 1,
+        .weight_decay = (real)weight_decay,
+        .lr = (real)lr,
+        .momentum = (real)momentum,
+        .undamped = (real)(1 - dampening),
+        .nesterov = nesterov,
+        .first = first,
+    };
+    run(sgd_chunk, &job, e);
+}
+
+static void adam_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    const job_t job = *(const job_t *)argument;
+    const ptrdiff_t end = min_size(job.count, (chunk + 1) * ELEMENTS_PER_CHUNK);
+    for (ptrdiff_t t = chunk * ELEMENTS_PER_CHUNK; t < end; t++) {
+        const real param = job.param[t] * job.decay;
+        const real d = job.sign * job.grad[t] + job.weight_decay * param;
+        const real m = job.exp_avg[t] + (d - job.exp_avg[t]) * job.one_minus_beta1;
+        const real v = job.beta2 * job.exp_avg_sq[t] + job.one_minus_beta2 * d * d;
+        job.exp_avg[t] = m;
+        job.exp_avg_sq[t] = v;
+        job.param[t] = param - job.step_size * m / (REAL_SQRT(v) / job.sqrt_correction + job.eps);
+    }
+}
+
+/* One step of Adam, the step-th (from 1):
+ *     d = ±grad + weight_decay * param                      (minus to maximize)
+ *     m = beta1 * m + (1 - beta1) * d                       exp_avg
+ *     v = beta2 * v + (1 - beta2) * d^2                     exp_avg_sq
+ *     param -= lr / (1 - beta1^step) * m / (sqrt(v / (1 - beta2^step)) + eps)
+ * Decoupled (AdamW): param *= 1 - lr * weight_decay comes first and d = ±grad.
+ *
+ * All arrays (count); updates param, exp_avg and exp_avg_sq. Parallel over elements.
+ * Kingma and Ba (2015), "Adam: a method for stochastic optimization"; Loshchilov and Hutter (2019),
+ * "Decoupled weight decay regularization". */
+void CNET_FN(adam_step)(void *param, const void *grad, void *exp_avg, void *exp_avg_sq,
+                        ptrdiff_t count, double lr, double beta1, double beta2, double eps,
+                        double weight_decay, int64_t step, int maximize, int decoupled,
+                        const cnet_exec *e) {
+    const job_t job = {
+        .param = param,
+        .grad = grad,
+        .exp_avg = exp_avg,
+        .exp_avg_sq = exp_avg_sq,
+        .count = count,
+        .sign = maximize ? -1 : 1,
+        .weight_decay = (real)(decoupled ? 0 : weight_decay),
+        .decay = (real)(decoupled ? 1 - lr * weight_decay : 1),
+        .beta2 = (real)beta2,
+        .one_minus_beta1 = (real)(1 - beta1),
+        .one_minus_beta2 = (real)(1 - beta2),
+        .step_size = (real)(lr / (1 - pow(beta1, (double)step))),
+        .sqrt_correction = (real)sqrt(1 - pow(beta2, (double)step)),
+        .eps = (real)eps,
+    };
+    run(adam_chunk, &job, e);
+}

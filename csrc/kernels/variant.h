@@ -1,0 +1,49 @@
+/* What a kernel source is written against. Every file in this folder is compiled once per variant,
+ * that is, per (dtype, instruction set); the build defines CNET_VARIANT (f32_avx2, …) and
+ * CNET_REAL_f32 or CNET_REAL_f64.
+ *
+ * Variants are sealed: they share no inline function with other objects, so that no instruction of
+ * one is ever linked into code for every CPU. Helpers are static; what crosses files of one variant
+ * is named with CNET_FN. */
+#ifndef CNET_VARIANT_H
+#define CNET_VARIANT_H
+
+#include "cnet.h"
+
+#include <math.h>
+#include <string.h>
+
+#define CNET_JOIN_(a, b) a##_##b
+#define CNET_JOIN(a, b) CNET_JOIN_(a, b)
+#define CNET_FN(name) CNET_JOIN(cnet_##name, CNET_VARIANT)
+
+#if defined(CNET_REAL_f32)
+typedef float real;
+typedef int32_t mask_t;
+#define REAL_EXP expf
+#define REAL_LOG logf
+#define REAL_SQRT sqrtf
+#define REAL_INFINITY INFINITY
+#else
+typedef double real;
+typedef int64_t mask_t;
+#define REAL_EXP exp
+#define REAL_LOG log
+#define REAL_SQRT sqrt
+#define REAL_INFINITY ((double)INFINITY)
+#endif
+
+/* Every kernel of the list, as this variant names it. */
+#define CNET_DECLARE(result, name, arguments) result CNET_FN(name) arguments;
+CNET_KERNELS(CNET_DECLARE)
+#undef CNET_DECLARE
+
+static inline ptrdiff_t min_size(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
+static inline ptrdiff_t max_size(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
+static inline ptrdiff_t ceil_div(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; }
+static inline ptrdiff_t round_up(ptrdiff_t a, ptrdiff_t b) { return ceil_div(a, b) * b; }
+
+/* Chunks of an elementwise kernel: long enough to be worth waking a thread for. */
+enum { ELEMENTS_PER_CHUNK = 1 << 15 };
+
+#endif

@@ -1,0 +1,355 @@
+"""What arrays the kernels accept: the only place that raises about arrays.
+
+`kernels` and `reference` call the same function here for the same operation, so both raise the same
+errors. A message names the function, the argument and both sides of the comparison that failed.
+
+Layouts are normalised, never refused: a non-contiguous, misaligned or byte-swapped array is copied
+to a C-contiguous native one; a contiguous array is passed on without a copy, also when it is
+read-only. Values are never converted: other dtypes than float32 and float64, and mixtures of the
+two, are a TypeError.
+"""
+
+from typing import Any, TypeAlias, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from . import geometry
+from .geometry import Conv2d, Padding, Shape, Size2d, Window2d
+
+Array: TypeAlias = npt.NDArray[Any]
+
+FLOAT32 = np.dtype(np.float32)
+FLOAT64 = np.dtype(np.float64)
+INT32 = np.dtype(np.int32)
+INT64 = np.dtype(np.int64)
+
+
+def array(function: str, name: str, x: Any, ndim: int | None = None) -> Array:
+    """A float array as the kernels take it: C-contiguous, aligned, native byte order."""
+    if not isinstance(x, np.ndarray):
+        raise TypeError(f"{function}: {name} must be a NumPy array (got {type(x).__name__})")
+    if ndim is not None and x.ndim != ndim:
+        raise ValueError(
+            f"{function}: {name} must have {ndim} dimensions (got {x.ndim}, shape {x.shape})"
+        )
+    dtype = x.dtype
+    if dtype is not FLOAT32 and dtype is not FLOAT64:
+        if dtype.kind != "f" or dtype.itemsize not in (4, 8):
+            raise TypeError(f"{function}: {name}.dtype must be float32 or float64 (got {dtype})")
+        dtype = dtype.newbyteorder("=")
+    return _layout(x, dtype)
+
+
+def integers(function: str, name: str, x: Any, ndim: int | None, dtype: np.dtype[Any]) -> Array:
+    """An integer array in the dtype a kernel takes; values must fit into it."""
+    if not isinstance(x, np.ndarray):
+        raise TypeError(f"{function}: {name} must be a NumPy array (got {type(x).__name__})")
+    if ndim is not None and x.ndim != ndim:
+        raise ValueError(
+            f"{function}: {name} must have {ndim} dimensions (got {x.ndim}, shape {x.shape})"
+        )
+    if x.dtype.kind not in "iu":
+        raise TypeError(f"{function}: {name}.dtype must be an integer dtype (got {x.dtype})")
+    if x.dtype != dtype and x.size and not np.can_cast(x.dtype, dtype):
+        limits = np.iinfo(dtype)
+        if x.min() < limits.min or x.max() > limits.max:
+            raise ValueError(
+                f"{function}: {name} must fit into {dtype} (got {x.min()} to {x.max()})"
+            )
+    return _layout(x, dtype)
+
+
+def _layout(x: Array, dtype: np.dtype[Any]) -> Array:
+    flags = x.flags
+    if type(x) is np.ndarray and x.dtype is dtype and flags.c_contiguous and flags.aligned:
+        return x
+    return np.require(np.asarray(x), dtype, ["C", "A"])
+
+
+def same_dtype(function: str, **arrays: Array | None) -> None:
+    """All arrays that are given must have the dtype of the first."""
+    (first_name, first), *others = ((k, v) for k, v in arrays.items() if v is not None)
+    for name, other in others:
+        if other.dtype != first.dtype:
+            raise TypeError(
+                f"{function}: {name}.dtype must equal {first_name}.dtype "
+                f"(got {other.dtype} and {first.dtype})"
+            )
+
+
+def same_shape(function: str, name: str, got: Shape, other_name: str, expected: Shape) -> None:
+    if tuple(got) != tuple(expected):
+        raise ValueError(
+            f"{function}: {name}.shape must equal {other_name} (got {tuple(got)} and {expected})"
+        )
+
+
+def shape4(function: str, name: str, shape: Any) -> Shape:
+    """A shape (n, c, h, w) given by the user."""
+    try:
+        shape = tuple(s.__index__() for s in shape)
+    except (TypeError, AttributeError):
+        raise TypeError(f"{function}: {name} must be a sequence of ints (got {shape!r})") from None
+    if len(shape) != 4 or min(shape) < 0:
+        raise ValueError(f"{function}: {name} must be 4 sizes, none negative (got {shape})")
+    return shape
+
+
+def writable(function: str, name: str, x: Any) -> Array:
+    """An array that a kernel updates in place: nothing may be copied, so nothing is normalised."""
+    if not isinstance(x, np.ndarray):
+        raise TypeError(f"{function}: {name} must be a NumPy array (got {type(x).__name__})")
+    if x.dtype not in (FLOAT32, FLOAT64) or not x.dtype.isnative:
+        raise TypeError(
+            f"{function}: {name}.dtype must be native float32 or float64 (got {x.dtype.str})"
+        )
+    flags = x.flags
+    if not (flags.c_contiguous and flags.aligned and flags.writeable):
+        raise ValueError(
+            f"{function}: {name} must be C-contiguous, aligned and writable to be updated in place"
+        )
+    return x
+
+
+# One function per operation: its arrays, normalised, and its geometry.
+
+
+def im2col(
+    x: Any, kernel_size: Size2d, stride: Size2d, padding: Padding, dilation: Size2d
+) -> tuple[Array, Window2d]:
+    x = array("im2col", "x", x, 4)
+    return x, geometry.window2d("im2col", x.shape, kernel_size, stride, padding, dilation)
+
+
+def col2im(
+    cols: Any, x_shape: Any, kernel_size: Size2d, stride: Size2d, padding: Padding, dilation: Size2d
+) -> tuple[Array, Window2d]:
+    cols = array("col2im", "cols", cols, 3)
+    shape = shape4("col2im", "x_shape", x_shape)
+    window = geometry.window2d("col2im", shape, kernel_size, stride, padding, dilation)
+    same_shape("col2im", "cols", cols.shape, "(n, c*kh*kw, oh*ow)", window.cols_shape)
+    return cols, window
+
+
+def conv2d(
+    x: Any, weight: Any, bias: Any, stride: Size2d, padding: Padding, dilation: Size2d, groups: int
+) -> tuple[Array, Array, Array | None, Conv2d]:
+    x = array("conv2d", "x", x, 4)
+    weight = array("conv2d", "weight", weight, 4)
+    g = geometry.conv2d("conv2d", x.shape, weight.shape, stride, padding, dilation, groups)
+    if bias is not None:
+        bias = array("conv2d", "bias", bias, 1)
+        same_shape("conv2d", "bias", bias.shape, "(weight.shape[0],)", (g.o,))
+    same_dtype("conv2d", x=x, weight=weight, bias=bias)
+    return x, weight, bias, g
+
+
+def conv2d_backward(
+    grad_output: Any, x: Any, weight: Any, stride: Size2d, padding: Padding, dilation: Size2d,
+    groups: int, needs: Any,
+) -> tuple[Array, Array, Array, Conv2d, tuple[bool, bool, bool]]:  # fmt: skip
+    f = "conv2d_backward"
+    grad_output = array(f, "grad_output", grad_output, 4)
+    x = array(f, "x", x, 4)
+    weight = array(f, "weight", weight, 4)
+    g = geometry.conv2d(f, x.shape, weight.shape, stride, padding, dilation, groups)
+    same_shape(f, "grad_output", grad_output.shape, "(n, o, oh, ow)", g.y_shape)
+    same_dtype(f, x=x, weight=weight, grad_output=grad_output)
+    needs = tuple(bool(need) for need in needs)
+    if len(needs) != 3:
+        raise ValueError(f"{f}: needs must be 3 booleans, for x, weight and bias (got {needs})")
+    return grad_output, x, weight, g, needs
+
+
+def max_pool2d(
+    x: Any, kernel_size: Size2d, stride: Size2d | None, padding: Size2d, dilation: Size2d,
+    ceil_mode: bool,
+) -> tuple[Array, Window2d]:  # fmt: skip
+    x = array("max_pool2d", "x", x, 4)
+    return x, geometry.pool2d(
+        "max_pool2d", x.shape, kernel_size, stride, padding, dilation, ceil_mode
+    )
+
+
+def max_pool2d_backward(
+    grad_output: Any, argmax: Any, x_shape: Any
+) -> tuple[Array, Array, Window2d]:
+    """The window of the result only says which plane each argmax belongs to."""
+    f = "max_pool2d_backward"
+    grad_output = array(f, "grad_output", grad_output, 4)
+    argmax = integers(f, "argmax", argmax, 4, INT32)
+    n, c, h, w = shape4(f, "x_shape", x_shape)
+    same_shape(f, "argmax", argmax.shape, "grad_output.shape", grad_output.shape)
+    same_shape(f, "grad_output", grad_output.shape[:2], "x_shape[:2]", (n, c))
+    geometry.check_size(f, "the result", (n, c, h, w))
+    if h * w > geometry.MAX_PLANE:
+        raise ValueError(f"{f}: x_shape must have at most {geometry.MAX_PLANE} pixels an image")
+    oh, ow = grad_output.shape[2:]
+    return grad_output, argmax, Window2d(n, c, h, w, 1, 1, 1, 1, 0, 0, 1, 1, oh, ow)
+
+
+def avg_pool2d(
+    x: Any, kernel_size: Size2d, stride: Size2d | None, padding: Size2d, ceil_mode: bool,
+    divisor_override: int | None,
+) -> tuple[Array, Window2d]:  # fmt: skip
+    x = array("avg_pool2d", "x", x, 4)
+    _check_divisor("avg_pool2d", divisor_override)
+    return x, geometry.pool2d("avg_pool2d", x.shape, kernel_size, stride, padding, 1, ceil_mode)
+
+
+def avg_pool2d_backward(
+    grad_output: Any, x_shape: Any, kernel_size: Size2d, stride: Size2d | None, padding: Size2d,
+    ceil_mode: bool, divisor_override: int | None,
+) -> tuple[Array, Window2d]:  # fmt: skip
+    f = "avg_pool2d_backward"
+    grad_output = array(f, "grad_output", grad_output, 4)
+    shape = shape4(f, "x_shape", x_shape)
+    _check_divisor(f, divisor_override)
+    window = geometry.pool2d(f, shape, kernel_size, stride, padding, 1, ceil_mode)
+    same_shape(f, "grad_output", grad_output.shape, "(n, c, oh, ow)", window.y_shape)
+    return grad_output, window
+
+
+def _check_divisor(function: str, divisor: int | None) -> None:
+    if divisor is not None and divisor == 0:
+        raise ValueError(f"{function}: divisor_override must not be zero")
+
+
+def matmul(a: Any, b: Any) -> tuple[Array, Array]:
+    """Operands with at least one dimension; their strides are left as they are."""
+    for name, x in (("a", a), ("b", b)):
+        if not isinstance(x, np.ndarray):
+            raise TypeError(f"matmul: {name} must be a NumPy array (got {type(x).__name__})")
+        if x.ndim == 0:
+            raise ValueError(f"matmul: {name} must have at least 1 dimension (got 0)")
+        if x.dtype.kind != "f" or x.dtype.itemsize not in (4, 8):
+            raise TypeError(f"matmul: {name}.dtype must be float32 or float64 (got {x.dtype})")
+    a, b = _native(a), _native(b)
+    same_dtype("matmul", a=a, b=b)
+    inner = b.shape[0] if b.ndim == 1 else b.shape[-2]
+    if a.shape[-1] != inner:
+        raise ValueError(
+            f"matmul: a.shape[-1] must equal b.shape[{-1 if b.ndim == 1 else -2}] "
+            f"(got {a.shape[-1]} and {inner})"
+        )
+    try:
+        np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    except ValueError:
+        raise ValueError(
+            f"matmul: a.shape[:-2] and b.shape[:-2] must broadcast "
+            f"(got {a.shape[:-2]} and {b.shape[:-2]})"
+        ) from None
+    return a, b
+
+
+def _native(x: Array) -> Array:
+    dtype = x.dtype
+    if (dtype is FLOAT32 or dtype is FLOAT64) and x.flags.aligned:
+        return np.asarray(x)
+    return np.require(np.asarray(x), dtype.newbyteorder("="), ["C", "A"])
+
+
+def linear(x: Any, weight: Any, bias: Any) -> tuple[Array, Array, Array | None]:
+    x = array("linear", "x", x)
+    weight = array("linear", "weight", weight, 2)
+    if x.ndim == 0:
+        raise ValueError("linear: x must have at least 1 dimension (got 0)")
+    if x.shape[-1] != weight.shape[1]:
+        raise ValueError(
+            f"linear: x.shape[-1] must equal weight.shape[1] "
+            f"(got {x.shape[-1]} and {weight.shape[1]})"
+        )
+    if bias is not None:
+        bias = array("linear", "bias", bias, 1)
+        same_shape("linear", "bias", bias.shape, "(weight.shape[0],)", weight.shape[:1])
+    same_dtype("linear", x=x, weight=weight, bias=bias)
+    return x, weight, bias
+
+
+def relu_backward(grad_output: Any, y: Any) -> tuple[Array, Array]:
+    f = "relu_backward"
+    grad_output, y = array(f, "grad_output", grad_output), array(f, "y", y)
+    same_shape(f, "grad_output", grad_output.shape, "y.shape", y.shape)
+    same_dtype(f, y=y, grad_output=grad_output)
+    return grad_output, y
+
+
+def cross_entropy(
+    f: str, logits: Any, target: Any, weight: Any, label_smoothing: float
+) -> tuple[Array, Array, Array | None]:
+    logits = array(f, "logits", logits, 2)
+    target = integers(f, "target", target, 1, INT64)
+    same_shape(f, "target", target.shape, "(logits.shape[0],)", logits.shape[:1])
+    if weight is not None:
+        weight = array(f, "weight", weight, 1)
+        same_shape(f, "weight", weight.shape, "(logits.shape[1],)", logits.shape[1:])
+    same_dtype(f, logits=logits, weight=weight)
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise ValueError(f"{f}: label_smoothing must be between 0 and 1 (got {label_smoothing})")
+    return logits, target, weight
+
+
+def cross_entropy_backward(
+    grad_losses: Any, logits: Any, target: Any, lse: Any, weight: Any, label_smoothing: float
+) -> tuple[Array, Array, Array, Array, Array | None]:
+    f = "cross_entropy_backward"
+    logits, target, weight = cross_entropy(f, logits, target, weight, label_smoothing)
+    grad_losses = array(f, "grad_losses", grad_losses, 1)
+    lse = array(f, "lse", lse, 1)
+    same_shape(f, "grad_losses", grad_losses.shape, "target.shape", target.shape)
+    same_shape(f, "lse", lse.shape, "target.shape", target.shape)
+    same_dtype(f, logits=logits, grad_losses=grad_losses, lse=lse)
+    return grad_losses, logits, target, lse, weight
+
+
+def targets(f: str, target: Array, classes: int, ignore_index: int) -> ValueError:
+    """The error for a target outside of the classes."""
+    bad = target[(target != ignore_index) & ((target < 0) | (target >= classes))]
+    return ValueError(
+        f"{f}: target must be at least 0 and less than logits.shape[1] (got {bad[0]} and {classes})"
+    )
+
+
+def argmax_range(argmax: Array, plane: int) -> ValueError:
+    """The error for an argmax outside of its plane."""
+    bad = argmax[(argmax < -1) | (argmax >= plane)]
+    return ValueError(
+        f"max_pool2d_backward: argmax must be less than x_shape[2] * x_shape[3] "
+        f"(got {bad[0]} and {plane})"
+    )
+
+
+def sgd_step(
+    param: Any, grad: Any, momentum_buffer: Any
+) -> tuple[Array, Array, Array | None]:
+    arrays = _step("sgd_step", param=param, grad=grad, momentum_buffer=momentum_buffer)
+    return cast(tuple[Array, Array, Array | None], arrays)
+
+
+def adam_step(
+    param: Any, grad: Any, exp_avg: Any, exp_avg_sq: Any, step: int
+) -> tuple[Array, Array, Array, Array]:
+    if step < 1:
+        raise ValueError(f"adam_step: step must be at least 1 (got {step})")
+    arrays = _step("adam_step", param=param, grad=grad, exp_avg=exp_avg, exp_avg_sq=exp_avg_sq)
+    return cast(tuple[Array, Array, Array, Array], arrays)
+
+
+def _step(function: str, **arrays: Any) -> tuple[Array | None, ...]:
+    """Arrays of one optimizer step: all but `grad` are updated in place, all have one shape."""
+    checked = {
+        name: None
+        if x is None
+        else array(function, name, x)
+        if name == "grad"
+        else writable(function, name, x)
+        for name, x in arrays.items()
+    }
+    same_dtype(function, **checked)
+    param = checked["param"]
+    assert param is not None
+    for name, x in checked.items():
+        if x is not None:
+            same_shape(function, name, x.shape, "param.shape", param.shape)
+    return tuple(checked.values())

@@ -1,0 +1,87 @@
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+_Array = npt.NDArray[Any]
+_Sizes = tuple[int, ...]
+
+conv2d_fields: tuple[str, ...]
+window2d_fields: tuple[str, ...]
+compiler: str
+max_threads: int
+
+def im2col(x: _Array, cols: _Array, geometry: _Sizes) -> None: ...
+def col2im(cols: _Array, x: _Array, geometry: _Sizes) -> None: ...
+def conv2d(
+    x: _Array, weight: _Array, bias: _Array | None, y: _Array, geometry: _Sizes
+) -> None: ...
+def conv2d_dx(dy: _Array, weight: _Array, dx: _Array, geometry: _Sizes) -> None: ...
+def conv2d_dw(dy: _Array, x: _Array, dw: _Array, geometry: _Sizes) -> None: ...
+def conv2d_db(dy: _Array, db: _Array, geometry: _Sizes) -> None: ...
+def max_pool2d(
+    x: _Array, y: _Array, argmax: npt.NDArray[np.int32], geometry: _Sizes
+) -> None: ...
+def max_pool2d_backward(
+    dy: _Array, argmax: npt.NDArray[np.int32], dx: _Array, geometry: _Sizes
+) -> int: ...
+def avg_pool2d(
+    x: _Array, y: _Array, geometry: _Sizes, include_pad: bool, divisor: int
+) -> None: ...
+def avg_pool2d_backward(
+    dy: _Array, dx: _Array, geometry: _Sizes, include_pad: bool, divisor: int
+) -> None: ...
+def gemm(a: _Array, b: _Array, bias: _Array | None, c: _Array, geometry: _Sizes) -> None: ...
+def relu(x: _Array, y: _Array) -> None: ...
+def relu_backward(dy: _Array, y: _Array, dx: _Array) -> None: ...
+def cross_entropy(
+    logits: _Array,
+    target: npt.NDArray[np.int64],
+    weight: _Array | None,
+    losses: _Array,
+    lse: _Array,
+    smoothing: float,
+    ignore_index: int,
+) -> int: ...
+def cross_entropy_backward(
+    grad_losses: _Array,
+    logits: _Array,
+    target: npt.NDArray[np.int64],
+    lse: _Array,
+    weight: _Array | None,
+    dlogits: _Array,
+    smoothing: float,
+    ignore_index: int,
+) -> int: ...
+def sgd_step(
+    param: _Array,
+    grad: _Array,
+    momentum_buffer: _Array | None,
+    lr: float,
+    momentum: float,
+    dampening: float,
+    weight_decay: float,
+    nesterov: bool,
+    maximize: bool,
+    first: bool,
+) -> None: ...
+def adam_step(
+    param: _Array,
+    grad: _Array,
+    exp_avg: _Array,
+    exp_avg_sq: _Array,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    step: int,
+    maximize: bool,
+    decoupled: bool,
+) -> None: ...
+def isas() -> list[tuple[str, bool]]: ...
+def active_isa() -> int: ...
+def set_active_isa(isa: int) -> None: ...
+def get_num_threads() -> int: ...
+def set_num_threads(threads: int) -> None: ...
+def empty_scratch() -> None: ...

@@ -1,0 +1,287 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True
+"""The boundary: passes pointers to the C kernels with the GIL dropped, and does nothing else.
+
+Arrays arrive checked (see `_check`) and allocated (see `kernels`), geometries as the named tuples of
+`geometry`. Nothing here verifies them: only `kernels` and `runtime` may call it.
+"""
+
+cimport cython
+cimport numpy as cnp
+from numpy cimport PyArray_DATA, PyArray_SIZE, PyArray_TYPE, ndarray
+
+cnp.import_array()
+
+
+cdef extern from *:
+    """
+    #define CNET_NAME(name) #name,
+    static const char *const cnet_conv2d_names[] = {CNET_CONV2D_FIELDS(CNET_NAME) NULL};
+    #undef CNET_NAME
+    """
+    const char *const *cnet_conv2d_names
+    const char *CNET_COMPILER
+
+
+# The fields of the C geometry of a convolution; those of a window are the first of them.
+conv2d_fields = tuple(
+    cnet_conv2d_names[i].decode() for i in range(sizeof(cnet_conv2d) // sizeof(ptrdiff_t)))
+window2d_fields = conv2d_fields[:sizeof(cnet_window2d) // sizeof(ptrdiff_t)]
+compiler = CNET_COMPILER.decode()
+max_threads = CNET_MAX_THREADS
+
+
+cdef inline void *data(ndarray x) noexcept nogil:
+    return PyArray_DATA(x)
+
+
+cdef inline void *data_or_null(x) noexcept:
+    return NULL if x is None else PyArray_DATA(<ndarray>x)
+
+
+cdef inline const cnet_kernels *kernels(ndarray x) noexcept:
+    return cnet_active_kernels(CNET_F32 if PyArray_TYPE(x) == cnp.NPY_FLOAT32 else CNET_F64)
+
+
+cdef int fill(void *geometry, size_t bytes, values) except -1:
+    """A C geometry is its tuple's integers in order."""
+    cdef ptrdiff_t *sizes = <ptrdiff_t *>geometry
+    cdef size_t i
+    for i in range(bytes // sizeof(ptrdiff_t)):
+        sizes[i] = (<tuple>values)[i]
+    return 0
+
+
+cdef inline cnet_exec plain() noexcept:
+    """How to run a kernel that needs no workspace."""
+    return cnet_exec(cnet_get_num_threads(), NULL)
+
+
+cdef cnet_scratch scratch(size_t bytes) except *:
+    cdef cnet_scratch block = cnet_scratch_acquire(bytes)
+    if block.data == NULL:
+        raise MemoryError(f"cnet: no memory for a workspace of {bytes} bytes")
+    return block
+
+
+# ---- Kernels -------------------------------------------------------------------------------------
+
+
+def im2col(ndarray x, ndarray cols, geometry):
+    cdef cnet_window2d g
+    cdef cnet_exec e = plain()
+    cdef const cnet_kernels *k = kernels(x)
+    fill(&g, sizeof(g), geometry)
+    with nogil:
+        k.im2col(data(x), data(cols), &g, &e)
+
+
+def col2im(ndarray cols, ndarray x, geometry):
+    cdef cnet_window2d g
+    cdef cnet_exec e = plain()
+    cdef const cnet_kernels *k = kernels(x)
+    fill(&g, sizeof(g), geometry)
+    with nogil:
+        k.col2im(data(cols), data(x), &g, &e)
+
+
+def conv2d(ndarray x, ndarray weight, bias, ndarray y, geometry):
+    cdef cnet_conv2d g
+    cdef cnet_exec e = plain()
+    cdef const cnet_kernels *k = kernels(x)
+    cdef const void *b = data_or_null(bias)
+    fill(&g, sizeof(g), geometry)
+    cdef cnet_scratch block = scratch(k.conv2d_workspace(&g, e.threads))
+    e.workspace = block.data
+    with nogil:
+        k.conv2d(data(x), data(weight), b, data(y), &g, &e)
+    cnet_scratch_release(block)
+
+
+def conv2d_dx(ndarray dy, ndarray weight, ndarray dx, geometry):
+    cdef cnet_conv2d g
+    cdef cnet_exec e = plain()
+    cdef const cnet_kernels *k = kernels(dy)
+    fill(&g, sizeof(g), geometry)
+    cdef cnet_scratch block = scratch(k.conv2d_dx_workspace(&g, e.threads))
+    e.workspace = block.data
+    with nogil:
+        k.conv2d_dx(data(dy), data(weight), data(dx), &g, &e)
+    cnet_scratch_release(block)
+
+
+def conv2d_dw(ndarray dy, ndarray x, ndarray dw, geometry):
+    cdef cnet_conv2d g
+    cdef cnet_exec e = plain()
+    cdef const cnet_kernels *k = kernels(dy)
+    fill(&g, sizeof(g), geometry)
+    cdef cnet_scratch block = scratch(k.conv2d_dw_workspace(&g, e.threads))
+    e.workspace = block.data
+    with nogil:
+        k.conv2d_dw(data(dy), data(x), data(dw), &g, &e)
+    cnet_scratch_release(block)
+
+
+def conv2d_db(ndarray dy, ndarray db, geometry):
+    cdef cnet_conv2d g
+    cdef cnet_exec e = plain()
+    cdef const cnet_kernels *k = kernels(dy)
+    fill(&g, sizeof(g), geometry)
+    with nogil:
+        k.conv2d_db(data(dy), data(db), &g, &e)
+
+
+def max_pool2d(ndarray x, ndarray y, ndarray argmax, geometry):
+    cdef cnet_window2d g
+    cdef cnet_exec e = plain()
+    cdef const cnet_kernels *k = kernels(x)
+    fill(&g, sizeof(g), geometry)
+    with nogil:
+        k.max_pool2d(data(x), data(y), <int32_t *>data(argmax), &g, &e)
+
+
+def max_pool2d_backward(ndarray dy, ndarray argmax, ndarray dx, geometry):
+    """The number of indices outside of the plane."""
+    cdef cnet_window2d g
+    cdef cnet_exec e = plain()
+    cdef const cnet_kernels *k = kernels(dy)
+    cdef ptrdiff_t bad
+    fill(&g, sizeof(g), geometry)
+    with nogil:
+        bad = k.max_pool2d_backward(data(dy), <const int32_t *>data(argmax), data(dx), &g, &e)
+    return bad
+
+
+def avg_pool2d(ndarray x, ndarray y, geometry, bint include_pad, ptrdiff_t divisor):
+    cdef cnet_window2d g
+    cdef cnet_exec e = plain()
+    cdef const cnet_kernels *k = kernels(x)
+    fill(&g, sizeof(g), geometry)
+    with nogil:
+        k.avg_pool2d(data(x), data(y), &g, include_pad, divisor, &e)
+
+
+def avg_pool2d_backward(
+        ndarray dy, ndarray dx, geometry, bint include_pad, ptrdiff_t divisor):
+    cdef cnet_window2d g
+    cdef cnet_exec e = plain()
+    cdef const cnet_kernels *k = kernels(dy)
+    fill(&g, sizeof(g), geometry)
+    with nogil:
+        k.avg_pool2d_backward(data(dy), data(dx), &g, include_pad, divisor, &e)
+
+
+def gemm(ndarray a, ndarray b, bias, ndarray c, geometry):
+    """`geometry` is (m, n, k, then the row and column strides of a and of b in elements)."""
+    cdef cnet_gemm g
+    cdef cnet_exec e = plain()
+    cdef const cnet_kernels *k = kernels(c)
+    cdef const void *v = data_or_null(bias)
+    fill(&g, sizeof(g), geometry)
+    cdef cnet_scratch block = scratch(k.gemm_workspace(&g, e.threads))
+    e.workspace = block.data
+    with nogil:
+        k.gemm(data(a), data(b), v, data(c), &g, &e)
+    cnet_scratch_release(block)
+
+
+def relu(ndarray x, ndarray y):
+    cdef cnet_exec e = plain()
+    cdef const cnet_kernels *k = kernels(x)
+    cdef ptrdiff_t count = PyArray_SIZE(x)
+    with nogil:
+        k.relu(data(x), data(y), count, &e)
+
+
+def relu_backward(ndarray dy, ndarray y, ndarray dx):
+    cdef cnet_exec e = plain()
+    cdef const cnet_kernels *k = kernels(y)
+    cdef ptrdiff_t count = PyArray_SIZE(y)
+    with nogil:
+        k.relu_backward(data(dy), data(y), data(dx), count, &e)
+
+
+def cross_entropy(
+        ndarray logits, ndarray target, weight, ndarray losses, ndarray lse, double smoothing,
+        int64_t ignore_index):
+    """The number of targets that are no class."""
+    cdef cnet_exec e = plain()
+    cdef const cnet_kernels *k = kernels(logits)
+    cdef const void *w = data_or_null(weight)
+    cdef ptrdiff_t n = cnp.PyArray_DIM(logits, 0), c = cnp.PyArray_DIM(logits, 1), bad
+    with nogil:
+        bad = k.cross_entropy(
+            data(logits), <const int64_t *>data(target), w, data(losses), data(lse), n, c,
+            smoothing, ignore_index, &e)
+    return bad
+
+
+def cross_entropy_backward(
+        ndarray grad_losses, ndarray logits, ndarray target, ndarray lse, weight,
+        ndarray dlogits, double smoothing, int64_t ignore_index):
+    """The number of targets that are no class."""
+    cdef cnet_exec e = plain()
+    cdef const cnet_kernels *k = kernels(logits)
+    cdef const void *w = data_or_null(weight)
+    cdef ptrdiff_t n = cnp.PyArray_DIM(logits, 0), c = cnp.PyArray_DIM(logits, 1), bad
+    with nogil:
+        bad = k.cross_entropy_backward(
+            data(grad_losses), data(logits), <const int64_t *>data(target), data(lse), w,
+            data(dlogits), n, c, smoothing, ignore_index, &e)
+    return bad
+
+
+def sgd_step(
+        ndarray param, ndarray grad, momentum_buffer, double lr, double momentum,
+        double dampening, double weight_decay, bint nesterov, bint maximize, bint first):
+    cdef cnet_exec e = plain()
+    cdef const cnet_kernels *k = kernels(param)
+    cdef void *buffer = data_or_null(momentum_buffer)
+    cdef ptrdiff_t count = PyArray_SIZE(param)
+    with nogil:
+        k.sgd_step(
+            data(param), data(grad), buffer, count, lr, momentum, dampening, weight_decay,
+            nesterov, maximize, first, &e)
+
+
+def adam_step(
+        ndarray param, ndarray grad, ndarray exp_avg, ndarray exp_avg_sq, double lr,
+        double beta1, double beta2, double eps, double weight_decay, int64_t step,
+        bint maximize, bint decoupled):
+    cdef cnet_exec e = plain()
+    cdef const cnet_kernels *k = kernels(param)
+    cdef ptrdiff_t count = PyArray_SIZE(param)
+    with nogil:
+        k.adam_step(
+            data(param), data(grad), data(exp_avg), data(exp_avg_sq), count, lr, beta1, beta2,
+            eps, weight_decay, step, maximize, decoupled, &e)
+
+
+# ---- Control -------------------------------------------------------------------------------------
+
+
+def isas():
+    """(name, whether this machine can run it) of every instruction set compiled in."""
+    names = []
+    while cnet_isa_name(len(names)) != NULL:
+        names.append((cnet_isa_name(len(names)).decode(), bool(cnet_isa_supported(len(names)))))
+    return names
+
+
+def active_isa():
+    return cnet_active_isa()
+
+
+def set_active_isa(int isa):
+    cnet_set_active_isa(isa)
+
+
+def get_num_threads():
+    return cnet_get_num_threads()
+
+
+def set_num_threads(int threads):
+    cnet_set_num_threads(threads)
+
+
+def empty_scratch():
+    cnet_scratch_empty()

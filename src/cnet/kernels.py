@@ -1,0 +1,768 @@
+"""The compiled kernels as functions of NumPy arrays.
+
+Each checks its arguments, allocates its result and calls C; `cnet.reference` holds the same
+functions in plain NumPy, and `cnet.use_isa("reference")` runs those instead. Arrays are float32 or
+float64, of any layout (other layouts than C-contiguous cost a copy), and never modified unless a
+docstring says so; results are new, C-contiguous arrays. Letters as in `cnet.geometry`.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+
+from . import _check, _core, geometry, reference, runtime
+from ._check import Array
+from .geometry import Padding, Shape, Size2d
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """Calls the function of the same name in `reference` while that is the chosen implementation."""
+    oracle: Callable[P, R] = getattr(reference, function.__name__)
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        if runtime.reference_is_active():
+            return oracle(*args, **kwargs)
+        return function(*args, **kwargs)
+
+    return call
+
+
+def _empty(shape: Shape, dtype: Any) -> Array:
+    """Every result of a kernel comes from here."""
+    return np.empty(shape, dtype)
+
+
+@_kernel
+def im2col(
+    x: Array, kernel_size: Size2d, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1
+) -> Array:
+    """Unfold images into columns: one column for every position of a sliding window.
+
+    ``cols[n, (c, i, j), (y, x)] = x[n, c, y*sh + i*dh - ph, x*sw + j*dw - pw]``, and 0 where that
+    lies outside of the image.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, c, h, w)
+        Images, float32 or float64.
+    kernel_size : int or (int, int)
+        Height and width of the window.
+    stride, dilation : int or (int, int), default 1
+        Steps of the window, and distance of its taps.
+    padding : int, (int, int), 'valid' or 'same', default 0
+        Zeros around the image.
+
+    Returns
+    -------
+    ndarray, shape (n, c*kh*kw, oh*ow)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has a wrong type, rank, dtype or range, or the window does not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> kernels.im2col(np.arange(9.0).reshape(1, 1, 3, 3), 2)[0]
+    array([[0., 1., 3., 4.],
+           [1., 2., 4., 5.],
+           [3., 4., 6., 7.],
+           [4., 5., 7., 8.]])
+    """
+    x, window = _check.im2col(x, kernel_size, stride, padding, dilation)
+    cols = _empty(window.cols_shape, x.dtype)
+    _core.im2col(x, cols, window)
+    return cols
+
+
+@_kernel
+def col2im(
+    cols: Array, x_shape: Sequence[int], kernel_size: Size2d, stride: Size2d = 1,
+    padding: Padding = 0, dilation: Size2d = 1,
+) -> Array:  # fmt: skip
+    """Fold columns back into images, adding where windows overlap: the adjoint of `im2col`.
+
+    Parameters
+    ----------
+    cols : ndarray, shape (n, c*kh*kw, oh*ow)
+        Columns, float32 or float64.
+    x_shape : (int, int, int, int)
+        Shape (n, c, h, w) of the images.
+    kernel_size, stride, padding, dilation
+        As in `im2col`.
+
+    Returns
+    -------
+    ndarray, shape `x_shape`
+        The terms of a cell are added in the order of (i, j).
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `im2col`, and if `cols` does not have the shape that follows from the other arguments.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> kernels.col2im(np.ones((1, 4, 4)), (1, 1, 3, 3), 2)[0, 0]
+    array([[1., 2., 1.],
+           [2., 4., 2.],
+           [1., 2., 1.]])
+    """
+    cols, window = _check.col2im(cols, x_shape, kernel_size, stride, padding, dilation)
+    x = _empty(window.x_shape, cols.dtype)
+    _core.col2im(cols, x, window)
+    return x
+
+
+@_kernel
+def conv2d(
+    x: Array, weight: Array, bias: Array | None = None, stride: Size2d = 1, padding: Padding = 0,
+    dilation: Size2d = 1, groups: int = 1,
+) -> Array:  # fmt: skip
+    """Convolve images with filters (cross-correlation, as every CNN library does).
+
+    ``y[n, o, y, x] = bias[o] + sum over c, i, j of
+    weight[o, c, i, j] * x[n, c0(o) + c, y*sh + i*dh - ph, x*sw + j*dw - pw]``, where c0(o) is the
+    first channel of the group of o and x is 0 outside of the image.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, c, h, w)
+        Images, float32 or float64.
+    weight : ndarray, shape (o, c / groups, kh, kw)
+        Filters, of the same dtype.
+    bias : ndarray, shape (o,), optional
+        Added to each output channel.
+    stride, dilation : int or (int, int), default 1
+        Steps of the filter, and distance of its taps.
+    padding : int, (int, int), 'valid' or 'same', default 0
+        Zeros around the image; 'same' keeps its size and needs stride 1.
+    groups : int, default 1
+        Parts of the channels that are convolved apart; must divide c and o.
+
+    Returns
+    -------
+    ndarray, shape (n, o, oh, ow)
+        With oh = (h + 2*ph - dh*(kh - 1) - 1) // sh + 1, and ow likewise.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has a wrong type, rank, dtype or range, or shapes do not fit each other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> x = np.arange(9.0).reshape(1, 1, 3, 3)
+    >>> kernels.conv2d(x, np.ones((1, 1, 2, 2)))[0, 0]
+    array([[ 8., 12.],
+           [20., 24.]])
+    """
+    x, weight, bias, g = _check.conv2d(x, weight, bias, stride, padding, dilation, groups)
+    y = _empty(g.y_shape, x.dtype)
+    _core.conv2d(x, weight, bias, y, g)
+    return y
+
+
+@_kernel
+def conv2d_backward(
+    grad_output: Array, x: Array, weight: Array, stride: Size2d = 1, padding: Padding = 0,
+    dilation: Size2d = 1, groups: int = 1, needs: tuple[bool, bool, bool] = (True, True, True),
+) -> tuple[Array | None, Array | None, Array | None]:  # fmt: skip
+    """Gradients of `conv2d` with respect to its input, weights and bias.
+
+    Parameters
+    ----------
+    grad_output : ndarray, shape (n, o, oh, ow)
+        Gradient with respect to the result of `conv2d`.
+    x, weight, stride, padding, dilation, groups
+        What `conv2d` was called with.
+    needs : (bool, bool, bool), default all
+        Which of the three gradients to compute.
+
+    Returns
+    -------
+    dx : ndarray, shape (n, c, h, w), or None
+    dw : ndarray, shape (o, c / groups, kh, kw), or None
+    db : ndarray, shape (o,), or None
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `conv2d`, and if `grad_output` does not have the shape of its result.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> x, w, dy = np.ones((1, 1, 3, 3)), np.ones((1, 1, 2, 2)), np.ones((1, 1, 2, 2))
+    >>> dx, dw, db = kernels.conv2d_backward(dy, x, w, needs=(False, True, True))
+    >>> dx is None, dw[0, 0], db
+    (True, array([[4., 4.],
+           [4., 4.]]), array([4.]))
+    """
+    grad_output, x, weight, g, needs = _check.conv2d_backward(
+        grad_output, x, weight, stride, padding, dilation, groups, needs
+    )
+    dx = dw = db = None
+    if needs[0]:
+        dx = _empty(g.x_shape, x.dtype)
+        _core.conv2d_dx(grad_output, weight, dx, g)
+    if needs[1]:
+        dw = _empty(g.weight_shape, x.dtype)
+        _core.conv2d_dw(grad_output, x, dw, g)
+    if needs[2]:
+        db = _empty((g.o,), x.dtype)
+        _core.conv2d_db(grad_output, db, g)
+    return dx, dw, db
+
+
+@_kernel
+def max_pool2d(
+    x: Array, kernel_size: Size2d, stride: Size2d | None = None, padding: Size2d = 0,
+    dilation: Size2d = 1, ceil_mode: bool = False,
+) -> tuple[Array, Array]:  # fmt: skip
+    """The largest cell of every window, and where it was.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, c, h, w)
+        Images, float32 or float64.
+    kernel_size : int or (int, int)
+        Height and width of the window.
+    stride : int or (int, int), optional
+        Steps of the window; the size of the window by default.
+    padding : int or (int, int), default 0
+        Cells of minus infinity around the image; at most half of the window.
+    dilation : int or (int, int), default 1
+        Distance of the cells of a window.
+    ceil_mode : bool, default False
+        Whether a last window that only partly lies in the padded image counts.
+
+    Returns
+    -------
+    y : ndarray, shape (n, c, oh, ow)
+    argmax : int32 ndarray, shape (n, c, oh, ow)
+        Position ``ih * w + iw`` in the plane. Of equal cells it is the first; NaN wins over
+        numbers, the last NaN of a window over the others. A window that holds no cell of the image
+        has -1, and -inf in `y`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has a wrong type, rank, dtype or range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> y, argmax = kernels.max_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), 2)
+    >>> y[0, 0], argmax[0, 0]
+    (array([[ 5.,  7.],
+           [13., 15.]]), array([[ 5,  7],
+           [13, 15]], dtype=int32))
+    """
+    x, window = _check.max_pool2d(x, kernel_size, stride, padding, dilation, ceil_mode)
+    y = _empty(window.y_shape, x.dtype)
+    argmax = _empty(window.y_shape, _check.INT32)
+    _core.max_pool2d(x, y, argmax, window)
+    return y, argmax
+
+
+@_kernel
+def max_pool2d_backward(grad_output: Array, argmax: Array, x_shape: Sequence[int]) -> Array:
+    """Scatter gradients to the cells that `max_pool2d` took, adding where windows share one.
+
+    Parameters
+    ----------
+    grad_output : ndarray, shape (n, c, oh, ow)
+        Gradient with respect to ``y``.
+    argmax : integer ndarray, shape (n, c, oh, ow)
+        From `max_pool2d`.
+    x_shape : (int, int, int, int)
+        Shape (n, c, h, w) of the input.
+
+    Returns
+    -------
+    ndarray, shape `x_shape`
+
+    Raises
+    ------
+    TypeError, ValueError
+        If shapes or dtypes do not fit, or an index lies outside of its plane.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> kernels.max_pool2d_backward(np.ones((1, 1, 1, 2)), np.array([[[[0, 3]]]]), (1, 1, 2, 2))
+    array([[[[1., 0.],
+             [0., 1.]]]])
+    """
+    grad_output, argmax, window = _check.max_pool2d_backward(grad_output, argmax, x_shape)
+    dx = _empty(window.x_shape, grad_output.dtype)
+    if _core.max_pool2d_backward(grad_output, argmax, dx, window):
+        raise _check.argmax_range(argmax, window.h * window.w)
+    return dx
+
+
+@_kernel
+def avg_pool2d(
+    x: Array, kernel_size: Size2d, stride: Size2d | None = None, padding: Size2d = 0,
+    ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None,
+) -> Array:  # fmt: skip
+    """The mean of every window.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, c, h, w)
+        Images, float32 or float64.
+    kernel_size, stride, padding, ceil_mode
+        As in `max_pool2d`, but the padding is zeros.
+    count_include_pad : bool, default True
+        Whether the padding counts in the mean.
+    divisor_override : int, optional
+        Divide the sum of a window by this instead of by its size.
+
+    Returns
+    -------
+    ndarray, shape (n, c, oh, ow)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has a wrong type, rank, dtype or range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> kernels.avg_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), 2)[0, 0]
+    array([[ 2.5,  4.5],
+           [10.5, 12.5]])
+    """
+    x, window = _check.avg_pool2d(x, kernel_size, stride, padding, ceil_mode, divisor_override)
+    y = _empty(window.y_shape, x.dtype)
+    _core.avg_pool2d(x, y, window, count_include_pad, divisor_override or 0)
+    return y
+
+
+@_kernel
+def avg_pool2d_backward(
+    grad_output: Array, x_shape: Sequence[int], kernel_size: Size2d, stride: Size2d | None = None,
+    padding: Size2d = 0, ceil_mode: bool = False, count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Array:  # fmt: skip
+    """Gradient of `avg_pool2d` with respect to its input.
+
+    Parameters
+    ----------
+    grad_output : ndarray, shape (n, c, oh, ow)
+        Gradient with respect to the result.
+    x_shape : (int, int, int, int)
+        Shape (n, c, h, w) of the input.
+    kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+        What `avg_pool2d` was called with.
+
+    Returns
+    -------
+    ndarray, shape `x_shape`
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has a wrong type, rank, dtype or range, or shapes do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> kernels.avg_pool2d_backward(np.ones((1, 1, 1, 1)), (1, 1, 2, 2), 2)[0, 0]
+    array([[0.25, 0.25],
+           [0.25, 0.25]])
+    """
+    grad_output, window = _check.avg_pool2d_backward(
+        grad_output, x_shape, kernel_size, stride, padding, ceil_mode, divisor_override
+    )
+    dx = _empty(window.x_shape, grad_output.dtype)
+    _core.avg_pool2d_backward(grad_output, dx, window, count_include_pad, divisor_override or 0)
+    return dx
+
+
+@_kernel
+def matmul(a: Array, b: Array) -> Array:
+    """Matrix product, as `numpy.matmul`, in cnet's own threads.
+
+    Parameters
+    ----------
+    a : ndarray, shape (..., m, k) or (k,)
+    b : ndarray, shape (..., k, n) or (k,)
+        Float32 or float64, both the same. Leading dimensions are broadcast. Transposed operands are
+        read in place.
+
+    Returns
+    -------
+    ndarray, shape (..., m, n)
+        Without m or n where an operand has one dimension.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an operand has no dimension, dtypes differ, or shapes do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> kernels.matmul(np.eye(2), np.array([[1.0, 2.0], [3.0, 4.0]]))
+    array([[1., 2.],
+           [3., 4.]])
+    """
+    a, b = _check.matmul(a, b)
+    a2, b2 = np.atleast_2d(a), b[:, np.newaxis] if b.ndim == 1 else b
+    if b2.ndim == 2 and a2.ndim > 2:
+        y = _product(a2.reshape(-1, a2.shape[-1]), b2).reshape(*a2.shape[:-1], b2.shape[1])
+    elif a2.ndim == 2 and b2.ndim == 2:
+        y = _product(a2, b2)
+    else:
+        y = _batched_product(a2, b2)
+    if a.ndim == 1:
+        y = y[..., 0, :]
+    return y[..., 0] if b.ndim == 1 else y
+
+
+def _batched_product(a: Array, b: Array) -> Array:
+    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    y = _empty((*batch, a.shape[-2], b.shape[-1]), a.dtype)
+    a = np.broadcast_to(a, batch + a.shape[-2:])
+    b = np.broadcast_to(b, batch + b.shape[-2:])
+    for index in np.ndindex(batch):
+        _gemm(a[index], b[index], None, y[index])
+    return y
+
+
+def _product(a: Array, b: Array, bias: Array | None = None) -> Array:
+    shape = a.shape[0], b.shape[1]
+    geometry.check_size("matmul", "the result", shape)
+    y = _empty(shape, a.dtype)
+    _gemm(a, b, bias, y)
+    return y
+
+
+def _gemm(a: Array, b: Array, bias: Array | None, y: Array) -> None:
+    size = a.itemsize
+    strides = [stride // size for x in (a, b) for stride in x.strides]
+    if any(stride % size for x in (a, b) for stride in x.strides):
+        return _gemm(np.ascontiguousarray(a), np.ascontiguousarray(b), bias, y)
+    return _core.gemm(a, b, bias, y, (a.shape[0], b.shape[1], a.shape[1], *strides))
+
+
+@_kernel
+def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
+    """``x @ weight.T + bias``.
+
+    Parameters
+    ----------
+    x : ndarray, shape (..., in_features)
+        Float32 or float64.
+    weight : ndarray, shape (out_features, in_features)
+    bias : ndarray, shape (out_features,), optional
+
+    Returns
+    -------
+    ndarray, shape (..., out_features)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has a wrong type, rank or dtype, or shapes do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> kernels.linear(np.ones((1, 2)), np.array([[1.0, 2.0]]), np.array([0.5]))
+    array([[3.5]])
+    """
+    x, weight, bias = _check.linear(x, weight, bias)
+    y = _product(x.reshape(-1, x.shape[-1]), weight.T, bias)
+    return y.reshape(*x.shape[:-1], weight.shape[0])
+
+
+@_kernel
+def relu(x: Array) -> Array:
+    """``max(x, 0)``; NaN stays NaN.
+
+    Parameters
+    ----------
+    x : ndarray, any shape
+        Float32 or float64.
+
+    Returns
+    -------
+    ndarray, shape of `x`
+
+    Raises
+    ------
+    TypeError
+        If `x` is no array of a float dtype.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> kernels.relu(np.array([-1.0, 2.0]))
+    array([0., 2.])
+    """
+    x = _check.array("relu", "x", x)
+    y = _empty(x.shape, x.dtype)
+    _core.relu(x, y)
+    return y
+
+
+@_kernel
+def relu_backward(grad_output: Array, y: Array) -> Array:
+    """Gradient of `relu`, from its result: `grad_output` where ``y > 0``, else 0.
+
+    Parameters
+    ----------
+    grad_output, y : ndarray, the same shape and dtype
+        Gradient with respect to the result of `relu`, and that result.
+
+    Returns
+    -------
+    ndarray, the same shape
+
+    Raises
+    ------
+    TypeError, ValueError
+        If shapes or dtypes differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> kernels.relu_backward(np.array([3.0, 4.0]), np.array([0.0, 2.0]))
+    array([0., 4.])
+    """
+    grad_output, y = _check.relu_backward(grad_output, y)
+    dx = _empty(y.shape, y.dtype)
+    _core.relu_backward(grad_output, y, dx)
+    return dx
+
+
+@_kernel
+def cross_entropy(
+    logits: Array, target: Array, weight: Array | None = None, label_smoothing: float = 0.0,
+    ignore_index: int = -100,
+) -> tuple[Array, Array]:  # fmt: skip
+    """Softmax cross-entropy of every row.
+
+    ``losses[i] = sum over j of q[i, j] * weight[j] * (lse[i] - logits[i, j])`` with
+    ``q[i, j] = (1 - label_smoothing) * [j == target[i]] + label_smoothing / c``.
+
+    Parameters
+    ----------
+    logits : ndarray, shape (n, c)
+        Unnormalised log-probabilities, float32 or float64.
+    target : integer ndarray, shape (n,)
+        Classes from 0 to c - 1.
+    weight : ndarray, shape (c,), optional
+        Weights of the classes; ones by default.
+    label_smoothing : float, default 0
+        Share of the target spread over all classes, from 0 to 1.
+    ignore_index : int, default -100
+        Target of rows whose loss is 0.
+
+    Returns
+    -------
+    losses : ndarray, shape (n,)
+    lse : ndarray, shape (n,)
+        ``log(sum(exp(logits[i])))``, for the backward pass.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has a wrong type, rank, dtype or range, or a target is no class.
+
+    References
+    ----------
+    Szegedy et al. (2016), "Rethinking the Inception architecture for computer vision", section 7
+    (label smoothing).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> losses, lse = kernels.cross_entropy(np.zeros((1, 4)), np.array([2]))
+    >>> bool(np.isclose(losses[0], np.log(4)))
+    True
+    """
+    logits, target, weight = _check.cross_entropy(
+        "cross_entropy", logits, target, weight, label_smoothing
+    )
+    losses, lse = _empty(target.shape, logits.dtype), _empty(target.shape, logits.dtype)
+    if _core.cross_entropy(logits, target, weight, losses, lse, label_smoothing, ignore_index):
+        raise _check.targets("cross_entropy", target, logits.shape[1], ignore_index)
+    return losses, lse
+
+
+@_kernel
+def cross_entropy_backward(
+    grad_losses: Array, logits: Array, target: Array, lse: Array, weight: Array | None = None,
+    label_smoothing: float = 0.0, ignore_index: int = -100,
+) -> Array:  # fmt: skip
+    """Gradient of `cross_entropy` with respect to the logits.
+
+    Parameters
+    ----------
+    grad_losses : ndarray, shape (n,)
+        Gradient with respect to ``losses``.
+    lse : ndarray, shape (n,)
+        From `cross_entropy`.
+    logits, target, weight, label_smoothing, ignore_index
+        What `cross_entropy` was called with.
+
+    Returns
+    -------
+    ndarray, shape (n, c)
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `cross_entropy`, and if `grad_losses` or `lse` does not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> logits, target = np.zeros((1, 2)), np.array([0])
+    >>> losses, lse = kernels.cross_entropy(logits, target)
+    >>> kernels.cross_entropy_backward(np.ones(1), logits, target, lse)
+    array([[-0.5,  0.5]])
+    """
+    grad_losses, logits, target, lse, weight = _check.cross_entropy_backward(
+        grad_losses, logits, target, lse, weight, label_smoothing
+    )
+    dlogits = _empty(logits.shape, logits.dtype)
+    if _core.cross_entropy_backward(
+        grad_losses, logits, target, lse, weight, dlogits, label_smoothing, ignore_index
+    ):
+        raise _check.targets(
+            "cross_entropy_backward", target, logits.shape[1], ignore_index
+        )
+    return dlogits
+
+
+@_kernel
+def sgd_step(
+    param: Array, grad: Array, momentum_buffer: Array | None = None, *, lr: float,
+    momentum: float = 0.0, dampening: float = 0.0, weight_decay: float = 0.0,
+    nesterov: bool = False, maximize: bool = False, first: bool = False,
+) -> None:  # fmt: skip
+    """One step of stochastic gradient descent, in place.
+
+    Parameters
+    ----------
+    param : ndarray, any shape
+        Parameters; updated. C-contiguous and writable, float32 or float64.
+    grad : ndarray, shape of `param`
+        Their gradient.
+    momentum_buffer : ndarray, shape of `param`, optional
+        Velocity; updated. None for steps without momentum.
+    lr, momentum, dampening, weight_decay : float
+        ``d = grad + weight_decay * param``,
+        ``v = momentum * v + (1 - dampening) * d``, ``param -= lr * v``.
+    nesterov : bool, default False
+        Step by ``d + momentum * v`` instead of ``v``.
+    maximize : bool, default False
+        Step against the sign of the gradient.
+    first : bool, default False
+        Whether this is the first step: then ``v = d``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If shapes or dtypes differ, or an array cannot be updated in place.
+
+    References
+    ----------
+    Sutskever, Martens, Dahl and Hinton (2013), "On the importance of initialization and momentum in
+    deep learning".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> param = np.array([1.0])
+    >>> kernels.sgd_step(param, np.array([2.0]), lr=0.25)
+    >>> param
+    array([0.5])
+    """
+    param, grad, momentum_buffer = _check.sgd_step(param, grad, momentum_buffer)
+    _core.sgd_step(
+        param, grad, momentum_buffer, lr, momentum, dampening, weight_decay, nesterov, maximize,
+        first,
+    )  # fmt: skip
+
+
+@_kernel
+def adam_step(
+    param: Array, grad: Array, exp_avg: Array, exp_avg_sq: Array, lr: float, beta1: float,
+    beta2: float, eps: float, weight_decay: float, step: int, maximize: bool = False,
+    decoupled: bool = False,
+) -> None:  # fmt: skip
+    """One step of Adam, in place.
+
+    Parameters
+    ----------
+    param : ndarray, any shape
+        Parameters; updated. C-contiguous and writable, float32 or float64.
+    grad : ndarray, shape of `param`
+        Their gradient.
+    exp_avg, exp_avg_sq : ndarray, shape of `param`
+        Running means of the gradient and of its square, zeros at first; updated.
+    lr, beta1, beta2, eps, weight_decay : float
+        As in the paper; `weight_decay` is added to the gradient as ``weight_decay * param``.
+    step : int
+        Number of this step, from 1.
+    maximize : bool, default False
+        Step against the sign of the gradient.
+    decoupled : bool, default False
+        AdamW: shrink the parameters by ``1 - lr * weight_decay`` instead.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If shapes or dtypes differ, or an array cannot be updated in place.
+
+    References
+    ----------
+    Kingma and Ba (2015), "Adam: a method for stochastic optimization", algorithm 1; Loshchilov and
+    Hutter (2019), "Decoupled weight decay regularization", algorithm 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> param, m, v = np.array([1.0]), np.zeros(1), np.zeros(1)
+    >>> kernels.adam_step(param, np.array([2.0]), m, v, 0.1, 0.9, 0.999, 0.0, 0.0, step=1)
+    >>> param
+    array([0.9])
+    """
+    param, grad, exp_avg, exp_avg_sq = _check.adam_step(param, grad, exp_avg, exp_avg_sq, step)
+    _core.adam_step(
+        param, grad, exp_avg, exp_avg_sq, lr, beta1, beta2, eps, weight_decay, step, maximize,
+        decoupled,
+    )  # fmt: skip

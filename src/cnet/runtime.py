@@ -1,0 +1,210 @@
+"""What the kernels run on: the instruction set and the number of threads.
+
+Two environment variables, read at import, choose them for a process: ``CNET_ISA`` (``generic``,
+``avx2``, ``avx512``, or ``reference`` for the plain NumPy implementation; default: the fastest this
+machine has) and ``CNET_NUM_THREADS`` (default: what affinity, cgroup quota and cores allow).
+Results do not depend on the number of threads, bit for bit; they do depend on the instruction set,
+within rounding.
+"""
+
+import os
+import platform
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from . import _core
+from ._cpus import default_num_threads
+
+REFERENCE = "reference"
+
+_compiled = dict(_core.isas())
+_names = tuple(_compiled)
+_reference = False
+
+
+class _Restore:
+    """What a `use_…` function returns: as a context manager it undoes the change."""
+
+    def __init__(self, undo: Callable[[], None]) -> None:
+        self._undo = undo
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._undo()
+
+
+def available_isas() -> tuple[str, ...]:
+    """Names that `use_isa` accepts on this machine, the slowest first.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.available_isas()[:2]
+    ('reference', 'generic')
+    """
+    return (REFERENCE, *(name for name, supported in _compiled.items() if supported))
+
+
+def current_isa() -> str:
+    """The instruction set that kernels run with now."""
+    return REFERENCE if _reference else _names[_core.active_isa()]
+
+
+def reference_is_active() -> bool:
+    """Whether kernels are to be taken from `cnet.reference`."""
+    return _reference
+
+
+def use_isa(name: str) -> _Restore:
+    """Run kernels with another instruction set, for the whole process.
+
+    Parameters
+    ----------
+    name : str
+        One of `available_isas`; ``"reference"`` is the plain NumPy implementation.
+
+    Returns
+    -------
+    context manager
+        Used in a ``with`` statement, it restores the former choice at the end.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or this machine cannot run it.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> with cnet.use_isa("generic"):
+    ...     cnet.current_isa()
+    'generic'
+    """
+    former = current_isa()
+    _set_isa("use_isa: name", name)
+    return _Restore(lambda: _set_isa("use_isa: name", former))
+
+
+def _set_isa(argument: str, name: str) -> None:
+    global _reference
+    if name != REFERENCE:
+        if name not in _compiled:
+            known = ", ".join((REFERENCE, *_names))
+            raise ValueError(f"{argument} must be one of {known} (got {name!r})")
+        if not _compiled[name]:
+            usable = ", ".join(available_isas())
+            raise ValueError(
+                f"{argument}: this machine cannot run {name!r}; it can run {usable}"
+            )
+        _core.set_active_isa(_names.index(name))
+    _reference = name == REFERENCE
+
+
+def get_num_threads() -> int:
+    """The number of threads that kernels may use."""
+    return _core.get_num_threads()
+
+
+def set_num_threads(threads: int) -> None:
+    """Let kernels use up to this many threads, in the whole process.
+
+    Parameters
+    ----------
+    threads : int
+        At least 1 and at most 256. Results do not depend on it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no integer, or out of range.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.set_num_threads(cnet.get_num_threads())
+    """
+    _set_num_threads("set_num_threads: threads", threads)
+
+
+def use_threads(threads: int) -> _Restore:
+    """`set_num_threads` as a context manager that restores the former number.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> with cnet.use_threads(1):
+    ...     cnet.get_num_threads()
+    1
+    """
+    former = get_num_threads()
+    _set_num_threads("use_threads: threads", threads)
+    return _Restore(lambda: _core.set_num_threads(former))
+
+
+def _set_num_threads(argument: str, threads: int) -> None:
+    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)):
+        raise TypeError(f"{argument} must be an int (got {threads!r})")
+    if not 1 <= threads <= _core.max_threads:
+        raise ValueError(f"{argument} must be between 1 and {_core.max_threads} (got {threads})")
+    _core.set_num_threads(int(threads))
+
+
+def config() -> dict[str, Any]:
+    """Versions, processor, instruction sets and threads, as a dictionary that fits into JSON."""
+    from importlib.metadata import version
+
+    return {
+        "cnet": version("cnet-nn"),
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpu": _cpu_name(),
+        "isa": current_isa(),
+        "available_isas": list(available_isas()),
+        "threads": get_num_threads(),
+        "default_threads": default_num_threads(),
+        "compiler": _core.compiler,
+    }
+
+
+def show_config() -> None:
+    """Print `config`, one line an entry."""
+    for name, value in config().items():
+        text = ", ".join(value) if isinstance(value, list) else value
+        print(f"{name.replace('_', ' '):16} {text}")
+
+
+def _cpu_name() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            for line in lines:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _from_environment() -> None:
+    name = os.environ.get("CNET_ISA")
+    _set_isa("CNET_ISA", name if name is not None else available_isas()[-1])
+    threads = os.environ.get("CNET_NUM_THREADS")
+    if threads is None:
+        _core.set_num_threads(min(default_num_threads(), _core.max_threads))
+    elif threads.strip().isdecimal():
+        _set_num_threads("CNET_NUM_THREADS", int(threads))
+    else:
+        raise ValueError(f"CNET_NUM_THREADS must be an int (got {threads!r})")
+
+
+_from_environment()
