@@ -19,7 +19,7 @@
 /* ---- Geometry ---------------------------------------------------------------------------------
  * Every field is a ptrdiff_t, in the order of the named tuples in geometry.py. Padding ph, pw is
  * above and to the left; below and to the right it is whatever oh and ow imply. */
-#define CNET_WINDOW2D_FIELDS(X) \
+#define CNET_WINDOW2D_FIELDS(X)                                                                    \
     X(n) X(c) X(h) X(w) X(kh) X(kw) X(sh) X(sw) X(ph) X(pw) X(dh) X(dw) X(oh) X(ow)
 #define CNET_CONV2D_FIELDS(X) CNET_WINDOW2D_FIELDS(X) X(o) X(g)
 

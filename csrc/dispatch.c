@@ -16,7 +16,10 @@ static const struct {
     int (*supported)(void);
     const cnet_kernels *kernels[CNET_DTYPES];
 } variants[] = {
-#define VARIANT(isa) {#isa, cnet_cpu_##isa, {&cnet_kernels_f32_##isa, &cnet_kernels_f64_##isa}}
+#define VARIANT(isa)                                                                               \
+    {                                                                                              \
+        #isa, cnet_cpu_##isa, { &cnet_kernels_f32_##isa, &cnet_kernels_f64_##isa }                 \
+    }
     VARIANT(generic),
 #ifdef CNET_HAVE_AVX2
     VARIANT(avx2),

@@ -48,8 +48,8 @@ cnet_scratch cnet_scratch_acquire(size_t bytes) {
 
 void cnet_scratch_release(cnet_scratch scratch) {
     lock();
-    int keep = cache.count < CNET_SCRATCH_BLOCKS &&
-               scratch.bytes <= CNET_SCRATCH_BYTES - cache.bytes;
+    int keep =
+        cache.count < CNET_SCRATCH_BLOCKS && scratch.bytes <= CNET_SCRATCH_BYTES - cache.bytes;
     if (keep) {
         cache.kept[cache.count++] = scratch;
         cache.bytes += scratch.bytes;

@@ -72,12 +72,12 @@ size_t CNET_FN(conv2d_workspace)(const cnet_conv2d *g, int threads) {
 }
 
 /* y[n, o, oh, ow] = bias[o] + sum over c, i, j of
- *                   weight[o, c, i, j] * x[n, group(o) * C + c, oh*sh + i*dh - ph, ow*sw + j*dw - pw]
- * with x = 0 outside of the image and C = c / g channels in a group.
+ *                   weight[o, c, i, j] * x[n, group(o) * C + c, oh*sh + i*dh - ph, ow*sw + j*dw -
+ * pw] with x = 0 outside of the image and C = c / g channels in a group.
  *
  * x (n, c, h, w), weight (o, c/g, kh, kw), bias (o) or NULL, y (n, o, oh, ow); overwrites y. Summed
- * as product.h says, the bias added to the first block. Parallel over tiles of (group, o, outputs of
- * all images). */
+ * as product.h says, the bias added to the first block. Parallel over tiles of (group, o, outputs
+ * of all images). */
 void CNET_FN(conv2d)(const void *x, const void *weight, const void *bias, void *y,
                      const cnet_conv2d *g, const cnet_exec *e) {
     job_t job = make_job(g);

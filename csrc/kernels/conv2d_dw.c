@@ -93,8 +93,7 @@ static size_t parts_bytes(const job_t *job) {
 size_t CNET_FN(conv2d_dw_workspace)(const cnet_conv2d *g, int threads) {
     const job_t job = make_job(g);
     const product *q = &job.base;
-    return parts_bytes(&job) +
-           CNET_FN(product_workspace)(q->batch, q->m, q->n, q->k, threads);
+    return parts_bytes(&job) + CNET_FN(product_workspace)(q->batch, q->m, q->n, q->k, threads);
 }
 
 typedef struct {
@@ -117,8 +116,8 @@ static void sum_parts(const void *argument, ptrdiff_t chunk, int slot) {
 /* dw[o, c, i, j] = sum over n, oh, ow of dy[n, o, oh, ow] * x[n, ...] as in conv2d.
  *
  * dy (n, o, oh, ow), x (n, c, h, w), dw (o, c/g, kh, kw); overwrites dw. Summed over the outputs of
- * a part of the batch as product.h says, then over the parts in order. Parallel over parts and tiles
- * of dw. */
+ * a part of the batch as product.h says, then over the parts in order. Parallel over parts and
+ * tiles of dw. */
 void CNET_FN(conv2d_dw)(const void *dy, const void *x, void *dw, const cnet_conv2d *g,
                         const cnet_exec *e) {
     job_t job = make_job(g);

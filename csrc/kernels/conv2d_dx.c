@@ -1,7 +1,7 @@
 /* Gradient of a convolution's input.
  *
- * One chunk is an image and a block of channels; it goes through the rows of dY, a few at a time, so
- * that the unfolded gradient never leaves the cache. */
+ * One chunk is an image and a block of channels; it goes through the rows of dY, a few at a time,
+ * so that the unfolded gradient never leaves the cache. */
 #include "product.h"
 #include "taps.h"
 
@@ -25,16 +25,16 @@ static void pack_weight_transposed(const product *q, ptrdiff_t group, ptrdiff_t 
     const job_t *job = (const job_t *)q;
     const ptrdiff_t taps = taps_of_group(&job->g);
     const ptrdiff_t tap = job->channel * job->g.kh * job->g.kw + i;
-    pack_strided(job->weight + (group * q->k + p) * taps + tap, 1, taps, rows, depth,
-                 TILE_ROWS, to);
+    pack_strided(job->weight + (group * q->k + p) * taps + tap, 1, taps, rows, depth, TILE_ROWS,
+                 to);
 }
 
 static void pack_dy_rows(const product *q, ptrdiff_t group, ptrdiff_t p, ptrdiff_t depth,
                          ptrdiff_t j, ptrdiff_t cols, real *to) {
     const job_t *job = (const job_t *)q;
     const ptrdiff_t o = job->n * job->g.o + group * q->k + p;
-    pack_strided(job->dy + o * job->pixels + job->oh * job->g.ow + j, 1,
-                 job->pixels, cols, depth, TILE_COLS, to);
+    pack_strided(job->dy + o * job->pixels + job->oh * job->g.ow + j, 1, job->pixels, cols, depth,
+                 TILE_COLS, to);
 }
 
 static void store_cols(const product *q, ptrdiff_t group, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
@@ -89,8 +89,7 @@ static job_t make_job(const cnet_conv2d *g) {
         .rows = rows,
     };
     const product *q = &job.base;
-    job.bytes_per_thread =
-        cols_bytes(&job) + CNET_FN(serial_product_workspace)(q->m, q->n, q->k);
+    job.bytes_per_thread = cols_bytes(&job) + CNET_FN(serial_product_workspace)(q->m, q->n, q->k);
     return job;
 }
 

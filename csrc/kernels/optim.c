@@ -21,8 +21,7 @@ static void sgd_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     for (ptrdiff_t t = chunk * ELEMENTS_PER_CHUNK; t < end; t++) {
         real d = job.sign * job.grad[t] + job.weight_decay * job.param[t];
         if (job.momentum_buffer) {
-            const real v =
-                job.first ? d : job.momentum * job.momentum_buffer[t] + job.undamped * d;
+            const real v = job.first ? d : job.momentum * job.momentum_buffer[t] + job.undamped * d;
             job.momentum_buffer[t] = v;
             d = job.nesterov ? d + job.momentum * v : v;
         }

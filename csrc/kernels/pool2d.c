@@ -28,9 +28,11 @@ static range planes_of(const job_t *job, ptrdiff_t chunk) {
     return (range){begin, min_size(job->g->n * job->g->c, begin + job->planes)};
 }
 
-/* ---- Maximum ---------------------------------------------------------------------------------- */
+/* ---- Maximum ----------------------------------------------------------------------------------
+ */
 
-/* One tap of a row of windows: a later cell wins if it is greater, or not a number, or the first. */
+/* One tap of a row of windows: a later cell wins if it is greater, or not a number, or the first.
+ */
 static inline void take_greater(const real *x, ptrdiff_t first, const ptrdiff_t stride, range in,
                                 real *y, int32_t *argmax) {
     for (ptrdiff_t t = in.begin; t < in.end; t++) {
@@ -76,9 +78,9 @@ static void max_planes(const void *argument, ptrdiff_t chunk, int slot) {
 
 /* y[n, c, oh, ow] = the largest cell of the window, argmax its position ih * w + iw in the plane.
  *
- * x (n, c, h, w), y and argmax (n, c, oh, ow); overwrites both. Of equal cells the first in row-major
- * order is taken; a cell that is not a number wins over numbers, the last one stays. A window without
- * a cell of the image gives -inf and -1. Exact. Parallel over planes (n, c). */
+ * x (n, c, h, w), y and argmax (n, c, oh, ow); overwrites both. Of equal cells the first in
+ * row-major order is taken; a cell that is not a number wins over numbers, the last one stays. A
+ * window without a cell of the image gives -inf and -1. Exact. Parallel over planes (n, c). */
 void CNET_FN(max_pool2d)(const void *x, void *y, int32_t *argmax, const cnet_window2d *g,
                          const cnet_exec *e) {
     job_t job = {.from = x, .to = y, .argmax = argmax, .g = g};
@@ -122,7 +124,8 @@ ptrdiff_t CNET_FN(max_pool2d_backward)(const void *dy, const int32_t *argmax, vo
     return bad;
 }
 
-/* ---- Average ---------------------------------------------------------------------------------- */
+/* ---- Average ----------------------------------------------------------------------------------
+ */
 
 /* The cells of one window, and what their sum is divided by. */
 typedef struct {
@@ -170,9 +173,10 @@ static void average_planes(const void *argument, ptrdiff_t chunk, int slot) {
 
 /* y[n, c, oh, ow] = sum of the cells of the window / divisor.
  *
- * x (n, c, h, w), y (n, c, oh, ow); overwrites y. The divisor is `divisor` if that is not 0, else the
- * size of the window within the padded image (include_pad), else the number of cells in the image;
- * a window without a cell gives 0. Summed in row-major order. Parallel over planes (n, c). */
+ * x (n, c, h, w), y (n, c, oh, ow); overwrites y. The divisor is `divisor` if that is not 0, else
+ * the size of the window within the padded image (include_pad), else the number of cells in the
+ * image; a window without a cell gives 0. Summed in row-major order. Parallel over planes (n, c).
+ */
 void CNET_FN(avg_pool2d)(const void *x, void *y, const cnet_window2d *g, int include_pad,
                          ptrdiff_t divisor, const cnet_exec *e) {
     job_t job = {.from = x, .to = y, .g = g, .include_pad = include_pad, .divisor = divisor};

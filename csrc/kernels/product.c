@@ -1,8 +1,8 @@
 #include "product.h"
 
 /* A block of A, BLOCK_ROWS x DEPTH, and a block of B, DEPTH x BLOCK_COLS, lie in the second-level
- * cache together (0.6 MB); a panel of A, TILE_ROWS x DEPTH, stays in the first while the panels of B
- * stream past it. */
+ * cache together (0.6 MB); a panel of A, TILE_ROWS x DEPTH, stays in the first while the panels of
+ * B stream past it. */
 enum {
     DEPTH = 256,
     BLOCK_ROWS = 96,
@@ -46,7 +46,8 @@ static grid choose_grid(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n) {
     grid g = cut(m, n, max_size(min_size(round_up(m, TILE_ROWS), BLOCK_ROWS), TILE_ROWS),
                  max_size(min_size(round_up(n, TILE_COLS), BLOCK_COLS), TILE_COLS));
     while (batch * g.row_blocks * g.col_blocks < ENOUGH_CHUNKS) {
-        const int can_halve_rows = g.rows >= 2 * TILE_ROWS, can_halve_cols = g.cols >= 2 * TILE_COLS;
+        const int can_halve_rows = g.rows >= 2 * TILE_ROWS,
+                  can_halve_cols = g.cols >= 2 * TILE_COLS;
         if (can_halve_rows && (g.rows >= g.cols || !can_halve_cols))
             g = cut(m, n, round_up(g.rows / 2, TILE_ROWS), g.cols);
         else if (can_halve_cols)
@@ -70,7 +71,8 @@ static void no_depth(const product *q, ptrdiff_t b, ptrdiff_t i0, ptrdiff_t i1, 
     _Alignas(CNET_ALIGNMENT) const real zeros[TILE_ROWS * TILE_COLS] = {0};
     for (ptrdiff_t i = i0; i < i1; i += TILE_ROWS)
         for (ptrdiff_t j = j0; j < j1; j += TILE_COLS)
-            q->store(q, b, i, min_size(TILE_ROWS, i1 - i), j, min_size(TILE_COLS, j1 - j), zeros, 1);
+            q->store(q, b, i, min_size(TILE_ROWS, i1 - i), j, min_size(TILE_COLS, j1 - j), zeros,
+                     1);
 }
 
 /* C(i0..i1, j0..j1): at most one block of rows and columns. */
@@ -91,8 +93,8 @@ static void multiply_block(const product *q, ptrdiff_t b, ptrdiff_t i0, ptrdiff_
             for (ptrdiff_t j = j0; j < j1; j += TILE_COLS) {
                 multiply_panels(depth, a_panels + (i - i0) * depth, b_panels + (j - j0) * depth,
                                 tile);
-                q->store(q, b, i, min_size(TILE_ROWS, i1 - i), j, min_size(TILE_COLS, j1 - j),
-                         tile, p == 0);
+                q->store(q, b, i, min_size(TILE_ROWS, i1 - i), j, min_size(TILE_COLS, j1 - j), tile,
+                         p == 0);
             }
         }
     }
@@ -130,12 +132,8 @@ void CNET_FN(product)(const product *q, const cnet_exec *e) {
     cnet_parallel(run_chunk, &job, q->batch * g.row_blocks * g.col_blocks, e->threads);
 }
 
-static ptrdiff_t serial_rows(ptrdiff_t m) {
-    return min_size(round_up(m, TILE_ROWS), BLOCK_ROWS);
-}
-static ptrdiff_t serial_cols(ptrdiff_t n) {
-    return min_size(round_up(n, TILE_COLS), BLOCK_COLS);
-}
+static ptrdiff_t serial_rows(ptrdiff_t m) { return min_size(round_up(m, TILE_ROWS), BLOCK_ROWS); }
+static ptrdiff_t serial_cols(ptrdiff_t n) { return min_size(round_up(n, TILE_COLS), BLOCK_COLS); }
 
 size_t CNET_FN(serial_product_workspace)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k) {
     return block_bytes(serial_rows(m), serial_cols(n), k);

@@ -33,8 +33,7 @@ struct product {
 
 /* A panel of a matrix with these strides: `count` lanes of it, padded with zeros to `width`. */
 static inline void pack_strided(const real *from, ptrdiff_t lane_stride, ptrdiff_t depth_stride,
-                                ptrdiff_t count, ptrdiff_t depth, const ptrdiff_t width,
-                                real *to) {
+                                ptrdiff_t count, ptrdiff_t depth, const ptrdiff_t width, real *to) {
     if (count < width)
         memset(to, 0, (size_t)(depth * width) * sizeof(real));
     if (lane_stride == 1 && count == width)

@@ -1,7 +1,7 @@
 /* Taps and outputs of a convolution, numbered as its matrix products need them.
  *
- * With the taps (c, i, j) of a group numbered k = (c * kh + i) * kw + j and the outputs of all images
- * numbered q = (n * oh + y) * ow + x, and X(k, q) the cell that tap k of output q sees:
+ * With the taps (c, i, j) of a group numbered k = (c * kh + i) * kw + j and the outputs of all
+ * images numbered q = (n * oh + y) * ow + x, and X(k, q) the cell that tap k of output q sees:
  *     forward   Y(o, q) = sum_k W(o, k) X(k, q)
  *     weights  dW(o, k) = sum_q dY(o, q) X(k, q)
  *     input    dX       = col2im of sum_o W(o, k) dY(o, q)

@@ -8,8 +8,8 @@ typedef struct {
     ptrdiff_t begin, end;
 } range;
 
-/* The t in [0, count) with offset + t * step in [0, size): outputs along a row whose tap lies in the
- * image, or taps along a window that do. */
+/* The t in [0, count) with offset + t * step in [0, size): outputs along a row whose tap lies in
+ * the image, or taps along a window that do. */
 static inline range inside(ptrdiff_t offset, ptrdiff_t step, ptrdiff_t size, ptrdiff_t count) {
     ptrdiff_t begin = max_size(-offset, 0), end = max_size(size - offset, 0);
     if (step != 1) {

@@ -282,7 +282,7 @@ def cross_entropy_backward(
 
 
 def sgd_step(
-    param: Array, grad: Array, momentum_buffer: Array | None = None, lr: float = 1e-3,
+    param: Array, grad: Array, momentum_buffer: Array | None = None, *, lr: float,
     momentum: float = 0.0, dampening: float = 0.0, weight_decay: float = 0.0,
     nesterov: bool = False, maximize: bool = False, first: bool = False,
 ) -> None:  # fmt: skip
