@@ -36,11 +36,24 @@ typedef struct {
 } cnet_gemm;
 #undef CNET_SIZE
 
+/* The algorithms of a convolution: the fastest that suits the geometry; the fastest of those that sum
+ * products of the given numbers (not Winograd's, which rounds more); or one by name. */
+typedef enum {
+    CNET_WINOGRAD,
+    CNET_DIRECT,
+    CNET_PRODUCT,
+    CNET_ALGORITHMS,
+    CNET_EXACT = CNET_ALGORITHMS,
+    CNET_AUTO
+} cnet_algorithm;
+typedef enum { CNET_FORWARD, CNET_DX, CNET_DW, CNET_PASSES } cnet_pass;
+
 /* How to run a kernel: up to `threads` threads; `workspace` holds at least as many bytes as the
  * kernel's <name>_workspace function says for that many threads, aligned to CNET_ALIGNMENT. */
 typedef struct {
     int threads;
     char *workspace;
+    cnet_algorithm algorithm;
 } cnet_exec;
 
 #define CNET_ALIGNMENT 64
@@ -53,17 +66,25 @@ typedef struct {
 #define CNET_KERNELS(X)                                                                            \
     X(void, im2col, (const void *x, void *cols, const cnet_window2d *g, const cnet_exec *e))       \
     X(void, col2im, (const void *cols, void *x, const cnet_window2d *g, const cnet_exec *e))       \
-    X(size_t, conv2d_workspace, (const cnet_conv2d *g, int threads))                               \
+    X(cnet_algorithm, conv2d_choice, (const cnet_conv2d *g, cnet_pass pass, cnet_algorithm a))     \
+    X(int, conv2d_suits, (const cnet_conv2d *g, cnet_pass pass, cnet_algorithm a))                 \
+    X(size_t, conv2d_workspace,                                                                    \
+      (const cnet_conv2d *g, cnet_pass pass, cnet_algorithm a, int threads))                       \
     X(void, conv2d,                                                                                \
       (const void *x, const void *weight, const void *bias, void *y, const cnet_conv2d *g,         \
        const cnet_exec *e))                                                                        \
-    X(size_t, conv2d_dx_workspace, (const cnet_conv2d *g, int threads))                            \
     X(void, conv2d_dx,                                                                             \
       (const void *dy, const void *weight, void *dx, const cnet_conv2d *g, const cnet_exec *e))    \
-    X(size_t, conv2d_dw_workspace, (const cnet_conv2d *g, int threads))                            \
     X(void, conv2d_dw,                                                                             \
       (const void *dy, const void *x, void *dw, const cnet_conv2d *g, const cnet_exec *e))         \
     X(void, conv2d_db, (const void *dy, void *db, const cnet_conv2d *g, const cnet_exec *e))       \
+    X(size_t, conv2d_relu_pool_workspace, (const cnet_conv2d *g, int threads))                     \
+    X(void, conv2d_relu_pool,                                                                      \
+      (const void *x, const void *weight, const void *bias, void *y, uint8_t *codes,               \
+       const cnet_conv2d *g, const cnet_exec *e))                                                  \
+    X(void, relu_pool_backward,                                                                    \
+      (const void *dy, const uint8_t *codes, void *dx, const cnet_window2d *g,                     \
+       const cnet_exec *e))                                                                        \
     X(void, max_pool2d,                                                                            \
       (const void *x, void *y, int32_t *argmax, const cnet_window2d *g, const cnet_exec *e))       \
     X(ptrdiff_t, max_pool2d_backward,                                                              \
@@ -131,19 +152,19 @@ int cnet_get_num_threads(void);
 /* `threads` in [1, CNET_MAX_THREADS]. */
 void cnet_set_num_threads(int threads);
 
-/* ---- Scratch memory (scratch.c) ----------------------------------------------------------------
- * Blocks aligned to CNET_ALIGNMENT, kept for reuse when released: at most CNET_SCRATCH_BLOCKS of
- * them and CNET_SCRATCH_BYTES in total. Safe to call from any thread. */
-#define CNET_SCRATCH_BLOCKS 8
-#define CNET_SCRATCH_BYTES ((size_t)256 << 20)
+/* ---- Memory (memory.c) -------------------------------------------------------------------------
+ * Blocks aligned to CNET_ALIGNMENT, for results and workspaces, kept for reuse when released: at most
+ * CNET_CACHE_BLOCKS of them and CNET_CACHE_BYTES in total. Safe to call from any thread. */
+#define CNET_CACHE_BLOCKS 64
+#define CNET_CACHE_BYTES ((size_t)256 << 20)
 typedef struct {
     char *data;
     size_t bytes;
-} cnet_scratch;
+} cnet_block;
 /* At least `bytes` bytes; data is NULL if there is no memory. */
-cnet_scratch cnet_scratch_acquire(size_t bytes);
-void cnet_scratch_release(cnet_scratch scratch);
+cnet_block cnet_acquire(size_t bytes);
+void cnet_release(cnet_block block);
 /* Gives all kept blocks back to the system. */
-void cnet_scratch_empty(void);
+void cnet_empty_cache(void);
 
 #endif

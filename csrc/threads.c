@@ -12,7 +12,6 @@
 #include "cnet.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 
@@ -38,7 +37,8 @@ typedef struct {
 } job_t;
 
 static struct {
-    pthread_mutex_t region; /* held by the thread whose job is in the pool */
+    pthread_mutex_t region; /* held by the thread whose job is in the pool: others, and the tasks
+                               of that job, work alone */
     pthread_mutex_t mutex;  /* guards job, registered, workers */
     pthread_cond_t wake;    /* a job has been opened */
     pthread_cond_t done;    /* the last worker left a job */
@@ -53,17 +53,14 @@ static struct {
 };
 
 static atomic_int num_threads = 1;
-static _Thread_local int in_task;
 
 int cnet_get_num_threads(void) { return atomic_load(&num_threads); }
 void cnet_set_num_threads(int threads) { atomic_store(&num_threads, threads); }
 
 static void work(job_t *job, int slot) {
     ptrdiff_t chunk;
-    in_task = 1;
     while ((chunk = atomic_fetch_add_explicit(&job->next, 1, memory_order_relaxed)) < job->chunks)
         job->task(job->argument, chunk, slot);
-    in_task = 0;
 }
 
 static void *worker(void *unused) {
@@ -102,7 +99,6 @@ static void after_fork_in_child(void) {
     pthread_cond_init(&pool.done, NULL);
     pool.job = NULL;
     pool.workers = 0;
-    in_task = 0;
 }
 
 static void watch_forks(void) { pthread_atfork(NULL, NULL, after_fork_in_child); }
@@ -133,7 +129,7 @@ static void run_here(cnet_task *task, const void *argument, ptrdiff_t chunks) {
 void cnet_parallel(cnet_task *task, const void *argument, ptrdiff_t chunks, int threads) {
     if (threads > chunks)
         threads = (int)chunks;
-    if (threads <= 1 || in_task || pthread_mutex_trylock(&pool.region)) {
+    if (threads <= 1 || pthread_mutex_trylock(&pool.region)) {
         run_here(task, argument, chunks);
         return;
     }
@@ -142,7 +138,8 @@ void cnet_parallel(cnet_task *task, const void *argument, ptrdiff_t chunks, int 
     start_workers(threads - 1);
     pool.job = &job;
     atomic_fetch_add(&pool.opened, 1);
-    pthread_cond_broadcast(&pool.wake);
+    for (int worker = 1; worker < threads; worker++) /* and no others, however many there are */
+        pthread_cond_signal(&pool.wake);
     pthread_mutex_unlock(&pool.mutex);
 
     work(&job, 0);

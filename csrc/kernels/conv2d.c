@@ -1,89 +1,160 @@
-/* Convolution, forward: one matrix product whose right operand is copied from the images panel by
- * panel, never as a whole. */
-#include "product.h"
-#include "taps.h"
+/* Convolution and its gradients: which algorithm computes them, and the gradient of the bias. */
+#include "conv2d.h"
+#include "simd.h"
+
+/* ---- What each algorithm can do, and where it pays -------------------------------------------- */
+
+static int always(const cnet_conv2d *g) {
+    (void)g;
+    return 1;
+}
+
+static int not_empty(const cnet_conv2d *g) {
+    return g->n && g->c && g->h && g->w && g->o;
+}
+
+static int is_3x3_with_stride_1(const cnet_conv2d *g) {
+    return not_empty(g) && g->kh == 3 && g->kw == 3 && g->sh == 1 && g->sw == 1 && g->dh == 1 &&
+           g->dw == 1 && g->g == 1;
+}
+
+static int has_stride_1(const cnet_conv2d *g) { return not_empty(g) && g->sh == 1 && g->sw == 1; }
+
+/* Transforms cost as much as some sixteen channels of products, and a tile has 4 x 4 outputs. */
+static int has_channels_for_winograd(const cnet_conv2d *g) {
+    return g->c >= 16 && g->o >= 16 && g->oh >= 3 && g->ow >= 3;
+}
+
+enum { CACHED_TAPS = 1024, STAGED_BYTES = 1 << 20 };
+
+/* The taps of all inputs stay in the cache while the outputs pass. */
+static int has_few_taps(const cnet_conv2d *g) {
+    return g->c / g->g * g->kh * g->kw <= CACHED_TAPS;
+}
+
+static int gradient_has_few_taps(const cnet_conv2d *g) {
+    return g->c / g->g >= 5 && g->o / g->g * g->kh * g->kw <= CACHED_TAPS;
+}
+
+static int has_small_images(const cnet_conv2d *g) {
+    return g->c / g->g * g->h * g->w * (ptrdiff_t)sizeof(real) <= STAGED_BYTES;
+}
 
 typedef struct {
-    product base;
-    const real *x, *weight, *bias;
-    real *y;
-    cnet_conv2d g;
-    ptrdiff_t pixels; /* outputs of one image */
-} job_t;
+    conv2d_suits *suits, *pays;
+    conv2d_workspace *workspace;
+    conv2d_run *run;
+} algorithm;
 
-static void pack_weight(const product *q, ptrdiff_t group, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t p,
-                        ptrdiff_t depth, real *to) {
-    const job_t *job = (const job_t *)q;
-    const real *w = job->weight + (group * q->m + i) * q->k + p;
-    pack_strided(w, q->k, 1, rows, depth, TILE_ROWS, to);
+/* The first of a pass that suits a geometry and pays is taken. */
+#define RUNS(name, pass) CNET_FN(name##_##pass##_workspace), CNET_FN(name##_##pass)
+static const algorithm algorithms[CNET_PASSES][CNET_ALGORITHMS] = {
+    [CNET_FORWARD] = {
+        [CNET_WINOGRAD] = {is_3x3_with_stride_1, has_channels_for_winograd, RUNS(winograd, forward)},
+        [CNET_DIRECT] = {not_empty, has_few_taps, RUNS(direct, forward)},
+        [CNET_PRODUCT] = {always, always, RUNS(product, forward)},
+    },
+    [CNET_DX] = {
+        [CNET_WINOGRAD] = {is_3x3_with_stride_1, has_channels_for_winograd, RUNS(winograd, dx)},
+        [CNET_DIRECT] = {has_stride_1, gradient_has_few_taps, RUNS(direct, dx)},
+        [CNET_PRODUCT] = {always, always, RUNS(product, dx)},
+    },
+    [CNET_DW] = {
+        [CNET_WINOGRAD] = {is_3x3_with_stride_1, has_channels_for_winograd, RUNS(winograd, dw)},
+        [CNET_DIRECT] = {not_empty, has_small_images, RUNS(direct, dw)},
+        [CNET_PRODUCT] = {always, always, RUNS(product, dw)},
+    },
+};
+#undef RUNS
+
+/* The algorithm that runs when `wanted` is asked for. */
+cnet_algorithm CNET_FN(conv2d_choice)(const cnet_conv2d *g, cnet_pass pass, cnet_algorithm wanted) {
+    if (wanted < CNET_ALGORITHMS)
+        return wanted;
+    cnet_algorithm a = wanted == CNET_EXACT ? CNET_DIRECT : CNET_WINOGRAD;
+    while (!algorithms[pass][a].suits(g) || !algorithms[pass][a].pays(g))
+        a++;
+    return a;
 }
 
-static void pack_outputs_as_columns(const product *q, ptrdiff_t group, ptrdiff_t p, ptrdiff_t depth,
-                                    ptrdiff_t j, ptrdiff_t cols, real *to) {
-    const job_t *job = (const job_t *)q;
-    if (cols < TILE_COLS)
-        memset(to, 0, (size_t)(depth * TILE_COLS) * sizeof(real));
-    for (ptrdiff_t s = 0; s < cols;) {
-        const run r = run_at(&job->g, j + s, cols - s);
-        tap t = tap_at(&job->g, p);
-        for (ptrdiff_t d = 0; d < depth; d++, t = next_tap(&job->g, t))
-            copy_taps(&job->g, job->x, group, t, r, 1, to + d * TILE_COLS + s);
-        s += r.count;
-    }
+static const algorithm *choose(const cnet_conv2d *g, cnet_pass pass, cnet_algorithm wanted) {
+    return &algorithms[pass][CNET_FN(conv2d_choice)(g, pass, wanted)];
 }
 
-static void store_output(const product *q, ptrdiff_t group, ptrdiff_t i, ptrdiff_t rows,
-                         ptrdiff_t j, ptrdiff_t cols, const real *tile, int first) {
-    const job_t *job = (const job_t *)q;
-    for (ptrdiff_t s = 0; s < cols;) {
-        const ptrdiff_t n = (j + s) / job->pixels, pixel = (j + s) % job->pixels;
-        const ptrdiff_t count = min_size(cols - s, job->pixels - pixel);
-        for (ptrdiff_t r = 0; r < rows; r++) {
-            const ptrdiff_t o = group * q->m + i + r;
-            const real *from = tile + r * TILE_COLS + s;
-            real *y = job->y + (n * job->g.o + o) * job->pixels + pixel;
-            if (first) {
-                const real bias = job->bias ? job->bias[o] : 0;
-                for (ptrdiff_t t = 0; t < count; t++)
-                    y[t] = from[t] + bias;
-            } else {
-                for (ptrdiff_t t = 0; t < count; t++)
-                    y[t] += from[t];
-            }
-        }
-        s += count;
-    }
+/* Whether an algorithm can compute this pass of this geometry. */
+int CNET_FN(conv2d_suits)(const cnet_conv2d *g, cnet_pass pass, cnet_algorithm a) {
+    return a >= CNET_ALGORITHMS || algorithms[pass][a].suits(g);
 }
 
-static job_t make_job(const cnet_conv2d *g) {
-    const ptrdiff_t pixels = g->oh * g->ow;
-    return (job_t){
-        .base = {g->g, g->o / g->g, g->n * pixels, taps_of_group(g), pack_weight,
-                 pack_outputs_as_columns, store_output},
-        .g = *g,
-        .pixels = pixels,
-    };
-}
-
-size_t CNET_FN(conv2d_workspace)(const cnet_conv2d *g, int threads) {
-    const job_t job = make_job(g);
-    const product *q = &job.base;
-    return CNET_FN(product_workspace)(q->batch, q->m, q->n, q->k, threads);
+/* Of all passes: for conv2d, conv2d_dx and conv2d_dw, which take the pass in this order. */
+size_t CNET_FN(conv2d_workspace)(const cnet_conv2d *g, cnet_pass pass, cnet_algorithm a,
+                                 int threads) {
+    return choose(g, pass, a)->workspace(g, threads);
 }
 
 /* y[n, o, oh, ow] = bias[o] + sum over c, i, j of
- *                   weight[o, c, i, j] * x[n, group(o) * C + c, oh*sh + i*dh - ph, ow*sw + j*dw -
- * pw] with x = 0 outside of the image and C = c / g channels in a group.
+ *                   weight[o, c, i, j] * x[n, c0 + c, oh*sh + i*dh - ph, ow*sw + j*dw - pw]
+ * with x = 0 outside of the image and c0 the first channel of the group of o.
  *
- * x (n, c, h, w), weight (o, c/g, kh, kw), bias (o) or NULL, y (n, o, oh, ow); overwrites y. Summed
- * as product.h says, the bias added to the first block. Parallel over tiles of (group, o, outputs
- * of all images). */
+ * x (n, c, h, w), weight (o, c/g, kh, kw), bias (o) or NULL, y (n, o, oh, ow); overwrites y. Order of
+ * summation and parallel axis are the algorithm's; e->algorithm must suit the geometry. */
 void CNET_FN(conv2d)(const void *x, const void *weight, const void *bias, void *y,
                      const cnet_conv2d *g, const cnet_exec *e) {
-    job_t job = make_job(g);
-    job.x = x;
-    job.weight = weight;
-    job.bias = bias;
-    job.y = y;
-    CNET_FN(product)(&job.base, e);
+    const conv2d_arrays arrays = {.x = x, .weight = weight, .bias = bias, .to = y};
+    choose(g, CNET_FORWARD, e->algorithm)->run(&arrays, g, e);
+}
+
+/* dx[n, c, ih, iw] = sum of weight[o, c, i, j] * dy[n, o, oh, ow] over all (o, i, j, oh, ow) with
+ * ih = oh*sh + i*dh - ph and iw = ow*sw + j*dw - pw.
+ *
+ * dy (n, o, oh, ow), weight (o, c/g, kh, kw), dx (n, c, h, w); overwrites dx. */
+void CNET_FN(conv2d_dx)(const void *dy, const void *weight, void *dx, const cnet_conv2d *g,
+                        const cnet_exec *e) {
+    const conv2d_arrays arrays = {.dy = dy, .weight = weight, .to = dx};
+    choose(g, CNET_DX, e->algorithm)->run(&arrays, g, e);
+}
+
+/* dw[o, c, i, j] = sum over n, oh, ow of dy[n, o, oh, ow] * x[n, ...] as in conv2d.
+ *
+ * dy (n, o, oh, ow), x (n, c, h, w), dw (o, c/g, kh, kw); overwrites dw. */
+void CNET_FN(conv2d_dw)(const void *dy, const void *x, void *dw, const cnet_conv2d *g,
+                        const cnet_exec *e) {
+    const conv2d_arrays arrays = {.dy = dy, .x = x, .to = dw};
+    choose(g, CNET_DW, e->algorithm)->run(&arrays, g, e);
+}
+
+/* ---- Gradient of the bias --------------------------------------------------------------------- */
+
+typedef struct {
+    const real *dy;
+    real *db;
+    const cnet_conv2d *g;
+} job_t;
+
+static void sum_channel(const void *argument, ptrdiff_t o, int slot) {
+    (void)slot;
+    const job_t *job = argument;
+    const ptrdiff_t pixels = job->g->oh * job->g->ow;
+    vec sums = {0};
+    real rest = 0;
+    for (ptrdiff_t n = 0; n < job->g->n; n++) {
+        const real *dy = job->dy + (n * job->g->o + o) * pixels;
+        ptrdiff_t t = 0;
+        for (; t + LANES <= pixels; t += LANES)
+            sums += load(dy + t);
+        for (; t < pixels; t++)
+            rest += dy[t];
+    }
+    for (ptrdiff_t lane = 0; lane < LANES; lane++)
+        rest += sums[lane];
+    job->db[o] = rest;
+}
+
+/* db[o] = sum over n, oh, ow of dy[n, o, oh, ow].
+ *
+ * dy (n, o, oh, ow), db (o); overwrites db. One running sum per vector lane, added at the end.
+ * Parallel over o. */
+void CNET_FN(conv2d_db)(const void *dy, void *db, const cnet_conv2d *g, const cnet_exec *e) {
+    const job_t job = {dy, db, g};
+    cnet_parallel(sum_channel, &job, g->o, e->threads);
 }

@@ -10,8 +10,10 @@ static void relu_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
     const ptrdiff_t end = min_size(job->count, (chunk + 1) * ELEMENTS_PER_CHUNK);
-    for (ptrdiff_t t = chunk * ELEMENTS_PER_CHUNK; t < end; t++)
-        job->to[t] = job->x[t] <= 0 ? 0 : job->x[t];
+    for (ptrdiff_t t = chunk * ELEMENTS_PER_CHUNK; t < end; t++) {
+        const real x = job->x[t];
+        job->to[t] = x <= 0 ? 0 : x;
+    }
 }
 
 /* y[t] = x[t] if x[t] > 0 or is not a number, else 0.
@@ -26,8 +28,10 @@ static void relu_backward_chunk(const void *argument, ptrdiff_t chunk, int slot)
     (void)slot;
     const job_t *job = argument;
     const ptrdiff_t end = min_size(job->count, (chunk + 1) * ELEMENTS_PER_CHUNK);
-    for (ptrdiff_t t = chunk * ELEMENTS_PER_CHUNK; t < end; t++)
-        job->to[t] = job->y[t] <= 0 ? 0 : job->x[t];
+    for (ptrdiff_t t = chunk * ELEMENTS_PER_CHUNK; t < end; t++) {
+        const real dy = job->x[t]; /* read in any case, so that the loop becomes vectors */
+        job->to[t] = job->y[t] <= 0 ? 0 : dy;
+    }
 }
 
 /* dx[t] = 0 where y[t] <= 0, else dy[t]; y is the result of relu.

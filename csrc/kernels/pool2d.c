@@ -1,3 +1,4 @@
+#include "lanes.h"
 #include "window.h"
 
 #include <stdatomic.h>
@@ -7,6 +8,7 @@ typedef struct {
     real *to;
     int32_t *argmax;
     const int32_t *indices;
+    const uint8_t *codes;
     const cnet_window2d *g;
     ptrdiff_t planes; /* in a chunk */
     int include_pad;
@@ -31,15 +33,47 @@ static range planes_of(const job_t *job, ptrdiff_t chunk) {
 /* ---- Maximum ----------------------------------------------------------------------------------
  */
 
-/* One tap of a row of windows: a later cell wins if it is greater, or not a number, or the first.
- */
-static inline void take_greater(const real *x, ptrdiff_t first, const ptrdiff_t stride, range in,
-                                real *y, int32_t *argmax) {
-    for (ptrdiff_t t = in.begin; t < in.end; t++) {
-        const real cell = x[first + t * stride];
-        const int take = (argmax[t] < 0) | (cell > y[t]) | (cell != cell);
-        y[t] = take ? cell : y[t];
-        argmax[t] = take ? (int32_t)(first + t * stride) : argmax[t];
+/* The cells at + lane * stride. Vectors may read cells of other rows, but nothing outside of the
+ * images, which end at `end`; lanes out there are 0. */
+static inline __attribute__((always_inline)) vec cells_at(const real *x, ptrdiff_t at,
+                                                          const ptrdiff_t stride, ptrdiff_t end) {
+    if (stride <= 2 && at >= 0 && at + stride * LANES <= end)
+        return stride == 1 ? load(x + at) : evens(load(x + at), load(x + at + LANES));
+    vec cells = {0};
+    for (ptrdiff_t lane = 0; lane < LANES; lane++)
+        if (at + lane * stride >= 0 && at + lane * stride < end)
+            cells[lane] = x[at + lane * stride];
+    return cells;
+}
+
+/* One row of outputs, a vector at a time, over all cells of their windows. */
+static inline __attribute__((always_inline)) void
+max_row(const job_t *job, ptrdiff_t plane, ptrdiff_t oh, const ptrdiff_t stride, real *y,
+        int32_t *argmax) {
+    const cnet_window2d g = *job->g;
+    const ptrdiff_t top = oh * g.sh - g.ph, end = g.n * g.c * g.h * g.w;
+    const range rows = inside(top, g.dh, g.h, g.kh);
+    const ivec steps = lane_numbers() * splat(stride);
+    for (ptrdiff_t ow = 0; ow < g.ow; ow += LANES) {
+        vec best = broadcast(-REAL_INFINITY);
+        ivec where = splat(-1);
+        for (ptrdiff_t i = rows.begin; i < rows.end; i++) {
+            const ptrdiff_t row = (top + i * g.dh) * g.w;
+            for (ptrdiff_t j = 0; j < g.kw; j++) {
+                const ptrdiff_t left = ow * stride + j * g.dw - g.pw;
+                const vec cells = cells_at(job->from, plane * g.h * g.w + row + left, stride, end);
+                const ivec columns = steps + splat(left);
+                const ivec take = (columns >= splat(0)) & (columns < splat(g.w)) &
+                                  ((where < splat(0)) | (cells > best) | (cells != cells));
+                best = select_cell(take, cells, best);
+                where = select_index(take, columns + splat(row), where);
+            }
+        }
+        const ptrdiff_t count = min_size(LANES, g.ow - ow);
+        for (ptrdiff_t lane = 0; lane < count; lane++) {
+            y[ow + lane] = best[lane];
+            argmax[ow + lane] = (int32_t)where[lane];
+        }
     }
 }
 
@@ -49,29 +83,15 @@ static void max_planes(const void *argument, ptrdiff_t chunk, int slot) {
     const cnet_window2d g = *job->g;
     const range planes = planes_of(job, chunk);
     for (ptrdiff_t plane = planes.begin; plane < planes.end; plane++) {
-        const real *x = job->from + plane * g.h * g.w;
         for (ptrdiff_t oh = 0; oh < g.oh; oh++) {
             real *y = job->to + (plane * g.oh + oh) * g.ow;
             int32_t *argmax = job->argmax + (plane * g.oh + oh) * g.ow;
-            for (ptrdiff_t ow = 0; ow < g.ow; ow++) {
-                y[ow] = -REAL_INFINITY;
-                argmax[ow] = -1;
-            }
-            const ptrdiff_t top = oh * g.sh - g.ph;
-            const range rows = inside(top, g.dh, g.h, g.kh);
-            for (ptrdiff_t i = rows.begin; i < rows.end; i++) {
-                for (ptrdiff_t j = 0; j < g.kw; j++) {
-                    const ptrdiff_t left = j * g.dw - g.pw;
-                    const ptrdiff_t first = (top + i * g.dh) * g.w + left;
-                    const range in = inside(left, g.sw, g.w, g.ow);
-                    if (g.sw == 1)
-                        take_greater(x, first, 1, in, y, argmax);
-                    else if (g.sw == 2)
-                        take_greater(x, first, 2, in, y, argmax);
-                    else
-                        take_greater(x, first, g.sw, in, y, argmax);
-                }
-            }
+            if (g.sw == 1)
+                max_row(job, plane, oh, 1, y, argmax);
+            else if (g.sw == 2)
+                max_row(job, plane, oh, 2, y, argmax);
+            else
+                max_row(job, plane, oh, g.sw, y, argmax);
         }
     }
 }
@@ -122,6 +142,55 @@ ptrdiff_t CNET_FN(max_pool2d_backward)(const void *dy, const int32_t *argmax, vo
     job_t job = {.from = dy, .to = dx, .indices = argmax, .g = g, .bad = &bad};
     run(scatter_planes, &job, e);
     return bad;
+}
+
+static void unpool_planes(const void *argument, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    const job_t *job = argument;
+    const cnet_window2d g = *job->g;
+    const range planes = planes_of(job, chunk);
+    const ptrdiff_t end = g.n * g.c * g.oh * g.ow;
+    for (ptrdiff_t plane = planes.begin; plane < planes.end; plane++) {
+        for (ptrdiff_t row = 0; row < g.h; row++) {
+            real *dx = job->to + (plane * g.h + row) * g.w;
+            if (row >= 2 * g.oh) {
+                memset(dx, 0, (size_t)g.w * sizeof(real));
+                continue;
+            }
+            const ptrdiff_t first = (plane * g.oh + row / 2) * g.ow;
+            const int left = 2 * (int)(row % 2);
+            for (ptrdiff_t t = 0; t < g.ow; t += LANES) {
+                const ptrdiff_t count = min_size(LANES, g.ow - t);
+                lane_bytes packed = {0};
+                vec dy = {0};
+                if (first + t + LANES <= end) { /* lanes from count on are not stored */
+                    memcpy(&packed, job->codes + first + t, sizeof packed);
+                    dy = load(job->from + first + t);
+                } else {
+                    memcpy(&packed, job->codes + first + t, (size_t)count);
+                    dy = load_run(job->from + first + t, count);
+                }
+                const ivec code = __builtin_convertvector(packed, ivec);
+                const vec a = select_cell(code == splat(left), dy, (vec){0});
+                const vec b = select_cell(code == splat(left + 1), dy, (vec){0});
+                store_run(dx + 2 * t, zip_first(a, b), min_size(LANES, 2 * count));
+                store_run(dx + 2 * t + LANES, zip_second(a, b), 2 * count - LANES);
+            }
+            if (g.w > 2 * g.ow)
+                dx[2 * g.ow] = 0;
+        }
+    }
+}
+
+/* The gradient of relu and max_pool2d(2) from the codes of conv2d_relu_pool: dx is dy where the code
+ * says that the maximum was, else 0.
+ *
+ * dy and codes (n, c, oh, ow), dx (n, c, h, w) with oh = h / 2 and ow = w / 2; overwrites dx. Exact.
+ * Parallel over planes (n, c). */
+void CNET_FN(relu_pool_backward)(const void *dy, const uint8_t *codes, void *dx,
+                                 const cnet_window2d *g, const cnet_exec *e) {
+    job_t job = {.from = dy, .to = dx, .codes = codes, .g = g};
+    run(unpool_planes, &job, e);
 }
 
 /* ---- Average ----------------------------------------------------------------------------------

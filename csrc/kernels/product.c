@@ -10,25 +10,9 @@ enum {
     ENOUGH_CHUNKS = 8
 };
 
-/* tile(TILE_ROWS, TILE_COLS) = A panel * B panel; both packed and aligned. */
-static void multiply_panels(ptrdiff_t depth, const real *a, const real *b, real *tile) {
-    vec sum[TILE_ROWS][TILE_VECTORS] = {0};
-    for (ptrdiff_t t = 0; t < depth; t++, a += TILE_ROWS, b += TILE_COLS) {
-        vec row[TILE_VECTORS];
-#pragma GCC unroll 8
-        for (int v = 0; v < TILE_VECTORS; v++)
-            row[v] = *(const vec *)(b + v * LANES);
-#pragma GCC unroll 8
-        for (int r = 0; r < TILE_ROWS; r++)
-#pragma GCC unroll 8
-            for (int v = 0; v < TILE_VECTORS; v++)
-                sum[r][v] += a[r] * row[v];
-    }
-#pragma GCC unroll 8
-    for (int r = 0; r < TILE_ROWS; r++)
-#pragma GCC unroll 8
-        for (int v = 0; v < TILE_VECTORS; v++)
-            *(vec *)(tile + r * TILE_COLS + v * LANES) = sum[r][v];
+static void multiply_panels(ptrdiff_t depth, const real *a, const real *b, ptrdiff_t cols,
+                            real *tile) {
+    multiply_columns(depth, a, 1, TILE_ROWS, b, cols, tile);
 }
 
 /* How C is cut: blocks of rows x cols, each one chunk. */
@@ -59,7 +43,8 @@ static grid choose_grid(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n) {
 }
 
 static size_t panel_bytes(ptrdiff_t lanes, ptrdiff_t k) {
-    return (size_t)round_up(lanes * min_size(k, DEPTH) * (ptrdiff_t)sizeof(real), CNET_ALIGNMENT);
+    const ptrdiff_t bytes = lanes * min_size(k, DEPTH) * (ptrdiff_t)sizeof(real);
+    return (size_t)round_up(bytes + VECTOR_BYTES, CNET_ALIGNMENT); /* pack_strided writes past it */
 }
 
 static size_t block_bytes(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t k) {
@@ -92,7 +77,7 @@ static void multiply_block(const product *q, ptrdiff_t b, ptrdiff_t i0, ptrdiff_
         for (ptrdiff_t i = i0; i < i1; i += TILE_ROWS) {
             for (ptrdiff_t j = j0; j < j1; j += TILE_COLS) {
                 multiply_panels(depth, a_panels + (i - i0) * depth, b_panels + (j - j0) * depth,
-                                tile);
+                                j1 - j, tile);
                 q->store(q, b, i, min_size(TILE_ROWS, i1 - i), j, min_size(TILE_COLS, j1 - j), tile,
                          p == 0);
             }

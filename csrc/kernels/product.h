@@ -16,6 +16,43 @@ enum {
     TILE_COLS = TILE_VECTORS * VECTOR_BYTES / (int)sizeof(real)
 };
 
+/* One register tile: to[r * TILE_COLS + s] = sum over t of a(r, t) * b[t * TILE_COLS + s] with
+ * a(r, t) = a[r * row_step + t * depth_step], for the first `vectors` vectors of a row; b and to are
+ * aligned. Inlined, so that constant steps and numbers of vectors become part of the code. */
+static inline __attribute__((always_inline)) void
+multiply_tile(ptrdiff_t depth, const real *a, const ptrdiff_t row_step, const ptrdiff_t depth_step,
+              const real *b, const int vectors, real *to) {
+    vec sum[TILE_ROWS][TILE_VECTORS] = {0};
+    for (ptrdiff_t t = 0; t < depth; t++, a += depth_step, b += TILE_COLS) {
+        vec row[TILE_VECTORS];
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors; v++)
+            row[v] = *(const vec *)(b + v * LANES);
+#pragma GCC unroll 8
+        for (int r = 0; r < TILE_ROWS; r++)
+#pragma GCC unroll 8
+            for (int v = 0; v < vectors; v++)
+                sum[r][v] += a[r * row_step] * row[v];
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < TILE_ROWS; r++)
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors; v++)
+            *(vec *)(to + r * TILE_COLS + v * LANES) = sum[r][v];
+}
+
+/* The same for the number of vectors that hold `cols` columns. */
+static inline __attribute__((always_inline)) void
+multiply_columns(ptrdiff_t depth, const real *a, const ptrdiff_t row_step,
+                 const ptrdiff_t depth_step, const real *b, ptrdiff_t cols, real *to) {
+    if (cols <= LANES)
+        multiply_tile(depth, a, row_step, depth_step, b, 1, to);
+    else if (cols <= 2 * LANES || TILE_VECTORS == 2)
+        multiply_tile(depth, a, row_step, depth_step, b, 2, to);
+    else
+        multiply_tile(depth, a, row_step, depth_step, b, TILE_VECTORS, to);
+}
+
 typedef struct product product;
 struct product {
     ptrdiff_t batch, m, n, k;
@@ -31,19 +68,36 @@ struct product {
                   ptrdiff_t cols, const real *tile, int first);
 };
 
-/* A panel of a matrix with these strides: `count` lanes of it, padded with zeros to `width`. */
-static inline void pack_strided(const real *from, ptrdiff_t lane_stride, ptrdiff_t depth_stride,
-                                ptrdiff_t count, ptrdiff_t depth, const ptrdiff_t width, real *to) {
+/* A panel of a matrix with these strides: `count` lanes of it, padded with zeros to `width`. What
+ * follows the panel may be overwritten, up to a vector. */
+static inline __attribute__((always_inline)) void
+pack_strided(const real *from, ptrdiff_t lane_stride, ptrdiff_t depth_stride, ptrdiff_t count,
+             ptrdiff_t depth, const ptrdiff_t width, real *to) {
     if (count < width)
         memset(to, 0, (size_t)(depth * width) * sizeof(real));
-    if (lane_stride == 1 && count == width)
+    if (lane_stride == 1 && count == width && width % LANES == 0) {
         for (ptrdiff_t t = 0; t < depth; t++)
-            for (ptrdiff_t s = 0; s < width; s++)
-                to[t * width + s] = from[t * depth_stride + s];
-    else
-        for (ptrdiff_t s = 0; s < count; s++)
-            for (ptrdiff_t t = 0; t < depth; t++)
-                to[t * width + s] = from[t * depth_stride + s * lane_stride];
+            for (ptrdiff_t s = 0; s < width; s += LANES)
+                store(to + t * width + s, load(from + t * depth_stride + s));
+        return;
+    }
+    ptrdiff_t t = 0;
+    /* A vector of lanes at a time where it fits, or is the only one: its rows are written in order,
+     * so that what one writes too much is overwritten by the next. */
+    const ptrdiff_t fitting = width < LANES ? width : width / LANES * LANES;
+    if (depth_stride == 1)
+        for (; t + LANES <= depth; t += LANES)
+            for (ptrdiff_t s = 0; s < min_size(count, fitting); s += LANES) {
+                vec rows[VECTOR_BYTES / sizeof(real)];
+                for (ptrdiff_t r = 0; r < LANES; r++)
+                    rows[r] = s + r < count ? load(from + (s + r) * lane_stride + t) : (vec){0};
+                transpose(rows);
+                for (ptrdiff_t r = 0; r < LANES; r++)
+                    store(to + (t + r) * width + s, rows[r]);
+            }
+    for (ptrdiff_t s = 0; s < count; s++)
+        for (ptrdiff_t at = s < fitting ? t : 0; at < depth; at++)
+            to[at * width + s] = from[at * depth_stride + s * lane_stride];
 }
 
 /* The whole product, in the pool. Every element of C is summed over k in ascending order within

@@ -24,4 +24,105 @@ static inline vec load(const real *p) { return *(const unaligned_vec *)p; }
 static inline void store(real *p, vec v) { *(unaligned_vec *)p = v; }
 static inline vec broadcast(real x) { return x - (vec){0}; }
 
+/* Copies of short runs, inline: two overlapping pieces of a fixed size where a vector is too long. */
+static inline __attribute__((always_inline)) void copy_run(real *to, const real *from,
+                                                           ptrdiff_t count) {
+#define COPY_PIECES(size)                                                                          \
+    if (count >= size) {                                                                           \
+        memcpy(to, from, size * sizeof(real));                                                     \
+        memcpy(to + count - size, from + count - size, size * sizeof(real));                       \
+        return;                                                                                    \
+    }
+    if (count >= LANES) {
+        for (ptrdiff_t s = 0; s + LANES <= count; s += LANES)
+            store(to + s, load(from + s));
+        store(to + count - LANES, load(from + count - LANES));
+        return;
+    }
+    COPY_PIECES(8)
+    COPY_PIECES(4)
+    COPY_PIECES(2)
+    COPY_PIECES(1)
+#undef COPY_PIECES
+}
+
+/* The first `count` lanes of a vector; none if count is not positive. */
+static inline vec load_run(const real *from, ptrdiff_t count) {
+    if (count >= LANES)
+        return load(from);
+    vec v = {0};
+    copy_run((real *)&v, from, count);
+    return v;
+}
+static inline void store_run(real *to, vec v, ptrdiff_t count) {
+    if (count >= LANES)
+        store(to, v);
+    else
+        copy_run(to, (const real *)&v, count);
+}
+
+static inline __attribute__((always_inline)) void zero_run(real *to, ptrdiff_t count) {
+#define ZERO_PIECES(size)                                                                          \
+    if (count >= size) {                                                                           \
+        memset(to, 0, size * sizeof(real));                                                        \
+        memset(to + count - size, 0, size * sizeof(real));                                         \
+        return;                                                                                    \
+    }
+    if (count >= LANES) {
+        for (ptrdiff_t s = 0; s + LANES <= count; s += LANES)
+            store(to + s, (vec){0});
+        store(to + count - LANES, (vec){0});
+        return;
+    }
+    ZERO_PIECES(8)
+    ZERO_PIECES(4)
+    ZERO_PIECES(2)
+    ZERO_PIECES(1)
+#undef ZERO_PIECES
+}
+
+/* Even or odd elements of a and b, one after the other; and their first or second halves, in turn.
+ * The lists of positions are all that depends on the number of lanes. */
+#if defined(CNET_REAL_f32) && VECTOR_BYTES == 64
+#define EVENS 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
+#define ODDS 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
+#define FIRSTS 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define SECONDS 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#elif (defined(CNET_REAL_f32) && VECTOR_BYTES == 32) || VECTOR_BYTES == 64
+#define EVENS 0, 2, 4, 6, 8, 10, 12, 14
+#define ODDS 1, 3, 5, 7, 9, 11, 13, 15
+#define FIRSTS 0, 8, 1, 9, 2, 10, 3, 11
+#define SECONDS 4, 12, 5, 13, 6, 14, 7, 15
+#elif defined(CNET_REAL_f32) || VECTOR_BYTES == 32
+#define EVENS 0, 2, 4, 6
+#define ODDS 1, 3, 5, 7
+#define FIRSTS 0, 4, 1, 5
+#define SECONDS 2, 6, 3, 7
+#else
+#define EVENS 0, 2
+#define ODDS 1, 3
+#define FIRSTS 0, 2
+#define SECONDS 1, 3
+#endif
+static inline vec evens(vec a, vec b) { return __builtin_shufflevector(a, b, EVENS); }
+static inline vec odds(vec a, vec b) { return __builtin_shufflevector(a, b, ODDS); }
+static inline vec zip_first(vec a, vec b) { return __builtin_shufflevector(a, b, FIRSTS); }
+static inline vec zip_second(vec a, vec b) { return __builtin_shufflevector(a, b, SECONDS); }
+
+/* Rows become columns: after log2(LANES) rounds of zips, element i of row r is element r of row i. */
+static inline void transpose(vec rows[VECTOR_BYTES / sizeof(real)]) {
+    vec other[VECTOR_BYTES / sizeof(real)];
+#pragma GCC unroll 4
+    for (int round = 1; round < LANES; round *= 2) {
+#pragma GCC unroll 16
+        for (int i = 0; i < LANES / 2; i++) {
+            other[2 * i] = zip_first(rows[i], rows[i + LANES / 2]);
+            other[2 * i + 1] = zip_second(rows[i], rows[i + LANES / 2]);
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < LANES; i++)
+            rows[i] = other[i];
+    }
+}
+
 #endif

@@ -53,12 +53,15 @@ static inline void copy_taps(const cnet_conv2d *g, const real *x, ptrdiff_t grou
         in = inside(iw, g->sw, g->w, r.count);
     const ptrdiff_t plane = r.n * g->c + group * (g->c / g->g) + t.c;
     const ptrdiff_t first = (plane * g->h + ih) * g->w + iw;
+    if (stride == 1 && g->sw == 1) {
+        zero_run(to, in.begin);
+        copy_run(to + in.begin, x + first + in.begin, in.end - in.begin);
+        zero_run(to + in.end, r.count - in.end);
+        return;
+    }
     ptrdiff_t s = 0;
     for (; s < in.begin; s++)
         to[s * stride] = 0;
-    if (stride == 1 && g->sw == 1)
-        for (; s + LANES <= in.end; s += LANES)
-            store(to + s, load(x + first + s));
     for (; s < in.end; s++)
         to[s * stride] = x[first + s * g->sw];
     for (; s < r.count; s++)

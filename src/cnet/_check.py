@@ -9,6 +9,8 @@ read-only. Values are never converted: other dtypes than float32 and float64, an
 two, are a TypeError.
 """
 
+from numbers import Real
+from operator import index
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -21,6 +23,7 @@ Array: TypeAlias = npt.NDArray[Any]
 
 FLOAT32 = np.dtype(np.float32)
 FLOAT64 = np.dtype(np.float64)
+UINT8 = np.dtype(np.uint8)
 INT32 = np.dtype(np.int32)
 INT64 = np.dtype(np.int64)
 
@@ -38,7 +41,7 @@ def array(function: str, name: str, x: Any, ndim: int | None = None) -> Array:
         if dtype.kind != "f" or dtype.itemsize not in (4, 8):
             raise TypeError(f"{function}: {name}.dtype must be float32 or float64 (got {dtype})")
         dtype = dtype.newbyteorder("=")
-    return _layout(x, dtype)
+    return _layout(function, name, x, dtype)
 
 
 def integers(function: str, name: str, x: Any, ndim: int | None, dtype: np.dtype[Any]) -> Array:
@@ -57,13 +60,14 @@ def integers(function: str, name: str, x: Any, ndim: int | None, dtype: np.dtype
             raise ValueError(
                 f"{function}: {name} must fit into {dtype} (got {x.min()} to {x.max()})"
             )
-    return _layout(x, dtype)
+    return _layout(function, name, x, dtype)
 
 
-def _layout(x: Array, dtype: np.dtype[Any]) -> Array:
+def _layout(function: str, name: str, x: Array, dtype: np.dtype[Any]) -> Array:
     flags = x.flags
     if type(x) is np.ndarray and x.dtype is dtype and flags.c_contiguous and flags.aligned:
         return x
+    geometry.check_size(function, name, x.shape)  # a broadcast view may be larger than memory
     return np.require(np.asarray(x), dtype, ["C", "A"])
 
 
@@ -85,15 +89,26 @@ def same_shape(function: str, name: str, got: Shape, other_name: str, expected: 
         )
 
 
+def number(function: str, name: str, value: Any) -> None:
+    if not isinstance(value, Real):
+        raise TypeError(f"{function}: {name} must be a number (got {value!r})")
+
+
+def int64(function: str, name: str, value: Any) -> None:
+    limit = 2**63
+    if not -limit <= geometry.integer(function, name, value) < limit:
+        raise ValueError(f"{function}: {name} must fit into int64 (got {value!r})")
+
+
 def shape4(function: str, name: str, shape: Any) -> Shape:
     """A shape (n, c, h, w) given by the user."""
     try:
-        shape = tuple(s.__index__() for s in shape)
-    except (TypeError, AttributeError):
+        sizes = tuple(index(size) for size in shape)
+    except TypeError:
         raise TypeError(f"{function}: {name} must be a sequence of ints (got {shape!r})") from None
-    if len(shape) != 4 or min(shape) < 0:
-        raise ValueError(f"{function}: {name} must be 4 sizes, none negative (got {shape})")
-    return shape
+    if len(sizes) != 4 or min(sizes) < 0:
+        raise ValueError(f"{function}: {name} must be 4 sizes, none negative (got {sizes})")
+    return sizes
 
 
 def writable(function: str, name: str, x: Any) -> Array:
@@ -132,9 +147,14 @@ def col2im(
     return cols, window
 
 
+ALGORITHMS = ("auto", "exact", "winograd", "direct", "product")
+
+
 def conv2d(
-    x: Any, weight: Any, bias: Any, stride: Size2d, padding: Padding, dilation: Size2d, groups: int
-) -> tuple[Array, Array, Array | None, Conv2d]:
+    x: Any, weight: Any, bias: Any, stride: Size2d, padding: Padding, dilation: Size2d, groups: int,
+    algorithm: str,
+) -> tuple[Array, Array, Array | None, Conv2d]:  # fmt: skip
+    _known_algorithm("conv2d", algorithm)
     x = array("conv2d", "x", x, 4)
     weight = array("conv2d", "weight", weight, 4)
     g = geometry.conv2d("conv2d", x.shape, weight.shape, stride, padding, dilation, groups)
@@ -147,19 +167,57 @@ def conv2d(
 
 def conv2d_backward(
     grad_output: Any, x: Any, weight: Any, stride: Size2d, padding: Padding, dilation: Size2d,
-    groups: int, needs: Any,
+    groups: int, needs: Any, algorithm: str,
 ) -> tuple[Array, Array, Array, Conv2d, tuple[bool, bool, bool]]:  # fmt: skip
     f = "conv2d_backward"
+    _known_algorithm(f, algorithm)
     grad_output = array(f, "grad_output", grad_output, 4)
     x = array(f, "x", x, 4)
     weight = array(f, "weight", weight, 4)
     g = geometry.conv2d(f, x.shape, weight.shape, stride, padding, dilation, groups)
     same_shape(f, "grad_output", grad_output.shape, "(n, o, oh, ow)", g.y_shape)
     same_dtype(f, x=x, weight=weight, grad_output=grad_output)
+    if not isinstance(needs, (tuple, list)):
+        raise TypeError(f"{f}: needs must be 3 booleans, for x, weight and bias (got {needs!r})")
     needs = tuple(bool(need) for need in needs)
     if len(needs) != 3:
         raise ValueError(f"{f}: needs must be 3 booleans, for x, weight and bias (got {needs})")
     return grad_output, x, weight, g, needs
+
+
+def conv2d_relu_pool(
+    x: Any, weight: Any, bias: Any, stride: Size2d, padding: Padding, dilation: Size2d, groups: int
+) -> tuple[Array, Array, Array | None, Conv2d, Window2d]:
+    x, weight, bias, g = conv2d(x, weight, bias, stride, padding, dilation, groups, "auto")
+    return x, weight, bias, g, geometry.pool2d("conv2d_relu_pool", g.y_shape, 2)
+
+
+def relu_pool_backward(
+    grad_output: Any, codes: Any, x_shape: Any
+) -> tuple[Array, Array, Window2d]:
+    f = "relu_pool_backward"
+    grad_output = array(f, "grad_output", grad_output, 4)
+    codes = integers(f, "codes", codes, 4, UINT8)
+    window = geometry.pool2d(f, shape4(f, "x_shape", x_shape), 2)
+    same_shape(f, "grad_output", grad_output.shape, "(n, c, h / 2, w / 2)", window.y_shape)
+    same_shape(f, "codes", codes.shape, "grad_output.shape", grad_output.shape)
+    return grad_output, codes, window
+
+
+def _known_algorithm(f: str, algorithm: str) -> None:
+    if algorithm not in ALGORITHMS:
+        raise ValueError(
+            f"{f}: algorithm must be one of {', '.join(ALGORITHMS)} (got {algorithm!r})"
+        )
+
+
+def unsuitable(f: str, algorithm: str, g: Conv2d) -> ValueError:
+    """The error for an algorithm that cannot compute a convolution."""
+    return ValueError(
+        f"{f}: algorithm={algorithm!r} cannot compute this convolution "
+        f"(got a {g.kh}x{g.kw} kernel, stride {(g.sh, g.sw)}, dilation {(g.dh, g.dw)}, {g.g} groups, x {g.x_shape}); "
+        "'auto' and 'exact' can"
+    )
 
 
 def max_pool2d(
@@ -212,7 +270,10 @@ def avg_pool2d_backward(
 
 
 def _check_divisor(function: str, divisor: int | None) -> None:
-    if divisor is not None and divisor == 0:
+    if divisor is None:
+        return
+    int64(function, "divisor_override", divisor)
+    if divisor == 0:
         raise ValueError(f"{function}: divisor_override must not be zero")
 
 
@@ -234,12 +295,13 @@ def matmul(a: Any, b: Any) -> tuple[Array, Array]:
             f"(got {a.shape[-1]} and {inner})"
         )
     try:
-        np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     except ValueError:
         raise ValueError(
             f"matmul: a.shape[:-2] and b.shape[:-2] must broadcast "
             f"(got {a.shape[:-2]} and {b.shape[:-2]})"
         ) from None
+    geometry.check_size("matmul", "the result", (*batch, *a.shape[-2:-1], *b.shape[-1:]))
     return a, b
 
 
@@ -264,6 +326,7 @@ def linear(x: Any, weight: Any, bias: Any) -> tuple[Array, Array, Array | None]:
         bias = array("linear", "bias", bias, 1)
         same_shape("linear", "bias", bias.shape, "(weight.shape[0],)", weight.shape[:1])
     same_dtype("linear", x=x, weight=weight, bias=bias)
+    geometry.check_size("linear", "the result", (*x.shape[:-1], weight.shape[0]))
     return x, weight, bias
 
 
@@ -276,7 +339,7 @@ def relu_backward(grad_output: Any, y: Any) -> tuple[Array, Array]:
 
 
 def cross_entropy(
-    f: str, logits: Any, target: Any, weight: Any, label_smoothing: float
+    f: str, logits: Any, target: Any, weight: Any, label_smoothing: float, ignore_index: int
 ) -> tuple[Array, Array, Array | None]:
     logits = array(f, "logits", logits, 2)
     target = integers(f, "target", target, 1, INT64)
@@ -285,16 +348,19 @@ def cross_entropy(
         weight = array(f, "weight", weight, 1)
         same_shape(f, "weight", weight.shape, "(logits.shape[1],)", logits.shape[1:])
     same_dtype(f, logits=logits, weight=weight)
+    int64(f, "ignore_index", ignore_index)
+    number(f, "label_smoothing", label_smoothing)
     if not 0.0 <= label_smoothing <= 1.0:
         raise ValueError(f"{f}: label_smoothing must be between 0 and 1 (got {label_smoothing})")
     return logits, target, weight
 
 
 def cross_entropy_backward(
-    grad_losses: Any, logits: Any, target: Any, lse: Any, weight: Any, label_smoothing: float
-) -> tuple[Array, Array, Array, Array, Array | None]:
+    grad_losses: Any, logits: Any, target: Any, lse: Any, weight: Any, label_smoothing: float,
+    ignore_index: int,
+) -> tuple[Array, Array, Array, Array, Array | None]:  # fmt: skip
     f = "cross_entropy_backward"
-    logits, target, weight = cross_entropy(f, logits, target, weight, label_smoothing)
+    logits, target, weight = cross_entropy(f, logits, target, weight, label_smoothing, ignore_index)
     grad_losses = array(f, "grad_losses", grad_losses, 1)
     lse = array(f, "lse", lse, 1)
     same_shape(f, "grad_losses", grad_losses.shape, "target.shape", target.shape)
@@ -315,41 +381,56 @@ def argmax_range(argmax: Array, plane: int) -> ValueError:
     """The error for an argmax outside of its plane."""
     bad = argmax[(argmax < -1) | (argmax >= plane)]
     return ValueError(
-        f"max_pool2d_backward: argmax must be less than x_shape[2] * x_shape[3] "
+        f"max_pool2d_backward: argmax must be at least -1 and less than "
+        f"x_shape[2] * x_shape[3] "
         f"(got {bad[0]} and {plane})"
     )
 
 
 def sgd_step(
-    param: Any, grad: Any, momentum_buffer: Any
-) -> tuple[Array, Array, Array | None]:
-    arrays = _step("sgd_step", param=param, grad=grad, momentum_buffer=momentum_buffer)
-    return cast(tuple[Array, Array, Array | None], arrays)
+    param: Any, grad: Any, momentum_buffer: Any, lr: float, momentum: float, dampening: float,
+    weight_decay: float,
+) -> tuple[Array, Array, Array | None]:  # fmt: skip
+    f = "sgd_step"
+    for name, value in (
+        ("lr", lr), ("momentum", momentum), ("dampening", dampening),
+        ("weight_decay", weight_decay),
+    ):  # fmt: skip
+        number(f, name, value)
+    if momentum_buffer is None:
+        if momentum != 0:
+            raise ValueError(f"{f}: momentum_buffer must be given with momentum (got {momentum})")
+        return (*_step(f, param, grad), None)  # type: ignore[return-value]
+    return cast(tuple[Array, Array, Array], _step(f, param, grad, momentum_buffer=momentum_buffer))
 
 
 def adam_step(
-    param: Any, grad: Any, exp_avg: Any, exp_avg_sq: Any, step: int
-) -> tuple[Array, Array, Array, Array]:
+    param: Any, grad: Any, exp_avg: Any, exp_avg_sq: Any, lr: float, beta1: float, beta2: float,
+    eps: float, weight_decay: float, step: int,
+) -> tuple[Array, Array, Array, Array]:  # fmt: skip
+    f = "adam_step"
+    for name, value in (
+        ("lr", lr), ("beta1", beta1), ("beta2", beta2), ("eps", eps),
+        ("weight_decay", weight_decay),
+    ):  # fmt: skip
+        number(f, name, value)
+    int64(f, "step", step)
     if step < 1:
-        raise ValueError(f"adam_step: step must be at least 1 (got {step})")
-    arrays = _step("adam_step", param=param, grad=grad, exp_avg=exp_avg, exp_avg_sq=exp_avg_sq)
-    return cast(tuple[Array, Array, Array, Array], arrays)
+        raise ValueError(f"{f}: step must be at least 1 (got {step})")
+    return cast(
+        tuple[Array, Array, Array, Array],
+        _step(f, param, grad, exp_avg=exp_avg, exp_avg_sq=exp_avg_sq),
+    )
 
 
-def _step(function: str, **arrays: Any) -> tuple[Array | None, ...]:
+def _step(function: str, param: Any, grad: Any, **state: Any) -> tuple[Array, ...]:
     """Arrays of one optimizer step: all but `grad` are updated in place, all have one shape."""
     checked = {
-        name: None
-        if x is None
-        else array(function, name, x)
-        if name == "grad"
-        else writable(function, name, x)
-        for name, x in arrays.items()
+        "param": writable(function, "param", param),
+        "grad": array(function, "grad", grad),
+        **{name: writable(function, name, x) for name, x in state.items()},
     }
     same_dtype(function, **checked)
-    param = checked["param"]
-    assert param is not None
     for name, x in checked.items():
-        if x is not None:
-            same_shape(function, name, x.shape, "param.shape", param.shape)
+        same_shape(function, name, x.shape, "param.shape", param.shape)
     return tuple(checked.values())

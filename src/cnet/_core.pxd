@@ -1,7 +1,7 @@
 """The declarations of csrc/cnet.h that the boundary uses."""
 
 from libc.stddef cimport ptrdiff_t, size_t
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t
 
 
 cdef extern from "cnet.h" nogil:
@@ -14,24 +14,46 @@ cdef extern from "cnet.h" nogil:
     ctypedef struct cnet_gemm:
         pass
 
+    ctypedef enum cnet_algorithm:
+        CNET_WINOGRAD
+        CNET_DIRECT
+        CNET_PRODUCT
+        CNET_EXACT
+        CNET_AUTO
+
+    ctypedef enum cnet_pass:
+        CNET_FORWARD
+        CNET_DX
+        CNET_DW
+
     ctypedef struct cnet_exec:
         int threads
         char *workspace
+        cnet_algorithm algorithm
 
     ctypedef struct cnet_kernels:
         void (*im2col)(const void *, void *, const cnet_window2d *, const cnet_exec *) noexcept nogil
         void (*col2im)(const void *, void *, const cnet_window2d *, const cnet_exec *) noexcept nogil
-        size_t (*conv2d_workspace)(const cnet_conv2d *, int) noexcept nogil
+        cnet_algorithm (*conv2d_choice)(
+            const cnet_conv2d *, cnet_pass, cnet_algorithm) noexcept nogil
+        int (*conv2d_suits)(const cnet_conv2d *, cnet_pass, cnet_algorithm) noexcept nogil
+        size_t (*conv2d_workspace)(
+            const cnet_conv2d *, cnet_pass, cnet_algorithm, int) noexcept nogil
         void (*conv2d)(
             const void *, const void *, const void *, void *, const cnet_conv2d *,
             const cnet_exec *) noexcept nogil
-        size_t (*conv2d_dx_workspace)(const cnet_conv2d *, int) noexcept nogil
         void (*conv2d_dx)(
             const void *, const void *, void *, const cnet_conv2d *, const cnet_exec *) noexcept nogil
-        size_t (*conv2d_dw_workspace)(const cnet_conv2d *, int) noexcept nogil
         void (*conv2d_dw)(
             const void *, const void *, void *, const cnet_conv2d *, const cnet_exec *) noexcept nogil
         void (*conv2d_db)(const void *, void *, const cnet_conv2d *, const cnet_exec *) noexcept nogil
+        size_t (*conv2d_relu_pool_workspace)(const cnet_conv2d *, int) noexcept nogil
+        void (*conv2d_relu_pool)(
+            const void *, const void *, const void *, void *, uint8_t *, const cnet_conv2d *,
+            const cnet_exec *) noexcept nogil
+        void (*relu_pool_backward)(
+            const void *, const uint8_t *, void *, const cnet_window2d *,
+            const cnet_exec *) noexcept nogil
         void (*max_pool2d)(
             const void *, void *, int32_t *, const cnet_window2d *, const cnet_exec *) noexcept nogil
         ptrdiff_t (*max_pool2d_backward)(
@@ -73,9 +95,9 @@ cdef extern from "cnet.h" nogil:
     int cnet_get_num_threads() noexcept
     void cnet_set_num_threads(int) noexcept
 
-    ctypedef struct cnet_scratch:
+    ctypedef struct cnet_block:
         char *data
         size_t bytes
-    cnet_scratch cnet_scratch_acquire(size_t) noexcept
-    void cnet_scratch_release(cnet_scratch) noexcept
-    void cnet_scratch_empty() noexcept
+    cnet_block cnet_acquire(size_t) noexcept
+    void cnet_release(cnet_block) noexcept
+    void cnet_empty_cache() noexcept

@@ -28,6 +28,13 @@ conv2d_fields = tuple(
 window2d_fields = conv2d_fields[:sizeof(cnet_window2d) // sizeof(ptrdiff_t)]
 compiler = CNET_COMPILER.decode()
 max_threads = CNET_MAX_THREADS
+algorithms = {
+    "auto": CNET_AUTO,
+    "exact": CNET_EXACT,
+    "winograd": CNET_WINOGRAD,
+    "direct": CNET_DIRECT,
+    "product": CNET_PRODUCT,
+}
 
 
 cdef inline void *data(ndarray x) noexcept nogil:
@@ -53,14 +60,40 @@ cdef int fill(void *geometry, size_t bytes, values) except -1:
 
 cdef inline cnet_exec plain() noexcept:
     """How to run a kernel that needs no workspace."""
-    return cnet_exec(cnet_get_num_threads(), NULL)
+    return cnet_exec(cnet_get_num_threads(), NULL, CNET_AUTO)
 
 
-cdef cnet_scratch scratch(size_t bytes) except *:
-    cdef cnet_scratch block = cnet_scratch_acquire(bytes)
+cdef cnet_block acquire(size_t bytes) except *:
+    cdef cnet_block block = cnet_acquire(bytes)
     if block.data == NULL:
-        raise MemoryError(f"cnet: no memory for a workspace of {bytes} bytes")
+        raise MemoryError(f"cnet: no memory for {bytes} bytes")
     return block
+
+
+@cython.final
+cdef class Memory:
+    """What an array from `empty` lives in: given back to the cache when the last view is gone."""
+    cdef cnet_block block
+
+    def __dealloc__(self):
+        if self.block.data != NULL:
+            cnet_release(self.block)
+
+
+def empty(tuple shape, int typenum, size_t itemsize):
+    """A new array of up to 8 dimensions in memory that is aligned and reused."""
+    cdef cnp.npy_intp sizes[8]
+    cdef size_t bytes = itemsize
+    cdef int axis, ndim = len(shape)
+    for axis in range(ndim):
+        sizes[axis] = shape[axis]
+        bytes *= <size_t>sizes[axis]
+    cdef Memory memory = Memory()
+    memory.block = acquire(bytes)
+    cdef ndarray array = cnp.PyArray_SimpleNewFromData(
+        ndim, sizes, typenum, memory.block.data)
+    cnp.set_array_base(array, memory)
+    return array
 
 
 # ---- Kernels -------------------------------------------------------------------------------------
@@ -84,41 +117,47 @@ def col2im(ndarray cols, ndarray x, geometry):
         k.col2im(data(cols), data(x), &g, &e)
 
 
-def conv2d(ndarray x, ndarray weight, bias, ndarray y, geometry):
+def conv2d(ndarray x, ndarray weight, bias, ndarray y, geometry, int algorithm):
     cdef cnet_conv2d g
     cdef cnet_exec e = plain()
+    e.algorithm = <cnet_algorithm>algorithm
     cdef const cnet_kernels *k = kernels(x)
     cdef const void *b = data_or_null(bias)
     fill(&g, sizeof(g), geometry)
-    cdef cnet_scratch block = scratch(k.conv2d_workspace(&g, e.threads))
+    cdef cnet_block block = acquire(
+        k.conv2d_workspace(&g, CNET_FORWARD, e.algorithm, e.threads))
     e.workspace = block.data
     with nogil:
         k.conv2d(data(x), data(weight), b, data(y), &g, &e)
-    cnet_scratch_release(block)
+    cnet_release(block)
 
 
-def conv2d_dx(ndarray dy, ndarray weight, ndarray dx, geometry):
+def conv2d_dx(ndarray dy, ndarray weight, ndarray dx, geometry, int algorithm):
     cdef cnet_conv2d g
     cdef cnet_exec e = plain()
+    e.algorithm = <cnet_algorithm>algorithm
     cdef const cnet_kernels *k = kernels(dy)
     fill(&g, sizeof(g), geometry)
-    cdef cnet_scratch block = scratch(k.conv2d_dx_workspace(&g, e.threads))
+    cdef cnet_block block = acquire(
+        k.conv2d_workspace(&g, CNET_DX, e.algorithm, e.threads))
     e.workspace = block.data
     with nogil:
         k.conv2d_dx(data(dy), data(weight), data(dx), &g, &e)
-    cnet_scratch_release(block)
+    cnet_release(block)
 
 
-def conv2d_dw(ndarray dy, ndarray x, ndarray dw, geometry):
+def conv2d_dw(ndarray dy, ndarray x, ndarray dw, geometry, int algorithm):
     cdef cnet_conv2d g
     cdef cnet_exec e = plain()
+    e.algorithm = <cnet_algorithm>algorithm
     cdef const cnet_kernels *k = kernels(dy)
     fill(&g, sizeof(g), geometry)
-    cdef cnet_scratch block = scratch(k.conv2d_dw_workspace(&g, e.threads))
+    cdef cnet_block block = acquire(
+        k.conv2d_workspace(&g, CNET_DW, e.algorithm, e.threads))
     e.workspace = block.data
     with nogil:
         k.conv2d_dw(data(dy), data(x), data(dw), &g, &e)
-    cnet_scratch_release(block)
+    cnet_release(block)
 
 
 def conv2d_db(ndarray dy, ndarray db, geometry):
@@ -128,6 +167,44 @@ def conv2d_db(ndarray dy, ndarray db, geometry):
     fill(&g, sizeof(g), geometry)
     with nogil:
         k.conv2d_db(data(dy), data(db), &g, &e)
+
+
+def conv2d_choice(geometry, int direction, int algorithm):
+    """The algorithm that runs; directions as in `conv2d_suits`."""
+    cdef cnet_conv2d g
+    fill(&g, sizeof(g), geometry)
+    return <int>cnet_active_kernels(CNET_F32).conv2d_choice(
+        &g, <cnet_pass>direction, <cnet_algorithm>algorithm)
+
+
+def conv2d_suits(geometry, int direction, int algorithm):
+    """Whether an algorithm can compute a pass: 0 forward, 1 input gradient, 2 weight gradient."""
+    cdef cnet_conv2d g
+    fill(&g, sizeof(g), geometry)
+    return bool(cnet_active_kernels(CNET_F32).conv2d_suits(
+        &g, <cnet_pass>direction, <cnet_algorithm>algorithm))
+
+
+def conv2d_relu_pool(ndarray x, ndarray weight, bias, ndarray y, ndarray codes, geometry):
+    cdef cnet_conv2d g
+    cdef cnet_exec e = plain()
+    cdef const cnet_kernels *k = kernels(x)
+    cdef const void *b = data_or_null(bias)
+    fill(&g, sizeof(g), geometry)
+    cdef cnet_block block = acquire(k.conv2d_relu_pool_workspace(&g, e.threads))
+    e.workspace = block.data
+    with nogil:
+        k.conv2d_relu_pool(data(x), data(weight), b, data(y), <uint8_t *>data(codes), &g, &e)
+    cnet_release(block)
+
+
+def relu_pool_backward(ndarray dy, ndarray codes, ndarray dx, geometry):
+    cdef cnet_window2d g
+    cdef cnet_exec e = plain()
+    cdef const cnet_kernels *k = kernels(dy)
+    fill(&g, sizeof(g), geometry)
+    with nogil:
+        k.relu_pool_backward(data(dy), <const uint8_t *>data(codes), data(dx), &g, &e)
 
 
 def max_pool2d(ndarray x, ndarray y, ndarray argmax, geometry):
@@ -177,11 +254,11 @@ def gemm(ndarray a, ndarray b, bias, ndarray c, geometry):
     cdef const cnet_kernels *k = kernels(c)
     cdef const void *v = data_or_null(bias)
     fill(&g, sizeof(g), geometry)
-    cdef cnet_scratch block = scratch(k.gemm_workspace(&g, e.threads))
+    cdef cnet_block block = acquire(k.gemm_workspace(&g, e.threads))
     e.workspace = block.data
     with nogil:
         k.gemm(data(a), data(b), v, data(c), &g, &e)
-    cnet_scratch_release(block)
+    cnet_release(block)
 
 
 def relu(ndarray x, ndarray y):
@@ -283,5 +360,5 @@ def set_num_threads(int threads):
     cnet_set_num_threads(threads)
 
 
-def empty_scratch():
-    cnet_scratch_empty()
+def empty_cache():
+    cnet_empty_cache()

@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from math import prod
 from operator import index
-from typing import Any, Literal, NamedTuple, SupportsIndex, TypeAlias
+from typing import Literal, NamedTuple, SupportsIndex, TypeAlias
+
+import numpy as np
 
 Size2d: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
 """One number for both axes, or (vertical, horizontal)."""
@@ -23,6 +25,7 @@ Shape: TypeAlias = tuple[int, ...]
 MAX_BYTES = 2**63 - 1
 MAX_ITEMSIZE = 8
 MAX_PLANE = 2**31 - 1  # a pooling argmax is an int32 position within its plane
+MAX_STEP = 2**31 - 1  # kernel sizes, strides, paddings, dilations: products of two fit into 63 bits
 
 
 class Window2d(NamedTuple):
@@ -90,21 +93,33 @@ class Conv2d(NamedTuple):
         return self.n, self.o, self.oh, self.ow
 
 
+def integer(function: str, name: str, value: object) -> int:
+    """One integer of any integer type, but no bool: True is no size."""
+    if type(value) is int:
+        return value
+    if not isinstance(value, bool):
+        try:
+            return index(value)  # type: ignore[arg-type]
+        except TypeError:
+            pass
+    raise TypeError(f"{function}: {name} must be an int (got {value!r})")
+
+
 def pair(function: str, name: str, value: object, minimum: int) -> tuple[int, int]:
-    """Two integers from one number or a sequence of two, each at least `minimum`.
+    """Two integers from one number or a sequence of two, each from `minimum` to `MAX_STEP`.
 
     Raises
     ------
     TypeError
         If `value` is neither an integer nor a sequence of integers.
     ValueError
-        If it has another length than two, or an item is smaller than `minimum`.
+        If it has another length than two, or an item is out of range.
     """
     try:
-        if isinstance(value, Sequence) and not isinstance(value, str):
-            items = tuple(index(item) for item in value)
+        if isinstance(value, Sequence | np.ndarray) and not isinstance(value, str | bytes):
+            items = tuple(integer(function, name, item) for item in value)
         else:
-            items = (index(value),) * 2  # type: ignore[arg-type]
+            items = (integer(function, name, value),) * 2
     except TypeError:
         raise TypeError(
             f"{function}: {name} must be an int or a pair of ints (got {value!r})"
@@ -113,12 +128,17 @@ def pair(function: str, name: str, value: object, minimum: int) -> tuple[int, in
         raise ValueError(f"{function}: {name} must have 2 items (got {len(items)}: {value!r})")
     if min(items) < minimum:
         raise ValueError(f"{function}: {name} must be at least {minimum} (got {value!r})")
+    if max(items) > MAX_STEP:
+        raise ValueError(f"{function}: {name} must be at most {MAX_STEP} (got {value!r})")
     return items[0], items[1]
 
 
 def check_size(function: str, name: str, shape: Shape) -> None:
-    """Raise ValueError if an array of this shape could not be addressed, whatever its dtype."""
-    if prod(shape) * MAX_ITEMSIZE > MAX_BYTES:
+    """Raise ValueError if an array of this shape could not be addressed, whatever its dtype.
+
+    An empty axis counts as one cell: NumPy, too, refuses empty arrays with absurd other axes.
+    """
+    if prod(size or 1 for size in shape) * MAX_ITEMSIZE > MAX_BYTES:
         raise ValueError(f"{function}: {name} would be too large (shape {shape})")
 
 
@@ -127,24 +147,30 @@ def output_size(size: int, kernel: int, stride: int, padding: int, dilation: int
     return (size + padding - dilation * (kernel - 1) - 1) // stride + 1
 
 
+def _padding(function: str, padding: Padding) -> tuple[int, int] | str:
+    if not isinstance(padding, str):
+        return pair(function, "padding", padding, 0)
+    if padding not in ("valid", "same"):
+        raise ValueError(
+            f"{function}: padding must be a number, a pair, 'valid' or 'same' (got {padding!r})"
+        )
+    return padding
+
+
 def _pad(
-    function: str, padding: Padding, kernel: tuple[int, int], stride: tuple[int, int],
-    dilation: tuple[int, int],
+    function: str, padding: tuple[int, int] | str, kernel: tuple[int, int],
+    stride: tuple[int, int], dilation: tuple[int, int],
 ) -> tuple[tuple[int, int], tuple[int, int]]:  # fmt: skip
     """(top, left) padding and the (vertical, horizontal) totals over both ends."""
-    if isinstance(padding, str):
-        if padding == "valid":
-            return (0, 0), (0, 0)
-        if padding != "same":
-            raise ValueError(
-                f"{function}: padding must be a number, a pair, 'valid' or 'same' (got {padding!r})"
-            )
+    if padding == "valid":
+        return (0, 0), (0, 0)
+    if padding == "same":
         if stride != (1, 1):
             raise ValueError(f"{function}: padding='same' needs stride 1 (got {stride})")
         total = dilation[0] * (kernel[0] - 1), dilation[1] * (kernel[1] - 1)
         return (total[0] // 2, total[1] // 2), total
-    ph, pw = pair(function, "padding", padding, 0)
-    return (ph, pw), (2 * ph, 2 * pw)
+    assert not isinstance(padding, str)
+    return padding, (2 * padding[0], 2 * padding[1])
 
 
 def _check_fits(function: str, size: tuple[int, int], extent: tuple[int, int]) -> None:
@@ -157,7 +183,7 @@ def _check_fits(function: str, size: tuple[int, int], extent: tuple[int, int]) -
 
 def _window(
     function: str, x_shape: Shape, kernel: tuple[int, int], stride: tuple[int, int],
-    padding: Padding, dilation: tuple[int, int],
+    padding: tuple[int, int] | str, dilation: tuple[int, int],
 ) -> Window2d:  # fmt: skip
     n, c, h, w = x_shape
     (ph, pw), (pad_h, pad_w) = _pad(function, padding, kernel, stride, dilation)
@@ -170,19 +196,15 @@ def _window(
     return Window2d(n, c, h, w, *kernel, *stride, ph, pw, *dilation, oh, ow)
 
 
-@lru_cache(maxsize=1024, typed=True)
+# What is cached is keyed by plain integers: (2, 2) and (2.0, 2.0) would be equal keys.
+
+
+@lru_cache(maxsize=1024)
 def _window2d(
-    function: str, x_shape: Shape, kernel_size: Size2d, stride: Size2d, padding: Padding,
-    dilation: Size2d,
+    function: str, x_shape: Shape, kernel: tuple[int, int], stride: tuple[int, int],
+    padding: tuple[int, int] | str, dilation: tuple[int, int],
 ) -> Window2d:  # fmt: skip
-    window = _window(
-        function,
-        x_shape,
-        pair(function, "kernel_size", kernel_size, 1),
-        pair(function, "stride", stride, 1),
-        padding,
-        pair(function, "dilation", dilation, 1),
-    )
+    window = _window(function, x_shape, kernel, stride, padding, dilation)
     check_size(function, "cols", window.cols_shape)
     return window
 
@@ -193,21 +215,18 @@ def window2d(
 ) -> Window2d:  # fmt: skip
     """The geometry of im2col and col2im over a batch of shape (n, c, h, w)."""
     return _window2d(
-        function, x_shape, _hashable(kernel_size), _hashable(stride), _hashable(padding),
-        _hashable(dilation),
+        function, x_shape, pair(function, "kernel_size", kernel_size, 1),
+        pair(function, "stride", stride, 1), _padding(function, padding),
+        pair(function, "dilation", dilation, 1),
     )  # fmt: skip
 
 
-@lru_cache(maxsize=1024, typed=True)
+@lru_cache(maxsize=1024)
 def _conv2d(
-    function: str, x_shape: Shape, weight_shape: Shape, stride: Size2d, padding: Padding,
-    dilation: Size2d, groups: SupportsIndex,
+    function: str, x_shape: Shape, weight_shape: Shape, stride: tuple[int, int],
+    padding: tuple[int, int] | str, dilation: tuple[int, int], g: int,
 ) -> Conv2d:  # fmt: skip
     o, c_per_group, kh, kw = weight_shape
-    try:
-        g = index(groups)
-    except TypeError:
-        raise TypeError(f"{function}: groups must be an int (got {groups!r})") from None
     if g < 1:
         raise ValueError(f"{function}: groups must be at least 1 (got {g})")
     for name, channels in (("x.shape[1]", x_shape[1]), ("weight.shape[0]", o)):
@@ -220,10 +239,7 @@ def _conv2d(
         )
     if kh < 1 or kw < 1:
         raise ValueError(f"{function}: weight.shape[2:] must be at least 1x1 (got {kh}x{kw})")
-    window = _window(
-        function, x_shape, (kh, kw), pair(function, "stride", stride, 1), padding,
-        pair(function, "dilation", dilation, 1),
-    )  # fmt: skip
+    window = _window(function, x_shape, (kh, kw), stride, padding, dilation)
     conv = Conv2d(*window, o, g)
     check_size(function, "weight", weight_shape)
     check_size(function, "the result", conv.y_shape)
@@ -233,25 +249,23 @@ def _conv2d(
 
 def conv2d(
     function: str, x_shape: Shape, weight_shape: Shape, stride: Size2d = 1, padding: Padding = 0,
-    dilation: Size2d = 1, groups: SupportsIndex = 1,
+    dilation: Size2d = 1, groups: int = 1,
 ) -> Conv2d:  # fmt: skip
     """The geometry of a convolution of (n, c, h, w) with weights (o, c / groups, kh, kw)."""
     return _conv2d(
-        function, x_shape, weight_shape, _hashable(stride), _hashable(padding),
-        _hashable(dilation), groups,
+        function, x_shape, weight_shape, pair(function, "stride", stride, 1),
+        _padding(function, padding), pair(function, "dilation", dilation, 1),
+        integer(function, "groups", groups),
     )  # fmt: skip
 
 
-@lru_cache(maxsize=1024, typed=True)
+@lru_cache(maxsize=1024)
 def _pool2d(
-    function: str, x_shape: Shape, kernel_size: Size2d, stride: Size2d | None, padding: Size2d,
-    dilation: Size2d, ceil_mode: bool,
+    function: str, x_shape: Shape, kernel: tuple[int, int], stride: tuple[int, int],
+    padding: tuple[int, int], dilation: tuple[int, int], ceil_mode: bool,
 ) -> Window2d:  # fmt: skip
     n, c, h, w = x_shape
-    kernel = pair(function, "kernel_size", kernel_size, 1)
-    sh, sw = kernel if stride is None else pair(function, "stride", stride, 1)
-    ph, pw = pair(function, "padding", padding, 0)
-    dh, dw = pair(function, "dilation", dilation, 1)
+    (sh, sw), (ph, pw), (dh, dw) = stride, padding, dilation
     if 2 * ph > kernel[0] or 2 * pw > kernel[1]:
         raise ValueError(
             f"{function}: padding must be at most half of kernel_size (got {(ph, pw)} and {kernel})"
@@ -259,9 +273,7 @@ def _pool2d(
     extent = dh * (kernel[0] - 1) + 1, dw * (kernel[1] - 1) + 1
     _check_fits(function, (h + 2 * ph, w + 2 * pw), extent)
     if h * w > MAX_PLANE:
-        raise ValueError(
-            f"{function}: an image must have at most {MAX_PLANE} pixels (got {h}x{w})"
-        )
+        raise ValueError(f"{function}: an image must have at most {MAX_PLANE} pixels (got {h}x{w})")
     oh = _pooled_size(h, kernel[0], sh, ph, dh, ceil_mode)
     ow = _pooled_size(w, kernel[1], sw, pw, dw, ceil_mode)
     check_size(function, "x", x_shape)
@@ -272,7 +284,7 @@ def _pool2d(
 def _pooled_size(
     size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool
 ) -> int:
-    """As PyTorch: with `ceil_mode` a last, partial window counts if it starts before the padding."""
+    """As PyTorch: in `ceil_mode` a last, partial window counts if it starts before the padding."""
     if not ceil_mode:
         return output_size(size, kernel, stride, 2 * padding, dilation)
     count = -(-(size + 2 * padding - dilation * (kernel - 1) - 1) // stride) + 1
@@ -284,19 +296,10 @@ def pool2d(
     padding: Size2d = 0, dilation: Size2d = 1, ceil_mode: bool = False,
 ) -> Window2d:  # fmt: skip
     """The geometry of a pooling; `stride` defaults to `kernel_size`."""
+    kernel = pair(function, "kernel_size", kernel_size, 1)
     return _pool2d(
-        function, x_shape, _hashable(kernel_size), None if stride is None else _hashable(stride),
-        _hashable(padding), _hashable(dilation), bool(ceil_mode),
+        function, x_shape, kernel,
+        kernel if stride is None else pair(function, "stride", stride, 1),
+        pair(function, "padding", padding, 0), pair(function, "dilation", dilation, 1),
+        bool(ceil_mode),
     )  # fmt: skip
-
-
-def _hashable(value: Any) -> Any:
-    """Lists and arrays become tuples, so that geometries can be cached."""
-    return value if isinstance(value, (int, str, tuple)) else _as_tuple(value)
-
-
-def _as_tuple(value: Any) -> Any:
-    try:
-        return tuple(value)
-    except TypeError:
-        return value

@@ -1,10 +1,11 @@
 """The package's random numbers: one generator, seeded by `manual_seed`."""
 
+from operator import index
 from typing import Any
 
 import numpy as np
 
-_generator = np.random.default_rng()
+_generator = np.random.Generator(np.random.PCG64())
 
 
 def manual_seed(seed: int) -> np.random.Generator:
@@ -20,6 +21,11 @@ def manual_seed(seed: int) -> np.random.Generator:
     numpy.random.Generator
         The generator, freshly seeded.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `seed` is no integer, or negative.
+
     Examples
     --------
     >>> import cnet
@@ -27,7 +33,7 @@ def manual_seed(seed: int) -> np.random.Generator:
     >>> a == cnet.manual_seed(0).random()
     True
     """
-    set_rng_state(np.random.default_rng(seed).bit_generator.state)
+    set_rng_state(dict(np.random.PCG64(index(seed)).state))
     return _generator
 
 

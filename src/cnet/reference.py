@@ -68,13 +68,15 @@ def col2im(
 
 def conv2d(
     x: Array, weight: Array, bias: Array | None = None, stride: Size2d = 1, padding: Padding = 0,
-    dilation: Size2d = 1, groups: int = 1,
+    dilation: Size2d = 1, groups: int = 1, algorithm: str = "auto",
 ) -> Array:  # fmt: skip
     """y[n, o] = bias[o] + Σ_{i, j, c} weight[o, c, i, j] x_padded[n, c, y sh + i dh, x sw + j dw].
 
     c runs over the channels of the group that o belongs to.
     """
-    x, weight, bias, g = _check.conv2d(x, weight, bias, stride, padding, dilation, groups)
+    x, weight, bias, g = _check.conv2d(
+        x, weight, bias, stride, padding, dilation, groups, algorithm
+    )
     weight = weight.reshape(g.g, g.o // g.g, g.c // g.g, g.kh, g.kw)
     y = np.zeros((g.n, g.g, g.o // g.g, g.oh * g.ow), x.dtype)
     for i, j, cells in _positions(np.pad(x, _padding(g)), g):
@@ -86,6 +88,7 @@ def conv2d(
 def conv2d_backward(
     grad_output: Array, x: Array, weight: Array, stride: Size2d = 1, padding: Padding = 0,
     dilation: Size2d = 1, groups: int = 1, needs: tuple[bool, bool, bool] = (True, True, True),
+    algorithm: str = "auto",
 ) -> tuple[Array | None, Array | None, Array | None]:  # fmt: skip
     """The adjoints of conv2d in x, weight and bias, applied to grad_output.
 
@@ -93,7 +96,7 @@ def conv2d_backward(
     over the batch. db is the sum of grad_output over n, y and x.
     """
     grad_output, x, weight, g, needs = _check.conv2d_backward(
-        grad_output, x, weight, stride, padding, dilation, groups, needs
+        grad_output, x, weight, stride, padding, dilation, groups, needs, algorithm
     )
     dx = dw = db = None
     weight = weight.reshape(g.g, g.o // g.g, g.c // g.g, g.kh, g.kw)
@@ -112,6 +115,33 @@ def conv2d_backward(
     if needs[2]:
         db = grad_output.sum((0, 2, 3))
     return dx, dw, db
+
+
+def conv2d_relu_pool(
+    x: Array, weight: Array, bias: Array | None = None, stride: Size2d = 1, padding: Padding = 0,
+    dilation: Size2d = 1, groups: int = 1,
+) -> tuple[Array, Array]:  # fmt: skip
+    """y = max_pool2d(relu(conv2d(x, weight, bias)), 2), and where each maximum was.
+
+    A code is 2 row + column of the maximum in its 2 x 2 cells, or 4 where y is 0.
+    """
+    x, weight, bias, g, window = _check.conv2d_relu_pool(
+        x, weight, bias, stride, padding, dilation, groups
+    )
+    z = relu(conv2d(x, weight, bias, stride, padding, dilation, groups))
+    y, argmax = max_pool2d(z, 2)
+    rows, columns = argmax // max(g.ow, 1), argmax % max(g.ow, 1)
+    return y, np.where(y <= 0, 4, 2 * (rows % 2) + columns % 2).astype(np.uint8)
+
+
+def relu_pool_backward(grad_output: Array, codes: Array, x_shape: Shape) -> Array:
+    """dx[n, c, 2 y + i, 2 x + j] = grad_output[n, c, y, x] where codes[n, c, y, x] is 2 i + j."""
+    grad_output, codes, g = _check.relu_pool_backward(grad_output, codes, x_shape)
+    dx = np.zeros(g.x_shape, grad_output.dtype)
+    for code in range(4):
+        cells = dx[:, :, code // 2 : 2 * g.oh : 2, code % 2 : 2 * g.ow : 2]
+        cells[...] = np.where(codes == code, grad_output, 0)
+    return dx
 
 
 def max_pool2d(
@@ -250,7 +280,9 @@ def cross_entropy(
     counts as zero also where the logit is infinite.
     """
     f = "cross_entropy"
-    logits, target, weight = _check.cross_entropy(f, logits, target, weight, label_smoothing)
+    logits, target, weight = _check.cross_entropy(
+        f, logits, target, weight, label_smoothing, ignore_index
+    )
     q = _label_distribution(f, logits, target, label_smoothing, ignore_index)
     with np.errstate(all="ignore"):  # logits that are infinite or NaN, and no classes at all
         top = logits.max(1, initial=-np.inf)
@@ -269,7 +301,7 @@ def cross_entropy_backward(
     s[i] = Σ_j q[i, j] weight[j]; rows of ignored targets are zero.
     """
     grad_losses, logits, target, lse, weight = _check.cross_entropy_backward(
-        grad_losses, logits, target, lse, weight, label_smoothing
+        grad_losses, logits, target, lse, weight, label_smoothing, ignore_index
     )
     f = "cross_entropy_backward"
     q = _label_distribution(f, logits, target, label_smoothing, ignore_index)
@@ -291,7 +323,9 @@ def sgd_step(
     g = ±grad + weight_decay param. b = momentum b + (1 - dampening) g, or g in the first step, and
     is kept in momentum_buffer.
     """
-    param, grad, momentum_buffer = _check.sgd_step(param, grad, momentum_buffer)
+    param, grad, momentum_buffer = _check.sgd_step(
+        param, grad, momentum_buffer, lr, momentum, dampening, weight_decay
+    )
     g = -grad if maximize else grad
     if weight_decay != 0:
         g = g + weight_decay * param
@@ -312,7 +346,9 @@ def adam_step(
     m = beta1 m + (1 - beta1) g and v = beta2 v + (1 - beta2) g² are kept in exp_avg and exp_avg_sq.
     g = ±grad + weight_decay param; decoupled shrinks param by (1 - lr weight_decay) instead.
     """
-    param, grad, exp_avg, exp_avg_sq = _check.adam_step(param, grad, exp_avg, exp_avg_sq, step)
+    param, grad, exp_avg, exp_avg_sq = _check.adam_step(
+        param, grad, exp_avg, exp_avg_sq, lr, beta1, beta2, eps, weight_decay, step
+    )
     g = -grad if maximize else grad
     if decoupled:
         param *= 1 - lr * weight_decay

@@ -23,6 +23,7 @@ REFERENCE = "reference"
 _compiled = dict(_core.isas())
 _names = tuple(_compiled)
 _reference = False
+_exact = False
 
 
 class _Restore:
@@ -103,11 +104,57 @@ def _set_isa(argument: str, name: str) -> None:
             raise ValueError(f"{argument} must be one of {known} (got {name!r})")
         if not _compiled[name]:
             usable = ", ".join(available_isas())
-            raise ValueError(
-                f"{argument}: this machine cannot run {name!r}; it can run {usable}"
-            )
+            raise ValueError(f"{argument}: this machine cannot run {name!r}; it can run {usable}")
         _core.set_active_isa(_names.index(name))
     _reference = name == REFERENCE
+
+
+def exact_is_on() -> bool:
+    """Whether convolutions are computed without Winograd's algorithm."""
+    return _exact
+
+
+def use_exact(exact: bool = True) -> _Restore:
+    """Compute convolutions without Winograd's algorithm, which is faster and rounds more.
+
+    Parameters
+    ----------
+    exact : bool, default True
+        False allows it again.
+
+    Returns
+    -------
+    context manager
+        Used in a ``with`` statement, it restores the former choice at the end.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> with cnet.use_exact():
+    ...     cnet.exact_is_on()
+    True
+    """
+    former = _exact
+    _set_exact(exact)
+    return _Restore(lambda: _set_exact(former))
+
+
+def _set_exact(exact: bool) -> None:
+    global _exact
+    _exact = bool(exact)
+
+
+def empty_cache() -> None:
+    """Give the memory that is kept for coming results and workspaces back to the system.
+
+    At most 256 MB in 64 blocks are kept.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.empty_cache()
+    """
+    _core.empty_cache()
 
 
 def get_num_threads() -> int:

@@ -1,14 +1,14 @@
-/* Gradients of a convolution's weights and bias.
+/* Gradient of a convolution's weights as a matrix product.
  *
  * The batch is split into parts, as many as the sizes ask for; the product over each part goes to
  * its own copy of dW, and the copies are added in order. */
+#include "conv2d.h"
 #include "product.h"
 #include "taps.h"
 
 typedef struct {
     product base;
-    const real *dy, *x;
-    real *to;
+    conv2d_arrays arrays;
     cnet_conv2d g;
     ptrdiff_t pixels;        /* outputs of one image */
     ptrdiff_t splits, depth; /* parts of the batch, and outputs in one */
@@ -30,7 +30,7 @@ static void pack_dy(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t rows, 
         const ptrdiff_t n = at / job->pixels, pixel = at % job->pixels;
         const ptrdiff_t count = min_size(depth - d, job->pixels - pixel);
         if (n < job->g.n)
-            pack_strided(job->dy + (n * job->g.o + o) * job->pixels + pixel, job->pixels, 1, rows,
+            pack_strided(job->arrays.dy + (n * job->g.o + o) * job->pixels + pixel, job->pixels, 1, rows,
                          count, TILE_ROWS, to + d * TILE_ROWS);
         else
             memset(to + d * TILE_ROWS, 0, (size_t)(count * TILE_ROWS) * sizeof(real));
@@ -48,7 +48,7 @@ static void pack_taps_as_columns(const product *q, ptrdiff_t b, ptrdiff_t p, ptr
         if (r.n < job->g.n) {
             tap t = tap_at(&job->g, j);
             for (ptrdiff_t s = 0; s < cols; s++, t = next_tap(&job->g, t))
-                copy_taps(&job->g, job->x, b / job->splits, t, r, TILE_COLS,
+                copy_taps(&job->g, job->arrays.x, b / job->splits, t, r, TILE_COLS,
                           to + d * TILE_COLS + s);
         } else {
             memset(to + d * TILE_COLS, 0, (size_t)(r.count * TILE_COLS) * sizeof(real));
@@ -63,7 +63,7 @@ static void store_dw(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t rows,
     const ptrdiff_t group = b / job->splits, part = b % job->splits;
     const ptrdiff_t o = part * job->g.o + group * q->m + i;
     for (ptrdiff_t r = 0; r < rows; r++, tile += TILE_COLS) {
-        real *dw = job->to + (o + r) * q->n + j;
+        real *dw = job->arrays.to + (o + r) * q->n + j;
         for (ptrdiff_t s = 0; s < cols; s++)
             dw[s] = first ? tile[s] : dw[s] + tile[s];
     }
@@ -90,7 +90,7 @@ static size_t parts_bytes(const job_t *job) {
     return job->splits == 1 ? 0 : (size_t)round_up(bytes, CNET_ALIGNMENT);
 }
 
-size_t CNET_FN(conv2d_dw_workspace)(const cnet_conv2d *g, int threads) {
+size_t CNET_FN(product_dw_workspace)(const cnet_conv2d *g, int threads) {
     const job_t job = make_job(g);
     const product *q = &job.base;
     return parts_bytes(&job) + CNET_FN(product_workspace)(q->batch, q->m, q->n, q->k, threads);
@@ -113,48 +113,16 @@ static void sum_parts(const void *argument, ptrdiff_t chunk, int slot) {
             job->dw[t] += job->parts[part * job->count + t];
 }
 
-/* dw[o, c, i, j] = sum over n, oh, ow of dy[n, o, oh, ow] * x[n, ...] as in conv2d.
- *
- * dy (n, o, oh, ow), x (n, c, h, w), dw (o, c/g, kh, kw); overwrites dw. Summed over the outputs of
- * a part of the batch as product.h says, then over the parts in order. Parallel over parts and
- * tiles of dw. */
-void CNET_FN(conv2d_dw)(const void *dy, const void *x, void *dw, const cnet_conv2d *g,
-                        const cnet_exec *e) {
+void CNET_FN(product_dw)(const conv2d_arrays *arrays, const cnet_conv2d *g,
+                       const cnet_exec *e) {
     job_t job = make_job(g);
-    job.dy = dy;
-    job.x = x;
-    job.to = job.splits == 1 ? dw : (real *)e->workspace;
-    const cnet_exec rest = {e->threads, e->workspace + parts_bytes(&job)};
+    job.arrays = *arrays;
+    if (job.splits > 1)
+        job.arrays.to = (real *)e->workspace;
+    const cnet_exec rest = {.threads = e->threads, .workspace = e->workspace + parts_bytes(&job)};
     CNET_FN(product)(&job.base, &rest);
     if (job.splits > 1) {
-        const sum_job sum = {job.to, dw, job.splits, g->o * job.base.n};
+        const sum_job sum = {job.arrays.to, arrays->to, job.splits, g->o * job.base.n};
         cnet_parallel(sum_parts, &sum, ceil_div(sum.count, ELEMENTS_PER_CHUNK), e->threads);
     }
-}
-
-static void sum_channel(const void *argument, ptrdiff_t o, int slot) {
-    (void)slot;
-    const job_t *job = argument;
-    vec sums = {0};
-    real rest = 0;
-    for (ptrdiff_t n = 0; n < job->g.n; n++) {
-        const real *dy = job->dy + (n * job->g.o + o) * job->pixels;
-        ptrdiff_t t = 0;
-        for (; t + LANES <= job->pixels; t += LANES)
-            sums += load(dy + t);
-        for (; t < job->pixels; t++)
-            rest += dy[t];
-    }
-    for (ptrdiff_t lane = 0; lane < LANES; lane++)
-        rest += sums[lane];
-    job->to[o] = rest;
-}
-
-/* db[o] = sum over n, oh, ow of dy[n, o, oh, ow].
- *
- * dy (n, o, oh, ow), db (o); overwrites db. One running sum per vector lane, added at the end.
- * Parallel over o. */
-void CNET_FN(conv2d_db)(const void *dy, void *db, const cnet_conv2d *g, const cnet_exec *e) {
-    const job_t job = {.dy = dy, .to = db, .g = *g, .pixels = g->oh * g->ow};
-    cnet_parallel(sum_channel, &job, g->o, e->threads);
 }

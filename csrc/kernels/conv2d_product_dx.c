@@ -2,6 +2,7 @@
  *
  * One chunk is an image and a block of channels; it goes through the rows of dY, a few at a time,
  * so that the unfolded gradient never leaves the cache. */
+#include "conv2d.h"
 #include "product.h"
 #include "taps.h"
 
@@ -9,8 +10,8 @@ enum { UNFOLDED_ROWS = 96, UNFOLDED_COLS = 480 };
 
 typedef struct {
     product base;
-    const real *dy, *weight;
-    real *dx, *cols;
+    conv2d_arrays arrays;
+    real *cols;
     cnet_conv2d g;
     ptrdiff_t pixels;           /* outputs of one image */
     ptrdiff_t channels, blocks; /* channels in a block; blocks of a group */
@@ -25,7 +26,7 @@ static void pack_weight_transposed(const product *q, ptrdiff_t group, ptrdiff_t 
     const job_t *job = (const job_t *)q;
     const ptrdiff_t taps = taps_of_group(&job->g);
     const ptrdiff_t tap = job->channel * job->g.kh * job->g.kw + i;
-    pack_strided(job->weight + (group * q->k + p) * taps + tap, 1, taps, rows, depth, TILE_ROWS,
+    pack_strided(job->arrays.weight + (group * q->k + p) * taps + tap, 1, taps, rows, depth, TILE_ROWS,
                  to);
 }
 
@@ -33,7 +34,7 @@ static void pack_dy_rows(const product *q, ptrdiff_t group, ptrdiff_t p, ptrdiff
                          ptrdiff_t j, ptrdiff_t cols, real *to) {
     const job_t *job = (const job_t *)q;
     const ptrdiff_t o = job->n * job->g.o + group * q->k + p;
-    pack_strided(job->dy + o * job->pixels + job->oh * job->g.ow + j, 1, job->pixels, cols, depth,
+    pack_strided(job->arrays.dy + o * job->pixels + job->oh * job->g.ow + j, 1, job->pixels, cols, depth,
                  TILE_COLS, to);
 }
 
@@ -105,7 +106,7 @@ static void dx_chunk(const void *argument, ptrdiff_t chunk, int slot) {
 
     const ptrdiff_t channels = min_size(job.channels, g->c / g->g - job.channel);
     const ptrdiff_t plane = job.n * g->c + group * (g->c / g->g) + job.channel;
-    real *dx = job.dx + plane * g->h * g->w;
+    real *dx = job.arrays.to + plane * g->h * g->w;
     memset(dx, 0, (size_t)(channels * g->h * g->w) * sizeof(real));
     product *q = &job.base;
     q->m = channels * g->kh * g->kw;
@@ -117,22 +118,14 @@ static void dx_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     }
 }
 
-size_t CNET_FN(conv2d_dx_workspace)(const cnet_conv2d *g, int threads) {
+size_t CNET_FN(product_dx_workspace)(const cnet_conv2d *g, int threads) {
     return (size_t)threads * make_job(g).bytes_per_thread;
 }
 
-/* dx[n, c, ih, iw] = sum of weight[o, c, i, j] * dy[n, o, oh, ow] over all (o, i, j, oh, ow) with
- * ih = oh*sh + i*dh - ph and iw = ow*sw + j*dw - pw.
- *
- * dy (n, o, oh, ow), weight (o, c/g, kh, kw), dx (n, c, h, w); overwrites dx. Summed over o as
- * product.h says, then over the rows of dY a block at a time, (i, j) within a block. Parallel over
- * (n, group, block of channels). */
-void CNET_FN(conv2d_dx)(const void *dy, const void *weight, void *dx, const cnet_conv2d *g,
-                        const cnet_exec *e) {
+void CNET_FN(product_dx)(const conv2d_arrays *arrays, const cnet_conv2d *g,
+                       const cnet_exec *e) {
     job_t job = make_job(g);
-    job.dy = dy;
-    job.weight = weight;
-    job.dx = dx;
+    job.arrays = *arrays;
     job.workspace = e->workspace;
     cnet_parallel(dx_chunk, &job, g->n * g->g * job.blocks, e->threads);
 }

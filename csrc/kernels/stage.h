@@ -1,0 +1,74 @@
+/* Images staged for direct convolution: padded, and split by the phases of the stride, so that every
+ * tap of every output is a load at a fixed distance from the output's own position.
+ *
+ * Output (y, x) has the flat position y * pitch + x. Its tap (c, i, j) lies in phase
+ * (i*dh % sh, j*dw % sw) of channel c, (i*dh / sh) rows and (j*dw / sw) columns further. Rows are one
+ * `pitch` apart in every phase, so vectors run on across row ends; what they compute there belongs to
+ * no output and is left behind. */
+#ifndef CNET_STAGE_H
+#define CNET_STAGE_H
+
+#include "simd.h"
+#include "window.h"
+
+typedef struct {
+    ptrdiff_t rows;               /* of outputs */
+    ptrdiff_t pitch;              /* from row to row */
+    ptrdiff_t flat;               /* positions of outputs: from the first to the last */
+    ptrdiff_t phase_rows;         /* rows of a phase */
+    ptrdiff_t phases_h, phases_w; /* phases that taps can lie in */
+    ptrdiff_t phase, channel;     /* steps from phase to phase, from channel to channel */
+} stage;
+
+static inline stage stage_of(const cnet_conv2d *g, ptrdiff_t rows) {
+    stage s = {.rows = rows};
+    s.pitch = g->ow + (g->kw - 1) * g->dw / g->sw;
+    s.flat = (rows - 1) * s.pitch + g->ow;
+    s.phase_rows = rows + (g->kh - 1) * g->dh / g->sh;
+    s.phases_h = min_size(g->sh, (g->kh - 1) * g->dh + 1);
+    s.phases_w = min_size(g->sw, (g->kw - 1) * g->dw + 1);
+    s.phase = s.phase_rows * s.pitch;
+    s.channel = s.phases_h * s.phases_w * s.phase;
+    return s;
+}
+
+/* Elements of `channels` staged channels, and what vectors may read behind them. */
+static inline ptrdiff_t stage_size(const stage *s, ptrdiff_t channels, ptrdiff_t slack) {
+    return channels * s->channel + slack;
+}
+
+/* How far tap (c, i, j) lies from the position of its output. */
+static inline ptrdiff_t stage_offset(const cnet_conv2d *g, const stage *s, ptrdiff_t c,
+                                     ptrdiff_t i, ptrdiff_t j) {
+    const ptrdiff_t y = i * g->dh, x = j * g->dw;
+    return c * s->channel + (y % g->sh * s->phases_w + x % g->sw) * s->phase +
+           y / g->sh * s->pitch + x / g->sw;
+}
+
+/* Stages one channel, a plane of h x w, for the outputs from row `top` on. */
+static inline void stage_channel(const cnet_conv2d *g, const stage *s, const real *plane,
+                                 ptrdiff_t top, real *to) {
+    for (ptrdiff_t phase_h = 0; phase_h < s->phases_h; phase_h++) {
+        for (ptrdiff_t phase_w = 0; phase_w < s->phases_w; phase_w++) {
+            const range in = inside(phase_w - g->pw, g->sw, g->w, s->pitch);
+            for (ptrdiff_t row = 0; row < s->phase_rows; row++, to += s->pitch) {
+                const ptrdiff_t ih = (top + row) * g->sh + phase_h - g->ph;
+                if (ih < 0 || ih >= g->h || in.begin == in.end) {
+                    zero_run(to, s->pitch);
+                    continue;
+                }
+                const real *from = plane + ih * g->w;
+                const ptrdiff_t first = phase_w - g->pw;
+                zero_run(to, in.begin);
+                if (g->sw == 1)
+                    copy_run(to + in.begin, from + first + in.begin, in.end - in.begin);
+                else
+                    for (ptrdiff_t t = in.begin; t < in.end; t++)
+                        to[t] = from[first + t * g->sw];
+                zero_run(to + in.end, s->pitch - in.end);
+            }
+        }
+    }
+}
+
+#endif
