@@ -1,0 +1,96 @@
+"""Functions of tensors and arrays: `torch.nn.functional`'s names, and what tensors are made of.
+
+Each family has a file, in which the derivative of an operation stands below its definition.
+Importing this package gives `Tensor` its operators and methods.
+"""
+
+from . import comparison
+from .arithmetic import add, div, mul, neg, pow, sub
+from .conv import conv2d
+from .dropout import dropout
+from .elementwise import abs, clip, clone, exp, leaky_relu, log, relu, sigmoid, sqrt, tanh
+from .joining import cat, pad, stack
+from .linear import linear, matmul
+from .loss import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    l1_loss,
+    mse_loss,
+    nll_loss,
+)
+from .pooling import avg_pool2d, max_pool2d
+from .reductions import argmax, argmin, logsumexp, max, mean, min, std, sum, var
+from .selection import maximum, minimum, where
+from .shape import (
+    broadcast_to,
+    expand,
+    flatten,
+    permute,
+    reshape,
+    squeeze,
+    transpose,
+    unsqueeze,
+)
+from .softmax import log_softmax, softmax
+
+clamp = clip
+concatenate = cat
+expand_dims = unsqueeze
+
+__all__ = [
+    "abs",
+    "add",
+    "argmax",
+    "argmin",
+    "avg_pool2d",
+    "binary_cross_entropy_with_logits",
+    "broadcast_to",
+    "cat",
+    "clamp",
+    "clip",
+    "clone",
+    "concatenate",
+    "conv2d",
+    "cross_entropy",
+    "div",
+    "dropout",
+    "exp",
+    "expand",
+    "expand_dims",
+    "flatten",
+    "l1_loss",
+    "leaky_relu",
+    "linear",
+    "log",
+    "log_softmax",
+    "logsumexp",
+    "matmul",
+    "max",
+    "max_pool2d",
+    "maximum",
+    "mean",
+    "min",
+    "minimum",
+    "mse_loss",
+    "mul",
+    "neg",
+    "nll_loss",
+    "pad",
+    "permute",
+    "pow",
+    "relu",
+    "reshape",
+    "sigmoid",
+    "softmax",
+    "sqrt",
+    "squeeze",
+    "stack",
+    "std",
+    "sub",
+    "sum",
+    "tanh",
+    "transpose",
+    "unsqueeze",
+    "var",
+    "where",
+]

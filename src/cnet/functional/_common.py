@@ -1,0 +1,54 @@
+"""What several families share."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ..autograd import Array
+from ..tensor import Tensor
+
+Result = TypeVar("Result")
+
+_OUR_NAMES = {"dim": "axis", "keepdim": "keepdims", "ddof": "correction"}
+
+
+def also_dim(function: Callable[..., Result]) -> Callable[..., Result]:
+    """Let `axis` and `keepdims` of a function be given by PyTorch's names, `dim` and `keepdim`.
+
+    It also becomes a method that NumPy's function of the same name can call, as `np.sum` does.
+    """
+
+    @wraps(function)
+    def either_name(*args: Any, **kwargs: Any) -> Result:
+        renamed = {
+            _OUR_NAMES.get(name, name): value
+            for name, value in kwargs.items()
+            if value is not None or name not in ("dtype", "out")
+        }
+        if "axis" in kwargs and "dim" in kwargs:
+            raise TypeError(f"{function.__name__}: axis and dim are the same argument")
+        return function(*args, **renamed)
+
+    return either_name
+
+
+def reflected(operator: Callable[[Any, Any], Tensor]) -> Callable[[Tensor, Any], Tensor]:
+    """The method for a tensor on the right of an operator."""
+    return lambda right, left: operator(left, right)
+
+
+def weak(operand: Any) -> Any:
+    """NumPy's scalars as Python's, which never change the dtype of the other operand."""
+    return operand.item() if isinstance(operand, np.generic) else operand
+
+
+def unbroadcast(grad: Array, shape: tuple[int, ...]) -> Array:
+    """Sum a gradient over the axes along which an input of this shape was broadcast."""
+    if grad.shape == shape:
+        return grad
+    leading = grad.ndim - len(shape)
+    stretched = [leading + axis for axis, size in enumerate(shape) if size == 1]
+    total: Array = grad.sum(axis=(*range(leading), *stretched), keepdims=True)
+    return total.reshape(shape)

@@ -1,0 +1,62 @@
+"""Dropout."""
+
+from typing import Any
+
+import numpy as np
+
+from .. import random
+from ..autograd import Array, Context, Function
+from ..tensor import Tensor, TensorLike, as_tensor
+
+
+class Dropout(Function[Tensor]):
+    @staticmethod
+    def forward(ctx: Context, x: Array, *, p: float) -> Any:
+        kept = random.default_generator().random(x.shape, dtype=np.float32) >= p
+        ctx.scale = 1 / (1 - p) if p < 1 else 0.0
+        ctx.save_for_backward(kept)
+        return x * kept * ctx.scale
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        (kept,) = ctx.saved
+        return grad * kept * ctx.scale
+
+
+def dropout(x: TensorLike, p: float = 0.5, training: bool = True) -> Tensor:
+    """Elements set to 0 at random, and the others scaled by ``1 / (1 - p)``.
+
+    Parameters
+    ----------
+    x : Tensor or ndarray of a float dtype
+    p : float, default 0.5
+        The probability that an element is set to 0.
+    training : bool, default True
+        If False, `x` is returned as it is.
+
+    Returns
+    -------
+    Tensor
+        In the shape of `x`; drawn from the generator that `cnet.manual_seed` seeds.
+
+    Raises
+    ------
+    ValueError
+        If `p` is not between 0 and 1.
+
+    Examples
+    --------
+    >>> import cnet, numpy
+    >>> _ = cnet.manual_seed(0)
+    >>> y = cnet.functional.dropout(numpy.ones(1000), 0.2)
+    >>> numpy.unique(y)
+    array([0.  , 1.25])
+
+    References
+    ----------
+    N. Srivastava et al.: Dropout: a simple way to prevent neural networks from overfitting,
+    Journal of Machine Learning Research 15 (2014).
+    """
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout: p must be between 0 and 1 (got {p})")
+    return Dropout.apply(x, p=p) if training and p > 0 else as_tensor(x)

@@ -1,0 +1,43 @@
+"""Chains of operations that have one kernel: the values and gradients of the chain, but faster."""
+
+from typing import Any
+
+from .. import geometry, kernels
+from ..autograd import Array, Context, Function
+from ..tensor import Tensor, TensorLike
+from .conv import conv2d
+from .elementwise import relu
+from .pooling import max_pool2d
+
+
+class ConvReluPool(Function[Tensor]):
+    @staticmethod
+    def forward(ctx: Context, x: Array, weight: Array, bias: Array | None, **options: Any) -> Array:
+        y, codes = kernels.conv2d_relu_pool(x, weight, bias, **options)
+        ctx.save_for_backward(x, weight, codes)
+        ctx.options = options
+        return y
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        x, weight, codes = ctx.saved
+        need_x, need_weight, need_bias = ctx.needs_input_grad
+        g = geometry.conv2d("conv2d", x.shape, weight.shape, **ctx.options)
+        grad = kernels.relu_pool_backward(grad, codes, g.y_shape)
+        return kernels.conv2d_backward(
+            grad, x, weight, **ctx.options, needs=(need_x, need_weight, need_bias)
+        )
+
+
+def conv2d_relu_pool(
+    x: TensorLike, weight: TensorLike, bias: TensorLike | None, **options: Any
+) -> Tensor:
+    """``max_pool2d(relu(conv2d(x, weight, bias, **options)), 2)``.
+
+    One kernel computes it where the convolution is small; where it has a faster algorithm of its
+    own, the three operations follow each other.
+    """
+    if kernels.conv2d_algorithm(x.shape, weight.shape, **options) == "direct":
+        return ConvReluPool.apply(x, weight, bias, **options)
+    y: Tensor = max_pool2d(relu(conv2d(x, weight, bias, **options)), 2)
+    return y

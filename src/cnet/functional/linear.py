@@ -1,0 +1,134 @@
+"""Matrix products and the affine map."""
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .. import kernels
+from ..autograd import Array, Context, Function
+from ..tensor import Tensor, TensorLike, attach
+from ._common import reflected, unbroadcast
+
+
+class MatMul(Function[Tensor]):
+    @staticmethod
+    def forward(ctx: Context, a: Array, b: Array) -> Array:
+        if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.dtype != b.dtype:
+            dtype = np.result_type(a, b)
+            a, b = a.astype(dtype, copy=False), b.astype(dtype, copy=False)
+        y = kernels.matmul(a, b)
+        need_a, need_b = ctx.needs_input_grad
+        rows = a[np.newaxis] if a.ndim == 1 else a
+        columns = b[:, np.newaxis] if b.ndim == 1 else b
+        ctx.save_for_backward(rows if need_b else None, columns if need_a else None)
+        ctx.lost_axes = ([-2] if a.ndim == 1 else []) + ([-1] if b.ndim == 1 else [])
+        return y
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        rows, columns = ctx.saved
+        grad = np.expand_dims(grad, ctx.lost_axes)
+        da = db = None
+        if columns is not None:
+            shape = ctx.input_shape(0)
+            da = unbroadcast(kernels.matmul(grad, columns.swapaxes(-1, -2)), shape)
+        if rows is not None:
+            shape = ctx.input_shape(1)
+            if len(shape) <= 2:  # one product sums over all matrices of the batch
+                rows, grad = _as_matrix(rows), _as_matrix(grad)
+            db = kernels.matmul(rows.swapaxes(-1, -2), grad)
+            db = db[:, 0] if len(shape) == 1 else unbroadcast(db, shape)
+        return da, db
+
+
+def _as_matrix(x: Array) -> Array:
+    return x.reshape(prod(x.shape[:-1]), x.shape[-1])
+
+
+def matmul(a: TensorLike, b: TensorLike) -> Tensor:
+    """The matrix product ``a @ b``.
+
+    Parameters
+    ----------
+    a, b : Tensor or ndarray of a float dtype
+        As for `numpy.matmul`: vectors, matrices, and batches of matrices (..., m, k) and
+        (..., k, p) whose leading axes broadcast. Transposed operands are not copied.
+
+    Returns
+    -------
+    Tensor
+        (..., m, p); the axis of a vector is missing.
+
+    Raises
+    ------
+    TypeError
+        If an operand is not an array of floats.
+    ValueError
+        If an operand is a scalar, or shapes do not fit.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> a = cnet.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> cnet.matmul(a, a.T)
+    tensor([[ 5., 11.],
+            [11., 25.]])
+    """
+    return MatMul.apply(a, b)
+
+
+class Linear(Function[Tensor]):
+    @staticmethod
+    def forward(ctx: Context, x: Array, weight: Array, bias: Array | None) -> Array:
+        need_x, need_weight, _ = ctx.needs_input_grad
+        ctx.save_for_backward(x if need_weight else None, weight if need_x else None)
+        return kernels.linear(x, weight, bias)
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        x, weight = ctx.saved
+        grad = _as_matrix(grad)
+        dx = dweight = dbias = None
+        if weight is not None:
+            dx = kernels.matmul(grad, weight).reshape(ctx.input_shape(0))
+        if x is not None:
+            dweight = kernels.matmul(grad.T, _as_matrix(x))
+        if ctx.needs_input_grad[2]:
+            dbias = grad.sum(0)
+        return dx, dweight, dbias
+
+
+def linear(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Tensor:
+    """The affine map ``x @ weight.T + bias``.
+
+    Parameters
+    ----------
+    x : Tensor or ndarray, shape (..., in_features)
+        float32 or float64.
+    weight : Tensor or ndarray, shape (out_features, in_features)
+        In the dtype of `x`.
+    bias : Tensor or ndarray, shape (out_features,), optional
+
+    Returns
+    -------
+    Tensor, shape (..., out_features)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If dtypes or shapes do not go together.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> x, weight = cnet.tensor([1.0, 2.0]), cnet.tensor([[3.0, 4.0]])
+    >>> cnet.functional.linear(x, weight)
+    tensor([11.])
+    """
+    return Linear.apply(x, weight, bias)
+
+
+attach(
+    __matmul__=matmul, __rmatmul__=reflected(matmul), matmul=matmul, ufuncs={np.matmul: matmul}
+)  # fmt: skip

@@ -1,0 +1,377 @@
+"""Losses: how far results are from what they should be, as one number or one for each item."""
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .. import kernels
+from ..autograd import Array, Context, Function
+from ..tensor import Tensor, TensorLike, as_tensor
+from .elementwise import expit
+
+
+def _reduced(losses: Tensor, reduction: str, divisor: float | None = None) -> Tensor:
+    """The losses themselves, their sum, or their sum over a divisor, by default their number."""
+    if reduction == "none":
+        return losses
+    total = losses.sum()
+    if reduction == "sum":
+        return total
+    return total / (losses.numel() if divisor is None else divisor)
+
+
+def _check_reduction(function: str, reduction: str) -> None:
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(
+            f"{function}: reduction must be 'mean', 'sum' or 'none' (got {reduction!r})"
+        )
+
+
+def _check_same_shape(function: str, input: Tensor, target: Tensor) -> None:
+    """Broadcasting here is always a mistake, and a silent one."""
+    if input.shape != target.shape:
+        raise ValueError(
+            f"{function}: target.shape must equal input.shape "
+            f"(got {target.shape} and {input.shape})"
+        )
+
+
+def _rows(function: str, input: Tensor, target: Tensor) -> tuple[Tensor, Array]:
+    """Scores (m, c) and classes (m,) from (n, c, ...) and (n, ...), or from (c,) and ()."""
+    if input.ndim == 0:
+        raise ValueError(f"{function}: input must have at least 1 dimension (got 0)")
+    if input.ndim == 1:
+        input = input.unsqueeze(0)
+        expected: tuple[int, ...] = ()
+    else:
+        expected = input.shape[:1] + input.shape[2:]
+    if target.shape != expected:
+        raise ValueError(
+            f"{function}: target.shape must be {expected} for classes (got {target.shape}, "
+            f"input.shape {input.shape})"
+        )
+    if input.ndim > 2:
+        input = input.permute(0, *range(2, input.ndim), 1)
+        input = input.reshape(prod(input.shape[:-1]), input.shape[-1])
+    return input, target.data.reshape(-1)
+
+
+def _counted_weight(target: Array, weight: Array | None, ignore_index: int) -> float:
+    """What the mean divides by: how many targets count, or the sum of their weights."""
+    counted = target[target != ignore_index]
+    return len(counted) if weight is None else float(weight[counted].sum())
+
+
+class CrossEntropy(Function[Tensor]):
+    @staticmethod
+    def forward(ctx: Context, logits: Array, target: Array, **options: Any) -> Array:
+        losses, lse = kernels.cross_entropy(logits, target, **options)
+        ctx.save_for_backward(logits, target, lse)
+        ctx.options = options
+        return losses
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        logits, target, lse = ctx.saved
+        return kernels.cross_entropy_backward(grad, logits, target, lse, **ctx.options), None
+
+
+def cross_entropy(
+    input: TensorLike,
+    target: TensorLike,
+    weight: TensorLike | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    r"""The cross-entropy of the softmax of scores relative to the right classes.
+
+    .. math::
+        l_i = -\sum_j q_{ij} w_j \log \frac{e^{x_{ij}}}{\sum_k e^{x_{ik}}}, \qquad
+        q_{ij} = (1 - \epsilon) [j = t_i] + \epsilon / c
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, shape (n, c), (n, c, ...) or (c,)
+        A score for each class, before any softmax; float32 or float64.
+    target : Tensor or ndarray
+        The right classes, integers of shape (n,), (n, ...) or (); or the probabilities of all
+        classes, floats in the shape of `input`.
+    weight : Tensor or ndarray, shape (c,), optional
+        A weight for each class, in the dtype of `input`.
+    ignore_index : int, default -100
+        Items with this class have loss 0 and do not count in the mean.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        The mean divides by the number of items or, where classes have weights, by the sum of the
+        weights of the right classes.
+    label_smoothing : float, default 0.0
+        The share :math:`\epsilon` of the target that is spread over all classes.
+
+    Returns
+    -------
+    Tensor, shape () or, with reduction "none", that of the classes
+        NaN, with NumPy's warning, for a mean in which no item counts.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If shapes or dtypes do not go together, a class is out of range, or an option is not one of
+        those above.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> scores = cnet.tensor([[2.0, 0.0], [0.0, 0.0]])
+    >>> cnet.functional.cross_entropy(scores, cnet.tensor([0, 1]), reduction="none")
+    tensor([0.1269, 0.6931])
+
+    References
+    ----------
+    Label smoothing: C. Szegedy et al.: Rethinking the Inception architecture for computer vision,
+    arXiv:1512.00567.
+    """
+    _check_reduction("cross_entropy", reduction)
+    input, target = as_tensor(input), as_tensor(target)
+    weights = None if weight is None else as_tensor(weight).data
+    if target.dtype.kind == "f":
+        losses = _soft_cross_entropy(input, target, weights, label_smoothing)
+        return _reduced(losses, reduction)
+    scores, classes = _rows("cross_entropy", input, target)
+    losses = CrossEntropy.apply(
+        scores, classes, weight=weights, label_smoothing=label_smoothing, ignore_index=ignore_index
+    )
+    if reduction == "mean":
+        return _reduced(losses, reduction, _counted_weight(classes, weights, ignore_index))
+    return _reduced(losses.reshape(target.shape), reduction)
+
+
+def _soft_cross_entropy(
+    input: Tensor, target: Tensor, weight: Array | None, label_smoothing: float
+) -> Tensor:
+    _check_same_shape("cross_entropy", input, target)
+    axis = 0 if input.ndim == 1 else 1
+    classes = input.shape[axis]
+    target = target * (1 - label_smoothing) + label_smoothing / classes
+    if weight is not None:
+        target = target * weight.reshape(classes, *[1] * (input.ndim - axis - 1))
+    losses: Tensor = (target * input.log_softmax(axis)).sum(axis)
+    return -losses
+
+
+class NLL(Function[Tensor]):
+    @staticmethod
+    def forward(
+        ctx: Context, x: Array, target: Array, *, weight: Array | None, ignore_index: int
+    ) -> Array:
+        rows = np.flatnonzero(target != ignore_index)
+        classes = target[rows]
+        outside = classes[(classes < 0) | (classes >= x.shape[1])]
+        if outside.size:
+            raise ValueError(
+                f"nll_loss: target must be at least 0 and less than input.shape[1] "
+                f"(got {outside[0]} and {x.shape[1]})"
+            )
+        weights = np.ones(len(rows), x.dtype) if weight is None else weight[classes]
+        ctx.save_for_backward(rows, classes, weights)
+        losses = np.zeros(len(x), x.dtype)
+        losses[rows] = -weights * x[rows, classes]
+        return losses
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        rows, classes, weights = ctx.saved
+        dx = np.zeros(ctx.input_shape(0), grad.dtype)
+        dx[rows, classes] = -weights * grad[rows]
+        return dx, None
+
+
+def nll_loss(
+    input: TensorLike,
+    target: TensorLike,
+    weight: TensorLike | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:
+    """The negative logarithm of the probability of the right class.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, shape (n, c), (n, c, ...) or (c,)
+        Logarithms of probabilities, as from `log_softmax`.
+    target : Tensor or ndarray of integers, shape (n,), (n, ...) or ()
+        The right classes.
+    weight : Tensor or ndarray, shape (c,), optional
+        A weight for each class.
+    ignore_index : int, default -100
+        Items with this class have loss 0 and do not count in the mean.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        As in `cross_entropy`.
+
+    Returns
+    -------
+    Tensor, shape () or, with reduction "none", that of `target`
+
+    Raises
+    ------
+    TypeError, ValueError
+        If shapes or dtypes do not go together, a class is out of range, or an option is not one of
+        those above.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> logarithms = cnet.tensor([[-0.5, -1.0]])
+    >>> cnet.functional.nll_loss(logarithms, cnet.tensor([1]))
+    tensor(1.)
+    """
+    _check_reduction("nll_loss", reduction)
+    input, target = as_tensor(input), as_tensor(target)
+    if target.dtype.kind not in "iu":
+        raise TypeError(f"nll_loss: target.dtype must be an integer dtype (got {target.dtype})")
+    weights = None if weight is None else as_tensor(weight).data
+    x, classes = _rows("nll_loss", input, target)
+    if weights is not None and weights.shape != x.shape[1:]:
+        raise ValueError(
+            f"nll_loss: weight.shape must equal (input.shape[1],) "
+            f"(got {weights.shape} and {x.shape[1:]})"
+        )
+    losses = NLL.apply(x, classes, weight=weights, ignore_index=ignore_index)
+    if reduction == "mean":
+        return _reduced(losses, reduction, _counted_weight(classes, weights, ignore_index))
+    return _reduced(losses.reshape(target.shape), reduction)
+
+
+def mse_loss(input: TensorLike, target: TensorLike, reduction: str = "mean") -> Tensor:
+    """The squared difference.
+
+    Parameters
+    ----------
+    input, target : Tensor or ndarray
+        Equal in shape; both have gradients.
+    reduction : {"mean", "sum", "none"}, default "mean"
+
+    Returns
+    -------
+    Tensor, shape () or, with reduction "none", that of `input`
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, or `reduction` is not one of those above.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.functional.mse_loss(cnet.tensor([1.0, 2.0]), cnet.tensor([1.0, 4.0]))
+    tensor(2.)
+    """
+    _check_reduction("mse_loss", reduction)
+    input, target = as_tensor(input), as_tensor(target)
+    _check_same_shape("mse_loss", input, target)
+    difference = input - target
+    return _reduced(difference * difference, reduction)
+
+
+def l1_loss(input: TensorLike, target: TensorLike, reduction: str = "mean") -> Tensor:
+    """The absolute difference.
+
+    Parameters
+    ----------
+    input, target : Tensor or ndarray
+        Equal in shape; both have gradients.
+    reduction : {"mean", "sum", "none"}, default "mean"
+
+    Returns
+    -------
+    Tensor, shape () or, with reduction "none", that of `input`
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, or `reduction` is not one of those above.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.functional.l1_loss(cnet.tensor([1.0, 2.0]), cnet.tensor([1.0, 4.0]))
+    tensor(1.)
+    """
+    _check_reduction("l1_loss", reduction)
+    input, target = as_tensor(input), as_tensor(target)
+    _check_same_shape("l1_loss", input, target)
+    return _reduced((input - target).abs(), reduction)
+
+
+class BCEWithLogits(Function[Tensor]):
+    @staticmethod
+    def forward(ctx: Context, x: Array, target: Array, *, pos_weight: Any) -> Any:
+        ctx.save_for_backward(x, target)
+        ctx.pos_weight = pos_weight
+        return (1 - target) * x + (1 + (pos_weight - 1) * target) * _softplus(-x)
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        x, target = ctx.saved
+        need_x, need_target = ctx.needs_input_grad
+        dx = dtarget = None
+        if need_x:
+            positive = (1 + (ctx.pos_weight - 1) * target) * expit(-x)
+            dx = grad * (1 - target - positive)
+        if need_target:
+            dtarget = grad * ((ctx.pos_weight - 1) * _softplus(-x) - x)
+        return dx, dtarget
+
+
+def _softplus(x: Array) -> Any:
+    """``log(1 + exp(x))`` without overflow."""
+    return np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0)
+
+
+def binary_cross_entropy_with_logits(
+    input: TensorLike,
+    target: TensorLike,
+    weight: TensorLike | None = None,
+    reduction: str = "mean",
+    pos_weight: TensorLike | None = None,
+) -> Tensor:
+    r"""The cross-entropy of the sigmoid of scores relative to probabilities.
+
+    .. math::
+        l = -w \, (p \, t \log \sigma(x) + (1 - t) \log (1 - \sigma(x)))
+
+    Parameters
+    ----------
+    input : Tensor or ndarray
+        Scores, before any sigmoid.
+    target : Tensor or ndarray
+        Probabilities between 0 and 1, in the shape of `input`.
+    weight : Tensor or ndarray, optional
+        The weights :math:`w` of the losses; broadcast.
+    reduction : {"mean", "sum", "none"}, default "mean"
+    pos_weight : Tensor or ndarray, optional
+        The weights :math:`p` of positive targets; broadcast, without a gradient of their own.
+
+    Returns
+    -------
+    Tensor, shape () or, with reduction "none", that of `input`
+
+    Raises
+    ------
+    ValueError
+        If shapes do not go together, or `reduction` is not one of those above.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> F = cnet.functional
+    >>> F.binary_cross_entropy_with_logits(cnet.tensor([0.0, 9.0]), cnet.tensor([1.0, 1.0]))
+    tensor(0.3466)
+    """
+    function = "binary_cross_entropy_with_logits"
+    _check_reduction(function, reduction)
+    input, target = as_tensor(input), as_tensor(target)
+    _check_same_shape(function, input, target)
+    pos_weights = 1.0 if pos_weight is None else as_tensor(pos_weight).data
+    losses = BCEWithLogits.apply(input, target, pos_weight=pos_weights)
+    return _reduced(losses if weight is None else losses * weight, reduction)

@@ -1,0 +1,135 @@
+"""One of two elements, by size or by a condition. Operands are as in `arithmetic`."""
+
+from typing import Any
+
+import numpy as np
+
+from ..autograd import Array, Context, Function
+from ..tensor import Operand, Tensor, TensorLike, attach
+from ._common import unbroadcast, weak
+
+
+class Maximum(Function[Tensor]):
+    @staticmethod
+    def forward(ctx: Context, a: Array, b: Array) -> Array:
+        ctx.save_for_backward(a, b)
+        return np.maximum(a, b)
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        a, b = ctx.saved
+        return _share(ctx, grad, a == b, lost_by_a=a < b, lost_by_b=b < a)
+
+
+class Minimum(Function[Tensor]):
+    @staticmethod
+    def forward(ctx: Context, a: Array, b: Array) -> Array:
+        ctx.save_for_backward(a, b)
+        return np.minimum(a, b)
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        a, b = ctx.saved
+        return _share(ctx, grad, a == b, lost_by_a=b < a, lost_by_b=a < b)
+
+
+def _share(ctx: Context, grad: Array, tie: Array, lost_by_a: Array, lost_by_b: Array) -> Any:
+    """The winner takes the gradient; equal operands take half of it each."""
+    need_a, need_b = ctx.needs_input_grad
+    grad = np.where(tie, grad / 2, grad)
+    return (
+        unbroadcast(np.where(lost_by_a, 0, grad), ctx.input_shape(0)) if need_a else None,
+        unbroadcast(np.where(lost_by_b, 0, grad), ctx.input_shape(1)) if need_b else None,
+    )
+
+
+def maximum(a: Operand, b: Operand) -> Tensor:
+    """The greater of two elements, where equal ones share the gradient.
+
+    Parameters
+    ----------
+    a, b : Tensor, ndarray or number
+        Operands whose shapes broadcast.
+
+    Returns
+    -------
+    Tensor
+        In the broadcast shape; NaN where an operand is NaN.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.maximum(cnet.tensor([-1.0, 2.0]), 0)
+    tensor([0., 2.])
+    """
+    return Maximum.apply(weak(a), weak(b))
+
+
+def minimum(a: Operand, b: Operand) -> Tensor:
+    """The smaller of two elements, where equal ones share the gradient.
+
+    Parameters
+    ----------
+    a, b : Tensor, ndarray or number
+        Operands whose shapes broadcast.
+
+    Returns
+    -------
+    Tensor
+        In the broadcast shape; NaN where an operand is NaN.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.minimum(cnet.tensor([-1.0, 2.0]), 0)
+    tensor([-1.,  0.])
+    """
+    return Minimum.apply(weak(a), weak(b))
+
+
+class Where(Function[Tensor]):
+    @staticmethod
+    def forward(ctx: Context, condition: Array, a: Array, b: Array) -> Array:
+        ctx.save_for_backward(condition)
+        return np.where(condition, a, b)
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        (condition,) = ctx.saved
+        _, need_a, need_b = ctx.needs_input_grad
+        return (
+            None,
+            unbroadcast(np.where(condition, grad, 0), ctx.input_shape(1)) if need_a else None,
+            unbroadcast(np.where(condition, 0, grad), ctx.input_shape(2)) if need_b else None,
+        )
+
+
+def where(condition: TensorLike, a: Operand, b: Operand) -> Tensor:
+    """Elements of `a` where a condition holds, of `b` where it does not.
+
+    Parameters
+    ----------
+    condition : Tensor or ndarray of bool
+    a, b : Tensor, ndarray or number
+        Operands whose shapes broadcast with that of the condition.
+
+    Returns
+    -------
+    Tensor
+        In the broadcast shape.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> x = cnet.tensor([-2.0, 3.0])
+    >>> cnet.where(x > 0, x, 0.1 * x)
+    tensor([-0.2,  3. ])
+    """
+    return Where.apply(condition, weak(a), weak(b))
+
+
+attach(
+    maximum=maximum,
+    minimum=minimum,
+    ufuncs={np.maximum: maximum, np.minimum: minimum},
+)

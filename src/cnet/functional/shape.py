@@ -1,0 +1,271 @@
+"""Other shapes for the same elements. Results share memory with their input where they can."""
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..autograd import Array, Context, Function
+from ..tensor import Axis, Tensor, TensorLike, attach
+from ._common import also_dim, unbroadcast
+
+
+def _sizes(sizes: tuple[Any, ...]) -> tuple[int, ...]:
+    """Sizes or axes, given one by one or as one sequence."""
+    if len(sizes) == 1 and isinstance(sizes[0], Sequence):
+        return tuple(sizes[0])
+    return sizes
+
+
+class Reshape(Function[Tensor]):
+    @staticmethod
+    def forward(ctx: Context, x: Array, *, shape: tuple[int, ...]) -> Array:
+        return x.reshape(shape)
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        return grad.reshape(ctx.input_shape(0))
+
+
+def reshape(x: TensorLike, *shape: int | Sequence[int]) -> Tensor:
+    """The same elements, in row-major order, in another shape.
+
+    Parameters
+    ----------
+    x : Tensor or ndarray
+    *shape : int, or one sequence of int
+        One of the sizes may be −1, and follows from the others.
+
+    Returns
+    -------
+    Tensor
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.reshape(cnet.tensor([1, 2, 3, 4]), 2, -1)
+    tensor([[1, 2],
+            [3, 4]])
+    """
+    return Reshape.apply(x, shape=_sizes(shape))
+
+
+def flatten(x: TensorLike, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """Several neighbouring axes as one.
+
+    Parameters
+    ----------
+    x : Tensor or ndarray
+    start_dim, end_dim : int, default 0 and -1
+        The first and the last of these axes.
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    ValueError
+        If `start_dim` comes after `end_dim`, or `x` has no such axes.
+
+    Examples
+    --------
+    >>> import cnet, numpy
+    >>> cnet.flatten(numpy.zeros((2, 3, 4, 5)), 1).shape
+    (2, 60)
+    """
+    shape = x.shape or (1,)
+    start, end = (_axis("flatten", dim, len(shape)) for dim in (start_dim, end_dim))
+    if start > end:
+        raise ValueError(
+            f"flatten: start_dim must not come after end_dim (got {start_dim} and {end_dim})"
+        )
+    return Reshape.apply(x, shape=(*shape[:start], prod(shape[start : end + 1]), *shape[end + 1 :]))
+
+
+def _axis(function: str, axis: int, ndim: int) -> int:
+    if not -ndim <= axis < ndim:
+        raise ValueError(f"{function}: an axis must be within {ndim} dimensions (got {axis})")
+    return axis % ndim
+
+
+@also_dim
+def squeeze(x: TensorLike, axis: Axis = None) -> Tensor:
+    """Without axes of length 1.
+
+    Parameters
+    ----------
+    x : Tensor or ndarray
+    axis : int or sequence of int, optional
+        The axes in question; all by default. Axes of another length stay. PyTorch's name is `dim`.
+
+    Returns
+    -------
+    Tensor
+
+    Examples
+    --------
+    >>> import cnet, numpy
+    >>> cnet.squeeze(numpy.zeros((2, 1, 3, 1))).shape
+    (2, 3)
+    """
+    if axis is None:
+        dropped = set(range(x.ndim))
+    else:
+        axes = (axis,) if isinstance(axis, int) else axis
+        dropped = {_axis("squeeze", a, x.ndim) for a in axes}
+    shape = [size for a, size in enumerate(x.shape) if size != 1 or a not in dropped]
+    return Reshape.apply(x, shape=shape)
+
+
+@also_dim
+def unsqueeze(x: TensorLike, axis: int) -> Tensor:
+    """With a new axis of length 1.
+
+    Parameters
+    ----------
+    x : Tensor or ndarray
+    axis : int
+        Where the axis is in the result. PyTorch's name is `dim`.
+
+    Returns
+    -------
+    Tensor
+
+    Examples
+    --------
+    >>> import cnet, numpy
+    >>> cnet.unsqueeze(numpy.zeros((2, 3)), 1).shape
+    (2, 1, 3)
+    """
+    axis = _axis("unsqueeze", axis, x.ndim + 1)
+    return Reshape.apply(x, shape=(*x.shape[:axis], 1, *x.shape[axis:]))
+
+
+class Permute(Function[Tensor]):
+    @staticmethod
+    def forward(ctx: Context, x: Array, *, axes: tuple[int, ...]) -> Array:
+        ctx.axes = axes
+        return x.transpose(axes)
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        ndim = len(ctx.axes)
+        return grad.transpose(np.argsort([axis % ndim for axis in ctx.axes]))
+
+
+def permute(x: TensorLike, *axes: int | Sequence[int]) -> Tensor:
+    """With axes in another order, as `numpy.transpose`.
+
+    Parameters
+    ----------
+    x : Tensor or ndarray
+    *axes : int, or one sequence of int
+        For each axis of the result, which axis of `x` it is.
+
+    Returns
+    -------
+    Tensor
+
+    Examples
+    --------
+    >>> import cnet, numpy
+    >>> cnet.permute(numpy.zeros((2, 3, 4)), 2, 0, 1).shape
+    (4, 2, 3)
+    """
+    return Permute.apply(x, axes=_sizes(axes))
+
+
+def transpose(x: TensorLike, dim0: int, dim1: int) -> Tensor:
+    """With two axes exchanged, as PyTorch's; NumPy's `transpose` is `permute`.
+
+    Parameters
+    ----------
+    x : Tensor or ndarray
+    dim0, dim1 : int
+        The two axes.
+
+    Returns
+    -------
+    Tensor
+
+    Examples
+    --------
+    >>> import cnet, numpy
+    >>> cnet.transpose(numpy.zeros((2, 3, 4)), 0, -1).shape
+    (4, 3, 2)
+    """
+    axes = list(range(x.ndim))
+    dim0, dim1 = _axis("transpose", dim0, x.ndim), _axis("transpose", dim1, x.ndim)
+    axes[dim0], axes[dim1] = axes[dim1], axes[dim0]
+    return Permute.apply(x, axes=tuple(axes))
+
+
+class BroadcastTo(Function[Tensor]):
+    @staticmethod
+    def forward(ctx: Context, x: Array, *, shape: tuple[int, ...]) -> Array:
+        return np.broadcast_to(x, shape)
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        return unbroadcast(grad, ctx.input_shape(0))
+
+
+def broadcast_to(x: TensorLike, shape: Sequence[int]) -> Tensor:
+    """Repeated along axes of length 1 and new leading axes, without a copy.
+
+    Parameters
+    ----------
+    x : Tensor or ndarray
+    shape : sequence of int
+        A shape to which that of `x` broadcasts.
+
+    Returns
+    -------
+    Tensor
+        A read-only view.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.broadcast_to(cnet.tensor([1.0, 2.0]), (2, 2))
+    tensor([[1., 2.],
+            [1., 2.]])
+    """
+    return BroadcastTo.apply(x, shape=tuple(shape))
+
+
+def expand(x: TensorLike, *sizes: int | Sequence[int]) -> Tensor:
+    """As `broadcast_to`, where −1 stands for the size that `x` has.
+
+    Parameters
+    ----------
+    x : Tensor or ndarray
+    *sizes : int, or one sequence of int
+
+    Returns
+    -------
+    Tensor
+        A read-only view.
+
+    Examples
+    --------
+    >>> import cnet, numpy
+    >>> cnet.functional.expand(numpy.zeros((3, 1)), 2, -1, 4).shape
+    (2, 3, 4)
+    """
+    shape = list(_sizes(sizes))
+    for back in range(1, min(len(shape), x.ndim) + 1):
+        if shape[-back] == -1:
+            shape[-back] = x.shape[-back]
+    return BroadcastTo.apply(x, shape=tuple(shape))
+
+
+attach(
+    reshape=reshape, view=reshape, flatten=flatten, squeeze=squeeze,
+    unsqueeze=unsqueeze, permute=permute, transpose=transpose,
+    broadcast_to=broadcast_to, expand=expand,
+    T=property(lambda self: permute(self, *range(self.ndim)[::-1]), doc="All axes reversed."),
+    mT=property(lambda self: transpose(self, -2, -1), doc="The last two axes exchanged."),
+)  # fmt: skip

@@ -1,0 +1,119 @@
+"""Derivatives by the chain rule, compared with differences."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .autograd import Array, no_grad
+from .tensor import Tensor
+
+
+class GradcheckError(AssertionError):
+    """A wrong derivative: `input`, `position` (None: a random direction), `analytic`, `numeric`."""
+
+    def __init__(
+        self, input: int, position: tuple[int, ...] | None, analytic: float, numeric: float
+    ) -> None:
+        self.input, self.position = input, position
+        self.analytic, self.numeric = analytic, numeric
+        where = "along a random direction" if position is None else f"at {position}"
+        super().__init__(
+            f"gradcheck: wrong gradient of input {input} {where} "
+            f"(backward gives {analytic:.10g}, differences give {numeric:.10g})"
+        )
+
+
+def gradcheck(
+    fn: Callable[..., Any],
+    inputs: Any,
+    eps: float = 1e-6,
+    atol: float = 1e-6,
+    rtol: float = 1e-4,
+    max_jacobian: int = 500,
+) -> bool:
+    """Check the derivatives of a function of tensors against central differences, in float64.
+
+    Parameters
+    ----------
+    fn : callable
+        Returns a tensor or a tuple, the same each time, and is smooth around the inputs.
+    inputs : tensor, array, other argument, or sequence of them
+        Arrays of floats, and tensors that require grad, are checked; all are copied.
+    eps : float, default 1e-6
+        The step of the differences.
+    atol, rtol : float, default 1e-6 and 1e-4
+        A derivative may be off by ``atol + rtol * abs(derivative)``.
+    max_jacobian : int, default 500
+        Every derivative is checked if an input and the output together have no more elements,
+        derivatives along random directions otherwise.
+
+    Returns
+    -------
+    bool
+        True.
+
+    Raises
+    ------
+    GradcheckError
+        With the worst derivative, if one is wrong.
+    ValueError
+        If no input can be checked.
+
+    Examples
+    --------
+    >>> import cnet, numpy
+    >>> cnet.gradcheck(lambda x: cnet.exp(x).sum(), numpy.linspace(-1, 1, 5))
+    True
+    """
+    args = [_prepared(x) for x in (inputs if isinstance(inputs, (tuple, list)) else [inputs])]
+    leaves = [(i, x) for i, x in enumerate(args) if isinstance(x, Tensor) and x.requires_grad]
+    if not leaves:
+        raise ValueError("gradcheck: inputs must hold floats, in an array or requiring grad")
+    outputs = _float_outputs(fn(*args))
+    size = sum(y.numel() for y in outputs)
+    rng = np.random.default_rng(0)
+
+    def value(x: Tensor, point: Array) -> Array:
+        original, x.data = x.data, point.reshape(x.shape)
+        with no_grad():
+            values = [y.data.ravel() for y in _float_outputs(fn(*args))]
+        x.data = original
+        return np.concatenate(values)
+
+    for i, x in leaves:
+        small = x.numel() + size <= max_jacobian
+        steps, weights = (
+            np.eye(n) if small and n else rng.standard_normal((2, n)) for n in (x.numel(), size)
+        )
+        flat = x.data.ravel()
+        rises = [value(x, flat + eps * step) - value(x, flat - eps * step) for step in steps]
+        numeric = np.array(rises) @ weights.T / (2 * eps)
+        analytic = steps @ np.array([_gradient(outputs, weight, x) for weight in weights]).T
+        excess = np.abs(analytic - numeric) / (atol + rtol * np.abs(numeric))
+        worst = np.unravel_index(np.argmax(excess), excess.shape)
+        if not excess[worst] <= 1:
+            position = tuple(map(int, np.unravel_index(worst[0], x.shape))) if small else None
+            raise GradcheckError(i, position, float(analytic[worst]), float(numeric[worst]))
+    return True
+
+
+def _prepared(x: Any) -> Any:
+    """Floats as a float64 leaf of our own, anything else as it is."""
+    if not isinstance(x, (Tensor, np.ndarray)) or x.dtype.kind != "f":
+        return x
+    return Tensor(np.array(x, np.float64), not isinstance(x, Tensor) or x.requires_grad)
+
+
+def _float_outputs(result: Any) -> list[Tensor]:
+    return [y for y in (result if isinstance(result, tuple) else (result,)) if y.dtype.kind == "f"]
+
+
+def _gradient(outputs: list[Tensor], weights: Array, x: Tensor) -> Array:
+    """The gradient of the weighted sum of all elements of the outputs."""
+    x.grad = None
+    for y in outputs:
+        own, weights = np.split(weights, [y.numel()])
+        if y.requires_grad:
+            y.backward(own.reshape(y.shape), retain_graph=True)
+    return np.zeros(x.numel()) if x.grad is None else x.grad.data.ravel()
