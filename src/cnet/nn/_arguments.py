@@ -1,0 +1,34 @@
+"""Checks of constructor arguments that several layers share."""
+
+from operator import index
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+def integer(function: str, name: str, value: object, minimum: int = 1) -> int:
+    """An int that is at least `minimum`."""
+    try:
+        number = index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{function}: {name} must be an int (got {value!r})") from None
+    if number < minimum:
+        raise ValueError(f"{function}: {name} must be at least {minimum} (got {number})")
+    return number
+
+
+def float_dtype(function: str, dtype: npt.DTypeLike) -> np.dtype[Any]:
+    """float32 or float64, in native byte order."""
+    # NumPy reads None as float64, where the caller may have meant anything
+    resolved = None if dtype is None else np.dtype(dtype)
+    if resolved not in (np.float32, np.float64):
+        raise TypeError(f"{function}: dtype must be float32 or float64 (got {resolved})")
+    return resolved
+
+
+def choice(function: str, name: str, value: object, allowed: tuple[str, ...]) -> str:
+    """One of the words in `allowed`."""
+    if not (isinstance(value, str) and value in allowed):
+        raise ValueError(f"{function}: {name} must be one of {allowed} (got {value!r})")
+    return value

@@ -1,0 +1,46 @@
+"""Dropout."""
+
+from typing import Any
+
+from .. import functional as F
+from ..tensor import Tensor
+from .module import Module
+
+
+class Dropout(Module):
+    """While training, zero elements at random and scale the others; see `cnet.functional.dropout`.
+
+    Parameters
+    ----------
+    p : float, default 0.5
+        The probability of becoming zero; what stays is multiplied by 1 / (1 - p).
+
+    Raises
+    ------
+    ValueError
+        If `p` is not between 0 and 1.
+
+    References
+    ----------
+    N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting",
+    JMLR 15, 2014.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import nn
+    >>> nn.Dropout(0.5).eval()(np.ones(3)).numpy()
+    array([1., 1., 1.])
+    """
+
+    def __init__(self, p: float = 0.5) -> None:
+        super().__init__()
+        if not 0 <= p <= 1:
+            raise ValueError(f"Dropout: p must be between 0 and 1 (got {p})")
+        self.p = p
+
+    def forward(self, x: Any) -> Tensor:
+        return F.dropout(x, self.p, self.training)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}"

@@ -1,0 +1,70 @@
+"""Flatten and Unflatten."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from .. import functional as F
+from ..tensor import Tensor, as_tensor
+from .module import Module
+
+
+class Flatten(Module):
+    """Make one axis of several neighbouring ones.
+
+    Parameters
+    ----------
+    start_dim, end_dim : int, default 1 and -1
+        The first and the last of them: by default all but the batch axis.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import nn
+    >>> nn.Flatten()(np.zeros((4, 16, 7, 7))).shape
+    (4, 784)
+    """
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        super().__init__()
+        self.start_dim = start_dim
+        self.end_dim = end_dim
+
+    def forward(self, x: Any) -> Tensor:
+        return F.flatten(x, self.start_dim, self.end_dim)
+
+    def extra_repr(self) -> str:
+        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+
+
+class Unflatten(Module):
+    """Make several axes of one.
+
+    Parameters
+    ----------
+    dim : int
+        The axis.
+    unflattened_size : sequence of int
+        What it becomes; one size may be -1 and is then inferred.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import nn
+    >>> nn.Unflatten(1, (16, 7, 7))(np.zeros((4, 784))).shape
+    (4, 16, 7, 7)
+    """
+
+    def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
+        super().__init__()
+        self.dim = dim
+        self.unflattened_size = tuple(unflattened_size)
+
+    def forward(self, x: Any) -> Tensor:
+        x = as_tensor(x)
+        if not -x.ndim <= self.dim < x.ndim:
+            raise ValueError(f"Unflatten: dim must be an axis of x (got {self.dim} and {x.shape})")
+        dim = self.dim % x.ndim
+        return F.reshape(x, *x.shape[:dim], *self.unflattened_size, *x.shape[dim + 1 :])
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"

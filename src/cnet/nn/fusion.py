@@ -1,0 +1,70 @@
+"""Chains of modules that `Sequential` runs as one operation, with the same values and gradients.
+
+A chain that somebody looks into, by a hook or a `forward` of its own, is run module by module.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..functional.fused import conv2d_relu_pool
+from .activation import ReLU
+from .conv import Conv2d
+from .module import Module
+from .pooling import MaxPool2d
+
+
+def _halves(pool: MaxPool2d) -> bool:
+    return (
+        pool.kernel_size in (2, (2, 2))
+        and pool.stride in (2, (2, 2))
+        and pool.padding in (0, (0, 0))
+        and pool.dilation in (1, (1, 1))
+        and not (pool.return_indices or pool.ceil_mode)
+    )
+
+
+def _conv_relu_pool(conv: Conv2d, _: ReLU, pool: MaxPool2d) -> Callable[[Any], Any] | None:
+    if not _halves(pool):
+        return None
+    return lambda x: conv2d_relu_pool(
+        x,
+        conv.weight,
+        conv.bias,
+        stride=conv.stride,
+        padding=conv.padding,
+        dilation=conv.dilation,
+        groups=conv.groups,
+    )
+
+
+# The classes of a chain, and what gives its operation, or None where the options do not allow it.
+PATTERNS: tuple[tuple[tuple[type[Module], ...], Callable[..., Callable[[Any], Any] | None]], ...] = (
+    ((Conv2d, ReLU, MaxPool2d), _conv_relu_pool),
+)
+
+
+def operations(modules: Sequence[Module]) -> list[Callable[[Any], Any]]:
+    """What to call, one after the other, for modules that are called one after the other."""
+    found: list[Callable[[Any], Any]] = []
+    position = 0
+    while position < len(modules):
+        operation, length = _operation_at(modules, position)
+        found.append(operation)
+        position += length
+    return found
+
+
+def _operation_at(modules: Sequence[Module], position: int) -> tuple[Callable[[Any], Any], int]:
+    for classes, fuse in PATTERNS:
+        chain = modules[position : position + len(classes)]
+        if tuple(map(type, chain)) == classes and not any(map(_looked_into, chain)):
+            operation = fuse(*chain)
+            if operation is not None:
+                return operation, len(chain)
+    return modules[position], 1
+
+
+def _looked_into(module: Module) -> bool:
+    return bool(
+        module._forward_pre_hooks or module._forward_hooks or "forward" in module.__dict__
+    )

@@ -1,0 +1,350 @@
+"""Initial values, in place, with PyTorch's names and definitions.
+
+Every function takes a tensor or an ndarray, fills it and returns it. Draws are made in float64 and
+then rounded, so that a float32 and a float64 model from one seed start from the same numbers.
+"""
+
+import math
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ..random import default_generator
+from ..tensor import Tensor
+from ._arguments import choice
+
+Array: TypeAlias = npt.NDArray[Any]
+Fillable = TypeVar("Fillable", Tensor, Array)
+
+_GAINS = {
+    **dict.fromkeys(("linear", "conv1d", "conv2d", "conv3d", "sigmoid"), 1.0),
+    **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), 1.0),
+    "tanh": 5 / 3,
+    "relu": math.sqrt(2),
+    "selu": 3 / 4,
+}
+
+
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """The factor by which the standard deviation makes up for a nonlinearity.
+
+    Parameters
+    ----------
+    nonlinearity : str
+        'linear', 'conv2d' and its kin, 'sigmoid' (1), 'tanh' (5/3), 'relu' (√2), 'leaky_relu'
+        (√(2 / (1 + param²))) or 'selu' (3/4).
+    param : float, optional
+        Negative slope of 'leaky_relu', by default 0.01.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If `nonlinearity` is none of these.
+
+    Examples
+    --------
+    >>> from cnet.nn import init
+    >>> init.calculate_gain("leaky_relu", 1.0)
+    1.0
+    """
+    choice("calculate_gain", "nonlinearity", nonlinearity, (*_GAINS, "leaky_relu"))
+    if nonlinearity != "leaky_relu":
+        return _GAINS[nonlinearity]
+    slope = 0.01 if param is None else param
+    return math.sqrt(2 / (1 + slope**2))
+
+
+def uniform_(
+    tensor: Fillable, a: float = 0.0, b: float = 1.0, generator: np.random.Generator | None = None
+) -> Fillable:
+    """Draw from the uniform distribution on [a, b).
+
+    Parameters
+    ----------
+    tensor : Tensor or ndarray of float32 or float64, any shape
+        What is filled.
+    a, b : float, default 0 and 1
+        The bounds.
+    generator : numpy.random.Generator, optional
+        Where the draws come from; by default the generator that `cnet.manual_seed` seeds.
+
+    Returns
+    -------
+    Tensor or ndarray
+        `tensor` itself.
+
+    Raises
+    ------
+    TypeError
+        If `tensor` is not an array of floats.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.nn import init
+    >>> w = init.uniform_(np.empty((2, 3)), -1, 1)
+    >>> bool((abs(w) <= 1).all())
+    True
+    """
+    array = _array("uniform_", tensor)
+    array[...] = (generator or default_generator()).uniform(a, b, array.shape)
+    return tensor
+
+
+def normal_(
+    tensor: Fillable,
+    mean: float = 0.0,
+    std: float = 1.0,
+    generator: np.random.Generator | None = None,
+) -> Fillable:
+    """Draw from the normal distribution with the given mean and standard deviation.
+
+    Parameters
+    ----------
+    tensor : Tensor or ndarray of float32 or float64, any shape
+        What is filled.
+    mean, std : float, default 0 and 1
+        Mean and standard deviation.
+    generator : numpy.random.Generator, optional
+        Where the draws come from; by default the generator that `cnet.manual_seed` seeds.
+
+    Returns
+    -------
+    Tensor or ndarray
+        `tensor` itself.
+
+    Raises
+    ------
+    TypeError
+        If `tensor` is not an array of floats.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.nn import init
+    >>> init.normal_(np.empty((2, 3)), std=0.02).shape
+    (2, 3)
+    """
+    array = _array("normal_", tensor)
+    array[...] = (generator or default_generator()).normal(mean, std, array.shape)
+    return tensor
+
+
+def constant_(tensor: Fillable, val: float) -> Fillable:
+    """Set every element to `val`.
+
+    Parameters
+    ----------
+    tensor : Tensor or ndarray of float32 or float64, any shape
+        What is filled.
+    val : float
+        The value.
+
+    Returns
+    -------
+    Tensor or ndarray
+        `tensor` itself.
+
+    Raises
+    ------
+    TypeError
+        If `tensor` is not an array of floats.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.nn import init
+    >>> init.constant_(np.empty(2), 0.5)
+    array([0.5, 0.5])
+    """
+    _array("constant_", tensor)[...] = val
+    return tensor
+
+
+def zeros_(tensor: Fillable) -> Fillable:
+    """Set every element to 0; see `constant_`."""
+    _array("zeros_", tensor)[...] = 0
+    return tensor
+
+
+def ones_(tensor: Fillable) -> Fillable:
+    """Set every element to 1; see `constant_`."""
+    _array("ones_", tensor)[...] = 1
+    return tensor
+
+
+def xavier_uniform_(
+    tensor: Fillable, gain: float = 1.0, generator: np.random.Generator | None = None
+) -> Fillable:
+    """Draw from the uniform distribution on ±gain · √(6 / (fan_in + fan_out)).
+
+    Parameters
+    ----------
+    tensor : Tensor or ndarray of float32 or float64, shape (out, in, ...)
+        What is filled; fan_in is in · kernel size, fan_out is out · kernel size.
+    gain : float, default 1
+        See `calculate_gain`.
+    generator : numpy.random.Generator, optional
+        Where the draws come from; by default the generator that `cnet.manual_seed` seeds.
+
+    Returns
+    -------
+    Tensor or ndarray
+        `tensor` itself.
+
+    Raises
+    ------
+    ValueError
+        If `tensor` has fewer than 2 dimensions.
+
+    References
+    ----------
+    X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural
+    networks", AISTATS 2010, equation 16.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.nn import init
+    >>> w = init.xavier_uniform_(np.empty((2, 4)))
+    >>> bool((abs(w) <= 1).all())
+    True
+    """
+    bound = math.sqrt(3) * _xavier_std("xavier_uniform_", tensor, gain)
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def xavier_normal_(
+    tensor: Fillable, gain: float = 1.0, generator: np.random.Generator | None = None
+) -> Fillable:
+    """Draw from the normal distribution with deviation gain · √(2 / (fan_in + fan_out)).
+
+    Parameters, result and errors are those of `xavier_uniform_`.
+
+    References
+    ----------
+    X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural
+    networks", AISTATS 2010, equation 12.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.nn import init
+    >>> init.xavier_normal_(np.empty((2, 4))).shape
+    (2, 4)
+    """
+    return normal_(tensor, 0.0, _xavier_std("xavier_normal_", tensor, gain), generator)
+
+
+def kaiming_uniform_(
+    tensor: Fillable,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: np.random.Generator | None = None,
+) -> Fillable:
+    """Draw from the uniform distribution on ±gain · √(3 / fan).
+
+    Parameters
+    ----------
+    tensor : Tensor or ndarray of float32 or float64, shape (out, in, ...)
+        What is filled; fan_in is in · kernel size, fan_out is out · kernel size.
+    a : float, default 0
+        Negative slope of the 'leaky_relu' that follows.
+    mode : {'fan_in', 'fan_out'}, default 'fan_in'
+        Whether the variance is kept in the forward or in the backward pass.
+    nonlinearity : str, default 'leaky_relu'
+        See `calculate_gain`.
+    generator : numpy.random.Generator, optional
+        Where the draws come from; by default the generator that `cnet.manual_seed` seeds.
+
+    Returns
+    -------
+    Tensor or ndarray
+        `tensor` itself.
+
+    Raises
+    ------
+    ValueError
+        If `tensor` has fewer than 2 dimensions, or `mode` or `nonlinearity` is unknown.
+
+    References
+    ----------
+    K. He, X. Zhang, S. Ren, J. Sun, "Delving deep into rectifiers: surpassing human-level
+    performance on ImageNet classification", ICCV 2015, equations 10, 14 and 15.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.nn import init
+    >>> w = init.kaiming_uniform_(np.empty((8, 6)), nonlinearity="relu")
+    >>> bool((abs(w) <= 1).all())
+    True
+    """
+    bound = math.sqrt(3) * _kaiming_std("kaiming_uniform_", tensor, a, mode, nonlinearity)
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def kaiming_normal_(
+    tensor: Fillable,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: np.random.Generator | None = None,
+) -> Fillable:
+    """Draw from the normal distribution with deviation gain / √fan.
+
+    Parameters, result, errors and reference are those of `kaiming_uniform_`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.nn import init
+    >>> init.kaiming_normal_(np.empty((8, 3, 3, 3)), mode="fan_out").shape
+    (8, 3, 3, 3)
+    """
+    std = _kaiming_std("kaiming_normal_", tensor, a, mode, nonlinearity)
+    return normal_(tensor, 0.0, std, generator)
+
+
+def layer_defaults_(weight: Tensor, bias: Tensor | None) -> None:
+    """What PyTorch's linear and convolutional layers start from: ±1 / √fan_in for both."""
+    kaiming_uniform_(weight, a=math.sqrt(5))
+    if bias is not None:
+        bound = 1 / math.sqrt(math.prod(weight.shape[1:]))
+        uniform_(bias, -bound, bound)
+
+
+def _array(function: str, tensor: Any) -> Array:
+    array = tensor.data if isinstance(tensor, Tensor) else tensor
+    if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
+        kind = getattr(array, "dtype", type(array).__name__)
+        raise TypeError(f"{function}: tensor must be a tensor or ndarray of floats (got {kind})")
+    return array
+
+
+def _fans(function: str, tensor: Any) -> tuple[int, int]:
+    """fan_in and fan_out, at least 1 each: what an empty tensor is filled with does not matter."""
+    shape = _array(function, tensor).shape
+    if len(shape) < 2:
+        raise ValueError(
+            f"{function}: tensor must have at least 2 dimensions (got {len(shape)}, shape {shape})"
+        )
+    kernel = math.prod(shape[2:])
+    return max(1, shape[1] * kernel), max(1, shape[0] * kernel)
+
+
+def _xavier_std(function: str, tensor: Any, gain: float) -> float:
+    return gain * math.sqrt(2 / sum(_fans(function, tensor)))
+
+
+def _kaiming_std(function: str, tensor: Any, a: float, mode: str, nonlinearity: str) -> float:
+    fan_in, fan_out = _fans(function, tensor)
+    choice(function, "mode", mode, ("fan_in", "fan_out"))
+    fan = fan_in if mode == "fan_in" else fan_out
+    return calculate_gain(nonlinearity, a) / math.sqrt(fan)

@@ -1,0 +1,96 @@
+"""Linear and Identity."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import functional as F
+from ..tensor import Tensor
+from . import init
+from ._arguments import float_dtype, integer
+from .module import Module
+from .parameter import Parameter
+
+
+class Identity(Module):
+    """Return the input as it is; arguments of the constructor are ignored.
+
+    Examples
+    --------
+    >>> from cnet import nn
+    >>> nn.Identity()("anything")
+    'anything'
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__()
+
+    def forward(self, x: Any) -> Any:
+        return x
+
+
+class Linear(Module):
+    """y = x · weightᵀ + bias; see `cnet.functional.linear`.
+
+    Parameters
+    ----------
+    in_features : int
+        Size of the last axis of the input, shape (..., in_features).
+    out_features : int
+        Size of the last axis of the output, shape (..., out_features).
+    bias : bool, default True
+        Whether a bias is added.
+    dtype : {float32, float64}, default float32
+        Of the parameters; the input must have the same.
+
+    Attributes
+    ----------
+    weight : Parameter, shape (out_features, in_features)
+        Drawn uniformly from ±1 / √in_features.
+    bias : Parameter, shape (out_features,), or None
+        Drawn likewise.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a size is not an integer of at least 1, or the dtype is not a float32 or float64.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import nn
+    >>> nn.Linear(3, 2)(np.ones((5, 3), np.float32)).shape
+    (5, 2)
+    """
+
+    bias: Parameter | None
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        dtype: npt.DTypeLike = np.float32,
+    ) -> None:
+        super().__init__()
+        self.in_features = integer("Linear", "in_features", in_features)
+        self.out_features = integer("Linear", "out_features", out_features)
+        dtype = float_dtype("Linear", dtype)
+        self.weight = Parameter(np.empty((self.out_features, self.in_features), dtype))
+        self.bias = Parameter(np.empty(self.out_features, dtype)) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the parameters anew."""
+        init.layer_defaults_(self.weight, self.bias)
+
+    def forward(self, x: Any) -> Tensor:
+        return F.linear(x, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        return (
+            f"in_features={self.in_features}, out_features={self.out_features}, "
+            f"bias={self.bias is not None}"
+        )

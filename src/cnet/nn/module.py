@@ -1,0 +1,375 @@
+"""Module: what holds parameters, buffers and other modules, and finds them by name."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from textwrap import indent
+from types import NoneType
+from typing import Any, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ..tensor import Tensor, as_tensor
+from . import state
+from ._arguments import float_dtype
+from .hooks import Hooked
+from .parameter import Parameter
+
+Kind = TypeVar("Kind")
+
+
+class Module(Hooked):
+    """Base of everything that has parameters.
+
+    A subclass calls ``super().__init__()``, assigns parameters and other modules to attributes,
+    and defines ``forward``. Whatever is assigned is found again by `parameters`, `modules` and
+    `state_dict` under the name of its attribute, in the order of assignment. The names, and the
+    order in which things are found, are PyTorch's.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import nn
+    >>> class Net(nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.hidden = nn.Linear(4, 3)
+    ...         self.out = nn.Linear(3, 2)
+    ...     def forward(self, x):
+    ...         return self.out(self.hidden(x))
+    >>> net = Net()
+    >>> net(np.ones((5, 4), np.float32)).shape
+    (5, 2)
+    >>> [name for name, _ in net.named_parameters()]
+    ['hidden.weight', 'hidden.bias', 'out.weight', 'out.bias']
+    """
+
+    # Attributes are stored once, in the instance's __dict__; what they are is seen from their type.
+    # Only buffers, which are plain tensors, are kept account of: name -> persistent.
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._buffer_names: dict[str, bool] = {}
+        self.training = True
+
+    # Attributes
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        buffers: dict[str, bool] | None = vars(self).get("_buffer_names")
+        if isinstance(value, (Parameter, Module)):
+            if buffers is None:
+                raise AttributeError(
+                    f"{type(self).__name__}: call super().__init__() before assigning {name!r}"
+                )
+            buffers.pop(name, None)
+        elif value is not None:
+            held = vars(self).get(name)
+            if isinstance(held, (Parameter, Module)):
+                kind = "Parameter" if isinstance(held, Parameter) else "Module"
+                raise TypeError(
+                    f"{type(self).__name__}: {name} must be a {kind} or None "
+                    f"(got {type(value).__name__})"
+                )
+            if buffers and name in buffers:
+                value = as_tensor(value)
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        self._buffer_names.pop(name, None)
+
+    def __dir__(self) -> Iterable[str]:
+        return [name for name in super().__dir__() if name.isidentifier()]
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Assign a parameter, or None, to the attribute `name`.
+
+        Raises
+        ------
+        TypeError
+            If `param` is neither a Parameter nor None.
+        ValueError
+            If `name` is empty, has a dot in it, or is taken by something else.
+        """
+        self._register("register_parameter", "param", name, param, Parameter)
+
+    def add_module(self, name: str, module: "Module | None") -> None:
+        """Assign a module, or None, to the attribute `name`.
+
+        Raises
+        ------
+        TypeError
+            If `module` is neither a Module nor None.
+        ValueError
+            If `name` is empty, has a dot in it, or is taken by something else.
+        """
+        self._register("add_module", "module", name, module, Module)
+
+    register_module = add_module
+
+    def register_buffer(self, name: str, tensor: Any, persistent: bool = True) -> None:
+        """Assign a tensor that belongs to the state but is not trained, such as a running mean.
+
+        Parameters
+        ----------
+        name : str
+            The attribute.
+        tensor : Tensor, ndarray or None
+            Its value; an ndarray is shared. Later values are assigned as usual.
+        persistent : bool, default True
+            Whether it is part of `state_dict`.
+
+        Raises
+        ------
+        TypeError
+            If `tensor` is none of these.
+        ValueError
+            If `name` is empty, has a dot in it, or is taken by something else.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cnet import nn
+        >>> module = nn.Module()
+        >>> module.register_buffer("mean", np.zeros(3))
+        >>> list(module.state_dict())
+        ['mean']
+        """
+        value = as_tensor(tensor) if isinstance(tensor, np.ndarray) else tensor
+        self._register("register_buffer", "tensor", name, value, Tensor)
+        self._buffer_names[name] = bool(persistent)
+
+    def _register(self, function: str, argument: str, name: str, value: Any, kind: type) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f"{function}: name must be a str (got {name!r})")
+        if not name or "." in name:
+            raise ValueError(f"{function}: name must not be empty nor have a dot (got {name!r})")
+        if hasattr(self, name) and not isinstance(vars(self).get(name, ...), (kind, NoneType)):
+            raise ValueError(f"{function}: name is taken by another attribute (got {name!r})")
+        if value is not None and not isinstance(value, kind):
+            raise TypeError(
+                f"{function}: {argument} must be a {kind.__name__} or None "
+                f"(got {type(value).__name__})"
+            )
+        setattr(self, name, value)
+
+    # Walking
+
+    def _held(self, kind: type[Kind]) -> dict[str, Kind]:
+        """The attributes of one kind, in the order of assignment."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, kind)}
+
+    def _held_buffers(self, persistent_only: bool = False) -> dict[str, Tensor]:
+        return {
+            name: vars(self)[name]
+            for name, persistent in self._buffer_names.items()
+            if vars(self)[name] is not None and (persistent or not persistent_only)
+        }
+
+    def _walk(
+        self, held: "Callable[[Module], Mapping[str, Kind]]", prefix: str, recurse: bool
+    ) -> Iterator[tuple[str, Kind]]:
+        """What this module and those below it hold, each thing once."""
+        seen = set()
+        for path, module in self.named_modules(prefix) if recurse else [(prefix, self)]:
+            for name, value in held(module).items():
+                if id(value) not in seen:
+                    seen.add(id(value))
+                    yield _join(path, name), value
+
+    def named_modules(
+        self, prefix: str = "", remove_duplicate: bool = True
+    ) -> "Iterator[tuple[str, Module]]":
+        """This module and all below it, with dotted names; shared ones once, if not asked for more.
+
+        Examples
+        --------
+        >>> from cnet import nn
+        >>> [name for name, _ in nn.Sequential(nn.Sequential(nn.ReLU())).named_modules()]
+        ['', '0', '0.0']
+        """
+        seen = set()
+        stack: list[tuple[str, Module]] = [(prefix, self)]
+        while stack:
+            path, module = stack.pop()
+            if remove_duplicate and module in seen:
+                continue
+            seen.add(module)
+            yield path, module
+            children = module._held(Module).items()
+            stack.extend((_join(path, name), child) for name, child in reversed(children))
+
+    def modules(self) -> "Iterator[Module]":
+        """This module and all below it, each once."""
+        return (module for _, module in self.named_modules())
+
+    def named_children(self) -> "Iterator[tuple[str, Module]]":
+        """The modules right below this one, with their names, each once."""
+        return self._walk(lambda module: module._held(Module), "", recurse=False)
+
+    def children(self) -> "Iterator[Module]":
+        """The modules right below this one, each once."""
+        return (module for _, module in self.named_children())
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """The parameters with their dotted names; a shared one is given once, by its first name.
+
+        Parameters
+        ----------
+        prefix : str, default ""
+            Stands before every name.
+        recurse : bool, default True
+            Whether those of the modules below are given too.
+        """
+        return self._walk(lambda module: module._held(Parameter), prefix, recurse)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """The parameters, each once, as an optimizer takes them."""
+        return (parameter for _, parameter in self.named_parameters("", recurse))
+
+    def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Tensor]]:
+        """The buffers with their dotted names; see `named_parameters`."""
+        return self._walk(Module._held_buffers, prefix, recurse)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """The buffers, each once."""
+        return (buffer for _, buffer in self.named_buffers("", recurse))
+
+    # State
+
+    def _state(self) -> dict[str, Tensor]:
+        """Parameters and persistent buffers; what is shared appears under each of its names."""
+        return {
+            _join(path, name): tensor
+            for path, module in self.named_modules(remove_duplicate=False)
+            for held in (module._held(Parameter), module._held_buffers(persistent_only=True))
+            for name, tensor in held.items()
+        }
+
+    def state_dict(self) -> dict[str, npt.NDArray[Any]]:
+        """Parameters and persistent buffers as they are now.
+
+        Returns
+        -------
+        dict of str to ndarray
+            By dotted name. The arrays are copies: training on does not change them, whereas
+            PyTorch's share the memory of the module.
+
+        Examples
+        --------
+        >>> from cnet import nn
+        >>> {name: value.shape for name, value in nn.Linear(3, 2).state_dict().items()}
+        {'weight': (2, 3), 'bias': (2,)}
+        """
+        return {name: tensor.data.copy() for name, tensor in self._state().items()}
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True
+    ) -> state.IncompatibleKeys:
+        """Copy values into parameters and persistent buffers, which keep their dtypes.
+
+        Parameters
+        ----------
+        state_dict : mapping of str to ndarray or Tensor
+            Values by dotted name; anything that `numpy.asarray` takes, PyTorch's tensors included.
+        strict : bool, default True
+            Whether the names must be exactly those of `state_dict()`.
+
+        Returns
+        -------
+        IncompatibleKeys
+            The lists `missing_keys` and `unexpected_keys`, both empty if `strict`.
+
+        Raises
+        ------
+        ValueError
+            If names, shapes or dtypes do not fit. The message lists all that is wrong, and nothing
+            has been changed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cnet import nn
+        >>> layer = nn.Linear(1, 1)
+        >>> layer.load_state_dict({"weight": [[2.0]], "bias": [1.0]})
+        IncompatibleKeys(missing_keys=[], unexpected_keys=[])
+        >>> layer(np.array([[3.0]], np.float32)).item()
+        7.0
+        """
+        return state.load(type(self).__name__, self._state(), state_dict, strict)
+
+    # Changing everything at once
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch this module and all below it to training (dropout drops), or out of it."""
+        if not isinstance(mode, bool):
+            raise TypeError(f"train: mode must be a bool (got {mode!r})")
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Switch this module and all below it out of training."""
+        return self.train(False)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Set whether the parameters get gradients."""
+        for parameter in self.parameters():
+            parameter.requires_grad = requires_grad
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of the parameters, or set them to zero."""
+        for parameter in self.parameters():
+            if set_to_none:
+                parameter.grad = None
+            elif parameter.grad is not None:
+                parameter.grad.data[...] = 0
+
+    def apply(self, fn: "Callable[[Module], Any]") -> Self:
+        """Call `fn` on every module below and then on this one, as initialisation likes it."""
+        for child in self.children():
+            child.apply(fn)
+        fn(self)
+        return self
+
+    def to(self, dtype: npt.DTypeLike) -> Self:
+        """Convert parameters, their gradients and float buffers to float32 or float64.
+
+        The tensors stay the same objects, so that an optimizer still holds them; those that have
+        the dtype already keep their memory.
+        """
+        dtype = float_dtype("to", dtype)
+        for tensor in (*self.parameters(), *self.buffers()):
+            if tensor.dtype.kind == "f":
+                grad, tensor.grad = tensor.grad, None
+                tensor.data = tensor.data.astype(dtype, copy=False)
+                tensor.grad = None if grad is None else grad.data.astype(dtype, copy=False)
+        return self
+
+    def float(self) -> Self:
+        """Convert to float32; see `to`."""
+        return self.to(np.float32)
+
+    def double(self) -> Self:
+        """Convert to float64; see `to`."""
+        return self.to(np.float64)
+
+    # Printing
+
+    def extra_repr(self) -> str:
+        """What stands in the parentheses of `repr`, besides the modules below."""
+        return ""
+
+    def __repr__(self) -> str:
+        extra = self.extra_repr()
+        children = [f"({name}): {child!r}" for name, child in self._held(Module).items()]
+        if not children and "\n" not in extra:
+            return f"{type(self).__name__}({extra})"
+        body = "\n".join([extra, *children] if extra else children)
+        return f"{type(self).__name__}(\n{indent(body, '  ')}\n)"
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name

@@ -1,0 +1,8 @@
+"""Optimizers: one update rule per file, with PyTorch's names, defaults and arithmetic."""
+
+from .adam import Adam
+from .adamw import AdamW
+from .optimizer import Optimizer
+from .sgd import SGD
+
+__all__ = ["SGD", "Adam", "AdamW", "Optimizer"]

@@ -1,0 +1,63 @@
+"""Adam with decoupled weight decay."""
+
+from .adam import Adam
+from .optimizer import Params
+
+
+class AdamW(Adam):
+    """Adam whose weight decay does not pass through the running means.
+
+    Each step first does param = param · (1 - lr · weight_decay), and then what `Adam` does without
+    any weight decay.
+
+    Parameters
+    ----------
+    params : iterable of Tensor, or iterable of dict
+        What is trained, or groups of it: see `Optimizer`.
+    lr : float, default 1e-3
+        The learning rate.
+    betas : (float, float), default (0.9, 0.999)
+        How much of the running means stays in a step, at least 0 and less than 1.
+    eps : float, default 1e-8
+        Keeps the divisor away from 0.
+    weight_decay : float, default 1e-2
+        How fast parameters shrink, in units of the learning rate.
+    maximize : bool, default False
+        Climb instead of descending.
+
+    Raises
+    ------
+    TypeError
+        If `params` holds something else than tensors or groups of them.
+    ValueError
+        If an option has a bad value.
+
+    References
+    ----------
+    I. Loshchilov, F. Hutter, "Decoupled weight decay regularization", ICLR 2019, algorithm 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import nn, optim
+    >>> w = nn.Parameter(np.array([1.0, 2.0]))
+    >>> opt = optim.AdamW([w], lr=0.5, weight_decay=0.2)
+    >>> (w * w).sum().backward()
+    >>> opt.step()
+    >>> w.numpy().round(6)
+    array([0.4, 1.3])
+    """
+
+    _decoupled = True
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay, maximize=maximize)

@@ -1,0 +1,268 @@
+"""Optimizer: groups of parameters, their options, and the state that an update rule keeps."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ..tensor import Tensor
+
+Array: TypeAlias = npt.NDArray[Any]
+Params: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]]
+
+
+class Optimizer(ABC):
+    """Base of the optimizers.
+
+    A rule defines `_check`, which refuses bad options, and `_update`, which moves one parameter.
+
+    Parameters
+    ----------
+    params : iterable of Tensor, or iterable of dict
+        What is trained; a dict is a group: its ``"params"``, and options of its own.
+    defaults : dict
+        The options of groups that have none of their own.
+
+    Attributes
+    ----------
+    param_groups : list of dict
+        Each with ``"params"``, a list of tensors, and the options. Options may be changed at any
+        time.
+    state : dict of Tensor to dict
+        What the rule remembers of each parameter, from its first update on.
+
+    Raises
+    ------
+    TypeError
+        If `params` holds something else than tensors or groups of them.
+    ValueError
+        If there are none, one appears twice or is not a leaf, or an option has a bad value.
+    """
+
+    def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
+        self.defaults = defaults
+        self.param_groups: list[dict[str, Any]] = []
+        self.state: dict[Tensor, dict[str, Any]] = {}
+        if isinstance(params, (Tensor, np.ndarray, Mapping)):
+            raise TypeError(
+                f"{self._name}: params must be an iterable of tensors or of groups "
+                f"(got {type(params).__name__})"
+            )
+        groups: list[Any] = list(params)
+        if not groups:
+            raise ValueError(f"{self._name}: params must not be empty")
+        if not isinstance(groups[0], dict):
+            groups = [{"params": groups}]
+        for group in groups:
+            self.add_param_group(group)
+
+    @property
+    def _name(self) -> str:
+        return type(self).__name__
+
+    @abstractmethod
+    def _check(self, options: dict[str, Any]) -> None:
+        """Raise ValueError if an option of a group has a bad value."""
+
+    @abstractmethod
+    def _update(
+        self, param: Array, grad: Array, state: dict[str, Any], options: dict[str, Any]
+    ) -> None:
+        """Move `param` in place and bring `state`, empty at first, up to date."""
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Train further parameters from now on.
+
+        Parameters
+        ----------
+        param_group : dict
+            ``"params"``, a tensor or an iterable of tensors, and options; those that are left out
+            have their default.
+
+        Raises
+        ------
+        TypeError
+            If it is not a dict, or ``"params"`` holds something else than tensors.
+        ValueError
+            If a tensor is trained already or is not a leaf, or an option has a bad value.
+
+        Examples
+        --------
+        >>> from cnet import nn, optim
+        >>> body, head = nn.Linear(3, 3), nn.Linear(3, 2)
+        >>> opt = optim.SGD(body.parameters(), lr=0.1)
+        >>> opt.add_param_group({"params": head.parameters(), "lr": 1.0})
+        >>> [group["lr"] for group in opt.param_groups]
+        [0.1, 1.0]
+        """
+        if not (isinstance(param_group, dict) and "params" in param_group):
+            raise TypeError(f"{self._name}: a group must be a dict with 'params'")
+        params = param_group["params"]
+        params = [params] if isinstance(params, Tensor) else list(params)
+        group = {**self.defaults, **param_group, "params": params}
+        seen = {id(param) for other in self.param_groups for param in other["params"]}
+        for param in params:
+            if not isinstance(param, Tensor):
+                raise TypeError(
+                    f"{self._name}: a parameter must be a tensor (got {type(param).__name__})"
+                )
+            if not param.is_leaf:
+                raise ValueError(f"{self._name}: a parameter must be a leaf of the graph")
+            if id(param) in seen:
+                raise ValueError(f"{self._name}: a parameter must not appear twice")
+            seen.add(id(param))
+        self._check(group)
+        self.param_groups.append(group)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters, or set them to zero."""
+        for param in self._params():
+            if set_to_none:
+                param.grad = None
+            elif param.grad is not None:
+                param.grad.data[...] = 0
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Move every parameter that has a gradient, in place.
+
+        Parameters
+        ----------
+        closure : callable, optional
+            Computes the gradients anew and returns the loss; called once, before the step.
+
+        Returns
+        -------
+        The loss that `closure` returned, or None.
+        """
+        loss = None if closure is None else closure()
+        for group in self.param_groups:
+            for param in group["params"]:
+                if param.grad is not None:
+                    state = self.state.setdefault(param, {})
+                    self._update(param.data, param.grad.data, state, group)
+        return loss
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that must be kept to continue with the very same bits.
+
+        Returns
+        -------
+        dict
+            ``"state"``, a dict from the position of a parameter to what is remembered of it
+            (numbers and arrays), and ``"param_groups"``, a list of dicts of options in which
+            ``"params"`` are such positions. Nothing in it changes when training goes on.
+
+        Examples
+        --------
+        >>> from cnet import nn, optim
+        >>> opt = optim.SGD(nn.Linear(3, 2).parameters(), lr=0.1)
+        >>> opt.state_dict()["param_groups"][0]["params"]
+        [0, 1]
+        """
+        params = self._params()
+        positions = {id(param): i for i, param in enumerate(params)}
+        return deepcopy(
+            {
+                "state": {i: self.state[p] for i, p in enumerate(params) if self.state.get(p)},
+                "param_groups": [
+                    {**group, "params": [positions[id(param)] for param in group["params"]]}
+                    for group in self.param_groups
+                ],
+            }
+        )
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Continue from what `state_dict` gave, for parameters of the same shapes and order.
+
+        Parameters
+        ----------
+        state_dict : mapping
+            It is copied. State is converted to the dtype of its parameter.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If groups, options, shapes or dtypes do not fit; nothing has been changed then.
+        """
+        self._require("state_dict", state_dict, ("state", "param_groups"))
+        groups = self._fitting_groups(state_dict["param_groups"])
+        self.state = self._fitting_state(state_dict["state"])
+        for group, options in zip(self.param_groups, groups, strict=True):
+            group.update(options)
+
+    def _fitting_groups(self, saved: Any) -> list[dict[str, Any]]:
+        """Copies of the saved options, one dict for each group."""
+        self._match("len(param_groups)", len(saved), len(self.param_groups))
+        groups, first = [], 0
+        for i, (options, group) in enumerate(zip(saved, self.param_groups, strict=True)):
+            self._require(f"param_groups[{i}]", options, ("params", *self.defaults))
+            end = first + len(group["params"])
+            self._match(
+                f"param_groups[{i}]['params']", list(options["params"]), list(range(first, end))
+            )
+            groups.append(deepcopy({k: v for k, v in options.items() if k != "params"}))
+            self._check(groups[-1])
+            first = end
+        return groups
+
+    def _fitting_state(self, saved: Any) -> dict[Tensor, dict[str, Any]]:
+        """Copies of the saved state, by parameter."""
+        params = self._params()
+        self._require("state", saved)
+        if unknown := saved.keys() - range(len(params)):
+            raise ValueError(
+                f"{self._name}: state must be of parameters 0 to {len(params) - 1} "
+                f"(got {unknown.pop()!r})"
+            )
+        state = {}
+        for i, kept in saved.items():
+            self._require(f"state[{i}]", kept)
+            state[params[i]] = {
+                key: self._fitting(f"state[{i}][{key!r}]", params[i], value)
+                for key, value in kept.items()
+            }
+        return state
+
+    def _fitting(self, name: str, param: Tensor, value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            self._match(f"{name}.shape", value.shape, param.shape)
+            if not np.can_cast(value.dtype, param.dtype, "same_kind"):
+                raise TypeError(
+                    f"{self._name}: {name}.dtype must fit into {param.dtype} (got {value.dtype})"
+                )
+            return value.astype(param.dtype, order="C")
+        if isinstance(value, (int, float)):
+            return value
+        raise TypeError(
+            f"{self._name}: {name} must be an array or a number (got {type(value).__name__})"
+        )
+
+    def _require(self, name: str, mapping: Any, keys: Iterable[str] = ()) -> None:
+        if not isinstance(mapping, Mapping):
+            raise TypeError(f"{self._name}: {name} must be a dict (got {type(mapping).__name__})")
+        if missing := set(keys) - mapping.keys():
+            raise ValueError(f"{self._name}: {name} must have {sorted(missing)}")
+
+    def _match(self, name: str, got: Any, expected: Any) -> None:
+        if got != expected:
+            raise ValueError(f"{self._name}: {name} must be {expected} (got {got})")
+
+    def _params(self) -> list[Tensor]:
+        return [param for group in self.param_groups for param in group["params"]]
+
+    def __repr__(self) -> str:
+        lines = []
+        for i, group in enumerate(self.param_groups):
+            lines.append(f"Parameter Group {i}")
+            lines += [f"    {name}: {group[name]}" for name in sorted(group.keys() - {"params"})]
+        return "\n".join([f"{self._name} (", *lines, ")"])
+
+
+def non_negative(function: str, **options: float) -> None:
+    """Raise ValueError if an option is negative or not a number."""
+    for name, value in options.items():
+        if not value >= 0:
+            raise ValueError(f"{function}: {name} must not be negative (got {value})")

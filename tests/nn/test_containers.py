@@ -1,0 +1,124 @@
+"""Sequential, ModuleList and ModuleDict."""
+
+from collections import OrderedDict
+
+import numpy as np
+import pytest
+
+from cnet import nn
+
+
+def chain():
+    return nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+
+
+def test_sequential_calls_one_after_the_other():
+    net, x = chain(), np.ones((4, 2), np.float32)
+    assert np.array_equal(net(x).data, net[2](net[1](net[0](x))).data)
+    assert nn.Sequential()(x) is x
+
+
+def test_sequential_from_a_mapping_is_named():
+    net = nn.Sequential(OrderedDict(conv=nn.Linear(2, 3), act=nn.ReLU()))
+    assert list(net.state_dict()) == ["conv.weight", "conv.bias"]
+    assert net.conv is net[0]
+    assert repr(net.append(nn.Tanh())) == (
+        "Sequential(\n"
+        "  (conv): Linear(in_features=2, out_features=3, bias=True)\n"
+        "  (act): ReLU()\n"
+        "  (2): Tanh()\n"
+        ")"
+    )
+
+
+@pytest.mark.parametrize("make", [nn.Sequential, lambda *modules: nn.ModuleList(modules)])
+def test_indexing(make):
+    modules = [nn.ReLU(), nn.Tanh(), nn.Sigmoid()]
+    box = make(*modules)
+    assert list(box) == modules
+    assert len(box) == 3
+    assert box[np.int64(1)] is box[-2] is modules[1]
+    assert list(box[1:]) == modules[1:]
+    assert type(box[1:]) is type(box)
+    assert list(box[::-2]) == [modules[2], modules[0]]
+    box[-1] = last = nn.Identity()
+    assert list(box) == [*modules[:2], last]
+    assert box.append(modules[2]) is box
+    assert list(box.extend([last, last])) == [*modules[:2], last, modules[2], last, last]
+    for bad in (6, -7):
+        with pytest.raises(IndexError, match="within the 6 modules"):
+            box[bad]
+    with pytest.raises(TypeError):
+        box["0"]
+
+
+def test_slices_keep_the_names_of_a_sequential_and_number_a_list_anew():
+    assert list(chain()[1:].state_dict()) == ["2.weight", "2.bias"]
+    assert list(nn.ModuleList(chain())[1:].state_dict()) == ["1.weight", "1.bias"]
+
+
+def test_appending_to_a_slice_replaces_nothing():
+    net = chain()[1:]
+    linear = net[1]
+    net.append(nn.Tanh())
+    assert list(net)[1] is linear
+    assert [name for name, _ in net.named_children()] == ["1", "2", "3"]
+
+
+def test_a_slice_of_a_subclass_is_a_plain_sequential():
+    class Pair(nn.Sequential):
+        def __init__(self, width):
+            super().__init__(nn.Linear(width, width), nn.ReLU())
+
+    assert type(Pair(3)[:1]) is nn.Sequential
+
+
+def test_the_same_module_may_stand_twice():
+    relu = nn.ReLU()
+    net = nn.Sequential(relu, relu)
+    assert list(net) == [relu, relu]
+    assert list(net.children()) == [relu]
+
+
+def test_module_dict():
+    relu, tanh = nn.ReLU(), nn.Tanh()
+    box = nn.ModuleDict({"relu": relu})
+    box["lin"] = nn.Linear(1, 1)
+    box["relu"] = tanh
+    assert list(box) == list(box.keys()) == ["relu", "lin"]
+    assert list(box.values()) == [tanh, box["lin"]]
+    assert dict(box.items()) == {"relu": tanh, "lin": box["lin"]}
+    assert "relu" in box
+    assert "tanh" not in box
+    del box["lin"]
+    assert len(box) == 1
+    assert repr(box) == "ModuleDict(\n  (relu): Tanh()\n)"
+    with pytest.raises(KeyError, match="lin"):
+        box["lin"]
+    with pytest.raises(KeyError, match="training"):
+        del box["training"]
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "act"),
+    [
+        (TypeError, "Sequential: 1 must be a Module (got type)",
+         lambda: nn.Sequential(nn.ReLU(), nn.ReLU)),
+        (TypeError, "Sequential: 0 must be a Module (got list)",
+         lambda: nn.Sequential([nn.ReLU()])),
+        (TypeError, "ModuleList: 1 must be a Module (got NoneType)",
+         lambda: nn.ModuleList([nn.ReLU(), None])),
+        (TypeError, "ModuleList: 0 must be a Module (got int)",
+         lambda: nn.ModuleList([nn.ReLU()]).__setitem__(0, 3)),
+        (TypeError, "ModuleDict: a must be a Module (got int)", lambda: nn.ModuleDict({"a": 3})),
+        (ValueError, "add_module: name is taken by another attribute (got 'keys')",
+         lambda: nn.ModuleDict({"keys": nn.ReLU()})),
+        (ValueError, "add_module: name must not be empty nor have a dot (got 'a.b')",
+         lambda: nn.Sequential({"a.b": nn.ReLU()})),
+        (NotImplementedError, "ModuleList must define forward", lambda: nn.ModuleList()(1)),
+    ],
+)  # fmt: skip
+def test_errors(error, message, act):
+    with pytest.raises(error) as caught:
+        act()
+    assert str(caught.value) == message

@@ -1,0 +1,147 @@
+"""Initial values: their distributions, and that a seed fixes them."""
+
+import math
+
+import numpy as np
+import pytest
+
+import cnet
+from cnet import nn, random
+from cnet.nn import init
+
+SHAPE = (64, 32, 3, 3)
+FAN_IN, FAN_OUT = 32 * 9, 64 * 9
+LEAKY = math.sqrt(2 / (1 + 0.2**2))
+
+UNIFORM = [
+    ("uniform_", {"a": -2.0, "b": 2.0}, 2.0),
+    ("xavier_uniform_", {"gain": 3.0}, 3 * math.sqrt(6 / (FAN_IN + FAN_OUT))),
+    ("kaiming_uniform_", {"a": 0.2}, LEAKY * math.sqrt(3 / FAN_IN)),
+    ("kaiming_uniform_", {"mode": "fan_out", "nonlinearity": "tanh"}, 5 / 3 * (3 / FAN_OUT) ** 0.5),
+]
+NORMAL = [
+    ("normal_", {"mean": 0.0, "std": 0.02}, 0.02),
+    ("xavier_normal_", {}, math.sqrt(2 / (FAN_IN + FAN_OUT))),
+    ("kaiming_normal_", {"nonlinearity": "relu"}, math.sqrt(2 / FAN_IN)),
+    ("kaiming_normal_", {"a": 0.2, "mode": "fan_out"}, LEAKY / math.sqrt(FAN_OUT)),
+]
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    state = random.get_rng_state()
+    random.manual_seed(0)
+    yield
+    random.set_rng_state(state)
+
+
+@pytest.mark.parametrize(("name", "options", "bound"), UNIFORM)
+def test_uniform(name, options, bound):
+    values = getattr(init, name)(np.empty(SHAPE), **options)
+    assert 0.999 * bound < np.abs(values).max() <= bound
+    assert abs(values.mean()) < 0.02 * bound
+    assert values.std() == pytest.approx(bound / math.sqrt(3), rel=0.02)
+
+
+@pytest.mark.parametrize(("name", "options", "std"), NORMAL)
+def test_normal(name, options, std):
+    values = getattr(init, name)(np.empty(SHAPE), **options)
+    assert abs(values.mean()) < 0.03 * std
+    assert values.std() == pytest.approx(std, rel=0.02)
+    assert np.abs(values).max() > 3.5 * std
+
+
+def test_mean():
+    assert init.normal_(np.empty(10_000), mean=5.0).mean() == pytest.approx(5, abs=0.05)
+
+
+def test_constants():
+    tensor = cnet.tensor(np.full((2, 2), np.nan))
+    assert init.ones_(tensor) is tensor
+    assert tensor.data.tolist() == [[1, 1], [1, 1]]
+    assert init.constant_(tensor, -2.5).data.tolist() == [[-2.5, -2.5], [-2.5, -2.5]]
+    assert not init.zeros_(tensor).data.any()
+
+
+@pytest.mark.parametrize(("name", "options", "_"), UNIFORM + NORMAL)
+def test_a_seed_fixes_the_values_in_both_dtypes(name, options, _):
+    function = getattr(init, name)
+    wide = function(np.empty(SHAPE), **options)
+    random.manual_seed(0)
+    parameter = nn.Parameter(np.empty(SHAPE, np.float32))
+    assert function(parameter, **options) is parameter
+    assert np.array_equal(parameter.data, wide.astype(np.float32))
+    own = np.random.default_rng(0)
+    assert np.array_equal(function(np.empty(SHAPE), **options, generator=own), wide)
+
+
+def test_values_are_written_in_place_whatever_the_layout():
+    tensor = np.zeros((4, 6))
+    view = tensor[::2, ::3].T
+    assert init.uniform_(view, 1, 2) is view
+    assert np.count_nonzero(tensor) == view.size
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 0, 2, 2)])
+def test_empty_tensors(shape):
+    assert init.kaiming_uniform_(np.empty(shape)).shape == shape
+    assert init.xavier_normal_(np.empty(shape)).shape == shape
+
+
+@pytest.mark.parametrize(
+    ("name", "param", "gain"),
+    [
+        ("linear", None, 1), ("conv2d", None, 1), ("sigmoid", None, 1), ("tanh", None, 5 / 3),
+        ("relu", None, 2**0.5), ("selu", None, 0.75), ("leaky_relu", None, (2 / 1.0001) ** 0.5),
+        ("leaky_relu", 0, 2**0.5), ("leaky_relu", 2.0, 0.4**0.5),
+    ],
+)  # fmt: skip
+def test_gain(name, param, gain):
+    assert init.calculate_gain(name, param) == pytest.approx(gain, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("layer", "fan_in"),
+    [
+        (lambda dtype: nn.Linear(300, 200, dtype=dtype), 300),
+        (lambda dtype: nn.Conv2d(24, 60, (3, 5), groups=3, dtype=dtype), 8 * 15),
+    ],
+)
+def test_layers_start_within_one_over_the_root_of_fan_in(layer, fan_in):
+    module = layer(np.float64)
+    bound = 1 / math.sqrt(fan_in)
+    assert 0.99 * bound < np.abs(module.weight.data).max() <= bound
+    assert 0.9 * bound < np.abs(module.bias.data).max() <= bound
+    assert module.weight.data.std() == pytest.approx(bound / math.sqrt(3), rel=0.03)
+    weight = module.weight.data.copy()
+    random.manual_seed(0)
+    assert np.array_equal(layer("float32").weight.data, weight.astype(np.float32))
+    random.manual_seed(0)
+    module.reset_parameters()
+    assert np.array_equal(module.weight.data, weight)
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "act"),
+    [
+        (ValueError, "xavier_uniform_: tensor must have at least 2 dimensions (got 1, shape (3,))",
+         lambda: init.xavier_uniform_(np.empty(3))),
+        (ValueError, "kaiming_normal_: mode must be one of ('fan_in', 'fan_out') (got 'fan')",
+         lambda: init.kaiming_normal_(np.empty((3, 3)), mode="fan")),
+        (TypeError, "uniform_: tensor must be a tensor or ndarray of floats (got int64)",
+         lambda: init.uniform_(np.zeros(3, np.int64))),
+        (TypeError, "zeros_: tensor must be a tensor or ndarray of floats (got list)",
+         lambda: init.zeros_([1.0])),
+        (TypeError, "kaiming_uniform_: tensor must be a tensor or ndarray of floats (got int64)",
+         lambda: init.kaiming_uniform_(np.zeros((2, 2), np.int64))),
+    ],
+)  # fmt: skip
+def test_errors(error, message, act):
+    with pytest.raises(error) as caught:
+        act()
+    assert str(caught.value) == message
+
+
+def test_unknown_nonlinearity():
+    with pytest.raises(ValueError, match=r"calculate_gain: nonlinearity must be .*got 'gelu'"):
+        init.kaiming_uniform_(np.empty((2, 2)), nonlinearity="gelu")

@@ -1,0 +1,182 @@
+"""Layers, names and repr against PyTorch, with its weights copied over."""
+
+from collections import OrderedDict
+
+import numpy as np
+import pytest
+
+import cnet
+from cnet import nn
+from cnet.nn import init
+
+torch = pytest.importorskip("torch", reason="compares with PyTorch")
+
+X = np.random.default_rng(0).normal(size=(4, 6, 9, 8))
+LOGITS = np.random.default_rng(1).normal(size=(5, 4))
+TARGET = np.array([0, 3, 2, -100, 1])
+TOLERANCE = {np.float32: 2e-5, np.float64: 1e-12}
+
+LAYERS = [
+    (lambda m: m.Conv2d(6, 4, 3), X),
+    (lambda m: m.Conv2d(6, 4, (3, 2), stride=(2, 1), padding=(0, 1), dilation=(1, 2)), X),
+    (lambda m: m.Conv2d(6, 9, 3, padding="same", groups=3, dilation=2), X),
+    (lambda m: m.Conv2d(6, 6, 2, padding="valid", groups=6, bias=False), X),
+    (lambda m: m.Linear(8, 5), X),
+    (lambda m: m.Linear(4, 3, bias=False), LOGITS),
+    (lambda m: m.MaxPool2d(2), X),
+    (lambda m: m.MaxPool2d(3, stride=2, padding=1, ceil_mode=True), X),
+    (lambda m: m.MaxPool2d((3, 2), (1, 2), dilation=(2, 1)), X),
+    (lambda m: m.AvgPool2d(3, 2), X),
+    (lambda m: m.AvgPool2d((2, 3), stride=2, padding=1, ceil_mode=True), X),
+    (lambda m: m.AvgPool2d(3, 1, 1, count_include_pad=False), X),
+    (lambda m: m.AvgPool2d(2, divisor_override=3), X),
+    (lambda m: m.ReLU(), X),
+    (lambda m: m.LeakyReLU(0.2), X),
+    (lambda m: m.Tanh(), X),
+    (lambda m: m.Sigmoid(), X),
+    (lambda m: m.Softmax(dim=1), X),
+    (lambda m: m.LogSoftmax(dim=-1), X),
+    (lambda m: m.Flatten(), X),
+    (lambda m: m.Flatten(1, 2), X),
+    (lambda m: m.Unflatten(1, (2, 3)), X),
+    (lambda m: m.Identity(), X),
+    (lambda m: m.Dropout(0.3).eval(), X),
+    (lambda m: m.Sequential(m.Conv2d(6, 2, 3), m.ReLU(), m.MaxPool2d(2), m.Flatten()), X),
+]
+
+WEIGHT = np.array([0.5, 1.0, 2.0, 0.25])
+BINARY = (LOGITS > 0.3).astype(float)
+LOSSES = [
+    ("CrossEntropyLoss", {}, TARGET),
+    ("CrossEntropyLoss", {"reduction": "sum", "label_smoothing": 0.2}, TARGET),
+    ("CrossEntropyLoss", {"weight": WEIGHT, "label_smoothing": 0.1}, TARGET),
+    ("CrossEntropyLoss", {"weight": WEIGHT, "ignore_index": 3}, np.array([0, 3, 2, 2, 1])),
+    ("CrossEntropyLoss", {"reduction": "none"}, TARGET),
+    ("NLLLoss", {}, TARGET),
+    ("NLLLoss", {"weight": WEIGHT, "reduction": "sum"}, np.array([0, 3, 2, 2, 1])),
+    ("NLLLoss", {"ignore_index": 3}, np.array([0, 3, 2, 2, 1])),
+    ("MSELoss", {}, BINARY),
+    ("MSELoss", {"reduction": "sum"}, BINARY),
+    ("L1Loss", {"reduction": "none"}, BINARY),
+    ("BCEWithLogitsLoss", {}, BINARY),
+    ("BCEWithLogitsLoss", {"weight": WEIGHT, "pos_weight": 2 * WEIGHT, "reduction": "sum"}, BINARY),
+]  # fmt: skip
+
+
+def assert_close(ours, theirs, dtype):
+    theirs = theirs.detach().numpy()
+    assert ours.dtype == theirs.dtype == dtype
+    np.testing.assert_allclose(ours, theirs, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+
+
+def lenet(m):
+    return m.Sequential(
+        OrderedDict(
+            features=m.Sequential(
+                m.Conv2d(1, 6, 5, padding=2), m.ReLU(), m.AvgPool2d(2, 2),
+                m.Conv2d(6, 16, 5), m.Tanh(), m.MaxPool2d(2),
+            ),
+            flatten=m.Flatten(),
+            classifier=m.ModuleDict({"hidden": m.Linear(400, 84), "out": m.Linear(84, 10)}),
+            spare=m.ModuleList([m.Linear(2, 2, bias=False), m.Identity()]),
+        )
+    )  # fmt: skip
+
+
+@pytest.fixture(params=[np.float32, np.float64], ids=["float32", "float64"])
+def dtype(request):
+    return request.param
+
+
+@pytest.mark.parametrize(("make", "x"), LAYERS)
+def test_layers(make, x, dtype):
+    theirs = make(torch.nn).to(getattr(torch, np.dtype(dtype).name))
+    ours = make(nn).to(dtype)
+    ours.load_state_dict(theirs.state_dict())
+    our_x = cnet.tensor(x.astype(dtype), requires_grad=True)
+    their_x = torch.tensor(x.astype(dtype), requires_grad=True)
+    our_y, their_y = ours(our_x), theirs(their_x)
+    assert_close(our_y.data, their_y, dtype)
+    gradient = np.random.default_rng(2).normal(size=our_y.shape).astype(dtype)
+    our_y.backward(gradient)
+    their_y.backward(torch.from_numpy(gradient))
+    assert_close(our_x.grad.data, their_x.grad, dtype)
+    for our, their in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert_close(our.grad.data, their.grad, dtype)
+
+
+@pytest.mark.parametrize(("name", "options", "target"), LOSSES)
+def test_losses(name, options, target, dtype):
+    target = target.astype(dtype) if target.dtype.kind == "f" else target
+    arrays = {k: v.astype(dtype) for k, v in options.items() if isinstance(v, np.ndarray)}
+    ours = getattr(nn, name)(**{**options, **arrays})
+    theirs = getattr(torch.nn, name)(
+        **{**options, **{k: torch.from_numpy(v) for k, v in arrays.items()}}
+    )
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    our_x = cnet.tensor(LOGITS.astype(dtype), requires_grad=True)
+    their_x = torch.tensor(LOGITS.astype(dtype), requires_grad=True)
+    our_loss, their_loss = ours(our_x, target), theirs(their_x, torch.from_numpy(target))
+    assert_close(our_loss.data, their_loss, dtype)
+    our_loss.sum().backward()
+    their_loss.sum().backward()
+    assert_close(our_x.grad.data, their_x.grad, dtype)
+
+
+def test_names_shapes_and_order_of_the_state():
+    ours, theirs = lenet(nn), lenet(torch.nn)
+    assert [(k, v.shape) for k, v in ours.state_dict().items()] == [
+        (k, tuple(v.shape)) for k, v in theirs.state_dict().items()
+    ]
+    for walk in ("named_parameters", "named_modules", "named_children"):
+        assert [k for k, _ in getattr(ours, walk)()] == [k for k, _ in getattr(theirs, walk)()]
+
+
+def test_the_state_goes_both_ways():
+    ours, theirs = lenet(nn), lenet(torch.nn)
+    ours.load_state_dict(theirs.state_dict())
+    for name, value in theirs.state_dict().items():
+        assert np.array_equal(ours.state_dict()[name], value.numpy())
+    again = lenet(nn)
+    theirs.load_state_dict({k: torch.from_numpy(v) for k, v in again.state_dict().items()})
+    x = np.random.default_rng(0).normal(size=(2, 1, 28, 28)).astype(np.float32)
+    assert_close(again.features(x).data, theirs.features(torch.from_numpy(x)), np.float32)
+
+
+def test_repr():
+    ours = repr(lenet(nn))
+    assert ours == repr(lenet(torch.nn))
+    assert ours.count("\n") > 15
+
+
+@pytest.mark.parametrize(
+    "nonlinearity", ["linear", "conv2d", "sigmoid", "tanh", "relu", "leaky_relu", "selu"]
+)
+def test_gains(nonlinearity):
+    expected = torch.nn.init.calculate_gain(nonlinearity)
+    assert init.calculate_gain(nonlinearity) == pytest.approx(expected, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("xavier_uniform_", {"gain": 2.0}),
+        ("xavier_normal_", {}),
+        ("kaiming_uniform_", {"a": 5**0.5}),
+        ("kaiming_uniform_", {"mode": "fan_out", "nonlinearity": "relu"}),
+        ("kaiming_normal_", {"nonlinearity": "tanh"}),
+    ],
+)
+def test_deviation_of_initial_values(name, options):
+    ours = getattr(init, name)(np.empty((64, 64, 5, 5)), **options)
+    theirs = getattr(torch.nn.init, name)(torch.empty(64, 64, 5, 5), **options).numpy()
+    assert ours.std() == pytest.approx(theirs.std(), rel=0.02)
+
+
+@pytest.mark.parametrize("layer", [lambda m: m.Conv2d(8, 32, 5), lambda m: m.Linear(200, 80)])
+def test_layers_start_from_the_same_distribution(layer):
+    ours, theirs = layer(nn).state_dict(), layer(torch.nn).state_dict()
+    for name, value in ours.items():
+        bound = np.abs(theirs[name].numpy()).max()
+        assert np.abs(value).max() == pytest.approx(bound, rel=0.15)
+    assert ours["weight"].std() == pytest.approx(theirs["weight"].numpy().std(), rel=0.03)

@@ -1,0 +1,380 @@
+"""Groups, state, errors and the steps themselves, on numbers that can be checked by hand."""
+
+import copy
+
+import numpy as np
+import pytest
+
+import cnet
+from cnet import nn, optim
+
+RULES = [
+    (optim.SGD, {"lr": 0.1}),
+    (optim.SGD, {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
+    (optim.Adam, {"lr": 0.1, "weight_decay": 0.01}),
+    (optim.AdamW, {"lr": 0.1}),
+]
+
+
+def parameters(dtype=np.float64):
+    return [nn.Parameter(np.arange(3, dtype=dtype)), nn.Parameter(np.ones((2, 2), dtype))]
+
+
+def train(opt, params, steps, start=0):
+    for step in range(start, start + steps):
+        rng = np.random.default_rng(step)
+        for param in params:
+            param.grad = rng.normal(size=param.shape).astype(param.dtype)
+        opt.step()
+
+
+# Steps
+
+
+def test_sgd_by_hand():
+    (w, _) = params = parameters()
+    opt = optim.SGD(params, lr=0.5, momentum=0.5, dampening=0.25, weight_decay=1.0)
+    w.grad = np.ones(3)
+    assert opt.step() is None
+    assert w.data.tolist() == [-0.5, 0.0, 0.5]  # g = [1, 2, 3] is the first momentum
+    opt.step()
+    # the second is half of that and three quarters of [0.5, 1, 1.5]
+    assert w.data.tolist() == [-0.9375, -0.875, -0.8125]
+    assert params[1].data.tolist() == [[1, 1], [1, 1]]
+
+
+def test_sgd_remembers_nothing_until_there_is_a_momentum():
+    (w, _) = params = parameters()
+    opt = optim.SGD(params, lr=1.0)
+    w.grad = np.ones(3)
+    opt.step()
+    assert opt.state_dict()["state"] == {}
+    opt.param_groups[0]["momentum"] = 0.5
+    opt.step()
+    opt.step()
+    assert w.data.tolist() == [-3.5, -2.5, -1.5]
+    assert opt.state[w]["momentum_buffer"].tolist() == [1.5, 1.5, 1.5]
+
+
+def test_adam_first_step_is_lr_times_the_sign():
+    (w, _) = params = parameters()
+    opt = optim.Adam(params, lr=0.25)
+    w.grad = np.array([1e-3, -5.0, 0.0])
+    opt.step()
+    assert np.allclose(w.data, [-0.25, 1.25, 2.0], atol=1e-5)
+    assert opt.state[w]["step"] == 1
+
+
+def test_adamw_shrinks_what_has_no_slope():
+    (w, _) = params = parameters()
+    w.grad = np.zeros(3)
+    optim.AdamW(params, lr=0.5, weight_decay=0.5).step()
+    assert np.allclose(w.data, [0, 0.75, 1.5])
+
+
+@pytest.mark.parametrize(("rule", "options"), RULES)
+def test_maximize_is_the_step_for_the_opposite_gradient(rule, options):
+    up, down = parameters(), parameters()
+    climb = rule(up, **options, maximize=True)
+    descend = rule(down, **options)
+    for _ in range(3):
+        for a, b in zip(up, down, strict=True):
+            a.grad, b.grad = -np.cos(a.data), np.cos(b.data)
+        climb.step()
+        descend.step()
+    assert all(np.array_equal(a.data, b.data) for a, b in zip(up, down, strict=True))
+
+
+@pytest.mark.parametrize(("rule", "options"), RULES)
+def test_a_step_is_in_place_and_leaves_the_gradient_alone(rule, options):
+    params = parameters()
+    arrays = [param.data for param in params]
+    opt = rule(params, **options)
+    train(opt, params, 2)
+    gradient = params[0].grad.data.copy()
+    opt.step()
+    assert all(param.data is array for param, array in zip(params, arrays, strict=True))
+    assert np.array_equal(params[0].grad.data, gradient)
+
+
+@pytest.mark.parametrize(("rule", "options"), RULES)
+def test_without_a_gradient_nothing_happens(rule, options):
+    params = parameters()
+    opt = rule(params, **options)
+    params[1].grad = np.ones((2, 2))
+    opt.step()
+    assert params[0].data.tolist() == [0, 1, 2]
+    assert params[0] not in opt.state
+    assert params[1].data.max() < 1
+
+
+def test_closure():
+    (w, _) = params = parameters()
+    opt = optim.SGD(params, lr=0.5)
+
+    def closure():
+        opt.zero_grad()
+        loss = (w * w).sum()
+        loss.backward()
+        return loss
+
+    assert opt.step(closure).item() == 5
+    assert not w.data.any()
+
+
+def test_zero_grad():
+    params = parameters()
+    opt = optim.SGD(params)
+    params[0].grad = np.ones(3)
+    gradient = params[0].grad
+    opt.zero_grad(set_to_none=False)
+    assert params[0].grad is gradient
+    assert not gradient.data.any()
+    assert params[1].grad is None
+    opt.zero_grad()
+    assert params[0].grad is None
+
+
+@pytest.mark.parametrize(("rule", "options"), RULES)
+def test_a_failed_step_leaves_no_state(rule, options):
+    frozen = np.zeros(3)
+    frozen.flags.writeable = False
+    for array in (np.zeros((3, 3)).T[:, ::2], frozen):
+        param = nn.Parameter(array)
+        opt = rule([param], **options)
+        param.grad = np.ones(array.shape)
+        with pytest.raises(ValueError, match="param must be C-contiguous, aligned and writable"):
+            opt.step()
+        assert opt.state_dict()["state"] == {}
+
+
+# Groups
+
+
+def test_groups_have_options_of_their_own():
+    a, b = parameters()
+    opt = optim.SGD([{"params": [a]}, {"params": b, "lr": 0.5, "name": "head"}], lr=0.25)
+    a.grad, b.grad = np.ones(3), np.ones((2, 2))
+    opt.step()
+    assert a.data.tolist() == [-0.25, 0.75, 1.75]
+    assert b.data.tolist() == [[0.5, 0.5], [0.5, 0.5]]
+    opt.param_groups[0]["lr"] = 1.0
+    opt.step()
+    assert a.data.tolist() == [-1.25, -0.25, 0.75]
+    assert [group["lr"] for group in opt.param_groups] == [1.0, 0.5]
+    opt.add_param_group({"params": [late := nn.Parameter(np.zeros(1))]})
+    late.grad = np.ones(1)
+    opt.step()
+    assert late.data.tolist() == [-0.25]
+
+
+def test_parameters_may_be_a_generator_and_plain_tensors():
+    model = nn.Linear(2, 2)
+    assert optim.Adam(model.parameters()).param_groups[0]["params"] == [model.weight, model.bias]
+    optim.SGD([cnet.tensor([1.0], requires_grad=True)])
+
+
+def test_repr():
+    opt = optim.SGD([{"params": parameters()[:1]}, {"params": parameters()[1:], "lr": 1.0}], lr=0.5)
+    assert repr(opt) == (
+        "SGD (\n"
+        "Parameter Group 0\n"
+        "    dampening: 0\n    lr: 0.5\n    maximize: False\n    momentum: 0\n"
+        "    nesterov: False\n    weight_decay: 0\n"
+        "Parameter Group 1\n"
+        "    dampening: 0\n    lr: 1.0\n    maximize: False\n    momentum: 0\n"
+        "    nesterov: False\n    weight_decay: 0\n"
+        ")"
+    )
+
+
+# State
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("rule", "options"), RULES)
+def test_training_continues_to_the_same_bits(rule, options, dtype):
+    params = parameters(dtype)
+    opt = rule([{"params": params[:1]}, {"params": params[1:], "lr": 0.03}], **options)
+    train(opt, params, 5)
+    state, values = opt.state_dict(), [param.data.copy() for param in params]
+    saved = copy.deepcopy(state)
+    train(opt, params, 5, start=5)
+
+    again = [nn.Parameter(value) for value in values]
+    resumed = rule([{"params": again[:1]}, {"params": again[1:]}], lr=9.0)
+    resumed.load_state_dict(state)
+    assert resumed.param_groups[1]["lr"] == 0.03
+    train(resumed, again, 5, start=5)
+    for param, other in zip(params, again, strict=True):
+        assert np.array_equal(param.data, other.data)
+    assert_same(state, saved)
+    assert_same(resumed.state_dict(), opt.state_dict())
+
+
+def assert_same(a, b):
+    """Nested dicts and lists with the same arrays and numbers."""
+    assert type(a) is type(b)
+    if isinstance(a, dict):
+        assert a.keys() == b.keys()
+        for key in a:
+            assert_same(a[key], b[key])
+    elif isinstance(a, list):
+        assert len(a) == len(b)
+        for x, y in zip(a, b, strict=True):
+            assert_same(x, y)
+    elif isinstance(a, np.ndarray):
+        assert a.dtype == b.dtype
+        assert np.array_equal(a, b)
+    else:
+        assert a == b
+
+
+def test_the_form_of_the_state():
+    params = parameters()
+    opt = optim.Adam(params, lr=0.5)
+    params[1].grad = np.ones((2, 2))
+    opt.step()
+    state = opt.state_dict()
+    assert state["param_groups"] == [
+        {"lr": 0.5, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0, "maximize": False,
+         "params": [0, 1]}
+    ]  # fmt: skip
+    assert list(state["state"]) == [1]
+    assert list(state["state"][1]) == ["exp_avg", "exp_avg_sq", "step"]
+    assert state["state"][1]["step"] == 1
+    assert type(state["state"][1]["exp_avg"]) is np.ndarray
+    assert not np.shares_memory(state["state"][1]["exp_avg"], opt.state[params[1]]["exp_avg"])
+
+
+def test_loading_converts_to_the_dtype_of_the_parameters_and_keeps_further_options():
+    wide, narrow = parameters(), parameters(np.float32)
+    opt = optim.SGD([{"params": wide, "initial_lr": 2.0}], momentum=0.9)
+    train(opt, wide, 1)
+    other = optim.SGD(narrow, momentum=0.9)
+    other.load_state_dict(opt.state_dict())
+    assert other.state[narrow[0]]["momentum_buffer"].dtype == np.float32
+    assert other.param_groups[0]["initial_lr"] == 2.0
+    train(other, narrow, 1)
+
+
+def spoilt(act):
+    state = copy.deepcopy(TRAINED)
+    act(state)
+    return state
+
+
+def _trained():
+    params = parameters()
+    opt = optim.Adam([{"params": params[:1]}, {"params": params[1:]}], lr=0.5)
+    train(opt, params, 2)
+    return opt.state_dict()
+
+
+TRAINED = _trained()
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "act"),
+    [
+        (ValueError, "Adam: state_dict must have ['state']", lambda s: s.pop("state")),
+        (ValueError, "Adam: len(param_groups) must be 2 (got 1)",
+         lambda s: s["param_groups"].pop()),
+        (ValueError, "Adam: param_groups[1]['params'] must be [1] (got [0])",
+         lambda s: s["param_groups"][1].update(params=[0])),
+        (ValueError, "Adam: param_groups[0] must have ['betas', 'eps']",
+         lambda s: [s["param_groups"][0].pop(k) for k in ("eps", "betas")]),
+        (ValueError, "Adam: lr must not be negative (got -1)",
+         lambda s: s["param_groups"][1].update(lr=-1)),
+        (TypeError, "Adam: param_groups[0] must be a dict (got int)",
+         lambda s: s["param_groups"].__setitem__(0, 3)),
+        (TypeError, "Adam: state must be a dict (got list)", lambda s: s.update(state=[])),
+        (TypeError, "Adam: state[0] must be a dict (got NoneType)",
+         lambda s: s["state"].update({0: None})),
+        (ValueError, "Adam: state must be of parameters 0 to 1 (got 2)",
+         lambda s: s["state"].update({2: {}})),
+        (ValueError, "Adam: state[1]['exp_avg'].shape must be (2, 2) (got (3,))",
+         lambda s: s["state"][1].update(exp_avg=np.zeros(3))),
+        (TypeError, "Adam: state[1]['exp_avg'].dtype must fit into float64 (got complex128)",
+         lambda s: s["state"][1].update(exp_avg=np.zeros((2, 2), complex))),
+        (TypeError, "Adam: state[1]['step'] must be an array or a number (got str)",
+         lambda s: s["state"][1].update(step="2")),
+    ],
+)  # fmt: skip
+def test_a_state_that_does_not_fit_changes_nothing(error, message, act):
+    params = parameters()
+    opt = optim.Adam([{"params": params[:1]}, {"params": params[1:]}], lr=0.25)
+    train(opt, params, 1)
+    before = opt.state_dict()
+    with pytest.raises(error) as caught:
+        opt.load_state_dict(spoilt(act))
+    assert str(caught.value) == message
+    assert_same(opt.state_dict(), before)
+
+
+def test_a_state_is_not_taken_from_another_rule():
+    params = parameters()
+    with pytest.raises(ValueError, match=r"SGD: param_groups\[0\] must have \['dampening'"):
+        optim.SGD(params).load_state_dict(optim.Adam(params).state_dict())
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    ("rule", "options", "message"),
+    [
+        (optim.SGD, {"lr": -1}, "SGD: lr must not be negative (got -1)"),
+        (optim.SGD, {"lr": float("nan")}, "SGD: lr must not be negative (got nan)"),
+        (optim.SGD, {"momentum": -0.1}, "SGD: momentum must not be negative (got -0.1)"),
+        (optim.SGD, {"weight_decay": -1}, "SGD: weight_decay must not be negative (got -1)"),
+        (optim.SGD, {"nesterov": True},
+         "SGD: nesterov needs momentum > 0 and dampening = 0 (got 0 and 0)"),
+        (optim.SGD, {"nesterov": True, "momentum": 0.9, "dampening": 0.1},
+         "SGD: nesterov needs momentum > 0 and dampening = 0 (got 0.9 and 0.1)"),
+        (optim.Adam, {"lr": -1.0}, "Adam: lr must not be negative (got -1.0)"),
+        (optim.Adam, {"eps": -1e-8}, "Adam: eps must not be negative (got -1e-08)"),
+        (optim.Adam, {"weight_decay": -1}, "Adam: weight_decay must not be negative (got -1)"),
+        (optim.Adam, {"betas": (0.9, 1.0)},
+         "Adam: betas must be two numbers, at least 0 and less than 1 (got (0.9, 1.0))"),
+        (optim.Adam, {"betas": (0.9,)},
+         "Adam: betas must be two numbers, at least 0 and less than 1 (got (0.9,))"),
+        (optim.AdamW, {"lr": -1.0}, "AdamW: lr must not be negative (got -1.0)"),
+    ],
+)  # fmt: skip
+def test_bad_options(rule, options, message):
+    params = parameters()
+    with pytest.raises(ValueError) as caught:
+        rule(params, **options)
+    assert str(caught.value) == message
+    opt = rule(params[:1])
+    with pytest.raises(ValueError) as caught:
+        opt.add_param_group({"params": params[1:], **options})
+    assert str(caught.value) == message
+    assert len(opt.param_groups) == 1
+
+
+TENSOR = cnet.tensor([1.0], requires_grad=True)
+
+
+@pytest.mark.parametrize(
+    ("params", "error", "message"),
+    [
+        ([], ValueError, "SGD: params must not be empty"),
+        (TENSOR, TypeError,
+         "SGD: params must be an iterable of tensors or of groups (got Tensor)"),
+        ({"params": [TENSOR]}, TypeError,
+         "SGD: params must be an iterable of tensors or of groups (got dict)"),
+        ([np.zeros(3)], TypeError, "SGD: a parameter must be a tensor (got ndarray)"),
+        ([TENSOR, TENSOR], ValueError, "SGD: a parameter must not appear twice"),
+        ([{"params": TENSOR}, {"params": [TENSOR]}], ValueError,
+         "SGD: a parameter must not appear twice"),
+        ([{"lr": 1.0}], TypeError, "SGD: a group must be a dict with 'params'"),
+        ([{"params": [TENSOR]}, TENSOR], TypeError, "SGD: a group must be a dict with 'params'"),
+        ([TENSOR * 2], ValueError, "SGD: a parameter must be a leaf of the graph"),
+    ],
+)  # fmt: skip
+def test_bad_parameters(params, error, message):
+    with pytest.raises(error) as caught:
+        optim.SGD(params)
+    assert str(caught.value) == message
