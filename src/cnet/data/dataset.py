@@ -1,0 +1,182 @@
+"""Data sets: things with a length that give samples by number."""
+
+from collections.abc import Sequence
+from math import floor
+from typing import Any, Protocol, SupportsIndex, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from .shuffle import Seed, as_generator, draw_seed, permutation
+
+Array: TypeAlias = npt.NDArray[Any]
+Index: TypeAlias = SupportsIndex | slice | Array | Sequence[int]
+
+
+class Dataset(Protocol):
+    """What a `DataLoader` needs: samples, numbered from 0.
+
+    A sample is a tuple of arrays and numbers (an image and its label, say), or one of these alone.
+    """
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
+class ArrayDataset:
+    """Arrays whose first axis counts the same samples; PyTorch's name is `TensorDataset`.
+
+    Parameters
+    ----------
+    *arrays : array_like
+        At least one, each with at least one dimension, all of the same length. Arrays and tensors
+        are shared, not copied.
+
+    Attributes
+    ----------
+    arrays : tuple of numpy.ndarray
+        The arrays.
+
+    Raises
+    ------
+    ValueError
+        If there is no array, or one has no dimension or another length than the first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cnet
+    >>> data = cnet.data.ArrayDataset(np.eye(3), np.array([7, 8, 9]))
+    >>> len(data)
+    3
+    >>> data[1]
+    (array([0., 1., 0.]), np.int64(8))
+    >>> data[np.array([2, 0])][1]
+    array([9, 7])
+    """
+
+    def __init__(self, *arrays: Any) -> None:
+        if not arrays:
+            raise ValueError("ArrayDataset: arrays must have at least 1 item (got 0)")
+        self.arrays: tuple[Array, ...] = tuple(np.asarray(array) for array in arrays)
+        for i, array in enumerate(self.arrays):
+            if array.ndim == 0:
+                raise ValueError(
+                    f"ArrayDataset: arrays[{i}] must have at least 1 dimension (got 0)"
+                )
+            if len(array) != len(self):
+                raise ValueError(
+                    f"ArrayDataset: arrays[{i}].shape[0] must equal arrays[0].shape[0] "
+                    f"(got {len(array)} and {len(self)})"
+                )
+
+    def __len__(self) -> int:
+        return len(self.arrays[0])
+
+    def __getitem__(self, index: Index) -> tuple[Any, ...]:
+        """One sample, or by a slice or an array of numbers several, stacked."""
+        return tuple(array[index] for array in self.arrays)
+
+    def __repr__(self) -> str:
+        described = ", ".join(f"{array.dtype}{list(array.shape)}" for array in self.arrays)
+        return f"ArrayDataset({described})"
+
+
+TensorDataset = ArrayDataset
+
+
+class Subset:
+    """Some samples of a data set.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Where the samples are.
+    indices : array_like of int
+        Which they are, in the order they shall have.
+
+    Raises
+    ------
+    IndexError
+        If an index is not at least 0 and less than ``len(dataset)``.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> odd = cnet.data.Subset([10, 11, 12, 13], [1, 3])
+    >>> len(odd), odd[1]
+    (2, 13)
+    """
+
+    def __init__(self, dataset: Dataset, indices: Sequence[int] | Array) -> None:
+        self.dataset = dataset
+        self.indices: npt.NDArray[np.intp] = np.asarray(indices, np.intp).reshape(-1)
+        outside = self.indices[(self.indices < 0) | (self.indices >= len(dataset))]
+        if outside.size:
+            raise IndexError(
+                f"Subset: indices must be at least 0 and less than len(dataset) "
+                f"(got {outside[0]} and {len(dataset)})"
+            )
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.dataset[int(self.indices[index])]
+
+
+def random_split(
+    dataset: Dataset, lengths: Sequence[int] | Sequence[float], generator: Seed = None
+) -> list[Subset]:
+    """Split a data set at random into parts that do not overlap.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        What to split.
+    lengths : sequence of int or of float
+        Sizes of the parts, summing up to ``len(dataset)``; or shares, summing up to 1. What
+        rounding the shares down leaves over goes to the first parts, one sample each.
+    generator : numpy.random.Generator or int, optional
+        What the split is drawn from, or a seed; by default what `cnet.manual_seed` seeds.
+
+    Returns
+    -------
+    list of Subset
+        The parts.
+
+    Raises
+    ------
+    ValueError
+        If a length is negative or the sum is wrong.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> parts = cnet.data.random_split(range(10), [0.75, 0.25], generator=0)
+    >>> [len(part) for part in parts]
+    [8, 2]
+    """
+    n = len(dataset)
+    sizes = _sizes(lengths, n)
+    order = permutation(n, draw_seed(as_generator("random_split", generator)))
+    ends = np.cumsum(sizes)
+    return [Subset(dataset, order[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
+
+
+def _sizes(lengths: Sequence[int] | Sequence[float], n: int) -> list[int]:
+    if any(length < 0 for length in lengths):
+        raise ValueError(f"random_split: lengths must be at least 0 (got {lengths})")
+    if all(isinstance(length, SupportsIndex) for length in lengths):
+        if sum(lengths) != n:
+            raise ValueError(
+                f"random_split: sum(lengths) must equal len(dataset) (got {sum(lengths)} and {n})"
+            )
+        return [int(length) for length in lengths]
+    if not np.isclose(sum(lengths), 1):
+        raise ValueError(f"random_split: sum(lengths) must equal 1 (got {sum(lengths)})")
+    sizes = [floor(length * n) for length in lengths]
+    for i in range(n - sum(sizes)):
+        sizes[i % len(sizes)] += 1
+    return sizes

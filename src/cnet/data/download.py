@@ -1,0 +1,139 @@
+"""Files from the network: nothing is kept that is not the file that was meant."""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from http.client import HTTPException, HTTPMessage
+from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from tqdm import tqdm
+
+CHUNK = 1 << 16
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class DownloadError(OSError):
+    """No mirror gave the file; the message says for each of them why."""
+
+
+def fetch(
+    name: str,
+    mirrors: Sequence[str],
+    folder: str | os.PathLike[str],
+    size: int,
+    sha256: str,
+    timeout: float = 30.0,
+) -> Path:
+    """Return the path of a file in `folder`, downloading it if it is not there as it should be.
+
+    The file appears under its name once it is complete and its hash is right, never before. A
+    progress bar is shown on a terminal only.
+
+    Parameters
+    ----------
+    name : str
+        Name of the file, in `folder` and on the mirrors.
+    mirrors : sequence of str
+        HTTPS addresses, each ending in a slash, tried in this order. Plain HTTP is taken from this
+        machine only.
+    folder : str or os.PathLike
+        Where the file belongs; made if need be.
+    size : int
+        Length of the file in bytes; no mirror is listened to beyond it.
+    sha256 : str
+        Hash of the file, in hexadecimal.
+    timeout : float, default 30.0
+        Seconds to wait for each answer of a mirror.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+
+    Raises
+    ------
+    DownloadError
+        If no mirror gave the file.
+    OSError
+        If the file cannot be written.
+    """
+    path = Path(folder) / name
+    if is_intact(path, sha256):
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    failures = []
+    for mirror in mirrors:
+        try:
+            _download(mirror + name, path, size, sha256, timeout)
+        except DownloadError as error:
+            failures.append(f"\n  {mirror + name}: {error}")
+        else:
+            return path
+    raise DownloadError(f"fetch: no mirror gave {name}:{''.join(failures)}")
+
+
+def is_intact(path: Path, sha256: str) -> bool:
+    """Whether the file exists and has this hash."""
+    if not path.is_file():
+        return False
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+
+
+def _download(url: str, path: Path, size: int, sha256: str, timeout: float) -> None:
+    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    digest = hashlib.sha256()
+    try:
+        with (
+            open(temporary, "xb") as file,
+            tqdm(total=size, desc=path.name, unit="B", unit_scale=True, disable=None) as bar,
+        ):
+            for chunk in _receive(url, size, timeout):
+                digest.update(chunk)
+                file.write(chunk)
+                bar.update(len(chunk))
+            if digest.hexdigest() != sha256:
+                raise DownloadError(f"SHA-256 must be {sha256} (got {digest.hexdigest()})")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _receive(url: str, size: int, timeout: float) -> Iterator[bytes]:
+    """The content at an address, in pieces; every failure of the network is a DownloadError."""
+    received = 0
+    try:
+        _require_https(url)
+        with build_opener(_HttpsRedirects).open(url, timeout=timeout) as response:
+            while chunk := response.read(CHUNK):
+                received += len(chunk)
+                if received > size:
+                    break
+                yield chunk
+    except DownloadError:
+        raise
+    except (OSError, HTTPException, ValueError) as error:
+        raise DownloadError(str(error) or type(error).__name__) from error
+    if received != size:
+        got = f"{received}" if received < size else f"at least {received}"
+        raise DownloadError(f"the file must have {size} bytes (got {got})")
+
+
+class _HttpsRedirects(HTTPRedirectHandler):
+    def redirect_request(
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> Request | None:
+        _require_https(newurl)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _require_https(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+        raise DownloadError(f"the address must be HTTPS (got {url})")

@@ -1,0 +1,48 @@
+"""Random orders that a seed fixes for ever.
+
+NumPy keeps the raw output of a bit generator the same from version to version, but not what
+`Generator.permutation` makes of it. So orders are made here, from raw output alone.
+"""
+
+from typing import Any, SupportsIndex, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ..random import default_generator
+from ._check import integer
+
+Seed: TypeAlias = np.random.Generator | SupportsIndex | None
+"""A generator, a number to seed one with, or None for the one that `manual_seed` seeds."""
+
+
+def as_generator(function: str, seed: Seed) -> np.random.Generator:
+    """The generator that a user means."""
+    if seed is None:
+        return default_generator()
+    if isinstance(seed, np.random.Generator):
+        return seed
+    number = integer(function, "generator", seed, 0, "a numpy.random.Generator, an int or None")
+    return np.random.Generator(np.random.PCG64(number))
+
+
+def draw_seed(generator: np.random.Generator) -> int:
+    """Draw a seed for `permutation`."""
+    return int(generator.bit_generator.random_raw())
+
+
+def permutation(n: int, seed: int) -> npt.NDArray[np.intp]:
+    """The numbers below `n` in the order that `seed` stands for."""
+    return np.argsort(np.random.PCG64(seed).random_raw(n), kind="stable")
+
+
+def get_state(generator: np.random.Generator) -> dict[str, Any]:
+    """The state of a generator, as plain numbers and strings that fit into JSON."""
+    state: dict[str, Any] = _plain(generator.bit_generator.state)
+    return state
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value.tolist() if isinstance(value, np.ndarray) else value

@@ -1,0 +1,223 @@
+"""Downloads from a server on this machine that misbehaves in every way we could think of."""
+
+import errno
+import gzip
+import hashlib
+import importlib
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+
+from cnet.data import download, mnist
+from cnet.data.download import DownloadError, fetch
+
+CONTENT = bytes(range(256)) * 1000
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Handler(BaseHTTPRequestHandler):
+    """The first part of the path says how to answer, the last is the file."""
+
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        way, _, name = self.path.strip("/").partition("/")
+        content = self.server.files[name]
+        match way:
+            case "good":
+                self.answer(content)
+            case "missing":
+                self.send_error(404)
+            case "wrong":
+                self.answer(content[:-1] + b"!")
+            case "short":
+                self.answer(content[:-100])
+            case "broken":
+                self.answer(content[: len(content) // 2], length=len(content))
+            case "long":
+                self.answer(content * 3)
+            case "endless":
+                self.answer(content, length=None)
+                while not self.server.stopped.is_set():
+                    self.wfile.write(content)
+            case "silent":
+                self.server.stopped.wait()
+            case "garbled":
+                self.wfile.write(b"what?\r\n\r\n")
+            case "redirected":
+                self.redirect("/good/" + name)
+            case "downgraded":
+                self.redirect("http://cnet.invalid/" + name)
+            case "misled":
+                self.redirect("https://[/" + name)
+
+    def answer(self, content, length=-1):
+        self.send_response(200)
+        if length is not None:
+            self.send_header("Content-Length", str(len(content) if length < 0 else length))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def redirect(self, address):
+        self.send_response(302)
+        self.send_header("Location", address)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *args):
+        pass
+
+
+class Server(ThreadingHTTPServer):
+    def handle_error(self, request, client_address):
+        """A client that hangs up is expected here."""
+
+
+@pytest.fixture
+def server(monkeypatch):
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "127.0.0.1")
+    with Server(("127.0.0.1", 0), Handler) as server:
+        server.files, server.asked, server.stopped = {"file": CONTENT}, [], threading.Event()
+        server.url = f"http://127.0.0.1:{server.server_port}/"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.stopped.set()
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def get(server, tmp_path):
+    def get(*ways, timeout=5.0):
+        mirrors = [f"{server.url}{way}/" for way in ways]
+        return fetch("file", mirrors, tmp_path / "cache", len(CONTENT), SHA256, timeout)
+
+    return get
+
+
+def names(tmp_path):
+    return sorted(path.name for path in (tmp_path / "cache").iterdir())
+
+
+def test_download_and_cache(get, server, tmp_path):
+    path = get("good")
+    assert path == tmp_path / "cache" / "file"
+    assert path.read_bytes() == CONTENT
+    assert get("good") == path
+    assert server.asked == ["/good/file"]
+    assert names(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("content", [CONTENT[:-1] + b"!", CONTENT[:5], b""])
+def test_bad_cached_file_is_fetched_again(get, tmp_path, content):
+    get("good").write_bytes(content)
+    assert get("good").read_bytes() == CONTENT
+    assert names(tmp_path) == ["file"]
+
+
+def test_second_mirror(get, server):
+    assert get("missing", "wrong", "good", "silent").read_bytes() == CONTENT
+    assert server.asked == ["/missing/file", "/wrong/file", "/good/file"]
+
+
+def test_redirect(get):
+    assert get("redirected").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("way", "message"),
+    [
+        ("missing", "HTTP Error 404: Not Found"),
+        ("wrong", rf"SHA-256 must be {SHA256} \(got [0-9a-f]{{64}}\)"),
+        ("short", r"the file must have 256000 bytes \(got 255900\)"),
+        ("broken", "128000"),
+        ("long", r"the file must have 256000 bytes \(got at least 2\d{5}\)"),
+        ("endless", r"the file must have 256000 bytes \(got at least 2\d{5}\)"),
+        ("silent", "timed out"),
+        ("garbled", "what?"),
+        ("misled", "Invalid IPv6 URL"),
+        ("downgraded", r"the address must be HTTPS \(got http://cnet.invalid/file\)"),
+    ],
+)
+def test_bad_answers(get, server, tmp_path, way, message):
+    with pytest.raises(DownloadError, match=f"{server.url}{way}/file: .*{message}"):
+        get(way, timeout=0.3)
+    assert names(tmp_path) == []
+
+
+def test_every_mirror_is_named(get, server):
+    with pytest.raises(DownloadError) as caught:
+        get("missing", "wrong", "short")
+    first, *mirrors = str(caught.value).splitlines()
+    assert first == "fetch: no mirror gave file:"
+    for way, line in zip(("missing", "wrong", "short"), mirrors, strict=True):
+        assert line.startswith(f"  {server.url}{way}/file: ")
+
+
+def test_no_server(tmp_path, monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with pytest.raises(DownloadError, match="Connection refused"):
+        fetch("file", ["http://127.0.0.1:1/"], tmp_path, 1, SHA256)
+
+
+@pytest.mark.parametrize("mirror", ["http://cnet.invalid/", "ftp://cnet.invalid/", "file:///etc/"])
+def test_only_https(tmp_path, mirror):
+    with pytest.raises(DownloadError, match="the address must be HTTPS"):
+        fetch("hostname", [mirror], tmp_path, 1, SHA256)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.ENOSPC, "disk is full")])
+def test_interrupted(get, server, tmp_path, monkeypatch, error):
+    """The temporary file goes, and the next mirror is not bothered with our own troubles."""
+
+    def fail(descriptor):
+        assert len(names(tmp_path)) == 1
+        raise error
+
+    monkeypatch.setattr(download.os, "fsync", fail)
+    with pytest.raises(type(error)) as caught:
+        get("good", "good")
+    assert caught.value is error
+    assert names(tmp_path) == []
+    assert server.asked == ["/good/file"]
+
+
+def test_no_bar_without_a_terminal(get, capsys):
+    get("good")
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.usefixtures("server")
+def test_mnist_downloads_to_the_cache(server, tmp_path, monkeypatch):
+    module = importlib.import_module("cnet.data.mnist")
+    contents = (
+        b"\0\0\x08\3\0\0\0\2\0\0\0\x1c\0\0\0\x1c" + bytes(784) + b"\xff" * 784,
+        b"\0\0\x08\1\0\0\0\2" + bytes([3, 9]),
+    )
+    files = []
+    for file, content in zip(module.TEST, map(gzip.compress, contents), strict=True):
+        server.files[file.name] = content
+        files.append(file._replace(size=len(content), sha256=hashlib.sha256(content).hexdigest()))
+    monkeypatch.setattr(module, "TEST", tuple(files))
+    monkeypatch.setattr(module, "MIRRORS", (server.url + "missing/", server.url + "good/"))
+    monkeypatch.delenv("CNET_DATA", raising=False)
+    monkeypatch.setenv("CNET_CACHE", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="lacks an undamaged t10k-images-idx3-ubyte"):
+        mnist(train=False, download=False)
+    assert not server.asked
+    images, labels = mnist(train=False).arrays
+    assert images[:, 0, 0, 0].tolist() == [0, 1]
+    assert labels.tolist() == [3, 9]
+    assert sorted(path.name for path in (tmp_path / "mnist").iterdir()) == [f.name for f in files]
+
+    server.asked.clear()
+    np.testing.assert_array_equal(mnist(train=False, download=False).arrays[0], images)
+    (tmp_path / "mnist" / files[1].name).write_bytes(b"")
+    with pytest.raises(FileNotFoundError, match="lacks an undamaged t10k-labels-idx1-ubyte"):
+        mnist(train=False, download=False)
+    assert not server.asked
+    mnist(train=False)
+    assert len(server.asked) == 2
