@@ -1,0 +1,85 @@
+"""What is timed: the one table of cases. The layers are those of the reference CNN."""
+
+from collections.abc import Callable
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .sides import Array, Side
+
+BATCH = 256
+CLASSES = 10
+
+PARAMETER_SHAPES = (
+    (8, 1, 5, 5), (8,), (16, 8, 3, 3), (16,), (128, 16 * 7 * 7), (128,), (CLASSES, 128), (CLASSES,),
+)  # fmt: skip
+"""Weights and biases of the reference CNN, in the order of its layers."""
+
+Work = Callable[[], Any]
+
+
+class Case(NamedTuple):
+    """A piece of work; `bind(side, batch)` prepares its arrays and returns the call to be timed."""
+
+    title: str
+    bind: Callable[[Side, int], Work]
+
+
+def _arrays(*shapes: tuple[int, ...]) -> list[Array]:
+    """The same numbers on every side."""
+    rng = np.random.default_rng(0)
+    return [rng.standard_normal(shape, np.float32) for shape in shapes]
+
+
+def initial_parameters() -> list[Array]:
+    """Weights of the reference CNN, scaled by their fan-in, and small biases."""
+    return [
+        array * np.float32(prod(array.shape[1:]) ** -0.5 if array.ndim > 1 else 0.1)
+        for array in _arrays(*PARAMETER_SHAPES)
+    ]
+
+
+def _im2col(side: Side, batch: int) -> Work:
+    (x,) = _arrays((batch, 1, 28, 28))
+    return lambda: side.im2col(x, (5, 5), padding=2)
+
+
+def _conv2d(side: Side, batch: int) -> Work:
+    x, weight, bias = _arrays((batch, 8, 14, 14), (16, 8, 3, 3), (16,))
+    return lambda: side.conv2d(x, weight, bias, padding=1)[0]
+
+
+def _conv2d_backward(side: Side, batch: int) -> Work:
+    x, weight, bias, grad_output = _arrays(
+        (batch, 8, 14, 14), (16, 8, 3, 3), (16,), (batch, 16, 14, 14)
+    )
+    _, saved = side.conv2d(x, weight, bias, padding=1)
+    return lambda: side.conv2d_backward(grad_output, saved)
+
+
+def _max_pool2d(side: Side, batch: int) -> Work:
+    x, grad_output = _arrays((batch, 8, 28, 28), (batch, 8, 14, 14))
+
+    def work() -> tuple[Array, Array]:
+        y, saved = side.max_pool2d(x, 2)
+        return y, side.max_pool2d_backward(grad_output, saved)
+
+    return work
+
+
+def _training_step(side: Side, batch: int) -> Work:
+    rng = np.random.default_rng(1)
+    x = rng.random((batch, 1, 28, 28), np.float32)
+    target = rng.integers(0, CLASSES, batch)
+    trainer = side.trainer(initial_parameters())
+    return lambda: trainer.step(x, target)
+
+
+CASES = {
+    "conv2d": Case("conv2d 8→16 3x3, forward", _conv2d),
+    "conv2d_backward": Case("conv2d 8→16 3x3, backward", _conv2d_backward),
+    "max_pool2d": Case("max-pool 2x2, forward + backward", _max_pool2d),
+    "im2col": Case("im2col 5x5", _im2col),
+    "training_step": Case("training step, reference CNN", _training_step),
+}

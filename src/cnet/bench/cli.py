@@ -1,0 +1,70 @@
+"""``cnet bench``: a short table of cnet against the same work in pure NumPy."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from .. import runtime
+from . import record, table
+from .cases import CASES
+from .sides import SIDES
+
+ROUNDS = 15
+QUICK_ROUNDS = 5
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `run` wants to know."""
+    parser.add_argument(
+        "--threads", type=_threads, metavar="N", help="threads of every side (default: cnet's)"
+    )
+    parser.add_argument(
+        "--rounds", type=positive, metavar="N", help=f"rounds of each case (default: {ROUNDS})"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help=f"{QUICK_ROUNDS} rounds unless --rounds is given"
+    )
+    parser.add_argument("--json", type=_new_file, metavar="FILE", help="write every figure to FILE")
+
+
+def run(
+    args: argparse.Namespace, sides: Mapping[str, str] = SIDES, cases: Sequence[str] = tuple(CASES)
+) -> int:
+    """Print the table, and write the record if it is asked for; returns the exit status."""
+    printer = table.Printer(tuple(sides), [CASES[name].title for name in cases])
+    result = record.take(
+        sides,
+        cases,
+        threads=args.threads or runtime.get_num_threads(),
+        rounds=args.rounds or (QUICK_ROUNDS if args.quick else ROUNDS),
+        report=printer.row,
+    )
+    print(table.circumstances(result))
+    if args.json:
+        record.save(result, args.json)
+    return 0
+
+
+def positive(text: str) -> int:
+    """The type of an argument that counts something."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1 (got {text})")
+    return value
+
+
+def _threads(text: str) -> int:
+    threads = positive(text)
+    try:
+        with runtime.use_threads(threads):
+            return threads
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _new_file(text: str) -> Path:
+    """A path that is refused before the measurements, not after them, if it is of no use."""
+    path = Path(text)
+    if path.is_dir() or not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"must be a file in an existing folder (got {text})")
+    return path

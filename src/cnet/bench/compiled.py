@@ -1,0 +1,70 @@
+"""The same layers by cnet: its kernels, and its graph, modules and optimizer."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import functional as F
+from .. import kernels, models, optim
+from . import network
+from .sides import Array
+
+
+def im2col(x: Array, kernel_size: tuple[int, int], stride: int = 1, padding: int = 0) -> Array:
+    return kernels.im2col(x, kernel_size, stride, padding)
+
+
+def conv2d(
+    x: Array, weight: Array, bias: Array, stride: int = 1, padding: int = 0
+) -> tuple[Array, Any]:
+    return kernels.conv2d(x, weight, bias, stride, padding), (x, weight, stride, padding)
+
+
+def conv2d_backward(
+    grad_output: Array, saved: Any, need_dx: bool = True
+) -> tuple[Array | None, Array, Array]:
+    x, weight, stride, padding = saved
+    dx, dw, db = kernels.conv2d_backward(
+        grad_output, x, weight, stride, padding, needs=(need_dx, True, True)
+    )
+    assert dw is not None
+    assert db is not None
+    return dx, dw, db
+
+
+def max_pool2d(x: Array, kernel_size: int) -> tuple[Array, Any]:
+    y, argmax = kernels.max_pool2d(x, kernel_size)
+    return y, (argmax, x.shape)
+
+
+def max_pool2d_backward(grad_output: Array, saved: Any) -> Array:
+    return kernels.max_pool2d_backward(grad_output, *saved)
+
+
+class Trainer:
+    def __init__(self, parameters: Sequence[Array]) -> None:
+        self._model = models.reference_cnn().to(parameters[0].dtype)
+        self._tensors = list(self._model.parameters())
+        for tensor, values in zip(self._tensors, parameters, strict=True):
+            tensor.data[...] = values
+        self._optimizer = optim.Adam(self._tensors, network.LR, network.BETAS, network.EPS)
+
+    @property
+    def parameters(self) -> list[Array]:
+        return [tensor.data for tensor in self._tensors]
+
+    @property
+    def gradients(self) -> list[Array]:
+        return [tensor.grad.data for tensor in self._tensors if tensor.grad is not None]
+
+    def step(self, x: Array, target: npt.NDArray[np.int64]) -> float:
+        self._optimizer.zero_grad()
+        loss = F.cross_entropy(self._model(x), target)
+        loss.backward()
+        self._optimizer.step()
+        return float(loss.item())
+
+
+trainer = Trainer

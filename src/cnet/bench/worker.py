@@ -1,0 +1,45 @@
+"""``python -m cnet.bench.worker SIDE``: time one side's work, as told line by line on stdin.
+
+A line is a request in JSON, ``{"case": name, "batch": n, "repetitions": n}``; the answer, on
+stdout, is the list of seconds that the repetitions took.
+"""
+
+import json
+import sys
+from contextlib import redirect_stdout
+from functools import lru_cache
+from pkgutil import resolve_name
+from time import perf_counter
+from typing import Any
+
+from .cases import CASES, Work
+
+
+def time_calls(work: Work, repetitions: int) -> list[float]:
+    """Seconds of each call, after one that is not counted: it wakes threads and fills caches."""
+    work()
+    seconds = []
+    for _ in range(repetitions):
+        start = perf_counter()
+        work()
+        seconds.append(perf_counter() - start)
+    return seconds
+
+
+def main(side: Any) -> None:
+    """Answer requests until stdin ends."""
+
+    @lru_cache(maxsize=1)
+    def bind(case: str, batch: int) -> Work:
+        return CASES[case].bind(side, batch)
+
+    answers = sys.stdout
+    with redirect_stdout(sys.stderr):
+        for line in sys.stdin:
+            request = json.loads(line)
+            work = bind(request["case"], request["batch"])
+            print(json.dumps(time_calls(work, request["repetitions"])), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main(resolve_name(sys.argv[1]))

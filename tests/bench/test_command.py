@@ -1,0 +1,91 @@
+"""``cnet bench`` prints a table and writes a record."""
+
+import argparse
+import json
+from functools import partial
+
+import pytest
+
+from cnet import runtime
+from cnet.bench import cli, measure, record, table
+from cnet.bench.cases import CASES
+from cnet.bench.sides import SIDES
+
+
+def _parse(*words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    cli.add_arguments(parser)
+    return parser.parse_args(words)
+
+
+def test_table_and_record(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(measure, "PAUSE", 0)
+    monkeypatch.setattr(measure, "TURN", 0)
+    monkeypatch.setattr(record, "take", partial(record.take, batch=2))
+    path = tmp_path / "record.json"
+    assert cli.run(_parse("--threads", "1", "--rounds", "2", "--json", str(path))) == 0
+
+    head, *rows, circumstances = capsys.readouterr().out.splitlines()
+    assert " ".join(head.split()) == "work cnet ms NumPy best ms ratio NumPy loops ms ratio"
+    assert len({len(line) for line in (head, *rows)}) == 1
+    for row, case in zip(rows, CASES.values(), strict=True):
+        assert row.startswith(case.title)
+
+    kept = json.loads(path.read_text())
+    assert circumstances == table.circumstances(kept)
+    assert {key: kept[key] for key in ("threads", "rounds", "batch", "unit", "sides")} == {
+        "threads": 1, "rounds": 2, "batch": 2, "unit": "ms", "sides": list(SIDES),
+    }  # fmt: skip
+    assert kept["config"] == runtime.config() | {"threads": 1}
+    assert {"date", "commit", "numpy", "load_average"} <= kept.keys()
+    assert [case["name"] for case in kept["cases"]] == list(CASES)
+    for case in kept["cases"]:
+        for timing in case["timings"].values():
+            assert len(timing["runs"]) == 2
+            assert 0 < timing["min"] <= timing["median"] <= timing["max"]
+
+
+@pytest.mark.parametrize("rounds", [(), ("--quick",), ("--rounds", "7"), ("--quick", "--rounds=7")])
+def test_rounds(rounds, monkeypatch):
+    asked = []
+
+    def take(*args, **options):
+        asked.append(options["rounds"])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(record, "take", take)
+    with pytest.raises(KeyboardInterrupt):
+        cli.run(_parse(*rounds))
+    expected = 7 if any("7" in word for word in rounds) else 5 if rounds else 15
+    assert asked == [expected]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--threads", "0"),
+        ("--threads", "999"),
+        ("--rounds", "x"),
+        ("--json", "no/file"),
+        ("--json", "."),
+    ],
+)
+def test_bad_arguments(words, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        _parse(*words)
+    assert f"argument {words[0]}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.01234, "0.0123"), (1.2, "1.20"), (12.34, "12.3"), (99.96, "100"), (1234.5, "1234")],
+)
+def test_three_digits(value, text):
+    assert table.three_digits(value) == text
+
+
+def test_row_gives_ratios_to_the_first_side():
+    timings = {"a": {"median": 2.0}, "b": {"median": 5.0}, "c": {"median": 30.0}}
+    cells = table.row({"title": "work", "timings": timings})
+    assert cells == ["work", "2.00", "5.00", "2.50" + table.TIMES, "30.0", "15.0" + table.TIMES]
+    assert len(cells) == len(table.head(list(timings)))

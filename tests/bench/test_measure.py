@@ -1,0 +1,75 @@
+"""Sides are timed in turns, in processes of their own, with equal threads."""
+
+import json
+from itertools import groupby, pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cnet.bench import measure
+
+FAKE_SIDE = """
+import json, os, time
+
+class Fake:
+    def __init__(self, name, seconds):
+        self.name, self.seconds = name, seconds
+
+    def im2col(self, *args, **kwargs):
+        start = time.monotonic()
+        time.sleep(self.seconds)
+        print("whatever a side prints is no answer")
+        threads = [os.environ[name] for name in json.loads(os.environ["FAKE_VARIABLES"])]
+        call = [self.name, start, time.monotonic(), os.getpid(), threads]
+        with open(os.environ["FAKE_LOG"], "a") as log:
+            log.write(json.dumps(call) + "\\n")
+
+class Broken:
+    def im2col(self, *args, **kwargs):
+        raise ArithmeticError("broken")
+
+fast, slow, broken = Fake("fast", 0.001), Fake("slow", 0.03), Broken()
+"""
+
+
+@pytest.fixture
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the sides of the module fake_side note every call."""
+    (tmp_path / "fake_side.py").write_text(FAKE_SIDE)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("FAKE_LOG", str(tmp_path / "log"))
+    monkeypatch.setenv("FAKE_VARIABLES", json.dumps(measure.THREAD_VARIABLES))
+    monkeypatch.setattr(measure, "PAUSE", 0)
+    return tmp_path / "log"
+
+
+def _measure(*sides: str, rounds: int = 1) -> list[Any]:
+    names = {side: f"fake_side:{side}" for side in sides}
+    return list(measure.measure(names, ["im2col"], threads=3, rounds=rounds, batch=1))
+
+
+def test_sides_take_turns_and_never_overlap(log):
+    ((case, runs),) = _measure("fast", "slow", rounds=3)
+    assert case == "im2col"
+    assert {side: len(figures) for side, figures in runs.items()} == {"fast": 3, "slow": 3}
+    calls = [json.loads(line) for line in log.read_text().splitlines()]
+    assert all(end <= start for (_, _, end, *_), (_, start, *_) in pairwise(calls))
+    turns = [(name, len(list(group))) for name, group in groupby(calls, key=lambda call: call[0])]
+    assert [name for name, _ in turns] == ["fast", "slow"] * 4
+    # Each turn begins with a call that is not counted; slow work is repeated less.
+    assert {count for name, count in turns[2:] if name == "slow"} == {2}
+    assert min(count for name, count in turns[2:] if name == "fast") > 2
+    assert len({(name, process) for name, _, _, process, _ in calls}) == 2
+    assert all(threads == ["3"] * 4 for *_, threads in calls)
+
+
+def test_figures_are_milliseconds_of_one_call(log):
+    ((_, runs),) = _measure("slow")
+    assert 30 <= runs["slow"][0] < 3000
+
+
+def test_a_side_that_fails_is_named(log, capfd):
+    with pytest.raises(ChildProcessError, match=r"'broken' ended at 'im2col' \(exit status 1\)"):
+        _measure("fast", "broken")
+    assert "ArithmeticError: broken" in capfd.readouterr().err
