@@ -1,0 +1,30 @@
+"""Fixtures for tests that run on every implementation: one parameter each, so that all cross."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cnet import runtime
+
+DTYPES = np.float32, np.float64
+THREADS = 1, 2, 3, 8
+
+
+@pytest.fixture(params=runtime.available_isas())
+def impl(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The name of the active implementation: reference, or an ISA that this machine has."""
+    with runtime.use_isa(request.param):
+        yield request.param
+
+
+@pytest.fixture(params=THREADS)
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    with runtime.use_threads(request.param):
+        yield request.param
+
+
+@pytest.fixture(params=DTYPES, ids=lambda dtype: dtype.__name__)
+def dtype(request: pytest.FixtureRequest) -> Any:
+    return request.param

@@ -1,0 +1,95 @@
+"""Arrays between unmapped pages: a kernel that reads or writes beyond one dies at once.
+
+What is left of an array's first or last page is filled with a pattern (NaN, or a large integer),
+which `Guarded.intact` finds changed if a kernel wrote there. Where there is no `mprotect`, only the
+pattern guards.
+"""
+
+import ctypes
+import mmap
+import os
+from math import prod
+
+import numpy as np
+import numpy.typing as npt
+
+ENDING, BEGINNING = "ending", "beginning"
+PLACES = ENDING, BEGINNING
+
+
+def _protect(address: int) -> None:
+    """Make a page unreadable and unwritable."""
+    if os.name != "posix":
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mprotect(ctypes.c_void_p(address), ctypes.c_size_t(mmap.PAGESIZE), 0):
+        raise OSError(ctypes.get_errno(), "mprotect failed")
+
+
+class Guarded:
+    """An array, still unwritten, that ends at an unmapped page or begins right behind one.
+
+    Parameters
+    ----------
+    shape, dtype
+        Of the array.
+    place : "ending" or "beginning"
+        The side at which the array touches its unmapped page.
+    alignment : int, optional
+        Of the address, in bytes; the size of an element by default. An array whose size is not a
+        multiple of it ends less than `alignment` bytes before the page.
+
+    Attributes
+    ----------
+    array : numpy.ndarray
+        Filled with the pattern.
+    """
+
+    def __init__(
+        self, shape: tuple[int, ...], dtype: npt.DTypeLike, place: str, alignment: int | None = None
+    ) -> None:
+        dtype = np.dtype(dtype)
+        self._pattern = 0xFF if dtype.kind == "f" else 0x7F
+        size, page = prod(shape) * dtype.itemsize, mmap.PAGESIZE
+        inner = max(1, -(-size // page)) * page
+        flags = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if os.name == "posix" else {}
+        memory = mmap.mmap(-1, inner + 2 * page, **flags)
+        address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+        _protect(address)
+        _protect(address + page + inner)
+        self._bytes = np.frombuffer(memory, np.uint8, inner, page)
+        self._bytes[:] = self._pattern
+        alignment = alignment or dtype.itemsize
+        start = 0 if place == BEGINNING else (inner - size) // alignment * alignment
+        self._span = slice(start, start + size)
+        self.array = self._bytes[self._span].view(dtype).reshape(shape)
+
+    def intact(self) -> bool:
+        """Whether all bytes around the array still hold the pattern."""
+        around = self._bytes[: self._span.start], self._bytes[self._span.stop :]
+        return all((rest == self._pattern).all() for rest in around)
+
+
+def copy(x: np.ndarray, place: str) -> np.ndarray:
+    """A guarded copy with the strides of the original, aligned to its elements only."""
+    low, high = np.lib.array_utils.byte_bounds(x)
+    block = Guarded((high - low,), np.uint8, place, alignment=x.itemsize).array
+    y = np.ndarray(x.shape, x.dtype, block, x.ctypes.data - low, x.strides)
+    y[...] = x
+    return y
+
+
+class Allocator:
+    """A stand-in for the function that allocates results, giving guarded arrays."""
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+        self._given: list[Guarded] = []
+
+    def __call__(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> np.ndarray:
+        # The kernels may count on the alignment of their own memory.
+        self._given.append(Guarded(shape, dtype, self._place, alignment=64))
+        return self._given[-1].array
+
+    def intact(self) -> bool:
+        return all(given.intact() for given in self._given)

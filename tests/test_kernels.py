@@ -1,0 +1,365 @@
+"""Every kernel, on every implementation and thread count, against the reference.
+
+The arrays of each call end at an unmapped page, or begin behind one; so do the results, which the
+kernels allocate with `kernels._empty`. A result that is not written everywhere shows the pattern
+that it was filled with.
+"""
+
+import inspect
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import guarded
+from cases import CONV2D_CASES, POOL2D_CASES, Call, Case, Conv2dCase, Pool2dCase
+from cnet import kernels, reference, runtime
+from conftest import DTYPES, THREADS
+from flat_cases import (
+    FLAT_CASES,
+    CrossEntropyCase,
+    GemmCase,
+    LinearCase,
+    ReluCase,
+    StepCase,
+)
+from tolerance import assert_bounded, assert_exact
+
+KERNELS = (
+    "im2col", "col2im", "conv2d", "conv2d_backward", "max_pool2d", "max_pool2d_backward",
+    "avg_pool2d", "avg_pool2d_backward", "matmul", "linear", "relu", "relu_backward",
+    "cross_entropy", "cross_entropy_backward", "sgd_step", "adam_step",
+)  # fmt: skip
+CASES = (*CONV2D_CASES, *POOL2D_CASES, *FLAT_CASES)
+UPDATED = {"sgd_step": (0, 2), "adam_step": (0, 2, 3)}
+"""The arrays that a kernel changes in place; all others are left alone."""
+
+Arrays = tuple[np.ndarray, ...]
+
+
+@contextmanager
+def _note(text: str) -> Iterator[None]:
+    """Say where a failure inside of a loop happened."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(text)
+        raise
+
+
+def _outputs(module: Any, call: Call, arrays: tuple[Any, ...]) -> Arrays:
+    """The arrays that result, those updated in place for a kernel that returns none."""
+    result = getattr(module, call.function)(*arrays, **call.options)
+    if call.function in UPDATED:
+        assert result is None
+        result = tuple(arrays[i] for i in UPDATED[call.function] if arrays[i] is not None)
+    return result if isinstance(result, tuple) else (result,)
+
+
+def _map(f: Callable[[np.ndarray], np.ndarray], arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(None if x is None else f(x) for x in arrays)
+
+
+def _doubles(x: np.ndarray) -> np.ndarray:
+    """A copy in float64, for an oracle that is exact by comparison."""
+    return x.astype(np.float64) if x.dtype.kind == "f" else x.copy()
+
+
+def _expected(call: Call) -> Arrays:
+    exact = None in call.terms
+    return _outputs(reference, call, _map(np.copy if exact else _doubles, call.arrays))
+
+
+def _scales(call: Call, expected: Arrays) -> tuple[Any, ...]:
+    """The magnitudes of what is summed, for each output: of the products, where there are such."""
+    if call.function.startswith("cross_entropy"):
+        logits, weight = (next(x for x in call.arrays if x.ndim == 2), call.arrays[-1])
+        factor = 1 if weight is None else max(weight, default=1)
+        if call.function == "cross_entropy":
+            top = np.abs(logits).max(1, initial=1)
+            return 2 * top * factor, top
+        return (np.abs(call.arrays[0])[:, None] * factor * np.abs(logits).max(initial=1),)
+    if call.function in UPDATED:
+        return tuple(1 + np.abs(y) for y in expected)
+    arrays = _map(lambda x: np.abs(_doubles(x)), call.arrays)
+    options = dict(call.options)
+    if options.get("divisor_override") is not None:
+        options["divisor_override"] = abs(options["divisor_override"])
+    return _outputs(reference, call._replace(options=options), arrays)
+
+
+def _run(call: Call, place: str) -> Arrays:
+    """The outputs of a compiled kernel, having checked all that holds whatever their values."""
+    arrays = _map(lambda x: guarded.copy(x, place), call.arrays)
+    allocate = guarded.Allocator(place)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernels, "_empty", allocate)
+        outputs = _outputs(kernels, call, arrays)
+    assert allocate.intact(), "written beside a result"
+    updated = UPDATED.get(call.function, ())
+    for i, (x, before) in enumerate(zip(arrays, call.arrays, strict=True)):
+        if x is not None and i not in updated:
+            assert x.tobytes() == before.tobytes(), f"argument {i} was changed"
+            assert not any(np.shares_memory(x, y) for y in outputs), f"argument {i} was returned"
+    for y in outputs:
+        assert type(y) is np.ndarray
+        assert y.flags.c_contiguous
+        assert y.flags.writeable
+        assert y.flags.aligned
+    return outputs
+
+
+def _agree(actual: Arrays, expected: Arrays, call: Call, scales: tuple[Any, ...]) -> None:
+    for y, wanted, k, scale in zip(actual, expected, call.terms, scales, strict=True):
+        if k is None:
+            assert_exact(y, wanted)
+        else:
+            assert y.dtype == call.arrays[0].dtype
+            assert_bounded(y, wanted, k, scale)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{type(case).__name__}-{case.id}")
+def test_agrees_with_reference(case: Case) -> None:
+    """Values to the tolerance of the family, and the same bits for every number of threads."""
+    for dtype in DTYPES:
+        for call in case.calls(dtype):
+            expected = _expected(call)
+            exact = None in call.terms
+            scales = (None,) * len(expected) if exact else _scales(call, expected)
+            for isa in runtime.available_isas():
+                first = None
+                counts = (1,) if isa == "reference" else THREADS
+                for threads, place in zip(counts, cycle(guarded.PLACES)):
+                    where = f"{call.function}, {dtype.__name__}, {isa}, {threads} threads, {place}"
+                    with _note(where), runtime.use_isa(isa), runtime.use_threads(threads):
+                        outputs = _run(call, place)
+                        if first is None:
+                            _agree(outputs, expected, call, scales)
+                            first = outputs
+                        for y, one in zip(outputs, first, strict=True):
+                            assert_exact(y, one)
+
+
+TYPICAL = (
+    Conv2dCase((2, 4, 9, 8), (6, 2, 3, 2), (2, 1), (1, 2), (1, 2), 2),
+    Pool2dCase((2, 3, 9, 7), 3, 2, 1, ceil_mode=True),
+    GemmCase((13, 33), (33, 31)),
+    LinearCase((2, 3, 7), 17),
+    ReluCase((3, 5, 7)),
+    CrossEntropyCase(6, 9, weighted=True, label_smoothing=0.1),
+    StepCase((5, 7), 0.1, momentum=0.9, nesterov=True, step=3),
+)
+ONE_CALL_EACH = {call.function: call for case in TYPICAL for call in case.calls(np.float64)}
+
+
+def _misaligned(x: np.ndarray) -> np.ndarray:
+    y = np.empty(x.nbytes + 1, np.uint8)[1:].view(x.dtype).reshape(x.shape)
+    y[...] = x
+    return y
+
+
+def _read_only(x: np.ndarray) -> np.ndarray:
+    y = x.copy()
+    y.flags.writeable = False
+    return y
+
+
+def _swapped(x: np.ndarray) -> np.ndarray:
+    return x.astype(x.dtype.newbyteorder())
+
+
+def _every_other(x: np.ndarray) -> np.ndarray:
+    return np.repeat(x, 2, axis=-1)[..., ::2]
+
+
+def _backwards(x: np.ndarray) -> np.ndarray:
+    return np.flip(np.flip(x).copy())
+
+
+class _Subclass(np.ndarray):
+    pass
+
+
+def _subclass(x: np.ndarray) -> np.ndarray:
+    return x.view(_Subclass)
+
+
+LAYOUTS = (
+    np.asfortranarray, _every_other, _backwards, _read_only, _swapped, _misaligned, _subclass,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda f: f.__name__.strip("_"))
+@pytest.mark.parametrize("function", KERNELS)
+def test_layout_of_inputs_does_not_matter(
+    impl: str, dtype: Any, function: str, layout: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    """The same values, however they lie in memory: the same result, for GEMM up to rounding."""
+    call = ONE_CALL_EACH[function]
+    plain = _map(lambda x: x.astype(dtype) if x.dtype.kind == "f" else x, call.arrays)
+    expected = _outputs(kernels, call, _map(np.copy, plain))
+    kept = UPDATED.get(function, ())
+    arrays = tuple(x.copy() if i in kept else layout(x) for i, x in enumerate(plain))
+    copies = _map(np.copy, arrays)
+    for y, wanted, k in zip(_outputs(kernels, call, arrays), expected, call.terms, strict=True):
+        assert type(y) is np.ndarray
+        assert y.dtype == wanted.dtype
+        assert y.dtype.isnative
+        if function == "matmul":
+            assert_bounded(y, wanted, k, np.abs(plain[0]) @ np.abs(plain[1]))
+        else:
+            assert_exact(y, wanted)
+    for i, (x, before) in enumerate(zip(arrays, copies, strict=True)):
+        assert i in kept or x.tobytes() == before.tobytes()
+
+
+@pytest.mark.parametrize("function", KERNELS)
+def test_repeats_to_the_bit(impl: str, dtype: Any, threads: int, function: str) -> None:
+    """Twice the same call, its results in other places: the same bits."""
+    call = ONE_CALL_EACH[function]
+    arrays = _map(lambda x: x.astype(dtype) if x.dtype.kind == "f" else x, call.arrays)
+    call = call._replace(arrays=arrays)
+    for y, again in zip(*(_run(call, place) for place in guarded.PLACES), strict=True):
+        assert_exact(y, again)
+
+
+@pytest.mark.parametrize("needs", [(i, j, k) for i in (0, 1) for j in (0, 1) for k in (0, 1)])
+def test_conv2d_backward_computes_what_is_needed(impl: str, needs: tuple[int, int, int]) -> None:
+    call = ONE_CALL_EACH["conv2d_backward"]
+    everything = kernels.conv2d_backward(*call.arrays, **call.options)
+    some = kernels.conv2d_backward(*call.arrays, **call.options, needs=needs)
+    for need, gradient, full in zip(needs, some, everything, strict=True):
+        if need:
+            assert_exact(gradient, full)
+        else:
+            assert gradient is None
+
+
+def _pool(x: list[list[float]], *args: Any, **options: Any) -> tuple[list[Any], list[Any]]:
+    for dtype in DTYPES:
+        y, argmax = kernels.max_pool2d(np.array([[x]], dtype), *args, **options)
+        assert y.dtype == dtype
+        assert argmax.dtype == np.int32
+    return y[0, 0].tolist(), argmax[0, 0].tolist()
+
+
+def test_max_pool2d_takes_the_first_of_equal_maxima(impl: str, threads: int) -> None:
+    x = [[1, 5, 5, 2], [5, 0, 2, 2], [0, -0.0, 3, 3], [-0.0, 0, 3, 3]]
+    assert _pool(x, 2) == ([[5, 5], [0, 3]], [[1, 2], [8, 10]])
+
+
+def test_max_pool2d_lets_the_last_nan_win(impl: str, threads: int) -> None:
+    nan, inf = np.nan, np.inf
+    y, argmax = _pool([[nan, inf, 1, 2], [nan, 9, 3, nan]], 2)
+    assert np.isnan(y).all()
+    assert argmax == [[4, 7]]
+    y, argmax = _pool([[1, nan, 2, 3, nan]], (1, 3), 1)
+    assert np.isnan(y).tolist() == [[True, True, True]]
+    assert argmax == [[1, 1, 4]]
+
+
+def test_max_pool2d_of_minus_infinity_names_a_cell(impl: str, threads: int) -> None:
+    inf = np.inf
+    assert _pool([[-inf, -inf], [-inf, -inf]], 2) == ([[-inf]], [[0]])
+    assert _pool([[-inf]], 3, 1, 1) == ([[-inf]], [[0]])
+
+
+def test_max_pool2d_of_a_window_without_cells(impl: str, threads: int) -> None:
+    inf = np.inf
+    assert _pool([[7]], 2, 1, 1, 2) == ([[-inf]], [[-1]])
+    assert _pool([[7, 8]], (2, 1), 1, (1, 0), (2, 1)) == ([[-inf, -inf]], [[-1, -1]])
+
+
+def test_max_pool2d_prefers_cells_to_padding(impl: str, threads: int) -> None:
+    assert _pool([[-3, -2], [-1, -4]], 2, 1, 1) == (
+        [[-3, -2, -2], [-1, -1, -2], [-1, -1, -4]],
+        [[0, 1, 1], [2, 2, 1], [2, 2, 3]],
+    )
+
+
+def test_max_pool2d_backward_adds_in_order(impl: str, threads: int) -> None:
+    """1e8 + 1 - 1e8 is 0 in float32 and 1 in another order; -1 takes nothing."""
+    grad_output = np.array([1e8, 1, -1e8, 5], np.float32).reshape(1, 1, 1, 4)
+    argmax = np.array([2, 2, 2, -1], np.int32).reshape(1, 1, 1, 4)
+    dx = kernels.max_pool2d_backward(grad_output, argmax, (1, 1, 2, 2))
+    assert dx.tolist() == [[[[0, 0], [0, 0]]]]
+    dx = kernels.max_pool2d_backward(grad_output[..., [0, 2, 1, 3]], argmax, (1, 1, 2, 2))
+    assert dx.tolist() == [[[[0, 0], [1, 0]]]]
+
+
+def test_cross_entropy_of_extreme_logits(impl: str, dtype: Any) -> None:
+    """Large logits do not overflow; infinite ones and NaN give what the formula says."""
+    nan, inf = np.nan, np.inf
+    logits = [
+        [1e4, 0],
+        [-inf, 0],
+        [inf, 0],
+        [-inf, -inf],
+        [nan, 0],
+        [0, nan],
+        [-inf, 0],
+        [-inf, -1e4],
+    ]
+    target = np.array([0, 1, 1, 0, 0, 0, 0, 1])
+    losses, lse = kernels.cross_entropy(np.array(logits, dtype), target)
+    assert_exact(losses, np.array([0, 0, inf, nan, nan, nan, inf, 0], dtype))
+    assert_exact(lse, np.array([1e4, 0, inf, -inf, nan, nan, 0, -1e4], dtype))
+
+
+def test_every_kernel_is_listed_and_called() -> None:
+    public = {
+        name
+        for name, f in vars(kernels).items()
+        if inspect.isfunction(f) and f.__module__ == kernels.__name__ and name[0] != "_"
+    }
+    assert public == set(KERNELS) == set(ONE_CALL_EACH)
+
+
+@pytest.mark.parametrize("function", KERNELS)
+def test_signatures_agree(function: str) -> None:
+    ours, oracle = (
+        [(p.name, p.kind, p.default) for p in inspect.signature(f).parameters.values()]
+        for f in (getattr(kernels, function), getattr(reference, function))
+    )
+    assert ours == oracle
+
+
+def test_there_are_many_cases_and_no_two_are_one() -> None:
+    assert len(CONV2D_CASES) >= 320
+    assert len(POOL2D_CASES) >= 100
+    assert len({(type(case), case.id) for case in CASES}) == len(CASES)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs mprotect")
+@pytest.mark.parametrize(("place", "offset"), [(guarded.ENDING, 8), (guarded.BEGINNING, -1)])
+def test_guards_stop_an_overread(place: str, offset: int) -> None:
+    code = (
+        "import ctypes, guarded, sys\n"
+        f"x = guarded.Guarded((1,), float, {place!r}).array\n"
+        "ctypes.string_at(x.ctypes.data + int(sys.argv[1]), 1)\n"
+    )
+    inside, beyond = (
+        subprocess.run([sys.executable, "-c", code, at], cwd=Path(__file__).parent)
+        for at in ("0", str(offset))
+    )
+    assert inside.returncode == 0
+    assert beyond.returncode == -signal.SIGSEGV
+
+
+@pytest.mark.parametrize("place", guarded.PLACES)
+def test_guards_see_what_is_written_beside_an_array(place: str) -> None:
+    allocate = guarded.Allocator(place)
+    x = allocate((3,), np.float32)
+    assert np.isnan(x).all()
+    x[:] = 0
+    assert allocate.intact()
+    beside = x.base
+    beside[-1 if place == guarded.BEGINNING else 0] = 0
+    assert not allocate.intact()
