@@ -1,0 +1,92 @@
+"""Convolutional networks on NumPy arrays: C kernels, autograd, a PyTorch-shaped API."""
+
+from . import autograd, data, functional, kernels, nn, optim
+from .autograd import Function, enable_grad, is_grad_enabled, no_grad
+from .checkpoint import CheckpointError, load, save
+from .functional import (
+    abs,
+    cat,
+    clamp,
+    exp,
+    log,
+    logsumexp,
+    matmul,
+    maximum,
+    minimum,
+    relu,
+    sigmoid,
+    softmax,
+    sqrt,
+    stack,
+    tanh,
+    where,
+)
+from .gradcheck import GradcheckError, gradcheck
+from .random import get_rng_state, manual_seed, set_rng_state
+from .runtime import (
+    available_isas,
+    config,
+    current_isa,
+    empty_cache,
+    exact_is_on,
+    get_num_threads,
+    set_num_threads,
+    show_config,
+    use_exact,
+    use_isa,
+    use_threads,
+)
+from .tensor import Tensor, as_tensor, tensor
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CheckpointError",
+    "Function",
+    "GradcheckError",
+    "Tensor",
+    "abs",
+    "as_tensor",
+    "autograd",
+    "available_isas",
+    "cat",
+    "clamp",
+    "config",
+    "current_isa",
+    "data",
+    "empty_cache",
+    "enable_grad",
+    "exact_is_on",
+    "exp",
+    "functional",
+    "get_num_threads",
+    "get_rng_state",
+    "gradcheck",
+    "is_grad_enabled",
+    "kernels",
+    "load",
+    "log",
+    "logsumexp",
+    "manual_seed",
+    "matmul",
+    "maximum",
+    "minimum",
+    "nn",
+    "no_grad",
+    "optim",
+    "relu",
+    "save",
+    "set_num_threads",
+    "set_rng_state",
+    "show_config",
+    "sigmoid",
+    "softmax",
+    "sqrt",
+    "stack",
+    "tanh",
+    "tensor",
+    "use_exact",
+    "use_isa",
+    "use_threads",
+    "where",
+]
