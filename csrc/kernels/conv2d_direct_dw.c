@@ -8,7 +8,7 @@
 #include "product.h"
 #include "stage.h"
 
-enum { ENOUGH_PARTS = 16, ACCUMULATORS = VECTOR_BYTES == 64 ? 24 : 12 };
+enum { ENOUGH_PARTS = 16, ACCUMULATORS = VECTOR_BYTES == 64 ? 25 : 12 };
 
 typedef struct {
     conv2d_arrays arrays;
@@ -22,21 +22,16 @@ typedef struct {
     size_t bytes_per_thread;
 } job_t;
 
-/* to[position * LANES + lane] = dY of a vector of channels, zero between the rows. */
+/* to[output * LANES + lane] = dY of a vector of channels. */
 static void stage_gradient(const job_t *job, ptrdiff_t n, ptrdiff_t first, ptrdiff_t count,
                            real *to) {
     const cnet_conv2d *g = &job->g;
-    const real *dy = job->arrays.dy + (n * g->o + first) * g->oh * g->ow;
-    for (ptrdiff_t row = 0; row < g->oh; row++, dy += g->ow, to += job->s.pitch * LANES) {
-        pack_strided(dy, g->oh * g->ow, 1, count, g->ow, LANES, to);
-        if (row + 1 < g->oh)
-            memset(to + g->ow * LANES, 0,
-                   (size_t)((job->s.pitch - g->ow) * LANES) * sizeof(real));
-    }
+    const ptrdiff_t pixels = g->oh * g->ow;
+    pack_strided(job->arrays.dy + (n * g->o + first) * pixels, pixels, 1, count, pixels, LANES, to);
 }
 
-/* sums[r * row_step + j] += sum over positions of dy * x[offsets[r] + position + j], vectors each:
- * `rows` runs of `length` taps that lie next to each other. */
+/* sums[(r * length + j) * tap_step] += sum over outputs of dy * x[offsets[r * length] + position + j],
+ * vectors each: `rows` runs of `length` taps that lie next to each other. */
 static inline __attribute__((always_inline)) void
 add_taps(const job_t *job, const real *dy, const real *x, const ptrdiff_t *offsets, const int rows,
          const int length, const ptrdiff_t tap_step, real *sums) {
@@ -45,13 +40,18 @@ add_taps(const job_t *job, const real *dy, const real *x, const ptrdiff_t *offse
 #pragma GCC unroll 32
     for (int r = 0; r < rows; r++)
         from[r] = x + offsets[r * length];
-    for (ptrdiff_t t = 0; t < job->s.flat; t++) {
-        const vec gradient = *(const vec *)(dy + t * LANES);
+    for (ptrdiff_t oh = 0; oh < job->g.oh; oh++) {
+        for (ptrdiff_t t = 0; t < job->g.ow; t++, dy += LANES) {
+            const vec gradient = load(dy);
+#pragma GCC unroll 32
+            for (int r = 0; r < rows; r++)
+#pragma GCC unroll 32
+                for (int j = 0; j < length; j++)
+                    sum[r * length + j] += gradient * from[r][t + j];
+        }
 #pragma GCC unroll 32
         for (int r = 0; r < rows; r++)
-#pragma GCC unroll 32
-            for (int j = 0; j < length; j++)
-                sum[r * length + j] += gradient * from[r][t + j];
+            from[r] += job->s.pitch;
     }
 #pragma GCC unroll 32
     for (int a = 0; a < rows * length; a++)
@@ -63,23 +63,28 @@ static void add_image(const job_t *job, const real *dy, const real *x, ptrdiff_t
     /* With stride 1 the taps of a row of the filter are neighbours. */
     const ptrdiff_t length = job->g.sw == 1 && job->g.dw == 1 ? job->g.kw : 1;
     ptrdiff_t t = 0;
-#define RUNS(size)                                                                                 \
-    for (; length == size && t + ACCUMULATORS / size * size <= job->taps;                          \
-         t += ACCUMULATORS / size * size)                                                          \
-        add_taps(job, dy, x, job->offsets + t, ACCUMULATORS / size, size, tap_step,                \
-                 sums + t * tap_step);                                                             \
-    for (; length == size && t < job->taps; t += size)                                             \
-        add_taps(job, dy, x, job->offsets + t, 1, size, tap_step, sums + t * tap_step);
-    RUNS(2)
-    RUNS(3)
-    RUNS(4)
-    RUNS(5)
-    RUNS(6)
-    RUNS(7)
-    for (; t + 8 <= job->taps; t += 8)
-        add_taps(job, dy, x, job->offsets + t, 8, 1, tap_step, sums + t * tap_step);
-    for (; t < job->taps; t++)
-        add_taps(job, dy, x, job->offsets + t, 1, 1, tap_step, sums + t * tap_step);
+#define RUNS(rows, size)                                                                           \
+    for (; length == size && t + (rows) * size <= job->taps; t += (rows) * size)                   \
+        add_taps(job, dy, x, job->offsets + t, rows, size, tap_step, sums + t * tap_step);
+#define ALL_RUNS(size)                                                                             \
+    RUNS(ACCUMULATORS / size, size)                                                                \
+    RUNS((ACCUMULATORS / size + 1) / 2, size)                                                      \
+    RUNS(1, size)
+    ALL_RUNS(2)
+    ALL_RUNS(3)
+    ALL_RUNS(4)
+    ALL_RUNS(5)
+    ALL_RUNS(6)
+    ALL_RUNS(7)
+    /* Taps of longer rows, and taps apart: one by one. */
+#define RUNS_OF_1(rows)                                                                            \
+    for (; t + (rows) <= job->taps; t += rows)                                                     \
+        add_taps(job, dy, x, job->offsets + t, rows, 1, tap_step, sums + t * tap_step);
+    RUNS_OF_1(8)
+    RUNS_OF_1(4)
+    RUNS_OF_1(1)
+#undef RUNS_OF_1
+#undef ALL_RUNS
 #undef RUNS
 }
 
@@ -131,7 +136,7 @@ static job_t make_job(const cnet_conv2d *g) {
     job.parts = ceil_div(g->n, max_size(1, job.images));
     job.bytes_per_thread =
         (size_t)round_up((round_up(stage_size(&job.s, g->c / g->g, TILE_COLS), LANES) +
-                          (job.s.flat + LANES) * LANES) *
+                          (g->oh * g->ow + LANES) * LANES) *
                              (ptrdiff_t)sizeof(real), CNET_ALIGNMENT);
     return job;
 }
