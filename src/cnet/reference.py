@@ -125,7 +125,7 @@ def conv2d_relu_pool(
 
     A code is 2 row + column of the maximum in its 2 x 2 cells, or 4 where y is 0.
     """
-    x, weight, bias, g, window = _check.conv2d_relu_pool(
+    x, weight, bias, g, _ = _check.conv2d_relu_pool(
         x, weight, bias, stride, padding, dilation, groups
     )
     z = relu(conv2d(x, weight, bias, stride, padding, dilation, groups))

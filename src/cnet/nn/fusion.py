@@ -4,13 +4,16 @@ A chain that somebody looks into, by a hook or a `forward` of its own, is run mo
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..functional.fused import conv2d_relu_pool
 from .activation import ReLU
 from .conv import Conv2d
 from .module import Module
 from .pooling import MaxPool2d
+
+
+Operation: TypeAlias = Callable[[Any], Any]
 
 
 def _halves(pool: MaxPool2d) -> bool:
@@ -23,7 +26,7 @@ def _halves(pool: MaxPool2d) -> bool:
     )
 
 
-def _conv_relu_pool(conv: Conv2d, _: ReLU, pool: MaxPool2d) -> Callable[[Any], Any] | None:
+def _conv_relu_pool(conv: Conv2d, _: ReLU, pool: MaxPool2d) -> Operation | None:
     if not _halves(pool):
         return None
     return lambda x: conv2d_relu_pool(
@@ -37,15 +40,15 @@ def _conv_relu_pool(conv: Conv2d, _: ReLU, pool: MaxPool2d) -> Callable[[Any], A
     )
 
 
-# The classes of a chain, and what gives its operation, or None where the options do not allow it.
-PATTERNS: tuple[tuple[tuple[type[Module], ...], Callable[..., Callable[[Any], Any] | None]], ...] = (
-    ((Conv2d, ReLU, MaxPool2d), _conv_relu_pool),
-)
+Pattern: TypeAlias = tuple[tuple[type[Module], ...], Callable[..., Operation | None]]
+"""The classes of a chain, and what gives its operation, or None where options do not allow it."""
+
+PATTERNS: tuple[Pattern, ...] = (((Conv2d, ReLU, MaxPool2d), _conv_relu_pool),)
 
 
-def operations(modules: Sequence[Module]) -> list[Callable[[Any], Any]]:
+def operations(modules: Sequence[Module]) -> list[Operation]:
     """What to call, one after the other, for modules that are called one after the other."""
-    found: list[Callable[[Any], Any]] = []
+    found: list[Operation] = []
     position = 0
     while position < len(modules):
         operation, length = _operation_at(modules, position)
@@ -54,7 +57,7 @@ def operations(modules: Sequence[Module]) -> list[Callable[[Any], Any]]:
     return found
 
 
-def _operation_at(modules: Sequence[Module], position: int) -> tuple[Callable[[Any], Any], int]:
+def _operation_at(modules: Sequence[Module], position: int) -> tuple[Operation, int]:
     for classes, fuse in PATTERNS:
         chain = modules[position : position + len(classes)]
         if tuple(map(type, chain)) == classes and not any(map(_looked_into, chain)):
@@ -65,6 +68,4 @@ def _operation_at(modules: Sequence[Module], position: int) -> tuple[Callable[[A
 
 
 def _looked_into(module: Module) -> bool:
-    return bool(
-        module._forward_pre_hooks or module._forward_hooks or "forward" in module.__dict__
-    )
+    return bool(module._forward_pre_hooks or module._forward_hooks or "forward" in module.__dict__)
