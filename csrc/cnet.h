@@ -143,7 +143,8 @@ const cnet_kernels *cnet_active_kernels(cnet_dtype dtype);
  * `threads` threads, the caller among them; `slot` in [0, threads) tells concurrent calls apart, so
  * that each can have its own part of a workspace. Returns when all chunks are done. Chunks must not
  * depend on `threads`, and what they write must not overlap: then neither does the result.
- * Called from several threads at once, or from within a task, it runs the chunks on the caller. */
+ * While a job has the pool, calls from other threads and from within its tasks run their chunks on
+ * the caller. */
 typedef void cnet_task(const void *job, ptrdiff_t chunk, int slot);
 void cnet_parallel(cnet_task *task, const void *job, ptrdiff_t chunks, int threads);
 

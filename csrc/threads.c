@@ -109,9 +109,13 @@ static void start_workers(int wanted) {
     pthread_once(&once, watch_forks);
     if (pool.workers >= wanted)
         return;
-    sigset_t all, before; /* signals are for the threads of the program */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    sigset_t others, before; /* signals are for the threads of the program, but for faults */
+    sigfillset(&others);
+    sigdelset(&others, SIGSEGV);
+    sigdelset(&others, SIGBUS);
+    sigdelset(&others, SIGFPE);
+    sigdelset(&others, SIGILL);
+    pthread_sigmask(SIG_SETMASK, &others, &before);
     for (; pool.workers < wanted; pool.workers++) {
         pthread_t thread;
         if (pthread_create(&thread, NULL, worker, NULL))
@@ -138,7 +142,7 @@ void cnet_parallel(cnet_task *task, const void *argument, ptrdiff_t chunks, int 
     start_workers(threads - 1);
     pool.job = &job;
     atomic_fetch_add(&pool.opened, 1);
-    for (int worker = 1; worker < threads; worker++) /* and no others, however many there are */
+    for (int i = 1; i < threads; i++) /* and not all workers, however many there are */
         pthread_cond_signal(&pool.wake);
     pthread_mutex_unlock(&pool.mutex);
 

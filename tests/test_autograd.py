@@ -621,13 +621,15 @@ def test_gradients_of_operators_are_their_own():
     gradients_share_nothing([a, b, c], [a.data, b.data, c.data, start])
 
 
-def test_gradients_that_several_tensors_receive_are_copied():
+@pytest.mark.parametrize("retained", [False, True])
+def test_a_gradient_that_several_tensors_receive_is_copied(retained):
     a, b = (Tensor(np.ones((2, 3)), requires_grad=True) for _ in range(2))
     x, y = a.clone(), b.clone()
-    x.retain_grad()
-    y.retain_grad()
+    if retained:
+        x.retain_grad()
+        y.retain_grad()
     (x + y).backward(np.ones((2, 3)))
-    gradients_share_nothing([a, b, x, y], [])
+    gradients_share_nothing([a, b, x, y] if retained else [a, b], [])
 
 
 def test_the_starting_gradient_is_copied():

@@ -215,8 +215,8 @@ def unsuitable(f: str, algorithm: str, g: Conv2d) -> ValueError:
     """The error for an algorithm that cannot compute a convolution."""
     return ValueError(
         f"{f}: algorithm={algorithm!r} cannot compute this convolution "
-        f"(got a {g.kh}x{g.kw} kernel, stride {(g.sh, g.sw)}, dilation {(g.dh, g.dw)}, {g.g} groups, x {g.x_shape}); "
-        "'auto' and 'exact' can"
+        f"(got a {g.kh}x{g.kw} kernel, stride {(g.sh, g.sw)}, dilation {(g.dh, g.dw)}, "
+        f"{g.g} groups, x {g.x_shape}); 'auto' and 'exact' can"
     )
 
 

@@ -65,12 +65,28 @@ def no_grad() -> AbstractContextManager[None]:
 
 
 def enable_grad() -> AbstractContextManager[None]:
-    """Record the graph again within `no_grad`; used in the same two ways."""
+    """Record the graph again within `no_grad`; used in the same two ways.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> x = cnet.tensor(1.0, requires_grad=True)
+    >>> with cnet.no_grad(), cnet.enable_grad():
+    ...     (2 * x).requires_grad
+    True
+    """
     return _grad_mode(True)
 
 
 def is_grad_enabled() -> bool:
-    """Whether operations record a graph in this thread."""
+    """Whether operations record a graph in this thread.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.is_grad_enabled()
+    True
+    """
     return _mode.enabled
 
 

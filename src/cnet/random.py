@@ -43,7 +43,17 @@ def default_generator() -> np.random.Generator:
 
 
 def get_rng_state() -> dict[str, Any]:
-    """The state of the generator, as plain numbers and strings that fit into JSON."""
+    """The state of the generator, as plain numbers and strings that fit into JSON.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> state = cnet.get_rng_state()
+    >>> x = cnet.random.default_generator().random()
+    >>> cnet.set_rng_state(state)
+    >>> x == cnet.random.default_generator().random()
+    True
+    """
     return dict(_generator.bit_generator.state)
 
 
@@ -54,5 +64,10 @@ def set_rng_state(state: dict[str, Any]) -> None:
     ------
     ValueError, TypeError, KeyError
         If `state` is not such a state.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.set_rng_state(cnet.get_rng_state())
     """
     _generator.bit_generator.state = state

@@ -57,7 +57,14 @@ def available_isas() -> tuple[str, ...]:
 
 
 def current_isa() -> str:
-    """The instruction set that kernels run with now."""
+    """The instruction set that kernels run with now.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.current_isa() in cnet.available_isas()
+    True
+    """
     return REFERENCE if _reference else _names[_core.active_isa()]
 
 
@@ -110,7 +117,14 @@ def _set_isa(argument: str, name: str) -> None:
 
 
 def exact_is_on() -> bool:
-    """Whether convolutions are computed without Winograd's algorithm."""
+    """Whether convolutions are computed without Winograd's algorithm.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.exact_is_on()
+    False
+    """
     return _exact
 
 
@@ -158,7 +172,14 @@ def empty_cache() -> None:
 
 
 def get_num_threads() -> int:
-    """The number of threads that kernels may use."""
+    """The number of threads that kernels may use.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.get_num_threads() >= 1
+    True
+    """
     return _core.get_num_threads()
 
 
@@ -207,7 +228,14 @@ def _set_num_threads(argument: str, threads: int) -> None:
 
 
 def config() -> dict[str, Any]:
-    """Versions, processor, instruction sets and threads, as a dictionary that fits into JSON."""
+    """Versions, processor, instruction sets and threads, as a dictionary that fits into JSON.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.config()["isa"] == cnet.current_isa()
+    True
+    """
     from importlib.metadata import version
 
     return {
@@ -225,7 +253,14 @@ def config() -> dict[str, Any]:
 
 
 def show_config() -> None:
-    """Print `config`, one line an entry."""
+    """Print `config`, one line an entry.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.show_config()  # doctest: +ELLIPSIS
+    cnet ...
+    """
     for name, value in config().items():
         text = ", ".join(value) if isinstance(value, list) else value
         print(f"{name.replace('_', ' '):16} {text}")

@@ -1,14 +1,15 @@
 """What several families share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
 from ..autograd import Array
-from ..tensor import Tensor
+from ..tensor import Axis, Tensor
 
+Axes: TypeAlias = int | tuple[int, ...] | None
 Result = TypeVar("Result")
 
 _OUR_NAMES = {"dim": "axis", "keepdim": "keepdims", "ddof": "correction"}
@@ -32,6 +33,11 @@ def also_dim(function: Callable[..., Result]) -> Callable[..., Result]:
         return function(*args, **renamed)
 
     return either_name
+
+
+def axes(axis: Axis) -> Axes:
+    """Axes as NumPy takes them: a list becomes a tuple."""
+    return tuple(axis) if isinstance(axis, Sequence) else axis
 
 
 def reflected(operator: Callable[[Any, Any], Tensor]) -> Callable[[Tensor, Any], Tensor]:

@@ -1,12 +1,11 @@
 """Comparisons, and the logic of masks: plain tensors, outside of any graph."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from ..tensor import Axis, Operand, Tensor, attach
-from ._common import also_dim
+from ._common import also_dim, axes
 
 
 def _plain(ufunc: np.ufunc) -> Callable[..., Tensor]:
@@ -32,18 +31,13 @@ _tests = [
 @also_dim
 def all(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Whether all elements along axes, by default all there are, are true or not 0."""
-    return _quantified(np.all, x, axis, keepdims)
+    return Tensor(np.all(x.data, axes(axis), keepdims=keepdims))
 
 
 @also_dim
 def any(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Whether any element along axes, by default all there are, is true or not 0."""
-    return _quantified(np.any, x, axis, keepdims)
-
-
-def _quantified(function: Callable[..., Any], x: Tensor, axis: Axis, keepdims: bool) -> Tensor:
-    axes = axis if axis is None or isinstance(axis, int) else tuple(axis)
-    return Tensor(function(x.data, axes, keepdims=keepdims))
+    return Tensor(np.any(x.data, axes(axis), keepdims=keepdims))
 
 
 attach(

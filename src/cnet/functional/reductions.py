@@ -5,20 +5,13 @@ Arguments have NumPy's names, `axis` and `keepdims`; PyTorch's, `dim` and `keepd
 positions come from `argmax` and `argmin`.
 """
 
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from ..autograd import Array, Context, Function
 from ..tensor import Axis, Tensor, TensorLike, attach
-from ._common import also_dim
-
-Axes: TypeAlias = int | tuple[int, ...] | None
-
-
-def _axes(axis: Axis) -> Axes:
-    return tuple(axis) if isinstance(axis, Sequence) else axis
+from ._common import Axes, also_dim, axes
 
 
 def _squeezed(ctx: Context, y: Array, axis: Axes, keepdims: bool) -> Array:
@@ -59,7 +52,7 @@ def sum(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> cnet.sum(cnet.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=1)
     tensor([3., 7.])
     """
-    return Sum.apply(x, axis=_axes(axis), keepdims=keepdims)
+    return Sum.apply(x, axis=axes(axis), keepdims=keepdims)
 
 
 class Mean(Function[Tensor]):
@@ -97,7 +90,7 @@ def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> cnet.mean(cnet.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=1)
     tensor([1.5, 3.5])
     """
-    return Mean.apply(x, axis=_axes(axis), keepdims=keepdims)
+    return Mean.apply(x, axis=axes(axis), keepdims=keepdims)
 
 
 class Var(Function[Tensor]):
@@ -140,7 +133,7 @@ def var(x: TensorLike, axis: Axis = None, correction: float = 1, keepdims: bool 
     >>> cnet.var(cnet.tensor([1.0, 2.0, 3.0]))
     tensor(1.)
     """
-    return Var.apply(x, axis=_axes(axis), correction=correction, keepdims=keepdims)
+    return Var.apply(x, axis=axes(axis), correction=correction, keepdims=keepdims)
 
 
 class Std(Function[Tensor]):
@@ -184,7 +177,7 @@ def std(x: TensorLike, axis: Axis = None, correction: float = 1, keepdims: bool 
     >>> cnet.std(cnet.tensor([1.0, 3.0, 5.0]))
     tensor(2.)
     """
-    return Std.apply(x, axis=_axes(axis), correction=correction, keepdims=keepdims)
+    return Std.apply(x, axis=axes(axis), correction=correction, keepdims=keepdims)
 
 
 class _Extremum(Function[Tensor]):
@@ -227,7 +220,7 @@ def max(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> cnet.max(cnet.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
     tensor([3., 4.])
     """
-    return Max.apply(x, axis=_axes(axis), keepdims=keepdims)
+    return Max.apply(x, axis=axes(axis), keepdims=keepdims)
 
 
 class Min(_Extremum):
@@ -262,7 +255,7 @@ def min(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> cnet.min(cnet.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
     tensor([1., 2.])
     """
-    return Min.apply(x, axis=_axes(axis), keepdims=keepdims)
+    return Min.apply(x, axis=axes(axis), keepdims=keepdims)
 
 
 @also_dim
@@ -355,7 +348,7 @@ def logsumexp(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tenso
     >>> cnet.logsumexp(cnet.tensor([100.0, 100.0]))
     tensor(100.6931)
     """
-    return LogSumExp.apply(x, axis=_axes(axis), keepdims=keepdims)
+    return LogSumExp.apply(x, axis=axes(axis), keepdims=keepdims)
 
 
 attach(

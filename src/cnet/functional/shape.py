@@ -113,8 +113,8 @@ def squeeze(x: TensorLike, axis: Axis = None) -> Tensor:
     if axis is None:
         dropped = set(range(x.ndim))
     else:
-        axes = (axis,) if isinstance(axis, int) else axis
-        dropped = {_axis("squeeze", a, x.ndim) for a in axes}
+        chosen = axis if isinstance(axis, Sequence) else (axis,)
+        dropped = {_axis("squeeze", a, x.ndim) for a in chosen}
     shape = [size for a, size in enumerate(x.shape) if size != 1 or a not in dropped]
     return Reshape.apply(x, shape=shape)
 

@@ -12,7 +12,6 @@ from .conv import Conv2d
 from .module import Module
 from .pooling import MaxPool2d
 
-
 Operation: TypeAlias = Callable[[Any], Any]
 
 

@@ -1,0 +1,54 @@
+"""Convolution in the graph; its values are tested with the kernels."""
+
+import numpy as np
+import pytest
+
+from cnet import functional as F
+from cnet import kernels
+from cnet.gradcheck import gradcheck
+from cnet.tensor import Tensor
+
+CASES = [
+    ((2, 3, 5, 6), (4, 3, 3, 3), {}),
+    ((2, 3, 5, 6), (4, 3, 3, 2), {"stride": 2, "padding": 1}),
+    ((1, 4, 6, 5), (6, 2, 3, 2), {"stride": (2, 1), "padding": (1, 0), "groups": 2}),
+    ((1, 3, 7, 7), (3, 1, 3, 3), {"dilation": 2, "groups": 3}),
+    ((2, 2, 4, 5), (3, 2, 3, 2), {"padding": "same"}),
+    ((2, 2, 4, 5), (3, 2, 1, 1), {"padding": "valid"}),
+    ((0, 2, 4, 5), (3, 2, 3, 3), {}),
+]
+
+
+def numbers(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+@pytest.mark.parametrize(("x", "weight", "options"), CASES)
+def test_gradients(x, weight, options):
+    x, weight, bias = numbers(*x), numbers(*weight, seed=1), numbers(weight[0], seed=2)
+    y = F.conv2d(x, weight, bias, **options)
+    np.testing.assert_array_equal(y, kernels.conv2d(x, weight, bias, **options))
+    assert gradcheck(lambda *args: F.conv2d(*args, **options), (x, weight, bias))
+    assert gradcheck(lambda *args: F.conv2d(*args, **options), (x, weight))
+    assert gradcheck(lambda w: F.conv2d(x, w, bias, **options), weight)
+    assert gradcheck(lambda b: F.conv2d(x, weight, b, **options), bias)
+
+
+def test_positional_options_stand_in_pytorchs_order():
+    x, weight = numbers(1, 2, 7, 7), numbers(2, 1, 3, 3)
+    np.testing.assert_array_equal(
+        F.conv2d(x, weight, None, 2, 1, 2, 2),
+        F.conv2d(x, weight, stride=2, padding=1, dilation=2, groups=2),
+    )
+
+
+def test_strided_input():
+    x, weight = numbers(5, 4, 3, 2).T, numbers(1, 3, 2, 2)
+    assert gradcheck(lambda x, w: F.conv2d(x, w), (x, weight))
+
+
+def test_errors_come_from_the_kernel():
+    with pytest.raises(ValueError, match=r"conv2d: weight\.shape\[1\]"):
+        F.conv2d(Tensor(numbers(1, 3, 5, 5)), numbers(4, 2, 3, 3))
+    with pytest.raises(ValueError, match="conv2d: x must have 4 dimensions"):
+        F.conv2d(numbers(3, 5, 5), numbers(4, 3, 3, 3))

@@ -1,0 +1,119 @@
+"""Functions of single elements."""
+
+import numpy as np
+import pytest
+
+from cnet import functional as F
+from cnet.gradcheck import gradcheck
+from cnet.tensor import Tensor, tensor
+
+SHAPES = [(), (1,), (5,), (2, 3), (2, 1, 3), (0, 3)]
+FUNCTIONS = [
+    (F.exp, np.exp),
+    (F.log, np.log),
+    (F.sqrt, np.sqrt),
+    (F.abs, np.abs),
+    (F.tanh, np.tanh),
+    (F.sigmoid, lambda x: 1 / (1 + np.exp(-x))),
+    (F.relu, lambda x: np.maximum(x, 0)),
+    (F.leaky_relu, lambda x: np.where(x > 0, x, 0.01 * x)),
+    (lambda x: F.leaky_relu(x, np.float64(0.2)), lambda x: np.where(x > 0, x, 0.2 * x)),
+    (lambda x: F.clip(x, 0.8, np.float64(1.4)), lambda x: np.clip(x, 0.8, 1.4)),
+    (lambda x: F.clip(x, min=0.8), lambda x: np.maximum(x, 0.8)),
+    (lambda x: F.clamp(x, max=0.8), lambda x: np.minimum(x, 0.8)),
+    (F.clone, np.copy),
+]
+NAMES = [
+    "exp", "log", "sqrt", "abs", "tanh", "sigmoid", "relu", "leaky_relu", "leaky_relu_slope",
+    "clip", "clip_min", "clip_max", "clone",
+]  # fmt: skip
+
+
+def away_from_kinks(shape, negative):
+    x = np.random.default_rng(0).uniform(0.5, 2, shape)
+    x = np.where(np.abs(x - 0.8) < 0.01, 0.9, np.where(np.abs(x - 1.4) < 0.01, 1.5, x))
+    return np.where(np.random.default_rng(1).random(shape) < 0.5, x, -x) if negative else x
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize(("function", "expected"), FUNCTIONS, ids=NAMES)
+def test_values_and_gradients(function, expected, shape):
+    x = away_from_kinks(shape, negative=function not in (F.log, F.sqrt))
+    np.testing.assert_allclose(function(x), expected(x), rtol=1e-14)
+    assert function(x).shape == shape
+    assert gradcheck(function, x)
+    single = function(Tensor(x.astype(np.float32), requires_grad=True))
+    assert single.dtype == np.float32
+    single.backward(np.ones(shape))
+
+
+@pytest.mark.parametrize(("function", "_"), FUNCTIONS, ids=NAMES)
+def test_strided_and_read_only_input(function, _):
+    x = away_from_kinks((6, 4), negative=False)
+    strided = x.T[::2]
+    strided.flags.writeable = False
+    np.testing.assert_array_equal(function(strided), function(np.ascontiguousarray(strided)))
+
+
+def test_methods():
+    x = tensor([0.25, 1.0])
+    for name in ("exp", "log", "sqrt", "abs", "tanh", "sigmoid", "relu", "clone"):
+        np.testing.assert_array_equal(getattr(x, name)(), getattr(F, name)(x))
+    np.testing.assert_array_equal(x.clip(0.5), x.clamp(min=0.5))
+    np.testing.assert_array_equal(abs(-x), x)
+
+
+def test_sigmoid_is_accurate_on_both_sides():
+    x = np.array([-745.0, -40.0, 0.0, 40.0, 1000.0, -np.inf, np.inf])
+    expected = [np.exp(-745.0), np.exp(-40.0), 0.5, 1.0, 1.0, 0.0, 1.0]
+    np.testing.assert_allclose(F.sigmoid(x), expected, rtol=1e-15)
+
+
+@pytest.mark.parametrize("function", [F.exp, F.log, F.sqrt, F.abs, F.tanh, F.sigmoid, F.relu])
+def test_nan_passes(function):
+    assert np.isnan(function(np.array([np.nan]))).all()
+
+
+def test_gradients_at_kinks():
+    x = Tensor(np.array([-1.0, 0.0, 1.0]), requires_grad=True)
+    for function, expected in [
+        (F.relu, [0, 0, 1]),
+        (F.abs, [-1, 0, 1]),
+        (lambda x: F.leaky_relu(x, 0.5), [0.5, 0.5, 1]),
+        (lambda x: F.clip(x, -1, 1), [1, 1, 1]),
+        (lambda x: F.clip(x, 0, 0.5), [0, 1, 0]),
+    ]:
+        x.grad = None
+        function(x).sum().backward()
+        np.testing.assert_array_equal(x.grad, expected)
+
+
+def test_clip_keeps_integers_and_needs_a_bound():
+    assert tensor([-5, 5]).clip(0, 3).tolist() == [0, 3]
+    assert tensor([-5, 5]).clip(0, 3).dtype == np.int64
+    with pytest.raises(ValueError, match="clip: min or max"):
+        F.clip(tensor([1.0]))
+
+
+def test_relu_takes_floats_only():
+    with pytest.raises(TypeError, match=r"relu: .* must be float32 or float64"):
+        F.relu(tensor([1, 2]))
+
+
+def test_casts():
+    x = tensor([1.5, -2.5], requires_grad=True)
+    assert x.astype(np.float32) is x
+    assert x.float() is x
+    y = x.double()
+    assert y.dtype == np.float64
+    (y * 2).sum().backward()
+    np.testing.assert_array_equal(x.grad, [2, 2])
+    assert x.grad.dtype == np.float32
+    assert x.long().tolist() == [1, -2]
+    assert not x.long().requires_grad
+    assert (tensor([1, 2]) == tensor([1, 3])).float().mean().item() == 0.5
+
+
+def test_a_clone_has_its_own_memory():
+    x = tensor([1.0, 2.0])
+    assert not np.shares_memory(F.clone(x).data, x.data)

@@ -1,0 +1,216 @@
+"""Losses: gradients, reductions, corner cases and errors; values also in test_torch_parity."""
+
+import numpy as np
+import pytest
+
+from cnet import functional as F
+from cnet.gradcheck import gradcheck
+from cnet.tensor import Tensor, tensor
+
+RNG = np.random.default_rng(0)
+LOGITS = RNG.standard_normal((4, 3))
+CLASSES = np.array([0, 2, 1, 2])
+WEIGHT = np.array([0.5, 2.0, 1.0])
+REDUCTIONS = ["mean", "sum", "none"]
+
+
+def probabilities(*shape):
+    p = RNG.random(shape)
+    return p / p.sum(1, keepdims=True)
+
+
+def expected_losses(weight=None, label_smoothing=0.0):
+    log_p = LOGITS - np.log(np.exp(LOGITS).sum(1, keepdims=True))
+    q = np.eye(3)[CLASSES] * (1 - label_smoothing) + label_smoothing / 3
+    return -(q * (1 if weight is None else weight) * log_p).sum(1)
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT])
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+def test_cross_entropy(weight, label_smoothing):
+    losses = expected_losses(weight, label_smoothing)
+    counted = len(CLASSES) if weight is None else weight[CLASSES].sum()
+    options = {"weight": weight, "label_smoothing": label_smoothing}
+    for reduction, expected in zip(
+        REDUCTIONS, [losses.sum() / counted, losses.sum(), losses], strict=True
+    ):
+        options["reduction"] = reduction
+        np.testing.assert_allclose(
+            F.cross_entropy(LOGITS, CLASSES, **options), expected, rtol=1e-12
+        )
+        assert gradcheck(lambda x: F.cross_entropy(x, CLASSES, **options), LOGITS)
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT])
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+def test_ignored_targets_do_not_count(weight, label_smoothing):
+    options = {"weight": weight, "label_smoothing": label_smoothing}
+    more = np.vstack([LOGITS[:2], np.full((1, 3), 7.0), LOGITS[2:]])
+    for ignored in (-100, 5, -1):
+        classes = np.insert(CLASSES, 2, ignored)
+        np.testing.assert_allclose(
+            F.cross_entropy(more, classes, **options, ignore_index=ignored),
+            F.cross_entropy(LOGITS, CLASSES, **options),
+        )
+        losses = F.cross_entropy(more, classes, **options, ignore_index=ignored, reduction="none")
+        assert losses[2].item() == 0
+        x = Tensor(more, requires_grad=True)
+        F.cross_entropy(x, classes, **options, ignore_index=ignored).backward()
+        np.testing.assert_array_equal(x.grad[2], [0, 0, 0])
+        assert gradcheck(
+            lambda x, c=classes, i=ignored: F.cross_entropy(x, c, **options, ignore_index=i), more
+        )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("target_dtype", [np.int64, np.int32, np.uint8])
+def test_dtypes(dtype, target_dtype):
+    x = Tensor(LOGITS.astype(dtype), requires_grad=True)
+    for weight in (None, WEIGHT.astype(dtype)):
+        loss = F.cross_entropy(x, tensor(CLASSES.astype(target_dtype)), weight)
+        assert loss.dtype == dtype
+        assert loss.shape == ()
+        loss.backward()
+        assert x.grad.dtype == dtype
+
+
+@pytest.mark.parametrize("loss", [F.cross_entropy, lambda x, t, **k: F.nll_loss(x, t, **k)])
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_spatial_and_single_inputs(loss, reduction):
+    x = RNG.standard_normal((2, 3, 4, 5))
+    classes = RNG.integers(0, 3, (2, 4, 5))
+    rows = x.transpose(0, 2, 3, 1).reshape(-1, 3)
+    flat = loss(rows, classes.reshape(-1), reduction=reduction)
+    spatial = loss(x, classes, reduction=reduction)
+    shape = classes.shape if reduction == "none" else ()
+    np.testing.assert_allclose(spatial, flat.data.reshape(shape))
+    assert gradcheck(lambda x: loss(x, classes, reduction=reduction), x)
+    single = loss(rows[0], np.array(classes[0, 0, 0]), reduction=reduction)
+    assert single.shape == ()
+    assert single.item() == pytest.approx(loss(rows[:1], classes[0, 0, :1], reduction="sum").item())
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("weight", [None, WEIGHT])
+@pytest.mark.parametrize("shape", [(4, 3), (2, 3, 2, 2)])
+def test_probabilities_as_target(shape, weight, reduction):
+    x, target = RNG.standard_normal(shape), probabilities(*shape)
+    options = {"weight": weight, "reduction": reduction, "label_smoothing": 0.1}
+    assert gradcheck(lambda x, t: F.cross_entropy(x, t, **options), (x, target))
+
+
+def test_certain_probabilities_are_classes():
+    np.testing.assert_allclose(
+        F.cross_entropy(LOGITS, np.eye(3)[CLASSES], WEIGHT, reduction="none"),
+        F.cross_entropy(LOGITS, CLASSES, WEIGHT, reduction="none"),
+    )
+    np.testing.assert_allclose(
+        F.cross_entropy(LOGITS[0], np.eye(3)[CLASSES[0]]), F.cross_entropy(LOGITS[:1], CLASSES[:1])
+    )
+
+
+@pytest.mark.parametrize("loss", [F.cross_entropy, F.nll_loss])
+def test_a_mean_of_nothing_is_nan_and_a_sum_zero(loss):
+    for x, classes in [(LOGITS[:0], CLASSES[:0]), (LOGITS, np.full(4, -100))]:
+        assert loss(x, classes, reduction="sum").item() == 0
+        with pytest.warns(RuntimeWarning, match="invalid value"):
+            assert np.isnan(loss(x, classes)).all()
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT])
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_nll_loss_of_log_softmax_is_cross_entropy(weight, reduction):
+    classes = np.append(CLASSES, -100)
+    x = np.vstack([LOGITS, LOGITS[:1]])
+
+    def composed(x):
+        return F.nll_loss(F.log_softmax(x, 1), classes, weight, reduction=reduction)
+
+    np.testing.assert_allclose(
+        composed(x), F.cross_entropy(x, classes, weight, reduction=reduction), rtol=1e-12
+    )
+    assert gradcheck(composed, x)
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (0, 3)], ids=str)
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        (F.mse_loss, lambda x, t: (x - t) ** 2),
+        (F.l1_loss, lambda x, t: np.abs(x - t)),
+        (
+            F.binary_cross_entropy_with_logits,
+            lambda x, t: -t * np.log(1 / (1 + np.exp(-x))) - (1 - t) * np.log(1 / (1 + np.exp(x))),
+        ),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_elementwise_losses(loss, expected, shape, reduction):
+    x, target = RNG.standard_normal(shape), RNG.random(shape)
+    x, target = np.asarray(x), np.asarray(target)
+    losses = np.asarray(expected(x, target))
+    reduced = {"none": losses, "sum": losses.sum(), "mean": losses.sum() / max(losses.size, 1)}
+    y = loss(x, target, reduction=reduction)
+    if x.size or reduction != "mean":
+        np.testing.assert_allclose(y, reduced[reduction], rtol=1e-12)
+        assert gradcheck(lambda *args: loss(*args, reduction=reduction), (x, target))
+    else:
+        assert np.isnan(y).all()
+
+
+def test_binary_cross_entropy_with_weights():
+    x, target = RNG.standard_normal((2, 3)), RNG.random((2, 3))
+    weight, pos_weight = RNG.random(3), RNG.random((2, 1)) + 0.5
+
+    def loss(x, target, weight):
+        return F.binary_cross_entropy_with_logits(x, target, weight, pos_weight=pos_weight)
+
+    s = 1 / (1 + np.exp(-x))
+    expected = -weight * (pos_weight * target * np.log(s) + (1 - target) * np.log(1 - s))
+    np.testing.assert_allclose(loss(x, target, weight), expected.mean(), rtol=1e-12)
+    assert gradcheck(loss, (x, target, weight))
+
+
+def test_binary_cross_entropy_does_not_overflow():
+    x = Tensor(np.array([-1000.0, 1000.0, -1000.0, 1000.0]), requires_grad=True)
+    losses = F.binary_cross_entropy_with_logits(x, np.array([0.0, 1, 1, 0]), reduction="none")
+    np.testing.assert_array_equal(losses, [0, 0, 1000, 1000])
+    losses.sum().backward()
+    np.testing.assert_array_equal(x.grad, [0, 0, -1, 1])
+
+
+ONE = np.ones(1)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: F.cross_entropy(LOGITS, CLASSES + 1), ValueError, "cross_entropy: target .*got 3"),
+        (lambda: F.cross_entropy(LOGITS, -CLASSES), ValueError, "cross_entropy: target .*got -2"),
+        (
+            lambda: F.cross_entropy(LOGITS, CLASSES[:3]), ValueError,
+            r"cross_entropy: target\.shape must be \(4,\) .*got \(3,\), input\.shape \(4, 3\)",
+        ),
+        (lambda: F.cross_entropy(LOGITS, LOGITS[:3]), ValueError, r"got \(3, 3\) and \(4, 3\)"),
+        (lambda: F.cross_entropy(np.ones(()), np.array(0)), ValueError, "cross_entropy: input"),
+        (lambda: F.cross_entropy(LOGITS, CLASSES > 0), TypeError, "cross_entropy: target.dtype"),
+        (lambda: F.cross_entropy(LOGITS, CLASSES, WEIGHT[:2]), ValueError, r"weight\.shape"),
+        (lambda: F.cross_entropy(LOGITS, CLASSES, label_smoothing=2), ValueError, "smoothing"),
+        (lambda: F.cross_entropy(LOGITS, CLASSES, reduction="max"), ValueError, "reduction .*max"),
+        (lambda: F.nll_loss(LOGITS, CLASSES + 1), ValueError, r"nll_loss: target .*\(got 3 and 3"),
+        (lambda: F.nll_loss(LOGITS, -CLASSES), ValueError, "nll_loss: target .*got -2"),
+        (lambda: F.nll_loss(LOGITS, LOGITS), TypeError, "nll_loss: target.dtype"),
+        (lambda: F.nll_loss(LOGITS, CLASSES[:3]), ValueError, "nll_loss: target.shape"),
+        (lambda: F.nll_loss(LOGITS, CLASSES, WEIGHT[:2]), ValueError, "nll_loss: weight.shape"),
+        (lambda: F.mse_loss(np.ones((3, 1)), np.ones(3)), ValueError, "mse_loss: target.shape"),
+        (lambda: F.l1_loss(ONE, ONE, "max"), ValueError, "l1_loss: reduction"),
+        (
+            lambda: F.binary_cross_entropy_with_logits(ONE, np.ones(2)), ValueError,
+            "binary_cross_entropy_with_logits: target.shape",
+        ),
+    ],
+)  # fmt: skip
+def test_errors(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
