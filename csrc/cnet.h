@@ -36,8 +36,8 @@ typedef struct {
 } cnet_gemm;
 #undef CNET_SIZE
 
-/* The algorithms of a convolution: the fastest that suits the geometry; the fastest of those that sum
- * products of the given numbers (not Winograd's, which rounds more); or one by name. */
+/* The algorithms of a convolution: the fastest that suits the geometry; the fastest of those that
+ * sum products of the given numbers (not Winograd's, which rounds more); or one by name. */
 typedef enum {
     CNET_WINOGRAD,
     CNET_DIRECT,
@@ -154,8 +154,8 @@ int cnet_get_num_threads(void);
 void cnet_set_num_threads(int threads);
 
 /* ---- Memory (memory.c) -------------------------------------------------------------------------
- * Blocks aligned to CNET_ALIGNMENT, for results and workspaces, kept for reuse when released: at most
- * CNET_CACHE_BLOCKS of them and CNET_CACHE_BYTES in total. Safe to call from any thread. */
+ * Blocks aligned to CNET_ALIGNMENT, for results and workspaces, kept for reuse when released: at
+ * most CNET_CACHE_BLOCKS of them and CNET_CACHE_BYTES in total. Safe to call from any thread. */
 #define CNET_CACHE_BLOCKS 64
 #define CNET_CACHE_BYTES ((size_t)256 << 20)
 typedef struct {

@@ -1,5 +1,5 @@
-/* Memory for results and workspaces, kept for reuse: fresh pages cost more than what most kernels do
- * in them. The oldest blocks go first when there are too many. */
+/* Memory for results and workspaces, kept for reuse: fresh pages cost more than what most kernels
+ * do in them. The oldest blocks go first when there are too many. */
 #define _DEFAULT_SOURCE /* madvise */
 #include "cnet.h"
 

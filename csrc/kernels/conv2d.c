@@ -2,16 +2,15 @@
 #include "conv2d.h"
 #include "simd.h"
 
-/* ---- What each algorithm can do, and where it pays -------------------------------------------- */
+/* ---- What each algorithm can do, and where it pays --------------------------------------------
+ */
 
 static int always(const cnet_conv2d *g) {
     (void)g;
     return 1;
 }
 
-static int not_empty(const cnet_conv2d *g) {
-    return g->n && g->c && g->h && g->w && g->o;
-}
+static int not_empty(const cnet_conv2d *g) { return g->n && g->c && g->h && g->w && g->o; }
 
 static int is_3x3_with_stride_1(const cnet_conv2d *g) {
     return not_empty(g) && g->kh == 3 && g->kw == 3 && g->sh == 1 && g->sw == 1 && g->dh == 1 &&
@@ -28,9 +27,7 @@ static int has_channels_for_winograd(const cnet_conv2d *g) {
 enum { CACHED_TAPS = 1024, STAGED_BYTES = 1 << 20 };
 
 /* The taps of all inputs stay in the cache while the outputs pass. */
-static int has_few_taps(const cnet_conv2d *g) {
-    return g->c / g->g * g->kh * g->kw <= CACHED_TAPS;
-}
+static int has_few_taps(const cnet_conv2d *g) { return g->c / g->g * g->kh * g->kw <= CACHED_TAPS; }
 
 static int gradient_has_few_taps(const cnet_conv2d *g) {
     return g->c / g->g >= 5 && g->o / g->g * g->kh * g->kw <= CACHED_TAPS;
@@ -49,21 +46,25 @@ typedef struct {
 /* The first of a pass that suits a geometry and pays is taken. */
 #define RUNS(name, pass) CNET_FN(name##_##pass##_workspace), CNET_FN(name##_##pass)
 static const algorithm algorithms[CNET_PASSES][CNET_ALGORITHMS] = {
-    [CNET_FORWARD] = {
-        [CNET_WINOGRAD] = {is_3x3_with_stride_1, has_channels_for_winograd, RUNS(winograd, forward)},
-        [CNET_DIRECT] = {not_empty, has_few_taps, RUNS(direct, forward)},
-        [CNET_PRODUCT] = {always, always, RUNS(product, forward)},
-    },
-    [CNET_DX] = {
-        [CNET_WINOGRAD] = {is_3x3_with_stride_1, has_channels_for_winograd, RUNS(winograd, dx)},
-        [CNET_DIRECT] = {has_stride_1, gradient_has_few_taps, RUNS(direct, dx)},
-        [CNET_PRODUCT] = {always, always, RUNS(product, dx)},
-    },
-    [CNET_DW] = {
-        [CNET_WINOGRAD] = {is_3x3_with_stride_1, has_channels_for_winograd, RUNS(winograd, dw)},
-        [CNET_DIRECT] = {not_empty, has_small_images, RUNS(direct, dw)},
-        [CNET_PRODUCT] = {always, always, RUNS(product, dw)},
-    },
+    [CNET_FORWARD] =
+        {
+            [CNET_WINOGRAD] = {is_3x3_with_stride_1, has_channels_for_winograd,
+                               RUNS(winograd, forward)},
+            [CNET_DIRECT] = {not_empty, has_few_taps, RUNS(direct, forward)},
+            [CNET_PRODUCT] = {always, always, RUNS(product, forward)},
+        },
+    [CNET_DX] =
+        {
+            [CNET_WINOGRAD] = {is_3x3_with_stride_1, has_channels_for_winograd, RUNS(winograd, dx)},
+            [CNET_DIRECT] = {has_stride_1, gradient_has_few_taps, RUNS(direct, dx)},
+            [CNET_PRODUCT] = {always, always, RUNS(product, dx)},
+        },
+    [CNET_DW] =
+        {
+            [CNET_WINOGRAD] = {is_3x3_with_stride_1, has_channels_for_winograd, RUNS(winograd, dw)},
+            [CNET_DIRECT] = {not_empty, has_small_images, RUNS(direct, dw)},
+            [CNET_PRODUCT] = {always, always, RUNS(product, dw)},
+        },
 };
 #undef RUNS
 
@@ -96,8 +97,8 @@ size_t CNET_FN(conv2d_workspace)(const cnet_conv2d *g, cnet_pass pass, cnet_algo
  *                   weight[o, c, i, j] * x[n, c0 + c, oh*sh + i*dh - ph, ow*sw + j*dw - pw]
  * with x = 0 outside of the image and c0 the first channel of the group of o.
  *
- * x (n, c, h, w), weight (o, c/g, kh, kw), bias (o) or NULL, y (n, o, oh, ow); overwrites y. Order of
- * summation and parallel axis are the algorithm's; e->algorithm must suit the geometry. */
+ * x (n, c, h, w), weight (o, c/g, kh, kw), bias (o) or NULL, y (n, o, oh, ow); overwrites y. Order
+ * of summation and parallel axis are the algorithm's; e->algorithm must suit the geometry. */
 void CNET_FN(conv2d)(const void *x, const void *weight, const void *bias, void *y,
                      const cnet_conv2d *g, const cnet_exec *e) {
     const conv2d_arrays arrays = {.x = x, .weight = weight, .bias = bias, .to = y};
@@ -123,7 +124,8 @@ void CNET_FN(conv2d_dw)(const void *dy, const void *x, void *dw, const cnet_conv
     choose(g, CNET_DW, e->algorithm)->run(&arrays, g, e);
 }
 
-/* ---- Gradient of the bias --------------------------------------------------------------------- */
+/* ---- Gradient of the bias ---------------------------------------------------------------------
+ */
 
 typedef struct {
     const real *dy;

@@ -50,10 +50,12 @@ static void pack_filters(const void *argument, ptrdiff_t chunk, int slot) {
     }
 }
 
-/* TILE_ROWS channels at `vectors` vectors of positions from x on; rows of `to` are `pitch` apart. */
-static inline __attribute__((always_inline)) void
-multiply_taps(const job_t *job, const real *filters, const real *x, const int vectors,
-              ptrdiff_t pitch, real *to) {
+/* TILE_ROWS channels at `vectors` vectors of positions from x on; rows of `to` are `pitch` apart.
+ */
+static inline __attribute__((always_inline)) void multiply_taps(const job_t *job,
+                                                                const real *filters, const real *x,
+                                                                const int vectors, ptrdiff_t pitch,
+                                                                real *to) {
     vec sum[TILE_ROWS][TILE_VECTORS] = {0};
     for (ptrdiff_t t = 0; t < job->taps; t++, filters += TILE_ROWS) {
         const real *from = x + job->offsets[t];
@@ -74,7 +76,8 @@ multiply_taps(const job_t *job, const real *filters, const real *x, const int ve
             store(to + r * pitch + v * LANES, sum[r][v]);
 }
 
-static ptrdiff_t flat_pitch(const job_t *job) { return round_up(job->s.flat, LANES) + LANES; }
+/* Sums of one channel, and what vectors go beyond them: pooling reads two at a time. */
+static ptrdiff_t flat_pitch(const job_t *job) { return round_up(job->s.flat, LANES) + 2 * LANES; }
 
 static void convolve(const job_t *job, const real *filters, const real *x, ptrdiff_t positions,
                      real *to) {
@@ -143,8 +146,8 @@ static void chunk_of(const void *argument, ptrdiff_t chunk, int slot) {
     real *staged = (real *)(job->workspace + (size_t)slot * job->bytes_per_thread);
     real *flat = staged + stage_size(&job->s, inputs, TILE_COLS);
     for (ptrdiff_t c = 0; c < inputs; c++)
-        stage_channel(g, &job->s, job->arrays.x + (n * g->c + group * inputs + c) * g->h * g->w, top,
-                      staged + c * job->s.channel);
+        stage_channel(g, &job->s, job->arrays.x + (n * g->c + group * inputs + c) * g->h * g->w,
+                      top, staged + c * job->s.channel);
     for (ptrdiff_t panel = 0; panel < job->panels; panel++) {
         convolve(job, job->filters + (group * job->panels + panel) * job->taps * TILE_ROWS, staged,
                  (rows - 1) * job->s.pitch + g->ow, flat);
@@ -157,7 +160,8 @@ static void chunk_of(const void *argument, ptrdiff_t chunk, int slot) {
 static ptrdiff_t rows_of(const cnet_conv2d *g) {
     const stage one = stage_of(g, 1), two = stage_of(g, 2);
     const ptrdiff_t bytes = g->c / g->g * (ptrdiff_t)sizeof(real);
-    const ptrdiff_t base = one.channel * bytes, more = max_size(1, (two.channel - one.channel) * bytes);
+    const ptrdiff_t base = one.channel * bytes,
+                    more = max_size(1, (two.channel - one.channel) * bytes);
     ptrdiff_t rows = max_size(1, min_size(g->oh, 1 + (STAGE_BYTES - base) / more));
     while (rows > 4 && g->n * g->g * ceil_div(g->oh, rows) < ENOUGH_CHUNKS)
         rows = ceil_div(rows, 2);
@@ -173,9 +177,10 @@ static job_t make_job(const cnet_conv2d *g) {
         .panels = ceil_div(g->o / g->g, TILE_ROWS),
     };
     job.blocks = ceil_div(g->oh, job.s.rows);
-    job.bytes_per_thread =
-        (size_t)round_up((stage_size(&job.s, g->c / g->g, TILE_COLS) + TILE_ROWS * flat_pitch(&job)) *
-                             (ptrdiff_t)sizeof(real), CNET_ALIGNMENT);
+    job.bytes_per_thread = (size_t)round_up(
+        (stage_size(&job.s, g->c / g->g, TILE_COLS) + TILE_ROWS * flat_pitch(&job)) *
+            (ptrdiff_t)sizeof(real),
+        CNET_ALIGNMENT);
     return job;
 }
 
@@ -183,8 +188,8 @@ static size_t offsets_bytes(const job_t *job) {
     return (size_t)round_up(job->taps * (ptrdiff_t)sizeof(ptrdiff_t), CNET_ALIGNMENT);
 }
 static size_t filters_bytes(const job_t *job) {
-    return (size_t)round_up(job->g.g * job->panels * job->taps * TILE_ROWS * (ptrdiff_t)sizeof(real),
-                            CNET_ALIGNMENT);
+    return (size_t)round_up(
+        job->g.g * job->panels * job->taps * TILE_ROWS * (ptrdiff_t)sizeof(real), CNET_ALIGNMENT);
 }
 
 static size_t workspace_of(const cnet_conv2d *g, int threads) {
@@ -198,7 +203,8 @@ static void run_job(job_t *job, const cnet_exec *e) {
     job->filters = (real *)(e->workspace + offsets_bytes(job));
     job->workspace = e->workspace + offsets_bytes(job) + filters_bytes(job);
     for (ptrdiff_t t = 0; t < job->taps; t++)
-        job->offsets[t] = stage_offset(g, &job->s, t / (g->kh * g->kw), t / g->kw % g->kh, t % g->kw);
+        job->offsets[t] =
+            stage_offset(g, &job->s, t / (g->kh * g->kw), t / g->kw % g->kh, t % g->kw);
     cnet_parallel(pack_filters, job, g->g * job->panels, job->taps > 256 ? e->threads : 1);
     cnet_parallel(chunk_of, job, g->n * g->g * job->blocks, e->threads);
 }
@@ -208,7 +214,7 @@ size_t CNET_FN(direct_forward_workspace)(const cnet_conv2d *g, int threads) {
 }
 
 void CNET_FN(direct_forward)(const conv2d_arrays *arrays, const cnet_conv2d *g,
-                          const cnet_exec *e) {
+                             const cnet_exec *e) {
     job_t job = make_job(g);
     job.arrays = *arrays;
     run_job(&job, e);
@@ -227,7 +233,8 @@ void CNET_FN(direct_dx)(const conv2d_arrays *arrays, const cnet_conv2d *g, const
     run_job(&job, e);
 }
 
-/* ---- With ReLU and pooling -------------------------------------------------------------------- */
+/* ---- With ReLU and pooling --------------------------------------------------------------------
+ */
 
 size_t CNET_FN(conv2d_relu_pool_workspace)(const cnet_conv2d *g, int threads) {
     return workspace_of(g, threads);
@@ -237,8 +244,8 @@ size_t CNET_FN(conv2d_relu_pool_workspace)(const cnet_conv2d *g, int threads) {
  *
  * x (n, c, h, w), weight (o, c/g, kh, kw), bias (o) or NULL, y and codes (n, o, oh / 2, ow / 2);
  * overwrites both. A code is the place of the maximum in its 2 x 2 outputs, 2 * row + column, or
- * POOL_DEAD where ReLU gave 0; ties and NaN as in max_pool2d. The geometry must not be empty and must
- * have two rows and columns of outputs. Parallel over (n, group, block of rows). */
+ * POOL_DEAD where ReLU gave 0; ties and NaN as in max_pool2d. The geometry must not be empty and
+ * must have two rows and columns of outputs. Parallel over (n, group, block of rows). */
 void CNET_FN(conv2d_relu_pool)(const void *x, const void *weight, const void *bias, void *y,
                                uint8_t *codes, const cnet_conv2d *g, const cnet_exec *e) {
     job_t job = make_job(g);

@@ -1,9 +1,9 @@
 /* Weight gradient from staged images: lanes are output channels, each accumulator is one tap, and a
- * step of the depth is one output: dY of a vector of channels times the cell that the tap sees, which
- * is broadcast from the staged image. For any kernel, stride, dilation and groups.
+ * step of the depth is one output: dY of a vector of channels times the cell that the tap sees,
+ * which is broadcast from the staged image. For any kernel, stride, dilation and groups.
  *
- * The batch is split into parts, by the sizes alone; each part sums into its own copy of dW, and the
- * copies are added in order. */
+ * The batch is split into parts, by the sizes alone; each part sums into its own copy of dW, and
+ * the copies are added in order. */
 #include "conv2d.h"
 #include "product.h"
 #include "stage.h"
@@ -15,8 +15,8 @@ typedef struct {
     real *sums;
     cnet_conv2d g;
     stage s;
-    ptrdiff_t taps, vectors;  /* taps of a group; vectors of its outputs */
-    ptrdiff_t parts, images;  /* parts of the batch; images in one */
+    ptrdiff_t taps, vectors; /* taps of a group; vectors of its outputs */
+    ptrdiff_t parts, images; /* parts of the batch; images in one */
     ptrdiff_t *offsets;
     char *workspace;
     size_t bytes_per_thread;
@@ -30,11 +30,12 @@ static void stage_gradient(const job_t *job, ptrdiff_t n, ptrdiff_t first, ptrdi
     pack_strided(job->arrays.dy + (n * g->o + first) * pixels, pixels, 1, count, pixels, LANES, to);
 }
 
-/* sums[(r * length + j) * tap_step] += sum over outputs of dy * x[offsets[r * length] + position + j],
- * vectors each: `rows` runs of `length` taps that lie next to each other. */
-static inline __attribute__((always_inline)) void
-add_taps(const job_t *job, const real *dy, const real *x, const ptrdiff_t *offsets, const int rows,
-         const int length, const ptrdiff_t tap_step, real *sums) {
+/* sums[(r * length + j) * tap_step] += sum over outputs of dy * x[offsets[r * length] + position +
+ * j], vectors each: `rows` runs of `length` taps that lie next to each other. */
+static inline __attribute__((always_inline)) void add_taps(const job_t *job, const real *dy,
+                                                           const real *x, const ptrdiff_t *offsets,
+                                                           const int rows, const int length,
+                                                           const ptrdiff_t tap_step, real *sums) {
     vec sum[ACCUMULATORS] = {0};
     const real *from[ACCUMULATORS];
 #pragma GCC unroll 32
@@ -100,8 +101,8 @@ static void part_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     memset(sums, 0, (size_t)(job->vectors * job->taps * LANES) * sizeof(real));
     for (ptrdiff_t n = part * job->images; n < min_size(g->n, (part + 1) * job->images); n++) {
         for (ptrdiff_t c = 0; c < inputs; c++)
-            stage_channel(g, &job->s, job->arrays.x + (n * g->c + group * inputs + c) * g->h * g->w, 0,
-                          staged + c * job->s.channel);
+            stage_channel(g, &job->s, job->arrays.x + (n * g->c + group * inputs + c) * g->h * g->w,
+                          0, staged + c * job->s.channel);
         for (ptrdiff_t v = 0; v < job->vectors; v++) {
             const ptrdiff_t first = v * LANES;
             stage_gradient(job, n, group * outputs + first, min_size(LANES, outputs - first),
@@ -137,7 +138,8 @@ static job_t make_job(const cnet_conv2d *g) {
     job.bytes_per_thread =
         (size_t)round_up((round_up(stage_size(&job.s, g->c / g->g, TILE_COLS), LANES) +
                           (g->oh * g->ow + LANES) * LANES) *
-                             (ptrdiff_t)sizeof(real), CNET_ALIGNMENT);
+                             (ptrdiff_t)sizeof(real),
+                         CNET_ALIGNMENT);
     return job;
 }
 
@@ -153,8 +155,7 @@ size_t CNET_FN(direct_dw_workspace)(const cnet_conv2d *g, int threads) {
     return offsets_bytes(&job) + sums_bytes(&job) + (size_t)threads * job.bytes_per_thread;
 }
 
-void CNET_FN(direct_dw)(const conv2d_arrays *arrays, const cnet_conv2d *g,
-                       const cnet_exec *e) {
+void CNET_FN(direct_dw)(const conv2d_arrays *arrays, const cnet_conv2d *g, const cnet_exec *e) {
     job_t job = make_job(g);
     job.arrays = *arrays;
     job.offsets = (ptrdiff_t *)e->workspace;

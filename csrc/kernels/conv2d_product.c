@@ -1,6 +1,6 @@
 /* Convolution as one matrix product, whose right operand is copied from the images panel by panel,
- * never as a whole. Summed as product.h says, the bias added to the first block. Parallel over tiles
- * of (group, o, outputs of all images). */
+ * never as a whole. Summed as product.h says, the bias added to the first block. Parallel over
+ * tiles of (group, o, outputs of all images). */
 #include "conv2d.h"
 #include "product.h"
 #include "taps.h"
@@ -73,7 +73,7 @@ size_t CNET_FN(product_forward_workspace)(const cnet_conv2d *g, int threads) {
 }
 
 void CNET_FN(product_forward)(const conv2d_arrays *arrays, const cnet_conv2d *g,
-                       const cnet_exec *e) {
+                              const cnet_exec *e) {
     job_t job = make_job(g);
     job.arrays = *arrays;
     CNET_FN(product)(&job.base, e);

@@ -30,8 +30,8 @@ static void pack_dy(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t rows, 
         const ptrdiff_t n = at / job->pixels, pixel = at % job->pixels;
         const ptrdiff_t count = min_size(depth - d, job->pixels - pixel);
         if (n < job->g.n)
-            pack_strided(job->arrays.dy + (n * job->g.o + o) * job->pixels + pixel, job->pixels, 1, rows,
-                         count, TILE_ROWS, to + d * TILE_ROWS);
+            pack_strided(job->arrays.dy + (n * job->g.o + o) * job->pixels + pixel, job->pixels, 1,
+                         rows, count, TILE_ROWS, to + d * TILE_ROWS);
         else
             memset(to + d * TILE_ROWS, 0, (size_t)(count * TILE_ROWS) * sizeof(real));
         d += count;
@@ -113,8 +113,7 @@ static void sum_parts(const void *argument, ptrdiff_t chunk, int slot) {
             job->dw[t] += job->parts[part * job->count + t];
 }
 
-void CNET_FN(product_dw)(const conv2d_arrays *arrays, const cnet_conv2d *g,
-                       const cnet_exec *e) {
+void CNET_FN(product_dw)(const conv2d_arrays *arrays, const cnet_conv2d *g, const cnet_exec *e) {
     job_t job = make_job(g);
     job.arrays = *arrays;
     if (job.splits > 1)

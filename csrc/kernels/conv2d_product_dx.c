@@ -26,16 +26,16 @@ static void pack_weight_transposed(const product *q, ptrdiff_t group, ptrdiff_t 
     const job_t *job = (const job_t *)q;
     const ptrdiff_t taps = taps_of_group(&job->g);
     const ptrdiff_t tap = job->channel * job->g.kh * job->g.kw + i;
-    pack_strided(job->arrays.weight + (group * q->k + p) * taps + tap, 1, taps, rows, depth, TILE_ROWS,
-                 to);
+    pack_strided(job->arrays.weight + (group * q->k + p) * taps + tap, 1, taps, rows, depth,
+                 TILE_ROWS, to);
 }
 
 static void pack_dy_rows(const product *q, ptrdiff_t group, ptrdiff_t p, ptrdiff_t depth,
                          ptrdiff_t j, ptrdiff_t cols, real *to) {
     const job_t *job = (const job_t *)q;
     const ptrdiff_t o = job->n * job->g.o + group * q->k + p;
-    pack_strided(job->arrays.dy + o * job->pixels + job->oh * job->g.ow + j, 1, job->pixels, cols, depth,
-                 TILE_COLS, to);
+    pack_strided(job->arrays.dy + o * job->pixels + job->oh * job->g.ow + j, 1, job->pixels, cols,
+                 depth, TILE_COLS, to);
 }
 
 static void store_cols(const product *q, ptrdiff_t group, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
@@ -122,8 +122,7 @@ size_t CNET_FN(product_dx_workspace)(const cnet_conv2d *g, int threads) {
     return (size_t)threads * make_job(g).bytes_per_thread;
 }
 
-void CNET_FN(product_dx)(const conv2d_arrays *arrays, const cnet_conv2d *g,
-                       const cnet_exec *e) {
+void CNET_FN(product_dx)(const conv2d_arrays *arrays, const cnet_conv2d *g, const cnet_exec *e) {
     job_t job = make_job(g);
     job.arrays = *arrays;
     job.workspace = e->workspace;

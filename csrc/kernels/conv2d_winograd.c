@@ -23,7 +23,8 @@ typedef struct {
     size_t bytes_per_thread;
 } job_t;
 
-/* ---- Filters ---------------------------------------------------------------------------------- */
+/* ---- Filters ----------------------------------------------------------------------------------
+ */
 
 /* u[plane][o - first][c] for the outputs of one block; rows beyond the last output are zeros. */
 static void transform_filters(const job_t *job, ptrdiff_t block, real *u) {
@@ -46,7 +47,8 @@ static void transform_filters(const job_t *job, ptrdiff_t block, real *u) {
     }
 }
 
-/* ---- Products --------------------------------------------------------------------------------- */
+/* ---- Products ---------------------------------------------------------------------------------
+ */
 
 /* The outputs of one block for the tiles of one panel; m is scratch. */
 static void multiply(const job_t *job, const panel *p, ptrdiff_t block, const real *u,
@@ -56,7 +58,8 @@ static void multiply(const job_t *job, const panel *p, ptrdiff_t block, const re
     for (int t = 0; t < WINOGRAD_PLANES; t++)
         for (ptrdiff_t row = 0; row < outputs; row += TILE_ROWS)
             multiply_columns(g->c, u + t * job->u_plane + row * job->u_row, job->u_row, 1,
-                             v + t * job->v_plane, p->tiles, m + t * job->m_plane + row * TILE_COLS);
+                             v + t * job->v_plane, p->tiles,
+                             m + t * job->m_plane + row * TILE_COLS);
     for (ptrdiff_t row = 0; row < outputs; row++) {
         const ptrdiff_t o = first + row;
         const vec bias = broadcast(job->arrays.bias ? job->arrays.bias[o] : 0);
@@ -84,14 +87,16 @@ static void multiply(const job_t *job, const panel *p, ptrdiff_t block, const re
             const ptrdiff_t count = min_size(WINOGRAD_TILE * run.count, g->ow - run.left);
             for (int i = 0; i < WINOGRAD_TILE && run.top + i < g->oh; i++) {
                 const real *from = lines[i] + WINOGRAD_TILE * run.lane;
-                real *y = job->arrays.to + ((run.n * g->o + o) * g->oh + run.top + i) * g->ow + run.left;
+                real *y =
+                    job->arrays.to + ((run.n * g->o + o) * g->oh + run.top + i) * g->ow + run.left;
                 copy_run(y, from, count);
             }
         }
     }
 }
 
-/* ---- The plan --------------------------------------------------------------------------------- */
+/* ---- The plan ---------------------------------------------------------------------------------
+ */
 
 static job_t make_job(const cnet_conv2d *g) {
     job_t job = {
@@ -111,16 +116,21 @@ static job_t make_job(const cnet_conv2d *g) {
 }
 
 static size_t shared_bytes(const job_t *job) {
-    return job->share_filters ? (size_t)job->blocks * bytes_of(WINOGRAD_PLANES * job->u_plane, sizeof(real))
-                              : (size_t)job->t.panels * bytes_of(WINOGRAD_PLANES * job->v_plane, sizeof(real));
+    return job->share_filters
+               ? (size_t)job->blocks * bytes_of(WINOGRAD_PLANES * job->u_plane, sizeof(real))
+               : (size_t)job->t.panels * bytes_of(WINOGRAD_PLANES * job->v_plane, sizeof(real));
 }
 
 static real *shared_u(const job_t *job, ptrdiff_t block) {
-    return job->shared + block * (ptrdiff_t)(bytes_of(WINOGRAD_PLANES * job->u_plane, sizeof(real)) / sizeof(real));
+    return job->shared +
+           block *
+               (ptrdiff_t)(bytes_of(WINOGRAD_PLANES * job->u_plane, sizeof(real)) / sizeof(real));
 }
 
 static real *shared_v(const job_t *job, ptrdiff_t index) {
-    return job->shared + index * (ptrdiff_t)(bytes_of(WINOGRAD_PLANES * job->v_plane, sizeof(real)) / sizeof(real));
+    return job->shared +
+           index *
+               (ptrdiff_t)(bytes_of(WINOGRAD_PLANES * job->v_plane, sizeof(real)) / sizeof(real));
 }
 
 static void filters_chunk(const void *argument, ptrdiff_t block, int slot) {
@@ -132,7 +142,8 @@ static void filters_chunk(const void *argument, ptrdiff_t block, int slot) {
 static void images_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
-    const ptrdiff_t slices = ceil_div(job->g.c, SLICE_CHANNELS), c = chunk % slices * SLICE_CHANNELS;
+    const ptrdiff_t slices = ceil_div(job->g.c, SLICE_CHANNELS),
+                    c = chunk % slices * SLICE_CHANNELS;
     const panel p = panel_at(&job->t, chunk / slices);
     transform_images(&job->g, job->arrays.x, &p, c, min_size(job->g.c, c + SLICE_CHANNELS),
                      job->v_plane, shared_v(job, chunk / slices));
@@ -182,7 +193,7 @@ size_t CNET_FN(winograd_forward_workspace)(const cnet_conv2d *g, int threads) {
 }
 
 void CNET_FN(winograd_forward)(const conv2d_arrays *arrays, const cnet_conv2d *g,
-                          const cnet_exec *e) {
+                               const cnet_exec *e) {
     job_t job = make_job(g);
     job.arrays = *arrays;
     run_job(&job, e);

@@ -2,8 +2,8 @@
  * F(4 x 4, 3 x 3):
  *     dW(o, c) = G' [ sum over tiles of (A dY A') * (B' d B) ] G
  *
- * With Z = A dY A' and V = B' d B the sums are 36 matrix products dM(o, c) = Z(o, tile) V(c, tile)'.
- * They go over the tiles a group of panels at a time, so that Z and V stay in the cache. */
+ * With Z = A dY A' and V = B' d B the sums are 36 matrix products dM(o, c) = Z(o, tile) V(c,
+ * tile)'. They go over the tiles a group of panels at a time, so that Z and V stay in the cache. */
 #include "conv2d.h"
 #include "tiles.h"
 
@@ -19,7 +19,8 @@ typedef struct {
     ptrdiff_t group, first, count; /* panels in a group; panels of this one */
 } job_t;
 
-/* z[plane * z_plane + o * TILE_COLS + tile]: A dY A' of one panel, for the channels from o0 to o1. */
+/* z[plane * z_plane + o * TILE_COLS + tile]: A dY A' of one panel, for the channels from o0 to o1.
+ */
 static void transform_gradients(const job_t *job, const panel *p, ptrdiff_t o0, ptrdiff_t o1,
                                 real *z) {
     const cnet_conv2d *g = &job->g;
@@ -41,7 +42,8 @@ static void transform_gradients(const job_t *job, const panel *p, ptrdiff_t o0, 
 
 static real *panel_of(const job_t *job, real *first, ptrdiff_t plane, ptrdiff_t index) {
     (void)job;
-    return first + index * (ptrdiff_t)(bytes_of(WINOGRAD_PLANES * plane, sizeof(real)) / sizeof(real));
+    return first +
+           index * (ptrdiff_t)(bytes_of(WINOGRAD_PLANES * plane, sizeof(real)) / sizeof(real));
 }
 
 /* A panel and a slice of the channels, of the gradients first, then of the images. */
@@ -127,15 +129,20 @@ static void filters_chunk(const void *argument, ptrdiff_t o, int slot) {
 
 static job_t make_job(const cnet_conv2d *g) {
     job_t job = {
-        .base = {.batch = WINOGRAD_PLANES, .m = g->o, .n = g->c, .pack_a = pack_z, .pack_b = pack_v,
+        .base = {.batch = WINOGRAD_PLANES,
+                 .m = g->o,
+                 .n = g->c,
+                 .pack_a = pack_z,
+                 .pack_b = pack_v,
                  .store = store_m},
         .g = *g,
         .t = tiling_of(g),
         .z_plane = plane_step(g->o * TILE_COLS),
         .v_plane = plane_step(g->c * TILE_COLS),
     };
-    const ptrdiff_t panel_bytes = (ptrdiff_t)(bytes_of(WINOGRAD_PLANES * job.z_plane, sizeof(real)) +
-                                              bytes_of(WINOGRAD_PLANES * job.v_plane, sizeof(real)));
+    const ptrdiff_t panel_bytes =
+        (ptrdiff_t)(bytes_of(WINOGRAD_PLANES * job.z_plane, sizeof(real)) +
+                    bytes_of(WINOGRAD_PLANES * job.v_plane, sizeof(real)));
     job.group = min_size(job.t.panels, max_size(1, GROUP_BYTES / panel_bytes));
     return job;
 }
@@ -156,8 +163,7 @@ size_t CNET_FN(winograd_dw_workspace)(const cnet_conv2d *g, int threads) {
            CNET_FN(product_workspace)(WINOGRAD_PLANES, g->o, g->c, job.group * TILE_COLS, threads);
 }
 
-void CNET_FN(winograd_dw)(const conv2d_arrays *arrays, const cnet_conv2d *g,
-                       const cnet_exec *e) {
+void CNET_FN(winograd_dw)(const conv2d_arrays *arrays, const cnet_conv2d *g, const cnet_exec *e) {
     job_t job = make_job(g);
     job.arrays = *arrays;
     char *workspace = e->workspace;

@@ -47,9 +47,9 @@ static inline __attribute__((always_inline)) vec cells_at(const real *x, ptrdiff
 }
 
 /* One row of outputs, a vector at a time, over all cells of their windows. */
-static inline __attribute__((always_inline)) void
-max_row(const job_t *job, ptrdiff_t plane, ptrdiff_t oh, const ptrdiff_t stride, real *y,
-        int32_t *argmax) {
+static inline __attribute__((always_inline)) void max_row(const job_t *job, ptrdiff_t plane,
+                                                          ptrdiff_t oh, const ptrdiff_t stride,
+                                                          real *y, int32_t *argmax) {
     const cnet_window2d g = *job->g;
     const ptrdiff_t top = oh * g.sh - g.ph, end = g.n * g.c * g.h * g.w;
     const range rows = inside(top, g.dh, g.h, g.kh);
@@ -182,11 +182,11 @@ static void unpool_planes(const void *argument, ptrdiff_t chunk, int slot) {
     }
 }
 
-/* The gradient of relu and max_pool2d(2) from the codes of conv2d_relu_pool: dx is dy where the code
- * says that the maximum was, else 0.
+/* The gradient of relu and max_pool2d(2) from the codes of conv2d_relu_pool: dx is dy where the
+ * code says that the maximum was, else 0.
  *
- * dy and codes (n, c, oh, ow), dx (n, c, h, w) with oh = h / 2 and ow = w / 2; overwrites dx. Exact.
- * Parallel over planes (n, c). */
+ * dy and codes (n, c, oh, ow), dx (n, c, h, w) with oh = h / 2 and ow = w / 2; overwrites dx.
+ * Exact. Parallel over planes (n, c). */
 void CNET_FN(relu_pool_backward)(const void *dy, const uint8_t *codes, void *dx,
                                  const cnet_window2d *g, const cnet_exec *e) {
     job_t job = {.from = dy, .to = dx, .codes = codes, .g = g};

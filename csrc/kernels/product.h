@@ -17,8 +17,8 @@ enum {
 };
 
 /* One register tile: to[r * TILE_COLS + s] = sum over t of a(r, t) * b[t * TILE_COLS + s] with
- * a(r, t) = a[r * row_step + t * depth_step], for the first `vectors` vectors of a row; b and to are
- * aligned. Inlined, so that constant steps and numbers of vectors become part of the code. */
+ * a(r, t) = a[r * row_step + t * depth_step], for the first `vectors` vectors of a row; b and to
+ * are aligned. Inlined, so that constant steps and numbers of vectors become part of the code. */
 static inline __attribute__((always_inline)) void
 multiply_tile(ptrdiff_t depth, const real *a, const ptrdiff_t row_step, const ptrdiff_t depth_step,
               const real *b, const int vectors, real *to) {

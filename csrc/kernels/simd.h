@@ -24,7 +24,8 @@ static inline vec load(const real *p) { return *(const unaligned_vec *)p; }
 static inline void store(real *p, vec v) { *(unaligned_vec *)p = v; }
 static inline vec broadcast(real x) { return x - (vec){0}; }
 
-/* Copies of short runs, inline: two overlapping pieces of a fixed size where a vector is too long. */
+/* Copies of short runs, inline: two overlapping pieces of a fixed size where a vector is too long.
+ */
 static inline __attribute__((always_inline)) void copy_run(real *to, const real *from,
                                                            ptrdiff_t count) {
 #define COPY_PIECES(size)                                                                          \
@@ -109,7 +110,8 @@ static inline vec odds(vec a, vec b) { return __builtin_shufflevector(a, b, ODDS
 static inline vec zip_first(vec a, vec b) { return __builtin_shufflevector(a, b, FIRSTS); }
 static inline vec zip_second(vec a, vec b) { return __builtin_shufflevector(a, b, SECONDS); }
 
-/* Rows become columns: after log2(LANES) rounds of zips, element i of row r is element r of row i. */
+/* Rows become columns: after log2(LANES) rounds of zips, element i of row r is element r of row i.
+ */
 static inline void transpose(vec rows[VECTOR_BYTES / sizeof(real)]) {
     vec other[VECTOR_BYTES / sizeof(real)];
 #pragma GCC unroll 4

@@ -1,10 +1,10 @@
-/* Images staged for direct convolution: padded, and split by the phases of the stride, so that every
- * tap of every output is a load at a fixed distance from the output's own position.
+/* Images staged for direct convolution: padded, and split by the phases of the stride, so that
+ * every tap of every output is a load at a fixed distance from the output's own position.
  *
  * Output (y, x) has the flat position y * pitch + x. Its tap (c, i, j) lies in phase
- * (i*dh % sh, j*dw % sw) of channel c, (i*dh / sh) rows and (j*dw / sw) columns further. Rows are one
- * `pitch` apart in every phase, so vectors run on across row ends; what they compute there belongs to
- * no output and is left behind. */
+ * (i*dh % sh, j*dw % sw) of channel c, (i*dh / sh) rows and (j*dw / sw) columns further. Rows are
+ * one `pitch` apart in every phase, so vectors run on across row ends; what they compute there
+ * belongs to no output and is left behind. */
 #ifndef CNET_STAGE_H
 #define CNET_STAGE_H
 
@@ -38,8 +38,8 @@ static inline ptrdiff_t stage_size(const stage *s, ptrdiff_t channels, ptrdiff_t
 }
 
 /* How far tap (c, i, j) lies from the position of its output. */
-static inline ptrdiff_t stage_offset(const cnet_conv2d *g, const stage *s, ptrdiff_t c,
-                                     ptrdiff_t i, ptrdiff_t j) {
+static inline ptrdiff_t stage_offset(const cnet_conv2d *g, const stage *s, ptrdiff_t c, ptrdiff_t i,
+                                     ptrdiff_t j) {
     const ptrdiff_t y = i * g->dh, x = j * g->dw;
     return c * s->channel + (y % g->sh * s->phases_w + x % g->sw) * s->phase +
            y / g->sh * s->pitch + x / g->sw;

@@ -56,9 +56,8 @@ typedef struct {
 
 /* Row i of every tile of a panel: pixel j goes to to[j][tile], j from 0 to `pixels` - 1, which is
  * WINOGRAD_TILE or WINOGRAD_PATCH; 0 outside of the image. */
-static inline __attribute__((always_inline)) void gather_row(const image *m, const panel *p, int i,
-                                                             const int pixels,
-                                                             real to[][ROW_LANES]) {
+static inline __attribute__((always_inline)) void
+gather_row(const image *m, const panel *p, int i, const int pixels, real to[][ROW_LANES]) {
     _Alignas(CNET_ALIGNMENT) real line[WINOGRAD_TILE * TILE_COLS + WINOGRAD_PATCH];
     real ends[TILE_COLS][2];
     for (int r = 0; r < p->count; r++) {

@@ -27,7 +27,8 @@ enum { WINOGRAD_TILE = 4, WINOGRAD_PATCH = 6, WINOGRAD_PLANES = 36 };
 
 /* y = B' d, from 6 to 6 values: both with a step between them. */
 static inline void winograd_input(const vec *d, int from_step, vec *y, int to_step) {
-    const vec d1 = d[from_step], d2 = d[2 * from_step], d3 = d[3 * from_step], d4 = d[4 * from_step];
+    const vec d1 = d[from_step], d2 = d[2 * from_step], d3 = d[3 * from_step],
+              d4 = d[4 * from_step];
     const vec p_even = d4 - Q2 * d2, p_odd = POINT_P * (d3 - Q2 * d1);
     const vec q_even = d4 - P2 * d2, q_odd = POINT_Q * (d3 - P2 * d1);
     y[0] = P2 * Q2 * d[0] - (P2 + Q2) * d2 + d4;
