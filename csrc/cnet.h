@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ---- Geometry ---------------------------------------------------------------------------------
+/* ---- Geometry ------------------------------------------------------------------------------
  * Every field is a ptrdiff_t, in the order of the named tuples in geometry.py. Padding ph, pw is
  * above and to the left; below and to the right it is whatever oh and ow imply. */
 #define CNET_WINDOW2D_FIELDS(X)                                                                    \
@@ -58,7 +58,7 @@ typedef struct {
 
 #define CNET_ALIGNMENT 64
 
-/* ---- The kernels -------------------------------------------------------------------------------
+/* ---- The kernels ---------------------------------------------------------------------------
  * One line each: X(result, name, (arguments)). The table of function pointers, the table of every
  * variant and the boundary come from this list. Pointers are untyped here because one table type
  * serves both dtypes; behind it each kernel is written against `real`. The contract of a kernel
@@ -125,8 +125,7 @@ typedef struct {
 } cnet_kernels;
 #undef CNET_POINTER
 
-/* ---- Instruction sets (dispatch.c) -------------------------------------------------------------
- */
+/* ---- Instruction sets (dispatch.c) ----------------------------------------------------- */
 typedef enum { CNET_F32, CNET_F64, CNET_DTYPES } cnet_dtype;
 
 /* Instruction sets compiled in, slowest first; NULL past the last. */
@@ -138,7 +137,7 @@ int cnet_active_isa(void);
 void cnet_set_active_isa(int isa);
 const cnet_kernels *cnet_active_kernels(cnet_dtype dtype);
 
-/* ---- Threads (threads.c) -----------------------------------------------------------------------
+/* ---- Threads (threads.c) -------------------------------------------------------------------
  * One pool for the whole process. A task is called once for every chunk in [0, chunks), by up to
  * `threads` threads, the caller among them; `slot` in [0, threads) tells concurrent calls apart, so
  * that each can have its own part of a workspace. Returns when all chunks are done. Chunks must not
@@ -153,7 +152,7 @@ int cnet_get_num_threads(void);
 /* `threads` in [1, CNET_MAX_THREADS]. */
 void cnet_set_num_threads(int threads);
 
-/* ---- Memory (memory.c) -------------------------------------------------------------------------
+/* ---- Memory (memory.c) ---------------------------------------------------------------------
  * Blocks aligned to CNET_ALIGNMENT, for results and workspaces, kept for reuse when released: at
  * most CNET_CACHE_BLOCKS of them and CNET_CACHE_BYTES in total. Safe to call from any thread. */
 #define CNET_CACHE_BLOCKS 64

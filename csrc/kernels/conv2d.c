@@ -2,8 +2,7 @@
 #include "conv2d.h"
 #include "simd.h"
 
-/* ---- What each algorithm can do, and where it pays --------------------------------------------
- */
+/* ---- What each algorithm can do, and where it pays ------------------------------------- */
 
 static int always(const cnet_conv2d *g) {
     (void)g;
@@ -124,8 +123,7 @@ void CNET_FN(conv2d_dw)(const void *dy, const void *x, void *dw, const cnet_conv
     choose(g, CNET_DW, e->algorithm)->run(&arrays, g, e);
 }
 
-/* ---- Gradient of the bias ---------------------------------------------------------------------
- */
+/* ---- Gradient of the bias -------------------------------------------------------------- */
 
 typedef struct {
     const real *dy;

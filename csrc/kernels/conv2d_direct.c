@@ -50,8 +50,7 @@ static void pack_filters(const void *argument, ptrdiff_t chunk, int slot) {
     }
 }
 
-/* TILE_ROWS channels at `vectors` vectors of positions from x on; rows of `to` are `pitch` apart.
- */
+/* TILE_ROWS channels at `vectors` vectors of positions from x; rows of `to` are `pitch` apart. */
 static inline __attribute__((always_inline)) void multiply_taps(const job_t *job,
                                                                 const real *filters, const real *x,
                                                                 const int vectors, ptrdiff_t pitch,
@@ -233,8 +232,7 @@ void CNET_FN(direct_dx)(const conv2d_arrays *arrays, const cnet_conv2d *g, const
     run_job(&job, e);
 }
 
-/* ---- With ReLU and pooling --------------------------------------------------------------------
- */
+/* ---- With ReLU and pooling ------------------------------------------------------------- */
 
 size_t CNET_FN(conv2d_relu_pool_workspace)(const cnet_conv2d *g, int threads) {
     return workspace_of(g, threads);

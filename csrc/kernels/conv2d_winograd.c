@@ -23,8 +23,7 @@ typedef struct {
     size_t bytes_per_thread;
 } job_t;
 
-/* ---- Filters ----------------------------------------------------------------------------------
- */
+/* ---- Filters --------------------------------------------------------------------------- */
 
 /* u[plane][o - first][c] for the outputs of one block; rows beyond the last output are zeros. */
 static void transform_filters(const job_t *job, ptrdiff_t block, real *u) {
@@ -47,8 +46,7 @@ static void transform_filters(const job_t *job, ptrdiff_t block, real *u) {
     }
 }
 
-/* ---- Products ---------------------------------------------------------------------------------
- */
+/* ---- Products -------------------------------------------------------------------------- */
 
 /* The outputs of one block for the tiles of one panel; m is scratch. */
 static void multiply(const job_t *job, const panel *p, ptrdiff_t block, const real *u,
@@ -95,8 +93,7 @@ static void multiply(const job_t *job, const panel *p, ptrdiff_t block, const re
     }
 }
 
-/* ---- The plan ---------------------------------------------------------------------------------
- */
+/* ---- The plan -------------------------------------------------------------------------- */
 
 static job_t make_job(const cnet_conv2d *g) {
     job_t job = {

@@ -30,8 +30,7 @@ static range planes_of(const job_t *job, ptrdiff_t chunk) {
     return (range){begin, min_size(job->g->n * job->g->c, begin + job->planes)};
 }
 
-/* ---- Maximum ----------------------------------------------------------------------------------
- */
+/* ---- Maximum --------------------------------------------------------------------------- */
 
 /* The cells at + lane * stride. Vectors may read cells of other rows, but nothing outside of the
  * images, which end at `end`; lanes out there are 0. */
@@ -193,8 +192,7 @@ void CNET_FN(relu_pool_backward)(const void *dy, const uint8_t *codes, void *dx,
     run(unpool_planes, &job, e);
 }
 
-/* ---- Average ----------------------------------------------------------------------------------
- */
+/* ---- Average --------------------------------------------------------------------------- */
 
 /* The cells of one window, and what their sum is divided by. */
 typedef struct {
