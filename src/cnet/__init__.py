@@ -1,8 +1,9 @@
 """Convolutional networks on NumPy arrays: C kernels, autograd, a PyTorch-shaped API."""
 
+from typing import TYPE_CHECKING, Any
+
 from . import autograd, data, functional, kernels, nn, optim
 from .autograd import Function, enable_grad, is_grad_enabled, no_grad
-from .checkpoint import CheckpointError, load, save
 from .functional import (
     abs,
     add,
@@ -63,6 +64,9 @@ from .runtime import (
     use_threads,
 )
 from .tensor import Tensor, as_tensor, tensor
+
+if TYPE_CHECKING:
+    from .checkpoint import CheckpointError, load, save
 
 __version__ = "0.1.0"
 
@@ -142,3 +146,12 @@ __all__ = [
     "var",
     "where",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What reads and writes files is imported when it is used."""
+    if name in ("CheckpointError", "load", "save"):
+        from . import checkpoint
+
+        return getattr(checkpoint, name)
+    raise AttributeError(f"module 'cnet' has no attribute {name!r}")

@@ -9,7 +9,6 @@ import hashlib
 import json
 import math
 import os
-import secrets
 import stat
 import struct
 from contextlib import suppress
@@ -151,7 +150,7 @@ def atomic_write(path: PathLike, data: bytes) -> None:
     ['history.json']
     """
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
+    temporary = target.with_name(f".{os.urandom(8).hex()}.tmp")
     try:
         if target.exists() and not target.is_file():
             raise OSError(errno.EINVAL, "not a regular file")

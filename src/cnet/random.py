@@ -1,14 +1,13 @@
 """The package's random numbers: one generator, seeded by `manual_seed`."""
 
+from functools import cache
 from operator import index
 from typing import Any
 
 import numpy as np
 
-_generator = np.random.Generator(np.random.PCG64())
 
-
-def manual_seed(seed: int) -> np.random.Generator:
+def manual_seed(seed: int) -> "np.random.Generator":
     """Seed the generator behind initialisation, dropout and shuffling.
 
     Parameters
@@ -34,12 +33,13 @@ def manual_seed(seed: int) -> np.random.Generator:
     True
     """
     set_rng_state(dict(np.random.PCG64(index(seed)).state))
-    return _generator
+    return default_generator()
 
 
-def default_generator() -> np.random.Generator:
+@cache
+def default_generator() -> "np.random.Generator":
     """The generator that `manual_seed` seeds."""
-    return _generator
+    return np.random.Generator(np.random.PCG64())
 
 
 def get_rng_state() -> dict[str, Any]:
@@ -54,7 +54,7 @@ def get_rng_state() -> dict[str, Any]:
     >>> x == cnet.random.default_generator().random()
     True
     """
-    return dict(_generator.bit_generator.state)
+    return dict(default_generator().bit_generator.state)
 
 
 def set_rng_state(state: dict[str, Any]) -> None:
@@ -70,4 +70,4 @@ def set_rng_state(state: dict[str, Any]) -> None:
     >>> import cnet
     >>> cnet.set_rng_state(cnet.get_rng_state())
     """
-    _generator.bit_generator.state = state
+    default_generator().bit_generator.state = state

@@ -12,11 +12,11 @@ import numpy.typing as npt
 from ..random import default_generator
 from ._check import integer
 
-Seed: TypeAlias = np.random.Generator | SupportsIndex | None
+Seed: TypeAlias = "np.random.Generator | SupportsIndex | None"
 """A generator, a number to seed one with, or None for the one that `manual_seed` seeds."""
 
 
-def as_generator(function: str, seed: Seed) -> np.random.Generator:
+def as_generator(function: str, seed: Seed) -> "np.random.Generator":
     """The generator that a user means."""
     if seed is None:
         return default_generator()
@@ -26,7 +26,7 @@ def as_generator(function: str, seed: Seed) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(number))
 
 
-def draw_seed(generator: np.random.Generator) -> int:
+def draw_seed(generator: "np.random.Generator") -> int:
     """Draw a seed for `permutation`."""
     return int(generator.bit_generator.random_raw())
 
@@ -36,7 +36,7 @@ def permutation(n: int, seed: int) -> npt.NDArray[np.intp]:
     return np.argsort(np.random.PCG64(seed).random_raw(n), kind="stable")
 
 
-def get_state(generator: np.random.Generator) -> dict[str, Any]:
+def get_state(generator: "np.random.Generator") -> dict[str, Any]:
     """The state of a generator, as plain numbers and strings that fit into JSON."""
     state: dict[str, Any] = _plain(generator.bit_generator.state)
     return state

@@ -60,7 +60,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
 
 def uniform_(
-    tensor: Fillable, a: float = 0.0, b: float = 1.0, generator: np.random.Generator | None = None
+    tensor: Fillable, a: float = 0.0, b: float = 1.0, generator: "np.random.Generator | None" = None
 ) -> Fillable:
     """Draw from the uniform distribution on [a, b).
 
@@ -100,7 +100,7 @@ def normal_(
     tensor: Fillable,
     mean: float = 0.0,
     std: float = 1.0,
-    generator: np.random.Generator | None = None,
+    generator: "np.random.Generator | None" = None,
 ) -> Fillable:
     """Draw from the normal distribution with the given mean and standard deviation.
 
@@ -179,7 +179,7 @@ def ones_(tensor: Fillable) -> Fillable:
 
 
 def xavier_uniform_(
-    tensor: Fillable, gain: float = 1.0, generator: np.random.Generator | None = None
+    tensor: Fillable, gain: float = 1.0, generator: "np.random.Generator | None" = None
 ) -> Fillable:
     """Draw from the uniform distribution on ±gain · √(6 / (fan_in + fan_out)).
 
@@ -220,7 +220,7 @@ def xavier_uniform_(
 
 
 def xavier_normal_(
-    tensor: Fillable, gain: float = 1.0, generator: np.random.Generator | None = None
+    tensor: Fillable, gain: float = 1.0, generator: "np.random.Generator | None" = None
 ) -> Fillable:
     """Draw from the normal distribution with deviation gain · √(2 / (fan_in + fan_out)).
 
@@ -246,7 +246,7 @@ def kaiming_uniform_(
     a: float = 0,
     mode: str = "fan_in",
     nonlinearity: str = "leaky_relu",
-    generator: np.random.Generator | None = None,
+    generator: "np.random.Generator | None" = None,
 ) -> Fillable:
     """Draw from the uniform distribution on ±gain · √(3 / fan).
 
@@ -295,7 +295,7 @@ def kaiming_normal_(
     a: float = 0,
     mode: str = "fan_in",
     nonlinearity: str = "leaky_relu",
-    generator: np.random.Generator | None = None,
+    generator: "np.random.Generator | None" = None,
 ) -> Fillable:
     """Draw from the normal distribution with deviation gain / √fan.
 
