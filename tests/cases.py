@@ -7,29 +7,34 @@ arrays that depend on nothing but the case, so that a failing case can be repeat
 import random
 from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, fields
+from itertools import compress, islice, repeat
 from math import prod
 from typing import Any, NamedTuple
 from zlib import crc32
 
 import numpy as np
 
-from cnet import geometry, reference
+from cnet import geometry, kernels, reference
 
 Shape = tuple[int, ...]
 Size = int | tuple[int, int]
+
+ALGORITHMS = "winograd", "direct", "product", "exact"
 
 
 class Call(NamedTuple):
     """One call of one kernel: its arrays come first, by position, the options by name.
 
     `terms` has one entry for each array that results: how many numbers are summed into one of its
-    elements, or None where the result is exact.
+    elements, or None where the result is exact. `winograd` says that they are summed by Winograd's
+    algorithm, whose errors are others.
     """
 
     function: str
     arrays: tuple[Any, ...]
     options: dict[str, Any]
     terms: tuple[int | None, ...]
+    winograd: bool = False
 
 
 def _word(value: object) -> str:
@@ -90,19 +95,66 @@ class Conv2dCase(Case):
     def calls(self, dtype: Any) -> Iterator[Call]:
         g = self.geometry
         kernel_size = g.kh, g.kw
-        x, weight, bias, grad_output = self.arrays(dtype)
+        x, *_ = self.arrays(dtype)
         cols_shape = g.n, g.c * g.kh * g.kw, g.oh * g.ow
         cols = self.random().standard_normal(cols_shape, dtype)
         unfold = {"kernel_size": kernel_size, **self.window}
-        pixels = g.n * g.oh * g.ow
         yield Call("im2col", (x,), unfold, (None,))
         yield Call("col2im", (cols,), {"x_shape": self.x_shape, **unfold}, (None,))
-        yield Call("conv2d", (x, weight, bias), self.options, (prod(self.weight_shape[1:]) + 1,))
+        yield from self._convolutions(dtype, self.options, (True, True, True), self.is_winograd)
+
+    def forced_calls(self, dtype: Any, algorithm: str) -> Iterator[Call]:
+        """The convolution, and those of its gradients that an algorithm can compute."""
+        forward, *gradients = self.suits(algorithm)
+        if forward:
+            needs = (*gradients, True)
+            options = {**self.options, "algorithm": algorithm}
+            yield from self._convolutions(dtype, options, needs, algorithm == "winograd")
+
+    def fused_calls(self, dtype: Any) -> Iterator[Call]:
+        """The convolution with ReLU and pooling; codes are exact only for one implementation."""
+        x, weight, bias, _ = self.arrays(dtype)
+        y, codes = reference.conv2d_relu_pool(x, weight, bias, **self.options)
+        grad_output, shape = self.random().standard_normal(y.shape, dtype), self.geometry.y_shape
+        yield Call("conv2d_relu_pool", (x, weight, bias), self.options, (self._taps, None))
+        yield Call("relu_pool_backward", (grad_output, codes), {"x_shape": shape}, (None,))
+
+    def suits(self, algorithm: str) -> tuple[bool, bool, bool]:
+        """Whether an algorithm can compute the result, the gradient of x, and of the weights."""
+        g = self.geometry
+        full = 0 not in self.x_shape + self.weight_shape
+        if algorithm == "direct":
+            return full, full and (g.sh, g.sw) == (1, 1), full
+        if algorithm == "winograd":
+            plain = (g.kh, g.kw, g.sh, g.sw, g.dh, g.dw, g.g) == (3, 3, 1, 1, 1, 1, 1)
+            return (full and plain,) * 3
+        return True, True, True
+
+    @property
+    def is_winograd(self) -> bool:
+        """Whether a convolution of these shapes takes Winograd's algorithm by itself."""
+        shapes = self.x_shape, self.weight_shape
+        return kernels.conv2d_algorithm(*shapes, **self.options) == "winograd"
+
+    @property
+    def _taps(self) -> int:
+        """What is summed into one output: products, and the bias."""
+        return prod(self.weight_shape[1:]) + 1
+
+    def _convolutions(
+        self, dtype: Any, options: dict[str, Any], needs: tuple[bool, ...], winograd: bool
+    ) -> Iterator[Call]:
+        g = self.geometry
+        x, weight, bias, grad_output = self.arrays(dtype)
+        pixels = g.n * g.oh * g.ow
+        terms = g.o // g.g * g.kh * g.kw, pixels, pixels
+        yield Call("conv2d", (x, weight, bias), options, (self._taps,), winograd)
         yield Call(
             "conv2d_backward",
             (grad_output, x, weight),
-            self.options,
-            (g.o // g.g * g.kh * g.kw, pixels, pixels),
+            {**options, "needs": needs},
+            tuple(compress(terms, needs)),
+            winograd,
         )
 
 
@@ -230,31 +282,31 @@ def _named_convs() -> Iterator[Conv2dCase]:
         yield case((1, 3, 4, p), (5, 3, 3, 3), padding=1, name=f"rows of {p} pixels")
 
 
+def random_conv2d(rng: random.Random) -> Conv2dCase:
+    """A shape that nobody chose."""
+    groups = rng.choice((1, 1, 1, 1, 2, 3, 5))
+    c, o = rng.randint(1, 12), rng.randint(1, 20)
+    if rng.random() < 0.15:
+        groups, c, o = rng.randint(2, 20), 1, rng.randint(1, 3)
+    kernel = rng.randint(1, 5), rng.randint(1, 5)
+    dilation = rng.choice((1, 1, 1, 2, 3)), rng.choice((1, 1, 1, 2, 3))
+    padding = rng.randint(0, 4), rng.randint(0, 4)
+    stride = rng.choice((1, 1, 1, 2, 3)), rng.choice((1, 1, 1, 2, 3))
+    smallest = [
+        max(1, d * (k - 1) + 1 - 2 * p) for k, d, p in zip(kernel, dilation, padding, strict=True)
+    ]
+    h, w = (size + rng.randint(0, 18) for size in smallest)
+    return Conv2dCase(
+        (rng.randint(1, 4), c * groups, h, w), (o * groups, c, *kernel),
+        stride, padding, dilation, groups,
+    )  # fmt: skip
+
+
 def _random_convs(count: int) -> Iterator[Conv2dCase]:
-    """Shapes that nobody chose, the same ones each time."""
+    """The same ones each time."""
     rng = random.Random(20240229)
-    found = 0
-    while found < count:
-        groups = rng.choice((1, 1, 1, 1, 2, 3, 5))
-        c, o = rng.randint(1, 12), rng.randint(1, 20)
-        if rng.random() < 0.15:
-            groups, c, o = rng.randint(2, 20), 1, rng.randint(1, 3)
-        kernel = rng.randint(1, 5), rng.randint(1, 5)
-        dilation = rng.choice((1, 1, 1, 2, 3)), rng.choice((1, 1, 1, 2, 3))
-        padding = rng.randint(0, 4), rng.randint(0, 4)
-        stride = rng.choice((1, 1, 1, 2, 3)), rng.choice((1, 1, 1, 2, 3))
-        smallest = [
-            max(1, d * (k - 1) + 1 - 2 * p)
-            for k, d, p in zip(kernel, dilation, padding, strict=True)
-        ]
-        h, w = (size + rng.randint(0, 18) for size in smallest)
-        case = Conv2dCase(
-            (rng.randint(1, 4), c * groups, h, w), (o * groups, c, *kernel),
-            stride, padding, dilation, groups,
-        )  # fmt: skip
-        if case.flops < 3e6:
-            found += 1
-            yield case
+    cases = (random_conv2d(rng) for _ in repeat(None))
+    return islice((case for case in cases if case.flops < 3e6), count)
 
 
 def _named_pools() -> Iterator[Pool2dCase]:

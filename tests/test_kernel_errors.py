@@ -35,6 +35,18 @@ GOOD: dict[str, dict[str, Any]] = {
         "padding": 1,
         "groups": 2,
     },
+    "conv2d_relu_pool": {
+        "x": zeros(2, 4, 5, 6),
+        "weight": zeros(6, 2, 3, 2),
+        "bias": zeros(6),
+        "padding": 1,
+        "groups": 2,
+    },
+    "relu_pool_backward": {
+        "grad_output": zeros(2, 3, 2, 2),
+        "codes": np.zeros((2, 3, 2, 2), np.uint8),
+        "x_shape": (2, 3, 4, 5),
+    },
     "max_pool2d": {"x": zeros(2, 4, 5, 6), "kernel_size": (3, 2)},
     "max_pool2d_backward": {
         "grad_output": zeros(2, 3, 2, 2),
@@ -80,6 +92,8 @@ GOOD: dict[str, dict[str, Any]] = {
     },
 }
 
+SPEAKERS = {"conv2d_relu_pool": ("conv2d_relu_pool: ", "conv2d: ")}
+"""Whom an error names, where it is not only the kernel that was called."""
 IN_PLACE = {"param", "momentum_buffer", "exp_avg", "exp_avg_sq"}
 OPTIONAL = {"bias", "weight", "momentum_buffer"}
 ANY_RANK = {"relu", "relu_backward", "sgd_step", "adam_step", "matmul"}
@@ -116,7 +130,7 @@ def _arrays() -> Iterator[Row]:
                 text = f"{name} must have {x.ndim} dimensions (got {x.ndim + 1}, shape (1, "
                 yield row(x[np.newaxis], ValueError, text)
                 yield row(np.asarray(x[0]), ValueError, f"{name} must have {x.ndim} dimensions")
-            if x.dtype.kind == "i":
+            if x.dtype.kind in "iu":
                 for bad in ("f4", "f8", "?", "O", "c8", "U1"):
                     text = f"{name}.dtype must be an integer dtype (got {np.dtype(bad)})"
                     yield row(x.astype(bad), TypeError, text)
@@ -141,6 +155,7 @@ def _windows() -> Iterator[Row]:
         "col2im": ("kernel_size", "stride", "dilation"),
         "conv2d": ("stride", "dilation"),
         "conv2d_backward": ("stride", "dilation"),
+        "conv2d_relu_pool": ("stride", "dilation"),
         "max_pool2d": ("kernel_size", "stride", "dilation"),
         "avg_pool2d": ("kernel_size", "stride"),
         "avg_pool2d_backward": ("kernel_size", "stride"),
@@ -163,8 +178,8 @@ def _windows() -> Iterator[Row]:
             for value in (lowest - 1, (1, lowest - 1), (lowest - 1, 1), -(2**70)):
                 yield function, {name: value}, ValueError, f"{name} must be at least {lowest}"
             for value in (2**70, (1, 2**63), (2**64, 1)):
-                yield function, {name: value}, ValueError, f"{function}: "
-    for function in ("im2col", "col2im", "conv2d", "conv2d_backward"):
+                yield function, {name: value}, ValueError, f"{name} must be at most 2147483647"
+    for function in ("im2col", "col2im", "conv2d", "conv2d_backward", "conv2d_relu_pool"):
         yield function, {"padding": "full"}, ValueError, "'valid' or 'same' (got 'full')"
         same = {"padding": "same", "stride": (1, 2)}
         yield function, same, ValueError, "padding='same' needs stride 1 (got (1, 2))"
@@ -215,6 +230,28 @@ ROWS: tuple[Row, ...] = (
     ("conv2d_backward", {"needs": (True, True)}, ValueError, "needs must be 3 booleans"),
     ("conv2d_backward", {"needs": None}, TypeError, "needs must be 3 booleans"),
     ("conv2d_backward", {"needs": True}, TypeError, "needs must be 3 booleans"),
+    *((function, {"algorithm": value}, ValueError,
+       f"algorithm must be one of auto, exact, winograd, direct, product (got {value!r})")
+      for function in ("conv2d", "conv2d_backward")
+      for value in ("fastest", "", "Winograd", "auto ", None, 1, ("auto",))),
+    ("conv2d_relu_pool", {"groups": 3}, ValueError, "groups must divide x.shape[1] (got 3 and 4)"),
+    ("conv2d_relu_pool", {"bias": zeros(5)}, ValueError, "(got (5,) and (6,))"),
+    ("conv2d_relu_pool", {"dilation": 4}, ValueError, f"{LARGE} (got 9x5 and 7x8)"),
+    ("conv2d_relu_pool", {"dilation": (3, 1)}, ValueError, f"{LARGE} (got 2x2 and 1x7)"),
+    ("conv2d_relu_pool", {"stride": (1, 9)}, ValueError, f"{LARGE} (got 2x2 and 5x1)"),
+    ("relu_pool_backward", {"grad_output": zeros(2, 3, 2, 3)}, ValueError,
+     "grad_output.shape must equal (n, c, h / 2, w / 2) (got (2, 3, 2, 3) and (2, 3, 2, 2))"),
+    ("relu_pool_backward", {"codes": np.zeros((2, 3, 4, 5), np.uint8)}, ValueError,
+     "codes.shape must equal grad_output.shape (got (2, 3, 4, 5) and (2, 3, 2, 2))"),
+    ("relu_pool_backward", {"codes": np.full((2, 3, 2, 2), 256)}, ValueError,
+     "codes must fit into uint8 (got 256 to 256)"),
+    ("relu_pool_backward", {"codes": np.full((2, 3, 2, 2), -1)}, ValueError,
+     "codes must fit into uint8 (got -1 to -1)"),
+    ("relu_pool_backward", {"x_shape": (2, 3, 4)}, ValueError, "x_shape must be 4 sizes"),
+    ("relu_pool_backward", {"x_shape": (2, 3, 6, 5)}, ValueError,
+     "(got (2, 3, 2, 2) and (2, 3, 3, 2))"),
+    ("relu_pool_backward", {"x_shape": (2, 3, 1, 5)}, ValueError, f"{LARGE} (got 2x2 and 1x5)"),
+    ("relu_pool_backward", {"x_shape": (2, 3, 2**16, 2**15)}, ValueError, "2147483647 pixels"),
     ("max_pool2d", {"kernel_size": (6, 2)}, ValueError, f"{LARGE} (got 6x2 and 5x6)"),
     ("max_pool2d", {"padding": (2, 1)}, ValueError,
      "padding must be at most half of kernel_size (got (2, 1) and (3, 2))"),
@@ -335,7 +372,7 @@ def test_bad_argument_is_named(row: Row) -> None:
         with runtime.use_isa(isa), pytest.raises(error) as raised:
             getattr(kernels, function)(**arguments)
         assert raised.type is error
-        assert str(raised.value).startswith(f"{function}: ")
+        assert str(raised.value).startswith(SPEAKERS.get(function, f"{function}: "))
         assert text in str(raised.value)
         messages.add(str(raised.value))
         for name, x in before.items():

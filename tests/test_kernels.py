@@ -1,17 +1,10 @@
-"""Every kernel, on every implementation and thread count, against the reference.
-
-The arrays of each call end at an unmapped page, or begin behind one; so do the results, which the
-kernels allocate with `kernels._empty`. A result that is not written everywhere shows the pattern
-that it was filled with.
-"""
+"""Every kernel, on every implementation and thread count, against the reference."""
 
 import inspect
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from itertools import cycle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +12,10 @@ import numpy as np
 import pytest
 
 import guarded
-from cases import CONV2D_CASES, POOL2D_CASES, Call, Case, Conv2dCase, Pool2dCase
-from cnet import kernels, reference, runtime
-from conftest import DTYPES, THREADS
+from calls import UPDATED, check, map_arrays, outputs_of, run
+from cases import CONV2D_CASES, POOL2D_CASES, Case, Conv2dCase, Pool2dCase
+from cnet import kernels, reference
+from conftest import DTYPES
 from flat_cases import (
     FLAT_CASES,
     CrossEntropyCase,
@@ -33,118 +27,18 @@ from flat_cases import (
 from tolerance import assert_bounded, assert_exact
 
 KERNELS = (
-    "im2col", "col2im", "conv2d", "conv2d_backward", "max_pool2d", "max_pool2d_backward",
-    "avg_pool2d", "avg_pool2d_backward", "matmul", "linear", "relu", "relu_backward",
-    "cross_entropy", "cross_entropy_backward", "sgd_step", "adam_step",
+    "im2col", "col2im", "conv2d", "conv2d_backward", "conv2d_relu_pool", "relu_pool_backward",
+    "max_pool2d", "max_pool2d_backward", "avg_pool2d", "avg_pool2d_backward", "matmul", "linear",
+    "relu", "relu_backward", "cross_entropy", "cross_entropy_backward", "sgd_step", "adam_step",
 )  # fmt: skip
 CASES = (*CONV2D_CASES, *POOL2D_CASES, *FLAT_CASES)
-UPDATED = {"sgd_step": (0, 2), "adam_step": (0, 2, 3)}
-"""The arrays that a kernel changes in place; all others are left alone."""
-
-Arrays = tuple[np.ndarray, ...]
-
-
-@contextmanager
-def _note(text: str) -> Iterator[None]:
-    """Say where a failure inside of a loop happened."""
-    try:
-        yield
-    except Exception as error:
-        error.add_note(text)
-        raise
-
-
-def _outputs(module: Any, call: Call, arrays: tuple[Any, ...]) -> Arrays:
-    """The arrays that result, those updated in place for a kernel that returns none."""
-    result = getattr(module, call.function)(*arrays, **call.options)
-    if call.function in UPDATED:
-        assert result is None
-        result = tuple(arrays[i] for i in UPDATED[call.function] if arrays[i] is not None)
-    return result if isinstance(result, tuple) else (result,)
-
-
-def _map(f: Callable[[np.ndarray], np.ndarray], arrays: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(None if x is None else f(x) for x in arrays)
-
-
-def _doubles(x: np.ndarray) -> np.ndarray:
-    """A copy in float64, for an oracle that is exact by comparison."""
-    return x.astype(np.float64) if x.dtype.kind == "f" else x.copy()
-
-
-def _expected(call: Call) -> Arrays:
-    exact = None in call.terms
-    return _outputs(reference, call, _map(np.copy if exact else _doubles, call.arrays))
-
-
-def _scales(call: Call, expected: Arrays) -> tuple[Any, ...]:
-    """The magnitudes of what is summed, for each output: of the products, where there are such."""
-    if call.function.startswith("cross_entropy"):
-        logits, weight = (next(x for x in call.arrays if x.ndim == 2), call.arrays[-1])
-        factor = 1 if weight is None else max(weight, default=1)
-        if call.function == "cross_entropy":
-            top = np.abs(logits).max(1, initial=1)
-            return 2 * top * factor, top
-        return (np.abs(call.arrays[0])[:, None] * factor * np.abs(logits).max(initial=1),)
-    if call.function in UPDATED:
-        return tuple(1 + np.abs(y) for y in expected)
-    arrays = _map(lambda x: np.abs(_doubles(x)), call.arrays)
-    options = dict(call.options)
-    if options.get("divisor_override") is not None:
-        options["divisor_override"] = abs(options["divisor_override"])
-    return _outputs(reference, call._replace(options=options), arrays)
-
-
-def _run(call: Call, place: str) -> Arrays:
-    """The outputs of a compiled kernel, having checked all that holds whatever their values."""
-    arrays = _map(lambda x: guarded.copy(x, place), call.arrays)
-    allocate = guarded.Allocator(place)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kernels, "_empty", allocate)
-        outputs = _outputs(kernels, call, arrays)
-    assert allocate.intact(), "written beside a result"
-    updated = UPDATED.get(call.function, ())
-    for i, (x, before) in enumerate(zip(arrays, call.arrays, strict=True)):
-        if x is not None and i not in updated:
-            assert x.tobytes() == before.tobytes(), f"argument {i} was changed"
-            assert not any(np.shares_memory(x, y) for y in outputs), f"argument {i} was returned"
-    for y in outputs:
-        assert type(y) is np.ndarray
-        assert y.flags.c_contiguous
-        assert y.flags.writeable
-        assert y.flags.aligned
-    return outputs
-
-
-def _agree(actual: Arrays, expected: Arrays, call: Call, scales: tuple[Any, ...]) -> None:
-    for y, wanted, k, scale in zip(actual, expected, call.terms, scales, strict=True):
-        if k is None:
-            assert_exact(y, wanted)
-        else:
-            assert y.dtype == call.arrays[0].dtype
-            assert_bounded(y, wanted, k, scale)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{type(case).__name__}-{case.id}")
 def test_agrees_with_reference(case: Case) -> None:
-    """Values to the tolerance of the family, and the same bits for every number of threads."""
     for dtype in DTYPES:
         for call in case.calls(dtype):
-            expected = _expected(call)
-            exact = None in call.terms
-            scales = (None,) * len(expected) if exact else _scales(call, expected)
-            for isa in runtime.available_isas():
-                first = None
-                counts = (1,) if isa == "reference" else THREADS
-                for threads, place in zip(counts, cycle(guarded.PLACES)):
-                    where = f"{call.function}, {dtype.__name__}, {isa}, {threads} threads, {place}"
-                    with _note(where), runtime.use_isa(isa), runtime.use_threads(threads):
-                        outputs = _run(call, place)
-                        if first is None:
-                            _agree(outputs, expected, call, scales)
-                            first = outputs
-                        for y, one in zip(outputs, first, strict=True):
-                            assert_exact(y, one)
+            check(call)
 
 
 TYPICAL = (
@@ -156,7 +50,11 @@ TYPICAL = (
     CrossEntropyCase(6, 9, weighted=True, label_smoothing=0.1),
     StepCase((5, 7), 0.1, momentum=0.9, nesterov=True, step=3),
 )
-ONE_CALL_EACH = {call.function: call for case in TYPICAL for call in case.calls(np.float64)}
+ONE_CALL_EACH = {
+    call.function: call
+    for calls in (*(case.calls(np.float64) for case in TYPICAL), TYPICAL[0].fused_calls(np.float64))
+    for call in calls
+}
 
 
 def _misaligned(x: np.ndarray) -> np.ndarray:
@@ -203,12 +101,12 @@ def test_layout_of_inputs_does_not_matter(
 ) -> None:
     """The same values, however they lie in memory: the same result, for GEMM up to rounding."""
     call = ONE_CALL_EACH[function]
-    plain = _map(lambda x: x.astype(dtype) if x.dtype.kind == "f" else x, call.arrays)
-    expected = _outputs(kernels, call, _map(np.copy, plain))
+    plain = map_arrays(lambda x: x.astype(dtype) if x.dtype.kind == "f" else x, call.arrays)
+    expected = outputs_of(kernels, call, map_arrays(np.copy, plain))
     kept = UPDATED.get(function, ())
     arrays = tuple(x.copy() if i in kept else layout(x) for i, x in enumerate(plain))
-    copies = _map(np.copy, arrays)
-    for y, wanted, k in zip(_outputs(kernels, call, arrays), expected, call.terms, strict=True):
+    copies = map_arrays(np.copy, arrays)
+    for y, wanted, k in zip(outputs_of(kernels, call, arrays), expected, call.terms, strict=True):
         assert type(y) is np.ndarray
         assert y.dtype == wanted.dtype
         assert y.dtype.isnative
@@ -224,9 +122,9 @@ def test_layout_of_inputs_does_not_matter(
 def test_repeats_to_the_bit(impl: str, dtype: Any, threads: int, function: str) -> None:
     """Twice the same call, its results in other places: the same bits."""
     call = ONE_CALL_EACH[function]
-    arrays = _map(lambda x: x.astype(dtype) if x.dtype.kind == "f" else x, call.arrays)
+    arrays = map_arrays(lambda x: x.astype(dtype) if x.dtype.kind == "f" else x, call.arrays)
     call = call._replace(arrays=arrays)
-    for y, again in zip(*(_run(call, place) for place in guarded.PLACES), strict=True):
+    for y, again in zip(*(run(call, place) for place in guarded.PLACES), strict=True):
         assert_exact(y, again)
 
 
@@ -234,7 +132,7 @@ def test_repeats_to_the_bit(impl: str, dtype: Any, threads: int, function: str) 
 def test_conv2d_backward_computes_what_is_needed(impl: str, needs: tuple[int, int, int]) -> None:
     call = ONE_CALL_EACH["conv2d_backward"]
     everything = kernels.conv2d_backward(*call.arrays, **call.options)
-    some = kernels.conv2d_backward(*call.arrays, **call.options, needs=needs)
+    some = kernels.conv2d_backward(*call.arrays, **{**call.options, "needs": needs})
     for need, gradient, full in zip(needs, some, everything, strict=True):
         if need:
             assert_exact(gradient, full)
@@ -319,7 +217,7 @@ def test_every_kernel_is_listed_and_called() -> None:
         for name, f in vars(kernels).items()
         if inspect.isfunction(f) and f.__module__ == kernels.__name__ and name[0] != "_"
     }
-    assert public == set(KERNELS) == set(ONE_CALL_EACH)
+    assert public - {"conv2d_algorithm"} == set(KERNELS) == set(ONE_CALL_EACH)
 
 
 @pytest.mark.parametrize("function", KERNELS)

@@ -1,6 +1,6 @@
 /* Convolution and its gradients: which algorithm computes them, and the gradient of the bias. */
 #include "conv2d.h"
-#include "simd.h"
+#include "stage.h"
 
 /* ---- What each algorithm can do, and where it pays ------------------------------------- */
 
@@ -25,16 +25,23 @@ static int has_channels_for_winograd(const cnet_conv2d *g) {
 
 enum { CACHED_TAPS = 1024, STAGED_BYTES = 1 << 20 };
 
-/* The taps of all inputs stay in the cache while the outputs pass. */
-static int has_few_taps(const cnet_conv2d *g) { return g->c / g->g * g->kh * g->kw <= CACHED_TAPS; }
+/* What direct convolution stages for some rows of outputs stays in the cache. It is about as much as
+ * the image has there, but far more with large padding and dilation. */
+static int stages_little(const cnet_conv2d *g, ptrdiff_t rows) {
+    return stage_of(g, rows).channel <= STAGED_BYTES / (ptrdiff_t)sizeof(real) / (g->c / g->g);
+}
+
+/* So do the taps of all inputs, while the outputs pass. */
+static int has_few_taps(const cnet_conv2d *g) {
+    return g->c / g->g * g->kh * g->kw <= CACHED_TAPS && stages_little(g, 1);
+}
 
 static int gradient_has_few_taps(const cnet_conv2d *g) {
-    return g->c / g->g >= 5 && g->o / g->g * g->kh * g->kw <= CACHED_TAPS;
+    const cnet_conv2d gradient = gradient_geometry(g);
+    return g->c / g->g >= 5 && has_few_taps(&gradient);
 }
 
-static int has_small_images(const cnet_conv2d *g) {
-    return g->c / g->g * g->h * g->w * (ptrdiff_t)sizeof(real) <= STAGED_BYTES;
-}
+static int has_small_images(const cnet_conv2d *g) { return stages_little(g, g->oh); }
 
 typedef struct {
     conv2d_suits *suits, *pays;

@@ -192,9 +192,7 @@ def conv2d_relu_pool(
     return x, weight, bias, g, geometry.pool2d("conv2d_relu_pool", g.y_shape, 2)
 
 
-def relu_pool_backward(
-    grad_output: Any, codes: Any, x_shape: Any
-) -> tuple[Array, Array, Window2d]:
+def relu_pool_backward(grad_output: Any, codes: Any, x_shape: Any) -> tuple[Array, Array, Window2d]:
     f = "relu_pool_backward"
     grad_output = array(f, "grad_output", grad_output, 4)
     codes = integers(f, "codes", codes, 4, UINT8)

@@ -4,6 +4,7 @@ Machines hand out fractions of themselves: a container with a quota of two cores
 them, and a pool as large as the machine then spends its time being throttled.
 """
 
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -77,10 +78,12 @@ def _quota_v1(folder: Path) -> float | None:
 
 
 def _ratio(quota: str = "", period: str = "") -> float | None:
+    """Quota over period, if both are numbers that make sense."""
     try:
-        return float(quota) / float(period) if float(quota) > 0 else None
+        ratio = float(quota) / float(period)
     except (ValueError, ZeroDivisionError):
         return None
+    return ratio if float(quota) > 0 and 0 < ratio < math.inf else None
 
 
 def _read(path: Path) -> str | None:

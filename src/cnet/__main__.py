@@ -1,0 +1,7 @@
+"""``python -m cnet`` is the command `cnet`."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

@@ -1,0 +1,378 @@
+"""Training a classifier: epochs, evaluation, history, and a stop that loses nothing."""
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from math import isfinite
+from time import perf_counter
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from . import functional as F
+from .autograd import no_grad
+from .data import DataLoader
+from .nn import Module
+from .optim import Optimizer
+from .random import get_rng_state, set_rng_state
+from .tensor import Tensor, as_tensor
+
+Array: TypeAlias = npt.NDArray[Any]
+Loss: TypeAlias = Callable[[Tensor, Array], Tensor]
+"""From scores of shape (n, classes) and n targets to the mean loss."""
+Row: TypeAlias = dict[str, float]
+"""One epoch of a history."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C was pressed during `Trainer.fit`, and the running step was finished.
+
+    What the trainer holds is whole: it can be saved, and `fit` goes on from it. A KeyboardInterrupt
+    of any other type is the second Ctrl-C, and came in the middle of something.
+    """
+
+
+class Evaluation(NamedTuple):
+    """What `evaluate` found: means over all samples."""
+
+    loss: float
+    accuracy: float
+
+
+@dataclass
+class _Totals:
+    """Sums over what has been seen of an epoch."""
+
+    steps: int = 0
+    samples: int = 0
+    loss: float = 0.0
+    correct: int = 0
+    seconds: float = 0.0
+
+    def add(self, loss: Tensor, scores: Tensor, target: Array) -> None:
+        self.steps += 1
+        self.samples += len(target)
+        self.loss += loss.item() * len(target)
+        self.correct += int(np.count_nonzero(scores.data.argmax(1) == target))
+
+    def means(self) -> Evaluation:
+        return Evaluation(self.loss / self.samples, self.correct / self.samples)
+
+    @property
+    def rate(self) -> float:
+        return self.samples / self.seconds
+
+
+def evaluate(
+    model: Module, loader: Iterable[tuple[Array, Array]], loss_fn: Loss = F.cross_entropy
+) -> Evaluation:
+    """Mean loss and accuracy of a classifier.
+
+    The model is switched out of training meanwhile, and every module of it back to what it was.
+
+    Parameters
+    ----------
+    model : Module
+        From a batch of inputs to scores of shape (n, classes).
+    loader : iterable of (ndarray, ndarray)
+        Batches of inputs and of n targets, each the number of a class.
+    loss_fn : callable, default cross_entropy
+        From scores and targets to the mean loss of a batch.
+
+    Returns
+    -------
+    Evaluation
+        ``loss`` and ``accuracy``, from 0 to 1; means in which every sample counts the same, however
+        the batches are cut.
+
+    Raises
+    ------
+    ValueError
+        If there are no samples.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cnet
+    >>> data = cnet.data.ArrayDataset(np.array([[3.0, 1.0], [0.0, 2.0]]), np.array([0, 0]))
+    >>> cnet.training.evaluate(cnet.nn.Identity(), cnet.data.DataLoader(data)).accuracy
+    0.5
+    """
+    modes = [(module, module.training) for module in model.modules()]
+    totals = _Totals()
+    model.eval()
+    try:
+        with no_grad():
+            for x, target in loader:
+                scores = as_tensor(model(x))
+                totals.add(loss_fn(scores, target), scores, target)
+    finally:
+        for module, training in modes:
+            module.training = training
+    if not totals.samples:
+        raise ValueError("evaluate: loader must give at least one sample (got none)")
+    return totals.means()
+
+
+class Trainer:
+    """Trains a classifier, and can stop after any step and go on later with the very same bits.
+
+    Parameters
+    ----------
+    model : Module
+        From a batch of inputs to scores of shape (n, classes).
+    optimizer : Optimizer
+        Holds the parameters of the model.
+    loss_fn : callable, default cross_entropy
+        From scores and targets to the mean loss of a batch.
+
+    Attributes
+    ----------
+    history : list of dict
+        One dict of numbers for each epoch: ``epoch``, counted from 1; ``train_loss`` and
+        ``train_accuracy``, means over the samples as they were when the model met them;
+        ``test_loss`` and ``test_accuracy`` after the epoch, if there is something to test with;
+        ``seconds`` spent in training, and ``images_per_second``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cnet
+    >>> x = np.random.default_rng(0).normal(size=(64, 2)).astype(np.float32)
+    >>> data = cnet.data.ArrayDataset(x, (x[:, 0] > 0).astype(np.int64))
+    >>> model = cnet.nn.Linear(2, 2)
+    >>> trainer = cnet.training.Trainer(model, cnet.optim.Adam(model.parameters(), lr=0.1))
+    >>> history = trainer.fit(cnet.data.DataLoader(data, 16), epochs=10, progress=False)
+    >>> history[-1]["train_accuracy"] > 0.9
+    True
+    """
+
+    def __init__(
+        self, model: Module, optimizer: Optimizer, loss_fn: Loss = F.cross_entropy
+    ) -> None:
+        self.model = model
+        self.optimizer = optimizer
+        self.loss_fn = loss_fn
+        self.history: list[Row] = []
+        self._totals = _Totals()
+        self._loader: DataLoader | None = None
+        self._loader_state: dict[str, Any] | None = None
+
+    def fit(
+        self,
+        train_loader: DataLoader,
+        epochs: int,
+        test_loader: Iterable[tuple[Array, Array]] | None = None,
+        *,
+        progress: bool = True,
+        on_epoch_end: Callable[["Trainer"], None] | None = None,
+    ) -> list[Row]:
+        """Train until the history has `epochs` rows.
+
+        Ctrl-C takes effect after the running step; a second one at once. (This needs the main
+        thread; in others, no Ctrl-C arrives.)
+
+        Parameters
+        ----------
+        train_loader : DataLoader
+            Batches of inputs and targets.
+        epochs : int
+            How many there shall be in the end, with those of earlier calls and of the state that
+            was loaded.
+        test_loader : iterable of (ndarray, ndarray), optional
+            What to evaluate the model with after each epoch.
+        progress : bool, default True
+            Whether to write a line for each epoch to stderr and, if that is a terminal, to show a
+            bar meanwhile.
+        on_epoch_end : callable, optional
+            Called with the trainer after each epoch, to save it for example.
+
+        Returns
+        -------
+        list of dict
+            The `history`.
+
+        Raises
+        ------
+        Interrupted
+            If Ctrl-C was pressed once. Call `fit` again to go on.
+        FloatingPointError
+            If a loss is not finite; the parameters are those it was computed with.
+        ValueError
+            If the loader gives no batch, or differs from the one of the state that was loaded.
+        """
+        if self._loader_state is not None:
+            train_loader.load_state_dict(self._loader_state)
+            self._loader_state = None
+        self._loader = train_loader
+        self.model.train()
+        with _deferred_interrupt() as interrupt:
+            while len(self.history) < epochs:
+                label = f"epoch {len(self.history) + 1:{len(str(epochs))}}/{epochs}"
+                self._train_epoch(train_loader, label, progress, interrupt)
+                self._finish_epoch(test_loader)
+                if progress:
+                    print(label + _summary(self.history[-1]), file=sys.stderr)
+                if on_epoch_end is not None:
+                    on_epoch_end(self)
+                interrupt.raise_if_requested()
+        return self.history
+
+    def _train_epoch(
+        self, loader: DataLoader, label: str, progress: bool, interrupt: "_Interrupt"
+    ) -> None:
+        """The steps that are left of the epoch."""
+        from tqdm import tqdm
+
+        started = perf_counter()
+        with tqdm(
+            desc=label,
+            total=len(loader),
+            initial=self._totals.steps,
+            bar_format="{desc}  {bar:10} {percentage:3.0f} %",
+            dynamic_ncols=True,
+            leave=False,
+            disable=None if progress else True,
+        ) as bar:
+            try:
+                for x, target in loader:
+                    self._step(x, target)
+                    now = perf_counter()
+                    self._totals.seconds += now - started
+                    started = now
+                    bar.set_description_str(label + _summary(self._row()), refresh=False)
+                    bar.update()
+                    interrupt.raise_if_requested()
+            finally:
+                # A loop that was left would begin anew; with its state loaded, the next goes on.
+                loader.load_state_dict(loader.state_dict())
+        if not self._totals.samples:
+            raise ValueError("Trainer.fit: train_loader must give at least one batch (got none)")
+
+    def _step(self, x: Array, target: Array) -> None:
+        scores = self.model(x)
+        loss = self.loss_fn(scores, target)
+        self._require_finite(loss.item(), f"in step {self._totals.steps + 1} of")
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self._totals.add(loss, scores, target)
+
+    def _finish_epoch(self, test_loader: Iterable[tuple[Array, Array]] | None) -> None:
+        row = self._row()
+        if test_loader is not None:
+            test = evaluate(self.model, test_loader, self.loss_fn)
+            self._require_finite(test.loss, "after")
+            row |= {"test_loss": test.loss, "test_accuracy": test.accuracy}
+        self.history.append(row)
+        self._totals = _Totals()
+
+    def _require_finite(self, loss: float, when: str) -> None:
+        if not isfinite(loss):
+            raise FloatingPointError(
+                f"Trainer.fit: the loss must be finite (got {loss} {when} epoch "
+                f"{len(self.history) + 1}); a smaller learning rate may help"
+            )
+
+    def _row(self) -> Row:
+        """What the history will say of the running epoch, as far as it is known."""
+        loss, accuracy = self._totals.means()
+        return {
+            "epoch": len(self.history) + 1,
+            "train_loss": loss,
+            "train_accuracy": accuracy,
+            "seconds": self._totals.seconds,
+            "images_per_second": self._totals.rate,
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that is needed to go on with the very same bits, after any step.
+
+        Returns
+        -------
+        dict
+            Of the model, the optimizer, the order of the training samples and the position in it,
+            the random numbers, the sums over the running epoch, and the history. `cnet.checkpoint`
+            saves it. Nothing in it changes when training goes on.
+        """
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "loader": self._loader.state_dict() if self._loader is not None else self._loader_state,
+            "random": get_rng_state(),
+            "epoch": asdict(self._totals),
+            "history": [dict(row) for row in self.history],
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` gave, with a model, optimizer and loader of the same kind.
+
+        The random numbers of `cnet.random` are set at once, the loader when `fit` gets it.
+
+        Parameters
+        ----------
+        state_dict : mapping
+            It is copied.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it has other keys, or does not fit the model or the optimizer.
+        """
+        keys = self.state_dict().keys()
+        if state_dict.keys() != keys:
+            raise ValueError(
+                f"Trainer.load_state_dict: state_dict must have the keys {sorted(keys)} "
+                f"(got {sorted(state_dict)})"
+            )
+        self.model.load_state_dict(state_dict["model"])
+        self.optimizer.load_state_dict(state_dict["optimizer"])
+        set_rng_state(state_dict["random"])
+        self.history = [dict(row) for row in state_dict["history"]]
+        self._totals = _Totals(**state_dict["epoch"])
+        self._loader, self._loader_state = None, state_dict["loader"]
+
+
+def _summary(row: Row) -> str:
+    """The numbers of an epoch, as the progress shows them."""
+    test = f", test {row['test_accuracy']:.2%}" if "test_accuracy" in row else ""
+    text = (
+        f"  loss {row['train_loss']:.4f}  accuracy {row['train_accuracy']:.2%}{test}"
+        f"  {row['images_per_second']:.0f} images/s"
+    )
+    return text.replace("%", " %")
+
+
+class _Interrupt:
+    """Whether Ctrl-C was pressed."""
+
+    requested = False
+
+    def raise_if_requested(self) -> None:
+        if self.requested:
+            raise Interrupted("Ctrl-C was pressed; what the trainer holds is whole")
+
+
+@contextmanager
+def _deferred_interrupt() -> Iterator[_Interrupt]:
+    """Ctrl-C makes a request instead of interrupting; pressed again, it does what it always did."""
+    interrupt = _Interrupt()
+    usual = signal.getsignal(signal.SIGINT)
+    # Only the main thread may set handlers; and a program that ignores SIGINT goes on ignoring it.
+    if threading.current_thread() is not threading.main_thread() or not callable(usual):
+        yield interrupt
+        return
+
+    def request(signum: int, frame: Any) -> None:
+        interrupt.requested = True
+        signal.signal(signal.SIGINT, usual)
+
+    signal.signal(signal.SIGINT, request)
+    try:
+        yield interrupt
+    finally:
+        signal.signal(signal.SIGINT, usual)

@@ -1,0 +1,312 @@
+#include "conv2d_cases.h"
+
+/* All products of a weight, a cell and an output that a convolution joins: the one of x, w and
+ * y that is NULL is the result, to which the product of the other two is added. */
+static void add_products(const cnet_conv2d *g, const double *x, const double *w, const double *y,
+                         sum *to) {
+    const ptrdiff_t *cells = cells_of_cols(g);
+    const ptrdiff_t taps = g->c / g->g * g->kh * g->kw, pixels = g->oh * g->ow;
+    for (ptrdiff_t n = 0; n < g->n; n++) {
+        for (ptrdiff_t o = 0; o < g->o; o++) {
+            const ptrdiff_t group = o / (g->o / g->g);
+            const ptrdiff_t *cell = cells + (n * g->g + group) * taps * pixels;
+            for (ptrdiff_t at_w = o * taps; at_w < (o + 1) * taps; at_w++) {
+                const ptrdiff_t first = (n * g->o + o) * pixels;
+                for (ptrdiff_t at_y = first; at_y < first + pixels; at_y++, cell++) {
+                    if (*cell < 0)
+                        continue;
+                    if (!y)
+                        add(&to[at_y], w[at_w] * x[*cell]);
+                    else if (!w)
+                        add(&to[at_w], y[at_y] * x[*cell]);
+                    else
+                        add(&to[*cell], w[at_w] * y[at_y]);
+                }
+            }
+        }
+    }
+}
+
+/* One pass by one algorithm. */
+typedef struct {
+    const cnet_conv2d *g;
+    cnet_pass pass;
+    cnet_algorithm algorithm;
+} conv2d_arguments;
+
+static const char *const pass_names[CNET_PASSES] = {"forward", "dx", "dw"};
+static const char *const algorithm_names[] = {"winograd", "direct", "product", "exact", "auto"};
+
+static int suits(const conv2d_arguments *a) {
+    return cnet_active_kernels(CNET_F32)->conv2d_suits(a->g, a->pass, a->algorithm);
+}
+
+static cnet_algorithm choice(const conv2d_arguments *a) {
+    return cnet_active_kernels(CNET_F32)->conv2d_choice(a->g, a->pass, a->algorithm);
+}
+
+/* `last` is CNET_AUTO for all that can be asked for, or CNET_PRODUCT for those that compute. */
+static void for_each_algorithm(void (*test)(const conv2d_arguments *a), const cnet_conv2d *g,
+                               cnet_pass pass, cnet_algorithm last) {
+    for (cnet_algorithm algorithm = 0; algorithm <= last; algorithm++) {
+        const conv2d_arguments a = {g, pass, algorithm};
+        describe_geometry(g, sizeof *g);
+        describe_also(", %s by %s", pass_names[pass], algorithm_names[algorithm]);
+        test(&a);
+    }
+}
+
+/* The product can compute everything; Winograd's filters are 3 x 3 with stride 1. */
+static void suits_case(const conv2d_arguments *a) {
+    const cnet_conv2d *g = a->g;
+    const int is_winograd = g->kh == 3 && g->kw == 3 && g->sh == 1 && g->sw == 1 && g->dh == 1 &&
+                            g->dw == 1 && g->g == 1 && x_count(g) && y_count(g);
+    if (a->algorithm == CNET_WINOGRAD)
+        require(suits(a) == is_winograd, "3 x 3 with stride 1 only");
+    else if (a->algorithm != CNET_DIRECT)
+        require(suits(a), "suits every geometry");
+}
+
+static void conv2d_suits_case(const cnet_conv2d *g) {
+    for (cnet_pass pass = 0; pass < CNET_PASSES; pass++)
+        for_each_algorithm(suits_case, g, pass, CNET_AUTO);
+}
+
+void test_conv2d_suits(void) { for_each_conv2d_case(conv2d_suits_case); }
+
+/* An algorithm asked for by name runs; otherwise one that suits, for "exact" not Winograd's. */
+static void choice_case(const conv2d_arguments *a) {
+    const conv2d_arguments chosen = {a->g, a->pass, choice(a)};
+    require(chosen.algorithm < CNET_ALGORITHMS, "is an algorithm");
+    if (a->algorithm < CNET_ALGORITHMS)
+        require(chosen.algorithm == a->algorithm, "is what was asked for");
+    else
+        require(suits(&chosen), "suits the geometry");
+    require(a->algorithm != CNET_EXACT || chosen.algorithm != CNET_WINOGRAD, "is exact");
+}
+
+static void conv2d_choice_case(const cnet_conv2d *g) {
+    for (cnet_pass pass = 0; pass < CNET_PASSES; pass++)
+        for_each_algorithm(choice_case, g, pass, CNET_AUTO);
+}
+
+/* Staging would take a hundred million cells, for one output. */
+static void check_that_little_is_staged(void) {
+    const cnet_conv2d g = {1, 1, 1, 1, 3, 3, 5000, 5000, 5000, 5000, 5000, 5000, 1, 1, 1, 1};
+    for (cnet_pass pass = 0; pass < CNET_PASSES; pass++) {
+        const conv2d_arguments a = {&g, pass, CNET_AUTO};
+        describe_geometry(&g, sizeof g);
+        require(choice(&a) == CNET_PRODUCT, "does not stage much padding");
+    }
+}
+
+void test_conv2d_choice(void) {
+    for_each_conv2d_case(conv2d_choice_case);
+    check_that_little_is_staged();
+}
+
+static size_t conv2d_bytes(const cnet_kernels *k, const void *arguments, int threads) {
+    const conv2d_arguments *a = arguments;
+    return k->conv2d_workspace(a->g, a->pass, a->algorithm, threads);
+}
+
+static void workspace_case(const conv2d_arguments *a) {
+    const conv2d_arguments chosen = {a->g, a->pass, choice(a)};
+    if (!suits(a))
+        return;
+    check_workspace(conv2d_bytes, a);
+    require(conv2d_bytes(cnet_active_kernels(CNET_F32), a, 3) ==
+                conv2d_bytes(cnet_active_kernels(CNET_F32), &chosen, 3),
+            "is that of the algorithm that runs");
+}
+
+static void conv2d_workspace_case(const cnet_conv2d *g) {
+    for (cnet_pass pass = 0; pass < CNET_PASSES; pass++)
+        for_each_algorithm(workspace_case, g, pass, CNET_AUTO);
+}
+
+void test_conv2d_workspace(void) { for_each_conv2d_case(conv2d_workspace_case); }
+
+/* Winograd's transforms join the terms of all outputs of a tile, and round some ten times more than
+ * their sum. */
+static void allow_for_winograd(const conv2d_arguments *a, sum *to, ptrdiff_t count) {
+    double largest = 0;
+    if (a->algorithm != CNET_WINOGRAD)
+        return;
+    for (ptrdiff_t t = 0; t < count; t++)
+        largest = fmax(largest, to[t].scale);
+    for (ptrdiff_t t = 0; t < count; t++)
+        to[t].scale = 10 * largest;
+}
+
+static ptrdiff_t call_conv2d(const call_t *c) {
+    const conv2d_arguments *a = c->arguments;
+    cnet_exec e = *c->exec;
+    e.algorithm = a->algorithm;
+    if (a->pass == CNET_FORWARD)
+        c->kernels->conv2d(c->in[0], c->in[1], c->in[2], c->out[0], a->g, &e);
+    else if (a->pass == CNET_DX)
+        c->kernels->conv2d_dx(c->in[0], c->in[1], c->out[0], a->g, &e);
+    else
+        c->kernels->conv2d_dw(c->in[0], c->in[1], c->out[0], a->g, &e);
+    return 0;
+}
+
+static void forward_case(const conv2d_arguments *a) {
+    if (!suits(a))
+        return;
+    const cnet_conv2d *g = a->g;
+    const double *x = randoms(x_count(g)), *weight = randoms(w_count(g));
+    const double *bias = random_size(0, 1) ? randoms(g->o) : NULL;
+    sum *y = sums(y_count(g));
+    add_products(g, x, weight, NULL, y);
+    for (ptrdiff_t t = 0; bias && t < y_count(g); t++)
+        add(&y[t], bias[t / (g->oh * g->ow) % g->o]);
+    allow_for_winograd(a, y, y_count(g));
+    check(&(subject){
+        .arguments = a,
+        .call = call_conv2d,
+        .workspace = conv2d_bytes,
+        .in = {{REAL, x_count(g), x}, {REAL, w_count(g), weight}, {REAL, g->o, bias}},
+        .out = {{REAL, y_count(g), y, NULL}},
+    });
+}
+
+static void conv2d_case(const cnet_conv2d *g) {
+    for_each_algorithm(forward_case, g, CNET_FORWARD, CNET_PRODUCT);
+}
+
+void test_conv2d(void) { for_each_conv2d_case(conv2d_case); }
+
+static void dx_case(const conv2d_arguments *a) {
+    if (!suits(a))
+        return;
+    const cnet_conv2d *g = a->g;
+    const double *dy = randoms(y_count(g)), *weight = randoms(w_count(g));
+    sum *dx = sums(x_count(g));
+    add_products(g, NULL, weight, dy, dx);
+    allow_for_winograd(a, dx, x_count(g));
+    check(&(subject){
+        .arguments = a,
+        .call = call_conv2d,
+        .workspace = conv2d_bytes,
+        .in = {{REAL, y_count(g), dy}, {REAL, w_count(g), weight}},
+        .out = {{REAL, x_count(g), dx, NULL}},
+    });
+}
+
+static void conv2d_dx_case(const cnet_conv2d *g) {
+    for_each_algorithm(dx_case, g, CNET_DX, CNET_PRODUCT);
+}
+
+void test_conv2d_dx(void) { for_each_conv2d_case(conv2d_dx_case); }
+
+static void dw_case(const conv2d_arguments *a) {
+    if (!suits(a))
+        return;
+    const cnet_conv2d *g = a->g;
+    const double *dy = randoms(y_count(g)), *x = randoms(x_count(g));
+    sum *dw = sums(w_count(g));
+    add_products(g, x, NULL, dy, dw);
+    allow_for_winograd(a, dw, w_count(g));
+    check(&(subject){
+        .arguments = a,
+        .call = call_conv2d,
+        .workspace = conv2d_bytes,
+        .in = {{REAL, y_count(g), dy}, {REAL, x_count(g), x}},
+        .out = {{REAL, w_count(g), dw, NULL}},
+    });
+}
+
+static void conv2d_dw_case(const cnet_conv2d *g) {
+    for_each_algorithm(dw_case, g, CNET_DW, CNET_PRODUCT);
+}
+
+void test_conv2d_dw(void) { for_each_conv2d_case(conv2d_dw_case); }
+
+static ptrdiff_t call_conv2d_db(const call_t *c) {
+    c->kernels->conv2d_db(c->in[0], c->out[0], c->arguments, c->exec);
+    return 0;
+}
+
+static void conv2d_db_case(const cnet_conv2d *g) {
+    const double *dy = randoms(y_count(g));
+    sum *db = sums(g->o);
+    for (ptrdiff_t t = 0; t < y_count(g); t++)
+        add(&db[t / (g->oh * g->ow) % g->o], dy[t]);
+    check(&(subject){
+        .arguments = g,
+        .call = call_conv2d_db,
+        .in = {{REAL, y_count(g), dy}},
+        .out = {{REAL, g->o, db, NULL}},
+    });
+}
+
+void test_conv2d_db(void) { for_each_conv2d_case(conv2d_db_case); }
+
+/* ---- With ReLU and pooling ---------------------------------------------------------------- */
+
+static int can_pool(const cnet_conv2d *g) {
+    return x_count(g) && y_count(g) && g->oh > 1 && g->ow > 1;
+}
+
+static size_t conv2d_relu_pool_bytes(const cnet_kernels *k, const void *arguments, int threads) {
+    return k->conv2d_relu_pool_workspace(arguments, threads);
+}
+
+static void conv2d_relu_pool_workspace_case(const cnet_conv2d *g) {
+    if (can_pool(g))
+        check_workspace(conv2d_relu_pool_bytes, g);
+}
+
+void test_conv2d_relu_pool_workspace(void) {
+    for_each_conv2d_case(conv2d_relu_pool_workspace_case);
+}
+
+static ptrdiff_t call_conv2d_relu_pool(const call_t *c) {
+    c->kernels->conv2d_relu_pool(c->in[0], c->in[1], c->in[2], c->out[0], c->out[1], c->arguments,
+                                 c->exec);
+    return 0;
+}
+
+/* The largest of 2 x 2 sums, the first of equal ones, and its place; a code of 4 and 0 unless it is
+ * positive. */
+static void pool_sums(const cnet_conv2d *g, const sum *sums, sum *y, sum *codes) {
+    for (ptrdiff_t plane = 0; plane < g->n * g->o; plane++) {
+        for (ptrdiff_t oh = 0; oh + 1 < g->oh; oh += 2) {
+            for (ptrdiff_t ow = 0; ow + 1 < g->ow; ow += 2, y++, codes++) {
+                const sum *cells = sums + (plane * g->oh + oh) * g->ow + ow;
+                codes->value = 4;
+                for (int k = 0; k < 4; k++) {
+                    const double value = cells[k / 2 * g->ow + k % 2].value;
+                    if (value > y->value) {
+                        y->value = value;
+                        codes->value = k;
+                    }
+                }
+            }
+        }
+    }
+}
+
+static void conv2d_relu_pool_case(const cnet_conv2d *g) {
+    if (!can_pool(g))
+        return;
+    const ptrdiff_t count = g->n * g->o * (g->oh / 2) * (g->ow / 2);
+    const double *x = small_integers(x_count(g)), *weight = small_integers(w_count(g));
+    const double *bias = random_size(0, 1) ? small_integers(g->o) : NULL;
+    sum *convolved = sums(y_count(g)), *y = sums(count), *codes = sums(count);
+    add_products(g, x, weight, NULL, convolved);
+    for (ptrdiff_t t = 0; bias && t < y_count(g); t++)
+        add(&convolved[t], bias[t / (g->oh * g->ow) % g->o]);
+    pool_sums(g, convolved, y, codes);
+    check(&(subject){
+        .arguments = g,
+        .call = call_conv2d_relu_pool,
+        .workspace = conv2d_relu_pool_bytes,
+        .in = {{REAL, x_count(g), x}, {REAL, w_count(g), weight}, {REAL, g->o, bias}},
+        .out = {{REAL, count, y, NULL}, {BYTE, count, codes, NULL}},
+    });
+}
+
+void test_conv2d_relu_pool(void) { for_each_conv2d_case(conv2d_relu_pool_case); }

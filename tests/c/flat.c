@@ -1,0 +1,326 @@
+/* Kernels without a geometry: activation, loss, steps of an optimizer. */
+#include "tests.h"
+
+/* ---- ReLU --------------------------------------------------------------------------------- */
+
+/* Around the lengths of vectors and of a chunk, 2^15. */
+static const ptrdiff_t counts[] = {0, 1, 3, 4, 5, 15, 16, 17, 33, 100, 32767, 32768, 32769, 100003};
+enum { COUNTS = sizeof counts / sizeof counts[0] };
+
+static void for_each_count(void (*test)(const ptrdiff_t *count)) {
+    for (int i = 0; i < COUNTS; i++) {
+        describe("%td elements", counts[i]);
+        test(&counts[i]);
+    }
+}
+
+/* Numbers of both signs, with zeros of both signs, infinities and NaN among them. */
+static double *activations(ptrdiff_t count) {
+    static const double special[] = {0, -0.0, INFINITY, -INFINITY, NAN};
+    double *x = randoms(count);
+    for (ptrdiff_t t = 0; t < count; t++)
+        if (random_size(0, 9) == 0)
+            x[t] = special[random_size(0, 4)];
+    return x;
+}
+
+static ptrdiff_t call_relu(const call_t *c) {
+    c->kernels->relu(c->in[0], c->out[0], *(const ptrdiff_t *)c->arguments, c->exec);
+    return 0;
+}
+
+static ptrdiff_t call_relu_in_place(const call_t *c) {
+    c->kernels->relu(c->out[0], c->out[0], *(const ptrdiff_t *)c->arguments, c->exec);
+    return 0;
+}
+
+static void relu_case(const ptrdiff_t *count) {
+    for (int in_place = 0; in_place < 2; in_place++) {
+        const double *x = activations(*count);
+        sum *y = sums(*count);
+        for (ptrdiff_t t = 0; t < *count; t++)
+            y[t].value = x[t] <= 0 ? 0 : x[t];
+        check(&(subject){
+            .arguments = count,
+            .call = in_place ? call_relu_in_place : call_relu,
+            .in = {{REAL, *count, x}},
+            .out = {{REAL, *count, y, x}},
+        });
+    }
+}
+
+void test_relu(void) { for_each_count(relu_case); }
+
+static ptrdiff_t call_relu_backward(const call_t *c) {
+    c->kernels->relu_backward(c->in[0], c->in[1], c->out[0], *(const ptrdiff_t *)c->arguments,
+                              c->exec);
+    return 0;
+}
+
+static ptrdiff_t call_relu_backward_in_place(const call_t *c) {
+    c->kernels->relu_backward(c->out[0], c->in[1], c->out[0], *(const ptrdiff_t *)c->arguments,
+                              c->exec);
+    return 0;
+}
+
+static void relu_backward_case(const ptrdiff_t *count) {
+    for (int in_place = 0; in_place < 2; in_place++) {
+        const double *dy = randoms(*count), *y = activations(*count);
+        sum *dx = sums(*count);
+        for (ptrdiff_t t = 0; t < *count; t++)
+            dx[t].value = y[t] <= 0 ? 0 : dy[t];
+        check(&(subject){
+            .arguments = count,
+            .call = in_place ? call_relu_backward_in_place : call_relu_backward,
+            .in = {{REAL, *count, dy}, {REAL, *count, y}},
+            .out = {{REAL, *count, dx, dy}},
+        });
+    }
+}
+
+void test_relu_backward(void) { for_each_count(relu_backward_case); }
+
+/* ---- Cross-entropy ------------------------------------------------------------------------ */
+
+typedef struct {
+    ptrdiff_t n, c;
+    double smoothing;
+    const double *weight;
+} loss_arguments;
+
+enum { IGNORED = -100 };
+
+/* n, c */
+static const ptrdiff_t loss_sizes[][2] = {{0, 3},  {1, 1},   {1, 10},  {7, 3},    {5, 16},  {9, 17},
+                                          {33, 2}, {64, 33}, {3, 500}, {2, 5000}, {700, 10}};
+enum { LOSS_SIZES = sizeof loss_sizes / sizeof loss_sizes[0] };
+
+static void for_each_loss(void (*test)(loss_arguments *a, int with_weight)) {
+    for (int i = 0; i < LOSS_SIZES; i++) {
+        for (int option = 0; option < 4; option++) {
+            loss_arguments a = {loss_sizes[i][0], loss_sizes[i][1], option / 2 * 0.25, NULL};
+            describe("n=%td c=%td smoothing=%g%s", a.n, a.c, a.smoothing,
+                     option % 2 ? ", weights" : "");
+            test(&a, option % 2);
+        }
+    }
+}
+
+static double *positive_randoms(ptrdiff_t count) {
+    double *x = randoms(count);
+    for (ptrdiff_t t = 0; t < count; t++)
+        x[t] = fabs(x[t]);
+    return x;
+}
+
+static double *random_logits(const loss_arguments *a) {
+    double *x = randoms(a->n * a->c);
+    for (ptrdiff_t t = 0; t < a->n * a->c; t++)
+        x[t] *= 16;
+    return x;
+}
+
+static int is_class(const loss_arguments *a, double target) { return target >= 0 && target < a->c; }
+
+/* Classes, some of them ignored, some outside: *bad is the number of the latter. */
+static double *random_targets(const loss_arguments *a, ptrdiff_t *bad) {
+    double *target = numbers(a->n);
+    *bad = 0;
+    for (ptrdiff_t i = 0; i < a->n; i++) {
+        const ptrdiff_t kind = random_size(0, 9);
+        target[i] = (double)(kind == 0   ? IGNORED
+                             : kind == 1 ? a->c
+                             : kind == 2 ? -1
+                                         : random_size(0, a->c - 1));
+        *bad += kind == 1 || kind == 2;
+    }
+    return target;
+}
+
+/* q[j] * weight[j] of a row with this target. */
+static double share_of(const loss_arguments *a, double target, ptrdiff_t j) {
+    const double q = (1 - a->smoothing) * (j == (ptrdiff_t)target) + a->smoothing / (double)a->c;
+    return q * (a->weight ? a->weight[j] : 1);
+}
+
+static double log_sum_exp(const double *x, ptrdiff_t count) {
+    double total = 0;
+    for (ptrdiff_t j = 0; j < count; j++)
+        total += exp(x[j]);
+    return log(total);
+}
+
+static ptrdiff_t call_cross_entropy(const call_t *c) {
+    const loss_arguments *a = c->arguments;
+    return c->kernels->cross_entropy(c->in[0], c->in[1], c->in[2], c->out[0], c->out[1], a->n, a->c,
+                                     a->smoothing, IGNORED, c->exec);
+}
+
+static void cross_entropy_case(loss_arguments *a, int with_weight) {
+    ptrdiff_t bad;
+    const double *logits = random_logits(a), *target = random_targets(a, &bad);
+    sum *losses = sums(a->n), *lse = sums(a->n);
+    a->weight = with_weight ? positive_randoms(a->c) : NULL;
+    for (ptrdiff_t i = 0; i < a->n; i++) {
+        const double *x = logits + i * a->c;
+        const double exact = log_sum_exp(x, a->c), scale = fabs(exact) + 16;
+        lse[i] = (sum){exact, scale, (double)a->c};
+        for (ptrdiff_t j = 0; j < a->c && is_class(a, target[i]); j++) {
+            losses[i].value += share_of(a, target[i], j) * (exact - x[j]);
+            losses[i].scale += share_of(a, target[i], j) * (scale + fabs(x[j]));
+            losses[i].terms++;
+        }
+    }
+    check(&(subject){
+        .arguments = a,
+        .call = call_cross_entropy,
+        .in = {{REAL, a->n * a->c, logits}, {INT64, a->n, target}, {REAL, a->c, a->weight}},
+        .out = {{REAL, a->n, losses, NULL}, {REAL, a->n, lse, NULL}},
+        .result = bad,
+    });
+}
+
+void test_cross_entropy(void) { for_each_loss(cross_entropy_case); }
+
+static ptrdiff_t call_cross_entropy_backward(const call_t *c) {
+    const loss_arguments *a = c->arguments;
+    return c->kernels->cross_entropy_backward(c->in[0], c->in[1], c->in[2], c->in[3], c->in[4],
+                                              c->out[0], a->n, a->c, a->smoothing, IGNORED,
+                                              c->exec);
+}
+
+static void cross_entropy_backward_case(loss_arguments *a, int with_weight) {
+    ptrdiff_t bad;
+    const double *logits = random_logits(a), *target = random_targets(a, &bad);
+    const double *grad = randoms(a->n);
+    double *lse = numbers(a->n);
+    sum *dlogits = sums(a->n * a->c);
+    a->weight = with_weight ? positive_randoms(a->c) : NULL;
+    for (ptrdiff_t i = 0; i < a->n; i++) {
+        const double *x = logits + i * a->c;
+        double mass = 0;
+        for (ptrdiff_t j = 0; j < a->c; j++)
+            mass += share_of(a, target[i], j);
+        lse[i] = rounded(log_sum_exp(x, a->c));
+        for (ptrdiff_t j = 0; j < a->c && is_class(a, target[i]); j++) {
+            const double softmax = mass * exp(x[j] - lse[i]), share = share_of(a, target[i], j);
+            dlogits[i * a->c + j] = (sum){
+                .value = grad[i] * (softmax - share),
+                .scale = fabs(grad[i]) * (softmax * (1 + fabs(x[j] - lse[i])) + share),
+                .terms = (double)a->c,
+            };
+        }
+    }
+    check(&(subject){
+        .arguments = a,
+        .call = call_cross_entropy_backward,
+        .in = {{REAL, a->n, grad},
+               {REAL, a->n * a->c, logits},
+               {INT64, a->n, target},
+               {REAL, a->n, lse},
+               {REAL, a->c, a->weight}},
+        .out = {{REAL, a->n * a->c, dlogits, NULL}},
+        .result = bad,
+    });
+}
+
+void test_cross_entropy_backward(void) { for_each_loss(cross_entropy_backward_case); }
+
+/* ---- Steps of an optimizer ---------------------------------------------------------------- */
+
+typedef struct {
+    ptrdiff_t count;
+    int flags;
+} step_arguments;
+
+enum { MAXIMIZE = 1, MOMENTUM = 2, NESTEROV = 4, FIRST = 8, DECOUPLED = 2, LATE = 4 };
+static const double lr = 0.125, weight_decay = 0.25, momentum = 0.75, dampening = 0.5;
+static const double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
+/* Roundings of an element in one step. */
+enum { ROUNDINGS = 8 };
+
+static void for_each_step(void (*test)(const step_arguments *a), int flags) {
+    for (int i = 0; i < COUNTS; i++) {
+        for (int set = 0; set < flags; set++) {
+            describe("%td elements, flags %d", counts[i], set);
+            test(&(step_arguments){counts[i], set});
+        }
+    }
+}
+
+static double decayed(const step_arguments *a, double grad, double param) {
+    return (a->flags & MAXIMIZE ? -grad : grad) + weight_decay * param;
+}
+
+static ptrdiff_t call_sgd_step(const call_t *c) {
+    const step_arguments *a = c->arguments;
+    c->kernels->sgd_step(c->out[0], c->in[0], c->out[1], a->count, lr, momentum, dampening,
+                         weight_decay, a->flags & NESTEROV, a->flags & MAXIMIZE, a->flags & FIRST,
+                         c->exec);
+    return 0;
+}
+
+static void sgd_case(const step_arguments *a) {
+    const double *grad = randoms(a->count), *param = randoms(a->count), *v = randoms(a->count);
+    sum *new_param = sums(a->count);
+    sum *new_v = a->flags & MOMENTUM ? sums(a->count) : NULL;
+    for (ptrdiff_t t = 0; t < a->count; t++) {
+        const double scale = 2 * (fabs(grad[t]) + fabs(param[t]) + fabs(v[t]));
+        const double d = decayed(a, grad[t], param[t]);
+        double step = d;
+        if (new_v) {
+            const double mean = a->flags & FIRST ? d : momentum * v[t] + (1 - dampening) * d;
+            new_v[t] = (sum){mean, scale, ROUNDINGS};
+            step = a->flags & NESTEROV ? d + momentum * mean : mean;
+        }
+        new_param[t] = (sum){param[t] - lr * step, scale, ROUNDINGS};
+    }
+    check(&(subject){
+        .arguments = a,
+        .call = call_sgd_step,
+        .in = {{REAL, a->count, grad}},
+        .out = {{REAL, a->count, new_param, param}, {REAL, a->count, new_v, v}},
+    });
+}
+
+void test_sgd_step(void) { for_each_step(sgd_case, 16); }
+
+static int64_t step_of(const step_arguments *a) { return a->flags & LATE ? 1000 : 1; }
+
+static ptrdiff_t call_adam_step(const call_t *c) {
+    const step_arguments *a = c->arguments;
+    c->kernels->adam_step(c->out[0], c->in[0], c->out[1], c->out[2], a->count, lr, beta1, beta2,
+                          eps, weight_decay, step_of(a), a->flags & MAXIMIZE, a->flags & DECOUPLED,
+                          c->exec);
+    return 0;
+}
+
+static void adam_case(const step_arguments *a) {
+    const double *grad = randoms(a->count), *param = randoms(a->count), *m = randoms(a->count);
+    const double *v = positive_randoms(a->count);
+    const double step = (double)step_of(a);
+    sum *new_param = sums(a->count), *new_m = sums(a->count), *new_v = sums(a->count);
+    for (ptrdiff_t t = 0; t < a->count; t++) {
+        const int is_decoupled = a->flags & DECOUPLED;
+        const double d = is_decoupled ? decayed(a, grad[t], 0) : decayed(a, grad[t], param[t]);
+        const double mean = beta1 * m[t] + (1 - beta1) * d;
+        const double square = beta2 * v[t] + (1 - beta2) * d * d;
+        const double rate =
+            lr / (1 - pow(beta1, step)) / (sqrt(square / (1 - pow(beta2, step))) + eps);
+        const double scale = fabs(m[t]) + fabs(grad[t]) + fabs(param[t]);
+        const double kept = is_decoupled ? param[t] * (1 - lr * weight_decay) : param[t];
+        new_m[t] = (sum){mean, scale, ROUNDINGS};
+        new_v[t] = (sum){square, v[t] + scale * scale, ROUNDINGS};
+        new_param[t] = (sum){kept - rate * mean, fabs(param[t]) + rate * scale, ROUNDINGS};
+    }
+    check(&(subject){
+        .arguments = a,
+        .call = call_adam_step,
+        .in = {{REAL, a->count, grad}},
+        .out = {{REAL, a->count, new_param, param},
+                {REAL, a->count, new_m, m},
+                {REAL, a->count, new_v, v}},
+    });
+}
+
+void test_adam_step(void) { for_each_step(adam_case, 8); }

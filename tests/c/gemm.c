@@ -1,0 +1,103 @@
+#include "tests.h"
+
+/* How a matrix lies in memory. */
+typedef enum { ROWS, COLUMNS, PADDED_ROWS, BACKWARDS, ONE_ROW, LAYOUTS } layout;
+
+/* The cell of element (i, j) is first + i * row + j * col, of `count` cells. */
+typedef struct {
+    ptrdiff_t first, row, col, count;
+} matrix;
+
+static matrix lay_out(layout how, ptrdiff_t rows, ptrdiff_t cols) {
+    enum { GAP = 3 };
+    if (rows == 0 || cols == 0)
+        return (matrix){0, cols, 1, 0};
+    switch (how) {
+    case COLUMNS:
+        return (matrix){0, 1, rows, rows * cols};
+    case PADDED_ROWS:
+        return (matrix){0, cols + GAP, 1, (rows - 1) * (cols + GAP) + cols};
+    case BACKWARDS:
+        return (matrix){rows * cols - 1, -cols, -1, rows * cols};
+    case ONE_ROW:
+        return (matrix){0, 0, 1, cols};
+    default:
+        return (matrix){0, cols, 1, rows * cols};
+    }
+}
+
+static const ptrdiff_t sizes_mnk[][3] = {
+    {1, 1, 1},    {0, 3, 2},    {3, 0, 2},      {3, 2, 0},     {0, 0, 0},
+    {5, 7, 3},    {6, 16, 256}, {7, 17, 257},   {8, 48, 255},  {9, 49, 9},
+    {13, 33, 31}, {1, 100, 64}, {100, 1, 64},   {96, 480, 5},  {97, 481, 11},
+    {95, 239, 3}, {2, 961, 2},  {193, 24, 513}, {24, 25, 600}, {130, 500, 300},
+};
+enum { SIZES = sizeof sizes_mnk / sizeof sizes_mnk[0] };
+
+typedef struct {
+    cnet_gemm g;
+    matrix a, b;
+} gemm_arguments;
+
+static ptrdiff_t call_gemm(const call_t *c) {
+    const gemm_arguments *arguments = c->arguments;
+    const char *a = c->in[0], *b = c->in[1];
+    c->kernels->gemm(a + (size_t)arguments->a.first * c->real_size,
+                     b + (size_t)arguments->b.first * c->real_size, c->in[2], c->out[0],
+                     &arguments->g, c->exec);
+    return 0;
+}
+
+static size_t gemm_bytes(const cnet_kernels *k, const void *arguments, int threads) {
+    return k->gemm_workspace(&((const gemm_arguments *)arguments)->g, threads);
+}
+
+static gemm_arguments make_arguments(const ptrdiff_t *mnk, layout how_a, layout how_b) {
+    const ptrdiff_t m = mnk[0], n = mnk[1], k = mnk[2];
+    const matrix a = lay_out(how_a, m, k), b = lay_out(how_b, k, n);
+    describe("m=%td n=%td k=%td, layouts %d and %d", m, n, k, how_a, how_b);
+    return (gemm_arguments){{m, n, k, a.row, a.col, b.row, b.col}, a, b};
+}
+
+static void gemm_case(const gemm_arguments *arguments, int with_bias) {
+    const cnet_gemm *g = &arguments->g;
+    const matrix ma = arguments->a, mb = arguments->b;
+    const double *a = randoms(ma.count), *b = randoms(mb.count);
+    const double *bias = with_bias ? randoms(g->n) : NULL;
+    sum *c = sums(g->m * g->n);
+    for (ptrdiff_t i = 0; i < g->m; i++) {
+        for (ptrdiff_t j = 0; j < g->n; j++) {
+            for (ptrdiff_t p = 0; p < g->k; p++)
+                add(&c[i * g->n + j],
+                    a[ma.first + i * ma.row + p * ma.col] * b[mb.first + p * mb.row + j * mb.col]);
+            if (bias)
+                add(&c[i * g->n + j], bias[j]);
+        }
+    }
+    check(&(subject){
+        .arguments = arguments,
+        .call = call_gemm,
+        .workspace = gemm_bytes,
+        .in = {{REAL, ma.count, a}, {REAL, mb.count, b}, {REAL, g->n, bias}},
+        .out = {{REAL, g->m * g->n, c, NULL}},
+    });
+}
+
+/* Every pair of layouts, but each with a third of the sizes only. */
+void test_gemm(void) {
+    for (int i = 0; i < SIZES; i++) {
+        for (layout a = 0; a < LAYOUTS; a++) {
+            for (layout b = (i + a) % 3; b < LAYOUTS; b += 3) {
+                const gemm_arguments arguments = make_arguments(sizes_mnk[i], a, b);
+                gemm_case(&arguments, (a + b) % 2);
+            }
+        }
+    }
+}
+
+void test_gemm_workspace(void) {
+    for (int i = 0; i < SIZES; i++) {
+        const gemm_arguments arguments = make_arguments(sizes_mnk[i], ROWS, ROWS);
+        check_workspace(gemm_bytes, &arguments);
+    }
+}

@@ -1,0 +1,37 @@
+/* Runs the tests of all kernels, or of those named on the command line. */
+#include "tests.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define TEST(result, name, arguments) {#name, test_##name},
+static const struct {
+    const char *name;
+    void (*run)(void);
+} tests[] = {CNET_KERNELS(TEST)};
+enum { TESTS = sizeof tests / sizeof tests[0] };
+
+static int is_wanted(const char *name, int argc, char **argv) {
+    for (int i = 1; i < argc; i++)
+        if (!strcmp(name, argv[i]))
+            return 1;
+    return argc <= 1;
+}
+
+int main(int argc, char **argv) {
+    int passed = 0;
+    for (int i = 0; i < TESTS; i++) {
+        if (!is_wanted(tests[i].name, argc, argv))
+            continue;
+        kernel_name = tests[i].name;
+        describe("no case");
+        tests[i].run();
+        passed++;
+    }
+    printf("%d of %d kernels passed on", passed, TESTS);
+    for (int isa = 0; cnet_isa_name(isa); isa++)
+        if (cnet_isa_supported(isa))
+            printf(" %s", cnet_isa_name(isa));
+    putchar('\n');
+    return passed < (argc > 1 ? argc - 1 : TESTS);
+}

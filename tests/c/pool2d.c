@@ -1,0 +1,291 @@
+#include "tests.h"
+
+/* A case as one writes it; strides and dilations that are left out are 1. */
+typedef struct {
+    ptrdiff_t x[4], kernel[2], stride[2], padding[2], dilation[2];
+    int ceil_mode;
+} case_t;
+
+static const case_t cases[] = {
+    {{1, 1, 1, 1}, {1, 1}},
+    {{2, 3, 8, 8}, {2, 2}, {2, 2}},
+    {{2, 3, 9, 7}, {2, 2}, {2, 2}, .ceil_mode = 1},
+    {{2, 3, 7, 7}, {3, 3}, {2, 2}, {1, 1}},
+    {{2, 3, 8, 9}, {3, 3}, .padding = {1, 1}},
+    {{2, 2, 6, 7}, {6, 7}}, /* global */
+    {{2, 2, 7, 9}, {3, 2}, {2, 3}, {1, 1}},
+    {{1, 2, 9, 9}, {2, 2}, {4, 5}, .ceil_mode = 1},
+    {{1, 2, 10, 9}, {3, 3}, {2, 2}, {1, 1}, {2, 3}, 1},
+    {{1, 2, 1, 1}, {2, 2}, .padding = {1, 1}, .dilation = {2, 2}}, /* windows without a cell */
+    {{2, 1, 1, 3}, {2, 2}, .padding = {1, 1}, .dilation = {2, 2}},
+    {{1, 1, 0, 3}, {2, 2}, .padding = {1, 1}},
+    {{0, 3, 8, 8}, {2, 2}},
+    {{2, 0, 8, 8}, {2, 2}},
+    {{1, 2, 5, 5}, {2, 2}, {2, 2}, {1, 1}, .ceil_mode = 1},
+    {{1, 1, 3, 100}, {3, 3}, .padding = {1, 1}},
+    {{1, 1, 100, 3}, {3, 3}, {2, 2}, {1, 1}},
+    {{5, 16, 28, 28}, {2, 2}, {2, 2}}, /* several chunks */
+    {{70, 3, 13, 13}, {3, 3}, {2, 2}, {1, 1}},
+};
+enum { CASES = sizeof cases / sizeof cases[0], RANDOM_CASES = 100 };
+
+static ptrdiff_t or_one(ptrdiff_t value) { return value ? value : 1; }
+
+static case_t random_case(void) {
+    case_t c = {{random_size(1, 3), random_size(1, 4)}, .ceil_mode = random_size(0, 1) == 1};
+    for (int axis = 0; axis < 2; axis++) {
+        c.kernel[axis] = random_size(1, 4);
+        c.stride[axis] = random_size(1, 4);
+        c.padding[axis] = random_size(0, c.kernel[axis] / 2);
+        c.dilation[axis] = random_size(1, 3);
+        const ptrdiff_t extent = c.dilation[axis] * (c.kernel[axis] - 1) + 1;
+        const ptrdiff_t missing = extent - 2 * c.padding[axis];
+        c.x[2 + axis] = (missing > 1 ? missing : 1) + random_size(0, 40);
+    }
+    return c;
+}
+
+/* A last window that only begins in the image or the padding before it counts in ceil mode. */
+static ptrdiff_t output_size(const case_t *c, int axis) {
+    const ptrdiff_t stride = or_one(c->stride[axis]), before = c->x[2 + axis] + c->padding[axis];
+    const ptrdiff_t extent = or_one(c->dilation[axis]) * (c->kernel[axis] - 1) + 1;
+    const ptrdiff_t room = before + c->padding[axis] - extent;
+    const int partial = c->ceil_mode && room % stride && (room / stride + 1) * stride < before;
+    return room / stride + 1 + partial;
+}
+
+static cnet_window2d geometry_of(const case_t *c) {
+    return (cnet_window2d){
+        .n = c->x[0],
+        .c = c->x[1],
+        .h = c->x[2],
+        .w = c->x[3],
+        .kh = c->kernel[0],
+        .kw = c->kernel[1],
+        .sh = or_one(c->stride[0]),
+        .sw = or_one(c->stride[1]),
+        .ph = c->padding[0],
+        .pw = c->padding[1],
+        .dh = or_one(c->dilation[0]),
+        .dw = or_one(c->dilation[1]),
+        .oh = output_size(c, 0),
+        .ow = output_size(c, 1),
+    };
+}
+
+static void for_each_case(void (*test)(const cnet_window2d *g)) {
+    for (int i = 0; i < CASES + RANDOM_CASES; i++) {
+        const case_t c = i < CASES ? cases[i] : random_case();
+        const cnet_window2d g = geometry_of(&c);
+        describe_geometry(&g, sizeof g);
+        test(&g);
+    }
+}
+
+static ptrdiff_t x_count(const cnet_window2d *g) { return g->n * g->c * g->h * g->w; }
+static ptrdiff_t y_count(const cnet_window2d *g) { return g->n * g->c * g->oh * g->ow; }
+
+/* The position in its plane of tap (i, j) of output t, or -1 outside of the image. */
+static ptrdiff_t cell_of(const cnet_window2d *g, ptrdiff_t t, ptrdiff_t i, ptrdiff_t j) {
+    const ptrdiff_t ih = t / g->ow % g->oh * g->sh + i * g->dh - g->ph;
+    const ptrdiff_t iw = t % g->ow * g->sw + j * g->dw - g->pw;
+    return ih >= 0 && ih < g->h && iw >= 0 && iw < g->w ? ih * g->w + iw : -1;
+}
+
+/* Where the plane of output t begins in x. */
+static ptrdiff_t plane_of(const cnet_window2d *g, ptrdiff_t t) {
+    return t / (g->oh * g->ow) * g->h * g->w;
+}
+
+/* ---- Maximum ------------------------------------------------------------------------------ */
+
+/* Small integers, so that there are equal ones, some of them NaN and minus infinity. */
+static double *cells_to_compare(ptrdiff_t count) {
+    double *x = numbers(count);
+    for (ptrdiff_t t = 0; t < count; t++) {
+        const ptrdiff_t kind = random_size(0, 40);
+        x[t] = kind == 0 ? NAN : kind < 3 ? -INFINITY : (double)random_size(-4, 4);
+    }
+    return x;
+}
+
+static ptrdiff_t call_max_pool2d(const call_t *c) {
+    c->kernels->max_pool2d(c->in[0], c->out[0], c->out[1], c->arguments, c->exec);
+    return 0;
+}
+
+static void max_pool2d_case(const cnet_window2d *g) {
+    const double *x = cells_to_compare(x_count(g));
+    sum *y = sums(y_count(g)), *argmax = sums(y_count(g));
+    for (ptrdiff_t t = 0; t < y_count(g); t++) {
+        y[t].value = -INFINITY;
+        argmax[t].value = -1;
+        for (ptrdiff_t i = 0; i < g->kh; i++) {
+            for (ptrdiff_t j = 0; j < g->kw; j++) {
+                const ptrdiff_t cell = cell_of(g, t, i, j);
+                const double value = cell < 0 ? 0 : x[plane_of(g, t) + cell];
+                if (cell >= 0 && (argmax[t].value < 0 || value > y[t].value || isnan(value))) {
+                    y[t].value = value;
+                    argmax[t].value = (double)cell;
+                }
+            }
+        }
+    }
+    check(&(subject){
+        .arguments = g,
+        .call = call_max_pool2d,
+        .in = {{REAL, x_count(g), x}},
+        .out = {{REAL, y_count(g), y, NULL}, {INT32, y_count(g), argmax, NULL}},
+    });
+}
+
+void test_max_pool2d(void) { for_each_case(max_pool2d_case); }
+
+static ptrdiff_t call_max_pool2d_backward(const call_t *c) {
+    return c->kernels->max_pool2d_backward(c->in[0], c->in[1], c->out[0], c->arguments, c->exec);
+}
+
+/* Positions up to `beyond` cells outside of the plane: those take nothing, and all but -1 count. */
+static void scatter_case(const cnet_window2d *g, ptrdiff_t beyond) {
+    const ptrdiff_t cells = g->h * g->w;
+    const double *dy = randoms(y_count(g));
+    double *argmax = numbers(y_count(g));
+    sum *dx = sums(x_count(g));
+    ptrdiff_t bad = 0;
+    for (ptrdiff_t t = 0; t < y_count(g); t++) {
+        const ptrdiff_t cell = random_size(-1 - beyond, cells - 1 + beyond);
+        argmax[t] = (double)cell;
+        if (cell >= 0 && cell < cells)
+            add(&dx[plane_of(g, t) + cell], dy[t]);
+        else
+            bad += cell != -1;
+    }
+    check(&(subject){
+        .arguments = g,
+        .call = call_max_pool2d_backward,
+        .in = {{REAL, y_count(g), dy}, {INT32, y_count(g), argmax}},
+        .out = {{REAL, x_count(g), dx, NULL}},
+        .result = bad,
+    });
+}
+
+static void max_pool2d_backward_case(const cnet_window2d *g) {
+    scatter_case(g, 0);
+    scatter_case(g, 2);
+}
+
+void test_max_pool2d_backward(void) { for_each_case(max_pool2d_backward_case); }
+
+static ptrdiff_t call_relu_pool_backward(const call_t *c) {
+    c->kernels->relu_pool_backward(c->in[0], c->in[1], c->out[0], c->arguments, c->exec);
+    return 0;
+}
+
+/* Codes are places in a window of 2 x 2, or 4 for none, whatever the windows of the case. */
+static void relu_pool_backward_case(const cnet_window2d *g) {
+    cnet_window2d halved = *g;
+    halved.oh = g->h / 2;
+    halved.ow = g->w / 2;
+    const ptrdiff_t count = y_count(&halved);
+    const double *dy = randoms(count);
+    double *codes = numbers(count);
+    sum *dx = sums(x_count(g));
+    for (ptrdiff_t t = 0; t < count; t++) {
+        const ptrdiff_t code = random_size(0, 4), row = t / halved.ow, col = t % halved.ow;
+        const ptrdiff_t top = row / halved.oh * g->h + row % halved.oh * 2;
+        codes[t] = (double)code;
+        if (code < 4)
+            dx[(top + code / 2) * g->w + 2 * col + code % 2].value = dy[t];
+    }
+    check(&(subject){
+        .arguments = &halved,
+        .call = call_relu_pool_backward,
+        .in = {{REAL, count, dy}, {BYTE, count, codes}},
+        .out = {{REAL, x_count(g), dx, NULL}},
+    });
+}
+
+void test_relu_pool_backward(void) { for_each_case(relu_pool_backward_case); }
+
+/* ---- Average ------------------------------------------------------------------------------ */
+
+typedef struct {
+    const cnet_window2d *g;
+    int include_pad;
+    ptrdiff_t divisor;
+} average_arguments;
+
+/* One over what the cells of output t are divided by. */
+static double share_of(const average_arguments *a, ptrdiff_t t) {
+    const cnet_window2d *g = a->g;
+    ptrdiff_t count = 0;
+    for (ptrdiff_t i = 0; i < g->kh; i++) {
+        for (ptrdiff_t j = 0; j < g->kw; j++) {
+            const ptrdiff_t ih = t / g->ow % g->oh * g->sh + i, iw = t % g->ow * g->sw + j;
+            const int is_padded_image = ih < g->h + 2 * g->ph && iw < g->w + 2 * g->pw;
+            count += a->include_pad ? is_padded_image : cell_of(g, t, i, j) >= 0;
+        }
+    }
+    return 1.0 / (double)(a->divisor ? a->divisor : count);
+}
+
+static void for_each_average(const cnet_window2d *g, void (*test)(const average_arguments *a)) {
+    static const ptrdiff_t divisors[] = {0, 7, -2};
+    if (g->dh > 1 || g->dw > 1)
+        return;
+    for (int i = 0; i < 3; i++)
+        for (int include_pad = 0; include_pad < 2; include_pad++)
+            test(&(average_arguments){g, include_pad, divisors[i]});
+}
+
+static ptrdiff_t call_avg_pool2d(const call_t *c) {
+    const average_arguments *a = c->arguments;
+    c->kernels->avg_pool2d(c->in[0], c->out[0], a->g, a->include_pad, a->divisor, c->exec);
+    return 0;
+}
+
+static void average_case(const average_arguments *a) {
+    const cnet_window2d *g = a->g;
+    const double *x = randoms(x_count(g));
+    sum *y = sums(y_count(g));
+    for (ptrdiff_t t = 0; t < y_count(g); t++)
+        for (ptrdiff_t i = 0; i < g->kh; i++)
+            for (ptrdiff_t j = 0; j < g->kw; j++)
+                if (cell_of(g, t, i, j) >= 0)
+                    add(&y[t], x[plane_of(g, t) + cell_of(g, t, i, j)] * share_of(a, t));
+    check(&(subject){
+        .arguments = a,
+        .call = call_avg_pool2d,
+        .in = {{REAL, x_count(g), x}},
+        .out = {{REAL, y_count(g), y, NULL}},
+    });
+}
+
+static void avg_pool2d_case(const cnet_window2d *g) { for_each_average(g, average_case); }
+void test_avg_pool2d(void) { for_each_case(avg_pool2d_case); }
+
+static ptrdiff_t call_avg_pool2d_backward(const call_t *c) {
+    const average_arguments *a = c->arguments;
+    c->kernels->avg_pool2d_backward(c->in[0], c->out[0], a->g, a->include_pad, a->divisor, c->exec);
+    return 0;
+}
+
+static void spread_case(const average_arguments *a) {
+    const cnet_window2d *g = a->g;
+    const double *dy = randoms(y_count(g));
+    sum *dx = sums(x_count(g));
+    for (ptrdiff_t t = 0; t < y_count(g); t++)
+        for (ptrdiff_t i = 0; i < g->kh; i++)
+            for (ptrdiff_t j = 0; j < g->kw; j++)
+                if (cell_of(g, t, i, j) >= 0)
+                    add(&dx[plane_of(g, t) + cell_of(g, t, i, j)], dy[t] * share_of(a, t));
+    check(&(subject){
+        .arguments = a,
+        .call = call_avg_pool2d_backward,
+        .in = {{REAL, y_count(g), dy}},
+        .out = {{REAL, x_count(g), dx, NULL}},
+    });
+}
+
+static void avg_pool2d_backward_case(const cnet_window2d *g) { for_each_average(g, spread_case); }
+void test_avg_pool2d_backward(void) { for_each_case(avg_pool2d_backward_case); }

@@ -1,0 +1,11 @@
+/* One test for every kernel of the list: without it the program does not link. */
+#ifndef TESTS_H
+#define TESTS_H
+
+#include "check.h"
+
+#define TEST(result, name, arguments) void test_##name(void);
+CNET_KERNELS(TEST)
+#undef TEST
+
+#endif

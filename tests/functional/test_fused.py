@@ -1,0 +1,171 @@
+"""Chains with one kernel: in the graph they are what the chain is, bit for bit."""
+
+import numpy as np
+import pytest
+
+from cnet import functional as F
+from cnet import kernels, no_grad, runtime
+from cnet.functional.fused import conv2d_relu_pool
+from cnet.gradcheck import gradcheck
+from cnet.tensor import Tensor
+from tolerance import assert_exact
+
+CASES = [
+    ((2, 3, 6, 7), (4, 3, 3, 3), {}),
+    ((2, 3, 5, 6), (4, 3, 3, 2), {"stride": (2, 1), "padding": 1}),
+    ((1, 4, 6, 5), (6, 2, 3, 2), {"padding": (1, 0), "groups": 2}),
+    ((1, 3, 9, 9), (3, 1, 3, 3), {"dilation": 2, "groups": 3}),
+    ((2, 2, 5, 7), (3, 2, 3, 2), {"padding": "same"}),
+    ((2, 2, 4, 5), (3, 2, 1, 1), {"padding": "valid"}),
+    ((0, 2, 4, 5), (3, 2, 3, 3), {}),
+]
+DEEP = ((2, 16, 9, 10), (17, 16, 3, 3), {"padding": 1})
+"""Winograd's algorithm computes it faster than the kernel of the chain."""
+
+
+def numbers(*shape, seed=0, dtype=np.float64):
+    return np.random.default_rng(seed).standard_normal(shape, dtype)
+
+
+def chain(x, weight, bias, **options):
+    return F.max_pool2d(F.relu(F.conv2d(x, weight, bias, **options)), 2)
+
+
+def arrays(x, weight, dtype=np.float64):
+    return tuple(
+        numbers(*shape, seed=seed, dtype=dtype)
+        for seed, shape in enumerate((x, weight, weight[:1]))
+    )
+
+
+def results(function, arrays, options, requires_grad=(True, True, True)):
+    """y, then the gradients of the leaves, None where there is none."""
+    leaves = [
+        None if a is None else Tensor(a, needed)
+        for a, needed in zip(arrays, requires_grad, strict=True)
+    ]
+    y = function(*leaves, **options)
+    if y.requires_grad:
+        y.backward(numbers(*y.shape, seed=9, dtype=y.dtype))
+    grads = [None if leaf is None or leaf.grad is None else leaf.grad.data for leaf in leaves]
+    return [y.data, *grads]
+
+
+def assert_same(got, expected):
+    for a, b in zip(got, expected, strict=True):
+        if b is None:
+            assert a is None
+        else:
+            assert_exact(a, b)
+
+
+def watched(kernel, names):
+    def call(*args, **kwargs):
+        names.append(kernel.__name__)
+        return kernel(*args, **kwargs)
+
+    return call
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """The names of the kernels that run."""
+    names = []
+    for name in ("conv2d", "conv2d_relu_pool", "relu_pool_backward", "conv2d_backward"):
+        monkeypatch.setattr(kernels, name, watched(getattr(kernels, name), names))
+    return names
+
+
+@pytest.mark.parametrize(("x", "weight", "options"), [*CASES, DEEP])
+def test_is_the_chain(impl, dtype, x, weight, options):
+    given = arrays(x, weight, dtype)
+    assert_same(results(conv2d_relu_pool, given, options), results(chain, given, options))
+    given = (*given[:2], None)
+    assert_same(results(conv2d_relu_pool, given, options), results(chain, given, options))
+
+
+@pytest.mark.parametrize("needed", [(i, j, k) for i in (0, 1) for j in (0, 1) for k in (0, 1)])
+@pytest.mark.parametrize(("x", "weight", "options"), [CASES[1], DEEP])
+def test_only_the_gradients_that_are_needed(monkeypatch, x, weight, options, needed):
+    given, needed, asked = arrays(x, weight), tuple(map(bool, needed)), []
+    expected = results(chain, given, options, needed)
+    backward = kernels.conv2d_backward
+
+    def watching(*args, needs, **kwargs):
+        asked.append(needs)
+        return backward(*args, needs=needs, **kwargs)
+
+    monkeypatch.setattr(kernels, "conv2d_backward", watching)
+    assert_same(results(conv2d_relu_pool, given, options, needed), expected)
+    assert asked == [needed] * any(needed)
+
+
+def test_one_kernel_computes_what_is_small(calls):
+    x, weight, options = CASES[0]
+    results(conv2d_relu_pool, arrays(x, weight), options)
+    assert calls == ["conv2d_relu_pool", "relu_pool_backward", "conv2d_backward"]
+
+
+def test_a_faster_algorithm_of_the_convolution_is_taken(calls):
+    x, weight, options = DEEP
+    results(conv2d_relu_pool, arrays(x, weight), options)
+    assert calls == ["conv2d", "conv2d_backward"]
+    del calls[:]
+    with runtime.use_exact():
+        results(conv2d_relu_pool, arrays(x, weight), options)
+    assert calls == ["conv2d_relu_pool", "relu_pool_backward", "conv2d_backward"]
+
+
+def test_is_the_chain_where_exactness_is_asked_for(impl):
+    x, weight, options = DEEP
+    given = arrays(x, weight, np.float32)
+    with runtime.use_exact():
+        assert_same(results(conv2d_relu_pool, given, options), results(chain, given, options))
+
+
+@pytest.mark.parametrize(("x", "weight", "options"), [*CASES, DEEP])
+def test_gradients(x, weight, options):
+    x, weight, bias = arrays(x, weight)
+    assert gradcheck(lambda *args: conv2d_relu_pool(*args, **options), (x, weight, bias))
+    assert gradcheck(lambda x: conv2d_relu_pool(x, weight, None, **options), x)
+    assert gradcheck(lambda w: conv2d_relu_pool(x, w, bias, **options), weight)
+    assert gradcheck(lambda b: conv2d_relu_pool(x, weight, b, **options), bias)
+
+
+def test_arrays_are_taken_and_no_graph_is_made_of_them():
+    x, weight, bias = arrays(*CASES[0][:2])
+    y = conv2d_relu_pool(x, weight, bias)
+    assert not y.requires_grad
+    with no_grad():
+        assert not conv2d_relu_pool(x, Tensor(weight, requires_grad=True), bias).requires_grad
+
+
+def test_strided_input():
+    x, weight = numbers(7, 6, 3, 2).T, numbers(4, 3, 2, 2)
+    assert_same(results(conv2d_relu_pool, (x, weight, None), {}, (True, True, False)),
+                results(chain, (x, weight, None), {}, (True, True, False)))  # fmt: skip
+
+
+def test_dead_and_tied_cells():
+    """All four cells equal: the first takes the gradient; none where they are not positive."""
+    x, weight = np.ones((1, 1, 4, 4)), np.array([1.0, -1, 0]).reshape(3, 1, 1, 1)
+    y, dx, dw, db = results(conv2d_relu_pool, (x, weight, np.zeros(3)), {})
+    assert_same([y, dx, dw, db], results(chain, (x, weight, np.zeros(3)), {}))
+    assert (dx[0, 0] != 0).tolist() == [[i % 2 == j % 2 == 0 for j in range(4)] for i in range(4)]
+    assert dw[1:].tolist() == [[[[0]]]] * 2
+    assert db[1:].tolist() == [0, 0]
+
+
+def test_the_graph_keeps_no_array_between_the_operations():
+    x, weight, bias = arrays((4, 2, 12, 12), (8, 2, 3, 3))
+    y = conv2d_relu_pool(x, Tensor(weight, requires_grad=True), bias)
+    kept = *_, codes = y.grad_fn.saved
+    assert [a.shape for a in kept] == [(4, 2, 12, 12), (8, 2, 3, 3), y.shape]
+    assert codes.dtype == np.uint8
+
+
+def test_errors_are_those_of_the_kernel():
+    with pytest.raises(TypeError, match=r"weight\.dtype must equal x\.dtype"):
+        conv2d_relu_pool(numbers(1, 3, 5, 5), numbers(4, 3, 3, 3, dtype=np.float32), None)
+    with pytest.raises(ValueError, match="must fit into the padded input"):
+        conv2d_relu_pool(numbers(1, 3, 3, 3), numbers(4, 3, 3, 3), None)

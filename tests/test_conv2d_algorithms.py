@@ -1,0 +1,311 @@
+"""The algorithms of conv2d and its gradients: each by its name, and which one is taken without."""
+
+import random
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+
+from calls import COMPILED, Arrays, check, map_arrays, note
+from cases import ALGORITHMS, CONV2D_CASES, Conv2dCase, random_conv2d
+from cnet import functional as F
+from cnet import kernels, reference, runtime
+from cnet.tensor import Tensor
+from conftest import DTYPES, THREADS
+from tolerance import assert_exact
+from winograd_cases import WINOGRAD_CASES, random_winograd
+
+CASES = (*CONV2D_CASES, *WINOGRAD_CASES)
+DEEP = Conv2dCase((2, 33, 17, 18), (34, 33, 3, 3), padding=1)
+"""Takes Winograd's algorithm by itself, and has sums that are long enough for several orders."""
+
+
+def _check(case: Conv2dCase, algorithm: str, threads: tuple[int, ...]) -> None:
+    for dtype in DTYPES:
+        for call in case.forced_calls(dtype, algorithm):
+            check(call, COMPILED, threads)
+
+
+def _id(case: Conv2dCase) -> str:
+    return case.id
+
+
+@pytest.mark.parametrize("case", WINOGRAD_CASES, ids=_id)
+def test_winograd(case: Conv2dCase) -> None:
+    _check(case, "winograd", (1, 3))
+
+
+@pytest.mark.parametrize("case", CASES[::12], ids=_id)
+@pytest.mark.parametrize("algorithm", ["direct", "product", "exact"])
+def test_some_convolutions(algorithm: str, case: Conv2dCase) -> None:
+    _check(case, algorithm, (1, 3))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES, ids=_id)
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_all_convolutions(algorithm: str, case: Conv2dCase) -> None:
+    _check(case, algorithm, THREADS)
+
+
+def _random_check(rng: random.Random) -> None:
+    """One shape, with a dtype and an algorithm that suits, on every ISA and two thread counts."""
+    case = rng.choice((random_conv2d, random_winograd))(rng)
+    algorithm = rng.choice([name for name in ALGORITHMS if case.suits(name)[0]])
+    threads = 1, rng.choice(THREADS[1:])
+    with note(f"{case.id}, {algorithm}"):
+        for call in case.forced_calls(rng.choice(DTYPES), algorithm):
+            check(call, COMPILED, threads)
+
+
+def test_a_few_random_convolutions() -> None:
+    rng = random.Random(0)
+    for _ in range(50):
+        _random_check(rng)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 41))
+def test_random_convolutions(seed: int) -> None:
+    rng = random.Random(seed)
+    for _ in range(100):
+        _random_check(rng)
+
+
+def test_all_sizes_of_tiles_are_met() -> None:
+    """More tiles than outputs and fewer; in both passes, as the gradient exchanges channels."""
+    signs = set()
+    for case in WINOGRAD_CASES:
+        g = case.geometry
+        forward = g.n * -(-g.oh // 4) * -(-g.ow // 4) >= g.o
+        backward = g.n * -(-g.h // 4) * -(-g.w // 4) >= g.c
+        signs.add((forward, backward))
+    assert signs == set(product((False, True), repeat=2))
+
+
+def _results(call_arrays: Arrays, case: Conv2dCase, algorithm: str) -> Arrays:
+    """y, then the gradients that the algorithm can compute."""
+    x, weight, bias, grad_output = call_arrays
+    options = {**case.options, "algorithm": algorithm}
+    needs = (*case.suits(algorithm)[1:], True)
+    y = kernels.conv2d(x, weight, bias, **options)
+    gradients = kernels.conv2d_backward(grad_output, x, weight, **options, needs=needs)
+    return tuple(z for z in (y, *gradients) if z is not None)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_what_a_workspace_held_before_does_not_matter(dtype: Any, algorithm: str) -> None:
+    """A run on NaN leaves them in the memory that the next one of these sizes works in."""
+    cases = (case for case in CASES[::9] if case.suits(algorithm)[0] and case.flops < 3e6)
+    for case, isa in product(cases, COMPILED):
+        with note(f"{case.id}, {isa}"), runtime.use_isa(isa), runtime.use_threads(2):
+            arrays = case.arrays(dtype)
+            expected = _results(arrays, case, algorithm)
+            _results(map_arrays(lambda x: np.full_like(x, np.nan), arrays), case, algorithm)
+            for y, wanted in zip(_results(arrays, case, algorithm), expected, strict=True):
+                assert_exact(y, wanted)
+
+
+@pytest.mark.parametrize("algorithm", ["direct", "product"])
+def test_nan_reaches_the_outputs_that_see_it(impl: str, dtype: Any, algorithm: str) -> None:
+    case = Conv2dCase((2, 3, 9, 11), (4, 3, 3, 2), padding=(1, 2), dilation=(2, 1))
+    x, weight, bias, grad_output = case.arrays(dtype)
+    x[1, 1, 3, 10] = np.nan
+    grad_output[0, 2, 4, 0] = np.nan
+    arrays = x, weight, bias, grad_output
+    expected = (
+        reference.conv2d(x, weight, bias, **case.options),
+        *reference.conv2d_backward(grad_output, x, weight, **case.options),
+    )
+    for y, wanted in zip(_results(arrays, case, algorithm), expected, strict=True):
+        np.testing.assert_array_equal(np.isnan(y), np.isnan(wanted))
+
+
+def test_nan_stays_within_the_tiles_that_see_it(impl: str, dtype: Any) -> None:
+    """With Winograd's algorithm an output may see what its tile sees."""
+    case = Conv2dCase((2, 3, 13, 14), (4, 3, 3, 3), padding=1)
+    x, weight, bias, _ = case.arrays(dtype)
+    x[1, 1, 7, 5] = np.nan
+    nan = np.isnan(kernels.conv2d(x, weight, bias, padding=1, algorithm="winograd"))
+    assert nan[1, :, 6:9, 4:7].all()
+    nan[1, :, 4:12, 4:8] = False
+    assert not nan.any()
+
+
+# ---- By name -----------------------------------------------------------------------------------
+
+
+def _backward(needs: tuple[bool, ...]) -> Callable[..., Any]:
+    def call(arrays: Arrays, **options: Any) -> Any:
+        x, weight, _, grad_output = arrays
+        return kernels.conv2d_backward(grad_output, x, weight, **options, needs=needs)
+
+    return call
+
+
+def _forward(arrays: Arrays, **options: Any) -> Any:
+    return kernels.conv2d(*arrays[:3], **options)
+
+
+CALLS = _forward, _backward((True, False, False)), _backward((False, True, False))
+
+
+@pytest.mark.parametrize("algorithm", ["winograd", "direct"])
+def test_an_algorithm_that_cannot_compute_it_is_refused(algorithm: str) -> None:
+    refused = 0
+    for case in CONV2D_CASES:
+        arrays, g = case.arrays(np.float32), case.geometry
+        for call, suits in zip(CALLS, case.suits(algorithm), strict=True):
+            if suits:
+                continue
+            with note(case.id), pytest.raises(ValueError) as raised:
+                call(arrays, **case.options, algorithm=algorithm)
+            function = "conv2d" if call is _forward else "conv2d_backward"
+            assert str(raised.value).startswith(
+                f"{function}: algorithm='{algorithm}' cannot compute this convolution "
+                f"(got a {g.kh}x{g.kw} kernel, stride {(g.sh, g.sw)}, dilation {(g.dh, g.dw)}, "
+            )
+            refused += 1
+    assert refused > 10
+
+
+@pytest.mark.parametrize("algorithm", ["winograd", "direct"])
+def test_an_algorithm_must_only_compute_what_is_needed(algorithm: str) -> None:
+    """No algorithm is needed for the gradient of the bias, nor stride 1 for that of the weights."""
+    x, weight, _, dy = Conv2dCase((2, 3, 9, 9), (4, 3, 3, 3), 2).arrays(np.float64)
+    expected = kernels.conv2d_backward(dy, x, weight, 2)
+    kept = kernels.conv2d_backward(
+        dy, x, weight, 2, needs=(False, False, True), algorithm=algorithm
+    )
+    assert kept[:2] == (None, None)
+    assert_exact(kept[2], expected[2])
+    if algorithm == "direct":
+        some = kernels.conv2d_backward(
+            dy, x, weight, 2, needs=(False, True, False), algorithm=algorithm
+        )
+        assert some[0] is some[2] is None
+        np.testing.assert_allclose(some[1], expected[1], rtol=1e-12)
+
+
+def test_names_compute_what_they_say() -> None:
+    """In float32 the roundings of the three algorithms differ; "exact" is one of the last two."""
+    results = {
+        name: [y.tobytes() for y in _results(DEEP.arrays(np.float32), DEEP, name)[:3]]
+        for name in ("auto", *ALGORITHMS)
+    }
+    for i in range(3):
+        winograd, direct, plain = (results[name][i] for name in ALGORITHMS[:3])
+        assert len({winograd, direct, plain}) == 3
+        assert results["auto"][i] == winograd
+        assert results["exact"][i] in (direct, plain)
+
+
+@pytest.mark.parametrize("algorithm", ["auto", *ALGORITHMS])
+def test_the_reference_takes_every_name(algorithm: str) -> None:
+    case = Conv2dCase((2, 3, 9, 10), (4, 3, 3, 3), padding=1)
+    arrays = case.arrays(np.float32)
+    with runtime.use_isa("reference"):
+        expected = _results(arrays, case, "auto")
+        for y, wanted in zip(_results(arrays, case, algorithm), expected, strict=True):
+            assert_exact(y, wanted)
+
+
+# ---- Without a name ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("isa", COMPILED)
+def test_what_conv2d_algorithm_says_is_taken(isa: str) -> None:
+    said = set()
+    for case in (*CONV2D_CASES[::5], DEEP):
+        x, weight, bias, _ = case.arrays(np.float32)
+        with note(case.id), runtime.use_isa(isa):
+            name = kernels.conv2d_algorithm(x.shape, weight.shape, **case.options)
+            taken = kernels.conv2d(x, weight, bias, **case.options)
+            assert_exact(taken, kernels.conv2d(x, weight, bias, **case.options, algorithm=name))
+        said.add(name)
+    assert said == {"winograd", "direct", "product"}
+
+
+def _said() -> list[str]:
+    return [
+        kernels.conv2d_algorithm(case.x_shape, case.weight_shape, **case.options) for case in CASES
+    ]
+
+
+@pytest.mark.parametrize("isa", COMPILED)
+def test_use_exact_never_takes_winograd(isa: str) -> None:
+    with runtime.use_isa(isa):
+        fastest = _said()
+        with runtime.use_exact():
+            exact = _said()
+        assert _said() == fastest
+    assert "winograd" in fastest
+    assert "winograd" not in exact
+    for name, other in zip(fastest, exact, strict=True):
+        assert name in ("winograd", other)
+
+
+def test_use_exact_is_the_algorithm_exact(impl: str, dtype: Any, threads: int) -> None:
+    arrays = DEEP.arrays(dtype)
+    fastest, exact = (_results(arrays, DEEP, name) for name in ("auto", "exact"))
+    with runtime.use_exact():
+        within, winograd = (_results(arrays, DEEP, name) for name in ("auto", "winograd"))
+    for y, wanted in zip(within, exact, strict=True):
+        assert_exact(y, wanted)
+    for y, wanted in zip(winograd, fastest, strict=True):
+        assert_exact(y, wanted)
+    if impl != "reference":
+        assert all((y != z).any() for y, z in zip(fastest[:3], exact[:3], strict=True))
+
+
+def test_use_exact_holds_for_tensors() -> None:
+    x, weight, _, grad_output = DEEP.arrays(np.float32)
+    leaves = Tensor(x, requires_grad=True), Tensor(weight, requires_grad=True)
+    with runtime.use_exact():
+        y = F.conv2d(*leaves, padding=1)
+        y.backward(grad_output)
+    assert_exact(y.data, kernels.conv2d(x, weight, padding=1, algorithm="exact"))
+    expected = kernels.conv2d_backward(grad_output, x, weight, padding=1, algorithm="exact")
+    for leaf, wanted in zip(leaves, expected[:2], strict=True):
+        assert_exact(leaf.grad.data, wanted)
+
+
+def test_use_exact_restores() -> None:
+    assert not runtime.exact_is_on()
+    with runtime.use_exact():
+        with runtime.use_exact(False):
+            assert not runtime.exact_is_on()
+        assert runtime.exact_is_on()
+    with pytest.raises(KeyError), runtime.use_exact():
+        raise KeyError
+    assert not runtime.exact_is_on()
+    restore = runtime.use_exact()
+    assert runtime.exact_is_on()
+    with restore:
+        pass
+    assert not runtime.exact_is_on()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "text"),
+    [
+        (((2, 3, 8), (4, 3, 3, 3)), ValueError, "x_shape must be 4 sizes, none negative"),
+        (((2, 3, 8, 8), (4, 3, 3)), ValueError, "weight_shape must be 4 sizes, none negative"),
+        (((2, 3, 8, 8.0), (4, 3, 3, 3)), TypeError, "x_shape must be a sequence of ints"),
+        (((2, 3, 8, 8), 4), TypeError, "weight_shape must be a sequence of ints (got 4)"),
+        (
+            ((2, 3, 8, 8), (4, 2, 3, 3)),
+            ValueError,
+            "weight.shape[1] must equal x.shape[1] / groups",
+        ),
+        (((2, 3, 8, 8), (4, 3, 3, 3), 0), ValueError, "stride must be at least 1 (got 0)"),
+        (((2, 3, 8, 8), (4, 3, 9, 3)), ValueError, "must fit into the padded input"),
+    ],
+)
+def test_bad_shapes_are_named(arguments: Any, error: type[Exception], text: str) -> None:
+    with pytest.raises(error) as raised:
+        kernels.conv2d_algorithm(*arguments)
+    assert str(raised.value).startswith("conv2d_algorithm: ")
+    assert text in str(raised.value)

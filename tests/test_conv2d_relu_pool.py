@@ -1,0 +1,193 @@
+"""Convolution, ReLU and pooling in one kernel: the values of the three, bit for bit, and back."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from calls import COMPILED, Arrays, check, note, run
+from cases import CONV2D_CASES, Call, Conv2dCase
+from cnet import kernels, reference, runtime
+from conftest import DTYPES, THREADS
+from guarded import PLACES
+from tolerance import assert_bounded, assert_exact
+
+FITTING = [case for case in CONV2D_CASES if min(case.geometry.oh, case.geometry.ow) >= 2]
+SIZES = [
+    *(Conv2dCase((2, 3, 5, ow), (7, 3, 3, 3), padding=1, name=f"{ow} columns")
+      for ow in (2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 30, 31, 32, 33, 34, 35, 63, 64, 65, 66, 67, 96)),
+    *(Conv2dCase((2, 3, oh, 5), (7, 3, 3, 3), padding=1, name=f"{oh} rows")
+      for oh in (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 17, 19, 23, 31, 33, 64, 65)),
+    *(Conv2dCase((1, 2, 6, 7), (o, 2, 3, 3), padding=1, name=f"{o} outputs")
+      for o in (1, 2, 5, 6, 7, 8, 9, 12, 16, 17, 24)),
+    Conv2dCase((1, 90, 21, 40), (9, 90, 3, 3), padding=1, name="several blocks of rows"),
+    Conv2dCase((3, 4, 13, 15), (6, 2, 3, 3), 2, 1, 2, 2, "everything"),
+    Conv2dCase((3, 4, 14, 15), (8, 1, 5, 2), (1, 2), 2, 1, 4, "depthwise"),
+    Conv2dCase((2, 3, 0, 5), (3, 3, 3, 3), padding=3, name="rows of padding"),
+    Conv2dCase((40, 3, 18, 19), (8, 3, 5, 5), padding=2, name="work for many threads"),
+]  # fmt: skip
+
+
+def _chain(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, **options: Any) -> Arrays:
+    """The three kernels one after the other: y, codes and the pooled argmax."""
+    direct = 0 not in x.shape + weight.shape
+    algorithm = "direct" if direct else "product"
+    z = kernels.relu(kernels.conv2d(x, weight, bias, **options, algorithm=algorithm))
+    y, argmax = kernels.max_pool2d(z, 2)
+    row, column = np.divmod(argmax, max(1, z.shape[3]))
+    return y, np.where(y <= 0, 4, 2 * (row % 2) + column % 2).astype(np.uint8), argmax, z
+
+
+def _back(grad_output: np.ndarray, argmax: np.ndarray, z: np.ndarray) -> np.ndarray:
+    return kernels.relu_backward(kernels.max_pool2d_backward(grad_output, argmax, z.shape), z)
+
+
+def _calls(x: np.ndarray, weight: np.ndarray, bias: Any, **options: Any) -> tuple[Call, Call]:
+    y, codes, *_ = _chain(x, weight, bias, **options)
+    shape = {"x_shape": kernels.conv2d(x, weight, bias, **options).shape}
+    grad_output = np.random.default_rng(1).standard_normal(y.shape, x.dtype)
+    return (
+        Call("conv2d_relu_pool", (x, weight, bias), options, (None, None)),
+        Call("relu_pool_backward", (grad_output, codes), shape, (None,)),
+    )
+
+
+def _check(x: np.ndarray, weight: np.ndarray, bias: Any, **options: Any) -> None:
+    """On every implementation and thread count: the bits of the chain, forth and back."""
+    for isa in runtime.available_isas():
+        for threads, place in zip(THREADS, PLACES * 2, strict=True):
+            text = f"{x.dtype}, {isa}, {threads} threads, {place}"
+            with note(text), runtime.use_isa(isa), runtime.use_threads(threads):
+                expected = _chain(x, weight, bias, **options)
+                forth, back = _calls(x, weight, bias, **options)
+                for got, wanted in zip(run(forth, place), expected[:2], strict=True):
+                    assert_exact(got, wanted)
+                (dx,) = run(back, place)
+                assert_exact(dx, _back(back.arrays[0], *expected[2:]))
+
+
+@pytest.mark.parametrize("case", [*SIZES, *FITTING[::12]], ids=lambda case: case.id)
+def test_is_the_chain_to_the_bit(case: Conv2dCase) -> None:
+    for dtype in DTYPES:
+        x, weight, bias, _ = case.arrays(dtype)
+        _check(x, weight, bias, **case.options)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", FITTING, ids=lambda case: case.id)
+def test_is_the_chain_to_the_bit_for_every_case(case: Conv2dCase) -> None:
+    for dtype in DTYPES:
+        x, weight, bias, _ = case.arrays(dtype)
+        _check(x, weight, bias, **case.options)
+
+
+@pytest.mark.parametrize("case", [*SIZES, *FITTING[::9]], ids=lambda case: case.id)
+def test_agrees_with_reference(dtype: Any, case: Conv2dCase) -> None:
+    """A maximum is off by no more than one of its cells; gradients follow the codes exactly."""
+    forth, back = case.fused_calls(dtype)
+    x, weight, bias = (a.astype(np.float64) for a in forth.arrays)
+    expected, _ = reference.conv2d_relu_pool(x, weight, bias, **case.options)
+    arrays = abs(x), abs(weight), abs(bias)
+    scale, _ = reference.conv2d_relu_pool(*arrays, **case.options)
+    for isa in COMPILED:
+        with note(isa), runtime.use_isa(isa):
+            y, codes = kernels.conv2d_relu_pool(*forth.arrays, **case.options)
+        assert_bounded(y, expected, forth.terms[0], scale)
+        np.testing.assert_array_equal(codes == 4, y == 0)
+        assert codes.max(initial=0) <= 4
+    check(back)
+
+
+def _pixels(rows: list[list[float]], dtype: Any) -> Arrays:
+    """Images that a 1x1 convolution leaves as they are."""
+    return np.array([[rows]], dtype), np.ones((1, 1, 1, 1), dtype)
+
+
+def test_takes_the_first_of_equal_maxima(impl: str, dtype: Any, threads: int) -> None:
+    x, weight = _pixels([[1, 5, 5, 2, 3, 1], [5, 0, 2, 5, 3, 3]], dtype)
+    y, codes = kernels.conv2d_relu_pool(x, weight)
+    assert y.tolist() == [[[[5, 5, 3]]]]
+    assert codes.tolist() == [[[[1, 0, 0]]]]
+
+
+def test_what_is_not_positive_is_dead(impl: str, dtype: Any, threads: int) -> None:
+    """Zeros of either sign and negative numbers give 0, never -0, and take no gradient."""
+    x, weight = _pixels([[-1, -2, 0, -0.0, -0.0, -0.0], [-3, -4, -1, -1, -0.0, -0.0]], dtype)
+    y, codes = kernels.conv2d_relu_pool(x, weight)
+    assert_exact(y, np.zeros((1, 1, 1, 3), dtype))
+    assert codes.tolist() == [[[[4, 4, 4]]]]
+    dx = kernels.relu_pool_backward(np.full_like(y, np.nan), codes, x.shape)
+    assert_exact(dx, np.zeros_like(x))
+
+
+def test_the_last_nan_wins(impl: str, dtype: Any, threads: int) -> None:
+    nan, inf = np.nan, np.inf
+    x, weight = _pixels([[nan, inf, 1, 2, nan, -1, -inf, -inf], [9, nan, 3, nan, -1, -1, -inf, 1]],
+                        dtype)  # fmt: skip
+    y, codes = kernels.conv2d_relu_pool(x, weight)
+    assert_exact(y, np.array([[[[nan, nan, nan, 1]]]], dtype))
+    assert codes.tolist() == [[[[3, 3, 0, 3]]]]
+    assert kernels.relu_pool_backward(np.ones_like(y), codes, x.shape).tolist() == [
+        [[[0, 0, 0, 0, 1, 0, 0, 0], [0, 1, 0, 1, 0, 0, 0, 1]]]
+    ]
+
+
+def test_special_values_go_through_as_in_the_chain(dtype: Any) -> None:
+    """Ties, zeros of both signs, NaN and infinities, in every lane and place of a window."""
+    rng = np.random.default_rng(3)
+    x = rng.integers(-3, 4, (3, 1, 21, 71)).astype(dtype)
+    rare = rng.random(x.shape)
+    x[rare < 0.05] = np.nan
+    for i, value in enumerate((np.inf, -np.inf, -0.0, 1e-40)):
+        x[(rare > 0.1 + 0.03 * i) & (rare < 0.13 + 0.03 * i)] = value
+    weight = np.array([1, -1, 0.5, 0, 2, -2, 1, 1, 1], dtype).reshape(9, 1, 1, 1)
+    bias = np.array([0, 0, 0, -0.0, 1, -1, np.inf, -np.inf, np.nan], dtype)
+    with np.errstate(invalid="ignore"):
+        _check(x, weight, bias)
+        _check(x, weight, None)
+
+
+@pytest.mark.parametrize(
+    ("x_shape", "weight_shape", "y_shape"),
+    [
+        ((0, 3, 8, 8), (4, 3, 3, 3), (0, 4, 3, 3)),
+        ((2, 3, 8, 8), (0, 3, 3, 3), (2, 0, 3, 3)),
+        ((0, 0, 8, 8), (0, 0, 3, 3), (0, 0, 3, 3)),
+    ],
+)
+def test_empty_results(
+    impl: str, dtype: Any, x_shape: Any, weight_shape: Any, y_shape: Any
+) -> None:
+    x, weight = np.ones(x_shape, dtype), np.ones(weight_shape, dtype)
+    y, codes = kernels.conv2d_relu_pool(x, weight, np.ones(weight_shape[0], dtype))
+    assert (y.shape, codes.shape) == (y_shape, y_shape)
+    assert (y.dtype, codes.dtype) == (dtype, np.uint8)
+    full = (*y_shape[:2], 6, 6)
+    assert kernels.relu_pool_backward(y, codes, full).shape == full
+
+
+def test_sums_of_nothing_are_the_bias(impl: str, dtype: Any) -> None:
+    x, weight = np.ones((2, 0, 5, 6), dtype), np.ones((3, 0, 3, 3), dtype)
+    y, codes = kernels.conv2d_relu_pool(x, weight, np.array([-1, 0, 2], dtype))
+    assert y.tolist() == [[[[0, 0]], [[0, 0]], [[2, 2]]]] * 2
+    assert codes.tolist() == [[[[4, 4]], [[4, 4]], [[0, 0]]]] * 2
+
+
+@pytest.mark.parametrize("h", [2, 3, 7])
+@pytest.mark.parametrize("w", [2, 3, 15, 16, 17, 31, 32, 33, 34, 35, 64, 65, 66, 67])
+def test_gradients_go_where_the_codes_say(dtype: Any, h: int, w: int) -> None:
+    """Rows and columns without a partner, and codes that stand for no place, take nothing."""
+    rng = np.random.default_rng(h * w)
+    grad_output = rng.standard_normal((3, 2, h // 2, w // 2)).astype(dtype)
+    grad_output[rng.random(grad_output.shape) < 0.1] = -0.0
+    codes = rng.integers(0, 5, grad_output.shape).astype(np.uint8)
+    codes[rng.random(codes.shape) < 0.05] = 255
+    check(Call("relu_pool_backward", (grad_output, codes), {"x_shape": (3, 2, h, w)}, (None,)))
+
+
+def test_codes_of_any_integer_dtype(impl: str) -> None:
+    grad_output, codes = np.arange(1.0, 5).reshape(1, 1, 2, 2), np.arange(4).reshape(1, 1, 2, 2)
+    expected = [[[[1, 0, 0, 2], [0, 0, 0, 0], [0, 0, 0, 0], [3, 0, 0, 4]]]]
+    for dtype in (np.uint8, np.int8, np.int64, np.uint64, ">i4"):
+        got = kernels.relu_pool_backward(grad_output, codes.astype(dtype), (1, 1, 4, 4))
+        assert got.tolist() == expected

@@ -1,0 +1,134 @@
+"""A child made by `os.fork` has none of its parent's threads, and must compute all the same."""
+
+import hashlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from cnet import kernels, runtime
+
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork"),
+    # From 3.12 on, Python says so of every fork of a process with threads, ours among them.
+    pytest.mark.filterwarnings(
+        r"ignore:This process \(pid=\d+\) is multi-threaded, use of fork\(\):DeprecationWarning"
+    ),
+]
+
+CHILDREN = 50
+SECONDS = 20
+THREADS = 3
+
+
+@pytest.fixture(autouse=True)
+def _threads() -> Iterator[None]:
+    with runtime.use_threads(THREADS):
+        yield
+
+
+def _train() -> str:
+    """A digest of the weights after some steps of training a small network."""
+    rng = np.random.default_rng(1)
+    x, target = rng.standard_normal((16, 2, 14, 14), np.float32), np.arange(16) % 10
+    filters = 0.1 * rng.standard_normal((8, 2, 3, 3), np.float32)
+    weight = 0.1 * rng.standard_normal((10, 392), np.float32)
+    velocity = np.zeros_like(filters)
+    mean, square = np.zeros_like(weight), np.zeros_like(weight)
+    for step in (1, 2):
+        convolved = kernels.relu(kernels.conv2d(x, filters, padding=1))
+        pooled, argmax = kernels.max_pool2d(convolved, 2)
+        logits = kernels.linear(pooled.reshape(16, -1), weight)
+        _, lse = kernels.cross_entropy(logits, target)
+        share = np.full(16, 1 / 16, np.float32)
+        dlogits = kernels.cross_entropy_backward(share, logits, target, lse)
+        dpooled = kernels.matmul(dlogits, weight).reshape(pooled.shape)
+        dconvolved = kernels.max_pool2d_backward(dpooled, argmax, convolved.shape)
+        dconvolved = kernels.relu_backward(dconvolved, convolved)
+        _, dfilters, _ = kernels.conv2d_backward(dconvolved, x, filters, padding=1)
+        dweight = kernels.matmul(dlogits.T, pooled.reshape(16, -1))
+        kernels.sgd_step(filters, dfilters, velocity, lr=0.1, momentum=0.9, first=step == 1)
+        kernels.adam_step(weight, dweight, mean, square, 1e-3, 0.9, 0.999, 1e-8, 0.0, step)
+    return hashlib.sha256(filters.tobytes() + weight.tobytes()).hexdigest()
+
+
+def _has_workers() -> bool:
+    """Whether this process, single-threaded in Python, has the threads of a pool."""
+    return not sys.platform.startswith("linux") or len(os.listdir("/proc/self/task")) == THREADS
+
+
+def _child_trains(expected: str) -> None:
+    """Fork a child that trains; it ends by SIGALRM if it hangs."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(SECONDS)
+            code = 0 if _train() == expected and _has_workers() else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@contextmanager
+def _convolving_thread() -> Iterator[None]:
+    """Another Python thread is inside of parallel regions, all but always."""
+    x, weight = np.ones((8, 32, 40, 40), np.float32), np.ones((32, 32, 3, 3), np.float32)
+    begun, stop = threading.Event(), threading.Event()
+
+    def convolve() -> None:
+        while not stop.is_set():
+            begun.set()
+            kernels.conv2d(x, weight, padding=1)
+
+    thread = threading.Thread(target=convolve)
+    thread.start()
+    try:
+        assert begun.wait(SECONDS)
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_fork_after_a_region() -> None:
+    expected = _train()
+    for _ in range(CHILDREN):
+        _child_trains(expected)
+    assert _train() == expected
+
+
+def test_fork_during_a_region() -> None:
+    expected = _train()
+    with _convolving_thread():
+        for _ in range(CHILDREN):
+            _child_trains(expected)
+    assert _train() == expected
+
+
+def test_fork_of_a_fork() -> None:
+    expected = _train()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            _child_trains(expected)
+            code = 0 if _train() == expected else 2
+            _child_trains(expected)
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_multiprocessing_by_fork() -> None:
+    expected = _train()
+    with _convolving_thread(), multiprocessing.get_context("fork").Pool(2) as pool:
+        results = [pool.apply_async(_train) for _ in range(6)]
+        assert {result.get(timeout=SECONDS) for result in results} == {expected}

@@ -1,0 +1,259 @@
+"""The package as a whole: what importing it costs and does, and which part may import which."""
+
+import ast
+import inspect
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from statistics import median
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import cnet
+
+SOURCE = Path(cnet.__file__).parent
+FILES = sorted(SOURCE.rglob("*.py"))
+
+
+def _fresh(code: str, *flags: str) -> Any:
+    """What the code prints as JSON, in a new interpreter."""
+    process = subprocess.run([sys.executable, *flags, "-c", code], capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout)
+
+
+# ---- What importing costs and does ---------------------------------------------------------------
+
+
+def test_import_is_quick() -> None:
+    """The goal is 40 ms after NumPy; three times that, or what NumPy itself takes here, is wrong.
+
+    Processor time, which a busy machine does not stretch as it does the clock.
+    """
+    code = """if True:
+        import json, time
+        times = [time.process_time()]
+        import numpy
+        times.append(time.process_time())
+        import cnet
+        times.append(time.process_time())
+        print(json.dumps([times[1] - times[0], times[2] - times[1]]))
+    """
+    numpy, ours = (median(times) for times in zip(*(_fresh(code) for _ in range(7)), strict=True))
+    assert ours < max(0.120, numpy)
+
+
+@cache
+def _modules_after_import() -> set[str]:
+    return set(_fresh("import cnet, json, sys; print(json.dumps(list(sys.modules)))"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sklearn", "matplotlib", "tqdm", "safetensors", "torch", "urllib.request", "http", "ssl",
+        "socket", "multiprocessing", "cnet.cli", "cnet.plots", "cnet.bench",
+    ],
+)  # fmt: skip
+def test_import_leaves_alone(name: str) -> None:
+    assert name not in _modules_after_import()
+
+
+def test_import_writes_and_connects_nowhere() -> None:
+    """-B: not even the interpreter's own caches, so that every file opened for writing counts."""
+    code = """if True:
+        import json, os, sys
+        import numpy
+        events = []
+        deeds = "os.", "socket.", "subprocess.", "shutil.", "tempfile.", "urllib.", "http."
+        looks = "os.listdir", "os.scandir"
+        def watch(event, arguments):
+            writes = event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+            if writes or (event.startswith(deeds) and event not in looks):
+                events.append(f"{event}{arguments}")
+        sys.addaudithook(watch)
+        import cnet
+        imported = list(events)
+        open(os.devnull, "w").close()
+        assert len(events) == len(imported) + 1
+        print(json.dumps(imported))
+    """
+    assert _fresh(code, "-B") == []
+
+
+def test_subnormals_survive() -> None:
+    """No thread flushes them to zero, neither one of Python's nor one of the kernels'."""
+    assert _fresh("""if True:
+        import json, threading
+        import cnet.kernels, cnet.runtime
+        import numpy as np
+        tiny = np.float32(1e-40)
+        grad = np.full(1 << 20, tiny)
+        kept = []
+        def halve():
+            kept.append(float(tiny * np.float32(0.5)) > 0)
+        for isa in cnet.runtime.available_isas():
+            for threads in (1, 4):
+                param = np.zeros_like(grad)
+                with cnet.runtime.use_isa(isa), cnet.runtime.use_threads(threads):
+                    cnet.kernels.sgd_step(param, grad, lr=0.5)
+                kept.append(bool((param < 0).all()))
+                halve()
+                thread = threading.Thread(target=halve)
+                thread.start()
+                thread.join()
+        print(json.dumps(kept))
+    """) == [True] * 6 * len(cnet.runtime.available_isas())
+
+
+# ---- Who may import whom -------------------------------------------------------------------------
+
+DIRECTIONS = {
+    "geometry": "",
+    "_check": "geometry",
+    "_cpus": "",
+    "random": "",
+    "reference": "_check geometry",
+    "runtime": "_core _cpus",
+    "kernels": "_check _core geometry reference runtime",
+    "autograd": "",
+    "tensor": "autograd",
+    "gradcheck": "autograd tensor",
+    "functional": "autograd geometry kernels random tensor",
+    "nn": "functional geometry random tensor",
+    "models": "nn",
+    "optim": "kernels tensor",
+    "data": "random",
+    "checkpoint": "",
+    "training": "autograd checkpoint data functional nn optim random tensor",
+    "plots": "",
+    "bench": "functional kernels models optim runtime tensor",
+    "cli": "bench checkpoint data models optim plots random runtime training",
+    "__main__": "cli",
+    "__init__": "autograd checkpoint data functional gradcheck kernels nn optim random runtime "
+    "tensor",
+}
+"""Each part of the package, a module or a folder, and the parts it may import."""
+
+FOREIGN = {
+    "checkpoint": {"safetensors"},
+    "data": {"sklearn", "tqdm"},
+    "plots": {"matplotlib"},
+    "training": {"tqdm"},
+}
+"""The parts that may import more than NumPy and the standard library."""
+
+
+def _part(file: Path) -> str:
+    return file.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def _imports(file: Path) -> Iterator[str]:
+    """Absolute names of what a file imports, wherever in it the statement stands."""
+    package = ["cnet", *file.relative_to(SOURCE).parts[:-1]]
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*above, *filter(None, [node.module])])
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(SOURCE)))
+def test_imports_point_downwards(file: Path) -> None:
+    part = _part(file)
+    assert part in DIRECTIONS, "a new part: say in DIRECTIONS what it may import"
+    own = {name.split(".")[1] for name in _imports(file) if name.startswith("cnet.")}
+    assert own - {part} <= set(DIRECTIONS[part].split())
+    foreign = {name.split(".")[0] for name in _imports(file)} - {"cnet"}
+    assert foreign <= sys.stdlib_module_names | {"numpy"} | FOREIGN.get(part, set())
+
+
+def test_directions_have_no_circle() -> None:
+    parts = {part: set(below.split()) for part, below in DIRECTIONS.items()}
+    while parts:
+        free = {part for part, below in parts.items() if not below & parts.keys()}
+        assert free, f"a circle among {', '.join(parts)}"
+        parts = {part: below for part, below in parts.items() if part not in free}
+
+
+def test_only_the_boundary_knows_the_compiled_module() -> None:
+    knows = {_part(file) for file in FILES if "cnet._core" in _imports(file)}
+    assert knows == {"kernels", "runtime"}
+
+
+# ---- What the source must not contain ------------------------------------------------------------
+
+UNSAFE_MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "marshal", "shelve"}
+
+
+def _unsafe(tree: ast.AST) -> Iterator[int]:
+    """Lines that could run code out of a file."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            modules = {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            modules = {(node.module or "").split(".")[0]}
+        else:
+            modules = set()
+        if modules & UNSAFE_MODULES:
+            yield node.lineno
+        if isinstance(node, ast.Name) and node.id in ("eval", "exec", "__import__"):
+            yield node.lineno
+        if isinstance(node, ast.keyword) and node.arg == "allow_pickle":
+            denied = isinstance(node.value, ast.Constant) and node.value.value is False
+            if not denied:
+                yield node.lineno
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(SOURCE)))
+def test_nothing_runs_code_from_files(file: Path) -> None:
+    assert list(_unsafe(ast.parse(file.read_bytes()))) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import pickle", "from pickle import load", "import os, marshal", "eval('1')",
+        "run = exec", "np.load(f, allow_pickle=True)", "np.load(f, allow_pickle=flag)",
+    ],
+)  # fmt: skip
+def test_unsafe_code_is_seen(code: str) -> None:
+    assert list(_unsafe(ast.parse(code))) == [1]
+
+
+def test_safe_code_is_not() -> None:
+    assert list(_unsafe(ast.parse("model.eval(); np.load(f, allow_pickle=False)"))) == []
+
+
+# ---- The public list -----------------------------------------------------------------------------
+
+
+def test_the_public_list_is_sorted_and_complete() -> None:
+    """What `cnet` imports, or says under TYPE_CHECKING that it does when it is used."""
+    assert cnet.__all__ == sorted(set(cnet.__all__))
+    statements = ast.parse(inspect.getsource(cnet)).body
+    for statement in statements:
+        statements += statement.body if isinstance(statement, ast.If) else []
+    imported = {
+        alias.asname or alias.name
+        for statement in statements
+        if isinstance(statement, ast.ImportFrom) and statement.level
+        for alias in statement.names
+    }
+    assert imported == set(cnet.__all__)
+
+
+@pytest.mark.parametrize("name", cnet.__all__)
+def test_public_names_are_documented(name: str) -> None:
+    public = getattr(cnet, name)
+    documentation = inspect.getdoc(public)
+    assert documentation
+    if not (isinstance(public, ModuleType) or public.__name__.endswith("Error")):
+        assert ">>>" in documentation, "an example is missing"

@@ -1,0 +1,61 @@
+"""The table of convolutions for Winograd's kernels: 3x3 with stride 1, around all of their sizes.
+
+A tile has 4 x 4 outputs. Tiles stand in panels of 4 to 48, outputs in blocks of 24 or 32, channels
+in vectors of 2 to 16 and slices of 16, by the instruction set and the dtype. Where there are more
+outputs than tiles, images are transformed once and for all, filters otherwise.
+"""
+
+import random
+from collections.abc import Iterator
+from itertools import cycle, product
+
+from cases import Conv2dCase
+
+
+def _winograd_convs() -> Iterator[Conv2dCase]:
+    case = Conv2dCase
+    for c in (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 49):
+        yield case((1, c, 6, 9), (5, c, 3, 3), padding=1, name=f"tiles of {c} channels")
+    for o in (1, 5, 6, 7, 8, 9, 16, 17, 23, 24, 25, 31, 32, 33, 48, 49, 65):
+        yield case((2, 3, 7, 6), (o, 3, 3, 3), padding=1, name=f"8 tiles, {o} outputs")
+    for t in (1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 23, 24, 25, 31, 32, 33, 47, 48, 49, 97):
+        width = 4 * t - t % 4
+        yield case((1, 2, 3, width), (3, 2, 3, 3), padding=1, name=f"a row of {t} tiles")
+        more = f"{t} tiles, more outputs"
+        yield case((1, 2, 4, width + 2), (t + 1, 2, 3, 3), padding=(1, 0), name=more)
+    paddings = cycle(range(4))
+    for oh, ow in product((1, 2, 3, 4, 5, 8, 9), (1, 2, 3, 4, 5, 7, 8, 9, 13)):
+        padding = next(p for p in paddings if 2 * p < min(oh, ow) + 2)
+        x_shape = 2, 3, oh + 2 - 2 * padding, ow + 2 - 2 * padding
+        yield case(x_shape, (4, 3, 3, 3), padding=padding, name=f"tiles for {oh}x{ow}")
+    for n in (2, 3, 7, 25, 50):
+        yield case((n, 2, 1, 1), (3, 2, 3, 3), padding=1, name=f"{n} images of one tile")
+        yield case((n, 2, 5, 10), (3, 2, 3, 3), name=f"{n} images of a row")
+        yield case((n, 2, 5, 4), (60, 2, 3, 3), padding=1, name=f"{n} images, 60 outputs")
+    yield from (
+        case((1, 2, 1, 1), (3, 2, 3, 3), padding=2, name="a pixel in wide padding"),
+        case((2, 2, 1, 1), (3, 2, 3, 3), padding=3, name="a pixel in wider padding"),
+        case((2, 2, 2, 1), (3, 2, 3, 3), padding=(1, 3), name="two pixels in padding"),
+        case((2, 2, 1, 9), (3, 2, 3, 3), padding=(3, 0), name="a row in padding"),
+        case((2, 2, 9, 2), (3, 2, 3, 3), padding=(0, 2), name="two columns in padding"),
+        case((1, 2, 3, 3), (3, 2, 3, 3), padding=7, name="tiles of padding"),
+        case((2, 3, 9, 10), (4, 3, 3, 3), padding=(3, 1), name="tiles, asymmetric"),
+        case((2, 3, 9, 10), (4, 3, 3, 3), padding="same", name="tiles, same"),
+        case((2, 3, 9, 10), (4, 3, 3, 3), padding="valid", name="tiles, valid"),
+        case((1, 3, 44, 36), (65, 3, 3, 3), padding=1, name="99 tiles, 65 outputs"),
+        case((1, 3, 28, 26), (65, 3, 3, 3), padding=1, name="49 tiles, 65 outputs"),
+        case((1, 4, 45, 42), (600, 4, 3, 3), padding=1, name="132 tiles, 600 outputs"),
+        case((1, 600, 45, 42), (4, 600, 3, 3), padding=1, name="132 tiles of 600 channels"),
+        case((3, 33, 22, 27), (65, 33, 3, 3), padding=1, name="crosses panels and blocks"),
+    )
+
+
+def random_winograd(rng: random.Random) -> Conv2dCase:
+    """A 3x3 kernel with stride 1, and now and then many channels or many images."""
+    n, c, o = (rng.randint(1, rng.choice((2, 6, largest))) for largest in (20, 70, 70))
+    padding = rng.randint(0, 3), rng.randint(0, 3)
+    h, w = (max(1, 3 - 2 * p) + rng.randint(0, rng.choice((3, 9, 24))) for p in padding)
+    return Conv2dCase((n, c, h, w), (o, c, 3, 3), padding=padding)
+
+
+WINOGRAD_CASES = tuple(_winograd_convs())
