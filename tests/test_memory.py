@@ -403,7 +403,7 @@ def test_results_may_die_in_another_thread() -> None:
     r"ignore:This process \(pid=\d+\) is multi-threaded, use of fork\(\):DeprecationWarning"
 )
 def test_a_forked_child_has_memory_of_its_own() -> None:
-    """While another thread is in the cache, all but always: the child neither hangs nor errs."""
+    """While another thread makes and drops results: the child neither hangs nor errs."""
     stop = threading.Event()
 
     def busy() -> None:

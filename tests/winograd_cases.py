@@ -18,6 +18,9 @@ def _winograd_convs() -> Iterator[Conv2dCase]:
         yield case((1, c, 6, 9), (5, c, 3, 3), padding=1, name=f"tiles of {c} channels")
     for o in (1, 5, 6, 7, 8, 9, 16, 17, 23, 24, 25, 31, 32, 33, 48, 49, 65):
         yield case((2, 3, 7, 6), (o, 3, 3, 3), padding=1, name=f"8 tiles, {o} outputs")
+    for c in (15, 16, 17, 33, 49):
+        more = f"4 tiles of {c} channels, more outputs"
+        yield case((1, c, 5, 6), (c + 8, c, 3, 3), padding=1, name=more)
     for t in (1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 23, 24, 25, 31, 32, 33, 47, 48, 49, 97):
         width = 4 * t - t % 4
         yield case((1, 2, 3, width), (3, 2, 3, 3), padding=1, name=f"a row of {t} tiles")
