@@ -16,24 +16,35 @@ static int is_3x3_with_stride_1(const cnet_conv2d *g) {
            g->dw == 1 && g->g == 1;
 }
 
-static int has_stride_1(const cnet_conv2d *g) { return not_empty(g) && g->sh == 1 && g->sw == 1; }
+enum { CACHED_TAPS = 1024, CACHED_BYTES = 1 << 20, STAGED_BYTES = 64 << 20 };
+
+/* Bytes that direct convolution stages for some rows of outputs: about what the image has there,
+ * but far more with large padding and dilation. */
+static ptrdiff_t staged_bytes(const cnet_conv2d *g, ptrdiff_t rows) {
+    return stage_of(g, rows).channel * (g->c / g->g) * (ptrdiff_t)sizeof(real);
+}
+
+static int can_be_staged(const cnet_conv2d *g) {
+    return not_empty(g) && staged_bytes(g, 2) <= STAGED_BYTES;
+}
+
+static int can_be_staged_whole(const cnet_conv2d *g) {
+    return not_empty(g) && staged_bytes(g, g->oh) <= STAGED_BYTES;
+}
+
+static int gradient_can_be_staged(const cnet_conv2d *g) {
+    const cnet_conv2d gradient = gradient_geometry(g);
+    return g->sh == 1 && g->sw == 1 && not_empty(g) && can_be_staged(&gradient);
+}
 
 /* Transforms cost as much as some sixteen channels of products, and a tile has 4 x 4 outputs. */
 static int has_channels_for_winograd(const cnet_conv2d *g) {
     return g->c >= 16 && g->o >= 16 && g->oh >= 3 && g->ow >= 3;
 }
 
-enum { CACHED_TAPS = 1024, STAGED_BYTES = 1 << 20 };
-
-/* What direct convolution stages for some rows of outputs stays in the cache. It is about as much as
- * the image has there, but far more with large padding and dilation. */
-static int stages_little(const cnet_conv2d *g, ptrdiff_t rows) {
-    return stage_of(g, rows).channel <= STAGED_BYTES / (ptrdiff_t)sizeof(real) / (g->c / g->g);
-}
-
-/* So do the taps of all inputs, while the outputs pass. */
+/* What is staged for a row of outputs stays in the cache, and so do the taps of all inputs. */
 static int has_few_taps(const cnet_conv2d *g) {
-    return g->c / g->g * g->kh * g->kw <= CACHED_TAPS && stages_little(g, 1);
+    return g->c / g->g * g->kh * g->kw <= CACHED_TAPS && staged_bytes(g, 1) <= CACHED_BYTES;
 }
 
 static int gradient_has_few_taps(const cnet_conv2d *g) {
@@ -41,7 +52,7 @@ static int gradient_has_few_taps(const cnet_conv2d *g) {
     return g->c / g->g >= 5 && has_few_taps(&gradient);
 }
 
-static int has_small_images(const cnet_conv2d *g) { return stages_little(g, g->oh); }
+static int has_small_images(const cnet_conv2d *g) { return staged_bytes(g, g->oh) <= CACHED_BYTES; }
 
 typedef struct {
     conv2d_suits *suits, *pays;
@@ -56,19 +67,19 @@ static const algorithm algorithms[CNET_PASSES][CNET_ALGORITHMS] = {
         {
             [CNET_WINOGRAD] = {is_3x3_with_stride_1, has_channels_for_winograd,
                                RUNS(winograd, forward)},
-            [CNET_DIRECT] = {not_empty, has_few_taps, RUNS(direct, forward)},
+            [CNET_DIRECT] = {can_be_staged, has_few_taps, RUNS(direct, forward)},
             [CNET_PRODUCT] = {always, always, RUNS(product, forward)},
         },
     [CNET_DX] =
         {
             [CNET_WINOGRAD] = {is_3x3_with_stride_1, has_channels_for_winograd, RUNS(winograd, dx)},
-            [CNET_DIRECT] = {has_stride_1, gradient_has_few_taps, RUNS(direct, dx)},
+            [CNET_DIRECT] = {gradient_can_be_staged, gradient_has_few_taps, RUNS(direct, dx)},
             [CNET_PRODUCT] = {always, always, RUNS(product, dx)},
         },
     [CNET_DW] =
         {
             [CNET_WINOGRAD] = {is_3x3_with_stride_1, has_channels_for_winograd, RUNS(winograd, dw)},
-            [CNET_DIRECT] = {not_empty, has_small_images, RUNS(direct, dw)},
+            [CNET_DIRECT] = {can_be_staged_whole, has_small_images, RUNS(direct, dw)},
             [CNET_PRODUCT] = {always, always, RUNS(product, dw)},
         },
 };

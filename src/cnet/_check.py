@@ -152,16 +152,16 @@ ALGORITHMS = ("auto", "exact", "winograd", "direct", "product")
 
 def conv2d(
     x: Any, weight: Any, bias: Any, stride: Size2d, padding: Padding, dilation: Size2d, groups: int,
-    algorithm: str,
+    algorithm: str, f: str = "conv2d",
 ) -> tuple[Array, Array, Array | None, Conv2d]:  # fmt: skip
-    _known_algorithm("conv2d", algorithm)
-    x = array("conv2d", "x", x, 4)
-    weight = array("conv2d", "weight", weight, 4)
-    g = geometry.conv2d("conv2d", x.shape, weight.shape, stride, padding, dilation, groups)
+    _known_algorithm(f, algorithm)
+    x = array(f, "x", x, 4)
+    weight = array(f, "weight", weight, 4)
+    g = geometry.conv2d(f, x.shape, weight.shape, stride, padding, dilation, groups)
     if bias is not None:
-        bias = array("conv2d", "bias", bias, 1)
-        same_shape("conv2d", "bias", bias.shape, "(weight.shape[0],)", (g.o,))
-    same_dtype("conv2d", x=x, weight=weight, bias=bias)
+        bias = array(f, "bias", bias, 1)
+        same_shape(f, "bias", bias.shape, "(weight.shape[0],)", (g.o,))
+    same_dtype(f, x=x, weight=weight, bias=bias)
     return x, weight, bias, g
 
 
@@ -188,8 +188,9 @@ def conv2d_backward(
 def conv2d_relu_pool(
     x: Any, weight: Any, bias: Any, stride: Size2d, padding: Padding, dilation: Size2d, groups: int
 ) -> tuple[Array, Array, Array | None, Conv2d, Window2d]:
-    x, weight, bias, g = conv2d(x, weight, bias, stride, padding, dilation, groups, "auto")
-    return x, weight, bias, g, geometry.pool2d("conv2d_relu_pool", g.y_shape, 2)
+    f = "conv2d_relu_pool"
+    x, weight, bias, g = conv2d(x, weight, bias, stride, padding, dilation, groups, "auto", f)
+    return x, weight, bias, g, geometry.pool2d(f, g.y_shape, 2)
 
 
 def relu_pool_backward(grad_output: Any, codes: Any, x_shape: Any) -> tuple[Array, Array, Window2d]:

@@ -294,10 +294,10 @@ def conv2d_algorithm(
     'winograd'
     """
     shapes = (
-        _check.shape4("conv2d_algorithm", "x_shape", x_shape),
-        _check.shape4("conv2d_algorithm", "weight_shape", weight_shape),
+        _check.shape4("conv2d", "x_shape", x_shape),
+        _check.shape4("conv2d", "weight_shape", weight_shape),
     )
-    g = geometry.conv2d("conv2d_algorithm", *shapes, stride, padding, dilation, groups)
+    g = geometry.conv2d("conv2d", *shapes, stride, padding, dilation, groups)
     wanted = "exact" if runtime.exact_is_on() else "auto"
     return _ALGORITHM_NAMES[_core.conv2d_choice(g, FORWARD, _core.algorithms[wanted])]
 
@@ -326,7 +326,7 @@ def conv2d_relu_pool(
     Raises
     ------
     TypeError, ValueError
-        As `conv2d` and `max_pool2d`.
+        As `conv2d`, with the algorithm 'direct', and `max_pool2d`.
 
     Examples
     --------
@@ -344,6 +344,8 @@ def conv2d_relu_pool(
     )
     y, codes = _empty(window.y_shape, x.dtype), _empty(window.y_shape, _check.UINT8)
     if y.size:
+        if x.size and not _core.conv2d_suits(g, FORWARD, _core.algorithms["direct"]):
+            raise _check.unsuitable("conv2d_relu_pool", "direct", g)
         _core.conv2d_relu_pool(x, weight, bias, y, codes, g)
     return y, codes
 

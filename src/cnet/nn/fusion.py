@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from ..functional.fused import conv2d_relu_pool
+from ..geometry import pair
 from .activation import ReLU
 from .conv import Conv2d
 from .module import Module
@@ -16,13 +17,9 @@ Operation: TypeAlias = Callable[[Any], Any]
 
 
 def _halves(pool: MaxPool2d) -> bool:
-    return (
-        pool.kernel_size in (2, (2, 2))
-        and pool.stride in (2, (2, 2))
-        and pool.padding in (0, (0, 0))
-        and pool.dilation in (1, (1, 1))
-        and not (pool.return_indices or pool.ceil_mode)
-    )
+    options = pool.kernel_size, pool.stride, pool.padding, pool.dilation
+    pairs = [pair("MaxPool2d", "options", option, 0) for option in options]
+    return pairs == [(2, 2), (2, 2), (0, 0), (1, 1)] and not (pool.return_indices or pool.ceil_mode)
 
 
 def _conv_relu_pool(conv: Conv2d, _: ReLU, pool: MaxPool2d) -> Operation | None:
