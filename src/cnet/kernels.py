@@ -294,10 +294,10 @@ def conv2d_algorithm(
     'winograd'
     """
     shapes = (
-        _check.shape4("conv2d", "x_shape", x_shape),
-        _check.shape4("conv2d", "weight_shape", weight_shape),
+        _check.shape4("conv2d_algorithm", "x_shape", x_shape),
+        _check.shape4("conv2d_algorithm", "weight_shape", weight_shape),
     )
-    g = geometry.conv2d("conv2d", *shapes, stride, padding, dilation, groups)
+    g = geometry.conv2d("conv2d_algorithm", *shapes, stride, padding, dilation, groups)
     wanted = "exact" if runtime.exact_is_on() else "auto"
     return _ALGORITHM_NAMES[_core.conv2d_choice(g, FORWARD, _core.algorithms[wanted])]
 

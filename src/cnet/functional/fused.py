@@ -37,8 +37,9 @@ def conv2d_relu_pool(
     One kernel computes it where the convolution is small; where it has a faster algorithm of its
     own, the three operations follow each other.
     """
-    shape = getattr(x, "shape", None)
-    if shape and kernels.conv2d_algorithm(shape, weight.shape, **options) == "direct":
-        return ConvReluPool.apply(x, weight, bias, **options)
+    if getattr(x, "ndim", None) == 4:
+        geometry.conv2d("conv2d", x.shape, weight.shape, **options)  # raises what conv2d raises
+        if kernels.conv2d_algorithm(x.shape, weight.shape, **options) == "direct":
+            return ConvReluPool.apply(x, weight, bias, **options)
     y: Tensor = max_pool2d(relu(conv2d(x, weight, bias, **options)), 2)
     return y
