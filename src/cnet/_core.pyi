@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,9 @@ window2d_fields: tuple[str, ...]
 compiler: str
 max_threads: int
 algorithms: dict[str, int]
+
+@final
+class Memory: ...
 
 def empty(shape: _Sizes, typenum: int, itemsize: int) -> _Array: ...
 def im2col(x: _Array, cols: _Array, geometry: _Sizes) -> None: ...

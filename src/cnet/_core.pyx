@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True
+# cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True, autotestdict=False
 """The boundary: passes pointers to the C kernels with the GIL dropped, and does nothing else.
 
 Arrays arrive checked (see `_check`) and allocated (see `kernels`), geometries as the named tuples of
@@ -71,6 +71,7 @@ cdef cnet_block acquire(size_t bytes) except *:
 
 
 @cython.final
+@cython.auto_pickle(False)
 cdef class Memory:
     """What an array from `empty` lives in: given back to the cache when the last view is gone."""
     cdef cnet_block block
