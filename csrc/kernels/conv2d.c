@@ -18,18 +18,19 @@ static int is_3x3_with_stride_1(const cnet_conv2d *g) {
 
 enum { CACHED_TAPS = 1024, CACHED_BYTES = 1 << 20, STAGED_BYTES = 64 << 20 };
 
-/* Bytes that direct convolution stages for some rows of outputs: about what the image has there,
- * but far more with large padding and dilation. */
-static ptrdiff_t staged_bytes(const cnet_conv2d *g, ptrdiff_t rows) {
-    return stage_of(g, rows).channel * (g->c / g->g) * (ptrdiff_t)sizeof(real);
+/* Whether direct convolution stages at most so many bytes for some rows of outputs. It is about
+ * what the image has there, but with large padding and dilation so much more that a product may
+ * overflow. */
+static int stages_at_most(ptrdiff_t bytes, const cnet_conv2d *g, ptrdiff_t rows) {
+    return stage_of(g, rows).channel <= bytes / (ptrdiff_t)sizeof(real) / (g->c / g->g);
 }
 
 static int can_be_staged(const cnet_conv2d *g) {
-    return not_empty(g) && staged_bytes(g, 2) <= STAGED_BYTES;
+    return not_empty(g) && stages_at_most(STAGED_BYTES, g, 2);
 }
 
 static int can_be_staged_whole(const cnet_conv2d *g) {
-    return not_empty(g) && staged_bytes(g, g->oh) <= STAGED_BYTES;
+    return not_empty(g) && stages_at_most(STAGED_BYTES, g, g->oh);
 }
 
 static int gradient_can_be_staged(const cnet_conv2d *g) {
@@ -44,7 +45,7 @@ static int has_channels_for_winograd(const cnet_conv2d *g) {
 
 /* What is staged for a row of outputs stays in the cache, and so do the taps of all inputs. */
 static int has_few_taps(const cnet_conv2d *g) {
-    return g->c / g->g * g->kh * g->kw <= CACHED_TAPS && staged_bytes(g, 1) <= CACHED_BYTES;
+    return g->c / g->g * g->kh * g->kw <= CACHED_TAPS && stages_at_most(CACHED_BYTES, g, 1);
 }
 
 static int gradient_has_few_taps(const cnet_conv2d *g) {
@@ -52,7 +53,7 @@ static int gradient_has_few_taps(const cnet_conv2d *g) {
     return g->c / g->g >= 5 && has_few_taps(&gradient);
 }
 
-static int has_small_images(const cnet_conv2d *g) { return staged_bytes(g, g->oh) <= CACHED_BYTES; }
+static int has_small_images(const cnet_conv2d *g) { return stages_at_most(CACHED_BYTES, g, g->oh); }
 
 typedef struct {
     conv2d_suits *suits, *pays;

@@ -90,13 +90,21 @@ static void conv2d_choice_case(const cnet_conv2d *g) {
         for_each_algorithm(choice_case, g, pass, CNET_AUTO);
 }
 
-/* Staging would take a hundred million cells, for one output. */
+/* Staging would take a hundred million cells, or more than there are addresses, for one output. */
 static void check_that_little_is_staged(void) {
-    const cnet_conv2d g = {1, 1, 1, 1, 3, 3, 5000, 5000, 5000, 5000, 5000, 5000, 1, 1, 1, 1};
-    for (cnet_pass pass = 0; pass < CNET_PASSES; pass++) {
-        const conv2d_arguments a = {&g, pass, CNET_AUTO};
-        describe_geometry(&g, sizeof g);
-        require(choice(&a) == CNET_PRODUCT, "does not stage much padding");
+    const ptrdiff_t large = (ptrdiff_t)1 << 30;
+    const cnet_conv2d wide[] = {
+        {1, 1, 1, 1, 3, 3, 5000, 5000, 5000, 5000, 5000, 5000, 1, 1, 1, 1},
+        {1, 1, 1, 1, 2, 2, large, large, large / 2 - 1, large / 2 - 1, large - 3, large - 3, 1, 1,
+         1, 1},
+    };
+    for (int i = 0; i < 2; i++) {
+        describe_geometry(&wide[i], sizeof wide[i]);
+        for (cnet_dtype dtype = 0; dtype < CNET_DTYPES; dtype++) {
+            const cnet_kernels *k = cnet_active_kernels(dtype);
+            for (cnet_pass pass = 0; pass < CNET_PASSES; pass++)
+                require(!k->conv2d_suits(&wide[i], pass, CNET_DIRECT), "stages too much");
+        }
     }
 }
 
