@@ -107,7 +107,7 @@ def test_peak_growth_sees_what_was_freed_again(resettable):
         "print(memory.peak_growth(lambda: np.ones(50_000_000, np.uint8).sum()))"
     )
     # Through a shell, because a process begins with the peak of the one that it was forked from.
-    shell = ["sh", "-c", '"$0" -c "$1"; exit $?', sys.executable, code]
+    shell = ["/bin/sh", "-c", '"$0" -c "$1"; exit $?', sys.executable, code]
     done = subprocess.run(shell, capture_output=True, text=True, check=True)
     assert 49e6 < int(done.stdout) < 60e6
 
