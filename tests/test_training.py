@@ -172,7 +172,7 @@ def test_where_stderr_is_no_terminal_each_epoch_is_a_plain_line(capfd):
     first, second = err.splitlines()
     row = trainer.history[0]
     assert first == (
-        f"epoch 1/2  loss {row['train_loss']:.4f}  accuracy {100 * row['train_accuracy']:.2f} %, "
+        f"epoch 1/2  loss {row['train_loss']:#.4g}  accuracy {100 * row['train_accuracy']:.2f} %, "
         f"test {100 * row['test_accuracy']:.2f} %  {row['images_per_second']:.0f} images/s"
     )
     assert second.startswith("epoch 2/2  loss ")

@@ -31,8 +31,8 @@ def reference_cnn(
     Examples
     --------
     >>> import numpy as np
-    >>> import cnet
-    >>> model = cnet.models.reference_cnn((3, 32, 32))
+    >>> from cnet.models import reference_cnn
+    >>> model = reference_cnn((3, 32, 32))
     >>> model(np.zeros((5, 3, 32, 32), np.float32)).shape
     (5, 10)
     """

@@ -34,12 +34,12 @@ def curves(history: History, title: str = "") -> bytes:
 
     Examples
     --------
-    >>> import cnet
+    >>> from cnet.plots import curves
     >>> history = [
     ...     {"epoch": 1, "train_loss": 0.9, "train_accuracy": 0.8},
     ...     {"epoch": 2, "train_loss": 0.3, "train_accuracy": 0.9},
     ... ]
-    >>> cnet.plots.curves(history, "two epochs")[1:4]
+    >>> curves(history, "two epochs")[1:4]
     b'PNG'
     """
     if not history:
@@ -47,9 +47,10 @@ def curves(history: History, title: str = "") -> bytes:
     try:
         # A bare Figure draws with Agg: no window system is looked for, no backend chosen.
         from matplotlib.figure import Figure
+        from matplotlib.layout_engine import ConstrainedLayoutEngine
     except ImportError as error:
         raise ImportError("curves: needs matplotlib: pip install cnet-nn[train]") from error
-    figure = Figure(figsize=(10, 4), dpi=150, layout="constrained")
+    figure = Figure(figsize=(10, 4), dpi=150, layout=ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.1))
     if title:
         figure.suptitle(title, color=INK, fontsize=13, fontweight="bold")
     loss, accuracy = figure.subplots(1, 2)

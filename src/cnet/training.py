@@ -97,9 +97,11 @@ def evaluate(
     Examples
     --------
     >>> import numpy as np
-    >>> import cnet
-    >>> data = cnet.data.ArrayDataset(np.array([[3.0, 1.0], [0.0, 2.0]]), np.array([0, 0]))
-    >>> cnet.training.evaluate(cnet.nn.Identity(), cnet.data.DataLoader(data)).accuracy
+    >>> from cnet import nn
+    >>> from cnet.data import ArrayDataset, DataLoader
+    >>> from cnet.training import evaluate
+    >>> data = ArrayDataset(np.array([[3.0, 1.0], [0.0, 2.0]]), np.array([0, 0]))
+    >>> evaluate(nn.Identity(), DataLoader(data)).accuracy
     0.5
     """
     modes = [(module, module.training) for module in model.modules()]
@@ -141,12 +143,14 @@ class Trainer:
     Examples
     --------
     >>> import numpy as np
-    >>> import cnet
+    >>> from cnet import nn, optim
+    >>> from cnet.data import ArrayDataset, DataLoader
+    >>> from cnet.training import Trainer
     >>> x = np.random.default_rng(0).normal(size=(64, 2)).astype(np.float32)
-    >>> data = cnet.data.ArrayDataset(x, (x[:, 0] > 0).astype(np.int64))
-    >>> model = cnet.nn.Linear(2, 2)
-    >>> trainer = cnet.training.Trainer(model, cnet.optim.Adam(model.parameters(), lr=0.1))
-    >>> history = trainer.fit(cnet.data.DataLoader(data, 16), epochs=10, progress=False)
+    >>> data = ArrayDataset(x, (x[:, 0] > 0).astype(np.int64))
+    >>> model = nn.Linear(2, 2)
+    >>> trainer = Trainer(model, optim.Adam(model.parameters(), lr=0.1))
+    >>> history = trainer.fit(DataLoader(data, 16), epochs=10, progress=False)
     >>> history[-1]["train_accuracy"] > 0.9
     True
     """
@@ -341,7 +345,7 @@ def _summary(row: Row) -> str:
     """The numbers of an epoch, as the progress shows them."""
     test = f", test {row['test_accuracy']:.2%}" if "test_accuracy" in row else ""
     text = (
-        f"  loss {row['train_loss']:.4f}  accuracy {row['train_accuracy']:.2%}{test}"
+        f"  loss {row['train_loss']:#.4g}  accuracy {row['train_accuracy']:.2%}{test}"
         f"  {row['images_per_second']:.0f} images/s"
     )
     return text.replace("%", " %")
