@@ -34,6 +34,10 @@ typedef struct {
 typedef struct {
     ptrdiff_t m, n, k, a_row, a_col, b_row, b_col;
 } cnet_gemm;
+/* Runs of `size` neighbours for every channel of every image. */
+typedef struct {
+    ptrdiff_t n, c, size;
+} cnet_norm;
 #undef CNET_SIZE
 
 /* The algorithms of a convolution: the fastest that suits the geometry; the fastest of those that
@@ -103,6 +107,15 @@ typedef struct {
     X(void, relu, (const void *x, void *y, ptrdiff_t count, const cnet_exec *e))                   \
     X(void, relu_backward,                                                                         \
       (const void *dy, const void *y, void *dx, ptrdiff_t count, const cnet_exec *e))              \
+    X(void, batch_norm_stats,                                                                      \
+      (const void *x, void *mean, void *var, const cnet_norm *g, const cnet_exec *e))              \
+    X(void, batch_norm,                                                                            \
+      (const void *x, const void *mean, const void *var, const void *weight, const void *bias,     \
+       void *y, const cnet_norm *g, double eps, const cnet_exec *e))                               \
+    X(void, batch_norm_backward,                                                                   \
+      (const void *dy, const void *x, const void *mean, const void *var, const void *weight,       \
+       void *dx, void *dweight, void *dbias, const cnet_norm *g, double eps, int from_batch,       \
+       const cnet_exec *e))                                                                        \
     X(ptrdiff_t, cross_entropy,                                                                    \
       (const void *logits, const int64_t *target, const void *weight, void *losses, void *lse,     \
        ptrdiff_t n, ptrdiff_t c, double smoothing, int64_t ignore_index, const cnet_exec *e))      \

@@ -69,6 +69,8 @@ def _scales(call: Call, expected: Arrays) -> tuple[Any, ...]:
             top = np.abs(logits).max(1, initial=1)
             return 2 * top * factor, top
         return (np.abs(call.arrays[0])[:, None] * factor * np.abs(logits).max(initial=1),)
+    if call.function.startswith("batch_norm"):
+        return _batch_norm_scales(call)
     if call.function in UPDATED:
         return tuple(1 + np.abs(y) for y in expected)
     arrays = map_arrays(lambda x: np.abs(_doubles(x)), call.arrays)
@@ -76,6 +78,28 @@ def _scales(call: Call, expected: Arrays) -> tuple[Any, ...]:
     if options.get("divisor_override") is not None:
         options["divisor_override"] = abs(options["divisor_override"])
     return outputs_of(reference, call._replace(options=options), arrays)
+
+
+def _batch_norm_scales(call: Call) -> tuple[Any, ...]:
+    """Differences from the mean count as sums of magnitudes."""
+    arrays = map_arrays(lambda x: np.abs(_doubles(x)), call.arrays)
+    axes = (0, *range(2, call.arrays[0].ndim))
+    if call.function == "batch_norm_stats":
+        (x,) = arrays
+        mean = x.mean(axes, keepdims=True)
+        return mean.ravel(), ((x + mean) ** 2).mean(axes)
+    if call.function == "batch_norm":
+        x, mean, var, weight, bias = arrays
+        return (reference.batch_norm(x, -mean, var, weight, bias, call.options["eps"]),)
+    grad_output, x, mean, var, weight = arrays
+    eps = call.options["eps"]
+    normalised = reference.batch_norm(x, -mean, var, None, None, eps)
+    dw = (grad_output * normalised).sum(axes, keepdims=True)
+    db = grad_output.sum(axes, keepdims=True)
+    count = max(x.size // max(x.shape[1], 1), 1)
+    spread = grad_output + (db + normalised * dw) / count
+    dx = reference.batch_norm(spread, 0 * mean, var, weight, None, eps)
+    return dx, dw.ravel(), db.ravel()
 
 
 def run(call: Call, place: str) -> Arrays:

@@ -68,6 +68,32 @@ class ReluCase(Case):
 
 
 @dataclass(frozen=True)
+class BatchNormCase(Case):
+    shape: Shape
+    affine: bool = True
+    offset: float = 0.0
+    """Of the mean from zero, in standard deviations."""
+
+    def calls(self, dtype: Any) -> Iterator[Call]:
+        rng = self.random()
+        x, grad_output = rng.standard_normal((2, *self.shape), dtype)
+        x += dtype(self.offset)
+        channels = self.shape[1]
+        weight, bias, mean = rng.standard_normal((3, channels), dtype)
+        var = rng.random(channels, dtype)
+        if not self.affine:
+            weight = bias = None
+        terms = max(x.size // max(channels, 1), 1)
+        if x.size or not channels:
+            yield Call("batch_norm_stats", (x,), {}, (terms, terms))
+        yield Call("batch_norm", (x, mean, var, weight, bias), {"eps": 1e-3}, (3,))
+        arrays = grad_output, x, mean, var, weight
+        for from_batch in (True, False):
+            options = {"eps": 1e-3, "from_batch": from_batch}
+            yield Call("batch_norm_backward", arrays, options, (terms + 3, terms + 1, terms))
+
+
+@dataclass(frozen=True)
 class CrossEntropyCase(Case):
     n: int
     classes: int
@@ -167,6 +193,14 @@ RELU_CASES = tuple(
         (3, 5, 7), (2, 0, 3), (40, 8, 28, 28),
     )
 )  # fmt: skip
+BATCH_NORM_CASES = tuple(
+    BatchNormCase(*arguments)
+    for arguments in (
+        ((4, 3),), ((1, 1, 1, 1), False), ((2, 3, 5, 7),), ((2, 5, 15), False), ((3, 2, 16),),
+        ((3, 4, 17), True, 100.0), ((2, 3, 4, 8),), ((5, 7, 3, 11), False, -30.0), ((0, 3, 4),),
+        ((2, 0, 3),), ((2, 3, 0),), ((33, 8, 28, 28),), ((8, 200),), ((2, 3, 2, 2, 5),),
+    )
+)  # fmt: skip
 CROSS_ENTROPY_CASES = tuple(
     CrossEntropyCase(n, classes, weighted, smoothing, ignored)
     for n, classes in (
@@ -194,6 +228,7 @@ FLAT_CASES: tuple[Case, ...] = (
     *GEMM_CASES,
     *LINEAR_CASES,
     *RELU_CASES,
+    *BATCH_NORM_CASES,
     *CROSS_ENTROPY_CASES,
     *STEP_CASES,
 )

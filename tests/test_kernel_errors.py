@@ -63,6 +63,15 @@ GOOD: dict[str, dict[str, Any]] = {
     "linear": {"x": zeros(3, 4), "weight": zeros(5, 4), "bias": zeros(5)},
     "relu": {"x": zeros(3, 4)},
     "relu_backward": {"grad_output": zeros(3, 4), "y": zeros(3, 4)},
+    "batch_norm_stats": {"x": zeros(3, 4, 5)},
+    "batch_norm": {"x": zeros(3, 4, 5), "mean": zeros(4), "var": zeros(4), "weight": zeros(4)},
+    "batch_norm_backward": {
+        "grad_output": zeros(3, 4, 5),
+        "x": zeros(3, 4, 5),
+        "mean": zeros(4),
+        "var": zeros(4),
+        "weight": zeros(4),
+    },
     "cross_entropy": {"logits": zeros(4, 5), "target": np.arange(4), "weight": zeros(5)},
     "cross_entropy_backward": {
         "grad_losses": zeros(4),
@@ -97,6 +106,13 @@ SPEAKERS = {"conv2d_relu_pool": ("conv2d_relu_pool: ", "conv2d: ")}
 IN_PLACE = {"param", "momentum_buffer", "exp_avg", "exp_avg_sq"}
 OPTIONAL = {"bias", "weight", "momentum_buffer"}
 ANY_RANK = {"relu", "relu_backward", "sgd_step", "adam_step", "matmul"}
+IMAGES_OF_ANY_RANK = {
+    ("linear", "x"),
+    ("batch_norm_stats", "x"),
+    ("batch_norm", "x"),
+    ("batch_norm_backward", "x"),
+    ("batch_norm_backward", "grad_output"),
+}
 HUGE = np.broadcast_to(np.float32(0), (1 << 15,) * 4)
 """2**60 elements: as float64 they would not fit into memory that 63 bits can address."""
 
@@ -126,7 +142,7 @@ def _arrays() -> Iterator[Row]:
             yield row(1.5, TypeError, f"{name} must be a NumPy array (got float)")
             if name not in OPTIONAL or (name, function[:4]) == ("weight", "conv"):
                 yield row(None, TypeError, f"{name} must be a NumPy array (got NoneType)")
-            if function not in ANY_RANK and (function, name) != ("linear", "x"):
+            if function not in ANY_RANK and (function, name) not in IMAGES_OF_ANY_RANK:
                 text = f"{name} must have {x.ndim} dimensions (got {x.ndim + 1}, shape (1, "
                 yield row(x[np.newaxis], ValueError, text)
                 yield row(np.asarray(x[0]), ValueError, f"{name} must have {x.ndim} dimensions")
@@ -303,6 +319,17 @@ ROWS: tuple[Row, ...] = (
     ("relu", {"x": HUGE}, ValueError, "x would be too large"),
     ("relu_backward", {"y": zeros(4, 3)}, ValueError,
      "grad_output.shape must equal y.shape (got (3, 4) and (4, 3))"),
+    *((function, *row) for function in ("batch_norm", "batch_norm_backward") for row in (
+        ({"mean": zeros(5)}, ValueError,
+         "mean.shape must equal (x.shape[1],) (got (5,) and (4,))"),
+        ({"weight": zeros(4, 1)}, ValueError, "weight must have 1 dimensions"),
+        ({"x": zeros(4)}, ValueError, "x must have at least 2 dimensions (got 1, shape (4,))"),
+        ({"eps": "a"}, TypeError, "eps must be a number (got 'a')"),
+    )),
+    ("batch_norm_backward", {"grad_output": zeros(3, 4, 6)}, ValueError,
+     "grad_output.shape must equal x.shape (got (3, 4, 6) and (3, 4, 5))"),
+    ("batch_norm_stats", {"x": zeros(3, 4, 0)}, ValueError,
+     "x must hold a number for every channel (got shape (3, 4, 0))"),
     *((function, *row) for function in ("cross_entropy", "cross_entropy_backward") for row in (
         ({"target": np.array([0, 1, 5, 3])}, ValueError,
          "target must be at least 0 and less than logits.shape[1] (got 5 and 5)"),

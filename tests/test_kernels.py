@@ -18,6 +18,7 @@ from cnet import kernels, reference
 from conftest import DTYPES
 from flat_cases import (
     FLAT_CASES,
+    BatchNormCase,
     CrossEntropyCase,
     GemmCase,
     LinearCase,
@@ -29,7 +30,8 @@ from tolerance import assert_bounded, assert_exact
 KERNELS = (
     "im2col", "col2im", "conv2d", "conv2d_backward", "conv2d_relu_pool", "relu_pool_backward",
     "max_pool2d", "max_pool2d_backward", "avg_pool2d", "avg_pool2d_backward", "matmul", "linear",
-    "relu", "relu_backward", "cross_entropy", "cross_entropy_backward", "sgd_step", "adam_step",
+    "relu", "relu_backward", "batch_norm_stats", "batch_norm", "batch_norm_backward",
+    "cross_entropy", "cross_entropy_backward", "sgd_step", "adam_step",
 )  # fmt: skip
 CASES = (*CONV2D_CASES, *POOL2D_CASES, *FLAT_CASES)
 
@@ -47,6 +49,7 @@ TYPICAL = (
     GemmCase((13, 33), (33, 31)),
     LinearCase((2, 3, 7), 17),
     ReluCase((3, 5, 7)),
+    BatchNormCase((3, 4, 5, 7)),
     CrossEntropyCase(6, 9, weighted=True, label_smoothing=0.1),
     StepCase((5, 7), 0.1, momentum=0.9, nesterov=True, step=3),
 )

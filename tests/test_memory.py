@@ -76,6 +76,9 @@ def _all_results() -> dict[str, tuple[np.ndarray, ...]]:
         "matmul": (kernels.matmul(logits, _ones(10, 20)), kernels.matmul(x, _ones(66, 9))),
         "linear": (kernels.linear(logits, _ones(20, 10)),),
         "relu": (kernels.relu(x),),
+        "batch_norm_stats": kernels.batch_norm_stats(many.T),
+        "batch_norm": (kernels.batch_norm(many.T, rows, rows),),
+        "batch_norm_backward": kernels.batch_norm_backward(many.T, many.T, rows, rows),
         "relu_backward": (kernels.relu_backward(x, x),),
         "cross_entropy": (losses, lse),
         "cross_entropy_backward": (

@@ -87,6 +87,13 @@ def _loss(dtype: Any) -> Arrays:
     return losses, lse, gradient
 
 
+def _norm(dtype: Any) -> Arrays:
+    x, grad, weight = _randoms((33, 9, 13, 13), (33, 9, 13, 13), (9,), dtype=dtype)
+    mean, var = kernels.batch_norm_stats(x)
+    gradients = kernels.batch_norm_backward(grad, x, mean, var, weight)
+    return mean, var, kernels.batch_norm(x, mean, var, weight), *gradients
+
+
 def _elements(dtype: Any) -> Arrays:
     param, grad, m, v = _randoms(*[(3, 70001)] * 4, dtype=dtype)
     y = kernels.relu(param)
@@ -99,7 +106,7 @@ def _elements(dtype: Any) -> Arrays:
 
 WORK = (
     _conv2d, _conv2d_of_few_images, _conv2d_of_many_images, _conv2d_by_algorithm, _fused, _im2col,
-    _matmul, _pooling, _loss, _elements,
+    _matmul, _pooling, _norm, _loss, _elements,
 )  # fmt: skip
 everywhere = pytest.mark.parametrize("work", WORK, ids=lambda work: work.__name__.strip("_"))
 

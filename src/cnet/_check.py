@@ -337,6 +337,54 @@ def relu_backward(grad_output: Any, y: Any) -> tuple[Array, Array]:
     return grad_output, y
 
 
+def _channels(f: str, x: Any, **vectors: Any) -> tuple[Any, ...]:
+    """Images of any rank, and vectors with one number for each of their channels.
+
+    Weight and bias may be None.
+    """
+    x = array(f, "x", x)
+    if x.ndim < 2:
+        raise ValueError(f"{f}: x must have at least 2 dimensions (got {x.ndim}, shape {x.shape})")
+    for name, vector in vectors.items():
+        if vector is not None or name not in ("weight", "bias"):
+            vectors[name] = vector = array(f, name, vector, 1)
+            same_shape(f, name, vector.shape, "(x.shape[1],)", x.shape[1:2])
+    same_dtype(f, x=x, **vectors)
+    return x, *vectors.values()
+
+
+def batch_norm_stats(x: Any) -> Array:
+    f = "batch_norm_stats"
+    checked: Array = _channels(f, x)[0]
+    shape = checked.shape
+    if shape[0] == 0 or 0 in shape[2:]:
+        raise ValueError(f"{f}: x must hold a number for every channel (got shape {shape})")
+    return checked
+
+
+def batch_norm(
+    x: Any, mean: Any, var: Any, weight: Any, bias: Any, eps: float
+) -> tuple[Array, Array, Array, Array | None, Array | None]:
+    f = "batch_norm"
+    number(f, "eps", eps)
+    return cast(
+        tuple[Array, Array, Array, Array | None, Array | None],
+        _channels(f, x, mean=mean, var=var, weight=weight, bias=bias),
+    )
+
+
+def batch_norm_backward(
+    grad_output: Any, x: Any, mean: Any, var: Any, weight: Any, eps: float
+) -> tuple[Array, Array, Array, Array, Array | None]:
+    f = "batch_norm_backward"
+    number(f, "eps", eps)
+    x, mean, var, weight = _channels(f, x, mean=mean, var=var, weight=weight)
+    grad_output = array(f, "grad_output", grad_output)
+    same_shape(f, "grad_output", grad_output.shape, "x.shape", x.shape)
+    same_dtype(f, x=x, grad_output=grad_output)
+    return grad_output, x, mean, var, weight
+
+
 def cross_entropy(
     f: str, logits: Any, target: Any, weight: Any, label_smoothing: float, ignore_index: int
 ) -> tuple[Array, Array, Array | None]:

@@ -14,6 +14,9 @@ cdef extern from "cnet.h" nogil:
     ctypedef struct cnet_gemm:
         pass
 
+    ctypedef struct cnet_norm:
+        pass
+
     ctypedef enum cnet_algorithm:
         CNET_WINOGRAD
         CNET_DIRECT
@@ -68,6 +71,14 @@ cdef extern from "cnet.h" nogil:
             const cnet_exec *) noexcept nogil
         void (*relu)(const void *, void *, ptrdiff_t, const cnet_exec *) noexcept nogil
         void (*relu_backward)(const void *, const void *, void *, ptrdiff_t, const cnet_exec *) noexcept nogil
+        void (*batch_norm_stats)(
+            const void *, void *, void *, const cnet_norm *, const cnet_exec *) noexcept nogil
+        void (*batch_norm)(
+            const void *, const void *, const void *, const void *, const void *, void *,
+            const cnet_norm *, double, const cnet_exec *) noexcept nogil
+        void (*batch_norm_backward)(
+            const void *, const void *, const void *, const void *, const void *, void *, void *,
+            void *, const cnet_norm *, double, int, const cnet_exec *) noexcept nogil
         ptrdiff_t (*cross_entropy)(
             const void *, const int64_t *, const void *, void *, void *, ptrdiff_t, ptrdiff_t,
             double, int64_t, const cnet_exec *) noexcept nogil

@@ -53,6 +53,30 @@ def avg_pool2d_backward(
 def gemm(a: _Array, b: _Array, bias: _Array | None, c: _Array, geometry: _Sizes) -> None: ...
 def relu(x: _Array, y: _Array) -> None: ...
 def relu_backward(dy: _Array, y: _Array, dx: _Array) -> None: ...
+def batch_norm_stats(x: _Array, mean: _Array, var: _Array, geometry: _Sizes) -> None: ...
+def batch_norm(
+    x: _Array,
+    mean: _Array,
+    var: _Array,
+    weight: _Array | None,
+    bias: _Array | None,
+    y: _Array,
+    geometry: _Sizes,
+    eps: float,
+) -> None: ...
+def batch_norm_backward(
+    dy: _Array,
+    x: _Array,
+    mean: _Array,
+    var: _Array,
+    weight: _Array | None,
+    dx: _Array | None,
+    dweight: _Array | None,
+    dbias: _Array | None,
+    geometry: _Sizes,
+    eps: float,
+    from_batch: bool,
+) -> None: ...
 def cross_entropy(
     logits: _Array,
     target: npt.NDArray[np.int64],

@@ -278,6 +278,45 @@ def relu_backward(ndarray dy, ndarray y, ndarray dx):
         k.relu_backward(data(dy), data(y), data(dx), count, &e)
 
 
+def batch_norm_stats(ndarray x, ndarray mean, ndarray var, geometry):
+    """`geometry` is (n, c, size), here and below."""
+    cdef cnet_norm g
+    cdef cnet_exec e = plain()
+    cdef const cnet_kernels *k = kernels(x)
+    fill(&g, sizeof(g), geometry)
+    with nogil:
+        k.batch_norm_stats(data(x), data(mean), data(var), &g, &e)
+
+
+def batch_norm(
+        ndarray x, ndarray mean, ndarray var, weight, bias, ndarray y, geometry, double eps):
+    cdef cnet_norm g
+    cdef cnet_exec e = plain()
+    cdef const cnet_kernels *k = kernels(x)
+    cdef const void *w = data_or_null(weight)
+    cdef const void *b = data_or_null(bias)
+    fill(&g, sizeof(g), geometry)
+    with nogil:
+        k.batch_norm(data(x), data(mean), data(var), w, b, data(y), &g, eps, &e)
+
+
+def batch_norm_backward(
+        ndarray dy, ndarray x, ndarray mean, ndarray var, weight, dx, dweight, dbias, geometry,
+        double eps, bint from_batch):
+    cdef cnet_norm g
+    cdef cnet_exec e = plain()
+    cdef const cnet_kernels *k = kernels(x)
+    cdef const void *w = data_or_null(weight)
+    cdef void *to_x = data_or_null(dx)
+    cdef void *to_weight = data_or_null(dweight)
+    cdef void *to_bias = data_or_null(dbias)
+    fill(&g, sizeof(g), geometry)
+    with nogil:
+        k.batch_norm_backward(
+            data(dy), data(x), data(mean), data(var), w, to_x, to_weight, to_bias, &g, eps,
+            from_batch, &e)
+
+
 def cross_entropy(
         ndarray logits, ndarray target, weight, ndarray losses, ndarray lse, double smoothing,
         int64_t ignore_index):

@@ -6,7 +6,7 @@ fixed position (i, j) within the window, the cells that the windows see there ar
 the padded images, of shape (n, c, oh, ow).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -254,6 +254,64 @@ def relu_backward(grad_output: Array, y: Array) -> Array:
     """dx = 0 where y ≤ 0, else grad_output."""
     grad_output, y = _check.relu_backward(grad_output, y)
     return np.where(y <= 0, y.dtype.type(0), grad_output)
+
+
+def _over_channels(vector: Array, x: Array) -> Array:
+    """A vector with one number for each channel, as it broadcasts with (n, c, ...)."""
+    return vector.reshape(1, -1, *[1] * (x.ndim - 2))
+
+
+def batch_norm_stats(x: Array) -> tuple[Array, Array]:
+    """Mean and variance over all axes but the second."""
+    x = _check.batch_norm_stats(x)
+    axes = (0, *range(2, x.ndim))
+    return (x.mean(axes), x.var(axes)) if x.size else (x.sum(axes),) * 2
+
+
+def batch_norm(
+    x: Array, mean: Array, var: Array, weight: Array | None = None, bias: Array | None = None,
+    eps: float = 1e-5,
+) -> Array:  # fmt: skip
+    """y = (x - mean) / √(var + ε) · weight + bias."""
+    x, mean, var, weight, bias = _check.batch_norm(x, mean, var, weight, bias, eps)
+    y: Array = (x - _over_channels(mean, x)) / np.sqrt(_over_channels(var, x) + x.dtype.type(eps))
+    if weight is not None:
+        y *= _over_channels(weight, x)
+    if bias is not None:
+        y += _over_channels(bias, x)
+    return y
+
+
+def batch_norm_backward(
+    grad_output: Array, x: Array, mean: Array, var: Array, weight: Array | None = None,
+    eps: float = 1e-5, from_batch: bool = True,
+    needs: Sequence[bool] = (True, True, True),
+) -> tuple[Array | None, Array | None, Array | None]:  # fmt: skip
+    """db = Σ dy; dw = Σ dy·h; dx = weight/√(var + ε)·(dy - mean(dy) - h·mean(dy·h)).
+
+    h = (x - mean)/√(var + ε), sums and means over a channel; where mean and var are constants, dx
+    is weight/√(var + ε)·dy.
+    """
+    grad_output, x, mean, var, weight = _check.batch_norm_backward(
+        grad_output, x, mean, var, weight, eps
+    )
+    axes = (0, *range(2, x.ndim))
+    deviation = np.sqrt(_over_channels(var, x) + x.dtype.type(eps))
+    normalised = (x - _over_channels(mean, x)) / deviation
+    dx = grad_output
+    if from_batch and x.size:
+        dx = dx - grad_output.mean(axes, keepdims=True)
+        dx = dx - normalised * (grad_output * normalised).mean(axes, keepdims=True)
+    dx = dx / deviation
+    if weight is not None:
+        dx *= _over_channels(weight, x)
+    gradients = dx, (grad_output * normalised).sum(axes), grad_output.sum(axes)
+    need_x, need_weight, need_bias = needs
+    return (
+        gradients[0] if need_x else None,
+        gradients[1] if need_weight else None,
+        gradients[2] if need_bias else None,
+    )
 
 
 def _label_distribution(

@@ -56,6 +56,10 @@ CASES = {
     "leaky_relu": (lambda t, f, x: f.leaky_relu(x, 0.2), np.append(Y, 0.0)),
     "clamp": (lambda t, f, x: t.clamp(x, -1, 1), np.append(Y, [-1.0, 1.0])),
     "clip": (lambda t, f, x: t.clip(x, min=0.5), X),
+    "batch_norm": (
+        lambda t, f, x, w, b: f.batch_norm(x, None, None, w, b, training=True),
+        IMAGES, numbers(4), numbers(4),
+    ),
     "sum": (lambda t, f, x: x.sum(), X),
     "sum of axes": (lambda t, f, x: x.sum(dim=(0, 2), keepdim=True), numbers(2, 3, 4)),
     "mean": (lambda t, f, x: x.mean(1), X),

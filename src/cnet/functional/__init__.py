@@ -18,6 +18,7 @@ from .loss import (
     mse_loss,
     nll_loss,
 )
+from .norm import batch_norm
 from .pooling import avg_pool2d, max_pool2d
 from .reductions import argmax, argmin, logsumexp, max, mean, min, std, sum, var
 from .selection import maximum, minimum, where
@@ -43,6 +44,7 @@ __all__ = [
     "argmax",
     "argmin",
     "avg_pool2d",
+    "batch_norm",
     "binary_cross_entropy_with_logits",
     "broadcast_to",
     "cat",

@@ -1,0 +1,124 @@
+"""Batch normalisation."""
+
+from typing import Any
+
+from .. import kernels
+from ..autograd import Array, Context, Function
+from ..tensor import Tensor, TensorLike
+
+
+class BatchNorm(Function[Tensor]):
+    @staticmethod
+    def forward(
+        ctx: Context,
+        x: Array,
+        weight: Array | None,
+        bias: Array | None,
+        *,
+        mean: Array,
+        var: Array,
+        eps: float,
+        from_batch: bool,
+    ) -> Array:
+        ctx.save_for_backward(x, weight, mean, var)
+        ctx.options = {"eps": eps, "from_batch": from_batch}
+        return kernels.batch_norm(x, mean, var, weight, bias, eps)
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        x, weight, mean, var = ctx.saved
+        return kernels.batch_norm_backward(
+            grad, x, mean, var, weight, needs=ctx.needs_input_grad, **ctx.options
+        )
+
+
+def batch_norm(
+    x: TensorLike,
+    running_mean: TensorLike | None,
+    running_var: TensorLike | None,
+    weight: TensorLike | None = None,
+    bias: TensorLike | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    r"""Channels with mean 0 and variance 1, then scaled and shifted.
+
+    .. math::
+        y = \frac{x - \mu_c}{\sqrt{\sigma_c^2 + \epsilon}} \, w_c + b_c
+
+    Parameters
+    ----------
+    x : Tensor or ndarray, shape (n, c, ...)
+        Float32 or float64.
+    running_mean, running_var : Tensor or ndarray, shape (c,), or None
+        The statistics that are used outside of training; in training they are updated in place:
+        ``running = (1 - momentum) * running + momentum * batch``, the variance with ddof 1.
+    weight, bias : Tensor or ndarray, shape (c,), optional
+        :math:`w` and :math:`b`.
+    training : bool, default False
+        Whether to use the mean and the variance (ddof 0) of `x` itself.
+    momentum : float, default 0.1
+        The share of this batch in the running statistics.
+    eps : float, default 1e-5
+        :math:`\epsilon`.
+
+    Returns
+    -------
+    Tensor
+        In the shape of `x`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If dtypes or shapes do not go together, `x` has a single number in a channel in training,
+        or running statistics are missing outside of it.
+
+    Examples
+    --------
+    >>> import cnet, numpy
+    >>> x = numpy.array([[1.0], [3.0]])
+    >>> cnet.functional.batch_norm(x, None, None, training=True, eps=0.0)
+    tensor([[-1.],
+            [ 1.]], dtype=float64)
+
+    References
+    ----------
+    S. Ioffe, C. Szegedy: Batch normalization, arXiv:1502.03167.
+    """
+    mean, var = (
+        value.data if isinstance(value, Tensor) else value for value in (running_mean, running_var)
+    )
+    if training:
+        mean, var = _statistics(x.data if isinstance(x, Tensor) else x, mean, var, momentum)
+    elif mean is None or var is None:
+        raise ValueError(
+            "batch_norm: running_mean and running_var must be given outside of training "
+            f"(got {mean} and {var})"
+        )
+    return BatchNorm.apply(x, weight, bias, mean=mean, var=var, eps=eps, from_batch=training)
+
+
+def _statistics(
+    x: Array, running_mean: Array | None, running_var: Array | None, momentum: float
+) -> tuple[Array, Array]:
+    """The statistics of a batch, which also go into the running ones."""
+    mean, var = kernels.batch_norm_stats(x)
+    count = x.size // max(len(mean), 1)
+    if count == 1:
+        raise ValueError(
+            "batch_norm: x must have at least 2 numbers in every channel in training "
+            f"(got shape {x.shape})"
+        )
+    running = {"running_mean": running_mean, "running_var": running_var}
+    for name, value in running.items():
+        if value is not None and (value.shape, value.dtype) != (mean.shape, mean.dtype):
+            raise ValueError(
+                f"batch_norm: {name} must have shape (x.shape[1],) and the dtype of x "
+                f"(got {value.shape} {value.dtype} and {mean.shape} {mean.dtype})"
+            )
+    unbiased = var * var.dtype.type(count / (count - 1)) if count else var
+    for value, batch in zip(running.values(), (mean, unbiased), strict=True):
+        if value is not None:
+            value += momentum * (batch - value)
+    return mean, var

@@ -1,0 +1,65 @@
+"""Batch normalisation in the graph; the kernels' values are tested with them."""
+
+import numpy as np
+import pytest
+
+from cnet import functional as F
+from cnet.gradcheck import gradcheck
+from cnet.tensor import Tensor
+
+RNG = np.random.default_rng(0)
+X, WEIGHT, BIAS = RNG.normal(2, 3, (4, 3, 2, 5)), RNG.normal(size=3), RNG.normal(size=3)
+MEAN, VAR = RNG.normal(size=3), RNG.uniform(0.5, 2, 3)
+
+
+def test_a_batch_has_mean_0_and_variance_1():
+    y = F.batch_norm(X, None, None, training=True).data
+    np.testing.assert_allclose(y.mean((0, 2, 3)), 0, atol=1e-14)
+    np.testing.assert_allclose(y.var((0, 2, 3)), 1, rtol=1e-4)
+
+
+@pytest.mark.parametrize("x", [X, X[..., 0], X[..., 0, 0]], ids=["4d", "3d", "2d"])
+def test_gradients(x):
+    def in_training(x, weight, bias):
+        return F.batch_norm(x, None, None, weight, bias, training=True)
+
+    def in_eval(x, weight, bias):
+        return F.batch_norm(x, MEAN, VAR, weight, bias)
+
+    assert gradcheck(in_training, (x, WEIGHT, BIAS))
+    assert gradcheck(in_eval, (x, WEIGHT, BIAS))
+    assert gradcheck(lambda x: F.batch_norm(x, None, None, training=True), x)
+
+
+def test_only_wanted_gradients_are_computed():
+    weight = Tensor(WEIGHT, requires_grad=True)
+    F.batch_norm(X, MEAN, VAR, weight, BIAS).sum().backward()
+    normalised = (X - MEAN[:, None, None]) / np.sqrt(VAR + 1e-5)[:, None, None]
+    np.testing.assert_allclose(weight.grad.data, normalised.sum((0, 2, 3)))
+
+
+def test_running_statistics_move_by_the_momentum():
+    mean, var = Tensor(MEAN.copy()), VAR.copy()
+    F.batch_norm(X, mean, var, training=True, momentum=0.25)
+    np.testing.assert_allclose(mean.data, 0.75 * MEAN + 0.25 * X.mean((0, 2, 3)))
+    np.testing.assert_allclose(var, 0.75 * VAR + 0.25 * X.var((0, 2, 3), ddof=1))
+
+
+def test_outside_of_training_they_stay():
+    mean, var = MEAN.copy(), VAR.copy()
+    F.batch_norm(X, mean, var)
+    np.testing.assert_array_equal([mean, var], [MEAN, VAR])
+
+
+def test_errors():
+    with pytest.raises(ValueError, match="running_mean and running_var must be given outside of"):
+        F.batch_norm(X, None, VAR)
+    with pytest.raises(ValueError, match=r"at least 2 numbers .* \(got shape \(1, 3\)\)"):
+        F.batch_norm(X[:1, :, 0, 0], None, None, training=True)
+    message = r"running_var must have shape .* \(got \(2,\) float64 and \(3,\) float64\)"
+    mean = MEAN.copy()
+    with pytest.raises(ValueError, match=message):
+        F.batch_norm(X, mean, VAR[:2], training=True)
+    np.testing.assert_array_equal(mean, MEAN)
+    with pytest.raises(ValueError, match=r"weight.shape must equal \(x.shape\[1\],\)"):
+        F.batch_norm(X, MEAN, VAR, WEIGHT[:2])

@@ -1,0 +1,65 @@
+"""BatchNorm1d and BatchNorm2d; values are compared with PyTorch in test_nn_parity."""
+
+import numpy as np
+import pytest
+
+from cnet import nn
+
+X = np.random.default_rng(0).normal(3, 2, (16, 4, 5, 5)).astype(np.float32)
+
+
+def test_training_and_eval():
+    norm = nn.BatchNorm2d(4, momentum=1.0)
+    y = norm(X)
+    assert abs(y.data.mean()) < 1e-6
+    assert norm.num_batches_tracked.item() == 1
+    np.testing.assert_allclose(norm.running_mean.data, X.mean((0, 2, 3)), rtol=1e-5)
+    np.testing.assert_allclose(norm.eval()(X).data, y.data, rtol=2e-3, atol=2e-3)
+    assert norm.num_batches_tracked.item() == 1
+
+
+def test_without_momentum_all_batches_count_alike():
+    norm = nn.BatchNorm2d(4, momentum=None)
+    for batch in (X[:4], X[4:8], X[8:12]):
+        norm(batch)
+    np.testing.assert_allclose(norm.running_mean.data, X[:12].mean((0, 2, 3)), rtol=1e-5)
+
+
+def test_state():
+    norm = nn.BatchNorm1d(3)
+    names = ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"]
+    assert list(norm.state_dict()) == names
+    assert len(list(norm.parameters())) == 2
+    bare = nn.BatchNorm1d(3, affine=False, track_running_stats=False)
+    assert list(bare.state_dict()) == []
+    norm(X[:, :3, 0, 0])
+    other = nn.BatchNorm1d(3)
+    other.load_state_dict(norm.state_dict())
+    np.testing.assert_array_equal(other.running_var, norm.running_var)
+    norm.reset_running_stats()
+    assert norm.num_batches_tracked.item() == 0
+    np.testing.assert_array_equal(norm.running_var, np.ones(3))
+
+
+def test_dtype_and_repr():
+    norm = nn.BatchNorm2d(4, dtype=np.float64)
+    assert norm(X.astype(np.float64)).dtype == norm.running_mean.dtype == np.float64
+    assert norm.float()(X).dtype == np.float32
+    assert repr(norm) == (
+        "BatchNorm2d(4, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)"
+    )
+
+
+def test_errors():
+    with pytest.raises(ValueError, match=r"BatchNorm2d: x must have 4 dimensions \(got 3\)"):
+        nn.BatchNorm2d(4)(X[0])
+    with pytest.raises(ValueError, match=r"BatchNorm1d: x must have 2 or 3 dimensions \(got 4\)"):
+        nn.BatchNorm1d(4)(X)
+    with pytest.raises(ValueError, match=r"x.shape\[1\] must equal num_features \(got 4 and 3\)"):
+        nn.BatchNorm2d(3)(X)
+    with pytest.raises(ValueError, match=r"num_features must be at least 1 \(got 0\)"):
+        nn.BatchNorm2d(0)
+    norm = nn.BatchNorm1d(4)
+    with pytest.raises(ValueError, match="at least 2 numbers"):
+        norm(X[:1, :, 0, 0])
+    assert norm.num_batches_tracked.item() == 0
