@@ -72,16 +72,15 @@ typedef struct {
     X(void, col2im, (const void *cols, void *x, const cnet_window2d *g, const cnet_exec *e))       \
     X(cnet_algorithm, conv2d_choice, (const cnet_conv2d *g, cnet_pass pass, cnet_algorithm a))     \
     X(int, conv2d_suits, (const cnet_conv2d *g, cnet_pass pass, cnet_algorithm a))                 \
-    X(size_t, conv2d_workspace,                                                                    \
-      (const cnet_conv2d *g, cnet_pass pass, cnet_algorithm a, int threads))                       \
+    X(size_t, conv2d_workspace, (const cnet_conv2d *g, cnet_algorithm a, int threads))             \
     X(void, conv2d,                                                                                \
       (const void *x, const void *weight, const void *bias, void *y, const cnet_conv2d *g,         \
        const cnet_exec *e))                                                                        \
-    X(void, conv2d_dx,                                                                             \
-      (const void *dy, const void *weight, void *dx, const cnet_conv2d *g, const cnet_exec *e))    \
-    X(void, conv2d_dw,                                                                             \
-      (const void *dy, const void *x, void *dw, const cnet_conv2d *g, const cnet_exec *e))         \
-    X(void, conv2d_db, (const void *dy, void *db, const cnet_conv2d *g, const cnet_exec *e))       \
+    X(size_t, conv2d_backward_workspace,                                                           \
+      (const cnet_conv2d *g, int needs_dx, int needs_dw, cnet_algorithm a, int threads))           \
+    X(void, conv2d_backward,                                                                       \
+      (const void *dy, const void *x, const void *weight, void *dx, void *dw, void *db,            \
+       const cnet_conv2d *g, const cnet_exec *e))                                                  \
     X(size_t, conv2d_relu_pool_workspace, (const cnet_conv2d *g, int threads))                     \
     X(void, conv2d_relu_pool,                                                                      \
       (const void *x, const void *weight, const void *bias, void *y, uint8_t *codes,               \

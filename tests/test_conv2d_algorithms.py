@@ -216,16 +216,23 @@ def test_the_reference_takes_every_name(algorithm: str) -> None:
 
 
 @pytest.mark.parametrize("isa", COMPILED)
-def test_what_conv2d_algorithm_says_is_taken(isa: str) -> None:
+def test_what_conv2d_algorithm_says_is_taken(isa: str, dtype: Any) -> None:
     said = set()
     for case in (*CONV2D_CASES[::5], DEEP):
-        x, weight, bias, _ = case.arrays(np.float32)
+        x, weight, bias, _ = case.arrays(dtype)
         with note(case.id), runtime.use_isa(isa):
-            name = kernels.conv2d_algorithm(x.shape, weight.shape, **case.options)
+            name = kernels.conv2d_algorithm(x.shape, weight.shape, **case.options, dtype=dtype)
             taken = kernels.conv2d(x, weight, bias, **case.options)
             assert_exact(taken, kernels.conv2d(x, weight, bias, **case.options, algorithm=name))
         said.add(name)
     assert said == {"winograd", "direct", "product"}
+
+
+def test_the_choice_depends_on_the_dtype() -> None:
+    """Rows so wide that what direct convolution stages stays in the cache in float32 only."""
+    shapes = (1, 2, 3, 30000), (1, 2, 3, 3)
+    assert kernels.conv2d_algorithm(*shapes) == "direct"
+    assert kernels.conv2d_algorithm(*shapes, dtype=np.float64) == "product"
 
 
 def _said() -> list[str]:
@@ -302,6 +309,11 @@ def test_use_exact_restores() -> None:
         ),
         (((2, 3, 8, 8), (4, 3, 3, 3), 0), ValueError, "stride must be at least 1 (got 0)"),
         (((2, 3, 8, 8), (4, 3, 9, 3)), ValueError, "must fit into the padded input"),
+        (
+            ((2, 3, 8, 8), (4, 3, 3, 3), 1, 0, 1, 1, int),
+            TypeError,
+            "dtype must be float32 or float64 (got int64)",
+        ),
     ],
 )
 def test_bad_shapes_are_named(arguments: Any, error: type[Exception], text: str) -> None:

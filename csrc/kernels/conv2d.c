@@ -105,10 +105,8 @@ int CNET_FN(conv2d_suits)(const cnet_conv2d *g, cnet_pass pass, cnet_algorithm a
     return a >= CNET_ALGORITHMS || algorithms[pass][a].suits(g);
 }
 
-/* Of all passes: for conv2d, conv2d_dx and conv2d_dw, which take the pass in this order. */
-size_t CNET_FN(conv2d_workspace)(const cnet_conv2d *g, cnet_pass pass, cnet_algorithm a,
-                                 int threads) {
-    return choose(g, pass, a)->workspace(g, threads);
+size_t CNET_FN(conv2d_workspace)(const cnet_conv2d *g, cnet_algorithm a, int threads) {
+    return choose(g, CNET_FORWARD, a)->workspace(g, threads);
 }
 
 /* y[n, o, oh, ow] = bias[o] + sum over c, i, j of
@@ -123,26 +121,7 @@ void CNET_FN(conv2d)(const void *x, const void *weight, const void *bias, void *
     choose(g, CNET_FORWARD, e->algorithm)->run(&arrays, g, e);
 }
 
-/* dx[n, c, ih, iw] = sum of weight[o, c, i, j] * dy[n, o, oh, ow] over all (o, i, j, oh, ow) with
- * ih = oh*sh + i*dh - ph and iw = ow*sw + j*dw - pw.
- *
- * dy (n, o, oh, ow), weight (o, c/g, kh, kw), dx (n, c, h, w); overwrites dx. */
-void CNET_FN(conv2d_dx)(const void *dy, const void *weight, void *dx, const cnet_conv2d *g,
-                        const cnet_exec *e) {
-    const conv2d_arrays arrays = {.dy = dy, .weight = weight, .to = dx};
-    choose(g, CNET_DX, e->algorithm)->run(&arrays, g, e);
-}
-
-/* dw[o, c, i, j] = sum over n, oh, ow of dy[n, o, oh, ow] * x[n, ...] as in conv2d.
- *
- * dy (n, o, oh, ow), x (n, c, h, w), dw (o, c/g, kh, kw); overwrites dw. */
-void CNET_FN(conv2d_dw)(const void *dy, const void *x, void *dw, const cnet_conv2d *g,
-                        const cnet_exec *e) {
-    const conv2d_arrays arrays = {.dy = dy, .x = x, .to = dw};
-    choose(g, CNET_DW, e->algorithm)->run(&arrays, g, e);
-}
-
-/* ---- Gradient of the bias -------------------------------------------------------------- */
+/* ---- Gradients ------------------------------------------------------------------------- */
 
 typedef struct {
     const real *dy;
@@ -150,6 +129,7 @@ typedef struct {
     const cnet_conv2d *g;
 } job_t;
 
+/* One running sum per vector lane, added at the end. */
 static void sum_channel(const void *argument, ptrdiff_t o, int slot) {
     (void)slot;
     const job_t *job = argument;
@@ -169,11 +149,34 @@ static void sum_channel(const void *argument, ptrdiff_t o, int slot) {
     job->db[o] = rest;
 }
 
-/* db[o] = sum over n, oh, ow of dy[n, o, oh, ow].
+size_t CNET_FN(conv2d_backward_workspace)(const cnet_conv2d *g, int needs_dx, int needs_dw,
+                                          cnet_algorithm a, int threads) {
+    const size_t dx = needs_dx ? choose(g, CNET_DX, a)->workspace(g, threads) : 0;
+    const size_t dw = needs_dw ? choose(g, CNET_DW, a)->workspace(g, threads) : 0;
+    return dx > dw ? dx : dw;
+}
+
+/* dx[n, c, ih, iw] = sum of weight[o, c, i, j] * dy[n, o, oh, ow] over all (o, i, j, oh, ow) with
+ *                    ih = oh*sh + i*dh - ph and iw = ow*sw + j*dw - pw
+ * dw[o, c, i, j] = sum over n, oh, ow of dy[n, o, oh, ow] * x[n, ...] as in conv2d
+ * db[o] = sum over n, oh, ow of dy[n, o, oh, ow].
  *
- * dy (n, o, oh, ow), db (o); overwrites db. One running sum per vector lane, added at the end.
- * Parallel over o. */
-void CNET_FN(conv2d_db)(const void *dy, void *db, const cnet_conv2d *g, const cnet_exec *e) {
-    const job_t job = {dy, db, g};
-    cnet_parallel(sum_channel, &job, g->o, e->threads);
+ * dy (n, o, oh, ow), x (n, c, h, w), weight (o, c/g, kh, kw), dx, dw and db (o) as x, weight and
+ * bias; those that are NULL are not computed, the others overwritten. x may be NULL without dw, and
+ * weight without dx. Orders of summation and parallel axes are the algorithms' (of db: o);
+ * e->algorithm must suit what is computed. */
+void CNET_FN(conv2d_backward)(const void *dy, const void *x, const void *weight, void *dx, void *dw,
+                              void *db, const cnet_conv2d *g, const cnet_exec *e) {
+    if (dx) {
+        const conv2d_arrays arrays = {.dy = dy, .weight = weight, .to = dx};
+        choose(g, CNET_DX, e->algorithm)->run(&arrays, g, e);
+    }
+    if (dw) {
+        const conv2d_arrays arrays = {.dy = dy, .x = x, .to = dw};
+        choose(g, CNET_DW, e->algorithm)->run(&arrays, g, e);
+    }
+    if (db) {
+        const job_t job = {dy, db, g};
+        cnet_parallel(sum_channel, &job, g->o, e->threads);
+    }
 }

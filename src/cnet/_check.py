@@ -38,10 +38,15 @@ def array(function: str, name: str, x: Any, ndim: int | None = None) -> Array:
         )
     dtype = x.dtype
     if dtype is not FLOAT32 and dtype is not FLOAT64:
-        if dtype.kind != "f" or dtype.itemsize not in (4, 8):
-            raise TypeError(f"{function}: {name}.dtype must be float32 or float64 (got {dtype})")
-        dtype = dtype.newbyteorder("=")
+        dtype = float_dtype(function, f"{name}.dtype", dtype)
     return _layout(function, name, x, dtype)
+
+
+def float_dtype(function: str, name: str, dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """float32 or float64, in native byte order."""
+    if dtype.kind != "f" or dtype.itemsize not in (4, 8):
+        raise TypeError(f"{function}: {name} must be float32 or float64 (got {dtype})")
+    return dtype.newbyteorder("=")
 
 
 def integers(function: str, name: str, x: Any, ndim: int | None, dtype: np.dtype[Any]) -> Array:
@@ -283,8 +288,7 @@ def matmul(a: Any, b: Any) -> tuple[Array, Array]:
             raise TypeError(f"matmul: {name} must be a NumPy array (got {type(x).__name__})")
         if x.ndim == 0:
             raise ValueError(f"matmul: {name} must have at least 1 dimension (got 0)")
-        if x.dtype.kind != "f" or x.dtype.itemsize not in (4, 8):
-            raise TypeError(f"matmul: {name}.dtype must be float32 or float64 (got {x.dtype})")
+        float_dtype("matmul", f"{name}.dtype", x.dtype)
     a, b = _native(a), _native(b)
     same_dtype("matmul", a=a, b=b)
     inner = b.shape[0] if b.ndim == 1 else b.shape[-2]

@@ -25,9 +25,7 @@ cdef extern from "cnet.h" nogil:
         CNET_AUTO
 
     ctypedef enum cnet_pass:
-        CNET_FORWARD
-        CNET_DX
-        CNET_DW
+        pass
 
     ctypedef struct cnet_exec:
         int threads
@@ -40,16 +38,15 @@ cdef extern from "cnet.h" nogil:
         cnet_algorithm (*conv2d_choice)(
             const cnet_conv2d *, cnet_pass, cnet_algorithm) noexcept nogil
         int (*conv2d_suits)(const cnet_conv2d *, cnet_pass, cnet_algorithm) noexcept nogil
-        size_t (*conv2d_workspace)(
-            const cnet_conv2d *, cnet_pass, cnet_algorithm, int) noexcept nogil
+        size_t (*conv2d_workspace)(const cnet_conv2d *, cnet_algorithm, int) noexcept nogil
         void (*conv2d)(
             const void *, const void *, const void *, void *, const cnet_conv2d *,
             const cnet_exec *) noexcept nogil
-        void (*conv2d_dx)(
-            const void *, const void *, void *, const cnet_conv2d *, const cnet_exec *) noexcept nogil
-        void (*conv2d_dw)(
-            const void *, const void *, void *, const cnet_conv2d *, const cnet_exec *) noexcept nogil
-        void (*conv2d_db)(const void *, void *, const cnet_conv2d *, const cnet_exec *) noexcept nogil
+        size_t (*conv2d_backward_workspace)(
+            const cnet_conv2d *, int, int, cnet_algorithm, int) noexcept nogil
+        void (*conv2d_backward)(
+            const void *, const void *, const void *, void *, void *, void *, const cnet_conv2d *,
+            const cnet_exec *) noexcept nogil
         size_t (*conv2d_relu_pool_workspace)(const cnet_conv2d *, int) noexcept nogil
         void (*conv2d_relu_pool)(
             const void *, const void *, const void *, void *, uint8_t *, const cnet_conv2d *,

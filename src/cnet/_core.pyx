@@ -45,8 +45,12 @@ cdef inline void *data_or_null(x) noexcept:
     return NULL if x is None else PyArray_DATA(<ndarray>x)
 
 
+cdef inline const cnet_kernels *kernels_for(int typenum) noexcept:
+    return cnet_active_kernels(CNET_F32 if typenum == cnp.NPY_FLOAT32 else CNET_F64)
+
+
 cdef inline const cnet_kernels *kernels(ndarray x) noexcept:
-    return cnet_active_kernels(CNET_F32 if PyArray_TYPE(x) == cnp.NPY_FLOAT32 else CNET_F64)
+    return kernels_for(PyArray_TYPE(x))
 
 
 cdef int fill(void *geometry, size_t bytes, values) except -1:
@@ -125,64 +129,45 @@ def conv2d(ndarray x, ndarray weight, bias, ndarray y, geometry, int algorithm):
     cdef const cnet_kernels *k = kernels(x)
     cdef const void *b = data_or_null(bias)
     fill(&g, sizeof(g), geometry)
-    cdef cnet_block block = acquire(
-        k.conv2d_workspace(&g, CNET_FORWARD, e.algorithm, e.threads))
+    cdef cnet_block block = acquire(k.conv2d_workspace(&g, e.algorithm, e.threads))
     e.workspace = block.data
     with nogil:
         k.conv2d(data(x), data(weight), b, data(y), &g, &e)
     cnet_release(block)
 
 
-def conv2d_dx(ndarray dy, ndarray weight, ndarray dx, geometry, int algorithm):
+def conv2d_backward(
+        ndarray dy, ndarray x, ndarray weight, dx, dw, db, geometry, int algorithm):
+    """Fills those of dx, dw and db that are not None."""
     cdef cnet_conv2d g
     cdef cnet_exec e = plain()
     e.algorithm = <cnet_algorithm>algorithm
     cdef const cnet_kernels *k = kernels(dy)
+    cdef void *to_x = data_or_null(dx)
+    cdef void *to_w = data_or_null(dw)
+    cdef void *to_b = data_or_null(db)
     fill(&g, sizeof(g), geometry)
-    cdef cnet_block block = acquire(
-        k.conv2d_workspace(&g, CNET_DX, e.algorithm, e.threads))
+    cdef cnet_block block = acquire(k.conv2d_backward_workspace(
+        &g, to_x != NULL, to_w != NULL, e.algorithm, e.threads))
     e.workspace = block.data
     with nogil:
-        k.conv2d_dx(data(dy), data(weight), data(dx), &g, &e)
+        k.conv2d_backward(data(dy), data(x), data(weight), to_x, to_w, to_b, &g, &e)
     cnet_release(block)
 
 
-def conv2d_dw(ndarray dy, ndarray x, ndarray dw, geometry, int algorithm):
-    cdef cnet_conv2d g
-    cdef cnet_exec e = plain()
-    e.algorithm = <cnet_algorithm>algorithm
-    cdef const cnet_kernels *k = kernels(dy)
-    fill(&g, sizeof(g), geometry)
-    cdef cnet_block block = acquire(
-        k.conv2d_workspace(&g, CNET_DW, e.algorithm, e.threads))
-    e.workspace = block.data
-    with nogil:
-        k.conv2d_dw(data(dy), data(x), data(dw), &g, &e)
-    cnet_release(block)
-
-
-def conv2d_db(ndarray dy, ndarray db, geometry):
-    cdef cnet_conv2d g
-    cdef cnet_exec e = plain()
-    cdef const cnet_kernels *k = kernels(dy)
-    fill(&g, sizeof(g), geometry)
-    with nogil:
-        k.conv2d_db(data(dy), data(db), &g, &e)
-
-
-def conv2d_choice(geometry, int direction, int algorithm):
+def conv2d_choice(geometry, int direction, int algorithm, int typenum):
     """The algorithm that runs; directions as in `conv2d_suits`."""
     cdef cnet_conv2d g
     fill(&g, sizeof(g), geometry)
-    return <int>cnet_active_kernels(CNET_F32).conv2d_choice(
+    return <int>kernels_for(typenum).conv2d_choice(
         &g, <cnet_pass>direction, <cnet_algorithm>algorithm)
 
 
-def conv2d_suits(geometry, int direction, int algorithm):
+def conv2d_suits(geometry, int direction, int algorithm, int typenum):
     """Whether an algorithm can compute a pass: 0 forward, 1 input gradient, 2 weight gradient."""
     cdef cnet_conv2d g
     fill(&g, sizeof(g), geometry)
-    return bool(cnet_active_kernels(CNET_F32).conv2d_suits(
+    return bool(kernels_for(typenum).conv2d_suits(
         &g, <cnet_pass>direction, <cnet_algorithm>algorithm))
 
 

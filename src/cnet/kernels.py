@@ -12,6 +12,7 @@ from math import prod
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from . import _check, _core, geometry, reference, runtime
 from ._check import Array
@@ -46,12 +47,14 @@ def _empty(shape: Shape, dtype: np.dtype[Any]) -> Array:
     return _core.empty(shape, dtype.num, dtype.itemsize)
 
 
-def _algorithm(function: str, name: str, g: geometry.Conv2d, passes: Sequence[int]) -> int:
+def _algorithm(
+    function: str, name: str, g: geometry.Conv2d, passes: Sequence[int], dtype: np.dtype[Any]
+) -> int:
     """The number of an algorithm, once it is certain that it can do these passes."""
     if name == "auto" and runtime.exact_is_on():
         name = "exact"
     algorithm = _core.algorithms[name]
-    if not all(_core.conv2d_suits(g, direction, algorithm) for direction in passes):
+    if not all(_core.conv2d_suits(g, direction, algorithm, dtype.num) for direction in passes):
         raise _check.unsuitable(function, name, g)
     return algorithm
 
@@ -200,7 +203,7 @@ def conv2d(
     x, weight, bias, g = _check.conv2d(
         x, weight, bias, stride, padding, dilation, groups, algorithm
     )
-    number = _algorithm("conv2d", algorithm, g, (FORWARD,))
+    number = _algorithm("conv2d", algorithm, g, (FORWARD,), x.dtype)
     y = _empty(g.y_shape, x.dtype)
     _core.conv2d(x, weight, bias, y, g, number)
     return y
@@ -250,23 +253,18 @@ def conv2d_backward(
         grad_output, x, weight, stride, padding, dilation, groups, needs, algorithm
     )
     passes = [direction for direction, need in ((DX, needs[0]), (DW, needs[1])) if need]
-    number = _algorithm("conv2d_backward", algorithm, g, passes)
-    dx = dw = db = None
-    if needs[0]:
-        dx = _empty(g.x_shape, x.dtype)
-        _core.conv2d_dx(grad_output, weight, dx, g, number)
-    if needs[1]:
-        dw = _empty(g.weight_shape, x.dtype)
-        _core.conv2d_dw(grad_output, x, dw, g, number)
-    if needs[2]:
-        db = _empty((g.o,), x.dtype)
-        _core.conv2d_db(grad_output, db, g)
+    number = _algorithm("conv2d_backward", algorithm, g, passes, x.dtype)
+    shapes = g.x_shape, g.weight_shape, (g.o,)
+    dx, dw, db = (
+        _empty(shape, x.dtype) if need else None for shape, need in zip(shapes, needs, strict=True)
+    )
+    _core.conv2d_backward(grad_output, x, weight, dx, dw, db, g, number)
     return dx, dw, db
 
 
 def conv2d_algorithm(
     x_shape: Sequence[int], weight_shape: Sequence[int], stride: Size2d = 1, padding: Padding = 0,
-    dilation: Size2d = 1, groups: int = 1,
+    dilation: Size2d = 1, groups: int = 1, dtype: npt.DTypeLike = np.float32,
 ) -> str:  # fmt: skip
     """The algorithm that `conv2d` takes by itself for arrays of these shapes.
 
@@ -276,6 +274,8 @@ def conv2d_algorithm(
         Shapes (n, c, h, w) and (o, c / groups, kh, kw).
     stride, padding, dilation, groups
         As in `conv2d`.
+    dtype : dtype, default float32
+        Of the arrays: float32 or float64.
 
     Returns
     -------
@@ -298,8 +298,9 @@ def conv2d_algorithm(
         _check.shape4("conv2d_algorithm", "weight_shape", weight_shape),
     )
     g = geometry.conv2d("conv2d_algorithm", *shapes, stride, padding, dilation, groups)
-    wanted = "exact" if runtime.exact_is_on() else "auto"
-    return _ALGORITHM_NAMES[_core.conv2d_choice(g, FORWARD, _core.algorithms[wanted])]
+    number = _check.float_dtype("conv2d_algorithm", "dtype", np.dtype(dtype)).num
+    wanted = _core.algorithms["exact" if runtime.exact_is_on() else "auto"]
+    return _ALGORITHM_NAMES[_core.conv2d_choice(g, FORWARD, wanted, number)]
 
 
 @_kernel
@@ -344,8 +345,8 @@ def conv2d_relu_pool(
     )
     y, codes = _empty(window.y_shape, x.dtype), _empty(window.y_shape, _check.UINT8)
     if y.size:
-        if x.size and not _core.conv2d_suits(g, FORWARD, _core.algorithms["direct"]):
-            raise _check.unsuitable("conv2d_relu_pool", "direct", g)
+        if x.size:
+            _algorithm("conv2d_relu_pool", "direct", g, (FORWARD,), x.dtype)
         _core.conv2d_relu_pool(x, weight, bias, y, codes, g)
     return y, codes
 

@@ -37,8 +37,12 @@ typedef struct {
 static const char *const pass_names[CNET_PASSES] = {"forward", "dx", "dw"};
 static const char *const algorithm_names[] = {"winograd", "direct", "product", "exact", "auto"};
 
+/* In both dtypes: how much is staged depends on the size of a number. */
 static int suits(const conv2d_arguments *a) {
-    return cnet_active_kernels(CNET_F32)->conv2d_suits(a->g, a->pass, a->algorithm);
+    int suiting = 1;
+    for (cnet_dtype dtype = 0; dtype < CNET_DTYPES; dtype++)
+        suiting &= cnet_active_kernels(dtype)->conv2d_suits(a->g, a->pass, a->algorithm);
+    return suiting;
 }
 
 static cnet_algorithm choice(const conv2d_arguments *a) {
@@ -115,31 +119,45 @@ void test_conv2d_choice(void) {
 
 static size_t conv2d_bytes(const cnet_kernels *k, const void *arguments, int threads) {
     const conv2d_arguments *a = arguments;
-    return k->conv2d_workspace(a->g, a->pass, a->algorithm, threads);
+    return k->conv2d_workspace(a->g, a->algorithm, threads);
+}
+
+static size_t gradient_bytes(const cnet_kernels *k, const void *arguments, int threads) {
+    const conv2d_arguments *a = arguments;
+    return k->conv2d_backward_workspace(a->g, a->pass == CNET_DX, a->pass == CNET_DW, a->algorithm,
+                                        threads);
 }
 
 static void workspace_case(const conv2d_arguments *a) {
+    size_t (*bytes)(const cnet_kernels *, const void *, int) =
+        a->pass == CNET_FORWARD ? conv2d_bytes : gradient_bytes;
     const conv2d_arguments chosen = {a->g, a->pass, choice(a)};
     if (!suits(a))
         return;
-    check_workspace(conv2d_bytes, a);
-    require(conv2d_bytes(cnet_active_kernels(CNET_F32), a, 3) ==
-                conv2d_bytes(cnet_active_kernels(CNET_F32), &chosen, 3),
+    check_workspace(bytes, a);
+    require(bytes(cnet_active_kernels(CNET_F32), a, 3) ==
+                bytes(cnet_active_kernels(CNET_F32), &chosen, 3),
             "is that of the algorithm that runs");
 }
 
 static void conv2d_workspace_case(const cnet_conv2d *g) {
-    for (cnet_pass pass = 0; pass < CNET_PASSES; pass++)
-        for_each_algorithm(workspace_case, g, pass, CNET_AUTO);
+    for_each_algorithm(workspace_case, g, CNET_FORWARD, CNET_AUTO);
 }
 
 void test_conv2d_workspace(void) { for_each_conv2d_case(conv2d_workspace_case); }
 
+static void conv2d_backward_workspace_case(const cnet_conv2d *g) {
+    for_each_algorithm(workspace_case, g, CNET_DX, CNET_AUTO);
+    for_each_algorithm(workspace_case, g, CNET_DW, CNET_AUTO);
+}
+
+void test_conv2d_backward_workspace(void) { for_each_conv2d_case(conv2d_backward_workspace_case); }
+
 /* Winograd's transforms join the terms of all outputs of a tile, and round some ten times more than
  * their sum. */
-static void allow_for_winograd(const conv2d_arguments *a, sum *to, ptrdiff_t count) {
+static void allow_for_winograd(cnet_algorithm algorithm, sum *to, ptrdiff_t count) {
     double largest = 0;
-    if (a->algorithm != CNET_WINOGRAD)
+    if (algorithm != CNET_WINOGRAD)
         return;
     for (ptrdiff_t t = 0; t < count; t++)
         largest = fmax(largest, to[t].scale);
@@ -151,12 +169,7 @@ static ptrdiff_t call_conv2d(const call_t *c) {
     const conv2d_arguments *a = c->arguments;
     cnet_exec e = *c->exec;
     e.algorithm = a->algorithm;
-    if (a->pass == CNET_FORWARD)
-        c->kernels->conv2d(c->in[0], c->in[1], c->in[2], c->out[0], a->g, &e);
-    else if (a->pass == CNET_DX)
-        c->kernels->conv2d_dx(c->in[0], c->in[1], c->out[0], a->g, &e);
-    else
-        c->kernels->conv2d_dw(c->in[0], c->in[1], c->out[0], a->g, &e);
+    c->kernels->conv2d(c->in[0], c->in[1], c->in[2], c->out[0], a->g, &e);
     return 0;
 }
 
@@ -170,7 +183,7 @@ static void forward_case(const conv2d_arguments *a) {
     add_products(g, x, weight, NULL, y);
     for (ptrdiff_t t = 0; bias && t < y_count(g); t++)
         add(&y[t], bias[t / (g->oh * g->ow) % g->o]);
-    allow_for_winograd(a, y, y_count(g));
+    allow_for_winograd(a->algorithm, y, y_count(g));
     check(&(subject){
         .arguments = a,
         .call = call_conv2d,
@@ -186,71 +199,77 @@ static void conv2d_case(const cnet_conv2d *g) {
 
 void test_conv2d(void) { for_each_conv2d_case(conv2d_case); }
 
-static void dx_case(const conv2d_arguments *a) {
-    if (!suits(a))
-        return;
-    const cnet_conv2d *g = a->g;
-    const double *dy = randoms(y_count(g)), *weight = randoms(w_count(g));
-    sum *dx = sums(x_count(g));
-    add_products(g, NULL, weight, dy, dx);
-    allow_for_winograd(a, dx, x_count(g));
-    check(&(subject){
-        .arguments = a,
-        .call = call_conv2d,
-        .workspace = conv2d_bytes,
-        .in = {{REAL, y_count(g), dy}, {REAL, w_count(g), weight}},
-        .out = {{REAL, x_count(g), dx, NULL}},
-    });
-}
+/* Some of the gradients by one algorithm. */
+typedef struct {
+    const cnet_conv2d *g;
+    cnet_algorithm algorithm;
+    int needs_dx, needs_dw, needs_db;
+} backward_arguments;
 
-static void conv2d_dx_case(const cnet_conv2d *g) {
-    for_each_algorithm(dx_case, g, CNET_DX, CNET_PRODUCT);
-}
-
-void test_conv2d_dx(void) { for_each_conv2d_case(conv2d_dx_case); }
-
-static void dw_case(const conv2d_arguments *a) {
-    if (!suits(a))
-        return;
-    const cnet_conv2d *g = a->g;
-    const double *dy = randoms(y_count(g)), *x = randoms(x_count(g));
-    sum *dw = sums(w_count(g));
-    add_products(g, x, NULL, dy, dw);
-    allow_for_winograd(a, dw, w_count(g));
-    check(&(subject){
-        .arguments = a,
-        .call = call_conv2d,
-        .workspace = conv2d_bytes,
-        .in = {{REAL, y_count(g), dy}, {REAL, x_count(g), x}},
-        .out = {{REAL, w_count(g), dw, NULL}},
-    });
-}
-
-static void conv2d_dw_case(const cnet_conv2d *g) {
-    for_each_algorithm(dw_case, g, CNET_DW, CNET_PRODUCT);
-}
-
-void test_conv2d_dw(void) { for_each_conv2d_case(conv2d_dw_case); }
-
-static ptrdiff_t call_conv2d_db(const call_t *c) {
-    c->kernels->conv2d_db(c->in[0], c->out[0], c->arguments, c->exec);
+static ptrdiff_t call_conv2d_backward(const call_t *c) {
+    const backward_arguments *a = c->arguments;
+    cnet_exec e = *c->exec;
+    e.algorithm = a->algorithm;
+    c->kernels->conv2d_backward(c->in[0], c->in[1], c->in[2], c->out[0], c->out[1], c->out[2], a->g,
+                                &e);
     return 0;
 }
 
-static void conv2d_db_case(const cnet_conv2d *g) {
+static size_t backward_bytes(const cnet_kernels *k, const void *arguments, int threads) {
+    const backward_arguments *a = arguments;
+    return k->conv2d_backward_workspace(a->g, a->needs_dx, a->needs_dw, a->algorithm, threads);
+}
+
+static void check_backward(const backward_arguments *a) {
+    const cnet_conv2d *g = a->g;
     const double *dy = randoms(y_count(g));
-    sum *db = sums(g->o);
-    for (ptrdiff_t t = 0; t < y_count(g); t++)
+    const double *x = a->needs_dw ? randoms(x_count(g)) : NULL;
+    const double *weight = a->needs_dx ? randoms(w_count(g)) : NULL;
+    sum *dx = a->needs_dx ? sums(x_count(g)) : NULL;
+    sum *dw = a->needs_dw ? sums(w_count(g)) : NULL;
+    sum *db = a->needs_db ? sums(g->o) : NULL;
+    if (dx) {
+        add_products(g, NULL, weight, dy, dx);
+        allow_for_winograd(a->algorithm, dx, x_count(g));
+    }
+    if (dw) {
+        add_products(g, x, NULL, dy, dw);
+        allow_for_winograd(a->algorithm, dw, w_count(g));
+    }
+    for (ptrdiff_t t = 0; db && t < y_count(g); t++)
         add(&db[t / (g->oh * g->ow) % g->o], dy[t]);
+    describe_also(", to %s %s %s", dx ? "dx" : "", dw ? "dw" : "", db ? "db" : "");
     check(&(subject){
-        .arguments = g,
-        .call = call_conv2d_db,
-        .in = {{REAL, y_count(g), dy}},
-        .out = {{REAL, g->o, db, NULL}},
+        .arguments = a,
+        .call = call_conv2d_backward,
+        .workspace = backward_bytes,
+        .in = {{REAL, y_count(g), dy}, {REAL, x_count(g), x}, {REAL, w_count(g), weight}},
+        .out = {{REAL, x_count(g), dx, NULL}, {REAL, w_count(g), dw, NULL}, {REAL, g->o, db, NULL}},
     });
 }
 
-void test_conv2d_db(void) { for_each_conv2d_case(conv2d_db_case); }
+/* All gradients that the algorithm can compute, then some of them. */
+static void backward_case(const cnet_conv2d *g, cnet_algorithm algorithm) {
+    const int can_dx = suits(&(conv2d_arguments){g, CNET_DX, algorithm});
+    const int can_dw = suits(&(conv2d_arguments){g, CNET_DW, algorithm});
+    const int needs = (int)random_size(0, 7);
+    const backward_arguments subsets[] = {
+        {g, algorithm, can_dx, can_dw, 1},
+        {g, algorithm, can_dx && needs & 1, can_dw && needs & 2, needs >> 2},
+    };
+    for (int i = 0; i < 2; i++) {
+        describe_geometry(g, sizeof *g);
+        describe_also(" by %s", algorithm_names[algorithm]);
+        check_backward(&subsets[i]);
+    }
+}
+
+static void conv2d_backward_case(const cnet_conv2d *g) {
+    for (cnet_algorithm algorithm = 0; algorithm < CNET_ALGORITHMS; algorithm++)
+        backward_case(g, algorithm);
+}
+
+void test_conv2d_backward(void) { for_each_conv2d_case(conv2d_backward_case); }
 
 /* ---- With ReLU and pooling ---------------------------------------------------------------- */
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from .. import geometry, kernels
 from ..autograd import Array, Context, Function
 from ..tensor import Tensor, TensorLike
@@ -37,9 +39,10 @@ def conv2d_relu_pool(
     One kernel computes it where the convolution is small; where it has a faster algorithm of its
     own, the three operations follow each other.
     """
-    if getattr(x, "ndim", None) == 4:
+    if getattr(x, "ndim", None) == 4 and x.dtype.type in (np.float32, np.float64):
         geometry.conv2d("conv2d", x.shape, weight.shape, **options)  # raises what conv2d raises
-        if kernels.conv2d_algorithm(x.shape, weight.shape, **options) == "direct":
+        chosen = kernels.conv2d_algorithm(x.shape, weight.shape, **options, dtype=x.dtype)
+        if chosen == "direct":
             return ConvReluPool.apply(x, weight, bias, **options)
     y: Tensor = max_pool2d(relu(conv2d(x, weight, bias, **options)), 2)
     return y
