@@ -1,29 +1,98 @@
-"""Measure cnet against pure NumPy and keep every figure: ``python bench/record.py [NAME]``."""
+"""Measure, and keep every figure in bench/results: ``python bench/record.py [SUITE ...]``."""
 
 import argparse
+import os
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from pkgutil import resolve_name
+from time import monotonic
 
+import memory
+from busy import busy_processes
 from cnet.bench import cli, record, table
-from cnet.bench.cases import CASES
-from cnet.bench.sides import SIDES
+from cnet.bench.record import Record
+from suites import Part, suites
+from work.networks import STEP_CASES
 
-RESULTS = Path(__file__).parent / "results"
-THREADS = 1, 2
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+PEERS = "torch", "onnxruntime"
+MEMORY_ROUNDS, MEMORY_THREADS = 3, 2
+
+
+def timings(part: Part, threads: int, rounds: int) -> Record:
+    """The record of one comparison with one number of threads."""
+    cases = resolve_name(part.comparison.cases)
+    neighbours = f", beside {part.busy} busy" if part.busy else ""
+    print(f"{part.name}, {threads} thread{'s' * (threads > 1)}{neighbours}")
+    printer = table.Printer(tuple(part.comparison.sides), [case.title for case in cases.values()])
+    with busy_processes(part.busy):
+        taken = record.take(part.comparison, threads=threads, rounds=rounds, report=printer.row)
+    print(table.circumstances(taken), end="\n\n")
+    return {"part": part.name, "busy_processes": part.busy, "versions": _versions()} | taken
+
+
+def peak_memory(rounds: int) -> Record:
+    """The record of the memory that a training step of the CIFAR CNN takes."""
+    (part, *_) = suites()["training"]
+    name = "cifar 128"
+    case = STEP_CASES[name]
+    sides = {
+        side: contender.target
+        for side, contender in part.comparison.sides.items()
+        if not contender.environment
+    }
+    runs = memory.take(sides.values(), name, MEMORY_THREADS, rounds)
+    figures = {side: record.summary(runs[target]) for side, target in sides.items()}
+    for side, figure in figures.items():
+        print(f"{side}: {figure['median']:.1f} MB")
+    print()
+    row = {"name": name, "title": case.title, "batch": case.batch, "timings": figures}
+    taken = record.circumstances(MEMORY_THREADS) | {"threads": MEMORY_THREADS, "rounds": rounds}
+    taken |= {"unit": "MB", "sides": list(sides), "cases": [row]}
+    return {"part": "memory", "versions": _versions()} | taken
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for peer in PEERS:
+        try:
+            found[peer] = version(peer)
+        except PackageNotFoundError:
+            continue
+    return found
 
 
 def main() -> None:
+    available = suites()
+    names = [*available, "memory"]
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("name", nargs="?", default="numpy", help="of the record (default: numpy)")
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"of {', '.join(names)}")
     parser.add_argument("--rounds", type=cli.positive, default=cli.ROUNDS)
+    parser.add_argument("--quick", action="store_const", const=cli.QUICK_ROUNDS, dest="rounds",
+                        help=f"{cli.QUICK_ROUNDS} rounds")  # fmt: skip
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the records")
     args = parser.parse_args()
+    if unknown := set(args.suites) - set(names):
+        parser.error(f"unknown suite: {', '.join(sorted(unknown))}")
 
-    records = []
-    for threads in THREADS:
-        printer = table.Printer(tuple(SIDES), [case.title for case in CASES.values()])
-        records.append(record.take(SIDES, threads=threads, rounds=args.rounds, report=printer.row))
-        print(table.circumstances(records[-1]), end="\n\n")
-    RESULTS.mkdir(exist_ok=True)
-    record.save(records, RESULTS / f"{args.name}.json")
+    # The processes of the sides look for them in this folder.
+    paths = [str(HERE), os.environ.get("PYTHONPATH", "")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    args.results.mkdir(exist_ok=True)
+    start = monotonic()
+    for name in args.suites or names:
+        if name == "memory":
+            records = [peak_memory(min(args.rounds, MEMORY_ROUNDS))]
+        else:
+            records = [
+                timings(part, threads, args.rounds)
+                for part in available[name]
+                for threads in part.threads
+            ]
+        if records:
+            record.save(records, args.results / f"{name}.json")
+        print(f"{monotonic() - start:.0f} s so far", end="\n\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -8,26 +8,30 @@ from typing import Any
 import pytest
 
 from cnet.bench import measure
+from cnet.bench.sides import Contender
 
 FAKE_SIDE = """
 import json, os, time
+from cnet.bench.cases import Case
 
 class Fake:
     def __init__(self, name, seconds):
         self.name, self.seconds = name, seconds
 
-    def im2col(self, *args, **kwargs):
+    def nap(self):
         start = time.monotonic()
         time.sleep(self.seconds)
         print("whatever a side prints is no answer")
         threads = [os.environ[name] for name in json.loads(os.environ["FAKE_VARIABLES"])]
-        call = [self.name, start, time.monotonic(), os.getpid(), threads]
+        call = [self.name, start, time.monotonic(), os.getpid(), threads, os.environ["FAKE"]]
         with open(os.environ["FAKE_LOG"], "a") as log:
             log.write(json.dumps(call) + "\\n")
 
 class Broken:
-    def im2col(self, *args, **kwargs):
+    def nap(self):
         raise ArithmeticError("broken")
+
+CASES = {"nap": Case("a nap", lambda side, batch: side.nap)}
 
 fast, slow, broken = Fake("fast", 0.001), Fake("slow", 0.03), Broken()
 """
@@ -38,6 +42,7 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the sides of the module fake_side note every call."""
     (tmp_path / "fake_side.py").write_text(FAKE_SIDE)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("FAKE_LOG", str(tmp_path / "log"))
     monkeypatch.setenv("FAKE_VARIABLES", json.dumps(measure.THREAD_VARIABLES))
     monkeypatch.setattr(measure, "PAUSE", 0)
@@ -45,13 +50,14 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _measure(*sides: str, rounds: int = 1) -> list[Any]:
-    names = {side: f"fake_side:{side}" for side in sides}
-    return list(measure.measure(names, ["im2col"], threads=3, rounds=rounds, batch=1))
+    contenders = {side: Contender(f"fake_side:{side}", {"FAKE": side}) for side in sides}
+    comparison = measure.Comparison("fake_side:CASES", contenders)
+    return list(measure.measure(comparison, threads=3, rounds=rounds))
 
 
 def test_sides_take_turns_and_never_overlap(log):
     ((case, runs),) = _measure("fast", "slow", rounds=3)
-    assert case == "im2col"
+    assert case == "nap"
     assert {side: len(figures) for side, figures in runs.items()} == {"fast": 3, "slow": 3}
     calls = [json.loads(line) for line in log.read_text().splitlines()]
     assert all(end <= start for (_, _, end, *_), (_, start, *_) in pairwise(calls))
@@ -60,8 +66,8 @@ def test_sides_take_turns_and_never_overlap(log):
     # Each turn begins with a call that is not counted; slow work is repeated less.
     assert {count for name, count in turns[2:] if name == "slow"} == {2}
     assert min(count for name, count in turns[2:] if name == "fast") > 2
-    assert len({(name, process) for name, _, _, process, _ in calls}) == 2
-    assert all(threads == ["3"] * 4 for *_, threads in calls)
+    assert len({(name, process) for name, _, _, process, *_ in calls}) == 2
+    assert all(threads == ["3"] * 4 and own == name for name, *_, threads, own in calls)
 
 
 def test_figures_are_milliseconds_of_one_call(log):
@@ -70,6 +76,6 @@ def test_figures_are_milliseconds_of_one_call(log):
 
 
 def test_a_side_that_fails_is_named(log, capfd):
-    with pytest.raises(ChildProcessError, match=r"'broken' ended at 'im2col' \(exit status 1\)"):
+    with pytest.raises(ChildProcessError, match=r"'broken' ended at 'nap' \(exit status 1\)"):
         _measure("fast", "broken")
     assert "ArithmeticError: broken" in capfd.readouterr().err

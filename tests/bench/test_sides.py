@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from cnet import reference
+from cnet.bench import compiled
 from cnet.bench.cases import CASES, CLASSES, initial_parameters
 from cnet.bench.sides import SIDES
 
@@ -16,7 +17,7 @@ CLOSE = {"rtol": 1e-10, "atol": 1e-12}
 
 @pytest.fixture(params=SIDES)
 def side(request: pytest.FixtureRequest) -> Any:
-    return resolve_name(SIDES[request.param])
+    return resolve_name(SIDES[request.param].target)
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def test_max_pool2d_with_many_equal_maxima(side, rng, kernel_size, shape):
 @pytest.mark.parametrize("case", CASES)
 def test_what_is_timed_gives_the_same_each_time_and_on_each_side(side, case):
     work = CASES[case].bind(side, 3)
-    correct = CASES[case].bind(resolve_name(SIDES["cnet"]), 3)
+    correct = CASES[case].bind(compiled, 3)
     for _ in range(2):
         results, expected = (
             result if isinstance(result, tuple) else (result,) for result in (work(), correct())
@@ -72,7 +73,7 @@ def test_what_is_timed_gives_the_same_each_time_and_on_each_side(side, case):
 def test_training(side, rng):
     x, target = rng.random((5, 1, 28, 28)), rng.integers(0, CLASSES, 5)
     start = [parameter.astype(np.float64) for parameter in initial_parameters()]
-    ours, theirs = resolve_name(SIDES["cnet"]).trainer(start), side.trainer(start)
+    ours, theirs = compiled.trainer(start), side.trainer(start)
     for _ in range(3):
         assert theirs.step(x, target) == pytest.approx(ours.step(x, target), rel=1e-9)
         for gradient, correct in zip(theirs.gradients, ours.gradients, strict=True):

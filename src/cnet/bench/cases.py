@@ -1,6 +1,6 @@
 """What is timed: the one table of cases. The layers are those of the reference CNN."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
@@ -20,38 +20,45 @@ Work = Callable[[], Any]
 
 
 class Case(NamedTuple):
-    """A piece of work; `bind(side, batch)` prepares its arrays and returns the call to be timed."""
+    """A piece of work; `bind(side, batch)` prepares its arrays and returns the call to be timed.
+
+    For each image it asks `resource` for `amount`: operations in "float32" or "float64", or bytes
+    of "memory", that no way of doing the work can be without. Without an amount nobody has counted.
+    """
 
     title: str
-    bind: Callable[[Side, int], Work]
+    bind: Callable[[Any, int], Work]
+    batch: int = BATCH
+    resource: str = "float32"
+    amount: float = 0
 
 
-def _arrays(*shapes: tuple[int, ...]) -> list[Array]:
+def arrays(*shapes: tuple[int, ...], dtype: str = "float32") -> list[Array]:
     """The same numbers on every side."""
     rng = np.random.default_rng(0)
-    return [rng.standard_normal(shape, np.float32) for shape in shapes]
+    return [rng.standard_normal(shape, np.dtype(dtype)) for shape in shapes]
 
 
-def initial_parameters() -> list[Array]:
-    """Weights of the reference CNN, scaled by their fan-in, and small biases."""
+def initial_parameters(shapes: Sequence[tuple[int, ...]] = PARAMETER_SHAPES) -> list[Array]:
+    """Weights scaled by their fan-in, and small biases; by default those of the reference CNN."""
     return [
         array * np.float32(prod(array.shape[1:]) ** -0.5 if array.ndim > 1 else 0.1)
-        for array in _arrays(*PARAMETER_SHAPES)
+        for array in arrays(*shapes)
     ]
 
 
 def _im2col(side: Side, batch: int) -> Work:
-    (x,) = _arrays((batch, 1, 28, 28))
+    (x,) = arrays((batch, 1, 28, 28))
     return lambda: side.im2col(x, (5, 5), padding=2)
 
 
 def _conv2d(side: Side, batch: int) -> Work:
-    x, weight, bias = _arrays((batch, 8, 14, 14), (16, 8, 3, 3), (16,))
+    x, weight, bias = arrays((batch, 8, 14, 14), (16, 8, 3, 3), (16,))
     return lambda: side.conv2d(x, weight, bias, padding=1)[0]
 
 
 def _conv2d_backward(side: Side, batch: int) -> Work:
-    x, weight, bias, grad_output = _arrays(
+    x, weight, bias, grad_output = arrays(
         (batch, 8, 14, 14), (16, 8, 3, 3), (16,), (batch, 16, 14, 14)
     )
     _, saved = side.conv2d(x, weight, bias, padding=1)
@@ -59,7 +66,7 @@ def _conv2d_backward(side: Side, batch: int) -> Work:
 
 
 def _max_pool2d(side: Side, batch: int) -> Work:
-    x, grad_output = _arrays((batch, 8, 28, 28), (batch, 8, 14, 14))
+    x, grad_output = arrays((batch, 8, 28, 28), (batch, 8, 14, 14))
 
     def work() -> tuple[Array, Array]:
         y, saved = side.max_pool2d(x, 2)
@@ -68,10 +75,11 @@ def _max_pool2d(side: Side, batch: int) -> Work:
     return work
 
 
-def _training_step(side: Side, batch: int) -> Work:
+def training_step(side: Side, batch: int) -> Work:
+    """A step of the reference CNN."""
     rng = np.random.default_rng(1)
-    x = rng.random((batch, 1, 28, 28), np.float32)
-    target = rng.integers(0, CLASSES, batch)
+    x = side.asarray(rng.random((batch, 1, 28, 28), np.float32))
+    target = side.asarray(rng.integers(0, CLASSES, batch))
     trainer = side.trainer(initial_parameters())
     return lambda: trainer.step(x, target)
 
@@ -81,5 +89,5 @@ CASES = {
     "conv2d_backward": Case("conv2d 8→16 3x3, backward", _conv2d_backward),
     "max_pool2d": Case("max-pool 2x2, forward + backward", _max_pool2d),
     "im2col": Case("im2col 5x5", _im2col),
-    "training_step": Case("training step, reference CNN", _training_step),
+    "training_step": Case("training step, reference CNN", training_step),
 }

@@ -1,7 +1,6 @@
 """``cnet bench``: a short table of cnet against the same work in pure NumPy."""
 
 import argparse
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .. import runtime
@@ -27,14 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=_new_file, metavar="FILE", help="write every figure to FILE")
 
 
-def run(
-    args: argparse.Namespace, sides: Mapping[str, str] = SIDES, cases: Sequence[str] = tuple(CASES)
-) -> int:
+def run(args: argparse.Namespace) -> int:
     """Print the table, and write the record if it is asked for; returns the exit status."""
-    printer = table.Printer(tuple(sides), [CASES[name].title for name in cases])
+    printer = table.Printer(tuple(SIDES), [case.title for case in CASES.values()])
     result = record.take(
-        sides,
-        cases,
         threads=args.threads or runtime.get_num_threads(),
         rounds=args.rounds or (QUICK_ROUNDS if args.quick else ROUNDS),
         report=printer.row,

@@ -7,9 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import functional as F
-from .. import kernels, models, optim
+from .. import kernels, models, nn, optim
 from . import network
 from .sides import Array
+
+asarray = np.asarray
 
 
 def im2col(x: Array, kernel_size: tuple[int, int], stride: int = 1, padding: int = 0) -> Array:
@@ -17,17 +19,18 @@ def im2col(x: Array, kernel_size: tuple[int, int], stride: int = 1, padding: int
 
 
 def conv2d(
-    x: Array, weight: Array, bias: Array, stride: int = 1, padding: int = 0
+    x: Array, weight: Array, bias: Array, stride: int = 1, padding: int = 0, groups: int = 1
 ) -> tuple[Array, Any]:
-    return kernels.conv2d(x, weight, bias, stride, padding), (x, weight, stride, padding)
+    y = kernels.conv2d(x, weight, bias, stride, padding, groups=groups)
+    return y, (x, weight, stride, padding, groups)
 
 
 def conv2d_backward(
     grad_output: Array, saved: Any, need_dx: bool = True
 ) -> tuple[Array | None, Array, Array]:
-    x, weight, stride, padding = saved
+    x, weight, stride, padding, groups = saved
     dx, dw, db = kernels.conv2d_backward(
-        grad_output, x, weight, stride, padding, needs=(need_dx, True, True)
+        grad_output, x, weight, stride, padding, groups=groups, needs=(need_dx, True, True)
     )
     assert dw is not None
     assert db is not None
@@ -44,8 +47,8 @@ def max_pool2d_backward(grad_output: Array, saved: Any) -> Array:
 
 
 class Trainer:
-    def __init__(self, parameters: Sequence[Array]) -> None:
-        self._model = models.reference_cnn().to(parameters[0].dtype)
+    def __init__(self, parameters: Sequence[Array], model: nn.Module | None = None) -> None:
+        self._model = (model or models.reference_cnn()).to(parameters[0].dtype)
         self._tensors = list(self._model.parameters())
         for tensor, values in zip(self._tensors, parameters, strict=True):
             tensor.data[...] = values

@@ -9,23 +9,34 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
+from pkgutil import resolve_name
 from statistics import median
 from time import sleep
 from typing import NamedTuple, Self
 
-from .cases import BATCH
+from .sides import SIDES, Contender
 
 THREAD_VARIABLES = "CNET_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"
 
-PAUSE = 0.05
+PAUSE = 0.03
 """Seconds before a side's turn: OpenBLAS's threads spin for 26 ms after the last side's work."""
 
-TURN = 0.05
+TURN = 0.03
 """Seconds that the repetitions of one turn are to take together, unless one takes longer."""
 
 MAX_REPETITIONS = 20
+
+
+class Comparison(NamedTuple):
+    """Every side does every case of a table, which `pkgutil.resolve_name` finds."""
+
+    cases: str
+    sides: Mapping[str, Contender]
+
+
+AGAINST_NUMPY = Comparison("cnet.bench.cases:CASES", SIDES)
 
 
 class Measurement(NamedTuple):
@@ -38,13 +49,14 @@ class Measurement(NamedTuple):
 class Worker:
     """The process of one side."""
 
-    def __init__(self, name: str, side: str, threads: int) -> None:
+    def __init__(self, name: str, cases: str, side: Contender, threads: int) -> None:
         self._name = name
+        variables = dict.fromkeys(THREAD_VARIABLES, str(threads))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "cnet.bench.worker", side],
+            [sys.executable, "-m", "cnet.bench.worker", cases, side.target],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads)),
+            env=os.environ | variables | dict(side.environment),
             text=True,
             # Ctrl-C in a terminal is for the parent, which ends the process by closing its stdin.
             process_group=0,
@@ -56,7 +68,7 @@ class Worker:
     def __exit__(self, *exception: object) -> None:
         self._process.communicate()
 
-    def time(self, case: str, batch: int, repetitions: int) -> list[float]:
+    def time(self, case: str, batch: int | None, repetitions: int) -> list[float]:
         """Seconds of each repetition.
 
         Raises
@@ -80,22 +92,23 @@ class Worker:
 
 
 def measure(
-    sides: Mapping[str, str],
-    cases: Iterable[str],
+    comparison: Comparison,
     *,
     threads: int,
     rounds: int,
-    batch: int = BATCH,
+    batch: int | None = None,
 ) -> Iterator[Measurement]:
     """Time the cases, one after the other, in `rounds` rounds each.
 
-    A round's figure is the median of a turn's repetitions: few where the work is slow.
+    A `batch` takes the place of the cases' own. A round's figure is the median of a turn's
+    repetitions: few where the work is slow.
     """
     with ExitStack() as stack:
         workers = {
-            name: stack.enter_context(Worker(name, side, threads)) for name, side in sides.items()
+            name: stack.enter_context(Worker(name, comparison.cases, side, threads))
+            for name, side in comparison.sides.items()
         }
-        for case in cases:
+        for case in resolve_name(comparison.cases):
             repetitions = {name: _repetitions(w, case, batch) for name, w in workers.items()}
             runs: dict[str, list[float]] = {name: [] for name in workers}
             for _ in range(rounds):
@@ -106,7 +119,7 @@ def measure(
             yield Measurement(case, runs)
 
 
-def _repetitions(worker: Worker, case: str, batch: int) -> int:
+def _repetitions(worker: Worker, case: str, batch: int | None) -> int:
     """How many calls make up a turn, found by warming up."""
     fastest = min(worker.time(case, batch, 2))
     return max(1, min(MAX_REPETITIONS, int(TURN / fastest)))

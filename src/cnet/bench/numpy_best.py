@@ -10,6 +10,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from . import network
 from .sides import Array
 
+asarray = np.asarray
+
 
 def trainer(parameters: Sequence[Array]) -> network.Trainer:
     return network.Trainer(sys.modules[__name__], parameters)

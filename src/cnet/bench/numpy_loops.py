@@ -9,6 +9,8 @@ import numpy as np
 from . import network
 from .sides import Array
 
+asarray = np.asarray
+
 
 def trainer(parameters: Sequence[Array]) -> network.Trainer:
     return network.Trainer(sys.modules[__name__], parameters)

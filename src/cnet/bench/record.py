@@ -3,37 +3,45 @@
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from pkgutil import resolve_name
 from statistics import median
 from typing import Any
 
 import numpy as np
 
 from .. import runtime
-from .cases import BATCH, CASES
-from .measure import measure
+from .measure import AGAINST_NUMPY, Comparison, measure
 
 Record = dict[str, Any]
 
 
 def take(
-    sides: Mapping[str, str],
-    cases: Iterable[str] = tuple(CASES),
+    comparison: Comparison = AGAINST_NUMPY,
     *,
     threads: int,
     rounds: int,
-    batch: int = BATCH,
+    batch: int | None = None,
     report: Callable[[Record], object] = lambda case: None,
 ) -> Record:
     """Measure, handing each case to `report` as soon as it is done; returns the record for JSON."""
-    record = _circumstances(threads)
-    record |= {"threads": threads, "rounds": rounds, "batch": batch, "dtype": "float32"}
-    record |= {"unit": "ms", "sides": list(sides), "cases": []}
-    for name, runs in measure(sides, cases, threads=threads, rounds=rounds, batch=batch):
-        timings = {side: _timing(values) for side, values in runs.items()}
-        case = {"name": name, "title": CASES[name].title, "timings": timings}
+    table = resolve_name(comparison.cases)
+    record = circumstances(threads)
+    record |= {"threads": threads, "rounds": rounds}
+    record |= {"unit": "ms", "sides": list(comparison.sides), "cases": []}
+    for name, runs in measure(comparison, threads=threads, rounds=rounds, batch=batch):
+        title, _, own_batch, resource, amount = table[name]
+        images = batch or own_batch
+        case = {
+            "name": name,
+            "title": title,
+            "batch": images,
+            "resource": resource,
+            "amount": images * amount,
+            "timings": {side: summary(values) for side, values in runs.items()},
+        }
         record["cases"].append(case)
         report(case)
     return record
@@ -44,15 +52,16 @@ def save(records: Record | list[Record], path: Path) -> None:
     path.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
 
 
-def _timing(runs: list[float]) -> Record:
-    """To a tenth of a microsecond."""
+def summary(runs: list[float]) -> Record:
+    """Of milliseconds: to a tenth of a microsecond."""
     figures = {"median": median(runs), "min": min(runs), "max": max(runs)}
     return {name: round(value, 4) for name, value in figures.items()} | {
         "runs": [round(value, 4) for value in runs]
     }
 
 
-def _circumstances(threads: int) -> Record:
+def circumstances(threads: int) -> Record:
+    """What is measured, and on what machine."""
     with runtime.use_threads(threads):
         config = runtime.config()
     return {

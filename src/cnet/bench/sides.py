@@ -1,19 +1,26 @@
 """Who does the work: each side has the same functions, and a process of its own while timed."""
 
-from collections.abc import Sequence
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
-import numpy as np
 import numpy.typing as npt
 
 Array: TypeAlias = npt.NDArray[Any]
 
+
+class Contender(NamedTuple):
+    """What `pkgutil.resolve_name` finds a side by, and the variables that its process gets."""
+
+    target: str
+    environment: Mapping[str, str] = {}
+
+
 SIDES = {
-    "cnet": "cnet.bench.compiled",
-    "NumPy best": "cnet.bench.numpy_best",
-    "NumPy loops": "cnet.bench.numpy_loops",
+    "cnet": Contender("cnet.bench.compiled"),
+    "NumPy best": Contender("cnet.bench.numpy_best"),
+    "NumPy loops": Contender("cnet.bench.numpy_loops"),
 }
-"""Name of each side, and what `pkgutil.resolve_name` finds it by; ratios are to the first."""
+"""By the names of the sides; ratios are to the first."""
 
 
 class Trainer(Protocol):
@@ -24,8 +31,11 @@ class Trainer(Protocol):
     @property
     def gradients(self) -> Sequence[Array]: ...
 
-    def step(self, x: Array, target: npt.NDArray[np.int64]) -> float:
-        """Forward, mean cross-entropy, backward and update; returns the loss."""
+    def step(self, x: Any, target: Any) -> float:
+        """Forward, mean cross-entropy, backward and update; returns the loss.
+
+        Both arguments are what the side's `asarray` gives.
+        """
         ...
 
 
@@ -35,6 +45,10 @@ class Side(Protocol):
     A forward function returns its result and whatever its backward function wants to see again.
     Shapes are those of `cnet.kernels`; pooling windows do not overlap.
     """
+
+    def asarray(self, array: Array) -> Any:
+        """The array as this side holds it; every other function takes such."""
+        ...
 
     def im2col(
         self, x: Array, kernel_size: tuple[int, int], stride: int = 1, padding: int = 0

@@ -30,8 +30,10 @@ def three_digits(value: float) -> str:
 def circumstances(record: Record) -> str:
     """What was measured, how, and on what."""
     config, numpy, threads = record["config"], record["numpy"], record["threads"]
+    batches = {case["batch"] for case in record["cases"]}
+    batch = f"Batch {batches.pop()}, " if len(batches) == 1 else ""
     return (
-        f"Batch {record['batch']}, {record['dtype']}, {threads} thread{'s' * (threads > 1)}, "
+        f"{batch}{threads} thread{'s' * (threads > 1)}, "
         f"median of {record['rounds']} rounds; cnet {config['cnet']} ({config['isa']}), "
         f"NumPy {numpy['version']} ({numpy['blas']}), {config['cpu']}; "
         f"ratios are to {record['sides'][0]}"

@@ -1,18 +1,19 @@
-"""``python -m cnet.bench.worker SIDE``: time one side's work, as told line by line on stdin.
+"""``python -m cnet.bench.worker CASES SIDE``: time one side's work, as told on stdin.
 
-A line is a request in JSON, ``{"case": name, "batch": n, "repetitions": n}``; the answer, on
-stdout, is the list of seconds that the repetitions took.
+A line is a request in JSON, ``{"case": name, "batch": n or null, "repetitions": n}``; the answer,
+on stdout, is the list of seconds that the repetitions took.
 """
 
 import json
 import sys
+from collections.abc import Mapping
 from contextlib import redirect_stdout
 from functools import lru_cache
 from pkgutil import resolve_name
 from time import perf_counter
 from typing import Any
 
-from .cases import CASES, Work
+from .cases import Case, Work
 
 
 def time_calls(work: Work, repetitions: int) -> list[float]:
@@ -26,12 +27,13 @@ def time_calls(work: Work, repetitions: int) -> list[float]:
     return seconds
 
 
-def main(side: Any) -> None:
+def main(cases: Mapping[str, Case], side: Any) -> None:
     """Answer requests until stdin ends."""
 
     @lru_cache(maxsize=1)
-    def bind(case: str, batch: int) -> Work:
-        return CASES[case].bind(side, batch)
+    def bind(name: str, batch: int | None) -> Work:
+        case = cases[name]
+        return case.bind(side, batch or case.batch)
 
     answers = sys.stdout
     with redirect_stdout(sys.stderr):
@@ -42,4 +44,4 @@ def main(side: Any) -> None:
 
 
 if __name__ == "__main__":
-    main(resolve_name(sys.argv[1]))
+    main(*map(resolve_name, sys.argv[1:]))

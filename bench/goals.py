@@ -1,0 +1,153 @@
+"""What cnet wants to reach, as a table, and how far the records say that it is."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from cnet.bench.record import Record
+from records import Records, fastest, figure, mean_ratio, ratio
+from work.convolutions import BACKWARD, COMMON, FORWARD, ODD, Shape
+
+PYTORCH, TUNED = "PyTorch", "tuned"
+ONE_BY_ONE = "cnet, op by op"
+
+
+class Goal(NamedTuple):
+    """`measured` is to be at least `wanted`, or at most."""
+
+    work: str
+    wanted: float
+    measured: Callable[[Records], float]
+    at_most: bool = False
+
+    def reached(self, value: float) -> bool:
+        return value <= self.wanted if self.at_most else value >= self.wanted
+
+
+def _as_installed(case: Record) -> str:
+    """The fastest PyTorch with the allocator that it comes with."""
+    untuned = {side: timing for side, timing in case["timings"].items() if TUNED not in side}
+    return fastest(case | {"timings": untuned}, PYTORCH)
+
+
+def _step(name: str, threads: int = 2, ours: str | None = None) -> Callable[[Records], float]:
+    def measured(records: Records) -> float:
+        case = records.case("training", name, threads)
+        return ratio(case, _as_installed(case), ours)
+
+    return measured
+
+
+def _tuned_step(records: Records) -> float:
+    case = records.case("training", "cifar 128")
+    return ratio(case, fastest(case, PYTORCH))
+
+
+def _against_loops(records: Records) -> float:
+    return ratio(records.case("numpy", "training_step"), "NumPy loops")
+
+
+def _convolutions(records: Records, way: str, suits: Callable[[Shape], bool]) -> list[Record]:
+    return [
+        records.case("convolutions", f"{shape.title}, {way}", part=part)
+        for part, shapes in (("common", COMMON), ("odd", ODD))
+        for shape in shapes
+        if suits(shape)
+    ]
+
+
+def _mean(way: str, suits: Callable[[Shape], bool]) -> Callable[[Records], float]:
+    return lambda records: mean_ratio(_convolutions(records, way, suits))
+
+
+def _worst(suits: Callable[[Shape], bool]) -> Callable[[Records], float]:
+    def measured(records: Records) -> float:
+        cases = [case for way in (FORWARD, BACKWARD) for case in _convolutions(records, way, suits)]
+        return min(ratio(case, fastest(case)) for case in cases)
+
+    return measured
+
+
+def _is_common(shape: Shape) -> bool:
+    return shape in COMMON
+
+
+def _is_any(shape: Shape) -> bool:
+    return True
+
+
+def _is_dense_3x3(shape: Shape) -> bool:
+    return (shape.k, shape.stride, shape.groups) == (3, 1, 1) and min(shape.c, shape.o) >= 32
+
+
+def _is_odd_3x3(shape: Shape) -> bool:
+    return _is_dense_3x3(shape) and any(size % 2 for size in (shape.c, shape.o, shape.h, shape.w))
+
+
+def _worst_against(suite: str, peer: str) -> Callable[[Records], float]:
+    return lambda records: min(
+        ratio(case, peer) for record in records.suite(suite) for case in record["cases"]
+    )
+
+
+def _bandwidth(records: Records) -> float:
+    cases = records.record("memory_bound")["cases"]
+    return min(records.share_of_peak(case, 2) for case in cases)
+
+
+def _inference(name: str, *threads: int) -> Callable[[Records], float]:
+    return lambda records: min(
+        ratio(records.case("inference", name, number), "ONNX Runtime") for number in threads
+    )
+
+
+def _two_threads_over_one(records: Records) -> float:
+    one, two = (records.case("training", "reference 256", threads) for threads in (1, 2))
+    return figure(one, "cnet") / figure(two, "cnet")
+
+
+def _memory(records: Records) -> float:
+    case = records.case("memory", "cifar 128")
+    return 1 / ratio(case, fastest(case, PYTORCH))
+
+
+def _busy(records: Records) -> float:
+    beside = records.case("busy", "reference 256")
+    alone = records.case("training", "reference 256", threads=1)
+    return figure(beside, "cnet") / figure(alone, "cnet")
+
+
+_INFERENCE = "inference, reference CNN, against ONNX Runtime"
+_DENSE = "3x3 convolutions of 32 channels and more"
+
+GOALS = (
+    Goal("training, reference CNN, batch 256, against PyTorch", 3.2, _step("reference 256")),
+    Goal("training, reference CNN, batch 32, against PyTorch", 3.4, _step("reference 32")),
+    Goal("training, reference CNN, batch 256, 1 thread, against PyTorch", 3.0,
+         _step("reference 256", 1)),
+    Goal("training, reference CNN, batch 256, against hand-written NumPy", 60, _against_loops),
+    Goal("training, reference CNN, batch 256, op by op, against PyTorch", 1.8,
+         _step("reference 256", ours=ONE_BY_ONE)),
+    Goal("training, CIFAR CNN, against PyTorch as installed", 3.0, _step("cifar 128")),
+    Goal("training, CIFAR CNN, against PyTorch with its allocator tuned", 2.2, _tuned_step),
+    Goal(f"{_DENSE}, forward, mean", 2.3, _mean(FORWARD, _is_dense_3x3)),
+    Goal(f"{_DENSE}, backward, mean", 2.3, _mean(BACKWARD, _is_dense_3x3)),
+    Goal(f"{_DENSE}, the worst", 1.8, _worst(_is_dense_3x3)),
+    Goal("the same with odd channel counts or sizes, the worst", 2.0, _worst(_is_odd_3x3)),
+    Goal("16 common convolutions, forward, mean", 1.5, _mean(FORWARD, _is_common)),
+    Goal("16 common convolutions, backward, mean", 2.0, _mean(BACKWARD, _is_common)),
+    Goal("16 common convolutions, the worst", 1.0, _worst(_is_common)),
+    Goal("any convolution here, the worst", 1 / 1.3, _worst(_is_any)),
+    Goal("float64 convolutions against NumPy best, the worst", 1.0,
+         _worst_against("float64", "NumPy best")),
+    Goal("ReLU, pooling, im2col, col2im: share of the bandwidth, the worst", 0.7, _bandwidth),
+    Goal(f"{_INFERENCE}, batch 256", 1.6, _inference("reference 256", 2)),
+    Goal(f"{_INFERENCE}, batch 32", 1.6, _inference("reference 32", 2)),
+    Goal(f"{_INFERENCE}, batch 1, with 1 thread and with 2", 1.7,
+         _inference("reference 1", 1, 2)),
+    Goal("matrix products against NumPy, the worst", 1.0,
+         _worst_against("products", "NumPy best")),
+    Goal("training, reference CNN, batch 256, 2 threads over 1", 1.8, _two_threads_over_one),
+    Goal("training, CIFAR CNN, peak memory over PyTorch's", 0.6, _memory, at_most=True),
+    Goal("training, reference CNN, beside a busy process, over 1 thread alone", 1.6, _busy,
+         at_most=True),
+)  # fmt: skip

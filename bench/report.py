@@ -1,0 +1,83 @@
+"""Write what the records say into README.md and docs/, or see whether they agree (--check)."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import page
+import summary
+from records import MISSING, Records
+
+ROOT = Path(__file__).parents[1]
+BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
+
+
+def texts(root: Path, records: Records) -> dict[Path, str]:
+    """What is to stand in each file."""
+    docs, readme = root / "docs", root / "README.md"
+    written: dict[Path, str] = {}
+    pictures = {
+        "benchmarks.svg": summary.picture,
+        "convolutions.svg": summary.picture_of_convolutions,
+    }
+    for name, draw in pictures.items():
+        try:
+            written[docs / name] = draw(records)
+        except MISSING:
+            continue
+    written[docs / "benchmarks.md"] = page.write(records, [path.name for path in written])
+    block = "\n".join([page.markdown(summary.table(records)), _circumstances(records)])
+    written[readme] = replace(readme.read_text(encoding="utf-8"), block)
+    return written
+
+
+def _circumstances(records: Records) -> str:
+    """Of the record with the most sides that the short table draws on."""
+    taken = [
+        record
+        for line, _ in summary.measured(records)
+        for record in records.suite(line.suite)
+        if record["threads"] == line.threads
+    ]
+    return page.circumstances(taken[0]) if taken else "Nothing has been measured."
+
+
+def replace(text: str, new: str) -> str:
+    """`text` with `new` between the markers.
+
+    Raises
+    ------
+    ValueError
+        If there is not exactly one pair of markers.
+    """
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+        raise ValueError(f"the text must hold {BEGIN} and {END} once each, in this order")
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    return f"{before}{BEGIN}\n{new}\n{END}{after}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=Path, default=ROOT / "bench/results")
+    parser.add_argument("--root", type=Path, default=ROOT, help="where README.md and docs/ are")
+    parser.add_argument("--check", action="store_true", help="change nothing; 1 if they disagree")
+    args = parser.parse_args()
+
+    expected = texts(args.root, Records(args.results))
+    if args.check:
+        others = [
+            path.relative_to(args.root)
+            for path, text in expected.items()
+            if not path.is_file() or path.read_text(encoding="utf-8") != text
+        ]
+        for path in others:
+            print(f"{path} disagrees with the records: run bench/report.py")
+        return 1 if others else 0
+    for path, text in expected.items():
+        path.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

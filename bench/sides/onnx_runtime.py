@@ -1,0 +1,51 @@
+"""ONNX Runtime as a side: inference of the reference CNN."""
+
+import os
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+from cnet.bench.sides import Array
+
+THREADS = int(os.environ.get("OMP_NUM_THREADS", "1"))
+
+asarray = np.ascontiguousarray
+
+
+def _graph(parameters: Sequence[Array]) -> bytes:
+    names = "w1", "b1", "w2", "b2", "w3", "b3", "w4", "b4"
+    node, info = helper.make_node, helper.make_tensor_value_info
+    pool = {"kernel_shape": [2, 2], "strides": [2, 2]}
+    nodes = [
+        node("Conv", ["x", "w1", "b1"], ["c1"], kernel_shape=[5, 5], pads=[2] * 4),
+        node("Relu", ["c1"], ["r1"]),
+        node("MaxPool", ["r1"], ["p1"], **pool),
+        node("Conv", ["p1", "w2", "b2"], ["c2"], kernel_shape=[3, 3], pads=[1] * 4),
+        node("Relu", ["c2"], ["r2"]),
+        node("MaxPool", ["r2"], ["p2"], **pool),
+        node("Flatten", ["p2"], ["f"]),
+        node("Gemm", ["f", "w3", "b3"], ["h"], transB=1),
+        node("Relu", ["h"], ["r3"]),
+        node("Gemm", ["r3", "w4", "b4"], ["y"], transB=1),
+    ]
+    weights = zip(names, parameters, strict=True)
+    graph = helper.make_graph(
+        nodes,
+        "reference_cnn",
+        [info("x", TensorProto.FLOAT, ["n", 1, 28, 28])],
+        [info("y", TensorProto.FLOAT, ["n", 10])],
+        [numpy_helper.from_array(values, name) for name, values in weights],
+    )
+    opsets = [helper.make_opsetid("", 17)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=9).SerializeToString()
+
+
+def predictor(parameters: Sequence[Array], example: Array) -> Callable[[Array], Array]:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = THREADS
+    session = onnxruntime.InferenceSession(
+        _graph(parameters), options, providers=["CPUExecutionProvider"]
+    )
+    return lambda x: session.run(None, {"x": x})[0]

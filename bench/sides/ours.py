@@ -1,0 +1,90 @@
+"""cnet as a side: what `cnet bench` times of it, and what only the records do."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+import cnet
+from cnet import kernels, nn
+from cnet.bench import compiled
+from cnet.bench.compiled import (
+    asarray,
+    conv2d,
+    conv2d_backward,
+    im2col,
+    max_pool2d,
+    max_pool2d_backward,
+)
+from cnet.bench.sides import Array
+from work.networks import reference_cnn
+
+__all__ = [
+    "asarray", "col2im", "conv2d", "conv2d_backward", "im2col", "matmul", "max_pool2d",
+    "max_pool2d_backward", "one_by_one", "plan", "predictor", "relu", "trainer",
+]  # fmt: skip
+
+Build = Callable[[Any], nn.Sequential]
+Predictor = Callable[[Array], Array]
+
+matmul = kernels.matmul
+relu = kernels.relu
+col2im = kernels.col2im
+
+
+def trainer(parameters: Sequence[Array], build: Build = reference_cnn) -> compiled.Trainer:
+    return compiled.Trainer(parameters, build(nn))
+
+
+def _model(parameters: Sequence[Array]) -> nn.Sequential:
+    model = reference_cnn(nn)
+    for tensor, values in zip(model.parameters(), parameters, strict=True):
+        tensor.data[...] = values
+    return model.eval()
+
+
+def predictor(parameters: Sequence[Array], example: Array) -> Predictor:
+    """By the modules, without a graph."""
+    model = _model(parameters)
+
+    def predict(x: Array) -> Array:
+        with cnet.no_grad():
+            return model(x).numpy()
+
+    return predict
+
+
+class Plan:
+    """Inference by a plan that is made for the shape of the images."""
+
+    asarray = staticmethod(np.ascontiguousarray)
+
+    @staticmethod
+    def predictor(parameters: Sequence[Array], example: Array) -> Predictor:
+        return cnet.compile(_model(parameters), example)
+
+
+class _Unfused(nn.Module):
+    """Calls the layers of a chain one by one, so that none of them are fused."""
+
+    def __init__(self, chain: nn.Sequential) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(chain)
+
+    def forward(self, x: Any) -> Any:
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+class OneByOne:
+    """Training by single operations."""
+
+    asarray = staticmethod(np.asarray)
+
+    @staticmethod
+    def trainer(parameters: Sequence[Array], build: Build = reference_cnn) -> compiled.Trainer:
+        return compiled.Trainer(parameters, _Unfused(build(nn)))
+
+
+one_by_one, plan = OneByOne(), Plan()

@@ -1,0 +1,120 @@
+"""The table of what the records hold: cases, sides, threads. Absent sides are left out."""
+
+import shutil
+import sys
+from collections.abc import Mapping
+from functools import cache
+from importlib.util import find_spec
+from typing import NamedTuple
+
+import cnet
+from cnet.bench.measure import AGAINST_NUMPY, Comparison
+from cnet.bench.sides import Contender
+from sides.machine import COMPILER
+
+TUNED = {
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 32),
+    "MALLOC_TOP_PAD_": str(1 << 28),
+}
+"""glibc's allocator told to keep what it has, instead of asking for fresh pages in every step."""
+
+Sides = Mapping[str, Contender]
+
+
+class Part(NamedTuple):
+    """One comparison, measured once for each number of threads, beside `busy` other processes."""
+
+    name: str
+    comparison: Comparison
+    threads: tuple[int, ...] = (1, 2)
+    busy: int = 0
+
+
+@cache
+def _absent(what: str, why: str) -> Sides:
+    print(f"{what} is left out: {why}", file=sys.stderr)
+    return {}
+
+
+def _pytorch(*variants: str, tuned: bool = False) -> Sides:
+    if find_spec("torch") is None:
+        return _absent("PyTorch", "it is not installed")
+    suffix, variables = (" tuned", TUNED) if tuned else ("", {})
+    names = {"nchw": "NCHW"}
+    return {
+        f"PyTorch {names.get(variant, variant)}{suffix}": Contender(
+            f"sides.pytorch:{variant}", variables
+        )
+        for variant in variants
+    }
+
+
+def _compiled_pytorch() -> Sides:
+    if not any(map(shutil.which, ("c++", "g++", "clang++"))):
+        return _absent("compiled PyTorch", "there is no C++ compiler")
+    return _pytorch("compiled")
+
+
+def _onnx_runtime() -> Sides:
+    if find_spec("onnx") is None or find_spec("onnxruntime") is None:
+        return _absent("ONNX Runtime", "onnx and onnxruntime are not both installed")
+    return {"ONNX Runtime": Contender("sides.onnx_runtime")}
+
+
+def _plan() -> Sides:
+    if not hasattr(cnet, "compile"):
+        return _absent("the inference plan", "this cnet has none")
+    return {"cnet plan": Contender("sides.ours:plan")}
+
+
+def _machine() -> tuple[Part, ...]:
+    if shutil.which(COMPILER) is None:
+        _absent("the machine's peak", f"there is no C compiler {COMPILER!r}")
+        return ()
+    sides = {"machine": Contender("sides.machine:MACHINE")}
+    return (Part("machine", Comparison("work.machine:CASES", sides)),)
+
+
+def suites() -> dict[str, tuple[Part, ...]]:
+    """By the names of their records."""
+    ours = {"cnet": Contender("sides.ours")}
+    one_by_one = {"cnet, op by op": Contender("sides.ours:one_by_one")}
+    blas = {"NumPy best": Contender("sides.blas")}
+    layouts = _pytorch("nchw", "channels_last")
+    tuned = _pytorch("nchw", "channels_last", tuned=True)
+    compiled = _compiled_pytorch()
+
+    def part(name: str, cases: str, *sides: Sides, threads: tuple[int, ...] = (1, 2)) -> Part:
+        everyone = {key: side for group in sides for key, side in group.items()}
+        return Part(name, Comparison(f"work.{cases}", everyone), threads)
+
+    steps, inferences = "networks:STEP_CASES", "networks:INFERENCE_CASES"
+    inference = _plan(), ours, layouts, _onnx_runtime()
+    doubles = "convolutions:FLOAT64_CASES"
+    numpy_best = {"NumPy best": AGAINST_NUMPY.sides["NumPy best"]}
+    busy = part("busy", "networks:BUSY_CASES", ours, layouts, threads=(2,))
+    # Compiling takes half a minute for each case and number of threads.
+    return {
+        "machine": _machine(),
+        "numpy": (Part("numpy", AGAINST_NUMPY),),
+        "training": (
+            part("training", steps, ours, one_by_one, layouts, tuned, threads=(1,)),
+            part("training", steps, ours, one_by_one, layouts, tuned, compiled, threads=(2,)),
+        ),
+        "inference": (
+            part("inference", inferences, *inference, threads=(1,)),
+            part("inference", inferences, *inference, compiled, threads=(2,)),
+        ),
+        "convolutions": (
+            part("common", "convolutions:COMMON_CASES", ours, layouts),
+            part("odd", "convolutions:ODD_CASES", ours, layouts, threads=(2,)),
+        ),
+        "float64": (part("float64", doubles, ours, numpy_best, _pytorch("nchw")),),
+        "products": (part("products", "products:CASES", ours, blas),),
+        "memory_bound": (
+            part("memory_bound", "memory_bound:CASES", ours, _pytorch("nchw"),
+                 _pytorch("nchw", tuned=True)),
+        ),
+        "busy": (busy._replace(busy=1),),
+    }  # fmt: skip

@@ -1,0 +1,95 @@
+"""bench/record.py keeps what was measured."""
+
+import json
+import os
+import sys
+from typing import Any
+
+import pytest
+
+import busy
+import record as script
+from cnet.bench.measure import AGAINST_NUMPY, Comparison
+from cnet.bench.sides import Contender
+from suites import Part
+
+
+@pytest.fixture
+def table(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[Part, ...]]:
+    """Two suites instead of all; `take` tells what it was asked for."""
+    ours = Comparison("work.networks:BUSY_CASES", {"cnet": Contender("sides.ours")})
+    table = {
+        "first": (Part("all", AGAINST_NUMPY), Part("busy", ours, threads=(2,), busy=3)),
+        "second": (Part("second", ours, threads=(1,)),),
+        "training": (Part("training", ours),),
+        "absent": (),
+    }
+    monkeypatch.setattr(script, "suites", lambda: table)
+    monkeypatch.setattr(script.table, "circumstances", str)
+    monkeypatch.setattr(script, "_versions", dict)
+    monkeypatch.setattr(script.table.Printer, "row", None)
+    monkeypatch.setenv("PYTHONPATH", "elsewhere")
+
+    def take(comparison: Comparison, *, threads: int, rounds: int, report: Any) -> dict[str, Any]:
+        return {"threads": threads, "rounds": rounds, "sides": list(comparison.sides)}
+
+    monkeypatch.setattr(script.record, "take", take)
+    return table
+
+
+def _main(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["record.py", *words])
+    script.main()
+
+
+def test_a_file_for_each_suite(tmp_path, monkeypatch, table):
+    _main(monkeypatch, "first", "absent", "--rounds", "4", "--results", str(tmp_path / "new"))
+    (path,) = (tmp_path / "new").iterdir()
+    assert path.name == "first.json"
+    kept = [
+        (taken["part"], taken["threads"], taken["rounds"], taken["busy_processes"], taken["sides"])
+        for taken in json.loads(path.read_text())
+    ]
+    everyone = list(AGAINST_NUMPY.sides)
+    assert kept == [
+        ("all", 1, 4, 0, everyone),
+        ("all", 2, 4, 0, everyone),
+        ("busy", 2, 4, 3, ["cnet"]),
+    ]
+    # The processes of the sides find what stands beside the script.
+    assert os.environ["PYTHONPATH"] == f"{script.HERE}{os.pathsep}elsewhere"
+
+
+def test_memory_is_measured_without_the_variants_of_the_environment(tmp_path, monkeypatch, table):
+    asked = {}
+
+    def take(sides: Any, case: str, threads: int, rounds: int) -> dict[str, list[float]]:
+        asked.update(sides=list(sides), case=case, threads=threads, rounds=rounds)
+        return {"sides.ours": [100.0, 90.0, 110.0]}
+
+    monkeypatch.setattr(script.memory, "take", take)
+    _main(monkeypatch, "memory", "--results", str(tmp_path))
+    assert asked == {"sides": ["sides.ours"], "case": "cifar 128", "threads": 2, "rounds": 3}
+    (taken,) = json.loads((tmp_path / "memory.json").read_text())
+    assert (taken["part"], taken["threads"], taken["unit"]) == ("memory", 2, "MB")
+    assert taken["cases"][0]["timings"]["cnet"]["median"] == 100
+
+
+def test_unknown_suites_are_refused(monkeypatch, table, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        _main(monkeypatch, "no such")
+    assert "unknown suite: no such" in capsys.readouterr().err
+
+
+def test_busy_processes_end_with_the_block(monkeypatch):
+    started = []
+    popen = busy.subprocess.Popen
+
+    def start(command: list[str]) -> Any:
+        started.append(popen(command))
+        return started[-1]
+
+    monkeypatch.setattr(busy.subprocess, "Popen", start)
+    with busy.busy_processes(2):
+        assert [process.poll() for process in started] == [None, None]
+    assert None not in [process.poll() for process in started]

@@ -1,0 +1,197 @@
+"""What is written from the records: README's table, the page, the pictures, the goals."""
+
+import json
+import sys
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+import cnet
+import plot
+import report
+import suites
+from cnet.bench.table import TIMES
+from goals import GOALS
+from records import MISSING, Records, fastest, mean_ratio, rate, ratio
+from summary import ABSENT
+
+README = "before\n<!-- bench:begin -->\nold\n<!-- bench:end -->\nafter\n"
+
+
+@pytest.fixture
+def everything(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[dict[str, Any]]]:
+    """A record of all suites as if everyone were here: cnet takes 1 ms, the others 4, 5, ... ."""
+    monkeypatch.setattr(suites, "find_spec", lambda name: True)
+    monkeypatch.setattr(suites.shutil, "which", lambda name: name)
+    monkeypatch.setattr(cnet, "compile", None, raising=False)
+    taken = {
+        suite: [_record(part, threads) for part in parts for threads in part.threads]
+        for suite, parts in suites.suites().items()
+    }
+    (training, *_) = suites.suites()["training"]
+    memory = _record(training._replace(name="memory"), 2) | {"unit": "MB"}
+    return taken | {"memory": [memory]}
+
+
+def _record(part: suites.Part, threads: int) -> dict[str, Any]:
+    sides = list(part.comparison.sides)
+    others = iter(range(4, 99))
+    figures = {side: 1.0 if side[:4] in ("cnet", "mach") else next(others) for side in sides}
+    timings = {side: {"median": figure, "min": figure / 2} for side, figure in figures.items()}
+    cases = [
+        {
+            "name": name, "title": case.title, "batch": case.batch, "resource": case.resource,
+            "amount": case.amount * case.batch, "timings": timings,
+        }
+        for name, case in resolve_name(part.comparison.cases).items()
+    ]  # fmt: skip
+    return {
+        "part": part.name, "threads": threads, "rounds": 15, "sides": sides, "cases": cases,
+        "unit": "ms", "commit": "c0ffee", "date": "2026-01-02T03:04:05", "load_average": 0.25,
+        "config": {"cnet": "1.2", "isa": "avx2", "cpu": "a CPU", "compiler": "cc 1"},
+        "numpy": {"version": "2.4", "blas": "a BLAS"}, "versions": {"torch": "9.8"},
+    }  # fmt: skip
+
+
+def _save(folder: Path, taken: dict[str, Any]) -> Records:
+    folder.mkdir(exist_ok=True)
+    for suite, records in taken.items():
+        (folder / f"{suite}.json").write_text(json.dumps(records))
+    return Records(folder)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "README.md").write_text(README)
+    return tmp_path
+
+
+def _main(monkeypatch: pytest.MonkeyPatch, root: Path, *words: str) -> int:
+    folders = "--results", str(root / "results"), "--root", str(root)
+    monkeypatch.setattr(sys, "argv", ["report.py", *folders, *words])
+    return report.main()
+
+
+def test_texts_are_written_and_checked(root, everything, monkeypatch, capsys):
+    _save(root / "results", everything)
+    assert _main(monkeypatch, root, "--check") == 1
+    assert (root / "README.md").read_text() == README
+    assert _main(monkeypatch, root) == 0
+    assert _main(monkeypatch, root, "--check") == 0
+
+    readme = (root / "README.md").read_text()
+    assert readme.startswith("before\n<!-- bench:begin -->\n| work | cnet ms |")
+    assert readme.endswith("<!-- bench:end -->\nafter\n")
+    rows = [
+        f"| inference, reference CNN, batch 1 | 1.00 | 0 % | PyTorch NCHW: 4.00 ms "
+        f"| **4.00{TIMES}** |",
+        f"| 28 convolutions, backward | {ABSENT} | {ABSENT} | PyTorch | **4.00{TIMES}** |",
+    ]
+    assert all(row in readme.splitlines() for row in rows)
+    page = (root / "docs" / "benchmarks.md").read_text()
+    assert "commit c0ffee, 2026-01-02" in page
+    for parts in suites.suites().values():
+        for part in parts:
+            for case in resolve_name(part.comparison.cases).values():
+                assert f"| {case.title} |" in page
+    for name in ("benchmarks.svg", "convolutions.svg"):
+        assert f"]({name})" in page
+        ElementTree.parse(root / "docs" / name)
+
+    capsys.readouterr()
+    everything["busy"][0]["cases"][0]["timings"]["cnet"]["median"] = 2.0
+    _save(root / "results", everything)
+    assert _main(monkeypatch, root, "--check") == 1
+    assert capsys.readouterr().out.startswith("docs/benchmarks.md disagrees")
+
+
+def test_few_records_are_enough(root, everything, monkeypatch):
+    _save(root / "results", {"numpy": everything["numpy"]})
+    assert _main(monkeypatch, root) == 0
+    assert _main(monkeypatch, root, "--check") == 0
+    page = (root / "docs" / "benchmarks.md").read_text()
+    assert "No peak has been measured" in page
+    assert page.count("not measured") == len(GOALS) - 1
+    assert not (root / "docs" / "convolutions.svg").exists()
+
+
+def test_no_records_say_so(root, monkeypatch):
+    _save(root / "results", {})
+    assert _main(monkeypatch, root) == 0
+    assert "Nothing has been measured" in (root / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "<!-- bench:begin -->", "<!-- bench:end --><!-- bench:begin -->"]
+)
+def test_readme_without_markers_is_refused(text):
+    with pytest.raises(ValueError, match="bench:begin"):
+        report.replace(text, "new")
+
+
+def _values(records: Records) -> dict[str, float]:
+    return {goal.work: goal.measured(records) for goal in GOALS}
+
+
+def test_every_goal_finds_its_records(tmp_path, everything):
+    values = [goal.measured(_save(tmp_path, everything)) for goal in GOALS]
+    # Of the fastest peer: cnet takes 1 ms, or 1 MB, PyTorch NCHW 4, ONNX Runtime 6, loops 5.
+    assert values == pytest.approx(
+        [4, 4, 4, 5, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, values[16], 6, 6, 6, 4, 1, 0.25, 1]
+    )
+    assert 0 < values[16] < 1
+
+
+def test_goals_follow_the_worst_and_the_mean(tmp_path, everything):
+    common, *_ = (r for r in everything["convolutions"] if r["threads"] == 2)
+    for case in common["cases"]:
+        if case["name"] == "vgg 64>64 k3 56x56 n8, forward":
+            fast = {"median": 0.5, "min": 0.5}
+            case["timings"] = case["timings"] | {"PyTorch channels_last": fast}
+    values = _values(_save(tmp_path, everything))
+    worst = [value for work, value in values.items() if "the worst" in work and value == 0.5]
+    assert len(worst) == 3
+    mean = values["16 common convolutions, forward, mean"]
+    assert mean == pytest.approx((4**15 * 0.5) ** (1 / 16))
+    assert values["16 common convolutions, backward, mean"] == 4
+
+
+def test_a_goal_is_reached_from_its_side():
+    goals = {goal.at_most: goal for goal in GOALS}
+    assert goals[False].reached(99)
+    assert not goals[False].reached(0)
+    assert goals[True].reached(0)
+    assert not goals[True].reached(99)
+
+
+def test_figures_of_a_case():
+    timings = {"cnet": 2.0, "cnet plan": 1.0, "a": 3.0, "b": 1.5}
+    case = {
+        "title": "work", "amount": 4e9,
+        "timings": {side: {"median": figure} for side, figure in timings.items()},
+    }  # fmt: skip
+    assert fastest(case) == "b"
+    assert fastest(case, "a") == "a"
+    assert ratio(case, "a") == 1.5
+    assert ratio(case, "a", "cnet plan") == 3
+    assert mean_ratio([case, case]) == pytest.approx(0.75)
+    assert rate(case, "cnet") == 2000
+    with pytest.raises(MISSING):
+        fastest(case, "c")
+    with pytest.raises(MISSING):
+        rate(case | {"amount": 0}, "cnet")
+
+
+def test_marks_stand_where_the_ratios_are():
+    rows = [plot.Row("a < b", "1 ms", {"x": 1.0, "y": 2.0}), plot.Row("c", "", {"x": 0.5})]
+    root = ElementTree.fromstring(plot.dots("title", "axis", ("x", "y"), rows))
+    name = "{http://www.w3.org/2000/svg}"
+    _legend, one, half = (float(c.get("cx")) for c in root.iter(f"{name}circle"))
+    squares = [polygon.get("points").split()[0] for polygon in root.iter(f"{name}polygon")]
+    double = float(squares[1].split(",")[0]) + plot.RADIUS
+    assert double - one == pytest.approx(one - half, abs=0.2)
+    assert "a < b" in [text.text for text in root.iter(f"{name}text")]

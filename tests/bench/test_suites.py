@@ -1,0 +1,89 @@
+"""What the records compare: on each side the same work, whoever is installed."""
+
+from pkgutil import resolve_name
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cnet
+import suites
+from cnet import geometry
+from work import convolutions, networks
+
+BATCH = 2
+SLOW_TO_START = "sides.pytorch:compiled"
+PARTS = {
+    (part.name, part.comparison.cases): part
+    for suite, parts in suites.suites().items()
+    for part in parts
+    if suite not in ("machine", "numpy")
+}
+
+
+@pytest.mark.parametrize("part", PARTS.values(), ids=[name for name, _ in PARTS])
+def test_every_side_does_the_same_work(part):
+    cases = resolve_name(part.comparison.cases)
+    targets = dict.fromkeys(side.target for side in part.comparison.sides.values())
+    sides = [resolve_name(target) for target in targets if target != SLOW_TO_START]
+    for case in cases.values():
+        expected, *others = (_results(case.bind(side, BATCH)()) for side in sides)
+        for results in others:
+            for result, correct in zip(results, expected, strict=True):
+                assert result.dtype == correct.dtype
+                assert result.shape == correct.shape
+                tolerance = 2e-5 * np.abs(correct).max()
+                np.testing.assert_allclose(result, correct, rtol=0, atol=tolerance, err_msg=case[0])
+
+
+def _results(result: Any) -> list[Any]:
+    return [np.asarray(one) for one in (result if isinstance(result, tuple) else (result,))]
+
+
+@pytest.mark.parametrize("network", ["reference 32", "cifar 128"])
+def test_networks_train_alike(network):
+    sides = "sides.pytorch:nchw", "sides.pytorch:channels_last"
+    pytest.importorskip("torch", reason="PyTorch is the peer that is compared with")
+    case = networks.STEP_CASES[network]
+    ours, *others = (case.bind(resolve_name(side), 4) for side in ("sides.ours", *sides))
+    losses = [ours() for _ in range(3)]
+    assert losses[0] > losses[1] > losses[2]
+    for theirs in (*others, case.bind(resolve_name("sides.ours:one_by_one"), 4)):
+        assert [theirs() for _ in range(3)] == pytest.approx(losses, rel=1e-4)
+
+
+def test_absent_peers_are_left_out_and_named(monkeypatch, capsys):
+    monkeypatch.setattr(suites, "find_spec", lambda name: None)
+    monkeypatch.setattr(suites.shutil, "which", lambda name: None)
+    monkeypatch.delattr(cnet, "compile", raising=False)
+    suites._absent.cache_clear()
+    table = suites.suites()
+    suites._absent.cache_clear()
+    assert table["machine"] == ()
+    everyone = {
+        name for parts in table.values() for part in parts for name in part.comparison.sides
+    }
+    assert everyone == {"cnet", "cnet, op by op", "NumPy best", "NumPy loops"}
+    said = capsys.readouterr().err
+    for peer in (
+        "PyTorch",
+        "compiled PyTorch",
+        "ONNX Runtime",
+        "the inference plan",
+        "the machine",
+    ):
+        assert said.count(f"{peer}") >= 1
+
+
+@pytest.mark.parametrize("shape", convolutions.COMMON + convolutions.ODD, ids=lambda s: s.title)
+def test_sizes_and_operations(shape):
+    _, n, c, h, w, o, k, stride, padding, groups = shape
+    g = geometry.conv2d("test", (n, c, h, w), (o, c // groups, k, k), stride, padding, 1, groups)
+    assert shape.outputs() == (g.oh, g.ow)
+    assert shape.flops() == 2 * o * g.oh * g.ow * k * k * c // groups
+    assert f"n{n}" in shape.title
+
+
+def test_operations_of_the_networks():
+    assert networks.STEP_CASES["reference 256"].amount == 2 * (3 * 484224 - 156800)
+    assert networks.INFERENCE_CASES["reference 1"].amount == 2 * 484224
