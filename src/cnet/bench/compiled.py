@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import functional as F
-from .. import kernels, models, nn, optim
+from .. import kernels, models, optim
 from . import network
 from .sides import Array
 
@@ -47,7 +47,7 @@ def max_pool2d_backward(grad_output: Array, saved: Any) -> Array:
 
 
 class Trainer:
-    def __init__(self, parameters: Sequence[Array], model: nn.Module | None = None) -> None:
+    def __init__(self, parameters: Sequence[Array], model: Any = None) -> None:
         self._model = (model or models.reference_cnn()).to(parameters[0].dtype)
         self._tensors = list(self._model.parameters())
         for tensor, values in zip(self._tensors, parameters, strict=True):
