@@ -113,7 +113,8 @@ def picture(records: Records) -> str:
         rows.append(plot.Row(line.title, note, ratios))
     if not rows:
         raise MISSING("nothing has been measured")
-    return plot.dots("Time of the others, cnet = 1 (2 threads unless said)", AXIS, SERIES, rows)
+    series = [side for side in SERIES if any(side in row.ratios for row in rows)]
+    return plot.dots("Time of the others, cnet = 1 (2 threads unless said)", AXIS, series, rows)
 
 
 def picture_of_convolutions(records: Records) -> str:
