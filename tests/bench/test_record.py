@@ -3,6 +3,8 @@
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -30,10 +32,20 @@ def table(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[Part, ...]]:
     monkeypatch.setattr(script.table.Printer, "row", None)
     monkeypatch.setenv("PYTHONPATH", "elsewhere")
 
+    around = []
+
+    @contextmanager
+    def neighbours(number: int) -> Iterator[None]:
+        around.append(number)
+        yield
+        around.pop()
+
     def take(comparison: Comparison, *, threads: int, rounds: int, report: Any) -> dict[str, Any]:
-        return {"threads": threads, "rounds": rounds, "sides": list(comparison.sides)}
+        sides = list(comparison.sides)
+        return {"threads": threads, "rounds": rounds, "sides": sides, "around": around[-1]}
 
     monkeypatch.setattr(script.record, "take", take)
+    monkeypatch.setattr(script, "busy_processes", neighbours)
     return table
 
 
@@ -47,7 +59,7 @@ def test_a_file_for_each_suite(tmp_path, monkeypatch, table):
     (path,) = (tmp_path / "new").iterdir()
     assert path.name == "first.json"
     kept = [
-        (taken["part"], taken["threads"], taken["rounds"], taken["busy_processes"], taken["sides"])
+        (taken["part"], taken["threads"], taken["rounds"], taken["around"], taken["sides"])
         for taken in json.loads(path.read_text())
     ]
     everyone = list(AGAINST_NUMPY.sides)
