@@ -313,7 +313,7 @@ def backward(
         _add(pending, tensor.edge, _starting_gradient(tensor, gradient))
     for node in topological(tensors):
         arrived = [_take(pending, (node, index)) for index in range(len(node.outputs))]
-        if any([gradient is not None for gradient in arrived]):
+        if any(gradient is not None for gradient in arrived):
             for edge, input_gradient in node.propagate(arrived):
                 _add(pending, edge, input_gradient)
         if not retain_graph:
