@@ -304,7 +304,7 @@ average_row(const job_t *job, const real *x, ptrdiff_t oh, const ptrdiff_t strid
                 const ptrdiff_t at = AROUND + ow * stride - g->pw - first;
                 vec sum = first == p.columns.begin ? (vec){0} : load_run(y + ow, lanes);
                 for (ptrdiff_t j = taps.begin; j < taps.end; j++)
-                    sum += cells_at(sums, at + j, stride, ROW);
+                    sum += cells_at(sums, at + j, stride, AROUND + count + AROUND);
                 if (columns.end == p.columns.end)
                     sum = select_cell(sum == 0, (vec){0}, sum / divisors(job, oh, ow, lanes));
                 store_run(y + ow, sum, lanes);
