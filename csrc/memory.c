@@ -19,12 +19,9 @@ static struct {
 
 static void before_fork(void) { pthread_mutex_lock(&cache.mutex); }
 static void after_fork(void) { pthread_mutex_unlock(&cache.mutex); }
-static void watch_forks(void) { pthread_atfork(before_fork, after_fork, after_fork); }
-
-static void lock(void) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, watch_forks);
-    pthread_mutex_lock(&cache.mutex);
+/* At load, so that no fork comes before. */
+__attribute__((constructor)) static void watch_forks(void) {
+    pthread_atfork(before_fork, after_fork, after_fork);
 }
 
 static cnet_block take(int i) {
@@ -61,7 +58,7 @@ cnet_block cnet_acquire(size_t bytes) {
         return (cnet_block){0};
     bytes = size_class(bytes ? bytes : 1);
     cnet_block block = {0};
-    lock();
+    pthread_mutex_lock(&cache.mutex);
     for (int i = cache.count - 1; i >= 0 && !block.data; i--)
         if (cache.kept[i].bytes == bytes)
             block = take(i);
@@ -78,7 +75,7 @@ void cnet_release(cnet_block block) {
         free(block.data);
         return;
     }
-    lock();
+    pthread_mutex_lock(&cache.mutex);
     while (cache.count == CNET_CACHE_BLOCKS || cache.bytes + block.bytes > CNET_CACHE_BYTES)
         dropped[drops++] = take(0);
     cache.kept[cache.count++] = block;
@@ -89,7 +86,7 @@ void cnet_release(cnet_block block) {
 }
 
 void cnet_empty_cache(void) {
-    lock();
+    pthread_mutex_lock(&cache.mutex);
     while (cache.count)
         free(take(cache.count - 1).data);
     pthread_mutex_unlock(&cache.mutex);

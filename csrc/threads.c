@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #if defined(__x86_64__) || defined(__i386__)
 #define CPU_RELAX() __builtin_ia32_pause()
@@ -23,8 +24,32 @@
 #define CPU_RELAX() ((void)0)
 #endif
 
-/* Some 0.1 ms: longer than the Python between two kernels, short enough not to burn a core. */
-enum { SPINS = 2000 };
+/* How long to spin before sleeping: longer than the Python between two kernels, short enough not to
+ * burn a core. By the clock, since a pause takes ten times as long on one CPU as on another; the
+ * clock is looked at every so many pauses, a microsecond or so. */
+enum { SPIN_NANOSECONDS = 100000, PAUSES = 32 };
+
+typedef struct {
+    int pauses;
+    int64_t end; /* 0 until the clock has been looked at */
+} spin_t;
+
+static int64_t nanoseconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* Pauses; 0 once it has been long enough. */
+static int spin(spin_t *s) {
+    CPU_RELAX();
+    if (++s->pauses % PAUSES)
+        return 1;
+    const int64_t now = nanoseconds();
+    if (!s->end)
+        s->end = now + SPIN_NANOSECONDS;
+    return now < s->end;
+}
 
 typedef struct {
     cnet_task *task;
@@ -67,8 +92,8 @@ static void *worker(void *unused) {
     (void)unused;
     unsigned seen = 0;
     for (;;) {
-        for (int spin = 0; spin < SPINS && atomic_load(&pool.opened) == seen; spin++)
-            CPU_RELAX();
+        for (spin_t s = {0}; atomic_load(&pool.opened) == seen && spin(&s);)
+            continue;
         pthread_mutex_lock(&pool.mutex);
         while (atomic_load(&pool.opened) == seen)
             pthread_cond_wait(&pool.wake, &pool.mutex);
@@ -101,12 +126,13 @@ static void after_fork_in_child(void) {
     pool.workers = 0;
 }
 
-static void watch_forks(void) { pthread_atfork(NULL, NULL, after_fork_in_child); }
+/* At load, so that no fork comes before. */
+__attribute__((constructor)) static void watch_forks(void) {
+    pthread_atfork(NULL, NULL, after_fork_in_child);
+}
 
 /* Called with the mutex held. If a thread cannot be made, the others do its work. */
 static void start_workers(int wanted) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, watch_forks);
     if (pool.workers >= wanted)
         return;
     sigset_t others, before; /* signals are for the threads of the program, but for faults */
@@ -151,8 +177,8 @@ void cnet_parallel(cnet_task *task, const void *argument, ptrdiff_t chunks, int 
     pthread_mutex_lock(&pool.mutex);
     pool.job = NULL;
     pthread_mutex_unlock(&pool.mutex);
-    for (int spin = 0; spin < SPINS && atomic_load(&job.running); spin++)
-        CPU_RELAX();
+    for (spin_t s = {0}; atomic_load(&job.running) && spin(&s);)
+        continue;
     pthread_mutex_lock(&pool.mutex);
     while (atomic_load(&job.running))
         pthread_cond_wait(&pool.done, &pool.mutex);

@@ -211,6 +211,7 @@ def _named_convs() -> Iterator[Conv2dCase]:
     """Shapes chosen by hand: corners, then what lies around the block sizes of a kernel."""
     case = Conv2dCase
     yield from (
+        case((1, 2, 9, 75), (3, 2, 3, 3), 2, 1, name="wide, every second cell"),
         case((1, 1, 1, 1), (1, 1, 1, 1), name="one multiplication"),
         case((2, 3, 1, 1), (4, 3, 1, 1), name="1x1 images"),
         case((2, 3, 1, 1), (4, 3, 3, 3), padding=1, name="1x1 images, only the centre counts"),
@@ -337,6 +338,10 @@ def _named_pools() -> Iterator[Pool2dCase]:
         case((1, 2, 6, 6), 3, 2, 1, ceil_mode=True, divisor_override=-2, name="divisor, ceil"),
         case((1, 1, 3, 100), 3, 1, 1, name="wide"),
         case((1, 1, 100, 3), 3, 2, 1, name="tall"),
+        case((1, 2, 3, 1100), 3, 2, 1, name="rows in several parts"),
+        case((1, 1, 3, 1500), (2, 3), (1, 5), name="rows in several parts, gaps"),
+        case((1, 2, 2, 1300), (2, 700), (1, 3), (0, 20), name="windows in several parts"),
+        case((1, 2, 3, 1100), (3, 1100), name="global, in several parts"),
         case((8, 16, 28, 28), 2, name="work for many threads"),
         case((70, 3, 13, 13), 3, 2, 1, name="a batch for many threads"),
     )

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from cnet import checkpoint
-from cnet.checkpoint import CheckpointError, atomic_write, load, save
+from cnet._files import atomic_write
+from cnet.checkpoint import CheckpointError, load, save
 
 DTYPES = "?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8"
 

@@ -82,6 +82,11 @@ QUOTAS: dict[str, tuple[Files, float | None]] = {
         _v1("0::/\n4:cpu:/", cpu=("300000", "100000")) | {f"{MOUNT}/cpu.max": "200000 100000\n"},
         2.0,
     ),
+    "v2 beside v1": (
+        _v1("0::/a\n4:cpu:/", cpu=("300000", "100000"))
+        | {f"{MOUNT}/unified/a/cpu.max": "150000 100000\n"},
+        1.5,
+    ),
     "not a list of groups": ({SELF: "some words\n\n:\n"}, None),
     "a folder in the place of the list": ({f"{SELF}/file": ""}, None),
 }  # fmt: skip

@@ -3,6 +3,7 @@
 `GOOD` holds arguments that a kernel takes; each row of the tables spoils one or two of them.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -369,7 +370,7 @@ ROWS: tuple[Row, ...] = (
 def _id(row: Row) -> str:
     values = [
         f"{name}={value.dtype}{list(value.shape)}" if isinstance(value, np.ndarray)
-        else f"{name}={value!r:.30}"
+        else f"{name}={re.sub(' at 0x[0-9a-f]+', '', repr(value)):.30}"
         for name, value in row[1].items()
     ]  # fmt: skip
     return "-".join([row[0], *values])

@@ -178,6 +178,21 @@ def test_max_pool2d_of_a_window_without_cells(impl: str, threads: int) -> None:
     assert _pool([[7, 8]], (2, 1), 1, (1, 0), (2, 1)) == ([[-inf, -inf]], [[-1, -1]])
 
 
+def test_pooling_over_windows_far_wider_than_the_image(impl: str, threads: int) -> None:
+    """By what they see of the image, not tap by tap; the reference would pad it."""
+    if impl == "reference":
+        return
+    x, options = np.array([[[[1.0, 4.0, 3.0, 4.0]]]], np.float32), {"stride": 1}
+    window = {"kernel_size": (1, 2**31 - 1), "padding": (0, 2**30 - 1), **options}
+    y, argmax = kernels.max_pool2d(x, **window)
+    mean = kernels.avg_pool2d(x, **window, count_include_pad=False)
+    dx = kernels.avg_pool2d_backward(mean, x.shape, **window, count_include_pad=False)
+    assert_exact(y, np.full_like(x, 4))
+    assert_exact(argmax, np.full(x.shape, 1, np.int32))
+    assert_exact(mean, np.full_like(x, 3))
+    assert_exact(dx, np.full_like(x, 3))
+
+
 def test_max_pool2d_prefers_cells_to_padding(impl: str, threads: int) -> None:
     assert _pool([[-3, -2], [-1, -4]], 2, 1, 1) == (
         [[-3, -2, -2], [-1, -1, -2], [-1, -1, -4]],

@@ -64,6 +64,10 @@ def test_import_leaves_alone(name: str) -> None:
     assert name not in _modules_after_import()
 
 
+def test_dir_lists_everything_public() -> None:
+    assert set(cnet.__all__) <= set(dir(cnet))
+
+
 def test_import_writes_and_connects_nowhere() -> None:
     """-B: not even the interpreter's own caches, so that every file opened for writing counts."""
     code = """if True:
@@ -122,6 +126,7 @@ DIRECTIONS = {
     "geometry": "",
     "_check": "geometry",
     "_cpus": "",
+    "_files": "",
     "random": "",
     "reference": "_check geometry",
     "runtime": "_core _cpus",
@@ -133,12 +138,12 @@ DIRECTIONS = {
     "nn": "functional geometry random tensor",
     "models": "nn",
     "optim": "kernels tensor",
-    "data": "random",
-    "checkpoint": "",
+    "data": "_files random",
+    "checkpoint": "_files",
     "training": "autograd checkpoint data functional nn optim random tensor",
     "plots": "",
     "bench": "functional kernels models optim runtime tensor",
-    "cli": "bench checkpoint data models optim plots random runtime training",
+    "cli": "_files bench checkpoint data models optim plots random runtime training",
     "__main__": "cli",
     "__init__": "autograd checkpoint data functional gradcheck kernels nn optim random runtime "
     "tensor",

@@ -70,7 +70,7 @@ def test_an_exception_restores() -> None:
     assert (runtime.current_isa(), runtime.get_num_threads()) == before
 
 
-@pytest.mark.parametrize("name", ["sse9", "", "AVX2", "generic ", None, 0])
+@pytest.mark.parametrize("name", ["sse9", "", "AVX2", "generic ", None, 0, ["avx2"]])
 def test_use_isa_refuses_unknown_names(name: Any) -> None:
     before = runtime.current_isa()
     with pytest.raises(ValueError, match=r"use_isa: name must be one of reference, generic") as e:
@@ -165,6 +165,7 @@ def test_the_default_number_of_threads() -> None:
     ("value", "complaint"),
     [
         ("0", "must be between 1 and 256 (got 0)"),
+        ("-1", "must be between 1 and 256 (got -1)"),
         ("257", "must be between 1 and 256 (got 257)"),
         ("two", "must be an int (got 'two')"),
         ("1.5", "must be an int (got '1.5')"),

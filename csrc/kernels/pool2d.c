@@ -1,4 +1,5 @@
 #include "lanes.h"
+#include "strided.h"
 #include "window.h"
 
 #include <stdatomic.h>
@@ -32,6 +33,10 @@ static range planes_of(const job_t *job, ptrdiff_t chunk) {
 
 /* ---- Maximum --------------------------------------------------------------------------- */
 
+/* The positions of the maxima in a vector of outputs. */
+typedef int32_t positions
+    __attribute__((vector_size(VECTOR_BYTES / sizeof(real) * sizeof(int32_t))));
+
 /* The cells at + lane * stride. Vectors may read cells of other rows, but nothing outside of the
  * images, which end at `end`; lanes out there are 0. */
 static inline __attribute__((always_inline)) vec cells_at(const real *x, ptrdiff_t at,
@@ -45,34 +50,69 @@ static inline __attribute__((always_inline)) vec cells_at(const real *x, ptrdiff
     return cells;
 }
 
-/* One row of outputs, a vector at a time, over all cells of their windows. */
-static inline __attribute__((always_inline)) void max_row(const job_t *job, ptrdiff_t plane,
-                                                          ptrdiff_t oh, const ptrdiff_t stride,
-                                                          real *y, int32_t *argmax) {
-    const cnet_window2d g = *job->g;
-    const ptrdiff_t top = oh * g.sh - g.ph, end = g.n * g.c * g.h * g.w;
-    const range rows = inside(top, g.dh, g.h, g.kh);
-    const ivec steps = lane_numbers() * splat(stride);
-    for (ptrdiff_t ow = 0; ow < g.ow; ow += LANES) {
-        vec best = broadcast(-REAL_INFINITY);
-        ivec where = splat(-1);
+static inline __attribute__((always_inline)) void
+store_maxima(vec best, ivec where, ptrdiff_t count, real *y, int32_t *argmax) {
+    const positions at = __builtin_convertvector(where, positions);
+    store_run(y, best, count);
+    memcpy(argmax, &at, count == LANES ? sizeof at : (size_t)count * sizeof *argmax);
+}
+
+/* The outputs (oh, ow + lane), lane < count, over all cells of their windows: those of tap (i, j)
+ * are one load. `rows` are the i in the image. Where all taps are, the first of them is the maximum
+ * until another is larger; else there is none until a tap is in the image. */
+static inline __attribute__((always_inline)) void
+max_vector(const job_t *job, const cnet_window2d *g, ptrdiff_t plane, ptrdiff_t oh, ptrdiff_t ow,
+           range rows, const ptrdiff_t stride, real *y, int32_t *argmax) {
+    const ptrdiff_t count = min_size(LANES, g->ow - ow);
+    const ptrdiff_t origin = plane * g->h * g->w, end = g->n * g->c * g->h * g->w;
+    const ptrdiff_t top = oh * g->sh - g->ph;
+    const ptrdiff_t left = ow * stride - g->pw, last = left + (count - 1) * stride;
+    const ptrdiff_t lowest = (top + (rows.end - 1) * g->dh) * g->w, width = (g->kw - 1) * g->dw;
+    const ivec lanes = lane_numbers(), steps = lanes * splat(stride);
+    vec best = broadcast(-REAL_INFINITY);
+    if (stride <= 2 && left >= 0 && last + width < g->w && rows.end > rows.begin &&
+        origin + lowest + left + width + stride * LANES <= end) {
+        ivec where = splat((top + rows.begin * g->dh) * g->w + left);
         for (ptrdiff_t i = rows.begin; i < rows.end; i++) {
-            const ptrdiff_t row = (top + i * g.dh) * g.w;
-            for (ptrdiff_t j = 0; j < g.kw; j++) {
-                const ptrdiff_t left = ow * stride + j * g.dw - g.pw;
-                const vec cells = cells_at(job->from, plane * g.h * g.w + row + left, stride, end);
-                const ivec columns = steps + splat(left);
-                const ivec take = (columns >= splat(0)) & (columns < splat(g.w)) &
-                                  ((where < splat(0)) | (cells > best) | (cells != cells));
+            ptrdiff_t at = (top + i * g->dh) * g->w + left;
+            for (ptrdiff_t j = 0; j < g->kw; j++, at += g->dw) {
+                const real *x = job->from + (origin + at);
+                const vec cells = stride == 1 ? load(x) : evens(load(x), load(x + LANES));
+                const ivec take = (cells > best) | (cells != cells);
                 best = select_cell(take, cells, best);
-                where = select_index(take, columns + splat(row), where);
+                where = select_index(take, splat(at), where);
             }
         }
-        const ptrdiff_t count = min_size(LANES, g.ow - ow);
-        for (ptrdiff_t lane = 0; lane < count; lane++) {
-            y[ow + lane] = best[lane];
-            argmax[ow + lane] = (int32_t)where[lane];
+        store_maxima(best, where + steps, count, y, argmax);
+        return;
+    }
+    const range columns = {inside(last, g->dw, g->w, g->kw).begin,
+                           inside(left, g->dw, g->w, g->kw).end};
+    ivec where = splat(-1);
+    for (ptrdiff_t i = rows.begin; i < rows.end; i++) {
+        for (ptrdiff_t j = columns.begin; j < columns.end; j++) {
+            const ptrdiff_t at = (top + i * g->dh) * g->w + left + j * g->dw;
+            const vec cells = cells_at(job->from, origin + at, stride, end);
+            const range in = inside(left + j * g->dw, stride, g->w, count);
+            const ivec take = (lanes >= splat(in.begin)) & (lanes < splat(in.end)) &
+                              ((where < splat(0)) | (cells > best) | (cells != cells));
+            best = select_cell(take, cells, best);
+            where = select_index(take, splat(at) + steps, where);
         }
+    }
+    store_maxima(best, where, count, y, argmax);
+}
+
+/* One row of outputs; the last vector overlaps the one before it where that keeps it full. */
+static inline __attribute__((always_inline)) void max_row(const job_t *job, const cnet_window2d *g,
+                                                          ptrdiff_t plane, ptrdiff_t oh,
+                                                          const ptrdiff_t stride) {
+    const range rows = inside(oh * g->sh - g->ph, g->dh, g->h, g->kh);
+    const ptrdiff_t first = (plane * g->oh + oh) * g->ow;
+    for (ptrdiff_t t = 0; t < g->ow; t += LANES) {
+        const ptrdiff_t ow = min_size(t, max_size(0, g->ow - LANES));
+        max_vector(job, g, plane, oh, ow, rows, stride, job->to + first + ow,
+                   job->argmax + first + ow);
     }
 }
 
@@ -83,14 +123,12 @@ static void max_planes(const void *argument, ptrdiff_t chunk, int slot) {
     const range planes = planes_of(job, chunk);
     for (ptrdiff_t plane = planes.begin; plane < planes.end; plane++) {
         for (ptrdiff_t oh = 0; oh < g.oh; oh++) {
-            real *y = job->to + (plane * g.oh + oh) * g.ow;
-            int32_t *argmax = job->argmax + (plane * g.oh + oh) * g.ow;
             if (g.sw == 1)
-                max_row(job, plane, oh, 1, y, argmax);
+                max_row(job, &g, plane, oh, 1);
             else if (g.sw == 2)
-                max_row(job, plane, oh, 2, y, argmax);
+                max_row(job, &g, plane, oh, 2);
             else
-                max_row(job, plane, oh, g.sw, y, argmax);
+                max_row(job, &g, plane, oh, g.sw);
         }
     }
 }
@@ -194,27 +232,85 @@ void CNET_FN(relu_pool_backward)(const void *dy, const uint8_t *codes, void *dx,
 
 /* ---- Average --------------------------------------------------------------------------- */
 
-/* The cells of one window, and what their sum is divided by. */
-typedef struct {
-    range rows, cols;
-    real divisor;
-} cells_t;
+/* Columns of windows whose sums are at hand at a time, and zeros on both sides for the lanes of
+ * vectors that reach beyond. */
+enum { COLUMNS = 512, AROUND = 2 * VECTOR_BYTES / sizeof(real), ROW = COLUMNS + 2 * AROUND };
 
-static cells_t cells_of(const job_t *job, ptrdiff_t oh, ptrdiff_t ow) {
-    const cnet_window2d *g = job->g;
-    const ptrdiff_t top = oh * g->sh - g->ph, left = ow * g->sw - g->pw;
-    cells_t cells = {
+/* Outputs in one row, few enough for COLUMNS if their windows are not too large for that, and the
+ * part of the image in their windows. */
+typedef struct {
+    range outputs, rows, columns;
+} part_t;
+
+static part_t part_at(const cnet_window2d *g, ptrdiff_t oh, ptrdiff_t ow) {
+    const ptrdiff_t count = max_size(LANES, (COLUMNS - g->kw) / g->sw + 1);
+    const ptrdiff_t top = oh * g->sh - g->ph, end = min_size(g->ow, ow + count);
+    return (part_t){
+        .outputs = {ow, end},
         .rows = {max_size(top, 0), min_size(top + g->kh, g->h)},
-        .cols = {max_size(left, 0), min_size(left + g->kw, g->w)},
+        .columns = {max_size(ow * g->sw - g->pw, 0),
+                    min_size((end - 1) * g->sw - g->pw + g->kw, g->w)},
     };
-    ptrdiff_t count = (cells.rows.end - cells.rows.begin) * (cells.cols.end - cells.cols.begin);
+}
+
+/* The taps j that lie in some columns, for any of `count` outputs from `ow` on. */
+static range taps_in(const cnet_window2d *g, ptrdiff_t ow, ptrdiff_t count, range columns) {
+    const ptrdiff_t left = ow * g->sw - g->pw;
+    return (range){max_size(0, columns.begin - left - (count - 1) * g->sw),
+                   min_size(g->kw, columns.end - left)};
+}
+
+/* How many cells a window counts along one axis. */
+static ptrdiff_t counted(const job_t *job, ptrdiff_t begin, ptrdiff_t length, ptrdiff_t size,
+                         ptrdiff_t padding) {
+    if (job->include_pad)
+        return min_size(begin + length, size + padding) - begin;
+    return min_size(begin + length, size) - max_size(begin, 0);
+}
+
+/* What the sums of some outputs are divided by; 1 in the lanes that are none. */
+static vec divisors(const job_t *job, ptrdiff_t oh, ptrdiff_t ow, ptrdiff_t count) {
+    const cnet_window2d *g = job->g;
     if (job->divisor)
-        count = job->divisor;
-    else if (job->include_pad)
-        count = (min_size(top + g->kh, g->h + g->ph) - top) *
-                (min_size(left + g->kw, g->w + g->pw) - left);
-    cells.divisor = (real)count;
+        return broadcast((real)job->divisor);
+    const ptrdiff_t height = counted(job, oh * g->sh - g->ph, g->kh, g->h, g->ph);
+    const ptrdiff_t left = ow * g->sw - g->pw;
+    if (left >= 0 && left + (count - 1) * g->sw + g->kw <= g->w)
+        return broadcast((real)(height * g->kw));
+    vec cells = broadcast(1);
+    for (ptrdiff_t lane = 0; lane < count; lane++)
+        cells[lane] = (real)(height * counted(job, left + lane * g->sw, g->kw, g->w, g->pw));
     return cells;
+}
+
+static inline __attribute__((always_inline)) void
+average_row(const job_t *job, const real *x, ptrdiff_t oh, const ptrdiff_t stride, real *y) {
+    const cnet_window2d *g = job->g;
+    part_t p = {0};
+    real sums[ROW];
+    for (ptrdiff_t done = 0; done < g->ow; done = p.outputs.end) {
+        p = part_at(g, oh, done);
+        memset(y + done, 0, (size_t)(p.outputs.end - done) * sizeof(real));
+        for (ptrdiff_t first = p.columns.begin; first < p.columns.end; first += COLUMNS) {
+            const range columns = {first, min_size(first + COLUMNS, p.columns.end)};
+            const ptrdiff_t count = columns.end - first;
+            zero_run(sums, AROUND + count + AROUND);
+            for (ptrdiff_t ih = p.rows.begin; ih < p.rows.end; ih++)
+                for (ptrdiff_t s = 0; s < count; s++)
+                    sums[AROUND + s] += x[ih * g->w + first + s];
+            for (ptrdiff_t ow = done; ow < p.outputs.end; ow += LANES) {
+                const ptrdiff_t lanes = min_size(LANES, p.outputs.end - ow);
+                const range taps = taps_in(g, ow, lanes, columns);
+                const ptrdiff_t at = AROUND + ow * stride - g->pw - first;
+                vec sum = first == p.columns.begin ? (vec){0} : load_run(y + ow, lanes);
+                for (ptrdiff_t j = taps.begin; j < taps.end; j++)
+                    sum += cells_at(sums, at + j, stride, AROUND + count + AROUND);
+                if (columns.end == p.columns.end)
+                    sum = select_cell(sum == 0, (vec){0}, sum / divisors(job, oh, ow, lanes));
+                store_run(y + ow, sum, lanes);
+            }
+        }
+    }
 }
 
 static void average_planes(const void *argument, ptrdiff_t chunk, int slot) {
@@ -224,16 +320,14 @@ static void average_planes(const void *argument, ptrdiff_t chunk, int slot) {
     const range planes = planes_of(job, chunk);
     for (ptrdiff_t plane = planes.begin; plane < planes.end; plane++) {
         const real *x = job->from + plane * g.h * g.w;
-        real *y = job->to + plane * g.oh * g.ow;
         for (ptrdiff_t oh = 0; oh < g.oh; oh++) {
-            for (ptrdiff_t ow = 0; ow < g.ow; ow++) {
-                const cells_t cells = cells_of(job, oh, ow);
-                real sum = 0;
-                for (ptrdiff_t ih = cells.rows.begin; ih < cells.rows.end; ih++)
-                    for (ptrdiff_t iw = cells.cols.begin; iw < cells.cols.end; iw++)
-                        sum += x[ih * g.w + iw];
-                *y++ = sum == 0 ? 0 : sum / cells.divisor;
-            }
+            real *y = job->to + (plane * g.oh + oh) * g.ow;
+            if (g.sw == 1)
+                average_row(job, x, oh, 1, y);
+            else if (g.sw == 2)
+                average_row(job, x, oh, 2, y);
+            else
+                average_row(job, x, oh, g.sw, y);
         }
     }
 }
@@ -242,12 +336,42 @@ static void average_planes(const void *argument, ptrdiff_t chunk, int slot) {
  *
  * x (n, c, h, w), y (n, c, oh, ow); overwrites y. The divisor is `divisor` if that is not 0, else
  * the size of the window within the padded image (include_pad), else the number of cells in the
- * image; a window without a cell gives 0. Summed in row-major order. Parallel over planes (n, c).
- */
+ * image; a window without a cell gives 0. The columns of a window are summed downwards, then their
+ * sums from left to right. Parallel over planes (n, c). */
 void CNET_FN(avg_pool2d)(const void *x, void *y, const cnet_window2d *g, int include_pad,
                          ptrdiff_t divisor, const cnet_exec *e) {
     job_t job = {.from = x, .to = y, .g = g, .include_pad = include_pad, .divisor = divisor};
     run(average_planes, &job, e);
+}
+
+static void spread_row(const job_t *job, const real *dy, ptrdiff_t oh, real *dx) {
+    const cnet_window2d *g = job->g;
+    part_t p = {0};
+    real sums[COLUMNS], shares[COLUMNS + LANES];
+    for (ptrdiff_t done = 0; done < g->ow; done = p.outputs.end) {
+        p = part_at(g, oh, done);
+        const ptrdiff_t outputs = p.outputs.end - done, stride = outputs > 1 ? g->sw : 1;
+        for (ptrdiff_t t = 0; t < outputs; t += LANES) {
+            const ptrdiff_t lanes = min_size(LANES, outputs - t);
+            store(shares + t, load_run(dy + done + t, lanes) / divisors(job, oh, done + t, lanes));
+        }
+        for (ptrdiff_t first = p.columns.begin; first < p.columns.end; first += COLUMNS) {
+            const range columns = {first, min_size(first + COLUMNS, p.columns.end)};
+            const range taps = taps_in(g, done, outputs, columns);
+            const ptrdiff_t count = columns.end - first;
+            zero_run(sums, count);
+            for (ptrdiff_t j = taps.begin; j < taps.end; j++) {
+                const ptrdiff_t at = done * g->sw - g->pw + j - first;
+                const range in = inside(at, stride, count, outputs);
+                if (in.begin < in.end)
+                    scatter_run(sums + (at + in.begin * stride), shares + in.begin, stride,
+                                in.end - in.begin);
+            }
+            for (ptrdiff_t ih = p.rows.begin; ih < p.rows.end; ih++)
+                for (ptrdiff_t s = 0; s < count; s++)
+                    dx[ih * g->w + first + s] += sums[s];
+        }
+    }
 }
 
 static void spread_planes(const void *argument, ptrdiff_t chunk, int slot) {
@@ -256,25 +380,17 @@ static void spread_planes(const void *argument, ptrdiff_t chunk, int slot) {
     const cnet_window2d g = *job->g;
     const range planes = planes_of(job, chunk);
     for (ptrdiff_t plane = planes.begin; plane < planes.end; plane++) {
-        const real *dy = job->from + plane * g.oh * g.ow;
         real *dx = job->to + plane * g.h * g.w;
         memset(dx, 0, (size_t)(g.h * g.w) * sizeof(real));
-        for (ptrdiff_t oh = 0; oh < g.oh; oh++) {
-            for (ptrdiff_t ow = 0; ow < g.ow; ow++, dy++) {
-                const cells_t cells = cells_of(job, oh, ow);
-                const real share = *dy / cells.divisor;
-                for (ptrdiff_t ih = cells.rows.begin; ih < cells.rows.end; ih++)
-                    for (ptrdiff_t iw = cells.cols.begin; iw < cells.cols.end; iw++)
-                        dx[ih * g.w + iw] += share;
-            }
-        }
+        for (ptrdiff_t oh = 0; oh < g.oh; oh++)
+            spread_row(job, job->from + (plane * g.oh + oh) * g.ow, oh, dx);
     }
 }
 
 /* dx[n, c, ih, iw] = sum of dy / divisor over the windows that hold the cell.
  *
- * dy (n, c, oh, ow), dx (n, c, h, w); overwrites dx. Divisors as in avg_pool2d; adds in row-major
- * order of the outputs. Parallel over planes (n, c). */
+ * dy (n, c, oh, ow), dx (n, c, h, w); overwrites dx. Divisors as in avg_pool2d; what a row of
+ * outputs gives a cell is summed first, then those sums downwards. Parallel over planes (n, c). */
 void CNET_FN(avg_pool2d_backward)(const void *dy, void *dx, const cnet_window2d *g, int include_pad,
                                   ptrdiff_t divisor, const cnet_exec *e) {
     job_t job = {.from = dy, .to = dx, .g = g, .include_pad = include_pad, .divisor = divisor};

@@ -148,6 +148,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:
     """What reads and writes files is imported when it is used."""
     if name in ("CheckpointError", "load", "save"):

@@ -78,9 +78,10 @@ def _layout(function: str, name: str, x: Array, dtype: np.dtype[Any]) -> Array:
 
 def same_dtype(function: str, **arrays: Array | None) -> None:
     """All arrays that are given must have the dtype of the first."""
-    (first_name, first), *others = ((k, v) for k, v in arrays.items() if v is not None)
-    for name, other in others:
-        if other.dtype != first.dtype:
+    first_name, first = next(iter(arrays.items()))
+    assert first is not None
+    for name, other in arrays.items():
+        if other is not None and other.dtype != first.dtype:
             raise TypeError(
                 f"{function}: {name}.dtype must equal {first_name}.dtype "
                 f"(got {other.dtype} and {first.dtype})"
@@ -88,14 +89,14 @@ def same_dtype(function: str, **arrays: Array | None) -> None:
 
 
 def same_shape(function: str, name: str, got: Shape, other_name: str, expected: Shape) -> None:
-    if tuple(got) != tuple(expected):
+    if got != expected:
         raise ValueError(
             f"{function}: {name}.shape must equal {other_name} (got {tuple(got)} and {expected})"
         )
 
 
 def number(function: str, name: str, value: Any) -> None:
-    if not isinstance(value, Real):
+    if type(value) is not float and not isinstance(value, Real):
         raise TypeError(f"{function}: {name} must be a number (got {value!r})")
 
 
@@ -120,7 +121,8 @@ def writable(function: str, name: str, x: Any) -> Array:
     """An array that a kernel updates in place: nothing may be copied, so nothing is normalised."""
     if not isinstance(x, np.ndarray):
         raise TypeError(f"{function}: {name} must be a NumPy array (got {type(x).__name__})")
-    if x.dtype not in (FLOAT32, FLOAT64) or not x.dtype.isnative:
+    dtype = x.dtype
+    if dtype not in (FLOAT32, FLOAT64) or not dtype.isnative:
         raise TypeError(
             f"{function}: {name}.dtype must be native float32 or float64 (got {x.dtype.str})"
         )
@@ -297,15 +299,19 @@ def matmul(a: Any, b: Any) -> tuple[Array, Array]:
             f"matmul: a.shape[-1] must equal b.shape[{-1 if b.ndim == 1 else -2}] "
             f"(got {a.shape[-1]} and {inner})"
         )
+    batch = () if a.ndim <= 2 and b.ndim <= 2 else _batch(a, b)
+    geometry.check_size("matmul", "the result", (*batch, *a.shape[-2:-1], *b.shape[-1:]))
+    return a, b
+
+
+def _batch(a: Array, b: Array) -> Shape:
     try:
-        batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        return np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     except ValueError:
         raise ValueError(
             f"matmul: a.shape[:-2] and b.shape[:-2] must broadcast "
             f"(got {a.shape[:-2]} and {b.shape[:-2]})"
         ) from None
-    geometry.check_size("matmul", "the result", (*batch, *a.shape[-2:-1], *b.shape[-1:]))
-    return a, b
 
 
 def _native(x: Array) -> Array:

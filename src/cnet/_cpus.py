@@ -11,13 +11,9 @@ from pathlib import Path
 
 
 def default_num_threads(root: Path = Path("/")) -> int:
-    """The smallest of affinity, cgroup quota (rounded down) and physical cores; at least one."""
-    cpus = _affinity()
-    limits = [len(cpus), _physical_cores(cpus, root)]
-    quota = cgroup_quota(root)
-    if quota is not None:
-        limits.append(int(quota))
-    return max(1, min(limits))
+    """Physical cores within the affinity, or the cgroup quota if it is less; at least one."""
+    cores, quota = _physical_cores(_affinity(), root), cgroup_quota(root)
+    return max(1, cores if quota is None else min(cores, int(quota)))
 
 
 def _affinity() -> set[int]:
@@ -45,7 +41,8 @@ def cgroup_quota(root: Path = Path("/")) -> float | None:
         hierarchy, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
         if hierarchy == "0" and not controllers:
-            quotas += _quotas_above(root / "sys/fs/cgroup", path, _quota_v2)
+            for mount in (".", "unified"):  # on its own, or beside version 1
+                quotas += _quotas_above(root / "sys/fs/cgroup" / mount, path, _quota_v2)
         elif "cpu" in controllers.split(","):
             for mount in (controllers, "cpu"):
                 quotas += _quotas_above(root / "sys/fs/cgroup" / mount, path, _quota_v1)

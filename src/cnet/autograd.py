@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -166,13 +166,22 @@ class Context:
         """For each positional argument of `Function.apply`, whether its gradient is needed."""
         return tuple([edge is not None for edge in self.edges])
 
+    def _output(self, result: Any) -> Variable:
+        """The next result of `forward` as a tensor, which knows of this node if it is recorded."""
+        array = np.asarray(result)
+        if self.number < 0:
+            return _wrap(array)
+        index, dtype = len(self.outputs), array.dtype
+        self.outputs += ((array.shape, dtype),)
+        return _wrap(array, self, index) if dtype.kind == "f" else _wrap(array)
+
     def save_for_backward(self, *values: Any) -> None:
         """Keep values, arrays above all, as `saved` until `backward` has used them."""
         self.saved = values
 
     def input_shape(self, position: int) -> tuple[int, ...]:
         """The shape of an input whose gradient is needed."""
-        node, index = cast(Edge, self.edges[position])
+        node, index = self.edges[position]  # type: ignore[misc]
         return node.outputs[index][0]
 
     def propagate(self, gradients: Sequence[Array | None]) -> list[tuple[Edge, Array]]:
@@ -182,10 +191,9 @@ class Context:
         leaf is C-contiguous and shares memory with nothing else. RuntimeError if the node was
         released, ValueError if what `backward` of the Function returns does not fit.
         """
-        name = self.function.__name__
         if self.released:
             raise RuntimeError(
-                f"backward: an earlier backward freed the graph (at {name}); "
+                f"backward: an earlier backward freed the graph (at {self.function.__name__}); "
                 "give that one retain_graph=True to go through the graph again"
             )
         grad_outputs = [
@@ -195,15 +203,16 @@ class Context:
         returned = self.function.backward(self, *grad_outputs)
         if type(returned) is not tuple:
             returned = (returned,)
+        name = f"{self.function.__name__}.backward"
         if len(returned) != len(self.edges):
             raise ValueError(
-                f"{name}.backward: must return one gradient for each input "
+                f"{name}: must return one gradient for each input "
                 f"(got {len(returned)} and {len(self.edges)} inputs)"
             )
         inputs = []
-        for gradient, edge in zip(returned, self.edges, strict=True):
+        for gradient, edge in zip(returned, self.edges):  # noqa: B905, of the same length
             if gradient is not None and edge is not None:
-                gradient = _fitting(gradient, edge, f"{name}.backward")
+                gradient = _fitting(gradient, edge, name)
                 if isinstance(edge[0], Variable):
                     holders = (*grad_outputs, *self.saved, *vars(self).values(), *returned)
                     gradient = _unshared(gradient, holders)
@@ -259,37 +268,35 @@ class Function(Generic[Output]):
         Tensors among `args` reach `forward` as arrays, anything else as it is; `kwargs` have no
         gradient. The result is a tensor, or a tuple of them if `forward` returned one.
         """
-        enabled = _mode.enabled
+        enabled, recorded = _mode.enabled, False
         inputs: list[Any] = []
         edges: list[Edge | None] = []
         for arg in args:
-            tensor = isinstance(arg, Variable)
-            inputs.append(arg.data if tensor else arg)
-            edges.append(arg.edge if tensor and enabled and arg._requires_grad else None)
+            edge = None
+            if isinstance(arg, Variable):
+                if enabled and arg._requires_grad:
+                    edge, recorded = arg.edge, True
+                arg = arg.data
+            inputs.append(arg)
+            edges.append(edge)
         ctx = Context(cls, tuple(edges))
         result = cls.forward(ctx, *inputs, **kwargs)
-        several = type(result) is tuple
-        arrays = [np.asarray(array) for array in (result if several else (result,))]
-        recorded = any(edges)
         if recorded:
-            ctx.outputs = tuple([(array.shape, array.dtype) for array in arrays])
             ctx.number = next(_numbers)
-        tensors: Any = [
-            _wrap(array, ctx if recorded and array.dtype.kind == "f" else None, index)
-            for index, array in enumerate(arrays)
-        ]
-        return tuple(tensors) if several else tensors[0]  # type: ignore[return-value]
+        if type(result) is tuple:
+            return tuple([ctx._output(array) for array in result])  # type: ignore[return-value]
+        return ctx._output(result)  # type: ignore[return-value]
 
 
 def topological(variables: Iterable[Variable]) -> list[Context]:
     """The nodes that `variables` come from, each before those that it was computed from."""
     nodes: set[Context] = set()
-    stack = [variable.edge for variable in variables]
+    stack: list[Edge | None] = [variable.edge for variable in variables]
     while stack:
-        node, _ = stack.pop()
-        if isinstance(node, Context) and node not in nodes:
-            nodes.add(node)
-            stack.extend(edge for edge in node.edges if edge is not None)
+        edge = stack.pop()
+        if edge is not None and edge[0] not in nodes and isinstance(edge[0], Context):
+            nodes.add(edge[0])
+            stack.extend(edge[0].edges)
     return sorted(nodes, key=attrgetter("number"), reverse=True)
 
 
@@ -333,13 +340,12 @@ def _fitting(gradient: Any, edge: Edge, source: str) -> Array:
     """The gradient as an array of the dtype of its tensor, whose shape it must have."""
     node, index = edge
     shape, dtype = node.outputs[index]
-    tensor = isinstance(gradient, Variable)
-    array: Array = gradient.data.copy() if tensor else np.asarray(gradient)
+    array: Array = gradient.data.copy() if isinstance(gradient, Variable) else np.asarray(gradient)
     if array.shape != shape:
         raise ValueError(
             f"{source}: gradient.shape must equal its tensor's (got {array.shape} and {shape})"
         )
-    return array if array.dtype == dtype else array.astype(dtype)
+    return array if array.dtype is dtype else array.astype(dtype, copy=False)
 
 
 def _unshared(array: Array, holders: Iterable[Any]) -> Array:

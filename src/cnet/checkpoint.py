@@ -4,14 +4,11 @@ Arrays are tensors of the file, so other tools can read them. What holds them to
 lists, numbers, strings) is JSON in the metadata, along with a hash over everything.
 """
 
-import errno
 import hashlib
 import json
 import math
 import os
-import stat
 import struct
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -20,8 +17,9 @@ import numpy.typing as npt
 import safetensors.numpy
 from safetensors import SafetensorError
 
+from ._files import PathLike, atomic_write
+
 Array: TypeAlias = npt.NDArray[Any]
-PathLike: TypeAlias = str | os.PathLike[str]
 
 MARK = "cnet."  # in every name of ours in the metadata
 KEY = "cnet.checkpoint"
@@ -122,67 +120,6 @@ def load(path: PathLike) -> Any:
         return _parse(content)
     except (SafetensorError, ValueError, RecursionError, struct.error) as error:
         raise CheckpointError(f"load: {os.fspath(path)} is not sound: {error}") from error
-
-
-def atomic_write(path: PathLike, data: bytes) -> None:
-    """Write a file, all of it or nothing: the one way in which cnet writes files.
-
-    Parameters
-    ----------
-    path : str or os.PathLike
-        The file. Its permissions are kept if it exists; if it is a symbolic link, the file it
-        points to is replaced.
-    data : bytes
-        What it shall contain.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written; then it is as it was before.
-
-    Examples
-    --------
-    >>> import os, tempfile
-    >>> from cnet.checkpoint import atomic_write
-    >>> path = os.path.join(tempfile.mkdtemp(), "history.json")
-    >>> atomic_write(path, b"[]")
-    >>> os.listdir(os.path.dirname(path))
-    ['history.json']
-    """
-    target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{os.urandom(8).hex()}.tmp")
-    try:
-        if target.exists() and not target.is_file():
-            raise OSError(errno.EINVAL, "not a regular file")
-        _write_new(temporary, data, like=target)
-        os.replace(temporary, target)
-    except OSError as error:
-        reason = f"cannot be written and is as it was before: {error.strerror}"
-        raise OSError(error.errno, reason, os.fspath(path)) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
-    _sync_folder(target.parent)
-
-
-def _write_new(path: Path, data: bytes, like: Path) -> None:
-    """Write a new file, down to the disk, with the permissions of another, if that exists."""
-    with open(path, "xb") as file:
-        if like.exists():
-            os.chmod(path, stat.S_IMODE(like.stat().st_mode))
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    """Bring a new name down to the disk, where the file system can do that for folders."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 # The structure as JSON: null, booleans, numbers, strings and lists stand for themselves; an object

@@ -11,7 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from .checkpoint import CheckpointError, atomic_write, load, save
+from ._files import atomic_write
+from .checkpoint import CheckpointError, load, save
 
 if TYPE_CHECKING:
     from .data import ArrayDataset

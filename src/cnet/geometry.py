@@ -115,21 +115,29 @@ def pair(function: str, name: str, value: object, minimum: int) -> tuple[int, in
     ValueError
         If it has another length than two, or an item is out of range.
     """
+    if type(value) is int:
+        vertical = horizontal = value
+    else:
+        vertical, horizontal = _items(function, name, value)
+    if vertical < minimum or horizontal < minimum:
+        raise ValueError(f"{function}: {name} must be at least {minimum} (got {value!r})")
+    if vertical > MAX_STEP or horizontal > MAX_STEP:
+        raise ValueError(f"{function}: {name} must be at most {MAX_STEP} (got {value!r})")
+    return vertical, horizontal
+
+
+def _items(function: str, name: str, value: object) -> tuple[int, int]:
     try:
-        if isinstance(value, Sequence | np.ndarray) and not isinstance(value, str | bytes):
-            items = tuple(integer(function, name, item) for item in value)
+        if isinstance(value, (tuple, Sequence, np.ndarray)) and not isinstance(value, (str, bytes)):
+            items = [integer(function, name, item) for item in value]
         else:
-            items = (integer(function, name, value),) * 2
+            items = [integer(function, name, value)] * 2
     except TypeError:
         raise TypeError(
             f"{function}: {name} must be an int or a pair of ints (got {value!r})"
         ) from None
     if len(items) != 2:
         raise ValueError(f"{function}: {name} must have 2 items (got {len(items)}: {value!r})")
-    if min(items) < minimum:
-        raise ValueError(f"{function}: {name} must be at least {minimum} (got {value!r})")
-    if max(items) > MAX_STEP:
-        raise ValueError(f"{function}: {name} must be at most {MAX_STEP} (got {value!r})")
     return items[0], items[1]
 
 
@@ -138,7 +146,8 @@ def check_size(function: str, name: str, shape: Shape) -> None:
 
     An empty axis counts as one cell: NumPy, too, refuses empty arrays with absurd other axes.
     """
-    if prod(size or 1 for size in shape) * MAX_ITEMSIZE > MAX_BYTES:
+    cells = prod(shape) or prod(size or 1 for size in shape)
+    if cells * MAX_ITEMSIZE > MAX_BYTES:
         raise ValueError(f"{function}: {name} would be too large (shape {shape})")
 
 

@@ -54,6 +54,8 @@ def _algorithm(
     if name == "auto" and runtime.exact_is_on():
         name = "exact"
     algorithm = _core.algorithms[name]
+    if name in ("auto", "exact"):
+        return algorithm
     if not all(_core.conv2d_suits(g, direction, algorithm, dtype.num) for direction in passes):
         raise _check.unsuitable(function, name, g)
     return algorithm
@@ -590,7 +592,8 @@ def matmul(a: Array, b: Array) -> Array:
            [3., 4.]])
     """
     a, b = _check.matmul(a, b)
-    a2, b2 = np.atleast_2d(a), b[:, np.newaxis] if b.ndim == 1 else b
+    a2 = a[np.newaxis] if a.ndim == 1 else a
+    b2 = b[:, np.newaxis] if b.ndim == 1 else b
     if b2.ndim == 2 and a2.ndim > 2:
         y = _product(_rows(a2), b2).reshape(*a2.shape[:-1], b2.shape[1])
     elif a2.ndim == 2 and b2.ndim == 2:
@@ -624,10 +627,10 @@ def _product(a: Array, b: Array, bias: Array | None = None) -> Array:
 
 
 def _gemm(a: Array, b: Array, bias: Array | None, y: Array) -> None:
-    size = a.itemsize
-    strides = [stride // size for x in (a, b) for stride in x.strides]
-    if any(stride % size for x in (a, b) for stride in x.strides):
+    size, (ar, ac), (br, bc) = a.itemsize, a.strides, b.strides
+    if (ar | ac | br | bc) % size:  # of any of them: the size is a power of two
         return _gemm(np.ascontiguousarray(a), np.ascontiguousarray(b), bias, y)
+    strides = ar // size, ac // size, br // size, bc // size
     return _core.gemm(a, b, bias, y, (a.shape[0], b.shape[1], a.shape[1], *strides))
 
 

@@ -9,6 +9,7 @@ within rounding.
 
 import os
 import platform
+import re
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
@@ -106,7 +107,7 @@ def use_isa(name: str) -> _Restore:
 def _set_isa(argument: str, name: str) -> None:
     global _reference
     if name != REFERENCE:
-        if name not in _compiled:
+        if name not in tuple(_compiled):  # which also answers for what cannot be hashed
             known = ", ".join((REFERENCE, *_names))
             raise ValueError(f"{argument} must be one of {known} (got {name!r})")
         if not _compiled[name]:
@@ -283,7 +284,7 @@ def _from_environment() -> None:
     threads = os.environ.get("CNET_NUM_THREADS")
     if threads is None:
         _core.set_num_threads(min(default_num_threads(), _core.max_threads))
-    elif threads.strip().isdecimal():
+    elif re.fullmatch(r"\s*[+-]?\d+\s*", threads):
         _set_num_threads("CNET_NUM_THREADS", int(threads))
     else:
         raise ValueError(f"CNET_NUM_THREADS must be an int (got {threads!r})")

@@ -7,7 +7,7 @@ be computed with tensors is defined in `cnet.functional`, which attaches operato
 import operator
 import sys
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -386,6 +386,15 @@ def as_tensor(data: Any, dtype: DType = None) -> Tensor:
     if isinstance(data, Tensor):
         return data if dtype is None or data.dtype == dtype else data.astype(dtype)
     return Tensor(_array("as_tensor", data, dtype))
+
+
+def zero_grad(tensors: Iterable[Tensor], set_to_none: bool) -> None:
+    """Forget the gradients of tensors, or set them to zero."""
+    for tensor in tensors:
+        if set_to_none:
+            tensor.grad = None
+        elif tensor.grad is not None:
+            tensor.grad.data[...] = 0
 
 
 def plain_index(index: Any) -> Any:

@@ -362,3 +362,19 @@ def test_backward_twice_needs_the_graph():
     assert_exact(x.grad.data, 2 * once)
     with pytest.raises(RuntimeError, match="an earlier backward freed the graph"):
         y.backward(np.ones_like(y.data))
+
+
+@pytest.mark.parametrize("kind", [nn.Conv2d, nn.ReLU, nn.MaxPool2d])
+def test_a_forward_put_into_a_class_is_called(monkeypatch, kind):
+    calls, forward = [], kind.forward
+
+    def watched(module, x):
+        calls.append(type(module))
+        return forward(module, x)
+
+    net, x = small(), numbers(SMALL[2])
+    assert fused(net)
+    monkeypatch.setattr(kind, "forward", watched)
+    assert not fused(net)
+    net(x)
+    assert calls == [kind]

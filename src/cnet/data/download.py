@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import secrets
 from collections.abc import Iterator, Sequence
 from http.client import HTTPException, HTTPMessage
 from pathlib import Path
@@ -11,6 +10,8 @@ from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from tqdm import tqdm
+
+from .._files import atomic_write
 
 CHUNK = 1 << 16
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -68,10 +69,11 @@ def fetch(
     failures = []
     for mirror in mirrors:
         try:
-            _download(mirror + name, path, size, sha256, timeout)
+            content = _download(mirror + name, size, sha256, timeout)
         except DownloadError as error:
             failures.append(f"\n  {mirror + name}: {error}")
         else:
+            atomic_write(path, content)
             return path
     raise DownloadError(f"fetch: no mirror gave {name}:{''.join(failures)}")
 
@@ -84,25 +86,17 @@ def is_intact(path: Path, sha256: str) -> bool:
         return hashlib.file_digest(file, "sha256").hexdigest() == sha256
 
 
-def _download(url: str, path: Path, size: int, sha256: str, timeout: float) -> None:
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
-    digest = hashlib.sha256()
-    try:
-        with (
-            open(temporary, "xb") as file,
-            tqdm(total=size, desc=path.name, unit="B", unit_scale=True, disable=None) as bar,
-        ):
-            for chunk in _receive(url, size, timeout):
-                digest.update(chunk)
-                file.write(chunk)
-                bar.update(len(chunk))
-            if digest.hexdigest() != sha256:
-                raise DownloadError(f"SHA-256 must be {sha256} (got {digest.hexdigest()})")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+def _download(url: str, size: int, sha256: str, timeout: float) -> bytes:
+    content = bytearray()
+    name = url.rpartition("/")[2]
+    with tqdm(total=size, desc=name, unit="B", unit_scale=True, disable=None) as bar:
+        for chunk in _receive(url, size, timeout):
+            content += chunk
+            bar.update(len(chunk))
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != sha256:
+        raise DownloadError(f"SHA-256 must be {sha256} (got {digest})")
+    return bytes(content)
 
 
 def _receive(url: str, size: int, timeout: float) -> Iterator[bytes]:

@@ -40,6 +40,7 @@ Pattern: TypeAlias = tuple[tuple[type[Module], ...], Callable[..., Operation | N
 """The classes of a chain, and what gives its operation, or None where options do not allow it."""
 
 PATTERNS: tuple[Pattern, ...] = (((Conv2d, ReLU, MaxPool2d), _conv_relu_pool),)
+_FORWARDS = {kind: kind.forward for classes, _ in PATTERNS for kind in classes}
 
 
 def operations(modules: Sequence[Module]) -> list[Operation]:
@@ -64,4 +65,9 @@ def _operation_at(modules: Sequence[Module], position: int) -> tuple[Operation, 
 
 
 def _looked_into(module: Module) -> bool:
-    return bool(module._forward_pre_hooks or module._forward_hooks or "forward" in module.__dict__)
+    return bool(
+        module._forward_pre_hooks
+        or module._forward_hooks
+        or "forward" in module.__dict__
+        or type(module).forward is not _FORWARDS[type(module)]
+    )

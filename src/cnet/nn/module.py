@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from ..tensor import Tensor, as_tensor
+from ..tensor import Tensor, as_tensor, zero_grad
 from . import state
 from ._arguments import float_dtype
 from .hooks import Hooked
@@ -321,11 +321,7 @@ class Module(Hooked):
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of the parameters, or set them to zero."""
-        for parameter in self.parameters():
-            if set_to_none:
-                parameter.grad = None
-            elif parameter.grad is not None:
-                parameter.grad.data[...] = 0
+        zero_grad(self.parameters(), set_to_none)
 
     def apply(self, fn: "Callable[[Module], Any]") -> Self:
         """Call `fn` on every module below and then on this one, as initialisation likes it."""

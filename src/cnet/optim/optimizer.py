@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ..tensor import Tensor
+from ..tensor import Tensor, zero_grad
 
 Array: TypeAlias = npt.NDArray[Any]
 Params: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]]
@@ -119,11 +119,7 @@ class Optimizer(ABC):
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of all parameters, or set them to zero."""
-        for param in self._params():
-            if set_to_none:
-                param.grad = None
-            elif param.grad is not None:
-                param.grad.data[...] = 0
+        zero_grad(self._params(), set_to_none)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Move every parameter that has a gradient, in place.
