@@ -5,18 +5,23 @@
  * With the tiles of all images numbered in one row, the 36 products M(tile, o) = V(tile, c) U(c, o)
  * are matrix products: of a block of tiles and a panel of TILE_COLS outputs at a time, so that V
  * and M stay in the cache. Of the transformed filters U and the transformed images V the smaller is
- * made once and shared; the other is made by the chunk that needs it. */
+ * made once and shared; the other is made by the chunk that needs it.
+ *
+ * Arrays as in conv2d.c, the result is overwritten. Each M is summed over c in ascending order. An
+ * infinity or NaN in the input spreads over the tiles that see it, one in a filter over its whole
+ * output. Parallel over blocks of tiles where U is shared, else over panels of outputs. Workspace:
+ * the shared operand, and for each thread a block or panel of the other and one of M. */
 #include "conv2d.h"
 #include "tiles.h"
 
 enum {
-    /* V and M of a block of tiles, where U is shared; otherwise it has MOST_TILES. */
+    /* Of V and M for a block of tiles, where U is shared; otherwise a block has MOST_TILES. */
     BLOCK_BYTES = 512 << 10,
     LEAST_TILES = 3 * TILE_ROWS,
     MOST_TILES = 64,
     SLICE_CHANNELS = 32,
-    /* Filters are fetched so many channels before they are needed: no pattern of addresses that the
-     * hardware would see. */
+    /* Filters are fetched so many channels before they are needed, as the hardware sees no pattern
+     * in their addresses. */
     CHANNELS_AHEAD = 4
 };
 

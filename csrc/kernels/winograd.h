@@ -8,6 +8,10 @@
  * precision than the usual ±1 and ±2: the largest error stays within about ten times that of a
  * direct sum in the same precision.
  *
+ * An output depends on its whole patch: an infinity or NaN that a direct sum would keep within the
+ * r x r outputs that see it becomes NaN in all outputs of the tiles that see it, and one in a
+ * filter (or in dY, for the gradient of filters) likewise in all that the transform joins.
+ *
  * What the points are for: G and A evaluate a polynomial, whose coefficients are the taps or the
  * outputs, at each of them; A' and G' are their transposes.
  *
