@@ -126,7 +126,8 @@ class Conv2dCase(Case):
         if algorithm == "direct":
             return full, full and (g.sh, g.sw) == (1, 1), full
         if algorithm == "winograd":
-            plain = (g.kh, g.kw, g.sh, g.sw, g.dh, g.dw, g.g) == (3, 3, 1, 1, 1, 1, 1)
+            square = (g.kh, g.kw) in ((3, 3), (5, 5))
+            plain = square and (g.sh, g.sw, g.dh, g.dw, g.g) == (1, 1, 1, 1, 1)
             return (full and plain,) * 3
         return True, True, True
 

@@ -1,10 +1,13 @@
-"""The table of convolutions for Winograd's kernels: 3x3 with stride 1, around all of their sizes.
+"""The table of convolutions for Winograd's kernels: stride 1, around all of their sizes.
 
-A tile has 4 x 4 outputs. Tiles stand in panels of 4 to 48, outputs in blocks of 24 or 32, channels
-in vectors of 2 to 16 and slices of 16, by the instruction set and the dtype. Where there are more
-outputs than tiles, images are transformed once and for all, filters otherwise.
+A tile has 4 x 4 outputs of 3x3 filters, or 2 x 2 of 5x5. Tiles are staged in runs of up to 62
+pixels and multiplied 6 or 8 at a time, in blocks of 18 to 64 and, for the gradient of the filters,
+in groups of 128 or more. Outputs stand in panels of 4 to 48, channels in vectors of 2 to 16 and
+slices of 16 to 32, by the instruction set and the dtype. Where there are more outputs than tiles,
+images are transformed once and for all, filters otherwise.
 """
 
+import dataclasses
 import random
 from collections.abc import Iterator
 from itertools import cycle, product
@@ -12,7 +15,7 @@ from itertools import cycle, product
 from cases import Conv2dCase
 
 
-def _winograd_convs() -> Iterator[Conv2dCase]:
+def _with_3x3() -> Iterator[Conv2dCase]:
     case = Conv2dCase
     for c in (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 49):
         yield case((1, c, 6, 9), (5, c, 3, 3), padding=1, name=f"tiles of {c} channels")
@@ -53,12 +56,23 @@ def _winograd_convs() -> Iterator[Conv2dCase]:
     )
 
 
+def _with_5x5() -> Iterator[Conv2dCase]:
+    """Some of the others, with the same outputs."""
+    for case in tuple(_with_3x3())[::3]:
+        p = case.padding
+        padding = p if isinstance(p, str) else p + 1 if isinstance(p, int) else (p[0] + 1, p[1] + 1)
+        weight_shape = (*case.weight_shape[:2], 5, 5)
+        name = f"{case.name}, 5x5"
+        yield dataclasses.replace(case, weight_shape=weight_shape, padding=padding, name=name)
+
+
 def random_winograd(rng: random.Random) -> Conv2dCase:
-    """A 3x3 kernel with stride 1, and now and then many channels or many images."""
+    """A kernel with stride 1, and now and then many channels or many images."""
+    k = rng.choice((3, 3, 5))
     n, c, o = (rng.randint(1, rng.choice((2, 6, largest))) for largest in (20, 70, 70))
     padding = rng.randint(0, 3), rng.randint(0, 3)
-    h, w = (max(1, 3 - 2 * p) + rng.randint(0, rng.choice((3, 9, 24))) for p in padding)
-    return Conv2dCase((n, c, h, w), (o, c, 3, 3), padding=padding)
+    h, w = (max(1, k - 2 * p) + rng.randint(0, rng.choice((3, 9, 24))) for p in padding)
+    return Conv2dCase((n, c, h, w), (o, c, k, k), padding=padding)
 
 
-WINOGRAD_CASES = tuple(_winograd_convs())
+WINOGRAD_CASES = (*_with_3x3(), *_with_5x5())

@@ -11,9 +11,9 @@ static int always(const cnet_conv2d *g) {
 
 static int not_empty(const cnet_conv2d *g) { return g->n && g->c && g->h && g->w && g->o; }
 
-static int is_3x3_with_stride_1(const cnet_conv2d *g) {
-    return not_empty(g) && g->kh == 3 && g->kw == 3 && g->sh == 1 && g->sw == 1 && g->dh == 1 &&
-           g->dw == 1 && g->g == 1;
+static int is_3x3_or_5x5_with_stride_1(const cnet_conv2d *g) {
+    return not_empty(g) && (g->kh == 3 || g->kh == 5) && g->kw == g->kh && g->sh == 1 &&
+           g->sw == 1 && g->dh == 1 && g->dw == 1 && g->g == 1;
 }
 
 enum { CACHED_TAPS = 1024, CACHED_BYTES = 1 << 20, STAGED_BYTES = 64 << 20 };
@@ -38,7 +38,8 @@ static int gradient_can_be_staged(const cnet_conv2d *g) {
     return g->sh == 1 && g->sw == 1 && not_empty(g) && can_be_staged(&gradient);
 }
 
-/* Transforms cost as much as some sixteen channels of products, and a tile has 4 x 4 outputs. */
+/* Transforms cost as much as some sixteen channels of products, and lanes are channels; a tile has
+ * 4 x 4 outputs, or 2 x 2. */
 static int has_channels_for_winograd(const cnet_conv2d *g) {
     return g->c >= 16 && g->o >= 16 && g->oh >= 3 && g->ow >= 3;
 }
@@ -66,20 +67,22 @@ typedef struct {
 static const algorithm algorithms[CNET_PASSES][CNET_ALGORITHMS] = {
     [CNET_FORWARD] =
         {
-            [CNET_WINOGRAD] = {is_3x3_with_stride_1, has_channels_for_winograd,
+            [CNET_WINOGRAD] = {is_3x3_or_5x5_with_stride_1, has_channels_for_winograd,
                                RUNS(winograd, forward)},
             [CNET_DIRECT] = {can_be_staged, has_few_taps, RUNS(direct, forward)},
             [CNET_PRODUCT] = {always, always, RUNS(product, forward)},
         },
     [CNET_DX] =
         {
-            [CNET_WINOGRAD] = {is_3x3_with_stride_1, has_channels_for_winograd, RUNS(winograd, dx)},
+            [CNET_WINOGRAD] = {is_3x3_or_5x5_with_stride_1, has_channels_for_winograd,
+                               RUNS(winograd, dx)},
             [CNET_DIRECT] = {gradient_can_be_staged, gradient_has_few_taps, RUNS(direct, dx)},
             [CNET_PRODUCT] = {always, always, RUNS(product, dx)},
         },
     [CNET_DW] =
         {
-            [CNET_WINOGRAD] = {is_3x3_with_stride_1, has_channels_for_winograd, RUNS(winograd, dw)},
+            [CNET_WINOGRAD] = {is_3x3_or_5x5_with_stride_1, has_channels_for_winograd,
+                               RUNS(winograd, dw)},
             [CNET_DIRECT] = {can_be_staged_whole, has_small_images, RUNS(direct, dw)},
             [CNET_PRODUCT] = {always, always, RUNS(product, dw)},
         },

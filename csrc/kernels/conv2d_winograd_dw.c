@@ -1,182 +1,157 @@
-/* Gradient of 3 x 3 filters with stride 1 by Winograd's F(3 x 3, 4 x 4), the transpose of
- * F(4 x 4, 3 x 3):
+/* Gradient of 3 x 3 or 5 x 5 filters with stride 1 by Winograd's F(3 x 3, 4 x 4) and
+ * F(5 x 5, 2 x 2), the transposes of F(4 x 4, 3 x 3) and F(2 x 2, 5 x 5):
  *     dW(o, c) = G' [ sum over tiles of (A dY A') * (B' d B) ] G
  *
- * With Z = A dY A' and V = B' d B the sums are 36 matrix products dM(o, c) = Z(o, tile) V(c,
- * tile)'. They go over the tiles a group of panels at a time, so that Z and V stay in the cache. */
+ * With Z = A dY A' and V = B' d B the sums are 36 matrix products dM(c, o) = V(tile, c)' Z(tile,
+ * o). Both operands are transformed into the panels that the product reads, a group of tiles at a
+ * time, so that they stay in the cache and are shared. A chunk has a panel of outputs and a slice
+ * of the channels, and after the last group it transforms its own sums.
+ *
+ * Arrays as in conv2d.c, dW is overwritten. Each dM is summed over the tiles of a group and over
+ * the groups, in ascending order. An infinity or NaN in a channel of x or dY spreads over all taps
+ * of the filters that have this channel. Parallel over blocks of tiles and parts of the channels,
+ * then over the panels and slices. Workspace: Z and V of a group, and dM, of which with a single
+ * group each thread has only what it works on. */
 #include "conv2d.h"
 #include "tiles.h"
 
-enum { GROUP_BYTES = 8 << 20, SLICE_CHANNELS = 16 };
+enum {
+    GROUP_BYTES = 3 << 20,
+    LEAST_TILES = 128,
+    BLOCK_TILES = 32,
+    /* A multiple of TILE_ROWS and of LANES. */
+    SLICE = VECTOR_BYTES == 64 ? 16 : 24
+};
+_Static_assert(SLICE % TILE_ROWS == 0 && SLICE * sizeof(real) % VECTOR_BYTES == 0, "panels fit");
 
 typedef struct {
-    product base;
     conv2d_arrays arrays;
-    real *z, *v, *m;
     cnet_conv2d g;
     tiling t;
-    ptrdiff_t z_plane, v_plane;    /* steps, in elements */
-    ptrdiff_t group, first, count; /* panels in a group; panels of this one */
+    ptrdiff_t slices, panels;      /* of input channels, of outputs */
+    ptrdiff_t group, first, count; /* tiles in a group; first tile, and number, of this one */
+    operand v, z;
+    real *sums; /* of every chunk, or of every thread if there is one group */
+    size_t chunk_bytes;
 } job_t;
 
-/* z[plane * z_plane + o * TILE_COLS + tile]: A dY A' of one panel, for the channels from o0 to o1.
- */
-static void transform_gradients(const job_t *job, const panel *p, ptrdiff_t o0, ptrdiff_t o1,
-                                real *z) {
-    const cnet_conv2d *g = &job->g;
-    _Alignas(CNET_ALIGNMENT) real cells[WINOGRAD_TILE][WINOGRAD_TILE][ROW_LANES];
-    for (ptrdiff_t o = o0; o < o1; o++) {
-        const image m = {job->arrays.dy, g->o, g->oh, g->ow, o, 0, 0};
-        for (int i = 0; i < WINOGRAD_TILE; i++)
-            gather_row(&m, p, i, WINOGRAD_TILE, cells[i]);
-        for (ptrdiff_t lane = 0; lane < p->tiles; lane += LANES) {
-            vec tile[WINOGRAD_TILE * WINOGRAD_TILE], transformed[WINOGRAD_PLANES];
-            for (int t = 0; t < WINOGRAD_TILE * WINOGRAD_TILE; t++)
-                tile[t] = load(cells[t / WINOGRAD_TILE][t % WINOGRAD_TILE] + lane);
-            winograd_gradient_2d(tile, transformed);
-            for (int t = 0; t < WINOGRAD_PLANES; t++)
-                store(z + t * job->z_plane + o * TILE_COLS + lane, transformed[t]);
-        }
-    }
-}
+enum { SUMS_ROW = SLICE * TILE_COLS, SUMS_PLANE = SUMS_ROW + VECTOR_BYTES / (int)sizeof(real) };
 
-static real *panel_of(const job_t *job, real *first, ptrdiff_t plane, ptrdiff_t index) {
-    (void)job;
-    return first +
-           index * (ptrdiff_t)(bytes_of(WINOGRAD_PLANES * plane, sizeof(real)) / sizeof(real));
-}
-
-/* A panel and a slice of the channels, of the gradients first, then of the images. */
+/* A block of tiles, and a panel of the outputs or a slice of the channels. */
 static void transform_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
-    const ptrdiff_t z_slices = ceil_div(job->g.o, SLICE_CHANNELS);
-    const ptrdiff_t slices = z_slices + ceil_div(job->g.c, SLICE_CHANNELS);
-    const ptrdiff_t index = chunk / slices, slice = chunk % slices;
-    const panel p = panel_at(&job->t, job->first + index);
-    if (slice < z_slices) {
-        const ptrdiff_t o = slice * SLICE_CHANNELS;
-        transform_gradients(job, &p, o, min_size(job->g.o, o + SLICE_CHANNELS),
-                            panel_of(job, job->z, job->z_plane, index));
+    const cnet_conv2d *g = &job->g;
+    const ptrdiff_t parts = job->panels + job->slices, part = chunk % parts;
+    const ptrdiff_t at = chunk / parts * BLOCK_TILES;
+    const ptrdiff_t first = job->first + at, count = min_size(BLOCK_TILES, job->count - at);
+    if (part < job->panels) {
+        const images m = {job->arrays.dy, g->n, g->o, g->oh, g->ow, 0, 0};
+        const ptrdiff_t o = part * TILE_COLS;
+        operand to = job->z;
+        to.x += at * to.row;
+        transform_gradients(&m, &job->t, first, count, o, min_size(g->o, o + TILE_COLS), &to);
     } else {
-        const ptrdiff_t c = (slice - z_slices) * SLICE_CHANNELS;
-        transform_images(&job->g, job->arrays.x, &p, c, min_size(job->g.c, c + SLICE_CHANNELS),
-                         job->v_plane, panel_of(job, job->v, job->v_plane, index));
+        const images m = {job->arrays.x, g->n, g->c, g->h, g->w, g->ph, g->pw};
+        const ptrdiff_t c = (part - job->panels) * SLICE;
+        operand to = job->v;
+        to.x += at * to.row;
+        transform_images(&m, &job->t, first, count, c, min_size(g->c, c + SLICE), &to);
     }
 }
 
-/* Lanes of a packed panel are channels, its depth the tiles of the group: they lie one panel of
- * tiles after the other. */
-static inline __attribute__((always_inline)) void
-pack_channels(const job_t *job, real *first, ptrdiff_t plane_elements, ptrdiff_t plane,
-              ptrdiff_t channel, ptrdiff_t count, ptrdiff_t p, ptrdiff_t depth,
-              const ptrdiff_t width, real *to) {
-    for (ptrdiff_t d = 0; d < depth;) {
-        const ptrdiff_t index = (p + d) / TILE_COLS, tile = (p + d) % TILE_COLS;
-        const ptrdiff_t tiles = min_size(depth - d, TILE_COLS - tile);
-        const real *from = panel_of(job, first, plane_elements, index) + plane * plane_elements +
-                           channel * TILE_COLS + tile;
-        pack_strided(from, TILE_COLS, 1, count, tiles, width, to + d * width);
-        d += tiles;
+/* Lanes of sums are outputs from o on; dw has the taps of all channels of an output in a row. */
+UNROLLED void transform_sums(const job_t *job, ptrdiff_t o, ptrdiff_t c, const real *sums,
+                             const int taps) {
+    const cnet_conv2d *g = &job->g;
+    const ptrdiff_t channels = min_size(SLICE, g->c - c), area = taps * taps;
+    const ptrdiff_t outputs = min_size(LANES, g->o - o);
+    vec dw[SLICE * WINOGRAD_LARGEST * WINOGRAD_LARGEST];
+    for (ptrdiff_t i = 0; i < channels; i++)
+        winograd_combine_2d(taps, FILTER_SCALE, (const vec *)(sums + i * TILE_COLS),
+                            SUMS_PLANE / LANES, dw + i * area, taps);
+    for (ptrdiff_t t = 0; t < channels * area; t += LANES) {
+        transpose(dw + t);
+        for (ptrdiff_t r = 0; r < outputs; r++)
+            store_run(job->arrays.to + (((o + r) * g->c + c) * area + t), dw[t + r],
+                      channels * area - t);
     }
 }
 
-static void pack_z(const product *q, ptrdiff_t plane, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t p,
-                   ptrdiff_t depth, real *to) {
-    const job_t *job = (const job_t *)q;
-    pack_channels(job, job->z, job->z_plane, plane, i, rows, p, depth, TILE_ROWS, to);
-}
+static int has_one_group(const job_t *job) { return job->group == job->t.count; }
 
-static void pack_v(const product *q, ptrdiff_t plane, ptrdiff_t p, ptrdiff_t depth, ptrdiff_t j,
-                   ptrdiff_t cols, real *to) {
-    const job_t *job = (const job_t *)q;
-    pack_channels(job, job->v, job->v_plane, plane, j, cols, p, depth, TILE_COLS, to);
-}
-
-static void store_m(const product *q, ptrdiff_t plane, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
-                    ptrdiff_t cols, const real *tile, int first) {
-    const job_t *job = (const job_t *)q;
-    const int overwrite = first && job->first == 0;
-    for (ptrdiff_t r = 0; r < rows; r++, tile += TILE_COLS) {
-        real *m = job->m + (plane * q->m + i + r) * q->n + j;
-        for (ptrdiff_t s = 0; s < cols; s++)
-            m[s] = overwrite ? tile[s] : m[s] + tile[s];
-    }
-}
-
-static void filters_chunk(const void *argument, ptrdiff_t o, int slot) {
-    (void)slot;
+/* A panel of outputs and a slice of the channels. */
+static void multiply_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const job_t *job = argument;
-    const ptrdiff_t channels = job->g.c, planes = job->g.o * channels;
-    for (ptrdiff_t c = 0; c < channels; c += LANES) {
-        const ptrdiff_t count = min_size(LANES, channels - c);
-        const real *m = job->m + o * channels + c;
-        vec sums[WINOGRAD_PLANES], dw[9];
-        for (int t = 0; t < WINOGRAD_PLANES; t++) {
-            vec padded = {0};
-            if (count == LANES)
-                padded = load(m + t * planes);
-            else
-                memcpy(&padded, m + t * planes, (size_t)count * sizeof(real));
-            sums[t] = padded;
+    const ptrdiff_t panel = chunk / job->slices, slice = chunk % job->slices;
+    const ptrdiff_t cols = min_size(TILE_COLS, job->g.o - panel * TILE_COLS);
+    const size_t part = (size_t)(has_one_group(job) ? slot : chunk);
+    real *sums = job->sums + part * (job->chunk_bytes / sizeof(real));
+    for (int t = 0; t < WINOGRAD_PLANES; t++) {
+        const real *v = job->v.x + (t * job->v.plane + slice * job->v.panel);
+        const real *z = job->z.x + (t * job->z.plane + panel * job->z.panel);
+        for (ptrdiff_t row = 0; row < SLICE; row += TILE_ROWS) {
+            _Alignas(CNET_ALIGNMENT) real more[TILE_ROWS * TILE_COLS];
+            real *to = sums + (t * SUMS_PLANE + row * TILE_COLS);
+            multiply_columns(job->count, v + row, 1, SLICE, z, cols, job->first ? more : to);
+            if (job->first)
+                for (ptrdiff_t s = 0; s < TILE_ROWS * TILE_COLS; s += LANES)
+                    store(to + s, load(to + s) + load(more + s));
         }
-        winograd_filter_gradient_2d(sums, dw);
-        for (ptrdiff_t lane = 0; lane < count; lane++)
-            for (int t = 0; t < 9; t++)
-                job->arrays.to[(o * channels + c + lane) * 9 + t] = dw[t][lane];
     }
+    if (job->first + job->count < job->t.count)
+        return;
+    for (ptrdiff_t s = 0; s < cols; s += LANES) {
+        if (job->t.taps == 3)
+            transform_sums(job, panel * TILE_COLS + s, slice * SLICE, sums + s, 3);
+        else
+            transform_sums(job, panel * TILE_COLS + s, slice * SLICE, sums + s, 5);
+    }
+}
+
+static operand operand_of(ptrdiff_t channels, ptrdiff_t width, ptrdiff_t tiles) {
+    const ptrdiff_t panel = plane_step(tiles * width);
+    return (operand){NULL, plane_step(ceil_div(channels, width) * panel), panel, width, width};
 }
 
 static job_t make_job(const cnet_conv2d *g) {
     job_t job = {
-        .base = {.batch = WINOGRAD_PLANES,
-                 .m = g->o,
-                 .n = g->c,
-                 .pack_a = pack_z,
-                 .pack_b = pack_v,
-                 .store = store_m},
         .g = *g,
         .t = tiling_of(g),
-        .z_plane = plane_step(g->o * TILE_COLS),
-        .v_plane = plane_step(g->c * TILE_COLS),
+        .slices = ceil_div(g->c, SLICE),
+        .panels = ceil_div(g->o, TILE_COLS),
+        .chunk_bytes = bytes_of(WINOGRAD_PLANES * SUMS_PLANE, sizeof(real)),
     };
-    const ptrdiff_t panel_bytes =
-        (ptrdiff_t)(bytes_of(WINOGRAD_PLANES * job.z_plane, sizeof(real)) +
-                    bytes_of(WINOGRAD_PLANES * job.v_plane, sizeof(real)));
-    job.group = min_size(job.t.panels, max_size(1, GROUP_BYTES / panel_bytes));
+    const ptrdiff_t tile_bytes =
+        WINOGRAD_PLANES * (ptrdiff_t)sizeof(real) * (job.slices * SLICE + job.panels * TILE_COLS);
+    const ptrdiff_t most = max_size(LEAST_TILES, GROUP_BYTES / tile_bytes);
+    job.group = ceil_div(job.t.count, ceil_div(job.t.count, most));
+    job.v = operand_of(g->c, SLICE, job.group);
+    job.z = operand_of(g->o, TILE_COLS, job.group);
     return job;
 }
 
-static size_t m_bytes(const job_t *job) {
-    return bytes_of(WINOGRAD_PLANES * job->g.o * job->g.c, sizeof(real));
-}
-static size_t z_bytes(const job_t *job) {
-    return (size_t)job->group * bytes_of(WINOGRAD_PLANES * job->z_plane, sizeof(real));
-}
-static size_t v_bytes(const job_t *job) {
-    return (size_t)job->group * bytes_of(WINOGRAD_PLANES * job->v_plane, sizeof(real));
+static size_t operand_bytes(const operand *o) {
+    return bytes_of(WINOGRAD_PLANES * o->plane, sizeof(real));
 }
 
 size_t CNET_FN(winograd_dw_workspace)(const cnet_conv2d *g, int threads) {
     const job_t job = make_job(g);
-    return m_bytes(&job) + z_bytes(&job) + v_bytes(&job) +
-           CNET_FN(product_workspace)(WINOGRAD_PLANES, g->o, g->c, job.group * TILE_COLS, threads);
+    return operand_bytes(&job.v) + operand_bytes(&job.z) +
+           (size_t)(has_one_group(&job) ? threads : job.slices * job.panels) * job.chunk_bytes;
 }
 
 void CNET_FN(winograd_dw)(const conv2d_arrays *arrays, const cnet_conv2d *g, const cnet_exec *e) {
     job_t job = make_job(g);
     job.arrays = *arrays;
     char *workspace = e->workspace;
-    job.m = (real *)workspace;
-    job.z = (real *)(workspace += m_bytes(&job));
-    job.v = (real *)(workspace += z_bytes(&job));
-    const cnet_exec rest = {.threads = e->threads, .workspace = workspace + v_bytes(&job)};
-    const ptrdiff_t slices = ceil_div(g->o, SLICE_CHANNELS) + ceil_div(g->c, SLICE_CHANNELS);
-    for (job.first = 0; job.first < job.t.panels; job.first += job.group) {
-        job.count = min_size(job.group, job.t.panels - job.first);
-        cnet_parallel(transform_chunk, &job, job.count * slices, e->threads);
-        job.base.k = min_size(job.count * TILE_COLS, job.t.tiles - job.first * TILE_COLS);
-        CNET_FN(product)(&job.base, &rest);
+    job.v.x = (real *)workspace;
+    job.z.x = (real *)(workspace += operand_bytes(&job.v));
+    job.sums = (real *)(workspace += operand_bytes(&job.z));
+    for (; job.first < job.t.count; job.first += job.group) {
+        job.count = min_size(job.group, job.t.count - job.first);
+        cnet_parallel(transform_chunk, &job,
+                      ceil_div(job.count, BLOCK_TILES) * (job.panels + job.slices), e->threads);
+        cnet_parallel(multiply_chunk, &job, job.panels * job.slices, e->threads);
     }
-    cnet_parallel(filters_chunk, &job, g->o, e->threads);
 }

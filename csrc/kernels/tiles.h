@@ -1,127 +1,143 @@
-/* Tiles of 4 x 4 outputs, a panel of TILE_COLS at a time, and the pixels that belong to them.
+/* Tiles of outputs, and the transforms of what belongs to them. Lanes are channels.
  *
- * The tiles of all images are numbered in one row: (n, row of tiles, column of tiles). A lane of a
- * panel is a tile, so a panel holds runs of neighbours from one or more rows and images. */
+ * The tiles of all images are numbered in one row: (n, row of tiles, column of tiles). Their pixels
+ * are staged for a run of neighbours at a time: transposed, so that a pixel is a vector of
+ * channels, with zeros where the image ends. */
 #ifndef CNET_TILES_H
 #define CNET_TILES_H
 
 #include "product.h"
-#include "winograd.h"
 #include "window.h"
+#include "winograd.h"
 
-enum { ROW_LANES = TILE_COLS + LANES };
-
-/* Tiles that follow each other in a row of tiles, and where they stand in the panel. */
-typedef struct {
-    ptrdiff_t n, top, left; /* image, and the first output of the first tile */
-    ptrdiff_t lane, count;
-} run;
-
-typedef struct {
-    run runs[TILE_COLS];
-    int count;
-    ptrdiff_t tiles;
-} panel;
+/* A staged line has room for so many pixels, and for what a transposition writes too much. */
+enum { RUN_PIXELS = 64, LINE_PIXELS = RUN_PIXELS + VECTOR_BYTES / (int)sizeof(real) };
 
 /* How the outputs of a convolution are tiled. */
 typedef struct {
-    ptrdiff_t rows, columns, tiles, panels;
+    int tile, taps; /* per side */
+    ptrdiff_t rows, columns, count;
 } tiling;
 
 static inline tiling tiling_of(const cnet_conv2d *g) {
-    tiling t = {ceil_div(g->oh, WINOGRAD_TILE), ceil_div(g->ow, WINOGRAD_TILE), 0, 0};
-    t.tiles = g->n * t.rows * t.columns;
-    t.panels = ceil_div(t.tiles, TILE_COLS);
+    tiling t = {.tile = WINOGRAD_PATCH + 1 - (int)g->kh, .taps = (int)g->kh};
+    t.rows = ceil_div(g->oh, t.tile);
+    t.columns = ceil_div(g->ow, t.tile);
+    t.count = g->n * t.rows * t.columns;
     return t;
 }
 
-static inline panel panel_at(const tiling *t, ptrdiff_t index) {
-    panel p = {.tiles = min_size(TILE_COLS, t->tiles - index * TILE_COLS)};
-    for (ptrdiff_t lane = 0; lane < p.tiles;) {
-        const ptrdiff_t tile = index * TILE_COLS + lane, row = tile / t->columns;
-        const ptrdiff_t column = tile % t->columns;
-        const ptrdiff_t count = min_size(p.tiles - lane, t->columns - column);
-        p.runs[p.count++] = (run){row / t->rows, row % t->rows * WINOGRAD_TILE,
-                                  column * WINOGRAD_TILE, lane, count};
-        lane += count;
-    }
-    return p;
+/* Tiles that follow each other in a row of tiles. */
+typedef struct {
+    ptrdiff_t n, top, left; /* image, and the first output of the first tile */
+    ptrdiff_t count;
+} run;
+
+/* The run that begins with a tile, of at most so many. */
+static inline run run_at(const tiling *t, ptrdiff_t tile, ptrdiff_t most) {
+    const ptrdiff_t row = tile / t->columns, column = tile % t->columns;
+    const ptrdiff_t fitting = (RUN_PIXELS - WINOGRAD_PATCH) / t->tile + 1;
+    return (run){row / t->rows, row % t->rows * t->tile, column * t->tile,
+                 min_size(min_size(most, fitting), t->columns - column)};
 }
 
-/* One channel of images (n, c, h, w), seen with (top, left) of padding. */
+/* Images (n, c, h, w), seen with (top, left) of padding. */
 typedef struct {
     const real *x;
-    ptrdiff_t c, h, w, channel, top, left;
-} image;
+    ptrdiff_t n, c, h, w, top, left;
+} images;
 
-/* Row i of every tile of a panel: pixel j goes to to[j][tile], j from 0 to `pixels` - 1, which is
- * WINOGRAD_TILE or WINOGRAD_PATCH; 0 outside of the image. */
-static inline __attribute__((always_inline)) void
-gather_row(const image *m, const panel *p, int i, const int pixels, real to[][ROW_LANES]) {
-    _Alignas(CNET_ALIGNMENT) real line[WINOGRAD_TILE * TILE_COLS + WINOGRAD_PATCH];
-    real ends[TILE_COLS][2];
-    for (int r = 0; r < p->count; r++) {
-        const run run = p->runs[r];
-        const ptrdiff_t count = WINOGRAD_TILE * (run.count - 1) + pixels;
-        const ptrdiff_t ih = run.top + i - m->top, iw = run.left - m->left;
-        range in = {0, 0};
-        if (ih >= 0 && ih < m->h)
-            in = inside(iw, 1, m->w, count);
-        const ptrdiff_t first = ((run.n * m->c + m->channel) * m->h + ih) * m->w + iw;
-        real *begin = line + WINOGRAD_TILE * run.lane;
-        zero_run(begin, in.begin);
-        copy_run(begin + in.begin, m->x + first + in.begin, in.end - in.begin);
-        zero_run(begin + in.end, count - in.end);
-        ends[r][0] = begin[count - 2];
-        ends[r][1] = begin[count - 1];
-    }
-    for (ptrdiff_t lane = 0; lane < p->tiles; lane += LANES) {
-        const real *from = line + WINOGRAD_TILE * lane;
-        const vec a = load(from), b = load(from + LANES);
-        const vec c = load(from + 2 * LANES), d = load(from + 3 * LANES);
-        const vec even_ab = evens(a, b), odd_ab = odds(a, b);
-        const vec even_cd = evens(c, d), odd_cd = odds(c, d);
-        store(to[0] + lane, evens(even_ab, even_cd));
-        store(to[1] + lane, evens(odd_ab, odd_cd));
-        store(to[2] + lane, odds(even_ab, even_cd));
-        store(to[3] + lane, odds(odd_ab, odd_cd));
-    }
-    if (pixels == WINOGRAD_TILE)
+/* rows[r] = x[first + r * step], and what follows it, for r < count; zeros for the other rows and
+ * for what is beyond x[size - 1]. */
+UNROLLED void load_rows(const real *x, ptrdiff_t size, ptrdiff_t first, ptrdiff_t step,
+                        ptrdiff_t count, vec *rows) {
+    if (count >= LANES && first + (LANES - 1) * step + LANES <= size) {
+#pragma GCC unroll 16
+        for (ptrdiff_t r = 0; r < LANES; r++)
+            rows[r] = load(x + (first + r * step));
         return;
-    /* The last two pixels of a patch are the first two of the next tile, at a run's end its own. */
-    for (ptrdiff_t lane = 0; lane < p->tiles; lane += LANES) {
-        store(to[4] + lane, load(to[0] + lane + 1));
-        store(to[5] + lane, load(to[1] + lane + 1));
     }
-    for (int r = 0; r < p->count; r++) {
-        const ptrdiff_t last = p->runs[r].lane + p->runs[r].count - 1;
-        to[4][last] = ends[r][0];
-        to[5][last] = ends[r][1];
-    }
+    for (ptrdiff_t r = 0; r < LANES; r++, first += step)
+        rows[r] = r < count ? load_run(x + first, size - first) : (vec){0};
 }
 
-/* v[plane * plane_step + c * TILE_COLS + tile]: B' d B of the patches of a panel, for the channels
- * from c0 to c1 of x (n, c, h, w). */
-static inline void transform_images(const cnet_conv2d *g, const real *x, const panel *p,
-                                    ptrdiff_t c0, ptrdiff_t c1, ptrdiff_t plane_step, real *v) {
-    _Alignas(CNET_ALIGNMENT) real cells[WINOGRAD_PATCH][WINOGRAD_PATCH][ROW_LANES];
-    for (ptrdiff_t c = c0; c < c1; c++) {
-        const image m = {x, g->c, g->h, g->w, c, g->ph, g->pw};
-        for (int i = 0; i < WINOGRAD_PATCH; i++)
-            gather_row(&m, p, i, WINOGRAD_PATCH, cells[i]);
-        for (ptrdiff_t lane = 0; lane < p->tiles; lane += LANES) {
-            vec patch[WINOGRAD_PLANES], transformed[WINOGRAD_PLANES];
-            for (int t = 0; t < WINOGRAD_PLANES; t++)
-                patch[t] = load(cells[t / WINOGRAD_PATCH][t % WINOGRAD_PATCH] + lane);
-            winograd_input_2d(patch, transformed);
-            for (int t = 0; t < WINOGRAD_PLANES; t++)
-                store(v + t * plane_step + c * TILE_COLS + lane, transformed[t]);
-        }
+/* line[j] = pixel (ih, iw + j) of image n, of the channels from c on: 0 outside of the image. */
+static inline void stage_line(const images *m, ptrdiff_t n, ptrdiff_t c, ptrdiff_t ih, ptrdiff_t iw,
+                              ptrdiff_t pixels, vec *line) {
+    range in = {0, 0};
+    if (ih >= 0 && ih < m->h)
+        in = inside(iw, 1, m->w, pixels);
+    const ptrdiff_t step = m->h * m->w, first = ((n * m->c + c) * m->h + ih) * m->w + iw;
+    for (ptrdiff_t j = 0; j < in.begin; j++)
+        line[j] = (vec){0};
+    for (ptrdiff_t j = in.begin; j < in.end; j += LANES) {
+        vec rows[VECTOR_BYTES / sizeof(real)];
+        load_rows(m->x, m->n * m->c * step, first + j, step, m->c - c, rows);
+        transpose(rows);
+#pragma GCC unroll 16
+        for (ptrdiff_t r = 0; r < LANES; r++)
+            line[j + r] = rows[r];
     }
+    for (ptrdiff_t j = in.end; j < pixels; j++)
+        line[j] = (vec){0};
 }
+
+/* Transformed tiles as an operand of a product: channel c of tile t is in plane p at
+ *     x[p * plane + c / width * panel + t * row + c % width]
+ * where all steps are multiples of LANES. */
+typedef struct {
+    real *x;
+    ptrdiff_t plane, panel, row, width;
+} operand;
 
 /* The step between planes of `elements`, kept off powers of two: 36 planes that far apart would
  * meet in one set of the cache. */
-static inline ptrdiff_t plane_step(ptrdiff_t elements) { return elements + LANES; }
+static inline ptrdiff_t plane_step(ptrdiff_t elements) { return round_up(elements, LANES) + LANES; }
+
+UNROLLED void transform_tiles(const images *m, const tiling *t, ptrdiff_t first, ptrdiff_t count,
+                              ptrdiff_t c0, ptrdiff_t c1, const operand *to, const int tile,
+                              const int gradients) {
+    vec lines[WINOGRAD_PATCH][LINE_PIXELS];
+    const int rows = gradients ? tile : WINOGRAD_PATCH;
+    for (ptrdiff_t done = 0; done < count;) {
+        const run run = run_at(t, first + done, count - done);
+        for (ptrdiff_t c = c0; c < c1; c += LANES) {
+            for (int i = 0; i < rows; i++)
+                stage_line(m, run.n, c, run.top + i - m->top, run.left - m->left,
+                           tile * (run.count - 1) + rows, lines[i]);
+            real *x = to->x + (c / to->width * to->panel + done * to->row + c % to->width);
+            for (ptrdiff_t k = 0; k < run.count; k++) {
+                const vec *from = lines[0] + tile * k;
+                vec *y = (vec *)(x + k * to->row);
+                if (gradients)
+                    winograd_evaluate_2d(tile, NO_SCALE, from, LINE_PIXELS, y, to->plane / LANES);
+                else
+                    winograd_input_2d(from, LINE_PIXELS, y, to->plane / LANES);
+            }
+        }
+        done += run.count;
+    }
+}
+
+/* `to` = B' d B of the patches of `count` tiles, for the channels from c0 to c1, where c0 is a
+ * multiple of LANES. */
+static inline void transform_images(const images *m, const tiling *t, ptrdiff_t first,
+                                    ptrdiff_t count, ptrdiff_t c0, ptrdiff_t c1,
+                                    const operand *to) {
+    if (t->tile == 4)
+        transform_tiles(m, t, first, count, c0, c1, to, 4, 0);
+    else
+        transform_tiles(m, t, first, count, c0, c1, to, 2, 0);
+}
+
+/* `to` = A d A' of the tiles themselves, likewise. */
+static inline void transform_gradients(const images *m, const tiling *t, ptrdiff_t first,
+                                       ptrdiff_t count, ptrdiff_t c0, ptrdiff_t c1,
+                                       const operand *to) {
+    if (t->tile == 4)
+        transform_tiles(m, t, first, count, c0, c1, to, 4, 1);
+    else
+        transform_tiles(m, t, first, count, c0, c1, to, 2, 1);
+}
 
 #endif

@@ -173,10 +173,11 @@ def conv2d(
     groups : int, default 1
         Parts of the channels that are convolved apart; must divide c and o.
     algorithm : {'auto', 'exact', 'winograd', 'direct', 'product'}, default 'auto'
-        'auto' takes the fastest for the sizes. 'winograd' (3x3 kernels with stride 1) multiplies
-        less and rounds more: its largest error is some ten times that of the others, about 1e-6 of
-        the largest output in float32. 'exact' takes the fastest of the others, also wherever
-        `cnet.use_exact` holds.
+        'auto' takes the fastest for the sizes. 'winograd' (3x3 and 5x5 kernels with stride 1)
+        multiplies less and rounds more: its largest error is some ten times that of the others,
+        about 1e-6 of the largest output in float32. It computes tiles of 4x4 or 2x2 outputs
+        together, so an infinity or NaN spreads over every tile that sees it. 'exact' takes the
+        fastest of the others, also wherever `cnet.use_exact` holds.
 
     Returns
     -------

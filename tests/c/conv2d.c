@@ -60,13 +60,14 @@ static void for_each_algorithm(void (*test)(const conv2d_arguments *a), const cn
     }
 }
 
-/* The product can compute everything; Winograd's filters are 3 x 3 with stride 1. */
+/* The product can compute everything; Winograd's filters are 3 x 3 or 5 x 5 with stride 1. */
 static void suits_case(const conv2d_arguments *a) {
     const cnet_conv2d *g = a->g;
-    const int is_winograd = g->kh == 3 && g->kw == 3 && g->sh == 1 && g->sw == 1 && g->dh == 1 &&
-                            g->dw == 1 && g->g == 1 && x_count(g) && y_count(g);
+    const int is_winograd = (g->kh == 3 || g->kh == 5) && g->kw == g->kh && g->sh == 1 &&
+                            g->sw == 1 && g->dh == 1 && g->dw == 1 && g->g == 1 && x_count(g) &&
+                            y_count(g);
     if (a->algorithm == CNET_WINOGRAD)
-        require(suits(a) == is_winograd, "3 x 3 with stride 1 only");
+        require(suits(a) == is_winograd, "3 x 3 or 5 x 5 with stride 1 only");
     else if (a->algorithm != CNET_DIRECT)
         require(suits(a), "suits every geometry");
 }

@@ -37,6 +37,9 @@ static const case_t cases[] = {
     {{2, 6, 6, 6}, {3, 2, 3, 3}, .groups = 3},
     {{1, 17, 5, 6}, {40, 17, 3, 3}, .padding = {1, 1}}, /* fewer tiles than filters */
     {{3, 18, 13, 11}, {16, 18, 3, 3}, .padding = {0, 2}, .extra = {1, 0}},
+    {{2, 3, 9, 8}, {4, 3, 5, 5}},
+    {{1, 17, 5, 6}, {40, 17, 5, 5}, .padding = {2, 2}},
+    {{3, 18, 13, 11}, {16, 18, 5, 5}, .padding = {1, 3}, .extra = {1, 0}},
     {{100, 590, 3, 3}, {16, 590, 3, 3}}, /* more tiles than are transformed at once */
     {{1, 1, 16, 16}, {3, 1, 11, 11}, .padding = {5, 5}},
     {{1, 255, 3, 5}, {7, 255, 1, 1}}, /* around the depth of a block */
