@@ -12,7 +12,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum { ENOUGH_CHUNKS = 16, LISTED_TAPS = 9 };
+enum { ENOUGH_CHUNKS = 16, LISTED_TAPS = 9, FETCHED_BYTES = 1 << 16 };
 
 typedef struct {
     conv2d_arrays arrays;
@@ -229,10 +229,20 @@ static void sum_rows_of_dx(const job_t *job, const scratch *s, ptrdiff_t residue
         join_row(s->columns + row * job->pitch, next, g->sw, g->w, dx + row * g->sh * g->w);
 }
 
+/* The next plane comes closer, or as much of it as has room beside the rest: stores to planes that
+ * are far apart wait for memory otherwise. */
+static void fetch_for_writing(const real *plane, ptrdiff_t count) {
+    const ptrdiff_t line = CNET_ALIGNMENT / (ptrdiff_t)sizeof(real);
+    for (ptrdiff_t t = 0; t < min_size(count, FETCHED_BYTES / (ptrdiff_t)sizeof(real)); t += line)
+        __builtin_prefetch(plane + t, 1, 2);
+}
+
 static void compute_plane_of_dx(const job_t *job, const scratch *s, ptrdiff_t n, ptrdiff_t c) {
     const cnet_conv2d *g = &job->g;
     const stage *band = &job->gradient_band;
     real *dx = job->arrays.dx + (n * g->c + c) * g->h * g->w;
+    fetch_for_writing(job->arrays.dx + (min_size(n + 1, g->n - 1) * g->c + c) * g->h * g->w,
+                      g->h * g->w);
     for (ptrdiff_t top = 0; top < job->gradient.oh; top += band->rows) {
         for (ptrdiff_t k = 0; k < job->outputs; k++) {
             const ptrdiff_t o = n * g->o + c * job->outputs + k;
