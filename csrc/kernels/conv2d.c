@@ -150,7 +150,7 @@ static void sum_channel(const void *argument, ptrdiff_t o, int slot) {
     const ptrdiff_t pixels = job->g->oh * job->g->ow;
     real sum = 0;
     for (ptrdiff_t n = 0; n < job->g->n; n++)
-        sum += sum_run(job->dy + (n * job->g->o + o) * pixels, pixels);
+        sum += add_up(job->dy + (n * job->g->o + o) * pixels, pixels);
     job->db[o] = sum;
 }
 

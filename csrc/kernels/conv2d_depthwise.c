@@ -1,12 +1,8 @@
 /* Depthwise convolution: each output channel sees one input channel.
  *
- * Lanes are columns. A tile of some rows and one vector of columns stays in registers while the
- * staged rows above it pass by, each loaded once for every column of the filter. */
+ * Lanes are columns. Vectors of columns are swept from top to bottom: each staged row is loaded
+ * once for every column of the filter, and added to all outputs that see it. */
 #include "depthwise.h"
-
-#define INLINE static inline __attribute__((always_inline))
-
-enum { LARGEST_SQUARE = 5 };
 
 /* What the outputs of a call have in common. */
 typedef struct {

@@ -10,8 +10,6 @@
 #include "depthwise.h"
 #include "lanes.h"
 
-#define INLINE static inline __attribute__((always_inline))
-
 enum { ENOUGH_CHUNKS = 16, LISTED_TAPS = 9, FETCHED_BYTES = 1 << 16 };
 
 typedef struct {
@@ -62,7 +60,7 @@ INLINE void square_rows(const real *from, ptrdiff_t pitch, const real *dy, ptrdi
 INLINE void square_columns(const real *from, ptrdiff_t pitch, const real *dy, ptrdiff_t dy_pitch,
                            ptrdiff_t rows, ptrdiff_t columns, ivec counted, const int k,
                            vec *totals) {
-    vec sums[25] = {{0}};
+    vec sums[LARGEST_SQUARE * LARGEST_SQUARE] = {{0}};
     ptrdiff_t y = 0;
     for (; y + TILE_HEIGHT <= rows; y += TILE_HEIGHT)
         square_rows(from + y * pitch, pitch, dy + y * dy_pitch, dy_pitch, columns, k, TILE_HEIGHT,
@@ -129,8 +127,8 @@ static void add_plane_to_dw(const job_t *job, const scratch *s, ptrdiff_t n, ptr
 
 /* ---- Gradient of the input ------------------------------------------------------------- */
 
-/* dY as it is staged: row t of the band belongs to the rows of dX from t * sh on. Tap (i, j) of a
- * row and a column with residues r and s lies `gradient_step` steps back. */
+/* How dY is staged: at a row and a column of dX divided by the strides. The taps that meet cells
+ * with a residue begin up to one row and one column further (see `meets`). */
 static cnet_conv2d gradient_stage(const cnet_conv2d *g) {
     const ptrdiff_t back_h = (g->kh - 1) * g->dh / g->sh, back_w = (g->kw - 1) * g->dw / g->sw;
     return (cnet_conv2d){
@@ -336,7 +334,7 @@ static void channel_backward(const void *argument, ptrdiff_t chunk, int slot) {
             add_plane_to_dw(job, &s, n, c);
         for (ptrdiff_t k = 0; job->arrays.db && k < job->outputs; k++)
             copy[k * (job->taps + 1) + job->taps] +=
-                sum_run(job->arrays.dy + (n * g->o + c * job->outputs + k) * pixels, pixels);
+                add_up(job->arrays.dy + (n * g->o + c * job->outputs + k) * pixels, pixels);
         if (job->arrays.dx)
             compute_plane_of_dx(job, &s, n, c);
     }

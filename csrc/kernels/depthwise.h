@@ -9,8 +9,10 @@
 #include "simd.h"
 #include "stage.h"
 
-/* Rows of outputs that are computed at once: each staged row is loaded once for all of them. */
-enum { BAND_BYTES = 1 << 14, TILE_HEIGHT = 4 };
+#define INLINE static inline __attribute__((always_inline))
+
+/* Bytes of a band; rows of a tile of outputs; the largest filter, k x k, with code of its own. */
+enum { BAND_BYTES = 1 << 14, TILE_HEIGHT = 4, LARGEST_SQUARE = 5 };
 
 /* Taps that are added up: their distances from the output, and what they are multiplied with. */
 typedef struct {

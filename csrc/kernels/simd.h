@@ -82,8 +82,8 @@ static inline __attribute__((always_inline)) void zero_run(real *to, ptrdiff_t c
 #undef ZERO_PIECES
 }
 
-/* One running sum per lane, added at the end. */
-static inline real sum_run(const real *from, ptrdiff_t count) {
+/* The sum of a run: one running sum per lane, added at the end. */
+static inline real add_up(const real *from, ptrdiff_t count) {
     vec sums = {0};
     real rest = 0;
     ptrdiff_t t = 0;
