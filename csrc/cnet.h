@@ -43,6 +43,7 @@ typedef struct {
 /* The algorithms of a convolution: the fastest that suits the geometry; the fastest of those that
  * sum products of the given numbers (not Winograd's, which rounds more); or one by name. */
 typedef enum {
+    CNET_DEPTHWISE,
     CNET_WINOGRAD,
     CNET_DIRECT,
     CNET_PRODUCT,

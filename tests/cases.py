@@ -19,7 +19,7 @@ from cnet import geometry, kernels, reference
 Shape = tuple[int, ...]
 Size = int | tuple[int, int]
 
-ALGORITHMS = "winograd", "direct", "product", "exact"
+ALGORITHMS = "depthwise", "winograd", "direct", "product", "exact"
 
 
 class Call(NamedTuple):
@@ -123,6 +123,9 @@ class Conv2dCase(Case):
         """Whether an algorithm can compute the result, the gradient of x, and of the weights."""
         g = self.geometry
         full = 0 not in self.x_shape + self.weight_shape
+        if algorithm == "depthwise":
+            own = g.c == g.g and g.o <= 8 * g.c and max(g.sh, g.sw) <= 8
+            return (full and own,) * 3
         if algorithm == "direct":
             return full, full and (g.sh, g.sw) == (1, 1), full
         if algorithm == "winograd":

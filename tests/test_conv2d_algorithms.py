@@ -14,10 +14,11 @@ from cnet import functional as F
 from cnet import kernels, reference, runtime
 from cnet.tensor import Tensor
 from conftest import DTYPES, THREADS
+from depthwise_cases import DEPTHWISE_CASES, random_depthwise
 from tolerance import assert_exact
 from winograd_cases import WINOGRAD_CASES, random_winograd
 
-CASES = (*CONV2D_CASES, *WINOGRAD_CASES)
+CASES = (*CONV2D_CASES, *WINOGRAD_CASES, *DEPTHWISE_CASES)
 DEEP = Conv2dCase((2, 33, 17, 18), (34, 33, 3, 3), padding=1)
 """Takes Winograd's algorithm by itself, and has sums that are long enough for several orders."""
 
@@ -37,6 +38,12 @@ def test_winograd(case: Conv2dCase) -> None:
     _check(case, "winograd", (1, 3))
 
 
+@pytest.mark.parametrize("case", DEPTHWISE_CASES, ids=_id)
+def test_depthwise(case: Conv2dCase) -> None:
+    assert case.suits("depthwise") == (True, True, True)
+    _check(case, "depthwise", (1, 3))
+
+
 @pytest.mark.parametrize("case", CASES[::12], ids=_id)
 @pytest.mark.parametrize("algorithm", ["direct", "product", "exact"])
 def test_some_convolutions(algorithm: str, case: Conv2dCase) -> None:
@@ -52,7 +59,7 @@ def test_all_convolutions(algorithm: str, case: Conv2dCase) -> None:
 
 def _random_check(rng: random.Random) -> None:
     """One shape, with a dtype and an algorithm that suits, on every ISA and two thread counts."""
-    case = rng.choice((random_conv2d, random_winograd))(rng)
+    case = rng.choice((random_conv2d, random_winograd, random_depthwise))(rng)
     algorithm = rng.choice([name for name in ALGORITHMS if case.suits(name)[0]])
     threads = 1, rng.choice(THREADS[1:])
     with note(f"{case.id}, {algorithm}"):
@@ -124,6 +131,21 @@ def test_nan_reaches_the_outputs_that_see_it(impl: str, dtype: Any, algorithm: s
         np.testing.assert_array_equal(np.isnan(y), np.isnan(wanted))
 
 
+@pytest.mark.parametrize("case", DEPTHWISE_CASES[::3], ids=_id)
+def test_nan_reaches_what_sees_it_depthwise(impl: str, dtype: Any, case: Conv2dCase) -> None:
+    """Also where vectors overlap, or cover cells that belong to no output."""
+    x, weight, bias, grad_output = case.arrays(dtype)
+    for z in (x, grad_output):
+        z[0, 0, 0, 0] = z[-1, -1, -1, -1] = z[-1, 0, 0, -1] = np.nan
+    expected = (
+        reference.conv2d(x, weight, bias, **case.options),
+        *reference.conv2d_backward(grad_output, x, weight, **case.options),
+    )
+    actual = _results((x, weight, bias, grad_output), case, "depthwise")
+    for y, wanted in zip(actual, expected, strict=True):
+        np.testing.assert_array_equal(np.isnan(y), np.isnan(wanted))
+
+
 def test_nan_stays_within_the_tiles_that_see_it(impl: str, dtype: Any) -> None:
     """With Winograd's algorithm an output may see what its tile sees."""
     case = Conv2dCase((2, 3, 13, 14), (4, 3, 3, 3), padding=1)
@@ -153,7 +175,7 @@ def _forward(arrays: Arrays, **options: Any) -> Any:
 CALLS = _forward, _backward((True, False, False)), _backward((False, True, False))
 
 
-@pytest.mark.parametrize("algorithm", ["winograd", "direct"])
+@pytest.mark.parametrize("algorithm", ["depthwise", "winograd", "direct"])
 def test_an_algorithm_that_cannot_compute_it_is_refused(algorithm: str) -> None:
     refused = 0
     for case in CONV2D_CASES:
@@ -194,10 +216,10 @@ def test_names_compute_what_they_say() -> None:
     """In float32 the roundings of the three algorithms differ; "exact" is one of the last two."""
     results = {
         name: [y.tobytes() for y in _results(DEEP.arrays(np.float32), DEEP, name)[:3]]
-        for name in ("auto", *ALGORITHMS)
+        for name in ("auto", "exact", "winograd", "direct", "product")
     }
     for i in range(3):
-        winograd, direct, plain = (results[name][i] for name in ALGORITHMS[:3])
+        winograd, direct, plain = (results[name][i] for name in ("winograd", "direct", "product"))
         assert len({winograd, direct, plain}) == 3
         assert results["auto"][i] == winograd
         assert results["exact"][i] in (direct, plain)
@@ -205,7 +227,8 @@ def test_names_compute_what_they_say() -> None:
 
 @pytest.mark.parametrize("algorithm", ["auto", *ALGORITHMS])
 def test_the_reference_takes_every_name(algorithm: str) -> None:
-    case = Conv2dCase((2, 3, 9, 10), (4, 3, 3, 3), padding=1)
+    filters = (3, 1, 3, 3) if algorithm == "depthwise" else (4, 3, 3, 3)
+    case = Conv2dCase((2, 3, 9, 10), filters, padding=1, groups=3 // filters[1])
     arrays = case.arrays(np.float32)
     with runtime.use_isa("reference"):
         expected = _results(arrays, case, "auto")
@@ -219,14 +242,14 @@ def test_the_reference_takes_every_name(algorithm: str) -> None:
 @pytest.mark.parametrize("isa", COMPILED)
 def test_what_conv2d_algorithm_says_is_taken(isa: str, dtype: Any) -> None:
     said = set()
-    for case in (*CONV2D_CASES[::5], DEEP):
+    for case in (*CONV2D_CASES[::5], DEEP, *DEPTHWISE_CASES[::9]):
         x, weight, bias, _ = case.arrays(dtype)
         with note(case.id), runtime.use_isa(isa):
             name = kernels.conv2d_algorithm(x.shape, weight.shape, **case.options, dtype=dtype)
             taken = kernels.conv2d(x, weight, bias, **case.options)
             assert_exact(taken, kernels.conv2d(x, weight, bias, **case.options, algorithm=name))
         said.add(name)
-    assert said == {"winograd", "direct", "product"}
+    assert said == {"depthwise", "winograd", "direct", "product"}
 
 
 def test_the_choice_depends_on_the_dtype() -> None:

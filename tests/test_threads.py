@@ -52,6 +52,14 @@ def _conv2d_by_algorithm(dtype: Any) -> Arrays:
     return results
 
 
+def _depthwise(dtype: Any) -> Arrays:
+    """Few channels, so that the batch is cut for the gradients."""
+    x, weight = _randoms((9, 3, 31, 33), (6, 1, 3, 3), dtype=dtype)
+    options = {"padding": 1, "groups": 3, "algorithm": "depthwise"}
+    y = kernels.conv2d(x, weight, **options)
+    return y, *kernels.conv2d_backward(y, x, weight, **options)
+
+
 def _fused(dtype: Any) -> Arrays:
     x, weight = _randoms((9, 3, 30, 29), (8, 3, 5, 5), dtype=dtype)
     y, codes = kernels.conv2d_relu_pool(x, weight, padding=2)
@@ -105,8 +113,8 @@ def _elements(dtype: Any) -> Arrays:
 
 
 WORK = (
-    _conv2d, _conv2d_of_few_images, _conv2d_of_many_images, _conv2d_by_algorithm, _fused, _im2col,
-    _matmul, _pooling, _norm, _loss, _elements,
+    _conv2d, _conv2d_of_few_images, _conv2d_of_many_images, _conv2d_by_algorithm, _depthwise,
+    _fused, _im2col, _matmul, _pooling, _norm, _loss, _elements,
 )  # fmt: skip
 everywhere = pytest.mark.parametrize("work", WORK, ids=lambda work: work.__name__.strip("_"))
 

@@ -17,6 +17,7 @@ static int is_3x3_or_5x5_with_stride_1(const cnet_conv2d *g) {
 }
 
 enum { CACHED_TAPS = 1024, CACHED_BYTES = 1 << 20, STAGED_BYTES = 64 << 20 };
+enum { MULTIPLIERS = 8, STRIDES = 8 };
 
 /* Whether direct convolution stages at most so many bytes for some rows of outputs. It is about
  * what the image has there, but with large padding and dilation so much more that a product may
@@ -37,6 +38,15 @@ static int gradient_can_be_staged(const cnet_conv2d *g) {
     const cnet_conv2d gradient = gradient_geometry(g);
     return g->sh == 1 && g->sw == 1 && not_empty(g) && can_be_staged(&gradient);
 }
+
+/* Each channel has some filters of its own; strides are few enough to list the taps of each phase.
+ */
+static int is_depthwise(const cnet_conv2d *g) {
+    return not_empty(g) && g->c == g->g && g->o / g->g <= MULTIPLIERS && g->sh <= STRIDES &&
+           g->sw <= STRIDES && can_be_staged_whole(g);
+}
+
+static int has_one_filter_each(const cnet_conv2d *g) { return g->o == g->c && g->c > 1; }
 
 /* Transforms cost as much as some sixteen channels of products, and lanes are channels; a tile has
  * 4 x 4 outputs, or 2 x 2. */
@@ -60,6 +70,7 @@ typedef struct {
     conv2d_suits *suits, *pays;
     conv2d_workspace *workspace;
     conv2d_run *run;
+    int is_whole; /* computes all the gradients that are wanted: suits both passes or neither */
 } algorithm;
 
 /* The first of a pass that suits a geometry and pays is taken. */
@@ -67,6 +78,7 @@ typedef struct {
 static const algorithm algorithms[CNET_PASSES][CNET_ALGORITHMS] = {
     [CNET_FORWARD] =
         {
+            [CNET_DEPTHWISE] = {is_depthwise, has_one_filter_each, RUNS(depthwise, forward)},
             [CNET_WINOGRAD] = {is_3x3_or_5x5_with_stride_1, has_channels_for_winograd,
                                RUNS(winograd, forward)},
             [CNET_DIRECT] = {can_be_staged, has_few_taps, RUNS(direct, forward)},
@@ -74,6 +86,7 @@ static const algorithm algorithms[CNET_PASSES][CNET_ALGORITHMS] = {
         },
     [CNET_DX] =
         {
+            [CNET_DEPTHWISE] = {is_depthwise, has_one_filter_each, RUNS(depthwise, backward), 1},
             [CNET_WINOGRAD] = {is_3x3_or_5x5_with_stride_1, has_channels_for_winograd,
                                RUNS(winograd, dx)},
             [CNET_DIRECT] = {gradient_can_be_staged, gradient_has_few_taps, RUNS(direct, dx)},
@@ -81,6 +94,7 @@ static const algorithm algorithms[CNET_PASSES][CNET_ALGORITHMS] = {
         },
     [CNET_DW] =
         {
+            [CNET_DEPTHWISE] = {is_depthwise, has_one_filter_each, RUNS(depthwise, backward), 1},
             [CNET_WINOGRAD] = {is_3x3_or_5x5_with_stride_1, has_channels_for_winograd,
                                RUNS(winograd, dw)},
             [CNET_DIRECT] = {can_be_staged_whole, has_small_images, RUNS(direct, dw)},
@@ -93,8 +107,9 @@ static const algorithm algorithms[CNET_PASSES][CNET_ALGORITHMS] = {
 cnet_algorithm CNET_FN(conv2d_choice)(const cnet_conv2d *g, cnet_pass pass, cnet_algorithm wanted) {
     if (wanted < CNET_ALGORITHMS)
         return wanted;
-    cnet_algorithm a = wanted == CNET_EXACT ? CNET_DIRECT : CNET_WINOGRAD;
-    while (!algorithms[pass][a].suits(g) || !algorithms[pass][a].pays(g))
+    cnet_algorithm a = 0;
+    while ((wanted == CNET_EXACT && a == CNET_WINOGRAD) || !algorithms[pass][a].suits(g) ||
+           !algorithms[pass][a].pays(g))
         a++;
     return a;
 }
@@ -132,24 +147,14 @@ typedef struct {
     const cnet_conv2d *g;
 } job_t;
 
-/* One running sum per vector lane, added at the end. */
 static void sum_channel(const void *argument, ptrdiff_t o, int slot) {
     (void)slot;
     const job_t *job = argument;
     const ptrdiff_t pixels = job->g->oh * job->g->ow;
-    vec sums = {0};
-    real rest = 0;
-    for (ptrdiff_t n = 0; n < job->g->n; n++) {
-        const real *dy = job->dy + (n * job->g->o + o) * pixels;
-        ptrdiff_t t = 0;
-        for (; t + LANES <= pixels; t += LANES)
-            sums += load(dy + t);
-        for (; t < pixels; t++)
-            rest += dy[t];
-    }
-    for (ptrdiff_t lane = 0; lane < LANES; lane++)
-        rest += sums[lane];
-    job->db[o] = rest;
+    real sum = 0;
+    for (ptrdiff_t n = 0; n < job->g->n; n++)
+        sum += add_up(job->dy + (n * job->g->o + o) * pixels, pixels);
+    job->db[o] = sum;
 }
 
 size_t CNET_FN(conv2d_backward_workspace)(const cnet_conv2d *g, int needs_dx, int needs_dw,
@@ -170,13 +175,15 @@ size_t CNET_FN(conv2d_backward_workspace)(const cnet_conv2d *g, int needs_dx, in
  * e->algorithm must suit what is computed. */
 void CNET_FN(conv2d_backward)(const void *dy, const void *x, const void *weight, void *dx, void *dw,
                               void *db, const cnet_conv2d *g, const cnet_exec *e) {
-    if (dx) {
-        const conv2d_arrays arrays = {.dy = dy, .weight = weight, .to = dx};
-        choose(g, CNET_DX, e->algorithm)->run(&arrays, g, e);
-    }
-    if (dw) {
-        const conv2d_arrays arrays = {.dy = dy, .x = x, .to = dw};
-        choose(g, CNET_DW, e->algorithm)->run(&arrays, g, e);
+    conv2d_arrays arrays = {.x = x, .weight = weight, .dy = dy, .dx = dx, .dw = dw, .db = db};
+    for (cnet_pass pass = CNET_DX; pass <= CNET_DW; pass++) {
+        arrays.to = pass == CNET_DX ? dx : dw;
+        if (!arrays.to)
+            continue;
+        const algorithm *a = choose(g, pass, e->algorithm);
+        a->run(&arrays, g, e);
+        if (a->is_whole)
+            return;
     }
     if (db) {
         const job_t job = {dy, db, g};

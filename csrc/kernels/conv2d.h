@@ -7,10 +7,12 @@
 
 #include "variant.h"
 
-/* Arrays of a pass; those that it does not have are NULL. `to` is y, dx or dw. */
+/* Arrays of a pass; those that it does not have are NULL. `to` is y, dx or dw. A pass backward also
+ * finds all gradients that are wanted, for algorithms that compute them together. */
 typedef struct {
     const real *x, *weight, *bias, *dy;
     real *to;
+    real *dx, *dw, *db;
 } conv2d_arrays;
 
 typedef int conv2d_suits(const cnet_conv2d *g);
@@ -29,6 +31,8 @@ CNET_PASS(direct, dw)
 CNET_PASS(winograd, forward)
 CNET_PASS(winograd, dx)
 CNET_PASS(winograd, dw)
+CNET_PASS(depthwise, forward)
+CNET_PASS(depthwise, backward)
 #undef CNET_PASS
 
 /* With stride 1 the gradient of the input is itself a convolution: of dY, with the filters rotated

@@ -82,6 +82,20 @@ static inline __attribute__((always_inline)) void zero_run(real *to, ptrdiff_t c
 #undef ZERO_PIECES
 }
 
+/* The sum of a run: one running sum per lane, added at the end. */
+static inline real add_up(const real *from, ptrdiff_t count) {
+    vec sums = {0};
+    real rest = 0;
+    ptrdiff_t t = 0;
+    for (; t + LANES <= count; t += LANES)
+        sums += load(from + t);
+    for (; t < count; t++)
+        rest += from[t];
+    for (ptrdiff_t lane = 0; lane < LANES; lane++)
+        rest += sums[lane];
+    return rest;
+}
+
 /* Even or odd elements of a and b, one after the other; and their first or second halves, in turn.
  * The lists of positions are all that depends on the number of lanes. */
 #if defined(CNET_REAL_f32) && VECTOR_BYTES == 64

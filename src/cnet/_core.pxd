@@ -18,6 +18,7 @@ cdef extern from "cnet.h" nogil:
         pass
 
     ctypedef enum cnet_algorithm:
+        CNET_DEPTHWISE
         CNET_WINOGRAD
         CNET_DIRECT
         CNET_PRODUCT

@@ -31,6 +31,7 @@ max_threads = CNET_MAX_THREADS
 algorithms = {
     "auto": CNET_AUTO,
     "exact": CNET_EXACT,
+    "depthwise": CNET_DEPTHWISE,
     "winograd": CNET_WINOGRAD,
     "direct": CNET_DIRECT,
     "product": CNET_PRODUCT,

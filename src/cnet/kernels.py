@@ -172,12 +172,13 @@ def conv2d(
         Zeros around the image; 'same' keeps its size and needs stride 1.
     groups : int, default 1
         Parts of the channels that are convolved apart; must divide c and o.
-    algorithm : {'auto', 'exact', 'winograd', 'direct', 'product'}, default 'auto'
+    algorithm : {'auto', 'exact', 'depthwise', 'winograd', 'direct', 'product'}, default 'auto'
         'auto' takes the fastest for the sizes. 'winograd' (3x3 and 5x5 kernels with stride 1)
         multiplies less and rounds more: its largest error is some ten times that of the others,
         about 1e-6 of the largest output in float32. It computes tiles of 4x4 or 2x2 outputs
         together, so an infinity or NaN spreads over every tile that sees it. 'exact' takes the
-        fastest of the others, also wherever `cnet.use_exact` holds.
+        fastest of the others, also wherever `cnet.use_exact` holds. 'depthwise' wants groups of one
+        channel, at most 8 filters for each and strides up to 8.
 
     Returns
     -------
@@ -283,7 +284,7 @@ def conv2d_algorithm(
     Returns
     -------
     str
-        'winograd', 'direct' or 'product'.
+        'depthwise', 'winograd', 'direct' or 'product'.
 
     Raises
     ------

@@ -35,7 +35,8 @@ typedef struct {
 } conv2d_arguments;
 
 static const char *const pass_names[CNET_PASSES] = {"forward", "dx", "dw"};
-static const char *const algorithm_names[] = {"winograd", "direct", "product", "exact", "auto"};
+static const char *const algorithm_names[] = {"depthwise", "winograd", "direct",
+                                              "product",   "exact",    "auto"};
 
 /* In both dtypes: how much is staged depends on the size of a number. */
 static int suits(const conv2d_arguments *a) {
@@ -60,7 +61,8 @@ static void for_each_algorithm(void (*test)(const conv2d_arguments *a), const cn
     }
 }
 
-/* The product can compute everything; Winograd's filters are 3 x 3 or 5 x 5 with stride 1. */
+/* The product can compute everything; Winograd's filters are 3 x 3 or 5 x 5 with stride 1, and the
+ * depthwise algorithm is for groups of one channel. */
 static void suits_case(const conv2d_arguments *a) {
     const cnet_conv2d *g = a->g;
     const int is_winograd = (g->kh == 3 || g->kh == 5) && g->kw == g->kh && g->sh == 1 &&
@@ -68,6 +70,8 @@ static void suits_case(const conv2d_arguments *a) {
                             y_count(g);
     if (a->algorithm == CNET_WINOGRAD)
         require(suits(a) == is_winograd, "3 x 3 or 5 x 5 with stride 1 only");
+    else if (a->algorithm == CNET_DEPTHWISE)
+        require(!suits(a) || g->c == g->g, "one channel a group only");
     else if (a->algorithm != CNET_DIRECT)
         require(suits(a), "suits every geometry");
 }
@@ -108,7 +112,9 @@ static void check_that_little_is_staged(void) {
         for (cnet_dtype dtype = 0; dtype < CNET_DTYPES; dtype++) {
             const cnet_kernels *k = cnet_active_kernels(dtype);
             for (cnet_pass pass = 0; pass < CNET_PASSES; pass++)
-                require(!k->conv2d_suits(&wide[i], pass, CNET_DIRECT), "stages too much");
+                require(!k->conv2d_suits(&wide[i], pass, CNET_DIRECT) &&
+                            !k->conv2d_suits(&wide[i], pass, CNET_DEPTHWISE),
+                        "stages too much");
         }
     }
 }
