@@ -16,7 +16,7 @@ static int is_3x3_with_stride_1(const cnet_conv2d *g) {
            g->dw == 1 && g->g == 1;
 }
 
-enum { CACHED_TAPS = 1024, CACHED_BYTES = 1 << 20, STAGED_BYTES = 64 << 20 };
+enum { CACHED_TAPS = 1024, CACHED_BYTES = 1 << 20, STAGED_BYTES = 64 << 20, LONGEST_STRIDE = 8 };
 
 /* Whether direct convolution stages at most so many bytes for some rows of outputs. It is about
  * what the image has there, but with large padding and dilation so much more that a product may
@@ -35,7 +35,8 @@ static int can_be_staged_whole(const cnet_conv2d *g) {
 
 static int gradient_can_be_staged(const cnet_conv2d *g) {
     const cnet_conv2d gradient = gradient_geometry(g);
-    return g->sh == 1 && g->sw == 1 && not_empty(g) && can_be_staged(&gradient);
+    return g->sh <= LONGEST_STRIDE && g->sw <= LONGEST_STRIDE && not_empty(g) &&
+           can_be_staged(&gradient);
 }
 
 /* Transforms cost as much as some sixteen channels of products, and a tile has 4 x 4 outputs. */

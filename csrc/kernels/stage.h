@@ -61,7 +61,7 @@ static inline void stage_channel(const cnet_conv2d *g, const stage *s, const rea
                 const ptrdiff_t first = phase_w - g->pw;
                 zero_run(to, in.begin);
                 if (g->sw == 1)
-                    copy_run(to + in.begin, from + first + in.begin, in.end - in.begin);
+                    copy_run(to + in.begin, from + (first + in.begin), in.end - in.begin);
                 else
                     for (ptrdiff_t t = in.begin; t < in.end; t++)
                         to[t] = from[first + t * g->sw];
