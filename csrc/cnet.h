@@ -45,6 +45,7 @@ typedef struct {
 typedef enum {
     CNET_WINOGRAD,
     CNET_DIRECT,
+    CNET_FOLD,
     CNET_PRODUCT,
     CNET_ALGORITHMS,
     CNET_EXACT = CNET_ALGORITHMS,

@@ -1,12 +1,18 @@
 /* Convolution and its gradients: which algorithm computes them, and the gradient of the bias. */
 #include "conv2d.h"
 #include "stage.h"
+#include "tap_sums.h"
 
 /* ---- What each algorithm can do, and where it pays ------------------------------------- */
 
 static int always(const cnet_conv2d *g) {
     (void)g;
     return 1;
+}
+
+static int never(const cnet_conv2d *g) {
+    (void)g;
+    return 0;
 }
 
 static int not_empty(const cnet_conv2d *g) { return g->n && g->c && g->h && g->w && g->o; }
@@ -49,9 +55,29 @@ static int has_few_taps(const cnet_conv2d *g) {
     return g->c / g->g * g->kh * g->kw <= CACHED_TAPS && stages_at_most(CACHED_BYTES, g, 1);
 }
 
-static int gradient_has_few_taps(const cnet_conv2d *g) {
+/* Rows of the register tiles that so many filters take. */
+static ptrdiff_t tile_rows_for(ptrdiff_t filters) {
+    return round_up(filters, CNET_FN(tap_sums_rows)(filters));
+}
+
+/* The direct sum pads the channels of x, and the rows of dY; it is the better one as long as that
+ * is a fifth of the work. */
+static int folding_is_less_work(const cnet_conv2d *g) {
     const cnet_conv2d gradient = gradient_geometry(g);
-    return g->c / g->g >= 5 && has_few_taps(&gradient);
+    const ptrdiff_t inputs = g->c / g->g;
+    const ptrdiff_t direct = tile_rows_for(inputs) * g->kw * (gradient.ow + gradient.kw - 1);
+    return 5 * direct > 6 * tile_rows_for(inputs * g->kw) * g->ow;
+}
+
+static int direct_gradient_pays(const cnet_conv2d *g) {
+    const cnet_conv2d gradient = gradient_geometry(g);
+    return has_few_taps(&gradient) && !folding_is_less_work(g);
+}
+
+static int folding_pays(const cnet_conv2d *g) {
+    const cnet_conv2d gradient = gradient_geometry(g);
+    return g->o / g->g * gradient.kh <= CACHED_TAPS && stages_at_most(CACHED_BYTES, &gradient, 1) &&
+           folding_is_less_work(g);
 }
 
 static int has_small_images(const cnet_conv2d *g) { return stages_at_most(CACHED_BYTES, g, g->oh); }
@@ -70,18 +96,21 @@ static const algorithm algorithms[CNET_PASSES][CNET_ALGORITHMS] = {
             [CNET_WINOGRAD] = {is_3x3_with_stride_1, has_channels_for_winograd,
                                RUNS(winograd, forward)},
             [CNET_DIRECT] = {can_be_staged, has_few_taps, RUNS(direct, forward)},
+            [CNET_FOLD] = {never, never, NULL, NULL},
             [CNET_PRODUCT] = {always, always, RUNS(product, forward)},
         },
     [CNET_DX] =
         {
             [CNET_WINOGRAD] = {is_3x3_with_stride_1, has_channels_for_winograd, RUNS(winograd, dx)},
-            [CNET_DIRECT] = {gradient_can_be_staged, gradient_has_few_taps, RUNS(direct, dx)},
+            [CNET_DIRECT] = {gradient_can_be_staged, direct_gradient_pays, RUNS(direct, dx)},
+            [CNET_FOLD] = {gradient_can_be_staged, folding_pays, RUNS(fold, dx)},
             [CNET_PRODUCT] = {always, always, RUNS(product, dx)},
         },
     [CNET_DW] =
         {
             [CNET_WINOGRAD] = {is_3x3_with_stride_1, has_channels_for_winograd, RUNS(winograd, dw)},
             [CNET_DIRECT] = {can_be_staged_whole, has_small_images, RUNS(direct, dw)},
+            [CNET_FOLD] = {never, never, NULL, NULL},
             [CNET_PRODUCT] = {always, always, RUNS(product, dw)},
         },
 };

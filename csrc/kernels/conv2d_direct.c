@@ -15,9 +15,10 @@
 enum {
     STAGE_BYTES = 192 << 10,
     BATCH_BYTES = 512 << 10,
-    SUMS_BYTES = 32 << 10,
+    SUMS_BYTES = 16 << 10,
+    BATCH_SUMS_BYTES = 64 << 10,
     ENOUGH_CHUNKS = 8,
-    TRANSPOSING = 12 /* what it costs to turn a vector of images, in taps */
+    TRANSPOSING = 6 /* what it costs to turn a vector of images, in taps */
 };
 
 /* How images are staged, and where their taps lie. */
@@ -116,13 +117,11 @@ static void finish_plain(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t t
     const cnet_conv2d *g = &job->g;
     const vec bias = broadcast(job->arrays.bias ? job->arrays.bias[o] : 0);
     real *y = job->arrays.to + ((n * g->o + o) * g->oh + top) * g->ow;
-    for (ptrdiff_t row = 0; row < rows; row++, y += g->ow, sums += pitch) {
-        ptrdiff_t t = 0;
-        for (; t + LANES <= g->ow; t += LANES)
-            store(y + t, load(sums + t) + bias);
-        if (t < g->ow)
-            store_run(y + t, load(sums + t) + bias, g->ow - t);
-    }
+    ptrdiff_t left = rows * g->ow;
+    /* Vectors may run into the next row, which is written after them. */
+    for (; left > 0; left -= g->ow, y += g->ow, sums += pitch)
+        for (ptrdiff_t t = 0; t < g->ow; t += LANES)
+            store_run(y + t, load(sums + t) + bias, left - t);
 }
 
 static void finish_gradient(const job_t *job, ptrdiff_t n, ptrdiff_t c, ptrdiff_t top,
@@ -300,9 +299,12 @@ static ptrdiff_t rows_of(const cnet_conv2d *g) {
 static layout layout_of(const job_t *job, ptrdiff_t rows, ptrdiff_t lanes) {
     layout l = {.s = stage_of(&job->g, rows), .lanes = lanes};
     l.pitch = lanes == 1 ? l.s.pitch : job->g.ow;
+    char *q = getenv(lanes == 1 ? "SB" : "SC");
+    ptrdiff_t SUMS = q ? atoi(q) : SUMS_BYTES;
     const ptrdiff_t bytes =
         job->tile * job->column_phases * l.pitch * lanes * (ptrdiff_t)sizeof(real);
-    l.rows = min_size(round_up(rows, 2), max_size(1, SUMS_BYTES / 2 / bytes) * 2);
+    const ptrdiff_t most = lanes == 1 ? SUMS_BYTES : BATCH_SUMS_BYTES;
+    l.rows = min_size(round_up(rows, 2), max_size(1, most / 2 / bytes) * 2);
     /* Pooling reads two vectors at a time, and images are separated by vectors of cells. */
     l.sums = round_up(l.rows * l.pitch * lanes, LANES) + (lanes + 1) * LANES;
     return l;
@@ -312,6 +314,8 @@ static layout layout_of(const job_t *job, ptrdiff_t rows, ptrdiff_t lanes) {
 static int batch_pays(const job_t *job) {
     const cnet_conv2d *g = &job->g;
     const ptrdiff_t outputs = g->oh * g->ow;
+    if (getenv("NB"))
+        return 0;
     const ptrdiff_t between = round_up(job->image.s.flat, LANES) - outputs;
     const ptrdiff_t bytes = g->c / g->g * job->batch.s.channel * VECTOR_BYTES;
     return g->n / LANES * g->g >= ENOUGH_CHUNKS && bytes <= BATCH_BYTES &&

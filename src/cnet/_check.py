@@ -152,7 +152,7 @@ def col2im(
     return cols, window
 
 
-ALGORITHMS = ("auto", "exact", "winograd", "direct", "product")
+ALGORITHMS = ("auto", "exact", "winograd", "direct", "fold", "product")
 
 
 def conv2d(

@@ -20,6 +20,7 @@ cdef extern from "cnet.h" nogil:
     ctypedef enum cnet_algorithm:
         CNET_WINOGRAD
         CNET_DIRECT
+        CNET_FOLD
         CNET_PRODUCT
         CNET_EXACT
         CNET_AUTO

@@ -33,6 +33,7 @@ algorithms = {
     "exact": CNET_EXACT,
     "winograd": CNET_WINOGRAD,
     "direct": CNET_DIRECT,
+    "fold": CNET_FOLD,
     "product": CNET_PRODUCT,
 }
 
