@@ -57,7 +57,7 @@ static int has_few_taps(const cnet_conv2d *g) {
 
 /* Rows of the register tiles that so many filters take. */
 static ptrdiff_t tile_rows_for(ptrdiff_t filters) {
-    return round_up(filters, CNET_FN(tap_sums_rows)(filters));
+    return round_up(filters, CNET_FN(tap_sums_tile)(filters));
 }
 
 /* The direct sum pads the channels of x, and the rows of dY; it is the better one as long as that

@@ -16,7 +16,6 @@ enum {
     STAGE_BYTES = 192 << 10,
     BATCH_BYTES = 512 << 10,
     SUMS_BYTES = 16 << 10,
-    BATCH_SUMS_BYTES = 64 << 10,
     ENOUGH_CHUNKS = 8,
     TRANSPOSING = 6 /* what it costs to turn a vector of images, in taps */
 };
@@ -25,17 +24,16 @@ enum {
 typedef struct {
     stage s;
     ptrdiff_t lanes; /* elements of a cell: 1, or LANES for as many images */
-    ptrdiff_t pitch; /* of sums: cells from row to row */
     ptrdiff_t rows;  /* of sums: so many at a time, for a tile of channels */
     ptrdiff_t sums;  /* their elements for one channel, and what vectors go beyond them */
     ptrdiff_t *offsets;
 } layout;
 
 typedef struct job job_t;
-/* Takes rows of finished sums of output channel o, `pitch` apart, in a phase of the rows; those of
+/* Takes rows of finished sums of output channel o, a pitch apart, in a phase of the rows; those of
  * the phases of the columns are `step` apart. */
 typedef void finish(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t top, ptrdiff_t rows,
-                    ptrdiff_t phase, const real *sums, ptrdiff_t pitch, ptrdiff_t step);
+                    ptrdiff_t phase, const real *sums, ptrdiff_t step);
 
 struct job {
     conv2d_arrays arrays; /* x is what is convolved: dY, for the input gradient */
@@ -45,6 +43,7 @@ struct job {
     ptrdiff_t taps;                      /* of a group, in all phases */
     ptrdiff_t tile, panels;              /* channels in a tile; tiles of a group */
     layout image, batch;                 /* one image, and LANES of them */
+    int is_straight;                     /* sums go where they belong by themselves */
     ptrdiff_t batches, blocks;           /* batches; blocks of rows of the images behind them */
     ptrdiff_t *phases;                   /* first tap of each phase, and their end */
     ptrdiff_t *places;                   /* of the taps in a filter */
@@ -112,37 +111,36 @@ static void pack_filters(const void *argument, ptrdiff_t chunk, int slot) {
 /* ---- What becomes of the sums ---------------------------------------------------------- */
 
 static void finish_plain(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t top, ptrdiff_t rows,
-                         ptrdiff_t phase, const real *sums, ptrdiff_t pitch, ptrdiff_t step) {
+                         ptrdiff_t phase, const real *sums, ptrdiff_t step) {
     (void)phase, (void)step;
     const cnet_conv2d *g = &job->g;
     const vec bias = broadcast(job->arrays.bias ? job->arrays.bias[o] : 0);
     real *y = job->arrays.to + ((n * g->o + o) * g->oh + top) * g->ow;
     ptrdiff_t left = rows * g->ow;
     /* Vectors may run into the next row, which is written after them. */
-    for (; left > 0; left -= g->ow, y += g->ow, sums += pitch)
+    for (; left > 0; left -= g->ow, y += g->ow, sums += job->image.s.pitch)
         for (ptrdiff_t t = 0; t < g->ow; t += LANES)
             store_run(y + t, load(sums + t) + bias, left - t);
 }
 
 static void finish_gradient(const job_t *job, ptrdiff_t n, ptrdiff_t c, ptrdiff_t top,
-                            ptrdiff_t rows, ptrdiff_t phase, const real *sums, ptrdiff_t pitch,
-                            ptrdiff_t step) {
+                            ptrdiff_t rows, ptrdiff_t phase, const real *sums, ptrdiff_t step) {
     const cnet_conv2d *g = job->gradient_of;
     const phase_axis vertical = phase_rows(g), horizontal = phase_columns(g);
     real *dx = job->arrays.to + (n * g->c + c) * g->h * g->w;
     for (ptrdiff_t row = 0; row < rows; row++) {
         const ptrdiff_t ih = phase_position(&vertical, top + row, phase);
         if (ih >= 0 && ih < g->h)
-            join_phases(&horizontal, sums + row * pitch, step, dx + ih * g->w);
+            join_phases(&horizontal, sums + row * job->image.s.pitch, step, dx + ih * g->w);
     }
 }
 
 /* Bias, ReLU and the maximum of 2 x 2 outputs, with the code that the way back needs. */
 static void finish_pooled(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t top, ptrdiff_t rows,
-                          ptrdiff_t phase, const real *sums, ptrdiff_t pitch, ptrdiff_t step) {
+                          ptrdiff_t phase, const real *sums, ptrdiff_t step) {
     (void)phase, (void)step;
     const cnet_conv2d *g = &job->g;
-    const ptrdiff_t height = g->oh / 2, width = g->ow / 2;
+    const ptrdiff_t height = g->oh / 2, width = g->ow / 2, pitch = job->image.s.pitch;
     const vec bias = broadcast(job->arrays.bias ? job->arrays.bias[o] : 0);
     const ptrdiff_t first = ((n * g->o + o) * height + top / 2) * width;
     for (ptrdiff_t row = 0; row + 1 < rows; row += 2, sums += 2 * pitch) {
@@ -173,75 +171,80 @@ static void finish_pooled(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t 
 
 /* ---- Sums ------------------------------------------------------------------------------ */
 
-/* A tile of channels for some rows of outputs, in one phase of the rows: to[(phase of the columns *
- * tile + r) * sums + position]. */
-static void sum_rows(const job_t *job, const layout *l, ptrdiff_t panel, ptrdiff_t phase,
-                     const real *staged, ptrdiff_t rows, real *to) {
-    const ptrdiff_t ow = job->g.ow;
-    for (ptrdiff_t b = 0; b < job->column_phases; b++, to += job->tile * l->sums) {
-        const ptrdiff_t *phases = job->phases + phase * job->column_phases + b;
-        const real *filters = job->filters + (panel * job->taps + phases[0]) * job->tile;
-        const ptrdiff_t depth = phases[1] - phases[0], *offsets = l->offsets + phases[0];
-        if (l->lanes == 1) {
-            CNET_FN(tap_sums)(job->tile, depth, filters, offsets, staged,
-                              (rows - 1) * l->pitch + ow, l->sums, to);
-            continue;
+static tap_filters filters_of(const job_t *job, const layout *l, ptrdiff_t panel, ptrdiff_t phase) {
+    const ptrdiff_t first = job->phases[phase];
+    return (tap_filters){.tile = job->tile,
+                         .filters = job->tile,
+                         .depth = job->phases[phase + 1] - first,
+                         .weights = job->filters + (panel * job->taps + first) * job->tile,
+                         .offsets = l->offsets + first};
+}
+
+static real *result_at(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t row) {
+    return job->arrays.to + ((n * job->g.o + o) * job->g.oh + row) * job->g.ow;
+}
+
+/* Channels of one image, straight to where they belong. */
+static void sum_straight(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t channels,
+                         ptrdiff_t panel, ptrdiff_t top, ptrdiff_t rows, const real *staged) {
+    const cnet_conv2d *g = &job->g;
+    const tap_positions positions = {rows, g->ow, job->image.s.pitch, g->ow, g->oh * g->ow};
+    tap_filters filters = filters_of(job, &job->image, panel, 0);
+    filters.filters = channels;
+    filters.bias = job->arrays.bias ? job->arrays.bias + o : NULL;
+    CNET_FN(tap_sums)(&filters, &positions, staged, result_at(job, n, o, top));
+}
+
+/* Channels of one image, some rows at a time for what finishes them. */
+static void sum_rows(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t channels,
+                     ptrdiff_t panel, ptrdiff_t top, ptrdiff_t rows, const real *staged,
+                     real *sums) {
+    const layout *l = &job->image;
+    const ptrdiff_t step = job->tile * l->sums;
+    for (ptrdiff_t row = 0; row < rows; row += l->rows) {
+        const ptrdiff_t count = min_size(l->rows, rows - row);
+        const tap_positions positions = {
+            .rows = 1, .columns = (count - 1) * l->s.pitch + job->g.ow, .step = l->sums};
+        for (ptrdiff_t phase = 0; phase < job->row_phases; phase++) {
+            for (ptrdiff_t b = 0; b < job->column_phases; b++) {
+                const tap_filters filters =
+                    filters_of(job, l, panel, phase * job->column_phases + b);
+                CNET_FN(tap_sums)(&filters, &positions, staged + row * l->s.pitch, sums + b * step);
+            }
+            for (ptrdiff_t r = 0; r < channels; r++)
+                job->finish(job, n, o + r, top + row, count, phase, sums + r * l->sums, step);
         }
-        for (ptrdiff_t row = 0; row < rows; row++)
-            CNET_FN(tap_sums)(job->tile, depth, filters, offsets, staged + row * l->s.pitch * LANES,
-                              ow * LANES, l->sums, to + row * l->pitch * LANES);
     }
 }
 
-/* A channel of LANES images, as if each had been summed alone: to[image * step + position]. */
-static void separate_images(const real *sums, ptrdiff_t positions, ptrdiff_t step, real *to) {
+/* LANES images of a channel, from their lanes: to[image * step + position]. */
+static void separate_images(const real *sums, ptrdiff_t positions, vec bias, ptrdiff_t step,
+                            real *to) {
     for (ptrdiff_t at = 0; at < positions; at += LANES) {
         vec rows[VECTOR_BYTES / sizeof(real)];
         for (ptrdiff_t r = 0; r < LANES; r++)
-            rows[r] = load(sums + (at + r) * LANES);
+            rows[r] = load(sums + (at + r) * LANES) + bias;
         transpose(rows);
         for (ptrdiff_t r = 0; r < LANES; r++)
-            store(to + r * step + at, rows[r]);
+            store_run(to + r * step + at, rows[r], positions - at);
     }
 }
 
-/* Sums of one channel of one image of a batch. */
-static ptrdiff_t separate_sums(const layout *l) {
-    return round_up(l->rows * l->pitch, LANES) + 2 * LANES;
-}
-
-static void finish_images(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t top, ptrdiff_t rows,
-                          ptrdiff_t phase, const real *sums, real *images) {
+/* Channels of LANES images. */
+static void sum_batch(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t channels,
+                      ptrdiff_t panel, const real *staged, real *sums) {
+    const cnet_conv2d *g = &job->g;
     const layout *l = &job->batch;
-    const ptrdiff_t step = separate_sums(l), image = job->column_phases * step;
-    for (ptrdiff_t b = 0; b < job->column_phases; b++)
-        separate_images(sums + b * job->tile * l->sums, rows * l->pitch, image, images + b * step);
-    for (ptrdiff_t i = 0; i < LANES; i++)
-        job->finish(job, n + i, o, top, rows, phase, images + i * image, l->pitch, step);
-}
-
-static void convolve(const job_t *job, const layout *l, ptrdiff_t n, ptrdiff_t group, ptrdiff_t top,
-                     ptrdiff_t rows, const real *staged, real *sums) {
-    const ptrdiff_t outputs = job->g.o / job->g.g;
-    const ptrdiff_t step = job->tile * l->sums;
-    for (ptrdiff_t panel = 0; panel < job->panels; panel++) {
-        const ptrdiff_t first = panel * job->tile, channels = min_size(job->tile, outputs - first);
-        for (ptrdiff_t row = 0; row < rows; row += l->rows) {
-            const real *x = staged + row * l->s.pitch * l->lanes;
-            const ptrdiff_t count = min_size(l->rows, rows - row);
-            for (ptrdiff_t phase = 0; phase < job->row_phases; phase++) {
-                sum_rows(job, l, group * job->panels + panel, phase, x, count, sums);
-                for (ptrdiff_t r = 0; r < channels; r++) {
-                    const ptrdiff_t o = group * outputs + first + r;
-                    if (l->lanes == 1)
-                        job->finish(job, n, o, top + row, count, phase, sums + r * l->sums,
-                                    l->pitch, step);
-                    else
-                        finish_images(job, n, o, top + row, count, phase, sums + r * l->sums,
-                                      sums + job->column_phases * step);
-                }
-            }
-        }
+    const tap_filters filters = filters_of(job, l, panel, 0);
+    for (ptrdiff_t row = 0; row < g->oh; row += l->rows) {
+        const ptrdiff_t rows = min_size(l->rows, g->oh - row);
+        const tap_positions positions = {rows, g->ow * LANES, l->s.pitch * LANES, g->ow * LANES,
+                                         l->sums};
+        CNET_FN(tap_sums)(&filters, &positions, staged + row * l->s.pitch * LANES, sums);
+        for (ptrdiff_t r = 0; r < channels; r++)
+            separate_images(sums + r * l->sums, rows * g->ow,
+                            broadcast(job->arrays.bias ? job->arrays.bias[o + r] : 0),
+                            g->o * g->oh * g->ow, result_at(job, n, o + r, row));
     }
 }
 
@@ -253,7 +256,7 @@ static void image_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const job_t *job = argument;
     const cnet_conv2d *g = &job->g;
     const layout *l = &job->image;
-    const ptrdiff_t inputs = g->c / g->g;
+    const ptrdiff_t inputs = g->c / g->g, outputs = g->o / g->g;
     const ptrdiff_t top = chunk % job->blocks * l->s.rows;
     const ptrdiff_t group = chunk / job->blocks % g->g;
     const ptrdiff_t n = job->batches * LANES + chunk / job->blocks / g->g;
@@ -261,15 +264,24 @@ static void image_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     for (ptrdiff_t c = 0; c < inputs; c++)
         stage_channel(g, &l->s, job->arrays.x + (n * g->c + group * inputs + c) * g->h * g->w, top,
                       staged + c * l->s.channel);
-    convolve(job, l, n, group, top, min_size(l->s.rows, g->oh - top), staged,
-             staged + staged_elements(job, l));
+    const ptrdiff_t rows = min_size(l->s.rows, g->oh - top);
+    real *sums = staged + staged_elements(job, l);
+    for (ptrdiff_t panel = 0; panel < job->panels; panel++) {
+        const ptrdiff_t first = panel * job->tile, channels = min_size(job->tile, outputs - first);
+        const ptrdiff_t o = group * outputs + first, tile = group * job->panels + panel;
+        if (job->is_straight)
+            sum_straight(job, n, o, channels, tile, top, rows, staged);
+        else
+            sum_rows(job, n, o, channels, tile, top, rows, staged, sums);
+    }
 }
 
 static void batch_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const job_t *job = argument;
     const cnet_conv2d *g = &job->g;
     const layout *l = &job->batch;
-    const ptrdiff_t inputs = g->c / g->g, group = chunk % g->g, n = chunk / g->g * LANES;
+    const ptrdiff_t inputs = g->c / g->g, outputs = g->o / g->g;
+    const ptrdiff_t group = chunk % g->g, n = chunk / g->g * LANES;
     real *staged = (real *)(job->workspace + (size_t)slot * job->bytes_per_thread);
     real *work = staged + staged_elements(job, l);
     for (ptrdiff_t c = 0; c < inputs; c++) {
@@ -280,7 +292,11 @@ static void batch_chunk(const void *argument, ptrdiff_t chunk, int slot) {
         pack_strided(work, l->s.channel, 1, LANES, l->s.channel, LANES,
                      staged + c * l->s.channel * LANES);
     }
-    convolve(job, l, n, group, 0, g->oh, staged, work);
+    for (ptrdiff_t panel = 0; panel < job->panels; panel++) {
+        const ptrdiff_t first = panel * job->tile, channels = min_size(job->tile, outputs - first);
+        sum_batch(job, n, group * outputs + first, channels, group * job->panels + panel, staged,
+                  work);
+    }
 }
 
 /* ---- Jobs ------------------------------------------------------------------------------ */
@@ -298,58 +314,60 @@ static ptrdiff_t rows_of(const cnet_conv2d *g) {
 
 static layout layout_of(const job_t *job, ptrdiff_t rows, ptrdiff_t lanes) {
     layout l = {.s = stage_of(&job->g, rows), .lanes = lanes};
-    l.pitch = lanes == 1 ? l.s.pitch : job->g.ow;
-    char *q = getenv(lanes == 1 ? "SB" : "SC");
-    ptrdiff_t SUMS = q ? atoi(q) : SUMS_BYTES;
-    const ptrdiff_t bytes =
-        job->tile * job->column_phases * l.pitch * lanes * (ptrdiff_t)sizeof(real);
-    const ptrdiff_t most = lanes == 1 ? SUMS_BYTES : BATCH_SUMS_BYTES;
-    l.rows = min_size(round_up(rows, 2), max_size(1, most / 2 / bytes) * 2);
+    const ptrdiff_t row = lanes == 1 ? l.s.pitch : job->g.ow * lanes;
+    const ptrdiff_t bytes = job->tile * job->column_phases * row * (ptrdiff_t)sizeof(real);
+    l.rows =
+        min_size(round_up(rows, 2), max_size(1, SUMS_BYTES * min_size(lanes, 4) / 2 / bytes) * 2);
     /* Pooling reads two vectors at a time, and images are separated by vectors of cells. */
-    l.sums = round_up(l.rows * l.pitch * lanes, LANES) + (lanes + 1) * LANES;
+    l.sums = round_up(l.rows * row, LANES) + (lanes + 1) * LANES;
     return l;
 }
 
-/* Whether the lanes between rows cost more than to put images side by side. */
+/* Positions of an image that are summed, in and between its rows. */
+static ptrdiff_t summed_positions(const job_t *job) {
+    const cnet_conv2d *g = &job->g;
+    return job->is_straight ? g->oh * round_up(g->ow, LANES)
+                            : ceil_div(g->oh, job->image.rows) *
+                                  round_up(job->image.rows * job->image.s.pitch, LANES);
+}
+
+/* Whether what is summed for nothing costs more than to put images side by side. */
 static int batch_pays(const job_t *job) {
     const cnet_conv2d *g = &job->g;
     const ptrdiff_t outputs = g->oh * g->ow;
-    if (getenv("NB"))
-        return 0;
-    const ptrdiff_t between = round_up(job->image.s.flat, LANES) - outputs;
-    const ptrdiff_t bytes = g->c / g->g * job->batch.s.channel * VECTOR_BYTES;
-    return g->n / LANES * g->g >= ENOUGH_CHUNKS && bytes <= BATCH_BYTES &&
-           between * job->taps / (job->row_phases * job->column_phases) > outputs * TRANSPOSING;
+    return job->finish == finish_plain && g->n / LANES * g->g >= ENOUGH_CHUNKS &&
+           g->c / g->g * job->batch.s.channel * VECTOR_BYTES <= BATCH_BYTES &&
+           (summed_positions(job) - outputs) * job->taps > outputs * TRANSPOSING;
 }
 
-static size_t image_bytes(const job_t *job) {
-    const layout *l = &job->image;
-    const ptrdiff_t sums = job->column_phases * job->tile * l->sums;
-    return bytes_of(staged_elements(job, l) + sums, sizeof(real));
-}
-static size_t batch_bytes(const job_t *job) {
-    const layout *l = &job->batch;
-    const ptrdiff_t sums = job->column_phases * (job->tile * l->sums + LANES * separate_sums(l));
-    return bytes_of(staged_elements(job, l) + max_size(LANES * l->s.channel, sums), sizeof(real));
+static ptrdiff_t elements_per_thread(const job_t *job) {
+    const layout *l = &job->image, *b = &job->batch;
+    ptrdiff_t elements = staged_elements(job, l);
+    if (!job->is_straight)
+        elements += job->column_phases * job->tile * l->sums;
+    if (job->batches)
+        elements =
+            max_size(elements, staged_elements(job, b) +
+                                   max_size(LANES * b->s.channel + LANES, job->tile * b->sums));
+    return elements;
 }
 
 static job_t describe(job_t job) {
     const cnet_conv2d *g = &job.g;
-    job.tile = CNET_FN(tap_sums_rows)(g->o / g->g);
+    job.tile = CNET_FN(tap_sums_tile)(g->o / g->g);
     job.panels = ceil_div(g->o / g->g, job.tile);
     job.image = layout_of(&job, rows_of(g), 1);
     job.batch = layout_of(&job, g->oh, LANES);
+    job.is_straight = job.finish == finish_plain && round_up(g->ow, LANES) <= job.image.s.pitch;
     job.batches = batch_pays(&job) ? g->n / LANES : 0;
     job.blocks = ceil_div(g->oh, job.image.s.rows);
-    job.bytes_per_thread = image_bytes(&job);
-    if (job.batches && batch_bytes(&job) > job.bytes_per_thread)
-        job.bytes_per_thread = batch_bytes(&job);
+    job.bytes_per_thread = bytes_of(elements_per_thread(&job), sizeof(real));
     return job;
 }
 
-static job_t forward_job(const cnet_conv2d *g) {
+static job_t forward_job(const cnet_conv2d *g, finish *finish) {
     return describe((job_t){
-        .finish = finish_plain,
+        .finish = finish,
         .g = *g,
         .row_phases = 1,
         .column_phases = 1,
@@ -359,7 +377,7 @@ static job_t forward_job(const cnet_conv2d *g) {
 
 static job_t gradient_job(const cnet_conv2d *g) {
     return describe((job_t){
-        .finish = finish_gradient,
+        .finish = g->sh * g->sw == 1 ? finish_plain : finish_gradient,
         .g = gradient_geometry(g),
         .gradient_of = g,
         .row_phases = g->sh,
@@ -396,13 +414,13 @@ static void run_job(job_t *job, const cnet_exec *e) {
 }
 
 size_t CNET_FN(direct_forward_workspace)(const cnet_conv2d *g, int threads) {
-    const job_t job = forward_job(g);
+    const job_t job = forward_job(g, finish_plain);
     return workspace_of(&job, threads);
 }
 
 void CNET_FN(direct_forward)(const conv2d_arrays *arrays, const cnet_conv2d *g,
                              const cnet_exec *e) {
-    job_t job = forward_job(g);
+    job_t job = forward_job(g, finish_plain);
     job.arrays = *arrays;
     run_job(&job, e);
 }
@@ -421,7 +439,7 @@ void CNET_FN(direct_dx)(const conv2d_arrays *arrays, const cnet_conv2d *g, const
 /* ---- With ReLU and pooling ------------------------------------------------------------- */
 
 size_t CNET_FN(conv2d_relu_pool_workspace)(const cnet_conv2d *g, int threads) {
-    const job_t job = forward_job(g);
+    const job_t job = forward_job(g, finish_pooled);
     return workspace_of(&job, threads);
 }
 
@@ -433,9 +451,8 @@ size_t CNET_FN(conv2d_relu_pool_workspace)(const cnet_conv2d *g, int threads) {
  * must have two rows and columns of outputs. Parallel over (n, group, block of rows). */
 void CNET_FN(conv2d_relu_pool)(const void *x, const void *weight, const void *bias, void *y,
                                uint8_t *codes, const cnet_conv2d *g, const cnet_exec *e) {
-    job_t job = forward_job(g);
+    job_t job = forward_job(g, finish_pooled);
     job.arrays = (conv2d_arrays){.x = x, .weight = weight, .bias = bias, .to = y};
     job.codes = codes;
-    job.finish = finish_pooled;
     run_job(&job, e);
 }

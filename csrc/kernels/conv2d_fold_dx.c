@@ -127,14 +127,18 @@ static void dx_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     for (ptrdiff_t o = 0; o < outputs; o++)
         stage_gradient(job, job->arrays.dy + (n * g->o + group * outputs + o) * g->oh * g->ow, top,
                        rows, staged + o * job->channel);
+    const tap_positions positions = {.rows = 1, .columns = rows * g->ow, .step = job->pitch};
     for (ptrdiff_t phase = 0; phase < g->sh; phase++) {
-        const ptrdiff_t first = job->phases[phase], depth = job->phases[phase + 1] - first;
-        for (ptrdiff_t panel = 0; panel < job->panels; panel++)
-            CNET_FN(tap_sums)(job->tile, depth,
-                              job->weights +
-                                  ((group * job->panels + panel) * job->taps + first) * job->tile,
-                              job->offsets + first, staged, rows * g->ow, job->pitch,
-                              z + panel * job->tile * job->pitch);
+        const ptrdiff_t first = job->phases[phase];
+        for (ptrdiff_t panel = 0; panel < job->panels; panel++) {
+            const ptrdiff_t taps = (group * job->panels + panel) * job->taps + first;
+            const tap_filters filters = {.tile = job->tile,
+                                         .filters = job->tile,
+                                         .depth = job->phases[phase + 1] - first,
+                                         .weights = job->weights + taps * job->tile,
+                                         .offsets = job->offsets + first};
+            CNET_FN(tap_sums)(&filters, &positions, staged, z + panel * job->tile * job->pitch);
+        }
         for (ptrdiff_t c = 0; c < inputs; c++) {
             real *dx = job->arrays.to + (n * g->c + group * inputs + c) * g->h * g->w;
             for (ptrdiff_t q = 0; q < rows; q++) {
@@ -166,7 +170,7 @@ static job_t make_job(const cnet_conv2d *g) {
         .filters = g->c / g->g * g->kw,
         .taps = g->o / g->g * g->kh,
     };
-    job.tile = CNET_FN(tap_sums_rows)(job.filters);
+    job.tile = CNET_FN(tap_sums_tile)(job.filters);
     job.panels = ceil_div(job.filters, job.tile);
     job.count = rows_of_chunk(&job);
     job.blocks = ceil_div(job.rows.count, job.count);
