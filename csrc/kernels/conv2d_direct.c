@@ -17,7 +17,7 @@ enum {
     BATCH_BYTES = 512 << 10,
     SUMS_BYTES = 16 << 10,
     ENOUGH_CHUNKS = 8,
-    TRANSPOSING = 6 /* what it costs to turn a vector of images, in taps */
+    TRANSPOSING = 12 /* what it costs to turn a vector of images, in taps */
 };
 
 /* How images are staged, and where their taps lie. */

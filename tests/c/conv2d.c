@@ -35,7 +35,8 @@ typedef struct {
 } conv2d_arguments;
 
 static const char *const pass_names[CNET_PASSES] = {"forward", "dx", "dw"};
-static const char *const algorithm_names[] = {"winograd", "direct", "product", "exact", "auto"};
+static const char *const algorithm_names[] = {"winograd", "direct", "fold",
+                                              "product",  "exact",  "auto"};
 
 /* In both dtypes: how much is staged depends on the size of a number. */
 static int suits(const conv2d_arguments *a) {
@@ -67,6 +68,8 @@ static void suits_case(const conv2d_arguments *a) {
                             g->dw == 1 && g->g == 1 && x_count(g) && y_count(g);
     if (a->algorithm == CNET_WINOGRAD)
         require(suits(a) == is_winograd, "3 x 3 with stride 1 only");
+    else if (a->algorithm == CNET_FOLD)
+        require(a->pass == CNET_DX || !suits(a), "folds gradients of inputs only");
     else if (a->algorithm != CNET_DIRECT)
         require(suits(a), "suits every geometry");
 }
