@@ -50,9 +50,11 @@ static int has_channels_for_winograd(const cnet_conv2d *g) {
     return g->c >= 16 && g->o >= 16 && g->oh >= 3 && g->ow >= 3;
 }
 
-/* What is staged for a row of outputs stays in the cache, and so do the taps of all inputs. */
+/* What is staged for a row of outputs stays in the cache, and so do the taps of all inputs: more of
+ * them where a product would copy each cell for several. */
 static int has_few_taps(const cnet_conv2d *g) {
-    return g->c / g->g * g->kh * g->kw <= CACHED_TAPS && stages_at_most(CACHED_BYTES, g, 1);
+    const ptrdiff_t window = g->kh * g->kw, most = window == 1 ? CACHED_TAPS : 4 * CACHED_TAPS;
+    return g->c / g->g * window <= most && stages_at_most(CACHED_BYTES, g, 1);
 }
 
 /* Rows of the register tiles that so many filters take. */
