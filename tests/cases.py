@@ -19,7 +19,7 @@ from cnet import geometry, kernels, reference
 Shape = tuple[int, ...]
 Size = int | tuple[int, int]
 
-ALGORITHMS = "depthwise", "winograd", "direct", "product", "exact"
+ALGORITHMS = "depthwise", "winograd", "direct", "fold", "product", "exact"
 
 
 class Call(NamedTuple):
@@ -106,10 +106,11 @@ class Conv2dCase(Case):
     def forced_calls(self, dtype: Any, algorithm: str) -> Iterator[Call]:
         """The convolution, and those of its gradients that an algorithm can compute."""
         forward, *gradients = self.suits(algorithm)
-        if forward:
+        if forward or any(gradients):
             needs = (*gradients, True)
             options = {**self.options, "algorithm": algorithm}
-            yield from self._convolutions(dtype, options, needs, algorithm == "winograd")
+            calls = self._convolutions(dtype, options, needs, algorithm == "winograd")
+            yield from (call for call in calls if forward or call.function != "conv2d")
 
     def fused_calls(self, dtype: Any) -> Iterator[Call]:
         """The convolution with ReLU and pooling; codes are exact only for one implementation."""
@@ -127,7 +128,9 @@ class Conv2dCase(Case):
             own = g.c == g.g and g.o <= 8 * g.c and max(g.sh, g.sw) <= 8
             return (full and own,) * 3
         if algorithm == "direct":
-            return full, full and (g.sh, g.sw) == (1, 1), full
+            return full, full and max(g.sh, g.sw) <= 8, full
+        if algorithm == "fold":
+            return False, full and max(g.sh, g.sw) <= 8, False
         if algorithm == "winograd":
             square = (g.kh, g.kw) in ((3, 3), (5, 5))
             plain = square and (g.sh, g.sw, g.dh, g.dw, g.g) == (1, 1, 1, 1, 1)
@@ -274,6 +277,11 @@ def _named_convs() -> Iterator[Conv2dCase]:
         case((64, 1, 28, 28), (8, 1, 5, 5), padding=2, name="a batch for many threads"),
         case((6, 48, 20, 20), (48, 1, 3, 3), 1, 1, 1, 48, "depthwise for many threads"),
     )  # fmt: skip
+    yield case((135, 2, 6, 7), (5, 2, 5, 4), name="batches in lanes")
+    yield case((70, 4, 6, 5), (6, 2, 4, 3), padding=2, groups=2, name="batches in lanes, groups")
+    for s in (4, 5, 8, 9):
+        yield case((2, 3, 19, 20), (4, 3, 3, 5), (s, 3), 1, name=f"stride {s}")
+        yield case((2, 3, 19, 20), (9, 3, 6, 2), (1, s), 2, (1, 3), name=f"stride {s} across")
     for k in (1, 2, 3, 4, 5):
         yield case((2, 2, 6, 7), (3, 2, k, k), padding="same", name=f"same {k}")
     yield case((1, 2, 9, 7), (3, 2, 3, 2), padding="same", dilation=(2, 3), name="same, dilated")

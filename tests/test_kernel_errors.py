@@ -248,7 +248,7 @@ ROWS: tuple[Row, ...] = (
     ("conv2d_backward", {"needs": None}, TypeError, "needs must be 3 booleans"),
     ("conv2d_backward", {"needs": True}, TypeError, "needs must be 3 booleans"),
     *((function, {"algorithm": value}, ValueError,
-       "algorithm must be one of auto, exact, depthwise, winograd, direct, product "
+       "algorithm must be one of auto, exact, depthwise, winograd, direct, fold, product "
        f"(got {value!r})")
       for function in ("conv2d", "conv2d_backward")
       for value in ("fastest", "", "Winograd", "auto ", None, 1, ("auto",))),

@@ -49,7 +49,15 @@ def _conv2d_by_algorithm(dtype: Any) -> Arrays:
         options = {"padding": 1, "algorithm": algorithm}
         y = kernels.conv2d(x, weight, **options)
         results += (y, *kernels.conv2d_backward(y, x, weight, **options))
-    return results
+    folded = {"padding": 1, "algorithm": "fold", "needs": (True, False, False)}
+    return *results, kernels.conv2d_backward(y, x, weight, **folded)[0]
+
+
+def _conv2d_of_batches(dtype: Any) -> Arrays:
+    """Direct, most of the images in the lanes of vectors, and some behind them."""
+    x, weight = _randoms((130, 6, 12, 9), (10, 6, 5, 5), dtype=dtype)
+    y = kernels.conv2d(x, weight, algorithm="direct")
+    return y, *kernels.conv2d_backward(y, x, weight, algorithm="direct")
 
 
 def _depthwise(dtype: Any) -> Arrays:
@@ -113,8 +121,8 @@ def _elements(dtype: Any) -> Arrays:
 
 
 WORK = (
-    _conv2d, _conv2d_of_few_images, _conv2d_of_many_images, _conv2d_by_algorithm, _depthwise,
-    _fused, _im2col, _matmul, _pooling, _norm, _loss, _elements,
+    _conv2d, _conv2d_of_few_images, _conv2d_of_many_images, _conv2d_by_algorithm,
+    _conv2d_of_batches, _depthwise, _fused, _im2col, _matmul, _pooling, _norm, _loss, _elements,
 )  # fmt: skip
 everywhere = pytest.mark.parametrize("work", WORK, ids=lambda work: work.__name__.strip("_"))
 

@@ -1,12 +1,18 @@
 /* Convolution and its gradients: which algorithm computes them, and the gradient of the bias. */
 #include "conv2d.h"
 #include "stage.h"
+#include "tap_sums.h"
 
 /* ---- What each algorithm can do, and where it pays ------------------------------------- */
 
 static int always(const cnet_conv2d *g) {
     (void)g;
     return 1;
+}
+
+static int never(const cnet_conv2d *g) {
+    (void)g;
+    return 0;
 }
 
 static int not_empty(const cnet_conv2d *g) { return g->n && g->c && g->h && g->w && g->o; }
@@ -17,7 +23,7 @@ static int is_3x3_or_5x5_with_stride_1(const cnet_conv2d *g) {
 }
 
 enum { CACHED_TAPS = 1024, CACHED_BYTES = 1 << 20, STAGED_BYTES = 64 << 20 };
-enum { MULTIPLIERS = 8, STRIDES = 8 };
+enum { MULTIPLIERS = 8, LONGEST_STRIDE = 8 };
 
 /* Whether direct convolution stages at most so many bytes for some rows of outputs. It is about
  * what the image has there, but with large padding and dilation so much more that a product may
@@ -36,14 +42,15 @@ static int can_be_staged_whole(const cnet_conv2d *g) {
 
 static int gradient_can_be_staged(const cnet_conv2d *g) {
     const cnet_conv2d gradient = gradient_geometry(g);
-    return g->sh == 1 && g->sw == 1 && not_empty(g) && can_be_staged(&gradient);
+    return g->sh <= LONGEST_STRIDE && g->sw <= LONGEST_STRIDE && not_empty(g) &&
+           can_be_staged(&gradient);
 }
 
 /* Each channel has some filters of its own; strides are few enough to list the taps of each phase.
  */
 static int is_depthwise(const cnet_conv2d *g) {
-    return not_empty(g) && g->c == g->g && g->o / g->g <= MULTIPLIERS && g->sh <= STRIDES &&
-           g->sw <= STRIDES && can_be_staged_whole(g);
+    return not_empty(g) && g->c == g->g && g->o / g->g <= MULTIPLIERS && g->sh <= LONGEST_STRIDE &&
+           g->sw <= LONGEST_STRIDE && can_be_staged_whole(g);
 }
 
 static int has_one_filter_each(const cnet_conv2d *g) { return g->o == g->c && g->c > 1; }
@@ -54,14 +61,36 @@ static int has_channels_for_winograd(const cnet_conv2d *g) {
     return g->c >= 16 && g->o >= 16 && g->oh >= 3 && g->ow >= 3;
 }
 
-/* What is staged for a row of outputs stays in the cache, and so do the taps of all inputs. */
+/* What is staged for a row of outputs stays in the cache, and so do the taps of all inputs: more of
+ * them where a product would copy each cell for several. */
 static int has_few_taps(const cnet_conv2d *g) {
-    return g->c / g->g * g->kh * g->kw <= CACHED_TAPS && stages_at_most(CACHED_BYTES, g, 1);
+    const ptrdiff_t window = g->kh * g->kw, most = window == 1 ? CACHED_TAPS : 4 * CACHED_TAPS;
+    return g->c / g->g * window <= most && stages_at_most(CACHED_BYTES, g, 1);
 }
 
-static int gradient_has_few_taps(const cnet_conv2d *g) {
+/* Rows of the register tiles that so many filters take. */
+static ptrdiff_t tile_rows_for(ptrdiff_t filters) {
+    return round_up(filters, CNET_FN(tap_sums_tile)(filters));
+}
+
+/* The direct sum pads the channels of x, and the rows of dY; it is the better one as long as that
+ * is a fifth of the work. */
+static int folding_is_less_work(const cnet_conv2d *g) {
     const cnet_conv2d gradient = gradient_geometry(g);
-    return g->c / g->g >= 5 && has_few_taps(&gradient);
+    const ptrdiff_t inputs = g->c / g->g;
+    const ptrdiff_t direct = tile_rows_for(inputs) * g->kw * (gradient.ow + gradient.kw - 1);
+    return 5 * direct > 6 * tile_rows_for(inputs * g->kw) * g->ow;
+}
+
+static int direct_gradient_pays(const cnet_conv2d *g) {
+    const cnet_conv2d gradient = gradient_geometry(g);
+    return has_few_taps(&gradient) && !folding_is_less_work(g);
+}
+
+static int folding_pays(const cnet_conv2d *g) {
+    const cnet_conv2d gradient = gradient_geometry(g);
+    return g->o / g->g * gradient.kh <= CACHED_TAPS && stages_at_most(CACHED_BYTES, &gradient, 1) &&
+           folding_is_less_work(g);
 }
 
 static int has_small_images(const cnet_conv2d *g) { return stages_at_most(CACHED_BYTES, g, g->oh); }
@@ -82,6 +111,7 @@ static const algorithm algorithms[CNET_PASSES][CNET_ALGORITHMS] = {
             [CNET_WINOGRAD] = {is_3x3_or_5x5_with_stride_1, has_channels_for_winograd,
                                RUNS(winograd, forward)},
             [CNET_DIRECT] = {can_be_staged, has_few_taps, RUNS(direct, forward)},
+            [CNET_FOLD] = {never, never, NULL, NULL},
             [CNET_PRODUCT] = {always, always, RUNS(product, forward)},
         },
     [CNET_DX] =
@@ -89,7 +119,8 @@ static const algorithm algorithms[CNET_PASSES][CNET_ALGORITHMS] = {
             [CNET_DEPTHWISE] = {is_depthwise, has_one_filter_each, RUNS(depthwise, backward), 1},
             [CNET_WINOGRAD] = {is_3x3_or_5x5_with_stride_1, has_channels_for_winograd,
                                RUNS(winograd, dx)},
-            [CNET_DIRECT] = {gradient_can_be_staged, gradient_has_few_taps, RUNS(direct, dx)},
+            [CNET_DIRECT] = {gradient_can_be_staged, direct_gradient_pays, RUNS(direct, dx)},
+            [CNET_FOLD] = {gradient_can_be_staged, folding_pays, RUNS(fold, dx)},
             [CNET_PRODUCT] = {always, always, RUNS(product, dx)},
         },
     [CNET_DW] =
@@ -98,6 +129,7 @@ static const algorithm algorithms[CNET_PASSES][CNET_ALGORITHMS] = {
             [CNET_WINOGRAD] = {is_3x3_or_5x5_with_stride_1, has_channels_for_winograd,
                                RUNS(winograd, dw)},
             [CNET_DIRECT] = {can_be_staged_whole, has_small_images, RUNS(direct, dw)},
+            [CNET_FOLD] = {never, never, NULL, NULL},
             [CNET_PRODUCT] = {always, always, RUNS(product, dw)},
         },
 };

@@ -5,7 +5,7 @@
 #ifndef CNET_CONV2D_H
 #define CNET_CONV2D_H
 
-#include "variant.h"
+#include "phases.h"
 
 /* Arrays of a pass; those that it does not have are NULL. `to` is y, dx or dw. A pass backward also
  * finds all gradients that are wanted, for algorithms that compute them together. */
@@ -28,6 +28,7 @@ CNET_PASS(product, dw)
 CNET_PASS(direct, forward)
 CNET_PASS(direct, dx)
 CNET_PASS(direct, dw)
+CNET_PASS(fold, dx)
 CNET_PASS(winograd, forward)
 CNET_PASS(winograd, dx)
 CNET_PASS(winograd, dw)
@@ -35,18 +36,23 @@ CNET_PASS(depthwise, forward)
 CNET_PASS(depthwise, backward)
 #undef CNET_PASS
 
-/* With stride 1 the gradient of the input is itself a convolution: of dY, with the filters rotated
- * and their channels exchanged. This is its geometry. */
+/* The gradient of the input is itself a convolution, of dY on the grid of the stride's phases (see
+ * phases.h): with stride 1, with the filters rotated and their channels exchanged. This is its
+ * geometry; with longer strides or dilation, a phase has taps at some places of the kernel only. */
 static inline cnet_conv2d gradient_geometry(const cnet_conv2d *g) {
+    const phase_axis rows = phase_rows(g), columns = phase_columns(g);
     cnet_conv2d d = *g;
     d.c = g->o;
     d.h = g->oh;
     d.w = g->ow;
     d.o = g->c;
-    d.oh = g->h;
-    d.ow = g->w;
-    d.ph = g->dh * (g->kh - 1) - g->ph;
-    d.pw = g->dw * (g->kw - 1) - g->pw;
+    d.oh = rows.count;
+    d.ow = columns.count;
+    d.kh = rows.reach + 1;
+    d.kw = columns.reach + 1;
+    d.sh = d.sw = d.dh = d.dw = 1;
+    d.ph = rows.reach - rows.first;
+    d.pw = columns.reach - columns.first;
     return d;
 }
 

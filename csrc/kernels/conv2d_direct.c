@@ -1,119 +1,153 @@
 /* Direct convolution from staged images: rows of the register tile are output channels, lanes are
  * positions, and each step of the depth is one tap, loaded where the table of offsets says. For any
- * kernel, stride, dilation and groups; the input gradient with stride 1 is a convolution of dY with
- * the filters rotated and their channels exchanged.
+ * kernel, stride, dilation and groups. The input gradient is the same sum over dY, for each phase
+ * of the stride with the taps that it has.
  *
- * Filters are packed once. A chunk is some rows of one image in one group. */
+ * Filters are packed once. A chunk is some rows of one image in one group, with neighbouring
+ * positions in the lanes of a vector; where rows are so short that much would be computed between
+ * them, it is LANES images, one in each lane. The sums are the same, bit for bit. */
 #include "conv2d.h"
 #include "lanes.h"
 #include "product.h"
 #include "stage.h"
+#include "tap_sums.h"
 
-enum { STAGE_BYTES = 192 << 10, ENOUGH_CHUNKS = 8 };
+enum {
+    STAGE_BYTES = 192 << 10,
+    BATCH_BYTES = 512 << 10,
+    SUMS_BYTES = 16 << 10,
+    ENOUGH_CHUNKS = 8,
+    TRANSPOSING = 12 /* what it costs to turn a vector of images, in taps */
+};
+
+/* How images are staged, and where their taps lie. */
+typedef struct {
+    stage s;
+    ptrdiff_t lanes; /* elements of a cell: 1, or LANES for as many images */
+    ptrdiff_t rows;  /* of sums: so many at a time, for a tile of channels */
+    ptrdiff_t sums;  /* their elements for one channel, and what vectors go beyond them */
+    ptrdiff_t *offsets;
+} layout;
 
 typedef struct job job_t;
-/* Takes rows of finished sums of output channel o, `pitch` apart. */
+/* Takes rows of finished sums of output channel o, a pitch apart, in a phase of the rows; those of
+ * the phases of the columns are `step` apart. */
 typedef void finish(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t top, ptrdiff_t rows,
-                    const real *sums);
+                    ptrdiff_t phase, const real *sums, ptrdiff_t step);
 
 struct job {
     conv2d_arrays arrays; /* x is what is convolved: dY, for the input gradient */
-    cnet_conv2d g;
-    int rotated; /* weight is (c, o / g, kh, kw), to be read backwards */
-    stage s;
-    ptrdiff_t taps, panels, blocks; /* taps of a group; tiles of its outputs; blocks of rows */
+    cnet_conv2d g;        /* of what is computed; gradient_geometry, for the input gradient */
+    const cnet_conv2d *gradient_of;      /* NULL for the forward pass */
+    ptrdiff_t row_phases, column_phases; /* 1, but for gradients with stride */
+    ptrdiff_t taps;                      /* of a group, in all phases */
+    ptrdiff_t tile, panels;              /* channels in a tile; tiles of a group */
+    layout image, batch;                 /* one image, and LANES of them */
+    int is_straight;                     /* sums go where they belong by themselves */
+    ptrdiff_t batches, blocks;           /* batches; blocks of rows of the images behind them */
+    ptrdiff_t *phases;                   /* first tap of each phase, and their end */
+    ptrdiff_t *places;                   /* of the taps in a filter */
     real *filters;
-    ptrdiff_t *offsets;
     char *workspace;
     size_t bytes_per_thread;
     finish *finish;
     uint8_t *codes; /* of finish_pooled */
 };
 
-/* Packs one tile of output channels: to[tap * TILE_ROWS + r]. */
+/* ---- Taps and filters ------------------------------------------------------------------ */
+
+static void add_tap(const job_t *job, ptrdiff_t t, ptrdiff_t c, ptrdiff_t i, ptrdiff_t j,
+                    ptrdiff_t place) {
+    job->places[t] = place;
+    job->image.offsets[t] = stage_offset(&job->g, &job->image.s, c, i, j);
+    job->batch.offsets[t] = stage_offset(&job->g, &job->batch.s, c, i, j) * LANES;
+}
+
+static void list_taps(const job_t *job) {
+    const cnet_conv2d *g = &job->g;
+    ptrdiff_t t = 0;
+    for (ptrdiff_t c = 0; c < g->c / g->g; c++)
+        for (ptrdiff_t i = 0; i < g->kh; i++)
+            for (ptrdiff_t j = 0; j < g->kw; j++, t++)
+                add_tap(job, t, c, i, j, t);
+    job->phases[0] = 0;
+    job->phases[1] = t;
+}
+
+/* Tap (i, j) of the filter between o and c lies in one phase, and there sees dY so far back. */
+static void list_gradient_taps(const job_t *job) {
+    const cnet_conv2d *g = job->gradient_of;
+    const ptrdiff_t inputs = g->c / g->g, outputs = g->o / g->g;
+    ptrdiff_t t = 0;
+    for (ptrdiff_t phase = 0; phase < g->sh * g->sw; phase++) {
+        job->phases[phase] = t;
+        for (ptrdiff_t o = 0; o < outputs; o++)
+            for (ptrdiff_t i = 0; i < g->kh; i++)
+                for (ptrdiff_t j = 0; j < g->kw; j++)
+                    if (i * g->dh % g->sh == phase / g->sw && j * g->dw % g->sw == phase % g->sw)
+                        add_tap(job, t++, o, job->g.kh - 1 - i * g->dh / g->sh,
+                                job->g.kw - 1 - j * g->dw / g->sw,
+                                (o * inputs * g->kh + i) * g->kw + j);
+    }
+    job->phases[g->sh * g->sw] = t;
+}
+
+/* Packs one tile of channels: to[t * tile + r]. */
 static void pack_filters(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
-    const cnet_conv2d *g = &job->g;
-    const ptrdiff_t window = g->kh * g->kw, inputs = g->c / g->g, outputs = g->o / g->g;
-    const ptrdiff_t group = chunk / job->panels, first = chunk % job->panels * TILE_ROWS;
-    real *to = job->filters + chunk * job->taps * TILE_ROWS;
-    for (ptrdiff_t tap = 0; tap < job->taps; tap++) {
-        const ptrdiff_t c = tap / window, t = tap % window;
-        for (ptrdiff_t r = 0; r < TILE_ROWS; r++) {
-            const ptrdiff_t o = first + r;
-            ptrdiff_t at = ((group * outputs + o) * inputs + c) * window + t;
-            if (job->rotated)
-                at = ((group * inputs + c) * outputs + o) * window + window - 1 - t;
-            to[tap * TILE_ROWS + r] = o < outputs ? job->arrays.weight[at] : 0;
-        }
-    }
+    const ptrdiff_t outputs = job->g.o / job->g.g;
+    const ptrdiff_t group = chunk / job->panels, first = chunk % job->panels * job->tile;
+    /* From one channel to the next: a filter, or for gradients one window of it. */
+    const ptrdiff_t step =
+        job->gradient_of ? job->gradient_of->kh * job->gradient_of->kw : job->taps;
+    const real *weight = job->arrays.weight + group * outputs * job->taps + first * step;
+    real *to = job->filters + chunk * job->taps * job->tile;
+    for (ptrdiff_t t = 0; t < job->taps; t++)
+        for (ptrdiff_t r = 0; r < job->tile; r++)
+            *to++ = first + r < outputs ? weight[r * step + job->places[t]] : 0;
 }
 
-/* TILE_ROWS channels at `vectors` vectors of positions from x; rows of `to` are `pitch` apart. */
-static inline __attribute__((always_inline)) void multiply_taps(const job_t *job,
-                                                                const real *filters, const real *x,
-                                                                const int vectors, ptrdiff_t pitch,
-                                                                real *to) {
-    vec sum[TILE_ROWS][TILE_VECTORS] = {0};
-    for (ptrdiff_t t = 0; t < job->taps; t++, filters += TILE_ROWS) {
-        const real *from = x + job->offsets[t];
-        vec cells[TILE_VECTORS];
-#pragma GCC unroll 8
-        for (int v = 0; v < vectors; v++)
-            cells[v] = load(from + v * LANES);
-#pragma GCC unroll 8
-        for (int r = 0; r < TILE_ROWS; r++)
-#pragma GCC unroll 8
-            for (int v = 0; v < vectors; v++)
-                sum[r][v] += filters[r] * cells[v];
-    }
-#pragma GCC unroll 8
-    for (int r = 0; r < TILE_ROWS; r++)
-#pragma GCC unroll 8
-        for (int v = 0; v < vectors; v++)
-            store(to + r * pitch + v * LANES, sum[r][v]);
-}
-
-/* Sums of one channel, and what vectors go beyond them: pooling reads two at a time. */
-static ptrdiff_t flat_pitch(const job_t *job) { return round_up(job->s.flat, LANES) + 2 * LANES; }
-
-static void convolve(const job_t *job, const real *filters, const real *x, ptrdiff_t positions,
-                     real *to) {
-    const ptrdiff_t pitch = flat_pitch(job);
-    ptrdiff_t at = 0;
-    for (; at + TILE_COLS <= positions; at += TILE_COLS)
-        multiply_taps(job, filters, x + at, TILE_VECTORS, pitch, to + at);
-    if (TILE_VECTORS == 3 && positions - at > LANES) {
-        multiply_taps(job, filters, x + at, 2, pitch, to + at);
-        at += 2 * LANES;
-    }
-    for (; at < positions; at += LANES)
-        multiply_taps(job, filters, x + at, 1, pitch, to + at);
-}
+/* ---- What becomes of the sums ---------------------------------------------------------- */
 
 static void finish_plain(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t top, ptrdiff_t rows,
-                         const real *sums) {
+                         ptrdiff_t phase, const real *sums, ptrdiff_t step) {
+    (void)phase, (void)step;
     const cnet_conv2d *g = &job->g;
-    const real bias = job->arrays.bias ? job->arrays.bias[o] : 0;
+    const vec bias = broadcast(job->arrays.bias ? job->arrays.bias[o] : 0);
     real *y = job->arrays.to + ((n * g->o + o) * g->oh + top) * g->ow;
-    for (ptrdiff_t row = 0; row < rows; row++, y += g->ow, sums += job->s.pitch)
-        for (ptrdiff_t t = 0; t < g->ow; t++)
-            y[t] = sums[t] + bias;
+    ptrdiff_t left = rows * g->ow;
+    /* Vectors may run into the next row, which is written after them. */
+    for (; left > 0; left -= g->ow, y += g->ow, sums += job->image.s.pitch)
+        for (ptrdiff_t t = 0; t < g->ow; t += LANES)
+            store_run(y + t, load(sums + t) + bias, left - t);
+}
+
+static void finish_gradient(const job_t *job, ptrdiff_t n, ptrdiff_t c, ptrdiff_t top,
+                            ptrdiff_t rows, ptrdiff_t phase, const real *sums, ptrdiff_t step) {
+    const cnet_conv2d *g = job->gradient_of;
+    const phase_axis vertical = phase_rows(g), horizontal = phase_columns(g);
+    real *dx = job->arrays.to + (n * g->c + c) * g->h * g->w;
+    for (ptrdiff_t row = 0; row < rows; row++) {
+        const ptrdiff_t ih = phase_position(&vertical, top + row, phase);
+        if (ih >= 0 && ih < g->h)
+            join_phases(&horizontal, sums + row * job->image.s.pitch, step, dx + ih * g->w);
+    }
 }
 
 /* Bias, ReLU and the maximum of 2 x 2 outputs, with the code that the way back needs. */
 static void finish_pooled(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t top, ptrdiff_t rows,
-                          const real *sums) {
+                          ptrdiff_t phase, const real *sums, ptrdiff_t step) {
+    (void)phase, (void)step;
     const cnet_conv2d *g = &job->g;
-    const ptrdiff_t height = g->oh / 2, width = g->ow / 2;
+    const ptrdiff_t height = g->oh / 2, width = g->ow / 2, pitch = job->image.s.pitch;
     const vec bias = broadcast(job->arrays.bias ? job->arrays.bias[o] : 0);
     const ptrdiff_t first = ((n * g->o + o) * height + top / 2) * width;
-    for (ptrdiff_t row = 0; row + 1 < rows; row += 2, sums += 2 * job->s.pitch) {
+    for (ptrdiff_t row = 0; row + 1 < rows; row += 2, sums += 2 * pitch) {
         real *y = job->arrays.to + first + row / 2 * width;
         uint8_t *codes = job->codes + first + row / 2 * width;
         for (ptrdiff_t t = 0; t < width; t += LANES) {
-            const real *above = sums + 2 * t, *below = above + job->s.pitch;
+            const real *above = sums + 2 * t, *below = above + pitch;
             const vec a = load(above) + bias, b = load(above + LANES) + bias;
             const vec c = load(below) + bias, d = load(below + LANES) + bias;
             const vec cells[] = {evens(a, b), odds(a, b), evens(c, d), odds(c, d)};
@@ -135,26 +169,137 @@ static void finish_pooled(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t 
     }
 }
 
-static void chunk_of(const void *argument, ptrdiff_t chunk, int slot) {
-    const job_t *job = argument;
+/* ---- Sums ------------------------------------------------------------------------------ */
+
+static tap_filters filters_of(const job_t *job, const layout *l, ptrdiff_t panel, ptrdiff_t phase) {
+    const ptrdiff_t first = job->phases[phase];
+    return (tap_filters){.tile = job->tile,
+                         .filters = job->tile,
+                         .depth = job->phases[phase + 1] - first,
+                         .weights = job->filters + (panel * job->taps + first) * job->tile,
+                         .offsets = l->offsets + first};
+}
+
+static real *result_at(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t row) {
+    return job->arrays.to + ((n * job->g.o + o) * job->g.oh + row) * job->g.ow;
+}
+
+/* Channels of one image, straight to where they belong. */
+static void sum_straight(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t channels,
+                         ptrdiff_t panel, ptrdiff_t top, ptrdiff_t rows, const real *staged) {
     const cnet_conv2d *g = &job->g;
-    const ptrdiff_t inputs = g->c / g->g, outputs = g->o / g->g;
-    const ptrdiff_t top = chunk % job->blocks * job->s.rows;
-    const ptrdiff_t rows = min_size(job->s.rows, g->oh - top);
-    const ptrdiff_t group = chunk / job->blocks % g->g, n = chunk / job->blocks / g->g;
-    real *staged = (real *)(job->workspace + (size_t)slot * job->bytes_per_thread);
-    real *flat = staged + stage_size(&job->s, inputs, TILE_COLS);
-    for (ptrdiff_t c = 0; c < inputs; c++)
-        stage_channel(g, &job->s, job->arrays.x + (n * g->c + group * inputs + c) * g->h * g->w,
-                      top, staged + c * job->s.channel);
-    for (ptrdiff_t panel = 0; panel < job->panels; panel++) {
-        convolve(job, job->filters + (group * job->panels + panel) * job->taps * TILE_ROWS, staged,
-                 (rows - 1) * job->s.pitch + g->ow, flat);
-        const ptrdiff_t first = panel * TILE_ROWS;
-        for (ptrdiff_t r = 0; r < min_size(TILE_ROWS, outputs - first); r++)
-            job->finish(job, n, group * outputs + first + r, top, rows, flat + r * flat_pitch(job));
+    const tap_positions positions = {rows, g->ow, job->image.s.pitch, g->ow, g->oh * g->ow};
+    tap_filters filters = filters_of(job, &job->image, panel, 0);
+    filters.filters = channels;
+    filters.bias = job->arrays.bias ? job->arrays.bias + o : NULL;
+    CNET_FN(tap_sums)(&filters, &positions, staged, result_at(job, n, o, top));
+}
+
+/* Channels of one image, some rows at a time for what finishes them. */
+static void sum_rows(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t channels,
+                     ptrdiff_t panel, ptrdiff_t top, ptrdiff_t rows, const real *staged,
+                     real *sums) {
+    const layout *l = &job->image;
+    const ptrdiff_t step = job->tile * l->sums;
+    for (ptrdiff_t row = 0; row < rows; row += l->rows) {
+        const ptrdiff_t count = min_size(l->rows, rows - row);
+        const tap_positions positions = {
+            .rows = 1, .columns = (count - 1) * l->s.pitch + job->g.ow, .step = l->sums};
+        for (ptrdiff_t phase = 0; phase < job->row_phases; phase++) {
+            for (ptrdiff_t b = 0; b < job->column_phases; b++) {
+                const tap_filters filters =
+                    filters_of(job, l, panel, phase * job->column_phases + b);
+                CNET_FN(tap_sums)(&filters, &positions, staged + row * l->s.pitch, sums + b * step);
+            }
+            for (ptrdiff_t r = 0; r < channels; r++)
+                job->finish(job, n, o + r, top + row, count, phase, sums + r * l->sums, step);
+        }
     }
 }
+
+/* LANES images of a channel, from their lanes: to[image * step + position]. */
+static void separate_images(const real *sums, ptrdiff_t positions, vec bias, ptrdiff_t step,
+                            real *to) {
+    for (ptrdiff_t at = 0; at < positions; at += LANES) {
+        vec rows[VECTOR_BYTES / sizeof(real)];
+        for (ptrdiff_t r = 0; r < LANES; r++)
+            rows[r] = load(sums + (at + r) * LANES) + bias;
+        transpose(rows);
+        for (ptrdiff_t r = 0; r < LANES; r++)
+            store_run(to + r * step + at, rows[r], positions - at);
+    }
+}
+
+/* Channels of LANES images. */
+static void sum_batch(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t channels,
+                      ptrdiff_t panel, const real *staged, real *sums) {
+    const cnet_conv2d *g = &job->g;
+    const layout *l = &job->batch;
+    const tap_filters filters = filters_of(job, l, panel, 0);
+    for (ptrdiff_t row = 0; row < g->oh; row += l->rows) {
+        const ptrdiff_t rows = min_size(l->rows, g->oh - row);
+        const tap_positions positions = {rows, g->ow * LANES, l->s.pitch * LANES, g->ow * LANES,
+                                         l->sums};
+        CNET_FN(tap_sums)(&filters, &positions, staged + row * l->s.pitch * LANES, sums);
+        for (ptrdiff_t r = 0; r < channels; r++)
+            separate_images(sums + r * l->sums, rows * g->ow,
+                            broadcast(job->arrays.bias ? job->arrays.bias[o + r] : 0),
+                            g->o * g->oh * g->ow, result_at(job, n, o + r, row));
+    }
+}
+
+static ptrdiff_t staged_elements(const job_t *job, const layout *l) {
+    return round_up(stage_size(&l->s, job->g.c / job->g.g, 0) * l->lanes + LANES, LANES);
+}
+
+static void image_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+    const job_t *job = argument;
+    const cnet_conv2d *g = &job->g;
+    const layout *l = &job->image;
+    const ptrdiff_t inputs = g->c / g->g, outputs = g->o / g->g;
+    const ptrdiff_t top = chunk % job->blocks * l->s.rows;
+    const ptrdiff_t group = chunk / job->blocks % g->g;
+    const ptrdiff_t n = job->batches * LANES + chunk / job->blocks / g->g;
+    real *staged = (real *)(job->workspace + (size_t)slot * job->bytes_per_thread);
+    for (ptrdiff_t c = 0; c < inputs; c++)
+        stage_channel(g, &l->s, job->arrays.x + (n * g->c + group * inputs + c) * g->h * g->w, top,
+                      staged + c * l->s.channel);
+    const ptrdiff_t rows = min_size(l->s.rows, g->oh - top);
+    real *sums = staged + staged_elements(job, l);
+    for (ptrdiff_t panel = 0; panel < job->panels; panel++) {
+        const ptrdiff_t first = panel * job->tile, channels = min_size(job->tile, outputs - first);
+        const ptrdiff_t o = group * outputs + first, tile = group * job->panels + panel;
+        if (job->is_straight)
+            sum_straight(job, n, o, channels, tile, top, rows, staged);
+        else
+            sum_rows(job, n, o, channels, tile, top, rows, staged, sums);
+    }
+}
+
+static void batch_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+    const job_t *job = argument;
+    const cnet_conv2d *g = &job->g;
+    const layout *l = &job->batch;
+    const ptrdiff_t inputs = g->c / g->g, outputs = g->o / g->g;
+    const ptrdiff_t group = chunk % g->g, n = chunk / g->g * LANES;
+    real *staged = (real *)(job->workspace + (size_t)slot * job->bytes_per_thread);
+    real *work = staged + staged_elements(job, l);
+    for (ptrdiff_t c = 0; c < inputs; c++) {
+        for (ptrdiff_t i = 0; i < LANES; i++)
+            stage_channel(g, &l->s,
+                          job->arrays.x + ((n + i) * g->c + group * inputs + c) * g->h * g->w, 0,
+                          work + i * l->s.channel);
+        pack_strided(work, l->s.channel, 1, LANES, l->s.channel, LANES,
+                     staged + c * l->s.channel * LANES);
+    }
+    for (ptrdiff_t panel = 0; panel < job->panels; panel++) {
+        const ptrdiff_t first = panel * job->tile, channels = min_size(job->tile, outputs - first);
+        sum_batch(job, n, group * outputs + first, channels, group * job->panels + panel, staged,
+                  work);
+    }
+}
+
+/* ---- Jobs ------------------------------------------------------------------------------ */
 
 static ptrdiff_t rows_of(const cnet_conv2d *g) {
     const stage one = stage_of(g, 1), two = stage_of(g, 2);
@@ -167,75 +312,135 @@ static ptrdiff_t rows_of(const cnet_conv2d *g) {
     return round_up(rows, 2); /* so that pooling finds its pairs within a chunk */
 }
 
-static job_t make_job(const cnet_conv2d *g) {
-    job_t job = {
-        .finish = finish_plain,
-        .g = *g,
-        .s = stage_of(g, rows_of(g)),
-        .taps = g->c / g->g * g->kh * g->kw,
-        .panels = ceil_div(g->o / g->g, TILE_ROWS),
-    };
-    job.blocks = ceil_div(g->oh, job.s.rows);
-    job.bytes_per_thread = (size_t)round_up(
-        (stage_size(&job.s, g->c / g->g, TILE_COLS) + TILE_ROWS * flat_pitch(&job)) *
-            (ptrdiff_t)sizeof(real),
-        CNET_ALIGNMENT);
+static layout layout_of(const job_t *job, ptrdiff_t rows, ptrdiff_t lanes) {
+    layout l = {.s = stage_of(&job->g, rows), .lanes = lanes};
+    const ptrdiff_t row = lanes == 1 ? l.s.pitch : job->g.ow * lanes;
+    const ptrdiff_t bytes = job->tile * job->column_phases * row * (ptrdiff_t)sizeof(real);
+    l.rows =
+        min_size(round_up(rows, 2), max_size(1, SUMS_BYTES * min_size(lanes, 4) / 2 / bytes) * 2);
+    /* Pooling reads two vectors at a time, and images are separated by vectors of cells. */
+    l.sums = round_up(l.rows * row, LANES) + (lanes + 1) * LANES;
+    return l;
+}
+
+/* Positions of an image that are summed, in and between its rows. */
+static ptrdiff_t summed_positions(const job_t *job) {
+    const cnet_conv2d *g = &job->g;
+    return job->is_straight ? g->oh * round_up(g->ow, LANES)
+                            : ceil_div(g->oh, job->image.rows) *
+                                  round_up(job->image.rows * job->image.s.pitch, LANES);
+}
+
+/* Whether what is summed for nothing costs more than to put images side by side. */
+static int batch_pays(const job_t *job) {
+    const cnet_conv2d *g = &job->g;
+    const ptrdiff_t outputs = g->oh * g->ow;
+    return job->finish == finish_plain && g->n / LANES * g->g >= ENOUGH_CHUNKS &&
+           g->c / g->g * job->batch.s.channel * VECTOR_BYTES <= BATCH_BYTES &&
+           (summed_positions(job) - outputs) * job->taps > outputs * TRANSPOSING;
+}
+
+static ptrdiff_t elements_per_thread(const job_t *job) {
+    const layout *l = &job->image, *b = &job->batch;
+    ptrdiff_t elements = staged_elements(job, l);
+    if (!job->is_straight)
+        elements += job->column_phases * job->tile * l->sums;
+    if (job->batches)
+        elements =
+            max_size(elements, staged_elements(job, b) +
+                                   max_size(LANES * b->s.channel + LANES, job->tile * b->sums));
+    return elements;
+}
+
+static job_t describe(job_t job) {
+    const cnet_conv2d *g = &job.g;
+    job.tile = CNET_FN(tap_sums_tile)(g->o / g->g);
+    job.panels = ceil_div(g->o / g->g, job.tile);
+    job.image = layout_of(&job, rows_of(g), 1);
+    job.batch = layout_of(&job, g->oh, LANES);
+    job.is_straight = job.finish == finish_plain && round_up(g->ow, LANES) <= job.image.s.pitch;
+    job.batches = batch_pays(&job) ? g->n / LANES : 0;
+    job.blocks = ceil_div(g->oh, job.image.s.rows);
+    job.bytes_per_thread = bytes_of(elements_per_thread(&job), sizeof(real));
     return job;
 }
 
-static size_t offsets_bytes(const job_t *job) {
-    return (size_t)round_up(job->taps * (ptrdiff_t)sizeof(ptrdiff_t), CNET_ALIGNMENT);
-}
-static size_t filters_bytes(const job_t *job) {
-    return (size_t)round_up(
-        job->g.g * job->panels * job->taps * TILE_ROWS * (ptrdiff_t)sizeof(real), CNET_ALIGNMENT);
+static job_t forward_job(const cnet_conv2d *g, finish *finish) {
+    return describe((job_t){
+        .finish = finish,
+        .g = *g,
+        .row_phases = 1,
+        .column_phases = 1,
+        .taps = g->c / g->g * g->kh * g->kw,
+    });
 }
 
-static size_t workspace_of(const cnet_conv2d *g, int threads) {
-    const job_t job = make_job(g);
-    return offsets_bytes(&job) + filters_bytes(&job) + (size_t)threads * job.bytes_per_thread;
+static job_t gradient_job(const cnet_conv2d *g) {
+    return describe((job_t){
+        .finish = g->sh * g->sw == 1 ? finish_plain : finish_gradient,
+        .g = gradient_geometry(g),
+        .gradient_of = g,
+        .row_phases = g->sh,
+        .column_phases = g->sw,
+        .taps = g->o / g->g * g->kh * g->kw,
+    });
+}
+
+static size_t list_bytes(ptrdiff_t count) { return bytes_of(count, sizeof(ptrdiff_t)); }
+
+static size_t workspace_of(const job_t *job, int threads) {
+    return 3 * list_bytes(job->taps) + list_bytes(job->row_phases * job->column_phases + 1) +
+           bytes_of(job->g.g * job->panels * job->taps * job->tile, sizeof(real)) +
+           (size_t)threads * job->bytes_per_thread;
 }
 
 static void run_job(job_t *job, const cnet_exec *e) {
     const cnet_conv2d *g = &job->g;
-    job->offsets = (ptrdiff_t *)e->workspace;
-    job->filters = (real *)(e->workspace + offsets_bytes(job));
-    job->workspace = e->workspace + offsets_bytes(job) + filters_bytes(job);
-    for (ptrdiff_t t = 0; t < job->taps; t++)
-        job->offsets[t] =
-            stage_offset(g, &job->s, t / (g->kh * g->kw), t / g->kw % g->kh, t % g->kw);
+    char *workspace = e->workspace;
+    ptrdiff_t **const lists[] = {&job->image.offsets, &job->batch.offsets, &job->places};
+    for (int i = 0; i < 3; i++, workspace += list_bytes(job->taps))
+        *lists[i] = (ptrdiff_t *)workspace;
+    job->phases = (ptrdiff_t *)workspace;
+    workspace += list_bytes(job->row_phases * job->column_phases + 1);
+    job->filters = (real *)workspace;
+    job->workspace = workspace + bytes_of(g->g * job->panels * job->taps * job->tile, sizeof(real));
+    if (job->gradient_of)
+        list_gradient_taps(job);
+    else
+        list_taps(job);
     cnet_parallel(pack_filters, job, g->g * job->panels, job->taps > 256 ? e->threads : 1);
-    cnet_parallel(chunk_of, job, g->n * g->g * job->blocks, e->threads);
+    cnet_parallel(batch_chunk, job, job->batches * g->g, e->threads);
+    cnet_parallel(image_chunk, job, (g->n - job->batches * LANES) * g->g * job->blocks, e->threads);
 }
 
 size_t CNET_FN(direct_forward_workspace)(const cnet_conv2d *g, int threads) {
-    return workspace_of(g, threads);
+    const job_t job = forward_job(g, finish_plain);
+    return workspace_of(&job, threads);
 }
 
 void CNET_FN(direct_forward)(const conv2d_arrays *arrays, const cnet_conv2d *g,
                              const cnet_exec *e) {
-    job_t job = make_job(g);
+    job_t job = forward_job(g, finish_plain);
     job.arrays = *arrays;
     run_job(&job, e);
 }
 
 size_t CNET_FN(direct_dx_workspace)(const cnet_conv2d *g, int threads) {
-    const cnet_conv2d gradient = gradient_geometry(g);
-    return workspace_of(&gradient, threads);
+    const job_t job = gradient_job(g);
+    return workspace_of(&job, threads);
 }
 
 void CNET_FN(direct_dx)(const conv2d_arrays *arrays, const cnet_conv2d *g, const cnet_exec *e) {
-    const cnet_conv2d gradient = gradient_geometry(g);
-    job_t job = make_job(&gradient);
+    job_t job = gradient_job(g);
     job.arrays = (conv2d_arrays){.x = arrays->dy, .weight = arrays->weight, .to = arrays->to};
-    job.rotated = 1;
     run_job(&job, e);
 }
 
 /* ---- With ReLU and pooling ------------------------------------------------------------- */
 
 size_t CNET_FN(conv2d_relu_pool_workspace)(const cnet_conv2d *g, int threads) {
-    return workspace_of(g, threads);
+    const job_t job = forward_job(g, finish_pooled);
+    return workspace_of(&job, threads);
 }
 
 /* y = max_pool2d(relu(conv2d(x, weight, bias)), 2), bit for bit, without the arrays in between.
@@ -246,9 +451,8 @@ size_t CNET_FN(conv2d_relu_pool_workspace)(const cnet_conv2d *g, int threads) {
  * must have two rows and columns of outputs. Parallel over (n, group, block of rows). */
 void CNET_FN(conv2d_relu_pool)(const void *x, const void *weight, const void *bias, void *y,
                                uint8_t *codes, const cnet_conv2d *g, const cnet_exec *e) {
-    job_t job = make_job(g);
+    job_t job = forward_job(g, finish_pooled);
     job.arrays = (conv2d_arrays){.x = x, .weight = weight, .bias = bias, .to = y};
     job.codes = codes;
-    job.finish = finish_pooled;
     run_job(&job, e);
 }

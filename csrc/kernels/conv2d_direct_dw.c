@@ -3,12 +3,12 @@
  * which is broadcast from the staged image. For any kernel, stride, dilation and groups.
  *
  * The batch is split into parts, by the sizes alone; each part sums into its own copy of dW, and
- * the copies are added in order. */
+ * the copies are added in order. Where dW is too large for many copies, the outputs are split. */
 #include "conv2d.h"
 #include "product.h"
 #include "stage.h"
 
-enum { ENOUGH_PARTS = 16, ACCUMULATORS = VECTOR_BYTES == 64 ? 25 : 12 };
+enum { ENOUGH_CHUNKS = 16, COPIES_BYTES = 8 << 20, ACCUMULATORS = VECTOR_BYTES == 64 ? 25 : 12 };
 
 typedef struct {
     conv2d_arrays arrays;
@@ -17,6 +17,7 @@ typedef struct {
     stage s;
     ptrdiff_t taps, vectors; /* taps of a group; vectors of its outputs */
     ptrdiff_t parts, images; /* parts of the batch; images in one */
+    ptrdiff_t blocks, width; /* blocks of the vectors; vectors in one */
     ptrdiff_t *offsets;
     char *workspace;
     size_t bytes_per_thread;
@@ -94,16 +95,19 @@ static void part_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const job_t *job = argument;
     const cnet_conv2d *g = &job->g;
     const ptrdiff_t inputs = g->c / g->g, outputs = g->o / g->g;
-    const ptrdiff_t part = chunk / g->g, group = chunk % g->g;
+    const ptrdiff_t block = chunk % job->blocks, group = chunk / job->blocks % g->g;
+    const ptrdiff_t part = chunk / job->blocks / g->g;
+    const ptrdiff_t begin = block * job->width, end = min_size(job->vectors, begin + job->width);
     real *staged = (real *)(job->workspace + (size_t)slot * job->bytes_per_thread);
     real *gradient = staged + round_up(stage_size(&job->s, inputs, TILE_COLS), LANES);
-    real *sums = job->sums + chunk * job->vectors * job->taps * LANES;
-    memset(sums, 0, (size_t)(job->vectors * job->taps * LANES) * sizeof(real));
+    real *sums = job->sums + (part * g->g + group) * job->vectors * job->taps * LANES;
+    memset(sums + begin * job->taps * LANES, 0,
+           (size_t)((end - begin) * job->taps * LANES) * sizeof(real));
     for (ptrdiff_t n = part * job->images; n < min_size(g->n, (part + 1) * job->images); n++) {
         for (ptrdiff_t c = 0; c < inputs; c++)
             stage_channel(g, &job->s, job->arrays.x + (n * g->c + group * inputs + c) * g->h * g->w,
                           0, staged + c * job->s.channel);
-        for (ptrdiff_t v = 0; v < job->vectors; v++) {
+        for (ptrdiff_t v = begin; v < end; v++) {
             const ptrdiff_t first = v * LANES;
             stage_gradient(job, n, group * outputs + first, min_size(LANES, outputs - first),
                            gradient);
@@ -133,8 +137,11 @@ static job_t make_job(const cnet_conv2d *g) {
         .taps = g->c / g->g * g->kh * g->kw,
         .vectors = ceil_div(g->o / g->g, LANES),
     };
-    job.images = ceil_div(g->n, max_size(1, ceil_div(ENOUGH_PARTS, g->g)));
-    job.parts = ceil_div(g->n, max_size(1, job.images));
+    const ptrdiff_t copies = COPIES_BYTES / (job.vectors * job.taps * VECTOR_BYTES) / g->g;
+    job.images = ceil_div(g->n, max_size(1, min_size(copies, ceil_div(ENOUGH_CHUNKS, g->g))));
+    job.parts = ceil_div(g->n, job.images);
+    job.width = ceil_div(job.vectors, ceil_div(ENOUGH_CHUNKS, g->g * job.parts));
+    job.blocks = ceil_div(job.vectors, job.width);
     job.bytes_per_thread =
         (size_t)round_up((round_up(stage_size(&job.s, g->c / g->g, TILE_COLS), LANES) +
                           (g->oh * g->ow + LANES) * LANES) *
@@ -163,6 +170,6 @@ void CNET_FN(direct_dw)(const conv2d_arrays *arrays, const cnet_conv2d *g, const
     job.workspace = e->workspace + offsets_bytes(&job) + sums_bytes(&job);
     for (ptrdiff_t t = 0; t < job.taps; t++)
         job.offsets[t] = stage_offset(g, &job.s, t / (g->kh * g->kw), t / g->kw % g->kh, t % g->kw);
-    cnet_parallel(part_chunk, &job, job.parts * g->g, e->threads);
+    cnet_parallel(part_chunk, &job, job.parts * g->g * job.blocks, e->threads);
     cnet_parallel(sum_chunk, &job, g->o, e->threads);
 }

@@ -55,7 +55,7 @@ static inline void copy_taps(const cnet_conv2d *g, const real *x, ptrdiff_t grou
     const ptrdiff_t first = (plane * g->h + ih) * g->w + iw;
     if (stride == 1 && g->sw == 1) {
         zero_run(to, in.begin);
-        copy_run(to + in.begin, x + first + in.begin, in.end - in.begin);
+        copy_run(to + in.begin, x + (first + in.begin), in.end - in.begin);
         zero_run(to + in.end, r.count - in.end);
         return;
     }

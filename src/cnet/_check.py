@@ -154,7 +154,7 @@ def col2im(
     return cols, window
 
 
-ALGORITHMS = ("auto", "exact", "depthwise", "winograd", "direct", "product")
+ALGORITHMS = ("auto", "exact", "depthwise", "winograd", "direct", "fold", "product")
 
 
 def conv2d(

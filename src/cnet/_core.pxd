@@ -21,6 +21,7 @@ cdef extern from "cnet.h" nogil:
         CNET_DEPTHWISE
         CNET_WINOGRAD
         CNET_DIRECT
+        CNET_FOLD
         CNET_PRODUCT
         CNET_EXACT
         CNET_AUTO

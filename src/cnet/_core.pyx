@@ -34,6 +34,7 @@ algorithms = {
     "depthwise": CNET_DEPTHWISE,
     "winograd": CNET_WINOGRAD,
     "direct": CNET_DIRECT,
+    "fold": CNET_FOLD,
     "product": CNET_PRODUCT,
 }
 

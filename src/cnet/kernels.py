@@ -231,6 +231,7 @@ def conv2d_backward(
         Which of the three gradients to compute.
     algorithm : str, default 'auto'
         As in `conv2d`; one that is asked for by name must be able to compute what is needed.
+        'fold' computes dx only: row by row for each column of the filter, moved and added.
 
     Returns
     -------

@@ -35,7 +35,7 @@ typedef struct {
 } conv2d_arguments;
 
 static const char *const pass_names[CNET_PASSES] = {"forward", "dx", "dw"};
-static const char *const algorithm_names[] = {"depthwise", "winograd", "direct",
+static const char *const algorithm_names[] = {"depthwise", "winograd", "direct", "fold",
                                               "product",   "exact",    "auto"};
 
 /* In both dtypes: how much is staged depends on the size of a number. */
@@ -72,6 +72,8 @@ static void suits_case(const conv2d_arguments *a) {
         require(suits(a) == is_winograd, "3 x 3 or 5 x 5 with stride 1 only");
     else if (a->algorithm == CNET_DEPTHWISE)
         require(!suits(a) || g->c == g->g, "one channel a group only");
+    else if (a->algorithm == CNET_FOLD)
+        require(a->pass == CNET_DX || !suits(a), "folds gradients of inputs only");
     else if (a->algorithm != CNET_DIRECT)
         require(suits(a), "suits every geometry");
 }
