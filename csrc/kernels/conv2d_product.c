@@ -34,7 +34,8 @@ static void pack_outputs_as_columns(const product *q, ptrdiff_t group, ptrdiff_t
 }
 
 static void store_output(const product *q, ptrdiff_t group, ptrdiff_t i, ptrdiff_t rows,
-                         ptrdiff_t j, ptrdiff_t cols, const real *tile, int first) {
+                         ptrdiff_t j, ptrdiff_t cols, const real *tile, int first, int last) {
+    (void)last;
     const job_t *job = (const job_t *)q;
     for (ptrdiff_t s = 0; s < cols;) {
         const ptrdiff_t n = (j + s) / job->pixels, pixel = (j + s) % job->pixels;

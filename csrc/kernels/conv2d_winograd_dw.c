@@ -94,7 +94,8 @@ static void pack_v(const product *q, ptrdiff_t plane, ptrdiff_t p, ptrdiff_t dep
 }
 
 static void store_m(const product *q, ptrdiff_t plane, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
-                    ptrdiff_t cols, const real *tile, int first) {
+                    ptrdiff_t cols, const real *tile, int first, int last) {
+    (void)last;
     const job_t *job = (const job_t *)q;
     const int overwrite = first && job->first == 0;
     for (ptrdiff_t r = 0; r < rows; r++, tile += TILE_COLS) {

@@ -23,20 +23,23 @@ static void pack_b(const product *q, ptrdiff_t b, ptrdiff_t p, ptrdiff_t depth, 
                  depth, TILE_COLS, to);
 }
 
-static void store_tile(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
-                       ptrdiff_t cols, const real *tile, int first) {
+static strided find_b(const product *q, ptrdiff_t b, ptrdiff_t p, ptrdiff_t j) {
     (void)b;
     const job_t *job = (const job_t *)q;
+    return (strided){job->b + (p * job->g.b_row + j), 1, job->g.b_row};
+}
+
+static void store_tile(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
+                       ptrdiff_t cols, const real *tile, int first, int last) {
+    (void)b;
+    (void)last;
+    const job_t *job = (const job_t *)q;
     for (ptrdiff_t r = 0; r < rows; r++, tile += TILE_COLS) {
-        real *c = job->c + (i + r) * job->g.n + j;
-        if (!first)
+        real *c = job->c + ((i + r) * job->g.n + j);
+        put_row(c, tile, cols, first);
+        if (first && job->bias)
             for (ptrdiff_t s = 0; s < cols; s++)
-                c[s] += tile[s];
-        else if (job->bias)
-            for (ptrdiff_t s = 0; s < cols; s++)
-                c[s] = tile[s] + job->bias[j + s];
-        else
-            memcpy(c, tile, (size_t)cols * sizeof(real));
+                c[s] += job->bias[j + s];
     }
 }
 
@@ -51,7 +54,7 @@ size_t CNET_FN(gemm_workspace)(const cnet_gemm *g, int threads) {
  * in product.h. */
 void CNET_FN(gemm)(const void *a, const void *b, const void *bias, void *c, const cnet_gemm *g,
                    const cnet_exec *e) {
-    const job_t job = {
+    job_t job = {
         .base = {1, g->m, g->n, g->k, pack_a, pack_b, store_tile},
         .a = a,
         .b = b,
@@ -59,5 +62,11 @@ void CNET_FN(gemm)(const void *a, const void *b, const void *bias, void *c, cons
         .c = c,
         .g = *g,
     };
+    if (g->b_col == 1 && g->m <= 256)
+        job.base.b = (strided){b, 1, g->b_row};
+    if (g->n <= 768)
+        job.base.a = (strided){a, g->a_row, g->a_col};
+    if (g->b_col == 1)
+        job.base.find_b = find_b;
     CNET_FN(product)(&job.base, e);
 }
