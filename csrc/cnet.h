@@ -44,6 +44,7 @@ typedef struct {
  * sum products of the given numbers (not Winograd's, which rounds more); or one by name. */
 typedef enum {
     CNET_WINOGRAD,
+    CNET_POINTWISE,
     CNET_DIRECT,
     CNET_PRODUCT,
     CNET_ALGORITHMS,

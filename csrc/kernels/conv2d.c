@@ -16,6 +16,12 @@ static int is_3x3_with_stride_1(const cnet_conv2d *g) {
            g->dw == 1 && g->g == 1;
 }
 
+/* The stride leaves out pixels, padding would add some. */
+static int is_1x1_without_padding(const cnet_conv2d *g) {
+    return not_empty(g) && g->kh == 1 && g->kw == 1 && g->ph == 0 && g->pw == 0 &&
+           (g->oh - 1) * g->sh < g->h && (g->ow - 1) * g->sw < g->w;
+}
+
 enum { CACHED_TAPS = 1024, CACHED_BYTES = 1 << 20, STAGED_BYTES = 64 << 20 };
 
 /* Whether direct convolution stages at most so many bytes for some rows of outputs. It is about
@@ -43,6 +49,11 @@ static int has_channels_for_winograd(const cnet_conv2d *g) {
     return g->c >= 16 && g->o >= 16 && g->oh >= 3 && g->ow >= 3;
 }
 
+/* A tile has 6 or 8 rows. */
+static int has_channels_for_tiles(const cnet_conv2d *g) {
+    return g->c / g->g >= 4 && g->o / g->g >= 4;
+}
+
 /* What is staged for a row of outputs stays in the cache, and so do the taps of all inputs. */
 static int has_few_taps(const cnet_conv2d *g) {
     return g->c / g->g * g->kh * g->kw <= CACHED_TAPS && stages_at_most(CACHED_BYTES, g, 1);
@@ -68,18 +79,24 @@ static const algorithm algorithms[CNET_PASSES][CNET_ALGORITHMS] = {
         {
             [CNET_WINOGRAD] = {is_3x3_with_stride_1, has_channels_for_winograd,
                                RUNS(winograd, forward)},
+            [CNET_POINTWISE] = {is_1x1_without_padding, has_channels_for_tiles,
+                                RUNS(pointwise, forward)},
             [CNET_DIRECT] = {can_be_staged, has_few_taps, RUNS(direct, forward)},
             [CNET_PRODUCT] = {always, always, RUNS(product, forward)},
         },
     [CNET_DX] =
         {
             [CNET_WINOGRAD] = {is_3x3_with_stride_1, has_channels_for_winograd, RUNS(winograd, dx)},
+            [CNET_POINTWISE] = {is_1x1_without_padding, has_channels_for_tiles,
+                                RUNS(pointwise, dx)},
             [CNET_DIRECT] = {gradient_can_be_staged, gradient_has_few_taps, RUNS(direct, dx)},
             [CNET_PRODUCT] = {always, always, RUNS(product, dx)},
         },
     [CNET_DW] =
         {
             [CNET_WINOGRAD] = {is_3x3_with_stride_1, has_channels_for_winograd, RUNS(winograd, dw)},
+            [CNET_POINTWISE] = {is_1x1_without_padding, has_channels_for_tiles,
+                                RUNS(pointwise, dw)},
             [CNET_DIRECT] = {can_be_staged_whole, has_small_images, RUNS(direct, dw)},
             [CNET_PRODUCT] = {always, always, RUNS(product, dw)},
         },
@@ -90,7 +107,7 @@ static const algorithm algorithms[CNET_PASSES][CNET_ALGORITHMS] = {
 cnet_algorithm CNET_FN(conv2d_choice)(const cnet_conv2d *g, cnet_pass pass, cnet_algorithm wanted) {
     if (wanted < CNET_ALGORITHMS)
         return wanted;
-    cnet_algorithm a = wanted == CNET_EXACT ? CNET_DIRECT : CNET_WINOGRAD;
+    cnet_algorithm a = wanted == CNET_EXACT ? CNET_POINTWISE : CNET_WINOGRAD;
     while (!algorithms[pass][a].suits(g) || !algorithms[pass][a].pays(g))
         a++;
     return a;

@@ -28,7 +28,7 @@ static void pack_outputs_as_columns(const product *q, ptrdiff_t group, ptrdiff_t
         const run r = run_at(&job->g, j + s, cols - s);
         tap t = tap_at(&job->g, p);
         for (ptrdiff_t d = 0; d < depth; d++, t = next_tap(&job->g, t))
-            copy_taps(&job->g, job->arrays.x, group, t, r, 1, to + d * TILE_COLS + s);
+            copy_taps(&job->g, job->arrays.x, group, t, r, to + d * TILE_COLS + s);
         s += r.count;
     }
 }

@@ -24,17 +24,24 @@ static void pack_dy(const product *q, ptrdiff_t group, ptrdiff_t i, ptrdiff_t ro
     }
 }
 
+/* Taps are copied as rows of some outputs, then transposed. */
+enum { STAGED_OUTPUTS = 64, STAGED_PITCH = STAGED_OUTPUTS + 16 };
+
 static void pack_taps_as_columns(const product *q, ptrdiff_t group, ptrdiff_t p, ptrdiff_t depth,
                                  ptrdiff_t j, ptrdiff_t cols, real *to) {
     const job_t *job = (const job_t *)q;
-    if (cols < TILE_COLS)
-        memset(to, 0, (size_t)(depth * TILE_COLS) * sizeof(real));
     for (ptrdiff_t d = 0; d < depth;) {
-        const run r = run_at(&job->g, p + d, depth - d);
-        tap t = tap_at(&job->g, j);
-        for (ptrdiff_t s = 0; s < cols; s++, t = next_tap(&job->g, t))
-            copy_taps(&job->g, job->arrays.x, group, t, r, TILE_COLS, to + d * TILE_COLS + s);
-        d += r.count;
+        real staged[TILE_COLS * STAGED_PITCH];
+        const ptrdiff_t outputs = min_size(depth - d, STAGED_OUTPUTS);
+        for (ptrdiff_t at = 0; at < outputs;) {
+            const run r = run_at(&job->g, p + d + at, outputs - at);
+            tap t = tap_at(&job->g, j);
+            for (ptrdiff_t s = 0; s < cols; s++, t = next_tap(&job->g, t))
+                copy_taps(&job->g, job->arrays.x, group, t, r, staged + s * STAGED_PITCH + at);
+            at += r.count;
+        }
+        pack_strided(staged, STAGED_PITCH, 1, cols, outputs, TILE_COLS, to + d * TILE_COLS);
+        d += outputs;
     }
 }
 

@@ -154,7 +154,7 @@ def col2im(
     return cols, window
 
 
-ALGORITHMS = ("auto", "exact", "winograd", "direct", "product")
+ALGORITHMS = ("auto", "exact", "winograd", "pointwise", "direct", "product")
 
 
 def conv2d(

@@ -19,6 +19,7 @@ cdef extern from "cnet.h" nogil:
 
     ctypedef enum cnet_algorithm:
         CNET_WINOGRAD
+        CNET_POINTWISE
         CNET_DIRECT
         CNET_PRODUCT
         CNET_EXACT

@@ -32,6 +32,7 @@ algorithms = {
     "auto": CNET_AUTO,
     "exact": CNET_EXACT,
     "winograd": CNET_WINOGRAD,
+    "pointwise": CNET_POINTWISE,
     "direct": CNET_DIRECT,
     "product": CNET_PRODUCT,
 }
