@@ -22,7 +22,7 @@ enum {
     ENOUGH_PRODUCTS = 1 << 17,
     SLAB_BYTES = 4 << 20,
     PARTS_BYTES = 4 << 20,
-    CACHE_LINE = 64
+    LINE_CELLS = 64 / sizeof(real)
 };
 
 typedef struct {
@@ -264,19 +264,32 @@ static strided panel_of_b(const job_t *job, const work *w, ptrdiff_t j, ptrdiff_
  * cache lines of a row, in some of the rows. */
 static fetch share_of(const job_t *job, const work *w, ptrdiff_t p, ptrdiff_t j, ptrdiff_t tile,
                       ptrdiff_t tiles) {
-    enum { CELLS = CACHE_LINE / (int)sizeof(real), LINES = (TILE_COLS + CELLS - 1) / CELLS };
+    enum { LINES = (TILE_COLS + LINE_CELLS - 1) / LINE_CELLS };
     const product *q = job->q;
     if (j >= w->j1) {
         j = w->j0 + (j - w->j1) / TILE_COLS % GROUP_PANELS * TILE_COLS;
         p += job->s.depth;
     }
     const ptrdiff_t shares = tiles / LINES, line = tile % LINES, share = tile / LINES;
-    if (!q->find_b || job->share_b || p >= w->p1 || share >= shares)
+    if (!q->find_b || job->share_b || p >= w->p1 || share >= shares ||
+        line * LINE_CELLS >= w->j1 - j)
         return (fetch){0};
     const strided b = q->find_b(q, w->b, p, j);
     const ptrdiff_t depth = min_size(job->s.depth, w->p1 - p), rows = ceil_div(depth, shares);
     const ptrdiff_t first = min_size(depth, share * rows);
-    return (fetch){b.at + first * b.step + line * CELLS, b.step, min_size(rows, depth - first)};
+    return (fetch){b.at + first * b.step + line * LINE_CELLS, b.step,
+                   min_size(rows, depth - first)};
+}
+
+static void fetch_tile(const job_t *job, const work *w, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
+                       ptrdiff_t cols) {
+    const product *q = job->q;
+    if (!q->find_c || job->s.parts > 1)
+        return;
+    const strided c = q->find_c(q, w->b, i, j);
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t s = 0; s < cols; s += LINE_CELLS)
+            __builtin_prefetch(c.at + (r * c.lane + s), 1, 3);
 }
 
 static void store_tile(const job_t *job, const work *w, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
@@ -308,6 +321,7 @@ static void multiply_group(const job_t *job, const work *w, ptrdiff_t j0, ptrdif
             const ptrdiff_t cols = min_size(TILE_COLS, j1 - j);
             const fetch ahead =
                 share_of(job, w, p, j + GROUP_PANELS * TILE_COLS, (i - w->i0) / TILE_ROWS, tiles);
+            fetch_tile(job, w, i, rows, j, cols);
             if (a.step == TILE_ROWS && a.lane == 1)
                 multiply_packed(depth, a, b[number], cols, ahead, tile);
             else

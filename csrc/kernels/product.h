@@ -89,6 +89,8 @@ struct product {
     /* Optional: where panel j of B lies, for those that pack_b copies row by row, so that they can
      * be fetched while others are multiplied. */
     strided (*find_b)(const product *q, ptrdiff_t b, ptrdiff_t p, ptrdiff_t j);
+    /* Optional: where the tile at (i, j) of C will go, to be fetched before. */
+    strided (*find_c)(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t j);
 };
 
 /* A panel of a matrix with these strides: `count` lanes of it, padded with zeros to `width`. */
@@ -121,9 +123,12 @@ pack_strided(const real *from, ptrdiff_t lane_stride, ptrdiff_t depth_stride, pt
                     store(to + (t + r) * width + s, rows[r]);
                 store_run(to + (t + LANES - 1) * width + s, rows[LANES - 1], width);
             }
-    for (ptrdiff_t s = 0; s < count; s++)
-        for (ptrdiff_t at = s < fitting ? t : 0; at < depth; at++)
+    for (ptrdiff_t s = fitting; s < count; s++)
+        for (ptrdiff_t at = 0; at < t; at++)
             to[at * width + s] = from[at * depth_stride + s * lane_stride];
+    for (; t < depth; t++)
+        for (ptrdiff_t s = 0; s < count; s++)
+            to[t * width + s] = from[t * depth_stride + s * lane_stride];
 }
 
 /* Adds a row of a tile to a row of C, or stores it there. */

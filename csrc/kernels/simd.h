@@ -110,6 +110,20 @@ static inline vec odds(vec a, vec b) { return __builtin_shufflevector(a, b, ODDS
 static inline vec zip_first(vec a, vec b) { return __builtin_shufflevector(a, b, FIRSTS); }
 static inline vec zip_second(vec a, vec b) { return __builtin_shufflevector(a, b, SECONDS); }
 
+/* to[s] = from[s * step]. */
+static inline void copy_spaced(real *to, const real *from, ptrdiff_t step, ptrdiff_t count) {
+    ptrdiff_t s = 0;
+    if (step == 1) {
+        copy_run(to, from, count);
+        return;
+    }
+    if (step == 2) /* not the last, behind which nothing may be read */
+        for (; s + LANES < count; s += LANES)
+            store(to + s, evens(load(from + 2 * s), load(from + 2 * s + LANES)));
+    for (; s < count; s++)
+        to[s] = from[s * step];
+}
+
 /* Rows become columns: after log2(LANES) rounds of zips, element i of row r is element r of row i.
  */
 static inline void transpose(vec rows[VECTOR_BYTES / sizeof(real)]) {

@@ -54,11 +54,7 @@ static inline void copy_taps(const cnet_conv2d *g, const real *x, ptrdiff_t grou
     const ptrdiff_t plane = r.n * g->c + group * (g->c / g->g) + t.c;
     const ptrdiff_t first = (plane * g->h + ih) * g->w + iw;
     zero_run(to, in.begin);
-    if (g->sw == 1)
-        copy_run(to + in.begin, x + first + in.begin, in.end - in.begin);
-    else
-        for (ptrdiff_t s = in.begin; s < in.end; s++)
-            to[s] = x[first + s * g->sw];
+    copy_spaced(to + in.begin, x + first + in.begin * g->sw, g->sw, in.end - in.begin);
     zero_run(to + in.end, r.count - in.end);
 }
 
