@@ -19,7 +19,7 @@ from cnet import geometry, kernels, reference
 Shape = tuple[int, ...]
 Size = int | tuple[int, int]
 
-ALGORITHMS = "winograd", "direct", "product", "exact"
+ALGORITHMS = "winograd", "direct", "product", "pointwise", "exact"
 
 
 class Call(NamedTuple):
@@ -125,6 +125,8 @@ class Conv2dCase(Case):
         full = 0 not in self.x_shape + self.weight_shape
         if algorithm == "direct":
             return full, full and (g.sh, g.sw) == (1, 1), full
+        if algorithm == "pointwise":
+            return (full and (g.kh, g.kw, g.ph, g.pw) == (1, 1, 0, 0),) * 3
         if algorithm == "winograd":
             plain = (g.kh, g.kw, g.sh, g.sw, g.dh, g.dw, g.g) == (3, 3, 1, 1, 1, 1, 1)
             return (full and plain,) * 3

@@ -14,11 +14,12 @@ from cnet import functional as F
 from cnet import kernels, reference, runtime
 from cnet.tensor import Tensor
 from conftest import DTYPES, THREADS
+from pointwise_cases import POINTWISE_CASES, random_pointwise
 from tolerance import assert_exact
 from winograd_cases import WINOGRAD_CASES, random_winograd
 
-CASES = (*CONV2D_CASES, *WINOGRAD_CASES)
-DEEP = Conv2dCase((2, 33, 17, 18), (34, 33, 3, 3), padding=1)
+CASES = (*CONV2D_CASES, *WINOGRAD_CASES, *POINTWISE_CASES)
+DEEP = Conv2dCase((2, 45, 17, 18), (46, 45, 3, 3), padding=1)
 """Takes Winograd's algorithm by itself, and has sums that are long enough for several orders."""
 
 
@@ -37,6 +38,11 @@ def test_winograd(case: Conv2dCase) -> None:
     _check(case, "winograd", (1, 3))
 
 
+@pytest.mark.parametrize("case", POINTWISE_CASES, ids=_id)
+def test_pointwise(case: Conv2dCase) -> None:
+    _check(case, "pointwise", (1, 3))
+
+
 @pytest.mark.parametrize("case", CASES[::12], ids=_id)
 @pytest.mark.parametrize("algorithm", ["direct", "product", "exact"])
 def test_some_convolutions(algorithm: str, case: Conv2dCase) -> None:
@@ -52,7 +58,7 @@ def test_all_convolutions(algorithm: str, case: Conv2dCase) -> None:
 
 def _random_check(rng: random.Random) -> None:
     """One shape, with a dtype and an algorithm that suits, on every ISA and two thread counts."""
-    case = rng.choice((random_conv2d, random_winograd))(rng)
+    case = rng.choice((random_conv2d, random_winograd, random_pointwise))(rng)
     algorithm = rng.choice([name for name in ALGORITHMS if case.suits(name)[0]])
     threads = 1, rng.choice(THREADS[1:])
     with note(f"{case.id}, {algorithm}"):
@@ -152,7 +158,7 @@ def _forward(arrays: Arrays, **options: Any) -> Any:
 CALLS = _forward, _backward((True, False, False)), _backward((False, True, False))
 
 
-@pytest.mark.parametrize("algorithm", ["winograd", "direct"])
+@pytest.mark.parametrize("algorithm", ["winograd", "pointwise", "direct"])
 def test_an_algorithm_that_cannot_compute_it_is_refused(algorithm: str) -> None:
     refused = 0
     for case in CONV2D_CASES:
@@ -193,7 +199,7 @@ def test_names_compute_what_they_say() -> None:
     """In float32 the roundings of the three algorithms differ; "exact" is one of the last two."""
     results = {
         name: [y.tobytes() for y in _results(DEEP.arrays(np.float32), DEEP, name)[:3]]
-        for name in ("auto", *ALGORITHMS)
+        for name in ("auto", "exact", *ALGORITHMS[:3])
     }
     for i in range(3):
         winograd, direct, plain = (results[name][i] for name in ALGORITHMS[:3])
@@ -218,14 +224,14 @@ def test_the_reference_takes_every_name(algorithm: str) -> None:
 @pytest.mark.parametrize("isa", COMPILED)
 def test_what_conv2d_algorithm_says_is_taken(isa: str, dtype: Any) -> None:
     said = set()
-    for case in (*CONV2D_CASES[::5], DEEP):
+    for case in (*CONV2D_CASES[::5], *POINTWISE_CASES[::9], DEEP):
         x, weight, bias, _ = case.arrays(dtype)
         with note(case.id), runtime.use_isa(isa):
             name = kernels.conv2d_algorithm(x.shape, weight.shape, **case.options, dtype=dtype)
             taken = kernels.conv2d(x, weight, bias, **case.options)
             assert_exact(taken, kernels.conv2d(x, weight, bias, **case.options, algorithm=name))
         said.add(name)
-    assert said == {"winograd", "direct", "product"}
+    assert said == {"winograd", "pointwise", "direct", "product"}
 
 
 def test_the_choice_depends_on_the_dtype() -> None:
