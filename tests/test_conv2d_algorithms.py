@@ -211,6 +211,8 @@ def test_names_compute_what_they_say() -> None:
 @pytest.mark.parametrize("algorithm", ["auto", *ALGORITHMS])
 def test_the_reference_takes_every_name(algorithm: str) -> None:
     case = Conv2dCase((2, 3, 9, 10), (4, 3, 3, 3), padding=1)
+    if algorithm == "pointwise":
+        case = POINTWISE_CASES[0]
     arrays = case.arrays(np.float32)
     with runtime.use_isa("reference"):
         expected = _results(arrays, case, "auto")
