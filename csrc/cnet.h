@@ -45,6 +45,7 @@ typedef struct {
 typedef enum {
     CNET_DEPTHWISE,
     CNET_WINOGRAD,
+    CNET_POINTWISE,
     CNET_DIRECT,
     CNET_FOLD,
     CNET_PRODUCT,
@@ -103,7 +104,7 @@ typedef struct {
        const cnet_exec *e))                                                                        \
     X(size_t, gemm_workspace, (const cnet_gemm *g, int threads))                                   \
     X(void, gemm,                                                                                  \
-      (const void *a, const void *b, const void *bias, void *c, const cnet_gemm *g,                \
+      (const void *a, const void *b, const void *bias, void *c, const cnet_gemm *g, int relu,      \
        const cnet_exec *e))                                                                        \
     X(void, relu, (const void *x, void *y, ptrdiff_t count, const cnet_exec *e))                   \
     X(void, relu_backward,                                                                         \

@@ -74,7 +74,7 @@ def _scales(call: Call, expected: Arrays) -> tuple[Any, ...]:
     if call.function in UPDATED:
         return tuple(1 + np.abs(y) for y in expected)
     arrays = map_arrays(lambda x: np.abs(_doubles(x)), call.arrays)
-    options = dict(call.options)
+    options = {name: value for name, value in call.options.items() if name != "relu"}
     if options.get("divisor_override") is not None:
         options["divisor_override"] = abs(options["divisor_override"])
     return outputs_of(reference, call._replace(options=options), arrays)

@@ -19,7 +19,7 @@ from cnet import geometry, kernels, reference
 Shape = tuple[int, ...]
 Size = int | tuple[int, int]
 
-ALGORITHMS = "depthwise", "winograd", "direct", "fold", "product", "exact"
+ALGORITHMS = "depthwise", "winograd", "pointwise", "direct", "fold", "product", "exact"
 
 
 class Call(NamedTuple):
@@ -131,6 +131,8 @@ class Conv2dCase(Case):
             return full, full and max(g.sh, g.sw) <= 8, full
         if algorithm == "fold":
             return False, full and max(g.sh, g.sw) <= 8, False
+        if algorithm == "pointwise":
+            return (full and (g.kh, g.kw, g.ph, g.pw) == (1, 1, 0, 0),) * 3
         if algorithm == "winograd":
             square = (g.kh, g.kw) in ((3, 3), (5, 5))
             plain = square and (g.sh, g.sw, g.dh, g.dw, g.g) == (1, 1, 1, 1, 1)

@@ -51,7 +51,8 @@ class LinearCase(Case):
         x = rng.standard_normal(self.x_shape, dtype)
         weight = rng.standard_normal((self.outputs, inputs), dtype)
         bias = rng.standard_normal(self.outputs, dtype) if self.bias else None
-        yield Call("linear", (x, weight, bias), {}, (inputs + 1,))
+        for options in {}, {"relu": True}:
+            yield Call("linear", (x, weight, bias), options, (inputs + 1,))
 
 
 @dataclass(frozen=True)

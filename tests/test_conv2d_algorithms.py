@@ -15,11 +15,12 @@ from cnet import kernels, reference, runtime
 from cnet.tensor import Tensor
 from conftest import DTYPES, THREADS
 from depthwise_cases import DEPTHWISE_CASES, random_depthwise
+from pointwise_cases import POINTWISE_CASES, random_pointwise
 from tolerance import assert_exact
 from winograd_cases import WINOGRAD_CASES, random_winograd
 
-CASES = (*CONV2D_CASES, *WINOGRAD_CASES, *DEPTHWISE_CASES)
-DEEP = Conv2dCase((2, 33, 17, 18), (34, 33, 3, 3), padding=1)
+CASES = (*CONV2D_CASES, *WINOGRAD_CASES, *DEPTHWISE_CASES, *POINTWISE_CASES)
+DEEP = Conv2dCase((2, 45, 17, 18), (46, 45, 3, 3), padding=1)
 """Takes Winograd's algorithm by itself, and has sums that are long enough for several orders."""
 
 
@@ -44,6 +45,11 @@ def test_depthwise(case: Conv2dCase) -> None:
     _check(case, "depthwise", (1, 3))
 
 
+@pytest.mark.parametrize("case", POINTWISE_CASES, ids=_id)
+def test_pointwise(case: Conv2dCase) -> None:
+    _check(case, "pointwise", (1, 3))
+
+
 @pytest.mark.parametrize("case", CASES[::12], ids=_id)
 @pytest.mark.parametrize("algorithm", ["direct", "fold", "product", "exact"])
 def test_some_convolutions(algorithm: str, case: Conv2dCase) -> None:
@@ -59,7 +65,8 @@ def test_all_convolutions(algorithm: str, case: Conv2dCase) -> None:
 
 def _random_check(rng: random.Random) -> None:
     """One shape, with a dtype and an algorithm that suits, on every ISA and two thread counts."""
-    case = rng.choice((random_conv2d, random_winograd, random_depthwise))(rng)
+    kind = rng.choice((random_conv2d, random_winograd, random_depthwise, random_pointwise))
+    case = kind(rng)
     algorithm = rng.choice([name for name in ALGORITHMS if any(case.suits(name))])
     threads = 1, rng.choice(THREADS[1:])
     with note(f"{case.id}, {algorithm}"):
@@ -176,7 +183,10 @@ def _forward(arrays: Arrays, **options: Any) -> Any:
 CALLS = _forward, _backward((True, False, False)), _backward((False, True, False))
 
 
-@pytest.mark.parametrize("algorithm", ["depthwise", "winograd", "direct", "fold"])
+ALL_BUT_PRODUCT = ["depthwise", "winograd", "pointwise", "direct", "fold"]
+
+
+@pytest.mark.parametrize("algorithm", ALL_BUT_PRODUCT)
 def test_an_algorithm_that_cannot_compute_it_is_refused(algorithm: str) -> None:
     refused = 0
     for case in CONV2D_CASES:
@@ -232,6 +242,8 @@ def test_names_compute_what_they_say() -> None:
 def test_the_reference_takes_every_name(algorithm: str) -> None:
     filters = (3, 1, 3, 3) if algorithm == "depthwise" else (4, 3, 3, 3)
     case = Conv2dCase((2, 3, 9, 10), filters, padding=1, groups=3 // filters[1])
+    if algorithm == "pointwise":
+        case = POINTWISE_CASES[0]
     arrays = case.arrays(np.float32)
     with runtime.use_isa("reference"):
         expected = compress(_results(arrays, case, "auto"), (*case.suits(algorithm), True))
@@ -245,14 +257,14 @@ def test_the_reference_takes_every_name(algorithm: str) -> None:
 @pytest.mark.parametrize("isa", COMPILED)
 def test_what_conv2d_algorithm_says_is_taken(isa: str, dtype: Any) -> None:
     said = set()
-    for case in (*CONV2D_CASES[::5], DEEP, *DEPTHWISE_CASES[::9]):
+    for case in (*CONV2D_CASES[::5], DEEP, *DEPTHWISE_CASES[::9], *POINTWISE_CASES[::9]):
         x, weight, bias, _ = case.arrays(dtype)
         with note(case.id), runtime.use_isa(isa):
             name = kernels.conv2d_algorithm(x.shape, weight.shape, **case.options, dtype=dtype)
             taken = kernels.conv2d(x, weight, bias, **case.options)
             assert_exact(taken, kernels.conv2d(x, weight, bias, **case.options, algorithm=name))
         said.add(name)
-    assert said == {"depthwise", "winograd", "direct", "product"}
+    assert said == {"depthwise", "winograd", "pointwise", "direct", "product"}
 
 
 def test_the_choice_depends_on_the_dtype() -> None:

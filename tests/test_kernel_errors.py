@@ -248,8 +248,8 @@ ROWS: tuple[Row, ...] = (
     ("conv2d_backward", {"needs": None}, TypeError, "needs must be 3 booleans"),
     ("conv2d_backward", {"needs": True}, TypeError, "needs must be 3 booleans"),
     *((function, {"algorithm": value}, ValueError,
-       "algorithm must be one of auto, exact, depthwise, winograd, direct, fold, product "
-       f"(got {value!r})")
+       "algorithm must be one of auto, exact, depthwise, winograd, pointwise, direct, fold, "
+       f"product (got {value!r})")
       for function in ("conv2d", "conv2d_backward")
       for value in ("fastest", "", "Winograd", "auto ", None, 1, ("auto",))),
     ("conv2d_relu_pool", {"groups": 3}, ValueError, "groups must divide x.shape[1] (got 3 and 4)"),

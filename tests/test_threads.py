@@ -68,6 +68,14 @@ def _depthwise(dtype: Any) -> Arrays:
     return y, *kernels.conv2d_backward(y, x, weight, **options)
 
 
+def _conv2d_pointwise(dtype: Any) -> Arrays:
+    """The gradient of the weights is summed in parts."""
+    x, weight = _randoms((9, 20, 31, 30), (18, 20, 1, 1), dtype=dtype)
+    y = kernels.conv2d(x, weight, stride=(1, 2), algorithm="pointwise")
+    options = {"stride": (1, 2), "algorithm": "pointwise"}
+    return y, *kernels.conv2d_backward(y, x, weight, **options)
+
+
 def _fused(dtype: Any) -> Arrays:
     x, weight = _randoms((9, 3, 30, 29), (8, 3, 5, 5), dtype=dtype)
     y, codes = kernels.conv2d_relu_pool(x, weight, padding=2)
@@ -82,7 +90,14 @@ def _im2col(dtype: Any) -> Arrays:
 
 def _matmul(dtype: Any) -> Arrays:
     a, b, c = _randoms((203, 517), (517, 301), (301, 517), dtype=dtype)
-    return kernels.matmul(a, b), kernels.matmul(a, c.T), kernels.linear(a, c, a[0, :301])
+    square = kernels.matmul(a, b), kernels.matmul(a, c.T), kernels.linear(a, c, a[0, :301])
+    flat, wide, deep = _randoms((40, 500), (500, 900), (9000, 40), dtype=dtype)
+    return (
+        *square,
+        kernels.matmul(flat, wide),
+        kernels.matmul(wide.T, flat.T),
+        kernels.matmul(deep.T, deep),
+    )
 
 
 def _pooling(dtype: Any) -> Arrays:
@@ -122,7 +137,8 @@ def _elements(dtype: Any) -> Arrays:
 
 WORK = (
     _conv2d, _conv2d_of_few_images, _conv2d_of_many_images, _conv2d_by_algorithm,
-    _conv2d_of_batches, _depthwise, _fused, _im2col, _matmul, _pooling, _norm, _loss, _elements,
+    _conv2d_of_batches, _conv2d_pointwise, _depthwise, _fused, _im2col, _matmul, _pooling, _norm,
+    _loss, _elements,
 )  # fmt: skip
 everywhere = pytest.mark.parametrize("work", WORK, ids=lambda work: work.__name__.strip("_"))
 

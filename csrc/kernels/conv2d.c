@@ -22,6 +22,12 @@ static int is_3x3_or_5x5_with_stride_1(const cnet_conv2d *g) {
            g->sw == 1 && g->dh == 1 && g->dw == 1 && g->g == 1;
 }
 
+/* The stride leaves out pixels, padding would add some. */
+static int is_1x1_without_padding(const cnet_conv2d *g) {
+    return not_empty(g) && g->kh == 1 && g->kw == 1 && g->ph == 0 && g->pw == 0 &&
+           (g->oh - 1) * g->sh < g->h && (g->ow - 1) * g->sw < g->w;
+}
+
 enum { CACHED_TAPS = 1024, CACHED_BYTES = 1 << 20, STAGED_BYTES = 64 << 20 };
 enum { MULTIPLIERS = 8, LONGEST_STRIDE = 8 };
 
@@ -59,6 +65,11 @@ static int has_one_filter_each(const cnet_conv2d *g) { return g->o == g->c && g-
  * 4 x 4 outputs, or 2 x 2. */
 static int has_channels_for_winograd(const cnet_conv2d *g) {
     return g->c >= 16 && g->o >= 16 && g->oh >= 3 && g->ow >= 3;
+}
+
+/* A tile has 6 or 8 rows. */
+static int has_channels_for_tiles(const cnet_conv2d *g) {
+    return g->c / g->g >= 4 && g->o / g->g >= 4;
 }
 
 /* What is staged for a row of outputs stays in the cache, and so do the taps of all inputs: more of
@@ -110,6 +121,8 @@ static const algorithm algorithms[CNET_PASSES][CNET_ALGORITHMS] = {
             [CNET_DEPTHWISE] = {is_depthwise, has_one_filter_each, RUNS(depthwise, forward)},
             [CNET_WINOGRAD] = {is_3x3_or_5x5_with_stride_1, has_channels_for_winograd,
                                RUNS(winograd, forward)},
+            [CNET_POINTWISE] = {is_1x1_without_padding, has_channels_for_tiles,
+                                RUNS(pointwise, forward)},
             [CNET_DIRECT] = {can_be_staged, has_few_taps, RUNS(direct, forward)},
             [CNET_FOLD] = {never, never, NULL, NULL},
             [CNET_PRODUCT] = {always, always, RUNS(product, forward)},
@@ -119,6 +132,8 @@ static const algorithm algorithms[CNET_PASSES][CNET_ALGORITHMS] = {
             [CNET_DEPTHWISE] = {is_depthwise, has_one_filter_each, RUNS(depthwise, backward), 1},
             [CNET_WINOGRAD] = {is_3x3_or_5x5_with_stride_1, has_channels_for_winograd,
                                RUNS(winograd, dx)},
+            [CNET_POINTWISE] = {is_1x1_without_padding, has_channels_for_tiles,
+                                RUNS(pointwise, dx)},
             [CNET_DIRECT] = {gradient_can_be_staged, direct_gradient_pays, RUNS(direct, dx)},
             [CNET_FOLD] = {gradient_can_be_staged, folding_pays, RUNS(fold, dx)},
             [CNET_PRODUCT] = {always, always, RUNS(product, dx)},
@@ -128,6 +143,8 @@ static const algorithm algorithms[CNET_PASSES][CNET_ALGORITHMS] = {
             [CNET_DEPTHWISE] = {is_depthwise, has_one_filter_each, RUNS(depthwise, backward), 1},
             [CNET_WINOGRAD] = {is_3x3_or_5x5_with_stride_1, has_channels_for_winograd,
                                RUNS(winograd, dw)},
+            [CNET_POINTWISE] = {is_1x1_without_padding, has_channels_for_tiles,
+                                RUNS(pointwise, dw)},
             [CNET_DIRECT] = {can_be_staged_whole, has_small_images, RUNS(direct, dw)},
             [CNET_FOLD] = {never, never, NULL, NULL},
             [CNET_PRODUCT] = {always, always, RUNS(product, dw)},

@@ -28,13 +28,14 @@ static void pack_outputs_as_columns(const product *q, ptrdiff_t group, ptrdiff_t
         const run r = run_at(&job->g, j + s, cols - s);
         tap t = tap_at(&job->g, p);
         for (ptrdiff_t d = 0; d < depth; d++, t = next_tap(&job->g, t))
-            copy_taps(&job->g, job->arrays.x, group, t, r, 1, to + d * TILE_COLS + s);
+            copy_taps(&job->g, job->arrays.x, group, t, r, to + d * TILE_COLS + s);
         s += r.count;
     }
 }
 
 static void store_output(const product *q, ptrdiff_t group, ptrdiff_t i, ptrdiff_t rows,
-                         ptrdiff_t j, ptrdiff_t cols, const real *tile, int first) {
+                         ptrdiff_t j, ptrdiff_t cols, const real *tile, int first, int last) {
+    (void)last;
     const job_t *job = (const job_t *)q;
     for (ptrdiff_t s = 0; s < cols;) {
         const ptrdiff_t n = (j + s) / job->pixels, pixel = (j + s) % job->pixels;

@@ -5,6 +5,7 @@ typedef struct {
     const real *a, *b, *bias;
     real *c;
     cnet_gemm g;
+    int relu;
 } job_t;
 
 static void pack_a(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t p,
@@ -23,20 +24,25 @@ static void pack_b(const product *q, ptrdiff_t b, ptrdiff_t p, ptrdiff_t depth, 
                  depth, TILE_COLS, to);
 }
 
+static strided find_b(const product *q, ptrdiff_t b, ptrdiff_t p, ptrdiff_t j) {
+    (void)b;
+    const job_t *job = (const job_t *)q;
+    return (strided){job->b + (p * job->g.b_row + j), 1, job->g.b_row};
+}
+
 static void store_tile(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
-                       ptrdiff_t cols, const real *tile, int first) {
+                       ptrdiff_t cols, const real *tile, int first, int last) {
     (void)b;
     const job_t *job = (const job_t *)q;
     for (ptrdiff_t r = 0; r < rows; r++, tile += TILE_COLS) {
-        real *c = job->c + (i + r) * job->g.n + j;
-        if (!first)
+        real *c = job->c + ((i + r) * job->g.n + j);
+        put_row(c, tile, cols, first);
+        if (first && job->bias)
             for (ptrdiff_t s = 0; s < cols; s++)
-                c[s] += tile[s];
-        else if (job->bias)
+                c[s] += job->bias[j + s];
+        if (last && job->relu)
             for (ptrdiff_t s = 0; s < cols; s++)
-                c[s] = tile[s] + job->bias[j + s];
-        else
-            memcpy(c, tile, (size_t)cols * sizeof(real));
+                c[s] = c[s] <= 0 ? 0 : c[s];
     }
 }
 
@@ -44,20 +50,40 @@ size_t CNET_FN(gemm_workspace)(const cnet_gemm *g, int threads) {
     return CNET_FN(product_workspace)(1, g->m, g->n, g->k, threads);
 }
 
-/* C = A B, plus bias[j] in every row if bias is not NULL.
+/* A copy pays if a panel is read many times. Rows that are a page or a multiple of it apart meet in
+ * the same few places of the cache. */
+enum { FEW_ROWS = 256, FEW_COLS = 768, PAGE = 4096 };
+
+static int shares_cache_sets(ptrdiff_t step) { return step * (ptrdiff_t)sizeof(real) % PAGE == 0; }
+
+/* C = A B, plus bias[j] in every row if bias is not NULL; with `relu`, 0 where that is at most 0
+ * (not where it is not a number).
  *
  * A (m, k) and B (k, n) have any strides, so that transposed operands need no copy; C (m, n) is
  * contiguous, overwritten, and overlaps nothing. Order of summation, parallel axis and workspace as
  * in product.h. */
 void CNET_FN(gemm)(const void *a, const void *b, const void *bias, void *c, const cnet_gemm *g,
-                   const cnet_exec *e) {
-    const job_t job = {
-        .base = {1, g->m, g->n, g->k, pack_a, pack_b, store_tile},
+                   int relu, const cnet_exec *e) {
+    job_t job = {
+        .base = {.batch = 1,
+                 .m = g->m,
+                 .n = g->n,
+                 .k = g->k,
+                 .pack_a = pack_a,
+                 .pack_b = pack_b,
+                 .store = store_tile},
         .a = a,
         .b = b,
         .bias = bias,
         .c = c,
         .g = *g,
+        .relu = relu,
     };
+    if (g->n <= FEW_COLS && !shares_cache_sets(g->a_row))
+        job.base.a = (strided){a, g->a_row, g->a_col};
+    if (g->b_col == 1 && g->m <= FEW_ROWS)
+        job.base.b = (strided){b, 1, g->b_row};
+    else if (g->b_col == 1)
+        job.base.find_b = find_b;
     CNET_FN(product)(&job.base, e);
 }

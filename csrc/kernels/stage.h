@@ -8,7 +8,7 @@
 #ifndef CNET_STAGE_H
 #define CNET_STAGE_H
 
-#include "simd.h"
+#include "strided.h"
 #include "window.h"
 
 typedef struct {
@@ -45,24 +45,7 @@ static inline ptrdiff_t stage_offset(const cnet_conv2d *g, const stage *s, ptrdi
            y / g->sh * s->pitch + x / g->sw;
 }
 
-/* to[t] = from[t * step] for t < count; so many elements are readable from `from` on. Vectors write
- * up to LANES - 1 elements too many. */
-static inline void stage_row(const real *from, ptrdiff_t step, ptrdiff_t count, ptrdiff_t readable,
-                             real *to) {
-    if (step == 1) {
-        copy_run(to, from, count);
-        return;
-    }
-    ptrdiff_t t = 0;
-    if (step == 2)
-        for (; t < count && 2 * (t + LANES) <= readable; t += LANES)
-            store(to + t, evens(load(from + 2 * t), load(from + 2 * t + LANES)));
-    for (; t < count; t++)
-        to[t] = from[t * step];
-}
-
-/* Stages one channel, a plane of h x w, for the outputs from row `top` on. It is written in order,
- * with up to a vector behind its end. */
+/* Stages one channel, a plane of h x w, for the outputs from row `top` on. */
 static inline void stage_channel(const cnet_conv2d *g, const stage *s, const real *plane,
                                  ptrdiff_t top, real *to) {
     for (ptrdiff_t phase_h = 0; phase_h < s->phases_h; phase_h++) {
@@ -76,8 +59,7 @@ static inline void stage_channel(const cnet_conv2d *g, const stage *s, const rea
                 }
                 const ptrdiff_t first = ih * g->w + in.begin * g->sw + phase_w - g->pw;
                 zero_run(to, in.begin);
-                stage_row(plane + first, g->sw, in.end - in.begin, g->h * g->w - first,
-                          to + in.begin);
+                gather_run(to + in.begin, plane + first, g->sw, in.end - in.begin);
                 zero_run(to + in.end, s->pitch - in.end);
             }
         }

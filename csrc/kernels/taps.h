@@ -9,7 +9,7 @@
 #ifndef CNET_TAPS_H
 #define CNET_TAPS_H
 
-#include "simd.h"
+#include "strided.h"
 #include "window.h"
 
 static inline ptrdiff_t taps_of_group(const cnet_conv2d *g) { return g->c / g->g * g->kh * g->kw; }
@@ -43,9 +43,9 @@ static inline run run_at(const cnet_conv2d *g, ptrdiff_t q, ptrdiff_t limit) {
     return (run){row / g->oh, row % g->oh, ow, min_size(limit, g->ow - ow)};
 }
 
-/* What tap t of the outputs of r reads: to[s * stride] for s < r.count, 0 outside of the image. */
+/* What tap t of the outputs of r reads: to[s] for s < r.count, 0 outside of the image. */
 static inline void copy_taps(const cnet_conv2d *g, const real *x, ptrdiff_t group, tap t, run r,
-                             ptrdiff_t stride, real *to) {
+                             real *to) {
     const ptrdiff_t ih = r.oh * g->sh + t.i * g->dh - g->ph;
     const ptrdiff_t iw = r.ow * g->sw + t.j * g->dw - g->pw;
     range in = {0, 0};
@@ -53,19 +53,9 @@ static inline void copy_taps(const cnet_conv2d *g, const real *x, ptrdiff_t grou
         in = inside(iw, g->sw, g->w, r.count);
     const ptrdiff_t plane = r.n * g->c + group * (g->c / g->g) + t.c;
     const ptrdiff_t first = (plane * g->h + ih) * g->w + iw;
-    if (stride == 1 && g->sw == 1) {
-        zero_run(to, in.begin);
-        copy_run(to + in.begin, x + (first + in.begin), in.end - in.begin);
-        zero_run(to + in.end, r.count - in.end);
-        return;
-    }
-    ptrdiff_t s = 0;
-    for (; s < in.begin; s++)
-        to[s * stride] = 0;
-    for (; s < in.end; s++)
-        to[s * stride] = x[first + s * g->sw];
-    for (; s < r.count; s++)
-        to[s * stride] = 0;
+    zero_run(to, in.begin);
+    gather_run(to + in.begin, x + (first + in.begin * g->sw), g->sw, in.end - in.begin);
+    zero_run(to + in.end, r.count - in.end);
 }
 
 #endif

@@ -154,7 +154,9 @@ def col2im(
     return cols, window
 
 
-ALGORITHMS = ("auto", "exact", "depthwise", "winograd", "direct", "fold", "product")
+ALGORITHMS = (
+    "auto", "exact", "depthwise", "winograd", "pointwise", "direct", "fold", "product",
+)  # fmt: skip
 
 
 def conv2d(

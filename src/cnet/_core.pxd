@@ -20,6 +20,7 @@ cdef extern from "cnet.h" nogil:
     ctypedef enum cnet_algorithm:
         CNET_DEPTHWISE
         CNET_WINOGRAD
+        CNET_POINTWISE
         CNET_DIRECT
         CNET_FOLD
         CNET_PRODUCT
@@ -66,7 +67,7 @@ cdef extern from "cnet.h" nogil:
             const void *, void *, const cnet_window2d *, int, ptrdiff_t, const cnet_exec *) noexcept nogil
         size_t (*gemm_workspace)(const cnet_gemm *, int) noexcept nogil
         void (*gemm)(
-            const void *, const void *, const void *, void *, const cnet_gemm *,
+            const void *, const void *, const void *, void *, const cnet_gemm *, int,
             const cnet_exec *) noexcept nogil
         void (*relu)(const void *, void *, ptrdiff_t, const cnet_exec *) noexcept nogil
         void (*relu_backward)(const void *, const void *, void *, ptrdiff_t, const cnet_exec *) noexcept nogil

@@ -33,6 +33,7 @@ algorithms = {
     "exact": CNET_EXACT,
     "depthwise": CNET_DEPTHWISE,
     "winograd": CNET_WINOGRAD,
+    "pointwise": CNET_POINTWISE,
     "direct": CNET_DIRECT,
     "fold": CNET_FOLD,
     "product": CNET_PRODUCT,
@@ -235,7 +236,7 @@ def avg_pool2d_backward(
         k.avg_pool2d_backward(data(dy), data(dx), &g, include_pad, divisor, &e)
 
 
-def gemm(ndarray a, ndarray b, bias, ndarray c, geometry):
+def gemm(ndarray a, ndarray b, bias, ndarray c, geometry, bint relu):
     """`geometry` is (m, n, k, then the row and column strides of a and of b in elements)."""
     cdef cnet_gemm g
     cdef cnet_exec e = plain()
@@ -245,7 +246,7 @@ def gemm(ndarray a, ndarray b, bias, ndarray c, geometry):
     cdef cnet_block block = acquire(k.gemm_workspace(&g, e.threads))
     e.workspace = block.data
     with nogil:
-        k.gemm(data(a), data(b), v, data(c), &g, &e)
+        k.gemm(data(a), data(b), v, data(c), &g, relu, &e)
     cnet_release(block)
 
 

@@ -172,13 +172,15 @@ def conv2d(
         Zeros around the image; 'same' keeps its size and needs stride 1.
     groups : int, default 1
         Parts of the channels that are convolved apart; must divide c and o.
-    algorithm : {'auto', 'exact', 'depthwise', 'winograd', 'direct', 'product'}, default 'auto'
+    algorithm : str, default 'auto'
         'auto' takes the fastest for the sizes. 'winograd' (3x3 and 5x5 kernels with stride 1)
         multiplies less and rounds more: its largest error is some ten times that of the others,
         about 1e-6 of the largest output in float32. It computes tiles of 4x4 or 2x2 outputs
         together, so an infinity or NaN spreads over every tile that sees it. 'exact' takes the
-        fastest of the others, also wherever `cnet.use_exact` holds. 'depthwise' wants groups of one
-        channel, at most 8 filters for each and strides up to 8.
+        fastest of the others, also wherever `cnet.use_exact` holds. These can be asked for by name:
+        'depthwise' (groups of one channel, at most 8 filters for each, strides up to 8),
+        'pointwise' (1x1 kernels without padding), 'direct', 'fold' (gradients of the input only)
+        and 'product', which can compute all.
 
     Returns
     -------
@@ -285,7 +287,7 @@ def conv2d_algorithm(
     Returns
     -------
     str
-        'depthwise', 'winograd', 'direct' or 'product'.
+        'depthwise', 'winograd', 'pointwise', 'direct' or 'product'.
 
     Raises
     ------
@@ -619,27 +621,27 @@ def _batched_product(a: Array, b: Array) -> Array:
     a = np.broadcast_to(a, batch + a.shape[-2:])
     b = np.broadcast_to(b, batch + b.shape[-2:])
     for index in np.ndindex(batch):
-        _gemm(a[index], b[index], None, y[index])
+        _gemm(a[index], b[index], y[index])
     return y
 
 
-def _product(a: Array, b: Array, bias: Array | None = None) -> Array:
+def _product(a: Array, b: Array, bias: Array | None = None, relu: bool = False) -> Array:
     y = _empty((a.shape[0], b.shape[1]), a.dtype)
-    _gemm(a, b, bias, y)
+    _gemm(a, b, y, bias, relu)
     return y
 
 
-def _gemm(a: Array, b: Array, bias: Array | None, y: Array) -> None:
+def _gemm(a: Array, b: Array, y: Array, bias: Array | None = None, relu: bool = False) -> None:
     size, (ar, ac), (br, bc) = a.itemsize, a.strides, b.strides
     if (ar | ac | br | bc) % size:  # of any of them: the size is a power of two
-        return _gemm(np.ascontiguousarray(a), np.ascontiguousarray(b), bias, y)
+        return _gemm(np.ascontiguousarray(a), np.ascontiguousarray(b), y, bias, relu)
     strides = ar // size, ac // size, br // size, bc // size
-    return _core.gemm(a, b, bias, y, (a.shape[0], b.shape[1], a.shape[1], *strides))
+    return _core.gemm(a, b, bias, y, (a.shape[0], b.shape[1], a.shape[1], *strides), relu)
 
 
 @_kernel
-def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
-    """``x @ weight.T + bias``.
+def linear(x: Array, weight: Array, bias: Array | None = None, relu: bool = False) -> Array:
+    """``x @ weight.T + bias``, and ReLU of it.
 
     Parameters
     ----------
@@ -647,6 +649,8 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
         Float32 or float64.
     weight : ndarray, shape (out_features, in_features)
     bias : ndarray, shape (out_features,), optional
+    relu : bool, default False
+        Whether to return ``max(x @ weight.T + bias, 0)``; NaN stays NaN.
 
     Returns
     -------
@@ -663,9 +667,11 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     >>> from cnet import kernels
     >>> kernels.linear(np.ones((1, 2)), np.array([[1.0, 2.0]]), np.array([0.5]))
     array([[3.5]])
+    >>> kernels.linear(np.ones((1, 2)), np.array([[1.0, -2.0]]), relu=True)
+    array([[0.]])
     """
     x, weight, bias = _check.linear(x, weight, bias)
-    y = _product(_rows(x), weight.T, bias)
+    y = _product(_rows(x), weight.T, bias, relu)
     return y.reshape(*x.shape[:-1], weight.shape[0])
 
 

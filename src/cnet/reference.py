@@ -237,11 +237,13 @@ def matmul(a: Array, b: Array) -> Array:
     return np.asarray(np.matmul(a, b))
 
 
-def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
-    """y[..., o] = bias[o] + Σ_i x[..., i] weight[o, i]."""
+def linear(x: Array, weight: Array, bias: Array | None = None, relu: bool = False) -> Array:
+    """y[..., o] = bias[o] + Σ_i x[..., i] weight[o, i], and 0 where y ≤ 0 with `relu`."""
     x, weight, bias = _check.linear(x, weight, bias)
     y = x @ weight.T
-    return y if bias is None else y + bias
+    if bias is not None:
+        y = y + bias
+    return np.where(y <= 0, y.dtype.type(0), y) if relu else y
 
 
 def relu(x: Array) -> Array:

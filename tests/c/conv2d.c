@@ -35,8 +35,8 @@ typedef struct {
 } conv2d_arguments;
 
 static const char *const pass_names[CNET_PASSES] = {"forward", "dx", "dw"};
-static const char *const algorithm_names[] = {"depthwise", "winograd", "direct", "fold",
-                                              "product",   "exact",    "auto"};
+static const char *const algorithm_names[] = {"depthwise", "winograd", "pointwise", "direct",
+                                              "fold",      "product",  "exact",     "auto"};
 
 /* In both dtypes: how much is staged depends on the size of a number. */
 static int suits(const conv2d_arguments *a) {
@@ -62,18 +62,24 @@ static void for_each_algorithm(void (*test)(const conv2d_arguments *a), const cn
 }
 
 /* The product can compute everything; Winograd's filters are 3 x 3 or 5 x 5 with stride 1, and the
- * depthwise algorithm is for groups of one channel. */
+ * depthwise algorithm is for groups of one channel, pointwise ones see one pixel of the image each.
+ */
 static void suits_case(const conv2d_arguments *a) {
     const cnet_conv2d *g = a->g;
     const int is_winograd = (g->kh == 3 || g->kh == 5) && g->kw == g->kh && g->sh == 1 &&
                             g->sw == 1 && g->dh == 1 && g->dw == 1 && g->g == 1 && x_count(g) &&
                             y_count(g);
+    const int is_pointwise = g->kh == 1 && g->kw == 1 && g->ph == 0 && g->pw == 0 &&
+                             (g->oh - 1) * g->sh < g->h && (g->ow - 1) * g->sw < g->w &&
+                             x_count(g) && y_count(g);
     if (a->algorithm == CNET_WINOGRAD)
         require(suits(a) == is_winograd, "3 x 3 or 5 x 5 with stride 1 only");
     else if (a->algorithm == CNET_DEPTHWISE)
         require(!suits(a) || g->c == g->g, "one channel a group only");
     else if (a->algorithm == CNET_FOLD)
         require(a->pass == CNET_DX || !suits(a), "folds gradients of inputs only");
+    else if (a->algorithm == CNET_POINTWISE)
+        require(suits(a) == is_pointwise, "1 x 1 without padding only");
     else if (a->algorithm != CNET_DIRECT)
         require(suits(a), "suits every geometry");
 }

@@ -51,6 +51,10 @@ static const case_t cases[] = {
     {{1, 255, 3, 5}, {7, 255, 1, 1}}, /* around the depth of a block */
     {{1, 256, 3, 5}, {8, 256, 1, 1}},
     {{1, 257, 3, 5}, {9, 257, 1, 1}},
+    {{3, 70, 9, 8}, {20, 35, 1, 1}, .stride = {2, 3}, .groups = 2},
+    {{9, 12, 21, 22}, {17, 12, 1, 1}},                                /* parts of the pixels */
+    {{2, 5, 4, 6}, {9, 5, 1, 1}, .extra = {1, 2}},                    /* padding on one side */
+    {{2, 3, 1, 9}, {4, 3, 1, 1}, .stride = {1, 2}, .extra = {0, -1}}, /* not all of the image */
     {{1, 57, 5, 5}, {5, 57, 3, 3}, .padding = {1, 1}},
     {{1, 2, 1, 481}, {97, 2, 1, 1}}, /* around the rows and columns of a block */
     {{1, 2, 31, 31}, {95, 2, 2, 2}},

@@ -27,16 +27,17 @@ static matrix lay_out(layout how, ptrdiff_t rows, ptrdiff_t cols) {
 }
 
 static const ptrdiff_t sizes_mnk[][3] = {
-    {1, 1, 1},    {0, 3, 2},    {3, 0, 2},      {3, 2, 0},     {0, 0, 0},
-    {5, 7, 3},    {6, 16, 256}, {7, 17, 257},   {8, 48, 255},  {9, 49, 9},
-    {13, 33, 31}, {1, 100, 64}, {100, 1, 64},   {96, 480, 5},  {97, 481, 11},
-    {95, 239, 3}, {2, 961, 2},  {193, 24, 513}, {24, 25, 600}, {130, 500, 300},
+    {1, 1, 1},     {0, 3, 2},       {3, 0, 2},      {3, 2, 0},    {0, 0, 0},    {5, 7, 3},
+    {6, 16, 256},  {7, 17, 257},    {8, 48, 255},   {9, 49, 9},   {13, 33, 31}, {1, 100, 64},
+    {100, 1, 64},  {96, 480, 5},    {97, 481, 11},  {95, 239, 3}, {2, 961, 2},  {193, 24, 513},
+    {24, 25, 600}, {130, 500, 300}, {40, 90, 7000}, /* parts of the depth */
 };
 enum { SIZES = sizeof sizes_mnk / sizeof sizes_mnk[0] };
 
 typedef struct {
     cnet_gemm g;
     matrix a, b;
+    int relu;
 } gemm_arguments;
 
 static ptrdiff_t call_gemm(const call_t *c) {
@@ -44,7 +45,7 @@ static ptrdiff_t call_gemm(const call_t *c) {
     const char *a = c->in[0], *b = c->in[1];
     c->kernels->gemm(a + (size_t)arguments->a.first * c->real_size,
                      b + (size_t)arguments->b.first * c->real_size, c->in[2], c->out[0],
-                     &arguments->g, c->exec);
+                     &arguments->g, arguments->relu, c->exec);
     return 0;
 }
 
@@ -56,7 +57,7 @@ static gemm_arguments make_arguments(const ptrdiff_t *mnk, layout how_a, layout 
     const ptrdiff_t m = mnk[0], n = mnk[1], k = mnk[2];
     const matrix a = lay_out(how_a, m, k), b = lay_out(how_b, k, n);
     describe("m=%td n=%td k=%td, layouts %d and %d", m, n, k, how_a, how_b);
-    return (gemm_arguments){{m, n, k, a.row, a.col, b.row, b.col}, a, b};
+    return (gemm_arguments){{m, n, k, a.row, a.col, b.row, b.col}, a, b, 0};
 }
 
 static void gemm_case(const gemm_arguments *arguments, int with_bias) {
@@ -72,6 +73,8 @@ static void gemm_case(const gemm_arguments *arguments, int with_bias) {
                     a[ma.first + i * ma.row + p * ma.col] * b[mb.first + p * mb.row + j * mb.col]);
             if (bias)
                 add(&c[i * g->n + j], bias[j]);
+            if (arguments->relu && c[i * g->n + j].value <= 0)
+                c[i * g->n + j].value = 0;
         }
     }
     check(&(subject){
@@ -88,7 +91,8 @@ void test_gemm(void) {
     for (int i = 0; i < SIZES; i++) {
         for (layout a = 0; a < LAYOUTS; a++) {
             for (layout b = (i + a) % 3; b < LAYOUTS; b += 3) {
-                const gemm_arguments arguments = make_arguments(sizes_mnk[i], a, b);
+                gemm_arguments arguments = make_arguments(sizes_mnk[i], a, b);
+                arguments.relu = (i + a) % 2;
                 gemm_case(&arguments, (a + b) % 2);
             }
         }

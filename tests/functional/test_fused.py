@@ -5,7 +5,7 @@ import pytest
 
 from cnet import functional as F
 from cnet import kernels, no_grad, runtime
-from cnet.functional.fused import conv2d_relu_pool
+from cnet.functional.fused import conv2d_relu_pool, linear_relu
 from cnet.gradcheck import gradcheck
 from cnet.tensor import Tensor
 from tolerance import assert_exact
@@ -169,3 +169,44 @@ def test_errors_are_those_of_the_kernel():
         conv2d_relu_pool(numbers(1, 3, 5, 5), numbers(4, 3, 3, 3, dtype=np.float32), None)
     with pytest.raises(ValueError, match="must fit into the padded input"):
         conv2d_relu_pool(numbers(1, 3, 3, 3), numbers(4, 3, 3, 3), None)
+
+
+# ---- Linear and ReLU ---------------------------------------------------------------------------
+
+LINEAR = [((5, 7), (4, 7)), ((2, 3, 9), (6, 9)), ((7,), (4, 7)), ((70, 800), (49, 800)),
+          ((0, 3), (4, 3)), ((2, 0), (4, 0))]  # fmt: skip
+
+
+def linear_chain(x, weight, bias):
+    return F.relu(F.linear(x, weight, bias))
+
+
+@pytest.mark.parametrize("needed", [(1, 1, 1), (0, 1, 1), (1, 0, 0), (0, 0, 1)])
+@pytest.mark.parametrize(("x", "weight"), LINEAR)
+def test_linear_relu_is_the_chain(impl, dtype, x, weight, needed):
+    given, needed = arrays(x, weight, dtype), tuple(map(bool, needed))
+    expected = results(linear_chain, given, {}, needed)
+    assert_same(results(linear_relu, given, {}, needed), expected)
+    given = (*given[:2], None)
+    assert_same(results(linear_relu, given, {}), results(linear_chain, given, {}))
+
+
+def test_linear_relu_passes_nan_and_kills_what_is_not_positive():
+    x, weight = np.array([[1.0], [-1.0], [0.0], [np.nan]]), np.array([[2.0]])
+    got = results(linear_relu, (x, weight, None), {})
+    assert_same(got, results(linear_chain, (x, weight, None), {}))
+    assert_exact(got[0], np.array([[2.0], [0.0], [0.0], [np.nan]]))
+    assert (got[1] != 0).ravel().tolist() == [True, False, False, True]
+
+
+def test_linear_relu_gradients():
+    x, weight, bias = arrays((5, 7), (4, 7))
+    assert gradcheck(linear_relu, (x, weight, bias))
+
+
+def test_linear_relu_runs_one_kernel_each_way(monkeypatch):
+    names = []
+    for name in ("linear", "relu", "relu_backward"):
+        monkeypatch.setattr(kernels, name, watched(getattr(kernels, name), names))
+    results(linear_relu, arrays((5, 7), (4, 7)), {})
+    assert names == ["linear", "relu_backward"]

@@ -378,3 +378,28 @@ def test_a_forward_put_into_a_class_is_called(monkeypatch, kind):
     assert not fused(net)
     net(x)
     assert calls == [kind]
+
+
+# ---- Linear and ReLU ---------------------------------------------------------------------------
+
+
+def perceptron(bias=True, dtype=np.float32):
+    first, last = nn.Linear(20, 30, bias, dtype=dtype), nn.Linear(30, 5, bias, dtype=dtype)
+    return nn.Sequential(nn.Flatten(), first, nn.ReLU(), last, nn.ReLU())
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_linear_layers_run_with_their_relu(impl, dtype, bias):
+    net, x = perceptron(bias, dtype), numbers((9, 4, 5), dtype)
+    assert len(operations(list(net))) == 3
+    assert_same(results(net, x), results(unfused(net), x))
+
+
+@pytest.mark.parametrize("position", [1, 2])
+def test_a_hook_parts_a_linear_layer_from_its_relu(position):
+    net, x, seen = perceptron(), numbers((9, 4, 5)), []
+    expected = net(x).data
+    net[position].register_forward_hook(lambda module, args, y: seen.append(y.shape))
+    assert len(operations(list(net))) == 4
+    assert_exact(net(x).data, expected)
+    assert seen == [(9, 30)]

@@ -9,6 +9,7 @@ from ..autograd import Array, Context, Function
 from ..tensor import Tensor, TensorLike
 from .conv import conv2d
 from .elementwise import relu
+from .linear import Linear
 from .pooling import max_pool2d
 
 
@@ -46,3 +47,8 @@ def conv2d_relu_pool(
             return ConvReluPool.apply(x, weight, bias, **options)
     y: Tensor = max_pool2d(relu(conv2d(x, weight, bias, **options)), 2)
     return y
+
+
+def linear_relu(x: TensorLike, weight: TensorLike, bias: TensorLike | None) -> Tensor:
+    """``relu(linear(x, weight, bias))``."""
+    return Linear.apply(x, weight, bias, relu=True)

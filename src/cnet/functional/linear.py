@@ -79,15 +79,24 @@ def matmul(a: TensorLike, b: TensorLike) -> Tensor:
 
 
 class Linear(Function[Tensor]):
+    """The affine map, and with `relu` the chain ``relu(linear(x, weight, bias))``."""
+
     @staticmethod
-    def forward(ctx: Context, x: Array, weight: Array, bias: Array | None) -> Array:
+    def forward(
+        ctx: Context, x: Array, weight: Array, bias: Array | None, relu: bool = False
+    ) -> Array:
         need_x, need_weight, _ = ctx.needs_input_grad
-        ctx.save_for_backward(x if need_weight else None, weight if need_x else None)
-        return kernels.linear(x, weight, bias)
+        y = kernels.linear(x, weight, bias, relu)
+        ctx.save_for_backward(
+            x if need_weight else None, weight if need_x else None, y if relu else None
+        )
+        return y
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
-        x, weight = ctx.saved
+        x, weight, y = ctx.saved
+        if y is not None:
+            grad = kernels.relu_backward(grad, y)
         grad = _as_matrix(grad)
         dx = dweight = dbias = None
         if weight is not None:

@@ -6,10 +6,11 @@ A chain that somebody looks into, by a hook or a `forward` of its own, is run mo
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from ..functional.fused import conv2d_relu_pool
+from ..functional.fused import conv2d_relu_pool, linear_relu
 from ..geometry import pair
 from .activation import ReLU
 from .conv import Conv2d
+from .linear import Linear
 from .module import Module
 from .pooling import MaxPool2d
 
@@ -36,10 +37,17 @@ def _conv_relu_pool(conv: Conv2d, _: ReLU, pool: MaxPool2d) -> Operation | None:
     )
 
 
+def _linear_relu(linear: Linear, _: ReLU) -> Operation:
+    return lambda x: linear_relu(x, linear.weight, linear.bias)
+
+
 Pattern: TypeAlias = tuple[tuple[type[Module], ...], Callable[..., Operation | None]]
 """The classes of a chain, and what gives its operation, or None where options do not allow it."""
 
-PATTERNS: tuple[Pattern, ...] = (((Conv2d, ReLU, MaxPool2d), _conv_relu_pool),)
+PATTERNS: tuple[Pattern, ...] = (
+    ((Conv2d, ReLU, MaxPool2d), _conv_relu_pool),
+    ((Linear, ReLU), _linear_relu),
+)
 _FORWARDS = {kind: kind.forward for classes, _ in PATTERNS for kind in classes}
 
 

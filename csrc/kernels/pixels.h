@@ -1,0 +1,45 @@
+/* The pixels that a 1 x 1 convolution takes, numbered through all images.
+ *
+ * They lie in rows of `width`, `col` apart; where neither rows nor columns are left out, one row is
+ * the whole plane. */
+#ifndef CNET_PIXELS_H
+#define CNET_PIXELS_H
+
+#include "simd.h"
+
+typedef struct {
+    ptrdiff_t channels, plane, row, col, width;
+    ptrdiff_t pixels; /* of one image */
+} pixels;
+
+static inline pixels pixels_of(const cnet_conv2d *g, ptrdiff_t channels, ptrdiff_t plane,
+                               ptrdiff_t row, ptrdiff_t col) {
+    const ptrdiff_t count = g->oh * g->ow;
+    return (pixels){channels, plane, row, col, row == g->ow * col ? count : g->ow, count};
+}
+
+static inline pixels pixels_of_x(const cnet_conv2d *g) {
+    return pixels_of(g, g->c, g->h * g->w, g->sh * g->w, g->sw);
+}
+
+static inline pixels pixels_of_y(const cnet_conv2d *g) {
+    return pixels_of(g, g->o, g->oh * g->ow, g->ow, 1);
+}
+
+/* A run of pixels in one row, and where it begins in a channel. */
+typedef struct {
+    ptrdiff_t first, count;
+} pixel_run;
+
+static inline pixel_run pixel_run_at(const pixels *l, ptrdiff_t channel, ptrdiff_t q,
+                                     ptrdiff_t limit) {
+    const ptrdiff_t n = q / l->pixels, pixel = q - n * l->pixels;
+    const ptrdiff_t row = l->width == l->pixels ? 0 : pixel / l->width;
+    const ptrdiff_t at = pixel - row * l->width;
+    return (pixel_run){
+        .first = (n * l->channels + channel) * l->plane + row * l->row + at * l->col,
+        .count = min_size(limit, l->width - at),
+    };
+}
+
+#endif

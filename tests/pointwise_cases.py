@@ -1,0 +1,47 @@
+"""The table of 1x1 convolutions without padding, around the sizes in which products are cut.
+
+Tiles have 6 or 8 rows and 4 to 48 columns; the columns are the pixels of all images, and the depth
+is cut into blocks of 256 or 384, for the gradient of the weights also into parts.
+"""
+
+import random
+from collections.abc import Iterator
+
+from cases import Conv2dCase
+
+
+def _pointwise_convs() -> Iterator[Conv2dCase]:
+    case = Conv2dCase
+    for o in (1, 5, 6, 7, 8, 9, 16, 17, 33, 49, 97):
+        yield case((2, 3, 5, 7), (o, 3, 1, 1), name=f"{o} outputs")
+    for c in (1, 2, 15, 16, 17, 47, 48, 49, 255, 257, 383, 385, 800):
+        yield case((2, c, 3, 5), (7, c, 1, 1), name=f"{c} inputs")
+    for pixels in (1, 2, 3, 7, 15, 16, 17, 23, 24, 25, 47, 48, 49, 95, 97, 385):
+        yield case((3, 5, 1, pixels), (9, 5, 1, 1), name=f"images of {pixels} pixels")
+    for stride in (2, 3, (1, 2), (2, 1), (4, 3), 50):
+        yield case((3, 9, 11, 37), (10, 9, 1, 1), stride, name=f"stride {stride}")
+        yield case((2, 9, 12, 70), (10, 9, 1, 1), stride, name=f"stride {stride}, even")
+    for groups in (2, 3, 7):
+        yield case((3, 4 * groups, 6, 7), (5 * groups, 4, 1, 1), groups=groups, name="groups")
+        yield case((3, groups, 9, 7), (groups, 1, 1, 1), 2, groups=groups, name="channels alone")
+    yield from (
+        case((1, 1, 1, 1), (1, 1, 1, 1), name="one product"),
+        case((60, 3, 1, 1), (4, 3, 1, 1), name="images of a pixel"),
+        case((9, 20, 30, 31), (18, 20, 1, 1), name="parts of the pixels"),
+        case((9, 20, 61, 59), (18, 20, 1, 1), 2, name="parts of the pixels, strided"),
+        case((20, 12, 16, 16), (12, 4, 1, 1), groups=3, name="parts of the pixels, groups"),
+        case((2, 130, 20, 21), (300, 130, 1, 1), name="crosses every block"),
+        case((1, 900, 4, 5), (130, 900, 1, 1), name="few pixels"),
+        case((1, 3, 6, 7), (4, 3, 1, 1), dilation=3, name="dilation of one tap"),
+    )
+
+
+def random_pointwise(rng: random.Random) -> Conv2dCase:
+    """Now and then many channels, many pixels or many images."""
+    n, c, o, h, w = (rng.randint(1, rng.choice((3, 9, most))) for most in (20, 90, 90, 25, 60))
+    groups = rng.choice((1, 1, 1, 2, 3))
+    stride = rng.choice((1, 1, 2, 3)), rng.choice((1, 1, 2, 3))
+    return Conv2dCase((n, c * groups, h, w), (o * groups, c, 1, 1), stride, groups=groups)
+
+
+POINTWISE_CASES = tuple(_pointwise_convs())
