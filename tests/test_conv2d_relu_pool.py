@@ -13,9 +13,9 @@ from guarded import PLACES
 from tolerance import assert_bounded, assert_exact
 
 LARGE = [
-    Conv2dCase((2, 3, 100, 90), (5, 3, 3, 3), padding=1, name="image beyond the cache"),
-    Conv2dCase((2, 60, 20, 20), (5, 60, 3, 3), name="channels beyond the cache"),
-    Conv2dCase((2, 8, 20, 20), (4, 8, 3, 3), padding=40, name="padding beyond the cache"),
+    Conv2dCase((1, 3, 200, 190), (2, 3, 3, 3), padding=1, name="image beyond the cache"),
+    Conv2dCase((1, 300, 22, 22), (2, 300, 3, 3), name="channels beyond the cache"),
+    Conv2dCase((1, 8, 20, 20), (2, 8, 3, 3), padding=70, name="padding beyond the cache"),
 ]
 """Where the gradients of the convolution are computed from an unpooled gradient."""
 FITTING = [case for case in CONV2D_CASES if min(case.geometry.oh, case.geometry.ow) >= 2]
@@ -286,3 +286,21 @@ def test_gradients_of_nothing(impl: str, dtype: Any, shapes: Any) -> None:
     assert_exact(dx, np.zeros_like(x))
     assert_exact(dw, np.zeros_like(weight))
     assert_exact(db, np.zeros(weight.shape[0], dtype))
+
+
+def test_large_images_are_beyond_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cases of `LARGE` do what they are there for."""
+    unpooled = []
+    unpool = kernels.relu_pool_backward
+
+    def watched(*args: Any) -> np.ndarray:
+        unpooled.append(args)
+        return unpool(*args)
+
+    monkeypatch.setattr(kernels, "relu_pool_backward", watched)
+    for isa in COMPILED:
+        with runtime.use_isa(isa):
+            for case in (*LARGE, *CHANNELS):
+                call = _alive(case, np.float32, share=1)
+                kernels.conv2d_relu_pool_backward(*call.arrays, **call.options)
+    assert len(unpooled) == len(LARGE) * len(COMPILED)

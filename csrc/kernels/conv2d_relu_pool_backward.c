@@ -15,7 +15,7 @@
 #include "lanes.h"
 #include "window.h"
 
-enum { ENOUGH_PARTS = 16, BLOCK_VECTORS = 9, STAGED_BYTES = 64 << 10 };
+enum { ENOUGH_PARTS = 16, BLOCK_VECTORS = 9, STAGED_BYTES = 512 << 10 };
 
 /* A living cell of the pooled plane: where its taps begin in the staged image, its gradient. */
 typedef struct {
@@ -296,7 +296,7 @@ static size_t sums_bytes(const job_t *job) {
 }
 
 /* Whether it is faster than the gradients of the convolution, from a dY with all its zeros: where
- * the staged image and its gradient stay in the cache. */
+ * the staged image and its gradient stay in the second-level cache. */
 int CNET_FN(conv2d_relu_pool_backward_pays)(const cnet_conv2d *g) {
     const ptrdiff_t pixel = round_up(g->c / g->g, LANES) * (ptrdiff_t)sizeof(real);
     return g->n && g->c && g->o && g->h && g->w &&
