@@ -88,6 +88,12 @@ typedef struct {
     X(void, conv2d_relu_pool,                                                                      \
       (const void *x, const void *weight, const void *bias, void *y, uint8_t *codes,               \
        const cnet_conv2d *g, const cnet_exec *e))                                                  \
+    X(int, conv2d_relu_pool_backward_pays, (const cnet_conv2d *g))                                 \
+    X(size_t, conv2d_relu_pool_backward_workspace,                                                 \
+      (const cnet_conv2d *g, int with_dx, int threads))                                            \
+    X(void, conv2d_relu_pool_backward,                                                             \
+      (const void *dy, const uint8_t *codes, const void *x, const void *weight, void *dx,          \
+       void *dw, void *db, const cnet_conv2d *g, const cnet_exec *e))                              \
     X(void, relu_pool_backward,                                                                    \
       (const void *dy, const uint8_t *codes, void *dx, const cnet_window2d *g,                     \
        const cnet_exec *e))                                                                        \

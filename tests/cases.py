@@ -119,6 +119,16 @@ class Conv2dCase(Case):
         grad_output, shape = self.random().standard_normal(y.shape, dtype), self.geometry.y_shape
         yield Call("conv2d_relu_pool", (x, weight, bias), self.options, (self._taps, None))
         yield Call("relu_pool_backward", (grad_output, codes), {"x_shape": shape}, (None,))
+        yield self.fused_backward(grad_output, codes, x, weight)
+
+    def fused_backward(
+        self, grad_output: np.ndarray, codes: np.ndarray, x: np.ndarray, weight: np.ndarray
+    ) -> Call:
+        g = self.geometry
+        pooled = g.n * (g.oh // 2) * (g.ow // 2)
+        terms = g.o // g.g * g.kh * g.kw, pooled, pooled
+        arrays = grad_output, codes, x, weight
+        return Call("conv2d_relu_pool_backward", arrays, self.options, terms)
 
     def suits(self, algorithm: str) -> tuple[bool, bool, bool]:
         """Whether an algorithm can compute the result, the gradient of x, and of the weights."""

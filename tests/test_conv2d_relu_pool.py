@@ -12,6 +12,12 @@ from conftest import DTYPES, THREADS
 from guarded import PLACES
 from tolerance import assert_bounded, assert_exact
 
+LARGE = [
+    Conv2dCase((1, 3, 200, 190), (2, 3, 3, 3), padding=1, name="image beyond the cache"),
+    Conv2dCase((1, 300, 22, 22), (2, 300, 3, 3), name="channels beyond the cache"),
+    Conv2dCase((1, 8, 20, 20), (2, 8, 3, 3), padding=70, name="padding beyond the cache"),
+]
+"""Where the gradients of the convolution are computed from an unpooled gradient."""
 FITTING = [case for case in CONV2D_CASES if min(case.geometry.oh, case.geometry.ow) >= 2]
 SIZES = [
     *(Conv2dCase((2, 3, 5, ow), (7, 3, 3, 3), padding=1, name=f"{ow} columns")
@@ -81,10 +87,10 @@ def test_is_the_chain_to_the_bit_for_every_case(case: Conv2dCase) -> None:
         _check(x, weight, bias, **case.options)
 
 
-@pytest.mark.parametrize("case", [*SIZES, *FITTING[::9]], ids=lambda case: case.id)
+@pytest.mark.parametrize("case", [*SIZES, *LARGE, *FITTING[::9]], ids=lambda case: case.id)
 def test_agrees_with_reference(dtype: Any, case: Conv2dCase) -> None:
     """A maximum is off by no more than one of its cells; gradients follow the codes exactly."""
-    forth, back = case.fused_calls(dtype)
+    forth, unpooling, back = case.fused_calls(dtype)
     x, weight, bias = (a.astype(np.float64) for a in forth.arrays)
     expected, _ = reference.conv2d_relu_pool(x, weight, bias, **case.options)
     arrays = abs(x), abs(weight), abs(bias)
@@ -95,6 +101,7 @@ def test_agrees_with_reference(dtype: Any, case: Conv2dCase) -> None:
         assert_bounded(y, expected, forth.terms[0], scale)
         np.testing.assert_array_equal(codes == 4, y == 0)
         assert codes.max(initial=0) <= 4
+    check(unpooling)
     check(back)
 
 
@@ -191,3 +198,109 @@ def test_codes_of_any_integer_dtype(impl: str) -> None:
     for dtype in (np.uint8, np.int8, np.int64, np.uint64, ">i4"):
         got = kernels.relu_pool_backward(grad_output, codes.astype(dtype), (1, 1, 4, 4))
         assert got.tolist() == expected
+
+
+# ---- Gradients of the chain --------------------------------------------------------------------
+
+CHANNELS = [
+    *(Conv2dCase((3, c, 7, 9), (o, c, 3, 3), padding=1, name=f"{c} channels")
+      for c, o in ((1, 2), (2, 1), (4, 3), (5, 2), (7, 2), (8, 9), (9, 3), (16, 2), (17, 3))),
+    *(Conv2dCase((2, 3, 9, 11), (3, 3, k, k + 1), padding=k // 2, name=f"{k}x{k + 1}")
+      for k in (1, 2, 4, 5, 6, 7, 8)),
+    Conv2dCase((2, 5, 9, 11), (3, 5, 3, 3), stride=(3, 2), name="strides"),
+    Conv2dCase((2, 5, 13, 14), (3, 5, 3, 3), dilation=(1, 3), name="dilated columns"),
+    Conv2dCase((2, 5, 13, 14), (3, 5, 3, 3), dilation=(4, 1), name="dilated rows"),
+    Conv2dCase((2, 9, 13, 14), (6, 3, 2, 3), 2, 1, 2, 3, name="all in groups"),
+    Conv2dCase((35, 3, 4, 5), (6, 1, 3, 3), padding=1, groups=3, name="parts in groups"),
+    *(Conv2dCase((n, 2, 5, 5), (3, 2, 3, 3), padding=1, name=f"{n} images")
+      for n in (1, 2, 15, 16, 17, 31, 33, 48)),
+]  # fmt: skip
+THRESHOLD = Conv2dCase((2, 8, 9, 10), (3, 8, 3, 3), padding=1)
+
+
+def _alive(case: Conv2dCase, dtype: Any, *, share: float) -> Call:
+    """The gradients for codes that have nothing to do with the values, some of them no places."""
+    x, weight, *_ = case.arrays(dtype)
+    y, _ = reference.conv2d_relu_pool(x, weight, **case.options)
+    rng = case.random()
+    codes = rng.integers(0, 4, y.shape).astype(np.uint8)
+    codes[rng.random(y.shape) >= share] = 4
+    codes[rng.random(y.shape) < 0.03] = rng.choice([5, 6, 7, 8, 127, 128, 252, 255])
+    return case.fused_backward(rng.standard_normal(y.shape, dtype), codes, x, weight)
+
+
+@pytest.mark.parametrize("share", [0, 0.5, 1])
+@pytest.mark.parametrize("case", CHANNELS, ids=lambda case: case.id)
+def test_gradients_for_any_codes(dtype: Any, case: Conv2dCase, share: float) -> None:
+    check(_alive(case, dtype, share=share))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", FITTING, ids=lambda case: case.id)
+def test_gradients_for_every_case(dtype: Any, case: Conv2dCase) -> None:
+    check(_alive(case, dtype, share=0.7))
+
+
+@pytest.mark.parametrize("needs", [(i, j, k) for i in (0, 1) for j in (0, 1) for k in (0, 1)])
+@pytest.mark.parametrize("case", [THRESHOLD, *LARGE], ids=lambda case: case.id)
+def test_only_the_gradients_that_are_needed(impl: str, case: Conv2dCase, needs: Any) -> None:
+    call = _alive(case, np.float64, share=0.8)
+    everything = kernels.conv2d_relu_pool_backward(*call.arrays, **call.options)
+    some = kernels.conv2d_relu_pool_backward(*call.arrays, **call.options, needs=needs)
+    for need, gradient, full in zip(needs, some, everything, strict=True):
+        if need:
+            assert_exact(gradient, full)
+        else:
+            assert gradient is None
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("case", CHANNELS, ids=lambda case: case.id)
+def test_what_is_not_finite_goes_where_it_belongs(dtype: Any, case: Conv2dCase, bad: float) -> None:
+    """A gradient at a living cell reaches the pixels under its filter, at a dead one nothing."""
+    call = _alive(case, dtype, share=0.8)
+    grad_output, codes, x, weight = call.arrays
+    living = np.argwhere(codes < 4)
+    dead = codes >= 4
+    grad_output[tuple(living[len(living) // 2])] = bad
+    arrays = np.where(dead, bad, grad_output), codes, x, weight
+    with np.errstate(invalid="ignore"):
+        clean = np.where(dead, 0, grad_output), codes, x, weight
+        expected = reference.conv2d_relu_pool_backward(*clean, **case.options)
+        for isa in COMPILED:
+            with note(isa), runtime.use_isa(isa):
+                got = kernels.conv2d_relu_pool_backward(*arrays, **case.options)
+            for name, y, wanted in zip(("dx", "dw", "db"), got, expected, strict=True):
+                with note(name):
+                    finite = np.isfinite(wanted)
+                    assert_exact(y[~finite], wanted[~finite])
+                    assert np.isfinite(y[finite]).all()
+
+
+@pytest.mark.parametrize("shapes", [((0, 3, 8, 8), (4, 3, 3, 3)), ((2, 3, 8, 8), (0, 3, 3, 3)),
+                                    ((2, 0, 8, 8), (4, 0, 3, 3))])  # fmt: skip
+def test_gradients_of_nothing(impl: str, dtype: Any, shapes: Any) -> None:
+    x, weight = (np.ones(shape, dtype) for shape in shapes)
+    codes = np.zeros((x.shape[0], weight.shape[0], 3, 3), np.uint8)
+    dx, dw, db = kernels.conv2d_relu_pool_backward(codes.astype(dtype), codes, x, weight)
+    assert_exact(dx, np.zeros_like(x))
+    assert_exact(dw, np.zeros_like(weight))
+    assert_exact(db, np.zeros(weight.shape[0], dtype))
+
+
+def test_large_images_are_beyond_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cases of `LARGE` do what they are there for."""
+    unpooled = []
+    unpool = kernels.relu_pool_backward
+
+    def watched(*args: Any) -> np.ndarray:
+        unpooled.append(args)
+        return unpool(*args)
+
+    monkeypatch.setattr(kernels, "relu_pool_backward", watched)
+    for isa in COMPILED:
+        with runtime.use_isa(isa):
+            for case in (*LARGE, *CHANNELS):
+                call = _alive(case, np.float32, share=1)
+                kernels.conv2d_relu_pool_backward(*call.arrays, **call.options)
+    assert len(unpooled) == len(LARGE) * len(COMPILED)

@@ -43,6 +43,14 @@ GOOD: dict[str, dict[str, Any]] = {
         "padding": 1,
         "groups": 2,
     },
+    "conv2d_relu_pool_backward": {
+        "grad_output": zeros(2, 6, 2, 3),
+        "codes": np.zeros((2, 6, 2, 3), np.uint8),
+        "x": zeros(2, 4, 5, 6),
+        "weight": zeros(6, 2, 3, 2),
+        "padding": 1,
+        "groups": 2,
+    },
     "relu_pool_backward": {
         "grad_output": zeros(2, 3, 2, 2),
         "codes": np.zeros((2, 3, 2, 2), np.uint8),
@@ -173,6 +181,7 @@ def _windows() -> Iterator[Row]:
         "conv2d": ("stride", "dilation"),
         "conv2d_backward": ("stride", "dilation"),
         "conv2d_relu_pool": ("stride", "dilation"),
+        "conv2d_relu_pool_backward": ("stride", "dilation"),
         "max_pool2d": ("kernel_size", "stride", "dilation"),
         "avg_pool2d": ("kernel_size", "stride"),
         "avg_pool2d_backward": ("kernel_size", "stride"),
@@ -196,7 +205,8 @@ def _windows() -> Iterator[Row]:
                 yield function, {name: value}, ValueError, f"{name} must be at least {lowest}"
             for value in (2**70, (1, 2**63), (2**64, 1)):
                 yield function, {name: value}, ValueError, f"{name} must be at most 2147483647"
-    for function in ("im2col", "col2im", "conv2d", "conv2d_backward", "conv2d_relu_pool"):
+    for function in ("im2col", "col2im", "conv2d", "conv2d_backward", "conv2d_relu_pool",
+                     "conv2d_relu_pool_backward"):  # fmt: skip
         yield function, {"padding": "full"}, ValueError, "'valid' or 'same' (got 'full')"
         same = {"padding": "same", "stride": (1, 2)}
         yield function, same, ValueError, "padding='same' needs stride 1 (got (1, 2))"
@@ -257,6 +267,17 @@ ROWS: tuple[Row, ...] = (
     ("conv2d_relu_pool", {"dilation": 4}, ValueError, f"{LARGE} (got 9x5 and 7x8)"),
     ("conv2d_relu_pool", {"dilation": (3, 1)}, ValueError, f"{LARGE} (got 2x2 and 1x7)"),
     ("conv2d_relu_pool", {"stride": (1, 9)}, ValueError, f"{LARGE} (got 2x2 and 5x1)"),
+    ("conv2d_relu_pool_backward", {"grad_output": zeros(2, 6, 2, 2)}, ValueError,
+     "grad_output.shape must equal (n, o, oh / 2, ow / 2) (got (2, 6, 2, 2) and (2, 6, 2, 3))"),
+    ("conv2d_relu_pool_backward", {"codes": np.zeros((2, 6, 2, 2), np.uint8)}, ValueError,
+     "codes.shape must equal grad_output.shape (got (2, 6, 2, 2) and (2, 6, 2, 3))"),
+    ("conv2d_relu_pool_backward", {"codes": np.full((2, 6, 2, 3), 256)}, ValueError,
+     "codes must fit into uint8"),
+    ("conv2d_relu_pool_backward", {"groups": 3}, ValueError, "groups must divide x.shape[1]"),
+    ("conv2d_relu_pool_backward", {"dilation": (3, 1)}, ValueError, f"{LARGE} (got 2x2 and 1x7)"),
+    *(("conv2d_relu_pool_backward", {"needs": value}, TypeError, "needs must be 3 booleans")
+      for value in (None, True, 1)),
+    ("conv2d_relu_pool_backward", {"needs": (True, True)}, ValueError, "needs must be 3 booleans"),
     ("relu_pool_backward", {"grad_output": zeros(2, 3, 2, 3)}, ValueError,
      "grad_output.shape must equal (n, c, h / 2, w / 2) (got (2, 3, 2, 3) and (2, 3, 2, 2))"),
     ("relu_pool_backward", {"codes": np.zeros((2, 3, 4, 5), np.uint8)}, ValueError,

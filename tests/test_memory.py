@@ -68,6 +68,12 @@ def _all_results() -> dict[str, tuple[np.ndarray, ...]]:
             *kernels.conv2d_backward(_ones(2, 130, 18, 18), deep, wide)[:2],
         ),
         "conv2d_relu_pool": (z, codes),
+        "conv2d_relu_pool_backward": (
+            *kernels.conv2d_relu_pool_backward(z, codes, x, weight, padding=1)[:1],
+            *kernels.conv2d_relu_pool_backward(
+                _ones(2, 130, 9, 9), np.zeros((2, 130, 9, 9), np.uint8), deep, wide
+            )[:2],
+        ),
         "relu_pool_backward": (kernels.relu_pool_backward(z, codes, y.shape),),
         "max_pool2d": (pooled, argmax),
         "max_pool2d_backward": (kernels.max_pool2d_backward(pooled, argmax, x.shape),),

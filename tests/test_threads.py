@@ -79,7 +79,8 @@ def _conv2d_pointwise(dtype: Any) -> Arrays:
 def _fused(dtype: Any) -> Arrays:
     x, weight = _randoms((9, 3, 30, 29), (8, 3, 5, 5), dtype=dtype)
     y, codes = kernels.conv2d_relu_pool(x, weight, padding=2)
-    return y, codes, kernels.relu_pool_backward(y, codes, (9, 8, 30, 29))
+    unpooled = kernels.relu_pool_backward(y, codes, (9, 8, 30, 29))
+    return y, codes, unpooled, *kernels.conv2d_relu_pool_backward(y, codes, x, weight, padding=2)
 
 
 def _im2col(dtype: Any) -> Arrays:

@@ -16,6 +16,14 @@ the size of its neighbours: the scale is the largest of the array.
 import numpy as np
 import numpy.typing as npt
 
+R = 64.0
+"""The bound of `assert_rounded` is R·eps·(largest magnitude).
+
+It is for results that come by two ways through the same random numbers: sums of k terms are some √k
+as large as a term, and so are their rounding errors in eps. A missing term exceeds the bound in
+float64 by far.
+"""
+
 C = 2.0
 """The bound is C·√k·eps·scale.
 
@@ -73,6 +81,16 @@ def assert_winograd(actual: npt.ArrayLike, expected: npt.ArrayLike, scale: npt.A
     actual, expected = np.asarray(actual), np.asarray(expected)
     assert actual.shape == expected.shape
     bound = W * np.finfo(actual.dtype).eps * np.max(scale, initial=0)
+    close = np.abs(actual - expected) <= bound
+    assert close.all(), _differences(actual, expected, ~close)
+
+
+def assert_rounded(actual: npt.ArrayLike, expected: npt.ArrayLike) -> None:
+    """Same shape and dtype, and |actual - expected| ≤ R·eps·max|expected|."""
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    assert actual.dtype == expected.dtype
+    assert actual.shape == expected.shape
+    bound = R * np.finfo(actual.dtype).eps * np.max(np.abs(expected), initial=0)
     close = np.abs(actual - expected) <= bound
     assert close.all(), _differences(actual, expected, ~close)
 

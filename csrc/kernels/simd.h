@@ -1,10 +1,11 @@
-/* The vector type of the variant, in the compiler's portable vector extension. */
+/* The vector type of the variant, in the compiler's portable vector extension. A source that
+ * defines SHORT_VECTORS gets one of at most 32 bytes. */
 #ifndef CNET_SIMD_H
 #define CNET_SIMD_H
 
 #include "variant.h"
 
-#if defined(__AVX512F__)
+#if defined(__AVX512F__) && !defined(SHORT_VECTORS)
 #define VECTOR_BYTES 64
 #elif defined(__AVX2__)
 #define VECTOR_BYTES 32

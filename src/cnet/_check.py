@@ -186,12 +186,15 @@ def conv2d_backward(
     g = geometry.conv2d(f, x.shape, weight.shape, stride, padding, dilation, groups)
     same_shape(f, "grad_output", grad_output.shape, "(n, o, oh, ow)", g.y_shape)
     same_dtype(f, x=x, weight=weight, grad_output=grad_output)
+    return grad_output, x, weight, g, _three(f, needs)
+
+
+def _three(f: str, needs: Any) -> tuple[bool, bool, bool]:
     if not isinstance(needs, (tuple, list)):
         raise TypeError(f"{f}: needs must be 3 booleans, for x, weight and bias (got {needs!r})")
-    needs = tuple(bool(need) for need in needs)
     if len(needs) != 3:
         raise ValueError(f"{f}: needs must be 3 booleans, for x, weight and bias (got {needs})")
-    return grad_output, x, weight, g, needs
+    return bool(needs[0]), bool(needs[1]), bool(needs[2])
 
 
 def conv2d_relu_pool(
@@ -200,6 +203,21 @@ def conv2d_relu_pool(
     f = "conv2d_relu_pool"
     x, weight, bias, g = conv2d(x, weight, bias, stride, padding, dilation, groups, "auto", f)
     return x, weight, bias, g, geometry.pool2d(f, g.y_shape, 2)
+
+
+def conv2d_relu_pool_backward(
+    grad_output: Any, codes: Any, x: Any, weight: Any, stride: Size2d, padding: Padding,
+    dilation: Size2d, groups: int, needs: Any,
+) -> tuple[Array, Array, Array, Array, Conv2d, tuple[bool, bool, bool]]:  # fmt: skip
+    f = "conv2d_relu_pool_backward"
+    grad_output = array(f, "grad_output", grad_output, 4)
+    codes = integers(f, "codes", codes, 4, UINT8)
+    x, weight, _, g = conv2d(x, weight, None, stride, padding, dilation, groups, "auto", f)
+    window = geometry.pool2d(f, g.y_shape, 2)
+    same_shape(f, "grad_output", grad_output.shape, "(n, o, oh / 2, ow / 2)", window.y_shape)
+    same_shape(f, "codes", codes.shape, "grad_output.shape", grad_output.shape)
+    same_dtype(f, x=x, weight=weight, grad_output=grad_output)
+    return grad_output, codes, x, weight, g, _three(f, needs)
 
 
 def relu_pool_backward(grad_output: Any, codes: Any, x_shape: Any) -> tuple[Array, Array, Window2d]:

@@ -54,6 +54,12 @@ cdef extern from "cnet.h" nogil:
         void (*conv2d_relu_pool)(
             const void *, const void *, const void *, void *, uint8_t *, const cnet_conv2d *,
             const cnet_exec *) noexcept nogil
+        int (*conv2d_relu_pool_backward_pays)(const cnet_conv2d *) noexcept nogil
+        size_t (*conv2d_relu_pool_backward_workspace)(
+            const cnet_conv2d *, int, int) noexcept nogil
+        void (*conv2d_relu_pool_backward)(
+            const void *, const uint8_t *, const void *, const void *, void *, void *, void *,
+            const cnet_conv2d *, const cnet_exec *) noexcept nogil
         void (*relu_pool_backward)(
             const void *, const uint8_t *, void *, const cnet_window2d *,
             const cnet_exec *) noexcept nogil

@@ -46,6 +46,17 @@ def conv2d_relu_pool(
     codes: npt.NDArray[np.uint8],
     geometry: _Sizes,
 ) -> None: ...
+def conv2d_relu_pool_backward_pays(x: _Array, geometry: _Sizes) -> bool: ...
+def conv2d_relu_pool_backward(
+    dy: _Array,
+    codes: npt.NDArray[np.uint8],
+    x: _Array,
+    weight: _Array,
+    dx: _Array | None,
+    dw: _Array | None,
+    db: _Array | None,
+    geometry: _Sizes,
+) -> None: ...
 def relu_pool_backward(
     dy: _Array, codes: npt.NDArray[np.uint8], dx: _Array, geometry: _Sizes
 ) -> None: ...

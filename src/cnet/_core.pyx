@@ -187,6 +187,30 @@ def conv2d_relu_pool(ndarray x, ndarray weight, bias, ndarray y, ndarray codes, 
     cnet_release(block)
 
 
+def conv2d_relu_pool_backward_pays(ndarray x, geometry):
+    cdef cnet_conv2d g
+    fill(&g, sizeof(g), geometry)
+    return bool(kernels(x).conv2d_relu_pool_backward_pays(&g))
+
+
+def conv2d_relu_pool_backward(
+        ndarray dy, ndarray codes, ndarray x, ndarray weight, dx, dw, db, geometry):
+    cdef cnet_conv2d g
+    cdef cnet_exec e = plain()
+    cdef const cnet_kernels *k = kernels(x)
+    cdef void *to_x = data_or_null(dx)
+    cdef void *to_w = data_or_null(dw)
+    cdef void *to_b = data_or_null(db)
+    fill(&g, sizeof(g), geometry)
+    cdef cnet_block block = acquire(
+        k.conv2d_relu_pool_backward_workspace(&g, to_x != NULL, e.threads))
+    e.workspace = block.data
+    with nogil:
+        k.conv2d_relu_pool_backward(
+            data(dy), <const uint8_t *>data(codes), data(x), data(weight), to_x, to_w, to_b, &g, &e)
+    cnet_release(block)
+
+
 def relu_pool_backward(ndarray dy, ndarray codes, ndarray dx, geometry):
     cdef cnet_window2d g
     cdef cnet_exec e = plain()

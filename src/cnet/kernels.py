@@ -359,6 +359,67 @@ def conv2d_relu_pool(
 
 
 @_kernel
+def conv2d_relu_pool_backward(
+    grad_output: Array, codes: Array, x: Array, weight: Array, stride: Size2d = 1,
+    padding: Padding = 0, dilation: Size2d = 1, groups: int = 1,
+    needs: tuple[bool, bool, bool] = (True, True, True),
+) -> tuple[Array | None, Array | None, Array | None]:  # fmt: skip
+    """Gradients of `conv2d_relu_pool` with respect to its input, weights and bias.
+
+    They are those of `conv2d_backward` for the gradient that `relu_pool_backward` gives. For small
+    images they are computed without that array, from its at most one number in four that is not
+    zero.
+
+    Parameters
+    ----------
+    grad_output : ndarray, shape (n, o, oh // 2, ow // 2)
+        Gradient with respect to ``y``.
+    codes : uint8 ndarray, shape of `grad_output`
+        From `conv2d_relu_pool`.
+    x, weight, stride, padding, dilation, groups
+        What `conv2d_relu_pool` was called with.
+    needs : (bool, bool, bool), default all
+        Which of the three gradients to compute.
+
+    Returns
+    -------
+    dx : ndarray, shape (n, c, h, w), or None
+    dw : ndarray, shape (o, c / groups, kh, kw), or None
+    db : ndarray, shape (o,), or None
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `conv2d_relu_pool`, and if `grad_output` or `codes` does not have the shape of its
+        results.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> x, w = np.arange(9.0).reshape(1, 1, 3, 3), np.ones((1, 1, 2, 2))
+    >>> y, codes = kernels.conv2d_relu_pool(x, w)
+    >>> dx, dw, db = kernels.conv2d_relu_pool_backward(np.ones_like(y), codes, x, w)
+    >>> dx[0, 0], dw[0, 0], db
+    (array([[0., 0., 0.],
+           [0., 1., 1.],
+           [0., 1., 1.]]), array([[4., 5.],
+           [7., 8.]]), array([1.]))
+    """
+    grad_output, codes, x, weight, g, needs = _check.conv2d_relu_pool_backward(
+        grad_output, codes, x, weight, stride, padding, dilation, groups, needs
+    )
+    if not _core.conv2d_relu_pool_backward_pays(x, g):
+        full = relu_pool_backward(grad_output, codes, g.y_shape)
+        return conv2d_backward(full, x, weight, stride, padding, dilation, groups, needs)
+    dx = _empty(g.x_shape, x.dtype) if needs[0] else None
+    dw = _empty(g.weight_shape, x.dtype) if needs[1] else None
+    db = _empty((g.o,), x.dtype) if needs[2] else None
+    _core.conv2d_relu_pool_backward(grad_output, codes, x, weight, dx, dw, db, g)
+    return dx, dw, db
+
+
+@_kernel
 def relu_pool_backward(grad_output: Array, codes: Array, x_shape: Sequence[int]) -> Array:
     """Gradient with respect to the convolution within `conv2d_relu_pool`.
 

@@ -134,6 +134,19 @@ def conv2d_relu_pool(
     return y, np.where(y <= 0, 4, 2 * (rows % 2) + columns % 2).astype(np.uint8)
 
 
+def conv2d_relu_pool_backward(
+    grad_output: Array, codes: Array, x: Array, weight: Array, stride: Size2d = 1,
+    padding: Padding = 0, dilation: Size2d = 1, groups: int = 1,
+    needs: tuple[bool, bool, bool] = (True, True, True),
+) -> tuple[Array | None, Array | None, Array | None]:  # fmt: skip
+    """The chain rule: back through the pooling and ReLU, then through the convolution."""
+    grad_output, codes, x, weight, g, needs = _check.conv2d_relu_pool_backward(
+        grad_output, codes, x, weight, stride, padding, dilation, groups, needs
+    )
+    full = relu_pool_backward(grad_output, codes, g.y_shape)
+    return conv2d_backward(full, x, weight, stride, padding, dilation, groups, needs)
+
+
 def relu_pool_backward(grad_output: Array, codes: Array, x_shape: Shape) -> Array:
     """dx[n, c, 2 y + i, 2 x + j] = grad_output[n, c, y, x] where codes[n, c, y, x] is 2 i + j."""
     grad_output, codes, g = _check.relu_pool_backward(grad_output, codes, x_shape)

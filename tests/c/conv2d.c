@@ -1,5 +1,7 @@
 #include "conv2d_cases.h"
 
+#include <string.h>
+
 /* All products of a weight, a cell and an output that a convolution joins: the one of x, w and
  * y that is NULL is the result, to which the product of the other two is added. */
 static void add_products(const cnet_conv2d *g, const double *x, const double *w, const double *y,
@@ -352,3 +354,101 @@ static void conv2d_relu_pool_case(const cnet_conv2d *g) {
 }
 
 void test_conv2d_relu_pool(void) { for_each_conv2d_case(conv2d_relu_pool_case); }
+
+static int has_way_back(const cnet_conv2d *g) {
+    int pays = can_pool(g);
+    for (cnet_dtype dtype = 0; pays && dtype < CNET_DTYPES; dtype++)
+        pays &= cnet_active_kernels(dtype)->conv2d_relu_pool_backward_pays(g);
+    return pays;
+}
+
+static void pays_case(const cnet_conv2d *g) {
+    if (!x_count(g) || !y_count(g))
+        require(!cnet_active_kernels(CNET_F32)->conv2d_relu_pool_backward_pays(g), "is empty");
+    else if (g->c / g->g * (g->h + 2 * g->ph + 2) * (g->w + 2 * g->pw + 2) < 500)
+        require(cnet_active_kernels(CNET_F64)->conv2d_relu_pool_backward_pays(g), "is small");
+}
+
+void test_conv2d_relu_pool_backward_pays(void) {
+    for_each_conv2d_case(pays_case);
+    const ptrdiff_t large = (ptrdiff_t)1 << 30;
+    const cnet_conv2d wide = {
+        1,         1,         1, 1, 2, 2, large, large, large / 2 - 1, large / 2 - 1,
+        large - 3, large - 3, 2, 2, 1, 1};
+    describe_geometry(&wide, sizeof wide);
+    require(!has_way_back(&wide), "stages too much");
+}
+
+typedef struct {
+    const cnet_conv2d *g;
+    int needs_dx, needs_dw, needs_db;
+} pooled_arguments;
+
+static size_t pooled_bytes(const cnet_kernels *k, const void *arguments, int threads) {
+    const pooled_arguments *a = arguments;
+    return k->conv2d_relu_pool_backward_workspace(a->g, a->needs_dx, threads);
+}
+
+static void pooled_workspace_case(const cnet_conv2d *g) {
+    if (!has_way_back(g))
+        return;
+    check_workspace(pooled_bytes, &(pooled_arguments){g, 0, 1, 1});
+    check_workspace(pooled_bytes, &(pooled_arguments){g, 1, 1, 1});
+}
+
+void test_conv2d_relu_pool_backward_workspace(void) { for_each_conv2d_case(pooled_workspace_case); }
+
+static ptrdiff_t call_conv2d_relu_pool_backward(const call_t *c) {
+    const pooled_arguments *a = c->arguments;
+    c->kernels->conv2d_relu_pool_backward(c->in[0], c->in[1], c->in[2], c->in[3], c->out[0],
+                                          c->out[1], c->out[2], a->g, c->exec);
+    return 0;
+}
+
+/* dY of the convolution, from that of the pooled cells: zero but where a code says. */
+static const double *unpooled(const cnet_conv2d *g, const double *dy, const double *codes) {
+    double *full = numbers(y_count(g));
+    const ptrdiff_t width = g->ow / 2, cells = g->oh / 2 * width;
+    memset(full, 0, (size_t)y_count(g) * sizeof(double));
+    for (ptrdiff_t t = 0; t < g->n * g->o * cells; t++) {
+        const ptrdiff_t row = 2 * (t % cells / width), column = 2 * (t % width);
+        const int code = (int)codes[t];
+        if (code < 4)
+            full[(t / cells * g->oh + row + code / 2) * g->ow + column + code % 2] = dy[t];
+    }
+    return full;
+}
+
+static void pooled_backward_case(const cnet_conv2d *g) {
+    if (!has_way_back(g))
+        return;
+    const ptrdiff_t count = g->n * g->o * (g->oh / 2) * (g->ow / 2);
+    const int needs = (int)random_size(1, 7);
+    const pooled_arguments a = {g, needs & 1, needs >> 1 & 1, needs >> 2};
+    const double *dy = randoms(count), *x = randoms(x_count(g)), *weight = randoms(w_count(g));
+    double *codes = numbers(count);
+    for (ptrdiff_t t = 0; t < count; t++)
+        codes[t] = (double)(random_size(0, 20) ? random_size(0, 4) : random_size(5, 255));
+    const double *full = unpooled(g, dy, codes);
+    sum *dx = a.needs_dx ? sums(x_count(g)) : NULL, *dw = a.needs_dw ? sums(w_count(g)) : NULL;
+    sum *db = a.needs_db ? sums(g->o) : NULL;
+    if (dx)
+        add_products(g, NULL, weight, full, dx);
+    if (dw)
+        add_products(g, x, NULL, full, dw);
+    for (ptrdiff_t t = 0; db && t < y_count(g); t++)
+        add(&db[t / (g->oh * g->ow) % g->o], full[t]);
+    describe_also(", to %s %s %s", dx ? "dx" : "", dw ? "dw" : "", db ? "db" : "");
+    check(&(subject){
+        .arguments = &a,
+        .call = call_conv2d_relu_pool_backward,
+        .workspace = pooled_bytes,
+        .in = {{REAL, count, dy},
+               {BYTE, count, codes},
+               {REAL, x_count(g), x},
+               {REAL, w_count(g), weight}},
+        .out = {{REAL, x_count(g), dx, NULL}, {REAL, w_count(g), dw, NULL}, {REAL, g->o, db, NULL}},
+    });
+}
+
+void test_conv2d_relu_pool_backward(void) { for_each_conv2d_case(pooled_backward_case); }

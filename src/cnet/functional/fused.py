@@ -25,10 +25,8 @@ class ConvReluPool(Function[Tensor]):
     def backward(ctx: Context, grad: Array) -> Any:
         x, weight, codes = ctx.saved
         need_x, need_weight, need_bias = ctx.needs_input_grad
-        g = geometry.conv2d("conv2d", x.shape, weight.shape, **ctx.options)
-        grad = kernels.relu_pool_backward(grad, codes, g.y_shape)
-        return kernels.conv2d_backward(
-            grad, x, weight, **ctx.options, needs=(need_x, need_weight, need_bias)
+        return kernels.conv2d_relu_pool_backward(
+            grad, codes, x, weight, **ctx.options, needs=(need_x, need_weight, need_bias)
         )
 
 
