@@ -190,7 +190,7 @@ typedef enum {
 typedef struct {
     cnet_step_kind kind;
     ptrdiff_t source, other, to; /* values */
-    cnet_conv2d g;             /* n is the plan's */
+    cnet_conv2d g;               /* n is the plan's */
     const void *weight, *bias;
     int relu, pool, option; /* relu: of the result of a convolution or linear layer; pool: then 2 x
                                2 maximum of that of a prepared one */

@@ -29,13 +29,30 @@ typedef struct {
     size_t bytes_per_thread;
 } job_t;
 
+/* Where a tile goes: pixel (0, 0) of the first of `outputs` planes. Of each row `valid` pixels are
+ * stored; up to `room` may be overwritten, whose turn comes after this tile's. */
+typedef struct {
+    real *y;
+    ptrdiff_t plane, row; /* steps from plane to plane, from row to row */
+    ptrdiff_t outputs, rows, valid, room;
+} place_t;
+
+enum { LANES_WHOLE = VECTOR_BYTES / (int)sizeof(real), LANES_HALF = LANES_WHOLE / 2 };
 #define TILE_LANES LANES_WHOLE
 #define TILE_FN(name) name##_whole
-enum { LANES_WHOLE = VECTOR_BYTES / (int)sizeof(real), LANES_HALF = LANES_WHOLE / 2 };
+#define TILE_FIRSTS FIRSTS
+#define TILE_SECONDS SECONDS
 #include "conv_tile.h"
 #if VECTOR_BYTES == 64
 #define TILE_LANES LANES_HALF
 #define TILE_FN(name) name##_half
+#if defined(CNET_REAL_f32)
+#define TILE_FIRSTS 0, 8, 1, 9, 2, 10, 3, 11
+#define TILE_SECONDS 4, 12, 5, 13, 6, 14, 7, 15
+#else
+#define TILE_FIRSTS 0, 4, 1, 5
+#define TILE_SECONDS 2, 6, 3, 7
+#endif
 #include "conv_tile.h"
 #endif
 
@@ -114,6 +131,34 @@ void CNET_FN(prepare_conv2d)(const void *weight, const void *bias, void *prepare
 
 /* ---- Convolution ----------------------------------------------------------------------- */
 
+/* `rows` rows of outputs of one panel; y is the first of them in the first of `outputs` planes. */
+static void run_panel(const job_t *job, const real *filters, const real *staged, ptrdiff_t rows,
+                      ptrdiff_t outputs, real *y) {
+    const cnet_conv2d *g = job->g;
+    const ptrdiff_t step = job->pool ? 2 : 1, ow = g->ow / step * step;
+    place_t to = {.plane = (g->oh / step) * (ow / step), .row = ow / step, .outputs = outputs};
+    const ptrdiff_t end = rows / step * to.row;
+    for (ptrdiff_t row = 0; row + step <= rows; row += 2) {
+        to.rows = min_size(2, rows - row);
+        for (ptrdiff_t begin = 0; begin < ow; begin += job->width) {
+            /* The last tile goes back over pixels of the one before. */
+            const ptrdiff_t column = max_size(0, min_size(begin, ow - job->width));
+            const ptrdiff_t at = row / step * to.row + column / step;
+            const real *x = staged + (row * job->s.pitch + column);
+            to.y = y + at;
+            to.valid = min_size(job->width, ow - column) / step;
+            to.room = job->pool ? end - at : ow - column; /* the second row may be there already */
+#if VECTOR_BYTES == 64
+            if (outputs <= LANES_HALF) {
+                tile_of_half(job, filters, x, &to);
+                continue;
+            }
+#endif
+            tile_of_whole(job, filters, x, &to);
+        }
+    }
+}
+
 static void run_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const job_t *job = argument;
     const cnet_conv2d *g = job->g;
@@ -121,7 +166,8 @@ static void run_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const ptrdiff_t top = chunk % job->blocks * job->s.rows;
     const ptrdiff_t rows = min_size(job->s.rows, g->oh - top);
     const ptrdiff_t group = chunk / job->blocks % g->g, n = chunk / job->blocks / g->g;
-    const ptrdiff_t plane = job->pool ? (g->oh / 2) * (g->ow / 2) : g->oh * g->ow;
+    const ptrdiff_t step = job->pool ? 2 : 1, row = g->ow / step;
+    const ptrdiff_t plane = g->oh / step * row, above = top / step * row;
     real *staged = (real *)(job->workspace + (size_t)slot * job->bytes_per_thread);
     for (ptrdiff_t c = 0; c < inputs; c++)
         stage_channel(g, &job->s, job->x + (n * g->c + group * inputs + c) * g->h * g->w, top,
@@ -129,15 +175,8 @@ static void run_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     zero_run(staged + inputs * job->s.channel, MAX_PIXELS);
     const real *filters = job->filters + group * job->group;
     for (ptrdiff_t first = 0; first < outputs; first += LANES_WHOLE) {
-        const ptrdiff_t count = min_size(LANES_WHOLE, outputs - first);
-        real *y = job->y + (n * g->o + group * outputs + first) * plane;
-#if VECTOR_BYTES == 64
-        if (count <= LANES_HALF) {
-            panel_half(job, filters, staged, count, top, rows, y);
-            break;
-        }
-#endif
-        panel_whole(job, filters, staged, count, top, rows, y);
+        real *y = job->y + (n * g->o + group * outputs + first) * plane + above;
+        run_panel(job, filters, staged, rows, min_size(LANES_WHOLE, outputs - first), y);
         filters += (job->taps + 1) * LANES_WHOLE;
     }
 }

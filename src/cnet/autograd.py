@@ -103,8 +103,8 @@ def is_grad_enabled() -> bool:
 @contextmanager
 def listing_calls() -> Iterator[list[Call]]:
     """A list that all calls of Functions go to which this thread makes in the ``with`` block."""
-    previous = _mode.calls
-    _mode.calls = calls = []
+    calls: list[Call] = []
+    previous, _mode.calls = _mode.calls, calls
     try:
         yield calls
     finally:

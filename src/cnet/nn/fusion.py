@@ -1,7 +1,7 @@
 """Chains of modules that `Sequential` runs as one operation, with the same values and gradients.
 
-A chain that somebody looks into, by a hook, a `forward` of its own or a list of calls, is run module
-by module.
+A chain that somebody looks into, by a hook, a `forward` of its own or a list of calls, is run
+module by module.
 """
 
 from collections.abc import Callable, Sequence

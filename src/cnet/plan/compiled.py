@@ -30,7 +30,7 @@ def compiled_plan(
     weights = sum(step.weight.nbytes for step in steps if step.weight is not None)
     images = x_shape[0]
     blocked = images > BLOCK and arena * BLOCK <= CACHE_BYTES and weights <= WEIGHT_BYTES
-    places = {None: _core.plan_x, **offsets, result.step: _core.plan_y}
+    places: dict[Step | None, int] = {None: _core.plan_x, **offsets, result.step: _core.plan_y}
     return _core.Plan(
         [_tuple(step, images, places) for step in steps],
         x_shape, result.shape, dtype, BLOCK if blocked else images, arena, normalise,

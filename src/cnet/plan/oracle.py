@@ -12,7 +12,7 @@ from ..geometry import Shape
 from .steps import Step, Value
 
 
-def _leaky_relu(x: Array, negative_slope: float) -> Array:
+def _leaky_relu(x: Array, negative_slope: float) -> Any:
     return np.where(x > 0, x, x * x.dtype.type(negative_slope))
 
 
