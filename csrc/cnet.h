@@ -178,6 +178,8 @@ typedef enum {
     CNET_STEP_CONV2D,          /* weight and bias as in conv2d */
     CNET_STEP_PREPARED_CONV2D, /* weight prepared, with the bias */
     CNET_STEP_PREPARED_LINEAR, /* likewise; g.c inputs, g.o outputs, g.h rows for each image */
+    CNET_STEP_BATCH_NORM, /* weight: mean, variance, weight and bias; number: eps; g.h numbers of
+                             each of g.c channels */
     CNET_STEP_MAX_POOL2D,
     CNET_STEP_AVG_POOL2D, /* option: whether the padding counts, number: the divisor or 0 */
     CNET_STEP_RELU,       /* the rest takes g.c numbers of each image */

@@ -32,7 +32,7 @@ static size_t no_workspace(const call_t *c) {
 }
 
 static size_t conv2d_workspace(const call_t *c) {
-    return c->k->conv2d_workspace(&c->g, CNET_FORWARD, c->e.algorithm, c->e.threads);
+    return c->k->conv2d_workspace(&c->g, c->e.algorithm, c->e.threads);
 }
 static void conv2d(const call_t *c) {
     const cnet_conv2d *g = &c->g;
@@ -53,6 +53,14 @@ static void prepared_linear(const call_t *c) {
     const cnet_conv2d *g = &c->g;
     c->k->prepared_linear(c->from, c->step->weight, c->to, g->n * g->h, g->o, g->c, c->step->relu,
                           &c->e);
+}
+
+static void batch_norm(const call_t *c) {
+    const cnet_norm g = {c->g.n, c->g.c, c->g.h};
+    const char *parts = c->step->weight;
+    const size_t bytes = (size_t)g.c * c->real_size;
+    c->k->batch_norm(c->from, parts, parts + bytes, parts + 2 * bytes, parts + 3 * bytes, c->to, &g,
+                     c->step->number, &c->e);
 }
 
 static size_t max_pool2d_workspace(const call_t *c) {
@@ -92,6 +100,7 @@ static const struct {
     [CNET_STEP_CONV2D] = {conv2d_workspace, conv2d},
     [CNET_STEP_PREPARED_CONV2D] = {prepared_conv2d_workspace, prepared_conv2d},
     [CNET_STEP_PREPARED_LINEAR] = {no_workspace, prepared_linear},
+    [CNET_STEP_BATCH_NORM] = {no_workspace, batch_norm},
     [CNET_STEP_MAX_POOL2D] = {max_pool2d_workspace, max_pool2d},
     [CNET_STEP_AVG_POOL2D] = {no_workspace, avg_pool2d},
     [CNET_STEP_RELU] = {no_workspace, relu},

@@ -51,6 +51,18 @@ class Shared(nn.Module):
         return self.linear(F.relu(y) + y) + self.linear(y)
 
 
+def _with_statistics(model: nn.Module) -> nn.Module:
+    """As after some training."""
+    rng = np.random.default_rng(0)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            for name in ("running_mean", "running_var", "weight", "bias"):
+                tensor = getattr(module, name)
+                if tensor is not None:
+                    tensor.data[...] = rng.uniform(0.5, 1.5, tensor.shape)
+    return model
+
+
 MODELS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "reference": (reference_cnn, (5, 1, 28, 28)),
     "reference, one": (reference_cnn, (1, 1, 28, 28)),
@@ -99,6 +111,28 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
             nn.MaxPool2d(3, 2), nn.Conv2d(4, 7, 1), nn.MaxPool2d(2, ceil_mode=True),
         ),
         (3, 1, 25, 27),
+    ),
+    "normalised": (
+        lambda: _with_statistics(
+            nn.Sequential(
+                nn.Conv2d(2, 6, 3), nn.BatchNorm2d(6), nn.ReLU(), nn.MaxPool2d(2),
+                nn.Conv2d(6, 20, 3, bias=False), nn.BatchNorm2d(20), nn.ReLU(),
+                nn.BatchNorm2d(20, affine=False), nn.Flatten(),
+                nn.Linear(80, 9), nn.BatchNorm1d(9), nn.Tanh(), nn.BatchNorm1d(9),
+            )
+        ),
+        (3, 2, 10, 10),
+    ),
+    "normalised rows": (
+        lambda: _with_statistics(nn.Sequential(nn.Linear(5, 6), nn.BatchNorm1d(4))), (3, 4, 5),
+    ),
+    "normalised later": (
+        lambda: _with_statistics(
+            nn.Sequential(
+                nn.BatchNorm2d(1), nn.Conv2d(1, 4, 3), nn.MaxPool2d(2), nn.BatchNorm2d(4)
+            )
+        ),
+        (2, 1, 9, 9),
     ),
     "nothing": (lambda: nn.Sequential(nn.Identity(), nn.Dropout(0.5), nn.Flatten()), (2, 3, 4)),
     "nested": (
@@ -334,6 +368,10 @@ class Constant(nn.Module):
         (lambda: Indices().eval(), (1, 1, 2, 2), TypeError, "does not come from its input"),
         (lambda: Batch().eval(), (2, 6), TypeError, "cannot compute Reshape of .*2, 6"),
         (lambda: Constant().eval(), (1, 1), TypeError, "does not come from its input"),
+        (
+            lambda: nn.BatchNorm1d(3, track_running_stats=False).eval(), (2, 3), TypeError,
+            "cannot compute BatchNorm",
+        ),
         (lambda: nn.Softmax(0).eval(), (2, 2), TypeError, "cannot compute Softmax"),
     ],
 )  # fmt: skip

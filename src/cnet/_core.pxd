@@ -126,6 +126,7 @@ cdef extern from "cnet.h" nogil:
         CNET_STEP_CONV2D
         CNET_STEP_PREPARED_CONV2D
         CNET_STEP_PREPARED_LINEAR
+        CNET_STEP_BATCH_NORM
         CNET_STEP_MAX_POOL2D
         CNET_STEP_AVG_POOL2D
         CNET_STEP_RELU

@@ -364,6 +364,7 @@ step_kinds = {
     "conv2d": CNET_STEP_CONV2D,
     "prepared_conv2d": CNET_STEP_PREPARED_CONV2D,
     "linear": CNET_STEP_PREPARED_LINEAR,
+    "batch_norm": CNET_STEP_BATCH_NORM,
     "max_pool2d": CNET_STEP_MAX_POOL2D,
     "avg_pool2d": CNET_STEP_AVG_POOL2D,
     "relu": CNET_STEP_RELU,

@@ -30,7 +30,8 @@ def compiled_plan(
     weights = sum(step.weight.nbytes for step in steps if step.weight is not None)
     images = x_shape[0]
     blocked = images > BLOCK and arena * BLOCK <= CACHE_BYTES and weights <= WEIGHT_BYTES
-    places: dict[Step | None, int] = {None: _core.plan_x, **offsets, result.step: _core.plan_y}
+    places: dict[Step | None, int] = {None: _core.plan_x, result.step: _core.plan_y}
+    places.update(offsets)
     return _core.Plan(
         [_tuple(step, images, places) for step in steps],
         x_shape, result.shape, dtype, BLOCK if blocked else images, arena, normalise,
@@ -65,6 +66,8 @@ def _option(step: Step) -> tuple[int, float]:
         return _core.activations[options["name"]], options.get("negative_slope", 0.0)
     if step.kind == "softmax":
         return int(options["logarithm"]), 0.0
+    if step.kind == "batch_norm":
+        return 0, options["eps"]
     if step.kind == "avg_pool2d":
         return int(options["count_include_pad"]), float(options["divisor_override"] or 0)
     return 0, 0.0

@@ -17,6 +17,7 @@ from ..functional.arithmetic import Add
 from ..functional.conv import Conv2d
 from ..functional.elementwise import LeakyReLU, ReLU, Sigmoid, Tanh
 from ..functional.linear import Linear
+from ..functional.norm import BatchNorm
 from ..functional.pooling import AvgPool2d, MaxPool2d
 from ..functional.shape import Reshape
 from ..functional.softmax import LogSoftmax, Softmax
@@ -54,11 +55,47 @@ def _linear(x: Value, weight: Any, bias: Any) -> Step | None:
 
 
 def _relu(x: Value) -> Step | Value:
-    step = x.step
-    if x.readers == 1 and step is not None and step.kind in WEIGHTED:
+    step = _extendable(x)
+    if step:
         step.relu = True
         return x
     return _elementwise("relu", x)
+
+
+def _batch_norm(
+    x: Value, weight: Any, bias: Any, *, mean: Array, var: Array, eps: float, from_batch: bool
+) -> Step | Value | None:
+    if from_batch or isinstance(weight, Value) or isinstance(bias, Value):
+        return None
+    weight = np.ones_like(mean) if weight is None else weight
+    bias = np.zeros_like(mean) if bias is None else bias
+    step = _extendable(x)
+    if step and not (step.relu or step.pool) and (step.kind != "linear" or len(x.shape) == 2):
+        _fold(step, mean, var, weight, bias, eps)
+        return x
+    g = sizes(x.shape[1], 0, prod(x.shape[2:]))
+    return Step(
+        "batch_norm", (x.step,), x.shape, g, np.concatenate([mean, var, weight, bias]),
+        options={"eps": eps},
+    )  # fmt: skip
+
+
+def _fold(step: Step, mean: Array, var: Array, weight: Array, bias: Array, eps: float) -> None:
+    """Make the normalisation of its result part of a convolution or linear layer."""
+    assert step.weight is not None
+    dtype = step.weight.dtype
+    scale = weight.astype(np.float64) / np.sqrt(var.astype(np.float64) + eps)
+    former = 0.0 if step.bias is None else step.bias
+    step.bias = (bias + (former - mean) * scale).astype(dtype)
+    step.weight = (step.weight * scale.reshape(-1, *[1] * (step.weight.ndim - 1))).astype(dtype)
+
+
+def _extendable(x: Value) -> Step | None:
+    """The step with weights that gives this value, as it is, to nobody but the one who asks."""
+    step = x.step
+    if step and step.kind in WEIGHTED and step.shape == x.shape and x.readers == 1:
+        return step
+    return None
 
 
 def _elementwise(kind: str, x: Value, **options: Any) -> Step:
@@ -81,19 +118,11 @@ def _softmax(logarithm: bool) -> Rule:
 
 def _max_pool2d(x: Value, **options: Any) -> Step | Value:
     g = geometry.pool2d("compile", x.shape, **options)
-    step = x.step
+    step = _extendable(x)
     halves = (g.kh, g.kw, g.sh, g.sw, g.ph, g.pw, g.dh, g.dw) == (2, 2, 2, 2, 0, 0, 1, 1)
-    if (
-        halves
-        and not options["ceil_mode"]
-        and x.readers == 1
-        and step is not None
-        and step.kind == "prepared_conv2d"
-        and not step.pool
-        and step.shape == x.shape
-    ):
-        step.pool = True
-        step.shape = g.y_shape
+    halves = halves and g.y_shape[2:] == (x.shape[2] // 2, x.shape[3] // 2)  # no partial window
+    if step and halves and step.kind == "prepared_conv2d" and not step.pool:
+        step.pool, step.shape = True, g.y_shape
         return Value(g.y_shape, step, 0)
     return Step("max_pool2d", (x.step,), g.y_shape, geometry.Conv2d(*g, 0, 1), options=options)
 
@@ -118,6 +147,7 @@ def _add(a: Any, b: Any) -> Step | None:
 RULES: dict[type[Function[Any]], Rule] = {
     Conv2d: _conv2d,
     Linear: _linear,
+    BatchNorm: _batch_norm,
     ReLU: _relu,
     LeakyReLU: _activation("leaky_relu"),
     Sigmoid: _activation("sigmoid"),

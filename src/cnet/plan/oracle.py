@@ -25,8 +25,8 @@ ACTIVATIONS: dict[str, Callable[..., Any]] = {
 
 def _softmax(x: Array, logarithm: bool) -> Array:
     shifted = x - x.max(-1, keepdims=True)
-    y = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
-    return y if logarithm else np.exp(y)
+    y: Array = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    return y if logarithm else np.asarray(np.exp(y))
 
 
 def _compute(step: Step, inputs: list[Array]) -> Array:
@@ -38,6 +38,10 @@ def _compute(step: Step, inputs: list[Array]) -> Array:
         assert step.weight is not None
         x = x.reshape(len(x), -1, step.sizes.c)
         y = reference.linear(x, step.weight, step.bias)
+    elif step.kind == "batch_norm":
+        assert step.weight is not None
+        mean, var, weight, bias = np.split(step.weight, 4)
+        y = reference.batch_norm(x, mean, var, weight, bias, **options)
     elif step.kind == "max_pool2d":
         y, _ = reference.max_pool2d(x, **options)
     elif step.kind == "avg_pool2d":
