@@ -2,7 +2,7 @@
 """The boundary: passes pointers to the C kernels with the GIL dropped, and does nothing else.
 
 Arrays arrive checked (see `_check`) and allocated (see `kernels`), geometries as the named tuples of
-`geometry`. Nothing here verifies them: only `kernels` and `runtime` may call it.
+`geometry`. Nothing here verifies them: only `kernels`, `plan` and `runtime` may call it.
 """
 
 cimport cython

@@ -31,7 +31,7 @@ def compiled_plan(
     images = x_shape[0]
     blocked = images > BLOCK and arena * BLOCK <= CACHE_BYTES and weights <= WEIGHT_BYTES
     places: dict[Step | None, int] = {None: _core.plan_x, result.step: _core.plan_y}
-    places.update(offsets)
+    places.update((step, offset) for step, offset in offsets.items())
     return _core.Plan(
         [_tuple(step, images, places) for step in steps],
         x_shape, result.shape, dtype, BLOCK if blocked else images, arena, normalise,
