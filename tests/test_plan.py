@@ -134,6 +134,15 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
         ),
         (2, 1, 9, 9),
     ),
+    "reshaped": (
+        lambda: _with_statistics(
+            nn.Sequential(
+                nn.Conv2d(1, 4, 3), nn.Flatten(), nn.Unflatten(1, (8, 4, 8)), nn.MaxPool2d(2),
+                nn.Conv2d(8, 4, 1), nn.Flatten(), nn.Unflatten(1, (8, 2, 2)), nn.BatchNorm2d(8),
+            )
+        ),
+        (2, 1, 10, 10),
+    ),
     "nothing": (lambda: nn.Sequential(nn.Identity(), nn.Dropout(0.5), nn.Flatten()), (2, 3, 4)),
     "nested": (
         lambda: nn.Sequential(nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU()), nn.MaxPool2d(2)),

@@ -16,6 +16,7 @@ def _leaky_relu(x: Array, negative_slope: float) -> Any:
     return np.where(x > 0, x, x * x.dtype.type(negative_slope))
 
 
+WINDOWED = ("conv2d", "prepared_conv2d", "max_pool2d", "avg_pool2d")
 ACTIVATIONS: dict[str, Callable[..., Any]] = {
     "leaky_relu": _leaky_relu,
     "sigmoid": expit,
@@ -31,6 +32,8 @@ def _softmax(x: Array, logarithm: bool) -> Array:
 
 def _compute(step: Step, inputs: list[Array]) -> Array:
     x, options = inputs[0], step.options
+    if step.kind in WINDOWED:
+        x = x.reshape(step.sizes.x_shape)
     if step.kind in ("conv2d", "prepared_conv2d"):
         assert step.weight is not None
         y = reference.conv2d(x, step.weight, step.bias, **options)
@@ -41,7 +44,7 @@ def _compute(step: Step, inputs: list[Array]) -> Array:
     elif step.kind == "batch_norm":
         assert step.weight is not None
         mean, var, weight, bias = np.split(step.weight, 4)
-        y = reference.batch_norm(x, mean, var, weight, bias, **options)
+        y = reference.batch_norm(x.reshape(step.shape), mean, var, weight, bias, **options)
     elif step.kind == "max_pool2d":
         y, _ = reference.max_pool2d(x, **options)
     elif step.kind == "avg_pool2d":
@@ -54,7 +57,7 @@ def _compute(step: Step, inputs: list[Array]) -> Array:
     elif step.kind == "softmax":
         y = _softmax(x.reshape(len(x), -1, step.sizes.c), **options)
     elif step.kind == "add":
-        y = x + inputs[1]
+        y = x.reshape(step.shape) + inputs[1].reshape(step.shape)
     else:
         y = x.copy()
     if step.relu:
