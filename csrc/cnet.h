@@ -65,6 +65,8 @@ typedef struct {
 
 #define CNET_ALIGNMENT 64
 
+typedef enum { CNET_LEAKY_RELU, CNET_SIGMOID, CNET_TANH } cnet_activation;
+
 /* ---- The kernels ---------------------------------------------------------------------------
  * One line each: X(result, name, (arguments)). The table of function pointers, the table of every
  * variant and the boundary come from this list. Pointers are untyped here because one table type
@@ -112,6 +114,25 @@ typedef struct {
     X(void, gemm,                                                                                  \
       (const void *a, const void *b, const void *bias, void *c, const cnet_gemm *g, int relu,      \
        const cnet_exec *e))                                                                        \
+    X(size_t, prepared_conv2d_bytes, (const cnet_conv2d *g))                                       \
+    X(void, prepare_conv2d,                                                                        \
+      (const void *weight, const void *bias, void *prepared, const cnet_conv2d *g))                \
+    X(size_t, prepared_conv2d_workspace, (const cnet_conv2d *g, int threads))                      \
+    X(void, prepared_conv2d,                                                                       \
+      (const void *x, const void *prepared, void *y, const cnet_conv2d *g, int relu, int pool,     \
+       const cnet_exec *e))                                                                        \
+    X(size_t, prepared_linear_bytes, (ptrdiff_t n, ptrdiff_t k))                                   \
+    X(void, prepare_linear,                                                                        \
+      (const void *weight, const void *bias, void *prepared, ptrdiff_t n, ptrdiff_t k))            \
+    X(void, prepared_linear,                                                                       \
+      (const void *x, const void *prepared, void *y, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,        \
+       int relu, const cnet_exec *e))                                                              \
+    X(void, activate,                                                                              \
+      (const void *x, void *y, ptrdiff_t count, cnet_activation f, double slope,                   \
+       const cnet_exec *e))                                                                        \
+    X(void, softmax,                                                                               \
+      (const void *x, void *y, ptrdiff_t n, ptrdiff_t c, int logarithm, const cnet_exec *e))       \
+    X(void, add, (const void *a, const void *b, void *y, ptrdiff_t count, const cnet_exec *e))     \
     X(void, relu, (const void *x, void *y, ptrdiff_t count, const cnet_exec *e))                   \
     X(void, relu_backward,                                                                         \
       (const void *dy, const void *y, void *dx, ptrdiff_t count, const cnet_exec *e))              \
@@ -157,6 +178,53 @@ int cnet_active_isa(void);
 /* The caller has made sure that `isa` is supported. */
 void cnet_set_active_isa(int isa);
 const cnet_kernels *cnet_active_kernels(cnet_dtype dtype);
+
+/* ---- Plans (plan.c) ------------------------------------------------------------------------
+ * A network for inference: steps in order, for a fixed number of images. A value is what a step
+ * reads or writes: where it lies in the arena, in bytes for one image, or the input or output. */
+enum { CNET_PLAN_X = -1, CNET_PLAN_Y = -2 };
+typedef enum {
+    CNET_STEP_CONV2D,          /* weight and bias as in conv2d */
+    CNET_STEP_PREPARED_CONV2D, /* weight prepared, with the bias */
+    CNET_STEP_PREPARED_LINEAR, /* likewise; g.c inputs, g.o outputs, g.h rows for each image */
+    CNET_STEP_BATCH_NORM, /* weight: mean, variance, weight and bias; number: eps; g.h numbers of
+                             each of g.c channels */
+    CNET_STEP_MAX_POOL2D,
+    CNET_STEP_AVG_POOL2D, /* option: whether the padding counts, number: the divisor or 0 */
+    CNET_STEP_RELU,       /* the rest takes g.c numbers of each image */
+    CNET_STEP_ACTIVATE,   /* option: cnet_activation, number: slope */
+    CNET_STEP_SOFTMAX,    /* option: whether the logarithm; g.h rows of g.c for each image */
+    CNET_STEP_ADD,        /* of source and other */
+    CNET_STEP_COPY,
+    CNET_STEPS
+} cnet_step_kind;
+typedef struct {
+    cnet_step_kind kind;
+    ptrdiff_t source, other, to; /* values */
+    cnet_conv2d g;               /* n is the plan's */
+    const void *weight, *bias;
+    int relu, pool, option; /* relu: of the result of a convolution or linear layer; pool: then 2 x
+                               2 maximum of that of a prepared one */
+    int parallel;           /* whether it is worth several threads by itself */
+    double number;
+    cnet_algorithm algorithm;
+} cnet_step;
+typedef struct {
+    const cnet_kernels *kernels;
+    size_t real_size;
+    const cnet_step *steps;
+    ptrdiff_t count;
+    ptrdiff_t images, block;              /* all, and those that go through all steps together */
+    size_t x_image, y_image, arena_image; /* bytes for one image */
+    size_t serial_memory;                 /* cnet_plan_block_memory(plan, 1) */
+    int parallel;                         /* whether any step is */
+} cnet_plan;
+/* The bytes that one block wants, with `threads` threads in the steps that are parallel. */
+size_t cnet_plan_block_memory(const cnet_plan *plan, int threads);
+/* The bytes that a run with up to `threads` threads wants. */
+size_t cnet_plan_memory(const cnet_plan *plan, int threads);
+/* y = the network of x, with `memory` aligned to CNET_ALIGNMENT. */
+void cnet_plan_run(const cnet_plan *plan, const void *x, void *y, int threads, char *memory);
 
 /* ---- Threads (threads.c) -------------------------------------------------------------------
  * One pool for the whole process. A task is called once for every chunk in [0, chunks), by up to

@@ -135,7 +135,8 @@ DIRECTIONS = {
     "tensor": "autograd",
     "gradcheck": "autograd tensor",
     "functional": "autograd geometry kernels random tensor",
-    "nn": "functional geometry random tensor",
+    "nn": "autograd functional geometry random tensor",
+    "plan": "_check _core autograd functional geometry kernels nn reference runtime tensor",
     "models": "nn",
     "optim": "kernels tensor",
     "data": "_files random",
@@ -145,8 +146,8 @@ DIRECTIONS = {
     "bench": "functional kernels models optim runtime tensor",
     "cli": "_files bench checkpoint data models optim plots random runtime training",
     "__main__": "cli",
-    "__init__": "autograd checkpoint data functional gradcheck kernels nn optim random runtime "
-    "tensor",
+    "__init__": "autograd checkpoint data functional gradcheck kernels nn optim plan random "
+    "runtime tensor",
 }
 """Each part of the package, a module or a folder, and the parts it may import."""
 
@@ -195,7 +196,7 @@ def test_directions_have_no_circle() -> None:
 
 def test_only_the_boundary_knows_the_compiled_module() -> None:
     knows = {_part(file) for file in FILES if "cnet._core" in _imports(file)}
-    assert knows == {"kernels", "runtime"}
+    assert knows == {"kernels", "plan", "runtime"}
 
 
 # ---- What the source must not contain ------------------------------------------------------------

@@ -49,6 +49,7 @@ from .functional import (
     where,
 )
 from .gradcheck import GradcheckError, gradcheck
+from .plan import compile
 from .random import get_rng_state, manual_seed, set_rng_state
 from .runtime import (
     available_isas,
@@ -87,6 +88,7 @@ __all__ = [
     "clamp",
     "clip",
     "clone",
+    "compile",
     "concatenate",
     "config",
     "current_isa",

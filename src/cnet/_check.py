@@ -511,3 +511,26 @@ def _step(function: str, param: Any, grad: Any, **state: Any) -> tuple[Array, ..
     for name, x in checked.items():
         same_shape(function, name, x.shape, "param.shape", param.shape)
     return tuple(checked.values())
+
+
+def plan(
+    x: Any, out: Any, x_shape: Shape, y_shape: Shape, dtype: np.dtype[Any]
+) -> tuple[Array, Array | None]:
+    """The input of a plan, and an array for its result that shares no memory with it."""
+    x = array("plan", "x", x)
+    if x.dtype != dtype:
+        raise TypeError(f"plan: x.dtype must equal the example's (got {x.dtype} and {dtype})")
+    if x.shape != x_shape:
+        raise ValueError(f"plan: x.shape must equal the example's (got {x.shape} and {x_shape})")
+    if out is None:
+        return x, None
+    if type(out) is not np.ndarray:
+        raise TypeError(f"plan: out must be a NumPy array (got {type(out).__name__})")
+    if out.shape != y_shape or out.dtype is not dtype:
+        raise ValueError(
+            f"plan: out must have the result's shape and dtype (got {out.shape} {out.dtype} and "
+            f"{y_shape} {dtype})"
+        )
+    if not (out.flags.carray and out.flags.aligned):
+        raise ValueError("plan: out must be C-contiguous and writeable")
+    return x.copy() if np.may_share_memory(x, out) else x, out

@@ -9,7 +9,8 @@ cdef extern from "cnet.h" nogil:
         pass
 
     ctypedef struct cnet_conv2d:
-        pass
+        ptrdiff_t c
+        ptrdiff_t o
 
     ctypedef struct cnet_gemm:
         pass
@@ -29,6 +30,11 @@ cdef extern from "cnet.h" nogil:
 
     ctypedef enum cnet_pass:
         pass
+
+    ctypedef enum cnet_activation:
+        CNET_LEAKY_RELU
+        CNET_SIGMOID
+        CNET_TANH
 
     ctypedef struct cnet_exec:
         int threads
@@ -75,6 +81,12 @@ cdef extern from "cnet.h" nogil:
         void (*gemm)(
             const void *, const void *, const void *, void *, const cnet_gemm *, int,
             const cnet_exec *) noexcept nogil
+        size_t (*prepared_conv2d_bytes)(const cnet_conv2d *) noexcept nogil
+        void (*prepare_conv2d)(
+            const void *, const void *, void *, const cnet_conv2d *) noexcept nogil
+        size_t (*prepared_linear_bytes)(ptrdiff_t, ptrdiff_t) noexcept nogil
+        void (*prepare_linear)(
+            const void *, const void *, void *, ptrdiff_t, ptrdiff_t) noexcept nogil
         void (*relu)(const void *, void *, ptrdiff_t, const cnet_exec *) noexcept nogil
         void (*relu_backward)(const void *, const void *, void *, ptrdiff_t, const cnet_exec *) noexcept nogil
         void (*batch_norm_stats)(
@@ -118,3 +130,50 @@ cdef extern from "cnet.h" nogil:
     cnet_block cnet_acquire(size_t) noexcept
     void cnet_release(cnet_block) noexcept
     void cnet_empty_cache() noexcept
+
+    ctypedef enum cnet_step_kind:
+        CNET_STEP_CONV2D
+        CNET_STEP_PREPARED_CONV2D
+        CNET_STEP_PREPARED_LINEAR
+        CNET_STEP_BATCH_NORM
+        CNET_STEP_MAX_POOL2D
+        CNET_STEP_AVG_POOL2D
+        CNET_STEP_RELU
+        CNET_STEP_ACTIVATE
+        CNET_STEP_SOFTMAX
+        CNET_STEP_ADD
+        CNET_STEP_COPY
+
+    int CNET_PLAN_X
+    int CNET_PLAN_Y
+
+    ctypedef struct cnet_step:
+        cnet_step_kind kind
+        ptrdiff_t source
+        ptrdiff_t other
+        ptrdiff_t to
+        cnet_conv2d g
+        const void *weight
+        const void *bias
+        int relu
+        int pool
+        int option
+        int parallel
+        double number
+        cnet_algorithm algorithm
+
+    ctypedef struct cnet_plan:
+        const cnet_kernels *kernels
+        size_t real_size
+        const cnet_step *steps
+        ptrdiff_t count
+        ptrdiff_t images
+        ptrdiff_t block
+        size_t x_image
+        size_t y_image
+        size_t arena_image
+        size_t serial_memory
+        int parallel
+    size_t cnet_plan_block_memory(const cnet_plan *, int) noexcept
+    size_t cnet_plan_memory(const cnet_plan *, int) noexcept
+    void cnet_plan_run(const cnet_plan *, const void *, void *, int, char *) noexcept

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any, final
 
 import numpy as np
@@ -142,6 +143,30 @@ def adam_step(
     maximize: bool,
     decoupled: bool,
 ) -> None: ...
+
+step_kinds: dict[str, int]
+activations: dict[str, int]
+plan_x: int
+plan_y: int
+
+@final
+class Plan:
+    def __new__(
+        cls,
+        steps: list[tuple[Any, ...]],
+        x_shape: _Sizes,
+        y_shape: _Sizes,
+        dtype: np.dtype[Any],
+        block: int,
+        arena_image: int,
+        normalise: Callable[[Any, Any], tuple[_Array, _Array | None]],
+    ) -> Plan: ...
+    def __call__(self, x: _Array, out: _Array | None = None) -> _Array: ...
+    @property
+    def x_shape(self) -> _Sizes: ...
+    @property
+    def y_shape(self) -> _Sizes: ...
+
 def isas() -> list[tuple[str, bool]]: ...
 def active_isa() -> int: ...
 def set_active_isa(isa: int) -> None: ...

@@ -2,7 +2,7 @@
 """The boundary: passes pointers to the C kernels with the GIL dropped, and does nothing else.
 
 Arrays arrive checked (see `_check`) and allocated (see `kernels`), geometries as the named tuples of
-`geometry`. Nothing here verifies them: only `kernels` and `runtime` may call it.
+`geometry`. Nothing here verifies them: only `kernels`, `plan` and `runtime` may call it.
 """
 
 cimport cython
@@ -383,6 +383,137 @@ def adam_step(
         k.adam_step(
             data(param), data(grad), data(exp_avg), data(exp_avg_sq), count, lr, beta1, beta2,
             eps, weight_decay, step, maximize, decoupled, &e)
+
+
+# ---- Plans ---------------------------------------------------------------------------------------
+
+step_kinds = {
+    "conv2d": CNET_STEP_CONV2D,
+    "prepared_conv2d": CNET_STEP_PREPARED_CONV2D,
+    "linear": CNET_STEP_PREPARED_LINEAR,
+    "batch_norm": CNET_STEP_BATCH_NORM,
+    "max_pool2d": CNET_STEP_MAX_POOL2D,
+    "avg_pool2d": CNET_STEP_AVG_POOL2D,
+    "relu": CNET_STEP_RELU,
+    "activate": CNET_STEP_ACTIVATE,
+    "softmax": CNET_STEP_SOFTMAX,
+    "add": CNET_STEP_ADD,
+    "copy": CNET_STEP_COPY,
+}
+activations = {"leaky_relu": CNET_LEAKY_RELU, "sigmoid": CNET_SIGMOID, "tanh": CNET_TANH}
+plan_x, plan_y = CNET_PLAN_X, CNET_PLAN_Y
+
+
+cdef Memory memory_of(size_t bytes):
+    cdef Memory memory = Memory()
+    memory.block = acquire(bytes)
+    return memory
+
+
+cdef inline bint has(ndarray x, int typenum, int ndim, const cnp.npy_intp *shape) noexcept:
+    """Whether a kernel can take an array as it is, with this shape."""
+    cdef int axis
+    if PyArray_TYPE(x) != typenum or cnp.PyArray_NDIM(x) != ndim:
+        return False
+    for axis in range(ndim):
+        if cnp.PyArray_DIM(x, axis) != shape[axis]:
+            return False
+    return cnp.PyArray_ISCARRAY_RO(x)
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class Plan:
+    """A compiled network: see `cnet.compile`."""
+    cdef cnet_plan plan
+    cdef Memory steps
+    cdef list kept
+    cdef object normalise
+    cdef int typenum, x_ndim, y_ndim
+    cdef cnp.npy_intp x_sizes[8]
+    cdef cnp.npy_intp y_sizes[8]
+
+    def __cinit__(
+            self, list steps, tuple x_shape, tuple y_shape, dtype, ptrdiff_t block,
+            size_t arena_image, normalise):
+        """`normalise(x, out)` gives arrays that fit, or raises."""
+        cdef size_t size = dtype.itemsize
+        cdef int axis
+        cdef Py_ssize_t i
+        cdef cnet_step *step
+        self.normalise = normalise
+        self.typenum = dtype.num
+        self.x_ndim, self.y_ndim = len(x_shape), len(y_shape)
+        self.plan.kernels = cnet_active_kernels(
+            CNET_F32 if self.typenum == cnp.NPY_FLOAT32 else CNET_F64)
+        self.plan.real_size = self.plan.x_image = self.plan.y_image = size
+        for axis in range(self.x_ndim):
+            self.x_sizes[axis] = x_shape[axis]
+            self.plan.x_image *= <size_t>(x_shape[axis] if axis else 1)
+        for axis in range(self.y_ndim):
+            self.y_sizes[axis] = y_shape[axis]
+            self.plan.y_image *= <size_t>(y_shape[axis] if axis else 1)
+        self.plan.images, self.plan.block = x_shape[0], block
+        self.plan.arena_image, self.plan.count = arena_image, len(steps)
+        self.kept = []
+        self.steps = memory_of(len(steps) * sizeof(cnet_step))
+        self.plan.steps = step = <cnet_step *>self.steps.block.data
+        for i in range(len(steps)):
+            self.fill_step(step + i, steps[i])
+            self.plan.parallel |= step[i].parallel
+        self.plan.serial_memory = cnet_plan_block_memory(&self.plan, 1)
+
+    cdef int fill_step(self, cnet_step *step, tuple values) except -1:
+        """`values` are the fields of the step in their order, the algorithm last."""
+        (kind, step.source, step.other, step.to, geometry, weight, bias, step.relu, step.pool,
+         step.option, step.parallel, step.number, algorithm) = values
+        step.kind = <cnet_step_kind><int>kind
+        step.algorithm = <cnet_algorithm><int>algorithm
+        step.weight, step.bias = data_or_null(weight), data_or_null(bias)
+        fill(&step.g, sizeof(step.g), geometry)
+        cdef const cnet_kernels *k = self.plan.kernels
+        cdef Memory memory
+        if step.kind == CNET_STEP_PREPARED_CONV2D:
+            memory = memory_of(k.prepared_conv2d_bytes(&step.g))
+            k.prepare_conv2d(step.weight, step.bias, memory.block.data, &step.g)
+        elif step.kind == CNET_STEP_PREPARED_LINEAR:
+            memory = memory_of(k.prepared_linear_bytes(step.g.o, step.g.c))
+            k.prepare_linear(step.weight, step.bias, memory.block.data, step.g.o, step.g.c)
+        else:
+            self.kept += weight, bias
+            return 0
+        step.weight, step.bias = memory.block.data, NULL
+        self.kept.append(memory)
+        return 0
+
+    def __call__(self, x, out=None):
+        """The network of `x`, in `out` if that is given."""
+        cdef ndarray y
+        if (
+            type(x) is not ndarray
+            or not has(x, self.typenum, self.x_ndim, self.x_sizes)
+            or out is not None
+        ):
+            x, out = self.normalise(x, out)
+        y = cnp.PyArray_SimpleNew(self.y_ndim, self.y_sizes, self.typenum) if out is None else out
+        cdef int threads = cnet_get_num_threads()
+        cdef cnet_block block = acquire(cnet_plan_memory(&self.plan, threads))
+        with nogil:
+            cnet_plan_run(&self.plan, data(<ndarray>x), data(y), threads, block.data)
+        cnet_release(block)
+        return y
+
+    def __repr__(self):
+        dtype = "float32" if self.typenum == cnp.NPY_FLOAT32 else "float64"
+        return f"<plan: {self.x_shape} to {self.y_shape}, {dtype}>"
+
+    @property
+    def x_shape(self):
+        return tuple(self.x_sizes[axis] for axis in range(self.x_ndim))
+
+    @property
+    def y_shape(self):
+        return tuple(self.y_sizes[axis] for axis in range(self.y_ndim))
 
 
 # ---- Control -------------------------------------------------------------------------------------

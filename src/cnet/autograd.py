@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +30,18 @@ _NO_HOOKS: dict[int, Hooks] = {}
 _numbers = count()
 
 
+class Call(NamedTuple):
+    """One call of `Function.apply`."""
+
+    function: "type[Function[Any]]"
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    outputs: "tuple[Variable, ...]"
+
+
 class _GradMode(threading.local):
     enabled = True
+    calls: list[Call] | None = None
 
 
 _mode = _GradMode()
@@ -88,6 +98,22 @@ def is_grad_enabled() -> bool:
     True
     """
     return _mode.enabled
+
+
+@contextmanager
+def listing_calls() -> Iterator[list[Call]]:
+    """A list that all calls of Functions go to which this thread makes in the ``with`` block."""
+    calls: list[Call] = []
+    previous, _mode.calls = _mode.calls, calls
+    try:
+        yield calls
+    finally:
+        _mode.calls = previous
+
+
+def is_listing_calls() -> bool:
+    """Whether calls of Functions are listed in this thread."""
+    return _mode.calls is not None
 
 
 class Variable:
@@ -283,9 +309,15 @@ class Function(Generic[Output]):
         result = cls.forward(ctx, *inputs, **kwargs)
         if recorded:
             ctx.number = next(_numbers)
+        output: Any
         if type(result) is tuple:
-            return tuple([ctx._output(array) for array in result])  # type: ignore[return-value]
-        return ctx._output(result)  # type: ignore[return-value]
+            output = tuple([ctx._output(array) for array in result])
+        else:
+            output = ctx._output(result)
+        if _mode.calls is not None:
+            outputs = output if type(output) is tuple else (output,)
+            _mode.calls.append(Call(cls, args, kwargs, outputs))
+        return output  # type: ignore[no-any-return]
 
 
 def topological(variables: Iterable[Variable]) -> list[Context]:

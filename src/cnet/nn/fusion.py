@@ -1,11 +1,13 @@
 """Chains of modules that `Sequential` runs as one operation, with the same values and gradients.
 
-A chain that somebody looks into, by a hook or a `forward` of its own, is run module by module.
+A chain that somebody looks into, by a hook, a `forward` of its own or a list of calls, is run
+module by module.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+from ..autograd import is_listing_calls
 from ..functional.fused import conv2d_relu_pool, linear_relu
 from ..geometry import pair
 from .activation import ReLU
@@ -63,7 +65,7 @@ def operations(modules: Sequence[Module]) -> list[Operation]:
 
 
 def _operation_at(modules: Sequence[Module], position: int) -> tuple[Operation, int]:
-    for classes, fuse in PATTERNS:
+    for classes, fuse in PATTERNS if not is_listing_calls() else ():
         chain = modules[position : position + len(classes)]
         if tuple(map(type, chain)) == classes and not any(map(_looked_into, chain)):
             operation = fuse(*chain)

@@ -1,0 +1,30 @@
+"""Where the results of steps lie: those that are needed at the same time lie apart."""
+
+from collections.abc import Sequence
+from math import prod
+
+from .steps import Step
+
+ALIGNMENT = 64  # CNET_ALIGNMENT in cnet.h
+
+
+def place(steps: Sequence[Step], result: Step | None, itemsize: int) -> tuple[dict[Step, int], int]:
+    """Offsets of all results but the last, `result`, and the size of all, in bytes for one image.
+
+    Each result takes the first gap among those that are still to be read.
+    """
+    last = {source: number for number, step in enumerate(steps) for source in step.inputs}
+    placed: dict[Step, int] = {}
+    ends: dict[Step, int] = {}
+    for number, step in enumerate(steps):
+        if step is result:
+            continue
+        size = -(-prod(step.shape[1:]) * itemsize // ALIGNMENT) * ALIGNMENT
+        alive = [other for other in placed if last.get(other, -1) >= number]
+        offset = 0
+        for other in sorted(alive, key=placed.__getitem__):
+            if placed[other] - offset >= size:
+                break
+            offset = max(offset, ends[other])
+        placed[step], ends[step] = offset, offset + size
+    return placed, max(ends.values(), default=0)
