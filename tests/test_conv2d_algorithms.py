@@ -227,7 +227,7 @@ def test_names_compute_what_they_say() -> None:
     """In float32 the roundings of the three algorithms differ; "exact" is one of the last two."""
     results = {
         name: [y.tobytes() for y in _results(DEEP.arrays(np.float32), DEEP, name)[:3]]
-        for name in ("auto", "exact", "winograd", "direct", "product")
+        for name in ("auto", "exact", "winograd", "direct", "fold", "product")
     }
     folded = results.pop("fold")[0]
     for i in range(3):
