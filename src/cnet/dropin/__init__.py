@@ -5,7 +5,7 @@ Each module has the names, arguments, attributes and results of one style; what 
 
 ==================  ==============================================================================
 `node`              a graph of `Node` objects, a small `nn`, Adam with the circular echo
-`layerwise`         ``forward(x)`` keeps its input, ``backward(grad)`` leaves gradients in attributes
+`layerwise`         ``forward(x)`` keeps its input, ``backward(grad)`` sets gradients as attributes
 `op`                ``Op.apply`` with a `Context`, a `Tensor`, and a printer of graphs
 `stateless`         ``forward``, ``grad_x`` and ``grad_params`` of layers that remember nothing
 `mlp`               a perceptron with its chain rule written out

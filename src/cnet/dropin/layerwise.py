@@ -213,7 +213,7 @@ class Pooling:
 
     def forward(self, x: Any) -> Array:
         image = _image("Pooling.forward", "x", x)
-        self.input_shape: tuple[int, int] = image.shape[2:]  # type: ignore[assignment]
+        self.input_shape: tuple[int, int] = image.shape[2:]
         if self.pool_type == "avg":
             return kernels.avg_pool2d(image, self.kernel_size, 1)[0, 0]
         y, self._argmax = kernels.max_pool2d(image, self.kernel_size, 1)

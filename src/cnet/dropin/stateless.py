@@ -1,4 +1,4 @@
-"""Layers that remember nothing: ``forward(x)``, ``grad_x(x, grad_out)``, ``grad_params(x, grad_out)``.
+"""Layers that remember nothing: `forward(x)`, `grad_x(x, grad_out)`, `grad_params(x, grad_out)`.
 
 In float64. `grad_params` returns pairs of a parameter, the very array, and its gradient, so that a
 caller can write ``param -= learning_rate * grad``. A vector counts as one row, an image of shape
