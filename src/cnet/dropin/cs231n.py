@@ -7,8 +7,8 @@ seldom looked at (``x_cols``) is computed when it is asked for.
 
 The variants of one function (``_fast``, ``_im2col``, ``_strides``, ``_reshape``) compute the same;
 they differ in their caches and, for max pooling, in who gets the gradient of equal maxima: all in
-equal parts by ``_reshape`` (where windows tile the image, which is also what ``_fast`` takes there),
-the first by ``_im2col``.
+equal parts by ``_reshape``, the first by ``_im2col``; ``_fast`` is ``_reshape`` where windows are
+squares that tile the images.
 
 Where this differs from the assignment's code: sizes that a stride does not divide evenly leave the
 rest out, instead of raising; `im2col_cython` is right for windows that are not square.
@@ -31,7 +31,7 @@ from ._arrays import floats, same_shape
 
 def _dtype(*arrays: Any) -> Any:
     """float32 if all are at most that, else float64."""
-    dtype = np.result_type(*arrays)
+    dtype = np.result_type(*(np.asarray(array).dtype for array in arrays))
     return dtype if dtype == np.float32 else np.float64
 
 

@@ -147,9 +147,7 @@ class Convolution:
         f = "Convolution.backward"
         images, filters = _kept(self), floats(f, "W", self.W, np.float64, 4)
         grad = floats(f, "dout", dout, np.float64, 4)
-        dx, self.dW, self.db = kernels.conv2d_backward(
-            grad, images, filters, self.stride, self.pad
-        )
+        dx, self.dW, self.db = kernels.conv2d_backward(grad, images, filters, self.stride, self.pad)
         assert dx is not None
         return dx
 

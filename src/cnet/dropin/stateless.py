@@ -157,9 +157,7 @@ class CrossEntropy:
 
     def __init__(self, eps: float = 1e-8, reduction: str = "mean") -> None:
         if reduction not in ("mean", "sum"):
-            raise ValueError(
-                f"CrossEntropy: reduction must be 'mean' or 'sum' (got {reduction!r})"
-            )
+            raise ValueError(f"CrossEntropy: reduction must be 'mean' or 'sum' (got {reduction!r})")
         self.eps = float(eps)
         self.reduction = reduction
 
