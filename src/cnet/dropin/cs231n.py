@@ -211,7 +211,8 @@ def conv_forward_im2col(x: Any, w: Any, b: Any, conv_param: Any) -> tuple[Array,
     """`conv_forward_strides` with the columns of `im2col_indices` in its cache."""
 
     def cols(images: Array, filters: Array, stride: int, pad: int) -> Array:
-        return im2col_indices(images, *filters.shape[2:], pad, stride)
+        height, width = filters.shape[2:]
+        return im2col_indices(images, height, width, pad, stride)
 
     return _conv_forward("conv_forward", cols, x, w, b, conv_param)
 

@@ -126,7 +126,8 @@ class Convolution:
     def col(self) -> Array | None:
         if self.x is None:
             return None
-        return im2col(self.x, *self.W.shape[2:], self.stride, self.pad)
+        height, width = self.W.shape[2:]
+        return im2col(self.x, height, width, self.stride, self.pad)
 
     @property
     def col_W(self) -> Array | None:

@@ -5,7 +5,7 @@ caller can write ``param -= learning_rate * grad``. A vector counts as one row, 
 (h, w) as one image.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -340,7 +340,9 @@ class SimpleConv(Layer):
     def _filters(self, function: str) -> Array:
         return floats(function, "K", self.K, np.float64, 2)[np.newaxis, np.newaxis]
 
-    def _gradients(self, function: str, x: Any, grad_out: Any, needs: Sequence[bool]) -> Any:
+    def _gradients(
+        self, function: str, x: Any, grad_out: Any, needs: tuple[bool, bool, bool]
+    ) -> Any:
         grad = _images(function, "grad_out", grad_out)
         images, filters = _images(function, "x", x), self._filters(function)
         return kernels.conv2d_backward(grad, images, filters, needs=needs)
