@@ -84,7 +84,7 @@ def test_max_pooling(window, stride):
 
 def test_equal_maxima():
     x = np.array([[[[1.0, 1, 0, 0], [1, 0, 0, 0]]]])
-    out, cache = cs231n.max_pool_forward_fast(x, POOL)
+    _, cache = cs231n.max_pool_forward_fast(x, POOL)
     dx = cs231n.max_pool_backward_fast(np.array([[[[3.0, 4.0]]]]), cache)
     assert dx.tolist() == [[[[1, 1, 1, 1], [1, 0, 1, 1]]]]
     _, cache = cs231n.max_pool_forward_im2col(x, POOL)
