@@ -128,26 +128,31 @@ DIRECTIONS = {
     "kernels": "_check _core geometry reference runtime",
     "autograd": "",
     "tensor": "autograd",
+    "graphs": "autograd tensor",
     "gradcheck": "autograd tensor",
     "functional": "autograd geometry kernels random tensor",
     "nn": "functional geometry random tensor",
     "models": "nn",
-    "optim": "kernels tensor",
+    "optim": "graphs kernels tensor",
     "data": "random",
     "checkpoint": "",
     "training": "autograd checkpoint data functional nn optim random tensor",
     "plots": "",
     "bench": "functional kernels models optim runtime tensor",
-    "cli": "bench checkpoint data models optim plots random runtime training",
+    "dropin": "_check geometry kernels",
+    "_commands": "data runtime",
+    "experiment": "_commands checkpoint data graphs models optim plots random tensor training",
+    "cli": "_commands bench checkpoint data experiment models optim plots random runtime training",
     "__main__": "cli",
-    "__init__": "autograd checkpoint data functional gradcheck kernels nn optim random runtime "
-    "tensor",
+    "__init__": "autograd checkpoint data functional gradcheck graphs kernels nn optim random "
+    "runtime tensor",
 }
 """Each part of the package, a module or a folder, and the parts it may import."""
 
 FOREIGN = {
     "checkpoint": {"safetensors"},
     "data": {"sklearn", "tqdm"},
+    "experiment": {"scipy", "tqdm"},
     "plots": {"matplotlib"},
     "training": {"tqdm"},
 }

@@ -116,7 +116,7 @@ class Node:
     ) -> "Node":
         """A node with a fresh array, or with what computes it."""
         node = object.__new__(cls)
-        node._value, node._compute = (None, value) if callable(value) else (value, None)
+        node._value, node._compute = (None, value) if callable(value) else (np.asarray(value), None)
         node._grad = None
         node.parents = tuple(parents)
         node.op = op
@@ -201,7 +201,7 @@ class Node:
         def backward(out: Node) -> None:
             self._add(power * self.value ** (power - 1) * out._given)
 
-        return Node._of(np.asarray(self.value**power), (self,), f"**{power}", backward)
+        return Node._of(self.value**power, (self,), f"**{power}", backward)
 
     def __neg__(self) -> "Node":
         return self * -1
@@ -270,7 +270,7 @@ class Node:
                 grad = np.expand_dims(grad, axis)
             self._add(np.broadcast_to(grad, self.value.shape).copy())
 
-        value = np.asarray(self.value.sum(axis=axis, keepdims=keepdims))
+        value = self.value.sum(axis=axis, keepdims=keepdims)
         return Node._of(value, (self,), "sum", backward)
 
     def reshape(self, *shape: Any) -> "Node":
