@@ -75,7 +75,7 @@ def test_going_through_the_graph_once_more_adds():
     assert x.grad == 3
     for v in reversed(topo):
         v._backward(v)
-    assert x.grad == 3 + 9
+    assert x.grad == 3 + 3 * 2
 
 
 def test_deep_graphs():
