@@ -24,7 +24,7 @@ model = nn.Sequential(
 )  # fmt: skip
 init_model_weights(model)
 optimizer = AdamOptimizer(
-    model.parameters(), lr=3e-3, circular_strength=0.001, neumann_steps=3, echo_norm_clip=3.0
+    model.parameters(), lr=3e-3, circular_strength=1e-4, neumann_steps=3, echo_norm_clip=3.0
 )
 for epoch in range(1, 11):
     losses = []
