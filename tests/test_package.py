@@ -133,20 +133,25 @@ DIRECTIONS = {
     "kernels": "_check _core geometry reference runtime",
     "autograd": "",
     "tensor": "autograd",
+    "graphs": "autograd tensor",
     "gradcheck": "autograd tensor",
     "functional": "autograd geometry kernels random tensor",
     "nn": "autograd functional geometry random tensor",
     "plan": "_check _core autograd functional geometry kernels nn reference runtime tensor",
     "models": "nn",
-    "optim": "kernels tensor",
+    "optim": "graphs kernels tensor",
     "data": "_files random",
     "checkpoint": "_files",
     "training": "autograd checkpoint data functional nn optim random tensor",
     "plots": "",
     "bench": "functional kernels models optim runtime tensor",
-    "cli": "_files bench checkpoint data models optim plots random runtime training",
+    "dropin": "_check geometry kernels",
+    "_commands": "data runtime",
+    "experiment": "_commands _files data graphs models optim plots random tensor training",
+    "cli": "_commands _files bench checkpoint data experiment models optim plots random runtime "
+    "training",
     "__main__": "cli",
-    "__init__": "autograd checkpoint data functional gradcheck kernels nn optim plan random "
+    "__init__": "autograd checkpoint data functional gradcheck graphs kernels nn optim plan random "
     "runtime tensor",
 }
 """Each part of the package, a module or a folder, and the parts it may import."""
@@ -154,6 +159,7 @@ DIRECTIONS = {
 FOREIGN = {
     "checkpoint": {"safetensors"},
     "data": {"sklearn", "tqdm"},
+    "experiment": {"scipy", "tqdm"},
     "plots": {"matplotlib"},
     "training": {"tqdm"},
 }

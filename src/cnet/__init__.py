@@ -49,6 +49,7 @@ from .functional import (
     where,
 )
 from .gradcheck import GradcheckError, gradcheck
+from .graphs import graph
 from .plan import compile
 from .random import get_rng_state, manual_seed, set_rng_state
 from .runtime import (
@@ -104,6 +105,7 @@ __all__ = [
     "get_num_threads",
     "get_rng_state",
     "gradcheck",
+    "graph",
     "is_grad_enabled",
     "kernels",
     "load",

@@ -144,7 +144,7 @@ class Variable:
         """The one output of a leaf, as a node of the graph."""
         return ((self.data.shape, self.data.dtype),)
 
-    def _accumulate(self, gradient: Array) -> None:
+    def accumulate(self, gradient: Array) -> None:
         """Add to the gradient, in place where there is one; `gradient` is ours to keep."""
         if self._grad is None:
             self._grad = _wrap(gradient)
@@ -274,6 +274,9 @@ class Function(Generic[Output]):
     tensor(6.)
     """
 
+    operations: ClassVar[int] = 1
+    """How many operations it stands for, where a chain has one kernel: see `cnet.graphs`."""
+
     @staticmethod
     def forward(ctx: Context, *args: Any, **kwargs: Any) -> Any:
         """An array or a tuple of arrays; outputs of other than float dtypes have no gradient."""
@@ -342,7 +345,7 @@ def backward(
     """
     pending: dict[Edge, Array] = {}
     for tensor, gradient in zip(tensors, gradients or [None] * len(tensors), strict=True):
-        _add(pending, tensor.edge, _starting_gradient(tensor, gradient))
+        _add(pending, tensor.edge, starting_gradient(tensor, gradient))
     for node in topological(tensors):
         arrived = [_take(pending, (node, index)) for index in range(len(node.outputs))]
         if any(gradient is not None for gradient in arrived):
@@ -352,10 +355,11 @@ def backward(
             node.release()
     for leaf, total in [(edge[0], _take(pending, edge)) for edge in tuple(pending)]:
         if isinstance(leaf, Variable) and total is not None:
-            leaf._accumulate(total)
+            leaf.accumulate(total)
 
 
-def _starting_gradient(tensor: Variable, gradient: Any) -> Array:
+def starting_gradient(tensor: Variable, gradient: Any) -> Array:
+    """What back-propagation begins with at a tensor, which is 1 unless given."""
     if not tensor._requires_grad:
         raise RuntimeError("backward: the tensor does not require grad and has no grad_fn")
     if gradient is not None:

@@ -1,16 +1,16 @@
-"""The command `cnet`: train, info, bench. Imports that take long stand where they are needed."""
+"""The command `cnet`. Imports that take long stand where they are needed."""
 
 import argparse
 import json
-import math
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ._commands import UsageError, datasets, integer, note, positive, use_threads
 from ._files import atomic_write
 from .checkpoint import CheckpointError, load, save
 
@@ -50,10 +50,6 @@ examples:
   cnet train --data mnist --data-dir mnist --epochs 8 --out runs/first
   cnet train --resume --out runs/first --epochs 12
 """
-
-
-class UsageError(Exception):
-    """What the user asked for cannot be done; another command line would do."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -97,12 +93,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    _note(f"cnet: {message}")
+    note(f"cnet: {message}")
     return code
-
-
-def _note(message: str) -> None:
-    print(message, file=sys.stderr)
 
 
 # Arguments
@@ -129,6 +121,11 @@ def _parser(argv: Sequence[str]) -> _Parser:
 
         cli.add_arguments(bench)
         bench.set_defaults(run=cli.run)
+    experiment = commands.add_parser("experiment", help="compare unusual training rules")
+    if argv[:1] == ["experiment"]:
+        from .experiment import cli as experiments
+
+        experiments.add_arguments(experiment)
     return parser
 
 
@@ -140,7 +137,7 @@ def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
     def each(values: dict[str, Any]) -> str:
         return ", ".join(f"{value} for {name}" for name, value in values.items())
 
-    count = _integer(minimum=1)
+    count = integer(minimum=1)
     epochs, batch_sizes = (
         each({data: length[key] for data, length in LENGTH.items()})
         for key in ("epochs", "batch_size")
@@ -150,39 +147,16 @@ def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
            "downloaded)", metavar="DIR")  # fmt: skip
     option("--epochs", f"passes over the data (default: {epochs})", type=count, metavar="N")
     option("--batch-size", f"images in a step (default: {batch_sizes})", type=count, metavar="N")
-    option("--lr", f"learning rate (default: {each(LEARNING_RATE)})", type=_positive, metavar="X")
+    option("--lr", f"learning rate (default: {each(LEARNING_RATE)})", type=positive, metavar="X")
     option("--optimizer", f"adam, or sgd with momentum {MOMENTUM} (default: adam)",
            choices=list(LEARNING_RATE))  # fmt: skip
     option("--seed", "of the first weights and the order of the images (default: 0)",
-           type=_integer(minimum=0), metavar="N")  # fmt: skip
+           type=integer(minimum=0), metavar="N")  # fmt: skip
     parser.add_argument("--threads", help="never change the result (default: see cnet info)",
                         type=count, metavar="N")  # fmt: skip
     parser.add_argument("--out", help="folder of the run (default: runs/digits or runs/mnist)",
                         metavar="DIR")  # fmt: skip
     parser.add_argument("--resume", help="go on with the run in that folder", action="store_true")
-
-
-def _integer(minimum: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"must be an integer (got {text!r})") from None
-        if value < minimum:
-            raise argparse.ArgumentTypeError(f"must be at least {minimum} (got {value})")
-        return value
-
-    return parse
-
-
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a number (got {text!r})") from None
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"must be positive and finite (got {text})")
-    return value
 
 
 # info
@@ -208,8 +182,8 @@ def _train(args: argparse.Namespace) -> int:
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--out must be a folder (got {folder}, which is a file)")
     options, state = _resumed(folder, given) if args.resume else (_begun(folder, given), None)
-    _use_threads(args.threads)
-    train_set, test_set = _datasets(options)
+    use_threads(args.threads)
+    train_set, test_set = datasets(options["data"], options["data_dir"])
     _check_same_data(options, train_set)
     manual_seed(options["seed"])
     trainer = _trainer(options, train_set)
@@ -223,15 +197,15 @@ def _train(args: argparse.Namespace) -> int:
 
     folder.mkdir(parents=True, exist_ok=True)
     keep(trainer)  # a folder that cannot be written to shall be known before the training
-    _note(_description(options, train_set, test_set, trainer))
+    note(_description(options, train_set, test_set, trainer))
     try:
         trainer.fit(train_loader, options["epochs"], test_loader, on_epoch_end=keep)
     except Interrupted:
         keep(trainer)
         epoch = min(len(trainer.history) + 1, options["epochs"])
         again = shlex.join(["cnet", "train", "--resume", "--out", str(folder)])
-        _note(f"\ncnet: interrupted in epoch {epoch}; the run is saved, and goes on with")
-        _note(f"  {again}")
+        note(f"\ncnet: interrupted in epoch {epoch}; the run is saved, and goes on with")
+        note(f"  {again}")
         return 130
     _write_results(folder, options, trainer)
     epochs, seconds = len(trainer.history), sum(row["seconds"] for row in trainer.history)
@@ -291,31 +265,6 @@ def _resumed(folder: Path, given: Options) -> tuple[Options, dict[str, Any]]:
     return options | given, state
 
 
-def _use_threads(threads: int | None) -> None:
-    from .runtime import set_num_threads
-
-    if threads is not None:
-        try:
-            set_num_threads(threads)
-        except ValueError as error:
-            raise UsageError(error) from None
-
-
-def _datasets(options: Options) -> "tuple[ArrayDataset, ArrayDataset]":
-    """What to train and what to test with."""
-    from . import data
-
-    folder = options["data_dir"]
-    if options["data"] == "digits":
-        if folder is not None:
-            raise UsageError("--data-dir is for --data mnist; digits come with scikit-learn")
-        return data.digits(train=True), data.digits(train=False)
-    try:
-        return data.mnist(train=True, data_dir=folder), data.mnist(train=False, data_dir=folder)
-    except (FileNotFoundError, ValueError) as error:
-        raise UsageError(error) from None
-
-
 def _check_same_data(options: Options, train_set: "ArrayDataset") -> None:
     """Refuse to resume with other data than the run was begun with."""
     digest = sha256()
@@ -367,7 +316,7 @@ def _write_results(folder: Path, options: Options, trainer: "Trainer") -> None:
     try:
         atomic_write(folder / CURVES, plots.curves(trainer.history, title))
     except ImportError as error:
-        _note(f"cnet: {CURVES} is left out: {error}")
+        note(f"cnet: {CURVES} is left out: {error}")
 
 
 def _percent(trainer: "Trainer") -> str:

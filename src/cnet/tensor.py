@@ -170,7 +170,7 @@ class Tensor(Variable):
         def keep(gradient: Tensor) -> None:
             tensor = reference()
             if tensor is not None:
-                tensor._accumulate(gradient.data.copy())
+                tensor.accumulate(gradient.data.copy())
 
         hooks[_AFTER_OTHER_HOOKS] = keep
 

@@ -262,9 +262,13 @@ class Trainer:
         loss = self.loss_fn(scores, target)
         self._require_finite(loss.item(), f"in step {self._totals.steps + 1} of")
         self.optimizer.zero_grad()
+        self._update(loss)
+        self._totals.add(loss, scores, target)
+
+    def _update(self, loss: Tensor) -> None:
+        """Back-propagation and a step; an unusual training rule defines its own."""
         loss.backward()
         self.optimizer.step()
-        self._totals.add(loss, scores, target)
 
     def _finish_epoch(self, test_loader: Iterable[tuple[Array, Array]] | None) -> None:
         row = self._row()

@@ -1,0 +1,392 @@
+"""The fast layers of Stanford's CS231n, assignment 2: ``fast_layers`` and ``im2col``.
+
+``from cnet.dropin.cs231n import conv_forward_fast, conv_backward_fast, ...``. Results have the
+dtype of the input, float32 or float64; integers become float64. A layer is a pair of functions, and
+the `cache` that goes from one to the other has the entries that it has there; what is large and
+seldom looked at (``x_cols``) is computed when it is asked for.
+
+The variants of one function (``_fast``, ``_im2col``, ``_strides``, ``_reshape``) compute the same;
+they differ in their caches and, for max pooling, in who gets the gradient of equal maxima: all in
+equal parts by ``_reshape``, the first by ``_im2col``; ``_fast`` is ``_reshape`` where windows are
+squares that tile the images.
+
+Where this differs from the assignment's code: sizes that a stride does not divide evenly leave the
+rest out, instead of raising; `im2col_cython` is right for windows that are not square.
+
+Reference: Stanford University, CS231n "Convolutional neural networks for visual recognition".
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from .. import kernels
+from .._check import Array
+from ._arrays import floats, same_shape
+
+# ---- im2col and col2im -----------------------------------------------------------------------
+
+
+def _dtype(*arrays: Any) -> Any:
+    """float32 if all are at most that, else float64."""
+    dtype = np.result_type(*(np.asarray(array).dtype for array in arrays))
+    return dtype if dtype == np.float32 else np.float64
+
+
+def im2col_indices(
+    x: Any, field_height: int, field_width: int, padding: int = 1, stride: int = 1
+) -> Array:
+    """Unfold images: a column for every position (y, x, n) of a window, in it (c, i, j).
+
+    Parameters
+    ----------
+    x : array_like, shape (n, c, h, w)
+    field_height, field_width : int
+        The window.
+    padding, stride : int, default 1
+
+    Returns
+    -------
+    ndarray, shape (c * field_height * field_width, oh * ow * n)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.dropin.cs231n import im2col_indices
+    >>> im2col_indices(np.arange(9.0).reshape(1, 1, 3, 3), 2, 2, padding=0)[0]
+    array([0., 1., 3., 4.])
+    """
+    images = floats("im2col_indices", "x", x, _dtype(x), 4)
+    cols = kernels.im2col(images, (field_height, field_width), stride, padding)
+    return np.ascontiguousarray(cols.transpose(1, 2, 0)).reshape(cols.shape[1], -1)
+
+
+def col2im_indices(
+    cols: Any,
+    x_shape: Sequence[int],
+    field_height: int = 3,
+    field_width: int = 3,
+    padding: int = 1,
+    stride: int = 1,
+) -> Array:
+    """Fold the columns of `im2col_indices` back into images, adding where windows overlap.
+
+    Parameters
+    ----------
+    cols : array_like, shape (c * field_height * field_width, oh * ow * n)
+    x_shape : (int, int, int, int)
+        (n, c, h, w).
+    field_height, field_width : int, default 3
+    padding, stride : int, default 1
+
+    Returns
+    -------
+    ndarray, shape `x_shape`
+    """
+    values = floats("col2im_indices", "cols", cols, _dtype(cols), 2)
+    values = values.reshape(len(values), -1, x_shape[0]).transpose(2, 0, 1)
+    return kernels.col2im(values, x_shape, (field_height, field_width), stride, padding)
+
+
+def im2col_cython(x: Any, field_height: int, field_width: int, padding: int, stride: int) -> Array:
+    """`im2col_indices`, by its other name."""
+    return im2col_indices(x, field_height, field_width, padding, stride)
+
+
+def col2im_cython(
+    cols: Any,
+    N: int,
+    C: int,
+    H: int,
+    W: int,
+    field_height: int,
+    field_width: int,
+    padding: int,
+    stride: int,
+) -> Array:
+    """`col2im_indices`, by its other name."""
+    return col2im_indices(cols, (N, C, H, W), field_height, field_width, padding, stride)
+
+
+def col2im_6d_cython(
+    cols: Any, N: int, C: int, H: int, W: int, HH: int, WW: int, pad: int, stride: int
+) -> Array:
+    """Fold columns of shape (C, HH, WW, N, oh, ow) back into images (N, C, H, W)."""
+    values = floats("col2im_6d_cython", "cols", cols, _dtype(cols), 6)
+    same_shape("col2im_6d_cython", "cols[:4]", values.shape[:4], "(C, HH, WW, N)", (C, HH, WW, N))
+    values = values.transpose(3, 0, 1, 2, 4, 5).reshape(N, C * HH * WW, -1)
+    return kernels.col2im(values, (N, C, H, W), (HH, WW), stride, pad)
+
+
+# ---- Layers ----------------------------------------------------------------------------------
+
+
+class _Cache(Sequence[Any]):
+    """A tuple, some of whose entries are functions that compute them."""
+
+    def __init__(self, *entries: Any, argmax: Array | None = None) -> None:
+        self._entries = entries
+        self.argmax = argmax
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return tuple(self[i] for i in range(*index.indices(len(self))))
+        entry = self._entries[index]
+        return entry() if isinstance(entry, partial) else entry
+
+
+def _numbers(function: str, name: str, param: Mapping[str, Any], *keys: str) -> list[Any]:
+    missing = [key for key in keys if key not in param]
+    if missing:
+        raise ValueError(f"{function}: {name} must have the key {missing[0]!r} (got {list(param)})")
+    return [param[key] for key in keys]
+
+
+def _cols_by_image(x: Array, window: tuple[int, int], stride: int, pad: int) -> Array:
+    """Columns in the order (n, y, x)."""
+    cols = kernels.im2col(x, window, stride, pad)
+    return np.ascontiguousarray(cols.swapaxes(0, 1)).reshape(cols.shape[1], -1)
+
+
+def _conv_forward(
+    function: str, cols_of: Callable[..., Array], x: Any, w: Any, b: Any, conv_param: Any
+) -> tuple[Array, _Cache]:
+    stride, pad = _numbers(function, "conv_param", conv_param, "stride", "pad")
+    dtype = _dtype(x, w, b)
+    images = floats(function, "x", x, dtype, 4)
+    filters, bias = floats(function, "w", w, dtype, 4), floats(function, "b", b, dtype).reshape(-1)
+    out = kernels.conv2d(images, filters, bias, stride, pad)
+    return out, _Cache(x, w, b, conv_param, partial(cols_of, images, filters, stride, pad))
+
+
+def conv_forward_strides(x: Any, w: Any, b: Any, conv_param: Any) -> tuple[Array, _Cache]:
+    """Cross-correlate images with filters and add a bias.
+
+    Parameters
+    ----------
+    x : array_like, shape (n, c, h, w)
+    w : array_like, shape (f, c, hh, ww)
+    b : array_like, shape (f,)
+    conv_param : mapping
+        ``{'stride': int, 'pad': int}``.
+
+    Returns
+    -------
+    out : ndarray, shape (n, f, oh, ow)
+    cache : sequence
+        ``(x, w, b, conv_param, x_cols)``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If arguments do not go together.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.dropin.cs231n import conv_backward_fast, conv_forward_fast
+    >>> x, w, b = np.arange(9.0).reshape(1, 1, 3, 3), np.ones((1, 1, 2, 2)), np.zeros(1)
+    >>> out, cache = conv_forward_fast(x, w, b, {"stride": 1, "pad": 0})
+    >>> out[0, 0]
+    array([[ 8., 12.],
+           [20., 24.]])
+    >>> dx, dw, db = conv_backward_fast(np.ones_like(out), cache)
+    >>> dw[0, 0], db
+    (array([[ 8., 12.],
+           [20., 24.]]), array([4.]))
+    """
+
+    def cols(images: Array, filters: Array, stride: int, pad: int) -> Array:
+        return _cols_by_image(images, filters.shape[2:], stride, pad)
+
+    return _conv_forward("conv_forward", cols, x, w, b, conv_param)
+
+
+def conv_forward_im2col(x: Any, w: Any, b: Any, conv_param: Any) -> tuple[Array, _Cache]:
+    """`conv_forward_strides` with the columns of `im2col_indices` in its cache."""
+
+    def cols(images: Array, filters: Array, stride: int, pad: int) -> Array:
+        height, width = filters.shape[2:]
+        return im2col_indices(images, height, width, pad, stride)
+
+    return _conv_forward("conv_forward", cols, x, w, b, conv_param)
+
+
+def conv_backward_strides(dout: Any, cache: Sequence[Any]) -> tuple[Array, Array, Array]:
+    """Gradients of a convolution.
+
+    Parameters
+    ----------
+    dout : array_like, shape (n, f, oh, ow)
+    cache : sequence
+        What the forward function returned.
+
+    Returns
+    -------
+    dx, dw, db : ndarray
+        In the shapes of x, w and b.
+    """
+    f = "conv_backward"
+    x, w, b, conv_param = cache[:4]
+    stride, pad = _numbers(f, "conv_param", conv_param, "stride", "pad")
+    dtype = _dtype(x, w, b)
+    grad = floats(f, "dout", dout, dtype, 4)
+    images, filters = floats(f, "x", x, dtype, 4), floats(f, "w", w, dtype, 4)
+    gradients: Any = kernels.conv2d_backward(grad, images, filters, stride, pad)
+    return gradients
+
+
+conv_backward_im2col = conv_backward_strides
+conv_forward_fast = conv_forward_strides
+conv_backward_fast = conv_backward_strides
+
+
+def _pool(function: str, x: Any, pool_param: Any) -> tuple[Array, tuple[int, int], int]:
+    keys = "pool_height", "pool_width", "stride"
+    height, width, stride = _numbers(function, "pool_param", pool_param, *keys)
+    return floats(function, "x", x, _dtype(x), 4), (height, width), stride
+
+
+def _tiles(images: Array, window: tuple[int, int], stride: int) -> bool:
+    """Whether windows are squares that lie side by side and cover the images."""
+    height, width = window
+    h, w = images.shape[2:]
+    return height == width == stride and h % height == 0 and w % width == 0
+
+
+def max_pool_forward_im2col(x: Any, pool_param: Any) -> tuple[Array, _Cache]:
+    """The maximum of each window.
+
+    Parameters
+    ----------
+    x : array_like, shape (n, c, h, w)
+    pool_param : mapping
+        ``{'pool_height': int, 'pool_width': int, 'stride': int}``.
+
+    Returns
+    -------
+    out : ndarray, shape (n, c, oh, ow)
+    cache : sequence
+        ``(x, x_cols, x_cols_argmax, pool_param)``.
+    """
+    images, window, stride = _pool("max_pool_forward_im2col", x, pool_param)
+    n, c, h, w = images.shape
+    planes = images.reshape(n * c, 1, h, w)
+    out, argmax = kernels.max_pool2d(images, window, stride)
+    cols = partial(im2col_indices, planes, *window, 0, stride)
+    return out, _Cache(x, cols, partial(_first_maxima, cols), pool_param, argmax=argmax)
+
+
+def _first_maxima(cols: Callable[[], Array]) -> Any:
+    return cols().argmax(axis=0)
+
+
+def max_pool_backward_im2col(dout: Any, cache: Sequence[Any]) -> Array:
+    """The gradient of max pooling; of equal maxima the first gets it."""
+    f = "max_pool_backward_im2col"
+    images, window, stride = _pool(f, cache[0], cache[3])
+    argmax = getattr(cache, "argmax", None)
+    if argmax is None:
+        _, argmax = kernels.max_pool2d(images, window, stride)
+    grad = floats(f, "dout", dout, images.dtype, 4)
+    return kernels.max_pool2d_backward(grad, argmax, images.shape)
+
+
+def max_pool_forward_reshape(x: Any, pool_param: Any) -> tuple[Array, tuple[Any, Array, Array]]:
+    """The maximum of each window; windows must be squares that tile the images.
+
+    Parameters
+    ----------
+    x : array_like, shape (n, c, h, w)
+    pool_param : mapping
+        As in `max_pool_forward_im2col`.
+
+    Returns
+    -------
+    out : ndarray, shape (n, c, oh, ow)
+    cache : tuple
+        ``(x, x_reshaped, out)``.
+
+    Raises
+    ------
+    ValueError
+        If windows do not tile the images.
+    """
+    f = "max_pool_forward_reshape"
+    images, window, stride = _pool(f, x, pool_param)
+    if not _tiles(images, window, stride):
+        raise ValueError(
+            f"{f}: windows must be squares that tile the images "
+            f"(got windows {window}, stride {stride} and images {images.shape[2:]})"
+        )
+    out, _ = kernels.max_pool2d(images, window)
+    n, c, oh, ow = out.shape
+    return out, (x, images.reshape(n, c, oh, stride, ow, stride), out.copy())
+
+
+def max_pool_backward_reshape(dout: Any, cache: Sequence[Any]) -> Array:
+    """The gradient of max pooling, in equal parts for all maxima of a window."""
+    f = "max_pool_backward_reshape"
+    _, x, out = cache
+    grad = floats(f, "dout", dout, out.dtype, 4)
+    same_shape(f, "dout", grad.shape, "out.shape", out.shape)
+    side = range(x.shape[3])
+    is_max = {(i, j): x[:, :, :, i, :, j] == out for i in side for j in side}
+    count = sum((cells.view(np.uint8) for cells in is_max.values()), np.zeros((), np.uint8))
+    share = grad if (count == 1).all() else grad / count
+    dx = np.empty_like(x)
+    for (i, j), cells in is_max.items():
+        np.multiply(share, cells, out=dx[:, :, :, i, :, j])
+    n, c, oh, height, ow, width = x.shape
+    return dx.reshape(n, c, oh * height, ow * width)
+
+
+def max_pool_forward_fast(x: Any, pool_param: Any) -> tuple[Array, tuple[str, Sequence[Any]]]:
+    """The maximum of each window.
+
+    Parameters
+    ----------
+    x : array_like, shape (n, c, h, w)
+    pool_param : mapping
+        As in `max_pool_forward_im2col`.
+
+    Returns
+    -------
+    out : ndarray, shape (n, c, oh, ow)
+    cache : tuple
+        ``('reshape', cache)`` where windows are squares that tile the images, else
+        ``('im2col', cache)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.dropin.cs231n import max_pool_backward_fast, max_pool_forward_fast
+    >>> x = np.array([[[[1.0, 3.0], [3.0, 2.0]]]])
+    >>> param = {"pool_height": 2, "pool_width": 2, "stride": 2}
+    >>> out, cache = max_pool_forward_fast(x, param)
+    >>> max_pool_backward_fast(np.ones_like(out), cache)[0, 0]
+    array([[0. , 0.5],
+           [0.5, 0. ]])
+    """
+    if _tiles(*_pool("max_pool_forward_fast", x, pool_param)):
+        out, reshape_cache = max_pool_forward_reshape(x, pool_param)
+        return out, ("reshape", reshape_cache)
+    out, im2col_cache = max_pool_forward_im2col(x, pool_param)
+    return out, ("im2col", im2col_cache)
+
+
+def max_pool_backward_fast(dout: Any, cache: tuple[str, Sequence[Any]]) -> Array:
+    """The gradient of `max_pool_forward_fast`."""
+    method, rest = cache
+    if method == "reshape":
+        return max_pool_backward_reshape(dout, rest)
+    if method == "im2col":
+        return max_pool_backward_im2col(dout, rest)
+    raise ValueError(
+        f"max_pool_backward_fast: cache[0] must be 'reshape' or 'im2col' (got {method!r})"
+    )

@@ -1,0 +1,299 @@
+"""Layers that keep their input: ``forward(x)``, then ``backward(grad_output)``.
+
+One image or one vector at a time, in float64. `backward` returns the gradient of the input and
+leaves those of the parameters in attributes: ``layer.kernel -= lr * layer.grad_weights``.
+
+Where this differs from what such code often does:
+
+- `Relu` keeps its input, so that its `backward` works;
+- `Model.backward` returns the gradient of the input;
+- `SoftmaxCrossEntropyLoss` also takes the logits and the labels of a single example, as `Dense`
+  gives them;
+- `Pooling` refuses an unknown `pool_type`, and `backward` before `forward` says so.
+"""
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .. import kernels
+from .._check import Array
+from ._arrays import floats, same_shape
+
+
+def _image(function: str, name: str, x: Any) -> Array:
+    """One image, as the kernels take it."""
+    return floats(function, name, x, np.float64, 2)[np.newaxis, np.newaxis]
+
+
+def _kept(layer: Any, name: str) -> Any:
+    """What `forward` left for `backward`."""
+    try:
+        return vars(layer)[name]
+    except KeyError:
+        raise RuntimeError(f"{type(layer).__name__}.backward: call forward first") from None
+
+
+class Conv2d:
+    """Cross-correlate an image with one kernel, without padding.
+
+    Parameters
+    ----------
+    kernel_size : int, default 3
+        Height and width of the kernel.
+
+    Attributes
+    ----------
+    kernel : ndarray, shape (kernel_size, kernel_size)
+        Drawn by ``np.random.randn(...) * 0.1``.
+    grad_weights : ndarray, the same shape
+        After `backward`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.dropin.layerwise import Conv2d
+    >>> conv = Conv2d(2)
+    >>> conv.kernel = np.array([[1.0, 0.0], [0.0, 1.0]])
+    >>> conv.forward(np.arange(9.0).reshape(3, 3))
+    array([[ 4.,  6.],
+           [10., 12.]])
+    >>> conv.backward(np.ones((2, 2)))
+    array([[1., 1., 0.],
+           [1., 2., 1.],
+           [0., 1., 1.]])
+    >>> conv.grad_weights
+    array([[ 8., 12.],
+           [20., 24.]])
+    """
+
+    def __init__(self, kernel_size: int = 3) -> None:
+        self.kernel = np.random.randn(kernel_size, kernel_size) * 0.1
+
+    def forward(self, x: Any) -> Array:
+        image = _image("Conv2d.forward", "x", x)
+        y = kernels.conv2d(image, _image("Conv2d.forward", "kernel", self.kernel))
+        self.input = x
+        return y[0, 0]
+
+    def backward(self, grad_output: Any) -> Array:
+        f = "Conv2d.backward"
+        image, kernel = _image(f, "input", _kept(self, "input")), _image(f, "kernel", self.kernel)
+        grad = _image(f, "grad_output", grad_output)
+        dx, dw, _ = kernels.conv2d_backward(grad, image, kernel, needs=(True, True, False))
+        assert dx is not None
+        assert dw is not None
+        self.grad_weights = dw[0, 0]
+        return dx[0, 0]
+
+
+class Relu:
+    """Negative numbers become 0; the gradient passes where the input was positive."""
+
+    def forward(self, x: Any) -> Array:
+        self.input = x
+        return np.maximum(0, x)
+
+    def backward(self, grad_output: Any) -> Array:
+        x = np.asarray(_kept(self, "input"))
+        grad_output = np.asarray(grad_output)
+        same_shape("Relu.backward", "grad_output", grad_output.shape, "input.shape", x.shape)
+        return np.where(x <= 0, grad_output.dtype.type(0), grad_output)
+
+
+class Sigmoid:
+    """1 / (1 + exp(-x)); `output` keeps the result for `backward`."""
+
+    def forward(self, x: Any) -> Array:
+        x = floats("Sigmoid.forward", "x", x, np.float64)
+        self.output: Array = 1 / (1 + np.exp(-x))
+        return self.output.copy()
+
+    def backward(self, grad_output: Any) -> Array:
+        y = _kept(self, "output")
+        return floats("Sigmoid.backward", "grad_output", grad_output, np.float64) * y * (1 - y)
+
+
+class Dense:
+    """A layer of weighted sums of a vector.
+
+    Parameters
+    ----------
+    input_size, output_size : int
+
+    Attributes
+    ----------
+    weights : ndarray, shape (output_size, input_size)
+    biases : ndarray, shape (output_size,)
+        Drawn, in this order, by ``np.random.randn(...) * 0.1``.
+    grad_weights, grad_biases : ndarray, the same shapes
+        After `backward`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.dropin.layerwise import Dense
+    >>> dense = Dense(2, 1)
+    >>> dense.weights, dense.biases = np.array([[2.0, 3.0]]), np.array([1.0])
+    >>> dense.forward(np.array([1.0, 1.0]))
+    array([6.])
+    >>> dense.backward(np.array([10.0]))
+    array([20., 30.])
+    """
+
+    def __init__(self, input_size: int, output_size: int) -> None:
+        self.weights = np.random.randn(output_size, input_size) * 0.1
+        self.biases = np.random.randn(output_size) * 0.1
+
+    def forward(self, x: Any) -> Array:
+        vector = floats("Dense.forward", "x", x, np.float64, 1)
+        same_shape(
+            "Dense.forward", "x", vector.shape, "(weights.shape[1],)", self.weights.shape[1:]
+        )
+        self.input = x
+        y: Array = self.weights @ vector + self.biases
+        return y
+
+    def backward(self, grad_output: Any) -> Array:
+        f = "Dense.backward"
+        x = floats(f, "input", _kept(self, "input"), np.float64)
+        grad = floats(f, "grad_output", grad_output, np.float64, 1)
+        same_shape(f, "grad_output", grad.shape, "biases.shape", self.biases.shape)
+        self.grad_weights = np.outer(grad, x)
+        self.grad_biases = grad.copy()
+        dx: Array = self.weights.T @ grad
+        return dx
+
+
+class Pooling:
+    """The maximum or the mean of each window of an image; windows move by 1 and overlap.
+
+    Parameters
+    ----------
+    pool_type : {'max', 'avg'}, default 'max'
+    kernel_size : (int, int), default (3, 3)
+        Height and width of the window.
+
+    Attributes
+    ----------
+    indices : list of (int, int)
+        Row and column of each maximum, row by row; of equal ones the first. Empty for 'avg'.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.dropin.layerwise import Pooling
+    >>> pool = Pooling("max", (2, 2))
+    >>> pool.forward(np.array([[1, 5, 4], [9, 2, 1], [6, 3, 2]]))
+    array([[9., 5.],
+           [9., 3.]])
+    >>> pool.indices
+    [(1, 0), (0, 1), (1, 0), (2, 1)]
+    >>> pool.backward(np.array([[1, 2], [3, 4]]))
+    array([[0., 2., 0.],
+           [4., 0., 0.],
+           [0., 4., 0.]])
+    """
+
+    def __init__(self, pool_type: str = "max", kernel_size: Sequence[int] = (3, 3)) -> None:
+        if pool_type not in ("max", "avg"):
+            raise ValueError(f"Pooling: pool_type must be 'max' or 'avg' (got {pool_type!r})")
+        self.pool_type = pool_type
+        self.kernel_size = kernel_size
+        self._argmax = np.zeros((1, 1, 0, 0), np.int32)
+
+    @property
+    def indices(self) -> list[tuple[int, int]]:
+        if self._argmax.size == 0:
+            return []
+        rows, columns = np.divmod(self._argmax.ravel(), self.input_shape[1])
+        return list(zip(rows.tolist(), columns.tolist(), strict=True))
+
+    def forward(self, x: Any) -> Array:
+        image = _image("Pooling.forward", "x", x)
+        self.input_shape: tuple[int, int] = image.shape[2:]
+        if self.pool_type == "avg":
+            return kernels.avg_pool2d(image, self.kernel_size, 1)[0, 0]
+        y, self._argmax = kernels.max_pool2d(image, self.kernel_size, 1)
+        return y[0, 0]
+
+    def backward(self, grad_output: Any) -> Array:
+        shape = (1, 1, *_kept(self, "input_shape"))
+        grad = _image("Pooling.backward", "grad_output", grad_output)
+        if self.pool_type == "avg":
+            return kernels.avg_pool2d_backward(grad, shape, self.kernel_size, 1)[0, 0]
+        return kernels.max_pool2d_backward(grad, self._argmax, shape)[0, 0]
+
+
+class Flatten:
+    """An array as a vector, and back."""
+
+    def forward(self, x: Any) -> Array:
+        x = np.asarray(x)
+        self.input_shape = x.shape
+        return x.flatten()
+
+    def backward(self, grad_output: Any) -> Array:
+        shape = _kept(self, "input_shape")
+        grad_output = np.asarray(grad_output)
+        if grad_output.size != prod(shape):
+            raise ValueError(
+                f"Flatten.backward: grad_output.size must be that of the input "
+                f"(got {grad_output.size} and {prod(shape)})"
+            )
+        return grad_output.reshape(shape).copy()
+
+
+class Model:
+    """Layers one after the other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.dropin.layerwise import Conv2d, Dense, Flatten, Model, Relu
+    >>> model = Model([Conv2d(3), Relu(), Flatten(), Dense(26 * 26, 10)])
+    >>> model.forward(np.zeros((28, 28))).shape
+    (10,)
+    """
+
+    def __init__(self, layers: Sequence[Any]) -> None:
+        self.layers = layers
+
+    def forward(self, x: Any) -> Any:
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, grad_output: Any) -> Any:
+        for layer in reversed(self.layers):
+            grad_output = layer.backward(grad_output)
+        return grad_output
+
+
+class SoftmaxCrossEntropyLoss:
+    """The mean over rows of ``-sum(labels * log(softmax(logits) + 1e-9))``.
+
+    `forward` takes logits and one-hot labels of shape (n, c) or (c,), and keeps `probs` and
+    `labels`; `backward` returns the gradient of the logits, ``(probs - labels) / n``.
+    """
+
+    def forward(self, logits: Any, labels: Any) -> Any:
+        f = "SoftmaxCrossEntropyLoss.forward"
+        rows = floats(f, "logits", logits, np.float64, 1, 2)
+        targets = floats(f, "labels", labels, np.float64)
+        same_shape(f, "labels", targets.shape, "logits.shape", rows.shape)
+        powers = np.exp(rows - rows.max(axis=-1, keepdims=True))
+        self.probs: Array = powers / powers.sum(axis=-1, keepdims=True)
+        self.labels = labels
+        return -np.sum(targets * np.log(self.probs + 1e-9)) / _rows(rows)
+
+    def backward(self) -> Array:
+        probs = _kept(self, "probs")
+        gradient: Array = (probs - np.asarray(self.labels)) / _rows(probs)
+        return gradient
+
+
+def _rows(x: Array) -> int:
+    return len(x) if x.ndim == 2 else 1

@@ -1,0 +1,313 @@
+"""The graph: nodes, and gradients that wait until somebody reads them."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ... import kernels
+from ..._check import Array
+from .._arrays import floats
+
+Backward: TypeAlias = "Callable[[Node], None]"
+
+
+def _sum_to_shape(grad: Array, shape: tuple[int, ...]) -> Array:
+    """Sum over the axes along which an array of this shape was broadcast."""
+    if grad.shape == shape:
+        return grad
+    leading = tuple(range(grad.ndim - len(shape)))
+    grad = grad.sum(axis=leading) if leading else grad
+    stretched = tuple(i for i, size in enumerate(shape) if size == 1 and grad.shape[i] != 1)
+    return grad.sum(axis=stretched, keepdims=True) if stretched else grad
+
+
+class Lazy:
+    """A gradient that is an array once somebody looks at it."""
+
+    def array(self) -> Array:
+        raise NotImplementedError
+
+    def plus(self, other: Any) -> Any:
+        """The sum with another gradient, lazy or not."""
+        return self.array() + (other.array() if isinstance(other, Lazy) else other)
+
+
+class Unpooled(Lazy):
+    """The gradient of ReLU's result, or of its input, from that of the pooled result.
+
+    A code says where the maximum of a window was, 0 to 3, or 4 where ReLU gave only zeros: then the
+    first of these has the gradient, and the input none.
+    """
+
+    def __init__(
+        self, values: Array, codes: Array, shape: tuple[int, ...], of_input: bool = False
+    ) -> None:
+        self.values, self.codes, self.shape, self.of_input = values, codes, shape, of_input
+
+    def array(self) -> Array:
+        codes = self.codes if self.of_input else self.codes & 3
+        return kernels.relu_pool_backward(self.values, codes, self.shape)
+
+    def plus(self, other: Any) -> Any:
+        if isinstance(other, Unpooled) and other.codes is self.codes:
+            return Unpooled(self.values + other.values, self.codes, self.shape, self.of_input)
+        return super().plus(other)
+
+
+class Deferred(Lazy):
+    """The gradient of a leaf that may never be asked for."""
+
+    def __init__(self, *parts: Callable[[], Array]) -> None:
+        self.parts = parts
+
+    def array(self) -> Array:
+        total = self.parts[0]()
+        for part in self.parts[1:]:
+            total += part()
+        return total
+
+    def plus(self, other: Any) -> Any:
+        if isinstance(other, Deferred):
+            return Deferred(*self.parts, *other.parts)
+        return super().plus(other)
+
+
+class Node:
+    """A float32 array with a place in the graph.
+
+    Parameters
+    ----------
+    value : array_like
+        Copied.
+    parents : iterable of Node, default ()
+        What it was computed from.
+    op : str, default ''
+        How.
+
+    Examples
+    --------
+    >>> from cnet.dropin.node import Node
+    >>> x, w = Node(2.0), Node(3.0)
+    >>> y = (x * w - 4).relu()
+    >>> [node.op for node in y.backward()]
+    ['', '', '*', '', '', '*', '+', 'ReLU']
+    >>> float(x.grad), float(w.grad)
+    (3.0, 2.0)
+    """
+
+    __array_ufunc__ = None  # `array * node` is ours to compute
+
+    def __init__(self, value: Any, parents: Sequence["Node"] = (), op: str = "") -> None:
+        self._value: Array | None = np.array(value, dtype=np.float32)
+        self._compute: Callable[[], Array] | None = None
+        self._grad: Any = None
+        self.parents = tuple(parents)
+        self.op = op
+        self._backward: Backward = _nothing
+
+    @classmethod
+    def _of(
+        cls,
+        value: Array | Callable[[], Array],
+        parents: Sequence["Node"],
+        op: str,
+        backward: Backward,
+    ) -> "Node":
+        """A node with a fresh array, or with what computes it."""
+        node = object.__new__(cls)
+        node._value, node._compute = (None, value) if callable(value) else (np.asarray(value), None)
+        node._grad = None
+        node.parents = tuple(parents)
+        node.op = op
+        node._backward = backward
+        return node
+
+    @property
+    def value(self) -> Array:
+        if self._value is None:
+            assert self._compute is not None
+            self._value = self._compute()
+        return self._value
+
+    @value.setter
+    def value(self, value: Array) -> None:
+        self._value = value
+
+    @property
+    def grad(self) -> Array | None:
+        if isinstance(self._grad, Lazy):
+            self._grad = self._grad.array()
+        gradient: Array | None = self._grad
+        return gradient
+
+    @grad.setter
+    def grad(self, grad: Array | None) -> None:
+        self._grad = grad
+
+    @property
+    def _given(self) -> Array:
+        """The gradient, when it is to be passed on."""
+        return np.zeros_like(self.value) if self.grad is None else self.grad
+
+    def _add(self, grad: Any) -> None:
+        """Add to the gradient; arrays are never changed in place, so that they may be shared."""
+        if not isinstance(grad, Lazy):
+            grad = _sum_to_shape(np.asarray(grad, np.float32), self.value.shape)
+        if self._grad is None:
+            self._grad = grad
+        elif isinstance(self._grad, Lazy):
+            self._grad = self._grad.plus(grad)
+        else:
+            self._grad = self._grad + (grad.array() if isinstance(grad, Lazy) else grad)
+
+    # ---- Operators ---------------------------------------------------------------------------
+
+    def _ensure(self, other: Any) -> "Node":
+        return (
+            other if isinstance(other, Node) else Node(floats(self.op, "other", other, np.float32))
+        )
+
+    def __add__(self, other: Any) -> "Node":
+        other = self._ensure(other)
+
+        def backward(out: Node) -> None:
+            self._add(out._given.copy())
+            other._add(out._given.copy())
+
+        return Node._of(self.value + other.value, (self, other), "+", backward)
+
+    def __mul__(self, other: Any) -> "Node":
+        other = self._ensure(other)
+
+        def backward(out: Node) -> None:
+            grad = out._given
+            self._add(other.value * grad)
+            other._add(self.value * grad)
+
+        return Node._of(self.value * other.value, (self, other), "*", backward)
+
+    def __matmul__(self, other: Any) -> "Node":
+        other = self._ensure(other)
+
+        def backward(out: Node) -> None:
+            grad = out._given
+            self._add(kernels.matmul(grad, other.value.swapaxes(-1, -2)))
+            other._add(kernels.matmul(self.value.swapaxes(-1, -2), grad))
+
+        return Node._of(kernels.matmul(self.value, other.value), (self, other), "@", backward)
+
+    def __pow__(self, power: float) -> "Node":
+        def backward(out: Node) -> None:
+            self._add(power * self.value ** (power - 1) * out._given)
+
+        return Node._of(self.value**power, (self,), f"**{power}", backward)
+
+    def __neg__(self) -> "Node":
+        return self * -1
+
+    def __sub__(self, other: Any) -> "Node":
+        return self + self._ensure(other) * -1
+
+    def __truediv__(self, other: Any) -> "Node":
+        return self * self._ensure(other) ** -1
+
+    def __radd__(self, other: Any) -> "Node":
+        return self._ensure(other) + self
+
+    def __rmul__(self, other: Any) -> "Node":
+        return self._ensure(other) * self
+
+    def __rmatmul__(self, other: Any) -> "Node":
+        return self._ensure(other) @ self
+
+    def __rsub__(self, other: Any) -> "Node":
+        return self._ensure(other) - self
+
+    def __rtruediv__(self, other: Any) -> "Node":
+        return self._ensure(other) / self
+
+    # ---- Functions ---------------------------------------------------------------------------
+
+    def relu(self) -> "Node":
+        """max(0, x)."""
+
+        def backward(out: Node) -> None:
+            grad = out._grad
+            if isinstance(grad, Unpooled):
+                self._add(Unpooled(grad.values, grad.codes, grad.shape, of_input=True))
+            else:
+                self._add(kernels.relu_backward(out._given, self.value))
+
+        if self._value is None:
+            return Node._of(lambda: kernels.relu(self.value), (self,), "ReLU", backward)
+        return Node._of(kernels.relu(self.value), (self,), "ReLU", backward)
+
+    def log(self) -> "Node":
+        """The logarithm of max(x, 1e-10)."""
+        positive = np.maximum(self.value, np.float32(1e-10))
+
+        def backward(out: Node) -> None:
+            self._add(np.float32(1) / positive * out._given)
+
+        return Node._of(np.log(positive), (self,), "log", backward)
+
+    def exp(self) -> "Node":
+        """exp(x), for x between -100 and 100; beyond, as at the ends."""
+        value = np.exp(np.clip(self.value, -100, 100))
+
+        def backward(out: Node) -> None:
+            self._add(value * out._given)
+
+        return Node._of(value.copy(), (self,), "exp", backward)
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> "Node":
+        """The sum over `axis`, or over all."""
+
+        def backward(out: Node) -> None:
+            grad = out._given
+            if axis is not None and not keepdims:
+                grad = np.expand_dims(grad, axis)
+            self._add(np.broadcast_to(grad, self.value.shape).copy())
+
+        value = self.value.sum(axis=axis, keepdims=keepdims)
+        return Node._of(value, (self,), "sum", backward)
+
+    def reshape(self, *shape: Any) -> "Node":
+        """The same numbers in another shape."""
+
+        def backward(out: Node) -> None:
+            self._add(out._given.reshape(self.value.shape).copy())
+
+        return Node._of(self.value.reshape(*shape).copy(), (self,), "reshape", backward)
+
+    # ---- The graph ---------------------------------------------------------------------------
+
+    def build_topo(self) -> list["Node"]:
+        """All nodes that this one was computed from, and itself: each after its parents."""
+        seen: set[int] = set()
+        order: list[Node] = []
+        stack = [(self, False)]
+        while stack:
+            node, complete = stack.pop()
+            if complete:
+                order.append(node)
+            elif id(node) not in seen:
+                seen.add(id(node))
+                stack.append((node, True))
+                stack.extend((parent, False) for parent in reversed(node.parents))
+        return order
+
+    def backward(self) -> list["Node"]:
+        """Compute the gradients of all nodes below anew, from 1 here; return `build_topo`."""
+        order = self.build_topo()
+        for node in order:
+            node._grad = None
+        self._grad = np.ones_like(self.value)
+        for node in reversed(order):
+            node._backward(node)
+        return order
+
+
+def _nothing(out: Node) -> None:
+    """A leaf passes nothing on."""

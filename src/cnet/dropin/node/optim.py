@@ -1,0 +1,113 @@
+"""Adam with the circular echo."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..._check import Array
+from .graph import Node
+
+
+class AdamOptimizer:
+    r"""Adam, followed by the circular echo where `circular_strength` is positive.
+
+    With :math:`g_t` the gradient of a parameter at step t,
+
+    .. math::
+        m_t = \beta_1 m_{t-1} + (1 - \beta_1) g_t, \quad
+        v_t = \beta_2 v_{t-1} + (1 - \beta_2) g_t^2, \quad
+        \theta \leftarrow \theta - \alpha \,
+        \frac{m_t / (1 - \beta_1^t)}{\sqrt{v_t / (1 - \beta_2^t)} + \epsilon}.
+
+    The echo, every `echo_freq` steps: the gradients of all parameters are set to 0, that of the
+    last one to :math:`e = s\,g_t / \sqrt{\mathrm{size}}`, shortened to the norm `echo_norm_clip`,
+    with s the `circular_strength`. Then the whole graph is gone through `neumann_steps` times more,
+    in which every node adds what its own gradient says to those of its parents. The other nodes
+    keep theirs, and the loss keeps 1: so each pass adds the gradient again, and more of it the
+    deeper a parameter lies. Last, :math:`\theta \leftarrow \theta - \alpha s\,g`.
+
+    Parameters
+    ----------
+    params : iterable of Node
+    lr : float, default 1e-3
+    betas : (float, float), default (0.9, 0.999)
+    eps : float, default 1e-8
+    circular_strength : float, default 0
+    echo_freq, neumann_steps : int, default 1
+    echo_norm_clip : float, optional
+
+    Examples
+    --------
+    >>> from cnet.dropin.node import AdamOptimizer, Node
+    >>> w = Node(1.0)
+    >>> optimizer = AdamOptimizer([w], lr=0.1)
+    >>> topo = (w * w).backward()
+    >>> optimizer.step(topo_graph=topo)
+    >>> print(round(float(w.value), 6))
+    0.9
+    """
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        circular_strength: float = 0.0,
+        echo_freq: int = 1,
+        neumann_steps: int = 1,
+        echo_norm_clip: float | None = None,
+    ) -> None:
+        self.params: list[Any] = list(params)
+        if not self.params:
+            raise ValueError("AdamOptimizer: params must hold a Node (got none)")
+        self.lr, self.eps = lr, eps
+        self.beta1, self.beta2 = betas
+        self.t = 0
+        self.m = {id(p): np.zeros_like(p.value) for p in self.params}
+        self.v = {id(p): np.zeros_like(p.value) for p in self.params}
+        self.circular_strength = circular_strength
+        self.echo_freq, self.neumann_steps = echo_freq, max(1, neumann_steps)
+        self.echo_norm_clip = echo_norm_clip
+
+    def zero_grad(self) -> None:
+        for p in self.params:
+            p.grad = None
+
+    def step(self, topo_graph: Sequence[Node] | None = None) -> None:
+        """Update the parameters; the echo needs the graph that `Node.backward` returned."""
+        self.t += 1
+        for p in self.params:
+            p.original_grad = np.zeros_like(p.value) if p.grad is None else p.grad.copy()
+            self._adam(p, p.original_grad)
+        echoes = self.circular_strength > 0 and topo_graph is not None
+        if echoes and self.t % self.echo_freq == 0:
+            self._echo(topo_graph)  # type: ignore[arg-type]
+
+    def _adam(self, p: Node, grad: Array) -> None:
+        m, v = self.m[id(p)], self.v[id(p)]
+        m *= self.beta1
+        m += (1 - self.beta1) * grad
+        v *= self.beta2
+        v += (1 - self.beta2) * (grad * grad)
+        deviation = np.sqrt(v / (1 - self.beta2**self.t)) + self.eps
+        p.value -= self.lr * (m / (1 - self.beta1**self.t)) / deviation
+
+    def _echo(self, topo_graph: Sequence[Node]) -> None:
+        last = next((p for p in reversed(self.params) if p.value.ndim), self.params[-1])
+        size = np.sqrt(np.prod(last.value.shape)).astype(np.float32)
+        echo = last.original_grad.astype(np.float32) / (size + 1e-12) * self.circular_strength
+        if self.echo_norm_clip is not None:
+            norm = np.linalg.norm(echo.ravel())
+            if norm > self.echo_norm_clip:
+                echo *= self.echo_norm_clip / (norm + 1e-12)
+        for p in self.params:
+            p.grad = None
+        last.grad = echo
+        for _ in range(self.neumann_steps):
+            for node in reversed(topo_graph):
+                node._backward(node)
+        for p in self.params:
+            if p.grad is not None:
+                p.value -= self.lr * p.grad * self.circular_strength

@@ -1,0 +1,101 @@
+"""The command ``cnet experiment circular``."""
+
+import argparse
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from .._commands import UsageError, datasets, integer, note, positive, use_threads
+from .._files import atomic_write
+from . import NAMES, Histories, Settings, compare, record, run, table
+
+DEFAULTS = {
+    "mnist": Settings(),
+    "digits": Settings(epochs=30, batch_size=32, lr=3e-3),
+}
+RESULTS = "results.json"
+CURVES = "curves.png"
+
+DESCRIPTION = """\
+Train the reference CNN by Adam, and by Adam with the circular echo: by the
+rule as it was first written down (literal), and by the rule that its
+description tells of (feedback). Each seed gives all three the same weights and
+the same batches.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Make a parser that of this command."""
+    kinds = parser.add_subparsers(metavar="which", required=True)
+    circular = kinds.add_parser(
+        "circular",
+        help="Adam without and with the circular echo",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    count = integer(minimum=1)
+
+    def option(name: str, help: str, **settings: Any) -> None:
+        circular.add_argument(name, help=help, **settings)
+
+    option("--data", "data set (default: digits)", choices=list(DEFAULTS), default="digits")
+    option("--data-dir", "folder with the MNIST files (default: $CNET_DATA)", metavar="DIR")
+    option("--seeds", "how many, from 0 on (default: 5)", type=count, default=5, metavar="N")
+    kinds_of = {int: count, float: positive}
+    for field in fields(Settings):
+        values = [str(getattr(settings, field.name)) for settings in DEFAULTS.values()]
+        default = " for mnist, ".join(values) + " for digits" if len({*values}) > 1 else values[0]
+        parse = kinds_of[type(getattr(Settings(), field.name))]
+        option(
+            f"--{field.name.replace('_', '-')}", f"(default: {default})", type=parse, metavar="X"
+        )
+    option("--threads", "never change the result (default: see cnet info)", type=count, metavar="N")
+    option("--out", "folder for results (default: runs/circular-DATA)", metavar="DIR")
+    circular.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    settings = _settings(args)
+    folder = Path(args.out or f"runs/circular-{args.data}")
+    if (folder / RESULTS).exists():
+        raise UsageError(f"{folder} holds results already: give another --out")
+    use_threads(args.threads)
+    train_set, test_set = datasets(args.data, args.data_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    seeds = range(args.seeds)
+    note(f"{args.data}: {len(train_set)} training, {len(test_set)} test images; {settings}")
+    with tqdm(total=args.seeds * len(NAMES) * settings.epochs, unit="epoch") as bar:
+
+        def show(rule: str, seed: int, row: Any) -> None:
+            bar.set_postfix_str(f"seed {seed}, {rule}: {100 * row['test_accuracy']:.2f} %")
+            bar.update()
+
+        histories = run(train_set, test_set, seeds, settings, show)
+    results = json.dumps(record(settings, seeds, histories), indent=1, allow_nan=False) + "\n"
+    atomic_write(folder / RESULTS, results.encode())
+    print(table(compare(histories), args.seeds))
+    _draw(histories, args.data, folder)
+    print(f"\nresults in {folder}")
+    return 0
+
+
+def _settings(args: argparse.Namespace) -> Settings:
+    defaults = DEFAULTS[args.data]
+    values = {field.name: getattr(args, field.name) for field in fields(Settings)}
+    given = {name: value for name, value in values.items() if value is not None}
+    return Settings(
+        **{field.name: getattr(defaults, field.name) for field in fields(Settings)} | given
+    )
+
+
+def _draw(histories: Histories, data: str, folder: Path) -> None:
+    from .. import plots
+
+    title = f"Reference CNN on {data}: the circular echo"
+    try:
+        atomic_write(folder / CURVES, plots.comparison(histories, title))
+    except ImportError as error:
+        note(f"cnet: {CURVES} is left out: {error}")
