@@ -86,12 +86,13 @@ def assert_winograd(actual: npt.ArrayLike, expected: npt.ArrayLike, scale: npt.A
 
 
 def assert_rounded(actual: npt.ArrayLike, expected: npt.ArrayLike) -> None:
-    """Same shape and dtype, and |actual - expected| ≤ R·eps·max|expected|."""
+    """Same shape and dtype, NaN at the same places, and |actual - expected| ≤ R·eps·max|expected|."""
     actual, expected = np.asarray(actual), np.asarray(expected)
     assert actual.dtype == expected.dtype
     assert actual.shape == expected.shape
-    bound = R * np.finfo(actual.dtype).eps * np.max(np.abs(expected), initial=0)
-    close = np.abs(actual - expected) <= bound
+    nan = np.isnan(expected)
+    bound = R * np.finfo(actual.dtype).eps * np.max(np.abs(expected[~nan]), initial=0)
+    close = np.where(nan, np.isnan(actual), np.abs(actual - expected) <= bound)
     assert close.all(), _differences(actual, expected, ~close)
 
 
