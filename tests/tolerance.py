@@ -86,7 +86,7 @@ def assert_winograd(actual: npt.ArrayLike, expected: npt.ArrayLike, scale: npt.A
 
 
 def assert_rounded(actual: npt.ArrayLike, expected: npt.ArrayLike) -> None:
-    """Same shape and dtype, NaN at the same places, and |actual - expected| ≤ R·eps·max|expected|."""
+    """Same shape, dtype and NaN, and |actual - expected| ≤ R·eps·max|expected|."""
     actual, expected = np.asarray(actual), np.asarray(expected)
     assert actual.dtype == expected.dtype
     assert actual.shape == expected.shape
