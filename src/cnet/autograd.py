@@ -170,6 +170,8 @@ class Context:
     """Where each positional argument of `Function.apply` came from; None where no gradient goes."""
     outputs: tuple[Meta, ...] = ()
     saved: tuple[Any, ...] = ()
+    operations = 1
+    """How many operations the call stands for: more where a chain has one kernel."""
     released = False
     number = -1
     """Higher than those of the nodes that this one was computed from."""
@@ -273,9 +275,6 @@ class Function(Generic[Output]):
     >>> x.grad
     tensor(6.)
     """
-
-    operations: ClassVar[int] = 1
-    """How many operations it stands for, where a chain has one kernel: see `cnet.graphs`."""
 
     @staticmethod
     def forward(ctx: Context, *args: Any, **kwargs: Any) -> Any:

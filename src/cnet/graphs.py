@@ -72,7 +72,7 @@ class Graph:
                 if isinstance(leaf, Variable) and leaf not in numbers:
                     yield show(leaf, "leaf", (), 0)
             inputs = tuple([None if source is None else numbers[source] for source in sources])
-            yield show(context, context.function.__name__, inputs, context.function.operations)
+            yield show(context, context.function.__name__, inputs, context.operations)
         for root in self.roots:
             if root.grad_fn is None and root not in numbers:
                 yield show(root, "leaf", (), 0)
@@ -214,7 +214,7 @@ class Gradients:
         arrays = self._kept.get((context, index))
         if arrays is None:
             return None
-        for i in range(1, context.function.operations):
+        for i in range(1, context.operations):
             if i < len(arrays):
                 arrays[i] = arrays[i] + arrays[i - 1]
             else:

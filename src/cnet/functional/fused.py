@@ -14,13 +14,12 @@ from .pooling import max_pool2d
 
 
 class ConvReluPool(Function[Tensor]):
-    operations = 3
-
     @staticmethod
     def forward(ctx: Context, x: Array, weight: Array, bias: Array | None, **options: Any) -> Array:
         y, codes = kernels.conv2d_relu_pool(x, weight, bias, **options)
         ctx.save_for_backward(x, weight, codes)
         ctx.options = options
+        ctx.operations = 3
         return y
 
     @staticmethod

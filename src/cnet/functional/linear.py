@@ -90,6 +90,7 @@ class Linear(Function[Tensor]):
         ctx.save_for_backward(
             x if need_weight else None, weight if need_x else None, y if relu else None
         )
+        ctx.operations = 2 if relu else 1
         return y
 
     @staticmethod

@@ -147,25 +147,22 @@ class _Convolution(Node):
 def _backward_of_convolution(out: Any) -> None:
     x, weight, bias = out.parents
     images, filters = out.arrays[0], weight.value
-    grad = out._grad.array() if isinstance(out._grad, Unpooled) else out._given
+    grad = out._grad if isinstance(out._grad, Unpooled) else out._given
 
-    needs = bool(x.parents), True, True
-    dx, dw, db = kernels.conv2d_backward(grad, images, filters, **out.options, needs=needs)
+    def gradients(filters: Array, *needs: bool) -> Any:
+        if isinstance(grad, Unpooled):
+            arrays = grad.values, grad.codes, images, filters
+            return kernels.conv2d_relu_pool_backward(*arrays, **out.options, needs=needs)
+        return kernels.conv2d_backward(grad, images, filters, **out.options, needs=needs)
+
+    dx, dw, db = gradients(filters, bool(x.parents), True, True)
     weight._add(dw)
     bias._add(db)
     if dx is not None:
         x._add(dx)
     else:
         at_this_time = filters.copy()
-
-        def dx_of_leaf() -> Array:
-            needs = True, False, False
-            gradients = kernels.conv2d_backward(
-                grad, images, at_this_time, **out.options, needs=needs
-            )
-            return cast(Array, gradients[0])
-
-        x._add(Deferred(dx_of_leaf))
+        x._add(Deferred(lambda: cast(Array, gradients(at_this_time, True, False, False)[0])))
 
 
 class MaxPool2d(Module):
