@@ -149,20 +149,21 @@ def _backward_of_convolution(out: Any) -> None:
     images, filters = out.arrays[0], weight.value
     grad = out._grad if isinstance(out._grad, Unpooled) else out._given
 
-    def gradients(filters: Array, *needs: bool) -> Any:
+    def gradients(filters: Array, needs: tuple[bool, bool, bool]) -> Any:
         if isinstance(grad, Unpooled):
             arrays = grad.values, grad.codes, images, filters
             return kernels.conv2d_relu_pool_backward(*arrays, **out.options, needs=needs)
         return kernels.conv2d_backward(grad, images, filters, **out.options, needs=needs)
 
-    dx, dw, db = gradients(filters, bool(x.parents), True, True)
+    dx, dw, db = gradients(filters, (bool(x.parents), True, True))
     weight._add(dw)
     bias._add(db)
     if dx is not None:
         x._add(dx)
     else:
         at_this_time = filters.copy()
-        x._add(Deferred(lambda: cast(Array, gradients(at_this_time, True, False, False)[0])))
+        only_dx = True, False, False
+        x._add(Deferred(lambda: cast(Array, gradients(at_this_time, only_dx)[0])))
 
 
 class MaxPool2d(Module):
