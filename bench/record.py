@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from pkgutil import resolve_name
@@ -63,7 +64,7 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     available = suites()
     names = [*available, "memory"]
     parser = argparse.ArgumentParser(description=__doc__)
@@ -72,7 +73,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_const", const=cli.QUICK_ROUNDS, dest="rounds",
                         help=f"{cli.QUICK_ROUNDS} rounds")  # fmt: skip
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the records")
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if unknown := set(args.suites) - set(names):
         parser.error(f"unknown suite: {', '.join(sorted(unknown))}")
 

@@ -11,6 +11,7 @@ import cnet
 from cnet.bench.measure import AGAINST_NUMPY, Comparison
 from cnet.bench.sides import Contender
 from sides.machine import COMPILER
+from sides.styles import SEEDS
 
 TUNED = {
     "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
@@ -93,6 +94,12 @@ def suites() -> dict[str, tuple[Part, ...]]:
     inference = _plan(), ours, layouts, _onnx_runtime()
     doubles = "convolutions:FLOAT64_CASES"
     numpy_best = {"NumPy best": AGAINST_NUMPY.sides["NumPy best"]}
+    one_blas_thread = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")
+    styles = {
+        "cnet": Contender("sides.styles:ours", one_blas_thread),
+        "original": Contender("sides.styles:originals", one_blas_thread),
+    }
+    dropin = "dropin:CASES" if SEEDS.exists() else "dropin:OF_LIBRARIES"
     busy = part("busy", "networks:BUSY_CASES", ours, layouts, threads=(2,))
     # Compiling takes half a minute for each case and number of threads.
     return {
@@ -117,4 +124,5 @@ def suites() -> dict[str, tuple[Part, ...]]:
                  _pytorch("nchw", tuned=True)),
         ),
         "busy": (busy._replace(busy=1),),
+        "dropin": (part("dropin", dropin, styles, threads=(2,)),),
     }  # fmt: skip

@@ -63,7 +63,7 @@ def test_absent_peers_are_left_out_and_named(monkeypatch, capsys):
     everyone = {
         name for parts in table.values() for part in parts for name in part.comparison.sides
     }
-    assert everyone == {"cnet", "cnet, op by op", "NumPy best", "NumPy loops"}
+    assert everyone == {"cnet", "cnet, op by op", "NumPy best", "NumPy loops", "original"}
     said = capsys.readouterr().err
     for peer in (
         "PyTorch",
