@@ -273,6 +273,8 @@ def _named_convs() -> Iterator[Conv2dCase]:
         case((1, 34, 5, 5), (14, 17, 3, 3), groups=2, padding=1, name="groups of 17"),
         case((1, 30, 9, 9), (20, 3, 1, 1), groups=10, name="grouped 1x1"),
         case((0, 4, 5, 5), (4, 2, 3, 3), groups=2, name="no images, groups"),
+        case((7, 4, 6, 5), (4, 2, 3, 3), padding=1, groups=2, name="seven images, groups of 2"),
+        case((7, 3, 9, 6), (4, 3, 3, 2), 2, 1, name="seven images, 4 outputs"),
         case((1, 29, 6, 5), (7, 29, 3, 3), padding=1, name="depth 261"),
         case((1, 57, 5, 5), (5, 57, 3, 3), padding=1, name="depth 513"),
         case((1, 255, 3, 5), (5, 255, 1, 1), name="depth 255"),

@@ -123,9 +123,13 @@ def test_what_a_workspace_held_before_does_not_matter(dtype: Any, algorithm: str
                 assert_exact(y, wanted)
 
 
+@pytest.mark.parametrize("images", [2, 7])
 @pytest.mark.parametrize("algorithm", ["direct", "fold", "product"])
-def test_nan_reaches_the_outputs_that_see_it(impl: str, dtype: Any, algorithm: str) -> None:
-    case = Conv2dCase((2, 3, 9, 11), (4, 3, 3, 2), padding=(1, 2), dilation=(2, 1))
+def test_nan_reaches_the_outputs_that_see_it(
+    impl: str, dtype: Any, algorithm: str, images: int
+) -> None:
+    """Also where several images share a vector."""
+    case = Conv2dCase((images, 3, 9, 11), (4, 3, 3, 2), padding=(1, 2), dilation=(2, 1))
     x, weight, bias, grad_output = case.arrays(dtype)
     x[1, 1, 3, 10] = np.nan
     grad_output[0, 2, 4, 0] = np.nan

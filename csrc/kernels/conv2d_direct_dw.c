@@ -30,19 +30,6 @@ typedef struct {
     size_t bytes_per_thread;
 } job_t;
 
-/* `rows` vectors, a power of two, become one run: element i of row r is number i * rows + r. */
-static inline __attribute__((always_inline)) void interleave(vec *rows, const int count) {
-    vec other[VECTOR_BYTES / sizeof(real)];
-    for (int round = 1; round < count; round *= 2) {
-        for (int i = 0; i < count / 2; i++) {
-            other[2 * i] = zip_first(rows[i], rows[i + count / 2]);
-            other[2 * i + 1] = zip_second(rows[i], rows[i + count / 2]);
-        }
-        for (int i = 0; i < count; i++)
-            rows[i] = other[i];
-    }
-}
-
 /* to[cell * set + image] = the staged cell of an image; one channel after the other, so that what
  * vectors write too much is overwritten by the next. */
 static inline __attribute__((always_inline)) void stage_images(const job_t *job, const real *x,
@@ -102,10 +89,12 @@ static inline __attribute__((always_inline)) vec spread(const real *cells, const
         memcpy(&wide, cells, sizeof wide);
         return (vec)(wide - (wide_vec){0});
     }
-    typedef __int128 wide_vec __attribute__((vector_size(VECTOR_BYTES)));
-    __int128 wide;
-    memcpy(&wide, cells, sizeof wide);
-    return (vec)(wide - (wide_vec){0});
+    const vec v = load(cells);
+#ifdef FOURS
+    if (set == 4)
+        return __builtin_shufflevector(v, v, FOURS);
+#endif
+    return __builtin_shufflevector(v, v, PAIRS);
 }
 
 /* sums[(r * length + j) * LANES] += sum over outputs of dy * x[offsets[r * length] + position + j],

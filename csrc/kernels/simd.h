@@ -98,25 +98,33 @@ static inline real add_up(const real *from, ptrdiff_t count) {
 }
 
 /* Even or odd elements of a and b, one after the other; and their first or second halves, in turn.
+ * Or the first two or four elements again and again.
  * The lists of positions are all that depends on the number of lanes. */
 #if defined(CNET_REAL_f32) && VECTOR_BYTES == 64
 #define EVENS 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
 #define ODDS 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
+#define PAIRS 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1
+#define FOURS 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3
 #define FIRSTS 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
 #define SECONDS 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
 #elif (defined(CNET_REAL_f32) && VECTOR_BYTES == 32) || VECTOR_BYTES == 64
 #define EVENS 0, 2, 4, 6, 8, 10, 12, 14
 #define ODDS 1, 3, 5, 7, 9, 11, 13, 15
+#define PAIRS 0, 1, 0, 1, 0, 1, 0, 1
+#define FOURS 0, 1, 2, 3, 0, 1, 2, 3
 #define FIRSTS 0, 8, 1, 9, 2, 10, 3, 11
 #define SECONDS 4, 12, 5, 13, 6, 14, 7, 15
 #elif defined(CNET_REAL_f32) || VECTOR_BYTES == 32
 #define EVENS 0, 2, 4, 6
 #define ODDS 1, 3, 5, 7
+#define PAIRS 0, 1, 0, 1
+#define FOURS 0, 1, 2, 3
 #define FIRSTS 0, 4, 1, 5
 #define SECONDS 2, 6, 3, 7
 #else
 #define EVENS 0, 2
 #define ODDS 1, 3
+#define PAIRS 0, 1
 #define FIRSTS 0, 2
 #define SECONDS 1, 3
 #endif
@@ -125,21 +133,25 @@ static inline vec odds(vec a, vec b) { return __builtin_shufflevector(a, b, ODDS
 static inline vec zip_first(vec a, vec b) { return __builtin_shufflevector(a, b, FIRSTS); }
 static inline vec zip_second(vec a, vec b) { return __builtin_shufflevector(a, b, SECONDS); }
 
-/* Rows become columns: after log2(LANES) rounds of zips, element i of row r is element r of row i.
- */
-static inline void transpose(vec rows[VECTOR_BYTES / sizeof(real)]) {
+/* A power of two of vectors becomes one run: element i of row r is its number i * count + r. */
+static inline __attribute__((always_inline)) void interleave(vec *rows, const int count) {
     vec other[VECTOR_BYTES / sizeof(real)];
 #pragma GCC unroll 4
-    for (int round = 1; round < LANES; round *= 2) {
+    for (int round = 1; round < count; round *= 2) {
 #pragma GCC unroll 16
-        for (int i = 0; i < LANES / 2; i++) {
-            other[2 * i] = zip_first(rows[i], rows[i + LANES / 2]);
-            other[2 * i + 1] = zip_second(rows[i], rows[i + LANES / 2]);
+        for (int i = 0; i < count / 2; i++) {
+            other[2 * i] = zip_first(rows[i], rows[i + count / 2]);
+            other[2 * i + 1] = zip_second(rows[i], rows[i + count / 2]);
         }
 #pragma GCC unroll 16
-        for (int i = 0; i < LANES; i++)
+        for (int i = 0; i < count; i++)
             rows[i] = other[i];
     }
+}
+
+/* Rows become columns: element i of row r is element r of row i. */
+static inline void transpose(vec rows[VECTOR_BYTES / sizeof(real)]) {
+    interleave(rows, (int)LANES);
 }
 
 #endif
