@@ -311,7 +311,8 @@ def matmul(a: Any, b: Any) -> tuple[Array, Array]:
             raise TypeError(f"matmul: {name} must be a NumPy array (got {type(x).__name__})")
         if x.ndim == 0:
             raise ValueError(f"matmul: {name} must have at least 1 dimension (got 0)")
-        float_dtype("matmul", f"{name}.dtype", x.dtype)
+        if x.dtype is not FLOAT32 and x.dtype is not FLOAT64:
+            float_dtype("matmul", f"{name}.dtype", x.dtype)
     a, b = _native(a), _native(b)
     same_dtype("matmul", a=a, b=b)
     inner = b.shape[0] if b.ndim == 1 else b.shape[-2]

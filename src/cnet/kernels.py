@@ -56,8 +56,9 @@ def _algorithm(
     algorithm = _core.algorithms[name]
     if name in ("auto", "exact"):
         return algorithm
-    if not all(_core.conv2d_suits(g, direction, algorithm, dtype.num) for direction in passes):
-        raise _check.unsuitable(function, name, g)
+    for direction in passes:
+        if not _core.conv2d_suits(g, direction, algorithm, dtype.num):
+            raise _check.unsuitable(function, name, g)
     return algorithm
 
 

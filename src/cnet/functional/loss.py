@@ -60,7 +60,7 @@ def _rows(function: str, input: Tensor, target: Tensor) -> tuple[Tensor, Array]:
 def _counted_weight(target: Array, weight: Array | None, ignore_index: int) -> float:
     """What the mean divides by: how many targets count, or the sum of their weights."""
     counts = target != ignore_index
-    return int(counts.sum()) if weight is None else float(weight[target[counts]].sum())
+    return int(np.count_nonzero(counts)) if weight is None else float(weight[target[counts]].sum())
 
 
 class CrossEntropy(Function[Tensor]):
