@@ -80,11 +80,12 @@ def same_dtype(function: str, **arrays: Array | None) -> None:
     """All arrays that are given must have the dtype of the first."""
     first_name, first = next(iter(arrays.items()))
     assert first is not None
+    dtype = first.dtype
     for name, other in arrays.items():
-        if other is not None and other.dtype != first.dtype:
+        if other is not None and other.dtype is not dtype and other.dtype != dtype:
             raise TypeError(
                 f"{function}: {name}.dtype must equal {first_name}.dtype "
-                f"(got {other.dtype} and {first.dtype})"
+                f"(got {other.dtype} and {dtype})"
             )
 
 
@@ -96,7 +97,7 @@ def same_shape(function: str, name: str, got: Shape, other_name: str, expected: 
 
 
 def number(function: str, name: str, value: Any) -> None:
-    if type(value) is not float and not isinstance(value, Real):
+    if type(value) not in (float, int) and not isinstance(value, Real):
         raise TypeError(f"{function}: {name} must be a number (got {value!r})")
 
 
@@ -310,7 +311,8 @@ def matmul(a: Any, b: Any) -> tuple[Array, Array]:
             raise TypeError(f"matmul: {name} must be a NumPy array (got {type(x).__name__})")
         if x.ndim == 0:
             raise ValueError(f"matmul: {name} must have at least 1 dimension (got 0)")
-        float_dtype("matmul", f"{name}.dtype", x.dtype)
+        if x.dtype is not FLOAT32 and x.dtype is not FLOAT64:
+            float_dtype("matmul", f"{name}.dtype", x.dtype)
     a, b = _native(a), _native(b)
     same_dtype("matmul", a=a, b=b)
     inner = b.shape[0] if b.ndim == 1 else b.shape[-2]
@@ -502,15 +504,18 @@ def adam_step(
 
 def _step(function: str, param: Any, grad: Any, **state: Any) -> tuple[Array, ...]:
     """Arrays of one optimizer step: all but `grad` are updated in place, all have one shape."""
-    checked = {
-        "param": writable(function, "param", param),
-        "grad": array(function, "grad", grad),
-        **{name: writable(function, name, x) for name, x in state.items()},
-    }
-    same_dtype(function, **checked)
-    for name, x in checked.items():
-        same_shape(function, name, x.shape, "param.shape", param.shape)
-    return tuple(checked.values())
+    param = writable(function, "param", param)
+    grad = array(function, "grad", grad)
+    for name, x in state.items():
+        writable(function, name, x)
+    dtype, shape = param.dtype, param.shape
+    arrays = (param, grad, *state.values())
+    if [x for x in arrays if x.dtype is not dtype or x.shape != shape]:
+        same_dtype(function, param=param, grad=grad, **state)
+        same_shape(function, "grad", grad.shape, "param.shape", shape)
+        for name, x in state.items():
+            same_shape(function, name, x.shape, "param.shape", shape)
+    return arrays
 
 
 def plan(

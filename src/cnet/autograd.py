@@ -237,13 +237,13 @@ class Context:
                 f"{name}: must return one gradient for each input "
                 f"(got {len(returned)} and {len(self.edges)} inputs)"
             )
+        held = [*map(id, (*grad_outputs, *self.saved, *vars(self).values(), *returned))]
         inputs = []
         for gradient, edge in zip(returned, self.edges):  # noqa: B905, of the same length
             if gradient is not None and edge is not None:
                 gradient = _fitting(gradient, edge, name)
                 if isinstance(edge[0], Variable):
-                    holders = (*grad_outputs, *self.saved, *vars(self).values(), *returned)
-                    gradient = _unshared(gradient, holders)
+                    gradient = _unshared(gradient, held)
                 inputs.append((edge, gradient))
         return inputs
 
@@ -383,10 +383,10 @@ def _fitting(gradient: Any, edge: Edge, source: str) -> Array:
     return array if array.dtype is dtype else array.astype(dtype, copy=False)
 
 
-def _unshared(array: Array, holders: Iterable[Any]) -> Array:
-    """The array, or a copy if it may share memory with what it stands among in `holders`."""
+def _unshared(array: Array, held: list[int]) -> Array:
+    """The array, or a copy if it may share memory with what it stands among, by `id`, in `held`."""
     fresh = array.flags.carray and not isinstance(array.base, np.ndarray)
-    return array if fresh and [x is array for x in holders].count(True) < 2 else array.copy()
+    return array if fresh and held.count(id(array)) < 2 else array.copy()
 
 
 def _add(pending: dict[Edge, Array], edge: Edge, gradient: Array) -> None:

@@ -117,6 +117,8 @@ def pair(function: str, name: str, value: object, minimum: int) -> tuple[int, in
     """
     if type(value) is int:
         vertical = horizontal = value
+    elif type(value) is tuple and [type(item) for item in value] == [int, int]:
+        vertical, horizontal = value
     else:
         vertical, horizontal = _items(function, name, value)
     if vertical < minimum or horizontal < minimum:

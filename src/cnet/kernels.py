@@ -56,8 +56,9 @@ def _algorithm(
     algorithm = _core.algorithms[name]
     if name in ("auto", "exact"):
         return algorithm
-    if not all(_core.conv2d_suits(g, direction, algorithm, dtype.num) for direction in passes):
-        raise _check.unsuitable(function, name, g)
+    for direction in passes:
+        if not _core.conv2d_suits(g, direction, algorithm, dtype.num):
+            raise _check.unsuitable(function, name, g)
     return algorithm
 
 
@@ -305,9 +306,13 @@ def conv2d_algorithm(
         _check.shape4("conv2d_algorithm", "weight_shape", weight_shape),
     )
     g = geometry.conv2d("conv2d_algorithm", *shapes, stride, padding, dilation, groups)
-    number = _check.float_dtype("conv2d_algorithm", "dtype", np.dtype(dtype)).num
+    return conv2d_choice(g, _check.float_dtype("conv2d_algorithm", "dtype", np.dtype(dtype)))
+
+
+def conv2d_choice(g: geometry.Conv2d, dtype: np.dtype[Any]) -> str:
+    """`conv2d_algorithm` for a geometry that has been checked already."""
     wanted = _core.algorithms["exact" if runtime.exact_is_on() else "auto"]
-    return _ALGORITHM_NAMES[_core.conv2d_choice(g, FORWARD, wanted, number)]
+    return _ALGORITHM_NAMES[_core.conv2d_choice(g, FORWARD, wanted, dtype.num)]
 
 
 @_kernel

@@ -40,9 +40,8 @@ def conv2d_relu_pool(
     own, the three operations follow each other.
     """
     if getattr(x, "ndim", None) == 4 and x.dtype.type in (np.float32, np.float64):
-        geometry.conv2d("conv2d", x.shape, weight.shape, **options)  # raises what conv2d raises
-        chosen = kernels.conv2d_algorithm(x.shape, weight.shape, **options, dtype=x.dtype)
-        if chosen == "direct":
+        g = geometry.conv2d("conv2d", x.shape, weight.shape, **options)  # raises as conv2d does
+        if kernels.conv2d_choice(g, x.dtype) == "direct":
             return ConvReluPool.apply(x, weight, bias, **options)
     y: Tensor = max_pool2d(relu(conv2d(x, weight, bias, **options)), 2)
     return y

@@ -59,21 +59,31 @@ def _rows(function: str, input: Tensor, target: Tensor) -> tuple[Tensor, Array]:
 
 def _counted_weight(target: Array, weight: Array | None, ignore_index: int) -> float:
     """What the mean divides by: how many targets count, or the sum of their weights."""
-    counted = target[target != ignore_index]
-    return len(counted) if weight is None else float(weight[counted].sum())
+    counts = target != ignore_index
+    return int(np.count_nonzero(counts)) if weight is None else float(weight[target[counts]].sum())
 
 
 class CrossEntropy(Function[Tensor]):
+    """The losses with their reduction: as nodes of their own, Sum and Div cost more than it."""
+
     @staticmethod
-    def forward(ctx: Context, logits: Array, target: Array, **options: Any) -> Array:
+    def forward(
+        ctx: Context, logits: Array, target: Array, *, reduction: str, **options: Any
+    ) -> Any:
         losses, lse = kernels.cross_entropy(logits, target, **options)
         ctx.save_for_backward(logits, target, lse)
-        ctx.options = options
-        return losses
+        ctx.reduction, ctx.options, ctx.divisor = reduction, options, 1
+        if reduction == "none":
+            return losses
+        if reduction == "mean":
+            ctx.divisor = _counted_weight(target, options["weight"], options["ignore_index"])
+        return losses.sum() / ctx.divisor
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         logits, target, lse = ctx.saved
+        if ctx.reduction != "none":
+            grad = np.full(target.shape, grad / ctx.divisor)
         return kernels.cross_entropy_backward(grad, logits, target, lse, **ctx.options), None
 
 
@@ -139,11 +149,10 @@ def cross_entropy(
         return _reduced(losses, reduction)
     scores, classes = _rows("cross_entropy", input, target)
     losses = CrossEntropy.apply(
-        scores, classes, weight=weights, label_smoothing=label_smoothing, ignore_index=ignore_index
-    )
-    if reduction == "mean":
-        return _reduced(losses, reduction, _counted_weight(classes, weights, ignore_index))
-    return _reduced(losses.reshape(target.shape), reduction)
+        scores, classes, reduction=reduction, weight=weights, label_smoothing=label_smoothing,
+        ignore_index=ignore_index,
+    )  # fmt: skip
+    return losses.reshape(target.shape) if reduction == "none" else losses
 
 
 def _soft_cross_entropy(

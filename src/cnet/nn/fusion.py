@@ -46,15 +46,20 @@ def _linear_relu(linear: Linear, _: ReLU) -> Operation:
 Pattern: TypeAlias = tuple[tuple[type[Module], ...], Callable[..., Operation | None]]
 """The classes of a chain, and what gives its operation, or None where options do not allow it."""
 
-PATTERNS: tuple[Pattern, ...] = (
-    ((Conv2d, ReLU, MaxPool2d), _conv_relu_pool),
-    ((Linear, ReLU), _linear_relu),
-)
-_FORWARDS = {kind: kind.forward for classes, _ in PATTERNS for kind in classes}
+PATTERNS: dict[type[Module], Pattern] = {
+    classes[0]: (classes, fuse)
+    for classes, fuse in (
+        ((Conv2d, ReLU, MaxPool2d), _conv_relu_pool),
+        ((Linear, ReLU), _linear_relu),
+    )
+}
+_FORWARDS = {kind: kind.forward for classes, _ in PATTERNS.values() for kind in classes}
 
 
 def operations(modules: Sequence[Module]) -> list[Operation]:
     """What to call, one after the other, for modules that are called one after the other."""
+    if is_listing_calls():
+        return list(modules)
     found: list[Operation] = []
     position = 0
     while position < len(modules):
@@ -65,13 +70,15 @@ def operations(modules: Sequence[Module]) -> list[Operation]:
 
 
 def _operation_at(modules: Sequence[Module], position: int) -> tuple[Operation, int]:
-    for classes, fuse in PATTERNS if not is_listing_calls() else ():
+    first = modules[position]
+    if type(first) in PATTERNS:
+        classes, fuse = PATTERNS[type(first)]
         chain = modules[position : position + len(classes)]
         if tuple(map(type, chain)) == classes and not any(map(_looked_into, chain)):
             operation = fuse(*chain)
             if operation is not None:
                 return operation, len(chain)
-    return modules[position], 1
+    return first, 1
 
 
 def _looked_into(module: Module) -> bool:

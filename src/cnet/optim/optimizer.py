@@ -136,9 +136,10 @@ class Optimizer(ABC):
         loss = None if closure is None else closure()
         for group in self.param_groups:
             for param in group["params"]:
-                if param.grad is not None:
+                grad = param.grad
+                if grad is not None:
                     state = self.state.setdefault(param, {})
-                    self._update(param.data, param.grad.data, state, group)
+                    self._update(param.data, grad.data, state, group)
         return loss
 
     def state_dict(self) -> dict[str, Any]:
