@@ -96,6 +96,8 @@ typedef enum { CNET_LEAKY_RELU, CNET_SIGMOID, CNET_TANH } cnet_activation;
     X(void, conv2d_relu_pool_backward,                                                             \
       (const void *dy, const uint8_t *codes, const void *x, const void *weight, void *dx,          \
        void *dw, void *db, const cnet_conv2d *g, const cnet_exec *e))                              \
+    X(void, relu_pool,                                                                             \
+      (const void *x, void *y, uint8_t *codes, const cnet_window2d *g, const cnet_exec *e))        \
     X(void, relu_pool_backward,                                                                    \
       (const void *dy, const uint8_t *codes, void *dx, const cnet_window2d *g,                     \
        const cnet_exec *e))                                                                        \

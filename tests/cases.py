@@ -118,6 +118,7 @@ class Conv2dCase(Case):
         y, codes = reference.conv2d_relu_pool(x, weight, bias, **self.options)
         grad_output, shape = self.random().standard_normal(y.shape, dtype), self.geometry.y_shape
         yield Call("conv2d_relu_pool", (x, weight, bias), self.options, (self._taps, None))
+        yield Call("relu_pool", (self.random().standard_normal(shape, dtype),), {}, (None, None))
         yield Call("relu_pool_backward", (grad_output, codes), {"x_shape": shape}, (None,))
         yield self.fused_backward(grad_output, codes, x, weight)
 

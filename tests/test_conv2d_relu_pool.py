@@ -34,14 +34,19 @@ SIZES = [
 ]  # fmt: skip
 
 
+def _codes(y: np.ndarray, argmax: np.ndarray, width: int) -> np.ndarray:
+    """What the fused kernels say where the maximum was, from what `max_pool2d` says."""
+    row, column = np.divmod(argmax, max(1, width))
+    return np.where(y <= 0, 4, 2 * (row % 2) + column % 2).astype(np.uint8)
+
+
 def _chain(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, **options: Any) -> Arrays:
     """The three kernels one after the other: y, codes and the pooled argmax."""
     direct = 0 not in x.shape + weight.shape
     algorithm = "direct" if direct else "product"
     z = kernels.relu(kernels.conv2d(x, weight, bias, **options, algorithm=algorithm))
     y, argmax = kernels.max_pool2d(z, 2)
-    row, column = np.divmod(argmax, max(1, z.shape[3]))
-    return y, np.where(y <= 0, 4, 2 * (row % 2) + column % 2).astype(np.uint8), argmax, z
+    return y, _codes(y, argmax, z.shape[3]), argmax, z
 
 
 def _back(grad_output: np.ndarray, argmax: np.ndarray, z: np.ndarray) -> np.ndarray:
@@ -90,7 +95,7 @@ def test_is_the_chain_to_the_bit_for_every_case(case: Conv2dCase) -> None:
 @pytest.mark.parametrize("case", [*SIZES, *LARGE, *FITTING[::9]], ids=lambda case: case.id)
 def test_agrees_with_reference(dtype: Any, case: Conv2dCase) -> None:
     """A maximum is off by no more than one of its cells; gradients follow the codes exactly."""
-    forth, unpooling, back = case.fused_calls(dtype)
+    forth, pooling, unpooling, back = case.fused_calls(dtype)
     x, weight, bias = (a.astype(np.float64) for a in forth.arrays)
     expected, _ = reference.conv2d_relu_pool(x, weight, bias, **case.options)
     arrays = abs(x), abs(weight), abs(bias)
@@ -101,6 +106,7 @@ def test_agrees_with_reference(dtype: Any, case: Conv2dCase) -> None:
         assert_bounded(y, expected, forth.terms[0], scale)
         np.testing.assert_array_equal(codes == 4, y == 0)
         assert codes.max(initial=0) <= 4
+    check(pooling)
     check(unpooling)
     check(back)
 
@@ -139,14 +145,19 @@ def test_the_last_nan_wins(impl: str, dtype: Any, threads: int) -> None:
     ]
 
 
-def test_special_values_go_through_as_in_the_chain(dtype: Any) -> None:
+def _special(*shape: int, dtype: Any) -> np.ndarray:
     """Ties, zeros of both signs, NaN and infinities, in every lane and place of a window."""
     rng = np.random.default_rng(3)
-    x = rng.integers(-3, 4, (3, 1, 21, 71)).astype(dtype)
+    x = rng.integers(-3, 4, shape).astype(dtype)
     rare = rng.random(x.shape)
     x[rare < 0.05] = np.nan
     for i, value in enumerate((np.inf, -np.inf, -0.0, 1e-40)):
         x[(rare > 0.1 + 0.03 * i) & (rare < 0.13 + 0.03 * i)] = value
+    return x
+
+
+def test_special_values_go_through_as_in_the_chain(dtype: Any) -> None:
+    x = _special(3, 1, 21, 71, dtype=dtype)
     weight = np.array([1, -1, 0.5, 0, 2, -2, 1, 1, 1], dtype).reshape(9, 1, 1, 1)
     bias = np.array([0, 0, 0, -0.0, 1, -1, np.inf, -np.inf, np.nan], dtype)
     with np.errstate(invalid="ignore"):
@@ -178,6 +189,19 @@ def test_sums_of_nothing_are_the_bias(impl: str, dtype: Any) -> None:
     y, codes = kernels.conv2d_relu_pool(x, weight, np.array([-1, 0, 2], dtype))
     assert y.tolist() == [[[[0, 0]], [[0, 0]], [[2, 2]]]] * 2
     assert codes.tolist() == [[[[4, 4]], [[4, 4]], [[0, 0]]]] * 2
+
+
+@pytest.mark.parametrize("h", [2, 3, 7])
+@pytest.mark.parametrize("w", [2, 3, 5, 8, 15, 16, 17, 31, 32, 33, 34, 35, 64, 65, 66, 67])
+def test_relu_and_pooling_alone_are_the_chain(dtype: Any, h: int, w: int) -> None:
+    """For what any algorithm of the convolution gives; with planes for several threads."""
+    for planes in ((3, 2), (1, 1), (2, 1 + 40_000 // (h * w))):
+        x = _special(*planes, h, w, dtype=dtype)
+        call = Call("relu_pool", (x,), {}, (None, None))
+        check(call)
+        y, argmax = kernels.max_pool2d(kernels.relu(x), 2)
+        for got, wanted in zip(kernels.relu_pool(x), (y, _codes(y, argmax, w)), strict=True):
+            assert_exact(got, wanted)
 
 
 @pytest.mark.parametrize("h", [2, 3, 7])

@@ -51,6 +51,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "padding": 1,
         "groups": 2,
     },
+    "relu_pool": {"x": zeros(2, 3, 4, 5)},
     "relu_pool_backward": {
         "grad_output": zeros(2, 3, 2, 2),
         "codes": np.zeros((2, 3, 2, 2), np.uint8),
@@ -278,6 +279,7 @@ ROWS: tuple[Row, ...] = (
     *(("conv2d_relu_pool_backward", {"needs": value}, TypeError, "needs must be 3 booleans")
       for value in (None, True, 1)),
     ("conv2d_relu_pool_backward", {"needs": (True, True)}, ValueError, "needs must be 3 booleans"),
+    ("relu_pool", {"x": zeros(2, 3, 1, 5)}, ValueError, f"{LARGE} (got 2x2 and 1x5)"),
     ("relu_pool_backward", {"grad_output": zeros(2, 3, 2, 3)}, ValueError,
      "grad_output.shape must equal (n, c, h / 2, w / 2) (got (2, 3, 2, 3) and (2, 3, 2, 2))"),
     ("relu_pool_backward", {"codes": np.zeros((2, 3, 4, 5), np.uint8)}, ValueError,

@@ -29,7 +29,7 @@ from tolerance import assert_bounded, assert_exact
 
 KERNELS = (
     "im2col", "col2im", "conv2d", "conv2d_backward", "conv2d_relu_pool",
-    "conv2d_relu_pool_backward", "relu_pool_backward",
+    "conv2d_relu_pool_backward", "relu_pool", "relu_pool_backward",
     "max_pool2d", "max_pool2d_backward", "avg_pool2d", "avg_pool2d_backward", "matmul", "linear",
     "relu", "relu_backward", "batch_norm_stats", "batch_norm", "batch_norm_backward",
     "cross_entropy", "cross_entropy_backward", "sgd_step", "adam_step",

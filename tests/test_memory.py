@@ -74,6 +74,7 @@ def _all_results() -> dict[str, tuple[np.ndarray, ...]]:
                 _ones(2, 130, 9, 9), np.zeros((2, 130, 9, 9), np.uint8), deep, wide
             )[:2],
         ),
+        "relu_pool": kernels.relu_pool(y),
         "relu_pool_backward": (kernels.relu_pool_backward(z, codes, y.shape),),
         "max_pool2d": (pooled, argmax),
         "max_pool2d_backward": (kernels.max_pool2d_backward(pooled, argmax, x.shape),),

@@ -7,8 +7,8 @@
  * positions in the lanes of a vector; where rows are so short that much would be computed between
  * them, it is LANES images, one in each lane. The sums are the same, bit for bit. */
 #include "conv2d.h"
-#include "lanes.h"
 #include "product.h"
+#include "relu_pool.h"
 #include "stage.h"
 #include "tap_sums.h"
 
@@ -150,21 +150,7 @@ static void finish_pooled(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t 
             const real *above = sums + 2 * t, *below = above + pitch;
             const vec a = load(above) + bias, b = load(above + LANES) + bias;
             const vec c = load(below) + bias, d = load(below + LANES) + bias;
-            const vec cells[] = {evens(a, b), odds(a, b), evens(c, d), odds(c, d)};
-            vec best = cells[0];
-            ivec code = splat(0);
-            for (int k = 1; k < 4; k++) {
-                const ivec take = (cells[k] > best) | (cells[k] != cells[k]);
-                best = select_cell(take, cells[k], best);
-                code = select_index(take, splat(k), code);
-            }
-            const ivec dead = best <= (vec){0};
-            best = select_cell(dead, (vec){0}, best);
-            const lane_bytes packed =
-                __builtin_convertvector(select_index(dead, splat(POOL_DEAD), code), lane_bytes);
-            const ptrdiff_t count = min_size(LANES, width - t);
-            store_run(y + t, best, count);
-            memcpy(codes + t, &packed, (size_t)count);
+            relu_pool_run(a, b, c, d, y + t, codes + t, min_size(LANES, width - t));
         }
     }
 }

@@ -9,7 +9,6 @@ typedef struct {
     real *to;
     int32_t *argmax;
     const int32_t *indices;
-    const uint8_t *codes;
     const cnet_window2d *g;
     ptrdiff_t planes; /* in a chunk */
     int include_pad;
@@ -179,55 +178,6 @@ ptrdiff_t CNET_FN(max_pool2d_backward)(const void *dy, const int32_t *argmax, vo
     job_t job = {.from = dy, .to = dx, .indices = argmax, .g = g, .bad = &bad};
     run(scatter_planes, &job, e);
     return bad;
-}
-
-static void unpool_planes(const void *argument, ptrdiff_t chunk, int slot) {
-    (void)slot;
-    const job_t *job = argument;
-    const cnet_window2d g = *job->g;
-    const range planes = planes_of(job, chunk);
-    const ptrdiff_t end = g.n * g.c * g.oh * g.ow;
-    for (ptrdiff_t plane = planes.begin; plane < planes.end; plane++) {
-        for (ptrdiff_t row = 0; row < g.h; row++) {
-            real *dx = job->to + (plane * g.h + row) * g.w;
-            if (row >= 2 * g.oh) {
-                memset(dx, 0, (size_t)g.w * sizeof(real));
-                continue;
-            }
-            const ptrdiff_t first = (plane * g.oh + row / 2) * g.ow;
-            const int left = 2 * (int)(row % 2);
-            for (ptrdiff_t t = 0; t < g.ow; t += LANES) {
-                const ptrdiff_t count = min_size(LANES, g.ow - t);
-                lane_bytes packed = {0};
-                vec dy = {0};
-                if (first + t + LANES <= end) { /* lanes from count on are not stored */
-                    memcpy(&packed, job->codes + first + t, sizeof packed);
-                    dy = load(job->from + first + t);
-                } else {
-                    memcpy(&packed, job->codes + first + t, (size_t)count);
-                    dy = load_run(job->from + first + t, count);
-                }
-                const ivec code = __builtin_convertvector(packed, ivec);
-                const vec a = select_cell(code == splat(left), dy, (vec){0});
-                const vec b = select_cell(code == splat(left + 1), dy, (vec){0});
-                store_run(dx + 2 * t, zip_first(a, b), min_size(LANES, 2 * count));
-                store_run(dx + 2 * t + LANES, zip_second(a, b), 2 * count - LANES);
-            }
-            if (g.w > 2 * g.ow)
-                dx[2 * g.ow] = 0;
-        }
-    }
-}
-
-/* The gradient of relu and max_pool2d(2) from the codes of conv2d_relu_pool: dx is dy where the
- * code says that the maximum was, else 0.
- *
- * dy and codes (n, c, oh, ow), dx (n, c, h, w) with oh = h / 2 and ow = w / 2; overwrites dx.
- * Exact. Parallel over planes (n, c). */
-void CNET_FN(relu_pool_backward)(const void *dy, const uint8_t *codes, void *dx,
-                                 const cnet_window2d *g, const cnet_exec *e) {
-    job_t job = {.from = dy, .to = dx, .codes = codes, .g = g};
-    run(unpool_planes, &job, e);
 }
 
 /* ---- Average --------------------------------------------------------------------------- */

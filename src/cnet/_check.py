@@ -221,6 +221,12 @@ def conv2d_relu_pool_backward(
     return grad_output, codes, x, weight, g, _three(f, needs)
 
 
+def relu_pool(x: Any) -> tuple[Array, Window2d]:
+    f = "relu_pool"
+    x = array(f, "x", x, 4)
+    return x, geometry.pool2d(f, x.shape, 2)
+
+
 def relu_pool_backward(grad_output: Any, codes: Any, x_shape: Any) -> tuple[Array, Array, Window2d]:
     f = "relu_pool_backward"
     grad_output = array(f, "grad_output", grad_output, 4)

@@ -66,6 +66,8 @@ cdef extern from "cnet.h" nogil:
         void (*conv2d_relu_pool_backward)(
             const void *, const uint8_t *, const void *, const void *, void *, void *, void *,
             const cnet_conv2d *, const cnet_exec *) noexcept nogil
+        void (*relu_pool)(
+            const void *, void *, uint8_t *, const cnet_window2d *, const cnet_exec *) noexcept nogil
         void (*relu_pool_backward)(
             const void *, const uint8_t *, void *, const cnet_window2d *,
             const cnet_exec *) noexcept nogil

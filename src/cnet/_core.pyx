@@ -211,6 +211,15 @@ def conv2d_relu_pool_backward(
     cnet_release(block)
 
 
+def relu_pool(ndarray x, ndarray y, ndarray codes, geometry):
+    cdef cnet_window2d g
+    cdef cnet_exec e = plain()
+    cdef const cnet_kernels *k = kernels(x)
+    fill(&g, sizeof(g), geometry)
+    with nogil:
+        k.relu_pool(data(x), data(y), <uint8_t *>data(codes), &g, &e)
+
+
 def relu_pool_backward(ndarray dy, ndarray codes, ndarray dx, geometry):
     cdef cnet_window2d g
     cdef cnet_exec e = plain()

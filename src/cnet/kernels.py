@@ -425,8 +425,42 @@ def conv2d_relu_pool_backward(
 
 
 @_kernel
+def relu_pool(x: Array) -> tuple[Array, Array]:
+    """``max_pool2d(relu(x), 2)``, without the array in between.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, c, h, w)
+        At least two rows and columns.
+
+    Returns
+    -------
+    y : ndarray, shape (n, c, h // 2, w // 2)
+    codes : uint8 ndarray, shape (n, c, h // 2, w // 2)
+        As those of `conv2d_relu_pool`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `max_pool2d`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> y, codes = kernels.relu_pool(np.array([[[[1.0, 2, -1, -2], [4, 3, -3, 0]]]]))
+    >>> y[0, 0], codes[0, 0]
+    (array([[4., 0.]]), array([[2, 4]], dtype=uint8))
+    """
+    x, window = _check.relu_pool(x)
+    y, codes = _empty(window.y_shape, x.dtype), _empty(window.y_shape, _check.UINT8)
+    _core.relu_pool(x, y, codes, window)
+    return y, codes
+
+
+@_kernel
 def relu_pool_backward(grad_output: Array, codes: Array, x_shape: Sequence[int]) -> Array:
-    """Gradient with respect to the convolution within `conv2d_relu_pool`.
+    """Gradient with respect to what `relu_pool` pooled, as `conv2d_relu_pool` does within.
 
     Parameters
     ----------

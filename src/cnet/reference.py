@@ -147,6 +147,17 @@ def conv2d_relu_pool_backward(
     return conv2d_backward(full, x, weight, stride, padding, dilation, groups, needs)
 
 
+def relu_pool(x: Array) -> tuple[Array, Array]:
+    """y = max_pool2d(relu(x), 2), and where each maximum was, as `conv2d_relu_pool`."""
+    x, g = _check.relu_pool(x)
+    y, codes = np.zeros(g.y_shape, x.dtype), np.full(g.y_shape, 4, np.uint8)
+    for code in range(4):
+        cells = x[:, :, code // 2 : 2 * g.oh : 2, code % 2 : 2 * g.ow : 2]
+        larger = (cells > y) | np.isnan(cells)
+        y, codes = np.where(larger, cells, y), np.where(larger, np.uint8(code), codes)
+    return y, codes
+
+
 def relu_pool_backward(grad_output: Array, codes: Array, x_shape: Shape) -> Array:
     """dx[n, c, 2 y + i, 2 x + j] = grad_output[n, c, y, x] where codes[n, c, y, x] is 2 i + j."""
     grad_output, codes, g = _check.relu_pool_backward(grad_output, codes, x_shape)

@@ -176,6 +176,51 @@ static void max_pool2d_backward_case(const cnet_window2d *g) {
 
 void test_max_pool2d_backward(void) { for_each_case(max_pool2d_backward_case); }
 
+static ptrdiff_t call_relu_pool(const call_t *c) {
+    c->kernels->relu_pool(c->in[0], c->out[0], c->out[1], c->arguments, c->exec);
+    return 0;
+}
+
+static cnet_window2d halved(const cnet_window2d *g) {
+    cnet_window2d half = *g;
+    half.oh = g->h / 2;
+    half.ow = g->w / 2;
+    return half;
+}
+
+/* Where cell `code` of pooled cell t lies in x. */
+static ptrdiff_t unpooled(const cnet_window2d *half, ptrdiff_t t, ptrdiff_t code) {
+    const ptrdiff_t row = t / half->ow, column = t % half->ow;
+    const ptrdiff_t top = row / half->oh * half->h + row % half->oh * 2;
+    return (top + code / 2) * half->w + 2 * column + code % 2;
+}
+
+/* Windows are 2 x 2, whatever those of the case. */
+static void relu_pool_case(const cnet_window2d *g) {
+    const cnet_window2d half = halved(g);
+    const ptrdiff_t count = y_count(&half);
+    const double *x = cells_to_compare(x_count(g));
+    sum *y = sums(count), *codes = sums(count);
+    for (ptrdiff_t t = 0; t < count; t++) {
+        codes[t].value = 4;
+        for (int code = 0; code < 4; code++) {
+            const double cell = x[unpooled(&half, t, code)];
+            if (cell > y[t].value || isnan(cell)) {
+                y[t].value = cell;
+                codes[t].value = code;
+            }
+        }
+    }
+    check(&(subject){
+        .arguments = &half,
+        .call = call_relu_pool,
+        .in = {{REAL, x_count(g), x}},
+        .out = {{REAL, count, y, NULL}, {BYTE, count, codes, NULL}},
+    });
+}
+
+void test_relu_pool(void) { for_each_case(relu_pool_case); }
+
 static ptrdiff_t call_relu_pool_backward(const call_t *c) {
     c->kernels->relu_pool_backward(c->in[0], c->in[1], c->out[0], c->arguments, c->exec);
     return 0;
@@ -183,22 +228,19 @@ static ptrdiff_t call_relu_pool_backward(const call_t *c) {
 
 /* Codes are places in a window of 2 x 2, or 4 for none, whatever the windows of the case. */
 static void relu_pool_backward_case(const cnet_window2d *g) {
-    cnet_window2d halved = *g;
-    halved.oh = g->h / 2;
-    halved.ow = g->w / 2;
-    const ptrdiff_t count = y_count(&halved);
+    const cnet_window2d half = halved(g);
+    const ptrdiff_t count = y_count(&half);
     const double *dy = randoms(count);
     double *codes = numbers(count);
     sum *dx = sums(x_count(g));
     for (ptrdiff_t t = 0; t < count; t++) {
-        const ptrdiff_t code = random_size(0, 4), row = t / halved.ow, col = t % halved.ow;
-        const ptrdiff_t top = row / halved.oh * g->h + row % halved.oh * 2;
+        const ptrdiff_t code = random_size(0, 4);
         codes[t] = (double)code;
         if (code < 4)
-            dx[(top + code / 2) * g->w + 2 * col + code % 2].value = dy[t];
+            dx[unpooled(&half, t, code)].value = dy[t];
     }
     check(&(subject){
-        .arguments = &halved,
+        .arguments = &half,
         .call = call_relu_pool_backward,
         .in = {{REAL, count, dy}, {BYTE, count, codes}},
         .out = {{REAL, x_count(g), dx, NULL}},

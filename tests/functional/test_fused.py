@@ -73,7 +73,8 @@ def watched(kernel, names):
 def calls(monkeypatch):
     """The names of the kernels that run."""
     names = []
-    for name in ("conv2d", "conv2d_relu_pool", "conv2d_relu_pool_backward", "conv2d_backward"):
+    for name in ("conv2d", "conv2d_relu_pool", "conv2d_relu_pool_backward", "conv2d_backward",
+                 "relu_pool", "relu_pool_backward", "relu", "max_pool2d"):  # fmt: skip
         monkeypatch.setattr(kernels, name, watched(getattr(kernels, name), names))
     return names
 
@@ -114,7 +115,7 @@ def test_one_kernel_computes_what_is_small(calls):
 def test_a_faster_algorithm_of_the_convolution_is_taken(calls):
     x, weight, options = DEEP
     results(conv2d_relu_pool, arrays(x, weight), options)
-    assert calls == ["conv2d", "conv2d_backward"]
+    assert calls == ["conv2d", "relu_pool", "relu_pool_backward", "conv2d_backward"]
     del calls[:]
     with runtime.use_exact():
         results(conv2d_relu_pool, arrays(x, weight), options)
@@ -161,11 +162,12 @@ def test_dead_and_tied_cells():
     assert db[1:].tolist() == [0, 0]
 
 
-def test_the_graph_keeps_no_array_between_the_operations():
-    x, weight, bias = arrays((4, 2, 12, 12), (8, 2, 3, 3))
-    y = conv2d_relu_pool(x, Tensor(weight, requires_grad=True), bias)
+@pytest.mark.parametrize(("x", "weight", "options"), [CASES[0], DEEP])
+def test_the_graph_keeps_no_array_between_the_operations(x, weight, options):
+    given = arrays(x, weight)
+    y = conv2d_relu_pool(given[0], Tensor(given[1], requires_grad=True), given[2], **options)
     kept = *_, codes = y.grad_fn.saved
-    assert [a.shape for a in kept] == [(4, 2, 12, 12), (8, 2, 3, 3), y.shape]
+    assert [a.shape for a in kept] == [x, weight, y.shape]
     assert codes.dtype == np.uint8
 
 

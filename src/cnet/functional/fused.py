@@ -15,8 +15,22 @@ from .pooling import max_pool2d
 
 class ConvReluPool(Function[Tensor]):
     @staticmethod
-    def forward(ctx: Context, x: Array, weight: Array, bias: Array | None, **options: Any) -> Array:
-        y, codes = kernels.conv2d_relu_pool(x, weight, bias, **options)
+    def forward(
+        ctx: Context,
+        x: Array,
+        weight: Array,
+        bias: Array | None,
+        *,
+        one_kernel: bool,
+        **options: Any,
+    ) -> Array:
+        if one_kernel:
+            y, codes = kernels.conv2d_relu_pool(x, weight, bias, **options)
+            ctx.unpooled = None
+        else:
+            z = kernels.conv2d(x, weight, bias, **options)
+            y, codes = kernels.relu_pool(z)
+            ctx.unpooled = z.shape
         ctx.save_for_backward(x, weight, codes)
         ctx.options = options
         ctx.operations = 3
@@ -26,9 +40,11 @@ class ConvReluPool(Function[Tensor]):
     def backward(ctx: Context, grad: Array) -> Any:
         x, weight, codes = ctx.saved
         need_x, need_weight, need_bias = ctx.needs_input_grad
-        return kernels.conv2d_relu_pool_backward(
-            grad, codes, x, weight, **ctx.options, needs=(need_x, need_weight, need_bias)
-        )
+        options = {**ctx.options, "needs": (need_x, need_weight, need_bias)}
+        if ctx.unpooled is None:
+            return kernels.conv2d_relu_pool_backward(grad, codes, x, weight, **options)
+        unpooled = kernels.relu_pool_backward(grad, codes, ctx.unpooled)
+        return kernels.conv2d_backward(unpooled, x, weight, **options)
 
 
 def conv2d_relu_pool(
@@ -37,12 +53,12 @@ def conv2d_relu_pool(
     """``max_pool2d(relu(conv2d(x, weight, bias, **options)), 2)``.
 
     One kernel computes it where the convolution is small; where it has a faster algorithm of its
-    own, the three operations follow each other.
+    own, ReLU and pooling are one kernel behind it. Of what is between, neither is kept.
     """
     if getattr(x, "ndim", None) == 4 and x.dtype.type in (np.float32, np.float64):
         g = geometry.conv2d("conv2d", x.shape, weight.shape, **options)  # raises as conv2d does
-        if kernels.conv2d_choice(g, x.dtype) == "direct":
-            return ConvReluPool.apply(x, weight, bias, **options)
+        one_kernel = kernels.conv2d_choice(g, x.dtype) == "direct"
+        return ConvReluPool.apply(x, weight, bias, one_kernel=one_kernel, **options)
     y: Tensor = max_pool2d(relu(conv2d(x, weight, bias, **options)), 2)
     return y
 

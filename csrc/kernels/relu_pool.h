@@ -1,0 +1,26 @@
+/* ReLU and the maximum of 2 x 2 cells in one step, for a vector of results. */
+#ifndef CNET_RELU_POOL_H
+#define CNET_RELU_POOL_H
+
+#include "lanes.h"
+
+/* The first `count` results of the cells a, b of one row and c, d of the row below: their values,
+ * and the codes that the way back needs, as conv2d_relu_pool gives them. */
+static inline __attribute__((always_inline)) void relu_pool_run(vec a, vec b, vec c, vec d, real *y,
+                                                                uint8_t *codes, ptrdiff_t count) {
+    const vec cells[] = {evens(a, b), odds(a, b), evens(c, d), odds(c, d)};
+    vec best = cells[0];
+    ivec code = splat(0);
+    for (int k = 1; k < 4; k++) {
+        const ivec take = (cells[k] > best) | (cells[k] != cells[k]);
+        best = select_cell(take, cells[k], best);
+        code = select_index(take, splat(k), code);
+    }
+    const ivec dead = best <= (vec){0};
+    const lane_bytes packed =
+        __builtin_convertvector(select_index(dead, splat(POOL_DEAD), code), lane_bytes);
+    store_run(y, select_cell(dead, (vec){0}, best), count);
+    memcpy(codes, &packed, count >= LANES ? sizeof packed : (size_t)count);
+}
+
+#endif
