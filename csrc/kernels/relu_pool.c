@@ -8,8 +8,8 @@
 typedef struct {
     const real *from;
     real *to;
-    uint8_t *codes;
-    const uint8_t *given;
+    uint8_t *codes;       /* to write */
+    const uint8_t *given; /* codes to read */
     const cnet_window2d *g;
     ptrdiff_t planes; /* in a chunk */
 } job_t;

@@ -16,15 +16,9 @@ from .pooling import max_pool2d
 class ConvReluPool(Function[Tensor]):
     @staticmethod
     def forward(
-        ctx: Context,
-        x: Array,
-        weight: Array,
-        bias: Array | None,
-        *,
-        one_kernel: bool,
-        **options: Any,
+        ctx: Context, x: Array, weight: Array, bias: Array | None, *, direct: bool, **options: Any
     ) -> Array:
-        if one_kernel:
+        if direct:
             y, codes = kernels.conv2d_relu_pool(x, weight, bias, **options)
             ctx.unpooled = None
         else:
@@ -57,8 +51,8 @@ def conv2d_relu_pool(
     """
     if getattr(x, "ndim", None) == 4 and x.dtype.type in (np.float32, np.float64):
         g = geometry.conv2d("conv2d", x.shape, weight.shape, **options)  # raises as conv2d does
-        one_kernel = kernels.conv2d_choice(g, x.dtype) == "direct"
-        return ConvReluPool.apply(x, weight, bias, one_kernel=one_kernel, **options)
+        direct = kernels.conv2d_choice(g, x.dtype) == "direct"
+        return ConvReluPool.apply(x, weight, bias, direct=direct, **options)
     y: Tensor = max_pool2d(relu(conv2d(x, weight, bias, **options)), 2)
     return y
 
