@@ -45,6 +45,20 @@ def test_depthwise(case: Conv2dCase) -> None:
     _check(case, "depthwise", (1, 3))
 
 
+@pytest.mark.parametrize(("size", "stride"), [(3, 1), (3, 2), (5, 1), (5, 2)])
+def test_depthwise_images_beyond_the_caches_give_the_same_bits(size: int, stride: int) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((3, 8, 431, 433), dtype=np.float32)
+    weight = rng.standard_normal((8, 1, size, size), dtype=np.float32)
+
+    def convolve(images: Any) -> Any:
+        return kernels.conv2d(
+            images, weight, None, stride, size // 2, groups=8, algorithm="depthwise"
+        )
+
+    assert_exact(convolve(x), np.concatenate([convolve(image[None]) for image in x]))
+
+
 @pytest.mark.parametrize("case", POINTWISE_CASES, ids=_id)
 def test_pointwise(case: Conv2dCase) -> None:
     _check(case, "pointwise", (1, 3))
