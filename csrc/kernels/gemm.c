@@ -1,3 +1,4 @@
+#include "dots.h"
 #include "product.h"
 
 typedef struct {
@@ -54,6 +55,13 @@ size_t CNET_FN(gemm_workspace)(const cnet_gemm *g, int threads) {
  * the same few places of the cache. */
 enum { FEW_ROWS = 256, FEW_COLS = 768, PAGE = 4096 };
 
+/* Dot products take no copy, but add up lanes for each element of C. */
+enum { FEWEST_ROWS = 16, LONG_VECTORS = 8, FEW_PRODUCTS = 1 << 17 };
+
+static int dots_pay(const cnet_gemm *g) {
+    return g->m <= FEWEST_ROWS && g->k >= LONG_VECTORS * LANES && g->a_col == 1 && g->b_row == 1;
+}
+
 static int shares_cache_sets(ptrdiff_t step) { return step * (ptrdiff_t)sizeof(real) % PAGE == 0; }
 
 /* C = A B, plus bias[j] in every row if bias is not NULL; with `relu`, 0 where that is at most 0
@@ -61,9 +69,15 @@ static int shares_cache_sets(ptrdiff_t step) { return step * (ptrdiff_t)sizeof(r
  *
  * A (m, k) and B (k, n) have any strides, so that transposed operands need no copy; C (m, n) is
  * contiguous, overwritten, and overlaps nothing. Order of summation, parallel axis and workspace as
- * in product.h. */
+ * in product.h; for a few long rows times columns of neighbouring cells as in dots.h. */
 void CNET_FN(gemm)(const void *a, const void *b, const void *bias, void *c, const cnet_gemm *g,
                    int relu, const cnet_exec *e) {
+    if (dots_pay(g)) {
+        const int few = g->m * g->n * g->k < FEW_PRODUCTS;
+        const dots d = {a, b, g->a_row, g->b_col, bias, c, g->m, g->n, g->k, relu};
+        CNET_FN(dots)(&d, few ? 1 : e->threads);
+        return;
+    }
     job_t job = {
         .base = {.batch = 1,
                  .m = g->m,

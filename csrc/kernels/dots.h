@@ -1,0 +1,21 @@
+/* The matrix product whose operands both lie along the depth: dot products of rows. */
+#ifndef CNET_DOTS_H
+#define CNET_DOTS_H
+
+#include "simd.h"
+
+typedef struct {
+    const real *a, *b; /* rows a[i * a_row], b[j * b_row], contiguous */
+    ptrdiff_t a_row, b_row;
+    const real *bias;
+    real *c;
+    ptrdiff_t m, n, k;
+    int relu;
+} dots;
+
+/* c[i, j] = sum over t of a[i, t] * b[j, t], plus bias[j] if bias is not NULL; with `relu`, 0 where
+ * that is at most 0. Each lane sums the cells at its place, the lanes are added at the end.
+ * Overwrites c; takes no workspace; parallel over blocks of columns if `threads` is more than 1. */
+void CNET_FN(dots)(const dots *d, int threads);
+
+#endif
