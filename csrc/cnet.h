@@ -121,8 +121,8 @@ typedef enum { CNET_LEAKY_RELU, CNET_SIGMOID, CNET_TANH } cnet_activation;
       (const void *weight, const void *bias, void *prepared, const cnet_conv2d *g))                \
     X(size_t, prepared_conv2d_workspace, (const cnet_conv2d *g, int threads))                      \
     X(void, prepared_conv2d,                                                                       \
-      (const void *x, const void *prepared, void *y, const cnet_conv2d *g, int relu, int pool,     \
-       const cnet_exec *e))                                                                        \
+      (const void *x, const void *prepared, void *y, uint8_t *codes, const cnet_conv2d *g,         \
+       int relu, int pool, const cnet_exec *e))                                                    \
     X(size_t, prepared_linear_bytes, (ptrdiff_t n, ptrdiff_t k))                                   \
     X(void, prepare_linear,                                                                        \
       (const void *weight, const void *bias, void *prepared, ptrdiff_t n, ptrdiff_t k))            \

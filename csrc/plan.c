@@ -46,7 +46,7 @@ static size_t prepared_conv2d_workspace(const call_t *c) {
 }
 static void prepared_conv2d(const call_t *c) {
     const cnet_step *s = c->step;
-    c->k->prepared_conv2d(c->from, s->weight, c->to, &c->g, s->relu, s->pool, &c->e);
+    c->k->prepared_conv2d(c->from, s->weight, c->to, NULL, &c->g, s->relu, s->pool, &c->e);
 }
 
 static void prepared_linear(const call_t *c) {

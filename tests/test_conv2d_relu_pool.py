@@ -26,6 +26,11 @@ SIZES = [
       for oh in (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 17, 19, 23, 31, 33, 64, 65)),
     *(Conv2dCase((1, 2, 6, 7), (o, 2, 3, 3), padding=1, name=f"{o} outputs")
       for o in (1, 2, 5, 6, 7, 8, 9, 12, 16, 17, 24)),
+    *(Conv2dCase((2, 3, 5, ow), (8, 3, 3, 3), padding=1, name=f"{ow} columns of 8 outputs")
+      for ow in (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 28, 29)),
+    *(Conv2dCase((2, 3, 6, 10), (o, 3, 3, 3), padding=1, name=f"{o} outputs of ten columns")
+      for o in (14, 15, 16, 23, 24, 32)),
+    Conv2dCase((2, 24, 20, 14), (32, 12, 3, 3), padding=1, groups=2, name="groups of 16 outputs"),
     Conv2dCase((1, 90, 21, 40), (9, 90, 3, 3), padding=1, name="several blocks of rows"),
     Conv2dCase((3, 4, 13, 15), (6, 2, 3, 3), 2, 1, 2, 2, "everything"),
     Conv2dCase((3, 4, 14, 15), (8, 1, 5, 2), (1, 2), 2, 1, 4, "depthwise"),

@@ -39,6 +39,13 @@ CNET_PASS(depthwise, forward)
 CNET_PASS(depthwise, backward)
 #undef CNET_PASS
 
+/* conv2d_relu_pool by the direct algorithm, and what the prepared one would compute: sums for a row
+ * of outputs of a group, wanted or not. */
+size_t CNET_FN(direct_relu_pool_workspace)(const cnet_conv2d *g, int threads);
+void CNET_FN(direct_relu_pool)(const conv2d_arrays *arrays, uint8_t *codes, const cnet_conv2d *g,
+                               const cnet_exec *e);
+ptrdiff_t CNET_FN(prepared_conv2d_sums)(const cnet_conv2d *g);
+
 /* The gradient of the input is itself a convolution, of dY on the grid of the stride's phases (see
  * phases.h): with stride 1, with the filters rotated and their channels exchanged. This is its
  * geometry; with longer strides or dilation, a phase has taps at some places of the kernel only. */

@@ -422,23 +422,15 @@ void CNET_FN(direct_dx)(const conv2d_arrays *arrays, const cnet_conv2d *g, const
     run_job(&job, e);
 }
 
-/* ---- With ReLU and pooling ------------------------------------------------------------- */
-
-size_t CNET_FN(conv2d_relu_pool_workspace)(const cnet_conv2d *g, int threads) {
+size_t CNET_FN(direct_relu_pool_workspace)(const cnet_conv2d *g, int threads) {
     const job_t job = forward_job(g, finish_pooled);
     return workspace_of(&job, threads);
 }
 
-/* y = max_pool2d(relu(conv2d(x, weight, bias)), 2), bit for bit, without the arrays in between.
- *
- * x (n, c, h, w), weight (o, c/g, kh, kw), bias (o) or NULL, y and codes (n, o, oh / 2, ow / 2);
- * overwrites both. A code is the place of the maximum in its 2 x 2 outputs, 2 * row + column, or
- * POOL_DEAD where ReLU gave 0; ties and NaN as in max_pool2d. The geometry must not be empty and
- * must have two rows and columns of outputs. Parallel over (n, group, block of rows). */
-void CNET_FN(conv2d_relu_pool)(const void *x, const void *weight, const void *bias, void *y,
-                               uint8_t *codes, const cnet_conv2d *g, const cnet_exec *e) {
+void CNET_FN(direct_relu_pool)(const conv2d_arrays *arrays, uint8_t *codes, const cnet_conv2d *g,
+                               const cnet_exec *e) {
     job_t job = forward_job(g, finish_pooled);
-    job.arrays = (conv2d_arrays){.x = x, .weight = weight, .bias = bias, .to = y};
+    job.arrays = *arrays;
     job.codes = codes;
     run_job(&job, e);
 }

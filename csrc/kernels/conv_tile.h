@@ -22,6 +22,22 @@ static inline tile_vec TILE_FN(finish)(tile_vec sum, tile_vec bias, int relu) {
     return (tile_vec)(keep & (tile_mask)sum);
 }
 
+/* relu of the greatest of four sums, and its place among them or POOL_DEAD. */
+static inline tile_vec TILE_FN(pool_coded)(const tile_vec cells[4], tile_vec bias,
+                                           tile_mask *code) {
+    tile_vec best = cells[0] + bias;
+    *code = (tile_mask){0};
+    for (int k = 1; k < 4; k++) {
+        const tile_vec cell = cells[k] + bias;
+        const tile_mask take = (cell > best) | (cell != cell);
+        best = (tile_vec)((take & (tile_mask)cell) | (~take & (tile_mask)best));
+        *code = (take & k) | (~take & *code);
+    }
+    const tile_mask dead = best <= (tile_vec){0};
+    *code = (dead & POOL_DEAD) | (~dead & *code);
+    return (tile_vec)(~dead & (tile_mask)best);
+}
+
 /* Rows become columns, as in simd.h. */
 static inline void TILE_FN(transpose)(tile_vec rows[TILE_LANES]) {
     tile_vec other[TILE_LANES];
@@ -61,6 +77,20 @@ TILE_FN(store_pixels)(const tile_vec *pixels, const int count, ptrdiff_t valid, 
     }
 }
 
+/* Stores the codes of pixels to rows of planes, like store_pixels: the bytes of a lane, from the
+ * low one on, are the codes of that plane. */
+static inline void TILE_FN(store_codes)(const tile_mask codes[CODE_PARTS], const place_t *to) {
+    for (int lane = 0; lane < TILE_LANES && lane < to->outputs; lane++) {
+        mask_t bytes[CODE_PARTS];
+        for (int part = 0; part < CODE_PARTS; part++)
+            bytes[part] = codes[part][lane];
+        if ((ptrdiff_t)sizeof bytes <= to->room)
+            memcpy(to->codes + lane * to->plane, bytes, sizeof bytes);
+        else
+            memcpy(to->codes + lane * to->plane, bytes, (size_t)to->valid);
+    }
+}
+
 /* Two rows of `pixels` outputs from pixel `at` on, inlined, so that their number is part of the
  * code: sums over taps of filters[t][lane] * x[r * pitch + p + offsets[t]], finished and stored. */
 static inline __attribute__((always_inline)) void TILE_FN(tile)(const job_t *job,
@@ -80,6 +110,22 @@ static inline __attribute__((always_inline)) void TILE_FN(tile)(const job_t *job
             sum[0][p] += filter * above[p];
             sum[1][p] += filter * below[p];
         }
+    }
+    if (job->pool && to->codes) {
+        tile_vec pooled[MAX_PIXELS / 2];
+        tile_mask codes[CODE_PARTS] = {0};
+#pragma GCC unroll 16
+        for (int p = 0; p < pixels / 2; p++) {
+            const tile_vec cells[] = {sum[0][2 * p], sum[0][2 * p + 1], sum[1][2 * p],
+                                      sum[1][2 * p + 1]};
+            tile_mask code;
+            pooled[p] = TILE_FN(pool_coded)(cells, bias, &code);
+            codes[p / CODES] |= code << (p % CODES * 8);
+        }
+        TILE_FN(store_pixels)(pooled, pixels / 2, to->valid, to->room, to->outputs, to->plane,
+                              to->y);
+        TILE_FN(store_codes)(codes, to);
+        return;
     }
     if (job->pool) {
         tile_vec pooled[MAX_PIXELS / 2];

@@ -1,14 +1,17 @@
-/* Convolution for inference: filters are prepared once, bias, ReLU and 2 x 2 maximum happen while
- * the sums are in the registers.
+/* Convolution with prepared filters: bias, ReLU and 2 x 2 maximum happen while the sums are in the
+ * registers.
  *
  * Lanes are output channels: one tap of a tile is one vector of filters times a number of the
  * staged image for each output, so that images of any width fill the tile. Panels of channels are
  * vectors wide, the last of them half a vector if that is enough. */
-#include "simd.h"
+#include "conv2d.h"
+#include "lanes.h"
 #include "stage.h"
 
 enum {
     MAX_PIXELS = VECTOR_BYTES == 64 ? 14 : 6, /* two rows of them and a filter fill the registers */
+    CODES = sizeof(mask_t),                   /* of pooled pixels, a byte each, in a lane */
+    CODE_PARTS = (MAX_PIXELS / 2 + CODES - 1) / CODES,
     HALVES = VECTOR_BYTES == 64,
     STAGE_BYTES = 128 << 10,
     CHUNK = 1 << 18 /* multiplications: enough to be worth a thread */
@@ -17,6 +20,7 @@ enum {
 typedef struct {
     const real *x;
     real *y;
+    uint8_t *codes;
     const cnet_conv2d *g;
     stage s;
     ptrdiff_t taps;
@@ -33,6 +37,7 @@ typedef struct {
  * stored; up to `room` may be overwritten, whose turn comes after this tile's. */
 typedef struct {
     real *y;
+    uint8_t *codes;       /* in planes like y, or NULL */
     ptrdiff_t plane, row; /* steps from plane to plane, from row to row */
     ptrdiff_t outputs, rows, valid, room;
 } place_t;
@@ -72,21 +77,30 @@ static ptrdiff_t rows_of(const cnet_conv2d *g) {
     return round_up(rows, 2);
 }
 
+/* Lanes of the panels of a group. */
+static ptrdiff_t lanes_of(const cnet_conv2d *g) {
+    const ptrdiff_t outputs = g->o / g->g, whole = outputs / LANES_WHOLE * LANES_WHOLE;
+    return whole + (outputs > whole ? panel_lanes(outputs - whole) : 0);
+}
+
 static job_t make_job(const cnet_conv2d *g) {
-    const ptrdiff_t outputs = g->o / g->g, tiles = ceil_div(g->ow, MAX_PIXELS);
-    const ptrdiff_t whole = outputs / LANES_WHOLE * LANES_WHOLE;
+    const ptrdiff_t tiles = ceil_div(g->ow, MAX_PIXELS);
     job_t job = {
         .g = g,
         .s = stage_of(g, rows_of(g)),
         .taps = g->c / g->g * g->kh * g->kw,
         .width = (int)round_up(ceil_div(g->ow, tiles), 2),
     };
-    const ptrdiff_t lanes = whole + (outputs > whole ? panel_lanes(outputs - whole) : 0);
-    job.group = round_up((job.taps + 1) * lanes, LANES_WHOLE);
+    job.group = round_up((job.taps + 1) * lanes_of(g), LANES_WHOLE);
     job.blocks = ceil_div(g->oh, job.s.rows);
     job.bytes_per_thread = (size_t)round_up(
         stage_size(&job.s, g->c / g->g, MAX_PIXELS) * (ptrdiff_t)sizeof(real), CNET_ALIGNMENT);
     return job;
+}
+
+ptrdiff_t CNET_FN(prepared_conv2d_sums)(const cnet_conv2d *g) {
+    const ptrdiff_t width = make_job(g).width;
+    return lanes_of(g) * round_up(g->ow, width);
 }
 
 /* ---- Preparation ----------------------------------------------------------------------- */
@@ -131,9 +145,10 @@ void CNET_FN(prepare_conv2d)(const void *weight, const void *bias, void *prepare
 
 /* ---- Convolution ----------------------------------------------------------------------- */
 
-/* `rows` rows of outputs of one panel; y is the first of them in the first of `outputs` planes. */
+/* `rows` rows of outputs of one panel; `first` is the first of them in the first of `outputs`
+ * planes. */
 static void run_panel(const job_t *job, const real *filters, const real *staged, ptrdiff_t rows,
-                      ptrdiff_t outputs, real *y) {
+                      ptrdiff_t outputs, ptrdiff_t first) {
     const cnet_conv2d *g = job->g;
     const ptrdiff_t step = job->pool ? 2 : 1, ow = g->ow / step * step;
     place_t to = {.plane = (g->oh / step) * (ow / step), .row = ow / step, .outputs = outputs};
@@ -145,7 +160,8 @@ static void run_panel(const job_t *job, const real *filters, const real *staged,
             const ptrdiff_t column = max_size(0, min_size(begin, ow - job->width));
             const ptrdiff_t at = row / step * to.row + column / step;
             const real *x = staged + (row * job->s.pitch + column);
-            to.y = y + at;
+            to.y = job->y + first + at;
+            to.codes = job->codes ? job->codes + first + at : NULL;
             to.valid = min_size(job->width, ow - column) / step;
             to.room = job->pool ? end - at : ow - column; /* the second row may be there already */
 #if VECTOR_BYTES == 64
@@ -175,8 +191,8 @@ static void run_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     zero_run(staged + inputs * job->s.channel, MAX_PIXELS);
     const real *filters = job->filters + group * job->group;
     for (ptrdiff_t first = 0; first < outputs; first += LANES_WHOLE) {
-        real *y = job->y + (n * g->o + group * outputs + first) * plane + above;
-        run_panel(job, filters, staged, rows, min_size(LANES_WHOLE, outputs - first), y);
+        run_panel(job, filters, staged, rows, min_size(LANES_WHOLE, outputs - first),
+                  (n * g->o + group * outputs + first) * plane + above);
         filters += (job->taps + 1) * LANES_WHOLE;
     }
 }
@@ -189,15 +205,16 @@ size_t CNET_FN(prepared_conv2d_workspace)(const cnet_conv2d *g, int threads) {
 /* y = conv2d(x, weight, bias), then relu(y) if relu, then max_pool2d(y, 2) if pool, with weight and
  * bias prepared by prepare_conv2d for the same geometry but for n.
  *
- * x (n, c, h, w), y (n, o, oh, ow) or, if pooled, (n, o, oh / 2, ow / 2); overwrites y. Taps are
- * summed in the order of the weight, the bias is added to their sum; a maximum that is not a number
- * wins, as in max_pool2d. The geometry must not be empty. Parallel over (n, group, block of rows).
- */
-void CNET_FN(prepared_conv2d)(const void *x, const void *prepared, void *y, const cnet_conv2d *g,
-                              int relu, int pool, const cnet_exec *e) {
+ * x (n, c, h, w), y (n, o, oh, ow) or, if pooled, (n, o, oh / 2, ow / 2); overwrites y. codes may
+ * be NULL; with relu and pool, they are those of conv2d_relu_pool. Taps are summed in the order of
+ * the weight, the bias is added to their sum; a maximum that is not a number wins, as in
+ * max_pool2d. The geometry must not be empty. Parallel over (n, group, block of rows). */
+void CNET_FN(prepared_conv2d)(const void *x, const void *prepared, void *y, uint8_t *codes,
+                              const cnet_conv2d *g, int relu, int pool, const cnet_exec *e) {
     job_t job = make_job(g);
     job.x = x;
     job.y = y;
+    job.codes = codes;
     job.offsets = prepared;
     job.filters = (const real *)((const char *)prepared + offsets_bytes(&job));
     job.relu = relu;

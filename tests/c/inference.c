@@ -16,7 +16,7 @@ static void *aligned(size_t bytes) {
 
 typedef struct {
     const cnet_conv2d *g;
-    int relu, pool;
+    int relu, pool, codes;
 } prepared_arguments;
 
 static int is_empty(const cnet_conv2d *g) { return !x_count(g) || !y_count(g); }
@@ -38,7 +38,7 @@ static size_t prepared_conv2d_bytes(const cnet_kernels *k, const void *arguments
 }
 
 static void workspace_case(const cnet_conv2d *g) {
-    const prepared_arguments arguments = {g, 0, 0};
+    const prepared_arguments arguments = {g, 0, 0, 0};
     if (!is_empty(g))
         check_workspace(prepared_conv2d_bytes, &arguments);
 }
@@ -49,7 +49,8 @@ static ptrdiff_t call_prepared_conv2d(const call_t *c) {
     const prepared_arguments *a = c->arguments;
     void *prepared = aligned(c->kernels->prepared_conv2d_bytes(a->g));
     c->kernels->prepare_conv2d(c->in[1], c->in[2], prepared, a->g);
-    c->kernels->prepared_conv2d(c->in[0], prepared, c->out[0], a->g, a->relu, a->pool, c->exec);
+    c->kernels->prepared_conv2d(c->in[0], prepared, c->out[0], a->codes ? c->out[1] : NULL, a->g,
+                                a->relu, a->pool, c->exec);
     free(prepared);
     return 0;
 }
@@ -71,41 +72,47 @@ static double *convolve(const cnet_conv2d *g, const double *x, const double *w, 
     return y;
 }
 
-static void prepared_conv2d_case(const cnet_conv2d *g, int relu, int pool) {
+static void prepared_conv2d_case(const cnet_conv2d *g, int relu, int pool, int with_codes) {
     if (is_empty(g) || (pool && !can_pool(g)))
         return;
-    const prepared_arguments arguments = {g, relu, pool};
+    const prepared_arguments arguments = {g, relu, pool, with_codes};
     const double *x = small_integers(x_count(g)), *weight = small_integers(w_count(g));
     const double *bias = random_size(0, 1) ? small_integers(g->o) : NULL;
     const double *convolved = convolve(g, x, weight, bias);
     const ptrdiff_t step = pool ? 2 : 1, height = g->oh / step, width = g->ow / step;
     const ptrdiff_t count = g->n * g->o * height * width;
-    sum *y = sums(count);
+    sum *y = sums(count), *codes = with_codes ? sums(count) : NULL;
     for (ptrdiff_t t = 0; t < count; t++) {
         const ptrdiff_t plane = t / (height * width), row = t / width % height, col = t % width;
-        double best = relu ? 0 : -INFINITY;
+        double best = relu ? 0 : -INFINITY, code = 4;
         for (ptrdiff_t k = 0; k < step * step; k++) {
             const ptrdiff_t at = (plane * g->oh + row * step + k / step) * g->ow + col * step;
-            best = fmax(best, convolved[at + k % step]);
+            if (convolved[at + k % step] > best) {
+                best = convolved[at + k % step];
+                code = (double)k;
+            }
         }
         y[t].value = best;
+        if (with_codes)
+            codes[t].value = code;
     }
     describe_geometry(g, sizeof *g);
-    describe_also(", relu %d, pool %d", relu, pool);
+    describe_also(", relu %d, pool %d, codes %d", relu, pool, with_codes);
     check(&(subject){
         .arguments = &arguments,
         .call = call_prepared_conv2d,
         .workspace = prepared_conv2d_bytes,
         .in = {{REAL, x_count(g), x}, {REAL, w_count(g), weight}, {REAL, g->o, bias}},
-        .out = {{REAL, count, y, NULL}},
+        .out = {{REAL, count, y, NULL}, {BYTE, with_codes ? count : 0, codes, NULL}},
     });
 }
 
-static void plain_case(const cnet_conv2d *g) { prepared_conv2d_case(g, 0, 0); }
+static void plain_case(const cnet_conv2d *g) { prepared_conv2d_case(g, 0, 0, 0); }
 static void finished_case(const cnet_conv2d *g) {
-    prepared_conv2d_case(g, 1, 0);
-    prepared_conv2d_case(g, 0, 1);
-    prepared_conv2d_case(g, 1, 1);
+    prepared_conv2d_case(g, 1, 0, 0);
+    prepared_conv2d_case(g, 0, 1, 0);
+    prepared_conv2d_case(g, 1, 1, 0);
+    prepared_conv2d_case(g, 1, 1, 1);
 }
 
 void test_prepare_conv2d(void) { for_each_conv2d_case(plain_case); }
