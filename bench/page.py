@@ -30,6 +30,7 @@ HEADINGS = {
     "float64": "Convolutions, float64",
     "products": "Matrix products",
     "memory_bound": "Kernels that wait for memory",
+    "dropin": "Programs in the styles of `cnet.dropin`, the original with one BLAS thread",
     "numpy": "Layers of the reference CNN against NumPy, batch 256",
     "memory": "Peak memory of three training steps, beyond what was there before",
     "busy": "Beside a busy process",

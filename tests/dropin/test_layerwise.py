@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+import documents
 from cnet.dropin import layerwise
-from dropin import seeds
 
 IMAGE = np.random.default_rng(0).normal(size=(28, 27))
 
@@ -50,7 +50,7 @@ def test_average_pooling_spreads():
 )
 def test_same_numbers_as_the_document(name, arguments, attributes):
     np.random.seed(7)
-    theirs = getattr(seeds.load(1), name)(*arguments)
+    theirs = getattr(documents.load(1), name)(*arguments)
     np.random.seed(7)
     ours = getattr(layerwise, name)(*arguments)
     expected, y = theirs.forward(IMAGE), ours.forward(IMAGE)
@@ -68,7 +68,7 @@ def test_same_numbers_as_the_document(name, arguments, attributes):
 
 
 def test_a_network_learns_like_the_document():
-    document = seeds.load(1)
+    document = documents.load(1)
     losses = []
     for module in (document, layerwise):
         np.random.seed(3)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+import documents
 from cnet.dropin import mlp
-from dropin import seeds
 
 X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=np.float64)
 Y = np.array([[0], [1], [1], [0]], dtype=np.float64)
@@ -46,7 +46,7 @@ def test_gradients_of_the_document():
 
 def test_single_neuron_of_the_document():
     neurons = []
-    for module in (seeds.load(4), mlp):
+    for module in (documents.load(4), mlp):
         np.random.seed(9)
         neuron = module.SingleNeuron()
         neurons.append((*neuron.forward(2.0, 1.0), *neuron.backward(), neuron.w, neuron.b))

@@ -5,10 +5,10 @@ import gzip
 import numpy as np
 import pytest
 
+import documents
 from cnet import reference
 from cnet.dropin import node
 from cnet.dropin.node import Node, nn
-from dropin import seeds
 
 RNG = np.random.default_rng(0)
 A, B, POSITIVE = RNG.normal(size=(3, 4)), RNG.normal(size=4), RNG.uniform(1, 2, (3, 4))
@@ -115,7 +115,7 @@ def _train(m, images, labels, batch, **options):
 
 def test_values_and_gradients_of_the_document():
     """Of every node, those that were never computed for the step included."""
-    document = seeds.load(0)
+    document = documents.load(0)
     x, y = RNG.random((6, 1, 28, 28)), np.arange(6)
     graphs = []
     for module in (document, node):
@@ -131,7 +131,7 @@ def test_values_and_gradients_of_the_document():
 @pytest.mark.parametrize("options", [{}, ECHO], ids=["baseline", "circular"])
 def test_training_as_in_the_document(options):
     images, labels = RNG.random((24, 1, 28, 28), dtype=np.float32), RNG.integers(0, 10, 24)
-    theirs, ours = (_train(m, images, labels, 8, **options) for m in (seeds.load(0), node))
+    theirs, ours = (_train(m, images, labels, 8, **options) for m in (documents.load(0), node))
     np.testing.assert_allclose(ours[0], theirs[0], atol=1e-4)
     for parameter, expected in zip(ours[1], theirs[1], strict=True):
         np.testing.assert_allclose(parameter, expected, atol=1e-4)
@@ -142,13 +142,13 @@ def test_training_as_in_the_document(options):
 def test_sixty_steps_of_the_document(options):
     arrays = []
     for name, skip, shape in (("images-idx3", 16, (-1, 1, 28, 28)), ("labels-idx1", 8, (-1,))):
-        path = seeds.MNIST / f"train-{name}-ubyte.gz"
+        path = documents.MNIST / f"train-{name}-ubyte.gz"
         if not path.exists():
             pytest.skip("MNIST is not there")
         data = np.frombuffer(gzip.decompress(path.read_bytes()), np.uint8, offset=skip)
         arrays.append(data.reshape(shape)[: 60 * 256])
     images, labels = arrays[0].astype(np.float32) / 255.0, arrays[1]
-    theirs, ours = (_train(m, images, labels, 256, **options)[0] for m in (seeds.load(0), node))
+    theirs, ours = (_train(m, images, labels, 256, **options)[0] for m in (documents.load(0), node))
     np.testing.assert_allclose(ours, theirs, atol=1e-4)
 
 

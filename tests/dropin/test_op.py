@@ -5,9 +5,9 @@ import re
 import numpy as np
 import pytest
 
+import documents
 from cnet.dropin import op
 from cnet.dropin.op import Tensor
-from dropin import seeds
 
 RNG = np.random.default_rng(0)
 
@@ -200,7 +200,7 @@ def test_an_op_of_ones_own():
 
 
 def test_training_as_in_the_document():
-    document, losses = seeds.load(2), []
+    document, losses = documents.load(2), []
     x, t = RNG.normal(size=(20, 7)), np.eye(3)[np.arange(20) % 3]
     for module in (document, op):
         rng = np.random.default_rng(2)

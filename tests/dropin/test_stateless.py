@@ -5,8 +5,8 @@ import gzip
 import numpy as np
 import pytest
 
+import documents
 from cnet.dropin import stateless
-from dropin import seeds
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.normal(size=(8, 12, 11))
@@ -20,7 +20,7 @@ def close(actual, expected):
 @pytest.mark.parametrize("x", [IMAGES, IMAGES[0]], ids=["images", "image"])
 def test_simple_conv_of_the_document(shape, x):
     kernel = RNG.normal(size=shape)
-    theirs, ours = (m.SimpleConv(kernel, 0.5) for m in (seeds.load(3), stateless))
+    theirs, ours = (m.SimpleConv(kernel, 0.5) for m in (documents.load(3), stateless))
     y = ours.forward(x)
     close(y, theirs.forward(x))
     grad = RNG.normal(size=y.shape)
@@ -39,7 +39,7 @@ def test_layers_of_the_document(name, shape):
     arguments = (5, 3, None, None) if name == "LinearLayer" else ()
     layers = [
         getattr(module, name)(*arguments, *([np.random.default_rng(1)] if arguments else []))
-        for module in (seeds.load(3), stateless)
+        for module in (documents.load(3), stateless)
     ]
     x = 30 * RNG.normal(size=shape)
     expected, y = (layer.forward(x) for layer in layers)
@@ -85,7 +85,7 @@ def test_gradients_by_finite_differences():
 
 def test_training_steps_of_the_document():
     nets = []
-    for module in (seeds.load(3), stateless):
+    for module in (documents.load(3), stateless):
         rng = np.random.default_rng(5)
         layers = [module.LinearLayer(6, 7, rng=rng), module.Sigmoid()]
         layers += [module.LinearLayer(7, 3, rng=rng), module.ReLU(), module.Softmax()]
@@ -119,7 +119,7 @@ epoch=05 train_acc=0.9567 train_loss=0.1517 | test_acc=0.9541 test_loss=0.1563""
 
 def _mnist(name):
     def read(file, skip):
-        path = seeds.MNIST / file
+        path = documents.MNIST / file
         if not path.exists():
             pytest.skip("MNIST is not there")
         return np.frombuffer(gzip.decompress(path.read_bytes()), np.uint8, offset=skip)

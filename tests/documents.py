@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-BESIDE = Path(__file__).parents[3] / "shared"
+BESIDE = Path(__file__).parents[2] / "shared"
 SEEDS = Path(os.environ.get("CNET_SEEDS") or BESIDE / "seeds")
 MNIST = Path(os.environ.get("CNET_DATA") or BESIDE / "data" / "mnist")
 
