@@ -24,10 +24,11 @@
 #define CPU_RELAX() ((void)0)
 #endif
 
-/* How long to spin before sleeping: longer than the Python between two kernels, short enough not to
- * burn a core. By the clock, since a pause takes ten times as long on one CPU as on another; the
- * clock is looked at every so many pauses, a microsecond or so. */
-enum { SPIN_NANOSECONDS = 100000, PAUSES = 32 };
+/* How long to spin before sleeping: longer than the Python between two kernels, and long enough for
+ * a worker that was woken on its caller's core to be moved to an idle one, short enough not to burn
+ * a core. By the clock, since a pause takes ten times as long on one CPU as on another; the clock
+ * is looked at every so many pauses, a microsecond or so. */
+enum { SPIN_NANOSECONDS = 2 * 1000 * 1000, PAUSES = 32 };
 
 typedef struct {
     int pauses;
