@@ -24,11 +24,12 @@
 #define CPU_RELAX() ((void)0)
 #endif
 
-/* How long to spin before sleeping: longer than the Python between two kernels, and long enough for
- * a worker that was woken on its caller's core to be moved to an idle one, short enough not to burn
- * a core. By the clock, since a pause takes ten times as long on one CPU as on another; the clock
- * is looked at every so many pauses, a microsecond or so. */
-enum { SPIN_NANOSECONDS = 2 * 1000 * 1000, PAUSES = 32 };
+/* How long to spin before sleeping, in nanoseconds. Idle workers: longer than the Python between
+ * two kernels, short enough not to burn a core. The caller, until the last worker is done: no
+ * longer than sleeping would cost, for it may hold the core that this worker waits for. By the
+ * clock, since a pause takes ten times as long on one CPU as on another; the clock is looked at
+ * every so many pauses, a microsecond or so. */
+enum { IDLE = 2 * 1000 * 1000, LEAVING = 50 * 1000, PAUSES = 32 };
 
 typedef struct {
     int pauses;
@@ -42,13 +43,13 @@ static int64_t nanoseconds(void) {
 }
 
 /* Pauses; 0 once it has been long enough. */
-static int spin(spin_t *s) {
+static int spin(spin_t *s, int64_t most) {
     CPU_RELAX();
     if (++s->pauses % PAUSES)
         return 1;
     const int64_t now = nanoseconds();
     if (!s->end)
-        s->end = now + SPIN_NANOSECONDS;
+        s->end = now + most;
     return now < s->end;
 }
 
@@ -93,7 +94,7 @@ static void *worker(void *unused) {
     (void)unused;
     unsigned seen = 0;
     for (;;) {
-        for (spin_t s = {0}; atomic_load(&pool.opened) == seen && spin(&s);)
+        for (spin_t s = {0}; atomic_load(&pool.opened) == seen && spin(&s, IDLE);)
             continue;
         pthread_mutex_lock(&pool.mutex);
         while (atomic_load(&pool.opened) == seen)
@@ -178,7 +179,7 @@ void cnet_parallel(cnet_task *task, const void *argument, ptrdiff_t chunks, int 
     pthread_mutex_lock(&pool.mutex);
     pool.job = NULL;
     pthread_mutex_unlock(&pool.mutex);
-    for (spin_t s = {0}; atomic_load(&job.running) && spin(&s);)
+    for (spin_t s = {0}; atomic_load(&job.running) && spin(&s, LEAVING);)
         continue;
     pthread_mutex_lock(&pool.mutex);
     while (atomic_load(&job.running))
