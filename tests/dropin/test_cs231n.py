@@ -92,6 +92,22 @@ def test_equal_maxima():
     assert dx.tolist() == [[[[3, 0, 4, 0], [0, 0, 0, 0]]]]
 
 
+def test_all_cells_of_a_large_window_are_equal():
+    x = np.zeros((1, 1, 16, 16), np.float32)
+    param = {"pool_height": 16, "pool_width": 16, "stride": 16}
+    _, cache = cs231n.max_pool_forward_fast(x, param)
+    dx = cs231n.max_pool_backward_fast(np.full((1, 1, 1, 1), 256, np.float32), cache)
+    assert dx.dtype == np.float32
+    assert (dx == 1).all()
+
+
+def test_an_infinite_gradient_goes_to_the_maximum_alone():
+    x = np.array([[[[1.0, 2], [0, 0]]]])
+    _, cache = cs231n.max_pool_forward_fast(x, POOL)
+    dx = cs231n.max_pool_backward_fast(np.full((1, 1, 1, 1), np.inf), cache)
+    assert dx.tolist() == [[[[0, np.inf], [0, 0]]]]
+
+
 def test_the_caches_of_max_pooling():
     x = X[:, :, :8]
     _, (_, (_, x_reshaped, out)) = cs231n.max_pool_forward_fast(x, POOL)

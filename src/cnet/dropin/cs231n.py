@@ -337,11 +337,11 @@ def max_pool_backward_reshape(dout: Any, cache: Sequence[Any]) -> Array:
     same_shape(f, "dout", grad.shape, "out.shape", out.shape)
     side = range(x.shape[3])
     is_max = {(i, j): x[:, :, :, i, :, j] == out for i in side for j in side}
-    count = sum((cells.view(np.uint8) for cells in is_max.values()), np.zeros((), np.uint8))
+    count = sum(is_max.values(), np.zeros((), grad.dtype))
     share = grad if (count == 1).all() else grad / count
-    dx = np.empty_like(x)
+    dx = np.zeros_like(x)
     for (i, j), cells in is_max.items():
-        np.multiply(share, cells, out=dx[:, :, :, i, :, j])
+        np.copyto(dx[:, :, :, i, :, j], share, where=cells)
     n, c, oh, height, ow, width = x.shape
     return dx.reshape(n, c, oh * height, ow * width)
 
