@@ -146,7 +146,7 @@ class Graph:
         return gradients
 
     def backward(self, gradient: Any = None) -> "Gradients":
-        """As `gradients`; adds those of the leaves to their `grad`, as `Tensor.backward` does."""
+        """As `gradients`; adds those of the leaves to their `grad`. The graph is not freed."""
         gradients = self.gradients(gradient)
         for edge in {edge for context in self.order for edge in context.edges if edge}:
             leaf, array = edge[0], gradients.at(edge)
