@@ -147,8 +147,9 @@ class StepCase(Case):
         param, grad, average, square = map(np.array, rows)
         np.square(square, out=square)
         buffer = average if self.momentum else None
-        yield Call("sgd_step", (param, grad, buffer), self.sgd, (8, 8)[: 1 + (buffer is not None)])
-        yield Call("adam_step", (param, grad, average, square), self.adam, (8, 8, 8))
+        updated = 1 if buffer is None else 2
+        yield Call("sgd_step", (param, grad, buffer), self.sgd, (None,) * updated)
+        yield Call("adam_step", (param, grad, average, square), self.adam, (None,) * 3)
 
 
 def _gemms() -> Iterator[GemmCase]:

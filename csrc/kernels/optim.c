@@ -1,3 +1,5 @@
+/* The steps of the optimizers, compiled without contraction to FMA: each operation is rounded as
+ * NumPy rounds it, so that a step has the bits of its equation in NumPy, on every CPU. */
 #include "variant.h"
 
 typedef struct {
@@ -7,7 +9,7 @@ typedef struct {
     real sign, weight_decay, decay;
     real lr, momentum, undamped;
     int nesterov, first;
-    real beta2, one_minus_beta1, one_minus_beta2, step_size, sqrt_correction, eps;
+    real beta1, beta2, one_minus_beta1, one_minus_beta2, correction1, correction2, eps;
 } job_t;
 
 static void run(cnet_task *task, const job_t *job, const cnet_exec *e) {
@@ -64,11 +66,12 @@ static void adam_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     for (ptrdiff_t t = chunk * ELEMENTS_PER_CHUNK; t < end; t++) {
         const real param = job.param[t] * job.decay;
         const real d = job.sign * job.grad[t] + job.weight_decay * param;
-        const real m = job.exp_avg[t] + (d - job.exp_avg[t]) * job.one_minus_beta1;
-        const real v = job.beta2 * job.exp_avg_sq[t] + job.one_minus_beta2 * d * d;
+        const real m = job.beta1 * job.exp_avg[t] + job.one_minus_beta1 * d;
+        const real v = job.beta2 * job.exp_avg_sq[t] + job.one_minus_beta2 * (d * d);
         job.exp_avg[t] = m;
         job.exp_avg_sq[t] = v;
-        job.param[t] = param - job.step_size * m / (REAL_SQRT(v) / job.sqrt_correction + job.eps);
+        const real deviation = REAL_SQRT(v / job.correction2) + job.eps;
+        job.param[t] = param - job.lr * (m / job.correction1) / deviation;
     }
 }
 
@@ -76,7 +79,7 @@ static void adam_chunk(const void *argument, ptrdiff_t chunk, int slot) {
  *     d = ±grad + weight_decay * param                      (minus to maximize)
  *     m = beta1 * m + (1 - beta1) * d                       exp_avg
  *     v = beta2 * v + (1 - beta2) * d^2                     exp_avg_sq
- *     param -= lr / (1 - beta1^step) * m / (sqrt(v / (1 - beta2^step)) + eps)
+ *     param -= lr * (m / (1 - beta1^step)) / (sqrt(v / (1 - beta2^step)) + eps)
  * Decoupled (AdamW): param *= 1 - lr * weight_decay comes first and d = ±grad.
  *
  * All arrays (count); updates param, exp_avg and exp_avg_sq. Parallel over elements.
@@ -95,11 +98,13 @@ void CNET_FN(adam_step)(void *param, const void *grad, void *exp_avg, void *exp_
         .sign = maximize ? -1 : 1,
         .weight_decay = (real)(decoupled ? 0 : weight_decay),
         .decay = (real)(decoupled ? 1 - lr * weight_decay : 1),
+        .lr = (real)lr,
+        .beta1 = (real)beta1,
         .beta2 = (real)beta2,
         .one_minus_beta1 = (real)(1 - beta1),
         .one_minus_beta2 = (real)(1 - beta2),
-        .step_size = (real)(lr / (1 - pow(beta1, (double)step))),
-        .sqrt_correction = (real)sqrt(1 - pow(beta2, (double)step)),
+        .correction1 = (real)(1 - pow(beta1, (double)step)),
+        .correction2 = (real)(1 - pow(beta2, (double)step)),
         .eps = (real)eps,
     };
     run(adam_chunk, &job, e);

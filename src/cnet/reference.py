@@ -439,6 +439,6 @@ def adam_step(
     elif weight_decay != 0:
         g = g + weight_decay * param
     exp_avg[...] = beta1 * exp_avg + (1 - beta1) * g
-    exp_avg_sq[...] = beta2 * exp_avg_sq + (1 - beta2) * g * g
-    size = lr / (1 - beta1**step)
-    param -= size * exp_avg / (np.sqrt(exp_avg_sq) / (1 - beta2**step) ** 0.5 + eps)
+    exp_avg_sq[...] = beta2 * exp_avg_sq + (1 - beta2) * g**2
+    mean, mean_square = exp_avg / (1 - beta1**step), exp_avg_sq / (1 - beta2**step)
+    param -= lr * mean / (np.sqrt(mean_square) + eps)

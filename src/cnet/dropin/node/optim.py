@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import kernels
 from ..._check import Array
 from .graph import Node
 
@@ -79,20 +80,20 @@ class AdamOptimizer:
         """Update the parameters; the echo needs the graph that `Node.backward` returned."""
         self.t += 1
         for p in self.params:
-            p.original_grad = np.zeros_like(p.value) if p.grad is None else p.grad.copy()
+            given = np.zeros_like(p.value) if p.grad is None else p.grad
+            p.original_grad = np.array(given, np.float32)
             self._adam(p, p.original_grad)
         echoes = self.circular_strength > 0 and topo_graph is not None
         if echoes and self.t % self.echo_freq == 0:
             self._echo(topo_graph)  # type: ignore[arg-type]
 
     def _adam(self, p: Node, grad: Array) -> None:
+        value = np.require(p.value, np.float32, "CW")
         m, v = self.m[id(p)], self.v[id(p)]
-        m *= self.beta1
-        m += (1 - self.beta1) * grad
-        v *= self.beta2
-        v += (1 - self.beta2) * (grad * grad)
-        deviation = np.sqrt(v / (1 - self.beta2**self.t)) + self.eps
-        p.value -= self.lr * (m / (1 - self.beta1**self.t)) / deviation
+        betas = self.beta1, self.beta2
+        kernels.adam_step(value, grad, m, v, self.lr, *betas, self.eps, 0.0, self.t)
+        if value is not p.value:
+            p.value[...] = value
 
     def _echo(self, topo_graph: Sequence[Node]) -> None:
         last = next((p for p in reversed(self.params) if p.value.ndim), self.params[-1])
