@@ -15,13 +15,20 @@
 #include "lanes.h"
 #include "window.h"
 
-enum { ENOUGH_PARTS = 16, BLOCK_VECTORS = 9, STAGED_BYTES = 512 << 10 };
+#if defined(__AVX512VL__) && defined(CNET_REAL_f32)
+#include <immintrin.h>
+#define COMPRESS 16 /* cells whose living ones are closed up at once */
+#endif
 
-/* A living cell of the pooled plane: where its taps begin in the staged image, its gradient. */
+enum { ENOUGH_PARTS = 16, BLOCK_VECTORS = 9, CHAINED_VECTORS = 6, STAGED_BYTES = 512 << 10 };
+
+/* The living cells of a pooled plane: where their taps begin in the staged image, their gradients.
+ * A cell may be written behind the last. */
 typedef struct {
-    mask_t at;
-    real gradient;
-} cell_t;
+    mask_t *at;
+    real *gradients;
+    ptrdiff_t count;
+} list_t;
 
 typedef struct {
     const real *dy, *x, *weight;
@@ -86,42 +93,71 @@ static void unstage_image(const job_t *job, const real *from, real *dx) {
     }
 }
 
-/* Lists the living cells of one plane. Any code that is no place stands for a dead one. */
-static ptrdiff_t list_cells(const job_t *job, const real *dy, const uint8_t *codes, cell_t *list) {
-    const mask_t *places = job->places, *shifts = job->shifts;
-    ptrdiff_t count = 0;
-    for (ptrdiff_t t = 0; t < job->cells; t++) {
-        const uint8_t code = codes[t];
-        list[count] = (cell_t){places[t] + shifts[code % 4], dy[t]};
-        count += code < POOL_DEAD;
-    }
-    return count;
+static inline void list_cell(const job_t *job, const real *dy, const uint8_t *codes, ptrdiff_t t,
+                             list_t *list) {
+    list->at[list->count] = job->places[t] + job->shifts[codes[t] % 4];
+    list->gradients[list->count] = dy[t];
+    list->count += codes[t] < POOL_DEAD;
 }
 
-static real sum_living(const job_t *job, const real *dy, const uint8_t *codes) {
-    vec sums = {0};
-    real rest = 0;
+#ifdef COMPRESS
+/* The same for COMPRESS cells. Portable vectors have no way to close up lanes. */
+static inline void list_vector(const job_t *job, const real *dy, const uint8_t *codes, ptrdiff_t t,
+                               list_t *list) {
+    const __m128i code = _mm_loadu_si128((const __m128i *)(codes + t));
+    const __mmask16 living = _mm_cmplt_epu8_mask(code, _mm_set1_epi8(POOL_DEAD));
+    const __m512i shifts = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)job->shifts));
+    const __m512i shift = _mm512_permutexvar_epi32(_mm512_cvtepu8_epi32(code), shifts);
+    const __m512i at = _mm512_add_epi32(_mm512_loadu_si512(job->places + t), shift);
+    const int count = __builtin_popcount(living);
+    const __mmask16 first = (__mmask16)((1u << count) - 1);
+    _mm512_mask_storeu_epi32(list->at + list->count, first,
+                             _mm512_maskz_compress_epi32(living, at));
+    _mm512_mask_storeu_ps(list->gradients + list->count, first,
+                          _mm512_maskz_compress_ps(living, _mm512_loadu_ps(dy + t)));
+    list->count += count;
+}
+#endif
+
+/* Lists the living cells of one plane. Any code that is no place stands for a dead one. */
+static void list_cells(const job_t *job, const real *dy, const uint8_t *codes, list_t *list) {
+    list->count = 0;
     ptrdiff_t t = 0;
-    for (; t + LANES <= job->cells; t += LANES) {
-        lane_bytes packed;
-        memcpy(&packed, codes + t, sizeof packed);
-        const ivec code = __builtin_convertvector(packed, ivec);
-        sums += select_cell(code < splat(POOL_DEAD), load(dy + t), (vec){0});
-    }
+#ifdef COMPRESS
+    for (; t + COMPRESS <= job->cells; t += COMPRESS)
+        list_vector(job, dy, codes, t, list);
+#endif
     for (; t < job->cells; t++)
-        rest += codes[t] < POOL_DEAD ? dy[t] : 0;
-    for (ptrdiff_t lane = 0; lane < LANES; lane++)
-        rest += sums[lane];
-    return rest;
+        list_cell(job, dy, codes, t, list);
 }
 
 /* ---- The sweep over the cells ---------------------------------------------------------- */
 
-/* One block of vectors of one filter. `dx` is the way from the staged image to its gradient. */
+/* What one cell adds to the sums, and to dX: `dx` is the way there from the staged image. */
 static inline __attribute__((always_inline)) void
-sweep(const cell_t *list, ptrdiff_t count, real *staged, const ptrdiff_t *offsets,
-      const real *filter, const int vectors, const int with_dx, ptrdiff_t dx, real *sums) {
-    vec sum[BLOCK_VECTORS] = {0}, taps[BLOCK_VECTORS];
+sweep_cell(const list_t *list, ptrdiff_t t, real *const *from, const vec *taps, const int vectors,
+           const int with_dx, ptrdiff_t dx, vec *sum) {
+    const ptrdiff_t at = list->at[t];
+    ptrdiff_t there = at + dx;
+    __asm__("" : "+r"(there));
+    const vec gradient = broadcast(list->gradients[t]);
+#pragma GCC unroll 16
+    for (int v = 0; v < vectors; v++) {
+        sum[v] += gradient * load(from[v] + at);
+        if (with_dx) {
+            real *to = from[v] + there;
+            store(to, load(to) + gradient * taps[v]);
+        }
+    }
+}
+
+/* One block of vectors of one filter. Few sums would wait for each other: these are kept twice, one
+ * for every other cell. */
+static inline __attribute__((always_inline)) void
+sweep(const list_t *list, real *staged, const ptrdiff_t *offsets, const real *filter,
+      const int vectors, const int with_dx, ptrdiff_t dx, real *sums) {
+    const int chains = !with_dx && vectors <= CHAINED_VECTORS ? 2 : 1;
+    vec sum[2][BLOCK_VECTORS] = {{{0}}}, taps[BLOCK_VECTORS];
     real *from[BLOCK_VECTORS];
 #pragma GCC unroll 16
     for (int v = 0; v < vectors; v++) {
@@ -130,27 +166,20 @@ sweep(const cell_t *list, ptrdiff_t count, real *staged, const ptrdiff_t *offset
         if (with_dx)
             taps[v] = load(filter + v * LANES);
     }
-    for (ptrdiff_t t = 0; t < count; t++) {
-        const ptrdiff_t at = list[t].at;
-        ptrdiff_t there = at + dx;
-        __asm__("" : "+r"(there));
-        const vec gradient = list[t].gradient - (vec){0};
-#pragma GCC unroll 16
-        for (int v = 0; v < vectors; v++) {
-            sum[v] += gradient * load(from[v] + at);
-            if (with_dx) {
-                real *to = from[v] + there;
-                store(to, load(to) + gradient * taps[v]);
-            }
-        }
-    }
+    ptrdiff_t t = 0;
+    for (; t + chains <= list->count; t += chains)
+#pragma GCC unroll 2
+        for (int chain = 0; chain < chains; chain++)
+            sweep_cell(list, t + chain, from, taps, vectors, with_dx, dx, sum[chain]);
+    if (t < list->count)
+        sweep_cell(list, t, from, taps, vectors, with_dx, dx, sum[0]);
 #pragma GCC unroll 16
     for (int v = 0; v < vectors; v++)
-        store(sums + v * LANES, load(sums + v * LANES) + sum[v]);
+        store(sums + v * LANES, load(sums + v * LANES) + (sum[0][v] + sum[1][v]));
 }
 
-static void sweep_filter(const job_t *job, const cell_t *list, ptrdiff_t count, real *staged,
-                         const real *filter, real *sums) {
+static void sweep_filter(const job_t *job, const list_t *list, real *staged, const real *filter,
+                         real *sums) {
     const ptrdiff_t step = ceil_div(job->vectors, ceil_div(job->vectors, BLOCK_VECTORS));
     for (ptrdiff_t v = 0; v < job->vectors; v += step) {
         const ptrdiff_t *offsets = job->offsets + v;
@@ -159,9 +188,9 @@ static void sweep_filter(const job_t *job, const cell_t *list, ptrdiff_t count, 
 #define BLOCK(size)                                                                                \
     case size:                                                                                     \
         if (job->dx)                                                                               \
-            sweep(list, count, staged, offsets, filter + v * LANES, size, 1, job->image, to);      \
+            sweep(list, staged, offsets, filter + v * LANES, size, 1, job->image, to);      \
         else                                                                                       \
-            sweep(list, count, staged, offsets, NULL, size, 0, 0, to);                             \
+            sweep(list, staged, offsets, NULL, size, 0, 0, to);                             \
         break;
             BLOCK(1)
             BLOCK(2)
@@ -187,7 +216,8 @@ static void part_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const ptrdiff_t part = chunk / g->g, group = chunk % g->g, step = sums_of_output(job);
     real *staged = (real *)(job->workspace + (size_t)slot * job->bytes_per_thread);
     real *gradient = staged + job->image;
-    cell_t *list = (cell_t *)(gradient + (job->dx ? job->image : 0));
+    list_t list = {.gradients = gradient + (job->dx ? job->image : 0)};
+    list.at = (mask_t *)(list.gradients + job->cells + 1);
     real *sums = job->sums + (part * g->o + group * job->outputs) * step;
     memset(staged, 0, (size_t)job->image * sizeof(real));
     memset(sums, 0, (size_t)(job->outputs * step) * sizeof(real));
@@ -198,12 +228,10 @@ static void part_chunk(const void *argument, ptrdiff_t chunk, int slot) {
             memset(gradient, 0, (size_t)job->image * sizeof(real));
         for (ptrdiff_t r = 0; r < job->outputs; r++) {
             const ptrdiff_t o = group * job->outputs + r, plane = (n * g->o + o) * job->cells;
-            const real *dy = job->dy + plane;
-            const uint8_t *codes = job->codes + plane;
-            const ptrdiff_t count = list_cells(job, dy, codes, list);
-            sweep_filter(job, list, count, staged, job->filters + o * job->vectors * LANES,
+            list_cells(job, job->dy + plane, job->codes + plane, &list);
+            sweep_filter(job, &list, staged, job->filters + o * job->vectors * LANES,
                          sums + r * step);
-            sums[r * step + step - 1] += sum_living(job, dy, codes);
+            sums[r * step + step - 1] += add_up(list.gradients, list.count);
         }
         if (job->dx)
             unstage_image(job, gradient, job->dx + first);
@@ -279,7 +307,7 @@ static job_t make_job(const cnet_conv2d *g, int with_dx) {
     job.images = ceil_div(g->n, ceil_div(ENOUGH_PARTS, g->g));
     job.parts = ceil_div(g->n, job.images);
     job.bytes_per_thread = bytes_of((with_dx ? 2 : 1) * job.image, sizeof(real)) +
-                           bytes_of(job.cells + 1, sizeof(cell_t));
+                           bytes_of(job.cells + 1, sizeof(real) + sizeof(mask_t));
     return job;
 }
 
