@@ -284,3 +284,36 @@ def test_seeded_draws_are_those_of_numpy():
 def test_errors(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_gradients_belong_to_their_nodes():
+    """What two nodes have in common is copied when it is read."""
+    x, y = Node(np.ones((2, 3))), Node(np.ones((2, 3)))
+    total = x + y
+    flat = total.reshape(6)
+    flat.sum().backward()
+    for node_ in (x, y, total):
+        node_.grad *= 2
+    assert (flat.grad == 1).all()
+    assert (x.grad == 2).all()
+    assert (y.grad == 2).all()
+    assert (total.grad == 2).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_adam_has_the_bits_of_its_equation(dtype):
+    rng = np.random.default_rng(3)
+    p = Node(rng.normal(size=(5, 7)))
+    p.value = np.asfortranarray(p.value)  # any array that can be written
+    optimizer = node.AdamOptimizer([p], lr=5e-4)
+    theta, m, v = (np.array(a, np.float32) for a in (p.value, 0 * p.value, 0 * p.value))
+    for t in range(1, 30):
+        p.grad = rng.normal(size=(5, 7)).astype(dtype)
+        g = p.grad.astype(np.float32)
+        optimizer.step()
+        m = 0.9 * m + (1 - 0.9) * g
+        v = 0.999 * v + (1 - 0.999) * g**2
+        step = 5e-4 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+        theta = theta - step
+        np.testing.assert_array_equal(p.value, theta)
+        np.testing.assert_array_equal(p.original_grad, g)

@@ -30,7 +30,15 @@ class Lazy:
 
     def plus(self, other: Any) -> Any:
         """The sum with another gradient, lazy or not."""
-        return self.array() + (other.array() if isinstance(other, Lazy) else other)
+        return _read(self) + _read(other)
+
+
+def _read(grad: Any) -> Array:
+    """A gradient, lazy or not, that is not going to be changed."""
+    if isinstance(grad, Shared):
+        return grad.values
+    array: Array = grad.array() if isinstance(grad, Lazy) else grad
+    return array
 
 
 class Unpooled(Lazy):
@@ -53,6 +61,16 @@ class Unpooled(Lazy):
         if isinstance(other, Unpooled) and other.codes is self.codes:
             return Unpooled(self.values + other.values, self.codes, self.shape, self.of_input)
         return super().plus(other)
+
+
+class Shared(Lazy):
+    """The gradient of another node, in the shape of this one; who looks at it gets a copy."""
+
+    def __init__(self, values: Array) -> None:
+        self.values = values
+
+    def array(self) -> Array:
+        return self.values.copy()
 
 
 class Deferred(Lazy):
@@ -131,8 +149,8 @@ class Node:
         return self._value
 
     @value.setter
-    def value(self, value: Array) -> None:
-        self._value = value
+    def value(self, value: Any) -> None:
+        self._value = np.asarray(value)
 
     @property
     def grad(self) -> Array | None:
@@ -147,8 +165,15 @@ class Node:
 
     @property
     def _given(self) -> Array:
-        """The gradient, when it is to be passed on."""
+        """The gradient, to be read and passed on."""
+        if isinstance(self._grad, Shared):
+            return self._grad.values
         return np.zeros_like(self.value) if self.grad is None else self.grad
+
+    def _share(self, grad: Array) -> None:
+        """Add a gradient that another node keeps."""
+        shape = self.value.shape
+        self._add(Shared(grad) if grad.shape == shape else _sum_to_shape(grad, shape))
 
     def _add(self, grad: Any) -> None:
         """Add to the gradient; arrays are never changed in place, so that they may be shared."""
@@ -159,7 +184,7 @@ class Node:
         elif isinstance(self._grad, Lazy):
             self._grad = self._grad.plus(grad)
         else:
-            self._grad = self._grad + (grad.array() if isinstance(grad, Lazy) else grad)
+            self._grad = self._grad + _read(grad)
 
     # ---- Operators ---------------------------------------------------------------------------
 
@@ -172,8 +197,8 @@ class Node:
         other = self._ensure(other)
 
         def backward(out: Node) -> None:
-            self._add(out._given.copy())
-            other._add(out._given.copy())
+            self._share(out._given)
+            other._share(out._given)
 
         return Node._of(self.value + other.value, (self, other), "+", backward)
 
@@ -277,7 +302,7 @@ class Node:
         """The same numbers in another shape."""
 
         def backward(out: Node) -> None:
-            self._add(out._given.reshape(self.value.shape).copy())
+            self._share(out._given.reshape(self.value.shape))
 
         return Node._of(self.value.reshape(*shape).copy(), (self,), "reshape", backward)
 

@@ -66,8 +66,8 @@ class AdamOptimizer:
         self.lr, self.eps = lr, eps
         self.beta1, self.beta2 = betas
         self.t = 0
-        self.m = {id(p): np.zeros_like(p.value) for p in self.params}
-        self.v = {id(p): np.zeros_like(p.value) for p in self.params}
+        self.m = {id(p): np.zeros(p.value.shape, np.float32) for p in self.params}
+        self.v = {id(p): np.zeros(p.value.shape, np.float32) for p in self.params}
         self.circular_strength = circular_strength
         self.echo_freq, self.neumann_steps = echo_freq, max(1, neumann_steps)
         self.echo_norm_clip = echo_norm_clip
@@ -88,7 +88,7 @@ class AdamOptimizer:
             self._echo(topo_graph)  # type: ignore[arg-type]
 
     def _adam(self, p: Node, grad: Array) -> None:
-        value = np.require(p.value, np.float32, "CW")
+        value = np.require(p.value, np.float32, ("C", "W"))
         m, v = self.m[id(p)], self.v[id(p)]
         betas = self.beta1, self.beta2
         kernels.adam_step(value, grad, m, v, self.lr, *betas, self.eps, 0.0, self.t)
