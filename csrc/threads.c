@@ -8,10 +8,15 @@
  * After fork() a child has none of the parent's workers: the pool is made anew there, also if the
  * parent was inside a region at that moment. OpenMP's pools hang in that case.
  */
+#ifdef __linux__
+#define _GNU_SOURCE /* affinities */
+#else
 #define _POSIX_C_SOURCE 200809L
+#endif
 #include "cnet.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <time.h>
@@ -29,7 +34,7 @@
  * longer than sleeping would cost, for it may hold the core that this worker waits for. By the
  * clock, since a pause takes ten times as long on one CPU as on another; the clock is looked at
  * every so many pauses, a microsecond or so. */
-enum { IDLE = 2 * 1000 * 1000, LEAVING = 50 * 1000, PAUSES = 32 };
+enum { IDLE = 2 * 1000 * 1000, LEAVING = 50 * 1000, PAUSES = 32, TRIES = 100 };
 
 typedef struct {
     int pauses;
@@ -59,25 +64,48 @@ typedef struct {
     ptrdiff_t chunks;
     int threads;
     int registered; /* workers that ever took part: the next one's slot is registered + 1 */
+    int is_awaited; /* the caller sleeps until the last worker is done */
     _Alignas(64) atomic_ptrdiff_t next;
     _Alignas(64) atomic_int running; /* workers inside */
 } job_t;
 
+/* A worker that waits to be called. */
+typedef struct sleeper {
+    struct sleeper *next;
+    pthread_t thread;
+    pthread_cond_t wake;
+    int is_called;
+#ifdef __linux__
+    int is_kept_off; /* the caller's CPU, until it is awake */
+    cpu_set_t allowed;
+#endif
+} sleeper_t;
+
 static struct {
     pthread_mutex_t region; /* held by the thread whose job is in the pool: others, and the tasks
                                of that job, work alone */
-    pthread_mutex_t mutex;  /* guards job, registered, workers */
-    pthread_cond_t wake;    /* a job has been opened */
+    pthread_mutex_t mutex;  /* guards job, registered, workers, asleep */
     pthread_cond_t done;    /* the last worker left a job */
     job_t *job;             /* the open job, or NULL */
+    sleeper_t *asleep;
     int workers;
     atomic_uint opened; /* jobs ever opened: what idle workers spin on */
 } pool = {
     .region = PTHREAD_MUTEX_INITIALIZER,
     .mutex = PTHREAD_MUTEX_INITIALIZER,
-    .wake = PTHREAD_COND_INITIALIZER,
     .done = PTHREAD_COND_INITIALIZER,
 };
+
+/* The mutex is held for less time than sleeping takes. */
+static void lock_pool(void) {
+    for (int tries = 0; pthread_mutex_trylock(&pool.mutex); tries++) {
+        if (tries == TRIES) {
+            pthread_mutex_lock(&pool.mutex);
+            return;
+        }
+        CPU_RELAX();
+    }
+}
 
 static atomic_int num_threads = 1;
 
@@ -90,15 +118,62 @@ static void work(job_t *job, int slot) {
         job->task(job->argument, chunk, slot);
 }
 
+/* A thread that wakes another one goes on, and the scheduler may put both on its CPU: on a virtual
+ * machine, where idle CPUs look busy, for milliseconds. So the caller forbids its CPU to those that
+ * it calls, until they have done their part. */
+#ifdef __linux__
+static void keep_off_this_cpu(sleeper_t *sleeper) {
+    const int cpu = sched_getcpu();
+    if (cpu < 0 || cpu >= CPU_SETSIZE ||
+        pthread_getaffinity_np(sleeper->thread, sizeof sleeper->allowed, &sleeper->allowed))
+        return;
+    cpu_set_t others = sleeper->allowed;
+    CPU_CLR((size_t)cpu, &others);
+    sleeper->is_kept_off =
+        CPU_COUNT(&others) && !pthread_setaffinity_np(sleeper->thread, sizeof others, &others);
+}
+
+static void allow_every_cpu(sleeper_t *self) {
+    if (self->is_kept_off)
+        pthread_setaffinity_np(self->thread, sizeof self->allowed, &self->allowed);
+    self->is_kept_off = 0;
+}
+#else
+static void keep_off_this_cpu(sleeper_t *sleeper) { (void)sleeper; }
+static void allow_every_cpu(sleeper_t *self) { (void)self; }
+#endif
+
+/* With the mutex held. */
+static void sleep_until_called(sleeper_t *self) {
+    self->is_called = 0;
+    self->next = pool.asleep;
+    pool.asleep = self;
+    while (!self->is_called)
+        pthread_cond_wait(&self->wake, &pool.mutex);
+}
+
+/* With the mutex held. */
+static void call_workers(int wanted) {
+    for (; wanted && pool.asleep; wanted--) {
+        sleeper_t *sleeper = pool.asleep;
+        pool.asleep = sleeper->next;
+        sleeper->is_called = 1;
+        keep_off_this_cpu(sleeper);
+        pthread_cond_signal(&sleeper->wake);
+    }
+}
+
 static void *worker(void *unused) {
     (void)unused;
+    sleeper_t self = {.thread = pthread_self(), .wake = PTHREAD_COND_INITIALIZER};
     unsigned seen = 0;
+    int spins = 1;
     for (;;) {
-        for (spin_t s = {0}; atomic_load(&pool.opened) == seen && spin(&s, IDLE);)
+        for (spin_t s = {0}; spins && atomic_load(&pool.opened) == seen && spin(&s, IDLE);)
             continue;
-        pthread_mutex_lock(&pool.mutex);
-        while (atomic_load(&pool.opened) == seen)
-            pthread_cond_wait(&pool.wake, &pool.mutex);
+        lock_pool();
+        if (atomic_load(&pool.opened) == seen)
+            sleep_until_called(&self);
         seen = atomic_load(&pool.opened);
         job_t *job = pool.job;
         int slot = 0;
@@ -107,13 +182,16 @@ static void *worker(void *unused) {
             atomic_fetch_add(&job->running, 1);
         }
         pthread_mutex_unlock(&pool.mutex);
-        if (!slot)
-            continue;
-        work(job, slot);
-        pthread_mutex_lock(&pool.mutex);
-        if (atomic_fetch_sub(&job->running, 1) == 1)
-            pthread_cond_signal(&pool.done);
-        pthread_mutex_unlock(&pool.mutex);
+        spins = 1;
+        if (slot) {
+            work(job, slot);
+            lock_pool();
+            spins = !job->is_awaited; /* the caller may be put on this CPU */
+            if (atomic_fetch_sub(&job->running, 1) == 1)
+                pthread_cond_signal(&pool.done);
+            pthread_mutex_unlock(&pool.mutex);
+        }
+        allow_every_cpu(&self);
     }
     return NULL;
 }
@@ -122,9 +200,9 @@ static void *worker(void *unused) {
 static void after_fork_in_child(void) {
     pthread_mutex_init(&pool.region, NULL);
     pthread_mutex_init(&pool.mutex, NULL);
-    pthread_cond_init(&pool.wake, NULL);
     pthread_cond_init(&pool.done, NULL);
     pool.job = NULL;
+    pool.asleep = NULL;
     pool.workers = 0;
 }
 
@@ -166,22 +244,22 @@ void cnet_parallel(cnet_task *task, const void *argument, ptrdiff_t chunks, int 
         return;
     }
     job_t job = {.task = task, .argument = argument, .chunks = chunks, .threads = threads};
-    pthread_mutex_lock(&pool.mutex);
+    lock_pool();
     start_workers(threads - 1);
     pool.job = &job;
     atomic_fetch_add(&pool.opened, 1);
-    for (int i = 1; i < threads; i++) /* and not all workers, however many there are */
-        pthread_cond_signal(&pool.wake);
+    call_workers(threads - 1);
     pthread_mutex_unlock(&pool.mutex);
 
     work(&job, 0);
 
-    pthread_mutex_lock(&pool.mutex);
+    lock_pool();
     pool.job = NULL;
     pthread_mutex_unlock(&pool.mutex);
     for (spin_t s = {0}; atomic_load(&job.running) && spin(&s, LEAVING);)
         continue;
-    pthread_mutex_lock(&pool.mutex);
+    lock_pool();
+    job.is_awaited = 1;
     while (atomic_load(&job.running))
         pthread_cond_wait(&pool.done, &pool.mutex);
     pthread_mutex_unlock(&pool.mutex);
