@@ -317,3 +317,14 @@ def test_adam_has_the_bits_of_its_equation(dtype):
         theta = theta - step
         np.testing.assert_array_equal(p.value, theta)
         np.testing.assert_array_equal(p.original_grad, g)
+
+
+def test_values_belong_to_their_nodes():
+    x = Node(np.ones((2, 3)))
+    of_a_parameter, doubled = x.reshape(6), x * 2
+    flat = doubled.reshape(6)
+    assert (flat.value == 2).all()
+    flat.value[:] = 7
+    x.value[:] = 5
+    assert (doubled.value == 2).all()
+    assert (of_a_parameter.value == 1).all()

@@ -1,4 +1,4 @@
-"""The graph: nodes, and gradients that wait until somebody reads them."""
+"""The graph: nodes, and values and gradients that wait until somebody reads them."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -23,7 +23,7 @@ def _sum_to_shape(grad: Array, shape: tuple[int, ...]) -> Array:
 
 
 class Lazy:
-    """A gradient that is an array once somebody looks at it."""
+    """A value or gradient that is an array once somebody looks at it."""
 
     def array(self) -> Array:
         raise NotImplementedError
@@ -33,12 +33,12 @@ class Lazy:
         return _read(self) + _read(other)
 
 
-def _read(grad: Any) -> Array:
-    """A gradient, lazy or not, that is not going to be changed."""
-    if isinstance(grad, Shared):
-        return grad.values
-    array: Array = grad.array() if isinstance(grad, Lazy) else grad
-    return array
+def _read(array: Any) -> Array:
+    """An array, lazy or not, that is not going to be changed."""
+    if isinstance(array, Shared):
+        return array.values
+    values: Array = array.array() if isinstance(array, Lazy) else array
+    return values
 
 
 class Unpooled(Lazy):
@@ -64,7 +64,7 @@ class Unpooled(Lazy):
 
 
 class Shared(Lazy):
-    """The gradient of another node, in the shape of this one; who looks at it gets a copy."""
+    """The array of another node, in the shape of this one; who looks at it gets a copy."""
 
     def __init__(self, values: Array) -> None:
         self.values = values
@@ -74,7 +74,7 @@ class Shared(Lazy):
 
 
 class Deferred(Lazy):
-    """The gradient of a leaf that may never be asked for."""
+    """The sum of what is computed when somebody asks, which may never be."""
 
     def __init__(self, *parts: Callable[[], Array]) -> None:
         self.parts = parts
@@ -117,8 +117,7 @@ class Node:
     __array_ufunc__ = None  # `array * node` is ours to compute
 
     def __init__(self, value: Any, parents: Sequence["Node"] = (), op: str = "") -> None:
-        self._value: Array | None = np.array(value, dtype=np.float32)
-        self._compute: Callable[[], Array] | None = None
+        self._value: Any = np.array(value, dtype=np.float32)
         self._grad: Any = None
         self.parents = tuple(parents)
         self.op = op
@@ -126,15 +125,11 @@ class Node:
 
     @classmethod
     def _of(
-        cls,
-        value: Array | Callable[[], Array],
-        parents: Sequence["Node"],
-        op: str,
-        backward: Backward,
+        cls, value: Array | Lazy, parents: Sequence["Node"], op: str, backward: Backward
     ) -> "Node":
-        """A node with a fresh array, or with what computes it."""
+        """A node with a fresh array."""
         node = object.__new__(cls)
-        node._value, node._compute = (None, value) if callable(value) else (np.asarray(value), None)
+        node._value = value if isinstance(value, Lazy) else np.asarray(value)
         node._grad = None
         node.parents = tuple(parents)
         node.op = op
@@ -143,10 +138,10 @@ class Node:
 
     @property
     def value(self) -> Array:
-        if self._value is None:
-            assert self._compute is not None
-            self._value = self._compute()
-        return self._value
+        if isinstance(self._value, Lazy):
+            self._value = self._value.array()
+        value: Array = self._value
+        return value
 
     @value.setter
     def value(self, value: Any) -> None:
@@ -164,6 +159,11 @@ class Node:
         self._grad = grad
 
     @property
+    def _content(self) -> Array:
+        """The value, to be read."""
+        return self._value.values if isinstance(self._value, Shared) else self.value
+
+    @property
     def _given(self) -> Array:
         """The gradient, to be read and passed on."""
         if isinstance(self._grad, Shared):
@@ -172,13 +172,13 @@ class Node:
 
     def _share(self, grad: Array) -> None:
         """Add a gradient that another node keeps."""
-        shape = self.value.shape
+        shape = self._content.shape
         self._add(Shared(grad) if grad.shape == shape else _sum_to_shape(grad, shape))
 
     def _add(self, grad: Any) -> None:
         """Add to the gradient; arrays are never changed in place, so that they may be shared."""
         if not isinstance(grad, Lazy):
-            grad = _sum_to_shape(np.asarray(grad, np.float32), self.value.shape)
+            grad = _sum_to_shape(np.asarray(grad, np.float32), self._content.shape)
         if self._grad is None:
             self._grad = grad
         elif isinstance(self._grad, Lazy):
@@ -217,10 +217,10 @@ class Node:
 
         def backward(out: Node) -> None:
             grad = out._given
-            self._add(kernels.matmul(grad, other.value.swapaxes(-1, -2)))
-            other._add(kernels.matmul(self.value.swapaxes(-1, -2), grad))
+            self._add(kernels.matmul(grad, other._content.swapaxes(-1, -2)))
+            other._add(kernels.matmul(self._content.swapaxes(-1, -2), grad))
 
-        return Node._of(kernels.matmul(self.value, other.value), (self, other), "@", backward)
+        return Node._of(kernels.matmul(self._content, other._content), (self, other), "@", backward)
 
     def __pow__(self, power: float) -> "Node":
         def backward(out: Node) -> None:
@@ -264,8 +264,8 @@ class Node:
             else:
                 self._add(kernels.relu_backward(out._given, self.value))
 
-        if self._value is None:
-            return Node._of(lambda: kernels.relu(self.value), (self,), "ReLU", backward)
+        if isinstance(self._value, Deferred):
+            return Node._of(Deferred(lambda: kernels.relu(self.value)), (self,), "ReLU", backward)
         return Node._of(kernels.relu(self.value), (self,), "ReLU", backward)
 
     def log(self) -> "Node":
@@ -293,7 +293,7 @@ class Node:
             grad = out._given
             if axis is not None and not keepdims:
                 grad = np.expand_dims(grad, axis)
-            self._add(np.broadcast_to(grad, self.value.shape).copy())
+            self._add(np.broadcast_to(grad, self._content.shape).copy())
 
         value = self.value.sum(axis=axis, keepdims=keepdims)
         return Node._of(value, (self,), "sum", backward)
@@ -302,9 +302,12 @@ class Node:
         """The same numbers in another shape."""
 
         def backward(out: Node) -> None:
-            self._share(out._given.reshape(self.value.shape))
+            self._share(out._given.reshape(self._content.shape))
 
-        return Node._of(self.value.reshape(*shape).copy(), (self,), "reshape", backward)
+        values = self._content.reshape(*shape)
+        # What nothing computed is a parameter, and is updated in place.
+        shared = Shared(values) if self.parents else values.copy()
+        return Node._of(shared, (self,), "reshape", backward)
 
     # ---- The graph ---------------------------------------------------------------------------
 

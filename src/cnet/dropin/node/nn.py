@@ -137,8 +137,8 @@ class _Convolution(Node):
         self.arrays = images, weight.value.copy(), bias.value.copy()
         g = geometry.conv2d("Conv2d", images.shape, weight.value.shape, stride, padding, 1, 1)
         self.shape = g.y_shape
-        self._value, self._grad = None, None
-        self._compute = lambda: kernels.conv2d(*self.arrays, **self.options)
+        self._value = Deferred(lambda: kernels.conv2d(*self.arrays, **self.options))
+        self._grad = None
         self._backward = _backward_of_convolution
         self.parents = (x, weight, bias)
         self.op = "conv2d"
@@ -201,10 +201,12 @@ class MaxPool2d(Module):
 
 
 def _is_unread_convolution_with_relu(x: Node) -> bool:
-    if x.op != "ReLU" or x._value is not None:
+    if x.op != "ReLU" or not isinstance(x._value, Deferred):
         return False
     conv = x.parents[0]
-    if not isinstance(conv, _Convolution) or conv._value is not None or min(conv.shape[2:]) < 2:
+    if not isinstance(conv, _Convolution) or not isinstance(conv._value, Deferred):
+        return False
+    if min(conv.shape[2:]) < 2:
         return False
     images, filters, _ = conv.arrays
     return kernels.conv2d_algorithm(images.shape, filters.shape, **conv.options) == "direct"
