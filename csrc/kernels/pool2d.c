@@ -50,68 +50,93 @@ static inline __attribute__((always_inline)) vec cells_at(const real *x, ptrdiff
 }
 
 static inline __attribute__((always_inline)) void
-store_maxima(vec best, ivec where, ptrdiff_t count, real *y, int32_t *argmax) {
+store_maxima(vec best, ivec where, ptrdiff_t stored, real *y, int32_t *argmax) {
     const positions at = __builtin_convertvector(where, positions);
-    store_run(y, best, count);
-    memcpy(argmax, &at, count == LANES ? sizeof at : (size_t)count * sizeof *argmax);
+    store_run(y, best, stored);
+    memcpy(argmax, &at, stored == LANES ? sizeof at : (size_t)stored * sizeof *argmax);
 }
 
-/* The outputs (oh, ow + lane), lane < count, over all cells of their windows: those of tap (i, j)
- * are one load. `rows` are the i in the image. Where all taps are, the first of them is the maximum
- * until another is larger; else there is none until a tap is in the image. */
+/* Cells x[lane * stride + j]: of every other cell, what the loads of its neighbour hold is used. */
+static inline __attribute__((always_inline)) vec cells_of_tap(const real *x, const ptrdiff_t stride,
+                                                              const ptrdiff_t j) {
+    if (stride == 1)
+        return load(x + j);
+    return j % 2 ? odds(load(x + (j - 1)), load(x + (j - 1 + LANES)))
+                 : evens(load(x + j), load(x + (j + LANES)));
+}
+
+/* Outputs whose taps are all in the image, `at` being the first of the first: it is the maximum
+ * until another is larger. `kh`, `kw` and `dw` are those of the window, or known beforehand. */
 static inline __attribute__((always_inline)) void
-max_vector(const job_t *job, const cnet_window2d *g, ptrdiff_t plane, ptrdiff_t oh, ptrdiff_t ow,
-           range rows, const ptrdiff_t stride, real *y, int32_t *argmax) {
-    const ptrdiff_t count = min_size(LANES, g->ow - ow);
-    const ptrdiff_t origin = plane * g->h * g->w, end = g->n * g->c * g->h * g->w;
-    const ptrdiff_t top = oh * g->sh - g->ph;
-    const ptrdiff_t left = ow * stride - g->pw, last = left + (count - 1) * stride;
-    const ptrdiff_t lowest = (top + (rows.end - 1) * g->dh) * g->w, width = (g->kw - 1) * g->dw;
-    const ivec lanes = lane_numbers(), steps = lanes * splat(stride);
+max_inside(const real *x, ptrdiff_t at, const cnet_window2d *g, const ptrdiff_t kh,
+           const ptrdiff_t kw, const ptrdiff_t dw, const ptrdiff_t stride, ptrdiff_t stored,
+           real *y, int32_t *argmax) {
     vec best = broadcast(-REAL_INFINITY);
-    if (stride <= 2 && left >= 0 && last + width < g->w && rows.end > rows.begin &&
-        origin + lowest + left + width + stride * LANES <= end) {
-        ivec where = splat((top + rows.begin * g->dh) * g->w + left);
-        for (ptrdiff_t i = rows.begin; i < rows.end; i++) {
-            ptrdiff_t at = (top + i * g->dh) * g->w + left;
-            for (ptrdiff_t j = 0; j < g->kw; j++, at += g->dw) {
-                const real *x = job->from + (origin + at);
-                const vec cells = stride == 1 ? load(x) : evens(load(x), load(x + LANES));
-                const ivec take = (cells > best) | (cells != cells);
-                best = select_cell(take, cells, best);
-                where = select_index(take, splat(at), where);
-            }
+    ivec where = splat(0);
+    for (ptrdiff_t i = 0; i < kh; i++) {
+        const ptrdiff_t row = i * g->dh * g->w;
+        for (ptrdiff_t j = 0; j < kw; j++) {
+            const vec cells = cells_of_tap(x + row, stride, j * dw);
+            const ivec take = (cells > best) | (cells != cells);
+            best = select_cell(take, cells, best);
+            where = select_index(take, splat(row + j * dw), where);
         }
-        store_maxima(best, where + steps, count, y, argmax);
-        return;
     }
+    store_maxima(best, where + splat(at) + lane_numbers() * splat(stride), stored, y, argmax);
+}
+
+/* Outputs some of whose taps are outside of the image: there is no maximum until a tap is in it. */
+static void max_at_edge(const real *x, ptrdiff_t origin, ptrdiff_t end, ptrdiff_t top,
+                        ptrdiff_t left, const cnet_window2d *g, ptrdiff_t count, ptrdiff_t stored,
+                        real *y, int32_t *argmax) {
+    const ptrdiff_t stride = g->sw, last = left + (count - 1) * stride;
+    const range rows = inside(top, g->dh, g->h, g->kh);
     const range columns = {inside(last, g->dw, g->w, g->kw).begin,
                            inside(left, g->dw, g->w, g->kw).end};
+    const ivec lanes = lane_numbers();
+    vec best = broadcast(-REAL_INFINITY);
     ivec where = splat(-1);
     for (ptrdiff_t i = rows.begin; i < rows.end; i++) {
         for (ptrdiff_t j = columns.begin; j < columns.end; j++) {
             const ptrdiff_t at = (top + i * g->dh) * g->w + left + j * g->dw;
-            const vec cells = cells_at(job->from, origin + at, stride, end);
+            const vec cells = cells_at(x, origin + at, stride, end);
             const range in = inside(left + j * g->dw, stride, g->w, count);
             const ivec take = (lanes >= splat(in.begin)) & (lanes < splat(in.end)) &
                               ((where < splat(0)) | (cells > best) | (cells != cells));
             best = select_cell(take, cells, best);
-            where = select_index(take, splat(at) + steps, where);
+            where = select_index(take, splat(at) + lanes * splat(stride), where);
         }
     }
-    store_maxima(best, where, count, y, argmax);
+    store_maxima(best, where, stored, y, argmax);
 }
 
-/* One row of outputs; the last vector overlaps the one before it where that keeps it full. */
+/* One row of outputs. Its last vector overlaps the one before it where that keeps it full; else it
+ * runs on into the next row, which is written later, unless that begins at `results`. */
 static inline __attribute__((always_inline)) void max_row(const job_t *job, const cnet_window2d *g,
                                                           ptrdiff_t plane, ptrdiff_t oh,
+                                                          ptrdiff_t results,
                                                           const ptrdiff_t stride) {
-    const range rows = inside(oh * g->sh - g->ph, g->dh, g->h, g->kh);
-    const ptrdiff_t first = (plane * g->oh + oh) * g->ow;
+    const ptrdiff_t origin = plane * g->h * g->w, end = g->n * g->c * g->h * g->w;
+    const ptrdiff_t top = oh * g->sh - g->ph, first = (plane * g->oh + oh) * g->ow;
+    const ptrdiff_t lowest = top + (g->kh - 1) * g->dh, width = (g->kw - 1) * g->dw;
+    const int rows_are_inside = top >= 0 && lowest < g->h;
     for (ptrdiff_t t = 0; t < g->ow; t += LANES) {
         const ptrdiff_t ow = min_size(t, max_size(0, g->ow - LANES));
-        max_vector(job, g, plane, oh, ow, rows, stride, job->to + first + ow,
-                   job->argmax + first + ow);
+        const ptrdiff_t count = min_size(LANES, g->ow - ow), left = ow * stride - g->pw;
+        const ptrdiff_t at = top * g->w + left, stored = min_size(LANES, results - first - ow);
+        real *y = job->to + (first + ow);
+        int32_t *argmax = job->argmax + (first + ow);
+        if (stride > 2 || !rows_are_inside || left < 0 ||
+            left + (count - 1) * stride + width >= g->w ||
+            origin + lowest * g->w + left + width + stride * LANES > end)
+            max_at_edge(job->from, origin, end, top, left, g, count, stored, y, argmax);
+        else if (g->kh == 2 && g->kw == 2 && g->dw == 1)
+            max_inside(job->from + (origin + at), at, g, 2, 2, 1, stride, stored, y, argmax);
+        else if (g->kh == 3 && g->kw == 3 && g->dw == 1)
+            max_inside(job->from + (origin + at), at, g, 3, 3, 1, stride, stored, y, argmax);
+        else
+            max_inside(job->from + (origin + at), at, g, g->kh, g->kw, g->dw, stride, stored, y,
+                       argmax);
     }
 }
 
@@ -120,14 +145,15 @@ static void max_planes(const void *argument, ptrdiff_t chunk, int slot) {
     const job_t *job = argument;
     const cnet_window2d g = *job->g;
     const range planes = planes_of(job, chunk);
+    const ptrdiff_t results = planes.end * g.oh * g.ow;
     for (ptrdiff_t plane = planes.begin; plane < planes.end; plane++) {
         for (ptrdiff_t oh = 0; oh < g.oh; oh++) {
             if (g.sw == 1)
-                max_row(job, &g, plane, oh, 1);
+                max_row(job, &g, plane, oh, results, 1);
             else if (g.sw == 2)
-                max_row(job, &g, plane, oh, 2);
+                max_row(job, &g, plane, oh, results, 2);
             else
-                max_row(job, &g, plane, oh, g.sw);
+                max_row(job, &g, plane, oh, results, g.sw);
         }
     }
 }
