@@ -1,7 +1,7 @@
 """How a call of the tables is run and judged: on one implementation, or on all of them.
 
 The arrays of each call end at an unmapped page, or begin behind one; so do the results, which the
-kernels allocate with `kernels._empty`. A result that is not written everywhere shows the pattern
+kernels allocate with `_memory.empty`. A result that is not written everywhere shows the pattern
 that it was filled with.
 """
 
@@ -16,6 +16,7 @@ import pytest
 import guarded
 from cases import Call
 from cnet import kernels, reference, runtime
+from cnet.kernels import _memory
 from conftest import THREADS
 from tolerance import assert_bounded, assert_exact, assert_winograd
 
@@ -107,7 +108,7 @@ def run(call: Call, place: str) -> Arrays:
     arrays = map_arrays(lambda x: guarded.copy(x, place), call.arrays)
     allocate = guarded.Allocator(place)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kernels, "_empty", allocate)
+        patch.setattr(_memory, "empty", allocate)
         outputs = outputs_of(kernels, call, arrays)
     assert allocate.intact(), "written beside a result"
     updated = UPDATED.get(call.function, ())
@@ -116,6 +117,7 @@ def run(call: Call, place: str) -> Arrays:
             assert x.tobytes() == before.tobytes(), f"argument {i} was changed"
             assert not any(np.shares_memory(x, y) for y in outputs), f"argument {i} was returned"
     for y in outputs:
+        assert updated or runtime.reference_is_active() or allocate.gave(y)
         assert type(y) is np.ndarray
         assert y.flags.c_contiguous
         assert y.flags.writeable

@@ -8,6 +8,7 @@ import pytest
 from calls import COMPILED, Arrays, check, note, run
 from cases import CONV2D_CASES, Call, Conv2dCase
 from cnet import kernels, reference, runtime
+from cnet.kernels import fused
 from conftest import DTYPES, THREADS
 from guarded import PLACES
 from tolerance import assert_bounded, assert_exact
@@ -326,7 +327,7 @@ def test_large_images_are_beyond_the_cache(monkeypatch: pytest.MonkeyPatch) -> N
         unpooled.append(args)
         return unpool(*args)
 
-    monkeypatch.setattr(kernels, "relu_pool_backward", watched)
+    monkeypatch.setattr(fused, "relu_pool_backward", watched)
     for isa in COMPILED:
         with runtime.use_isa(isa):
             for case in (*LARGE, *CHANNELS):

@@ -1,6 +1,8 @@
 """Every kernel, on every implementation and thread count, against the reference."""
 
+import importlib
 import inspect
+import pkgutil
 import signal
 import subprocess
 import sys
@@ -231,12 +233,20 @@ def test_cross_entropy_of_extreme_logits(impl: str, dtype: Any) -> None:
 
 
 def test_every_kernel_is_listed_and_called() -> None:
-    public = {
-        name
-        for name, f in vars(kernels).items()
-        if inspect.isfunction(f) and f.__module__ == kernels.__name__ and name[0] != "_"
-    }
-    assert public - {"conv2d_algorithm", "conv2d_choice"} == set(KERNELS) == set(ONE_CALL_EACH)
+    """Those that a file of the package defines are those that the package has."""
+    files = [
+        importlib.import_module(f"{kernels.__name__}.{file.name}")
+        for file in pkgutil.iter_modules(kernels.__path__)
+    ]
+    defined = {name for file in files for name, f in vars(file).items() if _is_kernel(f)}
+    public = {name for name, f in vars(kernels).items() if inspect.isfunction(f)}
+    assert public == set(kernels.__all__)
+    assert public - {"conv2d_algorithm", "conv2d_choice"} == defined
+    assert defined == set(KERNELS) == set(ONE_CALL_EACH)
+
+
+def _is_kernel(item: Any) -> bool:
+    return inspect.isfunction(item) and hasattr(item, "__wrapped__")
 
 
 @pytest.mark.parametrize("function", KERNELS)

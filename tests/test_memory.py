@@ -15,9 +15,9 @@ import pytest
 
 from cnet import functional as F
 from cnet import kernels, runtime
+from cnet.kernels._memory import CACHED_BYTES
 from cnet.tensor import Tensor
 
-CACHED_BYTES = kernels.CACHED_BYTES
 LINE = 64
 MB = 1 << 20
 SECONDS = 30

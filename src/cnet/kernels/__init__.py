@@ -1,0 +1,53 @@
+"""The compiled kernels as functions of NumPy arrays.
+
+Each checks its arguments, allocates its result and calls C; `cnet.reference` holds the same
+functions in plain NumPy, and `cnet.use_isa("reference")` runs those instead. Arrays are float32 or
+float64, of any layout (other layouts than C-contiguous cost a copy), and never modified unless a
+docstring says so; results are new, C-contiguous arrays. Letters as in `cnet.geometry`.
+
+Each family has a file, in which the gradients of an operation stand below it.
+"""
+
+from .activation import relu, relu_backward
+from .algorithms import conv2d_algorithm, conv2d_choice
+from .columns import col2im, im2col
+from .conv import conv2d, conv2d_backward
+from .fused import (
+    conv2d_relu_pool,
+    conv2d_relu_pool_backward,
+    relu_pool,
+    relu_pool_backward,
+)
+from .loss import cross_entropy, cross_entropy_backward
+from .norm import batch_norm, batch_norm_backward, batch_norm_stats
+from .optim import adam_step, sgd_step
+from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
+from .products import linear, matmul
+
+__all__ = [
+    "adam_step",
+    "avg_pool2d",
+    "avg_pool2d_backward",
+    "batch_norm",
+    "batch_norm_backward",
+    "batch_norm_stats",
+    "col2im",
+    "conv2d",
+    "conv2d_algorithm",
+    "conv2d_backward",
+    "conv2d_choice",
+    "conv2d_relu_pool",
+    "conv2d_relu_pool_backward",
+    "cross_entropy",
+    "cross_entropy_backward",
+    "im2col",
+    "linear",
+    "matmul",
+    "max_pool2d",
+    "max_pool2d_backward",
+    "relu",
+    "relu_backward",
+    "relu_pool",
+    "relu_pool_backward",
+    "sgd_step",
+]
