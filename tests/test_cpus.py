@@ -12,12 +12,12 @@ MOUNT = "sys/fs/cgroup"
 Files = dict[str, str | bytes]
 
 
-def _make(root: Path, files: Files) -> Path:
+def _make(root: Path, files: Files) -> str:
     for name, content in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return root
+    return str(root)
 
 
 def _v2(path: str, **limits: str | bytes) -> Files:
@@ -140,7 +140,7 @@ def test_default_num_threads_without_affinity(
 ) -> None:
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: count)
-    assert _cpus.default_num_threads(tmp_path) == expected
+    assert _cpus.default_num_threads(str(tmp_path)) == expected
 
 
 def test_this_machine_has_a_default() -> None:
