@@ -1,8 +1,9 @@
 """Convolutional networks on NumPy arrays: C kernels, autograd, a PyTorch-shaped API."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, data, functional, kernels, nn, optim
+from . import autograd, functional, kernels, nn, optim
 from .autograd import Function, enable_grad, is_grad_enabled, no_grad
 from .functional import (
     abs,
@@ -68,6 +69,7 @@ from .runtime import (
 from .tensor import Tensor, as_tensor, tensor
 
 if TYPE_CHECKING:
+    from . import data
     from .checkpoint import CheckpointError, load, save
 
 __version__ = "0.1.0"
@@ -158,8 +160,8 @@ def __dir__() -> list[str]:
 
 def __getattr__(name: str) -> Any:
     """What reads and writes files is imported when it is used."""
+    if name == "data":
+        return import_module(".data", __name__)
     if name in ("CheckpointError", "load", "save"):
-        from . import checkpoint
-
-        return getattr(checkpoint, name)
+        return getattr(import_module(".checkpoint", __name__), name)
     raise AttributeError(f"module 'cnet' has no attribute {name!r}")
