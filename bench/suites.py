@@ -7,7 +7,6 @@ from functools import cache
 from importlib.util import find_spec
 from typing import NamedTuple
 
-import cnet
 from cnet.bench.measure import AGAINST_NUMPY, Comparison
 from cnet.bench.sides import Contender
 from sides.machine import COMPILER
@@ -63,12 +62,6 @@ def _onnx_runtime() -> Sides:
     return {"ONNX Runtime": Contender("sides.onnx_runtime")}
 
 
-def _plan() -> Sides:
-    if not hasattr(cnet, "compile"):
-        return _absent("the inference plan", "this cnet has none")
-    return {"cnet plan": Contender("sides.ours:plan")}
-
-
 def _machine() -> tuple[Part, ...]:
     if shutil.which(COMPILER) is None:
         _absent("the machine's peak", f"there is no C compiler {COMPILER!r}")
@@ -80,6 +73,7 @@ def _machine() -> tuple[Part, ...]:
 def suites() -> dict[str, tuple[Part, ...]]:
     """By the names of their records."""
     ours = {"cnet": Contender("sides.ours")}
+    plan = {"cnet plan": Contender("sides.ours:plan")}
     one_by_one = {"cnet, op by op": Contender("sides.ours:one_by_one")}
     blas = {"NumPy best": Contender("sides.blas")}
     layouts = _pytorch("nchw", "channels_last")
@@ -91,7 +85,7 @@ def suites() -> dict[str, tuple[Part, ...]]:
         return Part(name, Comparison(f"work.{cases}", everyone), threads)
 
     steps, inferences = "networks:STEP_CASES", "networks:INFERENCE_CASES"
-    inference = _plan(), ours, layouts, _onnx_runtime()
+    inference = plan, ours, layouts, _onnx_runtime()
     doubles = "convolutions:FLOAT64_CASES"
     numpy_best = {"NumPy best": AGAINST_NUMPY.sides["NumPy best"]}
     one_blas_thread = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")

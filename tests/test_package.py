@@ -58,7 +58,7 @@ def _modules_after_import() -> set[str]:
     [
         "sklearn", "matplotlib", "tqdm", "safetensors", "torch", "urllib.request", "http", "ssl",
         "socket", "multiprocessing", "cnet.bench", "cnet.checkpoint", "cnet.cli", "cnet.data",
-        "cnet.plots",
+        "cnet.plan", "cnet.plots",
     ],
 )  # fmt: skip
 def test_import_leaves_alone(name: str) -> None:

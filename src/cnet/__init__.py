@@ -51,7 +51,6 @@ from .functional import (
 )
 from .gradcheck import GradcheckError, gradcheck
 from .graphs import graph
-from .plan import compile
 from .random import get_rng_state, manual_seed, set_rng_state
 from .runtime import (
     available_isas,
@@ -71,6 +70,7 @@ from .tensor import Tensor, as_tensor, tensor
 if TYPE_CHECKING:
     from . import data
     from .checkpoint import CheckpointError, load, save
+    from .plan import compile
 
 __version__ = "0.1.0"
 
@@ -159,9 +159,11 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    """What reads and writes files is imported when it is used."""
+    """What reads and writes files, and what compiles networks, is imported when it is used."""
     if name == "data":
         return import_module(".data", __name__)
     if name in ("CheckpointError", "load", "save"):
         return getattr(import_module(".checkpoint", __name__), name)
+    if name == "compile":
+        return import_module(".plan", __name__).compile
     raise AttributeError(f"module 'cnet' has no attribute {name!r}")

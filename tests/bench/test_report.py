@@ -9,7 +9,6 @@ from xml.etree import ElementTree
 
 import pytest
 
-import cnet
 import plot
 import report
 import suites
@@ -26,7 +25,6 @@ def everything(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[dict[str, Any]
     """A record of all suites as if everyone were here: cnet takes 1 ms, the others 4, 5, ... ."""
     monkeypatch.setattr(suites, "find_spec", lambda name: True)
     monkeypatch.setattr(suites.shutil, "which", lambda name: name)
-    monkeypatch.setattr(cnet, "compile", None, raising=False)
     taken = {
         suite: [_record(part, threads) for part in parts for threads in part.threads]
         for suite, parts in suites.suites().items()
