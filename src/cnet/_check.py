@@ -190,6 +190,22 @@ def conv2d_backward(
     return grad_output, x, weight, g, _three(f, needs)
 
 
+def _known_algorithm(f: str, algorithm: str) -> None:
+    if algorithm not in ALGORITHMS:
+        raise ValueError(
+            f"{f}: algorithm must be one of {', '.join(ALGORITHMS)} (got {algorithm!r})"
+        )
+
+
+def unsuitable(f: str, algorithm: str, g: Conv2d) -> ValueError:
+    """The error for an algorithm that cannot compute a convolution."""
+    return ValueError(
+        f"{f}: algorithm={algorithm!r} cannot compute this convolution "
+        f"(got a {g.kh}x{g.kw} kernel, stride {(g.sh, g.sw)}, dilation {(g.dh, g.dw)}, "
+        f"{g.g} groups, x {g.x_shape}); 'auto' and 'exact' can"
+    )
+
+
 def _three(f: str, needs: Any) -> tuple[bool, bool, bool]:
     if not isinstance(needs, (tuple, list)):
         raise TypeError(f"{f}: needs must be 3 booleans, for x, weight and bias (got {needs!r})")
@@ -237,22 +253,6 @@ def relu_pool_backward(grad_output: Any, codes: Any, x_shape: Any) -> tuple[Arra
     return grad_output, codes, window
 
 
-def _known_algorithm(f: str, algorithm: str) -> None:
-    if algorithm not in ALGORITHMS:
-        raise ValueError(
-            f"{f}: algorithm must be one of {', '.join(ALGORITHMS)} (got {algorithm!r})"
-        )
-
-
-def unsuitable(f: str, algorithm: str, g: Conv2d) -> ValueError:
-    """The error for an algorithm that cannot compute a convolution."""
-    return ValueError(
-        f"{f}: algorithm={algorithm!r} cannot compute this convolution "
-        f"(got a {g.kh}x{g.kw} kernel, stride {(g.sh, g.sw)}, dilation {(g.dh, g.dw)}, "
-        f"{g.g} groups, x {g.x_shape}); 'auto' and 'exact' can"
-    )
-
-
 def max_pool2d(
     x: Any, kernel_size: Size2d, stride: Size2d | None, padding: Size2d, dilation: Size2d,
     ceil_mode: bool,
@@ -278,6 +278,16 @@ def max_pool2d_backward(
         raise ValueError(f"{f}: x_shape must have at most {geometry.MAX_PLANE} pixels an image")
     oh, ow = grad_output.shape[2:]
     return grad_output, argmax, Window2d(n, c, h, w, 1, 1, 1, 1, 0, 0, 1, 1, oh, ow)
+
+
+def argmax_range(argmax: Array, plane: int) -> ValueError:
+    """The error for an argmax outside of its plane."""
+    bad = argmax[(argmax < -1) | (argmax >= plane)]
+    return ValueError(
+        f"max_pool2d_backward: argmax must be at least -1 and less than "
+        f"x_shape[2] * x_shape[3] "
+        f"(got {bad[0]} and {plane})"
+    )
 
 
 def avg_pool2d(
@@ -459,16 +469,6 @@ def targets(f: str, target: Array, classes: int, ignore_index: int) -> ValueErro
     bad = target[(target != ignore_index) & ((target < 0) | (target >= classes))]
     return ValueError(
         f"{f}: target must be at least 0 and less than logits.shape[1] (got {bad[0]} and {classes})"
-    )
-
-
-def argmax_range(argmax: Array, plane: int) -> ValueError:
-    """The error for an argmax outside of its plane."""
-    bad = argmax[(argmax < -1) | (argmax >= plane)]
-    return ValueError(
-        f"max_pool2d_backward: argmax must be at least -1 and less than "
-        f"x_shape[2] * x_shape[3] "
-        f"(got {bad[0]} and {plane})"
     )
 
 
