@@ -116,6 +116,10 @@ def _busy(records: Records) -> float:
     return figure(beside, "cnet") / figure(alone, "cnet")
 
 
+def _dropin(name: str) -> Callable[[Records], float]:
+    return lambda records: ratio(records.case("dropin", name), "original")
+
+
 _INFERENCE = "inference, reference CNN, against ONNX Runtime"
 _DENSE = "3x3 convolutions of 32 channels and more"
 
@@ -150,4 +154,14 @@ GOALS = (
     Goal("training, CIFAR CNN, peak memory over PyTorch's", 0.6, _memory, at_most=True),
     Goal("training, reference CNN, beside a busy process, over 1 thread alone", 1.6, _busy,
          at_most=True),
+    Goal("drop-in `node`, training step", 45, _dropin("node")),
+    Goal("drop-in `node`, training step with the circular echo", 40, _dropin("node_circular")),
+    Goal("drop-in `layerwise`, Conv2d of one image", 50, _dropin("layerwise_conv")),
+    Goal("drop-in `layerwise`, Pooling of one image", 50, _dropin("layerwise_pooling")),
+    Goal("drop-in `stateless`, SimpleConv of 8 images", 80, _dropin("simple_conv")),
+    Goal("drop-in `op`, step of an MLP", 1.0, _dropin("op")),
+    Goal("drop-in `mlp`, XOR", 1.0, _dropin("mlp")),
+    Goal("drop-in `cs231n`, convolution", 1.5, _dropin("cs231n_conv")),
+    Goal("drop-in `cs231n`, max pooling", 4.0, _dropin("cs231n_pool")),
+    Goal("drop-in `dlfs`, training step", 5.0, _dropin("dlfs")),
 )  # fmt: skip

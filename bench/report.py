@@ -27,7 +27,9 @@ def texts(root: Path, records: Records) -> dict[Path, str]:
             continue
     written[docs / "benchmarks.md"] = page.write(records, [path.name for path in written])
     block = "\n".join([page.markdown(summary.table(records)), _circumstances(records)])
-    written[readme] = replace(readme.read_text(encoding="utf-8"), block)
+    blocks = {readme: block, docs / "dropin.md": page.markdown(summary.styles(records))}
+    for path, block in blocks.items():
+        written[path] = replace(path.read_text(encoding="utf-8"), block)
     return written
 
 

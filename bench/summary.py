@@ -91,6 +91,20 @@ def table(records: Records) -> list[Sequence[str]]:
     return rows
 
 
+def styles(records: Records) -> list[Sequence[str]]:
+    """How much faster each style of `cnet.dropin` is than its original."""
+    rows: list[Sequence[str]] = [("work", "cnet ms", "original ms", "times as fast")]
+    try:
+        cases = records.record("dropin")["cases"]
+    except MISSING:
+        return rows
+    for case in cases:
+        style, _, work = case["title"].partition(": ")
+        times = three_digits(figure(case, "cnet")), three_digits(figure(case, "original"))
+        rows.append((f"`{style}`: {work}", *times, f"**{three_digits(ratio(case, 'original'))}**"))
+    return rows
+
+
 def percent(records: Records, case: Record, threads: int) -> str:
     """What share of the machine's peak the first side reaches."""
     try:

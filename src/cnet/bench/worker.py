@@ -16,9 +16,16 @@ from typing import Any
 from .cases import Case, Work
 
 
+WARM_UP = 0.02
+"""Seconds of calls that are not counted, one at least: they wake threads and fill caches."""
+
+
 def time_calls(work: Work, repetitions: int) -> list[float]:
-    """Seconds of each call, after one that is not counted: it wakes threads and fills caches."""
+    """Seconds of each call, once it is warm."""
+    start = perf_counter()
     work()
+    while perf_counter() - start < WARM_UP:
+        work()
     seconds = []
     for _ in range(repetitions):
         start = perf_counter()
