@@ -15,7 +15,6 @@ from typing import Any
 
 from .cases import Case, Work
 
-
 WARM_UP = 0.02
 """Seconds of calls that are not counted, one at least: they wake threads and fill caches."""
 
