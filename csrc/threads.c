@@ -76,7 +76,7 @@ typedef struct sleeper {
     pthread_cond_t wake;
     int is_called;
 #ifdef __linux__
-    int is_kept_off; /* the caller's CPU, until it is awake */
+    int is_kept_off; /* its caller's CPU */
     cpu_set_t allowed;
 #endif
 } sleeper_t;
