@@ -23,7 +23,7 @@
 enum { ENOUGH_PARTS = 16, BLOCK_VECTORS = 9, CHAINED_VECTORS = 6, STAGED_BYTES = 512 << 10 };
 
 /* The living cells of a pooled plane: where their taps begin in the staged image, their gradients.
- * A cell may be written behind the last. */
+ */
 typedef struct {
     mask_t *at;
     real *gradients;
@@ -93,6 +93,7 @@ static void unstage_image(const job_t *job, const real *from, real *dx) {
     }
 }
 
+/* Every cell is written behind those before it, and counted if it lives. */
 static inline void list_cell(const job_t *job, const real *dy, const uint8_t *codes, ptrdiff_t t,
                              list_t *list) {
     list->at[list->count] = job->places[t] + job->shifts[codes[t] % 4];
@@ -134,9 +135,10 @@ static void list_cells(const job_t *job, const real *dy, const uint8_t *codes, l
 /* ---- The sweep over the cells ---------------------------------------------------------- */
 
 /* What one cell adds to the sums, and to dX: `dx` is the way there from the staged image. */
-static inline __attribute__((always_inline)) void
-sweep_cell(const list_t *list, ptrdiff_t t, real *const *from, const vec *taps, const int vectors,
-           const int with_dx, ptrdiff_t dx, vec *sum) {
+static inline __attribute__((always_inline)) void sweep_cell(const list_t *list, ptrdiff_t t,
+                                                             real *const *from, const vec *taps,
+                                                             const int vectors, const int with_dx,
+                                                             ptrdiff_t dx, vec *sum) {
     const ptrdiff_t at = list->at[t];
     ptrdiff_t there = at + dx;
     __asm__("" : "+r"(there));
@@ -188,9 +190,9 @@ static void sweep_filter(const job_t *job, const list_t *list, real *staged, con
 #define BLOCK(size)                                                                                \
     case size:                                                                                     \
         if (job->dx)                                                                               \
-            sweep(list, staged, offsets, filter + v * LANES, size, 1, job->image, to);      \
+            sweep(list, staged, offsets, filter + v * LANES, size, 1, job->image, to);             \
         else                                                                                       \
-            sweep(list, staged, offsets, NULL, size, 0, 0, to);                             \
+            sweep(list, staged, offsets, NULL, size, 0, 0, to);                                    \
         break;
             BLOCK(1)
             BLOCK(2)
@@ -217,7 +219,7 @@ static void part_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     real *staged = (real *)(job->workspace + (size_t)slot * job->bytes_per_thread);
     real *gradient = staged + job->image;
     list_t list = {.gradients = gradient + (job->dx ? job->image : 0)};
-    list.at = (mask_t *)(list.gradients + job->cells + 1);
+    list.at = (mask_t *)(list.gradients + job->cells);
     real *sums = job->sums + (part * g->o + group * job->outputs) * step;
     memset(staged, 0, (size_t)job->image * sizeof(real));
     memset(sums, 0, (size_t)(job->outputs * step) * sizeof(real));
@@ -307,7 +309,7 @@ static job_t make_job(const cnet_conv2d *g, int with_dx) {
     job.images = ceil_div(g->n, ceil_div(ENOUGH_PARTS, g->g));
     job.parts = ceil_div(g->n, job.images);
     job.bytes_per_thread = bytes_of((with_dx ? 2 : 1) * job.image, sizeof(real)) +
-                           bytes_of(job.cells + 1, sizeof(real) + sizeof(mask_t));
+                           bytes_of(job.cells, sizeof(real) + sizeof(mask_t));
     return job;
 }
 
