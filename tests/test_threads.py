@@ -1,9 +1,11 @@
 """Results do not depend on threads: not on how many a kernel has, nor on how many call at once."""
 
+import os
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -206,3 +208,25 @@ def test_kernels_drop_the_gil() -> None:
     (a,) = _randoms((900, 900))
     with runtime.use_isa("generic"), runtime.use_threads(1):
         assert any(_longest_silence(a) < 0.5 for _ in range(8))
+
+
+TASKS = Path("/proc/self/task")
+
+
+def _where_threads_may_run() -> set[frozenset[int]]:
+    return {frozenset(os.sched_getaffinity(int(task.name))) for task in TASKS.iterdir()}
+
+
+@pytest.mark.skipif(not TASKS.is_dir(), reason="no /proc here")
+def test_workers_may_run_anywhere_again() -> None:
+    """One that slept is kept off its caller's CPU, until it has done its part."""
+    anywhere = {frozenset(os.sched_getaffinity(0))}
+    (x,) = _randoms((1 << 20,))
+    with runtime.use_threads(4):
+        for _ in range(5):
+            kernels.relu(x)
+            time.sleep(0.02)  # they fall asleep
+    end = time.monotonic() + 20
+    while _where_threads_may_run() != anywhere and time.monotonic() < end:
+        time.sleep(0.01)
+    assert _where_threads_may_run() == anywhere
