@@ -163,34 +163,40 @@ static void call_workers(int wanted) {
     }
 }
 
+/* With the mutex held, also afterwards: the open job, if there is one and it wants another worker.
+ * Returns whether its caller slept and has been woken. It may be put on this CPU, where the worker
+ * would not run on: asleep, it is called to another one. */
+static int take_part(sleeper_t *self, unsigned *seen) {
+    *seen = atomic_load(&pool.opened);
+    job_t *job = pool.job;
+    if (!job || job->registered + 1 >= job->threads)
+        return 0;
+    const int slot = ++job->registered;
+    atomic_fetch_add(&job->running, 1);
+    pthread_mutex_unlock(&pool.mutex);
+    work(job, slot);
+    allow_every_cpu(self);
+    lock_pool();
+    const int is_awaited = job->is_awaited;
+    if (atomic_fetch_sub(&job->running, 1) != 1 || !is_awaited)
+        return 0;
+    pthread_cond_signal(&pool.done);
+    return 1;
+}
+
 static void *worker(void *unused) {
     (void)unused;
     sleeper_t self = {.thread = pthread_self(), .wake = PTHREAD_COND_INITIALIZER};
     unsigned seen = 0;
-    int spins = 1;
     for (;;) {
-        for (spin_t s = {0}; spins && atomic_load(&pool.opened) == seen && spin(&s, IDLE);)
+        for (spin_t s = {0}; atomic_load(&pool.opened) == seen && spin(&s, IDLE);)
             continue;
         lock_pool();
         if (atomic_load(&pool.opened) == seen)
             sleep_until_called(&self);
-        seen = atomic_load(&pool.opened);
-        job_t *job = pool.job;
-        int slot = 0;
-        if (job && job->registered + 1 < job->threads) {
-            slot = ++job->registered;
-            atomic_fetch_add(&job->running, 1);
-        }
+        while (take_part(&self, &seen))
+            sleep_until_called(&self);
         pthread_mutex_unlock(&pool.mutex);
-        spins = 1;
-        if (slot) {
-            work(job, slot);
-            lock_pool();
-            spins = !job->is_awaited; /* the caller may be put on this CPU */
-            if (atomic_fetch_sub(&job->running, 1) == 1)
-                pthread_cond_signal(&pool.done);
-            pthread_mutex_unlock(&pool.mutex);
-        }
         allow_every_cpu(&self);
     }
     return NULL;

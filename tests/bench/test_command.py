@@ -19,7 +19,6 @@ def _parse(*words: str) -> argparse.Namespace:
 
 
 def test_table_and_record(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(measure, "PAUSE", 0)
     monkeypatch.setattr(measure, "TURN", 0)
     monkeypatch.setattr(record, "take", partial(record.take, batch=2))
     path = tmp_path / "record.json"

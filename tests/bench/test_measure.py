@@ -11,12 +11,26 @@ from cnet.bench import measure
 from cnet.bench.sides import Contender
 
 FAKE_SIDE = """
-import json, os, time
+import json, os, threading, time
 from cnet.bench.cases import Case
 
 class Fake:
+    is_spinning = False
+
     def __init__(self, name, seconds):
         self.name, self.seconds = name, seconds
+
+    def spin_on(self):
+        self.is_spinning = True
+        end = time.monotonic() + 0.2
+        while time.monotonic() < end:
+            pass
+        self.is_spinning = False
+
+    def work(self):
+        if not self.is_spinning:
+            threading.Thread(target=self.spin_on).start()
+        self.nap()
 
     def nap(self):
         start = time.monotonic()
@@ -32,6 +46,7 @@ class Broken:
         raise ArithmeticError("broken")
 
 CASES = {"nap": Case("a nap", lambda side, batch: side.nap)}
+BUSY = {"work": Case("work", lambda side, batch: side.work)}
 
 fast, slow, broken = Fake("fast", 0.001), Fake("slow", 0.03), Broken()
 """
@@ -45,13 +60,12 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("FAKE_LOG", str(tmp_path / "log"))
     monkeypatch.setenv("FAKE_VARIABLES", json.dumps(measure.THREAD_VARIABLES))
-    monkeypatch.setattr(measure, "PAUSE", 0)
     return tmp_path / "log"
 
 
-def _measure(*sides: str, rounds: int = 1) -> list[Any]:
+def _measure(*sides: str, rounds: int = 1, cases: str = "CASES") -> list[Any]:
     contenders = {side: Contender(f"fake_side:{side}", {"FAKE": side}) for side in sides}
-    comparison = measure.Comparison("fake_side:CASES", contenders)
+    comparison = measure.Comparison(f"fake_side:{cases}", contenders)
     return list(measure.measure(comparison, threads=3, rounds=rounds))
 
 
@@ -68,6 +82,16 @@ def test_sides_take_turns_and_never_overlap(log):
     assert min(count for name, count in turns[2:] if name == "fast") > 2
     assert len({(name, process) for name, _, _, process, *_ in calls}) == 2
     assert all(threads == ["3"] * 4 and own == name for name, *_, threads, own in calls)
+
+
+def test_a_turn_ends_when_no_thread_computes(log):
+    _measure("slow", "fast", rounds=2, cases="BUSY")
+    calls = [json.loads(line) for line in log.read_text().splitlines()]
+    pauses = [
+        start - end for (before, _, end, *_), (name, start, *_) in pairwise(calls) if before != name
+    ]
+    assert len(pauses) == 5
+    assert min(pauses) > 0.05  # what is left of a fifth of a second, after 0.05 to 0.1 of calls
 
 
 def test_figures_are_milliseconds_of_one_call(log):

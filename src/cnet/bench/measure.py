@@ -13,15 +13,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
 from pkgutil import resolve_name
 from statistics import median
-from time import sleep
 from typing import NamedTuple, Self
 
 from .sides import SIDES, Contender
 
 THREAD_VARIABLES = "CNET_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"
-
-PAUSE = 0.03
-"""Seconds before a side's turn: OpenBLAS's threads spin for 26 ms after the last side's work."""
 
 TURN = 0.03
 """Seconds that the repetitions of one turn are to take together, unless one takes longer."""
@@ -113,7 +109,6 @@ def measure(
             runs: dict[str, list[float]] = {name: [] for name in workers}
             for _ in range(rounds):
                 for name, worker in workers.items():
-                    sleep(PAUSE)
                     seconds = worker.time(case, batch, repetitions[name])
                     runs[name].append(1e3 * median(seconds))
             yield Measurement(case, runs)

@@ -1,7 +1,8 @@
 """``python -m cnet.bench.worker CASES SIDE``: time one side's work, as told on stdin.
 
 A line is a request in JSON, ``{"case": name, "batch": n or null, "repetitions": n}``; the answer,
-on stdout, is the list of seconds that the repetitions took.
+on stdout, is the list of seconds that the repetitions took. It comes when the process is at rest,
+so that the next side has the machine for itself.
 """
 
 import json
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import redirect_stdout
 from functools import lru_cache
 from pkgutil import resolve_name
-from time import perf_counter
+from time import perf_counter, process_time, sleep
 from typing import Any
 
 from .cases import Case, Work
@@ -33,6 +34,19 @@ def time_calls(work: Work, repetitions: int) -> list[float]:
     return seconds
 
 
+REST = 0.005
+"""Seconds without work after which a process is at rest."""
+
+
+def rest() -> None:
+    """Wait until no thread computes: a pool spins on, that of OpenBLAS for a tenth of a second."""
+    while True:
+        before = process_time()
+        sleep(REST)
+        if process_time() - before < REST / 5:
+            return
+
+
 def main(cases: Mapping[str, Case], side: Any) -> None:
     """Answer requests until stdin ends."""
 
@@ -46,7 +60,9 @@ def main(cases: Mapping[str, Case], side: Any) -> None:
         for line in sys.stdin:
             request = json.loads(line)
             work = bind(request["case"], request["batch"])
-            print(json.dumps(time_calls(work, request["repetitions"])), file=answers, flush=True)
+            seconds = time_calls(work, request["repetitions"])
+            rest()
+            print(json.dumps(seconds), file=answers, flush=True)
 
 
 if __name__ == "__main__":
