@@ -335,15 +335,19 @@ def max_pool_backward_reshape(dout: Any, cache: Sequence[Any]) -> Array:
     _, x, out = cache
     grad = floats(f, "dout", dout, out.dtype, 4)
     same_shape(f, "dout", grad.shape, "out.shape", out.shape)
-    side = range(x.shape[3])
-    is_max = {(i, j): x[:, :, :, i, :, j] == out for i in side for j in side}
-    count = sum(is_max.values(), np.zeros((), grad.dtype))
-    share = grad if (count == 1).all() else grad / count
+    n, c, oh, height, ow, width = x.shape
+    shape = n, c, oh * height, ow * width
+    is_max = {(i, j): x[:, :, :, i, :, j] == out for i in range(height) for j in range(width)}
+    counter = np.min_scalar_type(height * width)
+    count = sum((cells.astype(counter) for cells in is_max.values()), np.zeros((), counter))
+    if (count == 1).all():
+        _, argmax = kernels.max_pool2d(x.reshape(shape), (height, width))
+        return kernels.max_pool2d_backward(grad, argmax, shape)
+    share = grad / count
     dx = np.zeros_like(x)
     for (i, j), cells in is_max.items():
         np.copyto(dx[:, :, :, i, :, j], share, where=cells)
-    n, c, oh, height, ow, width = x.shape
-    return dx.reshape(n, c, oh * height, ow * width)
+    return dx.reshape(shape)
 
 
 def max_pool_forward_fast(x: Any, pool_param: Any) -> tuple[Array, tuple[str, Sequence[Any]]]:
