@@ -16,11 +16,11 @@ INTRODUCTION = """\
 
 Written by `bench/report.py` from the records in `bench/results`; [bench/](../bench/README.md) tells
 how they are made. Each side runs in a process of its own, in turns; a figure is the median of the
-rounds. In brackets stands how many times the first side's time that is: above 1, the first side is
-faster. The fastest of the others is bold. The peak is what this machine reaches with a loop of
-multiply-adds or, for kernels that wait for memory, with a copy. Percentages count the operations of
-the textbook; Winograd's algorithm and a backward pass through max-pooling do with fewer, and can
-pass 100 %.
+rounds. In brackets stands how many times the first side's time that is, the median of the rounds'
+ratios: above 1, the first side is faster. The fastest of the others is bold. The peak is what this
+machine reaches with a loop of multiply-adds or, for kernels that wait for memory, with a copy.
+Percentages count the operations of the textbook; Winograd's algorithm and a backward pass through
+max-pooling do with fewer, and can pass 100 %.
 """
 
 HEADINGS = {

@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import geometric_mean
 
 from cnet.bench.record import Record
+from cnet.bench.record import ratio as paired_ratio
 
 OURS = "cnet"
 
@@ -79,7 +80,7 @@ def fastest(case: Record, among: str = "", but: str = OURS) -> str:
 
 def ratio(case: Record, theirs: str, ours: str | None = None) -> float:
     """How many times ours theirs is; above 1, ours is better."""
-    return figure(case, theirs) / figure(case, ours or first(case))
+    return paired_ratio(case, theirs, ours or first(case))
 
 
 def mean_ratio(cases: Iterable[Record], among: str = "") -> float:

@@ -85,7 +85,9 @@ def test_three_digits(value, text):
 
 
 def test_row_gives_ratios_to_the_first_side():
-    timings = {"a": {"median": 2.0}, "b": {"median": 5.0}, "c": {"median": 30.0}}
+    """In each round; the first side's medians, 2 and 5, would give 2.5."""
+    runs = {"a": [1.0, 2.0, 9.0], "b": [4.0, 5.0, 27.0], "c": [30.0, 30.0, 30.0]}
+    timings = {side: record.summary(figures) for side, figures in runs.items()}
     cells = table.row({"title": "work", "timings": timings})
-    assert cells == ["work", "2.00", "5.00", "2.50" + table.TIMES, "30.0", "15.0" + table.TIMES]
+    assert cells == ["work", "2.00", "5.00", "3.00" + table.TIMES, "30.0", "15.0" + table.TIMES]
     assert len(cells) == len(table.head(list(timings)))

@@ -60,6 +60,14 @@ def summary(runs: list[float]) -> Record:
     }
 
 
+def ratio(case: Record, theirs: str, ours: str) -> float:
+    """How many times our figure theirs is: the median of the rounds, as both had the same weather
+    in each.
+    """
+    rounds = zip(case["timings"][theirs]["runs"], case["timings"][ours]["runs"], strict=True)
+    return float(median(t / o for t, o in rounds))
+
+
 def circumstances(threads: int) -> Record:
     """What is measured, and on what machine."""
     with runtime.use_threads(threads):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from .record import Record
+from .record import Record, ratio
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 
@@ -15,10 +15,12 @@ def head(sides: Sequence[str]) -> list[str]:
 
 def row(case: Record) -> list[str]:
     """The medians of a case, under `head`."""
-    ours, *others = (timing["median"] for timing in case["timings"].values())
-    cells = [case["title"], three_digits(ours)]
-    for theirs in others:
-        cells += [three_digits(theirs), three_digits(theirs / ours) + TIMES]
+    timings = case["timings"]
+    ours, *others = timings
+    cells = [case["title"], three_digits(timings[ours]["median"])]
+    for side in others:
+        times = three_digits(ratio(case, side, ours)) + TIMES
+        cells += [three_digits(timings[side]["median"]), times]
     return cells
 
 
