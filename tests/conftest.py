@@ -1,5 +1,6 @@
 """Fixtures for tests that run on every implementation: one parameter each, so that all cross."""
 
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,12 @@ from cnet import runtime
 
 DTYPES = np.float32, np.float64
 THREADS = 1, 2, 3, 8
+
+
+def pytest_configure() -> None:
+    """Jobs in the background of a shell ignore Ctrl-C, which some tests are about."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=runtime.available_isas())
