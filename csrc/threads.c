@@ -33,7 +33,7 @@
  * two kernels, short enough not to burn a core. The caller, until the last worker is done: no
  * longer than sleeping would cost, for it may hold the core that this worker waits for. By the
  * clock, since a pause takes ten times as long on one CPU as on another; the clock is looked at
- * every so many pauses, a microsecond or so. */
+ * every so many pauses, a microsecond or so. TRIES are those to lock the mutex. */
 enum { IDLE = 2 * 1000 * 1000, LEAVING = 50 * 1000, PAUSES = 32, TRIES = 100 };
 
 typedef struct {

@@ -127,7 +127,7 @@ class Node:
     def _of(
         cls, value: Array | Lazy, parents: Sequence["Node"], op: str, backward: Backward
     ) -> "Node":
-        """A node with a fresh array."""
+        """A node with a fresh array, or one that is not there yet."""
         node = object.__new__(cls)
         node._value = value if isinstance(value, Lazy) else np.asarray(value)
         node._grad = None
