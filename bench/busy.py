@@ -1,4 +1,4 @@
-"""Processes that compute all the time: the neighbours of a machine that is shared."""
+"""Processes that use a CPU all the time, like other users of a shared machine."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def busy_processes(number: int) -> Iterator[None]:
-    """Let so many run for the length of a ``with`` block."""
+    """Run `number` busy processes during a ``with`` block."""
     command = [sys.executable, "-c", "while True: pass"]
     processes = [subprocess.Popen(command) for _ in range(number)]
     try:

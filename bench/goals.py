@@ -1,10 +1,10 @@
-"""What cnet wants to reach, as a table, and how far the records say that it is."""
+"""The goals of cnet's performance, and how to compute each from the records."""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 from cnet.bench.record import Record
-from records import Records, fastest, figure, mean_ratio, ratio
+from figures import Records, fastest, figure, mean_ratio, ratio
 from work.convolutions import BACKWARD, COMMON, FORWARD, ODD, Shape
 
 PYTORCH, TUNED = "PyTorch", "tuned"
@@ -12,7 +12,7 @@ ONE_BY_ONE = "cnet, op by op"
 
 
 class Goal(NamedTuple):
-    """`measured` is to be at least `wanted`, or at most."""
+    """A figure that should be at least `wanted`, or at most if `at_most`."""
 
     work: str
     wanted: float
@@ -24,7 +24,7 @@ class Goal(NamedTuple):
 
 
 def _as_installed(case: Record) -> str:
-    """The fastest PyTorch with the allocator that it comes with."""
+    """The fastest PyTorch side without a tuned allocator."""
     untuned = {side: timing for side, timing in case["timings"].items() if TUNED not in side}
     return fastest(case | {"timings": untuned}, PYTORCH)
 
@@ -46,22 +46,26 @@ def _against_loops(records: Records) -> float:
     return ratio(records.case("numpy", "training_step"), "NumPy loops")
 
 
-def _convolutions(records: Records, way: str, suits: Callable[[Shape], bool]) -> list[Record]:
+def _convolutions(records: Records, direction: str, suits: Callable[[Shape], bool]) -> list[Record]:
     return [
-        records.case("convolutions", f"{shape.title}, {way}", part=part)
+        records.case("convolutions", f"{shape.title}, {direction}", part=part)
         for part, shapes in (("common", COMMON), ("odd", ODD))
         for shape in shapes
         if suits(shape)
     ]
 
 
-def _mean(way: str, suits: Callable[[Shape], bool]) -> Callable[[Records], float]:
-    return lambda records: mean_ratio(_convolutions(records, way, suits))
+def _mean(direction: str, suits: Callable[[Shape], bool]) -> Callable[[Records], float]:
+    return lambda records: mean_ratio(_convolutions(records, direction, suits))
 
 
 def _worst(suits: Callable[[Shape], bool]) -> Callable[[Records], float]:
     def measured(records: Records) -> float:
-        cases = [case for way in (FORWARD, BACKWARD) for case in _convolutions(records, way, suits)]
+        cases = [
+            case
+            for direction in (FORWARD, BACKWARD)
+            for case in _convolutions(records, direction, suits)
+        ]
         return min(ratio(case, fastest(case)) for case in cases)
 
     return measured
@@ -136,24 +140,25 @@ GOALS = (
     Goal(f"{_DENSE}, forward, mean", 2.3, _mean(FORWARD, _is_dense_3x3)),
     Goal(f"{_DENSE}, backward, mean", 2.3, _mean(BACKWARD, _is_dense_3x3)),
     Goal(f"{_DENSE}, the worst", 1.8, _worst(_is_dense_3x3)),
-    Goal("the same with odd channel counts or sizes, the worst", 2.0, _worst(_is_odd_3x3)),
+    Goal(f"{_DENSE}, with odd sizes, the worst", 2.0, _worst(_is_odd_3x3)),
     Goal("16 common convolutions, forward, mean", 1.5, _mean(FORWARD, _is_common)),
     Goal("16 common convolutions, backward, mean", 2.0, _mean(BACKWARD, _is_common)),
     Goal("16 common convolutions, the worst", 1.0, _worst(_is_common)),
     Goal("any convolution here, the worst", 1 / 1.3, _worst(_is_any)),
     Goal("float64 convolutions against NumPy best, the worst", 1.0,
          _worst_against("float64", "NumPy best")),
-    Goal("ReLU, pooling, im2col, col2im: share of the bandwidth, the worst", 0.7, _bandwidth),
+    Goal("ReLU, pooling, im2col, col2im: fraction of the bandwidth, the worst", 0.7, _bandwidth),
     Goal(f"{_INFERENCE}, batch 256", 1.6, _inference("reference 256", 2)),
     Goal(f"{_INFERENCE}, batch 32", 1.6, _inference("reference 32", 2)),
-    Goal(f"{_INFERENCE}, batch 1, with 1 thread and with 2", 1.7,
+    Goal(f"{_INFERENCE}, batch 1, worse of 1 and 2 threads", 1.7,
          _inference("reference 1", 1, 2)),
     Goal("matrix products against NumPy, the worst", 1.0,
          _worst_against("products", "NumPy best")),
-    Goal("training, reference CNN, batch 256, 2 threads over 1", 1.8, _two_threads_over_one),
-    Goal("training, CIFAR CNN, peak memory over PyTorch's", 0.6, _memory, at_most=True),
-    Goal("training, reference CNN, beside a busy process, over 1 thread alone", 1.6, _busy,
-         at_most=True),
+    Goal("training, reference CNN, batch 256, speed-up by a second thread", 1.8,
+         _two_threads_over_one),
+    Goal("training, CIFAR CNN, peak memory divided by PyTorch's", 0.6, _memory, at_most=True),
+    Goal("training, reference CNN, time beside a busy process / time of 1 thread alone", 1.6,
+         _busy, at_most=True),
     Goal("drop-in `node`, training step", 45, _dropin("node")),
     Goal("drop-in `node`, training step with the circular echo", 40, _dropin("node_circular")),
     Goal("drop-in `layerwise`, Conv2d of one image", 50, _dropin("layerwise_conv")),

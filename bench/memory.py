@@ -1,6 +1,6 @@
-"""How much memory training steps take beyond what was there before them.
+"""Peak memory of training steps, beyond the memory in use before them.
 
-Run anew for each figure: what an earlier step left with the allocator would not be counted.
+Each figure needs a new process: memory that an earlier step left in the allocator would not count.
 """
 
 import argparse
@@ -19,14 +19,14 @@ from work.networks import STEP_CASES
 STATUS, CLEAR_REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 KILOBYTE = 1024
 STEPS = 3
-"""The first finds no memory that an earlier one left; a library may do more in the second."""
+"""Several, because a library may take more memory in the second step than in the first."""
 
 
 def peak_growth(work: Callable[[], object]) -> int:
-    """Bytes from what is resident now to the peak of what is while `work` runs.
+    """Bytes between the resident memory now and its peak while `work` runs.
 
-    Where the system cannot reset its peak, the growth of the peak of the whole process: less, if
-    more was resident before than is now, be it in the process that this one was forked from.
+    Where the system cannot reset the peak, this is the growth of the peak of the whole process,
+    which is too small if more memory was resident earlier, even in the parent before the fork.
     """
     try:
         CLEAR_REFS.write_text("5")
@@ -50,7 +50,7 @@ def _peak_of_process() -> int:
 
 
 def take(sides: Iterable[str], case: str, threads: int, rounds: int) -> dict[str, list[float]]:
-    """The megabytes of every side and round, each in a process of its own."""
+    """Megabytes of every side in every round, each from a new process."""
     environment = os.environ | dict.fromkeys(measure.THREAD_VARIABLES, str(threads))
     runs: dict[str, list[float]] = {side: [] for side in sides}
     for _ in range(rounds):
@@ -65,9 +65,9 @@ def take(sides: Iterable[str], case: str, threads: int, rounds: int) -> dict[str
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("side", nargs="?", default="sides.ours", help="module[:object]")
+    parser.add_argument("side", nargs="?", default="peers.ours", help="module[:object]")
     parser.add_argument("--case", choices=STEP_CASES, default=f"reference {BATCH}")
-    parser.add_argument("--batch", type=cli.positive, help="instead of the case's own")
+    parser.add_argument("--batch", type=cli.positive, help="overrides the batch of the case")
     args = parser.parse_args()
 
     case = STEP_CASES[args.case]

@@ -1,12 +1,12 @@
-"""docs/benchmarks.md: every record as a table, and the goals."""
+"""docs/benchmarks.md with all results, and bench/goals.md with the goals."""
 
 from collections.abc import Iterator, Sequence
 from statistics import geometric_mean
 
 from cnet.bench.record import Record
 from cnet.bench.table import TIMES, three_digits
+from figures import MISSING, UNITS, Records, fastest, figure, rate, ratio
 from goals import GOALS
-from records import MISSING, UNITS, Records, fastest, figure, rate, ratio
 from summary import ABSENT, percent
 
 Rows = list[Sequence[str]]
@@ -14,13 +14,37 @@ Rows = list[Sequence[str]]
 INTRODUCTION = """\
 # Benchmarks
 
-Written by `bench/report.py` from the records in `bench/results`; [bench/](../bench/README.md) tells
-how they are made. Each side runs in a process of its own, in turns; a figure is the median of the
-rounds. In brackets stands how many times the first side's time that is, the median of the rounds'
-ratios: above 1, the first side is faster. The fastest of the others is bold. The peak is what this
-machine reaches with a loop of multiply-adds or, for kernels that wait for memory, with a copy.
-Percentages count the operations of the textbook; Winograd's algorithm and a backward pass through
-max-pooling do with fewer, and can pass 100 %.
+cnet compared with PyTorch, ONNX Runtime and NumPy on one machine. `cnet bench` runs a short
+comparison with NumPy on yours.
+
+Each library runs in its own process, and the processes take turns. A time is the median of all
+rounds. The number in brackets is the ratio to cnet's time: the median of the ratios of the rounds.
+Above 1, cnet is faster. The fastest of the other libraries is bold.
+
+"Of peak" compares cnet's rate with the peak of this machine: a loop of multiply-adds or, for
+kernels limited by memory, a copy. Rates count the operations of the usual algorithm. Winograd's
+algorithm and the backward pass of max-pooling need fewer, so that their percentages can exceed 100.
+"""
+
+REPEAT = """\
+## Repeat the measurements
+
+```sh
+pip install torch onnx onnxruntime   # whichever is absent is left out
+python bench/run.py                  # 14 minutes on two cores
+python bench/report.py               # writes this page from the records in bench/results
+```
+
+[bench/README.md](../bench/README.md) describes the cases and the method,
+[bench/goals.md](../bench/goals.md) lists the goals.
+"""
+
+GOALS_INTRODUCTION = """\
+# Goals
+
+Written by `bench/report.py` from the records in `bench/results`; `bench/goals.py` defines the
+goals. Unless a goal says otherwise, a figure is a ratio of times with 2 threads: the time of the
+fastest other side divided by cnet's.
 """
 
 HEADINGS = {
@@ -29,29 +53,28 @@ HEADINGS = {
     "convolutions": "Convolutions, float32",
     "float64": "Convolutions, float64",
     "products": "Matrix products",
-    "memory_bound": "Kernels that wait for memory",
-    "dropin": "Programs in the styles of `cnet.dropin`, the original with one BLAS thread",
+    "memory_bound": "Kernels limited by memory bandwidth",
+    "dropin": "Programs in the styles of `cnet.dropin` (one BLAS thread)",
     "numpy": "Layers of the reference CNN against NumPy, batch 256",
-    "memory": "Peak memory of three training steps, beyond what was there before",
-    "busy": "Beside a busy process",
+    "memory": "Additional peak memory of three training steps",
+    "busy": "Training step beside a busy process",
 }
 
 
 def markdown(rows: Rows) -> str:
-    """A table; the first column is words, the others figures."""
+    """A table with words in the first column and figures in the others."""
     head, *others = rows
     alignment = ["---", *["--:"] * (len(head) - 1)]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, alignment, *others)) + "\n"
 
 
-def write(records: Records, plots: Sequence[str]) -> str:
-    """The page."""
-    parts = [INTRODUCTION, "## The goals\n", markdown(_goals(records))]
-    parts += [f"![{plot}]({plot})\n" for plot in plots]
+def results(records: Records, plots: Sequence[str]) -> str:
+    """The page docs/benchmarks.md."""
+    parts = [INTRODUCTION, *(f"![{plot}]({plot})\n" for plot in plots), REPEAT]
     try:
         parts += ["## The machine\n", markdown(_machine(records))]
     except MISSING:
-        parts.append("No peak has been measured.\n")
+        parts.append("The peak of the machine has not been measured.\n")
     for suite, heading in HEADINGS.items():
         try:
             taken = records.suite(suite)
@@ -63,13 +86,28 @@ def write(records: Records, plots: Sequence[str]) -> str:
     return "\n".join(parts)
 
 
+def goals(records: Records) -> str:
+    """The page bench/goals.md."""
+    rows: Rows = [("work", "goal", "measured", "reached")]
+    for goal in GOALS:
+        sign = "≤" if goal.at_most else "≥"
+        wanted = f"{sign} {goal.wanted:.2f}"
+        try:
+            value = goal.measured(records)
+        except MISSING:
+            rows.append((goal.work, wanted, ABSENT, "not measured"))
+            continue
+        rows.append((goal.work, wanted, f"{value:.2f}", "yes" if goal.reached(value) else "**no**"))
+    return f"{GOALS_INTRODUCTION}\n{markdown(rows)}"
+
+
 def count(number: int, what: str) -> str:
     """ "1 thread", "2 threads"."""
     return f"{number} {what}{'s' * (number > 1)}"
 
 
 def circumstances(record: Record) -> str:
-    """How and on what a record was taken."""
+    """Threads, rounds, versions, CPU, commit and load of a record, in one line."""
     config, numpy = record["config"], record["numpy"]
     versions = {"cnet": f"{config['cnet']} ({config['isa']}, {config['compiler']})"}
     versions |= {"NumPy": f"{numpy['version']} ({numpy['blas']})"}
@@ -82,29 +120,15 @@ def circumstances(record: Record) -> str:
     described = ", ".join(f"{name} {version}" for name, version in versions.items())
     return (
         f"**{count(threads, 'thread')}**, {count(record['rounds'], 'round')}; {described}; "
-        f"{config['cpu']}; commit {record['commit']}, {record['date'][:10]}, load "
+        f"{config['cpu']}; commit {record['commit']}, {record['date'][:10]}, load average "
         f"{record['load_average']:.1f} at the start."
     )
-
-
-def _goals(records: Records) -> Rows:
-    rows: Rows = [("work (2 threads unless said)", "goal", "measured", "reached")]
-    for goal in GOALS:
-        sign = "≤" if goal.at_most else "≥"
-        wanted = f"{sign} {goal.wanted:.2f}"
-        try:
-            value = goal.measured(records)
-        except MISSING:
-            rows.append((goal.work, wanted, ABSENT, "not measured"))
-            continue
-        rows.append((goal.work, wanted, f"{value:.2f}", "yes" if goal.reached(value) else "**no**"))
-    return rows
 
 
 def _machine(records: Records) -> Rows:
     taken = records.suite("machine")
     rows: Rows = [
-        ("fastest of all rounds", *(count(record["threads"], "thread") for record in taken))
+        ("highest rate of all rounds", *(count(record["threads"], "thread") for record in taken))
     ]
     for cases in zip(*(record["cases"] for record in taken), strict=True):
         unit = UNITS[cases[0]["resource"]]
@@ -117,7 +141,7 @@ def _table(records: Records, record: Record) -> Rows:
     ours, *others = record["sides"]
     counted = any(case.get("amount") for case in record["cases"])
     unit = record["unit"]
-    head = ("work", f"{ours} {unit}", *(("rate", "of the peak") if counted else ()), *others)
+    head = ("work", f"{ours} {unit}", *(("rate", "of peak") if counted else ()), *others)
     rows: Rows = [head]
     for case in record["cases"]:
         cells = [case["title"], three_digits(figure(case, ours))]
@@ -132,12 +156,12 @@ def _table(records: Records, record: Record) -> Rows:
 
 
 def _means(record: Record, offset: int) -> Iterator[Sequence[str]]:
-    """Geometric means of the ratios, of all forward and of all backward passes."""
-    for way in ("forward", "backward"):
-        cases = [case for case in record["cases"] if case["title"].endswith(f", {way}")]
+    """Geometric means of the ratios of all forward and all backward passes."""
+    for direction in ("forward", "backward"):
+        cases = [case for case in record["cases"] if case["title"].endswith(f", {direction}")]
         if len(cases) < 3:
             continue
-        cells = [f"geometric mean, {way}", *[""] * (offset - 1)]
+        cells = [f"geometric mean, {direction}", *[""] * (offset - 1)]
         for side in record["sides"][1:]:
             cells.append(_times(geometric_mean([ratio(case, side) for case in cases])))
         best = _times(geometric_mean([ratio(case, fastest(case)) for case in cases]))

@@ -1,4 +1,4 @@
-"""Ratios as dots on a logarithmic axis, in SVG: the same bytes from the same figures."""
+"""Dot plots of ratios on a logarithmic axis, as SVG. Equal figures give equal bytes."""
 
 from collections.abc import Sequence
 from html import escape
@@ -23,11 +23,11 @@ MARKS = (
     ("#000000", "cross"),
     ("#56b4e9", "plus"),
 )
-"""Colours that nobody confuses (Okabe and Ito), and shapes for where there are no colours."""
+"""Colours for colour-blind readers (Okabe and Ito), and shapes for print without colour."""
 
 
 class Row(NamedTuple):
-    """A label, a note in grey, and the ratio of each series that has one."""
+    """A label, a note in grey, and the ratios by series."""
 
     label: str
     note: str
@@ -35,7 +35,7 @@ class Row(NamedTuple):
 
 
 def dots(title: str, axis: str, series: Sequence[str], rows: Sequence[Row]) -> str:
-    """The picture: a row each, ratios from left to right, a line where the ratio is 1."""
+    """The plot: one line per row, ratios increase to the right, a vertical line at 1."""
     values = [value for row in rows for value in row.ratios.values()]
     low = min(-1, floor(log2(min(values))))
     high = max(1, ceil(log2(max(values))))
@@ -60,7 +60,7 @@ def dots(title: str, axis: str, series: Sequence[str], rows: Sequence[Row]) -> s
         parts.append(_text(LABELS - 10, y + 4, row.note, anchor="end", fill=GREY))
         present = [position for position, name in enumerate(series) if name in row.ratios]
         for place, position in enumerate(present):
-            # A little aside, so that marks of the same ratio do not hide each other.
+            # Shift the marks so that equal ratios do not hide each other.
             aside = SPREAD * ((place + 0.5) / len(present) - 0.5)
             parts.append(_mark(x(row.ratios[series[position]]), y + aside, *MARKS[position]))
     height = bottom + FOOT
@@ -73,7 +73,7 @@ def dots(title: str, axis: str, series: Sequence[str], rows: Sequence[Row]) -> s
 
 
 def _legend(series: Sequence[str]) -> tuple[list[str], float]:
-    """In as many lines as it needs, and where what is below begins."""
+    """The legend, wrapped into lines, and the y coordinate below it."""
     parts, start, y = [], MARGIN / 2 + RADIUS, 56
     left = start
     for name, mark in zip(series, MARKS, strict=False):

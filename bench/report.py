@@ -1,4 +1,4 @@
-"""Write what the records say into README.md and docs/, or see whether they agree (--check)."""
+"""Write the tables of README.md, docs/ and bench/goals.md from the records, or --check them."""
 
 import argparse
 import sys
@@ -6,14 +6,14 @@ from pathlib import Path
 
 import page
 import summary
-from records import MISSING, Records
+from figures import MISSING, Records
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 
 
 def texts(root: Path, records: Records) -> dict[Path, str]:
-    """What is to stand in each file."""
+    """The expected content of each generated file."""
     docs, readme = root / "docs", root / "README.md"
     written: dict[Path, str] = {}
     pictures = {
@@ -25,7 +25,8 @@ def texts(root: Path, records: Records) -> dict[Path, str]:
             written[docs / name] = draw(records)
         except MISSING:
             continue
-    written[docs / "benchmarks.md"] = page.write(records, [path.name for path in written])
+    written[docs / "benchmarks.md"] = page.results(records, [path.name for path in written])
+    written[root / "bench" / "goals.md"] = page.goals(records)
     block = "\n".join([page.markdown(summary.table(records)), _circumstances(records)])
     blocks = {readme: block, docs / "dropin.md": page.markdown(summary.styles(records))}
     for path, block in blocks.items():
@@ -34,7 +35,7 @@ def texts(root: Path, records: Records) -> dict[Path, str]:
 
 
 def _circumstances(records: Records) -> str:
-    """Of the record with the most sides that the short table draws on."""
+    """The circumstances of the first record in the short table."""
     taken = [
         record
         for line, _ in summary.measured(records)
@@ -62,8 +63,12 @@ def replace(text: str, new: str) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, default=ROOT / "bench/results")
-    parser.add_argument("--root", type=Path, default=ROOT, help="where README.md and docs/ are")
-    parser.add_argument("--check", action="store_true", help="change nothing; 1 if they disagree")
+    parser.add_argument(
+        "--root", type=Path, default=ROOT, help="folder of README.md, docs/ and bench/"
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="change nothing; exit with 1 if a file differs"
+    )
     args = parser.parse_args()
 
     expected = texts(args.root, Records(args.results))
@@ -74,7 +79,7 @@ def main() -> int:
             if not path.is_file() or path.read_text(encoding="utf-8") != text
         ]
         for path in others:
-            print(f"{path} disagrees with the records: run bench/report.py")
+            print(f"{path} differs from the records: run bench/report.py")
         return 1 if others else 0
     for path, text in expected.items():
         path.write_text(text, encoding="utf-8")

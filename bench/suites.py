@@ -1,4 +1,4 @@
-"""The table of what the records hold: cases, sides, threads. Absent sides are left out."""
+"""The suites: which cases, sides and thread counts are measured. Absent peers are left out."""
 
 import shutil
 import sys
@@ -9,21 +9,21 @@ from typing import NamedTuple
 
 from cnet.bench.measure import AGAINST_NUMPY, Comparison
 from cnet.bench.sides import Contender
-from sides.machine import COMPILER
-from sides.styles import SEEDS
+from peers.machine import COMPILER
+from peers.styles import SEEDS
 
 TUNED = {
     "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
     "MALLOC_TRIM_THRESHOLD_": str(1 << 32),
     "MALLOC_TOP_PAD_": str(1 << 28),
 }
-"""glibc's allocator told to keep what it has, instead of asking for fresh pages in every step."""
+"""Settings by which glibc's allocator keeps memory instead of returning it after every step."""
 
 Sides = Mapping[str, Contender]
 
 
 class Part(NamedTuple):
-    """One comparison, measured once for each number of threads, beside `busy` other processes."""
+    """One comparison, measured with each number of threads while `busy` other processes run."""
 
     name: str
     comparison: Comparison
@@ -44,7 +44,7 @@ def _pytorch(*variants: str, tuned: bool = False) -> Sides:
     names = {"nchw": "NCHW"}
     return {
         f"PyTorch {names.get(variant, variant)}{suffix}": Contender(
-            f"sides.pytorch:{variant}", variables
+            f"peers.pytorch:{variant}", variables
         )
         for variant in variants
     }
@@ -59,23 +59,23 @@ def _compiled_pytorch() -> Sides:
 def _onnx_runtime() -> Sides:
     if find_spec("onnx") is None or find_spec("onnxruntime") is None:
         return _absent("ONNX Runtime", "onnx and onnxruntime are not both installed")
-    return {"ONNX Runtime": Contender("sides.onnx_runtime")}
+    return {"ONNX Runtime": Contender("peers.onnx_runtime")}
 
 
 def _machine() -> tuple[Part, ...]:
     if shutil.which(COMPILER) is None:
         _absent("the machine's peak", f"there is no C compiler {COMPILER!r}")
         return ()
-    sides = {"machine": Contender("sides.machine:MACHINE")}
-    return (Part("machine", Comparison("work.machine:CASES", sides)),)
+    sides = {"machine": Contender("peers.machine:MACHINE")}
+    return (Part("machine", Comparison("work.peak:CASES", sides)),)
 
 
 def suites() -> dict[str, tuple[Part, ...]]:
-    """By the names of their records."""
-    ours = {"cnet": Contender("sides.ours")}
-    plan = {"cnet plan": Contender("sides.ours:plan")}
-    one_by_one = {"cnet, op by op": Contender("sides.ours:one_by_one")}
-    blas = {"NumPy best": Contender("sides.blas")}
+    """The suites by name, which is also the name of the record's file."""
+    ours = {"cnet": Contender("peers.ours")}
+    plan = {"cnet plan": Contender("peers.ours:plan")}
+    one_by_one = {"cnet, op by op": Contender("peers.ours:one_by_one")}
+    blas = {"NumPy best": Contender("peers.blas")}
     layouts = _pytorch("nchw", "channels_last")
     tuned = _pytorch("nchw", "channels_last", tuned=True)
     compiled = _compiled_pytorch()
@@ -90,12 +90,12 @@ def suites() -> dict[str, tuple[Part, ...]]:
     numpy_best = {"NumPy best": AGAINST_NUMPY.sides["NumPy best"]}
     one_blas_thread = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")
     styles = {
-        "cnet": Contender("sides.styles:ours", one_blas_thread),
-        "original": Contender("sides.styles:originals", one_blas_thread),
+        "cnet": Contender("peers.styles:ours", one_blas_thread),
+        "original": Contender("peers.styles:originals", one_blas_thread),
     }
     dropin = "dropin:CASES" if SEEDS.exists() else "dropin:OF_LIBRARIES"
     busy = part("busy", "networks:BUSY_CASES", ours, layouts, threads=(2,))
-    # Compiling takes half a minute for each case and number of threads.
+    # torch.compile takes half a minute for each case and number of threads.
     return {
         "machine": _machine(),
         "numpy": (Part("numpy", AGAINST_NUMPY),),

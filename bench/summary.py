@@ -1,4 +1,4 @@
-"""The short account of the records: the table of README.md, and its plot."""
+"""The short tables of README.md and docs/dropin.md, and the plots."""
 
 from collections.abc import Iterator, Sequence
 from statistics import geometric_mean
@@ -7,12 +7,12 @@ from typing import NamedTuple
 import plot
 from cnet.bench.record import Record
 from cnet.bench.table import TIMES, three_digits
-from records import MISSING, Records, fastest, figure, first, mean_ratio, ratio
+from figures import MISSING, Records, fastest, figure, first, mean_ratio, ratio
 from work.convolutions import BACKWARD, COMMON, FORWARD, ODD
 
 ABSENT = "\N{EN DASH}"
 
-AXIS = "right of the line cnet is faster"
+AXIS = "cnet is faster to the right of the line"
 
 SERIES = (
     "PyTorch NCHW", "PyTorch channels_last", "PyTorch compiled", "ONNX Runtime", "NumPy best",
@@ -21,7 +21,7 @@ SERIES = (
 
 
 class Line(NamedTuple):
-    """A piece of work; or several, of which the geometric mean of the ratios is shown."""
+    """One case, or several cases summarised by the geometric mean of their ratios."""
 
     title: str
     suite: str
@@ -29,7 +29,7 @@ class Line(NamedTuple):
     threads: int = 2
 
     def cases(self, records: Records) -> list[Record]:
-        """Those whose names end so; raises MISSING if there are none."""
+        """The cases whose names end with `names`; raises MISSING if there are none."""
         found = [
             case
             for record in records.suite(self.suite)
@@ -60,7 +60,7 @@ LINES = (
 
 
 def measured(records: Records) -> Iterator[tuple[Line, list[Record]]]:
-    """The lines that there are records of."""
+    """The lines that have been measured, each with its cases."""
     for line in LINES:
         try:
             yield line, line.cases(records)
@@ -69,10 +69,8 @@ def measured(records: Records) -> Iterator[tuple[Line, list[Record]]]:
 
 
 def table(records: Records) -> list[Sequence[str]]:
-    """Rows of cells, the head first."""
-    rows: list[Sequence[str]] = [
-        ("work", "cnet ms", "of the peak", "fastest of the others", "ratio")
-    ]
+    """Rows of cells, column titles first."""
+    rows: list[Sequence[str]] = [("work", "cnet ms", "of peak", "fastest other", "ratio")]
     for line, cases in measured(records):
         if len(cases) > 1:
             peers = sorted({fastest(case).split()[0] for case in cases})
@@ -92,8 +90,8 @@ def table(records: Records) -> list[Sequence[str]]:
 
 
 def styles(records: Records) -> list[Sequence[str]]:
-    """How much faster each style of `cnet.dropin` is than its original."""
-    rows: list[Sequence[str]] = [("work", "cnet ms", "original ms", "times as fast")]
+    """The speed-up of each style of `cnet.dropin` over its original."""
+    rows: list[Sequence[str]] = [("work", "cnet ms", "original ms", "speed-up")]
     try:
         cases = records.record("dropin")["cases"]
     except MISSING:
@@ -106,7 +104,7 @@ def styles(records: Records) -> list[Sequence[str]]:
 
 
 def percent(records: Records, case: Record, threads: int) -> str:
-    """What share of the machine's peak the first side reaches."""
+    """The rate of the first side in percent of the machine's peak."""
     try:
         return f"{100 * records.share_of_peak(case, threads):.0f} %"
     except MISSING:
@@ -114,7 +112,7 @@ def percent(records: Records, case: Record, threads: int) -> str:
 
 
 def picture(records: Records) -> str:
-    """Every peer of every line."""
+    """The plot of every line and every peer."""
     rows = []
     for line, cases in measured(records):
         ratios = {
@@ -128,18 +126,18 @@ def picture(records: Records) -> str:
     if not rows:
         raise MISSING("nothing has been measured")
     series = [side for side in SERIES if any(side in row.ratios for row in rows)]
-    return plot.dots("Time of the others, cnet = 1 (2 threads unless said)", AXIS, series, rows)
+    return plot.dots("Time relative to cnet (2 threads unless stated)", AXIS, series, rows)
 
 
 def picture_of_convolutions(records: Records) -> str:
-    """The fastest layout of PyTorch on every shape."""
+    """The plot of every convolution against the faster layout of PyTorch."""
     rows: dict[str, plot.Row] = {}
     for line in LINES:
         if line.suite != "convolutions":
             continue
         for case in line.cases(records):
-            title, _, way = case["name"].rpartition(", ")
+            title, _, direction = case["name"].rpartition(", ")
             row = rows.setdefault(title, plot.Row(title, "", {}))
-            row.ratios[way] = ratio(case, fastest(case))
-    title = "Time of PyTorch's faster layout, cnet = 1 (2 threads)"
+            row.ratios[direction] = ratio(case, fastest(case))
+    title = "Time of the faster PyTorch layout relative to cnet (2 threads)"
     return plot.dots(title, AXIS, (FORWARD, BACKWARD), list(rows.values()))

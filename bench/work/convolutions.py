@@ -1,4 +1,4 @@
-"""Convolutions of all kinds of networks, forward and backward (all three gradients)."""
+"""Convolutions from many kinds of networks, forward and backward (all three gradients)."""
 
 from typing import Any, NamedTuple
 
@@ -6,7 +6,7 @@ from cnet.bench.cases import Case, Work, arrays
 
 
 class Shape(NamedTuple):
-    """A convolution of square kernels."""
+    """A convolution with a square kernel."""
 
     title: str
     n: int
@@ -26,7 +26,7 @@ class Shape(NamedTuple):
         return length(self.h), length(self.w)
 
     def flops(self) -> int:
-        """Of one image, forward: a multiplication and an addition for each tap."""
+        """Operations of the forward pass for one image: two per tap."""
         oh, ow = self.outputs()
         return 2 * self.o * oh * ow * (self.c // self.groups) * self.k**2
 
@@ -69,11 +69,11 @@ FORWARD, BACKWARD = "forward", "backward"
 
 
 def cases(shapes: tuple[Shape, ...], dtype: str = "float32") -> dict[str, Case]:
-    """Two of each shape, named ``"<title>, forward"`` and ``"<title>, backward"``."""
+    """Two cases per shape, named ``"<title>, forward"`` and ``"<title>, backward"``."""
     table = {}
     for shape in shapes:
-        for way, bind, passes in ((FORWARD, _forward, 1), (BACKWARD, _backward, 2)):
-            title = f"{shape.title}, {way}"
+        for direction, bind, passes in ((FORWARD, _forward, 1), (BACKWARD, _backward, 2)):
+            title = f"{shape.title}, {direction}"
             amount = passes * shape.flops()
             table[title] = Case(title, bind(shape, dtype), shape.n, dtype, amount)
     return table
@@ -101,7 +101,7 @@ def _backward(shape: Shape, dtype: str) -> Any:
 def _operands(side: Any, shape: Shape, batch: int, dtype: str) -> tuple[list[Any], dict[str, int]]:
     _, _, c, h, w, o, k, stride, padding, groups = shape
     operands = arrays((batch, c, h, w), (o, c // groups, k, k), (o,), dtype=dtype)
-    # Not every side knows groups.
+    # Some sides do not support groups.
     options = {"stride": stride, "padding": padding} | ({"groups": groups} if groups > 1 else {})
     return [side.asarray(operand) for operand in operands], options
 

@@ -1,4 +1,4 @@
-"""Programs in the styles of `cnet.dropin`; a side is a namespace with a module for each style."""
+"""Programs in the styles of `cnet.dropin`. A side is a namespace with one module per style."""
 
 from itertools import pairwise
 from typing import Any
@@ -55,11 +55,11 @@ def _simple_conv(side: Any, batch: int) -> Work:
     conv, x = side.stateless.SimpleConv(rng.random((3, 3))), rng.random((batch, 28, 28))
     grad = rng.random((batch, 26, 26))
 
-    def both_ways() -> tuple[Any, ...]:
+    def forward_and_backward() -> tuple[Any, ...]:
         gradients = [gradient for _, gradient in conv.grad_params(x, grad)]
         return conv.forward(x), conv.grad_x(x, grad), *gradients
 
-    return both_ways
+    return forward_and_backward
 
 
 def _op_step(side: Any, batch: int) -> Work:
@@ -151,19 +151,21 @@ def _case(title: str, bind: Any, batch: int) -> Case:
 OF_DOCUMENTS = {
     "node": _case("node: training step, batch 256", _node_step(), 256),
     "node_circular": _case("node: step with the circular echo", _node_step(**ECHO), 256),
-    "layerwise_conv": _case("layerwise: Conv2d on 28x28, both ways", _layerwise_conv, 1),
-    "layerwise_pooling": _case("layerwise: Pooling on 28x28, both ways", _layerwise_pooling, 1),
-    "simple_conv": _case("stateless: SimpleConv on 8 images, both ways", _simple_conv, 8),
+    "layerwise_conv": _case("layerwise: Conv2d on 28x28, forward + backward", _layerwise_conv, 1),
+    "layerwise_pooling": _case(
+        "layerwise: Pooling on 28x28, forward + backward", _layerwise_pooling, 1
+    ),
+    "simple_conv": _case("stateless: SimpleConv on 8 images, forward + backward", _simple_conv, 8),
     "op": _case("op: step of an MLP, batch 100", _op_step, 100),
     "mlp": _case("mlp: 100 epochs of XOR", _mlp_epochs, 4),
 }
-"""Compared with the documents that the styles come from, where these are there."""
+"""Compared with the documents that the styles come from, if they are present."""
 
 OF_LIBRARIES = {
-    "cs231n_conv": _case("cs231n: convolution, float64, both ways", _cs231n_conv, 100),
-    "cs231n_pool": _case("cs231n: max pooling, float64, both ways", _cs231n_pool, 100),
+    "cs231n_conv": _case("cs231n: convolution, float64, forward + backward", _cs231n_conv, 100),
+    "cs231n_pool": _case("cs231n: max pooling, float64, forward + backward", _cs231n_pool, 100),
     "dlfs": _case("dlfs: training step, batch 100", _dlfs_step, 100),
 }
-"""Compared with the same layers in NumPy: strided views, loops over the window, BLAS."""
+"""Compared with NumPy versions of the same layers: strided views, window loops, BLAS."""
 
 CASES = OF_DOCUMENTS | OF_LIBRARIES

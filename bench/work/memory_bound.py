@@ -1,4 +1,4 @@
-"""Kernels that wait for memory, on arrays that no cache holds."""
+"""Kernels limited by memory bandwidth, on arrays larger than the caches."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def _col2im(side: Any, batch: int) -> Work:
 
 
 def _case(title: str, bind: Any, batch: int, images_moved: float) -> Case:
-    """`images_moved`: what is read and written, in sizes of the input image."""
+    """`images_moved`: bytes read and written, in units of the input image."""
     return Case(title, bind, batch, "memory", images_moved * IMAGE_BYTES)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from cnet.bench.cases import CLASSES, Case, Work, arrays, initial_parameters, training_step
 
 REFERENCE_PRODUCTS = 8 * 28 * 28 * 25, 16 * 14 * 14 * 72, 128 * 784, 10 * 128
-"""Multiplications of each layer of the reference CNN, for one image."""
+"""Multiplications of each layer of the reference CNN for one image."""
 
 CIFAR_PRODUCTS = 32 * 32 * 32 * 27, 64 * 16 * 16 * 288, 128 * 8 * 8 * 576, 10 * 2048
 
@@ -18,7 +18,7 @@ CIFAR_SHAPES = (
 
 
 def reference_cnn(nn: Any) -> Any:
-    """Built of `cnet.nn` or of `torch.nn`: the names are the same."""
+    """The reference CNN, built from `cnet.nn` or `torch.nn`."""
     return nn.Sequential(
         nn.Conv2d(1, 8, 5, padding=2),
         nn.ReLU(),
@@ -34,7 +34,7 @@ def reference_cnn(nn: Any) -> Any:
 
 
 def cifar_cnn(nn: Any) -> Any:
-    """Likewise: three convolutions, each with ReLU and pooling, on images of 32 × 32 pixels."""
+    """Three convolutions, each with ReLU and pooling, on images of 32 × 32 pixels."""
     return nn.Sequential(
         nn.Conv2d(3, 32, 3, padding=1),
         nn.ReLU(),
@@ -51,7 +51,7 @@ def cifar_cnn(nn: Any) -> Any:
 
 
 def _step_flops(products: tuple[int, ...]) -> int:
-    """Each layer forward and twice backward, but nobody needs the gradient of the images."""
+    """Each layer once forward and twice backward; the gradient of the images is not needed."""
     return 2 * (3 * sum(products) - products[0])
 
 

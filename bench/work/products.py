@@ -1,11 +1,11 @@
-"""Matrix products, large and as linear layers have them."""
+"""Matrix products: large ones, and those of linear layers."""
 
 from typing import Any
 
 from cnet.bench.cases import Case, Work, arrays
 
 SIZES = (512, 512, 512), (1024, 1024, 1024), (2048, 2048, 2048), (32, 128, 784), (256, 128, 784)
-"""Rows, columns, and the length of the sums."""
+"""Rows, columns and inner dimension."""
 
 
 def _case(m: int, n: int, k: int, dtype: str) -> Case:

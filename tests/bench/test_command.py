@@ -85,7 +85,7 @@ def test_three_digits(value, text):
 
 
 def test_row_gives_ratios_to_the_first_side():
-    """In each round; the first side's medians, 2 and 5, would give 2.5."""
+    """The median of the ratios of the rounds; the ratio of the medians would be 2.5."""
     runs = {"a": [1.0, 2.0, 9.0], "b": [4.0, 5.0, 27.0], "c": [30.0, 30.0, 30.0]}
     timings = {side: record.summary(figures) for side, figures in runs.items()}
     cells = table.row({"title": "work", "timings": timings})

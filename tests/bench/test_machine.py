@@ -1,11 +1,11 @@
-"""The loops that find the machine's peak do what they say."""
+"""The loops that measure the machine's peak compute the right values."""
 
 import shutil
 
 import numpy as np
 import pytest
 
-from sides import machine
+from peers import machine
 
 pytestmark = pytest.mark.skipif(shutil.which(machine.COMPILER) is None, reason="needs a C compiler")
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(shutil.which(machine.COMPILER) is None, reason="
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_multiply_adds_converge(dtype):
     function = getattr(machine.MACHINE._library, f"fma_{dtype}")
-    # Each of the twelve sums goes to term / (1 - factor).
+    # Each of the twelve sums converges to term / (1 - factor).
     assert function(10_000_000, 0.5, 0.5) == pytest.approx(12)
 
 

@@ -1,4 +1,4 @@
-"""Sides are timed in turns, in processes of their own, with equal threads."""
+"""Sides are timed in turns, each in its own process, with equal numbers of threads."""
 
 import json
 from itertools import groupby, pairwise
@@ -35,7 +35,7 @@ class Fake:
     def nap(self):
         start = time.monotonic()
         time.sleep(self.seconds)
-        print("whatever a side prints is no answer")
+        print("output of a side is not an answer")
         threads = [os.environ[name] for name in json.loads(os.environ["FAKE_VARIABLES"])]
         call = [self.name, start, time.monotonic(), os.getpid(), threads, os.environ["FAKE"]]
         with open(os.environ["FAKE_LOG"], "a") as log:
@@ -54,7 +54,7 @@ fast, slow, broken = Fake("fast", 0.001), Fake("slow", 0.03), Broken()
 
 @pytest.fixture
 def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the sides of the module fake_side note every call."""
+    """The file in which the sides of the module fake_side log every call."""
     (tmp_path / "fake_side.py").write_text(FAKE_SIDE)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.syspath_prepend(tmp_path)
@@ -77,7 +77,7 @@ def test_sides_take_turns_and_never_overlap(log):
     assert all(end <= start for (_, _, end, *_), (_, start, *_) in pairwise(calls))
     turns = [(name, len(list(group))) for name, group in groupby(calls, key=lambda call: call[0])]
     assert [name for name, _ in turns] == ["fast", "slow"] * 4
-    # Each turn begins with a call that is not counted; slow work is repeated less.
+    # Each turn begins with a warm-up call; slow work is repeated less often.
     assert {count for name, count in turns[2:] if name == "slow"} == {2}
     assert min(count for name, count in turns[2:] if name == "fast") > 2
     assert len({(name, process) for name, _, _, process, *_ in calls}) == 2
@@ -91,7 +91,7 @@ def test_a_turn_ends_when_no_thread_computes(log):
         start - end for (before, _, end, *_), (name, start, *_) in pairwise(calls) if before != name
     ]
     assert len(pauses) == 5
-    assert min(pauses) > 0.05  # what is left of a fifth of a second, after 0.05 to 0.1 of calls
+    assert min(pauses) > 0.05  # the rest of 0.2 s after 0.05 to 0.1 s of calls
 
 
 def test_figures_are_milliseconds_of_one_call(log):

@@ -1,4 +1,4 @@
-"""What is written from the records: README's table, the page, the pictures, the goals."""
+"""The files written from the records: README's table, the pages, the plots, the goals."""
 
 import json
 import sys
@@ -13,8 +13,8 @@ import plot
 import report
 import suites
 from cnet.bench.table import TIMES
+from figures import MISSING, Records, fastest, mean_ratio, rate, ratio
 from goals import GOALS
-from records import MISSING, Records, fastest, mean_ratio, rate, ratio
 from summary import ABSENT
 
 README = "before\n<!-- bench:begin -->\nold\n<!-- bench:end -->\nafter\n"
@@ -22,7 +22,7 @@ README = "before\n<!-- bench:begin -->\nold\n<!-- bench:end -->\nafter\n"
 
 @pytest.fixture
 def everything(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[dict[str, Any]]]:
-    """A record of all suites as if everyone were here: cnet takes 1 ms, the others 4, 5, ... ."""
+    """Records of all suites with every peer: cnet takes 1 ms, the others 4, 5, ... ."""
     monkeypatch.setattr(suites, "find_spec", lambda name: True)
     monkeypatch.setattr(suites.shutil, "which", lambda name: name)
     monkeypatch.setattr(suites, "SEEDS", Path(__file__))
@@ -68,6 +68,7 @@ def _save(folder: Path, taken: dict[str, Any]) -> Records:
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     (tmp_path / "docs").mkdir()
+    (tmp_path / "bench").mkdir()
     (tmp_path / "README.md").write_text(README)
     (tmp_path / "docs" / "dropin.md").write_text(README)
     return tmp_path
@@ -79,7 +80,7 @@ def _main(monkeypatch: pytest.MonkeyPatch, root: Path, *words: str) -> int:
     return report.main()
 
 
-def test_texts_are_written_and_checked(root, everything, monkeypatch, capsys):
+def test_files_are_written_and_checked(root, everything, monkeypatch, capsys):
     _save(root / "results", everything)
     assert _main(monkeypatch, root, "--check") == 1
     assert (root / "README.md").read_text() == README
@@ -111,7 +112,9 @@ def test_texts_are_written_and_checked(root, everything, monkeypatch, capsys):
     everything["busy"][0]["cases"][0]["timings"]["cnet"]["median"] = 2.0
     _save(root / "results", everything)
     assert _main(monkeypatch, root, "--check") == 1
-    assert capsys.readouterr().out.startswith("docs/benchmarks.md disagrees")
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in said] == ["docs/benchmarks.md", "bench/goals.md"]
+    assert all("differs from the records" in line for line in said)
 
 
 def test_few_records_are_enough(root, everything, monkeypatch):
@@ -119,8 +122,9 @@ def test_few_records_are_enough(root, everything, monkeypatch):
     assert _main(monkeypatch, root) == 0
     assert _main(monkeypatch, root, "--check") == 0
     page = (root / "docs" / "benchmarks.md").read_text()
-    assert "No peak has been measured" in page
-    assert page.count("not measured") == len(GOALS) - 1
+    assert "The peak of the machine has not been measured" in page
+    goals = (root / "bench" / "goals.md").read_text()
+    assert goals.count("not measured") == len(GOALS) - 1
     assert not (root / "docs" / "convolutions.svg").exists()
 
 
@@ -144,7 +148,7 @@ def _values(records: Records) -> dict[str, float]:
 
 def test_every_goal_finds_its_records(tmp_path, everything):
     values = [goal.measured(_save(tmp_path, everything)) for goal in GOALS]
-    # Of the fastest peer: cnet takes 1 ms, or 1 MB, PyTorch NCHW 4, ONNX Runtime 6, loops 5.
+    # cnet takes 1 ms, or 1 MB, PyTorch NCHW 4, ONNX Runtime 6, loops 5.
     engine = [4, 4, 4, 5, *[4] * 12, values[16], 6, 6, 6, 4, 1, 0.25, 1]
     assert values == pytest.approx([*engine, *[4] * 10])
     assert 0 < values[16] < 1

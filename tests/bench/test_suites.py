@@ -1,4 +1,4 @@
-"""What the records compare: on each side the same work, whoever is installed."""
+"""All sides of a suite do the same work, with any set of peers installed."""
 
 from pkgutil import resolve_name
 from typing import Any
@@ -11,7 +11,7 @@ from cnet import geometry
 from work import convolutions, networks
 
 BATCH = 2
-SLOW_TO_START = "sides.pytorch:compiled"
+SLOW_TO_START = "peers.pytorch:compiled"
 PARTS = {
     (part.name, part.comparison.cases): part
     for suite, parts in suites.suites().items()
@@ -41,13 +41,13 @@ def _results(result: Any) -> list[Any]:
 
 @pytest.mark.parametrize("network", ["reference 32", "cifar 128"])
 def test_networks_train_alike(network):
-    sides = "sides.pytorch:nchw", "sides.pytorch:channels_last"
+    sides = "peers.pytorch:nchw", "peers.pytorch:channels_last"
     pytest.importorskip("torch", reason="PyTorch is the peer that is compared with")
     case = networks.STEP_CASES[network]
-    ours, *others = (case.bind(resolve_name(side), 4) for side in ("sides.ours", *sides))
+    ours, *others = (case.bind(resolve_name(side), 4) for side in ("peers.ours", *sides))
     losses = [ours() for _ in range(3)]
     assert losses[0] > losses[1] > losses[2]
-    for theirs in (*others, case.bind(resolve_name("sides.ours:one_by_one"), 4)):
+    for theirs in (*others, case.bind(resolve_name("peers.ours:one_by_one"), 4)):
         assert [theirs() for _ in range(3)] == pytest.approx(losses, rel=1e-4)
 
 

@@ -1,5 +1,5 @@
 """Benchmarks of cnet against the same work in pure NumPy: what ``cnet bench`` runs.
 
-`cases` says what is timed, `sides` who does it, `measure` how, `record` what is kept, and `table`
-prints it.
+`cases` lists the work, `sides` the implementations, `measure` takes the times, `record` keeps them,
+and `table` prints them. `compiled` is cnet's side, `numpy_best` and `numpy_loops` are NumPy's.
 """

@@ -1,4 +1,4 @@
-"""What is timed: the one table of cases. The layers are those of the reference CNN."""
+"""The table of cases to time: layers and training step of the reference CNN."""
 
 from collections.abc import Callable, Sequence
 from math import prod
@@ -14,16 +14,16 @@ CLASSES = 10
 PARAMETER_SHAPES = (
     (8, 1, 5, 5), (8,), (16, 8, 3, 3), (16,), (128, 16 * 7 * 7), (128,), (CLASSES, 128), (CLASSES,),
 )  # fmt: skip
-"""Weights and biases of the reference CNN, in the order of its layers."""
+"""Shapes of the weights and biases of the reference CNN, in the order of its layers."""
 
 Work = Callable[[], Any]
 
 
 class Case(NamedTuple):
-    """A piece of work; `bind(side, batch)` prepares its arrays and returns the call to be timed.
+    """One piece of work: `bind(side, batch)` prepares its arrays and returns the call to time.
 
-    For each image it asks `resource` for `amount`: operations in "float32" or "float64", or bytes
-    of "memory", that no way of doing the work can be without. Without an amount nobody has counted.
+    `amount` is what the work needs at least for each image: floating-point operations if
+    `resource` is "float32" or "float64", bytes if it is "memory". 0 means that it is not known.
     """
 
     title: str
@@ -34,13 +34,13 @@ class Case(NamedTuple):
 
 
 def arrays(*shapes: tuple[int, ...], dtype: str = "float32") -> list[Array]:
-    """The same numbers on every side."""
+    """Random arrays; every side gets the same numbers."""
     rng = np.random.default_rng(0)
     return [rng.standard_normal(shape, np.dtype(dtype)) for shape in shapes]
 
 
 def initial_parameters(shapes: Sequence[tuple[int, ...]] = PARAMETER_SHAPES) -> list[Array]:
-    """Weights scaled by their fan-in, and small biases; by default those of the reference CNN."""
+    """Weights scaled by their fan-in and small biases, by default for the reference CNN."""
     return [
         array * np.float32(prod(array.shape[1:]) ** -0.5 if array.ndim > 1 else 0.1)
         for array in arrays(*shapes)
@@ -76,7 +76,7 @@ def _max_pool2d(side: Side, batch: int) -> Work:
 
 
 def training_step(side: Side, batch: int) -> Work:
-    """A step of the reference CNN."""
+    """A training step of the reference CNN."""
     rng = np.random.default_rng(1)
     x = side.asarray(rng.random((batch, 1, 28, 28), np.float32))
     target = side.asarray(rng.integers(0, CLASSES, batch))

@@ -13,7 +13,7 @@ QUICK_ROUNDS = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What `run` wants to know."""
+    """Add the arguments of `run`."""
     parser.add_argument(
         "--threads", type=_threads, metavar="N", help="threads of every side (default: cnet's)"
     )
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the table, and write the record if it is asked for; returns the exit status."""
+    """Print the table, write the record if requested, and return the exit status."""
     printer = table.Printer(tuple(SIDES), [case.title for case in CASES.values()])
     result = record.take(
         threads=args.threads or runtime.get_num_threads(),
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def positive(text: str) -> int:
-    """The type of an argument that counts something."""
+    """Argument type: an integer of at least 1."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1 (got {text})")
@@ -58,7 +58,7 @@ def _threads(text: str) -> int:
 
 
 def _new_file(text: str) -> Path:
-    """A path that is refused before the measurements, not after them, if it is of no use."""
+    """Argument type: a path, checked before the measurements and not after them."""
     path = Path(text)
     if path.is_dir() or not path.parent.is_dir():
         raise argparse.ArgumentTypeError(f"must be a file in an existing folder (got {text})")

@@ -1,4 +1,4 @@
-"""The same layers by cnet: its kernels, and its graph, modules and optimizer."""
+"""The side "cnet": its kernels as functions of arrays, and its modules, graph and optimizer."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from .. import functional as F
 from .. import kernels, models, optim
-from . import network
+from .numpy_network import BETAS, EPS, LR
 from .sides import Array
 
 asarray = np.asarray
@@ -38,8 +38,8 @@ def conv2d_backward(
 
 
 def max_pool2d(x: Array, kernel_size: int) -> tuple[Array, Any]:
-    y, argmax = kernels.max_pool2d(x, kernel_size)
-    return y, (argmax, x.shape)
+    y, indices = kernels.max_pool2d(x, kernel_size)
+    return y, (indices, x.shape)
 
 
 def max_pool2d_backward(grad_output: Array, saved: Any) -> Array:
@@ -51,16 +51,16 @@ class Trainer:
         self._model = (model or models.reference_cnn()).to(parameters[0].dtype)
         self._tensors = list(self._model.parameters())
         for tensor, values in zip(self._tensors, parameters, strict=True):
-            tensor.data[...] = values
-        self._optimizer = optim.Adam(self._tensors, network.LR, network.BETAS, network.EPS)
+            tensor.detach().numpy()[...] = values
+        self._optimizer = optim.Adam(self._tensors, LR, BETAS, EPS)
 
     @property
     def parameters(self) -> list[Array]:
-        return [tensor.data for tensor in self._tensors]
+        return [tensor.detach().numpy() for tensor in self._tensors]
 
     @property
     def gradients(self) -> list[Array]:
-        return [tensor.grad.data for tensor in self._tensors if tensor.grad is not None]
+        return [tensor.grad.numpy() for tensor in self._tensors if tensor.grad is not None]
 
     def step(self, x: Array, target: npt.NDArray[np.int64]) -> float:
         self._optimizer.zero_grad()

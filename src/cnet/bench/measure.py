@@ -1,8 +1,9 @@
-"""How it is timed: every side in a process of its own, strictly in turns, never two at once.
+"""Timing: each side has its own process, and the sides take turns.
 
-Sides that share a process share caches, allocator and threads, and slow each other; sides that run
-one after the other see different weather. So the sides wait in processes of their own, and in every
-round each does the case once, A B C A B C.
+Sides in one process share caches, allocator and threads, and slow each other down. Sides that are
+measured one after the other meet a different load of the machine. So each side waits in its own
+process, and the sides take turns in every round: A B C, A B C. Two sides never run at the same
+time.
 """
 
 import json
@@ -20,13 +21,13 @@ from .sides import SIDES, Contender
 THREAD_VARIABLES = "CNET_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"
 
 TURN = 0.03
-"""Seconds that the repetitions of one turn are to take together, unless one takes longer."""
+"""Seconds for the repetitions of one turn, unless a single one takes longer."""
 
 MAX_REPETITIONS = 20
 
 
 class Comparison(NamedTuple):
-    """Every side does every case of a table, which `pkgutil.resolve_name` finds."""
+    """The sides to compare, and where `pkgutil.resolve_name` finds the table of cases."""
 
     cases: str
     sides: Mapping[str, Contender]
@@ -36,14 +37,14 @@ AGAINST_NUMPY = Comparison("cnet.bench.cases:CASES", SIDES)
 
 
 class Measurement(NamedTuple):
-    """For each side, the milliseconds of every round."""
+    """The milliseconds of every round, for each side."""
 
     case: str
     runs: dict[str, list[float]]
 
 
 class Worker:
-    """The process of one side."""
+    """The process in which one side runs."""
 
     def __init__(self, name: str, cases: str, side: Contender, threads: int) -> None:
         self._name = name
@@ -54,7 +55,7 @@ class Worker:
             stdout=subprocess.PIPE,
             env=os.environ | variables | dict(side.environment),
             text=True,
-            # Ctrl-C in a terminal is for the parent, which ends the process by closing its stdin.
+            # Ctrl-C reaches only the parent, which ends this process by closing its stdin.
             process_group=0,
         )
 
@@ -70,7 +71,7 @@ class Worker:
         Raises
         ------
         ChildProcessError
-            If the process ends instead of answering; what it had to say is on stderr.
+            If the process ends without an answer. Its own message is on stderr.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -94,10 +95,10 @@ def measure(
     rounds: int,
     batch: int | None = None,
 ) -> Iterator[Measurement]:
-    """Time the cases, one after the other, in `rounds` rounds each.
+    """Time each case in `rounds` rounds.
 
-    A `batch` takes the place of the cases' own. A round's figure is the median of a turn's
-    repetitions: few where the work is slow.
+    `batch` overrides the batch sizes of the cases. The figure of a round is the median of the
+    repetitions in one turn; slow work is repeated less often.
     """
     with ExitStack() as stack:
         workers = {
@@ -115,6 +116,6 @@ def measure(
 
 
 def _repetitions(worker: Worker, case: str, batch: int | None) -> int:
-    """How many calls make up a turn, found by warming up."""
+    """The number of calls in a turn, from the time of the warm-up calls."""
     fastest = min(worker.time(case, batch, 2))
     return max(1, min(MAX_REPETITIONS, int(TURN / fastest)))

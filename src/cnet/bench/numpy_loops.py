@@ -1,4 +1,4 @@
-"""The layers as hand-written NumPy code has them: Python loops over the positions of a window."""
+"""The side "NumPy loops": Python loops over window positions, as in hand-written code."""
 
 import sys
 from collections.abc import Sequence
@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from . import network
+from .numpy_network import BETAS, EPS, LR, Trainer
 from .sides import Array
 
 asarray = np.asarray
 
 
-def trainer(parameters: Sequence[Array]) -> network.Trainer:
-    return network.Trainer(sys.modules[__name__], parameters)
+def trainer(parameters: Sequence[Array]) -> Trainer:
+    return Trainer(sys.modules[__name__], parameters)
 
 
 def im2col(x: Array, kernel_size: tuple[int, int], stride: int = 1, padding: int = 0) -> Array:
@@ -75,19 +75,19 @@ def max_pool2d(x: Array, kernel_size: int) -> tuple[Array, Any]:
     n, c, h, _ = x.shape
     cols = im2col(x, (kernel_size, kernel_size), kernel_size)
     cols = cols.reshape(n, c, kernel_size * kernel_size, -1)
-    argmax = cols.argmax(axis=2)
+    indices = cols.argmax(axis=2)
     y = cols.max(axis=2).reshape(n, c, h // kernel_size, -1)
-    return y, (argmax, cols.shape, x.shape, kernel_size)
+    return y, (indices, cols.shape, x.shape, kernel_size)
 
 
 def max_pool2d_backward(grad_output: Array, saved: Any) -> Array:
-    argmax, cols_shape, x_shape, kernel_size = saved
+    indices, cols_shape, x_shape, kernel_size = saved
     n, c, _, positions = cols_shape
     grad = grad_output.reshape(n, c, positions)
     cols = np.zeros(cols_shape, grad.dtype)
     for i in range(n):
         for j in range(c):
-            cols[i, j, argmax[i, j], np.arange(positions)] = grad[i, j]
+            cols[i, j, indices[i, j], np.arange(positions)] = grad[i, j]
     cols = cols.reshape(n, -1, positions)
     return _col2im(cols, x_shape, (kernel_size, kernel_size), kernel_size, 0)
 
@@ -108,11 +108,11 @@ class Adam:
         self._t = 0
 
     def step(self, gradients: Sequence[Array]) -> None:
-        beta1, beta2 = network.BETAS
+        beta1, beta2 = BETAS
         self._t += 1
         for i, gradient in enumerate(gradients):
             self._m[i] = beta1 * self._m[i] + (1 - beta1) * gradient
             self._v[i] = beta2 * self._v[i] + (1 - beta2) * gradient**2
             m_hat = self._m[i] / (1 - beta1**self._t)
             v_hat = self._v[i] / (1 - beta2**self._t)
-            self._parameters[i][...] -= network.LR * m_hat / (np.sqrt(v_hat) + network.EPS)
+            self._parameters[i][...] -= LR * m_hat / (np.sqrt(v_hat) + EPS)

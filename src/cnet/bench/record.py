@@ -1,4 +1,4 @@
-"""What is kept of a run: every figure, and what it was measured on."""
+"""Records: every figure of a run, and the machine and versions it was measured on."""
 
 import json
 import os
@@ -26,7 +26,7 @@ def take(
     batch: int | None = None,
     report: Callable[[Record], object] = lambda case: None,
 ) -> Record:
-    """Measure, handing each case to `report` as soon as it is done; returns the record for JSON."""
+    """Measure, call `report` with each finished case, and return the record, ready for JSON."""
     table = resolve_name(comparison.cases)
     record = circumstances(threads)
     record |= {"threads": threads, "rounds": rounds}
@@ -48,12 +48,12 @@ def take(
 
 
 def save(records: Record | list[Record], path: Path) -> None:
-    """Write one or several as JSON."""
+    """Write one or several records as JSON."""
     path.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
 
 
 def summary(runs: list[float]) -> Record:
-    """Of milliseconds: to a tenth of a microsecond."""
+    """Median, minimum, maximum and all runs, rounded to four decimals."""
     figures = {"median": median(runs), "min": min(runs), "max": max(runs)}
     return {name: round(value, 4) for name, value in figures.items()} | {
         "runs": [round(value, 4) for value in runs]
@@ -61,15 +61,17 @@ def summary(runs: list[float]) -> Record:
 
 
 def ratio(case: Record, theirs: str, ours: str) -> float:
-    """How many times our figure theirs is: the median of the rounds, as both had the same weather
-    in each.
+    """`theirs` divided by `ours`: the median of the ratios of the rounds.
+
+    The two sides of one round met the same load of the machine, so their ratio is steadier than
+    the ratio of the medians.
     """
     rounds = zip(case["timings"][theirs]["runs"], case["timings"][ours]["runs"], strict=True)
     return float(median(t / o for t, o in rounds))
 
 
 def circumstances(threads: int) -> Record:
-    """What is measured, and on what machine."""
+    """Date, commit, configuration, NumPy and load of the machine."""
     with runtime.use_threads(threads):
         config = runtime.config()
     return {
@@ -87,11 +89,11 @@ def _blas() -> str:
 
 
 def _commit() -> str | None:
-    """The commit that this package is checked out from, if it is: with "-dirty" after changes."""
+    """The commit of this checkout, with "-dirty" after changes; None outside a checkout."""
     here = Path(__file__).parent
     git = ["git", "-C", str(here)]
     try:
-        # An installed package may lie in somebody else's repository.
+        # An installed package may lie inside an unrelated repository.
         subprocess.run([*git, "ls-files", "--error-unmatch", Path(__file__).name],
                        capture_output=True, check=True)  # fmt: skip
         described = subprocess.run(

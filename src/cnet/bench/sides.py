@@ -1,4 +1,4 @@
-"""Who does the work: each side has the same functions, and a process of its own while timed."""
+"""The sides of a comparison: modules or objects with the same functions."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias
@@ -9,7 +9,7 @@ Array: TypeAlias = npt.NDArray[Any]
 
 
 class Contender(NamedTuple):
-    """What `pkgutil.resolve_name` finds a side by, and the variables that its process gets."""
+    """Where `pkgutil.resolve_name` finds a side, and the environment variables of its process."""
 
     target: str
     environment: Mapping[str, str] = {}
@@ -20,11 +20,11 @@ SIDES = {
     "NumPy best": Contender("cnet.bench.numpy_best"),
     "NumPy loops": Contender("cnet.bench.numpy_loops"),
 }
-"""By the names of the sides; ratios are to the first."""
+"""The sides of `cnet bench` by name. Ratios are relative to the first."""
 
 
 class Trainer(Protocol):
-    """The reference CNN with Adam; `gradients` are those of the last step."""
+    """The reference CNN with Adam. `gradients` are those of the last step."""
 
     parameters: Sequence[Array]
 
@@ -32,22 +32,22 @@ class Trainer(Protocol):
     def gradients(self) -> Sequence[Array]: ...
 
     def step(self, x: Any, target: Any) -> float:
-        """Forward, mean cross-entropy, backward and update; returns the loss.
+        """Run forward, mean cross-entropy, backward and update; return the loss.
 
-        Both arguments are what the side's `asarray` gives.
+        Both arguments are results of the side's `asarray`.
         """
         ...
 
 
 class Side(Protocol):
-    """What a module must have to be one: layers as functions.
+    """The functions of a side.
 
-    A forward function returns its result and whatever its backward function wants to see again.
-    Shapes are those of `cnet.kernels`; pooling windows do not overlap.
+    A forward function returns its result and the values that its backward function needs. Shapes
+    are those of `cnet.kernels`. Pooling windows do not overlap.
     """
 
     def asarray(self, array: Array) -> Any:
-        """The array as this side holds it; every other function takes such."""
+        """Convert an array to the type that the other functions of this side take."""
         ...
 
     def im2col(

@@ -1,4 +1,4 @@
-"""A record in words: rows of cells, and the line that says where the figures come from."""
+"""A record as text: a table, and one line about the machine and the versions."""
 
 from collections.abc import Sequence
 
@@ -8,13 +8,13 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 def head(sides: Sequence[str]) -> list[str]:
-    """The first side's time; then each other's, and how many times the first's that is."""
+    """Column titles: the time of the first side, then time and ratio of each other side."""
     ours, *others = sides
     return ["work", f"{ours} ms", *(cell for side in others for cell in (f"{side} ms", "ratio"))]
 
 
 def row(case: Record) -> list[str]:
-    """The medians of a case, under `head`."""
+    """The medians and ratios of a case, in the columns of `head`."""
     timings = case["timings"]
     ours, *others = timings
     cells = [case["title"], three_digits(timings[ours]["median"])]
@@ -25,12 +25,12 @@ def row(case: Record) -> list[str]:
 
 
 def three_digits(value: float) -> str:
-    """0.0123, 1.20, 12.3, 123, 1234: as many digits as a measured figure is worth."""
+    """Format with three significant digits: 0.0123, 1.20, 12.3, 123, 1234."""
     return f"{value:#.3g}" if value < 99.95 else f"{value:.0f}"
 
 
 def circumstances(record: Record) -> str:
-    """What was measured, how, and on what."""
+    """Batch, threads, rounds, versions and CPU in one line."""
     config, numpy, threads = record["config"], record["numpy"], record["threads"]
     batches = {case["batch"] for case in record["cases"]}
     batch = f"Batch {batches.pop()}, " if len(batches) == 1 else ""
@@ -43,7 +43,7 @@ def circumstances(record: Record) -> str:
 
 
 class Printer:
-    """Prints rows as they come, below a head."""
+    """Prints the column titles, then each row as soon as it is measured."""
 
     def __init__(self, sides: Sequence[str], titles: Sequence[str]) -> None:
         cells = head(sides)

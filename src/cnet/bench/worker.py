@@ -1,8 +1,8 @@
-"""``python -m cnet.bench.worker CASES SIDE``: time one side's work, as told on stdin.
+"""``python -m cnet.bench.worker CASES SIDE``: time one side on request.
 
-A line is a request in JSON, ``{"case": name, "batch": n or null, "repetitions": n}``; the answer,
-on stdout, is the list of seconds that the repetitions took. It comes when the process is at rest,
-so that the next side has the machine for itself.
+Each line on stdin is a request in JSON: ``{"case": name, "batch": n or null, "repetitions": n}``.
+The answer on stdout is the list of seconds of the repetitions. The answer is sent only after all
+threads of this process are idle, so that the next side has the machine to itself.
 """
 
 import json
@@ -17,11 +17,11 @@ from typing import Any
 from .cases import Case, Work
 
 WARM_UP = 0.02
-"""Seconds of calls that are not counted, one at least: they wake threads and fill caches."""
+"""Seconds of warm-up calls (at least one), which wake threads and fill caches."""
 
 
 def time_calls(work: Work, repetitions: int) -> list[float]:
-    """Seconds of each call, once it is warm."""
+    """Seconds of each call, after the warm-up."""
     start = perf_counter()
     work()
     while perf_counter() - start < WARM_UP:
@@ -35,11 +35,11 @@ def time_calls(work: Work, repetitions: int) -> list[float]:
 
 
 REST = 0.005
-"""Seconds without work after which a process is at rest."""
+"""A process that uses no processor time for so many seconds counts as idle."""
 
 
 def rest() -> None:
-    """Wait until no thread computes: a pool spins on, that of OpenBLAS for a tenth of a second."""
+    """Wait until all threads are idle: the threads of OpenBLAS spin for 0.1 s after a product."""
     while True:
         before = process_time()
         sleep(REST)

@@ -1,4 +1,4 @@
-"""PyTorch as a side, in both of its layouts and compiled."""
+"""PyTorch as a side, in both layouts and compiled."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cnet.bench import network
+from cnet.bench import numpy_network
 from cnet.bench.sides import Array
 from work.networks import reference_cnn
 
@@ -23,12 +23,12 @@ def _load(model: nn.Module, parameters: Sequence[Array]) -> None:
 
 
 class Trainer:
-    """As `cnet.bench.sides.Trainer`."""
+    """See `cnet.bench.sides.Trainer`."""
 
     def __init__(self, model: nn.Module, run: Callable[[Tensor], Tensor]) -> None:
         self._model, self._run = model, run
         self._optimizer = torch.optim.Adam(
-            model.parameters(), network.LR, network.BETAS, network.EPS
+            model.parameters(), numpy_network.LR, numpy_network.BETAS, numpy_network.EPS
         )
 
     @property
@@ -48,7 +48,7 @@ class Trainer:
 
 
 class PyTorch:
-    """Arrays and networks in one memory format; networks as they are, or compiled."""
+    """Arrays and networks in one memory format, with `torch.compile` if `compiled`."""
 
     def __init__(self, memory_format: torch.memory_format, compiled: bool = False) -> None:
         self._memory_format = memory_format

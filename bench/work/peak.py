@@ -1,4 +1,4 @@
-"""What the machine can do at best: the work that percentages are of."""
+"""The peak of the machine, to which percentages refer."""
 
 from typing import Any
 
@@ -23,6 +23,8 @@ CASES = {
     "float32": Case("multiply-adds, float32", _fma("float32"), 2, "float32", GIGA),
     "float64": Case("multiply-adds, float64", _fma("float64"), 1, "float64", GIGA),
     "memory": Case("copy of 128 MB", _copy("copy"), 1, "memory", 2 * COPIED),
-    "streaming": Case("the same past the caches", _copy("copy_streaming"), 1, "memory", 2 * COPIED),
+    "streaming": Case(
+        "copy of 128 MB, streaming stores", _copy("copy_streaming"), 1, "memory", 2 * COPIED
+    ),
 }
-"""The peak of a resource is what the case of its name reaches."""
+"""The case named like a resource gives the peak of that resource."""

@@ -1,4 +1,4 @@
-"""The training step of the reference CNN in pure NumPy, on the layers of either style."""
+"""The training step of the reference CNN in pure NumPy, for both NumPy sides."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,9 +14,9 @@ EPS = 1e-8
 
 
 class Trainer:
-    """The reference CNN with `style`'s convolution, ReLU, max-pooling and Adam.
+    """The reference CNN with the convolution, ReLU, max-pooling and Adam of the module `style`.
 
-    Like the graph of `cnet`, it computes no gradient that nobody needs: none of the images.
+    Like cnet's graph, it does not compute the gradient of the images.
     """
 
     def __init__(self, style: Any, parameters: Sequence[Array]) -> None:

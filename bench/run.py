@@ -1,4 +1,4 @@
-"""Measure, and keep every figure in bench/results: ``python bench/record.py [SUITE ...]``."""
+"""Measure and write the records in bench/results: ``python bench/run.py [SUITE ...]``."""
 
 import argparse
 import os
@@ -22,7 +22,7 @@ MEMORY_ROUNDS, MEMORY_THREADS = 3, 2
 
 
 def timings(part: Part, threads: int, rounds: int) -> Record:
-    """The record of one comparison with one number of threads."""
+    """Measure one comparison with one number of threads."""
     cases = resolve_name(part.comparison.cases)
     neighbours = f", beside {part.busy} busy" if part.busy else ""
     print(f"{part.name}, {threads} thread{'s' * (threads > 1)}{neighbours}")
@@ -34,7 +34,7 @@ def timings(part: Part, threads: int, rounds: int) -> Record:
 
 
 def peak_memory(rounds: int) -> Record:
-    """The record of the memory that a training step of the CIFAR CNN takes."""
+    """Measure the peak memory of training steps of the CIFAR CNN."""
     (part, *_) = suites()["training"]
     name = "cifar 128"
     case = STEP_CASES[name]
@@ -68,16 +68,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     available = suites()
     names = [*available, "memory"]
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"of {', '.join(names)}")
+    parser.add_argument(
+        "suites", nargs="*", metavar="SUITE", help=f"default: all of {', '.join(names)}"
+    )
     parser.add_argument("--rounds", type=cli.positive, default=cli.ROUNDS)
     parser.add_argument("--quick", action="store_const", const=cli.QUICK_ROUNDS, dest="rounds",
                         help=f"{cli.QUICK_ROUNDS} rounds")  # fmt: skip
-    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the records")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the records")
     args = parser.parse_args(argv)
     if unknown := set(args.suites) - set(names):
         parser.error(f"unknown suite: {', '.join(sorted(unknown))}")
 
-    # The processes of the sides look for them in this folder.
+    # The processes of the sides import from this folder.
     paths = [str(HERE), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     args.results.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""The records, and what is computed from them: ratios, rates, percentages of the peak."""
+"""Read the records and compute ratios, rates and percentages of the peak."""
 
 import json
 from collections.abc import Iterable
@@ -11,14 +11,14 @@ from cnet.bench.record import ratio as paired_ratio
 OURS = "cnet"
 
 UNITS = {"float32": "GFLOP/s", "float64": "GFLOP/s", "memory": "GB/s"}
-"""Of the rate at which a resource is used, in 10^9."""
+"""Units of the rates, 10^9 a second."""
 
 MISSING = KeyError
-"""What every function here raises if something has not been measured."""
+"""Raised by every function here for work that has not been measured."""
 
 
 class Records:
-    """All that a folder holds, by suite, part and number of threads."""
+    """All records in a folder, by suite, part and number of threads."""
 
     def __init__(self, folder: Path) -> None:
         self._suites: dict[str, list[Record]] = {
@@ -31,47 +31,47 @@ class Records:
         return self._suites[suite]
 
     def record(self, suite: str, threads: int = 2, part: str | None = None) -> Record:
-        """The one that was taken with so many threads."""
+        """The record of a part with a number of threads."""
         for record in self._suites[suite]:
             if (record["part"], record["threads"]) == (part or suite, threads):
                 return record
         raise MISSING(f"{suite}: no record of {part or suite} with {threads} threads")
 
     def case(self, suite: str, name: str, threads: int = 2, part: str | None = None) -> Record:
-        """One piece of work."""
+        """The case with a name."""
         for case in self.record(suite, threads, part)["cases"]:
             if case["name"] == name:
                 return case
         raise MISSING(f"{suite}: no case {name!r}")
 
     def peak(self, resource: str, threads: int) -> float:
-        """What the machine can do in a second, in 10^9: the fastest of all rounds."""
+        """The highest rate of the machine in any round, in 10^9 a second."""
         return rate(self.case("machine", resource, threads), "machine", "min")
 
     def share_of_peak(self, case: Record, threads: int) -> float:
-        """Of the first side's rate."""
+        """The rate of the first side divided by the peak."""
         return rate(case, first(case)) / self.peak(case["resource"], threads)
 
 
 def first(case: Record) -> str:
-    """The side that the others are compared with."""
+    """The first side, which the others are compared with."""
     return next(iter(case["timings"]))
 
 
 def figure(case: Record, side: str, which: str = "median") -> float:
-    """Milliseconds, or megabytes."""
+    """The time in milliseconds, or the memory in megabytes."""
     return float(case["timings"][side][which])
 
 
 def rate(case: Record, side: str, which: str = "median") -> float:
-    """Of the resource that the case is about, in 10^9 a second."""
+    """Operations or bytes a second, in 10^9."""
     if not case.get("amount"):
-        raise MISSING(f"{case['title']}: nobody has counted what it takes")
+        raise MISSING(f"{case['title']}: its operations are not counted")
     return float(case["amount"]) / figure(case, side, which) / 1e6
 
 
 def fastest(case: Record, among: str = "", but: str = OURS) -> str:
-    """The side with the best figure whose name begins with `among` and not with `but`."""
+    """The best of the sides whose names begin with `among` and not with `but`."""
     sides = [side for side in case["timings"] if side.startswith(among) and side[:4] != but]
     if not sides:
         raise MISSING(f"{case['title']}: nothing to compare with")
@@ -79,10 +79,10 @@ def fastest(case: Record, among: str = "", but: str = OURS) -> str:
 
 
 def ratio(case: Record, theirs: str, ours: str | None = None) -> float:
-    """How many times ours theirs is; above 1, ours is better."""
+    """`theirs` divided by `ours`; above 1, ours is better."""
     return paired_ratio(case, theirs, ours or first(case))
 
 
 def mean_ratio(cases: Iterable[Record], among: str = "") -> float:
-    """The geometric mean of the ratios to the fastest of the others."""
+    """The geometric mean of the ratios to the fastest other side."""
     return geometric_mean([ratio(case, fastest(case, among)) for case in cases])

@@ -1,4 +1,4 @@
-"""bench/record.py keeps what was measured."""
+"""bench/run.py measures suites and writes their records."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import busy
-import record as script
+import run as script
 from cnet.bench.measure import AGAINST_NUMPY, Comparison
 from cnet.bench.sides import Contender
 from suites import Part
@@ -18,8 +18,8 @@ from suites import Part
 
 @pytest.fixture
 def table(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[Part, ...]]:
-    """Two suites instead of all; `take` tells what it was asked for."""
-    ours = Comparison("work.networks:BUSY_CASES", {"cnet": Contender("sides.ours")})
+    """A short table of suites; `take` returns its arguments instead of measuring."""
+    ours = Comparison("work.networks:BUSY_CASES", {"cnet": Contender("peers.ours")})
     table = {
         "first": (Part("all", AGAINST_NUMPY), Part("busy", ours, threads=(2,), busy=3)),
         "second": (Part("second", ours, threads=(1,)),),
@@ -50,7 +50,7 @@ def table(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[Part, ...]]:
 
 
 def _main(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
-    monkeypatch.setattr(sys, "argv", ["record.py", *words])
+    monkeypatch.setattr(sys, "argv", ["run.py", *words])
     script.main()
 
 
@@ -68,7 +68,7 @@ def test_a_file_for_each_suite(tmp_path, monkeypatch, table):
         ("all", 2, 4, 0, everyone),
         ("busy", 2, 4, 3, ["cnet"]),
     ]
-    # The processes of the sides find what stands beside the script.
+    # The processes of the sides can import the modules beside the script.
     assert os.environ["PYTHONPATH"] == f"{script.HERE}{os.pathsep}elsewhere"
 
 
@@ -77,11 +77,11 @@ def test_memory_is_measured_without_the_variants_of_the_environment(tmp_path, mo
 
     def take(sides: Any, case: str, threads: int, rounds: int) -> dict[str, list[float]]:
         asked.update(sides=list(sides), case=case, threads=threads, rounds=rounds)
-        return {"sides.ours": [100.0, 90.0, 110.0]}
+        return {"peers.ours": [100.0, 90.0, 110.0]}
 
     monkeypatch.setattr(script.memory, "take", take)
     _main(monkeypatch, "memory", "--results", str(tmp_path))
-    assert asked == {"sides": ["sides.ours"], "case": "cifar 128", "threads": 2, "rounds": 3}
+    assert asked == {"sides": ["peers.ours"], "case": "cifar 128", "threads": 2, "rounds": 3}
     (taken,) = json.loads((tmp_path / "memory.json").read_text())
     assert (taken["part"], taken["threads"], taken["unit"]) == ("memory", 2, "MB")
     assert taken["cases"][0]["timings"]["cnet"]["median"] == 100

@@ -1,7 +1,7 @@
-/* What the machine can do at best: fused multiply-adds on independent sums, and copies.
+/* The peak of the machine: fused multiply-adds on independent sums, and copies.
  *
- * Twelve sums hide the latency of an addition (four cycles, at most two a cycle) and leave
- * registers for the factors, also where there are only sixteen.
+ * Twelve sums hide the latency of a multiply-add (four cycles, two a cycle) and leave registers for
+ * the factors, even with only sixteen registers.
  */
 #include <stddef.h>
 #if defined(__SSE2__)
@@ -35,16 +35,16 @@
 DEFINE_FMA(fma_float32, float)
 DEFINE_FMA(fma_float64, double)
 
-/* Arrays are aligned to 64 bytes, and their size is a multiple of it. */
+/* Arrays are aligned to 64 bytes, and their sizes are multiples of 64. */
 typedef char line __attribute__((vector_size(64)));
 
-/* With the stores of a kernel whose result is needed soon: what they overwrite is read first. */
+/* Ordinary stores, as in kernels whose results are used soon: the old content is read first. */
 void copy(void *target, const void *source, size_t size) {
     for (size_t i = 0; i < size / sizeof(line); i++)
         ((line *)target)[i] = ((const line *)source)[i];
 }
 
-/* Past the caches, where there are instructions for it. */
+/* Streaming stores, which bypass the caches, where the CPU has them. */
 void copy_streaming(void *target, const void *source, size_t size) {
 #if defined(__AVX512F__)
     for (size_t i = 0; i < size; i += sizeof(__m512i))

@@ -1,4 +1,4 @@
-"""cnet as a side: what `cnet bench` times of it, and what only the records do."""
+"""cnet as a side: the functions of `cnet bench`, and more that only the records use."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -39,12 +39,12 @@ def trainer(parameters: Sequence[Array], build: Build = reference_cnn) -> compil
 def _model(parameters: Sequence[Array]) -> nn.Sequential:
     model = reference_cnn(nn)
     for tensor, values in zip(model.parameters(), parameters, strict=True):
-        tensor.data[...] = values
+        tensor.detach().numpy()[...] = values
     return model.eval()
 
 
 def predictor(parameters: Sequence[Array], example: Array) -> Predictor:
-    """By the modules, without a graph."""
+    """Inference with modules, without a graph."""
     model = _model(parameters)
 
     def predict(x: Array) -> Array:
@@ -55,7 +55,7 @@ def predictor(parameters: Sequence[Array], example: Array) -> Predictor:
 
 
 class Plan:
-    """Inference by a plan that is made for the shape of the images."""
+    """Inference with a plan that `cnet.compile` makes for the shape of the images."""
 
     asarray = staticmethod(np.ascontiguousarray)
 
@@ -65,7 +65,7 @@ class Plan:
 
 
 class _Unfused(nn.Module):
-    """Calls the layers of a chain one by one, so that none of them are fused."""
+    """Calls the layers of a chain one by one, so that none are fused."""
 
     def __init__(self, chain: nn.Sequential) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class _Unfused(nn.Module):
 
 
 class OneByOne:
-    """Training by single operations."""
+    """Training without fused operations."""
 
     asarray = staticmethod(np.asarray)
 

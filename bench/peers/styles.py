@@ -1,8 +1,7 @@
-"""The styles of `cnet.dropin` as sides: ours, and what they stand for.
+"""The styles of `cnet.dropin` as sides: cnet's modules, and the originals.
 
-The originals of `node`, `layerwise`, `op`, `stateless` and `mlp` are the documents that these come
-from, in the folder `CNET_SEEDS`. Those of `cs231n` and `dlfs` are written here, the way such code
-does it in NumPy.
+The originals of `node`, `layerwise`, `op`, `stateless` and `mlp` are documents in the folder
+`CNET_SEEDS`. Those of `cs231n` and `dlfs` are written here in NumPy, as in the usual solutions.
 """
 
 import importlib.util
@@ -29,7 +28,7 @@ ours = SimpleNamespace(
 
 
 def _document(number: int) -> Any:
-    """One of the documents, with its smallest repairs."""
+    """A document as a module, repaired as little as possible."""
     spec = importlib.util.spec_from_file_location("fixes", SEEDS / "fixes.py")
     assert spec is not None
     assert spec.loader is not None
@@ -40,7 +39,7 @@ def _document(number: int) -> Any:
 
 
 def _columns(x: Any, fh: int, fw: int, stride: int, pad: int) -> Any:
-    """A view (c, fh, fw, n, oh, ow) of what the windows see."""
+    """A view of the windows, of shape (c, fh, fw, n, oh, ow)."""
     x = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
     n, c, h, w = x.shape
     oh, ow = (h - fh) // stride + 1, (w - fw) // stride + 1
@@ -50,7 +49,7 @@ def _columns(x: Any, fh: int, fw: int, stride: int, pad: int) -> Any:
 
 
 def _fold(cols: Any, shape: Any, stride: int, pad: int) -> Any:
-    """The columns (c, fh, fw, n, oh, ow) added up in images."""
+    """Add columns of shape (c, fh, fw, n, oh, ow) into images."""
     n, c, h, w = shape
     _, fh, fw, _, oh, ow = cols.shape
     x = np.zeros((n, c, h + 2 * pad + stride, w + 2 * pad + stride), cols.dtype)
@@ -98,7 +97,7 @@ def _pool_backward(dout: Any, cache: Any) -> Any:
 
 
 def _im2col(x: Any, fh: int, fw: int, stride: int, pad: int) -> Any:
-    """Rows (n, oh, ow) of windows (c, fh, fw), filled by a loop over the window."""
+    """One row of c × fh × fw values for each window, filled by a loop over the window."""
     x = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
     n, c, h, w = x.shape
     oh, ow = (h - fh) // stride + 1, (w - fw) // stride + 1
@@ -150,7 +149,7 @@ class _Pooling:
 
 
 class _Originals:
-    """Modules of the documents are loaded when a case asks for them."""
+    """The originals; documents are loaded on first use."""
 
     @cached_property
     def node(self) -> Any:

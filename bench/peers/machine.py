@@ -1,6 +1,6 @@
-"""The machine itself as a side: `machine.c`, compiled for this very processor, on every thread.
+"""The machine as a side: `machine.c`, compiled for this processor, on every thread.
 
-ctypes drops the GIL, so Python's threads are enough.
+ctypes releases the GIL, so Python threads suffice.
 """
 
 import ctypes
@@ -24,7 +24,7 @@ THREADS = int(os.environ.get("CNET_NUM_THREADS", "1"))
 def _library() -> ctypes.CDLL:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "machine.so"
-        # Without the last one, the compiler makes a call of memcpy out of a loop that copies.
+        # Without the last flag, the compiler replaces the copy loop by a call of memcpy.
         flags = "-O3", "-march=native", "-shared", "-fPIC", "-fno-tree-loop-distribute-patterns"
         subprocess.run([COMPILER, *flags, SOURCE, "-o", path], check=True)
         library = ctypes.CDLL(str(path))
@@ -41,7 +41,7 @@ def _aligned(array: Any) -> Any:
 
 
 class Machine:
-    """Shares all work out evenly to the threads."""
+    """Divides all work evenly among the threads."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(THREADS)
@@ -56,7 +56,7 @@ class Machine:
         self._share(lambda _: function(flops // THREADS, 0.999, 0.001))
 
     def copier(self, name: str, size: int) -> Callable[[], None]:
-        """What copies `size` bytes, more than any cache holds, to where others were."""
+        """A function that copies `size` bytes, more than the caches hold, over existing memory."""
         copy = getattr(self._library, name)
         source, target = (_aligned(np.full(size + LINE, value, np.uint8)) for value in (1, 2))
         part = size // THREADS // LINE * LINE
