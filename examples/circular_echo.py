@@ -1,4 +1,4 @@
-"""An unusual training rule: a graph that is kept, read, and gone through again."""
+"""The circular echo, a training rule that propagates gradients through the graph again."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The fast layers of CS231n: convolution, ReLU and pooling, there and back."""
+"""The fast layers of CS231n: convolution, ReLU and pooling, forward and backward."""
 
 import numpy as np
 

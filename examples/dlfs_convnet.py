@@ -1,4 +1,4 @@
-"""The convolution layers of "Deep Learning from Scratch" in a network of its style."""
+"""The convolution layers of "Deep Learning from Scratch" in a network in its style."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ W, b = 0.1 * rng.normal(size=(8 * 4 * 4, 10)), np.zeros(10)
 
 
 def predict(x):
-    """Scores, and what the way back needs."""
+    """Scores, and the intermediate values that the backward pass needs."""
     a = conv.forward(x)
     features = pool.forward(np.maximum(a, 0)).reshape(len(x), -1)
     return features @ W + b, features, a

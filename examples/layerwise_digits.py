@@ -1,4 +1,4 @@
-"""Layers that keep their input, one image at a time: a CNN with one channel."""
+"""Layers that store their input, trained on one image at a time: a CNN with one channel."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""XOR by a perceptron whose chain rule is written out."""
+"""XOR with a multilayer perceptron that writes out the chain rule."""
 
 import numpy as np
 

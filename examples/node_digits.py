@@ -1,4 +1,4 @@
-"""A graph of nodes, a CNN on the digits of scikit-learn, Adam with the circular echo."""
+"""A CNN as a graph of nodes, on scikit-learn's digits, with Adam and the circular echo."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Operations of one's own, the graph they make, and a small network on it."""
+"""A user-defined operation, its graph, and a small network."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from cnet.dropin.op import CrossEntropyLoss, Op, Tensor, print_autograd_graph
 
 
 class LeakyReLU(Op):
-    """An operation like those of the style."""
+    """An operation defined like those of the module."""
 
     @staticmethod
     def forward(ctx, a):

@@ -1,4 +1,4 @@
-"""Layers that remember nothing, and a gradient that is checked by finite differences."""
+"""Layers without state, and a gradient checked by finite differences."""
 
 import numpy as np
 
