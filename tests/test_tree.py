@@ -1,0 +1,332 @@
+"""Rules for the whole tree: imports, sizes, where kernel arguments are stated, and language."""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import cnet
+
+PACKAGE = Path(cnet.__file__).parent
+ROOT = Path(__file__).parents[1]
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+SUFFIXES = {".c", ".h", ".md", ".py", ".pxd", ".pyi", ".pyx", ".toml", ".txt", ".cmake", ".yml"}
+
+
+def _files(*places: str) -> list[Path]:
+    """Source and text files below the places that exist: not all are beside an installed wheel."""
+    found = []
+    for place in (ROOT / name for name in places):
+        found += [place] if place.is_file() else sorted(place.rglob("*"))
+    return [path for path in found if path.is_file() and path.suffix in SUFFIXES]
+
+
+# ---- Imports -------------------------------------------------------------------------------------
+
+DIRECTIONS = {
+    "_core": "",
+    "runtime": "_core",
+    "reference": "",
+    "kernels": "_core reference runtime",
+    "autograd": "",
+    "tensor": "autograd",
+    "graphs": "autograd tensor",
+    "gradcheck": "autograd tensor",
+    "functional": "autograd kernels tensor",
+    "nn": "autograd functional tensor",
+    "optim": "graphs kernels tensor",
+    "models": "functional nn tensor",
+    "data": "tensor",
+    "transforms": "",
+    "checkpoint": "",
+    "plots": "",
+    "dropin": "kernels",
+    "plan": "_core autograd functional kernels nn reference runtime tensor",
+    "onnx": "autograd functional nn plan tensor",
+    "distributed": "autograd nn optim tensor",
+    "training": "autograd checkpoint data functional nn optim tensor",
+    "bench": "functional kernels models optim runtime tensor",
+    "_commands": "data runtime",
+    "experiment": "_commands data graphs models optim plots tensor training",
+    "cli": "_commands bench checkpoint data experiment models optim plots runtime training",
+    "__main__": "cli",
+    "__init__": "autograd checkpoint data functional gradcheck graphs kernels models nn optim plan "
+    "runtime tensor",
+}
+"""The parts of the package, modules or folders, and the listed parts that each may import.
+
+Some do not exist yet. A part that is not listed is basic: every part may import it, and it may
+import only other basic parts.
+"""
+
+FOREIGN = {
+    "checkpoint": {"safetensors"},
+    "data": {"sklearn", "tqdm"},
+    "experiment": {"scipy", "tqdm"},
+    "onnx": {"onnx"},
+    "plots": {"matplotlib"},
+    "training": {"tqdm"},
+}
+"""Imports beyond NumPy and the standard library."""
+
+
+def _part(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """Absolute names of everything that a file imports, anywhere in it."""
+    package = ["cnet", *path.relative_to(PACKAGE).parts[:-1]]
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*above, *filter(None, [node.module])])
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def _own_imports() -> dict[str, set[str]]:
+    """For each part, the parts that it imports."""
+    parts: dict[str, set[str]] = {_part(path): set() for path in MODULES}
+    for path in MODULES:
+        names = (name.split(".") for name in _imports(path))
+        parts[_part(path)] |= {name[1] for name in names if name[0] == "cnet" and name[1:]}
+    return {part: imported - {part} for part, imported in parts.items()}
+
+
+@pytest.mark.parametrize(("part", "imported"), _own_imports().items())
+def test_imports_point_downwards(part: str, imported: set[str]) -> None:
+    allowed = set(DIRECTIONS.get(part, "").split())
+    assert imported & DIRECTIONS.keys() <= allowed
+
+
+def test_imports_have_no_circle() -> None:
+    parts = _own_imports()
+    while parts:
+        free = {part for part, imported in parts.items() if not imported & parts.keys()}
+        assert free, f"a circle among {', '.join(parts)}"
+        parts = {part: imported for part, imported in parts.items() if part not in free}
+
+
+def test_only_the_boundary_knows_the_compiled_module() -> None:
+    knows = {part for part, imported in _own_imports().items() if "_core" in imported}
+    assert knows == {"kernels", "plan", "runtime"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_foreign_imports_are_few(path: Path) -> None:
+    foreign = {name.split(".")[0] for name in _imports(path)} - {"cnet"}
+    assert foreign <= sys.stdlib_module_names | {"numpy"} | FOREIGN.get(_part(path), set())
+
+
+# ---- Sizes ---------------------------------------------------------------------------------------
+
+LONGEST_FUNCTION = 60
+LONGEST_FILE = 500
+
+LONG_FILES: dict[str, str] = {}
+"""Exceptions, with their reasons."""
+
+LONG_FUNCTIONS: dict[str, str] = {}
+"""Exceptions, ``"<file>:<function>"`` with their reasons."""
+
+
+def _python_functions(text: str) -> Iterator[tuple[str, int]]:
+    """Names and numbers of lines of all functions; docstrings do not count."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            lines = node.end_lineno - node.lineno + 1
+            if ast.get_docstring(node) is not None:
+                docstring = node.body[0]
+                assert docstring.end_lineno is not None
+                lines -= docstring.end_lineno - docstring.lineno + 1
+            yield node.name, lines
+
+
+def _c_functions(text: str) -> Iterator[tuple[str, int]]:
+    """Names and numbers of lines of all functions and macros in the project's C style.
+
+    A function begins in the first column and ends with a brace there.
+    """
+    start, signature = 0, ""
+    macro, macro_start = "", 0
+    for number, line in enumerate(text.splitlines()):
+        if macro or line.startswith("#define"):
+            if not macro:
+                macro, macro_start = line.split("(")[0].split()[1], number
+            if not line.endswith("\\"):
+                yield macro, number - macro_start + 1
+                macro = ""
+        elif line.startswith("}"):
+            if name := re.search(r"(\w+)\(", signature):
+                yield name[1], number - start + 1
+            signature = ""
+        elif re.match(r"\w", line) and not signature:
+            start, signature = number, line
+        if signature.endswith(";"):
+            signature = ""
+
+
+def _cython_functions(text: str) -> Iterator[tuple[str, int]]:
+    """Names and numbers of lines of all functions, from their indentation."""
+    lines = text.splitlines()
+    for number, line in enumerate(lines):
+        found = re.match(r"( *)(?:def|cdef|cpdef)\b[^=(]*?(\w+)\(", line)
+        if not found:
+            continue
+        inside = (f"{found[1]} ", f"{found[1]})")
+        length = 1
+        for after, other in enumerate(lines[number + 1 :], start=2):
+            if other.startswith(inside):
+                length = after
+            elif other.strip():
+                break
+        yield found[2], length
+
+
+FUNCTIONS = {
+    ".py": _python_functions, ".pyx": _cython_functions, ".c": _c_functions, ".h": _c_functions,
+}  # fmt: skip
+
+
+def _long_functions(path: Path) -> list[str]:
+    functions = FUNCTIONS[path.suffix](path.read_text(encoding="utf-8"))
+    return [f"{name}: {lines} lines" for name, lines in functions if lines > LONGEST_FUNCTION]
+
+
+SOURCES = [path for path in _files("src", "csrc") if path.suffix in FUNCTIONS]
+RELATIVE = [str(path.relative_to(ROOT)) for path in SOURCES]
+
+
+@pytest.mark.parametrize("path", RELATIVE)
+def test_files_and_functions_are_short(path: str) -> None:
+    lines = len((ROOT / path).read_text(encoding="utf-8").splitlines())
+    assert lines <= LONGEST_FILE or path in LONG_FILES
+    functions = _long_functions(ROOT / path)
+    assert [f for f in functions if f"{path}:{f.split(':')[0]}" not in LONG_FUNCTIONS] == []
+
+
+@pytest.mark.parametrize(
+    ("suffix", "text"),
+    [
+        (".py", "def f(x):\n" + "    x += 1\n" * 60),
+        (".py", "class A:\n    def f(self):\n" + "        self.x += 1\n" * 60),
+        (".pyx", "cdef int f(int x) except -1:\n" + "    x += 1\n" * 60),
+        (".c", "static void f(int x,\n              int y) {\n" + "    x++;\n" * 58 + "}\n"),
+        (".h", "#define f(x) \\\n" + "    x++; \\\n" * 59 + "    x--;\n"),
+    ],
+)
+def test_a_long_function_is_found(suffix: str, text: str, tmp_path: Path) -> None:
+    path = tmp_path / f"long{suffix}"
+    path.write_text(text)
+    assert _long_functions(path) == ["f: 61 lines"]
+    lines = text.splitlines(keepends=True)
+    path.write_text("".join(lines[:-3] + lines[-2:]))
+    assert _long_functions(path) == []
+
+
+def test_docstrings_and_declarations_are_not_lengths(tmp_path: Path) -> None:
+    path = tmp_path / "short.py"
+    path.write_text('def f():\n    """\n' + "    text\n" * 80 + '    """\n    return 1\n')
+    assert _long_functions(path) == []
+    path = tmp_path / "short.h"
+    path.write_text("int f(int x);\n" * 80 + "struct s {\n" + "    int x;\n" * 80 + "};\n")
+    assert _long_functions(path) == []
+
+
+# ---- Arguments of kernels ------------------------------------------------------------------------
+
+KERNELS = ROOT / "csrc" / "kernels.h"
+ARGUMENT = r"\b(?:IN|OUT|INOUT)\(\w+, (\w+)\)|\b(?:GEOMETRY|INTEGER|NUMBER)\((?:\w+, )?(\w+)\)"
+TELLING = 5
+"""A list of fewer arguments could be something else."""
+
+STATED = ("csrc/kernels.h", "src/cnet/kernels/", "src/cnet/reference/")
+
+
+def _signatures(text: str) -> dict[str, list[str]]:
+    """The argument names of each kernel in csrc/kernels.h."""
+    lines = re.sub(r"\\\n", " ", text).splitlines()
+    defined = (re.match(r"#define CNET_(\w+)\(IN, OUT[^)]*\)(.*)", line) for line in lines)
+    return {
+        found[1]: ["".join(names) for names in re.findall(ARGUMENT, found[2])]
+        for found in defined
+        if found
+    }
+
+
+def _states(text: str, arguments: list[str]) -> bool:
+    """Whether these names follow one another in a list, with types or without."""
+    gap = r"(?:\s*[:=][^,()]*)?\s*,[^,()=]*?\b"
+    return re.search(r"\b" + gap.join(map(re.escape, arguments)) + r"\b", text) is not None
+
+
+@pytest.mark.skipif(not KERNELS.exists(), reason="the sources of the C library are not here")
+def test_arguments_of_kernels_are_stated_once() -> None:
+    signatures = _signatures(KERNELS.read_text(encoding="utf-8"))
+    assert signatures
+    stated = [
+        f"{path.relative_to(ROOT)}: {kernel}"
+        for path in _files("src", "csrc")
+        if not str(path.relative_to(ROOT)).startswith(STATED)
+        for kernel, arguments in signatures.items()
+        if len(arguments) >= TELLING and _states(path.read_text(encoding="utf-8"), arguments)
+    ]
+    assert stated == []
+
+
+def test_stated_arguments_are_found() -> None:
+    listed = (
+        "#define CNET_pool(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER) \\\n"
+        "    IN(real, x) OUT(real, y) \\\n    GEOMETRY(window2d, g) INTEGER(count_include_pad)\n"
+        "#define CNET_relu(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER) IN(real, x) OUT(real, y)\n"
+    )
+    arguments = ["x", "y", "g", "count_include_pad"]
+    assert _signatures(listed) == {"pool": arguments, "relu": ["x", "y"]}
+    assert _states("def pool(x, y, g, count_include_pad):", arguments)
+    assert _states(
+        "void pool(const real *x, real *y, window2d g,\n bool count_include_pad)", arguments
+    )
+    assert _states("def pool(x: Array, y: Array, g: Window, count_include_pad=True)", arguments)
+    assert not _states("pool(x, g, count_include_pad)", arguments)
+    assert not _states("pool(x, y); other(g, count_include_pad)", arguments)
+
+
+# ---- Language ------------------------------------------------------------------------------------
+
+AVOIDED = (
+    "shall", "somebody", "whoever", "belongs into", "goes through again", "gone through again",
+    "of what is", "lets go of", "thereof", "wherein", "likewise", "way back", "there and back",
+    "of one's own", "looks into",
+)  # fmt: skip
+"""Words that make a reader stop; see "Rules" in CONTRIBUTING.md."""
+
+PLAIN = (
+    "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "CMakeLists.txt", "Makefile", "pyproject.toml",
+    "cmake", ".github", "docs", "bench", "examples", "src/cnet/bench",
+)  # fmt: skip
+"""Places without them."""
+
+
+def _avoided(path: Path) -> list[str]:
+    """The avoided words in a file, also across the lines of a comment."""
+    text = re.sub(r"\n\s*(?://|#|\*)*\s*", " ", path.read_text(encoding="utf-8"))
+    words = "|".join(re.escape(word).replace(r"\ ", r"\s+") for word in AVOIDED)
+    return [match.lower() for match in re.findall(rf"\b(?:{words})\b", text, re.IGNORECASE)]
+
+
+@pytest.mark.parametrize("path", [str(path.relative_to(ROOT)) for path in _files(*PLAIN)])
+def test_language_is_plain(path: str) -> None:
+    assert _avoided(ROOT / path) == []
+
+
+def test_avoided_words_are_found(tmp_path: Path) -> None:
+    path = tmp_path / "words.c"
+    path.write_text("/* It Shall\n * run on the way\n * back. Marshall is a name. */\n")
+    assert _avoided(path) == ["shall", "way back"]
