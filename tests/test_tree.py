@@ -1,4 +1,4 @@
-"""Rules for the whole tree: imports, sizes, where kernel arguments are stated, and language."""
+"""Rules for the whole tree: imports, sizes, stated kernel arguments, language, links."""
 
 import ast
 import re
@@ -330,3 +330,17 @@ def test_avoided_words_are_found(tmp_path: Path) -> None:
     path = tmp_path / "words.c"
     path.write_text("/* It Shall\n * run on the way\n * back. Marshall is a name. */\n")
     assert _avoided(path) == ["shall", "way back"]
+
+
+# ---- Documents -----------------------------------------------------------------------------------
+
+DOCUMENTS = [path for path in _files("README.md", "CONTRIBUTING.md", "docs", "bench")
+             if path.suffix == ".md"]  # fmt: skip
+
+
+@pytest.mark.skipif(not KERNELS.parent.exists(), reason="the rest of the tree is not here")
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_to_files(path: Path) -> None:
+    targets = re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text(encoding="utf-8"))
+    own = [target for target in targets if "://" not in target]
+    assert [target for target in own if not (path.parent / target).exists()] == []
