@@ -39,7 +39,7 @@ types: ## check types, and the stub of the compiled module
 c-tests: ## test the C library under sanitizers, without Python
 	PATH="$(abspath $(BIN)):$$PATH" .ci/c-tests
 
-neon: ## test the C library for aarch64 under emulation (needs ziglang and qemu-user-static)
+neon: ## test the C library for aarch64 under emulation (skips without ziglang and QEMU)
 	PATH="$(abspath $(BIN)):$$PATH" .ci/neon-tests
 
 bench: ## measure everything on an idle machine (14 minutes), and write the records
