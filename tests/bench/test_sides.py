@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cnet import reference
+from cases import oracle
 from cnet.bench import compiled
 from cnet.bench.cases import CASES, CLASSES, initial_parameters
 from cnet.bench.sides import SIDES
@@ -29,17 +29,17 @@ def rng() -> np.random.Generator:
 def test_im2col(side, rng, kernel_size, stride, padding):
     x = rng.normal(size=(2, 3, 7, 9))
     cols = side.im2col(x, kernel_size, stride, padding)
-    np.testing.assert_array_equal(cols, reference.im2col(x, kernel_size, stride, padding))
+    np.testing.assert_array_equal(cols, oracle.im2col(x, kernel_size, stride, padding))
 
 
 @pytest.mark.parametrize(("kernel_size", "stride", "padding"), WINDOWS)
 def test_conv2d(side, rng, kernel_size, stride, padding):
     x, weight, bias = (rng.normal(size=shape) for shape in ((2, 3, 7, 9), (4, 3, *kernel_size), 4))
     y, saved = side.conv2d(x, weight, bias, stride, padding)
-    np.testing.assert_allclose(y, reference.conv2d(x, weight, bias, stride, padding), **CLOSE)
+    np.testing.assert_allclose(y, oracle.conv2d(x, weight, bias, stride, padding), **CLOSE)
 
     grad_output = rng.normal(size=y.shape)
-    expected = reference.conv2d_backward(grad_output, x, weight, stride, padding)
+    expected = oracle.conv2d_backward(grad_output, x, weight, stride, padding)
     for gradient, correct in zip(side.conv2d_backward(grad_output, saved), expected, strict=True):
         np.testing.assert_allclose(gradient, correct, **CLOSE)
     assert side.conv2d_backward(grad_output, saved, need_dx=False)[0] is None
@@ -49,12 +49,12 @@ def test_conv2d(side, rng, kernel_size, stride, padding):
 def test_max_pool2d_with_many_equal_maxima(side, rng, kernel_size, shape):
     x = rng.integers(0, 3, (2, 3, *shape)).astype(np.float64)
     y, saved = side.max_pool2d(x, kernel_size)
-    expected, argmax = reference.max_pool2d(x, kernel_size)
+    expected, argmax = oracle.max_pool2d(x, kernel_size)
     np.testing.assert_array_equal(y, expected)
 
     grad_output = rng.normal(size=y.shape)
     dx = side.max_pool2d_backward(grad_output, saved)
-    np.testing.assert_array_equal(dx, reference.max_pool2d_backward(grad_output, argmax, x.shape))
+    np.testing.assert_array_equal(dx, oracle.max_pool2d_backward(grad_output, argmax, x.shape))
 
 
 @pytest.mark.parametrize("case", CASES)

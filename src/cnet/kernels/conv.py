@@ -1,17 +1,16 @@
 """Convolution and its gradients."""
 
-from .. import _check, _core
-from .._check import Array
-from ..geometry import Padding, Size2d
+from .. import _check, geometry
+from ..arrays import Array, Size
+from ..geometry import Padding
 from . import _memory
-from ._dispatch import kernel
+from ._dispatch import call
 from .algorithms import DW, DX, FORWARD, algorithm_number
 
 
-@kernel
 def conv2d(
-    x: Array, weight: Array, bias: Array | None = None, stride: Size2d = 1, padding: Padding = 0,
-    dilation: Size2d = 1, groups: int = 1, algorithm: str = "auto",
+    x: Array, weight: Array, bias: Array | None = None, stride: Size = 1, padding: Padding = 0,
+    dilation: Size = 1, groups: int = 1, algorithm: str = "auto",
 ) -> Array:  # fmt: skip
     """Convolve images with filters (cross-correlation, as every CNN library does).
 
@@ -29,8 +28,9 @@ def conv2d(
         Added to each output channel.
     stride, dilation : int or (int, int), default 1
         Steps of the filter, and distance of its taps.
-    padding : int, (int, int), 'valid' or 'same', default 0
-        Zeros around the image; 'same' keeps its size and needs stride 1.
+    padding : int, (int, int), ((int, int), (int, int)), 'valid' or 'same', default 0
+        Zeros around the image: at all sides, for each axis, or as (begin, end) for each axis.
+        'same' keeps its size and needs stride 1; an odd cell of it is at the end.
     groups : int, default 1
         Parts of the channels that are convolved apart; must divide c and o.
     algorithm : str, default 'auto'
@@ -46,7 +46,8 @@ def conv2d(
     Returns
     -------
     ndarray, shape (n, o, oh, ow)
-        With oh = (h + 2*ph - dh*(kh - 1) - 1) // sh + 1, and ow likewise.
+        With oh = (h + ph + qh - dh*(kh - 1) - 1) // sh + 1 for padding ph above and qh below, and
+        ow in the same way.
 
     Raises
     ------
@@ -67,19 +68,31 @@ def conv2d(
     array([[ 8., 12.],
            [20., 24.]])
     """
-    x, weight, bias, g = _check.conv2d(
-        x, weight, bias, stride, padding, dilation, groups, algorithm
-    )
+    x, weight, bias, g = checked("conv2d", x, weight, bias, stride, padding, dilation, groups)
     number = algorithm_number("conv2d", algorithm, g, (FORWARD,), x.dtype)
     y = _memory.empty(g.y_shape, x.dtype)
-    _core.conv2d(x, weight, bias, y, g, number)
+    call("conv2d", x, weight, bias, y, g.sizes2d, number)
     return y
 
 
-@kernel
+def checked(
+    f: str, x: Array, weight: Array, bias: Array | None, stride: Size, padding: Padding,
+    dilation: Size, groups: int,
+) -> tuple[Array, Array, Array | None, geometry.Conv]:  # fmt: skip
+    """The arrays of a convolution as the kernels take them, and its geometry."""
+    x = _check.array(f, "x", x, 4)
+    weight = _check.array(f, "weight", weight, 4)
+    g = geometry.conv(f, x.shape, weight.shape, stride, padding, dilation, groups)
+    if bias is not None:
+        bias = _check.array(f, "bias", bias, 1)
+        _check.same_shape(f, "bias", bias.shape, "(weight.shape[0],)", (g.o,))
+    _check.same_dtype(f, x=x, weight=weight, bias=bias)
+    return x, weight, bias, g
+
+
 def conv2d_backward(
-    grad_output: Array, x: Array, weight: Array, stride: Size2d = 1, padding: Padding = 0,
-    dilation: Size2d = 1, groups: int = 1, needs: tuple[bool, bool, bool] = (True, True, True),
+    grad_output: Array, x: Array, weight: Array, stride: Size = 1, padding: Padding = 0,
+    dilation: Size = 1, groups: int = 1, needs: tuple[bool, bool, bool] = (True, True, True),
     algorithm: str = "auto",
 ) -> tuple[Array | None, Array | None, Array | None]:  # fmt: skip
     """Gradients of `conv2d` with respect to its input, weights and bias.
@@ -117,12 +130,15 @@ def conv2d_backward(
     (True, array([[4., 4.],
            [4., 4.]]), array([4.]))
     """
-    grad_output, x, weight, g, needs = _check.conv2d_backward(
-        grad_output, x, weight, stride, padding, dilation, groups, needs, algorithm
-    )
+    f = "conv2d_backward"
+    grad_output = _check.array(f, "grad_output", grad_output, 4)
+    x, weight, _, g = checked(f, x, weight, None, stride, padding, dilation, groups)
+    _check.same_shape(f, "grad_output", grad_output.shape, "(n, o, oh, ow)", g.y_shape)
+    _check.same_dtype(f, x=x, grad_output=grad_output)
+    needs = _check.needs(f, needs)
     passes = [direction for direction, need in ((DX, needs[0]), (DW, needs[1])) if need]
-    number = algorithm_number("conv2d_backward", algorithm, g, passes, x.dtype)
+    number = algorithm_number(f, algorithm, g, passes, x.dtype)
     shapes = g.x_shape, g.weight_shape, (g.o,)
     dx, dw, db = _memory.empty_needed(shapes, needs, x.dtype)
-    _core.conv2d_backward(grad_output, x, weight, dx, dw, db, g, number)
+    call("conv2d_backward", grad_output, x, weight, dx, dw, db, g.sizes2d, number)
     return dx, dw, db
