@@ -81,7 +81,7 @@ class Conv2dCase(Case):
     x_shape: Shape
     weight_shape: Shape
     stride: Size = 1
-    padding: Size | str = 0
+    padding: Size | str | tuple[tuple[int, int], ...] = 0
     dilation: Size = 1
     groups: int = 1
     name: str = ""
@@ -277,6 +277,11 @@ def _named_convs() -> Iterator[Conv2dCase]:
         case((1, 2, 7, 7), (2, 2, 2, 2), stride=100, name="stride larger than image"),
         case((1, 2, 9, 9), (2, 2, 3, 3), stride=3, padding=2, name="stride skips padding"),
         case((2, 4, 9, 8), (6, 2, 3, 2), (2, 1), (1, 2), (1, 2), 2, "everything asymmetric"),
+        case((1, 2, 6, 7), (3, 2, 3, 3), padding=((2, 0), (0, 1)), name="padding at two ends"),
+        case((2, 4, 6, 7), (6, 2, 3, 2), 2, ((0, 3), (4, 1)), 1, 2, "padding at each end"),
+        case((1, 4, 7, 6), (4, 1, 3, 3), 1, ((1, 0), (0, 2)), 1, 4, "depthwise, two ends"),
+        case((2, 16, 9, 11), (16, 16, 3, 3), 1, ((1, 0), (2, 1)), name="deep, padding at ends"),
+        case((1, 3, 4, 5), (5, 3, 1, 1), 1, ((0, 2), (0, 0)), name="1x1 kernel, padding below"),
         case((1, 3, 17, 5), (4, 3, 7, 1), padding=(3, 0), name="column kernel"),
         case((1, 3, 5, 17), (4, 3, 1, 7), padding=(0, 3), name="row kernel"),
         case((1, 3, 17, 19), (4, 3, 3, 3), dilation=(4, 5), name="wide dilation"),
@@ -377,6 +382,9 @@ def _named_pools() -> Iterator[Pool2dCase]:
         case((1, 2, 9, 9), 2, 4, ceil_mode=True, name="stride larger than kernel, ceil"),
         case((1, 2, 10, 10), 3, 2, 0, 2, name="dilated"),
         case((1, 2, 10, 9), 3, 2, 1, (2, 3), True, name="dilated, ceil"),
+        case((2, 3, 2, 2), 3, 2, ceil_mode=True, name="one window that hangs over"),
+        case((1, 2, 2, 4), (4, 3), (3, 2), (0, 1), 1, True, False, name="hangs over, cells"),
+        case((1, 2, 1, 3), 2, 3, 0, (2, 3), True, name="hangs over, dilated"),
         case((1, 2, 1, 1), 2, 1, 1, 2, name="windows without a cell"),
         case((2, 1, 1, 3), 2, 1, 1, 2, name="windows with and without cells"),
         case((1, 1, 0, 3), 2, 1, 1, name="no cells at all"),

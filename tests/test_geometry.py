@@ -392,7 +392,7 @@ MESSAGES = [
     (geometry.window, ((1, 1, 3, 4), 2, 2, "same"),
      "f: padding='same' needs stride 1 (got (2, 2))"),
     (geometry.window, ((1, 1, 3, 4), 2, 1, "reflect"),
-     "f: padding must be an int, an int for each axis, 'valid' or 'same' (got 'reflect')"),
+     "f: padding must be a number, a pair, 'valid' or 'same' (got 'reflect')"),
     (geometry.window, ((1, 1, 3, 4), 2, 1, -1), "f: padding must be at least 0 (got -1)"),
     (geometry.window, ((1, 1, 3, 4), 0), "f: kernel_size must be at least 1 (got 0)"),
     (geometry.window, ((1, 1, 3, 4), 1, 1, 0, (1, 0)),

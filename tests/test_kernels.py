@@ -15,7 +15,7 @@ import pytest
 
 import guarded
 from calls import UPDATED, check, map_arrays, outputs_of, run
-from cases import CONV2D_CASES, POOL2D_CASES, Case, Conv2dCase, Pool2dCase
+from cases import CONV2D_CASES, POOL2D_CASES, Case, Conv2dCase, Pool2dCase, oracle
 from cnet import kernels
 from conftest import DTYPES
 from flat_cases import (
@@ -144,6 +144,23 @@ def test_conv2d_backward_computes_what_is_needed(impl: str, needs: tuple[int, in
             assert_exact(gradient, full)
         else:
             assert gradient is None
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (0, 3, 4, 5), (2, 3, 0), (2, 0, 4)])
+def test_statistics_of_no_numbers_are_zeros(impl: str, dtype: Any, shape: tuple[int, ...]) -> None:
+    for statistic in kernels.batch_norm_stats(np.empty(shape, dtype)):
+        assert_exact(statistic, np.zeros(shape[1], dtype))
+
+
+def test_the_reference_sums_in_float64() -> None:
+    """Many equal numbers, far from zero: in float32 their sum would lose the last digits."""
+    x = np.full((1000, 2, 300), [[0.1], [-3e9]], np.float32)
+    mean, var = oracle.batch_norm_stats(x)
+    assert_exact(mean, x[0, :, 0])
+    np.testing.assert_array_less(np.sqrt(var), 1e-12 * np.abs(mean))
+    ones = np.full((1, 1, 2048, 2048), 0.1, np.float32)
+    _, _, db = oracle.conv2d_backward(ones, ones, ones[..., :1, :1], needs=(False, False, True))
+    np.testing.assert_allclose(db, 2**22 * float(ones[0, 0, 0, 0]), rtol=1e-7)
 
 
 def _pool(x: list[list[float]], *args: Any, **options: Any) -> tuple[list[Any], list[Any]]:

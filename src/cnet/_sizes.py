@@ -90,9 +90,9 @@ def plain_padding(function: str, padding: object, axes: int) -> PlainPadding:
     """`plain` for a padding, which may also be a word or a pair for each axis."""
     if isinstance(padding, str):
         if padding not in ("valid", "same"):
+            numbers = {1: "a number", 2: "a number, a pair"}.get(axes, f"a number, {axes} numbers")
             raise ValueError(
-                f"{function}: padding must be an int, an int for each axis, 'valid' or 'same' "
-                f"(got {padding!r})"
+                f"{function}: padding must be {numbers}, 'valid' or 'same' (got {padding!r})"
             )
         return padding
     if isinstance(padding, (tuple, list)) and padding and all(map(_is_sequence, padding)):

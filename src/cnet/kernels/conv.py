@@ -34,12 +34,10 @@ def conv2d(
     groups : int, default 1
         Parts of the channels that are convolved apart; must divide c and o.
     algorithm : str, default 'auto'
-        'auto' takes the fastest for the sizes. 'winograd' (3x3 and 5x5 kernels with stride 1)
-        multiplies less and rounds more: its largest error is some ten times that of the others,
-        about 1e-6 of the largest output in float32. It computes tiles of 4x4 or 2x2 outputs
-        together, so an infinity or NaN spreads over every tile that sees it. 'exact' takes the
-        fastest of the others, also wherever `cnet.use_exact` holds. These can be asked for by name:
-        'depthwise' (groups of one channel, at most 8 filters for each, strides up to 8),
+        'auto' takes the fastest for the sizes and the dtype. 'winograd' (3x3 and 5x5 kernels with
+        stride 1) multiplies less and rounds more: see the notes. 'exact' takes the fastest of the
+        others, and so does 'auto' wherever `cnet.use_exact` holds. The others can be asked for by
+        name: 'depthwise' (groups of one channel, at most 8 filters for each, strides up to 8),
         'pointwise' (1x1 kernels without padding), 'direct', 'fold' (gradients of the input only)
         and 'product', which can compute all.
 
@@ -54,6 +52,24 @@ def conv2d(
     TypeError, ValueError
         If an argument has a wrong type, rank, dtype or range, shapes do not fit each other, or an
         algorithm asked for by name cannot compute this convolution.
+
+    Notes
+    -----
+    Winograd's algorithm computes tiles of 4x4 outputs (3x3 kernels) or 2x2 outputs (5x5 kernels)
+    together, from sums and differences of the 6x6 inputs that the tile sees. Therefore:
+
+    - The rounding error of an output is relative to the largest input of its tile, not to the
+      inputs that it sees itself: at most ``32 * eps * max(abs(x)) * sum(abs(weight))``, with the
+      sum over one filter and eps = 1.2e-7 in float32, 2.2e-16 in float64. One outlier costs its
+      neighbours digits. Typical errors are some 1e-6 of the largest output in float32, ten times
+      those of the other algorithms.
+    - Where all inputs that an output sees are zero, it may be such an error instead of 0, of either
+      sign.
+    - An infinity or NaN spreads over every tile that sees it.
+    - Inputs and the sums of ``abs(weight * x)`` must stay below about 1e36 in float32 (1e306 in
+      float64). Larger ones may give infinities or NaN where the result is finite.
+
+    ``algorithm="exact"``, or `cnet.use_exact` for the whole process, avoids all of this.
 
     References
     ----------
