@@ -68,14 +68,15 @@ def _layout(function: str, name: str, x: Array, dtype: np.dtype[Any]) -> Array:
 
 def same_dtype(function: str, **arrays: Array | None) -> None:
     """All arrays that are given must have the dtype of the first."""
-    first_name, first = next(iter(arrays.items()))
-    assert first is not None
-    dtype = first.dtype
-    for name, other in arrays.items():
-        if other is not None and other.dtype is not dtype and other.dtype != dtype:
+    first = None
+    for name, x in arrays.items():
+        if x is None:
+            continue
+        if first is None:
+            first, dtype = name, x.dtype
+        elif x.dtype is not dtype and x.dtype != dtype:
             raise TypeError(
-                f"{function}: {name}.dtype must equal {first_name}.dtype "
-                f"(got {other.dtype} and {dtype})"
+                f"{function}: {name}.dtype must equal {first}.dtype (got {x.dtype} and {dtype})"
             )
 
 

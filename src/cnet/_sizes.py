@@ -86,7 +86,7 @@ def bounded(function: str, name: str, value: Plain, axes: int, minimum: int) -> 
     return items
 
 
-def plain_padding(function: str, padding: object, axes: int) -> PlainPadding:
+def plain_padding(function: str, padding: Any, axes: int) -> PlainPadding:
     """`plain` for a padding, which may also be a word or a pair for each axis."""
     if isinstance(padding, str):
         if padding not in ("valid", "same"):
@@ -95,7 +95,8 @@ def plain_padding(function: str, padding: object, axes: int) -> PlainPadding:
                 f"{function}: padding must be {numbers}, 'valid' or 'same' (got {padding!r})"
             )
         return padding
-    if isinstance(padding, (tuple, list)) and padding and all(map(_is_sequence, padding)):
+    first = padding[0] if isinstance(padding, (tuple, list)) and padding else 0
+    if not isinstance(first, int) and all(map(_is_sequence, padding)):
         pairs = [plain(function, "padding", pair, axes) for pair in padding]
         if any(isinstance(pair, int) or len(pair) != 2 for pair in pairs):
             raise TypeError(
