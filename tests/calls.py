@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import guarded
-from cases import Call
-from cnet import kernels, reference, runtime
+from cases import Call, oracle
+from cnet import kernels, runtime
 from cnet.kernels import _memory
 from conftest import THREADS
 from tolerance import assert_bounded, assert_exact, assert_winograd
@@ -58,7 +58,7 @@ def _doubles(x: np.ndarray) -> np.ndarray:
 
 def _expected(call: Call) -> Arrays:
     exact = None in call.terms
-    return outputs_of(reference, call, map_arrays(np.copy if exact else _doubles, call.arrays))
+    return outputs_of(oracle, call, map_arrays(np.copy if exact else _doubles, call.arrays))
 
 
 def _scales(call: Call, expected: Arrays) -> tuple[Any, ...]:
@@ -78,7 +78,7 @@ def _scales(call: Call, expected: Arrays) -> tuple[Any, ...]:
     options = {name: value for name, value in call.options.items() if name != "relu"}
     if options.get("divisor_override") is not None:
         options["divisor_override"] = abs(options["divisor_override"])
-    return outputs_of(reference, call._replace(options=options), arrays)
+    return outputs_of(oracle, call._replace(options=options), arrays)
 
 
 def _batch_norm_scales(call: Call) -> tuple[Any, ...]:
@@ -91,15 +91,15 @@ def _batch_norm_scales(call: Call) -> tuple[Any, ...]:
         return mean.ravel(), ((x + mean) ** 2).mean(axes)
     if call.function == "batch_norm":
         x, mean, var, weight, bias = arrays
-        return (reference.batch_norm(x, -mean, var, weight, bias, call.options["eps"]),)
+        return (oracle.batch_norm(x, -mean, var, weight, bias, call.options["eps"]),)
     grad_output, x, mean, var, weight = arrays
     eps = call.options["eps"]
-    normalised = reference.batch_norm(x, -mean, var, None, None, eps)
+    normalised = oracle.batch_norm(x, -mean, var, None, None, eps)
     dw = (grad_output * normalised).sum(axes, keepdims=True)
     db = grad_output.sum(axes, keepdims=True)
     count = max(x.size // max(x.shape[1], 1), 1)
     spread = grad_output + (db + normalised * dw) / count
-    dx = reference.batch_norm(spread, 0 * mean, var, weight, None, eps)
+    dx = oracle.batch_norm(spread, 0 * mean, var, weight, None, eps)
     return dx, dw.ravel(), db.ravel()
 
 

@@ -5,7 +5,7 @@ arrays that depend on nothing but the case, so that a failing case can be repeat
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import MISSING, dataclass, fields
 from itertools import compress, islice, repeat
 from math import prod
@@ -14,12 +14,28 @@ from zlib import crc32
 
 import numpy as np
 
-from cnet import geometry, kernels, reference
+from cnet import geometry, kernels, runtime
 
 Shape = tuple[int, ...]
 Size = int | tuple[int, int]
 
 ALGORITHMS = "depthwise", "winograd", "pointwise", "direct", "fold", "product", "exact"
+
+
+class _Oracle:
+    """The kernels as the reference computes them."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        kernel = getattr(kernels, name)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with runtime.use_isa("reference"):
+                return kernel(*args, **kwargs)
+
+        return call
+
+
+oracle = _Oracle()
 
 
 class Call(NamedTuple):
@@ -65,14 +81,22 @@ class Conv2dCase(Case):
     x_shape: Shape
     weight_shape: Shape
     stride: Size = 1
-    padding: Size | str = 0
+    padding: Size | str | tuple[tuple[int, int], ...] = 0
     dilation: Size = 1
     groups: int = 1
     name: str = ""
 
     @property
+    def _conv(self) -> geometry.Conv:
+        return geometry.conv("conv2d", self.x_shape, self.weight_shape, **self.options)
+
+    @property
+    def y_shape(self) -> Shape:
+        return self._conv.y_shape
+
+    @property
     def geometry(self) -> geometry.Conv2d:
-        return geometry.conv2d("conv2d", self.x_shape, self.weight_shape, **self.options)
+        return self._conv.sizes2d
 
     @property
     def window(self) -> dict[str, Any]:
@@ -84,12 +108,12 @@ class Conv2dCase(Case):
 
     @property
     def flops(self) -> int:
-        return 2 * prod(self.geometry.y_shape) * prod(self.weight_shape[1:])
+        return 2 * prod(self.y_shape) * prod(self.weight_shape[1:])
 
     def arrays(self, dtype: Any) -> tuple[np.ndarray, ...]:
         """x, weight, bias, grad_output."""
         rng = self.random()
-        shapes = self.x_shape, self.weight_shape, self.weight_shape[:1], self.geometry.y_shape
+        shapes = self.x_shape, self.weight_shape, self.weight_shape[:1], self.y_shape
         return tuple(rng.standard_normal(shape, dtype) for shape in shapes)
 
     def calls(self, dtype: Any) -> Iterator[Call]:
@@ -115,8 +139,8 @@ class Conv2dCase(Case):
     def fused_calls(self, dtype: Any) -> Iterator[Call]:
         """The convolution with ReLU and pooling; codes are exact only for one implementation."""
         x, weight, bias, _ = self.arrays(dtype)
-        y, codes = reference.conv2d_relu_pool(x, weight, bias, **self.options)
-        grad_output, shape = self.random().standard_normal(y.shape, dtype), self.geometry.y_shape
+        y, codes = oracle.conv2d_relu_pool(x, weight, bias, **self.options)
+        grad_output, shape = self.random().standard_normal(y.shape, dtype), self.y_shape
         yield Call("conv2d_relu_pool", (x, weight, bias), self.options, (self._taps, None))
         yield Call("relu_pool", (self.random().standard_normal(shape, dtype),), {}, (None, None))
         yield Call("relu_pool_backward", (grad_output, codes), {"x_shape": shape}, (None,))
@@ -197,7 +221,7 @@ class Pool2dCase(Case):
 
     @property
     def geometry(self) -> geometry.Window2d:
-        return geometry.pool2d("pool2d", self.x_shape, dilation=self.dilation, **self.window)
+        return geometry.pool("pool2d", self.x_shape, dilation=self.dilation, **self.window).sizes2d
 
     def x(self, dtype: Any) -> np.ndarray:
         """Small integers, so that there are equal maxima; some NaN and infinities."""
@@ -210,12 +234,12 @@ class Pool2dCase(Case):
 
     def calls(self, dtype: Any) -> Iterator[Call]:
         g, rng = self.geometry, self.random()
-        grad_output = rng.standard_normal(g.y_shape, dtype)
+        grad_output = rng.standard_normal((g.n, g.c, g.oh, g.ow), dtype)
         x, options = self.x(dtype), {**self.window, "dilation": self.dilation}
-        argmax = reference.max_pool2d(x, **options)[1]
+        indices = oracle.max_pool2d(x, **options)[1]
         shape = {"x_shape": self.x_shape}
         yield Call("max_pool2d", (x,), options, (None, None))
-        yield Call("max_pool2d_backward", (grad_output, argmax), shape, (None,))
+        yield Call("max_pool2d_backward", (grad_output, indices), shape, (None,))
         if self.dilation == 1:
             x, cells = rng.standard_normal(self.x_shape, dtype), g.kh * g.kw
             options = {
@@ -253,6 +277,11 @@ def _named_convs() -> Iterator[Conv2dCase]:
         case((1, 2, 7, 7), (2, 2, 2, 2), stride=100, name="stride larger than image"),
         case((1, 2, 9, 9), (2, 2, 3, 3), stride=3, padding=2, name="stride skips padding"),
         case((2, 4, 9, 8), (6, 2, 3, 2), (2, 1), (1, 2), (1, 2), 2, "everything asymmetric"),
+        case((1, 2, 6, 7), (3, 2, 3, 3), padding=((2, 0), (0, 1)), name="padding at two ends"),
+        case((2, 4, 6, 7), (6, 2, 3, 2), 2, ((0, 3), (4, 1)), 1, 2, "padding at each end"),
+        case((1, 4, 7, 6), (4, 1, 3, 3), 1, ((1, 0), (0, 2)), 1, 4, "depthwise, two ends"),
+        case((2, 16, 9, 11), (16, 16, 3, 3), 1, ((1, 0), (2, 1)), name="deep, padding at ends"),
+        case((1, 3, 4, 5), (5, 3, 1, 1), 1, ((0, 2), (0, 0)), name="1x1 kernel, padding below"),
         case((1, 3, 17, 5), (4, 3, 7, 1), padding=(3, 0), name="column kernel"),
         case((1, 3, 5, 17), (4, 3, 1, 7), padding=(0, 3), name="row kernel"),
         case((1, 3, 17, 19), (4, 3, 3, 3), dilation=(4, 5), name="wide dilation"),
@@ -353,6 +382,9 @@ def _named_pools() -> Iterator[Pool2dCase]:
         case((1, 2, 9, 9), 2, 4, ceil_mode=True, name="stride larger than kernel, ceil"),
         case((1, 2, 10, 10), 3, 2, 0, 2, name="dilated"),
         case((1, 2, 10, 9), 3, 2, 1, (2, 3), True, name="dilated, ceil"),
+        case((2, 3, 2, 2), 3, 2, ceil_mode=True, name="one window that hangs over"),
+        case((1, 2, 2, 4), (4, 3), (3, 2), (0, 1), 1, True, False, name="hangs over, cells"),
+        case((1, 2, 1, 3), 2, 3, 0, (2, 3), True, name="hangs over, dilated"),
         case((1, 2, 1, 1), 2, 1, 1, 2, name="windows without a cell"),
         case((2, 1, 1, 3), 2, 1, 1, 2, name="windows with and without cells"),
         case((1, 1, 0, 3), 2, 1, 1, name="no cells at all"),

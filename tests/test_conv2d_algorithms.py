@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from calls import COMPILED, Arrays, check, map_arrays, note
-from cases import ALGORITHMS, CONV2D_CASES, Conv2dCase, random_conv2d
+from cases import ALGORITHMS, CONV2D_CASES, Conv2dCase, oracle, random_conv2d
 from cnet import functional as F
-from cnet import kernels, reference, runtime
+from cnet import kernels, runtime
 from cnet.tensor import Tensor
 from conftest import DTYPES, THREADS
 from depthwise_cases import DEPTHWISE_CASES, random_depthwise
@@ -149,8 +149,8 @@ def test_nan_reaches_the_outputs_that_see_it(
     grad_output[0, 2, 4, 0] = np.nan
     arrays = x, weight, bias, grad_output
     expected = (
-        reference.conv2d(x, weight, bias, **case.options),
-        *reference.conv2d_backward(grad_output, x, weight, **case.options),
+        oracle.conv2d(x, weight, bias, **case.options),
+        *oracle.conv2d_backward(grad_output, x, weight, **case.options),
     )
     wanted = tuple(compress(expected, (*case.suits(algorithm), True)))
     for y, z in zip(_results(arrays, case, algorithm), wanted, strict=True):
@@ -164,8 +164,8 @@ def test_nan_reaches_what_sees_it_depthwise(impl: str, dtype: Any, case: Conv2dC
     for z in (x, grad_output):
         z[0, 0, 0, 0] = z[-1, -1, -1, -1] = z[-1, 0, 0, -1] = np.nan
     expected = (
-        reference.conv2d(x, weight, bias, **case.options),
-        *reference.conv2d_backward(grad_output, x, weight, **case.options),
+        oracle.conv2d(x, weight, bias, **case.options),
+        *oracle.conv2d_backward(grad_output, x, weight, **case.options),
     )
     actual = _results((x, weight, bias, grad_output), case, "depthwise")
     for y, wanted in zip(actual, expected, strict=True):

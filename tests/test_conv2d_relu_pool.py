@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from calls import COMPILED, Arrays, check, note, run
-from cases import CONV2D_CASES, Call, Conv2dCase
-from cnet import kernels, reference, runtime
+from cases import CONV2D_CASES, Call, Conv2dCase, oracle
+from cnet import kernels, runtime
 from cnet.kernels import fused
 from conftest import DTYPES, THREADS
 from guarded import PLACES
@@ -103,9 +103,9 @@ def test_agrees_with_reference(dtype: Any, case: Conv2dCase) -> None:
     """A maximum is off by no more than one of its cells; gradients follow the codes exactly."""
     forth, pooling, unpooling, back = case.fused_calls(dtype)
     x, weight, bias = (a.astype(np.float64) for a in forth.arrays)
-    expected, _ = reference.conv2d_relu_pool(x, weight, bias, **case.options)
+    expected, _ = oracle.conv2d_relu_pool(x, weight, bias, **case.options)
     arrays = abs(x), abs(weight), abs(bias)
-    scale, _ = reference.conv2d_relu_pool(*arrays, **case.options)
+    scale, _ = oracle.conv2d_relu_pool(*arrays, **case.options)
     for isa in COMPILED:
         with note(isa), runtime.use_isa(isa):
             y, codes = kernels.conv2d_relu_pool(*forth.arrays, **case.options)
@@ -251,7 +251,7 @@ THRESHOLD = Conv2dCase((2, 8, 9, 10), (3, 8, 3, 3), padding=1)
 def _alive(case: Conv2dCase, dtype: Any, *, share: float) -> Call:
     """The gradients for codes that have nothing to do with the values, some of them no places."""
     x, weight, *_ = case.arrays(dtype)
-    y, _ = reference.conv2d_relu_pool(x, weight, **case.options)
+    y, _ = oracle.conv2d_relu_pool(x, weight, **case.options)
     rng = case.random()
     codes = rng.integers(0, 4, y.shape).astype(np.uint8)
     codes[rng.random(y.shape) >= share] = 4
@@ -296,7 +296,7 @@ def test_what_is_not_finite_goes_where_it_belongs(dtype: Any, case: Conv2dCase, 
     arrays = np.where(dead, bad, grad_output), codes, x, weight
     with np.errstate(invalid="ignore"):
         clean = np.where(dead, 0, grad_output), codes, x, weight
-        expected = reference.conv2d_relu_pool_backward(*clean, **case.options)
+        expected = oracle.conv2d_relu_pool_backward(*clean, **case.options)
         for isa in COMPILED:
             with note(isa), runtime.use_isa(isa):
                 got = kernels.conv2d_relu_pool_backward(*arrays, **case.options)

@@ -1,14 +1,17 @@
 """Shape arithmetic against what it means, and its bounds."""
 
 import itertools
+import random
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
 import pytest
 
 from cases import CONV2D_CASES, POOL2D_CASES, Conv2dCase, Pool2dCase
-from cnet import geometry
+from cnet import geometry, reference
+from cnet.arrays import Shape
 
 AXIS = [
     (size, kernel, stride, padding, dilation)
@@ -33,16 +36,63 @@ def test_output_size_counts_the_windows_that_fit() -> None:
         assert not _inside(*axis, at=count), axis
 
 
-def test_window2d_treats_the_axes_apart() -> None:
-    for (h, *vertical), (w, *horizontal) in zip(AXIS[::7], reversed(AXIS[::7]), strict=True):
-        kernel_size, stride, padding, dilation = zip(vertical, horizontal, strict=True)
-        g = geometry.window2d("f", (2, 3, h, w), kernel_size, stride, padding, dilation)
-        assert g.oh == geometry.output_size(h, g.kh, g.sh, 2 * g.ph, g.dh)
-        assert g.ow == geometry.output_size(w, g.kw, g.sw, 2 * g.pw, g.dw)
-        assert g[:4] == g.x_shape == (2, 3, h, w)
-        assert g[4:12] == (*kernel_size, *stride, *padding, *dilation)
-        assert g.y_shape == (2, 3, g.oh, g.ow)
-        assert g.cols_shape == (2, 3 * g.kh * g.kw, g.oh * g.ow)
+def test_a_window_treats_its_axes_apart() -> None:
+    for number, axis in enumerate(AXIS[::5]):
+        axes = [axis, *AXIS[number::97]][: 1 + number % 3]
+        sizes, *rest = zip(*axes, strict=True)
+        g = geometry.window("f", (2, 3, *sizes), *rest)
+        assert g.x_shape == (2, 3, *sizes)
+        for at, (size, kernel, stride, padding, dilation) in zip(g.axes, axes, strict=True):
+            output = geometry.output_size(size, kernel, stride, 2 * padding, dilation)
+            assert at == (size, kernel, stride, padding, padding, dilation, output)
+            assert at.extent == dilation * (kernel - 1) + 1
+            assert at.padded == size + 2 * padding
+        outputs = tuple(axis.output for axis in g.axes)
+        assert g.y_shape == (2, 3, *outputs)
+        assert g.cols_shape == (2, 3 * prod(rest[0]), prod(outputs))
+
+
+def test_sizes_for_the_kernels_name_both_axes() -> None:
+    g = geometry.conv("f", (2, 6, 9, 8), (4, 3, 3, 2), (2, 1), ((1, 0), (2, 3)), (1, 2), 2).sizes2d
+    assert g._asdict() == {
+        "n": 2, "c": 6, "h": 9, "w": 8, "kh": 3, "kw": 2, "sh": 2, "sw": 1, "ph": 1, "pw": 2,
+        "qh": 0, "qw": 3, "dh": 1, "dw": 2, "oh": 4, "ow": 11, "o": 4, "g": 2,
+    }  # fmt: skip
+    window = geometry.window("f", (2, 6, 9, 8), (3, 2), (2, 1), ((1, 0), (2, 3)), (1, 2))
+    assert g[:16] == window.sizes2d
+    assert g._fields[:16] == window.sizes2d._fields
+
+
+def test_one_axis_is_one_row_for_the_kernels() -> None:
+    flat = geometry.conv("f", (2, 6, 9), (4, 6, 3), 2, 1, 2)
+    image = geometry.conv("f", (2, 6, 1, 9), (4, 6, 1, 3), (1, 2), (0, 1), (1, 2))
+    assert flat.sizes2d == image.sizes2d
+    assert geometry.pool("f", (1, 2, 9), 3).sizes2d == geometry.pool(
+        "f", (1, 2, 1, 9), (1, 3)
+    ).sizes2d  # fmt: skip
+
+
+def test_three_axes_are_too_many_for_the_kernels() -> None:
+    g = geometry.conv("f", (1, 2, 5, 6, 7), (4, 2, 2, 3, 4))
+    assert g.y_shape == (1, 4, 4, 4, 4)
+    with pytest.raises(ValueError, match=r"up to 2 spatial axes \(got 3\)"):
+        _ = g.sizes2d
+
+
+def test_geometries_are_looked_up() -> None:
+    """Equal arguments give the same object, however they are written."""
+    first = geometry.conv("f", (1, 2, 9, 9), (4, 2, 3, 3), 2, [1, 1])
+    assert geometry.conv("f", (1, 2, 9, 9), (4, 2, 3, 3), 2, (1, np.int64(1))) is first
+    assert first.sizes2d is first.sizes2d
+
+
+def test_each_end_of_an_axis_has_its_padding() -> None:
+    g = geometry.window("f", (1, 1, 6, 9), 3, 1, ((2, 0), [0, 5]))
+    assert [(axis.begin, axis.end) for axis in g.axes] == [(2, 0), (0, 5)]
+    assert g.output == (6, 12)
+    assert geometry.window("f", (1, 1, 6, 9), 3, 1, ((2, 2), (1, 1))).axes == (
+        geometry.window("f", (1, 1, 6, 9), 3, 1, (2, 1)).axes
+    )
 
 
 def test_ceil_mode_adds_a_window_that_starts_before_the_padding_ends() -> None:
@@ -50,41 +100,130 @@ def test_ceil_mode_adds_a_window_that_starts_before_the_padding_ends() -> None:
     for size, kernel, stride, padding, dilation in AXIS:
         if 2 * padding > kernel:
             continue
-        axis = (1, 1, size, size), kernel, stride, padding, dilation
-        floor, ceil = (geometry.pool2d("f", *axis, ceil_mode).oh for ceil_mode in (False, True))
+        axis = (1, 1, size), kernel, stride, padding, dilation
+        (floor,), (ceil,) = (geometry.pool("f", *axis, mode).output for mode in (False, True))
         ends = size + 2 * padding - dilation * (kernel - 1) - 1
         hangs_over = ends % stride != 0 and floor * stride < size + padding
         assert ceil == floor + hangs_over, axis
 
 
-def test_pool2d_stride_defaults_to_the_kernel_size() -> None:
-    g = geometry.pool2d("f", (1, 1, 9, 9), (2, 3))
-    assert (g.sh, g.sw) == (2, 3)
+def _torch_pooled(torch: Any, shape: Shape, *window: Any, ceil_mode: bool) -> Shape | None:
+    pool = (torch.max_pool1d, torch.max_pool2d, torch.max_pool3d)[len(shape) - 3]
+    try:
+        return tuple(pool(torch.empty(shape), *window, ceil_mode=ceil_mode).shape)
+    except RuntimeError:
+        return None
+
+
+def test_pooled_sizes_are_those_of_pytorch() -> None:
+    """Also what is refused, but that PyTorch refuses images without pixels, too."""
+    torch = pytest.importorskip("torch")
+    rng = random.Random(9)
+    taken = hanging = 0
+    for _ in range(3000):
+        axes = rng.randint(1, 3)
+        sizes, kernel, stride, padding, dilation = (
+            tuple(rng.randint(low, high) for _ in range(axes))
+            for low, high in ((1, 9), (1, 5), (1, 5), (0, 2), (1, 3))
+        )
+        shape, window = (2, 1, *sizes), (kernel, stride, padding, dilation)
+        ceil_mode = rng.random() < 0.7
+        expected = _torch_pooled(torch, shape, *window, ceil_mode=ceil_mode)
+        try:
+            g = geometry.pool("f", shape, *window, ceil_mode)
+        except ValueError:
+            assert expected is None, (shape, window, ceil_mode)
+        else:
+            assert g.y_shape == expected, (shape, window, ceil_mode)
+            taken += 1
+            hanging += any(axis.extent > axis.padded for axis in g.axes)
+    assert taken > 800
+    assert hanging > 50
+
+
+def test_the_stride_of_pooling_defaults_to_the_kernel_size() -> None:
+    g = geometry.pool("f", (1, 1, 9, 9), (2, 3))
+    assert [axis.stride for axis in g.axes] == [2, 3]
     assert g.y_shape == (1, 1, 4, 3)
 
 
 @pytest.mark.parametrize("kernel", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("dilation", [1, 2, 3])
 def test_same_padding_keeps_the_size(kernel: int, dilation: int) -> None:
-    """The odd cell of padding goes below and to the right."""
-    g = geometry.window2d("f", (1, 1, 6, 9), kernel, 1, "same", dilation)
-    assert (g.oh, g.ow) == (6, 9)
-    assert g.ph == g.pw == dilation * (kernel - 1) // 2
+    """The odd cell of padding goes to the end."""
+    g = geometry.window("f", (1, 1, 5, 6, 9), kernel, 1, "same", dilation)
+    assert g.output == (5, 6, 9)
+    total = dilation * (kernel - 1)
+    assert {(axis.begin, axis.end) for axis in g.axes} == {(total // 2, total - total // 2)}
 
 
 def test_valid_is_no_padding() -> None:
-    assert geometry.window2d("f", (1, 1, 6, 9), 3, 2, "valid") == geometry.window2d(
+    assert geometry.window("f", (1, 1, 6, 9), 3, 2, "valid") == geometry.window(
         "f", (1, 1, 6, 9), 3, 2, 0
     )
 
 
-def test_conv2d_is_a_window_with_outputs_and_groups() -> None:
-    g = geometry.conv2d("f", (2, 6, 9, 8), (4, 3, 3, 2), 2, 1, 1, 2)
-    assert g[:14] == geometry.window2d("f", (2, 6, 9, 8), (3, 2), 2, 1)
-    assert (g.o, g.g) == (4, 2)
+def test_a_convolution_is_a_window_with_outputs_and_groups() -> None:
+    g = geometry.conv("f", (2, 6, 9, 8), (4, 3, 3, 2), 2, 1, 1, 2)
+    assert g.axes == geometry.window("f", (2, 6, 9, 8), (3, 2), 2, 1).axes
+    assert (g.o, g.groups) == (4, 2)
     assert g.x_shape == (2, 6, 9, 8)
     assert g.weight_shape == (4, 3, 3, 2)
     assert g.y_shape == (2, 4, 5, 5)
+
+
+TRANSPOSED = [
+    ((2, 4, 5), (4, 3, 3), {"stride": 2, "padding": 1, "output_padding": 1}),
+    ((2, 4, 5, 3), (4, 3, 3, 2), {"stride": (2, 3), "padding": (0, 1), "groups": 2}),
+    ((1, 4, 2, 3), (4, 1, 3, 3), {"dilation": (1, 3), "output_padding": (0, 2), "groups": 4}),
+    ((1, 2, 4, 4), (2, 5, 4, 4), {"stride": 2, "padding": 1}),
+    ((0, 2, 1, 1), (2, 1, 1, 1), {"stride": 3, "output_padding": 2}),
+    ((1, 2, 2, 3, 2), (2, 2, 3, 2, 1), {"stride": (3, 2, 1), "output_padding": (2, 1, 0)}),
+]
+
+
+@pytest.mark.parametrize(("x_shape", "weight_shape", "options"), TRANSPOSED)
+def test_transposed_sizes_are_those_of_pytorch(
+    x_shape: Shape, weight_shape: Shape, options: dict[str, Any]
+) -> None:
+    torch = pytest.importorskip("torch")
+    f = torch.nn.functional
+    function = (f.conv_transpose1d, f.conv_transpose2d, f.conv_transpose3d)[len(x_shape) - 3]
+    y = function(torch.empty(x_shape), torch.empty(weight_shape), **options)
+    g = geometry.transposed("f", x_shape, weight_shape, **options)
+    assert g.x_shape == tuple(y.shape)
+    assert g.y_shape == x_shape
+    assert g.weight_shape == weight_shape
+
+
+@pytest.mark.parametrize(("x_shape", "weight_shape", "options"), TRANSPOSED)
+def test_transposed_is_the_adjoint_of_a_convolution(
+    x_shape: Shape, weight_shape: Shape, options: dict[str, Any]
+) -> None:
+    """A convolution of the result has the shape of the input, unless dilation adds to its end."""
+    g = geometry.transposed("f", x_shape, weight_shape, **options)
+    options = {name: value for name, value in options.items() if name != "output_padding"}
+    conv = geometry.conv("f", g.x_shape, g.weight_shape, **options)
+    if all(axis.output == at.output for axis, at in zip(conv.axes, g.axes, strict=True)):
+        assert conv == g
+    else:
+        assert max(axis.dilation for axis in g.axes) > 1
+
+
+@pytest.mark.parametrize(("x_shape", "weight_shape", "options"), TRANSPOSED[1:5])
+def test_a_transposed_convolution_is_a_gradient(
+    x_shape: Shape, weight_shape: Shape, options: dict[str, Any]
+) -> None:
+    """With its geometry, the reference of conv2d's backward pass computes PyTorch's values."""
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(3)
+    x, weight = rng.standard_normal(x_shape), rng.standard_normal(weight_shape)
+    g = geometry.transposed("f", x_shape, weight_shape, **options)
+    y = np.full(g.x_shape, np.nan)
+    reference.conv2d_backward(x, y, weight, y, None, None, g.sizes2d, 0)
+    x, weight = map(torch.from_numpy, (x, weight))
+    expected = torch.nn.functional.conv_transpose2d(x, weight, **options)
+    np.testing.assert_allclose(y, expected.numpy(), rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("case", [*CONV2D_CASES, *POOL2D_CASES], ids=lambda case: case.id)
@@ -98,17 +237,17 @@ def test_geometries_are_plain_integers(case: Conv2dCase | Pool2dCase) -> None:
     "two", [(2, 2), [2, 2], np.array([2, 2]), (np.int64(2), np.uint8(2)), 2, np.int32(2)], ids=repr
 )
 def test_sizes_may_be_written_in_many_ways(two: Any) -> None:
-    assert geometry.window2d("f", (1, 1, 9, 9), two, two, two, two) == geometry.window2d(
+    assert geometry.window("f", (1, 1, 9, 9), two, two, two, two) == geometry.window(
         "f", (1, 1, 9, 9), (2, 2), (2, 2), (2, 2), (2, 2)
     )
-    assert geometry.pool2d("f", (1, 1, 9, 9), two, two) == geometry.pool2d("f", (1, 1, 9, 9), 2, 2)
-    assert {type(size) for size in geometry.pool2d("f", (1, 1, 9, 9), two, two)} == {int}
+    assert geometry.pool("f", (1, 1, 9, 9), two, two) == geometry.pool("f", (1, 1, 9, 9), 2, 2)
+    assert {type(size) for size in geometry.pool("f", (1, 1, 9, 9), two, two).sizes2d} == {int}
 
 
 CACHED: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
-    (geometry.window2d, ((1, 2, 9, 9), (2, 2), (2, 2), (1, 1), (1, 1))),
-    (geometry.conv2d, ((1, 2, 9, 9), (3, 2, 2, 2), (2, 2), (1, 1), (1, 1), 1)),
-    (geometry.pool2d, ((1, 2, 9, 9), (2, 2), (2, 2), (1, 1), (1, 1))),
+    (geometry.window, ((1, 2, 9, 9), (2, 2), (2, 2), (1, 1), (1, 1))),
+    (geometry.conv, ((1, 2, 9, 9), (3, 2, 2, 2), (2, 2), (1, 1), (1, 1), 1)),
+    (geometry.pool, ((1, 2, 9, 9), (2, 2), (2, 2), (1, 1), (1, 1))),
 ]
 NAMES = [function.__name__ for function, _ in CACHED]
 
@@ -120,7 +259,7 @@ def test_a_cached_geometry_does_not_excuse_another_type(
     """(2, 2), (2.0, 2.0) and (True, True) are equal keys of a dictionary."""
     good = function("f", *arguments)
     for i, value in enumerate(arguments):
-        if i == 0 or (function is geometry.conv2d and i == 1):
+        if i == 0 or (function is geometry.conv and i == 1):
             continue
         if isinstance(value, int):
             bad: list[Any] = [float(value), bool(value), [value]]
@@ -136,7 +275,7 @@ def test_a_cached_geometry_does_not_excuse_another_type(
 def test_an_error_is_raised_each_time_and_names_the_caller() -> None:
     for name in ("one", "two", "one"):
         with pytest.raises(ValueError, match=f"^{name}: stride must be at least 1"):
-            geometry.window2d(name, (1, 1, 9, 9), 2, 0)
+            geometry.window(name, (1, 1, 9, 9), 2, 0)
 
 
 @pytest.mark.parametrize(
@@ -153,15 +292,34 @@ def test_an_error_is_raised_each_time_and_names_the_caller() -> None:
         ((3, -1), ValueError, "f: x must be at least 1 (got (3, -1))"),
     ],
 )
-def test_pair_says_what_is_wrong(value: Any, error: type[Exception], text: str) -> None:
+def test_per_axis_says_what_is_wrong(value: Any, error: type[Exception], text: str) -> None:
     with pytest.raises(error) as raised:
-        geometry.pair("f", "x", value, 1)
+        geometry.per_axis("f", "x", value, 2, 1)
     assert str(raised.value) == text
 
 
-def test_pair_takes_one_number_or_two() -> None:
-    assert geometry.pair("f", "x", 3, 1) == (3, 3)
-    assert geometry.pair("f", "x", [3, np.int8(0)], 0) == (3, 0)
+def test_per_axis_takes_one_number_or_one_for_each() -> None:
+    assert geometry.per_axis("f", "x", 3, 2, 1) == (3, 3)
+    assert geometry.per_axis("f", "x", [3, np.int8(0)], 2, 0) == (3, 0)
+    assert geometry.per_axis("f", "x", 3, 1, 1) == geometry.per_axis("f", "x", [3], 1, 1) == (3,)
+    assert geometry.per_axis("f", "x", range(3), 3, 0) == (0, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("axes", "value", "error", "text"),
+    [
+        (1, "2", TypeError, "f: x must be an int (got '2')"),
+        (1, (1, 2), ValueError, "f: x must have 1 items (got 2: (1, 2))"),
+        (3, 2.5, TypeError, "f: x must be an int or 3 ints (got 2.5)"),
+        (3, (1, 2), ValueError, "f: x must have 3 items (got 2: (1, 2))"),
+    ],
+)
+def test_per_axis_knows_the_number_of_axes(
+    axes: int, value: Any, error: type[Exception], text: str
+) -> None:
+    with pytest.raises(error) as raised:
+        geometry.per_axis("f", "x", value, axes, 1)
+    assert str(raised.value) == text
 
 
 def test_an_array_must_be_addressable_in_float64() -> None:
@@ -180,17 +338,17 @@ def test_addressable_means_that_numpy_can_allocate_it() -> None:
 
 
 TOO_LARGE = [
-    (geometry.window2d, ((2**20,) * 4, 1), "x would"),
-    (geometry.window2d, ((1, 1, 3, 3), 1, 1, 2**30), "the padded x would"),
-    (geometry.window2d, ((1, 1, 2**29, 2**29), 3, 1, 1), "cols would"),
-    (geometry.window2d, ((0, 1, 3, 3), 1, 1, 2**30), "the padded x would"),
-    (geometry.conv2d, ((2**20,) * 4, (1, 2**20, 1, 1)), "x would"),
-    (geometry.conv2d, ((1, 1, 3, 3), (1, 1, 1, 1), 1, 2**30), "the padded x would"),
-    (geometry.conv2d, ((1, 1, 2**20, 2**20), (2**20, 1, 1, 1)), "the result would"),
-    (geometry.conv2d, ((0, 1, 1, 1), (2**60, 1, 1, 1)), "weight would"),
-    (geometry.conv2d, ((0, 2**15, 2**20, 2**20), (1, 2**15, 9, 9)), "one image unfolded would"),
-    (geometry.pool2d, ((2**30, 2**20, 2**10, 2**10), 1), "x would"),
-    (geometry.pool2d, ((2**59, 1, 1, 1), 2, 1, 1), "the result would"),
+    (geometry.window, ((2**20,) * 4, 1), "x would"),
+    (geometry.window, ((1, 1, 3, 3), 1, 1, 2**30), "the padded x would"),
+    (geometry.window, ((1, 1, 2**29, 2**29), 3, 1, 1), "cols would"),
+    (geometry.window, ((0, 1, 3, 3), 1, 1, 2**30), "the padded x would"),
+    (geometry.conv, ((2**20,) * 4, (1, 2**20, 1, 1)), "x would"),
+    (geometry.conv, ((1, 1, 3, 3), (1, 1, 1, 1), 1, 2**30), "the padded x would"),
+    (geometry.conv, ((1, 1, 2**20, 2**20), (2**20, 1, 1, 1)), "the result would"),
+    (geometry.conv, ((0, 1, 1, 1), (2**60, 1, 1, 1)), "weight would"),
+    (geometry.conv, ((0, 2**15, 2**20, 2**20), (1, 2**15, 9, 9)), "one image unfolded would"),
+    (geometry.pool, ((2**30, 2**20, 2**10, 2**10), 1), "x would"),
+    (geometry.pool, ((2**59, 1, 1, 1), 2, 1, 1), "the result would"),
 ]  # fmt: skip
 
 
@@ -209,51 +367,76 @@ def test_what_is_taken_fits_into_c(
     """Sizes and steps become ptrdiff_t, and so do the products that lead to an address."""
     for i in range(len(arguments)):
         for value in (2**31, 2**40, 2**62, 2**63, 2**70):
-            if i == 0 or (function is geometry.conv2d and i in (1, 5)):
+            if i == 0 or (function is geometry.conv and i in (1, 5)):
                 continue
             try:
                 g = function("f", *arguments[:i], value, *arguments[i + 1 :])
             except ValueError as error:
                 assert str(error).startswith("f: ")  # noqa: PT017
             else:
-                assert max(g) * max(g.w, 1) <= MAX
+                assert max(g.sizes2d) * max(g.sizes2d.w, 1) <= MAX
 
 
 def test_a_plane_must_fit_into_an_int32_argmax() -> None:
-    geometry.pool2d("f", (1, 1, 2**31 - 1, 1), 1)
+    geometry.pool("f", (1, 1, 2**31 - 1, 1), 1)
     with pytest.raises(ValueError) as raised:
-        geometry.pool2d("f", (1, 1, 2**16, 2**15), 1)
+        geometry.pool("f", (1, 1, 2**16, 2**15), 1)
     assert str(raised.value) == "f: an image must have at most 2147483647 pixels (got 65536x32768)"
 
 
 MESSAGES = [
-    (geometry.window2d, ((1, 1, 3, 4), (4, 1)),
+    (geometry.window, ((1, 1, 3, 4), (4, 1)),
      "f: kernel_size, dilated, must fit into the padded input (got 4x1 and 3x4)"),
-    (geometry.window2d, ((1, 1, 3, 4), 2, 1, 1, (2, 6)),
+    (geometry.window, ((1, 1, 3, 4), 2, 1, 1, (2, 6)),
      "f: kernel_size, dilated, must fit into the padded input (got 3x7 and 5x6)"),
-    (geometry.window2d, ((1, 1, 3, 4), 2, 2, "same"),
+    (geometry.window, ((1, 1, 3, 4), 2, 2, "same"),
      "f: padding='same' needs stride 1 (got (2, 2))"),
-    (geometry.window2d, ((1, 1, 3, 4), 2, 1, "reflect"),
+    (geometry.window, ((1, 1, 3, 4), 2, 1, "reflect"),
      "f: padding must be a number, a pair, 'valid' or 'same' (got 'reflect')"),
-    (geometry.window2d, ((1, 1, 3, 4), 2, 1, -1), "f: padding must be at least 0 (got -1)"),
-    (geometry.window2d, ((1, 1, 3, 4), 0), "f: kernel_size must be at least 1 (got 0)"),
-    (geometry.window2d, ((1, 1, 3, 4), 1, 1, 0, (1, 0)),
+    (geometry.window, ((1, 1, 3, 4), 2, 1, -1), "f: padding must be at least 0 (got -1)"),
+    (geometry.window, ((1, 1, 3, 4), 0), "f: kernel_size must be at least 1 (got 0)"),
+    (geometry.window, ((1, 1, 3, 4), 1, 1, 0, (1, 0)),
      "f: dilation must be at least 1 (got (1, 0))"),
-    (geometry.conv2d, ((1, 4, 3, 4), (4, 4, 1, 1), 1, 0, 1, 0),
+    (geometry.window, ((1, 1, 3, 4), 1, 1, ((1, 2), (0, -1))),
+     "f: padding must be at least 0 (got (2, -1))"),
+    (geometry.window, ((1, 1, 3, 4), 1, 1, ((1, 2),)),
+     "f: padding must have 2 items (got 1: (1,))"),
+    (geometry.window, ((1, 1, 2, 3, 4), (1, 4, 1)),
+     "f: kernel_size, dilated, must fit into the padded input (got 1x4x1 and 2x3x4)"),
+    (geometry.conv, ((1, 4, 3, 4), (4, 4, 1, 1), 1, 0, 1, 0),
      "f: groups must be at least 1 (got 0)"),
-    (geometry.conv2d, ((1, 4, 3, 4), (4, 4, 1, 1), 1, 0, 1, 3),
+    (geometry.conv, ((1, 4, 3, 4), (4, 4, 1, 1), 1, 0, 1, 3),
      "f: groups must divide x.shape[1] (got 3 and 4)"),
-    (geometry.conv2d, ((1, 4, 3, 4), (5, 2, 1, 1), 1, 0, 1, 2),
+    (geometry.conv, ((1, 4, 3, 4), (5, 2, 1, 1), 1, 0, 1, 2),
      "f: groups must divide weight.shape[0] (got 2 and 5)"),
-    (geometry.conv2d, ((1, 4, 3, 4), (6, 4, 1, 1), 1, 0, 1, 2),
+    (geometry.conv, ((1, 4, 3, 4), (6, 4, 1, 1), 1, 0, 1, 2),
      "f: weight.shape[1] must equal x.shape[1] / groups (got 4 and 2)"),
-    (geometry.conv2d, ((1, 4, 3, 4), (6, 4, 1, 0)),
+    (geometry.conv, ((1, 4, 3, 4), (6, 4, 1, 0)),
      "f: weight.shape[2:] must be at least 1x1 (got 1x0)"),
-    (geometry.pool2d, ((1, 1, 9, 9), (3, 2), 1, (2, 0)),
+    (geometry.pool, ((1, 1, 9, 9), (3, 2), 1, (2, 0)),
      "f: padding must be at most half of kernel_size (got (2, 0) and (3, 2))"),
-    (geometry.pool2d, ((1, 1, 3, 4), 4),
+    (geometry.pool, ((1, 1, 3, 4), 4),
      "f: kernel_size, dilated, must fit into the padded input (got 4x4 and 3x4)"),
+    (geometry.pool, ((1, 1, 2, 4), 4, 1, 0, 1, True),
+     "f: kernel_size, dilated, must fit into the padded input, or hang over it by less than stride "
+     "(got 4x4 and 2x4)"),
+    (geometry.transposed, ((1, 4, 3, 4), (3, 4, 1, 1)),
+     "f: weight.shape[0] must equal x.shape[1] (got 3 and 4)"),
+    (geometry.transposed, ((1, 4, 3, 4), (4, 4, 1, 1), 1, 0, 0, 1, 3),
+     "f: groups must divide x.shape[1] (got 3 and 4)"),
+    (geometry.transposed, ((1, 4, 3, 4), (4, 4, 1, 1), 2, 0, (1, 2)),
+     "f: output_padding must be less than stride or dilation (got (1, 2), (2, 2) and (1, 1))"),
+    (geometry.transposed, ((1, 4, 3, 1), (4, 4, 1, 2), 1, 1),
+     "f: the result must be at least 1 on every axis (got [1, 0])"),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "padding", [((1, 2), 3), ((1, 2, 3), (1, 2)), ((1.0, 2), (1, 2)), ([1], [1])]
+)
+def test_what_is_no_padding(padding: Any) -> None:
+    with pytest.raises(TypeError, match="f: padding must be an int or a pair of ints"):
+        geometry.window("f", (1, 1, 9, 9), 2, 1, padding)
 
 
 @pytest.mark.parametrize(("function", "arguments", "text"), MESSAGES)

@@ -1,35 +1,62 @@
-"""Output sizes, padding and bounds: the only shape arithmetic of the package.
+"""Output sizes, padding and bounds for any number of axes: the only shape arithmetic here.
 
-Every function takes what a user wrote (``stride=2``, ``padding="same"``), checks it, and returns a
-named tuple of integers. The C kernels receive exactly that tuple and derive no size of their own.
-Python integers do not overflow, so the bounds are checked here, before anything is allocated.
+`window`, `conv`, `pool` and `transposed` take the arguments of a user (``stride=2``,
+``padding="same"``), check them, and return a geometry: a batch of ``n`` images with ``c`` channels,
+and an `Axis` for each spatial axis. Python integers do not overflow, so the bounds are checked
+here, before anything is allocated. Equal arguments give the same object.
 
-Letters, here as everywhere: ``n c h w`` input, ``o`` output channels, ``kh kw`` kernel,
-``sh sw`` stride, ``ph pw`` padding above and to the left, ``dh dw`` dilation, ``g`` groups,
-``oh ow`` output. Padding below and to the right has no letter: ``oh`` and ``ow`` imply it.
+The kernels in C and their reference work on two spatial axes. They receive the integers of
+`Window.sizes2d` or `Conv.sizes2d`, and derive no size of their own. Letters, here as everywhere:
+``n c h w`` input, ``o`` output channels, ``kh kw`` kernel, ``sh sw`` stride, ``ph pw`` padding
+above and to the left, ``qh qw`` padding below and to the right, ``dh dw`` dilation, ``oh ow``
+output, ``g`` groups.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import chain
 from math import prod
-from operator import index
-from typing import Literal, NamedTuple, SupportsIndex, TypeAlias
+from typing import NamedTuple
 
-import numpy as np
+from ._sizes import (
+    Padding,
+    Plain,
+    PlainPadding,
+    bounded,
+    ends_of_axes,
+    integer,
+    per_axis,
+    plain,
+    plain_padding,
+)
+from .arrays import Shape, Size
 
-Size2d: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
-"""One number for both axes, or (vertical, horizontal)."""
-Padding: TypeAlias = Size2d | Literal["valid", "same"]
-Shape: TypeAlias = tuple[int, ...]
+__all__ = [
+    "Axis",
+    "Conv",
+    "Conv2d",
+    "Padding",
+    "Window",
+    "Window2d",
+    "check_size",
+    "conv",
+    "integer",
+    "output_size",
+    "per_axis",
+    "pool",
+    "scatter",
+    "transposed",
+    "window",
+]
 
 MAX_BYTES = 2**63 - 1
 MAX_ITEMSIZE = 8
-MAX_PLANE = 2**31 - 1  # a pooling argmax is an int32 position within its plane
-MAX_STEP = 2**31 - 1  # kernel sizes, strides, paddings, dilations: products of two fit into 63 bits
+MAX_PLANE = 2**31 - 1  # an index of max pooling is an int32 position within its plane
 
 
 class Window2d(NamedTuple):
-    """A window sliding over the images of a batch: im2col, col2im and pooling."""
+    """A window over images, as C takes it: ``cnet_window2d``."""
 
     n: int
     c: int
@@ -41,27 +68,16 @@ class Window2d(NamedTuple):
     sw: int
     ph: int
     pw: int
+    qh: int
+    qw: int
     dh: int
     dw: int
     oh: int
     ow: int
 
-    @property
-    def x_shape(self) -> Shape:
-        return self.n, self.c, self.h, self.w
-
-    @property
-    def y_shape(self) -> Shape:
-        """Shape of a pooling result."""
-        return self.n, self.c, self.oh, self.ow
-
-    @property
-    def cols_shape(self) -> Shape:
-        return self.n, self.c * self.kh * self.kw, self.oh * self.ow
-
 
 class Conv2d(NamedTuple):
-    """A convolution: the fields of `Window2d`, then output channels and groups."""
+    """A convolution, as C takes it: ``cnet_conv2d``, a window with output channels and groups."""
 
     n: int
     c: int
@@ -73,6 +89,8 @@ class Conv2d(NamedTuple):
     sw: int
     ph: int
     pw: int
+    qh: int
+    qw: int
     dh: int
     dw: int
     oh: int
@@ -80,67 +98,101 @@ class Conv2d(NamedTuple):
     o: int
     g: int
 
+
+class Axis(NamedTuple):
+    """A window that slides along one axis of an image."""
+
+    size: int
+    kernel: int
+    stride: int
+    begin: int
+    """Padding before the first cell."""
+    end: int
+    """Padding behind the last cell."""
+    dilation: int
+    output: int
+    """Positions of the window."""
+
     @property
+    def extent(self) -> int:
+        """Cells from the first tap of the window to its last."""
+        return self.dilation * (self.kernel - 1) + 1
+
+    @property
+    def padded(self) -> int:
+        return self.begin + self.size + self.end
+
+
+_ONE_ROW = Axis(1, 1, 1, 0, 0, 1, 1)
+"""What the kernels see above the only axis of a sequence."""
+
+
+@dataclass(frozen=True)
+class _Geometry:
+    n: int
+    c: int
+    axes: tuple[Axis, ...]
+
+    @cached_property
     def x_shape(self) -> Shape:
-        return self.n, self.c, self.h, self.w
+        return self.n, self.c, *(axis.size for axis in self.axes)
 
-    @property
-    def weight_shape(self) -> Shape:
-        return self.o, self.c // self.g, self.kh, self.kw
+    @cached_property
+    def cols_shape(self) -> Shape:
+        """Shape (n, c * kernel, output) of the images as columns."""
+        kernel = prod(axis.kernel for axis in self.axes)
+        return self.n, self.c * kernel, prod(axis.output for axis in self.axes)
 
-    @property
+    @cached_property
+    def output(self) -> Shape:
+        """Positions of the window on each axis."""
+        return tuple(axis.output for axis in self.axes)
+
+    def _flat(self) -> tuple[int, ...]:
+        """The integers of `Window2d`."""
+        if len(self.axes) > 2:
+            raise ValueError(f"the kernels take up to 2 spatial axes (got {len(self.axes)})")
+        vertical, horizontal = (_ONE_ROW, *self.axes)[-2:]
+        return self.n, self.c, *chain.from_iterable(zip(vertical, horizontal, strict=True))
+
+
+@dataclass(frozen=True)
+class Window(_Geometry):
+    """A window that slides over the images of a batch: columns and pooling."""
+
+    @cached_property
     def y_shape(self) -> Shape:
-        return self.n, self.o, self.oh, self.ow
+        """Shape of a pooling result."""
+        return self.n, self.c, *self.output
+
+    @cached_property
+    def sizes2d(self) -> Window2d:
+        """What the kernels take, for one or two axes."""
+        return Window2d._make(self._flat())
 
 
-def integer(function: str, name: str, value: object) -> int:
-    """One integer of any integer type, but no bool: True is no size."""
-    if type(value) is int:
-        return value
-    if not isinstance(value, bool):
-        try:
-            return index(value)  # type: ignore[arg-type]
-        except TypeError:
-            pass
-    raise TypeError(f"{function}: {name} must be an int (got {value!r})")
+@dataclass(frozen=True)
+class Conv(_Geometry):
+    """A convolution: a window with output channels and groups."""
+
+    o: int
+    groups: int
+
+    @cached_property
+    def weight_shape(self) -> Shape:
+        return self.o, self.c // self.groups, *(axis.kernel for axis in self.axes)
+
+    @cached_property
+    def y_shape(self) -> Shape:
+        return self.n, self.o, *self.output
+
+    @cached_property
+    def sizes2d(self) -> Conv2d:
+        """What the kernels take, for one or two axes."""
+        return Conv2d._make([*self._flat(), self.o, self.groups])
 
 
-def pair(function: str, name: str, value: object, minimum: int) -> tuple[int, int]:
-    """Two integers from one number or a sequence of two, each from `minimum` to `MAX_STEP`.
-
-    Raises
-    ------
-    TypeError
-        If `value` is neither an integer nor a sequence of integers.
-    ValueError
-        If it has another length than two, or an item is out of range.
-    """
-    if type(value) is int:
-        vertical = horizontal = value
-    elif type(value) is tuple and [type(item) for item in value] == [int, int]:
-        vertical, horizontal = value
-    else:
-        vertical, horizontal = _items(function, name, value)
-    if vertical < minimum or horizontal < minimum:
-        raise ValueError(f"{function}: {name} must be at least {minimum} (got {value!r})")
-    if vertical > MAX_STEP or horizontal > MAX_STEP:
-        raise ValueError(f"{function}: {name} must be at most {MAX_STEP} (got {value!r})")
-    return vertical, horizontal
-
-
-def _items(function: str, name: str, value: object) -> tuple[int, int]:
-    try:
-        if isinstance(value, (tuple, Sequence, np.ndarray)) and not isinstance(value, (str, bytes)):
-            items = [integer(function, name, item) for item in value]
-        else:
-            items = [integer(function, name, value)] * 2
-    except TypeError:
-        raise TypeError(
-            f"{function}: {name} must be an int or a pair of ints (got {value!r})"
-        ) from None
-    if len(items) != 2:
-        raise ValueError(f"{function}: {name} must have 2 items (got {len(items)}: {value!r})")
-    return items[0], items[1]
+# ---- Sizes ---------------------------------------------------------------------------------------
 
 
 def check_size(function: str, name: str, shape: Shape) -> None:
@@ -158,159 +210,242 @@ def output_size(size: int, kernel: int, stride: int, padding: int, dilation: int
     return (size + padding - dilation * (kernel - 1) - 1) // stride + 1
 
 
-def _padding(function: str, padding: Padding) -> tuple[int, int] | str:
-    if not isinstance(padding, str):
-        return pair(function, "padding", padding, 0)
-    if padding not in ("valid", "same"):
+def _pooled_size(
+    size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool
+) -> int:
+    """As PyTorch: in ceil mode a partial window counts, unless it starts in the end padding."""
+    if not ceil_mode:
+        return output_size(size, kernel, stride, 2 * padding, dilation)
+    count = output_size(size + stride - 1, kernel, stride, 2 * padding, dilation)
+    return count - 1 if (count - 1) * stride >= size + padding else count
+
+
+def _check_fits(function: str, axes: Sequence[Axis], text: str = "") -> None:
+    if min(axis.output for axis in axes) < 1:
+        extent, padded = (_by([getattr(axis, x) for axis in axes]) for x in ("extent", "padded"))
         raise ValueError(
-            f"{function}: padding must be a number, a pair, 'valid' or 'same' (got {padding!r})"
-        )
-    return padding
-
-
-def _pad(
-    function: str, padding: tuple[int, int] | str, kernel: tuple[int, int],
-    stride: tuple[int, int], dilation: tuple[int, int],
-) -> tuple[tuple[int, int], tuple[int, int]]:  # fmt: skip
-    """(top, left) padding and the (vertical, horizontal) totals over both ends."""
-    if padding == "valid":
-        return (0, 0), (0, 0)
-    if padding == "same":
-        if stride != (1, 1):
-            raise ValueError(f"{function}: padding='same' needs stride 1 (got {stride})")
-        total = dilation[0] * (kernel[0] - 1), dilation[1] * (kernel[1] - 1)
-        return (total[0] // 2, total[1] // 2), total
-    assert not isinstance(padding, str)
-    return padding, (2 * padding[0], 2 * padding[1])
-
-
-def _check_fits(function: str, size: tuple[int, int], extent: tuple[int, int]) -> None:
-    if extent[0] > size[0] or extent[1] > size[1]:
-        raise ValueError(
-            f"{function}: kernel_size, dilated, must fit into the padded input "
-            f"(got {extent[0]}x{extent[1]} and {size[0]}x{size[1]})"
+            f"{function}: kernel_size, dilated, must fit into the padded input{text} "
+            f"(got {extent} and {padded})"
         )
 
 
-def _window(
-    function: str, x_shape: Shape, kernel: tuple[int, int], stride: tuple[int, int],
-    padding: tuple[int, int] | str, dilation: tuple[int, int],
-) -> Window2d:  # fmt: skip
-    n, c, h, w = x_shape
-    (ph, pw), (pad_h, pad_w) = _pad(function, padding, kernel, stride, dilation)
-    extent = dilation[0] * (kernel[0] - 1) + 1, dilation[1] * (kernel[1] - 1) + 1
-    _check_fits(function, (h + pad_h, w + pad_w), extent)
-    oh = output_size(h, kernel[0], stride[0], pad_h, dilation[0])
-    ow = output_size(w, kernel[1], stride[1], pad_w, dilation[1])
+def _by(sizes: Sequence[int]) -> str:
+    """As in 3x3."""
+    return "x".join(map(str, sizes))
+
+
+def _slide(
+    function: str, x_shape: Shape, kernel: Shape, stride: Plain, padding: PlainPadding,
+    dilation: Plain,
+) -> tuple[Axis, ...]:  # fmt: skip
+    """The axes of a window that fits into the padded images."""
+    sizes = x_shape[2:]
+    strides = bounded(function, "stride", stride, len(sizes), 1)
+    dilations = bounded(function, "dilation", dilation, len(sizes), 1)
+    begins, ends = ends_of_axes(function, padding, kernel, strides, dilations)
+    axes = tuple(
+        Axis(size, k, s, begin, end, d, output_size(size, k, s, begin + end, d))
+        for size, k, s, begin, end, d in zip(
+            sizes, kernel, strides, begins, ends, dilations, strict=True
+        )
+    )
+    _check_fits(function, axes)
     check_size(function, "x", x_shape)
-    check_size(function, "the padded x", (n, c, h + pad_h, w + pad_w))
-    return Window2d(n, c, h, w, *kernel, *stride, ph, pw, *dilation, oh, ow)
+    check_size(function, "the padded x", (*x_shape[:2], *(axis.padded for axis in axes)))
+    return axes
 
 
-# What is cached is keyed by plain integers: (2, 2) and (2.0, 2.0) would be equal keys.
+# ---- Geometries ----------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=1024)
-def _window2d(
-    function: str, x_shape: Shape, kernel: tuple[int, int], stride: tuple[int, int],
-    padding: tuple[int, int] | str, dilation: tuple[int, int],
-) -> Window2d:  # fmt: skip
-    window = _window(function, x_shape, kernel, stride, padding, dilation)
-    check_size(function, "cols", window.cols_shape)
-    return window
+def _window(
+    function: str, x_shape: Shape, kernel_size: Plain, stride: Plain, padding: PlainPadding,
+    dilation: Plain,
+) -> Window:  # fmt: skip
+    n, c, *sizes = x_shape
+    kernel = bounded(function, "kernel_size", kernel_size, len(sizes), 1)
+    g = Window(n, c, _slide(function, x_shape, kernel, stride, padding, dilation))
+    check_size(function, "cols", g.cols_shape)
+    return g
 
 
-def window2d(
-    function: str, x_shape: Shape, kernel_size: Size2d, stride: Size2d = 1, padding: Padding = 0,
-    dilation: Size2d = 1,
-) -> Window2d:  # fmt: skip
-    """The geometry of im2col and col2im over a batch of shape (n, c, h, w)."""
-    return _window2d(
-        function, x_shape, pair(function, "kernel_size", kernel_size, 1),
-        pair(function, "stride", stride, 1), _padding(function, padding),
-        pair(function, "dilation", dilation, 1),
+def window(
+    function: str, x_shape: Shape, kernel_size: Size, stride: Size = 1, padding: Padding = 0,
+    dilation: Size = 1,
+) -> Window:  # fmt: skip
+    """The geometry of im2col and col2im over a batch of shape (n, c, ...)."""
+    axes = len(x_shape) - 2
+    return _window(
+        function, x_shape, plain(function, "kernel_size", kernel_size, axes),
+        plain(function, "stride", stride, axes), plain_padding(function, padding, axes),
+        plain(function, "dilation", dilation, axes),
     )  # fmt: skip
 
 
 @lru_cache(maxsize=1024)
-def _conv2d(
-    function: str, x_shape: Shape, weight_shape: Shape, stride: tuple[int, int],
-    padding: tuple[int, int] | str, dilation: tuple[int, int], g: int,
-) -> Conv2d:  # fmt: skip
-    o, c_per_group, kh, kw = weight_shape
-    if g < 1:
-        raise ValueError(f"{function}: groups must be at least 1 (got {g})")
-    for name, channels in (("x.shape[1]", x_shape[1]), ("weight.shape[0]", o)):
-        if channels % g:
-            raise ValueError(f"{function}: groups must divide {name} (got {g} and {channels})")
-    if x_shape[1] // g != c_per_group:
+def _conv(
+    function: str, x_shape: Shape, weight_shape: Shape, stride: Plain, padding: PlainPadding,
+    dilation: Plain, groups: int,
+) -> Conv:  # fmt: skip
+    (n, c, *_), (o, c_per_group, *_), kernel = x_shape, weight_shape, weight_shape[2:]
+    _check_groups(function, groups, {"x.shape[1]": c, "weight.shape[0]": o})
+    if c // groups != c_per_group:
         raise ValueError(
             f"{function}: weight.shape[1] must equal x.shape[1] / groups "
-            f"(got {c_per_group} and {x_shape[1] // g})"
+            f"(got {c_per_group} and {c // groups})"
         )
-    if kh < 1 or kw < 1:
-        raise ValueError(f"{function}: weight.shape[2:] must be at least 1x1 (got {kh}x{kw})")
-    window = _window(function, x_shape, (kh, kw), stride, padding, dilation)
-    conv = Conv2d(*window, o, g)
-    check_size(function, "weight", weight_shape)
-    check_size(function, "the result", conv.y_shape)
-    check_size(function, "one image unfolded", (1, *window.cols_shape[1:]))
-    return conv
+    _check_weight(function, weight_shape)
+    g = Conv(n, c, _slide(function, x_shape, kernel, stride, padding, dilation), o, groups)
+    check_size(function, "the result", g.y_shape)
+    check_size(function, "one image unfolded", (1, *g.cols_shape[1:]))
+    return g
 
 
-def conv2d(
-    function: str, x_shape: Shape, weight_shape: Shape, stride: Size2d = 1, padding: Padding = 0,
-    dilation: Size2d = 1, groups: int = 1,
-) -> Conv2d:  # fmt: skip
-    """The geometry of a convolution of (n, c, h, w) with weights (o, c / groups, kh, kw)."""
-    return _conv2d(
-        function, x_shape, weight_shape, pair(function, "stride", stride, 1),
-        _padding(function, padding), pair(function, "dilation", dilation, 1),
+def conv(
+    function: str, x_shape: Shape, weight_shape: Shape, stride: Size = 1, padding: Padding = 0,
+    dilation: Size = 1, groups: int = 1,
+) -> Conv:  # fmt: skip
+    """The geometry of a convolution of (n, c, ...) with weights (o, c / groups, ...)."""
+    axes = len(x_shape) - 2
+    return _conv(
+        function, x_shape, weight_shape, plain(function, "stride", stride, axes),
+        plain_padding(function, padding, axes), plain(function, "dilation", dilation, axes),
         integer(function, "groups", groups),
     )  # fmt: skip
 
 
-@lru_cache(maxsize=1024)
-def _pool2d(
-    function: str, x_shape: Shape, kernel: tuple[int, int], stride: tuple[int, int],
-    padding: tuple[int, int], dilation: tuple[int, int], ceil_mode: bool,
-) -> Window2d:  # fmt: skip
-    n, c, h, w = x_shape
-    (sh, sw), (ph, pw), (dh, dw) = stride, padding, dilation
-    if 2 * ph > kernel[0] or 2 * pw > kernel[1]:
+def _check_groups(function: str, groups: int, channels: dict[str, int]) -> None:
+    if groups < 1:
+        raise ValueError(f"{function}: groups must be at least 1 (got {groups})")
+    for name, count in channels.items():
+        if count % groups:
+            raise ValueError(f"{function}: groups must divide {name} (got {groups} and {count})")
+
+
+def _check_weight(function: str, weight_shape: Shape) -> None:
+    kernel = weight_shape[2:]
+    if min(kernel) < 1:
         raise ValueError(
-            f"{function}: padding must be at most half of kernel_size (got {(ph, pw)} and {kernel})"
+            f"{function}: weight.shape[2:] must be at least {_by([1] * len(kernel))} "
+            f"(got {_by(kernel)})"
         )
-    extent = dh * (kernel[0] - 1) + 1, dw * (kernel[1] - 1) + 1
-    _check_fits(function, (h + 2 * ph, w + 2 * pw), extent)
-    if h * w > MAX_PLANE:
-        raise ValueError(f"{function}: an image must have at most {MAX_PLANE} pixels (got {h}x{w})")
-    oh = _pooled_size(h, kernel[0], sh, ph, dh, ceil_mode)
-    ow = _pooled_size(w, kernel[1], sw, pw, dw, ceil_mode)
+    check_size(function, "weight", weight_shape)
+
+
+@lru_cache(maxsize=1024)
+def _pool(
+    function: str, x_shape: Shape, kernel_size: Plain, stride: Plain, padding: Plain,
+    dilation: Plain, ceil_mode: bool,
+) -> Window:  # fmt: skip
+    n, c, *sizes = x_shape
+    count = len(sizes)
+    kernel = bounded(function, "kernel_size", kernel_size, count, 1)
+    strides = bounded(function, "stride", stride, count, 1)
+    paddings = bounded(function, "padding", padding, count, 0)
+    dilations = bounded(function, "dilation", dilation, count, 1)
+    if any(2 * p > k for p, k in zip(paddings, kernel, strict=True)):
+        raise ValueError(
+            f"{function}: padding must be at most half of kernel_size (got {paddings} and {kernel})"
+        )
+    axes = tuple(
+        Axis(size, k, s, p, p, d, _pooled_size(size, k, s, p, d, ceil_mode))
+        for size, k, s, p, d in zip(sizes, kernel, strides, paddings, dilations, strict=True)
+    )
+    _check_fits(function, axes, ", or hang over it by less than stride" if ceil_mode else "")
+    _check_plane(function, "an image", sizes)
+    g = Window(n, c, axes)
     check_size(function, "x", x_shape)
-    check_size(function, "the result", (n, c, oh, ow))
-    return Window2d(n, c, h, w, *kernel, sh, sw, ph, pw, dh, dw, oh, ow)
+    check_size(function, "the result", g.y_shape)
+    return g
 
 
-def _pooled_size(
-    size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool
-) -> int:
-    """As PyTorch: in `ceil_mode` a last, partial window counts if it starts before the padding."""
-    if not ceil_mode:
-        return output_size(size, kernel, stride, 2 * padding, dilation)
-    count = -(-(size + 2 * padding - dilation * (kernel - 1) - 1) // stride) + 1
-    return count - 1 if (count - 1) * stride >= size + padding else count
-
-
-def pool2d(
-    function: str, x_shape: Shape, kernel_size: Size2d, stride: Size2d | None = None,
-    padding: Size2d = 0, dilation: Size2d = 1, ceil_mode: bool = False,
-) -> Window2d:  # fmt: skip
-    """The geometry of a pooling; `stride` defaults to `kernel_size`."""
-    kernel = pair(function, "kernel_size", kernel_size, 1)
-    return _pool2d(
+def pool(
+    function: str, x_shape: Shape, kernel_size: Size, stride: Size | None = None,
+    padding: Size = 0, dilation: Size = 1, ceil_mode: bool = False,
+) -> Window:  # fmt: skip
+    """The geometry of a pooling, with the sizes of PyTorch; `stride` defaults to `kernel_size`."""
+    axes = len(x_shape) - 2
+    kernel = plain(function, "kernel_size", kernel_size, axes)
+    return _pool(
         function, x_shape, kernel,
-        kernel if stride is None else pair(function, "stride", stride, 1),
-        pair(function, "padding", padding, 0), pair(function, "dilation", dilation, 1),
+        kernel if stride is None else plain(function, "stride", stride, axes),
+        plain(function, "padding", padding, axes), plain(function, "dilation", dilation, axes),
         bool(ceil_mode),
+    )  # fmt: skip
+
+
+def _check_plane(function: str, name: str, sizes: Sequence[int]) -> None:
+    """The positions of a plane must fit into the indices of max pooling."""
+    if prod(sizes) > MAX_PLANE:
+        raise ValueError(
+            f"{function}: {name} must have at most {MAX_PLANE} pixels (got {_by(sizes)})"
+        )
+
+
+@lru_cache(maxsize=1024)
+def scatter(function: str, x_shape: Shape, y_shape: Shape) -> Window:
+    """The geometry of numbers (n, c, ...) that are added to images at positions in their planes."""
+    n, c, *sizes = x_shape
+    check_size(function, "the result", x_shape)
+    _check_plane(function, "x_shape", sizes)
+    outputs = y_shape[2:]
+    axes = (Axis(size, 1, 1, 0, 0, 1, output) for size, output in zip(sizes, outputs, strict=True))
+    return Window(n, c, tuple(axes))
+
+
+@lru_cache(maxsize=1024)
+def _transposed(
+    function: str, x_shape: Shape, weight_shape: Shape, stride: Plain, padding: Plain,
+    output_padding: Plain, dilation: Plain, groups: int,
+) -> Conv:  # fmt: skip
+    (n, c, *sizes), count = x_shape, len(x_shape) - 2
+    _check_groups(function, groups, {"x.shape[1]": c})
+    if weight_shape[0] != c:
+        raise ValueError(
+            f"{function}: weight.shape[0] must equal x.shape[1] (got {weight_shape[0]} and {c})"
+        )
+    _check_weight(function, weight_shape)
+    strides = bounded(function, "stride", stride, count, 1)
+    paddings = bounded(function, "padding", padding, count, 0)
+    extras = bounded(function, "output_padding", output_padding, count, 0)
+    dilations = bounded(function, "dilation", dilation, count, 1)
+    if any(e >= max(s, d) for e, s, d in zip(extras, strides, dilations, strict=True)):
+        raise ValueError(
+            f"{function}: output_padding must be less than stride or dilation "
+            f"(got {extras}, {strides} and {dilations})"
+        )
+    axes = tuple(
+        Axis((size - 1) * s - 2 * p + d * (k - 1) + extra + 1, k, s, p, p, d, size)
+        for size, k, s, p, extra, d in zip(
+            sizes, weight_shape[2:], strides, paddings, extras, dilations, strict=True
+        )
+    )
+    result = [axis.size for axis in axes]
+    if min(result) < 1:
+        raise ValueError(f"{function}: the result must be at least 1 on every axis (got {result})")
+    g = Conv(n, weight_shape[1] * groups, axes, c, groups)
+    for name, shape in (("x", g.y_shape), ("the result", g.x_shape)):
+        check_size(function, name, shape)
+    check_size(function, "one image unfolded", (1, *g.cols_shape[1:]))
+    return g
+
+
+def transposed(
+    function: str, x_shape: Shape, weight_shape: Shape, stride: Size = 1, padding: Size = 0,
+    output_padding: Size = 0, dilation: Size = 1, groups: int = 1,
+) -> Conv:  # fmt: skip
+    """The geometry of the convolution whose adjoint takes (n, c, ...) to the transposed result.
+
+    The transposed convolution of x with weights (c, o / groups, ...) is the gradient of that
+    convolution with respect to its input, with x as the gradient of its result. So `y_shape` is the
+    shape of x, and `x_shape` the shape of the transposed convolution's result. `output_padding`
+    cells at the end of the result see no window of their own.
+    """
+    axes = len(x_shape) - 2
+    return _transposed(
+        function, x_shape, weight_shape, plain(function, "stride", stride, axes),
+        plain(function, "padding", padding, axes),
+        plain(function, "output_padding", output_padding, axes),
+        plain(function, "dilation", dilation, axes), integer(function, "groups", groups),
     )  # fmt: skip

@@ -71,9 +71,10 @@ def test_absent_peers_are_left_out_and_named(monkeypatch, capsys):
 @pytest.mark.parametrize("shape", convolutions.COMMON + convolutions.ODD, ids=lambda s: s.title)
 def test_sizes_and_operations(shape):
     _, n, c, h, w, o, k, stride, padding, groups = shape
-    g = geometry.conv2d("test", (n, c, h, w), (o, c // groups, k, k), stride, padding, 1, groups)
-    assert shape.outputs() == (g.oh, g.ow)
-    assert shape.flops() == 2 * o * g.oh * g.ow * k * k * c // groups
+    g = geometry.conv("test", (n, c, h, w), (o, c // groups, k, k), stride, padding, 1, groups)
+    oh, ow = g.output
+    assert shape.outputs() == (oh, ow)
+    assert shape.flops() == 2 * o * oh * ow * k * k * c // groups
     assert f"n{n}" in shape.title
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import documents
-from cnet import reference
+from cases import oracle
 from cnet.dropin import node
 from cnet.dropin.node import Node, nn
 
@@ -168,16 +168,16 @@ def test_nodes_in_between_are_what_they_would_be():
     (p * upstream).sum().backward()
     conv.weight.value[...] = 0  # as an optimizer might, before anybody looks
     x, weight, bias = (np.float32(array) for array in (x, weight, bias))
-    convolved = reference.conv2d(x, weight, bias, padding=1)
-    pooled, argmax = reference.max_pool2d(reference.relu(convolved), 2)
+    convolved = oracle.conv2d(x, weight, bias, padding=1)
+    pooled, argmax = oracle.max_pool2d(oracle.relu(convolved), 2)
     np.testing.assert_allclose(c.value, convolved, atol=1e-5)
     np.testing.assert_allclose(r.value, np.maximum(convolved, 0), atol=1e-5)
     np.testing.assert_allclose(p.value, pooled, atol=1e-5)
-    grad = reference.max_pool2d_backward(upstream, argmax, convolved.shape)
+    grad = oracle.max_pool2d_backward(upstream, argmax, convolved.shape)
     np.testing.assert_allclose(r.grad, grad, atol=1e-5)
     grad = grad * (convolved > 0)
     np.testing.assert_allclose(c.grad, grad, atol=1e-5)
-    dx, dw, db = reference.conv2d_backward(grad, x, weight, padding=1)
+    dx, dw, db = oracle.conv2d_backward(grad, x, weight, padding=1)
     np.testing.assert_allclose(image.grad, dx, atol=1e-4)
     np.testing.assert_allclose(conv.weight.grad, dw, atol=1e-4)
     np.testing.assert_allclose(conv.bias.grad, db, atol=1e-4)
@@ -208,11 +208,11 @@ def test_max_pooling_pads_with_nothing():
 def test_columns():
     x = RNG.normal(size=(2, 3, 6, 5)).astype(np.float32)
     cols, oh, ow = nn._im2col(x, 3, 2, 2, 1, 1, 0)
-    np.testing.assert_array_equal(cols, reference.im2col(x, (3, 2), (2, 1), (1, 0)))
+    np.testing.assert_array_equal(cols, oracle.im2col(x, (3, 2), (2, 1), (1, 0)))
     assert (oh, ow) == (3, 4)
     np.testing.assert_allclose(
         nn._col2im(cols, x.shape, 3, 2, 2, 1, 1, 0),
-        reference.col2im(cols, x.shape, (3, 2), (2, 1), (1, 0)),
+        oracle.col2im(cols, x.shape, (3, 2), (2, 1), (1, 0)),
         rtol=1e-6,
     )
 

@@ -51,6 +51,16 @@ def test_outside_of_training_they_stay():
     np.testing.assert_array_equal([mean, var], [MEAN, VAR])
 
 
+def test_an_empty_batch_gives_an_empty_result_and_no_statistics():
+    for shape in ((0, 3, 4, 5), (2, 3, 0, 5)):
+        mean, var = MEAN.copy(), VAR.copy()
+        x = Tensor(np.empty(shape), requires_grad=True)
+        y = F.batch_norm(x, mean, var, WEIGHT, training=True)
+        y.sum().backward()
+        assert y.shape == x.grad.shape == shape
+        np.testing.assert_array_equal([mean, var], [MEAN, VAR])
+
+
 def test_errors():
     with pytest.raises(ValueError, match="running_mean and running_var must be given outside of"):
         F.batch_norm(X, None, VAR)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from .._check import Array
+from ..arrays import Array
 
 
 def floats(function: str, name: str, x: Any, dtype: Any, *ndims: int) -> Array:

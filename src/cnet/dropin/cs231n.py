@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
-from .._check import Array
+from ..arrays import Array
 from ._arrays import floats, same_shape
 
 # ---- im2col and col2im -----------------------------------------------------------------------

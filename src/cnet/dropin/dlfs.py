@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import geometry, kernels
-from .._check import Array
+from ..arrays import Array
 from ._arrays import floats
 
 
@@ -62,7 +62,7 @@ def col2im(
     -------
     ndarray of float64, shape `input_shape`
     """
-    g = geometry.window2d("col2im", input_shape, (filter_h, filter_w), stride, pad, 1)
+    g = geometry.window("col2im", input_shape, (filter_h, filter_w), stride, pad, 1)
     rows = floats("col2im", "col", col, np.float64)
     n, size, positions = g.cols_shape
     if rows.size != n * size * positions:

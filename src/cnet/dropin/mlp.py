@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .._check import Array
+from ..arrays import Array
 from ._arrays import floats, same_shape
 
 

@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .. import kernels
-from .._check import Array
+from ..arrays import Array
 from ._arrays import floats, same_shape
 
 GradFn: TypeAlias = "tuple[type[Op], Context, tuple[Any, ...]]"

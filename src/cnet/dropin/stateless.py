@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .. import kernels
-from .._check import Array
+from ..arrays import Array
 from ._arrays import floats, same_shape
 
 Pairs: TypeAlias = list[tuple[Array, Array]]

@@ -50,7 +50,7 @@ def conv2d_relu_pool(
     own, ReLU and pooling are one kernel behind it. Of what is between, neither is kept.
     """
     if getattr(x, "ndim", None) == 4 and x.dtype.type in (np.float32, np.float64):
-        g = geometry.conv2d("conv2d", x.shape, weight.shape, **options)  # raises as conv2d does
+        g = geometry.conv("conv2d", x.shape, weight.shape, **options)  # raises as conv2d does
         direct = kernels.conv2d_choice(g, x.dtype) == "direct"
         return ConvReluPool.apply(x, weight, bias, direct=direct, **options)
     y: Tensor = max_pool2d(relu(conv2d(x, weight, bias, **options)), 2)

@@ -117,7 +117,9 @@ def _statistics(
                 f"batch_norm: {name} must have shape (x.shape[1],) and the dtype of x "
                 f"(got {value.shape} {value.dtype} and {mean.shape} {mean.dtype})"
             )
-    unbiased = var * var.dtype.type(count / (count - 1)) if count else var
+    if count == 0:  # the batch says nothing about the channels
+        return mean, var
+    unbiased = var * var.dtype.type(count / (count - 1))
     for value, batch in zip(running.values(), (mean, unbiased), strict=True):
         if value is not None:
             value += momentum * (batch - value)

@@ -1,8 +1,8 @@
 """The compiled kernels as functions of NumPy arrays.
 
-Each checks its arguments, allocates its result and calls C; `cnet.reference` holds the same
-functions in plain NumPy, and `cnet.use_isa("reference")` runs those instead. Arrays are float32 or
-float64, of any layout (other layouts than C-contiguous cost a copy), and never modified unless a
+Each checks its arguments, allocates its result and calls the kernel: a compiled one or, under
+`cnet.use_isa("reference")`, the function of the same name in `cnet.reference`. Arrays are float32
+or float64, of any layout (other layouts than C-contiguous cost a copy), and never modified unless a
 docstring says so; results are new, C-contiguous arrays. Letters as in `cnet.geometry`.
 
 Each family has a file, in which the gradients of an operation stand below it.

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from .._check import Array
-from ..geometry import Shape
+from ..arrays import Array, Shape
 
 CACHED_BYTES = 1 << 16
 

@@ -1,12 +1,11 @@
 """ReLU."""
 
-from .. import _check, _core
-from .._check import Array
+from .. import _check
+from ..arrays import Array
 from . import _memory
-from ._dispatch import kernel
+from ._dispatch import call
 
 
-@kernel
 def relu(x: Array) -> Array:
     """``max(x, 0)``; NaN stays NaN.
 
@@ -33,11 +32,10 @@ def relu(x: Array) -> Array:
     """
     x = _check.array("relu", "x", x)
     y = _memory.empty(x.shape, x.dtype)
-    _core.relu(x, y)
+    call("relu", x, y)
     return y
 
 
-@kernel
 def relu_backward(grad_output: Array, y: Array) -> Array:
     """Gradient of `relu`, from its result: `grad_output` where ``y > 0``, else 0.
 
@@ -62,7 +60,10 @@ def relu_backward(grad_output: Array, y: Array) -> Array:
     >>> kernels.relu_backward(np.array([3.0, 4.0]), np.array([0.0, 2.0]))
     array([0., 4.])
     """
-    grad_output, y = _check.relu_backward(grad_output, y)
+    f = "relu_backward"
+    grad_output, y = _check.array(f, "grad_output", grad_output), _check.array(f, "y", y)
+    _check.same_shape(f, "grad_output", grad_output.shape, "y.shape", y.shape)
+    _check.same_dtype(f, y=y, grad_output=grad_output)
     dx = _memory.empty(y.shape, y.dtype)
-    _core.relu_backward(grad_output, y, dx)
+    call("relu_backward", grad_output, y, dx)
     return dx

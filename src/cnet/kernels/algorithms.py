@@ -7,15 +7,18 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _check, _core, geometry, runtime
-from ..geometry import Padding, Size2d
+from ..arrays import Array, Size
+from ..geometry import Padding
+from ._dispatch import old_sizes
 
 FORWARD, DX, DW = range(3)  # cnet_pass in cnet.h
+ALGORITHMS = tuple(_core.algorithms)
 _NAMES = {number: name for name, number in _core.algorithms.items()}
 
 
 def conv2d_algorithm(
-    x_shape: Sequence[int], weight_shape: Sequence[int], stride: Size2d = 1, padding: Padding = 0,
-    dilation: Size2d = 1, groups: int = 1, dtype: npt.DTypeLike = np.float32,
+    x_shape: Sequence[int], weight_shape: Sequence[int], stride: Size = 1, padding: Padding = 0,
+    dilation: Size = 1, groups: int = 1, dtype: npt.DTypeLike = np.float32,
 ) -> str:  # fmt: skip
     """The algorithm that `conv2d` takes by itself for arrays of these shapes.
 
@@ -45,29 +48,43 @@ def conv2d_algorithm(
     'winograd'
     """
     shapes = (
-        _check.shape4("conv2d_algorithm", "x_shape", x_shape),
-        _check.shape4("conv2d_algorithm", "weight_shape", weight_shape),
+        _check.shape("conv2d_algorithm", "x_shape", x_shape),
+        _check.shape("conv2d_algorithm", "weight_shape", weight_shape),
     )
-    g = geometry.conv2d("conv2d_algorithm", *shapes, stride, padding, dilation, groups)
+    g = geometry.conv("conv2d_algorithm", *shapes, stride, padding, dilation, groups)
     return conv2d_choice(g, _check.float_dtype("conv2d_algorithm", "dtype", np.dtype(dtype)))
 
 
-def conv2d_choice(g: geometry.Conv2d, dtype: np.dtype[Any]) -> str:
+def conv2d_choice(g: geometry.Conv, dtype: np.dtype[Any]) -> str:
     """`conv2d_algorithm` for a geometry that has been checked already."""
     wanted = _core.algorithms["exact" if runtime.exact_is_on() else "auto"]
-    return _NAMES[_core.conv2d_choice(g, FORWARD, wanted, dtype.num)]
+    return _NAMES[_core.conv2d_choice(old_sizes(g.sizes2d), FORWARD, wanted, dtype.num)]
 
 
 def algorithm_number(
-    function: str, name: str, g: geometry.Conv2d, passes: Sequence[int], dtype: np.dtype[Any]
+    f: str, name: str, g: geometry.Conv, passes: Sequence[int], dtype: np.dtype[Any]
 ) -> int:
-    """The number of an algorithm, once it is certain that it can do these passes."""
+    """The number of an algorithm, once it is certain that it can compute these passes."""
+    if name not in ALGORITHMS:
+        raise ValueError(f"{f}: algorithm must be one of {', '.join(ALGORITHMS)} (got {name!r})")
     if name == "auto" and runtime.exact_is_on():
         name = "exact"
     algorithm = _core.algorithms[name]
-    if name in ("auto", "exact"):
-        return algorithm
-    for direction in passes:
-        if not _core.conv2d_suits(g, direction, algorithm, dtype.num):
-            raise _check.unsuitable(function, name, g)
+    if name not in ("auto", "exact"):
+        sizes = g.sizes2d
+        for direction in passes:
+            if not _core.conv2d_suits(old_sizes(sizes), direction, algorithm, dtype.num):
+                raise ValueError(
+                    f"{f}: algorithm={name!r} cannot compute this convolution "
+                    f"(got a {sizes.kh}x{sizes.kw} kernel, stride {(sizes.sh, sizes.sw)}, "
+                    f"dilation {(sizes.dh, sizes.dw)}, {g.groups} groups, x {g.x_shape}); "
+                    f"'auto' and 'exact' can"
+                )
     return algorithm
+
+
+def sparse_backward_pays(g: geometry.Conv, x: Array) -> bool:
+    """Whether `conv2d_relu_pool_backward` has a kernel of its own for this geometry."""
+    if runtime.reference_is_active():
+        return True
+    return _core.conv2d_relu_pool_backward_pays(x, old_sizes(g.sizes2d))

@@ -2,16 +2,15 @@
 
 from collections.abc import Sequence
 
-from .. import _check, _core
-from .._check import Array
-from ..geometry import Padding, Size2d
+from .. import _check, geometry
+from ..arrays import Array, Size
+from ..geometry import Padding
 from . import _memory
-from ._dispatch import kernel
+from ._dispatch import call
 
 
-@kernel
 def im2col(
-    x: Array, kernel_size: Size2d, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1
+    x: Array, kernel_size: Size, stride: Size = 1, padding: Padding = 0, dilation: Size = 1
 ) -> Array:
     """Unfold images into columns: one column for every position of a sliding window.
 
@@ -26,8 +25,9 @@ def im2col(
         Height and width of the window.
     stride, dilation : int or (int, int), default 1
         Steps of the window, and distance of its taps.
-    padding : int, (int, int), 'valid' or 'same', default 0
-        Zeros around the image.
+    padding : int, (int, int), ((int, int), (int, int)), 'valid' or 'same', default 0
+        Zeros around the image: at all sides, for each axis, or as (begin, end) for each axis.
+        'same' keeps its size and needs stride 1; an odd cell of it is at the end.
 
     Returns
     -------
@@ -48,16 +48,16 @@ def im2col(
            [3., 4., 6., 7.],
            [4., 5., 7., 8.]])
     """
-    x, window = _check.im2col(x, kernel_size, stride, padding, dilation)
-    cols = _memory.empty(window.cols_shape, x.dtype)
-    _core.im2col(x, cols, window)
+    x = _check.array("im2col", "x", x, 4)
+    g = geometry.window("im2col", x.shape, kernel_size, stride, padding, dilation)
+    cols = _memory.empty(g.cols_shape, x.dtype)
+    call("im2col", x, cols, g.sizes2d)
     return cols
 
 
-@kernel
 def col2im(
-    cols: Array, x_shape: Sequence[int], kernel_size: Size2d, stride: Size2d = 1,
-    padding: Padding = 0, dilation: Size2d = 1,
+    cols: Array, x_shape: Sequence[int], kernel_size: Size, stride: Size = 1,
+    padding: Padding = 0, dilation: Size = 1,
 ) -> Array:  # fmt: skip
     """Fold columns back into images, adding where windows overlap: the adjoint of `im2col`.
 
@@ -89,7 +89,10 @@ def col2im(
            [2., 4., 2.],
            [1., 2., 1.]])
     """
-    cols, window = _check.col2im(cols, x_shape, kernel_size, stride, padding, dilation)
-    x = _memory.empty(window.x_shape, cols.dtype)
-    _core.col2im(cols, x, window)
+    cols = _check.array("col2im", "cols", cols, 3)
+    shape = _check.shape("col2im", "x_shape", x_shape)
+    g = geometry.window("col2im", shape, kernel_size, stride, padding, dilation)
+    _check.same_shape("col2im", "cols", cols.shape, "(n, c*kh*kw, oh*ow)", g.cols_shape)
+    x = _memory.empty(shape, cols.dtype)
+    call("col2im", cols, x, g.sizes2d)
     return x

@@ -1,17 +1,16 @@
 """Convolution and its gradients."""
 
-from .. import _check, _core
-from .._check import Array
-from ..geometry import Padding, Size2d
+from .. import _check, geometry
+from ..arrays import Array, Size
+from ..geometry import Padding
 from . import _memory
-from ._dispatch import kernel
+from ._dispatch import call
 from .algorithms import DW, DX, FORWARD, algorithm_number
 
 
-@kernel
 def conv2d(
-    x: Array, weight: Array, bias: Array | None = None, stride: Size2d = 1, padding: Padding = 0,
-    dilation: Size2d = 1, groups: int = 1, algorithm: str = "auto",
+    x: Array, weight: Array, bias: Array | None = None, stride: Size = 1, padding: Padding = 0,
+    dilation: Size = 1, groups: int = 1, algorithm: str = "auto",
 ) -> Array:  # fmt: skip
     """Convolve images with filters (cross-correlation, as every CNN library does).
 
@@ -29,30 +28,48 @@ def conv2d(
         Added to each output channel.
     stride, dilation : int or (int, int), default 1
         Steps of the filter, and distance of its taps.
-    padding : int, (int, int), 'valid' or 'same', default 0
-        Zeros around the image; 'same' keeps its size and needs stride 1.
+    padding : int, (int, int), ((int, int), (int, int)), 'valid' or 'same', default 0
+        Zeros around the image: at all sides, for each axis, or as (begin, end) for each axis.
+        'same' keeps its size and needs stride 1; an odd cell of it is at the end.
     groups : int, default 1
         Parts of the channels that are convolved apart; must divide c and o.
     algorithm : str, default 'auto'
-        'auto' takes the fastest for the sizes. 'winograd' (3x3 and 5x5 kernels with stride 1)
-        multiplies less and rounds more: its largest error is some ten times that of the others,
-        about 1e-6 of the largest output in float32. It computes tiles of 4x4 or 2x2 outputs
-        together, so an infinity or NaN spreads over every tile that sees it. 'exact' takes the
-        fastest of the others, also wherever `cnet.use_exact` holds. These can be asked for by name:
-        'depthwise' (groups of one channel, at most 8 filters for each, strides up to 8),
+        'auto' takes the fastest for the sizes and the dtype. 'winograd' (3x3 and 5x5 kernels with
+        stride 1) multiplies less and rounds more: see the notes. 'exact' takes the fastest of the
+        others, and so does 'auto' wherever `cnet.use_exact` holds. The others can be asked for by
+        name: 'depthwise' (groups of one channel, at most 8 filters for each, strides up to 8),
         'pointwise' (1x1 kernels without padding), 'direct', 'fold' (gradients of the input only)
         and 'product', which can compute all.
 
     Returns
     -------
     ndarray, shape (n, o, oh, ow)
-        With oh = (h + 2*ph - dh*(kh - 1) - 1) // sh + 1, and ow likewise.
+        With oh = (h + ph + qh - dh*(kh - 1) - 1) // sh + 1 for padding ph above and qh below, and
+        ow in the same way.
 
     Raises
     ------
     TypeError, ValueError
         If an argument has a wrong type, rank, dtype or range, shapes do not fit each other, or an
         algorithm asked for by name cannot compute this convolution.
+
+    Notes
+    -----
+    Winograd's algorithm computes tiles of 4x4 outputs (3x3 kernels) or 2x2 outputs (5x5 kernels)
+    together, from sums and differences of the 6x6 inputs that the tile sees. Therefore:
+
+    - The rounding error of an output is relative to the largest input of its tile, not to the
+      inputs that it sees itself: at most ``32 * eps * max(abs(x)) * sum(abs(weight))``, with the
+      sum over one filter and eps = 1.2e-7 in float32, 2.2e-16 in float64. One outlier costs its
+      neighbours digits. Typical errors are some 1e-6 of the largest output in float32, ten times
+      those of the other algorithms.
+    - Where all inputs that an output sees are zero, it may be such an error instead of 0, of either
+      sign.
+    - An infinity or NaN spreads over every tile that sees it.
+    - Inputs and the sums of ``abs(weight * x)`` must stay below about 1e36 in float32 (1e306 in
+      float64). Larger ones may give infinities or NaN where the result is finite.
+
+    ``algorithm="exact"``, or `cnet.use_exact` for the whole process, avoids all of this.
 
     References
     ----------
@@ -67,19 +84,31 @@ def conv2d(
     array([[ 8., 12.],
            [20., 24.]])
     """
-    x, weight, bias, g = _check.conv2d(
-        x, weight, bias, stride, padding, dilation, groups, algorithm
-    )
+    x, weight, bias, g = checked("conv2d", x, weight, bias, stride, padding, dilation, groups)
     number = algorithm_number("conv2d", algorithm, g, (FORWARD,), x.dtype)
     y = _memory.empty(g.y_shape, x.dtype)
-    _core.conv2d(x, weight, bias, y, g, number)
+    call("conv2d", x, weight, bias, y, g.sizes2d, number)
     return y
 
 
-@kernel
+def checked(
+    f: str, x: Array, weight: Array, bias: Array | None, stride: Size, padding: Padding,
+    dilation: Size, groups: int,
+) -> tuple[Array, Array, Array | None, geometry.Conv]:  # fmt: skip
+    """The arrays of a convolution as the kernels take them, and its geometry."""
+    x = _check.array(f, "x", x, 4)
+    weight = _check.array(f, "weight", weight, 4)
+    g = geometry.conv(f, x.shape, weight.shape, stride, padding, dilation, groups)
+    if bias is not None:
+        bias = _check.array(f, "bias", bias, 1)
+        _check.same_shape(f, "bias", bias.shape, "(weight.shape[0],)", (g.o,))
+    _check.same_dtype(f, x=x, weight=weight, bias=bias)
+    return x, weight, bias, g
+
+
 def conv2d_backward(
-    grad_output: Array, x: Array, weight: Array, stride: Size2d = 1, padding: Padding = 0,
-    dilation: Size2d = 1, groups: int = 1, needs: tuple[bool, bool, bool] = (True, True, True),
+    grad_output: Array, x: Array, weight: Array, stride: Size = 1, padding: Padding = 0,
+    dilation: Size = 1, groups: int = 1, needs: tuple[bool, bool, bool] = (True, True, True),
     algorithm: str = "auto",
 ) -> tuple[Array | None, Array | None, Array | None]:  # fmt: skip
     """Gradients of `conv2d` with respect to its input, weights and bias.
@@ -117,12 +146,15 @@ def conv2d_backward(
     (True, array([[4., 4.],
            [4., 4.]]), array([4.]))
     """
-    grad_output, x, weight, g, needs = _check.conv2d_backward(
-        grad_output, x, weight, stride, padding, dilation, groups, needs, algorithm
-    )
+    f = "conv2d_backward"
+    grad_output = _check.array(f, "grad_output", grad_output, 4)
+    x, weight, _, g = checked(f, x, weight, None, stride, padding, dilation, groups)
+    _check.same_shape(f, "grad_output", grad_output.shape, "(n, o, oh, ow)", g.y_shape)
+    _check.same_dtype(f, x=x, grad_output=grad_output)
+    needs = _check.needs(f, needs)
     passes = [direction for direction, need in ((DX, needs[0]), (DW, needs[1])) if need]
-    number = algorithm_number("conv2d_backward", algorithm, g, passes, x.dtype)
+    number = algorithm_number(f, algorithm, g, passes, x.dtype)
     shapes = g.x_shape, g.weight_shape, (g.o,)
     dx, dw, db = _memory.empty_needed(shapes, needs, x.dtype)
-    _core.conv2d_backward(grad_output, x, weight, dx, dw, db, g, number)
+    call("conv2d_backward", grad_output, x, weight, dx, dw, db, g.sizes2d, number)
     return dx, dw, db

@@ -2,19 +2,18 @@
 
 from collections.abc import Sequence
 
-from .. import _check, _core
-from .._check import Array
-from ..geometry import Padding, Size2d
+from .. import _check, geometry
+from ..arrays import UINT8, Array, Size
+from ..geometry import Padding
 from . import _memory
-from ._dispatch import kernel
-from .algorithms import FORWARD, algorithm_number
-from .conv import conv2d_backward
+from ._dispatch import call
+from .algorithms import FORWARD, algorithm_number, sparse_backward_pays
+from .conv import checked, conv2d_backward
 
 
-@kernel
 def conv2d_relu_pool(
-    x: Array, weight: Array, bias: Array | None = None, stride: Size2d = 1, padding: Padding = 0,
-    dilation: Size2d = 1, groups: int = 1,
+    x: Array, weight: Array, bias: Array | None = None, stride: Size = 1, padding: Padding = 0,
+    dilation: Size = 1, groups: int = 1,
 ) -> tuple[Array, Array]:  # fmt: skip
     """``max_pool2d(relu(conv2d(x, weight, bias, ...)), 2)``, without the arrays in between.
 
@@ -48,21 +47,20 @@ def conv2d_relu_pool(
            [13., 15.]]), array([[3, 3],
            [3, 3]], dtype=uint8))
     """
-    x, weight, bias, g, window = _check.conv2d_relu_pool(
-        x, weight, bias, stride, padding, dilation, groups
-    )
-    y, codes = _memory.empty(window.y_shape, x.dtype), _memory.empty(window.y_shape, _check.UINT8)
+    f = "conv2d_relu_pool"
+    x, weight, bias, g = checked(f, x, weight, bias, stride, padding, dilation, groups)
+    shape = geometry.pool(f, g.y_shape, 2).y_shape
+    y, codes = _memory.empty(shape, x.dtype), _memory.empty(shape, UINT8)
     if y.size:
         if x.size:
-            algorithm_number("conv2d_relu_pool", "direct", g, (FORWARD,), x.dtype)
-        _core.conv2d_relu_pool(x, weight, bias, y, codes, g)
+            algorithm_number(f, "direct", g, (FORWARD,), x.dtype)
+        call("conv2d_relu_pool", x, weight, bias, y, codes, g.sizes2d)
     return y, codes
 
 
-@kernel
 def conv2d_relu_pool_backward(
-    grad_output: Array, codes: Array, x: Array, weight: Array, stride: Size2d = 1,
-    padding: Padding = 0, dilation: Size2d = 1, groups: int = 1,
+    grad_output: Array, codes: Array, x: Array, weight: Array, stride: Size = 1,
+    padding: Padding = 0, dilation: Size = 1, groups: int = 1,
     needs: tuple[bool, bool, bool] = (True, True, True),
 ) -> tuple[Array | None, Array | None, Array | None]:  # fmt: skip
     """Gradients of `conv2d_relu_pool` with respect to its input, weights and bias.
@@ -107,19 +105,24 @@ def conv2d_relu_pool_backward(
            [0., 1., 1.]]), array([[4., 5.],
            [7., 8.]]), array([1.]))
     """
-    grad_output, codes, x, weight, g, needs = _check.conv2d_relu_pool_backward(
-        grad_output, codes, x, weight, stride, padding, dilation, groups, needs
-    )
-    if not _core.conv2d_relu_pool_backward_pays(x, g):
+    f = "conv2d_relu_pool_backward"
+    grad_output = _check.array(f, "grad_output", grad_output, 4)
+    codes = _check.integers(f, "codes", codes, 4, UINT8)
+    x, weight, _, g = checked(f, x, weight, None, stride, padding, dilation, groups)
+    shape = geometry.pool(f, g.y_shape, 2).y_shape
+    _check.same_shape(f, "grad_output", grad_output.shape, "(n, o, oh / 2, ow / 2)", shape)
+    _check.same_shape(f, "codes", codes.shape, "grad_output.shape", grad_output.shape)
+    _check.same_dtype(f, x=x, grad_output=grad_output)
+    needs = _check.needs(f, needs)
+    if not sparse_backward_pays(g, x):
         full = relu_pool_backward(grad_output, codes, g.y_shape)
         return conv2d_backward(full, x, weight, stride, padding, dilation, groups, needs)
     shapes = g.x_shape, g.weight_shape, (g.o,)
     dx, dw, db = _memory.empty_needed(shapes, needs, x.dtype)
-    _core.conv2d_relu_pool_backward(grad_output, codes, x, weight, dx, dw, db, g)
+    call("conv2d_relu_pool_backward", grad_output, codes, x, weight, dx, dw, db, g.sizes2d)
     return dx, dw, db
 
 
-@kernel
 def relu_pool(x: Array) -> tuple[Array, Array]:
     """``max_pool2d(relu(x), 2)``, without the array in between.
 
@@ -147,13 +150,13 @@ def relu_pool(x: Array) -> tuple[Array, Array]:
     >>> y[0, 0], codes[0, 0]
     (array([[4., 0.]]), array([[2, 4]], dtype=uint8))
     """
-    x, window = _check.relu_pool(x)
-    y, codes = _memory.empty(window.y_shape, x.dtype), _memory.empty(window.y_shape, _check.UINT8)
-    _core.relu_pool(x, y, codes, window)
+    x = _check.array("relu_pool", "x", x, 4)
+    g = geometry.pool("relu_pool", x.shape, 2)
+    y, codes = _memory.empty(g.y_shape, x.dtype), _memory.empty(g.y_shape, UINT8)
+    call("relu_pool", x, y, codes, g.sizes2d)
     return y, codes
 
 
-@kernel
 def relu_pool_backward(grad_output: Array, codes: Array, x_shape: Sequence[int]) -> Array:
     """Gradient with respect to what `relu_pool` pooled, as `conv2d_relu_pool` does within.
 
@@ -184,7 +187,12 @@ def relu_pool_backward(grad_output: Array, codes: Array, x_shape: Sequence[int])
     array([[0., 0.],
            [0., 1.]])
     """
-    grad_output, codes, window = _check.relu_pool_backward(grad_output, codes, x_shape)
-    dx = _memory.empty(window.x_shape, grad_output.dtype)
-    _core.relu_pool_backward(grad_output, codes, dx, window)
+    f = "relu_pool_backward"
+    grad_output = _check.array(f, "grad_output", grad_output, 4)
+    codes = _check.integers(f, "codes", codes, 4, UINT8)
+    g = geometry.pool(f, _check.shape(f, "x_shape", x_shape), 2)
+    _check.same_shape(f, "grad_output", grad_output.shape, "(n, c, h / 2, w / 2)", g.y_shape)
+    _check.same_shape(f, "codes", codes.shape, "grad_output.shape", grad_output.shape)
+    dx = _memory.empty(g.x_shape, grad_output.dtype)
+    call("relu_pool_backward", grad_output, codes, dx, g.sizes2d)
     return dx

@@ -1,19 +1,18 @@
 """Softmax cross-entropy."""
 
-from .. import _check, _core
-from .._check import Array
+from .. import _check
+from ..arrays import INT64, Array
 from . import _memory
-from ._dispatch import kernel
+from ._dispatch import call
 
 
-@kernel
 def cross_entropy(
     logits: Array, target: Array, weight: Array | None = None, label_smoothing: float = 0.0,
     ignore_index: int = -100,
 ) -> tuple[Array, Array]:  # fmt: skip
     """Softmax cross-entropy of every row.
 
-    ``losses[i] = sum over j of q[i, j] * weight[j] * (lse[i] - logits[i, j])`` with
+    ``losses[i] = sum over j of q[i, j] * weight[j] * (logsumexp[i] - logits[i, j])`` with
     ``q[i, j] = (1 - label_smoothing) * [j == target[i]] + label_smoothing / c``.
 
     Parameters
@@ -32,7 +31,7 @@ def cross_entropy(
     Returns
     -------
     losses : ndarray, shape (n,)
-    lse : ndarray, shape (n,)
+    logsumexp : ndarray, shape (n,)
         ``log(sum(exp(logits[i])))``, for the backward pass.
 
     Raises
@@ -49,23 +48,24 @@ def cross_entropy(
     --------
     >>> import numpy as np
     >>> from cnet import kernels
-    >>> losses, lse = kernels.cross_entropy(np.zeros((1, 4)), np.array([2]))
+    >>> losses, logsumexp = kernels.cross_entropy(np.zeros((1, 4)), np.array([2]))
     >>> bool(np.isclose(losses[0], np.log(4)))
     True
     """
-    logits, target, weight = _check.cross_entropy(
-        "cross_entropy", logits, target, weight, label_smoothing, ignore_index
-    )
-    losses, lse = (_memory.empty(target.shape, logits.dtype) for _ in range(2))
-    if _core.cross_entropy(logits, target, weight, losses, lse, label_smoothing, ignore_index):
-        raise _check.targets("cross_entropy", target, logits.shape[1], ignore_index)
-    return losses, lse
+    f = "cross_entropy"
+    logits, target, weight = _rows(f, logits, target, weight, label_smoothing, ignore_index)
+    losses, logsumexp = (_memory.empty(target.shape, logits.dtype) for _ in range(2))
+    if call(
+        "cross_entropy", logits, target, weight, losses, logsumexp, logits.shape, label_smoothing,
+        ignore_index,
+    ):  # fmt: skip
+        raise _no_class(f, target, logits.shape[1], ignore_index)
+    return losses, logsumexp
 
 
-@kernel
 def cross_entropy_backward(
-    grad_losses: Array, logits: Array, target: Array, lse: Array, weight: Array | None = None,
-    label_smoothing: float = 0.0, ignore_index: int = -100,
+    grad_losses: Array, logits: Array, target: Array, logsumexp: Array,
+    weight: Array | None = None, label_smoothing: float = 0.0, ignore_index: int = -100,
 ) -> Array:  # fmt: skip
     """Gradient of `cross_entropy` with respect to the logits.
 
@@ -73,7 +73,7 @@ def cross_entropy_backward(
     ----------
     grad_losses : ndarray, shape (n,)
         Gradient with respect to ``losses``.
-    lse : ndarray, shape (n,)
+    logsumexp : ndarray, shape (n,)
         From `cross_entropy`.
     logits, target, weight, label_smoothing, ignore_index
         What `cross_entropy` was called with.
@@ -85,23 +85,55 @@ def cross_entropy_backward(
     Raises
     ------
     TypeError, ValueError
-        As `cross_entropy`, and if `grad_losses` or `lse` does not fit.
+        As `cross_entropy`, and if `grad_losses` or `logsumexp` does not fit.
 
     Examples
     --------
     >>> import numpy as np
     >>> from cnet import kernels
     >>> logits, target = np.zeros((1, 2)), np.array([0])
-    >>> losses, lse = kernels.cross_entropy(logits, target)
-    >>> kernels.cross_entropy_backward(np.ones(1), logits, target, lse)
+    >>> losses, logsumexp = kernels.cross_entropy(logits, target)
+    >>> kernels.cross_entropy_backward(np.ones(1), logits, target, logsumexp)
     array([[-0.5,  0.5]])
     """
-    grad_losses, logits, target, lse, weight = _check.cross_entropy_backward(
-        grad_losses, logits, target, lse, weight, label_smoothing, ignore_index
-    )
+    f = "cross_entropy_backward"
+    logits, target, weight = _rows(f, logits, target, weight, label_smoothing, ignore_index)
+    grad_losses = _check.array(f, "grad_losses", grad_losses, 1)
+    logsumexp = _check.array(f, "logsumexp", logsumexp, 1)
+    _check.same_shape(f, "grad_losses", grad_losses.shape, "target.shape", target.shape)
+    _check.same_shape(f, "logsumexp", logsumexp.shape, "target.shape", target.shape)
+    _check.same_dtype(f, logits=logits, grad_losses=grad_losses, logsumexp=logsumexp)
     dlogits = _memory.empty(logits.shape, logits.dtype)
-    if _core.cross_entropy_backward(
-        grad_losses, logits, target, lse, weight, dlogits, label_smoothing, ignore_index
-    ):
-        raise _check.targets("cross_entropy_backward", target, logits.shape[1], ignore_index)
+    if call(
+        "cross_entropy_backward", grad_losses, logits, target, logsumexp, weight, dlogits,
+        logits.shape, label_smoothing, ignore_index,
+    ):  # fmt: skip
+        raise _no_class(f, target, logits.shape[1], ignore_index)
     return dlogits
+
+
+def _rows(
+    f: str, logits: Array, target: Array, weight: Array | None, label_smoothing: float,
+    ignore_index: int,
+) -> tuple[Array, Array, Array | None]:  # fmt: skip
+    """Logits, targets and weights as the kernels take them."""
+    logits = _check.array(f, "logits", logits, 2)
+    target = _check.integers(f, "target", target, 1, INT64)
+    _check.same_shape(f, "target", target.shape, "(logits.shape[0],)", logits.shape[:1])
+    if weight is not None:
+        weight = _check.array(f, "weight", weight, 1)
+        _check.same_shape(f, "weight", weight.shape, "(logits.shape[1],)", logits.shape[1:])
+    _check.same_dtype(f, logits=logits, weight=weight)
+    _check.int64(f, "ignore_index", ignore_index)
+    _check.number(f, "label_smoothing", label_smoothing)
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise ValueError(f"{f}: label_smoothing must be between 0 and 1 (got {label_smoothing})")
+    return logits, target, weight
+
+
+def _no_class(f: str, target: Array, classes: int, ignore_index: int) -> ValueError:
+    """The error for a target outside of the classes."""
+    bad = target[(target != ignore_index) & ((target < 0) | (target >= classes))]
+    return ValueError(
+        f"{f}: target must be at least 0 and less than logits.shape[1] (got {bad[0]} and {classes})"
+    )

@@ -2,26 +2,27 @@
 
 from collections.abc import Sequence
 from math import prod
+from typing import Any
 
-from .. import _check, _core
-from .._check import Array
+from .. import _check
+from ..arrays import Array
 from . import _memory
-from ._dispatch import kernel
+from ._dispatch import call
 
 
-@kernel
 def batch_norm_stats(x: Array) -> tuple[Array, Array]:
     """Mean and variance of every channel.
 
     Parameters
     ----------
     x : ndarray, shape (n, c, ...)
-        Float32 or float64, with at least one number in every channel.
+        Float32 or float64.
 
     Returns
     -------
     mean, var : ndarray, shape (c,)
         Over all axes but the second; the variance is the mean of the squared deviations (ddof 0).
+        Zeros where the channels hold no numbers.
 
     Raises
     ------
@@ -36,13 +37,15 @@ def batch_norm_stats(x: Array) -> tuple[Array, Array]:
     >>> float(mean[0]), float(var[0])
     (4.0, 5.0)
     """
-    x = _check.batch_norm_stats(x)
+    (x,) = _channels("batch_norm_stats", x)
     mean, var = (_memory.empty(x.shape[1:2], x.dtype) for _ in range(2))
-    _core.batch_norm_stats(x, mean, var, _runs(x))
+    if x.size:
+        call("batch_norm_stats", x, mean, var, _runs(x))
+    else:
+        mean[...] = var[...] = 0
     return mean, var
 
 
-@kernel
 def batch_norm(
     x: Array, mean: Array, var: Array, weight: Array | None = None, bias: Array | None = None,
     eps: float = 1e-5,
@@ -81,13 +84,14 @@ def batch_norm(
     >>> kernels.batch_norm(x, np.array([2.0]), np.array([4.0]), eps=0.0)
     array([[[-0.5,  0.5]]])
     """
-    x, mean, var, weight, bias = _check.batch_norm(x, mean, var, weight, bias, eps)
+    f = "batch_norm"
+    _check.number(f, "eps", eps)
+    x, mean, var, weight, bias = _channels(f, x, mean=mean, var=var, weight=weight, bias=bias)
     y = _memory.empty(x.shape, x.dtype)
-    _core.batch_norm(x, mean, var, weight, bias, y, _runs(x), eps)
+    call("batch_norm", x, mean, var, weight, bias, y, _runs(x), eps)
     return y
 
 
-@kernel
 def batch_norm_backward(
     grad_output: Array, x: Array, mean: Array, var: Array, weight: Array | None = None,
     eps: float = 1e-5, from_batch: bool = True,
@@ -129,17 +133,37 @@ def batch_norm_backward(
     >>> float(dw[0]), float(db[0])
     (0.0, 2.0)
     """
-    grad_output, x, mean, var, weight = _check.batch_norm_backward(
-        grad_output, x, mean, var, weight, eps
-    )
+    f = "batch_norm_backward"
+    _check.number(f, "eps", eps)
+    x, mean, var, weight = _channels(f, x, mean=mean, var=var, weight=weight)
+    grad_output = _check.array(f, "grad_output", grad_output)
+    _check.same_shape(f, "grad_output", grad_output.shape, "x.shape", x.shape)
+    _check.same_dtype(f, x=x, grad_output=grad_output)
     shapes = x.shape, mean.shape, mean.shape
-    dx, dw, db = _memory.empty_needed(shapes, needs, x.dtype)
-    _core.batch_norm_backward(
-        grad_output, x, mean, var, weight, dx, dw, db, _runs(x), eps, from_batch
-    )
+    dx, dw, db = _memory.empty_needed(shapes, _check.needs(f, needs), x.dtype)
+    call(
+        "batch_norm_backward", grad_output, x, mean, var, weight, dx, dw, db, _runs(x), eps,
+        bool(from_batch),
+    )  # fmt: skip
     return dx, dw, db
 
 
+def _channels(f: str, x: Any, **vectors: Any) -> tuple[Any, ...]:
+    """Images of any rank, and vectors with a number for each of their channels.
+
+    Weight and bias may be None.
+    """
+    x = _check.array(f, "x", x)
+    if x.ndim < 2:
+        raise ValueError(f"{f}: x must have at least 2 dimensions (got {x.ndim}, shape {x.shape})")
+    for name, vector in vectors.items():
+        if vector is not None or name not in ("weight", "bias"):
+            vectors[name] = vector = _check.array(f, name, vector, 1)
+            _check.same_shape(f, name, vector.shape, "(x.shape[1],)", x.shape[1:2])
+    _check.same_dtype(f, x=x, **vectors)
+    return x, *vectors.values()
+
+
 def _runs(x: Array) -> tuple[int, int, int]:
-    """(n, c, size): cnet_norm in cnet.h."""
+    """(n, c, numbers of an image in a channel): cnet_norm in cnet.h."""
     return x.shape[0], x.shape[1], prod(x.shape[2:])

@@ -1,11 +1,10 @@
 """Steps of optimizers."""
 
-from .. import _check, _core
-from .._check import Array
-from ._dispatch import kernel
+from .. import _check
+from ..arrays import Array
+from ._dispatch import call
 
 
-@kernel
 def sgd_step(
     param: Array, grad: Array, momentum_buffer: Array | None = None, *, lr: float,
     momentum: float = 0.0, dampening: float = 0.0, weight_decay: float = 0.0,
@@ -50,16 +49,18 @@ def sgd_step(
     >>> param
     array([0.5])
     """
-    param, grad, momentum_buffer = _check.sgd_step(
-        param, grad, momentum_buffer, lr, momentum, dampening, weight_decay
-    )
-    _core.sgd_step(
-        param, grad, momentum_buffer, lr, momentum, dampening, weight_decay, nesterov, maximize,
-        first,
+    f = "sgd_step"
+    _numbers(f, lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay)
+    if momentum_buffer is None and momentum != 0:
+        raise ValueError(f"{f}: momentum_buffer must be given with momentum (got {momentum})")
+    state = {} if momentum_buffer is None else {"momentum_buffer": momentum_buffer}
+    param, grad = _arrays(f, param, grad, **state)
+    call(
+        "sgd_step", param, grad, momentum_buffer, lr, momentum, dampening, weight_decay, nesterov,
+        maximize, first,
     )  # fmt: skip
 
 
-@kernel
 def adam_step(
     param: Array, grad: Array, exp_avg: Array, exp_avg_sq: Array, lr: float, beta1: float,
     beta2: float, eps: float, weight_decay: float, step: int, maximize: bool = False,
@@ -103,10 +104,33 @@ def adam_step(
     >>> param
     array([0.9])
     """
-    param, grad, exp_avg, exp_avg_sq = _check.adam_step(
-        param, grad, exp_avg, exp_avg_sq, lr, beta1, beta2, eps, weight_decay, step
-    )
-    _core.adam_step(
-        param, grad, exp_avg, exp_avg_sq, lr, beta1, beta2, eps, weight_decay, step, maximize,
-        decoupled,
+    f = "adam_step"
+    _numbers(f, lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
+    _check.int64(f, "step", step)
+    if step < 1:
+        raise ValueError(f"{f}: step must be at least 1 (got {step})")
+    param, grad = _arrays(f, param, grad, exp_avg=exp_avg, exp_avg_sq=exp_avg_sq)
+    call(
+        "adam_step", param, grad, exp_avg, exp_avg_sq, lr, beta1, beta2, eps, weight_decay, step,
+        maximize, decoupled,
     )  # fmt: skip
+
+
+def _numbers(f: str, **values: float) -> None:
+    for name, value in values.items():
+        _check.number(f, name, value)
+
+
+def _arrays(f: str, param: Array, grad: Array, **state: Array) -> tuple[Array, Array]:
+    """Parameters and gradient of one step; all but `grad` are updated in place."""
+    param = _check.writable(f, "param", param)
+    grad = _check.array(f, "grad", grad)
+    for name, x in state.items():
+        _check.writable(f, name, x)
+    dtype, shape = param.dtype, param.shape
+    if any(x.dtype is not dtype or x.shape != shape for x in (grad, *state.values())):
+        _check.same_dtype(f, param=param, grad=grad, **state)
+        _check.same_shape(f, "grad", grad.shape, "param.shape", shape)
+        for name, x in state.items():
+            _check.same_shape(f, name, x.shape, "param.shape", shape)
+    return param, grad

@@ -2,17 +2,15 @@
 
 from collections.abc import Sequence
 
-from .. import _check, _core
-from .._check import Array
-from ..geometry import Size2d
+from .. import _check, geometry
+from ..arrays import INT32, Array, Size
 from . import _memory
-from ._dispatch import kernel
+from ._dispatch import call
 
 
-@kernel
 def max_pool2d(
-    x: Array, kernel_size: Size2d, stride: Size2d | None = None, padding: Size2d = 0,
-    dilation: Size2d = 1, ceil_mode: bool = False,
+    x: Array, kernel_size: Size, stride: Size | None = None, padding: Size = 0,
+    dilation: Size = 1, ceil_mode: bool = False,
 ) -> tuple[Array, Array]:  # fmt: skip
     """The largest cell of every window, and where it was.
 
@@ -25,16 +23,17 @@ def max_pool2d(
     stride : int or (int, int), optional
         Steps of the window; the size of the window by default.
     padding : int or (int, int), default 0
-        Cells of minus infinity around the image; at most half of the window.
+        Cells of minus infinity around the image, at most half of the window.
     dilation : int or (int, int), default 1
         Distance of the cells of a window.
     ceil_mode : bool, default False
-        Whether a last window that only partly lies in the padded image counts.
+        Whether a last window counts that lies only partly in the padded image. It must start in
+        the image or in the padding before it.
 
     Returns
     -------
     y : ndarray, shape (n, c, oh, ow)
-    argmax : int32 ndarray, shape (n, c, oh, ow)
+    indices : int32 ndarray, shape (n, c, oh, ow)
         Position ``ih * w + iw`` in the plane. Of equal cells it is the first; NaN wins over
         numbers, the last NaN of a window over the others. A window that holds no cell of the image
         has -1, and -inf in `y`.
@@ -42,34 +41,33 @@ def max_pool2d(
     Raises
     ------
     TypeError, ValueError
-        If an argument has a wrong type, rank, dtype or range.
+        If an argument has a wrong type, rank, dtype or range, or the result has no window.
 
     Examples
     --------
     >>> import numpy as np
     >>> from cnet import kernels
-    >>> y, argmax = kernels.max_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), 2)
-    >>> y[0, 0], argmax[0, 0]
+    >>> y, indices = kernels.max_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), 2)
+    >>> y[0, 0], indices[0, 0]
     (array([[ 5.,  7.],
            [13., 15.]]), array([[ 5,  7],
            [13, 15]], dtype=int32))
     """
-    x, window = _check.max_pool2d(x, kernel_size, stride, padding, dilation, ceil_mode)
-    y = _memory.empty(window.y_shape, x.dtype)
-    argmax = _memory.empty(window.y_shape, _check.INT32)
-    _core.max_pool2d(x, y, argmax, window)
-    return y, argmax
+    x = _check.array("max_pool2d", "x", x, 4)
+    g = geometry.pool("max_pool2d", x.shape, kernel_size, stride, padding, dilation, ceil_mode)
+    y, indices = _memory.empty(g.y_shape, x.dtype), _memory.empty(g.y_shape, INT32)
+    call("max_pool2d", x, y, indices, g.sizes2d)
+    return y, indices
 
 
-@kernel
-def max_pool2d_backward(grad_output: Array, argmax: Array, x_shape: Sequence[int]) -> Array:
+def max_pool2d_backward(grad_output: Array, indices: Array, x_shape: Sequence[int]) -> Array:
     """Scatter gradients to the cells that `max_pool2d` took, adding where windows share one.
 
     Parameters
     ----------
     grad_output : ndarray, shape (n, c, oh, ow)
         Gradient with respect to ``y``.
-    argmax : integer ndarray, shape (n, c, oh, ow)
+    indices : integer ndarray, shape (n, c, oh, ow)
         From `max_pool2d`.
     x_shape : (int, int, int, int)
         Shape (n, c, h, w) of the input.
@@ -91,16 +89,26 @@ def max_pool2d_backward(grad_output: Array, argmax: Array, x_shape: Sequence[int
     array([[[[1., 0.],
              [0., 1.]]]])
     """
-    grad_output, argmax, window = _check.max_pool2d_backward(grad_output, argmax, x_shape)
-    dx = _memory.empty(window.x_shape, grad_output.dtype)
-    if _core.max_pool2d_backward(grad_output, argmax, dx, window):
-        raise _check.argmax_range(argmax, window.h * window.w)
+    f = "max_pool2d_backward"
+    grad_output = _check.array(f, "grad_output", grad_output, 4)
+    indices = _check.integers(f, "indices", indices, 4, INT32)
+    shape = _check.shape(f, "x_shape", x_shape)
+    _check.same_shape(f, "indices", indices.shape, "grad_output.shape", grad_output.shape)
+    _check.same_shape(f, "grad_output", grad_output.shape[:2], "x_shape[:2]", shape[:2])
+    g = geometry.scatter(f, shape, grad_output.shape)
+    dx = _memory.empty(shape, grad_output.dtype)
+    if call("max_pool2d_backward", grad_output, indices, dx, g.sizes2d):
+        plane = shape[2] * shape[3]
+        bad = indices[(indices < -1) | (indices >= plane)]
+        raise ValueError(
+            f"{f}: indices must be at least -1 and less than x_shape[2] * x_shape[3] "
+            f"(got {bad[0]} and {plane})"
+        )
     return dx
 
 
-@kernel
 def avg_pool2d(
-    x: Array, kernel_size: Size2d, stride: Size2d | None = None, padding: Size2d = 0,
+    x: Array, kernel_size: Size, stride: Size | None = None, padding: Size = 0,
     ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None,
 ) -> Array:  # fmt: skip
     """The mean of every window.
@@ -133,16 +141,17 @@ def avg_pool2d(
     array([[ 2.5,  4.5],
            [10.5, 12.5]])
     """
-    x, window = _check.avg_pool2d(x, kernel_size, stride, padding, ceil_mode, divisor_override)
-    y = _memory.empty(window.y_shape, x.dtype)
-    _core.avg_pool2d(x, y, window, count_include_pad, divisor_override or 0)
+    x = _check.array("avg_pool2d", "x", x, 4)
+    divisor = _divisor("avg_pool2d", divisor_override)
+    g = geometry.pool("avg_pool2d", x.shape, kernel_size, stride, padding, 1, ceil_mode)
+    y = _memory.empty(g.y_shape, x.dtype)
+    call("avg_pool2d", x, y, g.sizes2d, bool(count_include_pad), divisor)
     return y
 
 
-@kernel
 def avg_pool2d_backward(
-    grad_output: Array, x_shape: Sequence[int], kernel_size: Size2d, stride: Size2d | None = None,
-    padding: Size2d = 0, ceil_mode: bool = False, count_include_pad: bool = True,
+    grad_output: Array, x_shape: Sequence[int], kernel_size: Size, stride: Size | None = None,
+    padding: Size = 0, ceil_mode: bool = False, count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Array:  # fmt: skip
     """Gradient of `avg_pool2d` with respect to its input.
@@ -173,9 +182,22 @@ def avg_pool2d_backward(
     array([[0.25, 0.25],
            [0.25, 0.25]])
     """
-    grad_output, window = _check.avg_pool2d_backward(
-        grad_output, x_shape, kernel_size, stride, padding, ceil_mode, divisor_override
-    )
-    dx = _memory.empty(window.x_shape, grad_output.dtype)
-    _core.avg_pool2d_backward(grad_output, dx, window, count_include_pad, divisor_override or 0)
+    f = "avg_pool2d_backward"
+    grad_output = _check.array(f, "grad_output", grad_output, 4)
+    shape = _check.shape(f, "x_shape", x_shape)
+    divisor = _divisor(f, divisor_override)
+    g = geometry.pool(f, shape, kernel_size, stride, padding, 1, ceil_mode)
+    _check.same_shape(f, "grad_output", grad_output.shape, "(n, c, oh, ow)", g.y_shape)
+    dx = _memory.empty(shape, grad_output.dtype)
+    call("avg_pool2d_backward", grad_output, dx, g.sizes2d, bool(count_include_pad), divisor)
     return dx
+
+
+def _divisor(f: str, divisor_override: int | None) -> int:
+    """The divisor as the kernels take it: 0 for the size of each window."""
+    if divisor_override is None:
+        return 0
+    _check.int64(f, "divisor_override", divisor_override)
+    if divisor_override == 0:
+        raise ValueError(f"{f}: divisor_override must not be zero")
+    return int(divisor_override)

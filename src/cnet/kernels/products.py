@@ -4,13 +4,12 @@ from math import prod
 
 import numpy as np
 
-from .. import _check, _core
-from .._check import Array
+from .. import _check, geometry
+from ..arrays import FLOAT32, FLOAT64, Array, Shape
 from . import _memory
-from ._dispatch import kernel
+from ._dispatch import call
 
 
-@kernel
 def matmul(a: Array, b: Array) -> Array:
     """Matrix product, as `numpy.matmul`, in cnet's own threads.
 
@@ -39,7 +38,7 @@ def matmul(a: Array, b: Array) -> Array:
     array([[1., 2.],
            [3., 4.]])
     """
-    a, b = _check.matmul(a, b)
+    a, b = _factors(a, b)
     a2 = a[np.newaxis] if a.ndim == 1 else a
     b2 = b[:, np.newaxis] if b.ndim == 1 else b
     if b2.ndim == 2 and a2.ndim > 2:
@@ -53,7 +52,6 @@ def matmul(a: Array, b: Array) -> Array:
     return y[..., 0] if b.ndim == 1 else y
 
 
-@kernel
 def linear(x: Array, weight: Array, bias: Array | None = None, relu: bool = False) -> Array:
     """``x @ weight.T + bias``, and ReLU of it.
 
@@ -84,9 +82,61 @@ def linear(x: Array, weight: Array, bias: Array | None = None, relu: bool = Fals
     >>> kernels.linear(np.ones((1, 2)), np.array([[1.0, -2.0]]), relu=True)
     array([[0.]])
     """
-    x, weight, bias = _check.linear(x, weight, bias)
-    y = _product(_rows(x), weight.T, bias, relu)
+    x = _check.array("linear", "x", x)
+    weight = _check.array("linear", "weight", weight, 2)
+    if x.ndim == 0:
+        raise ValueError("linear: x must have at least 1 dimension (got 0)")
+    if x.shape[-1] != weight.shape[1]:
+        raise ValueError(
+            f"linear: x.shape[-1] must equal weight.shape[1] "
+            f"(got {x.shape[-1]} and {weight.shape[1]})"
+        )
+    if bias is not None:
+        bias = _check.array("linear", "bias", bias, 1)
+        _check.same_shape("linear", "bias", bias.shape, "(weight.shape[0],)", weight.shape[:1])
+    _check.same_dtype("linear", x=x, weight=weight, bias=bias)
+    geometry.check_size("linear", "the result", (*x.shape[:-1], weight.shape[0]))
+    y = _product(_rows(x), weight.T, bias, bool(relu))
     return y.reshape(*x.shape[:-1], weight.shape[0])
+
+
+def _factors(a: Array, b: Array) -> tuple[Array, Array]:
+    """Operands with at least one dimension; their strides are left as they are."""
+    for name, x in (("a", a), ("b", b)):
+        if not isinstance(x, np.ndarray):
+            raise TypeError(f"matmul: {name} must be a NumPy array (got {type(x).__name__})")
+        if x.ndim == 0:
+            raise ValueError(f"matmul: {name} must have at least 1 dimension (got 0)")
+        if x.dtype is not FLOAT32 and x.dtype is not FLOAT64:
+            _check.float_dtype("matmul", f"{name}.dtype", x.dtype)
+    a, b = _native(a), _native(b)
+    _check.same_dtype("matmul", a=a, b=b)
+    inner = b.shape[0] if b.ndim == 1 else b.shape[-2]
+    if a.shape[-1] != inner:
+        raise ValueError(
+            f"matmul: a.shape[-1] must equal b.shape[{-1 if b.ndim == 1 else -2}] "
+            f"(got {a.shape[-1]} and {inner})"
+        )
+    batch = () if a.ndim <= 2 and b.ndim <= 2 else _batch(a, b)
+    geometry.check_size("matmul", "the result", (*batch, *a.shape[-2:-1], *b.shape[-1:]))
+    return a, b
+
+
+def _batch(a: Array, b: Array) -> Shape:
+    try:
+        return np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    except ValueError:
+        raise ValueError(
+            f"matmul: a.shape[:-2] and b.shape[:-2] must broadcast "
+            f"(got {a.shape[:-2]} and {b.shape[:-2]})"
+        ) from None
+
+
+def _native(x: Array) -> Array:
+    dtype = x.dtype
+    if (dtype is FLOAT32 or dtype is FLOAT64) and x.flags.aligned:
+        return np.asarray(x)
+    return np.require(np.asarray(x), dtype.newbyteorder("="), ["C", "A"])
 
 
 def _product(a: Array, b: Array, bias: Array | None = None, relu: bool = False) -> Array:
@@ -108,9 +158,11 @@ def _batched_product(a: Array, b: Array) -> Array:
 def _gemm(a: Array, b: Array, y: Array, bias: Array | None = None, relu: bool = False) -> None:
     size, (ar, ac), (br, bc) = a.itemsize, a.strides, b.strides
     if (ar | ac | br | bc) % size:  # of any of them: the size is a power of two
-        return _gemm(np.ascontiguousarray(a), np.ascontiguousarray(b), y, bias, relu)
+        a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
+        (ar, ac), (br, bc) = a.strides, b.strides
     strides = ar // size, ac // size, br // size, bc // size
-    return _core.gemm(a, b, bias, y, (a.shape[0], b.shape[1], a.shape[1], *strides), relu)
+    g = a.shape[0], b.shape[1], a.shape[1], *strides
+    call("gemm", a, b, bias, y, g, relu)
 
 
 def _rows(x: Array) -> Array:

@@ -92,16 +92,20 @@ class Conv2d(Module):
                     f"{getattr(self, name)})"
                 )
         self.padding_mode = choice("Conv2d", "padding_mode", padding_mode, ("zeros",))
-        self.kernel_size = kh, kw = geometry.pair("Conv2d", "kernel_size", kernel_size, 1)
-        self.dilation = dh, dw = geometry.pair("Conv2d", "dilation", dilation, 1)
+        self.kernel_size = kh, kw = geometry.per_axis("Conv2d", "kernel_size", kernel_size, 2, 1)
+        self.dilation = dh, dw = geometry.per_axis("Conv2d", "dilation", dilation, 2, 1)
         weight_shape = (self.out_channels, self.in_channels // self.groups, kh, kw)
         # On an image that is large enough, whatever is wrong is wrong with the arguments.
-        g = geometry.conv2d(
+        geometry.conv(
             "Conv2d", (1, self.in_channels, kh * dh, kw * dw), weight_shape, stride, padding,
             dilation, groups,
         )  # fmt: skip
-        self.stride = (g.sh, g.sw)
-        self.padding: Padding = padding if isinstance(padding, str) else (g.ph, g.pw)
+        self.stride = geometry.per_axis("Conv2d", "stride", stride, 2, 1)
+        self.padding: Padding = (
+            padding
+            if isinstance(padding, str)
+            else geometry.per_axis("Conv2d", "padding", padding, 2, 0)
+        )
         dtype = float_dtype("Conv2d", dtype)
         self.weight = Parameter(np.empty(weight_shape, dtype))
         self.bias = Parameter(np.empty(self.out_channels, dtype)) if bias else None

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from ..autograd import is_listing_calls
 from ..functional.fused import conv2d_relu_pool, linear_relu
-from ..geometry import pair
+from ..geometry import per_axis
 from .activation import ReLU
 from .conv import Conv2d
 from .linear import Linear
@@ -21,7 +21,7 @@ Operation: TypeAlias = Callable[[Any], Any]
 
 def _halves(pool: MaxPool2d) -> bool:
     options = pool.kernel_size, pool.stride, pool.padding, pool.dilation
-    pairs = [pair("MaxPool2d", "options", option, 0) for option in options]
+    pairs = [per_axis("MaxPool2d", "options", option, 2, 0) for option in options]
     return pairs == [(2, 2), (2, 2), (0, 0), (1, 1)] and not (pool.return_indices or pool.ceil_mode)
 
 

@@ -148,6 +148,6 @@ def _check(
     function: str, kernel_size: Size2d, stride: Size2d | None, padding: Size2d, dilation: Size2d
 ) -> None:
     """On an image that is large enough, whatever is wrong is wrong with the arguments."""
-    kh, kw = geometry.pair(function, "kernel_size", kernel_size, 1)
-    dh, dw = geometry.pair(function, "dilation", dilation, 1)
-    geometry.pool2d(function, (1, 1, kh * dh, kw * dw), kernel_size, stride, padding, dilation)
+    kh, kw = geometry.per_axis(function, "kernel_size", kernel_size, 2, 1)
+    dh, dw = geometry.per_axis(function, "dilation", dilation, 2, 1)
+    geometry.pool(function, (1, 1, kh * dh, kw * dw), kernel_size, stride, padding, dilation)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from .. import _core, runtime
-from ..geometry import Shape
+from ..arrays import Shape
+from ..kernels._dispatch import old_sizes
 from .arena import place
 from .steps import Step, Value
 
@@ -43,8 +44,8 @@ def _tuple(step: Step, images: int, places: dict[Step | None, int]) -> tuple[Any
     option, number = _option(step)
     exact = "exact" if runtime.exact_is_on() else "auto"
     return (
-        _core.step_kinds[step.kind], sources[0], sources[-1], places[step], step.sizes,
-        step.weight, step.bias, step.relu, step.pool, option,
+        _core.step_kinds[step.kind], sources[0], sources[-1], places[step],
+        old_sizes(step.sizes), step.weight, step.bias, step.relu, step.pool, option,
         images * _cost(step) >= WORTH_THREADS, number, _core.algorithms[exact],
     )  # fmt: skip
 

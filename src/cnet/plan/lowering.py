@@ -34,16 +34,16 @@ WEIGHTED = ("conv2d", "prepared_conv2d", "linear")
 
 def sizes(c: int, o: int = 0, h: int = 1) -> geometry.Conv2d:
     """The geometry of a step without a window."""
-    return geometry.Conv2d(1, c, h, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, o, 1)
+    return geometry.Conv2d(1, c, h, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1, o, 1)
 
 
 def _conv2d(x: Value, weight: Any, bias: Any, **options: Any) -> Step | None:
     if isinstance(weight, Value) or isinstance(bias, Value):
         return None
-    g = geometry.conv2d("compile", x.shape, weight.shape, **options)
-    direct = kernels.conv2d_algorithm(x.shape, weight.shape, **options) == "direct"
-    kind = "prepared_conv2d" if direct and g.o // g.g >= 4 else "conv2d"
-    return Step(kind, (x.step,), g.y_shape, g, weight, bias, options=options)
+    g = geometry.conv("compile", x.shape, weight.shape, **options)
+    direct = kernels.conv2d_choice(g, weight.dtype) == "direct"
+    kind = "prepared_conv2d" if direct and g.o // g.groups >= 4 else "conv2d"
+    return Step(kind, (x.step,), g.y_shape, g.sizes2d, weight, bias)
 
 
 def _linear(x: Value, weight: Any, bias: Any) -> Step | None:
@@ -117,20 +117,20 @@ def _softmax(logarithm: bool) -> Rule:
 
 
 def _max_pool2d(x: Value, **options: Any) -> Step | Value:
-    g = geometry.pool2d("compile", x.shape, **options)
+    g = geometry.pool("compile", x.shape, **options)
     step = _extendable(x)
-    halves = (g.kh, g.kw, g.sh, g.sw, g.ph, g.pw, g.dh, g.dw) == (2, 2, 2, 2, 0, 0, 1, 1)
-    halves = halves and g.y_shape[2:] == (x.shape[2] // 2, x.shape[3] // 2)  # no partial window
+    halves = min(x.shape[2:]) > 1 and g == geometry.pool("compile", x.shape, 2)
     if step and halves and step.kind == "prepared_conv2d" and not step.pool:
         step.pool, step.shape = True, g.y_shape
         return Value(g.y_shape, step, 0)
-    return Step("max_pool2d", (x.step,), g.y_shape, geometry.Conv2d(*g, 0, 1), options=options)
+    return Step("max_pool2d", (x.step,), g.y_shape, geometry.Conv2d(*g.sizes2d, 0, 1))
 
 
 def _avg_pool2d(x: Value, **options: Any) -> Step:
     window = {name: options[name] for name in ("kernel_size", "stride", "padding", "ceil_mode")}
-    g = geometry.pool2d("compile", x.shape, **window)
-    return Step("avg_pool2d", (x.step,), g.y_shape, geometry.Conv2d(*g, 0, 1), options=options)
+    g = geometry.pool("compile", x.shape, **window)
+    sizes = geometry.Conv2d(*g.sizes2d, 0, 1)
+    return Step("avg_pool2d", (x.step,), g.y_shape, sizes, options=options)
 
 
 def _reshape(x: Value, *, shape: Any) -> Value | None:

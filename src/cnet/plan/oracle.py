@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import reference
+from .. import geometry, reference
+from ..arrays import Shape
 from ..autograd import Array
 from ..functional.elementwise import expit
-from ..geometry import Shape
 from .steps import Step, Value
 
 
@@ -30,27 +30,51 @@ def _softmax(x: Array, logarithm: bool) -> Array:
     return y if logarithm else np.asarray(np.exp(y))
 
 
+def _linear(x: Array, step: Step) -> Array:
+    assert step.weight is not None
+    x = x.reshape(-1, step.sizes.c)
+    y = np.empty((len(x), step.sizes.o), x.dtype)
+    strides = step.sizes.c, 1, 1, step.sizes.c
+    g = len(x), step.sizes.o, step.sizes.c, *strides
+    reference.gemm(x, step.weight.T, step.bias, y, g, False)
+    return y
+
+
+def _batch_norm(x: Array, step: Step, eps: float) -> Array:
+    assert step.weight is not None
+    mean, var, weight, bias = np.split(step.weight, 4)
+    y = np.empty_like(x)
+    g = len(x), step.sizes.c, step.sizes.h
+    reference.batch_norm(x, mean, var, weight, bias, y, g, eps)
+    return y
+
+
+def _windowed(x: Array, step: Step) -> Array:
+    g, options = step.sizes, step.options
+    x = x.reshape(g.n, g.c, g.h, g.w)
+    y = np.empty((g.n, g.o or g.c, g.oh, g.ow), x.dtype)
+    if step.kind == "max_pool2d":
+        reference.max_pool2d(x, y, np.empty(y.shape, np.int32), geometry.Window2d(*g[:16]))
+    elif step.kind == "avg_pool2d":
+        window, divisor = geometry.Window2d(*g[:16]), options["divisor_override"] or 0
+        reference.avg_pool2d(x, y, window, options["count_include_pad"], divisor)
+    else:
+        assert step.weight is not None
+        reference.conv2d(x, step.weight, step.bias, y, g, 0)
+    return y
+
+
 def _compute(step: Step, inputs: list[Array]) -> Array:
     x, options = inputs[0], step.options
     if step.kind in WINDOWED:
-        x = x.reshape(step.sizes.x_shape)
-    if step.kind in ("conv2d", "prepared_conv2d"):
-        assert step.weight is not None
-        y = reference.conv2d(x, step.weight, step.bias, **options)
+        y = _windowed(x, step)
     elif step.kind == "linear":
-        assert step.weight is not None
-        x = x.reshape(len(x), -1, step.sizes.c)
-        y = reference.linear(x, step.weight, step.bias)
+        y = _linear(x, step)
     elif step.kind == "batch_norm":
-        assert step.weight is not None
-        mean, var, weight, bias = np.split(step.weight, 4)
-        y = reference.batch_norm(x.reshape(step.shape), mean, var, weight, bias, **options)
-    elif step.kind == "max_pool2d":
-        y, _ = reference.max_pool2d(x, **options)
-    elif step.kind == "avg_pool2d":
-        y = reference.avg_pool2d(x, **options)
+        y = _batch_norm(x, step, **options)
     elif step.kind == "relu":
-        y = reference.relu(x)
+        y = np.empty_like(x)
+        reference.relu(x, y)
     elif step.kind == "activate":
         arguments = {name: value for name, value in options.items() if name != "name"}
         y = ACTIVATIONS[options["name"]](x, **arguments)
@@ -61,9 +85,11 @@ def _compute(step: Step, inputs: list[Array]) -> Array:
     else:
         y = x.copy()
     if step.relu:
-        y = reference.relu(y)
+        reference.relu(y, y)
     if step.pool:
-        y, _ = reference.max_pool2d(y, 2)
+        g = geometry.pool("plan", y.shape, 2)
+        x, y = y, np.empty(g.y_shape, y.dtype)
+        reference.max_pool2d(x, y, np.empty(y.shape, np.int32), g.sizes2d)
     return y.reshape(step.shape)
 
 

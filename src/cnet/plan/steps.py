@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..arrays import Shape
 from ..autograd import Array
-from ..geometry import Conv2d, Shape
+from ..geometry import Conv2d
 
 
 @dataclass(eq=False)
@@ -12,7 +13,7 @@ class Step:
     """One operation with its constants.
 
     `kind` is a key of `_core.step_kinds`, but that a convolution is prepared where that pays, and
-    `options` are those of its namesake in `cnet.reference`. `sizes` is the geometry that C takes.
+    `options` are numbers and flags of the operation. `sizes` is the geometry that C takes.
     """
 
     kind: str

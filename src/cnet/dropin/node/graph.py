@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ... import kernels
-from ..._check import Array
+from ...arrays import Array
 from .._arrays import floats
 
 Backward: TypeAlias = "Callable[[Node], None]"

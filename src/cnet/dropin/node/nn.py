@@ -6,13 +6,14 @@ from typing import Any, cast
 import numpy as np
 
 from ... import geometry, kernels
-from ..._check import Array
+from ...arrays import Array
 from .._arrays import floats
 from .graph import Deferred, Node, Unpooled
 
 
 def _pair(function: str, name: str, value: Any, minimum: int) -> tuple[int, int]:
-    return geometry.pair(function, name, value, minimum)
+    vertical, horizontal = geometry.per_axis(function, name, value, 2, minimum)
+    return vertical, horizontal
 
 
 def _held(value: Any) -> Iterator[Any]:
@@ -135,7 +136,7 @@ class _Convolution(Node):
         self.options = {"stride": stride, "padding": padding}
         # As they are now: an optimizer updates them in place before the value may be read.
         self.arrays = images, weight.value.copy(), bias.value.copy()
-        g = geometry.conv2d("Conv2d", images.shape, weight.value.shape, stride, padding, 1, 1)
+        g = geometry.conv("Conv2d", images.shape, weight.value.shape, stride, padding, 1, 1)
         self.shape = g.y_shape
         self._value = Deferred(lambda: kernels.conv2d(*self.arrays, **self.options))
         self._grad = None
@@ -238,8 +239,9 @@ class Sequential(Module):
 def _im2col(x: Any, KH: int, KW: int, SH: int, SW: int, PH: int, PW: int) -> tuple[Array, int, int]:
     """Columns (n, c*kh*kw, oh*ow) of the windows of images, and oh and ow."""
     images = floats("_im2col", "x", x, np.float32, 4)
-    g = geometry.window2d("_im2col", images.shape, (KH, KW), (SH, SW), (PH, PW), 1)
-    return kernels.im2col(images, (KH, KW), (SH, SW), (PH, PW)), g.oh, g.ow
+    g = geometry.window("_im2col", images.shape, (KH, KW), (SH, SW), (PH, PW), 1)
+    oh, ow = g.output
+    return kernels.im2col(images, (KH, KW), (SH, SW), (PH, PW)), oh, ow
 
 
 def _col2im(

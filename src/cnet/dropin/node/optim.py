@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ... import kernels
-from ..._check import Array
+from ...arrays import Array
 from .graph import Node
 
 

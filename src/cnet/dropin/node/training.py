@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..._check import Array
+from ...arrays import Array
 from . import nn
 from .graph import Node
 

@@ -1,0 +1,129 @@
+"""Size arguments: one number, or a number for each spatial axis; paddings.
+
+An argument is read in two steps. `plain` checks its type, so that what remains are plain integers,
+by which a geometry is looked up; `bounded` checks length and range when there is none yet.
+"""
+
+from collections.abc import Sequence
+from operator import index
+from typing import Any, Literal, TypeAlias, cast
+
+import numpy as np
+
+from .arrays import Shape, Size
+
+Padding: TypeAlias = Size | Sequence[tuple[int, int]] | Literal["valid", "same"]
+"""Also a pair (begin, end) for each axis."""
+Plain: TypeAlias = int | tuple[int, ...]
+PlainPadding: TypeAlias = Plain | tuple[tuple[int, int], ...] | str
+
+MAX_STEP = 2**31 - 1  # kernel sizes, strides, paddings, dilations: products of two fit into 63 bits
+
+
+def integer(function: str, name: str, value: object) -> int:
+    """One integer of any integer type, but no bool: True is no size."""
+    if type(value) is int:
+        return value
+    if not isinstance(value, bool):
+        try:
+            return index(value)  # type: ignore[arg-type]
+        except TypeError:
+            pass
+    raise TypeError(f"{function}: {name} must be an int (got {value!r})")
+
+
+def per_axis(function: str, name: str, value: object, axes: int, minimum: int) -> Shape:
+    """A number for each axis, from one number or a sequence, each from `minimum` to `MAX_STEP`.
+
+    Raises
+    ------
+    TypeError
+        If `value` is neither an integer nor a sequence of integers.
+    ValueError
+        If it has another length than there are axes, or an item is out of range.
+    """
+    return bounded(function, name, plain(function, name, value, axes), axes, minimum)
+
+
+def plain(function: str, name: str, value: object, axes: int) -> Plain:
+    """The integers of a size argument.
+
+    They are keys of the caches below, where (2, 2), (2.0, 2.0) and (True, 2) must not be equal.
+    """
+    if type(value) is int:
+        return value
+    if type(value) is tuple:
+        for item in value:
+            if type(item) is not int:
+                break
+        else:
+            return value
+    try:
+        if _is_sequence(value):
+            return tuple(integer(function, name, item) for item in value)  # type: ignore[attr-defined]
+        return integer(function, name, value)
+    except TypeError:
+        raise TypeError(f"{function}: {name} must be {_ints(axes)} (got {value!r})") from None
+
+
+def _is_sequence(value: object) -> bool:
+    return isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, (str, bytes))
+
+
+def _ints(axes: int) -> str:
+    return {1: "an int", 2: "an int or a pair of ints"}.get(axes, f"an int or {axes} ints")
+
+
+def bounded(function: str, name: str, value: Plain, axes: int, minimum: int) -> Shape:
+    """A number for each axis, each from `minimum` to `MAX_STEP`, or ValueError."""
+    items = (value,) * axes if isinstance(value, int) else value
+    if len(items) != axes:
+        raise ValueError(f"{function}: {name} must have {axes} items (got {len(items)}: {value!r})")
+    if min(items) < minimum:
+        raise ValueError(f"{function}: {name} must be at least {minimum} (got {value!r})")
+    if max(items) > MAX_STEP:
+        raise ValueError(f"{function}: {name} must be at most {MAX_STEP} (got {value!r})")
+    return items
+
+
+def plain_padding(function: str, padding: Any, axes: int) -> PlainPadding:
+    """`plain` for a padding, which may also be a word or a pair for each axis."""
+    if isinstance(padding, str):
+        if padding not in ("valid", "same"):
+            numbers = {1: "a number", 2: "a number, a pair"}.get(axes, f"a number, {axes} numbers")
+            raise ValueError(
+                f"{function}: padding must be {numbers}, 'valid' or 'same' (got {padding!r})"
+            )
+        return padding
+    first = padding[0] if isinstance(padding, (tuple, list)) and padding else 0
+    if not isinstance(first, int) and all(map(_is_sequence, padding)):
+        pairs = [plain(function, "padding", pair, axes) for pair in padding]
+        if any(isinstance(pair, int) or len(pair) != 2 for pair in pairs):
+            raise TypeError(
+                f"{function}: padding must be {_ints(axes)}, or a pair (begin, end) for each axis "
+                f"(got {padding!r})"
+            )
+        return cast(tuple[tuple[int, int], ...], tuple(pairs))
+    return plain(function, "padding", padding, axes)
+
+
+def ends_of_axes(
+    function: str, padding: PlainPadding, kernel: Shape, stride: Shape, dilation: Shape
+) -> tuple[Shape, Shape]:
+    """The padding before the first cell of each axis, and behind the last."""
+    axes = len(kernel)
+    if padding == "valid":
+        return (0,) * axes, (0,) * axes
+    if padding == "same":
+        if set(stride) != {1}:
+            raise ValueError(f"{function}: padding='same' needs stride 1 (got {stride})")
+        totals = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
+        return tuple(t // 2 for t in totals), tuple(t - t // 2 for t in totals)
+    begin: Any = padding
+    end: Any = padding
+    if isinstance(padding, tuple) and padding and isinstance(padding[0], tuple):
+        begin, end = zip(*padding, strict=True)
+    return (
+        bounded(function, "padding", begin, axes, 0),
+        bounded(function, "padding", end, axes, 0),
+    )

@@ -1,0 +1,18 @@
+"""The words for arrays and shapes that every module uses."""
+
+from collections.abc import Sequence
+from typing import Any, SupportsIndex, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Array: TypeAlias = npt.NDArray[Any]
+Shape: TypeAlias = tuple[int, ...]
+Size: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
+"""One number for all spatial axes of an image, or a number for each of them."""
+
+FLOAT32 = np.dtype(np.float32)
+FLOAT64 = np.dtype(np.float64)
+UINT8 = np.dtype(np.uint8)
+INT32 = np.dtype(np.int32)
+INT64 = np.dtype(np.int64)

@@ -1,0 +1,48 @@
+"""Every kernel in plain NumPy: the oracle of the compiled ones, and ``CNET_ISA=reference``.
+
+A function has the name and the arguments of its kernel: arrays that are checked and C-contiguous,
+results that are allocated (None where one is not wanted), then the geometry and numbers. It fills
+the results in place. `cnet.kernels` calls one or the other, and documents what they compute.
+
+Each function is its equation, written to be read. A file holds a family, as in `cnet.kernels`.
+"""
+
+from .activation import relu, relu_backward
+from .columns import col2im, im2col
+from .conv import conv2d, conv2d_backward
+from .fused import (
+    conv2d_relu_pool,
+    conv2d_relu_pool_backward,
+    relu_pool,
+    relu_pool_backward,
+)
+from .loss import cross_entropy, cross_entropy_backward
+from .norm import batch_norm, batch_norm_backward, batch_norm_stats
+from .optim import adam_step, sgd_step
+from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
+from .products import gemm
+
+__all__ = [
+    "adam_step",
+    "avg_pool2d",
+    "avg_pool2d_backward",
+    "batch_norm",
+    "batch_norm_backward",
+    "batch_norm_stats",
+    "col2im",
+    "conv2d",
+    "conv2d_backward",
+    "conv2d_relu_pool",
+    "conv2d_relu_pool_backward",
+    "cross_entropy",
+    "cross_entropy_backward",
+    "gemm",
+    "im2col",
+    "max_pool2d",
+    "max_pool2d_backward",
+    "relu",
+    "relu_backward",
+    "relu_pool",
+    "relu_pool_backward",
+    "sgd_step",
+]

@@ -1,0 +1,36 @@
+"""Windows over images.
+
+For a fixed position (i, j) within the window, the cells that the windows see there are a strided
+slice of the padded images, of shape (n, c, oh, ow).
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array
+from ..geometry import Conv2d, Window2d
+
+
+def padding(g: Window2d | Conv2d) -> tuple[tuple[int, int], ...]:
+    """What `numpy.pad` adds so that every window lies inside."""
+    below = (g.oh - 1) * g.sh + (g.kh - 1) * g.dh + 1 - g.ph - g.h
+    right = (g.ow - 1) * g.sw + (g.kw - 1) * g.dw + 1 - g.pw - g.w
+    return (0, 0), (0, 0), (g.ph, max(below, 0)), (g.pw, max(right, 0))
+
+
+def positions(padded: Array, g: Window2d | Conv2d) -> Iterator[tuple[int, int, Array]]:
+    """(i, j, view): the cells (..., oh, ow) that the windows see at row i, column j, row-major."""
+    for i in range(g.kh):
+        for j in range(g.kw):
+            rows = slice(i * g.dh, i * g.dh + (g.oh - 1) * g.sh + 1, g.sh)
+            columns = slice(j * g.dw, j * g.dw + (g.ow - 1) * g.sw + 1, g.sw)
+            yield i, j, padded[..., rows, columns]
+
+
+def zeros(g: Window2d | Conv2d, dtype: np.dtype[Any]) -> tuple[Array, Array]:
+    """Padded images of zeros, and the view of the images in them."""
+    (_, _, (above, below), (left, right)) = padding(g)
+    padded = np.zeros((g.n, g.c, above + g.h + below, left + g.w + right), dtype)
+    return padded, padded[:, :, above : above + g.h, left : left + g.w]

@@ -1,0 +1,60 @@
+"""Softmax cross-entropy. `g` is (n, classes)."""
+
+import numpy as np
+
+from ..arrays import Array
+
+
+def cross_entropy(
+    logits: Array, target: Array, weight: Array | None, losses: Array, logsumexp: Array,
+    g: tuple[int, int], label_smoothing: float, ignore_index: int,
+) -> int:  # fmt: skip
+    """losses[i] = Σ_j q[i, j] weight[j] (logsumexp[i] - logits[i, j]).
+
+    logsumexp[i] = log Σ_j exp(logits[i, j]) and q is the label distribution below. A term with
+    q = 0 counts as zero also where the logit is infinite. Gives the number of targets that are no
+    class.
+    """
+    q, bad = _label_distribution(logits, target, label_smoothing, ignore_index)
+    with np.errstate(all="ignore"):  # logits that are infinite or NaN, and no classes at all
+        top = logits.max(1, initial=-np.inf)
+        top = np.where(np.isfinite(top), top, 0)
+        logsumexp[...] = top + np.log(np.exp(logits - top[:, None]).sum(1))
+        terms = np.where(q == 0, 0, q * (logsumexp[:, None] - logits))
+    losses[...] = (terms if weight is None else terms * weight).sum(1)
+    return bad
+
+
+def cross_entropy_backward(
+    grad_losses: Array, logits: Array, target: Array, logsumexp: Array, weight: Array | None,
+    dlogits: Array, g: tuple[int, int], label_smoothing: float, ignore_index: int,
+) -> int:  # fmt: skip
+    """dlogits[i, k] = grad_losses[i] (s[i] exp(logits[i, k] - logsumexp[i]) - q[i, k] weight[k]).
+
+    s[i] = Σ_j q[i, j] weight[j]; rows of ignored targets are zero. Gives the number of targets that
+    are no class.
+    """
+    q, bad = _label_distribution(logits, target, label_smoothing, ignore_index)
+    q = q if weight is None else q * weight
+    total = q.sum(1, keepdims=True)
+    with np.errstate(all="ignore"):
+        dlogits[...] = grad_losses[:, None] * (total * np.exp(logits - logsumexp[:, None]) - q)
+    dlogits[target == ignore_index] = 0
+    return bad
+
+
+def _label_distribution(
+    logits: Array, target: Array, label_smoothing: float, ignore_index: int
+) -> tuple[Array, int]:
+    """q[i, j] = (1 - ε) [j = target[i]] + ε / classes, and the number of targets that are no class.
+
+    Rows of ignored targets are zero.
+    """
+    n, classes = logits.shape
+    counted = target != ignore_index
+    bad = counted & ((target < 0) | (target >= classes))
+    counted &= ~bad
+    q = np.zeros_like(logits)
+    q[counted] = label_smoothing / max(classes, 1)
+    q[np.arange(n)[counted], target[counted]] += 1 - label_smoothing
+    return q, int(np.count_nonzero(bad))

@@ -1,0 +1,57 @@
+"""Batch normalisation. `g` is (n, c, numbers of an image in a channel)."""
+
+import numpy as np
+
+from ..arrays import Array
+
+Sizes = tuple[int, int, int]
+
+
+def batch_norm_stats(x: Array, mean: Array, var: Array, g: Sizes) -> None:
+    """Mean and variance over all axes but the second, summed in float64."""
+    channels = x.reshape(g)
+    mean[...] = channels.mean((0, 2), dtype=np.float64)
+    var[...] = channels.var((0, 2), dtype=np.float64)
+
+
+def batch_norm(
+    x: Array, mean: Array, var: Array, weight: Array | None, bias: Array | None, y: Array, g: Sizes,
+    eps: float,
+) -> None:  # fmt: skip
+    """y = (x - mean) / √(var + ε) · weight + bias."""
+    channels = (x.reshape(g) - mean[:, None]) / _deviation(var, eps)
+    if weight is not None:
+        channels *= weight[:, None]
+    if bias is not None:
+        channels += bias[:, None]
+    y[...] = channels.reshape(y.shape)
+
+
+def batch_norm_backward(
+    grad_output: Array, x: Array, mean: Array, var: Array, weight: Array | None, dx: Array | None,
+    dweight: Array | None, dbias: Array | None, g: Sizes, eps: float, from_batch: bool,
+) -> None:  # fmt: skip
+    """dbias = Σ dy; dweight = Σ dy·h; dx = weight/√(var + ε)·(dy - mean(dy) - h·mean(dy·h)).
+
+    h = (x - mean)/√(var + ε), sums and means over a channel; where mean and var are constants, dx
+    is weight/√(var + ε)·dy.
+    """
+    dy = grad_output.reshape(g)
+    h = (x.reshape(g) - mean[:, None]) / _deviation(var, eps)
+    sums, products = (z.sum((0, 2), dtype=np.float64).astype(x.dtype) for z in (dy, dy * h))
+    if dbias is not None:
+        dbias[...] = sums
+    if dweight is not None:
+        dweight[...] = products
+    if dx is not None:
+        if from_batch and x.size:
+            count = g[0] * g[2]
+            dy = dy - (sums[:, None] + h * products[:, None]) / count
+        dy = dy / _deviation(var, eps)
+        dx[...] = (dy if weight is None else dy * weight[:, None]).reshape(dx.shape)
+
+
+def _deviation(var: Array, eps: float) -> Array:
+    """√(var + ε), as it broadcasts with (n, c, numbers)."""
+    deviation: Array = np.sqrt(var[:, None] + var.dtype.type(eps))
+    return deviation

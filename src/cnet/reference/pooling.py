@@ -1,0 +1,79 @@
+"""Maxima and means of windows."""
+
+import numpy as np
+
+from ..arrays import Array
+from ..geometry import Window2d
+from ._windows import padding, positions, zeros
+
+
+def max_pool2d(x: Array, y: Array, indices: Array, g: Window2d) -> None:
+    """y[n, c, y, x] = max of the cells of the image in the window, indices = the first that has it.
+
+    NaN is larger than any number and the last NaN counts. A window without a cell of the image
+    gives -inf and -1.
+    """
+    y[...], indices[...] = -np.inf, -1
+    places = np.pad(np.arange(g.h * g.w).reshape(1, 1, g.h, g.w), padding(g), constant_values=-1)
+    padded = positions(np.pad(x, padding(g)), g)
+    for (_, _, cells), (_, _, place) in zip(padded, positions(places, g), strict=True):
+        taken = (place >= 0) & ((indices < 0) | (cells > y) | np.isnan(cells))
+        np.copyto(y, cells, where=taken)
+        np.copyto(indices, place, where=taken, casting="same_kind")
+
+
+def max_pool2d_backward(grad_output: Array, indices: Array, dx: Array, g: Window2d) -> int:
+    """dx[n, c, indices[n, c, y, x]] += grad_output[n, c, y, x], in row-major order.
+
+    Gives the number of indices that are neither -1 nor in the plane.
+    """
+    plane = g.h * g.w
+    first = plane * np.arange(g.n * g.c).reshape(g.n, g.c, 1, 1)
+    taken = (indices >= 0) & (indices < plane)
+    dx[...] = 0
+    np.add.at(dx.reshape(-1), (first + indices)[taken], grad_output[taken])
+    return int(np.count_nonzero(~taken & (indices != -1)))
+
+
+def avg_pool2d(
+    x: Array, y: Array, g: Window2d, count_include_pad: bool, divisor_override: int
+) -> None:
+    """y[n, c, y, x] = (Σ of the window) / divisor[y, x].
+
+    The divisor counts the cells of the window, with those of the padding (but not those that
+    ceil_mode hangs over it) or without, unless it is given.
+    """
+    y[...] = 0
+    for _, _, cells in positions(np.pad(x, padding(g)), g):
+        y += cells
+    y /= _divisor(g, count_include_pad, divisor_override).astype(y.dtype)
+
+
+def avg_pool2d_backward(
+    grad_output: Array, dx: Array, g: Window2d, count_include_pad: bool, divisor_override: int
+) -> None:
+    """The adjoint of avg_pool2d: every cell of a window gets grad_output[y, x] / divisor[y, x]."""
+    share = grad_output / _divisor(g, count_include_pad, divisor_override).astype(dx.dtype)
+    padded, images = zeros(g, dx.dtype)
+    for _, _, cells in positions(padded, g):
+        cells += share
+    dx[...] = images
+
+
+def _divisor(g: Window2d, count_include_pad: bool, divisor_override: int) -> Array:
+    """What the sum over each window is divided by: (oh, ow)."""
+    if divisor_override:
+        return np.full((g.oh, g.ow), divisor_override)
+    sides = []
+    for size, kernel, stride, begin, end, count in (
+        (g.h, g.kh, g.sh, g.ph, g.qh, g.oh),
+        (g.w, g.kw, g.sw, g.pw, g.qw, g.ow),
+    ):
+        start = np.arange(count) * stride - begin
+        if count_include_pad:
+            sides.append(np.minimum(start + kernel, size + end) - start)
+        else:
+            sides.append(np.minimum(start + kernel, size) - np.maximum(start, 0))
+    rows, columns = sides
+    divisor: Array = np.maximum(rows[:, None] * columns, 1)  # a window without a cell sums to zero
+    return divisor

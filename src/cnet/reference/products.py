@@ -1,0 +1,17 @@
+"""Matrix products."""
+
+import numpy as np
+
+from ..arrays import Array
+
+
+def gemm(a: Array, b: Array, bias: Array | None, y: Array, g: tuple[int, ...], relu: bool) -> None:
+    """y[i, j] = bias[j] + Σ_k a[i, k] b[k, j], and 0 where that is ≤ 0 with `relu`.
+
+    `g` is (m, n, k, row and column strides of a, row and column strides of b).
+    """
+    y[...] = a @ b
+    if bias is not None:
+        y += bias
+    if relu:
+        np.copyto(y, 0, where=y <= 0)

@@ -1,0 +1,144 @@
+"""The arguments of a kernel are stated in the list, in its wrapper and in its reference only."""
+
+import ast
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import cnet
+from cnet import reference
+
+ARGUMENTS = {
+    name: tuple(arguments.split())
+    for name, arguments in {
+        "im2col": "x cols g",
+        "col2im": "cols x g",
+        "conv2d": "x weight bias y g algorithm",
+        "conv2d_backward": "grad_output x weight dx dw db g algorithm",
+        "conv2d_relu_pool": "x weight bias y codes g",
+        "conv2d_relu_pool_backward": "grad_output codes x weight dx dw db g",
+        "relu_pool": "x y codes g",
+        "relu_pool_backward": "grad_output codes dx g",
+        "max_pool2d": "x y indices g",
+        "max_pool2d_backward": "grad_output indices dx g",
+        "avg_pool2d": "x y g count_include_pad divisor_override",
+        "avg_pool2d_backward": "grad_output dx g count_include_pad divisor_override",
+        "gemm": "a b bias y g relu",
+        "relu": "x y",
+        "relu_backward": "grad_output y dx",
+        "batch_norm_stats": "x mean var g",
+        "batch_norm": "x mean var weight bias y g eps",
+        "batch_norm_backward":
+            "grad_output x mean var weight dx dweight dbias g eps from_batch",
+        "cross_entropy":
+            "logits target weight losses logsumexp g label_smoothing ignore_index",
+        "cross_entropy_backward":
+            "grad_losses logits target logsumexp weight dlogits g label_smoothing ignore_index",
+        "sgd_step":
+            "param grad momentum_buffer lr momentum dampening weight_decay nesterov maximize first",
+        "adam_step":
+            "param grad exp_avg exp_avg_sq lr beta1 beta2 eps weight_decay step maximize decoupled",
+    }.items()
+}  # fmt: skip
+"""The list."""
+
+SOURCE = Path(cnet.__file__).parent
+FILES = {
+    file.relative_to(SOURCE).as_posix(): file
+    for suffix in ("py", "pyi", "pyx", "pxd")
+    for file in sorted(SOURCE.rglob(f"*.{suffix}"))
+}
+PYTHON = [name for name in FILES if name.endswith(".py")]
+
+
+def test_the_reference_takes_what_the_list_says() -> None:
+    stated = {
+        name: tuple(inspect.signature(getattr(reference, name)).parameters)
+        for name in reference.__all__
+    }
+    assert stated == ARGUMENTS
+
+
+def _dispatched(tree: ast.AST) -> Iterator[str]:
+    """Kernels that are called: the first argument of each `call(...)`."""
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id == "call"
+        ):
+            assert isinstance(node.args[0], ast.Constant), ast.unparse(node)
+            yield node.args[0].value
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_wrapper_and_reference_are_in_files_of_one_name(name: str) -> None:
+    """A kernel has one call, in kernels/<family>.py, and one function, in reference/<family>.py."""
+    calls = [
+        file
+        for file in PYTHON
+        for kernel in _dispatched(ast.parse(FILES[file].read_bytes()))
+        if kernel == name
+    ]
+    family = Path(inspect.getfile(getattr(reference, name))).name
+    assert calls == [f"kernels/{family}"]
+
+
+# A function whose parameters are all the arguments of a kernel states them. Two or three (relu: x,
+# y) would be among the parameters of many functions for other reasons.
+STATED = {name: set(arguments) for name, arguments in ARGUMENTS.items() if len(arguments) > 3}
+
+HEAD = re.compile(r"^\s*(?:cp?def|def)\s[^\n(]*\(((?:[^()]|\([^()]*\))*)\)", re.MULTILINE)
+"""A function in Python or Cython, with its parameters, whose defaults may have parentheses."""
+
+
+def _statements(text: str) -> set[str]:
+    heads = [set(re.findall(r"\w+", head)) for head in HEAD.findall(text)]
+    return {name for name, words in STATED.items() if any(words <= head for head in heads)}
+
+
+def _stated(names: list[str]) -> dict[str, set[str]]:
+    found = {name: _statements(FILES[name].read_text()) for name in names}
+    return {name: kernels for name, kernels in found.items() if kernels}
+
+
+def test_no_module_states_the_arguments_again() -> None:
+    """The wrappers have those of the user; what they allocate and compute, they pass on."""
+    assert _stated([name for name in PYTHON if not name.startswith("reference/")]) == {
+        "kernels/optim.py": {"sgd_step", "adam_step"},  # nothing is allocated
+    }
+
+
+@pytest.mark.xfail(reason="the boundary has a function for each kernel", strict=True)
+def test_the_boundary_does_not_state_them() -> None:
+    assert _stated([name for name in FILES if name.startswith("_core.p")]) == {}
+
+
+def test_only_the_dispatch_calls_the_compiled_module_for_a_kernel() -> None:
+    for name in PYTHON:
+        for node in ast.walk(ast.parse(FILES[name].read_bytes())):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                called = node.attr if node.value.id == "_core" else ""
+                assert called not in ARGUMENTS, f"{name}: line {node.lineno}"
+
+
+@pytest.mark.parametrize(
+    ("text", "stated"),
+    [
+        ("def f(x, weight, bias, y, g, algorithm): ...", {"conv2d"}),
+        ("    def f(\n        x: A, weight, y=(1, 2), *, bias, g,\n algorithm): ...", {"conv2d"}),
+        ("f(x, weight, bias, y, g, algorithm)", set()),
+        ("def f(x, weight):\n    return bias, y, g, algorithm", set()),
+        ("cdef f(ndarray x, ndarray y, ndarray codes, geometry g):", {"relu_pool"}),
+    ],
+)
+def test_statements_are_seen(text: str, stated: set[str]) -> None:
+    assert _statements(text) == stated
+
+
+def test_references_state_them() -> None:
+    found = _stated([name for name in PYTHON if name.startswith("reference/")])
+    assert set().union(*found.values()) == set(STATED)
