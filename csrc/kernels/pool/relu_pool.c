@@ -2,7 +2,7 @@
  *
  * Where the convolution has a faster algorithm than the one that conv2d_relu_pool is part of, these
  * follow it: what is kept for the way back is a byte for four cells. */
-#include "relu_pool.h"
+#include "pool/relu_pool.h"
 #include "window.h"
 
 typedef struct {

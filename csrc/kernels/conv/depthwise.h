@@ -5,7 +5,7 @@
 #ifndef CNET_DEPTHWISE_H
 #define CNET_DEPTHWISE_H
 
-#include "conv2d.h"
+#include "conv.h"
 #include "simd.h"
 #include "stage.h"
 

@@ -1,8 +1,8 @@
 /* Convolution as one matrix product, whose right operand is copied from the images panel by panel,
  * never as a whole. Summed as product.h says, the bias added to the first block. Parallel over
  * tiles of (group, o, outputs of all images). */
-#include "conv2d.h"
-#include "product.h"
+#include "conv.h"
+#include "gemm/product.h"
 #include "taps.h"
 
 typedef struct {

@@ -1,5 +1,5 @@
 /* Convolution and its gradients: which algorithm computes them, and the gradient of the bias. */
-#include "conv2d.h"
+#include "conv.h"
 #include "stage.h"
 #include "tap_sums.h"
 

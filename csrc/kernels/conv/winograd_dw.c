@@ -7,12 +7,12 @@
  * time, so that they stay in the cache and are shared. A chunk has a panel of outputs and a slice
  * of the channels, and after the last group it transforms its own sums.
  *
- * Arrays as in conv2d.c, dW is overwritten. Each dM is summed over the tiles of a group and over
+ * Arrays as in policy.c, dW is overwritten. Each dM is summed over the tiles of a group and over
  * the groups, in ascending order. An infinity or NaN in a channel of x or dY spreads over all taps
  * of the filters that have this channel. Parallel over blocks of tiles and parts of the channels,
  * then over the panels and slices. Workspace: Z and V of a group, and dM, of which with a single
  * group each thread has only what it works on. */
-#include "conv2d.h"
+#include "conv.h"
 #include "tiles.h"
 
 enum {

@@ -1,7 +1,7 @@
 /* Convolution, ReLU and 2 x 2 maximum in one kernel for training: by the tiles of tap_sums.h, whose
- * lanes are positions, or by those of prepared_conv2d.c, whose lanes are output channels. Both sum
+ * lanes are positions, or by those of prepared.c, whose lanes are output channels. Both sum
  * the taps in the same order. */
-#include "conv2d.h"
+#include "conv.h"
 #include "stage.h"
 #include "tap_sums.h"
 

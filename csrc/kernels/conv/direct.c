@@ -6,9 +6,9 @@
  * Filters are packed once. A chunk is some rows of one image in one group, with neighbouring
  * positions in the lanes of a vector; where rows are so short that much would be computed between
  * them, it is LANES images, one in each lane. The sums are the same, bit for bit. */
-#include "conv2d.h"
-#include "product.h"
-#include "relu_pool.h"
+#include "conv.h"
+#include "gemm/product.h"
+#include "pool/relu_pool.h"
 #include "stage.h"
 #include "tap_sums.h"
 

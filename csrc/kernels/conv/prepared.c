@@ -4,7 +4,7 @@
  * Lanes are output channels: one tap of a tile is one vector of filters times a number of the
  * staged image for each output, so that images of any width fill the tile. Panels of channels are
  * vectors wide, the last of them half a vector if that is enough. */
-#include "conv2d.h"
+#include "conv.h"
 #include "lanes.h"
 #include "stage.h"
 
@@ -47,7 +47,7 @@ enum { LANES_WHOLE = VECTOR_BYTES / (int)sizeof(real), LANES_HALF = LANES_WHOLE 
 #define TILE_FN(name) name##_whole
 #define TILE_FIRSTS FIRSTS
 #define TILE_SECONDS SECONDS
-#include "conv_tile.h"
+#include "prepared_tile.h"
 #if VECTOR_BYTES == 64
 #define TILE_LANES LANES_HALF
 #define TILE_FN(name) name##_half
@@ -58,7 +58,7 @@ enum { LANES_WHOLE = VECTOR_BYTES / (int)sizeof(real), LANES_HALF = LANES_WHOLE 
 #define TILE_FIRSTS 0, 4, 1, 5
 #define TILE_SECONDS 2, 6, 3, 7
 #endif
-#include "conv_tile.h"
+#include "prepared_tile.h"
 #endif
 
 static ptrdiff_t panel_lanes(ptrdiff_t outputs) {

@@ -7,11 +7,11 @@
  * and M stay in the cache. Of the transformed filters U and the transformed images V the smaller is
  * made once and shared; the other is made by the chunk that needs it.
  *
- * Arrays as in conv2d.c, the result is overwritten. Each M is summed over c in ascending order. An
+ * Arrays as in policy.c, the result is overwritten. Each M is summed over c in ascending order. An
  * infinity or NaN in the input spreads over the tiles that see it, one in a filter over its whole
  * output. Parallel over blocks of tiles where U is shared, else over panels of outputs. Workspace:
  * the shared operand, and for each thread a block or panel of the other and one of M. */
-#include "conv2d.h"
+#include "conv.h"
 #include "tiles.h"
 
 enum {

@@ -8,7 +8,7 @@
  * (o, i). It is faster than the direct sum where that would pad few channels or short rows.
  *
  * A chunk is some rows q of one image in one group. Sums over (o, i) first, then over j. */
-#include "conv2d.h"
+#include "conv.h"
 #include "lanes.h"
 #include "tap_sums.h"
 

@@ -1,8 +1,8 @@
 /* Gradient of the weights of a 1 x 1 convolution: the product of dY and X transposed, summed over
  * the pixels of all images as product.h says. Parallel over tiles of dW and parts of the pixels. */
-#include "conv2d.h"
+#include "conv.h"
 #include "pixels.h"
-#include "product.h"
+#include "gemm/product.h"
 
 typedef struct {
     product base;

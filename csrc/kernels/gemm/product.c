@@ -6,7 +6,7 @@
  * at a time as the memory for them holds: a slab. Where C is small and the depth long, the depth is
  * cut into parts instead, each with a copy of C; so nothing is shared. All this follows from the
  * sizes alone, never from the number of threads. */
-#include "product.h"
+#include "gemm/product.h"
 
 /* A panel of A, TILE_ROWS x DEPTH, stays in the first-level cache while a group of panels of B,
  * which stays in the second, streams past it. */

@@ -8,8 +8,8 @@
  *
  * The batch is split into parts, by the sizes alone; each part sums into its own copy of dW, and
  * the copies are added in order. Where dW is too large for many copies, the outputs are split. */
-#include "conv2d.h"
-#include "product.h"
+#include "conv.h"
+#include "gemm/product.h"
 #include "stage.h"
 
 enum { ENOUGH_CHUNKS = 16, COPIES_BYTES = 8 << 20, ACCUMULATORS = VECTOR_BYTES == 64 ? 25 : 12 };

@@ -1,6 +1,6 @@
 /* Dot products of a few rows of A with each row of B, which is read once and where it lies: where
  * rows of A are few, a transposed copy of B would cost as much as the product. */
-#include "dots.h"
+#include "gemm/dots.h"
 
 /* The register tile; at the edges its last row or column is repeated. */
 enum { ROWS = 4, COLS = VECTOR_BYTES == 64 ? 4 : 2, CHUNK_COLS = 32 };

@@ -1,7 +1,7 @@
 /* Which variant runs: the whole policy is the table below, slowest first. The build defines
  * CNET_HAVE_<ISA> for the variants it compiled. */
 #include "cnet.h"
-#include "cpu.h"
+#include "runtime/cpu.h"
 
 #include <stdatomic.h>
 

@@ -1,5 +1,5 @@
-#include "dots.h"
-#include "product.h"
+#include "gemm/dots.h"
+#include "gemm/product.h"
 
 typedef struct {
     product base;

@@ -1,7 +1,7 @@
 /* Gradient of a convolution's weights as one matrix product, summed over the outputs of all images
  * as product.h says. */
-#include "conv2d.h"
-#include "product.h"
+#include "conv.h"
+#include "gemm/product.h"
 #include "taps.h"
 
 typedef struct {

@@ -11,7 +11,7 @@
  * The batch is split into parts, by the sizes alone; each part sums into its own copy of dW and db,
  * and the copies are added in order. */
 #define SHORT_VECTORS /* for runs of taps, which would fill longer ones in part only */
-#include "conv2d.h"
+#include "conv.h"
 #include "lanes.h"
 #include "window.h"
 

@@ -1,9 +1,9 @@
-/* The algorithms behind conv2d and its gradients: what they share, and what conv2d.c knows of each.
+/* The algorithms behind conv2d and its gradients: what they share, and what policy.c knows of each.
  *
  * An algorithm is three functions for each pass that it can do: whether it suits a geometry, the
  * workspace it wants, and the work. All compute the same sums, in orders of their own. */
-#ifndef CNET_CONV2D_H
-#define CNET_CONV2D_H
+#ifndef CNET_CONV_H
+#define CNET_CONV_H
 
 #include "phases.h"
 

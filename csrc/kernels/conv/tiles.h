@@ -6,7 +6,7 @@
 #ifndef CNET_TILES_H
 #define CNET_TILES_H
 
-#include "product.h"
+#include "gemm/product.h"
 #include "window.h"
 #include "winograd.h"
 

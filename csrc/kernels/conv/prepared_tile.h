@@ -1,4 +1,4 @@
-/* The register tile of prepared_conv2d.c for vectors of TILE_LANES output channels: that file
+/* The register tile of prepared.c for vectors of TILE_LANES output channels: that file
  * includes this one once for each width. TILE_FN names what belongs to a width; TILE_FIRSTS and
  * TILE_SECONDS are the positions of simd.h for it. */
 

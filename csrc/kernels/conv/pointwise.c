@@ -4,9 +4,9 @@
  * from one to the next. The gradient of the input is the same product with the weights transposed,
  * whose columns go where the pixels came from. Summed as product.h says, the bias added to the
  * first block. Parallel over tiles of (group, channel, pixels). */
-#include "conv2d.h"
+#include "conv.h"
 #include "pixels.h"
-#include "product.h"
+#include "gemm/product.h"
 #include "strided.h"
 
 typedef struct {

@@ -2,8 +2,8 @@
  *
  * One chunk is an image and a block of channels; it goes through the outputs and the taps, a few at
  * a time, so that the unfolded gradient never leaves the cache. */
-#include "conv2d.h"
-#include "product.h"
+#include "conv.h"
+#include "gemm/product.h"
 #include "taps.h"
 
 enum { UNFOLDED_TAPS = 96, UNFOLDED_OUTPUTS = 480 };

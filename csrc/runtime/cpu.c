@@ -1,6 +1,6 @@
 /* CPUID says what the processor has, XGETBV whether the operating system saves the registers that
  * go with it; an instruction set needs both. Compiled for the baseline, without any -m flag. */
-#include "cpu.h"
+#include "runtime/cpu.h"
 
 int cnet_cpu_generic(void) { return 1; }
 
