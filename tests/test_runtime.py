@@ -11,7 +11,6 @@ import pytest
 
 from cnet import _core, geometry, kernels, runtime
 from cnet._cpus import default_num_threads
-from cnet.kernels._dispatch import old_sizes
 
 COMPILED = "generic", "avx2", "avx512"
 
@@ -244,5 +243,5 @@ def test_show_config_prints_every_entry(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_geometries_are_those_of_c() -> None:
-    assert old_sizes(geometry.Conv2d._fields) == _core.conv2d_fields
-    assert old_sizes(geometry.Window2d._fields) == _core.window2d_fields
+    assert geometry.Conv2d._fields == _core.conv2d_fields
+    assert geometry.Window2d._fields == _core.window2d_fields

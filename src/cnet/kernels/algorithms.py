@@ -9,7 +9,7 @@ import numpy.typing as npt
 from .. import _check, _core, geometry, runtime
 from ..arrays import Array, Size
 from ..geometry import Padding
-from ._dispatch import old_sizes
+from ._dispatch import choices
 
 FORWARD, DX, DW = range(3)  # cnet_pass in cnet.h
 ALGORITHMS = tuple(_core.algorithms)
@@ -58,33 +58,40 @@ def conv2d_algorithm(
 def conv2d_choice(g: geometry.Conv, dtype: np.dtype[Any]) -> str:
     """`conv2d_algorithm` for a geometry that has been checked already."""
     wanted = _core.algorithms["exact" if runtime.exact_is_on() else "auto"]
-    return _NAMES[_core.conv2d_choice(old_sizes(g.sizes2d), FORWARD, wanted, dtype.num)]
+    chosen = choices("conv2d", dtype.num, None, None, None, None, g.sizes2d, wanted)
+    assert chosen is not None
+    return _NAMES[chosen[FORWARD]]
 
 
-def algorithm_number(
-    f: str, name: str, g: geometry.Conv, passes: Sequence[int], dtype: np.dtype[Any]
-) -> int:
+def algorithm_number(f: str, name: str, g: geometry.Conv, passes: Sequence[int], x: Array) -> int:
     """The number of an algorithm, once it is certain that it can compute these passes."""
     if name not in ALGORITHMS:
         raise ValueError(f"{f}: algorithm must be one of {', '.join(ALGORITHMS)} (got {name!r})")
     if name == "auto" and runtime.exact_is_on():
         name = "exact"
     algorithm = _core.algorithms[name]
-    if name not in ("auto", "exact"):
+    if name not in ("auto", "exact") and not _suits(algorithm, g, passes, x):
         sizes = g.sizes2d
-        for direction in passes:
-            if not _core.conv2d_suits(old_sizes(sizes), direction, algorithm, dtype.num):
-                raise ValueError(
-                    f"{f}: algorithm={name!r} cannot compute this convolution "
-                    f"(got a {sizes.kh}x{sizes.kw} kernel, stride {(sizes.sh, sizes.sw)}, "
-                    f"dilation {(sizes.dh, sizes.dw)}, {g.groups} groups, x {g.x_shape}); "
-                    f"'auto' and 'exact' can"
-                )
+        raise ValueError(
+            f"{f}: algorithm={name!r} cannot compute this convolution "
+            f"(got a {sizes.kh}x{sizes.kw} kernel, stride {(sizes.sh, sizes.sw)}, "
+            f"dilation {(sizes.dh, sizes.dw)}, {g.groups} groups, x {g.x_shape}); "
+            f"'auto' and 'exact' can"
+        )
     return algorithm
 
 
-def sparse_backward_pays(g: geometry.Conv, x: Array) -> bool:
+def _suits(algorithm: int, g: geometry.Conv, passes: Sequence[int], x: Array) -> bool:
+    dtype_number, sizes = x.dtype.num, g.sizes2d
+    if FORWARD in passes:
+        return choices("conv2d", dtype_number, None, None, None, None, sizes, algorithm) is not None
+    dx, dw = (x if direction in passes else None for direction in (DX, DW))
+    backward = None, None, None, dx, dw, None, sizes, algorithm
+    return choices("conv2d_backward", dtype_number, *backward) is not None
+
+
+def sparse_backward_pays(g: geometry.Conv, dtype: np.dtype[Any]) -> bool:
     """Whether `conv2d_relu_pool_backward` has a kernel of its own for this geometry."""
     if runtime.reference_is_active():
         return True
-    return _core.conv2d_relu_pool_backward_pays(x, old_sizes(g.sizes2d))
+    return choices("conv2d_relu_pool_backward", dtype.num, *[None] * 7, g.sizes2d) is not None

@@ -85,7 +85,7 @@ def conv2d(
            [20., 24.]])
     """
     x, weight, bias, g = checked("conv2d", x, weight, bias, stride, padding, dilation, groups)
-    number = algorithm_number("conv2d", algorithm, g, (FORWARD,), x.dtype)
+    number = algorithm_number("conv2d", algorithm, g, (FORWARD,), x)
     y = _memory.empty(g.y_shape, x.dtype)
     call("conv2d", x, weight, bias, y, g.sizes2d, number)
     return y
@@ -153,7 +153,7 @@ def conv2d_backward(
     _check.same_dtype(f, x=x, grad_output=grad_output)
     needs = _check.needs(f, needs)
     passes = [direction for direction, need in ((DX, needs[0]), (DW, needs[1])) if need]
-    number = algorithm_number(f, algorithm, g, passes, x.dtype)
+    number = algorithm_number(f, algorithm, g, passes, x)
     shapes = g.x_shape, g.weight_shape, (g.o,)
     dx, dw, db = _memory.empty_needed(shapes, needs, x.dtype)
     call("conv2d_backward", grad_output, x, weight, dx, dw, db, g.sizes2d, number)

@@ -53,7 +53,7 @@ def conv2d_relu_pool(
     y, codes = _memory.empty(shape, x.dtype), _memory.empty(shape, UINT8)
     if y.size:
         if x.size:
-            algorithm_number(f, "direct", g, (FORWARD,), x.dtype)
+            algorithm_number(f, "direct", g, (FORWARD,), x)
         call("conv2d_relu_pool", x, weight, bias, y, codes, g.sizes2d)
     return y, codes
 
@@ -114,7 +114,7 @@ def conv2d_relu_pool_backward(
     _check.same_shape(f, "codes", codes.shape, "grad_output.shape", grad_output.shape)
     _check.same_dtype(f, x=x, grad_output=grad_output)
     needs = _check.needs(f, needs)
-    if not sparse_backward_pays(g, x):
+    if not sparse_backward_pays(g, x.dtype):
         full = relu_pool_backward(grad_output, codes, g.y_shape)
         return conv2d_backward(full, x, weight, stride, padding, dilation, groups, needs)
     shapes = g.x_shape, g.weight_shape, (g.o,)

@@ -7,7 +7,7 @@ the results in place. `cnet.kernels` calls one or the other, and documents what 
 Each function is its equation, written to be read. A file holds a family, as in `cnet.kernels`.
 """
 
-from .activation import relu, relu_backward
+from .activation import activate, add, copy, relu, relu_backward, softmax
 from .columns import col2im, im2col
 from .conv import conv2d, conv2d_backward
 from .fused import (
@@ -20,10 +20,13 @@ from .loss import cross_entropy, cross_entropy_backward
 from .norm import batch_norm, batch_norm_backward, batch_norm_stats
 from .optim import adam_step, sgd_step
 from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
+from .prepared import prepare_conv2d, prepare_linear, prepared_conv2d, prepared_linear
 from .products import gemm
 
 __all__ = [
+    "activate",
     "adam_step",
+    "add",
     "avg_pool2d",
     "avg_pool2d_backward",
     "batch_norm",
@@ -34,15 +37,21 @@ __all__ = [
     "conv2d_backward",
     "conv2d_relu_pool",
     "conv2d_relu_pool_backward",
+    "copy",
     "cross_entropy",
     "cross_entropy_backward",
     "gemm",
     "im2col",
     "max_pool2d",
     "max_pool2d_backward",
+    "prepare_conv2d",
+    "prepare_linear",
+    "prepared_conv2d",
+    "prepared_linear",
     "relu",
     "relu_backward",
     "relu_pool",
     "relu_pool_backward",
     "sgd_step",
+    "softmax",
 ]

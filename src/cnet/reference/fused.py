@@ -14,7 +14,7 @@ def conv2d_relu_pool(
     """y = max_pool2d(relu(conv2d(x, weight, bias)), 2), and where each maximum was."""
     z = np.empty((g.n, g.o, g.oh, g.ow), x.dtype)
     conv2d(x, weight, bias, z, g, 0)
-    relu_pool(z, y, codes, _pooling(g))
+    relu_pool(z, y, codes, pooling_of(g))
 
 
 def conv2d_relu_pool_backward(
@@ -23,11 +23,11 @@ def conv2d_relu_pool_backward(
 ) -> None:  # fmt: skip
     """The chain rule: first the pooling with ReLU, then the convolution."""
     dz = np.empty((g.n, g.o, g.oh, g.ow), x.dtype)
-    relu_pool_backward(grad_output, codes, dz, _pooling(g))
+    relu_pool_backward(grad_output, codes, dz, pooling_of(g))
     conv2d_backward(dz, x, weight, dx, dw, db, g, 0)
 
 
-def _pooling(g: Conv2d) -> Window2d:
+def pooling_of(g: Conv2d) -> Window2d:
     """The geometry of the pooling of a convolution's result."""
     return geometry.pool("conv2d_relu_pool", (g.n, g.o, g.oh, g.ow), 2).sizes2d
 

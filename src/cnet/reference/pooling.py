@@ -7,12 +7,13 @@ from ..geometry import Window2d
 from ._windows import padding, positions, zeros
 
 
-def max_pool2d(x: Array, y: Array, indices: Array, g: Window2d) -> None:
+def max_pool2d(x: Array, y: Array, indices: Array | None, g: Window2d) -> None:
     """y[n, c, y, x] = max of the cells of the image in the window, indices = the first that has it.
 
     NaN is larger than any number and the last NaN counts. A window without a cell of the image
     gives -inf and -1.
     """
+    indices = np.empty(y.shape, np.int32) if indices is None else indices
     y[...], indices[...] = -np.inf, -1
     places = np.pad(np.arange(g.h * g.w).reshape(1, 1, g.h, g.w), padding(g), constant_values=-1)
     padded = positions(np.pad(x, padding(g)), g)

@@ -1,0 +1,102 @@
+/* The algorithms of conv2d and its gradients: what they share, and what policy.c knows of each.
+ *
+ * An algorithm is three functions for each pass that it can do: whether it suits a geometry, the
+ * workspace it wants, and the work. All compute the same sums, in orders of their own. */
+#ifndef CNET_CONV_H
+#define CNET_CONV_H
+
+#include "phases.h"
+
+/* Arrays of a pass; those that it does not have are NULL. `to` is y, dx or dw. A pass backward also
+ * finds all gradients that are wanted, for algorithms that compute them together. */
+typedef struct {
+    const real *x, *weight, *bias, *grad_output;
+    real *to;
+    real *dx, *dw, *db;
+} conv2d_arrays;
+
+typedef int conv2d_test(const cnet_conv2d *g);
+typedef size_t conv2d_bytes(const cnet_conv2d *g, int threads);
+typedef void conv2d_run(const conv2d_arrays *arrays, const cnet_conv2d *g, const cnet_call *call);
+
+#define CNET_PASS(algorithm, pass)                                                                 \
+    conv2d_bytes CNET_FN(algorithm##_##pass##_workspace);                                          \
+    conv2d_run CNET_FN(algorithm##_##pass);
+CNET_PASS(product, forward)
+CNET_PASS(product, dx)
+CNET_PASS(product, dw)
+CNET_PASS(direct, forward)
+CNET_PASS(direct, dx)
+CNET_PASS(direct, dw)
+CNET_PASS(fold, dx)
+CNET_PASS(pointwise, forward)
+CNET_PASS(pointwise, dx)
+CNET_PASS(pointwise, dw)
+CNET_PASS(winograd, forward)
+CNET_PASS(winograd, dx)
+CNET_PASS(winograd, dw)
+CNET_PASS(depthwise, forward)
+CNET_PASS(depthwise, backward)
+#undef CNET_PASS
+
+/* The policy of a pass, asked once a call: the algorithm that computes it when `wanted` is asked
+ * for, and its workspace; -1 and CNET_UNSUITABLE where it cannot compute this geometry. */
+typedef struct {
+    int algorithm;
+    size_t bytes;
+} conv2d_choice;
+conv2d_choice CNET_FN(conv2d_policy)(const cnet_conv2d *g, cnet_pass pass, cnet_algorithm wanted,
+                                     int threads);
+/* Computes a pass by the algorithm in call->choices. Returns whether that has computed all
+ * gradients that are wanted. */
+int CNET_FN(conv2d_run_pass)(cnet_pass pass, const conv2d_arrays *arrays, const cnet_conv2d *g,
+                             const cnet_call *call);
+
+/* conv2d_relu_pool by the direct algorithm. */
+size_t CNET_FN(direct_relu_pool_workspace)(const cnet_conv2d *g, int threads);
+void CNET_FN(direct_relu_pool)(const conv2d_arrays *arrays, uint8_t *codes, const cnet_conv2d *g,
+                               const cnet_call *call);
+
+/* Convolution with prepared filters (prepared.c): the sums it computes for a row of outputs of a
+ * group, wanted or not; bytes of prepared filters, their preparation, workspace, and the work. */
+ptrdiff_t CNET_FN(prepared_sums)(const cnet_conv2d *g);
+size_t CNET_FN(prepared_bytes)(const cnet_conv2d *g);
+void CNET_FN(prepare_filters)(const real *weight, const real *bias, void *prepared,
+                              const cnet_conv2d *g);
+size_t CNET_FN(prepared_scratch)(const cnet_conv2d *g, int threads);
+typedef struct {
+    const real *x;
+    const void *prepared;
+    real *y;
+    uint8_t *codes; /* or NULL */
+    int relu, pool;
+} prepared_arrays;
+void CNET_FN(convolve_prepared)(const prepared_arrays *arrays, const cnet_conv2d *g, int threads,
+                                char *scratch);
+
+/* The gradient of the input is itself a convolution, of dY on the grid of the stride's phases (see
+ * phases.h): with stride 1, with the filters rotated and their channels exchanged. This is its
+ * geometry; with longer strides or dilation, a phase has taps at some places of the kernel only. */
+static inline cnet_conv2d gradient_geometry(const cnet_conv2d *g) {
+    const phase_axis rows = phase_rows(g), columns = phase_columns(g);
+    cnet_conv2d d = *g;
+    d.c = g->o;
+    d.h = g->oh;
+    d.w = g->ow;
+    d.o = g->c;
+    d.oh = rows.count;
+    d.ow = columns.count;
+    d.kh = rows.reach + 1;
+    d.kw = columns.reach + 1;
+    d.sh = d.sw = d.dh = d.dw = 1;
+    d.ph = rows.reach - rows.first;
+    d.pw = columns.reach - columns.first;
+    return d;
+}
+
+/* Part of a workspace, in bytes. */
+static inline size_t bytes_of(ptrdiff_t elements, size_t size) {
+    return (size_t)round_up(elements * (ptrdiff_t)size, CNET_ALIGNMENT);
+}
+
+#endif

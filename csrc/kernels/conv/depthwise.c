@@ -1,0 +1,312 @@
+/* Depthwise convolution: each output channel sees one input channel.
+ *
+ * Lanes are columns. Vectors of columns are swept from top to bottom: each row of the image is
+ * loaded once for every column of the filter, and added to all outputs that see it. Square filters
+ * read the image itself where that pays; otherwise it is staged. */
+#include "depthwise.h"
+#include "lanes.h"
+
+/* Bytes of an image that are swept at once, but at least some rows of outputs; bytes of images that
+ * the caches are likely to hold. */
+enum { SWEPT_BYTES = 1 << 15, LEAST_ROWS = 8, CACHED_BYTES = 1 << 24 };
+
+/* What the outputs of a call have in common. */
+typedef struct {
+    real bias;
+    ptrdiff_t rows, columns;
+    real *to;
+    ptrdiff_t to_pitch;
+} outputs_t;
+
+/* A plane with its padding. Vectors run over the ends of its rows, and what they find there counts
+ * as 0. Where that would leave the array, `copy` stands for the row. */
+typedef struct {
+    const real *plane;
+    ptrdiff_t pitch, height, width;
+    ptrdiff_t ph, pw;
+    ptrdiff_t before, behind; /* cells of the array before and from plane[0] on */
+    ptrdiff_t reach;          /* cells of a padded row that vectors read */
+    const real *zeros;        /* a padded row */
+    real *copy;               /* room for another one */
+} image_t;
+
+/* Row y of the padded image. */
+INLINE const real *padded_row(const image_t *image, ptrdiff_t y) {
+    const ptrdiff_t row = y - image->ph, begin = row * image->pitch - image->pw;
+    if (row < 0 || row >= image->height)
+        return image->zeros;
+    if (begin + image->before >= 0 && begin + image->reach <= image->behind)
+        return image->plane + begin;
+    copy_run(image->copy + image->pw, image->plane + row * image->pitch, image->width);
+    return image->copy;
+}
+
+/* from[j + t * stride] for all lanes t. */
+INLINE vec strided_cells(const real *from, const int j, const int stride) {
+    if (stride == 1)
+        return load(from + j);
+    const vec first = load(from + j / 2 * 2), second = load(from + (j / 2 * 2 + LANES));
+    return j % 2 ? odds(first, second) : evens(first, second);
+}
+
+/* Two vectors of columns, or one, for a dense k x k filter. Each row of cells is loaded once, for
+ * all rows of outputs that it belongs to; the sums of these move on by a place with every stride.
+ */
+INLINE void sweep(const outputs_t *out, const image_t *image, const vec *weights, ptrdiff_t column,
+                  const int k, const int stride, const int vectors) {
+    const int places = (k - 1) / stride + 1;
+    ptrdiff_t columns[2];
+    ivec counted[2][LARGEST_SQUARE];
+    vec sums[LARGEST_SQUARE][2];
+    for (int v = 0; v < vectors; v++) {
+        columns[v] = vector_at(column + v * LANES, out->columns);
+        for (int j = 0; j < k; j++) {
+            const range in =
+                inside(columns[v] * stride + j - image->pw, stride, image->width, LANES);
+            counted[v][j] = (lane_numbers() >= splat(in.begin)) & (lane_numbers() < splat(in.end));
+        }
+    }
+#pragma GCC unroll 5
+    for (int i = 0; i < places; i++)
+        sums[i][0] = sums[i][1] = broadcast(out->bias);
+    for (ptrdiff_t row = 0; row < out->rows + places - 1; row++) {
+#pragma GCC unroll 2
+        for (int phase = 0; phase < stride; phase++) {
+            const real *from = padded_row(image, row * stride + phase);
+#pragma GCC unroll 2
+            for (int v = 0; v < vectors; v++) {
+#pragma GCC unroll 5
+                for (int j = 0; j < k; j++) {
+                    const vec any = strided_cells(from + stride * columns[v], j, stride);
+                    const vec cells = (vec)((ivec)any & counted[v][j]);
+#pragma GCC unroll 5
+                    for (int i = phase; i < k; i += stride)
+                        sums[i / stride][v] += weights[i * k + j] * cells;
+                }
+            }
+        }
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; v++) {
+            const ptrdiff_t at = (row - places + 1) * out->to_pitch + columns[v];
+            if (row >= places - 1 && vectors == 2)
+                store(out->to + at, sums[places - 1][v]);
+            else if (row >= places - 1)
+                store_run(out->to + at, sums[places - 1][v], out->columns);
+#pragma GCC unroll 5
+            for (int i = places - 1; i > 0; i--)
+                sums[i][v] = sums[i - 1][v];
+            sums[0][v] = broadcast(out->bias);
+        }
+    }
+}
+
+INLINE void sum_square(const outputs_t *out, const image_t *image, const real *filter, const int k,
+                       const int stride) {
+    vec weights[LARGEST_SQUARE * LARGEST_SQUARE];
+#pragma GCC unroll 25
+    for (int t = 0; t < k * k; t++)
+        weights[t] = broadcast(filter[t]);
+    ptrdiff_t column = 0;
+    for (; column + LANES < out->columns; column += 2 * LANES)
+        sweep(out, image, weights, column, k, stride, 2);
+    if (column < out->columns)
+        sweep(out, image, weights, column, k, stride, 1);
+}
+
+/* A filter of 3 x 3 or 5 x 5, and strides of 1 or 2. */
+static void sum_image(const outputs_t *out, const image_t *image, const real *filter, ptrdiff_t k,
+                      ptrdiff_t stride) {
+    if (k == 3 && stride == 1)
+        sum_square(out, image, filter, 3, 1);
+    else if (k == 3)
+        sum_square(out, image, filter, 3, 2);
+    else if (stride == 1)
+        sum_square(out, image, filter, 5, 1);
+    else
+        sum_square(out, image, filter, 5, 2);
+}
+
+/* Any taps, or fewer columns than a vector has: a tile of some rows of outputs at a time. The last
+ * tile begins earlier, so that it ends with the rows, if there are that many. */
+static void sum_listed(const outputs_t *out, const tap_list *taps, const real *band,
+                       ptrdiff_t pitch) {
+    for (ptrdiff_t column = 0; column < out->columns; column += LANES) {
+        const ptrdiff_t x = vector_at(column, out->columns);
+        for (ptrdiff_t row = 0; row < out->rows; row += TILE_HEIGHT) {
+            const ptrdiff_t y = max_size(min_size(row, out->rows - TILE_HEIGHT), 0);
+            const real *from = band + y * pitch + x;
+            real *to = out->to + y * out->to_pitch + x;
+            vec sums[TILE_HEIGHT];
+#pragma GCC unroll 4
+            for (int r = 0; r < TILE_HEIGHT; r++)
+                sums[r] = broadcast(out->bias);
+            for (ptrdiff_t t = 0; t < taps->count; t++) {
+                const vec weight = broadcast(taps->weights[t]);
+                const real *cells = from + taps->offsets[t];
+#pragma GCC unroll 4
+                for (int r = 0; r < TILE_HEIGHT; r++)
+                    sums[r] += weight * load(cells + r * pitch);
+            }
+            if (out->columns >= LANES && out->rows >= TILE_HEIGHT) {
+#pragma GCC unroll 4
+                for (int r = 0; r < TILE_HEIGHT; r++)
+                    store(to + r * out->to_pitch, sums[r]);
+            } else {
+                real copies[TILE_HEIGHT][VECTOR_BYTES / sizeof(real)];
+                memcpy(copies, sums, sizeof copies);
+                for (ptrdiff_t r = 0; r < min_size(TILE_HEIGHT, out->rows); r++)
+                    copy_run(to + r * out->to_pitch, copies[r], min_size(LANES, out->columns));
+            }
+        }
+    }
+}
+
+void CNET_FN(sum_taps)(const tap_list *taps, const real *from, ptrdiff_t pitch, real bias,
+                       ptrdiff_t rows, ptrdiff_t columns, real *to, ptrdiff_t to_pitch) {
+    const outputs_t out = {bias, rows, columns, to, to_pitch};
+    const ptrdiff_t k = is_square(taps->count, taps->offsets, pitch, 3)   ? 3
+                        : is_square(taps->count, taps->offsets, pitch, 5) ? 5
+                                                                          : 0;
+    const image_t image = {
+        .plane = from,
+        .pitch = pitch,
+        .height = rows + k - 1,
+        .width = columns + k - 1,
+        .behind = (rows + k) * pitch,
+        .reach = columns + k - 1,
+    };
+    if (k > 0 && columns >= LANES)
+        sum_image(&out, &image, taps->weights, k, 1);
+    else
+        sum_listed(&out, taps, from, pitch);
+}
+
+/* ---- Forward --------------------------------------------------------------------------- */
+
+typedef struct {
+    conv2d_arrays arrays;
+    const cnet_conv2d *g;
+    int sweeps;
+    stage band;
+    const ptrdiff_t *offsets;
+    char *slots;
+    ptrdiff_t planes; /* of inputs in a chunk */
+} job_t;
+
+/* Whether the images need no stage. Those that come from memory do: staging fetches them ahead. */
+static int sweeps_image(const cnet_conv2d *g) {
+    const ptrdiff_t cached = CACHED_BYTES / (ptrdiff_t)sizeof(real);
+    return (g->kh == 3 || g->kh == 5) && g->kw == g->kh && g->dh == 1 && g->dw == 1 && g->sh <= 2 &&
+           g->sw == g->sh && g->n * g->c * g->h * g->w <= cached;
+}
+
+/* Cells of a padded row that vectors read. */
+static ptrdiff_t cells_read(const cnet_conv2d *g) {
+    return g->sw * max_size(g->ow, LANES) + g->kw - 1;
+}
+
+static size_t padded_row_bytes(const cnet_conv2d *g) {
+    return bytes_of(max_size(g->w + g->pw, cells_read(g)), sizeof(real));
+}
+
+/* A thread's own memory: two padded rows, or a band. */
+static size_t slot_bytes(const cnet_conv2d *g, const stage *band) {
+    return sweeps_image(g) ? 2 * padded_row_bytes(g) : band_bytes(band, 1);
+}
+
+static outputs_t outputs_of(const job_t *job, ptrdiff_t plane, ptrdiff_t k, ptrdiff_t top,
+                            ptrdiff_t rows) {
+    const cnet_conv2d *g = job->g;
+    const ptrdiff_t outputs = g->o / g->g, o = plane % g->c * outputs + k;
+    return (outputs_t){
+        .bias = job->arrays.bias ? job->arrays.bias[o] : 0,
+        .rows = rows,
+        .columns = g->ow,
+        .to = job->arrays.to + ((plane * outputs + k) * g->oh + top) * g->ow,
+        .to_pitch = g->ow,
+    };
+}
+
+/* Bands of rows are swept, so that vectors side by side find their cells in the cache. */
+static void sweep_plane(const job_t *job, ptrdiff_t plane, char *slot) {
+    const cnet_conv2d *g = job->g;
+    const ptrdiff_t outputs = g->o / g->g, pixels = g->h * g->w, planes = g->n * g->c;
+    const ptrdiff_t fitting = SWEPT_BYTES / (g->sh * g->w * (ptrdiff_t)sizeof(real));
+    const ptrdiff_t band = min_size(g->oh, max_size(fitting, LEAST_ROWS));
+    for (ptrdiff_t top = 0; top < g->oh; top += band) {
+        const image_t image = {
+            .plane = job->arrays.x + plane * pixels,
+            .pitch = g->w,
+            .height = g->h,
+            .width = g->w,
+            .ph = g->ph - top * g->sh,
+            .pw = g->pw,
+            .before = plane * pixels,
+            .behind = (planes - plane) * pixels,
+            .reach = cells_read(g),
+            .zeros = (const real *)slot,
+            .copy = (real *)(slot + padded_row_bytes(g)),
+        };
+        for (ptrdiff_t k = 0; k < outputs; k++) {
+            const outputs_t out = outputs_of(job, plane, k, top, min_size(band, g->oh - top));
+            const ptrdiff_t o = plane % g->c * outputs + k;
+            sum_image(&out, &image, job->arrays.weight + o * g->kh * g->kw, g->kh, g->sh);
+        }
+    }
+}
+
+static void stage_plane(const job_t *job, ptrdiff_t plane, real *band) {
+    const cnet_conv2d *g = job->g;
+    const conv2d_arrays *arrays = &job->arrays;
+    const ptrdiff_t outputs = g->o / g->g, taps = g->kh * g->kw;
+    const ptrdiff_t next = min_size(plane + 1, g->n * g->c - 1);
+    for (ptrdiff_t top = 0; top < g->oh; top += job->band.rows) {
+        const ptrdiff_t rows = min_size(job->band.rows, g->oh - top);
+        stage_band(g, &job->band, arrays->x + plane * g->h * g->w, arrays->x + next * g->h * g->w,
+                   top, band);
+        for (ptrdiff_t k = 0; k < outputs; k++) {
+            const ptrdiff_t o = plane % g->c * outputs + k;
+            const tap_list list = {taps, job->offsets, arrays->weight + o * taps};
+            const outputs_t out = outputs_of(job, plane, k, top, rows);
+            CNET_FN(sum_taps)(&list, band, job->band.pitch, out.bias, rows, g->ow, out.to, g->ow);
+        }
+    }
+}
+
+static void convolve_planes(const void *argument, ptrdiff_t chunk, int slot) {
+    const job_t *job = argument;
+    const size_t bytes = slot_bytes(job->g, &job->band);
+    char *memory = job->slots + (size_t)slot * bytes;
+    memset(memory, 0, bytes);
+    const ptrdiff_t end = min_size((chunk + 1) * job->planes, job->g->n * job->g->c);
+    for (ptrdiff_t plane = chunk * job->planes; plane < end; plane++) {
+        if (job->sweeps)
+            sweep_plane(job, plane, memory);
+        else
+            stage_plane(job, plane, (real *)memory);
+    }
+}
+
+size_t CNET_FN(depthwise_forward_workspace)(const cnet_conv2d *g, int threads) {
+    const stage band = band_of(g, 1);
+    return bytes_of(g->kh * g->kw, sizeof(ptrdiff_t)) + (size_t)threads * slot_bytes(g, &band);
+}
+
+/* Chunks are some planes of inputs. */
+void CNET_FN(depthwise_forward)(const conv2d_arrays *arrays, const cnet_conv2d *g,
+                                const cnet_call *call) {
+    const stage band = band_of(g, 1);
+    ptrdiff_t *offsets = (ptrdiff_t *)call->workspace;
+    for (ptrdiff_t t = 0; t < g->kh * g->kw; t++)
+        offsets[t] = stage_offset(g, &band, 0, t / g->kw, t % g->kw);
+    const job_t job = {
+        .arrays = *arrays,
+        .g = g,
+        .sweeps = sweeps_image(g),
+        .band = band,
+        .offsets = offsets,
+        .slots = call->workspace + bytes_of(g->kh * g->kw, sizeof(ptrdiff_t)),
+        .planes = max_size(1, ELEMENTS_PER_CHUNK / (g->h * g->w)),
+    };
+    cnet_parallel(convolve_planes, &job, ceil_div(g->n * g->c, job.planes), call->threads);
+}

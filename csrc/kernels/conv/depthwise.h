@@ -1,0 +1,124 @@
+/* Sums over the taps of one channel, for depthwise convolution and its gradients.
+ *
+ * A channel is staged (stage.h) for a band of rows of outputs at a time, so that it stays in the
+ * first-level cache; every tap is then a fixed distance from its output. */
+#ifndef CNET_DEPTHWISE_H
+#define CNET_DEPTHWISE_H
+
+#include "conv.h"
+#include "simd.h"
+#include "stage.h"
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* Bytes of a band; rows of a tile of outputs; the largest filter, k x k, with code of its own. */
+enum { BAND_BYTES = 1 << 14, TILE_HEIGHT = 4, LARGEST_SQUARE = 5 };
+
+/* Taps that are added up: their distances from the output, and what they are multiplied with. */
+typedef struct {
+    ptrdiff_t count;
+    const ptrdiff_t *offsets;
+    const real *weights;
+} tap_list;
+
+/* The stage of a band of `copies` channels, its rows aligned to vectors. */
+static inline stage band_of(const cnet_conv2d *g, ptrdiff_t copies) {
+    stage s = stage_of(g, 1);
+    const ptrdiff_t halo = s.phase_rows - 1;
+    s.pitch = round_up(s.pitch, LANES);
+    const ptrdiff_t row = copies * s.phases_h * s.phases_w * s.pitch * (ptrdiff_t)sizeof(real);
+    const ptrdiff_t fitting = (BAND_BYTES / row - halo) / TILE_HEIGHT * TILE_HEIGHT;
+    s.rows = min_size(g->oh, max_size(fitting, TILE_HEIGHT));
+    s.phase_rows = s.rows + halo;
+    s.phase = s.phase_rows * s.pitch;
+    s.channel = s.phases_h * s.phases_w * s.phase;
+    return s;
+}
+
+/* Bytes of a band, and of what tiles and vectors may read behind it. */
+static inline size_t band_bytes(const stage *s, ptrdiff_t copies) {
+    const ptrdiff_t behind = TILE_HEIGHT * s->pitch + LANES;
+    return bytes_of(copies * s->channel + behind, sizeof(real));
+}
+
+/* Vectors of `columns` are at 0, LANES, 2 LANES, …; the last one begins earlier so that it ends
+ * with the columns, if there are that many. */
+static inline ptrdiff_t vector_at(ptrdiff_t column, ptrdiff_t columns) {
+    return max_size(min_size(column, columns - LANES), 0);
+}
+
+/* from[2 t] and from[2 t + 1] for t < pairs. */
+static inline void split_pairs(const real *from, ptrdiff_t pairs, real *even, real *odd) {
+    if (pairs < LANES) {
+        for (ptrdiff_t t = 0; t < pairs; t++) {
+            even[t] = from[2 * t];
+            odd[t] = from[2 * t + 1];
+        }
+        return;
+    }
+    for (ptrdiff_t begin = 0; begin < pairs; begin += LANES) {
+        const ptrdiff_t t = vector_at(begin, pairs);
+        const vec first = load(from + 2 * t), second = load(from + 2 * t + LANES);
+        store(even + t, evens(first, second));
+        store(odd + t, odds(first, second));
+    }
+}
+
+/* A row of an image to the phases of its columns; each ends with its pitch. */
+static inline void stage_row(const cnet_conv2d *g, const stage *s, const real *from, real *to) {
+    const ptrdiff_t even = g->pw / 2, odd = (g->pw + 1) / 2; /* where cells 0 and 1 go */
+    if (g->sw == 2 && s->phases_w == 2 && odd < s->pitch) {
+        const ptrdiff_t pairs = min_size(g->w / 2, s->pitch - odd);
+        real *to_even = to + (g->pw % 2 * s->phase + even);
+        split_pairs(from, pairs, to_even, to + ((g->pw + 1) % 2 * s->phase + odd));
+        if (2 * pairs < g->w && even + pairs < s->pitch)
+            to_even[pairs] = from[2 * pairs];
+        return;
+    }
+    for (ptrdiff_t phase_w = 0; phase_w < s->phases_w; phase_w++, to += s->phase) {
+        const ptrdiff_t first = phase_w - g->pw;
+        const range in = inside(first, g->sw, g->w, s->pitch);
+        if (g->sw == 1 && in.begin < in.end)
+            copy_run(to + in.begin, from + (first + in.begin), in.end - in.begin);
+        else
+            for (ptrdiff_t t = in.begin; t < in.end; t++)
+                to[t] = from[first + t * g->sw];
+    }
+}
+
+/* Stages the rows of a channel from that of output row `top` on. What lies left and right of the
+ * image is 0 already. Meanwhile `next`, a plane as well, comes closer. */
+static inline void stage_band(const cnet_conv2d *g, const stage *s, const real *plane,
+                              const real *next, ptrdiff_t top, real *to) {
+    for (ptrdiff_t phase_h = 0; phase_h < s->phases_h; phase_h++, to += s->phases_w * s->phase) {
+        for (ptrdiff_t row = 0; row < s->phase_rows; row++) {
+            const ptrdiff_t ih = (top + row) * g->sh + phase_h - g->ph;
+            if (ih >= 0 && ih < g->h) {
+                for (ptrdiff_t t = 0; t < g->w; t += CNET_ALIGNMENT / (ptrdiff_t)sizeof(real))
+                    __builtin_prefetch(next + ih * g->w + t, 0, 2);
+                stage_row(g, s, plane + ih * g->w, to + row * s->pitch);
+            } else {
+                for (ptrdiff_t phase_w = 0; phase_w < s->phases_w; phase_w++)
+                    zero_run(to + phase_w * s->phase + row * s->pitch, s->pitch);
+            }
+        }
+    }
+}
+
+/* Whether the taps are those of a dense k x k filter, row by row. */
+static inline int is_square(ptrdiff_t count, const ptrdiff_t *offsets, ptrdiff_t pitch,
+                            ptrdiff_t k) {
+    if (count != k * k)
+        return 0;
+    for (ptrdiff_t t = 0; t < count; t++)
+        if (offsets[t] != t / k * pitch + t % k)
+            return 0;
+    return 1;
+}
+
+/* to[y * to_pitch + x] = bias + sum over the taps t of weights[t] * from[offsets[t] + y * pitch +
+ * x] for y < rows and x < columns. `from` is a band. */
+void CNET_FN(sum_taps)(const tap_list *taps, const real *from, ptrdiff_t pitch, real bias,
+                       ptrdiff_t rows, ptrdiff_t columns, real *to, ptrdiff_t to_pitch);
+
+#endif

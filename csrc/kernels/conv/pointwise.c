@@ -1,0 +1,149 @@
+/* Convolution with 1 x 1 filters: a matrix product of the weights and the pixels of all images.
+ *
+ * Columns are the pixels that the stride takes, numbered through all images, so that panels run on
+ * from one to the next. The gradient of the input is the same product with the weights transposed,
+ * whose columns go where the pixels came from. Summed as product.h says, the bias added to the
+ * first block. Parallel over tiles of (group, channel, pixels). */
+#include "conv.h"
+#include "pixels.h"
+#include "gemm/product.h"
+#include "strided.h"
+
+typedef struct {
+    product base;
+    const real *weight, *bias, *from;
+    real *to;
+    ptrdiff_t weight_row, weight_col;
+    pixels source, target;
+} job_t;
+
+/* The runs of the columns j, …, j + cols - 1 in a channel; how many there are. */
+static int find_runs(const pixels *l, ptrdiff_t channel, ptrdiff_t j, ptrdiff_t cols,
+                     pixel_run runs[TILE_COLS]) {
+    int number = 0;
+    for (ptrdiff_t s = 0; s < cols; s += runs[number++].count)
+        runs[number] = pixel_run_at(l, channel, j + s, cols - s);
+    return number;
+}
+
+static void pack_weight(const product *q, ptrdiff_t group, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t p,
+                        ptrdiff_t depth, real *to) {
+    const job_t *job = (const job_t *)q;
+    const ptrdiff_t first = group * q->m * q->k + i * job->weight_row + p * job->weight_col;
+    pack_strided(job->weight + first, job->weight_row, job->weight_col, rows, depth, TILE_ROWS, to);
+}
+
+static void pack_pixels(const product *q, ptrdiff_t group, ptrdiff_t p, ptrdiff_t depth,
+                        ptrdiff_t j, ptrdiff_t cols, real *to) {
+    const job_t *job = (const job_t *)q;
+    const pixels *l = &job->source;
+    pixel_run runs[TILE_COLS];
+    const int number = find_runs(l, group * q->k + p, j, cols, runs);
+    if (number == 1 && l->col == 1) {
+        pack_strided(job->from + runs[0].first, 1, l->plane, cols, depth, TILE_COLS, to);
+        return;
+    }
+    for (ptrdiff_t d = 0; d < depth; d++, to += TILE_COLS) {
+        real *row = to;
+        for (int i = 0; i < number; row += runs[i++].count)
+            gather_run(row, job->from + (runs[i].first + d * l->plane), l->col, runs[i].count);
+        zero_run(row, TILE_COLS - cols);
+    }
+}
+
+static strided find_pixels(const product *q, ptrdiff_t group, ptrdiff_t p, ptrdiff_t j) {
+    const job_t *job = (const job_t *)q;
+    const pixel_run r = pixel_run_at(&job->source, group * q->k + p, j, 1);
+    return (strided){job->from + r.first, 1, job->source.plane};
+}
+
+static strided find_target(const product *q, ptrdiff_t group, ptrdiff_t i, ptrdiff_t j) {
+    const job_t *job = (const job_t *)q;
+    const pixel_run r = pixel_run_at(&job->target, group * q->m + i, j, 1);
+    return (strided){job->to + r.first, job->target.plane, 1};
+}
+
+static void store_pixels(const product *q, ptrdiff_t group, ptrdiff_t i, ptrdiff_t rows,
+                         ptrdiff_t j, ptrdiff_t cols, const real *tile, int first, int last) {
+    (void)last;
+    const job_t *job = (const job_t *)q;
+    const pixels *l = &job->target;
+    pixel_run runs[TILE_COLS];
+    const int number = find_runs(l, group * q->m + i, j, cols, runs);
+    for (ptrdiff_t r = 0; r < rows; r++, tile += TILE_COLS) {
+        const real bias = first && job->bias ? job->bias[group * q->m + i + r] : 0;
+        const real *row = tile;
+        for (int t = 0; t < number; row += runs[t++].count) {
+            real *to = job->to + (runs[t].first + r * l->plane);
+            ptrdiff_t s = 0;
+            if (l->col == 1)
+                for (; s + LANES <= runs[t].count; s += LANES)
+                    store(to + s, (first ? broadcast(bias) : load(to + s)) + load(row + s));
+            for (; s < runs[t].count; s++)
+                to[s * l->col] = (first ? bias : to[s * l->col]) + row[s];
+        }
+    }
+}
+
+static job_t make_job(const cnet_conv2d *g, ptrdiff_t from, ptrdiff_t to) {
+    return (job_t){
+        .base = {.batch = g->g,
+                 .m = to / g->g,
+                 .n = g->n * g->oh * g->ow,
+                 .k = from / g->g,
+                 .pack_a = pack_weight,
+                 .pack_b = pack_pixels,
+                 .store = store_pixels,
+                 .find_b = find_pixels,
+                 .find_c = find_target},
+    };
+}
+
+static size_t workspace_of(job_t job, int threads) {
+    const product *q = &job.base;
+    return CNET_FN(product_workspace)(q->batch, q->m, q->n, q->k, threads);
+}
+
+size_t CNET_FN(pointwise_forward_workspace)(const cnet_conv2d *g, int threads) {
+    return workspace_of(make_job(g, g->c, g->o), threads);
+}
+
+void CNET_FN(pointwise_forward)(const conv2d_arrays *arrays, const cnet_conv2d *g,
+                                const cnet_call *call) {
+    job_t job = make_job(g, g->c, g->o);
+    job.weight = arrays->weight;
+    job.bias = arrays->bias;
+    job.from = arrays->x;
+    job.to = arrays->to;
+    job.weight_row = job.base.k;
+    job.weight_col = 1;
+    job.source = pixels_of_x(g);
+    job.target = pixels_of_y(g);
+    CNET_FN(product)(&job.base, call);
+}
+
+size_t CNET_FN(pointwise_dx_workspace)(const cnet_conv2d *g, int threads) {
+    return workspace_of(make_job(g, g->o, g->c), threads);
+}
+
+static void clear_plane(const void *argument, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    const job_t *job = argument;
+    const ptrdiff_t plane = job->target.plane;
+    memset(job->to + chunk * plane, 0, (size_t)plane * sizeof(real));
+}
+
+void CNET_FN(pointwise_dx)(const conv2d_arrays *arrays, const cnet_conv2d *g,
+                           const cnet_call *call) {
+    job_t job = make_job(g, g->o, g->c);
+    job.weight = arrays->weight;
+    job.from = arrays->grad_output;
+    job.to = arrays->to;
+    job.weight_row = 1;
+    job.weight_col = job.base.m;
+    job.source = pixels_of_y(g);
+    job.target = pixels_of_x(g);
+    if (job.target.pixels < job.target.plane)
+        cnet_parallel(clear_plane, &job, g->n * g->c, call->threads);
+    CNET_FN(product)(&job.base, call);
+}

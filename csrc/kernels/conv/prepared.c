@@ -1,0 +1,242 @@
+/* Convolution with prepared filters: bias, ReLU and 2 x 2 maximum happen while the sums are in the
+ * registers.
+ *
+ * Lanes are output channels: one tap of a tile is one vector of filters times a number of the
+ * staged image for each output, so that images of any width fill the tile. Panels of channels are
+ * vectors wide, the last of them half a vector if that is enough. */
+#include "conv.h"
+#include "lanes.h"
+#include "stage.h"
+
+enum {
+    MAX_PIXELS = VECTOR_BYTES == 64 ? 14 : 6, /* two rows of them and a filter fill the registers */
+    CODES = sizeof(mask_t),                   /* of pooled pixels, a byte each, in a lane */
+    CODE_PARTS = (MAX_PIXELS / 2 + CODES - 1) / CODES,
+    HALVES = VECTOR_BYTES == 64,
+    STAGE_BYTES = 128 << 10,
+    CHUNK = 1 << 18 /* multiplications: enough to be worth a thread */
+};
+
+typedef struct {
+    const real *x;
+    real *y;
+    uint8_t *codes;
+    const cnet_conv2d *g;
+    stage s;
+    ptrdiff_t taps;
+    ptrdiff_t group;  /* size of its panels */
+    ptrdiff_t blocks; /* of rows */
+    const ptrdiff_t *offsets;
+    const real *filters;
+    int width, relu, pool; /* pixels of a tile */
+    char *workspace;
+    size_t bytes_per_thread;
+} job_t;
+
+/* Where a tile goes: pixel (0, 0) of the first of `outputs` planes. Of each row `valid` pixels are
+ * stored; up to `room` may be overwritten, whose turn comes after this tile's. */
+typedef struct {
+    real *y;
+    uint8_t *codes;       /* in planes like y, or NULL */
+    ptrdiff_t plane, row; /* steps from plane to plane, from row to row */
+    ptrdiff_t outputs, rows, valid, room;
+} place_t;
+
+enum { LANES_WHOLE = VECTOR_BYTES / (int)sizeof(real), LANES_HALF = LANES_WHOLE / 2 };
+#define TILE_LANES LANES_WHOLE
+#define TILE_FN(name) name##_whole
+#define TILE_FIRSTS FIRSTS
+#define TILE_SECONDS SECONDS
+#include "prepared_tile.h"
+#if VECTOR_BYTES == 64
+#define TILE_LANES LANES_HALF
+#define TILE_FN(name) name##_half
+#if defined(CNET_REAL_f32)
+#define TILE_FIRSTS 0, 8, 1, 9, 2, 10, 3, 11
+#define TILE_SECONDS 4, 12, 5, 13, 6, 14, 7, 15
+#else
+#define TILE_FIRSTS 0, 4, 1, 5
+#define TILE_SECONDS 2, 6, 3, 7
+#endif
+#include "prepared_tile.h"
+#endif
+
+static ptrdiff_t panel_lanes(ptrdiff_t outputs) {
+    return HALVES && outputs <= LANES_HALF ? LANES_HALF : LANES_WHOLE;
+}
+
+/* Rows of a chunk; a rule that does not know the number of images, so that offsets are prepared. */
+static ptrdiff_t rows_of(const cnet_conv2d *g) {
+    const ptrdiff_t inputs = g->c / g->g;
+    const ptrdiff_t cost = g->ow * (g->o / g->g) * inputs * g->kh * g->kw;
+    ptrdiff_t rows = g->oh;
+    while (rows > 2 &&
+           (stage_of(g, rows).channel * inputs * (ptrdiff_t)sizeof(real) > STAGE_BYTES ||
+            rows * cost > CHUNK))
+        rows = ceil_div(rows, 2);
+    return round_up(rows, 2);
+}
+
+/* Lanes of the panels of a group. */
+static ptrdiff_t lanes_of(const cnet_conv2d *g) {
+    const ptrdiff_t outputs = g->o / g->g, whole = outputs / LANES_WHOLE * LANES_WHOLE;
+    return whole + (outputs > whole ? panel_lanes(outputs - whole) : 0);
+}
+
+static job_t make_job(const cnet_conv2d *g) {
+    const ptrdiff_t tiles = ceil_div(g->ow, MAX_PIXELS);
+    job_t job = {
+        .g = g,
+        .s = stage_of(g, rows_of(g)),
+        .taps = g->c / g->g * g->kh * g->kw,
+        .width = (int)round_up(ceil_div(g->ow, tiles), 2),
+    };
+    job.group = round_up((job.taps + 1) * lanes_of(g), LANES_WHOLE);
+    job.blocks = ceil_div(g->oh, job.s.rows);
+    job.bytes_per_thread = (size_t)round_up(
+        stage_size(&job.s, g->c / g->g, MAX_PIXELS) * (ptrdiff_t)sizeof(real), CNET_ALIGNMENT);
+    return job;
+}
+
+ptrdiff_t CNET_FN(prepared_sums)(const cnet_conv2d *g) {
+    const ptrdiff_t width = make_job(g).width;
+    return lanes_of(g) * round_up(g->ow, width);
+}
+
+/* ---- Preparation ----------------------------------------------------------------------- */
+
+static size_t offsets_bytes(const job_t *job) {
+    return (size_t)round_up(job->taps * (ptrdiff_t)sizeof(ptrdiff_t), CNET_ALIGNMENT);
+}
+
+size_t CNET_FN(prepared_bytes)(const cnet_conv2d *g) {
+    const job_t job = make_job(g);
+    return offsets_bytes(&job) + (size_t)(g->g * job.group) * sizeof(real);
+}
+
+void CNET_FN(prepare_filters)(const real *weight, const real *bias, void *prepared,
+                              const cnet_conv2d *g) {
+    const job_t job = make_job(g);
+    const ptrdiff_t outputs = g->o / g->g;
+    ptrdiff_t *offsets = prepared;
+    for (ptrdiff_t c = 0; c < g->c / g->g; c++)
+        for (ptrdiff_t i = 0; i < g->kh; i++)
+            for (ptrdiff_t j = 0; j < g->kw; j++)
+                *offsets++ = stage_offset(g, &job.s, c, i, j);
+    for (ptrdiff_t group = 0; group < g->g; group++) {
+        real *to = (real *)((char *)prepared + offsets_bytes(&job)) + group * job.group;
+        for (ptrdiff_t first = 0; first < outputs; first += LANES_WHOLE) {
+            const ptrdiff_t lanes = panel_lanes(outputs - first), o = group * outputs + first;
+            const real *w = weight + o * job.taps;
+            for (ptrdiff_t t = -1; t < job.taps; t++)
+                for (ptrdiff_t lane = 0; lane < lanes; lane++, to++)
+                    *to = first + lane >= outputs ? 0
+                          : t >= 0                ? w[lane * job.taps + t]
+                          : bias                  ? bias[o + lane]
+                                                  : 0;
+        }
+    }
+}
+
+size_t CNET_FN(prepare_conv2d_workspace)(cnet_call *call) {
+    return CNET_FN(prepared_bytes)(&call->prepare_conv2d.g);
+}
+
+/* Filters as prepared_conv2d wants them, in the workspace: the offsets of the taps, then for each
+ * group and panel its bias, and for each tap the channels of the panel.
+ *
+ * weight (o, c/g, kh, kw), bias (o) or NULL; n does not matter. On the calling thread. */
+void CNET_FN(prepare_conv2d)(const cnet_call *call) {
+    const cnet_prepare_conv2d_arguments *a = &call->prepare_conv2d;
+    CNET_FN(prepare_filters)(a->weight, a->bias, call->workspace, &a->g);
+}
+
+/* ---- Convolution ----------------------------------------------------------------------- */
+
+/* `rows` rows of outputs of one panel; `first` is the first of them in the first of `outputs`
+ * planes. */
+static void run_panel(const job_t *job, const real *filters, const real *staged, ptrdiff_t rows,
+                      ptrdiff_t outputs, ptrdiff_t first) {
+    const cnet_conv2d *g = job->g;
+    const ptrdiff_t step = job->pool ? 2 : 1, ow = g->ow / step * step;
+    place_t to = {.plane = (g->oh / step) * (ow / step), .row = ow / step, .outputs = outputs};
+    const ptrdiff_t end = rows / step * to.row;
+    for (ptrdiff_t row = 0; row + step <= rows; row += 2) {
+        to.rows = min_size(2, rows - row);
+        for (ptrdiff_t begin = 0; begin < ow; begin += job->width) {
+            /* The last tile goes back over pixels of the one before. */
+            const ptrdiff_t column = max_size(0, min_size(begin, ow - job->width));
+            const ptrdiff_t at = row / step * to.row + column / step;
+            const real *x = staged + (row * job->s.pitch + column);
+            to.y = job->y + first + at;
+            to.codes = job->codes ? job->codes + first + at : NULL;
+            to.valid = min_size(job->width, ow - column) / step;
+            to.room = job->pool ? end - at : ow - column; /* the second row may be there already */
+#if VECTOR_BYTES == 64
+            if (outputs <= LANES_HALF) {
+                tile_of_half(job, filters, x, &to);
+                continue;
+            }
+#endif
+            tile_of_whole(job, filters, x, &to);
+        }
+    }
+}
+
+static void run_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+    const job_t *job = argument;
+    const cnet_conv2d *g = job->g;
+    const ptrdiff_t inputs = g->c / g->g, outputs = g->o / g->g;
+    const ptrdiff_t top = chunk % job->blocks * job->s.rows;
+    const ptrdiff_t rows = min_size(job->s.rows, g->oh - top);
+    const ptrdiff_t group = chunk / job->blocks % g->g, n = chunk / job->blocks / g->g;
+    const ptrdiff_t step = job->pool ? 2 : 1, row = g->ow / step;
+    const ptrdiff_t plane = g->oh / step * row, above = top / step * row;
+    real *staged = (real *)(job->workspace + (size_t)slot * job->bytes_per_thread);
+    for (ptrdiff_t c = 0; c < inputs; c++)
+        stage_channel(g, &job->s, job->x + (n * g->c + group * inputs + c) * g->h * g->w, top,
+                      staged + c * job->s.channel);
+    zero_run(staged + inputs * job->s.channel, MAX_PIXELS);
+    const real *filters = job->filters + group * job->group;
+    for (ptrdiff_t first = 0; first < outputs; first += LANES_WHOLE) {
+        run_panel(job, filters, staged, rows, min_size(LANES_WHOLE, outputs - first),
+                  (n * g->o + group * outputs + first) * plane + above);
+        filters += (job->taps + 1) * LANES_WHOLE;
+    }
+}
+
+size_t CNET_FN(prepared_scratch)(const cnet_conv2d *g, int threads) {
+    const job_t job = make_job(g);
+    return (size_t)threads * job.bytes_per_thread;
+}
+
+void CNET_FN(convolve_prepared)(const prepared_arrays *arrays, const cnet_conv2d *g, int threads,
+                                char *scratch) {
+    job_t job = make_job(g);
+    job.x = arrays->x;
+    job.y = arrays->y;
+    job.codes = arrays->codes;
+    job.offsets = arrays->prepared;
+    job.filters = (const real *)((const char *)arrays->prepared + offsets_bytes(&job));
+    job.relu = arrays->relu;
+    job.pool = arrays->pool;
+    job.workspace = scratch;
+    cnet_parallel(run_chunk, &job, g->n * g->g * job.blocks, threads);
+}
+
+size_t CNET_FN(prepared_conv2d_workspace)(cnet_call *call) {
+    return CNET_FN(prepared_scratch)(&call->prepared_conv2d.g, call->threads);
+}
+
+/* y = conv2d(x, weight, bias), then relu(y) if relu, then max_pool2d(y, 2) if pool, with weight and
+ * bias prepared by prepare_conv2d for the same geometry but for n.
+ *
+ * x (n, c, h, w), y (n, o, oh, ow) or, if pooled, (n, o, oh / 2, ow / 2); overwrites y. Taps are
+ * summed in the order of the weight, the bias is added to their sum; a maximum that is not a number
+ * wins, as in max_pool2d. The geometry must not be empty. Parallel over (n, group, block of rows).
+ */
+void CNET_FN(prepared_conv2d)(const cnet_call *call) {
+    const cnet_prepared_conv2d_arguments *a = &call->prepared_conv2d;
+    const prepared_arrays arrays = {a->x, a->prepared, a->y, NULL, a->relu != 0, a->pool != 0};
+    CNET_FN(convolve_prepared)(&arrays, &a->g, call->threads, call->workspace);
+}

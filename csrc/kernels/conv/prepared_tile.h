@@ -1,0 +1,180 @@
+/* The register tile of prepared.c for vectors of TILE_LANES output channels: that file
+ * includes this one once for each width. TILE_FN names what belongs to a width; TILE_FIRSTS and
+ * TILE_SECONDS are the positions of simd.h for it. */
+
+#define tile_vec TILE_FN(vec)
+#define tile_mask TILE_FN(mask)
+typedef real tile_vec __attribute__((vector_size(TILE_LANES * sizeof(real))));
+typedef real TILE_FN(unaligned)
+    __attribute__((vector_size(TILE_LANES * sizeof(real)), aligned(sizeof(real)), may_alias));
+typedef mask_t tile_mask __attribute__((vector_size(TILE_LANES * sizeof(real))));
+
+/* The greater of two in each lane; what is not a number is greater than numbers. */
+static inline tile_vec TILE_FN(greater)(tile_vec a, tile_vec b) {
+    const tile_mask take = (b > a) | (b != b);
+    return (tile_vec)((take & (tile_mask)b) | (~take & (tile_mask)a));
+}
+
+/* The sum, at least 0 if `relu`. */
+static inline tile_vec TILE_FN(finish)(tile_vec sum, tile_vec bias, int relu) {
+    sum += bias;
+    const tile_mask keep = ~(sum <= (tile_vec){0}) | (mask_t)(relu - 1);
+    return (tile_vec)(keep & (tile_mask)sum);
+}
+
+/* relu of the greatest of four sums, and its place among them or POOL_DEAD. */
+static inline tile_vec TILE_FN(pool_coded)(const tile_vec cells[4], tile_vec bias,
+                                           tile_mask *code) {
+    tile_vec best = cells[0] + bias;
+    *code = (tile_mask){0};
+    for (int k = 1; k < 4; k++) {
+        const tile_vec cell = cells[k] + bias;
+        const tile_mask take = (cell > best) | (cell != cell);
+        best = (tile_vec)((take & (tile_mask)cell) | (~take & (tile_mask)best));
+        *code = (take & k) | (~take & *code);
+    }
+    const tile_mask dead = best <= (tile_vec){0};
+    *code = (dead & POOL_DEAD) | (~dead & *code);
+    return (tile_vec)(~dead & (tile_mask)best);
+}
+
+/* Rows become columns, as in simd.h. */
+static inline void TILE_FN(transpose)(tile_vec rows[TILE_LANES]) {
+    tile_vec other[TILE_LANES];
+#pragma GCC unroll 4
+    for (int round = 1; round < TILE_LANES; round *= 2) {
+#pragma GCC unroll 16
+        for (int i = 0; i < TILE_LANES / 2; i++) {
+            const tile_vec a = rows[i], b = rows[i + TILE_LANES / 2];
+            other[2 * i] = __builtin_shufflevector(a, b, TILE_FIRSTS);
+            other[2 * i + 1] = __builtin_shufflevector(a, b, TILE_SECONDS);
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < TILE_LANES; i++)
+            rows[i] = other[i];
+    }
+}
+
+/* Stores `count` pixels, whose lanes are output channels, to rows of `outputs` planes of y. The
+ * planes may be overwritten up to `room` pixels, of which `valid` are to be stored. */
+static inline __attribute__((always_inline)) void
+TILE_FN(store_pixels)(const tile_vec *pixels, const int count, ptrdiff_t valid, ptrdiff_t room,
+                      ptrdiff_t outputs, ptrdiff_t plane, real *y) {
+#pragma GCC unroll 16
+    for (int first = 0; first < count; first += TILE_LANES) {
+        tile_vec rows[TILE_LANES];
+#pragma GCC unroll 16
+        for (int p = 0; p < TILE_LANES; p++)
+            rows[p] = first + p < count ? pixels[first + p] : (tile_vec){0};
+        TILE_FN(transpose)(rows);
+        for (int lane = 0; lane < TILE_LANES && lane < outputs; lane++) {
+            if (first + TILE_LANES <= room)
+                *(TILE_FN(unaligned) *)(y + lane * plane + first) = rows[lane];
+            else
+                copy_run(y + lane * plane + first, (const real *)&rows[lane],
+                         min_size(TILE_LANES, valid - first));
+        }
+    }
+}
+
+/* Stores the codes of pixels to rows of planes, like store_pixels: the bytes of a lane, from the
+ * low one on, are the codes of that plane. */
+static inline void TILE_FN(store_codes)(const tile_mask codes[CODE_PARTS], const place_t *to) {
+    for (int lane = 0; lane < TILE_LANES && lane < to->outputs; lane++) {
+        mask_t bytes[CODE_PARTS];
+        for (int part = 0; part < CODE_PARTS; part++)
+            bytes[part] = codes[part][lane];
+        if ((ptrdiff_t)sizeof bytes <= to->room)
+            memcpy(to->codes + lane * to->plane, bytes, sizeof bytes);
+        else
+            memcpy(to->codes + lane * to->plane, bytes, (size_t)to->valid);
+    }
+}
+
+/* Two rows of `pixels` outputs from pixel `at` on, inlined, so that their number is part of the
+ * code: sums over taps of filters[t][lane] * x[r * pitch + p + offsets[t]], finished and stored. */
+static inline __attribute__((always_inline)) void TILE_FN(tile)(const job_t *job,
+                                                                const real *filters, const real *x,
+                                                                const int pixels,
+                                                                const place_t *to) {
+    const ptrdiff_t *offsets = job->offsets, pitch = job->s.pitch;
+    const tile_vec bias = *(const tile_vec *)filters;
+    tile_vec sum[2][MAX_PIXELS] = {0};
+    for (ptrdiff_t t = 0; t < job->taps; t++) {
+        filters += TILE_LANES;
+        const real *above = x + offsets[t], *below = above + pitch;
+        __asm__("" : "+r"(above), "+r"(below)); /* or numbers of the image are kept, and spilled */
+        const tile_vec filter = *(const tile_vec *)filters;
+#pragma GCC unroll 16
+        for (int p = 0; p < pixels; p++) {
+            sum[0][p] += filter * above[p];
+            sum[1][p] += filter * below[p];
+        }
+    }
+    if (job->pool && to->codes) {
+        tile_vec pooled[MAX_PIXELS / 2];
+        tile_mask codes[CODE_PARTS] = {0};
+#pragma GCC unroll 16
+        for (int p = 0; p < pixels / 2; p++) {
+            const tile_vec cells[] = {sum[0][2 * p], sum[0][2 * p + 1], sum[1][2 * p],
+                                      sum[1][2 * p + 1]};
+            tile_mask code;
+            pooled[p] = TILE_FN(pool_coded)(cells, bias, &code);
+            codes[p / CODES] |= code << (p % CODES * 8);
+        }
+        TILE_FN(store_pixels)(pooled, pixels / 2, to->valid, to->room, to->outputs, to->plane,
+                              to->y);
+        TILE_FN(store_codes)(codes, to);
+        return;
+    }
+    if (job->pool) {
+        tile_vec pooled[MAX_PIXELS / 2];
+#pragma GCC unroll 16
+        for (int p = 0; p < pixels / 2; p++) {
+            tile_vec best = TILE_FN(greater)(sum[0][2 * p], sum[0][2 * p + 1]);
+            best = TILE_FN(greater)(best, sum[1][2 * p]);
+            best = TILE_FN(greater)(best, sum[1][2 * p + 1]);
+            pooled[p] = TILE_FN(finish)(best, bias, job->relu);
+        }
+        TILE_FN(store_pixels)(pooled, pixels / 2, to->valid, to->room, to->outputs, to->plane,
+                              to->y);
+        return;
+    }
+#pragma GCC unroll 2
+    for (int r = 0; r < 2; r++) {
+        if (r == to->rows)
+            return;
+#pragma GCC unroll 16
+        for (int p = 0; p < pixels; p++)
+            sum[r][p] = TILE_FN(finish)(sum[r][p], bias, job->relu);
+        TILE_FN(store_pixels)(sum[r], pixels, to->valid, to->room, to->outputs, to->plane,
+                              to->y + r * to->row);
+    }
+}
+
+static void TILE_FN(tile_of)(const job_t *job, const real *filters, const real *x,
+                             const place_t *to) {
+#define TILE_OF(pixels)                                                                            \
+    case pixels:                                                                                   \
+        TILE_FN(tile)(job, filters, x, pixels, to);                                                \
+        break;
+    switch (job->width) {
+        TILE_OF(2)
+        TILE_OF(4)
+        TILE_OF(6)
+#if VECTOR_BYTES == 64
+        TILE_OF(8)
+        TILE_OF(10)
+        TILE_OF(12)
+        TILE_OF(14)
+#endif
+    }
+#undef TILE_OF
+}
+
+#undef tile_vec
+#undef tile_mask
+#undef TILE_FN
+#undef TILE_LANES
+#undef TILE_FIRSTS
+#undef TILE_SECONDS

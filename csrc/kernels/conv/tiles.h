@@ -1,0 +1,143 @@
+/* Tiles of outputs, and the transforms of what belongs to them. Lanes are channels.
+ *
+ * The tiles of all images are numbered in one row: (n, row of tiles, column of tiles). Their pixels
+ * are staged for a run of neighbours at a time: transposed, so that a pixel is a vector of
+ * channels, with zeros where the image ends. */
+#ifndef CNET_TILES_H
+#define CNET_TILES_H
+
+#include "gemm/product.h"
+#include "window.h"
+#include "winograd.h"
+
+/* A staged line has room for so many pixels, and for what a transposition writes too much. */
+enum { RUN_PIXELS = 64, LINE_PIXELS = RUN_PIXELS + VECTOR_BYTES / (int)sizeof(real) };
+
+/* How the outputs of a convolution are tiled. */
+typedef struct {
+    int tile, taps; /* per side */
+    ptrdiff_t rows, columns, count;
+} tiling;
+
+static inline tiling tiling_of(const cnet_conv2d *g) {
+    tiling t = {.tile = WINOGRAD_PATCH + 1 - (int)g->kh, .taps = (int)g->kh};
+    t.rows = ceil_div(g->oh, t.tile);
+    t.columns = ceil_div(g->ow, t.tile);
+    t.count = g->n * t.rows * t.columns;
+    return t;
+}
+
+/* Tiles that follow each other in a row of tiles. */
+typedef struct {
+    ptrdiff_t n, top, left; /* image, and the first output of the first tile */
+    ptrdiff_t count;
+} run;
+
+/* The run that begins with a tile, of at most so many. */
+static inline run run_at(const tiling *t, ptrdiff_t tile, ptrdiff_t most) {
+    const ptrdiff_t row = tile / t->columns, column = tile % t->columns;
+    const ptrdiff_t fitting = (RUN_PIXELS - WINOGRAD_PATCH) / t->tile + 1;
+    return (run){row / t->rows, row % t->rows * t->tile, column * t->tile,
+                 min_size(min_size(most, fitting), t->columns - column)};
+}
+
+/* Images (n, c, h, w), seen with (top, left) of padding. */
+typedef struct {
+    const real *x;
+    ptrdiff_t n, c, h, w, top, left;
+} images;
+
+/* rows[r] = x[first + r * step], and what follows it, for r < count; zeros for the other rows and
+ * for what is beyond x[size - 1]. */
+UNROLLED void load_rows(const real *x, ptrdiff_t size, ptrdiff_t first, ptrdiff_t step,
+                        ptrdiff_t count, vec *rows) {
+    if (count >= LANES && first + (LANES - 1) * step + LANES <= size) {
+#pragma GCC unroll 16
+        for (ptrdiff_t r = 0; r < LANES; r++)
+            rows[r] = load(x + (first + r * step));
+        return;
+    }
+    for (ptrdiff_t r = 0; r < LANES; r++, first += step)
+        rows[r] = r < count ? load_run(x + first, size - first) : (vec){0};
+}
+
+/* line[j] = pixel (ih, iw + j) of image n, of the channels from c on: 0 outside of the image. */
+static inline void stage_line(const images *m, ptrdiff_t n, ptrdiff_t c, ptrdiff_t ih, ptrdiff_t iw,
+                              ptrdiff_t pixels, vec *line) {
+    range in = {0, 0};
+    if (ih >= 0 && ih < m->h)
+        in = inside(iw, 1, m->w, pixels);
+    const ptrdiff_t step = m->h * m->w, first = ((n * m->c + c) * m->h + ih) * m->w + iw;
+    for (ptrdiff_t j = 0; j < in.begin; j++)
+        line[j] = (vec){0};
+    for (ptrdiff_t j = in.begin; j < in.end; j += LANES) {
+        vec rows[VECTOR_BYTES / sizeof(real)];
+        load_rows(m->x, m->n * m->c * step, first + j, step, m->c - c, rows);
+        transpose(rows);
+#pragma GCC unroll 16
+        for (ptrdiff_t r = 0; r < LANES; r++)
+            line[j + r] = rows[r];
+    }
+    for (ptrdiff_t j = in.end; j < pixels; j++)
+        line[j] = (vec){0};
+}
+
+/* Transformed tiles as an operand of a product: channel c of tile t is in plane p at
+ *     x[p * plane + c / width * panel + t * row + c % width]
+ * where all steps are multiples of LANES. */
+typedef struct {
+    real *x;
+    ptrdiff_t plane, panel, row, width;
+} operand;
+
+/* The step between planes of `elements`, kept off powers of two: 36 planes that far apart would
+ * meet in one set of the cache. */
+static inline ptrdiff_t plane_step(ptrdiff_t elements) { return round_up(elements, LANES) + LANES; }
+
+UNROLLED void transform_tiles(const images *m, const tiling *t, ptrdiff_t first, ptrdiff_t count,
+                              ptrdiff_t c0, ptrdiff_t c1, const operand *to, const int tile,
+                              const int gradients) {
+    vec lines[WINOGRAD_PATCH][LINE_PIXELS];
+    const int rows = gradients ? tile : WINOGRAD_PATCH;
+    for (ptrdiff_t done = 0; done < count;) {
+        const run run = run_at(t, first + done, count - done);
+        for (ptrdiff_t c = c0; c < c1; c += LANES) {
+            for (int i = 0; i < rows; i++)
+                stage_line(m, run.n, c, run.top + i - m->top, run.left - m->left,
+                           tile * (run.count - 1) + rows, lines[i]);
+            real *x = to->x + (c / to->width * to->panel + done * to->row + c % to->width);
+            for (ptrdiff_t k = 0; k < run.count; k++) {
+                const vec *from = lines[0] + tile * k;
+                vec *y = (vec *)(x + k * to->row);
+                if (gradients)
+                    winograd_evaluate_2d(tile, NO_SCALE, from, LINE_PIXELS, y, to->plane / LANES);
+                else
+                    winograd_input_2d(from, LINE_PIXELS, y, to->plane / LANES);
+            }
+        }
+        done += run.count;
+    }
+}
+
+/* `to` = B' d B of the patches of `count` tiles, for the channels from c0 to c1, where c0 is a
+ * multiple of LANES. */
+static inline void transform_images(const images *m, const tiling *t, ptrdiff_t first,
+                                    ptrdiff_t count, ptrdiff_t c0, ptrdiff_t c1,
+                                    const operand *to) {
+    if (t->tile == 4)
+        transform_tiles(m, t, first, count, c0, c1, to, 4, 0);
+    else
+        transform_tiles(m, t, first, count, c0, c1, to, 2, 0);
+}
+
+/* `to` = A d A' of the tiles themselves, likewise. */
+static inline void transform_gradients(const images *m, const tiling *t, ptrdiff_t first,
+                                       ptrdiff_t count, ptrdiff_t c0, ptrdiff_t c1,
+                                       const operand *to) {
+    if (t->tile == 4)
+        transform_tiles(m, t, first, count, c0, c1, to, 4, 1);
+    else
+        transform_tiles(m, t, first, count, c0, c1, to, 2, 1);
+}
+
+#endif

@@ -1,0 +1,290 @@
+/* Convolution of 3 x 3 or 5 x 5 filters with stride 1 by Winograd's F(4 x 4, 3 x 3) and
+ * F(2 x 2, 5 x 5), and its input gradient, which is a convolution of dY with the filters rotated
+ * and their channels exchanged.
+ *
+ * With the tiles of all images numbered in one row, the 36 products M(tile, o) = V(tile, c) U(c, o)
+ * are matrix products: of a block of tiles and a panel of TILE_COLS outputs at a time, so that V
+ * and M stay in the cache. Of the transformed filters U and the transformed images V the smaller is
+ * made once and shared; the other is made by the chunk that needs it.
+ *
+ * Arrays as in policy.c, the result is overwritten. Each M is summed over c in ascending order. An
+ * infinity or NaN in the input spreads over the tiles that see it, one in a filter over its whole
+ * output. Parallel over blocks of tiles where U is shared, else over panels of outputs. Workspace:
+ * the shared operand, and for each thread a block or panel of the other and one of M. */
+#include "conv.h"
+#include "tiles.h"
+
+enum {
+    /* Of V and M for a block of tiles, where U is shared; otherwise a block has MOST_TILES. */
+    BLOCK_BYTES = 512 << 10,
+    LEAST_TILES = 3 * TILE_ROWS,
+    MOST_TILES = 64,
+    SLICE_CHANNELS = 32,
+    /* Filters are fetched so many channels before they are needed, as the hardware sees no pattern
+     * in their addresses. */
+    CHANNELS_AHEAD = 4
+};
+
+typedef struct {
+    conv2d_arrays arrays; /* x is what is convolved: dY, for the input gradient */
+    cnet_conv2d g;
+    int rotated; /* weight is (c, o, r, r), to be read backwards */
+    tiling t;
+    ptrdiff_t block, blocks, panels; /* tiles in a block; blocks of tiles, panels of outputs */
+    int share_filters;
+    ptrdiff_t v_row, v_plane, u_plane, m_plane;
+    real *shared;
+    char *workspace;
+    size_t bytes_per_thread;
+} job_t;
+
+/* ---- Filters --------------------------------------------------------------------------- */
+
+/* u[plane * u_plane + c * TILE_COLS + o] for the outputs of one panel, and the channels from c0 to
+ * c1. */
+UNROLLED void transform_taps(const job_t *job, ptrdiff_t panel, ptrdiff_t c0, ptrdiff_t c1, real *u,
+                             const int taps, const int rotated) {
+    const cnet_conv2d *g = &job->g;
+    const ptrdiff_t area = taps * taps, size = g->o * g->c * area;
+    const ptrdiff_t o_step = rotated ? area : g->c * area, c_step = rotated ? g->o * area : area;
+    for (ptrdiff_t c = c0; c < c1; c++) {
+        const ptrdiff_t next = min_size(c + CHANNELS_AHEAD, g->c - 1);
+        for (ptrdiff_t s = 0; s < min_size(TILE_COLS, g->o - panel * TILE_COLS); s += LANES) {
+            const ptrdiff_t o = panel * TILE_COLS + s;
+            for (ptrdiff_t r = 0; r < min_size(LANES, g->o - o); r++)
+                __builtin_prefetch(job->arrays.weight + ((o + r) * o_step + next * c_step));
+            vec filter[WINOGRAD_LARGEST * WINOGRAD_LARGEST];
+#pragma GCC unroll 16
+            for (ptrdiff_t k = 0; k < area; k += LANES) {
+                vec rows[VECTOR_BYTES / sizeof(real)];
+                load_rows(job->arrays.weight, size, o * o_step + c * c_step + k, o_step, g->o - o,
+                          rows);
+                transpose(rows);
+#pragma GCC unroll 16
+                for (ptrdiff_t r = 0; r < min_size(LANES, area - k); r++)
+                    filter[rotated ? area - 1 - k - r : k + r] = rows[r];
+            }
+            winograd_evaluate_2d(taps, FILTER_SCALE, filter, taps, (vec *)(u + (c * TILE_COLS + s)),
+                                 job->u_plane / LANES);
+        }
+    }
+}
+
+static void transform_filters(const job_t *job, ptrdiff_t panel, ptrdiff_t c0, ptrdiff_t c1,
+                              real *u) {
+    if (job->t.taps == 3 && job->rotated)
+        transform_taps(job, panel, c0, c1, u, 3, 1);
+    else if (job->t.taps == 3)
+        transform_taps(job, panel, c0, c1, u, 3, 0);
+    else if (job->rotated)
+        transform_taps(job, panel, c0, c1, u, 5, 1);
+    else
+        transform_taps(job, panel, c0, c1, u, 5, 0);
+}
+
+/* ---- Outputs --------------------------------------------------------------------------- */
+
+/* Lanes of pixels are outputs from o on: they go to their rows in y. */
+static inline void store_line(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t oh,
+                              ptrdiff_t ow, ptrdiff_t pixels, const vec *line) {
+    const cnet_conv2d *g = &job->g;
+    const ptrdiff_t outputs = min_size(LANES, g->o - o), step = g->oh * g->ow;
+    real *y = job->arrays.to + (((n * g->o + o) * g->oh + oh) * g->ow + ow);
+    for (ptrdiff_t j = 0; j < pixels; j += LANES) {
+        vec rows[VECTOR_BYTES / sizeof(real)];
+        for (ptrdiff_t r = 0; r < LANES; r++)
+            rows[r] = line[j + r];
+        transpose(rows);
+        if (outputs == LANES && pixels - j >= LANES)
+#pragma GCC unroll 16
+            for (ptrdiff_t r = 0; r < LANES; r++)
+                store(y + (r * step + j), rows[r]);
+        else
+            for (ptrdiff_t r = 0; r < outputs; r++)
+                store_run(y + (r * step + j), rows[r], pixels - j);
+    }
+}
+
+UNROLLED void transform_sums(const job_t *job, ptrdiff_t first, ptrdiff_t count, ptrdiff_t panel,
+                             const real *m, const int tile) {
+    const cnet_conv2d *g = &job->g;
+    const ptrdiff_t plane = job->m_plane / LANES;
+    vec lines[WINOGRAD_LARGEST][LINE_PIXELS];
+    for (ptrdiff_t done = 0; done < count;) {
+        const run run = run_at(&job->t, first + done, count - done);
+        const ptrdiff_t pixels = min_size(tile * run.count, g->ow - run.left);
+        for (ptrdiff_t s = 0; s < TILE_COLS; s += LANES) {
+            const ptrdiff_t o = panel * TILE_COLS + s;
+            if (o >= g->o)
+                break;
+            vec bias = {0};
+            if (job->arrays.bias)
+                bias = load_run(job->arrays.bias + o, g->o - o);
+            for (ptrdiff_t k = 0; k < run.count; k++) {
+                vec y[WINOGRAD_LARGEST * WINOGRAD_LARGEST];
+                winograd_combine_2d(tile, NO_SCALE, (const vec *)(m + ((done + k) * TILE_COLS + s)),
+                                    plane, y, tile);
+#pragma GCC unroll 16
+                for (int t = 0; t < tile * tile; t++)
+                    lines[t / tile][k * tile + t % tile] = y[t] + bias;
+            }
+            for (ptrdiff_t i = 0; i < min_size(tile, g->oh - run.top); i++)
+                store_line(job, run.n, o, run.top + i, run.left, pixels, lines[i]);
+        }
+        done += run.count;
+    }
+}
+
+static void transform_outputs(const job_t *job, ptrdiff_t block, ptrdiff_t panel, const real *m) {
+    const ptrdiff_t first = block * job->block, count = min_size(job->block, job->t.count - first);
+    if (job->t.tile == 4)
+        transform_sums(job, first, count, panel, m, 4);
+    else
+        transform_sums(job, first, count, panel, m, 2);
+}
+
+/* ---- Products -------------------------------------------------------------------------- */
+
+/* The outputs of a block of tiles and a panel of outputs; m is scratch. */
+static void multiply(const job_t *job, ptrdiff_t block, ptrdiff_t panel, const real *v,
+                     const real *u, real *m) {
+    const ptrdiff_t tiles = min_size(job->block, job->t.count - block * job->block);
+    const ptrdiff_t outputs = job->g.o - panel * TILE_COLS;
+    for (int t = 0; t < WINOGRAD_PLANES; t++)
+        for (ptrdiff_t row = 0; row < tiles; row += TILE_ROWS)
+            multiply_columns(job->g.c, v + (t * job->v_plane + row * job->v_row), job->v_row, 1,
+                             u + t * job->u_plane, outputs,
+                             m + (t * job->m_plane + row * TILE_COLS));
+    transform_outputs(job, block, panel, m);
+}
+
+/* ---- The plan -------------------------------------------------------------------------- */
+
+static size_t u_bytes(const job_t *job) {
+    return bytes_of(WINOGRAD_PLANES * job->u_plane, sizeof(real));
+}
+static size_t v_bytes(const job_t *job) {
+    return bytes_of(WINOGRAD_PLANES * job->v_plane, sizeof(real));
+}
+
+static job_t make_job(const cnet_conv2d *g) {
+    job_t job = {
+        .g = *g,
+        .t = tiling_of(g),
+        .panels = ceil_div(g->o, TILE_COLS),
+        .v_row = plane_step(g->c),
+        .u_plane = plane_step(g->c * TILE_COLS),
+    };
+    job.share_filters = job.t.count >= g->o;
+    const ptrdiff_t tile_bytes =
+        WINOGRAD_PLANES * (job.v_row + TILE_COLS) * (ptrdiff_t)sizeof(real);
+    const ptrdiff_t most =
+        job.share_filters ? max_size(LEAST_TILES, BLOCK_BYTES / tile_bytes) : MOST_TILES;
+    job.block = round_up(ceil_div(job.t.count, ceil_div(job.t.count, most)), TILE_ROWS);
+    job.blocks = ceil_div(job.t.count, job.block);
+    job.v_plane = plane_step(job.block * job.v_row);
+    job.m_plane = plane_step(job.block * TILE_COLS);
+    job.bytes_per_thread = (job.share_filters ? v_bytes(&job) : u_bytes(&job)) +
+                           bytes_of(WINOGRAD_PLANES * job.m_plane, sizeof(real));
+    return job;
+}
+
+static size_t shared_bytes(const job_t *job) {
+    return job->share_filters ? (size_t)job->panels * u_bytes(job)
+                              : (size_t)job->blocks * v_bytes(job);
+}
+
+static real *shared_u(const job_t *job, ptrdiff_t panel) {
+    return job->shared + (size_t)panel * (u_bytes(job) / sizeof(real));
+}
+static real *shared_v(const job_t *job, ptrdiff_t block) {
+    return job->shared + (size_t)block * (v_bytes(job) / sizeof(real));
+}
+
+static void transform_block(const job_t *job, ptrdiff_t block, ptrdiff_t c0, ptrdiff_t c1,
+                            real *v) {
+    const cnet_conv2d *g = &job->g;
+    const images m = {job->arrays.x, g->n, g->c, g->h, g->w, g->ph, g->pw};
+    const operand to = {v, job->v_plane, 0, job->v_row, job->v_row};
+    const ptrdiff_t first = block * job->block;
+    transform_images(&m, &job->t, first, min_size(job->block, job->t.count - first), c0, c1, &to);
+}
+
+static ptrdiff_t slices(const job_t *job) { return ceil_div(job->g.c, SLICE_CHANNELS); }
+
+/* A panel of outputs, a slice of the channels. */
+static void filters_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    const job_t *job = argument;
+    const ptrdiff_t panel = chunk / slices(job), c = chunk % slices(job) * SLICE_CHANNELS;
+    transform_filters(job, panel, c, min_size(job->g.c, c + SLICE_CHANNELS), shared_u(job, panel));
+}
+
+/* A block of tiles, a slice of the channels. */
+static void images_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    const job_t *job = argument;
+    const ptrdiff_t block = chunk / slices(job), c = chunk % slices(job) * SLICE_CHANNELS;
+    transform_block(job, block, c, min_size(job->g.c, c + SLICE_CHANNELS), shared_v(job, block));
+}
+
+static void block_chunk(const void *argument, ptrdiff_t block, int slot) {
+    const job_t *job = argument;
+    real *v = (real *)(job->workspace + (size_t)slot * job->bytes_per_thread);
+    real *m = v + v_bytes(job) / sizeof(real);
+    transform_block(job, block, 0, job->g.c, v);
+    for (ptrdiff_t panel = 0; panel < job->panels; panel++)
+        multiply(job, block, panel, v, shared_u(job, panel), m);
+}
+
+static void panel_chunk(const void *argument, ptrdiff_t panel, int slot) {
+    const job_t *job = argument;
+    real *u = (real *)(job->workspace + (size_t)slot * job->bytes_per_thread);
+    real *m = u + u_bytes(job) / sizeof(real);
+    transform_filters(job, panel, 0, job->g.c, u);
+    for (ptrdiff_t block = 0; block < job->blocks; block++)
+        multiply(job, block, panel, shared_v(job, block), u, m);
+}
+
+static size_t workspace_of(const cnet_conv2d *g, int threads) {
+    const job_t job = make_job(g);
+    return shared_bytes(&job) + (size_t)threads * job.bytes_per_thread;
+}
+
+static void run_job(job_t *job, const cnet_call *call) {
+    job->shared = (real *)call->workspace;
+    job->workspace = call->workspace + shared_bytes(job);
+    if (job->share_filters) {
+        cnet_parallel(filters_chunk, job, job->panels * slices(job), call->threads);
+        cnet_parallel(block_chunk, job, job->blocks, call->threads);
+    } else {
+        cnet_parallel(images_chunk, job, job->blocks * slices(job), call->threads);
+        cnet_parallel(panel_chunk, job, job->panels, call->threads);
+    }
+}
+
+size_t CNET_FN(winograd_forward_workspace)(const cnet_conv2d *g, int threads) {
+    return workspace_of(g, threads);
+}
+
+void CNET_FN(winograd_forward)(const conv2d_arrays *arrays, const cnet_conv2d *g,
+                               const cnet_call *call) {
+    job_t job = make_job(g);
+    job.arrays = *arrays;
+    run_job(&job, call);
+}
+
+size_t CNET_FN(winograd_dx_workspace)(const cnet_conv2d *g, int threads) {
+    const cnet_conv2d gradient = gradient_geometry(g);
+    return workspace_of(&gradient, threads);
+}
+
+void CNET_FN(winograd_dx)(const conv2d_arrays *arrays, const cnet_conv2d *g,
+                          const cnet_call *call) {
+    const cnet_conv2d gradient = gradient_geometry(g);
+    job_t job = make_job(&gradient);
+    job.arrays =
+        (conv2d_arrays){.x = arrays->grad_output, .weight = arrays->weight, .to = arrays->to};
+    job.rotated = 1;
+    run_job(&job, call);
+}

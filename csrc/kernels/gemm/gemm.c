@@ -1,0 +1,109 @@
+/* The matrix product. */
+#include "gemm/dots.h"
+#include "gemm/product.h"
+
+typedef struct {
+    product base;
+    const real *a, *b, *bias;
+    real *y;
+    cnet_gemm g;
+    int relu;
+} job_t;
+
+static void pack_a(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t p,
+                   ptrdiff_t depth, real *to) {
+    (void)b;
+    const job_t *job = (const job_t *)q;
+    pack_strided(job->a + i * job->g.a_row + p * job->g.a_col, job->g.a_row, job->g.a_col, rows,
+                 depth, TILE_ROWS, to);
+}
+
+static void pack_b(const product *q, ptrdiff_t b, ptrdiff_t p, ptrdiff_t depth, ptrdiff_t j,
+                   ptrdiff_t cols, real *to) {
+    (void)b;
+    const job_t *job = (const job_t *)q;
+    pack_strided(job->b + p * job->g.b_row + j * job->g.b_col, job->g.b_col, job->g.b_row, cols,
+                 depth, TILE_COLS, to);
+}
+
+static strided find_b(const product *q, ptrdiff_t b, ptrdiff_t p, ptrdiff_t j) {
+    (void)b;
+    const job_t *job = (const job_t *)q;
+    return (strided){job->b + (p * job->g.b_row + j), 1, job->g.b_row};
+}
+
+static void store_tile(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
+                       ptrdiff_t cols, const real *tile, int first, int last) {
+    (void)b;
+    const job_t *job = (const job_t *)q;
+    for (ptrdiff_t r = 0; r < rows; r++, tile += TILE_COLS) {
+        real *y = job->y + ((i + r) * job->g.n + j);
+        put_row(y, tile, cols, first);
+        if (first && job->bias)
+            for (ptrdiff_t s = 0; s < cols; s++)
+                y[s] += job->bias[j + s];
+        if (last && job->relu)
+            for (ptrdiff_t s = 0; s < cols; s++)
+                y[s] = y[s] <= 0 ? 0 : y[s];
+    }
+}
+
+/* A copy pays if a panel is read many times. Rows that are a page or a multiple of it apart meet in
+ * the same few places of the cache. */
+enum { FEW_ROWS = 256, FEW_COLS = 768, PAGE = 4096 };
+
+/* Dot products take no copy, but add up lanes for each element of C. */
+enum { FEWEST_ROWS = 16, LONG_VECTORS = 8, FEW_PRODUCTS = 1 << 17 };
+
+static int dots_pay(const cnet_gemm *g) {
+    return g->m <= FEWEST_ROWS && g->k >= LONG_VECTORS * LANES && g->a_col == 1 && g->b_row == 1;
+}
+
+/* The choice is whether dot products compute it. */
+size_t CNET_FN(gemm_workspace)(cnet_call *call) {
+    const cnet_gemm *g = &call->gemm.g;
+    call->choices[0] = dots_pay(g);
+    return call->choices[0] ? 0 : CNET_FN(product_workspace)(1, g->m, g->n, g->k, call->threads);
+}
+
+static int shares_cache_sets(ptrdiff_t step) { return step * (ptrdiff_t)sizeof(real) % PAGE == 0; }
+
+/* Y = A B, plus bias[j] in every row if bias is not NULL; with `relu`, 0 where that is at most 0
+ * (not where it is not a number).
+ *
+ * A (m, k) and B (k, n) have any strides, so that transposed operands need no copy; Y (m, n) is
+ * contiguous, overwritten, and overlaps nothing. Order of summation, parallel axis and workspace as
+ * in product.h; for a few long rows times columns of neighbouring cells as in dots.h. */
+void CNET_FN(gemm)(const cnet_call *call) {
+    const cnet_gemm_arguments *a = &call->gemm;
+    const cnet_gemm *g = &a->g;
+    if (call->choices[0]) {
+        const int few = g->m * g->n * g->k < FEW_PRODUCTS;
+        const dots d = {a->a, a->b, g->a_row, g->b_col, a->bias,
+                        a->y, g->m, g->n,     g->k,     a->relu != 0};
+        CNET_FN(dots)(&d, few ? 1 : call->threads);
+        return;
+    }
+    job_t job = {
+        .base = {.batch = 1,
+                 .m = g->m,
+                 .n = g->n,
+                 .k = g->k,
+                 .pack_a = pack_a,
+                 .pack_b = pack_b,
+                 .store = store_tile},
+        .a = a->a,
+        .b = a->b,
+        .bias = a->bias,
+        .y = a->y,
+        .g = *g,
+        .relu = a->relu != 0,
+    };
+    if (g->n <= FEW_COLS && !shares_cache_sets(g->a_row))
+        job.base.a = (strided){a->a, g->a_row, g->a_col};
+    if (g->b_col == 1 && g->m <= FEW_ROWS)
+        job.base.b = (strided){a->b, 1, g->b_row};
+    else if (g->b_col == 1)
+        job.base.find_b = find_b;
+    CNET_FN(product)(&job.base, call);
+}

@@ -1,0 +1,443 @@
+/* How a product is cut.
+ *
+ * The depth is cut into blocks, C into chunks of rows x cols. A panel that one chunk alone wants it
+ * packs for itself, just before it multiplies with it; panels that several want (of A if C is cut
+ * into columns, of B if it is cut into rows) are packed first, for all, as many blocks of the depth
+ * at a time as the memory for them holds: a slab. Where C is small and the depth long, the depth is
+ * cut into parts instead, each with a copy of C; so nothing is shared. All this follows from the
+ * sizes alone, never from the number of threads. */
+#include "gemm/product.h"
+
+/* A panel of A, TILE_ROWS x DEPTH, stays in the first-level cache while a group of panels of B,
+ * which stays in the second, streams past it. */
+enum {
+    DEPTH = sizeof(real) == 4 ? 384 : 256,
+    GROUP_PANELS = 2,
+    CHUNK_PANELS = 8,
+    CHUNK_TILES = 24,
+    SLAB_TILES = (2304 * 4 / (int)sizeof(real)) / TILE_ROWS,
+    PART_TILES = 64,
+    PACKED_TILES = 8,
+    ENOUGH_CHUNKS = 16,
+    ENOUGH_PRODUCTS = 1 << 17,
+    SLAB_BYTES = 4 << 20,
+    PARTS_BYTES = 4 << 20,
+    LINE_CELLS = 64 / sizeof(real)
+};
+
+typedef struct {
+    ptrdiff_t parts, part_depth;              /* of the depth */
+    ptrdiff_t depth;                          /* of a block */
+    ptrdiff_t rows, cols;                     /* of a chunk */
+    ptrdiff_t batches, slab_rows, slab_depth; /* of a slab */
+    ptrdiff_t a_lanes, b_lanes;               /* shared in a slab, of each product */
+} plan;
+
+static ptrdiff_t at_least_1(ptrdiff_t x) { return max_size(x, 1); }
+
+static ptrdiff_t halved(ptrdiff_t x, ptrdiff_t unit) { return ceil_div(x / unit, 2) * unit; }
+
+static ptrdiff_t parts_of(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k) {
+    const ptrdiff_t wanted = ceil_div(ENOUGH_CHUNKS, batch);
+    const ptrdiff_t most = PARTS_BYTES / (ptrdiff_t)sizeof(real) / n / m / batch;
+    const ptrdiff_t parts = min_size(min_size(wanted, most), k / DEPTH);
+    return 2 * parts >= wanted && m <= PART_TILES * TILE_ROWS ? parts : 1;
+}
+
+static void cut_result(plan *s, ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n) {
+    const int tall = m > n && n <= CHUNK_PANELS * TILE_COLS;
+    s->rows = min_size(round_up(m, TILE_ROWS), (tall ? CHUNK_TILES : SLAB_TILES) * TILE_ROWS);
+    s->cols = min_size(round_up(n, TILE_COLS), CHUNK_PANELS * TILE_COLS);
+    while (batch * ceil_div(m, s->rows) * ceil_div(n, s->cols) < ENOUGH_CHUNKS) {
+        const int can_halve_rows = s->rows > 4 * TILE_ROWS, can_halve_cols = s->cols > TILE_COLS;
+        if (can_halve_rows && (tall || !can_halve_cols))
+            s->rows = halved(s->rows, TILE_ROWS);
+        else if (can_halve_cols)
+            s->cols = halved(s->cols, TILE_COLS);
+        else
+            break;
+    }
+    s->slab_rows = tall ? m : min_size(m, SLAB_TILES * TILE_ROWS);
+}
+
+/* Blocks of about the same depth, of which the largest is at most DEPTH. */
+static ptrdiff_t block_depth(ptrdiff_t k) {
+    return round_up(at_least_1(ceil_div(k, at_least_1(ceil_div(k, DEPTH)))), LANES);
+}
+
+static plan whole(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k) {
+    return (plan){
+        .parts = 1,
+        .part_depth = k,
+        .depth = block_depth(k),
+        .rows = m,
+        .cols = n,
+        .batches = batch,
+        .slab_rows = m,
+        .slab_depth = k,
+    };
+}
+
+static plan plan_of(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k) {
+    plan s = whole(batch, m, n, k);
+    const ptrdiff_t parts = parts_of(batch, m, n, k);
+    if (parts > 1) {
+        s.depth = block_depth(ceil_div(k, parts));
+        s.part_depth = round_up(ceil_div(k, parts), s.depth);
+        s.parts = ceil_div(k, s.part_depth);
+        return s;
+    }
+    cut_result(&s, batch, m, n);
+    s.a_lanes = s.cols < n ? round_up(s.slab_rows, TILE_ROWS) : 0;
+    s.b_lanes = s.rows < s.slab_rows ? round_up(n, TILE_COLS) : 0;
+    const ptrdiff_t lanes = s.a_lanes + s.b_lanes;
+    if (lanes) {
+        const ptrdiff_t most = SLAB_BYTES / (ptrdiff_t)sizeof(real) / s.depth / lanes;
+        s.batches = min_size(batch, at_least_1(most));
+        s.slab_depth = min_size(k, s.depth * at_least_1(most / s.batches));
+    }
+    return s;
+}
+
+static size_t min_bytes(size_t a, size_t b) { return a < b ? a : b; }
+static size_t max_bytes(size_t a, size_t b) { return a > b ? a : b; }
+
+static size_t bytes_of(ptrdiff_t elements) {
+    return (size_t)round_up(elements * (ptrdiff_t)sizeof(real), CNET_ALIGNMENT);
+}
+
+/* What a chunk packs for itself. */
+static size_t own_a_bytes(const plan *s, ptrdiff_t depth) {
+    return bytes_of((s->a_lanes ? TILE_ROWS : round_up(s->rows, TILE_ROWS)) * depth);
+}
+static size_t own_b_bytes(const plan *s, ptrdiff_t depth) {
+    return bytes_of((s->b_lanes ? 1 : GROUP_PANELS) * TILE_COLS * depth);
+}
+static size_t own_bytes(const plan *s, ptrdiff_t depth) {
+    return own_a_bytes(s, depth) + own_b_bytes(s, depth);
+}
+
+static size_t slab_bytes(ptrdiff_t lanes, ptrdiff_t batches, ptrdiff_t depth) {
+    return bytes_of(lanes * batches * depth);
+}
+
+static ptrdiff_t largest_block(ptrdiff_t k) {
+    return min_size(DEPTH, round_up(at_least_1(k), LANES));
+}
+
+/* Enough for every smaller depth, too: bounds, each of which grows with the depth. */
+size_t CNET_FN(product_workspace)(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
+                                  int threads) {
+    if (batch == 0 || m == 0 || n == 0)
+        return 0;
+    const ptrdiff_t depth = largest_block(k), parts = parts_of(batch, m, n, k);
+    plan s = whole(batch, m, n, k);
+    size_t in_parts = 0;
+    if (parts > 1)
+        in_parts = bytes_of(batch * parts * m * n) + (size_t)threads * own_bytes(&s, depth);
+    s = plan_of(batch, m, n, min_size(k, DEPTH));
+    const ptrdiff_t lanes = s.a_lanes + s.b_lanes;
+    const size_t slab = min_bytes(slab_bytes(lanes, batch, round_up(k, LANES)),
+                                  max_bytes(SLAB_BYTES, slab_bytes(lanes, 1, depth)));
+    const size_t in_slabs = slab + CNET_ALIGNMENT + (size_t)threads * own_bytes(&s, depth);
+    return max_bytes(in_parts, in_slabs);
+}
+
+/* ---- One slab ------------------------------------------------------------------------- */
+
+typedef struct {
+    const product *q;
+    plan s;
+    int share_a, share_b;             /* and not read in place */
+    ptrdiff_t b0, b1, i0, i1, p0, p1; /* the slab */
+    real *a, *b, *parts;
+    char *own;
+} job_t;
+
+/* Panels of a slab lie block by block, those of a block one after the other. */
+static real *shared_a(const job_t *job, ptrdiff_t b, ptrdiff_t i, ptrdiff_t p, ptrdiff_t depth) {
+    const ptrdiff_t lanes = round_up(job->i1 - job->i0, TILE_ROWS);
+    return job->a + ((b - job->b0) * (job->p1 - job->p0) + p - job->p0) * lanes +
+           (i - job->i0) * depth;
+}
+
+static real *shared_b(const job_t *job, ptrdiff_t b, ptrdiff_t j, ptrdiff_t p, ptrdiff_t depth) {
+    const ptrdiff_t lanes = round_up(job->q->n, TILE_COLS);
+    return job->b + ((b - job->b0) * (job->p1 - job->p0) + p - job->p0) * lanes + j * depth;
+}
+
+static ptrdiff_t products_of(const job_t *job) { return job->b1 - job->b0; }
+
+static ptrdiff_t shared_panels(const job_t *job) {
+    return (job->share_a ? ceil_div(job->i1 - job->i0, PACKED_TILES * TILE_ROWS) : 0) +
+           (job->share_b ? ceil_div(job->q->n, TILE_COLS) : 0);
+}
+
+static ptrdiff_t packing_chunks(const job_t *job) {
+    return products_of(job) * ceil_div(job->p1 - job->p0, job->s.depth) * shared_panels(job);
+}
+
+static void pack_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    const job_t *job = argument;
+    const product *q = job->q;
+    const ptrdiff_t each = shared_panels(job), blocks = ceil_div(job->p1 - job->p0, job->s.depth);
+    const ptrdiff_t first_b = job->share_b ? each - ceil_div(q->n, TILE_COLS) : each;
+    const ptrdiff_t b = job->b0 + chunk / each / blocks;
+    const ptrdiff_t p = job->p0 + chunk / each % blocks * job->s.depth;
+    const ptrdiff_t depth = min_size(job->s.depth, job->p1 - p), panel = chunk % each;
+    if (panel >= first_b) {
+        const ptrdiff_t j = (panel - first_b) * TILE_COLS;
+        q->pack_b(q, b, p, depth, j, min_size(TILE_COLS, q->n - j), shared_b(job, b, j, p, depth));
+        return;
+    }
+    const ptrdiff_t first = job->i0 + panel * PACKED_TILES * TILE_ROWS;
+    const ptrdiff_t end = min_size(job->i1, first + PACKED_TILES * TILE_ROWS);
+    for (ptrdiff_t i = first; i < end; i += TILE_ROWS)
+        q->pack_a(q, b, i, min_size(TILE_ROWS, job->i1 - i), p, depth,
+                  shared_a(job, b, i, p, depth));
+}
+
+static inline __attribute__((always_inline)) void
+multiply(ptrdiff_t depth, strided a, const ptrdiff_t row_step, const ptrdiff_t depth_step,
+         strided b, ptrdiff_t cols, fetch ahead, real *tile) {
+    if (cols <= LANES)
+        multiply_fetching(depth, a.at, row_step, depth_step, b.at, b.step, 1, ahead, tile);
+    else if (cols <= 2 * LANES || TILE_VECTORS == 2)
+        multiply_fetching(depth, a.at, row_step, depth_step, b.at, b.step, 2, ahead, tile);
+    else
+        multiply_fetching(depth, a.at, row_step, depth_step, b.at, b.step, TILE_VECTORS, ahead,
+                          tile);
+}
+
+static void multiply_packed(ptrdiff_t depth, strided a, strided b, ptrdiff_t cols, fetch ahead,
+                            real *tile) {
+    multiply(depth, a, 1, TILE_ROWS, b, cols, ahead, tile);
+}
+
+static void multiply_in_place(ptrdiff_t depth, strided a, strided b, ptrdiff_t cols, fetch ahead,
+                              real *tile) {
+    multiply(depth, a, a.lane, a.step, b, cols, ahead, tile);
+}
+
+/* What a chunk works on: C[b](i0..i1, j0..j1), summed over p0..p1. */
+typedef struct {
+    ptrdiff_t b, part, i0, i1, j0, j1, p0, p1;
+    real *a, *b_panels;
+} work;
+
+static int is_in_place(strided operand, int whole) { return operand.at && whole; }
+
+static strided panel_of_a(const job_t *job, const work *w, ptrdiff_t i, ptrdiff_t p,
+                          ptrdiff_t depth) {
+    const strided a = job->q->a;
+    if (is_in_place(a, w->i1 - i >= TILE_ROWS))
+        return (strided){a.at + (i * a.lane + p * a.step), a.lane, a.step};
+    real *at =
+        job->share_a ? shared_a(job, w->b, i, p, depth) : w->a + (a.at ? 0 : (i - w->i0) * depth);
+    return (strided){at, 1, TILE_ROWS};
+}
+
+static void pack_own_a(const job_t *job, const work *w, ptrdiff_t p, ptrdiff_t depth) {
+    const product *q = job->q;
+    for (ptrdiff_t i = w->i0; i < w->i1 && !job->share_a; i += TILE_ROWS) {
+        const ptrdiff_t rows = min_size(TILE_ROWS, w->i1 - i);
+        if (!is_in_place(q->a, rows == TILE_ROWS))
+            q->pack_a(q, w->b, i, rows, p, depth, w->a + (q->a.at ? 0 : (i - w->i0) * depth));
+    }
+}
+
+static strided panel_of_b(const job_t *job, const work *w, ptrdiff_t j, ptrdiff_t p,
+                          ptrdiff_t depth, ptrdiff_t number) {
+    const product *q = job->q;
+    const ptrdiff_t cols = min_size(TILE_COLS, w->j1 - j);
+    if (is_in_place(q->b, cols % LANES == 0))
+        return (strided){q->b.at + (p * q->b.step + j), 1, q->b.step};
+    if (job->share_b)
+        return (strided){shared_b(job, w->b, j, p, depth), 1, TILE_COLS};
+    real *to = w->b_panels + (q->b.at ? 0 : number * TILE_COLS * depth);
+    q->pack_b(q, w->b, p, depth, j, cols, to);
+    return (strided){to, 1, TILE_COLS};
+}
+
+/* Of the panel at (p, j), the part that tile number `tile` of `tiles` fetches: cells of one of the
+ * cache lines of a row, in some of the rows. */
+static fetch share_of(const job_t *job, const work *w, ptrdiff_t p, ptrdiff_t j, ptrdiff_t tile,
+                      ptrdiff_t tiles) {
+    enum { LINES = (TILE_COLS + LINE_CELLS - 1) / LINE_CELLS };
+    const product *q = job->q;
+    if (j >= w->j1) {
+        j = w->j0 + (j - w->j1) / TILE_COLS % GROUP_PANELS * TILE_COLS;
+        p += job->s.depth;
+    }
+    const ptrdiff_t shares = tiles / LINES, line = tile % LINES, share = tile / LINES;
+    if (!q->find_b || job->share_b || p >= w->p1 || share >= shares ||
+        line * LINE_CELLS >= w->j1 - j)
+        return (fetch){0};
+    const strided b = q->find_b(q, w->b, p, j);
+    const ptrdiff_t depth = min_size(job->s.depth, w->p1 - p), rows = ceil_div(depth, shares);
+    const ptrdiff_t first = min_size(depth, share * rows);
+    return (fetch){b.at + first * b.step + line * LINE_CELLS, b.step,
+                   min_size(rows, depth - first)};
+}
+
+static void fetch_tile(const job_t *job, const work *w, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
+                       ptrdiff_t cols) {
+    const product *q = job->q;
+    if (!q->find_c || job->s.parts > 1)
+        return;
+    const strided c = q->find_c(q, w->b, i, j);
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t s = 0; s < cols; s += LINE_CELLS)
+            __builtin_prefetch(c.at + (r * c.lane + s), 1, 3);
+}
+
+static void store_tile(const job_t *job, const work *w, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
+                       ptrdiff_t cols, const real *tile, int first, int last) {
+    const product *q = job->q;
+    if (job->s.parts == 1) {
+        q->store(q, w->b, i, rows, j, cols, tile, first, last);
+        return;
+    }
+    real *c = job->parts + (((w->b * job->s.parts + w->part) * q->m + i) * q->n + j);
+    for (ptrdiff_t r = 0; r < rows; r++)
+        put_row(c + r * q->n, tile + r * TILE_COLS, cols, first);
+}
+
+/* C(i0..i1, j0..j1), a group of panels of B, over one block of the depth. */
+static void multiply_group(const job_t *job, const work *w, ptrdiff_t j0, ptrdiff_t j1, ptrdiff_t p,
+                           ptrdiff_t depth) {
+    _Alignas(CNET_ALIGNMENT) real tile[TILE_ROWS * TILE_COLS];
+    strided b[GROUP_PANELS];
+    const ptrdiff_t tiles = ceil_div(w->i1 - w->i0, TILE_ROWS), begin = w->part * job->s.part_depth;
+    const int first = p == begin,
+              last = p + depth == min_size(job->q->k, begin + job->s.part_depth);
+    for (ptrdiff_t j = j0, number = 0; j < j1; j += TILE_COLS, number++)
+        b[number] = panel_of_b(job, w, j, p, depth, number);
+    for (ptrdiff_t i = w->i0; i < w->i1; i += TILE_ROWS) {
+        const ptrdiff_t rows = min_size(TILE_ROWS, w->i1 - i);
+        const strided a = panel_of_a(job, w, i, p, depth);
+        for (ptrdiff_t j = j0, number = 0; j < j1; j += TILE_COLS, number++) {
+            const ptrdiff_t cols = min_size(TILE_COLS, j1 - j);
+            const fetch ahead =
+                share_of(job, w, p, j + GROUP_PANELS * TILE_COLS, (i - w->i0) / TILE_ROWS, tiles);
+            fetch_tile(job, w, i, rows, j, cols);
+            if (a.step == TILE_ROWS && a.lane == 1)
+                multiply_packed(depth, a, b[number], cols, ahead, tile);
+            else
+                multiply_in_place(depth, a, b[number], cols, ahead, tile);
+            store_tile(job, w, i, rows, j, cols, tile, first, last);
+        }
+    }
+}
+
+static ptrdiff_t multiplying_chunks(const job_t *job) {
+    return products_of(job) * job->s.parts * ceil_div(job->i1 - job->i0, job->s.rows) *
+           ceil_div(job->q->n, job->s.cols);
+}
+
+/* Chunks with the same columns follow each other: what they read of B is still in a cache. */
+static void multiply_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+    const job_t *job = argument;
+    const plan *s = &job->s;
+    const ptrdiff_t row_blocks = ceil_div(job->i1 - job->i0, s->rows);
+    const ptrdiff_t col_blocks = ceil_div(job->q->n, s->cols);
+    const ptrdiff_t number = chunk / row_blocks / col_blocks;
+    char *own = job->own + (size_t)slot * own_bytes(s, s->depth);
+    work w = {
+        .b = job->b0 + number / s->parts,
+        .part = number % s->parts,
+        .i0 = job->i0 + chunk % row_blocks * s->rows,
+        .j0 = chunk / row_blocks % col_blocks * s->cols,
+        .a = (real *)own,
+        .b_panels = (real *)(own + own_a_bytes(s, s->depth)),
+    };
+    w.i1 = min_size(job->i1, w.i0 + s->rows);
+    w.j1 = min_size(job->q->n, w.j0 + s->cols);
+    w.p0 = s->parts == 1 ? job->p0 : w.part * s->part_depth;
+    w.p1 = s->parts == 1 ? job->p1 : min_size(job->q->k, w.p0 + s->part_depth);
+    for (ptrdiff_t p = w.p0; p < w.p1; p += s->depth) {
+        const ptrdiff_t depth = min_size(s->depth, w.p1 - p);
+        pack_own_a(job, &w, p, depth);
+        for (ptrdiff_t j = w.j0; j < w.j1; j += GROUP_PANELS * TILE_COLS)
+            multiply_group(job, &w, j, min_size(w.j1, j + GROUP_PANELS * TILE_COLS), p, depth);
+    }
+}
+
+/* ---- What is done with all tiles ------------------------------------------------------- */
+
+/* One row of tiles: its parts are added in order. Without depth there are none: C is 0. */
+static void finish_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    const job_t *job = argument;
+    const product *q = job->q;
+    const ptrdiff_t parts = q->k ? job->s.parts : 0;
+    const ptrdiff_t b = job->b0, i = chunk * TILE_ROWS;
+    const ptrdiff_t rows = min_size(TILE_ROWS, q->m - i);
+    for (ptrdiff_t j = 0; j < q->n; j += TILE_COLS) {
+        _Alignas(CNET_ALIGNMENT) real tile[TILE_ROWS * TILE_COLS] = {0};
+        const ptrdiff_t cols = min_size(TILE_COLS, q->n - j);
+        for (ptrdiff_t part = 0; part < parts; part++)
+            for (ptrdiff_t r = 0; r < rows; r++)
+                put_row(tile + r * TILE_COLS,
+                        job->parts + (((b * parts + part) * q->m + i + r) * q->n + j), cols,
+                        part == 0);
+        q->store(q, b, i, rows, j, cols, tile, 1, 1);
+    }
+}
+
+static job_t make_job(const product *q, plan s, char *workspace) {
+    const size_t a_bytes = slab_bytes(s.a_lanes, s.batches, s.slab_depth);
+    const size_t b_bytes = slab_bytes(s.b_lanes, s.batches, s.slab_depth);
+    const size_t parts_bytes = s.parts == 1 ? 0 : bytes_of(q->batch * s.parts * q->m * q->n);
+    return (job_t){
+        .q = q,
+        .s = s,
+        .share_a = s.a_lanes && !q->a.at,
+        .share_b = s.b_lanes && !q->b.at,
+        .a = (real *)workspace,
+        .b = (real *)(workspace + a_bytes),
+        .parts = (real *)(workspace + (a_bytes + b_bytes)),
+        .own = workspace + (a_bytes + b_bytes + parts_bytes),
+    };
+}
+
+static void run(const product *q, const plan *s, job_t *job, ptrdiff_t b0, ptrdiff_t b1,
+                int threads) {
+    for (job->b0 = b0; job->b0 < b1; job->b0 = job->b1) {
+        job->b1 = min_size(b1, job->b0 + s->batches);
+        for (job->i0 = 0; job->i0 < q->m; job->i0 = job->i1) {
+            job->i1 = min_size(q->m, job->i0 + s->slab_rows);
+            for (job->p0 = 0; job->p0 < q->k; job->p0 = job->p1) {
+                job->p1 = min_size(q->k, job->p0 + s->slab_depth);
+                cnet_parallel(pack_chunk, job, packing_chunks(job), threads);
+                cnet_parallel(multiply_chunk, job, multiplying_chunks(job), threads);
+            }
+        }
+    }
+    if (s->parts > 1 || q->k == 0)
+        for (ptrdiff_t b = b0; b < b1; b++) {
+            job->b0 = b;
+            cnet_parallel(finish_chunk, job, ceil_div(q->m, TILE_ROWS), threads);
+        }
+}
+
+void CNET_FN(product)(const product *q, const cnet_call *call) {
+    if (q->batch == 0 || q->m == 0 || q->n == 0)
+        return;
+    const plan s = plan_of(q->batch, q->m, q->n, q->k);
+    job_t job = make_job(q, s, call->workspace);
+    const int few = q->batch * q->m * q->n * q->k < ENOUGH_PRODUCTS;
+    run(q, &s, &job, 0, q->batch, few ? 1 : call->threads);
+}
+
+size_t CNET_FN(serial_product_workspace)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k) {
+    const plan s = whole(1, m, n, k);
+    return own_bytes(&s, largest_block(k));
+}
+
+void CNET_FN(serial_product)(const product *q, ptrdiff_t b, char *workspace) {
+    const plan s = whole(1, q->m, q->n, q->k);
+    job_t job = make_job(q, s, workspace);
+    run(q, &s, &job, b, b + 1, 1);
+}

@@ -1,0 +1,157 @@
+/* The blocked matrix product C = A B that matmul and the convolutions share.
+ *
+ * Where the operands lie and what becomes of the result is the caller's: three functions copy a
+ * panel of A, copy a panel of B, and take a finished tile of C. So a convolution never builds its
+ * im2col matrix: its panels are copied straight from the image. */
+#ifndef CNET_PRODUCT_H
+#define CNET_PRODUCT_H
+
+#include "simd.h"
+
+/* The register tile: TILE_ROWS x TILE_VECTORS accumulators, which with one row of B and a broadcast
+ * fill the registers there are (32 with AVX-512, 16 otherwise). */
+enum {
+    TILE_ROWS = VECTOR_BYTES == 64 ? 8 : 6,
+    TILE_VECTORS = VECTOR_BYTES == 64 ? 3 : 2,
+    TILE_COLS = TILE_VECTORS * VECTOR_BYTES / (int)sizeof(real)
+};
+
+/* Lane r of step t lies at at + r * lane + t * step. */
+typedef struct {
+    const real *at;
+    ptrdiff_t lane, step;
+} strided;
+
+/* Cells to be wanted soon: `count` of them, fetched into the second-level cache one by one. */
+typedef struct {
+    const real *at;
+    ptrdiff_t step, count;
+} fetch;
+
+/* One register tile: to[r * TILE_COLS + s] = sum over t of a(r, t) * b[t * b_step + s] with
+ * a(r, t) = a[r * row_step + t * depth_step], for the first `vectors` vectors of a row; `to` is
+ * aligned. Meanwhile fetches what `ahead` says. Inlined, so that constant steps and numbers of
+ * vectors become part of the code. */
+static inline __attribute__((always_inline)) void
+multiply_fetching(ptrdiff_t depth, const real *a, const ptrdiff_t row_step,
+                  const ptrdiff_t depth_step, const real *b, const ptrdiff_t b_step,
+                  const int vectors, fetch ahead, real *to) {
+    vec sum[TILE_ROWS][TILE_VECTORS] = {0};
+    for (ptrdiff_t t = 0; t < depth; t++, a += depth_step, b += b_step) {
+        vec row[TILE_VECTORS];
+        if (t < ahead.count)
+            __builtin_prefetch(ahead.at + t * ahead.step, 0, 2);
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors; v++)
+            row[v] = load(b + v * LANES);
+#pragma GCC unroll 8
+        for (int r = 0; r < TILE_ROWS; r++)
+#pragma GCC unroll 8
+            for (int v = 0; v < vectors; v++)
+                sum[r][v] += a[r * row_step] * row[v];
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < TILE_ROWS; r++)
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors; v++)
+            *(vec *)(to + r * TILE_COLS + v * LANES) = sum[r][v];
+}
+
+/* The same without fetching, for the number of vectors that hold `cols` columns of a panel. */
+static inline __attribute__((always_inline)) void
+multiply_columns(ptrdiff_t depth, const real *a, const ptrdiff_t row_step,
+                 const ptrdiff_t depth_step, const real *b, ptrdiff_t cols, real *to) {
+    const fetch nothing = {0};
+    if (cols <= LANES)
+        multiply_fetching(depth, a, row_step, depth_step, b, TILE_COLS, 1, nothing, to);
+    else if (cols <= 2 * LANES || TILE_VECTORS == 2)
+        multiply_fetching(depth, a, row_step, depth_step, b, TILE_COLS, 2, nothing, to);
+    else
+        multiply_fetching(depth, a, row_step, depth_step, b, TILE_COLS, TILE_VECTORS, nothing, to);
+}
+
+typedef struct product product;
+struct product {
+    ptrdiff_t batch, m, n, k;
+    /* to[t * TILE_ROWS + r] = A[b](i + r, p + t) for r < rows, 0 for the other rows. */
+    void (*pack_a)(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t p,
+                   ptrdiff_t depth, real *to);
+    /* to[t * TILE_COLS + s] = B[b](p + t, j + s) for s < cols, 0 for the other columns. */
+    void (*pack_b)(const product *q, ptrdiff_t b, ptrdiff_t p, ptrdiff_t depth, ptrdiff_t j,
+                   ptrdiff_t cols, real *to);
+    /* Takes tile[r * TILE_COLS + s], a sum over one block of the depth, for C[b](i + r, j + s): the
+     * first block is to be stored, the following are to be added; after the last C is complete. */
+    void (*store)(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
+                  ptrdiff_t cols, const real *tile, int first, int last);
+    /* Optional: operands, the same for each b, that are better read where they lie than copied. The
+     * columns of such a B are neighbours. Panels that are not whole are copied nevertheless. */
+    strided a, b;
+    /* Optional: where panel j of B lies, for those that pack_b copies row by row, so that they can
+     * be fetched while others are multiplied. */
+    strided (*find_b)(const product *q, ptrdiff_t b, ptrdiff_t p, ptrdiff_t j);
+    /* Optional: where the tile at (i, j) of C will go, to be fetched before. */
+    strided (*find_c)(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t j);
+};
+
+/* A panel of a matrix with these strides: `count` lanes of it, padded with zeros to `width`. */
+static inline __attribute__((always_inline)) void
+pack_strided(const real *from, ptrdiff_t lane_stride, ptrdiff_t depth_stride, ptrdiff_t count,
+             ptrdiff_t depth, const ptrdiff_t width, real *to) {
+    if (count < width)
+        memset(to, 0, (size_t)(depth * width) * sizeof(real));
+    if (lane_stride == 1) {
+        if (count == width)
+            for (ptrdiff_t t = 0; t < depth; t++)
+                memcpy(to + t * width, from + t * depth_stride, (size_t)width * sizeof(real));
+        else
+            for (ptrdiff_t t = 0; t < depth; t++)
+                copy_run(to + t * width, from + t * depth_stride, count);
+        return;
+    }
+    ptrdiff_t t = 0;
+    /* A vector of lanes at a time where it fits, or is the only one: its rows are written in order,
+     * so that what one writes too much is overwritten by the next. */
+    const ptrdiff_t fitting = width < LANES ? width : width / LANES * LANES;
+    if (depth_stride == 1)
+        for (; t + LANES <= depth; t += LANES)
+            for (ptrdiff_t s = 0; s < min_size(count, fitting); s += LANES) {
+                vec rows[VECTOR_BYTES / sizeof(real)];
+                for (ptrdiff_t r = 0; r < LANES; r++)
+                    rows[r] = s + r < count ? load(from + (s + r) * lane_stride + t) : (vec){0};
+                transpose(rows);
+                for (ptrdiff_t r = 0; r + 1 < LANES; r++)
+                    store(to + (t + r) * width + s, rows[r]);
+                store_run(to + (t + LANES - 1) * width + s, rows[LANES - 1], width);
+            }
+    for (ptrdiff_t s = fitting; s < count; s++)
+        for (ptrdiff_t at = 0; at < t; at++)
+            to[at * width + s] = from[at * depth_stride + s * lane_stride];
+    for (; t < depth; t++)
+        for (ptrdiff_t s = 0; s < count; s++)
+            to[t * width + s] = from[t * depth_stride + s * lane_stride];
+}
+
+/* Adds a row of a tile to a row of C, or stores it there. */
+static inline void put_row(real *c, const real *tile, ptrdiff_t cols, int first) {
+    ptrdiff_t s = 0;
+    for (; s + LANES <= cols; s += LANES)
+        store(c + s, first ? load(tile + s) : load(c + s) + load(tile + s));
+    for (; s < cols; s++)
+        c[s] = first ? tile[s] : c[s] + tile[s];
+}
+
+/* The whole product, in the pool. Every element of C is summed over k in ascending order within
+ * blocks of a fixed depth, and over the blocks in ascending order; if the depth is very long
+ * compared to C, in parts that are added in order. Parallel over tiles of C and parts. The
+ * workspace is enough for smaller k, too. */
+size_t CNET_FN(product_workspace)(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
+                                  int threads);
+void CNET_FN(product)(const product *q, const cnet_call *call);
+
+/* The same for one b on the calling thread: what a kernel with its own chunks uses. Meant for an m
+ * and n of which a block of the depth fits into the cache; the workspace is enough for smaller
+ * ones. */
+size_t CNET_FN(serial_product_workspace)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k);
+void CNET_FN(serial_product)(const product *q, ptrdiff_t b, char *workspace);
+
+#endif

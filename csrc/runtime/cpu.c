@@ -1,0 +1,52 @@
+/* CPUID says what the processor has, XGETBV whether the operating system saves the registers that
+ * go with it; an instruction set needs both. Compiled for the baseline, without any -m flag. */
+#include "runtime/cpu.h"
+
+int cnet_cpu_generic(void) { return 1; }
+
+#if defined(__x86_64__) || defined(__i386__)
+#include <cpuid.h>
+#include <stdint.h>
+
+enum { XCR0_AVX = 0x06, XCR0_AVX512 = 0xe6 };
+enum { LEAF1_ECX_FMA = 1 << 12, LEAF1_ECX_OSXSAVE = 1 << 27, LEAF1_ECX_AVX = 1 << 28 };
+enum {
+    LEAF7_EBX_AVX2 = 1 << 5,
+    LEAF7_EBX_BMI2 = 1 << 8,
+    LEAF7_EBX_AVX512F = 1 << 16,
+    LEAF7_EBX_AVX512DQ = 1 << 17,
+    LEAF7_EBX_AVX512BW = 1 << 30
+};
+static const uint32_t LEAF7_EBX_AVX512VL = (uint32_t)1 << 31;
+
+static uint32_t xcr0(void) {
+    uint32_t eax, edx;
+    __asm__ volatile("xgetbv" : "=a"(eax), "=d"(edx) : "c"(0));
+    return eax;
+}
+
+/* Whether CPUID leaves 1 (ecx) and 7 (ebx) have these bits and XCR0 these states. */
+static int has(uint32_t leaf1_ecx, uint32_t leaf7_ebx, uint32_t states) {
+    uint32_t eax, ebx, ecx, edx;
+    leaf1_ecx |= LEAF1_ECX_OSXSAVE;
+    if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || (ecx & leaf1_ecx) != leaf1_ecx)
+        return 0;
+    if ((xcr0() & states) != states)
+        return 0;
+    return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (ebx & leaf7_ebx) == leaf7_ebx;
+}
+
+int cnet_cpu_avx2(void) {
+    return has(LEAF1_ECX_AVX | LEAF1_ECX_FMA, LEAF7_EBX_AVX2 | LEAF7_EBX_BMI2, XCR0_AVX);
+}
+
+int cnet_cpu_avx512(void) {
+    return cnet_cpu_avx2() &&
+           has(0, LEAF7_EBX_AVX512F | LEAF7_EBX_AVX512DQ | LEAF7_EBX_AVX512BW | LEAF7_EBX_AVX512VL,
+               XCR0_AVX512);
+}
+
+#else
+int cnet_cpu_avx2(void) { return 0; }
+int cnet_cpu_avx512(void) { return 0; }
+#endif

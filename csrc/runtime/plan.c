@@ -1,0 +1,98 @@
+/* Runs a plan: blocks of images take all steps, each block on one thread, so that what lies between
+ * the steps stays in its cache; a plan of one block runs step by step, each in parallel. Blocks
+ * follow from the sizes alone, and so do the results. */
+#include "cnet.h"
+
+/* The call of a step for some images, but for its memory. */
+static cnet_call call_of(const cnet_step *step, ptrdiff_t images, int threads) {
+    cnet_call call = step->call;
+    call.threads = step->is_parallel ? threads : 1;
+    call.slots[cnet_signatures[call.kernel].arrays].integer = images * step->rows;
+    return call;
+}
+
+static size_t workspace_of(const cnet_plan *plan, cnet_call *call) {
+    const cnet_implementation *kernel = &plan->kernels[call->kernel];
+    return kernel->workspace ? kernel->workspace(call) : 0;
+}
+
+/* The arena of a block, and behind it the workspace of any step. */
+static size_t block_memory(const cnet_plan *plan, int threads) {
+    size_t most = 0;
+    for (ptrdiff_t i = 0; i < plan->count; i++) {
+        cnet_call call = call_of(&plan->steps[i], plan->block, threads);
+        const size_t bytes = workspace_of(plan, &call);
+        most = bytes > most ? bytes : most;
+    }
+    most += plan->arena_image * (size_t)plan->block;
+    return (most + CNET_ALIGNMENT - 1) / CNET_ALIGNMENT * CNET_ALIGNMENT;
+}
+
+int cnet_plan_finish(cnet_plan *plan) {
+    for (ptrdiff_t i = 0; i < plan->count; i++) {
+        cnet_step *step = &plan->steps[i];
+        step->call = call_of(step, plan->block, 1);
+        if (workspace_of(plan, &step->call) == CNET_UNSUITABLE)
+            return 0;
+        plan->is_parallel |= step->is_parallel;
+    }
+    plan->serial_memory = block_memory(plan, 1);
+    return 1;
+}
+
+/* How many threads work in a block, and how many blocks run at the same time. */
+typedef struct {
+    int inner, outer;
+    ptrdiff_t blocks;
+    size_t block_memory;
+} schedule;
+
+static schedule schedule_of(const cnet_plan *plan, int threads) {
+    schedule s = {.blocks = (plan->images + plan->block - 1) / plan->block};
+    s.inner = s.blocks == 1 && plan->is_parallel ? threads : 1;
+    s.outer = s.blocks < threads ? (int)s.blocks : threads;
+    s.block_memory = s.inner == 1 ? plan->serial_memory : block_memory(plan, s.inner);
+    return s;
+}
+
+typedef struct {
+    const cnet_plan *plan;
+    const char *x;
+    char *y, *memory;
+    size_t block_memory;
+    int threads;
+} job_t;
+
+static void run_block(const void *argument, ptrdiff_t chunk, int slot) {
+    const job_t *job = argument;
+    const cnet_plan *plan = job->plan;
+    const ptrdiff_t first = chunk * plan->block, left = plan->images - first;
+    const ptrdiff_t images = left < plan->block ? left : plan->block;
+    char *arena = job->memory + (size_t)slot * job->block_memory;
+    for (ptrdiff_t i = 0; i < plan->count; i++) {
+        const cnet_step *step = &plan->steps[i];
+        cnet_call call = call_of(step, images, job->threads);
+        call.workspace = arena + plan->arena_image * (size_t)plan->block;
+        for (int a = 0; a < cnet_signatures[call.kernel].arrays; a++) {
+            const ptrdiff_t place = step->places[a];
+            if (place == CNET_PLAN_X) /* inputs are only read */
+                call.slots[a].pointer = (char *)job->x + (size_t)first * plan->x_image;
+            else if (place == CNET_PLAN_Y)
+                call.slots[a].pointer = job->y + (size_t)first * plan->y_image;
+            else if (place != CNET_PLAN_CONSTANT)
+                call.slots[a].pointer = arena + place * plan->block;
+        }
+        plan->kernels[call.kernel].run(&call);
+    }
+}
+
+size_t cnet_plan_memory(const cnet_plan *plan, int threads) {
+    const schedule s = schedule_of(plan, threads);
+    return (size_t)s.outer * s.block_memory;
+}
+
+void cnet_plan_run(const cnet_plan *plan, const void *x, void *y, int threads, char *memory) {
+    const schedule s = schedule_of(plan, threads);
+    const job_t job = {plan, x, y, memory, s.block_memory, s.inner};
+    cnet_parallel(run_block, &job, s.blocks, s.outer);
+}
