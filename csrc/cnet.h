@@ -65,6 +65,7 @@ typedef enum {
 typedef enum { CNET_FORWARD, CNET_DX, CNET_DW, CNET_PASSES } cnet_pass;
 
 typedef enum { CNET_LEAKY_RELU, CNET_SIGMOID, CNET_TANH } cnet_activation;
+enum { CNET_ACTIVATIONS = CNET_TANH + 1 };
 
 /* ---- Calls ---------------------------------------------------------------------------------
  * Kernels, their arguments as structures, and as slots of 8 bytes in the same order. */
