@@ -110,7 +110,7 @@ def test_ceil_mode_adds_a_window_that_starts_before_the_padding_ends() -> None:
 def _torch_pooled(torch: Any, shape: Shape, *window: Any, ceil_mode: bool) -> Shape | None:
     pool = (torch.max_pool1d, torch.max_pool2d, torch.max_pool3d)[len(shape) - 3]
     try:
-        return tuple(pool(torch.empty(shape), *window, ceil_mode=ceil_mode).shape)
+        return tuple(pool(torch.empty(shape, device="meta"), *window, ceil_mode=ceil_mode).shape)
     except RuntimeError:
         return None
 
@@ -120,7 +120,7 @@ def test_pooled_sizes_are_those_of_pytorch() -> None:
     torch = pytest.importorskip("torch")
     rng = random.Random(9)
     taken = hanging = 0
-    for _ in range(3000):
+    for _ in range(1000):
         axes = rng.randint(1, 3)
         sizes, kernel, stride, padding, dilation = (
             tuple(rng.randint(low, high) for _ in range(axes))
@@ -137,8 +137,8 @@ def test_pooled_sizes_are_those_of_pytorch() -> None:
             assert g.y_shape == expected, (shape, window, ceil_mode)
             taken += 1
             hanging += any(axis.extent > axis.padded for axis in g.axes)
-    assert taken > 800
-    assert hanging > 50
+    assert taken > 250
+    assert hanging > 15
 
 
 def test_the_stride_of_pooling_defaults_to_the_kernel_size() -> None:
