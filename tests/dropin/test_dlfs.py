@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cnet import reference
 from cnet.dropin import dlfs
+from oracle import reference
 
 RNG = np.random.default_rng(0)
 X, W, B = RNG.normal(size=(4, 3, 9, 8)), RNG.normal(size=(5, 3, 3, 2)), RNG.normal(size=5)
