@@ -1,4 +1,4 @@
-"""What the written-out programs compute from which the styles of `cnet.dropin` come."""
+"""Numbers computed by the NumPy programs whose layers `cnet.dropin` replaces."""
 
 import json
 from pathlib import Path
@@ -9,6 +9,6 @@ import pytest
 
 @pytest.fixture
 def facts(request: pytest.FixtureRequest) -> Any:
-    """Their numbers for the inputs of a test module: those of test_op.py stand in facts/op.json."""
+    """The numbers for the inputs of a test module: facts/op.json for test_op.py."""
     style = Path(request.module.__file__).stem.removeprefix("test_")
     return json.loads((Path(__file__).parent / "facts" / f"{style}.json").read_text())

@@ -7,6 +7,7 @@ nothing else, so a new kernel is tested in all these ways as soon as it has one.
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import MISSING, dataclass, fields
+from functools import cached_property
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -146,11 +147,11 @@ class Spec:
     def kernel(self) -> Callable[..., Any]:
         return getattr(kernels, self.function)
 
-    @property
+    @cached_property
     def parameters(self) -> dict[str, inspect.Parameter]:
         return dict(inspect.signature(self.kernel).parameters)
 
-    @property
+    @cached_property
     def updated(self) -> tuple[int, ...]:
         """The positions of the arguments that are changed in place."""
         names = list(self.parameters)

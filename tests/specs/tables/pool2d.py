@@ -15,8 +15,8 @@ from specs.tables.conv2d import pair, windows
 def _windows(
     size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool
 ) -> int:
-    """With `ceil_mode` a last window that hangs over the end counts, unless it starts behind the
-    image."""
+    """With `ceil_mode` a last window that hangs over the end counts, unless it starts beyond
+    the image."""
     if not ceil_mode:
         return windows(size + 2 * padding, kernel, stride, dilation)
     end, extent = size + padding, dilation * (kernel - 1) + 1
