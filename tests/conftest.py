@@ -1,7 +1,9 @@
 """Fixtures for tests that run on every implementation: one parameter each, so that all cross."""
 
+import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,3 +37,12 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
 @pytest.fixture(params=DTYPES, ids=lambda dtype: dtype.__name__)
 def dtype(request: pytest.FixtureRequest) -> Any:
     return request.param
+
+
+@pytest.fixture
+def mnist_folder() -> Path:
+    """The folder with the files of MNIST, where there is one."""
+    folder = Path(os.environ.get("CNET_DATA", "."))
+    if not (folder / "train-images-idx3-ubyte.gz").exists():
+        pytest.skip("no folder with MNIST: set CNET_DATA")
+    return folder

@@ -90,7 +90,9 @@ def test_nodes_can_be_read():
     assert total.edges == ((added, 0),)
     assert added.edges[0] == (product, 0)
     assert added.edges[1][0] is x
-    assert [edge[0] for edge in product.edges] == [x, w] or product.edges[0][0] is x
+    left, right = (edge[0] for edge in product.edges)
+    assert left is x
+    assert right is w
     assert total.outputs == (((), np.float32),)
     assert added.input_shape(1) == (2,)
     loss.backward()

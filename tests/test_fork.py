@@ -6,13 +6,16 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import pytest
 
 from cnet import kernels, runtime
+from specs import SPECS
+from specs.spec import Spec
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork"),
@@ -43,13 +46,13 @@ def _train() -> str:
     mean, square = np.zeros_like(weight), np.zeros_like(weight)
     for step in (1, 2):
         convolved = kernels.relu(kernels.conv2d(x, filters, padding=1))
-        pooled, argmax = kernels.max_pool2d(convolved, 2)
+        pooled, indices = kernels.max_pool2d(convolved, 2)
         logits = kernels.linear(pooled.reshape(16, -1), weight)
-        _, lse = kernels.cross_entropy(logits, target)
+        _, logsumexp = kernels.cross_entropy(logits, target)
         share = np.full(16, 1 / 16, np.float32)
-        dlogits = kernels.cross_entropy_backward(share, logits, target, lse)
+        dlogits = kernels.cross_entropy_backward(share, logits, target, logsumexp)
         dpooled = kernels.matmul(dlogits, weight).reshape(pooled.shape)
-        dconvolved = kernels.max_pool2d_backward(dpooled, argmax, convolved.shape)
+        dconvolved = kernels.max_pool2d_backward(dpooled, indices, convolved.shape)
         dconvolved = kernels.relu_backward(dconvolved, convolved)
         _, dfilters, _ = kernels.conv2d_backward(dconvolved, x, filters, padding=1)
         dweight = kernels.matmul(dlogits.T, pooled.reshape(16, -1))
@@ -63,15 +66,15 @@ def _has_workers() -> bool:
     return not sys.platform.startswith("linux") or len(os.listdir("/proc/self/task")) == THREADS
 
 
-def _child_trains(expected: str) -> None:
-    """Fork a child that trains; it ends by SIGALRM if it hangs."""
+def _child_computes(work: Callable[[], Any], expected: Any) -> None:
+    """Fork a child that computes what is expected; it ends by SIGALRM if it hangs."""
     child = os.fork()
     if child == 0:
         code = 1
         try:
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.alarm(SECONDS)
-            code = 0 if _train() == expected and _has_workers() else 2
+            code = 0 if work() == expected and _has_workers() else 2
         finally:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
@@ -101,7 +104,7 @@ def _convolving_thread() -> Iterator[None]:
 def test_fork_after_a_region() -> None:
     expected = _train()
     for _ in range(CHILDREN):
-        _child_trains(expected)
+        _child_computes(_train, expected)
     assert _train() == expected
 
 
@@ -109,8 +112,19 @@ def test_fork_during_a_region() -> None:
     expected = _train()
     with _convolving_thread():
         for _ in range(CHILDREN):
-            _child_trains(expected)
+            _child_computes(_train, expected)
     assert _train() == expected
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+def test_every_kernel_computes_in_a_child(spec: Spec) -> None:
+    """With work for several threads."""
+    calls = [spec.call(case, np.float32) for case in spec.large]
+
+    def compute() -> list[bytes]:
+        return [y.tobytes() for call in calls for y in spec.run(call)]
+
+    _child_computes(compute, compute())
 
 
 def test_fork_of_a_fork() -> None:
@@ -119,9 +133,9 @@ def test_fork_of_a_fork() -> None:
     if child == 0:
         code = 1
         try:
-            _child_trains(expected)
+            _child_computes(_train, expected)
             code = 0 if _train() == expected else 2
-            _child_trains(expected)
+            _child_computes(_train, expected)
         finally:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

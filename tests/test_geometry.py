@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cases import CONV2D_CASES, POOL2D_CASES, Conv2dCase, Pool2dCase
 from cnet import geometry, reference
 from cnet.arrays import Shape
+from specs.tables.conv2d import CONV2D_CASES, Conv2dCase
+from specs.tables.pool2d import POOL2D_CASES, Pool2dCase
 
 AXIS = [
     (size, kernel, stride, padding, dilation)

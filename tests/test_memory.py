@@ -13,10 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from calls import COMPILED
 from cnet import functional as F
 from cnet import kernels, runtime
 from cnet.kernels._memory import CACHED_BYTES
 from cnet.tensor import Tensor
+from specs import SPECS
+from specs.spec import Spec
 
 LINE = 64
 MB = 1 << 20
@@ -44,70 +47,23 @@ def _new(bytes_: int = MB) -> np.ndarray:
     return kernels.relu(_ones(bytes_ // 4))
 
 
-IMAGES, FILTERS = (8, 6, 64, 66), (70, 6, 3, 3)
+RETURNING = {name: spec for name, spec in SPECS.items() if not spec.in_place}
 
 
-def _all_results() -> dict[str, tuple[np.ndarray, ...]]:
-    """Large results of every kernel that makes any."""
-    x, weight, logits = _ones(*IMAGES), _ones(*FILTERS), _ones(9000, 10)
-    deep, wide = _ones(2, 200, 20, 20), _ones(130, 200, 3, 3)
-    y = kernels.conv2d(x, weight, padding=1)
-    z, codes = kernels.conv2d_relu_pool(x, weight, padding=1)
-    pooled, argmax = kernels.max_pool2d(x, 2)
-    rows = _ones(20_000)
-    target = np.zeros(20_000, np.int64)
-    many = _ones(20_000, 3)
-    losses, lse = kernels.cross_entropy(many, target)
-    cols = kernels.im2col(x, 3)
-    return {
-        "im2col": (cols,),
-        "col2im": (kernels.col2im(cols, x.shape, 3),),
-        "conv2d": (y, kernels.conv2d(deep, wide)),
-        "conv2d_backward": (
-            *kernels.conv2d_backward(y, x, weight, padding=1)[:1],
-            *kernels.conv2d_backward(_ones(2, 130, 18, 18), deep, wide)[:2],
-        ),
-        "conv2d_relu_pool": (z, codes),
-        "conv2d_relu_pool_backward": (
-            *kernels.conv2d_relu_pool_backward(z, codes, x, weight, padding=1)[:1],
-            *kernels.conv2d_relu_pool_backward(
-                _ones(2, 130, 9, 9), np.zeros((2, 130, 9, 9), np.uint8), deep, wide
-            )[:2],
-        ),
-        "relu_pool": kernels.relu_pool(y),
-        "relu_pool_backward": (kernels.relu_pool_backward(z, codes, y.shape),),
-        "max_pool2d": (pooled, argmax),
-        "max_pool2d_backward": (kernels.max_pool2d_backward(pooled, argmax, x.shape),),
-        "avg_pool2d": (kernels.avg_pool2d(x, 2),),
-        "avg_pool2d_backward": (kernels.avg_pool2d_backward(pooled, x.shape, 2),),
-        "matmul": (kernels.matmul(logits, _ones(10, 20)), kernels.matmul(x, _ones(66, 9))),
-        "linear": (kernels.linear(logits, _ones(20, 10)),),
-        "relu": (kernels.relu(x),),
-        "batch_norm_stats": kernels.batch_norm_stats(many.T),
-        "batch_norm": (kernels.batch_norm(many.T, rows, rows),),
-        "batch_norm_backward": kernels.batch_norm_backward(many.T, many.T, rows, rows),
-        "relu_backward": (kernels.relu_backward(x, x),),
-        "cross_entropy": (losses, lse),
-        "cross_entropy_backward": (
-            kernels.cross_entropy_backward(rows, many, target, lse),
-        ),
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize("isa", runtime.available_isas()[1:])
-def test_results_are_contiguous_writable_and_aligned(isa: str) -> None:
+@pytest.mark.parametrize("isa", COMPILED)
+@pytest.mark.parametrize("spec", RETURNING.values(), ids=RETURNING)
+def test_large_results_are_contiguous_writable_and_aligned(isa: str, spec: Spec) -> None:
+    """Each result of each kernel is large in a case of its spec."""
     with runtime.use_isa(isa):
-        results = _all_results()
-    others = {"conv2d_algorithm", "conv2d_choice", "sgd_step", "adam_step"}
-    assert set(results) == set(kernels.__all__) - others
-    for name, arrays in results.items():
-        for y in arrays:
-            assert y.nbytes >= CACHED_BYTES, name
-            assert _address(y) % LINE == 0, name
-            assert y.flags.c_contiguous, name
-            assert y.flags.writeable, name
-            assert y.flags.aligned, name
-            y[...] = 1
+        results = [spec.run(spec.call(case, np.float32)) for case in spec.large]
+    for places in zip(*(ys for ys in results if len(ys) == len(results[0])), strict=True):
+        assert max(y.nbytes for y in places) >= CACHED_BYTES
+    for y in (y for ys in results for y in ys if y.nbytes >= CACHED_BYTES):
+        assert _address(y) % LINE == 0
+        assert y.flags.c_contiguous
+        assert y.flags.writeable
+        assert y.flags.aligned
+        y[...] = 1
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 1000, CACHED_BYTES // 4 - 1])

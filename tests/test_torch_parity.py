@@ -5,9 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cases import CONV2D_CASES, POOL2D_CASES, Conv2dCase, Pool2dCase
 from cnet import kernels, runtime
-from flat_cases import CROSS_ENTROPY_CASES, CrossEntropyCase
+from specs import SPECS
+from specs.loss import CROSS_ENTROPY_CASES, CrossEntropyCase
+from specs.tables.conv2d import CONV2D_CASES, Conv2dCase
+from specs.tables.pool2d import POOL2D_CASES, Pool2dCase
 from tolerance import assert_bounded, assert_exact
 
 torch = pytest.importorskip("torch", reason="PyTorch is what these tests compare with")
@@ -45,7 +47,7 @@ def test_conv2d(impl: str, dtype: Any, case: Conv2dCase) -> None:
     gradients = kernels.conv2d_backward(grad_output, x, weight, **case.options)
     expected = torch_conv2d(case, list(arrays))
     scales = torch_conv2d(case, [np.abs(a) for a in arrays])
-    *_, forward, backward = case.calls(dtype)
+    forward, backward = (SPECS[name].call(case, dtype) for name in ("conv2d", "conv2d_backward"))
     terms = forward.terms + backward.terms
     for got, wanted, k, scale in zip((y, *gradients), expected, terms, scales, strict=True):
         assert_bounded(got, wanted, k, scale)
@@ -66,28 +68,24 @@ def test_im2col_and_col2im(impl: str, dtype: Any, case: Conv2dCase) -> None:
 def test_max_pool2d(impl: str, dtype: Any, case: Pool2dCase) -> None:
     options = {**case.window, "dilation": case.dilation}
     x = case.x(dtype)
-    y, argmax = kernels.max_pool2d(x, **options)
+    y, indices = kernels.max_pool2d(x, **options)
     tensor = leaf(x, dtype)
     expected, places = F.max_pool2d(tensor, **options, return_indices=True)
     assert_exact(y, expected.detach().numpy())
-    seen = argmax >= 0  # PyTorch names some place outside where a window has no cell
-    assert_exact(argmax[seen], places.numpy()[seen].astype(np.int32))
+    seen = indices >= 0  # PyTorch names some place outside where a window has no cell
+    assert_exact(indices[seen], places.numpy()[seen].astype(np.int32))
     if seen.all():
         grad_output = case.random().standard_normal(y.shape, dtype)
         (dx,) = torch.autograd.grad(expected, tensor, torch.tensor(grad_output))
-        assert_exact(kernels.max_pool2d_backward(grad_output, argmax, x.shape), dx.numpy())
+        assert_exact(kernels.max_pool2d_backward(grad_output, indices, x.shape), dx.numpy())
 
 
 @pytest.mark.parametrize("case", AVERAGES, ids=lambda case: case.id)
 def test_avg_pool2d(impl: str, dtype: Any, case: Pool2dCase) -> None:
-    options = {
-        **case.window,
-        "count_include_pad": case.count_include_pad,
-        "divisor_override": case.divisor_override,
-    }
+    options = case.averaging
     x = case.random().standard_normal(case.x_shape, dtype)
     y = kernels.avg_pool2d(x, **options)
-    tensor, k = leaf(x), case.geometry.kh * case.geometry.kw
+    tensor, k = leaf(x), case.cells
     expected = F.avg_pool2d(tensor, **options)
     assert_bounded(y, expected.detach().numpy(), k, k * np.abs(x).max())
     grad_output = case.random().standard_normal(y.shape, dtype)
@@ -100,9 +98,10 @@ def test_avg_pool2d(impl: str, dtype: Any, case: Pool2dCase) -> None:
 @pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.id)
 def test_cross_entropy(impl: str, dtype: Any, case: CrossEntropyCase, reduction: str) -> None:
     """The reductions are sums of the kernel's losses, divided by the weights of the targets."""
-    forward, backward = case.calls(dtype)
+    names = "cross_entropy", "cross_entropy_backward"
+    forward, backward = (SPECS[name].call(case, dtype) for name in names)
     logits, target, weight = forward.arrays
-    losses, lse = kernels.cross_entropy(*forward.arrays, **forward.options)
+    losses, logsumexp = kernels.cross_entropy(*forward.arrays, **forward.options)
     grad_losses = backward.arrays[0]
     loss: Any = losses
     if reduction != "none":
@@ -114,7 +113,7 @@ def test_cross_entropy(impl: str, dtype: Any, case: CrossEntropyCase, reduction:
         loss = losses.sum() / divisor
         grad_losses = np.full(case.n, 1 / divisor)
     dlogits = kernels.cross_entropy_backward(
-        grad_losses, logits, target, lse, weight, **backward.options
+        grad_losses, logits, target, logsumexp, weight, **backward.options
     )
     tensor = leaf(logits)
     expected = F.cross_entropy(
@@ -127,7 +126,7 @@ def test_cross_entropy(impl: str, dtype: Any, case: CrossEntropyCase, reduction:
     seed = torch.tensor(grad_losses.astype(np.float64)) if reduction == "none" else None
     (wanted,) = torch.autograd.grad(expected, tensor, seed)
     top = np.abs(logits).max()
-    assert_bounded(lse, torch.logsumexp(tensor, 1).detach().numpy(), case.classes, top)
+    assert_bounded(logsumexp, torch.logsumexp(tensor, 1).detach().numpy(), case.classes, top)
     k = case.classes * (1 if reduction == "none" else case.n)
     assert_bounded(loss, expected.detach().numpy(), k, 2 * top)
     assert_bounded(dlogits, wanted.numpy(), k, top * np.abs(grad_losses).max())

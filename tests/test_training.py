@@ -1,12 +1,10 @@
 """Training, evaluation, and stopping without loss."""
 
 import io
-import os
 import signal
 import sys
 import threading
 from itertools import chain, count, islice, repeat
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -394,18 +392,11 @@ def test_a_loader_with_other_settings_than_that_of_the_state_is_refused():
 # Against PyTorch
 
 
-def mnist_folder():
-    candidates = os.environ.get("CNET_DATA"), Path(__file__).parents[2] / "shared/data/mnist"
-    return next((Path(path) for path in candidates if path and Path(path).is_dir()), None)
-
-
 @pytest.fixture(params=["synthetic", "mnist"])
 def training_set(request):
     if request.param == "synthetic":
         return images(4000, (1, 28, 28))
-    if mnist_folder() is None:
-        pytest.skip("no folder with MNIST: set CNET_DATA")
-    return mnist(data_dir=mnist_folder())
+    return mnist(data_dir=request.getfixturevalue("mnist_folder"))
 
 
 @pytest.fixture

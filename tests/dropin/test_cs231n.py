@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cases import oracle
 from cnet.dropin import cs231n
+from oracle import reference
 
 RNG = np.random.default_rng(0)
 X, W, B = RNG.normal(size=(4, 3, 9, 8)), RNG.normal(size=(5, 3, 3, 2)), RNG.normal(size=5)
@@ -22,18 +22,18 @@ def test_convolution(variant, param):
     options = {"stride": param["stride"], "padding": param["pad"]}
     forward = getattr(cs231n, f"conv_forward_{variant}")
     out, cache = forward(X, W, B, param)
-    close(out, oracle.conv2d(X, W, B, **options))
+    close(out, reference.conv2d(X, W, B, **options))
     dout = RNG.normal(size=out.shape)
     gradients = getattr(cs231n, f"conv_backward_{variant}")(dout, cache)
     for gradient, expected in zip(
-        gradients, oracle.conv2d_backward(dout, X, W, **options), strict=True
+        gradients, reference.conv2d_backward(dout, X, W, **options), strict=True
     ):
         close(gradient, expected)
 
 
 def test_the_cache_of_a_convolution():
     param = {"stride": 1, "pad": 1}
-    columns = oracle.im2col(X, (3, 2), padding=1)
+    columns = reference.im2col(X, (3, 2), padding=1)
     for forward, order in (
         (cs231n.conv_forward_fast, columns.transpose(1, 0, 2)),
         (cs231n.conv_forward_im2col, columns.transpose(1, 2, 0)),
@@ -72,10 +72,10 @@ def test_max_pooling(window, stride):
     param = {"pool_height": window[0], "pool_width": window[1], "stride": stride}
     x = RNG.permutation(X[:, :, :8].ravel()).reshape(4, 3, 8, 8)
     out, cache = cs231n.max_pool_forward_fast(x, param)
-    expected, argmax = oracle.max_pool2d(x, window, stride)
+    expected, argmax = reference.max_pool2d(x, window, stride)
     np.testing.assert_array_equal(out, expected)
     dout = RNG.normal(size=out.shape)
-    dx = oracle.max_pool2d_backward(dout, argmax, x.shape)
+    dx = reference.max_pool2d_backward(dout, argmax, x.shape)
     close(cs231n.max_pool_backward_fast(dout, cache), dx)
     assert cache[0] == ("reshape" if window == (2, 2) else "im2col")
     plain = cache[0], tuple(cache[1])
@@ -115,7 +115,7 @@ def test_the_caches_of_max_pooling():
     _, (same, x_cols, argmax, param) = cs231n.max_pool_forward_im2col(x, POOL)
     assert same is x
     assert param is POOL
-    columns = oracle.im2col(x.reshape(12, 1, 8, 8), 2, 2).transpose(1, 2, 0).reshape(4, -1)
+    columns = reference.im2col(x.reshape(12, 1, 8, 8), 2, 2).transpose(1, 2, 0).reshape(4, -1)
     np.testing.assert_array_equal(x_cols, columns)
     np.testing.assert_array_equal(argmax, columns.argmax(0))
 
@@ -123,11 +123,11 @@ def test_the_caches_of_max_pooling():
 @pytest.mark.parametrize(("padding", "stride"), [(1, 1), (0, 2), (1, 2)])
 def test_columns(padding, stride):
     options = {"padding": padding, "stride": stride}
-    columns = oracle.im2col(X, (3, 2), **options)
+    columns = reference.im2col(X, (3, 2), **options)
     cols = cs231n.im2col_indices(X, 3, 2, **options)
     np.testing.assert_array_equal(cols, columns.transpose(1, 2, 0).reshape(18, -1))
     np.testing.assert_array_equal(cs231n.im2col_cython(X, 3, 2, padding, stride), cols)
-    folded = oracle.col2im(columns, X.shape, (3, 2), **options)
+    folded = reference.col2im(columns, X.shape, (3, 2), **options)
     close(cs231n.col2im_indices(cols, X.shape, 3, 2, **options), folded)
     close(cs231n.col2im_cython(cols, *X.shape, 3, 2, padding, stride), folded)
     oh = (9 + 2 * padding - 3) // stride + 1

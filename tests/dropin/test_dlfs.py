@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cases import oracle
 from cnet.dropin import dlfs
+from oracle import reference
 
 RNG = np.random.default_rng(0)
 X, W, B = RNG.normal(size=(4, 3, 9, 8)), RNG.normal(size=(5, 3, 3, 2)), RNG.normal(size=5)
@@ -20,10 +20,10 @@ def rows(columns):
 
 @pytest.mark.parametrize(("stride", "pad"), [(1, 0), (1, 1), (2, 0), (2, 1)])
 def test_columns(stride, pad):
-    columns = oracle.im2col(X, (3, 2), stride, pad)
+    columns = reference.im2col(X, (3, 2), stride, pad)
     col = dlfs.im2col(X, 3, 2, stride, pad)
     np.testing.assert_array_equal(col, rows(columns))
-    folded = oracle.col2im(columns, X.shape, (3, 2), stride, pad)
+    folded = reference.col2im(columns, X.shape, (3, 2), stride, pad)
     close(dlfs.col2im(col, X.shape, 3, 2, stride, pad), folded)
 
 
@@ -34,13 +34,13 @@ def test_convolution(stride, pad):
     x = X.astype(np.float32)
     y = conv.forward(x)
     assert y.dtype == np.float64
-    close(y, oracle.conv2d(x.astype(float), W, B, stride, pad))
+    close(y, reference.conv2d(x.astype(float), W, B, stride, pad))
     assert conv.x is x
     np.testing.assert_array_equal(conv.col, dlfs.im2col(x, 3, 2, stride, pad))
     np.testing.assert_array_equal(conv.col_W, W.reshape(5, -1).T)
     dout = RNG.normal(size=y.shape)
     dx = conv.backward(dout)
-    expected = oracle.conv2d_backward(dout, x.astype(float), W, stride, pad)
+    expected = reference.conv2d_backward(dout, x.astype(float), W, stride, pad)
     for gradient, wanted in zip((dx, conv.dW, conv.db), expected, strict=True):
         close(gradient, wanted)
 
@@ -60,7 +60,7 @@ def test_pooling(window, stride, pad):
     pool = dlfs.Pooling(*window, stride, pad)
     assert (pool.x, pool.arg_max) == (None, None)
     y = pool.forward(X - 5)
-    expected, argmax = oracle.max_pool2d(X - 5, window, stride, pad)
+    expected, argmax = reference.max_pool2d(X - 5, window, stride, pad)
     np.testing.assert_array_equal(y, expected)
     padded = np.pad(X - 5, ((0, 0), (0, 0), (pad, pad), (pad, pad)), constant_values=-np.inf)
     windows = np.lib.stride_tricks.sliding_window_view(padded, window, (2, 3))
@@ -68,7 +68,7 @@ def test_pooling(window, stride, pad):
     firsts = windows.reshape(-1, window[0] * window[1]).argmax(1)
     np.testing.assert_array_equal(pool.arg_max, firsts)
     dout = RNG.normal(size=y.shape)
-    close(pool.backward(dout), oracle.max_pool2d_backward(dout, argmax, X.shape))
+    close(pool.backward(dout), reference.max_pool2d_backward(dout, argmax, X.shape))
 
 
 @pytest.mark.parametrize(

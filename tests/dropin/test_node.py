@@ -5,10 +5,9 @@ import gzip
 import numpy as np
 import pytest
 
-import documents
-from cases import oracle
 from cnet.dropin import node
 from cnet.dropin.node import Node, nn
+from oracle import reference
 
 RNG = np.random.default_rng(0)
 A, B, POSITIVE = RNG.normal(size=(3, 4)), RNG.normal(size=4), RNG.uniform(1, 2, (3, 4))
@@ -97,11 +96,27 @@ def _network(m, seed=42):
     return model
 
 
-ECHO = {"circular_strength": 0.01, "neumann_steps": 3, "echo_freq": 1, "echo_norm_clip": 3.0}
+def _small_network(m):
+    """The same chain for 6x6 images."""
+    m.set_seed(42)
+    model = m.nn.Sequential(
+        m.nn.Conv2d(1, 2, 5, padding=2), m.nn.ReLU(), m.nn.MaxPool2d(2, 2),
+        m.nn.Conv2d(2, 3, 3, padding=1), m.nn.ReLU(), m.nn.MaxPool2d(2, 2),
+        m.nn.Flatten(), m.nn.Linear(3, 5), m.nn.ReLU(), m.nn.Linear(5, 4),
+    )  # fmt: skip
+    m.init_model_weights(model)
+    return model
 
 
-def _train(m, images, labels, batch, **options):
-    model = _network(m)
+OPTIONS = {
+    "baseline": {},
+    "circular": {
+        "circular_strength": 0.01, "neumann_steps": 3, "echo_freq": 1, "echo_norm_clip": 3.0
+    },
+}  # fmt: skip
+
+
+def _train(m, model, images, labels, batch, options):
     optimizer = m.AdamOptimizer(model.parameters(), lr=5e-4, **options)
     losses = []
     for x, y in m.batch_iterator(images, labels, batch):
@@ -113,43 +128,69 @@ def _train(m, images, labels, batch, **options):
     return losses, [p.value for p in model.parameters()]
 
 
-def test_values_and_gradients_of_the_document():
+def _graph(m):
+    """Every node of a small network: its operation, value and gradient."""
+    x = np.random.default_rng(4).random((2, 1, 6, 6))
+    loss = m.cross_entropy_loss_stable(_small_network(m)(m.Node(x)), np.array([3, 1]))
+    return [[v.op, v.value, v.grad] for v in loss.backward()]
+
+
+def _small_training(m, options):
+    rng = np.random.default_rng(5)
+    images, labels = rng.random((24, 1, 6, 6), dtype=np.float32), rng.integers(0, 4, 24)
+    return _train(m, _small_network(m), images, labels, 8, options)
+
+
+def _training(m, options):
+    rng = np.random.default_rng(6)
+    images, labels = rng.random((24, 1, 28, 28), dtype=np.float32), rng.integers(0, 10, 24)
+    return _train(m, _network(m), images, labels, 8, options)
+
+
+def _training_on_mnist(m, folder, options):
+    """The losses of sixty steps."""
+    arrays = []
+    for name, skip, shape in (("images-idx3", 16, (-1, 1, 28, 28)), ("labels-idx1", 8, (-1,))):
+        data = gzip.decompress((folder / f"train-{name}-ubyte.gz").read_bytes())
+        arrays.append(np.frombuffer(data, np.uint8, offset=skip).reshape(shape)[: 60 * 256])
+    images, labels = arrays[0].astype(np.float32) / 255.0, arrays[1]
+    losses, _ = _train(m, _network(m), images, labels, 256, options)
+    return losses
+
+
+def test_values_and_gradients_of_the_document(facts):
     """Of every node, those that were never computed for the step included."""
-    document = documents.load(0)
-    x, y = RNG.random((6, 1, 28, 28)), np.arange(6)
-    graphs = []
-    for module in (document, node):
-        model = _network(module)
-        graphs.append(module.cross_entropy_loss_stable(model(module.Node(x)), y).backward())
-    assert [v.op for v in graphs[1]] == [v.op for v in graphs[0]]
-    for theirs, ours in zip(*graphs, strict=True):
-        assert ours.value.dtype == ours.grad.dtype == np.float32
-        np.testing.assert_allclose(ours.value, theirs.value, atol=1e-5)
-        np.testing.assert_allclose(ours.grad, theirs.grad, atol=1e-5, err_msg=ours.op)
+    for (op, value, grad), expected in zip(_graph(node), facts["graph"], strict=True):
+        assert op == expected[0]
+        assert value.dtype == grad.dtype == np.float32
+        np.testing.assert_allclose(value, expected[1], atol=1e-5)
+        np.testing.assert_allclose(grad, expected[2], atol=1e-5, err_msg=op)
 
 
-@pytest.mark.parametrize("options", [{}, ECHO], ids=["baseline", "circular"])
-def test_training_as_in_the_document(options):
-    images, labels = RNG.random((24, 1, 28, 28), dtype=np.float32), RNG.integers(0, 10, 24)
-    theirs, ours = (_train(m, images, labels, 8, **options) for m in (documents.load(0), node))
-    np.testing.assert_allclose(ours[0], theirs[0], atol=1e-4)
-    for parameter, expected in zip(ours[1], theirs[1], strict=True):
+@pytest.mark.parametrize("name", OPTIONS)
+def test_training_as_in_the_document(name, facts):
+    losses, parameters = _small_training(node, OPTIONS[name])
+    np.testing.assert_allclose(losses, facts[name]["small losses"], atol=1e-4)
+    for parameter, expected in zip(parameters, facts[name]["small parameters"], strict=True):
         np.testing.assert_allclose(parameter, expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", OPTIONS)
+def test_training_of_the_whole_network_of_the_document(name, facts):
+    """Of its parameters the first few of each, and the sums."""
+    losses, parameters = _training(node, OPTIONS[name])
+    np.testing.assert_allclose(losses, facts[name]["losses"], atol=1e-4)
+    for parameter, expected in zip(parameters, facts[name]["parameters"], strict=True):
+        np.testing.assert_allclose(parameter.ravel()[:5], expected["first"], atol=1e-4)
+        close = {"atol": 1e-4 * parameter.size**0.5, "rtol": 0}
+        np.testing.assert_allclose(parameter.astype(float).sum(), expected["sum"], **close)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [{}, ECHO], ids=["baseline", "circular"])
-def test_sixty_steps_of_the_document(options):
-    arrays = []
-    for name, skip, shape in (("images-idx3", 16, (-1, 1, 28, 28)), ("labels-idx1", 8, (-1,))):
-        path = documents.MNIST / f"train-{name}-ubyte.gz"
-        if not path.exists():
-            pytest.skip("MNIST is not there")
-        data = np.frombuffer(gzip.decompress(path.read_bytes()), np.uint8, offset=skip)
-        arrays.append(data.reshape(shape)[: 60 * 256])
-    images, labels = arrays[0].astype(np.float32) / 255.0, arrays[1]
-    theirs, ours = (_train(m, images, labels, 256, **options)[0] for m in (documents.load(0), node))
-    np.testing.assert_allclose(ours, theirs, atol=1e-4)
+@pytest.mark.parametrize("name", OPTIONS)
+def test_sixty_steps_of_the_document(name, facts, mnist_folder):
+    losses = _training_on_mnist(node, mnist_folder, OPTIONS[name])
+    np.testing.assert_allclose(losses, facts[name]["losses on MNIST"], atol=1e-4)
 
 
 def test_nodes_in_between_are_what_they_would_be():
@@ -168,16 +209,16 @@ def test_nodes_in_between_are_what_they_would_be():
     (p * upstream).sum().backward()
     conv.weight.value[...] = 0  # as an optimizer might, before anybody looks
     x, weight, bias = (np.float32(array) for array in (x, weight, bias))
-    convolved = oracle.conv2d(x, weight, bias, padding=1)
-    pooled, argmax = oracle.max_pool2d(oracle.relu(convolved), 2)
+    convolved = reference.conv2d(x, weight, bias, padding=1)
+    pooled, argmax = reference.max_pool2d(reference.relu(convolved), 2)
     np.testing.assert_allclose(c.value, convolved, atol=1e-5)
     np.testing.assert_allclose(r.value, np.maximum(convolved, 0), atol=1e-5)
     np.testing.assert_allclose(p.value, pooled, atol=1e-5)
-    grad = oracle.max_pool2d_backward(upstream, argmax, convolved.shape)
+    grad = reference.max_pool2d_backward(upstream, argmax, convolved.shape)
     np.testing.assert_allclose(r.grad, grad, atol=1e-5)
     grad = grad * (convolved > 0)
     np.testing.assert_allclose(c.grad, grad, atol=1e-5)
-    dx, dw, db = oracle.conv2d_backward(grad, x, weight, padding=1)
+    dx, dw, db = reference.conv2d_backward(grad, x, weight, padding=1)
     np.testing.assert_allclose(image.grad, dx, atol=1e-4)
     np.testing.assert_allclose(conv.weight.grad, dw, atol=1e-4)
     np.testing.assert_allclose(conv.bias.grad, db, atol=1e-4)
@@ -208,11 +249,11 @@ def test_max_pooling_pads_with_nothing():
 def test_columns():
     x = RNG.normal(size=(2, 3, 6, 5)).astype(np.float32)
     cols, oh, ow = nn._im2col(x, 3, 2, 2, 1, 1, 0)
-    np.testing.assert_array_equal(cols, oracle.im2col(x, (3, 2), (2, 1), (1, 0)))
+    np.testing.assert_array_equal(cols, reference.im2col(x, (3, 2), (2, 1), (1, 0)))
     assert (oh, ow) == (3, 4)
     np.testing.assert_allclose(
         nn._col2im(cols, x.shape, 3, 2, 2, 1, 1, 0),
-        oracle.col2im(cols, x.shape, (3, 2), (2, 1), (1, 0)),
+        reference.col2im(cols, x.shape, (3, 2), (2, 1), (1, 0)),
         rtol=1e-6,
     )
 

@@ -5,7 +5,6 @@ import gzip
 import numpy as np
 import pytest
 
-import documents
 from cnet.dropin import stateless
 
 RNG = np.random.default_rng(0)
@@ -16,41 +15,56 @@ def close(actual, expected):
     np.testing.assert_allclose(actual, expected, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("shape", [(3, 3), (1, 4), (5, 2)])
-@pytest.mark.parametrize("x", [IMAGES, IMAGES[0]], ids=["images", "image"])
-def test_simple_conv_of_the_document(shape, x):
-    kernel = RNG.normal(size=shape)
-    theirs, ours = (m.SimpleConv(kernel, 0.5) for m in (documents.load(3), stateless))
-    y = ours.forward(x)
-    close(y, theirs.forward(x))
-    grad = RNG.normal(size=y.shape)
-    close(ours.grad_x(x, grad), theirs.grad_x(x, grad))
-    for (param, dparam), (_, expected) in zip(
-        ours.grad_params(x, grad), theirs.grad_params(x, grad), strict=True
-    ):
-        assert param is ours.K or param is ours.b
-        close(dparam, expected)
-    assert ours.num_params() == theirs.num_params()
+CONVOLUTIONS = {
+    f"{h}x{w}, {name}": ((h, w), x)
+    for h, w in ((3, 3), (1, 4), (5, 2))
+    for name, x in (("images", IMAGES[:2, :7, :6]), ("image", IMAGES[0, :7, :6]))
+}
+LAYERS = {
+    f"{name}{list(shape)}": (name, shape)
+    for name in ("LinearLayer", "ReLU", "Sigmoid", "Softmax")
+    for shape in ((4, 5), (5,))
+}
 
 
-@pytest.mark.parametrize("name", ["LinearLayer", "ReLU", "Sigmoid", "Softmax"])
-@pytest.mark.parametrize("shape", [(4, 5), (5,)])
-def test_layers_of_the_document(name, shape):
-    arguments = (5, 3, None, None) if name == "LinearLayer" else ()
-    layers = [
-        getattr(module, name)(*arguments, *([np.random.default_rng(1)] if arguments else []))
-        for module in (documents.load(3), stateless)
-    ]
-    x = 30 * RNG.normal(size=shape)
-    expected, y = (layer.forward(x) for layer in layers)
-    close(y, expected)
-    grad = RNG.normal(size=y.shape)
-    expected, dx = (layer.grad_x(x, grad) for layer in layers)
-    close(dx, expected)
-    pairs = [layer.grad_params(x, grad) for layer in layers]
-    for (param, expected), (own, dparam) in zip(*pairs, strict=True):
-        np.testing.assert_array_equal(own, param)
-        close(dparam, expected)
+def _results(layer, x, grad):
+    """What a layer computes forth and back, and its parameters with their gradients."""
+    results = [layer.forward(x), layer.grad_x(x, grad)]
+    return [*results, *(array for pair in layer.grad_params(x, grad) for array in pair)]
+
+
+def _convolution(m, shape, x):
+    rng = np.random.default_rng(1)
+    conv = m.SimpleConv(rng.normal(size=shape), 0.5)
+    grad = rng.normal(size=conv.forward(x).shape)
+    return [*_results(conv, x, grad), conv.num_params()]
+
+
+def _layer(m, name, shape):
+    rng = np.random.default_rng(1)
+    arguments = (5, 3, None, None, rng) if name == "LinearLayer" else ()
+    layer, x = getattr(m, name)(*arguments), 30 * rng.normal(size=shape)
+    return _results(layer, x, rng.normal(size=layer.forward(x).shape))
+
+
+def _all_close(results, expected):
+    for actual, wanted in zip(results, expected, strict=True):
+        close(actual, wanted)
+
+
+@pytest.mark.parametrize("case", CONVOLUTIONS)
+def test_simple_conv_of_the_document(case, facts):
+    shape, x = CONVOLUTIONS[case]
+    _all_close(_convolution(stateless, shape, x), facts[case])
+    conv = stateless.SimpleConv(np.ones((2, 2)))
+    (kernel, _), (bias, _) = conv.grad_params(IMAGES, np.ones((8, 11, 10)))
+    assert kernel is conv.K
+    assert bias is conv.b
+
+
+@pytest.mark.parametrize("case", LAYERS)
+def test_layers_of_the_document(case, facts):
+    _all_close(_layer(stateless, *LAYERS[case]), facts[case])
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
@@ -83,20 +97,20 @@ def test_gradients_by_finite_differences():
         np.testing.assert_allclose(dparam, numeric, atol=1e-7)
 
 
-def test_training_steps_of_the_document():
-    nets = []
-    for module in (documents.load(3), stateless):
-        rng = np.random.default_rng(5)
-        layers = [module.LinearLayer(6, 7, rng=rng), module.Sigmoid()]
-        layers += [module.LinearLayer(7, 3, rng=rng), module.ReLU(), module.Softmax()]
-        net = module.NeuralNetwork(layers, module.CrossEntropy())
-        x = rng.normal(size=(50, 6)).astype(np.float32)
-        net.fit_one_epoch(x, module.one_hot(np.arange(50) % 3, 3), 8, 0.5, rng=rng)
-        nets.append(net)
-    for layer in (0, 2):
-        close(nets[1].layers[layer].W, nets[0].layers[layer].W)
-        close(nets[1].layers[layer].b, nets[0].layers[layer].b)
-    assert nets[1].num_params() == nets[0].num_params() == 6 * 7 + 7 + 7 * 3 + 3
+def _trained(m):
+    """The parameters after an epoch, and their number."""
+    rng = np.random.default_rng(5)
+    layers = [m.LinearLayer(6, 7, rng=rng), m.Sigmoid()]
+    layers += [m.LinearLayer(7, 3, rng=rng), m.ReLU(), m.Softmax()]
+    net = m.NeuralNetwork(layers, m.CrossEntropy())
+    x = rng.normal(size=(50, 6)).astype(np.float32)
+    net.fit_one_epoch(x, m.one_hot(np.arange(50) % 3, 3), 8, 0.5, rng=rng)
+    return [layers[0].W, layers[0].b, layers[2].W, layers[2].b, net.num_params()]
+
+
+def test_training_steps_of_the_document(facts):
+    _all_close(_trained(stateless), facts["trained"])
+    assert facts["trained"][-1] == 6 * 7 + 7 + 7 * 3 + 3
 
 
 def test_parameters_are_updated_in_place():
@@ -117,12 +131,10 @@ epoch=04 train_acc=0.9521 train_loss=0.1698 | test_acc=0.9507 test_loss=0.1719
 epoch=05 train_acc=0.9567 train_loss=0.1517 | test_acc=0.9541 test_loss=0.1563"""
 
 
-def _mnist(name):
+def _mnist(folder, name):
     def read(file, skip):
-        path = documents.MNIST / file
-        if not path.exists():
-            pytest.skip("MNIST is not there")
-        return np.frombuffer(gzip.decompress(path.read_bytes()), np.uint8, offset=skip)
+        data = gzip.decompress((folder / file).read_bytes())
+        return np.frombuffer(data, np.uint8, offset=skip)
 
     images = read(f"{name}-images-idx3-ubyte.gz", 16).reshape(-1, 784).astype(np.float32) / 255.0
     return images, read(f"{name}-labels-idx1-ubyte.gz", 8)
@@ -139,8 +151,8 @@ def _evaluate(net, images, labels):
 
 
 @pytest.mark.slow
-def test_the_documents_table_digit_for_digit():
-    train, test = _mnist("train"), _mnist("t10k")
+def test_the_documents_table_digit_for_digit(mnist_folder):
+    train, test = _mnist(mnist_folder, "train"), _mnist(mnist_folder, "t10k")
     rng = np.random.default_rng(42)
     layers = [stateless.LinearLayer(784, 128, rng=rng), stateless.ReLU()]
     layers += [stateless.LinearLayer(128, 10, rng=rng), stateless.Softmax()]

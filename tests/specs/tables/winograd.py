@@ -12,7 +12,7 @@ import random
 from collections.abc import Iterator
 from itertools import cycle, product
 
-from cases import Conv2dCase
+from specs.tables.conv2d import Conv2dCase
 
 
 def _with_3x3() -> Iterator[Conv2dCase]:

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from itertools import product
 
-from cases import Conv2dCase
+from specs.tables.conv2d import Conv2dCase
 
 SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 48, 49, 65)
 """Around the rows of a tile, and one and two vectors of every dtype and instruction set."""

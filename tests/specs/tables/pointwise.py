@@ -7,7 +7,7 @@ is cut into blocks of 256 or 384, for the gradient of the weights also into part
 import random
 from collections.abc import Iterator
 
-from cases import Conv2dCase
+from specs.tables.conv2d import Conv2dCase
 
 
 def _pointwise_convs() -> Iterator[Conv2dCase]:

@@ -8,16 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from calls import COMPILED, Arrays, check, map_arrays, note
-from cases import ALGORITHMS, CONV2D_CASES, Conv2dCase, oracle, random_conv2d
+from calls import COMPILED, check, note
 from cnet import functional as F
 from cnet import kernels, runtime
 from cnet.tensor import Tensor
 from conftest import DTYPES, THREADS
-from depthwise_cases import DEPTHWISE_CASES, random_depthwise
-from pointwise_cases import POINTWISE_CASES, random_pointwise
+from oracle import reference
+from specs.conv import TYPICAL, calls_by
+from specs.spec import Arrays, map_arrays
+from specs.tables.conv2d import ALGORITHMS, CONV2D_CASES, Conv2dCase, random_conv2d
+from specs.tables.depthwise import DEPTHWISE_CASES, random_depthwise
+from specs.tables.pointwise import POINTWISE_CASES, random_pointwise
+from specs.tables.winograd import WINOGRAD_CASES, random_winograd
 from tolerance import assert_exact
-from winograd_cases import WINOGRAD_CASES, random_winograd
 
 CASES = (*CONV2D_CASES, *WINOGRAD_CASES, *DEPTHWISE_CASES, *POINTWISE_CASES)
 DEEP = Conv2dCase((2, 45, 17, 18), (46, 45, 3, 3), padding=1)
@@ -26,7 +29,7 @@ DEEP = Conv2dCase((2, 45, 17, 18), (46, 45, 3, 3), padding=1)
 
 def _check(case: Conv2dCase, algorithm: str, threads: tuple[int, ...]) -> None:
     for dtype in DTYPES:
-        for call in case.forced_calls(dtype, algorithm):
+        for call in calls_by(case, algorithm, dtype):
             check(call, COMPILED, threads)
 
 
@@ -84,7 +87,7 @@ def _random_check(rng: random.Random) -> None:
     algorithm = rng.choice([name for name in ALGORITHMS if any(case.suits(name))])
     threads = 1, rng.choice(THREADS[1:])
     with note(f"{case.id}, {algorithm}"):
-        for call in case.forced_calls(rng.choice(DTYPES), algorithm):
+        for call in calls_by(case, algorithm, rng.choice(DTYPES)):
             check(call, COMPILED, threads)
 
 
@@ -106,7 +109,7 @@ def test_all_sizes_of_tiles_are_met() -> None:
     """More tiles than outputs and fewer; in both passes, as the gradient exchanges channels."""
     signs = set()
     for case in WINOGRAD_CASES:
-        g = case.geometry
+        g = case.sizes
         tile = 7 - g.kh
         forward = g.n * -(-g.oh // tile) * -(-g.ow // tile) >= g.o
         backward = g.n * -(-g.h // tile) * -(-g.w // tile) >= g.c
@@ -149,8 +152,8 @@ def test_nan_reaches_the_outputs_that_see_it(
     grad_output[0, 2, 4, 0] = np.nan
     arrays = x, weight, bias, grad_output
     expected = (
-        oracle.conv2d(x, weight, bias, **case.options),
-        *oracle.conv2d_backward(grad_output, x, weight, **case.options),
+        reference.conv2d(x, weight, bias, **case.options),
+        *reference.conv2d_backward(grad_output, x, weight, **case.options),
     )
     wanted = tuple(compress(expected, (*case.suits(algorithm), True)))
     for y, z in zip(_results(arrays, case, algorithm), wanted, strict=True):
@@ -164,8 +167,8 @@ def test_nan_reaches_what_sees_it_depthwise(impl: str, dtype: Any, case: Conv2dC
     for z in (x, grad_output):
         z[0, 0, 0, 0] = z[-1, -1, -1, -1] = z[-1, 0, 0, -1] = np.nan
     expected = (
-        oracle.conv2d(x, weight, bias, **case.options),
-        *oracle.conv2d_backward(grad_output, x, weight, **case.options),
+        reference.conv2d(x, weight, bias, **case.options),
+        *reference.conv2d_backward(grad_output, x, weight, **case.options),
     )
     actual = _results((x, weight, bias, grad_output), case, "depthwise")
     for y, wanted in zip(actual, expected, strict=True):
@@ -208,7 +211,7 @@ ALL_BUT_PRODUCT = ["depthwise", "winograd", "pointwise", "direct", "fold"]
 def test_an_algorithm_that_cannot_compute_it_is_refused(algorithm: str) -> None:
     refused = 0
     for case in CONV2D_CASES:
-        arrays, g = case.arrays(np.float32), case.geometry
+        arrays, g = case.arrays(np.float32), case.sizes
         for call, suits in zip(CALLS, case.suits(algorithm), strict=True):
             if suits:
                 continue
@@ -269,6 +272,18 @@ def test_the_reference_takes_every_name(algorithm: str) -> None:
             assert_exact(y, wanted)
 
 
+@pytest.mark.parametrize("needs", [(i, j, k) for i in (0, 1) for j in (0, 1) for k in (0, 1)])
+def test_conv2d_backward_computes_what_is_needed(impl: str, needs: tuple[int, int, int]) -> None:
+    x, weight, _, grad_output = TYPICAL.arrays(np.float64)
+    everything = kernels.conv2d_backward(grad_output, x, weight, **TYPICAL.options)
+    some = kernels.conv2d_backward(grad_output, x, weight, **TYPICAL.options, needs=needs)
+    for need, gradient, full in zip(needs, some, everything, strict=True):
+        if need:
+            assert_exact(gradient, full)
+        else:
+            assert gradient is None
+
+
 # ---- Without a name ----------------------------------------------------------------------------
 
 
@@ -285,11 +300,25 @@ def test_what_conv2d_algorithm_says_is_taken(isa: str, dtype: Any) -> None:
     assert said == {"depthwise", "winograd", "pointwise", "direct", "product"}
 
 
-def test_the_choice_depends_on_the_dtype() -> None:
-    """Rows so wide that what direct convolution stages stays in the cache in float32 only."""
-    shapes = (1, 2, 3, 30000), (1, 2, 3, 3)
-    assert kernels.conv2d_algorithm(*shapes) == "direct"
-    assert kernels.conv2d_algorithm(*shapes, dtype=np.float64) == "product"
+WIDE = Conv2dCase((1, 2, 3, 30000), (1, 2, 3, 3), name="rows that fill a cache in float64 only")
+
+
+@pytest.mark.parametrize("isa", COMPILED)
+def test_the_algorithm_is_the_one_that_a_case_must_exercise(isa: str, dtype: Any) -> None:
+    """The table holds the rule, independent of the library; tolerances follow the table."""
+    expected = set()
+    with runtime.use_isa(isa):
+        for case in (*CASES, WIDE):
+            shapes = case.x_shape, case.weight_shape
+            name = kernels.conv2d_algorithm(*shapes, **case.options, dtype=dtype)
+            assert name == case.expected_algorithm(dtype), case.id
+            assert (name == "winograd") == case.is_winograd, case.id
+            expected.add(name)
+    assert expected == {"depthwise", "winograd", "pointwise", "direct", "product"}
+
+
+def test_the_algorithm_depends_on_the_dtype() -> None:
+    assert [WIDE.expected_algorithm(dtype) for dtype in DTYPES] == ["direct", "product"]
 
 
 def _said() -> list[str]:

@@ -5,58 +5,35 @@ from typing import Any
 import numpy as np
 import pytest
 
-from calls import COMPILED, Arrays, check, note, run
-from cases import CONV2D_CASES, Call, Conv2dCase, oracle
+from calls import COMPILED, check, note, run
 from cnet import kernels, runtime
 from cnet.kernels import fused
 from conftest import DTYPES, THREADS
 from guarded import PLACES
-from tolerance import assert_bounded, assert_exact
-
-LARGE = [
-    Conv2dCase((1, 3, 200, 190), (2, 3, 3, 3), padding=1, name="image beyond the cache"),
-    Conv2dCase((1, 300, 22, 22), (2, 300, 3, 3), name="channels beyond the cache"),
-    Conv2dCase((1, 8, 20, 20), (2, 8, 3, 3), padding=70, name="padding beyond the cache"),
-]
-"""Where the gradients of the convolution are computed from an unpooled gradient."""
-FITTING = [case for case in CONV2D_CASES if min(case.geometry.oh, case.geometry.ow) >= 2]
-SIZES = [
-    *(Conv2dCase((2, 3, 5, ow), (7, 3, 3, 3), padding=1, name=f"{ow} columns")
-      for ow in (2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 30, 31, 32, 33, 34, 35, 63, 64, 65, 66, 67, 96)),
-    *(Conv2dCase((2, 3, oh, 5), (7, 3, 3, 3), padding=1, name=f"{oh} rows")
-      for oh in (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 17, 19, 23, 31, 33, 64, 65)),
-    *(Conv2dCase((1, 2, 6, 7), (o, 2, 3, 3), padding=1, name=f"{o} outputs")
-      for o in (1, 2, 5, 6, 7, 8, 9, 12, 16, 17, 24)),
-    *(Conv2dCase((2, 3, 5, ow), (8, 3, 3, 3), padding=1, name=f"{ow} columns of 8 outputs")
-      for ow in (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 28, 29)),
-    *(Conv2dCase((2, 3, 6, 10), (o, 3, 3, 3), padding=1, name=f"{o} outputs of ten columns")
-      for o in (14, 15, 16, 23, 24, 32)),
-    Conv2dCase((2, 24, 20, 14), (32, 12, 3, 3), padding=1, groups=2, name="groups of 16 outputs"),
-    Conv2dCase((1, 90, 21, 40), (9, 90, 3, 3), padding=1, name="several blocks of rows"),
-    Conv2dCase((3, 4, 13, 15), (6, 2, 3, 3), 2, 1, 2, 2, "everything"),
-    Conv2dCase((3, 4, 14, 15), (8, 1, 5, 2), (1, 2), 2, 1, 4, "depthwise"),
-    Conv2dCase((2, 3, 0, 5), (3, 3, 3, 3), padding=3, name="rows of padding"),
-    Conv2dCase((40, 3, 18, 19), (8, 3, 5, 5), padding=2, name="work for many threads"),
-]  # fmt: skip
+from oracle import reference
+from specs.fused import BEYOND_CACHES, FITTING, SIZES, backward
+from specs.spec import Arrays, Call
+from specs.tables.conv2d import Conv2dCase
+from tolerance import assert_exact
 
 
-def _codes(y: np.ndarray, argmax: np.ndarray, width: int) -> np.ndarray:
+def _codes(y: np.ndarray, indices: np.ndarray, width: int) -> np.ndarray:
     """What the fused kernels say where the maximum was, from what `max_pool2d` says."""
-    row, column = np.divmod(argmax, max(1, width))
+    row, column = np.divmod(indices, max(1, width))
     return np.where(y <= 0, 4, 2 * (row % 2) + column % 2).astype(np.uint8)
 
 
 def _chain(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, **options: Any) -> Arrays:
-    """The three kernels one after the other: y, codes and the pooled argmax."""
+    """The three kernels one after the other: y, codes and the pooled indices."""
     direct = 0 not in x.shape + weight.shape
     algorithm = "direct" if direct else "product"
     z = kernels.relu(kernels.conv2d(x, weight, bias, **options, algorithm=algorithm))
-    y, argmax = kernels.max_pool2d(z, 2)
-    return y, _codes(y, argmax, z.shape[3]), argmax, z
+    y, indices = kernels.max_pool2d(z, 2)
+    return y, _codes(y, indices, z.shape[3]), indices, z
 
 
-def _back(grad_output: np.ndarray, argmax: np.ndarray, z: np.ndarray) -> np.ndarray:
-    return kernels.relu_backward(kernels.max_pool2d_backward(grad_output, argmax, z.shape), z)
+def _back(grad_output: np.ndarray, indices: np.ndarray, z: np.ndarray) -> np.ndarray:
+    return kernels.relu_backward(kernels.max_pool2d_backward(grad_output, indices, z.shape), z)
 
 
 def _calls(x: np.ndarray, weight: np.ndarray, bias: Any, **options: Any) -> tuple[Call, Call]:
@@ -96,25 +73,6 @@ def test_is_the_chain_to_the_bit_for_every_case(case: Conv2dCase) -> None:
     for dtype in DTYPES:
         x, weight, bias, _ = case.arrays(dtype)
         _check(x, weight, bias, **case.options)
-
-
-@pytest.mark.parametrize("case", [*SIZES, *LARGE, *FITTING[::9]], ids=lambda case: case.id)
-def test_agrees_with_reference(dtype: Any, case: Conv2dCase) -> None:
-    """A maximum is off by no more than one of its cells; gradients follow the codes exactly."""
-    forth, pooling, unpooling, back = case.fused_calls(dtype)
-    x, weight, bias = (a.astype(np.float64) for a in forth.arrays)
-    expected, _ = oracle.conv2d_relu_pool(x, weight, bias, **case.options)
-    arrays = abs(x), abs(weight), abs(bias)
-    scale, _ = oracle.conv2d_relu_pool(*arrays, **case.options)
-    for isa in COMPILED:
-        with note(isa), runtime.use_isa(isa):
-            y, codes = kernels.conv2d_relu_pool(*forth.arrays, **case.options)
-        assert_bounded(y, expected, forth.terms[0], scale)
-        np.testing.assert_array_equal(codes == 4, y == 0)
-        assert codes.max(initial=0) <= 4
-    check(pooling)
-    check(unpooling)
-    check(back)
 
 
 def _pixels(rows: list[list[float]], dtype: Any) -> Arrays:
@@ -205,8 +163,8 @@ def test_relu_and_pooling_alone_are_the_chain(dtype: Any, h: int, w: int) -> Non
         x = _special(*planes, h, w, dtype=dtype)
         call = Call("relu_pool", (x,), {}, (None, None))
         check(call)
-        y, argmax = kernels.max_pool2d(kernels.relu(x), 2)
-        for got, wanted in zip(kernels.relu_pool(x), (y, _codes(y, argmax, w)), strict=True):
+        y, indices = kernels.max_pool2d(kernels.relu(x), 2)
+        for got, wanted in zip(kernels.relu_pool(x), (y, _codes(y, indices, w)), strict=True):
             assert_exact(got, wanted)
 
 
@@ -250,13 +208,12 @@ THRESHOLD = Conv2dCase((2, 8, 9, 10), (3, 8, 3, 3), padding=1)
 
 def _alive(case: Conv2dCase, dtype: Any, *, share: float) -> Call:
     """The gradients for codes that have nothing to do with the values, some of them no places."""
-    x, weight, *_ = case.arrays(dtype)
-    y, _ = oracle.conv2d_relu_pool(x, weight, **case.options)
-    rng = case.random()
-    codes = rng.integers(0, 4, y.shape).astype(np.uint8)
-    codes[rng.random(y.shape) >= share] = 4
-    codes[rng.random(y.shape) < 0.03] = rng.choice([5, 6, 7, 8, 127, 128, 252, 255])
-    return case.fused_backward(rng.standard_normal(y.shape, dtype), codes, x, weight)
+    n, o, oh, ow = case.y_shape
+    shape, rng = (n, o, oh // 2, ow // 2), case.random()
+    codes = rng.integers(0, 4, shape).astype(np.uint8)
+    codes[rng.random(shape) >= share] = 4
+    codes[rng.random(shape) < 0.03] = rng.choice([5, 6, 7, 8, 127, 128, 252, 255])
+    return backward(case, rng.standard_normal(shape, dtype), codes)
 
 
 @pytest.mark.parametrize("share", [0, 0.5, 1])
@@ -272,7 +229,7 @@ def test_gradients_for_every_case(dtype: Any, case: Conv2dCase) -> None:
 
 
 @pytest.mark.parametrize("needs", [(i, j, k) for i in (0, 1) for j in (0, 1) for k in (0, 1)])
-@pytest.mark.parametrize("case", [THRESHOLD, *LARGE], ids=lambda case: case.id)
+@pytest.mark.parametrize("case", [THRESHOLD, *BEYOND_CACHES], ids=lambda case: case.id)
 def test_only_the_gradients_that_are_needed(impl: str, case: Conv2dCase, needs: Any) -> None:
     call = _alive(case, np.float64, share=0.8)
     everything = kernels.conv2d_relu_pool_backward(*call.arrays, **call.options)
@@ -296,7 +253,7 @@ def test_what_is_not_finite_goes_where_it_belongs(dtype: Any, case: Conv2dCase, 
     arrays = np.where(dead, bad, grad_output), codes, x, weight
     with np.errstate(invalid="ignore"):
         clean = np.where(dead, 0, grad_output), codes, x, weight
-        expected = oracle.conv2d_relu_pool_backward(*clean, **case.options)
+        expected = reference.conv2d_relu_pool_backward(*clean, **case.options)
         for isa in COMPILED:
             with note(isa), runtime.use_isa(isa):
                 got = kernels.conv2d_relu_pool_backward(*arrays, **case.options)
@@ -319,7 +276,7 @@ def test_gradients_of_nothing(impl: str, dtype: Any, shapes: Any) -> None:
 
 
 def test_large_images_are_beyond_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The cases of `LARGE` do what they are there for."""
+    """The cases of `BEYOND_CACHES` do what they are there for."""
     unpooled = []
     unpool = kernels.relu_pool_backward
 
@@ -330,7 +287,7 @@ def test_large_images_are_beyond_the_cache(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(fused, "relu_pool_backward", watched)
     for isa in COMPILED:
         with runtime.use_isa(isa):
-            for case in (*LARGE, *CHANNELS):
+            for case in (*BEYOND_CACHES, *CHANNELS):
                 call = _alive(case, np.float32, share=1)
                 kernels.conv2d_relu_pool_backward(*call.arrays, **call.options)
-    assert len(unpooled) == len(LARGE) * len(COMPILED)
+    assert len(unpooled) == len(BEYOND_CACHES) * len(COMPILED)

@@ -1,0 +1,149 @@
+"""Batch normalisation and its gradients. Differences from the mean count as sums of magnitudes."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from oracle import reference
+from specs.spec import Arrays, Bad, Call, Case, Shape, Spec, doubles, map_arrays, zeros
+
+EPS = 1e-3
+
+
+@dataclass(frozen=True)
+class BatchNormCase(Case):
+    shape: Shape
+    affine: bool = True
+    offset: float = 0.0
+    """Of the mean from zero, in standard deviations."""
+    from_batch: bool = True
+
+    @property
+    def terms(self) -> int:
+        """Numbers of a channel."""
+        channels = max(self.shape[1], 1)
+        return max(int(np.prod(self.shape)) // channels, 1)
+
+    def arrays(self, dtype: Any) -> tuple[Any, ...]:
+        """grad_output, x, mean, var, weight, bias."""
+        rng = self.random()
+        x, grad_output = rng.standard_normal((2, *self.shape), dtype)
+        x += dtype(self.offset)
+        weight, bias, mean = rng.standard_normal((3, self.shape[1]), dtype)
+        var = rng.random(self.shape[1], dtype)
+        return grad_output, x, mean, var, *((weight, bias) if self.affine else (None, None))
+
+
+def _batch_norm_stats(case: BatchNormCase, dtype: Any) -> Call:
+    _, x, *_ = case.arrays(dtype)
+    return Call("batch_norm_stats", (x,), {}, (case.terms,) * 2)
+
+
+def _batch_norm(case: BatchNormCase, dtype: Any) -> Call:
+    _, *arrays = case.arrays(dtype)
+    return Call("batch_norm", tuple(arrays), {"eps": EPS}, (3,))
+
+
+def _batch_norm_backward(case: BatchNormCase, dtype: Any) -> Call:
+    *arrays, _ = case.arrays(dtype)
+    options = {"eps": EPS, "from_batch": case.from_batch}
+    terms = case.terms + 3, case.terms + 1, case.terms
+    return Call("batch_norm_backward", tuple(arrays), options, terms)
+
+
+def _axes(x: np.ndarray) -> tuple[int, ...]:
+    return 0, *range(2, x.ndim)
+
+
+def _magnitudes(call: Call) -> tuple[Any, ...]:
+    return map_arrays(lambda x: np.abs(doubles(x)), call.arrays)
+
+
+def _scales_of_stats(call: Call, expected: Arrays) -> tuple[Any, ...]:
+    (x,) = _magnitudes(call)
+    mean = x.mean(_axes(x), keepdims=True)
+    return mean.ravel(), ((x + mean) ** 2).mean(_axes(x))
+
+
+def _scales(call: Call, expected: Arrays) -> tuple[Any, ...]:
+    x, mean, var, weight, bias = _magnitudes(call)
+    return (reference.batch_norm(x, -mean, var, weight, bias, EPS),)
+
+
+def _scales_of_gradients(call: Call, expected: Arrays) -> tuple[Any, ...]:
+    grad_output, x, mean, var, weight = _magnitudes(call)
+    normalised = reference.batch_norm(x, -mean, var, None, None, EPS)
+    dw = (grad_output * normalised).sum(_axes(x), keepdims=True)
+    db = grad_output.sum(_axes(x), keepdims=True)
+    count = max(x.size // max(x.shape[1], 1), 1)
+    spread = grad_output + (db + normalised * dw) / count
+    dx = reference.batch_norm(spread, 0 * mean, var, weight, None, EPS)
+    return dx, dw.ravel(), db.ravel()
+
+
+BATCH_NORM_CASES = tuple(
+    BatchNormCase(*arguments)
+    for arguments in (
+        ((4, 3),), ((1, 1, 1, 1), False), ((2, 3, 5, 7),), ((2, 5, 15), False), ((3, 2, 16),),
+        ((3, 4, 17), True, 100.0), ((2, 3, 4, 8),), ((5, 7, 3, 11), False, -30.0), ((0, 3, 4),),
+        ((2, 0, 3),), ((2, 3, 0),), ((33, 8, 28, 28),), ((8, 200),), ((2, 3, 2, 2, 5),),
+    )
+)  # fmt: skip
+TYPICAL = BatchNormCase((3, 4, 5, 7))
+LARGE = BatchNormCase((33, 9, 13, 13)), BatchNormCase((3, 20_000))
+_BAD: tuple[Bad, ...] = (
+    ({"mean": zeros(5)}, ValueError, "mean.shape must equal (x.shape[1],) (got (5,) and (4,))"),
+    ({"weight": zeros(4, 1)}, ValueError, "weight must have 1 dimensions"),
+    ({"x": zeros(4)}, ValueError, "x must have at least 2 dimensions (got 1, shape (4,))"),
+    ({"eps": "a"}, TypeError, "eps must be a number (got 'a')"),
+)
+
+batch_norm_stats = Spec(
+    "batch_norm_stats",
+    call=_batch_norm_stats,
+    cases=[case for case in BATCH_NORM_CASES if 0 not in (case.shape[0], *case.shape[2:])],
+    typical=TYPICAL,
+    large=LARGE,
+    scales=_scales_of_stats,
+    any_rank=("x",),
+    good={"x": zeros(3, 4, 5)},
+    bad=(
+        ({"x": zeros(3, 4, 0)}, ValueError,
+         "x must hold a number for every channel (got shape (3, 4, 0))"),
+    ),
+)  # fmt: skip
+
+batch_norm = Spec(
+    "batch_norm",
+    call=_batch_norm,
+    cases=BATCH_NORM_CASES,
+    typical=TYPICAL,
+    large=LARGE,
+    scales=_scales,
+    any_rank=("x",),
+    good={"x": zeros(3, 4, 5), "mean": zeros(4), "var": zeros(4), "weight": zeros(4)},
+    bad=_BAD,
+)
+
+batch_norm_backward = Spec(
+    "batch_norm_backward",
+    call=_batch_norm_backward,
+    cases=[replace(case, from_batch=b) for case in BATCH_NORM_CASES for b in (True, False)],
+    typical=TYPICAL,
+    large=LARGE,
+    scales=_scales_of_gradients,
+    any_rank=("grad_output", "x"),
+    good={
+        "grad_output": zeros(3, 4, 5),
+        "x": zeros(3, 4, 5),
+        "mean": zeros(4),
+        "var": zeros(4),
+        "weight": zeros(4),
+    },
+    bad=(
+        *_BAD,
+        ({"grad_output": zeros(3, 4, 6)}, ValueError,
+         "grad_output.shape must equal x.shape (got (3, 4, 6) and (3, 4, 5))"),
+    ),
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""Tables of shapes that several specs share."""
