@@ -141,7 +141,7 @@ DIRECTIONS = {
     "plan": "_check _core autograd functional geometry kernels nn reference runtime tensor",
     "models": "nn",
     "optim": "graphs kernels tensor",
-    "data": "_files random",
+    "data": "_files random tensor",
     "checkpoint": "_files",
     "training": "autograd checkpoint data functional nn optim random tensor",
     "plots": "",
