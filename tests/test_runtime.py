@@ -86,7 +86,9 @@ def test_use_isa_refuses_unknown_names(name: Any) -> None:
 def test_use_isa_refuses_what_the_machine_cannot_run(monkeypatch: pytest.MonkeyPatch) -> None:
     before = runtime.current_isa()
     monkeypatch.setattr(runtime, "_compiled", {"generic": True, "avx2": False})
-    with pytest.raises(ValueError, match=r"^use_isa: name: this machine does not support 'avx2'; it"):
+    with pytest.raises(
+        ValueError, match=r"name: this machine does not support 'avx2'; it supports"
+    ):
         runtime.use_isa("avx2")
     monkeypatch.undo()
     assert runtime.current_isa() == before
