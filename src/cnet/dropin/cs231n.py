@@ -24,7 +24,7 @@ import numpy as np
 
 from .. import kernels
 from .._check import Array
-from ._arrays import floats, same_shape
+from ._arrays import floats, same_shape, shape_of
 
 # ---- im2col and col2im -----------------------------------------------------------------------
 
@@ -85,6 +85,7 @@ def col2im_indices(
     -------
     ndarray, shape `x_shape`
     """
+    x_shape = shape_of("col2im_indices", "x_shape", x_shape)
     values = floats("col2im_indices", "cols", cols, _dtype(cols), 2)
     values = values.reshape(len(values), -1, x_shape[0]).transpose(2, 0, 1)
     return kernels.col2im(values, x_shape, (field_height, field_width), stride, padding)
@@ -115,8 +116,9 @@ def col2im_6d_cython(
 ) -> Array:
     """Fold columns of shape (C, HH, WW, N, oh, ow) back into images (N, C, H, W)."""
     values = floats("col2im_6d_cython", "cols", cols, _dtype(cols), 6)
+    c, hh, ww, n, oh, ow = values.shape
     same_shape("col2im_6d_cython", "cols[:4]", values.shape[:4], "(C, HH, WW, N)", (C, HH, WW, N))
-    values = values.transpose(3, 0, 1, 2, 4, 5).reshape(N, C * HH * WW, -1)
+    values = values.transpose(3, 0, 1, 2, 4, 5).reshape(n, c * hh * ww, oh * ow)
     return kernels.col2im(values, (N, C, H, W), (HH, WW), stride, pad)
 
 

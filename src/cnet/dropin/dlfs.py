@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import geometry, kernels
 from .._check import Array
-from ._arrays import floats
+from ._arrays import floats, shape_of
 
 
 def im2col(input_data: Any, filter_h: int, filter_w: int, stride: int = 1, pad: int = 0) -> Array:
@@ -62,6 +62,7 @@ def col2im(
     -------
     ndarray of float64, shape `input_shape`
     """
+    input_shape = shape_of("col2im", "input_shape", input_shape)
     g = geometry.window2d("col2im", input_shape, (filter_h, filter_w), stride, pad, 1)
     rows = floats("col2im", "col", col, np.float64)
     n, size, positions = g.cols_shape
@@ -126,14 +127,14 @@ class Convolution:
     def col(self) -> Array | None:
         if self.x is None:
             return None
-        height, width = self.W.shape[2:]
+        height, width = np.shape(self.W)[2:]
         return im2col(self.x, height, width, self.stride, self.pad)
 
     @property
     def col_W(self) -> Array | None:
         if self.x is None:
             return None
-        filters: Array = self.W.reshape(len(self.W), -1).T
+        filters: Array = np.reshape(self.W, (len(self.W), -1)).T
         return filters.copy()
 
     def forward(self, x: Any) -> Array:

@@ -23,7 +23,7 @@ import numpy as np
 
 from .. import kernels
 from .._check import Array
-from ._arrays import floats, same_shape
+from ._arrays import axes, floats, same_shape
 
 GradFn: TypeAlias = "tuple[type[Op], Context, tuple[Any, ...]]"
 
@@ -185,7 +185,7 @@ class Sum(Op):
 
     @staticmethod
     def forward(ctx: Context, a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-        a = _array("Sum", "a", a)
+        a, axis = _array("Sum", "a", a), axes(axis)
         ctx.save_for_backward(a.shape, axis, keepdims)
         return a.sum(axis=axis, keepdims=keepdims)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import kernels
 from .._check import Array
-from ._arrays import floats, same_shape
+from ._arrays import floats, same_shape, size
 
 Pairs: TypeAlias = list[tuple[Array, Array]]
 
@@ -80,6 +80,8 @@ class LinearLayer(Layer):
         rng: np.random.Generator | None = None,
     ) -> None:
         rng = np.random.default_rng() if rng is None else rng
+        in_features = size("LinearLayer", "in_features", in_features)
+        out_features = size("LinearLayer", "out_features", out_features)
         if W is None:
             limit = np.sqrt(6.0 / (in_features + out_features))
             W = rng.uniform(-limit, limit, size=(in_features, out_features))
@@ -191,6 +193,7 @@ def one_hot(y: Any, num_classes: int) -> Array:
     array([[0., 0., 1.],
            [1., 0., 0.]])
     """
+    num_classes = size("one_hot", "num_classes", num_classes)
     labels = np.asarray(y, dtype=int).reshape(-1)
     if labels.size and not -num_classes <= labels.min() <= labels.max() < num_classes:
         raise ValueError(

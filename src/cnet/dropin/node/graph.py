@@ -7,7 +7,7 @@ import numpy as np
 
 from ... import kernels
 from ..._check import Array
-from .._arrays import floats
+from .._arrays import axes, floats
 
 Backward: TypeAlias = "Callable[[Node], None]"
 
@@ -287,7 +287,8 @@ class Node:
         return Node._of(value.copy(), (self,), "exp", backward)
 
     def sum(self, axis: Any = None, keepdims: bool = False) -> "Node":
-        """The sum over `axis`, or over all."""
+        """The sum over `axis`, or over all axes."""
+        axis = axes(axis)
 
         def backward(out: Node) -> None:
             grad = out._given

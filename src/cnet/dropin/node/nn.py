@@ -7,7 +7,7 @@ import numpy as np
 
 from ... import geometry, kernels
 from ..._check import Array
-from .._arrays import floats
+from .._arrays import floats, shape_of, size
 from .graph import Deferred, Node, Unpooled
 
 
@@ -66,6 +66,8 @@ class Linear(Module):
     """``x @ weight + bias``; weights drawn by ``np.random.randn`` times √(2 / in_features)."""
 
     def __init__(self, in_features: int, out_features: int) -> None:
+        in_features = size("Linear", "in_features", in_features)
+        out_features = size("Linear", "out_features", out_features)
         limit = np.sqrt(2 / in_features)
         self.weight = Node(np.random.randn(in_features, out_features) * limit)
         self.bias = Node(np.zeros(out_features))
@@ -114,6 +116,8 @@ class Conv2d(Module):
         stride: Any = 1,
         padding: Any = 0,
     ) -> None:
+        in_channels = size("Conv2d", "in_channels", in_channels)
+        out_channels = size("Conv2d", "out_channels", out_channels)
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size = _pair("Conv2d", "kernel_size", kernel_size, 1)
         self.stride = _pair("Conv2d", "stride", stride, 1)
@@ -247,4 +251,5 @@ def _col2im(
 ) -> Array:
     """Columns back into images of shape `x_shape`, adding where windows overlap."""
     columns = floats("_col2im", "cols", cols, np.float32, 3)
+    x_shape = shape_of("_col2im", "x_shape", x_shape)
     return kernels.col2im(columns, x_shape, (KH, KW), (SH, SW), (PH, PW))
