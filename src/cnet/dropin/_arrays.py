@@ -16,6 +16,9 @@ def floats(function: str, name: str, x: Any, dtype: Any, *ndims: int) -> Array:
     TypeError, ValueError
         If `x` does not hold real numbers, or has another number of dimensions.
     """
+    if type(x) is np.ndarray and x.dtype == dtype and x.flags.c_contiguous:
+        if not ndims or x.ndim in ndims:
+            return x
     x = np.asarray(x)
     if x.dtype.kind not in "fiub":
         raise TypeError(f"{function}: {name} must hold real numbers (got dtype {x.dtype})")
@@ -62,7 +65,7 @@ def axes(axis: Any) -> Any:
 
 def same_shape(function: str, name: str, got: Any, of: str, expected: Any) -> None:
     """Raise ValueError unless the two shapes are equal."""
-    if tuple(got) != tuple(expected):
+    if got != expected and tuple(got) != tuple(expected):
         raise ValueError(
             f"{function}: {name}.shape must equal {of} (got {tuple(got)} and {tuple(expected)})"
         )

@@ -23,16 +23,29 @@ from .._check import Array
 from ._arrays import floats, same_shape
 
 
+_FLOAT64 = np.dtype(np.float64)
+_ONE = np.ones(())  # with a small array, NumPy computes faster than with a Python number
+
+
 def _image(function: str, name: str, x: Any) -> Array:
     """One image, as the kernels take it."""
     return floats(function, name, x, np.float64, 2)[np.newaxis, np.newaxis]
 
 
+def _vector(function: str, name: str, x: Any, of: str, size: int) -> Array:
+    """`x` as a float64 vector of this size; quick if it is one already."""
+    if type(x) is np.ndarray and x.dtype is _FLOAT64 and x.ndim == 1 and len(x) == size:
+        return x
+    vector = floats(function, name, x, np.float64, 1)
+    same_shape(function, name, vector.shape, of, (size,))
+    return vector
+
+
 def _kept(layer: Any, name: str) -> Any:
     """What `forward` left for `backward`."""
     try:
-        return vars(layer)[name]
-    except KeyError:
+        return getattr(layer, name)
+    except AttributeError:
         raise RuntimeError(f"{type(layer).__name__}.backward: call forward first") from None
 
 
@@ -107,13 +120,19 @@ class Sigmoid:
     """1 / (1 + exp(-x)); `output` keeps the result for `backward`."""
 
     def forward(self, x: Any) -> Array:
-        x = floats("Sigmoid.forward", "x", x, np.float64)
-        self.output: Array = 1 / (1 + np.exp(-x))
+        if type(x) is not np.ndarray or x.dtype is not _FLOAT64:
+            x = floats("Sigmoid.forward", "x", x, np.float64)
+        powers = np.exp(-x)
+        powers += _ONE
+        self.output: Array = np.reciprocal(powers)
         return self.output.copy()
 
     def backward(self, grad_output: Any) -> Array:
         y = _kept(self, "output")
-        return floats("Sigmoid.backward", "grad_output", grad_output, np.float64) * y * (1 - y)
+        if type(grad_output) is not np.ndarray or grad_output.dtype is not _FLOAT64:
+            grad_output = floats("Sigmoid.backward", "grad_output", grad_output, np.float64)
+        dx: Array = grad_output * y * (_ONE - y)
+        return dx
 
 
 class Dense:
@@ -148,22 +167,20 @@ class Dense:
         self.biases = np.random.randn(output_size) * 0.1
 
     def forward(self, x: Any) -> Array:
-        vector = floats("Dense.forward", "x", x, np.float64, 1)
-        same_shape(
-            "Dense.forward", "x", vector.shape, "(weights.shape[1],)", self.weights.shape[1:]
-        )
+        weights = self.weights
+        vector = _vector("Dense.forward", "x", x, "(weights.shape[1],)", weights.shape[1])
         self.input = x
-        y: Array = self.weights @ vector + self.biases
+        y: Array = weights.dot(vector) + self.biases
         return y
 
     def backward(self, grad_output: Any) -> Array:
-        f = "Dense.backward"
-        x = floats(f, "input", _kept(self, "input"), np.float64)
-        grad = floats(f, "grad_output", grad_output, np.float64, 1)
-        same_shape(f, "grad_output", grad.shape, "biases.shape", self.biases.shape)
-        self.grad_weights = np.outer(grad, x)
+        f, weights = "Dense.backward", self.weights
+        rows, columns = weights.shape
+        x = _vector(f, "input", _kept(self, "input"), "(weights.shape[1],)", columns)
+        grad = _vector(f, "grad_output", grad_output, "biases.shape", rows)
+        self.grad_weights = grad[:, np.newaxis] * x
         self.grad_biases = grad.copy()
-        dx: Array = self.weights.T @ grad
+        dx: Array = weights.T.dot(grad)
         return dx
 
 
