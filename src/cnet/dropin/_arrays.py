@@ -16,9 +16,9 @@ def floats(function: str, name: str, x: Any, dtype: Any, *ndims: int) -> Array:
     TypeError, ValueError
         If `x` does not hold real numbers, or has another number of dimensions.
     """
-    if type(x) is np.ndarray and x.dtype == dtype and x.flags.c_contiguous:
-        if not ndims or x.ndim in ndims:
-            return x
+    is_ready = type(x) is np.ndarray and x.dtype == dtype and x.flags.c_contiguous
+    if is_ready and (not ndims or x.ndim in ndims):
+        return x
     x = np.asarray(x)
     if x.dtype.kind not in "fiub":
         raise TypeError(f"{function}: {name} must hold real numbers (got dtype {x.dtype})")

@@ -1,15 +1,16 @@
-"""Layers that keep their input: ``forward(x)``, then ``backward(grad_output)``.
+"""Layers that store their input: ``forward(x)``, then ``backward(grad_output)``.
 
-One image or one vector at a time, in float64. `backward` returns the gradient of the input and
-leaves those of the parameters in attributes: ``layer.kernel -= lr * layer.grad_weights``.
+Layers take one image or one vector at a time, in float64. `backward` returns the gradient of the
+input and stores the gradients of the parameters in attributes, for updates such as
+``layer.kernel -= lr * layer.grad_weights``.
 
-Where this differs from what such code often does:
+Differences from common code in this style:
 
-- `Relu` keeps its input, so that its `backward` works;
+- `Relu` stores its input, so that its `backward` works;
 - `Model.backward` returns the gradient of the input;
 - `SoftmaxCrossEntropyLoss` also takes the logits and the labels of a single example, as `Dense`
-  gives them;
-- `Pooling` refuses an unknown `pool_type`, and `backward` before `forward` says so.
+  returns them;
+- an unknown `pool_type` of `Pooling`, and `backward` before `forward`, are errors.
 """
 
 from collections.abc import Sequence
@@ -22,13 +23,12 @@ from .. import kernels
 from .._check import Array
 from ._arrays import floats, same_shape
 
-
 _FLOAT64 = np.dtype(np.float64)
 _ONE = np.ones(())  # with a small array, NumPy computes faster than with a Python number
 
 
 def _image(function: str, name: str, x: Any) -> Array:
-    """One image, as the kernels take it."""
+    """One image, in the shape that the kernels need."""
     return floats(function, name, x, np.float64, 2)[np.newaxis, np.newaxis]
 
 
@@ -42,7 +42,7 @@ def _vector(function: str, name: str, x: Any, of: str, size: int) -> Array:
 
 
 def _kept(layer: Any, name: str) -> Any:
-    """What `forward` left for `backward`."""
+    """The value that `forward` stored for `backward`."""
     try:
         return getattr(layer, name)
     except AttributeError:
@@ -103,7 +103,7 @@ class Conv2d:
 
 
 class Relu:
-    """Negative numbers become 0; the gradient passes where the input was positive."""
+    """max(0, x); the gradient is 0 where the input is not positive."""
 
     def forward(self, x: Any) -> Array:
         self.input = x
@@ -117,7 +117,7 @@ class Relu:
 
 
 class Sigmoid:
-    """1 / (1 + exp(-x)); `output` keeps the result for `backward`."""
+    """1 / (1 + exp(-x)); stores the result as `output` for `backward`."""
 
     def forward(self, x: Any) -> Array:
         if type(x) is not np.ndarray or x.dtype is not _FLOAT64:
@@ -136,7 +136,7 @@ class Sigmoid:
 
 
 class Dense:
-    """A layer of weighted sums of a vector.
+    """``weights @ x + biases`` of a vector x.
 
     Parameters
     ----------
@@ -196,7 +196,8 @@ class Pooling:
     Attributes
     ----------
     indices : list of (int, int)
-        Row and column of each maximum, row by row; of equal ones the first. Empty for 'avg'.
+        Row and column of each maximum, in row-major order; the first of equal maxima. Empty for
+        'avg'.
 
     Examples
     --------
@@ -245,7 +246,7 @@ class Pooling:
 
 
 class Flatten:
-    """An array as a vector, and back."""
+    """Flattens an array to a vector; `backward` restores the shape."""
 
     def forward(self, x: Any) -> Array:
         x = np.asarray(x)
@@ -257,14 +258,14 @@ class Flatten:
         grad_output = np.asarray(grad_output)
         if grad_output.size != prod(shape):
             raise ValueError(
-                f"Flatten.backward: grad_output.size must be that of the input "
+                f"Flatten.backward: grad_output.size must equal input.size "
                 f"(got {grad_output.size} and {prod(shape)})"
             )
         return grad_output.reshape(shape).copy()
 
 
 class Model:
-    """Layers one after the other.
+    """Layers in sequence.
 
     Examples
     --------
@@ -292,7 +293,7 @@ class Model:
 class SoftmaxCrossEntropyLoss:
     """The mean over rows of ``-sum(labels * log(softmax(logits) + 1e-9))``.
 
-    `forward` takes logits and one-hot labels of shape (n, c) or (c,), and keeps `probs` and
+    `forward` takes logits and one-hot labels of shape (n, c) or (c,), and stores `probs` and
     `labels`; `backward` returns the gradient of the logits, ``(probs - labels) / n``.
     """
 
