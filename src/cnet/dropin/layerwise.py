@@ -175,10 +175,9 @@ class Dense:
 
     def backward(self, grad_output: Any) -> Array:
         f, weights = "Dense.backward", self.weights
-        rows, columns = weights.shape
-        x = _vector(f, "input", _kept(self, "input"), "(weights.shape[1],)", columns)
-        grad = _vector(f, "grad_output", grad_output, "biases.shape", rows)
-        self.grad_weights = grad[:, np.newaxis] * x
+        x = _kept(self, "input")
+        grad = _vector(f, "grad_output", grad_output, "biases.shape", len(weights))
+        self.grad_weights = np.multiply(grad[:, np.newaxis], x, dtype=_FLOAT64)
         self.grad_biases = grad.copy()
         dx: Array = weights.T.dot(grad)
         return dx
