@@ -130,9 +130,8 @@ def pair(function: str, name: str, value: object, minimum: int) -> tuple[int, in
 
 def _items(function: str, name: str, value: object) -> tuple[int, int]:
     try:
-        is_array = isinstance(value, np.ndarray) and value.ndim > 0
-        if is_array or (isinstance(value, Sequence) and not isinstance(value, (str, bytes))):
-            items = [integer(function, name, item) for item in value]  # type: ignore[attr-defined]
+        if isinstance(value, (tuple, Sequence, np.ndarray)) and not isinstance(value, (str, bytes)):
+            items = [integer(function, name, item) for item in value]
         else:
             items = [integer(function, name, value)] * 2
     except TypeError:
