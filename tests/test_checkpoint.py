@@ -1,13 +1,19 @@
 """Checkpoints: what is saved comes back, and no failure or damage passes unnoticed."""
 
+import gzip
+import io
 import json
 import math
 import os
+import pickle
+import re
 import stat
 import struct
 import subprocess
 import sys
+import tarfile
 import textwrap
+import zipfile
 from collections import OrderedDict
 from contextlib import suppress
 
@@ -20,8 +26,17 @@ from hypothesis.extra import numpy as hnp
 
 from cnet import checkpoint
 from cnet._files import atomic_write
+from cnet._narrow import NARROW
 from cnet.checkpoint import CheckpointError, load, save
 
+TORCH_NARROW = {
+    "BF16": "bfloat16",
+    "F8_E4M3": "float8_e4m3fn",
+    "F8_E4M3FNUZ": "float8_e4m3fnuz",
+    "F8_E5M2": "float8_e5m2",
+    "F8_E5M2FNUZ": "float8_e5m2fnuz",
+    "F8_E8M0": "float8_e8m0fnu",
+}
 DTYPES = "?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8"
 
 
@@ -204,14 +219,17 @@ class TestWhatIsNotSaved:
     @pytest.mark.parametrize(
         ("obj", "message"),
         [
-            ({"a": [1, {2}]}, r"obj\['a'\]\[1\] has a type that is not stored \(got <class 'set'>"),
+            (
+                {"a": [1, {2}]},
+                r"obj\['a'\]\[1\] has a type that cannot be stored \(got <class 'set'>",
+            ),
             ([b"x"], r"obj\[0\] has a type .*\(got <class 'bytes'>\)"),
             (1j, r"obj has a type .*\(got <class 'complex'>\)"),
             ({"m": {(1, 2): 3}}, r"the keys of obj\['m'\] must be str or int \(got \(1, 2\)\)"),
             ({True: 1}, r"the keys of obj must be str or int \(got True\)"),
             ({"x": np.zeros(2, complex)}, r"obj\['x'\] has a dtype .*\(got complex128\)"),
-            ([np.array([None])], r"obj\[0\] has a dtype that is not stored \(got object\)"),
-            ([np.array(["x"])], r"obj\[0\] has a dtype that is not stored \(got <U1\)"),
+            ([np.array([None])], r"obj\[0\] has a dtype that cannot be stored \(got object\)"),
+            ([np.array(["x"])], r"obj\[0\] has a dtype that cannot be stored \(got <U1\)"),
             ([np.zeros(1, np.longdouble)], r"obj\[0\] has a dtype .*\(got float128\)"),
             ([np.zeros(1, "M8[s]")], r"obj\[0\] has a dtype .*\(got datetime64\[s\]\)"),
             ([np.zeros(1, "f4,i4")], r"obj\[0\] has a dtype .*"),
@@ -288,13 +306,15 @@ class TestHostileFiles:
     )
     def test_not_safetensors(self, path, content):
         path.write_bytes(content)
-        with pytest.raises(CheckpointError, match=f"load: {path} is not sound: .+"):
+        with pytest.raises(
+            CheckpointError, match=f"load: {path} (cannot be read: |is not a safetensors file).+"
+        ):
             load(path)
 
     @pytest.mark.parametrize(
         ("content", "message"),
         [
-            (pack({"a": tensor("BF16", [1], 0, 2)}, b"xy"), "no dtype for .* of type 'BF16'"),
+            (pack({"a": tensor("F4", [4], 0, 2)}, b"xy"), "no dtype for .* of type 'F4'"),
             (pack({"__metadata__": {"cnet.checkpoint": ""}}), "Expecting value"),
             (pack({"__metadata__": {"cnet.checkpoint": "[" * 99999}}), "recursion"),
             (pack({"__metadata__": {"cnet.checkpoint": "9" * 5000}}), "integer string conversion"),
@@ -309,26 +329,120 @@ class TestHostileFiles:
             (forge(1, sha256="0" * 64), "does not match its hash"),
             (forge(1, sha256=None), "does not match its hash"),
             (forge(1, structure=2), "does not match its hash"),
-            (forge({"array": "b"}, ONE), "without a meaning or a tensor: {'array': 'b'}"),
-            (forge([{"array": "a"}] * 2, ONE), "without a meaning or a tensor: {'array': 'a'}"),
-            (forge({"array": ["a"]}, ONE), "without a meaning"),
+            (
+                forge({"array": "b"}, ONE),
+                "an unknown part, or one without its tensor: {'array': 'b'}",
+            ),
+            (
+                forge([{"array": "a"}] * 2, ONE),
+                "an unknown part, or one without its tensor: {'array': 'a'}",
+            ),
+            (forge({"array": ["a"]}, ONE), "an unknown"),
             (forge([], ONE), r"structure lacks the tensors \['a'\]"),
-            (forge({}), "without a meaning"),
-            (forge({"dict": 3}), "without a meaning"),
-            (forge({"dict": [3]}), "without a meaning"),
-            (forge({"dict": [[[], 3]]}), "without a meaning"),
-            (forge({"dict": [["a", 1], ["a", 2]]}), "without a meaning"),
+            (forge({}), "an unknown"),
+            (forge({"dict": 3}), "an unknown"),
+            (forge({"dict": [3]}), "an unknown"),
+            (forge({"dict": [[[], 3]]}), "an unknown"),
+            (forge({"dict": [["a", 1], ["a", 2]]}), "an unknown"),
             (forge({"float": "7ff0"}), "requires a buffer of 8 bytes"),
             (forge({"float": "x"}), "hexadecimal"),
             (forge({"int": "x"}), "invalid literal"),
-            (forge({"object": "os.system"}), "without a meaning"),
+            (forge({"object": "os.system"}), "an unknown"),
         ],
         ids=range(25),
     )
     def test_not_ours(self, path, content, message):
         path.write_bytes(content)
-        with pytest.raises(CheckpointError, match=f"load: {path} is not sound: .*{message}"):
+        with pytest.raises(CheckpointError, match=f"load: {path} cannot be read: .*{message}"):
             load(path)
+
+    @pytest.mark.parametrize("name", sorted(NARROW))
+    def test_narrow_floats_are_those_of_pytorch(self, path, name):
+        torch = pytest.importorskip("torch")
+        dtype = getattr(torch, TORCH_NARROW[name])
+        size = 2 if name == "BF16" else 1
+        codes = np.arange(256**size, dtype=f"<u{size}").tobytes()
+        path.write_bytes(pack({"a": tensor(name, [2, 256**size // 2], 0, len(codes))}, codes))
+        read = load(path)["a"]
+        expected = torch.frombuffer(bytearray(codes), dtype=dtype).float().reshape(2, -1).numpy()
+        np.testing.assert_array_equal(read, expected, strict=True)
+        numbers = ~np.isnan(expected)
+        np.testing.assert_array_equal(np.signbit(read)[numbers], np.signbit(expected)[numbers])
+
+    @pytest.mark.parametrize(
+        ("name", "codes", "values"),
+        [
+            ("BF16", [0x80, 0x3F, 0x00, 0xC0, 0x80, 0x7F], [1, -2, np.inf]),
+            ("F8_E4M3", [0x38, 0x01, 0x7E, 0xFE, 0x7F], [1, 2**-9, 448, -448, np.nan]),
+            ("F8_E4M3FNUZ", [0x40, 0x01, 0x7F, 0x80], [1, 2**-10, 240, np.nan]),
+            ("F8_E5M2", [0x3C, 0x01, 0x7B, 0xFC, 0x7D], [1, 2**-16, 57344, -np.inf, np.nan]),
+            ("F8_E5M2FNUZ", [0x40, 0x01, 0x7F, 0x80], [1, 2**-17, 57344, np.nan]),
+            ("F8_E8M0", [127, 0, 254, 255], [1, 2**-127, 2**127, np.nan]),
+        ],
+        ids=range(6),
+    )
+    def test_narrow_floats(self, path, name, codes, values):
+        stored = tensor(name, [len(values)], 0, len(codes))
+        path.write_bytes(pack({"a": stored}, bytes(codes)))
+        np.testing.assert_array_equal(load(path)["a"], np.array(values, np.float32), strict=True)
+
+    @pytest.mark.parametrize(
+        ("content", "kind"),
+        [
+            (b"", "an empty file"),
+            (bytes(100), "a file of zeros only"),
+            (pickle.dumps({"a": [1]}), "a pickle"),
+            (pickle.dumps({"a": [1]}, 0), "a pickle"),
+            (pickle.dumps([np.zeros(3)], 0), "a pickle"),
+            (pickle.dumps([1, 2], 1), "a pickle"),
+            (pickle.dumps(np.zeros(3), 2), "a pickle"),
+            (gzip.compress(b"model"), "a gzip file"),
+            (b"  \n<!DOCTYPE HTML><html><body>404</body></html>", "an HTML page"),
+            (b"\xef\xbb\xbf<html><head>", "an HTML page"),
+            (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "an XML file"),
+            (
+                b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
+                "a Git LFS pointer",
+            ),
+            (b'{"model": [1, 2]}', "a JSON file"),
+            ("größer".encode(), "a text file"),
+            (b"\x89HDF\r\n\x1a\n" + bytes(20), "an HDF5 file"),
+            (b"\x93NUMPY\x01\x00", "a NumPy array"),
+            (b"GGUF\x03\0\0\0" + bytes(20), "a GGUF file"),
+        ],
+        ids=range(17),
+    )
+    def test_what_a_file_seems_to_be(self, path, content, kind):
+        path.write_bytes(content)
+        message = f"load: {path} is not a safetensors file; it seems to be {kind}"
+        with pytest.raises(CheckpointError, match=re.escape(message)):
+            load(path)
+
+    def test_archives(self, path):
+        np.savez(path.with_suffix(".npz"), a=np.zeros(3))
+        with pytest.raises(CheckpointError, match=r"seems to be a NumPy archive \(\.npz\)"):
+            load(path.with_suffix(".npz"))
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("model/data.pkl", pickle.dumps({}))
+        with pytest.raises(CheckpointError, match=r"seems to be a PyTorch file \(\.pt\)"):
+            load(path)
+        with tarfile.open(path, "w") as archive:
+            archive.addfile(tarfile.TarInfo("weights"), io.BytesIO())
+        with pytest.raises(CheckpointError, match="seems to be a tar archive"):
+            load(path)
+
+    @pytest.mark.parametrize("new", [True, False])
+    def test_pytorch_files(self, path, new):
+        torch = pytest.importorskip("torch")
+        weights = torch.nn.Linear(2, 3).state_dict()
+        torch.save(weights, path, _use_new_zipfile_serialization=new)
+        with pytest.raises(CheckpointError, match=r"seems to be a PyTorch file \(\.pt\)"):
+            load(path)
+
+    def test_a_folder(self, tmp_path):
+        message = f"load: {tmp_path} is not a safetensors file: it is a folder"
+        with pytest.raises(CheckpointError, match=re.escape(message)):
+            load(tmp_path)
 
     def test_deep_structures(self, path):
         for depth in (500, 5000, 50000):
@@ -436,7 +550,7 @@ class TestAtomicWrite:
             check=True,
         )
         assert run.stdout == (
-            f"[Errno 27] cannot be written and is as it was before: File too large: '{path}'\n"
+            f"[Errno 27] cannot be written and is unchanged: File too large: '{path}'\n"
         )
         assert identical(OBJ, load(path))
         assert list(path.parent.iterdir()) == [path]

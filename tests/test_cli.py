@@ -113,7 +113,7 @@ def test_without_matplotlib_all_but_the_curves_is_written(cnet_train, tmp_path, 
     code, out, err = cnet_train(*SHORT, "--out", tmp_path)
     assert code == 0
     assert set(content(tmp_path)) == FILES - {"curves.png"}
-    assert "cnet: curves.png is left out: curves: needs matplotlib: pip install" in err
+    assert "cnet: curves.png was not written: curves: needs matplotlib: pip install" in err
     assert out.startswith("test accuracy")
 
 
@@ -126,7 +126,7 @@ def test_a_finished_run_is_not_overwritten(cnet_train, tmp_path):
     code, out, err = cnet_train(*SHORT, "--out", tmp_path)
     assert (code, out) == (2, "")
     assert err == (
-        f"cnet: error: {tmp_path} holds a run: go on with it by --resume, or give another --out\n"
+        f"cnet: error: {tmp_path} contains a run: use --resume to continue it, or another --out\n"
     )
     assert content(tmp_path) == before
 
@@ -136,7 +136,7 @@ def test_files_of_the_same_names_are_not_overwritten(cnet_train, tmp_path, name)
     (tmp_path / name).write_text("mine")
     code, _, err = cnet_train(*SHORT, "--out", tmp_path)
     assert code == 2
-    assert err == f"cnet: error: {tmp_path} holds {name} already: give another --out\n"
+    assert err == f"cnet: error: {tmp_path} already contains {name}: use another --out\n"
     assert content(tmp_path) == {name: b"mine"}
 
 
@@ -166,13 +166,13 @@ def test_resuming_a_finished_run_changes_nothing(cnet_train, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--lr", "0.5"], "was begun with --lr 0.003 (got --lr 0.5): give another --out"),
+        (["--lr", "0.5"], "was started with --lr 0.003 (got --lr 0.5): use another --out"),
         (
             ["--seed", "3", "--batch-size", "7", "--optimizer", "sgd", "--data", "mnist"],
-            "was begun with --data digits --batch-size 64 --optimizer adam --seed 0 "
-            "(got --data mnist --batch-size 7 --optimizer sgd --seed 3): give another --out",
+            "was started with --data digits --batch-size 64 --optimizer adam --seed 0 "
+            "(got --data mnist --batch-size 7 --optimizer sgd --seed 3): use another --out",
         ),
-        (["--epochs", "1"], "--epochs must be at least those of the run (got 1 and 2)"),
+        (["--epochs", "1"], "--epochs must be at least that of the run (got 1 and 2)"),
     ],
 )
 def test_resuming_with_other_options_is_refused(cnet_train, tmp_path, arguments, reason):
@@ -191,7 +191,7 @@ def test_resuming_with_other_data_is_refused(cnet_train, tmp_path, monkeypatch):
     monkeypatch.setattr("cnet.data.digits", lambda train: digits(train, seed=1))
     code, _, err = cnet_train("--resume", "--out", tmp_path)
     assert code == 2
-    assert err.startswith("cnet: error: the training data is not what the run was begun with")
+    assert err.startswith("cnet: error: the training data is not that of the run: check --data-dir")
     assert content(tmp_path) == before
 
 
@@ -255,7 +255,7 @@ def test_ctrl_c_in_a_terminal_saves_the_run_and_resuming_is_the_same_to_the_last
     epoch = len(saved["trainer"]["history"]) + 1
     assert 2 <= epoch <= 4
     assert terminal.printed.endswith(
-        f"\r\ncnet: interrupted in epoch {epoch}; the run is saved, and goes on with\r\n"
+        f"\r\ncnet: interrupted in epoch {epoch}; the run is saved. To continue it:\r\n"
         f"  cnet train --resume --out {tmp_path / 'run'}\r\n"
     )
 
@@ -271,7 +271,7 @@ def test_an_interrupted_run_is_not_overwritten(cnet_train, tmp_path, monkeypatch
     before = content(tmp_path)
     code, _, err = cnet_train(*SHORT, "--out", tmp_path)
     assert code == 2
-    assert "holds a run: go on with it by --resume" in err
+    assert "contains a run: use --resume to continue it" in err
     assert content(tmp_path) == before
     assert cnet_train("--resume", "--out", tmp_path)[0] == 0
 
@@ -308,10 +308,10 @@ def test_a_second_ctrl_c_leaves_the_checkpoint_as_it_was(cnet_train, tmp_path, m
         (["--data", "cifar"], "argument --data: invalid choice: 'cifar'"),
         (["--optimizer", "lion"], "argument --optimizer: invalid choice: 'lion'"),
         (["--colour"], "unrecognized arguments: --colour"),
-        (["--data", "mnist", "--data-dir", "nowhere"], "mnist: nowhere lacks train-images"),
-        (["--data-dir", "nowhere"], "--data-dir is for --data mnist; digits come with scikit"),
+        (["--data", "mnist", "--data-dir", "nowhere"], "mnist: nowhere is not a folder"),
+        (["--data-dir", "nowhere"], "--data-dir is only for --data mnist; scikit-learn contains"),
         (["--out", "file"], "--out must be a folder (got file, which is a file)"),
-        (["--resume"], "there is no runs/digits/checkpoint.safetensors to resume"),
+        (["--resume"], "there is no runs/digits/checkpoint.safetensors: omit --resume"),
     ],
 )
 def test_what_the_user_can_mend_is_said_in_one_line(

@@ -79,7 +79,7 @@ def test_one_seed_gives_no_verdict():
     text = experiment.table(
         experiment.compare(_histories(baseline=[90], literal=[91], feedback=[92])), 1
     )
-    assert "one seed says nothing" in text
+    assert "one seed is not enough" in text
     assert "beyond noise" not in text
 
 
@@ -91,11 +91,14 @@ def test_command(tmp_path, capsys, monkeypatch):
     assert cli.main([*command, "--batch-size", "20", "--circular-strength", "0.1"]) == 0
     out, err = capsys.readouterr()
     assert "feedback: " in out
-    assert "seed 1, feedback" in err
+    assert [line.partition(":")[0] for line in err.splitlines()[1:]] == [
+        f"seed {seed}, {rule}" for seed in range(2) for rule in experiment.NAMES
+    ]
+    assert "\r" not in err
     results = json.loads((folder / "results.json").read_text())
     assert results["settings"]["circular_strength"] == 0.1
     assert results["settings"]["lr"] == 3e-3
     assert len(results["histories"]["literal"]) == 2
     assert (folder / "curves.png").read_bytes()[1:4] == b"PNG"
     assert cli.main(command) == 2
-    assert "holds results already" in capsys.readouterr().err
+    assert "already contains results" in capsys.readouterr().err

@@ -451,7 +451,7 @@ def test_losses_are_those_of_pytorch_over_200_steps(training_set, torch, dtype, 
     theirs = losses(
         torch.optim.Adam(twin.parameters(), lr=5e-4),
         lambda x, target: torch.nn.functional.cross_entropy(
-            twin(torch.from_numpy(x)), torch.from_numpy(target)
+            twin(torch.from_numpy(x.numpy())), torch.from_numpy(target.numpy())
         ),
     )
     ours, theirs = np.array(list(ours)), np.array(list(theirs))  # one after the other

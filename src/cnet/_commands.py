@@ -1,4 +1,4 @@
-"""What the commands share: arguments, data, and how they speak."""
+"""Functions that all commands use: arguments, messages and data sets."""
 
 import argparse
 import math
@@ -11,14 +11,17 @@ if TYPE_CHECKING:
 
 
 class UsageError(Exception):
-    """What the user asked for cannot be done; another command line would do."""
+    """The command line asks for something that cannot be done."""
 
 
 def note(message: str) -> None:
+    """Print a message to standard error."""
     print(message, file=sys.stderr)
 
 
 def integer(minimum: int) -> Callable[[str], int]:
+    """The type of an argument that is an integer of at least `minimum`."""
+
     def parse(text: str) -> int:
         try:
             value = int(text)
@@ -32,6 +35,7 @@ def integer(minimum: int) -> Callable[[str], int]:
 
 
 def positive(text: str) -> float:
+    """The type of an argument that is a positive number."""
     try:
         value = float(text)
     except ValueError:
@@ -42,6 +46,7 @@ def positive(text: str) -> float:
 
 
 def use_threads(threads: int | None) -> None:
+    """Set the number of threads, if it is given."""
     from .runtime import set_num_threads
 
     if threads is not None:
@@ -52,12 +57,14 @@ def use_threads(threads: int | None) -> None:
 
 
 def datasets(name: str, folder: str | None) -> "tuple[ArrayDataset, ArrayDataset]":
-    """What to train and what to test with."""
+    """The training set and the test set."""
     from . import data
 
     if name == "digits":
         if folder is not None:
-            raise UsageError("--data-dir is for --data mnist; digits come with scikit-learn")
+            raise UsageError(
+                "--data-dir is only for --data mnist; scikit-learn contains the digits"
+            )
         return data.digits(train=True), data.digits(train=False)
     try:
         return data.mnist(train=True, data_dir=folder), data.mnist(train=False, data_dir=folder)

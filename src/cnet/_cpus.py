@@ -1,20 +1,34 @@
-"""How many threads this process should use: what affinity, cgroup quota and cores allow.
+"""The default number of threads: limited by affinity, cgroup quota and physical cores.
 
-Machines hand out fractions of themselves: a container with a quota of two cores still sees all of
-them, and a pool as large as the machine then spends its time being throttled.
+A container with a quota of two cores still sees all cores of the machine. A pool with a thread for
+each of these would be throttled most of the time.
 """
 
 import math
 import os
+import re
 from collections.abc import Callable
 from itertools import accumulate
 from os.path import join
 
 
 def default_num_threads(root: str = "/") -> int:
-    """Physical cores within the affinity, or the cgroup quota if it is less; at least one."""
+    """The smaller of physical cores in the affinity mask and cgroup quota; at least 1."""
     cores, quota = _physical_cores(_affinity(), root), cgroup_quota(root)
     return max(1, cores if quota is None else min(cores, int(quota)))
+
+
+def omp_num_threads(value: str) -> int | None:
+    """The first number in a value of ``OMP_NUM_THREADS``, or None if it is not valid.
+
+    Examples
+    --------
+    >>> from cnet._cpus import omp_num_threads
+    >>> omp_num_threads("4,2"), omp_num_threads("many")
+    (4, None)
+    """
+    first = value.split(",")[0].strip()
+    return int(first) or None if re.fullmatch(r"\+?[0-9]{1,9}", first) else None
 
 
 def _affinity() -> set[int]:
@@ -24,7 +38,7 @@ def _affinity() -> set[int]:
 
 
 def _physical_cores(cpus: set[int], root: str) -> int:
-    """Cores behind these CPUs: hyper-threads of one core share its arithmetic."""
+    """The number of cores of these CPUs; hyper-threads of one core share its arithmetic units."""
     siblings = set()
     for cpu in cpus:
         topology = f"sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"
@@ -33,16 +47,16 @@ def _physical_cores(cpus: set[int], root: str) -> int:
 
 
 def cgroup_quota(root: str = "/") -> float | None:
-    """CPUs' worth of time this process may use, or None without a limit.
+    """The CPU time that this process may use, in CPUs, or None without a limit.
 
-    A limit anywhere above the process counts: the smallest on the way to the root is returned.
+    Each group above the process may have a limit; the smallest is returned.
     """
     quotas = []
     for line in (_read(root, "proc/self/cgroup") or "").splitlines():
         hierarchy, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
         if hierarchy == "0" and not controllers:
-            for mount in (".", "unified"):  # on its own, or beside version 1
+            for mount in (".", "unified"):  # version 2 alone, or together with version 1
                 quotas += _quotas_above(join(root, "sys/fs/cgroup", mount), path, _quota_v2)
         elif "cpu" in controllers.split(","):
             for mount in (controllers, "cpu"):
@@ -65,7 +79,7 @@ def _quota_v1(folder: str) -> float | None:
 
 
 def _ratio(quota: str = "", period: str = "") -> float | None:
-    """Quota over period, if both are numbers that make sense."""
+    """Quota divided by period, if both are valid numbers."""
     try:
         ratio = float(quota) / float(period)
     except (ValueError, ZeroDivisionError):

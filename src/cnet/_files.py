@@ -1,4 +1,4 @@
-"""Files are written so that no failure costs the previous one."""
+"""Writing files so that a failure leaves the previous content unchanged."""
 
 import errno
 import os
@@ -11,20 +11,20 @@ PathLike: TypeAlias = str | os.PathLike[str]
 
 
 def atomic_write(path: PathLike, data: bytes) -> None:
-    """Write a file, all of it or nothing: the one way in which cnet writes files.
+    """Write a file completely or not at all. All files that cnet writes are written here.
 
     Parameters
     ----------
     path : str or os.PathLike
-        The file. Its permissions are kept if it exists; if it is a symbolic link, the file it
+        The file. An existing file keeps its permissions; for a symbolic link, the file that it
         points to is replaced.
     data : bytes
-        What it shall contain.
+        The new content.
 
     Raises
     ------
     OSError
-        If the file cannot be written; then it is as it was before.
+        If the file cannot be written; an existing file is then unchanged.
 
     Examples
     --------
@@ -43,7 +43,7 @@ def atomic_write(path: PathLike, data: bytes) -> None:
         _write_new(temporary, data, like=target)
         os.replace(temporary, target)
     except OSError as error:
-        reason = f"cannot be written and is as it was before: {error.strerror}"
+        reason = f"cannot be written and is unchanged: {error.strerror}"
         raise OSError(error.errno, reason, os.fspath(path)) from error
     finally:
         with suppress(OSError):
@@ -52,7 +52,7 @@ def atomic_write(path: PathLike, data: bytes) -> None:
 
 
 def _write_new(path: Path, data: bytes, like: Path) -> None:
-    """Write a new file, down to the disk, with the permissions of another, if that exists."""
+    """Write a new file to the disk, with the permissions of `like` if that file exists."""
     with open(path, "xb") as file:
         if like.exists():
             os.chmod(path, stat.S_IMODE(like.stat().st_mode))
@@ -62,7 +62,7 @@ def _write_new(path: Path, data: bytes, like: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Bring a new name down to the disk, where the file system can do that for folders."""
+    """Write a folder's new entries to the disk, where the file system supports it."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,7 +1,7 @@
-"""Nested Python data in safetensors files, written so that no failure costs the previous file.
+"""Nested Python data in safetensors files; a failed write leaves the previous file unchanged.
 
-Arrays are tensors of the file, so other tools can read them. What holds them together (dicts,
-lists, numbers, strings) is JSON in the metadata, along with a hash over everything.
+Arrays are tensors of the file, so other tools can read them. The structure around them (dicts,
+lists, numbers, strings) is JSON in the metadata, with a hash over the whole content.
 """
 
 import hashlib
@@ -18,31 +18,39 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from ._files import PathLike, atomic_write
+from ._kinds import describe
+from ._narrow import NARROW, widen
 
 Array: TypeAlias = npt.NDArray[Any]
 
-MARK = "cnet."  # in every name of ours in the metadata
+MARK = "cnet."  # part of every name that cnet writes into the metadata
 KEY = "cnet.checkpoint"
 VERSION = 1
-RESERVED = "__metadata__"  # safetensors keeps this name for itself
+RESERVED = "__metadata__"  # the name that safetensors uses for the metadata
+STORED = {"BOOL": "?", "C64": "<c8"} | {
+    f"{kind}{8 * size}": f"<{kind.lower()}{size}"
+    for kind, sizes in {"F": (2, 4, 8), "I": (1, 2, 4, 8), "U": (1, 2, 4, 8)}.items()
+    for size in sizes
+}
+"""The NumPy dtypes of the tensors in a file."""
 DTYPES = {
     *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
     *("float16", "float32", "float64", "complex64"),
 }
 MAX_DEPTH = 100
-MAX_JSON_BITS = 64  # of an integer; longer ones many readers of JSON would round
+MAX_JSON_BITS = 64  # of an integer; many readers of JSON would round longer ones
 
 
 class CheckpointError(ValueError):
-    """The file is not a sound checkpoint; the message names it and says why."""
+    """The file is not a valid checkpoint; the message names it and gives the reason."""
 
 
 def save(obj: Any, path: PathLike) -> None:
-    """Write nested data to a file, all of it or nothing.
+    """Write nested data to a file, completely or not at all.
 
-    The tensors in the file are named by their keys, joined by dots; a `state_dict` keeps its names.
-    A name that is taken already gets an apostrophe. If anything fails, a disk that is full for
-    example, an earlier file stays as it was.
+    The name of a tensor in the file is made of its keys, joined by dots; a `state_dict` keeps its
+    names. A name that is already used gets an apostrophe. If the write fails, because the disk is
+    full for example, an earlier file remains unchanged.
 
     Parameters
     ----------
@@ -56,9 +64,9 @@ def save(obj: Any, path: PathLike) -> None:
     Raises
     ------
     TypeError
-        If `obj` contains something else, or an array of another dtype.
+        If `obj` contains another type, or an array of another dtype.
     ValueError
-        If it is nested too deep, as is one that contains itself.
+        If `obj` is nested too deep; an object that contains itself always is.
     OSError
         If the file cannot be written.
 
@@ -94,16 +102,23 @@ def load(path: PathLike) -> Any:
     Returns
     -------
     Any
-        What was saved, with arrays of their own memory in native byte order. A file that `save`
-        did not write gives a dict of its tensors.
+        The saved object. Each array has memory of its own and native byte order. For a file that
+        `save` did not write, a dict of its tensors; bfloat16 and float8 (E4M3, E5M2, their FNUZ
+        variants, E8M0), for which NumPy has no dtypes, are widened to float32.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     CheckpointError
-        If it is not a safetensors file, or is damaged, or holds what NumPy has no dtype for, or was
-        written by a version of cnet that this one does not understand.
+        If it is not a safetensors file (the message says what it seems to be), is damaged, has
+        tensors of another dtype, or was written by an unknown version of cnet.
+
+    Notes
+    -----
+    Neither this function nor any other of cnet loads a pickle, which could run any code. The
+    tensors of a PyTorch file (``.pt``) become readable when they are exported once, with PyTorch:
+    ``safetensors.torch.save_file(torch.load("model.pt", weights_only=True), "model.safetensors")``.
 
     Examples
     --------
@@ -115,20 +130,27 @@ def load(path: PathLike) -> Any:
     >>> cnet.load(path)
     {'bias': array([0.5, 1.5]), 'step': 7}
     """
+    name = os.fspath(path)
+    if os.path.isdir(path):
+        raise CheckpointError(f"load: {name} is not a safetensors file: it is a folder")
     content = Path(path).read_bytes()
     try:
         return _parse(content)
     except (SafetensorError, ValueError, RecursionError, struct.error) as error:
-        raise CheckpointError(f"load: {os.fspath(path)} is not sound: {error}") from error
+        if _looks_like_safetensors(content):
+            raise CheckpointError(f"load: {name} cannot be read: {error}") from error
+        kind = describe(content)
+        reason = f"; it seems to be {kind}" if kind else f", or is damaged: {error}"
+        raise CheckpointError(f"load: {name} is not a safetensors file{reason}") from error
 
 
 # The structure as JSON: null, booleans, numbers, strings and lists stand for themselves; an object
-# with one key stands for what JSON lacks: {"dict": [[key, value], ...]}, {"tuple": [...]},
+# with one key stands for a type that JSON lacks: {"dict": [[key, value], ...]}, {"tuple": [...]},
 # {"array": name}, {"int": "0x..."} and {"float": "7ff0000000000000"}, the bits of inf and NaN.
 
 
 def _encode(obj: Any, path: tuple[Any, ...], arrays: dict[str, Array]) -> Any:
-    """The structure of `obj`, which is at `path`; its arrays are added to `arrays`."""
+    """The structure of `obj`, which is at `path`; add its arrays to `arrays`."""
     if len(path) > MAX_DEPTH:
         raise ValueError(f"save: obj must be nested at most {MAX_DEPTH} levels deep (got more)")
     if hasattr(obj, "__array__"):
@@ -148,7 +170,7 @@ def _encode(obj: Any, path: tuple[Any, ...], arrays: dict[str, Array]) -> Any:
             return {"tuple": [_encode(item, (*path, i), arrays) for i, item in enumerate(obj)]}
         case dict():
             return {"dict": [_encode_item(*item, path, arrays) for item in obj.items()]}
-    raise TypeError(f"save: {_where(path)} has a type that is not stored (got {type(obj)})")
+    raise TypeError(f"save: {_where(path)} has a type that cannot be stored (got {type(obj)})")
 
 
 def _encode_item(key: Any, value: Any, path: tuple[Any, ...], arrays: dict[str, Array]) -> Any:
@@ -161,7 +183,9 @@ def _as_array(obj: Any, path: tuple[Any, ...]) -> Array:
     """A C-contiguous array in native byte order."""
     array = np.asarray(obj)
     if array.dtype.name not in DTYPES:
-        raise TypeError(f"save: {_where(path)} has a dtype that is not stored (got {array.dtype})")
+        raise TypeError(
+            f"save: {_where(path)} has a dtype that cannot be stored (got {array.dtype})"
+        )
     return np.asarray(array, array.dtype.newbyteorder("="), order="C")
 
 
@@ -177,7 +201,7 @@ def _where(path: tuple[Any, ...]) -> str:
 
 
 def _digest(structure: Any, arrays: dict[str, Array]) -> str:
-    """A hash over everything that is stored, however the file arranges it."""
+    """A hash over the whole content; it does not depend on the order in the file."""
     digest = hashlib.sha256(json.dumps(structure).encode())
     for name, array in sorted(arrays.items()):
         digest.update(json.dumps([name, array.dtype.name, array.shape]).encode())
@@ -204,24 +228,39 @@ def _parse(content: bytes) -> Any:
     return obj
 
 
+def _looks_like_safetensors(content: bytes) -> bool:
+    """Whether the content begins with a plausible length of the header, then a JSON object."""
+    return int.from_bytes(content[:8], "little") < 1 << 40 and content[8:9] == b"{"
+
+
 def _tensors(content: bytes) -> dict[str, Array]:
-    try:
-        return safetensors.numpy.load(content)
-    except KeyError as error:
-        raise ValueError(f"NumPy has no dtype for its tensors of type {error}") from error
+    return {
+        name: _tensor(stored["dtype"], stored["data"]).reshape(stored["shape"])
+        for name, stored in safetensors.deserialize(content)  # type: ignore[no-untyped-call]
+    }
+
+
+def _tensor(dtype: str, data: bytearray) -> Array:
+    """A one-dimensional array from a stored tensor."""
+    if dtype in NARROW:
+        return widen(data, dtype)
+    if dtype not in STORED:
+        raise ValueError(f"NumPy has no dtype for its tensors of type {dtype!r}")
+    array = np.frombuffer(data, STORED[dtype])
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def _metadata(content: bytes) -> str | None:
-    """Our entry in the metadata of a file that safetensors has accepted."""
+    """The entry of cnet in the metadata of a file that safetensors has accepted."""
     end = 8 + int.from_bytes(content[:8], "little")
     metadata = json.loads(content[8:end]).get(RESERVED) or {}
-    # One mark of the four will do: damage must not make our file look like that of another tool.
+    # One of the four marks is enough: a damaged file must not look like one of another tool.
     ours = (text for key, text in metadata.items() if MARK in key or MARK in text)
     return next(ours, None)
 
 
 def _decode(node: Any, arrays: dict[str, Array]) -> Any:
-    """What `_encode` was given; the arrays used are taken out of `arrays`."""
+    """The object that `_encode` encoded; used arrays are removed from `arrays`."""
     match node:
         case None | bool() | int() | float() | str():
             return node
@@ -239,7 +278,7 @@ def _decode(node: Any, arrays: dict[str, Array]) -> Any:
             return int(digits, 16)
         case {"float": str(bits)}:
             return struct.unpack(">d", bytes.fromhex(bits))[0]
-    raise ValueError(f"its structure has a part without a meaning or a tensor: {node!r:.100}")
+    raise ValueError(f"its structure has an unknown part, or one without its tensor: {node!r:.100}")
 
 
 def _decode_item(pair: Any, arrays: dict[str, Array]) -> tuple[str | int, Any]:
@@ -248,4 +287,4 @@ def _decode_item(pair: Any, arrays: dict[str, Array]) -> tuple[str | int, Any]:
             match _decode(key, arrays):
                 case str() | int() as name:
                     return name, _decode(value, arrays)
-    raise ValueError(f"its structure has an item of a dict without a meaning: {pair!r:.100}")
+    raise ValueError(f"its structure has an unknown item of a dict: {pair!r:.100}")

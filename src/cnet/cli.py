@@ -1,4 +1,4 @@
-"""The command `cnet`. Imports that take long stand where they are needed."""
+"""The command `cnet`. Slow imports are inside the functions that need them."""
 
 import argparse
 import json
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .training import Trainer
 
 Options: TypeAlias = dict[str, Any]
-"""What decides over a run and is kept in its checkpoint, by the names of the options."""
+"""The options that determine a run, by name; they are stored in its checkpoint."""
 
 CHECKPOINT = "checkpoint.safetensors"
 MODEL = "model.safetensors"
@@ -36,14 +36,15 @@ LENGTH = {
 }
 LEARNING_RATE = {"adam": 3e-3, "sgd": 0.02}
 MOMENTUM = 0.9  # of sgd
-FIXED = "data", "batch_size", "lr", "optimizer", "seed"  # a run keeps these until its end
+FIXED = "data", "batch_size", "lr", "optimizer", "seed"  # cannot change when a run is resumed
 TEST_BATCH = 1000
 
 EPILOG = """\
-A run is kept in a folder: model.safetensors (the trained weights),
-history.json, curves.png, and checkpoint.safetensors, from which --resume goes
-on with the very same bits: after Ctrl-C, or to add epochs. What --resume is not
-told, the checkpoint knows.
+The folder of a run contains model.safetensors (the trained weights),
+history.json, curves.png and checkpoint.safetensors. --resume continues from the
+checkpoint, after Ctrl-C or to train more epochs, and gives the same result, bit
+for bit, as a run without interruption. Options that are not given with --resume
+keep the values of the run.
 
 examples:
   cnet train
@@ -53,7 +54,7 @@ examples:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Reports what it does not understand as the command reports all errors: in one line."""
+    """Reports errors in one line, as the command reports all errors."""
 
     def error(self, message: str) -> Any:
         self.exit(2, f"cnet: error: {message}\n")
@@ -70,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit code: 0, or 1 if something failed, 2 if the arguments are wrong, 130 after Ctrl-C.
+        The exit code: 0 for success, 1 for a failure, 2 for wrong arguments, 130 after Ctrl-C.
         Arguments that cannot be parsed raise SystemExit with code 2.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
@@ -113,15 +114,27 @@ def _parser(argv: Sequence[str]) -> _Parser:
     )
     _add_training_arguments(train)
     train.set_defaults(run=_train)
-    info = commands.add_parser("info", help="versions, processor, instruction set and threads")
+    info = commands.add_parser(
+        "info",
+        help="show versions, processor, instruction set and threads",
+        description="Show versions, processor, instruction sets and threads.",
+    )
     info.set_defaults(run=_info)
-    bench = commands.add_parser("bench", help="a short table: cnet against pure NumPy")
+    bench = commands.add_parser(
+        "bench",
+        help="compare the speed of cnet and pure NumPy",
+        description="Measure cnet and the same work in pure NumPy, and print a table.",
+    )
     if argv[:1] == ["bench"]:
         from .bench import cli
 
         cli.add_arguments(bench)
         bench.set_defaults(run=cli.run)
-    experiment = commands.add_parser("experiment", help="compare unusual training rules")
+    experiment = commands.add_parser(
+        "experiment",
+        help="compare training rules",
+        description="Train networks with different rules and compare their accuracy.",
+    )
     if argv[:1] == ["experiment"]:
         from .experiment import cli as experiments
 
@@ -131,7 +144,7 @@ def _parser(argv: Sequence[str]) -> _Parser:
 
 def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
     def option(name: str, help: str, **settings: Any) -> None:
-        # Left out of the namespace unless given: what is not given may come from a checkpoint.
+        # No default: an option that is not given may come from a checkpoint.
         parser.add_argument(name, help=help, default=argparse.SUPPRESS, **settings)
 
     def each(values: dict[str, Any]) -> str:
@@ -143,20 +156,22 @@ def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
         for key in ("epochs", "batch_size")
     )
     option("--data", "data set (default: digits)", choices=list(LENGTH))
-    option("--data-dir", "folder with the MNIST files (default: $CNET_DATA; without it, they are "
-           "downloaded)", metavar="DIR")  # fmt: skip
-    option("--epochs", f"passes over the data (default: {epochs})", type=count, metavar="N")
-    option("--batch-size", f"images in a step (default: {batch_sizes})", type=count, metavar="N")
+    option("--data-dir", "folder with the MNIST files (default: $CNET_DATA; if that is not set, "
+           "they are downloaded)", metavar="DIR")  # fmt: skip
+    option(
+        "--epochs", f"number of passes over the data (default: {epochs})", type=count, metavar="N"
+    )
+    option("--batch-size", f"images in each step (default: {batch_sizes})", type=count, metavar="N")
     option("--lr", f"learning rate (default: {each(LEARNING_RATE)})", type=positive, metavar="X")
-    option("--optimizer", f"adam, or sgd with momentum {MOMENTUM} (default: adam)",
+    option("--optimizer", f"adam, or sgd with a momentum of {MOMENTUM} (default: adam)",
            choices=list(LEARNING_RATE))  # fmt: skip
-    option("--seed", "of the first weights and the order of the images (default: 0)",
+    option("--seed", "seed of the initial weights and of the order of the images (default: 0)",
            type=integer(minimum=0), metavar="N")  # fmt: skip
-    parser.add_argument("--threads", help="never change the result (default: see cnet info)",
-                        type=count, metavar="N")  # fmt: skip
+    parser.add_argument("--threads", type=count, metavar="N", help="number of threads; does not "
+                        "change the result (default: see cnet info)")  # fmt: skip
     parser.add_argument("--out", help="folder of the run (default: runs/digits or runs/mnist)",
                         metavar="DIR")  # fmt: skip
-    parser.add_argument("--resume", help="go on with the run in that folder", action="store_true")
+    parser.add_argument("--resume", help="continue the run in that folder", action="store_true")
 
 
 # info
@@ -177,11 +192,11 @@ def _train(args: argparse.Namespace) -> int:
     from .random import manual_seed
     from .training import Interrupted
 
-    given = {name: value for name, value in vars(args).items() if name in _filled_up({})}
+    given = {name: value for name, value in vars(args).items() if name in _complete({})}
     folder = Path(args.out or f"runs/{given.get('data', DATA)}")
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--out must be a folder (got {folder}, which is a file)")
-    options, state = _resumed(folder, given) if args.resume else (_begun(folder, given), None)
+    options, state = _resumed(folder, given) if args.resume else (_new_options(folder, given), None)
     use_threads(args.threads)
     train_set, test_set = datasets(options["data"], options["data_dir"])
     _check_same_data(options, train_set)
@@ -196,7 +211,7 @@ def _train(args: argparse.Namespace) -> int:
         save({"options": options, "trainer": trainer.state_dict()}, folder / CHECKPOINT)
 
     folder.mkdir(parents=True, exist_ok=True)
-    keep(trainer)  # a folder that cannot be written to shall be known before the training
+    keep(trainer)  # fails before the training if the folder is not writable
     note(_description(options, train_set, test_set, trainer))
     try:
         trainer.fit(train_loader, options["epochs"], test_loader, on_epoch_end=keep)
@@ -204,7 +219,7 @@ def _train(args: argparse.Namespace) -> int:
         keep(trainer)
         epoch = min(len(trainer.history) + 1, options["epochs"])
         again = shlex.join(["cnet", "train", "--resume", "--out", str(folder)])
-        note(f"\ncnet: interrupted in epoch {epoch}; the run is saved, and goes on with")
+        note(f"\ncnet: interrupted in epoch {epoch}; the run is saved. To continue it:")
         note(f"  {again}")
         return 130
     _write_results(folder, options, trainer)
@@ -216,7 +231,7 @@ def _train(args: argparse.Namespace) -> int:
     return 0
 
 
-def _filled_up(given: Options) -> Options:
+def _complete(given: Options) -> Options:
     """The options of a new run."""
     data, optimizer = given.get("data", DATA), given.get("optimizer", OPTIMIZER)
     return {
@@ -230,23 +245,23 @@ def _filled_up(given: Options) -> Options:
     }
 
 
-def _begun(folder: Path, given: Options) -> Options:
-    """The options of a new run in a folder that has none."""
+def _new_options(folder: Path, given: Options) -> Options:
+    """The options of a new run; the folder must not contain a run yet."""
     present = [name for name in FILES if (folder / name).exists()]
     if CHECKPOINT in present:
-        raise UsageError(f"{folder} holds a run: go on with it by --resume, or give another --out")
+        raise UsageError(f"{folder} contains a run: use --resume to continue it, or another --out")
     if present:
-        raise UsageError(f"{folder} holds {present[0]} already: give another --out")
-    return _filled_up(given)
+        raise UsageError(f"{folder} already contains {present[0]}: use another --out")
+    return _complete(given)
 
 
 def _resumed(folder: Path, given: Options) -> tuple[Options, dict[str, Any]]:
-    """Options and state of the run in a folder, which must agree with what is given."""
+    """Options and state of the run in a folder; `given` must not contradict them."""
     path = folder / CHECKPOINT
     if not path.exists():
-        raise UsageError(f"there is no {path} to resume; without --resume a run begins there")
+        raise UsageError(f"there is no {path}: omit --resume to start a new run in this folder")
     match load(path):
-        case {"options": dict(options), "trainer": dict(state)} if {*options} >= {*_filled_up({})}:
+        case {"options": dict(options), "trainer": dict(state)} if {*options} >= {*_complete({})}:
             pass
         case _:
             raise CheckpointError(f"{path} was not written by cnet train")
@@ -256,22 +271,22 @@ def _resumed(folder: Path, given: Options) -> tuple[Options, dict[str, Any]]:
             " ".join(f"--{name.replace('_', '-')} {values[name]}" for name in differing)
             for values in (options, given)
         )
-        raise UsageError(f"{folder} was begun with {begun} (got {asked}): give another --out")
+        raise UsageError(f"{folder} was started with {begun} (got {asked}): use another --out")
     if given.get("epochs", options["epochs"]) < options["epochs"]:
         raise UsageError(
-            f"--epochs must be at least those of the run (got {given['epochs']} and "
+            f"--epochs must be at least that of the run (got {given['epochs']} and "
             f"{options['epochs']})"
         )
     return options | given, state
 
 
 def _check_same_data(options: Options, train_set: "ArrayDataset") -> None:
-    """Refuse to resume with other data than the run was begun with."""
+    """Refuse to resume with other data than the run was started with."""
     digest = sha256()
     for array in train_set.arrays:
         digest.update(array.data)
     if options.setdefault("data_sha256", digest.hexdigest()) != digest.hexdigest():
-        raise UsageError("the training data is not what the run was begun with: see --data-dir")
+        raise UsageError("the training data is not that of the run: check --data-dir")
 
 
 def _trainer(options: Options, train_set: "ArrayDataset") -> "Trainer":
@@ -290,7 +305,9 @@ def _load(trainer: "Trainer", state: dict[str, Any], folder: Path) -> None:
         trainer.load_state_dict(state)
     except (TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
-        raise CheckpointError(f"{folder / CHECKPOINT} does not fit: {reason}") from error
+        raise CheckpointError(
+            f"{folder / CHECKPOINT} does not fit the network: {reason}"
+        ) from error
 
 
 def _description(
@@ -299,7 +316,7 @@ def _description(
     from .runtime import current_isa, get_num_threads
 
     threads = get_num_threads()
-    parameters = sum(parameter.data.size for parameter in trainer.model.parameters())
+    parameters = sum(parameter.numel() for parameter in trainer.model.parameters())
     return (
         f"{options['data']}: {len(train_set)} training, {len(test_set)} test images; "
         f"{parameters} parameters; {current_isa()}, {threads} thread{'s' * (threads > 1)}"
@@ -316,7 +333,7 @@ def _write_results(folder: Path, options: Options, trainer: "Trainer") -> None:
     try:
         atomic_write(folder / CURVES, plots.curves(trainer.history, title))
     except ImportError as error:
-        note(f"cnet: {CURVES} is left out: {error}")
+        note(f"cnet: {CURVES} was not written: {error}")
 
 
 def _percent(trainer: "Trainer") -> str:

@@ -1,4 +1,4 @@
-"""Networks ready to train."""
+"""Complete networks."""
 
 from . import nn
 
@@ -6,9 +6,9 @@ from . import nn
 def reference_cnn(
     image_shape: tuple[int, int, int] = (1, 28, 28), classes: int = 10
 ) -> nn.Sequential:
-    """The small network that cnet is trained and measured with.
+    """The small network of the command `cnet train` and of the benchmarks.
 
-    Two convolutions, each with ReLU and a max-pooling that halves the image, then two linear
+    Two convolutions, each with ReLU and max pooling that halves height and width, then two linear
     layers. It has 103 146 parameters for images of 28 × 28 pixels.
 
     Parameters
@@ -16,17 +16,18 @@ def reference_cnn(
     image_shape : (int, int, int), default (1, 28, 28)
         Channels, height and width of an image; at least 4 × 4 pixels.
     classes : int, default 10
-        How many classes there are.
+        The number of classes.
 
     Returns
     -------
     Sequential
-        From images, float32 of shape (n, channels, height, width), to logits of shape (n, classes).
+        A network from images, float32 of shape (n, channels, height, width), to logits of shape
+        (n, classes).
 
     Raises
     ------
     ValueError
-        If the images are too small to be halved twice, or `classes` is smaller than 1.
+        If the images are smaller than 4 × 4 pixels, or `classes` is less than 1.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Pictures of a training, drawn by matplotlib."""
+"""Plots of training histories, drawn by matplotlib."""
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
@@ -8,20 +8,20 @@ from typing import Any, TypeAlias
 History: TypeAlias = Sequence[Mapping[str, float]]
 
 SERIES = {"train": ("training", "#8a97a8", "o"), "test": ("test", "#c2410c", "s")}
-WAYS = ("#8a97a8", "-"), ("#c2410c", "--"), ("#1d4ed8", "-."), ("#15803d", ":")
-"""Colours and strokes of what is compared: told apart also without the colours."""
+STYLES = ("#8a97a8", "-"), ("#c2410c", "--"), ("#1d4ed8", "-."), ("#15803d", ":")
+"""Colours and line styles of the compared runs; the styles differ even without colours."""
 INK = "#1f2933"
 
 
 def curves(history: History, title: str = "") -> bytes:
-    """Loss and accuracy over the epochs, side by side.
+    """Plot loss and accuracy over the epochs, side by side.
 
     Parameters
     ----------
     history : sequence of dict
-        At least one row, as `Trainer.history` has them, with test numbers or without.
+        At least one row, as in `Trainer.history`; the values of the test set may be missing.
     title : str, default ""
-        Stands above.
+        The title of the figure.
 
     Returns
     -------
@@ -33,7 +33,7 @@ def curves(history: History, title: str = "") -> bytes:
     ImportError
         If matplotlib is not installed.
     ValueError
-        If there is no row.
+        If `history` is empty.
 
     Examples
     --------
@@ -58,26 +58,26 @@ def curves(history: History, title: str = "") -> bytes:
 
 
 def comparison(runs: Mapping[str, Sequence[History]], title: str = "") -> bytes:
-    """Training loss and test accuracy of several ways of training, each with several seeds.
+    """Plot training loss and test accuracy of several training rules, each with several seeds.
 
     Parameters
     ----------
     runs : mapping of str to sequence of history
-        By name, one history for each seed, as `Trainer.history` has them with test numbers.
+        For each rule, one history per seed, as in `Trainer.history`, with values of the test set.
     title : str, default ""
-        Stands above.
+        The title of the figure.
 
     Returns
     -------
     bytes
-        A PNG of 1500 × 600 pixels: means as lines, standard deviations as bands.
+        A PNG of 1500 × 600 pixels. Lines show the means, bands the standard deviations.
 
     Raises
     ------
     ImportError
         If matplotlib is not installed.
     ValueError
-        If there are no runs.
+        If there is no run.
 
     Examples
     --------
@@ -89,7 +89,7 @@ def comparison(runs: Mapping[str, Sequence[History]], title: str = "") -> bytes:
     if not runs or not all(histories and histories[0] for histories in runs.values()):
         raise ValueError("comparison: runs must have at least one row each")
     figure, (loss, accuracy) = _figure("comparison", title)
-    for (name, histories), (color, style) in zip(runs.items(), WAYS, strict=False):
+    for (name, histories), (color, style) in zip(runs.items(), STYLES, strict=False):
         for axes, key, unit in ((loss, "train_loss", 1), (accuracy, "test_accuracy", 100)):
             epochs = [row["epoch"] for row in histories[0]]
             values = [[unit * row[key] for row in history] for history in histories]
@@ -107,9 +107,9 @@ def comparison(runs: Mapping[str, Sequence[History]], title: str = "") -> bytes:
 
 
 def _figure(function: str, title: str) -> tuple[Any, Any]:
-    """A figure with two axes side by side."""
+    """A figure with two plots side by side."""
     try:
-        # A bare Figure draws with Agg: no window system is looked for, no backend chosen.
+        # A Figure without pyplot draws with Agg and selects no backend of a window system.
         from matplotlib.figure import Figure
         from matplotlib.layout_engine import ConstrainedLayoutEngine
     except ImportError as error:
@@ -136,7 +136,7 @@ def _finish(axes: Any) -> None:
 
 
 def _draw(axes: Any, history: History, quantity: str, unit: float, form: str) -> None:
-    """The series of one quantity, each with its last value in the legend."""
+    """Draw the series of one quantity, each with its last value in the legend."""
     epochs = [row["epoch"] for row in history]
     for prefix, (name, color, marker) in SERIES.items():
         key = f"{prefix}_{quantity}"
@@ -149,6 +149,6 @@ def _draw(axes: Any, history: History, quantity: str, unit: float, form: str) ->
                 marker=marker,
                 markersize=4,
                 linewidth=1.8,
-                label=f"{name}, at the end {form.format(values[-1])}",
+                label=f"{name}, final {form.format(values[-1])}",
             )
     _finish(axes)

@@ -1,10 +1,14 @@
-"""What the kernels run on: the instruction set and the number of threads.
+"""The instruction set and the number of threads that kernels run with.
 
-Two environment variables, read at import, choose them for a process: ``CNET_ISA`` (``generic``,
-``avx2``, ``avx512``, or ``reference`` for the plain NumPy implementation; default: the fastest this
-machine has) and ``CNET_NUM_THREADS`` (default: what affinity, cgroup quota and cores allow).
-Results do not depend on the number of threads, bit for bit; they do depend on the instruction set,
-within rounding.
+Two environment variables, read at import, set them for a process:
+
+- ``CNET_ISA``: ``generic``, ``avx2``, ``avx512``, or ``reference`` for the plain NumPy
+  implementation. Default: the fastest that this machine supports.
+- ``CNET_NUM_THREADS``: default is the first number in ``OMP_NUM_THREADS``, else the number that
+  affinity, cgroup quota and cores allow.
+
+An empty variable counts as not set. Results do not depend on the number of threads, bit for bit;
+between instruction sets they differ by rounding.
 """
 
 import os
@@ -17,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from . import _core
-from ._cpus import default_num_threads
+from ._cpus import default_num_threads, omp_num_threads
 
 REFERENCE = "reference"
 
@@ -28,7 +32,7 @@ _exact = False
 
 
 class _Restore:
-    """What a `use_…` function returns: as a context manager it undoes the change."""
+    """The result of a `use_…` function: a context manager that undoes the change."""
 
     def __init__(self, undo: Callable[[], None]) -> None:
         self._undo = undo
@@ -46,7 +50,7 @@ class _Restore:
 
 
 def available_isas() -> tuple[str, ...]:
-    """Names that `use_isa` accepts on this machine, the slowest first.
+    """Names that `use_isa` accepts on this machine, from the slowest to the fastest.
 
     Examples
     --------
@@ -58,7 +62,7 @@ def available_isas() -> tuple[str, ...]:
 
 
 def current_isa() -> str:
-    """The instruction set that kernels run with now.
+    """The instruction set that kernels use now.
 
     Examples
     --------
@@ -70,7 +74,7 @@ def current_isa() -> str:
 
 
 def reference_is_active() -> bool:
-    """Whether kernels are to be taken from `cnet.reference`."""
+    """Whether kernels are computed by `cnet.reference`."""
     return _reference
 
 
@@ -85,12 +89,12 @@ def use_isa(name: str) -> _Restore:
     Returns
     -------
     context manager
-        Used in a ``with`` statement, it restores the former choice at the end.
+        In a ``with`` statement, it restores the former choice at the end.
 
     Raises
     ------
     ValueError
-        If the name is unknown, or this machine cannot run it.
+        If the name is unknown, or this machine does not support it.
 
     Examples
     --------
@@ -107,12 +111,14 @@ def use_isa(name: str) -> _Restore:
 def _set_isa(argument: str, name: str) -> None:
     global _reference
     if name != REFERENCE:
-        if name not in tuple(_compiled):  # which also answers for what cannot be hashed
+        if name not in tuple(_compiled):  # a tuple, because `name` may not be hashable
             known = ", ".join((REFERENCE, *_names))
             raise ValueError(f"{argument} must be one of {known} (got {name!r})")
         if not _compiled[name]:
             usable = ", ".join(available_isas())
-            raise ValueError(f"{argument}: this machine cannot run {name!r}; it can run {usable}")
+            raise ValueError(
+                f"{argument}: this machine does not support {name!r}; it supports {usable}"
+            )
         _core.set_active_isa(_names.index(name))
     _reference = name == REFERENCE
 
@@ -130,17 +136,17 @@ def exact_is_on() -> bool:
 
 
 def use_exact(exact: bool = True) -> _Restore:
-    """Compute convolutions without Winograd's algorithm, which is faster and rounds more.
+    """Compute convolutions without Winograd's algorithm, which is fast but less accurate.
 
     Parameters
     ----------
     exact : bool, default True
-        False allows it again.
+        False allows the algorithm again.
 
     Returns
     -------
     context manager
-        Used in a ``with`` statement, it restores the former choice at the end.
+        In a ``with`` statement, it restores the former choice at the end.
 
     Examples
     --------
@@ -160,9 +166,9 @@ def _set_exact(exact: bool) -> None:
 
 
 def empty_cache() -> None:
-    """Give the memory that is kept for coming results and workspaces back to the system.
+    """Return the memory that is cached for results and workspaces to the system.
 
-    At most 256 MB in 64 blocks are kept.
+    The cache holds at most 256 MB in 64 blocks.
 
     Examples
     --------
@@ -185,17 +191,17 @@ def get_num_threads() -> int:
 
 
 def set_num_threads(threads: int) -> None:
-    """Let kernels use up to this many threads, in the whole process.
+    """Set the maximal number of threads of kernels, for the whole process.
 
     Parameters
     ----------
     threads : int
-        At least 1 and at most 256. Results do not depend on it.
+        Between 1 and 256. Results do not depend on it.
 
     Raises
     ------
     TypeError, ValueError
-        If it is no integer, or out of range.
+        If it is not an integer, or out of range.
 
     Examples
     --------
@@ -206,7 +212,7 @@ def set_num_threads(threads: int) -> None:
 
 
 def use_threads(threads: int) -> _Restore:
-    """`set_num_threads` as a context manager that restores the former number.
+    """Like `set_num_threads`, as a context manager that restores the former number.
 
     Examples
     --------
@@ -229,7 +235,7 @@ def _set_num_threads(argument: str, threads: int) -> None:
 
 
 def config() -> dict[str, Any]:
-    """Versions, processor, instruction sets and threads, as a dictionary that fits into JSON.
+    """Versions, processor, instruction sets and threads, as a dict that JSON can store.
 
     Examples
     --------
@@ -248,13 +254,13 @@ def config() -> dict[str, Any]:
         "isa": current_isa(),
         "available_isas": list(available_isas()),
         "threads": get_num_threads(),
-        "default_threads": default_num_threads(),
+        "default_threads": _default_threads(),
         "compiler": _core.compiler,
     }
 
 
 def show_config() -> None:
-    """Print `config`, one line an entry.
+    """Print `config`, one line for each entry.
 
     Examples
     --------
@@ -278,13 +284,23 @@ def _cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
+def _variable(name: str) -> str:
+    """An environment variable; empty if it is not set."""
+    return os.environ.get(name, "").strip()
+
+
+def _default_threads() -> int:
+    """The number of threads where ``CNET_NUM_THREADS`` is not set."""
+    threads = omp_num_threads(_variable("OMP_NUM_THREADS")) or default_num_threads()
+    return min(threads, _core.max_threads)
+
+
 def _from_environment() -> None:
-    name = os.environ.get("CNET_ISA")
-    _set_isa("CNET_ISA", name if name is not None else available_isas()[-1])
-    threads = os.environ.get("CNET_NUM_THREADS")
-    if threads is None:
-        _core.set_num_threads(min(default_num_threads(), _core.max_threads))
-    elif re.fullmatch(r"\s*[+-]?\d+\s*", threads):
+    _set_isa("CNET_ISA", _variable("CNET_ISA") or available_isas()[-1])
+    threads = _variable("CNET_NUM_THREADS")
+    if not threads:
+        _core.set_num_threads(_default_threads())
+    elif re.fullmatch(r"[+-]?\d+", threads):
         _set_num_threads("CNET_NUM_THREADS", int(threads))
     else:
         raise ValueError(f"CNET_NUM_THREADS must be an int (got {threads!r})")

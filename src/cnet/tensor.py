@@ -92,6 +92,8 @@ class Tensor(Variable):
             raise TypeError(f"requires_grad: only float tensors have gradients (got {self.dtype})")
         if not value and self.grad_fn is not None:
             raise RuntimeError("requires_grad: only leaves can be changed; use detach()")
+        if value:
+            make_writable(self)
         self._requires_grad = bool(value)
 
     def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
@@ -386,6 +388,12 @@ def as_tensor(data: Any, dtype: DType = None) -> Tensor:
     if isinstance(data, Tensor):
         return data if dtype is None or data.dtype == dtype else data.astype(dtype)
     return Tensor(_array("as_tensor", data, dtype))
+
+
+def make_writable(tensor: Tensor) -> None:
+    """Give a tensor whose array is read-only a copy of it, so that it can be trained."""
+    if not tensor.data.flags.writeable:
+        tensor.data = tensor.data.copy()
 
 
 def zero_grad(tensors: Iterable[Tensor], set_to_none: bool) -> None:

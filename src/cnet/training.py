@@ -5,13 +5,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from math import isfinite
 from time import perf_counter
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from . import functional as F
 from .autograd import no_grad
@@ -19,11 +19,12 @@ from .data import DataLoader
 from .nn import Module
 from .optim import Optimizer
 from .random import get_rng_state, set_rng_state
-from .tensor import Tensor, as_tensor
+from .tensor import Tensor, TensorLike, as_tensor
 
-Array: TypeAlias = npt.NDArray[Any]
-Loss: TypeAlias = Callable[[Tensor, Array], Tensor]
+Loss: TypeAlias = Callable[[Tensor, Any], Tensor]
 """From scores of shape (n, classes) and n targets to the mean loss."""
+Batches: TypeAlias = Iterable[tuple[TensorLike, TensorLike]]
+"""Inputs and targets, batch by batch: a `DataLoader`, for example."""
 Row: TypeAlias = dict[str, float]
 """One epoch of a history."""
 
@@ -31,13 +32,13 @@ Row: TypeAlias = dict[str, float]
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C was pressed during `Trainer.fit`, and the running step was finished.
 
-    What the trainer holds is whole: it can be saved, and `fit` goes on from it. A KeyboardInterrupt
-    of any other type is the second Ctrl-C, and came in the middle of something.
+    The state of the trainer is complete: it can be saved, and `fit` continues from it. A
+    KeyboardInterrupt of any other type comes from a second Ctrl-C, which may stop within a step.
     """
 
 
 class Evaluation(NamedTuple):
-    """What `evaluate` found: means over all samples."""
+    """The result of `evaluate`: means over all samples."""
 
     loss: float
     accuracy: float
@@ -45,7 +46,7 @@ class Evaluation(NamedTuple):
 
 @dataclass
 class _Totals:
-    """Sums over what has been seen of an epoch."""
+    """Sums over the part of an epoch that has been trained."""
 
     steps: int = 0
     samples: int = 0
@@ -53,11 +54,12 @@ class _Totals:
     correct: int = 0
     seconds: float = 0.0
 
-    def add(self, loss: Tensor, scores: Tensor, target: Array) -> None:
+    def add(self, loss: Tensor, scores: Tensor, target: TensorLike) -> None:
         self.steps += 1
         self.samples += len(target)
         self.loss += loss.item() * len(target)
-        self.correct += int(np.count_nonzero(scores.data.argmax(1) == target))
+        predicted = np.asarray(scores.detach()).argmax(1)
+        self.correct += int(np.count_nonzero(predicted == np.asarray(target)))
 
     def means(self) -> Evaluation:
         return Evaluation(self.loss / self.samples, self.correct / self.samples)
@@ -67,18 +69,16 @@ class _Totals:
         return self.samples / self.seconds
 
 
-def evaluate(
-    model: Module, loader: Iterable[tuple[Array, Array]], loss_fn: Loss = F.cross_entropy
-) -> Evaluation:
+def evaluate(model: Module, loader: Batches, loss_fn: Loss = F.cross_entropy) -> Evaluation:
     """Mean loss and accuracy of a classifier.
 
-    The model is switched out of training meanwhile, and every module of it back to what it was.
+    The model is in evaluation mode meanwhile; afterwards every module has its former mode again.
 
     Parameters
     ----------
     model : Module
         From a batch of inputs to scores of shape (n, classes).
-    loader : iterable of (ndarray, ndarray)
+    loader : iterable of (Tensor, Tensor), or of (ndarray, ndarray)
         Batches of inputs and of n targets, each the number of a class.
     loss_fn : callable, default cross_entropy
         From scores and targets to the mean loss of a batch.
@@ -86,13 +86,13 @@ def evaluate(
     Returns
     -------
     Evaluation
-        ``loss`` and ``accuracy``, from 0 to 1; means in which every sample counts the same, however
-        the batches are cut.
+        ``loss`` and ``accuracy``, which is between 0 and 1. Every sample has the same weight in the
+        means, for any batch size.
 
     Raises
     ------
     ValueError
-        If there are no samples.
+        If there is no sample.
 
     Examples
     --------
@@ -121,14 +121,14 @@ def evaluate(
 
 
 class Trainer:
-    """Trains a classifier, and can stop after any step and go on later with the very same bits.
+    """Trains a classifier; can stop after any step and continue later with the same bits.
 
     Parameters
     ----------
     model : Module
         From a batch of inputs to scores of shape (n, classes).
     optimizer : Optimizer
-        Holds the parameters of the model.
+        The optimizer of the model's parameters.
     loss_fn : callable, default cross_entropy
         From scores and targets to the mean loss of a batch.
 
@@ -136,9 +136,9 @@ class Trainer:
     ----------
     history : list of dict
         One dict of numbers for each epoch: ``epoch``, counted from 1; ``train_loss`` and
-        ``train_accuracy``, means over the samples as they were when the model met them;
-        ``test_loss`` and ``test_accuracy`` after the epoch, if there is something to test with;
-        ``seconds`` spent in training, and ``images_per_second``.
+        ``train_accuracy``, means over the samples, each measured in the step that trained with it;
+        ``test_loss`` and ``test_accuracy`` after the epoch, if there is a test loader; ``seconds``
+        spent in training, and ``images_per_second``.
 
     Examples
     --------
@@ -170,30 +170,29 @@ class Trainer:
         self,
         train_loader: DataLoader,
         epochs: int,
-        test_loader: Iterable[tuple[Array, Array]] | None = None,
+        test_loader: Batches | None = None,
         *,
         progress: bool = True,
         on_epoch_end: Callable[["Trainer"], None] | None = None,
     ) -> list[Row]:
         """Train until the history has `epochs` rows.
 
-        Ctrl-C takes effect after the running step; a second one at once. (This needs the main
-        thread; in others, no Ctrl-C arrives.)
+        Ctrl-C takes effect after the running step, a second Ctrl-C immediately. (Only in the main
+        thread; Python gives no Ctrl-C to other threads.)
 
         Parameters
         ----------
         train_loader : DataLoader
             Batches of inputs and targets.
         epochs : int
-            How many there shall be in the end, with those of earlier calls and of the state that
-            was loaded.
-        test_loader : iterable of (ndarray, ndarray), optional
-            What to evaluate the model with after each epoch.
+            The total number, which includes epochs of earlier calls and of a loaded state.
+        test_loader : iterable of (Tensor, Tensor), or of (ndarray, ndarray), optional
+            Batches to evaluate the model with after each epoch.
         progress : bool, default True
-            Whether to write a line for each epoch to stderr and, if that is a terminal, to show a
-            bar meanwhile.
+            Whether to write a line for each epoch to stderr and, if stderr is a terminal, to show a
+            progress bar.
         on_epoch_end : callable, optional
-            Called with the trainer after each epoch, to save it for example.
+            Called with the trainer after each epoch, for example to save it.
 
         Returns
         -------
@@ -203,11 +202,11 @@ class Trainer:
         Raises
         ------
         Interrupted
-            If Ctrl-C was pressed once. Call `fit` again to go on.
+            If Ctrl-C was pressed once. Call `fit` again to continue.
         FloatingPointError
-            If a loss is not finite; the parameters are those it was computed with.
+            If a loss is not finite; the parameters are those that gave this loss.
         ValueError
-            If the loader gives no batch, or differs from the one of the state that was loaded.
+            If the loader gives no batch, or does not fit the loaded state.
         """
         if self._loader_state is not None:
             train_loader.load_state_dict(self._loader_state)
@@ -229,7 +228,7 @@ class Trainer:
     def _train_epoch(
         self, loader: DataLoader, label: str, progress: bool, interrupt: "_Interrupt"
     ) -> None:
-        """The steps that are left of the epoch."""
+        """Train the remaining steps of the epoch."""
         from tqdm import tqdm
 
         started = perf_counter()
@@ -252,12 +251,12 @@ class Trainer:
                     bar.update()
                     interrupt.raise_if_requested()
             finally:
-                # A loop that was left would begin anew; with its state loaded, the next goes on.
+                # A new loop would start from the beginning; after this it continues here.
                 loader.load_state_dict(loader.state_dict())
         if not self._totals.samples:
             raise ValueError("Trainer.fit: train_loader must give at least one batch (got none)")
 
-    def _step(self, x: Array, target: Array) -> None:
+    def _step(self, x: TensorLike, target: TensorLike) -> None:
         scores = self.model(x)
         loss = self.loss_fn(scores, target)
         self._require_finite(loss.item(), f"in step {self._totals.steps + 1} of")
@@ -266,11 +265,11 @@ class Trainer:
         self._totals.add(loss, scores, target)
 
     def _update(self, loss: Tensor) -> None:
-        """Back-propagation and a step; an unusual training rule defines its own."""
+        """Backward pass and optimizer step; a subclass may define another training rule."""
         loss.backward()
         self.optimizer.step()
 
-    def _finish_epoch(self, test_loader: Iterable[tuple[Array, Array]] | None) -> None:
+    def _finish_epoch(self, test_loader: Batches | None) -> None:
         row = self._row()
         if test_loader is not None:
             test = evaluate(self.model, test_loader, self.loss_fn)
@@ -287,7 +286,7 @@ class Trainer:
             )
 
     def _row(self) -> Row:
-        """What the history will say of the running epoch, as far as it is known."""
+        """The row of the running epoch, with the values known so far."""
         loss, accuracy = self._totals.means()
         return {
             "epoch": len(self.history) + 1,
@@ -298,18 +297,18 @@ class Trainer:
         }
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that is needed to go on with the very same bits, after any step.
+        """Everything that is needed to continue with the same bits, after any step.
 
         Returns
         -------
         dict
-            Of the model, the optimizer, the order of the training samples and the position in it,
-            the random numbers, the sums over the running epoch, and the history. `cnet.checkpoint`
-            saves it. Nothing in it changes when training goes on.
+            The state of the model, the optimizer, the order of the training samples and the
+            position in it, the random generator, the sums over the running epoch, and the history.
+            `cnet.save` writes it. Further training does not change it.
         """
         return {
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "model": {name: np.array(value) for name, value in self.model.state_dict().items()},
+            "optimizer": deepcopy(self.optimizer.state_dict()),
             "loader": self._loader.state_dict() if self._loader is not None else self._loader_state,
             "random": get_rng_state(),
             "epoch": asdict(self._totals),
@@ -317,14 +316,15 @@ class Trainer:
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` gave, with a model, optimizer and loader of the same kind.
+        """Continue from a state, with a model, optimizer and loader of the same kind.
 
-        The random numbers of `cnet.random` are set at once, the loader when `fit` gets it.
+        This sets the random generator of `cnet.random` immediately, and the loader in the next call
+        of `fit`.
 
         Parameters
         ----------
         state_dict : mapping
-            It is copied.
+            A result of `state_dict`; it is copied.
 
         Raises
         ------
@@ -346,7 +346,7 @@ class Trainer:
 
 
 def _summary(row: Row) -> str:
-    """The numbers of an epoch, as the progress shows them."""
+    """The numbers of an epoch as one line of the progress report."""
     test = f", test {row['test_accuracy']:.2%}" if "test_accuracy" in row else ""
     text = (
         f"  loss {row['train_loss']:#.4g}  accuracy {row['train_accuracy']:.2%}{test}"
@@ -362,15 +362,15 @@ class _Interrupt:
 
     def raise_if_requested(self) -> None:
         if self.requested:
-            raise Interrupted("Ctrl-C was pressed; what the trainer holds is whole")
+            raise Interrupted("Ctrl-C was pressed; the state of the trainer is complete")
 
 
 @contextmanager
 def _deferred_interrupt() -> Iterator[_Interrupt]:
-    """Ctrl-C makes a request instead of interrupting; pressed again, it does what it always did."""
+    """Turn the first Ctrl-C into a request; the second one interrupts as usual."""
     interrupt = _Interrupt()
     usual = signal.getsignal(signal.SIGINT)
-    # Only the main thread may set handlers; and a program that ignores SIGINT goes on ignoring it.
+    # Only the main thread may set handlers, and a program that ignores SIGINT keeps ignoring it.
     if threading.current_thread() is not threading.main_thread() or not callable(usual):
         yield interrupt
         return

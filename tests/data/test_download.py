@@ -152,7 +152,7 @@ def test_every_mirror_is_named(get, server):
     with pytest.raises(DownloadError) as caught:
         get("missing", "wrong", "short")
     first, *mirrors = str(caught.value).splitlines()
-    assert first == "fetch: no mirror gave file:"
+    assert first == "fetch: no mirror provided file:"
     for way, line in zip(("missing", "wrong", "short"), mirrors, strict=True):
         assert line.startswith(f"  {server.url}{way}/file: ")
 

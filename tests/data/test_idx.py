@@ -70,15 +70,24 @@ SMALL = idx(np.arange(10, dtype=np.uint8))
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", r" must start with two zero bytes.*\(got ''\)"),
-        (b"\0\0", r" must start with two zero bytes.*\(got '00 00'\)"),
-        (b"PK\3\4" + SMALL, r" must start with two zero bytes.*\(got '50 4b 03 04'\)"),
+        (b"", r" must start with two zero bytes.*\(got ''; it seems to be an empty file\)"),
+        (
+            b"\0\0",
+            r" must start with two.*\(got '00 00'; it seems to be a file of zeros only\)",
+        ),
+        (
+            b"PK\3\4" + SMALL,
+            r" must start with two zero bytes.*\(got '50 4b 03 04'; it seems to be a zip archive\)",
+        ),
         (b"\0\0\x0a\1" + SMALL[4:], r".* type codes 08 09 0b 0c 0d 0e .*\(got '00 00 0a 01'\)"),
         (SMALL[:6], r" must hold 4 bytes of sizes for 1 dimensions \(got 2\)"),
         (SMALL[:-3], r" must hold 10 bytes of items for shape \(10,\) \(got (at most )?7\)"),
         (SMALL + b"x", r" must hold 10 bytes of items for shape \(10,\) \(got at least 11\)"),
         (header(8, (1,) * 65) + b"x", r" must have at most 64 dimensions \(got 65\)"),
-        (header(8, (2**32 - 1, 2**32 - 1, 0)), r" has sizes beyond any array \(got \(4294967295, "),
+        (
+            header(8, (2**32 - 1, 2**32 - 1, 0)),
+            r" has sizes too large for an array \(got \(4294967295, ",
+        ),
     ],
 )
 def test_bad_content(tmp_path, pack, content, message):

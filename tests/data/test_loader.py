@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import cnet.random
-from cnet.data import ArrayDataset, DataLoader, Subset
+from cnet import Tensor
+from cnet.data import ArrayDataset, DataLoader, Subset, TensorDataset, random_split
 
 N = 23
 DATA = ArrayDataset(np.arange(N * 3.0).reshape(N, 3), np.arange(N) * 10)
@@ -48,8 +49,9 @@ def test_batches_cover_the_data_set(dataset, batch_size, drop_last, shuffle):
     assert len(loader) == len(sizes)
     if not batches:
         return
-    x, y = (np.concatenate(field) for field in zip(*batches, strict=True))
+    x, y = (np.concatenate([*map(np.asarray, field)]) for field in zip(*batches, strict=True))
     assert type(batches[0]) is tuple
+    assert all(type(field) is Tensor and not field.requires_grad for field in batches[0])
     assert (x.dtype, y.dtype) == (np.float64, np.int64)
     np.testing.assert_array_equal(x[:, 0] / 3, y / 10)
     assert len(set(y)) == sum(sizes)
@@ -58,7 +60,7 @@ def test_batches_cover_the_data_set(dataset, batch_size, drop_last, shuffle):
 
 def test_batches_are_copies():
     for x, _ in DataLoader(DATA, batch_size=N):
-        assert not np.shares_memory(x, DATA.arrays[0])
+        assert not np.shares_memory(np.asarray(x), DATA.arrays[0])
 
 
 def test_no_samples():
@@ -89,10 +91,78 @@ def test_samples_that_do_not_fit():
         def __getitem__(self, index):
             return (1,) * (1 + index)
 
-    with pytest.raises(ValueError, match=r"samples\[1\] must have one shape .*\(0,\) and \(1,\)"):
+    with pytest.raises(
+        ValueError, match=r"samples\[1\] must have the same shape .*\(0,\) and \(1,\)"
+    ):
         list(DataLoader(Ragged(), 3))
-    with pytest.raises(ValueError, match=r"as many fields \(got \[1, 2, 3\]\)"):
+    with pytest.raises(ValueError, match=r"the same number of fields \(got \[1, 2, 3\]\)"):
         list(DataLoader(Uneven(), 3))
+
+
+IMAGES = np.arange(N * 24.0).reshape(N, 2, 3, 4).astype(np.float32)
+
+
+class Flipped(TensorDataset):
+    """Mirrors each sample along its last axis."""
+
+    def __getitem__(self, index):
+        x, y = super().__getitem__(index)
+        return x[:, :, ::-1], y
+
+
+class Doubled(Subset):
+    def __getitem__(self, index):
+        x, y = super().__getitem__(index)
+        return 2 * x, y
+
+
+class Named(TensorDataset):
+    """A subclass with no `__getitem__` of its own."""
+
+
+@pytest.mark.parametrize(
+    "dataset",
+    [
+        Flipped(IMAGES, np.arange(N)),
+        Subset(Flipped(IMAGES, np.arange(N)), np.arange(N)[::-2]),
+        Subset(Subset(Flipped(IMAGES, np.arange(N)), range(3, N)), range(5)),
+        Doubled(TensorDataset(IMAGES, np.arange(N)), range(4, 13)),
+        Subset(Doubled(Flipped(IMAGES, np.arange(N)), range(4, 13)), [2, 0, 5]),
+        random_split(Flipped(IMAGES, np.arange(N)), [9, N - 9], generator=0)[1],
+        Named(IMAGES, np.arange(N)),
+    ],
+)
+def test_batches_hold_what_getitem_gives(dataset):
+    batches = list(DataLoader(dataset, 4))
+    for field in range(2):
+        rows = np.concatenate([np.asarray(batch[field]) for batch in batches])
+        expected = np.stack([np.asarray(dataset[i][field]) for i in range(len(dataset))])
+        np.testing.assert_array_equal(rows, expected)
+        assert rows.dtype == expected.dtype
+
+
+def test_random_changes_are_drawn_for_each_sample():
+    class Noisy(TensorDataset):
+        def __getitem__(self, index):
+            (x,) = super().__getitem__(index)
+            return (x + rng.random(),)
+
+    rng = np.random.default_rng(0)
+    (batch,) = DataLoader(Noisy(np.zeros((64, 2))), 64)
+    assert len(np.unique(np.asarray(batch[0]))) == 64
+
+
+def test_arrays_that_are_no_numbers_go_sample_by_sample():
+    data = TensorDataset(np.arange(3), np.array(["a", "b", "c"]), np.array([1, 2, 3], object))
+    (batch,) = DataLoader(data, 3)
+    assert batch[1] == ["a", "b", "c"]
+    assert batch[2].tolist() == [1, 2, 3]
+
+
+def test_batches_are_in_native_byte_order():
+    (batch,) = DataLoader(TensorDataset(np.arange(3, dtype=">f4")), 3)
+    assert np.asarray(batch[0]).dtype.isnative
+    assert batch[0].tolist() == [0, 1, 2]
 
 
 def test_bad_arguments():
@@ -240,7 +310,7 @@ class TestResume:
             ({"batch_size": 8}, r"state\['batch_size'\] must equal .*\(got 8 and 4\)"),
             ({"shuffle": False}, r"state\['shuffle'\] must equal .*\(got False and True\)"),
             ({"drop_last": True}, r"state\['drop_last'\] must equal .*\(got True and False\)"),
-            ({"extra": 1}, "state must be what state_dict gave"),
+            ({"extra": 1}, "state must be what state_dict returned"),
             ({"epoch": {"seed": 3, "batches": 7}}, "at most 6 batches .*'batches': 7"),
             ({"epoch": {"seed": 3, "batches": -1}}, "at most 6 batches"),
             ({"epoch": {"seed": -3, "batches": 1}}, "at most 6 batches"),

@@ -19,7 +19,7 @@ LABELS = np.array([0, 9, 4], np.uint8)
 def write(path, array):
     sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
     content = bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes()
-    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    path.write_bytes(gzip.compress(content) if path.suffix.lower() == ".gz" else content)
 
 
 @pytest.fixture
@@ -42,6 +42,61 @@ def test_data_dir(folder):
     check(mnist(train=False, data_dir=str(folder)))
 
 
+NAMES = [
+    ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+    ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"),
+    ("t10k-images.idx3-ubyte", "t10k-labels.idx1-ubyte"),
+    ("t10k-images.idx3-ubyte.gz", "t10k-labels.idx1-ubyte.gz"),
+    ("T10K-IMAGES-IDX3-UBYTE", "T10K-LABELS-IDX1-UBYTE"),
+    ("T10K-Images.IDX3-Ubyte.GZ", "t10k-labels-idx1-ubyte"),
+    ("t10k_images_idx3_ubyte", "t10k_labels_idx1_ubyte"),
+    ("t10k-images-idx3-ubyte.idx", "t10k-labels-idx1-ubyte.idx"),
+    ("test-images-idx3-ubyte", "test-labels-idx1-ubyte"),
+    ("t10k-images.idx3", "t10k-labels.idx1"),
+    ("t10k-images-ubyte", "t10k-labels-ubyte"),
+]
+
+
+@pytest.mark.parametrize("place", [".", "raw", "MNIST/raw", "MNIST", "mnist", "Mnist/RAW"])
+@pytest.mark.parametrize("names", NAMES)
+def test_names_and_places(tmp_path, names, place):
+    (tmp_path / place).mkdir(parents=True, exist_ok=True)
+    for name, array in zip(names, (IMAGES, LABELS), strict=True):
+        write(tmp_path / place / name, array)
+    check(mnist(train=False, data_dir=tmp_path))
+    with pytest.raises(FileNotFoundError, match=r"lacks train-images-idx3-ubyte\.gz and train-l"):
+        mnist(data_dir=tmp_path)
+
+
+def test_each_file_in_a_folder_of_its_name(tmp_path):
+    for name, array in (("t10k-images-idx3-ubyte", IMAGES), ("t10k-labels-idx1-ubyte", LABELS)):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name / name, array)
+    check(mnist(train=False, data_dir=tmp_path))
+
+
+def test_other_data_sets_beside_it_are_not_taken(tmp_path):
+    for place, images in (("FashionMNIST/raw", IMAGES[::-1]), ("MNIST/raw", IMAGES)):
+        (tmp_path / place).mkdir(parents=True)
+        write(tmp_path / place / "t10k-images-idx3-ubyte", images)
+        write(tmp_path / place / "t10k-labels-idx1-ubyte", LABELS)
+    check(mnist(train=False, data_dir=tmp_path))
+    with pytest.raises(FileNotFoundError, match="FashionMNIST/processed is not a folder"):
+        mnist(train=False, data_dir=tmp_path / "FashionMNIST" / "processed")
+
+
+def test_unpacked_files_come_before_compressed_ones(folder):
+    (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(b"damaged")
+    check(mnist(train=False, data_dir=folder))
+
+
+def test_an_empty_variable_is_as_if_it_were_not_set(folder, monkeypatch):
+    monkeypatch.setenv("CNET_DATA", "")
+    monkeypatch.setenv("CNET_CACHE", str(folder))
+    with pytest.raises(FileNotFoundError, match=f"mnist: {folder / 'mnist'} lacks an undamaged"):
+        mnist(download=False)
+
+
 def test_environment(folder, monkeypatch):
     monkeypatch.setenv("CNET_DATA", str(folder))
     check(mnist(train=False))
@@ -58,7 +113,7 @@ def test_missing_files_are_not_downloaded(folder, monkeypatch):
         mnist(data_dir=folder)
     monkeypatch.setenv("CNET_DATA", str(folder))
     (folder / "train-labels-idx1-ubyte").touch()
-    with pytest.raises(FileNotFoundError, match=f"{folder} lacks train-images-idx3-ubyte.gz, as"):
+    with pytest.raises(FileNotFoundError, match=f"{folder} lacks train-images-idx3-ubyte.gz, com"):
         mnist()
 
 

@@ -41,6 +41,17 @@ CONFIGURATIONS = {
         {"lr": 0.02, "maximize": True},
         {"lr": 0.02, "betas": (0.8, 0.95), "eps": 1e-6, "weight_decay": 0.1, "maximize": True},
     ],
+    "RMSprop": [
+        {},
+        {"lr": 0.05},
+        {"alpha": 0.5, "eps": 1e-3},
+        {"alpha": 0.0},
+        {"lr": 0.02, "weight_decay": 0.05},
+        {"momentum": 0.9},
+        {"centered": True, "eps": 1e-4},
+        {"lr": 0.02, "alpha": 0.9, "momentum": 0.5, "centered": True, "foreach": False},
+        {"lr": 0.02, "weight_decay": 0.1, "momentum": 0.5, "maximize": True},
+    ],
 }
 CASES = [(rule, options) for rule, table in CONFIGURATIONS.items() for options in table]
 SHAPES = [(7, 5), (33,), (2, 3, 3, 3), (1,)]
@@ -88,6 +99,7 @@ def test_a_hundred_steps(rule, options, dtype):
         ("SGD", {"lr": 0.05, "momentum": 0.9}, {"momentum": 0.0, "weight_decay": 0.1}),
         ("Adam", {"lr": 0.01}, {"lr": 0.001, "betas": (0.5, 0.5), "maximize": True}),
         ("AdamW", {"lr": 0.01}, {"weight_decay": 0.3, "eps": 1e-4}),
+        ("RMSprop", {"lr": 0.01, "momentum": 0.5}, {"momentum": 0.0, "centered": True}),
     ],
 )
 def test_a_hundred_steps_of_two_groups(rule, options, second, dtype):
@@ -100,7 +112,9 @@ def cnn(m):
     )
 
 
-@pytest.mark.parametrize(("rule", "lr"), [("SGD", 0.1), ("Adam", 0.01), ("AdamW", 0.01)])
+@pytest.mark.parametrize(
+    ("rule", "lr"), [("SGD", 0.1), ("Adam", 0.01), ("AdamW", 0.01), ("RMSprop", 0.01)]
+)
 def test_training_a_network(rule, lr):
     ours, theirs = cnn(nn).double(), cnn(torch.nn).double()
     ours.load_state_dict(theirs.state_dict())
@@ -122,7 +136,7 @@ def test_training_a_network(rule, lr):
         np.testing.assert_allclose(value, theirs.state_dict()[name].numpy(), rtol=1e-8, atol=1e-10)
 
 
-@pytest.mark.parametrize("rule", ["SGD", "Adam", "AdamW"])
+@pytest.mark.parametrize("rule", ["SGD", "Adam", "AdamW", "RMSprop"])
 def test_defaults_and_bad_options_are_the_same(rule):
     ours = getattr(optim, rule)([nn.Parameter(np.ones(1))])
     theirs = getattr(torch.optim, rule)([torch.nn.Parameter(torch.ones(1))])
@@ -130,7 +144,9 @@ def test_defaults_and_bad_options_are_the_same(rule):
         assert theirs.defaults[name] == value
     bad = [{"lr": -1.0}, {"weight_decay": -1.0}]
     bad += [{"momentum": -1.0}, {"nesterov": True}] if rule == "SGD" else []
-    bad += [{"eps": -1.0}, {"betas": (1.0, 0.9)}, {"betas": (0.9, -0.1)}] if rule != "SGD" else []
+    bad += [{"betas": (1.0, 0.9)}, {"betas": (0.9, -0.1)}] if "Adam" in rule else []
+    bad += [{"eps": -1.0}] if rule != "SGD" else []
+    bad += [{"alpha": -1.0}, {"momentum": -1.0}] if rule == "RMSprop" else []
     for options in bad:
         with pytest.raises(ValueError):
             getattr(optim, rule)([nn.Parameter(np.ones(1))], **options)

@@ -13,7 +13,10 @@ RULES = [
     (optim.SGD, {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
     (optim.Adam, {"lr": 0.1, "weight_decay": 0.01}),
     (optim.AdamW, {"lr": 0.1}),
+    (optim.RMSprop, {"lr": 0.1, "weight_decay": 0.01}),
+    (optim.RMSprop, {"lr": 0.1, "alpha": 0.9, "momentum": 0.5, "centered": True}),
 ]
+KERNEL_RULES = [case for case in RULES if case[0] is not optim.RMSprop]
 
 
 def parameters(dtype=np.float64):
@@ -135,17 +138,77 @@ def test_zero_grad():
     assert params[0].grad is None
 
 
-@pytest.mark.parametrize(("rule", "options"), RULES)
+@pytest.mark.parametrize(("rule", "options"), KERNEL_RULES)
 def test_a_failed_step_leaves_no_state(rule, options):
-    frozen = np.zeros(3)
-    frozen.flags.writeable = False
-    for array in (np.zeros((3, 3)).T[:, ::2], frozen):
-        param = nn.Parameter(array)
-        opt = rule([param], **options)
-        param.grad = np.ones(array.shape)
-        with pytest.raises(ValueError, match="param must be C-contiguous, aligned and writable"):
-            opt.step()
-        assert opt.state_dict()["state"] == {}
+    param = nn.Parameter(np.zeros(3, np.float16))
+    opt = rule([param], **options)
+    param.grad = np.ones(3, np.float16)
+    with pytest.raises(TypeError, match="param"):
+        opt.step()
+    assert opt.state_dict()["state"] == {}
+
+
+def unaligned(values):
+    buffer = np.zeros(values.nbytes + 1, np.uint8)
+    array = buffer[1:].view(values.dtype).reshape(values.shape)
+    array[...] = values
+    return array
+
+
+LAYOUTS = {
+    "transposed": lambda values: values.T.copy().T,
+    "strided": lambda values: np.repeat(values, 2, axis=0)[::2],
+    "reversed": lambda values: values[:, ::-1].copy()[:, ::-1],
+    "unaligned": unaligned,
+    "byte-swapped": lambda values: values.astype(values.dtype.newbyteorder()),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(("rule", "options"), RULES)
+def test_a_parameter_of_any_layout_gets_the_same_bits_in_place(rule, options, layout, dtype):
+    values = np.arange(12, dtype=dtype).reshape(3, 4)
+    array = LAYOUTS[layout](values)
+    param, plain = nn.Parameter(array), nn.Parameter(values.copy())
+    for each in (param, plain):
+        train(rule([each], **options), [each], 3)
+    np.testing.assert_array_equal(array, plain.detach().numpy())
+    assert np.shares_memory(param.detach().numpy(), array)
+
+
+@pytest.mark.parametrize("make", [nn.Parameter, cnet.as_tensor, lambda x: cnet.Tensor(x, True)])
+@pytest.mark.parametrize(("rule", "options"), RULES)
+def test_a_parameter_from_a_read_only_array_is_a_copy(rule, options, make):
+    frozen = np.broadcast_to(np.float64(1), (3, 2))
+    param = make(frozen)
+    plain = nn.Parameter(np.ones((3, 2)))
+    for each in (param, plain):
+        train(rule([each], **options), [each], 3)
+    np.testing.assert_array_equal(param.detach().numpy(), plain.detach().numpy())
+    assert (frozen == 1).all()
+
+
+def test_an_array_that_becomes_read_only_later():
+    array = np.ones(3)
+    param = nn.Parameter(array)
+    array.flags.writeable = False
+    param.grad = np.ones(3)
+    optim.SGD([param], lr=0.5).step()
+    assert param.tolist() == [0.5] * 3
+    assert array.tolist() == [1] * 3
+
+
+@pytest.mark.parametrize("layout", ["C", "F"])
+@pytest.mark.parametrize(("rule", "options"), RULES)
+def test_gradients_of_any_layout(rule, options, layout):
+    a, b = nn.Parameter(np.ones((3, 2))), nn.Parameter(np.ones((3, 2)))
+    grad = np.arange(6.0).reshape(3, 2)
+    a.grad, b.grad = grad, np.asarray(grad, order=layout)
+    b.grad.detach().numpy().flags.writeable = False
+    rule([a], **options).step()
+    rule([b], **options).step()
+    np.testing.assert_array_equal(a.detach().numpy(), b.detach().numpy())
 
 
 # Groups
@@ -340,6 +403,9 @@ def test_a_state_is_not_taken_from_another_rule():
         (optim.Adam, {"betas": (0.9,)},
          "Adam: betas must be two numbers, at least 0 and less than 1 (got (0.9,))"),
         (optim.AdamW, {"lr": -1.0}, "AdamW: lr must not be negative (got -1.0)"),
+        (optim.RMSprop, {"lr": -1.0}, "RMSprop: lr must not be negative (got -1.0)"),
+        (optim.RMSprop, {"alpha": -1.0}, "RMSprop: alpha must not be negative (got -1.0)"),
+        (optim.RMSprop, {"momentum": -1.0}, "RMSprop: momentum must not be negative (got -1.0)"),
     ],
 )  # fmt: skip
 def test_bad_options(rule, options, message):
@@ -355,14 +421,35 @@ def test_bad_options(rule, options, message):
 
 
 TENSOR = cnet.tensor([1.0], requires_grad=True)
+LAYER = nn.Linear(2, 2)
 
 
 @pytest.mark.parametrize(
     ("params", "error", "message"),
     [
-        ([], ValueError, "SGD: params must not be empty"),
+        ([], ValueError, "SGD: params must not be empty (a generator can be used only once)"),
+        (iter([]), ValueError, "SGD: params must not be empty (a generator can be used only once)"),
+        (LAYER, TypeError,
+         "SGD: params must be an iterable of tensors or of groups (got Linear); "
+         "pass model.parameters()"),
+        ([LAYER], TypeError,
+         "SGD: a parameter must be a tensor (got Linear); pass model.parameters()"),
+        ([{"params": LAYER}], TypeError,
+         "SGD: params of a group must be an iterable of tensors (got Linear); "
+         "pass model.parameters()"),
+        (LAYER.parameters, TypeError,
+         "SGD: params must be an iterable of tensors or of groups (got method); "
+         "call it, as in model.parameters()"),
+        (None, TypeError,
+         "SGD: params must be an iterable of tensors or of groups (got NoneType)"),
+        ("weight", TypeError,
+         "SGD: params must be an iterable of tensors or of groups (got str)"),
+        (LAYER.named_parameters(), TypeError,
+         "SGD: a parameter must be a tensor (got tuple)"),
+        ([{"params": np.zeros(3)}], TypeError,
+         "SGD: params of a group must be an iterable of tensors (got ndarray)"),
         (TENSOR, TypeError,
-         "SGD: params must be an iterable of tensors or of groups (got Tensor)"),
+         "SGD: params must be an iterable of tensors or of groups (got Tensor); pass a list"),
         ({"params": [TENSOR]}, TypeError,
          "SGD: params must be an iterable of tensors or of groups (got dict)"),
         ([np.zeros(3)], TypeError, "SGD: a parameter must be a tensor (got ndarray)"),
@@ -378,3 +465,37 @@ def test_bad_parameters(params, error, message):
     with pytest.raises(error) as caught:
         optim.SGD(params)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("rule", [optim.Adam, optim.AdamW, optim.CircularAdam, optim.RMSprop])
+def test_every_rule_names_itself(rule):
+    with pytest.raises(TypeError, match=rf"^{rule.__name__}: params .*pass model\.parameters\(\)"):
+        rule(LAYER)
+
+
+def test_rmsprop_by_hand():
+    w = nn.Parameter(np.array([1.0, 2.0]))
+    opt = optim.RMSprop([w], lr=0.5, alpha=0.75, eps=1.0, momentum=0.5)
+    w.grad = np.array([2.0, -4.0])
+    opt.step()
+    # v = g²/4 = [1, 4], divisors [2, 3], b = [1, -4/3]
+    np.testing.assert_allclose(w.detach().numpy(), [0.5, 2 + 2 / 3], rtol=1e-15)
+    assert opt.state[w]["step"] == 1
+    np.testing.assert_allclose(opt.state[w]["square_avg"], [1, 4])
+
+
+def test_rmsprop_with_a_constant_gradient_stays_finite_when_centered():
+    w = nn.Parameter(np.ones(1000, np.float32))
+    opt = optim.RMSprop([w], lr=1e-6, alpha=0.5, centered=True)
+    w.grad = np.linspace(0.1, 3, 1000).astype(np.float32)
+    for _ in range(100):
+        opt.step()
+    assert np.isfinite(w.detach().numpy()).all()
+
+
+def test_rmsprop_accepts_and_refuses_options_of_pytorch():
+    optim.RMSprop([TENSOR], foreach=False)
+    with pytest.raises(ValueError, match=r"RMSprop: differentiable must be False \(got True\)"):
+        optim.RMSprop([TENSOR], differentiable=True)
+    with pytest.raises(ValueError, match=r"RMSprop: capturable must be False \(got True\)"):
+        optim.RMSprop([TENSOR], capturable=True)

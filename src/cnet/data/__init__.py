@@ -1,5 +1,6 @@
 """Data sets, the files they come from, and batches of them."""
 
+from .collate import default_collate
 from .dataset import ArrayDataset, Dataset, Subset, TensorDataset, random_split
 from .digits import digits
 from .idx import read_idx
@@ -12,6 +13,7 @@ __all__ = [
     "Dataset",
     "Subset",
     "TensorDataset",
+    "default_collate",
     "digits",
     "mnist",
     "random_split",

@@ -1,10 +1,10 @@
-"""Checks of what users pass to this package."""
+"""Checks of arguments."""
 
 from operator import index
 
 
 def integer(function: str, name: str, value: object, minimum: int, kind: str = "an int") -> int:
-    """An integer of at least `minimum`; `kind` says what the argument may be."""
+    """Return an integer of at least `minimum`; `kind` names the valid types in the error."""
     try:
         number = index(value)  # type: ignore[arg-type]
     except TypeError:

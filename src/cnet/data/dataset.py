@@ -1,4 +1,4 @@
-"""Data sets: things with a length that give samples by number."""
+"""Data sets: objects with a length that return samples by index."""
 
 from collections.abc import Sequence
 from math import floor
@@ -7,6 +7,7 @@ from typing import Any, Protocol, SupportsIndex, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from ..tensor import Tensor
 from .shuffle import Seed, as_generator, draw_seed, permutation
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -14,9 +15,10 @@ Index: TypeAlias = SupportsIndex | slice | Array | Sequence[int]
 
 
 class Dataset(Protocol):
-    """What a `DataLoader` needs: samples, numbered from 0.
+    """The protocol of data sets: ``len(dataset)`` samples, numbered from 0.
 
-    A sample is a tuple of arrays and numbers (an image and its label, say), or one of these alone.
+    A sample is an array, a number, a string, or a tuple, list or mapping of these; for example a
+    tuple of an image and its label. See `default_collate`.
     """
 
     def __len__(self) -> int: ...
@@ -25,13 +27,13 @@ class Dataset(Protocol):
 
 
 class ArrayDataset:
-    """Arrays whose first axis counts the same samples; PyTorch's name is `TensorDataset`.
+    """Arrays with one sample per index of their first axis; also called `TensorDataset`.
 
     Parameters
     ----------
     *arrays : array_like
         At least one, each with at least one dimension, all of the same length. Arrays and tensors
-        are shared, not copied.
+        are not copied.
 
     Attributes
     ----------
@@ -41,7 +43,11 @@ class ArrayDataset:
     Raises
     ------
     ValueError
-        If there is no array, or one has no dimension or another length than the first.
+        If there is no array, an array has no dimension, or the lengths differ.
+
+    Notes
+    -----
+    A subclass may define `__getitem__`: a `DataLoader` then calls it for each sample.
 
     Examples
     --------
@@ -59,7 +65,7 @@ class ArrayDataset:
     def __init__(self, *arrays: Any) -> None:
         if not arrays:
             raise ValueError("ArrayDataset: arrays must have at least 1 item (got 0)")
-        self.arrays: tuple[Array, ...] = tuple(np.asarray(array) for array in arrays)
+        self.arrays: tuple[Array, ...] = tuple(_plain_array(array) for array in arrays)
         for i, array in enumerate(self.arrays):
             if array.ndim == 0:
                 raise ValueError(
@@ -75,7 +81,7 @@ class ArrayDataset:
         return len(self.arrays[0])
 
     def __getitem__(self, index: Index) -> tuple[Any, ...]:
-        """One sample, or by a slice or an array of numbers several, stacked."""
+        """One sample; or several samples, stacked, for a slice or an array of indices."""
         return tuple(array[index] for array in self.arrays)
 
     def __repr__(self) -> str:
@@ -86,20 +92,24 @@ class ArrayDataset:
 TensorDataset = ArrayDataset
 
 
+def _plain_array(array: Any) -> Array:
+    return np.asarray(array.detach() if isinstance(array, Tensor) else array)
+
+
 class Subset:
     """Some samples of a data set.
 
     Parameters
     ----------
     dataset : Dataset
-        Where the samples are.
+        The data set that has the samples.
     indices : array_like of int
-        Which they are, in the order they shall have.
+        The indices of the samples, in the order of the subset.
 
     Raises
     ------
     IndexError
-        If an index is not at least 0 and less than ``len(dataset)``.
+        If an index is negative, or not less than ``len(dataset)``.
 
     Examples
     --------
@@ -129,17 +139,18 @@ class Subset:
 def random_split(
     dataset: Dataset, lengths: Sequence[int] | Sequence[float], generator: Seed = None
 ) -> list[Subset]:
-    """Split a data set at random into parts that do not overlap.
+    """Split a data set into random parts that do not overlap.
 
     Parameters
     ----------
     dataset : Dataset
-        What to split.
+        The data set to split.
     lengths : sequence of int or of float
-        Sizes of the parts, summing up to ``len(dataset)``; or shares, summing up to 1. What
-        rounding the shares down leaves over goes to the first parts, one sample each.
+        Sizes of the parts, with the sum ``len(dataset)``; or fractions, with the sum 1. Fractions
+        are rounded down to samples; the remaining samples go to the first parts, one to each.
     generator : numpy.random.Generator or int, optional
-        What the split is drawn from, or a seed; by default what `cnet.manual_seed` seeds.
+        The source of random numbers, or a seed; by default the generator that `cnet.manual_seed`
+        seeds.
 
     Returns
     -------
@@ -149,7 +160,7 @@ def random_split(
     Raises
     ------
     ValueError
-        If a length is negative or the sum is wrong.
+        If a length is negative, or the sum is wrong.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The digits that come with scikit-learn: 1797 images of 8 × 8 pixels, no network needed."""
+"""The digits in scikit-learn: 1797 images of 8 × 8 pixels, available without a network."""
 
 import numpy as np
 
@@ -6,38 +6,38 @@ from ._check import integer
 from .dataset import ArrayDataset
 from .shuffle import permutation
 
-LARGEST = 16  # of the pixels as published
+LARGEST = 16  # value of a pixel
 
 
 def digits(train: bool = True, seed: int = 0, test_fraction: float = 0.2) -> ArrayDataset:
-    """The handwritten digits of scikit-learn, split into two parts.
+    """The handwritten digits of scikit-learn, split into a training part and a test part.
 
-    Each class is split in the same proportion. The split depends on `seed` and `test_fraction`
-    alone, in every version of cnet, NumPy and scikit-learn; within a part the images keep their
-    order.
+    Each class is split in the same proportion. The split depends only on `seed` and
+    `test_fraction`, not on the versions of cnet, NumPy and scikit-learn. Within a part, the images
+    keep their order.
 
     Parameters
     ----------
     train : bool, default True
-        The part to train with, or the part to test with.
+        Whether to return the training part or the test part.
     seed : int, default 0
-        Which split; at least 0.
+        The seed of the split; at least 0.
     test_fraction : float, default 0.2
-        Share of the test part, between 0 and 1, the ends excluded.
+        The fraction of the test part, greater than 0 and less than 1.
 
     Returns
     -------
     ArrayDataset
-        Images, float32 of shape (n, 1, 8, 8) with values from 0 to 1, and labels, int64 of shape
-        (n,) with values from 0 to 9. By default n is 1438 in the part to train with, 359 in the
-        other.
+        Images, float32 of shape (n, 1, 8, 8) with values between 0 and 1, and labels, int64 of
+        shape (n,) with values between 0 and 9. By default n is 1438 in the training part and 359 in
+        the test part.
 
     Raises
     ------
     ImportError
         If scikit-learn is not installed.
     ValueError
-        If `seed` or `test_fraction` is out of its range.
+        If `seed` or `test_fraction` is out of range.
 
     References
     ----------

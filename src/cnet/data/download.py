@@ -1,4 +1,4 @@
-"""Files from the network: nothing is kept that is not the file that was meant."""
+"""Downloads: a file is kept only if its size and hash are correct."""
 
 import hashlib
 import os
@@ -18,7 +18,7 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class DownloadError(OSError):
-    """No mirror gave the file; the message says for each of them why."""
+    """No mirror provided the file; the message gives the reason for each mirror."""
 
 
 def fetch(
@@ -29,24 +29,24 @@ def fetch(
     sha256: str,
     timeout: float = 30.0,
 ) -> Path:
-    """Return the path of a file in `folder`, downloading it if it is not there as it should be.
+    """Return the path of a file in `folder`; download it if it is missing or damaged.
 
-    The file appears under its name once it is complete and its hash is right, never before. A
-    progress bar is shown on a terminal only.
+    The file appears under its name only when it is complete and its hash is correct. A progress
+    bar is shown if standard error is a terminal.
 
     Parameters
     ----------
     name : str
-        Name of the file, in `folder` and on the mirrors.
+        The name of the file, in `folder` and on the mirrors.
     mirrors : sequence of str
-        HTTPS addresses, each ending in a slash, tried in this order. Plain HTTP is taken from this
-        machine only.
+        HTTPS addresses, each ending with a slash, tried in this order. Plain HTTP is accepted from
+        this machine only.
     folder : str or os.PathLike
-        Where the file belongs; made if need be.
+        The folder of the file; created if it does not exist.
     size : int
-        Length of the file in bytes; no mirror is listened to beyond it.
+        The length of the file in bytes; no more than that is read from a mirror.
     sha256 : str
-        Hash of the file, in hexadecimal.
+        The hash of the file, in hexadecimal.
     timeout : float, default 30.0
         Seconds to wait for each answer of a mirror.
 
@@ -58,7 +58,7 @@ def fetch(
     Raises
     ------
     DownloadError
-        If no mirror gave the file.
+        If no mirror provided the file.
     OSError
         If the file cannot be written.
     """
@@ -75,7 +75,7 @@ def fetch(
         else:
             atomic_write(path, content)
             return path
-    raise DownloadError(f"fetch: no mirror gave {name}:{''.join(failures)}")
+    raise DownloadError(f"fetch: no mirror provided {name}:{''.join(failures)}")
 
 
 def is_intact(path: Path, sha256: str) -> bool:
@@ -100,7 +100,7 @@ def _download(url: str, size: int, sha256: str, timeout: float) -> bytes:
 
 
 def _receive(url: str, size: int, timeout: float) -> Iterator[bytes]:
-    """The content at an address, in pieces; every failure of the network is a DownloadError."""
+    """The content at an address, in chunks; every network error becomes a DownloadError."""
     received = 0
     try:
         _require_https(url)

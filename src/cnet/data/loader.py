@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ._check import integer
+from .collate import as_batch, default_collate, holds_numbers
 from .dataset import ArrayDataset, Dataset, Subset
 from .shuffle import Seed, as_generator, draw_seed, get_state, permutation
 
 
 @dataclass
 class _Epoch:
-    """A pass over the data set: the order it has, and how many batches it has given out."""
+    """A pass over the data set: the seed of its order, and how many batches it has given."""
 
     seed: int | None
     batches: int = 0
@@ -26,25 +27,26 @@ class DataLoader:
     Parameters
     ----------
     dataset : Dataset
-        Where the samples are.
+        The samples. Each is what ``dataset[i]`` returns: a subclass of `TensorDataset` or `Subset`
+        may define `__getitem__`, to change samples or to draw random changes for each of them.
     batch_size : int, default 1
         Samples in a batch; the last batch may have fewer.
     shuffle : bool, default False
-        Whether each pass has an order of its own, drawn at random when it begins.
+        Whether each pass has a new random order, drawn when the pass begins.
     drop_last : bool, default False
         Whether to leave out a last batch that is not full.
     generator : numpy.random.Generator or int, optional
-        What the orders are drawn from, or a seed; by default what `cnet.manual_seed` seeds. A
-        pass takes one number from it. The same seed gives the same orders in every version of
-        cnet and NumPy.
+        The source of the orders, or a seed; by default the generator that `cnet.manual_seed`
+        seeds. A pass takes one number from it. The same seed gives the same orders in every
+        version of cnet and NumPy.
     collate_fn : callable, optional
-        Makes a batch from a list of samples. By default the samples are stacked, field by field.
+        Makes a batch from a list of samples. By default `default_collate`.
 
     Yields
     ------
-    tuple of numpy.ndarray
-        A batch, with one array for each field of a sample, copied from the data set; or whatever
-        `collate_fn` gives. Samples that are not tuples give one array.
+    tuple of Tensor
+        A batch, copied from the data set: a tensor for each field of a sample. In general a batch
+        has the structure of a sample (see `default_collate`), or is what `collate_fn` returns.
 
     Raises
     ------
@@ -53,19 +55,19 @@ class DataLoader:
 
     Notes
     -----
-    Several loops over one loader may run at once: each has its own order and position.
-    `state_dict` describes the one that was begun last.
+    Several loops over one loader may run at the same time; each has its own order and position.
+    `state_dict` describes the loop that began last.
 
     Examples
     --------
     >>> import numpy as np
     >>> import cnet
-    >>> data = cnet.data.ArrayDataset(np.arange(5.0), np.arange(5))
+    >>> data = cnet.data.TensorDataset(np.arange(5.0), np.arange(5))
     >>> for x, y in cnet.data.DataLoader(data, batch_size=2):
-    ...     print(x, y)
-    [0. 1.] [0 1]
-    [2. 3.] [2 3]
-    [4.] [4]
+    ...     print(x.size(0), y)
+    2 tensor([0, 1])
+    2 tensor([2, 3])
+    1 tensor([4])
     """
 
     def __init__(
@@ -113,13 +115,13 @@ class DataLoader:
         return self.collate_fn([self.dataset[int(i)] for i in indices])
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the loader stands, as plain numbers and strings that fit into JSON.
+        """The position of the loader, as plain numbers and strings that fit into JSON.
 
         Returns
         -------
         dict
-            The state of the generator; the order of the loop begun last and how many batches it
-            has given out, or None if it is through; and the settings these depend on.
+            The state of the generator; the order of the loop that began last and how many batches
+            it has given, or None if it is complete; and the settings that these depend on.
         """
         epoch = self._epoch
         return {
@@ -131,24 +133,26 @@ class DataLoader:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a state: the next loop begins with the next batch of the same order.
 
-        That loop gives the rest of the pass, which is nothing if all batches had been given out
-        but the loop had not ended; all later passes are the same as well. The state of the
-        generator is set, even if others draw from it.
+        That loop gives the rest of the pass. It gives nothing if all batches had been given but
+        the loop had not ended. All later passes are the same too. This sets the state of the
+        generator, even if other code draws from it.
 
         Parameters
         ----------
         state : dict
-            What `state_dict` gave, of a loader with the same settings.
+            What `state_dict` returned for a loader with the same settings.
 
         Raises
         ------
         ValueError
-            If it is from a loader with other settings, or is no such state.
+            If the state is from a loader with other settings, or `state_dict` did not return it.
         """
         f = "DataLoader.load_state_dict"
         settings = self._settings()
         if state.keys() != {*settings, "generator", "epoch"}:
-            raise ValueError(f"{f}: state must be what state_dict gave (got keys {list(state)})")
+            raise ValueError(
+                f"{f}: state must be what state_dict returned (got keys {list(state)})"
+            )
         for name, value in settings.items():
             if state[name] != value:
                 raise ValueError(
@@ -161,7 +165,7 @@ class DataLoader:
         self._epoch = self._resumed = epoch
 
     def _settings(self) -> dict[str, Any]:
-        """What an order and a position in it depend on."""
+        """The settings that an order and a position in it depend on."""
         return {
             "samples": len(self.dataset),
             "batch_size": self.batch_size,
@@ -186,32 +190,18 @@ class DataLoader:
 
 
 def _gather(dataset: Dataset, indices: npt.NDArray[np.intp]) -> Any:
-    """A batch; of arrays by one indexing of each."""
-    if isinstance(dataset, ArrayDataset):
-        return dataset[indices]
-    if isinstance(dataset, Subset):
+    """A batch with the samples that `dataset[i]` gives.
+
+    Whole arrays are indexed at once where that is the same: where `__getitem__` is the class's own
+    and not that of a subclass.
+    """
+    get = type(dataset).__getitem__
+    if isinstance(dataset, Subset) and get is Subset.__getitem__:
         return _gather(dataset.dataset, dataset.indices[indices])
-    return _stack([dataset[int(i)] for i in indices])
-
-
-def _stack(samples: list[Any]) -> Any:
-    """Samples side by side along a new first axis."""
-    if not isinstance(samples[0], tuple | list):
-        return _stack_field(samples, "")
-    lengths = {len(sample) for sample in samples}
-    if len(lengths) > 1:
-        raise ValueError(f"DataLoader: samples must have as many fields (got {sorted(lengths)})")
-    return tuple(
-        _stack_field(list(field), f"[{i}]") for i, field in enumerate(zip(*samples, strict=True))
-    )
-
-
-def _stack_field(field: list[Any], name: str) -> npt.NDArray[Any]:
-    arrays = [np.asarray(item) for item in field]
-    for array in arrays:
-        if array.shape != arrays[0].shape:
-            raise ValueError(
-                f"DataLoader: samples{name} must have one shape to be stacked "
-                f"(got {arrays[0].shape} and {array.shape}); collate_fn= takes any"
-            )
-    return np.stack(arrays)
+    if (
+        isinstance(dataset, ArrayDataset)
+        and get is ArrayDataset.__getitem__
+        and all(map(holds_numbers, dataset.arrays))
+    ):
+        return tuple(as_batch(array[indices]) for array in dataset.arrays)
+    return default_collate([dataset[int(i)] for i in indices])

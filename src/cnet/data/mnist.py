@@ -1,6 +1,7 @@
 """MNIST: 70 000 handwritten digits of 28 × 28 pixels."""
 
 import os
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,10 +15,15 @@ MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
 PIXELS = (28, 28)
+NAME = re.compile(
+    r"(?P<part>train|t10k|test)[-._ ]?(?P<content>images|labels)"
+    r"([-._ ]?idx[13])?([-._ ]?u?byte)?([-._ ]idx[13]?)?([-._ ]gz)?"
+)
+"""The names of the files, in lower case, as mirrors and unpacking programs write them."""
 
 
 class File(NamedTuple):
-    """A compressed file as the mirrors have it."""
+    """A compressed file as published."""
 
     name: str
     size: int
@@ -57,33 +63,35 @@ def mnist(
 ) -> ArrayDataset:
     """The MNIST digits.
 
-    The four files are looked for in `data_dir`; without it in the folder that the environment
-    variable ``CNET_DATA`` names; without both in the cache, ``$CNET_CACHE/mnist``, else
-    ``$XDG_CACHE_HOME/cnet/mnist``, else ``~/.cache/cnet/mnist``. Only the cache is filled by a
-    download, and only there are hashes compared with the published ones.
+    The files are read from `data_dir`; by default from the folder in the environment variable
+    ``CNET_DATA``; without that from the cache, which is ``$CNET_CACHE/mnist``, else
+    ``$XDG_CACHE_HOME/cnet/mnist``, else ``~/.cache/cnet/mnist``. Downloads go to the cache only,
+    and only files in the cache are compared with the published hashes.
 
     Parameters
     ----------
     train : bool, default True
-        The 60 000 images to train with, or the 10 000 to test with.
+        The 60 000 training images, or the 10 000 test images.
     data_dir : str or os.PathLike, optional
-        A folder with the files, as published (``train-images-idx3-ubyte.gz``, …) or unpacked
-        (``train-images-idx3-ubyte``, …).
+        A folder with the files, unpacked or compressed by gzip. Their names may be written in all
+        usual ways (``train-images-idx3-ubyte``, ``train-images.idx3-ubyte.gz``, upper case). The
+        files may also be in its subfolders ``raw``, ``MNIST`` or ``MNIST/raw``.
     download : bool, default True
-        Whether files that the cache lacks, or has damaged, may be downloaded.
+        Whether files that are missing or damaged in the cache may be downloaded.
 
     Returns
     -------
     ArrayDataset
-        Images, float32 of shape (n, 1, 28, 28) with values from 0 to 1, and labels, int64 of shape
-        (n,) with values from 0 to 9.
+        Images, float32 of shape (n, 1, 28, 28) with values between 0 and 1, and labels, int64 of
+        shape (n,) with values between 0 and 9.
 
     Raises
     ------
     FileNotFoundError
-        If a folder was named and lacks the files, or the cache lacks them and `download` is False.
+        If the given folder does not have the files, or the cache does not have them and `download`
+        is False.
     ValueError
-        If a file is damaged, or images and labels do not fit each other.
+        If a file is damaged, or the numbers of images and labels differ.
     OSError
         If the download fails.
 
@@ -119,24 +127,63 @@ def mnist(
 
 
 def _find(folder: Path, files: tuple[File, ...]) -> list[Path]:
-    """The files in a folder of the user's, unpacked or as published."""
-    found, missing = [], []
-    for file in files:
-        candidates = folder / file.name.removesuffix(".gz"), folder / file.name
-        present = [path for path in candidates if path.is_file()]
-        found += present[:1]
-        if not present:
-            missing.append(file.name)
-    if missing:
-        raise FileNotFoundError(
-            f"mnist: {folder} lacks {' and '.join(missing)}, as published or unpacked"
-        )
-    return found
+    """The files in a folder of the user or, if it does not have them all, in a subfolder."""
+    places = _places(folder)
+    for place in places:
+        found = [_find_in(place, file) for file in files]
+        if all(found):
+            return [path for path in found if path]
+    if not folder.is_dir():
+        raise FileNotFoundError(f"mnist: {folder} is not a folder")
+    names = [file.name for file in files if not any(_find_in(place, file) for place in places)]
+    missing = " and ".join(names or [file.name for file in files])
+    raise FileNotFoundError(f"mnist: {folder} lacks {missing}, compressed or unpacked")
+
+
+def _places(folder: Path) -> list[Path]:
+    """The folder itself, and the subfolders in which other programs store MNIST."""
+    raw = _subfolders(folder, "raw")
+    named = _subfolders(folder, "mnist")
+    return [folder, *raw, *named, *(place for name in named for place in _subfolders(name, "raw"))]
+
+
+def _subfolders(folder: Path, name: str) -> list[Path]:
+    """The subfolders with a name, in upper or lower case."""
+    return [path for path in _entries(folder) if path.is_dir() and path.name.lower() == name]
+
+
+def _find_in(folder: Path, file: File) -> Path | None:
+    """A file under any of its names: preferably unpacked, then as published.
+
+    Some archives unpack each file into a folder of the same name.
+    """
+    files: list[Path] = []
+    for path in _entries(folder):
+        if _canonical(path.name) == file.name:
+            inside = (entry for entry in _entries(path) if _canonical(entry.name) == file.name)
+            files += inside if path.is_dir() else [path]
+    files = [path for path in files if path.is_file()]
+    files.sort(key=lambda path: (path.name.lower().endswith("gz"), path.name != file.name))
+    return files[0] if files else None
+
+
+def _entries(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def _canonical(name: str) -> str | None:
+    """The published name of a file whose name is a variant of it."""
+    match = NAME.fullmatch(name.lower())
+    if not match:
+        return None
+    part = "train" if match["part"] == "train" else "t10k"
+    rank = {"images": 3, "labels": 1}[match["content"]]
+    return f"{part}-{match['content']}-idx{rank}-ubyte.gz"
 
 
 def _cached(files: tuple[File, ...], download: bool) -> list[Path]:
-    """The files in the cache, downloaded if they are not there."""
-    # Imported here because the network modules would double the time of `import cnet`.
+    """The files in the cache, downloaded if they are missing."""
+    # Imported here because the network modules take long to import.
     from .download import fetch, is_intact
 
     folder = _cache_folder()

@@ -1,7 +1,7 @@
-"""Random orders that a seed fixes for ever.
+"""Random orders that depend only on a seed.
 
-NumPy keeps the raw output of a bit generator the same from version to version, but not what
-`Generator.permutation` makes of it. So orders are made here, from raw output alone.
+NumPy guarantees the raw output of a bit generator for all versions, but not the result of
+`Generator.permutation`. Therefore this module makes orders from raw output only.
 """
 
 from typing import Any, SupportsIndex, TypeAlias
@@ -13,11 +13,11 @@ from ..random import default_generator
 from ._check import integer
 
 Seed: TypeAlias = "np.random.Generator | SupportsIndex | None"
-"""A generator, a number to seed one with, or None for the one that `manual_seed` seeds."""
+"""A generator, a seed, or None for the generator that `manual_seed` seeds."""
 
 
 def as_generator(function: str, seed: Seed) -> "np.random.Generator":
-    """The generator that a user means."""
+    """The generator for an argument of the user."""
     if seed is None:
         return default_generator()
     if isinstance(seed, np.random.Generator):
@@ -32,7 +32,7 @@ def draw_seed(generator: "np.random.Generator") -> int:
 
 
 def permutation(n: int, seed: int) -> npt.NDArray[np.intp]:
-    """The numbers below `n` in the order that `seed` stands for."""
+    """The numbers from 0 to n - 1 in the random order of `seed`."""
     return np.argsort(np.random.PCG64(seed).random_raw(n), kind="stable")
 
 

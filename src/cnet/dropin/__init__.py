@@ -1,19 +1,20 @@
 """Layers in the styles of hand-written NumPy networks: change an import, keep the program.
 
-Each module has the names, arguments, attributes and results of one style; what computes is
-`cnet.kernels`. They are imported one by one: ``from cnet.dropin import layerwise``.
+Each module has the names, arguments, attributes and results of one style, and computes with
+`cnet.kernels`. Import a module by itself: ``from cnet.dropin import layerwise``.
 
 ==================  ==============================================================================
+`kernels`           the functions of `cnet.kernels`, for arrays of any dtype and single images
 `node`              a graph of `Node` objects, a small `nn`, Adam with the circular echo
-`layerwise`         ``forward(x)`` keeps its input, ``backward(grad)`` sets gradients as attributes
+`layerwise`         ``forward(x)`` stores its input, ``backward(grad)`` sets gradient attributes
 `op`                ``Op.apply`` with a `Context`, a `Tensor`, and a printer of graphs
-`stateless`         ``forward``, ``grad_x`` and ``grad_params`` of layers that remember nothing
-`mlp`               a perceptron with its chain rule written out
+`stateless`         ``forward``, ``grad_x`` and ``grad_params`` of layers without stored inputs
+`mlp`               a perceptron with an explicit chain rule
 `cs231n`            the fast layers of Stanford's CS231n, assignment 2
 `dlfs`              ``common.util`` and ``common.layers`` of "Deep Learning from Scratch"
 ==================  ==============================================================================
 
-In all of them weights are read afresh at every call, so they may be updated in place; results are
-new arrays that share no memory with anything; input may have any strides, be read-only or hold
-integers.
+In all modules, each call reads the current weights, so weights may be updated in place. Results are
+new arrays, which share no memory with other arrays. Inputs may have any strides, be read-only or
+hold integers; shapes may be lists or arrays, and sizes NumPy integers.
 """

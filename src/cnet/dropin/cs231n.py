@@ -1,17 +1,18 @@
 """The fast layers of Stanford's CS231n, assignment 2: ``fast_layers`` and ``im2col``.
 
 ``from cnet.dropin.cs231n import conv_forward_fast, conv_backward_fast, ...``. Results have the
-dtype of the input, float32 or float64; integers become float64. A layer is a pair of functions, and
-the `cache` that goes from one to the other has the entries that it has there; what is large and
-seldom looked at (``x_cols``) is computed when it is asked for.
+dtype of the input, float32 or float64; integers become float64. A layer is a pair of functions. The
+`cache` that the first passes to the second has the same entries as in the assignment; ``x_cols``,
+which is large and rarely used, is computed on access.
 
-The variants of one function (``_fast``, ``_im2col``, ``_strides``, ``_reshape``) compute the same;
-they differ in their caches and, for max pooling, in who gets the gradient of equal maxima: all in
-equal parts by ``_reshape``, the first by ``_im2col``; ``_fast`` is ``_reshape`` where windows are
-squares that tile the images.
+The variants of a function (``_fast``, ``_im2col``, ``_strides``, ``_reshape``) compute the same
+values. They differ in their caches and, for max pooling, in the gradient of equal maxima:
+``_reshape`` divides it equally among them, ``_im2col`` gives it to the first. ``_fast`` is
+``_reshape`` where windows are squares that tile the images, else ``_im2col``.
 
-Where this differs from the assignment's code: sizes that a stride does not divide evenly leave the
-rest out, instead of raising; `im2col_cython` is right for windows that are not square.
+Differences from the code of the assignment: if a stride does not divide the size evenly, the
+remaining rows and columns are ignored and no error is raised; `im2col_cython` is correct for
+windows that are not square.
 
 Reference: Stanford University, CS231n "Convolutional neural networks for visual recognition".
 """
@@ -24,13 +25,13 @@ import numpy as np
 
 from .. import kernels
 from ..arrays import Array
-from ._arrays import floats, same_shape
+from ._arrays import floats, same_shape, shape_of
 
 # ---- im2col and col2im -----------------------------------------------------------------------
 
 
 def _dtype(*arrays: Any) -> Any:
-    """float32 if all are at most that, else float64."""
+    """float32 if NumPy promotes all arrays to float32, else float64."""
     dtype = np.result_type(*(np.asarray(array).dtype for array in arrays))
     return dtype if dtype == np.float32 else np.float64
 
@@ -38,7 +39,7 @@ def _dtype(*arrays: Any) -> Any:
 def im2col_indices(
     x: Any, field_height: int, field_width: int, padding: int = 1, stride: int = 1
 ) -> Array:
-    """Unfold images: a column for every position (y, x, n) of a window, in it (c, i, j).
+    """Unfold images: columns are window positions (y, x, n), rows the window's cells (c, i, j).
 
     Parameters
     ----------
@@ -71,7 +72,7 @@ def col2im_indices(
     padding: int = 1,
     stride: int = 1,
 ) -> Array:
-    """Fold the columns of `im2col_indices` back into images, adding where windows overlap.
+    """Fold the columns of `im2col_indices` back into images; overlapping values are added.
 
     Parameters
     ----------
@@ -85,13 +86,14 @@ def col2im_indices(
     -------
     ndarray, shape `x_shape`
     """
+    x_shape = shape_of("col2im_indices", "x_shape", x_shape)
     values = floats("col2im_indices", "cols", cols, _dtype(cols), 2)
     values = values.reshape(len(values), -1, x_shape[0]).transpose(2, 0, 1)
     return kernels.col2im(values, x_shape, (field_height, field_width), stride, padding)
 
 
 def im2col_cython(x: Any, field_height: int, field_width: int, padding: int, stride: int) -> Array:
-    """`im2col_indices`, by its other name."""
+    """The same as `im2col_indices`."""
     return im2col_indices(x, field_height, field_width, padding, stride)
 
 
@@ -106,7 +108,7 @@ def col2im_cython(
     padding: int,
     stride: int,
 ) -> Array:
-    """`col2im_indices`, by its other name."""
+    """The same as `col2im_indices`."""
     return col2im_indices(cols, (N, C, H, W), field_height, field_width, padding, stride)
 
 
@@ -115,8 +117,9 @@ def col2im_6d_cython(
 ) -> Array:
     """Fold columns of shape (C, HH, WW, N, oh, ow) back into images (N, C, H, W)."""
     values = floats("col2im_6d_cython", "cols", cols, _dtype(cols), 6)
+    c, hh, ww, n, oh, ow = values.shape
     same_shape("col2im_6d_cython", "cols[:4]", values.shape[:4], "(C, HH, WW, N)", (C, HH, WW, N))
-    values = values.transpose(3, 0, 1, 2, 4, 5).reshape(N, C * HH * WW, -1)
+    values = values.transpose(3, 0, 1, 2, 4, 5).reshape(n, c * hh * ww, oh * ow)
     return kernels.col2im(values, (N, C, H, W), (HH, WW), stride, pad)
 
 
@@ -124,7 +127,7 @@ def col2im_6d_cython(
 
 
 class _Cache(Sequence[Any]):
-    """A tuple, some of whose entries are functions that compute them."""
+    """A tuple in which some entries are computed on access."""
 
     def __init__(self, *entries: Any, argmax: Array | None = None) -> None:
         self._entries = entries
@@ -184,7 +187,7 @@ def conv_forward_strides(x: Any, w: Any, b: Any, conv_param: Any) -> tuple[Array
     Raises
     ------
     TypeError, ValueError
-        If arguments do not go together.
+        If shapes or sizes do not fit together.
 
     Examples
     --------
@@ -208,7 +211,7 @@ def conv_forward_strides(x: Any, w: Any, b: Any, conv_param: Any) -> tuple[Array
 
 
 def conv_forward_im2col(x: Any, w: Any, b: Any, conv_param: Any) -> tuple[Array, _Cache]:
-    """`conv_forward_strides` with the columns of `im2col_indices` in its cache."""
+    """Like `conv_forward_strides`, with the columns of `im2col_indices` in the cache."""
 
     def cols(images: Array, filters: Array, stride: int, pad: int) -> Array:
         height, width = filters.shape[2:]
@@ -224,12 +227,12 @@ def conv_backward_strides(dout: Any, cache: Sequence[Any]) -> tuple[Array, Array
     ----------
     dout : array_like, shape (n, f, oh, ow)
     cache : sequence
-        What the forward function returned.
+        The cache that the forward function returned.
 
     Returns
     -------
     dx, dw, db : ndarray
-        In the shapes of x, w and b.
+        Gradients in the shapes of x, w and b.
     """
     f = "conv_backward"
     x, w, b, conv_param = cache[:4]
@@ -253,7 +256,7 @@ def _pool(function: str, x: Any, pool_param: Any) -> tuple[Array, tuple[int, int
 
 
 def _tiles(images: Array, window: tuple[int, int], stride: int) -> bool:
-    """Whether windows are squares that lie side by side and cover the images."""
+    """Whether windows are squares that cover the images without overlap."""
     height, width = window
     h, w = images.shape[2:]
     return height == width == stride and h % height == 0 and w % width == 0
@@ -287,7 +290,7 @@ def _first_maxima(cols: Callable[[], Array]) -> Any:
 
 
 def max_pool_backward_im2col(dout: Any, cache: Sequence[Any]) -> Array:
-    """The gradient of max pooling; of equal maxima the first gets it."""
+    """The gradient of max pooling; the first of equal maxima gets it."""
     f = "max_pool_backward_im2col"
     images, window, stride = _pool(f, cache[0], cache[3])
     argmax = getattr(cache, "argmax", None)
@@ -330,7 +333,7 @@ def max_pool_forward_reshape(x: Any, pool_param: Any) -> tuple[Array, tuple[Any,
 
 
 def max_pool_backward_reshape(dout: Any, cache: Sequence[Any]) -> Array:
-    """The gradient of max pooling, in equal parts for all maxima of a window."""
+    """The gradient of max pooling, divided equally among the maxima of a window."""
     f = "max_pool_backward_reshape"
     _, x, out = cache
     grad = floats(f, "dout", dout, out.dtype, 4)

@@ -1,9 +1,10 @@
-"""``common.util`` and ``common.layers`` of "Deep Learning from Scratch": the parts that convolve.
+"""Convolution and pooling of "Deep Learning from Scratch": ``common.util``, ``common.layers``.
 
-``from cnet.dropin.dlfs import Convolution, Pooling, im2col, col2im``. In float64.
+``from cnet.dropin.dlfs import Convolution, Pooling, im2col, col2im``. Everything is float64.
 
-Where this differs from the book's code: `Pooling` pads with -inf, and its output counts the
-padding; a stride that does not divide evenly leaves the rest out everywhere.
+Differences from the code of the book: `Pooling` pads with -inf, and its output size includes the
+padding. If a stride does not divide the size evenly, the remaining rows and columns are ignored, in
+all functions.
 
 Reference: K. Saitoh, "Deep Learning from Scratch" (O'Reilly Japan, 2016), chapter 7.
 """
@@ -14,11 +15,11 @@ import numpy as np
 
 from .. import geometry, kernels
 from ..arrays import Array
-from ._arrays import floats
+from ._arrays import floats, shape_of
 
 
 def im2col(input_data: Any, filter_h: int, filter_w: int, stride: int = 1, pad: int = 0) -> Array:
-    """Unfold images: a row for every position (n, y, x) of a window, in it (c, i, j).
+    """Unfold images: rows are window positions (n, y, x), columns the window's cells (c, i, j).
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ def im2col(input_data: Any, filter_h: int, filter_w: int, stride: int = 1, pad: 
 def col2im(
     col: Any, input_shape: Any, filter_h: int, filter_w: int, stride: int = 1, pad: int = 0
 ) -> Array:
-    """Fold the rows of `im2col` back into images, adding where windows overlap.
+    """Fold the rows of `im2col` back into images; values of overlapping windows are added.
 
     Parameters
     ----------
@@ -62,6 +63,7 @@ def col2im(
     -------
     ndarray of float64, shape `input_shape`
     """
+    input_shape = shape_of("col2im", "input_shape", input_shape)
     g = geometry.window("col2im", input_shape, (filter_h, filter_w), stride, pad, 1)
     rows = floats("col2im", "col", col, np.float64)
     n, size, positions = g.cols_shape
@@ -95,7 +97,7 @@ class Convolution:
     x : ndarray or None
         The input of the last `forward`.
     col, col_W : ndarray or None
-        ``im2col`` of that, and the filters as columns; computed when they are asked for.
+        ``im2col`` of `x`, and the filters as columns; computed on access.
     dW, db : ndarray or None
         Gradients, after `backward`.
 
@@ -126,14 +128,14 @@ class Convolution:
     def col(self) -> Array | None:
         if self.x is None:
             return None
-        height, width = self.W.shape[2:]
+        height, width = np.shape(self.W)[2:]
         return im2col(self.x, height, width, self.stride, self.pad)
 
     @property
     def col_W(self) -> Array | None:
         if self.x is None:
             return None
-        filters: Array = self.W.reshape(len(self.W), -1).T
+        filters: Array = np.reshape(self.W, (len(self.W), -1)).T
         return filters.copy()
 
     def forward(self, x: Any) -> Array:
@@ -170,8 +172,8 @@ class Pooling:
     x : ndarray or None
         The input of the last `forward`.
     arg_max : ndarray of int, shape (n * oh * ow * c,), or None
-        The first maximum in each window, row by row, windows in the order (n, y, x, c); computed
-        when it is asked for.
+        The position of the first maximum in each window, counted row by row; windows are in the
+        order (n, y, x, c). Computed on access.
 
     Examples
     --------

@@ -1,15 +1,16 @@
-"""Layers that keep their input: ``forward(x)``, then ``backward(grad_output)``.
+"""Layers that store their input: ``forward(x)``, then ``backward(grad_output)``.
 
-One image or one vector at a time, in float64. `backward` returns the gradient of the input and
-leaves those of the parameters in attributes: ``layer.kernel -= lr * layer.grad_weights``.
+Layers take one image or one vector at a time, in float64. `backward` returns the gradient of the
+input and stores the gradients of the parameters in attributes, for updates such as
+``layer.kernel -= lr * layer.grad_weights``.
 
-Where this differs from what such code often does:
+Differences from common code in this style:
 
-- `Relu` keeps its input, so that its `backward` works;
+- `Relu` stores its input, so that its `backward` works;
 - `Model.backward` returns the gradient of the input;
 - `SoftmaxCrossEntropyLoss` also takes the logits and the labels of a single example, as `Dense`
-  gives them;
-- `Pooling` refuses an unknown `pool_type`, and `backward` before `forward` says so.
+  returns them;
+- an unknown `pool_type` of `Pooling`, and `backward` before `forward`, are errors.
 """
 
 from collections.abc import Sequence
@@ -22,17 +23,29 @@ from .. import kernels
 from ..arrays import Array
 from ._arrays import floats, same_shape
 
+_FLOAT64 = np.dtype(np.float64)
+_ONE = np.ones(())  # with a small array, NumPy computes faster than with a Python number
+
 
 def _image(function: str, name: str, x: Any) -> Array:
-    """One image, as the kernels take it."""
+    """One image, in the shape that the kernels need."""
     return floats(function, name, x, np.float64, 2)[np.newaxis, np.newaxis]
 
 
+def _vector(function: str, name: str, x: Any, of: str, size: int) -> Array:
+    """`x` as a float64 vector of this size; quick if it is one already."""
+    if type(x) is np.ndarray and x.dtype is _FLOAT64 and x.ndim == 1 and len(x) == size:
+        return x
+    vector = floats(function, name, x, np.float64, 1)
+    same_shape(function, name, vector.shape, of, (size,))
+    return vector
+
+
 def _kept(layer: Any, name: str) -> Any:
-    """What `forward` left for `backward`."""
+    """The value that `forward` stored for `backward`."""
     try:
-        return vars(layer)[name]
-    except KeyError:
+        return getattr(layer, name)
+    except AttributeError:
         raise RuntimeError(f"{type(layer).__name__}.backward: call forward first") from None
 
 
@@ -90,7 +103,7 @@ class Conv2d:
 
 
 class Relu:
-    """Negative numbers become 0; the gradient passes where the input was positive."""
+    """max(0, x); the gradient is 0 where the input is not positive."""
 
     def forward(self, x: Any) -> Array:
         self.input = x
@@ -104,20 +117,26 @@ class Relu:
 
 
 class Sigmoid:
-    """1 / (1 + exp(-x)); `output` keeps the result for `backward`."""
+    """1 / (1 + exp(-x)); stores the result as `output` for `backward`."""
 
     def forward(self, x: Any) -> Array:
-        x = floats("Sigmoid.forward", "x", x, np.float64)
-        self.output: Array = 1 / (1 + np.exp(-x))
+        if type(x) is not np.ndarray or x.dtype is not _FLOAT64:
+            x = floats("Sigmoid.forward", "x", x, np.float64)
+        powers = np.exp(-x)
+        powers += _ONE
+        self.output: Array = np.reciprocal(powers)
         return self.output.copy()
 
     def backward(self, grad_output: Any) -> Array:
         y = _kept(self, "output")
-        return floats("Sigmoid.backward", "grad_output", grad_output, np.float64) * y * (1 - y)
+        if type(grad_output) is not np.ndarray or grad_output.dtype is not _FLOAT64:
+            grad_output = floats("Sigmoid.backward", "grad_output", grad_output, np.float64)
+        dx: Array = grad_output * y * (_ONE - y)
+        return dx
 
 
 class Dense:
-    """A layer of weighted sums of a vector.
+    """``weights @ x + biases`` of a vector x.
 
     Parameters
     ----------
@@ -148,22 +167,19 @@ class Dense:
         self.biases = np.random.randn(output_size) * 0.1
 
     def forward(self, x: Any) -> Array:
-        vector = floats("Dense.forward", "x", x, np.float64, 1)
-        same_shape(
-            "Dense.forward", "x", vector.shape, "(weights.shape[1],)", self.weights.shape[1:]
-        )
+        weights = self.weights
+        vector = _vector("Dense.forward", "x", x, "(weights.shape[1],)", weights.shape[1])
         self.input = x
-        y: Array = self.weights @ vector + self.biases
+        y: Array = weights.dot(vector) + self.biases
         return y
 
     def backward(self, grad_output: Any) -> Array:
-        f = "Dense.backward"
-        x = floats(f, "input", _kept(self, "input"), np.float64)
-        grad = floats(f, "grad_output", grad_output, np.float64, 1)
-        same_shape(f, "grad_output", grad.shape, "biases.shape", self.biases.shape)
-        self.grad_weights = np.outer(grad, x)
+        f, weights = "Dense.backward", self.weights
+        x = _kept(self, "input")
+        grad = _vector(f, "grad_output", grad_output, "biases.shape", len(weights))
+        self.grad_weights = np.multiply(grad[:, np.newaxis], x, dtype=_FLOAT64)
         self.grad_biases = grad.copy()
-        dx: Array = self.weights.T @ grad
+        dx: Array = weights.T.dot(grad)
         return dx
 
 
@@ -179,7 +195,8 @@ class Pooling:
     Attributes
     ----------
     indices : list of (int, int)
-        Row and column of each maximum, row by row; of equal ones the first. Empty for 'avg'.
+        Row and column of each maximum, in row-major order; the first of equal maxima. Empty for
+        'avg'.
 
     Examples
     --------
@@ -228,7 +245,7 @@ class Pooling:
 
 
 class Flatten:
-    """An array as a vector, and back."""
+    """Flattens an array to a vector; `backward` restores the shape."""
 
     def forward(self, x: Any) -> Array:
         x = np.asarray(x)
@@ -240,14 +257,14 @@ class Flatten:
         grad_output = np.asarray(grad_output)
         if grad_output.size != prod(shape):
             raise ValueError(
-                f"Flatten.backward: grad_output.size must be that of the input "
+                f"Flatten.backward: grad_output.size must equal input.size "
                 f"(got {grad_output.size} and {prod(shape)})"
             )
         return grad_output.reshape(shape).copy()
 
 
 class Model:
-    """Layers one after the other.
+    """Layers in sequence.
 
     Examples
     --------
@@ -275,7 +292,7 @@ class Model:
 class SoftmaxCrossEntropyLoss:
     """The mean over rows of ``-sum(labels * log(softmax(logits) + 1e-9))``.
 
-    `forward` takes logits and one-hot labels of shape (n, c) or (c,), and keeps `probs` and
+    `forward` takes logits and one-hot labels of shape (n, c) or (c,), and stores `probs` and
     `labels`; `backward` returns the gradient of the logits, ``(probs - labels) / n``.
     """
 

@@ -1,8 +1,8 @@
-"""A perceptron whose chain rule is written out, and what it is made of.
+"""A perceptron with an explicit chain rule, and its functions.
 
-In float64. The loss is the mean of all squared errors, while its gradient is divided by the number
-of rows: the same for one output. Networks of this style are so small that NumPy itself is the
-fastest way to compute them; what is computed twice in such code is computed once here.
+Everything is float64. The loss is the mean of all squared errors, but the gradient is divided by
+the number of rows only; for one output, both agree. Networks in this style are so small that plain
+NumPy computes them fastest. This module computes each intermediate value only once.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from ._arrays import floats, same_shape
 
 
 def sigmoid(x: Any) -> Any:
-    """1 / (1 + exp(-x)), for `x` between -500 and 500; beyond, as at the ends."""
+    """1 / (1 + exp(-x)), with `x` clipped to the range from -500 to 500."""
     return 1 / (1 + np.exp(-np.clip(x, -500, 500)))
 
 
@@ -42,7 +42,7 @@ class SingleNeuron:
     w, b : float
         Drawn, in this order, by ``np.random.randn()``.
     x, target, z, a, loss : float
-        Of the last `forward`; ``z = w * x + b``.
+        Values of the last `forward`; ``z = w * x + b``.
 
     Examples
     --------
@@ -90,7 +90,7 @@ class MLPFromScratch:
         Weights of shape (in, out), drawn in this order by ``np.random.randn(...) * √(2 / in)``;
         biases are zeros.
     z1, a1, z2, a2 : ndarray
-        Sums and activations of the last `forward`.
+        Weighted sums and activations of the last `forward`.
 
     Examples
     --------
@@ -115,7 +115,7 @@ class MLPFromScratch:
         print(f"MLP 생성: {input_dim} → {hidden_dim} → {output_dim}")
 
     def forward(self, X: Any) -> Array:
-        """The outputs, one row for each of X."""
+        """The outputs, one row for each row of X."""
         x = floats("MLPFromScratch.forward", "X", X, np.float64, 2)
         self.z1 = x @ self.W1 + self.b1
         self.a1 = np.maximum(0, self.z1)
@@ -137,7 +137,7 @@ class MLPFromScratch:
         x = floats(f, "X", X, np.float64, 2)
         y = floats(f, "y_true", y_true, np.float64)
         same_shape(f, "y_true", y.shape, "(len(X), output_dim)", (len(x), len(self.b2)))
-        same_shape(f, "X", x.shape, "that of forward", (len(self.a2), len(self.W1)))
+        same_shape(f, "X", x.shape, "X.shape of forward", (len(self.a2), len(self.W1)))
         dz2 = 2 * (self.a2 - y) / len(x) * (self.a2 * (1 - self.a2))
         dz1 = dz2 @ self.W2.T * (self.z1 > 0)
         return {
@@ -165,9 +165,9 @@ def numerical_gradient(
     X, y : ndarray
         Inputs and targets.
     param_name : str
-        The parameter, as 'W1'; it is as it was afterwards.
+        The name of the parameter, for example 'W1'. The parameter is restored afterwards.
     h : float, default 1e-5
-        The step to both sides.
+        The step in both directions.
     """
     from .stateless import finite_diff_grad
 

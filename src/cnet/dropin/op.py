@@ -1,19 +1,19 @@
 """A graph of tensors made by `Op.apply`, and a printer that shows it.
 
-In float32. An operation is a subclass of `Op` with ``forward(ctx, ...)`` and
-``backward(ctx, grad_output)`` on arrays; one of your own works like those here. A tensor that needs
-a gradient keeps ``grad_fn = (op, ctx, inputs)``.
+Everything is float32. An operation is a subclass of `Op` with ``forward(ctx, ...)`` and
+``backward(ctx, grad_output)``, which take and return arrays; users can define more of them. A
+tensor that requires a gradient stores ``grad_fn = (op, ctx, inputs)``.
 
-Where this differs from what such code often does:
+Differences from common code in this style:
 
-- numbers and arrays may stand on either side of an operator, ``a / b`` included;
-- `Pow` reduces gradients to the shapes of its inputs, and the gradient of its exponent counts as 0
-  where the base is not positive;
-- `Sum` takes `axis` and `keepdims` by name too, `MatMul` arrays of any number of dimensions;
-- `Softmax` gives no probability below 2**-100, so that its logarithm is finite and the gradient of
-  ``NLLLoss(Log(Softmax(x)))`` is right;
-- a second `backward` over parts of the same graph adds to the gradients of the leaves, and only to
-  those; the gradient of any other tensor is that of the last `backward`.
+- either operand of an operator may be a number or an array, also of ``a / b``;
+- `Pow` reduces gradients to the shapes of its inputs; the gradient of the exponent is 0 where the
+  base is not positive;
+- `Sum` also takes `axis` and `keepdims` by name; `MatMul` takes arrays of any number of dimensions;
+- no probability of `Softmax` is below 2**-100, so that its logarithm is finite and the gradient of
+  ``NLLLoss(Log(Softmax(x)))`` is correct;
+- a second `backward` over parts of the same graph adds to the gradients of leaves only; the
+  gradient of any other tensor is that of the last `backward`.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ import numpy as np
 
 from .. import kernels
 from ..arrays import Array
-from ._arrays import floats, same_shape
+from ._arrays import axes, floats, same_shape
 
 GradFn: TypeAlias = "tuple[type[Op], Context, tuple[Any, ...]]"
 
@@ -31,7 +31,7 @@ FLOOR = np.float32(2.0**-100)
 
 
 class Context:
-    """What `forward` leaves for `backward`."""
+    """Stores values of `forward` for `backward`."""
 
     saved_tensors: tuple[Any, ...] = ()
     needs_input_grad: tuple[bool, ...] = ()
@@ -70,12 +70,12 @@ class Op:
 
     @staticmethod
     def backward(ctx: Context, grad_output: Any) -> Any:
-        """The gradient of the input, or a tuple of those of all inputs; None is no gradient."""
+        """The gradient of the input, or a tuple with one for each input; None for no gradient."""
         raise NotImplementedError("an Op needs a static method backward(ctx, grad_output)")
 
     @classmethod
     def apply(cls, *inputs: Any, **options: Any) -> "Tensor":
-        """Call `forward` with the arrays of `inputs`; remember the call if one needs a gradient."""
+        """Call `forward` with the arrays of `inputs`; record the call if one needs a gradient."""
         ctx = Context()
         ctx.needs_input_grad = tuple([isinstance(x, Tensor) and x.requires_grad for x in inputs])
         out = Tensor(cls.forward(ctx, *map(_raw, inputs), **options))
@@ -181,11 +181,11 @@ class Pow(Op):
 
 
 class Sum(Op):
-    """The sum over `axis`, or over all."""
+    """The sum over `axis`, or over all axes."""
 
     @staticmethod
     def forward(ctx: Context, a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-        a = _array("Sum", "a", a)
+        a, axis = _array("Sum", "a", a), axes(axis)
         ctx.save_for_backward(a.shape, axis, keepdims)
         return a.sum(axis=axis, keepdims=keepdims)
 
@@ -228,7 +228,7 @@ class Log(Op):
 
 
 class Softmax(Op):
-    """Positive numbers along the last axis that add up to 1, none below 2**-100."""
+    """The softmax along the last axis; no probability is below 2**-100."""
 
     @staticmethod
     def forward(ctx: Context, logits: Any) -> Any:
@@ -246,14 +246,14 @@ class Softmax(Op):
 
 
 class _RowLoss(Op):
-    """The mean over rows of ``-sum(targets * log_probs)``; subclasses say where these come from."""
+    """The mean over rows of ``-sum(targets * log_probs)``; subclasses compute `log_probs`."""
 
     @staticmethod
     def mean(name: str, ctx: Context, log_probs: Array, targets: Any) -> Any:
         targets = _array(name, "targets", targets)
         if log_probs.ndim > 2:
             raise ValueError(f"{name}: scores must have 1 or 2 dimensions (got {log_probs.ndim})")
-        same_shape(name, "targets", targets.shape, "that of the scores", log_probs.shape)
+        same_shape(name, "targets", targets.shape, "scores.shape", log_probs.shape)
         losses = -np.sum(targets * log_probs, axis=-1)
         ctx.save_for_backward(log_probs, targets, np.size(losses))
         return np.mean(losses)
@@ -307,7 +307,7 @@ class Tensor:
     grad : ndarray or None
         After `backward`.
     grad_fn : (Op subclass, Context, inputs) or None
-        The call that it came from; None for a leaf.
+        The call that computed the tensor; None for a leaf.
 
     Examples
     --------
@@ -318,7 +318,7 @@ class Tensor:
     3.0 2.0 1.0
     """
 
-    __array_ufunc__ = None  # `array * tensor` is ours to compute
+    __array_ufunc__ = None  # so that `array * tensor` calls __rmul__
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
         self.data: Array = np.array(_raw(data), dtype=np.float32)
@@ -377,17 +377,18 @@ class Tensor:
         return Tensor(np.ones(shape, np.float32), requires_grad)
 
     def backward(self, grad_output: Any = None) -> None:
-        """Add to `grad` of every leaf below its gradient, and leave their own in the others.
+        """Add the gradient of each leaf to its `grad`, and set `grad` of the other tensors.
 
         Parameters
         ----------
         grad_output : array_like, optional
-            The gradient of this tensor; a single number has 1.
+            The gradient of this tensor; 1 by default if the tensor is a single number.
 
         Raises
         ------
         RuntimeError
-            If no gradient is needed here, or one is missing for several numbers.
+            If the tensor does not require a gradient, or `grad_output` is missing and the tensor
+            is not a single number.
         ValueError
             If a gradient does not have the shape of its tensor.
         """
@@ -458,7 +459,7 @@ def _node_name(tensor: Tensor) -> str:
 
 
 def print_autograd_graph(root: Tensor) -> None:
-    """Print the graph, a line for each input of each tensor, and the order of `backward`."""
+    """Print the graph, one line for each input of each tensor, and the order of `backward`."""
     order = trace_graph(root)
     print("=== Autograd Graph (parents -> node) ===")
     for tensor in order:

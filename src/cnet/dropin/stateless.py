@@ -1,8 +1,8 @@
-"""Layers that remember nothing: `forward(x)`, `grad_x(x, grad_out)`, `grad_params(x, grad_out)`.
+"""Layers without stored inputs: `forward(x)`, `grad_x(x, grad_out)`, `grad_params(x, grad_out)`.
 
-In float64. `grad_params` returns pairs of a parameter, the very array, and its gradient, so that a
-caller can write ``param -= learning_rate * grad``. A vector counts as one row, an image of shape
-(h, w) as one image.
+Everything is float64. `grad_params` returns pairs of a parameter and its gradient. The parameter is
+the array of the layer itself, so ``param -= learning_rate * grad`` updates the layer. A vector is
+treated as one row, an array of shape (h, w) as one image.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import kernels
 from ..arrays import Array
-from ._arrays import floats, same_shape
+from ._arrays import floats, same_shape, size
 
 Pairs: TypeAlias = list[tuple[Array, Array]]
 
@@ -23,13 +23,13 @@ def _rows(function: str, name: str, x: Any) -> Array:
 
 
 def _images(function: str, name: str, x: Any) -> Array:
-    """Images (n, h, w), or one of them, as images with one channel."""
+    """Images (n, h, w), or one image (h, w), as images with one channel."""
     x = floats(function, name, x, np.float64, 2, 3)
     return x.reshape(-1, 1, *x.shape[-2:])
 
 
 class Layer:
-    """What all layers have; one of your own defines `forward` and `grad_x`."""
+    """The base class of layers. A subclass defines `forward` and `grad_x`."""
 
     def forward(self, x: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must define forward")
@@ -80,6 +80,8 @@ class LinearLayer(Layer):
         rng: np.random.Generator | None = None,
     ) -> None:
         rng = np.random.default_rng() if rng is None else rng
+        in_features = size("LinearLayer", "in_features", in_features)
+        out_features = size("LinearLayer", "out_features", out_features)
         if W is None:
             limit = np.sqrt(6.0 / (in_features + out_features))
             W = rng.uniform(-limit, limit, size=(in_features, out_features))
@@ -106,7 +108,7 @@ class LinearLayer(Layer):
 
 
 class ReLU(Layer):
-    """``max(0, x)``; the gradient passes where ``x > 0``."""
+    """``max(0, x)``; the gradient is 0 except where ``x > 0``."""
 
     def forward(self, x: Any) -> Array:
         return kernels.relu(_rows("ReLU.forward", "x", x))
@@ -131,7 +133,7 @@ class Sigmoid(Layer):
 
 
 class Softmax(Layer):
-    """Each row as positive numbers that add up to 1."""
+    """The softmax of each row: positive numbers with the sum 1."""
 
     def forward(self, x: Any) -> Array:
         x = _rows("Softmax.forward", "x", x)
@@ -147,7 +149,7 @@ class Softmax(Layer):
 
 
 class CrossEntropy:
-    """``-sum(y_true * log(y_pred + eps))`` of each row: their mean, or their sum.
+    """The mean or the sum over all rows of ``-sum(y_true * log(y_pred + eps))``.
 
     Parameters
     ----------
@@ -191,6 +193,7 @@ def one_hot(y: Any, num_classes: int) -> Array:
     array([[0., 0., 1.],
            [1., 0., 0.]])
     """
+    num_classes = size("one_hot", "num_classes", num_classes)
     labels = np.asarray(y, dtype=int).reshape(-1)
     if labels.size and not -num_classes <= labels.min() <= labels.max() < num_classes:
         raise ValueError(
@@ -202,13 +205,13 @@ def one_hot(y: Any, num_classes: int) -> Array:
 
 
 class NeuralNetwork:
-    """Layers one after the other, and a loss; trained by gradient descent.
+    """Layers in sequence and a loss, trained by gradient descent.
 
     Parameters
     ----------
     layers : iterable of Layer
     loss : CrossEntropy
-        Anything with ``grad_x(y_pred, y_true)``.
+        Any object with ``grad_x(y_pred, y_true)``.
 
     Examples
     --------
@@ -238,7 +241,7 @@ class NeuralNetwork:
         return sum(layer.num_params() for layer in self.layers if hasattr(layer, "num_params"))
 
     def _inputs(self, x: Any) -> tuple[list[Any], Any]:
-        """What each layer gets, and what the last one gives."""
+        """The input of each layer, and the output of the last one."""
         inputs = []
         for layer in self.layers:
             inputs.append(x)
@@ -254,7 +257,7 @@ class NeuralNetwork:
         return grad
 
     def train_one_step(self, X_batch: Any, Y_batch: Any, learning_rate: float) -> None:
-        """Move each parameter against its gradient; a layer's input gradient comes after that."""
+        """Update each parameter; the input gradient of a layer uses its updated parameters."""
         inputs, y = self._inputs(X_batch)
         grad = self.loss.grad_x(y, Y_batch)
         for position in reversed(range(len(self.layers))):
@@ -273,13 +276,13 @@ class NeuralNetwork:
         shuffle: bool = True,
         rng: np.random.Generator | None = None,
     ) -> None:
-        """A step for every `batch_size` rows, in an order drawn by ``rng.shuffle``."""
+        """Do one step per `batch_size` rows, in an order drawn by ``rng.shuffle``."""
         rng = np.random.default_rng() if rng is None else rng
         x = floats("NeuralNetwork.fit_one_epoch", "X", X, np.float64)
         y = floats("NeuralNetwork.fit_one_epoch", "Y", Y, np.float64)
         if len(x) != len(y):
             raise ValueError(
-                f"NeuralNetwork.fit_one_epoch: X and Y must have as many rows "
+                f"NeuralNetwork.fit_one_epoch: X and Y must have the same number of rows "
                 f"(got {len(x)} and {len(y)})"
             )
         order = np.arange(len(x))
@@ -354,12 +357,12 @@ def finite_diff_grad(f: Callable[[Array], float], x: Any, eps: float = 1e-6) -> 
     Parameters
     ----------
     f : callable
-        From an array to a number.
+        A function from an array to a number.
     x : array_like
-        If it is a float64 array, `f` sees it changed in place, one number at a time, and it is as
-        it was afterwards.
+        A float64 array is changed in place, one number at a time, while `f` is called, and restored
+        afterwards. Other input is copied.
     eps : float, default 1e-6
-        The step to both sides.
+        The step in both directions.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""Does the circular echo help? The reference CNN by Adam without it, and with it by both rules.
+"""Does the circular echo help? Train the reference CNN with Adam, and with both rules of the echo.
 
-Every rule starts from the same weights and meets the same batches, seed by seed, so that the rules
-are compared in pairs.
+For each seed, all rules start from the same weights and use the same batches. Therefore the runs
+can be compared in pairs.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,12 +25,12 @@ TEST_BATCH = 1000
 CONFIDENCE = 0.95
 
 Histories: TypeAlias = dict[str, list[list[Row]]]
-"""By rule, one history for each seed."""
+"""For each rule, one history per seed."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What all runs of an experiment share; the defaults are those of the first one, on MNIST."""
+    """Settings of all runs of an experiment; the defaults are for MNIST."""
 
     epochs: int = 8
     batch_size: int = 256
@@ -42,7 +42,7 @@ class Settings:
 
 
 class _CircularTrainer(Trainer):
-    """Keeps the gradients of the whole graph, for an optimizer that echoes them."""
+    """Passes the gradients of the whole graph to the optimizer, which computes the echo."""
 
     optimizer: CircularAdam
 
@@ -73,23 +73,24 @@ def run(
     settings: Settings,
     on_epoch_end: Callable[[str, int, Row], Any] = lambda rule, seed, row: None,
 ) -> Histories:
-    """Train by every rule from every seed.
+    """Train with each rule and each seed.
 
     Parameters
     ----------
     train_set, test_set : ArrayDataset
-        Images and classes.
+        Images and labels.
     seeds : iterable of int
-        Of weights and orders.
+        Seeds of the initial weights and of the order of the images.
     settings : Settings
+        The settings of all runs.
     on_epoch_end : callable, optional
-        Called with the rule, the seed and the row of the history.
+        Called after each epoch with the rule, the seed and the row of the history.
 
     Returns
     -------
     dict of str to list of list of dict
-        For each rule "baseline", "literal" and "feedback" the history of each seed, as
-        `Trainer.history` has it.
+        For each rule ("baseline", "literal" and "feedback") a list of histories, one per seed, in
+        the form of `Trainer.history`.
     """
     histories: Histories = {rule: [] for rule in NAMES}
     for seed in seeds:
@@ -113,10 +114,10 @@ def run(
 
 @dataclass(frozen=True)
 class Comparison:
-    """The final test accuracy of a rule, and how it differs from the baseline, in percent points.
+    """The final test accuracy of a rule and its difference from the baseline, in percentage points.
 
-    The interval is that of the mean difference, by Student's t on the pairs of runs with the same
-    seed; a single pair has none.
+    The interval is the 95 % confidence interval of the mean difference, from Student's t for pairs
+    of runs with the same seed. A single pair has no interval.
     """
 
     rule: str
@@ -128,7 +129,7 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """What follows, in words."""
+        """The conclusion, in words."""
         if self.low <= 0 <= self.high:
             return "no difference beyond noise"
         better = "better" if self.difference > 0 else "worse"
@@ -136,12 +137,12 @@ class Comparison:
 
 
 def compare(histories: Mapping[str, Sequence[Sequence[Row]]]) -> list[Comparison]:
-    """Each rule against the baseline, in the order of `NAMES`.
+    """Compare each rule with the baseline, in the order of `NAMES`.
 
     Raises
     ------
     ImportError
-        If SciPy is not installed, which comes with ``cnet-nn[train]``.
+        If SciPy is not installed (``pip install cnet-nn[train]`` installs it).
     """
     final = {
         rule: np.array([100 * history[-1]["test_accuracy"] for history in runs])
@@ -186,12 +187,12 @@ def table(comparisons: Sequence[Comparison], runs: int) -> str:
         lines.append(line)
     lines.append("")
     if runs == 1:
-        lines.append("verdict: one seed says nothing; give --seeds 2 or more")
+        lines.append("verdict: one seed is not enough; use --seeds 2 or more")
     else:
         lines += [f"{c.rule}: {c.verdict}" for c in comparisons if c.rule != BASELINE]
     return "\n".join(lines)
 
 
 def record(settings: Settings, seeds: Sequence[int], histories: Histories) -> dict[str, Any]:
-    """All that an experiment gave, as JSON has it."""
+    """Settings and results of an experiment, for JSON."""
     return {"settings": asdict(settings), "seeds": list(seeds), "histories": histories}

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -18,19 +19,29 @@ RESULTS = "results.json"
 CURVES = "curves.png"
 
 DESCRIPTION = """\
-Train the reference CNN by Adam, and by Adam with the circular echo: by the
-rule as it was first written down (literal), and by the rule that its
-description tells of (feedback). Each seed gives all three the same weights and
-the same batches.
+Train the reference CNN with three rules and compare their test accuracy: Adam
+(baseline), and Adam with the circular echo in its two versions, literal and
+feedback (see the documentation of cnet.optim.CircularAdam). For each seed, all
+three start from the same weights and use the same batches.
 """
+
+HELP = {
+    "epochs": "number of passes over the data",
+    "batch_size": "images in each step",
+    "lr": "learning rate",
+    "circular_strength": "strength of the echo",
+    "echo_freq": "number of steps from one echo to the next",
+    "neumann_steps": "number of times that the echo is propagated",
+    "echo_norm_clip": "largest norm of the echo",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Make a parser that of this command."""
+    """Add the arguments of this command to a parser."""
     kinds = parser.add_subparsers(metavar="which", required=True)
     circular = kinds.add_parser(
         "circular",
-        help="Adam without and with the circular echo",
+        help="compare Adam without and with the circular echo",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -40,18 +51,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         circular.add_argument(name, help=help, **settings)
 
     option("--data", "data set (default: digits)", choices=list(DEFAULTS), default="digits")
-    option("--data-dir", "folder with the MNIST files (default: $CNET_DATA)", metavar="DIR")
-    option("--seeds", "how many, from 0 on (default: 5)", type=count, default=5, metavar="N")
-    kinds_of = {int: count, float: positive}
+    option("--data-dir", "folder with the MNIST files (default: $CNET_DATA; if that is not set, "
+           "they are downloaded)", metavar="DIR")  # fmt: skip
+    option(
+        "--seeds",
+        "number of seeds, which start from 0 (default: 5)",
+        type=count,
+        default=5,
+        metavar="N",
+    )
+    types = {int: count, float: positive}
     for field in fields(Settings):
         values = [str(getattr(settings, field.name)) for settings in DEFAULTS.values()]
         default = " for mnist, ".join(values) + " for digits" if len({*values}) > 1 else values[0]
-        parse = kinds_of[type(getattr(Settings(), field.name))]
+        kind = type(getattr(Settings(), field.name))
         option(
-            f"--{field.name.replace('_', '-')}", f"(default: {default})", type=parse, metavar="X"
+            f"--{field.name.replace('_', '-')}",
+            f"{HELP[field.name]} (default: {default})",
+            type=types[kind],
+            metavar="N" if kind is int else "X",
         )
-    option("--threads", "never change the result (default: see cnet info)", type=count, metavar="N")
-    option("--out", "folder for results (default: runs/circular-DATA)", metavar="DIR")
+    option("--threads", "number of threads; does not change the result (default: see cnet info)",
+           type=count, metavar="N")  # fmt: skip
+    option("--out", "folder of the results (default: runs/circular-DATA)", metavar="DIR")
     circular.set_defaults(run=_run)
 
 
@@ -61,17 +83,21 @@ def _run(args: argparse.Namespace) -> int:
     settings = _settings(args)
     folder = Path(args.out or f"runs/circular-{args.data}")
     if (folder / RESULTS).exists():
-        raise UsageError(f"{folder} holds results already: give another --out")
+        raise UsageError(f"{folder} already contains results: use another --out")
     use_threads(args.threads)
     train_set, test_set = datasets(args.data, args.data_dir)
     folder.mkdir(parents=True, exist_ok=True)
     seeds = range(args.seeds)
     note(f"{args.data}: {len(train_set)} training, {len(test_set)} test images; {settings}")
-    with tqdm(total=args.seeds * len(NAMES) * settings.epochs, unit="epoch") as bar:
+    epochs = args.seeds * len(NAMES) * settings.epochs
+    with tqdm(total=epochs, unit="epoch", leave=False, disable=None) as bar:
 
         def show(rule: str, seed: int, row: Any) -> None:
-            bar.set_postfix_str(f"seed {seed}, {rule}: {100 * row['test_accuracy']:.2f} %")
+            text = f"seed {seed}, {rule}: {100 * row['test_accuracy']:.2f} %"
+            bar.set_postfix_str(text)
             bar.update()
+            if row["epoch"] == settings.epochs:
+                bar.write(text, file=sys.stderr)
 
         histories = run(train_set, test_set, seeds, settings, show)
     results = json.dumps(record(settings, seeds, histories), indent=1, allow_nan=False) + "\n"
@@ -98,4 +124,4 @@ def _draw(histories: Histories, data: str, folder: Path) -> None:
     try:
         atomic_write(folder / CURVES, plots.comparison(histories, title))
     except ImportError as error:
-        note(f"cnet: {CURVES} is left out: {error}")
+        note(f"cnet: {CURVES} was not written: {error}")

@@ -4,6 +4,7 @@ from .adam import Adam
 from .adamw import AdamW
 from .circular import CircularAdam
 from .optimizer import Optimizer
+from .rmsprop import RMSprop
 from .sgd import SGD
 
-__all__ = ["SGD", "Adam", "AdamW", "CircularAdam", "Optimizer"]
+__all__ = ["SGD", "Adam", "AdamW", "CircularAdam", "Optimizer", "RMSprop"]

@@ -20,24 +20,24 @@ class Adam(Optimizer):
     Parameters
     ----------
     params : iterable of Tensor, or iterable of dict
-        What is trained, or groups of it: see `Optimizer`.
+        The parameters, or groups of parameters: see `Optimizer`.
     lr : float, default 1e-3
         The learning rate.
     betas : (float, float), default (0.9, 0.999)
-        How much of the running means stays in a step, at least 0 and less than 1.
+        The decays of the running means of the gradient and of its square, in the range [0, 1).
     eps : float, default 1e-8
-        Keeps the divisor away from 0.
+        Added to the divisor, so that it is not 0.
     weight_decay : float, default 0
-        The L2 penalty.
+        The factor of the L2 penalty.
     maximize : bool, default False
-        Climb instead of descending.
+        Maximize the objective instead of minimizing it.
 
     Raises
     ------
     TypeError
-        If `params` holds something else than tensors or groups of them.
+        If `params` contains anything except tensors or groups of them.
     ValueError
-        If an option has a bad value.
+        If an option has an invalid value.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""CircularAdam: Adam, and an echo of the gradient that goes through the graph once more."""
+"""CircularAdam: Adam, and an echo of the gradient that traverses the graph again."""
 
 from typing import Any
 
@@ -15,30 +15,32 @@ RULES = "literal", "feedback"
 class CircularAdam(Adam):
     r"""Adam, followed by the circular echo.
 
-    A step is one of Adam, and then, every `echo_freq` steps, an echo. With s the
+    Each step is a step of Adam, followed every `echo_freq` steps by an echo. Let s be the
     `circular_strength`, K the `neumann_steps`, :math:`\alpha` the learning rate, c the
-    `echo_norm_clip`, and :math:`\mathrm{clip}_c(e) = e \min(1, c / \lVert e \rVert)`:
+    `echo_norm_clip`, and :math:`\mathrm{clip}_c(e) = e \min(1, c / \lVert e \rVert)`.
 
-    ``rule="literal"``, the rule as it was first written down. The gradients of all parameters are
-    set to 0, that of the last one (with at least one axis) to
+    ``rule="literal"`` is the original rule. The gradients of all parameters are set to 0, except
+    that of the last parameter with at least one axis, which is set to
 
     .. math:: e = \mathrm{clip}_c(s \, g_\mathrm{last} / \sqrt{\dim g_\mathrm{last}}).
 
-    All other nodes of the graph keep theirs, the loss 1. K times the graph is gone through from the
-    end, each node adding what its gradient says to those of its inputs:
+    All other nodes of the graph keep their gradients; that of the loss is 1. The graph is traversed
+    K times from the end, and each node adds its propagated gradient to the gradients of its inputs:
     :math:`g_i \leftarrow g_i + \sum_{j} J_{ji}^\top g_j`. Then
-    :math:`\theta \leftarrow \theta - \alpha s \, g_\theta`. The echo itself reaches nothing but its
-    own parameter; the others get the true gradient many times over, the more the deeper they lie.
+    :math:`\theta \leftarrow \theta - \alpha s \, g_\theta`. The echo itself changes only its own
+    parameter. The other parameters get the true gradient several times, and more often the deeper
+    they are in the network.
 
-    ``rule="feedback"``, the rule that its description tells of; the equation is ours. Let
-    :math:`\gamma` be the gradient of what the last layer gave, the operation that takes the last
-    parameter. Its echoes, each weaker by s, are fed back through the network, once:
+    ``rule="feedback"`` follows the description of the original rule, with an equation of cnet. Let
+    :math:`\gamma` be the gradient of the result of the last layer, the operation that takes the
+    last parameter. Its echoes, each weaker by the factor s, are propagated once:
 
     .. math::
         \theta \leftarrow \theta - \alpha \, J_\theta^\top
         \sum_{k=1}^{K} \mathrm{clip}_c(s^k \gamma).
 
-    In both, J is taken at the activations of this step and at the parameters that Adam just moved.
+    In both rules, J is evaluated at the activations of this step and at the parameters that Adam
+    has just updated.
 
     Parameters
     ----------
@@ -46,16 +48,19 @@ class CircularAdam(Adam):
         As of `Adam`.
     circular_strength : float, default 0.01
         s; with 0 there is no echo.
-    echo_freq, neumann_steps : int, default 1
-        Steps from echo to echo, and K.
+    echo_freq : int, default 1
+        The number of steps from one echo to the next.
+    neumann_steps : int, default 1
+        K.
     echo_norm_clip : float, optional
-        c; without it nothing is shortened.
+        c; by default, the norm is not limited.
     rule : {"literal", "feedback"}, default "literal"
+        The rule of the echo.
 
     Raises
     ------
     TypeError, ValueError
-        As `Adam`, or if an option of the echo has a bad value.
+        As for `Adam`, or if an option of the echo has an invalid value.
 
     Examples
     --------
@@ -101,14 +106,14 @@ class CircularAdam(Adam):
         self.rule = rule
 
     def step(self, closure: Any = None, *, gradients: Gradients | None = None) -> Any:
-        """Move every parameter that has a gradient, then echo.
+        """Update every parameter that has a gradient, then add the echo.
 
         Parameters
         ----------
         closure : callable, optional
-            As of `Optimizer.step`.
+            As for `Optimizer.step`.
         gradients : Gradients, optional
-            What `Graph.backward` returned; without it there is no echo.
+            The result of `Graph.backward`; without it there is no echo.
 
         Returns
         -------

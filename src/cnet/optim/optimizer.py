@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ..tensor import Tensor, zero_grad
+from ..tensor import Tensor, make_writable, zero_grad
 
 Array: TypeAlias = npt.NDArray[Any]
 Params: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]]
@@ -46,14 +46,11 @@ class Optimizer(ABC):
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[Tensor, dict[str, Any]] = {}
-        if isinstance(params, (Tensor, np.ndarray, Mapping)):
-            raise TypeError(
-                f"{self._name}: params must be an iterable of tensors or of groups "
-                f"(got {type(params).__name__})"
-            )
-        groups: list[Any] = list(params)
+        groups = self._listed("params", params, "tensors or of groups")
         if not groups:
-            raise ValueError(f"{self._name}: params must not be empty")
+            raise ValueError(
+                f"{self._name}: params must not be empty (a generator can be used only once)"
+            )
         if not isinstance(groups[0], dict):
             groups = [{"params": groups}]
         for group in groups:
@@ -101,13 +98,16 @@ class Optimizer(ABC):
         if not (isinstance(param_group, dict) and "params" in param_group):
             raise TypeError(f"{self._name}: a group must be a dict with 'params'")
         params = param_group["params"]
-        params = [params] if isinstance(params, Tensor) else list(params)
+        if isinstance(params, Tensor):
+            params = [params]
+        params = self._listed("params of a group", params, "tensors")
         group = {**self.defaults, **param_group, "params": params}
         seen = {id(param) for other in self.param_groups for param in other["params"]}
         for param in params:
             if not isinstance(param, Tensor):
                 raise TypeError(
                     f"{self._name}: a parameter must be a tensor (got {type(param).__name__})"
+                    f"{_hint(param)}"
                 )
             if not param.is_leaf:
                 raise ValueError(f"{self._name}: a parameter must be a leaf of the graph")
@@ -116,6 +116,17 @@ class Optimizer(ABC):
             seen.add(id(param))
         self._check(group)
         self.param_groups.append(group)
+
+    def _listed(self, name: str, params: Any, items: str) -> list[Any]:
+        """The items of an iterable, which is no tensor or mapping itself."""
+        if isinstance(params, (Tensor, np.ndarray, Mapping, str)) or not hasattr(
+            params, "__iter__"
+        ):
+            raise TypeError(
+                f"{self._name}: {name} must be an iterable of {items} "
+                f"(got {type(params).__name__}){_hint(params)}"
+            )
+        return list(params)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of all parameters, or set them to zero."""
@@ -139,8 +150,21 @@ class Optimizer(ABC):
                 grad = param.grad
                 if grad is not None:
                     state = self.state.setdefault(param, {})
-                    self._update(param.data, grad.data, state, group)
+                    self._move(param, np.asarray(grad.data), state, group)
         return loss
+
+    def _move(
+        self, param: Tensor, grad: Array, state: dict[str, Any], options: dict[str, Any]
+    ) -> None:
+        """Update a parameter, whose array may have any strides and byte order."""
+        make_writable(param)
+        array = np.asarray(param.data)
+        values = array
+        if not (array.flags.carray and array.dtype.isnative):
+            values = np.require(array, array.dtype.newbyteorder("="), ("C", "A"))
+        self._update(values, grad, state, options)
+        if values is not array:
+            array[...] = values
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that must be kept to continue with the very same bits.
@@ -263,3 +287,12 @@ def non_negative(function: str, **options: float) -> None:
     for name, value in options.items():
         if not value >= 0:
             raise ValueError(f"{function}: {name} must not be negative (got {value})")
+
+
+def _hint(params: Any) -> str:
+    """What to pass instead of a module, its method or a single tensor."""
+    if hasattr(params, "parameters"):
+        return "; pass model.parameters()"
+    if callable(params):
+        return "; call it, as in model.parameters()"
+    return "; pass a list" if isinstance(params, Tensor) else ""

@@ -9,12 +9,12 @@ from .optimizer import Array, Optimizer, Params, non_negative
 
 
 class SGD(Optimizer):
-    """Stochastic gradient descent, with momentum if wished.
+    """Stochastic gradient descent, optionally with momentum.
 
     With g = grad + weight_decay · param, a step does ::
 
         b = g                                  in the first step
-        b = momentum · b + (1 - dampening) · g in those that follow
+        b = momentum · b + (1 - dampening) · g in later steps
         d = g + momentum · b if nesterov, else b
         param = param - lr · d
 
@@ -23,31 +23,31 @@ class SGD(Optimizer):
     Parameters
     ----------
     params : iterable of Tensor, or iterable of dict
-        What is trained, or groups of it: see `Optimizer`.
+        The parameters, or groups of parameters: see `Optimizer`.
     lr : float, default 1e-3
         The learning rate.
     momentum : float, default 0
-        The factor by which earlier steps go on.
+        The decay of the sum of earlier gradients.
     dampening : float, default 0
-        How much less a gradient counts in the momentum.
+        Reduces the weight of a gradient in the momentum to 1 - dampening.
     weight_decay : float, default 0
-        The L2 penalty.
+        The factor of the L2 penalty.
     nesterov : bool, default False
-        Look ahead, as Nesterov's momentum; needs a momentum and no dampening.
+        Whether to use Nesterov's momentum; requires a momentum and no dampening.
     maximize : bool, default False
-        Climb instead of descending.
+        Maximize the objective instead of minimizing it.
 
     Raises
     ------
     TypeError
-        If `params` holds something else than tensors or groups of them.
+        If `params` contains anything except tensors or groups of them.
     ValueError
-        If an option has a bad value.
+        If an option has an invalid value.
 
     References
     ----------
     I. Sutskever, J. Martens, G. Dahl, G. Hinton, "On the importance of initialization and momentum
-    in deep learning", ICML 2013; the learning rate stands where PyTorch has it.
+    in deep learning", ICML 2013; the learning rate is applied as in PyTorch.
 
     Examples
     --------

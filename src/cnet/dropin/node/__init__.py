@@ -1,20 +1,20 @@
 """A graph of `Node` objects, a small `nn` on it, and Adam with the circular echo.
 
-In float32. A node has `value`, `grad`, `parents` and `op`; ``topo = loss.backward()`` returns the
-graph in the order of computation, and ``optimizer.step(topo_graph=topo)`` may go through it again:
-``for node in reversed(topo): node._backward(node)`` adds, to the gradients of its parents, what the
-gradient of each node says.
+Everything is float32. A node has `value`, `grad`, `parents` and `op`. ``topo = loss.backward()``
+returns the graph in the order of computation, and ``optimizer.step(topo_graph=topo)`` may traverse
+it again: ``for node in reversed(topo): node._backward(node)`` propagates the gradient of each node
+and adds the result to the gradients of its parents.
 
-A convolution that is followed by ReLU and a 2x2 max-pool is computed with them, in one go. The
-nodes in between are there all the same: their values and gradients are computed when they are read.
+A convolution, the ReLU and the 2x2 max pooling that follow it are computed by one kernel. The
+intermediate nodes exist nevertheless: their values and gradients are computed on access.
 
-Where this differs from what such code often does:
+Differences from common code in this style:
 
-- max pooling pads with -inf; its `stride` is its `kernel_size` unless given, also for a tuple;
-- numbers and arrays may stand on either side of an operator;
-- `train`, `eval` and `parameters` see modules and nodes inside lists, tuples and dicts, and give
-  each parameter once;
-- the gradient of an image is computed when it is read.
+- max pooling pads with -inf; the default of its `stride` is its `kernel_size`, also for a tuple;
+- either operand of an operator may be a number or an array;
+- `train`, `eval` and `parameters` include modules and nodes in lists, tuples and dicts, and each
+  parameter is returned once;
+- the gradient of an image is computed on access.
 """
 
 from . import nn

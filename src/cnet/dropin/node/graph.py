@@ -1,4 +1,4 @@
-"""The graph: nodes, and values and gradients that wait until somebody reads them."""
+"""The graph: nodes, and values and gradients that are computed on access."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -7,7 +7,7 @@ import numpy as np
 
 from ... import kernels
 from ...arrays import Array
-from .._arrays import floats
+from .._arrays import axes, floats
 
 Backward: TypeAlias = "Callable[[Node], None]"
 
@@ -23,7 +23,7 @@ def _sum_to_shape(grad: Array, shape: tuple[int, ...]) -> Array:
 
 
 class Lazy:
-    """A value or gradient that is an array once somebody looks at it."""
+    """A value or gradient that becomes an array on access."""
 
     def array(self) -> Array:
         raise NotImplementedError
@@ -34,7 +34,7 @@ class Lazy:
 
 
 def _read(array: Any) -> Array:
-    """An array, lazy or not, that is not going to be changed."""
+    """The array of a value or gradient, lazy or not; the caller must not change it."""
     if isinstance(array, Shared):
         return array.values
     values: Array = array.array() if isinstance(array, Lazy) else array
@@ -42,10 +42,10 @@ def _read(array: Any) -> Array:
 
 
 class Unpooled(Lazy):
-    """The gradient of ReLU's result, or of its input, from that of the pooled result.
+    """The gradient of ReLU's result, or of its input, from the gradient of the pooled result.
 
-    A code says where the maximum of a window was, 0 to 3, or 4 where ReLU gave only zeros: then the
-    first of these has the gradient, and the input none.
+    A code is the position of the maximum in a window, 0 to 3, or 4 if all results of ReLU in the
+    window are 0. For 4, the first result in the window gets the gradient, and no input gets any.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Unpooled(Lazy):
 
 
 class Shared(Lazy):
-    """The array of another node, in the shape of this one; who looks at it gets a copy."""
+    """The array of another node, in the shape of this one; reading it makes a copy."""
 
     def __init__(self, values: Array) -> None:
         self.values = values
@@ -74,7 +74,7 @@ class Shared(Lazy):
 
 
 class Deferred(Lazy):
-    """The sum of what is computed when somebody asks, which may never be."""
+    """The sum of parts that are computed on access, or never."""
 
     def __init__(self, *parts: Callable[[], Array]) -> None:
         self.parts = parts
@@ -99,9 +99,9 @@ class Node:
     value : array_like
         Copied.
     parents : iterable of Node, default ()
-        What it was computed from.
+        The nodes that it was computed from.
     op : str, default ''
-        How.
+        The name of the operation.
 
     Examples
     --------
@@ -114,7 +114,7 @@ class Node:
     (3.0, 2.0)
     """
 
-    __array_ufunc__ = None  # `array * node` is ours to compute
+    __array_ufunc__ = None  # so that `array * node` calls __rmul__
 
     def __init__(self, value: Any, parents: Sequence["Node"] = (), op: str = "") -> None:
         self._value: Any = np.array(value, dtype=np.float32)
@@ -127,7 +127,7 @@ class Node:
     def _of(
         cls, value: Array | Lazy, parents: Sequence["Node"], op: str, backward: Backward
     ) -> "Node":
-        """A node with a fresh array, or one that is not there yet."""
+        """A node with a new array or a lazy value."""
         node = object.__new__(cls)
         node._value = value if isinstance(value, Lazy) else np.asarray(value)
         node._grad = None
@@ -160,23 +160,23 @@ class Node:
 
     @property
     def _content(self) -> Array:
-        """The value, to be read."""
+        """The value, for reading only."""
         return self._value.values if isinstance(self._value, Shared) else self.value
 
     @property
     def _given(self) -> Array:
-        """The gradient, to be read and passed on."""
+        """The gradient, for reading only."""
         if isinstance(self._grad, Shared):
             return self._grad.values
         return np.zeros_like(self.value) if self.grad is None else self.grad
 
     def _share(self, grad: Array) -> None:
-        """Add a gradient that another node keeps."""
+        """Add a gradient whose array belongs to another node."""
         shape = self._content.shape
         self._add(Shared(grad) if grad.shape == shape else _sum_to_shape(grad, shape))
 
     def _add(self, grad: Any) -> None:
-        """Add to the gradient; arrays are never changed in place, so that they may be shared."""
+        """Add to the gradient without changing arrays in place, because they may be shared."""
         if not isinstance(grad, Lazy):
             grad = _sum_to_shape(np.asarray(grad, np.float32), self._content.shape)
         if self._grad is None:
@@ -278,7 +278,7 @@ class Node:
         return Node._of(np.log(positive), (self,), "log", backward)
 
     def exp(self) -> "Node":
-        """exp(x), for x between -100 and 100; beyond, as at the ends."""
+        """exp(x), with x clipped to the range from -100 to 100."""
         value = np.exp(np.clip(self.value, -100, 100))
 
         def backward(out: Node) -> None:
@@ -287,7 +287,8 @@ class Node:
         return Node._of(value.copy(), (self,), "exp", backward)
 
     def sum(self, axis: Any = None, keepdims: bool = False) -> "Node":
-        """The sum over `axis`, or over all."""
+        """The sum over `axis`, or over all axes."""
+        axis = axes(axis)
 
         def backward(out: Node) -> None:
             grad = out._given
@@ -305,14 +306,14 @@ class Node:
             self._share(out._given.reshape(self._content.shape))
 
         values = self._content.reshape(*shape)
-        # What nothing computed is a parameter, and is updated in place.
+        # A node without parents may be a parameter, which is updated in place.
         shared = Shared(values) if self.parents else values.copy()
         return Node._of(shared, (self,), "reshape", backward)
 
     # ---- The graph ---------------------------------------------------------------------------
 
     def build_topo(self) -> list["Node"]:
-        """All nodes that this one was computed from, and itself: each after its parents."""
+        """This node and all nodes that it was computed from, each after its parents."""
         seen: set[int] = set()
         order: list[Node] = []
         stack = [(self, False)]
@@ -327,7 +328,7 @@ class Node:
         return order
 
     def backward(self) -> list["Node"]:
-        """Compute the gradients of all nodes below anew, from 1 here; return `build_topo`."""
+        """Compute the gradients of all nodes in the graph; return the result of `build_topo`."""
         order = self.build_topo()
         for node in order:
             node._grad = None
@@ -338,4 +339,4 @@ class Node:
 
 
 def _nothing(out: Node) -> None:
-    """A leaf passes nothing on."""
+    """A leaf has no parents to propagate to."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from ... import geometry, kernels
 from ...arrays import Array
-from .._arrays import floats
+from .._arrays import floats, shape_of, size
 from .graph import Deferred, Node, Unpooled
 
 
@@ -17,7 +17,7 @@ def _pair(function: str, name: str, value: Any, minimum: int) -> tuple[int, int]
 
 
 def _held(value: Any) -> Iterator[Any]:
-    """Modules and nodes in an attribute, also inside of lists, tuples and dicts."""
+    """Modules and nodes in an attribute, also inside lists, tuples and dicts."""
     if isinstance(value, (Module, Node)):
         yield value
     elif isinstance(value, (list, tuple)):
@@ -28,7 +28,7 @@ def _held(value: Any) -> Iterator[Any]:
 
 
 class Module:
-    """A layer or a network: what it holds in its attributes belongs to it."""
+    """A layer or a network; modules and nodes in its attributes are part of it."""
 
     _is_training = True
 
@@ -67,6 +67,8 @@ class Linear(Module):
     """``x @ weight + bias``; weights drawn by ``np.random.randn`` times √(2 / in_features)."""
 
     def __init__(self, in_features: int, out_features: int) -> None:
+        in_features = size("Linear", "in_features", in_features)
+        out_features = size("Linear", "out_features", out_features)
         limit = np.sqrt(2 / in_features)
         self.weight = Node(np.random.randn(in_features, out_features) * limit)
         self.bias = Node(np.zeros(out_features))
@@ -115,6 +117,8 @@ class Conv2d(Module):
         stride: Any = 1,
         padding: Any = 0,
     ) -> None:
+        in_channels = size("Conv2d", "in_channels", in_channels)
+        out_channels = size("Conv2d", "out_channels", out_channels)
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size = _pair("Conv2d", "kernel_size", kernel_size, 1)
         self.stride = _pair("Conv2d", "stride", stride, 1)
@@ -129,12 +133,12 @@ class Conv2d(Module):
 
 
 class _Convolution(Node):
-    """The node of a convolution: its value waits until somebody reads it."""
+    """The node of a convolution; its value is computed on access."""
 
     def __init__(self, x: Node, weight: Node, bias: Node, stride: Any, padding: Any) -> None:
         images = floats("Conv2d", "x", x.value, np.float32, 4)
         self.options = {"stride": stride, "padding": padding}
-        # As they are now: an optimizer updates them in place before the value may be read.
+        # Copies, because an optimizer may update them in place before the value is read.
         self.arrays = images, weight.value.copy(), bias.value.copy()
         g = geometry.conv("Conv2d", images.shape, weight.value.shape, stride, padding, 1, 1)
         self.shape = g.y_shape
@@ -168,13 +172,13 @@ def _backward_of_convolution(out: Any) -> None:
 
 
 class MaxPool2d(Module):
-    """The maximum of each window; of equal ones the first gets the gradient.
+    """The maximum of each window; the first of equal maxima gets the gradient.
 
     Parameters
     ----------
     kernel_size : int or (int, int)
     stride : int or (int, int), optional
-        `kernel_size`.
+        `kernel_size` by default.
     padding : int or (int, int), default 0
         Cells of -inf around the images.
     """
@@ -214,7 +218,7 @@ def _is_unread_convolution_with_relu(x: Node) -> bool:
 
 
 def _pooled_convolution(x: Node) -> Node:
-    """Convolution, ReLU and pooling at once; the gradient stays pooled on its way to the first."""
+    """Convolution, ReLU and pooling by one kernel; the gradient stays pooled until it is read."""
     conv: Any = x.parents[0]
     y, codes = kernels.conv2d_relu_pool(*conv.arrays, **conv.options)
 
@@ -225,7 +229,7 @@ def _pooled_convolution(x: Node) -> Node:
 
 
 class Sequential(Module):
-    """Layers one after the other."""
+    """Layers in sequence."""
 
     def __init__(self, *layers: Any) -> None:
         self.layers = layers
@@ -247,6 +251,7 @@ def _im2col(x: Any, KH: int, KW: int, SH: int, SW: int, PH: int, PW: int) -> tup
 def _col2im(
     cols: Any, x_shape: Sequence[int], KH: int, KW: int, SH: int, SW: int, PH: int, PW: int
 ) -> Array:
-    """Columns back into images of shape `x_shape`, adding where windows overlap."""
+    """Fold columns back into images of shape `x_shape`; overlapping values are added."""
     columns = floats("_col2im", "cols", cols, np.float32, 3)
+    x_shape = shape_of("_col2im", "x_shape", x_shape)
     return kernels.col2im(columns, x_shape, (KH, KW), (SH, SW), (PH, PW))

@@ -21,12 +21,13 @@ class AdamOptimizer:
         \theta \leftarrow \theta - \alpha \,
         \frac{m_t / (1 - \beta_1^t)}{\sqrt{v_t / (1 - \beta_2^t)} + \epsilon}.
 
-    The echo, every `echo_freq` steps: the gradients of all parameters are set to 0, that of the
-    last one to :math:`e = s\,g_t / \sqrt{\mathrm{size}}`, shortened to the norm `echo_norm_clip`,
-    with s the `circular_strength`. Then the whole graph is gone through `neumann_steps` times more,
-    in which every node adds what its own gradient says to those of its parents. The other nodes
-    keep theirs, and the loss keeps 1: so each pass adds the gradient again, and more of it the
-    deeper a parameter lies. Last, :math:`\theta \leftarrow \theta - \alpha s\,g`.
+    The echo, every `echo_freq` steps: the gradients of all parameters are set to 0, except that of
+    the last one, which is set to :math:`e = s\,g_t / \sqrt{\mathrm{size}}`, scaled down to the norm
+    `echo_norm_clip` if it is larger; s is the `circular_strength`. Then the backward pass through
+    the whole graph is repeated `neumann_steps` times: each node propagates its gradient and adds
+    the result to the gradients of its parents. All other nodes keep their gradients, and the loss
+    keeps 1. Therefore each pass adds the gradient again, and more of it for parameters deeper in
+    the graph. Finally, :math:`\theta \leftarrow \theta - \alpha s\,g`.
 
     Parameters
     ----------
@@ -77,7 +78,7 @@ class AdamOptimizer:
             p.grad = None
 
     def step(self, topo_graph: Sequence[Node] | None = None) -> None:
-        """Update the parameters; the echo needs the graph that `Node.backward` returned."""
+        """Update the parameters; for the echo, pass the graph that `Node.backward` returned."""
         self.t += 1
         for p in self.params:
             given = np.zeros_like(p.value) if p.grad is None else p.grad

@@ -30,7 +30,7 @@ def batch_iterator(
 
 
 def init_model_weights(model: Any) -> None:
-    """Draw the weights of the layers of a `Sequential` anew, and set their biases to 0."""
+    """Draw new weights for the layers of a `Sequential`, and set their biases to 0."""
     for layer in getattr(model, "layers", []):
         if not isinstance(layer, (nn.Linear, nn.Conv2d)):
             continue
