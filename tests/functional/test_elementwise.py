@@ -95,9 +95,13 @@ def test_clip_keeps_integers_and_needs_a_bound():
         F.clip(tensor([1.0]))
 
 
-def test_relu_takes_floats_only():
+def test_relu_of_integers_and_others():
+    assert F.relu(tensor([1, -2])).tolist() == [1, 0]
+    assert F.relu(tensor([1, -2])).dtype == np.int64
     with pytest.raises(TypeError, match=r"relu: .* must be float32 or float64"):
-        F.relu(tensor([1, 2]))
+        F.relu(tensor([True]))
+    with pytest.raises(TypeError, match=r"leaky_relu: input must be of a float dtype"):
+        F.leaky_relu(tensor([1, -2]))
 
 
 def test_casts():

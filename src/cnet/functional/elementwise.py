@@ -7,14 +7,16 @@ import numpy.typing as npt
 
 from .. import kernels
 from ..autograd import Array, Context, Function
-from ..tensor import Tensor, TensorLike, attach
-from ._common import weak
+from ..tensor import Operand, Tensor, TensorLike, attach
+from ._common import unbroadcast, weak
+from ._inplace import replace
+from ._promotion import floating, promoted, require_float
 
 
 class Exp(Function[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array) -> Array:
-        y: Array = np.exp(x)
+        y: Array = np.exp(floating("exp", x))
         ctx.save_for_backward(y)
         return y
 
@@ -48,6 +50,7 @@ def exp(x: TensorLike) -> Tensor:
 class Log(Function[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array) -> Any:
+        x = floating("log", x)
         ctx.save_for_backward(x)
         return np.log(x)
 
@@ -81,7 +84,7 @@ def log(x: TensorLike) -> Tensor:
 class Sqrt(Function[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array) -> Array:
-        y: Array = np.sqrt(x)
+        y: Array = np.sqrt(floating("sqrt", x))
         ctx.save_for_backward(y)
         return y
 
@@ -148,7 +151,7 @@ def abs(x: TensorLike) -> Tensor:
 class Tanh(Function[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array) -> Array:
-        y: Array = np.tanh(x)
+        y: Array = np.tanh(floating("tanh", x))
         ctx.save_for_backward(y)
         return y
 
@@ -182,7 +185,7 @@ def tanh(x: TensorLike) -> Tensor:
 class Sigmoid(Function[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array) -> Any:
-        y = expit(x)
+        y = expit(floating("sigmoid", x))
         ctx.save_for_backward(y)
         return y
 
@@ -221,7 +224,9 @@ def sigmoid(x: TensorLike) -> Tensor:
 
 class ReLU(Function[Tensor]):
     @staticmethod
-    def forward(ctx: Context, x: Array) -> Array:
+    def forward(ctx: Context, x: Array) -> Any:
+        if x.dtype.kind in "iu":
+            return np.maximum(x, 0)
         y = kernels.relu(x)
         ctx.save_for_backward(y)
         return y
@@ -232,12 +237,14 @@ class ReLU(Function[Tensor]):
         return kernels.relu_backward(grad, y)
 
 
-def relu(x: TensorLike) -> Tensor:
+def relu(x: TensorLike, inplace: bool = False) -> Tensor:
     """The rectified linear unit, ``max(x, 0)``.
 
     Parameters
     ----------
-    x : Tensor or ndarray of a float dtype
+    x : Tensor or ndarray of floats or integers
+    inplace : bool, default False
+        Write the result into `x`, and return `x`.
 
     Returns
     -------
@@ -247,7 +254,9 @@ def relu(x: TensorLike) -> Tensor:
     Raises
     ------
     TypeError
-        If `x` is not an array of floats.
+        If `x` is not an array of float32, float64 or integers.
+    RuntimeError
+        If `x` is a leaf that requires grad, and `inplace` is True.
 
     Examples
     --------
@@ -255,12 +264,14 @@ def relu(x: TensorLike) -> Tensor:
     >>> cnet.relu(cnet.tensor([-4.0, 9.0]))
     tensor([0., 9.])
     """
-    return ReLU.apply(x)
+    y = ReLU.apply(x)
+    return replace("relu", x, y) if inplace else y
 
 
 class LeakyReLU(Function[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, negative_slope: float) -> Array:
+        require_float("leaky_relu", x)
         ctx.save_for_backward(x > 0)
         ctx.negative_slope = negative_slope
         return np.where(x > 0, x, x * negative_slope)
@@ -271,18 +282,27 @@ class LeakyReLU(Function[Tensor]):
         return np.where(positive, grad, grad * ctx.negative_slope)
 
 
-def leaky_relu(x: TensorLike, negative_slope: float = 0.01) -> Tensor:
+def leaky_relu(x: TensorLike, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """``x`` where it is positive, ``negative_slope * x`` elsewhere.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    x : Tensor or ndarray of floats
     negative_slope : float, default 0.01
+    inplace : bool, default False
+        Write the result into `x`, and return `x`.
 
     Returns
     -------
     Tensor
         In the shape of `x`. The gradient at 0 is `negative_slope`.
+
+    Raises
+    ------
+    TypeError
+        If `x` is not an array of floats.
+    RuntimeError
+        If `x` is a leaf that requires grad, and `inplace` is True.
 
     Examples
     --------
@@ -290,35 +310,59 @@ def leaky_relu(x: TensorLike, negative_slope: float = 0.01) -> Tensor:
     >>> cnet.functional.leaky_relu(cnet.tensor([-4.0, 9.0]), 0.1)
     tensor([-0.4,  9. ])
     """
-    return LeakyReLU.apply(x, negative_slope=float(negative_slope))
+    y = LeakyReLU.apply(x, negative_slope=float(negative_slope))
+    return replace("leaky_relu", x, y) if inplace else y
 
 
 class Clip(Function[Tensor]):
     @staticmethod
-    def forward(ctx: Context, x: Array, *, min: float | None, max: float | None) -> Array:
-        y = np.clip(x, min, max)
-        ctx.save_for_backward(x == y)
-        return y
+    def forward(ctx: Context, x: Array, min: Any, max: Any) -> Array:
+        for bound in (min, max):
+            if bound is not None:
+                x, _ = promoted("clip", x, bound)
+        if min is not None:
+            _, min = promoted("clip", x, min)
+        if max is not None:
+            _, max = promoted("clip", x, max)
+        ctx.save_for_backward(x, min, max)
+        return np.clip(x, min, max)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
-        (within,) = ctx.saved
-        return np.where(within, grad, 0)
+        x, min, max = ctx.saved
+        above = True if min is None else x >= min
+        below = True if max is None else x <= max
+        crossed = False if min is None or max is None else min > max
+        wins = [
+            above & below,
+            None if min is None else (x < min) & ~np.asarray(crossed),
+            None if max is None else (x > max) | crossed,
+        ]
+        return tuple(
+            unbroadcast(np.where(won, grad, 0), ctx.input_shape(position)) if needed else None
+            for position, (won, needed) in enumerate(zip(wins, ctx.needs_input_grad, strict=True))
+        )
 
 
-def clip(x: TensorLike, min: float | None = None, max: float | None = None) -> Tensor:
+def clip(
+    x: TensorLike, min: Operand | None = None, max: Operand | None = None, *, out: None = None
+) -> Tensor:
     """Values below `min` raised to it, values above `max` lowered to it.
 
     Parameters
     ----------
     x : Tensor or ndarray
-    min, max : float, optional
-        Bounds, at least one of them. For bounds that are tensors see `maximum` and `minimum`.
+    min, max : Tensor, ndarray or number, optional
+        Bounds, at least one of them; arrays broadcast with `x`. Where they cross, the result is
+        `max`.
+    out : None
+        There to be called by `numpy.clip`; nothing else is allowed.
 
     Returns
     -------
     Tensor
-        In the shape of `x`. The gradient passes where `x` is within the bounds or on them.
+        In the broadcast shape. The gradient goes to `x` where it is within the bounds or on them,
+        elsewhere to the bound.
 
     Raises
     ------
@@ -331,9 +375,11 @@ def clip(x: TensorLike, min: float | None = None, max: float | None = None) -> T
     >>> cnet.clip(cnet.tensor([-4.0, 0.5, 9.0]), 0, 1)
     tensor([0. , 0.5, 1. ])
     """
+    if out is not None:
+        raise TypeError("clip: out is not supported")
     if min is None and max is None:
         raise ValueError("clip: min or max must be given")
-    return Clip.apply(x, min=weak(min), max=weak(max))
+    return Clip.apply(x, weak(min), weak(max))
 
 
 class Cast(Function[Tensor]):

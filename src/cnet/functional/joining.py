@@ -8,6 +8,7 @@ import numpy as np
 from ..autograd import Array, Context, Function
 from ..tensor import Tensor, TensorLike, as_tensor, attach, plain_index
 from ._common import also_dim
+from ._promotion import result_type
 
 
 class Index(Function[Tensor]):
@@ -44,13 +45,30 @@ def getitem(x: Tensor, index: Any) -> Tensor:
 class Cat(Function[Tensor]):
     @staticmethod
     def forward(ctx: Context, *arrays: Array, axis: int) -> Array:
+        dtype = _common_dtype("cat", arrays)
+        # An array of shape (0,) goes with any other: loops begin with one.
+        joined = [array for array in arrays if array.shape != (0,)]
+        sizes = [0 if array.shape == (0,) else array.shape[axis] for array in arrays]
         ctx.axis = axis
-        ctx.ends = np.cumsum([array.shape[axis] for array in arrays[:-1]])
-        return np.concatenate(arrays, axis)
+        ctx.ends = np.cumsum(sizes[:-1])
+        ctx.left_out = [array.shape == (0,) for array in arrays]
+        return np.concatenate(joined or arrays, axis, dtype=dtype)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
-        return tuple(np.split(grad, ctx.ends, ctx.axis))
+        parts = np.split(grad, ctx.ends, ctx.axis)
+        return tuple(
+            part.reshape(0) if left_out else part
+            for part, left_out in zip(parts, ctx.left_out, strict=True)
+        )
+
+
+def _common_dtype(function: str, arrays: Sequence[Array]) -> np.dtype[Any]:
+    if not arrays:
+        raise ValueError(f"{function}: tensors must not be empty")
+    if len({getattr(array, "dtype", None) for array in arrays}) == 1:
+        arrays = arrays[:1]
+    return result_type(function, *arrays)
 
 
 @also_dim
@@ -60,13 +78,18 @@ def cat(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
     Parameters
     ----------
     tensors : sequence of Tensor or ndarray
-        Equal in shape but for that axis.
+        Equal in shape but for that axis; those of shape (0,) count as nothing.
     axis : int, default 0
         PyTorch's name is `dim`.
 
     Returns
     -------
     Tensor
+
+    Raises
+    ------
+    ValueError
+        If there are no tensors, or their shapes differ.
 
     Examples
     --------
@@ -83,7 +106,7 @@ class Stack(Function[Tensor]):
     @staticmethod
     def forward(ctx: Context, *arrays: Array, axis: int) -> Array:
         ctx.axis = axis
-        return np.stack(arrays, axis)
+        return np.stack(arrays, axis, dtype=_common_dtype("stack", arrays))
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:

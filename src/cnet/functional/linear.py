@@ -9,14 +9,15 @@ from .. import kernels
 from ..autograd import Array, Context, Function
 from ..tensor import Tensor, TensorLike, attach
 from ._common import reflected, unbroadcast
+from ._promotion import promoted
+from ._sums import total
 
 
 class MatMul(Function[Tensor]):
     @staticmethod
     def forward(ctx: Context, a: Array, b: Array) -> Array:
-        if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.dtype != b.dtype:
-            dtype = np.result_type(a, b)
-            a, b = a.astype(dtype, copy=False), b.astype(dtype, copy=False)
+        if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+            a, b = promoted("matmul", a, b)
         y = kernels.matmul(a, b)
         need_a, need_b = ctx.needs_input_grad
         rows = a[np.newaxis] if a.ndim == 1 else a
@@ -105,7 +106,7 @@ class Linear(Function[Tensor]):
         if x is not None:
             dweight = kernels.matmul(grad.T, _as_matrix(x))
         if ctx.needs_input_grad[2]:
-            dbias = grad.sum(0)
+            dbias = total(grad, (0,))
         return dx, dweight, dbias
 
 

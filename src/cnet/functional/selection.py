@@ -7,11 +7,13 @@ import numpy as np
 from ..autograd import Array, Context, Function
 from ..tensor import Operand, Tensor, TensorLike, attach
 from ._common import unbroadcast, weak
+from ._promotion import promoted
 
 
 class Maximum(Function[Tensor]):
     @staticmethod
     def forward(ctx: Context, a: Array, b: Array) -> Array:
+        a, b = promoted("maximum", a, b)
         ctx.save_for_backward(a, b)
         return np.maximum(a, b)
 
@@ -24,6 +26,7 @@ class Maximum(Function[Tensor]):
 class Minimum(Function[Tensor]):
     @staticmethod
     def forward(ctx: Context, a: Array, b: Array) -> Array:
+        a, b = promoted("minimum", a, b)
         ctx.save_for_backward(a, b)
         return np.minimum(a, b)
 
@@ -90,8 +93,9 @@ def minimum(a: Operand, b: Operand) -> Tensor:
 class Where(Function[Tensor]):
     @staticmethod
     def forward(ctx: Context, condition: Array, a: Array, b: Array) -> Array:
+        _check_condition(condition)
         ctx.save_for_backward(condition)
-        return np.where(condition, a, b)
+        return np.where(condition, *promoted("where", a, b))
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
@@ -104,12 +108,18 @@ class Where(Function[Tensor]):
         )
 
 
+def _check_condition(condition: Any) -> None:
+    dtype = np.asarray(condition).dtype
+    if dtype not in (np.bool_, np.uint8):
+        raise TypeError(f"where: condition must be of booleans (got dtype {dtype})")
+
+
 def where(condition: TensorLike, a: Operand, b: Operand) -> Tensor:
     """Elements of `a` where a condition holds, of `b` where it does not.
 
     Parameters
     ----------
-    condition : Tensor or ndarray of bool
+    condition : Tensor or ndarray of bool (or uint8: not 0)
     a, b : Tensor, ndarray or number
         Operands whose shapes broadcast with that of the condition.
 
