@@ -50,5 +50,12 @@ def test_strided_input():
 def test_errors_come_from_the_kernel():
     with pytest.raises(ValueError, match=r"conv2d: weight\.shape\[1\]"):
         F.conv2d(Tensor(numbers(1, 3, 5, 5)), numbers(4, 2, 3, 3))
-    with pytest.raises(ValueError, match="conv2d: x must have 4 dimensions"):
-        F.conv2d(numbers(3, 5, 5), numbers(4, 3, 3, 3))
+    with pytest.raises(ValueError, match="conv2d: x must have 4 dimensions, or 3 for one image"):
+        F.conv2d(numbers(5, 5), numbers(4, 3, 3, 3))
+
+
+def test_one_image():
+    x, weight, bias = numbers(3, 5, 6), numbers(4, 3, 3, 3), numbers(4)
+    y = F.conv2d(x, weight, bias, padding=1)
+    np.testing.assert_array_equal(y, F.conv2d(x[None], weight, bias, padding=1).data[0])
+    assert gradcheck(lambda x, w: F.conv2d(x, w, stride=2), (x, weight))

@@ -45,7 +45,7 @@ def test_values_and_gradients_along_a_dimension(name, dim, keepdim):
     values, indices = function(X, dim, keepdim)
     np.testing.assert_array_equal(values, numpys(X, dim, keepdims=keepdim))
     np.testing.assert_array_equal(indices, getattr(np, f"arg{name}")(X, dim, keepdims=keepdim))
-    assert gradcheck(lambda x: function(x, dim, keepdim).values, X + [0, 0.1, 0.2])
+    assert gradcheck(lambda x: function(x, dim, keepdim).values, X + np.array([0, 0.1, 0.2]))
 
 
 def test_the_gradient_goes_to_the_index():

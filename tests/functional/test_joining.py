@@ -98,7 +98,7 @@ def test_joining_of_tensors_of_which_some_need_gradients():
 @pytest.mark.parametrize("join", [F.cat, F.stack])
 def test_joining_errors(join):
     for wrong in ([], [np.ones((2, 3)), np.ones((3, 2))]):
-        with pytest.raises(ValueError, match="array|must not be empty"):
+        with pytest.raises(ValueError, match=r"array|must not be empty"):
             join(wrong)
 
 

@@ -94,5 +94,5 @@ def _kind(function: str, x: Any) -> int:
     dtype = getattr(x, "dtype", None)
     if dtype is None or dtype.kind not in _KINDS:
         got = type(x).__name__ if dtype is None else f"dtype {dtype}"
-        raise TypeError(f"{function}: an operand must be a tensor, an array or a number (got {got})")
+        raise TypeError(f"{function}: operands must be tensors, arrays or numbers (got {got})")
     return _KINDS[dtype.kind]

@@ -29,8 +29,9 @@ def total(x: Array, axes: Axes, keepdims: bool = False) -> Array:
         count *= x.shape[axis]
     pairwise = x.flags.c_contiguous and (not axes or axes[0] == x.ndim - len(axes))
     if count <= _FEW or pairwise or kind != "f":
-        dtype = None if kind == "f" else np.int64
-        return np.asarray(np.add.reduce(x, axes, dtype, None, keepdims))
+        dtype = x.dtype if kind == "f" else np.int64
+        y: Array = np.asarray(np.sum(x, axes, dtype, keepdims=keepdims))
+        return y
     y = _wide(x, axes).astype(x.dtype, copy=False)
     return y if keepdims else y.squeeze(axes)
 
@@ -65,11 +66,11 @@ def _blocks(x: Array, axes: Axes) -> Array:
     """The sum in float64, of float64 numbers in blocks along the longest axis."""
     longest = max(axes, key=lambda axis: x.shape[axis], default=0)
     if x.itemsize < 8 or not axes or x.shape[longest] <= _BLOCK:
-        return np.asarray(np.add.reduce(x, axes, np.float64, None, True))
+        return np.asarray(np.add.reduce(x, axes, np.float64, keepdims=True))
     moved = np.moveaxis(x, longest, 0)
     others = tuple([axis + (axis < longest) for axis in axes if axis != longest])
     sums = [
-        np.add.reduce(moved[i : i + _BLOCK], (0, *others), None, None, True)
+        np.add.reduce(moved[i : i + _BLOCK], (0, *others), keepdims=True)
         for i in range(0, len(moved), _BLOCK)
     ]
     return np.moveaxis(_blocks(np.concatenate(sums), (0,)), 0, longest)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from .. import kernels
 from ..autograd import Array, Context, Function
-from ..tensor import Tensor, TensorLike
+from ..tensor import Tensor, TensorLike, as_tensor
 
 
 class Conv2d(Function[Tensor]):
@@ -41,8 +41,8 @@ def conv2d(
 
     Parameters
     ----------
-    x : Tensor or ndarray, shape (n, c, h, w)
-        Images, float32 or float64.
+    x : Tensor or ndarray, shape (n, c, h, w) or (c, h, w)
+        Images, or one image, float32 or float64.
     weight : Tensor or ndarray, shape (o, c / groups, kh, kw)
         Filters, in the dtype of `x`.
     bias : Tensor or ndarray, shape (o,), optional
@@ -58,7 +58,7 @@ def conv2d(
 
     Returns
     -------
-    Tensor, shape (n, o, oh, ow)
+    Tensor, shape (n, o, oh, ow) or (o, oh, ow)
         With ``oh = (h + 2*ph - dh*(kh - 1) - 1) // sh + 1`` and `ow` likewise.
 
     Raises
@@ -77,6 +77,20 @@ def conv2d(
     ----------
     V. Dumoulin, F. Visin: A guide to convolution arithmetic for deep learning, arXiv:1603.07285.
     """
-    return Conv2d.apply(
-        x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups
+    images, unbatched = as_batch("conv2d", x)
+    y: Tensor = Conv2d.apply(
+        images, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups
+    )
+    return y.squeeze(0) if unbatched else y
+
+
+def as_batch(function: str, x: TensorLike) -> tuple[TensorLike, bool]:
+    """Images with a batch axis, and whether it was missing."""
+    ndim = getattr(x, "ndim", 4)
+    if ndim == 4:
+        return x, False
+    if ndim == 3:
+        return as_tensor(x).unsqueeze(0), True
+    raise ValueError(
+        f"{function}: x must have 4 dimensions, or 3 for one image (got {ndim}, shape {x.shape})"
     )

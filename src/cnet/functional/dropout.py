@@ -25,9 +25,7 @@ class Dropout(Function[Tensor]):
         return grad * kept * ctx.scale
 
 
-def dropout(
-    x: TensorLike, p: float = 0.5, training: bool = True, inplace: bool = False
-) -> Tensor:
+def dropout(x: TensorLike, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Elements set to 0 at random, and the others scaled by ``1 / (1 - p)``.
 
     Parameters

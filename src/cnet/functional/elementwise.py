@@ -333,7 +333,7 @@ class Clip(Function[Tensor]):
         above = True if min is None else x >= min
         below = True if max is None else x <= max
         crossed = False if min is None or max is None else min > max
-        wins = [
+        wins: list[Any] = [
             above & below,
             None if min is None else (x < min) & ~np.asarray(crossed),
             None if max is None else (x > max) | crossed,

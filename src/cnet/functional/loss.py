@@ -81,7 +81,7 @@ def _rows(function: str, input: Tensor, target: Tensor) -> tuple[Tensor, Array]:
     if input.ndim > 2:
         input = input.permute(0, *range(2, input.ndim), 1)
         input = input.reshape(prod(input.shape[:-1]), input.shape[-1])
-    return input, target.data.reshape(-1)
+    return input, np.asarray(target).reshape(-1)
 
 
 def _counted_weight(target: Array, weight: Array | None, ignore_index: int) -> float:
@@ -175,7 +175,7 @@ def cross_entropy(
     """
     reduction = reduction_of("cross_entropy", reduction, size_average, reduce)
     input, target = as_tensor(input), as_tensor(target)
-    weights = None if weight is None else as_tensor(weight).data
+    weights = None if weight is None else np.asarray(weight)
     if target.dtype.kind == "f":
         _check_probabilities(ignore_index, label_smoothing)
         losses = _soft_cross_entropy(input, target, weights, label_smoothing)
@@ -292,7 +292,7 @@ def nll_loss(
     input, target = as_tensor(input), as_tensor(target)
     if target.dtype.kind not in "iu":
         raise TypeError(f"nll_loss: target.dtype must be an integer dtype (got {target.dtype})")
-    weights = None if weight is None else as_tensor(weight).data
+    weights = None if weight is None else np.asarray(weight)
     x, classes = _rows("nll_loss", input, target)
     if weights is not None and weights.shape != x.shape[1:]:
         raise ValueError(
@@ -482,7 +482,7 @@ def binary_cross_entropy_with_logits(
     reduction = reduction_of(function, reduction, size_average, reduce)
     input, target = as_tensor(input), as_tensor(target)
     _check_same_shape(function, input, target)
-    pos_weights = 1.0
+    pos_weights: Any = 1.0
     if pos_weight is not None:
         dtype = result_type(function, np.asarray(input), np.asarray(target))
         pos_weights = cast(as_tensor(pos_weight), dtype)

@@ -181,9 +181,7 @@ def _variance(
         correction = 1 if unbiased is None else int(unbiased)
     require_float(function, x)
     axes = reduced_axes(function, x, axis)
-    return Var.apply(
-        x, axes=axes, correction=correction, keepdims=keepdims, root=function == "std"
-    )
+    return Var.apply(x, axes=axes, correction=correction, keepdims=keepdims, root=function == "std")
 
 
 @also_dim

@@ -92,7 +92,7 @@ def minimum(a: Operand, b: Operand) -> Tensor:
 
 class Where(Function[Tensor]):
     @staticmethod
-    def forward(ctx: Context, condition: Array, a: Array, b: Array) -> Array:
+    def forward(ctx: Context, condition: Array, a: Array, b: Array) -> Any:
         _check_condition(condition)
         ctx.save_for_backward(condition)
         return np.where(condition, *promoted("where", a, b))

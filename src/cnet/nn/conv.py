@@ -24,9 +24,9 @@ class Conv2d(Module):
     Parameters
     ----------
     in_channels : int
-        Channels of the input, shape (n, in_channels, h, w).
+        Channels of the input, shape (n, in_channels, h, w) or (in_channels, h, w).
     out_channels : int
-        Channels of the output, shape (n, out_channels, oh, ow).
+        Channels of the output, shape (n, out_channels, oh, ow) or (out_channels, oh, ow).
     kernel_size : int or (int, int)
         Height and width of the kernels.
     stride : int or (int, int), default 1

@@ -57,7 +57,11 @@ class Unflatten(Module):
     def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
         super().__init__()
         self.dim = dim
-        self.unflattened_size = tuple(unflattened_size)
+        if not isinstance(unflattened_size, (tuple, list)):
+            raise TypeError(
+                f"Unflatten: unflattened_size must be a tuple or a list (got {unflattened_size!r})"
+            )
+        self.unflattened_size = unflattened_size
 
     def forward(self, x: Any) -> Tensor:
         x = as_tensor(x)

@@ -11,9 +11,7 @@ from .module import Module
 class _Loss(Module):
     """What the losses share: how the losses of a batch become one number."""
 
-    def __init__(
-        self, size_average: bool | None, reduce: bool | None, reduction: str
-    ) -> None:
+    def __init__(self, size_average: bool | None, reduce: bool | None, reduction: str) -> None:
         super().__init__()
         self.reduction = reduction_of(type(self).__name__, reduction, size_average, reduce)
 
