@@ -303,8 +303,12 @@ class Tensor(Variable):
 
         # These take axis and keepdims, or dim and keepdim.
         sum: Callable[..., "Tensor"]
-        mean = var = std = max = min = argmax = argmin = logsumexp = all = any = sum
+        mean = var = std = amax = amin = argmax = argmin = argsort = logsumexp = all = any = sum
         softmax = log_softmax = squeeze = unsqueeze = sum
+
+        # These give one tensor, or values with indices.
+        max: Callable[..., Any]
+        min = sort = topk = max
 
     def __repr__(self) -> str:
         start = "tensor("

@@ -66,6 +66,22 @@ def conv2d(
     TypeError, ValueError
         If dtypes or shapes do not go together, or a filter does not fit into the padded image.
 
+    Notes
+    -----
+    With stride 1, 3x3 and 5x5 filters and at least 16 channels are computed by Winograd's algorithm
+    where it is faster, in tiles of 4x4 cells of the result (2x2 for 5x5 filters). It rounds more
+    than the sum above. ``cnet.use_exact()`` computes without it.
+
+    - Accuracy: a cell is off by at most ``32 * eps * max|x| * sum|w|``, with the eps of the dtype,
+      the largest input that its *tile* sees, and the sum over one filter (3 eps are the most that
+      was measured). An outlier of 1e4 among inputs around 1 thus costs its neighbours, up to 4
+      cells away, their digits below 0.02, also those it does not contribute to.
+    - Zeros: for the same reason a cell all of whose inputs are 0 is not exactly 0, and may be
+      negative, if another input of its tile is not 0.
+    - NaN and infinity make all cells of the tiles that see them NaN.
+    - Range: where inputs or results exceed 1e37 in float32 (1e306 in float64), intermediate values
+      may overflow and give NaN.
+
     Examples
     --------
     >>> import cnet, numpy

@@ -56,6 +56,14 @@ class Conv2d(Module):
     TypeError, ValueError
         If an argument is not one of these.
 
+    Notes
+    -----
+    3x3 and 5x5 kernels with stride 1 and at least 16 channels may be computed by Winograd's
+    algorithm, whose error is relative to the largest input that a tile of 4x4 cells sees, which
+    gives no exact zeros beside inputs that are not 0, spreads a NaN or infinity over its tiles, and
+    needs float32 inputs below 1e37. ``cnet.use_exact()`` computes without it; `functional.conv2d`
+    has the bounds.
+
     Examples
     --------
     >>> import numpy as np
