@@ -61,8 +61,8 @@ class Tensor(Variable):
     -----
     Arrays are taken wherever tensors are, NumPy's functions take tensors as arrays, and the ufuncs
     among cnet's operations, as in ``np.exp(x)`` or ``array * x``, give tensors and are recorded.
-    A scalar, of Python or NumPy, never changes the dtype of a float tensor; between tensors and
-    arrays NumPy's promotion holds.
+    Results have the dtype that PyTorch gives them: an integer with a float32 tensor gives float32,
+    and a number, of Python or NumPy, never changes the dtype of a float tensor.
 
     Examples
     --------

@@ -51,7 +51,9 @@ def test_strided_input():
 def test_errors_come_from_the_kernel():
     with pytest.raises(ValueError, match=r"conv2d: weight\.shape\[1\]"):
         F.conv2d(Tensor(numbers(1, 3, 5, 5)), numbers(4, 2, 3, 3))
-    with pytest.raises(ValueError, match="conv2d: x must have 4 dimensions, or 3 for one image"):
+    with pytest.raises(
+        ValueError, match="conv2d: input must have 4 dimensions, or 3 for one image"
+    ):
         F.conv2d(numbers(5, 5), numbers(4, 3, 3, 3))
 
 

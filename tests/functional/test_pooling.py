@@ -60,7 +60,7 @@ def test_one_image(pool):
     x = distinct(3, 5, 6)
     np.testing.assert_array_equal(pool(x, 2), pool(x[None], 2).data[0])
     assert gradcheck(lambda x: pool(x, 3, 2, 1), x)
-    with pytest.raises(ValueError, match="x must have 4 dimensions, or 3 for one image"):
+    with pytest.raises(ValueError, match="input must have 4 dimensions, or 3 for one image"):
         pool(x[0], 2)
 
 

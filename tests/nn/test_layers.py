@@ -92,7 +92,7 @@ def test_repr(layer, text):
         (ValueError, "Dropout: p must be between 0 and 1 (got 1.5)", lambda: nn.Dropout(1.5)),
         (ValueError, "Dropout: p must be between 0 and 1 (got nan)",
          lambda: nn.Dropout(float("nan"))),
-        (ValueError, "Unflatten: dim must be an axis of x (got 2 and (2, 4))",
+        (ValueError, "Unflatten: dim must be an axis of input (got 2 and (2, 4))",
          lambda: nn.Unflatten(2, (2, 2))(np.zeros((2, 4)))),
         (ValueError,
          "CrossEntropyLoss: label_smoothing must be between 0 and 1 (got -0.1)",
@@ -211,3 +211,15 @@ def test_a_small_cnn_learns():
         opt.step()
         losses.append(loss.item())
     assert losses[-1] < 0.05 * losses[0]
+
+
+def test_the_first_argument_is_named_as_pytorchs():
+    x = np.ones((1, 2, 4, 4), np.float32)
+    layers = [
+        nn.Conv2d(2, 3, 1), nn.Linear(4, 2), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.BatchNorm2d(2),
+        nn.ReLU(), nn.LeakyReLU(), nn.Tanh(), nn.Sigmoid(), nn.Softmax(1), nn.LogSoftmax(1),
+        nn.Dropout(), nn.Flatten(), nn.Unflatten(1, (1, 2)), nn.Identity(), nn.Sequential(),
+    ]  # fmt: skip
+    for layer in layers:
+        layer.eval()
+        np.testing.assert_array_equal(layer(input=x), layer(x))

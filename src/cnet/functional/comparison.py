@@ -57,15 +57,15 @@ _tests = [
 
 
 @also_dim
-def all(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def all(input: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Whether all elements along axes, by default all there are, are true or not 0."""
-    return Tensor(np.all(np.asarray(x), axes(axis), keepdims=keepdims))
+    return Tensor(np.all(np.asarray(input), axes(axis), keepdims=keepdims))
 
 
 @also_dim
-def any(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def any(input: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Whether any element along axes, by default all there are, is true or not 0."""
-    return Tensor(np.any(np.asarray(x), axes(axis), keepdims=keepdims))
+    return Tensor(np.any(np.asarray(input), axes(axis), keepdims=keepdims))
 
 
 attach(

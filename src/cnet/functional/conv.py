@@ -25,7 +25,7 @@ class Conv2d(Function[Tensor]):
 
 
 def conv2d(
-    x: TensorLike,
+    input: TensorLike,
     weight: TensorLike,
     bias: TensorLike | None = None,
     stride: int | Sequence[int] = 1,
@@ -41,10 +41,10 @@ def conv2d(
 
     Parameters
     ----------
-    x : Tensor or ndarray, shape (n, c, h, w) or (c, h, w)
+    input : Tensor or ndarray, shape (n, c, h, w) or (c, h, w)
         Images, or one image, float32 or float64.
     weight : Tensor or ndarray, shape (o, c / groups, kh, kw)
-        Filters, in the dtype of `x`.
+        Filters, in the dtype of `input`.
     bias : Tensor or ndarray, shape (o,), optional
         Added to each output channel.
     stride : int or (int, int), default 1
@@ -93,7 +93,7 @@ def conv2d(
     ----------
     V. Dumoulin, F. Visin: A guide to convolution arithmetic for deep learning, arXiv:1603.07285.
     """
-    images, unbatched = as_batch("conv2d", x)
+    images, unbatched = as_batch("conv2d", input)
     y: Tensor = Conv2d.apply(
         images, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups
     )
@@ -108,5 +108,6 @@ def as_batch(function: str, x: TensorLike) -> tuple[TensorLike, bool]:
     if ndim == 3:
         return as_tensor(x).unsqueeze(0), True
     raise ValueError(
-        f"{function}: x must have 4 dimensions, or 3 for one image (got {ndim}, shape {x.shape})"
+        f"{function}: input must have 4 dimensions, or 3 for one image "
+        f"(got {ndim}, shape {x.shape})"
     )

@@ -26,17 +26,17 @@ class Exp(Function[Tensor]):
         return grad * y
 
 
-def exp(x: TensorLike) -> Tensor:
+def exp(input: TensorLike) -> Tensor:
     """The exponential function.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    input : Tensor or ndarray
 
     Returns
     -------
     Tensor
-        In the shape of `x`.
+        In the shape of `input`.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def exp(x: TensorLike) -> Tensor:
     >>> cnet.exp(cnet.tensor([0.0, 1.0]))
     tensor([1.    , 2.7183])
     """
-    return Exp.apply(x)
+    return Exp.apply(input)
 
 
 class Log(Function[Tensor]):
@@ -60,17 +60,17 @@ class Log(Function[Tensor]):
         return grad / x
 
 
-def log(x: TensorLike) -> Tensor:
+def log(input: TensorLike) -> Tensor:
     """The natural logarithm.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    input : Tensor or ndarray
 
     Returns
     -------
     Tensor
-        In the shape of `x`; −inf at 0 and NaN below, with NumPy's warning.
+        In the shape of `input`; −inf at 0 and NaN below, with NumPy's warning.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def log(x: TensorLike) -> Tensor:
     >>> cnet.log(cnet.tensor([1.0, 10.0]))
     tensor([0.    , 2.3026])
     """
-    return Log.apply(x)
+    return Log.apply(input)
 
 
 class Sqrt(Function[Tensor]):
@@ -94,17 +94,17 @@ class Sqrt(Function[Tensor]):
         return grad / (2 * y)
 
 
-def sqrt(x: TensorLike) -> Tensor:
+def sqrt(input: TensorLike) -> Tensor:
     """The square root.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    input : Tensor or ndarray
 
     Returns
     -------
     Tensor
-        In the shape of `x`; NaN below 0, with NumPy's warning. The gradient at 0 is infinite.
+        In the shape of `input`; NaN below 0, with NumPy's warning. The gradient at 0 is infinite.
 
     Examples
     --------
@@ -112,7 +112,7 @@ def sqrt(x: TensorLike) -> Tensor:
     >>> cnet.sqrt(cnet.tensor([4.0, 9.0]))
     tensor([2., 3.])
     """
-    return Sqrt.apply(x)
+    return Sqrt.apply(input)
 
 
 class Abs(Function[Tensor]):
@@ -127,17 +127,17 @@ class Abs(Function[Tensor]):
         return grad * np.sign(x)
 
 
-def abs(x: TensorLike) -> Tensor:
+def abs(input: TensorLike) -> Tensor:
     """The absolute value.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    input : Tensor or ndarray
 
     Returns
     -------
     Tensor
-        In the shape of `x`. The gradient at 0 is 0.
+        In the shape of `input`. The gradient at 0 is 0.
 
     Examples
     --------
@@ -145,7 +145,7 @@ def abs(x: TensorLike) -> Tensor:
     >>> cnet.abs(cnet.tensor([-4.0, 9.0]))
     tensor([4., 9.])
     """
-    return Abs.apply(x)
+    return Abs.apply(input)
 
 
 class Tanh(Function[Tensor]):
@@ -161,17 +161,17 @@ class Tanh(Function[Tensor]):
         return grad * (1 - y * y)
 
 
-def tanh(x: TensorLike) -> Tensor:
+def tanh(input: TensorLike) -> Tensor:
     """The hyperbolic tangent.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    input : Tensor or ndarray
 
     Returns
     -------
     Tensor
-        In the shape of `x`, between −1 and 1.
+        In the shape of `input`, between −1 and 1.
 
     Examples
     --------
@@ -179,7 +179,7 @@ def tanh(x: TensorLike) -> Tensor:
     >>> cnet.tanh(cnet.tensor([0.0, 0.5]))
     tensor([0.    , 0.4621])
     """
-    return Tanh.apply(x)
+    return Tanh.apply(input)
 
 
 class Sigmoid(Function[Tensor]):
@@ -201,17 +201,17 @@ def expit(x: Array) -> Any:
     return np.where(x >= 0, 1, decayed) / (1 + decayed)
 
 
-def sigmoid(x: TensorLike) -> Tensor:
+def sigmoid(input: TensorLike) -> Tensor:
     r"""The logistic function :math:`1 / (1 + e^{-x})`.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    input : Tensor or ndarray
 
     Returns
     -------
     Tensor
-        In the shape of `x`, between 0 and 1.
+        In the shape of `input`, between 0 and 1.
 
     Examples
     --------
@@ -219,7 +219,7 @@ def sigmoid(x: TensorLike) -> Tensor:
     >>> cnet.sigmoid(cnet.tensor([0.0, 2.0]))
     tensor([0.5   , 0.8808])
     """
-    return Sigmoid.apply(x)
+    return Sigmoid.apply(input)
 
 
 class ReLU(Function[Tensor]):
@@ -237,26 +237,26 @@ class ReLU(Function[Tensor]):
         return kernels.relu_backward(grad, y)
 
 
-def relu(x: TensorLike, inplace: bool = False) -> Tensor:
+def relu(input: TensorLike, inplace: bool = False) -> Tensor:
     """The rectified linear unit, ``max(x, 0)``.
 
     Parameters
     ----------
-    x : Tensor or ndarray of floats or integers
+    input : Tensor or ndarray of floats or integers
     inplace : bool, default False
-        Write the result into `x`, and return `x`.
+        Write the result into `input`, and return `input`.
 
     Returns
     -------
     Tensor
-        In the shape of `x`. NaN stays NaN. The gradient at 0 is 0.
+        In the shape of `input`. NaN stays NaN. The gradient at 0 is 0.
 
     Raises
     ------
     TypeError
-        If `x` is not an array of float32, float64 or integers.
+        If `input` is not an array of float32, float64 or integers.
     RuntimeError
-        If `x` is a leaf that requires grad, and `inplace` is True.
+        If `input` is a leaf that requires grad, and `inplace` is True.
 
     Examples
     --------
@@ -264,8 +264,8 @@ def relu(x: TensorLike, inplace: bool = False) -> Tensor:
     >>> cnet.relu(cnet.tensor([-4.0, 9.0]))
     tensor([0., 9.])
     """
-    y = ReLU.apply(x)
-    return replace("relu", x, y) if inplace else y
+    y = ReLU.apply(input)
+    return replace("relu", input, y) if inplace else y
 
 
 class LeakyReLU(Function[Tensor]):
@@ -282,27 +282,27 @@ class LeakyReLU(Function[Tensor]):
         return np.where(positive, grad, grad * ctx.negative_slope)
 
 
-def leaky_relu(x: TensorLike, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
+def leaky_relu(input: TensorLike, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """``x`` where it is positive, ``negative_slope * x`` elsewhere.
 
     Parameters
     ----------
-    x : Tensor or ndarray of floats
+    input : Tensor or ndarray of floats
     negative_slope : float, default 0.01
     inplace : bool, default False
-        Write the result into `x`, and return `x`.
+        Write the result into `input`, and return `input`.
 
     Returns
     -------
     Tensor
-        In the shape of `x`. The gradient at 0 is `negative_slope`.
+        In the shape of `input`. The gradient at 0 is `negative_slope`.
 
     Raises
     ------
     TypeError
-        If `x` is not an array of floats.
+        If `input` is not an array of floats.
     RuntimeError
-        If `x` is a leaf that requires grad, and `inplace` is True.
+        If `input` is a leaf that requires grad, and `inplace` is True.
 
     Examples
     --------
@@ -310,8 +310,8 @@ def leaky_relu(x: TensorLike, negative_slope: float = 0.01, inplace: bool = Fals
     >>> cnet.functional.leaky_relu(cnet.tensor([-4.0, 9.0]), 0.1)
     tensor([-0.4,  9. ])
     """
-    y = LeakyReLU.apply(x, negative_slope=float(negative_slope))
-    return replace("leaky_relu", x, y) if inplace else y
+    y = LeakyReLU.apply(input, negative_slope=float(negative_slope))
+    return replace("leaky_relu", input, y) if inplace else y
 
 
 class Clip(Function[Tensor]):
@@ -345,15 +345,15 @@ class Clip(Function[Tensor]):
 
 
 def clip(
-    x: TensorLike, min: Operand | None = None, max: Operand | None = None, *, out: None = None
+    input: TensorLike, min: Operand | None = None, max: Operand | None = None, *, out: None = None
 ) -> Tensor:
     """Values below `min` raised to it, values above `max` lowered to it.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    input : Tensor or ndarray
     min, max : Tensor, ndarray or number, optional
-        Bounds, at least one of them; arrays broadcast with `x`. Where they cross, the result is
+        Bounds, at least one of them; arrays broadcast with `input`. Where they cross, the result is
         `max`.
     out : None
         There to be called by `numpy.clip`; nothing else is allowed.
@@ -361,8 +361,8 @@ def clip(
     Returns
     -------
     Tensor
-        In the broadcast shape. The gradient goes to `x` where it is within the bounds or on them,
-        elsewhere to the bound.
+        In the broadcast shape. The gradient goes to `input` where it is within the bounds or on
+        them, elsewhere to the bound.
 
     Raises
     ------
@@ -379,7 +379,7 @@ def clip(
         raise TypeError("clip: out is not supported")
     if min is None and max is None:
         raise ValueError("clip: min or max must be given")
-    return Clip.apply(x, weak(min), weak(max))
+    return Clip.apply(input, weak(min), weak(max))
 
 
 class Cast(Function[Tensor]):
@@ -397,17 +397,17 @@ def astype(x: Tensor, dtype: npt.DTypeLike) -> Tensor:
     return x if x.dtype == dtype else Cast.apply(x, dtype=dtype)
 
 
-def clone(x: TensorLike) -> Tensor:
+def clone(input: TensorLike) -> Tensor:
     """A copy, through which gradients pass.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    input : Tensor or ndarray
 
     Returns
     -------
     Tensor
-        In shape and dtype of `x`, with memory of its own.
+        In shape and dtype of `input`, with memory of its own.
 
     Examples
     --------
@@ -418,7 +418,7 @@ def clone(x: TensorLike) -> Tensor:
     >>> x
     tensor([1., 2.])
     """
-    return Cast.apply(x, dtype=x.dtype)
+    return Cast.apply(input, dtype=input.dtype)
 
 
 attach(

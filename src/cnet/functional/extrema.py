@@ -50,12 +50,12 @@ class Min(_Extremum):
 
 
 @also_dim
-def amax(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def amax(input: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The greatest elements along axes.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    input : Tensor or ndarray
     axis : int or sequence of int, optional
         Axes to search along; all by default. PyTorch's name is `dim`.
     keepdims : bool, default False
@@ -77,17 +77,17 @@ def amax(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> cnet.amax(cnet.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
     tensor([3., 4.])
     """
-    axes = _axes("amax", x, axis)
-    return Max.apply(x, axes=axes, keepdims=keepdims)
+    axes = _axes("amax", input, axis)
+    return Max.apply(input, axes=axes, keepdims=keepdims)
 
 
 @also_dim
-def amin(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def amin(input: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The smallest elements along axes.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    input : Tensor or ndarray
     axis : int or sequence of int, optional
         Axes to search along; all by default. PyTorch's name is `dim`.
     keepdims : bool, default False
@@ -109,8 +109,8 @@ def amin(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> cnet.amin(cnet.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
     tensor([1., 2.])
     """
-    axes = _axes("amin", x, axis)
-    return Min.apply(x, axes=axes, keepdims=keepdims)
+    axes = _axes("amin", input, axis)
+    return Min.apply(input, axes=axes, keepdims=keepdims)
 
 
 def _axes(function: str, x: TensorLike, axis: Axis) -> Axes:
@@ -188,15 +188,15 @@ def _extremum(
     return reduction(x, **options)
 
 
-def max(x: TensorLike, dim: Any = None, keepdim: bool = False, **options: Any) -> Any:
+def max(input: TensorLike, dim: Any = None, keepdim: bool = False, **options: Any) -> Any:
     """The greatest element, the greatest along a dimension, or the greater of two tensors.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    input : Tensor or ndarray
     dim : int, Tensor or ndarray, optional
-        The dimension to search along. A tensor here, or as `other`, is compared with `x` element by
-        element, as `maximum` does.
+        The dimension to search along. A tensor here, or as `other`, is compared with `input`
+        element by element, as `maximum` does.
     keepdim : bool, default False
         Keep the dimension, with length 1.
     axis, keepdims
@@ -226,18 +226,18 @@ def max(x: TensorLike, dim: Any = None, keepdim: bool = False, **options: Any) -
     >>> cnet.max(x), cnet.max(x, axis=0)
     (tensor(4.), tensor([4., 3.]))
     """
-    return _extremum("max", maximum, amax, np.argmax, x, dim, keepdim, options)
+    return _extremum("max", maximum, amax, np.argmax, input, dim, keepdim, options)
 
 
-def min(x: TensorLike, dim: Any = None, keepdim: bool = False, **options: Any) -> Any:
+def min(input: TensorLike, dim: Any = None, keepdim: bool = False, **options: Any) -> Any:
     """The smallest element, the smallest along a dimension, or the smaller of two tensors.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    input : Tensor or ndarray
     dim : int, Tensor or ndarray, optional
-        The dimension to search along. A tensor here, or as `other`, is compared with `x` element by
-        element, as `minimum` does.
+        The dimension to search along. A tensor here, or as `other`, is compared with `input`
+        element by element, as `minimum` does.
     keepdim : bool, default False
         Keep the dimension, with length 1.
     axis, keepdims
@@ -267,16 +267,16 @@ def min(x: TensorLike, dim: Any = None, keepdim: bool = False, **options: Any) -
     tensor([[1. , 2. ],
             [1.5, 2.5]])
     """
-    return _extremum("min", minimum, amin, np.argmin, x, dim, keepdim, options)
+    return _extremum("min", minimum, amin, np.argmin, input, dim, keepdim, options)
 
 
 @also_dim
-def argmax(x: TensorLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
+def argmax(input: TensorLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """The positions of the first of the greatest elements, outside of any graph.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    input : Tensor or ndarray
     axis : int, optional
         Axis to search along; by default the position is that in the flattened tensor. PyTorch's
         name is `dim`.
@@ -298,16 +298,16 @@ def argmax(x: TensorLike, axis: int | None = None, keepdims: bool = False) -> Te
     >>> cnet.argmax(cnet.tensor([[1.0, 2.0], [4.0, 3.0]]), axis=1)
     tensor([1, 0])
     """
-    return _positions("argmax", np.argmax, x, axis, keepdims)
+    return _positions("argmax", np.argmax, input, axis, keepdims)
 
 
 @also_dim
-def argmin(x: TensorLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
+def argmin(input: TensorLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """The positions of the first of the smallest elements, outside of any graph.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    input : Tensor or ndarray
     axis : int, optional
         Axis to search along; by default the position is that in the flattened tensor. PyTorch's
         name is `dim`.
@@ -329,7 +329,7 @@ def argmin(x: TensorLike, axis: int | None = None, keepdims: bool = False) -> Te
     >>> cnet.argmin(cnet.tensor([[1.0, 2.0], [4.0, 3.0]]), axis=1)
     tensor([0, 1])
     """
-    return _positions("argmin", np.argmin, x, axis, keepdims)
+    return _positions("argmin", np.argmin, input, axis, keepdims)
 
 
 def _positions(

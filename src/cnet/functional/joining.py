@@ -157,12 +157,14 @@ _NUMPY_MODES: dict[str, Any] = {
 }  # fmt: skip
 
 
-def pad(x: TensorLike, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Tensor:
+def pad(
+    input: TensorLike, pad: Sequence[int], mode: str = "constant", value: float = 0.0
+) -> Tensor:
     """With more, or fewer, elements at the ends of the last axes.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    input : Tensor or ndarray
     pad : sequence of int
         How many elements to add before and after, first for the last axis, then for the one before
         it, and so on. Negative numbers cut off.
@@ -177,8 +179,8 @@ def pad(x: TensorLike, pad: Sequence[int], mode: str = "constant", value: float 
     Raises
     ------
     ValueError
-        If `pad` has an odd length, is longer than `x` has axes or cuts off too much, or `mode` is
-        another.
+        If `pad` has an odd length, is longer than `input` has axes or cuts off too much, or `mode`
+        is another.
 
     Examples
     --------
@@ -190,30 +192,31 @@ def pad(x: TensorLike, pad: Sequence[int], mode: str = "constant", value: float 
     >>> cnet.functional.pad(x, (2, -1), mode="circular")
     tensor([[1., 2., 1., 2.]])
     """
-    if len(pad) % 2 or len(pad) > 2 * x.ndim:
+    if len(pad) % 2 or len(pad) > 2 * input.ndim:
         raise ValueError(
-            f"pad: pad must have two numbers for each of at most {x.ndim} axes (got {tuple(pad)})"
+            f"pad: pad must have two numbers for each of at most {input.ndim} axes "
+            f"(got {tuple(pad)})"
         )
     if mode not in _NUMPY_MODES:
         raise ValueError(f"pad: mode must be one of {', '.join(_NUMPY_MODES)} (got {mode!r})")
     pairs = [(pad[i], pad[i + 1]) for i in range(len(pad) - 2, -1, -2)]
-    ends = [(0, 0)] * (x.ndim - len(pairs)) + pairs
+    ends = [(0, 0)] * (input.ndim - len(pairs)) + pairs
     kept = [
         slice(max(-before, 0), size - max(-after, 0))
-        for size, (before, after) in zip(x.shape, ends, strict=True)
+        for size, (before, after) in zip(input.shape, ends, strict=True)
     ]
     if any(part.start > part.stop for part in kept):
-        raise ValueError(f"pad: pad cuts off too much (got {tuple(pad)} and shape {x.shape})")
+        raise ValueError(f"pad: pad cuts off too much (got {tuple(pad)} and shape {input.shape})")
     if min(pad, default=0) < 0:
-        x = Index.apply(x, index=tuple(kept))
+        input = Index.apply(input, index=tuple(kept))
     widths = [(max(before, 0), max(after, 0)) for before, after in ends]
     if mode == "constant":
-        return Pad.apply(x, widths=widths, value=value)
+        return Pad.apply(input, widths=widths, value=value)
     for axis, width in enumerate(widths):
         if any(width):
-            positions = np.pad(np.arange(x.shape[axis]), width, mode=_NUMPY_MODES[mode])
-            x = Index.apply(x, index=(*[slice(None)] * axis, positions))
-    return as_tensor(x)
+            positions = np.pad(np.arange(input.shape[axis]), width, mode=_NUMPY_MODES[mode])
+            input = Index.apply(input, index=(*[slice(None)] * axis, positions))
+    return as_tensor(input)
 
 
 attach(__getitem__=getitem)

@@ -47,12 +47,12 @@ def _as_matrix(x: Array) -> Array:
     return x.reshape(prod(x.shape[:-1]), x.shape[-1])
 
 
-def matmul(a: TensorLike, b: TensorLike) -> Tensor:
+def matmul(input: TensorLike, other: TensorLike) -> Tensor:
     """The matrix product ``a @ b``.
 
     Parameters
     ----------
-    a, b : Tensor or ndarray of a float dtype
+    input, other : Tensor or ndarray of a float dtype
         As for `numpy.matmul`: vectors, matrices, and batches of matrices (..., m, k) and
         (..., k, p) whose leading axes broadcast. Transposed operands are not copied.
 
@@ -76,7 +76,7 @@ def matmul(a: TensorLike, b: TensorLike) -> Tensor:
     tensor([[ 5., 11.],
             [11., 25.]])
     """
-    return MatMul.apply(a, b)
+    return MatMul.apply(input, other)
 
 
 class Linear(Function[Tensor]):
@@ -110,15 +110,15 @@ class Linear(Function[Tensor]):
         return dx, dweight, dbias
 
 
-def linear(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Tensor:
+def linear(input: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Tensor:
     """The affine map ``x @ weight.T + bias``.
 
     Parameters
     ----------
-    x : Tensor or ndarray, shape (..., in_features)
+    input : Tensor or ndarray, shape (..., in_features)
         float32 or float64.
     weight : Tensor or ndarray, shape (out_features, in_features)
-        In the dtype of `x`.
+        In the dtype of `input`.
     bias : Tensor or ndarray, shape (out_features,), optional
 
     Returns
@@ -137,7 +137,7 @@ def linear(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None) ->
     >>> cnet.functional.linear(x, weight)
     tensor([11.])
     """
-    return Linear.apply(x, weight, bias)
+    return Linear.apply(input, weight, bias)
 
 
 attach(

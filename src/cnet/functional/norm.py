@@ -35,7 +35,7 @@ class BatchNorm(Function[Tensor]):
 
 
 def batch_norm(
-    x: TensorLike,
+    input: TensorLike,
     running_mean: TensorLike | None,
     running_var: TensorLike | None,
     weight: TensorLike | None = None,
@@ -51,7 +51,7 @@ def batch_norm(
 
     Parameters
     ----------
-    x : Tensor or ndarray, shape (n, c, ...)
+    input : Tensor or ndarray, shape (n, c, ...)
         Float32 or float64.
     running_mean, running_var : Tensor or ndarray, shape (c,), or None
         The statistics that are used outside of training; in training they are updated in place:
@@ -59,8 +59,8 @@ def batch_norm(
     weight, bias : Tensor or ndarray, shape (c,), optional
         :math:`w` and :math:`b`.
     training : bool, default False
-        Whether to use the mean and the variance (ddof 0) of `x` itself. An empty batch has none: it
-        gives an empty result, and leaves the running statistics as they are.
+        Whether to use the mean and the variance (ddof 0) of `input` itself. An empty batch has
+        none: it gives an empty result, and leaves the running statistics as they are.
     momentum : float, default 0.1
         The share of this batch in the running statistics.
     eps : float, default 1e-5
@@ -69,13 +69,13 @@ def batch_norm(
     Returns
     -------
     Tensor
-        In the shape of `x`.
+        In the shape of `input`.
 
     Raises
     ------
     TypeError, ValueError
-        If dtypes or shapes do not go together, `eps` is out of range, `x` has a single number in a
-        channel in training, or running statistics are missing outside of it.
+        If dtypes or shapes do not go together, `eps` is out of range, `input` has a single number
+        in a channel in training, or running statistics are missing outside of it.
 
     Examples
     --------
@@ -92,7 +92,7 @@ def batch_norm(
     mean = None if running_mean is None else np.asarray(running_mean)
     var = None if running_var is None else np.asarray(running_var)
     if training:
-        return _with_batch_statistics(x, mean, var, weight, bias, momentum, eps)
+        return _with_batch_statistics(input, mean, var, weight, bias, momentum, eps)
     if mean is None or var is None:
         raise ValueError(
             "batch_norm: running_mean and running_var must be given outside of training "
@@ -100,7 +100,7 @@ def batch_norm(
         )
     if not eps >= 0:
         raise ValueError(f"batch_norm: eps must not be negative (got {eps})")
-    return BatchNorm.apply(x, weight, bias, mean=mean, var=var, eps=eps, from_batch=False)
+    return BatchNorm.apply(input, weight, bias, mean=mean, var=var, eps=eps, from_batch=False)
 
 
 def _given(value: Array | None) -> str:

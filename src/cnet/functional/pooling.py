@@ -25,7 +25,7 @@ class MaxPool2d(Function[tuple[Tensor, Tensor]]):
 
 
 def max_pool2d(
-    x: TensorLike,
+    input: TensorLike,
     kernel_size: int | Sequence[int],
     stride: int | Sequence[int] | None = None,
     padding: int | Sequence[int] = 0,
@@ -37,7 +37,7 @@ def max_pool2d(
 
     Parameters
     ----------
-    x : Tensor or ndarray, shape (n, c, h, w) or (c, h, w)
+    input : Tensor or ndarray, shape (n, c, h, w) or (c, h, w)
         Images, or one image, float32 or float64.
     kernel_size : int or (int, int)
         The size of the window.
@@ -73,7 +73,7 @@ def max_pool2d(
     tensor([[ 5,  7],
             [13, 15]])
     """
-    images, unbatched = as_batch("max_pool2d", x)
+    images, unbatched = as_batch("max_pool2d", input)
     y, indices = MaxPool2d.apply(
         images, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation,
         ceil_mode=ceil_mode,
@@ -95,7 +95,7 @@ class AvgPool2d(Function[Tensor]):
 
 
 def avg_pool2d(
-    x: TensorLike,
+    input: TensorLike,
     kernel_size: int | Sequence[int],
     stride: int | Sequence[int] | None = None,
     padding: int | Sequence[int] = 0,
@@ -107,7 +107,7 @@ def avg_pool2d(
 
     Parameters
     ----------
-    x : Tensor or ndarray, shape (n, c, h, w) or (c, h, w)
+    input : Tensor or ndarray, shape (n, c, h, w) or (c, h, w)
         Images, or one image, float32 or float64.
     kernel_size : int or (int, int)
         The size of the window.
@@ -139,7 +139,7 @@ def avg_pool2d(
     tensor([[ 2.5,  4.5],
             [10.5, 12.5]], dtype=float64)
     """
-    images, unbatched = as_batch("avg_pool2d", x)
+    images, unbatched = as_batch("avg_pool2d", input)
     y: Tensor = AvgPool2d.apply(
         images, kernel_size=kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode,
         count_include_pad=count_include_pad, divisor_override=divisor_override,

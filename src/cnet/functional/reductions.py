@@ -58,25 +58,27 @@ class Sum(Function[Tensor]):
 
 
 @also_dim
-def sum(x: TensorLike, axis: Axis = None, keepdims: bool = False, dtype: DType = None) -> Tensor:
+def sum(
+    input: TensorLike, axis: Axis = None, keepdims: bool = False, dtype: DType = None
+) -> Tensor:
     """The sum of elements.
 
     Float32 numbers are added pairwise or in float64, so that long sums do not lose digits.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    input : Tensor or ndarray
     axis : int or sequence of int, optional
         Axes to sum along; all by default. PyTorch's name is `dim`.
     keepdims : bool, default False
         Keep these axes, with length 1. PyTorch's name is `keepdim`.
     dtype : dtype, optional
-        What `x` is converted to first.
+        What `input` is converted to first.
 
     Returns
     -------
     Tensor
-        In the dtype of `x`; int64 for booleans and integers.
+        In the dtype of `input`; int64 for booleans and integers.
 
     Examples
     --------
@@ -85,8 +87,8 @@ def sum(x: TensorLike, axis: Axis = None, keepdims: bool = False, dtype: DType =
     tensor([3., 7.])
     """
     if dtype is not None:
-        x = as_tensor(x, dtype)
-    return Sum.apply(x, axes=reduced_axes("sum", x, axis), keepdims=keepdims)
+        input = as_tensor(input, dtype)
+    return Sum.apply(input, axes=reduced_axes("sum", input, axis), keepdims=keepdims)
 
 
 class Mean(Function[Tensor]):
@@ -102,18 +104,20 @@ class Mean(Function[Tensor]):
 
 
 @also_dim
-def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False, dtype: DType = None) -> Tensor:
+def mean(
+    input: TensorLike, axis: Axis = None, keepdims: bool = False, dtype: DType = None
+) -> Tensor:
     """The arithmetic mean of elements.
 
     Parameters
     ----------
-    x : Tensor or ndarray of floats
+    input : Tensor or ndarray of floats
     axis : int or sequence of int, optional
         Axes to average along; all by default. PyTorch's name is `dim`.
     keepdims : bool, default False
         Keep these axes, with length 1. PyTorch's name is `keepdim`.
     dtype : dtype, optional
-        What `x` is converted to first.
+        What `input` is converted to first.
 
     Returns
     -------
@@ -123,7 +127,7 @@ def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False, dtype: DType 
     Raises
     ------
     TypeError
-        If `x` is of booleans or integers, and no float dtype is given.
+        If `input` is of booleans or integers, and no float dtype is given.
 
     Examples
     --------
@@ -132,9 +136,9 @@ def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False, dtype: DType 
     tensor([1.5, 3.5])
     """
     if dtype is not None:
-        x = as_tensor(x, dtype)
-    require_float("mean", x)
-    return Mean.apply(x, axes=reduced_axes("mean", x, axis), keepdims=keepdims)
+        input = as_tensor(input, dtype)
+    require_float("mean", input)
+    return Mean.apply(input, axes=reduced_axes("mean", input, axis), keepdims=keepdims)
 
 
 class Var(Function[Tensor]):
@@ -186,14 +190,14 @@ def _variance(
 
 @also_dim
 def var(
-    x: TensorLike, axis: Axis = None, correction: float | None = None, keepdims: bool = False,
+    input: TensorLike, axis: Axis = None, correction: float | None = None, keepdims: bool = False,
     unbiased: bool | None = None,
 ) -> Tensor:  # fmt: skip
     """The variance of elements.
 
     Parameters
     ----------
-    x : Tensor or ndarray of floats
+    input : Tensor or ndarray of floats
     axis : int or sequence of int, optional
         Axes along which the variance is taken; all by default. PyTorch's name is `dim`.
     correction : float, default 1
@@ -212,7 +216,7 @@ def var(
     Raises
     ------
     TypeError
-        If `x` is of booleans or integers, or both `correction` and `unbiased` are given.
+        If `input` is of booleans or integers, or both `correction` and `unbiased` are given.
 
     Examples
     --------
@@ -220,19 +224,19 @@ def var(
     >>> cnet.var(cnet.tensor([1.0, 2.0, 3.0]))
     tensor(1.)
     """
-    return _variance("var", x, axis, correction, keepdims, unbiased)
+    return _variance("var", input, axis, correction, keepdims, unbiased)
 
 
 @also_dim
 def std(
-    x: TensorLike, axis: Axis = None, correction: float | None = None, keepdims: bool = False,
+    input: TensorLike, axis: Axis = None, correction: float | None = None, keepdims: bool = False,
     unbiased: bool | None = None,
 ) -> Tensor:  # fmt: skip
     """The standard deviation of elements.
 
     Parameters
     ----------
-    x : Tensor or ndarray of floats
+    input : Tensor or ndarray of floats
     axis : int or sequence of int, optional
         Axes along which the deviation is taken; all by default. PyTorch's name is `dim`.
     correction : float, default 1
@@ -250,7 +254,7 @@ def std(
     Raises
     ------
     TypeError
-        If `x` is of booleans or integers, or both `correction` and `unbiased` are given.
+        If `input` is of booleans or integers, or both `correction` and `unbiased` are given.
 
     Examples
     --------
@@ -258,7 +262,7 @@ def std(
     >>> cnet.std(cnet.tensor([1.0, 3.0, 5.0]))
     tensor(2.)
     """
-    return _variance("std", x, axis, correction, keepdims, unbiased)
+    return _variance("std", input, axis, correction, keepdims, unbiased)
 
 
 class LogSumExp(Function[Tensor]):
@@ -279,12 +283,12 @@ class LogSumExp(Function[Tensor]):
 
 
 @also_dim
-def logsumexp(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def logsumexp(input: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The logarithm of the sum of exponentials, without overflow.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    input : Tensor or ndarray
     axis : int or sequence of int, optional
         Axes to sum along; all by default. PyTorch's name is `dim`.
     keepdims : bool, default False
@@ -300,7 +304,7 @@ def logsumexp(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tenso
     >>> cnet.logsumexp(cnet.tensor([100.0, 100.0]))
     tensor(100.6931)
     """
-    return LogSumExp.apply(x, axes=reduced_axes("logsumexp", x, axis), keepdims=keepdims)
+    return LogSumExp.apply(input, axes=reduced_axes("logsumexp", input, axis), keepdims=keepdims)
 
 
 attach(sum=sum, mean=mean, var=var, std=std, logsumexp=logsumexp)

@@ -46,12 +46,12 @@ def _share(ctx: Context, grad: Array, tie: Array, lost_by_a: Array, lost_by_b: A
     )
 
 
-def maximum(a: Operand, b: Operand) -> Tensor:
+def maximum(input: Operand, other: Operand) -> Tensor:
     """The greater of two elements, where equal ones share the gradient.
 
     Parameters
     ----------
-    a, b : Tensor, ndarray or number
+    input, other : Tensor, ndarray or number
         Operands whose shapes broadcast.
 
     Returns
@@ -65,15 +65,15 @@ def maximum(a: Operand, b: Operand) -> Tensor:
     >>> cnet.maximum(cnet.tensor([-1.0, 2.0]), 0)
     tensor([0., 2.])
     """
-    return Maximum.apply(weak(a), weak(b))
+    return Maximum.apply(weak(input), weak(other))
 
 
-def minimum(a: Operand, b: Operand) -> Tensor:
+def minimum(input: Operand, other: Operand) -> Tensor:
     """The smaller of two elements, where equal ones share the gradient.
 
     Parameters
     ----------
-    a, b : Tensor, ndarray or number
+    input, other : Tensor, ndarray or number
         Operands whose shapes broadcast.
 
     Returns
@@ -87,7 +87,7 @@ def minimum(a: Operand, b: Operand) -> Tensor:
     >>> cnet.minimum(cnet.tensor([-1.0, 2.0]), 0)
     tensor([-1.,  0.])
     """
-    return Minimum.apply(weak(a), weak(b))
+    return Minimum.apply(weak(input), weak(other))
 
 
 class Where(Function[Tensor]):
@@ -114,13 +114,13 @@ def _check_condition(condition: Any) -> None:
         raise TypeError(f"where: condition must be of booleans (got dtype {dtype})")
 
 
-def where(condition: TensorLike, a: Operand, b: Operand) -> Tensor:
-    """Elements of `a` where a condition holds, of `b` where it does not.
+def where(condition: TensorLike, input: Operand, other: Operand) -> Tensor:
+    """Elements of `input` where a condition holds, of `other` where it does not.
 
     Parameters
     ----------
     condition : Tensor or ndarray of bool (or uint8: not 0)
-    a, b : Tensor, ndarray or number
+    input, other : Tensor, ndarray or number
         Operands whose shapes broadcast with that of the condition.
 
     Returns
@@ -135,7 +135,7 @@ def where(condition: TensorLike, a: Operand, b: Operand) -> Tensor:
     >>> cnet.where(x > 0, x, 0.1 * x)
     tensor([-0.2,  3. ])
     """
-    return Where.apply(condition, weak(a), weak(b))
+    return Where.apply(condition, weak(input), weak(other))
 
 
 attach(

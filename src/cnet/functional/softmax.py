@@ -54,28 +54,28 @@ def _arguments(
 
 @also_dim
 def softmax(
-    x: TensorLike, axis: int | None = None, _stacklevel: int = 3, dtype: DType = None
+    input: TensorLike, axis: int | None = None, _stacklevel: int = 3, dtype: DType = None
 ) -> Tensor:
     r"""Positive numbers that add up to 1: :math:`y_i = e^{x_i} / \sum_j e^{x_j}`.
 
     Parameters
     ----------
-    x : Tensor or ndarray of floats
+    input : Tensor or ndarray of floats
     axis : int, optional
         The axis along which numbers add up to 1. PyTorch's name is `dim`. Without it, as in
         PyTorch, it is 0 for 0, 1 and 3 dimensions and else 1, with a warning.
     dtype : dtype, optional
-        What `x` is converted to first.
+        What `input` is converted to first.
 
     Returns
     -------
     Tensor
-        In the shape of `x`.
+        In the shape of `input`.
 
     Raises
     ------
     TypeError
-        If `x` is of booleans or integers, and no float dtype is given.
+        If `input` is of booleans or integers, and no float dtype is given.
     ValueError
         If the axis is out of range.
 
@@ -86,8 +86,8 @@ def softmax(
     tensor([[0.5, 0.5],
             [0. , 1. ]])
     """
-    x, axis = _arguments("softmax", x, axis, _stacklevel, dtype)
-    return Softmax.apply(x, axis=axis)
+    input, axis = _arguments("softmax", input, axis, _stacklevel, dtype)
+    return Softmax.apply(input, axis=axis)
 
 
 class LogSoftmax(Function[Tensor]):
@@ -107,28 +107,28 @@ class LogSoftmax(Function[Tensor]):
 
 @also_dim
 def log_softmax(
-    x: TensorLike, axis: int | None = None, _stacklevel: int = 3, dtype: DType = None
+    input: TensorLike, axis: int | None = None, _stacklevel: int = 3, dtype: DType = None
 ) -> Tensor:
     r"""The logarithm of `softmax`: :math:`y_i = x_i - \log \sum_j e^{x_j}`.
 
     Parameters
     ----------
-    x : Tensor or ndarray of floats
+    input : Tensor or ndarray of floats
     axis : int, optional
         The axis along which the exponentials add up to 1. PyTorch's name is `dim`. Without it, as
         in PyTorch, it is 0 for 0, 1 and 3 dimensions and else 1, with a warning.
     dtype : dtype, optional
-        What `x` is converted to first.
+        What `input` is converted to first.
 
     Returns
     -------
     Tensor
-        In the shape of `x`.
+        In the shape of `input`.
 
     Raises
     ------
     TypeError
-        If `x` is of booleans or integers, and no float dtype is given.
+        If `input` is of booleans or integers, and no float dtype is given.
     ValueError
         If the axis is out of range.
 
@@ -139,8 +139,8 @@ def log_softmax(
     tensor([[-6.9315e-01, -6.9315e-01],
             [-1.0000e+03,  0.0000e+00]])
     """
-    x, axis = _arguments("log_softmax", x, axis, _stacklevel, dtype)
-    return LogSoftmax.apply(x, axis=axis)
+    input, axis = _arguments("log_softmax", input, axis, _stacklevel, dtype)
+    return LogSoftmax.apply(input, axis=axis)
 
 
 attach(softmax=softmax, log_softmax=log_softmax)

@@ -25,13 +25,13 @@ def _order(function: str, x: TensorLike, dim: int, descending: bool) -> tuple[Ar
 
 
 def sort(
-    x: TensorLike, dim: int = -1, descending: bool = False, stable: bool = True
+    input: TensorLike, dim: int = -1, descending: bool = False, stable: bool = True
 ) -> ValuesAndIndices:
     """Elements sorted along a dimension, and where they were.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    input : Tensor or ndarray
     dim : int, default -1
         The dimension.
     descending : bool, default False
@@ -42,8 +42,8 @@ def sort(
     Returns
     -------
     (values, indices)
-        A named tuple of tensors in the shape of `x`; `indices` of int64. The gradient of a value
-        goes to the element it was.
+        A named tuple of tensors in the shape of `input`; `indices` of int64. The gradient of a
+        value goes to the element it was.
 
     Raises
     ------
@@ -57,19 +57,19 @@ def sort(
     >>> values, indices
     (tensor([1., 2., 3.]), tensor([1, 2, 0]))
     """
-    order, axis = _order("sort", x, dim, descending)
-    return _taken(x, order, axis)
+    order, axis = _order("sort", input, dim, descending)
+    return _taken(input, order, axis)
 
 
 @also_dim
 def argsort(
-    x: TensorLike, axis: int = -1, descending: bool = False, stable: bool | None = True
+    input: TensorLike, axis: int = -1, descending: bool = False, stable: bool | None = True
 ) -> Tensor:
     """The positions that sort a tensor along an axis, outside of any graph.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    input : Tensor or ndarray
     axis : int, default -1
         PyTorch's name is `dim`.
     descending : bool, default False
@@ -80,7 +80,7 @@ def argsort(
     Returns
     -------
     Tensor of int64
-        In the shape of `x`.
+        In the shape of `input`.
 
     Raises
     ------
@@ -93,17 +93,17 @@ def argsort(
     >>> cnet.argsort(cnet.tensor([3.0, 1.0, 2.0]))
     tensor([1, 2, 0])
     """
-    return Tensor(_order("argsort", x, axis, descending)[0])
+    return Tensor(_order("argsort", input, axis, descending)[0])
 
 
 def topk(
-    x: TensorLike, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
+    input: TensorLike, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
 ) -> ValuesAndIndices:
     """The `k` greatest elements along a dimension, and where they are.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    input : Tensor or ndarray
     k : int
         How many, at most the size of the dimension.
     dim : int, default -1
@@ -130,7 +130,7 @@ def topk(
     >>> cnet.topk(cnet.tensor([3.0, 1.0, 2.0]), 2).values
     tensor([3., 2.])
     """
-    order, axis = _order("topk", x, dim, largest)
+    order, axis = _order("topk", input, dim, largest)
     size = order.shape[axis] if order.ndim else 1
     if not 0 <= index(k) <= size:
         raise ValueError(f"topk: k must be between 0 and the size of dim (got {k} and {size})")
@@ -138,7 +138,7 @@ def topk(
         raise ValueError("topk: k must be 1 for a tensor without dimensions (got 0)")
     if order.ndim:
         order = np.take(order, range(k), axis)
-    return _taken(x, order, axis)
+    return _taken(input, order, axis)
 
 
 def _taken(x: TensorLike, order: Array, axis: int) -> ValuesAndIndices:

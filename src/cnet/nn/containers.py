@@ -95,10 +95,10 @@ class Sequential(_Indexed):
         for name, module in named:
             _set(self, name, module)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, input: Any) -> Any:
         for operation in operations(list(self)):
-            x = operation(x)
-        return x
+            input = operation(input)
+        return input
 
     def _slice(self, modules: dict[str, Module]) -> "Sequential":
         return Sequential(modules)

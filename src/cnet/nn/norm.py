@@ -67,9 +67,9 @@ class _BatchNorm(Module):
             if parameter is not None:
                 parameter.data[...] = value
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, input: Any) -> Tensor:
         name = type(self).__name__
-        shape = np.shape(x)
+        shape = np.shape(input)
         if len(shape) not in self.dimensions:
             wanted = " or ".join(map(str, self.dimensions))
             raise ValueError(f"{name}: x must have {wanted} dimensions (got {len(shape)})")
@@ -83,7 +83,7 @@ class _BatchNorm(Module):
         if share is None:
             share = 0.0 if tracked is None else 1 / (tracked.item() + 1)
         y = F.batch_norm(
-            x,
+            input,
             self.running_mean,
             self.running_var,
             self.weight,
