@@ -6,12 +6,15 @@ long ones of float64 numbers in blocks. Axes are given as a sorted tuple of numb
 """
 
 from math import prod
+from typing import Any
 
 import numpy as np
 
 from ..autograd import Array
 
 Axes = tuple[int, ...]
+
+_reduce: Any = np.add.reduce
 
 _FEW = 32
 """As many float32 numbers are added one after the other in float32."""
@@ -27,11 +30,9 @@ def total(x: Array, axes: Axes, keepdims: bool = False) -> Array:
     count = 1
     for axis in axes:
         count *= x.shape[axis]
-    pairwise = x.flags.c_contiguous and (not axes or axes[0] == x.ndim - len(axes))
-    if count <= _FEW or pairwise or kind != "f":
-        dtype = x.dtype if kind == "f" else np.int64
-        y: Array = np.asarray(np.sum(x, axes, dtype, keepdims=keepdims))
-        return y
+    trailing = not axes or axes[0] == x.ndim - len(axes)
+    if count <= _FEW or kind != "f" or (trailing and x.flags.c_contiguous):
+        return np.asarray(_reduce(x, axes, None if kind == "f" else np.int64, keepdims=keepdims))
     y = _wide(x, axes).astype(x.dtype, copy=False)
     return y if keepdims else y.squeeze(axes)
 
@@ -44,6 +45,8 @@ def average(x: Array, axes: Axes) -> Array:
 
 def _wide(x: Array, axes: Axes) -> Array:
     """The sum in float64, with the axes kept."""
+    if x.size <= _BLOCK:
+        return np.asarray(_reduce(x, axes, np.float64, keepdims=True))
     kept = tuple([1 if axis in axes else size for axis, size in enumerate(x.shape)])
     columns = prod(kept)
     leading = axes == tuple(range(len(axes)))
@@ -66,11 +69,11 @@ def _blocks(x: Array, axes: Axes) -> Array:
     """The sum in float64, of float64 numbers in blocks along the longest axis."""
     longest = max(axes, key=lambda axis: x.shape[axis], default=0)
     if x.itemsize < 8 or not axes or x.shape[longest] <= _BLOCK:
-        return np.asarray(np.add.reduce(x, axes, np.float64, keepdims=True))
+        return np.asarray(_reduce(x, axes, np.float64, keepdims=True))
     moved = np.moveaxis(x, longest, 0)
     others = tuple([axis + (axis < longest) for axis in axes if axis != longest])
     sums = [
-        np.add.reduce(moved[i : i + _BLOCK], (0, *others), keepdims=True)
+        _reduce(moved[i : i + _BLOCK], (0, *others), keepdims=True)
         for i in range(0, len(moved), _BLOCK)
     ]
     return np.moveaxis(_blocks(np.concatenate(sums), (0,)), 0, longest)

@@ -51,13 +51,13 @@ def add(a: Operand, b: Operand, *, alpha: Number = 1) -> Tensor:
     >>> cnet.add(cnet.tensor([1.0, 2.0]), 10)
     tensor([11., 12.])
     """
-    return Add.apply(weak(a), weak(_scaled("add", a, b, alpha)))
+    if alpha != 1:
+        b = _scaled("add", a, b, alpha)
+    return Add.apply(weak(a), weak(b))
 
 
 def _scaled(function: str, a: Operand, b: Operand, alpha: Number) -> Operand:
     """``alpha * b``; an integer stays one."""
-    if alpha == 1:
-        return b
     scaled = mul(b, alpha)
     if scaled.dtype.kind == "f" and "f" not in (np.asarray(a).dtype.kind, np.asarray(b).dtype.kind):
         raise TypeError(f"{function}: alpha must be an integer for integer operands (got {alpha})")
@@ -100,7 +100,9 @@ def sub(a: Operand, b: Operand, *, alpha: Number = 1) -> Tensor:
     >>> cnet.sub(10, cnet.tensor([1.0, 2.0]))
     tensor([9., 8.])
     """
-    return Sub.apply(weak(a), weak(_scaled("sub", a, b, alpha)))
+    if alpha != 1:
+        b = _scaled("sub", a, b, alpha)
+    return Sub.apply(weak(a), weak(b))
 
 
 class Mul(Function[Tensor]):

@@ -18,12 +18,12 @@ def _plain(ufunc: np.ufunc) -> Callable[..., Tensor]:
 
 
 def _array(operand: Any) -> Any:
-    return np.asarray(operand) if isinstance(operand, Tensor) else operand
+    return operand.data if isinstance(operand, Tensor) else weak(operand)
 
 
 def _comparison(ufunc: np.ufunc) -> Callable[[Any, Any], Tensor]:
     def method(a: Operand, b: Operand) -> Tensor:
-        a, b = weak(_array(a)), weak(_array(b))
+        a, b = _array(a), _array(b)
         if not (isinstance(a, int) or isinstance(b, int)):  # NumPy compares integers exactly
             a, b = promoted(ufunc.__name__, a, b)
         return Tensor(ufunc(a, b))

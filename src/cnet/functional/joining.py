@@ -158,7 +158,7 @@ _NUMPY_MODES: dict[str, Any] = {
 
 
 def pad(
-    input: TensorLike, pad: Sequence[int], mode: str = "constant", value: float = 0.0
+    input: TensorLike, pad: Sequence[int], mode: str = "constant", value: float | None = None
 ) -> Tensor:
     """With more, or fewer, elements at the ends of the last axes.
 
@@ -171,6 +171,7 @@ def pad(
     mode : {"constant", "reflect", "replicate", "circular"}, default "constant"
         What to add: `value`, the mirror image without the edge, the edge, or the opposite end.
     value : float, default 0
+        For the mode "constant" only.
 
     Returns
     -------
@@ -179,8 +180,8 @@ def pad(
     Raises
     ------
     ValueError
-        If `pad` has an odd length, is longer than `input` has axes or cuts off too much, or `mode`
-        is another.
+        If `pad` has an odd length, is longer than `input` has axes, or cuts off or adds more than
+        there is, or `mode` is another.
 
     Examples
     --------
@@ -205,18 +206,34 @@ def pad(
         slice(max(-before, 0), size - max(-after, 0))
         for size, (before, after) in zip(input.shape, ends, strict=True)
     ]
+    if mode != "constant":
+        _check_ends(mode, value, input.shape, ends)
     if any(part.start > part.stop for part in kept):
         raise ValueError(f"pad: pad cuts off too much (got {tuple(pad)} and shape {input.shape})")
     if min(pad, default=0) < 0:
         input = Index.apply(input, index=tuple(kept))
     widths = [(max(before, 0), max(after, 0)) for before, after in ends]
     if mode == "constant":
-        return Pad.apply(input, widths=widths, value=value)
+        return Pad.apply(input, widths=widths, value=0 if value is None else value)
     for axis, width in enumerate(widths):
         if any(width):
             positions = np.pad(np.arange(input.shape[axis]), width, mode=_NUMPY_MODES[mode])
             input = Index.apply(input, index=(*[slice(None)] * axis, positions))
     return as_tensor(input)
+
+
+def _check_ends(
+    mode: str, value: float | None, shape: tuple[int, ...], ends: list[tuple[int, int]]
+) -> None:
+    if value:
+        raise ValueError(f"pad: value is for the mode 'constant' only (got {value} and {mode!r})")
+    for size, end in zip(shape, ends, strict=True):
+        limit = {"reflect": size - 1, "circular": size}.get(mode, max(end))
+        if max(end) > max(limit, 0) or (size == 0 and max(end) > 0):
+            raise ValueError(
+                f"pad: pad must add at most {limit} elements in the mode {mode!r} "
+                f"(got {end} and shape {shape})"
+            )
 
 
 attach(__getitem__=getitem)

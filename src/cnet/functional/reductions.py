@@ -29,6 +29,8 @@ def reduced_axes(function: str, x: Any, axis: Axis) -> Axes:
     ValueError if one is given twice.
     """
     ndim = x.ndim
+    if type(axis) is int and -ndim <= axis < ndim:
+        return (axis % ndim,)
     if axis is None or (isinstance(axis, Sequence) and not axis):
         return tuple(range(ndim))
     given = [index(number) for number in (axis if isinstance(axis, Sequence) else [axis])]
@@ -149,11 +151,11 @@ class Var(Function[Tensor]):
         ctx: Context, x: Array, *, axes: Axes, correction: float, keepdims: bool, root: bool
     ) -> Array:
         mean = average(x, axes)
-        rest = average(x - mean, axes)  # what rounding the mean has lost
+        deviation = np.asarray(x - mean)
+        rest = average(deviation, axes)  # what rounding the mean has lost
+        deviation -= rest
         count = prod([x.shape[axis] for axis in axes])
         ctx.freedom = np.float64(max(count - correction, 0))
-        deviation = x - mean
-        deviation -= rest
         y = (total(deviation * deviation, axes, keepdims=True) / ctx.freedom).astype(x.dtype)
         if root:
             y = np.sqrt(y)
@@ -164,7 +166,7 @@ class Var(Function[Tensor]):
     def backward(ctx: Context, grad: Array) -> Any:
         x, mean, rest, y = ctx.saved
         grad = grad.reshape(ctx.kept_shape)
-        deviation = x - mean
+        deviation = np.asarray(x - mean)
         deviation -= rest
         if y is None:
             return (grad * 2 / ctx.freedom).astype(x.dtype) * deviation
