@@ -116,6 +116,12 @@ def is_listing_calls() -> bool:
     return _mode.calls is not None
 
 
+def rename_last_output(variable: "Variable") -> None:
+    """Say, where calls are listed, that the result of the last one is this variable."""
+    if _mode.calls:
+        _mode.calls[-1] = _mode.calls[-1]._replace(outputs=(variable,))
+
+
 class Variable:
     """What the graph knows of a tensor: an array, where it came from, and its gradient."""
 

@@ -61,8 +61,8 @@ class Tensor(Variable):
     -----
     Arrays are taken wherever tensors are, NumPy's functions take tensors as arrays, and the ufuncs
     among cnet's operations, as in ``np.exp(x)`` or ``array * x``, give tensors and are recorded.
-    A scalar, of Python or NumPy, never changes the dtype of a float tensor; between tensors and
-    arrays NumPy's promotion holds.
+    Results have the dtype that PyTorch gives them: an integer with a float32 tensor gives float32,
+    and a number, of Python or NumPy, never changes the dtype of a float tensor.
 
     Examples
     --------
@@ -305,8 +305,12 @@ class Tensor(Variable):
 
         # These take axis and keepdims, or dim and keepdim.
         sum: Callable[..., "Tensor"]
-        mean = var = std = max = min = argmax = argmin = logsumexp = all = any = sum
+        mean = var = std = amax = amin = argmax = argmin = argsort = logsumexp = all = any = sum
         softmax = log_softmax = squeeze = unsqueeze = sum
+
+        # These give one tensor, or values with indices.
+        max: Callable[..., Any]
+        min = sort = topk = max
 
     def __repr__(self) -> str:
         start = "tensor("

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import cnet
 from cnet import functional as F
 from cnet import kernels
 from cnet.gradcheck import gradcheck
@@ -50,5 +51,48 @@ def test_strided_input():
 def test_errors_come_from_the_kernel():
     with pytest.raises(ValueError, match=r"conv2d: weight\.shape\[1\]"):
         F.conv2d(Tensor(numbers(1, 3, 5, 5)), numbers(4, 2, 3, 3))
-    with pytest.raises(ValueError, match="conv2d: x must have 4 dimensions"):
-        F.conv2d(numbers(3, 5, 5), numbers(4, 3, 3, 3))
+    with pytest.raises(
+        ValueError, match="conv2d: input must have 4 dimensions, or 3 for one image"
+    ):
+        F.conv2d(numbers(5, 5), numbers(4, 3, 3, 3))
+
+
+@pytest.mark.parametrize("size", [3, 5])
+def test_what_is_documented_of_winograd(size):
+    """Its error bound, relative to what a tile sees; NaN and the absence of zeros; its range."""
+    rng = np.random.default_rng(0)
+    p, reach = size // 2, size // 2 + 3
+    weight = rng.standard_normal((16, 16, size, size)).astype(np.float32)
+    x = np.ones((1, 16, 32, 32), np.float32)
+    x[0, 3, 15, 15] = 1e4
+    exact = F.conv2d(x.astype(np.float64), weight.astype(np.float64), padding=p).numpy()
+    largest = np.ones((32, 32))
+    largest[15 - reach : 16 + reach, 15 - reach : 16 + reach] = 1e4
+    bound = 32 * np.finfo(np.float32).eps * largest * np.abs(weight).sum((1, 2, 3))[:, None, None]
+    error = np.abs(F.conv2d(x, weight, padding=p).numpy() - exact)[0]
+    assert (error <= bound).all()
+
+    outside = np.ones((32, 32), bool)
+    outside[15 - reach : 16 + reach, 15 - reach : 16 + reach] = False
+    x[0, 3, 15, 15] = np.nan
+    assert np.isfinite(F.conv2d(x, weight, padding=p).numpy()[..., outside]).all()
+    lone = np.zeros_like(x)
+    lone[0, 3, 15, 15] = 1
+    assert not F.conv2d(lone, weight, padding=p).numpy()[..., outside].any()
+    large = 1e37 * rng.choice([-1, 1], x.shape).astype(np.float32)
+    shares = np.full_like(weight, 0.5 / (16 * size * size))
+    assert np.isfinite(F.conv2d(large, shares, padding=p).numpy()).all()
+
+    touched = np.zeros((32, 32), bool)
+    touched[15 - p : 16 + p, 15 - p : 16 + p] = True
+    with cnet.use_exact():
+        assert not F.conv2d(lone, weight, padding=p).numpy()[..., ~touched].any()
+        assert np.isfinite(F.conv2d(x, weight, padding=p).numpy()[..., ~touched]).all()
+        assert np.isfinite(F.conv2d(30 * large, shares, padding=p).numpy()).all()
+
+
+def test_one_image():
+    x, weight, bias = numbers(3, 5, 6), numbers(4, 3, 3, 3), numbers(4)
+    y = F.conv2d(x, weight, bias, padding=1)
+    np.testing.assert_array_equal(y, F.conv2d(x[None], weight, bias, padding=1).data[0])
+    assert gradcheck(lambda x, w: F.conv2d(x, w, stride=2), (x, weight))

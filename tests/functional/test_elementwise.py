@@ -95,9 +95,13 @@ def test_clip_keeps_integers_and_needs_a_bound():
         F.clip(tensor([1.0]))
 
 
-def test_relu_takes_floats_only():
+def test_relu_of_integers_and_others():
+    assert F.relu(tensor([1, -2])).tolist() == [1, 0]
+    assert F.relu(tensor([1, -2])).dtype == np.int64
     with pytest.raises(TypeError, match=r"relu: .* must be float32 or float64"):
-        F.relu(tensor([1, 2]))
+        F.relu(tensor([True]))
+    with pytest.raises(TypeError, match=r"leaky_relu: input must be of a float dtype"):
+        F.leaky_relu(tensor([1, -2]))
 
 
 def test_casts():
@@ -117,3 +121,49 @@ def test_casts():
 def test_a_clone_has_its_own_memory():
     x = tensor([1.0, 2.0])
     assert not np.shares_memory(F.clone(x).data, x.data)
+
+
+BOUNDS = [
+    (np.array([0.5, 2.0]), np.array([1.0, 3.0])),
+    (np.array([[0.5], [2.0], [-1.0]]), None),
+    (None, np.array(0.9)),
+    (np.array([2.0, 0.1]), np.array([1.0, 0.3])),  # the first pair crosses: max wins
+]
+
+
+@pytest.mark.parametrize(("low", "high"), BOUNDS, ids=range(len(BOUNDS)))
+def test_bounds_that_are_tensors(low, high):
+    x = np.random.default_rng(0).normal(size=(3, 2))
+    np.testing.assert_array_equal(F.clip(x, low, high), np.clip(x, low, high))
+    bounds = [bound for bound in (low, high) if bound is not None]
+
+    def clipped(x, *bounds):
+        given = iter(bounds)
+        return F.clamp(
+            x, None if low is None else next(given), None if high is None else next(given)
+        )
+
+    assert gradcheck(clipped, (x, *bounds))
+
+
+def test_the_gradient_on_a_bound_goes_to_x():
+    x, low, high = (Tensor(np.array([1.0, 2.0]), requires_grad=True) for _ in range(3))
+    F.clamp(x, low, high).sum().backward()
+    assert (x.grad.tolist(), low.grad.tolist(), high.grad.tolist()) == ([1, 1], [0, 0], [0, 0])
+
+
+def test_clip_by_numpy():
+    x = Tensor(np.array([-1.0, 0.5, 2.0]), requires_grad=True)
+    y = np.clip(x, 0, 1)
+    assert y.tolist() == [0, 0.5, 1]
+    y.sum().backward()
+    assert x.grad.tolist() == [0, 1, 0]
+    with pytest.raises(TypeError, match="clip: out is not supported"):
+        F.clip(x, 0, 1, out=np.zeros(3))
+
+
+def test_clip_promotes():
+    assert tensor([1, 2]).clip(1.5).tolist() == [1.5, 2]
+    assert tensor([1, 2]).clip(1.5).dtype == np.float32
+    assert tensor([1.0, 2.0]).clip(tensor([1, 2]), np.float64(3)).dtype == np.float32
+    assert tensor([1, 2]).clip(max=tensor([1.5])).dtype == np.float32

@@ -98,7 +98,7 @@ def test_joining_of_tensors_of_which_some_need_gradients():
 @pytest.mark.parametrize("join", [F.cat, F.stack])
 def test_joining_errors(join):
     for wrong in ([], [np.ones((2, 3)), np.ones((3, 2))]):
-        with pytest.raises(ValueError, match="array"):
+        with pytest.raises(ValueError, match=r"array|must not be empty"):
             join(wrong)
 
 
@@ -153,3 +153,29 @@ def test_padding_keeps_the_dtype():
 def test_padding_errors(arguments, message):
     with pytest.raises(ValueError, match=message):
         F.pad(tensor([1.0, 2.0, 3.0]), *arguments)
+
+
+@pytest.mark.parametrize(
+    ("pad", "options", "message"),
+    [
+        ((3, 0), {"mode": "reflect"}, "pad: pad must add at most 2 elements in the mode 'reflect'"),
+        ((0, 4), {"mode": "circular"}, "pad: pad must add at most 3 elements in the mode 'circ"),
+        ((1, 1), {"mode": "reflect", "value": 1.0}, "pad: value is for the mode 'constant' only"),
+    ],
+)
+def test_padding_that_pytorch_refuses(pad, options, message):
+    with pytest.raises(ValueError, match=message):
+        F.pad(np.ones((2, 3)), pad, **options)
+    with pytest.raises(ValueError, match="pad: pad must add at most"):
+        F.pad(np.ones((2, 0)), (1, 0), mode="replicate")
+
+
+def test_the_first_tensor_of_a_list_may_be_empty():
+    x = tensor([[1.0, 2.0]], requires_grad=True)
+    empty = tensor(np.zeros(0, np.float32), requires_grad=True)
+    y = F.cat([empty, x, x])
+    assert y.tolist() == [[1, 2], [1, 2]]
+    y.sum().backward()
+    assert x.grad.tolist() == [[2, 2]]
+    assert empty.grad.shape == (0,)
+    assert F.cat([empty, empty]).shape == (0,)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from cnet import functional as F
+from cnet import nn
 from cnet.gradcheck import gradcheck
 from cnet.tensor import Tensor, tensor
 
@@ -203,8 +204,20 @@ ONE = np.ones(1)
         (lambda: F.nll_loss(LOGITS, LOGITS), TypeError, "nll_loss: target.dtype"),
         (lambda: F.nll_loss(LOGITS, CLASSES[:3]), ValueError, "nll_loss: target.shape"),
         (lambda: F.nll_loss(LOGITS, CLASSES, WEIGHT[:2]), ValueError, "nll_loss: weight.shape"),
-        (lambda: F.mse_loss(np.ones((3, 1)), np.ones(3)), ValueError, "mse_loss: target.shape"),
-        (lambda: F.l1_loss(ONE, ONE, "max"), ValueError, "l1_loss: reduction"),
+        (lambda: F.l1_loss(ONE, ONE, reduction="max"), ValueError, "l1_loss: reduction"),
+        (lambda: F.mse_loss(ONE, ONE, weight=np.ones(3)), ValueError, "mse_loss: weight.shape"),
+        (
+            lambda: F.cross_entropy(LOGITS, np.exp(LOGITS), ignore_index=1), ValueError,
+            "cross_entropy: ignore_index must be negative",
+        ),
+        (
+            lambda: F.cross_entropy(LOGITS, np.exp(LOGITS), label_smoothing=1.5), ValueError,
+            "cross_entropy: label_smoothing",
+        ),
+        (
+            lambda: F.cross_entropy(LOGITS, np.exp(LOGITS), WEIGHT[:2]), ValueError,
+            "cross_entropy: weight.shape",
+        ),
         (
             lambda: F.binary_cross_entropy_with_logits(ONE, np.ones(2)), ValueError,
             "binary_cross_entropy_with_logits: target.shape",
@@ -214,3 +227,63 @@ ONE = np.ones(1)
 def test_errors(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("loss", [F.mse_loss, F.l1_loss])
+def test_differences_broadcast_with_a_warning(loss):
+    x, y = np.array([[1.0], [2.0]]), np.array([[1.0, 3.0]])
+    with pytest.warns(UserWarning, match=f"{loss.__name__}: target.shape differs") as caught:
+        got = loss(x, y, reduction="none")
+    assert caught[0].filename == __file__
+    power = 2 if loss is F.mse_loss else 1
+    np.testing.assert_array_equal(got, np.abs(x - y) ** power)
+    with pytest.warns(UserWarning, match="differs"), pytest.raises(ValueError, match="broadcast"):
+        loss(np.ones(2), np.ones(3))
+
+
+@pytest.mark.parametrize(
+    ("options", "reduction"),
+    [
+        ({"size_average": True}, "mean"),
+        ({"size_average": False}, "sum"),
+        ({"reduce": False}, "none"),
+        ({"reduce": True}, "mean"),
+        ({"reduce": True, "size_average": False}, "sum"),
+        ({"reduce": False, "size_average": True}, "none"),
+    ],
+    ids=str,
+)
+def test_pytorchs_older_reductions(options, reduction):
+    calls = [
+        (F.cross_entropy, nn.CrossEntropyLoss, LOGITS, CLASSES),
+        (F.nll_loss, nn.NLLLoss, LOGITS, CLASSES),
+        (F.mse_loss, nn.MSELoss, LOGITS, 2 * LOGITS),
+        (F.l1_loss, nn.L1Loss, LOGITS, 2 * LOGITS),
+        (F.binary_cross_entropy_with_logits, nn.BCEWithLogitsLoss, LOGITS, LOGITS > 0),
+    ]
+    for function, layer, x, target in calls:
+        expected = function(x, target, reduction=reduction)
+        with pytest.warns(UserWarning, match=f"use reduction='{reduction}'"):
+            np.testing.assert_array_equal(function(x, target, **options), expected)
+        with pytest.warns(UserWarning, match=f"{layer.__name__}: size_average and reduce"):
+            made = layer(**options)
+        assert made.reduction == reduction
+        np.testing.assert_array_equal(made(x, target), expected)
+
+
+def test_positional_arguments_stand_in_pytorchs_order():
+    with pytest.warns(UserWarning, match="deprecated"):
+        assert F.mse_loss(np.zeros(2), np.ones(2), False).item() == 2
+    with pytest.warns(UserWarning, match="deprecated"):
+        assert nn.MSELoss(False).reduction == "sum"
+    expected = F.cross_entropy(LOGITS, CLASSES, ignore_index=2)
+    assert F.cross_entropy(LOGITS, CLASSES, None, None, 2).item() == expected.item()
+
+
+@pytest.mark.parametrize(("loss", "power"), [(F.mse_loss, 2), (F.l1_loss, 1)])
+def test_weighted_differences(loss, power):
+    x, y, w = np.array([1.0, 2.0]), np.array([3.0, 3.0]), np.array([1.0, 3.0])
+    each = w * np.abs(x - y) ** power
+    np.testing.assert_allclose(loss(x, y, weight=w, reduction="none"), each)
+    np.testing.assert_allclose(loss(x, y, weight=w, reduction="sum"), each.sum())
+    np.testing.assert_allclose(loss(x, y, weight=w), each.sum() / 4)

@@ -73,3 +73,27 @@ def test_errors():
     np.testing.assert_array_equal(mean, MEAN)
     with pytest.raises(ValueError, match=r"weight.shape must equal \(x.shape\[1\],\)"):
         F.batch_norm(X, MEAN, VAR, WEIGHT[:2])
+    with pytest.raises(ValueError, match="running_mean and running_var must both be given"):
+        F.batch_norm(X, MEAN, None, training=True)
+    for eps in (0, -1, np.nan):
+        with pytest.raises(ValueError, match="batch_norm: eps must be positive"):
+            F.batch_norm(X, None, None, training=True, eps=eps)
+    for eps in (-1, np.nan):
+        with pytest.raises(ValueError, match="batch_norm: eps must not be negative"):
+            F.batch_norm(X, MEAN, VAR, eps=eps)
+    F.batch_norm(X, MEAN, VAR, eps=0)
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (0, 3, 4, 4), (2, 3, 0, 4)], ids=str)
+@pytest.mark.parametrize("training", [True, False])
+def test_an_empty_batch(shape, training):
+    mean, var = MEAN.copy(), VAR.copy()
+    x, weight, bias = (
+        Tensor(array, requires_grad=True) for array in (np.zeros(shape), WEIGHT, BIAS)
+    )
+    y = F.batch_norm(x, mean, var, weight, bias, training)
+    assert y.shape == shape
+    y.sum().backward()
+    assert x.grad.shape == shape
+    np.testing.assert_array_equal([weight.grad, bias.grad], np.zeros((2, 3)))
+    np.testing.assert_array_equal([mean, var], [MEAN, VAR])

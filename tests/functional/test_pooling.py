@@ -52,7 +52,22 @@ def test_indices_are_outside_of_the_graph():
     y, indices = F.max_pool2d(x, 2, return_indices=True)
     assert y.requires_grad
     assert not indices.requires_grad
-    assert indices.dtype == np.int32
+    assert indices.dtype == np.int64
+
+
+@pytest.mark.parametrize("pool", [F.max_pool2d, F.avg_pool2d])
+def test_one_image(pool):
+    x = distinct(3, 5, 6)
+    np.testing.assert_array_equal(pool(x, 2), pool(x[None], 2).data[0])
+    assert gradcheck(lambda x: pool(x, 3, 2, 1), x)
+    with pytest.raises(ValueError, match="input must have 4 dimensions, or 3 for one image"):
+        pool(x[0], 2)
+
+
+def test_positions_in_one_image():
+    y, indices = F.max_pool2d(np.arange(16.0).reshape(1, 4, 4), 2, return_indices=True)
+    assert y.tolist() == [[[5, 7], [13, 15]]]
+    assert indices.tolist() == [[[5, 7], [13, 15]]]
 
 
 def test_positional_options_stand_in_pytorchs_order():

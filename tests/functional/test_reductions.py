@@ -1,5 +1,7 @@
 """Reductions, over all elements and along axes."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -37,14 +39,15 @@ def logsumexp(x, axis, keepdims):
 REDUCTIONS = [
     (F.sum, np.sum),
     (F.mean, np.mean),
-    (F.max, np.max),
-    (F.min, np.min),
+    (F.amax, np.max),
+    (F.amin, np.min),
     (F.logsumexp, logsumexp),
 ]
 
 
 def as_axis(axis):
-    return tuple(axis) if isinstance(axis, list) else axis
+    """An empty sequence means all axes, as in PyTorch."""
+    return (tuple(axis) or None) if isinstance(axis, (list, tuple)) else axis
 
 
 @pytest.mark.parametrize("keepdims", [False, True])
@@ -97,41 +100,17 @@ def test_empty_sums(shape, axis):
     )
 
 
-def test_empty_means_and_extrema_are_numpys():
+def test_a_mean_of_nothing():
     x = Tensor(np.zeros((0, 3)), requires_grad=True)
     with pytest.warns(RuntimeWarning):
         y = x.mean()
     assert np.isnan(y.item())
     y.backward()
     assert x.grad.shape == (0, 3)
-    with pytest.raises(ValueError, match="zero-size"):
-        x.max()
-    assert x.max(axis=1).shape == (0,)
-
-
-@pytest.mark.parametrize(("reduction", "extremum"), [(F.max, 5.0), (F.min, 1.0)])
-def test_equal_extrema_share_the_gradient(reduction, extremum):
-    x = Tensor(np.array([[extremum, 3.0, extremum], [3.0, 2.0, extremum]]), requires_grad=True)
-    reduction(x).backward()
-    np.testing.assert_allclose(x.grad, np.array([[1, 0, 1], [0, 0, 1]]) / 3)
-    x.grad = None
-    reduction(x, axis=1).backward(np.array([1.0, 3.0]))
-    np.testing.assert_allclose(x.grad, [[0.5, 0, 0.5], [0, 0, 3]])
-
-
-@pytest.mark.parametrize(("function", "expected"), [(F.argmax, np.argmax), (F.argmin, np.argmin)])
-def test_positions(function, expected):
-    x = Tensor(np.array([[1.0, 3.0, 3.0], [5.0, -1.0, -1.0]]), requires_grad=True)
-    for axis in (None, 0, 1, -1):
-        for keepdims in (False, True):
-            y = function(x, axis, keepdims)
-            np.testing.assert_array_equal(y, expected(x.data, axis, keepdims=keepdims))
-            assert not y.requires_grad
-    assert function(x.data).item() == expected(x.data)
 
 
 @pytest.mark.parametrize(
-    "name", ["sum", "mean", "max", "min", "logsumexp", "var", "std", "argmax", "argmin"]
+    "name", ["sum", "mean", "amax", "amin", "logsumexp", "var", "std", "argmax", "argmin"]
 )
 def test_names_of_numpy_and_of_pytorch(name):
     x = Tensor(distinct((2, 3)))
@@ -158,9 +137,110 @@ def test_functions_of_numpy_are_recorded():
 
 
 def test_integers_and_bools():
-    assert tensor([1, 2]).sum().dtype == np.int64
-    assert tensor([True, False, True, True]).mean().item() == 0.75
-    assert tensor([True, True]).sum().item() == 2
+    for kind in ("bool", "uint8", "int32", "int64"):
+        x = tensor(np.ones(3, kind))
+        assert x.sum().dtype == np.int64
+        assert x.sum().item() == 3
+        for name in ("mean", "var", "std"):
+            with pytest.raises(TypeError, match=f"{name}: input must be of a float dtype"):
+                getattr(x, name)()
+        assert x.mean(dtype=np.float64).dtype == np.float64
+    assert tensor([1, 2]).sum(dtype=np.float32).dtype == np.float32
+    assert np.sum(tensor([1.5]), dtype=np.float64).dtype == np.float64
+
+
+def test_a_tensor_without_axes_has_two():
+    x = Tensor(np.array(3.0), requires_grad=True)
+    for axis in (0, -1, [0], None, ()):
+        for reduction in (F.sum, F.mean, F.amax, F.amin, F.logsumexp):
+            x.grad = None
+            y = reduction(x, axis, True)
+            assert (y.shape, y.item()) == ((), 3)
+            y.backward()
+            assert x.grad.item() == 1
+    with pytest.raises(IndexError, match="sum: axis 1 is out of bounds"):
+        x.sum(1)
+
+
+def test_pytorchs_older_arguments_of_the_variance():
+    x = tensor([1.0, 3.0])
+    for biased in (
+        x.var(False), x.var(0, False), x.var(unbiased=False), F.var(x, correction=0),
+        x.std(0, False) ** 2, x.std(dim=0, unbiased=False) ** 2,
+    ):  # fmt: skip
+        assert biased.item() == pytest.approx(1)
+    assert x.var(True).item() == x.var(0, unbiased=True).item() == 2
+    with pytest.raises(TypeError, match="var: correction and unbiased"):
+        x.var(unbiased=True, correction=1)
+
+
+def test_a_variance_without_freedom():
+    with pytest.warns(RuntimeWarning):
+        assert np.isnan(tensor([1.0]).var().item())
+    with pytest.warns(RuntimeWarning):
+        assert np.isinf(tensor([1.0, 2.0]).var(correction=3).item())
+
+
+# Sums keep their digits
+
+LAYOUTS = {
+    "contiguous": lambda x: (x, 0),
+    "a column": lambda x: (x[:, None], 0),
+    "two columns": lambda x: (np.stack([x, x], 1), 0),
+    "many columns": lambda x: (x.reshape(-1, 4096)[:, :300].repeat(2, 1), 0),
+    "strided": lambda x: (np.stack([x, x], 1)[:, 1], 0),
+    "transposed": lambda x: (x.reshape(8, -1).T, None),
+    "cut": lambda x: (np.stack([x, x], 1).reshape(-1, 8)[:, :4], None),
+    "first and last": lambda x: (np.broadcast_to(x[:, None, None], (len(x), 2, 3)), (0, 2)),
+    "images": lambda x: (x.reshape(-1, 2, 1, 2), (0, 2, 3)),
+    "broadcast": lambda x: (np.broadcast_to(x[0], x.shape), 0),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_long_sums_keep_their_digits(layout):
+    x, axis = LAYOUTS[layout](np.full(2**19, np.float32(0.1)))
+    t = Tensor(x)
+    exact = np.sum(x, axis, dtype=np.float64)
+    np.testing.assert_allclose(t.sum(axis), exact, rtol=2e-7)
+    np.testing.assert_array_equal(t.mean(axis), np.full(exact.shape, np.float32(0.1)))
+    np.testing.assert_array_equal(t.std(axis), np.zeros(exact.shape))
+    np.testing.assert_array_equal(t.var(axis), np.zeros(exact.shape))
+
+
+def test_long_sums_of_float64():
+    x = np.random.default_rng(0).random((200_001, 3)) + 1e6
+    exact = np.array([math.fsum(column) for column in x.T])
+    for array in (x, x[:, ::-1], np.asfortranarray(x)):
+        got = Tensor(array).sum(0).numpy()
+        np.testing.assert_allclose(got if array.strides[1] > 0 else got[::-1], exact, rtol=1e-15)
+    assert (Tensor(np.full((10**5, 3), 0.1)).std(0).numpy() == 0).all()
+
+
+def test_the_documented_sum_and_deviation():
+    equal = Tensor(np.full((10**6, 1), np.float32(3.3)))
+    assert equal.std(0).item() == 0
+    assert Tensor(np.full((2**21, 1), np.float32(0.1))).sum(0).item() == pytest.approx(
+        209715.2, rel=1e-7
+    )
+
+
+def test_a_variance_far_from_zero():
+    x = np.float32(3e9) + np.float32(256) * np.arange(4096, dtype=np.float32)[:, None]
+    expected = np.std(x.astype(np.float64), 0, ddof=1)
+    np.testing.assert_allclose(Tensor(x).std(0), expected, rtol=1e-6)
+
+
+def test_sums_in_backward_passes_keep_their_digits():
+    bias = Tensor(np.zeros(1, np.float32), requires_grad=True)
+    weight = Tensor(np.zeros((1, 1), np.float32), requires_grad=True)
+    x = np.zeros((2**20, 1), np.float32)
+    gradient = np.full((2**20, 1), np.float32(0.1))
+    F.linear(x, weight, bias).backward(gradient)
+    assert bias.grad.item() == pytest.approx(2**20 * 0.1, rel=3e-7)
+    bias.grad = None
+    (bias + x).backward(gradient)
+    assert bias.grad.item() == pytest.approx(2**20 * 0.1, rel=3e-7)
 
 
 def test_logsumexp_does_not_overflow():
@@ -174,5 +254,11 @@ def test_logsumexp_does_not_overflow():
 
 
 def test_a_wrong_axis():
-    with pytest.raises(ValueError, match="axis 2 is out of bounds"):
-        F.sum(np.zeros((2, 3)), axis=2)
+    for reduction in (F.sum, F.mean, F.var, F.std, F.amax, F.amin, F.logsumexp):
+        for axis in (2, -3, (0, 2)):
+            with pytest.raises(IndexError, match=f"{reduction.__name__}: axis .* out of bounds"):
+                reduction(np.zeros((2, 3)), axis=axis)
+        with pytest.raises(ValueError, match=f"{reduction.__name__}: axis must not name an axis"):
+            reduction(np.zeros((2, 3)), axis=(0, -2))
+        with pytest.raises(TypeError):
+            reduction(np.zeros((2, 3)), axis=0.5)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from cnet import functional as F
+from cnet import nn
 from cnet.gradcheck import gradcheck
 from cnet.tensor import tensor
 
@@ -30,7 +31,27 @@ def test_large_scores():
     np.testing.assert_allclose(x.log_softmax(1), expected, rtol=1e-6)
 
 
-def test_the_last_axis_is_the_default():
-    x = np.random.default_rng(0).standard_normal((2, 3))
-    np.testing.assert_array_equal(F.softmax(x), F.softmax(x, 1))
-    np.testing.assert_array_equal(F.log_softmax(x), F.log_softmax(x, 1))
+@pytest.mark.parametrize(("ndim", "dim"), [(1, 0), (2, 1), (3, 0), (4, 1), (5, 1)])
+def test_the_implicit_axis_is_pytorchs(ndim, dim):
+    x = np.random.default_rng(0).standard_normal((2,) * ndim)
+    for name in ("softmax", "log_softmax"):
+        function = getattr(F, name)
+        with pytest.warns(UserWarning, match=f"{name}: .* give dim={dim}") as caught:
+            np.testing.assert_array_equal(function(x), function(x, dim))
+        assert caught[0].filename == __file__
+    for layer in (nn.Softmax(), nn.LogSoftmax()):
+        with pytest.warns(UserWarning, match=f"give dim={dim}"):
+            layer(x)
+
+
+def test_dtypes_and_axes():
+    x = tensor([1, 2, 3])
+    for function in (F.softmax, F.log_softmax):
+        name = function.__name__
+        with pytest.raises(TypeError, match=f"{name}: input must be of a float dtype"):
+            function(x, 0)
+        assert function(x, 0, dtype=np.float32).dtype == np.float32
+        assert function(x.float(), dim=0, dtype="float64").dtype == np.float64
+        with pytest.raises(IndexError, match=f"{name}: axis 1 is out of bounds"):
+            function(x.float(), 1)
+        assert function(tensor(2.0), 0).item() == (1 if name == "softmax" else 0)

@@ -25,11 +25,20 @@ X = np.linspace(-1, 1, 2 * 3 * 8 * 8, dtype=np.float32).reshape(2, 3, 8, 8)
         (lambda: nn.AvgPool2d((3, 2), 1, padding=1),
          "AvgPool2d(kernel_size=(3, 2), stride=1, padding=1)"),
         (lambda: nn.LeakyReLU(0.1), "LeakyReLU(negative_slope=0.1)"),
+        (lambda: nn.LeakyReLU(0.1, True), "LeakyReLU(negative_slope=0.1, inplace=True)"),
+        (lambda: nn.ReLU(inplace=True), "ReLU(inplace=True)"),
+        (lambda: nn.Softmax(), "Softmax(dim=None)"),
+        (lambda: nn.BatchNorm2d(4),
+         "BatchNorm2d(4, eps=1e-05, momentum=0.1, affine=True, bias=True, "
+         "track_running_stats=True)"),
+        (lambda: nn.ModuleList([nn.ReLU(), nn.ReLU(), nn.Tanh()]),
+         "ModuleList(\n  (0-1): 2 x ReLU()\n  (2): Tanh()\n)"),
+        (lambda: nn.ModuleList(), "ModuleList()"),
         (lambda: nn.Softmax(dim=-1), "Softmax(dim=-1)"),
         (lambda: nn.LogSoftmax(1), "LogSoftmax(dim=1)"),
-        (lambda: nn.Dropout(0.2), "Dropout(p=0.2)"),
+        (lambda: nn.Dropout(0.2), "Dropout(p=0.2, inplace=False)"),
         (lambda: nn.Flatten(), "Flatten(start_dim=1, end_dim=-1)"),
-        (lambda: nn.Unflatten(1, [2, 2]), "Unflatten(dim=1, unflattened_size=(2, 2))"),
+        (lambda: nn.Unflatten(1, [2, 2]), "Unflatten(dim=1, unflattened_size=[2, 2])"),
         (lambda: nn.Identity(3, a=4), "Identity()"),
         (lambda: nn.CrossEntropyLoss(), "CrossEntropyLoss()"),
     ],
@@ -83,13 +92,13 @@ def test_repr(layer, text):
         (ValueError, "Dropout: p must be between 0 and 1 (got 1.5)", lambda: nn.Dropout(1.5)),
         (ValueError, "Dropout: p must be between 0 and 1 (got nan)",
          lambda: nn.Dropout(float("nan"))),
-        (ValueError, "Unflatten: dim must be an axis of x (got 2 and (2, 4))",
+        (ValueError, "Unflatten: dim must be an axis of input (got 2 and (2, 4))",
          lambda: nn.Unflatten(2, (2, 2))(np.zeros((2, 4)))),
         (ValueError,
          "CrossEntropyLoss: label_smoothing must be between 0 and 1 (got -0.1)",
          lambda: nn.CrossEntropyLoss(label_smoothing=-0.1)),
         (ValueError,
-         "MSELoss: reduction must be one of ('none', 'mean', 'sum') (got 'avg')",
+         "MSELoss: reduction must be 'mean', 'sum' or 'none' (got 'avg')",
          lambda: nn.MSELoss(reduction="avg")),
     ],
 )  # fmt: skip
@@ -202,3 +211,15 @@ def test_a_small_cnn_learns():
         opt.step()
         losses.append(loss.item())
     assert losses[-1] < 0.05 * losses[0]
+
+
+def test_the_first_argument_is_named_as_pytorchs():
+    x = np.ones((1, 2, 4, 4), np.float32)
+    layers = [
+        nn.Conv2d(2, 3, 1), nn.Linear(4, 2), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.BatchNorm2d(2),
+        nn.ReLU(), nn.LeakyReLU(), nn.Tanh(), nn.Sigmoid(), nn.Softmax(1), nn.LogSoftmax(1),
+        nn.Dropout(), nn.Flatten(), nn.Unflatten(1, (1, 2)), nn.Identity(), nn.Sequential(),
+    ]  # fmt: skip
+    for layer in layers:
+        layer.eval()
+        np.testing.assert_array_equal(layer(input=x), layer(x))

@@ -185,3 +185,26 @@ def test_layers_start_from_the_same_distribution(layer):
         bound = np.abs(theirs[name].numpy()).max()
         assert np.abs(value).max() == pytest.approx(bound, rel=0.15)
     assert ours["weight"].std() == pytest.approx(theirs["weight"].numpy().std(), rel=0.03)
+
+
+def _modules(m):
+    yield m.Sequential(
+        m.Conv2d(3, 4, 3, padding=1), m.ReLU(inplace=True), m.MaxPool2d(2), m.Linear(4, 3),
+        m.Dropout(0.2), m.BatchNorm2d(4), m.Sequential(m.Tanh(), m.Sigmoid()),
+    )  # fmt: skip
+    yield m.ModuleList([m.Linear(2, 2), m.Linear(2, 2), m.Sequential(m.ReLU()), m.Linear(2, 2)])
+    yield m.ModuleDict({"a": m.ReLU(), "b": m.Sequential()})
+    yield from (m.ModuleList(), m.Sequential(), m.Identity(), m.Flatten(), m.Flatten(0, 2))
+    yield from (m.Unflatten(1, (2, 3)), m.Unflatten(1, [2, 3]))
+    yield m.Conv2d(4, 4, (3, 2), (2, 1), (1, 0), (1, 2), 2, False)
+    yield from (m.Conv2d(4, 4, 3, padding="same"), m.Conv2d(4, 4, 1, stride=[2, 2]))
+    yield from (m.MaxPool2d((2, 3), (1, 2), 1, 2, ceil_mode=True), m.AvgPool2d((3, 2), 1, 1))
+    yield from (m.BatchNorm1d(3), m.BatchNorm2d(3, 0.1, None, False, False))
+    yield from (m.Softmax(1), m.Softmax(), m.LogSoftmax(-1), m.LeakyReLU(0.2), m.LeakyReLU(1, True))
+    yield from (m.Dropout(1), m.Dropout(0.5, True))
+    yield from (m.CrossEntropyLoss(), m.MSELoss(), m.L1Loss(), m.BCEWithLogitsLoss(), m.NLLLoss())
+
+
+def test_layers_are_shown_as_pytorchs():
+    for ours, theirs in zip(_modules(nn), _modules(torch.nn), strict=True):
+        assert repr(ours) == repr(theirs)

@@ -46,7 +46,7 @@ def test_dtype_and_repr():
     assert norm(X.astype(np.float64)).dtype == norm.running_mean.dtype == np.float64
     assert norm.float()(X).dtype == np.float32
     assert repr(norm) == (
-        "BatchNorm2d(4, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)"
+        "BatchNorm2d(4, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)"
     )
 
 
@@ -59,7 +59,31 @@ def test_errors():
         nn.BatchNorm2d(3)(X)
     with pytest.raises(ValueError, match=r"num_features must be at least 1 \(got 0\)"):
         nn.BatchNorm2d(0)
+    with pytest.raises(ValueError, match=r"BatchNorm1d: eps must not be negative \(got -1\)"):
+        nn.BatchNorm1d(3, eps=-1)
     norm = nn.BatchNorm1d(4)
     with pytest.raises(ValueError, match="at least 2 numbers"):
         norm(X[:1, :, 0, 0])
     assert norm.num_batches_tracked.item() == 0
+
+
+def test_without_running_statistics_eval_takes_the_batchs():
+    norm = nn.BatchNorm2d(4, track_running_stats=False).eval()
+    np.testing.assert_array_equal(norm(X), nn.BatchNorm2d(4)(X))
+    single = nn.BatchNorm1d(4, track_running_stats=False).eval()
+    with pytest.raises(ValueError, match="at least 2 numbers in every channel") as caught:
+        single(X[:1, :, 0, 0])
+    assert "training" not in str(caught.value)
+
+
+def test_an_empty_batch_leaves_the_statistics():
+    norm = nn.BatchNorm2d(4)
+    assert norm(X[:0]).shape == (0, 4, 5, 5)
+    np.testing.assert_array_equal(norm.running_mean, np.zeros(4))
+    assert norm.eval()(X[:0]).shape == (0, 4, 5, 5)
+
+
+def test_without_a_bias():
+    norm = nn.BatchNorm2d(4, bias=False)
+    assert [name for name, _ in norm.named_parameters()] == ["weight"]
+    np.testing.assert_array_equal(norm(X), nn.BatchNorm2d(4)(X))

@@ -9,6 +9,7 @@ from .arithmetic import add, div, mul, neg, pow, sub
 from .conv import conv2d
 from .dropout import dropout
 from .elementwise import abs, clip, clone, exp, leaky_relu, log, relu, sigmoid, sqrt, tanh
+from .extrema import amax, amin, argmax, argmin, max, min
 from .joining import cat, pad, stack
 from .linear import linear, matmul
 from .loss import (
@@ -20,7 +21,7 @@ from .loss import (
 )
 from .norm import batch_norm
 from .pooling import avg_pool2d, max_pool2d
-from .reductions import argmax, argmin, logsumexp, max, mean, min, std, sum, var
+from .reductions import logsumexp, mean, std, sum, var
 from .selection import maximum, minimum, where
 from .shape import (
     broadcast_to,
@@ -33,6 +34,7 @@ from .shape import (
     unsqueeze,
 )
 from .softmax import log_softmax, softmax
+from .sorting import argsort, sort, topk
 
 clamp = clip
 concatenate = cat
@@ -41,8 +43,11 @@ expand_dims = unsqueeze
 __all__ = [
     "abs",
     "add",
+    "amax",
+    "amin",
     "argmax",
     "argmin",
+    "argsort",
     "avg_pool2d",
     "batch_norm",
     "binary_cross_entropy_with_logits",
@@ -84,6 +89,7 @@ __all__ = [
     "reshape",
     "sigmoid",
     "softmax",
+    "sort",
     "sqrt",
     "squeeze",
     "stack",
@@ -91,6 +97,7 @@ __all__ = [
     "sub",
     "sum",
     "tanh",
+    "topk",
     "transpose",
     "unsqueeze",
     "var",

@@ -8,10 +8,12 @@ import numpy as np
 
 from ..autograd import Array
 from ..tensor import Axis, Tensor
+from ._sums import total
 
 Axes: TypeAlias = int | tuple[int, ...] | None
 Result = TypeVar("Result")
 
+_NUMPY_OPTIONS = {"dtype", "out", "kind", "order", "stable"}
 _OUR_NAMES = {"dim": "axis", "keepdim": "keepdims", "ddof": "correction"}
 
 
@@ -26,7 +28,7 @@ def also_dim(function: Callable[..., Result]) -> Callable[..., Result]:
         renamed = {
             _OUR_NAMES.get(name, name): value
             for name, value in kwargs.items()
-            if value is not None or name not in ("dtype", "out")
+            if value is not None or name not in _NUMPY_OPTIONS
         }
         if "axis" in kwargs and "dim" in kwargs:
             raise TypeError(f"{function.__name__}: axis and dim are the same argument")
@@ -56,5 +58,4 @@ def unbroadcast(grad: Array, shape: tuple[int, ...]) -> Array:
         return grad
     leading = grad.ndim - len(shape)
     stretched = [leading + axis for axis, size in enumerate(shape) if size == 1]
-    total: Array = grad.sum(axis=(*range(leading), *stretched), keepdims=True)
-    return total.reshape(shape)
+    return total(grad, (*range(leading), *stretched)).reshape(shape)

@@ -1,7 +1,7 @@
 """Sums, products, powers.
 
-Operands broadcast as in NumPy. A scalar, of Python or NumPy, takes the dtype of a float tensor;
-between tensors and arrays NumPy's promotion holds, and gradients have the dtype of their input.
+Operands broadcast as in NumPy, and the dtype of the result is PyTorch's (see `_promotion`).
+Gradients have the dtype of their input.
 """
 
 from collections.abc import Callable
@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Array, Context, Function, is_grad_enabled
-from ..tensor import Operand, Tensor, TensorLike, attach
+from ..tensor import Number, Operand, Tensor, TensorLike, attach
 from ._common import reflected, unbroadcast, weak
+from ._promotion import promoted, promoted_to_float
 
 
 class Add(Function[Tensor]):
     @staticmethod
     def forward(ctx: Context, a: Array, b: Array) -> Array:
+        a, b = promoted("add", a, b)
         return a + b
 
     @staticmethod
@@ -28,13 +30,15 @@ class Add(Function[Tensor]):
         )
 
 
-def add(a: Operand, b: Operand) -> Tensor:
-    """The sum ``a + b``.
+def add(a: Operand, b: Operand, *, alpha: Number = 1) -> Tensor:
+    """The sum ``a + alpha * b``.
 
     Parameters
     ----------
     a, b : Tensor, ndarray or number
         Operands whose shapes broadcast.
+    alpha : number, default 1
+        What `b` is multiplied by; an integer if both operands are.
 
     Returns
     -------
@@ -47,12 +51,23 @@ def add(a: Operand, b: Operand) -> Tensor:
     >>> cnet.add(cnet.tensor([1.0, 2.0]), 10)
     tensor([11., 12.])
     """
+    if alpha != 1:
+        b = _scaled("add", a, b, alpha)
     return Add.apply(weak(a), weak(b))
+
+
+def _scaled(function: str, a: Operand, b: Operand, alpha: Number) -> Operand:
+    """``alpha * b``; an integer stays one."""
+    scaled = mul(b, alpha)
+    if scaled.dtype.kind == "f" and "f" not in (np.asarray(a).dtype.kind, np.asarray(b).dtype.kind):
+        raise TypeError(f"{function}: alpha must be an integer for integer operands (got {alpha})")
+    return scaled
 
 
 class Sub(Function[Tensor]):
     @staticmethod
     def forward(ctx: Context, a: Array, b: Array) -> Array:
+        a, b = promoted("sub", a, b)
         return a - b
 
     @staticmethod
@@ -64,13 +79,15 @@ class Sub(Function[Tensor]):
         )
 
 
-def sub(a: Operand, b: Operand) -> Tensor:
-    """The difference ``a - b``.
+def sub(a: Operand, b: Operand, *, alpha: Number = 1) -> Tensor:
+    """The difference ``a - alpha * b``.
 
     Parameters
     ----------
     a, b : Tensor, ndarray or number
         Operands whose shapes broadcast.
+    alpha : number, default 1
+        What `b` is multiplied by; an integer if both operands are.
 
     Returns
     -------
@@ -83,12 +100,15 @@ def sub(a: Operand, b: Operand) -> Tensor:
     >>> cnet.sub(10, cnet.tensor([1.0, 2.0]))
     tensor([9., 8.])
     """
+    if alpha != 1:
+        b = _scaled("sub", a, b, alpha)
     return Sub.apply(weak(a), weak(b))
 
 
 class Mul(Function[Tensor]):
     @staticmethod
     def forward(ctx: Context, a: Array, b: Array) -> Array:
+        a, b = promoted("mul", a, b)
         need_a, need_b = ctx.needs_input_grad
         ctx.save_for_backward(a if need_b else None, b if need_a else None)
         return a * b
@@ -129,6 +149,7 @@ def mul(a: Operand, b: Operand) -> Tensor:
 class Div(Function[Tensor]):
     @staticmethod
     def forward(ctx: Context, a: Array, b: Array) -> Array:
+        a, b = promoted_to_float("div", a, b)
         _, need_b = ctx.needs_input_grad
         ctx.save_for_backward(a if need_b else None, b)
         return a / b
@@ -200,7 +221,10 @@ def neg(x: TensorLike) -> Tensor:
 class Pow(Function[Tensor]):
     @staticmethod
     def forward(ctx: Context, base: Array, exponent: Array) -> Array:
+        base, exponent = promoted("pow", base, exponent)
         y = base**exponent
+        if y.dtype == np.int8 and base.dtype == np.bool_:
+            y = y.astype(np.bool_)
         _, need_exponent = ctx.needs_input_grad
         ctx.save_for_backward(base, exponent, y if need_exponent else None)
         return y

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from .. import kernels
 from ..autograd import Array, Context, Function
-from ..tensor import Tensor, TensorLike
+from ..tensor import Tensor, TensorLike, as_tensor
 
 
 class Conv2d(Function[Tensor]):
@@ -25,7 +25,7 @@ class Conv2d(Function[Tensor]):
 
 
 def conv2d(
-    x: TensorLike,
+    input: TensorLike,
     weight: TensorLike,
     bias: TensorLike | None = None,
     stride: int | Sequence[int] = 1,
@@ -41,10 +41,10 @@ def conv2d(
 
     Parameters
     ----------
-    x : Tensor or ndarray, shape (n, c, h, w)
-        Images, float32 or float64.
+    input : Tensor or ndarray, shape (n, c, h, w) or (c, h, w)
+        Images, or one image, float32 or float64.
     weight : Tensor or ndarray, shape (o, c / groups, kh, kw)
-        Filters, in the dtype of `x`.
+        Filters, in the dtype of `input`.
     bias : Tensor or ndarray, shape (o,), optional
         Added to each output channel.
     stride : int or (int, int), default 1
@@ -58,13 +58,29 @@ def conv2d(
 
     Returns
     -------
-    Tensor, shape (n, o, oh, ow)
+    Tensor, shape (n, o, oh, ow) or (o, oh, ow)
         With ``oh = (h + 2*ph - dh*(kh - 1) - 1) // sh + 1`` and `ow` likewise.
 
     Raises
     ------
     TypeError, ValueError
         If dtypes or shapes do not go together, or a filter does not fit into the padded image.
+
+    Notes
+    -----
+    With stride 1, 3x3 and 5x5 filters and at least 16 channels are computed by Winograd's algorithm
+    where it is faster, in tiles of 4x4 cells of the result (2x2 for 5x5 filters). It rounds more
+    than the sum above. ``cnet.use_exact()`` computes without it.
+
+    - Accuracy: a cell is off by at most ``32 * eps * max|x| * sum|w|``, with the eps of the dtype,
+      the largest input that its *tile* sees, and the sum over one filter (3 eps are the most that
+      was measured). An outlier of 1e4 among inputs around 1 thus costs its neighbours, up to 4
+      cells away, their digits below 0.02, also those it does not contribute to.
+    - Zeros: for the same reason a cell all of whose inputs are 0 is not exactly 0, and may be
+      negative, if another input of its tile is not 0.
+    - NaN and infinity make all cells of the tiles that see them NaN.
+    - Range: where inputs or results exceed 1e37 in float32 (1e306 in float64), intermediate values
+      may overflow and give NaN.
 
     Examples
     --------
@@ -77,6 +93,21 @@ def conv2d(
     ----------
     V. Dumoulin, F. Visin: A guide to convolution arithmetic for deep learning, arXiv:1603.07285.
     """
-    return Conv2d.apply(
-        x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups
+    images, unbatched = as_batch("conv2d", input)
+    y: Tensor = Conv2d.apply(
+        images, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups
+    )
+    return y.squeeze(0) if unbatched else y
+
+
+def as_batch(function: str, x: TensorLike) -> tuple[TensorLike, bool]:
+    """Images with a batch axis, and whether it was missing."""
+    ndim = getattr(x, "ndim", 4)
+    if ndim == 4:
+        return x, False
+    if ndim == 3:
+        return as_tensor(x).unsqueeze(0), True
+    raise ValueError(
+        f"{function}: input must have 4 dimensions, or 3 for one image "
+        f"(got {ndim}, shape {x.shape})"
     )

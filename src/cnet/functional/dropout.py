@@ -7,6 +7,8 @@ import numpy as np
 from .. import random
 from ..autograd import Array, Context, Function
 from ..tensor import Tensor, TensorLike, as_tensor
+from ._inplace import replace
+from ._promotion import require_float
 
 
 class Dropout(Function[Tensor]):
@@ -23,26 +25,34 @@ class Dropout(Function[Tensor]):
         return grad * kept * ctx.scale
 
 
-def dropout(x: TensorLike, p: float = 0.5, training: bool = True) -> Tensor:
+def dropout(
+    input: TensorLike, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
     """Elements set to 0 at random, and the others scaled by ``1 / (1 - p)``.
 
     Parameters
     ----------
-    x : Tensor or ndarray of a float dtype
+    input : Tensor or ndarray of a float dtype
     p : float, default 0.5
         The probability that an element is set to 0.
     training : bool, default True
-        If False, `x` is returned as it is.
+        If False, `input` is returned as it is.
+    inplace : bool, default False
+        Write the result into `input`, and return `input`.
 
     Returns
     -------
     Tensor
-        In the shape of `x`; drawn from the generator that `cnet.manual_seed` seeds.
+        In the shape of `input`; drawn from the generator that `cnet.manual_seed` seeds.
 
     Raises
     ------
+    TypeError
+        If `input` is of booleans or integers.
     ValueError
         If `p` is not between 0 and 1.
+    RuntimeError
+        If `input` is a leaf that requires grad, and `inplace` is True.
 
     Examples
     --------
@@ -59,4 +69,8 @@ def dropout(x: TensorLike, p: float = 0.5, training: bool = True) -> Tensor:
     """
     if not 0 <= p <= 1:
         raise ValueError(f"dropout: p must be between 0 and 1 (got {p})")
-    return Dropout.apply(x, p=p) if training and p > 0 else as_tensor(x)
+    if not training or p == 0:
+        return as_tensor(input)
+    require_float("dropout", input)
+    y = Dropout.apply(input, p=p)
+    return replace("dropout", input, y) if inplace else y

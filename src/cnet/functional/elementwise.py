@@ -7,14 +7,16 @@ import numpy.typing as npt
 
 from .. import kernels
 from ..autograd import Array, Context, Function
-from ..tensor import Tensor, TensorLike, attach
-from ._common import weak
+from ..tensor import Operand, Tensor, TensorLike, attach
+from ._common import unbroadcast, weak
+from ._inplace import replace
+from ._promotion import floating, promoted, require_float
 
 
 class Exp(Function[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array) -> Array:
-        y: Array = np.exp(x)
+        y: Array = np.exp(floating("exp", x))
         ctx.save_for_backward(y)
         return y
 
@@ -24,17 +26,17 @@ class Exp(Function[Tensor]):
         return grad * y
 
 
-def exp(x: TensorLike) -> Tensor:
+def exp(input: TensorLike) -> Tensor:
     """The exponential function.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    input : Tensor or ndarray
 
     Returns
     -------
     Tensor
-        In the shape of `x`.
+        In the shape of `input`.
 
     Examples
     --------
@@ -42,12 +44,13 @@ def exp(x: TensorLike) -> Tensor:
     >>> cnet.exp(cnet.tensor([0.0, 1.0]))
     tensor([1.    , 2.7183])
     """
-    return Exp.apply(x)
+    return Exp.apply(input)
 
 
 class Log(Function[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array) -> Any:
+        x = floating("log", x)
         ctx.save_for_backward(x)
         return np.log(x)
 
@@ -57,17 +60,17 @@ class Log(Function[Tensor]):
         return grad / x
 
 
-def log(x: TensorLike) -> Tensor:
+def log(input: TensorLike) -> Tensor:
     """The natural logarithm.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    input : Tensor or ndarray
 
     Returns
     -------
     Tensor
-        In the shape of `x`; −inf at 0 and NaN below, with NumPy's warning.
+        In the shape of `input`; −inf at 0 and NaN below, with NumPy's warning.
 
     Examples
     --------
@@ -75,13 +78,13 @@ def log(x: TensorLike) -> Tensor:
     >>> cnet.log(cnet.tensor([1.0, 10.0]))
     tensor([0.    , 2.3026])
     """
-    return Log.apply(x)
+    return Log.apply(input)
 
 
 class Sqrt(Function[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array) -> Array:
-        y: Array = np.sqrt(x)
+        y: Array = np.sqrt(floating("sqrt", x))
         ctx.save_for_backward(y)
         return y
 
@@ -91,17 +94,17 @@ class Sqrt(Function[Tensor]):
         return grad / (2 * y)
 
 
-def sqrt(x: TensorLike) -> Tensor:
+def sqrt(input: TensorLike) -> Tensor:
     """The square root.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    input : Tensor or ndarray
 
     Returns
     -------
     Tensor
-        In the shape of `x`; NaN below 0, with NumPy's warning. The gradient at 0 is infinite.
+        In the shape of `input`; NaN below 0, with NumPy's warning. The gradient at 0 is infinite.
 
     Examples
     --------
@@ -109,7 +112,7 @@ def sqrt(x: TensorLike) -> Tensor:
     >>> cnet.sqrt(cnet.tensor([4.0, 9.0]))
     tensor([2., 3.])
     """
-    return Sqrt.apply(x)
+    return Sqrt.apply(input)
 
 
 class Abs(Function[Tensor]):
@@ -124,17 +127,17 @@ class Abs(Function[Tensor]):
         return grad * np.sign(x)
 
 
-def abs(x: TensorLike) -> Tensor:
+def abs(input: TensorLike) -> Tensor:
     """The absolute value.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    input : Tensor or ndarray
 
     Returns
     -------
     Tensor
-        In the shape of `x`. The gradient at 0 is 0.
+        In the shape of `input`. The gradient at 0 is 0.
 
     Examples
     --------
@@ -142,13 +145,13 @@ def abs(x: TensorLike) -> Tensor:
     >>> cnet.abs(cnet.tensor([-4.0, 9.0]))
     tensor([4., 9.])
     """
-    return Abs.apply(x)
+    return Abs.apply(input)
 
 
 class Tanh(Function[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array) -> Array:
-        y: Array = np.tanh(x)
+        y: Array = np.tanh(floating("tanh", x))
         ctx.save_for_backward(y)
         return y
 
@@ -158,17 +161,17 @@ class Tanh(Function[Tensor]):
         return grad * (1 - y * y)
 
 
-def tanh(x: TensorLike) -> Tensor:
+def tanh(input: TensorLike) -> Tensor:
     """The hyperbolic tangent.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    input : Tensor or ndarray
 
     Returns
     -------
     Tensor
-        In the shape of `x`, between −1 and 1.
+        In the shape of `input`, between −1 and 1.
 
     Examples
     --------
@@ -176,13 +179,13 @@ def tanh(x: TensorLike) -> Tensor:
     >>> cnet.tanh(cnet.tensor([0.0, 0.5]))
     tensor([0.    , 0.4621])
     """
-    return Tanh.apply(x)
+    return Tanh.apply(input)
 
 
 class Sigmoid(Function[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array) -> Any:
-        y = expit(x)
+        y = expit(floating("sigmoid", x))
         ctx.save_for_backward(y)
         return y
 
@@ -198,17 +201,17 @@ def expit(x: Array) -> Any:
     return np.where(x >= 0, 1, decayed) / (1 + decayed)
 
 
-def sigmoid(x: TensorLike) -> Tensor:
+def sigmoid(input: TensorLike) -> Tensor:
     r"""The logistic function :math:`1 / (1 + e^{-x})`.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    input : Tensor or ndarray
 
     Returns
     -------
     Tensor
-        In the shape of `x`, between 0 and 1.
+        In the shape of `input`, between 0 and 1.
 
     Examples
     --------
@@ -216,12 +219,14 @@ def sigmoid(x: TensorLike) -> Tensor:
     >>> cnet.sigmoid(cnet.tensor([0.0, 2.0]))
     tensor([0.5   , 0.8808])
     """
-    return Sigmoid.apply(x)
+    return Sigmoid.apply(input)
 
 
 class ReLU(Function[Tensor]):
     @staticmethod
-    def forward(ctx: Context, x: Array) -> Array:
+    def forward(ctx: Context, x: Array) -> Any:
+        if x.dtype.kind in "iu":
+            return np.maximum(x, 0)
         y = kernels.relu(x)
         ctx.save_for_backward(y)
         return y
@@ -232,22 +237,26 @@ class ReLU(Function[Tensor]):
         return kernels.relu_backward(grad, y)
 
 
-def relu(x: TensorLike) -> Tensor:
+def relu(input: TensorLike, inplace: bool = False) -> Tensor:
     """The rectified linear unit, ``max(x, 0)``.
 
     Parameters
     ----------
-    x : Tensor or ndarray of a float dtype
+    input : Tensor or ndarray of floats or integers
+    inplace : bool, default False
+        Write the result into `input`, and return `input`.
 
     Returns
     -------
     Tensor
-        In the shape of `x`. NaN stays NaN. The gradient at 0 is 0.
+        In the shape of `input`. NaN stays NaN. The gradient at 0 is 0.
 
     Raises
     ------
     TypeError
-        If `x` is not an array of floats.
+        If `input` is not an array of float32, float64 or integers.
+    RuntimeError
+        If `input` is a leaf that requires grad, and `inplace` is True.
 
     Examples
     --------
@@ -255,12 +264,14 @@ def relu(x: TensorLike) -> Tensor:
     >>> cnet.relu(cnet.tensor([-4.0, 9.0]))
     tensor([0., 9.])
     """
-    return ReLU.apply(x)
+    y = ReLU.apply(input)
+    return replace("relu", input, y) if inplace else y
 
 
 class LeakyReLU(Function[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, negative_slope: float) -> Array:
+        require_float("leaky_relu", x)
         ctx.save_for_backward(x > 0)
         ctx.negative_slope = negative_slope
         return np.where(x > 0, x, x * negative_slope)
@@ -271,18 +282,27 @@ class LeakyReLU(Function[Tensor]):
         return np.where(positive, grad, grad * ctx.negative_slope)
 
 
-def leaky_relu(x: TensorLike, negative_slope: float = 0.01) -> Tensor:
+def leaky_relu(input: TensorLike, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """``x`` where it is positive, ``negative_slope * x`` elsewhere.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    input : Tensor or ndarray of floats
     negative_slope : float, default 0.01
+    inplace : bool, default False
+        Write the result into `input`, and return `input`.
 
     Returns
     -------
     Tensor
-        In the shape of `x`. The gradient at 0 is `negative_slope`.
+        In the shape of `input`. The gradient at 0 is `negative_slope`.
+
+    Raises
+    ------
+    TypeError
+        If `input` is not an array of floats.
+    RuntimeError
+        If `input` is a leaf that requires grad, and `inplace` is True.
 
     Examples
     --------
@@ -290,35 +310,59 @@ def leaky_relu(x: TensorLike, negative_slope: float = 0.01) -> Tensor:
     >>> cnet.functional.leaky_relu(cnet.tensor([-4.0, 9.0]), 0.1)
     tensor([-0.4,  9. ])
     """
-    return LeakyReLU.apply(x, negative_slope=float(negative_slope))
+    y = LeakyReLU.apply(input, negative_slope=float(negative_slope))
+    return replace("leaky_relu", input, y) if inplace else y
 
 
 class Clip(Function[Tensor]):
     @staticmethod
-    def forward(ctx: Context, x: Array, *, min: float | None, max: float | None) -> Array:
-        y = np.clip(x, min, max)
-        ctx.save_for_backward(x == y)
-        return y
+    def forward(ctx: Context, x: Array, min: Any, max: Any) -> Array:
+        for bound in (min, max):
+            if bound is not None:
+                x, _ = promoted("clip", x, bound)
+        if min is not None:
+            _, min = promoted("clip", x, min)
+        if max is not None:
+            _, max = promoted("clip", x, max)
+        ctx.save_for_backward(x, min, max)
+        return np.clip(x, min, max)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
-        (within,) = ctx.saved
-        return np.where(within, grad, 0)
+        x, min, max = ctx.saved
+        above = True if min is None else x >= min
+        below = True if max is None else x <= max
+        crossed = False if min is None or max is None else min > max
+        wins: list[Any] = [
+            above & below,
+            None if min is None else (x < min) & ~np.asarray(crossed),
+            None if max is None else (x > max) | crossed,
+        ]
+        return tuple(
+            unbroadcast(np.where(won, grad, 0), ctx.input_shape(position)) if needed else None
+            for position, (won, needed) in enumerate(zip(wins, ctx.needs_input_grad, strict=True))
+        )
 
 
-def clip(x: TensorLike, min: float | None = None, max: float | None = None) -> Tensor:
+def clip(
+    input: TensorLike, min: Operand | None = None, max: Operand | None = None, *, out: None = None
+) -> Tensor:
     """Values below `min` raised to it, values above `max` lowered to it.
 
     Parameters
     ----------
-    x : Tensor or ndarray
-    min, max : float, optional
-        Bounds, at least one of them. For bounds that are tensors see `maximum` and `minimum`.
+    input : Tensor or ndarray
+    min, max : Tensor, ndarray or number, optional
+        Bounds, at least one of them; arrays broadcast with `input`. Where they cross, the result is
+        `max`.
+    out : None
+        There to be called by `numpy.clip`; nothing else is allowed.
 
     Returns
     -------
     Tensor
-        In the shape of `x`. The gradient passes where `x` is within the bounds or on them.
+        In the broadcast shape. The gradient goes to `input` where it is within the bounds or on
+        them, elsewhere to the bound.
 
     Raises
     ------
@@ -331,9 +375,11 @@ def clip(x: TensorLike, min: float | None = None, max: float | None = None) -> T
     >>> cnet.clip(cnet.tensor([-4.0, 0.5, 9.0]), 0, 1)
     tensor([0. , 0.5, 1. ])
     """
+    if out is not None:
+        raise TypeError("clip: out is not supported")
     if min is None and max is None:
         raise ValueError("clip: min or max must be given")
-    return Clip.apply(x, min=weak(min), max=weak(max))
+    return Clip.apply(input, weak(min), weak(max))
 
 
 class Cast(Function[Tensor]):
@@ -351,17 +397,17 @@ def astype(x: Tensor, dtype: npt.DTypeLike) -> Tensor:
     return x if x.dtype == dtype else Cast.apply(x, dtype=dtype)
 
 
-def clone(x: TensorLike) -> Tensor:
+def clone(input: TensorLike) -> Tensor:
     """A copy, through which gradients pass.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    input : Tensor or ndarray
 
     Returns
     -------
     Tensor
-        In shape and dtype of `x`, with memory of its own.
+        In shape and dtype of `input`, with memory of its own.
 
     Examples
     --------
@@ -372,7 +418,7 @@ def clone(x: TensorLike) -> Tensor:
     >>> x
     tensor([1., 2.])
     """
-    return Cast.apply(x, dtype=x.dtype)
+    return Cast.apply(input, dtype=input.dtype)
 
 
 attach(

@@ -8,6 +8,7 @@ import numpy as np
 from ..autograd import Array, Context, Function
 from ..tensor import Tensor, TensorLike, as_tensor, attach, plain_index
 from ._common import also_dim
+from ._promotion import result_type
 
 
 class Index(Function[Tensor]):
@@ -44,13 +45,30 @@ def getitem(x: Tensor, index: Any) -> Tensor:
 class Cat(Function[Tensor]):
     @staticmethod
     def forward(ctx: Context, *arrays: Array, axis: int) -> Array:
+        dtype = _common_dtype("cat", arrays)
+        # An array of shape (0,) goes with any other: loops begin with one.
+        joined = [array for array in arrays if array.shape != (0,)]
+        sizes = [0 if array.shape == (0,) else array.shape[axis] for array in arrays]
         ctx.axis = axis
-        ctx.ends = np.cumsum([array.shape[axis] for array in arrays[:-1]])
-        return np.concatenate(arrays, axis)
+        ctx.ends = np.cumsum(sizes[:-1])
+        ctx.left_out = [array.shape == (0,) for array in arrays]
+        return np.concatenate(joined or arrays, axis, dtype=dtype)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
-        return tuple(np.split(grad, ctx.ends, ctx.axis))
+        parts = np.split(grad, ctx.ends, ctx.axis)
+        return tuple(
+            part.reshape(0) if left_out else part
+            for part, left_out in zip(parts, ctx.left_out, strict=True)
+        )
+
+
+def _common_dtype(function: str, arrays: Sequence[Array]) -> np.dtype[Any]:
+    if not arrays:
+        raise ValueError(f"{function}: tensors must not be empty")
+    if len({getattr(array, "dtype", None) for array in arrays}) == 1:
+        arrays = arrays[:1]
+    return result_type(function, *arrays)
 
 
 @also_dim
@@ -60,13 +78,18 @@ def cat(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
     Parameters
     ----------
     tensors : sequence of Tensor or ndarray
-        Equal in shape but for that axis.
+        Equal in shape but for that axis; those of shape (0,) count as nothing.
     axis : int, default 0
         PyTorch's name is `dim`.
 
     Returns
     -------
     Tensor
+
+    Raises
+    ------
+    ValueError
+        If there are no tensors, or their shapes differ.
 
     Examples
     --------
@@ -83,7 +106,7 @@ class Stack(Function[Tensor]):
     @staticmethod
     def forward(ctx: Context, *arrays: Array, axis: int) -> Array:
         ctx.axis = axis
-        return np.stack(arrays, axis)
+        return np.stack(arrays, axis, dtype=_common_dtype("stack", arrays))
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
@@ -134,18 +157,21 @@ _NUMPY_MODES: dict[str, Any] = {
 }  # fmt: skip
 
 
-def pad(x: TensorLike, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Tensor:
+def pad(
+    input: TensorLike, pad: Sequence[int], mode: str = "constant", value: float | None = None
+) -> Tensor:
     """With more, or fewer, elements at the ends of the last axes.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    input : Tensor or ndarray
     pad : sequence of int
         How many elements to add before and after, first for the last axis, then for the one before
         it, and so on. Negative numbers cut off.
     mode : {"constant", "reflect", "replicate", "circular"}, default "constant"
         What to add: `value`, the mirror image without the edge, the edge, or the opposite end.
     value : float, default 0
+        For the mode "constant" only.
 
     Returns
     -------
@@ -154,8 +180,8 @@ def pad(x: TensorLike, pad: Sequence[int], mode: str = "constant", value: float 
     Raises
     ------
     ValueError
-        If `pad` has an odd length, is longer than `x` has axes or cuts off too much, or `mode` is
-        another.
+        If `pad` has an odd length, is longer than `input` has axes, or cuts off or adds more than
+        there is, or `mode` is another.
 
     Examples
     --------
@@ -167,30 +193,47 @@ def pad(x: TensorLike, pad: Sequence[int], mode: str = "constant", value: float 
     >>> cnet.functional.pad(x, (2, -1), mode="circular")
     tensor([[1., 2., 1., 2.]])
     """
-    if len(pad) % 2 or len(pad) > 2 * x.ndim:
+    if len(pad) % 2 or len(pad) > 2 * input.ndim:
         raise ValueError(
-            f"pad: pad must have two numbers for each of at most {x.ndim} axes (got {tuple(pad)})"
+            f"pad: pad must have two numbers for each of at most {input.ndim} axes "
+            f"(got {tuple(pad)})"
         )
     if mode not in _NUMPY_MODES:
         raise ValueError(f"pad: mode must be one of {', '.join(_NUMPY_MODES)} (got {mode!r})")
     pairs = [(pad[i], pad[i + 1]) for i in range(len(pad) - 2, -1, -2)]
-    ends = [(0, 0)] * (x.ndim - len(pairs)) + pairs
+    ends = [(0, 0)] * (input.ndim - len(pairs)) + pairs
     kept = [
         slice(max(-before, 0), size - max(-after, 0))
-        for size, (before, after) in zip(x.shape, ends, strict=True)
+        for size, (before, after) in zip(input.shape, ends, strict=True)
     ]
+    if mode != "constant":
+        _check_ends(mode, value, input.shape, ends)
     if any(part.start > part.stop for part in kept):
-        raise ValueError(f"pad: pad cuts off too much (got {tuple(pad)} and shape {x.shape})")
+        raise ValueError(f"pad: pad cuts off too much (got {tuple(pad)} and shape {input.shape})")
     if min(pad, default=0) < 0:
-        x = Index.apply(x, index=tuple(kept))
+        input = Index.apply(input, index=tuple(kept))
     widths = [(max(before, 0), max(after, 0)) for before, after in ends]
     if mode == "constant":
-        return Pad.apply(x, widths=widths, value=value)
+        return Pad.apply(input, widths=widths, value=0 if value is None else value)
     for axis, width in enumerate(widths):
         if any(width):
-            positions = np.pad(np.arange(x.shape[axis]), width, mode=_NUMPY_MODES[mode])
-            x = Index.apply(x, index=(*[slice(None)] * axis, positions))
-    return as_tensor(x)
+            positions = np.pad(np.arange(input.shape[axis]), width, mode=_NUMPY_MODES[mode])
+            input = Index.apply(input, index=(*[slice(None)] * axis, positions))
+    return as_tensor(input)
+
+
+def _check_ends(
+    mode: str, value: float | None, shape: tuple[int, ...], ends: list[tuple[int, int]]
+) -> None:
+    if value:
+        raise ValueError(f"pad: value is for the mode 'constant' only (got {value} and {mode!r})")
+    for size, end in zip(shape, ends, strict=True):
+        limit = {"reflect": size - 1, "circular": size}.get(mode, max(end))
+        if max(end) > max(limit, 0) or (size == 0 and max(end) > 0):
+            raise ValueError(
+                f"pad: pad must add at most {limit} elements in the mode {mode!r} "
+                f"(got {end} and shape {shape})"
+            )
 
 
 attach(__getitem__=getitem)

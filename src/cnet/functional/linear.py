@@ -9,14 +9,15 @@ from .. import kernels
 from ..autograd import Array, Context, Function
 from ..tensor import Tensor, TensorLike, attach
 from ._common import reflected, unbroadcast
+from ._promotion import promoted
+from ._sums import total
 
 
 class MatMul(Function[Tensor]):
     @staticmethod
     def forward(ctx: Context, a: Array, b: Array) -> Array:
-        if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.dtype != b.dtype:
-            dtype = np.result_type(a, b)
-            a, b = a.astype(dtype, copy=False), b.astype(dtype, copy=False)
+        if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+            a, b = promoted("matmul", a, b)
         y = kernels.matmul(a, b)
         need_a, need_b = ctx.needs_input_grad
         rows = a[np.newaxis] if a.ndim == 1 else a
@@ -46,12 +47,12 @@ def _as_matrix(x: Array) -> Array:
     return x.reshape(prod(x.shape[:-1]), x.shape[-1])
 
 
-def matmul(a: TensorLike, b: TensorLike) -> Tensor:
+def matmul(input: TensorLike, other: TensorLike) -> Tensor:
     """The matrix product ``a @ b``.
 
     Parameters
     ----------
-    a, b : Tensor or ndarray of a float dtype
+    input, other : Tensor or ndarray of a float dtype
         As for `numpy.matmul`: vectors, matrices, and batches of matrices (..., m, k) and
         (..., k, p) whose leading axes broadcast. Transposed operands are not copied.
 
@@ -75,7 +76,7 @@ def matmul(a: TensorLike, b: TensorLike) -> Tensor:
     tensor([[ 5., 11.],
             [11., 25.]])
     """
-    return MatMul.apply(a, b)
+    return MatMul.apply(input, other)
 
 
 class Linear(Function[Tensor]):
@@ -105,19 +106,19 @@ class Linear(Function[Tensor]):
         if x is not None:
             dweight = kernels.matmul(grad.T, _as_matrix(x))
         if ctx.needs_input_grad[2]:
-            dbias = grad.sum(0)
+            dbias = total(grad, (0,))
         return dx, dweight, dbias
 
 
-def linear(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Tensor:
+def linear(input: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Tensor:
     """The affine map ``x @ weight.T + bias``.
 
     Parameters
     ----------
-    x : Tensor or ndarray, shape (..., in_features)
+    input : Tensor or ndarray, shape (..., in_features)
         float32 or float64.
     weight : Tensor or ndarray, shape (out_features, in_features)
-        In the dtype of `x`.
+        In the dtype of `input`.
     bias : Tensor or ndarray, shape (out_features,), optional
 
     Returns
@@ -136,7 +137,7 @@ def linear(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None) ->
     >>> cnet.functional.linear(x, weight)
     tensor([11.])
     """
-    return Linear.apply(x, weight, bias)
+    return Linear.apply(input, weight, bias)
 
 
 attach(

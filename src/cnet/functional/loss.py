@@ -1,5 +1,6 @@
 """Losses: how far results are from what they should be, as one number or one for each item."""
 
+import warnings
 from math import prod
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 from .. import kernels
 from ..autograd import Array, Context, Function
 from ..tensor import Tensor, TensorLike, as_tensor
+from ._promotion import cast, promoted, result_type
 from .elementwise import expit
 
 
@@ -21,19 +23,44 @@ def _reduced(losses: Tensor, reduction: str, divisor: float | None = None) -> Te
     return total / (losses.numel() if divisor is None else divisor)
 
 
-def _check_reduction(function: str, reduction: str) -> None:
+def reduction_of(
+    function: str, reduction: str, size_average: bool | None = None, reduce: bool | None = None
+) -> str:
+    """The reduction, which PyTorch's older arguments overrule with a warning.
+
+    Raises
+    ------
+    ValueError
+        If it is not one of "mean", "sum" and "none".
+    """
+    if size_average is not None or reduce is not None:
+        averages = size_average is None or size_average
+        reduction = ("mean" if averages else "sum") if reduce is None or reduce else "none"
+        warnings.warn(
+            f"{function}: size_average and reduce are deprecated; use reduction={reduction!r}",
+            stacklevel=3,
+        )
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(
             f"{function}: reduction must be 'mean', 'sum' or 'none' (got {reduction!r})"
         )
+    return reduction
 
 
 def _check_same_shape(function: str, input: Tensor, target: Tensor) -> None:
-    """Broadcasting here is always a mistake, and a silent one."""
     if input.shape != target.shape:
         raise ValueError(
             f"{function}: target.shape must equal input.shape "
             f"(got {target.shape} and {input.shape})"
+        )
+
+
+def _warn_of_broadcasting(function: str, input: Tensor, target: Tensor) -> None:
+    if input.shape != target.shape:
+        warnings.warn(
+            f"{function}: target.shape differs from input.shape, so that they are broadcast, which "
+            f"is likely a mistake (got {target.shape} and {input.shape})",
+            stacklevel=3,
         )
 
 
@@ -54,7 +81,7 @@ def _rows(function: str, input: Tensor, target: Tensor) -> tuple[Tensor, Array]:
     if input.ndim > 2:
         input = input.permute(0, *range(2, input.ndim), 1)
         input = input.reshape(prod(input.shape[:-1]), input.shape[-1])
-    return input, target.data.reshape(-1)
+    return input, np.asarray(target).reshape(-1)
 
 
 def _counted_weight(target: Array, weight: Array | None, ignore_index: int) -> float:
@@ -91,7 +118,9 @@ def cross_entropy(
     input: TensorLike,
     target: TensorLike,
     weight: TensorLike | None = None,
+    size_average: bool | None = None,
     ignore_index: int = -100,
+    reduce: bool | None = None,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
@@ -110,8 +139,11 @@ def cross_entropy(
         classes, floats in the shape of `input`.
     weight : Tensor or ndarray, shape (c,), optional
         A weight for each class, in the dtype of `input`.
+    size_average, reduce : bool, optional
+        PyTorch's deprecated names for `reduction`.
     ignore_index : int, default -100
-        Items with this class have loss 0 and do not count in the mean.
+        Items with this class have loss 0 and do not count in the mean. For targets that are classes
+        only: with probabilities it must be negative.
     reduction : {"mean", "sum", "none"}, default "mean"
         The mean divides by the number of items or, where classes have weights, by the sum of the
         weights of the right classes.
@@ -141,10 +173,11 @@ def cross_entropy(
     Label smoothing: C. Szegedy et al.: Rethinking the Inception architecture for computer vision,
     arXiv:1512.00567.
     """
-    _check_reduction("cross_entropy", reduction)
+    reduction = reduction_of("cross_entropy", reduction, size_average, reduce)
     input, target = as_tensor(input), as_tensor(target)
-    weights = None if weight is None else as_tensor(weight).data
+    weights = None if weight is None else np.asarray(weight)
     if target.dtype.kind == "f":
+        _check_probabilities(ignore_index, label_smoothing)
         losses = _soft_cross_entropy(input, target, weights, label_smoothing)
         return _reduced(losses, reduction)
     scores, classes = _rows("cross_entropy", input, target)
@@ -155,6 +188,18 @@ def cross_entropy(
     return losses.reshape(target.shape) if reduction == "none" else losses
 
 
+def _check_probabilities(ignore_index: int, label_smoothing: float) -> None:
+    if ignore_index >= 0:
+        raise ValueError(
+            "cross_entropy: ignore_index must be negative where target holds probabilities "
+            f"(got {ignore_index})"
+        )
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(
+            f"cross_entropy: label_smoothing must be between 0 and 1 (got {label_smoothing})"
+        )
+
+
 def _soft_cross_entropy(
     input: Tensor, target: Tensor, weight: Array | None, label_smoothing: float
 ) -> Tensor:
@@ -163,6 +208,11 @@ def _soft_cross_entropy(
     classes = input.shape[axis]
     target = target * (1 - label_smoothing) + label_smoothing / classes
     if weight is not None:
+        if weight.shape != (classes,):
+            raise ValueError(
+                f"cross_entropy: weight.shape must equal (input.shape[1],) "
+                f"(got {weight.shape} and {(classes,)})"
+            )
         target = target * weight.reshape(classes, *[1] * (input.ndim - axis - 1))
     losses: Tensor = (target * input.log_softmax(axis)).sum(axis)
     return -losses
@@ -199,7 +249,9 @@ def nll_loss(
     input: TensorLike,
     target: TensorLike,
     weight: TensorLike | None = None,
+    size_average: bool | None = None,
     ignore_index: int = -100,
+    reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """The negative logarithm of the probability of the right class.
@@ -212,6 +264,8 @@ def nll_loss(
         The right classes.
     weight : Tensor or ndarray, shape (c,), optional
         A weight for each class.
+    size_average, reduce : bool, optional
+        PyTorch's deprecated names for `reduction`.
     ignore_index : int, default -100
         Items with this class have loss 0 and do not count in the mean.
     reduction : {"mean", "sum", "none"}, default "mean"
@@ -234,11 +288,11 @@ def nll_loss(
     >>> cnet.functional.nll_loss(logarithms, cnet.tensor([1]))
     tensor(1.)
     """
-    _check_reduction("nll_loss", reduction)
+    reduction = reduction_of("nll_loss", reduction, size_average, reduce)
     input, target = as_tensor(input), as_tensor(target)
     if target.dtype.kind not in "iu":
         raise TypeError(f"nll_loss: target.dtype must be an integer dtype (got {target.dtype})")
-    weights = None if weight is None else as_tensor(weight).data
+    weights = None if weight is None else np.asarray(weight)
     x, classes = _rows("nll_loss", input, target)
     if weights is not None and weights.shape != x.shape[1:]:
         raise ValueError(
@@ -251,14 +305,27 @@ def nll_loss(
     return _reduced(losses.reshape(target.shape), reduction)
 
 
-def mse_loss(input: TensorLike, target: TensorLike, reduction: str = "mean") -> Tensor:
+def mse_loss(
+    input: TensorLike,
+    target: TensorLike,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: TensorLike | None = None,
+) -> Tensor:
     """The squared difference.
 
     Parameters
     ----------
     input, target : Tensor or ndarray
-        Equal in shape; both have gradients.
+        Equal in shape; both have gradients. Other shapes are broadcast, with a warning.
+    size_average, reduce : bool, optional
+        PyTorch's deprecated names for `reduction`.
     reduction : {"mean", "sum", "none"}, default "mean"
+        The mean divides by the number of differences or, where they have weights, by the sum of the
+        weights.
+    weight : Tensor or ndarray, optional
+        A factor for each difference, in the shape of `input`.
 
     Returns
     -------
@@ -267,7 +334,7 @@ def mse_loss(input: TensorLike, target: TensorLike, reduction: str = "mean") -> 
     Raises
     ------
     ValueError
-        If shapes differ, or `reduction` is not one of those above.
+        If shapes do not broadcast, or `reduction` is not one of those above.
 
     Examples
     --------
@@ -275,21 +342,35 @@ def mse_loss(input: TensorLike, target: TensorLike, reduction: str = "mean") -> 
     >>> cnet.functional.mse_loss(cnet.tensor([1.0, 2.0]), cnet.tensor([1.0, 4.0]))
     tensor(2.)
     """
-    _check_reduction("mse_loss", reduction)
+    reduction = reduction_of("mse_loss", reduction, size_average, reduce)
     input, target = as_tensor(input), as_tensor(target)
-    _check_same_shape("mse_loss", input, target)
+    _warn_of_broadcasting("mse_loss", input, target)
     difference = input - target
-    return _reduced(difference * difference, reduction)
+    losses = difference * difference
+    return _weighted("mse_loss", losses, weight, reduction)
 
 
-def l1_loss(input: TensorLike, target: TensorLike, reduction: str = "mean") -> Tensor:
+def l1_loss(
+    input: TensorLike,
+    target: TensorLike,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: TensorLike | None = None,
+) -> Tensor:
     """The absolute difference.
 
     Parameters
     ----------
     input, target : Tensor or ndarray
-        Equal in shape; both have gradients.
+        Equal in shape; both have gradients. Other shapes are broadcast, with a warning.
+    size_average, reduce : bool, optional
+        PyTorch's deprecated names for `reduction`.
     reduction : {"mean", "sum", "none"}, default "mean"
+        The mean divides by the number of differences or, where they have weights, by the sum of the
+        weights.
+    weight : Tensor or ndarray, optional
+        A factor for each difference, in the shape of `input`.
 
     Returns
     -------
@@ -298,7 +379,7 @@ def l1_loss(input: TensorLike, target: TensorLike, reduction: str = "mean") -> T
     Raises
     ------
     ValueError
-        If shapes differ, or `reduction` is not one of those above.
+        If shapes do not broadcast, or `reduction` is not one of those above.
 
     Examples
     --------
@@ -306,15 +387,31 @@ def l1_loss(input: TensorLike, target: TensorLike, reduction: str = "mean") -> T
     >>> cnet.functional.l1_loss(cnet.tensor([1.0, 2.0]), cnet.tensor([1.0, 4.0]))
     tensor(1.)
     """
-    _check_reduction("l1_loss", reduction)
+    reduction = reduction_of("l1_loss", reduction, size_average, reduce)
     input, target = as_tensor(input), as_tensor(target)
-    _check_same_shape("l1_loss", input, target)
-    return _reduced((input - target).abs(), reduction)
+    _warn_of_broadcasting("l1_loss", input, target)
+    difference = input - target
+    losses = difference.abs()
+    return _weighted("l1_loss", losses, weight, reduction)
+
+
+def _weighted(function: str, losses: Tensor, weight: TensorLike | None, reduction: str) -> Tensor:
+    if weight is None:
+        return _reduced(losses, reduction)
+    weight = as_tensor(weight)
+    if weight.shape != losses.shape:
+        raise ValueError(
+            f"{function}: weight.shape must equal input.shape "
+            f"(got {weight.shape} and {losses.shape})"
+        )
+    losses = losses * weight
+    return losses.sum() / weight.sum() if reduction == "mean" else _reduced(losses, reduction)
 
 
 class BCEWithLogits(Function[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, target: Array, *, pos_weight: Any) -> Any:
+        x, target = promoted("binary_cross_entropy_with_logits", x, target)
         ctx.save_for_backward(x, target)
         ctx.pos_weight = pos_weight
         return (1 - target) * x + (1 + (pos_weight - 1) * target) * _softplus(-x)
@@ -341,6 +438,8 @@ def binary_cross_entropy_with_logits(
     input: TensorLike,
     target: TensorLike,
     weight: TensorLike | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
     reduction: str = "mean",
     pos_weight: TensorLike | None = None,
 ) -> Tensor:
@@ -357,6 +456,8 @@ def binary_cross_entropy_with_logits(
         Probabilities between 0 and 1, in the shape of `input`.
     weight : Tensor or ndarray, optional
         The weights :math:`w` of the losses; broadcast.
+    size_average, reduce : bool, optional
+        PyTorch's deprecated names for `reduction`.
     reduction : {"mean", "sum", "none"}, default "mean"
     pos_weight : Tensor or ndarray, optional
         The weights :math:`p` of positive targets; broadcast, without a gradient of their own.
@@ -378,9 +479,12 @@ def binary_cross_entropy_with_logits(
     tensor(0.3466)
     """
     function = "binary_cross_entropy_with_logits"
-    _check_reduction(function, reduction)
+    reduction = reduction_of(function, reduction, size_average, reduce)
     input, target = as_tensor(input), as_tensor(target)
     _check_same_shape(function, input, target)
-    pos_weights = 1.0 if pos_weight is None else as_tensor(pos_weight).data
+    pos_weights: Any = 1.0
+    if pos_weight is not None:
+        dtype = result_type(function, np.asarray(input), np.asarray(target))
+        pos_weights = cast(as_tensor(pos_weight), dtype)
     losses = BCEWithLogits.apply(input, target, pos_weight=pos_weights)
     return _reduced(losses if weight is None else losses * weight, reduction)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from .. import kernels
 from ..autograd import Array, Context, Function
 from ..tensor import Tensor, TensorLike
@@ -33,7 +35,7 @@ class BatchNorm(Function[Tensor]):
 
 
 def batch_norm(
-    x: TensorLike,
+    input: TensorLike,
     running_mean: TensorLike | None,
     running_var: TensorLike | None,
     weight: TensorLike | None = None,
@@ -49,7 +51,7 @@ def batch_norm(
 
     Parameters
     ----------
-    x : Tensor or ndarray, shape (n, c, ...)
+    input : Tensor or ndarray, shape (n, c, ...)
         Float32 or float64.
     running_mean, running_var : Tensor or ndarray, shape (c,), or None
         The statistics that are used outside of training; in training they are updated in place:
@@ -57,28 +59,29 @@ def batch_norm(
     weight, bias : Tensor or ndarray, shape (c,), optional
         :math:`w` and :math:`b`.
     training : bool, default False
-        Whether to use the mean and the variance (ddof 0) of `x` itself.
+        Whether to use the mean and the variance (ddof 0) of `input` itself. An empty batch has
+        none: it gives an empty result, and leaves the running statistics as they are.
     momentum : float, default 0.1
         The share of this batch in the running statistics.
     eps : float, default 1e-5
-        :math:`\epsilon`.
+        :math:`\epsilon`, positive in training and else not negative.
 
     Returns
     -------
     Tensor
-        In the shape of `x`.
+        In the shape of `input`.
 
     Raises
     ------
     TypeError, ValueError
-        If dtypes or shapes do not go together, `x` has a single number in a channel in training,
-        or running statistics are missing outside of it.
+        If dtypes or shapes do not go together, `eps` is out of range, `input` has a single number
+        in a channel in training, or running statistics are missing outside of it.
 
     Examples
     --------
     >>> import cnet, numpy
     >>> x = numpy.array([[1.0], [3.0]])
-    >>> cnet.functional.batch_norm(x, None, None, training=True, eps=0.0)
+    >>> cnet.functional.batch_norm(x, None, None, training=True, eps=1e-12)
     tensor([[-1.],
             [ 1.]], dtype=float64)
 
@@ -86,17 +89,47 @@ def batch_norm(
     ----------
     S. Ioffe, C. Szegedy: Batch normalization, arXiv:1502.03167.
     """
-    mean, var = (
-        value.data if isinstance(value, Tensor) else value for value in (running_mean, running_var)
-    )
+    mean = None if running_mean is None else np.asarray(running_mean)
+    var = None if running_var is None else np.asarray(running_var)
     if training:
-        mean, var = _statistics(x.data if isinstance(x, Tensor) else x, mean, var, momentum)
-    elif mean is None or var is None:
+        return _with_batch_statistics(input, mean, var, weight, bias, momentum, eps)
+    if mean is None or var is None:
         raise ValueError(
             "batch_norm: running_mean and running_var must be given outside of training "
-            f"(got {mean} and {var})"
+            f"(got {_given(mean)} and {_given(var)})"
         )
-    return BatchNorm.apply(x, weight, bias, mean=mean, var=var, eps=eps, from_batch=training)
+    if not eps >= 0:
+        raise ValueError(f"batch_norm: eps must not be negative (got {eps})")
+    return BatchNorm.apply(input, weight, bias, mean=mean, var=var, eps=eps, from_batch=False)
+
+
+def _given(value: Array | None) -> str:
+    return "None" if value is None else f"shape {value.shape}"
+
+
+def _with_batch_statistics(
+    x: TensorLike,
+    running_mean: Array | None,
+    running_var: Array | None,
+    weight: TensorLike | None,
+    bias: TensorLike | None,
+    momentum: float,
+    eps: float,
+) -> Tensor:
+    if (running_mean is None) != (running_var is None):
+        raise ValueError(
+            "batch_norm: running_mean and running_var must both be given or both be None "
+            f"(got {_given(running_mean)} and {_given(running_var)})"
+        )
+    if not eps > 0:
+        raise ValueError(
+            f"batch_norm: eps must be positive with the statistics of a batch (got {eps})"
+        )
+    if x.ndim >= 2 and x.shape[1] and not np.asarray(x).size:
+        zeros = np.zeros(x.shape[1], x.dtype)  # an empty batch has no statistics and no result
+        return BatchNorm.apply(x, weight, bias, mean=zeros, var=zeros, eps=eps, from_batch=False)
+    mean, var = _statistics(np.asarray(x), running_mean, running_var, momentum)
+    return BatchNorm.apply(x, weight, bias, mean=mean, var=var, eps=eps, from_batch=True)
 
 
 def _statistics(
@@ -107,8 +140,8 @@ def _statistics(
     count = x.size // max(len(mean), 1)
     if count == 1:
         raise ValueError(
-            "batch_norm: x must have at least 2 numbers in every channel in training "
-            f"(got shape {x.shape})"
+            "batch_norm: input must have at least 2 numbers in every channel, of which the "
+            f"statistics are (got shape {x.shape})"
         )
     running = {"running_mean": running_mean, "running_var": running_var}
     for name, value in running.items():

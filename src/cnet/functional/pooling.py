@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from .. import kernels
 from ..autograd import Array, Context, Function
 from ..tensor import Tensor, TensorLike
+from .conv import as_batch
 
 
 class MaxPool2d(Function[tuple[Tensor, Tensor]]):
@@ -22,7 +25,7 @@ class MaxPool2d(Function[tuple[Tensor, Tensor]]):
 
 
 def max_pool2d(
-    x: TensorLike,
+    input: TensorLike,
     kernel_size: int | Sequence[int],
     stride: int | Sequence[int] | None = None,
     padding: int | Sequence[int] = 0,
@@ -34,8 +37,8 @@ def max_pool2d(
 
     Parameters
     ----------
-    x : Tensor or ndarray, shape (n, c, h, w)
-        Images, float32 or float64.
+    input : Tensor or ndarray, shape (n, c, h, w) or (c, h, w)
+        Images, or one image, float32 or float64.
     kernel_size : int or (int, int)
         The size of the window.
     stride : int or (int, int), optional
@@ -51,9 +54,9 @@ def max_pool2d(
 
     Returns
     -------
-    y : Tensor, shape (n, c, oh, ow)
+    y : Tensor, shape (n, c, oh, ow) or (c, oh, ow)
         Of equal maxima the first, row by row, takes the gradient. NaN is greater than any number.
-    indices : Tensor of int32, shape (n, c, oh, ow), if `return_indices`
+    indices : Tensor of int64, in the shape of `y`, if `return_indices`
         Where in its image plane each maximum stands, as ``row * w + column``.
 
     Raises
@@ -68,13 +71,16 @@ def max_pool2d(
     >>> y, indices = cnet.functional.max_pool2d(x, 2, return_indices=True)
     >>> indices[0, 0]
     tensor([[ 5,  7],
-            [13, 15]], dtype=int32)
+            [13, 15]])
     """
+    images, unbatched = as_batch("max_pool2d", input)
     y, indices = MaxPool2d.apply(
-        x, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation,
+        images, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation,
         ceil_mode=ceil_mode,
     )  # fmt: skip
-    return (y, indices) if return_indices else y
+    if unbatched:
+        y, indices = y.squeeze(0), indices.squeeze(0)
+    return (y, indices.astype(np.int64)) if return_indices else y
 
 
 class AvgPool2d(Function[Tensor]):
@@ -89,7 +95,7 @@ class AvgPool2d(Function[Tensor]):
 
 
 def avg_pool2d(
-    x: TensorLike,
+    input: TensorLike,
     kernel_size: int | Sequence[int],
     stride: int | Sequence[int] | None = None,
     padding: int | Sequence[int] = 0,
@@ -101,8 +107,8 @@ def avg_pool2d(
 
     Parameters
     ----------
-    x : Tensor or ndarray, shape (n, c, h, w)
-        Images, float32 or float64.
+    input : Tensor or ndarray, shape (n, c, h, w) or (c, h, w)
+        Images, or one image, float32 or float64.
     kernel_size : int or (int, int)
         The size of the window.
     stride : int or (int, int), optional
@@ -118,7 +124,7 @@ def avg_pool2d(
 
     Returns
     -------
-    Tensor, shape (n, c, oh, ow)
+    Tensor, shape (n, c, oh, ow) or (c, oh, ow)
 
     Raises
     ------
@@ -133,7 +139,9 @@ def avg_pool2d(
     tensor([[ 2.5,  4.5],
             [10.5, 12.5]], dtype=float64)
     """
-    return AvgPool2d.apply(
-        x, kernel_size=kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode,
+    images, unbatched = as_batch("avg_pool2d", input)
+    y: Tensor = AvgPool2d.apply(
+        images, kernel_size=kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode,
         count_include_pad=count_include_pad, divisor_override=divisor_override,
     )  # fmt: skip
+    return y.squeeze(0) if unbatched else y

@@ -1,29 +1,58 @@
 """Reductions over all elements or along axes.
 
 Arguments have NumPy's names, `axis` and `keepdims`; PyTorch's, `dim` and `keepdim`, are taken too.
-`max` and `min` return values only, as in NumPy, and share the gradient among equal extrema;
-positions come from `argmax` and `argmin`.
+No axis at all, ``None`` or an empty sequence, means all of them.
 """
 
+from collections.abc import Sequence
+from math import prod
+from operator import index
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..autograd import Array, Context, Function
-from ..tensor import Axis, Tensor, TensorLike, attach
-from ._common import Axes, also_dim, axes
+from ..tensor import Axis, Tensor, TensorLike, as_tensor, attach
+from ._common import also_dim
+from ._promotion import floating, require_float
+from ._sums import average, total
+
+Axes = tuple[int, ...]
+DType = npt.DTypeLike | None
 
 
-def _squeezed(ctx: Context, y: Array, axis: Axes, keepdims: bool) -> Array:
+def reduced_axes(function: str, x: Any, axis: Axis) -> Axes:
+    """The axes to reduce, sorted and not negative: all there are for None or an empty sequence.
+
+    A tensor without axes has the axes 0 and -1, as in PyTorch. AxisError if one is out of range,
+    ValueError if one is given twice.
+    """
+    ndim = x.ndim
+    if type(axis) is int and -ndim <= axis < ndim:
+        return (axis % ndim,)
+    if axis is None or (isinstance(axis, Sequence) and not axis):
+        return tuple(range(ndim))
+    given = [index(number) for number in (axis if isinstance(axis, Sequence) else [axis])]
+    for number in given:
+        if not -max(ndim, 1) <= number < max(ndim, 1):
+            raise np.exceptions.AxisError(number, ndim, function)
+    found = sorted({number % max(ndim, 1) for number in given})
+    if len(found) < len(given):
+        raise ValueError(f"{function}: axis must not name an axis twice (got {tuple(given)})")
+    return tuple(found) if ndim else ()
+
+
+def _squeezed(ctx: Context, y: Array, axes: Axes, keepdims: bool) -> Array:
     """A result that was reduced with `keepdims`, as it was asked for."""
     ctx.kept_shape = y.shape
-    return y if keepdims else y.squeeze(axis)
+    return y if keepdims else y.squeeze(axes)
 
 
 class Sum(Function[Tensor]):
     @staticmethod
-    def forward(ctx: Context, x: Array, *, axis: Axes, keepdims: bool) -> Array:
-        return _squeezed(ctx, np.sum(x, axis, keepdims=True), axis, keepdims)
+    def forward(ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Array:
+        return _squeezed(ctx, total(x, axes, keepdims=True), axes, keepdims)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
@@ -31,20 +60,27 @@ class Sum(Function[Tensor]):
 
 
 @also_dim
-def sum(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def sum(
+    input: TensorLike, axis: Axis = None, keepdims: bool = False, dtype: DType = None
+) -> Tensor:
     """The sum of elements.
+
+    Float32 numbers are added pairwise or in float64, so that long sums do not lose digits.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    input : Tensor or ndarray
     axis : int or sequence of int, optional
         Axes to sum along; all by default. PyTorch's name is `dim`.
     keepdims : bool, default False
         Keep these axes, with length 1. PyTorch's name is `keepdim`.
+    dtype : dtype, optional
+        What `input` is converted to first.
 
     Returns
     -------
     Tensor
+        In the dtype of `input`; int64 for booleans and integers.
 
     Examples
     --------
@@ -52,37 +88,48 @@ def sum(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> cnet.sum(cnet.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=1)
     tensor([3., 7.])
     """
-    return Sum.apply(x, axis=axes(axis), keepdims=keepdims)
+    if dtype is not None:
+        input = as_tensor(input, dtype)
+    return Sum.apply(input, axes=reduced_axes("sum", input, axis), keepdims=keepdims)
 
 
 class Mean(Function[Tensor]):
     @staticmethod
-    def forward(ctx: Context, x: Array, *, axis: Axes, keepdims: bool) -> Array:
-        y = np.mean(x, axis, keepdims=True)
-        ctx.count = x.size // y.size if x.size else 1
-        return _squeezed(ctx, y, axis, keepdims)
+    def forward(ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Array:
+        ctx.count = prod([x.shape[axis] for axis in axes])
+        return _squeezed(ctx, average(x, axes), axes, keepdims)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
-        return np.broadcast_to(grad.reshape(ctx.kept_shape) / ctx.count, ctx.input_shape(0))
+        shape = ctx.input_shape(0)
+        return np.broadcast_to(grad.reshape(ctx.kept_shape) / np.maximum(ctx.count, 1), shape)
 
 
 @also_dim
-def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def mean(
+    input: TensorLike, axis: Axis = None, keepdims: bool = False, dtype: DType = None
+) -> Tensor:
     """The arithmetic mean of elements.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    input : Tensor or ndarray of floats
     axis : int or sequence of int, optional
         Axes to average along; all by default. PyTorch's name is `dim`.
     keepdims : bool, default False
         Keep these axes, with length 1. PyTorch's name is `keepdim`.
+    dtype : dtype, optional
+        What `input` is converted to first.
 
     Returns
     -------
     Tensor
-        Of the dtype of `x` if that is a float dtype, else float64.
+        NaN, with NumPy's warning, where there is nothing to average.
+
+    Raises
+    ------
+    TypeError
+        If `input` is of booleans or integers, and no float dtype is given.
 
     Examples
     --------
@@ -90,42 +137,88 @@ def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> cnet.mean(cnet.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=1)
     tensor([1.5, 3.5])
     """
-    return Mean.apply(x, axis=axes(axis), keepdims=keepdims)
+    if dtype is not None:
+        input = as_tensor(input, dtype)
+    require_float("mean", input)
+    return Mean.apply(input, axes=reduced_axes("mean", input, axis), keepdims=keepdims)
 
 
 class Var(Function[Tensor]):
+    """The mean squared deviation from an accurate mean, and with `root` its square root."""
+
     @staticmethod
-    def forward(ctx: Context, x: Array, *, axis: Axes, correction: float, keepdims: bool) -> Array:
-        y = np.var(x, axis, ddof=correction, keepdims=True)
-        ctx.freedom = (x.size // y.size if x.size else 1) - correction
-        ctx.axis = axis
-        ctx.save_for_backward(x)
-        return _squeezed(ctx, y, axis, keepdims)
+    def forward(
+        ctx: Context, x: Array, *, axes: Axes, correction: float, keepdims: bool, root: bool
+    ) -> Array:
+        mean = average(x, axes)
+        deviation = np.asarray(x - mean)
+        rest = average(deviation, axes)  # what rounding the mean has lost
+        deviation -= rest
+        count = prod([x.shape[axis] for axis in axes])
+        ctx.freedom = np.float64(max(count - correction, 0))
+        y = (total(deviation * deviation, axes, keepdims=True) / ctx.freedom).astype(x.dtype)
+        if root:
+            y = np.sqrt(y)
+        ctx.save_for_backward(x, mean, rest, y if root else None)
+        return _squeezed(ctx, y, axes, keepdims)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
-        (x,) = ctx.saved
-        deviation = x - np.mean(x, ctx.axis, keepdims=True)
-        return grad.reshape(ctx.kept_shape) * (2 / ctx.freedom) * deviation
+        x, mean, rest, y = ctx.saved
+        grad = grad.reshape(ctx.kept_shape)
+        deviation = np.asarray(x - mean)
+        deviation -= rest
+        if y is None:
+            return (grad * 2 / ctx.freedom).astype(x.dtype) * deviation
+        # Where all elements are equal the gradient is taken to be 0, as PyTorch does.
+        scaled = np.divide(deviation, y, out=np.zeros_like(deviation), where=y != 0)
+        return (grad / ctx.freedom).astype(x.dtype) * scaled
+
+
+def _variance(
+    function: str, x: TensorLike, axis: Axis, correction: float | None, keepdims: bool,
+    unbiased: bool | None,
+) -> Tensor:  # fmt: skip
+    if isinstance(axis, bool):  # PyTorch's var(x, unbiased)
+        axis, unbiased = None, axis
+    if correction is not None and unbiased is not None:
+        raise TypeError(f"{function}: correction and unbiased are the same argument")
+    if correction is None:
+        correction = 1 if unbiased is None else int(unbiased)
+    require_float(function, x)
+    axes = reduced_axes(function, x, axis)
+    return Var.apply(x, axes=axes, correction=correction, keepdims=keepdims, root=function == "std")
 
 
 @also_dim
-def var(x: TensorLike, axis: Axis = None, correction: float = 1, keepdims: bool = False) -> Tensor:
+def var(
+    input: TensorLike, axis: Axis = None, correction: float | None = None, keepdims: bool = False,
+    unbiased: bool | None = None,
+) -> Tensor:  # fmt: skip
     """The variance of elements.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    input : Tensor or ndarray of floats
     axis : int or sequence of int, optional
         Axes along which the variance is taken; all by default. PyTorch's name is `dim`.
     correction : float, default 1
         Subtracted from the number of elements in the divisor; NumPy's `ddof`, whose default is 0.
     keepdims : bool, default False
         Keep these axes, with length 1. PyTorch's name is `keepdim`.
+    unbiased : bool, optional
+        PyTorch's older name: True for a `correction` of 1, False for 0.
 
     Returns
     -------
     Tensor
+        0 where all elements are equal; NaN or infinite, with NumPy's warning, where `correction`
+        is not less than their number.
+
+    Raises
+    ------
+    TypeError
+        If `input` is of booleans or integers, or both `correction` and `unbiased` are given.
 
     Examples
     --------
@@ -133,43 +226,37 @@ def var(x: TensorLike, axis: Axis = None, correction: float = 1, keepdims: bool 
     >>> cnet.var(cnet.tensor([1.0, 2.0, 3.0]))
     tensor(1.)
     """
-    return Var.apply(x, axis=axes(axis), correction=correction, keepdims=keepdims)
-
-
-class Std(Function[Tensor]):
-    @staticmethod
-    def forward(ctx: Context, x: Array, *, axis: Axes, correction: float, keepdims: bool) -> Array:
-        y = np.sqrt(Var.forward(ctx, x, axis=axis, correction=correction, keepdims=True))
-        ctx.save_for_backward(x, y)
-        return y if keepdims else y.squeeze(axis)
-
-    @staticmethod
-    def backward(ctx: Context, grad: Array) -> Any:
-        x, y = ctx.saved
-        deviation = x - np.mean(x, ctx.axis, keepdims=True)
-        # Where all elements are equal the gradient is taken to be 0, as PyTorch does.
-        scaled = np.divide(deviation, y, out=np.zeros_like(deviation), where=y != 0)
-        return grad.reshape(ctx.kept_shape) / ctx.freedom * scaled
+    return _variance("var", input, axis, correction, keepdims, unbiased)
 
 
 @also_dim
-def std(x: TensorLike, axis: Axis = None, correction: float = 1, keepdims: bool = False) -> Tensor:
+def std(
+    input: TensorLike, axis: Axis = None, correction: float | None = None, keepdims: bool = False,
+    unbiased: bool | None = None,
+) -> Tensor:  # fmt: skip
     """The standard deviation of elements.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    input : Tensor or ndarray of floats
     axis : int or sequence of int, optional
         Axes along which the deviation is taken; all by default. PyTorch's name is `dim`.
     correction : float, default 1
         Subtracted from the number of elements in the divisor; NumPy's `ddof`, whose default is 0.
     keepdims : bool, default False
         Keep these axes, with length 1. PyTorch's name is `keepdim`.
+    unbiased : bool, optional
+        PyTorch's older name: True for a `correction` of 1, False for 0.
 
     Returns
     -------
     Tensor
         Where it is 0, so is the gradient.
+
+    Raises
+    ------
+    TypeError
+        If `input` is of booleans or integers, or both `correction` and `unbiased` are given.
 
     Examples
     --------
@@ -177,148 +264,19 @@ def std(x: TensorLike, axis: Axis = None, correction: float = 1, keepdims: bool 
     >>> cnet.std(cnet.tensor([1.0, 3.0, 5.0]))
     tensor(2.)
     """
-    return Std.apply(x, axis=axes(axis), correction=correction, keepdims=keepdims)
-
-
-class _Extremum(Function[Tensor]):
-    @staticmethod
-    def backward(ctx: Context, grad: Array) -> Any:
-        x, y = ctx.saved
-        ties = x == y
-        return ties * (grad.reshape(ctx.kept_shape) / ties.sum(ctx.axis, keepdims=True))
-
-
-class Max(_Extremum):
-    @staticmethod
-    def forward(ctx: Context, x: Array, *, axis: Axes, keepdims: bool) -> Array:
-        y = np.max(x, axis, keepdims=True)
-        ctx.save_for_backward(x, y)
-        ctx.axis = axis
-        return _squeezed(ctx, y, axis, keepdims)
-
-
-@also_dim
-def max(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The greatest elements.
-
-    Parameters
-    ----------
-    x : Tensor or ndarray
-    axis : int or sequence of int, optional
-        Axes to search along; all by default. PyTorch's name is `dim`.
-    keepdims : bool, default False
-        Keep these axes, with length 1. PyTorch's name is `keepdim`.
-
-    Returns
-    -------
-    Tensor
-        NaN where there is a NaN. Equal maxima share the gradient.
-
-    Examples
-    --------
-    >>> import cnet
-    >>> cnet.max(cnet.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
-    tensor([3., 4.])
-    """
-    return Max.apply(x, axis=axes(axis), keepdims=keepdims)
-
-
-class Min(_Extremum):
-    @staticmethod
-    def forward(ctx: Context, x: Array, *, axis: Axes, keepdims: bool) -> Array:
-        y = np.min(x, axis, keepdims=True)
-        ctx.save_for_backward(x, y)
-        ctx.axis = axis
-        return _squeezed(ctx, y, axis, keepdims)
-
-
-@also_dim
-def min(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The smallest elements.
-
-    Parameters
-    ----------
-    x : Tensor or ndarray
-    axis : int or sequence of int, optional
-        Axes to search along; all by default. PyTorch's name is `dim`.
-    keepdims : bool, default False
-        Keep these axes, with length 1. PyTorch's name is `keepdim`.
-
-    Returns
-    -------
-    Tensor
-        NaN where there is a NaN. Equal minima share the gradient.
-
-    Examples
-    --------
-    >>> import cnet
-    >>> cnet.min(cnet.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
-    tensor([1., 2.])
-    """
-    return Min.apply(x, axis=axes(axis), keepdims=keepdims)
-
-
-@also_dim
-def argmax(x: TensorLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The positions of the first of the greatest elements, outside of any graph.
-
-    Parameters
-    ----------
-    x : Tensor or ndarray
-    axis : int, optional
-        Axis to search along; by default the position is that in the flattened tensor. PyTorch's
-        name is `dim`.
-    keepdims : bool, default False
-        Keep the axis, with length 1. PyTorch's name is `keepdim`.
-
-    Returns
-    -------
-    Tensor of int64
-
-    Examples
-    --------
-    >>> import cnet
-    >>> cnet.argmax(cnet.tensor([[1.0, 2.0], [4.0, 3.0]]), axis=1)
-    tensor([1, 0])
-    """
-    return Tensor(np.argmax(np.asarray(x), axis, keepdims=keepdims))
-
-
-@also_dim
-def argmin(x: TensorLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The positions of the first of the smallest elements, outside of any graph.
-
-    Parameters
-    ----------
-    x : Tensor or ndarray
-    axis : int, optional
-        Axis to search along; by default the position is that in the flattened tensor. PyTorch's
-        name is `dim`.
-    keepdims : bool, default False
-        Keep the axis, with length 1. PyTorch's name is `keepdim`.
-
-    Returns
-    -------
-    Tensor of int64
-
-    Examples
-    --------
-    >>> import cnet
-    >>> cnet.argmin(cnet.tensor([[1.0, 2.0], [4.0, 3.0]]), axis=1)
-    tensor([0, 1])
-    """
-    return Tensor(np.argmin(np.asarray(x), axis, keepdims=keepdims))
+    return _variance("std", input, axis, correction, keepdims, unbiased)
 
 
 class LogSumExp(Function[Tensor]):
     @staticmethod
-    def forward(ctx: Context, x: Array, *, axis: Axes, keepdims: bool) -> Array:
-        greatest = np.max(x, axis, keepdims=True, initial=-np.inf)
+    def forward(ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Array:
+        x = floating("logsumexp", x)
+        greatest = np.max(x, axes, keepdims=True, initial=-np.inf)
         shift = np.where(np.isfinite(greatest), greatest, 0)
         with np.errstate(divide="ignore"):  # the logarithm of no or only vanishing terms is -inf
-            y = np.log(np.exp(x - shift).sum(axis, keepdims=True)) + shift
+            y = np.log(total(np.exp(x - shift), axes, keepdims=True)) + shift
         ctx.save_for_backward(x, y)
-        return _squeezed(ctx, y, axis, keepdims)
+        return _squeezed(ctx, y, axes, keepdims)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
@@ -327,12 +285,12 @@ class LogSumExp(Function[Tensor]):
 
 
 @also_dim
-def logsumexp(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def logsumexp(input: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The logarithm of the sum of exponentials, without overflow.
 
     Parameters
     ----------
-    x : Tensor or ndarray of a float dtype
+    input : Tensor or ndarray
     axis : int or sequence of int, optional
         Axes to sum along; all by default. PyTorch's name is `dim`.
     keepdims : bool, default False
@@ -348,10 +306,7 @@ def logsumexp(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tenso
     >>> cnet.logsumexp(cnet.tensor([100.0, 100.0]))
     tensor(100.6931)
     """
-    return LogSumExp.apply(x, axis=axes(axis), keepdims=keepdims)
+    return LogSumExp.apply(input, axes=reduced_axes("logsumexp", input, axis), keepdims=keepdims)
 
 
-attach(
-    sum=sum, mean=mean, var=var, std=std, max=max, min=min, argmax=argmax, argmin=argmin,
-    logsumexp=logsumexp,
-)  # fmt: skip
+attach(sum=sum, mean=mean, var=var, std=std, logsumexp=logsumexp)

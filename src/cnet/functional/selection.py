@@ -7,11 +7,13 @@ import numpy as np
 from ..autograd import Array, Context, Function
 from ..tensor import Operand, Tensor, TensorLike, attach
 from ._common import unbroadcast, weak
+from ._promotion import promoted
 
 
 class Maximum(Function[Tensor]):
     @staticmethod
     def forward(ctx: Context, a: Array, b: Array) -> Array:
+        a, b = promoted("maximum", a, b)
         ctx.save_for_backward(a, b)
         return np.maximum(a, b)
 
@@ -24,6 +26,7 @@ class Maximum(Function[Tensor]):
 class Minimum(Function[Tensor]):
     @staticmethod
     def forward(ctx: Context, a: Array, b: Array) -> Array:
+        a, b = promoted("minimum", a, b)
         ctx.save_for_backward(a, b)
         return np.minimum(a, b)
 
@@ -43,12 +46,12 @@ def _share(ctx: Context, grad: Array, tie: Array, lost_by_a: Array, lost_by_b: A
     )
 
 
-def maximum(a: Operand, b: Operand) -> Tensor:
+def maximum(input: Operand, other: Operand) -> Tensor:
     """The greater of two elements, where equal ones share the gradient.
 
     Parameters
     ----------
-    a, b : Tensor, ndarray or number
+    input, other : Tensor, ndarray or number
         Operands whose shapes broadcast.
 
     Returns
@@ -62,15 +65,15 @@ def maximum(a: Operand, b: Operand) -> Tensor:
     >>> cnet.maximum(cnet.tensor([-1.0, 2.0]), 0)
     tensor([0., 2.])
     """
-    return Maximum.apply(weak(a), weak(b))
+    return Maximum.apply(weak(input), weak(other))
 
 
-def minimum(a: Operand, b: Operand) -> Tensor:
+def minimum(input: Operand, other: Operand) -> Tensor:
     """The smaller of two elements, where equal ones share the gradient.
 
     Parameters
     ----------
-    a, b : Tensor, ndarray or number
+    input, other : Tensor, ndarray or number
         Operands whose shapes broadcast.
 
     Returns
@@ -84,14 +87,15 @@ def minimum(a: Operand, b: Operand) -> Tensor:
     >>> cnet.minimum(cnet.tensor([-1.0, 2.0]), 0)
     tensor([-1.,  0.])
     """
-    return Minimum.apply(weak(a), weak(b))
+    return Minimum.apply(weak(input), weak(other))
 
 
 class Where(Function[Tensor]):
     @staticmethod
-    def forward(ctx: Context, condition: Array, a: Array, b: Array) -> Array:
+    def forward(ctx: Context, condition: Array, a: Array, b: Array) -> Any:
+        _check_condition(condition)
         ctx.save_for_backward(condition)
-        return np.where(condition, a, b)
+        return np.where(condition, *promoted("where", a, b))
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
@@ -104,13 +108,19 @@ class Where(Function[Tensor]):
         )
 
 
-def where(condition: TensorLike, a: Operand, b: Operand) -> Tensor:
-    """Elements of `a` where a condition holds, of `b` where it does not.
+def _check_condition(condition: Any) -> None:
+    dtype = np.asarray(condition).dtype
+    if dtype not in (np.bool_, np.uint8):
+        raise TypeError(f"where: condition must be of booleans (got dtype {dtype})")
+
+
+def where(condition: TensorLike, input: Operand, other: Operand) -> Tensor:
+    """Elements of `input` where a condition holds, of `other` where it does not.
 
     Parameters
     ----------
-    condition : Tensor or ndarray of bool
-    a, b : Tensor, ndarray or number
+    condition : Tensor or ndarray of bool (or uint8: not 0)
+    input, other : Tensor, ndarray or number
         Operands whose shapes broadcast with that of the condition.
 
     Returns
@@ -125,7 +135,7 @@ def where(condition: TensorLike, a: Operand, b: Operand) -> Tensor:
     >>> cnet.where(x > 0, x, 0.1 * x)
     tensor([-0.2,  3. ])
     """
-    return Where.apply(condition, weak(a), weak(b))
+    return Where.apply(condition, weak(input), weak(other))
 
 
 attach(

@@ -1,12 +1,18 @@
 """Softmax and its logarithm."""
 
+import warnings
+from operator import index
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..autograd import Array, Context, Function
-from ..tensor import Tensor, TensorLike, attach
+from ..tensor import Tensor, TensorLike, as_tensor, attach
 from ._common import also_dim
+from ._promotion import require_float
+
+DType = npt.DTypeLike | None
 
 
 class Softmax(Function[Tensor]):
@@ -28,20 +34,50 @@ def _greatest(x: Array, axis: int) -> Any:
     return np.max(x, axis, keepdims=True, initial=-np.inf)
 
 
+def _arguments(
+    function: str, x: TensorLike, axis: int | None, stacklevel: int, dtype: DType
+) -> tuple[TensorLike, int]:
+    """The input in its dtype, and the axis."""
+    if dtype is not None:
+        x = as_tensor(x, dtype)
+    require_float(function, x)
+    if axis is None:
+        axis = 0 if x.ndim in (0, 1, 3) else 1
+        warnings.warn(
+            f"{function}: the implicit choice of dim is deprecated; give dim={axis}",
+            stacklevel=stacklevel + 1,
+        )
+    if not -max(x.ndim, 1) <= index(axis) < max(x.ndim, 1):
+        raise np.exceptions.AxisError(axis, x.ndim, function)
+    return x, axis
+
+
 @also_dim
-def softmax(x: TensorLike, axis: int = -1) -> Tensor:
+def softmax(
+    input: TensorLike, axis: int | None = None, _stacklevel: int = 3, dtype: DType = None
+) -> Tensor:
     r"""Positive numbers that add up to 1: :math:`y_i = e^{x_i} / \sum_j e^{x_j}`.
 
     Parameters
     ----------
-    x : Tensor or ndarray of a float dtype
-    axis : int, default -1
-        The axis along which numbers add up to 1. PyTorch's name is `dim`.
+    input : Tensor or ndarray of floats
+    axis : int, optional
+        The axis along which numbers add up to 1. PyTorch's name is `dim`. Without it, as in
+        PyTorch, it is 0 for 0, 1 and 3 dimensions and else 1, with a warning.
+    dtype : dtype, optional
+        What `input` is converted to first.
 
     Returns
     -------
     Tensor
-        In the shape of `x`.
+        In the shape of `input`.
+
+    Raises
+    ------
+    TypeError
+        If `input` is of booleans or integers, and no float dtype is given.
+    ValueError
+        If the axis is out of range.
 
     Examples
     --------
@@ -50,7 +86,8 @@ def softmax(x: TensorLike, axis: int = -1) -> Tensor:
     tensor([[0.5, 0.5],
             [0. , 1. ]])
     """
-    return Softmax.apply(x, axis=axis)
+    input, axis = _arguments("softmax", input, axis, _stacklevel, dtype)
+    return Softmax.apply(input, axis=axis)
 
 
 class LogSoftmax(Function[Tensor]):
@@ -69,19 +106,31 @@ class LogSoftmax(Function[Tensor]):
 
 
 @also_dim
-def log_softmax(x: TensorLike, axis: int = -1) -> Tensor:
+def log_softmax(
+    input: TensorLike, axis: int | None = None, _stacklevel: int = 3, dtype: DType = None
+) -> Tensor:
     r"""The logarithm of `softmax`: :math:`y_i = x_i - \log \sum_j e^{x_j}`.
 
     Parameters
     ----------
-    x : Tensor or ndarray of a float dtype
-    axis : int, default -1
-        The axis along which the exponentials add up to 1. PyTorch's name is `dim`.
+    input : Tensor or ndarray of floats
+    axis : int, optional
+        The axis along which the exponentials add up to 1. PyTorch's name is `dim`. Without it, as
+        in PyTorch, it is 0 for 0, 1 and 3 dimensions and else 1, with a warning.
+    dtype : dtype, optional
+        What `input` is converted to first.
 
     Returns
     -------
     Tensor
-        In the shape of `x`.
+        In the shape of `input`.
+
+    Raises
+    ------
+    TypeError
+        If `input` is of booleans or integers, and no float dtype is given.
+    ValueError
+        If the axis is out of range.
 
     Examples
     --------
@@ -90,7 +139,8 @@ def log_softmax(x: TensorLike, axis: int = -1) -> Tensor:
     tensor([[-6.9315e-01, -6.9315e-01],
             [-1.0000e+03,  0.0000e+00]])
     """
-    return LogSoftmax.apply(x, axis=axis)
+    input, axis = _arguments("log_softmax", input, axis, _stacklevel, dtype)
+    return LogSoftmax.apply(input, axis=axis)
 
 
 attach(softmax=softmax, log_softmax=log_softmax)

@@ -10,6 +10,11 @@ from .module import Module
 class ReLU(Module):
     """max(x, 0); see `cnet.functional.relu`.
 
+    Parameters
+    ----------
+    inplace : bool, default False
+        Write the result into the input.
+
     Examples
     --------
     >>> import numpy as np
@@ -18,8 +23,15 @@ class ReLU(Module):
     array([0., 2.])
     """
 
-    def forward(self, x: Any) -> Tensor:
-        return F.relu(x)
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
+    def forward(self, input: Any) -> Tensor:
+        return F.relu(input, self.inplace)
+
+    def extra_repr(self) -> str:
+        return "inplace=True" if self.inplace else ""
 
 
 class LeakyReLU(Module):
@@ -29,6 +41,8 @@ class LeakyReLU(Module):
     ----------
     negative_slope : float, default 0.01
         The slope on the left.
+    inplace : bool, default False
+        Write the result into the input.
 
     Examples
     --------
@@ -38,15 +52,17 @@ class LeakyReLU(Module):
     array([-0.5,  2. ])
     """
 
-    def __init__(self, negative_slope: float = 0.01) -> None:
+    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__()
         self.negative_slope = negative_slope
+        self.inplace = inplace
 
-    def forward(self, x: Any) -> Tensor:
-        return F.leaky_relu(x, self.negative_slope)
+    def forward(self, input: Any) -> Tensor:
+        return F.leaky_relu(input, self.negative_slope, self.inplace)
 
     def extra_repr(self) -> str:
-        return f"negative_slope={self.negative_slope}"
+        inplace = ", inplace=True" if self.inplace else ""
+        return f"negative_slope={self.negative_slope}{inplace}"
 
 
 class Tanh(Module):
@@ -60,8 +76,8 @@ class Tanh(Module):
     array([0., 0.])
     """
 
-    def forward(self, x: Any) -> Tensor:
-        return F.tanh(x)
+    def forward(self, input: Any) -> Tensor:
+        return F.tanh(input)
 
 
 class Sigmoid(Module):
@@ -75,8 +91,8 @@ class Sigmoid(Module):
     array([0.5, 0.5])
     """
 
-    def forward(self, x: Any) -> Tensor:
-        return F.sigmoid(x)
+    def forward(self, input: Any) -> Tensor:
+        return F.sigmoid(input)
 
 
 class Softmax(Module):
@@ -84,8 +100,9 @@ class Softmax(Module):
 
     Parameters
     ----------
-    dim : int
-        The axis along which the result sums to 1.
+    dim : int, optional
+        The axis along which the result sums to 1. Without it, as in PyTorch, it is 0 for 0, 1 and 3
+        dimensions and else 1, with a warning.
 
     Examples
     --------
@@ -95,12 +112,12 @@ class Softmax(Module):
     array([[0.25, 0.25, 0.25, 0.25]])
     """
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int | None = None) -> None:
         super().__init__()
         self.dim = dim
 
-    def forward(self, x: Any) -> Tensor:
-        return F.softmax(x, self.dim)
+    def forward(self, input: Any) -> Tensor:
+        return F.softmax(input, self.dim, _stacklevel=5)
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"
@@ -111,8 +128,9 @@ class LogSoftmax(Module):
 
     Parameters
     ----------
-    dim : int
-        The axis along which the exponentials of the result sum to 1.
+    dim : int, optional
+        The axis along which the exponentials of the result sum to 1. Without it, as in PyTorch, it
+        is 0 for 0, 1 and 3 dimensions and else 1, with a warning.
 
     Examples
     --------
@@ -122,12 +140,12 @@ class LogSoftmax(Module):
     array([[0.]])
     """
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int | None = None) -> None:
         super().__init__()
         self.dim = dim
 
-    def forward(self, x: Any) -> Tensor:
-        return F.log_softmax(x, self.dim)
+    def forward(self, input: Any) -> Tensor:
+        return F.log_softmax(input, self.dim, _stacklevel=5)
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"

@@ -1,8 +1,9 @@
 """Modules made of modules: Sequential, ModuleList and ModuleDict."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import count
+from itertools import count, groupby
 from operator import index
+from textwrap import indent
 from typing import Any, Self, SupportsIndex
 
 from .fusion import operations
@@ -94,10 +95,10 @@ class Sequential(_Indexed):
         for name, module in named:
             _set(self, name, module)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, input: Any) -> Any:
         for operation in operations(list(self)):
-            x = operation(x)
-        return x
+            input = operation(input)
+        return input
 
     def _slice(self, modules: dict[str, Module]) -> "Sequential":
         return Sequential(modules)
@@ -127,6 +128,20 @@ class ModuleList(_Indexed):
     def __init__(self, modules: Iterable[Module] = ()) -> None:
         super().__init__()
         self.extend(modules)
+
+    def __repr__(self) -> str:
+        name = type(self).__name__
+        lines, start = [], 0
+        for text, group in groupby(map(repr, self)):
+            length = len(list(group))
+            numbers, times = (
+                (f"{start}", "")
+                if length == 1
+                else (f"{start}-{start + length - 1}", f"{length} x ")
+            )
+            lines.append(indent(f"({numbers}): {times}{text}", "  "))
+            start += length
+        return "\n".join([f"{name}(", *lines, ")"]) if lines else f"{name}()"
 
     def _slice(self, modules: dict[str, Module]) -> "ModuleList":
         return ModuleList(modules.values())

@@ -24,9 +24,9 @@ class Conv2d(Module):
     Parameters
     ----------
     in_channels : int
-        Channels of the input, shape (n, in_channels, h, w).
+        Channels of the input, shape (n, in_channels, h, w) or (in_channels, h, w).
     out_channels : int
-        Channels of the output, shape (n, out_channels, oh, ow).
+        Channels of the output, shape (n, out_channels, oh, ow) or (out_channels, oh, ow).
     kernel_size : int or (int, int)
         Height and width of the kernels.
     stride : int or (int, int), default 1
@@ -55,6 +55,14 @@ class Conv2d(Module):
     ------
     TypeError, ValueError
         If an argument is not one of these.
+
+    Notes
+    -----
+    3x3 and 5x5 kernels with stride 1 and at least 16 channels may be computed by Winograd's
+    algorithm, whose error is relative to the largest input that a tile of 4x4 cells sees, which
+    gives no exact zeros beside inputs that are not 0, spreads a NaN or infinity over its tiles, and
+    needs float32 inputs below 1e37. ``cnet.use_exact()`` computes without it; `functional.conv2d`
+    has the bounds.
 
     Examples
     --------
@@ -115,9 +123,9 @@ class Conv2d(Module):
         """Draw the parameters anew."""
         init.layer_defaults_(self.weight, self.bias)
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, input: Any) -> Tensor:
         return F.conv2d(
-            x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
+            input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
         )
 
     def extra_repr(self) -> str:

@@ -14,6 +14,8 @@ class Dropout(Module):
     ----------
     p : float, default 0.5
         The probability of becoming zero; what stays is multiplied by 1 / (1 - p).
+    inplace : bool, default False
+        Write the result into the input.
 
     Raises
     ------
@@ -33,14 +35,15 @@ class Dropout(Module):
     array([1., 1., 1.])
     """
 
-    def __init__(self, p: float = 0.5) -> None:
+    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
         if not 0 <= p <= 1:
             raise ValueError(f"Dropout: p must be between 0 and 1 (got {p})")
         self.p = p
+        self.inplace = inplace
 
-    def forward(self, x: Any) -> Tensor:
-        return F.dropout(x, self.p, self.training)
+    def forward(self, input: Any) -> Tensor:
+        return F.dropout(input, self.p, self.training, self.inplace)
 
     def extra_repr(self) -> str:
-        return f"p={self.p}"
+        return f"p={self.p}, inplace={self.inplace}"

@@ -29,8 +29,8 @@ class Flatten(Module):
         self.start_dim = start_dim
         self.end_dim = end_dim
 
-    def forward(self, x: Any) -> Tensor:
-        return F.flatten(x, self.start_dim, self.end_dim)
+    def forward(self, input: Any) -> Tensor:
+        return F.flatten(input, self.start_dim, self.end_dim)
 
     def extra_repr(self) -> str:
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
@@ -57,14 +57,20 @@ class Unflatten(Module):
     def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
         super().__init__()
         self.dim = dim
-        self.unflattened_size = tuple(unflattened_size)
+        if not isinstance(unflattened_size, (tuple, list)):
+            raise TypeError(
+                f"Unflatten: unflattened_size must be a tuple or a list (got {unflattened_size!r})"
+            )
+        self.unflattened_size = unflattened_size
 
-    def forward(self, x: Any) -> Tensor:
-        x = as_tensor(x)
-        if not -x.ndim <= self.dim < x.ndim:
-            raise ValueError(f"Unflatten: dim must be an axis of x (got {self.dim} and {x.shape})")
-        dim = self.dim % x.ndim
-        return F.reshape(x, *x.shape[:dim], *self.unflattened_size, *x.shape[dim + 1 :])
+    def forward(self, input: Any) -> Tensor:
+        input = as_tensor(input)
+        if not -input.ndim <= self.dim < input.ndim:
+            raise ValueError(
+                f"Unflatten: dim must be an axis of input (got {self.dim} and {input.shape})"
+            )
+        dim = self.dim % input.ndim
+        return F.reshape(input, *input.shape[:dim], *self.unflattened_size, *input.shape[dim + 1 :])
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}, unflattened_size={self.unflattened_size}"

@@ -3,19 +3,17 @@
 from typing import Any
 
 from .. import functional as F
+from ..functional.loss import reduction_of
 from ..tensor import Tensor
-from ._arguments import choice
 from .module import Module
 
 
 class _Loss(Module):
     """What the losses share: how the losses of a batch become one number."""
 
-    def __init__(self, reduction: str) -> None:
+    def __init__(self, size_average: bool | None, reduce: bool | None, reduction: str) -> None:
         super().__init__()
-        self.reduction = choice(
-            type(self).__name__, "reduction", reduction, ("none", "mean", "sum")
-        )
+        self.reduction = reduction_of(type(self).__name__, reduction, size_average, reduce)
 
 
 class CrossEntropyLoss(_Loss):
@@ -25,6 +23,8 @@ class CrossEntropyLoss(_Loss):
     ----------
     weight : Tensor or ndarray of shape (c,), optional
         Weight of each class, in the dtype of the logits.
+    size_average, reduce : bool, optional
+        PyTorch's deprecated names for `reduction`.
     ignore_index : int, default -100
         Targets of this value count for nothing.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
@@ -51,12 +51,13 @@ class CrossEntropyLoss(_Loss):
     def __init__(
         self,
         weight: Any = None,
-        *,
+        size_average: bool | None = None,
         ignore_index: int = -100,
+        reduce: bool | None = None,
         reduction: str = "mean",
         label_smoothing: float = 0.0,
     ) -> None:
-        super().__init__(reduction)
+        super().__init__(size_average, reduce, reduction)
         if not 0 <= label_smoothing <= 1:
             raise ValueError(
                 f"CrossEntropyLoss: label_smoothing must be between 0 and 1 (got {label_smoothing})"
@@ -83,6 +84,8 @@ class NLLLoss(_Loss):
     ----------
     weight : Tensor or ndarray of shape (c,), optional
         Weight of each class, in the dtype of the log-probabilities.
+    size_average, reduce : bool, optional
+        PyTorch's deprecated names for `reduction`.
     ignore_index : int, default -100
         Targets of this value count for nothing.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
@@ -104,9 +107,14 @@ class NLLLoss(_Loss):
     weight: Tensor | None
 
     def __init__(
-        self, weight: Any = None, *, ignore_index: int = -100, reduction: str = "mean"
+        self,
+        weight: Any = None,
+        size_average: bool | None = None,
+        ignore_index: int = -100,
+        reduce: bool | None = None,
+        reduction: str = "mean",
     ) -> None:
-        super().__init__(reduction)
+        super().__init__(size_average, reduce, reduction)
         self.register_buffer("weight", weight)
         self.ignore_index = ignore_index
 
@@ -125,6 +133,8 @@ class MSELoss(_Loss):
 
     Parameters
     ----------
+    size_average, reduce : bool, optional
+        PyTorch's deprecated names for `reduction`.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
         How the squared differences become one number.
 
@@ -141,8 +151,13 @@ class MSELoss(_Loss):
     5.0
     """
 
-    def __init__(self, *, reduction: str = "mean") -> None:
-        super().__init__(reduction)
+    def __init__(
+        self,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(size_average, reduce, reduction)
 
     def forward(self, input: Any, target: Any) -> Tensor:
         return F.mse_loss(input, target, reduction=self.reduction)
@@ -153,6 +168,8 @@ class L1Loss(_Loss):
 
     Parameters
     ----------
+    size_average, reduce : bool, optional
+        PyTorch's deprecated names for `reduction`.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
         How the absolute differences become one number.
 
@@ -169,8 +186,13 @@ class L1Loss(_Loss):
     2.0
     """
 
-    def __init__(self, *, reduction: str = "mean") -> None:
-        super().__init__(reduction)
+    def __init__(
+        self,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(size_average, reduce, reduction)
 
     def forward(self, input: Any, target: Any) -> Tensor:
         return F.l1_loss(input, target, reduction=self.reduction)
@@ -183,6 +205,8 @@ class BCEWithLogitsLoss(_Loss):
     ----------
     weight : Tensor or ndarray, optional
         Factor of each loss, broadcast against the input.
+    size_average, reduce : bool, optional
+        PyTorch's deprecated names for `reduction`.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
         How the losses become one number.
     pos_weight : Tensor or ndarray, optional
@@ -206,9 +230,14 @@ class BCEWithLogitsLoss(_Loss):
     pos_weight: Tensor | None
 
     def __init__(
-        self, weight: Any = None, *, reduction: str = "mean", pos_weight: Any = None
+        self,
+        weight: Any = None,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+        pos_weight: Any = None,
     ) -> None:
-        super().__init__(reduction)
+        super().__init__(size_average, reduce, reduction)
         self.register_buffer("weight", weight)
         self.register_buffer("pos_weight", pos_weight)
 

@@ -30,17 +30,20 @@ class _BatchNorm(Module):
         affine: bool = True,
         track_running_stats: bool = True,
         *,
+        bias: bool = True,
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
         super().__init__()
         self.num_features = integer(type(self).__name__, "num_features", num_features)
+        if eps < 0:
+            raise ValueError(f"{type(self).__name__}: eps must not be negative (got {eps})")
         self.eps = eps
         self.momentum = momentum
         self.affine = affine
         self.track_running_stats = track_running_stats
         dtype = float_dtype(type(self).__name__, dtype)
         self.weight = Parameter(np.empty(num_features, dtype)) if affine else None
-        self.bias = Parameter(np.empty(num_features, dtype)) if affine else None
+        self.bias = Parameter(np.empty(num_features, dtype)) if affine and bias else None
         track = track_running_stats
         self.register_buffer("running_mean", np.empty(num_features, dtype) if track else None)
         self.register_buffer("running_var", np.empty(num_features, dtype) if track else None)
@@ -64,9 +67,9 @@ class _BatchNorm(Module):
             if parameter is not None:
                 parameter.data[...] = value
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, input: Any) -> Tensor:
         name = type(self).__name__
-        shape = np.shape(x)
+        shape = np.shape(input)
         if len(shape) not in self.dimensions:
             wanted = " or ".join(map(str, self.dimensions))
             raise ValueError(f"{name}: x must have {wanted} dimensions (got {len(shape)})")
@@ -80,7 +83,7 @@ class _BatchNorm(Module):
         if share is None:
             share = 0.0 if tracked is None else 1 / (tracked.item() + 1)
         y = F.batch_norm(
-            x,
+            input,
             self.running_mean,
             self.running_var,
             self.weight,
@@ -96,7 +99,8 @@ class _BatchNorm(Module):
     def extra_repr(self) -> str:
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
-            f"affine={self.affine}, track_running_stats={self.track_running_stats}"
+            f"affine={self.affine}, bias={self.bias is not None}, "
+            f"track_running_stats={self.track_running_stats}"
         )
 
 
@@ -111,13 +115,15 @@ class BatchNorm1d(_BatchNorm):
     num_features : int
         Channels c of the input, shape (n, c) or (n, c, length).
     eps : float, default 1e-5
-        Added to the variance.
+        Added to the variance; not negative.
     momentum : float or None, default 0.1
         Share of a batch in the running statistics; None averages over all batches alike.
     affine : bool, default True
         Whether each channel is scaled and shifted by learned numbers.
     track_running_stats : bool, default True
         Whether running statistics are kept; without them `eval` takes the batch's too.
+    bias : bool, default True
+        Whether each channel is shifted, if `affine`.
     dtype : {float32, float64}, default float32
         Of parameters and statistics; the input must have the same.
 
@@ -158,13 +164,15 @@ class BatchNorm2d(_BatchNorm):
     num_features : int
         Channels c of the input, shape (n, c, h, w).
     eps : float, default 1e-5
-        Added to the variance.
+        Added to the variance; not negative.
     momentum : float or None, default 0.1
         Share of a batch in the running statistics; None averages over all batches alike.
     affine : bool, default True
         Whether each channel is scaled and shifted by learned numbers.
     track_running_stats : bool, default True
         Whether running statistics are kept; without them `eval` takes the batch's too.
+    bias : bool, default True
+        Whether each channel is shifted, if `affine`.
     dtype : {float32, float64}, default float32
         Of parameters and statistics; the input must have the same.
 

@@ -1,0 +1,98 @@
+"""The dtype of a result: PyTorch's rules between tensors, where NumPy's differ.
+
+Kinds are ordered: bool, integer, float. The result is of the highest kind among the operands:
+
+- An integer with a float gives the dtype of the float, not a wider one.
+- An array without axes, and after it a Python number, decide only if they are of a higher kind than
+  the arrays with axes. A Python float then counts as float32, a Python int as int64.
+- Operations that give floats compute booleans and integers in float32.
+
+`cnet.kernels` and `cnet.dropin` keep NumPy's rules.
+"""
+
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from ..autograd import Array
+
+DType = np.dtype[Any]
+
+FLOAT32 = np.dtype(np.float32)
+"""What booleans, integers and Python floats become where nothing else decides."""
+INT64 = np.dtype(np.int64)
+
+_KINDS = {"b": 0, "i": 1, "u": 1, "f": 2}
+_NUMBERS = {bool: np.dtype(np.bool_), int: INT64, float: FLOAT32}
+
+
+def promoted(function: str, a: Any, b: Any) -> tuple[Any, Any]:
+    """Two operands, arrays or Python numbers, such that NumPy's result has PyTorch's dtype."""
+    if type(a) is np.ndarray:
+        if type(b) is np.ndarray:
+            if a.dtype is b.dtype:
+                return a, b
+        elif a.dtype.kind == "f" and type(b) in _NUMBERS:
+            return a, b
+    elif type(b) is np.ndarray and b.dtype.kind == "f" and type(a) in _NUMBERS:
+        return a, b
+    dtype = result_type(function, a, b)
+    return cast(a, dtype), cast(b, dtype)
+
+
+def promoted_to_float(function: str, a: Any, b: Any) -> tuple[Any, Any]:
+    """As `promoted`, for an operation whose result is of a float dtype."""
+    a, b = promoted(function, a, b)
+    if (a if isinstance(a, np.ndarray) else b).dtype.kind != "f":
+        return cast(a, FLOAT32), cast(b, FLOAT32)
+    return a, b
+
+
+def floating(function: str, x: Any) -> Array:
+    """An array of floats as it is, one of booleans or integers in float32."""
+    if type(x) is np.ndarray and x.dtype.kind == "f":
+        return x
+    return cast(x, FLOAT32) if _kind(function, x) < 2 else np.asarray(x)
+
+
+def require_float(function: str, x: Any) -> None:
+    """TypeError unless an array is of a float dtype."""
+    if _kind(function, x) < 2:
+        raise TypeError(f"{function}: input must be of a float dtype (got {x.dtype})")
+
+
+def result_type(function: str, *operands: Any) -> DType:
+    """The dtype that operands, arrays or Python numbers, have together."""
+    arrays: list[list[DType]] = [[], [], []]
+    for operand in operands:
+        if type(operand) in _NUMBERS:
+            arrays[2].append(_NUMBERS[type(operand)])
+        else:
+            _kind(function, operand)
+            arrays[0 if operand.ndim else 1].append(operand.dtype)
+    common = [reduce(_wider, dtypes) for dtypes in arrays if dtypes]
+    return reduce(lambda a, b: b if _KINDS[b.kind] > _KINDS[a.kind] else a, common)
+
+
+def cast(x: Any, dtype: DType) -> Array:
+    """An array or a Python number in a dtype; what does not fit into an integer wraps around."""
+    array: Array = np.asarray(x).astype(dtype, copy=False)
+    return array
+
+
+def _wider(a: DType, b: DType) -> DType:
+    if a.kind == b.kind or _KINDS[a.kind] == _KINDS[b.kind]:
+        wider = np.promote_types(a, b)
+        if _KINDS[wider.kind] != _KINDS[a.kind]:
+            raise TypeError(f"no integer dtype holds both {a} and {b}")
+        return wider
+    return a if _KINDS[a.kind] > _KINDS[b.kind] else b
+
+
+def _kind(function: str, x: Any) -> int:
+    dtype = getattr(x, "dtype", None)
+    if dtype is None or dtype.kind not in _KINDS:
+        got = type(x).__name__ if dtype is None else f"dtype {dtype}"
+        raise TypeError(f"{function}: operands must be tensors, arrays or numbers (got {got})")
+    return _KINDS[dtype.kind]

@@ -1,0 +1,344 @@
+"""The greatest and the smallest elements.
+
+`amax` and `amin` reduce any number of axes, and share the gradient among equal extrema. `max` and
+`min` with a dimension say also where the extremum is, and the gradient goes to that element.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..autograd import Array, Context, Function
+from ..tensor import Axis, Tensor, TensorLike, attach
+from ._common import also_dim
+from .reductions import Axes, reduced_axes
+from .selection import maximum, minimum
+
+
+class ValuesAndIndices(NamedTuple):
+    """Elements along a dimension, and where they are."""
+
+    values: Tensor
+    indices: Tensor
+    """Of int64."""
+
+
+class _Extremum(Function[Tensor]):
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        x, y = ctx.saved
+        ties = x == y
+        return ties * (grad.reshape(y.shape) / ties.sum(ctx.axes, keepdims=True))
+
+
+class Max(_Extremum):
+    @staticmethod
+    def forward(ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Any:
+        y = np.max(x, axes, keepdims=True)
+        ctx.save_for_backward(x, y)
+        ctx.axes = axes
+        return y if keepdims else y.squeeze(axes)
+
+
+class Min(_Extremum):
+    @staticmethod
+    def forward(ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Any:
+        y = np.min(x, axes, keepdims=True)
+        ctx.save_for_backward(x, y)
+        ctx.axes = axes
+        return y if keepdims else y.squeeze(axes)
+
+
+@also_dim
+def amax(input: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """The greatest elements along axes.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray
+    axis : int or sequence of int, optional
+        Axes to search along; all by default. PyTorch's name is `dim`.
+    keepdims : bool, default False
+        Keep these axes, with length 1. PyTorch's name is `keepdim`.
+
+    Returns
+    -------
+    Tensor
+        NaN where there is a NaN. Equal maxima share the gradient.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to search, or an axis is out of range or given twice.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.amax(cnet.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
+    tensor([3., 4.])
+    """
+    axes = _axes("amax", input, axis)
+    return Max.apply(input, axes=axes, keepdims=keepdims)
+
+
+@also_dim
+def amin(input: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """The smallest elements along axes.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray
+    axis : int or sequence of int, optional
+        Axes to search along; all by default. PyTorch's name is `dim`.
+    keepdims : bool, default False
+        Keep these axes, with length 1. PyTorch's name is `keepdim`.
+
+    Returns
+    -------
+    Tensor
+        NaN where there is a NaN. Equal minima share the gradient.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to search, or an axis is out of range or given twice.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.amin(cnet.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
+    tensor([1., 2.])
+    """
+    axes = _axes("amin", input, axis)
+    return Min.apply(input, axes=axes, keepdims=keepdims)
+
+
+def _axes(function: str, x: TensorLike, axis: Axis) -> Axes:
+    axes = reduced_axes(function, x, axis)
+    for number in axes:
+        if x.shape[number] == 0:
+            raise ValueError(
+                f"{function}: input must have elements to search (got shape {x.shape}, "
+                f"axis {number})"
+            )
+    return axes
+
+
+class Take(Function[tuple[Tensor, Tensor]]):
+    """Elements along an axis by their positions, of which none is there twice in a row."""
+
+    @staticmethod
+    def forward(ctx: Context, x: Array, indices: Array, *, axis: int) -> tuple[Array, Array]:
+        ctx.save_for_backward(indices)
+        ctx.axis = axis
+        return np.take_along_axis(x, indices, axis), indices
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array, _: None) -> Any:
+        (indices,) = ctx.saved
+        dx = np.zeros(ctx.input_shape(0), grad.dtype)
+        np.put_along_axis(dx, indices, grad, ctx.axis)
+        return dx, None
+
+
+def take(x: TensorLike, indices: Array, axis: int) -> ValuesAndIndices:
+    """Elements along an axis by their positions, and these."""
+    return ValuesAndIndices(*Take.apply(x, indices, axis=axis))
+
+
+def _with_indices(
+    function: str, x: TensorLike, dim: Any, keepdim: bool, positions: Any
+) -> ValuesAndIndices:
+    if not hasattr(dim, "__index__"):
+        raise TypeError(
+            f"{function}: dim must be an int or a tensor (got {dim!r}); for several axes see "
+            f"a{function}"
+        )
+    axes = _axes(function, x, dim)
+    if x.ndim == 0:
+        indices = np.zeros((), np.int64)
+        return ValuesAndIndices(Max.apply(x, axes=(), keepdims=False), Tensor(indices))
+    found = take(x, positions(np.asarray(x), axes[0], keepdims=True), axes[0])
+    if keepdim:
+        return found
+    return ValuesAndIndices(*[tensor.squeeze(axes[0]) for tensor in found])
+
+
+def _extremum(
+    function: str, elementwise: Any, reduction: Any, positions: Any, x: TensorLike, dim: Any,
+    keepdim: bool, options: dict[str, Any],
+) -> Any:  # fmt: skip
+    """What `max` and `min` do, by the kind of their arguments."""
+    if "other" in options:
+        dim = options.pop("other")
+    if isinstance(dim, Tensor) or (isinstance(dim, np.ndarray) and dim.ndim):
+        return elementwise(x, dim)
+    numpys = {"axis", "keepdims", "out", "initial", "where"} & set(options)
+    if options.get("out") is None:
+        options.pop("out", None)
+    unknown = sorted(set(options) - {"axis", "keepdims"})
+    if unknown:
+        raise TypeError(f"{function}: {unknown[0]} is not supported")
+    if dim is not None:
+        if numpys:
+            raise TypeError(f"{function}: axis and dim are the same argument")
+        return _with_indices(function, x, dim, keepdim, positions)
+    if keepdim:
+        raise TypeError(f"{function}: keepdim needs dim")
+    return reduction(x, **options)
+
+
+def max(input: TensorLike, dim: Any = None, keepdim: bool = False, **options: Any) -> Any:
+    """The greatest element, the greatest along a dimension, or the greater of two tensors.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray
+    dim : int, Tensor or ndarray, optional
+        The dimension to search along. A tensor here, or as `other`, is compared with `input`
+        element by element, as `maximum` does.
+    keepdim : bool, default False
+        Keep the dimension, with length 1.
+    axis, keepdims
+        NumPy's names, for NumPy's result: only the values, along any number of axes, as `amax`.
+
+    Returns
+    -------
+    Tensor, or (values, indices)
+        With `dim` a named tuple: the maxima, and the position of the first of each, as int64. NaN
+        is greater than any number. With `dim` the gradient goes to that element; equal maxima of a
+        whole tensor share it.
+
+    Raises
+    ------
+    TypeError
+        If `dim` is neither an int nor a tensor, or names of NumPy and PyTorch are mixed.
+    ValueError
+        If there is nothing to search, or the dimension is out of range.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> x = cnet.tensor([[1.0, 2.0], [4.0, 3.0]])
+    >>> values, indices = cnet.max(x, 1)
+    >>> values, indices
+    (tensor([2., 4.]), tensor([1, 0]))
+    >>> cnet.max(x), cnet.max(x, axis=0)
+    (tensor(4.), tensor([4., 3.]))
+    """
+    return _extremum("max", maximum, amax, np.argmax, input, dim, keepdim, options)
+
+
+def min(input: TensorLike, dim: Any = None, keepdim: bool = False, **options: Any) -> Any:
+    """The smallest element, the smallest along a dimension, or the smaller of two tensors.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray
+    dim : int, Tensor or ndarray, optional
+        The dimension to search along. A tensor here, or as `other`, is compared with `input`
+        element by element, as `minimum` does.
+    keepdim : bool, default False
+        Keep the dimension, with length 1.
+    axis, keepdims
+        NumPy's names, for NumPy's result: only the values, along any number of axes, as `amin`.
+
+    Returns
+    -------
+    Tensor, or (values, indices)
+        With `dim` a named tuple: the minima, and the position of the first of each, as int64. NaN
+        is smaller than any number. With `dim` the gradient goes to that element; equal minima of a
+        whole tensor share it.
+
+    Raises
+    ------
+    TypeError
+        If `dim` is neither an int nor a tensor, or names of NumPy and PyTorch are mixed.
+    ValueError
+        If there is nothing to search, or the dimension is out of range.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> x = cnet.tensor([[1.0, 2.0], [4.0, 3.0]])
+    >>> cnet.min(x, 0).indices
+    tensor([0, 0])
+    >>> cnet.min(x, cnet.tensor([1.5, 2.5]))
+    tensor([[1. , 2. ],
+            [1.5, 2.5]])
+    """
+    return _extremum("min", minimum, amin, np.argmin, input, dim, keepdim, options)
+
+
+@also_dim
+def argmax(input: TensorLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
+    """The positions of the first of the greatest elements, outside of any graph.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray
+    axis : int, optional
+        Axis to search along; by default the position is that in the flattened tensor. PyTorch's
+        name is `dim`.
+    keepdims : bool, default False
+        Keep the axis, with length 1. PyTorch's name is `keepdim`.
+
+    Returns
+    -------
+    Tensor of int64
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to search, or the axis is out of range.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.argmax(cnet.tensor([[1.0, 2.0], [4.0, 3.0]]), axis=1)
+    tensor([1, 0])
+    """
+    return _positions("argmax", np.argmax, input, axis, keepdims)
+
+
+@also_dim
+def argmin(input: TensorLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
+    """The positions of the first of the smallest elements, outside of any graph.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray
+    axis : int, optional
+        Axis to search along; by default the position is that in the flattened tensor. PyTorch's
+        name is `dim`.
+    keepdims : bool, default False
+        Keep the axis, with length 1. PyTorch's name is `keepdim`.
+
+    Returns
+    -------
+    Tensor of int64
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to search, or the axis is out of range.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.argmin(cnet.tensor([[1.0, 2.0], [4.0, 3.0]]), axis=1)
+    tensor([0, 1])
+    """
+    return _positions("argmin", np.argmin, input, axis, keepdims)
+
+
+def _positions(
+    function: str, positions: Any, x: TensorLike, axis: int | None, keepdims: bool
+) -> Tensor:
+    axes = _axes(function, x, axis)
+    if x.ndim == 0:
+        return Tensor(np.zeros((), np.int64))
+    return Tensor(positions(np.asarray(x), None if axis is None else axes[0], keepdims=keepdims))
+
+
+attach(max=max, min=min, amax=amax, amin=amin, argmax=argmax, argmin=argmin)

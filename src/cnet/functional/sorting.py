@@ -1,0 +1,151 @@
+"""Elements in order. NaN is greater than any number; equal elements keep their order."""
+
+from operator import index
+from typing import Any
+
+import numpy as np
+
+from ..autograd import Array
+from ..tensor import Tensor, TensorLike, attach
+from ._common import also_dim
+from .extrema import ValuesAndIndices, take
+from .reductions import reduced_axes
+
+
+def _order(function: str, x: TensorLike, dim: int, descending: bool) -> tuple[Array, int]:
+    """The positions that sort along a dimension, and the dimension, not negative."""
+    axes = reduced_axes(function, x, index(dim))
+    array = np.asarray(x)
+    if not axes:
+        return np.zeros((), np.int64), 0
+    if not descending:
+        return np.argsort(array, axes[0], stable=True), axes[0]
+    backwards = np.argsort(np.flip(array, axes[0]), axes[0], stable=True)
+    return array.shape[axes[0]] - 1 - np.flip(backwards, axes[0]), axes[0]
+
+
+def sort(
+    input: TensorLike, dim: int = -1, descending: bool = False, stable: bool = True
+) -> ValuesAndIndices:
+    """Elements sorted along a dimension, and where they were.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray
+    dim : int, default -1
+        The dimension.
+    descending : bool, default False
+        Begin with the greatest.
+    stable : bool, default True
+        Equal elements keep their order in either case.
+
+    Returns
+    -------
+    (values, indices)
+        A named tuple of tensors in the shape of `input`; `indices` of int64. The gradient of a
+        value goes to the element it was.
+
+    Raises
+    ------
+    ValueError
+        If the dimension is out of range.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> values, indices = cnet.sort(cnet.tensor([3.0, 1.0, 2.0]))
+    >>> values, indices
+    (tensor([1., 2., 3.]), tensor([1, 2, 0]))
+    """
+    order, axis = _order("sort", input, dim, descending)
+    return _taken(input, order, axis)
+
+
+@also_dim
+def argsort(
+    input: TensorLike, axis: int = -1, descending: bool = False, stable: bool | None = True
+) -> Tensor:
+    """The positions that sort a tensor along an axis, outside of any graph.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray
+    axis : int, default -1
+        PyTorch's name is `dim`.
+    descending : bool, default False
+        Begin with the greatest.
+    stable : bool, default True
+        Equal elements keep their order in either case.
+
+    Returns
+    -------
+    Tensor of int64
+        In the shape of `input`.
+
+    Raises
+    ------
+    ValueError
+        If the axis is out of range.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.argsort(cnet.tensor([3.0, 1.0, 2.0]))
+    tensor([1, 2, 0])
+    """
+    return Tensor(_order("argsort", input, axis, descending)[0])
+
+
+def topk(
+    input: TensorLike, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
+) -> ValuesAndIndices:
+    """The `k` greatest elements along a dimension, and where they are.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray
+    k : int
+        How many, at most the size of the dimension.
+    dim : int, default -1
+        The dimension.
+    largest : bool, default True
+        False for the smallest.
+    sorted : bool, default True
+        The result is sorted in either case, the greatest (or smallest) first.
+
+    Returns
+    -------
+    (values, indices)
+        A named tuple of tensors with `k` elements along the dimension; `indices` of int64. Of equal
+        elements the first are taken. The gradient of a value goes to the element it was.
+
+    Raises
+    ------
+    ValueError
+        If the dimension or `k` is out of range.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.topk(cnet.tensor([3.0, 1.0, 2.0]), 2).values
+    tensor([3., 2.])
+    """
+    order, axis = _order("topk", input, dim, largest)
+    size = order.shape[axis] if order.ndim else 1
+    if not 0 <= index(k) <= size:
+        raise ValueError(f"topk: k must be between 0 and the size of dim (got {k} and {size})")
+    if order.ndim == 0 and k == 0:
+        raise ValueError("topk: k must be 1 for a tensor without dimensions (got 0)")
+    if order.ndim:
+        order = np.take(order, range(k), axis)
+    return _taken(input, order, axis)
+
+
+def _taken(x: TensorLike, order: Array, axis: int) -> ValuesAndIndices:
+    if order.ndim:
+        return take(x, order, axis)
+    values: Any = take(x.reshape(1), order.reshape(1), 0)
+    return ValuesAndIndices(*[tensor.reshape(()) for tensor in values])
+
+
+attach(sort=sort, argsort=argsort, topk=topk)
