@@ -1,16 +1,12 @@
 """Cross entropy and its gradient."""
 
-import inspect
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from cnet import kernels
 from oracle import reference
 from specs.spec import Arrays, Bad, Call, Case, Spec, zeros
-
-LOGSUMEXP = list(inspect.signature(kernels.cross_entropy_backward).parameters)[3]
 
 
 @dataclass(frozen=True)
@@ -113,12 +109,12 @@ cross_entropy_backward = Spec(
         "grad_losses": zeros(4),
         "logits": zeros(4, 5),
         "target": np.arange(4),
-        LOGSUMEXP: zeros(4),
+        "logsumexp": zeros(4),
         "weight": zeros(5),
     },
     bad=(
         *_BAD,
-        ({LOGSUMEXP: zeros(3)}, ValueError, f"{LOGSUMEXP}.shape must equal target.shape"),
+        ({"logsumexp": zeros(3)}, ValueError, "logsumexp.shape must equal target.shape"),
         ({"grad_losses": zeros(5)}, ValueError,
          "grad_losses.shape must equal target.shape (got (5,) and (4,))"),
     ),

@@ -32,6 +32,8 @@ class Sizes(NamedTuple):
     sw: int
     ph: int
     pw: int
+    qh: int
+    qw: int
     dh: int
     dw: int
     oh: int
@@ -40,7 +42,7 @@ class Sizes(NamedTuple):
     g: int
 
 
-def pair(size: Size) -> tuple[int, int]:
+def pair(size: Any) -> tuple[Any, Any]:
     return (size, size) if isinstance(size, int) else size
 
 
@@ -56,7 +58,7 @@ class Conv2dCase(Case):
     x_shape: Shape
     weight_shape: Shape
     stride: Size = 1
-    padding: Size | str = 0
+    padding: Size | str | tuple[tuple[int, int], ...] = 0
     dilation: Size = 1
     groups: int = 1
     name: str = ""
@@ -65,21 +67,30 @@ class Conv2dCase(Case):
     @property
     def geometry(self) -> geometry.Conv2d:
         """What the library makes of it."""
-        return geometry.conv2d("conv2d", self.x_shape, self.weight_shape, **self.options)
+        return geometry.conv("conv2d", self.x_shape, self.weight_shape, **self.options).sizes2d
+
+    @property
+    def ends(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """The padding above and below, to the left and to the right."""
+        if isinstance(self.padding, str):
+            totals = [
+                d * (k - 1) if self.padding == "same" else 0
+                for k, d in zip(self.weight_shape[2:], pair(self.dilation), strict=True)
+            ]
+            rows, columns = ((total // 2, total - total // 2) for total in totals)
+        else:
+            rows, columns = (pair(p) for p in pair(self.padding))
+        return rows, columns
 
     @property
     def sizes(self) -> Sizes:
         n, c, h, w = self.x_shape
         o, _, kh, kw = self.weight_shape
         (sh, sw), (dh, dw) = pair(self.stride), pair(self.dilation)
-        if self.padding == "same":
-            rows, columns = dh * (kh - 1), dw * (kw - 1)
-            ph, pw = rows // 2, columns // 2
-        else:
-            ph, pw = (0, 0) if self.padding == "valid" else pair(self.padding)  # type: ignore[arg-type]
-            rows, columns = 2 * ph, 2 * pw
-        oh, ow = windows(h + rows, kh, sh, dh), windows(w + columns, kw, sw, dw)
-        return Sizes(n, c, h, w, kh, kw, sh, sw, ph, pw, dh, dw, oh, ow, o, self.groups)
+        (ph, qh), (pw, qw) = self.ends
+        oh, ow = windows(h + ph + qh, kh, sh, dh), windows(w + pw + qw, kw, sw, dw)
+        padding = ph, pw, qh, qw
+        return Sizes(n, c, h, w, kh, kw, sh, sw, *padding, dh, dw, oh, ow, o, self.groups)
 
     @property
     def y_shape(self) -> Shape:
@@ -114,7 +125,7 @@ class Conv2dCase(Case):
 
     def suits(self, algorithm: str) -> tuple[bool, bool, bool]:
         """Whether an algorithm can compute the result, the gradient of x, and of the weights."""
-        s = self.sizes
+        s, (rows, columns) = self.sizes, self.ends
         full = 0 not in self.x_shape + self.weight_shape
         if algorithm == "depthwise":
             own = s.c == s.g and s.o <= 8 * s.c and max(s.sh, s.sw) <= 8
@@ -124,7 +135,7 @@ class Conv2dCase(Case):
         if algorithm == "fold":
             return False, full and max(s.sh, s.sw) <= 8, False
         if algorithm == "pointwise":
-            return (full and (s.kh, s.kw, s.ph, s.pw) == (1, 1, 0, 0),) * 3
+            return (full and (s.kh, s.kw) == (1, 1) and not any((*rows, *columns)),) * 3
         if algorithm == "winograd":
             square = (s.kh, s.kw) in ((3, 3), (5, 5))
             plain = square and (s.sh, s.sw, s.dh, s.dw, s.g) == (1, 1, 1, 1, 1)
@@ -143,7 +154,7 @@ class Conv2dCase(Case):
             return "winograd"
         if self.suits("pointwise")[0] and min(inputs, filters) >= 4:
             return "pointwise"
-        rows, columns = s.dh * (s.kh - 1) + 1, s.w + 2 * s.pw
+        rows, columns = s.dh * (s.kh - 1) + 1, s.pw + s.w + s.qw
         row_of_outputs = inputs * rows * columns * np.dtype(dtype).itemsize
         few = inputs * taps <= (1024 if taps == 1 else 4096) and row_of_outputs <= 1 << 20
         return "direct" if few else "product"
@@ -183,6 +194,11 @@ def _named_convs() -> Iterator[Conv2dCase]:
         case((1, 2, 7, 7), (2, 2, 2, 2), stride=100, name="stride larger than image"),
         case((1, 2, 9, 9), (2, 2, 3, 3), stride=3, padding=2, name="stride skips padding"),
         case((2, 4, 9, 8), (6, 2, 3, 2), (2, 1), (1, 2), (1, 2), 2, "everything asymmetric"),
+        case((1, 2, 6, 7), (3, 2, 3, 3), padding=((2, 0), (0, 1)), name="padding at two ends"),
+        case((2, 4, 6, 7), (6, 2, 3, 2), 2, ((0, 3), (4, 1)), 1, 2, "padding at each end"),
+        case((1, 4, 7, 6), (4, 1, 3, 3), 1, ((1, 0), (0, 2)), 1, 4, "depthwise, two ends"),
+        case((2, 16, 9, 11), (16, 16, 3, 3), 1, ((1, 0), (2, 1)), name="deep, padding at ends"),
+        case((1, 3, 4, 5), (5, 3, 1, 1), 1, ((0, 2), (0, 0)), name="1x1 kernel, padding below"),
         case((1, 3, 17, 5), (4, 3, 7, 1), padding=(3, 0), name="column kernel"),
         case((1, 3, 5, 17), (4, 3, 1, 7), padding=(0, 3), name="row kernel"),
         case((1, 3, 17, 19), (4, 3, 3, 3), dilation=(4, 5), name="wide dilation"),

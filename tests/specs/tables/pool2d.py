@@ -50,7 +50,7 @@ class Pool2dCase(Case):
     @property
     def geometry(self) -> geometry.Window2d:
         """What the library makes of it."""
-        return geometry.pool2d("pool2d", self.x_shape, dilation=self.dilation, **self.window)
+        return geometry.pool("pool2d", self.x_shape, dilation=self.dilation, **self.window).sizes2d
 
     @property
     def cells(self) -> int:
@@ -94,6 +94,9 @@ def _named_pools() -> Iterator[Pool2dCase]:
         case((1, 2, 9, 9), 2, 4, ceil_mode=True, name="stride larger than kernel, ceil"),
         case((1, 2, 10, 10), 3, 2, 0, 2, name="dilated"),
         case((1, 2, 10, 9), 3, 2, 1, (2, 3), True, name="dilated, ceil"),
+        case((2, 3, 2, 2), 3, 2, ceil_mode=True, name="one window that hangs over"),
+        case((1, 2, 2, 4), (4, 3), (3, 2), (0, 1), 1, True, False, name="hangs over, cells"),
+        case((1, 2, 1, 3), 2, 3, 0, (2, 3), True, name="hangs over, dilated"),
         case((1, 2, 1, 1), 2, 1, 1, 2, name="windows without a cell"),
         case((2, 1, 1, 3), 2, 1, 1, 2, name="windows with and without cells"),
         case((1, 1, 0, 3), 2, 1, 1, name="no cells at all"),
