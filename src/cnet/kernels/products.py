@@ -108,7 +108,8 @@ def _batched_product(a: Array, b: Array) -> Array:
 def _gemm(a: Array, b: Array, y: Array, bias: Array | None = None, relu: bool = False) -> None:
     size, (ar, ac), (br, bc) = a.itemsize, a.strides, b.strides
     if (ar | ac | br | bc) % size:  # of any of them: the size is a power of two
-        return _gemm(np.ascontiguousarray(a), np.ascontiguousarray(b), y, bias, relu)
+        _gemm(np.ascontiguousarray(a), np.ascontiguousarray(b), y, bias, relu)
+        return
     strides = ar // size, ac // size, br // size, bc // size
     run(KERNELS["gemm"], a, b, bias, y, (a.shape[0], b.shape[1], a.shape[1], *strides), relu)
 
