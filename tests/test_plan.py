@@ -267,6 +267,21 @@ def test_exact_leaves_winograd_out() -> None:
     assert np.array_equal(plan(x), expected)
 
 
+def test_the_policy_of_a_plan_is_that_of_its_dtype() -> None:
+    """Another algorithm is the best one in float64, for it stages twice the bytes."""
+    shape = 1, 128, 8, 224
+    model = nn.Conv2d(128, 16, 5, stride=2).eval()
+    chosen = {
+        dtype: cnet.kernels.conv2d_algorithm(shape, model.weight.shape, 2, dtype=dtype)
+        for dtype in (np.float32, np.float64)
+    }
+    assert chosen[np.float32] != chosen[np.float64]
+    for dtype in chosen:
+        model = model.double() if dtype is np.float64 else model
+        x = np.random.default_rng(5).normal(0, 1, shape).astype(dtype)
+        assert np.array_equal(cnet.compile(model, x)(x), _eager(model, x))
+
+
 def test_several_threads_call_at_once() -> None:
     model = reference_cnn().eval()
     inputs = [_images((12, 1, 28, 28)) * scale for scale in (1, 2, 3, 4)]

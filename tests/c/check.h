@@ -56,7 +56,7 @@ enum { INPUTS = 5, OUTPUTS = 3 };
 typedef struct {
     cnet_call call; /* the kernel, and its arguments but for the arrays */
     const cnet_call
-        *prepare; /* likewise: makes the second array from the inputs behind the first */
+        *prepare; /* another call: makes the second array from the inputs behind the first */
     input in[INPUTS];
     output out[OUTPUTS];
     ptrdiff_t first[INPUTS]; /* the element of an input whose address the kernel gets */

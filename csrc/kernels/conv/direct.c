@@ -135,7 +135,7 @@ static void finish_gradient(const job_t *job, ptrdiff_t n, ptrdiff_t c, ptrdiff_
     }
 }
 
-/* Bias, ReLU and the maximum of 2 x 2 outputs, with the code that the way back needs. */
+/* Bias, ReLU and the maximum of 2 x 2 outputs, with the code that the backward pass needs. */
 static void finish_pooled(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t top, ptrdiff_t rows,
                           ptrdiff_t phase, const real *sums, ptrdiff_t step) {
     (void)phase, (void)step;

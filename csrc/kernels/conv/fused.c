@@ -5,7 +5,7 @@
 #include "stage.h"
 #include "tap_sums.h"
 
-/* Both compute sums that nobody wants, between rows of the image or beyond its channels and
+/* Both compute sums that are not needed, between rows of the image or beyond its channels and
  * columns. Where these are as many, lanes of channels are the better ones, as pooling stays in the
  * registers; but it takes 32 of those for a tile that is long enough. */
 static int lanes_are_channels(const cnet_conv2d *g) {

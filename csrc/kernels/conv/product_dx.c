@@ -1,6 +1,6 @@
 /* Gradient of a convolution's input.
  *
- * One chunk is an image and a block of channels; it goes through the outputs and the taps, a few at
+ * One chunk is an image and a block of channels; it takes the outputs and the taps, a few at
  * a time, so that the unfolded gradient never leaves the cache. */
 #include "conv.h"
 #include "gemm/product.h"

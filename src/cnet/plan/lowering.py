@@ -1,169 +1,19 @@
 """From a network to the steps of a plan.
 
 The network runs once on the example while its operations are listed. Each operation that depends on
-the input becomes a step by its rule in `RULES`, or is folded into the step before it; what does not
+the input becomes a step by its rule in `rules`, or is folded into the step before it; what does not
 depend on the input is a constant.
 """
 
 from collections.abc import Callable
-from math import prod
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from .. import geometry, kernels, runtime
-from ..autograd import Array, Call, Function, Variable, listing_calls, no_grad
-from ..functional.arithmetic import Add
-from ..functional.conv import Conv2d
-from ..functional.elementwise import LeakyReLU, ReLU, Sigmoid, Tanh
-from ..functional.linear import Linear
-from ..functional.norm import BatchNorm
-from ..functional.pooling import AvgPool2d, MaxPool2d
-from ..functional.shape import Reshape
-from ..functional.softmax import LogSoftmax, Softmax
+from ..autograd import Array, Call, Variable, listing_calls, no_grad
 from ..tensor import Tensor
-from .steps import Step, Value
-
-Rule: TypeAlias = Callable[..., Step | Value | None]
-"""Takes the positional arguments of the operation, values or constants, and its options. Gives a
-step, a value that is there already, or None where the arguments are beyond what a plan can do."""
-
-
-WEIGHTED = ("conv2d", "prepared_conv2d", "prepared_linear")
-
-
-def _conv2d(x: Value, weight: Any, bias: Any, **options: Any) -> Step | None:
-    if isinstance(weight, Value) or isinstance(bias, Value):
-        return None
-    g = geometry.conv("compile", x.shape, weight.shape, **options)
-    arguments: dict[str, Any] = {"weight": weight, "bias": bias, "g": g.sizes2d}
-    if kernels.conv2d_choice(g, weight.dtype) == "direct" and g.o // g.groups >= 4:
-        arguments |= {"relu": 0, "pool": 0}
-        return Step("prepared_conv2d", (x.step,), g.y_shape, arguments)
-    arguments["algorithm"] = "exact" if runtime.exact_is_on() else "auto"
-    return Step("conv2d", (x.step,), g.y_shape, arguments)
-
-
-def _linear(x: Value, weight: Any, bias: Any) -> Step | None:
-    if isinstance(weight, Value) or isinstance(bias, Value) or len(x.shape) < 2:
-        return None
-    outputs, inputs = weight.shape
-    g = prod(x.shape[:-1]), outputs, inputs
-    arguments = {"weight": weight, "bias": bias, "g": g, "relu": 0}
-    return Step("prepared_linear", (x.step,), (*x.shape[:-1], outputs), arguments)
-
-
-def _relu(x: Value) -> Step | Value:
-    step = _extendable(x)
-    if step and step.kernel != "conv2d":
-        step.arguments["relu"] = 1
-        return x
-    return _elementwise("relu", x)
-
-
-def _batch_norm(
-    x: Value, weight: Any, bias: Any, *, mean: Array, var: Array, eps: float, from_batch: bool
-) -> Step | Value | None:
-    if from_batch or isinstance(weight, Value) or isinstance(bias, Value):
-        return None
-    step = _extendable(x)
-    if step and step.kernel == "prepared_linear" and len(x.shape) != 2:
-        step = None
-    if step and not (step.arguments.get("relu") or step.arguments.get("pool")):
-        _fold(step, mean, var, weight, bias, eps)
-        return x
-    g = x.shape[0], x.shape[1], prod(x.shape[2:])
-    arguments = {"mean": mean, "var": var, "weight": weight, "bias": bias, "g": g, "eps": eps}
-    return Step("batch_norm", (x.step,), x.shape, arguments)
-
-
-def _fold(step: Step, mean: Array, var: Array, weight: Any, bias: Any, eps: float) -> None:
-    """Make the normalisation of its result part of a convolution or linear layer."""
-    former = step.arguments["weight"], step.arguments["bias"]
-    dtype = former[0].dtype
-    scale = 1 / np.sqrt(var.astype(np.float64) + eps)
-    scale = scale if weight is None else weight * scale
-    shift = ((0.0 if former[1] is None else former[1]) - mean) * scale
-    shift = shift if bias is None else bias + shift
-    step.arguments["bias"] = shift.astype(dtype)
-    shape = -1, *[1] * (former[0].ndim - 1)
-    step.arguments["weight"] = (former[0] * scale.reshape(shape)).astype(dtype)
-
-
-def _extendable(x: Value) -> Step | None:
-    """The step with weights that gives this value, as it is, to this reader alone."""
-    step = x.step
-    if step and step.kernel in WEIGHTED and step.shape == x.shape and x.readers == 1:
-        return step
-    return None
-
-
-def _elementwise(kernel: str, x: Value, **arguments: Any) -> Step:
-    return Step(kernel, (x.step,), x.shape, arguments)
-
-
-def _activation(name: str) -> Rule:
-    return lambda x, negative_slope=0.0: _elementwise(
-        "activate", x, function=name, negative_slope=negative_slope
-    )
-
-
-def _softmax(logarithm: int) -> Rule:
-    def rule(x: Value, *, axis: int) -> Step | None:
-        if len(x.shape) < 2 or axis not in (-1, len(x.shape) - 1):
-            return None
-        g = prod(x.shape[:-1]), x.shape[-1]
-        return _elementwise("softmax", x, g=g, logarithm=logarithm)
-
-    return rule
-
-
-def _max_pool2d(x: Value, **options: Any) -> Step | Value:
-    g = geometry.pool("compile", x.shape, **options)
-    step = _extendable(x)
-    halves = min(x.shape[2:]) > 1 and g == geometry.pool("compile", x.shape, 2)
-    if step and halves and step.kernel == "prepared_conv2d" and not step.arguments["pool"]:
-        step.arguments["pool"], step.shape = 1, g.y_shape
-        return Value(g.y_shape, step, 0)
-    return Step("max_pool2d", (x.step,), g.y_shape, {"g": g.sizes2d})
-
-
-def _avg_pool2d(
-    x: Value, *, count_include_pad: bool, divisor_override: int | None, **window: Any
-) -> Step:
-    g = geometry.pool("compile", x.shape, **window)
-    arguments = {"count_include_pad": int(count_include_pad)}
-    arguments["divisor_override"] = divisor_override or 0
-    return Step("avg_pool2d", (x.step,), g.y_shape, {"g": g.sizes2d, **arguments})
-
-
-def _reshape(x: Value, *, shape: Any) -> Value | None:
-    shape = np.broadcast_to(0, x.shape).reshape(shape).shape
-    return Value(shape, x.step, 0) if shape[:1] == x.shape[:1] else None
-
-
-def _add(a: Any, b: Any) -> Step | None:
-    if not (isinstance(a, Value) and isinstance(b, Value) and a.shape == b.shape):
-        return None
-    return Step("add", (a.step, b.step), a.shape)
-
-
-RULES: dict[type[Function[Any]], Rule] = {
-    Conv2d: _conv2d,
-    Linear: _linear,
-    BatchNorm: _batch_norm,
-    ReLU: _relu,
-    LeakyReLU: _activation("leaky_relu"),
-    Sigmoid: _activation("sigmoid"),
-    Tanh: _activation("tanh"),
-    Softmax: _softmax(0),
-    LogSoftmax: _softmax(1),
-    MaxPool2d: _max_pool2d,
-    AvgPool2d: _avg_pool2d,
-    Reshape: _reshape,
-    Add: _add,
-}
-"""What becomes of an operation."""
+from .rules import RULES
+from .steps import Step, Value, elementwise
 
 
 def lower(model: Callable[[Tensor], Any], example: Array) -> tuple[list[Step], Value]:
@@ -194,7 +44,7 @@ def lower(model: Callable[[Tensor], Any], example: Array) -> tuple[list[Step], V
         raise TypeError("compile: what the model returns does not come from its input")
     result = values[id(y)]
     if result.step is None:
-        result.step = _elementwise("copy", result)
+        result.step = elementwise("copy", result)
         steps.append(result.step)
     return steps, result
 

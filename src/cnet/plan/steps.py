@@ -1,7 +1,8 @@
 """What a plan consists of: steps that each compute one array from others."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..arrays import Shape
 
@@ -35,3 +36,23 @@ class Value:
     step: Step | None
     readers: int
     """How many operations read it; the caller of the plan counts as one."""
+
+
+Rule: TypeAlias = Callable[..., Step | Value | None]
+"""Takes the positional arguments of an operation, values or constants, and its options. Gives a
+step, a value that is there already, or None where a plan cannot compute the arguments."""
+
+WEIGHTED = ("conv2d", "prepared_conv2d", "prepared_linear")
+"""The kernels with weights, which take what follows them into these or into their end."""
+
+
+def extendable(x: Value) -> Step | None:
+    """The step with weights that gives this value, as it is, to this reader alone."""
+    step = x.step
+    if step and step.kernel in WEIGHTED and step.shape == x.shape and x.readers == 1:
+        return step
+    return None
+
+
+def elementwise(kernel: str, x: Value, **arguments: Any) -> Step:
+    return Step(kernel, (x.step,), x.shape, arguments)

@@ -1,62 +1,14 @@
-/* The steps of the optimizers, compiled without contraction to FMA: each operation is rounded as
- * NumPy rounds it, so that a step has the bits of its equation in NumPy, on every CPU. */
+/* The step of Adam, compiled without contraction to FMA: each operation is rounded as NumPy rounds
+ * it, so that a step has the bits of its equation in NumPy, on every CPU. */
 #include "variant.h"
 
 typedef struct {
-    real *param, *momentum_buffer, *exp_avg, *exp_avg_sq;
+    real *param, *exp_avg, *exp_avg_sq;
     const real *grad;
     ptrdiff_t count;
-    real sign, weight_decay, decay;
-    real lr, momentum, undamped;
-    int nesterov, first;
+    real sign, weight_decay, decay, lr;
     real beta1, beta2, one_minus_beta1, one_minus_beta2, correction1, correction2, eps;
 } job_t;
-
-static void run(cnet_task *task, const job_t *job, const cnet_call *call) {
-    cnet_parallel(task, job, ceil_div(job->count, ELEMENTS_PER_CHUNK), call->threads);
-}
-
-static void sgd_chunk(const void *argument, ptrdiff_t chunk, int slot) {
-    (void)slot;
-    const job_t job = *(const job_t *)argument;
-    const ptrdiff_t end = min_size(job.count, (chunk + 1) * ELEMENTS_PER_CHUNK);
-    for (ptrdiff_t t = chunk * ELEMENTS_PER_CHUNK; t < end; t++) {
-        real d = job.sign * job.grad[t] + job.weight_decay * job.param[t];
-        if (job.momentum_buffer) {
-            const real v = job.first ? d : job.momentum * job.momentum_buffer[t] + job.undamped * d;
-            job.momentum_buffer[t] = v;
-            d = job.nesterov ? d + job.momentum * v : v;
-        }
-        job.param[t] -= job.lr * d;
-    }
-}
-
-/* One step of stochastic gradient descent:
- *     d = ±grad + weight_decay * param          (minus to maximize)
- *     v = momentum * v + (1 - dampening) * d    (v = d on the first step)
- *     param -= lr * (nesterov ? d + momentum * v : v)
- *
- * param, grad, momentum_buffer (count); updates param and momentum_buffer, which is v, or NULL for
- * steps without momentum. Parallel over elements.
- * Sutskever, Martens, Dahl and Hinton (2013), "On the importance of initialization and momentum in
- * deep learning". */
-void CNET_FN(sgd_step)(const cnet_call *call) {
-    const cnet_sgd_step_arguments *a = &call->sgd_step;
-    const job_t job = {
-        .param = a->param,
-        .grad = a->grad,
-        .momentum_buffer = a->momentum_buffer,
-        .count = a->count,
-        .sign = a->maximize ? -1 : 1,
-        .weight_decay = (real)a->weight_decay,
-        .lr = (real)a->lr,
-        .momentum = (real)a->momentum,
-        .undamped = (real)(1 - a->dampening),
-        .nesterov = a->nesterov != 0,
-        .first = a->first != 0,
-    };
-    run(sgd_chunk, &job, call);
-}
 
 static void adam_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
@@ -104,5 +56,5 @@ void CNET_FN(adam_step)(const cnet_call *call) {
         .correction2 = (real)(1 - pow(a->beta2, (double)a->step)),
         .eps = (real)a->eps,
     };
-    run(adam_chunk, &job, call);
+    cnet_parallel(adam_chunk, &job, ceil_div(a->count, ELEMENTS_PER_CHUNK), call->threads);
 }

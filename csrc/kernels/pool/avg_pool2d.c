@@ -1,0 +1,189 @@
+/* Average pooling and its gradient. */
+#include "pool/pool.h"
+
+typedef struct {
+    const real *from;
+    real *to;
+    const cnet_window2d *g;
+    int count_include_pad;
+    ptrdiff_t divisor_override;
+} job_t;
+
+/* Columns of windows whose sums are at hand at a time, and zeros on both sides for the lanes of
+ * vectors that reach beyond. */
+enum { COLUMNS = 512, AROUND = 2 * VECTOR_BYTES / sizeof(real), ROW = COLUMNS + 2 * AROUND };
+
+/* Outputs in one row, few enough for COLUMNS if their windows are not too large for that, and the
+ * part of the image in their windows. */
+typedef struct {
+    range outputs, rows, columns;
+} part_t;
+
+static part_t part_at(const cnet_window2d *g, ptrdiff_t oh, ptrdiff_t ow) {
+    const ptrdiff_t count = max_size(LANES, (COLUMNS - g->kw) / g->sw + 1);
+    const ptrdiff_t top = oh * g->sh - g->ph, end = min_size(g->ow, ow + count);
+    return (part_t){
+        .outputs = {ow, end},
+        .rows = {max_size(top, 0), min_size(top + g->kh, g->h)},
+        .columns = {max_size(ow * g->sw - g->pw, 0),
+                    min_size((end - 1) * g->sw - g->pw + g->kw, g->w)},
+    };
+}
+
+/* The taps j that lie in some columns, for any of `count` outputs from `ow` on. */
+static range taps_in(const cnet_window2d *g, ptrdiff_t ow, ptrdiff_t count, range columns) {
+    const ptrdiff_t left = ow * g->sw - g->pw;
+    return (range){max_size(0, columns.begin - left - (count - 1) * g->sw),
+                   min_size(g->kw, columns.end - left)};
+}
+
+/* How many cells a window counts along one axis; `padding` is that behind the image. */
+static ptrdiff_t counted(const job_t *job, ptrdiff_t begin, ptrdiff_t length, ptrdiff_t size,
+                         ptrdiff_t padding) {
+    if (job->count_include_pad)
+        return min_size(begin + length, size + padding) - begin;
+    return min_size(begin + length, size) - max_size(begin, 0);
+}
+
+/* What the sums of some outputs are divided by; 1 in the lanes that are none. */
+static vec divisors(const job_t *job, ptrdiff_t oh, ptrdiff_t ow, ptrdiff_t count) {
+    const cnet_window2d *g = job->g;
+    if (job->divisor_override)
+        return broadcast((real)job->divisor_override);
+    const ptrdiff_t height = counted(job, oh * g->sh - g->ph, g->kh, g->h, g->qh);
+    const ptrdiff_t left = ow * g->sw - g->pw;
+    if (left >= 0 && left + (count - 1) * g->sw + g->kw <= g->w)
+        return broadcast((real)(height * g->kw));
+    vec cells = broadcast(1);
+    for (ptrdiff_t lane = 0; lane < count; lane++)
+        cells[lane] = (real)(height * counted(job, left + lane * g->sw, g->kw, g->w, g->qw));
+    return cells;
+}
+
+static inline __attribute__((always_inline)) void
+average_row(const job_t *job, const real *x, ptrdiff_t oh, const ptrdiff_t stride, real *y) {
+    const cnet_window2d *g = job->g;
+    part_t p = {0};
+    real sums[ROW];
+    for (ptrdiff_t done = 0; done < g->ow; done = p.outputs.end) {
+        p = part_at(g, oh, done);
+        memset(y + done, 0, (size_t)(p.outputs.end - done) * sizeof(real));
+        for (ptrdiff_t first = p.columns.begin; first < p.columns.end; first += COLUMNS) {
+            const range columns = {first, min_size(first + COLUMNS, p.columns.end)};
+            const ptrdiff_t count = columns.end - first;
+            zero_run(sums, AROUND + count + AROUND);
+            for (ptrdiff_t ih = p.rows.begin; ih < p.rows.end; ih++)
+                for (ptrdiff_t s = 0; s < count; s++)
+                    sums[AROUND + s] += x[ih * g->w + first + s];
+            for (ptrdiff_t ow = done; ow < p.outputs.end; ow += LANES) {
+                const ptrdiff_t lanes = min_size(LANES, p.outputs.end - ow);
+                const range taps = taps_in(g, ow, lanes, columns);
+                const ptrdiff_t at = AROUND + ow * stride - g->pw - first;
+                vec sum = first == p.columns.begin ? (vec){0} : load_run(y + ow, lanes);
+                for (ptrdiff_t j = taps.begin; j < taps.end; j++)
+                    sum += cells_at(sums, at + j, stride, AROUND + count + AROUND);
+                if (columns.end == p.columns.end)
+                    sum = select_cell(sum == 0, (vec){0}, sum / divisors(job, oh, ow, lanes));
+                store_run(y + ow, sum, lanes);
+            }
+        }
+    }
+}
+
+static void average_planes(const void *argument, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    const job_t *job = argument;
+    const cnet_window2d g = *job->g;
+    const range planes = planes_of(&g, chunk);
+    for (ptrdiff_t plane = planes.begin; plane < planes.end; plane++) {
+        const real *x = job->from + plane * g.h * g.w;
+        for (ptrdiff_t oh = 0; oh < g.oh; oh++) {
+            real *y = job->to + (plane * g.oh + oh) * g.ow;
+            if (g.sw == 1)
+                average_row(job, x, oh, 1, y);
+            else if (g.sw == 2)
+                average_row(job, x, oh, 2, y);
+            else
+                average_row(job, x, oh, g.sw, y);
+        }
+    }
+}
+
+/* y[n, c, oh, ow] = sum of the cells of the window / their divisor.
+ *
+ * x (n, c, h, w), y (n, c, oh, ow); overwrites y. The cells are divided by divisor_override if that
+ * is not 0, else by the size of the window within the padded image (count_include_pad), else the
+ * number of cells in the image; a window without a cell gives 0. The columns of a window are summed
+ * downwards, then their sums from left to right. Parallel over planes (n, c). */
+void CNET_FN(avg_pool2d)(const cnet_call *call) {
+    const cnet_avg_pool2d_arguments *a = &call->avg_pool2d;
+    const job_t job = {
+        .from = a->x,
+        .to = a->y,
+        .g = &a->g,
+        .count_include_pad = a->count_include_pad != 0,
+        .divisor_override = a->divisor_override,
+    };
+    cnet_parallel(average_planes, &job, pool_chunks(&a->g), call->threads);
+}
+
+static void spread_row(const job_t *job, const real *grad_output, ptrdiff_t oh, real *dx) {
+    const cnet_window2d *g = job->g;
+    part_t p = {0};
+    real sums[COLUMNS], shares[COLUMNS + LANES];
+    for (ptrdiff_t done = 0; done < g->ow; done = p.outputs.end) {
+        p = part_at(g, oh, done);
+        const ptrdiff_t outputs = p.outputs.end - done, stride = outputs > 1 ? g->sw : 1;
+        for (ptrdiff_t t = 0; t < outputs; t += LANES) {
+            const ptrdiff_t lanes = min_size(LANES, outputs - t);
+            store(shares + t,
+                  load_run(grad_output + done + t, lanes) / divisors(job, oh, done + t, lanes));
+        }
+        for (ptrdiff_t first = p.columns.begin; first < p.columns.end; first += COLUMNS) {
+            const range columns = {first, min_size(first + COLUMNS, p.columns.end)};
+            const range taps = taps_in(g, done, outputs, columns);
+            const ptrdiff_t count = columns.end - first;
+            zero_run(sums, count);
+            for (ptrdiff_t j = taps.begin; j < taps.end; j++) {
+                const ptrdiff_t at = done * g->sw - g->pw + j - first;
+                const range in = inside(at, stride, count, outputs);
+                if (in.begin < in.end)
+                    scatter_run(sums + (at + in.begin * stride), shares + in.begin, stride,
+                                in.end - in.begin);
+            }
+            for (ptrdiff_t ih = p.rows.begin; ih < p.rows.end; ih++)
+                for (ptrdiff_t s = 0; s < count; s++)
+                    dx[ih * g->w + first + s] += sums[s];
+        }
+    }
+}
+
+static void spread_planes(const void *argument, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    const job_t *job = argument;
+    const cnet_window2d g = *job->g;
+    const range planes = planes_of(&g, chunk);
+    for (ptrdiff_t plane = planes.begin; plane < planes.end; plane++) {
+        real *dx = job->to + plane * g.h * g.w;
+        memset(dx, 0, (size_t)(g.h * g.w) * sizeof(real));
+        for (ptrdiff_t oh = 0; oh < g.oh; oh++)
+            spread_row(job, job->from + (plane * g.oh + oh) * g.ow, oh, dx);
+    }
+}
+
+/* dx[n, c, ih, iw] = sum of grad_output / divisor over the windows that hold the cell.
+ *
+ * grad_output (n, c, oh, ow), dx (n, c, h, w); overwrites dx. Divisors as in avg_pool2d; what a row
+ * of outputs gives a cell is summed first, then those sums downwards. Parallel over planes (n, c).
+ */
+void CNET_FN(avg_pool2d_backward)(const cnet_call *call) {
+    const cnet_avg_pool2d_backward_arguments *a = &call->avg_pool2d_backward;
+    const job_t job = {
+        .from = a->grad_output,
+        .to = a->dx,
+        .g = &a->g,
+        .count_include_pad = a->count_include_pad != 0,
+        .divisor_override = a->divisor_override,
+    };
+    cnet_parallel(spread_planes, &job, pool_chunks(&a->g), call->threads);
+}

@@ -1,0 +1,178 @@
+/* Maximum pooling and its gradient. */
+#include "pool/pool.h"
+
+#include <stdatomic.h>
+
+typedef struct {
+    const real *from;
+    real *to;
+    int32_t *indices;     /* to write, or NULL */
+    const int32_t *given; /* indices to read */
+    const cnet_window2d *g;
+    _Atomic ptrdiff_t *invalid;
+} job_t;
+
+/* The positions of the maxima in a vector of outputs. */
+typedef int32_t positions
+    __attribute__((vector_size(VECTOR_BYTES / sizeof(real) * sizeof(int32_t))));
+
+static inline __attribute__((always_inline)) void
+store_maxima(vec best, ivec where, ptrdiff_t stored, real *y, int32_t *indices) {
+    const positions at = __builtin_convertvector(where, positions);
+    store_run(y, best, stored);
+    if (indices)
+        memcpy(indices, &at, stored == LANES ? sizeof at : (size_t)stored * sizeof *indices);
+}
+
+/* Cells x[lane * stride + j]: of every other cell, what the loads of its neighbour hold is used. */
+static inline __attribute__((always_inline)) vec cells_of_tap(const real *x, const ptrdiff_t stride,
+                                                              const ptrdiff_t j) {
+    if (stride == 1)
+        return load(x + j);
+    return j % 2 ? odds(load(x + (j - 1)), load(x + (j - 1 + LANES)))
+                 : evens(load(x + j), load(x + (j + LANES)));
+}
+
+/* Outputs whose taps are all in the image, `at` being the first of the first: it is the maximum
+ * until another is larger. `kh`, `kw` and `dw` are those of the window, or known beforehand. */
+static inline __attribute__((always_inline)) void
+max_inside(const real *x, ptrdiff_t at, const cnet_window2d *g, const ptrdiff_t kh,
+           const ptrdiff_t kw, const ptrdiff_t dw, const ptrdiff_t stride, ptrdiff_t stored,
+           real *y, int32_t *indices) {
+    vec best = broadcast(-REAL_INFINITY);
+    ivec where = splat(0);
+    for (ptrdiff_t i = 0; i < kh; i++) {
+        const ptrdiff_t row = i * g->dh * g->w;
+        for (ptrdiff_t j = 0; j < kw; j++) {
+            const vec cells = cells_of_tap(x + row, stride, j * dw);
+            const ivec take = (cells > best) | (cells != cells);
+            best = select_cell(take, cells, best);
+            where = select_index(take, splat(row + j * dw), where);
+        }
+    }
+    store_maxima(best, where + splat(at) + lane_numbers() * splat(stride), stored, y, indices);
+}
+
+/* Outputs some of whose taps are outside of the image: there is no maximum until a tap is in it. */
+static void max_at_edge(const real *x, ptrdiff_t origin, ptrdiff_t end, ptrdiff_t top,
+                        ptrdiff_t left, const cnet_window2d *g, ptrdiff_t count, ptrdiff_t stored,
+                        real *y, int32_t *indices) {
+    const ptrdiff_t stride = g->sw, last = left + (count - 1) * stride;
+    const range rows = inside(top, g->dh, g->h, g->kh);
+    const range columns = {inside(last, g->dw, g->w, g->kw).begin,
+                           inside(left, g->dw, g->w, g->kw).end};
+    const ivec lanes = lane_numbers();
+    vec best = broadcast(-REAL_INFINITY);
+    ivec where = splat(-1);
+    for (ptrdiff_t i = rows.begin; i < rows.end; i++) {
+        for (ptrdiff_t j = columns.begin; j < columns.end; j++) {
+            const ptrdiff_t at = (top + i * g->dh) * g->w + left + j * g->dw;
+            const vec cells = cells_at(x, origin + at, stride, end);
+            const range in = inside(left + j * g->dw, stride, g->w, count);
+            const ivec take = (lanes >= splat(in.begin)) & (lanes < splat(in.end)) &
+                              ((where < splat(0)) | (cells > best) | (cells != cells));
+            best = select_cell(take, cells, best);
+            where = select_index(take, splat(at) + lanes * splat(stride), where);
+        }
+    }
+    store_maxima(best, where, stored, y, indices);
+}
+
+/* One row of outputs. Its last vector overlaps the one before it where that keeps it full; else it
+ * runs on into the next row, which is written later, unless that begins at `results`. */
+static inline __attribute__((always_inline)) void max_row(const job_t *job, const cnet_window2d *g,
+                                                          ptrdiff_t plane, ptrdiff_t oh,
+                                                          ptrdiff_t results,
+                                                          const ptrdiff_t stride) {
+    const ptrdiff_t origin = plane * g->h * g->w, end = g->n * g->c * g->h * g->w;
+    const ptrdiff_t top = oh * g->sh - g->ph, first = (plane * g->oh + oh) * g->ow;
+    const ptrdiff_t lowest = top + (g->kh - 1) * g->dh, width = (g->kw - 1) * g->dw;
+    const int rows_are_inside = top >= 0 && lowest < g->h;
+    for (ptrdiff_t t = 0; t < g->ow; t += LANES) {
+        const ptrdiff_t ow = min_size(t, max_size(0, g->ow - LANES));
+        const ptrdiff_t count = min_size(LANES, g->ow - ow), left = ow * stride - g->pw;
+        const ptrdiff_t at = top * g->w + left, stored = min_size(LANES, results - first - ow);
+        real *y = job->to + (first + ow);
+        int32_t *indices = job->indices ? job->indices + (first + ow) : NULL;
+        if (stride > 2 || !rows_are_inside || left < 0 ||
+            left + (count - 1) * stride + width >= g->w ||
+            origin + lowest * g->w + left + width + stride * LANES > end)
+            max_at_edge(job->from, origin, end, top, left, g, count, stored, y, indices);
+        else if (g->kh == 2 && g->kw == 2 && g->dw == 1)
+            max_inside(job->from + (origin + at), at, g, 2, 2, 1, stride, stored, y, indices);
+        else if (g->kh == 3 && g->kw == 3 && g->dw == 1)
+            max_inside(job->from + (origin + at), at, g, 3, 3, 1, stride, stored, y, indices);
+        else
+            max_inside(job->from + (origin + at), at, g, g->kh, g->kw, g->dw, stride, stored, y,
+                       indices);
+    }
+}
+
+static void max_planes(const void *argument, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    const job_t *job = argument;
+    const cnet_window2d g = *job->g;
+    const range planes = planes_of(&g, chunk);
+    const ptrdiff_t results = planes.end * g.oh * g.ow;
+    for (ptrdiff_t plane = planes.begin; plane < planes.end; plane++) {
+        for (ptrdiff_t oh = 0; oh < g.oh; oh++) {
+            if (g.sw == 1)
+                max_row(job, &g, plane, oh, results, 1);
+            else if (g.sw == 2)
+                max_row(job, &g, plane, oh, results, 2);
+            else
+                max_row(job, &g, plane, oh, results, g.sw);
+        }
+    }
+}
+
+/* y[n, c, oh, ow] = the largest cell of the window, indices[n, c, oh, ow] = its position
+ * ih * w + iw in the plane.
+ *
+ * x (n, c, h, w), y and indices (n, c, oh, ow), indices NULL where they are not needed; overwrites
+ * both. Of equal cells the first in row-major order is taken; a cell that is not a number wins over
+ * numbers, the last one stays. A window without a cell of the image gives -inf and -1. Exact.
+ * Parallel over planes (n, c). */
+void CNET_FN(max_pool2d)(const cnet_call *call) {
+    const cnet_max_pool2d_arguments *a = &call->max_pool2d;
+    const job_t job = {.from = a->x, .to = a->y, .indices = a->indices, .g = &a->g};
+    cnet_parallel(max_planes, &job, pool_chunks(&a->g), call->threads);
+}
+
+static void scatter_planes(const void *argument, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    const job_t *job = argument;
+    const cnet_window2d g = *job->g;
+    const range planes = planes_of(&g, chunk);
+    const ptrdiff_t cells = g.h * g.w, outputs = g.oh * g.ow;
+    ptrdiff_t invalid = 0;
+    memset(job->to + planes.begin * cells, 0,
+           (size_t)((planes.end - planes.begin) * cells) * sizeof(real));
+    for (ptrdiff_t plane = planes.begin; plane < planes.end; plane++) {
+        const real *grad_output = job->from + plane * outputs;
+        const int32_t *at = job->given + plane * outputs;
+        real *dx = job->to + plane * cells;
+        for (ptrdiff_t t = 0; t < outputs; t++) {
+            if (at[t] >= 0 && at[t] < cells)
+                dx[at[t]] += grad_output[t];
+            else
+                invalid += at[t] != -1;
+        }
+    }
+    if (invalid)
+        atomic_fetch_add(job->invalid, invalid);
+}
+
+/* dx[n, c, indices[n, c, oh, ow]] += grad_output[n, c, oh, ow], from zero.
+ *
+ * grad_output and indices (n, c, oh, ow), dx (n, c, h, w); overwrites dx. Adds in row-major order
+ * of the outputs: exact. An index of -1 takes no gradient. Invalid: how many others lie outside of
+ * the plane; nothing is written for them. Parallel over planes (n, c). */
+void CNET_FN(max_pool2d_backward)(const cnet_call *call) {
+    const cnet_max_pool2d_backward_arguments *a = &call->max_pool2d_backward;
+    _Atomic ptrdiff_t invalid = 0;
+    const job_t job = {
+        .from = a->grad_output, .to = a->dx, .given = a->indices, .g = &a->g, .invalid = &invalid};
+    cnet_parallel(scatter_planes, &job, pool_chunks(&a->g), call->threads);
+    *call->invalid = invalid;
+}

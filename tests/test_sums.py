@@ -1,0 +1,74 @@
+"""Sums of long runs inside kernels keep their digits."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+import cnet
+from cnet import _core, kernels
+
+ISAS = [name for name, supported in _core.isas() if supported]
+DTYPES = np.float32, np.float64
+
+
+@pytest.fixture(autouse=True, params=ISAS)
+def _isa(request: pytest.FixtureRequest) -> Iterator[None]:
+    with cnet.use_isa(request.param):
+        yield
+
+
+@pytest.mark.parametrize("value", [-3e9, 0.1, 1e-30, 7.0])
+@pytest.mark.parametrize("shape", [(2, 3, 500, 500), (100_000, 2), (1, 1, 1), (7, 2, 33)])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_equal_numbers_have_that_mean_and_no_variance(
+    value: float, shape: tuple[int, ...], dtype: type
+) -> None:
+    x = np.full(shape, value, dtype)
+    mean, var = kernels.batch_norm_stats(x)
+    assert (mean == dtype(value)).all()
+    assert (var == 0).all()
+    assert not kernels.batch_norm(x, mean, var).any()
+
+
+@pytest.mark.parametrize("first", [1.0, 1e4, np.inf])
+def test_a_first_number_far_from_the_others(first: float) -> None:
+    x = np.random.default_rng(1).normal(3, 1, (4, 1, 5000)).astype(np.float32)
+    x[0, 0, 0] = first
+    mean, var = kernels.batch_norm_stats(x)
+    exact = x.astype(np.float64)
+    assert np.allclose(mean, exact.mean(), rtol=1e-7)
+    if np.isfinite(first):
+        assert np.allclose(var, exact.var(), rtol=1e-6)
+    else:
+        assert np.isnan(var).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_gradients_of_batch_norm_add_a_large_plane(dtype: type) -> None:
+    dy = np.full((1, 1, 2048, 2048), 0.1, dtype)
+    x = np.random.default_rng(2).normal(0, 1, dy.shape).astype(dtype)
+    mean, var = kernels.batch_norm_stats(x)
+    _, dw, db = kernels.batch_norm_backward(dy, x, mean, var)
+    exact = np.sum(dy.astype(np.float64) * (x - mean.astype(np.float64)[0])) / np.sqrt(var + 1e-5)
+    assert np.allclose(db, float(dtype(0.1)) * dy.size, rtol=1e-7)
+    assert np.allclose(dw, exact, rtol=0, atol=1e-6 * 0.1 * dy.size)
+
+
+@pytest.mark.parametrize("algorithm", ["auto", "depthwise", "direct", "product"])
+@pytest.mark.parametrize("shape", [(1, 2, 2048, 2048), (4096, 2, 8, 8)])
+def test_bias_gradients_of_convolutions(algorithm: str, shape: tuple[int, ...]) -> None:
+    dy = np.full(shape, 0.1, np.float32)
+    weight = np.ones((2, 1, 1, 1), np.float32)
+    needs = False, algorithm == "depthwise", True
+    _, _, db = kernels.conv2d_backward(dy, dy, weight, groups=2, needs=needs, algorithm=algorithm)
+    assert np.allclose(db, float(np.float32(0.1)) * dy.size / 2, rtol=1e-6)
+
+
+def test_bias_gradient_of_the_fused_kernel() -> None:
+    n, side = 512, 16
+    x, weight = np.ones((n, 1, side, side), np.float32), np.ones((1, 1, 1, 1), np.float32)
+    _, codes = kernels.conv2d_relu_pool(x, weight)
+    dy = np.full(codes.shape, 0.1, np.float32)
+    _, _, db = kernels.conv2d_relu_pool_backward(dy, codes, x, weight)
+    assert np.allclose(db, float(np.float32(0.1)) * dy.size, rtol=1e-6)
