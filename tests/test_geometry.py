@@ -40,7 +40,7 @@ def test_window2d_treats_the_axes_apart() -> None:
         assert g.oh == geometry.output_size(h, g.kh, g.sh, 2 * g.ph, g.dh)
         assert g.ow == geometry.output_size(w, g.kw, g.sw, 2 * g.pw, g.dw)
         assert g[:4] == g.x_shape == (2, 3, h, w)
-        assert g[4:12] == (*kernel_size, *stride, *padding, *dilation)
+        assert g[4:14] == (*kernel_size, *stride, *padding, *padding, *dilation)
         assert g.y_shape == (2, 3, g.oh, g.ow)
         assert g.cols_shape == (2, 3 * g.kh * g.kw, g.oh * g.ow)
 
@@ -80,7 +80,7 @@ def test_valid_is_no_padding() -> None:
 
 def test_conv2d_is_a_window_with_outputs_and_groups() -> None:
     g = geometry.conv2d("f", (2, 6, 9, 8), (4, 3, 3, 2), 2, 1, 1, 2)
-    assert g[:14] == geometry.window2d("f", (2, 6, 9, 8), (3, 2), 2, 1)
+    assert g[:16] == geometry.window2d("f", (2, 6, 9, 8), (3, 2), 2, 1)
     assert (g.o, g.g) == (4, 2)
     assert g.x_shape == (2, 6, 9, 8)
     assert g.weight_shape == (4, 3, 3, 2)

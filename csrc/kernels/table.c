@@ -1,7 +1,9 @@
-/* The kernel table of this variant. */
+/* The kernels of this variant. */
 #include "variant.h"
 
-extern const cnet_kernels CNET_FN(kernels);
+extern const cnet_implementation CNET_FN(kernels)[CNET_KERNEL_COUNT];
 
-#define CNET_ENTRY(result, name, arguments) .name = CNET_FN(name),
-const cnet_kernels CNET_FN(kernels) = {CNET_KERNELS(CNET_ENTRY)};
+#define WORKSPACE(name) CNET_FN(name##_workspace)
+#define NO_WORKSPACE(name) NULL
+#define ENTRY(name, workspace) [CNET_KERNEL_##name] = {CNET_FN(name), workspace(name)},
+const cnet_implementation CNET_FN(kernels)[CNET_KERNEL_COUNT] = {CNET_KERNELS(ENTRY)};

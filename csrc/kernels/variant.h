@@ -36,9 +36,15 @@ typedef int64_t mask_t;
 #endif
 
 /* Every kernel of the list, as this variant names it. */
-#define CNET_DECLARE(result, name, arguments) result CNET_FN(name) arguments;
+#define WORKSPACE(name) size_t CNET_FN(name##_workspace)(cnet_call * call);
+#define NO_WORKSPACE(name)
+#define CNET_DECLARE(name, workspace)                                                              \
+    void CNET_FN(name)(const cnet_call *call);                                                     \
+    workspace(name)
 CNET_KERNELS(CNET_DECLARE)
 #undef CNET_DECLARE
+#undef WORKSPACE
+#undef NO_WORKSPACE
 
 static inline ptrdiff_t min_size(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 static inline ptrdiff_t max_size(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }

@@ -5,7 +5,8 @@
 
 #include <stdatomic.h>
 
-#define VARIANT(isa) extern const cnet_kernels cnet_kernels_f32_##isa, cnet_kernels_f64_##isa
+#define VARIANT(isa)                                                                               \
+    extern const cnet_implementation cnet_kernels_f32_##isa[], cnet_kernels_f64_##isa[]
 VARIANT(generic);
 VARIANT(avx2);
 VARIANT(avx512);
@@ -14,11 +15,11 @@ VARIANT(avx512);
 static const struct {
     const char *name;
     int (*supported)(void);
-    const cnet_kernels *kernels[CNET_DTYPES];
+    const cnet_implementation *kernels[CNET_DTYPES];
 } variants[] = {
 #define VARIANT(isa)                                                                               \
     {                                                                                              \
-        #isa, cnet_cpu_##isa, { &cnet_kernels_f32_##isa, &cnet_kernels_f64_##isa }                 \
+        #isa, cnet_cpu_##isa, { cnet_kernels_f32_##isa, cnet_kernels_f64_##isa }                   \
     }
     VARIANT(generic),
 #ifdef CNET_HAVE_AVX2
@@ -40,6 +41,6 @@ const char *cnet_isa_name(int isa) {
 int cnet_isa_supported(int isa) { return variants[isa].supported(); }
 int cnet_active_isa(void) { return atomic_load(&active); }
 void cnet_set_active_isa(int isa) { atomic_store(&active, isa); }
-const cnet_kernels *cnet_active_kernels(cnet_dtype dtype) {
+const cnet_implementation *cnet_active_kernels(cnet_dtype dtype) {
     return variants[cnet_active_isa()].kernels[dtype];
 }

@@ -277,7 +277,7 @@ def max_pool2d_backward(
     if h * w > geometry.MAX_PLANE:
         raise ValueError(f"{f}: x_shape must have at most {geometry.MAX_PLANE} pixels an image")
     oh, ow = grad_output.shape[2:]
-    return grad_output, argmax, Window2d(n, c, h, w, 1, 1, 1, 1, 0, 0, 1, 1, oh, ow)
+    return grad_output, argmax, Window2d(n, c, h, w, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1, oh, ow)
 
 
 def argmax_range(argmax: Array, plane: int) -> ValueError:

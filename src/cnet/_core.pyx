@@ -1,8 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True, autotestdict=False
-"""The boundary: passes pointers to the C kernels with the GIL dropped, and does nothing else.
+"""The boundary: passes arguments to the C kernels with the GIL dropped, and does nothing else.
 
 Arrays arrive checked (see `_check`) and allocated (see `kernels`), geometries as the named tuples of
-`geometry`. Nothing here verifies them: only `kernels`, `plan` and `runtime` may call it.
+`geometry`. Number and types of arguments are verified here, their values are not: only `kernels`,
+`plan` and `runtime` may call this module.
 """
 
 cimport cython
@@ -22,6 +23,22 @@ cdef extern from *:
     const char *CNET_COMPILER
 
 
+# The kernels of csrc/kernels.h: their numbers, and the names of the arguments that `call` takes.
+kernels = {
+    cnet_signatures[i].name.decode(): (
+        i,
+        tuple(
+            cnet_signatures[i].arguments[j].name.decode()
+            for j in range(cnet_signatures[i].count)
+            if cnet_signatures[i].arguments[j].kind != CNET_COUNT
+        ),
+    )
+    for i in range(CNET_KERNEL_COUNT)
+}
+# How many of the arguments of a kernel, the first ones, are arrays.
+arrays = {
+    cnet_signatures[i].name.decode(): cnet_signatures[i].arrays for i in range(CNET_KERNEL_COUNT)
+}
 # The fields of the C geometry of a convolution; those of a window are the first of them.
 conv2d_fields = tuple(
     cnet_conv2d_names[i].decode() for i in range(sizeof(cnet_conv2d) // sizeof(ptrdiff_t)))
@@ -38,36 +55,10 @@ algorithms = {
     "fold": CNET_FOLD,
     "product": CNET_PRODUCT,
 }
+activations = {"leaky_relu": CNET_LEAKY_RELU, "sigmoid": CNET_SIGMOID, "tanh": CNET_TANH}
 
 
-cdef inline void *data(ndarray x) noexcept nogil:
-    return PyArray_DATA(x)
-
-
-cdef inline void *data_or_null(x) noexcept:
-    return NULL if x is None else PyArray_DATA(<ndarray>x)
-
-
-cdef inline const cnet_kernels *kernels_for(int typenum) noexcept:
-    return cnet_active_kernels(CNET_F32 if typenum == cnp.NPY_FLOAT32 else CNET_F64)
-
-
-cdef inline const cnet_kernels *kernels(ndarray x) noexcept:
-    return kernels_for(PyArray_TYPE(x))
-
-
-cdef int fill(void *geometry, size_t bytes, values) except -1:
-    """A C geometry is its tuple's integers in order."""
-    cdef ptrdiff_t *sizes = <ptrdiff_t *>geometry
-    cdef size_t i
-    for i in range(bytes // sizeof(ptrdiff_t)):
-        sizes[i] = (<tuple>values)[i]
-    return 0
-
-
-cdef inline cnet_exec plain() noexcept:
-    """How to run a kernel that needs no workspace."""
-    return cnet_exec(cnet_get_num_threads(), NULL, CNET_AUTO)
+# ---- Memory --------------------------------------------------------------------------------------
 
 
 cdef cnet_block acquire(size_t bytes) except *:
@@ -107,316 +98,141 @@ def empty(tuple shape, int typenum, size_t itemsize):
 # ---- Kernels -------------------------------------------------------------------------------------
 
 
-def im2col(ndarray x, ndarray cols, geometry):
-    cdef cnet_window2d g
-    cdef cnet_exec e = plain()
-    cdef const cnet_kernels *k = kernels(x)
-    fill(&g, sizeof(g), geometry)
+cdef int fill_array(
+        cnet_slot *slot, const cnet_argument *argument, value, int typenum) except -1:
+    cdef bint fits = False
+    if value is None:
+        slot.pointer = NULL
+        return 0
+    if isinstance(value, ndarray):
+        if argument.element == CNET_REAL:
+            fits = PyArray_TYPE(<ndarray>value) == typenum
+        else:
+            fits = argument.element in (CNET_ANY, cnp.PyArray_ITEMSIZE(<ndarray>value))
+    if not fits:
+        raise TypeError(f"{argument.name.decode()} is no array of the right dtype: {value!r}")
+    slot.pointer = PyArray_DATA(<ndarray>value)
+    return 0
+
+
+cdef int fill_geometry(cnet_slot *slots, const cnet_argument *argument, value) except -1:
+    """A C geometry is its tuple's integers in order."""
+    cdef int i
+    if not isinstance(value, tuple) or len(<tuple>value) != argument.slots:
+        raise TypeError(f"{argument.name.decode()} is no tuple of {argument.slots} sizes: {value!r}")
+    for i in range(argument.slots):
+        slots[i].integer = (<tuple>value)[i]
+    return 0
+
+
+cdef int fill(cnet_call *c, int typenum, tuple values) except -1:
+    """A call of the kernel whose number and arguments are the values."""
+    cdef int kernel = values[0] if len(values) else -1
+    if not 0 <= kernel < CNET_KERNEL_COUNT:
+        raise ValueError(f"there is no kernel {kernel}")
+    cdef const cnet_signature *s = &cnet_signatures[kernel]
+    cdef const cnet_argument *argument = s.arguments
+    cdef const cnet_argument *end = argument + s.count
+    cdef cnet_slot *slot = c.slots
+    cdef Py_ssize_t next = 1
+    if len(values) != 1 + s.given:
+        raise TypeError(f"{s.name.decode()} takes {s.given} arguments (got {len(values) - 1})")
+    if typenum != cnp.NPY_FLOAT32 and typenum != cnp.NPY_FLOAT64:
+        raise TypeError(f"{s.name.decode()} takes float32 and float64")
+    c.kernel = kernel
+    c.threads = cnet_get_num_threads()
+    c.workspace = NULL
+    while argument != end:
+        if argument.kind == CNET_COUNT:
+            slot.integer = 0 if values[1] is None else PyArray_SIZE(<ndarray>values[1])
+            next -= 1
+        elif argument.kind == CNET_INTEGER:
+            slot.integer = values[next]
+        elif argument.kind == CNET_NUMBER:
+            slot.number = values[next]
+        elif argument.kind == CNET_GEOMETRY:
+            fill_geometry(slot, argument, values[next])
+        else:
+            fill_array(slot, argument, values[next], typenum)
+        next += 1
+        slot += argument.slots
+        argument += 1
+    return 0
+
+
+cdef inline int dtype_of(tuple values) noexcept:
+    """The dtype of a call is that of its first array."""
+    if len(values) < 2 or not isinstance(values[1], ndarray):
+        return -1
+    return PyArray_TYPE(<ndarray>values[1])
+
+
+cdef inline const cnet_implementation *implementation(int kernel, int typenum) noexcept:
+    return cnet_active_kernels(CNET_F32 if typenum == cnp.NPY_FLOAT32 else CNET_F64) + kernel
+
+
+cdef ptrdiff_t run(tuple values, cnet_block *block) except -1:
+    """Runs a call in a workspace, which is left to the caller; the number of invalid indices."""
+    cdef cnet_call c
+    cdef ptrdiff_t invalid = 0
+    cdef size_t bytes
+    cdef int typenum = dtype_of(values)
+    fill(&c, typenum, values)
+    cdef const cnet_implementation *kernel = implementation(c.kernel, typenum)
+    c.invalid = &invalid
+    if kernel.workspace != NULL:
+        bytes = kernel.workspace(&c)
+        if bytes == CNET_UNSUITABLE:
+            raise Unsuitable(f"{cnet_signatures[c.kernel].name.decode()} cannot compute {values[1:]}")
+        block[0] = acquire(bytes)
+        c.workspace = block.data
     with nogil:
-        k.im2col(data(x), data(cols), &g, &e)
+        kernel.run(&c)
+    return invalid
 
 
-def col2im(ndarray cols, ndarray x, geometry):
-    cdef cnet_window2d g
-    cdef cnet_exec e = plain()
-    cdef const cnet_kernels *k = kernels(x)
-    fill(&g, sizeof(g), geometry)
-    with nogil:
-        k.col2im(data(cols), data(x), &g, &e)
+class Unsuitable(ValueError):
+    """A kernel, or the algorithm that was asked for, cannot compute a geometry."""
 
 
-def conv2d(ndarray x, ndarray weight, bias, ndarray y, geometry, int algorithm):
-    cdef cnet_conv2d g
-    cdef cnet_exec e = plain()
-    e.algorithm = <cnet_algorithm>algorithm
-    cdef const cnet_kernels *k = kernels(x)
-    cdef const void *b = data_or_null(bias)
-    fill(&g, sizeof(g), geometry)
-    cdef cnet_block block = acquire(k.conv2d_workspace(&g, e.algorithm, e.threads))
-    e.workspace = block.data
-    with nogil:
-        k.conv2d(data(x), data(weight), b, data(y), &g, &e)
-    cnet_release(block)
+def call(*values):
+    """Run a kernel: its number, then its arguments; the number of indices that are out of range."""
+    cdef cnet_block block = cnet_block(NULL, 0)
+    cdef ptrdiff_t invalid = run(values, &block)
+    if block.data != NULL:
+        cnet_release(block)
+    return invalid
 
 
-def conv2d_backward(
-        ndarray dy, ndarray x, ndarray weight, dx, dw, db, geometry, int algorithm):
-    """Fills those of dx, dw and db that are not None."""
-    cdef cnet_conv2d g
-    cdef cnet_exec e = plain()
-    e.algorithm = <cnet_algorithm>algorithm
-    cdef const cnet_kernels *k = kernels(dy)
-    cdef void *to_x = data_or_null(dx)
-    cdef void *to_w = data_or_null(dw)
-    cdef void *to_b = data_or_null(db)
-    fill(&g, sizeof(g), geometry)
-    cdef cnet_block block = acquire(k.conv2d_backward_workspace(
-        &g, to_x != NULL, to_w != NULL, e.algorithm, e.threads))
-    e.workspace = block.data
-    with nogil:
-        k.conv2d_backward(data(dy), data(x), data(weight), to_x, to_w, to_b, &g, &e)
-    cnet_release(block)
+def prepare(*values):
+    """The workspace of a call, whose result it is, as an array of bytes."""
+    cdef Memory memory = Memory()
+    run(values, &memory.block)
+    cdef cnp.npy_intp bytes = memory.block.bytes
+    cdef ndarray array = cnp.PyArray_SimpleNewFromData(1, &bytes, cnp.NPY_UINT8, memory.block.data)
+    cnp.set_array_base(array, memory)
+    return array
 
 
-def conv2d_choice(geometry, int direction, int algorithm, int typenum):
-    """The algorithm that runs; directions as in `conv2d_suits`."""
-    cdef cnet_conv2d g
-    fill(&g, sizeof(g), geometry)
-    return <int>kernels_for(typenum).conv2d_choice(
-        &g, <cnet_pass>direction, <cnet_algorithm>algorithm)
+def choose(int typenum, *values):
+    """What a kernel would choose for a call: a number for each pass, or None if it cannot compute it.
 
-
-def conv2d_suits(geometry, int direction, int algorithm, int typenum):
-    """Whether an algorithm can compute a pass: 0 forward, 1 input gradient, 2 weight gradient."""
-    cdef cnet_conv2d g
-    fill(&g, sizeof(g), geometry)
-    return bool(kernels_for(typenum).conv2d_suits(
-        &g, <cnet_pass>direction, <cnet_algorithm>algorithm))
-
-
-def conv2d_relu_pool(ndarray x, ndarray weight, bias, ndarray y, ndarray codes, geometry):
-    cdef cnet_conv2d g
-    cdef cnet_exec e = plain()
-    cdef const cnet_kernels *k = kernels(x)
-    cdef const void *b = data_or_null(bias)
-    fill(&g, sizeof(g), geometry)
-    cdef cnet_block block = acquire(k.conv2d_relu_pool_workspace(&g, e.threads))
-    e.workspace = block.data
-    with nogil:
-        k.conv2d_relu_pool(data(x), data(weight), b, data(y), <uint8_t *>data(codes), &g, &e)
-    cnet_release(block)
-
-
-def conv2d_relu_pool_backward_pays(ndarray x, geometry):
-    cdef cnet_conv2d g
-    fill(&g, sizeof(g), geometry)
-    return bool(kernels(x).conv2d_relu_pool_backward_pays(&g))
-
-
-def conv2d_relu_pool_backward(
-        ndarray dy, ndarray codes, ndarray x, ndarray weight, dx, dw, db, geometry):
-    cdef cnet_conv2d g
-    cdef cnet_exec e = plain()
-    cdef const cnet_kernels *k = kernels(x)
-    cdef void *to_x = data_or_null(dx)
-    cdef void *to_w = data_or_null(dw)
-    cdef void *to_b = data_or_null(db)
-    fill(&g, sizeof(g), geometry)
-    cdef cnet_block block = acquire(
-        k.conv2d_relu_pool_backward_workspace(&g, to_x != NULL, e.threads))
-    e.workspace = block.data
-    with nogil:
-        k.conv2d_relu_pool_backward(
-            data(dy), <const uint8_t *>data(codes), data(x), data(weight), to_x, to_w, to_b, &g, &e)
-    cnet_release(block)
-
-
-def relu_pool(ndarray x, ndarray y, ndarray codes, geometry):
-    cdef cnet_window2d g
-    cdef cnet_exec e = plain()
-    cdef const cnet_kernels *k = kernels(x)
-    fill(&g, sizeof(g), geometry)
-    with nogil:
-        k.relu_pool(data(x), data(y), <uint8_t *>data(codes), &g, &e)
-
-
-def relu_pool_backward(ndarray dy, ndarray codes, ndarray dx, geometry):
-    cdef cnet_window2d g
-    cdef cnet_exec e = plain()
-    cdef const cnet_kernels *k = kernels(dy)
-    fill(&g, sizeof(g), geometry)
-    with nogil:
-        k.relu_pool_backward(data(dy), <const uint8_t *>data(codes), data(dx), &g, &e)
-
-
-def max_pool2d(ndarray x, ndarray y, ndarray argmax, geometry):
-    cdef cnet_window2d g
-    cdef cnet_exec e = plain()
-    cdef const cnet_kernels *k = kernels(x)
-    fill(&g, sizeof(g), geometry)
-    with nogil:
-        k.max_pool2d(data(x), data(y), <int32_t *>data(argmax), &g, &e)
-
-
-def max_pool2d_backward(ndarray dy, ndarray argmax, ndarray dx, geometry):
-    """The number of indices outside of the plane."""
-    cdef cnet_window2d g
-    cdef cnet_exec e = plain()
-    cdef const cnet_kernels *k = kernels(dy)
-    cdef ptrdiff_t bad
-    fill(&g, sizeof(g), geometry)
-    with nogil:
-        bad = k.max_pool2d_backward(data(dy), <const int32_t *>data(argmax), data(dx), &g, &e)
-    return bad
-
-
-def avg_pool2d(ndarray x, ndarray y, geometry, bint include_pad, ptrdiff_t divisor):
-    cdef cnet_window2d g
-    cdef cnet_exec e = plain()
-    cdef const cnet_kernels *k = kernels(x)
-    fill(&g, sizeof(g), geometry)
-    with nogil:
-        k.avg_pool2d(data(x), data(y), &g, include_pad, divisor, &e)
-
-
-def avg_pool2d_backward(
-        ndarray dy, ndarray dx, geometry, bint include_pad, ptrdiff_t divisor):
-    cdef cnet_window2d g
-    cdef cnet_exec e = plain()
-    cdef const cnet_kernels *k = kernels(dy)
-    fill(&g, sizeof(g), geometry)
-    with nogil:
-        k.avg_pool2d_backward(data(dy), data(dx), &g, include_pad, divisor, &e)
-
-
-def gemm(ndarray a, ndarray b, bias, ndarray c, geometry, bint relu):
-    """`geometry` is (m, n, k, then the row and column strides of a and of b in elements)."""
-    cdef cnet_gemm g
-    cdef cnet_exec e = plain()
-    cdef const cnet_kernels *k = kernels(c)
-    cdef const void *v = data_or_null(bias)
-    fill(&g, sizeof(g), geometry)
-    cdef cnet_block block = acquire(k.gemm_workspace(&g, e.threads))
-    e.workspace = block.data
-    with nogil:
-        k.gemm(data(a), data(b), v, data(c), &g, relu, &e)
-    cnet_release(block)
-
-
-def relu(ndarray x, ndarray y):
-    cdef cnet_exec e = plain()
-    cdef const cnet_kernels *k = kernels(x)
-    cdef ptrdiff_t count = PyArray_SIZE(x)
-    with nogil:
-        k.relu(data(x), data(y), count, &e)
-
-
-def relu_backward(ndarray dy, ndarray y, ndarray dx):
-    cdef cnet_exec e = plain()
-    cdef const cnet_kernels *k = kernels(y)
-    cdef ptrdiff_t count = PyArray_SIZE(y)
-    with nogil:
-        k.relu_backward(data(dy), data(y), data(dx), count, &e)
-
-
-def batch_norm_stats(ndarray x, ndarray mean, ndarray var, geometry):
-    """`geometry` is (n, c, size), here and below."""
-    cdef cnet_norm g
-    cdef cnet_exec e = plain()
-    cdef const cnet_kernels *k = kernels(x)
-    fill(&g, sizeof(g), geometry)
-    with nogil:
-        k.batch_norm_stats(data(x), data(mean), data(var), &g, &e)
-
-
-def batch_norm(
-        ndarray x, ndarray mean, ndarray var, weight, bias, ndarray y, geometry, double eps):
-    cdef cnet_norm g
-    cdef cnet_exec e = plain()
-    cdef const cnet_kernels *k = kernels(x)
-    cdef const void *w = data_or_null(weight)
-    cdef const void *b = data_or_null(bias)
-    fill(&g, sizeof(g), geometry)
-    with nogil:
-        k.batch_norm(data(x), data(mean), data(var), w, b, data(y), &g, eps, &e)
-
-
-def batch_norm_backward(
-        ndarray dy, ndarray x, ndarray mean, ndarray var, weight, dx, dweight, dbias, geometry,
-        double eps, bint from_batch):
-    cdef cnet_norm g
-    cdef cnet_exec e = plain()
-    cdef const cnet_kernels *k = kernels(x)
-    cdef const void *w = data_or_null(weight)
-    cdef void *to_x = data_or_null(dx)
-    cdef void *to_weight = data_or_null(dweight)
-    cdef void *to_bias = data_or_null(dbias)
-    fill(&g, sizeof(g), geometry)
-    with nogil:
-        k.batch_norm_backward(
-            data(dy), data(x), data(mean), data(var), w, to_x, to_weight, to_bias, &g, eps,
-            from_batch, &e)
-
-
-def cross_entropy(
-        ndarray logits, ndarray target, weight, ndarray losses, ndarray lse, double smoothing,
-        int64_t ignore_index):
-    """The number of targets that are no class."""
-    cdef cnet_exec e = plain()
-    cdef const cnet_kernels *k = kernels(logits)
-    cdef const void *w = data_or_null(weight)
-    cdef ptrdiff_t n = cnp.PyArray_DIM(logits, 0), c = cnp.PyArray_DIM(logits, 1), bad
-    with nogil:
-        bad = k.cross_entropy(
-            data(logits), <const int64_t *>data(target), w, data(losses), data(lse), n, c,
-            smoothing, ignore_index, &e)
-    return bad
-
-
-def cross_entropy_backward(
-        ndarray grad_losses, ndarray logits, ndarray target, ndarray lse, weight,
-        ndarray dlogits, double smoothing, int64_t ignore_index):
-    """The number of targets that are no class."""
-    cdef cnet_exec e = plain()
-    cdef const cnet_kernels *k = kernels(logits)
-    cdef const void *w = data_or_null(weight)
-    cdef ptrdiff_t n = cnp.PyArray_DIM(logits, 0), c = cnp.PyArray_DIM(logits, 1), bad
-    with nogil:
-        bad = k.cross_entropy_backward(
-            data(grad_losses), data(logits), <const int64_t *>data(target), data(lse), w,
-            data(dlogits), n, c, smoothing, ignore_index, &e)
-    return bad
-
-
-def sgd_step(
-        ndarray param, ndarray grad, momentum_buffer, double lr, double momentum,
-        double dampening, double weight_decay, bint nesterov, bint maximize, bint first):
-    cdef cnet_exec e = plain()
-    cdef const cnet_kernels *k = kernels(param)
-    cdef void *buffer = data_or_null(momentum_buffer)
-    cdef ptrdiff_t count = PyArray_SIZE(param)
-    with nogil:
-        k.sgd_step(
-            data(param), data(grad), buffer, count, lr, momentum, dampening, weight_decay,
-            nesterov, maximize, first, &e)
-
-
-def adam_step(
-        ndarray param, ndarray grad, ndarray exp_avg, ndarray exp_avg_sq, double lr,
-        double beta1, double beta2, double eps, double weight_decay, int64_t step,
-        bint maximize, bint decoupled):
-    cdef cnet_exec e = plain()
-    cdef const cnet_kernels *k = kernels(param)
-    cdef ptrdiff_t count = PyArray_SIZE(param)
-    with nogil:
-        k.adam_step(
-            data(param), data(grad), data(exp_avg), data(exp_avg_sq), count, lr, beta1, beta2,
-            eps, weight_decay, step, maximize, decoupled, &e)
+    Arrays may be None. Passes without a result have -1.
+    """
+    cdef cnet_call c
+    cdef int i
+    fill(&c, typenum, values)
+    cdef const cnet_implementation *kernel = implementation(c.kernel, typenum)
+    for i in range(CNET_PASSES):
+        c.choices[i] = -1
+    if kernel.workspace != NULL and kernel.workspace(&c) == CNET_UNSUITABLE:
+        return None
+    return tuple(c.choices[i] for i in range(CNET_PASSES))
 
 
 # ---- Plans ---------------------------------------------------------------------------------------
 
-step_kinds = {
-    "conv2d": CNET_STEP_CONV2D,
-    "prepared_conv2d": CNET_STEP_PREPARED_CONV2D,
-    "linear": CNET_STEP_PREPARED_LINEAR,
-    "batch_norm": CNET_STEP_BATCH_NORM,
-    "max_pool2d": CNET_STEP_MAX_POOL2D,
-    "avg_pool2d": CNET_STEP_AVG_POOL2D,
-    "relu": CNET_STEP_RELU,
-    "activate": CNET_STEP_ACTIVATE,
-    "softmax": CNET_STEP_SOFTMAX,
-    "add": CNET_STEP_ADD,
-    "copy": CNET_STEP_COPY,
-}
-activations = {"leaky_relu": CNET_LEAKY_RELU, "sigmoid": CNET_SIGMOID, "tanh": CNET_TANH}
-plan_x, plan_y = CNET_PLAN_X, CNET_PLAN_Y
-
-
-cdef Memory memory_of(size_t bytes):
-    cdef Memory memory = Memory()
-    memory.block = acquire(bytes)
-    return memory
+plan_x, plan_y, plan_constant = CNET_PLAN_X, CNET_PLAN_Y, CNET_PLAN_CONSTANT
 
 
 cdef inline bint has(ndarray x, int typenum, int ndim, const cnp.npy_intp *shape) noexcept:
@@ -446,16 +262,12 @@ cdef class Plan:
             self, list steps, tuple x_shape, tuple y_shape, dtype, ptrdiff_t block,
             size_t arena_image, normalise):
         """`normalise(x, out)` gives arrays that fit, or raises."""
-        cdef size_t size = dtype.itemsize
         cdef int axis
         cdef Py_ssize_t i
-        cdef cnet_step *step
-        self.normalise = normalise
-        self.typenum = dtype.num
+        self.normalise, self.typenum = normalise, dtype.num
         self.x_ndim, self.y_ndim = len(x_shape), len(y_shape)
-        self.plan.kernels = cnet_active_kernels(
-            CNET_F32 if self.typenum == cnp.NPY_FLOAT32 else CNET_F64)
-        self.plan.real_size = self.plan.x_image = self.plan.y_image = size
+        self.plan.kernels = implementation(0, self.typenum)
+        self.plan.x_image = self.plan.y_image = dtype.itemsize
         for axis in range(self.x_ndim):
             self.x_sizes[axis] = x_shape[axis]
             self.plan.x_image *= <size_t>(x_shape[axis] if axis else 1)
@@ -464,35 +276,28 @@ cdef class Plan:
             self.plan.y_image *= <size_t>(y_shape[axis] if axis else 1)
         self.plan.images, self.plan.block = x_shape[0], block
         self.plan.arena_image, self.plan.count = arena_image, len(steps)
-        self.kept = []
-        self.steps = memory_of(len(steps) * sizeof(cnet_step))
-        self.plan.steps = step = <cnet_step *>self.steps.block.data
+        self.kept = steps
+        self.steps = Memory()
+        self.steps.block = acquire(len(steps) * sizeof(cnet_step))
+        self.plan.steps = <cnet_step *>self.steps.block.data
         for i in range(len(steps)):
-            self.fill_step(step + i, steps[i])
-            self.plan.parallel |= step[i].parallel
-        self.plan.serial_memory = cnet_plan_block_memory(&self.plan, 1)
+            self.fill_step(self.plan.steps + i, steps[i])
+        if not cnet_plan_finish(&self.plan):
+            raise Unsuitable("plan: a kernel cannot compute its step")
 
-    cdef int fill_step(self, cnet_step *step, tuple values) except -1:
-        """`values` are the fields of the step in their order, the algorithm last."""
-        (kind, step.source, step.other, step.to, geometry, weight, bias, step.relu, step.pool,
-         step.option, step.parallel, step.number, algorithm) = values
-        step.kind = <cnet_step_kind><int>kind
-        step.algorithm = <cnet_algorithm><int>algorithm
-        step.weight, step.bias = data_or_null(weight), data_or_null(bias)
-        fill(&step.g, sizeof(step.g), geometry)
-        cdef const cnet_kernels *k = self.plan.kernels
-        cdef Memory memory
-        if step.kind == CNET_STEP_PREPARED_CONV2D:
-            memory = memory_of(k.prepared_conv2d_bytes(&step.g))
-            k.prepare_conv2d(step.weight, step.bias, memory.block.data, &step.g)
-        elif step.kind == CNET_STEP_PREPARED_LINEAR:
-            memory = memory_of(k.prepared_linear_bytes(step.g.o, step.g.c))
-            k.prepare_linear(step.weight, step.bias, memory.block.data, step.g.o, step.g.c)
-        else:
-            self.kept += weight, bias
-            return 0
-        step.weight, step.bias = memory.block.data, NULL
-        self.kept.append(memory)
+    cdef int fill_step(self, cnet_step *step, tuple fields) except -1:
+        """Values of a call, places of its arrays, rows of one image, whether it is parallel.
+
+        Arrays among the values are constants; others are None, and lie at their places.
+        """
+        cdef Py_ssize_t i
+        cdef tuple values, places
+        values, places, step.rows, step.is_parallel = fields
+        fill(&step.call, self.typenum, values)
+        if len(places) != cnet_signatures[step.call.kernel].arrays:
+            raise TypeError(f"plan: a place for each array is missing in {places}")
+        for i in range(len(places)):
+            step.places[i] = places[i]
         return 0
 
     def __call__(self, x, out=None):
@@ -508,7 +313,8 @@ cdef class Plan:
         cdef int threads = cnet_get_num_threads()
         cdef cnet_block block = acquire(cnet_plan_memory(&self.plan, threads))
         with nogil:
-            cnet_plan_run(&self.plan, data(<ndarray>x), data(y), threads, block.data)
+            cnet_plan_run(
+                &self.plan, PyArray_DATA(<ndarray>x), PyArray_DATA(y), threads, block.data)
         cnet_release(block)
         return y
 

@@ -5,8 +5,8 @@ named tuple of integers. The C kernels receive exactly that tuple and derive no 
 Python integers do not overflow, so the bounds are checked here, before anything is allocated.
 
 Letters, here as everywhere: ``n c h w`` input, ``o`` output channels, ``kh kw`` kernel,
-``sh sw`` stride, ``ph pw`` padding above and to the left, ``dh dw`` dilation, ``g`` groups,
-``oh ow`` output. Padding below and to the right has no letter: ``oh`` and ``ow`` imply it.
+``sh sw`` stride, ``ph pw`` padding above and to the left, ``qh qw`` below and to the right,
+``dh dw`` dilation, ``g`` groups, ``oh ow`` output.
 """
 
 from collections.abc import Sequence
@@ -41,6 +41,8 @@ class Window2d(NamedTuple):
     sw: int
     ph: int
     pw: int
+    qh: int
+    qw: int
     dh: int
     dw: int
     oh: int
@@ -73,6 +75,8 @@ class Conv2d(NamedTuple):
     sw: int
     ph: int
     pw: int
+    qh: int
+    qw: int
     dh: int
     dw: int
     oh: int
@@ -204,7 +208,8 @@ def _window(
     ow = output_size(w, kernel[1], stride[1], pad_w, dilation[1])
     check_size(function, "x", x_shape)
     check_size(function, "the padded x", (n, c, h + pad_h, w + pad_w))
-    return Window2d(n, c, h, w, *kernel, *stride, ph, pw, *dilation, oh, ow)
+    qh, qw = pad_h - ph, pad_w - pw
+    return Window2d(n, c, h, w, *kernel, *stride, ph, pw, qh, qw, *dilation, oh, ow)
 
 
 # What is cached is keyed by plain integers: (2, 2) and (2.0, 2.0) would be equal keys.
@@ -289,7 +294,7 @@ def _pool2d(
     ow = _pooled_size(w, kernel[1], sw, pw, dw, ceil_mode)
     check_size(function, "x", x_shape)
     check_size(function, "the result", (n, c, oh, ow))
-    return Window2d(n, c, h, w, *kernel, sh, sw, ph, pw, dh, dw, oh, ow)
+    return Window2d(n, c, h, w, *kernel, sh, sw, ph, pw, ph, pw, dh, dw, oh, ow)
 
 
 def _pooled_size(

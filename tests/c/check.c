@@ -116,32 +116,25 @@ ptrdiff_t random_size(ptrdiff_t low, ptrdiff_t high) {
 enum { LEAD = 3 };
 
 typedef struct {
-    type_t type;
+    int element; /* of a signature */
     cnet_dtype dtype;
     ptrdiff_t count;
     size_t bytes;
     char *block, *data;
 } array;
 
-static size_t element_size(type_t type, cnet_dtype dtype) {
-    switch (type) {
-    case BYTE:
-        return 1;
-    case INT32:
-        return 4;
-    case INT64:
-        return 8;
-    default:
-        return dtype == CNET_F32 ? sizeof(float) : sizeof(double);
-    }
+static size_t element_size(int element, cnet_dtype dtype) {
+    if (element != CNET_REAL)
+        return (size_t)element;
+    return dtype == CNET_F32 ? sizeof(float) : sizeof(double);
 }
 
 static void put(array *a, ptrdiff_t t, double value) {
-    if (a->type == BYTE)
+    if (a->element == 1)
         ((uint8_t *)a->data)[t] = (uint8_t)value;
-    else if (a->type == INT32)
+    else if (a->element == 4)
         ((int32_t *)a->data)[t] = (int32_t)value;
-    else if (a->type == INT64)
+    else if (a->element == 8)
         ((int64_t *)a->data)[t] = (int64_t)value;
     else if (a->dtype == CNET_F32)
         ((float *)a->data)[t] = (float)value;
@@ -150,25 +143,25 @@ static void put(array *a, ptrdiff_t t, double value) {
 }
 
 static double get(const array *a, ptrdiff_t t) {
-    switch (a->type) {
-    case BYTE:
+    switch (a->element) {
+    case 1:
         return ((uint8_t *)a->data)[t];
-    case INT32:
+    case 4:
         return ((int32_t *)a->data)[t];
-    case INT64:
+    case 8:
         return (double)((int64_t *)a->data)[t];
     default:
         return a->dtype == CNET_F32 ? ((float *)a->data)[t] : ((double *)a->data)[t];
     }
 }
 
-static array make_array(type_t type, cnet_dtype dtype, ptrdiff_t count, const double *values) {
-    const size_t size = element_size(type, dtype);
-    array a = {type, dtype, count, (size_t)count * size, malloc((size_t)(LEAD + count) * size),
+static array make_array(int element, cnet_dtype dtype, ptrdiff_t count, const double *values) {
+    const size_t size = element_size(element, dtype);
+    array a = {element, dtype, count, (size_t)count * size, malloc((size_t)(LEAD + count) * size),
                NULL};
     if (!a.block)
         fail("no memory for %td elements", count);
-    memset(a.block, type == REAL ? 0xff : 0x7f, LEAD * size + a.bytes);
+    memset(a.block, element == CNET_REAL ? 0xff : 0x7f, LEAD * size + a.bytes);
     a.data = a.block + LEAD * size;
     for (ptrdiff_t t = 0; values && t < count; t++)
         put(&a, t, values[t]);
@@ -176,12 +169,26 @@ static array make_array(type_t type, cnet_dtype dtype, ptrdiff_t count, const do
     return a;
 }
 
-static array make_input(const input *in, cnet_dtype dtype) {
-    return in->values ? make_array(in->type, dtype, in->count, in->values) : (array){0};
+/* The element type of the i-th input or output in the list. */
+static int element_of(cnet_kernel kernel, cnet_kind kind, int i) {
+    const cnet_signature *s = &cnet_signatures[kernel];
+    for (int a = 0; a < s->arrays; a++)
+        if (s->arguments[a].kind == kind && i-- == 0)
+            return s->arguments[a].element;
+    return CNET_REAL;
 }
 
-static array make_output(const output *out, cnet_dtype dtype) {
-    return out->expected ? make_array(out->type, dtype, out->count, out->initial) : (array){0};
+/* Inputs that are prepared are real. */
+static array make_input(const subject *s, int i, cnet_dtype dtype) {
+    const input *in = &s->in[i];
+    const int element = s->prepare ? CNET_REAL : element_of(s->call.kernel, CNET_IN, i);
+    return in->values ? make_array(element, dtype, in->count, in->values) : (array){0};
+}
+
+static array make_output(const subject *s, int i, cnet_dtype dtype) {
+    const output *out = &s->out[i];
+    const int element = element_of(s->call.kernel, CNET_OUT, i);
+    return out->expected ? make_array(element, dtype, out->count, out->initial) : (array){0};
 }
 
 /* ---- Judgement ---------------------------------------------------------------------------- */
@@ -223,25 +230,61 @@ static void check_values(const run_t *r, const array *out) {
     }
 }
 
-static void call(const run_t *r, array *out) {
-    const subject *s = r->s;
-    const cnet_kernels *k = cnet_active_kernels(r->dtype);
-    const size_t bytes = s->workspace ? s->workspace(k, s->arguments, r->threads) : 0;
+static size_t bytes_for(const run_t *r, cnet_call *call) {
+    size_t (*workspace)(cnet_call *) = cnet_active_kernels(r->dtype)[call->kernel].workspace;
+    const size_t bytes = workspace ? workspace(call) : 0;
+    if (bytes > PTRDIFF_MAX)
+        fail_in(r, "cannot compute this");
+    return bytes;
+}
+
+/* Runs a call in a workspace of just the bytes it asks for; the caller frees it. */
+static char *run_call(const run_t *r, cnet_call *call) {
     void *workspace;
-    if (posix_memalign(&workspace, CNET_ALIGNMENT, bytes))
+    ptrdiff_t invalid = 0;
+    call->threads = r->threads;
+    call->invalid = &invalid;
+    const size_t bytes = bytes_for(r, call);
+    if (posix_memalign(&workspace, CNET_ALIGNMENT, bytes + !bytes))
         fail("no memory for a workspace of %zu bytes", bytes);
     memset(workspace, 0xff, bytes);
-    const cnet_exec e = {.threads = r->threads, .workspace = workspace};
-    call_t c = {k, s->arguments, element_size(REAL, r->dtype), {0}, {0}, &e};
-    for (int i = 0; i < INPUTS; i++)
-        c.in[i] = r->in[i].data;
-    for (int i = 0; i < OUTPUTS; i++) {
-        out[i] = make_output(&s->out[i], r->dtype);
-        c.out[i] = out[i].data;
+    call->workspace = workspace;
+    cnet_active_kernels(r->dtype)[call->kernel].run(call);
+    if (invalid != (call->kernel == r->s->call.kernel ? r->s->invalid : 0))
+        fail_in(r, "counted a wrong number of invalid indices");
+    return workspace;
+}
+
+static void *address(const run_t *r, int i) {
+    const size_t size = element_size(r->in[i].element, r->dtype);
+    return r->in[i].data ? r->in[i].data + r->s->first[i] * (ptrdiff_t)size : NULL;
+}
+
+static void call(const run_t *r, array *out) {
+    const subject *s = r->s;
+    const cnet_signature *signature = &cnet_signatures[s->call.kernel];
+    cnet_call c = s->call;
+    char *prepared = NULL;
+    if (s->prepare) {
+        cnet_call prepare = *s->prepare;
+        for (int i = 0; i < cnet_signatures[prepare.kernel].arrays; i++)
+            prepare.slots[i].pointer = address(r, 1 + i);
+        prepared = run_call(r, &prepare);
     }
-    if (s->call(&c) != s->result)
-        fail_in(r, "returned a wrong number");
-    free(workspace);
+    for (int i = 0; i < OUTPUTS; i++)
+        out[i] = make_output(s, i, r->dtype);
+    for (int a = 0, in = 0, next = 0; a < signature->arrays; a++) {
+        const int is_input = signature->arguments[a].kind == CNET_IN;
+        c.slots[a].pointer = is_input ? address(r, in) : out[next].data;
+        if (is_input && in == 0 && s->in_place)
+            c.slots[a].pointer = out[0].data;
+        if (is_input && in == 1 && prepared)
+            c.slots[a].pointer = prepared;
+        in += is_input;
+        next += !is_input;
+    }
+    free(run_call(r, &c));
+    free(prepared);
 }
 
 /* The values for one thread, and the same bits for more. */
@@ -264,14 +307,30 @@ static void check_threads(run_t *r) {
         free(first[j].block);
 }
 
+static void check_workspace(const run_t *r) {
+    static double wanted[1];
+    cnet_call c = r->s->call;
+    for (int a = 0, next = 0; a < cnet_signatures[c.kernel].arrays; a++)
+        if (cnet_signatures[c.kernel].arguments[a].kind == CNET_OUT)
+            c.slots[a].pointer = r->s->out[next++].expected ? wanted : NULL;
+    size_t less = 0;
+    for (c.threads = 1; c.threads <= CNET_MAX_THREADS; c.threads *= 2) {
+        const size_t bytes = bytes_for(r, &c);
+        if (bytes < less)
+            fail("%zu bytes for %d threads after %zu", bytes, c.threads, less);
+        less = bytes;
+    }
+}
+
 void check(const subject *s) {
     for (cnet_dtype dtype = 0; dtype < CNET_DTYPES; dtype++) {
         run_t r = {.s = s, .dtype = dtype};
         for (int i = 0; i < INPUTS; i++)
-            r.in[i] = make_input(&s->in[i], dtype);
+            r.in[i] = make_input(s, i, dtype);
         for (int isa = 0; (r.isa = cnet_isa_name(isa)); isa++) {
             if (cnet_isa_supported(isa)) {
                 cnet_set_active_isa(isa);
+                check_workspace(&r);
                 check_threads(&r);
             }
         }
@@ -285,21 +344,27 @@ void check(const subject *s) {
     release_numbers();
 }
 
-void check_workspace(size_t (*workspace)(const cnet_kernels *k, const void *arguments, int threads),
-                     const void *arguments) {
+int is_suitable(const cnet_call *call) {
     for (int isa = 0; cnet_isa_name(isa); isa++) {
         if (!cnet_isa_supported(isa))
             continue;
         cnet_set_active_isa(isa);
-        for (cnet_dtype dtype = 0; dtype < CNET_DTYPES; dtype++) {
-            const cnet_kernels *k = cnet_active_kernels(dtype);
-            size_t less = 0;
-            for (int threads = 1; threads <= CNET_MAX_THREADS; threads *= 2) {
-                const size_t bytes = workspace(k, arguments, threads);
-                if (bytes < less || bytes > PTRDIFF_MAX)
-                    fail("%zu bytes for %d threads after %zu", bytes, threads, less);
-                less = bytes;
-            }
-        }
+        for (cnet_dtype dtype = 0; dtype < CNET_DTYPES; dtype++)
+            if (workspace_of(call, dtype, 1) == CNET_UNSUITABLE)
+                return 0;
     }
+    return 1;
+}
+
+int choice_of(const cnet_call *call, cnet_dtype dtype, cnet_pass pass) {
+    cnet_call copy = *call;
+    copy.threads = 1;
+    cnet_active_kernels(dtype)[call->kernel].workspace(&copy);
+    return copy.choices[pass];
+}
+
+size_t workspace_of(const cnet_call *call, cnet_dtype dtype, int threads) {
+    cnet_call copy = *call;
+    copy.threads = threads;
+    return cnet_active_kernels(dtype)[call->kernel].workspace(&copy);
 }

@@ -35,11 +35,8 @@ ptrdiff_t random_size(ptrdiff_t low, ptrdiff_t high);
 /* The same number in float32 and in float64. */
 static inline double rounded(double x) { return (double)(float)x; }
 
-typedef enum { REAL, INT32, INT64, BYTE } type_t;
-
 /* An array that is read; without values it is a NULL pointer. */
 typedef struct {
-    type_t type;
     ptrdiff_t count;
     const double *values;
 } input;
@@ -47,7 +44,6 @@ typedef struct {
 /* An array that is written; without expected elements it is a NULL pointer. It holds `initial`
  * before the call, or else a pattern that is no result: NaN, or a large integer. */
 typedef struct {
-    type_t type;
     ptrdiff_t count;
     const sum *expected;
     const double *initial;
@@ -55,28 +51,28 @@ typedef struct {
 
 enum { INPUTS = 5, OUTPUTS = 3 };
 
+/* Inputs and outputs are the arrays of the kernel in the order of the list, with elements of the
+ * type that the list says. */
 typedef struct {
-    const cnet_kernels *kernels;
-    const void *arguments;
-    size_t real_size;
-    void *in[INPUTS], *out[OUTPUTS];
-    const cnet_exec *exec;
-} call_t;
-
-typedef struct {
-    const void *arguments; /* geometry, options: what `call` and `workspace` make of it */
-    ptrdiff_t (*call)(const call_t *c);
-    size_t (*workspace)(const cnet_kernels *k, const void *arguments, int threads); /* or NULL */
+    cnet_call call; /* the kernel, and its arguments but for the arrays */
+    const cnet_call
+        *prepare; /* likewise: makes the second array from the inputs behind the first */
     input in[INPUTS];
     output out[OUTPUTS];
-    ptrdiff_t result; /* what `call` must return */
+    ptrdiff_t first[INPUTS]; /* the element of an input whose address the kernel gets */
+    int in_place;            /* whether the first output takes the place of the first input */
+    ptrdiff_t invalid;       /* what the kernel must count */
 } subject;
 
-/* Ends the program with a message unless all is as it should be. */
+/* Ends the program with a message unless all is as it should be; more threads never need less
+ * workspace. */
 void check(const subject *s);
-/* The same for a workspace function: more threads never need less. */
-void check_workspace(size_t (*workspace)(const cnet_kernels *k, const void *arguments, int threads),
-                     const void *arguments);
+
+/* Whether a kernel can compute a call, on every instruction set and in every dtype. */
+int is_suitable(const cnet_call *call);
+/* On the active instruction set: what it chooses for a pass, and the workspace it asks for. */
+int choice_of(const cnet_call *call, cnet_dtype dtype, cnet_pass pass);
+size_t workspace_of(const cnet_call *call, cnet_dtype dtype, int threads);
 
 /* Ends the program with this message if the condition does not hold. */
 void require(int condition, const char *message);

@@ -105,6 +105,8 @@ static cnet_conv2d geometry_of(const case_t *c) {
         .sw = or_one(c->stride[1]),
         .ph = c->padding[0],
         .pw = c->padding[1],
+        .qh = c->padding[0] + c->extra[0],
+        .qw = c->padding[1] + c->extra[1],
         .dh = or_one(c->dilation[0]),
         .dw = or_one(c->dilation[1]),
         .oh = output_size(c, 0),

@@ -24,16 +24,6 @@ static double *activations(ptrdiff_t count) {
     return x;
 }
 
-static ptrdiff_t call_relu(const call_t *c) {
-    c->kernels->relu(c->in[0], c->out[0], *(const ptrdiff_t *)c->arguments, c->exec);
-    return 0;
-}
-
-static ptrdiff_t call_relu_in_place(const call_t *c) {
-    c->kernels->relu(c->out[0], c->out[0], *(const ptrdiff_t *)c->arguments, c->exec);
-    return 0;
-}
-
 static void relu_case(const ptrdiff_t *count) {
     for (int in_place = 0; in_place < 2; in_place++) {
         const double *x = activations(*count);
@@ -41,27 +31,15 @@ static void relu_case(const ptrdiff_t *count) {
         for (ptrdiff_t t = 0; t < *count; t++)
             y[t].value = x[t] <= 0 ? 0 : x[t];
         check(&(subject){
-            .arguments = count,
-            .call = in_place ? call_relu_in_place : call_relu,
-            .in = {{REAL, *count, x}},
-            .out = {{REAL, *count, y, x}},
+            .call = {CNET_KERNEL_relu, .relu = {.count = *count}},
+            .in_place = in_place,
+            .in = {{*count, x}},
+            .out = {{*count, y, x}},
         });
     }
 }
 
 void test_relu(void) { for_each_count(relu_case); }
-
-static ptrdiff_t call_relu_backward(const call_t *c) {
-    c->kernels->relu_backward(c->in[0], c->in[1], c->out[0], *(const ptrdiff_t *)c->arguments,
-                              c->exec);
-    return 0;
-}
-
-static ptrdiff_t call_relu_backward_in_place(const call_t *c) {
-    c->kernels->relu_backward(c->out[0], c->in[1], c->out[0], *(const ptrdiff_t *)c->arguments,
-                              c->exec);
-    return 0;
-}
 
 static void relu_backward_case(const ptrdiff_t *count) {
     for (int in_place = 0; in_place < 2; in_place++) {
@@ -70,10 +48,10 @@ static void relu_backward_case(const ptrdiff_t *count) {
         for (ptrdiff_t t = 0; t < *count; t++)
             dx[t].value = y[t] <= 0 ? 0 : dy[t];
         check(&(subject){
-            .arguments = count,
-            .call = in_place ? call_relu_backward_in_place : call_relu_backward,
-            .in = {{REAL, *count, dy}, {REAL, *count, y}},
-            .out = {{REAL, *count, dx, dy}},
+            .call = {CNET_KERNEL_relu_backward, .relu_backward = {.count = *count}},
+            .in_place = in_place,
+            .in = {{*count, dy}, {*count, y}},
+            .out = {{*count, dx, dy}},
         });
     }
 }
@@ -122,17 +100,17 @@ static double *random_logits(const loss_arguments *a) {
 
 static int is_class(const loss_arguments *a, double target) { return target >= 0 && target < a->c; }
 
-/* Classes, some of them ignored, some outside: *bad is the number of the latter. */
-static double *random_targets(const loss_arguments *a, ptrdiff_t *bad) {
+/* Classes, some of them ignored, some outside: *invalid is the number of the latter. */
+static double *random_targets(const loss_arguments *a, ptrdiff_t *invalid) {
     double *target = numbers(a->n);
-    *bad = 0;
+    *invalid = 0;
     for (ptrdiff_t i = 0; i < a->n; i++) {
         const ptrdiff_t kind = random_size(0, 9);
         target[i] = (double)(kind == 0   ? IGNORED
                              : kind == 1 ? a->c
                              : kind == 2 ? -1
                                          : random_size(0, a->c - 1));
-        *bad += kind == 1 || kind == 2;
+        *invalid += kind == 1 || kind == 2;
     }
     return target;
 }
@@ -150,15 +128,9 @@ static double log_sum_exp(const double *x, ptrdiff_t count) {
     return log(total);
 }
 
-static ptrdiff_t call_cross_entropy(const call_t *c) {
-    const loss_arguments *a = c->arguments;
-    return c->kernels->cross_entropy(c->in[0], c->in[1], c->in[2], c->out[0], c->out[1], a->n, a->c,
-                                     a->smoothing, IGNORED, c->exec);
-}
-
 static void cross_entropy_case(loss_arguments *a, int with_weight) {
-    ptrdiff_t bad;
-    const double *logits = random_logits(a), *target = random_targets(a, &bad);
+    ptrdiff_t invalid;
+    const double *logits = random_logits(a), *target = random_targets(a, &invalid);
     sum *losses = sums(a->n), *lse = sums(a->n);
     a->weight = with_weight ? positive_randoms(a->c) : NULL;
     for (ptrdiff_t i = 0; i < a->n; i++) {
@@ -172,26 +144,20 @@ static void cross_entropy_case(loss_arguments *a, int with_weight) {
         }
     }
     check(&(subject){
-        .arguments = a,
-        .call = call_cross_entropy,
-        .in = {{REAL, a->n * a->c, logits}, {INT64, a->n, target}, {REAL, a->c, a->weight}},
-        .out = {{REAL, a->n, losses, NULL}, {REAL, a->n, lse, NULL}},
-        .result = bad,
+        .call = {CNET_KERNEL_cross_entropy, .cross_entropy = {.g = {a->n, a->c},
+                                                              .label_smoothing = a->smoothing,
+                                                              .ignore_index = IGNORED}},
+        .in = {{a->n * a->c, logits}, {a->n, target}, {a->c, a->weight}},
+        .out = {{a->n, losses, NULL}, {a->n, lse, NULL}},
+        .invalid = invalid,
     });
 }
 
 void test_cross_entropy(void) { for_each_loss(cross_entropy_case); }
 
-static ptrdiff_t call_cross_entropy_backward(const call_t *c) {
-    const loss_arguments *a = c->arguments;
-    return c->kernels->cross_entropy_backward(c->in[0], c->in[1], c->in[2], c->in[3], c->in[4],
-                                              c->out[0], a->n, a->c, a->smoothing, IGNORED,
-                                              c->exec);
-}
-
 static void cross_entropy_backward_case(loss_arguments *a, int with_weight) {
-    ptrdiff_t bad;
-    const double *logits = random_logits(a), *target = random_targets(a, &bad);
+    ptrdiff_t invalid;
+    const double *logits = random_logits(a), *target = random_targets(a, &invalid);
     const double *grad = randoms(a->n);
     double *lse = numbers(a->n);
     sum *dlogits = sums(a->n * a->c);
@@ -212,15 +178,13 @@ static void cross_entropy_backward_case(loss_arguments *a, int with_weight) {
         }
     }
     check(&(subject){
-        .arguments = a,
-        .call = call_cross_entropy_backward,
-        .in = {{REAL, a->n, grad},
-               {REAL, a->n * a->c, logits},
-               {INT64, a->n, target},
-               {REAL, a->n, lse},
-               {REAL, a->c, a->weight}},
-        .out = {{REAL, a->n * a->c, dlogits, NULL}},
-        .result = bad,
+        .call = {CNET_KERNEL_cross_entropy_backward,
+                 .cross_entropy_backward = {.g = {a->n, a->c},
+                                            .label_smoothing = a->smoothing,
+                                            .ignore_index = IGNORED}},
+        .in = {{a->n, grad}, {a->n * a->c, logits}, {a->n, target}, {a->n, lse}, {a->c, a->weight}},
+        .out = {{a->n * a->c, dlogits, NULL}},
+        .invalid = invalid,
     });
 }
 
@@ -252,14 +216,6 @@ static double decayed(const step_arguments *a, double grad, double param) {
     return (a->flags & MAXIMIZE ? -grad : grad) + weight_decay * param;
 }
 
-static ptrdiff_t call_sgd_step(const call_t *c) {
-    const step_arguments *a = c->arguments;
-    c->kernels->sgd_step(c->out[0], c->in[0], c->out[1], a->count, lr, momentum, dampening,
-                         weight_decay, a->flags & NESTEROV, a->flags & MAXIMIZE, a->flags & FIRST,
-                         c->exec);
-    return 0;
-}
-
 static void sgd_case(const step_arguments *a) {
     const double *grad = randoms(a->count), *param = randoms(a->count), *v = randoms(a->count);
     sum *new_param = sums(a->count);
@@ -276,24 +232,22 @@ static void sgd_case(const step_arguments *a) {
         new_param[t] = (sum){param[t] - lr * step, scale, ROUNDINGS};
     }
     check(&(subject){
-        .arguments = a,
-        .call = call_sgd_step,
-        .in = {{REAL, a->count, grad}},
-        .out = {{REAL, a->count, new_param, param}, {REAL, a->count, new_v, v}},
+        .call = {CNET_KERNEL_sgd_step, .sgd_step = {.count = a->count,
+                                                    .lr = lr,
+                                                    .momentum = momentum,
+                                                    .dampening = dampening,
+                                                    .weight_decay = weight_decay,
+                                                    .nesterov = a->flags & NESTEROV,
+                                                    .maximize = a->flags & MAXIMIZE,
+                                                    .first = a->flags & FIRST}},
+        .in = {{a->count, grad}},
+        .out = {{a->count, new_param, param}, {a->count, new_v, v}},
     });
 }
 
 void test_sgd_step(void) { for_each_step(sgd_case, 16); }
 
 static int64_t step_of(const step_arguments *a) { return a->flags & LATE ? 1000 : 1; }
-
-static ptrdiff_t call_adam_step(const call_t *c) {
-    const step_arguments *a = c->arguments;
-    c->kernels->adam_step(c->out[0], c->in[0], c->out[1], c->out[2], a->count, lr, beta1, beta2,
-                          eps, weight_decay, step_of(a), a->flags & MAXIMIZE, a->flags & DECOUPLED,
-                          c->exec);
-    return 0;
-}
 
 static void adam_case(const step_arguments *a) {
     const double *grad = randoms(a->count), *param = randoms(a->count), *m = randoms(a->count);
@@ -314,12 +268,17 @@ static void adam_case(const step_arguments *a) {
         new_param[t] = (sum){kept - rate * mean, fabs(param[t]) + rate * scale, ROUNDINGS};
     }
     check(&(subject){
-        .arguments = a,
-        .call = call_adam_step,
-        .in = {{REAL, a->count, grad}},
-        .out = {{REAL, a->count, new_param, param},
-                {REAL, a->count, new_m, m},
-                {REAL, a->count, new_v, v}},
+        .call = {CNET_KERNEL_adam_step, .adam_step = {.count = a->count,
+                                                      .lr = lr,
+                                                      .beta1 = beta1,
+                                                      .beta2 = beta2,
+                                                      .eps = eps,
+                                                      .weight_decay = weight_decay,
+                                                      .step = step_of(a),
+                                                      .maximize = a->flags & MAXIMIZE,
+                                                      .decoupled = a->flags & DECOUPLED}},
+        .in = {{a->count, grad}},
+        .out = {{a->count, new_param, param}, {a->count, new_m, m}, {a->count, new_v, v}},
     });
 }
 

@@ -41,19 +41,6 @@ typedef struct {
     int relu;
 } gemm_arguments;
 
-static ptrdiff_t call_gemm(const call_t *c) {
-    const gemm_arguments *arguments = c->arguments;
-    const char *a = c->in[0], *b = c->in[1];
-    c->kernels->gemm(a + (size_t)arguments->a.first * c->real_size,
-                     b + (size_t)arguments->b.first * c->real_size, c->in[2], c->out[0],
-                     &arguments->g, arguments->relu, c->exec);
-    return 0;
-}
-
-static size_t gemm_bytes(const cnet_kernels *k, const void *arguments, int threads) {
-    return k->gemm_workspace(&((const gemm_arguments *)arguments)->g, threads);
-}
-
 static gemm_arguments make_arguments(const ptrdiff_t *mnk, layout how_a, layout how_b) {
     const ptrdiff_t m = mnk[0], n = mnk[1], k = mnk[2];
     const matrix a = lay_out(how_a, m, k), b = lay_out(how_b, k, n);
@@ -79,11 +66,10 @@ static void gemm_case(const gemm_arguments *arguments, int with_bias) {
         }
     }
     check(&(subject){
-        .arguments = arguments,
-        .call = call_gemm,
-        .workspace = gemm_bytes,
-        .in = {{REAL, ma.count, a}, {REAL, mb.count, b}, {REAL, g->n, bias}},
-        .out = {{REAL, g->m * g->n, c, NULL}},
+        .call = {CNET_KERNEL_gemm, .gemm = {.g = *g, .relu = arguments->relu}},
+        .first = {ma.first, mb.first},
+        .in = {{ma.count, a}, {mb.count, b}, {g->n, bias}},
+        .out = {{g->m * g->n, c, NULL}},
     });
 }
 
@@ -97,12 +83,5 @@ void test_gemm(void) {
                 gemm_case(&arguments, (a + b) % 2);
             }
         }
-    }
-}
-
-void test_gemm_workspace(void) {
-    for (int i = 0; i < SIZES; i++) {
-        const gemm_arguments arguments = make_arguments(sizes_mnk[i], ROWS, ROWS);
-        check_workspace(gemm_bytes, &arguments);
     }
 }

@@ -1,59 +1,10 @@
 /* Kernels of plans: layers with prepared weights, activations, softmax, sums. */
-#define _POSIX_C_SOURCE 200112L
 #include "conv2d_cases.h"
-
-#include <stdlib.h>
-#include <string.h>
-
-static void *aligned(size_t bytes) {
-    void *memory;
-    require(posix_memalign(&memory, CNET_ALIGNMENT, bytes + 1) == 0, "memory");
-    memset(memory, 0xff, bytes);
-    return memory;
-}
 
 /* ---- Convolution -------------------------------------------------------------------------- */
 
-typedef struct {
-    const cnet_conv2d *g;
-    int relu, pool, codes;
-} prepared_arguments;
-
 static int is_empty(const cnet_conv2d *g) { return !x_count(g) || !y_count(g); }
 static int can_pool(const cnet_conv2d *g) { return g->oh >= 2 && g->ow >= 2; }
-
-static void bytes_case(const cnet_conv2d *g) {
-    for (cnet_dtype dtype = 0; !is_empty(g) && dtype < CNET_DTYPES; dtype++) {
-        const size_t size = dtype == CNET_F32 ? sizeof(float) : sizeof(double);
-        require(cnet_active_kernels(dtype)->prepared_conv2d_bytes(g) >=
-                    (size_t)(w_count(g) + g->o) * size,
-                "holds filters and bias");
-    }
-}
-
-void test_prepared_conv2d_bytes(void) { for_each_conv2d_case(bytes_case); }
-
-static size_t prepared_conv2d_bytes(const cnet_kernels *k, const void *arguments, int threads) {
-    return k->prepared_conv2d_workspace(((const prepared_arguments *)arguments)->g, threads);
-}
-
-static void workspace_case(const cnet_conv2d *g) {
-    const prepared_arguments arguments = {g, 0, 0, 0};
-    if (!is_empty(g))
-        check_workspace(prepared_conv2d_bytes, &arguments);
-}
-
-void test_prepared_conv2d_workspace(void) { for_each_conv2d_case(workspace_case); }
-
-static ptrdiff_t call_prepared_conv2d(const call_t *c) {
-    const prepared_arguments *a = c->arguments;
-    void *prepared = aligned(c->kernels->prepared_conv2d_bytes(a->g));
-    c->kernels->prepare_conv2d(c->in[1], c->in[2], prepared, a->g);
-    c->kernels->prepared_conv2d(c->in[0], prepared, c->out[0], a->codes ? c->out[1] : NULL, a->g,
-                                a->relu, a->pool, c->exec);
-    free(prepared);
-    return 0;
-}
 
 /* Of small integers, whose sums are exact. */
 static double *convolve(const cnet_conv2d *g, const double *x, const double *w, const double *b) {
@@ -72,47 +23,40 @@ static double *convolve(const cnet_conv2d *g, const double *x, const double *w, 
     return y;
 }
 
-static void prepared_conv2d_case(const cnet_conv2d *g, int relu, int pool, int with_codes) {
+static void prepared_conv2d_case(const cnet_conv2d *g, int relu, int pool) {
     if (is_empty(g) || (pool && !can_pool(g)))
         return;
-    const prepared_arguments arguments = {g, relu, pool, with_codes};
     const double *x = small_integers(x_count(g)), *weight = small_integers(w_count(g));
     const double *bias = random_size(0, 1) ? small_integers(g->o) : NULL;
     const double *convolved = convolve(g, x, weight, bias);
     const ptrdiff_t step = pool ? 2 : 1, height = g->oh / step, width = g->ow / step;
     const ptrdiff_t count = g->n * g->o * height * width;
-    sum *y = sums(count), *codes = with_codes ? sums(count) : NULL;
+    sum *y = sums(count);
     for (ptrdiff_t t = 0; t < count; t++) {
         const ptrdiff_t plane = t / (height * width), row = t / width % height, col = t % width;
-        double best = relu ? 0 : -INFINITY, code = 4;
+        double best = relu ? 0 : -INFINITY;
         for (ptrdiff_t k = 0; k < step * step; k++) {
             const ptrdiff_t at = (plane * g->oh + row * step + k / step) * g->ow + col * step;
-            if (convolved[at + k % step] > best) {
-                best = convolved[at + k % step];
-                code = (double)k;
-            }
+            best = fmax(best, convolved[at + k % step]);
         }
         y[t].value = best;
-        if (with_codes)
-            codes[t].value = code;
     }
     describe_geometry(g, sizeof *g);
-    describe_also(", relu %d, pool %d, codes %d", relu, pool, with_codes);
+    describe_also(", relu %d, pool %d", relu, pool);
     check(&(subject){
-        .arguments = &arguments,
-        .call = call_prepared_conv2d,
-        .workspace = prepared_conv2d_bytes,
-        .in = {{REAL, x_count(g), x}, {REAL, w_count(g), weight}, {REAL, g->o, bias}},
-        .out = {{REAL, count, y, NULL}, {BYTE, with_codes ? count : 0, codes, NULL}},
+        .call = {CNET_KERNEL_prepared_conv2d,
+                 .prepared_conv2d = {.g = *g, .relu = relu, .pool = pool}},
+        .prepare = &(cnet_call){CNET_KERNEL_prepare_conv2d, .prepare_conv2d = {.g = *g}},
+        .in = {{x_count(g), x}, {w_count(g), weight}, {g->o, bias}},
+        .out = {{count, y, NULL}},
     });
 }
 
-static void plain_case(const cnet_conv2d *g) { prepared_conv2d_case(g, 0, 0, 0); }
+static void plain_case(const cnet_conv2d *g) { prepared_conv2d_case(g, 0, 0); }
 static void finished_case(const cnet_conv2d *g) {
-    prepared_conv2d_case(g, 1, 0, 0);
-    prepared_conv2d_case(g, 0, 1, 0);
-    prepared_conv2d_case(g, 1, 1, 0);
-    prepared_conv2d_case(g, 1, 1, 1);
+    prepared_conv2d_case(g, 1, 0);
+    prepared_conv2d_case(g, 0, 1);
+    prepared_conv2d_case(g, 1, 1);
 }
 
 void test_prepare_conv2d(void) { for_each_conv2d_case(plain_case); }
@@ -133,23 +77,8 @@ static const linear_arguments linears[] = {
 };
 enum { LINEARS = sizeof linears / sizeof linears[0] };
 
-void test_prepared_linear_bytes(void) {
-    for (int i = 0; i < LINEARS; i++)
-        require(cnet_active_kernels(CNET_F64)->prepared_linear_bytes(linears[i].n, linears[i].k) >=
-                    (size_t)(linears[i].n * (linears[i].k + 1)) * sizeof(double),
-                "holds weights and bias");
-}
-
-static ptrdiff_t call_prepared_linear(const call_t *c) {
-    const linear_arguments *a = c->arguments;
-    void *prepared = aligned(c->kernels->prepared_linear_bytes(a->n, a->k));
-    c->kernels->prepare_linear(c->in[1], c->in[2], prepared, a->n, a->k);
-    c->kernels->prepared_linear(c->in[0], prepared, c->out[0], a->m, a->n, a->k, a->relu, c->exec);
-    free(prepared);
-    return 0;
-}
-
 static void linear_case(const linear_arguments *a, int has_bias) {
+    const cnet_linear g = {a->m, a->n, a->k};
     const double *x = randoms(a->m * a->k), *weight = randoms(a->n * a->k);
     const double *bias = has_bias ? randoms(a->n) : NULL;
     sum *y = sums(a->m * a->n);
@@ -163,10 +92,10 @@ static void linear_case(const linear_arguments *a, int has_bias) {
     }
     describe("m=%td n=%td k=%td, relu %d, bias %d", a->m, a->n, a->k, a->relu, has_bias);
     check(&(subject){
-        .arguments = a,
-        .call = call_prepared_linear,
-        .in = {{REAL, a->m * a->k, x}, {REAL, a->n * a->k, weight}, {REAL, a->n, bias}},
-        .out = {{REAL, a->m * a->n, y, NULL}},
+        .call = {CNET_KERNEL_prepared_linear, .prepared_linear = {.g = g, .relu = a->relu}},
+        .prepare = &(cnet_call){CNET_KERNEL_prepare_linear, .prepare_linear = {.g = g}},
+        .in = {{a->m * a->k, x}, {a->n * a->k, weight}, {a->n, bias}},
+        .out = {{a->m * a->n, y, NULL}},
     });
 }
 
@@ -184,53 +113,43 @@ void test_prepared_linear(void) {
 static const ptrdiff_t counts[] = {0, 1, 5, 33, 100, 32768, 32769};
 enum { COUNTS = sizeof counts / sizeof counts[0] };
 
-typedef struct {
-    ptrdiff_t count;
-    cnet_activation f;
-} activate_arguments;
+/* The value of each activation, and its scale. */
+static sum leaky_relu(double x) { return (sum){.value = x > 0 ? x : x / 4}; }
+static sum sigmoid(double x) { return (sum){1 / (1 + exp(-x)), 2, 1}; }
+static sum hyperbolic_tangent(double x) { return (sum){tanh(x), 2, 1}; }
+static sum (*const activations[])(double x) = {
+    [CNET_LEAKY_RELU] = leaky_relu,
+    [CNET_SIGMOID] = sigmoid,
+    [CNET_TANH] = hyperbolic_tangent,
+};
+_Static_assert(sizeof activations / sizeof activations[0] == CNET_ACTIVATIONS, "one for each");
 
-static ptrdiff_t call_activate(const call_t *c) {
-    const activate_arguments *a = c->arguments;
-    c->kernels->activate(c->in[0], c->out[0], a->count, a->f, 0.25, c->exec);
-    return 0;
-}
-
-static void activate_case(const activate_arguments *a) {
-    double *x = randoms(a->count);
-    sum *y = sums(a->count);
-    for (ptrdiff_t t = 0; t < a->count; t++) {
+static void activate_case(ptrdiff_t count, cnet_activation function) {
+    double *x = randoms(count);
+    sum *y = sums(count);
+    for (ptrdiff_t t = 0; t < count; t++) {
         x[t] *= 16;
-        if (a->f == CNET_LEAKY_RELU) {
-            y[t].value = x[t] > 0 ? x[t] : x[t] / 4;
-            continue;
-        }
-        y[t] = (sum){a->f == CNET_TANH ? tanh(x[t]) : 1 / (1 + exp(-x[t])), 2, 1};
+        y[t] = activations[function](x[t]);
     }
-    describe("%td elements, activation %d", a->count, (int)a->f);
+    describe("%td elements, activation %d", count, (int)function);
     check(&(subject){
-        .arguments = a,
-        .call = call_activate,
-        .in = {{REAL, a->count, x}},
-        .out = {{REAL, a->count, y, NULL}},
+        .call = {CNET_KERNEL_activate,
+                 .activate = {.count = count, .function = function, .negative_slope = 0.25}},
+        .in = {{count, x}},
+        .out = {{count, y, NULL}},
     });
 }
 
 void test_activate(void) {
     for (int i = 0; i < COUNTS; i++)
-        for (cnet_activation f = CNET_LEAKY_RELU; f <= CNET_TANH; f++)
-            activate_case(&(activate_arguments){counts[i], f});
+        for (cnet_activation function = 0; function < CNET_ACTIVATIONS; function++)
+            activate_case(counts[i], function);
 }
 
 typedef struct {
     ptrdiff_t n, c;
     int logarithm;
 } softmax_arguments;
-
-static ptrdiff_t call_softmax(const call_t *c) {
-    const softmax_arguments *a = c->arguments;
-    c->kernels->softmax(c->in[0], c->out[0], a->n, a->c, a->logarithm, c->exec);
-    return 0;
-}
 
 static void softmax_case(const softmax_arguments *a) {
     double *x = randoms(a->n * a->c);
@@ -246,10 +165,9 @@ static void softmax_case(const softmax_arguments *a) {
     }
     describe("%td rows of %td, logarithm %d", a->n, a->c, a->logarithm);
     check(&(subject){
-        .arguments = a,
-        .call = call_softmax,
-        .in = {{REAL, a->n * a->c, x}},
-        .out = {{REAL, a->n * a->c, y, NULL}},
+        .call = {CNET_KERNEL_softmax, .softmax = {.g = {a->n, a->c}, .logarithm = a->logarithm}},
+        .in = {{a->n * a->c, x}},
+        .out = {{a->n * a->c, y, NULL}},
     });
 }
 
@@ -260,11 +178,6 @@ void test_softmax(void) {
             softmax_case(&(softmax_arguments){rows[i][0], rows[i][1], logarithm});
 }
 
-static ptrdiff_t call_add(const call_t *c) {
-    c->kernels->add(c->in[0], c->in[1], c->out[0], *(const ptrdiff_t *)c->arguments, c->exec);
-    return 0;
-}
-
 void test_add(void) {
     for (int i = 0; i < COUNTS; i++) {
         const double *a = randoms(counts[i]), *b = randoms(counts[i]);
@@ -273,10 +186,24 @@ void test_add(void) {
             y[t].value = a[t] + b[t];
         describe("%td elements", counts[i]);
         check(&(subject){
-            .arguments = &counts[i],
-            .call = call_add,
-            .in = {{REAL, counts[i], a}, {REAL, counts[i], b}},
-            .out = {{REAL, counts[i], y, NULL}},
+            .call = {CNET_KERNEL_add, .add = {.count = counts[i]}},
+            .in = {{counts[i], a}, {counts[i], b}},
+            .out = {{counts[i], y, NULL}},
+        });
+    }
+}
+
+void test_copy(void) {
+    for (int i = 0; i < COUNTS; i++) {
+        const double *x = randoms(counts[i]);
+        sum *y = sums(counts[i]);
+        for (ptrdiff_t t = 0; t < counts[i]; t++)
+            y[t].value = x[t];
+        describe("%td elements", counts[i]);
+        check(&(subject){
+            .call = {CNET_KERNEL_copy, .copy = {.count = counts[i]}},
+            .in = {{counts[i], x}},
+            .out = {{counts[i], y, NULL}},
         });
     }
 }

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TEST(result, name, arguments) {#name, test_##name},
+#define TEST(name, workspace) {#name, test_##name},
 static const struct {
     const char *name;
     void (*run)(void);

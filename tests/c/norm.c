@@ -37,12 +37,6 @@ static void for_each_norm(void (*test)(const norm_t *a)) {
     }
 }
 
-static ptrdiff_t call_stats(const call_t *c) {
-    const norm_t *a = c->arguments;
-    c->kernels->batch_norm_stats(c->in[0], c->out[0], c->out[1], &a->g, c->exec);
-    return 0;
-}
-
 static void stats_case(const norm_t *a) {
     const ptrdiff_t count = a->g.n * a->g.size;
     sum *mean = sums(a->g.c), *var = sums(a->g.c);
@@ -58,10 +52,9 @@ static void stats_case(const norm_t *a) {
         var[c].scale += 2 * mean[c].scale; /* |x| < 1: what the rounding of x - mean adds */
     }
     check(&(subject){
-        .arguments = a,
-        .call = call_stats,
-        .in = {{REAL, count_of(a), a->x}},
-        .out = {{REAL, a->g.c, mean}, {REAL, a->g.c, var}},
+        .call = {CNET_KERNEL_batch_norm_stats, .batch_norm_stats = {.g = a->g}},
+        .in = {{count_of(a), a->x}},
+        .out = {{a->g.c, mean}, {a->g.c, var}},
     });
 }
 
@@ -69,20 +62,6 @@ void test_batch_norm_stats(void) { for_each_norm(stats_case); }
 
 static double deviation(const norm_t *a, ptrdiff_t c) { return sqrt(a->var[c] + eps); }
 static double weight_of(const norm_t *a, ptrdiff_t c) { return a->affine ? a->weight[c] : 1; }
-
-static ptrdiff_t call_norm(const call_t *c) {
-    const norm_t *a = c->arguments;
-    c->kernels->batch_norm(c->in[0], c->in[1], c->in[2], c->in[3], c->in[4], c->out[0], &a->g, eps,
-                           c->exec);
-    return 0;
-}
-
-static ptrdiff_t call_norm_in_place(const call_t *c) {
-    const norm_t *a = c->arguments;
-    c->kernels->batch_norm(c->out[0], c->in[1], c->in[2], c->in[3], c->in[4], c->out[0], &a->g, eps,
-                           c->exec);
-    return 0;
-}
 
 static void norm_case(const norm_t *a) {
     sum *y = sums(count_of(a));
@@ -96,25 +75,18 @@ static void norm_case(const norm_t *a) {
                 add(to, a->affine ? a->bias[c] : 0);
             }
     check(&(subject){
-        .arguments = a,
-        .call = a->from_batch ? call_norm_in_place : call_norm,
-        .in = {{REAL, count_of(a), a->x},
-               {REAL, a->g.c, a->mean},
-               {REAL, a->g.c, a->var},
-               {REAL, a->g.c, a->affine ? a->weight : NULL},
-               {REAL, a->g.c, a->affine ? a->bias : NULL}},
-        .out = {{REAL, count_of(a), y, a->x}},
+        .call = {CNET_KERNEL_batch_norm, .batch_norm = {.g = a->g, .eps = eps}},
+        .in_place = a->from_batch,
+        .in = {{count_of(a), a->x},
+               {a->g.c, a->mean},
+               {a->g.c, a->var},
+               {a->g.c, a->affine ? a->weight : NULL},
+               {a->g.c, a->affine ? a->bias : NULL}},
+        .out = {{count_of(a), y, a->x}},
     });
 }
 
 void test_batch_norm(void) { for_each_norm(norm_case); }
-
-static ptrdiff_t call_norm_backward(const call_t *c) {
-    const norm_t *a = c->arguments;
-    c->kernels->batch_norm_backward(c->in[0], c->in[1], c->in[2], c->in[3], c->in[4], c->out[0],
-                                    c->out[1], c->out[2], &a->g, eps, a->from_batch, c->exec);
-    return 0;
-}
 
 static void norm_backward_case(const norm_t *a) {
     const double count = (double)(a->g.n * a->g.size);
@@ -143,14 +115,14 @@ static void norm_backward_case(const norm_t *a) {
             }
     }
     check(&(subject){
-        .arguments = a,
-        .call = call_norm_backward,
-        .in = {{REAL, count_of(a), a->dy},
-               {REAL, count_of(a), a->x},
-               {REAL, a->g.c, a->mean},
-               {REAL, a->g.c, a->var},
-               {REAL, a->g.c, a->affine ? a->weight : NULL}},
-        .out = {{REAL, count_of(a), dx}, {REAL, a->g.c, dweight}, {REAL, a->g.c, dbias}},
+        .call = {CNET_KERNEL_batch_norm_backward,
+                 .batch_norm_backward = {.g = a->g, .eps = eps, .from_batch = a->from_batch}},
+        .in = {{count_of(a), a->dy},
+               {count_of(a), a->x},
+               {a->g.c, a->mean},
+               {a->g.c, a->var},
+               {a->g.c, a->affine ? a->weight : NULL}},
+        .out = {{count_of(a), dx}, {a->g.c, dweight}, {a->g.c, dbias}},
     });
 }
 

@@ -3,6 +3,7 @@
 /* A case as one writes it; strides and dilations that are left out are 1. */
 typedef struct {
     ptrdiff_t x[4], kernel[2], stride[2], padding[2], dilation[2];
+    ptrdiff_t extra[2]; /* padding below and to the right beyond that above and to the left */
     int ceil_mode;
 } case_t;
 
@@ -15,7 +16,7 @@ static const case_t cases[] = {
     {{2, 2, 6, 7}, {6, 7}}, /* global */
     {{2, 2, 7, 9}, {3, 2}, {2, 3}, {1, 1}},
     {{1, 2, 9, 9}, {2, 2}, {4, 5}, .ceil_mode = 1},
-    {{1, 2, 10, 9}, {3, 3}, {2, 2}, {1, 1}, {2, 3}, 1},
+    {{1, 2, 10, 9}, {3, 3}, {2, 2}, {1, 1}, {2, 3}, .ceil_mode = 1},
     {{1, 2, 1, 1}, {2, 2}, .padding = {1, 1}, .dilation = {2, 2}}, /* windows without a cell */
     {{2, 1, 1, 3}, {2, 2}, .padding = {1, 1}, .dilation = {2, 2}},
     {{1, 1, 0, 3}, {2, 2}, .padding = {1, 1}},
@@ -38,8 +39,9 @@ static case_t random_case(void) {
         c.stride[axis] = random_size(1, 4);
         c.padding[axis] = random_size(0, c.kernel[axis] / 2);
         c.dilation[axis] = random_size(1, 3);
+        c.extra[axis] = random_size(0, 3) ? 0 : 1;
         const ptrdiff_t extent = c.dilation[axis] * (c.kernel[axis] - 1) + 1;
-        const ptrdiff_t missing = extent - 2 * c.padding[axis];
+        const ptrdiff_t missing = extent - 2 * c.padding[axis] - c.extra[axis];
         c.x[2 + axis] = (missing > 1 ? missing : 1) + random_size(0, 40);
     }
     return c;
@@ -49,7 +51,7 @@ static case_t random_case(void) {
 static ptrdiff_t output_size(const case_t *c, int axis) {
     const ptrdiff_t stride = or_one(c->stride[axis]), before = c->x[2 + axis] + c->padding[axis];
     const ptrdiff_t extent = or_one(c->dilation[axis]) * (c->kernel[axis] - 1) + 1;
-    const ptrdiff_t room = before + c->padding[axis] - extent;
+    const ptrdiff_t room = before + c->padding[axis] + c->extra[axis] - extent;
     const int partial = c->ceil_mode && room % stride && (room / stride + 1) * stride < before;
     return room / stride + 1 + partial;
 }
@@ -66,6 +68,8 @@ static cnet_window2d geometry_of(const case_t *c) {
         .sw = or_one(c->stride[1]),
         .ph = c->padding[0],
         .pw = c->padding[1],
+        .qh = c->padding[0] + c->extra[0],
+        .qw = c->padding[1] + c->extra[1],
         .dh = or_one(c->dilation[0]),
         .dw = or_one(c->dilation[1]),
         .oh = output_size(c, 0),
@@ -109,63 +113,53 @@ static double *cells_to_compare(ptrdiff_t count) {
     return x;
 }
 
-static ptrdiff_t call_max_pool2d(const call_t *c) {
-    c->kernels->max_pool2d(c->in[0], c->out[0], c->out[1], c->arguments, c->exec);
-    return 0;
-}
-
 static void max_pool2d_case(const cnet_window2d *g) {
+    const int with_indices = random_size(0, 3) > 0;
     const double *x = cells_to_compare(x_count(g));
-    sum *y = sums(y_count(g)), *argmax = sums(y_count(g));
+    sum *y = sums(y_count(g)), *indices = sums(y_count(g));
     for (ptrdiff_t t = 0; t < y_count(g); t++) {
         y[t].value = -INFINITY;
-        argmax[t].value = -1;
+        indices[t].value = -1;
         for (ptrdiff_t i = 0; i < g->kh; i++) {
             for (ptrdiff_t j = 0; j < g->kw; j++) {
                 const ptrdiff_t cell = cell_of(g, t, i, j);
                 const double value = cell < 0 ? 0 : x[plane_of(g, t) + cell];
-                if (cell >= 0 && (argmax[t].value < 0 || value > y[t].value || isnan(value))) {
+                if (cell >= 0 && (indices[t].value < 0 || value > y[t].value || isnan(value))) {
                     y[t].value = value;
-                    argmax[t].value = (double)cell;
+                    indices[t].value = (double)cell;
                 }
             }
         }
     }
     check(&(subject){
-        .arguments = g,
-        .call = call_max_pool2d,
-        .in = {{REAL, x_count(g), x}},
-        .out = {{REAL, y_count(g), y, NULL}, {INT32, y_count(g), argmax, NULL}},
+        .call = {CNET_KERNEL_max_pool2d, .max_pool2d = {.g = *g}},
+        .in = {{x_count(g), x}},
+        .out = {{y_count(g), y, NULL}, {y_count(g), with_indices ? indices : NULL, NULL}},
     });
 }
 
 void test_max_pool2d(void) { for_each_case(max_pool2d_case); }
 
-static ptrdiff_t call_max_pool2d_backward(const call_t *c) {
-    return c->kernels->max_pool2d_backward(c->in[0], c->in[1], c->out[0], c->arguments, c->exec);
-}
-
 /* Positions up to `beyond` cells outside of the plane: those take nothing, and all but -1 count. */
 static void scatter_case(const cnet_window2d *g, ptrdiff_t beyond) {
     const ptrdiff_t cells = g->h * g->w;
     const double *dy = randoms(y_count(g));
-    double *argmax = numbers(y_count(g));
+    double *indices = numbers(y_count(g));
     sum *dx = sums(x_count(g));
-    ptrdiff_t bad = 0;
+    ptrdiff_t invalid = 0;
     for (ptrdiff_t t = 0; t < y_count(g); t++) {
         const ptrdiff_t cell = random_size(-1 - beyond, cells - 1 + beyond);
-        argmax[t] = (double)cell;
+        indices[t] = (double)cell;
         if (cell >= 0 && cell < cells)
             add(&dx[plane_of(g, t) + cell], dy[t]);
         else
-            bad += cell != -1;
+            invalid += cell != -1;
     }
     check(&(subject){
-        .arguments = g,
-        .call = call_max_pool2d_backward,
-        .in = {{REAL, y_count(g), dy}, {INT32, y_count(g), argmax}},
-        .out = {{REAL, x_count(g), dx, NULL}},
-        .result = bad,
+        .call = {CNET_KERNEL_max_pool2d_backward, .max_pool2d_backward = {.g = *g}},
+        .in = {{y_count(g), dy}, {y_count(g), indices}},
+        .out = {{x_count(g), dx, NULL}},
+        .invalid = invalid,
     });
 }
 
@@ -175,11 +169,6 @@ static void max_pool2d_backward_case(const cnet_window2d *g) {
 }
 
 void test_max_pool2d_backward(void) { for_each_case(max_pool2d_backward_case); }
-
-static ptrdiff_t call_relu_pool(const call_t *c) {
-    c->kernels->relu_pool(c->in[0], c->out[0], c->out[1], c->arguments, c->exec);
-    return 0;
-}
 
 static cnet_window2d halved(const cnet_window2d *g) {
     cnet_window2d half = *g;
@@ -212,19 +201,13 @@ static void relu_pool_case(const cnet_window2d *g) {
         }
     }
     check(&(subject){
-        .arguments = &half,
-        .call = call_relu_pool,
-        .in = {{REAL, x_count(g), x}},
-        .out = {{REAL, count, y, NULL}, {BYTE, count, codes, NULL}},
+        .call = {CNET_KERNEL_relu_pool, .relu_pool = {.g = half}},
+        .in = {{x_count(g), x}},
+        .out = {{count, y, NULL}, {count, codes, NULL}},
     });
 }
 
 void test_relu_pool(void) { for_each_case(relu_pool_case); }
-
-static ptrdiff_t call_relu_pool_backward(const call_t *c) {
-    c->kernels->relu_pool_backward(c->in[0], c->in[1], c->out[0], c->arguments, c->exec);
-    return 0;
-}
 
 /* Codes are places in a window of 2 x 2, or 4 for none, whatever the windows of the case. */
 static void relu_pool_backward_case(const cnet_window2d *g) {
@@ -240,10 +223,9 @@ static void relu_pool_backward_case(const cnet_window2d *g) {
             dx[unpooled(&half, t, code)].value = dy[t];
     }
     check(&(subject){
-        .arguments = &half,
-        .call = call_relu_pool_backward,
-        .in = {{REAL, count, dy}, {BYTE, count, codes}},
-        .out = {{REAL, x_count(g), dx, NULL}},
+        .call = {CNET_KERNEL_relu_pool_backward, .relu_pool_backward = {.g = half}},
+        .in = {{count, dy}, {count, codes}},
+        .out = {{x_count(g), dx, NULL}},
     });
 }
 
@@ -253,7 +235,7 @@ void test_relu_pool_backward(void) { for_each_case(relu_pool_backward_case); }
 
 typedef struct {
     const cnet_window2d *g;
-    int include_pad;
+    int count_include_pad;
     ptrdiff_t divisor;
 } average_arguments;
 
@@ -264,8 +246,8 @@ static double share_of(const average_arguments *a, ptrdiff_t t) {
     for (ptrdiff_t i = 0; i < g->kh; i++) {
         for (ptrdiff_t j = 0; j < g->kw; j++) {
             const ptrdiff_t ih = t / g->ow % g->oh * g->sh + i, iw = t % g->ow * g->sw + j;
-            const int is_padded_image = ih < g->h + 2 * g->ph && iw < g->w + 2 * g->pw;
-            count += a->include_pad ? is_padded_image : cell_of(g, t, i, j) >= 0;
+            const int is_padded_image = ih < g->h + g->ph + g->qh && iw < g->w + g->pw + g->qw;
+            count += a->count_include_pad ? is_padded_image : cell_of(g, t, i, j) >= 0;
         }
     }
     return 1.0 / (double)(a->divisor ? a->divisor : count);
@@ -276,14 +258,8 @@ static void for_each_average(const cnet_window2d *g, void (*test)(const average_
     if (g->dh > 1 || g->dw > 1)
         return;
     for (int i = 0; i < 3; i++)
-        for (int include_pad = 0; include_pad < 2; include_pad++)
-            test(&(average_arguments){g, include_pad, divisors[i]});
-}
-
-static ptrdiff_t call_avg_pool2d(const call_t *c) {
-    const average_arguments *a = c->arguments;
-    c->kernels->avg_pool2d(c->in[0], c->out[0], a->g, a->include_pad, a->divisor, c->exec);
-    return 0;
+        for (int count_include_pad = 0; count_include_pad < 2; count_include_pad++)
+            test(&(average_arguments){g, count_include_pad, divisors[i]});
 }
 
 static void average_case(const average_arguments *a) {
@@ -296,21 +272,16 @@ static void average_case(const average_arguments *a) {
                 if (cell_of(g, t, i, j) >= 0)
                     add(&y[t], x[plane_of(g, t) + cell_of(g, t, i, j)] * share_of(a, t));
     check(&(subject){
-        .arguments = a,
-        .call = call_avg_pool2d,
-        .in = {{REAL, x_count(g), x}},
-        .out = {{REAL, y_count(g), y, NULL}},
+        .call = {CNET_KERNEL_avg_pool2d, .avg_pool2d = {.g = *g,
+                                                        .count_include_pad = a->count_include_pad,
+                                                        .divisor_override = a->divisor}},
+        .in = {{x_count(g), x}},
+        .out = {{y_count(g), y, NULL}},
     });
 }
 
 static void avg_pool2d_case(const cnet_window2d *g) { for_each_average(g, average_case); }
 void test_avg_pool2d(void) { for_each_case(avg_pool2d_case); }
-
-static ptrdiff_t call_avg_pool2d_backward(const call_t *c) {
-    const average_arguments *a = c->arguments;
-    c->kernels->avg_pool2d_backward(c->in[0], c->out[0], a->g, a->include_pad, a->divisor, c->exec);
-    return 0;
-}
 
 static void spread_case(const average_arguments *a) {
     const cnet_window2d *g = a->g;
@@ -322,10 +293,12 @@ static void spread_case(const average_arguments *a) {
                 if (cell_of(g, t, i, j) >= 0)
                     add(&dx[plane_of(g, t) + cell_of(g, t, i, j)], dy[t] * share_of(a, t));
     check(&(subject){
-        .arguments = a,
-        .call = call_avg_pool2d_backward,
-        .in = {{REAL, y_count(g), dy}},
-        .out = {{REAL, x_count(g), dx, NULL}},
+        .call = {CNET_KERNEL_avg_pool2d_backward,
+                 .avg_pool2d_backward = {.g = *g,
+                                         .count_include_pad = a->count_include_pad,
+                                         .divisor_override = a->divisor}},
+        .in = {{y_count(g), dy}},
+        .out = {{x_count(g), dx, NULL}},
     });
 }
 

@@ -4,7 +4,7 @@
 
 #include "check.h"
 
-#define TEST(result, name, arguments) void test_##name(void);
+#define TEST(name, workspace) void test_##name(void);
 CNET_KERNELS(TEST)
 #undef TEST
 

@@ -9,11 +9,11 @@ typedef struct {
 } job_t;
 
 static void run(cnet_task *task, const void *from, void *to, const cnet_window2d *g,
-                const cnet_exec *e) {
+                const cnet_call *call) {
     const ptrdiff_t cells = max_size(g->h * g->w, g->kh * g->kw * g->oh * g->ow);
     const ptrdiff_t planes = max_size(1, ELEMENTS_PER_CHUNK / max_size(1, cells));
     const job_t job = {from, to, g, planes};
-    cnet_parallel(task, &job, ceil_div(g->n * g->c, planes), e->threads);
+    cnet_parallel(task, &job, ceil_div(g->n * g->c, planes), call->threads);
 }
 
 static range planes_of(const job_t *job, ptrdiff_t chunk) {
@@ -56,8 +56,8 @@ static void im2col_planes(const void *argument, ptrdiff_t chunk, int slot) {
  *
  * x (n, c, h, w), cols (n, c*kh*kw, oh*ow); overwrites cols. Copies only, so exact on every
  * instruction set. Parallel over planes (n, c). */
-void CNET_FN(im2col)(const void *x, void *cols, const cnet_window2d *g, const cnet_exec *e) {
-    run(im2col_planes, x, cols, g, e);
+void CNET_FN(im2col)(const cnet_call *call) {
+    run(im2col_planes, call->im2col.x, call->im2col.cols, &call->im2col.g, call);
 }
 
 /* One plane, from its kh * kw rows of cols. */
@@ -91,6 +91,6 @@ static void col2im_planes(const void *argument, ptrdiff_t chunk, int slot) {
  *
  * cols (n, c*kh*kw, oh*ow), x (n, c, h, w); overwrites x. The terms of a cell are added in the
  * order of (i, j), starting from 0: exact on every instruction set. Parallel over planes (n, c). */
-void CNET_FN(col2im)(const void *cols, void *x, const cnet_window2d *g, const cnet_exec *e) {
-    run(col2im_planes, cols, x, g, e);
+void CNET_FN(col2im)(const cnet_call *call) {
+    run(col2im_planes, call->col2im.cols, call->col2im.x, &call->col2im.g, call);
 }

@@ -1,4 +1,4 @@
-/* The algorithms behind conv2d and its gradients: what they share, and what policy.c knows of each.
+/* The algorithms of conv2d and its gradients: what they share, and what policy.c knows of each.
  *
  * An algorithm is three functions for each pass that it can do: whether it suits a geometry, the
  * workspace it wants, and the work. All compute the same sums, in orders of their own. */
@@ -10,17 +10,17 @@
 /* Arrays of a pass; those that it does not have are NULL. `to` is y, dx or dw. A pass backward also
  * finds all gradients that are wanted, for algorithms that compute them together. */
 typedef struct {
-    const real *x, *weight, *bias, *dy;
+    const real *x, *weight, *bias, *grad_output;
     real *to;
     real *dx, *dw, *db;
 } conv2d_arrays;
 
-typedef int conv2d_suits(const cnet_conv2d *g);
-typedef size_t conv2d_workspace(const cnet_conv2d *g, int threads);
-typedef void conv2d_run(const conv2d_arrays *arrays, const cnet_conv2d *g, const cnet_exec *e);
+typedef int conv2d_test(const cnet_conv2d *g);
+typedef size_t conv2d_bytes(const cnet_conv2d *g, int threads);
+typedef void conv2d_run(const conv2d_arrays *arrays, const cnet_conv2d *g, const cnet_call *call);
 
 #define CNET_PASS(algorithm, pass)                                                                 \
-    conv2d_workspace CNET_FN(algorithm##_##pass##_workspace);                                      \
+    conv2d_bytes CNET_FN(algorithm##_##pass##_workspace);                                          \
     conv2d_run CNET_FN(algorithm##_##pass);
 CNET_PASS(product, forward)
 CNET_PASS(product, dx)
@@ -39,12 +39,40 @@ CNET_PASS(depthwise, forward)
 CNET_PASS(depthwise, backward)
 #undef CNET_PASS
 
-/* conv2d_relu_pool by the direct algorithm, and what the prepared one would compute: sums for a row
- * of outputs of a group, wanted or not. */
+/* The policy of a pass, asked once a call: the algorithm that computes it when `wanted` is asked
+ * for, and its workspace; -1 and CNET_UNSUITABLE where it cannot compute this geometry. */
+typedef struct {
+    int algorithm;
+    size_t bytes;
+} conv2d_choice;
+conv2d_choice CNET_FN(conv2d_policy)(const cnet_conv2d *g, cnet_pass pass, cnet_algorithm wanted,
+                                     int threads);
+/* Computes a pass by the algorithm in call->choices. Returns whether that has computed all
+ * gradients that are wanted. */
+int CNET_FN(conv2d_run_pass)(cnet_pass pass, const conv2d_arrays *arrays, const cnet_conv2d *g,
+                             const cnet_call *call);
+
+/* conv2d_relu_pool by the direct algorithm. */
 size_t CNET_FN(direct_relu_pool_workspace)(const cnet_conv2d *g, int threads);
 void CNET_FN(direct_relu_pool)(const conv2d_arrays *arrays, uint8_t *codes, const cnet_conv2d *g,
-                               const cnet_exec *e);
-ptrdiff_t CNET_FN(prepared_conv2d_sums)(const cnet_conv2d *g);
+                               const cnet_call *call);
+
+/* Convolution with prepared filters (prepared.c): the sums it computes for a row of outputs of a
+ * group, wanted or not; bytes of prepared filters, their preparation, workspace, and the work. */
+ptrdiff_t CNET_FN(prepared_sums)(const cnet_conv2d *g);
+size_t CNET_FN(prepared_bytes)(const cnet_conv2d *g);
+void CNET_FN(prepare_filters)(const real *weight, const real *bias, void *prepared,
+                              const cnet_conv2d *g);
+size_t CNET_FN(prepared_scratch)(const cnet_conv2d *g, int threads);
+typedef struct {
+    const real *x;
+    const void *prepared;
+    real *y;
+    uint8_t *codes; /* or NULL */
+    int relu, pool;
+} prepared_arrays;
+void CNET_FN(convolve_prepared)(const prepared_arrays *arrays, const cnet_conv2d *g, int threads,
+                                char *scratch);
 
 /* The gradient of the input is itself a convolution, of dY on the grid of the stride's phases (see
  * phases.h): with stride 1, with the filters rotated and their channels exchanged. This is its

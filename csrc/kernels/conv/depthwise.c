@@ -294,9 +294,9 @@ size_t CNET_FN(depthwise_forward_workspace)(const cnet_conv2d *g, int threads) {
 
 /* Chunks are some planes of inputs. */
 void CNET_FN(depthwise_forward)(const conv2d_arrays *arrays, const cnet_conv2d *g,
-                                const cnet_exec *e) {
+                                const cnet_call *call) {
     const stage band = band_of(g, 1);
-    ptrdiff_t *offsets = (ptrdiff_t *)e->workspace;
+    ptrdiff_t *offsets = (ptrdiff_t *)call->workspace;
     for (ptrdiff_t t = 0; t < g->kh * g->kw; t++)
         offsets[t] = stage_offset(g, &band, 0, t / g->kw, t % g->kw);
     const job_t job = {
@@ -305,8 +305,8 @@ void CNET_FN(depthwise_forward)(const conv2d_arrays *arrays, const cnet_conv2d *
         .sweeps = sweeps_image(g),
         .band = band,
         .offsets = offsets,
-        .slots = e->workspace + bytes_of(g->kh * g->kw, sizeof(ptrdiff_t)),
+        .slots = call->workspace + bytes_of(g->kh * g->kw, sizeof(ptrdiff_t)),
         .planes = max_size(1, ELEMENTS_PER_CHUNK / (g->h * g->w)),
     };
-    cnet_parallel(convolve_planes, &job, ceil_div(g->n * g->c, job.planes), e->threads);
+    cnet_parallel(convolve_planes, &job, ceil_div(g->n * g->c, job.planes), call->threads);
 }

@@ -36,14 +36,15 @@ typedef struct {
 
 /* ---- Gradient of the weights ----------------------------------------------------------- */
 
-/* sums[t] += dy[y, x] * from[offset of tap t + (y, x)], for a vector of columns and `height` rows,
- * with the taps of a dense k x k filter. */
-INLINE void square_rows(const real *from, ptrdiff_t pitch, const real *dy, ptrdiff_t dy_pitch,
-                        ptrdiff_t columns, const int k, const int height, vec *sums) {
+/* sums[t] += grad_output[y, x] * from[offset of tap t + (y, x)], for a vector of columns and
+ * `height` rows, with the taps of a dense k x k filter. */
+INLINE void square_rows(const real *from, ptrdiff_t pitch, const real *grad_output,
+                        ptrdiff_t dy_pitch, ptrdiff_t columns, const int k, const int height,
+                        vec *sums) {
     vec rows[TILE_HEIGHT];
 #pragma GCC unroll 4
     for (int r = 0; r < height; r++)
-        rows[r] = load_run(dy + r * dy_pitch, columns);
+        rows[r] = load_run(grad_output + r * dy_pitch, columns);
 #pragma GCC unroll 8
     for (int row = 0; row < height + k - 1; row++)
 #pragma GCC unroll 5
@@ -57,16 +58,17 @@ INLINE void square_rows(const real *from, ptrdiff_t pitch, const real *dy, ptrdi
 }
 
 /* All rows of a vector of columns; what is in lanes that do not count is left out of `totals`. */
-INLINE void square_columns(const real *from, ptrdiff_t pitch, const real *dy, ptrdiff_t dy_pitch,
-                           ptrdiff_t rows, ptrdiff_t columns, ivec counted, const int k,
-                           vec *totals) {
+INLINE void square_columns(const real *from, ptrdiff_t pitch, const real *grad_output,
+                           ptrdiff_t dy_pitch, ptrdiff_t rows, ptrdiff_t columns, ivec counted,
+                           const int k, vec *totals) {
     vec sums[LARGEST_SQUARE * LARGEST_SQUARE] = {{0}};
     ptrdiff_t y = 0;
     for (; y + TILE_HEIGHT <= rows; y += TILE_HEIGHT)
-        square_rows(from + y * pitch, pitch, dy + y * dy_pitch, dy_pitch, columns, k, TILE_HEIGHT,
-                    sums);
+        square_rows(from + y * pitch, pitch, grad_output + y * dy_pitch, dy_pitch, columns, k,
+                    TILE_HEIGHT, sums);
     for (; y < rows; y++)
-        square_rows(from + y * pitch, pitch, dy + y * dy_pitch, dy_pitch, columns, k, 1, sums);
+        square_rows(from + y * pitch, pitch, grad_output + y * dy_pitch, dy_pitch, columns, k, 1,
+                    sums);
 #pragma GCC unroll 25
     for (int t = 0; t < k * k; t++)
         totals[t] += (vec)((ivec)sums[t] & counted);
@@ -74,11 +76,11 @@ INLINE void square_columns(const real *from, ptrdiff_t pitch, const real *dy, pt
 
 /* The same for LISTED_TAPS taps anywhere. */
 static void listed_columns(const ptrdiff_t *offsets, const real *from, ptrdiff_t pitch,
-                           const real *dy, ptrdiff_t dy_pitch, ptrdiff_t rows, ptrdiff_t columns,
-                           ivec counted, vec *totals) {
+                           const real *grad_output, ptrdiff_t dy_pitch, ptrdiff_t rows,
+                           ptrdiff_t columns, ivec counted, vec *totals) {
     vec sums[LISTED_TAPS] = {{0}};
     for (ptrdiff_t y = 0; y < rows; y++) {
-        const vec row = load_run(dy + y * dy_pitch, columns);
+        const vec row = load_run(grad_output + y * dy_pitch, columns);
 #pragma GCC unroll 9
         for (int t = 0; t < LISTED_TAPS; t++)
             sums[t] += row * load(from + offsets[t] + y * pitch);
@@ -89,7 +91,7 @@ static void listed_columns(const ptrdiff_t *offsets, const real *from, ptrdiff_t
 }
 
 /* totals[t] += the part of dW that some rows of one plane give, by lanes. */
-static void add_dw(const job_t *job, const real *from, const real *dy, ptrdiff_t rows,
+static void add_dw(const job_t *job, const real *from, const real *grad_output, ptrdiff_t rows,
                    vec *totals) {
     const ptrdiff_t pitch = job->band.pitch, columns = job->g.ow;
     const int is_3x3 = is_square(job->taps, job->tap_offsets, pitch, 3);
@@ -98,7 +100,7 @@ static void add_dw(const job_t *job, const real *from, const real *dy, ptrdiff_t
         const ptrdiff_t x = vector_at(column, columns);
         const ivec counted =
             (lane_numbers() >= splat(column - x)) & (lane_numbers() < splat(columns - x));
-        const real *cells = from + x, *row = dy + x;
+        const real *cells = from + x, *row = grad_output + x;
         if (is_3x3)
             square_columns(cells, pitch, row, columns, rows, columns - x, counted, 3, totals);
         else if (is_5x5)
@@ -119,7 +121,7 @@ static void add_plane_to_dw(const job_t *job, const scratch *s, ptrdiff_t n, ptr
                    job->arrays.x + (next * g->c + c) * g->h * g->w, top, s->band);
         for (ptrdiff_t k = 0; k < job->outputs; k++) {
             const ptrdiff_t o = n * g->o + c * job->outputs + k;
-            add_dw(job, s->band, job->arrays.dy + (o * g->oh + top) * g->ow, rows,
+            add_dw(job, s->band, job->arrays.grad_output + (o * g->oh + top) * g->ow, rows,
                    s->sums + k * job->padded_taps);
         }
     }
@@ -245,8 +247,8 @@ static void compute_plane_of_dx(const job_t *job, const scratch *s, ptrdiff_t n,
         for (ptrdiff_t k = 0; k < job->outputs; k++) {
             const ptrdiff_t o = n * g->o + c * job->outputs + k;
             const ptrdiff_t next = n + 1 < g->n ? o + g->o : o;
-            stage_band(&job->gradient, band, job->arrays.dy + o * g->oh * g->ow,
-                       job->arrays.dy + next * g->oh * g->ow, top,
+            stage_band(&job->gradient, band, job->arrays.grad_output + o * g->oh * g->ow,
+                       job->arrays.grad_output + next * g->oh * g->ow, top,
                        s->gradient_band + k * band->channel);
         }
         for (ptrdiff_t residue = 0; top * g->sh + residue < min_size(g->h, (top + 1) * g->sh);
@@ -333,8 +335,8 @@ static void channel_backward(const void *argument, ptrdiff_t chunk, int slot) {
         if (job->arrays.dw)
             add_plane_to_dw(job, &s, n, c);
         for (ptrdiff_t k = 0; job->arrays.db && k < job->outputs; k++)
-            copy[k * (job->taps + 1) + job->taps] +=
-                add_up(job->arrays.dy + (n * g->o + c * job->outputs + k) * pixels, pixels);
+            copy[k * (job->taps + 1) + job->taps] += add_up(
+                job->arrays.grad_output + (n * g->o + c * job->outputs + k) * pixels, pixels);
         if (job->arrays.dx)
             compute_plane_of_dx(job, &s, n, c);
     }
@@ -361,15 +363,15 @@ static void add_copies(const job_t *job) {
 
 /* Those of dx, dw and db that are not NULL. */
 void CNET_FN(depthwise_backward)(const conv2d_arrays *arrays, const cnet_conv2d *g,
-                                 const cnet_exec *e) {
+                                 const cnet_call *call) {
     job_t job = make_job(g);
     job.arrays = *arrays;
-    lay_out(&job, e->workspace);
+    lay_out(&job, call->workspace);
     for (ptrdiff_t t = 0; t < job.padded_taps; t++) {
         const ptrdiff_t tap = min_size(t, job.taps - 1);
         job.tap_offsets[t] = stage_offset(g, &job.band, 0, tap / g->kw, tap % g->kw);
     }
     list_gradient_taps(&job);
-    cnet_parallel(channel_backward, &job, g->c * job.parts, e->threads);
+    cnet_parallel(channel_backward, &job, g->c * job.parts, call->threads);
     add_copies(&job);
 }

@@ -380,9 +380,9 @@ static size_t workspace_of(const job_t *job, int threads) {
            (size_t)threads * job->bytes_per_thread;
 }
 
-static void run_job(job_t *job, const cnet_exec *e) {
+static void run_job(job_t *job, const cnet_call *call) {
     const cnet_conv2d *g = &job->g;
-    char *workspace = e->workspace;
+    char *workspace = call->workspace;
     ptrdiff_t **const lists[] = {&job->image.offsets, &job->batch.offsets, &job->places};
     for (int i = 0; i < 3; i++, workspace += list_bytes(job->taps))
         *lists[i] = (ptrdiff_t *)workspace;
@@ -394,9 +394,10 @@ static void run_job(job_t *job, const cnet_exec *e) {
         list_gradient_taps(job);
     else
         list_taps(job);
-    cnet_parallel(pack_filters, job, g->g * job->panels, job->taps > 256 ? e->threads : 1);
-    cnet_parallel(batch_chunk, job, job->batches * g->g, e->threads);
-    cnet_parallel(image_chunk, job, (g->n - job->batches * LANES) * g->g * job->blocks, e->threads);
+    cnet_parallel(pack_filters, job, g->g * job->panels, job->taps > 256 ? call->threads : 1);
+    cnet_parallel(batch_chunk, job, job->batches * g->g, call->threads);
+    cnet_parallel(image_chunk, job, (g->n - job->batches * LANES) * g->g * job->blocks,
+                  call->threads);
 }
 
 size_t CNET_FN(direct_forward_workspace)(const cnet_conv2d *g, int threads) {
@@ -405,10 +406,10 @@ size_t CNET_FN(direct_forward_workspace)(const cnet_conv2d *g, int threads) {
 }
 
 void CNET_FN(direct_forward)(const conv2d_arrays *arrays, const cnet_conv2d *g,
-                             const cnet_exec *e) {
+                             const cnet_call *call) {
     job_t job = forward_job(g, finish_plain);
     job.arrays = *arrays;
-    run_job(&job, e);
+    run_job(&job, call);
 }
 
 size_t CNET_FN(direct_dx_workspace)(const cnet_conv2d *g, int threads) {
@@ -416,10 +417,11 @@ size_t CNET_FN(direct_dx_workspace)(const cnet_conv2d *g, int threads) {
     return workspace_of(&job, threads);
 }
 
-void CNET_FN(direct_dx)(const conv2d_arrays *arrays, const cnet_conv2d *g, const cnet_exec *e) {
+void CNET_FN(direct_dx)(const conv2d_arrays *arrays, const cnet_conv2d *g, const cnet_call *call) {
     job_t job = gradient_job(g);
-    job.arrays = (conv2d_arrays){.x = arrays->dy, .weight = arrays->weight, .to = arrays->to};
-    run_job(&job, e);
+    job.arrays =
+        (conv2d_arrays){.x = arrays->grad_output, .weight = arrays->weight, .to = arrays->to};
+    run_job(&job, call);
 }
 
 size_t CNET_FN(direct_relu_pool_workspace)(const cnet_conv2d *g, int threads) {
@@ -428,9 +430,9 @@ size_t CNET_FN(direct_relu_pool_workspace)(const cnet_conv2d *g, int threads) {
 }
 
 void CNET_FN(direct_relu_pool)(const conv2d_arrays *arrays, uint8_t *codes, const cnet_conv2d *g,
-                               const cnet_exec *e) {
+                               const cnet_call *call) {
     job_t job = forward_job(g, finish_pooled);
     job.arrays = *arrays;
     job.codes = codes;
-    run_job(&job, e);
+    run_job(&job, call);
 }

@@ -57,12 +57,12 @@ static inline __attribute__((always_inline)) void stage_images(const job_t *job,
 }
 
 /* to[pixel * LANES + lane] = dY of a vector of channels, of each image of the set. */
-static void stage_gradients(const job_t *job, const real *dy, ptrdiff_t channels, ptrdiff_t count,
-                            real *to) {
+static void stage_gradients(const job_t *job, const real *grad_output, ptrdiff_t channels,
+                            ptrdiff_t count, real *to) {
     const cnet_conv2d *g = &job->g;
     const ptrdiff_t pixels = g->oh * g->ow;
     if (job->set == 1) {
-        pack_strided(dy, pixels, 1, channels, pixels, LANES, to);
+        pack_strided(grad_output, pixels, 1, channels, pixels, LANES, to);
         return;
     }
     for (ptrdiff_t t = 0; t < pixels; t += LANES) {
@@ -70,7 +70,7 @@ static void stage_gradients(const job_t *job, const real *dy, ptrdiff_t channels
         for (ptrdiff_t lane = 0; lane < LANES; lane++) {
             const ptrdiff_t o = lane / job->set, n = lane % job->set;
             rows[lane] = o < channels && n < count
-                             ? load_run(dy + (n * g->o + o) * pixels + t, pixels - t)
+                             ? load_run(grad_output + (n * g->o + o) * pixels + t, pixels - t)
                              : (vec){0};
         }
         transpose(rows);
@@ -97,20 +97,19 @@ static inline __attribute__((always_inline)) vec spread(const real *cells, const
     return __builtin_shufflevector(v, v, PAIRS);
 }
 
-/* sums[(r * length + j) * LANES] += sum over outputs of dy * x[offsets[r * length] + position + j],
- * vectors each: `rows` runs of `length` taps that lie next to each other. */
-static inline __attribute__((always_inline)) void add_taps(const job_t *job, const real *dy,
-                                                           const real *x, const int set,
-                                                           const ptrdiff_t *offsets, const int rows,
-                                                           const int length, real *sums) {
+/* sums[(r * length + j) * LANES] += sum over outputs of grad_output * x[offsets[r * length] +
+ * position + j], vectors each: `rows` runs of `length` taps that lie next to each other. */
+static inline __attribute__((always_inline)) void
+add_taps(const job_t *job, const real *grad_output, const real *x, const int set,
+         const ptrdiff_t *offsets, const int rows, const int length, real *sums) {
     vec sum[ACCUMULATORS] = {0};
     const real *from[ACCUMULATORS];
 #pragma GCC unroll 32
     for (int r = 0; r < rows; r++)
         from[r] = x + offsets[r * length] * set;
     for (ptrdiff_t oh = 0; oh < job->g.oh; oh++) {
-        for (ptrdiff_t t = 0; t < job->g.ow; t++, dy += LANES) {
-            const vec gradient = load(dy);
+        for (ptrdiff_t t = 0; t < job->g.ow; t++, grad_output += LANES) {
+            const vec gradient = load(grad_output);
 #pragma GCC unroll 32
             for (int r = 0; r < rows; r++)
 #pragma GCC unroll 32
@@ -127,13 +126,13 @@ static inline __attribute__((always_inline)) void add_taps(const job_t *job, con
 }
 
 static inline __attribute__((always_inline)) void
-add_images(const job_t *job, const real *dy, const real *x, const int set, real *sums) {
+add_images(const job_t *job, const real *grad_output, const real *x, const int set, real *sums) {
     /* With stride 1 the taps of a row of the filter are neighbours. */
     const ptrdiff_t length = job->g.sw == 1 && job->g.dw == 1 ? job->g.kw : 1;
     ptrdiff_t t = 0;
 #define RUNS(rows, size)                                                                           \
     for (; length == size && t + (rows) * size <= job->taps; t += (rows) * size)                   \
-        add_taps(job, dy, x, set, job->offsets + t, rows, size, sums + t * LANES);
+        add_taps(job, grad_output, x, set, job->offsets + t, rows, size, sums + t * LANES);
 #define ALL_RUNS(size)                                                                             \
     RUNS(ACCUMULATORS / size, size)                                                                \
     RUNS((ACCUMULATORS / size + 1) / 2, size)                                                      \
@@ -147,7 +146,7 @@ add_images(const job_t *job, const real *dy, const real *x, const int set, real 
     /* Taps of longer rows, and taps apart: one by one. */
 #define RUNS_OF_1(rows)                                                                            \
     for (; t + (rows) <= job->taps; t += rows)                                                     \
-        add_taps(job, dy, x, set, job->offsets + t, rows, 1, sums + t * LANES);
+        add_taps(job, grad_output, x, set, job->offsets + t, rows, 1, sums + t * LANES);
     RUNS_OF_1(8)
     RUNS_OF_1(4)
     RUNS_OF_1(1)
@@ -184,9 +183,9 @@ static inline __attribute__((always_inline)) void add_part(const job_t *job, ptr
                      planes, staged);
         for (ptrdiff_t v = begin; v < end; v++) {
             const ptrdiff_t first = v * job->lanes;
-            stage_gradients(job,
-                            job->arrays.dy + (n * g->o + group * outputs + first) * g->oh * g->ow,
-                            min_size(job->lanes, outputs - first), count, gradients);
+            stage_gradients(
+                job, job->arrays.grad_output + (n * g->o + group * outputs + first) * g->oh * g->ow,
+                min_size(job->lanes, outputs - first), count, gradients);
             add_images(job, gradients, staged, set, sums + v * job->taps * LANES);
         }
     }
@@ -262,14 +261,14 @@ size_t CNET_FN(direct_dw_workspace)(const cnet_conv2d *g, int threads) {
     return offsets_bytes(&job) + sums_bytes(&job) + (size_t)threads * job.bytes_per_thread;
 }
 
-void CNET_FN(direct_dw)(const conv2d_arrays *arrays, const cnet_conv2d *g, const cnet_exec *e) {
+void CNET_FN(direct_dw)(const conv2d_arrays *arrays, const cnet_conv2d *g, const cnet_call *call) {
     job_t job = make_job(g);
     job.arrays = *arrays;
-    job.offsets = (ptrdiff_t *)e->workspace;
-    job.sums = (real *)(e->workspace + offsets_bytes(&job));
-    job.workspace = e->workspace + offsets_bytes(&job) + sums_bytes(&job);
+    job.offsets = (ptrdiff_t *)call->workspace;
+    job.sums = (real *)(call->workspace + offsets_bytes(&job));
+    job.workspace = call->workspace + offsets_bytes(&job) + sums_bytes(&job);
     for (ptrdiff_t t = 0; t < job.taps; t++)
         job.offsets[t] = stage_offset(g, &job.s, t / (g->kh * g->kw), t / g->kw % g->kh, t % g->kw);
-    cnet_parallel(part_chunk, &job, job.parts * g->g * job.blocks, e->threads);
-    cnet_parallel(sum_chunk, &job, g->o, e->threads);
+    cnet_parallel(part_chunk, &job, job.parts * g->g * job.blocks, call->threads);
+    cnet_parallel(sum_chunk, &job, g->o, call->threads);
 }

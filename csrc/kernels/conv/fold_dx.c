@@ -1,6 +1,7 @@
 /* Gradient of the input, folded by rows: for channel c and column j of the filter
  *
- *     z[c, j](q, t) = sum over o and the rows i of the filter of weight[o, c, i, j] * dy[o](r, t)
+ *     z[c, j](q, t) = sum over o and the rows i of the filter of weight[o, c, i, j] *
+ * grad_output[o](r, t)
  *
  * with r the row of dY that row q of dX sees through i (see phases.h), and dX(q) is the sum of the
  * rows z[c, j](q), each moved by where its j lies. Rows of the register tile are (c, j), lanes are
@@ -69,7 +70,7 @@ static void pack_weights(const void *argument, ptrdiff_t chunk, int slot) {
 }
 
 /* Stages the rows of dY that rows of q from `top` on see: as they are, zeros outside. */
-static void stage_gradient(const job_t *job, const real *dy, ptrdiff_t top, ptrdiff_t rows,
+static void stage_gradient(const job_t *job, const real *grad_output, ptrdiff_t top, ptrdiff_t rows,
                            real *to) {
     const cnet_conv2d *g = &job->g;
     const range in =
@@ -77,7 +78,7 @@ static void stage_gradient(const job_t *job, const real *dy, ptrdiff_t top, ptrd
     const ptrdiff_t first = (job->rows.first + top - job->rows.reach) * g->ow;
     zero_run(to, in.begin * g->ow);
     if (in.begin < in.end)
-        copy_run(to + in.begin * g->ow, dy + (first + in.begin * g->ow),
+        copy_run(to + in.begin * g->ow, grad_output + (first + in.begin * g->ow),
                  (in.end - in.begin) * g->ow);
     zero_run(to + in.end * g->ow, (rows + job->rows.reach - in.end) * g->ow);
 }
@@ -125,8 +126,9 @@ static void dx_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     real *z = staged + staged_elements(job) + round_up(job->lead, LANES);
     real *line = staged + staged_elements(job) + z_elements(job);
     for (ptrdiff_t o = 0; o < outputs; o++)
-        stage_gradient(job, job->arrays.dy + (n * g->o + group * outputs + o) * g->oh * g->ow, top,
-                       rows, staged + o * job->channel);
+        stage_gradient(job,
+                       job->arrays.grad_output + (n * g->o + group * outputs + o) * g->oh * g->ow,
+                       top, rows, staged + o * job->channel);
     const tap_positions positions = {.rows = 1, .columns = rows * g->ow, .step = job->pitch};
     for (ptrdiff_t phase = 0; phase < g->sh; phase++) {
         const ptrdiff_t first = job->phases[phase];
@@ -198,17 +200,17 @@ size_t CNET_FN(fold_dx_workspace)(const cnet_conv2d *g, int threads) {
     return lists_bytes(&job) + weights_bytes(&job) + (size_t)threads * job.bytes_per_thread;
 }
 
-void CNET_FN(fold_dx)(const conv2d_arrays *arrays, const cnet_conv2d *g, const cnet_exec *e) {
+void CNET_FN(fold_dx)(const conv2d_arrays *arrays, const cnet_conv2d *g, const cnet_call *call) {
     job_t job = make_job(g);
     job.arrays = *arrays;
-    job.offsets = (ptrdiff_t *)e->workspace;
-    job.places = (ptrdiff_t *)(e->workspace + list_bytes(job.taps));
-    job.moves = (ptrdiff_t *)(e->workspace + 2 * list_bytes(job.taps));
+    job.offsets = (ptrdiff_t *)call->workspace;
+    job.places = (ptrdiff_t *)(call->workspace + list_bytes(job.taps));
+    job.moves = (ptrdiff_t *)(call->workspace + 2 * list_bytes(job.taps));
     job.column_phases = (ptrdiff_t *)((char *)job.moves + list_bytes(g->kw));
     job.phases = (ptrdiff_t *)((char *)job.column_phases + list_bytes(g->kw));
-    job.weights = (real *)(e->workspace + lists_bytes(&job));
+    job.weights = (real *)(call->workspace + lists_bytes(&job));
     job.workspace = (char *)job.weights + weights_bytes(&job);
     list_taps(&job);
-    cnet_parallel(pack_weights, &job, g->g * job.panels, job.taps > 256 ? e->threads : 1);
-    cnet_parallel(dx_chunk, &job, g->n * g->g * job.blocks, e->threads);
+    cnet_parallel(pack_weights, &job, g->g * job.panels, job.taps > 256 ? call->threads : 1);
+    cnet_parallel(dx_chunk, &job, g->n * g->g * job.blocks, call->threads);
 }

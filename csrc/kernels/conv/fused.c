@@ -11,31 +11,43 @@
 static int lanes_are_channels(const cnet_conv2d *g) {
     const ptrdiff_t outputs = g->o / g->g;
     const ptrdiff_t rows = round_up(outputs, CNET_FN(tap_sums_tile)(outputs));
-    return VECTOR_BYTES == 64 && CNET_FN(prepared_conv2d_sums)(g) < rows * stage_of(g, 1).pitch;
+    return VECTOR_BYTES == 64 && CNET_FN(prepared_sums)(g) < rows * stage_of(g, 1).pitch;
 }
 
-size_t CNET_FN(conv2d_relu_pool_workspace)(const cnet_conv2d *g, int threads) {
-    return lanes_are_channels(g)
-               ? CNET_FN(prepared_conv2d_bytes)(g) + CNET_FN(prepared_conv2d_workspace)(g, threads)
-               : CNET_FN(direct_relu_pool_workspace)(g, threads);
+/* A geometry without cells has nothing to stage. */
+static int is_suitable(const cnet_conv2d *g) {
+    return !(g->c && g->h && g->w) ||
+           CNET_FN(conv2d_policy)(g, CNET_FORWARD, CNET_DIRECT, 1).algorithm == CNET_DIRECT;
+}
+
+size_t CNET_FN(conv2d_relu_pool_workspace)(cnet_call *call) {
+    const cnet_conv2d *g = &call->conv2d_relu_pool.g;
+    if (!is_suitable(g))
+        return CNET_UNSUITABLE;
+    call->choices[0] = lanes_are_channels(g);
+    return call->choices[0]
+               ? CNET_FN(prepared_bytes)(g) + CNET_FN(prepared_scratch)(g, call->threads)
+               : CNET_FN(direct_relu_pool_workspace)(g, call->threads);
 }
 
 /* y = max_pool2d(relu(conv2d(x, weight, bias)), 2), bit for bit, without the arrays in between.
  *
  * x (n, c, h, w), weight (o, c/g, kh, kw), bias (o) or NULL, y and codes (n, o, oh / 2, ow / 2);
  * overwrites both. A code is the place of the maximum in its 2 x 2 outputs, 2 * row + column, or
- * POOL_DEAD where ReLU gave 0; ties and NaN as in max_pool2d. The geometry must not be empty and
- * must have two rows and columns of outputs. Parallel over (n, group, block of rows). */
-void CNET_FN(conv2d_relu_pool)(const void *x, const void *weight, const void *bias, void *y,
-                               uint8_t *codes, const cnet_conv2d *g, const cnet_exec *e) {
-    if (!lanes_are_channels(g)) {
-        const conv2d_arrays arrays = {.x = x, .weight = weight, .bias = bias, .to = y};
-        CNET_FN(direct_relu_pool)(&arrays, codes, g, e);
+ * POOL_DEAD where ReLU gave 0; ties and NaN as in max_pool2d. There must be two rows and columns
+ * of outputs; unsuitable where the direct algorithm is. The choice is whether lanes are channels.
+ * Parallel over (n, group, block of rows). */
+void CNET_FN(conv2d_relu_pool)(const cnet_call *call) {
+    const cnet_conv2d_relu_pool_arguments *a = &call->conv2d_relu_pool;
+    const cnet_conv2d *g = &a->g;
+    if (!call->choices[0]) {
+        const conv2d_arrays arrays = {.x = a->x, .weight = a->weight, .bias = a->bias, .to = a->y};
+        CNET_FN(direct_relu_pool)(&arrays, a->codes, g, call);
         return;
     }
-    void *prepared = e->workspace;
-    cnet_exec rest = *e;
-    rest.workspace = (char *)prepared + CNET_FN(prepared_conv2d_bytes)(g);
-    CNET_FN(prepare_conv2d)(weight, bias, prepared, g);
-    CNET_FN(prepared_conv2d)(x, prepared, y, codes, g, 1, 1, &rest);
+    void *prepared = call->workspace;
+    const prepared_arrays arrays = {a->x, prepared, a->y, a->codes, 1, 1};
+    CNET_FN(prepare_filters)(a->weight, a->bias, prepared, g);
+    CNET_FN(convolve_prepared)(&arrays, g, call->threads,
+                               call->workspace + CNET_FN(prepared_bytes)(g));
 }

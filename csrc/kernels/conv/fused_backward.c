@@ -1,4 +1,4 @@
-/* The way back through convolution, ReLU and 2 x 2 pooling, along the codes of conv2d_relu_pool: at
+/* The backward pass of convolution, ReLU and 2 x 2 pooling, along the codes of conv2d_relu_pool: at
  * most one output in four has a gradient, and only those are visited.
  *
  * The image is staged padded, with its channels innermost, so that the taps of one row of a filter
@@ -31,7 +31,7 @@ typedef struct {
 } list_t;
 
 typedef struct {
-    const real *dy, *x, *weight;
+    const real *grad_output, *x, *weight;
     const uint8_t *codes;
     real *dx, *dw, *db;
     cnet_conv2d g;
@@ -94,17 +94,17 @@ static void unstage_image(const job_t *job, const real *from, real *dx) {
 }
 
 /* Every cell is written behind those before it, and counted if it lives. */
-static inline void list_cell(const job_t *job, const real *dy, const uint8_t *codes, ptrdiff_t t,
-                             list_t *list) {
+static inline void list_cell(const job_t *job, const real *grad_output, const uint8_t *codes,
+                             ptrdiff_t t, list_t *list) {
     list->at[list->count] = job->places[t] + job->shifts[codes[t] % 4];
-    list->gradients[list->count] = dy[t];
+    list->gradients[list->count] = grad_output[t];
     list->count += codes[t] < POOL_DEAD;
 }
 
 #ifdef COMPRESS
 /* The same for COMPRESS cells. Portable vectors have no way to close up lanes. */
-static inline void list_vector(const job_t *job, const real *dy, const uint8_t *codes, ptrdiff_t t,
-                               list_t *list) {
+static inline void list_vector(const job_t *job, const real *grad_output, const uint8_t *codes,
+                               ptrdiff_t t, list_t *list) {
     const __m128i code = _mm_loadu_si128((const __m128i *)(codes + t));
     const __mmask16 living = _mm_cmplt_epu8_mask(code, _mm_set1_epi8(POOL_DEAD));
     const __m512i shifts = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)job->shifts));
@@ -115,21 +115,22 @@ static inline void list_vector(const job_t *job, const real *dy, const uint8_t *
     _mm512_mask_storeu_epi32(list->at + list->count, first,
                              _mm512_maskz_compress_epi32(living, at));
     _mm512_mask_storeu_ps(list->gradients + list->count, first,
-                          _mm512_maskz_compress_ps(living, _mm512_loadu_ps(dy + t)));
+                          _mm512_maskz_compress_ps(living, _mm512_loadu_ps(grad_output + t)));
     list->count += count;
 }
 #endif
 
 /* Lists the living cells of one plane. Any code that is no place stands for a dead one. */
-static void list_cells(const job_t *job, const real *dy, const uint8_t *codes, list_t *list) {
+static void list_cells(const job_t *job, const real *grad_output, const uint8_t *codes,
+                       list_t *list) {
     list->count = 0;
     ptrdiff_t t = 0;
 #ifdef COMPRESS
     for (; t + COMPRESS <= job->cells; t += COMPRESS)
-        list_vector(job, dy, codes, t, list);
+        list_vector(job, grad_output, codes, t, list);
 #endif
     for (; t < job->cells; t++)
-        list_cell(job, dy, codes, t, list);
+        list_cell(job, grad_output, codes, t, list);
 }
 
 /* ---- The sweep over the cells ---------------------------------------------------------- */
@@ -230,7 +231,7 @@ static void part_chunk(const void *argument, ptrdiff_t chunk, int slot) {
             memset(gradient, 0, (size_t)job->image * sizeof(real));
         for (ptrdiff_t r = 0; r < job->outputs; r++) {
             const ptrdiff_t o = group * job->outputs + r, plane = (n * g->o + o) * job->cells;
-            list_cells(job, job->dy + plane, job->codes + plane, &list);
+            list_cells(job, job->grad_output + plane, job->codes + plane, &list);
             sweep_filter(job, &list, staged, job->filters + o * job->vectors * LANES,
                          sums + r * step);
             sums[r * step + step - 1] += add_up(list.gradients, list.count);
@@ -327,54 +328,62 @@ static size_t sums_bytes(const job_t *job) {
 
 /* Whether it is faster than the gradients of the convolution, from a dY with all its zeros: where
  * the staged image and its gradient stay in the second-level cache. */
-int CNET_FN(conv2d_relu_pool_backward_pays)(const cnet_conv2d *g) {
+static int pays(const cnet_conv2d *g) {
     const ptrdiff_t pixel = round_up(g->c / g->g, LANES) * (ptrdiff_t)sizeof(real);
     return g->n && g->c && g->o && g->h && g->w &&
            staged_rows(g) <= STAGED_BYTES / pixel / staged_columns(g);
 }
 
-size_t CNET_FN(conv2d_relu_pool_backward_workspace)(const cnet_conv2d *g, int with_dx,
-                                                    int threads) {
-    const job_t job = make_job(g, with_dx);
+size_t CNET_FN(conv2d_relu_pool_backward_workspace)(cnet_call *call) {
+    const cnet_conv2d *g = &call->conv2d_relu_pool_backward.g;
+    if (!pays(g))
+        return CNET_UNSUITABLE;
+    const job_t job = make_job(g, call->conv2d_relu_pool_backward.dx != NULL);
     return offsets_bytes(&job) + pixels_bytes(&job) + places_bytes(&job) + filters_bytes(&job) +
-           sums_bytes(&job) + (size_t)threads * job.bytes_per_thread;
+           sums_bytes(&job) + (size_t)call->threads * job.bytes_per_thread;
 }
 
-/* The gradients of conv2d_relu_pool: those of conv2d for the gradient that is dy at the place of
- * each code, and 0 elsewhere.
+static void fill_lists(const job_t *job) {
+    const cnet_conv2d *g = &job->g;
+    const ptrdiff_t row = job->columns * job->pixel, per_run = job->vectors / job->runs;
+    for (ptrdiff_t v = 0; v < job->vectors; v++) {
+        const ptrdiff_t run = v / per_run, i = run * job->run / (g->kw * job->pixel);
+        const ptrdiff_t j = run * job->run / job->pixel % g->kw;
+        job->offsets[v] = i * g->dh * row + j * g->dw * job->pixel + v % per_run * LANES;
+    }
+    for (ptrdiff_t t = 0; t < g->h * g->w; t++)
+        job->pixels[t] = (t / g->w + g->ph) * row + (t % g->w + g->pw) * job->pixel;
+    for (ptrdiff_t t = 0; t < job->cells; t++)
+        job->places[t] = (mask_t)(2 * (t / (g->ow / 2)) * g->sh * row +
+                                  2 * (t % (g->ow / 2)) * g->sw * job->pixel);
+}
+
+/* The gradients of conv2d_relu_pool: those of conv2d for the gradient that is grad_output at the
+ * place of each code, and 0 elsewhere.
  *
- * dy and codes (n, o, oh / 2, ow / 2), x (n, c, h, w), weight (o, c/g, kh, kw), and their gradients
- * dx, dw, db (o), each NULL where it is not wanted; overwrites them. A code that is no place gives
- * nothing, whatever its dy. The geometry must be one where it pays, and have two rows and columns
- * of outputs. Parallel over (part of the batch, group), then over o. */
-void CNET_FN(conv2d_relu_pool_backward)(const void *dy, const uint8_t *codes, const void *x,
-                                        const void *weight, void *dx, void *dw, void *db,
-                                        const cnet_conv2d *g, const cnet_exec *e) {
-    job_t job = make_job(g, dx != NULL);
-    job.dy = dy, job.codes = codes, job.x = x, job.weight = weight;
-    job.dx = dx, job.dw = dw, job.db = db;
-    char *next = e->workspace;
+ * grad_output and codes (n, o, oh / 2, ow / 2), x (n, c, h, w), weight (o, c/g, kh, kw), and their
+ * gradients dx, dw, db (o), each NULL where it is not wanted; overwrites them. A code that is no
+ * place gives nothing, whatever its grad_output. Unsuitable where it does not pay; there must be
+ * two rows and columns of outputs. Parallel over (part of the batch, group), then over o. */
+void CNET_FN(conv2d_relu_pool_backward)(const cnet_call *call) {
+    const cnet_conv2d_relu_pool_backward_arguments *a = &call->conv2d_relu_pool_backward;
+    const cnet_conv2d *g = &a->g;
+    job_t job = make_job(g, a->dx != NULL);
+    job.grad_output = a->grad_output, job.codes = a->codes, job.x = a->x, job.weight = a->weight;
+    job.dx = a->dx, job.dw = a->dw, job.db = a->db;
+    char *next = call->workspace;
     job.offsets = (ptrdiff_t *)next;
     job.pixels = (ptrdiff_t *)(next += offsets_bytes(&job));
     job.places = (mask_t *)(next += pixels_bytes(&job));
     job.filters = (real *)(next += places_bytes(&job));
     job.sums = (real *)(next += filters_bytes(&job));
     job.workspace = next + sums_bytes(&job);
-    const ptrdiff_t row = job.columns * job.pixel, per_run = job.vectors / job.runs;
-    for (ptrdiff_t v = 0; v < job.vectors; v++) {
-        const ptrdiff_t run = v / per_run, i = run * job.run / (g->kw * job.pixel);
-        const ptrdiff_t j = run * job.run / job.pixel % g->kw;
-        job.offsets[v] = i * g->dh * row + j * g->dw * job.pixel + v % per_run * LANES;
-    }
-    for (ptrdiff_t t = 0; t < g->h * g->w; t++)
-        job.pixels[t] = (t / g->w + g->ph) * row + (t % g->w + g->pw) * job.pixel;
-    for (ptrdiff_t t = 0; t < job.cells; t++)
-        job.places[t] = (mask_t)(2 * (t / (g->ow / 2)) * g->sh * row +
-                                 2 * (t % (g->ow / 2)) * g->sw * job.pixel);
+    fill_lists(&job);
+    const ptrdiff_t row = job.columns * job.pixel;
     for (ptrdiff_t code = 0; code < 4; code++)
         job.shifts[code] = (mask_t)(code / 2 * g->sh * row + code % 2 * g->sw * job.pixel);
-    for (ptrdiff_t o = 0; dx && o < g->o; o++)
+    for (ptrdiff_t o = 0; a->dx && o < g->o; o++)
         pack_filter(&job, o);
-    cnet_parallel(part_chunk, &job, job.parts * g->g, e->threads);
-    cnet_parallel(sum_chunk, &job, g->o, e->threads);
+    cnet_parallel(part_chunk, &job, job.parts * g->g, call->threads);
+    cnet_parallel(sum_chunk, &job, g->o, call->threads);
 }

@@ -109,7 +109,7 @@ size_t CNET_FN(pointwise_forward_workspace)(const cnet_conv2d *g, int threads) {
 }
 
 void CNET_FN(pointwise_forward)(const conv2d_arrays *arrays, const cnet_conv2d *g,
-                                const cnet_exec *e) {
+                                const cnet_call *call) {
     job_t job = make_job(g, g->c, g->o);
     job.weight = arrays->weight;
     job.bias = arrays->bias;
@@ -119,7 +119,7 @@ void CNET_FN(pointwise_forward)(const conv2d_arrays *arrays, const cnet_conv2d *
     job.weight_col = 1;
     job.source = pixels_of_x(g);
     job.target = pixels_of_y(g);
-    CNET_FN(product)(&job.base, e);
+    CNET_FN(product)(&job.base, call);
 }
 
 size_t CNET_FN(pointwise_dx_workspace)(const cnet_conv2d *g, int threads) {
@@ -133,16 +133,17 @@ static void clear_plane(const void *argument, ptrdiff_t chunk, int slot) {
     memset(job->to + chunk * plane, 0, (size_t)plane * sizeof(real));
 }
 
-void CNET_FN(pointwise_dx)(const conv2d_arrays *arrays, const cnet_conv2d *g, const cnet_exec *e) {
+void CNET_FN(pointwise_dx)(const conv2d_arrays *arrays, const cnet_conv2d *g,
+                           const cnet_call *call) {
     job_t job = make_job(g, g->o, g->c);
     job.weight = arrays->weight;
-    job.from = arrays->dy;
+    job.from = arrays->grad_output;
     job.to = arrays->to;
     job.weight_row = 1;
     job.weight_col = job.base.m;
     job.source = pixels_of_y(g);
     job.target = pixels_of_x(g);
     if (job.target.pixels < job.target.plane)
-        cnet_parallel(clear_plane, &job, g->n * g->c, e->threads);
-    CNET_FN(product)(&job.base, e);
+        cnet_parallel(clear_plane, &job, g->n * g->c, call->threads);
+    CNET_FN(product)(&job.base, call);
 }

@@ -6,7 +6,7 @@
 
 typedef struct {
     product base;
-    const real *dy, *x;
+    const real *grad_output, *x;
     real *dw;
     pixels y_pixels, x_pixels;
 } job_t;
@@ -29,7 +29,8 @@ static inline __attribute__((always_inline)) void pack_channels(const pixels *l,
 static void pack_dy(const product *q, ptrdiff_t group, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t p,
                     ptrdiff_t depth, real *to) {
     const job_t *job = (const job_t *)q;
-    pack_channels(&job->y_pixels, job->dy, group * q->m + i, rows, p, depth, TILE_ROWS, to);
+    pack_channels(&job->y_pixels, job->grad_output, group * q->m + i, rows, p, depth, TILE_ROWS,
+                  to);
 }
 
 static void pack_x(const product *q, ptrdiff_t group, ptrdiff_t p, ptrdiff_t depth, ptrdiff_t j,
@@ -66,10 +67,11 @@ size_t CNET_FN(pointwise_dw_workspace)(const cnet_conv2d *g, int threads) {
     return CNET_FN(product_workspace)(q->batch, q->m, q->n, q->k, threads);
 }
 
-void CNET_FN(pointwise_dw)(const conv2d_arrays *arrays, const cnet_conv2d *g, const cnet_exec *e) {
+void CNET_FN(pointwise_dw)(const conv2d_arrays *arrays, const cnet_conv2d *g,
+                           const cnet_call *call) {
     job_t job = make_job(g);
-    job.dy = arrays->dy;
+    job.grad_output = arrays->grad_output;
     job.x = arrays->x;
     job.dw = arrays->to;
-    CNET_FN(product)(&job.base, e);
+    CNET_FN(product)(&job.base, call);
 }

@@ -1,4 +1,4 @@
-/* Convolution and its gradients: which algorithm computes them, and the gradient of the bias. */
+/* Which algorithm computes a pass of a convolution. */
 #include "conv.h"
 #include "stage.h"
 #include "tap_sums.h"
@@ -107,8 +107,8 @@ static int folding_pays(const cnet_conv2d *g) {
 static int has_small_images(const cnet_conv2d *g) { return stages_at_most(CACHED_BYTES, g, g->oh); }
 
 typedef struct {
-    conv2d_suits *suits, *pays;
-    conv2d_workspace *workspace;
+    conv2d_test *suits, *pays;
+    conv2d_bytes *workspace;
     conv2d_run *run;
     int is_whole; /* computes all the gradients that are wanted: suits both passes or neither */
 } algorithm;
@@ -152,90 +152,26 @@ static const algorithm algorithms[CNET_PASSES][CNET_ALGORITHMS] = {
 };
 #undef RUNS
 
-/* The algorithm that runs when `wanted` is asked for. */
-cnet_algorithm CNET_FN(conv2d_choice)(const cnet_conv2d *g, cnet_pass pass, cnet_algorithm wanted) {
-    if (wanted < CNET_ALGORITHMS)
-        return wanted;
-    cnet_algorithm a = 0;
+static int first_that_pays(const cnet_conv2d *g, cnet_pass pass, cnet_algorithm wanted) {
+    int a = 0;
     while ((wanted == CNET_EXACT && a == CNET_WINOGRAD) || !algorithms[pass][a].suits(g) ||
            !algorithms[pass][a].pays(g))
         a++;
     return a;
 }
 
-static const algorithm *choose(const cnet_conv2d *g, cnet_pass pass, cnet_algorithm wanted) {
-    return &algorithms[pass][CNET_FN(conv2d_choice)(g, pass, wanted)];
+conv2d_choice CNET_FN(conv2d_policy)(const cnet_conv2d *g, cnet_pass pass, cnet_algorithm wanted,
+                                     int threads) {
+    const int is_open = wanted >= CNET_ALGORITHMS;
+    const int a = is_open ? first_that_pays(g, pass, wanted) : (int)wanted;
+    if (!is_open && !algorithms[pass][a].suits(g))
+        return (conv2d_choice){-1, CNET_UNSUITABLE};
+    return (conv2d_choice){a, algorithms[pass][a].workspace(g, threads)};
 }
 
-/* Whether an algorithm can compute this pass of this geometry. */
-int CNET_FN(conv2d_suits)(const cnet_conv2d *g, cnet_pass pass, cnet_algorithm a) {
-    return a >= CNET_ALGORITHMS || algorithms[pass][a].suits(g);
-}
-
-size_t CNET_FN(conv2d_workspace)(const cnet_conv2d *g, cnet_algorithm a, int threads) {
-    return choose(g, CNET_FORWARD, a)->workspace(g, threads);
-}
-
-/* y[n, o, oh, ow] = bias[o] + sum over c, i, j of
- *                   weight[o, c, i, j] * x[n, c0 + c, oh*sh + i*dh - ph, ow*sw + j*dw - pw]
- * with x = 0 outside of the image and c0 the first channel of the group of o.
- *
- * x (n, c, h, w), weight (o, c/g, kh, kw), bias (o) or NULL, y (n, o, oh, ow); overwrites y. Order
- * of summation and parallel axis are the algorithm's; e->algorithm must suit the geometry. */
-void CNET_FN(conv2d)(const void *x, const void *weight, const void *bias, void *y,
-                     const cnet_conv2d *g, const cnet_exec *e) {
-    const conv2d_arrays arrays = {.x = x, .weight = weight, .bias = bias, .to = y};
-    choose(g, CNET_FORWARD, e->algorithm)->run(&arrays, g, e);
-}
-
-/* ---- Gradients ------------------------------------------------------------------------- */
-
-typedef struct {
-    const real *dy;
-    real *db;
-    const cnet_conv2d *g;
-} job_t;
-
-static void sum_channel(const void *argument, ptrdiff_t o, int slot) {
-    (void)slot;
-    const job_t *job = argument;
-    const ptrdiff_t pixels = job->g->oh * job->g->ow;
-    real sum = 0;
-    for (ptrdiff_t n = 0; n < job->g->n; n++)
-        sum += add_up(job->dy + (n * job->g->o + o) * pixels, pixels);
-    job->db[o] = sum;
-}
-
-size_t CNET_FN(conv2d_backward_workspace)(const cnet_conv2d *g, int needs_dx, int needs_dw,
-                                          cnet_algorithm a, int threads) {
-    const size_t dx = needs_dx ? choose(g, CNET_DX, a)->workspace(g, threads) : 0;
-    const size_t dw = needs_dw ? choose(g, CNET_DW, a)->workspace(g, threads) : 0;
-    return dx > dw ? dx : dw;
-}
-
-/* dx[n, c, ih, iw] = sum of weight[o, c, i, j] * dy[n, o, oh, ow] over all (o, i, j, oh, ow) with
- *                    ih = oh*sh + i*dh - ph and iw = ow*sw + j*dw - pw
- * dw[o, c, i, j] = sum over n, oh, ow of dy[n, o, oh, ow] * x[n, ...] as in conv2d
- * db[o] = sum over n, oh, ow of dy[n, o, oh, ow].
- *
- * dy (n, o, oh, ow), x (n, c, h, w), weight (o, c/g, kh, kw), dx, dw and db (o) as x, weight and
- * bias; those that are NULL are not computed, the others overwritten. x may be NULL without dw, and
- * weight without dx. Orders of summation and parallel axes are the algorithms' (of db: o);
- * e->algorithm must suit what is computed. */
-void CNET_FN(conv2d_backward)(const void *dy, const void *x, const void *weight, void *dx, void *dw,
-                              void *db, const cnet_conv2d *g, const cnet_exec *e) {
-    conv2d_arrays arrays = {.x = x, .weight = weight, .dy = dy, .dx = dx, .dw = dw, .db = db};
-    for (cnet_pass pass = CNET_DX; pass <= CNET_DW; pass++) {
-        arrays.to = pass == CNET_DX ? dx : dw;
-        if (!arrays.to)
-            continue;
-        const algorithm *a = choose(g, pass, e->algorithm);
-        a->run(&arrays, g, e);
-        if (a->is_whole)
-            return;
-    }
-    if (db) {
-        const job_t job = {dy, db, g};
-        cnet_parallel(sum_channel, &job, g->o, e->threads);
-    }
+int CNET_FN(conv2d_run_pass)(cnet_pass pass, const conv2d_arrays *arrays, const cnet_conv2d *g,
+                             const cnet_call *call) {
+    const algorithm *a = &algorithms[pass][call->choices[pass]];
+    a->run(arrays, g, call);
+    return a->is_whole;
 }

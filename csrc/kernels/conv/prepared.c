@@ -98,7 +98,7 @@ static job_t make_job(const cnet_conv2d *g) {
     return job;
 }
 
-ptrdiff_t CNET_FN(prepared_conv2d_sums)(const cnet_conv2d *g) {
+ptrdiff_t CNET_FN(prepared_sums)(const cnet_conv2d *g) {
     const ptrdiff_t width = make_job(g).width;
     return lanes_of(g) * round_up(g->ow, width);
 }
@@ -109,20 +109,15 @@ static size_t offsets_bytes(const job_t *job) {
     return (size_t)round_up(job->taps * (ptrdiff_t)sizeof(ptrdiff_t), CNET_ALIGNMENT);
 }
 
-/* The number of bytes of prepared filters. */
-size_t CNET_FN(prepared_conv2d_bytes)(const cnet_conv2d *g) {
+size_t CNET_FN(prepared_bytes)(const cnet_conv2d *g) {
     const job_t job = make_job(g);
     return offsets_bytes(&job) + (size_t)(g->g * job.group) * sizeof(real);
 }
 
-/* Filters as prepared_conv2d wants them: the offsets of the taps, then for each group and panel its
- * bias, and for each tap the channels of the panel. bias may be NULL; prepared is aligned to
- * CNET_ALIGNMENT. */
-void CNET_FN(prepare_conv2d)(const void *weight, const void *bias, void *prepared,
-                             const cnet_conv2d *g) {
+void CNET_FN(prepare_filters)(const real *weight, const real *bias, void *prepared,
+                              const cnet_conv2d *g) {
     const job_t job = make_job(g);
     const ptrdiff_t outputs = g->o / g->g;
-    const real *b = bias;
     ptrdiff_t *offsets = prepared;
     for (ptrdiff_t c = 0; c < g->c / g->g; c++)
         for (ptrdiff_t i = 0; i < g->kh; i++)
@@ -132,15 +127,28 @@ void CNET_FN(prepare_conv2d)(const void *weight, const void *bias, void *prepare
         real *to = (real *)((char *)prepared + offsets_bytes(&job)) + group * job.group;
         for (ptrdiff_t first = 0; first < outputs; first += LANES_WHOLE) {
             const ptrdiff_t lanes = panel_lanes(outputs - first), o = group * outputs + first;
-            const real *w = (const real *)weight + o * job.taps;
+            const real *w = weight + o * job.taps;
             for (ptrdiff_t t = -1; t < job.taps; t++)
                 for (ptrdiff_t lane = 0; lane < lanes; lane++, to++)
                     *to = first + lane >= outputs ? 0
                           : t >= 0                ? w[lane * job.taps + t]
-                          : b                     ? b[o + lane]
+                          : bias                  ? bias[o + lane]
                                                   : 0;
         }
     }
+}
+
+size_t CNET_FN(prepare_conv2d_workspace)(cnet_call *call) {
+    return CNET_FN(prepared_bytes)(&call->prepare_conv2d.g);
+}
+
+/* Filters as prepared_conv2d wants them, in the workspace: the offsets of the taps, then for each
+ * group and panel its bias, and for each tap the channels of the panel.
+ *
+ * weight (o, c/g, kh, kw), bias (o) or NULL; n does not matter. On the calling thread. */
+void CNET_FN(prepare_conv2d)(const cnet_call *call) {
+    const cnet_prepare_conv2d_arguments *a = &call->prepare_conv2d;
+    CNET_FN(prepare_filters)(a->weight, a->bias, call->workspace, &a->g);
 }
 
 /* ---- Convolution ----------------------------------------------------------------------- */
@@ -197,28 +205,38 @@ static void run_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     }
 }
 
-size_t CNET_FN(prepared_conv2d_workspace)(const cnet_conv2d *g, int threads) {
+size_t CNET_FN(prepared_scratch)(const cnet_conv2d *g, int threads) {
     const job_t job = make_job(g);
     return (size_t)threads * job.bytes_per_thread;
+}
+
+void CNET_FN(convolve_prepared)(const prepared_arrays *arrays, const cnet_conv2d *g, int threads,
+                                char *scratch) {
+    job_t job = make_job(g);
+    job.x = arrays->x;
+    job.y = arrays->y;
+    job.codes = arrays->codes;
+    job.offsets = arrays->prepared;
+    job.filters = (const real *)((const char *)arrays->prepared + offsets_bytes(&job));
+    job.relu = arrays->relu;
+    job.pool = arrays->pool;
+    job.workspace = scratch;
+    cnet_parallel(run_chunk, &job, g->n * g->g * job.blocks, threads);
+}
+
+size_t CNET_FN(prepared_conv2d_workspace)(cnet_call *call) {
+    return CNET_FN(prepared_scratch)(&call->prepared_conv2d.g, call->threads);
 }
 
 /* y = conv2d(x, weight, bias), then relu(y) if relu, then max_pool2d(y, 2) if pool, with weight and
  * bias prepared by prepare_conv2d for the same geometry but for n.
  *
- * x (n, c, h, w), y (n, o, oh, ow) or, if pooled, (n, o, oh / 2, ow / 2); overwrites y. codes may
- * be NULL; with relu and pool, they are those of conv2d_relu_pool. Taps are summed in the order of
- * the weight, the bias is added to their sum; a maximum that is not a number wins, as in
- * max_pool2d. The geometry must not be empty. Parallel over (n, group, block of rows). */
-void CNET_FN(prepared_conv2d)(const void *x, const void *prepared, void *y, uint8_t *codes,
-                              const cnet_conv2d *g, int relu, int pool, const cnet_exec *e) {
-    job_t job = make_job(g);
-    job.x = x;
-    job.y = y;
-    job.codes = codes;
-    job.offsets = prepared;
-    job.filters = (const real *)((const char *)prepared + offsets_bytes(&job));
-    job.relu = relu;
-    job.pool = pool;
-    job.workspace = e->workspace;
-    cnet_parallel(run_chunk, &job, g->n * g->g * job.blocks, e->threads);
+ * x (n, c, h, w), y (n, o, oh, ow) or, if pooled, (n, o, oh / 2, ow / 2); overwrites y. Taps are
+ * summed in the order of the weight, the bias is added to their sum; a maximum that is not a number
+ * wins, as in max_pool2d. The geometry must not be empty. Parallel over (n, group, block of rows).
+ */
+void CNET_FN(prepared_conv2d)(const cnet_call *call) {
+    const cnet_prepared_conv2d_arguments *a = &call->prepared_conv2d;
+    const prepared_arrays arrays = {a->x, a->prepared, a->y, NULL, a->relu != 0, a->pool != 0};
+    CNET_FN(convolve_prepared)(&arrays, &a->g, call->threads, call->workspace);
 }

@@ -74,8 +74,8 @@ size_t CNET_FN(product_forward_workspace)(const cnet_conv2d *g, int threads) {
 }
 
 void CNET_FN(product_forward)(const conv2d_arrays *arrays, const cnet_conv2d *g,
-                              const cnet_exec *e) {
+                              const cnet_call *call) {
     job_t job = make_job(g);
     job.arrays = *arrays;
-    CNET_FN(product)(&job.base, e);
+    CNET_FN(product)(&job.base, call);
 }

@@ -18,7 +18,7 @@ static void pack_dy(const product *q, ptrdiff_t group, ptrdiff_t i, ptrdiff_t ro
         const ptrdiff_t n = (p + d) / job->pixels, pixel = (p + d) % job->pixels;
         const ptrdiff_t count = min_size(depth - d, job->pixels - pixel);
         const ptrdiff_t o = n * job->g.o + group * q->m + i;
-        pack_strided(job->arrays.dy + o * job->pixels + pixel, job->pixels, 1, rows, count,
+        pack_strided(job->arrays.grad_output + o * job->pixels + pixel, job->pixels, 1, rows, count,
                      TILE_ROWS, to + d * TILE_ROWS);
         d += count;
     }
@@ -70,8 +70,8 @@ size_t CNET_FN(product_dw_workspace)(const cnet_conv2d *g, int threads) {
     return CNET_FN(product_workspace)(q->batch, q->m, q->n, q->k, threads);
 }
 
-void CNET_FN(product_dw)(const conv2d_arrays *arrays, const cnet_conv2d *g, const cnet_exec *e) {
+void CNET_FN(product_dw)(const conv2d_arrays *arrays, const cnet_conv2d *g, const cnet_call *call) {
     job_t job = make_job(g);
     job.arrays = *arrays;
-    CNET_FN(product)(&job.base, e);
+    CNET_FN(product)(&job.base, call);
 }

@@ -34,8 +34,8 @@ static void pack_dy(const product *q, ptrdiff_t group, ptrdiff_t p, ptrdiff_t de
                     ptrdiff_t cols, real *to) {
     const job_t *job = (const job_t *)q;
     const ptrdiff_t o = job->n * job->g.o + group * q->k + p;
-    pack_strided(job->arrays.dy + o * job->pixels + job->output + j, 1, job->pixels, cols, depth,
-                 TILE_COLS, to);
+    pack_strided(job->arrays.grad_output + o * job->pixels + job->output + j, 1, job->pixels, cols,
+                 depth, TILE_COLS, to);
 }
 
 static void store_cols(const product *q, ptrdiff_t group, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
@@ -119,9 +119,9 @@ size_t CNET_FN(product_dx_workspace)(const cnet_conv2d *g, int threads) {
     return (size_t)threads * make_job(g).bytes_per_thread;
 }
 
-void CNET_FN(product_dx)(const conv2d_arrays *arrays, const cnet_conv2d *g, const cnet_exec *e) {
+void CNET_FN(product_dx)(const conv2d_arrays *arrays, const cnet_conv2d *g, const cnet_call *call) {
     job_t job = make_job(g);
     job.arrays = *arrays;
-    job.workspace = e->workspace;
-    cnet_parallel(dx_chunk, &job, g->n * g->g * job.blocks, e->threads);
+    job.workspace = call->workspace;
+    cnet_parallel(dx_chunk, &job, g->n * g->g * job.blocks, call->threads);
 }

@@ -251,15 +251,15 @@ static size_t workspace_of(const cnet_conv2d *g, int threads) {
     return shared_bytes(&job) + (size_t)threads * job.bytes_per_thread;
 }
 
-static void run_job(job_t *job, const cnet_exec *e) {
-    job->shared = (real *)e->workspace;
-    job->workspace = e->workspace + shared_bytes(job);
+static void run_job(job_t *job, const cnet_call *call) {
+    job->shared = (real *)call->workspace;
+    job->workspace = call->workspace + shared_bytes(job);
     if (job->share_filters) {
-        cnet_parallel(filters_chunk, job, job->panels * slices(job), e->threads);
-        cnet_parallel(block_chunk, job, job->blocks, e->threads);
+        cnet_parallel(filters_chunk, job, job->panels * slices(job), call->threads);
+        cnet_parallel(block_chunk, job, job->blocks, call->threads);
     } else {
-        cnet_parallel(images_chunk, job, job->blocks * slices(job), e->threads);
-        cnet_parallel(panel_chunk, job, job->panels, e->threads);
+        cnet_parallel(images_chunk, job, job->blocks * slices(job), call->threads);
+        cnet_parallel(panel_chunk, job, job->panels, call->threads);
     }
 }
 
@@ -268,10 +268,10 @@ size_t CNET_FN(winograd_forward_workspace)(const cnet_conv2d *g, int threads) {
 }
 
 void CNET_FN(winograd_forward)(const conv2d_arrays *arrays, const cnet_conv2d *g,
-                               const cnet_exec *e) {
+                               const cnet_call *call) {
     job_t job = make_job(g);
     job.arrays = *arrays;
-    run_job(&job, e);
+    run_job(&job, call);
 }
 
 size_t CNET_FN(winograd_dx_workspace)(const cnet_conv2d *g, int threads) {
@@ -279,10 +279,12 @@ size_t CNET_FN(winograd_dx_workspace)(const cnet_conv2d *g, int threads) {
     return workspace_of(&gradient, threads);
 }
 
-void CNET_FN(winograd_dx)(const conv2d_arrays *arrays, const cnet_conv2d *g, const cnet_exec *e) {
+void CNET_FN(winograd_dx)(const conv2d_arrays *arrays, const cnet_conv2d *g,
+                          const cnet_call *call) {
     const cnet_conv2d gradient = gradient_geometry(g);
     job_t job = make_job(&gradient);
-    job.arrays = (conv2d_arrays){.x = arrays->dy, .weight = arrays->weight, .to = arrays->to};
+    job.arrays =
+        (conv2d_arrays){.x = arrays->grad_output, .weight = arrays->weight, .to = arrays->to};
     job.rotated = 1;
-    run_job(&job, e);
+    run_job(&job, call);
 }

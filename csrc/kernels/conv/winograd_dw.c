@@ -46,7 +46,7 @@ static void transform_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const ptrdiff_t at = chunk / parts * BLOCK_TILES;
     const ptrdiff_t first = job->first + at, count = min_size(BLOCK_TILES, job->count - at);
     if (part < job->panels) {
-        const images m = {job->arrays.dy, g->n, g->o, g->oh, g->ow, 0, 0};
+        const images m = {job->arrays.grad_output, g->n, g->o, g->oh, g->ow, 0, 0};
         const ptrdiff_t o = part * TILE_COLS;
         operand to = job->z;
         to.x += at * to.row;
@@ -141,17 +141,18 @@ size_t CNET_FN(winograd_dw_workspace)(const cnet_conv2d *g, int threads) {
            (size_t)(has_one_group(&job) ? threads : job.slices * job.panels) * job.chunk_bytes;
 }
 
-void CNET_FN(winograd_dw)(const conv2d_arrays *arrays, const cnet_conv2d *g, const cnet_exec *e) {
+void CNET_FN(winograd_dw)(const conv2d_arrays *arrays, const cnet_conv2d *g,
+                          const cnet_call *call) {
     job_t job = make_job(g);
     job.arrays = *arrays;
-    char *workspace = e->workspace;
+    char *workspace = call->workspace;
     job.v.x = (real *)workspace;
     job.z.x = (real *)(workspace += operand_bytes(&job.v));
     job.sums = (real *)(workspace += operand_bytes(&job.z));
     for (; job.first < job.t.count; job.first += job.group) {
         job.count = min_size(job.group, job.t.count - job.first);
         cnet_parallel(transform_chunk, &job,
-                      ceil_div(job.count, BLOCK_TILES) * (job.panels + job.slices), e->threads);
-        cnet_parallel(multiply_chunk, &job, job.panels * job.slices, e->threads);
+                      ceil_div(job.count, BLOCK_TILES) * (job.panels + job.slices), call->threads);
+        cnet_parallel(multiply_chunk, &job, job.panels * job.slices, call->threads);
     }
 }

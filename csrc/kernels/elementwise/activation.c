@@ -1,12 +1,12 @@
-/* Activations of inference. */
+/* Activations, softmax, sums and copies, for inference. */
 #include "variant.h"
 
 typedef struct {
     const real *x, *other;
     real *y;
     ptrdiff_t count, c;
-    cnet_activation f;
-    real slope;
+    cnet_activation function;
+    real negative_slope;
     int logarithm;
 } job_t;
 
@@ -17,10 +17,10 @@ static void activate_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const ptrdiff_t end = min_size(job->count, begin + ELEMENTS_PER_CHUNK);
     const real *x = job->x;
     real *y = job->y;
-    switch (job->f) {
+    switch (job->function) {
     case CNET_LEAKY_RELU:
         for (ptrdiff_t t = begin; t < end; t++)
-            y[t] = x[t] > 0 ? x[t] : x[t] * job->slope;
+            y[t] = x[t] > 0 ? x[t] : x[t] * job->negative_slope;
         break;
     case CNET_SIGMOID:
         for (ptrdiff_t t = begin; t < end; t++) {
@@ -35,13 +35,20 @@ static void activate_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     }
 }
 
-/* y[t] = f(x[t]): x where it is positive and slope * x elsewhere, 1 / (1 + exp(-x)), or tanh(x).
+/* y[t] = function(x[t]): x where it is positive and negative_slope * x elsewhere, 1 / (1 +
+ * exp(-x)), or tanh(x).
  *
  * x and y (count); overwrites y, which may be x. NaN stays. Parallel over t. */
-void CNET_FN(activate)(const void *x, void *y, ptrdiff_t count, cnet_activation f, double slope,
-                       const cnet_exec *e) {
-    const job_t job = {.x = x, .y = y, .count = count, .f = f, .slope = (real)slope};
-    cnet_parallel(activate_chunk, &job, ceil_div(count, ELEMENTS_PER_CHUNK), e->threads);
+void CNET_FN(activate)(const cnet_call *call) {
+    const cnet_activate_arguments *a = &call->activate;
+    const job_t job = {
+        .x = a->x,
+        .y = a->y,
+        .count = a->count,
+        .function = (cnet_activation)a->function,
+        .negative_slope = (real)a->negative_slope,
+    };
+    cnet_parallel(activate_chunk, &job, ceil_div(a->count, ELEMENTS_PER_CHUNK), call->threads);
 }
 
 static ptrdiff_t rows_per_chunk(ptrdiff_t c) {
@@ -79,10 +86,11 @@ static void softmax_chunk(const void *argument, ptrdiff_t chunk, int slot) {
  *
  * x and y (n, c); overwrites y, which may be x. Shifted by the greatest number of a row. Parallel
  * over rows. A row that holds NaN or +inf, or only -inf, becomes NaN. */
-void CNET_FN(softmax)(const void *x, void *y, ptrdiff_t n, ptrdiff_t c, int logarithm,
-                      const cnet_exec *e) {
-    const job_t job = {.x = x, .y = y, .count = n, .c = c, .logarithm = logarithm};
-    cnet_parallel(softmax_chunk, &job, ceil_div(n, rows_per_chunk(c)), e->threads);
+void CNET_FN(softmax)(const cnet_call *call) {
+    const cnet_softmax_arguments *a = &call->softmax;
+    const job_t job = {
+        .x = a->x, .y = a->y, .count = a->g.n, .c = a->g.c, .logarithm = a->logarithm != 0};
+    cnet_parallel(softmax_chunk, &job, ceil_div(a->g.n, rows_per_chunk(a->g.c)), call->threads);
 }
 
 static void add_chunk(const void *argument, ptrdiff_t chunk, int slot) {
@@ -96,7 +104,15 @@ static void add_chunk(const void *argument, ptrdiff_t chunk, int slot) {
 /* y[t] = a[t] + b[t].
  *
  * a, b and y (count); overwrites y, which may be a or b. Exact. Parallel over t. */
-void CNET_FN(add)(const void *a, const void *b, void *y, ptrdiff_t count, const cnet_exec *e) {
-    const job_t job = {.x = a, .other = b, .y = y, .count = count};
-    cnet_parallel(add_chunk, &job, ceil_div(count, ELEMENTS_PER_CHUNK), e->threads);
+void CNET_FN(add)(const cnet_call *call) {
+    const cnet_add_arguments *a = &call->add;
+    const job_t job = {.x = a->a, .other = a->b, .y = a->y, .count = a->count};
+    cnet_parallel(add_chunk, &job, ceil_div(a->count, ELEMENTS_PER_CHUNK), call->threads);
+}
+
+/* y[t] = x[t].
+ *
+ * x and y (count); overwrites y. Exact. On the calling thread. */
+void CNET_FN(copy)(const cnet_call *call) {
+    memcpy(call->copy.y, call->copy.x, (size_t)call->copy.count * sizeof(real));
 }

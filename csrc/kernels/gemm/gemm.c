@@ -1,10 +1,11 @@
+/* The matrix product. */
 #include "gemm/dots.h"
 #include "gemm/product.h"
 
 typedef struct {
     product base;
     const real *a, *b, *bias;
-    real *c;
+    real *y;
     cnet_gemm g;
     int relu;
 } job_t;
@@ -36,19 +37,15 @@ static void store_tile(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t row
     (void)b;
     const job_t *job = (const job_t *)q;
     for (ptrdiff_t r = 0; r < rows; r++, tile += TILE_COLS) {
-        real *c = job->c + ((i + r) * job->g.n + j);
-        put_row(c, tile, cols, first);
+        real *y = job->y + ((i + r) * job->g.n + j);
+        put_row(y, tile, cols, first);
         if (first && job->bias)
             for (ptrdiff_t s = 0; s < cols; s++)
-                c[s] += job->bias[j + s];
+                y[s] += job->bias[j + s];
         if (last && job->relu)
             for (ptrdiff_t s = 0; s < cols; s++)
-                c[s] = c[s] <= 0 ? 0 : c[s];
+                y[s] = y[s] <= 0 ? 0 : y[s];
     }
-}
-
-size_t CNET_FN(gemm_workspace)(const cnet_gemm *g, int threads) {
-    return CNET_FN(product_workspace)(1, g->m, g->n, g->k, threads);
 }
 
 /* A copy pays if a panel is read many times. Rows that are a page or a multiple of it apart meet in
@@ -62,20 +59,29 @@ static int dots_pay(const cnet_gemm *g) {
     return g->m <= FEWEST_ROWS && g->k >= LONG_VECTORS * LANES && g->a_col == 1 && g->b_row == 1;
 }
 
+/* The choice is whether dot products compute it. */
+size_t CNET_FN(gemm_workspace)(cnet_call *call) {
+    const cnet_gemm *g = &call->gemm.g;
+    call->choices[0] = dots_pay(g);
+    return call->choices[0] ? 0 : CNET_FN(product_workspace)(1, g->m, g->n, g->k, call->threads);
+}
+
 static int shares_cache_sets(ptrdiff_t step) { return step * (ptrdiff_t)sizeof(real) % PAGE == 0; }
 
-/* C = A B, plus bias[j] in every row if bias is not NULL; with `relu`, 0 where that is at most 0
+/* Y = A B, plus bias[j] in every row if bias is not NULL; with `relu`, 0 where that is at most 0
  * (not where it is not a number).
  *
- * A (m, k) and B (k, n) have any strides, so that transposed operands need no copy; C (m, n) is
+ * A (m, k) and B (k, n) have any strides, so that transposed operands need no copy; Y (m, n) is
  * contiguous, overwritten, and overlaps nothing. Order of summation, parallel axis and workspace as
  * in product.h; for a few long rows times columns of neighbouring cells as in dots.h. */
-void CNET_FN(gemm)(const void *a, const void *b, const void *bias, void *c, const cnet_gemm *g,
-                   int relu, const cnet_exec *e) {
-    if (dots_pay(g)) {
+void CNET_FN(gemm)(const cnet_call *call) {
+    const cnet_gemm_arguments *a = &call->gemm;
+    const cnet_gemm *g = &a->g;
+    if (call->choices[0]) {
         const int few = g->m * g->n * g->k < FEW_PRODUCTS;
-        const dots d = {a, b, g->a_row, g->b_col, bias, c, g->m, g->n, g->k, relu};
-        CNET_FN(dots)(&d, few ? 1 : e->threads);
+        const dots d = {a->a, a->b, g->a_row, g->b_col, a->bias,
+                        a->y, g->m, g->n,     g->k,     a->relu != 0};
+        CNET_FN(dots)(&d, few ? 1 : call->threads);
         return;
     }
     job_t job = {
@@ -86,18 +92,18 @@ void CNET_FN(gemm)(const void *a, const void *b, const void *bias, void *c, cons
                  .pack_a = pack_a,
                  .pack_b = pack_b,
                  .store = store_tile},
-        .a = a,
-        .b = b,
-        .bias = bias,
-        .c = c,
+        .a = a->a,
+        .b = a->b,
+        .bias = a->bias,
+        .y = a->y,
         .g = *g,
-        .relu = relu,
+        .relu = a->relu != 0,
     };
     if (g->n <= FEW_COLS && !shares_cache_sets(g->a_row))
-        job.base.a = (strided){a, g->a_row, g->a_col};
+        job.base.a = (strided){a->a, g->a_row, g->a_col};
     if (g->b_col == 1 && g->m <= FEW_ROWS)
-        job.base.b = (strided){b, 1, g->b_row};
+        job.base.b = (strided){a->b, 1, g->b_row};
     else if (g->b_col == 1)
         job.base.find_b = find_b;
-    CNET_FN(product)(&job.base, e);
+    CNET_FN(product)(&job.base, call);
 }

@@ -84,17 +84,20 @@ static void run_chunk(const void *argument, ptrdiff_t chunk, int slot) {
         }
 }
 
-/* The number of bytes of prepared weights. */
-size_t CNET_FN(prepared_linear_bytes)(ptrdiff_t n, ptrdiff_t k) {
-    return (size_t)(ceil_div(n, LANES) * panel_size(k)) * sizeof(real);
+size_t CNET_FN(prepare_linear_workspace)(cnet_call *call) {
+    const cnet_linear *g = &call->prepare_linear.g;
+    return (size_t)(ceil_div(g->n, LANES) * panel_size(g->k)) * sizeof(real);
 }
 
-/* Weights (n, k) as prepared_linear wants them: for each panel of outputs their bias, then for each
- * input a vector. bias (n) may be NULL; prepared is aligned to CNET_ALIGNMENT. */
-void CNET_FN(prepare_linear)(const void *weight, const void *bias, void *prepared, ptrdiff_t n,
-                             ptrdiff_t k) {
-    const real *w = weight, *b = bias;
-    real *to = prepared;
+/* Weights as prepared_linear wants them, in the workspace: for each panel of outputs their bias,
+ * then for each input a vector.
+ *
+ * weight (n, k), bias (n) or NULL. On the calling thread. */
+void CNET_FN(prepare_linear)(const cnet_call *call) {
+    const cnet_prepare_linear_arguments *a = &call->prepare_linear;
+    const ptrdiff_t n = a->g.n, k = a->g.k;
+    const real *w = a->weight, *b = a->bias;
+    real *to = (real *)call->workspace;
     for (ptrdiff_t first = 0; first < n; first += LANES)
         for (ptrdiff_t t = -1; t < k; t++)
             for (ptrdiff_t o = first; o < first + LANES; o++, to++)
@@ -106,11 +109,19 @@ void CNET_FN(prepare_linear)(const void *weight, const void *bias, void *prepare
  *
  * x (m, k), y (m, n); overwrites y. Summed in the order of t, the bias added at the end; NaN stays.
  * Parallel over panels of outputs. */
-void CNET_FN(prepared_linear)(const void *x, const void *prepared, void *y, ptrdiff_t m,
-                              ptrdiff_t n, ptrdiff_t k, int relu, const cnet_exec *e) {
-    job_t job = {.x = x, .weight = prepared, .y = y, .m = m, .n = n, .k = k, .relu = relu};
-    const ptrdiff_t cost = max_size(1, m * k * LANES);
-    job.panels = round_up(max_size(1, ceil_div(MIN_CHUNK, cost)), m == 1 ? 8 : 2);
-    if (m > 0)
-        cnet_parallel(run_chunk, &job, ceil_div(ceil_div(n, LANES), job.panels), e->threads);
+void CNET_FN(prepared_linear)(const cnet_call *call) {
+    const cnet_prepared_linear_arguments *a = &call->prepared_linear;
+    job_t job = {
+        .x = a->x,
+        .weight = a->prepared,
+        .y = a->y,
+        .m = a->g.m,
+        .n = a->g.n,
+        .k = a->g.k,
+        .relu = a->relu != 0,
+    };
+    const ptrdiff_t cost = max_size(1, job.m * job.k * LANES);
+    job.panels = round_up(max_size(1, ceil_div(MIN_CHUNK, cost)), job.m == 1 ? 8 : 2);
+    if (job.m > 0)
+        cnet_parallel(run_chunk, &job, ceil_div(ceil_div(job.n, LANES), job.panels), call->threads);
 }

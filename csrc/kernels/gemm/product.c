@@ -422,13 +422,13 @@ static void run(const product *q, const plan *s, job_t *job, ptrdiff_t b0, ptrdi
         }
 }
 
-void CNET_FN(product)(const product *q, const cnet_exec *e) {
+void CNET_FN(product)(const product *q, const cnet_call *call) {
     if (q->batch == 0 || q->m == 0 || q->n == 0)
         return;
     const plan s = plan_of(q->batch, q->m, q->n, q->k);
-    job_t job = make_job(q, s, e->workspace);
+    job_t job = make_job(q, s, call->workspace);
     const int few = q->batch * q->m * q->n * q->k < ENOUGH_PRODUCTS;
-    run(q, &s, &job, 0, q->batch, few ? 1 : e->threads);
+    run(q, &s, &job, 0, q->batch, few ? 1 : call->threads);
 }
 
 size_t CNET_FN(serial_product_workspace)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k) {

@@ -146,7 +146,7 @@ static inline void put_row(real *c, const real *tile, ptrdiff_t cols, int first)
  * workspace is enough for smaller k, too. */
 size_t CNET_FN(product_workspace)(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
                                   int threads);
-void CNET_FN(product)(const product *q, const cnet_exec *e);
+void CNET_FN(product)(const product *q, const cnet_call *call);
 
 /* The same for one b on the calling thread: what a kernel with its own chunks uses. Meant for an m
  * and n of which a block of the depth fits into the cache; the workspace is enough for smaller

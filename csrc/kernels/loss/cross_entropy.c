@@ -1,23 +1,24 @@
+/* Softmax cross-entropy and its gradient. */
 #include "variant.h"
 
 #include <stdatomic.h>
 
 typedef struct {
-    const real *logits, *weight, *grad_losses, *lse_in;
+    const real *logits, *weight, *grad_losses, *logsumexp_in;
     const int64_t *target;
-    real *losses, *lse, *dlogits;
+    real *losses, *logsumexp, *dlogits;
     ptrdiff_t n, c, rows; /* rows in a chunk */
-    real smoothing;
+    real label_smoothing;
     int64_t ignore_index;
-    _Atomic ptrdiff_t *bad;
+    _Atomic ptrdiff_t *invalid;
 } job_t;
 
 /* A row costs an exponential for every class. */
 enum { EXPONENTIALS_PER_CHUNK = 1 << 12 };
 
-static void run(cnet_task *task, job_t *job, const cnet_exec *e) {
+static void run(cnet_task *task, job_t *job, const cnet_call *call) {
     job->rows = max_size(1, EXPONENTIALS_PER_CHUNK / max_size(1, job->c));
-    cnet_parallel(task, job, ceil_div(job->n, job->rows), e->threads);
+    cnet_parallel(task, job, ceil_div(job->n, job->rows), call->threads);
 }
 
 static real weight_of(const job_t *job, ptrdiff_t j) { return job->weight ? job->weight[j] : 1; }
@@ -37,59 +38,58 @@ static void losses_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
     const ptrdiff_t end = min_size(job->n, (chunk + 1) * job->rows);
-    const real smoothing = job->smoothing;
+    const real label_smoothing = job->label_smoothing;
     for (ptrdiff_t i = chunk * job->rows; i < end; i++) {
         const real *x = job->logits + i * job->c;
         const int64_t target = job->target[i];
-        const real lse = log_sum_exp(x, job->c);
-        job->lse[i] = lse;
+        const real logsumexp = log_sum_exp(x, job->c);
+        job->logsumexp[i] = logsumexp;
         job->losses[i] = 0;
         if (target == job->ignore_index)
             continue;
         if (target < 0 || target >= job->c) {
-            atomic_fetch_add(job->bad, 1);
+            atomic_fetch_add(job->invalid, 1);
             continue;
         }
-        real loss = (1 - smoothing) * weight_of(job, target) * (lse - x[target]);
-        if (smoothing > 0)
+        real loss = (1 - label_smoothing) * weight_of(job, target) * (logsumexp - x[target]);
+        if (label_smoothing > 0)
             for (ptrdiff_t j = 0; j < job->c; j++)
-                loss += smoothing / (real)job->c * weight_of(job, j) * (lse - x[j]);
+                loss += label_smoothing / (real)job->c * weight_of(job, j) * (logsumexp - x[j]);
         job->losses[i] = loss;
     }
 }
 
-/* lse[i] = log sum_j exp(logits[i, j])
- * losses[i] = sum_j q[i, j] * weight[j] * (lse[i] - logits[i, j])
- * with q[i, j] = (1 - smoothing) * [j == target[i]] + smoothing / c.
+/* logsumexp[i] = log sum_j exp(logits[i, j])
+ * losses[i] = sum_j q[i, j] * weight[j] * (logsumexp[i] - logits[i, j])
+ * with q[i, j] = (1 - label_smoothing) * [j == target[i]] + label_smoothing / c.
  *
- * logits (n, c), target (n), weight (c) or NULL for ones, losses and lse (n); overwrites both. The
- * largest logit is subtracted before the exponentials. The loss is 0 where target is ignore_index.
- * Returns how many other targets are not in [0, c). Parallel over i. */
-ptrdiff_t CNET_FN(cross_entropy)(const void *logits, const int64_t *target, const void *weight,
-                                 void *losses, void *lse, ptrdiff_t n, ptrdiff_t c,
-                                 double smoothing, int64_t ignore_index, const cnet_exec *e) {
-    _Atomic ptrdiff_t bad = 0;
+ * logits (n, c), target (n), weight (c) or NULL for ones, losses and logsumexp (n); overwrites
+ * both. The largest logit is subtracted before the exponentials. The loss is 0 where target is
+ * ignore_index. Invalid: how many other targets are not in [0, c). Parallel over i. */
+void CNET_FN(cross_entropy)(const cnet_call *call) {
+    const cnet_cross_entropy_arguments *a = &call->cross_entropy;
+    _Atomic ptrdiff_t invalid = 0;
     job_t job = {
-        .logits = logits,
-        .weight = weight,
-        .target = target,
-        .losses = losses,
-        .lse = lse,
-        .n = n,
-        .c = c,
-        .smoothing = (real)smoothing,
-        .ignore_index = ignore_index,
-        .bad = &bad,
+        .logits = a->logits,
+        .weight = a->weight,
+        .target = a->target,
+        .losses = a->losses,
+        .logsumexp = a->logsumexp,
+        .n = a->g.n,
+        .c = a->g.c,
+        .label_smoothing = (real)a->label_smoothing,
+        .ignore_index = a->ignore_index,
+        .invalid = &invalid,
     };
-    run(losses_chunk, &job, e);
-    return bad;
+    run(losses_chunk, &job, call);
+    *call->invalid = invalid;
 }
 
 static void dlogits_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
     const ptrdiff_t end = min_size(job->n, (chunk + 1) * job->rows);
-    const real share = job->smoothing / (real)job->c;
+    const real share = job->label_smoothing / (real)job->c;
     real weights = 0;
     for (ptrdiff_t j = 0; j < job->c; j++)
         weights += weight_of(job, j);
@@ -100,14 +100,14 @@ static void dlogits_chunk(const void *argument, ptrdiff_t chunk, int slot) {
         if (target < 0 || target >= job->c || target == job->ignore_index) {
             memset(dx, 0, (size_t)job->c * sizeof(real));
             if (target != job->ignore_index)
-                atomic_fetch_add(job->bad, 1);
+                atomic_fetch_add(job->invalid, 1);
             continue;
         }
-        const real grad = job->grad_losses[i], lse = job->lse_in[i];
-        const real hit = (1 - job->smoothing) * weight_of(job, target);
+        const real grad = job->grad_losses[i], logsumexp = job->logsumexp_in[i];
+        const real hit = (1 - job->label_smoothing) * weight_of(job, target);
         const real mass = hit + share * weights;
         for (ptrdiff_t j = 0; j < job->c; j++)
-            dx[j] = grad * (mass * REAL_EXP(x[j] - lse) - share * weight_of(job, j));
+            dx[j] = grad * (mass * REAL_EXP(x[j] - logsumexp) - share * weight_of(job, j));
         dx[target] -= grad * hit;
     }
 }
@@ -115,28 +115,25 @@ static void dlogits_chunk(const void *argument, ptrdiff_t chunk, int slot) {
 /* dlogits[i, k] = grad_losses[i] * (sum_j q[i, j] weight[j] * softmax(logits[i])[k]
  *                                   - q[i, k] weight[k]), with q as in cross_entropy.
  *
- * grad_losses and lse (n), logits and dlogits (n, c), target (n), weight (c) or NULL; overwrites
- * dlogits. Rows are 0 where target is ignore_index. Returns how many other targets are not in
- * [0, c). Parallel over i. */
-ptrdiff_t CNET_FN(cross_entropy_backward)(const void *grad_losses, const void *logits,
-                                          const int64_t *target, const void *lse,
-                                          const void *weight, void *dlogits, ptrdiff_t n,
-                                          ptrdiff_t c, double smoothing, int64_t ignore_index,
-                                          const cnet_exec *e) {
-    _Atomic ptrdiff_t bad = 0;
+ * grad_losses and logsumexp (n), logits and dlogits (n, c), target (n), weight (c) or NULL;
+ * overwrites dlogits. Rows are 0 where target is ignore_index. Invalid: how many other targets are
+ * not in [0, c). Parallel over i. */
+void CNET_FN(cross_entropy_backward)(const cnet_call *call) {
+    const cnet_cross_entropy_backward_arguments *a = &call->cross_entropy_backward;
+    _Atomic ptrdiff_t invalid = 0;
     job_t job = {
-        .logits = logits,
-        .weight = weight,
-        .grad_losses = grad_losses,
-        .lse_in = lse,
-        .target = target,
-        .dlogits = dlogits,
-        .n = n,
-        .c = c,
-        .smoothing = (real)smoothing,
-        .ignore_index = ignore_index,
-        .bad = &bad,
+        .logits = a->logits,
+        .weight = a->weight,
+        .grad_losses = a->grad_losses,
+        .logsumexp_in = a->logsumexp,
+        .target = a->target,
+        .dlogits = a->dlogits,
+        .n = a->g.n,
+        .c = a->g.c,
+        .label_smoothing = (real)a->label_smoothing,
+        .ignore_index = a->ignore_index,
+        .invalid = &invalid,
     };
-    run(dlogits_chunk, &job, e);
-    return bad;
+    run(dlogits_chunk, &job, call);
+    *call->invalid = invalid;
 }

@@ -5,16 +5,16 @@
 #include "simd.h"
 
 typedef struct {
-    const real *x, *dy, *mean, *var, *weight, *bias;
+    const real *x, *grad_output, *mean, *var, *weight, *bias;
     real *y, *dx, *dweight, *dbias, *sums, *squares;
     cnet_norm g;
     double eps;
     int from_batch;
 } job_t;
 
-static void run_channels(cnet_task *task, const job_t *job, const cnet_exec *e) {
+static void run_channels(cnet_task *task, const job_t *job, const cnet_call *call) {
     const int is_small = job->g.n * job->g.c * job->g.size <= ELEMENTS_PER_CHUNK;
-    cnet_parallel(task, job, job->g.c, is_small ? 1 : e->threads);
+    cnet_parallel(task, job, job->g.c, is_small ? 1 : call->threads);
 }
 
 /* The run of image n that belongs to a channel. */
@@ -73,10 +73,10 @@ static void stats_of_channel(const void *argument, ptrdiff_t channel, int slot) 
  *
  * x (n, c, size) with n and size positive, mean and var (c); overwrites both. Two passes, the
  * second around the rounded mean. Parallel over channels. */
-void CNET_FN(batch_norm_stats)(const void *x, void *mean, void *var, const cnet_norm *g,
-                               const cnet_exec *e) {
-    const job_t job = {.x = x, .sums = mean, .squares = var, .g = *g};
-    run_channels(stats_of_channel, &job, e);
+void CNET_FN(batch_norm_stats)(const cnet_call *call) {
+    const cnet_batch_norm_stats_arguments *a = &call->batch_norm_stats;
+    const job_t job = {.x = a->x, .sums = a->mean, .squares = a->var, .g = a->g};
+    run_channels(stats_of_channel, &job, call);
 }
 
 static double inverse_deviation(const job_t *job, ptrdiff_t channel) {
@@ -101,20 +101,19 @@ static void transform_channel(const void *argument, ptrdiff_t channel, int slot)
  *
  * x and y (n, c, size), the others (c); weight NULL is ones, bias NULL zeros; overwrites y, which
  * may be x. Parallel over channels. */
-void CNET_FN(batch_norm)(const void *x, const void *mean, const void *var, const void *weight,
-                         const void *bias, void *y, const cnet_norm *g, double eps,
-                         const cnet_exec *e) {
+void CNET_FN(batch_norm)(const cnet_call *call) {
+    const cnet_batch_norm_arguments *a = &call->batch_norm;
     const job_t job = {
-        .x = x,
-        .mean = mean,
-        .var = var,
-        .weight = weight,
-        .bias = bias,
-        .y = y,
-        .g = *g,
-        .eps = eps,
+        .x = a->x,
+        .mean = a->mean,
+        .var = a->var,
+        .weight = a->weight,
+        .bias = a->bias,
+        .y = a->y,
+        .g = a->g,
+        .eps = a->eps,
     };
-    run_channels(transform_channel, &job, e);
+    run_channels(transform_channel, &job, call);
 }
 
 static void gradient_of_channel(const void *argument, ptrdiff_t channel, int slot) {
@@ -127,11 +126,11 @@ static void gradient_of_channel(const void *argument, ptrdiff_t channel, int slo
     double dbias = 0, dweight = 0;
     if (job->dbias || (job->dx && job->from_batch))
         for (ptrdiff_t n = 0; n < job->g.n; n++)
-            dbias += sum_run(job->dy + run_of(job, n, channel), size);
+            dbias += sum_run(job->grad_output + run_of(job, n, channel), size);
     if (job->dweight || (job->dx && job->from_batch))
         for (ptrdiff_t n = 0; n < job->g.n; n++) {
             const ptrdiff_t at = run_of(job, n, channel);
-            dweight += sum_products(job->dy + at, 0, job->x + at, mean, size);
+            dweight += sum_products(job->grad_output + at, 0, job->x + at, mean, size);
         }
     dweight *= deviation;
     if (job->dbias)
@@ -146,41 +145,40 @@ static void gradient_of_channel(const void *argument, ptrdiff_t channel, int slo
     const real by_x = job->from_batch ? (real)(-scale * deviation * dweight / count) : 0;
     const real constant = job->from_batch ? (real)(-scale * dbias / count) : 0;
     for (ptrdiff_t n = 0; n < job->g.n; n++) {
-        const real *dy = job->dy + run_of(job, n, channel), *x = job->x + run_of(job, n, channel);
+        const real *grad_output = job->grad_output + run_of(job, n, channel),
+                   *x = job->x + run_of(job, n, channel);
         real *dx = job->dx + run_of(job, n, channel);
         if (job->from_batch)
             for (ptrdiff_t t = 0; t < size; t++)
-                dx[t] = by_dy * dy[t] + (by_x * (x[t] - mean) + constant);
+                dx[t] = by_dy * grad_output[t] + (by_x * (x[t] - mean) + constant);
         else
             for (ptrdiff_t t = 0; t < size; t++)
-                dx[t] = by_dy * dy[t];
+                dx[t] = by_dy * grad_output[t];
     }
 }
 
 /* With s[c] = 1 / sqrt(var[c] + eps), h = (x - mean) * s, and sums over a channel:
- *     dbias[c] = sum of dy            dweight[c] = sum of dy * h
- *     dx = weight * s * (dy - (dbias + h * dweight) / (n * size))   if from_batch, else
- *     dx = weight * s * dy
+ *     dbias[c] = sum of grad_output            dweight[c] = sum of grad_output * h
+ *     dx = weight * s * (grad_output - (dbias + h * dweight) / (n * size))   if from_batch, else
+ *     dx = weight * s * grad_output
  * that is, from_batch says whether mean and var are those of x and vary with it.
  *
- * dy, x and dx (n, c, size), the others (c); weight NULL is ones; overwrites those of dx, dweight
- * and dbias that are not NULL. Parallel over channels. */
-void CNET_FN(batch_norm_backward)(const void *dy, const void *x, const void *mean, const void *var,
-                                  const void *weight, void *dx, void *dweight, void *dbias,
-                                  const cnet_norm *g, double eps, int from_batch,
-                                  const cnet_exec *e) {
+ * grad_output, x and dx (n, c, size), the others (c); weight NULL is ones; overwrites those of dx,
+ * dweight and dbias that are not NULL. Parallel over channels. */
+void CNET_FN(batch_norm_backward)(const cnet_call *call) {
+    const cnet_batch_norm_backward_arguments *a = &call->batch_norm_backward;
     const job_t job = {
-        .dy = dy,
-        .x = x,
-        .mean = mean,
-        .var = var,
-        .weight = weight,
-        .dx = dx,
-        .dweight = dweight,
-        .dbias = dbias,
-        .g = *g,
-        .eps = eps,
-        .from_batch = from_batch,
+        .grad_output = a->grad_output,
+        .x = a->x,
+        .mean = a->mean,
+        .var = a->var,
+        .weight = a->weight,
+        .dx = a->dx,
+        .dweight = a->dweight,
+        .dbias = a->dbias,
+        .g = a->g,
+        .eps = a->eps,
+        .from_batch = a->from_batch != 0,
     };
-    run_channels(gradient_of_channel, &job, e);
+    run_channels(gradient_of_channel, &job, call);
 }

@@ -12,8 +12,8 @@ typedef struct {
     real beta1, beta2, one_minus_beta1, one_minus_beta2, correction1, correction2, eps;
 } job_t;
 
-static void run(cnet_task *task, const job_t *job, const cnet_exec *e) {
-    cnet_parallel(task, job, ceil_div(job->count, ELEMENTS_PER_CHUNK), e->threads);
+static void run(cnet_task *task, const job_t *job, const cnet_call *call) {
+    cnet_parallel(task, job, ceil_div(job->count, ELEMENTS_PER_CHUNK), call->threads);
 }
 
 static void sgd_chunk(const void *argument, ptrdiff_t chunk, int slot) {
@@ -40,23 +40,22 @@ static void sgd_chunk(const void *argument, ptrdiff_t chunk, int slot) {
  * steps without momentum. Parallel over elements.
  * Sutskever, Martens, Dahl and Hinton (2013), "On the importance of initialization and momentum in
  * deep learning". */
-void CNET_FN(sgd_step)(void *param, const void *grad, void *momentum_buffer, ptrdiff_t count,
-                       double lr, double momentum, double dampening, double weight_decay,
-                       int nesterov, int maximize, int first, const cnet_exec *e) {
+void CNET_FN(sgd_step)(const cnet_call *call) {
+    const cnet_sgd_step_arguments *a = &call->sgd_step;
     const job_t job = {
-        .param = param,
-        .grad = grad,
-        .momentum_buffer = momentum_buffer,
-        .count = count,
-        .sign = maximize ? -1 : 1,
-        .weight_decay = (real)weight_decay,
-        .lr = (real)lr,
-        .momentum = (real)momentum,
-        .undamped = (real)(1 - dampening),
-        .nesterov = nesterov,
-        .first = first,
+        .param = a->param,
+        .grad = a->grad,
+        .momentum_buffer = a->momentum_buffer,
+        .count = a->count,
+        .sign = a->maximize ? -1 : 1,
+        .weight_decay = (real)a->weight_decay,
+        .lr = (real)a->lr,
+        .momentum = (real)a->momentum,
+        .undamped = (real)(1 - a->dampening),
+        .nesterov = a->nesterov != 0,
+        .first = a->first != 0,
     };
-    run(sgd_chunk, &job, e);
+    run(sgd_chunk, &job, call);
 }
 
 static void adam_chunk(const void *argument, ptrdiff_t chunk, int slot) {
@@ -85,27 +84,25 @@ static void adam_chunk(const void *argument, ptrdiff_t chunk, int slot) {
  * All arrays (count); updates param, exp_avg and exp_avg_sq. Parallel over elements.
  * Kingma and Ba (2015), "Adam: a method for stochastic optimization"; Loshchilov and Hutter (2019),
  * "Decoupled weight decay regularization". */
-void CNET_FN(adam_step)(void *param, const void *grad, void *exp_avg, void *exp_avg_sq,
-                        ptrdiff_t count, double lr, double beta1, double beta2, double eps,
-                        double weight_decay, int64_t step, int maximize, int decoupled,
-                        const cnet_exec *e) {
+void CNET_FN(adam_step)(const cnet_call *call) {
+    const cnet_adam_step_arguments *a = &call->adam_step;
     const job_t job = {
-        .param = param,
-        .grad = grad,
-        .exp_avg = exp_avg,
-        .exp_avg_sq = exp_avg_sq,
-        .count = count,
-        .sign = maximize ? -1 : 1,
-        .weight_decay = (real)(decoupled ? 0 : weight_decay),
-        .decay = (real)(decoupled ? 1 - lr * weight_decay : 1),
-        .lr = (real)lr,
-        .beta1 = (real)beta1,
-        .beta2 = (real)beta2,
-        .one_minus_beta1 = (real)(1 - beta1),
-        .one_minus_beta2 = (real)(1 - beta2),
-        .correction1 = (real)(1 - pow(beta1, (double)step)),
-        .correction2 = (real)(1 - pow(beta2, (double)step)),
-        .eps = (real)eps,
+        .param = a->param,
+        .grad = a->grad,
+        .exp_avg = a->exp_avg,
+        .exp_avg_sq = a->exp_avg_sq,
+        .count = a->count,
+        .sign = a->maximize ? -1 : 1,
+        .weight_decay = (real)(a->decoupled ? 0 : a->weight_decay),
+        .decay = (real)(a->decoupled ? 1 - a->lr * a->weight_decay : 1),
+        .lr = (real)a->lr,
+        .beta1 = (real)a->beta1,
+        .beta2 = (real)a->beta2,
+        .one_minus_beta1 = (real)(1 - a->beta1),
+        .one_minus_beta2 = (real)(1 - a->beta2),
+        .correction1 = (real)(1 - pow(a->beta1, (double)a->step)),
+        .correction2 = (real)(1 - pow(a->beta2, (double)a->step)),
+        .eps = (real)a->eps,
     };
-    run(adam_chunk, &job, e);
+    run(adam_chunk, &job, call);
 }

@@ -7,22 +7,22 @@
 typedef struct {
     const real *from;
     real *to;
-    int32_t *argmax;
-    const int32_t *indices;
+    int32_t *indices;     /* to write, or NULL */
+    const int32_t *given; /* indices to read */
     const cnet_window2d *g;
     ptrdiff_t planes; /* in a chunk */
-    int include_pad;
-    ptrdiff_t divisor;
-    _Atomic ptrdiff_t *bad;
+    int count_include_pad;
+    ptrdiff_t divisor_override;
+    _Atomic ptrdiff_t *invalid;
 } job_t;
 
 static ptrdiff_t planes_per_chunk(const cnet_window2d *g) {
     return max_size(1, ELEMENTS_PER_CHUNK / max_size(1, max_size(g->h * g->w, g->oh * g->ow)));
 }
 
-static void run(cnet_task *task, job_t *job, const cnet_exec *e) {
+static void run(cnet_task *task, job_t *job, const cnet_call *call) {
     job->planes = planes_per_chunk(job->g);
-    cnet_parallel(task, job, ceil_div(job->g->n * job->g->c, job->planes), e->threads);
+    cnet_parallel(task, job, ceil_div(job->g->n * job->g->c, job->planes), call->threads);
 }
 
 static range planes_of(const job_t *job, ptrdiff_t chunk) {
@@ -50,10 +50,11 @@ static inline __attribute__((always_inline)) vec cells_at(const real *x, ptrdiff
 }
 
 static inline __attribute__((always_inline)) void
-store_maxima(vec best, ivec where, ptrdiff_t stored, real *y, int32_t *argmax) {
+store_maxima(vec best, ivec where, ptrdiff_t stored, real *y, int32_t *indices) {
     const positions at = __builtin_convertvector(where, positions);
     store_run(y, best, stored);
-    memcpy(argmax, &at, stored == LANES ? sizeof at : (size_t)stored * sizeof *argmax);
+    if (indices)
+        memcpy(indices, &at, stored == LANES ? sizeof at : (size_t)stored * sizeof *indices);
 }
 
 /* Cells x[lane * stride + j]: of every other cell, what the loads of its neighbour hold is used. */
@@ -70,7 +71,7 @@ static inline __attribute__((always_inline)) vec cells_of_tap(const real *x, con
 static inline __attribute__((always_inline)) void
 max_inside(const real *x, ptrdiff_t at, const cnet_window2d *g, const ptrdiff_t kh,
            const ptrdiff_t kw, const ptrdiff_t dw, const ptrdiff_t stride, ptrdiff_t stored,
-           real *y, int32_t *argmax) {
+           real *y, int32_t *indices) {
     vec best = broadcast(-REAL_INFINITY);
     ivec where = splat(0);
     for (ptrdiff_t i = 0; i < kh; i++) {
@@ -82,13 +83,13 @@ max_inside(const real *x, ptrdiff_t at, const cnet_window2d *g, const ptrdiff_t 
             where = select_index(take, splat(row + j * dw), where);
         }
     }
-    store_maxima(best, where + splat(at) + lane_numbers() * splat(stride), stored, y, argmax);
+    store_maxima(best, where + splat(at) + lane_numbers() * splat(stride), stored, y, indices);
 }
 
 /* Outputs some of whose taps are outside of the image: there is no maximum until a tap is in it. */
 static void max_at_edge(const real *x, ptrdiff_t origin, ptrdiff_t end, ptrdiff_t top,
                         ptrdiff_t left, const cnet_window2d *g, ptrdiff_t count, ptrdiff_t stored,
-                        real *y, int32_t *argmax) {
+                        real *y, int32_t *indices) {
     const ptrdiff_t stride = g->sw, last = left + (count - 1) * stride;
     const range rows = inside(top, g->dh, g->h, g->kh);
     const range columns = {inside(last, g->dw, g->w, g->kw).begin,
@@ -107,7 +108,7 @@ static void max_at_edge(const real *x, ptrdiff_t origin, ptrdiff_t end, ptrdiff_
             where = select_index(take, splat(at) + lanes * splat(stride), where);
         }
     }
-    store_maxima(best, where, stored, y, argmax);
+    store_maxima(best, where, stored, y, indices);
 }
 
 /* One row of outputs. Its last vector overlaps the one before it where that keeps it full; else it
@@ -125,18 +126,18 @@ static inline __attribute__((always_inline)) void max_row(const job_t *job, cons
         const ptrdiff_t count = min_size(LANES, g->ow - ow), left = ow * stride - g->pw;
         const ptrdiff_t at = top * g->w + left, stored = min_size(LANES, results - first - ow);
         real *y = job->to + (first + ow);
-        int32_t *argmax = job->argmax + (first + ow);
+        int32_t *indices = job->indices ? job->indices + (first + ow) : NULL;
         if (stride > 2 || !rows_are_inside || left < 0 ||
             left + (count - 1) * stride + width >= g->w ||
             origin + lowest * g->w + left + width + stride * LANES > end)
-            max_at_edge(job->from, origin, end, top, left, g, count, stored, y, argmax);
+            max_at_edge(job->from, origin, end, top, left, g, count, stored, y, indices);
         else if (g->kh == 2 && g->kw == 2 && g->dw == 1)
-            max_inside(job->from + (origin + at), at, g, 2, 2, 1, stride, stored, y, argmax);
+            max_inside(job->from + (origin + at), at, g, 2, 2, 1, stride, stored, y, indices);
         else if (g->kh == 3 && g->kw == 3 && g->dw == 1)
-            max_inside(job->from + (origin + at), at, g, 3, 3, 1, stride, stored, y, argmax);
+            max_inside(job->from + (origin + at), at, g, 3, 3, 1, stride, stored, y, indices);
         else
             max_inside(job->from + (origin + at), at, g, g->kh, g->kw, g->dw, stride, stored, y,
-                       argmax);
+                       indices);
     }
 }
 
@@ -158,15 +159,17 @@ static void max_planes(const void *argument, ptrdiff_t chunk, int slot) {
     }
 }
 
-/* y[n, c, oh, ow] = the largest cell of the window, argmax its position ih * w + iw in the plane.
+/* y[n, c, oh, ow] = the largest cell of the window, indices[n, c, oh, ow] = its position
+ * ih * w + iw in the plane.
  *
- * x (n, c, h, w), y and argmax (n, c, oh, ow); overwrites both. Of equal cells the first in
- * row-major order is taken; a cell that is not a number wins over numbers, the last one stays. A
- * window without a cell of the image gives -inf and -1. Exact. Parallel over planes (n, c). */
-void CNET_FN(max_pool2d)(const void *x, void *y, int32_t *argmax, const cnet_window2d *g,
-                         const cnet_exec *e) {
-    job_t job = {.from = x, .to = y, .argmax = argmax, .g = g};
-    run(max_planes, &job, e);
+ * x (n, c, h, w), y and indices (n, c, oh, ow), indices NULL where nobody reads them; overwrites
+ * both. Of equal cells the first in row-major order is taken; a cell that is not a number wins over
+ * numbers, the last one stays. A window without a cell of the image gives -inf and -1. Exact.
+ * Parallel over planes (n, c). */
+void CNET_FN(max_pool2d)(const cnet_call *call) {
+    const cnet_max_pool2d_arguments *a = &call->max_pool2d;
+    job_t job = {.from = a->x, .to = a->y, .indices = a->indices, .g = &a->g};
+    run(max_planes, &job, call);
 }
 
 static void scatter_planes(const void *argument, ptrdiff_t chunk, int slot) {
@@ -175,35 +178,36 @@ static void scatter_planes(const void *argument, ptrdiff_t chunk, int slot) {
     const cnet_window2d g = *job->g;
     const range planes = planes_of(job, chunk);
     const ptrdiff_t cells = g.h * g.w, outputs = g.oh * g.ow;
-    ptrdiff_t bad = 0;
+    ptrdiff_t invalid = 0;
     memset(job->to + planes.begin * cells, 0,
            (size_t)((planes.end - planes.begin) * cells) * sizeof(real));
     for (ptrdiff_t plane = planes.begin; plane < planes.end; plane++) {
-        const real *dy = job->from + plane * outputs;
-        const int32_t *at = job->indices + plane * outputs;
+        const real *grad_output = job->from + plane * outputs;
+        const int32_t *at = job->given + plane * outputs;
         real *dx = job->to + plane * cells;
         for (ptrdiff_t t = 0; t < outputs; t++) {
             if (at[t] >= 0 && at[t] < cells)
-                dx[at[t]] += dy[t];
+                dx[at[t]] += grad_output[t];
             else
-                bad += at[t] != -1;
+                invalid += at[t] != -1;
         }
     }
-    if (bad)
-        atomic_fetch_add(job->bad, bad);
+    if (invalid)
+        atomic_fetch_add(job->invalid, invalid);
 }
 
-/* dx[n, c, argmax[n, c, oh, ow]] += dy[n, c, oh, ow], from zero.
+/* dx[n, c, indices[n, c, oh, ow]] += grad_output[n, c, oh, ow], from zero.
  *
- * dy and argmax (n, c, oh, ow), dx (n, c, h, w); overwrites dx. Adds in row-major order of the
- * outputs: exact. An argmax of -1 takes no gradient. Returns how many others lie outside of the
- * plane; nothing is written for them. Parallel over planes (n, c). */
-ptrdiff_t CNET_FN(max_pool2d_backward)(const void *dy, const int32_t *argmax, void *dx,
-                                       const cnet_window2d *g, const cnet_exec *e) {
-    _Atomic ptrdiff_t bad = 0;
-    job_t job = {.from = dy, .to = dx, .indices = argmax, .g = g, .bad = &bad};
-    run(scatter_planes, &job, e);
-    return bad;
+ * grad_output and indices (n, c, oh, ow), dx (n, c, h, w); overwrites dx. Adds in row-major order
+ * of the outputs: exact. An index of -1 takes no gradient. Invalid: how many others lie outside of
+ * the plane; nothing is written for them. Parallel over planes (n, c). */
+void CNET_FN(max_pool2d_backward)(const cnet_call *call) {
+    const cnet_max_pool2d_backward_arguments *a = &call->max_pool2d_backward;
+    _Atomic ptrdiff_t invalid = 0;
+    job_t job = {
+        .from = a->grad_output, .to = a->dx, .given = a->indices, .g = &a->g, .invalid = &invalid};
+    run(scatter_planes, &job, call);
+    *call->invalid = invalid;
 }
 
 /* ---- Average --------------------------------------------------------------------------- */
@@ -236,10 +240,10 @@ static range taps_in(const cnet_window2d *g, ptrdiff_t ow, ptrdiff_t count, rang
                    min_size(g->kw, columns.end - left)};
 }
 
-/* How many cells a window counts along one axis. */
+/* How many cells a window counts along one axis; `padding` is that behind the image. */
 static ptrdiff_t counted(const job_t *job, ptrdiff_t begin, ptrdiff_t length, ptrdiff_t size,
                          ptrdiff_t padding) {
-    if (job->include_pad)
+    if (job->count_include_pad)
         return min_size(begin + length, size + padding) - begin;
     return min_size(begin + length, size) - max_size(begin, 0);
 }
@@ -247,15 +251,15 @@ static ptrdiff_t counted(const job_t *job, ptrdiff_t begin, ptrdiff_t length, pt
 /* What the sums of some outputs are divided by; 1 in the lanes that are none. */
 static vec divisors(const job_t *job, ptrdiff_t oh, ptrdiff_t ow, ptrdiff_t count) {
     const cnet_window2d *g = job->g;
-    if (job->divisor)
-        return broadcast((real)job->divisor);
-    const ptrdiff_t height = counted(job, oh * g->sh - g->ph, g->kh, g->h, g->ph);
+    if (job->divisor_override)
+        return broadcast((real)job->divisor_override);
+    const ptrdiff_t height = counted(job, oh * g->sh - g->ph, g->kh, g->h, g->qh);
     const ptrdiff_t left = ow * g->sw - g->pw;
     if (left >= 0 && left + (count - 1) * g->sw + g->kw <= g->w)
         return broadcast((real)(height * g->kw));
     vec cells = broadcast(1);
     for (ptrdiff_t lane = 0; lane < count; lane++)
-        cells[lane] = (real)(height * counted(job, left + lane * g->sw, g->kw, g->w, g->pw));
+        cells[lane] = (real)(height * counted(job, left + lane * g->sw, g->kw, g->w, g->qw));
     return cells;
 }
 
@@ -308,19 +312,25 @@ static void average_planes(const void *argument, ptrdiff_t chunk, int slot) {
     }
 }
 
-/* y[n, c, oh, ow] = sum of the cells of the window / divisor.
+/* y[n, c, oh, ow] = sum of the cells of the window / their divisor.
  *
- * x (n, c, h, w), y (n, c, oh, ow); overwrites y. The divisor is `divisor` if that is not 0, else
- * the size of the window within the padded image (include_pad), else the number of cells in the
- * image; a window without a cell gives 0. The columns of a window are summed downwards, then their
- * sums from left to right. Parallel over planes (n, c). */
-void CNET_FN(avg_pool2d)(const void *x, void *y, const cnet_window2d *g, int include_pad,
-                         ptrdiff_t divisor, const cnet_exec *e) {
-    job_t job = {.from = x, .to = y, .g = g, .include_pad = include_pad, .divisor = divisor};
-    run(average_planes, &job, e);
+ * x (n, c, h, w), y (n, c, oh, ow); overwrites y. The cells are divided by divisor_override if that
+ * is not 0, else by the size of the window within the padded image (count_include_pad), else the
+ * number of cells in the image; a window without a cell gives 0. The columns of a window are summed
+ * downwards, then their sums from left to right. Parallel over planes (n, c). */
+void CNET_FN(avg_pool2d)(const cnet_call *call) {
+    const cnet_avg_pool2d_arguments *a = &call->avg_pool2d;
+    job_t job = {
+        .from = a->x,
+        .to = a->y,
+        .g = &a->g,
+        .count_include_pad = a->count_include_pad != 0,
+        .divisor_override = a->divisor_override,
+    };
+    run(average_planes, &job, call);
 }
 
-static void spread_row(const job_t *job, const real *dy, ptrdiff_t oh, real *dx) {
+static void spread_row(const job_t *job, const real *grad_output, ptrdiff_t oh, real *dx) {
     const cnet_window2d *g = job->g;
     part_t p = {0};
     real sums[COLUMNS], shares[COLUMNS + LANES];
@@ -329,7 +339,8 @@ static void spread_row(const job_t *job, const real *dy, ptrdiff_t oh, real *dx)
         const ptrdiff_t outputs = p.outputs.end - done, stride = outputs > 1 ? g->sw : 1;
         for (ptrdiff_t t = 0; t < outputs; t += LANES) {
             const ptrdiff_t lanes = min_size(LANES, outputs - t);
-            store(shares + t, load_run(dy + done + t, lanes) / divisors(job, oh, done + t, lanes));
+            store(shares + t,
+                  load_run(grad_output + done + t, lanes) / divisors(job, oh, done + t, lanes));
         }
         for (ptrdiff_t first = p.columns.begin; first < p.columns.end; first += COLUMNS) {
             const range columns = {first, min_size(first + COLUMNS, p.columns.end)};
@@ -363,12 +374,19 @@ static void spread_planes(const void *argument, ptrdiff_t chunk, int slot) {
     }
 }
 
-/* dx[n, c, ih, iw] = sum of dy / divisor over the windows that hold the cell.
+/* dx[n, c, ih, iw] = sum of grad_output / divisor over the windows that hold the cell.
  *
- * dy (n, c, oh, ow), dx (n, c, h, w); overwrites dx. Divisors as in avg_pool2d; what a row of
- * outputs gives a cell is summed first, then those sums downwards. Parallel over planes (n, c). */
-void CNET_FN(avg_pool2d_backward)(const void *dy, void *dx, const cnet_window2d *g, int include_pad,
-                                  ptrdiff_t divisor, const cnet_exec *e) {
-    job_t job = {.from = dy, .to = dx, .g = g, .include_pad = include_pad, .divisor = divisor};
-    run(spread_planes, &job, e);
+ * grad_output (n, c, oh, ow), dx (n, c, h, w); overwrites dx. Divisors as in avg_pool2d; what a row
+ * of outputs gives a cell is summed first, then those sums downwards. Parallel over planes (n, c).
+ */
+void CNET_FN(avg_pool2d_backward)(const cnet_call *call) {
+    const cnet_avg_pool2d_backward_arguments *a = &call->avg_pool2d_backward;
+    job_t job = {
+        .from = a->grad_output,
+        .to = a->dx,
+        .g = &a->g,
+        .count_include_pad = a->count_include_pad != 0,
+        .divisor_override = a->divisor_override,
+    };
+    run(spread_planes, &job, call);
 }

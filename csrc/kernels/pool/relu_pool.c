@@ -1,7 +1,7 @@
-/* ReLU and 2 x 2 maximum pooling of the result of a convolution, and the way back.
+/* ReLU and 2 x 2 maximum pooling of the result of a convolution, and its gradient.
  *
  * Where the convolution has a faster algorithm than the one that conv2d_relu_pool is part of, these
- * follow it: what is kept for the way back is a byte for four cells. */
+ * follow it: what is kept for the backward pass is a byte for four cells. */
 #include "pool/relu_pool.h"
 #include "window.h"
 
@@ -14,9 +14,9 @@ typedef struct {
     ptrdiff_t planes; /* in a chunk */
 } job_t;
 
-static void run(cnet_task *task, job_t *job, const cnet_exec *e) {
+static void run(cnet_task *task, job_t *job, const cnet_call *call) {
     job->planes = max_size(1, ELEMENTS_PER_CHUNK / max_size(1, job->g->h * job->g->w));
-    cnet_parallel(task, job, ceil_div(job->g->n * job->g->c, job->planes), e->threads);
+    cnet_parallel(task, job, ceil_div(job->g->n * job->g->c, job->planes), call->threads);
 }
 
 static range planes_of(const job_t *job, ptrdiff_t chunk) {
@@ -57,10 +57,10 @@ static void pool_planes(const void *argument, ptrdiff_t chunk, int slot) {
  *
  * x (n, c, h, w), y and codes (n, c, oh, ow) with oh = h / 2 and ow = w / 2; overwrites both.
  * Codes, ties and NaN as in conv2d_relu_pool. Exact. Parallel over planes (n, c). */
-void CNET_FN(relu_pool)(const void *x, void *y, uint8_t *codes, const cnet_window2d *g,
-                        const cnet_exec *e) {
-    job_t job = {.from = x, .to = y, .codes = codes, .g = g};
-    run(pool_planes, &job, e);
+void CNET_FN(relu_pool)(const cnet_call *call) {
+    const cnet_relu_pool_arguments *a = &call->relu_pool;
+    job_t job = {.from = a->x, .to = a->y, .codes = a->codes, .g = &a->g};
+    run(pool_planes, &job, call);
 }
 
 static void unpool_planes(const void *argument, ptrdiff_t chunk, int slot) {
@@ -81,17 +81,17 @@ static void unpool_planes(const void *argument, ptrdiff_t chunk, int slot) {
             for (ptrdiff_t t = 0; t < g.ow; t += LANES) {
                 const ptrdiff_t count = min_size(LANES, g.ow - t);
                 lane_bytes packed = {0};
-                vec dy = {0};
+                vec grad_output = {0};
                 if (first + t + LANES <= end) { /* lanes from count on are not stored */
                     memcpy(&packed, job->given + first + t, sizeof packed);
-                    dy = load(job->from + first + t);
+                    grad_output = load(job->from + first + t);
                 } else {
                     memcpy(&packed, job->given + first + t, (size_t)count);
-                    dy = load_run(job->from + first + t, count);
+                    grad_output = load_run(job->from + first + t, count);
                 }
                 const ivec code = __builtin_convertvector(packed, ivec);
-                const vec a = select_cell(code == splat(left), dy, (vec){0});
-                const vec b = select_cell(code == splat(left + 1), dy, (vec){0});
+                const vec a = select_cell(code == splat(left), grad_output, (vec){0});
+                const vec b = select_cell(code == splat(left + 1), grad_output, (vec){0});
                 store_run(dx + 2 * t, zip_first(a, b), min_size(LANES, 2 * count));
                 store_run(dx + 2 * t + LANES, zip_second(a, b), 2 * count - LANES);
             }
@@ -101,13 +101,13 @@ static void unpool_planes(const void *argument, ptrdiff_t chunk, int slot) {
     }
 }
 
-/* The gradient of relu and max_pool2d(2) from the codes of relu_pool: dx is dy where the
+/* The gradient of relu and max_pool2d(2) from the codes of relu_pool: dx is grad_output where the
  * code says that the maximum was, else 0.
  *
- * dy and codes (n, c, oh, ow), dx (n, c, h, w) with oh = h / 2 and ow = w / 2; overwrites dx.
- * Exact. Parallel over planes (n, c). */
-void CNET_FN(relu_pool_backward)(const void *dy, const uint8_t *codes, void *dx,
-                                 const cnet_window2d *g, const cnet_exec *e) {
-    job_t job = {.from = dy, .to = dx, .given = codes, .g = g};
-    run(unpool_planes, &job, e);
+ * grad_output and codes (n, c, oh, ow), dx (n, c, h, w) with oh = h / 2 and ow = w / 2; overwrites
+ * dx. Exact. Parallel over planes (n, c). */
+void CNET_FN(relu_pool_backward)(const cnet_call *call) {
+    const cnet_relu_pool_backward_arguments *a = &call->relu_pool_backward;
+    job_t job = {.from = a->grad_output, .to = a->dx, .given = a->codes, .g = &a->g};
+    run(unpool_planes, &job, call);
 }

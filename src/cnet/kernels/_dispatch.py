@@ -4,7 +4,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from .. import reference, runtime
+from .. import _core, reference, runtime
+
+KERNELS = {name: number for name, (number, _) in _core.kernels.items()}
+"""The numbers of the compiled kernels, the first argument of `run`."""
+run = _core.call
 
 P = ParamSpec("P")
 R = TypeVar("R")

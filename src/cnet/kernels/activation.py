@@ -1,9 +1,9 @@
 """ReLU."""
 
-from .. import _check, _core
+from .. import _check
 from .._check import Array
 from . import _memory
-from ._dispatch import kernel
+from ._dispatch import KERNELS, kernel, run
 
 
 @kernel
@@ -33,7 +33,7 @@ def relu(x: Array) -> Array:
     """
     x = _check.array("relu", "x", x)
     y = _memory.empty(x.shape, x.dtype)
-    _core.relu(x, y)
+    run(KERNELS["relu"], x, y)
     return y
 
 
@@ -64,5 +64,5 @@ def relu_backward(grad_output: Array, y: Array) -> Array:
     """
     grad_output, y = _check.relu_backward(grad_output, y)
     dx = _memory.empty(y.shape, y.dtype)
-    _core.relu_backward(grad_output, y, dx)
+    run(KERNELS["relu_backward"], grad_output, y, dx)
     return dx

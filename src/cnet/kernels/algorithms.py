@@ -7,7 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _check, _core, geometry, runtime
+from .._check import Array
 from ..geometry import Padding, Size2d
+from ._dispatch import KERNELS
 
 FORWARD, DX, DW = range(3)  # cnet_pass in cnet.h
 _NAMES = {number: name for name, number in _core.algorithms.items()}
@@ -55,11 +57,13 @@ def conv2d_algorithm(
 def conv2d_choice(g: geometry.Conv2d, dtype: np.dtype[Any]) -> str:
     """`conv2d_algorithm` for a geometry that has been checked already."""
     wanted = _core.algorithms["exact" if runtime.exact_is_on() else "auto"]
-    return _NAMES[_core.conv2d_choice(g, FORWARD, wanted, dtype.num)]
+    choices = _core.choose(dtype.num, KERNELS["conv2d"], None, None, None, None, g, wanted)
+    assert choices is not None
+    return _NAMES[choices[FORWARD]]
 
 
 def algorithm_number(
-    function: str, name: str, g: geometry.Conv2d, passes: Sequence[int], dtype: np.dtype[Any]
+    function: str, name: str, g: geometry.Conv2d, passes: Sequence[int], x: Array
 ) -> int:
     """The number of an algorithm, once it is certain that it can do these passes."""
     if name == "auto" and runtime.exact_is_on():
@@ -67,7 +71,11 @@ def algorithm_number(
     algorithm = _core.algorithms[name]
     if name in ("auto", "exact"):
         return algorithm
-    for direction in passes:
-        if not _core.conv2d_suits(g, direction, algorithm, dtype.num):
-            raise _check.unsuitable(function, name, g)
+    dx, dw = (x if direction in passes else None for direction in (DX, DW))
+    values: tuple[Any, ...] = None, None, None, dx, dw, None, g, algorithm
+    kernel = "conv2d_backward"
+    if FORWARD in passes:
+        kernel, values = "conv2d", (None, None, None, None, g, algorithm)
+    if _core.choose(x.dtype.num, KERNELS[kernel], *values) is None:
+        raise _check.unsuitable(function, name, g)
     return algorithm

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from .. import _check, _core
+from .. import _check
 from .._check import Array
 from ..geometry import Padding, Size2d
 from . import _memory
-from ._dispatch import kernel
+from ._dispatch import KERNELS, kernel, run
 
 
 @kernel
@@ -50,7 +50,7 @@ def im2col(
     """
     x, window = _check.im2col(x, kernel_size, stride, padding, dilation)
     cols = _memory.empty(window.cols_shape, x.dtype)
-    _core.im2col(x, cols, window)
+    run(KERNELS["im2col"], x, cols, window)
     return cols
 
 
@@ -91,5 +91,5 @@ def col2im(
     """
     cols, window = _check.col2im(cols, x_shape, kernel_size, stride, padding, dilation)
     x = _memory.empty(window.x_shape, cols.dtype)
-    _core.col2im(cols, x, window)
+    run(KERNELS["col2im"], cols, x, window)
     return x

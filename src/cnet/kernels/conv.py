@@ -1,10 +1,10 @@
 """Convolution and its gradients."""
 
-from .. import _check, _core
+from .. import _check
 from .._check import Array
 from ..geometry import Padding, Size2d
 from . import _memory
-from ._dispatch import kernel
+from ._dispatch import KERNELS, kernel, run
 from .algorithms import DW, DX, FORWARD, algorithm_number
 
 
@@ -70,9 +70,9 @@ def conv2d(
     x, weight, bias, g = _check.conv2d(
         x, weight, bias, stride, padding, dilation, groups, algorithm
     )
-    number = algorithm_number("conv2d", algorithm, g, (FORWARD,), x.dtype)
+    number = algorithm_number("conv2d", algorithm, g, (FORWARD,), x)
     y = _memory.empty(g.y_shape, x.dtype)
-    _core.conv2d(x, weight, bias, y, g, number)
+    run(KERNELS["conv2d"], x, weight, bias, y, g, number)
     return y
 
 
@@ -121,8 +121,8 @@ def conv2d_backward(
         grad_output, x, weight, stride, padding, dilation, groups, needs, algorithm
     )
     passes = [direction for direction, need in ((DX, needs[0]), (DW, needs[1])) if need]
-    number = algorithm_number("conv2d_backward", algorithm, g, passes, x.dtype)
+    number = algorithm_number("conv2d_backward", algorithm, g, passes, x)
     shapes = g.x_shape, g.weight_shape, (g.o,)
     dx, dw, db = _memory.empty_needed(shapes, needs, x.dtype)
-    _core.conv2d_backward(grad_output, x, weight, dx, dw, db, g, number)
+    run(KERNELS["conv2d_backward"], grad_output, x, weight, dx, dw, db, g, number)
     return dx, dw, db

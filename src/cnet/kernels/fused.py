@@ -6,7 +6,7 @@ from .. import _check, _core
 from .._check import Array
 from ..geometry import Padding, Size2d
 from . import _memory
-from ._dispatch import kernel
+from ._dispatch import KERNELS, kernel, run
 from .algorithms import FORWARD, algorithm_number
 from .conv import conv2d_backward
 
@@ -54,8 +54,8 @@ def conv2d_relu_pool(
     y, codes = _memory.empty(window.y_shape, x.dtype), _memory.empty(window.y_shape, _check.UINT8)
     if y.size:
         if x.size:
-            algorithm_number("conv2d_relu_pool", "direct", g, (FORWARD,), x.dtype)
-        _core.conv2d_relu_pool(x, weight, bias, y, codes, g)
+            algorithm_number("conv2d_relu_pool", "direct", g, (FORWARD,), x)
+        run(KERNELS["conv2d_relu_pool"], x, weight, bias, y, codes, g)
     return y, codes
 
 
@@ -110,12 +110,13 @@ def conv2d_relu_pool_backward(
     grad_output, codes, x, weight, g, needs = _check.conv2d_relu_pool_backward(
         grad_output, codes, x, weight, stride, padding, dilation, groups, needs
     )
-    if not _core.conv2d_relu_pool_backward_pays(x, g):
+    query = KERNELS["conv2d_relu_pool_backward"], *[None] * 7, g
+    if _core.choose(x.dtype.num, *query) is None:
         full = relu_pool_backward(grad_output, codes, g.y_shape)
         return conv2d_backward(full, x, weight, stride, padding, dilation, groups, needs)
     shapes = g.x_shape, g.weight_shape, (g.o,)
     dx, dw, db = _memory.empty_needed(shapes, needs, x.dtype)
-    _core.conv2d_relu_pool_backward(grad_output, codes, x, weight, dx, dw, db, g)
+    run(KERNELS["conv2d_relu_pool_backward"], grad_output, codes, x, weight, dx, dw, db, g)
     return dx, dw, db
 
 
@@ -149,7 +150,7 @@ def relu_pool(x: Array) -> tuple[Array, Array]:
     """
     x, window = _check.relu_pool(x)
     y, codes = _memory.empty(window.y_shape, x.dtype), _memory.empty(window.y_shape, _check.UINT8)
-    _core.relu_pool(x, y, codes, window)
+    run(KERNELS["relu_pool"], x, y, codes, window)
     return y, codes
 
 
@@ -186,5 +187,5 @@ def relu_pool_backward(grad_output: Array, codes: Array, x_shape: Sequence[int])
     """
     grad_output, codes, window = _check.relu_pool_backward(grad_output, codes, x_shape)
     dx = _memory.empty(window.x_shape, grad_output.dtype)
-    _core.relu_pool_backward(grad_output, codes, dx, window)
+    run(KERNELS["relu_pool_backward"], grad_output, codes, dx, window)
     return dx

@@ -1,9 +1,9 @@
 """Softmax cross-entropy."""
 
-from .. import _check, _core
+from .. import _check
 from .._check import Array
 from . import _memory
-from ._dispatch import kernel
+from ._dispatch import KERNELS, kernel, run
 
 
 @kernel
@@ -57,7 +57,17 @@ def cross_entropy(
         "cross_entropy", logits, target, weight, label_smoothing, ignore_index
     )
     losses, lse = (_memory.empty(target.shape, logits.dtype) for _ in range(2))
-    if _core.cross_entropy(logits, target, weight, losses, lse, label_smoothing, ignore_index):
+    if run(
+        KERNELS["cross_entropy"],
+        logits,
+        target,
+        weight,
+        losses,
+        lse,
+        logits.shape,
+        label_smoothing,
+        ignore_index,
+    ):
         raise _check.targets("cross_entropy", target, logits.shape[1], ignore_index)
     return losses, lse
 
@@ -100,8 +110,17 @@ def cross_entropy_backward(
         grad_losses, logits, target, lse, weight, label_smoothing, ignore_index
     )
     dlogits = _memory.empty(logits.shape, logits.dtype)
-    if _core.cross_entropy_backward(
-        grad_losses, logits, target, lse, weight, dlogits, label_smoothing, ignore_index
+    if run(
+        KERNELS["cross_entropy_backward"],
+        grad_losses,
+        logits,
+        target,
+        lse,
+        weight,
+        dlogits,
+        logits.shape,
+        label_smoothing,
+        ignore_index,
     ):
         raise _check.targets("cross_entropy_backward", target, logits.shape[1], ignore_index)
     return dlogits

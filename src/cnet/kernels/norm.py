@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from math import prod
 
-from .. import _check, _core
+from .. import _check
 from .._check import Array
 from . import _memory
-from ._dispatch import kernel
+from ._dispatch import KERNELS, kernel, run
 
 
 @kernel
@@ -38,7 +38,7 @@ def batch_norm_stats(x: Array) -> tuple[Array, Array]:
     """
     x = _check.batch_norm_stats(x)
     mean, var = (_memory.empty(x.shape[1:2], x.dtype) for _ in range(2))
-    _core.batch_norm_stats(x, mean, var, _runs(x))
+    run(KERNELS["batch_norm_stats"], x, mean, var, _runs(x))
     return mean, var
 
 
@@ -83,7 +83,7 @@ def batch_norm(
     """
     x, mean, var, weight, bias = _check.batch_norm(x, mean, var, weight, bias, eps)
     y = _memory.empty(x.shape, x.dtype)
-    _core.batch_norm(x, mean, var, weight, bias, y, _runs(x), eps)
+    run(KERNELS["batch_norm"], x, mean, var, weight, bias, y, _runs(x), eps)
     return y
 
 
@@ -134,8 +134,19 @@ def batch_norm_backward(
     )
     shapes = x.shape, mean.shape, mean.shape
     dx, dw, db = _memory.empty_needed(shapes, needs, x.dtype)
-    _core.batch_norm_backward(
-        grad_output, x, mean, var, weight, dx, dw, db, _runs(x), eps, from_batch
+    run(
+        KERNELS["batch_norm_backward"],
+        grad_output,
+        x,
+        mean,
+        var,
+        weight,
+        dx,
+        dw,
+        db,
+        _runs(x),
+        eps,
+        from_batch,
     )
     return dx, dw, db
 

@@ -1,8 +1,8 @@
 """Steps of optimizers."""
 
-from .. import _check, _core
+from .. import _check
 from .._check import Array
-from ._dispatch import kernel
+from ._dispatch import KERNELS, kernel, run
 
 
 @kernel
@@ -53,7 +53,7 @@ def sgd_step(
     param, grad, momentum_buffer = _check.sgd_step(
         param, grad, momentum_buffer, lr, momentum, dampening, weight_decay
     )
-    _core.sgd_step(
+    run(KERNELS["sgd_step"],
         param, grad, momentum_buffer, lr, momentum, dampening, weight_decay, nesterov, maximize,
         first,
     )  # fmt: skip
@@ -106,7 +106,7 @@ def adam_step(
     param, grad, exp_avg, exp_avg_sq = _check.adam_step(
         param, grad, exp_avg, exp_avg_sq, lr, beta1, beta2, eps, weight_decay, step
     )
-    _core.adam_step(
+    run(KERNELS["adam_step"],
         param, grad, exp_avg, exp_avg_sq, lr, beta1, beta2, eps, weight_decay, step, maximize,
         decoupled,
     )  # fmt: skip

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from .. import _check, _core
+from .. import _check
 from .._check import Array
 from ..geometry import Size2d
 from . import _memory
-from ._dispatch import kernel
+from ._dispatch import KERNELS, kernel, run
 
 
 @kernel
@@ -57,7 +57,7 @@ def max_pool2d(
     x, window = _check.max_pool2d(x, kernel_size, stride, padding, dilation, ceil_mode)
     y = _memory.empty(window.y_shape, x.dtype)
     argmax = _memory.empty(window.y_shape, _check.INT32)
-    _core.max_pool2d(x, y, argmax, window)
+    run(KERNELS["max_pool2d"], x, y, argmax, window)
     return y, argmax
 
 
@@ -93,7 +93,7 @@ def max_pool2d_backward(grad_output: Array, argmax: Array, x_shape: Sequence[int
     """
     grad_output, argmax, window = _check.max_pool2d_backward(grad_output, argmax, x_shape)
     dx = _memory.empty(window.x_shape, grad_output.dtype)
-    if _core.max_pool2d_backward(grad_output, argmax, dx, window):
+    if run(KERNELS["max_pool2d_backward"], grad_output, argmax, dx, window):
         raise _check.argmax_range(argmax, window.h * window.w)
     return dx
 
@@ -135,7 +135,7 @@ def avg_pool2d(
     """
     x, window = _check.avg_pool2d(x, kernel_size, stride, padding, ceil_mode, divisor_override)
     y = _memory.empty(window.y_shape, x.dtype)
-    _core.avg_pool2d(x, y, window, count_include_pad, divisor_override or 0)
+    run(KERNELS["avg_pool2d"], x, y, window, count_include_pad, divisor_override or 0)
     return y
 
 
@@ -177,5 +177,12 @@ def avg_pool2d_backward(
         grad_output, x_shape, kernel_size, stride, padding, ceil_mode, divisor_override
     )
     dx = _memory.empty(window.x_shape, grad_output.dtype)
-    _core.avg_pool2d_backward(grad_output, dx, window, count_include_pad, divisor_override or 0)
+    run(
+        KERNELS["avg_pool2d_backward"],
+        grad_output,
+        dx,
+        window,
+        count_include_pad,
+        divisor_override or 0,
+    )
     return dx

@@ -4,10 +4,10 @@ from math import prod
 
 import numpy as np
 
-from .. import _check, _core
+from .. import _check
 from .._check import Array
 from . import _memory
-from ._dispatch import kernel
+from ._dispatch import KERNELS, kernel, run
 
 
 @kernel
@@ -110,7 +110,7 @@ def _gemm(a: Array, b: Array, y: Array, bias: Array | None = None, relu: bool = 
     if (ar | ac | br | bc) % size:  # of any of them: the size is a power of two
         return _gemm(np.ascontiguousarray(a), np.ascontiguousarray(b), y, bias, relu)
     strides = ar // size, ac // size, br // size, bc // size
-    return _core.gemm(a, b, bias, y, (a.shape[0], b.shape[1], a.shape[1], *strides), relu)
+    run(KERNELS["gemm"], a, b, bias, y, (a.shape[0], b.shape[1], a.shape[1], *strides), relu)
 
 
 def _rows(x: Array) -> Array:

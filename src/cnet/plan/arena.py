@@ -6,12 +6,15 @@ from math import prod
 from .steps import Step
 
 ALIGNMENT = 64  # CNET_ALIGNMENT in cnet.h
+IN_PLACE = ("relu", "activate", "softmax", "add", "batch_norm")
+"""Kernels whose result may overwrite what they read."""
 
 
 def place(steps: Sequence[Step], result: Step | None, itemsize: int) -> tuple[dict[Step, int], int]:
     """Offsets of all results but the last, `result`, and the size of all, in bytes for one image.
 
-    Each result takes the first gap among those that are still to be read.
+    Each result takes the place of what it overwrites, or the first gap among those that are still
+    to be read.
     """
     last = {source: number for number, step in enumerate(steps) for source in step.inputs}
     placed: dict[Step, int] = {}
@@ -20,6 +23,10 @@ def place(steps: Sequence[Step], result: Step | None, itemsize: int) -> tuple[di
         if step is result:
             continue
         size = -(-prod(step.shape[1:]) * itemsize // ALIGNMENT) * ALIGNMENT
+        source = step.inputs[0]
+        if source in placed and step.kernel in IN_PLACE and last[source] == number:
+            placed[step], ends[step] = placed[source], ends[source]
+            continue
         alive = [other for other in placed if last.get(other, -1) >= number]
         offset = 0
         for other in sorted(alive, key=placed.__getitem__):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import _core, runtime
+from .. import _core
 from ..geometry import Shape
 from .arena import place
 from .steps import Step, Value
@@ -19,6 +19,10 @@ BLOCK = 8
 """Images in a block: the rows of a register tile of linear layers."""
 WORTH_THREADS = 1 << 20
 """Multiplications of a step that are worth waking another thread for."""
+PREPARE = {"prepared_conv2d": "prepare_conv2d", "prepared_linear": "prepare_linear"}
+"""What prepares the weights of a kernel."""
+NUMBERS = _core.algorithms | _core.activations
+"""Of what steps name."""
 
 
 def compiled_plan(
@@ -27,47 +31,46 @@ def compiled_plan(
 ) -> _core.Plan:  # fmt: skip
     """A plan that gives what does not fit as it is to `normalise`."""
     offsets, arena = place(steps, result.step, dtype.itemsize)
-    weights = sum(step.weight.nbytes for step in steps if step.weight is not None)
+    constants = (value for step in steps for value in step.arguments.values())
+    weights = sum(value.nbytes for value in constants if isinstance(value, np.ndarray))
     images = x_shape[0]
     blocked = images > BLOCK and arena * BLOCK <= CACHE_BYTES and weights <= WEIGHT_BYTES
     places: dict[Step | None, int] = {None: _core.plan_x, result.step: _core.plan_y}
     places.update((step, offset) for step, offset in offsets.items())
     return _core.Plan(
-        [_tuple(step, images, places) for step in steps],
+        [_call(step, images, places) for step in steps],
         x_shape, result.shape, dtype, BLOCK if blocked else images, arena, normalise,
     )  # fmt: skip
 
 
-def _tuple(step: Step, images: int, places: dict[Step | None, int]) -> tuple[Any, ...]:
-    sources = [places[source] for source in step.inputs]
-    option, number = _option(step)
-    exact = "exact" if runtime.exact_is_on() else "auto"
+def _call(step: Step, images: int, places: dict[Step | None, int]) -> tuple[Any, ...]:
+    """The values of a call, the places of its arrays, rows of one image, whether it is parallel."""
+    number, names = _core.kernels[step.kernel]
+    arguments = dict(step.arguments)
+    if step.kernel in PREPARE:
+        prepare, _ = _core.kernels[PREPARE[step.kernel]]
+        weight, bias = arguments["weight"], arguments["bias"]
+        arguments["prepared"] = _core.prepare(prepare, weight, bias, arguments["g"])
+    moving = dict(zip(names, (places[source] for source in step.inputs), strict=False))
+    moving["y"] = places[step]
+    values = [arguments.get(name) for name in names]
+    values = [NUMBERS[value] if isinstance(value, str) else value for value in values]
+    arrays = names[: _core.arrays[step.kernel]]
+    rows = arguments["g"][0] // images if "g" in arguments else prod(step.shape[1:])
     return (
-        _core.step_kinds[step.kind], sources[0], sources[-1], places[step], step.sizes,
-        step.weight, step.bias, step.relu, step.pool, option,
-        images * _cost(step) >= WORTH_THREADS, number, _core.algorithms[exact],
+        (number, *values), tuple(moving.get(name, _core.plan_constant) for name in arrays), rows,
+        images * _cost(step) >= WORTH_THREADS,
     )  # fmt: skip
 
 
 def _cost(step: Step) -> int:
     """Multiplications for one image, or what takes as long."""
-    g = step.sizes
-    if step.kind == "linear":
-        return g.h * g.c * g.o
-    if g.o:
-        return g.oh * g.ow * g.o * (g.c // g.g) * g.kh * g.kw
-    return prod(step.shape[1:]) * g.kh * g.kw * 4
-
-
-def _option(step: Step) -> tuple[int, float]:
-    """The option and the number of a step in C."""
-    options = step.options
-    if step.kind == "activate":
-        return _core.activations[options["name"]], options.get("negative_slope", 0.0)
-    if step.kind == "softmax":
-        return int(options["logarithm"]), 0.0
-    if step.kind == "batch_norm":
-        return 0, options["eps"]
-    if step.kind == "avg_pool2d":
-        return int(options["count_include_pad"]), float(options["divisor_override"] or 0)
-    return 0, 0.0
+    results = prod(step.shape[1:])
+    g: Any = step.arguments.get("g")
+    if step.kernel == "prepared_linear":
+        return results * int(g[2])
+    if step.kernel in ("conv2d", "prepared_conv2d"):
+        return int(g.oh * g.ow * g.o * (g.c // g.g) * g.kh * g.kw)
+    if step.kernel in ("max_pool2d", "avg_pool2d"):
+        return results * int(g.kh * g.kw) * 4
+    return results * 4

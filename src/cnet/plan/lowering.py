@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .. import geometry, kernels
+from .. import geometry, kernels, runtime
 from ..autograd import Array, Call, Function, Variable, listing_calls, no_grad
 from ..functional.arithmetic import Add
 from ..functional.conv import Conv2d
@@ -29,35 +29,34 @@ Rule: TypeAlias = Callable[..., Step | Value | None]
 step, a value that is there already, or None where the arguments are beyond what a plan can do."""
 
 
-WEIGHTED = ("conv2d", "prepared_conv2d", "linear")
-
-
-def sizes(c: int, o: int = 0, h: int = 1) -> geometry.Conv2d:
-    """The geometry of a step without a window."""
-    return geometry.Conv2d(1, c, h, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, o, 1)
+WEIGHTED = ("conv2d", "prepared_conv2d", "prepared_linear")
 
 
 def _conv2d(x: Value, weight: Any, bias: Any, **options: Any) -> Step | None:
     if isinstance(weight, Value) or isinstance(bias, Value):
         return None
     g = geometry.conv2d("compile", x.shape, weight.shape, **options)
-    direct = kernels.conv2d_algorithm(x.shape, weight.shape, **options) == "direct"
-    kind = "prepared_conv2d" if direct and g.o // g.g >= 4 else "conv2d"
-    return Step(kind, (x.step,), g.y_shape, g, weight, bias, options=options)
+    arguments: dict[str, Any] = {"weight": weight, "bias": bias, "g": g}
+    if kernels.conv2d_choice(g, weight.dtype) == "direct" and g.o // g.g >= 4:
+        arguments |= {"relu": 0, "pool": 0}
+        return Step("prepared_conv2d", (x.step,), g.y_shape, arguments)
+    arguments["algorithm"] = "exact" if runtime.exact_is_on() else "auto"
+    return Step("conv2d", (x.step,), g.y_shape, arguments)
 
 
 def _linear(x: Value, weight: Any, bias: Any) -> Step | None:
     if isinstance(weight, Value) or isinstance(bias, Value) or len(x.shape) < 2:
         return None
     outputs, inputs = weight.shape
-    g = sizes(inputs, outputs, prod(x.shape[1:-1]))
-    return Step("linear", (x.step,), (*x.shape[:-1], outputs), g, weight, bias)
+    g = prod(x.shape[:-1]), outputs, inputs
+    arguments = {"weight": weight, "bias": bias, "g": g, "relu": 0}
+    return Step("prepared_linear", (x.step,), (*x.shape[:-1], outputs), arguments)
 
 
 def _relu(x: Value) -> Step | Value:
     step = _extendable(x)
-    if step:
-        step.relu = True
+    if step and step.kernel != "conv2d":
+        step.arguments["relu"] = 1
         return x
     return _elementwise("relu", x)
 
@@ -67,51 +66,54 @@ def _batch_norm(
 ) -> Step | Value | None:
     if from_batch or isinstance(weight, Value) or isinstance(bias, Value):
         return None
-    weight = np.ones_like(mean) if weight is None else weight
-    bias = np.zeros_like(mean) if bias is None else bias
     step = _extendable(x)
-    if step and not (step.relu or step.pool) and (step.kind != "linear" or len(x.shape) == 2):
+    if step and step.kernel == "prepared_linear" and len(x.shape) != 2:
+        step = None
+    if step and not (step.arguments.get("relu") or step.arguments.get("pool")):
         _fold(step, mean, var, weight, bias, eps)
         return x
-    g = sizes(x.shape[1], 0, prod(x.shape[2:]))
-    return Step(
-        "batch_norm", (x.step,), x.shape, g, np.concatenate([mean, var, weight, bias]),
-        options={"eps": eps},
-    )  # fmt: skip
+    g = x.shape[0], x.shape[1], prod(x.shape[2:])
+    arguments = {"mean": mean, "var": var, "weight": weight, "bias": bias, "g": g, "eps": eps}
+    return Step("batch_norm", (x.step,), x.shape, arguments)
 
 
-def _fold(step: Step, mean: Array, var: Array, weight: Array, bias: Array, eps: float) -> None:
+def _fold(step: Step, mean: Array, var: Array, weight: Any, bias: Any, eps: float) -> None:
     """Make the normalisation of its result part of a convolution or linear layer."""
-    assert step.weight is not None
-    dtype = step.weight.dtype
-    scale = weight.astype(np.float64) / np.sqrt(var.astype(np.float64) + eps)
-    former = 0.0 if step.bias is None else step.bias
-    step.bias = (bias + (former - mean) * scale).astype(dtype)
-    step.weight = (step.weight * scale.reshape(-1, *[1] * (step.weight.ndim - 1))).astype(dtype)
+    former = step.arguments["weight"], step.arguments["bias"]
+    dtype = former[0].dtype
+    scale = 1 / np.sqrt(var.astype(np.float64) + eps)
+    scale = scale if weight is None else weight * scale
+    shift = ((0.0 if former[1] is None else former[1]) - mean) * scale
+    shift = shift if bias is None else bias + shift
+    step.arguments["bias"] = shift.astype(dtype)
+    shape = -1, *[1] * (former[0].ndim - 1)
+    step.arguments["weight"] = (former[0] * scale.reshape(shape)).astype(dtype)
 
 
 def _extendable(x: Value) -> Step | None:
-    """The step with weights that gives this value, as it is, to nobody but the one who asks."""
+    """The step with weights that gives this value, as it is, to this reader alone."""
     step = x.step
-    if step and step.kind in WEIGHTED and step.shape == x.shape and x.readers == 1:
+    if step and step.kernel in WEIGHTED and step.shape == x.shape and x.readers == 1:
         return step
     return None
 
 
-def _elementwise(kind: str, x: Value, **options: Any) -> Step:
-    return Step(kind, (x.step,), x.shape, sizes(prod(x.shape[1:])), options=options)
+def _elementwise(kernel: str, x: Value, **arguments: Any) -> Step:
+    return Step(kernel, (x.step,), x.shape, arguments)
 
 
 def _activation(name: str) -> Rule:
-    return lambda x, **options: _elementwise("activate", x, name=name, **options)
+    return lambda x, negative_slope=0.0: _elementwise(
+        "activate", x, function=name, negative_slope=negative_slope
+    )
 
 
-def _softmax(logarithm: bool) -> Rule:
+def _softmax(logarithm: int) -> Rule:
     def rule(x: Value, *, axis: int) -> Step | None:
         if len(x.shape) < 2 or axis not in (-1, len(x.shape) - 1):
             return None
-        g = sizes(x.shape[-1], 0, prod(x.shape[1:-1]))
-        return Step("softmax", (x.step,), x.shape, g, options={"logarithm": logarithm})
+        g = prod(x.shape[:-1]), x.shape[-1]
+        return _elementwise("softmax", x, g=g, logarithm=logarithm)
 
     return rule
 
@@ -121,16 +123,19 @@ def _max_pool2d(x: Value, **options: Any) -> Step | Value:
     step = _extendable(x)
     halves = (g.kh, g.kw, g.sh, g.sw, g.ph, g.pw, g.dh, g.dw) == (2, 2, 2, 2, 0, 0, 1, 1)
     halves = halves and g.y_shape[2:] == (x.shape[2] // 2, x.shape[3] // 2)  # no partial window
-    if step and halves and step.kind == "prepared_conv2d" and not step.pool:
-        step.pool, step.shape = True, g.y_shape
+    if step and halves and step.kernel == "prepared_conv2d" and not step.arguments["pool"]:
+        step.arguments["pool"], step.shape = 1, g.y_shape
         return Value(g.y_shape, step, 0)
-    return Step("max_pool2d", (x.step,), g.y_shape, geometry.Conv2d(*g, 0, 1), options=options)
+    return Step("max_pool2d", (x.step,), g.y_shape, {"g": g})
 
 
-def _avg_pool2d(x: Value, **options: Any) -> Step:
-    window = {name: options[name] for name in ("kernel_size", "stride", "padding", "ceil_mode")}
+def _avg_pool2d(
+    x: Value, *, count_include_pad: bool, divisor_override: int | None, **window: Any
+) -> Step:
     g = geometry.pool2d("compile", x.shape, **window)
-    return Step("avg_pool2d", (x.step,), g.y_shape, geometry.Conv2d(*g, 0, 1), options=options)
+    arguments = {"count_include_pad": int(count_include_pad)}
+    arguments["divisor_override"] = divisor_override or 0
+    return Step("avg_pool2d", (x.step,), g.y_shape, {"g": g, **arguments})
 
 
 def _reshape(x: Value, *, shape: Any) -> Value | None:
@@ -141,7 +146,7 @@ def _reshape(x: Value, *, shape: Any) -> Value | None:
 def _add(a: Any, b: Any) -> Step | None:
     if not (isinstance(a, Value) and isinstance(b, Value) and a.shape == b.shape):
         return None
-    return Step("add", (a.step, b.step), a.shape, sizes(prod(a.shape[1:])))
+    return Step("add", (a.step, b.step), a.shape)
 
 
 RULES: dict[type[Function[Any]], Rule] = {
@@ -152,8 +157,8 @@ RULES: dict[type[Function[Any]], Rule] = {
     LeakyReLU: _activation("leaky_relu"),
     Sigmoid: _activation("sigmoid"),
     Tanh: _activation("tanh"),
-    Softmax: _softmax(False),
-    LogSoftmax: _softmax(True),
+    Softmax: _softmax(0),
+    LogSoftmax: _softmax(1),
     MaxPool2d: _max_pool2d,
     AvgPool2d: _avg_pool2d,
     Reshape: _reshape,

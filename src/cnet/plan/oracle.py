@@ -8,63 +8,89 @@ import numpy as np
 from .. import reference
 from ..autograd import Array
 from ..functional.elementwise import expit
-from ..geometry import Shape
+from ..geometry import Conv2d, Shape, Window2d
 from .steps import Step, Value
+
+
+def _conv2d(x: Array, weight: Array, bias: Array | None, g: Conv2d, algorithm: str) -> Array:
+    padding = (0, 0), (0, 0), (g.ph, g.qh), (g.pw, g.qw)
+    x = np.pad(x.reshape(g.x_shape), padding)
+    return reference.conv2d(x, weight, bias, (g.sh, g.sw), 0, (g.dh, g.dw), g.g)
+
+
+def _prepared_conv2d(
+    x: Array, weight: Array, bias: Array | None, g: Conv2d, relu: bool, pool: bool
+) -> Array:
+    y = _conv2d(x, weight, bias, g, "auto")
+    y = reference.relu(y) if relu else y
+    return reference.max_pool2d(y, 2)[0] if pool else y
+
+
+def _prepared_linear(
+    x: Array, weight: Array, bias: Array | None, g: tuple[int, int, int], relu: bool
+) -> Array:
+    m, _, k = g
+    y = reference.linear(x.reshape(m, k), weight, bias)
+    return reference.relu(y) if relu else y
+
+
+def _batch_norm(
+    x: Array, mean: Array, var: Array, weight: Array, bias: Array, g: tuple[int, int, int],
+    eps: float,
+) -> Array:  # fmt: skip
+    return reference.batch_norm(x.reshape(g), mean, var, weight, bias, eps)
+
+
+def _max_pool2d(x: Array, g: Window2d) -> Array:
+    x = x.reshape(g.x_shape)
+    window = (g.kh, g.kw), (g.sh, g.sw), (g.ph, g.pw), (g.dh, g.dw)
+    y, _ = reference.max_pool2d(x, *window, ceil_mode=True)
+    return y[:, :, : g.oh, : g.ow]
+
+
+def _avg_pool2d(x: Array, g: Window2d, count_include_pad: bool, divisor_override: int) -> Array:
+    x = x.reshape(g.x_shape)
+    window = (g.kh, g.kw), (g.sh, g.sw), (g.ph, g.pw)
+    y = reference.avg_pool2d(x, *window, True, count_include_pad, divisor_override or None)
+    return y[:, :, : g.oh, : g.ow]
 
 
 def _leaky_relu(x: Array, negative_slope: float) -> Any:
     return np.where(x > 0, x, x * x.dtype.type(negative_slope))
 
 
-WINDOWED = ("conv2d", "prepared_conv2d", "max_pool2d", "avg_pool2d")
 ACTIVATIONS: dict[str, Callable[..., Any]] = {
     "leaky_relu": _leaky_relu,
-    "sigmoid": expit,
-    "tanh": np.tanh,
+    "sigmoid": lambda x, _: expit(x),
+    "tanh": lambda x, _: np.tanh(x),
 }
 
 
-def _softmax(x: Array, logarithm: bool) -> Array:
+def _activate(x: Array, function: str, negative_slope: float) -> Array:
+    return np.asarray(ACTIVATIONS[function](x, negative_slope))
+
+
+def _softmax(x: Array, g: tuple[int, int], logarithm: bool) -> Array:
+    x = x.reshape(g)
     shifted = x - x.max(-1, keepdims=True)
     y: Array = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
     return y if logarithm else np.asarray(np.exp(y))
 
 
-def _compute(step: Step, inputs: list[Array]) -> Array:
-    x, options = inputs[0], step.options
-    if step.kind in WINDOWED:
-        x = x.reshape(step.sizes.x_shape)
-    if step.kind in ("conv2d", "prepared_conv2d"):
-        assert step.weight is not None
-        y = reference.conv2d(x, step.weight, step.bias, **options)
-    elif step.kind == "linear":
-        assert step.weight is not None
-        x = x.reshape(len(x), -1, step.sizes.c)
-        y = reference.linear(x, step.weight, step.bias)
-    elif step.kind == "batch_norm":
-        assert step.weight is not None
-        mean, var, weight, bias = np.split(step.weight, 4)
-        y = reference.batch_norm(x.reshape(step.shape), mean, var, weight, bias, **options)
-    elif step.kind == "max_pool2d":
-        y, _ = reference.max_pool2d(x, **options)
-    elif step.kind == "avg_pool2d":
-        y = reference.avg_pool2d(x, **options)
-    elif step.kind == "relu":
-        y = reference.relu(x)
-    elif step.kind == "activate":
-        arguments = {name: value for name, value in options.items() if name != "name"}
-        y = ACTIVATIONS[options["name"]](x, **arguments)
-    elif step.kind == "softmax":
-        y = _softmax(x.reshape(len(x), -1, step.sizes.c), **options)
-    elif step.kind == "add":
-        y = x.reshape(step.shape) + inputs[1].reshape(step.shape)
-    else:
-        y = x.copy()
-    if step.relu:
-        y = reference.relu(y)
-    if step.pool:
-        y, _ = reference.max_pool2d(y, 2)
-    return y.reshape(step.shape)
+KERNELS: dict[str, Callable[..., Array]] = {
+    "conv2d": _conv2d,
+    "prepared_conv2d": _prepared_conv2d,
+    "prepared_linear": _prepared_linear,
+    "batch_norm": _batch_norm,
+    "max_pool2d": _max_pool2d,
+    "avg_pool2d": _avg_pool2d,
+    "relu": reference.relu,
+    "activate": _activate,
+    "softmax": _softmax,
+    "add": lambda a, b: a.reshape(-1) + b.reshape(-1),
+    "copy": lambda x: x.copy(),
+}
+"""The kernels that steps name, with the arguments of steps."""
 
 
 def reference_plan(
@@ -77,7 +103,9 @@ def reference_plan(
         x, out = normalise(x, out)
         results: dict[Step | None, Array] = {None: x}
         for step in steps:
-            results[step] = _compute(step, [results[source] for source in step.inputs])
+            inputs = [results[source] for source in step.inputs]
+            y = KERNELS[step.kernel](*inputs, **step.arguments)
+            results[step] = y.reshape(step.shape)
         y = results[result.step].reshape(result.shape)
         if out is None:
             return y

@@ -3,30 +3,25 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..autograd import Array
-from ..geometry import Conv2d, Shape
+from ..geometry import Shape
 
 
 @dataclass(eq=False)
 class Step:
-    """One operation with its constants.
+    """One call of a kernel.
 
-    `kind` is a key of `_core.step_kinds`, but that a convolution is prepared where that pays, and
-    `options` are those of its namesake in `cnet.reference`. `sizes` is the geometry that C takes.
+    `kernel` and the names of its arguments are those of csrc/kernels.h. The first arguments are the
+    results of other steps, `y` is the result of this one; `arguments` holds the others: constants,
+    sizes and numbers, with the names of algorithms and activations as strings. Where the kernel
+    takes `prepared`, they hold the weight and the bias instead.
     """
 
-    kind: str
+    kernel: str
     inputs: "tuple[Step | None, ...]"
     """The steps whose results it reads; None stands for the input of the plan."""
     shape: Shape
     """Of the result."""
-    sizes: Conv2d
-    weight: Array | None = None
-    bias: Array | None = None
-    relu: bool = False
-    pool: bool = False
-    """Whether ReLU, and then 2 x 2 maximum, follow."""
-    options: dict[str, Any] = field(default_factory=dict)
+    arguments: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -36,4 +31,4 @@ class Value:
     shape: Shape
     step: Step | None
     readers: int
-    """Whoever reads it, the caller of the plan among them."""
+    """How many operations read it; the caller of the plan counts as one."""

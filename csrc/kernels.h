@@ -1,0 +1,149 @@
+/* The one list of kernels: which there are, and what their arguments are called.
+ *
+ * Everything that knows a kernel by its name or its arguments comes from here: the enumeration of
+ * kernels, their tables, the structures by which C reads arguments, and the names and kinds by
+ * which the boundary takes them from Python. The contract of a kernel stands at its definition in
+ * kernels/.
+ *
+ * Arguments come in this order:
+ *     IN(type, name)        an array that is read, or NULL
+ *     OUT(type, name)       an array that is written or updated, or NULL. Types: real is the dtype
+ *                           of the call, void any
+ *     GEOMETRY(type, name)  a structure of sizes, cnet_<type>
+ *     COUNT(name)           the elements of the first array: the boundary fills it in
+ *     INTEGER(name)         a ptrdiff_t; options that are on or off are 1 or 0
+ *     NUMBER(name)          a double
+ * What follows the arrays, a geometry or a count, begins with the number of rows, images or
+ * elements: plans rely on it.
+ */
+#ifndef CNET_KERNELS_H
+#define CNET_KERNELS_H
+
+/* ---- columns ---- */
+#define CNET_im2col(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                     \
+    IN(real, x) OUT(real, cols) GEOMETRY(window2d, g)
+#define CNET_col2im(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                     \
+    IN(real, cols) OUT(real, x) GEOMETRY(window2d, g)
+
+/* ---- conv ---- */
+#define CNET_conv2d(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                     \
+    IN(real, x) IN(real, weight) IN(real, bias) OUT(real, y) GEOMETRY(conv2d, g) INTEGER(algorithm)
+#define CNET_conv2d_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                            \
+    IN(real, grad_output)                                                                          \
+    IN(real, x) IN(real, weight) OUT(real, dx) OUT(real, dw) OUT(real, db) GEOMETRY(conv2d, g)     \
+        INTEGER(algorithm)
+#define CNET_conv2d_relu_pool(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                           \
+    IN(real, x) IN(real, weight) IN(real, bias) OUT(real, y) OUT(uint8_t, codes) GEOMETRY(conv2d, g)
+#define CNET_conv2d_relu_pool_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                  \
+    IN(real, grad_output)                                                                          \
+    IN(uint8_t, codes) IN(real, x) IN(real, weight) OUT(real, dx) OUT(real, dw) OUT(real, db)      \
+        GEOMETRY(conv2d, g)
+#define CNET_prepare_conv2d(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                             \
+    IN(real, weight) IN(real, bias) GEOMETRY(conv2d, g)
+#define CNET_prepared_conv2d(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                            \
+    IN(real, x) IN(void, prepared) OUT(real, y) GEOMETRY(conv2d, g) INTEGER(relu) INTEGER(pool)
+
+/* ---- pool ---- */
+#define CNET_relu_pool(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                  \
+    IN(real, x) OUT(real, y) OUT(uint8_t, codes) GEOMETRY(window2d, g)
+#define CNET_relu_pool_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                         \
+    IN(real, grad_output) IN(uint8_t, codes) OUT(real, dx) GEOMETRY(window2d, g)
+#define CNET_max_pool2d(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                 \
+    IN(real, x) OUT(real, y) OUT(int32_t, indices) GEOMETRY(window2d, g)
+#define CNET_max_pool2d_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                        \
+    IN(real, grad_output) IN(int32_t, indices) OUT(real, dx) GEOMETRY(window2d, g)
+#define CNET_avg_pool2d(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                 \
+    IN(real, x)                                                                                    \
+    OUT(real, y) GEOMETRY(window2d, g) INTEGER(count_include_pad) INTEGER(divisor_override)
+#define CNET_avg_pool2d_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                        \
+    IN(real, grad_output)                                                                          \
+    OUT(real, dx) GEOMETRY(window2d, g) INTEGER(count_include_pad) INTEGER(divisor_override)
+
+/* ---- gemm ---- */
+#define CNET_gemm(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                       \
+    IN(real, a) IN(real, b) IN(real, bias) OUT(real, y) GEOMETRY(gemm, g) INTEGER(relu)
+#define CNET_prepare_linear(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                             \
+    IN(real, weight) IN(real, bias) GEOMETRY(linear, g)
+#define CNET_prepared_linear(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                            \
+    IN(real, x) IN(void, prepared) OUT(real, y) GEOMETRY(linear, g) INTEGER(relu)
+
+/* ---- elementwise ---- */
+#define CNET_relu(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER) IN(real, x) OUT(real, y) COUNT(count)
+#define CNET_relu_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                              \
+    IN(real, grad_output) IN(real, y) OUT(real, dx) COUNT(count)
+#define CNET_activate(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                   \
+    IN(real, x) OUT(real, y) COUNT(count) INTEGER(function) NUMBER(negative_slope)
+#define CNET_add(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                        \
+    IN(real, a) IN(real, b) OUT(real, y) COUNT(count)
+#define CNET_copy(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER) IN(real, x) OUT(real, y) COUNT(count)
+#define CNET_softmax(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                    \
+    IN(real, x) OUT(real, y) GEOMETRY(rows, g) INTEGER(logarithm)
+
+/* ---- norm ---- */
+#define CNET_batch_norm_stats(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                           \
+    IN(real, x) OUT(real, mean) OUT(real, var) GEOMETRY(norm, g)
+#define CNET_batch_norm(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                 \
+    IN(real, x)                                                                                    \
+    IN(real, mean) IN(real, var) IN(real, weight) IN(real, bias) OUT(real, y) GEOMETRY(norm, g)    \
+        NUMBER(eps)
+#define CNET_batch_norm_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                        \
+    IN(real, grad_output)                                                                          \
+    IN(real, x) IN(real, mean) IN(real, var) IN(real, weight) OUT(real, dx) OUT(real, dweight)     \
+        OUT(real, dbias) GEOMETRY(norm, g) NUMBER(eps) INTEGER(from_batch)
+
+/* ---- loss ---- */
+#define CNET_cross_entropy(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                              \
+    IN(real, logits)                                                                               \
+    IN(int64_t, target) IN(real, weight) OUT(real, losses) OUT(real, logsumexp) GEOMETRY(rows, g)  \
+        NUMBER(label_smoothing) INTEGER(ignore_index)
+#define CNET_cross_entropy_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                     \
+    IN(real, grad_losses)                                                                          \
+    IN(real, logits) IN(int64_t, target) IN(real, logsumexp) IN(real, weight) OUT(real, dlogits)   \
+        GEOMETRY(rows, g) NUMBER(label_smoothing) INTEGER(ignore_index)
+
+/* ---- optim ---- */
+#define CNET_sgd_step(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                   \
+    OUT(real, param)                                                                               \
+    IN(real, grad) OUT(real, momentum_buffer) COUNT(count) NUMBER(lr) NUMBER(momentum)             \
+        NUMBER(dampening) NUMBER(weight_decay) INTEGER(nesterov) INTEGER(maximize) INTEGER(first)
+#define CNET_adam_step(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                  \
+    OUT(real, param)                                                                               \
+    IN(real, grad) OUT(real, exp_avg) OUT(real, exp_avg_sq) COUNT(count) NUMBER(lr) NUMBER(beta1)  \
+        NUMBER(beta2) NUMBER(eps) NUMBER(weight_decay) INTEGER(step) INTEGER(maximize)             \
+            INTEGER(decoupled)
+
+/* KERNEL(name, WORKSPACE or NO_WORKSPACE): whether there is a <name>_workspace function, see
+ * cnet_implementation in cnet.h. */
+#define CNET_KERNELS(KERNEL)                                                                       \
+    KERNEL(im2col, NO_WORKSPACE)                                                                   \
+    KERNEL(col2im, NO_WORKSPACE)                                                                   \
+    KERNEL(conv2d, WORKSPACE)                                                                      \
+    KERNEL(conv2d_backward, WORKSPACE)                                                             \
+    KERNEL(conv2d_relu_pool, WORKSPACE)                                                            \
+    KERNEL(conv2d_relu_pool_backward, WORKSPACE)                                                   \
+    KERNEL(prepare_conv2d, WORKSPACE)                                                              \
+    KERNEL(prepared_conv2d, WORKSPACE)                                                             \
+    KERNEL(relu_pool, NO_WORKSPACE)                                                                \
+    KERNEL(relu_pool_backward, NO_WORKSPACE)                                                       \
+    KERNEL(max_pool2d, NO_WORKSPACE)                                                               \
+    KERNEL(max_pool2d_backward, NO_WORKSPACE)                                                      \
+    KERNEL(avg_pool2d, NO_WORKSPACE)                                                               \
+    KERNEL(avg_pool2d_backward, NO_WORKSPACE)                                                      \
+    KERNEL(gemm, WORKSPACE)                                                                        \
+    KERNEL(prepare_linear, WORKSPACE)                                                              \
+    KERNEL(prepared_linear, NO_WORKSPACE)                                                          \
+    KERNEL(relu, NO_WORKSPACE)                                                                     \
+    KERNEL(relu_backward, NO_WORKSPACE)                                                            \
+    KERNEL(activate, NO_WORKSPACE)                                                                 \
+    KERNEL(add, NO_WORKSPACE)                                                                      \
+    KERNEL(copy, NO_WORKSPACE)                                                                     \
+    KERNEL(softmax, NO_WORKSPACE)                                                                  \
+    KERNEL(batch_norm_stats, NO_WORKSPACE)                                                         \
+    KERNEL(batch_norm, NO_WORKSPACE)                                                               \
+    KERNEL(batch_norm_backward, NO_WORKSPACE)                                                      \
+    KERNEL(cross_entropy, NO_WORKSPACE)                                                            \
+    KERNEL(cross_entropy_backward, NO_WORKSPACE)                                                   \
+    KERNEL(sgd_step, NO_WORKSPACE)                                                                 \
+    KERNEL(adam_step, NO_WORKSPACE)
+
+#endif
