@@ -377,12 +377,11 @@ def linear(x: Any, weight: Any, bias: Any) -> tuple[Array, Array, Array | None]:
     return x, weight, bias
 
 
-def relu_backward(grad_output: Any, y: Any) -> tuple[Array, Array]:
-    f = "relu_backward"
-    grad_output, y = array(f, "grad_output", grad_output), array(f, "y", y)
-    same_shape(f, "grad_output", grad_output.shape, "y.shape", y.shape)
-    same_dtype(f, y=y, grad_output=grad_output)
-    return grad_output, y
+def elementwise_backward(f: str, grad_output: Any, name: str, saved: Any) -> tuple[Array, Array]:
+    grad_output, saved = array(f, "grad_output", grad_output), array(f, name, saved)
+    same_shape(f, "grad_output", grad_output.shape, f"{name}.shape", saved.shape)
+    same_dtype(f, **{name: saved, "grad_output": grad_output})
+    return grad_output, saved
 
 
 def _channels(f: str, x: Any, **vectors: Any) -> tuple[Any, ...]:

@@ -9,6 +9,7 @@ from .. import kernels
 from ..autograd import Array, Context, Function
 from ..tensor import Tensor, TensorLike, attach
 from ._common import weak
+from ._operation import Operation
 
 
 class Exp(Function[Tensor]):
@@ -145,17 +146,8 @@ def abs(x: TensorLike) -> Tensor:
     return Abs.apply(x)
 
 
-class Tanh(Function[Tensor]):
-    @staticmethod
-    def forward(ctx: Context, x: Array) -> Array:
-        y: Array = np.tanh(x)
-        ctx.save_for_backward(y)
-        return y
-
-    @staticmethod
-    def backward(ctx: Context, grad: Array) -> Any:
-        (y,) = ctx.saved
-        return grad * (1 - y * y)
+class Tanh(Operation):
+    operation = "tanh"
 
 
 def tanh(x: TensorLike) -> Tensor:
@@ -179,17 +171,8 @@ def tanh(x: TensorLike) -> Tensor:
     return Tanh.apply(x)
 
 
-class Sigmoid(Function[Tensor]):
-    @staticmethod
-    def forward(ctx: Context, x: Array) -> Any:
-        y = expit(x)
-        ctx.save_for_backward(y)
-        return y
-
-    @staticmethod
-    def backward(ctx: Context, grad: Array) -> Any:
-        (y,) = ctx.saved
-        return grad * y * (1 - y)
+class Sigmoid(Operation):
+    operation = "sigmoid"
 
 
 def expit(x: Array) -> Any:
@@ -263,7 +246,7 @@ class LeakyReLU(Function[Tensor]):
     def forward(ctx: Context, x: Array, *, negative_slope: float) -> Array:
         ctx.save_for_backward(x > 0)
         ctx.negative_slope = negative_slope
-        return np.where(x > 0, x, x * negative_slope)
+        return kernels.elementwise(x, "leaky_relu", negative_slope)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:

@@ -21,7 +21,7 @@ WORTH_THREADS = 1 << 20
 """Multiplications of a step that are worth waking another thread for."""
 PREPARE = {"prepared_conv2d": "prepare_conv2d", "prepared_linear": "prepare_linear"}
 """What prepares the weights of a kernel."""
-NUMBERS = _core.algorithms | _core.activations
+NUMBERS = _core.algorithms | _core.operations
 """Of what steps name."""
 
 

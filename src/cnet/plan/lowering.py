@@ -13,6 +13,8 @@ import numpy as np
 
 from .. import geometry, kernels, runtime
 from ..autograd import Array, Call, Function, Variable, listing_calls, no_grad
+from ..functional._operation import Operation
+from ..functional.activation import GELU, GELUTanh
 from ..functional.arithmetic import Add
 from ..functional.conv import Conv2d
 from ..functional.elementwise import LeakyReLU, ReLU, Sigmoid, Tanh
@@ -58,7 +60,7 @@ def _relu(x: Value) -> Step | Value:
     if step and step.kernel != "conv2d":
         step.arguments["relu"] = 1
         return x
-    return _elementwise("relu", x)
+    return _operation(x, "relu")
 
 
 def _batch_norm(
@@ -102,10 +104,12 @@ def _elementwise(kernel: str, x: Value, **arguments: Any) -> Step:
     return Step(kernel, (x.step,), x.shape, arguments)
 
 
-def _activation(name: str) -> Rule:
-    return lambda x, negative_slope=0.0: _elementwise(
-        "activate", x, function=name, negative_slope=negative_slope
-    )
+def _operation(x: Value, name: str, a: float = 0.0, b: float = 0.0) -> Step:
+    return _elementwise("elementwise", x, operation=name, a=a, b=b)
+
+
+def _rule_of(function: type[Operation]) -> Rule:
+    return lambda x, **parameters: _operation(x, function.operation, **parameters)
 
 
 def _softmax(logarithm: int) -> Rule:
@@ -154,9 +158,8 @@ RULES: dict[type[Function[Any]], Rule] = {
     Linear: _linear,
     BatchNorm: _batch_norm,
     ReLU: _relu,
-    LeakyReLU: _activation("leaky_relu"),
-    Sigmoid: _activation("sigmoid"),
-    Tanh: _activation("tanh"),
+    LeakyReLU: lambda x, negative_slope: _operation(x, "leaky_relu", negative_slope),
+    **{function: _rule_of(function) for function in (GELU, GELUTanh, Sigmoid, Tanh)},
     Softmax: _softmax(0),
     LogSoftmax: _softmax(1),
     MaxPool2d: _max_pool2d,

@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import reference
+from .. import _core, reference
 from ..autograd import Array
-from ..functional.elementwise import expit
 from ..geometry import Conv2d, Shape, Window2d
 from .steps import Step, Value
 
@@ -55,19 +54,10 @@ def _avg_pool2d(x: Array, g: Window2d, count_include_pad: bool, divisor_override
     return y[:, :, : g.oh, : g.ow]
 
 
-def _leaky_relu(x: Array, negative_slope: float) -> Any:
-    return np.where(x > 0, x, x * x.dtype.type(negative_slope))
-
-
-ACTIVATIONS: dict[str, Callable[..., Any]] = {
-    "leaky_relu": _leaky_relu,
-    "sigmoid": lambda x, _: expit(x),
-    "tanh": lambda x, _: np.tanh(x),
-}
-
-
-def _activate(x: Array, function: str, negative_slope: float) -> Array:
-    return np.asarray(ACTIVATIONS[function](x, negative_slope))
+def _elementwise(x: Array, operation: str, a: float, b: float) -> Array:
+    y = np.empty_like(x)
+    reference.elementwise(x, y, _core.operations[operation], a, b)
+    return y
 
 
 def _softmax(x: Array, g: tuple[int, int], logarithm: bool) -> Array:
@@ -84,8 +74,7 @@ KERNELS: dict[str, Callable[..., Array]] = {
     "batch_norm": _batch_norm,
     "max_pool2d": _max_pool2d,
     "avg_pool2d": _avg_pool2d,
-    "relu": reference.relu,
-    "activate": _activate,
+    "elementwise": _elementwise,
     "softmax": _softmax,
     "add": lambda a, b: a.reshape(-1) + b.reshape(-1),
     "copy": lambda x: x.copy(),

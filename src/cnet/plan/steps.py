@@ -12,7 +12,7 @@ class Step:
 
     `kernel` and the names of its arguments are those of csrc/kernels.h. The first arguments are the
     results of other steps, `y` is the result of this one; `arguments` holds the others: constants,
-    sizes and numbers, with the names of algorithms and activations as strings. Where the kernel
+    sizes and numbers, with the names of algorithms and operations as strings. Where the kernel
     takes `prepared`, they hold the weight and the bias instead.
     """
 

@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from . import _check
-from ._check import Array
-from .geometry import Conv2d, Padding, Shape, Size2d, Window2d
+from .. import _check
+from .._check import Array
+from ..geometry import Conv2d, Padding, Shape, Size2d, Window2d
+from .elementwise import elementwise as elementwise
+from .elementwise import elementwise_backward as elementwise_backward
 
 
 def _padding(g: Window2d | Conv2d) -> tuple[tuple[int, int], ...]:
@@ -278,7 +280,7 @@ def relu(x: Array) -> Array:
 
 def relu_backward(grad_output: Array, y: Array) -> Array:
     """dx = 0 where y ≤ 0, else grad_output."""
-    grad_output, y = _check.relu_backward(grad_output, y)
+    grad_output, y = _check.elementwise_backward("relu_backward", grad_output, "y", y)
     return np.where(y <= 0, y.dtype.type(0), grad_output)
 
 

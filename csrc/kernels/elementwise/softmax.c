@@ -1,0 +1,50 @@
+#include "variant.h"
+
+typedef struct {
+    const real *x;
+    real *y;
+    ptrdiff_t n, c;
+    int logarithm;
+} job_t;
+
+static ptrdiff_t rows_per_chunk(ptrdiff_t c) {
+    return max_size(1, ELEMENTS_PER_CHUNK / max_size(1, c));
+}
+
+static void softmax_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    const job_t *job = argument;
+    const ptrdiff_t rows = rows_per_chunk(job->c);
+    const ptrdiff_t end = min_size(job->n, (chunk + 1) * rows);
+    for (ptrdiff_t row = chunk * rows; row < end; row++) {
+        const real *x = job->x + row * job->c;
+        real *y = job->y + row * job->c, greatest = -REAL_INFINITY, sum = 0;
+        for (ptrdiff_t t = 0; t < job->c; t++)
+            greatest = x[t] > greatest || x[t] != x[t] ? x[t] : greatest;
+        if (job->logarithm) {
+            for (ptrdiff_t t = 0; t < job->c; t++)
+                sum += REAL_EXP(x[t] - greatest);
+            const real logarithm = REAL_LOG(sum);
+            for (ptrdiff_t t = 0; t < job->c; t++)
+                y[t] = x[t] - greatest - logarithm;
+        } else {
+            for (ptrdiff_t t = 0; t < job->c; t++) {
+                y[t] = REAL_EXP(x[t] - greatest);
+                sum += y[t];
+            }
+            for (ptrdiff_t t = 0; t < job->c; t++)
+                y[t] /= sum;
+        }
+    }
+}
+
+/* y[i, j] = exp(x[i, j]) / sum over t of exp(x[i, t]), or the logarithm of that.
+ *
+ * x and y (n, c); overwrites y, which may be x. Shifted by the greatest number of a row. Parallel
+ * over rows. A row that holds NaN or +inf, or only -inf, becomes NaN. */
+void CNET_FN(softmax)(const cnet_call *call) {
+    const cnet_softmax_arguments *a = &call->softmax;
+    const job_t job = {
+        .x = a->x, .y = a->y, .n = a->g.n, .c = a->g.c, .logarithm = a->logarithm != 0};
+    cnet_parallel(softmax_chunk, &job, ceil_div(a->g.n, rows_per_chunk(a->g.c)), call->threads);
+}
