@@ -30,14 +30,15 @@
     IN(real, x) IN(real, weight) IN(real, bias) OUT(real, y) GEOMETRY(conv2d, g) INTEGER(algorithm)
 #define CNET_conv2d_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                            \
     IN(real, grad_output)                                                                          \
-    IN(real, x) IN(real, weight) OUT(real, dx) OUT(real, dw) OUT(real, db) GEOMETRY(conv2d, g)     \
+    IN(real, x)                                                                                    \
+    IN(real, weight) OUT(real, dx) OUT(real, dw) OUT(real, db) GEOMETRY(conv2d, g)                 \
         INTEGER(algorithm)
 #define CNET_conv2d_relu_pool(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                           \
     IN(real, x) IN(real, weight) IN(real, bias) OUT(real, y) OUT(uint8_t, codes) GEOMETRY(conv2d, g)
 #define CNET_conv2d_relu_pool_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                  \
     IN(real, grad_output)                                                                          \
-    IN(uint8_t, codes) IN(real, x) IN(real, weight) OUT(real, dx) OUT(real, dw) OUT(real, db)      \
-        GEOMETRY(conv2d, g)
+    IN(uint8_t, codes)                                                                             \
+    IN(real, x) IN(real, weight) OUT(real, dx) OUT(real, dw) OUT(real, db) GEOMETRY(conv2d, g)
 #define CNET_prepare_conv2d(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                             \
     IN(real, weight) IN(real, bias) GEOMETRY(conv2d, g)
 #define CNET_prepared_conv2d(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                            \
@@ -84,33 +85,37 @@
     IN(real, x) OUT(real, mean) OUT(real, var) GEOMETRY(norm, g)
 #define CNET_batch_norm(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                 \
     IN(real, x)                                                                                    \
-    IN(real, mean) IN(real, var) IN(real, weight) IN(real, bias) OUT(real, y) GEOMETRY(norm, g)    \
-        NUMBER(eps)
+    IN(real, mean)                                                                                 \
+    IN(real, var) IN(real, weight) IN(real, bias) OUT(real, y) GEOMETRY(norm, g) NUMBER(eps)
 #define CNET_batch_norm_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                        \
     IN(real, grad_output)                                                                          \
-    IN(real, x) IN(real, mean) IN(real, var) IN(real, weight) OUT(real, dx) OUT(real, dweight)     \
+    IN(real, x)                                                                                    \
+    IN(real, mean) IN(real, var) IN(real, weight) OUT(real, dx) OUT(real, dweight)                 \
         OUT(real, dbias) GEOMETRY(norm, g) NUMBER(eps) INTEGER(from_batch)
 
 /* ---- loss ---- */
 #define CNET_cross_entropy(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                              \
     IN(real, logits)                                                                               \
-    IN(int64_t, target) IN(real, weight) OUT(real, losses) OUT(real, logsumexp) GEOMETRY(rows, g)  \
+    IN(int64_t, target)                                                                            \
+    IN(real, weight) OUT(real, losses) OUT(real, logsumexp) GEOMETRY(rows, g)                      \
         NUMBER(label_smoothing) INTEGER(ignore_index)
 #define CNET_cross_entropy_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                     \
     IN(real, grad_losses)                                                                          \
-    IN(real, logits) IN(int64_t, target) IN(real, logsumexp) IN(real, weight) OUT(real, dlogits)   \
-        GEOMETRY(rows, g) NUMBER(label_smoothing) INTEGER(ignore_index)
+    IN(real, logits)                                                                               \
+    IN(int64_t, target) IN(real, logsumexp) IN(real, weight) OUT(real, dlogits) GEOMETRY(rows, g)  \
+        NUMBER(label_smoothing) INTEGER(ignore_index)
 
 /* ---- optim ---- */
 #define CNET_sgd_step(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                   \
     OUT(real, param)                                                                               \
-    IN(real, grad) OUT(real, momentum_buffer) COUNT(count) NUMBER(lr) NUMBER(momentum)             \
-        NUMBER(dampening) NUMBER(weight_decay) INTEGER(nesterov) INTEGER(maximize) INTEGER(first)
+    IN(real, grad)                                                                                 \
+    OUT(real, momentum_buffer) COUNT(count) NUMBER(lr) NUMBER(momentum) NUMBER(dampening)          \
+        NUMBER(weight_decay) INTEGER(nesterov) INTEGER(maximize) INTEGER(first)
 #define CNET_adam_step(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                  \
     OUT(real, param)                                                                               \
-    IN(real, grad) OUT(real, exp_avg) OUT(real, exp_avg_sq) COUNT(count) NUMBER(lr) NUMBER(beta1)  \
-        NUMBER(beta2) NUMBER(eps) NUMBER(weight_decay) INTEGER(step) INTEGER(maximize)             \
-            INTEGER(decoupled)
+    IN(real, grad)                                                                                 \
+    OUT(real, exp_avg) OUT(real, exp_avg_sq) COUNT(count) NUMBER(lr) NUMBER(beta1) NUMBER(beta2)   \
+        NUMBER(eps) NUMBER(weight_decay) INTEGER(step) INTEGER(maximize) INTEGER(decoupled)
 
 /* KERNEL(name, WORKSPACE or NO_WORKSPACE): whether there is a <name>_workspace function, see
  * cnet_implementation in cnet.h. */

@@ -1,16 +1,14 @@
 /* The vector type of the variant, in the compiler's portable vector extension. A source that
- * defines SHORT_VECTORS gets one of at most 32 bytes. */
+ * defines SHORT_VECTORS gets the short ones of the instruction set. */
 #ifndef CNET_SIMD_H
 #define CNET_SIMD_H
 
 #include "variant.h"
 
-#if defined(__AVX512F__) && !defined(SHORT_VECTORS)
-#define VECTOR_BYTES 64
-#elif defined(__AVX2__)
-#define VECTOR_BYTES 32
+#if defined(SHORT_VECTORS)
+#define VECTOR_BYTES ISA_SHORT_VECTOR_BYTES
 #else
-#define VECTOR_BYTES 16
+#define VECTOR_BYTES ISA_VECTOR_BYTES
 #endif
 
 /* Elements in a vector. */
@@ -81,20 +79,6 @@ static inline __attribute__((always_inline)) void zero_run(real *to, ptrdiff_t c
     ZERO_PIECES(2)
     ZERO_PIECES(1)
 #undef ZERO_PIECES
-}
-
-/* The sum of a run: one running sum per lane, added at the end. */
-static inline real add_up(const real *from, ptrdiff_t count) {
-    vec sums = {0};
-    real rest = 0;
-    ptrdiff_t t = 0;
-    for (; t + LANES <= count; t += LANES)
-        sums += load(from + t);
-    for (; t < count; t++)
-        rest += from[t];
-    for (ptrdiff_t lane = 0; lane < LANES; lane++)
-        rest += sums[lane];
-    return rest;
 }
 
 /* Even or odd elements of a and b, one after the other; and their first or second halves, in turn.

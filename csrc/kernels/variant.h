@@ -1,6 +1,6 @@
 /* What a kernel source is written against. Every file in this folder is compiled once per variant,
- * that is, per (dtype, instruction set); the build defines CNET_VARIANT (f32_avx2, …) and
- * CNET_REAL_f32 or CNET_REAL_f64.
+ * that is, per (dtype, instruction set); the build defines CNET_VARIANT (f32_avx2, …),
+ * CNET_REAL_f32 or CNET_REAL_f64, and CNET_ISA_HEADER, the header in csrc/isa.
  *
  * Variants are sealed: they share no inline function with other objects, so that no instruction of
  * one is ever linked into code for every CPU. Helpers are static; what crosses files of one variant
@@ -9,6 +9,8 @@
 #define CNET_VARIANT_H
 
 #include "cnet.h"
+
+#include CNET_ISA_HEADER
 
 #include <math.h>
 #include <string.h>

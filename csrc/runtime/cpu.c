@@ -3,6 +3,7 @@
 #include "runtime/cpu.h"
 
 int cnet_cpu_generic(void) { return 1; }
+int cnet_cpu_neon(void) { return 1; } /* part of every aarch64 */
 
 #if defined(__x86_64__) || defined(__i386__)
 #include <cpuid.h>

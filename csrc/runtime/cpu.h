@@ -5,5 +5,6 @@
 int cnet_cpu_generic(void);
 int cnet_cpu_avx2(void);
 int cnet_cpu_avx512(void);
+int cnet_cpu_neon(void);
 
 #endif

@@ -10,6 +10,7 @@
 VARIANT(generic);
 VARIANT(avx2);
 VARIANT(avx512);
+VARIANT(neon);
 #undef VARIANT
 
 static const struct {
@@ -27,6 +28,9 @@ static const struct {
 #endif
 #ifdef CNET_HAVE_AVX512
     VARIANT(avx512),
+#endif
+#ifdef CNET_HAVE_NEON
+    VARIANT(neon),
 #endif
 #undef VARIANT
 };

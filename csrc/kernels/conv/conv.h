@@ -94,6 +94,9 @@ static inline cnet_conv2d gradient_geometry(const cnet_conv2d *g) {
     return d;
 }
 
+/* The most filters that the depthwise algorithm takes for a channel. */
+enum { DEPTHWISE_MULTIPLIERS = 8 };
+
 /* Part of a workspace, in bytes. */
 static inline size_t bytes_of(ptrdiff_t elements, size_t size) {
     return (size_t)round_up(elements * (ptrdiff_t)size, CNET_ALIGNMENT);

@@ -1,5 +1,6 @@
 /* Convolution and its gradients. */
 #include "conv.h"
+#include "sums.h"
 
 size_t CNET_FN(conv2d_workspace)(cnet_call *call) {
     const cnet_conv2d_arguments *a = &call->conv2d;
@@ -49,10 +50,10 @@ static void sum_channel(const void *argument, ptrdiff_t o, int slot) {
     (void)slot;
     const job_t *job = argument;
     const ptrdiff_t pixels = job->g->oh * job->g->ow;
-    real sum = 0;
+    double sum = 0;
     for (ptrdiff_t n = 0; n < job->g->n; n++)
-        sum += add_up(job->grad_output + (n * job->g->o + o) * pixels, pixels);
-    job->db[o] = sum;
+        sum += sum_run(job->grad_output + (n * job->g->o + o) * pixels, 0, pixels);
+    job->db[o] = (real)sum;
 }
 
 /* dx[n, c, ih, iw] = sum of weight[o, c, i, j] * grad_output[n, o, oh, ow] over all (o, i, j, oh,

@@ -8,7 +8,7 @@
 
 /* Bytes of an image that are swept at once, but at least some rows of outputs; bytes of images that
  * the caches are likely to hold. */
-enum { SWEPT_BYTES = 1 << 15, LEAST_ROWS = 8, CACHED_BYTES = 1 << 24 };
+enum { SWEPT_BYTES = 1 << 15, LEAST_ROWS = 8, CACHED_BYTES = ISA_SHARED_CACHE_BYTES };
 
 /* What the outputs of a call have in common. */
 typedef struct {

@@ -9,6 +9,7 @@
  * copy of dW and db, and the copies are added in order. */
 #include "depthwise.h"
 #include "lanes.h"
+#include "sums.h"
 
 enum { ENOUGH_CHUNKS = 16, LISTED_TAPS = 9, FETCHED_BYTES = 1 << 16 };
 
@@ -322,6 +323,7 @@ static void channel_backward(const void *argument, ptrdiff_t chunk, int slot) {
     const cnet_conv2d *g = &job->g;
     const ptrdiff_t c = chunk / job->parts, part = chunk % job->parts;
     const ptrdiff_t taps = job->outputs * job->taps, pixels = g->oh * g->ow;
+    double bias_sums[DEPTHWISE_MULTIPLIERS] = {0};
     scratch s;
     lay_out_scratch(job, job->slots + (size_t)slot * lay_out_scratch(job, NULL, &s), &s);
     real *copy = job->copies + (part * g->o + c * job->outputs) * (job->taps + 1);
@@ -335,11 +337,13 @@ static void channel_backward(const void *argument, ptrdiff_t chunk, int slot) {
         if (job->arrays.dw)
             add_plane_to_dw(job, &s, n, c);
         for (ptrdiff_t k = 0; job->arrays.db && k < job->outputs; k++)
-            copy[k * (job->taps + 1) + job->taps] += add_up(
-                job->arrays.grad_output + (n * g->o + c * job->outputs + k) * pixels, pixels);
+            bias_sums[k] += sum_run(
+                job->arrays.grad_output + (n * g->o + c * job->outputs + k) * pixels, 0, pixels);
         if (job->arrays.dx)
             compute_plane_of_dx(job, &s, n, c);
     }
+    for (ptrdiff_t k = 0; k < job->outputs; k++)
+        copy[k * (job->taps + 1) + job->taps] = (real)bias_sums[k];
     for (ptrdiff_t k = 0; k < job->outputs; k++)
         for (ptrdiff_t t = 0; t < job->taps; t++)
             for (ptrdiff_t lane = 0; lane < LANES; lane++)

@@ -12,9 +12,9 @@
 #include "gemm/product.h"
 #include "stage.h"
 
-enum { ENOUGH_CHUNKS = 16, COPIES_BYTES = 8 << 20, ACCUMULATORS = VECTOR_BYTES == 64 ? 25 : 12 };
+enum { ENOUGH_CHUNKS = 16, COPIES_BYTES = 8 << 20, ACCUMULATORS = ISA_DIRECT_ACCUMULATORS };
 /* What is spread over a vector at once, and what the images of a set may take. */
-enum { SPREAD_BYTES = 16, STAGED_BYTES = 1 << 20 };
+enum { SPREAD_BYTES = 16, STAGED_BYTES = ISA_CORE_CACHE_BYTES };
 
 typedef struct {
     conv2d_arrays arrays;

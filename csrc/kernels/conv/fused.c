@@ -11,7 +11,7 @@
 static int lanes_are_channels(const cnet_conv2d *g) {
     const ptrdiff_t outputs = g->o / g->g;
     const ptrdiff_t rows = round_up(outputs, CNET_FN(tap_sums_tile)(outputs));
-    return VECTOR_BYTES == 64 && CNET_FN(prepared_sums)(g) < rows * stage_of(g, 1).pitch;
+    return ISA_REGISTERS >= 32 && CNET_FN(prepared_sums)(g) < rows * stage_of(g, 1).pitch;
 }
 
 /* A geometry without cells has nothing to stage. */

@@ -13,11 +13,12 @@
 #define SHORT_VECTORS /* for runs of taps, which would fill longer ones in part only */
 #include "conv.h"
 #include "lanes.h"
+#include "sums.h"
 #include "window.h"
 
-#if defined(__AVX512VL__) && defined(CNET_REAL_f32)
+#if defined(ISA_COMPRESS) && defined(CNET_REAL_f32)
 #include <immintrin.h>
-#define COMPRESS 16 /* cells whose living ones are closed up at once */
+#define COMPRESS ISA_COMPRESS
 #endif
 
 enum { ENOUGH_PARTS = 16, BLOCK_VECTORS = 9, CHAINED_VECTORS = 6, STAGED_BYTES = 512 << 10 };
@@ -234,7 +235,7 @@ static void part_chunk(const void *argument, ptrdiff_t chunk, int slot) {
             list_cells(job, job->grad_output + plane, job->codes + plane, &list);
             sweep_filter(job, &list, staged, job->filters + o * job->vectors * LANES,
                          sums + r * step);
-            sums[r * step + step - 1] += add_up(list.gradients, list.count);
+            sums[r * step + step - 1] += (real)sum_run(list.gradients, 0, list.count);
         }
         if (job->dx)
             unstage_image(job, gradient, job->dx + first);

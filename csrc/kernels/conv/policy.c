@@ -28,8 +28,8 @@ static int is_1x1_without_padding(const cnet_conv2d *g) {
            (g->oh - 1) * g->sh < g->h && (g->ow - 1) * g->sw < g->w;
 }
 
-enum { CACHED_TAPS = 1024, CACHED_BYTES = 1 << 20, STAGED_BYTES = 64 << 20 };
-enum { MULTIPLIERS = 8, LONGEST_STRIDE = 8 };
+enum { CACHED_TAPS = 1024, CACHED_BYTES = ISA_CORE_CACHE_BYTES, STAGED_BYTES = 64 << 20 };
+enum { LONGEST_STRIDE = 8 };
 
 /* Whether direct convolution stages at most so many bytes for some rows of outputs. It is about
  * what the image has there, but with large padding and dilation so much more that a product may
@@ -55,8 +55,8 @@ static int gradient_can_be_staged(const cnet_conv2d *g) {
 /* Each channel has some filters of its own; strides are few enough to list the taps of each phase.
  */
 static int is_depthwise(const cnet_conv2d *g) {
-    return not_empty(g) && g->c == g->g && g->o / g->g <= MULTIPLIERS && g->sh <= LONGEST_STRIDE &&
-           g->sw <= LONGEST_STRIDE && can_be_staged_whole(g);
+    return not_empty(g) && g->c == g->g && g->o / g->g <= DEPTHWISE_MULTIPLIERS &&
+           g->sh <= LONGEST_STRIDE && g->sw <= LONGEST_STRIDE && can_be_staged_whole(g);
 }
 
 static int has_one_filter_each(const cnet_conv2d *g) { return g->o == g->c && g->c > 1; }

@@ -9,10 +9,10 @@
 #include "stage.h"
 
 enum {
-    MAX_PIXELS = VECTOR_BYTES == 64 ? 14 : 6, /* two rows of them and a filter fill the registers */
-    CODES = sizeof(mask_t),                   /* of pooled pixels, a byte each, in a lane */
+    MAX_PIXELS = ISA_PREPARED_PIXELS, /* two rows of them and a filter fill the registers */
+    CODES = sizeof(mask_t),           /* of pooled pixels, a byte each, in a lane */
     CODE_PARTS = (MAX_PIXELS / 2 + CODES - 1) / CODES,
-    HALVES = VECTOR_BYTES == 64,
+    HALVES = ISA_HALF_PANELS,
     STAGE_BYTES = 128 << 10,
     CHUNK = 1 << 18 /* multiplications: enough to be worth a thread */
 };
@@ -48,7 +48,7 @@ enum { LANES_WHOLE = VECTOR_BYTES / (int)sizeof(real), LANES_HALF = LANES_WHOLE 
 #define TILE_FIRSTS FIRSTS
 #define TILE_SECONDS SECONDS
 #include "prepared_tile.h"
-#if VECTOR_BYTES == 64
+#if ISA_HALF_PANELS
 #define TILE_LANES LANES_HALF
 #define TILE_FN(name) name##_half
 #if defined(CNET_REAL_f32)
@@ -172,7 +172,7 @@ static void run_panel(const job_t *job, const real *filters, const real *staged,
             to.codes = job->codes ? job->codes + first + at : NULL;
             to.valid = min_size(job->width, ow - column) / step;
             to.room = job->pool ? end - at : ow - column; /* the second row may be there already */
-#if VECTOR_BYTES == 64
+#if ISA_HALF_PANELS
             if (outputs <= LANES_HALF) {
                 tile_of_half(job, filters, x, &to);
                 continue;

@@ -162,7 +162,7 @@ static void TILE_FN(tile_of)(const job_t *job, const real *filters, const real *
         TILE_OF(2)
         TILE_OF(4)
         TILE_OF(6)
-#if VECTOR_BYTES == 64
+#if ISA_PREPARED_PIXELS >= 14
         TILE_OF(8)
         TILE_OF(10)
         TILE_OF(12)

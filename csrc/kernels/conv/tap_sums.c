@@ -1,13 +1,6 @@
 #include "tap_sums.h"
 
-/* The register tiles, rows x vectors of accumulators: with a vector of cells for each column and a
- * broadcast they fill the registers there are (32 with AVX-512, 16 otherwise). Of two that waste
- * the same, the later one is taken. */
-#if VECTOR_BYTES == 64
-#define TILES(TILE) TILE(4, 6) TILE(5, 5) TILE(6, 4) TILE(7, 3) TILE(9, 3) TILE(8, 3)
-#else
-#define TILES(TILE) TILE(4, 3) TILE(5, 2) TILE(6, 2)
-#endif
+/* The register tiles are ISA_TAP_TILES, rows x vectors of accumulators. */
 enum { MOST_ROWS = 9, MOST_VECTORS = 6 };
 
 /* Some vectors of positions: where they are read, and where their sums go. */
@@ -111,14 +104,14 @@ static inline __attribute__((always_inline)) void sum_tile(const int rows, const
             left -= size;                                                                          \
         }                                                                                          \
     }
-TILES(SUM_ROWS)
+ISA_TAP_TILES(SUM_ROWS)
 
 ptrdiff_t CNET_FN(tap_sums_tile)(ptrdiff_t filters) {
     ptrdiff_t best = 0;
 #define BETTER(ROWS, VECTORS)                                                                      \
     if (best == 0 || round_up(filters, ROWS) <= round_up(filters, best))                           \
         best = ROWS;
-    TILES(BETTER)
+    ISA_TAP_TILES(BETTER)
     return best;
 }
 
@@ -128,6 +121,6 @@ void CNET_FN(tap_sums)(const tap_filters *f, const tap_positions *at, const real
     case ROWS:                                                                                     \
         sum_##ROWS##_rows(f, at, x, to);                                                           \
         break;
-        TILES(RUN_ROWS)
+        ISA_TAP_TILES(RUN_ROWS)
     }
 }

@@ -20,7 +20,7 @@ enum {
     LEAST_TILES = 128,
     BLOCK_TILES = 32,
     /* A multiple of TILE_ROWS and of LANES. */
-    SLICE = VECTOR_BYTES == 64 ? 16 : 24
+    SLICE = ISA_WINOGRAD_SLICE
 };
 _Static_assert(SLICE % TILE_ROWS == 0 && SLICE * sizeof(real) % VECTOR_BYTES == 0, "panels fit");
 

@@ -3,7 +3,7 @@
 #include "gemm/dots.h"
 
 /* The register tile; at the edges its last row or column is repeated. */
-enum { ROWS = 4, COLS = VECTOR_BYTES == 64 ? 4 : 2, CHUNK_COLS = 32 };
+enum { ROWS = 4, COLS = ISA_DOTS_COLS, CHUNK_COLS = 32 };
 
 /* Neighbouring vectors add up to one that holds neighbouring lanes of both, until each lane is the
  * sum of one of the vectors. */

@@ -3,9 +3,9 @@
 #include "simd.h"
 
 enum {
-    ROWS = VECTOR_BYTES == 64 ? 8 : 4, /* a tile is ROWS rows and two panels, */
-    PANELS = 8,                        /* or one row and eight */
-    MIN_CHUNK = 1 << 17                /* multiplications */
+    ROWS = ISA_LINEAR_ROWS, /* a tile is ROWS rows and two panels, */
+    PANELS = 8,             /* or one row and eight */
+    MIN_CHUNK = 1 << 17     /* multiplications */
 };
 
 typedef struct {

@@ -11,8 +11,8 @@
 /* The register tile: TILE_ROWS x TILE_VECTORS accumulators, which with one row of B and a broadcast
  * fill the registers there are (32 with AVX-512, 16 otherwise). */
 enum {
-    TILE_ROWS = VECTOR_BYTES == 64 ? 8 : 6,
-    TILE_VECTORS = VECTOR_BYTES == 64 ? 3 : 2,
+    TILE_ROWS = ISA_PRODUCT_ROWS,
+    TILE_VECTORS = ISA_PRODUCT_VECTORS,
     TILE_COLS = TILE_VECTORS * VECTOR_BYTES / (int)sizeof(real)
 };
 

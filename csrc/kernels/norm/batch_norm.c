@@ -1,12 +1,12 @@
 /* Batch normalisation: the statistics of channels, the transform, and its gradients.
  *
  * Arrays are (n, c, size): a channel is n runs of `size` neighbours. Sums over a channel are taken
- * run by run, in lanes, and over the runs in double, in order. */
-#include "simd.h"
+ * in double, run by run, in order. */
+#include "sums.h"
 
 typedef struct {
     const real *x, *grad_output, *mean, *var, *weight, *bias;
-    real *y, *dx, *dweight, *dbias, *sums, *squares;
+    real *y, *dx, *dweight, *dbias, *means, *variances;
     cnet_norm g;
     double eps;
     int from_batch;
@@ -22,60 +22,38 @@ static ptrdiff_t run_of(const job_t *job, ptrdiff_t n, ptrdiff_t channel) {
     return (n * job->g.c + channel) * job->g.size;
 }
 
-static double sum_lanes(vec lanes) {
+/* Deviations from one number of the channel are small where its numbers are close to each other. */
+static double mean_of_channel(const job_t *job, ptrdiff_t channel) {
+    const double first = (double)job->x[run_of(job, 0, channel)],
+                 shift = isfinite(first) ? first : 0;
     double sum = 0;
-    for (ptrdiff_t l = 0; l < LANES; l++)
-        sum += (double)lanes[l];
-    return sum;
-}
-
-static double sum_run(const real *x, ptrdiff_t count) {
-    vec lanes = {0};
-    ptrdiff_t t = 0;
-    for (; t + LANES <= count; t += LANES)
-        lanes += load(x + t);
-    double sum = sum_lanes(lanes);
-    for (; t < count; t++)
-        sum += (double)x[t];
-    return sum;
-}
-
-static double sum_products(const real *x, real x_mean, const real *y, real y_mean,
-                           ptrdiff_t count) {
-    vec lanes = {0};
-    ptrdiff_t t = 0;
-    for (; t + LANES <= count; t += LANES)
-        lanes += (load(x + t) - x_mean) * (load(y + t) - y_mean);
-    double sum = sum_lanes(lanes);
-    for (; t < count; t++)
-        sum += (double)((x[t] - x_mean) * (y[t] - y_mean));
-    return sum;
+    for (ptrdiff_t n = 0; n < job->g.n; n++)
+        sum += sum_run(job->x + run_of(job, n, channel), shift, job->g.size);
+    return shift + sum / ((double)job->g.n * (double)job->g.size);
 }
 
 static void stats_of_channel(const void *argument, ptrdiff_t channel, int slot) {
     (void)slot;
     const job_t *job = argument;
-    const double count = (double)job->g.n * (double)job->g.size;
-    double sum = 0, squares = 0;
-    for (ptrdiff_t n = 0; n < job->g.n; n++)
-        sum += sum_run(job->x + run_of(job, n, channel), job->g.size);
-    const real mean = (real)(sum / count);
+    const double mean = mean_of_channel(job, channel);
+    double squares = 0;
     for (ptrdiff_t n = 0; n < job->g.n; n++) {
         const real *x = job->x + run_of(job, n, channel);
         squares += sum_products(x, mean, x, mean, job->g.size);
     }
-    job->sums[channel] = mean;
-    job->squares[channel] = (real)(squares / count);
+    job->means[channel] = (real)mean;
+    job->variances[channel] = (real)(squares / ((double)job->g.n * (double)job->g.size));
 }
 
 /* mean[c] = sum of x[:, c, :] / count and var[c] = sum of (x[:, c, :] - mean[c])^2 / count, with
  * count = n * size.
  *
  * x (n, c, size) with n and size positive, mean and var (c); overwrites both. Two passes, the
- * second around the rounded mean. Parallel over channels. */
+ * second around the mean; a channel of equal numbers has exactly that mean and the variance 0.
+ * Parallel over channels. */
 void CNET_FN(batch_norm_stats)(const cnet_call *call) {
     const cnet_batch_norm_stats_arguments *a = &call->batch_norm_stats;
-    const job_t job = {.x = a->x, .sums = a->mean, .squares = a->var, .g = a->g};
+    const job_t job = {.x = a->x, .means = a->mean, .variances = a->var, .g = a->g};
     run_channels(stats_of_channel, &job, call);
 }
 
@@ -126,11 +104,11 @@ static void gradient_of_channel(const void *argument, ptrdiff_t channel, int slo
     double dbias = 0, dweight = 0;
     if (job->dbias || (job->dx && job->from_batch))
         for (ptrdiff_t n = 0; n < job->g.n; n++)
-            dbias += sum_run(job->grad_output + run_of(job, n, channel), size);
+            dbias += sum_run(job->grad_output + run_of(job, n, channel), 0, size);
     if (job->dweight || (job->dx && job->from_batch))
         for (ptrdiff_t n = 0; n < job->g.n; n++) {
             const ptrdiff_t at = run_of(job, n, channel);
-            dweight += sum_products(job->grad_output + at, 0, job->x + at, mean, size);
+            dweight += sum_products(job->grad_output + at, 0, job->x + at, (double)mean, size);
         }
     dweight *= deviation;
     if (job->dbias)

@@ -1,0 +1,56 @@
+/* Sums of long runs that do not lose digits: each term is widened to double, and four vectors of
+ * lanes are added up, in a fixed order. */
+#ifndef CNET_SUMS_H
+#define CNET_SUMS_H
+
+#include "simd.h"
+
+/* A vector of doubles, and as many reals at any address. */
+typedef double wide __attribute__((vector_size(VECTOR_BYTES)));
+typedef real narrow __attribute__((vector_size(VECTOR_BYTES / sizeof(double) * sizeof(real)),
+                                   aligned(sizeof(real)), may_alias));
+enum { WIDE_LANES = VECTOR_BYTES / sizeof(double), WIDE_BLOCK = 4 * WIDE_LANES };
+
+static inline wide load_wide(const real *p) {
+    return __builtin_convertvector(*(const narrow *)p, wide);
+}
+
+static inline double sum_wide(const wide sums[4]) {
+    const wide lanes = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    double sum = 0;
+    for (int lane = 0; lane < WIDE_LANES; lane++)
+        sum += lanes[lane];
+    return sum;
+}
+
+/* The sum of x[t] - shift. */
+static inline double sum_run(const real *x, double shift, ptrdiff_t count) {
+    wide sums[4] = {0};
+    ptrdiff_t t = 0;
+    for (; t + WIDE_BLOCK <= count; t += WIDE_BLOCK)
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++)
+            sums[i] += load_wide(x + t + i * WIDE_LANES) - shift;
+    double sum = sum_wide(sums);
+    for (; t < count; t++)
+        sum += (double)x[t] - shift;
+    return sum;
+}
+
+/* The sum of (x[t] - x_shift) * (y[t] - y_shift). */
+static inline double sum_products(const real *x, double x_shift, const real *y, double y_shift,
+                                  ptrdiff_t count) {
+    wide sums[4] = {0};
+    ptrdiff_t t = 0;
+    for (; t + WIDE_BLOCK <= count; t += WIDE_BLOCK)
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++)
+            sums[i] += (load_wide(x + t + i * WIDE_LANES) - x_shift) *
+                       (load_wide(y + t + i * WIDE_LANES) - y_shift);
+    double sum = sum_wide(sums);
+    for (; t < count; t++)
+        sum += ((double)x[t] - x_shift) * ((double)y[t] - y_shift);
+    return sum;
+}
+
+#endif
