@@ -25,6 +25,7 @@ X = np.linspace(-1, 1, 2 * 3 * 8 * 8, dtype=np.float32).reshape(2, 3, 8, 8)
         (lambda: nn.AvgPool2d((3, 2), 1, padding=1),
          "AvgPool2d(kernel_size=(3, 2), stride=1, padding=1)"),
         (lambda: nn.LeakyReLU(0.1), "LeakyReLU(negative_slope=0.1)"),
+        (lambda: nn.GELU("tanh"), "GELU(approximate='tanh')"),
         (lambda: nn.Softmax(dim=-1), "Softmax(dim=-1)"),
         (lambda: nn.LogSoftmax(1), "LogSoftmax(dim=1)"),
         (lambda: nn.Dropout(0.2), "Dropout(p=0.2)"),
