@@ -13,6 +13,7 @@
 #define CNET_H
 
 #include "kernels.h"
+#include "kernels/elementwise/operations.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -64,8 +65,14 @@ typedef enum {
 } cnet_algorithm;
 typedef enum { CNET_FORWARD, CNET_DX, CNET_DW, CNET_PASSES } cnet_pass;
 
-typedef enum { CNET_LEAKY_RELU, CNET_SIGMOID, CNET_TANH } cnet_activation;
-enum { CNET_ACTIVATIONS = CNET_TANH + 1 };
+/* Elementwise operations: operations.h. */
+#define CNET_ENUMERATOR(name, value, saved, gradient) CNET_OPERATION_##name,
+typedef enum { CNET_OPERATIONS(CNET_ENUMERATOR) CNET_OPERATION_COUNT } cnet_operation;
+#undef CNET_ENUMERATOR
+typedef struct {
+    const char *name, *saved; /* x or y */
+} cnet_operation_names;
+extern const cnet_operation_names cnet_operations[CNET_OPERATION_COUNT]; /* signatures.c */
 
 /* ---- Calls ---------------------------------------------------------------------------------
  * Kernels, their arguments as structures, and as slots of 8 bytes in the same order. */

@@ -69,11 +69,11 @@
     IN(real, x) IN(void, prepared) OUT(real, y) GEOMETRY(linear, g) INTEGER(relu)
 
 /* ---- elementwise ---- */
-#define CNET_relu(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER) IN(real, x) OUT(real, y) COUNT(count)
-#define CNET_relu_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                              \
-    IN(real, grad_output) IN(real, y) OUT(real, dx) COUNT(count)
-#define CNET_activate(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                   \
-    IN(real, x) OUT(real, y) COUNT(count) INTEGER(function) NUMBER(negative_slope)
+#define CNET_elementwise(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                \
+    IN(real, x) OUT(real, y) COUNT(count) INTEGER(operation) NUMBER(a) NUMBER(b)
+#define CNET_elementwise_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                       \
+    IN(real, grad_output)                                                                          \
+    IN(real, saved) OUT(real, dx) COUNT(count) INTEGER(operation) NUMBER(a) NUMBER(b)
 #define CNET_add(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                        \
     IN(real, a) IN(real, b) OUT(real, y) COUNT(count)
 #define CNET_copy(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER) IN(real, x) OUT(real, y) COUNT(count)
@@ -142,9 +142,8 @@
     KERNEL(gemm, WORKSPACE)                                                                        \
     KERNEL(prepare_linear, WORKSPACE)                                                              \
     KERNEL(prepared_linear, NO_WORKSPACE)                                                          \
-    KERNEL(relu, NO_WORKSPACE)                                                                     \
-    KERNEL(relu_backward, NO_WORKSPACE)                                                            \
-    KERNEL(activate, NO_WORKSPACE)                                                                 \
+    KERNEL(elementwise, NO_WORKSPACE)                                                              \
+    KERNEL(elementwise_backward, NO_WORKSPACE)                                                     \
     KERNEL(add, NO_WORKSPACE)                                                                      \
     KERNEL(copy, NO_WORKSPACE)                                                                     \
     KERNEL(softmax, NO_WORKSPACE)                                                                  \

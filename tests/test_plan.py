@@ -217,6 +217,16 @@ def test_bits_do_not_depend_on_threads(name: str) -> None:
             assert np.array_equal(plan(x), expected)
 
 
+@pytest.mark.parametrize(
+    "activation",
+    [nn.ReLU(), nn.LeakyReLU(0.3), nn.Sigmoid(), nn.Tanh(), nn.GELU(), nn.GELU("tanh")],
+    ids=str,
+)
+def test_activations_have_the_bits_of_eager_calls(activation: nn.Module, isa: str) -> None:
+    x = np.random.default_rng(0).normal(0, 3, (21, 37)).astype(np.float32)
+    assert np.array_equal(cnet.compile(activation, x)(x), _eager(activation, x))
+
+
 def test_bits_do_not_depend_on_the_batch() -> None:
     model, x = reference_cnn().eval(), _images((40, 1, 28, 28))
     expected = cnet.compile(model, x)(x)

@@ -1,4 +1,5 @@
-/* The signatures of the kernels: the list of kernels.h as data. */
+/* The signatures of the kernels: the list of kernels.h as data, and the names of elementwise
+ * operations. */
 #include "cnet.h"
 
 #define SLOTS(type) ((int)(sizeof(type) / sizeof(cnet_slot)))
@@ -44,3 +45,6 @@ CNET_KERNELS(IS_MADE_OF_SLOTS)
                             COUNT_GIVEN(name),                                                     \
                             COUNT_SLOTS(name)},
 const cnet_signature cnet_signatures[CNET_KERNEL_COUNT] = {CNET_KERNELS(SIGNATURE)};
+
+#define NAMES(name, value, saved, gradient) {#name, #saved},
+const cnet_operation_names cnet_operations[CNET_OPERATION_COUNT] = {CNET_OPERATIONS(NAMES)};

@@ -20,9 +20,13 @@ cdef extern from "cnet.h" nogil:
     int CNET_AUTO
     int CNET_PASSES
 
-    int CNET_LEAKY_RELU
-    int CNET_SIGMOID
-    int CNET_TANH
+    int CNET_OPERATION_COUNT
+
+    ctypedef struct cnet_operation_names:
+        const char *name
+        const char *saved
+
+    const cnet_operation_names *cnet_operations
 
     int CNET_KERNEL_COUNT
 

@@ -14,7 +14,8 @@ window2d_fields: tuple[str, ...]
 compiler: str
 max_threads: int
 algorithms: dict[str, int]
-activations: dict[str, int]
+operations: dict[str, int]
+saved_by_operations: dict[str, str]
 
 @final
 class Memory: ...

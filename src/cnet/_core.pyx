@@ -55,7 +55,12 @@ algorithms = {
     "fold": CNET_FOLD,
     "product": CNET_PRODUCT,
 }
-activations = {"leaky_relu": CNET_LEAKY_RELU, "sigmoid": CNET_SIGMOID, "tanh": CNET_TANH}
+# The numbers of elementwise operations, and what their gradients are computed from: x or y.
+operations = {cnet_operations[i].name.decode(): i for i in range(CNET_OPERATION_COUNT)}
+saved_by_operations = {
+    cnet_operations[i].name.decode(): cnet_operations[i].saved.decode()
+    for i in range(CNET_OPERATION_COUNT)
+}
 
 
 # ---- Memory --------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
-/* Kernels without a geometry: activation, loss, steps of an optimizer. */
+/* Kernels without a geometry: elementwise operations, loss, steps of an optimizer. */
 #include "tests.h"
 
-/* ---- ReLU --------------------------------------------------------------------------------- */
+/* ---- Elementwise operations --------------------------------------------------------------- */
 
 /* Around the lengths of vectors and of a chunk, 2^15. */
 static const ptrdiff_t counts[] = {0, 1, 3, 4, 5, 15, 16, 17, 33, 100, 32767, 32768, 32769, 100003};
@@ -24,39 +24,70 @@ static double *activations(ptrdiff_t count) {
     return x;
 }
 
-static void relu_case(const ptrdiff_t *count) {
-    for (int in_place = 0; in_place < 2; in_place++) {
+/* Some operations, f(x) and g f'(x) from x or y: all others take the same way through a kernel. */
+typedef struct {
+    cnet_operation operation;
+    double scale; /* 0: exact */
+    double (*value)(double x);
+    double (*gradient)(double g, double saved);
+} operation_t;
+static double relu(double x) { return x <= 0 ? 0 : x; }
+static double relu_gradient(double g, double y) { return y <= 0 ? 0 : g; }
+static double leaky_relu(double x) { return x > 0 ? x : x / 4; }
+static double leaky_relu_gradient(double g, double x) { return x > 0 ? g : g / 4; }
+static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
+static double sigmoid_gradient(double g, double y) { return g * y * (1 - y); }
+static const operation_t operations[] = {
+    {CNET_OPERATION_relu, 0, relu, relu_gradient},
+    {CNET_OPERATION_leaky_relu, 0, leaky_relu, leaky_relu_gradient},
+    {CNET_OPERATION_sigmoid, 2, sigmoid, sigmoid_gradient},
+};
+enum { OPERATIONS = sizeof operations / sizeof operations[0] };
+
+static sum of_scale(double value, double scale) {
+    return (sum){value, scale * (1 + fabs(value)), 1};
+}
+
+static void elementwise_case(const ptrdiff_t *count) {
+    for (int i = 0; i < 2 * OPERATIONS; i++) {
+        const operation_t *f = &operations[i / 2];
         const double *x = activations(*count);
         sum *y = sums(*count);
         for (ptrdiff_t t = 0; t < *count; t++)
-            y[t].value = x[t] <= 0 ? 0 : x[t];
+            y[t] = of_scale(f->value(x[t]), f->scale);
         check(&(subject){
-            .call = {CNET_KERNEL_relu, .relu = {.count = *count}},
-            .in_place = in_place,
+            .call = {CNET_KERNEL_elementwise,
+                     .elementwise = {.count = *count, .operation = f->operation, .a = 0.25}},
+            .in_place = i % 2,
             .in = {{*count, x}},
             .out = {{*count, y, x}},
         });
     }
 }
 
-void test_relu(void) { for_each_count(relu_case); }
+void test_elementwise(void) { for_each_count(elementwise_case); }
 
-static void relu_backward_case(const ptrdiff_t *count) {
-    for (int in_place = 0; in_place < 2; in_place++) {
-        const double *dy = randoms(*count), *y = activations(*count);
+static void elementwise_backward_case(const ptrdiff_t *count) {
+    for (int i = 0; i < 2 * OPERATIONS; i++) {
+        const operation_t *f = &operations[i / 2];
+        const double *g = randoms(*count),
+                     *saved = f->scale ? randoms(*count) : activations(*count);
         sum *dx = sums(*count);
         for (ptrdiff_t t = 0; t < *count; t++)
-            dx[t].value = y[t] <= 0 ? 0 : dy[t];
+            dx[t] = of_scale(f->gradient(g[t], saved[t]), f->scale);
         check(&(subject){
-            .call = {CNET_KERNEL_relu_backward, .relu_backward = {.count = *count}},
-            .in_place = in_place,
-            .in = {{*count, dy}, {*count, y}},
-            .out = {{*count, dx, dy}},
+            .call = {CNET_KERNEL_elementwise_backward,
+                     .elementwise_backward = {.count = *count,
+                                              .operation = f->operation,
+                                              .a = 0.25}},
+            .in_place = i % 2,
+            .in = {{*count, g}, {*count, saved}},
+            .out = {{*count, dx, g}},
         });
     }
 }
 
-void test_relu_backward(void) { for_each_count(relu_backward_case); }
+void test_elementwise_backward(void) { for_each_count(elementwise_backward_case); }
 
 /* ---- Cross-entropy ------------------------------------------------------------------------ */
 

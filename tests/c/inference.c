@@ -1,4 +1,4 @@
-/* Kernels of plans: layers with prepared weights, activations, softmax, sums. */
+/* Kernels of plans: layers with prepared weights, softmax, sums. */
 #include "conv2d_cases.h"
 
 /* ---- Convolution -------------------------------------------------------------------------- */
@@ -108,43 +108,10 @@ void test_prepared_linear(void) {
         linear_case(&linears[i], 1);
 }
 
-/* ---- Activations -------------------------------------------------------------------------- */
+/* ---- Softmax, sums, copies ---------------------------------------------------------------- */
 
 static const ptrdiff_t counts[] = {0, 1, 5, 33, 100, 32768, 32769};
 enum { COUNTS = sizeof counts / sizeof counts[0] };
-
-/* The value of each activation, and its scale. */
-static sum leaky_relu(double x) { return (sum){.value = x > 0 ? x : x / 4}; }
-static sum sigmoid(double x) { return (sum){1 / (1 + exp(-x)), 2, 1}; }
-static sum hyperbolic_tangent(double x) { return (sum){tanh(x), 2, 1}; }
-static sum (*const activations[])(double x) = {
-    [CNET_LEAKY_RELU] = leaky_relu,
-    [CNET_SIGMOID] = sigmoid,
-    [CNET_TANH] = hyperbolic_tangent,
-};
-_Static_assert(sizeof activations / sizeof activations[0] == CNET_ACTIVATIONS, "one for each");
-
-static void activate_case(ptrdiff_t count, cnet_activation function) {
-    double *x = randoms(count);
-    sum *y = sums(count);
-    for (ptrdiff_t t = 0; t < count; t++) {
-        x[t] *= 16;
-        y[t] = activations[function](x[t]);
-    }
-    describe("%td elements, activation %d", count, (int)function);
-    check(&(subject){
-        .call = {CNET_KERNEL_activate,
-                 .activate = {.count = count, .function = function, .negative_slope = 0.25}},
-        .in = {{count, x}},
-        .out = {{count, y, NULL}},
-    });
-}
-
-void test_activate(void) {
-    for (int i = 0; i < COUNTS; i++)
-        for (cnet_activation function = 0; function < CNET_ACTIVATIONS; function++)
-            activate_case(counts[i], function);
-}
 
 typedef struct {
     ptrdiff_t n, c;

@@ -1,5 +1,7 @@
 """Functions of single elements."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -167,3 +169,17 @@ def test_clip_promotes():
     assert tensor([1, 2]).clip(1.5).dtype == np.float32
     assert tensor([1.0, 2.0]).clip(tensor([1, 2]), np.float64(3)).dtype == np.float32
     assert tensor([1, 2]).clip(max=tensor([1.5])).dtype == np.float32
+
+
+@pytest.mark.parametrize("approximate", ["none", "tanh"])
+def test_gelu(approximate):
+    x = np.array([-1e6, -3.0, -1.0, 0.0, 1.0, 3.0, 1e6])
+    y = F.gelu(x, approximate)
+    exact = [x * (1 + math.erf(x / math.sqrt(2))) / 2 for x in x]
+    np.testing.assert_allclose(y, exact, atol=0 if approximate == "none" else 5e-4)
+    assert gradcheck(lambda x: F.gelu(x, approximate), [Tensor(x[1:-1], requires_grad=True)])
+
+
+def test_gelu_refuses_other_approximations():
+    with pytest.raises(ValueError, match=r"gelu: approximate must be 'none' or 'tanh'"):
+        F.gelu(tensor([1.0]), "sigmoid")

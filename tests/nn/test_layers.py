@@ -34,6 +34,7 @@ X = np.linspace(-1, 1, 2 * 3 * 8 * 8, dtype=np.float32).reshape(2, 3, 8, 8)
         (lambda: nn.ModuleList([nn.ReLU(), nn.ReLU(), nn.Tanh()]),
          "ModuleList(\n  (0-1): 2 x ReLU()\n  (2): Tanh()\n)"),
         (lambda: nn.ModuleList(), "ModuleList()"),
+        (lambda: nn.GELU("tanh"), "GELU(approximate='tanh')"),
         (lambda: nn.Softmax(dim=-1), "Softmax(dim=-1)"),
         (lambda: nn.LogSoftmax(1), "LogSoftmax(dim=1)"),
         (lambda: nn.Dropout(0.2), "Dropout(p=0.2, inplace=False)"),

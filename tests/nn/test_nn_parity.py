@@ -37,6 +37,8 @@ LAYERS = [
     (lambda m: m.BatchNorm1d(4), LOGITS),
     (lambda m: m.ReLU(), X),
     (lambda m: m.LeakyReLU(0.2), X),
+    (lambda m: m.GELU(), X),
+    (lambda m: m.GELU(approximate="tanh"), X),
     (lambda m: m.Tanh(), X),
     (lambda m: m.Sigmoid(), X),
     (lambda m: m.Softmax(dim=1), X),

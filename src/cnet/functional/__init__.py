@@ -5,6 +5,7 @@ Importing this package gives `Tensor` its operators and methods.
 """
 
 from . import comparison
+from .activation import gelu
 from .arithmetic import add, div, mul, neg, pow, sub
 from .conv import conv2d
 from .dropout import dropout
@@ -65,6 +66,7 @@ __all__ = [
     "expand",
     "expand_dims",
     "flatten",
+    "gelu",
     "l1_loss",
     "leaky_relu",
     "linear",

@@ -10,6 +10,7 @@ from ..autograd import Array, Context, Function
 from ..tensor import Operand, Tensor, TensorLike, attach
 from ._common import unbroadcast, weak
 from ._inplace import replace
+from ._operation import Operation
 from ._promotion import floating, promoted, require_float
 
 
@@ -148,17 +149,8 @@ def abs(input: TensorLike) -> Tensor:
     return Abs.apply(input)
 
 
-class Tanh(Function[Tensor]):
-    @staticmethod
-    def forward(ctx: Context, x: Array) -> Array:
-        y: Array = np.tanh(floating("tanh", x))
-        ctx.save_for_backward(y)
-        return y
-
-    @staticmethod
-    def backward(ctx: Context, grad: Array) -> Any:
-        (y,) = ctx.saved
-        return grad * (1 - y * y)
+class Tanh(Operation):
+    operation = "tanh"
 
 
 def tanh(input: TensorLike) -> Tensor:
@@ -182,17 +174,8 @@ def tanh(input: TensorLike) -> Tensor:
     return Tanh.apply(input)
 
 
-class Sigmoid(Function[Tensor]):
-    @staticmethod
-    def forward(ctx: Context, x: Array) -> Any:
-        y = expit(floating("sigmoid", x))
-        ctx.save_for_backward(y)
-        return y
-
-    @staticmethod
-    def backward(ctx: Context, grad: Array) -> Any:
-        (y,) = ctx.saved
-        return grad * y * (1 - y)
+class Sigmoid(Operation):
+    operation = "sigmoid"
 
 
 def expit(x: Array) -> Any:
@@ -274,7 +257,7 @@ class LeakyReLU(Function[Tensor]):
         require_float("leaky_relu", x)
         ctx.save_for_backward(x > 0)
         ctx.negative_slope = negative_slope
-        return np.where(x > 0, x, x * negative_slope)
+        return kernels.elementwise(x, "leaky_relu", negative_slope)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:

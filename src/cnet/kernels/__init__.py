@@ -8,10 +8,10 @@ docstring says so; results are new, C-contiguous arrays. Letters as in `cnet.geo
 Each family has a file, in which the gradients of an operation stand below it.
 """
 
-from .activation import relu, relu_backward
 from .algorithms import conv2d_algorithm, conv2d_choice
 from .columns import col2im, im2col
 from .conv import conv2d, conv2d_backward
+from .elementwise import elementwise, elementwise_backward, relu, relu_backward
 from .fused import (
     conv2d_relu_pool,
     conv2d_relu_pool_backward,
@@ -40,6 +40,8 @@ __all__ = [
     "conv2d_relu_pool_backward",
     "cross_entropy",
     "cross_entropy_backward",
+    "elementwise",
+    "elementwise_backward",
     "im2col",
     "linear",
     "matmul",

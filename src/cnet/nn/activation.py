@@ -1,6 +1,6 @@
 """Activations as modules."""
 
-from typing import Any
+from typing import Any, Literal
 
 from .. import functional as F
 from ..tensor import Tensor
@@ -63,6 +63,33 @@ class LeakyReLU(Module):
     def extra_repr(self) -> str:
         inplace = ", inplace=True" if self.inplace else ""
         return f"negative_slope={self.negative_slope}{inplace}"
+
+
+class GELU(Module):
+    """The Gaussian error linear unit; see `cnet.functional.gelu`.
+
+    Parameters
+    ----------
+    approximate : {"none", "tanh"}, default "none"
+        The exact function, or an approximation by the hyperbolic tangent.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import nn
+    >>> nn.GELU()(np.array([-1.0, 2.0])).numpy().round(4)
+    array([-0.1587,  1.9545])
+    """
+
+    def __init__(self, approximate: Literal["none", "tanh"] = "none") -> None:
+        super().__init__()
+        self.approximate = approximate
+
+    def forward(self, x: Any) -> Tensor:
+        return F.gelu(x, self.approximate)
+
+    def extra_repr(self) -> str:
+        return f"approximate={self.approximate!r}"
 
 
 class Tanh(Module):

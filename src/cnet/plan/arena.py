@@ -6,7 +6,7 @@ from math import prod
 from .steps import Step
 
 ALIGNMENT = 64  # CNET_ALIGNMENT in cnet.h
-IN_PLACE = ("relu", "activate", "softmax", "add", "batch_norm")
+IN_PLACE = ("elementwise", "softmax", "add", "batch_norm")
 """Kernels whose result may overwrite what they read."""
 
 

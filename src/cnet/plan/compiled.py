@@ -9,7 +9,7 @@ import numpy as np
 from .. import _core
 from ..arrays import Shape
 from .arena import place
-from .steps import PREPARE, Step, Value
+from .steps import NUMBERS, PREPARE, Step, Value
 
 CACHE_BYTES = 1 << 18
 """What the results of a block of images may take, so that they stay in a core's cache."""
@@ -19,8 +19,6 @@ BLOCK = 8
 """Images in a block: the rows of a register tile of linear layers."""
 WORTH_THREADS = 1 << 20
 """Multiplications of a step that are worth waking another thread for."""
-NUMBERS = _core.algorithms | _core.activations
-"""Of what steps name."""
 
 
 def compiled_plan(

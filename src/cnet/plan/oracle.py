@@ -9,13 +9,16 @@ from .. import _core, reference
 from ..arrays import Shape
 from ..autograd import Array
 from ..geometry import Conv2d, Window2d
-from .steps import PREPARE, Step, Value
+from .steps import NUMBERS, PREPARE, Step, Value
 
 
 def _compute(step: Step, inputs: Sequence[Array]) -> Array:
     """Run the reference of a step's kernel, whose arguments have the names of csrc/kernels.h."""
     _, names = _core.kernels[step.kernel]
-    arguments = dict(step.arguments)
+    arguments = {
+        name: NUMBERS[value] if isinstance(value, str) else value
+        for name, value in step.arguments.items()
+    }
     g = arguments.get("g")
     if isinstance(g, Conv2d | Window2d):
         inputs = [x.reshape(g.n, g.c, g.h, g.w) for x in inputs]

@@ -4,10 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from .. import _core
 from ..arrays import Shape
 
 PREPARE = {"prepared_conv2d": "prepare_conv2d", "prepared_linear": "prepare_linear"}
 """The kernel that prepares the weights of another."""
+NUMBERS = _core.algorithms | _core.operations
+"""What C calls the algorithms and operations that steps name."""
 
 
 @dataclass(eq=False)
@@ -16,7 +19,7 @@ class Step:
 
     `kernel` and the names of its arguments are those of csrc/kernels.h. The first arguments are the
     results of other steps, `y` is the result of this one; `arguments` holds the others: constants,
-    sizes and numbers, with the names of algorithms and activations as strings. Where the kernel
+    sizes and numbers, with the names of algorithms and operations as strings. Where the kernel
     takes `prepared`, they hold the weight and the bias instead.
     """
 

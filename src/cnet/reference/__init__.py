@@ -7,9 +7,9 @@ the results in place. `cnet.kernels` calls one or the other, and documents what 
 Each function is its equation, written to be read. A file holds a family, as in `cnet.kernels`.
 """
 
-from .activation import activate, add, copy, relu, relu_backward, softmax
 from .columns import col2im, im2col
 from .conv import conv2d, conv2d_backward
+from .elementwise import add, copy, elementwise, elementwise_backward, softmax
 from .fused import (
     conv2d_relu_pool,
     conv2d_relu_pool_backward,
@@ -24,7 +24,6 @@ from .prepared import prepare_conv2d, prepare_linear, prepared_conv2d, prepared_
 from .products import gemm
 
 __all__ = [
-    "activate",
     "adam_step",
     "add",
     "avg_pool2d",
@@ -40,6 +39,8 @@ __all__ = [
     "copy",
     "cross_entropy",
     "cross_entropy_backward",
+    "elementwise",
+    "elementwise_backward",
     "gemm",
     "im2col",
     "max_pool2d",
@@ -48,8 +49,6 @@ __all__ = [
     "prepare_linear",
     "prepared_conv2d",
     "prepared_linear",
-    "relu",
-    "relu_backward",
     "relu_pool",
     "relu_pool_backward",
     "sgd_step",

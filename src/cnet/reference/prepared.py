@@ -4,7 +4,6 @@ import numpy as np
 
 from ..arrays import Array
 from ..geometry import Conv2d
-from .activation import relu as apply_relu
 from .conv import conv2d
 from .fused import pooling_of
 from .pooling import max_pool2d
@@ -24,7 +23,7 @@ def prepared_conv2d(
     z = np.empty((g.n, g.o, g.oh, g.ow), x.dtype)
     conv2d(x, *prepared, z, g, 0)
     if relu:
-        apply_relu(z, z)
+        np.copyto(z, 0, where=z <= 0)
     if pool:
         max_pool2d(z, y, None, pooling_of(g))
     else:
@@ -49,5 +48,5 @@ def prepared_linear(
     if bias is not None:
         z += bias
     if relu:
-        apply_relu(z, z)
+        np.copyto(z, 0, where=z <= 0)
     y[...] = z.reshape(y.shape)

@@ -1,10 +1,20 @@
-"""Activations and sums."""
+"""Elementwise operations and sums."""
 
 from typing import Any
 
+from ...functional._operation import Operation
+from ...functional.activation import GELU, GELUTanh
 from ...functional.arithmetic import Add
 from ...functional.elementwise import LeakyReLU, ReLU, Sigmoid, Tanh
 from ..steps import Rule, Step, Value, elementwise, extendable
+
+
+def operation(x: Value, name: str, a: float = 0.0, b: float = 0.0) -> Step:
+    return elementwise("elementwise", x, operation=name, a=a, b=b)
+
+
+def rule_of(function: type[Operation]) -> Rule:
+    return lambda x, **parameters: operation(x, function.operation, **parameters)
 
 
 def relu(x: Value) -> Step | Value:
@@ -12,13 +22,7 @@ def relu(x: Value) -> Step | Value:
     if step and step.kernel != "conv2d":
         step.arguments["relu"] = 1
         return x
-    return elementwise("relu", x)
-
-
-def activation(name: str) -> Rule:
-    return lambda x, negative_slope=0.0: elementwise(
-        "activate", x, function=name, negative_slope=negative_slope
-    )
+    return operation(x, "relu")
 
 
 def add(a: Any, b: Any) -> Step | None:
@@ -29,8 +33,7 @@ def add(a: Any, b: Any) -> Step | None:
 
 RULES: dict[type, Rule] = {
     ReLU: relu,
-    LeakyReLU: activation("leaky_relu"),
-    Sigmoid: activation("sigmoid"),
-    Tanh: activation("tanh"),
+    LeakyReLU: lambda x, negative_slope: operation(x, "leaky_relu", negative_slope),
+    **{function: rule_of(function) for function in (GELU, GELUTanh, Sigmoid, Tanh)},
     Add: add,
 }

@@ -1,0 +1,168 @@
+/* exp, log, tanh and erf of every lane of a vector, and what such functions are made of.
+ *
+ * Errors are at most 2 units in the last place in float32 and 4 in float64, for all inputs and with
+ * or without FMA. Infinities, NaN, signed zeros and subnormal numbers are handled as by libm. A
+ * lane does not depend on the other lanes, so that a run may end inside a vector (load_run,
+ * store_run).
+ *
+ * Methods. exp: x = n log 2 + r, |r| <= log(2) / 2, with log 2 as the sum of a short number, whose
+ * products with n are exact, and a rest (W. J. Cody and W. Waite, Software Manual for the
+ * Elementary Functions, 1980). log: x = 2^k (1 + f), 1 + f in [sqrt(1/2), sqrt(2)), and s = f / (2
+ * + f), so that log(1 + f) = 2 atanh(s) = f - f^2 / 2 + s (f^2 / 2 + s^2 R(s^2)), as fdlibm
+ * arranges it (Sun Microsystems, 1993). tanh: x + x^3 R(x^2), R rational, below 0.625 (Cody and
+ * Waite), and 1 - 2 / (exp(2 x) + 1) above. erf: x + x P(x^2) below 1, and 1 - exp(G(x)) above,
+ * where G is a polynomial for log(erfc(x)).
+ *
+ * Coefficients are minimax: the Remez exchange algorithm in 40 digits, for the relative error of
+ * the function's value, rounded to the dtype at the end. Approximation errors, relative, as powers
+ * of two, float32 and float64: exp -25, -58; log -30, -58; tanh -27, -60; erf -29, -59. */
+#ifndef CNET_SIMD_MATH_H
+#define CNET_SIMD_MATH_H
+
+#include "simd.h"
+
+#if defined(CNET_REAL_f32)
+typedef uint32_t bits_t;
+#define MANTISSA_BITS 23
+#define EXPONENT_BIAS 127
+#define SMALLEST_NORMAL 0x1p-126
+#define LOG2_HIGH 0x1.62ep-1
+#define LOG2_LOW 0x1.0bfbe8p-15
+#define SQRT_HALF_BITS 0x3f3504f3
+#define EXP_LEAST -104
+#define EXP_GREATEST 89
+#define ERF_ONE 4 /* erf is 1 from here on */
+static const real exp_terms[] = {0x1.fffffap-2, 0x1.555590p-3, 0x1.55699ep-5, 0x1.11b9f0p-7,
+                                 0x1.592f58p-10};
+static const real log_terms[] = {0x1.55557ap-1, 0x1.995eb6p-2, 0x1.31e35ep-2};
+static const real tanh_numerator[] = {-0x1.555544p-2, -0x1.941cc6p-10};
+static const real tanh_denominator[] = {1, 0x1.9e52aep-2};
+static const real erf_terms[] = {0x1.06eba8p-3, -0x1.81273ep-2,  0x1.ce2cf8p-4, -0x1.b7f910p-6,
+                                 0x1.5405bep-8, -0x1.a3f71ep-11, 0x1.496a12p-14};
+static const real log_erfc_terms[] = {-0x1.661d7cp-12, -0x1.2088eap+0, -0x1.46baecp-1,
+                                      -0x1.a65340p-4,  0x1.65cb72p-6,  -0x1.825aeep-9,
+                                      0x1.86dd72p-13};
+#else
+typedef uint64_t bits_t;
+#define MANTISSA_BITS 52
+#define EXPONENT_BIAS 1023
+#define SMALLEST_NORMAL 0x1p-1022
+#define LOG2_HIGH 0x1.62e42fefa2p-1
+#define LOG2_LOW 0x1.9ef35793c7673p-41
+#define SQRT_HALF_BITS 0x3fe6a09e667f3bcd
+#define EXP_LEAST -746
+#define EXP_GREATEST 710
+#define ERF_ONE 6
+static const real exp_terms[] = {
+    0x1.000000000000ap-1,  0x1.55555555554fap-3,  0x1.555555555087dp-5,  0x1.1111111127be7p-7,
+    0x1.6c16c1842a0ffp-10, 0x1.a01a012a570b6p-13, 0x1.a0199a0c691c3p-16, 0x1.71df2553cf019p-19,
+    0x1.28ad72cc49578p-22, 0x1.ad7f6c633011bp-26};
+static const real log_terms[] = {0x1.555555555557cp-1, 0x1.99999999847b5p-2, 0x1.2492493fb0e02p-2,
+                                 0x1.c71c52bb3f3efp-3, 0x1.746648978100bp-3, 0x1.399d154f235f8p-3,
+                                 0x1.2f51c76fc9989p-3};
+static const real tanh_numerator[] = {-0x1.5555555555554p-2, -0x1.4fd1c03d5fda6p-6,
+                                      -0x1.a18509edcb8e1p-13};
+static const real tanh_denominator[] = {1, 0x1.d890eda51b819p-2, 0x1.7d8fab32e2711p-6,
+                                        0x1.b0eeb3e768656p-13};
+static const real erf_terms[] = {
+    0x1.06eba8214db69p-3,  -0x1.812746b0379e6p-2,  0x1.ce2f21a042b21p-4,  -0x1.b82ce312849afp-6,
+    0x1.565bcd0db0530p-8,  -0x1.c02db3d8f264ep-11, 0x1.f9a321a195b9dp-14, -0x1.f4d1df40274b3p-17,
+    0x1.b9def1de3f8ebp-20, -0x1.5f1d38354a7c9p-23, 0x1.f7a41b6768ef8p-27, -0x1.386acc14bb471p-30,
+    0x1.0579a08899394p-34};
+static const real log_erfc_terms[] = {
+    -0x1.81b2433f0065bp-23, -0x1.20dd562f6d83fp+0,  -0x1.45f42b50e6070p-1,  -0x1.a4da4e07f8187p-4,
+    0x1.3893993122f1ap-6,   0x1.261be746ed1c4p-12,  -0x1.cfbb501aa620ep-10, 0x1.50283a29ba1d9p-11,
+    -0x1.77fa1c074adbap-15, -0x1.2724faf542ae5p-14, 0x1.79ce223dc929ap-15,  -0x1.150f897a01e66p-16,
+    0x1.2262c70799148p-18,  -0x1.c8a76a1179af9p-21, 0x1.0df40b1fff951p-23,  -0x1.d437fe8ce7cfbp-27,
+    0x1.19f2fb25a5b77p-30,  -0x1.a5e04bd668111p-35, 0x1.2773d03acb44fp-40};
+#endif
+
+/* The result of a comparison of vectors: all bits of a lane, or none. */
+typedef mask_t mask_vec __attribute__((vector_size(sizeof(vec))));
+/* A vector as the bits of its lanes. */
+typedef bits_t bits_vec __attribute__((vector_size(sizeof(vec))));
+#define LOG2_E 0x1.71547652b82fep+0
+#define SIGN_BIT ((bits_t)1 << (8 * sizeof(real) - 1))
+#define MANTISSA_MASK (((bits_t)1 << MANTISSA_BITS) - 1)
+
+static inline vec choose(mask_vec condition, vec a, vec b) {
+    return (vec)((condition & (mask_vec)a) | (~condition & (mask_vec)b));
+}
+static inline vec vec_abs(vec x) { return (vec)((bits_vec)x & ~SIGN_BIT); }
+static inline vec copy_sign(vec size, vec sign) {
+    return (vec)((bits_vec)size | ((bits_vec)sign & SIGN_BIT));
+}
+static inline vec vec_sqrt(vec x) {
+    for (ptrdiff_t lane = 0; lane < LANES; lane++)
+        x[lane] = REAL_SQRT(x[lane]);
+    return x;
+}
+
+/* terms[0] + terms[1] x + ...: the even and the odd terms do not wait for each other. */
+static inline __attribute__((always_inline)) vec polynomial(vec x, const real *terms, int count) {
+    const vec square = x * x;
+    vec sum = broadcast(terms[count - 1]), other = broadcast(terms[count - 2]);
+#pragma GCC unroll 32
+    for (int i = count - 3; i >= 0; i--) {
+        const vec next = sum * square + terms[i];
+        sum = other;
+        other = next;
+    }
+    return sum * x + other;
+}
+#define POLYNOMIAL(x, terms) polynomial(x, terms, sizeof(terms) / sizeof((terms)[0]))
+
+/* Sums with these numbers are rounded to integers; the last bits of the second sum are those of an
+ * exponent field. */
+#define ROUNDER (0x3p-1 * ((bits_t)1 << MANTISSA_BITS))
+#define EXPONENT_ROUNDER (ROUNDER + EXPONENT_BIAS)
+static inline vec power_of_two(vec rounded) { return (vec)((bits_vec)rounded << MANTISSA_BITS); }
+
+static inline vec vec_exp(vec x) {
+    x = choose(x < EXP_LEAST, broadcast(EXP_LEAST), x);
+    x = choose(x > EXP_GREATEST, broadcast(EXP_GREATEST), x);
+    const vec n = (x * (real)LOG2_E + (real)ROUNDER) - (real)ROUNDER;
+    const vec r = (x - n * (real)LOG2_HIGH) - n * (real)LOG2_LOW;
+    const vec y = 1 + (r + r * r * POLYNOMIAL(r, exp_terms));
+    /* 2^n may be no normal number: two factors, of which the last one rounds. */
+    const vec half = n * (real)0.5 + (real)EXPONENT_ROUNDER;
+    const vec rest = (n - (half - (real)EXPONENT_ROUNDER)) + (real)EXPONENT_ROUNDER;
+    return y * power_of_two(half) * power_of_two(rest);
+}
+
+static inline vec vec_log(vec x) {
+    const mask_vec subnormal = x < (real)SMALLEST_NORMAL;
+    const vec normal = choose(subnormal, x * (real)0x1p54, x);
+    const bits_vec bits =
+        (bits_vec)normal - SQRT_HALF_BITS + ((bits_t)EXPONENT_BIAS << MANTISSA_BITS);
+    const vec two = broadcast((real)((bits_t)1 << MANTISSA_BITS));
+    /* An integer below 2^MANTISSA_BITS, in the mantissa of that number. */
+    const vec exponent = (vec)((bits >> MANTISSA_BITS) | (bits_vec)two) - two - EXPONENT_BIAS;
+    const vec k = exponent - (vec)(subnormal & (mask_vec)broadcast(54));
+    const vec f = (vec)((bits & MANTISSA_MASK) + SQRT_HALF_BITS) - 1;
+    const vec s = f / (2 + f), z = s * s, h = (real)0.5 * f * f;
+    const vec low = s * (h + z * POLYNOMIAL(z, log_terms)) + k * (real)LOG2_LOW;
+    const vec y = k * (real)LOG2_HIGH + (f - (h - low));
+    const vec edge = choose(x == 0, broadcast(-REAL_INFINITY), broadcast((real)NAN));
+    return choose(x == REAL_INFINITY, x, choose(x > 0, y, edge));
+}
+
+static inline vec vec_tanh(vec x) {
+    const vec size = vec_abs(x), square = x * x;
+    const mask_vec small = size < (real)0.625;
+    const vec numerator = size * square * POLYNOMIAL(square, tanh_numerator);
+    const vec denominator = POLYNOMIAL(square, tanh_denominator);
+    const vec quotient =
+        choose(small, numerator, broadcast(-2)) / choose(small, denominator, vec_exp(2 * size) + 1);
+    return copy_sign(choose(small, size, broadcast(1)) + quotient, x);
+}
+
+static inline vec vec_erf(vec x) {
+    const vec size = vec_abs(x), square = x * x;
+    const vec bounded = choose(size > ERF_ONE, broadcast(ERF_ONE), size);
+    const vec near = size + size * POLYNOMIAL(square, erf_terms);
+    const vec far = 1 - vec_exp(POLYNOMIAL(bounded, log_erfc_terms));
+    return copy_sign(choose(size < 1, near, far), x);
+}
+
+#endif

@@ -1,0 +1,169 @@
+"""Functions of single elements."""
+
+from .. import _check, _core
+from ..arrays import Array
+from . import _memory
+from ._dispatch import call
+
+SAVED = _core.saved_by_operations
+"""What the gradient of an operation is computed from: its argument ``x`` or its result ``y``."""
+
+
+def _number(function: str, operation: str) -> int:
+    if operation not in _core.operations:
+        known = ", ".join(sorted(_core.operations))
+        raise ValueError(f"{function}: operation must be one of {known} (got {operation!r})")
+    return _core.operations[operation]
+
+
+def elementwise(x: Array, operation: str, a: float = 0.0, b: float = 0.0) -> Array:
+    """A function of every element of an array.
+
+    Parameters
+    ----------
+    x : ndarray, any shape
+        Float32 or float64.
+    operation : str
+        One of ``relu``, ``leaky_relu`` (slope `a`), ``elu`` (α = `a`), ``gelu``, ``gelu_tanh``,
+        ``silu``, ``mish``, ``sigmoid``, ``logsigmoid``, ``softplus`` (β = `a`, threshold `b`),
+        ``hardtanh`` (from `a` to `b`), ``hardsigmoid``, ``hardswish``, ``tanh``, ``exp``, ``log``,
+        ``sqrt``, ``abs``, ``erf``. They are defined as in PyTorch.
+    a, b : float, default 0
+        The parameters of the operation; those without ignore them.
+
+    Returns
+    -------
+    ndarray, shape of `x`
+        ``exp``, ``log``, ``tanh`` and ``erf`` have errors of at most 2 units in the last place in
+        float32, and 4 in float64. Results that are infinite or NaN come without a warning.
+
+    Raises
+    ------
+    TypeError
+        If `x` is no array of a float dtype.
+    ValueError
+        If there is no such operation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> kernels.elementwise(np.array([-1.0, 0.0, 2.0]), "gelu").round(4)
+    array([-0.1587,  0.    ,  1.9545])
+    >>> kernels.elementwise(np.array([-3.0, 0.5]), "hardtanh", -1, 1)
+    array([-1. ,  0.5])
+    """
+    number = _number("elementwise", operation)
+    x = _check.array("elementwise", "x", x)
+    y = _memory.empty(x.shape, x.dtype)
+    call("elementwise", x, y, number, float(a), float(b))
+    return y
+
+
+def elementwise_backward(
+    grad_output: Array, saved: Array, operation: str, a: float = 0.0, b: float = 0.0
+) -> Array:
+    """Gradient of `elementwise`.
+
+    Parameters
+    ----------
+    grad_output, saved : ndarray, the same shape and dtype
+        Gradient with respect to the result y of the operation; and y if the operation is ``relu``,
+        ``elu``, ``sigmoid``, ``tanh``, ``exp`` or ``sqrt``, else its argument x.
+    operation, a, b
+        As in `elementwise`.
+
+    Returns
+    -------
+    ndarray, the same shape
+        At the kinks 0 for ``relu``, ``hardtanh``, ``hardsigmoid`` and ``abs``, and `a` times
+        `grad_output` for ``leaky_relu``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If shapes or dtypes differ, or if there is no such operation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> y = kernels.elementwise(np.array([0.0, 1.0]), "tanh")
+    >>> kernels.elementwise_backward(np.ones(2), y, "tanh").round(4)
+    array([1.  , 0.42])
+    """
+    function = "elementwise_backward"
+    number = _number(function, operation)
+    return _backward(function, grad_output, "saved", saved, number, float(a), float(b))
+
+
+def relu(x: Array) -> Array:
+    """``max(x, 0)``; NaN stays NaN.
+
+    Parameters
+    ----------
+    x : ndarray, any shape
+        Float32 or float64.
+
+    Returns
+    -------
+    ndarray, shape of `x`
+
+    Raises
+    ------
+    TypeError
+        If `x` is no array of a float dtype.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> kernels.relu(np.array([-1.0, 2.0]))
+    array([0., 2.])
+    """
+    x = _check.array("relu", "x", x)
+    y = _memory.empty(x.shape, x.dtype)
+    call("elementwise", x, y, _RELU, 0.0, 0.0)
+    return y
+
+
+def relu_backward(grad_output: Array, y: Array) -> Array:
+    """Gradient of `relu`, from its result: `grad_output` where ``y > 0``, else 0.
+
+    Parameters
+    ----------
+    grad_output, y : ndarray, the same shape and dtype
+        Gradient with respect to the result of `relu`, and that result.
+
+    Returns
+    -------
+    ndarray, the same shape
+
+    Raises
+    ------
+    TypeError, ValueError
+        If shapes or dtypes differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> kernels.relu_backward(np.array([3.0, 4.0]), np.array([0.0, 2.0]))
+    array([0., 4.])
+    """
+    return _backward("relu_backward", grad_output, "y", y, _RELU, 0.0, 0.0)
+
+
+_RELU = _core.operations["relu"]
+
+
+def _backward(
+    function: str, grad_output: Array, name: str, saved: Array, number: int, a: float, b: float
+) -> Array:
+    grad_output = _check.array(function, "grad_output", grad_output)
+    saved = _check.array(function, name, saved)
+    _check.same_shape(function, "grad_output", grad_output.shape, f"{name}.shape", saved.shape)
+    _check.same_dtype(function, **{name: saved, "grad_output": grad_output})
+    dx = _memory.empty(saved.shape, saved.dtype)
+    call("elementwise_backward", grad_output, saved, dx, number, a, b)
+    return dx

@@ -1,0 +1,151 @@
+"""The elementwise operations, as their formulas read; softmax, sums and copies."""
+
+import math
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from ..arrays import Array
+
+
+class Operation(NamedTuple):
+    """y = value(x, a, b); its gradient is computed from x or y, whichever `saved` names."""
+
+    value: Callable[[Any, float, float], Any]
+    saved: Literal["x", "y"]
+    gradient: Callable[[Any, Any, float, float], Any]
+
+
+def _erf(x: Array) -> Any:
+    return np.vectorize(math.erf, otypes=[np.float64])(x).astype(x.dtype)
+
+
+def _sigmoid(x: Array) -> Any:
+    decayed = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, decayed) / (1 + decayed)
+
+
+def _softplus(x: Array) -> Any:
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def _normal_cdf(x: Array) -> Any:
+    return 0.5 * (1 + _erf(x / math.sqrt(2)))
+
+
+def _normal_density(x: Array) -> Any:
+    return np.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
+
+
+def _gelu_gate(x: Array) -> Any:
+    return _sigmoid(2 * math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))
+
+
+def _gelu_tanh_gradient(g: Array, x: Array) -> Any:
+    s = _gelu_gate(x)
+    inner = 2 * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x**2)
+    return g * (s + x * s * (1 - s) * inner)
+
+
+def _mish_gradient(g: Array, x: Array) -> Any:
+    t = np.tanh(_softplus(x))
+    return g * (t + x * (1 - t**2) * _sigmoid(x))
+
+
+# In the order of csrc/kernels/elementwise/operations.h; an operation is passed as its number there.
+OPERATIONS = {
+    "relu": Operation(
+        lambda x, a, b: np.where(x <= 0, 0, x),
+        "y", lambda g, y, a, b: np.where(y <= 0, 0, g)),
+    "leaky_relu": Operation(
+        lambda x, a, b: np.where(x > 0, x, a * x),
+        "x", lambda g, x, a, b: np.where(x > 0, g, a * g)),
+    "elu": Operation(
+        lambda x, a, b: np.where(x > 0, x, a * np.expm1(np.minimum(x, 0))),
+        "y", lambda g, y, a, b: np.where(y > 0, g, g * (y + a))),
+    "gelu": Operation(
+        lambda x, a, b: x * _normal_cdf(x),
+        "x", lambda g, x, a, b: g * (_normal_cdf(x) + x * _normal_density(x))),
+    "gelu_tanh": Operation(
+        lambda x, a, b: x * _gelu_gate(x),
+        "x", lambda g, x, a, b: _gelu_tanh_gradient(g, x)),
+    "silu": Operation(
+        lambda x, a, b: x * _sigmoid(x),
+        "x", lambda g, x, a, b: g * _sigmoid(x) * (1 + x * _sigmoid(-x))),
+    "mish": Operation(
+        lambda x, a, b: x * np.tanh(_softplus(x)),
+        "x", lambda g, x, a, b: _mish_gradient(g, x)),
+    "sigmoid": Operation(
+        lambda x, a, b: _sigmoid(x),
+        "y", lambda g, y, a, b: g * y * (1 - y)),
+    "logsigmoid": Operation(
+        lambda x, a, b: -_softplus(-x),
+        "x", lambda g, x, a, b: g * _sigmoid(-x)),
+    "softplus": Operation(
+        lambda x, a, b: np.where(a * x > b, x, _softplus(a * x) / a),
+        "x", lambda g, x, a, b: np.where(a * x > b, g, g * _sigmoid(a * x))),
+    "hardtanh": Operation(
+        lambda x, a, b: np.clip(x, a, b),
+        "x", lambda g, x, a, b: np.where((x <= a) | (x >= b), 0, g)),
+    "hardsigmoid": Operation(
+        lambda x, a, b: np.clip(x + 3, 0, 6) / 6,
+        "x", lambda g, x, a, b: np.where((x > -3) & (x < 3), g / 6, 0)),
+    "hardswish": Operation(
+        lambda x, a, b: x * np.clip(x + 3, 0, 6) / 6,
+        "x", lambda g, x, a, b: np.where(x < 3, np.where(x > -3, g * (x / 3 + 0.5), 0), g)),
+    "tanh": Operation(
+        lambda x, a, b: np.tanh(x),
+        "y", lambda g, y, a, b: g * (1 - y**2)),
+    "exp": Operation(
+        lambda x, a, b: np.exp(x),
+        "y", lambda g, y, a, b: g * y),
+    "log": Operation(
+        lambda x, a, b: np.log(x),
+        "x", lambda g, x, a, b: g / x),
+    "sqrt": Operation(
+        lambda x, a, b: np.sqrt(x),
+        "y", lambda g, y, a, b: g / (2 * y)),
+    "abs": Operation(
+        lambda x, a, b: np.abs(x),
+        "x", lambda g, x, a, b: g * np.sign(x)),
+    "erf": Operation(
+        lambda x, a, b: _erf(x),
+        "x", lambda g, x, a, b: g * (2 / math.sqrt(math.pi) * np.exp(-(x**2)))),
+}  # fmt: skip
+_BY_NUMBER = tuple(OPERATIONS.values())
+
+
+def elementwise(x: Array, y: Array, operation: int, a: float, b: float) -> None:
+    """y = f(x), with the parameters a and b of f."""
+    with np.errstate(all="ignore"):
+        y[...] = _BY_NUMBER[operation].value(x, a, b)
+
+
+def elementwise_backward(
+    grad_output: Array, saved: Array, dx: Array, operation: int, a: float, b: float
+) -> None:
+    """dx = grad_output * f'(x), from what f saves: x or y."""
+    with np.errstate(all="ignore"):
+        dx[...] = _BY_NUMBER[operation].gradient(grad_output, saved, a, b)
+
+
+def softmax(x: Array, y: Array, g: tuple[int, int], logarithm: bool) -> None:
+    """y[i, j] = exp(x[i, j]) / Σ_k exp(x[i, k]), or the logarithm of that.
+
+    `g` is (rows, columns).
+    """
+    rows = x.reshape(g)
+    shifted = rows - rows.max(1, keepdims=True)
+    shifted -= np.log(np.exp(shifted).sum(1, keepdims=True))
+    y[...] = (shifted if logarithm else np.exp(shifted)).reshape(y.shape)
+
+
+def add(a: Array, b: Array, y: Array) -> None:
+    """y = a + b."""
+    y[...] = a.reshape(y.shape) + b.reshape(y.shape)
+
+
+def copy(x: Array, y: Array) -> None:
+    """y = x."""
+    y[...] = x.reshape(y.shape)

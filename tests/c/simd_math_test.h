@@ -1,0 +1,14 @@
+/* The functions of kernels/simd_math.h for arrays, y[t] = f(x[t]): cnet_math_<dtype>_<isa>. */
+#ifndef SIMD_MATH_TEST_H
+#define SIMD_MATH_TEST_H
+
+#include "cnet.h"
+
+#define MATH_FUNCTIONS(X) X(exp) X(log) X(tanh) X(erf)
+#define MATH_ENUM(name) MATH_##name,
+typedef enum { MATH_FUNCTIONS(MATH_ENUM) MATH_COUNT } math_function;
+#undef MATH_ENUM
+
+typedef void run_math(math_function f, const void *x, void *y, ptrdiff_t count);
+
+#endif
