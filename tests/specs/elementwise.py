@@ -12,6 +12,9 @@ from specs.spec import HUGE, Call, Case, Shape, Spec, zeros
 @dataclass(frozen=True)
 class ElementsCase(Case):
     shape: Shape
+    operation: str = ""
+    a: float = 0.0
+    b: float = 0.0
 
     def arrays(self, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
         """x, with special values among its numbers, and grad_output."""
@@ -19,6 +22,20 @@ class ElementsCase(Case):
         x, grad_output = map(np.asarray, rng.standard_normal((2, *self.shape), dtype))
         special = np.resize([0, -0.0, np.nan, np.inf, -np.inf, 1e-40, -1e-40], self.shape)
         return np.where(rng.random(self.shape) < 0.3, special, x).astype(dtype), grad_output
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return {"operation": self.operation, "a": self.a, "b": self.b}
+
+
+def _elementwise(case: ElementsCase, dtype: Any) -> Call:
+    x, _ = case.arrays(dtype)
+    return Call("elementwise", (x,), case.options, (None,))
+
+
+def _elementwise_backward(case: ElementsCase, dtype: Any) -> Call:
+    x, grad_output = case.arrays(dtype)
+    return Call("elementwise_backward", (grad_output, x), case.options, (None,))
 
 
 def _relu(case: ElementsCase, dtype: Any) -> Call:
@@ -40,6 +57,43 @@ ELEMENTS_CASES = tuple(
 )  # fmt: skip
 TYPICAL = ElementsCase((3, 5, 7))
 LARGE = (ElementsCase((3, 70_001)),)
+
+# Operations whose results are exact; test_elementwise compares all operations with their formulas.
+EXACT_CASES = tuple(
+    ElementsCase(case.shape, operation, a, b)
+    for case in ELEMENTS_CASES
+    for operation, a, b in (("leaky_relu", 0.25, 0.0), ("hardtanh", -0.75, 1.5))
+)
+UNKNOWN = {"operation": "gelo"}, ValueError, "operation must be one of abs, "
+
+elementwise = Spec(
+    "elementwise",
+    call=_elementwise,
+    cases=EXACT_CASES,
+    typical=ElementsCase((3, 5, 7), "leaky_relu", 0.25),
+    large=(ElementsCase((3, 70_001), "leaky_relu", 0.25),),
+    any_rank=("x",),
+    good={"x": zeros(3, 4), "operation": "gelu"},
+    bad=(UNKNOWN, ({"x": HUGE}, ValueError, "x would be too large")),
+)
+
+elementwise_backward = Spec(
+    "elementwise_backward",
+    call=_elementwise_backward,
+    cases=EXACT_CASES,
+    typical=ElementsCase((3, 5, 7), "leaky_relu", 0.25),
+    large=(ElementsCase((3, 70_001), "leaky_relu", 0.25),),
+    any_rank=("grad_output", "saved"),
+    good={"grad_output": zeros(3, 4), "saved": zeros(3, 4), "operation": "gelu"},
+    bad=(
+        UNKNOWN,
+        (
+            {"saved": zeros(4, 3)},
+            ValueError,
+            "grad_output.shape must equal saved.shape (got (3, 4) and (4, 3))",
+        ),
+    ),
+)
 
 relu = Spec(
     "relu",
