@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cnet import _core, kernels, runtime
+from cnet.kernels.elementwise import SAVED
 from cnet.reference.elementwise import OPERATIONS
 from conftest import THREADS
 
@@ -70,7 +71,7 @@ def test_the_lists_in_c_and_in_the_reference_are_the_same():
     assert list(OPERATIONS) == list(_core.operations) == list(TORCH)
     assert list(_core.operations.values()) == list(range(len(OPERATIONS)))
     saved = {name: operation.saved for name, operation in OPERATIONS.items()}
-    assert saved == kernels.SAVED
+    assert saved == SAVED
 
 
 @operations
@@ -103,7 +104,7 @@ def test_large_numbers(operation, dtype):
     for isa in runtime.available_isas()[1:]:
         with runtime.use_isa(isa):
             y = kernels.elementwise(x, operation, a, b)
-            saved = x if kernels.SAVED[operation] == "x" else y
+            saved = x if SAVED[operation] == "x" else y
             dx = kernels.elementwise_backward(np.ones(4, dtype), saved, operation, a, b)
         if operation == "exp":
             assert y.tolist() == dx.tolist() == [np.inf, np.inf, 0, 0]
@@ -180,7 +181,7 @@ def test_parity_with_pytorch(operation):
     expected = eval(TORCH[operation], names)
     expected.sum().backward()
     y = kernels.elementwise(x, operation, a, b)
-    saved = x if kernels.SAVED[operation] == "x" else y
+    saved = x if SAVED[operation] == "x" else y
     dx = kernels.elementwise_backward(np.ones_like(x), saved, operation, a, b)
     np.testing.assert_allclose(y, expected.detach().numpy(), rtol=1e-13, atol=1e-14)
     rtol = 1e-7 if operation == "hardsigmoid" else 1e-12  # there PyTorch has 1/6 in float32
