@@ -84,7 +84,7 @@ def test_every_sample_counts_the_same_however_the_batches_are_cut():
     data = ArrayDataset(x.astype(np.float64), labels)
     scores = model(data.arrays[0])
     whole = Evaluation(
-        F.cross_entropy(scores, labels).item(), (scores.data.argmax(1) == labels).mean()
+        F.cross_entropy(scores, labels).item(), (scores.detach().numpy().argmax(1) == labels).mean()
     )
     for batch_size in (1, 7, SAMPLES):
         result = evaluate(model, DataLoader(data, batch_size))
@@ -135,7 +135,7 @@ def test_history_is_what_a_loop_by_hand_finds():
             loss.backward()
             optimizer.step()
             losses += [loss.item()] * len(target)
-            hits += [scores.data.argmax(1) == target]
+            hits += [scores.detach().numpy().argmax(1) == target]
         assert row["train_loss"] == pytest.approx(np.mean(losses), rel=1e-12)
         assert row["train_accuracy"] == np.mean(np.concatenate(hits))
         test = evaluate(model, test_loader)

@@ -299,7 +299,7 @@ def _description(
     from .runtime import current_isa, get_num_threads
 
     threads = get_num_threads()
-    parameters = sum(parameter.data.size for parameter in trainer.model.parameters())
+    parameters = sum(parameter.numel() for parameter in trainer.model.parameters())
     return (
         f"{options['data']}: {len(train_set)} training, {len(test_set)} test images; "
         f"{parameters} parameters; {current_isa()}, {threads} thread{'s' * (threads > 1)}"

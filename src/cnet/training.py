@@ -57,7 +57,7 @@ class _Totals:
         self.steps += 1
         self.samples += len(target)
         self.loss += loss.item() * len(target)
-        self.correct += int(np.count_nonzero(scores.data.argmax(1) == target))
+        self.correct += int(np.count_nonzero(scores._array.argmax(1) == target))
 
     def means(self) -> Evaluation:
         return Evaluation(self.loss / self.samples, self.correct / self.samples)

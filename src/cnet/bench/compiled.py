@@ -56,11 +56,11 @@ class Trainer:
 
     @property
     def parameters(self) -> list[Array]:
-        return [tensor.data for tensor in self._tensors]
+        return [tensor.detach().numpy() for tensor in self._tensors]
 
     @property
     def gradients(self) -> list[Array]:
-        return [tensor.grad.data for tensor in self._tensors if tensor.grad is not None]
+        return [tensor.grad.numpy() for tensor in self._tensors if tensor.grad is not None]
 
     def step(self, x: Array, target: npt.NDArray[np.int64]) -> float:
         self._optimizer.zero_grad()

@@ -5,7 +5,7 @@ Importing this package gives `Tensor` its operators and methods.
 """
 
 from . import comparison
-from .arithmetic import add, div, mul, neg, pow, sub
+from .arithmetic import add, div, floor_divide, mul, neg, pow, remainder, sub
 from .conv import conv2d
 from .dropout import dropout
 from .elementwise import abs, clip, clone, exp, leaky_relu, log, relu, sigmoid, sqrt, tanh
@@ -60,6 +60,7 @@ __all__ = [
     "expand",
     "expand_dims",
     "flatten",
+    "floor_divide",
     "l1_loss",
     "leaky_relu",
     "linear",
@@ -81,6 +82,7 @@ __all__ = [
     "permute",
     "pow",
     "relu",
+    "remainder",
     "reshape",
     "sigmoid",
     "softmax",

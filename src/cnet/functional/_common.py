@@ -7,7 +7,10 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 
 from ..autograd import Array
-from ..tensor import Axis, Tensor
+from ..operations import weak
+from ..tensor import Axis
+
+__all__ = ["Axes", "also_dim", "axes", "floating", "promoted", "unbroadcast", "weak"]
 
 Axes: TypeAlias = int | tuple[int, ...] | None
 Result = TypeVar("Result")
@@ -40,14 +43,52 @@ def axes(axis: Axis) -> Axes:
     return tuple(axis) if isinstance(axis, Sequence) else axis
 
 
-def reflected(operator: Callable[[Any, Any], Tensor]) -> Callable[[Tensor, Any], Tensor]:
-    """The method for a tensor on the right of an operator."""
-    return lambda right, left: operator(left, right)
+def promoted(a: Any, b: Any) -> tuple[Any, Any]:
+    """Two operands in the dtypes with which NumPy gives a result of PyTorch's dtype.
+
+    Of the kinds bool, integer and float the higher one counts. Within it, arrays with dimensions
+    count before those without, and these before Python's numbers, which take the dtype of the
+    other operand or the default one (int64, float32).
+    """
+    if type(a) is np.ndarray:
+        if a.dtype is b.dtype if type(b) is np.ndarray else a.dtype.kind == "f":
+            return a, b
+    elif type(b) is np.ndarray and b.dtype.kind == "f":
+        return a, b
+    dtype = _promoted_dtype(a, b)
+    return (
+        a.astype(dtype, copy=False) if isinstance(a, np.ndarray) else a,
+        b.astype(dtype, copy=False) if isinstance(b, np.ndarray) else b,
+    )
 
 
-def weak(operand: Any) -> Any:
-    """NumPy's scalars as Python's, which never change the dtype of the other operand."""
-    return operand.item() if isinstance(operand, np.generic) else operand
+def floating(*operands: Any) -> tuple[Any, ...]:
+    """Operands of an operation that gives floats: integers and booleans become float32."""
+    return tuple(
+        [
+            x.astype(_FLOAT32) if isinstance(x, np.ndarray) and x.dtype.kind in "biu" else x
+            for x in operands
+        ]
+    )
+
+
+def _promoted_dtype(a: Any, b: Any) -> Any:
+    dtypes = [
+        x.dtype if isinstance(x, np.ndarray) else _DEFAULT_DTYPES.get(type(x), _FLOAT32)
+        for x in (a, b)
+    ]
+    kinds = ["bif".find(dtype.kind.replace("u", "i")) for dtype in dtypes]
+    ranks = [
+        (kind, 0 if not isinstance(x, np.ndarray) else 2 if x.ndim else 1)
+        for kind, x in zip(kinds, (a, b), strict=True)
+    ]
+    if ranks[0] == ranks[1]:
+        return np.promote_types(*dtypes)
+    return dtypes[ranks.index(max(ranks))]
+
+
+_FLOAT32 = np.dtype(np.float32)
+_DEFAULT_DTYPES = {bool: np.dtype(bool), int: np.dtype(np.int64)}
 
 
 def unbroadcast(grad: Array, shape: tuple[int, ...]) -> Array:

@@ -1,22 +1,44 @@
 """Sums, products, powers.
 
-Operands broadcast as in NumPy. A scalar, of Python or NumPy, takes the dtype of a float tensor;
-between tensors and arrays NumPy's promotion holds, and gradients have the dtype of their input.
+Operands broadcast as in NumPy and are promoted as in PyTorch; gradients have the dtype of their
+input.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..autograd import Array, Context, Function, is_grad_enabled
-from ..tensor import Operand, Tensor, TensorLike, attach
-from ._common import reflected, unbroadcast, weak
+from ..autograd import Array, Context, Operation
+from ..inplace import apply_in_place
+from ..operations import operation
+from ..tensor import Operand, Tensor, TensorLike
+from ._common import floating, promoted, unbroadcast, weak
 
 
-class Add(Function[Tensor]):
+class _Elementwise(Operation[Tensor]):
+    """An operation of two operands that a ufunc computes."""
+
+    ufunc: np.ufunc
+
+    @classmethod
+    def in_place(cls, ctx: Context, x: Array, *args: Any, **kwargs: Any) -> None:
+        """Without a copy where nothing needs to be kept for a derivative."""
+        (other,) = args
+        fits = not isinstance(other, np.ndarray) or (
+            other.dtype == x.dtype and np.broadcast_shapes(other.shape, x.shape) == x.shape
+        )
+        if fits and x.dtype.kind == "f" and not any(ctx.needs_input_grad):
+            cls.ufunc(x, other, out=x)
+        else:
+            super().in_place(ctx, x, other)
+
+
+class Add(_Elementwise):
+    ufunc = np.add
+
     @staticmethod
     def forward(ctx: Context, a: Array, b: Array) -> Array:
+        a, b = promoted(a, b)
         return a + b
 
     @staticmethod
@@ -28,13 +50,19 @@ class Add(Function[Tensor]):
         )
 
 
-def add(a: Operand, b: Operand) -> Tensor:
-    """The sum ``a + b``.
+@operation(
+    Add, methods=("add", "__add__"), reflected="__radd__", in_place=("__iadd__",),
+    numpy=(np.add,),
+)  # fmt: skip
+def add(a: Operand, b: Operand, alpha: float = 1) -> Tensor:
+    """The sum ``a + alpha * b``.
 
     Parameters
     ----------
     a, b : Tensor, ndarray or number
         Operands whose shapes broadcast.
+    alpha : number, default 1
+        What `b` is multiplied by.
 
     Returns
     -------
@@ -47,12 +75,15 @@ def add(a: Operand, b: Operand) -> Tensor:
     >>> cnet.add(cnet.tensor([1.0, 2.0]), 10)
     tensor([11., 12.])
     """
-    return Add.apply(weak(a), weak(b))
+    return Add.apply(weak(a), _scaled(b, alpha))
 
 
-class Sub(Function[Tensor]):
+class Sub(_Elementwise):
+    ufunc = np.subtract
+
     @staticmethod
     def forward(ctx: Context, a: Array, b: Array) -> Array:
+        a, b = promoted(a, b)
         return a - b
 
     @staticmethod
@@ -64,13 +95,19 @@ class Sub(Function[Tensor]):
         )
 
 
-def sub(a: Operand, b: Operand) -> Tensor:
-    """The difference ``a - b``.
+@operation(
+    Sub, methods=("sub", "__sub__"), reflected="__rsub__", in_place=("__isub__",),
+    numpy=(np.subtract,),
+)  # fmt: skip
+def sub(a: Operand, b: Operand, alpha: float = 1) -> Tensor:
+    """The difference ``a - alpha * b``.
 
     Parameters
     ----------
     a, b : Tensor, ndarray or number
         Operands whose shapes broadcast.
+    alpha : number, default 1
+        What `b` is multiplied by.
 
     Returns
     -------
@@ -83,12 +120,15 @@ def sub(a: Operand, b: Operand) -> Tensor:
     >>> cnet.sub(10, cnet.tensor([1.0, 2.0]))
     tensor([9., 8.])
     """
-    return Sub.apply(weak(a), weak(b))
+    return Sub.apply(weak(a), _scaled(b, alpha))
 
 
-class Mul(Function[Tensor]):
+class Mul(_Elementwise):
+    ufunc = np.multiply
+
     @staticmethod
     def forward(ctx: Context, a: Array, b: Array) -> Array:
+        a, b = promoted(a, b)
         need_a, need_b = ctx.needs_input_grad
         ctx.save_for_backward(a if need_b else None, b if need_a else None)
         return a * b
@@ -103,6 +143,10 @@ class Mul(Function[Tensor]):
         )
 
 
+@operation(
+    Mul, methods=("mul", "__mul__"), reflected="__rmul__", in_place=("__imul__", "mul_"),
+    numpy=(np.multiply,),
+)  # fmt: skip
 def mul(a: Operand, b: Operand) -> Tensor:
     """The product ``a * b``, element by element.
 
@@ -126,9 +170,12 @@ def mul(a: Operand, b: Operand) -> Tensor:
     return Mul.apply(weak(a), weak(b))
 
 
-class Div(Function[Tensor]):
+class Div(_Elementwise):
+    ufunc = np.divide
+
     @staticmethod
     def forward(ctx: Context, a: Array, b: Array) -> Array:
+        a, b = floating(*promoted(a, b))
         _, need_b = ctx.needs_input_grad
         ctx.save_for_backward(a if need_b else None, b)
         return a / b
@@ -144,6 +191,10 @@ class Div(Function[Tensor]):
         )
 
 
+@operation(
+    Div, methods=("div", "__truediv__"), reflected="__rtruediv__",
+    in_place=("__itruediv__", "div_"), numpy=(np.divide,),
+)  # fmt: skip
 def div(a: Operand, b: Operand) -> Tensor:
     """The quotient ``a / b``.
 
@@ -166,7 +217,7 @@ def div(a: Operand, b: Operand) -> Tensor:
     return Div.apply(weak(a), weak(b))
 
 
-class Neg(Function[Tensor]):
+class Neg(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array) -> Array:
         return -x
@@ -176,6 +227,7 @@ class Neg(Function[Tensor]):
         return -grad
 
 
+@operation(Neg, methods=("neg", "__neg__"), numpy=(np.negative,))
 def neg(x: TensorLike) -> Tensor:
     """The negative ``-x``.
 
@@ -197,9 +249,12 @@ def neg(x: TensorLike) -> Tensor:
     return Neg.apply(x)
 
 
-class Pow(Function[Tensor]):
+class Pow(_Elementwise):
+    ufunc = np.power
+
     @staticmethod
     def forward(ctx: Context, base: Array, exponent: Array) -> Array:
+        base, exponent = promoted(base, exponent)
         y = base**exponent
         _, need_exponent = ctx.needs_input_grad
         ctx.save_for_backward(base, exponent, y if need_exponent else None)
@@ -224,6 +279,10 @@ class Pow(Function[Tensor]):
         return dbase, dexponent
 
 
+@operation(
+    Pow, methods=("pow", "__pow__"), reflected="__rpow__", in_place=("pow_", "__ipow__"),
+    numpy=(np.power,),
+)  # fmt: skip
 def pow(base: Operand, exponent: Operand) -> Tensor:
     """The power ``base ** exponent``.
 
@@ -247,36 +306,99 @@ def pow(base: Operand, exponent: Operand) -> Tensor:
     return Pow.apply(weak(base), weak(exponent))
 
 
-def _in_place(ufunc: np.ufunc) -> Callable[[Tensor, Any], Any]:
-    """``x += y`` on the array of `x`, unless it takes part in a graph.
+class FloorDiv(Operation[Tensor]):
+    @staticmethod
+    def forward(ctx: Context, a: Array, b: Array) -> Any:
+        return np.floor_divide(*promoted(a, b))
 
-    Results of recorded operations are left alone: Python then computes ``x = x + y``.
-    """
-
-    def method(self: Tensor, other: Any) -> Any:
-        recording = is_grad_enabled()
-        if recording and self.requires_grad and self.is_leaf:
-            raise RuntimeError(
-                "a leaf that requires grad cannot be changed in place; use no_grad()"
-            )
-        other_is_recorded = recording and isinstance(other, Tensor) and other.requires_grad
-        if self.grad_fn is not None or other_is_recorded:
-            return NotImplemented
-        ufunc(self.data, other.data if isinstance(other, Tensor) else other, out=self.data)
-        return self
-
-    return method
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        raise RuntimeError("floor_divide: the derivative is not implemented")
 
 
-attach(
-    __add__=add, __radd__=reflected(add), __iadd__=_in_place(np.add),
-    __sub__=sub, __rsub__=reflected(sub), __isub__=_in_place(np.subtract),
-    __mul__=mul, __rmul__=reflected(mul), __imul__=_in_place(np.multiply),
-    __truediv__=div, __rtruediv__=reflected(div), __itruediv__=_in_place(np.divide),
-    __pow__=pow, __rpow__=reflected(pow),
-    __neg__=neg, pow=pow,
-    ufuncs={
-        np.add: add, np.subtract: sub, np.multiply: mul, np.divide: div, np.negative: neg,
-        np.power: pow,
-    },
+@operation(
+    FloorDiv, methods=("floor_divide", "__floordiv__"), reflected="__rfloordiv__",
+    in_place=("floor_divide_", "__ifloordiv__"), numpy=(np.floor_divide,),
 )  # fmt: skip
+def floor_divide(a: Operand, b: Operand) -> Tensor:
+    """The quotient ``a // b``, rounded down; it has no derivative.
+
+    Parameters
+    ----------
+    a, b : Tensor, ndarray or number
+        Operands whose shapes broadcast.
+
+    Returns
+    -------
+    Tensor
+        In the broadcast shape.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.tensor([7, -7]) // 2
+    tensor([ 3, -4])
+    """
+    return FloorDiv.apply(weak(a), weak(b))
+
+
+class Remainder(Operation[Tensor]):
+    @staticmethod
+    def forward(ctx: Context, a: Array, b: Array) -> Any:
+        a, b = promoted(a, b)
+        _, need_b = ctx.needs_input_grad
+        ctx.save_for_backward(np.floor_divide(a, b) if need_b else None)
+        return np.remainder(a, b)
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        (quotient,) = ctx.saved
+        need_a, need_b = ctx.needs_input_grad
+        return (
+            unbroadcast(grad, ctx.input_shape(0)) if need_a else None,
+            unbroadcast(-grad * quotient, ctx.input_shape(1)) if need_b else None,
+        )
+
+
+@operation(
+    Remainder, methods=("remainder", "__mod__"), reflected="__rmod__",
+    in_place=("remainder_", "__imod__"), numpy=(np.remainder,),
+)  # fmt: skip
+def remainder(a: Operand, b: Operand) -> Tensor:
+    """The remainder ``a % b``, which has the sign of `b`.
+
+    Parameters
+    ----------
+    a, b : Tensor, ndarray or number
+        Operands whose shapes broadcast.
+
+    Returns
+    -------
+    Tensor
+        In the broadcast shape.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.tensor([7.0, -7.0]) % 3
+    tensor([1., 2.])
+    """
+    return Remainder.apply(weak(a), weak(b))
+
+
+@operation(methods=("add_",))
+def add_(x: Tensor, other: Operand, alpha: float = 1) -> Tensor:
+    """``x += alpha * other``, in place."""
+    result: Tensor = apply_in_place(Add, x, _scaled(other, alpha))
+    return result
+
+
+@operation(methods=("sub_",))
+def sub_(x: Tensor, other: Operand, alpha: float = 1) -> Tensor:
+    """``x -= alpha * other``, in place."""
+    result: Tensor = apply_in_place(Sub, x, _scaled(other, alpha))
+    return result
+
+
+def _scaled(operand: Any, alpha: float) -> Any:
+    return weak(operand) if alpha == 1 else weak(operand) * weak(alpha)

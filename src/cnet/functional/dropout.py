@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 
 from .. import random
-from ..autograd import Array, Context, Function
+from ..autograd import Array, Context, Operation
 from ..tensor import Tensor, TensorLike, as_tensor
 
 
-class Dropout(Function[Tensor]):
+class Dropout(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, p: float) -> Any:
         kept = random.default_generator().random(x.shape, dtype=np.float32) >= p

@@ -6,12 +6,14 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import kernels
-from ..autograd import Array, Context, Function
-from ..tensor import Tensor, TensorLike, attach
+from ..autograd import Array, Context, Operation
+from ..inplace import apply_in_place
+from ..operations import numpy_function, operation
+from ..tensor import Tensor, TensorLike
 from ._common import weak
 
 
-class Exp(Function[Tensor]):
+class Exp(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array) -> Array:
         y: Array = np.exp(x)
@@ -24,6 +26,7 @@ class Exp(Function[Tensor]):
         return grad * y
 
 
+@operation(Exp, methods=("exp",), in_place=("exp_",), numpy=(np.exp,))
 def exp(x: TensorLike) -> Tensor:
     """The exponential function.
 
@@ -45,7 +48,7 @@ def exp(x: TensorLike) -> Tensor:
     return Exp.apply(x)
 
 
-class Log(Function[Tensor]):
+class Log(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array) -> Any:
         ctx.save_for_backward(x)
@@ -57,6 +60,7 @@ class Log(Function[Tensor]):
         return grad / x
 
 
+@operation(Log, methods=("log",), in_place=("log_",), numpy=(np.log,))
 def log(x: TensorLike) -> Tensor:
     """The natural logarithm.
 
@@ -78,7 +82,7 @@ def log(x: TensorLike) -> Tensor:
     return Log.apply(x)
 
 
-class Sqrt(Function[Tensor]):
+class Sqrt(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array) -> Array:
         y: Array = np.sqrt(x)
@@ -91,6 +95,7 @@ class Sqrt(Function[Tensor]):
         return grad / (2 * y)
 
 
+@operation(Sqrt, methods=("sqrt",), in_place=("sqrt_",), numpy=(np.sqrt,))
 def sqrt(x: TensorLike) -> Tensor:
     """The square root.
 
@@ -112,7 +117,7 @@ def sqrt(x: TensorLike) -> Tensor:
     return Sqrt.apply(x)
 
 
-class Abs(Function[Tensor]):
+class Abs(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array) -> Any:
         ctx.save_for_backward(x)
@@ -124,6 +129,7 @@ class Abs(Function[Tensor]):
         return grad * np.sign(x)
 
 
+@operation(Abs, methods=("abs", "__abs__"), in_place=("abs_",), numpy=(np.absolute,))
 def abs(x: TensorLike) -> Tensor:
     """The absolute value.
 
@@ -145,7 +151,7 @@ def abs(x: TensorLike) -> Tensor:
     return Abs.apply(x)
 
 
-class Tanh(Function[Tensor]):
+class Tanh(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array) -> Array:
         y: Array = np.tanh(x)
@@ -158,6 +164,7 @@ class Tanh(Function[Tensor]):
         return grad * (1 - y * y)
 
 
+@operation(Tanh, methods=("tanh",), in_place=("tanh_",), numpy=(np.tanh,))
 def tanh(x: TensorLike) -> Tensor:
     """The hyperbolic tangent.
 
@@ -179,7 +186,7 @@ def tanh(x: TensorLike) -> Tensor:
     return Tanh.apply(x)
 
 
-class Sigmoid(Function[Tensor]):
+class Sigmoid(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array) -> Any:
         y = expit(x)
@@ -198,6 +205,7 @@ def expit(x: Array) -> Any:
     return np.where(x >= 0, 1, decayed) / (1 + decayed)
 
 
+@operation(Sigmoid, methods=("sigmoid",), in_place=("sigmoid_",))
 def sigmoid(x: TensorLike) -> Tensor:
     r"""The logistic function :math:`1 / (1 + e^{-x})`.
 
@@ -219,7 +227,7 @@ def sigmoid(x: TensorLike) -> Tensor:
     return Sigmoid.apply(x)
 
 
-class ReLU(Function[Tensor]):
+class ReLU(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array) -> Array:
         y = kernels.relu(x)
@@ -232,6 +240,7 @@ class ReLU(Function[Tensor]):
         return kernels.relu_backward(grad, y)
 
 
+@operation(ReLU, methods=("relu",), in_place=("relu_",))
 def relu(x: TensorLike) -> Tensor:
     """The rectified linear unit, ``max(x, 0)``.
 
@@ -258,7 +267,7 @@ def relu(x: TensorLike) -> Tensor:
     return ReLU.apply(x)
 
 
-class LeakyReLU(Function[Tensor]):
+class LeakyReLU(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, negative_slope: float) -> Array:
         ctx.save_for_backward(x > 0)
@@ -293,7 +302,7 @@ def leaky_relu(x: TensorLike, negative_slope: float = 0.01) -> Tensor:
     return LeakyReLU.apply(x, negative_slope=float(negative_slope))
 
 
-class Clip(Function[Tensor]):
+class Clip(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, min: float | None, max: float | None) -> Array:
         y = np.clip(x, min, max)
@@ -306,6 +315,7 @@ class Clip(Function[Tensor]):
         return np.where(within, grad, 0)
 
 
+@operation(Clip, methods=("clip", "clamp"))
 def clip(x: TensorLike, min: float | None = None, max: float | None = None) -> Tensor:
     """Values below `min` raised to it, values above `max` lowered to it.
 
@@ -336,7 +346,7 @@ def clip(x: TensorLike, min: float | None = None, max: float | None = None) -> T
     return Clip.apply(x, min=weak(min), max=weak(max))
 
 
-class Cast(Function[Tensor]):
+class Cast(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, dtype: npt.DTypeLike) -> Array:
         return x.astype(dtype)
@@ -346,11 +356,13 @@ class Cast(Function[Tensor]):
         return grad
 
 
+@operation(Cast, methods=("astype",))
 def astype(x: Tensor, dtype: npt.DTypeLike) -> Tensor:
     """The tensor in another dtype; the tensor itself if it has that dtype already."""
     return x if x.dtype == dtype else Cast.apply(x, dtype=dtype)
 
 
+@operation(Cast, methods=("clone",))
 def clone(x: TensorLike) -> Tensor:
     """A copy, through which gradients pass.
 
@@ -375,10 +387,33 @@ def clone(x: TensorLike) -> Tensor:
     return Cast.apply(x, dtype=x.dtype)
 
 
-attach(
-    exp=exp, log=log, sqrt=sqrt, abs=abs, __abs__=abs, tanh=tanh, sigmoid=sigmoid, relu=relu,
-    clip=clip, clamp=clip, clone=clone, astype=astype,
-    float=lambda self: astype(self, np.float32), double=lambda self: astype(self, np.float64),
-    long=lambda self: astype(self, np.int64),
-    ufuncs={np.exp: exp, np.log: log, np.sqrt: sqrt, np.absolute: abs, np.tanh: tanh},
-)  # fmt: skip
+@operation(methods=("clip_", "clamp_"))
+def clip_(x: Tensor, min: float | None = None, max: float | None = None) -> Tensor:
+    """As `clip`, in place."""
+    if min is None and max is None:
+        raise ValueError("clip_: min or max must be given")
+    result: Tensor = apply_in_place(Clip, x, min=weak(min), max=weak(max))
+    return result
+
+
+@operation(methods=("float",))
+def _float(self: Tensor) -> Tensor:
+    """The tensor in float32; the tensor itself if it has that dtype already."""
+    return astype(self, np.float32)
+
+
+@operation(methods=("double",))
+def _double(self: Tensor) -> Tensor:
+    """The tensor in float64; the tensor itself if it has that dtype already."""
+    return astype(self, np.float64)
+
+
+@operation(methods=("long",))
+def _long(self: Tensor) -> Tensor:
+    """The tensor in int64; the tensor itself if it has that dtype already."""
+    return astype(self, np.int64)
+
+
+@numpy_function(np.clip)
+def _numpy_clip(x: Tensor, a_min: Any = None, a_max: Any = None, **bounds: Any) -> Tensor:
+    return clip(x, bounds.get("min", a_min), bounds.get("max", a_max))

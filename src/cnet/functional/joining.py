@@ -1,47 +1,18 @@
-"""Parts of tensors, and tensors put together."""
+"""Tensors put together."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..autograd import Array, Context, Function
-from ..tensor import Tensor, TensorLike, as_tensor, attach, plain_index
+from ..autograd import Array, Context, Operation
+from ..operations import operation
+from ..tensor import Tensor, TensorLike, as_tensor
 from ._common import also_dim
+from .indexing import Index
 
 
-class Index(Function[Tensor]):
-    @staticmethod
-    def forward(ctx: Context, x: Array, *, index: Any) -> Any:
-        ctx.save_for_backward(index)
-        return x[index]
-
-    @staticmethod
-    def backward(ctx: Context, grad: Array) -> Any:
-        (index,) = ctx.saved
-        dx = np.zeros(ctx.input_shape(0), grad.dtype)
-        if _may_repeat(index):
-            np.add.at(dx, index, grad)
-        else:
-            dx[index] = grad
-        return dx
-
-
-def _may_repeat(index: Any) -> bool:
-    """Whether an element can be taken twice: only positions, not slices and masks, repeat."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return any(
-        isinstance(part, (list, np.ndarray)) and np.asarray(part).dtype.kind in "iu"
-        for part in parts
-    )
-
-
-def getitem(x: Tensor, index: Any) -> Tensor:
-    """``x[index]``, with slices, numbers, None, masks, and arrays or tensors of positions."""
-    return Index.apply(x, index=plain_index(index))
-
-
-class Cat(Function[Tensor]):
+class Cat(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, *arrays: Array, axis: int) -> Array:
         ctx.axis = axis
@@ -53,6 +24,7 @@ class Cat(Function[Tensor]):
         return tuple(np.split(grad, ctx.ends, ctx.axis))
 
 
+@operation(Cat, numpy=(np.concatenate,))
 @also_dim
 def cat(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
     """Tensors put together along an axis they have.
@@ -79,7 +51,7 @@ def cat(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
     return Cat.apply(*tensors, axis=axis)
 
 
-class Stack(Function[Tensor]):
+class Stack(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, *arrays: Array, axis: int) -> Array:
         ctx.axis = axis
@@ -90,6 +62,7 @@ class Stack(Function[Tensor]):
         return tuple(np.moveaxis(grad, ctx.axis, 0))
 
 
+@operation(Stack, numpy=(np.stack,))
 @also_dim
 def stack(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
     """Tensors put together along a new axis.
@@ -116,7 +89,7 @@ def stack(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
     return Stack.apply(*tensors, axis=axis)
 
 
-class Pad(Function[Tensor]):
+class Pad(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, widths: list[tuple[int, int]], value: float) -> Array:
         ctx.inside = tuple(
@@ -191,6 +164,3 @@ def pad(x: TensorLike, pad: Sequence[int], mode: str = "constant", value: float 
             positions = np.pad(np.arange(x.shape[axis]), width, mode=_NUMPY_MODES[mode])
             x = Index.apply(x, index=(*[slice(None)] * axis, positions))
     return as_tensor(x)
-
-
-attach(__getitem__=getitem)

@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
-from ..autograd import Array, Context, Function
-from ..tensor import Tensor, TensorLike, attach
-from ._common import reflected, unbroadcast
+from ..autograd import Array, Context, Operation
+from ..operations import numpy_function, operation
+from ..tensor import Tensor, TensorLike
+from ._common import unbroadcast
+from .arithmetic import mul
 
 
-class MatMul(Function[Tensor]):
+class MatMul(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, a: Array, b: Array) -> Array:
         if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.dtype != b.dtype:
@@ -46,6 +48,9 @@ def _as_matrix(x: Array) -> Array:
     return x.reshape(prod(x.shape[:-1]), x.shape[-1])
 
 
+@operation(
+    MatMul, methods=("matmul", "__matmul__"), reflected="__rmatmul__", numpy=(np.matmul,)
+)  # fmt: skip
 def matmul(a: TensorLike, b: TensorLike) -> Tensor:
     """The matrix product ``a @ b``.
 
@@ -78,7 +83,7 @@ def matmul(a: TensorLike, b: TensorLike) -> Tensor:
     return MatMul.apply(a, b)
 
 
-class Linear(Function[Tensor]):
+class Linear(Operation[Tensor]):
     """The affine map, and with `relu` the chain ``relu(linear(x, weight, bias))``."""
 
     @staticmethod
@@ -139,6 +144,11 @@ def linear(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None) ->
     return Linear.apply(x, weight, bias)
 
 
-attach(
-    __matmul__=matmul, __rmatmul__=reflected(matmul), matmul=matmul, ufuncs={np.matmul: matmul}
-)  # fmt: skip
+@numpy_function(np.dot)
+def _numpy_dot(a: TensorLike, b: TensorLike) -> Tensor:
+    if max(a.ndim, b.ndim) > 2:
+        raise ValueError(
+            "np.dot: tensors must have at most 2 dimensions, use matmul for more "
+            f"(got {a.ndim} and {b.ndim})"
+        )
+    return matmul(a, b) if a.ndim and b.ndim else mul(a, b)

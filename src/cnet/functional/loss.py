@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
-from ..autograd import Array, Context, Function
+from ..autograd import Array, Context, Operation
 from ..tensor import Tensor, TensorLike, as_tensor
 from .elementwise import expit
 
@@ -54,7 +54,7 @@ def _rows(function: str, input: Tensor, target: Tensor) -> tuple[Tensor, Array]:
     if input.ndim > 2:
         input = input.permute(0, *range(2, input.ndim), 1)
         input = input.reshape(prod(input.shape[:-1]), input.shape[-1])
-    return input, target.data.reshape(-1)
+    return input, target._array.reshape(-1)
 
 
 def _counted_weight(target: Array, weight: Array | None, ignore_index: int) -> float:
@@ -63,7 +63,7 @@ def _counted_weight(target: Array, weight: Array | None, ignore_index: int) -> f
     return int(np.count_nonzero(counts)) if weight is None else float(weight[target[counts]].sum())
 
 
-class CrossEntropy(Function[Tensor]):
+class CrossEntropy(Operation[Tensor]):
     """The losses with their reduction: as nodes of their own, Sum and Div cost more than it."""
 
     @staticmethod
@@ -143,7 +143,7 @@ def cross_entropy(
     """
     _check_reduction("cross_entropy", reduction)
     input, target = as_tensor(input), as_tensor(target)
-    weights = None if weight is None else as_tensor(weight).data
+    weights = None if weight is None else as_tensor(weight).detach().numpy()
     if target.dtype.kind == "f":
         losses = _soft_cross_entropy(input, target, weights, label_smoothing)
         return _reduced(losses, reduction)
@@ -168,7 +168,7 @@ def _soft_cross_entropy(
     return -losses
 
 
-class NLL(Function[Tensor]):
+class NLL(Operation[Tensor]):
     @staticmethod
     def forward(
         ctx: Context, x: Array, target: Array, *, weight: Array | None, ignore_index: int
@@ -238,7 +238,7 @@ def nll_loss(
     input, target = as_tensor(input), as_tensor(target)
     if target.dtype.kind not in "iu":
         raise TypeError(f"nll_loss: target.dtype must be an integer dtype (got {target.dtype})")
-    weights = None if weight is None else as_tensor(weight).data
+    weights = None if weight is None else as_tensor(weight).detach().numpy()
     x, classes = _rows("nll_loss", input, target)
     if weights is not None and weights.shape != x.shape[1:]:
         raise ValueError(
@@ -312,7 +312,7 @@ def l1_loss(input: TensorLike, target: TensorLike, reduction: str = "mean") -> T
     return _reduced((input - target).abs(), reduction)
 
 
-class BCEWithLogits(Function[Tensor]):
+class BCEWithLogits(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, target: Array, *, pos_weight: Any) -> Any:
         ctx.save_for_backward(x, target)
@@ -381,6 +381,6 @@ def binary_cross_entropy_with_logits(
     _check_reduction(function, reduction)
     input, target = as_tensor(input), as_tensor(target)
     _check_same_shape(function, input, target)
-    pos_weights = 1.0 if pos_weight is None else as_tensor(pos_weight).data
+    pos_weights = 1.0 if pos_weight is None else as_tensor(pos_weight).detach().numpy()
     losses = BCEWithLogits.apply(input, target, pos_weight=pos_weights)
     return _reduced(losses if weight is None else losses * weight, reduction)

@@ -3,11 +3,12 @@
 from typing import Any
 
 from .. import kernels
-from ..autograd import Array, Context, Function
+from ..autograd import Array, Context, Operation
+from ..changes import changed
 from ..tensor import Tensor, TensorLike
 
 
-class BatchNorm(Function[Tensor]):
+class BatchNorm(Operation[Tensor]):
     @staticmethod
     def forward(
         ctx: Context,
@@ -87,10 +88,11 @@ def batch_norm(
     S. Ioffe, C. Szegedy: Batch normalization, arXiv:1502.03167.
     """
     mean, var = (
-        value.data if isinstance(value, Tensor) else value for value in (running_mean, running_var)
+        value._array if isinstance(value, Tensor) else value
+        for value in (running_mean, running_var)
     )
     if training:
-        mean, var = _statistics(x.data if isinstance(x, Tensor) else x, mean, var, momentum)
+        mean, var = _statistics(x._array if isinstance(x, Tensor) else x, mean, var, momentum)
     elif mean is None or var is None:
         raise ValueError(
             "batch_norm: running_mean and running_var must be given outside of training "
@@ -121,4 +123,5 @@ def _statistics(
     for value, batch in zip(running.values(), (mean, unbiased), strict=True):
         if value is not None:
             value += momentum * (batch - value)
+            changed(value, "batch_norm")
     return mean, var

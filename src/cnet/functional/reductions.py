@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Array, Context, Function
-from ..tensor import Axis, Tensor, TensorLike, attach
+from ..autograd import Array, Context, Operation
+from ..operations import numpy_function, operation
+from ..tensor import Axis, Tensor, TensorLike
 from ._common import Axes, also_dim, axes
 
 
@@ -20,7 +21,7 @@ def _squeezed(ctx: Context, y: Array, axis: Axes, keepdims: bool) -> Array:
     return y if keepdims else y.squeeze(axis)
 
 
-class Sum(Function[Tensor]):
+class Sum(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axis: Axes, keepdims: bool) -> Array:
         return _squeezed(ctx, np.sum(x, axis, keepdims=True), axis, keepdims)
@@ -30,6 +31,7 @@ class Sum(Function[Tensor]):
         return np.broadcast_to(grad.reshape(ctx.kept_shape), ctx.input_shape(0))
 
 
+@operation(Sum, methods=("sum",), numpy=(np.sum,))
 @also_dim
 def sum(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The sum of elements.
@@ -55,7 +57,7 @@ def sum(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     return Sum.apply(x, axis=axes(axis), keepdims=keepdims)
 
 
-class Mean(Function[Tensor]):
+class Mean(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axis: Axes, keepdims: bool) -> Array:
         y = np.mean(x, axis, keepdims=True)
@@ -67,6 +69,7 @@ class Mean(Function[Tensor]):
         return np.broadcast_to(grad.reshape(ctx.kept_shape) / ctx.count, ctx.input_shape(0))
 
 
+@operation(Mean, methods=("mean",), numpy=(np.mean,))
 @also_dim
 def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The arithmetic mean of elements.
@@ -93,7 +96,7 @@ def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     return Mean.apply(x, axis=axes(axis), keepdims=keepdims)
 
 
-class Var(Function[Tensor]):
+class Var(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axis: Axes, correction: float, keepdims: bool) -> Array:
         y = np.var(x, axis, ddof=correction, keepdims=True)
@@ -109,6 +112,7 @@ class Var(Function[Tensor]):
         return grad.reshape(ctx.kept_shape) * (2 / ctx.freedom) * deviation
 
 
+@operation(Var, methods=("var",))
 @also_dim
 def var(x: TensorLike, axis: Axis = None, correction: float = 1, keepdims: bool = False) -> Tensor:
     """The variance of elements.
@@ -136,7 +140,7 @@ def var(x: TensorLike, axis: Axis = None, correction: float = 1, keepdims: bool 
     return Var.apply(x, axis=axes(axis), correction=correction, keepdims=keepdims)
 
 
-class Std(Function[Tensor]):
+class Std(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axis: Axes, correction: float, keepdims: bool) -> Array:
         y = np.sqrt(Var.forward(ctx, x, axis=axis, correction=correction, keepdims=True))
@@ -152,6 +156,7 @@ class Std(Function[Tensor]):
         return grad.reshape(ctx.kept_shape) / ctx.freedom * scaled
 
 
+@operation(Std, methods=("std",))
 @also_dim
 def std(x: TensorLike, axis: Axis = None, correction: float = 1, keepdims: bool = False) -> Tensor:
     """The standard deviation of elements.
@@ -180,7 +185,7 @@ def std(x: TensorLike, axis: Axis = None, correction: float = 1, keepdims: bool 
     return Std.apply(x, axis=axes(axis), correction=correction, keepdims=keepdims)
 
 
-class _Extremum(Function[Tensor]):
+class _Extremum(Operation[Tensor]):
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         x, y = ctx.saved
@@ -197,6 +202,7 @@ class Max(_Extremum):
         return _squeezed(ctx, y, axis, keepdims)
 
 
+@operation(Max, methods=("max",), numpy=(np.max, np.amax))
 @also_dim
 def max(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The greatest elements.
@@ -232,6 +238,7 @@ class Min(_Extremum):
         return _squeezed(ctx, y, axis, keepdims)
 
 
+@operation(Min, methods=("min",), numpy=(np.min, np.amin))
 @also_dim
 def min(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The smallest elements.
@@ -258,6 +265,7 @@ def min(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     return Min.apply(x, axis=axes(axis), keepdims=keepdims)
 
 
+@operation(methods=("argmax",), numpy=(np.argmax,))
 @also_dim
 def argmax(x: TensorLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """The positions of the first of the greatest elements, outside of any graph.
@@ -281,9 +289,10 @@ def argmax(x: TensorLike, axis: int | None = None, keepdims: bool = False) -> Te
     >>> cnet.argmax(cnet.tensor([[1.0, 2.0], [4.0, 3.0]]), axis=1)
     tensor([1, 0])
     """
-    return Tensor(np.argmax(np.asarray(x), axis, keepdims=keepdims))
+    return Tensor(np.argmax(_plain(x), axis, keepdims=keepdims))
 
 
+@operation(methods=("argmin",), numpy=(np.argmin,))
 @also_dim
 def argmin(x: TensorLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """The positions of the first of the smallest elements, outside of any graph.
@@ -307,10 +316,10 @@ def argmin(x: TensorLike, axis: int | None = None, keepdims: bool = False) -> Te
     >>> cnet.argmin(cnet.tensor([[1.0, 2.0], [4.0, 3.0]]), axis=1)
     tensor([0, 1])
     """
-    return Tensor(np.argmin(np.asarray(x), axis, keepdims=keepdims))
+    return Tensor(np.argmin(_plain(x), axis, keepdims=keepdims))
 
 
-class LogSumExp(Function[Tensor]):
+class LogSumExp(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axis: Axes, keepdims: bool) -> Array:
         greatest = np.max(x, axis, keepdims=True, initial=-np.inf)
@@ -326,6 +335,7 @@ class LogSumExp(Function[Tensor]):
         return grad.reshape(ctx.kept_shape) * np.exp(x - np.where(np.isfinite(y), y, 0))
 
 
+@operation(LogSumExp, methods=("logsumexp",))
 @also_dim
 def logsumexp(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The logarithm of the sum of exponentials, without overflow.
@@ -351,7 +361,15 @@ def logsumexp(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tenso
     return LogSumExp.apply(x, axis=axes(axis), keepdims=keepdims)
 
 
-attach(
-    sum=sum, mean=mean, var=var, std=std, max=max, min=min, argmax=argmax, argmin=argmin,
-    logsumexp=logsumexp,
-)  # fmt: skip
+def _plain(x: TensorLike) -> Array:
+    return x._array if isinstance(x, Tensor) else np.asarray(x)
+
+
+@numpy_function(np.var)
+def _numpy_var(x: Tensor, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -> Tensor:
+    return var(x, axis, ddof, keepdims)
+
+
+@numpy_function(np.std)
+def _numpy_std(x: Tensor, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -> Tensor:
+    return std(x, axis, ddof, keepdims)

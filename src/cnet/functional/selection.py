@@ -4,12 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Array, Context, Function
-from ..tensor import Operand, Tensor, TensorLike, attach
+from ..autograd import Array, Context, Operation
+from ..operations import operation
+from ..tensor import Operand, Tensor, TensorLike
 from ._common import unbroadcast, weak
 
 
-class Maximum(Function[Tensor]):
+class Maximum(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, a: Array, b: Array) -> Array:
         ctx.save_for_backward(a, b)
@@ -21,7 +22,7 @@ class Maximum(Function[Tensor]):
         return _share(ctx, grad, a == b, lost_by_a=a < b, lost_by_b=b < a)
 
 
-class Minimum(Function[Tensor]):
+class Minimum(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, a: Array, b: Array) -> Array:
         ctx.save_for_backward(a, b)
@@ -43,6 +44,7 @@ def _share(ctx: Context, grad: Array, tie: Array, lost_by_a: Array, lost_by_b: A
     )
 
 
+@operation(Maximum, methods=("maximum",), numpy=(np.maximum,))
 def maximum(a: Operand, b: Operand) -> Tensor:
     """The greater of two elements, where equal ones share the gradient.
 
@@ -65,6 +67,7 @@ def maximum(a: Operand, b: Operand) -> Tensor:
     return Maximum.apply(weak(a), weak(b))
 
 
+@operation(Minimum, methods=("minimum",), numpy=(np.minimum,))
 def minimum(a: Operand, b: Operand) -> Tensor:
     """The smaller of two elements, where equal ones share the gradient.
 
@@ -87,7 +90,7 @@ def minimum(a: Operand, b: Operand) -> Tensor:
     return Minimum.apply(weak(a), weak(b))
 
 
-class Where(Function[Tensor]):
+class Where(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, condition: Array, a: Array, b: Array) -> Array:
         ctx.save_for_backward(condition)
@@ -104,6 +107,7 @@ class Where(Function[Tensor]):
         )
 
 
+@operation(Where, numpy=(np.where,))
 def where(condition: TensorLike, a: Operand, b: Operand) -> Tensor:
     """Elements of `a` where a condition holds, of `b` where it does not.
 
@@ -126,10 +130,3 @@ def where(condition: TensorLike, a: Operand, b: Operand) -> Tensor:
     tensor([-0.2,  3. ])
     """
     return Where.apply(condition, weak(a), weak(b))
-
-
-attach(
-    maximum=maximum,
-    minimum=minimum,
-    ufuncs={np.maximum: maximum, np.minimum: minimum},
-)

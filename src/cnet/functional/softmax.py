@@ -4,12 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Array, Context, Function
-from ..tensor import Tensor, TensorLike, attach
+from ..autograd import Array, Context, Operation
+from ..operations import operation
+from ..tensor import Tensor, TensorLike
 from ._common import also_dim
 
 
-class Softmax(Function[Tensor]):
+class Softmax(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axis: int) -> Any:
         y = np.exp(x - _greatest(x, axis))
@@ -28,6 +29,7 @@ def _greatest(x: Array, axis: int) -> Any:
     return np.max(x, axis, keepdims=True, initial=-np.inf)
 
 
+@operation(Softmax, methods=("softmax",))
 @also_dim
 def softmax(x: TensorLike, axis: int = -1) -> Tensor:
     r"""Positive numbers that add up to 1: :math:`y_i = e^{x_i} / \sum_j e^{x_j}`.
@@ -53,7 +55,7 @@ def softmax(x: TensorLike, axis: int = -1) -> Tensor:
     return Softmax.apply(x, axis=axis)
 
 
-class LogSoftmax(Function[Tensor]):
+class LogSoftmax(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axis: int) -> Any:
         y = x - _greatest(x, axis)
@@ -68,6 +70,7 @@ class LogSoftmax(Function[Tensor]):
         return grad - np.exp(y) * grad.sum(ctx.axis, keepdims=True)
 
 
+@operation(LogSoftmax, methods=("log_softmax",))
 @also_dim
 def log_softmax(x: TensorLike, axis: int = -1) -> Tensor:
     r"""The logarithm of `softmax`: :math:`y_i = x_i - \log \sum_j e^{x_j}`.
@@ -91,6 +94,3 @@ def log_softmax(x: TensorLike, axis: int = -1) -> Tensor:
             [-1.0000e+03,  0.0000e+00]])
     """
     return LogSoftmax.apply(x, axis=axis)
-
-
-attach(softmax=softmax, log_softmax=log_softmax)

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import functional as F
+from ..grad_mode import no_grad
 from ..tensor import Tensor
 from ._arguments import float_dtype, integer
 from .module import Module
@@ -55,14 +56,15 @@ class _BatchNorm(Module):
             (self.num_batches_tracked, 0),
         ):
             if buffer is not None:
-                buffer.data[...] = value
+                buffer.fill_(value)
 
     def reset_parameters(self) -> None:
         """Weights 1, biases 0, and no memory of batches."""
         self.reset_running_stats()
         for parameter, value in ((self.weight, 1), (self.bias, 0)):
             if parameter is not None:
-                parameter.data[...] = value
+                with no_grad():
+                    parameter.fill_(value)
 
     def forward(self, x: Any) -> Tensor:
         name = type(self).__name__
@@ -90,7 +92,7 @@ class _BatchNorm(Module):
             self.eps,
         )
         if tracked is not None:
-            tracked.data[...] += 1
+            tracked += 1
         return y
 
     def extra_repr(self) -> str:

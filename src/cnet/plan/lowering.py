@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .. import geometry, kernels
-from ..autograd import Array, Call, Function, Variable, listing_calls, no_grad
+from ..autograd import Array, Call, Operation, Variable, listing_calls, no_grad
 from ..functional.arithmetic import Add
 from ..functional.conv import Conv2d
 from ..functional.elementwise import LeakyReLU, ReLU, Sigmoid, Tanh
@@ -144,7 +144,7 @@ def _add(a: Any, b: Any) -> Step | None:
     return Step("add", (a.step, b.step), a.shape, sizes(prod(a.shape[1:])))
 
 
-RULES: dict[type[Function[Any]], Rule] = {
+RULES: dict[type[Operation[Any]], Rule] = {
     Conv2d: _conv2d,
     Linear: _linear,
     BatchNorm: _batch_norm,
@@ -199,7 +199,7 @@ def _argument(argument: Any, values: dict[int, Value]) -> Any:
     """A value, or a constant as it is now."""
     if not isinstance(argument, Variable):
         return argument.copy() if isinstance(argument, np.ndarray) else argument
-    return values[id(argument)] if id(argument) in values else argument.data.copy()
+    return values[id(argument)] if id(argument) in values else argument._array.copy()
 
 
 def _apply(call: Call, arguments: list[Any]) -> Step | Value:

@@ -1,0 +1,112 @@
+"""In-place operations: they write into the very array that aliases see, and enter the graph.
+
+What is written into a view of another tensor becomes part of that tensor's history: its node is
+then a `CopySlices`, which keeps the gradient of all elements but the written ones.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from . import changes
+from .engine import UNWATCHED, Array, Context, Edge, Operation, Variable
+from .grad_mode import current
+
+
+def apply_in_place(operation: type[Operation[Any]], x: Any, *args: Any, **kwargs: Any) -> Any:
+    """Let `operation` write into the array of the tensor `x`, and return `x`.
+
+    Raises
+    ------
+    RuntimeError
+        If the graph is recorded and `x` is a leaf that requires grad or a view of one, `x` is
+        read-only or has elements that share memory, or the result does not fit into it.
+    """
+    array = x._array
+    if not array.flags.writeable:
+        raise RuntimeError(_read_only(operation.__name__, array))
+    arrays = [arg._array if isinstance(arg, Variable) else arg for arg in args]
+    if current.enabled:
+        _refuse_leaf(x)
+        edges = [_edge(arg) for arg in (x, *args)]
+        if any(edge is not None for edge in edges):
+            _record(operation, x, edges, arrays, kwargs)
+            return x
+    operation.in_place(Context(operation, (None,) * (len(args) + 1)), array, *arrays, **kwargs)
+    x.note_change(operation.__name__)
+    return x
+
+
+def _edge(arg: Any) -> "Edge | None":
+    edge = arg.edge if isinstance(arg, Variable) else None  # brings `_requires_grad` up to date
+    return edge if edge is not None and arg._requires_grad else None
+
+
+def _read_only(name: str, array: Array) -> str:
+    if 0 in array.strides:
+        return (
+            f"{name}: unsupported operation: more than one element of the written-to tensor refers "
+            "to a single memory location. Please clone() the tensor before performing the operation"
+        )
+    return f"{name}: the tensor's array is read-only"
+
+
+def _refuse_leaf(x: Variable) -> None:
+    view = x._view
+    base = x if view is None or view is UNWATCHED else view.base
+    if not base._requires_grad:
+        return
+    if base._grad_fn is None:
+        what = "a leaf Variable" if base is x else "a view of a leaf Variable"
+        raise RuntimeError(f"{what} that requires grad is being used in an in-place operation.")
+    if base is not x and view is not None and view.steps is None:
+        raise RuntimeError(
+            "a view was created in no_grad mode and is being modified in place with grad mode "
+            "enabled; make the view with grad mode enabled, or use detach()"
+        )
+
+
+def _record(
+    operation: type[Operation[Any]], x: Variable, edges: "list[Edge | None]", arrays: list[Any],
+    kwargs: dict[str, Any],
+) -> None:  # fmt: skip
+    ctx = Context(operation, tuple(edges))
+    operation.in_place(ctx, x._array, *arrays, **kwargs)
+    view, written = x._view, x
+    if view is not None and view is not UNWATCHED:
+        assert view.steps is not None
+        written, inner = view.base, ctx
+        edge = written.edge if written._requires_grad else None
+        ctx = Context(CopySlices, (edge, *edges[1:]))
+        ctx.inner, ctx.steps = inner, view.steps
+        ctx.order = np.argsort([-stride for stride in written._array.strides], kind="stable")
+        ctx.save_for_backward(*inner.saved)
+        inner.saved = ()
+    x.note_change(operation.__name__)
+    ctx.number = next(changes.numbers)
+    ctx.outputs = ((written._array.shape, written._array.dtype),)
+    written._rebase(ctx)
+
+
+class CopySlices(Operation[Any]):
+    """A tensor after an in-place operation on a view of it."""
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        inner = ctx.inner
+        rest = _laid_out(grad, ctx.order)
+        view = rest
+        for operation, kwargs in ctx.steps:
+            view = operation.forward(Context(operation, (None,)), view, **kwargs)
+        inner.saved = ctx.saved
+        returned = inner.function.backward(inner, view.copy())
+        inner.saved = ()
+        own, *others = returned if type(returned) is tuple else (returned,)
+        view[...] = 0 if own is None else own
+        return rest, *others
+
+
+def _laid_out(grad: Array, order: Array) -> Array:
+    """A copy of a gradient whose axes lie in memory in the order of the tensor's axes."""
+    copy = np.array(grad.transpose(order), order="C")
+    return copy.transpose(np.argsort(order))
