@@ -105,38 +105,54 @@ class Variable:
         self._grad_fn, self._output_index, self._requires_grad = node, 0, True
 
     def _renew(self) -> None:
-        """Bring a view up to date with what in-place operations made of its base's history."""
-        view = self._view
-        if view is None or view.steps is None or view.history is view.base._grad_fn:
-            return
-        view.history = view.base._grad_fn
-        edge, array = view.base.edge, view.base._array
-        for operation, kwargs in view.steps:
-            node = Context(operation, (edge,))
-            array = operation.forward(node, array, **kwargs)
-            node.number = next(changes.numbers)
-            node.outputs = ((array.shape, array.dtype),)
-            edge = node, 0
-        self._rebase(edge[0])  # type: ignore[arg-type]
+        """Bring a view up to date with what in-place operations made of its history."""
+        stale = [self]
+        while (above := stale[-1]._view[0])._view is not None:  # type: ignore[index]
+            stale.append(above)
+        for variable in reversed(stale):
+            parent, operation, kwargs, history = variable._view  # type: ignore[misc]
+            if operation is not None and history is not parent._grad_fn:
+                node = Context(operation, (parent.edge,))
+                array = operation.forward(node, parent._array, **kwargs)
+                node.number = next(changes.numbers)
+                node.outputs = ((array.shape, array.dtype),)
+                variable._rebase(node)
+                variable._view = View(parent, operation, kwargs, parent._grad_fn)
 
 
-class View:
-    """How a tensor looks into the memory of another, its base."""
+class View(NamedTuple):
+    """How a tensor looks into the memory of another."""
 
-    __slots__ = ("base", "history", "steps")
+    parent: Variable
+    operation: "type[Operation[Any]] | None"
+    """What made the view; None if the graph was not recorded."""
+    kwargs: dict[str, Any]
+    history: "Context | None"
+    """The node of the parent that the view's own node was made from."""
 
-    def __init__(self, base: Variable, steps: "Steps | None") -> None:
-        self.base = base
-        self.steps = steps
-        """The operations that lead from the base to the view; None if they were not recorded."""
-        self.history = base._grad_fn
-        """The node of the base that the view's own node was made from."""
+
+def _unwatched() -> View:
+    parent = object.__new__(Variable)
+    parent._init(np.empty(0))
+    return View(parent, None, {}, None)
+
+
+UNWATCHED = _unwatched()
+"""The view that `Tensor.data` and its own views are: changes through them are not noticed."""
+
+_new_tuple = tuple.__new__
 
 
 def wrap(array: Array, grad_fn: "Context | None" = None, output_index: int = 0) -> Variable:
     """A tensor without the checks of its constructor."""
     variable = object.__new__(Variable.tensor_type)
-    variable._init(array, grad_fn, output_index)
+    variable._array = array
+    variable._grad_fn = grad_fn
+    variable._output_index = output_index
+    variable._grad = None
+    variable._hooks = _NO_HOOKS
+    variable._requires_grad = grad_fn is not None
+    variable._view = None
     return variable
 
 
@@ -177,7 +193,7 @@ class Context:
 
     def _output(self, result: Any) -> Variable:
         """The next result of `forward` as a tensor, which knows of this node if it is recorded."""
-        array = np.asarray(result)
+        array = result if type(result) is np.ndarray else np.asarray(result)
         if self.number < 0:
             return wrap(array)
         index, dtype = len(self.outputs), array.dtype
@@ -231,12 +247,15 @@ class Context:
                 f"{name}: must return one gradient for each input "
                 f"(got {len(returned)} and {len(self.edges)} inputs)"
             )
-        held = [*map(id, (*grad_outputs, *self.saved, *vars(self).values(), *returned))]
+        held: list[int] = []
         inputs = []
         for gradient, edge in zip(returned, self.edges):  # noqa: B905, of the same length
             if gradient is not None and edge is not None:
                 gradient = _fitting(gradient, edge, name)
                 if isinstance(edge[0], Variable):
+                    if not held:
+                        others = (*grad_outputs, *self.saved, *vars(self).values(), *returned)
+                        held = [*map(id, others)]
                     gradient = _unshared(gradient, held)
                 inputs.append((edge, gradient))
         return inputs
@@ -343,9 +362,6 @@ class Operation(Generic[Output]):
         x[...] = y
 
 
-Steps: TypeAlias = tuple[tuple[type[Operation[Any]], dict[str, Any]], ...]
-
-
 class ViewOperation(Operation[Output]):
     """An operation of one input whose result shares the input's memory where it can.
 
@@ -354,28 +370,17 @@ class ViewOperation(Operation[Output]):
 
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Output:
-        y: Any = super().apply(*args, **kwargs)
-        x = args[0]
-        if isinstance(x, Variable) and changes.owner(y._array) is changes.owner(x._array):
-            recorded = current.enabled or None
-            if x._view is None:
-                y._view = View(x, recorded and ((cls, kwargs),))
-            elif x._view is UNWATCHED:
-                y._view = UNWATCHED
-            else:
-                steps = x._view.steps
-                y._view = View(x._view.base, recorded and steps and (*steps, (cls, kwargs)))
+        (x,) = args
+        y: Any = super().apply(x, **kwargs)
+        if isinstance(x, Variable):
+            array, base = x._array, y._array.base
+            if base is array or (base is not None and base is array.base):
+                if x._view is UNWATCHED:
+                    y._view = UNWATCHED
+                else:
+                    operation = cls if current.enabled else None
+                    y._view = _new_tuple(View, (x, operation, kwargs, x._grad_fn))
         return y  # type: ignore[no-any-return]
-
-
-def _unwatched() -> View:
-    base = object.__new__(Variable)
-    base._init(np.empty(0))
-    return View(base, None)
-
-
-UNWATCHED = _unwatched()
-"""The view that `Tensor.data` and its own views are: changes through them are not noticed."""
 
 
 def topological(variables: Iterable[Variable]) -> list[Context]:
@@ -436,9 +441,11 @@ def gradients_of(
 def _pass_on(pending: dict[Edge, Array], node: Context, retain_graph: bool) -> None:
     """Turn the gradients of a node's outputs into those of its inputs."""
     arrived = [_take(pending, (node, index)) for index in range(len(node.outputs))]
-    if any(gradient is not None for gradient in arrived):
-        for edge, input_gradient in node.propagate(arrived):
-            _add(pending, edge, input_gradient)
+    for gradient in arrived:
+        if gradient is not None:
+            for edge, input_gradient in node.propagate(arrived):
+                _add(pending, edge, input_gradient)
+            break
     if not retain_graph:
         node.release()
 

@@ -26,14 +26,17 @@ def apply_in_place(operation: type[Operation[Any]], x: Any, *args: Any, **kwargs
     if not array.flags.writeable:
         raise RuntimeError(_read_only(operation.__name__, array))
     arrays = [arg._array if isinstance(arg, Variable) else arg for arg in args]
+    edges: tuple[Edge | None, ...] = (None,) * (len(args) + 1)
     if current.enabled:
-        _refuse_leaf(x)
-        edges = [_edge(arg) for arg in (x, *args)]
-        if any(edge is not None for edge in edges):
-            _record(operation, x, edges, arrays, kwargs)
-            return x
-    operation.in_place(Context(operation, (None,) * (len(args) + 1)), array, *arrays, **kwargs)
-    x.note_change(operation.__name__)
+        if x._requires_grad or x._view is not None:
+            _refuse_leaf(x)
+        edges = tuple([_edge(arg) for arg in (x, *args)])
+    ctx = Context(operation, edges)
+    operation.in_place(ctx, array, *arrays, **kwargs)
+    if edges.count(None) < len(edges):
+        _record(ctx, x)
+    else:
+        x.note_change(operation.__name__)
     return x
 
 
@@ -52,33 +55,34 @@ def _read_only(name: str, array: Array) -> str:
 
 
 def _refuse_leaf(x: Variable) -> None:
-    view = x._view
-    base = x if view is None or view is UNWATCHED else view.base
+    base, recorded = x, True
+    while base._view is not None and base._view is not UNWATCHED:
+        recorded = recorded and base._view.operation is not None
+        base = base._view.parent
     if not base._requires_grad:
         return
     if base._grad_fn is None:
         what = "a leaf Variable" if base is x else "a view of a leaf Variable"
         raise RuntimeError(f"{what} that requires grad is being used in an in-place operation.")
-    if base is not x and view is not None and view.steps is None:
+    if not recorded:
         raise RuntimeError(
             "a view was created in no_grad mode and is being modified in place with grad mode "
             "enabled; make the view with grad mode enabled, or use detach()"
         )
 
 
-def _record(
-    operation: type[Operation[Any]], x: Variable, edges: "list[Edge | None]", arrays: list[Any],
-    kwargs: dict[str, Any],
-) -> None:  # fmt: skip
-    ctx = Context(operation, tuple(edges))
-    operation.in_place(ctx, x._array, *arrays, **kwargs)
-    view, written = x._view, x
-    if view is not None and view is not UNWATCHED:
-        assert view.steps is not None
-        written, inner = view.base, ctx
+def _record(ctx: Context, x: Variable) -> None:
+    """Let the call be what `x`, or the tensor that it is a view of, came from."""
+    operation, edges = ctx.function, ctx.edges
+    written, steps = x, []
+    while written._view is not None and written._view is not UNWATCHED:
+        steps.append((written._view.operation, written._view.kwargs))
+        written = written._view.parent
+    if steps:
+        inner = ctx
         edge = written.edge if written._requires_grad else None
         ctx = Context(CopySlices, (edge, *edges[1:]))
-        ctx.inner, ctx.steps = inner, view.steps
+        ctx.inner, ctx.steps = inner, steps[::-1]
         ctx.order = np.argsort([-stride for stride in written._array.strides], kind="stable")
         ctx.save_for_backward(*inner.saved)
         inner.saved = ()

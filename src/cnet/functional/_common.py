@@ -51,10 +51,14 @@ def promoted(a: Any, b: Any) -> tuple[Any, Any]:
     other operand or the default one (int64, float32).
     """
     if type(a) is np.ndarray:
-        if a.dtype is b.dtype if type(b) is np.ndarray else a.dtype.kind == "f":
-            return a, b
+        if type(b) is np.ndarray:
+            if a.dtype is b.dtype:
+                return a, b
+        elif a.dtype.kind == "f":
+            return a, b if type(b) is float or type(b) is int else weak(b)
     elif type(b) is np.ndarray and b.dtype.kind == "f":
-        return a, b
+        return weak(a), b
+    a, b = weak(a), weak(b)
     dtype = _promoted_dtype(a, b)
     return (
         a.astype(dtype, copy=False) if isinstance(a, np.ndarray) else a,
