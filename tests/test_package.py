@@ -132,12 +132,20 @@ DIRECTIONS = {
     "reference": "_check geometry",
     "runtime": "_core _cpus",
     "kernels": "_check _core geometry reference runtime",
-    "autograd": "",
-    "tensor": "autograd",
+    "size": "",
+    "_methods": "",
+    "changes": "",
+    "grad_mode": "",
+    "engine": "changes grad_mode",
+    "autograd": "engine grad_mode",
+    "inplace": "changes engine grad_mode",
+    "numpy_protocol": "changes engine",
+    "operations": "_methods engine inplace numpy_protocol",
+    "tensor": "_methods autograd changes engine numpy_protocol size",
     "graphs": "autograd tensor",
     "gradcheck": "autograd tensor",
-    "functional": "autograd geometry kernels random tensor",
-    "nn": "autograd functional geometry random tensor",
+    "functional": "autograd changes geometry inplace kernels operations random tensor",
+    "nn": "autograd functional geometry grad_mode random tensor",
     "plan": "_check _core autograd functional geometry kernels nn reference runtime tensor",
     "models": "nn",
     "optim": "graphs kernels tensor",
@@ -153,7 +161,7 @@ DIRECTIONS = {
     "training",
     "__main__": "cli",
     "__init__": "autograd checkpoint data functional gradcheck graphs kernels nn optim plan random "
-    "runtime tensor",
+    "runtime size tensor",
 }
 """Each part of the package, a module or a folder, and the parts it may import."""
 

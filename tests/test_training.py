@@ -44,7 +44,7 @@ def trainer_and_loaders(loss_fn=F.cross_entropy, seed=0):
 
 def trained(trainer):
     """What must be the same to the last bit: weights, and the history but for its times."""
-    weights = {name: array.tobytes() for name, array in trainer.model.state_dict().items()}
+    weights = {name: value.numpy().tobytes() for name, value in trainer.model.state_dict().items()}
     history = [{k: v for k, v in row.items() if k not in TIMES} for row in trainer.history]
     return weights, history
 

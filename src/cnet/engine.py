@@ -419,7 +419,8 @@ def gradients_of(
 
     Only nodes between the two are propagated and freed.
     """
-    wanted = [tensor.edge for tensor in inputs]
+    edges = [tensor.edge for tensor in inputs]
+    wanted = set(edges)
     order = topological(outputs)
     between: set[Context] = set()
     for node in reversed(order):
@@ -435,7 +436,10 @@ def gradients_of(
                     pending[edge] = found[edge]  # type: ignore[assignment]
         if node in between:
             _pass_on(pending, node, retain_graph)
-    return [found[edge] if edge in found else _take(pending, edge) for edge in wanted]
+    return [
+        found[edge] if edge in found else found.setdefault(edge, _take(pending, edge))
+        for edge in edges
+    ]
 
 
 def _pass_on(pending: dict[Edge, Array], node: Context, retain_graph: bool) -> None:

@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from math import isfinite
 from time import perf_counter
@@ -308,8 +309,8 @@ class Trainer:
             saves it. Nothing in it changes when training goes on.
         """
         return {
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "model": deepcopy(self.model.state_dict()),
+            "optimizer": deepcopy(self.optimizer.state_dict()),
             "loader": self._loader.state_dict() if self._loader is not None else self._loader_state,
             "random": get_rng_state(),
             "epoch": asdict(self._totals),

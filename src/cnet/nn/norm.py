@@ -141,7 +141,7 @@ class BatchNorm1d(_BatchNorm):
     >>> import numpy as np
     >>> from cnet import nn
     >>> y = nn.BatchNorm1d(2)(np.array([[1, 5], [3, 5]], np.float32))
-    >>> y.numpy().round(3)
+    >>> y.detach().numpy().round(3)
     array([[-1.,  0.],
            [ 1.,  0.]], dtype=float32)
     """
