@@ -393,6 +393,13 @@ def test_views_made_without_a_graph_are_not_changed_with_one():
     with pytest.raises(RuntimeError, match="created in no_grad mode"):
         view += 1
     assert y.tolist() == [3, 4]
+    buffer = tensor([1.0, 2.0])
+    with no_grad():
+        view = buffer[:1]
+    view += 1
+    with pytest.raises(RuntimeError, match="created in no_grad mode"):
+        view += leaf(5)
+    assert buffer.tolist() == [2, 2]
 
 
 def test_view_refuses_what_cannot_be_a_view():

@@ -28,12 +28,13 @@ def apply_in_place(operation: type[Operation[Any]], x: Any, *args: Any, **kwargs
     arrays = [arg._array if isinstance(arg, Variable) else arg for arg in args]
     edges: tuple[Edge | None, ...] = (None,) * (len(args) + 1)
     if current.enabled:
-        if x._requires_grad or x._view is not None:
-            _refuse_leaf(x)
         edges = tuple([_edge(arg) for arg in (x, *args)])
+    recorded = edges.count(None) < len(edges)
+    if recorded or x._view is not None:
+        _check_base(x, recorded)
     ctx = Context(operation, edges)
     operation.in_place(ctx, array, *arrays, **kwargs)
-    if edges.count(None) < len(edges):
+    if recorded:
         _record(ctx, x)
     else:
         x.note_change(operation.__name__)
@@ -54,17 +55,18 @@ def _read_only(name: str, array: Array) -> str:
     return f"{name}: the tensor's array is read-only"
 
 
-def _refuse_leaf(x: Variable) -> None:
-    base, recorded = x, True
-    while base._view is not None and base._view is not UNWATCHED:
-        recorded = recorded and base._view.operation is not None
-        base = base._view.parent
-    if not base._requires_grad:
+def _check_base(x: Variable, recorded: bool) -> None:
+    """Raise if what `x` is a view of, or `x` itself, cannot have an in-place operation recorded."""
+    if not current.enabled:
         return
-    if base._grad_fn is None:
+    base, known = x, True
+    while base._view is not None and base._view is not UNWATCHED:
+        known = known and base._view.operation is not None
+        base = base._view.parent
+    if base._requires_grad and base._grad_fn is None:
         what = "a leaf Variable" if base is x else "a view of a leaf Variable"
         raise RuntimeError(f"{what} that requires grad is being used in an in-place operation.")
-    if not recorded:
+    if not known and (recorded or base._requires_grad):
         raise RuntimeError(
             "a view was created in no_grad mode and is being modified in place with grad mode "
             "enabled; make the view with grad mode enabled, or use detach()"

@@ -392,3 +392,25 @@ def test_bad_parameters(params, error, message):
     with pytest.raises(error) as caught:
         optim.SGD(params)
     assert str(caught.value) == message
+
+
+def test_a_module_is_no_list_of_parameters():
+    with pytest.raises(TypeError, match=r"SGD: .* such as model\.parameters\(\) \(got Linear\)"):
+        optim.SGD(nn.Linear(2, 2))
+
+
+def test_a_state_of_arrays_or_of_pytorch_is_loaded():
+    params = parameters()
+    opt = optim.Adam(params, lr=0.5)
+    train(opt, params, 2)
+    state = opt.state_dict()
+    state["param_groups"][0].update(foreach=None, fused=None, amsgrad=False)
+    for kept in state["state"].values():
+        kept["exp_avg"] = kept["exp_avg"].numpy()
+        kept["step"] = np.array(kept["step"], float)
+    again = parameters()
+    other = optim.Adam(again)
+    other.load_state_dict(state)
+    assert_same(other.state_dict()["state"][0]["exp_avg"], opt.state_dict()["state"][0]["exp_avg"])
+    train(other, again, 1, start=2)
+    assert other.state_dict()["state"][0]["step"] == 3

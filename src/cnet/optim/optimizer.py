@@ -51,6 +51,11 @@ class Optimizer(ABC):
                 f"{self._name}: params must be an iterable of tensors or of groups "
                 f"(got {type(params).__name__})"
             )
+        if callable(getattr(params, "parameters", None)):
+            raise TypeError(
+                f"{self._name}: params must be an iterable of tensors or of groups, such as "
+                f"model.parameters() (got {type(params).__name__})"
+            )
         groups: list[Any] = list(params)
         if not groups:
             raise ValueError(f"{self._name}: params must not be empty")
@@ -242,8 +247,8 @@ class Optimizer(ABC):
         if isinstance(value, Tensor):
             value = value._array
         if isinstance(value, np.ndarray):
-            if value.ndim == 0 and param.ndim:  # PyTorch's count of steps
-                return value.item()
+            if value.ndim == 0 and param.ndim:  # PyTorch's count of steps, a float
+                return int(value) if float(value).is_integer() else value.item()
             self._match(f"{name}.shape", value.shape, param.shape)
             if not np.can_cast(value.dtype, param.dtype, "same_kind"):
                 raise TypeError(
