@@ -290,6 +290,9 @@ class Operation(Generic[Output]):
     tensor(6.)
     """
 
+    views: ClassVar[bool] = False
+    """Whether the result shares the memory of the first argument where it can."""
+
     @staticmethod
     def forward(ctx: Context, *args: Any, **kwargs: Any) -> Any:
         """An array or a tuple of arrays; outputs of other than float dtypes have no gradient."""
@@ -333,6 +336,13 @@ class Operation(Generic[Output]):
             output = tuple([ctx._output(array) for array in result])
         else:
             output = ctx._output(result)
+        if cls.views and isinstance(x := args[0], Variable):
+            array, base = x._array, output._array.base
+            if base is array or (base is not None and base is array.base):
+                output._view = UNWATCHED
+                if x._view is not UNWATCHED:
+                    view = x, cls if enabled else None, kwargs, x._grad_fn
+                    output._view = _new_tuple(View, view)
         if current.calls is not None:
             outputs = output if type(output) is tuple else (output,)
             current.calls.append(Call(cls, args, kwargs, outputs))
@@ -368,19 +378,7 @@ class ViewOperation(Operation[Output]):
     An in-place operation on such a result is one on the input, in the graph too.
     """
 
-    @classmethod
-    def apply(cls, *args: Any, **kwargs: Any) -> Output:
-        (x,) = args
-        y: Any = super().apply(x, **kwargs)
-        if isinstance(x, Variable):
-            array, base = x._array, y._array.base
-            if base is array or (base is not None and base is array.base):
-                if x._view is UNWATCHED:
-                    y._view = UNWATCHED
-                else:
-                    operation = cls if current.enabled else None
-                    y._view = _new_tuple(View, (x, operation, kwargs, x._grad_fn))
-        return y  # type: ignore[no-any-return]
+    views = True
 
 
 def topological(variables: Iterable[Variable]) -> list[Context]:
