@@ -271,23 +271,6 @@ class Operation(Generic[Output]):
 
     The parameter, as in ``Operation[Tensor]``, tells type checkers what `apply` returns.
     `Function` is the same for code that computes on tensors, as in PyTorch.
-
-    Examples
-    --------
-    >>> import cnet
-    >>> class Square(cnet.autograd.Operation):
-    ...     @staticmethod
-    ...     def forward(ctx, x):
-    ...         ctx.save_for_backward(x)
-    ...         return x * x
-    ...
-    ...     @staticmethod
-    ...     def backward(ctx, grad_output):
-    ...         return 2 * ctx.saved[0] * grad_output
-    >>> x = cnet.tensor(3.0, requires_grad=True)
-    >>> Square.apply(x).backward()
-    >>> x.grad
-    tensor(6.)
     """
 
     views: ClassVar[bool] = False
