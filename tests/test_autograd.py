@@ -11,6 +11,7 @@ import pytest
 from cnet import functional as F
 from cnet.autograd import (
     Function,
+    Operation,
     backward,
     enable_grad,
     is_grad_enabled,
@@ -245,7 +246,7 @@ def test_leaves_can_be_changed_between_steps():
         x.grad = None
         (x * x).sum().backward()
         np.testing.assert_array_equal(x.grad, expected)
-        x.data -= 0.25 * x.grad.data
+        x.data -= 0.25 * x.grad.numpy()
 
 
 def test_gradients_have_the_dtype_of_their_tensor():
@@ -393,7 +394,7 @@ def test_outputs_become_arrays():
 
     x = leaf(1, 2)
     y = Total.apply(x)
-    assert type(y.data) is np.ndarray
+    assert type(y.detach().numpy()) is np.ndarray
     assert y.dtype == np.float32
     with pytest.raises(ValueError, match=r"\(1, 2\) and \(2,\)"):
         y.backward()
@@ -415,7 +416,7 @@ def test_backward_may_go_through_a_graph_of_its_own():
 
     x = leaf(0.5, 1.0)
     (Checkpoint.apply(x) * 3).sum().backward()
-    np.testing.assert_allclose(x.grad, 6 * np.exp(2 * x.data), rtol=1e-6)
+    np.testing.assert_allclose(x.grad, 6 * np.exp(2 * x.detach().numpy()), rtol=1e-6)
 
 
 # Hooks
@@ -444,7 +445,7 @@ def test_hooks_of_leaves_run_once_per_backward():
     x = leaf(1, 2)
     seen = []
     x.register_hook(seen.append)
-    x.register_hook(lambda grad: grad.data * 2)
+    x.register_hook(lambda grad: grad.detach().numpy() * 2)
     (x * 2 + x).sum().backward()
     assert len(seen) == 1
     np.testing.assert_array_equal(seen[0], [3, 3])
@@ -506,7 +507,7 @@ def test_a_tensor_without_gradient_has_no_hooks(method):
 def test_what_the_derivative_does_not_need_is_freed_at_once():
     x = Tensor(np.ones((4, 4)), requires_grad=True)
     before = x + 1
-    reference = weakref.ref(before.data)
+    reference = weakref.ref(before.detach().numpy())
     y = F.relu(before)
     del before
     assert reference() is None, "relu keeps its result, not its input"
@@ -530,7 +531,7 @@ def test_saved_arrays_are_freed_while_backward_proceeds():
     x = leaf(1, 2)
     early = Spy.apply(x)
     middle = early * 2
-    reference = weakref.ref(middle.data)
+    reference = weakref.ref(middle.detach().numpy())
     loss = F.exp(middle * middle).sum()
     del middle
     loss.backward()
@@ -556,7 +557,7 @@ def test_a_graph_goes_without_the_garbage_collector():
 def test_released_nodes_let_go_of_what_they_saved():
     x = Tensor(np.ones(3), requires_grad=True)
     y = F.exp(x)
-    reference = weakref.ref(y.data)
+    reference = weakref.ref(y.detach().numpy())
     loss = y.sum()
     del y
     assert reference() is not None
@@ -568,7 +569,7 @@ def test_released_nodes_let_go_of_what_they_saved():
 
 
 def gradients_share_nothing(leaves, others):
-    arrays = [x.grad.data for x in leaves]
+    arrays = [x.grad.numpy() for x in leaves]
     for i, gradient in enumerate(arrays):
         assert gradient.flags.c_contiguous
         assert gradient.flags.writeable
@@ -612,7 +613,9 @@ def test_gradients_of_leaves_are_their_own(result, retain_graph):
     y = aliasing(result).apply(a, b)
     y.retain_grad()
     y.backward(start, retain_graph=retain_graph)
-    gradients_share_nothing([a, b, y], [a.data, b.data, y.data, start])
+    gradients_share_nothing(
+        [a, b, y], [a.detach().numpy(), b.detach().numpy(), y.detach().numpy(), start]
+    )
 
 
 def test_gradients_of_operators_are_their_own():
@@ -620,7 +623,9 @@ def test_gradients_of_operators_are_their_own():
     start = np.ones((4, 3))
     y = F.cat([a + b, c.reshape(3, 2).reshape(2, 3)])
     y.backward(start)
-    gradients_share_nothing([a, b, c], [a.data, b.data, c.data, start])
+    gradients_share_nothing(
+        [a, b, c], [a.detach().numpy(), b.detach().numpy(), c.detach().numpy(), start]
+    )
 
 
 @pytest.mark.parametrize("retained", [False, True])
@@ -645,13 +650,13 @@ def test_gradients_that_hooks_saw_are_copied():
     seen = []
     x.register_hook(seen.append)
     (x * 2).sum().backward()
-    gradients_share_nothing([x], [seen[0].data])
+    gradients_share_nothing([x], [seen[0].detach().numpy()])
 
 
 def test_fresh_gradients_are_not_copied():
     fresh = []
 
-    class Fresh(Function):
+    class Fresh(Operation):
         @staticmethod
         def forward(ctx, x):
             return x * 2
@@ -663,13 +668,13 @@ def test_fresh_gradients_are_not_copied():
 
     x = leaf(1, 2)
     Fresh.apply(x).sum().backward()
-    assert x.grad.data is fresh[0]
+    assert x.grad.numpy() is fresh[0]
 
 
 def test_leaves_can_be_copied():
     x = leaf(1, 2)
     (x * x).sum().backward()
     y = copy.deepcopy(x)
-    gradients_share_nothing([x, y], [x.data, y.data])
+    gradients_share_nothing([x, y], [x.detach().numpy(), y.detach().numpy()])
     np.testing.assert_array_equal(y.grad, x.grad)
     assert y.requires_grad

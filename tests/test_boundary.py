@@ -9,7 +9,7 @@ from cnet import _core, geometry
 
 X = np.ones((1, 1, 3, 3), np.float32)
 W = np.ones((1, 1, 2, 2), np.float32)
-G = geometry.conv2d("test", X.shape, W.shape)
+G = geometry.conv("test", X.shape, W.shape).sizes2d
 NUMBERS = {name: number for name, (number, _) in _core.kernels.items()}
 AUTO = _core.algorithms["auto"]
 

@@ -156,7 +156,7 @@ def test_a_result_lives_as_long_as_the_graph_needs_it() -> None:
     y.backward(_ones(2, 4, 32, 32))
     expected = np.zeros((2, 4, 64, 64), np.float32)
     expected[:, :, ::2, ::2] = 2
-    np.testing.assert_array_equal(x.grad.data, expected)
+    np.testing.assert_array_equal(x.grad.numpy(), expected)
 
 
 def test_arguments_that_are_dropped_results_are_read_in_time() -> None:

@@ -27,7 +27,7 @@ def test_the_layers_are_those_that_are_promised():
 
 
 def test_the_number_of_parameters_is_the_documented_one():
-    count = sum(parameter.data.size for parameter in reference_cnn().parameters())
+    count = sum(parameter.detach().numpy().size for parameter in reference_cnn().parameters())
     assert count == 103146
     assert f"{count:_}".replace("_", " ") in reference_cnn.__doc__
 

@@ -42,7 +42,7 @@ def trainer_and_loaders(loss_fn=F.cross_entropy, seed=0):
 
 def trained(trainer):
     """What must be the same to the last bit: weights, and the history but for its times."""
-    weights = {name: array.tobytes() for name, array in trainer.model.state_dict().items()}
+    weights = {name: value.numpy().tobytes() for name, value in trainer.model.state_dict().items()}
     history = [{k: v for k, v in row.items() if k not in TIMES} for row in trainer.history]
     return weights, history
 
@@ -82,7 +82,7 @@ def test_every_sample_counts_the_same_however_the_batches_are_cut():
     data = ArrayDataset(x.astype(np.float64), labels)
     scores = model(data.arrays[0])
     whole = Evaluation(
-        F.cross_entropy(scores, labels).item(), (scores.data.argmax(1) == labels).mean()
+        F.cross_entropy(scores, labels).item(), (scores.detach().numpy().argmax(1) == labels).mean()
     )
     for batch_size in (1, 7, SAMPLES):
         result = evaluate(model, DataLoader(data, batch_size))
@@ -133,7 +133,7 @@ def test_history_is_what_a_loop_by_hand_finds():
             loss.backward()
             optimizer.step()
             losses += [loss.item()] * len(target)
-            hits += [scores.data.argmax(1) == target]
+            hits += [scores.detach().numpy().argmax(1) == target]
         assert row["train_loss"] == pytest.approx(np.mean(losses), rel=1e-12)
         assert row["train_accuracy"] == np.mean(np.concatenate(hits))
         test = evaluate(model, test_loader)

@@ -247,7 +247,7 @@ ARGUMENT = r"\b(?:IN|OUT|INOUT)\(\w+, (\w+)\)|\b(?:GEOMETRY|INTEGER|NUMBER)\((?:
 TELLING = 5
 """A list of fewer arguments could be something else."""
 
-STATED = ("csrc/kernels.h", "src/cnet/kernels/", "src/cnet/reference/")
+STATED = ("csrc/kernels.h", "csrc/kernels/", "src/cnet/kernels/", "src/cnet/reference/")
 
 
 def _signatures(text: str) -> dict[str, list[str]]:

@@ -4,7 +4,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import autograd, functional, kernels, nn, optim
-from .autograd import Function, enable_grad, is_grad_enabled, no_grad
+from .autograd import (
+    Function,
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    no_grad,
+    set_grad_enabled,
+)
 from .functional import (
     abs,
     add,
@@ -23,6 +30,7 @@ from .functional import (
     exp,
     expand_dims,
     flatten,
+    floor_divide,
     log,
     log_softmax,
     logsumexp,
@@ -37,6 +45,7 @@ from .functional import (
     permute,
     pow,
     relu,
+    remainder,
     reshape,
     sigmoid,
     softmax,
@@ -70,6 +79,7 @@ from .runtime import (
     use_isa,
     use_threads,
 )
+from .size import Size
 from .tensor import Tensor, as_tensor, tensor
 
 if TYPE_CHECKING:
@@ -83,6 +93,7 @@ __all__ = [
     "CheckpointError",
     "Function",
     "GradcheckError",
+    "Size",
     "Tensor",
     "abs",
     "add",
@@ -111,11 +122,13 @@ __all__ = [
     "exp",
     "expand_dims",
     "flatten",
+    "floor_divide",
     "functional",
     "get_num_threads",
     "get_rng_state",
     "gradcheck",
     "graph",
+    "inference_mode",
     "is_grad_enabled",
     "kernels",
     "load",
@@ -137,8 +150,10 @@ __all__ = [
     "permute",
     "pow",
     "relu",
+    "remainder",
     "reshape",
     "save",
+    "set_grad_enabled",
     "set_num_threads",
     "set_rng_state",
     "show_config",

@@ -181,7 +181,7 @@ def _encode_item(key: Any, value: Any, path: tuple[Any, ...], arrays: dict[str, 
 
 def _as_array(obj: Any, path: tuple[Any, ...]) -> Array:
     """A C-contiguous array in native byte order."""
-    array = np.asarray(obj)
+    array = np.asarray(obj.detach() if hasattr(obj, "detach") else obj)
     if array.dtype.name not in DTYPES:
         raise TypeError(
             f"save: {_where(path)} has a dtype that cannot be stored (got {array.dtype})"

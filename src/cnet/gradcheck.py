@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .autograd import Array, no_grad
-from .tensor import Tensor
+from .tensor import Tensor, to_array
 
 
 class GradcheckError(AssertionError):
@@ -75,10 +75,10 @@ def gradcheck(
     rng = np.random.default_rng(0)
 
     def value(x: Tensor, point: Array) -> Array:
-        original, x.data = x.data, point.reshape(x.shape)
+        original, x._array = x._array, point.reshape(x.shape)
         with no_grad():
-            values = [y.data.ravel() for y in _float_outputs(fn(*args))]
-        x.data = original
+            values = [y._array.ravel() for y in _float_outputs(fn(*args))]
+        x._array = original
         return np.concatenate(values)
 
     for i, x in leaves:
@@ -86,7 +86,7 @@ def gradcheck(
         steps, weights = (
             np.eye(n) if small and n else rng.standard_normal((2, n)) for n in (x.numel(), size)
         )
-        flat = x.data.ravel()
+        flat = x._array.ravel()
         rises = [value(x, flat + eps * step) - value(x, flat - eps * step) for step in steps]
         numeric = np.array(rises) @ weights.T / (2 * eps)
         analytic = steps @ np.array([_gradient(outputs, weight, x) for weight in weights]).T
@@ -102,7 +102,9 @@ def _prepared(x: Any) -> Any:
     """Floats as a float64 leaf of our own, anything else as it is."""
     if not isinstance(x, (Tensor, np.ndarray)) or x.dtype.kind != "f":
         return x
-    return Tensor(np.array(x, np.float64), not isinstance(x, Tensor) or x.requires_grad)
+    return Tensor(
+        np.array(to_array("gradcheck", x), np.float64), not isinstance(x, Tensor) or x.requires_grad
+    )
 
 
 def _float_outputs(result: Any) -> list[Tensor]:
@@ -116,4 +118,4 @@ def _gradient(outputs: list[Tensor], weights: Array, x: Tensor) -> Array:
         own, weights = np.split(weights, [y.numel()])
         if y.requires_grad:
             y.backward(own.reshape(y.shape), retain_graph=True)
-    return np.zeros(x.numel()) if x.grad is None else x.grad.data.ravel()
+    return np.zeros(x.numel()) if x.grad is None else x.grad.numpy().ravel()

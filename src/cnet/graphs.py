@@ -74,7 +74,7 @@ class Graph:
             inputs = tuple([None if source is None else numbers[source] for source in sources])
             yield show(context, context.function.__name__, inputs, context.operations)
         for root in self.roots:
-            if root.grad_fn is None and root not in numbers:
+            if root.edge[0] is root and root not in numbers:
                 yield show(root, "leaf", (), 0)
 
     def __str__(self) -> str:
@@ -195,18 +195,20 @@ class Gradients:
         if arrays[0] is not gradient:
             arrays[0] = arrays[0] + gradient
 
-    def sweep(self) -> None:
+    def sweep(self, changed: bool = False) -> None:
         """Go through the graph once, from the end: each node passes its gradients on.
 
         A node's gradients are what it has by then. They stay, and what arrives is added: in a first
         sweep from a single gradient this is back-propagation, and in a further one each node adds
         all that it has to its inputs once more. A node that stands for a chain of operations does
-        as they would. Hooks of tensors are not called.
+        as they would. Hooks of tensors are not called. RuntimeError if arrays that the graph saved
+        were changed in place, unless `changed` allows it: the derivatives are then taken at what
+        the arrays hold now.
         """
         for context in reversed(self.graph.order):
             arrived = [self._advance(context, index) for index in range(len(context.outputs))]
             if any(gradient is not None for gradient in arrived):
-                for edge, gradient in context.propagate(arrived):
+                for edge, gradient in context.propagate(arrived, changed):
                     self.add_at(edge, gradient)
 
     def _advance(self, context: Context, index: int) -> Array | None:

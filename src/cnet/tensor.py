@@ -1,21 +1,25 @@
 """Tensor: an ndarray that can take part in a graph.
 
-This module gives a tensor its data, its place in the graph and its manners towards NumPy. What can
-be computed with tensors is defined in `cnet.functional`, which attaches operators and methods.
+This module gives a tensor its data, its place in the graph, and its behaviour towards Python and
+NumPy. What can be computed with tensors is defined in `cnet.functional`, whose operations register
+operators and methods in `cnet.operations`.
 """
 
 import operator
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import deepcopy
 from itertools import count
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from . import autograd
-from .autograd import Array, Hooks, Variable
+from . import autograd, numpy_protocol
+from ._methods import Methods
+from .engine import UNWATCHED, Array, Hooks, Variable
+from .size import Size
 
 Axis: TypeAlias = int | Sequence[int] | None
 DType: TypeAlias = npt.DTypeLike | None
@@ -26,7 +30,7 @@ _AFTER_OTHER_HOOKS = sys.maxsize
 
 
 class HookHandle:
-    """Takes a hook away again: ``handle.remove()``."""
+    """Removes a hook: ``handle.remove()``."""
 
     __slots__ = ("_hooks", "_number")
 
@@ -36,11 +40,11 @@ class HookHandle:
         hooks[self._number] = hook
 
     def remove(self) -> None:
-        """Take the hook away, if it is still there."""
+        """Remove the hook, if it is still there."""
         self._hooks.pop(self._number, None)
 
 
-class Tensor(Variable):
+class Tensor(Variable, Methods):
     """An array with a place in the graph.
 
     Parameters
@@ -50,19 +54,17 @@ class Tensor(Variable):
     requires_grad : bool, default False
         Whether gradients with respect to this tensor are wanted; for float dtypes only.
 
-    Attributes
-    ----------
-    data : ndarray
-        The array itself, not a copy.
-    grad_fn : autograd.Context or None
-        The node of the graph that the tensor came from.
-
     Notes
     -----
-    Arrays are taken wherever tensors are, NumPy's functions take tensors as arrays, and the ufuncs
-    among cnet's operations, as in ``np.exp(x)`` or ``array * x``, give tensors and are recorded.
-    Results have the dtype that PyTorch gives them: an integer with a float32 tensor gives float32,
-    and a number, of Python or NumPy, never changes the dtype of a float tensor.
+    Arrays are taken wherever tensors are. NumPy's functions that have a counterpart in cnet, such
+    as ``np.exp(x)``, ``np.concatenate([x, y])`` or ``array * x``, give tensors and are recorded;
+    the others compute with the array, and raise for a tensor that requires grad.
+    Operands of different dtypes are promoted as in PyTorch: a number or a tensor without dimensions
+    changes the dtype of the other operand only if it is of a higher kind (bool, integer, float).
+
+    An in-place operation changes the array that views and aliases share. If an array that the graph
+    needs for its backward pass was changed, `backward` raises RuntimeError. Changes through `data`,
+    or of the ndarray that `numpy` gives, are not noticed.
 
     Examples
     --------
@@ -76,7 +78,7 @@ class Tensor(Variable):
     __slots__ = ()
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
-        self._init(_array("Tensor", data))
+        self._init(to_array("Tensor", data))
         self.requires_grad = requires_grad
 
     # The graph
@@ -84,11 +86,13 @@ class Tensor(Variable):
     @property
     def requires_grad(self) -> bool:
         """Whether a gradient is, or can be, propagated to this tensor."""
+        if self._view is not None:
+            self._renew()
         return self._requires_grad
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
-        if value and self.data.dtype.kind != "f":
+        if value and self._array.dtype.kind != "f":
             raise TypeError(f"requires_grad: only float tensors have gradients (got {self.dtype})")
         if not value and self.grad_fn is not None:
             raise RuntimeError("requires_grad: only leaves can be changed; use detach()")
@@ -96,7 +100,7 @@ class Tensor(Variable):
             make_writable(self)
         self._requires_grad = bool(value)
 
-    def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Set `requires_grad` and return the tensor itself."""
         self.requires_grad = requires_grad
         return self
@@ -118,11 +122,42 @@ class Tensor(Variable):
         self._grad = value
 
     @property
+    def data(self) -> "Tensor":
+        """The same memory as a tensor outside of the graph; can be assigned.
+
+        Changes made through it are not noticed by the backward pass, as in PyTorch.
+        """
+        result = Tensor(self._array)
+        result._view = UNWATCHED
+        return result
+
+    @data.setter
+    def data(self, value: "TensorLike") -> None:
+        self._array = to_array("data", value)
+
+    @property
+    def grad_fn(self) -> "autograd.Context | None":
+        """The node of the graph that the tensor came from; None for a leaf."""
+        if self._view is not None:
+            self._renew()
+        return self._grad_fn
+
+    @property
+    def output_index(self) -> int:
+        """Which output of `grad_fn` the tensor is."""
+        return self._output_index
+
+    @property
     def is_leaf(self) -> bool:
         """Whether the tensor was made by the user and not by a recorded operation."""
         return self.grad_fn is None
 
-    def backward(self, gradient: "Operand | None" = None, retain_graph: bool = False) -> None:
+    def backward(
+        self,
+        gradient: "Operand | None" = None,
+        retain_graph: bool | None = False,
+        create_graph: bool = False,
+    ) -> None:
         """Add to `grad` of every leaf its gradient.
 
         Parameters
@@ -132,20 +167,25 @@ class Tensor(Variable):
             for a tensor of one element.
         retain_graph : bool, default False
             Keep what the graph saved, to go through it again.
+        create_graph : bool, default False
+            Not supported: gradients cannot be differentiated.
 
         Raises
         ------
+        NotImplementedError
+            If `create_graph` is true.
         RuntimeError
-            If the tensor needs no gradient, has several elements and `gradient` is missing, or the
-            graph was freed by an earlier call.
+            If the tensor needs no gradient, has several elements and `gradient` is missing, the
+            graph was freed by an earlier call, or what it saved was changed in place.
         ValueError
             If `gradient` has another shape.
         """
-        autograd.backward((self,), (gradient,), retain_graph)
+        autograd.refuse_create_graph("backward", create_graph)
+        autograd.backward((self,), (gradient,), bool(retain_graph))
 
     def detach(self) -> "Tensor":
-        """A tensor that shares the array and has no place in the graph."""
-        return Tensor(self.data)
+        """A tensor that shares the memory and has no place in the graph."""
+        return Tensor(self._array)
 
     def register_hook(self, hook: "Callable[[Tensor], TensorLike | None]") -> HookHandle:
         """Call ``hook(grad)`` on every backward, once the gradient of this tensor is complete.
@@ -158,7 +198,7 @@ class Tensor(Variable):
         Returns
         -------
         HookHandle
-            ``handle.remove()`` takes the hook away.
+            ``handle.remove()`` removes the hook.
         """
         return HookHandle(self._own_hooks("register_hook"), hook)
 
@@ -172,7 +212,7 @@ class Tensor(Variable):
         def keep(gradient: Tensor) -> None:
             tensor = reference()
             if tensor is not None:
-                tensor.accumulate(gradient.data.copy())
+                tensor.accumulate(gradient._array.copy())
 
         hooks[_AFTER_OTHER_HOOKS] = keep
 
@@ -183,73 +223,88 @@ class Tensor(Variable):
         node._hooks = {index: {}, **node._hooks}
         return node._hooks[index]
 
-    # NumPy
+    # The array
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self.data.shape
+        return self._array.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return self.data.dtype
+        return self._array.dtype
 
     @property
     def ndim(self) -> int:
-        return self.data.ndim
+        return self._array.ndim
 
     def dim(self) -> int:
         """The number of dimensions; the same as `ndim`."""
-        return self.data.ndim
+        return self._array.ndim
 
     def numel(self) -> int:
         """The number of elements."""
-        return self.data.size
+        return self._array.size
 
     def size(self, dim: int | None = None) -> Any:
-        """The shape, or the length of one dimension."""
-        return self.shape if dim is None else self.shape[dim]
+        """The shape as a `Size`, or the length of one dimension."""
+        return Size(self._array.shape) if dim is None else self._array.shape[dim]
 
     def numpy(self) -> Array:
-        """The array itself, not a copy; what is computed with it is not recorded."""
-        return self.data
+        """The array itself, not a copy.
+
+        The graph does not notice what is written into it.
+
+        Raises
+        ------
+        RuntimeError
+            If the tensor requires grad, for the graph would not know what is computed.
+        """
+        if self.requires_grad:
+            raise RuntimeError(
+                "Can't call numpy() on Tensor that requires grad. "
+                "Use tensor.detach().numpy() instead."
+            )
+        return self._array
 
     def item(self) -> Any:
         """The only element, as a Python number."""
-        if self.data.size != 1:
+        if self._array.size != 1:
             raise ValueError(f"item: the tensor must have one element (got shape {self.shape})")
-        return self.data.item()
+        return self._array.item()
 
     def tolist(self) -> Any:
         """The elements as Python numbers in nested lists."""
-        return self.data.tolist()
+        return self._array.tolist()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        return np.array(self.data, dtype=dtype, copy=copy)
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __dlpack__(self, **kwargs: Any) -> Any:
-        return self.data.__dlpack__(**kwargs)
+        return self.numpy().__dlpack__(**kwargs)
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return self.data.__dlpack_device__()
+        return self._array.__dlpack_device__()
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        function = _ufuncs.get(ufunc)
-        if function is None or method != "__call__" or kwargs:
-            return NotImplemented
-        return function(*inputs)
+        return numpy_protocol.call_ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return numpy_protocol.call_function(func, args, kwargs)
+
+    # Python
 
     def __len__(self) -> int:
-        if self.data.ndim == 0:
+        if self._array.ndim == 0:
             raise TypeError("len() of a 0-d tensor")
-        return len(self.data)
+        return len(self._array)
 
     def __iter__(self) -> "Iterator[Tensor]":
-        if self.data.ndim == 0:
+        if self._array.ndim == 0:
             raise TypeError("iteration over a 0-d tensor")
-        return (self[index] for index in range(len(self.data)))
+        return (self[index] for index in range(len(self._array)))
 
     def __bool__(self) -> bool:
-        return bool(self.data)
+        return bool(self._array)
 
     def __float__(self) -> Number:
         return float(self.item())
@@ -260,62 +315,34 @@ class Tensor(Variable):
     def __index__(self) -> int:
         return operator.index(self.item())
 
+    def __round__(self, ndigits: int | None = None) -> Any:
+        return round(self.item(), ndigits)
+
+    def __format__(self, spec: str) -> str:
+        """The number in the format, for a tensor of one element."""
+        if self._array.ndim == 0 or (spec and self._array.size == 1):
+            return format(self._array.item(), spec)
+        return super().__format__(spec)
+
     __hash__ = object.__hash__
 
-    def __setitem__(self, index: Any, value: "Operand") -> None:
-        """Write into the array; an error where the graph would not know of it."""
-        recording = autograd.is_grad_enabled() and (
-            self.requires_grad or (isinstance(value, Tensor) and value.requires_grad)
-        )
-        if recording or self.grad_fn is not None:
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        if self.grad_fn is not None:
             raise RuntimeError(
-                "__setitem__: a tensor in a graph cannot be changed in place; "
-                "use no_grad() for leaves, where() or cat() for results"
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
+                "protocol at the moment; use detach() or clone()"
             )
-        self.data[plain_index(index)] = value.data if isinstance(value, Tensor) else value
-
-    if TYPE_CHECKING:  # attached by `cnet.functional`
-        T: "Tensor"
-        mT: "Tensor"
-
-        def _unary(self) -> "Tensor": ...
-        def _binary(self, other: "Operand") -> "Tensor": ...
-        def __eq__(self, other: object) -> "Tensor": ...  # type: ignore[override]
-        def __ne__(self, other: object) -> "Tensor": ...  # type: ignore[override]
-
-        __add__ = __radd__ = __iadd__ = __sub__ = __rsub__ = __isub__ = _binary
-        __mul__ = __rmul__ = __imul__ = __truediv__ = __rtruediv__ = __itruediv__ = _binary
-        __pow__ = __rpow__ = __matmul__ = __rmatmul__ = _binary
-        __lt__ = __le__ = __gt__ = __ge__ = __and__ = __or__ = __xor__ = _binary
-        pow = matmul = maximum = minimum = _binary
-        __neg__ = __abs__ = __invert__ = _unary
-        exp = log = sqrt = abs = tanh = sigmoid = relu = clone = float = double = long = _unary
-
-        def __getitem__(self, index: Any) -> "Tensor": ...
-        def clip(self, min: Number | None = None, max: Number | None = None) -> "Tensor": ...
-        def astype(self, dtype: npt.DTypeLike) -> "Tensor": ...
-        def reshape(self, *shape: int | Sequence[int]) -> "Tensor": ...
-        def flatten(self, start_dim: int = 0, end_dim: int = -1) -> "Tensor": ...
-        def permute(self, *axes: int | Sequence[int]) -> "Tensor": ...
-        def transpose(self, dim0: int, dim1: int) -> "Tensor": ...
-        def broadcast_to(self, shape: Sequence[int]) -> "Tensor": ...
-        def expand(self, *sizes: int | Sequence[int]) -> "Tensor": ...
-
-        clamp, view = clip, reshape
-
-        # These take axis and keepdims, or dim and keepdim.
-        sum: Callable[..., "Tensor"]
-        mean = var = std = amax = amin = argmax = argmin = argsort = logsumexp = all = any = sum
-        softmax = log_softmax = squeeze = unsqueeze = sum
-
-        # These give one tensor, or values with indices.
-        max: Callable[..., Any]
-        min = sort = topk = max
+        copied = object.__new__(type(self))
+        memo[id(self)] = copied
+        copied._init(self._array.copy())
+        copied._requires_grad = self._requires_grad
+        copied._grad = deepcopy(self._grad, memo)
+        return copied
 
     def __repr__(self) -> str:
         start = "tensor("
-        text = np.array2string(self.data, precision=4, separator=", ", prefix=start)
-        if self.data.size == 0:
+        text = np.array2string(self._array, precision=4, separator=", ", prefix=start)
+        if self._array.size == 0:
             text += f", shape={self.shape}"
         if self.dtype not in (np.float32, np.int64, np.bool_):
             text += f", dtype={self.dtype}"
@@ -330,14 +357,6 @@ TensorLike: TypeAlias = Tensor | Array
 Operand: TypeAlias = Tensor | Array | np.generic | Number
 
 Variable.tensor_type = Tensor
-_ufuncs: dict[np.ufunc, Callable[..., Any]] = {}
-
-
-def attach(*, ufuncs: dict[np.ufunc, Callable[..., Any]] | None = None, **methods: Any) -> None:
-    """Give tensors methods, and say what NumPy's ufuncs do with tensors."""
-    for name, method in methods.items():
-        setattr(Tensor, name, method)
-    _ufuncs.update(ufuncs or {})
 
 
 def tensor(data: Any, dtype: DType = None, requires_grad: bool = False) -> Tensor:
@@ -348,7 +367,7 @@ def tensor(data: Any, dtype: DType = None, requires_grad: bool = False) -> Tenso
     data : ndarray, Tensor, number or nested sequence of numbers
         Python floats become float32, arrays keep their dtype.
     dtype : dtype, optional
-        The dtype of the tensor, if it shall be another.
+        The dtype of the tensor; that of the data by default.
     requires_grad : bool, default False
         Whether gradients with respect to the tensor are wanted; for float dtypes only.
 
@@ -364,7 +383,7 @@ def tensor(data: Any, dtype: DType = None, requires_grad: bool = False) -> Tenso
     tensor([[1., 2.],
             [3., 4.]], requires_grad=True)
     """
-    return Tensor(np.array(_array("tensor", data, dtype)), requires_grad)
+    return Tensor(np.array(to_array("tensor", data, dtype)), requires_grad)
 
 
 def as_tensor(data: Any, dtype: DType = None) -> Tensor:
@@ -375,7 +394,7 @@ def as_tensor(data: Any, dtype: DType = None) -> Tensor:
     data : ndarray, Tensor, number or nested sequence of numbers
         A tensor that has the dtype already is returned as it is; its conversion is recorded.
     dtype : dtype, optional
-        The dtype of the tensor, if it shall be another.
+        The dtype of the tensor; that of the data by default.
 
     Returns
     -------
@@ -386,18 +405,23 @@ def as_tensor(data: Any, dtype: DType = None) -> Tensor:
     --------
     >>> import cnet, numpy
     >>> array = numpy.zeros(2)
-    >>> cnet.as_tensor(array).data is array
+    >>> cnet.as_tensor(array).numpy() is array
     True
     """
     if isinstance(data, Tensor):
         return data if dtype is None or data.dtype == dtype else data.astype(dtype)
-    return Tensor(_array("as_tensor", data, dtype))
+    return Tensor(to_array("as_tensor", data, dtype))
+
+
+def array_of(x: Any) -> Any:
+    """The array of a tensor; of anything else, what NumPy makes of it. Nothing is recorded."""
+    return x._array if isinstance(x, Variable) else np.asarray(x)
 
 
 def make_writable(tensor: Tensor) -> None:
     """Give a tensor whose array is read-only a copy of it, so that it can be trained."""
-    if not tensor.data.flags.writeable:
-        tensor.data = tensor.data.copy()
+    if not tensor._array.flags.writeable:
+        tensor._array = tensor._array.copy()
 
 
 def zero_grad(tensors: Iterable[Tensor], set_to_none: bool) -> None:
@@ -405,19 +429,14 @@ def zero_grad(tensors: Iterable[Tensor], set_to_none: bool) -> None:
     for tensor in tensors:
         if set_to_none:
             tensor.grad = None
-        elif tensor.grad is not None:
-            tensor.grad.data[...] = 0
+        elif tensor._grad is not None:
+            tensor._grad._array[...] = 0
+            tensor._grad.note_change("zero_grad")
 
 
-def plain_index(index: Any) -> Any:
-    """An index for arrays from one that may hold tensors."""
-    if isinstance(index, tuple):
-        return tuple([plain_index(part) for part in index])
-    return index.data if isinstance(index, Tensor) else index
-
-
-def _array(function: str, data: Any, dtype: DType = None) -> Array:
-    array = data.data if isinstance(data, Tensor) else np.asarray(data)
+def to_array(function: str, data: Any, dtype: DType = None) -> Array:
+    """The array of a tensor, or of data that can become one."""
+    array = data._array if isinstance(data, Variable) else np.asarray(data)
     if dtype is not None:
         array = array.astype(dtype, copy=False)
     elif array.dtype == np.float64 and not _has_dtype(data):

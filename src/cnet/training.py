@@ -58,7 +58,7 @@ class _Totals:
         self.steps += 1
         self.samples += len(target)
         self.loss += loss.item() * len(target)
-        predicted = np.asarray(scores.detach()).argmax(1)
+        predicted = scores.detach().numpy().argmax(1)
         self.correct += int(np.count_nonzero(predicted == np.asarray(target)))
 
     def means(self) -> Evaluation:
@@ -307,7 +307,7 @@ class Trainer:
             `cnet.save` writes it. Further training does not change it.
         """
         return {
-            "model": {name: np.array(value) for name, value in self.model.state_dict().items()},
+            "model": deepcopy(self.model.state_dict()),
             "optimizer": deepcopy(self.optimizer.state_dict()),
             "loader": self._loader.state_dict() if self._loader is not None else self._loader_state,
             "random": get_rng_state(),

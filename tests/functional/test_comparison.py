@@ -14,8 +14,8 @@ def test_comparisons(name):
     x = tensor([1.0, 2.0, 3.0], requires_grad=True)
     for other in (2, 2.0, np.float64(2), np.array([2.0]), tensor([3.0, 2.0, 1.0])):
         for result, expected in [
-            (compare(x, other), compare(x.data, np.asarray(other))),
-            (compare(other, x), compare(np.asarray(other), x.data)),
+            (compare(x, other), compare(x.detach().numpy(), np.asarray(other))),
+            (compare(other, x), compare(np.asarray(other), x.detach().numpy())),
         ]:
             assert isinstance(result, Tensor)
             assert result.dtype == np.bool_

@@ -122,7 +122,7 @@ def test_casts():
 
 def test_a_clone_has_its_own_memory():
     x = tensor([1.0, 2.0])
-    assert not np.shares_memory(F.clone(x).data, x.data)
+    assert not np.shares_memory(F.clone(x).numpy(), x.numpy())
 
 
 BOUNDS = [
@@ -160,8 +160,6 @@ def test_clip_by_numpy():
     assert y.tolist() == [0, 0.5, 1]
     y.sum().backward()
     assert x.grad.tolist() == [0, 1, 0]
-    with pytest.raises(TypeError, match="clip: out is not supported"):
-        F.clip(x, 0, 1, out=np.zeros(3))
 
 
 def test_clip_promotes():

@@ -47,8 +47,8 @@ def results(function, arrays, options, requires_grad=(True, True, True)):
     y = function(*leaves, **options)
     if y.requires_grad:
         y.backward(numbers(*y.shape, seed=9, dtype=y.dtype))
-    grads = [None if leaf is None or leaf.grad is None else leaf.grad.data for leaf in leaves]
-    return [y.data, *grads]
+    grads = [None if leaf is None or leaf.grad is None else leaf.grad.numpy() for leaf in leaves]
+    return [y.detach().numpy(), *grads]
 
 
 def assert_same(got, expected):

@@ -16,7 +16,7 @@ INDICES = {
     "numpy number": np.int64(2),
     "numbers": (1, 2, 0),
     "slice": slice(0, 2),
-    "steps": (slice(None, None, -2), slice(1, None)),
+    "steps": (slice(None, None, 2), slice(1, None)),
     "ellipsis": (..., 0),
     "new axis": (None, slice(None), None),
     "nothing": slice(0, 0),
@@ -52,7 +52,7 @@ def test_indexing_by_tensors():
 
 def test_basic_indexing_shares_memory():
     x = Tensor(X.copy())
-    assert np.shares_memory(x[1:, 0].data, x.data)
+    assert np.shares_memory(x[1:, 0].detach().numpy(), x.detach().numpy())
 
 
 @pytest.mark.parametrize("index", [3, (0, 0, 0, 0), [4], 1.0, "text"])

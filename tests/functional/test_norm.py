@@ -13,7 +13,7 @@ MEAN, VAR = RNG.normal(size=3), RNG.uniform(0.5, 2, 3)
 
 
 def test_a_batch_has_mean_0_and_variance_1():
-    y = F.batch_norm(X, None, None, training=True).data
+    y = F.batch_norm(X, None, None, training=True).detach().numpy()
     np.testing.assert_allclose(y.mean((0, 2, 3)), 0, atol=1e-14)
     np.testing.assert_allclose(y.var((0, 2, 3)), 1, rtol=1e-4)
 
@@ -35,13 +35,13 @@ def test_only_wanted_gradients_are_computed():
     weight = Tensor(WEIGHT, requires_grad=True)
     F.batch_norm(X, MEAN, VAR, weight, BIAS).sum().backward()
     normalised = (X - MEAN[:, None, None]) / np.sqrt(VAR + 1e-5)[:, None, None]
-    np.testing.assert_allclose(weight.grad.data, normalised.sum((0, 2, 3)))
+    np.testing.assert_allclose(weight.grad.numpy(), normalised.sum((0, 2, 3)))
 
 
 def test_running_statistics_move_by_the_momentum():
     mean, var = Tensor(MEAN.copy()), VAR.copy()
     F.batch_norm(X, mean, var, training=True, momentum=0.25)
-    np.testing.assert_allclose(mean.data, 0.75 * MEAN + 0.25 * X.mean((0, 2, 3)))
+    np.testing.assert_allclose(mean.detach().numpy(), 0.75 * MEAN + 0.25 * X.mean((0, 2, 3)))
     np.testing.assert_allclose(var, 0.75 * VAR + 0.25 * X.var((0, 2, 3), ddof=1))
 
 

@@ -14,7 +14,7 @@ def chain():
 
 def test_sequential_calls_one_after_the_other():
     net, x = chain(), np.ones((4, 2), np.float32)
-    assert np.array_equal(net(x).data, net[2](net[1](net[0](x))).data)
+    assert np.array_equal(net(x).detach().numpy(), net[2](net[1](net[0](x))).detach().numpy())
     assert nn.Sequential()(x) is x
 
 

@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 
+import cnet
 from cnet import functional as F
 from cnet import kernels, models, nn, no_grad, runtime
 from cnet.gradcheck import gradcheck
@@ -62,7 +63,10 @@ def results(net, x, requires_grad=True):
     y = net(leaf)
     y.backward(numbers(y.shape, y.dtype, 99))
     leaves = [leaf, *net.parameters()]
-    return [y.data, *(None if leaf.grad is None else leaf.grad.data for leaf in leaves)]
+    return [
+        y.detach().numpy(),
+        *(None if leaf.grad is None else leaf.grad.numpy() for leaf in leaves),
+    ]
 
 
 def assert_same(got, expected):
@@ -94,7 +98,7 @@ def test_values_and_gradients(impl, dtype, conv, options, shape):
     assert fused(net)
     assert_same(results(net, x), results(unfused(net), x))
     with no_grad():
-        assert_exact(net(x).data, unfused(net)(x).data)
+        assert_exact(net(x).detach().numpy(), unfused(net)(x).detach().numpy())
 
 
 @pytest.mark.parametrize("exact", [False, True])
@@ -116,13 +120,13 @@ def test_a_chain_for_winograd_is_still_right():
     """Against the kernels of the reference, in float64."""
     (conv, options, shape), padding = CONVS[6], {"padding": 1}
     net, x = chain(conv, options), numbers(shape)
-    weight, bias = net[0].weight.data, net[0].bias.data
+    weight, bias = net[0].weight.detach().numpy(), net[0].bias.detach().numpy()
     assert kernels.conv2d_algorithm(x.shape, weight.shape, **padding) == "winograd"
     arrays = [a.astype(np.float64) for a in (x, weight, bias)]
     with runtime.use_isa("reference"):
-        expected = F.max_pool2d(F.relu(F.conv2d(*arrays, **padding)), 2).data
-        scale = F.conv2d(*map(np.abs, arrays), **padding).data
-    assert_winograd(net(x).data, expected, scale)
+        expected = F.max_pool2d(F.relu(F.conv2d(*arrays, **padding)), 2).detach().numpy()
+        scale = F.conv2d(*map(np.abs, arrays), **padding).detach().numpy()
+    assert_winograd(net(x).detach().numpy(), expected, scale)
 
 
 @pytest.mark.parametrize(("conv", "options", "shape"), [*CONVS[1:5], CONVS[6]])
@@ -147,10 +151,10 @@ def test_what_is_frozen_gets_no_gradient(frozen, requires_grad):
 def test_an_array_is_taken_as_input(pooled):
     net, x = small(), numbers(SMALL[2])
     y = net(x)
-    y.backward(np.ones_like(y.data))
+    y.backward(np.ones_like(y.detach().numpy()))
     assert len(pooled) == 1
     assert all(parameter.grad is not None for parameter in net.parameters())
-    assert_exact(y.data, unfused(net)(x).data)
+    assert_exact(y.detach().numpy(), unfused(net)(x).detach().numpy())
 
 
 # ---- A chain that somebody looks into ----------------------------------------------------------
@@ -160,19 +164,19 @@ def test_an_array_is_taken_as_input(pooled):
 @pytest.mark.parametrize("register", ["register_forward_hook", "register_forward_pre_hook"])
 def test_hooks_see_what_is_between(pooled, position, register):
     net, x, seen = small(), numbers(SMALL[2]), []
-    expected = net(x).data
+    expected = net(x).detach().numpy()
     del pooled[:]
     handle = getattr(net[position], register)(lambda *given: seen.append(given))
-    assert_exact(net(x).data, expected)
+    assert_exact(net(x).detach().numpy(), expected)
     assert pooled == []
     ((module, args, *output),) = seen
     before = x
     for module_before in net[:position]:
         before = module_before(before)
     assert module is net[position]
-    assert_exact(np.asarray(args[0]), np.asarray(before))
+    assert_exact(cnet.as_tensor(args[0]).detach().numpy(), cnet.as_tensor(before).detach().numpy())
     for y in output:
-        assert_exact(y.data, net[position](before).data)
+        assert_exact(y.detach().numpy(), net[position](before).detach().numpy())
     handle.remove()
     net(x)
     assert len(pooled) == 1
@@ -181,7 +185,7 @@ def test_hooks_see_what_is_between(pooled, position, register):
 def test_a_hook_may_change_what_is_between():
     net, x = small(), numbers(SMALL[2])
     net[1].register_forward_hook(lambda module, args, y: y * 2)
-    assert_exact(net(x).data, 2 * small()(x).data)
+    assert_exact(net(x).detach().numpy(), 2 * small()(x).detach().numpy())
 
 
 def test_a_hook_on_the_chain_itself_does_not_part_it(pooled):
@@ -202,10 +206,10 @@ def test_a_subclass_is_not_fused(pooled, position):
             return super().forward(x)
 
     net[position].__class__ = Own
-    y = net(numbers(SMALL[2])).data
+    y = net(numbers(SMALL[2])).detach().numpy()
     assert called == [position]
     assert pooled == []
-    assert_exact(y, small()(numbers(SMALL[2])).data)
+    assert_exact(y, small()(numbers(SMALL[2])).detach().numpy())
 
 
 @pytest.mark.parametrize("position", [0, 1, 2])
@@ -218,11 +222,11 @@ def test_a_forward_of_the_instance_is_called(pooled, position):
         return forward(x)
 
     module.forward = own
-    y = net(numbers(SMALL[2])).data
+    y = net(numbers(SMALL[2])).detach().numpy()
     assert called == [position]
     assert pooled == []
     del module.forward
-    assert_exact(y, net(numbers(SMALL[2])).data)
+    assert_exact(y, net(numbers(SMALL[2])).detach().numpy())
     assert len(pooled) == 1
 
 
@@ -252,9 +256,9 @@ def test_other_poolings_are_not_fused(pool, fits):
     assert fused(net) == fits
     got, expected = net(x), unfused(net)(x)
     if pool.__dict__.get("return_indices"):
-        assert_exact(got[1].data, expected[1].data)
+        assert_exact(got[1].detach().numpy(), expected[1].detach().numpy())
         got, expected = got[0], expected[0]
-    assert_exact(got.data, expected.data)
+    assert_exact(got.detach().numpy(), expected.detach().numpy())
 
 
 def test_options_that_change_later_count():
@@ -266,7 +270,7 @@ def test_options_that_change_later_count():
     net[2].kernel_size = net[2].stride = 2
     net[0].padding, net[0].stride = (1, 1), (2, 1)
     assert fused(net)
-    assert_exact(net(x).data, unfused(net)(x).data)
+    assert_exact(net(x).detach().numpy(), unfused(net)(x).detach().numpy())
 
 
 @pytest.mark.parametrize(
@@ -305,29 +309,31 @@ def test_one_module_used_twice(pooled):
 def test_nested_chains(pooled):
     inner = small()
     net, x = nn.Sequential(nn.Identity(), inner, nn.Flatten()), numbers(SMALL[2])
-    assert_exact(net(x).data, inner(x).data.reshape(2, -1))
+    assert_exact(net(x).detach().numpy(), inner(x).detach().numpy().reshape(2, -1))
     assert len(pooled) == 2
     parted, apart = nn.Sequential(inner[:2], inner[2]), len(pooled)
-    assert_exact(parted(x).data, inner(x).data)
+    assert_exact(parted(x).detach().numpy(), inner(x).detach().numpy())
     assert len(pooled) == apart + 1
 
 
 def test_a_slice_is_fused(pooled):
     net = nn.Sequential(nn.Identity(), *small(), nn.Flatten())
-    assert_exact(net[1:4](numbers(SMALL[2])).data, small()(numbers(SMALL[2])).data)
+    assert_exact(
+        net[1:4](numbers(SMALL[2])).detach().numpy(), small()(numbers(SMALL[2])).detach().numpy()
+    )
     assert len(pooled) == 2
 
 
 def test_training_and_evaluation(pooled):
     net, x = small(), numbers(SMALL[2])
-    y = net.train()(x).data
-    assert_exact(net.eval()(x).data, y)
+    y = net.train()(x).detach().numpy()
+    assert_exact(net.eval()(x).detach().numpy(), y)
     assert len(pooled) == 2
 
 
 def test_the_state_is_untouched():
     net = small()
-    names, values = list(net.state_dict()), {k: v.copy() for k, v in net.state_dict().items()}
+    names, values = list(net.state_dict()), {k: v.clone() for k, v in net.state_dict().items()}
     net(numbers(SMALL[2])).backward(np.ones((2, 4, 3, 4), np.float32))
     assert list(net.state_dict()) == names == ["0.weight", "0.bias"]
     for name, value in net.state_dict().items():
@@ -335,7 +341,7 @@ def test_the_state_is_untouched():
     assert [type(module) for module in net] == [nn.Conv2d, nn.ReLU, nn.MaxPool2d]
     other = small()
     other.load_state_dict(net.state_dict())
-    assert_exact(other(numbers(SMALL[2])).data, net(numbers(SMALL[2])).data)
+    assert_exact(other(numbers(SMALL[2])).detach().numpy(), net(numbers(SMALL[2])).detach().numpy())
 
 
 def test_the_reference_cnn_trains_alike(pooled):
@@ -348,22 +354,22 @@ def test_the_reference_cnn_trains_alike(pooled):
             loss = F.cross_entropy(model(x), target)
             loss.backward()
             for parameter in model.parameters():
-                parameter.data -= 0.1 * parameter.grad.data
+                parameter.data -= 0.1 * parameter.grad.numpy()
                 parameter.grad = None
     assert len(pooled) == 6
     for parameter, other in zip(net.parameters(), twin.parameters(), strict=True):
-        assert_rounded(parameter.data, other.data)
+        assert_rounded(parameter.detach().numpy(), other.detach().numpy())
 
 
 def test_backward_twice_needs_the_graph():
     net, x = small(), Tensor(numbers(SMALL[2]), requires_grad=True)
     y = net(x)
-    y.backward(np.ones_like(y.data), retain_graph=True)
-    once = x.grad.data.copy()
-    y.backward(np.ones_like(y.data))
-    assert_exact(x.grad.data, 2 * once)
+    y.backward(np.ones_like(y.detach().numpy()), retain_graph=True)
+    once = x.grad.numpy().copy()
+    y.backward(np.ones_like(y.detach().numpy()))
+    assert_exact(x.grad.numpy(), 2 * once)
     with pytest.raises(RuntimeError, match="an earlier backward freed the graph"):
-        y.backward(np.ones_like(y.data))
+        y.backward(np.ones_like(y.detach().numpy()))
 
 
 @pytest.mark.parametrize("kind", [nn.Conv2d, nn.ReLU, nn.MaxPool2d])
@@ -400,8 +406,8 @@ def test_linear_layers_run_with_their_relu(impl, dtype, bias):
 @pytest.mark.parametrize("position", [1, 2])
 def test_a_hook_parts_a_linear_layer_from_its_relu(position):
     net, x, seen = perceptron(), numbers((9, 4, 5)), []
-    expected = net(x).data
+    expected = net(x).detach().numpy()
     net[position].register_forward_hook(lambda module, args, y: seen.append(y.shape))
     assert len(operations(list(net))) == 4
-    assert_exact(net(x).data, expected)
+    assert_exact(net(x).detach().numpy(), expected)
     assert seen == [(9, 30)]

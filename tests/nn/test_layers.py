@@ -150,8 +150,10 @@ def test_shapes(layer, shape):
 
 def test_max_pool_returns_indices_when_asked():
     y, indices = nn.MaxPool2d(2, return_indices=True)(X)
-    picked = np.take_along_axis(X.reshape(2, 3, 64), indices.data.reshape(2, 3, 16), axis=2)
-    assert np.array_equal(picked, y.data.reshape(2, 3, 16))
+    picked = np.take_along_axis(
+        X.reshape(2, 3, 64), indices.detach().numpy().reshape(2, 3, 16), axis=2
+    )
+    assert np.array_equal(picked, y.detach().numpy().reshape(2, 3, 16))
 
 
 @pytest.mark.parametrize(
@@ -164,20 +166,20 @@ def test_max_pool_returns_indices_when_asked():
 )
 def test_average_pooling_options_reach_the_function(options):
     y = nn.AvgPool2d(2, **options)(X)
-    assert np.array_equal(y.data, F.avg_pool2d(X, 2, **options).data)
-    plain = F.avg_pool2d(X, 2).data
-    assert y.shape != plain.shape or not np.array_equal(y.data, plain)
+    assert np.array_equal(y.detach().numpy(), F.avg_pool2d(X, 2, **options).detach().numpy())
+    plain = F.avg_pool2d(X, 2).detach().numpy()
+    assert y.shape != plain.shape or not np.array_equal(y.detach().numpy(), plain)
 
 
 def test_dropout_drops_only_while_training():
     layer, x = nn.Dropout(0.25), np.ones((100, 100), np.float32)
-    assert np.array_equal(layer.eval()(x).data, x)
+    assert np.array_equal(layer.eval()(x).detach().numpy(), x)
     state = random.get_rng_state()
     random.manual_seed(0)
-    y = layer.train()(x).data
+    y = layer.train()(x).detach().numpy()
     random.manual_seed(0)
-    assert np.array_equal(layer(x).data, y)
-    assert not np.array_equal(layer(x).data, y)
+    assert np.array_equal(layer(x).detach().numpy(), y)
+    assert not np.array_equal(layer(x).detach().numpy(), y)
     random.set_rng_state(state)
     assert set(np.unique(y)) == {0, np.float32(1 / 0.75)}
     assert (y == 0).mean() == pytest.approx(0.25, abs=0.02)

@@ -103,13 +103,13 @@ def test_layers(make, x, dtype):
     our_x = cnet.tensor(x.astype(dtype), requires_grad=True)
     their_x = torch.tensor(x.astype(dtype), requires_grad=True)
     our_y, their_y = ours(our_x), theirs(their_x)
-    assert_close(our_y.data, their_y, dtype)
+    assert_close(our_y.detach().numpy(), their_y, dtype)
     gradient = np.random.default_rng(2).normal(size=our_y.shape).astype(dtype)
     our_y.backward(gradient)
     their_y.backward(torch.from_numpy(gradient))
-    assert_close(our_x.grad.data, their_x.grad, dtype)
+    assert_close(our_x.grad.numpy(), their_x.grad, dtype)
     for our, their in zip(ours.parameters(), theirs.parameters(), strict=True):
-        assert_close(our.grad.data, their.grad, dtype)
+        assert_close(our.grad.numpy(), their.grad, dtype)
 
 
 @pytest.mark.parametrize(("name", "options", "target"), LOSSES)
@@ -124,10 +124,10 @@ def test_losses(name, options, target, dtype):
     our_x = cnet.tensor(LOGITS.astype(dtype), requires_grad=True)
     their_x = torch.tensor(LOGITS.astype(dtype), requires_grad=True)
     our_loss, their_loss = ours(our_x, target), theirs(their_x, torch.from_numpy(target))
-    assert_close(our_loss.data, their_loss, dtype)
+    assert_close(our_loss.detach().numpy(), their_loss, dtype)
     our_loss.sum().backward()
     their_loss.sum().backward()
-    assert_close(our_x.grad.data, their_x.grad, dtype)
+    assert_close(our_x.grad.numpy(), their_x.grad, dtype)
 
 
 def test_names_shapes_and_order_of_the_state():
@@ -145,9 +145,11 @@ def test_the_state_goes_both_ways():
     for name, value in theirs.state_dict().items():
         assert np.array_equal(ours.state_dict()[name], value.numpy())
     again = lenet(nn)
-    theirs.load_state_dict({k: torch.from_numpy(v) for k, v in again.state_dict().items()})
+    theirs.load_state_dict({k: torch.from_numpy(v.numpy()) for k, v in again.state_dict().items()})
     x = np.random.default_rng(0).normal(size=(2, 1, 28, 28)).astype(np.float32)
-    assert_close(again.features(x).data, theirs.features(torch.from_numpy(x)), np.float32)
+    assert_close(
+        again.features(x).detach().numpy(), theirs.features(torch.from_numpy(x)), np.float32
+    )
 
 
 def test_repr():

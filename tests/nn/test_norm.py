@@ -11,10 +11,12 @@ X = np.random.default_rng(0).normal(3, 2, (16, 4, 5, 5)).astype(np.float32)
 def test_training_and_eval():
     norm = nn.BatchNorm2d(4, momentum=1.0)
     y = norm(X)
-    assert abs(y.data.mean()) < 1e-6
+    assert abs(y.detach().numpy().mean()) < 1e-6
     assert norm.num_batches_tracked.item() == 1
-    np.testing.assert_allclose(norm.running_mean.data, X.mean((0, 2, 3)), rtol=1e-5)
-    np.testing.assert_allclose(norm.eval()(X).data, y.data, rtol=2e-3, atol=2e-3)
+    np.testing.assert_allclose(norm.running_mean.detach().numpy(), X.mean((0, 2, 3)), rtol=1e-5)
+    np.testing.assert_allclose(
+        norm.eval()(X).detach().numpy(), y.detach().numpy(), rtol=2e-3, atol=2e-3
+    )
     assert norm.num_batches_tracked.item() == 1
 
 
@@ -22,7 +24,9 @@ def test_without_momentum_all_batches_count_alike():
     norm = nn.BatchNorm2d(4, momentum=None)
     for batch in (X[:4], X[4:8], X[8:12]):
         norm(batch)
-    np.testing.assert_allclose(norm.running_mean.data, X[:12].mean((0, 2, 3)), rtol=1e-5)
+    np.testing.assert_allclose(
+        norm.running_mean.detach().numpy(), X[:12].mean((0, 2, 3)), rtol=1e-5
+    )
 
 
 def test_state():

@@ -24,13 +24,13 @@ def run(rule, steps=3, **options):
         optimizer.zero_grad()
         gradients = cnet.graph((net(X) ** 2).sum()).backward()
         optimizer.step(**({"gradients": gradients} if rule else {}))
-    return [parameter.data.copy() for parameter in net.parameters()]
+    return [parameter.detach().numpy().copy() for parameter in net.parameters()]
 
 
 def echoed(rule, strength, steps, clip):
     """One step by hand: Adam's own moves the parameters before the echo."""
     net = model()
-    w1, b1, w2, b2 = (p.data.copy() for p in net.parameters())
+    w1, b1, w2, b2 = (p.detach().numpy().copy() for p in net.parameters())
     h = np.tanh(X @ w1.T + b1)
     z = h @ w2.T + b2
 
@@ -95,17 +95,17 @@ def test_without_gradients_there_is_no_echo():
     (net(X) ** 2).sum().backward()
     optimizer.step()
     for parameter, expected in zip(net.parameters(), run(None, steps=1), strict=True):
-        np.testing.assert_array_equal(parameter.data, expected)
+        np.testing.assert_array_equal(parameter.detach().numpy(), expected)
 
 
 def test_grad_and_the_kept_gradients_stay():
     net = model()
     optimizer = optim.CircularAdam(net.parameters(), neumann_steps=2)
     gradients = cnet.graph((net(X) ** 2).sum()).backward()
-    before = [(p.grad.data.copy(), gradients[p].copy()) for p in net.parameters()]
+    before = [(p.grad.numpy().copy(), gradients[p].copy()) for p in net.parameters()]
     optimizer.step(gradients=gradients)
     for parameter, (grad, kept) in zip(net.parameters(), before, strict=True):
-        np.testing.assert_array_equal(parameter.grad.data, grad)
+        np.testing.assert_array_equal(parameter.grad.numpy(), grad)
         np.testing.assert_array_equal(gradients[parameter], kept)
 
 

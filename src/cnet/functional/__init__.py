@@ -6,7 +6,7 @@ Importing this package gives `Tensor` its operators and methods.
 
 from . import comparison
 from .activation import gelu
-from .arithmetic import add, div, mul, neg, pow, sub
+from .arithmetic import add, div, floor_divide, mul, neg, pow, remainder, sub
 from .conv import conv2d
 from .dropout import dropout
 from .elementwise import abs, clip, clone, exp, leaky_relu, log, relu, sigmoid, sqrt, tanh
@@ -88,6 +88,7 @@ __all__ = [
     "permute",
     "pow",
     "relu",
+    "remainder",
     "reshape",
     "sigmoid",
     "softmax",

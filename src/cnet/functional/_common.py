@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, TypeAlias, TypeVar
 
-import numpy as np
-
 from ..autograd import Array
-from ..tensor import Axis, Tensor
+from ..operations import weak
+from ..tensor import Axis
 from ._sums import total
+
+__all__ = ["Axes", "also_dim", "axes", "unbroadcast", "weak"]
 
 Axes: TypeAlias = int | tuple[int, ...] | None
 Result = TypeVar("Result")
@@ -40,16 +41,6 @@ def also_dim(function: Callable[..., Result]) -> Callable[..., Result]:
 def axes(axis: Axis) -> Axes:
     """Axes as NumPy takes them: a list becomes a tuple."""
     return tuple(axis) if isinstance(axis, Sequence) else axis
-
-
-def reflected(operator: Callable[[Any, Any], Tensor]) -> Callable[[Tensor, Any], Tensor]:
-    """The method for a tensor on the right of an operator."""
-    return lambda right, left: operator(left, right)
-
-
-def weak(operand: Any) -> Any:
-    """NumPy's scalars as Python's, which never change the dtype of the other operand."""
-    return operand.item() if isinstance(operand, np.generic) else operand
 
 
 def unbroadcast(grad: Array, shape: tuple[int, ...]) -> Array:

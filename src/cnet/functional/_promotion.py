@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Array
+from ..operations import weak
 
 DType = np.dtype[Any]
 
@@ -37,6 +38,7 @@ def promoted(function: str, a: Any, b: Any) -> tuple[Any, Any]:
             return a, b
     elif type(b) is np.ndarray and b.dtype.kind == "f" and type(a) in _NUMBERS:
         return a, b
+    a, b = weak(a), weak(b)
     dtype = result_type(function, a, b)
     return cast(a, dtype), cast(b, dtype)
 

@@ -2,18 +2,20 @@
 
 from typing import Literal
 
+from ..operations import operation
 from ..tensor import Tensor, TensorLike
-from ._operation import Operation
+from ._elementwise import Elementwise
 
 
-class GELU(Operation):
-    operation = "gelu"
+class GELU(Elementwise):
+    name = "gelu"
 
 
-class GELUTanh(Operation):
-    operation = "gelu_tanh"
+class GELUTanh(Elementwise):
+    name = "gelu_tanh"
 
 
+@operation(GELU)
 def gelu(input: TensorLike, approximate: Literal["none", "tanh"] = "none") -> Tensor:
     r"""The Gaussian error linear unit, :math:`x \Phi(x)`.
 

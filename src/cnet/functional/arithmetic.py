@@ -4,18 +4,40 @@ Operands broadcast as in NumPy, and the dtype of the result is PyTorch's (see `_
 Gradients have the dtype of their input.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..autograd import Array, Context, Function, is_grad_enabled
-from ..tensor import Number, Operand, Tensor, TensorLike, attach
-from ._common import reflected, unbroadcast, weak
+from ..autograd import Array, Context, Operation
+from ..inplace import apply_in_place
+from ..operations import operation
+from ..tensor import Number, Operand, Tensor, TensorLike, array_of
+from ._common import unbroadcast, weak
 from ._promotion import promoted, promoted_to_float
 
 
-class Add(Function[Tensor]):
+class _Elementwise(Operation[Tensor]):
+    """An operation of two operands that a ufunc computes."""
+
+    ufunc: np.ufunc
+
+    @classmethod
+    def in_place(cls, ctx: Context, x: Array, *args: Any, **kwargs: Any) -> None:
+        """Without a copy where nothing needs to be kept for a derivative."""
+        (other,) = args
+        if type(other) is np.ndarray:
+            fits = other.dtype is x.dtype and other.shape == x.shape
+        else:
+            fits = x.dtype.kind == "f"
+        if fits and ctx.edges == (None, None) and (x.dtype.kind == "f" or cls is not Div):
+            cls.ufunc(x, other, out=x)
+        else:
+            super().in_place(ctx, x, other)
+
+
+class Add(_Elementwise):
+    ufunc = np.add
+
     @staticmethod
     def forward(ctx: Context, a: Array, b: Array) -> Array:
         a, b = promoted("add", a, b)
@@ -30,6 +52,10 @@ class Add(Function[Tensor]):
         )
 
 
+@operation(
+    Add, methods=("add", "__add__"), reflected="__radd__", in_place=("__iadd__",),
+    numpy=(np.add,),
+)  # fmt: skip
 def add(a: Operand, b: Operand, *, alpha: Number = 1) -> Tensor:
     """The sum ``a + alpha * b``.
 
@@ -53,18 +79,20 @@ def add(a: Operand, b: Operand, *, alpha: Number = 1) -> Tensor:
     """
     if alpha != 1:
         b = _scaled("add", a, b, alpha)
-    return Add.apply(weak(a), weak(b))
+    return Add.apply(a, b)
 
 
 def _scaled(function: str, a: Operand, b: Operand, alpha: Number) -> Operand:
     """``alpha * b``; an integer stays one."""
     scaled = mul(b, alpha)
-    if scaled.dtype.kind == "f" and "f" not in (np.asarray(a).dtype.kind, np.asarray(b).dtype.kind):
+    if scaled.dtype.kind == "f" and "f" not in (array_of(a).dtype.kind, array_of(b).dtype.kind):
         raise TypeError(f"{function}: alpha must be an integer for integer operands (got {alpha})")
     return scaled
 
 
-class Sub(Function[Tensor]):
+class Sub(_Elementwise):
+    ufunc = np.subtract
+
     @staticmethod
     def forward(ctx: Context, a: Array, b: Array) -> Array:
         a, b = promoted("sub", a, b)
@@ -79,6 +107,10 @@ class Sub(Function[Tensor]):
         )
 
 
+@operation(
+    Sub, methods=("sub", "__sub__"), reflected="__rsub__", in_place=("__isub__",),
+    numpy=(np.subtract,),
+)  # fmt: skip
 def sub(a: Operand, b: Operand, *, alpha: Number = 1) -> Tensor:
     """The difference ``a - alpha * b``.
 
@@ -102,10 +134,12 @@ def sub(a: Operand, b: Operand, *, alpha: Number = 1) -> Tensor:
     """
     if alpha != 1:
         b = _scaled("sub", a, b, alpha)
-    return Sub.apply(weak(a), weak(b))
+    return Sub.apply(a, b)
 
 
-class Mul(Function[Tensor]):
+class Mul(_Elementwise):
+    ufunc = np.multiply
+
     @staticmethod
     def forward(ctx: Context, a: Array, b: Array) -> Array:
         a, b = promoted("mul", a, b)
@@ -123,6 +157,10 @@ class Mul(Function[Tensor]):
         )
 
 
+@operation(
+    Mul, methods=("mul", "__mul__"), reflected="__rmul__", in_place=("__imul__", "mul_"),
+    numpy=(np.multiply,),
+)  # fmt: skip
 def mul(a: Operand, b: Operand) -> Tensor:
     """The product ``a * b``, element by element.
 
@@ -143,10 +181,12 @@ def mul(a: Operand, b: Operand) -> Tensor:
     tensor([[3., 6.],
             [4., 8.]])
     """
-    return Mul.apply(weak(a), weak(b))
+    return Mul.apply(a, b)
 
 
-class Div(Function[Tensor]):
+class Div(_Elementwise):
+    ufunc = np.divide
+
     @staticmethod
     def forward(ctx: Context, a: Array, b: Array) -> Array:
         a, b = promoted_to_float("div", a, b)
@@ -165,6 +205,10 @@ class Div(Function[Tensor]):
         )
 
 
+@operation(
+    Div, methods=("div", "__truediv__"), reflected="__rtruediv__",
+    in_place=("__itruediv__", "div_"), numpy=(np.divide,),
+)  # fmt: skip
 def div(a: Operand, b: Operand) -> Tensor:
     """The quotient ``a / b``.
 
@@ -184,10 +228,10 @@ def div(a: Operand, b: Operand) -> Tensor:
     >>> cnet.div(cnet.tensor([1.0, 2.0]), 4)
     tensor([0.25, 0.5 ])
     """
-    return Div.apply(weak(a), weak(b))
+    return Div.apply(a, b)
 
 
-class Neg(Function[Tensor]):
+class Neg(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array) -> Array:
         return -x
@@ -197,6 +241,7 @@ class Neg(Function[Tensor]):
         return -grad
 
 
+@operation(Neg, methods=("neg", "__neg__"), numpy=(np.negative,))
 def neg(x: TensorLike) -> Tensor:
     """The negative ``-x``.
 
@@ -218,7 +263,9 @@ def neg(x: TensorLike) -> Tensor:
     return Neg.apply(x)
 
 
-class Pow(Function[Tensor]):
+class Pow(_Elementwise):
+    ufunc = np.power
+
     @staticmethod
     def forward(ctx: Context, base: Array, exponent: Array) -> Array:
         base, exponent = promoted("pow", base, exponent)
@@ -248,6 +295,10 @@ class Pow(Function[Tensor]):
         return dbase, dexponent
 
 
+@operation(
+    Pow, methods=("pow", "__pow__"), reflected="__rpow__", in_place=("pow_", "__ipow__"),
+    numpy=(np.power,),
+)  # fmt: skip
 def pow(base: Operand, exponent: Operand) -> Tensor:
     """The power ``base ** exponent``.
 
@@ -268,39 +319,100 @@ def pow(base: Operand, exponent: Operand) -> Tensor:
     >>> cnet.pow(cnet.tensor([-1.0, 2.0]), 3)
     tensor([-1.,  8.])
     """
-    return Pow.apply(weak(base), weak(exponent))
+    return Pow.apply(base, exponent)
 
 
-def _in_place(ufunc: np.ufunc) -> Callable[[Tensor, Any], Any]:
-    """``x += y`` on the array of `x`, unless it takes part in a graph.
+class FloorDiv(Operation[Tensor]):
+    @staticmethod
+    def forward(ctx: Context, a: Array, b: Array) -> Any:
+        return np.floor_divide(*promoted("floor_divide", a, b))
 
-    Results of recorded operations are left alone: Python then computes ``x = x + y``.
-    """
-
-    def method(self: Tensor, other: Any) -> Any:
-        recording = is_grad_enabled()
-        if recording and self.requires_grad and self.is_leaf:
-            raise RuntimeError(
-                "a leaf that requires grad cannot be changed in place; use no_grad()"
-            )
-        other_is_recorded = recording and isinstance(other, Tensor) and other.requires_grad
-        if self.grad_fn is not None or other_is_recorded:
-            return NotImplemented
-        ufunc(self.data, other.data if isinstance(other, Tensor) else other, out=self.data)
-        return self
-
-    return method
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        raise RuntimeError("floor_divide: the derivative is not implemented")
 
 
-attach(
-    __add__=add, __radd__=reflected(add), __iadd__=_in_place(np.add),
-    __sub__=sub, __rsub__=reflected(sub), __isub__=_in_place(np.subtract),
-    __mul__=mul, __rmul__=reflected(mul), __imul__=_in_place(np.multiply),
-    __truediv__=div, __rtruediv__=reflected(div), __itruediv__=_in_place(np.divide),
-    __pow__=pow, __rpow__=reflected(pow),
-    __neg__=neg, pow=pow,
-    ufuncs={
-        np.add: add, np.subtract: sub, np.multiply: mul, np.divide: div, np.negative: neg,
-        np.power: pow,
-    },
+@operation(
+    FloorDiv, methods=("floor_divide", "__floordiv__"), reflected="__rfloordiv__",
+    in_place=("floor_divide_", "__ifloordiv__"), numpy=(np.floor_divide,),
 )  # fmt: skip
+def floor_divide(a: Operand, b: Operand) -> Tensor:
+    """The quotient ``a // b``, rounded down; it has no derivative.
+
+    Parameters
+    ----------
+    a, b : Tensor, ndarray or number
+        Operands whose shapes broadcast.
+
+    Returns
+    -------
+    Tensor
+        In the broadcast shape.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.tensor([7, -7]) // 2
+    tensor([ 3, -4])
+    """
+    return FloorDiv.apply(a, b)
+
+
+class Remainder(Operation[Tensor]):
+    @staticmethod
+    def forward(ctx: Context, a: Array, b: Array) -> Any:
+        a, b = promoted("remainder", a, b)
+        _, need_b = ctx.needs_input_grad
+        ctx.save_for_backward(np.floor_divide(a, b) if need_b else None)
+        return np.remainder(a, b)
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        (quotient,) = ctx.saved
+        need_a, need_b = ctx.needs_input_grad
+        return (
+            unbroadcast(grad, ctx.input_shape(0)) if need_a else None,
+            unbroadcast(-grad * quotient, ctx.input_shape(1)) if need_b else None,
+        )
+
+
+@operation(
+    Remainder, methods=("remainder", "__mod__"), reflected="__rmod__",
+    in_place=("remainder_", "__imod__"), numpy=(np.remainder,),
+)  # fmt: skip
+def remainder(a: Operand, b: Operand) -> Tensor:
+    """The remainder ``a % b``, which has the sign of `b`.
+
+    Parameters
+    ----------
+    a, b : Tensor, ndarray or number
+        Operands whose shapes broadcast.
+
+    Returns
+    -------
+    Tensor
+        In the broadcast shape.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.tensor([7.0, -7.0]) % 3
+    tensor([1., 2.])
+    """
+    return Remainder.apply(a, b)
+
+
+@operation(methods=("add_",))
+def add_(x: Tensor, other: Operand, *, alpha: Number = 1) -> Tensor:
+    """``x += alpha * other``, in place."""
+    other = weak(other) if alpha == 1 else _scaled("add_", x, other, alpha)
+    result: Tensor = apply_in_place(Add, x, other)
+    return result
+
+
+@operation(methods=("sub_",))
+def sub_(x: Tensor, other: Operand, *, alpha: Number = 1) -> Tensor:
+    """``x -= alpha * other``, in place."""
+    other = weak(other) if alpha == 1 else _scaled("sub_", x, other, alpha)
+    result: Tensor = apply_in_place(Sub, x, other)
+    return result

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from .. import kernels
-from ..autograd import Array, Context, Function
+from ..autograd import Array, Context, Operation
 from ..tensor import Tensor, TensorLike, as_tensor
 
 
-class Conv2d(Function[Tensor]):
+class Conv2d(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, weight: Array, bias: Array | None, **options: Any) -> Array:
         ctx.save_for_backward(x, weight)

@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 
 from .. import random
-from ..autograd import Array, Context, Function
+from ..autograd import Array, Context, Operation
+from ..inplace import apply_in_place
 from ..tensor import Tensor, TensorLike, as_tensor
-from ._inplace import replace
 from ._promotion import require_float
 
 
-class Dropout(Function[Tensor]):
+class Dropout(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, p: float) -> Any:
         kept = random.default_generator().random(x.shape, dtype=np.float32) >= p
@@ -72,5 +72,4 @@ def dropout(
     if not training or p == 0:
         return as_tensor(input)
     require_float("dropout", input)
-    y = Dropout.apply(input, p=p)
-    return replace("dropout", input, y) if inplace else y
+    return apply_in_place(Dropout, as_tensor(input), p=p) if inplace else Dropout.apply(input, p=p)

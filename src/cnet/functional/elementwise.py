@@ -6,15 +6,16 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import kernels
-from ..autograd import Array, Context, Function
-from ..tensor import Operand, Tensor, TensorLike, attach
+from ..autograd import Array, Context, Operation
+from ..inplace import apply_in_place
+from ..operations import numpy_function, operation
+from ..tensor import Operand, Tensor, TensorLike, as_tensor
 from ._common import unbroadcast, weak
-from ._inplace import replace
-from ._operation import Operation
+from ._elementwise import Elementwise
 from ._promotion import floating, promoted, require_float
 
 
-class Exp(Function[Tensor]):
+class Exp(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array) -> Array:
         y: Array = np.exp(floating("exp", x))
@@ -27,6 +28,7 @@ class Exp(Function[Tensor]):
         return grad * y
 
 
+@operation(Exp, methods=("exp",), in_place=("exp_",), numpy=(np.exp,))
 def exp(input: TensorLike) -> Tensor:
     """The exponential function.
 
@@ -48,7 +50,7 @@ def exp(input: TensorLike) -> Tensor:
     return Exp.apply(input)
 
 
-class Log(Function[Tensor]):
+class Log(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array) -> Any:
         x = floating("log", x)
@@ -61,6 +63,7 @@ class Log(Function[Tensor]):
         return grad / x
 
 
+@operation(Log, methods=("log",), in_place=("log_",), numpy=(np.log,))
 def log(input: TensorLike) -> Tensor:
     """The natural logarithm.
 
@@ -82,7 +85,7 @@ def log(input: TensorLike) -> Tensor:
     return Log.apply(input)
 
 
-class Sqrt(Function[Tensor]):
+class Sqrt(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array) -> Array:
         y: Array = np.sqrt(floating("sqrt", x))
@@ -95,6 +98,7 @@ class Sqrt(Function[Tensor]):
         return grad / (2 * y)
 
 
+@operation(Sqrt, methods=("sqrt",), in_place=("sqrt_",), numpy=(np.sqrt,))
 def sqrt(input: TensorLike) -> Tensor:
     """The square root.
 
@@ -116,7 +120,7 @@ def sqrt(input: TensorLike) -> Tensor:
     return Sqrt.apply(input)
 
 
-class Abs(Function[Tensor]):
+class Abs(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array) -> Any:
         ctx.save_for_backward(x)
@@ -128,6 +132,7 @@ class Abs(Function[Tensor]):
         return grad * np.sign(x)
 
 
+@operation(Abs, methods=("abs", "__abs__"), in_place=("abs_",), numpy=(np.absolute,))
 def abs(input: TensorLike) -> Tensor:
     """The absolute value.
 
@@ -149,10 +154,11 @@ def abs(input: TensorLike) -> Tensor:
     return Abs.apply(input)
 
 
-class Tanh(Operation):
-    operation = "tanh"
+class Tanh(Elementwise):
+    name = "tanh"
 
 
+@operation(Tanh, methods=("tanh",), in_place=("tanh_",), numpy=(np.tanh,))
 def tanh(input: TensorLike) -> Tensor:
     """The hyperbolic tangent.
 
@@ -174,8 +180,8 @@ def tanh(input: TensorLike) -> Tensor:
     return Tanh.apply(input)
 
 
-class Sigmoid(Operation):
-    operation = "sigmoid"
+class Sigmoid(Elementwise):
+    name = "sigmoid"
 
 
 def expit(x: Array) -> Any:
@@ -184,6 +190,7 @@ def expit(x: Array) -> Any:
     return np.where(x >= 0, 1, decayed) / (1 + decayed)
 
 
+@operation(Sigmoid, methods=("sigmoid",), in_place=("sigmoid_",))
 def sigmoid(input: TensorLike) -> Tensor:
     r"""The logistic function :math:`1 / (1 + e^{-x})`.
 
@@ -205,7 +212,7 @@ def sigmoid(input: TensorLike) -> Tensor:
     return Sigmoid.apply(input)
 
 
-class ReLU(Function[Tensor]):
+class ReLU(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array) -> Any:
         if x.dtype.kind in "iu":
@@ -220,6 +227,7 @@ class ReLU(Function[Tensor]):
         return kernels.relu_backward(grad, y)
 
 
+@operation(ReLU, methods=("relu",), in_place=("relu_",))
 def relu(input: TensorLike, inplace: bool = False) -> Tensor:
     """The rectified linear unit, ``max(x, 0)``.
 
@@ -247,11 +255,10 @@ def relu(input: TensorLike, inplace: bool = False) -> Tensor:
     >>> cnet.relu(cnet.tensor([-4.0, 9.0]))
     tensor([0., 9.])
     """
-    y = ReLU.apply(input)
-    return replace("relu", input, y) if inplace else y
+    return apply_in_place(ReLU, as_tensor(input)) if inplace else ReLU.apply(input)
 
 
-class LeakyReLU(Function[Tensor]):
+class LeakyReLU(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, negative_slope: float) -> Array:
         require_float("leaky_relu", x)
@@ -293,11 +300,13 @@ def leaky_relu(input: TensorLike, negative_slope: float = 0.01, inplace: bool = 
     >>> cnet.functional.leaky_relu(cnet.tensor([-4.0, 9.0]), 0.1)
     tensor([-0.4,  9. ])
     """
-    y = LeakyReLU.apply(input, negative_slope=float(negative_slope))
-    return replace("leaky_relu", input, y) if inplace else y
+    slope = float(negative_slope)
+    if inplace:
+        return apply_in_place(LeakyReLU, as_tensor(input), negative_slope=slope)
+    return LeakyReLU.apply(input, negative_slope=slope)
 
 
-class Clip(Function[Tensor]):
+class Clip(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, min: Any, max: Any) -> Array:
         for bound in (min, max):
@@ -327,9 +336,8 @@ class Clip(Function[Tensor]):
         )
 
 
-def clip(
-    input: TensorLike, min: Operand | None = None, max: Operand | None = None, *, out: None = None
-) -> Tensor:
+@operation(Clip, methods=("clip", "clamp"))
+def clip(input: TensorLike, min: Operand | None = None, max: Operand | None = None) -> Tensor:
     """Values below `min` raised to it, values above `max` lowered to it.
 
     Parameters
@@ -338,8 +346,6 @@ def clip(
     min, max : Tensor, ndarray or number, optional
         Bounds, at least one of them; arrays broadcast with `input`. Where they cross, the result is
         `max`.
-    out : None
-        There to be called by `numpy.clip`; nothing else is allowed.
 
     Returns
     -------
@@ -358,14 +364,12 @@ def clip(
     >>> cnet.clip(cnet.tensor([-4.0, 0.5, 9.0]), 0, 1)
     tensor([0. , 0.5, 1. ])
     """
-    if out is not None:
-        raise TypeError("clip: out is not supported")
     if min is None and max is None:
         raise ValueError("clip: min or max must be given")
     return Clip.apply(input, weak(min), weak(max))
 
 
-class Cast(Function[Tensor]):
+class Cast(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, dtype: npt.DTypeLike) -> Array:
         return x.astype(dtype)
@@ -375,11 +379,13 @@ class Cast(Function[Tensor]):
         return grad
 
 
+@operation(Cast, methods=("astype",))
 def astype(x: Tensor, dtype: npt.DTypeLike) -> Tensor:
     """The tensor in another dtype; the tensor itself if it has that dtype already."""
     return x if x.dtype == dtype else Cast.apply(x, dtype=dtype)
 
 
+@operation(Cast, methods=("clone",))
 def clone(input: TensorLike) -> Tensor:
     """A copy, through which gradients pass.
 
@@ -404,10 +410,33 @@ def clone(input: TensorLike) -> Tensor:
     return Cast.apply(input, dtype=input.dtype)
 
 
-attach(
-    exp=exp, log=log, sqrt=sqrt, abs=abs, __abs__=abs, tanh=tanh, sigmoid=sigmoid, relu=relu,
-    clip=clip, clamp=clip, clone=clone, astype=astype,
-    float=lambda self: astype(self, np.float32), double=lambda self: astype(self, np.float64),
-    long=lambda self: astype(self, np.int64),
-    ufuncs={np.exp: exp, np.log: log, np.sqrt: sqrt, np.absolute: abs, np.tanh: tanh},
-)  # fmt: skip
+@operation(methods=("clip_", "clamp_"))
+def clip_(x: Tensor, min: Operand | None = None, max: Operand | None = None) -> Tensor:
+    """As `clip`, in place."""
+    if min is None and max is None:
+        raise ValueError("clip_: min or max must be given")
+    result: Tensor = apply_in_place(Clip, x, weak(min), weak(max))
+    return result
+
+
+@operation(methods=("float",))
+def _float(self: Tensor) -> Tensor:
+    """The tensor in float32; the tensor itself if it has that dtype already."""
+    return astype(self, np.float32)
+
+
+@operation(methods=("double",))
+def _double(self: Tensor) -> Tensor:
+    """The tensor in float64; the tensor itself if it has that dtype already."""
+    return astype(self, np.float64)
+
+
+@operation(methods=("long",))
+def _long(self: Tensor) -> Tensor:
+    """The tensor in int64; the tensor itself if it has that dtype already."""
+    return astype(self, np.int64)
+
+
+@numpy_function(np.clip)
+def _numpy_clip(x: Tensor, a_min: Any = None, a_max: Any = None, **bounds: Any) -> Tensor:
+    return clip(x, bounds.get("min", a_min), bounds.get("max", a_max))

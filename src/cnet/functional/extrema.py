@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..autograd import Array, Context, Function
-from ..tensor import Axis, Tensor, TensorLike, attach
+from ..autograd import Array, Context, Operation
+from ..operations import operation
+from ..tensor import Axis, Tensor, TensorLike, array_of
 from ._common import also_dim
 from .reductions import Axes, reduced_axes
 from .selection import maximum, minimum
@@ -23,7 +24,7 @@ class ValuesAndIndices(NamedTuple):
     """Of int64."""
 
 
-class _Extremum(Function[Tensor]):
+class _Extremum(Operation[Tensor]):
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         x, y = ctx.saved
@@ -49,6 +50,7 @@ class Min(_Extremum):
         return y if keepdims else y.squeeze(axes)
 
 
+@operation(Max, methods=("amax",))
 @also_dim
 def amax(input: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The greatest elements along axes.
@@ -81,6 +83,7 @@ def amax(input: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor
     return Max.apply(input, axes=axes, keepdims=keepdims)
 
 
+@operation(Min, methods=("amin",))
 @also_dim
 def amin(input: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The smallest elements along axes.
@@ -124,7 +127,7 @@ def _axes(function: str, x: TensorLike, axis: Axis) -> Axes:
     return axes
 
 
-class Take(Function[tuple[Tensor, Tensor]]):
+class Take(Operation[tuple[Tensor, Tensor]]):
     """Elements along an axis by their positions, of which none is there twice in a row."""
 
     @staticmethod
@@ -158,7 +161,7 @@ def _with_indices(
     if x.ndim == 0:
         indices = np.zeros((), np.int64)
         return ValuesAndIndices(Max.apply(x, axes=(), keepdims=False), Tensor(indices))
-    found = take(x, positions(np.asarray(x), axes[0], keepdims=True), axes[0])
+    found = take(x, positions(array_of(x), axes[0], keepdims=True), axes[0])
     if keepdim:
         return found
     return ValuesAndIndices(*[tensor.squeeze(axes[0]) for tensor in found])
@@ -188,6 +191,7 @@ def _extremum(
     return reduction(x, **options)
 
 
+@operation(methods=("max",), numpy=(np.max, np.amax))
 def max(input: TensorLike, dim: Any = None, keepdim: bool = False, **options: Any) -> Any:
     """The greatest element, the greatest along a dimension, or the greater of two tensors.
 
@@ -229,6 +233,7 @@ def max(input: TensorLike, dim: Any = None, keepdim: bool = False, **options: An
     return _extremum("max", maximum, amax, np.argmax, input, dim, keepdim, options)
 
 
+@operation(methods=("min",), numpy=(np.min, np.amin))
 def min(input: TensorLike, dim: Any = None, keepdim: bool = False, **options: Any) -> Any:
     """The smallest element, the smallest along a dimension, or the smaller of two tensors.
 
@@ -270,6 +275,7 @@ def min(input: TensorLike, dim: Any = None, keepdim: bool = False, **options: An
     return _extremum("min", minimum, amin, np.argmin, input, dim, keepdim, options)
 
 
+@operation(methods=("argmax",), numpy=(np.argmax,))
 @also_dim
 def argmax(input: TensorLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """The positions of the first of the greatest elements, outside of any graph.
@@ -301,6 +307,7 @@ def argmax(input: TensorLike, axis: int | None = None, keepdims: bool = False) -
     return _positions("argmax", np.argmax, input, axis, keepdims)
 
 
+@operation(methods=("argmin",), numpy=(np.argmin,))
 @also_dim
 def argmin(input: TensorLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """The positions of the first of the smallest elements, outside of any graph.
@@ -338,7 +345,4 @@ def _positions(
     axes = _axes(function, x, axis)
     if x.ndim == 0:
         return Tensor(np.zeros((), np.int64))
-    return Tensor(positions(np.asarray(x), None if axis is None else axes[0], keepdims=keepdims))
-
-
-attach(max=max, min=min, amax=amax, amin=amin, argmax=argmax, argmin=argmin)
+    return Tensor(positions(array_of(x), None if axis is None else axes[0], keepdims=keepdims))

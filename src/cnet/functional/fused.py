@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from .. import geometry, kernels
-from ..autograd import Array, Context, Function
+from ..autograd import Array, Context, Operation
 from ..tensor import Tensor, TensorLike
 from .conv import conv2d
 from .elementwise import relu
@@ -13,7 +13,7 @@ from .linear import Linear
 from .pooling import max_pool2d
 
 
-class ConvReluPool(Function[Tensor]):
+class ConvReluPool(Operation[Tensor]):
     @staticmethod
     def forward(
         ctx: Context, x: Array, weight: Array, bias: Array | None, *, direct: bool, **options: Any

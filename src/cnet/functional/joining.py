@@ -1,48 +1,19 @@
-"""Parts of tensors, and tensors put together."""
+"""Tensors put together."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..autograd import Array, Context, Function
-from ..tensor import Tensor, TensorLike, as_tensor, attach, plain_index
+from ..autograd import Array, Context, Operation
+from ..operations import operation
+from ..tensor import Tensor, TensorLike, as_tensor
 from ._common import also_dim
 from ._promotion import result_type
+from .indexing import Index
 
 
-class Index(Function[Tensor]):
-    @staticmethod
-    def forward(ctx: Context, x: Array, *, index: Any) -> Any:
-        ctx.save_for_backward(index)
-        return x[index]
-
-    @staticmethod
-    def backward(ctx: Context, grad: Array) -> Any:
-        (index,) = ctx.saved
-        dx = np.zeros(ctx.input_shape(0), grad.dtype)
-        if _may_repeat(index):
-            np.add.at(dx, index, grad)
-        else:
-            dx[index] = grad
-        return dx
-
-
-def _may_repeat(index: Any) -> bool:
-    """Whether an element can be taken twice: only positions, not slices and masks, repeat."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return any(
-        isinstance(part, (list, np.ndarray)) and np.asarray(part).dtype.kind in "iu"
-        for part in parts
-    )
-
-
-def getitem(x: Tensor, index: Any) -> Tensor:
-    """``x[index]``, with slices, numbers, None, masks, and arrays or tensors of positions."""
-    return Index.apply(x, index=plain_index(index))
-
-
-class Cat(Function[Tensor]):
+class Cat(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, *arrays: Array, axis: int) -> Array:
         dtype = _common_dtype("cat", arrays)
@@ -71,6 +42,7 @@ def _common_dtype(function: str, arrays: Sequence[Array]) -> np.dtype[Any]:
     return result_type(function, *arrays)
 
 
+@operation(Cat, numpy=(np.concatenate,))
 @also_dim
 def cat(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
     """Tensors put together along an axis they have.
@@ -102,7 +74,7 @@ def cat(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
     return Cat.apply(*tensors, axis=axis)
 
 
-class Stack(Function[Tensor]):
+class Stack(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, *arrays: Array, axis: int) -> Array:
         ctx.axis = axis
@@ -113,6 +85,7 @@ class Stack(Function[Tensor]):
         return tuple(np.moveaxis(grad, ctx.axis, 0))
 
 
+@operation(Stack, numpy=(np.stack,))
 @also_dim
 def stack(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
     """Tensors put together along a new axis.
@@ -139,7 +112,7 @@ def stack(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
     return Stack.apply(*tensors, axis=axis)
 
 
-class Pad(Function[Tensor]):
+class Pad(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, widths: list[tuple[int, int]], value: float) -> Array:
         ctx.inside = tuple(
@@ -234,6 +207,3 @@ def _check_ends(
                 f"pad: pad must add at most {limit} elements in the mode {mode!r} "
                 f"(got {end} and shape {shape})"
             )
-
-
-attach(__getitem__=getitem)

@@ -6,14 +6,16 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
-from ..autograd import Array, Context, Function
-from ..tensor import Tensor, TensorLike, attach
-from ._common import reflected, unbroadcast
+from ..autograd import Array, Context, Operation
+from ..operations import numpy_function, operation
+from ..tensor import Tensor, TensorLike
+from ._common import unbroadcast
 from ._promotion import promoted
 from ._sums import total
+from .arithmetic import mul
 
 
-class MatMul(Function[Tensor]):
+class MatMul(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, a: Array, b: Array) -> Array:
         if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
@@ -47,6 +49,9 @@ def _as_matrix(x: Array) -> Array:
     return x.reshape(prod(x.shape[:-1]), x.shape[-1])
 
 
+@operation(
+    MatMul, methods=("matmul", "__matmul__"), reflected="__rmatmul__", numpy=(np.matmul,)
+)  # fmt: skip
 def matmul(input: TensorLike, other: TensorLike) -> Tensor:
     """The matrix product ``a @ b``.
 
@@ -79,7 +84,7 @@ def matmul(input: TensorLike, other: TensorLike) -> Tensor:
     return MatMul.apply(input, other)
 
 
-class Linear(Function[Tensor]):
+class Linear(Operation[Tensor]):
     """The affine map, and with `relu` the chain ``relu(linear(x, weight, bias))``."""
 
     @staticmethod
@@ -140,6 +145,11 @@ def linear(input: TensorLike, weight: TensorLike, bias: TensorLike | None = None
     return Linear.apply(input, weight, bias)
 
 
-attach(
-    __matmul__=matmul, __rmatmul__=reflected(matmul), matmul=matmul, ufuncs={np.matmul: matmul}
-)  # fmt: skip
+@numpy_function(np.dot)
+def _numpy_dot(a: TensorLike, b: TensorLike) -> Tensor:
+    if max(a.ndim, b.ndim) > 2:
+        raise ValueError(
+            "np.dot: tensors must have at most 2 dimensions, use matmul for more "
+            f"(got {a.ndim} and {b.ndim})"
+        )
+    return matmul(a, b) if a.ndim and b.ndim else mul(a, b)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
-from ..autograd import Array, Context, Function
-from ..tensor import Tensor, TensorLike, as_tensor
+from ..autograd import Array, Context, Operation
+from ..tensor import Tensor, TensorLike, array_of, as_tensor
 from ._promotion import cast, promoted, result_type
 from .elementwise import expit
 
@@ -81,7 +81,7 @@ def _rows(function: str, input: Tensor, target: Tensor) -> tuple[Tensor, Array]:
     if input.ndim > 2:
         input = input.permute(0, *range(2, input.ndim), 1)
         input = input.reshape(prod(input.shape[:-1]), input.shape[-1])
-    return input, np.asarray(target).reshape(-1)
+    return input, target._array.reshape(-1)
 
 
 def _counted_weight(target: Array, weight: Array | None, ignore_index: int) -> float:
@@ -90,7 +90,7 @@ def _counted_weight(target: Array, weight: Array | None, ignore_index: int) -> f
     return int(np.count_nonzero(counts)) if weight is None else float(weight[target[counts]].sum())
 
 
-class CrossEntropy(Function[Tensor]):
+class CrossEntropy(Operation[Tensor]):
     """The losses with their reduction: as nodes of their own, Sum and Div cost more than it."""
 
     @staticmethod
@@ -175,7 +175,7 @@ def cross_entropy(
     """
     reduction = reduction_of("cross_entropy", reduction, size_average, reduce)
     input, target = as_tensor(input), as_tensor(target)
-    weights = None if weight is None else np.asarray(weight)
+    weights = None if weight is None else array_of(weight)
     if target.dtype.kind == "f":
         _check_probabilities(ignore_index, label_smoothing)
         losses = _soft_cross_entropy(input, target, weights, label_smoothing)
@@ -218,7 +218,7 @@ def _soft_cross_entropy(
     return -losses
 
 
-class NLL(Function[Tensor]):
+class NLL(Operation[Tensor]):
     @staticmethod
     def forward(
         ctx: Context, x: Array, target: Array, *, weight: Array | None, ignore_index: int
@@ -292,7 +292,7 @@ def nll_loss(
     input, target = as_tensor(input), as_tensor(target)
     if target.dtype.kind not in "iu":
         raise TypeError(f"nll_loss: target.dtype must be an integer dtype (got {target.dtype})")
-    weights = None if weight is None else np.asarray(weight)
+    weights = None if weight is None else array_of(weight)
     x, classes = _rows("nll_loss", input, target)
     if weights is not None and weights.shape != x.shape[1:]:
         raise ValueError(
@@ -408,7 +408,7 @@ def _weighted(function: str, losses: Tensor, weight: TensorLike | None, reductio
     return losses.sum() / weight.sum() if reduction == "mean" else _reduced(losses, reduction)
 
 
-class BCEWithLogits(Function[Tensor]):
+class BCEWithLogits(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, target: Array, *, pos_weight: Any) -> Any:
         x, target = promoted("binary_cross_entropy_with_logits", x, target)
@@ -484,7 +484,7 @@ def binary_cross_entropy_with_logits(
     _check_same_shape(function, input, target)
     pos_weights: Any = 1.0
     if pos_weight is not None:
-        dtype = result_type(function, np.asarray(input), np.asarray(target))
-        pos_weights = cast(as_tensor(pos_weight), dtype)
+        dtype = result_type(function, input._array, target._array)
+        pos_weights = cast(array_of(pos_weight), dtype)
     losses = BCEWithLogits.apply(input, target, pos_weight=pos_weights)
     return _reduced(losses if weight is None else losses * weight, reduction)

@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
-from ..autograd import Array, Context, Function
-from ..tensor import Tensor, TensorLike
+from ..autograd import Array, Context, Operation
+from ..changes import changed
+from ..tensor import Tensor, TensorLike, array_of
 
 
-class BatchNorm(Function[Tensor]):
+class BatchNorm(Operation[Tensor]):
     @staticmethod
     def forward(
         ctx: Context,
@@ -89,8 +90,8 @@ def batch_norm(
     ----------
     S. Ioffe, C. Szegedy: Batch normalization, arXiv:1502.03167.
     """
-    mean = None if running_mean is None else np.asarray(running_mean)
-    var = None if running_var is None else np.asarray(running_var)
+    mean = None if running_mean is None else array_of(running_mean)
+    var = None if running_var is None else array_of(running_var)
     if training:
         return _with_batch_statistics(input, mean, var, weight, bias, momentum, eps)
     if mean is None or var is None:
@@ -125,10 +126,10 @@ def _with_batch_statistics(
         raise ValueError(
             f"batch_norm: eps must be positive with the statistics of a batch (got {eps})"
         )
-    if x.ndim >= 2 and x.shape[1] and not np.asarray(x).size:
+    if x.ndim >= 2 and x.shape[1] and not array_of(x).size:
         zeros = np.zeros(x.shape[1], x.dtype)  # an empty batch has no statistics and no result
         return BatchNorm.apply(x, weight, bias, mean=zeros, var=zeros, eps=eps, from_batch=False)
-    mean, var = _statistics(np.asarray(x), running_mean, running_var, momentum)
+    mean, var = _statistics(array_of(x), running_mean, running_var, momentum)
     return BatchNorm.apply(x, weight, bias, mean=mean, var=var, eps=eps, from_batch=True)
 
 
@@ -156,4 +157,5 @@ def _statistics(
     for value, batch in zip(running.values(), (mean, unbiased), strict=True):
         if value is not None:
             value += momentum * (batch - value)
+            changed(value, "batch_norm")
     return mean, var

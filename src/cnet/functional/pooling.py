@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
-from ..autograd import Array, Context, Function
+from ..autograd import Array, Context, Operation
 from ..tensor import Tensor, TensorLike
 from .conv import as_batch
 
 
-class MaxPool2d(Function[tuple[Tensor, Tensor]]):
+class MaxPool2d(Operation[tuple[Tensor, Tensor]]):
     @staticmethod
     def forward(ctx: Context, x: Array, **options: Any) -> tuple[Array, Array]:
         y, argmax = kernels.max_pool2d(x, **options)
@@ -83,7 +83,7 @@ def max_pool2d(
     return (y, indices.astype(np.int64)) if return_indices else y
 
 
-class AvgPool2d(Function[Tensor]):
+class AvgPool2d(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, **options: Any) -> Array:
         ctx.options = options

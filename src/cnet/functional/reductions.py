@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..autograd import Array, Context, Function
-from ..tensor import Axis, Tensor, TensorLike, as_tensor, attach
+from ..autograd import Array, Context, Operation
+from ..operations import numpy_function, operation
+from ..tensor import Axis, Tensor, TensorLike, as_tensor
 from ._common import also_dim
 from ._promotion import floating, require_float
 from ._sums import average, total
@@ -49,7 +50,7 @@ def _squeezed(ctx: Context, y: Array, axes: Axes, keepdims: bool) -> Array:
     return y if keepdims else y.squeeze(axes)
 
 
-class Sum(Function[Tensor]):
+class Sum(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Array:
         return _squeezed(ctx, total(x, axes, keepdims=True), axes, keepdims)
@@ -59,6 +60,7 @@ class Sum(Function[Tensor]):
         return np.broadcast_to(grad.reshape(ctx.kept_shape), ctx.input_shape(0))
 
 
+@operation(Sum, methods=("sum",), numpy=(np.sum,))
 @also_dim
 def sum(
     input: TensorLike, axis: Axis = None, keepdims: bool = False, dtype: DType = None
@@ -93,7 +95,7 @@ def sum(
     return Sum.apply(input, axes=reduced_axes("sum", input, axis), keepdims=keepdims)
 
 
-class Mean(Function[Tensor]):
+class Mean(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Array:
         ctx.count = prod([x.shape[axis] for axis in axes])
@@ -105,6 +107,7 @@ class Mean(Function[Tensor]):
         return np.broadcast_to(grad.reshape(ctx.kept_shape) / np.maximum(ctx.count, 1), shape)
 
 
+@operation(Mean, methods=("mean",), numpy=(np.mean,))
 @also_dim
 def mean(
     input: TensorLike, axis: Axis = None, keepdims: bool = False, dtype: DType = None
@@ -143,7 +146,7 @@ def mean(
     return Mean.apply(input, axes=reduced_axes("mean", input, axis), keepdims=keepdims)
 
 
-class Var(Function[Tensor]):
+class Var(Operation[Tensor]):
     """The mean squared deviation from an accurate mean, and with `root` its square root."""
 
     @staticmethod
@@ -190,6 +193,7 @@ def _variance(
     return Var.apply(x, axes=axes, correction=correction, keepdims=keepdims, root=function == "std")
 
 
+@operation(Var, methods=("var",))
 @also_dim
 def var(
     input: TensorLike, axis: Axis = None, correction: float | None = None, keepdims: bool = False,
@@ -229,6 +233,7 @@ def var(
     return _variance("var", input, axis, correction, keepdims, unbiased)
 
 
+@operation(Var, methods=("std",))
 @also_dim
 def std(
     input: TensorLike, axis: Axis = None, correction: float | None = None, keepdims: bool = False,
@@ -267,7 +272,7 @@ def std(
     return _variance("std", input, axis, correction, keepdims, unbiased)
 
 
-class LogSumExp(Function[Tensor]):
+class LogSumExp(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Array:
         x = floating("logsumexp", x)
@@ -284,6 +289,7 @@ class LogSumExp(Function[Tensor]):
         return grad.reshape(ctx.kept_shape) * np.exp(x - np.where(np.isfinite(y), y, 0))
 
 
+@operation(LogSumExp, methods=("logsumexp",))
 @also_dim
 def logsumexp(input: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The logarithm of the sum of exponentials, without overflow.
@@ -309,4 +315,11 @@ def logsumexp(input: TensorLike, axis: Axis = None, keepdims: bool = False) -> T
     return LogSumExp.apply(input, axes=reduced_axes("logsumexp", input, axis), keepdims=keepdims)
 
 
-attach(sum=sum, mean=mean, var=var, std=std, logsumexp=logsumexp)
+@numpy_function(np.var)
+def _numpy_var(x: Tensor, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -> Tensor:
+    return var(x, axis, ddof, keepdims)
+
+
+@numpy_function(np.std)
+def _numpy_std(x: Tensor, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -> Tensor:
+    return std(x, axis, ddof, keepdims)

@@ -4,13 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Array, Context, Function
-from ..tensor import Operand, Tensor, TensorLike, attach
+from ..autograd import Array, Context, Operation
+from ..operations import operation
+from ..tensor import Operand, Tensor, TensorLike, array_of
 from ._common import unbroadcast, weak
 from ._promotion import promoted
 
 
-class Maximum(Function[Tensor]):
+class Maximum(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, a: Array, b: Array) -> Array:
         a, b = promoted("maximum", a, b)
@@ -23,7 +24,7 @@ class Maximum(Function[Tensor]):
         return _share(ctx, grad, a == b, lost_by_a=a < b, lost_by_b=b < a)
 
 
-class Minimum(Function[Tensor]):
+class Minimum(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, a: Array, b: Array) -> Array:
         a, b = promoted("minimum", a, b)
@@ -46,6 +47,7 @@ def _share(ctx: Context, grad: Array, tie: Array, lost_by_a: Array, lost_by_b: A
     )
 
 
+@operation(Maximum, methods=("maximum",), numpy=(np.maximum,))
 def maximum(input: Operand, other: Operand) -> Tensor:
     """The greater of two elements, where equal ones share the gradient.
 
@@ -68,6 +70,7 @@ def maximum(input: Operand, other: Operand) -> Tensor:
     return Maximum.apply(weak(input), weak(other))
 
 
+@operation(Minimum, methods=("minimum",), numpy=(np.minimum,))
 def minimum(input: Operand, other: Operand) -> Tensor:
     """The smaller of two elements, where equal ones share the gradient.
 
@@ -90,7 +93,7 @@ def minimum(input: Operand, other: Operand) -> Tensor:
     return Minimum.apply(weak(input), weak(other))
 
 
-class Where(Function[Tensor]):
+class Where(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, condition: Array, a: Array, b: Array) -> Any:
         _check_condition(condition)
@@ -108,8 +111,9 @@ class Where(Function[Tensor]):
         )
 
 
+@operation(Where, numpy=(np.where,))
 def _check_condition(condition: Any) -> None:
-    dtype = np.asarray(condition).dtype
+    dtype = array_of(condition).dtype
     if dtype not in (np.bool_, np.uint8):
         raise TypeError(f"where: condition must be of booleans (got dtype {dtype})")
 
@@ -136,10 +140,3 @@ def where(condition: TensorLike, input: Operand, other: Operand) -> Tensor:
     tensor([-0.2,  3. ])
     """
     return Where.apply(condition, weak(input), weak(other))
-
-
-attach(
-    maximum=maximum,
-    minimum=minimum,
-    ufuncs={np.maximum: maximum, np.minimum: minimum},
-)

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Array, Context, Function
-from ..tensor import Axis, Tensor, TensorLike, attach
+from .. import changes
+from ..autograd import Array, Context, ViewOperation
+from ..operations import numpy_function, operation
+from ..tensor import Axis, Tensor, TensorLike
 from ._common import also_dim, unbroadcast
 
 
@@ -18,7 +20,7 @@ def _sizes(sizes: tuple[Any, ...]) -> tuple[int, ...]:
     return sizes
 
 
-class Reshape(Function[Tensor]):
+class Reshape(ViewOperation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, shape: tuple[int, ...]) -> Array:
         return x.reshape(shape)
@@ -28,6 +30,7 @@ class Reshape(Function[Tensor]):
         return grad.reshape(ctx.input_shape(0))
 
 
+@operation(Reshape, methods=("reshape",))
 def reshape(x: TensorLike, *shape: int | Sequence[int]) -> Tensor:
     """The same elements, in row-major order, in another shape.
 
@@ -51,6 +54,45 @@ def reshape(x: TensorLike, *shape: int | Sequence[int]) -> Tensor:
     return Reshape.apply(x, shape=_sizes(shape))
 
 
+@operation(Reshape, methods=("view",))
+def view(x: Tensor, *shape: int | Sequence[int]) -> Tensor:
+    """As `reshape`, but always of the same memory.
+
+    Parameters
+    ----------
+    x : Tensor
+    *shape : int, or one sequence of int
+        One of the sizes may be −1, and follows from the others.
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    RuntimeError
+        If the elements do not lie in memory as the shape needs them.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> x = cnet.tensor([[1, 2], [3, 4]])
+    >>> y = x.view(-1)
+    >>> y[0] = 5
+    >>> x
+    tensor([[5, 2],
+            [3, 4]])
+    """
+    result = reshape(x, *shape)
+    if changes.owner(result._array) is not changes.owner(x._array):
+        raise RuntimeError(
+            "view size is not compatible with input tensor's size and stride (at least one "
+            "dimension spans across two contiguous subspaces). Use .reshape(...) instead."
+        )
+    return result
+
+
+@operation(Reshape, methods=("flatten", "ravel"))
 def flatten(x: TensorLike, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Several neighbouring axes as one.
 
@@ -90,6 +132,7 @@ def _axis(function: str, axis: int, ndim: int) -> int:
     return axis % ndim
 
 
+@operation(Reshape, methods=("squeeze",), numpy=(np.squeeze,))
 @also_dim
 def squeeze(x: TensorLike, axis: Axis = None) -> Tensor:
     """Without axes of length 1.
@@ -119,6 +162,7 @@ def squeeze(x: TensorLike, axis: Axis = None) -> Tensor:
     return Reshape.apply(x, shape=shape)
 
 
+@operation(Reshape, methods=("unsqueeze",), numpy=(np.expand_dims,))
 @also_dim
 def unsqueeze(x: TensorLike, axis: int) -> Tensor:
     """With a new axis of length 1.
@@ -143,7 +187,7 @@ def unsqueeze(x: TensorLike, axis: int) -> Tensor:
     return Reshape.apply(x, shape=(*x.shape[:axis], 1, *x.shape[axis:]))
 
 
-class Permute(Function[Tensor]):
+class Permute(ViewOperation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axes: tuple[int, ...]) -> Array:
         ctx.axes = axes
@@ -155,6 +199,7 @@ class Permute(Function[Tensor]):
         return grad.transpose(np.argsort([axis % ndim for axis in ctx.axes]))
 
 
+@operation(Permute, methods=("permute",))
 def permute(x: TensorLike, *axes: int | Sequence[int]) -> Tensor:
     """With axes in another order, as `numpy.transpose`.
 
@@ -177,6 +222,7 @@ def permute(x: TensorLike, *axes: int | Sequence[int]) -> Tensor:
     return Permute.apply(x, axes=_sizes(axes))
 
 
+@operation(Permute, methods=("transpose", "swapaxes"), numpy=(np.swapaxes,))
 def transpose(x: TensorLike, dim0: int, dim1: int) -> Tensor:
     """With two axes exchanged, as PyTorch's; NumPy's `transpose` is `permute`.
 
@@ -202,7 +248,7 @@ def transpose(x: TensorLike, dim0: int, dim1: int) -> Tensor:
     return Permute.apply(x, axes=tuple(axes))
 
 
-class BroadcastTo(Function[Tensor]):
+class BroadcastTo(ViewOperation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, shape: tuple[int, ...]) -> Array:
         return np.broadcast_to(x, shape)
@@ -212,6 +258,7 @@ class BroadcastTo(Function[Tensor]):
         return unbroadcast(grad, ctx.input_shape(0))
 
 
+@operation(BroadcastTo, methods=("broadcast_to",), numpy=(np.broadcast_to,))
 def broadcast_to(x: TensorLike, shape: Sequence[int]) -> Tensor:
     """Repeated along axes of length 1 and new leading axes, without a copy.
 
@@ -236,6 +283,7 @@ def broadcast_to(x: TensorLike, shape: Sequence[int]) -> Tensor:
     return BroadcastTo.apply(x, shape=tuple(shape))
 
 
+@operation(BroadcastTo, methods=("expand",))
 def expand(x: TensorLike, *sizes: int | Sequence[int]) -> Tensor:
     """As `broadcast_to`, where −1 stands for the size that `x` has.
 
@@ -262,10 +310,30 @@ def expand(x: TensorLike, *sizes: int | Sequence[int]) -> Tensor:
     return BroadcastTo.apply(x, shape=tuple(shape))
 
 
-attach(
-    reshape=reshape, view=reshape, flatten=flatten, squeeze=squeeze,
-    unsqueeze=unsqueeze, permute=permute, transpose=transpose,
-    broadcast_to=broadcast_to, expand=expand,
-    T=property(lambda self: permute(self, *range(self.ndim)[::-1]), doc="All axes reversed."),
-    mT=property(lambda self: transpose(self, -2, -1), doc="The last two axes exchanged."),
-)  # fmt: skip
+@operation(properties=("T",))
+def _all_axes_reversed(self: Tensor) -> Tensor:
+    """All axes reversed."""
+    return permute(self, *range(self.ndim)[::-1])
+
+
+@operation(properties=("mT",))
+def _last_axes_exchanged(self: Tensor) -> Tensor:
+    """The last two axes exchanged."""
+    return transpose(self, -2, -1)
+
+
+@numpy_function(np.reshape)
+def _numpy_reshape(x: Any, shape: Any, order: str = "C") -> Tensor:
+    if order != "C":
+        raise ValueError(f"np.reshape: order must be 'C' for tensors (got {order!r})")
+    return reshape(x, *_sizes((shape,)))
+
+
+@numpy_function(np.transpose)
+def _numpy_transpose(x: Any, axes: Any = None) -> Tensor:
+    return permute(x, *(range(x.ndim)[::-1] if axes is None else axes))
+
+
+@numpy_function(np.ravel)
+def _numpy_ravel(x: Any, order: str = "C") -> Tensor:
+    return _numpy_reshape(x, -1, order)

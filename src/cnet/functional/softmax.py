@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..autograd import Array, Context, Function
-from ..tensor import Tensor, TensorLike, as_tensor, attach
+from ..autograd import Array, Context, Operation
+from ..operations import operation
+from ..tensor import Tensor, TensorLike, as_tensor
 from ._common import also_dim
 from ._promotion import require_float
 
 DType = npt.DTypeLike | None
 
 
-class Softmax(Function[Tensor]):
+class Softmax(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axis: int) -> Any:
         y = np.exp(x - _greatest(x, axis))
@@ -52,6 +53,7 @@ def _arguments(
     return x, axis
 
 
+@operation(Softmax, methods=("softmax",))
 @also_dim
 def softmax(
     input: TensorLike, axis: int | None = None, _stacklevel: int = 3, dtype: DType = None
@@ -90,7 +92,7 @@ def softmax(
     return Softmax.apply(input, axis=axis)
 
 
-class LogSoftmax(Function[Tensor]):
+class LogSoftmax(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axis: int) -> Any:
         y = x - _greatest(x, axis)
@@ -105,6 +107,7 @@ class LogSoftmax(Function[Tensor]):
         return grad - np.exp(y) * grad.sum(ctx.axis, keepdims=True)
 
 
+@operation(LogSoftmax, methods=("log_softmax",))
 @also_dim
 def log_softmax(
     input: TensorLike, axis: int | None = None, _stacklevel: int = 3, dtype: DType = None
@@ -141,6 +144,3 @@ def log_softmax(
     """
     input, axis = _arguments("log_softmax", input, axis, _stacklevel, dtype)
     return LogSoftmax.apply(input, axis=axis)
-
-
-attach(softmax=softmax, log_softmax=log_softmax)

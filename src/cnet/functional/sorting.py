@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Array
-from ..tensor import Tensor, TensorLike, attach
+from ..operations import operation
+from ..tensor import Tensor, TensorLike, array_of
 from ._common import also_dim
 from .extrema import ValuesAndIndices, take
 from .reductions import reduced_axes
@@ -15,7 +16,7 @@ from .reductions import reduced_axes
 def _order(function: str, x: TensorLike, dim: int, descending: bool) -> tuple[Array, int]:
     """The positions that sort along a dimension, and the dimension, not negative."""
     axes = reduced_axes(function, x, index(dim))
-    array = np.asarray(x)
+    array = array_of(x)
     if not axes:
         return np.zeros((), np.int64), 0
     if not descending:
@@ -24,6 +25,7 @@ def _order(function: str, x: TensorLike, dim: int, descending: bool) -> tuple[Ar
     return array.shape[axes[0]] - 1 - np.flip(backwards, axes[0]), axes[0]
 
 
+@operation(methods=("sort",))
 def sort(
     input: TensorLike, dim: int = -1, descending: bool = False, stable: bool = True
 ) -> ValuesAndIndices:
@@ -61,6 +63,7 @@ def sort(
     return _taken(input, order, axis)
 
 
+@operation(methods=("argsort",), numpy=(np.argsort,))
 @also_dim
 def argsort(
     input: TensorLike, axis: int = -1, descending: bool = False, stable: bool | None = True
@@ -96,6 +99,7 @@ def argsort(
     return Tensor(_order("argsort", input, axis, descending)[0])
 
 
+@operation(methods=("topk",))
 def topk(
     input: TensorLike, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
 ) -> ValuesAndIndices:
@@ -146,6 +150,3 @@ def _taken(x: TensorLike, order: Array, axis: int) -> ValuesAndIndices:
         return take(x, order, axis)
     values: Any = take(x.reshape(1), order.reshape(1), 0)
     return ValuesAndIndices(*[tensor.reshape(()) for tensor in values])
-
-
-attach(sort=sort, argsort=argsort, topk=topk)

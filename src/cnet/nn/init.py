@@ -321,10 +321,12 @@ def layer_defaults_(weight: Tensor, bias: Tensor | None) -> None:
 
 
 def _array(function: str, tensor: Any) -> Array:
-    array = np.asarray(tensor) if isinstance(tensor, Tensor) else tensor
+    array = tensor._array if isinstance(tensor, Tensor) else tensor
     if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
         kind = getattr(array, "dtype", type(array).__name__)
         raise TypeError(f"{function}: tensor must be a tensor or ndarray of floats (got {kind})")
+    if isinstance(tensor, Tensor):
+        tensor.note_change(function)
     return array
 
 

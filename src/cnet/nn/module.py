@@ -247,14 +247,14 @@ class Module(Hooked):
             for name, tensor in held.items()
         }
 
-    def state_dict(self) -> dict[str, npt.NDArray[Any]]:
-        """Parameters and persistent buffers as they are now.
+    def state_dict(self) -> dict[str, Tensor]:
+        """Parameters and persistent buffers.
 
         Returns
         -------
-        dict of str to ndarray
-            By dotted name. The arrays are copies: training on does not change them, whereas
-            PyTorch's share the memory of the module.
+        dict of str to Tensor
+            By dotted name. The tensors share memory with the module, so training changes them;
+            ``copy.deepcopy`` keeps the present values.
 
         Examples
         --------
@@ -262,7 +262,7 @@ class Module(Hooked):
         >>> {name: value.shape for name, value in nn.Linear(3, 2).state_dict().items()}
         {'weight': (2, 3), 'bias': (2,)}
         """
-        return {name: tensor.data.copy() for name, tensor in self._state().items()}
+        return {name: tensor.detach() for name, tensor in self._state().items()}
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True
@@ -340,8 +340,10 @@ class Module(Hooked):
         for tensor in (*self.parameters(), *self.buffers()):
             if tensor.dtype.kind == "f":
                 grad, tensor.grad = tensor.grad, None
-                tensor.data = tensor.data.astype(dtype, copy=False)
-                tensor.grad = None if grad is None else grad.data.astype(dtype, copy=False)
+                if tensor.dtype != dtype:
+                    tensor.note_change("Module.to")
+                tensor._array = tensor._array.astype(dtype, copy=False)
+                tensor.grad = None if grad is None else grad._array.astype(dtype, copy=False)
         return self
 
     def float(self) -> Self:

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import functional as F
+from ..grad_mode import no_grad
 from ..tensor import Tensor
 from ._arguments import float_dtype, integer
 from .module import Module
@@ -58,14 +59,15 @@ class _BatchNorm(Module):
             (self.num_batches_tracked, 0),
         ):
             if buffer is not None:
-                buffer.data[...] = value
+                buffer.fill_(value)
 
     def reset_parameters(self) -> None:
         """Weights 1, biases 0, and no memory of batches."""
         self.reset_running_stats()
         for parameter, value in ((self.weight, 1), (self.bias, 0)):
             if parameter is not None:
-                parameter.data[...] = value
+                with no_grad():
+                    parameter.fill_(value)
 
     def forward(self, input: Any) -> Tensor:
         name = type(self).__name__
@@ -93,7 +95,7 @@ class _BatchNorm(Module):
             self.eps,
         )
         if tracked is not None:
-            tracked.data[...] += 1
+            tracked += 1
         return y
 
     def extra_repr(self) -> str:
@@ -145,7 +147,7 @@ class BatchNorm1d(_BatchNorm):
     >>> import numpy as np
     >>> from cnet import nn
     >>> y = nn.BatchNorm1d(2)(np.array([[1, 5], [3, 5]], np.float32))
-    >>> y.numpy().round(3)
+    >>> y.detach().numpy().round(3)
     array([[-1.,  0.],
            [ 1.,  0.]], dtype=float32)
     """

@@ -35,7 +35,7 @@ def load(
     for name, tensor in tensors.items():
         if name in values:
             array = _array(values[name])
-            problems += _mismatches(name, tensor.data, array)
+            problems += _mismatches(name, tensor._array, array)
             arrays[name] = array
     if problems:
         raise ValueError(
@@ -43,12 +43,13 @@ def load(
             + "".join(f"\n  {problem}" for problem in problems)
         )
     for name, array in arrays.items():
-        tensors[name].data[...] = array
+        tensors[name]._array[...] = array
+        tensors[name].note_change("load_state_dict")
     return result
 
 
 def _array(value: Any) -> np.ndarray[Any, Any]:
-    return value.data if isinstance(value, Tensor) else np.asarray(value)
+    return value._array if isinstance(value, Tensor) else np.asarray(value)
 
 
 def _mismatches(name: str, target: np.ndarray[Any, Any], value: np.ndarray[Any, Any]) -> list[str]:

@@ -51,7 +51,7 @@ class Adam(Optimizer):
     >>> opt = optim.Adam([w], lr=0.5)
     >>> (w * w).sum().backward()
     >>> opt.step()
-    >>> w.numpy().round(6)
+    >>> w.detach().numpy().round(6)
     array([0.5, 1.5])
     """
 

@@ -44,7 +44,7 @@ class AdamW(Adam):
     >>> opt = optim.AdamW([w], lr=0.5, weight_decay=0.2)
     >>> (w * w).sum().backward()
     >>> opt.step()
-    >>> w.numpy().round(6)
+    >>> w.detach().numpy().round(6)
     array([0.4, 1.3])
     """
 

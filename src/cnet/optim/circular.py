@@ -146,7 +146,7 @@ class CircularAdam(Adam):
             size = np.sqrt(own.size).astype(own.dtype)
             replay[last] = self._clipped(own / (size + 1e-12) * self.circular_strength)
         for _ in range(self.neumann_steps):
-            replay.sweep()
+            replay.sweep(changed=True)
         self._descend(replay, self.circular_strength)
 
     def _feedback(self, gradients: Gradients) -> None:
@@ -158,7 +158,7 @@ class CircularAdam(Adam):
         echoes = [self._clipped(gradient * strength) for strength in strengths]
         replay = Gradients(gradients.graph)
         replay.add_at(edge, np.sum(echoes, axis=0, dtype=gradient.dtype))
-        replay.sweep()
+        replay.sweep(changed=True)
         self._descend(replay, 1.0)
 
     def _descend(self, gradients: Gradients, scale: float) -> None:
@@ -167,4 +167,5 @@ class CircularAdam(Adam):
             for param in group["params"]:
                 gradient = gradients[param]
                 if gradient is not None:
-                    param.data -= sign * group["lr"] * gradient * scale
+                    param._array[...] -= sign * group["lr"] * gradient * scale
+                    param.note_change("CircularAdam.step")

@@ -149,22 +149,21 @@ class Optimizer(ABC):
             for param in group["params"]:
                 grad = param.grad
                 if grad is not None:
-                    state = self.state.setdefault(param, {})
-                    self._move(param, np.asarray(grad.data), state, group)
+                    self._move(param, grad._array, group)
         return loss
 
-    def _move(
-        self, param: Tensor, grad: Array, state: dict[str, Any], options: dict[str, Any]
-    ) -> None:
-        """Update a parameter, whose array may have any strides and byte order."""
+    def _move(self, param: Tensor, grad: Array, options: dict[str, Any]) -> None:
+        """Update a parameter, whose array may have any layout, and let the graph know."""
         make_writable(param)
-        array = np.asarray(param.data)
+        array = param._array
         values = array
         if not (array.flags.carray and array.dtype.isnative):
             values = np.require(array, array.dtype.newbyteorder("="), ("C", "A"))
-        self._update(values, grad, state, options)
+        state = self.state.setdefault(param, {})
+        self._update(values, np.ascontiguousarray(grad), state, options)
         if values is not array:
             array[...] = values
+        param.note_change(f"{self._name}.step")
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that must be kept to continue with the very same bits.
@@ -173,8 +172,9 @@ class Optimizer(ABC):
         -------
         dict
             ``"state"``, a dict from the position of a parameter to what is remembered of it
-            (numbers and arrays), and ``"param_groups"``, a list of dicts of options in which
-            ``"params"`` are such positions. Nothing in it changes when training goes on.
+            (numbers and tensors), and ``"param_groups"``, a list of dicts of options in which
+            ``"params"`` are such positions. The tensors share memory with the optimizer, so
+            training changes them; ``copy.deepcopy`` keeps the present values.
 
         Examples
         --------
@@ -185,15 +185,17 @@ class Optimizer(ABC):
         """
         params = self._params()
         positions = {id(param): i for i, param in enumerate(params)}
-        return deepcopy(
-            {
-                "state": {i: self.state[p] for i, p in enumerate(params) if self.state.get(p)},
-                "param_groups": [
-                    {**group, "params": [positions[id(param)] for param in group["params"]]}
-                    for group in self.param_groups
-                ],
-            }
-        )
+        return {
+            "state": {
+                i: {name: _shared(value) for name, value in self.state[param].items()}
+                for i, param in enumerate(params)
+                if self.state.get(param)
+            },
+            "param_groups": [
+                {**group, "params": [positions[id(param)] for param in group["params"]]}
+                for group in self.param_groups
+            ],
+        }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Continue from what `state_dict` gave, for parameters of the same shapes and order.
@@ -248,7 +250,11 @@ class Optimizer(ABC):
         return state
 
     def _fitting(self, name: str, param: Tensor, value: Any) -> Any:
+        if isinstance(value, Tensor):
+            value = value._array
         if isinstance(value, np.ndarray):
+            if value.ndim == 0 and param.ndim:  # PyTorch's count of steps, a float
+                return int(value) if float(value).is_integer() else value.item()
             self._match(f"{name}.shape", value.shape, param.shape)
             if not np.can_cast(value.dtype, param.dtype, "same_kind"):
                 raise TypeError(
@@ -280,6 +286,10 @@ class Optimizer(ABC):
             lines.append(f"Parameter Group {i}")
             lines += [f"    {name}: {group[name]}" for name in sorted(group.keys() - {"params"})]
         return "\n".join([f"{self._name} (", *lines, ")"])
+
+
+def _shared(value: Any) -> Any:
+    return Tensor(value) if isinstance(value, np.ndarray) else value
 
 
 def non_negative(function: str, **options: float) -> None:

@@ -57,7 +57,7 @@ class SGD(Optimizer):
     >>> opt = optim.SGD([w], lr=0.5)
     >>> (w * w).sum().backward()
     >>> opt.step()
-    >>> w.numpy()
+    >>> w.detach().numpy()
     array([0., 0.])
     """
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Array, Call, Variable, listing_calls, no_grad
+from ..changes import owner
 from ..tensor import Tensor
 from .rules import RULES
 from .steps import Step, Value, elementwise
@@ -18,14 +19,14 @@ from .steps import Step, Value, elementwise
 
 def lower(model: Callable[[Tensor], Any], example: Array) -> tuple[list[Step], Value]:
     """The steps of a network, in order, and its result."""
-    x = Tensor(example)
+    x = Tensor(example.copy())  # an in-place operation may write into it
     with no_grad(), listing_calls() as calls:
         y = model(x)
     if not isinstance(y, Tensor):
         raise TypeError(f"compile: the model must return one Tensor (got {type(y).__name__})")
     values = {id(x): Value(example.shape, None, _readers(calls, x, y))}
     steps: list[Step] = []
-    for call in calls:
+    for number, call in enumerate(calls):
         arguments = [_argument(argument, values) for argument in call.args]
         if not any(isinstance(argument, Value) for argument in arguments):
             continue
@@ -39,7 +40,11 @@ def lower(model: Callable[[Tensor], Any], example: Array) -> tuple[list[Step], V
             for argument in arguments
             if isinstance(argument, Value)
         )
-        values[id(output)] = Value(made.shape, made.step, max(shared, _readers(calls, output, y)))
+        later = calls[number + 1 :]
+        if output is call.args[0]:
+            _check_aliases(later, output, y)
+        readers = max(shared, _readers(later, output, y))
+        values[id(output)] = Value(made.shape, made.step, readers)
     if id(y) not in values:
         raise TypeError("compile: what the model returns does not come from its input")
     result = values[id(y)]
@@ -53,7 +58,7 @@ def _argument(argument: Any, values: dict[int, Value]) -> Any:
     """A value, or a constant as it is now."""
     if not isinstance(argument, Variable):
         return argument.copy() if isinstance(argument, np.ndarray) else argument
-    return values[id(argument)] if id(argument) in values else argument.data.copy()
+    return values[id(argument)] if id(argument) in values else argument._array.copy()
 
 
 def _apply(call: Call, arguments: list[Any]) -> Step | Value:
@@ -69,4 +74,22 @@ def _apply(call: Call, arguments: list[Any]) -> Step | Value:
 
 
 def _readers(calls: list[Call], tensor: Variable, y: Tensor) -> int:
-    return sum(tensor is argument for call in calls for argument in call.args) + (tensor is y)
+    """How many operations read a tensor before an in-place operation writes into it."""
+    readers = 0
+    for call in calls:
+        readers += sum(tensor is argument for argument in call.args)
+        if tensor is call.outputs[0]:
+            return readers
+    return readers + (tensor is y)
+
+
+def _check_aliases(calls: list[Call], written: Variable, y: Tensor) -> None:
+    """TypeError if another tensor that shares the memory of the one written to is read later."""
+    memory = owner(written._array)
+    for argument in (y, *(argument for call in calls for argument in call.args)):
+        other = isinstance(argument, Variable) and argument is not written
+        if other and owner(argument._array) is memory:
+            raise TypeError(
+                "compile: a plan cannot compute an in-place operation on a tensor whose memory "
+                f"another tensor, which is read later, shares (shape {written._array.shape})"
+            )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ...functional._operation import Operation
+from ...functional._elementwise import Elementwise
 from ...functional.activation import GELU, GELUTanh
 from ...functional.arithmetic import Add
 from ...functional.elementwise import LeakyReLU, ReLU, Sigmoid, Tanh
@@ -13,8 +13,8 @@ def operation(x: Value, name: str, a: float = 0.0, b: float = 0.0) -> Step:
     return elementwise("elementwise", x, operation=name, a=a, b=b)
 
 
-def rule_of(function: type[Operation]) -> Rule:
-    return lambda x, **parameters: operation(x, function.operation, **parameters)
+def rule_of(function: type[Elementwise]) -> Rule:
+    return lambda x, **parameters: operation(x, function.name, **parameters)
 
 
 def relu(x: Value) -> Step | Value:

@@ -3,26 +3,26 @@
 from typing import ClassVar
 
 from .. import kernels
-from ..autograd import Array, Context, Function
+from ..autograd import Array, Context, Operation
 from ..kernels.elementwise import SAVED
 from ..tensor import Tensor
 from ._promotion import floating
 
 
-class Operation(Function[Tensor]):
+class Elementwise(Operation[Tensor]):
     """An operation of `cnet.kernels.elementwise`, with its parameters `a` and `b`."""
 
-    operation: ClassVar[str]
+    name: ClassVar[str]
 
     @classmethod
     def forward(cls, ctx: Context, x: Array, *, a: float = 0.0, b: float = 0.0) -> Array:
-        x = floating(cls.operation, x)
-        y = kernels.elementwise(x, cls.operation, a, b)
-        ctx.save_for_backward(x if SAVED[cls.operation] == "x" else y)
+        x = floating(cls.name, x)
+        y = kernels.elementwise(x, cls.name, a, b)
+        ctx.save_for_backward(x if SAVED[cls.name] == "x" else y)
         ctx.parameters = a, b
         return y
 
     @classmethod
     def backward(cls, ctx: Context, grad_output: Array) -> Array:
         (saved,) = ctx.saved
-        return kernels.elementwise_backward(grad_output, saved, cls.operation, *ctx.parameters)
+        return kernels.elementwise_backward(grad_output, saved, cls.name, *ctx.parameters)

@@ -1,0 +1,494 @@
+"""The graph and the backward pass: they know arrays and operations in general, none by name.
+
+An `Operation` computes on plain arrays. If an input needs a gradient, the `Context` of that call
+stays as a node of the graph: its edges say where each input came from, and it keeps what the
+derivative needs, nothing else. A leaf is a node of its own.
+
+To propagate by another rule than `backward`, go through `topological` and call `Context.propagate`,
+which computes the gradients of a node's inputs from those of its outputs and changes nothing.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeAlias, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from . import changes
+from .grad_mode import current
+
+Array: TypeAlias = npt.NDArray[Any]
+Meta: TypeAlias = tuple[tuple[int, ...], np.dtype[Any]]
+"""Shape and dtype of an array."""
+Edge: TypeAlias = "tuple[Context | Variable, int]"
+"""Where an array came from: a node, and which of its outputs."""
+Hooks: TypeAlias = dict[int, Callable[[Any], Any]]
+Output = TypeVar("Output")
+
+_NO_HOOKS: dict[int, Hooks] = {}
+
+
+class Call(NamedTuple):
+    """One call of `Operation.apply`."""
+
+    function: "type[Operation[Any]]"
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    outputs: "tuple[Variable, ...]"
+
+
+@contextmanager
+def listing_calls() -> Iterator[list[Call]]:
+    """A list of all calls of operations that this thread makes in the ``with`` block."""
+    calls: list[Call] = []
+    previous, current.calls = current.calls, calls
+    try:
+        yield calls
+    finally:
+        current.calls = previous
+
+
+def is_listing_calls() -> bool:
+    """Whether calls of operations are listed in this thread."""
+    return current.calls is not None
+
+
+class Variable:
+    """What the graph knows of a tensor: an array, where it came from, and its gradient."""
+
+    __slots__ = (
+        "__weakref__", "_array", "_grad", "_grad_fn", "_hooks", "_output_index", "_requires_grad",
+        "_view",
+    )  # fmt: skip
+
+    tensor_type: ClassVar[type["Variable"]]
+    """What results and gradients are wrapped in; `cnet.tensor` puts its class here."""
+
+    def _init(self, array: Array, grad_fn: "Context | None" = None, output_index: int = 0) -> None:
+        self._array = array
+        self._grad_fn = grad_fn
+        self._output_index = output_index
+        self._grad: Variable | None = None
+        self._hooks = _NO_HOOKS
+        self._requires_grad = grad_fn is not None
+        self._view: View | None = None
+
+    @property
+    def edge(self) -> Edge:
+        """Where the array came from: itself, if it is a leaf."""
+        if self._view is not None:
+            self._renew()
+        return self._grad_fn or self, self._output_index
+
+    @property
+    def outputs(self) -> tuple[Meta]:
+        """The one output of a leaf, as a node of the graph."""
+        return ((self._array.shape, self._array.dtype),)
+
+    def accumulate(self, gradient: Array) -> None:
+        """Add to the gradient, in place where there is one; `gradient` is ours to keep."""
+        if self._grad is None:
+            self._grad = wrap(gradient)
+        else:
+            np.add(self._grad._array, gradient, out=self._grad._array)
+            self._grad.note_change("backward")
+
+    def note_change(self, name: str) -> None:
+        """Let the backward pass know that an operation changed the array in place."""
+        if self._view is not UNWATCHED:
+            changes.changed(self._array, name)
+
+    def _rebase(self, node: "Context") -> None:
+        """Let an in-place operation be where the array came from."""
+        self._grad_fn, self._output_index, self._requires_grad = node, 0, True
+
+    def _renew(self) -> None:
+        """Bring a view up to date with what in-place operations made of its history."""
+        stale = [self]
+        while (above := stale[-1]._view[0])._view is not None:  # type: ignore[index]
+            stale.append(above)
+        for variable in reversed(stale):
+            parent, operation, kwargs, history = variable._view  # type: ignore[misc]
+            if operation is not None and history is not parent._grad_fn:
+                node = Context(operation, (parent.edge,))
+                array = operation.forward(node, parent._array, **kwargs)
+                node.number = next(changes.numbers)
+                node.outputs = ((array.shape, array.dtype),)
+                variable._rebase(node)
+                variable._view = View(parent, operation, kwargs, parent._grad_fn)
+
+
+class View(NamedTuple):
+    """How a tensor looks into the memory of another."""
+
+    parent: Variable
+    operation: "type[Operation[Any]] | None"
+    """What made the view; None if the graph was not recorded."""
+    kwargs: dict[str, Any]
+    history: "Context | None"
+    """The node of the parent that the view's own node was made from."""
+
+
+def _unwatched() -> View:
+    parent = object.__new__(Variable)
+    parent._init(np.empty(0))
+    return View(parent, None, {}, None)
+
+
+UNWATCHED = _unwatched()
+"""The view that `Tensor.data` and its own views are: changes through them are not noticed."""
+
+_new_tuple = tuple.__new__
+
+
+def wrap(array: Array, grad_fn: "Context | None" = None, output_index: int = 0) -> Variable:
+    """A tensor without the checks of its constructor."""
+    variable = object.__new__(Variable.tensor_type)
+    variable._array = array
+    variable._grad_fn = grad_fn
+    variable._output_index = output_index
+    variable._grad = None
+    variable._hooks = _NO_HOOKS
+    variable._requires_grad = grad_fn is not None
+    variable._view = None
+    return variable
+
+
+class Context:
+    """One call of an `Operation`: what `forward` keeps for `backward`, and a node of the graph.
+
+    `forward` may set further attributes. Arrays are given to `save_for_backward`, which frees them
+    as soon as they are no longer needed.
+    """
+
+    edges: "tuple[Edge | None, ...]"
+    """Where each positional argument of `apply` came from; None where no gradient goes."""
+    outputs: tuple[Meta, ...] = ()
+    saved: tuple[Any, ...] = ()
+    operations = 1
+    """How many operations the call stands for: more where a chain has one kernel."""
+    released = False
+    number = -1
+    """Higher than those of the nodes that this one was computed from."""
+    _hooks: dict[int, Hooks] = _NO_HOOKS
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
+
+    def __init__(self, function: "type[Operation[Any]]", edges: "tuple[Edge | None, ...]") -> None:
+        self.function = function
+        self.edges = edges
+
+    def __repr__(self) -> str:
+        return f"<{self.function.__name__}>"
+
+    @property
+    def needs_input_grad(self) -> tuple[bool, ...]:
+        """For each positional argument of `apply`, whether its gradient is needed."""
+        return tuple([edge is not None for edge in self.edges])
+
+    def _output(self, result: Any) -> Variable:
+        """The next result of `forward` as a tensor, which knows of this node if it is recorded."""
+        array = result if type(result) is np.ndarray else np.asarray(result)
+        if self.number < 0:
+            return wrap(array)
+        index, dtype = len(self.outputs), array.dtype
+        self.outputs += ((array.shape, dtype),)
+        return wrap(array, self, index) if dtype.kind == "f" else wrap(array)
+
+    def save_for_backward(self, *values: Any) -> None:
+        """Keep values, arrays above all, as `saved` until `backward` has used them.
+
+        If one of these arrays is changed in place before that, `backward` raises.
+        """
+        self.saved = values
+
+    @property
+    def saved_tensors(self) -> tuple[Any, ...]:
+        """What is saved, with arrays as tensors."""
+        return tuple([wrap(v) if isinstance(v, np.ndarray) else v for v in self.saved])
+
+    def input_shape(self, position: int) -> tuple[int, ...]:
+        """The shape of an input whose gradient is needed."""
+        node, index = self.edges[position]  # type: ignore[misc]
+        return node.outputs[index][0]
+
+    def propagate(
+        self, gradients: Sequence[Array | None], changed: bool = False
+    ) -> list[tuple[Edge, Array]]:
+        """The gradients of the inputs that need one, each with its edge, from those of the outputs.
+
+        None stands for zeros. Gradients have the shape and dtype of their inputs. One that goes to
+        a leaf is C-contiguous and shares memory with nothing else. RuntimeError if the node was
+        released, or if a saved array was changed in place and `changed` does not allow it;
+        ValueError if what `backward` of the operation returns does not fit.
+        """
+        if self.released:
+            raise RuntimeError(
+                f"backward: an earlier backward freed the graph (at {self.function.__name__}); "
+                "give that one retain_graph=True to go through the graph again"
+            )
+        if self.number < changes.latest and not changed:
+            changes.check(self.number, self.function.__name__, self.saved)
+        grad_outputs = [
+            np.zeros(shape, dtype) if gradient is None and dtype.kind == "f" else gradient
+            for gradient, (shape, dtype) in zip(gradients, self.outputs, strict=True)
+        ]
+        returned = self.function.backward(self, *grad_outputs)
+        if type(returned) is not tuple:
+            returned = (returned,)
+        name = f"{self.function.__name__}.backward"
+        if len(returned) != len(self.edges):
+            raise ValueError(
+                f"{name}: must return one gradient for each input "
+                f"(got {len(returned)} and {len(self.edges)} inputs)"
+            )
+        held: list[int] = []
+        inputs = []
+        for gradient, edge in zip(returned, self.edges):  # noqa: B905, of the same length
+            if gradient is not None and edge is not None:
+                gradient = _fitting(gradient, edge, name)
+                if isinstance(edge[0], Variable):
+                    if not held:
+                        others = (*grad_outputs, *self.saved, *vars(self).values(), *returned)
+                        held = [*map(id, others)]
+                    gradient = _unshared(gradient, held)
+                inputs.append((edge, gradient))
+        return inputs
+
+    def release(self) -> None:
+        """Free the saved values: the node can still be read, but not propagated again."""
+        self.saved = ()
+        self.released = True
+
+
+class Operation(Generic[Output]):
+    """A computation and its derivative: two static methods on plain arrays, called by `apply`.
+
+    The parameter, as in ``Operation[Tensor]``, tells type checkers what `apply` returns.
+    `Function` is the same for code that computes on tensors, as in PyTorch.
+    """
+
+    views: ClassVar[bool] = False
+    """Whether the result shares the memory of the first argument where it can."""
+
+    @staticmethod
+    def forward(ctx: Context, *args: Any, **kwargs: Any) -> Any:
+        """An array or a tuple of arrays; outputs of other than float dtypes have no gradient."""
+        raise NotImplementedError("an operation needs a static method forward(ctx, ...)")
+
+    @staticmethod
+    def backward(ctx: Context, *grad_outputs: Any) -> Any:
+        """A gradient or None for each positional argument of `apply`, in the argument's shape.
+
+        Others may hold `grad_outputs` too: they must not be changed.
+        """
+        raise NotImplementedError("an operation needs a static method backward(ctx, *grad_outputs)")
+
+    @classmethod
+    def apply(cls, *args: Any, **kwargs: Any) -> Output:
+        """Call `forward`, and record the call if an input needs a gradient.
+
+        Tensors among `args` reach `forward` as arrays, anything else as it is; `kwargs` have no
+        gradient. The result is a tensor, or a tuple of them if `forward` returned one.
+        """
+        enabled, recorded = current.enabled, False
+        inputs: list[Any] = []
+        edges: list[Edge | None] = []
+        for arg in args:
+            edge = None
+            if isinstance(arg, Variable):
+                if enabled:
+                    if arg._view is not None:
+                        arg._renew()
+                    if arg._requires_grad:
+                        edge, recorded = (arg._grad_fn or arg, arg._output_index), True
+                arg = arg._array
+            inputs.append(arg)
+            edges.append(edge)
+        ctx = Context(cls, tuple(edges))
+        result = cls.forward(ctx, *inputs, **kwargs)
+        if recorded:
+            ctx.number = next(changes.numbers)
+        output: Any
+        if type(result) is tuple:
+            output = tuple([ctx._output(array) for array in result])
+        else:
+            output = ctx._output(result)
+        if cls.views and isinstance(x := args[0], Variable):
+            array, base = x._array, output._array.base
+            if base is array or (base is not None and base is array.base):
+                output._view = UNWATCHED
+                if x._view is not UNWATCHED:
+                    view = x, cls if enabled else None, kwargs, x._grad_fn
+                    output._view = _new_tuple(View, view)
+        if current.calls is not None:
+            outputs = output if type(output) is tuple else (output,)
+            current.calls.append(Call(cls, args, kwargs, outputs))
+        return output  # type: ignore[no-any-return]
+
+    @classmethod
+    def in_place(cls, ctx: Context, x: Array, *args: Any, **kwargs: Any) -> None:
+        """Write what `forward` gives into its first argument, and save nothing of its memory."""
+        y = cls.forward(ctx, x, *args, **kwargs)
+        if y.shape != x.shape:
+            raise RuntimeError(
+                f"{cls.__name__}: output with shape {list(x.shape)} doesn't match the broadcast "
+                f"shape {list(y.shape)}"
+            )
+        if not np.can_cast(y.dtype, x.dtype, "same_kind"):
+            raise RuntimeError(
+                f"{cls.__name__}: result type {y.dtype} can't be cast to the desired output type "
+                f"{x.dtype}"
+            )
+        ctx.saved = tuple(
+            [
+                value.copy() if isinstance(value, np.ndarray) and np.may_share_memory(value, x)
+                else value
+                for value in ctx.saved
+            ]
+        )  # fmt: skip
+        x[...] = y
+
+
+class ViewOperation(Operation[Output]):
+    """An operation of one input whose result shares the input's memory where it can.
+
+    An in-place operation on such a result is one on the input, in the graph too.
+    """
+
+    views = True
+
+
+def topological(variables: Iterable[Variable]) -> list[Context]:
+    """The nodes that `variables` come from, each before those that it was computed from."""
+    nodes: set[Context] = set()
+    stack: list[Edge | None] = [variable.edge for variable in variables]
+    while stack:
+        edge = stack.pop()
+        if edge is not None and edge[0] not in nodes and isinstance(edge[0], Context):
+            nodes.add(edge[0])
+            stack.extend(edge[0].edges)
+    return sorted(nodes, key=attrgetter("number"), reverse=True)
+
+
+def backward(
+    tensors: Sequence[Variable], gradients: Sequence[Any] | None = None, retain_graph: bool = False
+) -> None:
+    """Add to `grad` of every leaf its gradient of the sum of several tensors.
+
+    Arguments and errors are those of `Tensor.backward`, with one of `gradients` for each tensor.
+    If an error occurs, no leaf is changed.
+    """
+    pending = _started(tensors, gradients)
+    for node in topological(tensors):
+        _pass_on(pending, node, retain_graph)
+    for leaf, total in [(edge[0], _take(pending, edge)) for edge in tuple(pending)]:
+        if isinstance(leaf, Variable) and total is not None:
+            leaf.accumulate(total)
+
+
+def gradients_of(
+    outputs: Sequence[Variable], inputs: Sequence[Variable], gradients: Sequence[Any] | None,
+    retain_graph: bool,
+) -> list[Array | None]:  # fmt: skip
+    """The gradients of `inputs`; None for those that `outputs` were not computed from.
+
+    Only nodes between the two are propagated and freed.
+    """
+    edges = [tensor.edge for tensor in inputs]
+    wanted = set(edges)
+    order = topological(outputs)
+    between: set[Context] = set()
+    for node in reversed(order):
+        if any(edge is not None and (edge in wanted or edge[0] in between) for edge in node.edges):
+            between.add(node)
+    pending = _started(outputs, gradients)
+    found: dict[Edge, Array | None] = {}
+    for node in order:
+        for edge in wanted:
+            if edge[0] is node and edge not in found:
+                found[edge] = _take(pending, edge)
+                if found[edge] is not None and node in between:
+                    pending[edge] = found[edge]  # type: ignore[assignment]
+        if node in between:
+            _pass_on(pending, node, retain_graph)
+    return [
+        found[edge] if edge in found else found.setdefault(edge, _take(pending, edge))
+        for edge in edges
+    ]
+
+
+def _pass_on(pending: dict[Edge, Array], node: Context, retain_graph: bool) -> None:
+    """Turn the gradients of a node's outputs into those of its inputs."""
+    arrived = [_take(pending, (node, index)) for index in range(len(node.outputs))]
+    for gradient in arrived:
+        if gradient is not None:
+            for edge, input_gradient in node.propagate(arrived):
+                _add(pending, edge, input_gradient)
+            break
+    if not retain_graph:
+        node.release()
+
+
+def starting_gradient(tensor: Variable, gradient: Any) -> Array:
+    """What back-propagation begins with at a tensor, which is 1 unless given."""
+    edge = tensor.edge
+    if not tensor._requires_grad:
+        raise RuntimeError("backward: the tensor does not require grad and has no grad_fn")
+    if gradient is not None:
+        return _fitting(gradient, edge, "backward").copy()
+    if tensor._array.size != 1:
+        raise RuntimeError(
+            "backward: grad can be implicitly created only for scalar outputs "
+            f"(got shape {tensor._array.shape})"
+        )
+    return np.ones_like(tensor._array)
+
+
+def _started(tensors: Sequence[Variable], gradients: Sequence[Any] | None) -> dict[Edge, Array]:
+    pending: dict[Edge, Array] = {}
+    for tensor, gradient in zip(tensors, gradients or [None] * len(tensors), strict=True):
+        _add(pending, tensor.edge, starting_gradient(tensor, gradient))
+    return pending
+
+
+def _fitting(gradient: Any, edge: Edge, source: str) -> Array:
+    """The gradient as an array of the dtype of its tensor, whose shape it must have."""
+    node, index = edge
+    shape, dtype = node.outputs[index]
+    array: Array = (
+        gradient._array.copy() if isinstance(gradient, Variable) else np.asarray(gradient)
+    )
+    if array.shape != shape:
+        raise ValueError(
+            f"{source}: gradient.shape must equal its tensor's (got {array.shape} and {shape})"
+        )
+    return array if array.dtype is dtype else array.astype(dtype, copy=False)
+
+
+def _unshared(array: Array, held: list[int]) -> Array:
+    """The array, or a copy if it may share memory with what it stands among, by `id`, in `held`."""
+    fresh = array.flags.carray and not isinstance(array.base, np.ndarray)
+    return array if fresh and held.count(id(array)) < 2 else array.copy()
+
+
+def _add(pending: dict[Edge, Array], edge: Edge, gradient: Array) -> None:
+    partial = pending.get(edge)
+    pending[edge] = gradient if partial is None else np.asarray(partial + gradient)
+
+
+def _take(pending: dict[Edge, Array], edge: Edge) -> Array | None:
+    """A gradient that is complete, once the hooks of its tensor have seen it."""
+    node, index = edge
+    gradient = pending.pop(edge, None)
+    if gradient is not None and index in node._hooks:
+        for _, hook in sorted(node._hooks[index].items()):
+            replacement = hook(wrap(gradient))
+            gradient = _fitting(gradient if replacement is None else replacement, edge, "hook")
+        gradient = gradient.copy()  # hooks may keep what they saw or returned
+    return gradient

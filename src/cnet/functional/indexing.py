@@ -1,0 +1,162 @@
+"""Parts of tensors: reading and writing ``x[index]``."""
+
+from typing import Any
+
+import numpy as np
+
+from ..autograd import Array, Context, Operation, ViewOperation
+from ..inplace import apply_in_place
+from ..operations import operation
+from ..random import default_generator
+from ..tensor import Operand, Tensor
+from ._common import unbroadcast, weak
+
+
+def array_index(index: Any) -> Any:
+    """An index for arrays, in which nothing but arrays repeats or selects single elements.
+
+    Tensors, nested sequences and everything else that NumPy makes arrays of become arrays, and
+    those without dimensions become numbers.
+    """
+    if isinstance(index, tuple):
+        return tuple([_part(part) for part in index])
+    return _part(index)
+
+
+def _part(part: Any) -> Any:
+    if part is None or part is Ellipsis or isinstance(part, (int, bool)):
+        return part
+    if isinstance(part, slice):
+        if part.step is not None and int(part.step) <= 0:
+            raise ValueError(f"index: step must be greater than zero (got {part.step})")
+        return part
+    if isinstance(part, Tensor):
+        array = part._array
+    elif isinstance(part, (list, tuple)):
+        array = np.asarray([_part(item) for item in part])
+    else:
+        array = np.asarray(part)
+    if array.size == 0 and not isinstance(part, (np.ndarray, Tensor)):
+        array = array.astype(np.intp)
+    if array.dtype.kind not in "biu":
+        raise IndexError(
+            f"index: tensors used as indices must be integers or booleans (got dtype {array.dtype})"
+        )
+    return array.item() if array.ndim == 0 and array.dtype.kind != "b" else array
+
+
+def _may_repeat(index: Any) -> bool:
+    """Whether an element can be taken twice: only positions, not slices and masks, repeat."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return any(isinstance(part, np.ndarray) and part.dtype.kind in "iu" for part in parts)
+
+
+class Index(ViewOperation[Tensor]):
+    """A part, which is a view where the index has no array."""
+
+    @staticmethod
+    def forward(ctx: Context, x: Array, *, index: Any) -> Any:
+        ctx.save_for_backward(index)
+        part = x[index]
+        if isinstance(part, np.ndarray):
+            return part
+        return x[(*index, ...) if isinstance(index, tuple) else (index, ...)]
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        (index,) = ctx.saved
+        dx = np.zeros(ctx.input_shape(0), grad.dtype)
+        if _may_repeat(index):
+            np.add.at(dx, index, grad)
+        else:
+            dx[index] = grad
+        return dx
+
+
+@operation(Index, methods=("__getitem__",))
+def getitem(x: Tensor, index: Any) -> Tensor:
+    """``x[index]``, with slices, numbers, None, masks, and arrays or tensors of positions."""
+    return Index.apply(x, index=array_index(index))
+
+
+class SetItem(Operation[Tensor]):
+    """Writes a value into a part; applied in place only."""
+
+    @classmethod
+    def in_place(cls, ctx: Context, x: Array, *args: Any, **kwargs: Any) -> None:
+        (value,), index = args, kwargs["index"]
+        ctx.index = index
+        ctx.save_for_backward(index)
+        x[index] = value
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        (index,) = ctx.saved
+        need_x, need_value = ctx.needs_input_grad
+        dx = dvalue = None
+        if need_value:
+            dvalue = _to_shape(grad[index], ctx.input_shape(1))
+        if need_x:
+            dx = grad.copy()
+            dx[index] = 0
+        return dx, dvalue
+
+
+def _to_shape(grad: Any, shape: tuple[int, ...]) -> Any:
+    """The gradient of a value from that of the part it was written to."""
+    grad = np.asarray(grad)
+    surplus = max(len(shape) - grad.ndim, 0)  # leading axes of length 1
+    return unbroadcast(grad, shape[surplus:]).reshape(shape)
+
+
+@operation(methods=("__setitem__",))
+def setitem(x: Tensor, index: Any, value: Operand) -> None:
+    """``x[index] = value``, in place."""
+    apply_in_place(SetItem, x, weak(value), index=array_index(index))
+
+
+def _fill(x: Tensor, value: Any, index: Any = ...) -> Tensor:
+    result: Tensor = apply_in_place(SetItem, x, weak(value), index=index)
+    return result
+
+
+@operation(methods=("fill_",))
+def fill_(x: Tensor, value: Operand) -> Tensor:
+    """Set all elements to a number, in place."""
+    return _fill(x, value)
+
+
+@operation(methods=("zero_",))
+def zero_(x: Tensor) -> Tensor:
+    """Set all elements to 0, in place."""
+    return _fill(x, 0)
+
+
+@operation(methods=("copy_",))
+def copy_(x: Tensor, src: Operand, non_blocking: bool = False) -> Tensor:
+    """Copy the elements of `src`, which broadcasts and is converted, in place."""
+    return _fill(x, src)
+
+
+@operation(methods=("masked_fill_",))
+def masked_fill_(x: Tensor, mask: Any, value: Operand) -> Tensor:
+    """Set the elements where `mask`, which broadcasts, is true to a number, in place."""
+    return _fill(x, value, np.broadcast_to(np.asarray(mask, bool), x.shape))
+
+
+@operation(methods=("normal_",))
+def normal_(x: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Any = None) -> Tensor:
+    """Draw all elements from a normal distribution, in place.
+
+    The draws come from `generator`, a `numpy.random.Generator`, or from that of `manual_seed`.
+    """
+    return _fill(x, (generator or default_generator()).normal(mean, std, x.shape))
+
+
+@operation(methods=("uniform_",))
+def uniform_(x: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Any = None) -> Tensor:
+    """Draw all elements from the uniform distribution on [a, b), in place.
+
+    The draws come from `generator`, a `numpy.random.Generator`, or from that of `manual_seed`.
+    """
+    return _fill(x, (generator or default_generator()).uniform(a, b, x.shape))

@@ -1,0 +1,80 @@
+"""The stub of the methods of `Tensor`, written from what operations register.
+
+``python tests/stub.py`` writes it; a test compares.
+"""
+
+import ast
+import inspect
+import textwrap
+from pathlib import Path
+
+import cnet
+from cnet import operations
+
+PATH = Path(cnet.__file__).with_name("_methods.pyi")
+
+HEAD = '''"""The methods of `Tensor` for type checkers, written by ``python tests/stub.py``."""
+
+import builtins
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy.typing as npt
+
+from .tensor import Axis, Operand, Tensor, TensorLike
+
+class Methods:
+'''
+
+
+class _Qualified(ast.NodeTransformer):
+    """Names of types that a method has too."""
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return ast.parse("builtins.float", mode="eval").body if node.id == "float" else node
+
+
+def _definition(call):
+    source = textwrap.dedent(inspect.getsource(inspect.unwrap(call)))
+    return _Qualified().visit(ast.parse(source).body[0])
+
+
+def _method(name: str, call, returns: str | None = None) -> str:
+    node = _definition(call)
+    arguments = node.args
+    returns = returns or ast.unparse(node.returns)
+    if name.startswith("__") and len(arguments.args) > 1:  # Python calls it by position
+        arguments.args = arguments.args[: len(arguments.args) - len(arguments.defaults)]
+        arguments.defaults, arguments.kwonlyargs, arguments.kw_defaults = [], [], []
+        if name in ("__eq__", "__ne__"):
+            arguments.args[1].annotation = ast.Name("object")
+    first = arguments.args[0]
+    first.arg, first.annotation = "self", None
+    if inspect.unwrap(call) is not call:  # other names of arguments are taken too
+        arguments.kwarg = ast.arg("names", ast.Name("Any"))
+    line = f"    def {name}({ast.unparse(arguments)}) -> {returns}: ..."
+    return line + ("  # type: ignore[override]" if name in ("__eq__", "__ne__") else "")
+
+
+def _reflected(name: str, call) -> str:
+    left = _definition(call).args.args[0]
+    return f"    def {name}(self, other: {ast.unparse(left.annotation)}) -> Tensor: ..."
+
+
+def stub() -> str:
+    lines = {}
+    for entry in operations.entries:
+        for name in entry.methods:
+            lines[name] = _method(name, entry.call)
+        for name in entry.properties:
+            returns = ast.unparse(_definition(entry.call).returns)
+            lines[name] = f"    @property\n    def {name}(self) -> {returns}: ..."
+        if entry.reflected:
+            lines[entry.reflected] = _reflected(entry.reflected, entry.call)
+        for name in entry.in_place:
+            lines[name] = _method(name, entry.call, "Self")
+    return HEAD + "\n".join(lines[name] for name in sorted(lines)) + "\n"
+
+
+if __name__ == "__main__":
+    PATH.write_text(stub(), encoding="utf-8")
