@@ -19,6 +19,8 @@
 #ifndef CNET_KERNELS_H
 #define CNET_KERNELS_H
 
+/* clang-format off */
+
 /* ---- columns ---- */
 #define CNET_im2col(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                     \
     IN(real, x) OUT(real, cols) GEOMETRY(window2d, g)
@@ -154,5 +156,7 @@
     KERNEL(cross_entropy_backward, NO_WORKSPACE)                                                   \
     KERNEL(sgd_step, NO_WORKSPACE)                                                                 \
     KERNEL(adam_step, NO_WORKSPACE)
+
+/* clang-format on */
 
 #endif

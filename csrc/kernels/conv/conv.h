@@ -91,6 +91,8 @@ static inline cnet_conv2d gradient_geometry(const cnet_conv2d *g) {
     d.sh = d.sw = d.dh = d.dw = 1;
     d.ph = rows.reach - rows.first;
     d.pw = columns.reach - columns.first;
+    d.qh = d.oh - 1 + d.kh - d.ph - d.h;
+    d.qw = d.ow - 1 + d.kw - d.pw - d.w;
     return d;
 }
 
