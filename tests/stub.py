@@ -21,7 +21,9 @@ from typing import Any, Self
 
 import numpy.typing as npt
 
-from .tensor import Axis, Operand, Tensor, TensorLike
+from .functional.extrema import ValuesAndIndices
+from .functional.reductions import DType
+from .tensor import Axis, Number, Operand, Tensor, TensorLike
 
 class Methods:
 '''

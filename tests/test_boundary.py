@@ -16,7 +16,7 @@ AUTO = _core.algorithms["auto"]
 
 def test_kernels_have_numbers_and_names_of_arguments() -> None:
     assert sorted(NUMBERS.values()) == list(range(len(NUMBERS)))
-    assert _core.kernels["relu"][1] == ("x", "y")
+    assert _core.kernels["copy"][1] == ("x", "y")
     assert _core.kernels["conv2d"][1] == ("x", "weight", "bias", "y", "g", "algorithm")
     for name, (_, arguments) in _core.kernels.items():
         assert len(set(arguments)) == len(arguments), name
@@ -25,8 +25,8 @@ def test_kernels_have_numbers_and_names_of_arguments() -> None:
 
 def test_a_call_fills_the_result() -> None:
     x, y = np.array([-1.0, 2.0]), np.empty(2)
-    assert _core.call(NUMBERS["relu"], x, y) == 0
-    assert y.tolist() == [0, 2]
+    assert _core.call(NUMBERS["copy"], x, y) == 0
+    assert y.tolist() == [-1, 2]
 
 
 def test_invalid_indices_are_counted() -> None:
@@ -71,17 +71,17 @@ def test_there_is_no_such_kernel(number: int) -> None:
 )
 def test_arrays_of_other_dtypes(values: tuple[Any, ...], message: str) -> None:
     with pytest.raises(TypeError, match=message):
-        _core.call(NUMBERS["relu"], *values)
+        _core.call(NUMBERS["copy"], *values)
 
 
 @pytest.mark.parametrize("g", [G[:-1], (*G, 1), list(G), None, (*G[:-1], "1")])
 def test_geometry_is_a_tuple_of_all_sizes(g: Any) -> None:
     with pytest.raises(TypeError):
-        _core.call(NUMBERS["conv2d"], X, W, None, np.empty(G.y_shape, np.float32), g, AUTO)
+        _core.call(NUMBERS["conv2d"], X, W, None, np.empty((1, 1, 2, 2), np.float32), g, AUTO)
 
 
 def test_what_an_algorithm_cannot_compute() -> None:
-    y = np.empty(G.y_shape, np.float32)
+    y = np.empty((1, 1, 2, 2), np.float32)
     winograd = _core.algorithms["winograd"]
     with pytest.raises(_core.Unsuitable, match="conv2d"):
         _core.call(NUMBERS["conv2d"], X, W, None, y, G, winograd)

@@ -66,6 +66,7 @@ __all__ = [
     "expand",
     "expand_dims",
     "flatten",
+    "floor_divide",
     "gelu",
     "l1_loss",
     "leaky_relu",

@@ -301,9 +301,10 @@ def leaky_relu(input: TensorLike, negative_slope: float = 0.01, inplace: bool = 
     tensor([-0.4,  9. ])
     """
     slope = float(negative_slope)
-    if inplace:
-        return apply_in_place(LeakyReLU, as_tensor(input), negative_slope=slope)
-    return LeakyReLU.apply(input, negative_slope=slope)
+    if not inplace:
+        return LeakyReLU.apply(input, negative_slope=slope)
+    result: Tensor = apply_in_place(LeakyReLU, as_tensor(input), negative_slope=slope)
+    return result
 
 
 class Clip(Operation[Tensor]):
