@@ -135,7 +135,7 @@ def test_history_is_what_a_loop_by_hand_finds():
             losses += [loss.item()] * len(target)
             hits += [scores.detach().numpy().argmax(1) == target]
         assert row["train_loss"] == pytest.approx(np.mean(losses), rel=1e-12)
-        assert row["train_accuracy"] == np.mean(np.concatenate(hits))
+        assert row["train_accuracy"] == np.mean(np.concatenate(list(map(np.asarray, hits))))
         test = evaluate(model, test_loader)
         assert (row["test_loss"], row["test_accuracy"]) == test
         assert row["images_per_second"] == pytest.approx(SAMPLES / row["seconds"])

@@ -111,13 +111,13 @@ class Where(Operation[Tensor]):
         )
 
 
-@operation(Where, numpy=(np.where,))
 def _check_condition(condition: Any) -> None:
     dtype = array_of(condition).dtype
     if dtype not in (np.bool_, np.uint8):
         raise TypeError(f"where: condition must be of booleans (got dtype {dtype})")
 
 
+@operation(Where, numpy=(np.where,))
 def where(condition: TensorLike, input: Operand, other: Operand) -> Tensor:
     """Elements of `input` where a condition holds, of `other` where it does not.
 
