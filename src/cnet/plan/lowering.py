@@ -13,8 +13,8 @@ import numpy as np
 from ..autograd import Array, Call, Variable, listing_calls, no_grad
 from ..changes import owner
 from ..tensor import Tensor
-from .rules import RULES
-from .steps import Step, Value, elementwise
+from . import rules as rules
+from .steps import RULES, Step, Value, elementwise
 
 
 def lower(model: Callable[[Tensor], Any], example: Array) -> tuple[list[Step], Value]:

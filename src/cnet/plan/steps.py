@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 from .. import _core
 from ..arrays import Shape
+from ..operations import Rules
 
 PREPARE = {"prepared_conv2d": "prepare_conv2d", "prepared_linear": "prepare_linear"}
 """The kernel that prepares the weights of another."""
@@ -44,6 +45,9 @@ class Value:
 Rule: TypeAlias = Callable[..., Step | Value | None]
 """Takes the positional arguments of an operation, values or constants, and its options. Gives a
 step, a value that is there already, or None where a plan cannot compute the arguments."""
+
+RULES: Rules[Rule] = Rules()
+"""What becomes of an operation, found by its `Operation`; the modules of `rules` fill it."""
 
 WEIGHTED = ("conv2d", "prepared_conv2d", "prepared_linear")
 """The kernels with weights, which take what follows them into these or into their end."""

@@ -4,9 +4,10 @@ from typing import Any
 
 from ... import geometry, kernels, runtime
 from ...functional.conv import Conv2d
-from ..steps import Rule, Step, Value
+from ..steps import RULES, Step, Value
 
 
+@RULES.of(Conv2d)
 def conv2d(x: Value, weight: Any, bias: Any, **options: Any) -> Step | None:
     if isinstance(weight, Value) or isinstance(bias, Value):
         return None
@@ -17,6 +18,3 @@ def conv2d(x: Value, weight: Any, bias: Any, **options: Any) -> Step | None:
         return Step("prepared_conv2d", (x.step,), g.y_shape, arguments)
     arguments["algorithm"] = "exact" if runtime.exact_is_on() else "auto"
     return Step("conv2d", (x.step,), g.y_shape, arguments)
-
-
-RULES: dict[type, Rule] = {Conv2d: conv2d}

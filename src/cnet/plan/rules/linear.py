@@ -4,9 +4,10 @@ from math import prod
 from typing import Any
 
 from ...functional.linear import Linear
-from ..steps import Rule, Step, Value
+from ..steps import RULES, Step, Value
 
 
+@RULES.of(Linear)
 def linear(x: Value, weight: Any, bias: Any) -> Step | None:
     if isinstance(weight, Value) or isinstance(bias, Value) or len(x.shape) < 2:
         return None
@@ -14,6 +15,3 @@ def linear(x: Value, weight: Any, bias: Any) -> Step | None:
     g = prod(x.shape[:-1]), outputs, inputs
     arguments = {"weight": weight, "bias": bias, "g": g, "relu": 0}
     return Step("prepared_linear", (x.step,), (*x.shape[:-1], outputs), arguments)
-
-
-RULES: dict[type, Rule] = {Linear: linear}

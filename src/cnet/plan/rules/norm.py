@@ -7,9 +7,10 @@ import numpy as np
 
 from ...autograd import Array
 from ...functional.norm import BatchNorm
-from ..steps import Rule, Step, Value, extendable
+from ..steps import RULES, Step, Value, extendable
 
 
+@RULES.of(BatchNorm)
 def batch_norm(
     x: Value, weight: Any, bias: Any, *, mean: Array, var: Array, eps: float, from_batch: bool
 ) -> Step | Value | None:
@@ -37,6 +38,3 @@ def _fold(step: Step, mean: Array, var: Array, weight: Any, bias: Any, eps: floa
     step.arguments["bias"] = shift.astype(dtype)
     shape = -1, *[1] * (former[0].ndim - 1)
     step.arguments["weight"] = (former[0] * scale.reshape(shape)).astype(dtype)
-
-
-RULES: dict[type, Rule] = {BatchNorm: batch_norm}

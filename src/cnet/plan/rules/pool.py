@@ -4,9 +4,10 @@ from typing import Any
 
 from ... import geometry
 from ...functional.pooling import AvgPool2d, MaxPool2d
-from ..steps import Rule, Step, Value, extendable
+from ..steps import RULES, Step, Value, extendable
 
 
+@RULES.of(MaxPool2d)
 def max_pool2d(x: Value, **options: Any) -> Step | Value:
     g = geometry.pool("compile", x.shape, **options)
     step = extendable(x)
@@ -17,6 +18,7 @@ def max_pool2d(x: Value, **options: Any) -> Step | Value:
     return Step("max_pool2d", (x.step,), g.y_shape, {"g": g.sizes2d})
 
 
+@RULES.of(AvgPool2d)
 def avg_pool2d(
     x: Value, *, count_include_pad: bool, divisor_override: int | None, **window: Any
 ) -> Step:
@@ -24,6 +26,3 @@ def avg_pool2d(
     arguments = {"count_include_pad": int(count_include_pad)}
     arguments["divisor_override"] = divisor_override or 0
     return Step("avg_pool2d", (x.step,), g.y_shape, {"g": g.sizes2d, **arguments})
-
-
-RULES: dict[type, Rule] = {MaxPool2d: max_pool2d, AvgPool2d: avg_pool2d}
