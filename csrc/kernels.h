@@ -1,21 +1,20 @@
-/* The one list of kernels: which there are, and what their arguments are called.
+/* The list of kernels and the names of their arguments.
  *
- * Everything that knows a kernel by its name or its arguments comes from here: the enumeration of
- * kernels, their tables, the structures by which C reads arguments, and the names and kinds by
- * which the boundary takes them from Python. The contract of a kernel stands at its definition in
+ * All code that knows kernels or arguments by name is generated from this list: the enumeration of
+ * kernels, their tables, the structures that C reads arguments from, and the names and kinds under
+ * which the boundary takes them from Python. The contract of a kernel is at its definition in
  * kernels/.
  *
  * Arguments come in this order:
  *     IN(type, name)        an array that is read, or NULL
  *     OUT(type, name)       an array that is written or updated, or NULL. Types: real is the dtype
- *                           of the call, void any
+ *                           of the call, void is any
  *     GEOMETRY(type, name)  a structure of sizes, cnet_<type>
- *     COUNT(name)           the elements of the first array: the boundary fills it in
+ *     COUNT(name)           the elements of the first array; the boundary fills it in
  *     INTEGER(name)         a ptrdiff_t; options that are on or off are 1 or 0
  *     NUMBER(name)          a double
- * What follows the arrays, a geometry or a count, begins with the number of rows, images or
- * elements: plans rely on it.
- */
+ * The argument after the arrays, a geometry or a count, begins with the number of rows, images or
+ * elements: plans rely on it. */
 #ifndef CNET_KERNELS_H
 #define CNET_KERNELS_H
 
@@ -124,7 +123,7 @@
     OUT(real, exp_avg_sq) COUNT(count) NUMBER(lr) NUMBER(beta1) NUMBER(beta2) NUMBER(eps)          \
         NUMBER(weight_decay) INTEGER(step) INTEGER(maximize) INTEGER(decoupled)
 
-/* KERNEL(name, WORKSPACE or NO_WORKSPACE): whether there is a <name>_workspace function, see
+/* KERNEL(name, WORKSPACE or NO_WORKSPACE): whether the kernel has a <name>_workspace function, see
  * cnet_implementation in cnet.h. */
 #define CNET_KERNELS(KERNEL)                                                                       \
     KERNEL(im2col, NO_WORKSPACE)                                                                   \

@@ -1,30 +1,30 @@
 /* AVX-512: 32 registers of 64 bytes.
  *
- * What depends on the registers and caches of this instruction set; kernels ask for nothing else
- * about it. */
+ * Everything that kernels need to know about the registers and caches of this instruction set. */
 #ifndef CNET_ISA_H
 #define CNET_ISA_H
 
 #define ISA_REGISTERS 32
 #define ISA_VECTOR_BYTES 64
-#define ISA_SHORT_VECTOR_BYTES 32 /* for runs that would fill longer vectors in part only */
+#define ISA_SHORT_VECTOR_BYTES 32 /* for runs that would fill longer vectors only in part */
 
-/* What a core keeps in its own cache, and what all cores keep. */
+/* The cache of each core, and the cache that all cores share. */
 #define ISA_CORE_CACHE_BYTES (1 << 20)
 #define ISA_SHARED_CACHE_BYTES (1 << 24)
 
 /* Register tiles: accumulators, operands and a broadcast fill the registers. */
 #define ISA_PRODUCT_ROWS 8
 #define ISA_PRODUCT_VECTORS 3
-#define ISA_LINEAR_ROWS 8          /* times two panels of prepared weights */
-#define ISA_DOTS_COLS 4            /* times four rows */
-#define ISA_WINOGRAD_SLICE 16      /* channels of a slice of Winograd's weight gradient */
+#define ISA_LINEAR_ROWS 8          /* with two panels of prepared weights */
+#define ISA_DOTS_COLS 4            /* with four rows */
+#define ISA_WINOGRAD_SLICE 16      /* channels per slice of the Winograd weight gradient */
 #define ISA_DIRECT_ACCUMULATORS 25 /* of the direct weight gradient */
-#define ISA_PREPARED_PIXELS 14     /* in each of two rows, times one vector of filters */
+#define ISA_PREPARED_PIXELS 14     /* in each of two rows, with one vector of filters */
 #define ISA_HALF_PANELS 1          /* whether prepared filters have panels of half a vector */
-/* TILE(filters, vectors) of sums over taps. Of two that waste the same, the later one is taken. */
+/* TILE(filters, vectors) of sums over taps. Of two tiles that waste the same, the later one is
+ * used. */
 #define ISA_TAP_TILES(TILE) TILE(4, 6) TILE(5, 5) TILE(6, 4) TILE(7, 3) TILE(9, 3) TILE(8, 3)
-/* Cells whose living ones are closed up by one instruction, in float32. */
+/* The number of float32 cells whose live ones one instruction packs together. */
 #define ISA_COMPRESS 16
 
 #endif

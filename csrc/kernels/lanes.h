@@ -1,14 +1,14 @@
-/* Integers in the lanes of a vector, and choices by lane. */
+/* Integer vectors, and selection by lane. */
 #ifndef CNET_LANES_H
 #define CNET_LANES_H
 
 #include "simd.h"
 
-/* One integer, of the size of a real, or one byte for each lane. */
+/* One integer of the size of a real per lane; one byte per lane. */
 typedef mask_t ivec __attribute__((vector_size(VECTOR_BYTES)));
 typedef uint8_t lane_bytes __attribute__((vector_size(VECTOR_BYTES / sizeof(real))));
 
-/* The code of a pooled cell whose maximum ReLU made 0; others are places in the window. */
+/* The code of a pooled output that ReLU set to 0; other codes are positions in the window. */
 enum { POOL_DEAD = 4 };
 
 static inline ivec lane_numbers(void) {

@@ -1,5 +1,5 @@
 /* The vector type of the variant, in the compiler's portable vector extension. A source that
- * defines SHORT_VECTORS gets the short ones of the instruction set. */
+ * defines SHORT_VECTORS gets the short vectors of the instruction set. */
 #ifndef CNET_SIMD_H
 #define CNET_SIMD_H
 
@@ -11,11 +11,11 @@
 #define VECTOR_BYTES ISA_VECTOR_BYTES
 #endif
 
-/* Elements in a vector. */
+/* Elements of a vector. */
 #define LANES ((ptrdiff_t)(VECTOR_BYTES / sizeof(real)))
 
 typedef real vec __attribute__((vector_size(VECTOR_BYTES)));
-/* The same at any address: arrays from outside are aligned to their element only. */
+/* A vector at any address: arrays from outside are aligned to their element only. */
 typedef real unaligned_vec
     __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
 
@@ -23,8 +23,8 @@ static inline vec load(const real *p) { return *(const unaligned_vec *)p; }
 static inline void store(real *p, vec v) { *(unaligned_vec *)p = v; }
 static inline vec broadcast(real x) { return x - (vec){0}; }
 
-/* Copies of short runs, inline: two overlapping pieces of a fixed size where a vector is too long.
- */
+/* Copies a short run, inline. A run shorter than a vector is copied as two overlapping pieces of
+ * fixed size. */
 static inline __attribute__((always_inline)) void copy_run(real *to, const real *from,
                                                            ptrdiff_t count) {
 #define COPY_PIECES(size)                                                                          \
@@ -46,7 +46,7 @@ static inline __attribute__((always_inline)) void copy_run(real *to, const real 
 #undef COPY_PIECES
 }
 
-/* The first `count` lanes of a vector; none if count is not positive. */
+/* The first `count` lanes of a vector, the others 0; none if count is not positive. */
 static inline vec load_run(const real *from, ptrdiff_t count) {
     if (count >= LANES)
         return load(from);
@@ -81,9 +81,9 @@ static inline __attribute__((always_inline)) void zero_run(real *to, ptrdiff_t c
 #undef ZERO_PIECES
 }
 
-/* Even or odd elements of a and b, one after the other; and their first or second halves, in turn.
- * Or the first two or four elements again and again.
- * The lists of positions are all that depends on the number of lanes. */
+/* Positions for shuffles of two vectors: the even or odd elements of both; the first two or four
+ * elements, repeated; the first or second halves of both, interleaved. Only these lists depend on
+ * the number of lanes. */
 #if defined(CNET_REAL_f32) && VECTOR_BYTES == 64
 #define EVENS 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
 #define ODDS 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
@@ -117,7 +117,8 @@ static inline vec odds(vec a, vec b) { return __builtin_shufflevector(a, b, ODDS
 static inline vec zip_first(vec a, vec b) { return __builtin_shufflevector(a, b, FIRSTS); }
 static inline vec zip_second(vec a, vec b) { return __builtin_shufflevector(a, b, SECONDS); }
 
-/* A power of two of vectors becomes one run: element i of row r is its number i * count + r. */
+/* Interleaves `count` vectors, a power of two: element i of row r becomes element i * count + r of
+ * the whole run. */
 static inline __attribute__((always_inline)) void interleave(vec *rows, const int count) {
     vec other[VECTOR_BYTES / sizeof(real)];
 #pragma GCC unroll 4
@@ -133,7 +134,7 @@ static inline __attribute__((always_inline)) void interleave(vec *rows, const in
     }
 }
 
-/* Rows become columns: element i of row r is element r of row i. */
+/* Transposes a square: element i of row r becomes element r of row i. */
 static inline void transpose(vec rows[VECTOR_BYTES / sizeof(real)]) {
     interleave(rows, (int)LANES);
 }

@@ -1,21 +1,21 @@
-/* exp, log, tanh and erf of every lane of a vector, and what such functions are made of.
+/* exp, log, tanh and erf of every lane of a vector, and the helpers they share.
  *
  * Errors are at most 2 units in the last place in float32 and 4 in float64, for all inputs and with
- * or without FMA. Infinities, NaN, signed zeros and subnormal numbers are handled as by libm. A
- * lane does not depend on the other lanes, so that a run may end inside a vector (load_run,
+ * or without FMA. Infinities, NaN, signed zeros and subnormal numbers are handled as in libm. The
+ * result of a lane does not depend on the other lanes, so a run may end inside a vector (load_run,
  * store_run).
  *
  * Methods. exp: x = n log 2 + r, |r| <= log(2) / 2, with log 2 as the sum of a short number, whose
- * products with n are exact, and a rest (W. J. Cody and W. Waite, Software Manual for the
+ * products with n are exact, and a remainder (W. J. Cody and W. Waite, Software Manual for the
  * Elementary Functions, 1980). log: x = 2^k (1 + f), 1 + f in [sqrt(1/2), sqrt(2)), and s = f / (2
- * + f), so that log(1 + f) = 2 atanh(s) = f - f^2 / 2 + s (f^2 / 2 + s^2 R(s^2)), as fdlibm
- * arranges it (Sun Microsystems, 1993). tanh: x + x^3 R(x^2), R rational, below 0.625 (Cody and
- * Waite), and 1 - 2 / (exp(2 x) + 1) above. erf: x + x P(x^2) below 1, and 1 - exp(G(x)) above,
- * where G is a polynomial for log(erfc(x)).
+ * + f), so that log(1 + f) = 2 atanh(s) = f - f^2 / 2 + s (f^2 / 2 + s^2 R(s^2)), as in fdlibm (Sun
+ * Microsystems, 1993). tanh: x + x^3 R(x^2), R rational, below 0.625 (Cody and Waite), and 1 - 2 /
+ * (exp(2 x) + 1) above. erf: x + x P(x^2) below 1, and 1 - exp(G(x)) above, where G is a polynomial
+ * for log(erfc(x)).
  *
- * Coefficients are minimax: the Remez exchange algorithm in 40 digits, for the relative error of
- * the function's value, rounded to the dtype at the end. Approximation errors, relative, as powers
- * of two, float32 and float64: exp -25, -58; log -30, -58; tanh -27, -60; erf -29, -59. */
+ * The coefficients are minimax, for the relative error of the function value: computed by the Remez
+ * exchange algorithm with 40 digits, then rounded to the dtype. Relative approximation errors as
+ * powers of two, float32 and float64: exp -25, -58; log -30, -58; tanh -27, -60; erf -29, -59. */
 #ifndef CNET_SIMD_MATH_H
 #define CNET_SIMD_MATH_H
 
@@ -31,7 +31,7 @@ typedef uint32_t bits_t;
 #define SQRT_HALF_BITS 0x3f3504f3
 #define EXP_LEAST -104
 #define EXP_GREATEST 89
-#define ERF_ONE 4 /* erf is 1 from here on */
+#define ERF_ONE 4 /* erf is 1 from this x on */
 static const real exp_terms[] = {0x1.fffffap-2, 0x1.555590p-3, 0x1.55699ep-5, 0x1.11b9f0p-7,
                                  0x1.592f58p-10};
 static const real log_terms[] = {0x1.55557ap-1, 0x1.995eb6p-2, 0x1.31e35ep-2};
@@ -77,9 +77,9 @@ static const real log_erfc_terms[] = {
     0x1.19f2fb25a5b77p-30,  -0x1.a5e04bd668111p-35, 0x1.2773d03acb44fp-40};
 #endif
 
-/* The result of a comparison of vectors: all bits of a lane, or none. */
+/* The result of a vector comparison: all bits of a lane set, or none. */
 typedef mask_t mask_vec __attribute__((vector_size(sizeof(vec))));
-/* A vector as the bits of its lanes. */
+/* The bits of the lanes of a vector, as unsigned integers. */
 typedef bits_t bits_vec __attribute__((vector_size(sizeof(vec))));
 #define LOG2_E 0x1.71547652b82fep+0
 #define SIGN_BIT ((bits_t)1 << (8 * sizeof(real) - 1))
@@ -98,7 +98,8 @@ static inline vec vec_sqrt(vec x) {
     return x;
 }
 
-/* terms[0] + terms[1] x + ...: the even and the odd terms do not wait for each other. */
+/* terms[0] + terms[1] x + ...: even and odd terms are summed independently, for shorter dependency
+ * chains. */
 static inline __attribute__((always_inline)) vec polynomial(vec x, const real *terms, int count) {
     const vec square = x * x;
     vec sum = broadcast(terms[count - 1]), other = broadcast(terms[count - 2]);
@@ -112,8 +113,8 @@ static inline __attribute__((always_inline)) vec polynomial(vec x, const real *t
 }
 #define POLYNOMIAL(x, terms) polynomial(x, terms, sizeof(terms) / sizeof((terms)[0]))
 
-/* Sums with these numbers are rounded to integers; the last bits of the second sum are those of an
- * exponent field. */
+/* Adding one of these numbers rounds a sum to an integer; the low bits of the second sum have the
+ * form of an exponent field. */
 #define ROUNDER (0x3p-1 * ((bits_t)1 << MANTISSA_BITS))
 #define EXPONENT_ROUNDER (ROUNDER + EXPONENT_BIAS)
 static inline vec power_of_two(vec rounded) { return (vec)((bits_vec)rounded << MANTISSA_BITS); }
@@ -124,7 +125,7 @@ static inline vec vec_exp(vec x) {
     const vec n = (x * (real)LOG2_E + (real)ROUNDER) - (real)ROUNDER;
     const vec r = (x - n * (real)LOG2_HIGH) - n * (real)LOG2_LOW;
     const vec y = 1 + (r + r * r * POLYNOMIAL(r, exp_terms));
-    /* 2^n may be no normal number: two factors, of which the last one rounds. */
+    /* 2^n may not be a normal number: multiply by two factors, the last of which rounds. */
     const vec half = n * (real)0.5 + (real)EXPONENT_ROUNDER;
     const vec rest = (n - (half - (real)EXPONENT_ROUNDER)) + (real)EXPONENT_ROUNDER;
     return y * power_of_two(half) * power_of_two(rest);
@@ -136,7 +137,7 @@ static inline vec vec_log(vec x) {
     const bits_vec bits =
         (bits_vec)normal - SQRT_HALF_BITS + ((bits_t)EXPONENT_BIAS << MANTISSA_BITS);
     const vec two = broadcast((real)((bits_t)1 << MANTISSA_BITS));
-    /* An integer below 2^MANTISSA_BITS, in the mantissa of that number. */
+    /* An integer below 2^MANTISSA_BITS becomes a number through its mantissa. */
     const vec exponent = (vec)((bits >> MANTISSA_BITS) | (bits_vec)two) - two - EXPONENT_BIAS;
     const vec k = exponent - (vec)(subnormal & (mask_vec)broadcast(54));
     const vec f = (vec)((bits & MANTISSA_MASK) + SQRT_HALF_BITS) - 1;

@@ -1,10 +1,10 @@
-/* Runs of elements at a distance: the outputs along a row see every stride-th cell of it. */
+/* Runs of elements `stride` apart: the outputs along a row read every stride-th cell of it. */
 #ifndef CNET_STRIDED_H
 #define CNET_STRIDED_H
 
 #include "simd.h"
 
-/* to[t] = from[t * stride]. Vectors of two reach no further than the element after theirs. */
+/* to[t] = from[t * stride]. Reads no element after the last of the run. */
 static inline __attribute__((always_inline)) void gather_run(real *to, const real *from,
                                                              ptrdiff_t stride, ptrdiff_t count) {
     if (stride == 1) {
@@ -19,7 +19,7 @@ static inline __attribute__((always_inline)) void gather_run(real *to, const rea
         to[t] = from[t * stride];
 }
 
-/* to[t * stride] += from[t]; with stride 2, elements in between get a zero added. */
+/* to[t * stride] += from[t]. With stride 2, the elements in between get + 0. */
 static inline __attribute__((always_inline)) void scatter_run(real *to, const real *from,
                                                               ptrdiff_t stride, ptrdiff_t count) {
     ptrdiff_t t = 0;

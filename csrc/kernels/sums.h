@@ -1,11 +1,11 @@
-/* Sums of long runs that do not lose digits: each term is widened to double, and four vectors of
- * lanes are added up, in a fixed order. */
+/* Sums of long runs without loss of precision: each term is widened to double and added to one of
+ * four vectors of partial sums, in a fixed order. */
 #ifndef CNET_SUMS_H
 #define CNET_SUMS_H
 
 #include "simd.h"
 
-/* A vector of doubles, and as many reals at any address. */
+/* A vector of doubles, and a vector of as many reals, at any address. */
 typedef double wide __attribute__((vector_size(VECTOR_BYTES)));
 typedef real narrow __attribute__((vector_size(VECTOR_BYTES / sizeof(double) * sizeof(real)),
                                    aligned(sizeof(real)), may_alias));

@@ -1,4 +1,4 @@
-/* The kernels of this variant. */
+/* The table of the kernels of this variant. */
 #include "variant.h"
 
 extern const cnet_implementation CNET_FN(kernels)[CNET_KERNEL_COUNT];

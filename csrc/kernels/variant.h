@@ -1,10 +1,10 @@
-/* What a kernel source is written against. Every file in this folder is compiled once per variant,
- * that is, per (dtype, instruction set); the build defines CNET_VARIANT (f32_avx2, …),
- * CNET_REAL_f32 or CNET_REAL_f64, and CNET_ISA_HEADER, the header in csrc/isa.
+/* The environment of a kernel source. Every file in this folder is compiled once per variant, that
+ * is, per (dtype, instruction set); the build defines CNET_VARIANT (f32_avx2, …), CNET_REAL_f32 or
+ * CNET_REAL_f64, and CNET_ISA_HEADER, the header in csrc/isa.
  *
- * Variants are sealed: they share no inline function with other objects, so that no instruction of
- * one is ever linked into code for every CPU. Helpers are static; what crosses files of one variant
- * is named with CNET_FN. */
+ * Variants are isolated: they share no inline function with other objects, so that the linker
+ * cannot put instructions of a variant into code that runs on every CPU. Helpers are static;
+ * functions that several files of a variant share are named by CNET_FN. */
 #ifndef CNET_VARIANT_H
 #define CNET_VARIANT_H
 
@@ -37,7 +37,7 @@ typedef int64_t mask_t;
 #define REAL_INFINITY ((double)INFINITY)
 #endif
 
-/* Every kernel of the list, as this variant names it. */
+/* Declares every kernel of the list under its name in this variant. */
 #define WORKSPACE(name) size_t CNET_FN(name##_workspace)(cnet_call * call);
 #define NO_WORKSPACE(name)
 #define CNET_DECLARE(name, workspace)                                                              \
@@ -53,7 +53,7 @@ static inline ptrdiff_t max_size(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : 
 static inline ptrdiff_t ceil_div(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; }
 static inline ptrdiff_t round_up(ptrdiff_t a, ptrdiff_t b) { return ceil_div(a, b) * b; }
 
-/* Chunks of an elementwise kernel: long enough to be worth waking a thread for. */
+/* Elements per chunk of an elementwise kernel: enough work to be worth waking a thread. */
 enum { ELEMENTS_PER_CHUNK = 1 << 15 };
 
 #endif

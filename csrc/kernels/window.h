@@ -1,4 +1,4 @@
-/* Which part of a sliding window lies in the image. */
+/* The part of a sliding window that lies in the image. */
 #ifndef CNET_WINDOW_H
 #define CNET_WINDOW_H
 
@@ -8,8 +8,8 @@ typedef struct {
     ptrdiff_t begin, end;
 } range;
 
-/* The t in [0, count) with offset + t * step in [0, size): outputs along a row whose tap lies in
- * the image, or taps along a window that do. */
+/* The range of t in [0, count) with offset + t * step in [0, size): the outputs along a row whose
+ * tap lies in the image, or the taps of a window that do. */
 static inline range inside(ptrdiff_t offset, ptrdiff_t step, ptrdiff_t size, ptrdiff_t count) {
     ptrdiff_t begin = max_size(-offset, 0), end = max_size(size - offset, 0);
     if (step != 1) {

@@ -1,5 +1,6 @@
-/* CPUID says what the processor has, XGETBV whether the operating system saves the registers that
- * go with it; an instruction set needs both. Compiled for the baseline, without any -m flag. */
+/* CPUID reports the features of the processor, XGETBV whether the operating system saves the
+ * registers they use; an instruction set needs both. Compiled for the baseline, without any -m
+ * flag. */
 #include "runtime/cpu.h"
 
 int cnet_cpu_generic(void) { return 1; }
@@ -26,7 +27,7 @@ static uint32_t xcr0(void) {
     return eax;
 }
 
-/* Whether CPUID leaves 1 (ecx) and 7 (ebx) have these bits and XCR0 these states. */
+/* Whether CPUID leaves 1 (ecx) and 7 (ebx) have these bits and XCR0 has these state bits. */
 static int has(uint32_t leaf1_ecx, uint32_t leaf7_ebx, uint32_t states) {
     uint32_t eax, ebx, ecx, edx;
     leaf1_ecx |= LEAF1_ECX_OSXSAVE;

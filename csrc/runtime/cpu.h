@@ -1,4 +1,4 @@
-/* What this CPU, under this operating system, can execute. */
+/* The instruction sets that this CPU and operating system can execute. */
 #ifndef CNET_CPU_H
 #define CNET_CPU_H
 

@@ -1,5 +1,5 @@
-/* Which variant runs: the whole policy is the table below, slowest first. The build defines
- * CNET_HAVE_<ISA> for the variants it compiled. */
+/* Chooses the variant that runs. The whole policy is the table below, slowest first. The build
+ * defines CNET_HAVE_<ISA> for the variants it compiled. */
 #include "cnet.h"
 #include "runtime/cpu.h"
 

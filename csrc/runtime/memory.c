@@ -1,5 +1,5 @@
-/* Memory for results and workspaces, kept for reuse: fresh pages cost more than what most kernels
- * do in them. The oldest blocks go first when there are too many. */
+/* Memory for results and workspaces, cached for reuse: fresh pages cost more than the work of most
+ * kernels on them. When the cache is full, the oldest blocks are freed first. */
 #define _DEFAULT_SOURCE /* madvise */
 #include "cnet.h"
 
@@ -19,7 +19,7 @@ static struct {
 
 static void before_fork(void) { pthread_mutex_lock(&cache.mutex); }
 static void after_fork(void) { pthread_mutex_unlock(&cache.mutex); }
-/* At load, so that no fork comes before. */
+/* Runs when the library is loaded, before any fork. */
 __attribute__((constructor)) static void watch_forks(void) {
     pthread_atfork(before_fork, after_fork, after_fork);
 }
@@ -32,7 +32,7 @@ static cnet_block take(int i) {
     return block;
 }
 
-/* Sizes are rounded to an eighth of their power of two, so that similar requests share blocks. */
+/* Rounds sizes up to an eighth of their power of two, so that similar requests share blocks. */
 static size_t size_class(size_t bytes) {
     size_t step = 512;
     while (bytes > 16 * step)

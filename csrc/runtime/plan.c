@@ -1,9 +1,9 @@
-/* Runs a plan: blocks of images take all steps, each block on one thread, so that what lies between
- * the steps stays in its cache; a plan of one block runs step by step, each in parallel. Blocks
- * follow from the sizes alone, and so do the results. */
+/* Runs a plan. Each block of images takes all steps on one thread, so that intermediate values stay
+ * in that core's cache. A plan of a single block runs step by step, each step in parallel. Blocks
+ * depend on the sizes alone, and so do the results. */
 #include "cnet.h"
 
-/* The call of a step for some images, but for its memory. */
+/* The call of a step for `images` images, without its memory. */
 static cnet_call call_of(const cnet_step *step, ptrdiff_t images, int threads) {
     cnet_call call = step->call;
     call.threads = step->is_parallel ? threads : 1;
@@ -16,7 +16,7 @@ static size_t workspace_of(const cnet_plan *plan, cnet_call *call) {
     return kernel->workspace ? kernel->workspace(call) : 0;
 }
 
-/* The arena of a block, and behind it the workspace of any step. */
+/* The arena of a block, followed by the largest workspace of any step. */
 static size_t block_memory(const cnet_plan *plan, int threads) {
     size_t most = 0;
     for (ptrdiff_t i = 0; i < plan->count; i++) {
@@ -40,7 +40,7 @@ int cnet_plan_finish(cnet_plan *plan) {
     return 1;
 }
 
-/* How many threads work in a block, and how many blocks run at the same time. */
+/* The threads that work in one block, and the blocks that run at the same time. */
 typedef struct {
     int inner, outer;
     ptrdiff_t blocks;

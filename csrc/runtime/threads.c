@@ -1,13 +1,12 @@
-/* The thread pool: one job at a time, chunks handed out by an atomic counter.
+/* The thread pool: one job at a time; an atomic counter hands out the chunks.
  *
- * A worker takes part in a job by registering under the mutex while the job is open; the caller
- * closes the job under the same mutex when no chunk is left, then waits for those who registered.
- * So a late worker never sees a job that is over, and a worker that is never scheduled costs
- * nothing: the caller does its chunks.
+ * A worker joins a job by registering under the mutex while the job is open. When no chunk is left,
+ * the caller closes the job under the same mutex and waits for the registered workers. So a late
+ * worker never sees a finished job, and a worker that is never scheduled costs nothing: the caller
+ * runs its chunks.
  *
- * After fork() a child has none of the parent's workers: the pool is made anew there, also if the
- * parent was inside a region at that moment. OpenMP's pools hang in that case.
- */
+ * After fork() the child has none of the parent's workers: the child creates a new pool, even if
+ * the parent was in a parallel region at that moment. OpenMP pools hang in that case. */
 #ifdef __linux__
 #define _GNU_SOURCE /* affinities */
 #else
@@ -29,16 +28,17 @@
 #define CPU_RELAX() ((void)0)
 #endif
 
-/* How long to spin before sleeping, in nanoseconds. Idle workers: longer than the Python between
- * two kernels, short enough not to burn a core. The caller, until the last worker is done: no
- * longer than sleeping would cost, for it may hold the core that this worker waits for. By the
- * clock, since a pause takes ten times as long on one CPU as on another; the clock is looked at
- * every so many pauses, a microsecond or so. TRIES are those to lock the mutex. */
+/* How long to spin before sleeping, in nanoseconds. IDLE, for idle workers: longer than the Python
+ * code between two kernels, short enough not to waste a core. LEAVING, for the caller until the
+ * last worker is done: no longer than sleeping would cost, because the caller may occupy the core
+ * that this worker waits for. Time is measured by the clock, since one CPU takes ten times as long
+ * for a pause as another; the clock is read once per PAUSES pauses, about a microsecond. TRIES is
+ * the number of attempts to lock the mutex before sleeping on it. */
 enum { IDLE = 2 * 1000 * 1000, LEAVING = 50 * 1000, PAUSES = 32, TRIES = 100 };
 
 typedef struct {
     int pauses;
-    int64_t end; /* 0 until the clock has been looked at */
+    int64_t end; /* 0 until the clock is first read */
 } spin_t;
 
 static int64_t nanoseconds(void) {
@@ -47,7 +47,7 @@ static int64_t nanoseconds(void) {
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* Pauses; 0 once it has been long enough. */
+/* Pauses. Returns 0 once `most` nanoseconds have passed. */
 static int spin(spin_t *s, int64_t most) {
     CPU_RELAX();
     if (++s->pauses % PAUSES)
@@ -63,40 +63,40 @@ typedef struct {
     const void *argument;
     ptrdiff_t chunks;
     int threads;
-    int registered; /* workers that ever took part: the next one's slot is registered + 1 */
+    int registered; /* workers that have joined so far: the next one gets slot registered + 1 */
     int is_awaited; /* the caller sleeps until the last worker is done */
     _Alignas(64) atomic_ptrdiff_t next;
-    _Alignas(64) atomic_int running; /* workers inside */
+    _Alignas(64) atomic_int running; /* workers that are still inside */
 } job_t;
 
-/* A worker that waits to be called. */
+/* A sleeping worker. */
 typedef struct sleeper {
     struct sleeper *next;
     pthread_t thread;
     pthread_cond_t wake;
     int is_called;
 #ifdef __linux__
-    int is_kept_off; /* its caller's CPU */
+    int is_kept_off; /* from its caller's CPU */
     cpu_set_t allowed;
 #endif
 } sleeper_t;
 
 static struct {
-    pthread_mutex_t region; /* held by the thread whose job is in the pool: others, and the tasks
-                               of that job, work alone */
+    pthread_mutex_t region; /* held by the thread whose job occupies the pool: other threads, and
+                               the tasks of that job, run their chunks alone */
     pthread_mutex_t mutex;  /* guards job, registered, workers, asleep */
-    pthread_cond_t done;    /* the last worker left a job */
+    pthread_cond_t done;    /* the last worker has left a job */
     job_t *job;             /* the open job, or NULL */
     sleeper_t *asleep;
     int workers;
-    atomic_uint opened; /* jobs ever opened: what idle workers spin on */
+    atomic_uint opened; /* number of jobs opened so far: idle workers spin on it */
 } pool = {
     .region = PTHREAD_MUTEX_INITIALIZER,
     .mutex = PTHREAD_MUTEX_INITIALIZER,
     .done = PTHREAD_COND_INITIALIZER,
 };
 
-/* The mutex is held for less time than sleeping takes. */
+/* Tries without sleeping first: the mutex is held for less time than sleeping takes. */
 static void lock_pool(void) {
     for (int tries = 0; pthread_mutex_trylock(&pool.mutex); tries++) {
         if (tries == TRIES) {
@@ -118,9 +118,9 @@ static void work(job_t *job, int slot) {
         job->task(job->argument, chunk, slot);
 }
 
-/* A thread that wakes another one goes on, and the scheduler may put both on its CPU: on a virtual
- * machine, where idle CPUs look busy, for milliseconds. So the caller forbids its CPU to those that
- * it calls, until they have done their part. */
+/* The thread that wakes another one keeps running, and the scheduler may place both on the same
+ * CPU: for milliseconds on a virtual machine, where idle CPUs look busy. So the caller excludes its
+ * own CPU from the affinity of the workers that it wakes, until they have done their part. */
 #ifdef __linux__
 static void keep_off_this_cpu(sleeper_t *sleeper) {
     const int cpu = sched_getcpu();
@@ -143,7 +143,7 @@ static void keep_off_this_cpu(sleeper_t *sleeper) { (void)sleeper; }
 static void allow_every_cpu(sleeper_t *self) { (void)self; }
 #endif
 
-/* With the mutex held. */
+/* The mutex must be held. */
 static void sleep_until_called(sleeper_t *self) {
     self->is_called = 0;
     self->next = pool.asleep;
@@ -152,7 +152,7 @@ static void sleep_until_called(sleeper_t *self) {
         pthread_cond_wait(&self->wake, &pool.mutex);
 }
 
-/* With the mutex held. */
+/* The mutex must be held. */
 static void call_workers(int wanted) {
     for (; wanted && pool.asleep; wanted--) {
         sleeper_t *sleeper = pool.asleep;
@@ -163,9 +163,10 @@ static void call_workers(int wanted) {
     }
 }
 
-/* With the mutex held, also afterwards: the open job, if there is one and it wants another worker.
- * Returns whether its caller slept and has been woken. It may be put on this CPU, where the worker
- * would not run on: asleep, it is called to another one. */
+/* The mutex must be held, and is held on return. Joins the open job, if there is one and it needs
+ * another worker. Returns whether this worker has woken the job's caller from sleep. The scheduler
+ * may place the caller on this CPU, where the worker would then be delayed; if the worker sleeps,
+ * it is woken on another CPU. */
 static int take_part(sleeper_t *self, unsigned *seen) {
     *seen = atomic_load(&pool.opened);
     job_t *job = pool.job;
@@ -202,7 +203,8 @@ static void *worker(void *unused) {
     return NULL;
 }
 
-/* A pool of another process: none of its threads exist here, and its locks may be held by them. */
+/* Resets the pool, which belongs to the parent: its threads do not exist in the child, and they may
+ * have held its locks. */
 static void after_fork_in_child(void) {
     pthread_mutex_init(&pool.region, NULL);
     pthread_mutex_init(&pool.mutex, NULL);
@@ -212,16 +214,17 @@ static void after_fork_in_child(void) {
     pool.workers = 0;
 }
 
-/* At load, so that no fork comes before. */
+/* Runs when the library is loaded, before any fork. */
 __attribute__((constructor)) static void watch_forks(void) {
     pthread_atfork(NULL, NULL, after_fork_in_child);
 }
 
-/* Called with the mutex held. If a thread cannot be made, the others do its work. */
+/* Called with the mutex held. If a thread cannot be created, the others do its work. */
 static void start_workers(int wanted) {
     if (pool.workers >= wanted)
         return;
-    sigset_t others, before; /* signals are for the threads of the program, but for faults */
+    sigset_t others, before; /* blocked in workers: signals, except faults, go to the program's own
+                                threads */
     sigfillset(&others);
     sigdelset(&others, SIGSEGV);
     sigdelset(&others, SIGBUS);
