@@ -5,7 +5,7 @@ typedef struct {
     const real *from;
     real *to;
     const cnet_window2d *g;
-    ptrdiff_t planes; /* in a chunk */
+    ptrdiff_t planes; /* per chunk */
 } job_t;
 
 static void run(cnet_task *task, const void *from, void *to, const cnet_window2d *g,
@@ -21,7 +21,7 @@ static range planes_of(const job_t *job, ptrdiff_t chunk) {
     return (range){begin, min_size(job->g->n * job->g->c, begin + job->planes)};
 }
 
-/* One plane (image, channel): its kh * kw rows of cols. */
+/* Writes the kh * kw rows of cols of one plane (image, channel). */
 static void im2col_plane(const cnet_window2d *g, const real *x, real *cols) {
     for (ptrdiff_t i = 0; i < g->kh; i++) {
         for (ptrdiff_t j = 0; j < g->kw; j++) {
@@ -52,7 +52,7 @@ static void im2col_planes(const void *argument, ptrdiff_t chunk, int slot) {
                      job->to + plane * g.kh * g.kw * g.oh * g.ow);
 }
 
-/* cols[n, (c, i, j), (oh, ow)] = x[n, c, oh*sh + i*dh - ph, ow*sw + j*dw - pw], 0 outside.
+/* cols[n, (c, i, j), (oh, ow)] = x[n, c, oh*sh + i*dh - ph, ow*sw + j*dw - pw], 0 outside of x.
  *
  * x (n, c, h, w), cols (n, c*kh*kw, oh*ow); overwrites cols. Copies only, so exact on every
  * instruction set. Parallel over planes (n, c). */
@@ -60,7 +60,7 @@ void CNET_FN(im2col)(const cnet_call *call) {
     run(im2col_planes, call->im2col.x, call->im2col.cols, &call->im2col.g, call);
 }
 
-/* One plane, from its kh * kw rows of cols. */
+/* Sums one plane from its kh * kw rows of cols. */
 static void col2im_plane(const cnet_window2d *g, const real *cols, real *x) {
     memset(x, 0, (size_t)(g->h * g->w) * sizeof(real));
     for (ptrdiff_t i = 0; i < g->kh; i++) {
@@ -87,7 +87,8 @@ static void col2im_planes(const void *argument, ptrdiff_t chunk, int slot) {
                      job->to + plane * g.h * g.w);
 }
 
-/* The adjoint of im2col: x[n, c, ih, iw] = sum of the cols that were copied from that cell.
+/* The adjoint of im2col: x[n, c, ih, iw] = sum of the elements of cols that im2col copies from that
+ * cell.
  *
  * cols (n, c*kh*kw, oh*ow), x (n, c, h, w); overwrites x. The terms of a cell are added in the
  * order of (i, j), starting from 0: exact on every instruction set. Parallel over planes (n, c). */

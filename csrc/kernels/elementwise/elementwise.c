@@ -1,8 +1,7 @@
-/* The operations of operations.h for arrays. */
+/* Runs the operations of operations.h on arrays. */
 #include "formulas.h"
 
-/* y[t] = f(from[t]), or dx[t] = g[t] f' from `from`, for a number of elements that fills vectors.
- */
+/* y[t] = f(from[t]), or dx[t] = g[t] f' computed from from[t], for a whole number of vectors. */
 typedef void loop_t(const real *from, const real *g, real *to, ptrdiff_t count, vec a, vec b);
 #define OP(name, value, saved, gradient)                                                           \
     static void name##_loop(const real *from, const real *g, real *to, ptrdiff_t count, vec a,     \
@@ -43,7 +42,7 @@ static void elements_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const ptrdiff_t rest = count % LANES, end = begin + count - rest;
     const vec a = broadcast(job->a), b = broadcast(job->b);
     job->loop(job->from + begin, job->g + begin, job->to + begin, count - rest, a, b);
-    if (rest) { /* the same instructions, so that an element does not depend on its place */
+    if (rest) { /* the same instructions, so that a result does not depend on its position */
         const vec from_rest = load_run(job->from + end, rest),
                   g_rest = load_run(job->g + end, rest);
         vec to_rest;
@@ -52,7 +51,7 @@ static void elements_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     }
 }
 
-/* y[t] = f(x[t]), f being the operation with the parameters a and b.
+/* y[t] = f(x[t]), where f is the operation with the parameters a and b.
  *
  * x and y (count); overwrites y, which may be x. NaN stays NaN. Parallel over t. */
 void CNET_FN(elementwise)(const cnet_call *call) {
@@ -67,8 +66,8 @@ void CNET_FN(elementwise)(const cnet_call *call) {
     cnet_parallel(elements_chunk, &job, ceil_div(a->count, ELEMENTS_PER_CHUNK), call->threads);
 }
 
-/* dx[t] = grad_output[t] f'(x[t]), computed from saved[t], which is x or y = f(x), as operations.h
- * says.
+/* dx[t] = grad_output[t] f'(x[t]), computed from saved[t], which is x or y = f(x) as listed in
+ * operations.h.
  *
  * grad_output, saved and dx (count); overwrites dx, which may be grad_output. Parallel over t. */
 void CNET_FN(elementwise_backward)(const cnet_call *call) {

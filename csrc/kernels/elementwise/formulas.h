@@ -1,4 +1,4 @@
-/* What the operations of operations.h are made of, beside simd_math.h. */
+/* Formulas for operations.h, in addition to simd_math.h. */
 #ifndef CNET_FORMULAS_H
 #define CNET_FORMULAS_H
 
@@ -15,7 +15,8 @@ static inline vec sign(vec x) {
     return choose(x > 0, broadcast(1), choose(x < 0, broadcast(-1), x));
 }
 
-/* log(1 + x) for 0 <= x <= 1: what 1 + x loses is small enough for the first term of a series. */
+/* log(1 + x) for 0 <= x <= 1: the rounding error of 1 + x is small enough to be corrected by the
+ * first term of a series. */
 static inline vec log1p_of_fraction(vec x) {
     const vec sum = 1 + x;
     return vec_log(sum) + (x - (sum - 1)) / sum;
@@ -31,7 +32,7 @@ static inline vec sigmoid(vec x) {
     const vec decayed = vec_exp(-vec_abs(x)); /* at most 1 */
     return choose(x >= 0, broadcast(1), decayed) / (1 + decayed);
 }
-/* The same, and 1 - sigmoid(x) without cancellation. */
+/* sigmoid(x), and 1 - sigmoid(x) without cancellation. */
 static inline vec sigmoid_and_rest(vec x, vec *rest) {
     const vec decayed = vec_exp(-vec_abs(x)), high = 1 / (1 + decayed), low = decayed * high;
     const mask_vec positive = x >= 0;
@@ -50,7 +51,7 @@ static inline vec softplus(vec x) {
 }
 static inline vec hardsigmoid(vec x) { return at_most(at_least(x + 3, ZERO), broadcast(6)) / 6; }
 
-/* Distribution and density of the normal distribution. */
+/* Distribution function and density of the normal distribution. */
 static inline vec normal_cdf(vec x) {
     return HALF + HALF * vec_erf(x * (real)0.70710678118654752440);
 }
@@ -65,13 +66,14 @@ static inline vec erf_slope(vec x) { return (real)1.12837916709551257390 * vec_e
 #define GELU_CUBIC ((real)0.044715)
 static inline vec gelu_argument(vec x) { return GELU_SCALE * (x + GELU_CUBIC * x * x * x); }
 static inline vec gelu_tanh_slope(vec x) {
-    const vec c = at_most(at_least(x, broadcast(-16)), broadcast(16)); /* 0 or 1 beyond */
+    const vec c = at_most(at_least(x, broadcast(-16)), broadcast(16)); /* 0 or 1 outside of this
+                                                                          range */
     vec rest;
     const vec gate = sigmoid_and_rest(gelu_argument(c), &rest);
     return gate + c * gate * rest * GELU_SCALE * (1 + 3 * GELU_CUBIC * c * c);
 }
 
-/* mish(x) = x tanh(log(1 + e)) = x n / (n + 2), n = e (e + 2), e = exp(x): x itself beyond 20. */
+/* mish(x) = x tanh(log(1 + e)) = x n / (n + 2), n = e (e + 2), e = exp(x); equal to x above 20. */
 static inline vec mish(vec x) {
     const vec e = vec_exp(at_most(x, broadcast(20))), n = e * (e + 2);
     return x * (n / (n + 2));

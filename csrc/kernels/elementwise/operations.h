@@ -1,9 +1,9 @@
-/* The elementwise operations, OP(name, y, saved, gradient): the value y = f(x), and the gradient
- * g f'(x) for the gradient g with respect to y, computed from x or y alone, which is `saved`.
+/* The elementwise operations, OP(name, y, saved, gradient): the value y = f(x), and the gradient g
+ * f'(x) for the gradient g with respect to y, computed from x or y alone; `saved` says which.
  *
- * Expressions are of vectors (simd_math.h, formulas.h), and may use the parameters a and b.
- * Kernels, plans and the names that Python sees come from this list. The same formulas in NumPy,
- * for the tests and for CNET_ISA=reference, are in reference/elementwise.py. */
+ * Expressions use vectors (simd_math.h, formulas.h) and may use the parameters a and b. Kernels,
+ * plans and the names in Python are generated from this list. reference/elementwise.py has the same
+ * formulas in NumPy, for the tests and for CNET_ISA=reference. */
 #ifndef CNET_OPERATIONS_H
 #define CNET_OPERATIONS_H
 

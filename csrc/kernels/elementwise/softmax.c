@@ -39,10 +39,10 @@ static void softmax_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     }
 }
 
-/* y[i, j] = exp(x[i, j]) / sum over t of exp(x[i, t]), or the logarithm of that.
+/* y[i, j] = exp(x[i, j]) / sum over t of exp(x[i, t]); with `logarithm`, the logarithm of that.
  *
- * x and y (n, c); overwrites y, which may be x. Shifted by the greatest number of a row. Parallel
- * over rows. A row that holds NaN or +inf, or only -inf, becomes NaN. */
+ * x and y (n, c); overwrites y, which may be x. The maximum of the row is subtracted first. A row
+ * that contains NaN or +inf, or only -inf, becomes NaN. Parallel over rows. */
 void CNET_FN(softmax)(const cnet_call *call) {
     const cnet_softmax_arguments *a = &call->softmax;
     const job_t job = {

@@ -1,12 +1,12 @@
-/* Dot products of a few rows of A with each row of B, which is read once and where it lies: where
- * rows of A are few, a transposed copy of B would cost as much as the product. */
+/* Dot products of a few rows of A with each row of B, which is read once, in place: with few rows
+ * of A, a transposed copy of B would cost as much as the product. */
 #include "gemm/dots.h"
 
 /* The register tile; at the edges its last row or column is repeated. */
 enum { ROWS = 4, COLS = ISA_DOTS_COLS, CHUNK_COLS = 32 };
 
-/* Neighbouring vectors add up to one that holds neighbouring lanes of both, until each lane is the
- * sum of one of the vectors. */
+/* Adds neighbouring lanes of pairs of vectors, which halves the number of vectors each time, until
+ * each lane is the sum of one of the original vectors. */
 static void add_lanes(vec sums[ROWS * COLS]) {
     for (ptrdiff_t lanes = LANES, count = ROWS * COLS; lanes > 1; lanes /= 2, count /= 2)
         for (ptrdiff_t i = 0; i < count / 2; i++)

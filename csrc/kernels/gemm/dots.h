@@ -1,4 +1,4 @@
-/* The matrix product whose operands both lie along the depth: dot products of rows. */
+/* The matrix product whose operands are both contiguous along the depth: dot products of rows. */
 #ifndef CNET_DOTS_H
 #define CNET_DOTS_H
 
@@ -13,9 +13,10 @@ typedef struct {
     int relu;
 } dots;
 
-/* c[i, j] = sum over t of a[i, t] * b[j, t], plus bias[j] if bias is not NULL; with `relu`, 0 where
- * that is at most 0. Each lane sums the cells at its place, the lanes are added at the end.
- * Overwrites c; takes no workspace; parallel over blocks of columns if `threads` is more than 1. */
+/* c[i, j] = sum over t of a[i, t] * b[j, t], plus bias[j] if bias is not NULL; with `relu`, results
+ * <= 0 become 0 and NaN stays. Each lane sums the cells at its position; the lanes are added at the
+ * end. Overwrites c; takes no workspace; parallel over blocks of columns if `threads` is more than
+ * 1. */
 void CNET_FN(dots)(const dots *d, int threads);
 
 #endif

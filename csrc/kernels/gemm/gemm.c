@@ -48,18 +48,18 @@ static void store_tile(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t row
     }
 }
 
-/* A copy pays if a panel is read many times. Rows that are a page or a multiple of it apart meet in
- * the same few places of the cache. */
+/* A copy pays if a panel is read many times, or if its rows are a multiple of a page apart: these
+ * compete for the same few cache sets. */
 enum { FEW_ROWS = 256, FEW_COLS = 768, PAGE = 4096 };
 
-/* Dot products take no copy, but add up lanes for each element of C. */
+/* Dot products need no copy, but have to add up lanes for each element of C. */
 enum { FEWEST_ROWS = 16, LONG_VECTORS = 8, FEW_PRODUCTS = 1 << 17 };
 
 static int dots_pay(const cnet_gemm *g) {
     return g->m <= FEWEST_ROWS && g->k >= LONG_VECTORS * LANES && g->a_col == 1 && g->b_row == 1;
 }
 
-/* The choice is whether dot products compute it. */
+/* choices[0] is whether dot products compute the result. */
 size_t CNET_FN(gemm_workspace)(cnet_call *call) {
     const cnet_gemm *g = &call->gemm.g;
     call->choices[0] = dots_pay(g);
@@ -68,12 +68,12 @@ size_t CNET_FN(gemm_workspace)(cnet_call *call) {
 
 static int shares_cache_sets(ptrdiff_t step) { return step * (ptrdiff_t)sizeof(real) % PAGE == 0; }
 
-/* Y = A B, plus bias[j] in every row if bias is not NULL; with `relu`, 0 where that is at most 0
- * (not where it is not a number).
+/* Y = A B, plus bias[j] in every row if bias is not NULL; with `relu`, results <= 0 become 0 and
+ * NaN stays.
  *
- * A (m, k) and B (k, n) have any strides, so that transposed operands need no copy; Y (m, n) is
- * contiguous, overwritten, and overlaps nothing. Order of summation, parallel axis and workspace as
- * in product.h; for a few long rows times columns of neighbouring cells as in dots.h. */
+ * A (m, k) and B (k, n) have any strides, so that transposed operands need no copy. Y (m, n) is
+ * contiguous, is overwritten, and overlaps no other array. Order of summation, parallel axis and
+ * workspace as in product.h; as in dots.h for a few long rows times contiguous columns. */
 void CNET_FN(gemm)(const cnet_call *call) {
     const cnet_gemm_arguments *a = &call->gemm;
     const cnet_gemm *g = &a->g;

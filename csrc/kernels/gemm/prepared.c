@@ -1,5 +1,5 @@
-/* Linear layers for inference: weights are prepared once as panels whose lanes are outputs, so that
- * a few rows of x, or a single one, are multiplied while the weights stream through the cache. */
+/* Linear layers for inference: weights are prepared once as panels whose lanes are outputs. A few
+ * rows of x, or one, are multiplied while the weights stream through the cache. */
 #include "simd.h"
 
 enum {
@@ -13,7 +13,7 @@ typedef struct {
     real *y;
     ptrdiff_t m, n, k;
     int relu;
-    ptrdiff_t panels; /* in a chunk */
+    ptrdiff_t panels; /* per chunk */
 } job_t;
 
 static ptrdiff_t panel_size(ptrdiff_t k) { return (k + 1) * LANES; }
@@ -26,7 +26,7 @@ static void finish(const job_t *job, ptrdiff_t row, ptrdiff_t panel, const real 
     store_run(job->y + row * job->n + panel * LANES, sum, job->n - panel * LANES);
 }
 
-/* The products of up to `tall` rows and `wide` panels. Rows beyond the last are the last again. */
+/* Multiplies up to `tall` rows with `wide` panels. At the end the last row is repeated. */
 static inline __attribute__((always_inline)) void
 multiply(const job_t *job, ptrdiff_t row, ptrdiff_t panel, const int tall, const int wide) {
     const ptrdiff_t k = job->k, rows = min_size(tall, job->m - row);
@@ -89,10 +89,10 @@ size_t CNET_FN(prepare_linear_workspace)(cnet_call *call) {
     return (size_t)(ceil_div(g->n, LANES) * panel_size(g->k)) * sizeof(real);
 }
 
-/* Weights as prepared_linear wants them, in the workspace: for each panel of outputs their bias,
- * then for each input a vector.
+/* Packs the weights for prepared_linear; the result is the workspace: for each panel of outputs one
+ * vector of biases, then one vector of weights per input.
  *
- * weight (n, k), bias (n) or NULL. On the calling thread. */
+ * weight (n, k), bias (n) or NULL for zeros. Runs on the calling thread. */
 void CNET_FN(prepare_linear)(const cnet_call *call) {
     const cnet_prepare_linear_arguments *a = &call->prepare_linear;
     const ptrdiff_t n = a->g.n, k = a->g.k;
@@ -104,11 +104,11 @@ void CNET_FN(prepare_linear)(const cnet_call *call) {
                 *to = o >= n ? 0 : t >= 0 ? w[o * k + t] : b ? b[o] : 0;
 }
 
-/* y[i, j] = bias[j] + sum over t of x[i, t] * weight[j, t], at least 0 if relu, with weight and
- * bias prepared by prepare_linear.
+/* y[i, j] = bias[j] + sum over t of x[i, t] * weight[j, t], with weight and bias prepared by
+ * prepare_linear; with `relu`, results <= 0 become 0 and NaN stays.
  *
- * x (m, k), y (m, n); overwrites y. Summed in the order of t, the bias added at the end; NaN stays.
- * Parallel over panels of outputs. */
+ * x (m, k), y (m, n); overwrites y. Summed in the order of t, the bias is added last. Parallel over
+ * panels of outputs. */
 void CNET_FN(prepared_linear)(const cnet_call *call) {
     const cnet_prepared_linear_arguments *a = &call->prepared_linear;
     job_t job = {

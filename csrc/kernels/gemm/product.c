@@ -1,15 +1,15 @@
-/* How a product is cut.
+/* How a product is split.
  *
- * The depth is cut into blocks, C into chunks of rows x cols. A panel that one chunk alone wants it
- * packs for itself, just before it multiplies with it; panels that several want (of A if C is cut
- * into columns, of B if it is cut into rows) are packed first, for all, as many blocks of the depth
- * at a time as the memory for them holds: a slab. Where C is small and the depth long, the depth is
- * cut into parts instead, each with a copy of C; so nothing is shared. All this follows from the
- * sizes alone, never from the number of threads. */
+ * The depth is split into blocks, C into chunks of rows x cols. A panel that only one chunk needs
+ * is packed by that chunk, just before it is multiplied. Panels that several chunks need (of A if C
+ * is split into columns, of B if it is split into rows) are packed first and shared, for as many
+ * blocks of the depth at a time as the memory for them holds: a slab. Where C is small and the
+ * depth long, the depth is split into parts instead, each with its own copy of C, and nothing is
+ * shared. The split depends on the sizes alone, never on the number of threads. */
 #include "gemm/product.h"
 
 /* A panel of A, TILE_ROWS x DEPTH, stays in the first-level cache while a group of panels of B,
- * which stays in the second, streams past it. */
+ * which stays in the second-level cache, streams past it. */
 enum {
     DEPTH = sizeof(real) == 4 ? 384 : 256,
     GROUP_PANELS = 2,
@@ -60,7 +60,7 @@ static void cut_result(plan *s, ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n) {
     s->slab_rows = tall ? m : min_size(m, SLAB_TILES * TILE_ROWS);
 }
 
-/* Blocks of about the same depth, of which the largest is at most DEPTH. */
+/* The depth of a block: blocks have about equal depths, at most DEPTH. */
 static ptrdiff_t block_depth(ptrdiff_t k) {
     return round_up(at_least_1(ceil_div(k, at_least_1(ceil_div(k, DEPTH)))), LANES);
 }
@@ -106,7 +106,7 @@ static size_t bytes_of(ptrdiff_t elements) {
     return (size_t)round_up(elements * (ptrdiff_t)sizeof(real), CNET_ALIGNMENT);
 }
 
-/* What a chunk packs for itself. */
+/* Bytes that a chunk needs for the panels it packs itself. */
 static size_t own_a_bytes(const plan *s, ptrdiff_t depth) {
     return bytes_of((s->a_lanes ? TILE_ROWS : round_up(s->rows, TILE_ROWS)) * depth);
 }
@@ -125,7 +125,7 @@ static ptrdiff_t largest_block(ptrdiff_t k) {
     return min_size(DEPTH, round_up(at_least_1(k), LANES));
 }
 
-/* Enough for every smaller depth, too: bounds, each of which grows with the depth. */
+/* Also enough for every smaller depth: the sum of bounds that each grow with the depth. */
 size_t CNET_FN(product_workspace)(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
                                   int threads) {
     if (batch == 0 || m == 0 || n == 0)
@@ -148,13 +148,13 @@ size_t CNET_FN(product_workspace)(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptr
 typedef struct {
     const product *q;
     plan s;
-    int share_a, share_b;             /* and not read in place */
+    int share_a, share_b;             /* whether they are packed for all, and not read in place */
     ptrdiff_t b0, b1, i0, i1, p0, p1; /* the slab */
     real *a, *b, *parts;
     char *own;
 } job_t;
 
-/* Panels of a slab lie block by block, those of a block one after the other. */
+/* The panels of a slab are stored block by block, the panels of a block one after the other. */
 static real *shared_a(const job_t *job, ptrdiff_t b, ptrdiff_t i, ptrdiff_t p, ptrdiff_t depth) {
     const ptrdiff_t lanes = round_up(job->i1 - job->i0, TILE_ROWS);
     return job->a + ((b - job->b0) * (job->p1 - job->p0) + p - job->p0) * lanes +
@@ -220,7 +220,7 @@ static void multiply_in_place(ptrdiff_t depth, strided a, strided b, ptrdiff_t c
     multiply(depth, a, a.lane, a.step, b, cols, ahead, tile);
 }
 
-/* What a chunk works on: C[b](i0..i1, j0..j1), summed over p0..p1. */
+/* The work of a chunk: C[b](i0..i1, j0..j1), summed over p0..p1. */
 typedef struct {
     ptrdiff_t b, part, i0, i1, j0, j1, p0, p1;
     real *a, *b_panels;
@@ -260,8 +260,8 @@ static strided panel_of_b(const job_t *job, const work *w, ptrdiff_t j, ptrdiff_
     return (strided){to, 1, TILE_COLS};
 }
 
-/* Of the panel at (p, j), the part that tile number `tile` of `tiles` fetches: cells of one of the
- * cache lines of a row, in some of the rows. */
+/* The share of the panel at (p, j) that tile number `tile` of `tiles` prefetches: one cache line
+ * per row, for some of the rows. */
 static fetch share_of(const job_t *job, const work *w, ptrdiff_t p, ptrdiff_t j, ptrdiff_t tile,
                       ptrdiff_t tiles) {
     enum { LINES = (TILE_COLS + LINE_CELLS - 1) / LINE_CELLS };
@@ -304,7 +304,7 @@ static void store_tile(const job_t *job, const work *w, ptrdiff_t i, ptrdiff_t r
         put_row(c + r * q->n, tile + r * TILE_COLS, cols, first);
 }
 
-/* C(i0..i1, j0..j1), a group of panels of B, over one block of the depth. */
+/* C(i0..i1, j0..j1), for a group of panels of B, over one block of the depth. */
 static void multiply_group(const job_t *job, const work *w, ptrdiff_t j0, ptrdiff_t j1, ptrdiff_t p,
                            ptrdiff_t depth) {
     _Alignas(CNET_ALIGNMENT) real tile[TILE_ROWS * TILE_COLS];
@@ -336,7 +336,7 @@ static ptrdiff_t multiplying_chunks(const job_t *job) {
            ceil_div(job->q->n, job->s.cols);
 }
 
-/* Chunks with the same columns follow each other: what they read of B is still in a cache. */
+/* Chunks with the same columns follow each other: their part of B is still in a cache. */
 static void multiply_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const job_t *job = argument;
     const plan *s = &job->s;
@@ -366,7 +366,7 @@ static void multiply_chunk(const void *argument, ptrdiff_t chunk, int slot) {
 
 /* ---- What is done with all tiles ------------------------------------------------------- */
 
-/* One row of tiles: its parts are added in order. Without depth there are none: C is 0. */
+/* One row of tiles: adds its parts in order. With depth 0 there are no parts, and C is 0. */
 static void finish_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;

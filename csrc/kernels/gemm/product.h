@@ -1,37 +1,37 @@
 /* The blocked matrix product C = A B that matmul and the convolutions share.
  *
- * Where the operands lie and what becomes of the result is the caller's: three functions copy a
- * panel of A, copy a panel of B, and take a finished tile of C. So a convolution never builds its
- * im2col matrix: its panels are copied straight from the image. */
+ * The caller decides where the operands come from and where the result goes, by three functions:
+ * pack a panel of A, pack a panel of B, and store a finished tile of C. So a convolution never
+ * builds its im2col matrix: it copies panels straight from the image. */
 #ifndef CNET_PRODUCT_H
 #define CNET_PRODUCT_H
 
 #include "simd.h"
 
 /* The register tile: TILE_ROWS x TILE_VECTORS accumulators, which with one row of B and a broadcast
- * fill the registers there are (32 with AVX-512, 16 otherwise). */
+ * fill the available registers. */
 enum {
     TILE_ROWS = ISA_PRODUCT_ROWS,
     TILE_VECTORS = ISA_PRODUCT_VECTORS,
     TILE_COLS = TILE_VECTORS * VECTOR_BYTES / (int)sizeof(real)
 };
 
-/* Lane r of step t lies at at + r * lane + t * step. */
+/* Lane r of step t is at[r * lane + t * step]. */
 typedef struct {
     const real *at;
     ptrdiff_t lane, step;
 } strided;
 
-/* Cells to be wanted soon: `count` of them, fetched into the second-level cache one by one. */
+/* Cells that will be needed soon: `count` of them are prefetched into the second-level cache. */
 typedef struct {
     const real *at;
     ptrdiff_t step, count;
 } fetch;
 
-/* One register tile: to[r * TILE_COLS + s] = sum over t of a(r, t) * b[t * b_step + s] with
- * a(r, t) = a[r * row_step + t * depth_step], for the first `vectors` vectors of a row; `to` is
- * aligned. Meanwhile fetches what `ahead` says. Inlined, so that constant steps and numbers of
- * vectors become part of the code. */
+/* One register tile: to[r * TILE_COLS + s] = sum over t of a(r, t) * b[t * b_step + s] with a(r, t)
+ * = a[r * row_step + t * depth_step], for the first `vectors` vectors of a row; `to` is aligned.
+ * Prefetches `ahead` meanwhile. Inlined, so that constant steps and numbers of vectors become part
+ * of the code. */
 static inline __attribute__((always_inline)) void
 multiply_fetching(ptrdiff_t depth, const real *a, const ptrdiff_t row_step,
                   const ptrdiff_t depth_step, const real *b, const ptrdiff_t b_step,
@@ -57,7 +57,7 @@ multiply_fetching(ptrdiff_t depth, const real *a, const ptrdiff_t row_step,
             *(vec *)(to + r * TILE_COLS + v * LANES) = sum[r][v];
 }
 
-/* The same without fetching, for the number of vectors that hold `cols` columns of a panel. */
+/* The same without prefetching, for as many vectors as hold `cols` columns of a panel. */
 static inline __attribute__((always_inline)) void
 multiply_columns(ptrdiff_t depth, const real *a, const ptrdiff_t row_step,
                  const ptrdiff_t depth_step, const real *b, ptrdiff_t cols, real *to) {
@@ -79,21 +79,21 @@ struct product {
     /* to[t * TILE_COLS + s] = B[b](p + t, j + s) for s < cols, 0 for the other columns. */
     void (*pack_b)(const product *q, ptrdiff_t b, ptrdiff_t p, ptrdiff_t depth, ptrdiff_t j,
                    ptrdiff_t cols, real *to);
-    /* Takes tile[r * TILE_COLS + s], a sum over one block of the depth, for C[b](i + r, j + s): the
-     * first block is to be stored, the following are to be added; after the last C is complete. */
+    /* Stores tile[r * TILE_COLS + s], a sum over one block of the depth, to C[b](i + r, j + s). The
+     * first block overwrites C, the following blocks are added; after the last, C is complete. */
     void (*store)(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
                   ptrdiff_t cols, const real *tile, int first, int last);
-    /* Optional: operands, the same for each b, that are better read where they lie than copied. The
-     * columns of such a B are neighbours. Panels that are not whole are copied nevertheless. */
+    /* Optional: operands, the same for each b, that are read in place because that is faster than a
+     * copy. Such a B has contiguous rows. Partial panels are copied nevertheless. */
     strided a, b;
-    /* Optional: where panel j of B lies, for those that pack_b copies row by row, so that they can
-     * be fetched while others are multiplied. */
+    /* Optional: where panel j of B lies, if pack_b copies it row by row, so that it can be
+     * prefetched while other panels are multiplied. */
     strided (*find_b)(const product *q, ptrdiff_t b, ptrdiff_t p, ptrdiff_t j);
-    /* Optional: where the tile at (i, j) of C will go, to be fetched before. */
+    /* Optional: where the tile at (i, j) of C will be stored, so that it can be prefetched. */
     strided (*find_c)(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t j);
 };
 
-/* A panel of a matrix with these strides: `count` lanes of it, padded with zeros to `width`. */
+/* Packs a panel of a matrix with these strides: `count` lanes, padded with zeros to `width`. */
 static inline __attribute__((always_inline)) void
 pack_strided(const real *from, ptrdiff_t lane_stride, ptrdiff_t depth_stride, ptrdiff_t count,
              ptrdiff_t depth, const ptrdiff_t width, real *to) {
@@ -109,8 +109,8 @@ pack_strided(const real *from, ptrdiff_t lane_stride, ptrdiff_t depth_stride, pt
         return;
     }
     ptrdiff_t t = 0;
-    /* A vector of lanes at a time where it fits, or is the only one: its rows are written in order,
-     * so that what one writes too much is overwritten by the next. */
+    /* Copies a vector of lanes at a time if it fits or is the only one: rows are written in order,
+     * so that the next row overwrites the excess of the previous one. */
     const ptrdiff_t fitting = width < LANES ? width : width / LANES * LANES;
     if (depth_stride == 1)
         for (; t + LANES <= depth; t += LANES)
@@ -131,7 +131,7 @@ pack_strided(const real *from, ptrdiff_t lane_stride, ptrdiff_t depth_stride, pt
             to[t * width + s] = from[t * depth_stride + s * lane_stride];
 }
 
-/* Adds a row of a tile to a row of C, or stores it there. */
+/* Adds a row of a tile to a row of C, or overwrites it if `first`. */
 static inline void put_row(real *c, const real *tile, ptrdiff_t cols, int first) {
     ptrdiff_t s = 0;
     for (; s + LANES <= cols; s += LANES)
@@ -140,17 +140,17 @@ static inline void put_row(real *c, const real *tile, ptrdiff_t cols, int first)
         c[s] = first ? tile[s] : c[s] + tile[s];
 }
 
-/* The whole product, in the pool. Every element of C is summed over k in ascending order within
- * blocks of a fixed depth, and over the blocks in ascending order; if the depth is very long
+/* Computes the whole product on the pool. Every element of C is summed over k in ascending order
+ * within blocks of a fixed depth, and over the blocks in ascending order; if the depth is very long
  * compared to C, in parts that are added in order. Parallel over tiles of C and parts. The
- * workspace is enough for smaller k, too. */
+ * workspace is also enough for smaller k. */
 size_t CNET_FN(product_workspace)(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
                                   int threads);
 void CNET_FN(product)(const product *q, const cnet_call *call);
 
-/* The same for one b on the calling thread: what a kernel with its own chunks uses. Meant for an m
- * and n of which a block of the depth fits into the cache; the workspace is enough for smaller
- * ones. */
+/* The same for one b on the calling thread, for kernels with their own chunks. Meant for m and n so
+ * small that a block of the depth fits into the cache. The workspace is also enough for smaller
+ * sizes. */
 size_t CNET_FN(serial_product_workspace)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k);
 void CNET_FN(serial_product)(const product *q, ptrdiff_t b, char *workspace);
 

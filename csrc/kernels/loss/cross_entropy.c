@@ -7,13 +7,13 @@ typedef struct {
     const real *logits, *weight, *grad_losses, *logsumexp_in;
     const int64_t *target;
     real *losses, *logsumexp, *dlogits;
-    ptrdiff_t n, c, rows; /* rows in a chunk */
+    ptrdiff_t n, c, rows; /* rows per chunk */
     real label_smoothing;
     int64_t ignore_index;
     _Atomic ptrdiff_t *invalid;
 } job_t;
 
-/* A row costs an exponential for every class. */
+/* A row costs one exponential per class. */
 enum { EXPONENTIALS_PER_CHUNK = 1 << 12 };
 
 static void run(cnet_task *task, job_t *job, const cnet_call *call) {
@@ -60,12 +60,13 @@ static void losses_chunk(const void *argument, ptrdiff_t chunk, int slot) {
 }
 
 /* logsumexp[i] = log sum_j exp(logits[i, j])
- * losses[i] = sum_j q[i, j] * weight[j] * (logsumexp[i] - logits[i, j])
- * with q[i, j] = (1 - label_smoothing) * [j == target[i]] + label_smoothing / c.
+ *     losses[i] = sum_j q[i, j] * weight[j] * (logsumexp[i] - logits[i, j])
+ *     with q[i, j] = (1 - label_smoothing) * [j == target[i]] + label_smoothing / c.
  *
  * logits (n, c), target (n), weight (c) or NULL for ones, losses and logsumexp (n); overwrites
- * both. The largest logit is subtracted before the exponentials. The loss is 0 where target is
- * ignore_index. Invalid: how many other targets are not in [0, c). Parallel over i. */
+ * both. The largest logit is subtracted before the exponentials; NaN in a row makes its logsumexp
+ * NaN. The loss is 0 where target is ignore_index. Invalid: the number of other targets outside of
+ * [0, c); their losses are 0. Parallel over i. */
 void CNET_FN(cross_entropy)(const cnet_call *call) {
     const cnet_cross_entropy_arguments *a = &call->cross_entropy;
     _Atomic ptrdiff_t invalid = 0;
@@ -115,9 +116,9 @@ static void dlogits_chunk(const void *argument, ptrdiff_t chunk, int slot) {
 /* dlogits[i, k] = grad_losses[i] * (sum_j q[i, j] weight[j] * softmax(logits[i])[k]
  *                                   - q[i, k] weight[k]), with q as in cross_entropy.
  *
- * grad_losses and logsumexp (n), logits and dlogits (n, c), target (n), weight (c) or NULL;
- * overwrites dlogits. Rows are 0 where target is ignore_index. Invalid: how many other targets are
- * not in [0, c). Parallel over i. */
+ * grad_losses and logsumexp (n), logits and dlogits (n, c), target (n), weight (c) or NULL for
+ * ones; overwrites dlogits. Rows are 0 where target is ignore_index. Invalid: the number of other
+ * targets outside of [0, c); their rows are 0. Parallel over i. */
 void CNET_FN(cross_entropy_backward)(const cnet_call *call) {
     const cnet_cross_entropy_backward_arguments *a = &call->cross_entropy_backward;
     _Atomic ptrdiff_t invalid = 0;

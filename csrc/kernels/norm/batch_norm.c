@@ -1,7 +1,7 @@
 /* Batch normalisation: the statistics of channels, the transform, and its gradients.
  *
- * Arrays are (n, c, size): a channel is n runs of `size` neighbours. Sums over a channel are taken
- * in double, run by run, in order. */
+ * Arrays are (n, c, size): a channel consists of n contiguous runs of `size` elements. Sums over a
+ * channel are computed in double, run by run, in order. */
 #include "sums.h"
 
 typedef struct {
@@ -17,12 +17,13 @@ static void run_channels(cnet_task *task, const job_t *job, const cnet_call *cal
     cnet_parallel(task, job, job->g.c, is_small ? 1 : call->threads);
 }
 
-/* The run of image n that belongs to a channel. */
+/* Offset of the run of image n in a channel. */
 static ptrdiff_t run_of(const job_t *job, ptrdiff_t n, ptrdiff_t channel) {
     return (n * job->g.c + channel) * job->g.size;
 }
 
-/* Deviations from one number of the channel are small where its numbers are close to each other. */
+/* Sums the deviations from the first element: they are small where the elements are close to each
+ * other. */
 static double mean_of_channel(const job_t *job, ptrdiff_t channel) {
     const double first = (double)job->x[run_of(job, 0, channel)],
                  shift = isfinite(first) ? first : 0;
@@ -49,8 +50,8 @@ static void stats_of_channel(const void *argument, ptrdiff_t channel, int slot) 
  * count = n * size.
  *
  * x (n, c, size) with n and size positive, mean and var (c); overwrites both. Two passes, the
- * second around the mean; a channel of equal numbers has exactly that mean and the variance 0.
- * Parallel over channels. */
+ * second around the mean: a channel of equal numbers has exactly that mean and variance 0. A
+ * channel with NaN or infinity has NaN in var. Parallel over channels. */
 void CNET_FN(batch_norm_stats)(const cnet_call *call) {
     const cnet_batch_norm_stats_arguments *a = &call->batch_norm_stats;
     const job_t job = {.x = a->x, .means = a->mean, .variances = a->var, .g = a->g};
@@ -77,8 +78,8 @@ static void transform_channel(const void *argument, ptrdiff_t channel, int slot)
 
 /* y[n, c, t] = (x[n, c, t] - mean[c]) * weight[c] / sqrt(var[c] + eps) + bias[c].
  *
- * x and y (n, c, size), the others (c); weight NULL is ones, bias NULL zeros; overwrites y, which
- * may be x. Parallel over channels. */
+ * x and y (n, c, size), the other arrays (c). A NULL weight means ones, a NULL bias zeros.
+ * Overwrites y, which may be x. Parallel over channels. */
 void CNET_FN(batch_norm)(const cnet_call *call) {
     const cnet_batch_norm_arguments *a = &call->batch_norm;
     const job_t job = {
@@ -139,10 +140,10 @@ static void gradient_of_channel(const void *argument, ptrdiff_t channel, int slo
  *     dbias[c] = sum of grad_output            dweight[c] = sum of grad_output * h
  *     dx = weight * s * (grad_output - (dbias + h * dweight) / (n * size))   if from_batch, else
  *     dx = weight * s * grad_output
- * that is, from_batch says whether mean and var are those of x and vary with it.
+ * from_batch says that mean and var are the statistics of x and therefore depend on it.
  *
- * grad_output, x and dx (n, c, size), the others (c); weight NULL is ones; overwrites those of dx,
- * dweight and dbias that are not NULL. Parallel over channels. */
+ * grad_output, x and dx (n, c, size), the other arrays (c). A NULL weight means ones. Overwrites
+ * dx, dweight and dbias; those that are NULL are not computed. Parallel over channels. */
 void CNET_FN(batch_norm_backward)(const cnet_call *call) {
     const cnet_batch_norm_backward_arguments *a = &call->batch_norm_backward;
     const job_t job = {

@@ -1,5 +1,5 @@
-/* The step of Adam, compiled without contraction to FMA: each operation is rounded as NumPy rounds
- * it, so that a step has the bits of its equation in NumPy, on every CPU. */
+/* The Adam step. Compiled without contraction to FMA, so that each operation rounds as in NumPy: on
+ * every CPU, a step gives the same bits as its equation in NumPy. */
 #include "variant.h"
 
 typedef struct {
@@ -26,14 +26,14 @@ static void adam_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     }
 }
 
-/* One step of Adam, the step-th (from 1):
+/* One step of Adam; `step` counts from 1:
  *     d = ±grad + weight_decay * param                      (minus to maximize)
  *     m = beta1 * m + (1 - beta1) * d                       exp_avg
  *     v = beta2 * v + (1 - beta2) * d^2                     exp_avg_sq
  *     param -= lr * (m / (1 - beta1^step)) / (sqrt(v / (1 - beta2^step)) + eps)
- * Decoupled (AdamW): param *= 1 - lr * weight_decay comes first and d = ±grad.
+ * If decoupled (AdamW), param *= 1 - lr * weight_decay comes first, and d = ±grad.
  *
- * All arrays (count); updates param, exp_avg and exp_avg_sq. Parallel over elements.
+ * All arrays (count); updates param, exp_avg and exp_avg_sq in place. Parallel over elements.
  * Kingma and Ba (2015), "Adam: a method for stochastic optimization"; Loshchilov and Hutter (2019),
  * "Decoupled weight decay regularization". */
 void CNET_FN(adam_step)(const cnet_call *call) {

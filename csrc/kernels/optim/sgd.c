@@ -1,6 +1,5 @@
-/* The step of stochastic gradient descent, compiled without contraction to FMA: each operation is
- * rounded as NumPy rounds it, so that a step has the bits of its equation in NumPy, on every CPU.
- */
+/* The SGD step. Compiled without contraction to FMA, so that each operation rounds as in NumPy: on
+ * every CPU, a step gives the same bits as its equation in NumPy. */
 #include "variant.h"
 
 typedef struct {
@@ -31,10 +30,9 @@ static void sgd_chunk(const void *argument, ptrdiff_t chunk, int slot) {
  *     v = momentum * v + (1 - dampening) * d    (v = d on the first step)
  *     param -= lr * (nesterov ? d + momentum * v : v)
  *
- * param, grad, momentum_buffer (count); updates param and momentum_buffer, which is v, or NULL for
- * steps without momentum. Parallel over elements.
- * Sutskever, Martens, Dahl and Hinton (2013), "On the importance of initialization and momentum in
- * deep learning". */
+ * param, grad, momentum_buffer (count). Updates param and momentum_buffer, which holds v, in place;
+ * momentum_buffer is NULL for steps without momentum. Parallel over elements. Sutskever, Martens,
+ * Dahl and Hinton (2013), "On the importance of initialization and momentum in deep learning". */
 void CNET_FN(sgd_step)(const cnet_call *call) {
     const cnet_sgd_step_arguments *a = &call->sgd_step;
     const job_t job = {

@@ -9,12 +9,12 @@ typedef struct {
     ptrdiff_t divisor_override;
 } job_t;
 
-/* Columns of windows whose sums are at hand at a time, and zeros on both sides for the lanes of
- * vectors that reach beyond. */
+/* The number of columns whose sums are held at a time, and zeros on both sides for vectors that
+ * read beyond them. */
 enum { COLUMNS = 512, AROUND = 2 * VECTOR_BYTES / sizeof(real), ROW = COLUMNS + 2 * AROUND };
 
-/* Outputs in one row, few enough for COLUMNS if their windows are not too large for that, and the
- * part of the image in their windows. */
+/* Outputs of one row, few enough that their windows fit into COLUMNS unless a window is wider, and
+ * the part of the image in their windows. */
 typedef struct {
     range outputs, rows, columns;
 } part_t;
@@ -30,14 +30,15 @@ static part_t part_at(const cnet_window2d *g, ptrdiff_t oh, ptrdiff_t ow) {
     };
 }
 
-/* The taps j that lie in some columns, for any of `count` outputs from `ow` on. */
+/* The taps j that lie in these columns, for any of the `count` outputs from `ow` on. */
 static range taps_in(const cnet_window2d *g, ptrdiff_t ow, ptrdiff_t count, range columns) {
     const ptrdiff_t left = ow * g->sw - g->pw;
     return (range){max_size(0, columns.begin - left - (count - 1) * g->sw),
                    min_size(g->kw, columns.end - left)};
 }
 
-/* How many cells a window counts along one axis; `padding` is that behind the image. */
+/* The number of cells that count in a window along one axis; `padding` is the padding after the
+ * image. */
 static ptrdiff_t counted(const job_t *job, ptrdiff_t begin, ptrdiff_t length, ptrdiff_t size,
                          ptrdiff_t padding) {
     if (job->count_include_pad)
@@ -45,7 +46,7 @@ static ptrdiff_t counted(const job_t *job, ptrdiff_t begin, ptrdiff_t length, pt
     return min_size(begin + length, size) - max_size(begin, 0);
 }
 
-/* What the sums of some outputs are divided by; 1 in the lanes that are none. */
+/* The divisors of `count` outputs; 1 in the remaining lanes. */
 static vec divisors(const job_t *job, ptrdiff_t oh, ptrdiff_t ow, ptrdiff_t count) {
     const cnet_window2d *g = job->g;
     if (job->divisor_override)
@@ -109,12 +110,12 @@ static void average_planes(const void *argument, ptrdiff_t chunk, int slot) {
     }
 }
 
-/* y[n, c, oh, ow] = sum of the cells of the window / their divisor.
+/* y[n, c, oh, ow] = sum of the cells of the window / divisor.
  *
- * x (n, c, h, w), y (n, c, oh, ow); overwrites y. The cells are divided by divisor_override if that
- * is not 0, else by the size of the window within the padded image (count_include_pad), else the
- * number of cells in the image; a window without a cell gives 0. The columns of a window are summed
- * downwards, then their sums from left to right. Parallel over planes (n, c). */
+ * x (n, c, h, w), y (n, c, oh, ow); overwrites y. The divisor is divisor_override if that is not 0;
+ * else the size of the window within the padded image if count_include_pad; else the number of its
+ * cells in the image. A window without cells gives 0. The columns of a window are summed from top
+ * to bottom, then their sums from left to right. Parallel over planes (n, c). */
 void CNET_FN(avg_pool2d)(const cnet_call *call) {
     const cnet_avg_pool2d_arguments *a = &call->avg_pool2d;
     const job_t job = {
@@ -171,11 +172,11 @@ static void spread_planes(const void *argument, ptrdiff_t chunk, int slot) {
     }
 }
 
-/* dx[n, c, ih, iw] = sum of grad_output / divisor over the windows that hold the cell.
+/* dx[n, c, ih, iw] = sum of grad_output / divisor over the windows that contain the cell.
  *
- * grad_output (n, c, oh, ow), dx (n, c, h, w); overwrites dx. Divisors as in avg_pool2d; what a row
- * of outputs gives a cell is summed first, then those sums downwards. Parallel over planes (n, c).
- */
+ * grad_output (n, c, oh, ow), dx (n, c, h, w); overwrites dx. Divisors as in avg_pool2d. For each
+ * cell, the terms of one row of outputs are summed first, then these sums from top to bottom.
+ * Parallel over planes (n, c). */
 void CNET_FN(avg_pool2d_backward)(const cnet_call *call) {
     const cnet_avg_pool2d_backward_arguments *a = &call->avg_pool2d_backward;
     const job_t job = {

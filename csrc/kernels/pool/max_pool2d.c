@@ -24,7 +24,8 @@ store_maxima(vec best, ivec where, ptrdiff_t stored, real *y, int32_t *indices) 
         memcpy(indices, &at, stored == LANES ? sizeof at : (size_t)stored * sizeof *indices);
 }
 
-/* Cells x[lane * stride + j]: of every other cell, what the loads of its neighbour hold is used. */
+/* The cells x[lane * stride + j]. With stride 2, the loads for one tap also hold the cells of its
+ * neighbour, so the compiler can share them. */
 static inline __attribute__((always_inline)) vec cells_of_tap(const real *x, const ptrdiff_t stride,
                                                               const ptrdiff_t j) {
     if (stride == 1)
@@ -33,8 +34,9 @@ static inline __attribute__((always_inline)) vec cells_of_tap(const real *x, con
                  : evens(load(x + j), load(x + (j + LANES)));
 }
 
-/* Outputs whose taps are all in the image, `at` being the first of the first: it is the maximum
- * until another is larger. `kh`, `kw` and `dw` are those of the window, or known beforehand. */
+/* Outputs whose taps all lie in the image. `at` is the position of the first tap of the first
+ * output: it is the maximum until a larger cell is found. `kh`, `kw` and `dw` are those of the
+ * window, passed as constants where possible. */
 static inline __attribute__((always_inline)) void
 max_inside(const real *x, ptrdiff_t at, const cnet_window2d *g, const ptrdiff_t kh,
            const ptrdiff_t kw, const ptrdiff_t dw, const ptrdiff_t stride, ptrdiff_t stored,
@@ -53,7 +55,7 @@ max_inside(const real *x, ptrdiff_t at, const cnet_window2d *g, const ptrdiff_t 
     store_maxima(best, where + splat(at) + lane_numbers() * splat(stride), stored, y, indices);
 }
 
-/* Outputs some of whose taps are outside of the image: there is no maximum until a tap is in it. */
+/* Outputs with taps outside of the image: there is no maximum until a tap lies in the image. */
 static void max_at_edge(const real *x, ptrdiff_t origin, ptrdiff_t end, ptrdiff_t top,
                         ptrdiff_t left, const cnet_window2d *g, ptrdiff_t count, ptrdiff_t stored,
                         real *y, int32_t *indices) {
@@ -78,8 +80,8 @@ static void max_at_edge(const real *x, ptrdiff_t origin, ptrdiff_t end, ptrdiff_
     store_maxima(best, where, stored, y, indices);
 }
 
-/* One row of outputs. Its last vector overlaps the one before it where that keeps it full; else it
- * runs on into the next row, which is written later, unless that begins at `results`. */
+/* One row of outputs. The last vector overlaps the one before it, if that keeps it full; else it
+ * extends into the next row, which is written later, unless that row begins at `results`. */
 static inline __attribute__((always_inline)) void max_row(const job_t *job, const cnet_window2d *g,
                                                           ptrdiff_t plane, ptrdiff_t oh,
                                                           ptrdiff_t results,
@@ -126,13 +128,13 @@ static void max_planes(const void *argument, ptrdiff_t chunk, int slot) {
     }
 }
 
-/* y[n, c, oh, ow] = the largest cell of the window, indices[n, c, oh, ow] = its position
- * ih * w + iw in the plane.
+/* y[n, c, oh, ow] = the largest cell of the window, indices[n, c, oh, ow] = its position ih * w +
+ * iw in the plane.
  *
- * x (n, c, h, w), y and indices (n, c, oh, ow), indices NULL where they are not needed; overwrites
- * both. Of equal cells the first in row-major order is taken; a cell that is not a number wins over
- * numbers, the last one stays. A window without a cell of the image gives -inf and -1. Exact.
- * Parallel over planes (n, c). */
+ * x (n, c, h, w), y and indices (n, c, oh, ow), indices may be NULL; overwrites both. Of equal
+ * cells, the first in row-major order is taken. NaN is larger than every number; of several NaN,
+ * the last is taken. A window without cells in the image gives -inf and -1. Exact. Parallel over
+ * planes (n, c). */
 void CNET_FN(max_pool2d)(const cnet_call *call) {
     const cnet_max_pool2d_arguments *a = &call->max_pool2d;
     const job_t job = {.from = a->x, .to = a->y, .indices = a->indices, .g = &a->g};
@@ -163,11 +165,12 @@ static void scatter_planes(const void *argument, ptrdiff_t chunk, int slot) {
         atomic_fetch_add(job->invalid, invalid);
 }
 
-/* dx[n, c, indices[n, c, oh, ow]] += grad_output[n, c, oh, ow], from zero.
+/* dx[n, c, indices[n, c, oh, ow]] += grad_output[n, c, oh, ow], starting from zero.
  *
- * grad_output and indices (n, c, oh, ow), dx (n, c, h, w); overwrites dx. Adds in row-major order
- * of the outputs: exact. An index of -1 takes no gradient. Invalid: how many others lie outside of
- * the plane; nothing is written for them. Parallel over planes (n, c). */
+ * grad_output and indices (n, c, oh, ow), dx (n, c, h, w); overwrites dx. Terms are added in
+ * row-major order of the outputs: exact. An index of -1 receives no gradient. Invalid: the number
+ * of other indices outside of the plane, for which nothing is written. Parallel over planes (n, c).
+ */
 void CNET_FN(max_pool2d_backward)(const cnet_call *call) {
     const cnet_max_pool2d_backward_arguments *a = &call->max_pool2d_backward;
     _Atomic ptrdiff_t invalid = 0;

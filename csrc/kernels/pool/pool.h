@@ -1,4 +1,4 @@
-/* What maximum and average pooling share: chunks of planes, and vectors of cells. */
+/* Code that maximum and average pooling share: chunks of planes, and vectors of cells. */
 #ifndef CNET_POOL_H
 #define CNET_POOL_H
 
@@ -6,7 +6,7 @@
 #include "strided.h"
 #include "window.h"
 
-/* Planes (n, c) in a chunk, and the chunks. */
+/* The number of planes (n, c) in a chunk, and the number of chunks. */
 static inline ptrdiff_t pool_planes_per_chunk(const cnet_window2d *g) {
     return max_size(1, ELEMENTS_PER_CHUNK / max_size(1, max_size(g->h * g->w, g->oh * g->ow)));
 }
@@ -20,8 +20,8 @@ static inline range planes_of(const cnet_window2d *g, ptrdiff_t chunk) {
     return (range){begin, min_size(g->n * g->c, begin + planes)};
 }
 
-/* The cells at + lane * stride. Vectors may read cells of other rows, but nothing outside of the
- * images, which end at `end`; lanes out there are 0. */
+/* The cells at + lane * stride. Vectors may read cells of other rows but nothing outside of the
+ * images, which end at `end`; lanes outside are 0. */
 static inline __attribute__((always_inline)) vec cells_at(const real *x, ptrdiff_t at,
                                                           const ptrdiff_t stride, ptrdiff_t end) {
     if (stride <= 2 && at >= 0 && at + stride * LANES <= end)

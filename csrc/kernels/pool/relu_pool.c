@@ -1,15 +1,15 @@
 /* ReLU and 2 x 2 maximum pooling of the result of a convolution, and its gradient.
  *
- * Where the convolution has a faster algorithm than the one that conv2d_relu_pool is part of, these
- * follow it: what is kept for the backward pass is a byte for four cells. */
+ * Used after a convolution whose own algorithm is faster than the one in conv2d_relu_pool. For the
+ * backward pass they save one byte for every four cells. */
 #include "pool/relu_pool.h"
 #include "window.h"
 
 typedef struct {
     const real *from;
     real *to;
-    uint8_t *codes;       /* to write */
-    const uint8_t *given; /* codes to read */
+    uint8_t *codes;       /* output */
+    const uint8_t *given; /* input */
     const cnet_window2d *g;
     ptrdiff_t planes; /* in a chunk */
 } job_t;
@@ -24,14 +24,14 @@ static range planes_of(const job_t *job, ptrdiff_t chunk) {
     return (range){begin, min_size(job->g->n * job->g->c, begin + job->planes)};
 }
 
-/* The cells from `at` on; those behind the last image are 0. */
+/* The cells from `at` on; cells after the last image are 0. */
 static inline vec cells_at(const real *x, ptrdiff_t at, ptrdiff_t end) {
     if (at + LANES <= end)
         return load(x + at);
     return at < end ? load_run(x + at, end - at) : (vec){0};
 }
 
-/* Vectors run on into the next rows of results, which are written later. */
+/* Vectors extend into the next rows of results, which are written later. */
 static void pool_planes(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
@@ -53,7 +53,7 @@ static void pool_planes(const void *argument, ptrdiff_t chunk, int slot) {
     }
 }
 
-/* y = max_pool2d(relu(x), 2), bit for bit, without the array in between.
+/* y = max_pool2d(relu(x), 2), bit for bit, without the intermediate array.
  *
  * x (n, c, h, w), y and codes (n, c, oh, ow) with oh = h / 2 and ow = w / 2; overwrites both.
  * Codes, ties and NaN as in conv2d_relu_pool. Exact. Parallel over planes (n, c). */
@@ -82,7 +82,7 @@ static void unpool_planes(const void *argument, ptrdiff_t chunk, int slot) {
                 const ptrdiff_t count = min_size(LANES, g.ow - t);
                 lane_bytes packed = {0};
                 vec grad_output = {0};
-                if (first + t + LANES <= end) { /* lanes from count on are not stored */
+                if (first + t + LANES <= end) { /* lanes from `count` on are not stored */
                     memcpy(&packed, job->given + first + t, sizeof packed);
                     grad_output = load(job->from + first + t);
                 } else {
@@ -101,8 +101,8 @@ static void unpool_planes(const void *argument, ptrdiff_t chunk, int slot) {
     }
 }
 
-/* The gradient of relu and max_pool2d(2) from the codes of relu_pool: dx is grad_output where the
- * code says that the maximum was, else 0.
+/* The gradient of relu and max_pool2d(2) from the codes of relu_pool: dx is grad_output at the
+ * position that the code gives, else 0.
  *
  * grad_output and codes (n, c, oh, ow), dx (n, c, h, w) with oh = h / 2 and ow = w / 2; overwrites
  * dx. Exact. Parallel over planes (n, c). */

@@ -4,8 +4,8 @@
 
 #include "lanes.h"
 
-/* The first `count` results of the cells a, b of one row and c, d of the row below: their values,
- * and the codes that the backward pass needs, as conv2d_relu_pool gives them. */
+/* Writes the first `count` results for the cells a, b of one row and c, d of the row below: the
+ * values y, and the codes for the backward pass, as defined in conv2d_relu_pool. */
 static inline __attribute__((always_inline)) void relu_pool_run(vec a, vec b, vec c, vec d, real *y,
                                                                 uint8_t *codes, ptrdiff_t count) {
     const vec cells[] = {evens(a, b), odds(a, b), evens(c, d), odds(c, d)};
