@@ -29,8 +29,7 @@ CNET_KERNELS(ARGUMENTS)
 #define COUNT_GIVEN(name) (CNET_##name(ONE_ARRAY, ONE_ARRAY, ONE_ARRAY, NONE, ONE, ONE))
 #define COUNT_SLOTS(name) (CNET_##name(ONE_ARRAY, ONE_ARRAY, SLOTS_OF, ONE, ONE, ONE))
 
-/* Each field of an argument structure takes one slot, a geometry takes one for each of its fields.
- */
+/* Each field of an argument structure takes one slot, a geometry one for each of its fields. */
 _Static_assert(sizeof(cnet_slot) == 8 && sizeof(void *) == 8 && sizeof(ptrdiff_t) == 8, "64 bits");
 #define IS_MADE_OF_SLOTS(name, workspace)                                                          \
     _Static_assert(sizeof(cnet_##name##_arguments) == COUNT_SLOTS(name) * sizeof(cnet_slot) &&     \

@@ -1,14 +1,15 @@
-/* The algorithms of conv2d and its gradients: what they share, and what policy.c knows of each.
+/* The algorithms of conv2d and its gradients: their common interface, used by policy.c.
  *
- * An algorithm is three functions for each pass that it can do: whether it suits a geometry, the
- * workspace it wants, and the work. All compute the same sums, in orders of their own. */
+ * An algorithm has three functions for each pass that it supports: whether it suits a geometry, the
+ * size of its workspace, and the computation. All algorithms compute the same sums, each in its own
+ * order. */
 #ifndef CNET_CONV_H
 #define CNET_CONV_H
 
 #include "phases.h"
 
-/* Arrays of a pass; those that it does not have are NULL. `to` is y, dx or dw. A pass backward also
- * finds all gradients that are wanted, for algorithms that compute them together. */
+/* The arrays of a pass; arrays that the pass does not use are NULL. `to` is y, dx or dw. A backward
+ * pass also gets all gradients that the caller wants, for algorithms that compute them together. */
 typedef struct {
     const real *x, *weight, *bias, *grad_output;
     real *to;
@@ -39,26 +40,28 @@ CNET_PASS(depthwise, forward)
 CNET_PASS(depthwise, backward)
 #undef CNET_PASS
 
-/* The policy of a pass, asked once a call: the algorithm that computes it when `wanted` is asked
- * for, and its workspace; -1 and CNET_UNSUITABLE where it cannot compute this geometry. */
+/* The policy of a pass, applied once per call: the algorithm that computes the pass if the caller
+ * asks for `wanted`, and its workspace; -1 and CNET_UNSUITABLE if it cannot compute the geometry.
+ */
 typedef struct {
     int algorithm;
     size_t bytes;
 } conv2d_choice;
 conv2d_choice CNET_FN(conv2d_policy)(const cnet_conv2d *g, cnet_pass pass, cnet_algorithm wanted,
                                      int threads);
-/* Computes a pass by the algorithm in call->choices. Returns whether that has computed all
- * gradients that are wanted. */
+/* Computes a pass with the algorithm in call->choices. Returns whether that algorithm has computed
+ * all gradients that the caller wants. */
 int CNET_FN(conv2d_run_pass)(cnet_pass pass, const conv2d_arrays *arrays, const cnet_conv2d *g,
                              const cnet_call *call);
 
-/* conv2d_relu_pool by the direct algorithm. */
+/* conv2d_relu_pool with the direct algorithm. */
 size_t CNET_FN(direct_relu_pool_workspace)(const cnet_conv2d *g, int threads);
 void CNET_FN(direct_relu_pool)(const conv2d_arrays *arrays, uint8_t *codes, const cnet_conv2d *g,
                                const cnet_call *call);
 
-/* Convolution with prepared filters (prepared.c): the sums it computes for a row of outputs of a
- * group, wanted or not; bytes of prepared filters, their preparation, workspace, and the work. */
+/* Convolution with prepared filters (prepared.c): the number of sums it computes for a row of
+ * outputs of a group, including unused ones; the bytes of prepared filters; their preparation; the
+ * workspace; the computation. */
 ptrdiff_t CNET_FN(prepared_sums)(const cnet_conv2d *g);
 size_t CNET_FN(prepared_bytes)(const cnet_conv2d *g);
 void CNET_FN(prepare_filters)(const real *weight, const real *bias, void *prepared,
@@ -74,9 +77,9 @@ typedef struct {
 void CNET_FN(convolve_prepared)(const prepared_arrays *arrays, const cnet_conv2d *g, int threads,
                                 char *scratch);
 
-/* The gradient of the input is itself a convolution, of dY on the grid of the stride's phases (see
- * phases.h): with stride 1, with the filters rotated and their channels exchanged. This is its
- * geometry; with longer strides or dilation, a phase has taps at some places of the kernel only. */
+/* The input gradient is itself a convolution: of grad_output on the grid of the stride's phases
+ * (see phases.h), with stride 1, rotated filters and exchanged channels. This is its geometry; with
+ * longer strides or dilation, a phase uses only some positions of the kernel. */
 static inline cnet_conv2d gradient_geometry(const cnet_conv2d *g) {
     const phase_axis rows = phase_rows(g), columns = phase_columns(g);
     cnet_conv2d d = *g;
@@ -96,10 +99,10 @@ static inline cnet_conv2d gradient_geometry(const cnet_conv2d *g) {
     return d;
 }
 
-/* The most filters that the depthwise algorithm takes for a channel. */
+/* The largest number of filters per channel in the depthwise algorithm. */
 enum { DEPTHWISE_MULTIPLIERS = 8 };
 
-/* Part of a workspace, in bytes. */
+/* Size in bytes of a part of a workspace. */
 static inline size_t bytes_of(ptrdiff_t elements, size_t size) {
     return (size_t)round_up(elements * (ptrdiff_t)size, CNET_ALIGNMENT);
 }

@@ -14,9 +14,10 @@ size_t CNET_FN(conv2d_workspace)(cnet_call *call) {
  *                   weight[o, c, i, j] * x[n, c0 + c, oh*sh + i*dh - ph, ow*sw + j*dw - pw]
  * with x = 0 outside of the image and c0 the first channel of the group of o.
  *
- * x (n, c, h, w), weight (o, c/g, kh, kw), bias (o) or NULL, y (n, o, oh, ow); overwrites y. The
- * order of summation and the parallel axis are the algorithm's. The choice is that algorithm;
- * unsuitable where one that is asked for by name cannot compute the geometry. */
+ * x (n, c, h, w), weight (o, c/g, kh, kw), bias (o) or NULL, y (n, o, oh, ow); overwrites y. Order
+ * of summation, parallel axis and workspace depend on the algorithm, which is
+ * choices[CNET_FORWARD]. Unsuitable if an algorithm that is asked for by name cannot compute the
+ * geometry. NaN and infinity propagate as in the sum, except with Winograd (see winograd.h). */
 void CNET_FN(conv2d)(const cnet_call *call) {
     const cnet_conv2d_arguments *a = &call->conv2d;
     const conv2d_arrays arrays = {.x = a->x, .weight = a->weight, .bias = a->bias, .to = a->y};
@@ -59,12 +60,13 @@ static void sum_channel(const void *argument, ptrdiff_t o, int slot) {
 /* dx[n, c, ih, iw] = sum of weight[o, c, i, j] * grad_output[n, o, oh, ow] over all (o, i, j, oh,
  *                    ow) with ih = oh*sh + i*dh - ph and iw = ow*sw + j*dw - pw
  * dw[o, c, i, j] = sum over n, oh, ow of grad_output[n, o, oh, ow] * x[n, ...] as in conv2d
- * db[o] = sum over n, oh, ow of grad_output[n, o, oh, ow].
+ *     db[o] = sum over n, oh, ow of grad_output[n, o, oh, ow].
  *
- * grad_output (n, o, oh, ow), x (n, c, h, w), weight (o, c/g, kh, kw), dx, dw and db (o) as x,
- * weight and bias; those that are NULL are not computed, the others overwritten. x may be NULL
- * without dw, and weight without dx. Orders of summation and parallel axes are the algorithms' (of
- * db: o). The choices are those algorithms; unsuitable as conv2d. */
+ * grad_output (n, o, oh, ow), x (n, c, h, w), weight (o, c/g, kh, kw); dx, dw and db have the
+ * shapes of x, weight and bias. Overwrites dx, dw and db; those that are NULL are not computed. x
+ * may be NULL without dw, weight may be NULL without dx. Orders of summation, parallel axes and
+ * workspace depend on the algorithms, which are choices[CNET_DX] and choices[CNET_DW]; db is
+ * parallel over o. Unsuitable as in conv2d. */
 void CNET_FN(conv2d_backward)(const cnet_call *call) {
     const cnet_conv2d_backward_arguments *a = &call->conv2d_backward;
     conv2d_arrays arrays = {.grad_output = a->grad_output,

@@ -1,16 +1,16 @@
-/* Depthwise convolution: each output channel sees one input channel.
+/* Depthwise convolution: each output channel depends on one input channel.
  *
- * Lanes are columns. Vectors of columns are swept from top to bottom: each row of the image is
- * loaded once for every column of the filter, and added to all outputs that see it. Square filters
- * read the image itself where that pays; otherwise it is staged. */
+ * Lanes are columns. Vectors of columns sweep the image from top to bottom: each row of the image
+ * is loaded once for every column of the filter, and added to all outputs that depend on it. Square
+ * filters read the image in place where that is faster; otherwise it is staged. */
 #include "depthwise.h"
 #include "lanes.h"
 
-/* Bytes of an image that are swept at once, but at least some rows of outputs; bytes of images that
- * the caches are likely to hold. */
+/* Bytes of an image that are swept at once, and the fewest rows of outputs to sweep; bytes of
+ * images that the caches are likely to hold. */
 enum { SWEPT_BYTES = 1 << 15, LEAST_ROWS = 8, CACHED_BYTES = ISA_SHARED_CACHE_BYTES };
 
-/* What the outputs of a call have in common. */
+/* Parameters common to the outputs of a call. */
 typedef struct {
     real bias;
     ptrdiff_t rows, columns;
@@ -18,16 +18,16 @@ typedef struct {
     ptrdiff_t to_pitch;
 } outputs_t;
 
-/* A plane with its padding. Vectors run over the ends of its rows, and what they find there counts
- * as 0. Where that would leave the array, `copy` stands for the row. */
+/* A plane with its padding. Vectors extend over the ends of its rows; cells there count as 0. Where
+ * a vector would leave the array, the row is copied to `copy`. */
 typedef struct {
     const real *plane;
     ptrdiff_t pitch, height, width;
     ptrdiff_t ph, pw;
-    ptrdiff_t before, behind; /* cells of the array before and from plane[0] on */
+    ptrdiff_t before, behind; /* cells of the array before plane[0], and from plane[0] on */
     ptrdiff_t reach;          /* cells of a padded row that vectors read */
     const real *zeros;        /* a padded row */
-    real *copy;               /* room for another one */
+    real *copy;               /* memory for another padded row */
 } image_t;
 
 /* Row y of the padded image. */
@@ -50,8 +50,7 @@ INLINE vec strided_cells(const real *from, const int j, const int stride) {
 }
 
 /* Two vectors of columns, or one, for a dense k x k filter. Each row of cells is loaded once, for
- * all rows of outputs that it belongs to; the sums of these move on by a place with every stride.
- */
+ * all rows of outputs that use it; their sums move by one place with every stride. */
 INLINE void sweep(const outputs_t *out, const image_t *image, const vec *weights, ptrdiff_t column,
                   const int k, const int stride, const int vectors) {
     const int places = (k - 1) / stride + 1;
@@ -126,8 +125,8 @@ static void sum_image(const outputs_t *out, const image_t *image, const real *fi
         sum_square(out, image, filter, 5, 2);
 }
 
-/* Any taps, or fewer columns than a vector has: a tile of some rows of outputs at a time. The last
- * tile begins earlier, so that it ends with the rows, if there are that many. */
+/* Any taps, or fewer columns than a vector: one tile of output rows at a time. The last tile begins
+ * earlier, so that it ends with the last row, if there are enough rows. */
 static void sum_listed(const outputs_t *out, const tap_list *taps, const real *band,
                        ptrdiff_t pitch) {
     for (ptrdiff_t column = 0; column < out->columns; column += LANES) {
@@ -190,17 +189,18 @@ typedef struct {
     stage band;
     const ptrdiff_t *offsets;
     char *slots;
-    ptrdiff_t planes; /* of inputs in a chunk */
+    ptrdiff_t planes; /* planes of inputs per chunk */
 } job_t;
 
-/* Whether the images need no stage. Those that come from memory do: staging fetches them ahead. */
+/* Whether the images are read in place. Images in main memory are staged instead, because staging
+ * prefetches them. */
 static int sweeps_image(const cnet_conv2d *g) {
     const ptrdiff_t cached = CACHED_BYTES / (ptrdiff_t)sizeof(real);
     return (g->kh == 3 || g->kh == 5) && g->kw == g->kh && g->dh == 1 && g->dw == 1 && g->sh <= 2 &&
            g->sw == g->sh && g->n * g->c * g->h * g->w <= cached;
 }
 
-/* Cells of a padded row that vectors read. */
+/* The number of cells of a padded row that vectors read. */
 static ptrdiff_t cells_read(const cnet_conv2d *g) {
     return g->sw * max_size(g->ow, LANES) + g->kw - 1;
 }
@@ -209,7 +209,7 @@ static size_t padded_row_bytes(const cnet_conv2d *g) {
     return bytes_of(max_size(g->w + g->pw, cells_read(g)), sizeof(real));
 }
 
-/* A thread's own memory: two padded rows, or a band. */
+/* Memory per thread: two padded rows, or a band. */
 static size_t slot_bytes(const cnet_conv2d *g, const stage *band) {
     return sweeps_image(g) ? 2 * padded_row_bytes(g) : band_bytes(band, 1);
 }
@@ -227,7 +227,7 @@ static outputs_t outputs_of(const job_t *job, ptrdiff_t plane, ptrdiff_t k, ptrd
     };
 }
 
-/* Bands of rows are swept, so that vectors side by side find their cells in the cache. */
+/* Sweeps bands of rows, so that neighbouring vectors find their cells in the cache. */
 static void sweep_plane(const job_t *job, ptrdiff_t plane, char *slot) {
     const cnet_conv2d *g = job->g;
     const ptrdiff_t outputs = g->o / g->g, pixels = g->h * g->w, planes = g->n * g->c;
@@ -292,7 +292,7 @@ size_t CNET_FN(depthwise_forward_workspace)(const cnet_conv2d *g, int threads) {
     return bytes_of(g->kh * g->kw, sizeof(ptrdiff_t)) + (size_t)threads * slot_bytes(g, &band);
 }
 
-/* Chunks are some planes of inputs. */
+/* Parallel over chunks of input planes. */
 void CNET_FN(depthwise_forward)(const conv2d_arrays *arrays, const cnet_conv2d *g,
                                 const cnet_call *call) {
     const stage band = band_of(g, 1);

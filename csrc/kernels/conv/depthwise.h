@@ -1,6 +1,6 @@
 /* Sums over the taps of one channel, for depthwise convolution and its gradients.
  *
- * A channel is staged (stage.h) for a band of rows of outputs at a time, so that it stays in the
+ * A channel is staged (stage.h) for a band of output rows at a time, so that it stays in the
  * first-level cache; every tap is then a fixed distance from its output. */
 #ifndef CNET_DEPTHWISE_H
 #define CNET_DEPTHWISE_H
@@ -11,17 +11,17 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* Bytes of a band; rows of a tile of outputs; the largest filter, k x k, with code of its own. */
+/* Bytes of a band; rows of a tile of outputs; largest k of the specialised k x k filters. */
 enum { BAND_BYTES = 1 << 14, TILE_HEIGHT = 4, LARGEST_SQUARE = 5 };
 
-/* Taps that are added up: their distances from the output, and what they are multiplied with. */
+/* Taps to sum: their distances from the output, and their weights. */
 typedef struct {
     ptrdiff_t count;
     const ptrdiff_t *offsets;
     const real *weights;
 } tap_list;
 
-/* The stage of a band of `copies` channels, its rows aligned to vectors. */
+/* The stage of a band of `copies` channels, with rows aligned to vectors. */
 static inline stage band_of(const cnet_conv2d *g, ptrdiff_t copies) {
     stage s = stage_of(g, 1);
     const ptrdiff_t halo = s.phase_rows - 1;
@@ -35,19 +35,19 @@ static inline stage band_of(const cnet_conv2d *g, ptrdiff_t copies) {
     return s;
 }
 
-/* Bytes of a band, and of what tiles and vectors may read behind it. */
+/* Bytes of a band, including the excess that tiles and vectors may read after it. */
 static inline size_t band_bytes(const stage *s, ptrdiff_t copies) {
     const ptrdiff_t behind = TILE_HEIGHT * s->pitch + LANES;
     return bytes_of(copies * s->channel + behind, sizeof(real));
 }
 
-/* Vectors of `columns` are at 0, LANES, 2 LANES, …; the last one begins earlier so that it ends
- * with the columns, if there are that many. */
+/* Vectors begin at columns 0, LANES, 2 LANES, …; the last one begins earlier so that it ends with
+ * the last column, if there are at least LANES columns. */
 static inline ptrdiff_t vector_at(ptrdiff_t column, ptrdiff_t columns) {
     return max_size(min_size(column, columns - LANES), 0);
 }
 
-/* from[2 t] and from[2 t + 1] for t < pairs. */
+/* Splits from[2 t] and from[2 t + 1], t < pairs, into even and odd. */
 static inline void split_pairs(const real *from, ptrdiff_t pairs, real *even, real *odd) {
     if (pairs < LANES) {
         for (ptrdiff_t t = 0; t < pairs; t++) {
@@ -64,7 +64,7 @@ static inline void split_pairs(const real *from, ptrdiff_t pairs, real *even, re
     }
 }
 
-/* A row of an image to the phases of its columns; each ends with its pitch. */
+/* Copies a row of an image to the phases of its columns; each phase is filled up to its pitch. */
 static inline void stage_row(const cnet_conv2d *g, const stage *s, const real *from, real *to) {
     const ptrdiff_t even = g->pw / 2, odd = (g->pw + 1) / 2; /* where cells 0 and 1 go */
     if (g->sw == 2 && s->phases_w == 2 && odd < s->pitch) {
@@ -86,8 +86,8 @@ static inline void stage_row(const cnet_conv2d *g, const stage *s, const real *f
     }
 }
 
-/* Stages the rows of a channel from that of output row `top` on. What lies left and right of the
- * image is 0 already. Meanwhile `next`, a plane as well, comes closer. */
+/* Stages the rows of a channel, beginning with that of output row `top`. The cells left and right
+ * of the image must be 0 already. Prefetches the plane `next` meanwhile. */
 static inline void stage_band(const cnet_conv2d *g, const stage *s, const real *plane,
                               const real *next, ptrdiff_t top, real *to) {
     for (ptrdiff_t phase_h = 0; phase_h < s->phases_h; phase_h++, to += s->phases_w * s->phase) {
@@ -105,7 +105,7 @@ static inline void stage_band(const cnet_conv2d *g, const stage *s, const real *
     }
 }
 
-/* Whether the taps are those of a dense k x k filter, row by row. */
+/* Whether the taps are those of a dense k x k filter, in row-major order. */
 static inline int is_square(ptrdiff_t count, const ptrdiff_t *offsets, ptrdiff_t pitch,
                             ptrdiff_t k) {
     if (count != k * k)
@@ -117,7 +117,7 @@ static inline int is_square(ptrdiff_t count, const ptrdiff_t *offsets, ptrdiff_t
 }
 
 /* to[y * to_pitch + x] = bias + sum over the taps t of weights[t] * from[offsets[t] + y * pitch +
- * x] for y < rows and x < columns. `from` is a band. */
+ * x] for y < rows and x < columns; overwrites. `from` is a band. */
 void CNET_FN(sum_taps)(const tap_list *taps, const real *from, ptrdiff_t pitch, real bias,
                        ptrdiff_t rows, ptrdiff_t columns, real *to, ptrdiff_t to_pitch);
 

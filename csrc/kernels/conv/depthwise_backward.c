@@ -1,12 +1,12 @@
-/* Gradients of a depthwise convolution, all in one pass over the images: while a plane of dY and
- * one of X are in the cache, they give their part of dX, dW and db.
+/* Gradients of a depthwise convolution, all in one pass over the images: while a plane of
+ * grad_output and one of x are in the cache, their contributions to dx, dw and db are computed.
  *
- * dX is a sum over taps of dY, without zeros for the strides: for each residue of its rows and
- * columns modulo the strides, only over the taps that meet it. dW keeps its taps in vectors, whose
- * lanes are columns, and adds those up in the end.
+ * dx is a sum over taps of grad_output, without zeros for the strides: for each residue of its rows
+ * and columns modulo the strides, only over the taps that reach it. dw keeps its taps in vectors
+ * whose lanes are columns, and adds the lanes up at the end.
  *
- * Chunks are channels. If these are few, the images are cut into parts as well, each with its own
- * copy of dW and db, and the copies are added in order. */
+ * Chunks are channels. If there are few, the batch is also split into parts, each with its own copy
+ * of dw and db, and the copies are added in order. */
 #include "depthwise.h"
 #include "lanes.h"
 #include "sums.h"
@@ -16,20 +16,20 @@ enum { ENOUGH_CHUNKS = 16, LISTED_TAPS = 9, FETCHED_BYTES = 1 << 16 };
 typedef struct {
     conv2d_arrays arrays;
     cnet_conv2d g;
-    ptrdiff_t outputs, taps;      /* of a channel; of an output */
-    ptrdiff_t parts, images;      /* parts of the batch, and images in one */
-    stage band, gradient_band;    /* of X for dW, of dY for dX */
-    cnet_conv2d gradient;         /* how dY is staged */
-    ptrdiff_t padded_taps, pitch; /* of dW; of the columns of dX with one residue */
-    /* What all slots share: tap t of dW is at tap_offsets[t]; tap t of dX at gradient_offsets[t],
-     * with the weight number order[t] of its channel, and those of residue r begin at begins[r];
-     * the copies of dW and db, (taps + 1) numbers for each output. */
+    ptrdiff_t outputs, taps;      /* per channel; per output */
+    ptrdiff_t parts, images;      /* parts of the batch, and images per part */
+    stage band, gradient_band;    /* of x for dw, of grad_output for dx */
+    cnet_conv2d gradient;         /* geometry that stages grad_output */
+    ptrdiff_t padded_taps, pitch; /* of dw; of the columns of dx with one residue */
+    /* Shared by all slots. Tap t of dw is at tap_offsets[t]. Tap t of dx is at gradient_offsets[t]
+     * and uses weight number order[t] of its channel; the taps of residue r begin at begins[r]. The
+     * copies of dw and db have taps + 1 numbers for each output. */
     ptrdiff_t *tap_offsets, *gradient_offsets, *order, *begins;
     real *copies;
     char *slots;
 } job_t;
 
-/* A thread's own memory. */
+/* Memory of one thread. */
 typedef struct {
     real *band, *gradient_band, *columns, *weights;
     vec *sums;
@@ -58,7 +58,7 @@ INLINE void square_rows(const real *from, ptrdiff_t pitch, const real *grad_outp
         }
 }
 
-/* All rows of a vector of columns; what is in lanes that do not count is left out of `totals`. */
+/* All rows of a vector of columns; lanes that do not count are not added to `totals`. */
 INLINE void square_columns(const real *from, ptrdiff_t pitch, const real *grad_output,
                            ptrdiff_t dy_pitch, ptrdiff_t rows, ptrdiff_t columns, ivec counted,
                            const int k, vec *totals) {
@@ -75,7 +75,7 @@ INLINE void square_columns(const real *from, ptrdiff_t pitch, const real *grad_o
         totals[t] += (vec)((ivec)sums[t] & counted);
 }
 
-/* The same for LISTED_TAPS taps anywhere. */
+/* The same for LISTED_TAPS taps at any offsets. */
 static void listed_columns(const ptrdiff_t *offsets, const real *from, ptrdiff_t pitch,
                            const real *grad_output, ptrdiff_t dy_pitch, ptrdiff_t rows,
                            ptrdiff_t columns, ivec counted, vec *totals) {
@@ -91,7 +91,7 @@ static void listed_columns(const ptrdiff_t *offsets, const real *from, ptrdiff_t
         totals[t] += (vec)((ivec)sums[t] & counted);
 }
 
-/* totals[t] += the part of dW that some rows of one plane give, by lanes. */
+/* totals[t] += the contribution of some rows of one plane to dw, lane by lane. */
 static void add_dw(const job_t *job, const real *from, const real *grad_output, ptrdiff_t rows,
                    vec *totals) {
     const ptrdiff_t pitch = job->band.pitch, columns = job->g.ow;
@@ -130,8 +130,8 @@ static void add_plane_to_dw(const job_t *job, const scratch *s, ptrdiff_t n, ptr
 
 /* ---- Gradient of the input ------------------------------------------------------------- */
 
-/* How dY is staged: at a row and a column of dX divided by the strides. The taps that meet cells
- * with a residue begin up to one row and one column further (see `meets`). */
+/* The geometry that stages grad_output: on the grid of rows and columns of dx divided by the
+ * strides. For some residues the taps begin up to one row and one column later (see `meets`). */
 static cnet_conv2d gradient_stage(const cnet_conv2d *g) {
     const ptrdiff_t back_h = (g->kh - 1) * g->dh / g->sh, back_w = (g->kw - 1) * g->dw / g->sw;
     return (cnet_conv2d){
@@ -154,7 +154,7 @@ static cnet_conv2d gradient_stage(const cnet_conv2d *g) {
     };
 }
 
-/* Whether tap i of an axis meets the cells of this residue, and its distance from them. */
+/* Whether tap i of an axis reaches the cells of this residue, and its distance from them. */
 static int meets(ptrdiff_t i, ptrdiff_t residue, ptrdiff_t size, ptrdiff_t stride,
                  ptrdiff_t padding, ptrdiff_t dilation, ptrdiff_t *distance) {
     const ptrdiff_t at = padding % stride + residue, tap = i * dilation;
@@ -180,7 +180,7 @@ static void list_gradient_taps(job_t *job) {
     job->begins[g->sh * g->sw] = count;
 }
 
-/* to[2 t] = even[t] and to[2 t + 1] = odd[t] for t < pairs. */
+/* Interleaves: to[2 t] = even[t] and to[2 t + 1] = odd[t] for t < pairs. */
 static void join_pairs(const real *even, const real *odd, ptrdiff_t pairs, real *to) {
     if (pairs < LANES) {
         for (ptrdiff_t t = 0; t < pairs; t++) {
@@ -197,7 +197,7 @@ static void join_pairs(const real *even, const real *odd, ptrdiff_t pairs, real 
     }
 }
 
-/* Columns of all residues, `next` apart, become a row. */
+/* Interleaves the columns of all residues, `next` apart, into a row. */
 static void join_row(const real *columns, ptrdiff_t next, ptrdiff_t step, ptrdiff_t width,
                      real *to) {
     if (step == 2) {
@@ -211,7 +211,7 @@ static void join_row(const real *columns, ptrdiff_t next, ptrdiff_t step, ptrdif
             to[t * step + residue] = columns[t];
 }
 
-/* `rows` rows of dX, one stride apart. */
+/* Computes `rows` rows of dx, one stride apart. */
 static void sum_rows_of_dx(const job_t *job, const scratch *s, ptrdiff_t residue_h, ptrdiff_t rows,
                            real *dx) {
     const cnet_conv2d *g = &job->g;
@@ -230,8 +230,8 @@ static void sum_rows_of_dx(const job_t *job, const scratch *s, ptrdiff_t residue
         join_row(s->columns + row * job->pitch, next, g->sw, g->w, dx + row * g->sh * g->w);
 }
 
-/* The next plane comes closer, or as much of it as has room beside the rest: stores to planes that
- * are far apart wait for memory otherwise. */
+/* Prefetches the next plane for writing, or as much of it as fits beside the other data: otherwise
+ * stores to planes that are far apart wait for memory. */
 static void fetch_for_writing(const real *plane, ptrdiff_t count) {
     const ptrdiff_t line = CNET_ALIGNMENT / (ptrdiff_t)sizeof(real);
     for (ptrdiff_t t = 0; t < min_size(count, FETCHED_BYTES / (ptrdiff_t)sizeof(real)); t += line)
@@ -317,7 +317,7 @@ size_t CNET_FN(depthwise_backward_workspace)(const cnet_conv2d *g, int threads) 
     return shared + (size_t)threads * lay_out_scratch(&job, NULL, &s);
 }
 
-/* Some images of one channel. */
+/* The contribution of some images to one channel. */
 static void channel_backward(const void *argument, ptrdiff_t chunk, int slot) {
     const job_t *job = argument;
     const cnet_conv2d *g = &job->g;
@@ -365,7 +365,7 @@ static void add_copies(const job_t *job) {
     }
 }
 
-/* Those of dx, dw and db that are not NULL. */
+/* Computes those of dx, dw and db that are not NULL. */
 void CNET_FN(depthwise_backward)(const conv2d_arrays *arrays, const cnet_conv2d *g,
                                  const cnet_call *call) {
     job_t job = make_job(g);

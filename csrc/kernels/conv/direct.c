@@ -1,11 +1,11 @@
 /* Direct convolution from staged images: rows of the register tile are output channels, lanes are
- * positions, and each step of the depth is one tap, loaded where the table of offsets says. For any
- * kernel, stride, dilation and groups. The input gradient is the same sum over dY, for each phase
- * of the stride with the taps that it has.
+ * positions, and each step of the depth is one tap, loaded from the offset in a table. For any
+ * kernel, stride, dilation and groups. The input gradient is the same sum over grad_output, for
+ * each phase of the stride with the taps of that phase.
  *
  * Filters are packed once. A chunk is some rows of one image in one group, with neighbouring
- * positions in the lanes of a vector; where rows are so short that much would be computed between
- * them, it is LANES images, one in each lane. The sums are the same, bit for bit. */
+ * positions in the lanes of a vector. Where rows are so short that too much would be computed
+ * between them, a chunk is LANES images, one per lane. The sums are the same, bit for bit. */
 #include "conv.h"
 #include "gemm/product.h"
 #include "pool/relu_pool.h"
@@ -17,41 +17,41 @@ enum {
     BATCH_BYTES = 512 << 10,
     SUMS_BYTES = 16 << 10,
     ENOUGH_CHUNKS = 8,
-    TRANSPOSING = 12 /* what it costs to turn a vector of images, in taps */
+    TRANSPOSING = 12 /* cost of transposing a vector of images, in taps */
 };
 
-/* How images are staged, and where their taps lie. */
+/* The layout of staged images and the offsets of their taps. */
 typedef struct {
     stage s;
-    ptrdiff_t lanes; /* elements of a cell: 1, or LANES for as many images */
-    ptrdiff_t rows;  /* of sums: so many at a time, for a tile of channels */
-    ptrdiff_t sums;  /* their elements for one channel, and what vectors go beyond them */
+    ptrdiff_t lanes; /* elements per cell: 1, or LANES for as many images */
+    ptrdiff_t rows;  /* rows of sums computed at a time, for a tile of channels */
+    ptrdiff_t sums;  /* elements of these sums per channel, including the excess of vectors */
     ptrdiff_t *offsets;
 } layout;
 
 typedef struct job job_t;
-/* Takes rows of finished sums of output channel o, a pitch apart, in a phase of the rows; those of
- * the phases of the columns are `step` apart. */
+/* Stores finished rows of sums of output channel o, a pitch apart, in a phase of the rows; the
+ * phases of the columns are `step` apart. */
 typedef void finish(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t top, ptrdiff_t rows,
                     ptrdiff_t phase, const real *sums, ptrdiff_t step);
 
 struct job {
-    conv2d_arrays arrays; /* x is what is convolved: dY, for the input gradient */
-    cnet_conv2d g;        /* of what is computed; gradient_geometry, for the input gradient */
+    conv2d_arrays arrays; /* x is the convolved array: grad_output for the input gradient */
+    cnet_conv2d g;        /* of this convolution: gradient_geometry for the input gradient */
     const cnet_conv2d *gradient_of;      /* NULL for the forward pass */
-    ptrdiff_t row_phases, column_phases; /* 1, but for gradients with stride */
-    ptrdiff_t taps;                      /* of a group, in all phases */
-    ptrdiff_t tile, panels;              /* channels in a tile; tiles of a group */
+    ptrdiff_t row_phases, column_phases; /* 1, except for gradients with stride */
+    ptrdiff_t taps;                      /* per group, in all phases */
+    ptrdiff_t tile, panels;              /* channels per tile; tiles per group */
     layout image, batch;                 /* one image, and LANES of them */
-    int is_straight;                     /* sums go where they belong by themselves */
-    ptrdiff_t batches, blocks;           /* batches; blocks of rows of the images behind them */
-    ptrdiff_t *phases;                   /* first tap of each phase, and their end */
-    ptrdiff_t *places;                   /* of the taps in a filter */
+    int is_straight;                     /* sums are written directly to the output */
+    ptrdiff_t batches, blocks;           /* batches; blocks of rows of the remaining images */
+    ptrdiff_t *phases;                   /* first tap of each phase, and the end of the last */
+    ptrdiff_t *places;                   /* positions of the taps in a filter */
     real *filters;
     char *workspace;
     size_t bytes_per_thread;
     finish *finish;
-    uint8_t *codes; /* of finish_pooled */
+    uint8_t *codes; /* written by finish_pooled */
 };
 
 /* ---- Taps and filters ------------------------------------------------------------------ */
@@ -74,7 +74,7 @@ static void list_taps(const job_t *job) {
     job->phases[1] = t;
 }
 
-/* Tap (i, j) of the filter between o and c lies in one phase, and there sees dY so far back. */
+/* Tap (i, j) of the filter between o and c lies in one phase, at its distance in grad_output. */
 static void list_gradient_taps(const job_t *job) {
     const cnet_conv2d *g = job->gradient_of;
     const ptrdiff_t inputs = g->c / g->g, outputs = g->o / g->g;
@@ -92,13 +92,13 @@ static void list_gradient_taps(const job_t *job) {
     job->phases[g->sh * g->sw] = t;
 }
 
-/* Packs one tile of channels: to[t * tile + r]. */
+/* Packs the filters of one tile of channels: to[t * tile + r]. */
 static void pack_filters(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
     const ptrdiff_t outputs = job->g.o / job->g.g;
     const ptrdiff_t group = chunk / job->panels, first = chunk % job->panels * job->tile;
-    /* From one channel to the next: a filter, or for gradients one window of it. */
+    /* Step from channel to channel: a whole filter, or for gradients one kh x kw window. */
     const ptrdiff_t step =
         job->gradient_of ? job->gradient_of->kh * job->gradient_of->kw : job->taps;
     const real *weight = job->arrays.weight + group * outputs * job->taps + first * step;
@@ -108,7 +108,7 @@ static void pack_filters(const void *argument, ptrdiff_t chunk, int slot) {
             *to++ = first + r < outputs ? weight[r * step + job->places[t]] : 0;
 }
 
-/* ---- What becomes of the sums ---------------------------------------------------------- */
+/* ---- Storing the sums ------------------------------------------------------------------ */
 
 static void finish_plain(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t top, ptrdiff_t rows,
                          ptrdiff_t phase, const real *sums, ptrdiff_t step) {
@@ -117,7 +117,7 @@ static void finish_plain(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t t
     const vec bias = broadcast(job->arrays.bias ? job->arrays.bias[o] : 0);
     real *y = job->arrays.to + ((n * g->o + o) * g->oh + top) * g->ow;
     ptrdiff_t left = rows * g->ow;
-    /* Vectors may run into the next row, which is written after them. */
+    /* Vectors may extend into the next row, which is written after them. */
     for (; left > 0; left -= g->ow, y += g->ow, sums += job->image.s.pitch)
         for (ptrdiff_t t = 0; t < g->ow; t += LANES)
             store_run(y + t, load(sums + t) + bias, left - t);
@@ -135,7 +135,8 @@ static void finish_gradient(const job_t *job, ptrdiff_t n, ptrdiff_t c, ptrdiff_
     }
 }
 
-/* Bias, ReLU and the maximum of 2 x 2 outputs, with the code that the backward pass needs. */
+/* Adds the bias, applies ReLU and the maximum of 2 x 2 outputs, and writes the codes for the
+ * backward pass. */
 static void finish_pooled(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t top, ptrdiff_t rows,
                           ptrdiff_t phase, const real *sums, ptrdiff_t step) {
     (void)phase, (void)step;
@@ -170,7 +171,7 @@ static real *result_at(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t row
     return job->arrays.to + ((n * job->g.o + o) * job->g.oh + row) * job->g.ow;
 }
 
-/* Channels of one image, straight to where they belong. */
+/* Sums channels of one image directly into the output. */
 static void sum_straight(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t channels,
                          ptrdiff_t panel, ptrdiff_t top, ptrdiff_t rows, const real *staged) {
     const cnet_conv2d *g = &job->g;
@@ -181,7 +182,7 @@ static void sum_straight(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t c
     CNET_FN(tap_sums)(&filters, &positions, staged, result_at(job, n, o, top));
 }
 
-/* Channels of one image, some rows at a time for what finishes them. */
+/* Sums channels of one image, some rows at a time, and passes them to `finish`. */
 static void sum_rows(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t channels,
                      ptrdiff_t panel, ptrdiff_t top, ptrdiff_t rows, const real *staged,
                      real *sums) {
@@ -203,7 +204,7 @@ static void sum_rows(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t chann
     }
 }
 
-/* LANES images of a channel, from their lanes: to[image * step + position]. */
+/* Separates LANES images of a channel from their lanes: to[image * step + position]. */
 static void separate_images(const real *sums, ptrdiff_t positions, vec bias, ptrdiff_t step,
                             real *to) {
     for (ptrdiff_t at = 0; at < positions; at += LANES) {
@@ -216,7 +217,7 @@ static void separate_images(const real *sums, ptrdiff_t positions, vec bias, ptr
     }
 }
 
-/* Channels of LANES images. */
+/* Sums channels of LANES images. */
 static void sum_batch(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t channels,
                       ptrdiff_t panel, const real *staged, real *sums) {
     const cnet_conv2d *g = &job->g;
@@ -295,7 +296,7 @@ static ptrdiff_t rows_of(const cnet_conv2d *g) {
     ptrdiff_t rows = max_size(1, min_size(g->oh, 1 + (STAGE_BYTES - base) / more));
     while (rows > 4 && g->n * g->g * ceil_div(g->oh, rows) < ENOUGH_CHUNKS)
         rows = ceil_div(rows, 2);
-    return round_up(rows, 2); /* so that pooling finds its pairs within a chunk */
+    return round_up(rows, 2); /* so that both rows of a pooled pair are in one chunk */
 }
 
 static layout layout_of(const job_t *job, ptrdiff_t rows, ptrdiff_t lanes) {
@@ -304,12 +305,12 @@ static layout layout_of(const job_t *job, ptrdiff_t rows, ptrdiff_t lanes) {
     const ptrdiff_t bytes = job->tile * job->column_phases * row * (ptrdiff_t)sizeof(real);
     l.rows =
         min_size(round_up(rows, 2), max_size(1, SUMS_BYTES * min_size(lanes, 4) / 2 / bytes) * 2);
-    /* Pooling reads two vectors at a time, and images are separated by vectors of cells. */
+    /* Pooling reads two vectors at a time; images are separated by vectors of cells. */
     l.sums = round_up(l.rows * row, LANES) + (lanes + 1) * LANES;
     return l;
 }
 
-/* Positions of an image that are summed, in and between its rows. */
+/* The number of positions of an image that are summed, including those between its rows. */
 static ptrdiff_t summed_positions(const job_t *job) {
     const cnet_conv2d *g = &job->g;
     return job->is_straight ? g->oh * round_up(g->ow, LANES)
@@ -317,7 +318,7 @@ static ptrdiff_t summed_positions(const job_t *job) {
                                   round_up(job->image.rows * job->image.s.pitch, LANES);
 }
 
-/* Whether what is summed for nothing costs more than to put images side by side. */
+/* Whether the unused sums cost more than interleaving the images. */
 static int batch_pays(const job_t *job) {
     const cnet_conv2d *g = &job->g;
     const ptrdiff_t outputs = g->oh * g->ow;

@@ -1,19 +1,21 @@
 /* Weight gradient from staged images: lanes are output channels, each accumulator is one tap, and a
- * step of the depth is one output: dY of a vector of channels times the cell that the tap sees,
- * which is broadcast from the staged image. For any kernel, stride, dilation and groups.
+ * step of the depth is one output: a vector of channels of grad_output times the cell of the tap,
+ * broadcast from the staged image. For any kernel, stride, dilation and groups.
  *
  * Where a group has few outputs, lanes are (output, image): the images of a set are staged cell by
- * cell, so that the cells of all that a tap sees are neighbours, and each is multiplied with its
- * own dY alone. Images that a set lacks are zeros, in x and in dY.
+ * cell, so that the cells of one tap in all images of the set are contiguous, and each is
+ * multiplied with the grad_output of its own image. Missing images of a set are zeros in x and
+ * grad_output.
  *
- * The batch is split into parts, by the sizes alone; each part sums into its own copy of dW, and
- * the copies are added in order. Where dW is too large for many copies, the outputs are split. */
+ * The batch is split into parts, which depend on the sizes alone; each part sums into its own copy
+ * of dw, and the copies are added in order. Where dw is too large for many copies, the outputs are
+ * split. */
 #include "conv.h"
 #include "gemm/product.h"
 #include "stage.h"
 
 enum { ENOUGH_CHUNKS = 16, COPIES_BYTES = 8 << 20, ACCUMULATORS = ISA_DIRECT_ACCUMULATORS };
-/* What is spread over a vector at once, and what the images of a set may take. */
+/* Bytes that are spread over a vector at once; the most bytes of the staged images of a set. */
 enum { SPREAD_BYTES = 16, STAGED_BYTES = ISA_CORE_CACHE_BYTES };
 
 typedef struct {
@@ -21,17 +23,17 @@ typedef struct {
     real *sums;
     cnet_conv2d g;
     stage s;
-    ptrdiff_t set, lanes;    /* images in a set; lanes that are outputs */
+    ptrdiff_t set, lanes;    /* images per set; lanes that are outputs */
     ptrdiff_t taps, vectors; /* taps of a group; vectors of its outputs */
-    ptrdiff_t parts, images; /* parts of the batch; images in one, whole sets */
-    ptrdiff_t blocks, width; /* blocks of the vectors; vectors in one */
+    ptrdiff_t parts, images; /* parts of the batch; images per part, in whole sets */
+    ptrdiff_t blocks, width; /* blocks of the vectors; vectors per block */
     ptrdiff_t *offsets;
     char *workspace;
     size_t bytes_per_thread;
 } job_t;
 
-/* to[cell * set + image] = the staged cell of an image; one channel after the other, so that what
- * vectors write too much is overwritten by the next. */
+/* to[cell * set + image] = the staged cell of an image. Channels are written in order, so that the
+ * next channel overwrites the excess of vectors. */
 static inline __attribute__((always_inline)) void stage_images(const job_t *job, const real *x,
                                                                ptrdiff_t count, const int set,
                                                                real *planes, real *to) {
@@ -56,7 +58,7 @@ static inline __attribute__((always_inline)) void stage_images(const job_t *job,
     }
 }
 
-/* to[pixel * LANES + lane] = dY of a vector of channels, of each image of the set. */
+/* to[pixel * LANES + lane] = grad_output of a vector of channels, for each image of the set. */
 static void stage_gradients(const job_t *job, const real *grad_output, ptrdiff_t channels,
                             ptrdiff_t count, real *to) {
     const cnet_conv2d *g = &job->g;
@@ -79,7 +81,7 @@ static void stage_gradients(const job_t *job, const real *grad_output, ptrdiff_t
     }
 }
 
-/* The cells of a set, once for each output of the vector. */
+/* Repeats the cells of a set for each output of the vector. */
 static inline __attribute__((always_inline)) vec spread(const real *cells, const int set) {
     if (set == 1)
         return broadcast(*cells);
@@ -98,7 +100,7 @@ static inline __attribute__((always_inline)) vec spread(const real *cells, const
 }
 
 /* sums[(r * length + j) * LANES] += sum over outputs of grad_output * x[offsets[r * length] +
- * position + j], vectors each: `rows` runs of `length` taps that lie next to each other. */
+ * position + j], as vectors: `rows` runs of `length` contiguous taps. */
 static inline __attribute__((always_inline)) void
 add_taps(const job_t *job, const real *grad_output, const real *x, const int set,
          const ptrdiff_t *offsets, const int rows, const int length, real *sums) {
@@ -127,7 +129,7 @@ add_taps(const job_t *job, const real *grad_output, const real *x, const int set
 
 static inline __attribute__((always_inline)) void
 add_images(const job_t *job, const real *grad_output, const real *x, const int set, real *sums) {
-    /* With stride 1 the taps of a row of the filter are neighbours. */
+    /* With stride 1 the taps of a row of the filter are contiguous. */
     const ptrdiff_t length = job->g.sw == 1 && job->g.dw == 1 ? job->g.kw : 1;
     ptrdiff_t t = 0;
 #define RUNS(rows, size)                                                                           \
@@ -143,7 +145,7 @@ add_images(const job_t *job, const real *grad_output, const real *x, const int s
     ALL_RUNS(5)
     ALL_RUNS(6)
     ALL_RUNS(7)
-    /* Taps of longer rows, and taps apart: one by one. */
+    /* Taps of longer rows, and separate taps, are computed one by one. */
 #define RUNS_OF_1(rows)                                                                            \
     for (; t + (rows) <= job->taps; t += rows)                                                     \
         add_taps(job, grad_output, x, set, job->offsets + t, rows, 1, sums + t * LANES);
@@ -155,7 +157,7 @@ add_images(const job_t *job, const real *grad_output, const real *x, const int s
 #undef RUNS
 }
 
-/* Elements for the images of a set, and for one channel of each. */
+/* Elements for the images of a set, and for one channel of each image. */
 static ptrdiff_t staged_size(const cnet_conv2d *g, const stage *s, ptrdiff_t set) {
     return round_up(set * (g->c / g->g * s->channel + LANES), LANES);
 }
@@ -163,7 +165,7 @@ static ptrdiff_t planes_size(const stage *s, ptrdiff_t set) {
     return set == 1 ? 0 : set * round_up(s->channel, LANES);
 }
 
-/* Sums are laid out (part, group, vector of outputs, tap, lane). */
+/* Computes one chunk. Sums have the layout (part, group, vector of outputs, tap, lane). */
 static inline __attribute__((always_inline)) void add_part(const job_t *job, ptrdiff_t chunk,
                                                            const int set, real *staged) {
     const cnet_conv2d *g = &job->g;
@@ -218,7 +220,7 @@ static void sum_chunk(const void *argument, ptrdiff_t o, int slot) {
     }
 }
 
-/* Images that share a vector: as many as fill it, twice as many if they are there and small. */
+/* Images that share a vector: as many as fill it, or twice as many if available and small. */
 static ptrdiff_t images_of_set(const cnet_conv2d *g, const stage *s) {
     ptrdiff_t set = 1;
     while (2 * set * (g->o / g->g) <= LANES && 2 * set <= SPREAD_BYTES / (ptrdiff_t)sizeof(real) &&

@@ -1,14 +1,15 @@
-/* Gradient of the input, folded by rows: for channel c and column j of the filter
+/* Input gradient, folded by rows: for channel c and column j of the filter
  *
- *     z[c, j](q, t) = sum over o and the rows i of the filter of weight[o, c, i, j] *
- * grad_output[o](r, t)
+ *     z[c, j](q, t) = sum over o and the rows i of the filter of
+ *                     weight[o, c, i, j] * grad_output[o](r, t)
  *
- * with r the row of dY that row q of dX sees through i (see phases.h), and dX(q) is the sum of the
- * rows z[c, j](q), each moved by where its j lies. Rows of the register tile are (c, j), lanes are
- * positions in dY as it is, without padding and zeros between, and each step of the depth is one
- * (o, i). It is faster than the direct sum where that would pad few channels or short rows.
+ * where r is the row of grad_output that contributes to row q of dx through i (see phases.h). dx(q)
+ * is the sum of the rows z[c, j](q), each shifted by the offset of its j. Rows of the register tile
+ * are (c, j), lanes are positions in grad_output in its own layout, without padding or zeros
+ * between, and each step of the depth is one (o, i). It is faster than the direct sum where that
+ * would pad few channels or short rows.
  *
- * A chunk is some rows q of one image in one group. Sums over (o, i) first, then over j. */
+ * Sums over (o, i) first, then over j. A chunk is some rows q of one image in one group. */
 #include "conv.h"
 #include "lanes.h"
 #include "tap_sums.h"
@@ -19,14 +20,16 @@ typedef struct {
     conv2d_arrays arrays;
     cnet_conv2d g;
     phase_axis rows, columns;
-    ptrdiff_t filters, tile, panels; /* (c, j) of a group; in a tile; tiles */
-    ptrdiff_t taps;                  /* (o, i) of a group */
-    ptrdiff_t count, blocks;         /* rows of q in a chunk; chunks of an image */
-    ptrdiff_t channel;               /* step between channels of the staged dY */
-    ptrdiff_t lead, pitch;           /* of z: what is read before a row; from (c, j) to (c, j) */
-    ptrdiff_t line;                  /* step between the phases of a row of dX */
-    ptrdiff_t *offsets, *places, *phases; /* of the taps; the first of each phase, and their end */
-    ptrdiff_t *moves, *column_phases;     /* by j: how far its row is moved, in which phase */
+    ptrdiff_t filters, tile, panels; /* (c, j) per group; per tile; tiles */
+    ptrdiff_t taps;                  /* (o, i) per group */
+    ptrdiff_t count, blocks;         /* rows of q per chunk; chunks per image */
+    ptrdiff_t channel;               /* step between channels of the staged grad_output */
+    ptrdiff_t lead, pitch;           /* of z: elements that are read before a row; step from (c, j)
+                                        to (c, j) */
+    ptrdiff_t line;                  /* step between the phases of a row of dx */
+    ptrdiff_t *offsets, *places, *phases; /* of the taps; first tap of each phase, and the end of
+                                             the last */
+    ptrdiff_t *moves, *column_phases;     /* by j: the shift of its row, and its phase */
     real *weights;
     char *workspace;
     size_t bytes_per_thread;
@@ -54,7 +57,7 @@ static void list_taps(const job_t *job) {
     }
 }
 
-/* Packs one tile of (c, j): to[t * tile + r]. */
+/* Packs the weights of one tile of (c, j): to[t * tile + r]. */
 static void pack_weights(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
@@ -69,7 +72,7 @@ static void pack_weights(const void *argument, ptrdiff_t chunk, int slot) {
                         : 0;
 }
 
-/* Stages the rows of dY that rows of q from `top` on see: as they are, zeros outside. */
+/* Stages the rows of grad_output that rows q from `top` on depend on, with zeros outside. */
 static void stage_gradient(const job_t *job, const real *grad_output, ptrdiff_t top, ptrdiff_t rows,
                            real *to) {
     const cnet_conv2d *g = &job->g;
@@ -83,7 +86,7 @@ static void stage_gradient(const job_t *job, const real *grad_output, ptrdiff_t 
     zero_run(to + in.end * g->ow, (rows + job->rows.reach - in.end) * g->ow);
 }
 
-/* A vector of a row from position `at` on, 0 outside of [0, size). */
+/* The vector at position `at` of a row, 0 outside of [0, size). */
 static inline vec load_inside(const real *row, ptrdiff_t at, ptrdiff_t size) {
     const vec cells = load(row + at);
     if (at >= 0 && at + LANES <= size)
@@ -92,7 +95,7 @@ static inline vec load_inside(const real *row, ptrdiff_t at, ptrdiff_t size) {
     return select_cell((positions >= 0) & (positions < splat(size)), cells, (vec){0});
 }
 
-/* One row of dX, from the rows z[c, j] of its channel. */
+/* Sums one row of dx from the rows z[c, j] of its channel. */
 static void fold_row(const job_t *job, const real *z, real *line, real *dx) {
     const cnet_conv2d *g = &job->g;
     for (ptrdiff_t phase = 0; phase < g->sw; phase++) {
@@ -152,7 +155,7 @@ static void dx_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     }
 }
 
-/* Rows of a chunk: as many as the caches hold of dY and of z, fewer if chunks are few. */
+/* Rows per chunk: as many as the caches hold of grad_output and z, fewer if chunks are few. */
 static ptrdiff_t rows_of_chunk(const job_t *job) {
     const cnet_conv2d *g = &job->g;
     const ptrdiff_t row = g->ow * (ptrdiff_t)sizeof(real);
@@ -176,7 +179,7 @@ static job_t make_job(const cnet_conv2d *g) {
     job.panels = ceil_div(job.filters, job.tile);
     job.count = rows_of_chunk(&job);
     job.blocks = ceil_div(job.rows.count, job.count);
-    /* Vectors run beyond the last position of dY, and over both ends of a row of z. */
+    /* Vectors extend beyond the last position of grad_output, and over both ends of a row of z. */
     job.channel = round_up((job.count + job.rows.reach) * g->ow, LANES) + LANES;
     job.lead = max_size(0, job.columns.reach - job.columns.first);
     const ptrdiff_t trail = max_size(0, job.columns.first + job.columns.count + LANES - g->ow);

@@ -1,20 +1,20 @@
-/* Convolution, ReLU and 2 x 2 maximum in one kernel for training: by the tiles of tap_sums.h, whose
- * lanes are positions, or by those of prepared.c, whose lanes are output channels. Both sum
- * the taps in the same order. */
+/* Convolution, ReLU and 2 x 2 maximum pooling in one kernel for training, with the tiles of
+ * tap_sums.h, whose lanes are positions, or those of prepared.c, whose lanes are output channels.
+ * Both sum the taps in the same order. */
 #include "conv.h"
 #include "stage.h"
 #include "tap_sums.h"
 
-/* Both compute sums that are not needed, between rows of the image or beyond its channels and
- * columns. Where these are as many, lanes of channels are the better ones, as pooling stays in the
- * registers; but it takes 32 of those for a tile that is long enough. */
+/* Both layouts compute unused sums: between rows of the image, or beyond its channels and columns.
+ * Lanes of channels are chosen where they compute fewer sums; pooling then also stays in registers.
+ * A tile that is long enough needs 32 registers. */
 static int lanes_are_channels(const cnet_conv2d *g) {
     const ptrdiff_t outputs = g->o / g->g;
     const ptrdiff_t rows = round_up(outputs, CNET_FN(tap_sums_tile)(outputs));
     return ISA_REGISTERS >= 32 && CNET_FN(prepared_sums)(g) < rows * stage_of(g, 1).pitch;
 }
 
-/* A geometry without cells has nothing to stage. */
+/* A geometry without cells cannot be staged. */
 static int is_suitable(const cnet_conv2d *g) {
     return !(g->c && g->h && g->w) ||
            CNET_FN(conv2d_policy)(g, CNET_FORWARD, CNET_DIRECT, 1).algorithm == CNET_DIRECT;
@@ -30,13 +30,14 @@ size_t CNET_FN(conv2d_relu_pool_workspace)(cnet_call *call) {
                : CNET_FN(direct_relu_pool_workspace)(g, call->threads);
 }
 
-/* y = max_pool2d(relu(conv2d(x, weight, bias)), 2), bit for bit, without the arrays in between.
+/* y = max_pool2d(relu(conv2d(x, weight, bias)), 2), bit for bit, without the intermediate arrays.
  *
  * x (n, c, h, w), weight (o, c/g, kh, kw), bias (o) or NULL, y and codes (n, o, oh / 2, ow / 2);
- * overwrites both. A code is the place of the maximum in its 2 x 2 outputs, 2 * row + column, or
- * POOL_DEAD where ReLU gave 0; ties and NaN as in max_pool2d. There must be two rows and columns
- * of outputs; unsuitable where the direct algorithm is. The choice is whether lanes are channels.
- * Parallel over (n, group, block of rows). */
+ * overwrites both. A code is the position of the maximum in its 2 x 2 outputs, 2 * row + column, or
+ * POOL_DEAD where ReLU gives 0; ties and NaN as in max_pool2d. oh and ow must be at least 2.
+ * Unsuitable where the direct algorithm is unsuitable. choices[0] is whether lanes are channels.
+ * Workspace: packed filters, and one staged image per thread, with lanes of positions also its
+ * sums. Parallel over (n, group, block of rows). */
 void CNET_FN(conv2d_relu_pool)(const cnet_call *call) {
     const cnet_conv2d_relu_pool_arguments *a = &call->conv2d_relu_pool;
     const cnet_conv2d *g = &a->g;

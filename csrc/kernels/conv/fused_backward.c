@@ -1,16 +1,16 @@
-/* The backward pass of convolution, ReLU and 2 x 2 pooling, along the codes of conv2d_relu_pool: at
- * most one output in four has a gradient, and only those are visited.
+/* The backward pass of convolution, ReLU and 2 x 2 pooling from the codes of conv2d_relu_pool: at
+ * most one output in four has a gradient, and only these outputs are visited.
  *
- * The image is staged padded, with its channels innermost, so that the taps of one row of a filter
- * are neighbours (one by one where columns are dilated). The living cells of a pooled plane are
- * listed once: where their taps begin, and their gradient. Then, a block of vectors of taps at a
- * time, the list is swept with the sums of dW and the filter in registers: each cell adds its
- * gradient times the image to the sums, and its gradient times the filter to dX, which is staged as
- * the image is.
+ * The image is staged with padding and channels innermost, so that the taps of one row of a filter
+ * are contiguous (one run per tap where columns are dilated). The live cells of a pooled plane are
+ * listed once: the offset of their first tap, and their gradient. Then, for one block of vectors of
+ * taps at a time, the list is traversed with the filter and the sums of dw in registers: each cell
+ * adds its gradient times the image to the sums, and its gradient times the filter to dx, which is
+ * staged in the same layout as the image.
  *
- * The batch is split into parts, by the sizes alone; each part sums into its own copy of dW and db,
- * and the copies are added in order. */
-#define SHORT_VECTORS /* for runs of taps, which would fill longer ones in part only */
+ * The batch is split into parts, which depend on the sizes alone; each part sums into its own copy
+ * of dw and db, and the copies are added in order. */
+#define SHORT_VECTORS /* for runs of taps, which would fill longer vectors only in part */
 #include "conv.h"
 #include "lanes.h"
 #include "sums.h"
@@ -23,8 +23,8 @@
 
 enum { ENOUGH_PARTS = 16, BLOCK_VECTORS = 9, CHAINED_VECTORS = 6, STAGED_BYTES = 512 << 10 };
 
-/* The living cells of a pooled plane: where their taps begin in the staged image, their gradients.
- */
+/* The live cells of a pooled plane: the offset of their first tap in the staged image, and their
+ * gradients. */
 typedef struct {
     mask_t *at;
     real *gradients;
@@ -36,23 +36,24 @@ typedef struct {
     const uint8_t *codes;
     real *dx, *dw, *db;
     cnet_conv2d g;
-    ptrdiff_t inputs, outputs;    /* channels of a group */
+    ptrdiff_t inputs, outputs;    /* channels per group */
     ptrdiff_t cells;              /* of a pooled plane */
     ptrdiff_t rows, columns;      /* of the staged image */
-    ptrdiff_t pixel, image;       /* elements of a staged pixel, of the staged image */
-    ptrdiff_t runs, run, vectors; /* runs of a filter; their taps; vectors of all runs */
-    ptrdiff_t parts, images;      /* parts of the batch; images in one */
-    ptrdiff_t *offsets, *pixels;  /* of vectors, from the first tap; where pixels of x lie */
-    mask_t *places, shifts[4];    /* first tap of a pooled cell; how far a code moves it */
-    real *filters, *sums;         /* (o, vector, lane); (part, o, vector, lane) and behind it db */
+    ptrdiff_t pixel, image;       /* elements of a staged pixel; of the staged image */
+    ptrdiff_t runs, run, vectors; /* runs of a filter; taps per run; vectors of all runs */
+    ptrdiff_t parts, images;      /* parts of the batch; images per part */
+    ptrdiff_t *offsets, *pixels;  /* of vectors, from the first tap; of pixels of x */
+    mask_t *places, shifts[4];    /* first tap of a pooled cell; shift of it for each code */
+    real *filters, *sums;         /* (o, vector, lane); (part, o, vector, lane), followed by db */
     char *workspace;
     size_t bytes_per_thread;
 } job_t;
 
 /* ---- Staging --------------------------------------------------------------------------- */
 
-/* Channels become innermost, LANES of them at LANES pixels at a time. Vectors may run on into the
- * next pixel, with zeros: blocks of channels go backwards, so that its own follow. */
+/* Makes channels innermost, LANES channels of LANES pixels at a time. A vector may write zeros into
+ * the next pixel: blocks of channels are written in descending order, so that these zeros are
+ * overwritten by the next pixel's own channels. */
 static void stage_image(const job_t *job, const real *x, real *to) {
     const ptrdiff_t plane = job->g.h * job->g.w, last = (job->inputs - 1) / LANES * LANES;
     if (job->pixel == 1) {
@@ -94,7 +95,7 @@ static void unstage_image(const job_t *job, const real *from, real *dx) {
     }
 }
 
-/* Every cell is written behind those before it, and counted if it lives. */
+/* Writes the cell at the end of the list, and counts it only if it is live. */
 static inline void list_cell(const job_t *job, const real *grad_output, const uint8_t *codes,
                              ptrdiff_t t, list_t *list) {
     list->at[list->count] = job->places[t] + job->shifts[codes[t] % 4];
@@ -103,7 +104,7 @@ static inline void list_cell(const job_t *job, const real *grad_output, const ui
 }
 
 #ifdef COMPRESS
-/* The same for COMPRESS cells. Portable vectors have no way to close up lanes. */
+/* The same for COMPRESS cells. Portable vectors cannot pack the live lanes together. */
 static inline void list_vector(const job_t *job, const real *grad_output, const uint8_t *codes,
                                ptrdiff_t t, list_t *list) {
     const __m128i code = _mm_loadu_si128((const __m128i *)(codes + t));
@@ -121,7 +122,7 @@ static inline void list_vector(const job_t *job, const real *grad_output, const 
 }
 #endif
 
-/* Lists the living cells of one plane. Any code that is no place stands for a dead one. */
+/* Lists the live cells of one plane. Any code that is not a position marks a dead cell. */
 static void list_cells(const job_t *job, const real *grad_output, const uint8_t *codes,
                        list_t *list) {
     list->count = 0;
@@ -136,7 +137,8 @@ static void list_cells(const job_t *job, const real *grad_output, const uint8_t 
 
 /* ---- The sweep over the cells ---------------------------------------------------------- */
 
-/* What one cell adds to the sums, and to dX: `dx` is the way there from the staged image. */
+/* Adds the terms of one cell to the sums and to dx; `dx` is the distance from the staged image to
+ * its gradient. */
 static inline __attribute__((always_inline)) void sweep_cell(const list_t *list, ptrdiff_t t,
                                                              real *const *from, const vec *taps,
                                                              const int vectors, const int with_dx,
@@ -155,8 +157,8 @@ static inline __attribute__((always_inline)) void sweep_cell(const list_t *list,
     }
 }
 
-/* One block of vectors of one filter. Few sums would wait for each other: these are kept twice, one
- * for every other cell. */
+/* One block of vectors of one filter. Few sums would form long dependency chains: they are kept
+ * twice, one copy for every other cell. */
 static inline __attribute__((always_inline)) void
 sweep(const list_t *list, real *staged, const ptrdiff_t *offsets, const real *filter,
       const int vectors, const int with_dx, ptrdiff_t dx, real *sums) {
@@ -166,7 +168,7 @@ sweep(const list_t *list, real *staged, const ptrdiff_t *offsets, const real *fi
 #pragma GCC unroll 16
     for (int v = 0; v < vectors; v++) {
         from[v] = staged + offsets[v];
-        __asm__("" : "+r"(from[v])); /* one register each, instead of sums of several */
+        __asm__("" : "+r"(from[v])); /* one pointer register each, instead of sums of several */
         if (with_dx)
             taps[v] = load(filter + v * LANES);
     }
@@ -242,7 +244,7 @@ static void part_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     }
 }
 
-/* Where tap (c, i, j) of a filter stands among its vectors. */
+/* The position of tap (c, i, j) among the lanes of the vectors of a filter. */
 static ptrdiff_t tap_lane(const job_t *job, ptrdiff_t c, ptrdiff_t i, ptrdiff_t j) {
     const ptrdiff_t tap = (i * job->g.kw + j) * job->pixel + c;
     const ptrdiff_t run = tap / job->run;
@@ -285,7 +287,7 @@ static void sum_chunk(const void *argument, ptrdiff_t o, int slot) {
 
 /* ---- The kernel ------------------------------------------------------------------------ */
 
-/* The staged image holds all taps of the pooled outputs, and the whole image. */
+/* The staged image contains all taps of the pooled outputs, and the whole image. */
 static ptrdiff_t staged_rows(const cnet_conv2d *g) {
     return max_size((g->oh / 2 * 2 - 1) * g->sh + (g->kh - 1) * g->dh + 1, g->ph + g->h);
 }
@@ -302,7 +304,7 @@ static job_t make_job(const cnet_conv2d *g, int with_dx) {
         .rows = staged_rows(g),
         .columns = staged_columns(g),
     };
-    /* What a vector adds to dX behind its run must not be part of another pixel. */
+    /* The excess that a vector adds to dx after its run must not belong to another pixel. */
     job.pixel = with_dx ? round_up(job.inputs, LANES) : job.inputs;
     job.image = round_up(job.rows * job.columns * job.pixel + LANES, LANES);
     job.runs = g->dw == 1 ? g->kh : g->kh * g->kw;
@@ -327,8 +329,8 @@ static size_t sums_bytes(const job_t *job) {
     return bytes_of(job->parts * job->g.o * sums_of_output(job), sizeof(real));
 }
 
-/* Whether it is faster than the gradients of the convolution, from a dY with all its zeros: where
- * the staged image and its gradient stay in the second-level cache. */
+/* Whether it is faster than the gradients of the convolution from a full grad_output with zeros:
+ * where the staged image and its gradient stay in the second-level cache. */
 static int pays(const cnet_conv2d *g) {
     const ptrdiff_t pixel = round_up(g->c / g->g, LANES) * (ptrdiff_t)sizeof(real);
     return g->n && g->c && g->o && g->h && g->w &&
@@ -359,13 +361,13 @@ static void fill_lists(const job_t *job) {
                                   2 * (t % (g->ow / 2)) * g->sw * job->pixel);
 }
 
-/* The gradients of conv2d_relu_pool: those of conv2d for the gradient that is grad_output at the
- * place of each code, and 0 elsewhere.
+/* The gradients of conv2d_relu_pool: those of conv2d for an output gradient that is grad_output at
+ * the position of each code, and 0 elsewhere.
  *
- * grad_output and codes (n, o, oh / 2, ow / 2), x (n, c, h, w), weight (o, c/g, kh, kw), and their
- * gradients dx, dw, db (o), each NULL where it is not wanted; overwrites them. A code that is no
- * place gives nothing, whatever its grad_output. Unsuitable where it does not pay; there must be
- * two rows and columns of outputs. Parallel over (part of the batch, group), then over o. */
+ * grad_output and codes (n, o, oh / 2, ow / 2), x (n, c, h, w), weight (o, c/g, kh, kw); dx, dw and
+ * db (o), each NULL if not wanted; overwrites them. A code that is not a position contributes
+ * nothing, whatever its grad_output. oh and ow must be at least 2. Unsuitable where it is not
+ * faster. Parallel over (part of the batch, group), then over o. */
 void CNET_FN(conv2d_relu_pool_backward)(const cnet_call *call) {
     const cnet_conv2d_relu_pool_backward_arguments *a = &call->conv2d_relu_pool_backward;
     const cnet_conv2d *g = &a->g;

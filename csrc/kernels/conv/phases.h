@@ -1,9 +1,9 @@
-/* The input gradient by the phases of the stride, so that no zeros are ever inserted into dY.
+/* The input gradient by the phases of the stride, so that no zeros are inserted into grad_output.
  *
- * Along one axis, cell u = position + padding of dX lies in phase u % stride at q = u / stride, and
- *     dX(u) = sum of W(i) dY(q - i * dilation / stride) over the taps i with
+ * Along one axis, cell u = position + padding of dx lies in phase u % stride at q = u / stride, and
+ *     dx(u) = sum of weight(i) grad_output(q - i * dilation / stride) over the taps i with
  *             i * dilation % stride == u % stride.
- * All phases see dY on one grid of q, each with taps of its own. */
+ * All phases read grad_output on the same grid of q, each with its own taps. */
 #ifndef CNET_PHASES_H
 #define CNET_PHASES_H
 
@@ -12,8 +12,8 @@
 
 typedef struct {
     ptrdiff_t stride, padding, size; /* of the convolution; size of x */
-    ptrdiff_t first, count;          /* q of the cells in x: the first, and how many */
-    ptrdiff_t reach;                 /* how far back the last tap sees */
+    ptrdiff_t first, count;          /* q of the cells in x: the first, and their number */
+    ptrdiff_t reach;                 /* distance back to the last tap */
 } phase_axis;
 
 static inline phase_axis phase_axis_of(ptrdiff_t size, ptrdiff_t kernel, ptrdiff_t stride,
@@ -31,12 +31,12 @@ static inline phase_axis phase_columns(const cnet_conv2d *g) {
     return phase_axis_of(g->w, g->kw, g->sw, g->pw, g->dw);
 }
 
-/* The position in x of cell q of the grid in a phase; may lie outside. */
+/* The position in x of cell q of the grid in a phase; may lie outside of x. */
 static inline ptrdiff_t phase_position(const phase_axis *a, ptrdiff_t q, ptrdiff_t phase) {
     return (a->first + q) * a->stride + phase - a->padding;
 }
 
-/* Writes a row of x from the rows of its phases, which lie `step` apart. Reads whole vectors. */
+/* Writes a row of x from the rows of its phases, which are `step` apart. Reads whole vectors. */
 static inline void join_phases(const phase_axis *a, const real *phases, ptrdiff_t step, real *to) {
     if (a->stride == 1) {
         copy_run(to, phases, a->size);

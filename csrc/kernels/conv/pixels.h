@@ -1,7 +1,7 @@
-/* The pixels that a 1 x 1 convolution takes, numbered through all images.
+/* The pixels that a 1 x 1 convolution reads, numbered through all images.
  *
- * They lie in rows of `width`, `col` apart; where neither rows nor columns are left out, one row is
- * the whole plane. */
+ * They form rows of `width` pixels, `col` apart; if the stride skips neither rows nor columns, one
+ * row is the whole plane. */
 #ifndef CNET_PIXELS_H
 #define CNET_PIXELS_H
 
@@ -9,7 +9,7 @@
 
 typedef struct {
     ptrdiff_t channels, plane, row, col, width;
-    ptrdiff_t pixels; /* of one image */
+    ptrdiff_t pixels; /* per image */
 } pixels;
 
 static inline pixels pixels_of(const cnet_conv2d *g, ptrdiff_t channels, ptrdiff_t plane,
@@ -26,7 +26,7 @@ static inline pixels pixels_of_y(const cnet_conv2d *g) {
     return pixels_of(g, g->o, g->oh * g->ow, g->ow, 1);
 }
 
-/* A run of pixels in one row, and where it begins in a channel. */
+/* A run of pixels in one row: its offset in a channel, and its length. */
 typedef struct {
     ptrdiff_t first, count;
 } pixel_run;

@@ -1,9 +1,9 @@
 /* Convolution with 1 x 1 filters: a matrix product of the weights and the pixels of all images.
  *
- * Columns are the pixels that the stride takes, numbered through all images, so that panels run on
- * from one to the next. The gradient of the input is the same product with the weights transposed,
- * whose columns go where the pixels came from. Summed as product.h says, the bias added to the
- * first block. Parallel over tiles of (group, channel, pixels). */
+ * Columns are the pixels that the stride selects, numbered through all images, so that panels may
+ * span images. The input gradient is the same product with the weights transposed; its columns are
+ * written to the pixels they correspond to. Order of summation and workspace as in product.h; the
+ * bias is added to the first block. Parallel over tiles of (group, channel, pixels). */
 #include "conv.h"
 #include "pixels.h"
 #include "gemm/product.h"
@@ -17,7 +17,7 @@ typedef struct {
     pixels source, target;
 } job_t;
 
-/* The runs of the columns j, …, j + cols - 1 in a channel; how many there are. */
+/* Finds the runs of the columns j, …, j + cols - 1 in a channel, and returns their number. */
 static int find_runs(const pixels *l, ptrdiff_t channel, ptrdiff_t j, ptrdiff_t cols,
                      pixel_run runs[TILE_COLS]) {
     int number = 0;

@@ -1,5 +1,6 @@
-/* Gradient of the weights of a 1 x 1 convolution: the product of dY and X transposed, summed over
- * the pixels of all images as product.h says. Parallel over tiles of dW and parts of the pixels. */
+/* Weight gradient of a 1 x 1 convolution: the product of grad_output and x transposed, summed over
+ * the pixels of all images. Order of summation and workspace as in product.h. Parallel over tiles
+ * of dw and parts of the pixels. */
 #include "conv.h"
 #include "pixels.h"
 #include "gemm/product.h"

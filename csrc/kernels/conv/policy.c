@@ -1,9 +1,9 @@
-/* Which algorithm computes a pass of a convolution. */
+/* Chooses the algorithm that computes a pass of a convolution. */
 #include "conv.h"
 #include "stage.h"
 #include "tap_sums.h"
 
-/* ---- What each algorithm can do, and where it pays ------------------------------------- */
+/* ---- What each algorithm can compute, and where it is faster --------------------------- */
 
 static int always(const cnet_conv2d *g) {
     (void)g;
@@ -22,7 +22,7 @@ static int is_3x3_or_5x5_with_stride_1(const cnet_conv2d *g) {
            g->sw == 1 && g->dh == 1 && g->dw == 1 && g->g == 1;
 }
 
-/* The stride leaves out pixels, padding would add some. */
+/* A stride would skip pixels, padding would add some. */
 static int is_1x1_without_padding(const cnet_conv2d *g) {
     return not_empty(g) && g->kh == 1 && g->kw == 1 && g->ph == 0 && g->pw == 0 &&
            (g->oh - 1) * g->sh < g->h && (g->ow - 1) * g->sw < g->w;
@@ -31,9 +31,9 @@ static int is_1x1_without_padding(const cnet_conv2d *g) {
 enum { CACHED_TAPS = 1024, CACHED_BYTES = ISA_CORE_CACHE_BYTES, STAGED_BYTES = 64 << 20 };
 enum { LONGEST_STRIDE = 8 };
 
-/* Whether direct convolution stages at most so many bytes for some rows of outputs. It is about
- * what the image has there, but with large padding and dilation so much more that a product may
- * overflow. */
+/* Whether direct convolution stages at most this many bytes for some rows of outputs. That is about
+ * the size of these rows of the image, but so much more with large padding and dilation that a
+ * product may overflow. */
 static int stages_at_most(ptrdiff_t bytes, const cnet_conv2d *g, ptrdiff_t rows) {
     return stage_of(g, rows).channel <= bytes / (ptrdiff_t)sizeof(real) / (g->c / g->g);
 }
@@ -52,8 +52,7 @@ static int gradient_can_be_staged(const cnet_conv2d *g) {
            can_be_staged(&gradient);
 }
 
-/* Each channel has some filters of its own; strides are few enough to list the taps of each phase.
- */
+/* Each channel has its own filters, and strides are small enough to list the taps of each phase. */
 static int is_depthwise(const cnet_conv2d *g) {
     return not_empty(g) && g->c == g->g && g->o / g->g <= DEPTHWISE_MULTIPLIERS &&
            g->sh <= LONGEST_STRIDE && g->sw <= LONGEST_STRIDE && can_be_staged_whole(g);
@@ -61,31 +60,31 @@ static int is_depthwise(const cnet_conv2d *g) {
 
 static int has_one_filter_each(const cnet_conv2d *g) { return g->o == g->c && g->c > 1; }
 
-/* Transforms cost as much as some sixteen channels of products, and lanes are channels; a tile has
- * 4 x 4 outputs, or 2 x 2. */
+/* The transforms cost as much as about sixteen channels of products, and lanes are channels; a tile
+ * has 4 x 4 or 2 x 2 outputs. */
 static int has_channels_for_winograd(const cnet_conv2d *g) {
     return g->c >= 16 && g->o >= 16 && g->oh >= 3 && g->ow >= 3;
 }
 
-/* A tile has 6 or 8 rows. */
+/* A register tile has 6 or 8 rows. */
 static int has_channels_for_tiles(const cnet_conv2d *g) {
     return g->c / g->g >= 4 && g->o / g->g >= 4;
 }
 
-/* What is staged for a row of outputs stays in the cache, and so do the taps of all inputs: more of
- * them where a product would copy each cell for several. */
+/* The staged cells for a row of outputs stay in the cache, and so do the taps of all inputs: more
+ * taps are allowed where a product would copy each cell several times. */
 static int has_few_taps(const cnet_conv2d *g) {
     const ptrdiff_t window = g->kh * g->kw, most = window == 1 ? CACHED_TAPS : 4 * CACHED_TAPS;
     return g->c / g->g * window <= most && stages_at_most(CACHED_BYTES, g, 1);
 }
 
-/* Rows of the register tiles that so many filters take. */
+/* Rows of the register tiles that this many filters take. */
 static ptrdiff_t tile_rows_for(ptrdiff_t filters) {
     return round_up(filters, CNET_FN(tap_sums_tile)(filters));
 }
 
-/* The direct sum pads the channels of x, and the rows of dY; it is the better one as long as that
- * is a fifth of the work. */
+/* The direct sum pads the channels of x and the rows of grad_output; it is preferred as long as
+ * that adds at most a fifth to the work of folding. */
 static int folding_is_less_work(const cnet_conv2d *g) {
     const cnet_conv2d gradient = gradient_geometry(g);
     const ptrdiff_t inputs = g->c / g->g;
@@ -110,10 +109,10 @@ typedef struct {
     conv2d_test *suits, *pays;
     conv2d_bytes *workspace;
     conv2d_run *run;
-    int is_whole; /* computes all the gradients that are wanted: suits both passes or neither */
+    int is_whole; /* computes all gradients that are wanted: then it suits both passes or neither */
 } algorithm;
 
-/* The first of a pass that suits a geometry and pays is taken. */
+/* The first algorithm of a pass that suits the geometry and is expected to be faster is chosen. */
 #define RUNS(name, pass) CNET_FN(name##_##pass##_workspace), CNET_FN(name##_##pass)
 static const algorithm algorithms[CNET_PASSES][CNET_ALGORITHMS] = {
     [CNET_FORWARD] =

@@ -1,16 +1,16 @@
-/* Convolution with prepared filters: bias, ReLU and 2 x 2 maximum happen while the sums are in the
- * registers.
+/* Convolution with prepared filters: bias, ReLU and 2 x 2 maximum pooling are applied while the
+ * sums are in registers.
  *
- * Lanes are output channels: one tap of a tile is one vector of filters times a number of the
+ * Lanes are output channels: one tap of a tile is one vector of filters times one number of the
  * staged image for each output, so that images of any width fill the tile. Panels of channels are
- * vectors wide, the last of them half a vector if that is enough. */
+ * one vector wide; the last is half a vector wide if that is enough. */
 #include "conv.h"
 #include "lanes.h"
 #include "stage.h"
 
 enum {
-    MAX_PIXELS = ISA_PREPARED_PIXELS, /* two rows of them and a filter fill the registers */
-    CODES = sizeof(mask_t),           /* of pooled pixels, a byte each, in a lane */
+    MAX_PIXELS = ISA_PREPARED_PIXELS, /* two rows of pixels and a filter fill the registers */
+    CODES = sizeof(mask_t),           /* codes of pooled pixels, one byte each, per lane */
     CODE_PARTS = (MAX_PIXELS / 2 + CODES - 1) / CODES,
     HALVES = ISA_HALF_PANELS,
     STAGE_BYTES = 128 << 10,
@@ -24,20 +24,20 @@ typedef struct {
     const cnet_conv2d *g;
     stage s;
     ptrdiff_t taps;
-    ptrdiff_t group;  /* size of its panels */
-    ptrdiff_t blocks; /* of rows */
+    ptrdiff_t group;  /* elements of the panels of a group */
+    ptrdiff_t blocks; /* blocks of rows */
     const ptrdiff_t *offsets;
     const real *filters;
-    int width, relu, pool; /* pixels of a tile */
+    int width, relu, pool; /* width: pixels per tile */
     char *workspace;
     size_t bytes_per_thread;
 } job_t;
 
-/* Where a tile goes: pixel (0, 0) of the first of `outputs` planes. Of each row `valid` pixels are
- * stored; up to `room` may be overwritten, whose turn comes after this tile's. */
+/* The destination of a tile: pixel (0, 0) of the first of `outputs` planes. In each row `valid`
+ * pixels are stored; up to `room` pixels may be overwritten, because later tiles rewrite them. */
 typedef struct {
     real *y;
-    uint8_t *codes;       /* in planes like y, or NULL */
+    uint8_t *codes;       /* in planes of the same layout as y, or NULL */
     ptrdiff_t plane, row; /* steps from plane to plane, from row to row */
     ptrdiff_t outputs, rows, valid, room;
 } place_t;
@@ -65,7 +65,8 @@ static ptrdiff_t panel_lanes(ptrdiff_t outputs) {
     return HALVES && outputs <= LANES_HALF ? LANES_HALF : LANES_WHOLE;
 }
 
-/* Rows of a chunk; a rule that does not know the number of images, so that offsets are prepared. */
+/* Rows per chunk. The rule does not depend on the number of images, so that offsets can be
+ * prepared. */
 static ptrdiff_t rows_of(const cnet_conv2d *g) {
     const ptrdiff_t inputs = g->c / g->g;
     const ptrdiff_t cost = g->ow * (g->o / g->g) * inputs * g->kh * g->kw;
@@ -77,7 +78,7 @@ static ptrdiff_t rows_of(const cnet_conv2d *g) {
     return round_up(rows, 2);
 }
 
-/* Lanes of the panels of a group. */
+/* The number of lanes of the panels of a group. */
 static ptrdiff_t lanes_of(const cnet_conv2d *g) {
     const ptrdiff_t outputs = g->o / g->g, whole = outputs / LANES_WHOLE * LANES_WHOLE;
     return whole + (outputs > whole ? panel_lanes(outputs - whole) : 0);
@@ -142,10 +143,11 @@ size_t CNET_FN(prepare_conv2d_workspace)(cnet_call *call) {
     return CNET_FN(prepared_bytes)(&call->prepare_conv2d.g);
 }
 
-/* Filters as prepared_conv2d wants them, in the workspace: the offsets of the taps, then for each
- * group and panel its bias, and for each tap the channels of the panel.
+/* Packs filters for prepared_conv2d; the result is the workspace: the offsets of the taps, then for
+ * each group and panel a vector of biases, and for each tap a vector of the panel's channels.
  *
- * weight (o, c/g, kh, kw), bias (o) or NULL; n does not matter. On the calling thread. */
+ * weight (o, c/g, kh, kw), bias (o) or NULL for zeros; n does not matter. Runs on the calling
+ * thread. */
 void CNET_FN(prepare_conv2d)(const cnet_call *call) {
     const cnet_prepare_conv2d_arguments *a = &call->prepare_conv2d;
     CNET_FN(prepare_filters)(a->weight, a->bias, call->workspace, &a->g);
@@ -153,8 +155,8 @@ void CNET_FN(prepare_conv2d)(const cnet_call *call) {
 
 /* ---- Convolution ----------------------------------------------------------------------- */
 
-/* `rows` rows of outputs of one panel; `first` is the first of them in the first of `outputs`
- * planes. */
+/* Computes `rows` rows of outputs of one panel; `first` is the offset of the first row in the first
+ * of `outputs` planes. */
 static void run_panel(const job_t *job, const real *filters, const real *staged, ptrdiff_t rows,
                       ptrdiff_t outputs, ptrdiff_t first) {
     const cnet_conv2d *g = job->g;
@@ -164,14 +166,14 @@ static void run_panel(const job_t *job, const real *filters, const real *staged,
     for (ptrdiff_t row = 0; row + step <= rows; row += 2) {
         to.rows = min_size(2, rows - row);
         for (ptrdiff_t begin = 0; begin < ow; begin += job->width) {
-            /* The last tile goes back over pixels of the one before. */
+            /* The last tile begins earlier and overlaps the one before it. */
             const ptrdiff_t column = max_size(0, min_size(begin, ow - job->width));
             const ptrdiff_t at = row / step * to.row + column / step;
             const real *x = staged + (row * job->s.pitch + column);
             to.y = job->y + first + at;
             to.codes = job->codes ? job->codes + first + at : NULL;
             to.valid = min_size(job->width, ow - column) / step;
-            to.room = job->pool ? end - at : ow - column; /* the second row may be there already */
+            to.room = job->pool ? end - at : ow - column; /* the second row may already be stored */
 #if ISA_HALF_PANELS
             if (outputs <= LANES_HALF) {
                 tile_of_half(job, filters, x, &to);
@@ -228,13 +230,13 @@ size_t CNET_FN(prepared_conv2d_workspace)(cnet_call *call) {
     return CNET_FN(prepared_scratch)(&call->prepared_conv2d.g, call->threads);
 }
 
-/* y = conv2d(x, weight, bias), then relu(y) if relu, then max_pool2d(y, 2) if pool, with weight and
- * bias prepared by prepare_conv2d for the same geometry but for n.
+/* y = conv2d(x, weight, bias), then relu(y) if `relu`, then max_pool2d(y, 2) if `pool`, with weight
+ * and bias prepared by prepare_conv2d for the same geometry except n.
  *
  * x (n, c, h, w), y (n, o, oh, ow) or, if pooled, (n, o, oh / 2, ow / 2); overwrites y. Taps are
- * summed in the order of the weight, the bias is added to their sum; a maximum that is not a number
- * wins, as in max_pool2d. The geometry must not be empty. Parallel over (n, group, block of rows).
- */
+ * summed in the order of the weight, the bias is added last. NaN stays with ReLU, and is the
+ * maximum as in max_pool2d. The geometry must not be empty. Workspace: one staged image per thread.
+ * Parallel over (n, group, block of rows). */
 void CNET_FN(prepared_conv2d)(const cnet_call *call) {
     const cnet_prepared_conv2d_arguments *a = &call->prepared_conv2d;
     const prepared_arrays arrays = {a->x, a->prepared, a->y, NULL, a->relu != 0, a->pool != 0};

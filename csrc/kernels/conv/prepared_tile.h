@@ -1,6 +1,6 @@
-/* The register tile of prepared.c for vectors of TILE_LANES output channels: that file
- * includes this one once for each width. TILE_FN names what belongs to a width; TILE_FIRSTS and
- * TILE_SECONDS are the positions of simd.h for it. */
+/* The register tile of prepared.c for vectors of TILE_LANES output channels. prepared.c includes
+ * this file once for each width. TILE_FN names the functions of a width; TILE_FIRSTS and
+ * TILE_SECONDS are its shuffle positions, as in simd.h. */
 
 #define tile_vec TILE_FN(vec)
 #define tile_mask TILE_FN(mask)
@@ -9,20 +9,20 @@ typedef real TILE_FN(unaligned)
     __attribute__((vector_size(TILE_LANES * sizeof(real)), aligned(sizeof(real)), may_alias));
 typedef mask_t tile_mask __attribute__((vector_size(TILE_LANES * sizeof(real))));
 
-/* The greater of two in each lane; what is not a number is greater than numbers. */
+/* The maximum in each lane; NaN is larger than every number. */
 static inline tile_vec TILE_FN(greater)(tile_vec a, tile_vec b) {
     const tile_mask take = (b > a) | (b != b);
     return (tile_vec)((take & (tile_mask)b) | (~take & (tile_mask)a));
 }
 
-/* The sum, at least 0 if `relu`. */
+/* Adds the bias; results <= 0 become 0 if `relu`. */
 static inline tile_vec TILE_FN(finish)(tile_vec sum, tile_vec bias, int relu) {
     sum += bias;
     const tile_mask keep = ~(sum <= (tile_vec){0}) | (mask_t)(relu - 1);
     return (tile_vec)(keep & (tile_mask)sum);
 }
 
-/* relu of the greatest of four sums, and its place among them or POOL_DEAD. */
+/* relu of the maximum of four sums, and its position among them or POOL_DEAD. */
 static inline tile_vec TILE_FN(pool_coded)(const tile_vec cells[4], tile_vec bias,
                                            tile_mask *code) {
     tile_vec best = cells[0] + bias;
@@ -38,7 +38,7 @@ static inline tile_vec TILE_FN(pool_coded)(const tile_vec cells[4], tile_vec bia
     return (tile_vec)(~dead & (tile_mask)best);
 }
 
-/* Rows become columns, as in simd.h. */
+/* Transposes a square, as in simd.h. */
 static inline void TILE_FN(transpose)(tile_vec rows[TILE_LANES]) {
     tile_vec other[TILE_LANES];
 #pragma GCC unroll 4
@@ -55,8 +55,8 @@ static inline void TILE_FN(transpose)(tile_vec rows[TILE_LANES]) {
     }
 }
 
-/* Stores `count` pixels, whose lanes are output channels, to rows of `outputs` planes of y. The
- * planes may be overwritten up to `room` pixels, of which `valid` are to be stored. */
+/* Stores `count` pixels, whose lanes are output channels, to rows of `outputs` planes of y. `valid`
+ * pixels must be stored; up to `room` pixels of a plane may be overwritten. */
 static inline __attribute__((always_inline)) void
 TILE_FN(store_pixels)(const tile_vec *pixels, const int count, ptrdiff_t valid, ptrdiff_t room,
                       ptrdiff_t outputs, ptrdiff_t plane, real *y) {
@@ -77,8 +77,8 @@ TILE_FN(store_pixels)(const tile_vec *pixels, const int count, ptrdiff_t valid, 
     }
 }
 
-/* Stores the codes of pixels to rows of planes, like store_pixels: the bytes of a lane, from the
- * low one on, are the codes of that plane. */
+/* Stores the codes of pixels to rows of planes, as store_pixels does: the bytes of a lane, from the
+ * lowest, are the codes of that plane. */
 static inline void TILE_FN(store_codes)(const tile_mask codes[CODE_PARTS], const place_t *to) {
     for (int lane = 0; lane < TILE_LANES && lane < to->outputs; lane++) {
         mask_t bytes[CODE_PARTS];
@@ -91,8 +91,8 @@ static inline void TILE_FN(store_codes)(const tile_mask codes[CODE_PARTS], const
     }
 }
 
-/* Two rows of `pixels` outputs from pixel `at` on, inlined, so that their number is part of the
- * code: sums over taps of filters[t][lane] * x[r * pitch + p + offsets[t]], finished and stored. */
+/* Computes two rows of `pixels` outputs: sums over taps of filters[t][lane] * x[r * pitch + p +
+ * offsets[t]], finished and stored. Inlined, so that `pixels` is part of the code. */
 static inline __attribute__((always_inline)) void TILE_FN(tile)(const job_t *job,
                                                                 const real *filters, const real *x,
                                                                 const int pixels,
@@ -103,7 +103,9 @@ static inline __attribute__((always_inline)) void TILE_FN(tile)(const job_t *job
     for (ptrdiff_t t = 0; t < job->taps; t++) {
         filters += TILE_LANES;
         const real *above = x + offsets[t], *below = above + pitch;
-        __asm__("" : "+r"(above), "+r"(below)); /* or numbers of the image are kept, and spilled */
+        __asm__(""
+                : "+r"(above), "+r"(below)); /* otherwise the compiler keeps numbers of the image
+                                                in registers, and spills */
         const tile_vec filter = *(const tile_vec *)filters;
 #pragma GCC unroll 16
         for (int p = 0; p < pixels; p++) {

@@ -1,6 +1,6 @@
 /* Convolution as one matrix product, whose right operand is copied from the images panel by panel,
- * never as a whole. Summed as product.h says, the bias added to the first block. Parallel over
- * tiles of (group, o, outputs of all images). */
+ * never as a whole. Order of summation and workspace as in product.h; the bias is added to the
+ * first block. Parallel over tiles of (group, o, outputs of all images). */
 #include "conv.h"
 #include "gemm/product.h"
 #include "taps.h"
@@ -9,7 +9,7 @@ typedef struct {
     product base;
     conv2d_arrays arrays;
     cnet_conv2d g;
-    ptrdiff_t pixels; /* outputs of one image */
+    ptrdiff_t pixels; /* outputs per image */
 } job_t;
 
 static void pack_weight(const product *q, ptrdiff_t group, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t p,

@@ -1,5 +1,5 @@
-/* Gradient of a convolution's weights as one matrix product, summed over the outputs of all images
- * as product.h says. */
+/* Weight gradient of a convolution as one matrix product, summed over the outputs of all images.
+ * Order of summation, parallel axis and workspace as in product.h. */
 #include "conv.h"
 #include "gemm/product.h"
 #include "taps.h"
@@ -8,7 +8,7 @@ typedef struct {
     product base;
     conv2d_arrays arrays;
     cnet_conv2d g;
-    ptrdiff_t pixels; /* outputs of one image */
+    ptrdiff_t pixels; /* outputs per image */
 } job_t;
 
 static void pack_dy(const product *q, ptrdiff_t group, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t p,
@@ -24,7 +24,7 @@ static void pack_dy(const product *q, ptrdiff_t group, ptrdiff_t i, ptrdiff_t ro
     }
 }
 
-/* Taps are copied as rows of some outputs, then transposed. */
+/* Taps are copied as rows of several outputs, then transposed. */
 enum { STAGED_OUTPUTS = 64, STAGED_PITCH = STAGED_OUTPUTS + 16 };
 
 static void pack_taps_as_columns(const product *q, ptrdiff_t group, ptrdiff_t p, ptrdiff_t depth,

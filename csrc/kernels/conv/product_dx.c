@@ -1,7 +1,7 @@
-/* Gradient of a convolution's input.
+/* Input gradient of a convolution as matrix products.
  *
- * One chunk is an image and a block of channels; it takes the outputs and the taps, a few at
- * a time, so that the unfolded gradient never leaves the cache. */
+ * A chunk is one image and a block of channels. It processes a few outputs and taps at a time, so
+ * that the unfolded gradient stays in the cache. */
 #include "conv.h"
 #include "gemm/product.h"
 #include "taps.h"
@@ -13,10 +13,10 @@ typedef struct {
     conv2d_arrays arrays;
     real *cols;
     cnet_conv2d g;
-    ptrdiff_t pixels;           /* outputs of one image */
-    ptrdiff_t channels, blocks; /* channels in a block; blocks of a group */
-    ptrdiff_t n, channel;       /* where a chunk stands, */
-    ptrdiff_t tap, output;      /* and what of it is unfolded */
+    ptrdiff_t pixels;           /* outputs per image */
+    ptrdiff_t channels, blocks; /* channels per block; blocks per group */
+    ptrdiff_t n, channel;       /* position of a chunk, */
+    ptrdiff_t tap, output;      /* and of its part that is unfolded */
     char *workspace;
     size_t bytes_per_thread;
 } job_t;
@@ -47,7 +47,7 @@ static void store_cols(const product *q, ptrdiff_t group, ptrdiff_t i, ptrdiff_t
         put_row(job->cols + (i + r) * q->n + j, tile + r * TILE_COLS, cols, first);
 }
 
-/* Adds what is unfolded to the planes of the block. */
+/* Adds the unfolded part to the planes of the block. */
 static void fold(const job_t *job, real *dx) {
     const cnet_conv2d *g = &job->g;
     const ptrdiff_t taps = job->base.m, outputs = job->base.n;

@@ -1,10 +1,10 @@
 /* Images staged for direct convolution: padded, and split by the phases of the stride, so that
- * every tap of every output is a load at a fixed distance from the output's own position.
+ * every tap of every output is at a fixed distance from the position of the output.
  *
- * Output (y, x) has the flat position y * pitch + x. Its tap (c, i, j) lies in phase
- * (i*dh % sh, j*dw % sw) of channel c, (i*dh / sh) rows and (j*dw / sw) columns further. Rows are
- * one `pitch` apart in every phase, so vectors run on across row ends; what they compute there
- * belongs to no output and is left behind. */
+ * Output (y, x) has the flat position y * pitch + x. Its tap (c, i, j) lies in phase (i*dh % sh,
+ * j*dw % sw) of channel c, (i*dh / sh) rows and (j*dw / sw) columns further. Rows are one `pitch`
+ * apart in every phase, so vectors may extend across row ends; results there belong to no output
+ * and are ignored. */
 #ifndef CNET_STAGE_H
 #define CNET_STAGE_H
 
@@ -15,7 +15,7 @@ typedef struct {
     ptrdiff_t rows;               /* of outputs */
     ptrdiff_t pitch;              /* from row to row */
     ptrdiff_t flat;               /* positions of outputs: from the first to the last */
-    ptrdiff_t phase_rows;         /* rows of a phase */
+    ptrdiff_t phase_rows;         /* rows per phase */
     ptrdiff_t phases_h, phases_w; /* phases that taps can lie in */
     ptrdiff_t phase, channel;     /* steps from phase to phase, from channel to channel */
 } stage;
@@ -32,12 +32,12 @@ static inline stage stage_of(const cnet_conv2d *g, ptrdiff_t rows) {
     return s;
 }
 
-/* Elements of `channels` staged channels, and what vectors may read behind them. */
+/* Elements of `channels` staged channels, plus `slack` that vectors may read after them. */
 static inline ptrdiff_t stage_size(const stage *s, ptrdiff_t channels, ptrdiff_t slack) {
     return channels * s->channel + slack;
 }
 
-/* How far tap (c, i, j) lies from the position of its output. */
+/* Distance of tap (c, i, j) from the position of its output. */
 static inline ptrdiff_t stage_offset(const cnet_conv2d *g, const stage *s, ptrdiff_t c, ptrdiff_t i,
                                      ptrdiff_t j) {
     const ptrdiff_t y = i * g->dh, x = j * g->dw;
@@ -45,7 +45,7 @@ static inline ptrdiff_t stage_offset(const cnet_conv2d *g, const stage *s, ptrdi
            y / g->sh * s->pitch + x / g->sw;
 }
 
-/* Stages one channel, a plane of h x w, for the outputs from row `top` on. */
+/* Stages one channel, a plane of h x w, for the outputs of row `top` and below. */
 static inline void stage_channel(const cnet_conv2d *g, const stage *s, const real *plane,
                                  ptrdiff_t top, real *to) {
     for (ptrdiff_t phase_h = 0; phase_h < s->phases_h; phase_h++) {

@@ -3,7 +3,7 @@
 /* The register tiles are ISA_TAP_TILES, rows x vectors of accumulators. */
 enum { MOST_ROWS = 9, MOST_VECTORS = 6 };
 
-/* Some vectors of positions: where they are read, and where their sums go. */
+/* Some vectors of positions: where they are read, and where their sums are written. */
 typedef struct {
     const real *from[MOST_VECTORS];
     ptrdiff_t to[MOST_VECTORS];
@@ -24,7 +24,7 @@ next_vectors(const tap_positions *at, const real *x, const int vectors, vectors_
     }
 }
 
-/* The end of the sums of a filter is not the end of a vector. */
+/* Handles the end of the sums of a filter, which may not fill a vector. */
 static __attribute__((noinline)) void store_end(const tap_filters *f, const tap_positions *at,
                                                 const vectors_at *next, int vectors,
                                                 const real *sums, real *to) {
@@ -79,7 +79,7 @@ static inline __attribute__((always_inline)) void sum_tile(const int rows, const
     store_end(f, at, next, vectors, sums, to);
 }
 
-/* As many vectors at a time as a tile has; the last two tiles share theirs evenly. */
+/* Takes as many vectors at a time as a tile has; the last two tiles share the rest evenly. */
 #define SUM_TILE(ROWS, VECTORS, size)                                                              \
     case size:                                                                                     \
         if (size <= VECTORS)                                                                       \

@@ -1,11 +1,10 @@
-/* Taps and outputs of a convolution, numbered as its matrix products need them.
+/* Taps and outputs of a convolution, numbered for its matrix products.
  *
- * With the taps (c, i, j) of a group numbered k = (c * kh + i) * kw + j and the outputs of all
- * images numbered q = (n * oh + y) * ow + x, and X(k, q) the cell that tap k of output q sees:
- *     forward   Y(o, q) = sum_k W(o, k) X(k, q)
- *     weights  dW(o, k) = sum_q dY(o, q) X(k, q)
- *     input    dX       = col2im of sum_o W(o, k) dY(o, q)
- */
+ * The taps (c, i, j) of a group have the number k = (c * kh + i) * kw + j, the outputs of all
+ * images the number q = (n * oh + y) * ow + x. With X(k, q) the cell that tap k of output q reads:
+ *     forward   y(o, q) = sum_k weight(o, k) X(k, q)
+ *     weights   dw(o, k) = sum_q grad_output(o, q) X(k, q)
+ *     input     dx = col2im of sum_o weight(o, k) grad_output(o, q) */
 #ifndef CNET_TAPS_H
 #define CNET_TAPS_H
 
@@ -43,7 +42,8 @@ static inline run run_at(const cnet_conv2d *g, ptrdiff_t q, ptrdiff_t limit) {
     return (run){row / g->oh, row % g->oh, ow, min_size(limit, g->ow - ow)};
 }
 
-/* What tap t of the outputs of r reads: to[s] for s < r.count, 0 outside of the image. */
+/* Copies the cells that tap t of the outputs of r reads: to[s] for s < r.count, 0 outside of the
+ * image. */
 static inline void copy_taps(const cnet_conv2d *g, const real *x, ptrdiff_t group, tap t, run r,
                              real *to) {
     const ptrdiff_t ih = r.oh * g->sh + t.i * g->dh - g->ph;

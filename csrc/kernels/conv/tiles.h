@@ -1,8 +1,8 @@
-/* Tiles of outputs, and the transforms of what belongs to them. Lanes are channels.
+/* Tiles of outputs, and the transforms of their input patches and gradients. Lanes are channels.
  *
- * The tiles of all images are numbered in one row: (n, row of tiles, column of tiles). Their pixels
- * are staged for a run of neighbours at a time: transposed, so that a pixel is a vector of
- * channels, with zeros where the image ends. */
+ * The tiles of all images are numbered: (n, row of tiles, column of tiles). Their pixels are staged
+ * for a run of neighbouring tiles at a time, transposed so that a pixel is a vector of channels,
+ * with zeros outside of the image. */
 #ifndef CNET_TILES_H
 #define CNET_TILES_H
 
@@ -10,10 +10,10 @@
 #include "window.h"
 #include "winograd.h"
 
-/* A staged line has room for so many pixels, and for what a transposition writes too much. */
+/* A staged line holds this many pixels, and the excess of a transposition. */
 enum { RUN_PIXELS = 64, LINE_PIXELS = RUN_PIXELS + VECTOR_BYTES / (int)sizeof(real) };
 
-/* How the outputs of a convolution are tiled. */
+/* The tiling of the outputs of a convolution. */
 typedef struct {
     int tile, taps; /* per side */
     ptrdiff_t rows, columns, count;
@@ -27,13 +27,13 @@ static inline tiling tiling_of(const cnet_conv2d *g) {
     return t;
 }
 
-/* Tiles that follow each other in a row of tiles. */
+/* Consecutive tiles in a row of tiles. */
 typedef struct {
     ptrdiff_t n, top, left; /* image, and the first output of the first tile */
     ptrdiff_t count;
 } run;
 
-/* The run that begins with a tile, of at most so many. */
+/* The run that begins at `tile`, of at most `most` tiles. */
 static inline run run_at(const tiling *t, ptrdiff_t tile, ptrdiff_t most) {
     const ptrdiff_t row = tile / t->columns, column = tile % t->columns;
     const ptrdiff_t fitting = (RUN_PIXELS - WINOGRAD_PATCH) / t->tile + 1;
@@ -41,14 +41,14 @@ static inline run run_at(const tiling *t, ptrdiff_t tile, ptrdiff_t most) {
                  min_size(min_size(most, fitting), t->columns - column)};
 }
 
-/* Images (n, c, h, w), seen with (top, left) of padding. */
+/* Images (n, c, h, w) with padding (top, left). */
 typedef struct {
     const real *x;
     ptrdiff_t n, c, h, w, top, left;
 } images;
 
-/* rows[r] = x[first + r * step], and what follows it, for r < count; zeros for the other rows and
- * for what is beyond x[size - 1]. */
+/* rows[r] = the vector at x[first + r * step], for r < count; zeros for the other rows and for
+ * elements beyond x[size - 1]. */
 UNROLLED void load_rows(const real *x, ptrdiff_t size, ptrdiff_t first, ptrdiff_t step,
                         ptrdiff_t count, vec *rows) {
     if (count >= LANES && first + (LANES - 1) * step + LANES <= size) {
@@ -61,7 +61,7 @@ UNROLLED void load_rows(const real *x, ptrdiff_t size, ptrdiff_t first, ptrdiff_
         rows[r] = r < count ? load_run(x + first, size - first) : (vec){0};
 }
 
-/* line[j] = pixel (ih, iw + j) of image n, of the channels from c on: 0 outside of the image. */
+/* line[j] = pixel (ih, iw + j) of image n, for the channels from c on: 0 outside of the image. */
 static inline void stage_line(const images *m, ptrdiff_t n, ptrdiff_t c, ptrdiff_t ih, ptrdiff_t iw,
                               ptrdiff_t pixels, vec *line) {
     range in = {0, 0};
@@ -90,8 +90,8 @@ typedef struct {
     ptrdiff_t plane, panel, row, width;
 } operand;
 
-/* The step between planes of `elements`, kept off powers of two: 36 planes that far apart would
- * meet in one set of the cache. */
+/* The step between planes of `elements`, kept off powers of two: otherwise the 36 planes would
+ * compete for the same cache sets. */
 static inline ptrdiff_t plane_step(ptrdiff_t elements) { return round_up(elements, LANES) + LANES; }
 
 UNROLLED void transform_tiles(const images *m, const tiling *t, ptrdiff_t first, ptrdiff_t count,
@@ -119,7 +119,7 @@ UNROLLED void transform_tiles(const images *m, const tiling *t, ptrdiff_t first,
     }
 }
 
-/* `to` = B' d B of the patches of `count` tiles, for the channels from c0 to c1, where c0 is a
+/* `to` = B' d B of the patches of `count` tiles, for the channels in [c0, c1), where c0 is a
  * multiple of LANES. */
 static inline void transform_images(const images *m, const tiling *t, ptrdiff_t first,
                                     ptrdiff_t count, ptrdiff_t c0, ptrdiff_t c1,
@@ -130,7 +130,7 @@ static inline void transform_images(const images *m, const tiling *t, ptrdiff_t 
         transform_tiles(m, t, first, count, c0, c1, to, 2, 0);
 }
 
-/* `to` = A d A' of the tiles themselves, likewise. */
+/* `to` = A d A' of the tiles themselves, with the same parameters. */
 static inline void transform_gradients(const images *m, const tiling *t, ptrdiff_t first,
                                        ptrdiff_t count, ptrdiff_t c0, ptrdiff_t c1,
                                        const operand *to) {

@@ -1,36 +1,37 @@
-/* Convolution of 3 x 3 or 5 x 5 filters with stride 1 by Winograd's F(4 x 4, 3 x 3) and
- * F(2 x 2, 5 x 5), and its input gradient, which is a convolution of dY with the filters rotated
- * and their channels exchanged.
+/* Convolution of 3 x 3 or 5 x 5 filters with stride 1 by Winograd's F(4 x 4, 3 x 3) and F(2 x 2, 5
+ * x 5), and its input gradient, which is a convolution of grad_output with rotated filters and
+ * exchanged channels.
  *
- * With the tiles of all images numbered in one row, the 36 products M(tile, o) = V(tile, c) U(c, o)
- * are matrix products: of a block of tiles and a panel of TILE_COLS outputs at a time, so that V
- * and M stay in the cache. Of the transformed filters U and the transformed images V the smaller is
- * made once and shared; the other is made by the chunk that needs it.
+ * With the tiles of all images numbered in one sequence, the 36 products M(tile, o) = V(tile, c)
+ * U(c, o) are matrix products, computed for a block of tiles and a panel of TILE_COLS outputs at a
+ * time, so that V and M stay in the cache. Of the transformed filters U and the transformed images
+ * V, the smaller is computed once and shared; the other is computed by the chunk that needs it.
  *
- * Arrays as in policy.c, the result is overwritten. Each M is summed over c in ascending order. An
- * infinity or NaN in the input spreads over the tiles that see it, one in a filter over its whole
- * output. Parallel over blocks of tiles where U is shared, else over panels of outputs. Workspace:
- * the shared operand, and for each thread a block or panel of the other and one of M. */
+ * Arrays as in conv.h; the result is overwritten. Each M is summed over c in ascending order. An
+ * infinity or NaN in the input spreads over the tiles that depend on it, one in a filter over its
+ * whole output. Parallel over blocks of tiles where U is shared, else over panels of outputs.
+ * Workspace: the shared operand, and for each thread a block or panel of the other operand and one
+ * of M. */
 #include "conv.h"
 #include "tiles.h"
 
 enum {
-    /* Of V and M for a block of tiles, where U is shared; otherwise a block has MOST_TILES. */
+    /* Bytes of V and M for a block of tiles, where U is shared; else a block has MOST_TILES. */
     BLOCK_BYTES = 512 << 10,
     LEAST_TILES = 3 * TILE_ROWS,
     MOST_TILES = 64,
     SLICE_CHANNELS = 32,
-    /* Filters are fetched so many channels before they are needed, as the hardware sees no pattern
-     * in their addresses. */
+    /* Filters are prefetched this many channels ahead, because the hardware finds no pattern in
+     * their addresses. */
     CHANNELS_AHEAD = 4
 };
 
 typedef struct {
-    conv2d_arrays arrays; /* x is what is convolved: dY, for the input gradient */
+    conv2d_arrays arrays; /* x is the convolved array: grad_output for the input gradient */
     cnet_conv2d g;
-    int rotated; /* weight is (c, o, r, r), to be read backwards */
+    int rotated; /* weight is (c, o, r, r), read in reverse order */
     tiling t;
-    ptrdiff_t block, blocks, panels; /* tiles in a block; blocks of tiles, panels of outputs */
+    ptrdiff_t block, blocks, panels; /* tiles per block; blocks of tiles; panels of outputs */
     int share_filters;
     ptrdiff_t v_row, v_plane, u_plane, m_plane;
     real *shared;
@@ -40,8 +41,7 @@ typedef struct {
 
 /* ---- Filters --------------------------------------------------------------------------- */
 
-/* u[plane * u_plane + c * TILE_COLS + o] for the outputs of one panel, and the channels from c0 to
- * c1. */
+/* u[plane * u_plane + c * TILE_COLS + o], for the outputs of a panel and channels in [c0, c1). */
 UNROLLED void transform_taps(const job_t *job, ptrdiff_t panel, ptrdiff_t c0, ptrdiff_t c1, real *u,
                              const int taps, const int rotated) {
     const cnet_conv2d *g = &job->g;
@@ -84,7 +84,7 @@ static void transform_filters(const job_t *job, ptrdiff_t panel, ptrdiff_t c0, p
 
 /* ---- Outputs --------------------------------------------------------------------------- */
 
-/* Lanes of pixels are outputs from o on: they go to their rows in y. */
+/* Stores a line of pixels, whose lanes are the outputs from o on, to their rows in y. */
 static inline void store_line(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t oh,
                               ptrdiff_t ow, ptrdiff_t pixels, const vec *line) {
     const cnet_conv2d *g = &job->g;
@@ -145,7 +145,7 @@ static void transform_outputs(const job_t *job, ptrdiff_t block, ptrdiff_t panel
 
 /* ---- Products -------------------------------------------------------------------------- */
 
-/* The outputs of a block of tiles and a panel of outputs; m is scratch. */
+/* Computes the outputs of a block of tiles and a panel of outputs; m is scratch memory. */
 static void multiply(const job_t *job, ptrdiff_t block, ptrdiff_t panel, const real *v,
                      const real *u, real *m) {
     const ptrdiff_t tiles = min_size(job->block, job->t.count - block * job->block);
@@ -212,7 +212,7 @@ static void transform_block(const job_t *job, ptrdiff_t block, ptrdiff_t c0, ptr
 
 static ptrdiff_t slices(const job_t *job) { return ceil_div(job->g.c, SLICE_CHANNELS); }
 
-/* A panel of outputs, a slice of the channels. */
+/* Transforms a panel of outputs and a slice of the channels. */
 static void filters_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
@@ -220,7 +220,7 @@ static void filters_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     transform_filters(job, panel, c, min_size(job->g.c, c + SLICE_CHANNELS), shared_u(job, panel));
 }
 
-/* A block of tiles, a slice of the channels. */
+/* Transforms a block of tiles and a slice of the channels. */
 static void images_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;

@@ -1,19 +1,19 @@
 /* Winograd's minimal filtering at six points: the transforms, on vectors.
  *
- * A tile of m x m outputs of an r x r filter needs a 6 x 6 patch of the image, m + r = 7, and comes
- * of it and the filter by
+ * A tile of m x m outputs of an r x r filter g depends on a 6 x 6 patch d of the image, m + r = 7:
  *     Y = A' [ (G g G') * (B' d B) ] A
- * with 36 multiplications: F(4 x 4, 3 x 3) does the work of 144, F(2 x 2, 5 x 5) that of 100. Both
- * have the same B. The points are 0, ±p, ±q and infinity with p = 3/4 and q = 3/2, which lose less
+ * with 36 multiplications: F(4 x 4, 3 x 3) replaces 144, F(2 x 2, 5 x 5) replaces 100. Both have
+ * the same B. The points are 0, ±p, ±q and infinity with p = 3/4 and q = 3/2, which lose less
  * precision than the usual ±1 and ±2: the largest error stays within about ten times that of a
  * direct sum in the same precision.
  *
- * An output depends on its whole patch: an infinity or NaN that a direct sum would keep within the
- * r x r outputs that see it becomes NaN in all outputs of the tiles that see it, and one in a
- * filter (or in dY, for the gradient of filters) likewise in all that the transform joins.
+ * An output depends on its whole patch. An infinity or NaN, which a direct sum would keep within
+ * the r x r outputs that depend on it, becomes NaN in all outputs of the tiles that depend on it;
+ * one in a filter (or in grad_output, for the weight gradient) spreads to all results of the same
+ * transform.
  *
- * What the points are for: G and A evaluate a polynomial, whose coefficients are the taps or the
- * outputs, at each of them; A' and G' are their transposes.
+ * G and A evaluate a polynomial at each of the points, with the taps or the outputs as
+ * coefficients; A' and G' are their transposes.
  *
  * Lavin and Gray (2016), "Fast algorithms for convolutional neural networks"; Barabasz, Anderson,
  * Soodhalter and Gregg (2020), "Error analysis and improving the accuracy of Winograd convolution
@@ -26,7 +26,7 @@
 enum {
     WINOGRAD_PATCH = 6,
     WINOGRAD_PLANES = WINOGRAD_PATCH * WINOGRAD_PATCH,
-    /* For m and r: the larger is at most this. */
+    /* The larger of m and r is at most this. */
     WINOGRAD_LARGEST = 5
 };
 
@@ -35,7 +35,7 @@ enum {
 #define P2 (POINT_P * POINT_P)
 #define Q2 (POINT_Q * POINT_Q)
 
-/* What G divides by: the derivative of the product of all (x - point) at 0, ±p and ±q. A does not
+/* The divisors in G: the derivative of the product of all (x - point) at 0, ±p and ±q. A does not
  * divide. */
 typedef struct {
     real zero, p, q;
@@ -49,7 +49,7 @@ static const winograd_scale NO_SCALE = {1, 1, 1};
 
 #define UNROLLED static inline __attribute__((always_inline))
 
-/* y = B' d, from 6 to 6 values: all vectors here have a step between them. */
+/* y = B' d, from 6 to 6 values. All vectors in this file are a step apart. */
 UNROLLED void winograd_input(const vec *d, ptrdiff_t from_step, vec *y, ptrdiff_t to_step) {
     const vec d1 = d[from_step], d2 = d[2 * from_step], d3 = d[3 * from_step],
               d4 = d[4 * from_step];
@@ -63,7 +63,7 @@ UNROLLED void winograd_input(const vec *d, ptrdiff_t from_step, vec *y, ptrdiff_
     y[5 * to_step] = P2 * Q2 * d1 - (P2 + Q2) * d3 + d[5 * from_step];
 }
 
-/* y = the polynomial with `count` coefficients x, at the six points: G (scaled) or A. */
+/* y = the polynomial with `count` coefficients x at the six points: G (scaled) or A. */
 UNROLLED void winograd_evaluate(const int count, const winograd_scale s, const vec *x,
                                 ptrdiff_t from_step, vec *y, ptrdiff_t to_step) {
     vec p[2] = {x[0], POINT_P * x[from_step]}, q[2] = {x[0], POINT_Q * x[from_step]};
@@ -104,8 +104,8 @@ UNROLLED void winograd_combine(const int count, const winograd_scale s, const ve
     }
 }
 
-/* Both axes, the first pass along the columns. Of d and y each row follows `row` vectors after the
- * one before, and each of the 36 planes `plane` vectors; taps follow each other. */
+/* Both axes, columns first. Rows of d and y are `row` vectors apart, and the 36 planes are `plane`
+ * vectors apart; taps are contiguous. */
 UNROLLED void winograd_input_2d(const vec *d, ptrdiff_t row, vec *y, ptrdiff_t plane) {
     vec half[WINOGRAD_PLANES];
 #pragma GCC unroll 6

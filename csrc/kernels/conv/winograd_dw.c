@@ -1,17 +1,17 @@
-/* Gradient of 3 x 3 or 5 x 5 filters with stride 1 by Winograd's F(3 x 3, 4 x 4) and
+/* Weight gradient of 3 x 3 or 5 x 5 filters with stride 1 by Winograd's F(3 x 3, 4 x 4) and
  * F(5 x 5, 2 x 2), the transposes of F(4 x 4, 3 x 3) and F(2 x 2, 5 x 5):
- *     dW(o, c) = G' [ sum over tiles of (A dY A') * (B' d B) ] G
+ *     dw(o, c) = G' [ sum over tiles of (A grad_output A') * (B' d B) ] G
  *
- * With Z = A dY A' and V = B' d B the sums are 36 matrix products dM(c, o) = V(tile, c)' Z(tile,
- * o). Both operands are transformed into the panels that the product reads, a group of tiles at a
- * time, so that they stay in the cache and are shared. A chunk has a panel of outputs and a slice
- * of the channels, and after the last group it transforms its own sums.
+ * With Z = A grad_output A' and V = B' d B the sums are 36 matrix products
+ * dM(c, o) = V(tile, c)' Z(tile, o). Both operands are transformed into the panels that the product
+ * reads, for a group of tiles at a time, so that they stay in the cache and are shared. A chunk has
+ * a panel of outputs and a slice of the channels, and transforms its own sums after the last group.
  *
- * Arrays as in policy.c, dW is overwritten. Each dM is summed over the tiles of a group and over
- * the groups, in ascending order. An infinity or NaN in a channel of x or dY spreads over all taps
- * of the filters that have this channel. Parallel over blocks of tiles and parts of the channels,
- * then over the panels and slices. Workspace: Z and V of a group, and dM, of which with a single
- * group each thread has only what it works on. */
+ * Arrays as in conv.h; dw is overwritten. Each dM is summed over the tiles of a group and over the
+ * groups, in ascending order. An infinity or NaN in a channel of x or grad_output spreads over all
+ * taps of the filters that use this channel. Parallel over blocks of tiles and parts of the
+ * channels, then over the panels and slices. Workspace: Z and V of a group, and dM: of all chunks,
+ * or with a single group of the current chunk of each thread. */
 #include "conv.h"
 #include "tiles.h"
 
@@ -29,15 +29,15 @@ typedef struct {
     cnet_conv2d g;
     tiling t;
     ptrdiff_t slices, panels;      /* of input channels, of outputs */
-    ptrdiff_t group, first, count; /* tiles in a group; first tile, and number, of this one */
+    ptrdiff_t group, first, count; /* tiles per group; first tile and tiles of this one */
     operand v, z;
-    real *sums; /* of every chunk, or of every thread if there is one group */
+    real *sums; /* of every chunk, or of every thread if there is only one group */
     size_t chunk_bytes;
 } job_t;
 
 enum { SUMS_ROW = SLICE * TILE_COLS, SUMS_PLANE = SUMS_ROW + VECTOR_BYTES / (int)sizeof(real) };
 
-/* A block of tiles, and a panel of the outputs or a slice of the channels. */
+/* Transforms a block of tiles, for a panel of the outputs or a slice of the channels. */
 static void transform_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
@@ -60,7 +60,8 @@ static void transform_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     }
 }
 
-/* Lanes of sums are outputs from o on; dw has the taps of all channels of an output in a row. */
+/* Transforms the sums, whose lanes are the outputs from o on; in dw, the taps of all channels of an
+ * output are contiguous. */
 UNROLLED void transform_sums(const job_t *job, ptrdiff_t o, ptrdiff_t c, const real *sums,
                              const int taps) {
     const cnet_conv2d *g = &job->g;
@@ -80,7 +81,7 @@ UNROLLED void transform_sums(const job_t *job, ptrdiff_t o, ptrdiff_t c, const r
 
 static int has_one_group(const job_t *job) { return job->group == job->t.count; }
 
-/* A panel of outputs and a slice of the channels. */
+/* Multiplies a panel of outputs and a slice of the channels. */
 static void multiply_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const job_t *job = argument;
     const ptrdiff_t panel = chunk / job->slices, slice = chunk % job->slices;
