@@ -7,11 +7,11 @@
  *
  * Methods. exp: x = n log 2 + r, |r| <= log(2) / 2, with log 2 as the sum of a short number, whose
  * products with n are exact, and a remainder (W. J. Cody and W. Waite, Software Manual for the
- * Elementary Functions, 1980). log: x = 2^k (1 + f), 1 + f in [sqrt(1/2), sqrt(2)), and s = f / (2
- * + f), so that log(1 + f) = 2 atanh(s) = f - f^2 / 2 + s (f^2 / 2 + s^2 R(s^2)), as in fdlibm (Sun
- * Microsystems, 1993). tanh: x + x^3 R(x^2), R rational, below 0.625 (Cody and Waite), and 1 - 2 /
- * (exp(2 x) + 1) above. erf: x + x P(x^2) below 1, and 1 - exp(G(x)) above, where G is a polynomial
- * for log(erfc(x)).
+ * Elementary Functions, 1980). log: x = 2^k (1 + f), 1 + f in [sqrt(1/2), sqrt(2)), and
+ * s = f / (2 + f), so that log(1 + f) = 2 atanh(s) = f - f^2 / 2 + s (f^2 / 2 + s^2 R(s^2)), as in
+ * fdlibm (Sun Microsystems, 1993). tanh: x + x^3 R(x^2), R rational, below 0.625 (Cody and Waite),
+ * and 1 - 2 / (exp(2 x) + 1) above. erf: x + x P(x^2) below 1, and 1 - exp(G(x)) above, where G is
+ * a polynomial for log(erfc(x)).
  *
  * The coefficients are minimax, for the relative error of the function value: computed by the Remez
  * exchange algorithm with 40 digits, then rounded to the dtype. Relative approximation errors as

@@ -112,11 +112,11 @@ ptrdiff_t random_size(ptrdiff_t low, ptrdiff_t high) {
 
 /* ---- Arrays ------------------------------------------------------------------------------- */
 
-/* An odd number of elements in front of an array, out of bounds as far as a sanitizer can tell. */
+/* An odd number of elements before an array; a sanitizer treats them as out of bounds. */
 enum { LEAD = 3 };
 
 typedef struct {
-    int element; /* of a signature */
+    int element; /* as in a signature */
     cnet_dtype dtype;
     ptrdiff_t count;
     size_t bytes;
@@ -169,7 +169,7 @@ static array make_array(int element, cnet_dtype dtype, ptrdiff_t count, const do
     return a;
 }
 
-/* The element type of the i-th input or output in the list. */
+/* The element type of the i-th input or output of a kernel. */
 static int element_of(cnet_kernel kernel, cnet_kind kind, int i) {
     const cnet_signature *s = &cnet_signatures[kernel];
     for (int a = 0; a < s->arrays; a++)
@@ -178,7 +178,7 @@ static int element_of(cnet_kernel kernel, cnet_kind kind, int i) {
     return CNET_REAL;
 }
 
-/* Inputs that are prepared are real. */
+/* Prepared inputs consist of reals. */
 static array make_input(const subject *s, int i, cnet_dtype dtype) {
     const input *in = &s->in[i];
     const int element = s->prepare ? CNET_REAL : element_of(s->call.kernel, CNET_IN, i);
@@ -191,7 +191,7 @@ static array make_output(const subject *s, int i, cnet_dtype dtype) {
     return out->expected ? make_array(element, dtype, out->count, out->initial) : (array){0};
 }
 
-/* ---- Judgement ---------------------------------------------------------------------------- */
+/* ---- Comparison --------------------------------------------------------------------------- */
 
 static int agrees(double actual, sum expected, double eps) {
     if (isnan(expected.value))
@@ -238,7 +238,7 @@ static size_t bytes_for(const run_t *r, cnet_call *call) {
     return bytes;
 }
 
-/* Runs a call in a workspace of just the bytes it asks for; the caller frees it. */
+/* Runs a call with a workspace of exactly the requested size, which the caller must free. */
 static char *run_call(const run_t *r, cnet_call *call) {
     void *workspace;
     ptrdiff_t invalid = 0;
@@ -287,7 +287,7 @@ static void call(const run_t *r, array *out) {
     free(prepared);
 }
 
-/* The values for one thread, and the same bits for more. */
+/* Checks the values with one thread, and that more threads give the same bits. */
 static void check_threads(run_t *r) {
     array first[OUTPUTS], out[OUTPUTS];
     for (int i = 0; i < THREAD_COUNTS; i++) {

@@ -1,9 +1,10 @@
-/* Runs one call of a kernel on every dtype, instruction set and number of threads, and judges it.
+/* Runs one call of a kernel for every dtype, instruction set and number of threads, and checks the
+ * results.
  *
- * A test describes the call as a `subject`: its inputs as numbers that both dtypes hold exactly,
- * and what must come out of naive loops in double. `check` gives the kernel arrays that end where
- * their block ends, at an odd element, and exactly the workspace it asked for, so that a sanitizer
- * sees every access beyond them. */
+ * A test describes the call as a `subject`: its inputs, which are numbers that both dtypes
+ * represent exactly, and the expected results from naive loops in double. `check` passes arrays
+ * that begin at an odd element and end where their memory block ends, and a workspace of exactly
+ * the requested size, so that a sanitizer detects every access beyond them. */
 #ifndef CHECK_H
 #define CHECK_H
 
@@ -11,9 +12,9 @@
 
 #include <math.h>
 
-/* What an element must be: the sum of `terms` numbers whose magnitudes add up to `scale`. The
- * kernel may sum in another order: |actual - value| <= 2 sqrt(terms) eps scale. A scale of 0 is
- * equality. */
+/* The expected value of an element: the sum of `terms` numbers whose magnitudes add up to `scale`.
+ * The kernel may sum in another order: |actual - value| <= 2 sqrt(terms) eps scale. A scale of 0
+ * requires equality. */
 typedef struct {
     double value, scale, terms;
 } sum;
@@ -22,27 +23,27 @@ static inline void add(sum *to, double term) {
     *to = (sum){to->value + term, to->scale + fabs(term), to->terms + 1};
 }
 
-/* Numbers of a test, freed by `check`. */
+/* Memory for the numbers of a test, freed by `check`. */
 double *numbers(ptrdiff_t count);
 ptrdiff_t *sizes(ptrdiff_t count);
 sum *sums(ptrdiff_t count);
 /* Multiples of 2^-20 in [-1, 1). */
 double *randoms(ptrdiff_t count);
-/* Whole numbers in [-3, 3]: sums of their products are exact in both dtypes, in any order. */
+/* Integers in [-3, 3]: sums of their products are exact in both dtypes, in any order. */
 double *small_integers(ptrdiff_t count);
-/* In [low, high]. */
+/* A random size in [low, high]. */
 ptrdiff_t random_size(ptrdiff_t low, ptrdiff_t high);
 /* The same number in float32 and in float64. */
 static inline double rounded(double x) { return (double)(float)x; }
 
-/* An array that is read; without values it is a NULL pointer. */
+/* An input array; without values it is a NULL pointer. */
 typedef struct {
     ptrdiff_t count;
     const double *values;
 } input;
 
-/* An array that is written; without expected elements it is a NULL pointer. It holds `initial`
- * before the call, or else a pattern that is no result: NaN, or a large integer. */
+/* An output array; without expected elements it is a NULL pointer. Before the call it contains
+ * `initial`, or else a pattern that is not a result: NaN, or a large integer. */
 typedef struct {
     ptrdiff_t count;
     const sum *expected;
@@ -51,33 +52,32 @@ typedef struct {
 
 enum { INPUTS = 5, OUTPUTS = 3 };
 
-/* Inputs and outputs are the arrays of the kernel in the order of the list, with elements of the
- * type that the list says. */
+/* Inputs and outputs are the arrays of the kernel in the order of kernels.h, with the element types
+ * given there. */
 typedef struct {
-    cnet_call call; /* the kernel, and its arguments but for the arrays */
+    cnet_call call; /* the kernel, and its arguments except the arrays */
     const cnet_call
-        *prepare; /* another call: makes the second array from the inputs behind the first */
+        *prepare; /* another call, which makes the second input from the inputs after the first */
     input in[INPUTS];
     output out[OUTPUTS];
-    ptrdiff_t first[INPUTS]; /* the element of an input whose address the kernel gets */
-    int in_place;            /* whether the first output takes the place of the first input */
-    ptrdiff_t invalid;       /* what the kernel must count */
+    ptrdiff_t first[INPUTS]; /* the element of an input that the kernel gets a pointer to */
+    int in_place;            /* whether the first output is the same array as the first input */
+    ptrdiff_t invalid;       /* the number of invalid indices that the kernel must report */
 } subject;
 
-/* Ends the program with a message unless all is as it should be; more threads never need less
- * workspace. */
+/* Ends the program with a message if a result is wrong, or if more threads need less workspace. */
 void check(const subject *s);
 
 /* Whether a kernel can compute a call, on every instruction set and in every dtype. */
 int is_suitable(const cnet_call *call);
-/* On the active instruction set: what it chooses for a pass, and the workspace it asks for. */
+/* The choice of a kernel for a pass on the active instruction set, and its workspace. */
 int choice_of(const cnet_call *call, cnet_dtype dtype, cnet_pass pass);
 size_t workspace_of(const cnet_call *call, cnet_dtype dtype, int threads);
 
 /* Ends the program with this message if the condition does not hold. */
 void require(int condition, const char *message);
 
-/* Which case this is: stands in messages, behind the name of the kernel. */
+/* Describes the current case; messages contain it after the name of the kernel. */
 __attribute__((format(printf, 1, 2))) void describe(const char *format, ...);
 __attribute__((format(printf, 1, 2))) void describe_also(const char *format, ...);
 /* All sizes of a cnet_window2d or a cnet_conv2d. */

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-/* All products of a weight, a cell and an output that a convolution joins: the one of x, w and
- * y that is NULL is the result, to which the product of the other two is added. */
+/* All products of a weight, a cell and an output in a convolution: the one of x, w and y that is
+ * NULL is the result; the product of the other two is added to it. */
 static void add_products(const cnet_conv2d *g, const double *x, const double *w, const double *y,
                          sum *to) {
     const ptrdiff_t *cells = cells_of_cols(g);
@@ -35,7 +35,7 @@ static const char *const algorithm_names[] = {"depthwise", "winograd", "pointwis
 
 /* ---- The policy --------------------------------------------------------------------------- */
 
-/* A call that computes one pass. */
+/* A call that computes one pass with an algorithm. */
 static cnet_call pass_by(const cnet_conv2d *g, cnet_pass pass, cnet_algorithm algorithm) {
     static double wanted[1];
     if (pass == CNET_FORWARD)
@@ -52,9 +52,8 @@ static int can(const cnet_conv2d *g, cnet_pass pass, cnet_algorithm algorithm) {
     return is_suitable(&call);
 }
 
-/* The product can compute everything; Winograd's filters are 3 x 3 or 5 x 5 with stride 1, and the
- * depthwise algorithm is for groups of one channel, pointwise ones see one pixel of the image each.
- */
+/* The product can compute everything. Winograd needs 3 x 3 or 5 x 5 filters with stride 1; the
+ * depthwise algorithm needs groups of one channel; pointwise filters read one pixel each. */
 static void suits_case(const cnet_conv2d *g, cnet_pass pass, cnet_algorithm algorithm) {
     const int is_winograd = (g->kh == 3 || g->kh == 5) && g->kw == g->kh && g->sh == 1 &&
                             g->sw == 1 && g->dh == 1 && g->dw == 1 && g->g == 1 && x_count(g) &&
@@ -75,7 +74,8 @@ static void suits_case(const cnet_conv2d *g, cnet_pass pass, cnet_algorithm algo
         require(suits, "suits every geometry");
 }
 
-/* An algorithm asked for by name runs; otherwise one that suits, for "exact" not Winograd's. */
+/* An algorithm that is asked for by name is used; otherwise one that suits, and for CNET_EXACT not
+ * Winograd. */
 static void choice_case(const cnet_conv2d *g, cnet_pass pass, cnet_algorithm algorithm) {
     const cnet_call call = pass_by(g, pass, algorithm);
     if (!is_suitable(&call))
@@ -100,7 +100,7 @@ static void check_policy(const cnet_conv2d *g, cnet_pass pass) {
     }
 }
 
-/* Staging would take a hundred million cells, or more than there are addresses, for one output. */
+/* Staging would need a hundred million cells for one output, or more than the address space. */
 static void check_that_little_is_staged(void) {
     const ptrdiff_t large = (ptrdiff_t)1 << 30, half = large / 2 - 1;
     const cnet_conv2d wide[] = {
@@ -117,8 +117,8 @@ static void check_that_little_is_staged(void) {
 
 /* ---- The kernels -------------------------------------------------------------------------- */
 
-/* Winograd's transforms join the terms of all outputs of a tile, and round some ten times more than
- * their sum. */
+/* Winograd's transforms combine the terms of all outputs of a tile, and round about ten times more
+ * than a direct sum. */
 static void allow_for_winograd(cnet_algorithm algorithm, sum *to, ptrdiff_t count) {
     double largest = 0;
     if (algorithm != CNET_WINOGRAD)
@@ -160,7 +160,7 @@ void test_conv2d(void) {
     for_each_conv2d_case(conv2d_case);
 }
 
-/* Some of the gradients by one algorithm. */
+/* The gradients to compute, and the algorithm. */
 typedef struct {
     const cnet_conv2d *g;
     cnet_algorithm algorithm;
@@ -194,7 +194,7 @@ static void check_backward(const backward_arguments *a) {
     });
 }
 
-/* All gradients that the algorithm can compute, then some of them. */
+/* All gradients that the algorithm can compute, then a part of them. */
 static void backward_case(const cnet_conv2d *g, cnet_algorithm algorithm) {
     const int can_dx = can(g, CNET_DX, algorithm);
     const int can_dw = can(g, CNET_DW, algorithm);
@@ -225,8 +225,8 @@ static int can_pool(const cnet_conv2d *g) {
     return x_count(g) && y_count(g) && g->oh > 1 && g->ow > 1;
 }
 
-/* The largest of 2 x 2 sums, the first of equal ones, and its place; a code of 4 and 0 unless it is
- * positive. */
+/* The largest of 2 x 2 sums, the first of equal ones, and its position; the code 4 and the value 0
+ * unless it is positive. */
 static void pool_sums(const cnet_conv2d *g, const sum *sums, sum *y, sum *codes) {
     for (ptrdiff_t plane = 0; plane < g->n * g->o; plane++) {
         for (ptrdiff_t oh = 0; oh + 1 < g->oh; oh += 2) {
@@ -271,7 +271,7 @@ static int can_pool_backward(const cnet_conv2d *g) {
     return is_suitable(&call);
 }
 
-/* Whether the kernel pays, and so suits. */
+/* The kernel must be suitable for small images, where it is faster, and not for empty ones. */
 static void pays_case(const cnet_conv2d *g) {
     if (!x_count(g) || !y_count(g))
         require(!can_pool_backward(g), "is empty");
@@ -292,7 +292,8 @@ typedef struct {
     int needs_dx, needs_dw, needs_db;
 } pooled_arguments;
 
-/* dY of the convolution, from that of the pooled cells: zero but where a code says. */
+/* The output gradient of the convolution from that of the pooled cells: zero except at the
+ * positions that the codes give. */
 static const double *unpooled(const cnet_conv2d *g, const double *dy, const double *codes) {
     double *full = numbers(y_count(g));
     const ptrdiff_t width = g->ow / 2, cells = g->oh / 2 * width;

@@ -1,17 +1,17 @@
 #include "conv2d_cases.h"
 
-/* A case as one writes it; strides, dilations and groups that are left out are 1. */
+/* A case in short form; strides, dilations and groups that are not given are 1. */
 typedef struct {
     ptrdiff_t x[4], weight[4]; /* n c h w; o c/g kh kw */
     ptrdiff_t stride[2], padding[2], dilation[2], groups;
-    ptrdiff_t extra[2]; /* padding below and to the right beyond that above and to the left */
+    ptrdiff_t extra[2]; /* padding below and to the right, beyond that above and to the left */
 } case_t;
 
 static const case_t cases[] = {
     {{1, 1, 1, 1}, {1, 1, 1, 1}},
     {{2, 3, 1, 1}, {4, 3, 1, 1}},
     {{2, 3, 1, 1}, {4, 3, 3, 3}, .padding = {1, 1}},
-    {{2, 3, 3, 4}, {4, 3, 5, 6}, .padding = {1, 1}}, /* as large as the padded image */
+    {{2, 3, 3, 4}, {4, 3, 5, 6}, .padding = {1, 1}}, /* kernel as large as the padded image */
     {{0, 3, 8, 8}, {4, 3, 3, 3}},
     {{2, 0, 5, 5}, {3, 0, 3, 3}},
     {{2, 3, 5, 5}, {0, 3, 3, 3}},
@@ -31,7 +31,7 @@ static const case_t cases[] = {
     {{1, 1, 3, 200}, {2, 1, 3, 3}, .padding = {1, 1}},
     {{1, 1, 40, 3}, {2, 1, 3, 3}, .padding = {1, 1}},
     {{33, 1, 4, 4}, {2, 1, 3, 3}, .padding = {1, 1}},
-    {{130, 2, 6, 5}, {5, 2, 5, 4}, .padding = {1, 0}}, /* batches in lanes, and images behind */
+    {{130, 2, 6, 5}, {5, 2, 5, 4}, .padding = {1, 0}}, /* batches in lanes, and remaining images */
     {{2, 3, 19, 20}, {4, 3, 6, 2}, .stride = {9, 8}, .padding = {2, 1}},
     {{2, 6, 7, 7}, {6, 1, 3, 3}, .padding = {1, 1}, .groups = 6},
     {{1, 5, 9, 8}, {15, 1, 5, 3}, {2, 2}, {2, 1}, {1, 1}, 5, {0, 0}},
@@ -54,7 +54,7 @@ static const case_t cases[] = {
     {{3, 70, 9, 8}, {20, 35, 1, 1}, .stride = {2, 3}, .groups = 2},
     {{9, 12, 21, 22}, {17, 12, 1, 1}},                                /* parts of the pixels */
     {{2, 5, 4, 6}, {9, 5, 1, 1}, .extra = {1, 2}},                    /* padding on one side */
-    {{2, 3, 1, 9}, {4, 3, 1, 1}, .stride = {1, 2}, .extra = {0, -1}}, /* not all of the image */
+    {{2, 3, 1, 9}, {4, 3, 1, 1}, .stride = {1, 2}, .extra = {0, -1}}, /* uses a part of the image */
     {{1, 57, 5, 5}, {5, 57, 3, 3}, .padding = {1, 1}},
     {{1, 2, 1, 481}, {97, 2, 1, 1}}, /* around the rows and columns of a block */
     {{1, 2, 31, 31}, {95, 2, 2, 2}},

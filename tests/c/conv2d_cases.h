@@ -1,4 +1,4 @@
-/* The table of convolutions that im2col, col2im and the convolutions run over. */
+/* The table of convolutions for the tests of im2col, col2im and the convolutions. */
 #ifndef CONV2D_CASES_H
 #define CONV2D_CASES_H
 
@@ -6,7 +6,7 @@
 
 void for_each_conv2d_case(void (*test)(const cnet_conv2d *g));
 
-/* For every element of cols, the cell of x that it is copied from, or -1 if that lies outside. */
+/* For every element of cols, the cell of x that it is copied from, or -1 if it lies outside. */
 const ptrdiff_t *cells_of_cols(const cnet_conv2d *g);
 
 static inline ptrdiff_t x_count(const cnet_conv2d *g) { return g->n * g->c * g->h * g->w; }

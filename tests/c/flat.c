@@ -1,9 +1,9 @@
-/* Kernels without a geometry: elementwise operations, loss, steps of an optimizer. */
+/* Kernels without a geometry: elementwise operations, loss, optimizer steps. */
 #include "tests.h"
 
 /* ---- Elementwise operations --------------------------------------------------------------- */
 
-/* Around the lengths of vectors and of a chunk, 2^15. */
+/* Around the lengths of vectors, and of a chunk, 2^15. */
 static const ptrdiff_t counts[] = {0, 1, 3, 4, 5, 15, 16, 17, 33, 100, 32767, 32768, 32769, 100003};
 enum { COUNTS = sizeof counts / sizeof counts[0] };
 
@@ -14,7 +14,7 @@ static void for_each_count(void (*test)(const ptrdiff_t *count)) {
     }
 }
 
-/* Numbers of both signs, with zeros of both signs, infinities and NaN among them. */
+/* Numbers of both signs, including zeros of both signs, infinities and NaN. */
 static double *activations(ptrdiff_t count) {
     static const double special[] = {0, -0.0, INFINITY, -INFINITY, NAN};
     double *x = randoms(count);
@@ -24,7 +24,7 @@ static double *activations(ptrdiff_t count) {
     return x;
 }
 
-/* Some operations, f(x) and g f'(x) from x or y: all others take the same way through a kernel. */
+/* Some operations, f(x) and g f'(x) from x or y: all others use the same code in a kernel. */
 typedef struct {
     cnet_operation operation;
     double scale; /* 0: exact */
@@ -131,7 +131,8 @@ static double *random_logits(const loss_arguments *a) {
 
 static int is_class(const loss_arguments *a, double target) { return target >= 0 && target < a->c; }
 
-/* Classes, some of them ignored, some outside: *invalid is the number of the latter. */
+/* Random targets, some of them ignored, some out of range; *invalid is the number of those out of
+ * range. */
 static double *random_targets(const loss_arguments *a, ptrdiff_t *invalid) {
     double *target = numbers(a->n);
     *invalid = 0;
@@ -221,7 +222,7 @@ static void cross_entropy_backward_case(loss_arguments *a, int with_weight) {
 
 void test_cross_entropy_backward(void) { for_each_loss(cross_entropy_backward_case); }
 
-/* ---- Steps of an optimizer ---------------------------------------------------------------- */
+/* ---- Optimizer steps ---------------------------------------------------------------------- */
 
 typedef struct {
     ptrdiff_t count;
@@ -231,7 +232,7 @@ typedef struct {
 enum { MAXIMIZE = 1, MOMENTUM = 2, NESTEROV = 4, FIRST = 8, DECOUPLED = 2, LATE = 4 };
 static const double lr = 0.125, weight_decay = 0.25, momentum = 0.75, dampening = 0.5;
 static const double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
-/* Roundings of an element in one step. */
+/* The number of roundings of an element in one step. */
 enum { ROUNDINGS = 8 };
 
 static void for_each_step(void (*test)(const step_arguments *a), int flags) {

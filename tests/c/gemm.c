@@ -1,9 +1,9 @@
 #include "tests.h"
 
-/* How a matrix lies in memory. */
+/* The layout of a matrix in memory. */
 typedef enum { ROWS, COLUMNS, PADDED_ROWS, BACKWARDS, ONE_ROW, LAYOUTS } layout;
 
-/* The cell of element (i, j) is first + i * row + j * col, of `count` cells. */
+/* Element (i, j) is in cell first + i * row + j * col, of `count` cells. */
 typedef struct {
     ptrdiff_t first, row, col, count;
 } matrix;
@@ -73,7 +73,7 @@ static void gemm_case(const gemm_arguments *arguments, int with_bias) {
     });
 }
 
-/* Every pair of layouts, but each with a third of the sizes only. */
+/* Every pair of layouts, each with a third of the sizes. */
 void test_gemm(void) {
     for (int i = 0; i < SIZES; i++) {
         for (layout a = 0; a < LAYOUTS; a++) {

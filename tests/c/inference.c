@@ -6,7 +6,7 @@
 static int is_empty(const cnet_conv2d *g) { return !x_count(g) || !y_count(g); }
 static int can_pool(const cnet_conv2d *g) { return g->oh >= 2 && g->ow >= 2; }
 
-/* Of small integers, whose sums are exact. */
+/* A convolution of small integers, whose sums are exact. */
 static double *convolve(const cnet_conv2d *g, const double *x, const double *w, const double *b) {
     const ptrdiff_t *cells = cells_of_cols(g);
     const ptrdiff_t taps = g->c / g->g * g->kh * g->kw, pixels = g->oh * g->ow;

@@ -1,4 +1,4 @@
-/* Runs the tests of all kernels, or of those named on the command line. */
+/* Runs the tests of all kernels, or of the kernels named on the command line. */
 #include "tests.h"
 
 #include <stdio.h>

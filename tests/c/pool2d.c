@@ -1,9 +1,9 @@
 #include "tests.h"
 
-/* A case as one writes it; strides and dilations that are left out are 1. */
+/* A case in short form; strides and dilations that are not given are 1. */
 typedef struct {
     ptrdiff_t x[4], kernel[2], stride[2], padding[2], dilation[2];
-    ptrdiff_t extra[2]; /* padding below and to the right beyond that above and to the left */
+    ptrdiff_t extra[2]; /* padding below and to the right, beyond that above and to the left */
     int ceil_mode;
 } case_t;
 
@@ -47,7 +47,7 @@ static case_t random_case(void) {
     return c;
 }
 
-/* A last window that only begins in the image or the padding before it counts in ceil mode. */
+/* In ceil mode, a last window counts only if it begins in the image or in the padding before it. */
 static ptrdiff_t output_size(const case_t *c, int axis) {
     const ptrdiff_t stride = or_one(c->stride[axis]), before = c->x[2 + axis] + c->padding[axis];
     const ptrdiff_t extent = or_one(c->dilation[axis]) * (c->kernel[axis] - 1) + 1;
@@ -89,21 +89,21 @@ static void for_each_case(void (*test)(const cnet_window2d *g)) {
 static ptrdiff_t x_count(const cnet_window2d *g) { return g->n * g->c * g->h * g->w; }
 static ptrdiff_t y_count(const cnet_window2d *g) { return g->n * g->c * g->oh * g->ow; }
 
-/* The position in its plane of tap (i, j) of output t, or -1 outside of the image. */
+/* The position of tap (i, j) of output t in its plane, or -1 outside of the image. */
 static ptrdiff_t cell_of(const cnet_window2d *g, ptrdiff_t t, ptrdiff_t i, ptrdiff_t j) {
     const ptrdiff_t ih = t / g->ow % g->oh * g->sh + i * g->dh - g->ph;
     const ptrdiff_t iw = t % g->ow * g->sw + j * g->dw - g->pw;
     return ih >= 0 && ih < g->h && iw >= 0 && iw < g->w ? ih * g->w + iw : -1;
 }
 
-/* Where the plane of output t begins in x. */
+/* The offset of the plane of output t in x. */
 static ptrdiff_t plane_of(const cnet_window2d *g, ptrdiff_t t) {
     return t / (g->oh * g->ow) * g->h * g->w;
 }
 
 /* ---- Maximum ------------------------------------------------------------------------------ */
 
-/* Small integers, so that there are equal ones, some of them NaN and minus infinity. */
+/* Small integers with duplicates, and with some NaN and minus infinity. */
 static double *cells_to_compare(ptrdiff_t count) {
     double *x = numbers(count);
     for (ptrdiff_t t = 0; t < count; t++) {
@@ -140,7 +140,8 @@ static void max_pool2d_case(const cnet_window2d *g) {
 
 void test_max_pool2d(void) { for_each_case(max_pool2d_case); }
 
-/* Positions up to `beyond` cells outside of the plane: those take nothing, and all but -1 count. */
+/* Indices up to `beyond` cells outside of the plane: nothing is written for them, and all except -1
+ * are counted. */
 static void scatter_case(const cnet_window2d *g, ptrdiff_t beyond) {
     const ptrdiff_t cells = g->h * g->w;
     const double *dy = randoms(y_count(g));
@@ -177,14 +178,14 @@ static cnet_window2d halved(const cnet_window2d *g) {
     return half;
 }
 
-/* Where cell `code` of pooled cell t lies in x. */
+/* The position in x of cell `code` of pooled cell t. */
 static ptrdiff_t unpooled(const cnet_window2d *half, ptrdiff_t t, ptrdiff_t code) {
     const ptrdiff_t row = t / half->ow, column = t % half->ow;
     const ptrdiff_t top = row / half->oh * half->h + row % half->oh * 2;
     return (top + code / 2) * half->w + 2 * column + code % 2;
 }
 
-/* Windows are 2 x 2, whatever those of the case. */
+/* Windows are 2 x 2, whatever the windows of the case. */
 static void relu_pool_case(const cnet_window2d *g) {
     const cnet_window2d half = halved(g);
     const ptrdiff_t count = y_count(&half);
@@ -209,7 +210,7 @@ static void relu_pool_case(const cnet_window2d *g) {
 
 void test_relu_pool(void) { for_each_case(relu_pool_case); }
 
-/* Codes are places in a window of 2 x 2, or 4 for none, whatever the windows of the case. */
+/* Codes are positions in a 2 x 2 window, or 4 for none, whatever the windows of the case. */
 static void relu_pool_backward_case(const cnet_window2d *g) {
     const cnet_window2d half = halved(g);
     const ptrdiff_t count = y_count(&half);
@@ -239,7 +240,7 @@ typedef struct {
     ptrdiff_t divisor;
 } average_arguments;
 
-/* One over what the cells of output t are divided by. */
+/* The reciprocal of the divisor of output t. */
 static double share_of(const average_arguments *a, ptrdiff_t t) {
     const cnet_window2d *g = a->g;
     ptrdiff_t count = 0;

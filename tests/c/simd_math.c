@@ -1,6 +1,6 @@
 /* The errors of simd_math.h on one instruction set, in units of the last place: against libm in
- * double for float32, and in long double for float64. Takes every 97th number of float32; another
- * step may be given on the command line (1: all of them). */
+ * double for float32, and in long double for float64. Tests every 97th number of float32; the
+ * command line may give another step (1: all numbers). */
 #include "runtime/cpu.h"
 #include "simd_math_test.h"
 
@@ -31,14 +31,14 @@ typedef struct {
     cnet_dtype dtype;
     run_math *run;
     long double limit;
-    int digits, least_exponent; /* of the mantissa; of the smallest normal number, as frexp's */
+    int digits, least_exponent; /* of the mantissa; of the smallest normal number, as in frexp */
 } dtype_t;
 static const dtype_t dtypes[] = {
     {"float32", CNET_F32, JOIN(cnet_math_f32_, ISA), 2, FLT_MANT_DIG, FLT_MIN_EXP},
     {"float64", CNET_F64, JOIN(cnet_math_f64_, ISA), 4, DBL_MANT_DIG, DBL_MIN_EXP},
 };
 
-/* A batch of numbers, in the dtype. */
+/* A batch of numbers of the dtype. */
 typedef struct {
     union {
         float f32[BATCH];
@@ -60,8 +60,8 @@ static _Noreturn void fail(const dtype_t *d, int f, double x, double y, const ch
     exit(EXIT_FAILURE);
 }
 
-/* Some C libraries have no long double functions better than those of double, which are good to a
- * unit themselves. */
+/* Some C libraries have no long double functions more precise than those of double, which may
+ * themselves be wrong by one unit. */
 static long double own_error(void) {
     const volatile double x = 1.1;
     return expl((long double)x) == (long double)exp(x) ? 1 : 0;
@@ -99,7 +99,7 @@ static void check_batch(const dtype_t *d, int f, batch_t *b, long double *worst)
     }
 }
 
-/* Whether a result depends on the lane it is computed in, or on where the array ends. */
+/* Checks that a result does not depend on its lane or on the end of the array. */
 static void check_lanes(const dtype_t *d, int f, const batch_t *b) {
     static batch_t moved;
     const size_t size = element_size(d);
@@ -118,7 +118,7 @@ static uint64_t random_bits(void) {
     return state ^ state >> 29;
 }
 
-/* Where a function changes its formula, overflows, underflows, or has a zero. */
+/* Numbers where a function changes its formula, overflows, underflows, or has a zero. */
 static const double edges[] = {
     0,
     0x1p-1074,
@@ -133,7 +133,7 @@ static const double edges[] = {
     1.41421356237309505,
     4,
     6,
-    9.0109133472, /* tanh is 1 in float32, in float64 */
+    9.0109133472, /* tanh becomes 1: in float32, in float64 */
     19.061547465,
     87.336544750553, /* exp in float32: least normal, greatest, 0 */
     88.722839052068,
@@ -155,7 +155,7 @@ static void put(const dtype_t *d, batch_t *b, int t, double x) {
         b->x.f64[t] = x;
 }
 
-/* Every edge, the numbers after it, and their opposites. */
+/* Every edge, the numbers around it, and their opposites. */
 static void take_edges(const dtype_t *d, batch_t *b) {
     memset(b, 0, sizeof *b);
     for (int edge = 0; edge < EDGES; edge++) {
@@ -171,7 +171,7 @@ static void take_edges(const dtype_t *d, batch_t *b) {
     }
 }
 
-/* Every fourth number is any pattern of bits, the others are between 2^-12 and 2^11. */
+/* Every fourth number is a random bit pattern; the others are between 2^-12 and 2^11. */
 static void take_randoms(batch_t *b) {
     for (int t = 0; t < BATCH; t++) {
         const uint64_t bits = random_bits();

@@ -1,4 +1,4 @@
-/* The functions of kernels/simd_math.h for arrays, y[t] = f(x[t]): cnet_math_<dtype>_<isa>. */
+/* The functions of kernels/simd_math.h on arrays, y[t] = f(x[t]): cnet_math_<dtype>_<isa>. */
 #ifndef SIMD_MATH_TEST_H
 #define SIMD_MATH_TEST_H
 

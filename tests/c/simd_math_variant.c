@@ -1,4 +1,4 @@
-/* Compiled once per variant, as kernels are. */
+/* Compiled once per variant, like the kernels. */
 #include "simd_math.h"
 #include "simd_math_test.h"
 

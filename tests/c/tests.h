@@ -1,4 +1,4 @@
-/* One test for every kernel of the list: without it the program does not link. */
+/* One test for every kernel of the list: if a test is missing, the program does not link. */
 #ifndef TESTS_H
 #define TESTS_H
 

@@ -1,5 +1,5 @@
-/* The thread pool and the memory of results and workspaces, as ThreadSanitizer sees them: what
- * tasks write is not atomic on purpose, so that a missing order between them is found. */
+/* Tests the thread pool and the memory for results and workspaces under ThreadSanitizer: tasks
+ * write non-atomic memory on purpose, so that missing synchronisation is detected. */
 #define _POSIX_C_SOURCE 200809L
 #include "cnet.h"
 
@@ -32,7 +32,7 @@ typedef struct {
     int threads;
     struct timespec nap;                   /* of each chunk */
     int runs[MAX_CHUNKS];                  /* of each chunk */
-    int runs_in_slot[CNET_MAX_THREADS];    /* a workspace would be used like this */
+    int runs_in_slot[CNET_MAX_THREADS];    /* as a workspace would be used */
     atomic_int occupied[CNET_MAX_THREADS]; /* by a running chunk */
 } region_t;
 
@@ -46,7 +46,7 @@ static void mark(const void *job, ptrdiff_t chunk, int slot) {
     atomic_store(&region->occupied[slot], 0);
 }
 
-/* One region; every chunk must have been run once, in slots below `threads`. */
+/* Runs one region; every chunk must run once, in slots below `threads`. */
 static void check_slow_region(ptrdiff_t chunks, int threads, long nanoseconds) {
     region_t *region = calloc(1, sizeof *region);
     REQUIRE(region);
@@ -75,7 +75,7 @@ static void test_thousands_of_tiny_regions(void) {
         check_region(2 + i % 3, thread_counts[i % THREAD_COUNTS]);
 }
 
-/* The workers of the larger regions before have time to come to the smaller ones. */
+/* The workers of the larger regions before have time to join the smaller ones. */
 static void test_no_more_threads_than_asked_for(void) {
     for (int threads = 16; threads > 1; threads /= 2)
         check_slow_region(100, threads, 500000);
@@ -87,7 +87,7 @@ static double now(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Returns when as many chunks as there are threads have begun, all of them at once. */
+/* Returns when as many chunks as there are threads run at the same time. */
 static void meet(const void *job, ptrdiff_t chunk, int slot) {
     (void)chunk, (void)slot;
     atomic_int *missing = *(atomic_int *const *)job;
@@ -198,14 +198,14 @@ static void test_blocks_are_reused(void) {
     cnet_release(first);
     REQUIRE(cnet_acquire(100000).data == first.data);
     cnet_release(first);
-    cnet_release(cnet_acquire(CNET_CACHE_BYTES + 1)); /* is not kept, and pushes nothing out */
+    cnet_release(cnet_acquire(CNET_CACHE_BYTES + 1)); /* is not cached, and displaces nothing */
     REQUIRE(cnet_acquire(100000).data == first.data);
     cnet_release(first);
     cnet_block others[CNET_CACHE_BLOCKS];
     for (int i = 0; i < CNET_CACHE_BLOCKS; i++)
         others[i] = cnet_acquire(5000);
     for (int i = 0; i < CNET_CACHE_BLOCKS; i++)
-        cnet_release(others[i]); /* the last of which pushes the oldest out */
+        cnet_release(others[i]); /* the last one displaces the oldest */
     const cnet_block again = cnet_acquire(5000);
     REQUIRE(again.data == others[CNET_CACHE_BLOCKS - 1].data);
     cnet_release(again);
@@ -219,7 +219,7 @@ static void test_more_than_there_is(void) {
 
 /* ---- Fork --------------------------------------------------------------------------------- */
 
-#if !defined(__SANITIZE_THREAD__) /* which does not support threads in a child of many threads */
+#if !defined(__SANITIZE_THREAD__) /* no threads in a child of a multithreaded process */
 
 /* The child uses the pool; a hang ends it by SIGALRM. */
 static void check_child(void) {

@@ -40,9 +40,8 @@ CNET_PASS(depthwise, forward)
 CNET_PASS(depthwise, backward)
 #undef CNET_PASS
 
-/* The policy of a pass, applied once per call: the algorithm that computes the pass if the caller
- * asks for `wanted`, and its workspace; -1 and CNET_UNSUITABLE if it cannot compute the geometry.
- */
+/* The policy of a pass, asked once per call: the algorithm that computes the pass if the caller
+ * asks for `wanted`, and its workspace; -1 and CNET_UNSUITABLE if it cannot compute it. */
 typedef struct {
     int algorithm;
     size_t bytes;

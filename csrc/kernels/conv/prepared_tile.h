@@ -103,9 +103,7 @@ static inline __attribute__((always_inline)) void TILE_FN(tile)(const job_t *job
     for (ptrdiff_t t = 0; t < job->taps; t++) {
         filters += TILE_LANES;
         const real *above = x + offsets[t], *below = above + pitch;
-        __asm__(""
-                : "+r"(above), "+r"(below)); /* otherwise the compiler keeps numbers of the image
-                                                in registers, and spills */
+        __asm__("" : "+r"(above), "+r"(below)); /* else cells are kept in registers, and spilled */
         const tile_vec filter = *(const tile_vec *)filters;
 #pragma GCC unroll 16
         for (int p = 0; p < pixels; p++) {

@@ -1,6 +1,6 @@
-/* Convolution of 3 x 3 or 5 x 5 filters with stride 1 by Winograd's F(4 x 4, 3 x 3) and F(2 x 2, 5
- * x 5), and its input gradient, which is a convolution of grad_output with rotated filters and
- * exchanged channels.
+/* Convolution of 3 x 3 or 5 x 5 filters with stride 1 by Winograd's F(4 x 4, 3 x 3) and
+ * F(2 x 2, 5 x 5), and its input gradient, which is a convolution of grad_output with rotated
+ * filters and exchanged channels.
  *
  * With the tiles of all images numbered in one sequence, the 36 products M(tile, o) = V(tile, c)
  * U(c, o) are matrix products, computed for a block of tiles and a panel of TILE_COLS outputs at a

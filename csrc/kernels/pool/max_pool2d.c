@@ -169,8 +169,8 @@ static void scatter_planes(const void *argument, ptrdiff_t chunk, int slot) {
  *
  * grad_output and indices (n, c, oh, ow), dx (n, c, h, w); overwrites dx. Terms are added in
  * row-major order of the outputs: exact. An index of -1 receives no gradient. Invalid: the number
- * of other indices outside of the plane; nothing is written for them. Parallel over planes (n, c).
- */
+ * of other indices outside of the plane; nothing is written for them. Parallel over planes
+ * (n, c). */
 void CNET_FN(max_pool2d_backward)(const cnet_call *call) {
     const cnet_max_pool2d_backward_arguments *a = &call->max_pool2d_backward;
     _Atomic ptrdiff_t invalid = 0;
