@@ -164,9 +164,9 @@ static void call_workers(int wanted) {
 }
 
 /* The mutex must be held, and is held on return. Joins the open job, if there is one and it needs
- * another worker. Returns whether this worker has woken the job's caller from sleep. The scheduler
- * may place the caller on this CPU, where the worker would then be delayed; if the worker sleeps,
- * it is woken on another CPU. */
+ * another worker. Returns whether this worker has woken the job's caller from sleep. Then the
+ * worker must sleep: the scheduler may place the caller on this CPU and so delay the worker, while
+ * a sleeping worker is woken on another CPU. */
 static int take_part(sleeper_t *self, unsigned *seen) {
     *seen = atomic_load(&pool.opened);
     job_t *job = pool.job;

@@ -60,7 +60,7 @@ static void sum_channel(const void *argument, ptrdiff_t o, int slot) {
 /* dx[n, c, ih, iw] = sum of weight[o, c, i, j] * grad_output[n, o, oh, ow] over all (o, i, j, oh,
  *                    ow) with ih = oh*sh + i*dh - ph and iw = ow*sw + j*dw - pw
  * dw[o, c, i, j] = sum over n, oh, ow of grad_output[n, o, oh, ow] * x[n, ...] as in conv2d
- *     db[o] = sum over n, oh, ow of grad_output[n, o, oh, ow].
+ * db[o] = sum over n, oh, ow of grad_output[n, o, oh, ow].
  *
  * grad_output (n, o, oh, ow), x (n, c, h, w), weight (o, c/g, kh, kw); dx, dw and db have the
  * shapes of x, weight and bias. Overwrites dx, dw and db; those that are NULL are not computed. x

@@ -365,9 +365,11 @@ static void fill_lists(const job_t *job) {
  * the position of each code, and 0 elsewhere.
  *
  * grad_output and codes (n, o, oh / 2, ow / 2), x (n, c, h, w), weight (o, c/g, kh, kw); dx, dw and
- * db (o), each NULL if not wanted; overwrites them. A code that is not a position contributes
- * nothing, whatever its grad_output. oh and ow must be at least 2. Unsuitable where it is not
- * faster. Parallel over (part of the batch, group), then over o. */
+ * db have the shapes of x, weight and bias (o). Overwrites dx, dw and db; those that are NULL are
+ * not computed. A code that is not a position contributes nothing, whatever its grad_output. oh and
+ * ow must be at least 2. Unsuitable where it is not faster. Workspace: tables of offsets, packed
+ * filters, the sums of all parts, and per thread a staged image, its gradient and a list of cells.
+ * Parallel over (part of the batch, group), then over o. */
 void CNET_FN(conv2d_relu_pool_backward)(const cnet_call *call) {
     const cnet_conv2d_relu_pool_backward_arguments *a = &call->conv2d_relu_pool_backward;
     const cnet_conv2d *g = &a->g;

@@ -60,8 +60,8 @@ static void losses_chunk(const void *argument, ptrdiff_t chunk, int slot) {
 }
 
 /* logsumexp[i] = log sum_j exp(logits[i, j])
- *     losses[i] = sum_j q[i, j] * weight[j] * (logsumexp[i] - logits[i, j])
- *     with q[i, j] = (1 - label_smoothing) * [j == target[i]] + label_smoothing / c.
+ * losses[i] = sum_j q[i, j] * weight[j] * (logsumexp[i] - logits[i, j])
+ * with q[i, j] = (1 - label_smoothing) * [j == target[i]] + label_smoothing / c.
  *
  * logits (n, c), target (n), weight (c) or NULL for ones, losses and logsumexp (n); overwrites
  * both. The largest logit is subtracted before the exponentials; NaN in a row makes its logsumexp
