@@ -309,7 +309,7 @@ AVOIDED = (
 
 PLAIN = (
     "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "CMakeLists.txt", "Makefile", "pyproject.toml",
-    "cmake", ".github", "docs", "bench", "examples", "src/cnet/bench",
+    "cmake", ".github", "docs", "bench", "examples", "src", "csrc", "tests",
 )  # fmt: skip
 """Places without them."""
 
