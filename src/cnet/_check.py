@@ -3,8 +3,8 @@
 A message names the function, the argument and both sides of the comparison that failed.
 
 Every layout is accepted: a non-contiguous, misaligned or byte-swapped array is copied to a
-C-contiguous native array; a contiguous array, even a read-only one, is used without a copy. Values
-are never converted: dtypes other than float32 and float64, and mixtures of the two, raise TypeError.
+C-contiguous native array; a contiguous array, even a read-only one, is used without a copy. Dtypes
+are not converted: those other than float32 and float64, and mixtures of the two, raise TypeError.
 """
 
 from numbers import Real

@@ -1,8 +1,8 @@
 """How NumPy functions handle tensors.
 
-NumPy functions with a counterpart, registered in `cnet.operations`, return tensors and are recorded.
-The others compute with the arrays of the tensors, and raise TypeError for a tensor that requires
-grad, because its gradient would be lost.
+Functions with a counterpart, registered in `cnet.operations`, return tensors and are recorded. The
+others compute with the arrays of the tensors, and raise TypeError for a tensor that requires grad,
+because its gradient would be lost.
 """
 
 from collections.abc import Callable
