@@ -157,7 +157,7 @@ def _batched_product(a: Array, b: Array) -> Array:
 
 def _gemm(a: Array, b: Array, y: Array, bias: Array | None = None, relu: bool = False) -> None:
     size, (ar, ac), (br, bc) = a.itemsize, a.strides, b.strides
-    if (ar | ac | br | bc) % size:  # of any of them: the size is a power of two
+    if (ar | ac | br | bc) % size:  # not all are multiples of size, a power of two
         a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
         (ar, ac), (br, bc) = a.strides, b.strides
     strides = ar // size, ac // size, br // size, bc // size
