@@ -1,8 +1,8 @@
-"""How a call of a spec is run and judged: on one implementation, or on all of them.
+"""Run and check a call of a spec, on one implementation or on all of them.
 
-The arrays of each call end at an unmapped page, or begin behind one; so do the results, which the
-kernels allocate with `_memory.empty`. A result that is not written everywhere shows the pattern
-that it was filled with.
+The arrays of each call, and the results that kernels allocate with `_memory.empty`, end before an
+unmapped page or begin after one. Results are filled with a pattern, so that unwritten elements are
+found.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ COMPILED = runtime.available_isas()[1:]
 
 @contextmanager
 def note(text: str) -> Iterator[None]:
-    """Say where a failure inside of a loop happened."""
+    """Add to a failure inside a loop where it happened."""
     try:
         yield
     except Exception as error:
@@ -35,14 +35,14 @@ def note(text: str) -> Iterator[None]:
 
 
 def expected_of(call: Call) -> Arrays:
-    """What the reference gives, in float64 unless all results are exact."""
+    """The results of the reference, in float64 unless all results are exact."""
     exact = set(call.terms) == {None}
     arrays = map_arrays(np.copy if exact else doubles, call.arrays)
     return SPECS[call.function].outputs(reference, call, arrays)
 
 
 def run(call: Call, place: str) -> Arrays:
-    """The outputs of a kernel, having checked all that holds whatever their values."""
+    """Run a kernel, check everything except the values, and return its outputs."""
     spec = SPECS[call.function]
     arrays = map_arrays(lambda x: guarded.copy(x, place), call.arrays)
     allocate = guarded.Allocator(place)
@@ -68,7 +68,7 @@ def check(
     isas: Sequence[str] = runtime.available_isas(),
     threads: Sequence[int] = THREADS,
 ) -> None:
-    """Values to the tolerance of the call, and the same bits for every number of threads."""
+    """Check values to the tolerance of the call, and equal bits for every number of threads."""
     spec = SPECS[call.function]
     expected = expected_of(call)
     exact = set(call.terms) == {None}

@@ -1,4 +1,4 @@
-"""Fixtures for tests that run on every implementation: one parameter each, so that all cross."""
+"""Fixtures for tests that run on every combination of implementation and other parameters."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ THREADS = 1, 2, 3, 8
 
 
 def pytest_configure() -> None:
-    """Jobs in the background of a shell ignore Ctrl-C, which some tests are about."""
+    """Restore Ctrl-C, which background jobs of a shell ignore and which some tests need."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -41,7 +41,7 @@ def dtype(request: pytest.FixtureRequest) -> Any:
 
 @pytest.fixture
 def mnist_folder() -> Path:
-    """The folder with the files of MNIST, where there is one."""
+    """The folder with the files of MNIST; the test is skipped without it."""
     folder = Path(os.environ.get("CNET_DATA", "."))
     if not (folder / "train-images-idx3-ubyte.gz").exists():
         pytest.skip("no folder with MNIST: set CNET_DATA")

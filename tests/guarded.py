@@ -1,8 +1,7 @@
-"""Arrays between unmapped pages: a kernel that reads or writes beyond one dies at once.
+"""Arrays between unmapped pages: a kernel that reads or writes beyond the array crashes at once.
 
-What is left of an array's first or last page is filled with a pattern (NaN, or a large integer),
-which `Guarded.intact` finds changed if a kernel wrote there. Where there is no `mprotect`, only the
-pattern guards.
+The rest of the first or last page of an array is filled with a pattern (NaN, or a large integer).
+`Guarded.intact` tells whether it is unchanged. Without `mprotect`, the pattern is the only guard.
 """
 
 import ctypes
@@ -27,17 +26,17 @@ def _protect(address: int) -> None:
 
 
 class Guarded:
-    """An array, still unwritten, that ends at an unmapped page or begins right behind one.
+    """A new array that ends directly before an unmapped page or begins directly after one.
 
     Parameters
     ----------
     shape, dtype
-        Of the array.
+        Shape and dtype of the array.
     place : "ending" or "beginning"
         The side at which the array touches its unmapped page.
     alignment : int, optional
-        Of the address, in bytes; the size of an element by default. An array whose size is not a
-        multiple of it ends less than `alignment` bytes before the page.
+        Alignment of the address in bytes; the size of an element by default. If the size of the
+        array is not a multiple of it, the array ends less than `alignment` bytes before the page.
 
     Attributes
     ----------
@@ -80,19 +79,19 @@ def copy(x: np.ndarray, place: str) -> np.ndarray:
 
 
 class Allocator:
-    """A stand-in for the function that allocates results, giving guarded arrays."""
+    """A replacement for the function that allocates results; it returns guarded arrays."""
 
     def __init__(self, place: str) -> None:
         self._place = place
         self._given: list[Guarded] = []
 
     def __call__(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> np.ndarray:
-        # The kernels may count on the alignment of their own memory.
+        # Kernels may rely on the alignment of memory that they allocate.
         self._given.append(Guarded(shape, dtype, self._place, alignment=64))
         return self._given[-1].array
 
     def gave(self, x: np.ndarray) -> bool:
-        """Whether the memory of an array, if it has any, came from here."""
+        """Whether an array is empty or was allocated here."""
         return x.size == 0 or any(np.may_share_memory(x, given.array) for given in self._given)
 
     def intact(self) -> bool:

@@ -1,6 +1,6 @@
-"""The stub of the methods of `Tensor`, written from what operations register.
+"""The stub of the methods of `Tensor`, generated from the registered operations.
 
-``python tests/stub.py`` writes it; a test compares.
+``python tests/stub.py`` writes it; a test checks that it is up to date.
 """
 
 import ast
@@ -30,7 +30,7 @@ class Methods:
 
 
 class _Qualified(ast.NodeTransformer):
-    """Names of types that a method has too."""
+    """Qualifies names of types that are also names of methods."""
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         return ast.parse("builtins.float", mode="eval").body if node.id == "float" else node
@@ -52,7 +52,7 @@ def _method(name: str, call, returns: str | None = None) -> str:
             arguments.args[1].annotation = ast.Name("object")
     first = arguments.args[0]
     first.arg, first.annotation = "self", None
-    if inspect.unwrap(call) is not call:  # other names of arguments are taken too
+    if inspect.unwrap(call) is not call:  # other argument names are accepted too
         arguments.kwarg = ast.arg("names", ast.Name("Any"))
     line = f"    def {name}({ast.unparse(arguments)}) -> {returns}: ..."
     return line + ("  # type: ignore[override]" if name in ("__eq__", "__ne__") else "")

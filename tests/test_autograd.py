@@ -1,4 +1,4 @@
-"""The graph: what is recorded, how gradients travel, and what is kept alive."""
+"""The graph: recording, propagation of gradients, errors, hooks and memory."""
 
 import copy
 import gc
@@ -332,7 +332,7 @@ def test_a_function_needs_both_methods():
 
 
 class DivMod(Function):
-    """Two outputs, of which one is of integers, and an argument that is no tensor."""
+    """Two outputs, one of them integers, and an argument that is not a tensor."""
 
     @staticmethod
     def forward(ctx, x, divisor, *, offset=0):

@@ -1,4 +1,4 @@
-"""The one entry of the compiled module: what it takes, and that it refuses all else."""
+"""The entry of the compiled module for kernels: accepted and rejected arguments."""
 
 from typing import Any
 

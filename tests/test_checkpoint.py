@@ -1,4 +1,4 @@
-"""Checkpoints: what is saved comes back, and no failure or damage passes unnoticed."""
+"""Checkpoints: saved values are restored, and failures and damage raise errors."""
 
 import gzip
 import io
@@ -41,7 +41,7 @@ DTYPES = "?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", 
 
 
 def identical(a, b):
-    """Whether two nested structures are the same to the last bit; byte order aside."""
+    """Whether two nested structures are identical, bit for bit, except for byte order."""
     if type(a) is not type(b):
         return False
     match a:
@@ -268,7 +268,7 @@ def tensor(dtype, shape, start, stop):
 
 
 def forge(structure, tensors=None, /, **changes):
-    """A file with a right hash around any structure."""
+    """A file with a correct hash for any structure."""
     tensors = tensors or {}
     digest = checkpoint._digest(structure, tensors)
     content = {"version": 1, "sha256": digest, "structure": structure, **changes}
@@ -509,7 +509,7 @@ class TestDamage:
     @settings(deadline=None)
     @given(data=st.data())
     def test_several_bytes(self, scratch, data):
-        """Up to three: the marks by which we know our files are four."""
+        """Up to three bytes: the marks that identify our files have four."""
         save(OBJ, scratch)
         content = bytearray(scratch.read_bytes())
         for _ in range(data.draw(st.integers(2, 3))):
@@ -530,7 +530,7 @@ class TestAtomicWrite:
         assert list(path.parent.iterdir()) == [path]
 
     def test_full_disk(self, path):
-        """RLIMIT_FSIZE makes writes fail half way, as a full disk does."""
+        """RLIMIT_FSIZE makes writes fail in the middle, like a full disk."""
         save(OBJ, path)
         script = textwrap.dedent("""
             import resource, sys
@@ -573,7 +573,7 @@ class TestAtomicWrite:
         assert list(path.parent.iterdir()) == [path]
 
     def test_order_of_steps(self, path, monkeypatch):
-        """The content is on the disk before it has its name, and the name before the return."""
+        """The content is on disk before the rename, and the rename before `save` returns."""
         steps = []
 
         def record(name):

@@ -1,4 +1,4 @@
-"""The command, as people use it."""
+"""The command line."""
 
 import errno
 import json
@@ -30,7 +30,7 @@ SHORT = "--epochs", "2", "--batch-size", "64"
 
 @pytest.fixture
 def cnet_train(capsys):
-    """Calls the command; gives its exit code and what it printed."""
+    """Calls the command; returns its exit code and its output."""
 
     def call(*arguments):
         try:
@@ -47,7 +47,7 @@ def content(folder):
 
 
 def trained(folder):
-    """What must be the same to the last bit: weights, and the history but for its times."""
+    """What must be identical, bit for bit: weights, and the history without its times."""
     history = json.loads((folder / "history.json").read_text())
     rows = [{k: v for k, v in row.items() if k not in TIMES} for row in history]
     return (folder / "model.safetensors").read_bytes(), rows
@@ -117,7 +117,7 @@ def test_without_matplotlib_all_but_the_curves_is_written(cnet_train, tmp_path, 
     assert out.startswith("test accuracy")
 
 
-# A run that is there already
+# A run that already exists
 
 
 def test_a_finished_run_is_not_overwritten(cnet_train, tmp_path):
@@ -199,9 +199,9 @@ def test_resuming_with_other_data_is_refused(cnet_train, tmp_path, monkeypatch):
 
 
 class Terminal:
-    """The command in a terminal of 80 columns, which is where Ctrl-C comes from."""
+    """The command in a terminal of 80 columns, in which Ctrl-C is typed."""
 
-    # What opens a terminal as leader of a session is interrupted by the Ctrl-C typed there.
+    # A session leader that opens a terminal is interrupted by the Ctrl-C typed there.
     PROGRAM = (
         "import fcntl, os, sys, termios\n"
         "fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
@@ -235,7 +235,7 @@ class Terminal:
         os.write(self.ours, text.encode())
 
     def wait(self):
-        with suppress(OSError):  # so ends a terminal that nobody writes to any more
+        with suppress(OSError):  # a terminal without writers ends this way
             while data := os.read(self.ours, 4096):
                 self.printed += data.decode()
         return self.process.wait()
@@ -290,7 +290,7 @@ def test_a_second_ctrl_c_leaves_the_checkpoint_as_it_was(cnet_train, tmp_path, m
     assert content(tmp_path) == before
 
 
-# Errors: one line, and exit code 2 if another command line would do, else 1
+# Errors: one line, and exit code 2 if another command line would work, else 1
 
 
 @pytest.mark.parametrize(

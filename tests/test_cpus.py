@@ -1,4 +1,4 @@
-"""How many threads a process gets, on machines made of files."""
+"""The default number of threads, on machines that are described by files."""
 
 import os
 from pathlib import Path
@@ -21,7 +21,7 @@ def _make(root: Path, files: Files) -> str:
 
 
 def _v2(path: str, **limits: str | bytes) -> Files:
-    """A process in the group `path`; names are groups with `__` for slashes, `root` the topmost."""
+    """A process in the group `path`. Keywords are groups: `__` for slashes, `root` for the top."""
     files: Files = {SELF: f"0::{path}\n"}
     for name, content in limits.items():
         group = "" if name == "root" else name.replace("__", "/") + "/"

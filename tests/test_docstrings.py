@@ -1,4 +1,4 @@
-"""The examples in docstrings run, and what is public has them."""
+"""The examples in docstrings run, and every public name has one."""
 
 import doctest
 import importlib

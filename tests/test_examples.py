@@ -1,4 +1,4 @@
-"""The examples run, and say something."""
+"""The examples run and print something."""
 
 import runpy
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A child made by `os.fork` has none of its parent's threads, and must compute all the same."""
+"""A child of `os.fork` has none of its parent's threads, but must compute the same results."""
 
 import hashlib
 import multiprocessing
@@ -19,7 +19,7 @@ from specs.spec import Spec
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork"),
-    # From 3.12 on, Python says so of every fork of a process with threads, ours among them.
+    # Since 3.12, Python warns of every fork of a process with threads, including those of cnet.
     pytest.mark.filterwarnings(
         r"ignore:This process \(pid=\d+\) is multi-threaded, use of fork\(\):DeprecationWarning"
     ),
@@ -67,7 +67,7 @@ def _has_workers() -> bool:
 
 
 def _child_computes(work: Callable[[], Any], expected: Any) -> None:
-    """Fork a child that computes what is expected; it ends by SIGALRM if it hangs."""
+    """Fork a child that computes `expected`; SIGALRM ends it if it hangs."""
     child = os.fork()
     if child == 0:
         code = 1
@@ -82,7 +82,7 @@ def _child_computes(work: Callable[[], Any], expected: Any) -> None:
 
 @contextmanager
 def _convolving_thread() -> Iterator[None]:
-    """Another Python thread is inside of parallel regions, all but always."""
+    """Another Python thread is inside parallel regions nearly all the time."""
     x, weight = np.ones((8, 32, 40, 40), np.float32), np.ones((32, 32, 3, 3), np.float32)
     begun, stop = threading.Event(), threading.Event()
 
@@ -118,7 +118,7 @@ def test_fork_during_a_region() -> None:
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
 def test_every_kernel_computes_in_a_child(spec: Spec) -> None:
-    """With work for several threads."""
+    """A training with work for several threads."""
     calls = [spec.call(case, np.float32) for case in spec.large]
 
     def compute() -> list[bytes]:

@@ -1,4 +1,4 @@
-"""Shape arithmetic against what it means, and its bounds."""
+"""Shape arithmetic against its definition, and its bounds."""
 
 import itertools
 import random
@@ -81,7 +81,7 @@ def test_three_axes_are_too_many_for_the_kernels() -> None:
 
 
 def test_geometries_are_looked_up() -> None:
-    """Equal arguments give the same object, however they are written."""
+    """Equal arguments return the same object, however they are written."""
     first = geometry.conv("f", (1, 2, 9, 9), (4, 2, 3, 3), 2, [1, 1])
     assert geometry.conv("f", (1, 2, 9, 9), (4, 2, 3, 3), 2, (1, np.int64(1))) is first
     assert first.sizes2d is first.sizes2d
@@ -97,7 +97,7 @@ def test_each_end_of_an_axis_has_its_padding() -> None:
 
 
 def test_ceil_mode_adds_a_window_that_starts_before_the_padding_ends() -> None:
-    """The last window may hang over the end, but has to start in the image or the left padding."""
+    """The last window may extend beyond the end, but must start in the image or left padding."""
     for size, kernel, stride, padding, dilation in AXIS:
         if 2 * padding > kernel:
             continue
@@ -117,7 +117,7 @@ def _torch_pooled(torch: Any, shape: Shape, *window: Any, ceil_mode: bool) -> Sh
 
 
 def test_pooled_sizes_are_those_of_pytorch() -> None:
-    """Also what is refused, but that PyTorch refuses images without pixels, too."""
+    """Also for invalid arguments, except that PyTorch also rejects images without pixels."""
     torch = pytest.importorskip("torch")
     rng = random.Random(9)
     taken = hanging = 0
@@ -215,7 +215,7 @@ def test_transposed_is_the_adjoint_of_a_convolution(
 def test_a_transposed_convolution_is_a_gradient(
     x_shape: Shape, weight_shape: Shape, options: dict[str, Any]
 ) -> None:
-    """With its geometry, the reference of conv2d's backward pass computes PyTorch's values."""
+    """With this geometry, the reference of conv2d's backward pass computes PyTorch's values."""
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(3)
     x, weight = rng.standard_normal(x_shape), rng.standard_normal(weight_shape)
@@ -229,7 +229,7 @@ def test_a_transposed_convolution_is_a_gradient(
 
 @pytest.mark.parametrize("case", [*CONV2D_CASES, *POOL2D_CASES], ids=lambda case: case.id)
 def test_geometries_are_plain_integers(case: Conv2dCase | Pool2dCase) -> None:
-    """The C struct is filled from them, so not one may be a NumPy integer or a bool."""
+    """The C struct is filled from them, so none may be a NumPy integer or a bool."""
     assert {type(size) for size in case.geometry} == {int}
     assert min(case.geometry) >= 0
 
@@ -333,7 +333,7 @@ def test_an_array_must_be_addressable_in_float64() -> None:
 
 
 def test_addressable_means_that_numpy_can_allocate_it() -> None:
-    """NumPy leaves zeros out of the product: so must the bound, or its own error comes through."""
+    """NumPy omits zeros from the product; so must the bound, or NumPy's error is raised."""
     with pytest.raises(ValueError, match="too big"):
         np.empty((0, 2**40, 2**40))
 
@@ -365,7 +365,7 @@ def test_products_that_overflow_are_refused(
 def test_what_is_taken_fits_into_c(
     function: Callable[..., Any], arguments: tuple[Any, ...]
 ) -> None:
-    """Sizes and steps become ptrdiff_t, and so do the products that lead to an address."""
+    """Sizes and steps become ptrdiff_t, as do the products in addresses."""
     for i in range(len(arguments)):
         for value in (2**31, 2**40, 2**62, 2**63, 2**70):
             if i == 0 or (function is geometry.conv and i in (1, 5)):

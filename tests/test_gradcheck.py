@@ -1,4 +1,4 @@
-"""The gradient checker passes right rules and catches wrong ones."""
+"""The gradient checker accepts correct derivatives and rejects wrong ones."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The guards around arrays do what the tests of the kernels count on."""
+"""The guards around arrays, on which the tests of the kernels rely."""
 
 import signal
 import subprocess

@@ -1,4 +1,4 @@
-"""In-place operations: what they change, what the graph makes of them, and what notices them."""
+"""In-place operations: values, gradients, views, and errors for changed arrays."""
 
 import copy
 import warnings
@@ -26,7 +26,7 @@ def stale(loss, reader, change):
         loss.backward()
 
 
-# What a graph saved and was changed
+# Saved arrays that were changed
 
 
 def step(w):
@@ -221,7 +221,7 @@ def both(function, *arrays):
         leaves = [make(array) for array in arrays]
         results = function(library, *leaves)
         results = results if isinstance(results, tuple) else (results,)
-        # Weights that differ, so that a gradient in the wrong place shows.
+        # Different weights, so that a gradient in the wrong place is found.
         total = sum((y * make(np.cos(np.arange(1.0, y.numel() + 1)).reshape(tuple(y.shape)))).sum()
                     for y in results)  # fmt: skip
         total.backward()

@@ -1,4 +1,4 @@
-"""The arguments of a kernel are stated in the list, in its wrapper and in its reference only."""
+"""The arguments of a kernel are stated only in the list, in its wrapper and in its reference."""
 
 import ast
 import inspect
@@ -53,7 +53,7 @@ OF_PLANS = {
     "add", "copy", "prepare_conv2d", "prepare_linear", "prepared_conv2d", "prepared_linear",
     "softmax",
 }  # fmt: skip
-"""The kernels that only plans call."""
+"""Kernels that only plans call."""
 
 
 def test_wrapper_and_reference_are_in_files_of_one_name() -> None:
@@ -73,7 +73,7 @@ def test_wrapper_and_reference_are_in_files_of_one_name() -> None:
 STATED = {name: set(arguments) for name, arguments in ARGUMENTS.items() if len(arguments) > 3}
 
 HEAD = re.compile(r"^\s*(?:cp?def|def)\s[^\n(]*\(((?:[^()]|\([^()]*\))*)\)", re.MULTILINE)
-"""A function in Python or Cython, with its parameters, whose defaults may have parentheses."""
+"""A function in Python or Cython with its parameters; defaults may have parentheses."""
 
 
 def _statements(text: str) -> set[str]:
@@ -87,7 +87,7 @@ def _stated(names: list[str]) -> dict[str, set[str]]:
 
 
 def test_no_module_states_the_arguments_again() -> None:
-    """The wrappers have those of the user; what they allocate and compute, they pass on."""
+    """Wrappers have the parameters of the user, and pass on what they allocate and compute."""
     assert _stated([name for name in PYTHON if not name.startswith("reference/")]) == {
         "kernels/optim.py": {"sgd_step", "adam_step"},  # nothing is allocated
     }

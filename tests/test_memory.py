@@ -1,4 +1,4 @@
-"""The memory of results and workspaces: used again, never while somebody holds it, and bounded."""
+"""The memory of results and workspaces: reused, never while it is in use, and bounded."""
 
 import os
 import signal
@@ -53,7 +53,7 @@ RETURNING = {name: spec for name, spec in SPECS.items() if not spec.in_place}
 @pytest.mark.parametrize("isa", COMPILED)
 @pytest.mark.parametrize("spec", RETURNING.values(), ids=RETURNING)
 def test_large_results_are_contiguous_writable_and_aligned(isa: str, spec: Spec) -> None:
-    """Each result of each kernel is large in a case of its spec."""
+    """Each result of each kernel is large in some case of its spec."""
     with runtime.use_isa(isa):
         results = [spec.run(spec.call(case, np.float32)) for case in spec.large]
     for places in zip(*(ys for ys in results if len(ys) == len(results[0])), strict=True):
@@ -89,7 +89,7 @@ def test_shapes_and_strides(shape: tuple[int, ...], dtype: Any) -> None:
     np.testing.assert_array_equal(y, x)
 
 
-# ---- Again, but not too early ------------------------------------------------------------------
+# ---- Reuse -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("bytes_", [CACHED_BYTES, 100_000, MB, 5 * MB])
@@ -109,7 +109,7 @@ def test_memory_is_used_again_by_similar_sizes_and_other_dtypes() -> None:
 
 
 def test_what_was_dropped_last_is_used_first() -> None:
-    """It is the most likely to be in a cache of the processor."""
+    """The most recent block is most likely to be in a cache of the processor."""
     a, b = _new(), _new()
     first, last = _address(a), _address(b)
     del a
@@ -160,7 +160,7 @@ def test_a_result_lives_as_long_as_the_graph_needs_it() -> None:
 
 
 def test_arguments_that_are_dropped_results_are_read_in_time() -> None:
-    """Each result dies as the next is made from it."""
+    """Each result is deleted when the next one is computed from it."""
     y = _new()
     for _ in range(50):
         y = kernels.relu_backward(y, y)
@@ -188,7 +188,7 @@ def test_empty_cache_leaves_living_arrays_alone() -> None:
 
 
 def _printed(code: str) -> list[str]:
-    """What a new interpreter prints."""
+    """The output of a new interpreter."""
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=4 * SECONDS
     )
@@ -197,7 +197,7 @@ def _printed(code: str) -> list[str]:
 
 
 def test_the_interpreter_may_end_while_results_live() -> None:
-    """In a cycle, in a module, in a thread: whatever is torn down first."""
+    """In a cycle, in a module, in a thread: in every order of destruction."""
     code = """
 import threading, numpy as np
 from cnet import kernels
@@ -238,13 +238,13 @@ before = resident()
 
 
 def _grown(code: str) -> list[float]:
-    """By how many MB a process has grown whenever `code` says so."""
+    """The growth of a process in MB, wherever `code` reports it."""
     return [float(word) for word in _printed(RESIDENT + code)]
 
 
 @needs_proc
 def test_what_is_kept_is_bounded() -> None:
-    """300 sizes, each dropped before the next: at most 256 MB stay, and are given back."""
+    """300 sizes, each deleted before the next: at most 256 MB are kept, and are released."""
     kept, left = _grown("""
 for i in range(300):
     result(1 + i / 8)
@@ -258,7 +258,7 @@ grown()
 
 @needs_proc
 def test_what_is_dropped_at_once_is_bounded_too() -> None:
-    """400 MB that live together, then no more."""
+    """400 MB exist at the same time, then are deleted."""
     alive, kept, left = _grown("""
 ys = [result(5) for _ in range(80)]
 grown()
@@ -274,7 +274,7 @@ grown()
 
 @needs_proc
 def test_at_most_64_blocks_are_kept() -> None:
-    """200 blocks of 1.5 MB live together: 96 MB of them stay."""
+    """200 blocks of 1.5 MB exist at the same time: 96 MB of them are kept."""
     (kept,) = _grown("""
 ys = [result(1.5) for _ in range(200)]
 del ys
@@ -299,7 +299,7 @@ grown()
 
 @needs_proc
 def test_training_does_not_grow() -> None:
-    """Step after step in the same memory, whatever the sizes of the batches."""
+    """All steps use the same memory, for any sizes of the batches."""
     (growth,) = _grown("""
 model = models.reference_cnn()
 optimizer = optim.SGD(model.parameters(), 0.01)
@@ -332,7 +332,7 @@ def test_too_much_memory_is_an_error_and_nothing_is_lost() -> None:
 
 
 def test_threads_never_share_a_block() -> None:
-    """Each fills results with a number of its own, holds some of them, and looks again."""
+    """Each thread fills results with its own number, keeps some of them, and checks them again."""
     sizes = [CACHED_BYTES, 100_000, 200_000, MB, CACHED_BYTES + 4096]
 
     def work(number: int) -> bool:
@@ -369,7 +369,7 @@ def test_results_may_die_in_another_thread() -> None:
     r"ignore:This process \(pid=\d+\) is multi-threaded, use of fork\(\):DeprecationWarning"
 )
 def test_a_forked_child_has_memory_of_its_own() -> None:
-    """While another thread makes and drops results: the child neither hangs nor errs."""
+    """While another thread allocates and deletes results, a child neither hangs nor fails."""
     stop = threading.Event()
 
     def busy() -> None:

@@ -1,4 +1,4 @@
-"""The package as a whole: what importing it costs and does, and which part may import which."""
+"""The package as a whole: the cost and effects of its import, and the public names."""
 
 import ast
 import inspect
@@ -20,20 +20,20 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 
 def _fresh(code: str, *flags: str) -> Any:
-    """What the code prints as JSON, in a new interpreter."""
+    """The JSON output of code in a new interpreter."""
     process = subprocess.run([sys.executable, *flags, "-c", code], capture_output=True, text=True)
     assert process.returncode == 0, process.stderr
     return json.loads(process.stdout)
 
 
-# ---- What importing costs and does ---------------------------------------------------------------
+# ---- Import --------------------------------------------------------------------------------------
 
 
 def test_import_is_quick() -> None:
-    """The goal is 40 ms after NumPy; three times that, or what NumPy itself takes here, is wrong.
+    """The goal is 40 ms after NumPy. More than three times that and than NumPy's own time fails.
 
-    Processor time, which a busy machine does not stretch as it does the clock; of this thread, for
-    those that NumPy has started may still be turning while they wait for work.
+    Measures processor time, which depends less on other work of the machine; only of this thread,
+    because threads of NumPy may still spin while they wait for work.
     """
     code = """if True:
         import json, time
@@ -70,7 +70,7 @@ def test_dir_lists_everything_public() -> None:
 
 
 def test_import_writes_and_connects_nowhere() -> None:
-    """-B: not even the interpreter's own caches, so that every file opened for writing counts."""
+    """With -B, the interpreter writes no caches, so that every file opened for writing counts."""
     code = """if True:
         import json, os, sys
         import numpy
@@ -92,9 +92,9 @@ def test_import_writes_and_connects_nowhere() -> None:
 
 
 def test_subnormals_survive() -> None:
-    """No thread flushes them to zero, neither one of Python's nor one of the kernels'.
+    """No thread flushes them to zero, neither of Python nor of the kernels.
 
-    Several times, so that each of the kernels' threads has its share of the work.
+    Repeated, so that each thread of the kernels takes part.
     """
     code = """if True:
         import json, threading
@@ -121,13 +121,13 @@ def test_subnormals_survive() -> None:
     assert all(_fresh(code))
 
 
-# ---- What the source must not contain ------------------------------------------------------------
+# ---- Forbidden code ------------------------------------------------------------------------------
 
 UNSAFE_MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "marshal", "shelve"}
 
 
 def _unsafe(tree: ast.AST) -> Iterator[int]:
-    """Lines that could run code out of a file."""
+    """Lines that could execute code from a file."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             modules = {alias.name.split(".")[0] for alias in node.names}
@@ -169,7 +169,7 @@ def test_safe_code_is_not() -> None:
 
 
 def test_the_public_list_is_sorted_and_complete() -> None:
-    """What `cnet` imports, or says under TYPE_CHECKING that it does when it is used."""
+    """Names that `cnet` imports, or declares under TYPE_CHECKING and imports on first use."""
     assert cnet.__all__ == sorted(set(cnet.__all__))
     statements = ast.parse(inspect.getsource(cnet)).body
     for statement in statements:

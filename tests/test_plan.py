@@ -1,4 +1,4 @@
-"""Compiled plans against the models they were made of."""
+"""Compiled plans against their models."""
 
 import multiprocessing
 import threading
@@ -24,7 +24,7 @@ def isa(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 class Residual(nn.Module):
-    """A module of the user's: two ways, one addition."""
+    """A module of the user with two branches and an addition."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class Residual(nn.Module):
 
 
 class Shared(nn.Module):
-    """Results that are read twice must not be changed in place, nor by what follows one reader."""
+    """Results with two readers must not be changed, neither in place nor by folding."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class Shared(nn.Module):
 
 
 def _with_statistics(model: nn.Module) -> nn.Module:
-    """As after some training."""
+    """Statistics and weights as after training."""
     rng = np.random.default_rng(0)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
@@ -183,7 +183,7 @@ def test_values_are_the_models(name: str, dtype: Any, isa: str) -> None:
 @pytest.mark.parametrize("pool", [False, True])
 @pytest.mark.parametrize("width", [*range(2, 19), 28, 31, 45])
 def test_every_width_of_images_and_outputs(width: int, pool: bool, isa: str) -> None:
-    """All tiles and their tails. Bits are those of the direct convolution."""
+    """All tiles and their tails. Results are identical to those of the direct convolution."""
     for outputs in (4, 5, 8, 9, 16, 23, 33):
         model = nn.Sequential(nn.Conv2d(2, outputs, (2, 1)), nn.ReLU())
         if pool:
@@ -247,7 +247,7 @@ def test_what_is_not_finite_passes_as_in_the_model(special: float, isa: str) -> 
     ).eval()
     x = _images((3, 1, 14, 14))
     x[1, 0, 5, 5] = special
-    with np.errstate(invalid="ignore"):  # NumPy's, in the reference
+    with np.errstate(invalid="ignore"):  # warnings of NumPy, in the reference
         actual, expected = cnet.compile(model, x)(x), _eager(model, x)
     assert np.array_equal(np.isnan(actual), np.isnan(expected))
     _assert_close(actual[[0, 2]], expected[[0, 2]])
@@ -279,7 +279,7 @@ def test_exact_leaves_winograd_out() -> None:
 
 
 def test_the_policy_of_a_plan_is_that_of_its_dtype() -> None:
-    """Another algorithm is the best one in float64, for it stages twice the bytes."""
+    """In float64, which needs twice the bytes, another algorithm is selected."""
     shape = 1, 128, 8, 224
     model = nn.Conv2d(128, 16, 5, stride=2).eval()
     chosen = {
@@ -398,11 +398,11 @@ class Constant(nn.Module):
             (1, 1), ValueError, r"\(2: Tanh",
         ),
         (lambda: nn.ReLU().eval(), (3,), ValueError, "2 to 8 dimensions"),
-        (lambda: nn.ReLU().eval(), (0, 3), ValueError, "no empty one"),
-        (lambda: Exponential().eval(), (1, 1), TypeError, "knows no Exp .*Conv2d"),
-        (lambda: Indices().eval(), (1, 1, 2, 2), TypeError, "does not come from its input"),
+        (lambda: nn.ReLU().eval(), (0, 3), ValueError, "none of length 0"),
+        (lambda: Exponential().eval(), (1, 1), TypeError, "does not support Exp .*Conv2d"),
+        (lambda: Indices().eval(), (1, 1, 2, 2), TypeError, "does not depend on its input"),
         (lambda: Batch().eval(), (2, 6), TypeError, "cannot compute Reshape of .*2, 6"),
-        (lambda: Constant().eval(), (1, 1), TypeError, "does not come from its input"),
+        (lambda: Constant().eval(), (1, 1), TypeError, "does not depend on its input"),
         (
             lambda: nn.BatchNorm1d(3, track_running_stats=False).eval(), (2, 3), TypeError,
             "cannot compute BatchNorm",

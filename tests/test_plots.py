@@ -1,4 +1,4 @@
-"""The curves of a training."""
+"""The curves of a training run."""
 
 import struct
 import sys

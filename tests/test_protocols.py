@@ -1,4 +1,4 @@
-"""What PyTorch's and NumPy's code calls: autograd.grad, Function, NumPy's functions."""
+"""Protocols of PyTorch and NumPy: autograd.grad, Function, indices, NumPy functions."""
 
 import array
 
@@ -131,7 +131,7 @@ def test_what_a_function_saved_may_not_change():
 
 
 class Series:
-    """As in pandas: neither list nor array, but an array can be made of it."""
+    """As in pandas: neither a list nor an array, but convertible to an array."""
 
     def __array__(self, dtype=None, copy=None):
         return np.array([0, 2, 0], dtype)

@@ -1,4 +1,4 @@
-"""One generator behind everything that is random."""
+"""The one generator of all random numbers."""
 
 import json
 
@@ -33,7 +33,7 @@ def test_seeding_keeps_the_generator_object():
 
 def test_state_goes_through_json_and_continues():
     generator = random.manual_seed(1)
-    generator.integers(10, size=3, dtype=np.int32)  # leaves half of a 64-bit draw behind
+    generator.integers(10, size=3, dtype=np.int32)  # half of a 64-bit number remains
     state = json.loads(json.dumps(random.get_rng_state()))
     expected = generator.integers(10, size=5, dtype=np.int32), generator.normal(size=5)
     random.set_rng_state(state)

@@ -1,4 +1,4 @@
-"""Anchors of the oracle: results that can be checked by hand."""
+"""The reference against results that can be checked by hand."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from tolerance import assert_exact
 
 
 def image(*rows: list[float]) -> np.ndarray:
-    """One image of one channel."""
+    """One image with one channel."""
     return np.array([[rows]], np.float64)
 
 
@@ -130,14 +130,14 @@ def test_max_pool2d_backward_counts_from_the_plane() -> None:
     [({}, [4, 4]), ({"count_include_pad": False}, [2, 4]), ({"divisor_override": -2}, [-2, -2])],
 )
 def test_avg_pool2d_divides_by_what_is_asked(options: dict[str, int], divisors: list[int]) -> None:
-    """Windows of 2x2: the first row of them sees a row of padding, the second one does not."""
+    """Windows of 2x2: the first row of windows contains a row of padding, the second does not."""
     x = image([1, 4, 4, 5], [8, 1, 9, 5], [2, 7, 7, 7])
     expected = image([5, 9], [18, 28]) / np.array(divisors)[:, np.newaxis]
     assert_exact(reference.avg_pool2d(x, 2, 2, (1, 0), **options), expected)
 
 
 def test_avg_pool2d_in_ceil_mode_counts_the_padding_but_nothing_beyond() -> None:
-    """Along each axis of 3 cells: windows of 2 from -1 and 1 (full), and none that starts at 3."""
+    """Along each axis of 3 cells: windows of 2 cells at -1 and 1 (full), and none at 3."""
     assert_exact(reference.avg_pool2d(NINE, 2, 2, 1, True), image([1 / 4, 5 / 4], [11 / 4, 28 / 4]))
     one, two = image([1, 2, 3, 4]), np.array([1.0, 2, 3, 4, 5]).reshape(1, 1, 1, 5)
     assert_exact(reference.avg_pool2d(one, (1, 3), (1, 2), 0, True), image([2, 3.5]))
@@ -239,7 +239,7 @@ def test_sgd_step_with_momentum(nesterov: bool, params: list[float]) -> None:
 
 
 def test_adam_step_first_goes_by_lr() -> None:
-    """Whatever the gradient, m̂ / √v̂ is its sign in the first step."""
+    """In the first step, m̂ / √v̂ is the sign of any gradient."""
     for grad in (1e-3, 5.0, -7.0):
         param, m, v = np.array([1.0]), np.zeros(1), np.zeros(1)
         reference.adam_step(param, np.array([grad]), m, v, 0.25, 0.9, 0.99, 0.0, 0.0, 1)

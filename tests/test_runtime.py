@@ -1,4 +1,4 @@
-"""The choice of the instruction set and of the number of threads."""
+"""Selection of the instruction set and of the number of threads."""
 
 import json
 import os
@@ -16,7 +16,7 @@ COMPILED = "generic", "avx2", "avx512"
 
 
 def _python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A new interpreter whose environment sets only these variables of cnet and OpenMP."""
+    """Run a new interpreter with only these environment variables of cnet and OpenMP."""
     clean = {
         name: value
         for name, value in os.environ.items()
@@ -95,7 +95,7 @@ def test_use_isa_refuses_what_the_machine_cannot_run(monkeypatch: pytest.MonkeyP
 
 
 def test_the_chosen_kernels_run() -> None:
-    """Rounding tells instruction sets apart: only those after generic fuse products and sums."""
+    """Results differ in rounding: only instruction sets after generic fuse products and sums."""
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal((2, 64, 64), np.float32)
     results = {}
@@ -118,7 +118,7 @@ def test_use_exact_switches_and_restores() -> None:
 
 
 def test_use_exact_rules_out_winograd() -> None:
-    """Bit for bit what "exact" computes, which the default does not for such sizes."""
+    """Identical to "exact", bit for bit; the default is not for such sizes."""
     x, weight = np.random.default_rng(0).standard_normal((2, 32, 32, 9, 9), np.float32)
     weight = weight[:, :, :3, :3]
     default = kernels.conv2d(x, weight).tobytes()

@@ -1,4 +1,4 @@
-"""Sums of long runs inside kernels keep their digits."""
+"""Long sums inside kernels keep their precision."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Tensors: construction, manners towards Python and NumPy, and what may be changed."""
+"""Tensors: construction, protocols of Python and NumPy, and changes in place."""
 
 import ast
 import copy

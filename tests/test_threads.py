@@ -1,4 +1,4 @@
-"""Results do not depend on threads: not on how many a kernel has, nor on how many call at once."""
+"""Results depend neither on the threads of a kernel, nor on the number of concurrent callers."""
 
 import os
 import threading
@@ -22,7 +22,7 @@ every_kernel = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
 
 
 def _large(spec: Spec, dtype: Any) -> list[Call]:
-    """Work for several threads, which cut it along different axes."""
+    """Work for several threads, divided along different axes."""
     return [spec.call(case, dtype) for case in spec.large]
 
 
@@ -46,7 +46,7 @@ def test_any_number_of_threads_gives_the_same_bits(dtype: Any, spec: Spec) -> No
 
 @every_kernel
 def test_callers_at_once_get_the_same_bits(spec: Spec) -> None:
-    """Only one of them has the pool at a time, and the number of threads changes meanwhile."""
+    """Only one caller uses the pool at a time, and the number of threads changes meanwhile."""
     calls = _large(spec, np.float32)
     with runtime.use_threads(1):
         expected = [spec.run(call) for call in calls]
@@ -72,8 +72,10 @@ def test_callers_at_once_share_their_arrays() -> None:
 
 
 def _longest_silence(a: np.ndarray) -> float:
-    """The longest time without a Python step of this thread, by the duration of a product that
-    another thread computes meanwhile: about 1 if that thread kept the GIL."""
+    """The longest time in which this thread runs no Python, relative to another thread's product.
+
+    It is about 1 if that thread holds the GIL.
+    """
     span = []
 
     def multiply() -> None:
@@ -91,7 +93,7 @@ def _longest_silence(a: np.ndarray) -> float:
 
 
 def test_kernels_drop_the_gil() -> None:
-    """A busy machine may stop this thread for long, but not each time."""
+    """A busy machine may stop this thread for a long time, but not in every attempt."""
     a = np.random.default_rng(7).standard_normal((900, 900), np.float32)
     with runtime.use_isa("generic"), runtime.use_threads(1):
         assert any(_longest_silence(a) < 0.5 for _ in range(8))
@@ -106,7 +108,7 @@ def _where_threads_may_run() -> set[frozenset[int]]:
 
 @pytest.mark.skipif(not TASKS.is_dir(), reason="no /proc here")
 def test_workers_may_run_anywhere_again() -> None:
-    """One that slept is kept off its caller's CPU, until it has done its part."""
+    """A woken worker is kept off the caller's CPU until it has done its part."""
     anywhere = {frozenset(os.sched_getaffinity(0))}
     x = np.ones(1 << 20, np.float32)
     with runtime.use_threads(4):

@@ -1,4 +1,4 @@
-"""Kernels against PyTorch, which defines what the names, defaults and corners mean."""
+"""Kernels against PyTorch, which defines names, defaults and corner cases."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.parametrize(
     "impl", ["reference", runtime.available_isas()[-1]], indirect=True
 )
 
-# PyTorch refuses most empty shapes; `unfold` and `fold` know no padding by name.
+# PyTorch rejects most empty shapes; `unfold` and `fold` do not accept named padding.
 CONVS = [case for case in CONV2D_CASES[::7] if 0 not in case.x_shape + case.weight_shape]
 UNFOLDS = [case for case in CONVS if not isinstance(case.padding, str)]
 POOLS = [case for case in POOL2D_CASES[::2] if 0 not in case.x_shape]
@@ -72,7 +72,7 @@ def test_max_pool2d(impl: str, dtype: Any, case: Pool2dCase) -> None:
     tensor = leaf(x, dtype)
     expected, places = F.max_pool2d(tensor, **options, return_indices=True)
     assert_exact(y, expected.detach().numpy())
-    seen = indices >= 0  # PyTorch names some place outside where a window has no cell
+    seen = indices >= 0  # PyTorch returns some position outside for a window without a cell
     assert_exact(indices[seen], places.numpy()[seen].astype(np.int32))
     if seen.all():
         grad_output = case.random().standard_normal(y.shape, dtype)
@@ -97,7 +97,7 @@ def test_avg_pool2d(impl: str, dtype: Any, case: Pool2dCase) -> None:
 @pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
 @pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.id)
 def test_cross_entropy(impl: str, dtype: Any, case: CrossEntropyCase, reduction: str) -> None:
-    """The reductions are sums of the kernel's losses, divided by the weights of the targets."""
+    """The mean is the sum of the kernel's losses, divided by the sum of the targets' weights."""
     names = "cross_entropy", "cross_entropy_backward"
     forward, backward = (SPECS[name].call(case, dtype) for name in names)
     logits, target, weight = forward.arrays
@@ -133,7 +133,7 @@ def test_cross_entropy(impl: str, dtype: Any, case: CrossEntropyCase, reduction:
 
 
 def _follow(optimizer: Any, parameter: Any, grads: np.ndarray, mine: np.ndarray, step: Any) -> None:
-    """Both walk by the same gradients; every step must agree."""
+    """Both receive the same gradients; every step must agree."""
     for i, grad in enumerate(grads):
         parameter.grad = torch.tensor(grad)
         optimizer.step()

@@ -1,4 +1,4 @@
-"""Training, evaluation, and stopping without loss."""
+"""Training, evaluation, and interruption without loss of work."""
 
 import io
 import signal
@@ -32,7 +32,7 @@ def images(n=SAMPLES, shape=(1, 8, 8), classes=10, seed=0):
 
 
 def trainer_and_loaders(loss_fn=F.cross_entropy, seed=0):
-    """A training that needs the shuffling, the random numbers of dropout, and Adam's state."""
+    """A training that depends on shuffling, dropout's random numbers and Adam's state."""
     manual_seed(seed)
     model = reference_cnn((1, 8, 8))
     model.append(nn.Dropout(0.1))
@@ -41,7 +41,7 @@ def trainer_and_loaders(loss_fn=F.cross_entropy, seed=0):
 
 
 def trained(trainer):
-    """What must be the same to the last bit: weights, and the history but for its times."""
+    """What must be identical, bit for bit: weights, and the history without its times."""
     weights = {name: value.numpy().tobytes() for name, value in trainer.model.state_dict().items()}
     history = [{k: v for k, v in row.items() if k not in TIMES} for row in trainer.history]
     return weights, history
@@ -59,7 +59,7 @@ def uninterrupted():
 
 
 class CtrlC:
-    """A loss that is interrupted, as by Ctrl-C, while it is computed for the n-th time."""
+    """A loss that is interrupted in its n-th call, as by Ctrl-C."""
 
     def __init__(self, *steps):
         self.steps = steps
@@ -205,7 +205,7 @@ def test_without_progress_nothing_is_printed(capfd, monkeypatch):
 def test_a_run_interrupted_in_an_epoch_and_resumed_is_the_same_to_the_last_bit(
     step, uninterrupted, tmp_path
 ):
-    # Evaluation calls the loss as well: steps are counted in training only, as 5 batches follow.
+    # Evaluation also calls the loss. Only the calls in training are steps: 5 batches follow.
     evaluations = (step - 1) // STEPS * 5
     trainer, *loaders = trainer_and_loaders(CtrlC(step + evaluations))
     with pytest.raises(Interrupted):
@@ -403,7 +403,7 @@ def training_set(request):
 def torch():
     torch = pytest.importorskip("torch", reason="compares with PyTorch")
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # two pools of threads on few cores wait for each other
+    torch.set_num_threads(1)  # two thread pools on few cores wait for each other
     yield torch
     torch.set_num_threads(threads)
 
@@ -412,7 +412,7 @@ def torch():
     ("dtype", "batch_size", "atol"),
     [
         ("float32", 256, 1e-3),
-        # Noisy small batches drive rounding errors apart: only float64 can be compared there.
+        # Small noisy batches amplify rounding errors: only float64 can be compared.
         ("float64", 32, 1e-9),
     ],
 )

@@ -1,16 +1,15 @@
-"""When two results agree: the three families of kernels, written once.
+"""When two results agree: one rule for each of three families of kernels.
 
-*Exact*: copies, maxima, and sums in a fixed order (im2col, col2im, max pooling, ReLU). Every bit is
-the same on every machine, NaN for NaN.
+*Exact*: copies, maxima, and sums in a fixed order (im2col, col2im, max pooling, ReLU). Results
+are identical on every machine, bit for bit, except for the bits of NaN.
 
-*Bounded*: everything whose sums a kernel may reorder or fuse. A sum of k products has a rounding
-error of at most k·eps times the sum of their magnitudes, and one that grows with √k in practice.
-The `scale` is that sum of magnitudes, element by element, which also makes the bound right where
-the products cancel.
+*Bounded*: sums that a kernel may reorder or fuse. The rounding error of a sum of k products is at
+most k·eps times the sum of their magnitudes; in practice, it grows with √k. The `scale` is this sum
+of magnitudes, element by element, so that the bound also holds where products cancel.
 
-*Winograd*: convolutions that compute a tile of outputs at once, from sums and differences of its
-pixels and weights. Their rounding errors spread over the tile, so that an output may have one of
-the size of its neighbours: the scale is the largest of the array.
+*Winograd*: convolutions that compute a tile of outputs from sums and differences of its pixels and
+weights. The rounding errors are shared by the outputs of a tile, so that the error of a small
+output is relative to its neighbours: the scale is the maximum over the array.
 """
 
 import numpy as np
@@ -19,33 +18,33 @@ import numpy.typing as npt
 R = 64.0
 """The bound of `assert_rounded` is R·eps·(largest magnitude).
 
-It is for results that come by two ways through the same random numbers: sums of k terms are some √k
-as large as a term, and so are their rounding errors in eps. A missing term exceeds the bound in
-float64 by far.
+For two computations of the same result from random numbers: sums of k terms are about √k times as
+large as a term, as are their rounding errors in units of eps. In float64, a missing term exceeds
+the bound by far.
 """
 
 C = 2.0
 """The bound is C·√k·eps·scale.
 
-With k = 1 there is a rounding in the product and one in the sum, each of half an eps, on both sides
-of the comparison. A missing product of average size exceeds the bound 1/(C·k^1.5·eps) times: by far
-in float64 for every k of the tests, and up to k = 25 000 in float32.
+For k = 1, both sides of the comparison round the product and the sum, each by up to half an eps. A
+missing product of average size exceeds the bound 1/(C·k^1.5·eps) times: by far in float64 for every
+k of the tests, and up to k = 25 000 in float32.
 """
 
 W = 32.0
 """The bound of Winograd's algorithm is W·eps·(largest scale).
 
-An interpolation at the points 0, ±3/4 and ±3/2 adds up numbers some ten times as large as its
-result, in every tile; what the sum over channels or tiles adds to its error is less. Among tens of
-thousands of random convolutions the largest error is half of the bound, the typical one a
-fifteenth: in float32 that is 1e-6 of the largest output. A missing product of average size exceeds
-the bound 1/(W·k·eps) times, so up to k = 260 000 in float32; a constant of a transform that is
-wrong in its last digits does in float64.
+In every tile, the interpolation at the points 0, ±3/4 and ±3/2 adds numbers about ten times as
+large as its result. The sum over channels or tiles adds less to the error. For tens of thousands of
+random convolutions, the largest error is half of the bound, and the typical error a fifteenth,
+which is 1e-6 of the largest output in float32. A missing product of average size exceeds the bound
+1/(W·k·eps) times, so it is found up to k = 260 000 in float32. A constant of a transform with wrong
+last digits is found in float64.
 """
 
 
 def assert_exact(actual: npt.ArrayLike, expected: npt.ArrayLike) -> None:
-    """Same shape, dtype and bits, the sign of zero included; all NaN are one."""
+    """Same shape, dtype and bits, including the sign of zero; all NaN are equal."""
     actual, expected = np.asarray(actual), np.asarray(expected)
     assert actual.dtype == expected.dtype
     assert actual.shape == expected.shape
@@ -62,7 +61,7 @@ def assert_bounded(
     """|actual - expected| ≤ C·√k·eps·scale, element by element.
 
     `eps` is that of actual's dtype; `expected` may be more precise. `scale` is the magnitude of
-    `expected` unless given. Infinities must be equal and NaN be at the same places.
+    `expected` unless given. Infinities must be equal, and NaN at the same positions.
     """
     actual, expected = np.asarray(actual), np.asarray(expected)
     assert actual.shape == expected.shape
@@ -97,7 +96,7 @@ def assert_rounded(actual: npt.ArrayLike, expected: npt.ArrayLike) -> None:
 
 
 def _differences(actual: np.ndarray, expected: np.ndarray, where: np.ndarray) -> str:
-    """The first few elements that differ."""
+    """Text about the first elements that differ."""
     lines = [
         f"  [{', '.join(map(str, at))}]: {actual[tuple(at)]!r}, expected {expected[tuple(at)]!r}"
         for at in np.argwhere(where)[:5]

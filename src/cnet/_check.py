@@ -1,11 +1,10 @@
-"""The checks that several families of kernels share.
+"""Checks that several families of kernels share.
 
 A message names the function, the argument and both sides of the comparison that failed.
 
-Layouts are normalised, never refused: a non-contiguous, misaligned or byte-swapped array is copied
-to a C-contiguous native one; a contiguous array is passed on without a copy, also when it is
-read-only. Values are never converted: other dtypes than float32 and float64, and mixtures of the
-two, are a TypeError.
+Every layout is accepted: a non-contiguous, misaligned or byte-swapped array is copied to a
+C-contiguous native array; a contiguous array, even a read-only one, is used without a copy. Dtypes
+are not converted: those other than float32 and float64, and mixtures of the two, raise TypeError.
 """
 
 from numbers import Real
@@ -19,7 +18,7 @@ from .arrays import FLOAT32, FLOAT64, Array, Shape
 
 
 def array(function: str, name: str, x: Any, ndim: int | None = None) -> Array:
-    """A float array as the kernels take it: C-contiguous, aligned, native byte order."""
+    """Check a float array, and make it C-contiguous, aligned and native in byte order."""
     if not isinstance(x, np.ndarray):
         raise TypeError(f"{function}: {name} must be a NumPy array (got {type(x).__name__})")
     if ndim is not None and x.ndim != ndim:
@@ -40,7 +39,7 @@ def float_dtype(function: str, name: str, dtype: np.dtype[Any]) -> np.dtype[Any]
 
 
 def integers(function: str, name: str, x: Any, ndim: int | None, dtype: np.dtype[Any]) -> Array:
-    """An integer array in the dtype a kernel takes; values must fit into it."""
+    """Check an integer array, and convert it to `dtype`, in which its values must fit."""
     if not isinstance(x, np.ndarray):
         raise TypeError(f"{function}: {name} must be a NumPy array (got {type(x).__name__})")
     if ndim is not None and x.ndim != ndim:
@@ -67,7 +66,7 @@ def _layout(function: str, name: str, x: Array, dtype: np.dtype[Any]) -> Array:
 
 
 def same_dtype(function: str, **arrays: Array | None) -> None:
-    """All arrays that are given must have the dtype of the first."""
+    """TypeError if the arrays, except None, have different dtypes."""
     first = None
     for name, x in arrays.items():
         if x is None:
@@ -110,7 +109,7 @@ def shape(function: str, name: str, value: Any, ndim: int = 4) -> Shape:
 
 
 def needs(function: str, value: Any) -> tuple[bool, bool, bool]:
-    """Which of three gradients are wanted."""
+    """Which of three gradients to compute."""
     if not isinstance(value, (tuple, list)):
         raise TypeError(
             f"{function}: needs must be 3 booleans, for x, weight and bias (got {value!r})"
@@ -123,7 +122,7 @@ def needs(function: str, value: Any) -> tuple[bool, bool, bool]:
 
 
 def writable(function: str, name: str, x: Any) -> Array:
-    """An array that a kernel updates in place: nothing may be copied, so nothing is normalised."""
+    """Check an array that a kernel updates in place, which must not be copied."""
     if not isinstance(x, np.ndarray):
         raise TypeError(f"{function}: {name} must be a NumPy array (got {type(x).__name__})")
     dtype = x.dtype
@@ -142,7 +141,7 @@ def writable(function: str, name: str, x: Any) -> Array:
 def plan(
     x: Any, out: Any, x_shape: Shape, y_shape: Shape, dtype: np.dtype[Any]
 ) -> tuple[Array, Array | None]:
-    """The input of a plan, and an array for its result that shares no memory with it."""
+    """Check the input of a plan and `out`; the input is copied if they may share memory."""
     x = array("plan", "x", x)
     if x.dtype != dtype:
         raise TypeError(f"plan: x.dtype must equal the example's (got {x.dtype} and {dtype})")

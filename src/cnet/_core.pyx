@@ -1,9 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True, autotestdict=False
-"""The boundary: passes arguments to the C kernels with the GIL dropped, and does nothing else.
+"""The boundary: passes arguments to the C kernels and releases the GIL.
 
-Arrays arrive checked (see `_check`) and allocated (see `kernels`), geometries as the named tuples of
-`geometry`. Number and types of arguments are verified here, their values are not: only `kernels`,
-`plan` and `runtime` may call this module.
+Callers check arrays (`_check`) and allocate results (`kernels`); geometries are the named tuples of
+`geometry`. This module verifies the number and types of arguments, but not their values. So only
+`kernels`, `plan` and `runtime` may call it.
 """
 
 cimport cython
@@ -35,11 +35,11 @@ kernels = {
     )
     for i in range(CNET_KERNEL_COUNT)
 }
-# How many of the arguments of a kernel, the first ones, are arrays.
+# The number of arrays of each kernel, which are its first arguments.
 arrays = {
     cnet_signatures[i].name.decode(): cnet_signatures[i].arrays for i in range(CNET_KERNEL_COUNT)
 }
-# The fields of the C geometry of a convolution; those of a window are the first of them.
+# The fields of the C geometry of a convolution. The first of them are those of a window.
 conv2d_fields = tuple(
     cnet_conv2d_names[i].decode() for i in range(sizeof(cnet_conv2d) // sizeof(ptrdiff_t)))
 window2d_fields = conv2d_fields[:sizeof(cnet_window2d) // sizeof(ptrdiff_t)]
@@ -55,7 +55,7 @@ algorithms = {
     "fold": CNET_FOLD,
     "product": CNET_PRODUCT,
 }
-# The numbers of elementwise operations, and what their gradients are computed from: x or y.
+# The numbers of elementwise operations, and the array that their gradients need: x or y.
 operations = {cnet_operations[i].name.decode(): i for i in range(CNET_OPERATION_COUNT)}
 saved_by_operations = {
     cnet_operations[i].name.decode(): cnet_operations[i].saved.decode()
@@ -76,7 +76,7 @@ cdef cnet_block acquire(size_t bytes) except *:
 @cython.final
 @cython.auto_pickle(False)
 cdef class Memory:
-    """What an array from `empty` lives in: given back to the cache when the last view is gone."""
+    """The memory of an array from `empty`; released to the cache after the last view is deleted."""
     cdef cnet_block block
 
     def __dealloc__(self):
@@ -121,7 +121,7 @@ cdef int fill_array(
 
 
 cdef int fill_geometry(cnet_slot *slots, const cnet_argument *argument, value) except -1:
-    """A C geometry is its tuple's integers in order."""
+    """Write the integers of a tuple as a C geometry, in order."""
     cdef int i
     if not isinstance(value, tuple) or len(<tuple>value) != argument.slots:
         raise TypeError(f"{argument.name.decode()} is no tuple of {argument.slots} sizes: {value!r}")
@@ -131,7 +131,7 @@ cdef int fill_geometry(cnet_slot *slots, const cnet_argument *argument, value) e
 
 
 cdef int fill(cnet_call *c, int typenum, tuple values) except -1:
-    """A call of the kernel whose number and arguments are the values."""
+    """Fill in a call from the number and the arguments of a kernel."""
     cdef int kernel = values[0] if len(values) else -1
     if not 0 <= kernel < CNET_KERNEL_COUNT:
         raise ValueError(f"there is no kernel {kernel}")
@@ -177,7 +177,7 @@ cdef inline const cnet_implementation *implementation(int kernel, int typenum) n
 
 
 cdef ptrdiff_t run(tuple values, cnet_block *block) except -1:
-    """Runs a call in a workspace, which is left to the caller; the number of invalid indices."""
+    """Run a call; return the number of invalid indices. The caller releases `block`."""
     cdef cnet_call c
     cdef ptrdiff_t invalid = 0
     cdef size_t bytes
@@ -197,11 +197,11 @@ cdef ptrdiff_t run(tuple values, cnet_block *block) except -1:
 
 
 class Unsuitable(ValueError):
-    """A kernel, or the algorithm that was asked for, cannot compute a geometry."""
+    """A kernel, or the selected algorithm, does not support a geometry."""
 
 
 def call(*values):
-    """Run a kernel: its number, then its arguments; the number of indices that are out of range."""
+    """Run a kernel, given its number and its arguments; return the number of invalid indices."""
     cdef cnet_block block = cnet_block(NULL, 0)
     cdef ptrdiff_t invalid = run(values, &block)
     if block.data != NULL:
@@ -210,7 +210,7 @@ def call(*values):
 
 
 def prepare(*values):
-    """The workspace of a call, whose result it is, as an array of bytes."""
+    """Run a kernel that writes its result into its workspace; return that as an array of bytes."""
     cdef Memory memory = Memory()
     run(values, &memory.block)
     cdef cnp.npy_intp bytes = memory.block.bytes
@@ -220,7 +220,7 @@ def prepare(*values):
 
 
 def choose(int typenum, *values):
-    """What a kernel would choose for a call: a number for each pass, or None if it cannot compute it.
+    """The choices of a kernel for a call, one per pass; None if it does not support the call.
 
     Arrays may be None. Passes without a result have -1.
     """
@@ -241,7 +241,7 @@ plan_x, plan_y, plan_constant = CNET_PLAN_X, CNET_PLAN_Y, CNET_PLAN_CONSTANT
 
 
 cdef inline bint has(ndarray x, int typenum, int ndim, const cnp.npy_intp *shape) noexcept:
-    """Whether a kernel can take an array as it is, with this shape."""
+    """Whether an array has this shape, and a layout that needs no copy."""
     cdef int axis
     if PyArray_TYPE(x) != typenum or cnp.PyArray_NDIM(x) != ndim:
         return False
@@ -266,7 +266,7 @@ cdef class Plan:
     def __cinit__(
             self, list steps, tuple x_shape, tuple y_shape, dtype, ptrdiff_t block,
             size_t arena_image, normalise):
-        """`normalise(x, out)` gives arrays that fit, or raises."""
+        """`normalise(x, out)` returns arrays with the right layout, or raises."""
         cdef int axis
         cdef Py_ssize_t i
         self.normalise, self.typenum = normalise, dtype.num
@@ -291,9 +291,9 @@ cdef class Plan:
             raise Unsuitable("plan: a kernel cannot compute its step")
 
     cdef int fill_step(self, cnet_step *step, tuple fields) except -1:
-        """Values of a call, places of its arrays, rows of one image, whether it is parallel.
+        """Values of a call, places of its arrays, rows per image, and whether it is parallel.
 
-        Arrays among the values are constants; others are None, and lie at their places.
+        Arrays among the values are constants. The other arrays are None and have a place.
         """
         cdef Py_ssize_t i
         cdef tuple values, places
@@ -306,7 +306,7 @@ cdef class Plan:
         return 0
 
     def __call__(self, x, out=None):
-        """The network of `x`, in `out` if that is given."""
+        """Compute the network for `x`, in `out` if it is given."""
         cdef ndarray y
         if (
             type(x) is not ndarray

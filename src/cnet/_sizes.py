@@ -1,7 +1,7 @@
 """Size arguments: one number, or a number for each spatial axis; paddings.
 
-An argument is read in two steps. `plain` checks its type, so that what remains are plain integers,
-by which a geometry is looked up; `bounded` checks length and range when there is none yet.
+An argument is read in two steps. `plain` checks its type and returns plain integers, which are the
+key of a cached geometry. If there is none, `bounded` checks length and range.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ MAX_STEP = 2**31 - 1  # kernel sizes, strides, paddings, dilations: products of 
 
 
 def integer(function: str, name: str, value: object) -> int:
-    """One integer of any integer type, but no bool: True is no size."""
+    """Convert one integer of any integer type; a bool is a TypeError."""
     if type(value) is int:
         return value
     if not isinstance(value, bool):
@@ -33,14 +33,14 @@ def integer(function: str, name: str, value: object) -> int:
 
 
 def per_axis(function: str, name: str, value: object, axes: int, minimum: int) -> Shape:
-    """A number for each axis, from one number or a sequence, each from `minimum` to `MAX_STEP`.
+    """One number for each axis, from a number or a sequence; each from `minimum` to `MAX_STEP`.
 
     Raises
     ------
     TypeError
         If `value` is neither an integer nor a sequence of integers.
     ValueError
-        If it has another length than there are axes, or an item is out of range.
+        If its length is not the number of axes, or an item is out of range.
     """
     return bounded(function, name, plain(function, name, value, axes), axes, minimum)
 
@@ -48,7 +48,7 @@ def per_axis(function: str, name: str, value: object, axes: int, minimum: int) -
 def plain(function: str, name: str, value: object, axes: int) -> Plain:
     """The integers of a size argument.
 
-    They are keys of the caches below, where (2, 2), (2.0, 2.0) and (True, 2) must not be equal.
+    They are keys of the caches of `geometry`, where (2, 2) must not equal (2.0, 2.0) or (True, 2).
     """
     if type(value) is int:
         return value
@@ -75,7 +75,7 @@ def _ints(axes: int) -> str:
 
 
 def bounded(function: str, name: str, value: Plain, axes: int, minimum: int) -> Shape:
-    """A number for each axis, each from `minimum` to `MAX_STEP`, or ValueError."""
+    """One number for each axis; ValueError if one is not from `minimum` to `MAX_STEP`."""
     items = (value,) * axes if isinstance(value, int) else value
     if len(items) != axes:
         raise ValueError(f"{function}: {name} must have {axes} items (got {len(items)}: {value!r})")
@@ -87,7 +87,7 @@ def bounded(function: str, name: str, value: Plain, axes: int, minimum: int) -> 
 
 
 def plain_padding(function: str, padding: Any, axes: int) -> PlainPadding:
-    """`plain` for a padding, which may also be a word or a pair for each axis."""
+    """`plain` for padding, which may also be a string or a pair for each axis."""
     if isinstance(padding, str):
         if padding not in ("valid", "same"):
             numbers = {1: "a number", 2: "a number, a pair"}.get(axes, f"a number, {axes} numbers")
@@ -110,7 +110,7 @@ def plain_padding(function: str, padding: Any, axes: int) -> PlainPadding:
 def ends_of_axes(
     function: str, padding: PlainPadding, kernel: Shape, stride: Shape, dilation: Shape
 ) -> tuple[Shape, Shape]:
-    """The padding before the first cell of each axis, and behind the last."""
+    """The padding before the first cell of each axis, and after the last."""
     axes = len(kernel)
     if padding == "valid":
         return (0,) * axes, (0,) * axes

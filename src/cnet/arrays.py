@@ -1,4 +1,4 @@
-"""The words for arrays and shapes that every module uses."""
+"""Types and dtypes that every module uses."""
 
 from collections.abc import Sequence
 from typing import Any, SupportsIndex, TypeAlias
@@ -9,7 +9,7 @@ import numpy.typing as npt
 Array: TypeAlias = npt.NDArray[Any]
 Shape: TypeAlias = tuple[int, ...]
 Size: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
-"""One number for all spatial axes of an image, or a number for each of them."""
+"""One number for all spatial axes of an image, or one number for each axis."""
 
 FLOAT32 = np.dtype(np.float32)
 FLOAT64 = np.dtype(np.float64)

@@ -1,12 +1,12 @@
-"""Output sizes, padding and bounds for any number of axes: the only shape arithmetic here.
+"""Output sizes, padding and bounds for any number of axes. No other module computes shapes.
 
-`window`, `conv`, `pool` and `transposed` take the arguments of a user (``stride=2``,
-``padding="same"``), check them, and return a geometry: a batch of ``n`` images with ``c`` channels,
-and an `Axis` for each spatial axis. Python integers do not overflow, so the bounds are checked
-here, before anything is allocated. Equal arguments give the same object.
+`window`, `conv`, `pool` and `transposed` take and check the arguments of a user (``stride=2``,
+``padding="same"``), and return a geometry: a batch of ``n`` images with ``c`` channels,
+and an `Axis` for each spatial axis. Python integers do not overflow, so bounds are checked
+here, before anything is allocated. Equal arguments return the same object.
 
 The kernels in C and their reference work on two spatial axes. They receive the integers of
-`Window.sizes2d` or `Conv.sizes2d`, and derive no size of their own. Letters, here as everywhere:
+`Window.sizes2d` or `Conv.sizes2d`, and compute no other size. Letters, as in the whole package:
 ``n c h w`` input, ``o`` output channels, ``kh kw`` kernel, ``sh sw`` stride, ``ph pw`` padding
 above and to the left, ``qh qw`` padding below and to the right, ``dh dw`` dilation, ``oh ow``
 output, ``g`` groups.
@@ -56,7 +56,7 @@ MAX_PLANE = 2**31 - 1  # an index of max pooling is an int32 position within its
 
 
 class Window2d(NamedTuple):
-    """A window over images, as C takes it: ``cnet_window2d``."""
+    """A window over images, with the fields of ``cnet_window2d`` in C."""
 
     n: int
     c: int
@@ -77,7 +77,7 @@ class Window2d(NamedTuple):
 
 
 class Conv2d(NamedTuple):
-    """A convolution, as C takes it: ``cnet_conv2d``, a window with output channels and groups."""
+    """A convolution, with the fields of ``cnet_conv2d`` in C."""
 
     n: int
     c: int
@@ -108,14 +108,14 @@ class Axis(NamedTuple):
     begin: int
     """Padding before the first cell."""
     end: int
-    """Padding behind the last cell."""
+    """Padding after the last cell."""
     dilation: int
     output: int
-    """Positions of the window."""
+    """Number of positions of the window."""
 
     @property
     def extent(self) -> int:
-        """Cells from the first tap of the window to its last."""
+        """Number of cells from the first tap of the window to the last."""
         return self.dilation * (self.kernel - 1) + 1
 
     @property
@@ -124,7 +124,7 @@ class Axis(NamedTuple):
 
 
 _ONE_ROW = Axis(1, 1, 1, 0, 0, 1, 1)
-"""What the kernels see above the only axis of a sequence."""
+"""The vertical axis for the kernels, if there is only one axis."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ class Window(_Geometry):
 
     @cached_property
     def sizes2d(self) -> Window2d:
-        """What the kernels take, for one or two axes."""
+        """The sizes for the kernels, for one or two axes."""
         return Window2d._make(self._flat())
 
 
@@ -188,7 +188,7 @@ class Conv(_Geometry):
 
     @cached_property
     def sizes2d(self) -> Conv2d:
-        """What the kernels take, for one or two axes."""
+        """The sizes for the kernels, for one or two axes."""
         return Conv2d._make([*self._flat(), self.o, self.groups])
 
 
@@ -198,7 +198,8 @@ class Conv(_Geometry):
 def check_size(function: str, name: str, shape: Shape) -> None:
     """Raise ValueError if an array of this shape could not be addressed, whatever its dtype.
 
-    An empty axis counts as one cell: NumPy, too, refuses empty arrays with absurd other axes.
+    An empty axis counts as one cell: NumPy also refuses empty arrays whose other axes are too
+    large.
     """
     cells = prod(shape) or prod(size or 1 for size in shape)
     if cells * MAX_ITEMSIZE > MAX_BYTES:
@@ -206,14 +207,14 @@ def check_size(function: str, name: str, shape: Shape) -> None:
 
 
 def output_size(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
-    """Positions of a window on one axis, with `padding` in total over both ends."""
+    """Positions of a window on one axis; `padding` is the sum of both ends."""
     return (size + padding - dilation * (kernel - 1) - 1) // stride + 1
 
 
 def _pooled_size(
     size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool
 ) -> int:
-    """As PyTorch: in ceil mode a partial window counts, unless it starts in the end padding."""
+    """As in PyTorch: ceil mode includes a partial window, unless it starts in the end padding."""
     if not ceil_mode:
         return output_size(size, kernel, stride, 2 * padding, dilation)
     count = output_size(size + stride - 1, kernel, stride, 2 * padding, dilation)
@@ -230,7 +231,7 @@ def _check_fits(function: str, axes: Sequence[Axis], text: str = "") -> None:
 
 
 def _by(sizes: Sequence[int]) -> str:
-    """As in 3x3."""
+    """Sizes as text, for example 3x3."""
     return "x".join(map(str, sizes))
 
 
@@ -238,7 +239,7 @@ def _slide(
     function: str, x_shape: Shape, kernel: Shape, stride: Plain, padding: PlainPadding,
     dilation: Plain,
 ) -> tuple[Axis, ...]:  # fmt: skip
-    """The axes of a window that fits into the padded images."""
+    """The axes of a window; ValueError if it does not fit into the padded images."""
     sizes = x_shape[2:]
     strides = bounded(function, "stride", stride, len(sizes), 1)
     dilations = bounded(function, "dilation", dilation, len(sizes), 1)
@@ -364,7 +365,7 @@ def pool(
     function: str, x_shape: Shape, kernel_size: Size, stride: Size | None = None,
     padding: Size = 0, dilation: Size = 1, ceil_mode: bool = False,
 ) -> Window:  # fmt: skip
-    """The geometry of a pooling, with the sizes of PyTorch; `stride` defaults to `kernel_size`."""
+    """The geometry of pooling, as in PyTorch; `stride` defaults to `kernel_size`."""
     axes = len(x_shape) - 2
     kernel = plain(function, "kernel_size", kernel_size, axes)
     return _pool(
@@ -376,7 +377,7 @@ def pool(
 
 
 def _check_plane(function: str, name: str, sizes: Sequence[int]) -> None:
-    """The positions of a plane must fit into the indices of max pooling."""
+    """ValueError if the positions of a plane do not fit into the indices of max pooling."""
     if prod(sizes) > MAX_PLANE:
         raise ValueError(
             f"{function}: {name} must have at most {MAX_PLANE} pixels (got {_by(sizes)})"
@@ -385,7 +386,7 @@ def _check_plane(function: str, name: str, sizes: Sequence[int]) -> None:
 
 @lru_cache(maxsize=1024)
 def scatter(function: str, x_shape: Shape, y_shape: Shape) -> Window:
-    """The geometry of numbers (n, c, ...) that are added to images at positions in their planes."""
+    """The geometry of values (n, c, ...) that are added to images at given positions."""
     n, c, *sizes = x_shape
     check_size(function, "the result", x_shape)
     _check_plane(function, "x_shape", sizes)
@@ -435,12 +436,12 @@ def transposed(
     function: str, x_shape: Shape, weight_shape: Shape, stride: Size = 1, padding: Size = 0,
     output_padding: Size = 0, dilation: Size = 1, groups: int = 1,
 ) -> Conv:  # fmt: skip
-    """The geometry of the convolution whose adjoint takes (n, c, ...) to the transposed result.
+    """The geometry of the convolution whose adjoint is the transposed convolution of (n, c, ...).
 
     The transposed convolution of x with weights (c, o / groups, ...) is the gradient of that
     convolution with respect to its input, with x as the gradient of its result. So `y_shape` is the
     shape of x, and `x_shape` the shape of the transposed convolution's result. `output_padding`
-    cells at the end of the result see no window of their own.
+    is the number of additional cells at the end of the result.
     """
     axes = len(x_shape) - 2
     return _transposed(

@@ -1,4 +1,4 @@
-"""Whether operations record a graph: a mode of each thread, and what switches it."""
+"""Grad mode, which tells whether operations record a graph. Each thread has its own mode."""
 
 import threading
 from collections.abc import Callable, Generator
@@ -12,17 +12,17 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 class _Current(threading.local):
     enabled = True
     calls: Any = None
-    """The list that calls of operations are added to, if there is one."""
+    """The list to which calls of operations are appended, or None."""
 
 
 current = _Current()
 
 
 class GradMode:
-    """Sets the mode of the thread: for a ``with`` block or, as a decorator, a function.
+    """Set the mode of the thread, in a ``with`` block or, as a decorator, in a function.
 
     The mode holds while the body of a decorated generator function runs, not in the code that
-    iterates over it. One object can be used several times, nested too.
+    iterates over it. One object can be used several times, also nested.
     """
 
     def __init__(self, enabled: bool) -> None:
@@ -78,7 +78,7 @@ def _resumed_in(enabled: bool, function: Callable[..., Any]) -> Callable[..., An
 
 
 class _FixedMode(GradMode):
-    """A mode that a bare decorator sets too: ``@no_grad`` is ``@no_grad()``."""
+    """A mode that is also a decorator without a call: ``@no_grad`` is ``@no_grad()``."""
 
     _records: bool
 
@@ -94,9 +94,9 @@ class _FixedMode(GradMode):
 
 
 class no_grad(_FixedMode):
-    """Record no graph: in a ``with`` block or, as a decorator, in a function.
+    """Do not record a graph, in a ``with`` block or, as a decorator, in a function.
 
-    The mode belongs to the thread that sets it.
+    The mode applies to the current thread.
 
     Examples
     --------
@@ -117,7 +117,7 @@ class no_grad(_FixedMode):
 
 
 class enable_grad(_FixedMode):
-    """Record the graph again inside `no_grad`; used in the same ways.
+    """Record the graph inside `no_grad`; a context manager and decorator like `no_grad`.
 
     Examples
     --------
@@ -132,7 +132,7 @@ class enable_grad(_FixedMode):
 
 
 class set_grad_enabled(GradMode):
-    """Record a graph or not, from now on; used in a ``with`` block, until its end.
+    """Set whether to record a graph, from now on or, in a ``with`` block, until its end.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ class set_grad_enabled(GradMode):
 
 
 class inference_mode(GradMode):
-    """As `no_grad`: results are ordinary tensors that can take part in a graph later.
+    """Same as `no_grad`: results are ordinary tensors that can be used in a graph later.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
-"""What NumPy's functions do with tensors.
+"""How NumPy functions handle tensors.
 
-Those that have a counterpart, registered in `cnet.operations`, give tensors and are recorded. The
-others compute with the arrays of tensors, and refuse a tensor that requires grad, whose gradient
-would be lost.
+Functions with a counterpart, registered in `cnet.operations`, return tensors and are recorded. The
+others compute with the arrays of the tensors, and raise TypeError for a tensor that requires grad,
+because its gradient would be lost.
 """
 
 from collections.abc import Callable
@@ -14,17 +14,17 @@ from .changes import changed
 from .engine import Variable
 
 counterparts: dict[Any, Callable[..., Any]] = {}
-"""The function of tensors for a ufunc or another function of NumPy."""
+"""For each ufunc or other NumPy function, the function of tensors that replaces it."""
 
 _OF_SHAPE_OR_MEMORY = {
     np.shape, np.ndim, np.size, np.shares_memory, np.may_share_memory, np.result_type, np.can_cast,
     np.iscomplexobj, np.isrealobj, np.zeros_like, np.ones_like, np.empty_like, np.full_like,
 }  # fmt: skip
-"""Functions that read no element: tensors that require grad are fine."""
+"""Functions that read no elements, so that they accept tensors that require grad."""
 
 
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: Any) -> Any:
-    """A ufunc of tensors; results written with `out` are not recorded."""
+    """Call a ufunc with tensors; results written with `out` are not recorded."""
     counterpart = counterparts.get(ufunc)
     if counterpart is not None and method == "__call__" and not kwargs:
         return counterpart(*inputs)
@@ -39,7 +39,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: An
 
 
 def call_function(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    """Another function of NumPy."""
+    """Call another NumPy function with tensors."""
     counterpart = counterparts.get(function)
     if counterpart is not None:
         return counterpart(*args, **kwargs)
@@ -53,8 +53,8 @@ def _refuse_grad(name: str, values: Any) -> None:
         _, _ = values.edge
         if values._requires_grad:
             raise TypeError(
-                f"np.{name}: there is no such operation on tensors, and a tensor that requires "
-                "grad would lose its gradient; use tensor.detach()"
+                f"np.{name}: there is no such operation on tensors, and the gradient of a tensor "
+                "that requires grad would be lost; use tensor.detach()"
             )
     elif isinstance(values, (list, tuple)):
         for value in values:
@@ -64,7 +64,7 @@ def _refuse_grad(name: str, values: Any) -> None:
 
 
 def _plain(values: Any) -> Any:
-    """Arguments with arrays instead of tensors."""
+    """The arguments with tensors replaced by their arrays."""
     if isinstance(values, Variable):
         return values._array
     if type(values) in (list, tuple):

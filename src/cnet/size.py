@@ -1,11 +1,11 @@
-"""Size: the shape of a tensor, as PyTorch gives it."""
+"""Size: the shape of a tensor, as in PyTorch."""
 
 from math import prod
 from typing import Any, SupportsIndex, overload
 
 
 class Size(tuple[int, ...]):
-    """A tuple of lengths that can count elements.
+    """The shape of a tensor: a tuple of ints with a method that counts elements.
 
     Examples
     --------

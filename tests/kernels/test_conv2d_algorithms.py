@@ -1,4 +1,4 @@
-"""The algorithms of conv2d and its gradients: each by its name, and which one is taken without."""
+"""The algorithms of conv2d and its gradients: selected by name, and by default."""
 
 import random
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from tolerance import assert_exact
 
 CASES = (*CONV2D_CASES, *WINOGRAD_CASES, *DEPTHWISE_CASES, *POINTWISE_CASES)
 DEEP = Conv2dCase((2, 45, 17, 18), (46, 45, 3, 3), padding=1)
-"""Takes Winograd's algorithm by itself, and has sums that are long enough for several orders."""
+"""Uses Winograd's algorithm by default, and has sums long enough for different orders."""
 
 
 def _check(case: Conv2dCase, algorithm: str, threads: tuple[int, ...]) -> None:
@@ -81,7 +81,7 @@ def test_all_convolutions(algorithm: str, case: Conv2dCase) -> None:
 
 
 def _random_check(rng: random.Random) -> None:
-    """One shape, with a dtype and an algorithm that suits, on every ISA and two thread counts."""
+    """One shape, with a dtype and a suitable algorithm, on every ISA and two thread counts."""
     kind = rng.choice((random_conv2d, random_winograd, random_depthwise, random_pointwise))
     case = kind(rng)
     algorithm = rng.choice([name for name in ALGORITHMS if any(case.suits(name))])
@@ -106,7 +106,7 @@ def test_random_convolutions(seed: int) -> None:
 
 
 def test_all_sizes_of_tiles_are_met() -> None:
-    """More tiles than outputs and fewer; in both passes, as the gradient exchanges channels."""
+    """More tiles than outputs, and fewer, in both passes: the gradient exchanges channels."""
     signs = set()
     for case in WINOGRAD_CASES:
         g = case.sizes
@@ -118,7 +118,7 @@ def test_all_sizes_of_tiles_are_met() -> None:
 
 
 def _results(call_arrays: Arrays, case: Conv2dCase, algorithm: str) -> Arrays:
-    """y and the gradients, as far as the algorithm can compute them."""
+    """y and those gradients that the algorithm can compute."""
     x, weight, bias, grad_output = call_arrays
     options = {**case.options, "algorithm": algorithm}
     forward, *needs = case.suits(algorithm)
@@ -129,7 +129,7 @@ def _results(call_arrays: Arrays, case: Conv2dCase, algorithm: str) -> Arrays:
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_what_a_workspace_held_before_does_not_matter(dtype: Any, algorithm: str) -> None:
-    """A run on NaN leaves them in the memory that the next one of these sizes works in."""
+    """A run on NaN leaves NaN in the memory that the next run of these sizes uses."""
     cases = (case for case in CASES[::9] if any(case.suits(algorithm)) and case.flops < 3e6)
     for case, isa in product(cases, COMPILED):
         with note(f"{case.id}, {isa}"), runtime.use_isa(isa), runtime.use_threads(2):
@@ -145,7 +145,7 @@ def test_what_a_workspace_held_before_does_not_matter(dtype: Any, algorithm: str
 def test_nan_reaches_the_outputs_that_see_it(
     impl: str, dtype: Any, algorithm: str, images: int
 ) -> None:
-    """Also where several images share a vector."""
+    """Also if a vector holds several images."""
     case = Conv2dCase((images, 3, 9, 11), (4, 3, 3, 2), padding=(1, 2), dilation=(2, 1))
     x, weight, bias, grad_output = case.arrays(dtype)
     x[1, 1, 3, 10] = np.nan
@@ -162,7 +162,7 @@ def test_nan_reaches_the_outputs_that_see_it(
 
 @pytest.mark.parametrize("case", DEPTHWISE_CASES[::3], ids=_id)
 def test_nan_reaches_what_sees_it_depthwise(impl: str, dtype: Any, case: Conv2dCase) -> None:
-    """Also where vectors overlap, or cover cells that belong to no output."""
+    """Also if vectors overlap, or cover cells without an output."""
     x, weight, bias, grad_output = case.arrays(dtype)
     for z in (x, grad_output):
         z[0, 0, 0, 0] = z[-1, -1, -1, -1] = z[-1, 0, 0, -1] = np.nan
@@ -176,7 +176,7 @@ def test_nan_reaches_what_sees_it_depthwise(impl: str, dtype: Any, case: Conv2dC
 
 
 def test_nan_stays_within_the_tiles_that_see_it(impl: str, dtype: Any) -> None:
-    """With Winograd's algorithm an output may see what its tile sees."""
+    """With Winograd's algorithm, an output may depend on all inputs of its tile."""
     case = Conv2dCase((2, 3, 13, 14), (4, 3, 3, 3), padding=1)
     x, weight, bias, _ = case.arrays(dtype)
     x[1, 1, 7, 5] = np.nan
@@ -186,7 +186,7 @@ def test_nan_stays_within_the_tiles_that_see_it(impl: str, dtype: Any) -> None:
     assert not nan.any()
 
 
-# ---- By name -----------------------------------------------------------------------------------
+# ---- Selected by name --------------------------------------------------------------------------
 
 
 def _backward(needs: tuple[bool, ...]) -> Callable[..., Any]:
@@ -228,7 +228,7 @@ def test_an_algorithm_that_cannot_compute_it_is_refused(algorithm: str) -> None:
 
 @pytest.mark.parametrize("algorithm", ["winograd", "direct"])
 def test_an_algorithm_must_only_compute_what_is_needed(algorithm: str) -> None:
-    """The gradient of the bias needs no algorithm, and what is not asked for does not count."""
+    """The gradient of the bias needs no algorithm, nor do gradients that are not needed."""
     x, weight, _, dy = Conv2dCase((2, 3, 9, 9), (4, 3, 3, 3), 2).arrays(np.float64)
     expected = kernels.conv2d_backward(dy, x, weight, 2)
     kept = kernels.conv2d_backward(
@@ -245,7 +245,7 @@ def test_an_algorithm_must_only_compute_what_is_needed(algorithm: str) -> None:
 
 
 def test_names_compute_what_they_say() -> None:
-    """In float32 the roundings of the three algorithms differ; "exact" is one of the last two."""
+    """In float32, the three algorithms round differently; "exact" is one of the last two."""
     results = {
         name: [y.tobytes() for y in _results(DEEP.arrays(np.float32), DEEP, name)[:3]]
         for name in ("auto", "exact", "winograd", "direct", "fold", "product")
@@ -284,7 +284,7 @@ def test_conv2d_backward_computes_what_is_needed(impl: str, needs: tuple[int, in
             assert gradient is None
 
 
-# ---- Without a name ----------------------------------------------------------------------------
+# ---- Selected by default -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("isa", COMPILED)
@@ -305,7 +305,7 @@ WIDE = Conv2dCase((1, 2, 3, 30000), (1, 2, 3, 3), name="rows that fill a cache i
 
 @pytest.mark.parametrize("isa", COMPILED)
 def test_the_algorithm_is_the_one_that_a_case_must_exercise(isa: str, dtype: Any) -> None:
-    """The table holds the rule, independent of the library; tolerances follow the table."""
+    """The table states the rule, independently of the library, and determines the tolerances."""
     expected = set()
     with runtime.use_isa(isa):
         for case in (*CASES, WIDE):

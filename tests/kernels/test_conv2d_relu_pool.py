@@ -1,4 +1,4 @@
-"""Convolution, ReLU and pooling in one kernel: the values of the three, bit for bit, and back."""
+"""Convolution, ReLU and pooling in one kernel: the values of the three, and the gradients."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from tolerance import assert_exact
 
 
 def _codes(y: np.ndarray, indices: np.ndarray, width: int) -> np.ndarray:
-    """What the fused kernels say where the maximum was, from what `max_pool2d` says."""
+    """The codes of the fused kernels, computed from the indices of `max_pool2d`."""
     row, column = np.divmod(indices, max(1, width))
     return np.where(y <= 0, 4, 2 * (row % 2) + column % 2).astype(np.uint8)
 
@@ -47,7 +47,7 @@ def _calls(x: np.ndarray, weight: np.ndarray, bias: Any, **options: Any) -> tupl
 
 
 def _check(x: np.ndarray, weight: np.ndarray, bias: Any, **options: Any) -> None:
-    """On every implementation and thread count: the bits of the chain, forth and back."""
+    """Results and gradients equal the chain's, bit for bit, on all implementations and threads."""
     for isa in runtime.available_isas():
         for threads, place in zip(THREADS, PLACES * 2, strict=True):
             text = f"{x.dtype}, {isa}, {threads} threads, {place}"
@@ -76,7 +76,7 @@ def test_is_the_chain_to_the_bit_for_every_case(case: Conv2dCase) -> None:
 
 
 def _pixels(rows: list[list[float]], dtype: Any) -> Arrays:
-    """Images that a 1x1 convolution leaves as they are."""
+    """Images, and a 1x1 convolution that does not change them."""
     return np.array([[rows]], dtype), np.ones((1, 1, 1, 1), dtype)
 
 
@@ -88,7 +88,7 @@ def test_takes_the_first_of_equal_maxima(impl: str, dtype: Any, threads: int) ->
 
 
 def test_what_is_not_positive_is_dead(impl: str, dtype: Any, threads: int) -> None:
-    """Zeros of either sign and negative numbers give 0, never -0, and take no gradient."""
+    """Zeros of either sign and negative numbers give 0, never -0, and get no gradient."""
     x, weight = _pixels([[-1, -2, 0, -0.0, -0.0, -0.0], [-3, -4, -1, -1, -0.0, -0.0]], dtype)
     y, codes = kernels.conv2d_relu_pool(x, weight)
     assert_exact(y, np.zeros((1, 1, 1, 3), dtype))
@@ -110,7 +110,7 @@ def test_the_last_nan_wins(impl: str, dtype: Any, threads: int) -> None:
 
 
 def _special(*shape: int, dtype: Any) -> np.ndarray:
-    """Ties, zeros of both signs, NaN and infinities, in every lane and place of a window."""
+    """Ties, zeros of both signs, NaN and infinities, in every lane and position of a window."""
     rng = np.random.default_rng(3)
     x = rng.integers(-3, 4, shape).astype(dtype)
     rare = rng.random(x.shape)
@@ -158,7 +158,7 @@ def test_sums_of_nothing_are_the_bias(impl: str, dtype: Any) -> None:
 @pytest.mark.parametrize("h", [2, 3, 7])
 @pytest.mark.parametrize("w", [2, 3, 5, 8, 15, 16, 17, 31, 32, 33, 34, 35, 64, 65, 66, 67])
 def test_relu_and_pooling_alone_are_the_chain(dtype: Any, h: int, w: int) -> None:
-    """For what any algorithm of the convolution gives; with planes for several threads."""
+    """On the result of any convolution; with planes for several threads."""
     for planes in ((3, 2), (1, 1), (2, 1 + 40_000 // (h * w))):
         x = _special(*planes, h, w, dtype=dtype)
         call = Call("relu_pool", (x,), {}, (None, None))
@@ -171,7 +171,7 @@ def test_relu_and_pooling_alone_are_the_chain(dtype: Any, h: int, w: int) -> Non
 @pytest.mark.parametrize("h", [2, 3, 7])
 @pytest.mark.parametrize("w", [2, 3, 15, 16, 17, 31, 32, 33, 34, 35, 64, 65, 66, 67])
 def test_gradients_go_where_the_codes_say(dtype: Any, h: int, w: int) -> None:
-    """Rows and columns without a partner, and codes that stand for no place, take nothing."""
+    """Unpaired rows and columns, and codes without a position, get no gradient."""
     rng = np.random.default_rng(h * w)
     grad_output = rng.standard_normal((3, 2, h // 2, w // 2)).astype(dtype)
     grad_output[rng.random(grad_output.shape) < 0.1] = -0.0
@@ -207,7 +207,7 @@ THRESHOLD = Conv2dCase((2, 8, 9, 10), (3, 8, 3, 3), padding=1)
 
 
 def _alive(case: Conv2dCase, dtype: Any, *, share: float) -> Call:
-    """The gradients for codes that have nothing to do with the values, some of them no places."""
+    """The gradients for codes that do not depend on the values, some without a position."""
     n, o, oh, ow = case.y_shape
     shape, rng = (n, o, oh // 2, ow // 2), case.random()
     codes = rng.integers(0, 4, shape).astype(np.uint8)
@@ -244,7 +244,7 @@ def test_only_the_gradients_that_are_needed(impl: str, case: Conv2dCase, needs: 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("case", CHANNELS, ids=lambda case: case.id)
 def test_what_is_not_finite_goes_where_it_belongs(dtype: Any, case: Conv2dCase, bad: float) -> None:
-    """A gradient at a living cell reaches the pixels under its filter, at a dead one nothing."""
+    """A gradient reaches the pixels under the filter only from an active cell."""
     call = _alive(case, dtype, share=0.8)
     grad_output, codes, x, weight = call.arrays
     living = np.argwhere(codes < 4)
@@ -276,7 +276,7 @@ def test_gradients_of_nothing(impl: str, dtype: Any, shapes: Any) -> None:
 
 
 def test_large_images_are_beyond_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The cases of `BEYOND_CACHES` do what they are there for."""
+    """The cases of `BEYOND_CACHES` have the properties they are meant for."""
     unpooled = []
     unpool = kernels.relu_pool_backward
 

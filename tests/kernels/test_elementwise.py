@@ -46,7 +46,7 @@ def parameters(operation: str) -> tuple[float, float]:
 
 
 def numbers(dtype: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Arguments of many magnitudes, and gradients of one."""
+    """Arguments of many magnitudes, and gradients around 1."""
     rng = np.random.default_rng(0)
     tiny = np.finfo(dtype).smallest_subnormal
     special = [0.0, -0.0, 1.0, -1.0, 3.0, -3.0, 16.0, 20.0, 21.0, 1e-30, 1e-40, tiny, 1e12]
@@ -57,7 +57,7 @@ def numbers(dtype: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def assert_close(actual: np.ndarray, expected: Any, scale: Any) -> None:
-    """Equal to 8 units in the last place of the result or of a larger number, the scale."""
+    """Equal within 8 units in the last place of the result or of `scale`, if that is larger."""
     info = np.finfo(actual.dtype)
     with np.errstate(all="ignore"):
         rounded = expected.astype(actual.dtype)
@@ -76,7 +76,7 @@ def test_the_lists_in_c_and_in_the_reference_are_the_same():
 
 @operations
 def test_values_and_gradients(operation, dtype, impl):
-    """Against the formulas with more digits."""
+    """Compares with the formulas in higher precision."""
     a, b = parameters(operation)
     x, grad_output = numbers(dtype)
     exact = OPERATIONS[operation]
@@ -89,16 +89,16 @@ def test_values_and_gradients(operation, dtype, impl):
         expected = exact.value(x.astype(more), a, b)
         expected_dx = exact.gradient(grad_output.astype(more), saved.astype(more), a, b)
     square = np.minimum(x.astype(more) ** 2, 6400)
-    cancels = np.where(square < 6400, np.abs(x), 0)  # in 1 + erf; and arguments are rounded
+    cancels = np.where(square < 6400, np.abs(x), 0)  # in 1 + erf, and by rounding of arguments
     assert_close(y, expected, cancels if "gelu" in operation or impl == "reference" else 0)
-    tail = square * np.abs(expected_dx) if operation == "erf" else 0  # x^2 is rounded within exp
+    tail = square * np.abs(expected_dx) if operation == "erf" else 0  # exp gets a rounded x^2
     cancels = (1 + square) * np.abs(grad_output) if impl == "reference" else np.abs(grad_output)
     assert_close(dx, expected_dx, cancels + tail)
 
 
 @operations
 def test_large_numbers(operation, dtype):
-    """Nothing within a formula overflows where the result is finite."""
+    """No intermediate value overflows if the result is finite."""
     a, b = parameters(operation)
     x = np.array([1e25, 3e38, -1e25, -3e38], dtype)
     for isa in runtime.available_isas()[1:]:
@@ -124,7 +124,7 @@ def test_nan_stays(operation, dtype, impl):
 
 @operations
 def test_a_result_depends_on_nothing_but_its_number(operation, dtype):
-    """Neither on its place in the array, nor on the length of that, nor on the threads."""
+    """It does not depend on its position, the length of the array or the threads."""
     a, b = parameters(operation)
     rng = np.random.default_rng(1)
     x, grad_output = rng.normal(0, 3, (2, 70_001)).astype(dtype)
@@ -155,7 +155,7 @@ def test_a_result_depends_on_nothing_but_its_number(operation, dtype):
 
 @operations
 def test_the_gradient_in_the_list_is_the_derivative_of_the_value(operation):
-    """Of the formulas in NumPy, by central differences."""
+    """Checks the formulas in NumPy by central differences."""
     a, b = parameters(operation)
     exact = OPERATIONS[operation]
     x = np.random.default_rng(2).normal(0, 2, 200)
@@ -184,7 +184,7 @@ def test_parity_with_pytorch(operation):
     saved = x if SAVED[operation] == "x" else y
     dx = kernels.elementwise_backward(np.ones_like(x), saved, operation, a, b)
     np.testing.assert_allclose(y, expected.detach().numpy(), rtol=1e-13, atol=1e-14)
-    rtol = 1e-7 if operation == "hardsigmoid" else 1e-12  # there PyTorch has 1/6 in float32
+    rtol = 1e-7 if operation == "hardsigmoid" else 1e-12  # PyTorch rounds 1/6 to float32
     np.testing.assert_allclose(dx, t.grad.numpy(), rtol=rtol, atol=1e-13)
 
 

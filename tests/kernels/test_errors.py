@@ -1,7 +1,7 @@
-"""Bad input to every kernel: an exception that names kernel, argument and values, from every ISA.
+"""Invalid input to every kernel: an exception that names kernel, argument and values, on every ISA.
 
-Each row spoils one or two of the good arguments of a spec. The rows that all kernels share are made
-here, from the parameters and the good arguments of each.
+Each row replaces one or two of the good arguments of a spec. The rows for all kernels are generated
+here, from the parameters and the good arguments of each kernel.
 """
 
 import re
@@ -17,7 +17,7 @@ from specs.spec import Bad, Spec
 
 IMPLEMENTATIONS = "reference", runtime.available_isas()[-1]
 WINDOW = {"kernel_size": 1, "stride": 1, "dilation": 1, "padding": 0}
-"""The parameters that are pairs of sizes, with the smallest that they may have."""
+"""The parameters that are pairs of sizes, with their minimum."""
 
 
 def _misaligned(x: np.ndarray) -> np.ndarray:
@@ -31,7 +31,7 @@ def _read_only(x: np.ndarray) -> np.ndarray:
 
 
 def _arrays(spec: Spec) -> Iterator[Bad]:
-    """What no array may be."""
+    """Invalid arrays for every kernel."""
     arrays = {name: x for name, x in spec.good.items() if isinstance(x, np.ndarray)}
     for name, x in arrays.items():
         for value in (x.tolist(), 1.5):
@@ -62,7 +62,7 @@ def _arrays(spec: Spec) -> Iterator[Bad]:
 
 
 def _windows(spec: Spec) -> Iterator[Bad]:
-    """Sizes of windows: wrong types, lengths, values."""
+    """Invalid sizes of windows: types, lengths, values."""
     for name in (name for name in WINDOW if name in spec.parameters):
         lowest, text = WINDOW[name], f"{name} must be an int or a pair of ints"
         if name != "padding":
@@ -94,7 +94,7 @@ def _rows() -> Iterator[Any]:
 
 
 def _copies(spec: Spec, arguments: dict[str, Any]) -> dict[str, Any]:
-    """The arguments, with copies of those that are changed in place."""
+    """The arguments, with copies of those that the kernel changes in place."""
     return {**arguments, **{name: arguments[name].copy() for name in spec.in_place}}
 
 
@@ -109,7 +109,7 @@ def test_good_arguments_are_taken(isa: str, spec: Spec) -> None:
 def test_bad_argument_is_named(
     spec: Spec, bad: dict[str, Any], error: type[Exception], text: str
 ) -> None:
-    """With the same message on all implementations, before anything is changed."""
+    """The message is the same on all implementations, and no argument is changed."""
     arguments = {**spec.good, **bad}
     before = {name: np.copy(arguments[name]) for name in spec.in_place}
     messages = set()

@@ -1,4 +1,4 @@
-"""Values count, not how they lie in memory: every layout gives the result of a plain array."""
+"""Arrays of every layout in memory give the result of a contiguous array."""
 
 from collections.abc import Callable
 from typing import Any
@@ -54,7 +54,7 @@ LAYOUTS = (
 def test_layout_of_inputs_does_not_matter(
     impl: str, dtype: Any, spec: Spec, layout: Callable[[np.ndarray], np.ndarray]
 ) -> None:
-    """The same bits; up to rounding where the kernel reads any strides as they are."""
+    """Identical results, or equal up to rounding if the kernel reads arrays with any strides."""
     call = spec.call(spec.typical, dtype)
     expected = spec.run(call)
     scales = spec.scales(call, expected) if spec.keeps_strides else ()

@@ -1,4 +1,4 @@
-"""Logits at the ends of what floats can hold."""
+"""Cross entropy of very large, infinite and NaN logits."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from tolerance import assert_exact
 
 
 def test_cross_entropy_of_extreme_logits(impl: str, dtype: Any) -> None:
-    """Large logits do not overflow; infinite ones and NaN give what the formula says."""
+    """Large logits do not overflow; infinities and NaN give the values of the formula."""
     nan, inf = np.nan, np.inf
     logits = [
         [1e4, 0],

@@ -1,4 +1,4 @@
-"""Statistics of batches without numbers, and of many numbers far from zero."""
+"""Statistics of empty batches, and of many numbers far from zero."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def test_statistics_of_no_numbers_are_zeros(impl: str, dtype: Any, shape: tuple[
 
 
 def test_the_reference_sums_in_float64() -> None:
-    """Many equal numbers, far from zero: in float32 their sum would lose the last digits."""
+    """Many equal numbers far from zero, whose sum in float32 would lose precision."""
     x = np.full((1000, 2, 300), [[0.1], [-3e9]], np.float32)
     mean, var = reference.batch_norm_stats(x)
     assert_exact(mean, x[0, :, 0])

@@ -1,4 +1,4 @@
-"""Ties, NaN, padding and empty windows of pooling, by numbers that can be checked by hand."""
+"""Ties, NaN, padding and empty windows of pooling, with numbers that can be checked by hand."""
 
 from typing import Any
 
@@ -45,7 +45,7 @@ def test_max_pool2d_of_a_window_without_cells(impl: str, threads: int) -> None:
 
 
 def test_pooling_over_windows_far_wider_than_the_image(impl: str, threads: int) -> None:
-    """By what they see of the image, not tap by tap; the reference would pad it."""
+    """Only cells of the image are computed, not every tap; the reference would pad the image."""
     if impl == "reference":
         return
     x, options = np.array([[[[1.0, 4.0, 3.0, 4.0]]]], np.float32), {"stride": 1}
@@ -67,7 +67,7 @@ def test_max_pool2d_prefers_cells_to_padding(impl: str, threads: int) -> None:
 
 
 def test_max_pool2d_backward_adds_in_order(impl: str, threads: int) -> None:
-    """1e8 + 1 - 1e8 is 0 in float32 and 1 in another order; -1 takes nothing."""
+    """1e8 + 1 - 1e8 is 0 in float32, but 1 in another order; the index -1 gets no gradient."""
     grad_output = np.array([1e8, 1, -1e8, 5], np.float32).reshape(1, 1, 1, 4)
     indices = np.array([2, 2, 2, -1], np.int32).reshape(1, 1, 1, 4)
     dx = kernels.max_pool2d_backward(grad_output, indices, (1, 1, 2, 2))

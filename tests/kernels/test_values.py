@@ -15,7 +15,7 @@ from specs.spec import Case, Spec
 from tolerance import assert_exact
 
 QUESTIONS = {"conv2d_algorithm", "conv2d_choice"}
-"""Public functions that compute nothing."""
+"""Public functions that are not kernels."""
 PAIRS = [
     pytest.param(spec, case, id=f"{spec.function}-{case.id}")
     for spec in SPECS.values()
@@ -32,7 +32,7 @@ def test_every_public_kernel_has_a_spec() -> None:
 
 @every_kernel
 def test_a_spec_fits_its_kernel(spec: Spec) -> None:
-    """The names are the kernel's parameters, and no case is there twice."""
+    """The names are parameters of the kernel, and no case is listed twice."""
     assert {*spec.good, *spec.in_place, *spec.any_rank} <= set(spec.parameters)
     ids = [case.id for case in spec.cases]
     assert len(set(ids)) == len(ids) > 0
@@ -53,7 +53,7 @@ def test_agrees_with_reference(spec: Spec, case: Case) -> None:
 
 @every_kernel
 def test_repeats_to_the_bit(impl: str, dtype: Any, threads: int, spec: Spec) -> None:
-    """Twice the same call, its results in other places: the same bits."""
+    """The same call twice, with results at other addresses, gives the same bits."""
     call = spec.call(spec.typical, dtype)
     for y, again in zip(*(run(call, place) for place in guarded.PLACES), strict=True):
         assert_exact(y, again)

@@ -1,4 +1,4 @@
-"""One spec for each kernel: `SPECS` finds them in the files of this folder, a family in each."""
+"""One spec per kernel, one file per family: `SPECS` holds all specs of this folder."""
 
 import importlib
 import pkgutil

@@ -18,7 +18,7 @@ def _conv2d(case: Conv2dCase, dtype: Any) -> Call:
 
 
 def _conv2d_backward(case: Conv2dCase, dtype: Any) -> Call:
-    """Those gradients that the algorithm can compute."""
+    """The gradients that the algorithm can compute."""
     s = case.sizes
     x, weight, _, grad_output = case.arrays(dtype)
     _, *suits = case.suits(case.algorithm)
@@ -35,7 +35,7 @@ def _conv2d_backward(case: Conv2dCase, dtype: Any) -> Call:
 
 
 def calls_by(case: Conv2dCase, algorithm: str, dtype: Any) -> Iterator[Call]:
-    """The convolution and its gradients, as far as an algorithm can compute them."""
+    """The convolution and those of its gradients that the algorithm can compute."""
     forward, *gradients = case.suits(algorithm)
     if forward:
         yield _conv2d(case.by(algorithm), dtype)

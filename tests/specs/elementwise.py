@@ -1,4 +1,4 @@
-"""Functions of single numbers."""
+"""Elementwise operations."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,7 @@
 """Convolution, ReLU and pooling in one kernel, and their gradients.
 
-Where sums are rounded otherwise, another cell of a window may be the largest: codes are compared
-exactly with those of the same implementation only (see `test_conv2d_relu_pool`).
+If sums are rounded differently, another cell of a window may be the largest. So codes are compared
+exactly only within the same implementation (see `test_conv2d_relu_pool`).
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ NOWHERE = 4
 
 
 def _codes(case: Conv2dCase) -> np.ndarray:
-    """Any codes: gradients follow them, whatever the values."""
+    """Arbitrary codes: gradients depend on them, not on the values."""
     s = case.sizes
     return case.random().integers(0, NOWHERE + 1, (s.n, s.o, s.oh // 2, s.ow // 2), np.uint8)
 
@@ -34,7 +34,7 @@ def _conv2d_relu_pool(case: Conv2dCase, dtype: Any) -> Call:
 
 
 def _agree(actual: Arrays, expected: Arrays, call: Call, scales: Sequence[Any]) -> None:
-    """A maximum is off by no more than one of its cells; the codes name places, and zeros."""
+    """The error of a maximum is at most that of a cell; codes are positions, or mark zeros."""
     (y, codes), (wanted, _) = actual, expected
     assert y.dtype == call.arrays[0].dtype
     assert codes.dtype == np.uint8
@@ -71,7 +71,7 @@ BEYOND_CACHES = [
     Conv2dCase((1, 300, 22, 22), (2, 300, 3, 3), name="channels beyond the cache"),
     Conv2dCase((1, 8, 20, 20), (2, 8, 3, 3), padding=70, name="padding beyond the cache"),
 ]
-"""Where the gradients of the convolution are computed from an unpooled gradient."""
+"""Cases whose gradients are computed from an unpooled gradient."""
 FITTING = [case for case in CONV2D_CASES if min(case.sizes.oh, case.sizes.ow) >= 2]
 SIZES = [
     *(Conv2dCase((2, 3, 5, ow), (7, 3, 3, 3), padding=1, name=f"{ow} columns")

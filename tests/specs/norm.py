@@ -1,4 +1,4 @@
-"""Batch normalisation and its gradients. Differences from the mean count as sums of magnitudes."""
+"""Batch normalisation and its gradients. The scale of x - mean is |x| + |mean|."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,12 +17,12 @@ class BatchNormCase(Case):
     shape: Shape
     affine: bool = True
     offset: float = 0.0
-    """Of the mean from zero, in standard deviations."""
+    """The mean of x, in standard deviations."""
     from_batch: bool = True
 
     @property
     def terms(self) -> int:
-        """Numbers of a channel."""
+        """Number of elements per channel."""
         channels = max(self.shape[1], 1)
         return max(int(np.prod(self.shape)) // channels, 1)
 

@@ -1,4 +1,4 @@
-"""Steps of the optimizers, whose every operation is rounded once, as in NumPy."""
+"""Steps of the optimizers. Every operation is rounded separately, as in NumPy."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from specs.spec import Call, Case, Shape, Spec, zeros
 
 @dataclass(frozen=True)
 class StepCase(Case):
-    """One step of SGD or of Adam, with the options that both know and some of each."""
+    """One step of SGD or of Adam, with the options of both and of each."""
 
     shape: Shape
     weight_decay: float = 0.0

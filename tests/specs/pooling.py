@@ -1,4 +1,4 @@
-"""Maxima, which are exact, and means of windows."""
+"""Max pooling, which is exact, and average pooling."""
 
 from typing import Any
 

@@ -15,7 +15,7 @@ LAYOUTS = {
     "reversed": lambda x: np.ascontiguousarray(x[..., ::-1, ::-1])[..., ::-1, ::-1],
     "repeated": lambda x: np.broadcast_to(x[..., :1, :], x.shape),
 }
-"""Ways in which a matrix may lie in memory."""
+"""Layouts of a matrix in memory."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""What a spec is: all that the tests know of one kernel, in one place.
+"""`Spec`: the description of one kernel for all tests.
 
-The tests of values, errors, layouts, guarded memory, threads and fork take a kernel's spec and
-nothing else, so a new kernel is tested in all these ways as soon as it has one.
+The tests of values, errors, layouts, guarded memory, threads and fork need only the spec of a
+kernel. So a new kernel with a spec is tested by all of them.
 """
 
 import inspect
@@ -23,11 +23,11 @@ Arrays = tuple[np.ndarray, ...]
 
 
 class Call(NamedTuple):
-    """One call of one kernel: its arrays come first, by position, the options by name.
+    """One call of one kernel: the arrays by position, then the options by name.
 
-    `terms` has one entry for each array that results: how many numbers are summed into one of its
-    elements, or None where the result is exact. `winograd` says that they are summed by Winograd's
-    algorithm, whose errors are others.
+    `terms` has one entry for each result: the number of terms summed for each of its elements, or
+    None if the result is exact. `winograd` means that Winograd's algorithm computes the results, so
+    that its error bound applies.
     """
 
     function: str
@@ -42,14 +42,14 @@ def _word(value: object) -> str:
 
 
 class Case:
-    """A frozen description of a call: a readable id and reproducible numbers.
+    """A frozen description of a call, with a readable id and reproducible numbers.
 
-    The numbers depend on nothing but the case, so that a failing case can be repeated alone.
+    The numbers depend only on the case, so that a failing case can be repeated alone.
     """
 
     @property
     def id(self) -> str:
-        """What differs from the defaults: ``2x3x9x9-4x3x2x2-stride=5``."""
+        """The fields that differ from the defaults: ``2x3x9x9-4x3x2x2-stride=5``."""
         words = []
         for field in fields(self):  # type: ignore[arg-type]
             value = getattr(self, field.name)
@@ -64,7 +64,7 @@ class Case:
 
 
 def map_arrays(f: Callable[[np.ndarray], np.ndarray], arrays: Iterable[Any]) -> tuple[Any, ...]:
-    """A function of each array; None stays None."""
+    """Apply a function to each array; None stays None."""
     return tuple(None if x is None else f(x) for x in arrays)
 
 
@@ -81,7 +81,7 @@ def magnitudes(call: Call, expected: Arrays) -> tuple[Any, ...]:
 
 
 def agree(actual: Arrays, expected: Arrays, call: Call, scales: Sequence[Any]) -> None:
-    """Every result within the tolerance that the call states for it."""
+    """Check that every result is within the tolerance that the call states."""
     for y, wanted, k, scale in zip(actual, expected, call.terms, scales, strict=True):
         if k is None:
             assert_exact(y, wanted)
@@ -94,7 +94,7 @@ def agree(actual: Arrays, expected: Arrays, call: Call, scales: Sequence[Any]) -
 
 
 Bad = tuple[dict[str, Any], type[Exception], str]
-"""Arguments that replace good ones, the exception that they raise, and words of its message."""
+"""Arguments that replace good ones, the expected exception, and a part of its message."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,28 +106,29 @@ class Spec:
     function
         Its name in `cnet.kernels`.
     call
-        The call that a case stands for, with floats of a dtype.
+        Makes the call of a case, with floats of a dtype.
     cases
-        The table whose values are compared with the reference. Adding a case adds a test.
+        Cases that are compared with the reference. Adding a case adds a test.
     typical
-        A small case that is typical for the kernel: for layouts of its arguments, repetition.
+        A small, typical case, for tests of layouts and repetition.
     large
-        Cases with work for several threads, which cut them along different axes. Each result has
+        Cases with work for several threads, divided along different axes. Each result has
         at least `CACHED_BYTES` in one of them.
     good
         Arguments by name that the kernel accepts.
     bad
-        What it refuses, beside what no kernel accepts (see `test_errors`).
+        Invalid arguments, in addition to those of all kernels (see `test_errors`).
     in_place
-        The arguments that it changes in place; all others are left alone. It returns None.
+        The arguments that the kernel changes in place, and no others. Such a kernel returns None.
     any_rank
         The arrays that may have more or fewer dimensions than those in `good`.
     keeps_strides
-        Whether it reads arrays of any strides as they are, so that roundings depend on them.
+        Whether the kernel reads arrays with any strides without a copy, so that rounding depends
+        on them.
     scales
-        The magnitude of what is summed into each result, from the call and the expected results.
+        Computes the sum of magnitudes for each result, from the call and the expected results.
     agree
-        How results are compared with the expected ones.
+        Compares results with the expected ones.
     """
 
     function: str
@@ -158,7 +159,7 @@ class Spec:
         return tuple(names.index(name) for name in self.in_place)
 
     def outputs(self, module: Any, call: Call, arrays: tuple[Any, ...]) -> Arrays:
-        """The arrays that result, those updated in place for a kernel that returns none."""
+        """The results, or the updated arrays if the kernel works in place."""
         result = getattr(module, self.function)(*arrays, **call.options)
         if self.in_place:
             assert result is None
@@ -180,11 +181,11 @@ def bytes_of(*shape: int, fill: int = 0) -> np.ndarray:
 
 
 HUGE = np.broadcast_to(np.float32(0), (1 << 15,) * 4)
-"""2**60 elements: as float64 they would not fit into memory that 63 bits can address."""
+"""2**60 elements: as float64, they do not fit into memory addressed by 63 bits."""
 MUST_FIT = "must fit into the padded input"
 NAMED_PADDING: tuple[Bad, ...] = (
     ({"padding": "full"}, ValueError, "'valid' or 'same' (got 'full')"),
     ({"padding": "same", "stride": (1, 2)}, ValueError,
      "padding='same' needs stride 1 (got (1, 2))"),
 )  # fmt: skip
-"""For kernels whose padding has names."""
+"""For kernels with named padding."""

@@ -1,11 +1,11 @@
 """The compiled kernels as functions of NumPy arrays.
 
-Each checks its arguments, allocates its result and calls the kernel: a compiled one or, under
-`cnet.use_isa("reference")`, the function of the same name in `cnet.reference`. Arrays are float32
-or float64, of any layout (other layouts than C-contiguous cost a copy), and never modified unless a
-docstring says so; results are new, C-contiguous arrays. Letters as in `cnet.geometry`.
+Each function checks its arguments, allocates its result and calls the kernel: a compiled one or,
+under `cnet.use_isa("reference")`, the function of the same name in `cnet.reference`. Arrays are
+float32 or float64, and are not modified unless a docstring says so. Arrays that are not
+C-contiguous are copied. Results are new, C-contiguous arrays. Letters as in `cnet.geometry`.
 
-Each family has a file, in which the gradients of an operation stand below it.
+Each family has a file, with the gradients of an operation below the operation.
 """
 
 from .algorithms import conv2d_algorithm, conv2d_choice

@@ -10,8 +10,8 @@ _NUMBERS = {name: number for name, (number, _) in _core.kernels.items()}
 def call(name: str, *arguments: Any) -> int:
     """Run a kernel on finished arguments: checked, contiguous, with the results allocated.
 
-    Arguments are those of csrc/kernels.h. Returns how many indices are out of range, in kernels
-    that follow indices, and 0 from the others.
+    The arguments are those in csrc/kernels.h. Returns the number of indices that are out of range
+    for kernels that read indices, and 0 for the others.
     """
     if runtime.reference_is_active():
         return getattr(reference, name)(*arguments) or 0
@@ -19,8 +19,8 @@ def call(name: str, *arguments: Any) -> int:
 
 
 def choices(name: str, dtype_number: int, *arguments: Any) -> tuple[int, ...] | None:
-    """What a compiled kernel chooses for these arguments, a number for each pass of a convolution.
+    """What a compiled kernel chooses for these arguments, such as the algorithm of each pass.
 
-    None if it cannot compute them. Arrays may be None: only results that are wanted count.
+    None if the kernel does not support the arguments. Arrays may be None.
     """
     return _core.choose(dtype_number, _NUMBERS[name], *arguments)

@@ -13,7 +13,7 @@ CACHED_BYTES = 1 << 16
 
 
 def empty(shape: Shape, dtype: np.dtype[Any]) -> Array:
-    """Every result of a kernel comes from here: large ones from memory that is used again."""
+    """Allocate a result of a kernel; large results use the cached memory of the C library."""
     if prod(shape) * dtype.itemsize < CACHED_BYTES or len(shape) > 8:
         return np.empty(shape, dtype)
     return _core.empty(shape, dtype.num, dtype.itemsize)

@@ -20,7 +20,7 @@ def conv2d_algorithm(
     x_shape: Sequence[int], weight_shape: Sequence[int], stride: Size = 1, padding: Padding = 0,
     dilation: Size = 1, groups: int = 1, dtype: npt.DTypeLike = np.float32,
 ) -> str:  # fmt: skip
-    """The algorithm that `conv2d` takes by itself for arrays of these shapes.
+    """The algorithm that `conv2d` selects for arrays of these shapes.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def conv2d_algorithm(
     stride, padding, dilation, groups
         As in `conv2d`.
     dtype : dtype, default float32
-        Of the arrays: float32 or float64.
+        The dtype of the arrays, float32 or float64.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def conv2d_algorithm(
 
 
 def conv2d_choice(g: geometry.Conv, dtype: np.dtype[Any]) -> str:
-    """`conv2d_algorithm` for a geometry that has been checked already."""
+    """`conv2d_algorithm` for a checked geometry."""
     wanted = _core.algorithms["exact" if runtime.exact_is_on() else "auto"]
     chosen = choices("conv2d", dtype.num, None, None, None, None, g.sizes2d, wanted)
     assert chosen is not None
@@ -64,7 +64,7 @@ def conv2d_choice(g: geometry.Conv, dtype: np.dtype[Any]) -> str:
 
 
 def algorithm_number(f: str, name: str, g: geometry.Conv, passes: Sequence[int], x: Array) -> int:
-    """The number of an algorithm, once it is certain that it can compute these passes."""
+    """The number of an algorithm; ValueError if it does not support these passes."""
     if name not in ALGORITHMS:
         raise ValueError(f"{f}: algorithm must be one of {', '.join(ALGORITHMS)} (got {name!r})")
     if name == "auto" and runtime.exact_is_on():
@@ -91,7 +91,7 @@ def _suits(algorithm: int, g: geometry.Conv, passes: Sequence[int], x: Array) ->
 
 
 def sparse_backward_pays(g: geometry.Conv, dtype: np.dtype[Any]) -> bool:
-    """Whether `conv2d_relu_pool_backward` has a kernel of its own for this geometry."""
+    """Whether `conv2d_relu_pool_backward` has a separate kernel for this geometry."""
     if runtime.reference_is_active():
         return True
     return choices("conv2d_relu_pool_backward", dtype.num, *[None] * 7, g.sizes2d) is not None

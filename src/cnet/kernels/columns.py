@@ -1,4 +1,4 @@
-"""Images as columns of window positions, and back."""
+"""im2col and col2im: windows of images as columns, and the reverse."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ def im2col(
     """Unfold images into columns: one column for every position of a sliding window.
 
     ``cols[n, (c, i, j), (y, x)] = x[n, c, y*sh + i*dh - ph, x*sw + j*dw - pw]``, and 0 where that
-    lies outside of the image.
+    position is outside the image.
 
     Parameters
     ----------
@@ -24,10 +24,10 @@ def im2col(
     kernel_size : int or (int, int)
         Height and width of the window.
     stride, dilation : int or (int, int), default 1
-        Steps of the window, and distance of its taps.
+        Step of the window, and distance between its taps.
     padding : int, (int, int), ((int, int), (int, int)), 'valid' or 'same', default 0
         Zeros around the image: at all sides, for each axis, or as (begin, end) for each axis.
-        'same' keeps its size and needs stride 1; an odd cell of it is at the end.
+        'same' keeps the size of the image and needs stride 1; an odd cell of padding is at the end.
 
     Returns
     -------
@@ -73,12 +73,12 @@ def col2im(
     Returns
     -------
     ndarray, shape `x_shape`
-        The terms of a cell are added in the order of (i, j).
+        Values of the same cell are added in the order of (i, j).
 
     Raises
     ------
     TypeError, ValueError
-        As `im2col`, and if `cols` does not have the shape that follows from the other arguments.
+        As `im2col`, and if the shape of `cols` does not agree with the other arguments.
 
     Examples
     --------

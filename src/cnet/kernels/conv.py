@@ -27,49 +27,49 @@ def conv2d(
     bias : ndarray, shape (o,), optional
         Added to each output channel.
     stride, dilation : int or (int, int), default 1
-        Steps of the filter, and distance of its taps.
+        Step of the filter, and distance between its taps.
     padding : int, (int, int), ((int, int), (int, int)), 'valid' or 'same', default 0
         Zeros around the image: at all sides, for each axis, or as (begin, end) for each axis.
-        'same' keeps its size and needs stride 1; an odd cell of it is at the end.
+        'same' keeps the size of the image and needs stride 1; an odd cell of padding is at the end.
     groups : int, default 1
-        Parts of the channels that are convolved apart; must divide c and o.
+        Number of groups of channels that are convolved separately; must divide c and o.
     algorithm : str, default 'auto'
-        'auto' takes the fastest for the sizes and the dtype. 'winograd' (3x3 and 5x5 kernels with
-        stride 1) multiplies less and rounds more: see the notes. 'exact' takes the fastest of the
-        others, and so does 'auto' wherever `cnet.use_exact` holds. The others can be asked for by
-        name: 'depthwise' (groups of one channel, at most 8 filters for each, strides up to 8),
-        'pointwise' (1x1 kernels without padding), 'direct', 'fold' (gradients of the input only)
-        and 'product', which can compute all.
+        'auto' selects the fastest algorithm for the sizes and the dtype. 'winograd' (3x3 and 5x5
+        kernels with stride 1) needs fewer multiplications but has larger rounding errors: see the
+        notes. 'exact' selects the fastest of the others; 'auto' does the same under
+        `cnet.use_exact`. The others are 'depthwise' (groups of one channel, at most 8 filters for
+        each, strides up to 8), 'pointwise' (1x1 kernels without padding), 'direct', 'fold'
+        (gradient of the input only) and 'product', which supports all convolutions.
 
     Returns
     -------
     ndarray, shape (n, o, oh, ow)
-        With oh = (h + ph + qh - dh*(kh - 1) - 1) // sh + 1 for padding ph above and qh below, and
-        ow in the same way.
+        oh = (h + ph + qh - dh*(kh - 1) - 1) // sh + 1 for padding ph above and qh below; the same
+        for ow.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument has a wrong type, rank, dtype or range, shapes do not fit each other, or an
-        algorithm asked for by name cannot compute this convolution.
+        If an argument has a wrong type, rank, dtype or range, shapes do not agree, or the
+        algorithm does not support this convolution.
 
     Notes
     -----
     Winograd's algorithm computes tiles of 4x4 outputs (3x3 kernels) or 2x2 outputs (5x5 kernels)
-    together, from sums and differences of the 6x6 inputs that the tile sees. Therefore:
+    together, from sums and differences of the 6x6 inputs of the tile. Therefore:
 
     - The rounding error of an output is relative to the largest input of its tile, not to the
-      inputs that it sees itself: at most ``32 * eps * max(abs(x)) * sum(abs(weight))``, with the
-      sum over one filter and eps = 1.2e-7 in float32, 2.2e-16 in float64. One outlier costs its
-      neighbours digits. Typical errors are some 1e-6 of the largest output in float32, ten times
-      those of the other algorithms.
-    - Where all inputs that an output sees are zero, it may be such an error instead of 0, of either
-      sign.
-    - An infinity or NaN spreads over every tile that sees it.
+      inputs of that output alone: at most ``32 * eps * max(abs(x)) * sum(abs(weight))``, with the
+      sum over one filter and eps = 1.2e-7 in float32, 2.2e-16 in float64. An outlier
+      reduces the precision of its neighbours. Typical errors are about 1e-6 of the largest output
+      in float32, ten times those of the other algorithms.
+    - If all inputs of an output are zero, the output may be a rounding error of either sign
+      instead of 0.
+    - An infinity or NaN affects all outputs of each tile that contains it.
     - Inputs and the sums of ``abs(weight * x)`` must stay below about 1e36 in float32 (1e306 in
       float64). Larger ones may give infinities or NaN where the result is finite.
 
-    ``algorithm="exact"``, or `cnet.use_exact` for the whole process, avoids all of this.
+    ``algorithm="exact"``, or `cnet.use_exact` for the whole process, avoids these effects.
 
     References
     ----------
@@ -118,12 +118,12 @@ def conv2d_backward(
     grad_output : ndarray, shape (n, o, oh, ow)
         Gradient with respect to the result of `conv2d`.
     x, weight, stride, padding, dilation, groups
-        What `conv2d` was called with.
+        The arguments of `conv2d`.
     needs : (bool, bool, bool), default all
         Which of the three gradients to compute.
     algorithm : str, default 'auto'
-        As in `conv2d`; one that is asked for by name must be able to compute what is needed.
-        'fold' computes dx only: row by row for each column of the filter, moved and added.
+        As in `conv2d`. A named algorithm must support all gradients in `needs`. 'fold' computes
+        only dx: for each column of the filter, it sums over the rows, then shifts and adds.
 
     Returns
     -------

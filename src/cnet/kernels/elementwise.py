@@ -6,7 +6,7 @@ from . import _memory
 from ._dispatch import call
 
 SAVED = _core.saved_by_operations
-"""What the gradient of an operation is computed from: its argument ``x`` or its result ``y``."""
+"""The array that the gradient of an operation needs: its argument ``x`` or its result ``y``."""
 
 
 def _number(function: str, operation: str) -> int:
@@ -17,7 +17,7 @@ def _number(function: str, operation: str) -> int:
 
 
 def elementwise(x: Array, operation: str, a: float = 0.0, b: float = 0.0) -> Array:
-    """A function of every element of an array.
+    """Apply a function to every element of an array.
 
     Parameters
     ----------
@@ -29,20 +29,20 @@ def elementwise(x: Array, operation: str, a: float = 0.0, b: float = 0.0) -> Arr
         ``hardtanh`` (from `a` to `b`), ``hardsigmoid``, ``hardswish``, ``tanh``, ``exp``, ``log``,
         ``sqrt``, ``abs``, ``erf``. They are defined as in PyTorch.
     a, b : float, default 0
-        The parameters of the operation; those without ignore them.
+        The parameters of the operation; operations without parameters ignore them.
 
     Returns
     -------
     ndarray, shape of `x`
         ``exp``, ``log``, ``tanh`` and ``erf`` have errors of at most 2 units in the last place in
-        float32, and 4 in float64. Results that are infinite or NaN come without a warning.
+        float32, and 4 in float64. There is no warning for infinite or NaN results.
 
     Raises
     ------
     TypeError
-        If `x` is no array of a float dtype.
+        If `x` is not an array of a float dtype.
     ValueError
-        If there is no such operation.
+        If the operation does not exist.
 
     Examples
     --------
@@ -68,21 +68,22 @@ def elementwise_backward(
     Parameters
     ----------
     grad_output, saved : ndarray, the same shape and dtype
-        Gradient with respect to the result y of the operation; and y if the operation is ``relu``,
-        ``elu``, ``sigmoid``, ``tanh``, ``exp`` or ``sqrt``, else its argument x.
+        `grad_output` is the gradient with respect to the result y of the operation. `saved` is y if
+        the operation is ``relu``, ``elu``, ``sigmoid``, ``tanh``, ``exp`` or ``sqrt``, else its
+        argument x.
     operation, a, b
         As in `elementwise`.
 
     Returns
     -------
     ndarray, the same shape
-        At the kinks 0 for ``relu``, ``hardtanh``, ``hardsigmoid`` and ``abs``, and `a` times
-        `grad_output` for ``leaky_relu``.
+        At kinks, the gradient is 0 for ``relu``, ``hardtanh``, ``hardsigmoid`` and ``abs``, and `a`
+        times `grad_output` for ``leaky_relu``.
 
     Raises
     ------
     TypeError, ValueError
-        If shapes or dtypes differ, or if there is no such operation.
+        If shapes or dtypes differ, or if the operation does not exist.
 
     Examples
     --------
@@ -112,7 +113,7 @@ def relu(x: Array) -> Array:
     Raises
     ------
     TypeError
-        If `x` is no array of a float dtype.
+        If `x` is not an array of a float dtype.
 
     Examples
     --------

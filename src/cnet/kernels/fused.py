@@ -1,4 +1,4 @@
-"""Convolution, ReLU and 2×2 max-pooling as one."""
+"""Convolution, ReLU and 2×2 max-pooling in one kernel."""
 
 from collections.abc import Sequence
 
@@ -15,21 +15,21 @@ def conv2d_relu_pool(
     x: Array, weight: Array, bias: Array | None = None, stride: Size = 1, padding: Padding = 0,
     dilation: Size = 1, groups: int = 1,
 ) -> tuple[Array, Array]:  # fmt: skip
-    """``max_pool2d(relu(conv2d(x, weight, bias, ...)), 2)``, without the arrays in between.
+    """``max_pool2d(relu(conv2d(x, weight, bias, ...)), 2)``, without intermediate arrays.
 
-    Values are those of the three functions one after the other, with the algorithm 'direct', bit
-    for bit.
+    The values are identical, bit for bit, to those of the three functions with the algorithm
+    'direct'.
 
     Parameters
     ----------
     x, weight, bias, stride, padding, dilation, groups
-        As in `conv2d`; its result must have at least two rows and columns.
+        As in `conv2d`. The result of the convolution must have at least two rows and columns.
 
     Returns
     -------
     y : ndarray, shape (n, o, oh // 2, ow // 2)
     codes : uint8 ndarray, shape (n, o, oh // 2, ow // 2)
-        Where the maximum was in its 2 x 2 cells: ``2 * row + column``, or 4 where `y` is 0.
+        Position of the maximum in its 2 x 2 cells: ``2 * row + column``, or 4 where `y` is 0.
 
     Raises
     ------
@@ -65,9 +65,8 @@ def conv2d_relu_pool_backward(
 ) -> tuple[Array | None, Array | None, Array | None]:  # fmt: skip
     """Gradients of `conv2d_relu_pool` with respect to its input, weights and bias.
 
-    They are those of `conv2d_backward` for the gradient that `relu_pool_backward` gives. For small
-    images they are computed without that array, from its at most one number in four that is not
-    zero.
+    They equal `conv2d_backward` of the result of `relu_pool_backward`. For small images, that array
+    is not built: at most one of four of its elements is nonzero, and only these are used.
 
     Parameters
     ----------
@@ -76,7 +75,7 @@ def conv2d_relu_pool_backward(
     codes : uint8 ndarray, shape of `grad_output`
         From `conv2d_relu_pool`.
     x, weight, stride, padding, dilation, groups
-        What `conv2d_relu_pool` was called with.
+        The arguments of `conv2d_relu_pool`.
     needs : (bool, bool, bool), default all
         Which of the three gradients to compute.
 
@@ -89,7 +88,7 @@ def conv2d_relu_pool_backward(
     Raises
     ------
     TypeError, ValueError
-        As `conv2d_relu_pool`, and if `grad_output` or `codes` does not have the shape of its
+        As `conv2d_relu_pool`, and if `grad_output` or `codes` does not have the shape of the
         results.
 
     Examples
@@ -124,7 +123,7 @@ def conv2d_relu_pool_backward(
 
 
 def relu_pool(x: Array) -> tuple[Array, Array]:
-    """``max_pool2d(relu(x), 2)``, without the array in between.
+    """``max_pool2d(relu(x), 2)``, without an intermediate array.
 
     Parameters
     ----------
@@ -158,16 +157,16 @@ def relu_pool(x: Array) -> tuple[Array, Array]:
 
 
 def relu_pool_backward(grad_output: Array, codes: Array, x_shape: Sequence[int]) -> Array:
-    """Gradient with respect to what `relu_pool` pooled, as `conv2d_relu_pool` does within.
+    """Gradient of `relu_pool` with respect to its input.
 
     Parameters
     ----------
     grad_output : ndarray, shape (n, c, h // 2, w // 2)
         Gradient with respect to ``y``.
     codes : uint8 ndarray, shape of `grad_output`
-        From `conv2d_relu_pool`.
+        From `relu_pool` or `conv2d_relu_pool`.
     x_shape : (int, int, int, int)
-        Shape (n, c, h, w) of the convolution's result.
+        Shape (n, c, h, w) of the input.
 
     Returns
     -------

@@ -24,7 +24,7 @@ def cross_entropy(
     weight : ndarray, shape (c,), optional
         Weights of the classes; ones by default.
     label_smoothing : float, default 0
-        Share of the target spread over all classes, from 0 to 1.
+        Share of the target that is distributed over all classes, from 0 to 1.
     ignore_index : int, default -100
         Target of rows whose loss is 0.
 
@@ -37,7 +37,7 @@ def cross_entropy(
     Raises
     ------
     TypeError, ValueError
-        If an argument has a wrong type, rank, dtype or range, or a target is no class.
+        If an argument has a wrong type, rank, dtype or range, or a target is not a class.
 
     References
     ----------
@@ -76,7 +76,7 @@ def cross_entropy_backward(
     logsumexp : ndarray, shape (n,)
         From `cross_entropy`.
     logits, target, weight, label_smoothing, ignore_index
-        What `cross_entropy` was called with.
+        The arguments of `cross_entropy`.
 
     Returns
     -------

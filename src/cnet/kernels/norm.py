@@ -22,12 +22,12 @@ def batch_norm_stats(x: Array) -> tuple[Array, Array]:
     -------
     mean, var : ndarray, shape (c,)
         Over all axes but the second; the variance is the mean of the squared deviations (ddof 0).
-        Zeros where the channels hold no numbers.
+        Zeros if the channels are empty.
 
     Raises
     ------
     TypeError, ValueError
-        If `x` is no such array.
+        If `x` is not such an array.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def batch_norm(
     x: Array, mean: Array, var: Array, weight: Array | None = None, bias: Array | None = None,
     eps: float = 1e-5,
 ) -> Array:  # fmt: skip
-    """``(x - mean) / sqrt(var + eps) * weight + bias``, channel by channel.
+    """``(x - mean) / sqrt(var + eps) * weight + bias``, for each channel.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def batch_norm(
     weight, bias : ndarray, shape (c,), optional
         Ones and zeros by default.
     eps : float, default 1e-5
-        Keeps the square root away from 0.
+        Added to the variance, so that the divisor is not 0.
 
     Returns
     -------
@@ -110,9 +110,9 @@ def batch_norm_backward(
     mean, var, weight, eps
         As given to `batch_norm`.
     from_batch : bool, default True
-        Whether `mean` and `var` are those of `x`, so that they vary with it.
+        Whether `mean` and `var` were computed from `x`, so that they depend on it.
     needs : (bool, bool, bool), default all
-        Whether the gradients of x, weight and bias are wanted.
+        Which of the gradients of x, weight and bias to compute.
 
     Returns
     -------
@@ -149,7 +149,7 @@ def batch_norm_backward(
 
 
 def _channels(f: str, x: Any, **vectors: Any) -> tuple[Any, ...]:
-    """Images of any rank, and vectors with a number for each of their channels.
+    """Check images of any rank, and vectors with one number per channel.
 
     Weight and bias may be None.
     """
@@ -165,5 +165,5 @@ def _channels(f: str, x: Any, **vectors: Any) -> tuple[Any, ...]:
 
 
 def _runs(x: Array) -> tuple[int, int, int]:
-    """(n, c, numbers of an image in a channel): cnet_norm in cnet.h."""
+    """(n, c, elements per channel of an image): cnet_norm in cnet.h."""
     return x.shape[0], x.shape[1], prod(x.shape[2:])

@@ -122,7 +122,7 @@ def _numbers(f: str, **values: float) -> None:
 
 
 def _arrays(f: str, param: Array, grad: Array, **state: Array) -> tuple[Array, Array]:
-    """Parameters and gradient of one step; all but `grad` are updated in place."""
+    """Check the arrays of one step; all except `grad` are updated in place."""
     param = _check.writable(f, "param", param)
     grad = _check.array(f, "grad", grad)
     for name, x in state.items():

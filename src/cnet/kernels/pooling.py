@@ -1,4 +1,4 @@
-"""Maxima and means of windows."""
+"""Max pooling and average pooling."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ def max_pool2d(
     x: Array, kernel_size: Size, stride: Size | None = None, padding: Size = 0,
     dilation: Size = 1, ceil_mode: bool = False,
 ) -> tuple[Array, Array]:  # fmt: skip
-    """The largest cell of every window, and where it was.
+    """The maximum of every window, and its position.
 
     Parameters
     ----------
@@ -21,22 +21,22 @@ def max_pool2d(
     kernel_size : int or (int, int)
         Height and width of the window.
     stride : int or (int, int), optional
-        Steps of the window; the size of the window by default.
+        Step of the window; the size of the window by default.
     padding : int or (int, int), default 0
         Cells of minus infinity around the image, at most half of the window.
     dilation : int or (int, int), default 1
-        Distance of the cells of a window.
+        Distance between the cells of a window.
     ceil_mode : bool, default False
-        Whether a last window counts that lies only partly in the padded image. It must start in
-        the image or in the padding before it.
+        Whether to include a last window that is only partly inside the padded image. The window
+        must start in the image or in the padding before it.
 
     Returns
     -------
     y : ndarray, shape (n, c, oh, ow)
     indices : int32 ndarray, shape (n, c, oh, ow)
-        Position ``ih * w + iw`` in the plane. Of equal cells it is the first; NaN wins over
-        numbers, the last NaN of a window over the others. A window that holds no cell of the image
-        has -1, and -inf in `y`.
+        Position ``ih * w + iw`` in the plane. The first of equal cells is taken. NaN counts as
+        larger than all numbers, and the last NaN of a window is taken. A window without a cell of
+        the image has -1 here, and -inf in `y`.
 
     Raises
     ------
@@ -61,7 +61,9 @@ def max_pool2d(
 
 
 def max_pool2d_backward(grad_output: Array, indices: Array, x_shape: Sequence[int]) -> Array:
-    """Scatter gradients to the cells that `max_pool2d` took, adding where windows share one.
+    """Gradient of `max_pool2d` with respect to its input.
+
+    Each gradient is added to the cell that was the maximum of its window.
 
     Parameters
     ----------
@@ -79,7 +81,7 @@ def max_pool2d_backward(grad_output: Array, indices: Array, x_shape: Sequence[in
     Raises
     ------
     TypeError, ValueError
-        If shapes or dtypes do not fit, or an index lies outside of its plane.
+        If shapes or dtypes do not agree, or an index is outside its plane.
 
     Examples
     --------
@@ -118,11 +120,11 @@ def avg_pool2d(
     x : ndarray, shape (n, c, h, w)
         Images, float32 or float64.
     kernel_size, stride, padding, ceil_mode
-        As in `max_pool2d`, but the padding is zeros.
+        As in `max_pool2d`, but padded with zeros.
     count_include_pad : bool, default True
-        Whether the padding counts in the mean.
+        Whether the mean includes the padding.
     divisor_override : int, optional
-        Divide the sum of a window by this instead of by its size.
+        Divisor of the sum of a window, instead of the size of the window.
 
     Returns
     -------
@@ -163,7 +165,7 @@ def avg_pool2d_backward(
     x_shape : (int, int, int, int)
         Shape (n, c, h, w) of the input.
     kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-        What `avg_pool2d` was called with.
+        The arguments of `avg_pool2d`.
 
     Returns
     -------
@@ -194,7 +196,7 @@ def avg_pool2d_backward(
 
 
 def _divisor(f: str, divisor_override: int | None) -> int:
-    """The divisor as the kernels take it: 0 for the size of each window."""
+    """The divisor for the kernels: 0 means the size of each window."""
     if divisor_override is None:
         return 0
     _check.int64(f, "divisor_override", divisor_override)

@@ -11,19 +11,19 @@ from ._dispatch import call
 
 
 def matmul(a: Array, b: Array) -> Array:
-    """Matrix product, as `numpy.matmul`, in cnet's own threads.
+    """Matrix product, as `numpy.matmul`, computed by cnet's threads.
 
     Parameters
     ----------
     a : ndarray, shape (..., m, k) or (k,)
     b : ndarray, shape (..., k, n) or (k,)
-        Float32 or float64, both the same. Leading dimensions are broadcast. Transposed operands are
-        read in place.
+        Float32 or float64, both of the same dtype. Leading dimensions are broadcast. Transposed
+        operands are read without a copy.
 
     Returns
     -------
     ndarray, shape (..., m, n)
-        Without m or n where an operand has one dimension.
+        Without the axis m or n if that operand has one dimension.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def matmul(a: Array, b: Array) -> Array:
 
 
 def linear(x: Array, weight: Array, bias: Array | None = None, relu: bool = False) -> Array:
-    """``x @ weight.T + bias``, and ReLU of it.
+    """``x @ weight.T + bias``, optionally followed by ReLU.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def linear(x: Array, weight: Array, bias: Array | None = None, relu: bool = Fals
 
 
 def _factors(a: Array, b: Array) -> tuple[Array, Array]:
-    """Operands with at least one dimension; their strides are left as they are."""
+    """Check operands with at least one dimension; strides are not changed."""
     for name, x in (("a", a), ("b", b)):
         if not isinstance(x, np.ndarray):
             raise TypeError(f"matmul: {name} must be a NumPy array (got {type(x).__name__})")
@@ -157,7 +157,7 @@ def _batched_product(a: Array, b: Array) -> Array:
 
 def _gemm(a: Array, b: Array, y: Array, bias: Array | None = None, relu: bool = False) -> None:
     size, (ar, ac), (br, bc) = a.itemsize, a.strides, b.strides
-    if (ar | ac | br | bc) % size:  # of any of them: the size is a power of two
+    if (ar | ac | br | bc) % size:  # not all are multiples of size, a power of two
         a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
         (ar, ac), (br, bc) = a.strides, b.strides
     strides = ar // size, ac // size, br // size, bc // size
@@ -166,5 +166,5 @@ def _gemm(a: Array, b: Array, y: Array, bias: Array | None = None, relu: bool = 
 
 
 def _rows(x: Array) -> Array:
-    """All axes but the last as one. (A -1 would be ambiguous where the last is empty.)"""
+    """Merge all axes except the last. (-1 would be ambiguous if the last axis is empty.)"""
     return x.reshape(prod(x.shape[:-1]), x.shape[-1])

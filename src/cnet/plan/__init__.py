@@ -1,4 +1,4 @@
-"""Inference: a network compiled into one call of C."""
+"""Compiled inference: a network as one C call."""
 
 from collections.abc import Callable
 
@@ -11,36 +11,37 @@ from .oracle import reference_plan
 
 
 def compile(model: Module, example: Array) -> Callable[..., Array]:
-    """A network for inference: one call of C from input to output.
+    """Compile a network for inference into one C call for fixed shapes.
 
-    The network runs once on the example, and each of its operations becomes a step of the plan;
-    what follows a convolution or a linear layer at once (batch normalisation, ReLU, 2×2
-    max-pooling) becomes part of it. Weights are copied and laid out for the kernels: later changes
-    of the model do not show. Control flow in Python is run once, now.
+    The network runs once on the example, and each of its operations becomes a step of the plan.
+    Batch normalisation, ReLU and 2×2 max-pooling become part of the convolution or linear layer
+    directly before them. Weights are copied and laid out for the kernels, so later changes of the
+    model have no effect. Python control flow is executed only once, during compilation.
 
     Parameters
     ----------
     model : Module
-        In `eval` mode, from one Tensor to one Tensor. It may consist of convolutions, linear
-        layers, max and average pooling, batch normalisation, ReLU, LeakyReLU, sigmoid, tanh,
-        softmax and log-softmax along the last axis, sums of two results, and whatever only reshapes
-        or does nothing outside of training.
+        In `eval` mode, with one Tensor as input and one as output. Supported operations are
+        convolutions, linear layers, max and average pooling, batch normalisation, ReLU, LeakyReLU,
+        GELU, sigmoid, tanh, softmax and log-softmax along the last axis, sums of two results,
+        reshapes, and layers that do nothing in `eval` mode.
     example : ndarray, shape (n, ...)
-        An input: its shape and dtype are those of the plan. Axis 0 counts the images, which the
-        model treats independently of each other.
+        An input with the shape and dtype of the plan's inputs. Axis 0 is the batch; the model must
+        treat its images independently.
 
     Returns
     -------
     Plan
-        A function ``plan(x, out=None)`` of an array with the shape and dtype of the example, that
+        A function ``plan(x, out=None)`` of an array with the shape and dtype of the example. It
         returns a new array, or `out`. It may be called from several threads at the same time, and
-        after a fork. Its values are those of the model within rounding, the same bits for any
-        number of threads; it keeps to the instruction set that is active now.
+        after a fork. Its results equal those of the model within rounding, and are identical, bit
+        for bit, for every number of threads. It uses the instruction set that was active during
+        compilation.
 
     Raises
     ------
     TypeError
-        If the model has an operation that a plan does not know, or an argument has a wrong type.
+        If the model has an unsupported operation, or an argument has a wrong type.
     ValueError
         If a module is in training mode, or the example has no elements.
 
@@ -58,7 +59,7 @@ def compile(model: Module, example: Array) -> Callable[..., Array]:
     example = _check.array("compile", "example", example)
     if not 2 <= example.ndim <= 8 or example.size == 0:
         raise ValueError(
-            "compile: example must have 2 to 8 dimensions and no empty one "
+            "compile: example must have 2 to 8 dimensions, none of length 0 "
             f"(got shape {example.shape})"
         )
     for name, module in model.named_modules():

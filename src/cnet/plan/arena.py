@@ -1,4 +1,4 @@
-"""Where the results of steps lie: those that are needed at the same time lie apart."""
+"""Places of the results of steps in one arena; results needed at the same time do not overlap."""
 
 from collections.abc import Sequence
 from math import prod
@@ -7,14 +7,14 @@ from .steps import Step
 
 ALIGNMENT = 64  # CNET_ALIGNMENT in cnet.h
 IN_PLACE = ("elementwise", "softmax", "add", "batch_norm")
-"""Kernels whose result may overwrite what they read."""
+"""Kernels whose result may overwrite their input."""
 
 
 def place(steps: Sequence[Step], result: Step | None, itemsize: int) -> tuple[dict[Step, int], int]:
-    """Offsets of all results but the last, `result`, and the size of all, in bytes for one image.
+    """Offsets of all results except that of `result`, and the total size, in bytes per image.
 
-    Each result takes the place of what it overwrites, or the first gap among those that are still
-    to be read.
+    A result is placed over the input that it overwrites, or else in the first gap between the
+    results that are still needed.
     """
     last = {source: number for number, step in enumerate(steps) for source in step.inputs}
     placed: dict[Step, int] = {}

@@ -1,4 +1,4 @@
-"""The steps of a plan as the compiled module takes them."""
+"""Plans in C: steps as call records for the compiled module."""
 
 from collections.abc import Callable, Sequence
 from math import prod
@@ -12,20 +12,20 @@ from .arena import place
 from .steps import NUMBERS, PREPARE, Step, Value
 
 CACHE_BYTES = 1 << 18
-"""What the results of a block of images may take, so that they stay in a core's cache."""
+"""Largest size of the results of a block of images, so that they stay in a core's cache."""
 WEIGHT_BYTES = 1 << 20
-"""What weights may take if they are to be read again for every block."""
+"""Largest size of weights that are read again for every block."""
 BLOCK = 8
 """Images in a block: the rows of a register tile of linear layers."""
 WORTH_THREADS = 1 << 20
-"""Multiplications of a step that are worth waking another thread for."""
+"""Number of multiplications of a step from which several threads are faster."""
 
 
 def compiled_plan(
     steps: Sequence[Step], result: Value, x_shape: Shape, dtype: np.dtype[Any],
     normalise: Callable[..., Any],
 ) -> _core.Plan:  # fmt: skip
-    """A plan that gives what does not fit as it is to `normalise`."""
+    """A plan in C; arguments that do not have the right layout are passed to `normalise`."""
     offsets, arena = place(steps, result.step, dtype.itemsize)
     constants = (value for step in steps for value in step.arguments.values())
     weights = sum(value.nbytes for value in constants if isinstance(value, np.ndarray))
@@ -40,7 +40,7 @@ def compiled_plan(
 
 
 def _call(step: Step, images: int, places: dict[Step | None, int]) -> tuple[Any, ...]:
-    """The values of a call, the places of its arrays, rows of one image, whether it is parallel."""
+    """Values of a call, places of its arrays, rows per image, and whether it is parallel."""
     number, names = _core.kernels[step.kernel]
     arguments = dict(step.arguments)
     if step.kernel in PREPARE:
@@ -60,7 +60,7 @@ def _call(step: Step, images: int, places: dict[Step | None, int]) -> tuple[Any,
 
 
 def _cost(step: Step) -> int:
-    """Multiplications for one image, or what takes as long."""
+    """The cost of one image, in multiplications."""
     results = prod(step.shape[1:])
     g: Any = step.arguments.get("g")
     if step.kernel == "prepared_linear":

@@ -1,8 +1,8 @@
-"""From a network to the steps of a plan.
+"""Convert a network into the steps of a plan.
 
 The network runs once on the example while its operations are listed. Each operation that depends on
-the input becomes a step by its rule in `rules`, or is folded into the step before it; what does not
-depend on the input is a constant.
+the input becomes a step by its rule in `rules`, or is folded into the previous step. Values that do
+not depend on the input are constants.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from .steps import RULES, Step, Value, elementwise
 
 
 def lower(model: Callable[[Tensor], Any], example: Array) -> tuple[list[Step], Value]:
-    """The steps of a network, in order, and its result."""
+    """The steps of a network in order, and its result."""
     x = Tensor(example.copy())  # an in-place operation may write into it
     with no_grad(), listing_calls() as calls:
         y = model(x)
@@ -46,7 +46,7 @@ def lower(model: Callable[[Tensor], Any], example: Array) -> tuple[list[Step], V
         readers = max(shared, _readers(later, output, y))
         values[id(output)] = Value(made.shape, made.step, readers)
     if id(y) not in values:
-        raise TypeError("compile: what the model returns does not come from its input")
+        raise TypeError("compile: the result of the model does not depend on its input")
     result = values[id(y)]
     if result.step is None:
         result.step = elementwise("copy", result)
@@ -55,7 +55,7 @@ def lower(model: Callable[[Tensor], Any], example: Array) -> tuple[list[Step], V
 
 
 def _argument(argument: Any, values: dict[int, Value]) -> Any:
-    """A value, or a constant as it is now."""
+    """The value of an argument, or a copy of a constant."""
     if not isinstance(argument, Variable):
         return argument.copy() if isinstance(argument, np.ndarray) else argument
     return values[id(argument)] if id(argument) in values else argument._array.copy()
@@ -65,7 +65,7 @@ def _apply(call: Call, arguments: list[Any]) -> Step | Value:
     name = call.function.__name__
     if call.function not in RULES:
         known = ", ".join(sorted(function.__name__ for function in RULES))
-        raise TypeError(f"compile: a plan knows no {name} (it knows {known})")
+        raise TypeError(f"compile: a plan does not support {name} (it supports {known})")
     result = RULES[call.function](*arguments, **call.kwargs)
     if result is None:
         shapes = [x.shape for x in arguments if isinstance(x, Value | np.ndarray)]
@@ -84,12 +84,12 @@ def _readers(calls: list[Call], tensor: Variable, y: Tensor) -> int:
 
 
 def _check_aliases(calls: list[Call], written: Variable, y: Tensor) -> None:
-    """TypeError if another tensor that shares the memory of the one written to is read later."""
+    """TypeError if a tensor that shares memory with the written one is read later."""
     memory = owner(written._array)
     for argument in (y, *(argument for call in calls for argument in call.args)):
         other = isinstance(argument, Variable) and argument is not written
         if other and owner(argument._array) is memory:
             raise TypeError(
-                "compile: a plan cannot compute an in-place operation on a tensor whose memory "
-                f"another tensor, which is read later, shares (shape {written._array.shape})"
+                "compile: a plan cannot compute an in-place operation on a tensor that shares "
+                f"memory with another tensor that is read later (shape {written._array.shape})"
             )

@@ -1,4 +1,4 @@
-"""The steps of a plan in plain NumPy: what `cnet.use_isa("reference")` runs."""
+"""Plans in plain NumPy, which run under `cnet.use_isa("reference")`."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

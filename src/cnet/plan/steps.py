@@ -1,4 +1,4 @@
-"""What a plan consists of: steps that each compute one array from others."""
+"""The steps of a plan. Each computes one array from others."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,50 +11,50 @@ from ..operations import Rules
 PREPARE = {"prepared_conv2d": "prepare_conv2d", "prepared_linear": "prepare_linear"}
 """The kernel that prepares the weights of another."""
 NUMBERS = _core.algorithms | _core.operations
-"""What C calls the algorithms and operations that steps name."""
+"""The numbers in C of algorithms and operations."""
 
 
 @dataclass(eq=False)
 class Step:
     """One call of a kernel.
 
-    `kernel` and the names of its arguments are those of csrc/kernels.h. The first arguments are the
-    results of other steps, `y` is the result of this one; `arguments` holds the others: constants,
-    sizes and numbers, with the names of algorithms and operations as strings. Where the kernel
-    takes `prepared`, they hold the weight and the bias instead.
+    `kernel` and the names of its arguments are those in csrc/kernels.h. The first arguments are the
+    results of other steps, and `y` is the result of this step. `arguments` holds the others:
+    constants, sizes and numbers; algorithms and operations are given by name. For a kernel with the
+    argument `prepared`, `arguments` holds the weight and the bias instead.
     """
 
     kernel: str
     inputs: "tuple[Step | None, ...]"
-    """The steps whose results it reads; None stands for the input of the plan."""
+    """The steps whose results it reads; None means the input of the plan."""
     shape: Shape
-    """Of the result."""
+    """Shape of the result."""
     arguments: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
 class Value:
-    """What flows through a network: the result of a step, or the input, seen in some shape."""
+    """The result of a step, or the input of the plan, in some shape."""
 
     shape: Shape
     step: Step | None
     readers: int
-    """How many operations read it; the caller of the plan counts as one."""
+    """Number of operations that read it; the caller of the plan counts as one."""
 
 
 Rule: TypeAlias = Callable[..., Step | Value | None]
-"""Takes the positional arguments of an operation, values or constants, and its options. Gives a
-step, a value that is there already, or None where a plan cannot compute the arguments."""
+"""A function of the positional arguments of an operation, values or constants, and its options.
+Returns a new step, an existing value, or None if a plan does not support the arguments."""
 
 RULES: Rules[Rule] = Rules()
-"""What becomes of an operation, found by its `Operation`; the modules of `rules` fill it."""
+"""The rule of each `Operation`; the modules of `rules` register them."""
 
 WEIGHTED = ("conv2d", "prepared_conv2d", "prepared_linear")
-"""The kernels with weights, which take what follows them into these or into their end."""
+"""Kernels with weights, into which following operations can be folded."""
 
 
 def extendable(x: Value) -> Step | None:
-    """The step with weights that gives this value, as it is, to this reader alone."""
+    """The step with weights that computes this value; None if the value has other readers."""
     step = x.step
     if step and step.kernel in WEIGHTED and step.shape == x.shape and x.readers == 1:
         return step

@@ -1,10 +1,10 @@
 """Every kernel in plain NumPy: the oracle of the compiled ones, and ``CNET_ISA=reference``.
 
-A function has the name and the arguments of its kernel: arrays that are checked and C-contiguous,
-results that are allocated (None where one is not wanted), then the geometry and numbers. It fills
-the results in place. `cnet.kernels` calls one or the other, and documents what they compute.
+A function has the name and the arguments of its kernel: checked, C-contiguous arrays, allocated
+results (None if not needed), then the geometry and numbers. It writes the results in place.
+`cnet.kernels` calls either of them and documents what they compute.
 
-Each function is its equation, written to be read. A file holds a family, as in `cnet.kernels`.
+Each function is written as its equation. There is one file per family, as in `cnet.kernels`.
 """
 
 from .columns import col2im, im2col

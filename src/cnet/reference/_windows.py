@@ -1,6 +1,6 @@
 """Windows over images.
 
-For a fixed position (i, j) within the window, the cells that the windows see there are a strided
+For a fixed position (i, j) in the window, the cells of all windows at this position are a strided
 slice of the padded images, of shape (n, c, oh, ow).
 """
 
@@ -14,14 +14,14 @@ from ..geometry import Conv2d, Window2d
 
 
 def padding(g: Window2d | Conv2d) -> tuple[tuple[int, int], ...]:
-    """What `numpy.pad` adds so that every window lies inside."""
+    """The argument of `numpy.pad` with which every window is inside the image."""
     below = (g.oh - 1) * g.sh + (g.kh - 1) * g.dh + 1 - g.ph - g.h
     right = (g.ow - 1) * g.sw + (g.kw - 1) * g.dw + 1 - g.pw - g.w
     return (0, 0), (0, 0), (g.ph, max(below, 0)), (g.pw, max(right, 0))
 
 
 def positions(padded: Array, g: Window2d | Conv2d) -> Iterator[tuple[int, int, Array]]:
-    """(i, j, view): the cells (..., oh, ow) that the windows see at row i, column j, row-major."""
+    """(i, j, view): the cells (..., oh, ow) of all windows at row i, column j; row-major."""
     for i in range(g.kh):
         for j in range(g.kw):
             rows = slice(i * g.dh, i * g.dh + (g.oh - 1) * g.sh + 1, g.sh)

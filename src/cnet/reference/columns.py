@@ -1,4 +1,4 @@
-"""Images as columns of window positions, and columns as images."""
+"""im2col and col2im: windows of images as columns, and the reverse."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ def im2col(x: Array, cols: Array, g: Window2d) -> None:
 def col2im(cols: Array, x: Array, g: Window2d) -> None:
     """x_padded[n, c, y sh + i dh, x sw + j dw] += cols[n, (c, i, j), (y, x)]: im2col's adjoint.
 
-    A cell seen by several windows gets its terms in the order of (i, j), row-major.
+    The terms of a cell in several windows are added in the order of (i, j), row-major.
     """
     by_position = cols.reshape(g.n, g.c, g.kh, g.kw, g.oh, g.ow)
     padded, images = zeros(g, x.dtype)

@@ -29,8 +29,8 @@ def conv2d_backward(
 ) -> None:  # fmt: skip
     """The adjoints of conv2d in x, weight and bias, applied to grad_output.
 
-    At each position, dx_padded gets weightᵀ @ grad_output, and dw is grad_output @ x_paddedᵀ summed
-    over the batch. db is the sum of grad_output over n, y and x.
+    At each position of the filter, weightᵀ @ grad_output is added to dx_padded, and dw is
+    grad_output @ x_paddedᵀ summed over the batch. db is the sum of grad_output over n, y and x.
     """
     grad = grad_output.reshape(g.n, g.g, g.o // g.g, g.oh * g.ow)
     if dx is not None:

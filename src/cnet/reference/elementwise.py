@@ -1,4 +1,4 @@
-"""The elementwise operations, as their formulas read; softmax, sums and copies."""
+"""The formulas of the elementwise operations; softmax, sums and copies."""
 
 import math
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from ..arrays import Array
 
 
 class Operation(NamedTuple):
-    """y = value(x, a, b); its gradient is computed from x or y, whichever `saved` names."""
+    """y = value(x, a, b), and its gradient, computed from x or y as `saved` tells."""
 
     value: Callable[[Any, float, float], Any]
     saved: Literal["x", "y"]
@@ -125,7 +125,7 @@ def elementwise(x: Array, y: Array, operation: int, a: float, b: float) -> None:
 def elementwise_backward(
     grad_output: Array, saved: Array, dx: Array, operation: int, a: float, b: float
 ) -> None:
-    """dx = grad_output * f'(x), from what f saves: x or y."""
+    """dx = grad_output * f'(x), where f'(x) is computed from `saved`: x or y."""
     with np.errstate(all="ignore"):
         dx[...] = _BY_NUMBER[operation].gradient(grad_output, saved, a, b)
 

@@ -1,4 +1,4 @@
-"""Convolution, ReLU and 2×2 max-pooling as one."""
+"""Convolution, ReLU and 2×2 max-pooling in one kernel."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from .conv import conv2d, conv2d_backward
 def conv2d_relu_pool(
     x: Array, weight: Array, bias: Array | None, y: Array, codes: Array, g: Conv2d
 ) -> None:
-    """y = max_pool2d(relu(conv2d(x, weight, bias)), 2), and where each maximum was."""
+    """y = max_pool2d(relu(conv2d(x, weight, bias)), 2), and the position of each maximum."""
     z = np.empty((g.n, g.o, g.oh, g.ow), x.dtype)
     conv2d(x, weight, bias, z, g, 0)
     relu_pool(z, y, codes, pooling_of(g))
@@ -33,7 +33,7 @@ def pooling_of(g: Conv2d) -> Window2d:
 
 
 def relu_pool(x: Array, y: Array, codes: Array, g: Window2d) -> None:
-    """y = max_pool2d(relu(x), 2), and where each maximum was.
+    """y = max_pool2d(relu(x), 2), and the position of each maximum.
 
     A code is 2 row + column of the maximum in its 2 x 2 cells, or 4 where y is 0.
     """

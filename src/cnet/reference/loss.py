@@ -12,8 +12,7 @@ def cross_entropy(
     """losses[i] = Σ_j q[i, j] weight[j] (logsumexp[i] - logits[i, j]).
 
     logsumexp[i] = log Σ_j exp(logits[i, j]) and q is the label distribution below. A term with
-    q = 0 counts as zero also where the logit is infinite. Gives the number of targets that are no
-    class.
+    q = 0 is zero even if the logit is infinite. Returns the number of targets that are not a class.
     """
     q, bad = _label_distribution(logits, target, label_smoothing, ignore_index)
     with np.errstate(all="ignore"):  # logits that are infinite or NaN, and no classes at all
@@ -31,8 +30,8 @@ def cross_entropy_backward(
 ) -> int:  # fmt: skip
     """dlogits[i, k] = grad_losses[i] (s[i] exp(logits[i, k] - logsumexp[i]) - q[i, k] weight[k]).
 
-    s[i] = Σ_j q[i, j] weight[j]; rows of ignored targets are zero. Gives the number of targets that
-    are no class.
+    s[i] = Σ_j q[i, j] weight[j]; rows of ignored targets are zero. Returns the number of targets
+    that are not a class.
     """
     q, bad = _label_distribution(logits, target, label_smoothing, ignore_index)
     q = q if weight is None else q * weight
@@ -46,7 +45,7 @@ def cross_entropy_backward(
 def _label_distribution(
     logits: Array, target: Array, label_smoothing: float, ignore_index: int
 ) -> tuple[Array, int]:
-    """q[i, j] = (1 - ε) [j = target[i]] + ε / classes, and the number of targets that are no class.
+    """q[i, j] = (1 - ε) [j = target[i]] + ε / classes, and the number of invalid targets.
 
     Rows of ignored targets are zero.
     """

@@ -1,4 +1,4 @@
-"""Batch normalisation. `g` is (n, c, numbers of an image in a channel)."""
+"""Batch normalisation. `g` is (n, c, elements per channel of an image)."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ Sizes = tuple[int, int, int]
 
 
 def batch_norm_stats(x: Array, mean: Array, var: Array, g: Sizes) -> None:
-    """Mean and variance over all axes but the second, summed in float64."""
+    """Mean and variance over all axes except the second, summed in float64."""
     channels = x.reshape(g)
     mean[...] = channels.mean((0, 2), dtype=np.float64)
     var[...] = channels.var((0, 2), dtype=np.float64)
@@ -33,7 +33,7 @@ def batch_norm_backward(
 ) -> None:  # fmt: skip
     """dbias = Σ dy; dweight = Σ dy·h; dx = weight/√(var + ε)·(dy - mean(dy) - h·mean(dy·h)).
 
-    h = (x - mean)/√(var + ε), sums and means over a channel; where mean and var are constants, dx
+    h = (x - mean)/√(var + ε), sums and means are over a channel. If mean and var are constants, dx
     is weight/√(var + ε)·dy.
     """
     dy = grad_output.reshape(g)
@@ -52,6 +52,6 @@ def batch_norm_backward(
 
 
 def _deviation(var: Array, eps: float) -> Array:
-    """√(var + ε), as it broadcasts with (n, c, numbers)."""
+    """√(var + ε), in a shape that broadcasts with (n, c, elements)."""
     deviation: Array = np.sqrt(var[:, None] + var.dtype.type(eps))
     return deviation

@@ -1,4 +1,4 @@
-"""Maxima and means of windows."""
+"""Max pooling and average pooling."""
 
 import numpy as np
 
@@ -8,10 +8,10 @@ from ._windows import padding, positions, zeros
 
 
 def max_pool2d(x: Array, y: Array, indices: Array | None, g: Window2d) -> None:
-    """y[n, c, y, x] = max of the cells of the image in the window, indices = the first that has it.
+    """y[n, c, y, x] = max of the cells of the image in the window, indices = the first such cell.
 
-    NaN is larger than any number and the last NaN counts. A window without a cell of the image
-    gives -inf and -1.
+    NaN counts as larger than any number, and the last NaN is taken. A window without a cell of the
+    image gives -inf and -1.
     """
     indices = np.empty(y.shape, np.int32) if indices is None else indices
     y[...], indices[...] = -np.inf, -1
@@ -26,7 +26,7 @@ def max_pool2d(x: Array, y: Array, indices: Array | None, g: Window2d) -> None:
 def max_pool2d_backward(grad_output: Array, indices: Array, dx: Array, g: Window2d) -> int:
     """dx[n, c, indices[n, c, y, x]] += grad_output[n, c, y, x], in row-major order.
 
-    Gives the number of indices that are neither -1 nor in the plane.
+    Returns the number of indices that are neither -1 nor in the plane.
     """
     plane = g.h * g.w
     first = plane * np.arange(g.n * g.c).reshape(g.n, g.c, 1, 1)
@@ -41,8 +41,8 @@ def avg_pool2d(
 ) -> None:
     """y[n, c, y, x] = (Σ of the window) / divisor[y, x].
 
-    The divisor counts the cells of the window, with those of the padding (but not those that
-    ceil_mode hangs over it) or without, unless it is given.
+    Unless it is given, the divisor is the number of cells of the window, with or without those in
+    the padding. Cells beyond the padding, which ceil_mode allows, do not count.
     """
     y[...] = 0
     for _, _, cells in positions(np.pad(x, padding(g)), g):
@@ -53,7 +53,7 @@ def avg_pool2d(
 def avg_pool2d_backward(
     grad_output: Array, dx: Array, g: Window2d, count_include_pad: bool, divisor_override: int
 ) -> None:
-    """The adjoint of avg_pool2d: every cell of a window gets grad_output[y, x] / divisor[y, x]."""
+    """The adjoint of avg_pool2d: each cell of a window gets grad_output[y, x] / divisor[y, x]."""
     share = grad_output / _divisor(g, count_include_pad, divisor_override).astype(dx.dtype)
     padded, images = zeros(g, dx.dtype)
     for _, _, cells in positions(padded, g):
@@ -62,7 +62,7 @@ def avg_pool2d_backward(
 
 
 def _divisor(g: Window2d, count_include_pad: bool, divisor_override: int) -> Array:
-    """What the sum over each window is divided by: (oh, ow)."""
+    """The divisor of the sum over each window: (oh, ow)."""
     if divisor_override:
         return np.full((g.oh, g.ow), divisor_override)
     sides = []

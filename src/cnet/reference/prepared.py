@@ -1,4 +1,4 @@
-"""Layers whose weights were prepared. Here, prepared weights are the pair (weight, bias)."""
+"""Layers with prepared weights. Here, prepared weights are the pair (weight, bias)."""
 
 import numpy as np
 
@@ -19,7 +19,7 @@ def prepare_conv2d(weight: Array, bias: Array | None, g: Conv2d) -> Prepared:
 def prepared_conv2d(
     x: Array, prepared: Prepared, y: Array, g: Conv2d, relu: bool, pool: bool
 ) -> None:
-    """y = conv2d(x, weight, bias), then ReLU with `relu`, then maxima of 2 x 2 with `pool`."""
+    """y = conv2d(x, weight, bias), then ReLU if `relu`, then 2 x 2 max-pooling if `pool`."""
     z = np.empty((g.n, g.o, g.oh, g.ow), x.dtype)
     conv2d(x, *prepared, z, g, 0)
     if relu:
@@ -38,7 +38,7 @@ def prepare_linear(weight: Array, bias: Array | None, g: tuple[int, int, int]) -
 def prepared_linear(
     x: Array, prepared: Prepared, y: Array, g: tuple[int, int, int], relu: bool
 ) -> None:
-    """y[i, j] = bias[j] + Σ_k x[i, k] weight[j, k], and ReLU of it with `relu`.
+    """y[i, j] = bias[j] + Σ_k x[i, k] weight[j, k], then ReLU if `relu`.
 
     `g` is (rows, outputs, inputs).
     """

@@ -6,7 +6,7 @@ from ..arrays import Array
 
 
 def gemm(a: Array, b: Array, bias: Array | None, y: Array, g: tuple[int, ...], relu: bool) -> None:
-    """y[i, j] = bias[j] + Σ_k a[i, k] b[k, j], and 0 where that is ≤ 0 with `relu`.
+    """y[i, j] = bias[j] + Σ_k a[i, k] b[k, j], then ReLU if `relu`.
 
     `g` is (m, n, k, row and column strides of a, row and column strides of b).
     """

@@ -1,7 +1,6 @@
-"""The table of convolutions, for every kernel over images and filters, and what it says of them.
+"""The table of convolutions, for every kernel over images and filters, with expected properties.
 
-Sizes and algorithms are computed here in their own way: a case says what must come out, and never
-asks the library.
+Sizes and algorithms are computed here independently of the library.
 """
 
 import random
@@ -47,13 +46,13 @@ def pair(size: Any) -> tuple[Any, Any]:
 
 
 def windows(size: int, kernel: int, stride: int, dilation: int) -> int:
-    """How many windows fit into a padded axis."""
+    """The number of windows that fit into a padded axis."""
     return len(range(0, size - dilation * (kernel - 1), stride))
 
 
 @dataclass(frozen=True)
 class Conv2dCase(Case):
-    """Shapes and options of a convolution; `algorithm` is the one asked for by name."""
+    """Shapes and options of a convolution; `algorithm` is the argument of the kernel."""
 
     x_shape: Shape
     weight_shape: Shape
@@ -66,12 +65,12 @@ class Conv2dCase(Case):
 
     @property
     def geometry(self) -> geometry.Conv2d:
-        """What the library makes of it."""
+        """The geometry of the library."""
         return geometry.conv("conv2d", self.x_shape, self.weight_shape, **self.options).sizes2d
 
     @property
     def ends(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        """The padding above and below, to the left and to the right."""
+        """The padding above and below, and left and right."""
         if isinstance(self.padding, str):
             totals = [
                 d * (k - 1) if self.padding == "same" else 0
@@ -111,7 +110,7 @@ class Conv2dCase(Case):
 
     @property
     def taps(self) -> int:
-        """What is summed into one output: products, and the bias."""
+        """The number of terms of one output: products, and the bias."""
         return prod(self.weight_shape[1:]) + 1
 
     def arrays(self, dtype: Any) -> tuple[np.ndarray, ...]:
@@ -143,7 +142,7 @@ class Conv2dCase(Case):
         return True, True, True
 
     def expected_algorithm(self, dtype: Any) -> str:
-        """The algorithm that must compute `conv2d` if none is asked for by name."""
+        """The algorithm that must compute `conv2d` by default."""
         s = self.sizes
         inputs, filters, taps = s.c // s.g, s.o // s.g, s.kh * s.kw
         if 0 in self.x_shape + self.weight_shape:
@@ -169,7 +168,7 @@ class Conv2dCase(Case):
 
 
 def _named_convs() -> Iterator[Conv2dCase]:
-    """Shapes chosen by hand: corners, then what lies around the block sizes of a kernel."""
+    """Shapes chosen by hand: corner cases, then sizes around the block sizes of a kernel."""
     case = Conv2dCase
     yield from (
         case((1, 2, 9, 75), (3, 2, 3, 3), 2, 1, name="wide, every second cell"),
@@ -257,7 +256,7 @@ def _named_convs() -> Iterator[Conv2dCase]:
 
 
 def random_conv2d(rng: random.Random) -> Conv2dCase:
-    """A shape that nobody chose."""
+    """A random shape."""
     groups = rng.choice((1, 1, 1, 1, 2, 3, 5))
     c, o = rng.randint(1, 12), rng.randint(1, 20)
     if rng.random() < 0.15:
@@ -277,7 +276,7 @@ def random_conv2d(rng: random.Random) -> Conv2dCase:
 
 
 def _random_convs(count: int) -> Iterator[Conv2dCase]:
-    """The same ones each time."""
+    """Random shapes, the same in every run."""
     rng = random.Random(20240229)
     cases = (random_conv2d(rng) for _ in repeat(None))
     return islice((case for case in cases if case.flops < 3e6), count)

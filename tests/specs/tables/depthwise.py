@@ -1,4 +1,4 @@
-"""Shapes for depthwise convolution: each meets an edge of its vectors, tiles, bands or phases."""
+"""Shapes for depthwise convolution at the edges of its vectors, tiles, bands or phases."""
 
 import random
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from itertools import product
 from specs.tables.conv2d import Conv2dCase
 
 SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 48, 49, 65)
-"""Around the rows of a tile, and one and two vectors of every dtype and instruction set."""
+"""Sizes around the rows of a tile, and one and two vectors of every dtype and instruction set."""
 
 
 def _depthwise_convs() -> Iterator[Conv2dCase]:
@@ -41,7 +41,7 @@ def _depthwise_convs() -> Iterator[Conv2dCase]:
 
 
 def random_depthwise(rng: random.Random) -> Conv2dCase:
-    """A shape that nobody chose: often a usual kernel."""
+    """A random shape, often with a common kernel."""
     groups, multiplier = rng.randint(1, 20), rng.choice((1, 1, 1, 2, 3))
     square = rng.choice((3, 5, 0, 0))
     kernel = (square, square) if square else (rng.randint(1, 6), rng.randint(1, 6))

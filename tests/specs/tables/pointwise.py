@@ -1,7 +1,7 @@
-"""The table of 1x1 convolutions without padding, around the sizes in which products are cut.
+"""The table of 1x1 convolutions without padding, around the block sizes of products.
 
-Tiles have 6 or 8 rows and 4 to 48 columns; the columns are the pixels of all images, and the depth
-is cut into blocks of 256 or 384, for the gradient of the weights also into parts.
+Tiles have 6 or 8 rows and 4 to 48 columns; the columns are the pixels of all images. The
+depth is divided into blocks of 256 or 384, and for the gradient of the weights also into parts.
 """
 
 import random
@@ -37,7 +37,7 @@ def _pointwise_convs() -> Iterator[Conv2dCase]:
 
 
 def random_pointwise(rng: random.Random) -> Conv2dCase:
-    """Now and then many channels, many pixels or many images."""
+    """A random shape, sometimes with many channels, pixels or images."""
     n, c, o, h, w = (rng.randint(1, rng.choice((3, 9, most))) for most in (20, 90, 90, 25, 60))
     groups = rng.choice((1, 1, 1, 2, 3))
     stride = rng.choice((1, 1, 2, 3)), rng.choice((1, 1, 2, 3))

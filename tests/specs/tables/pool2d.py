@@ -15,8 +15,8 @@ from specs.tables.conv2d import pair, windows
 def _windows(
     size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool
 ) -> int:
-    """With `ceil_mode` a last window that hangs over the end counts, unless it starts beyond
-    the image."""
+    """With `ceil_mode`, a last window that extends beyond the end counts, unless it starts
+    beyond the image."""
     if not ceil_mode:
         return windows(size + 2 * padding, kernel, stride, dilation)
     end, extent = size + padding, dilation * (kernel - 1) + 1
@@ -49,12 +49,12 @@ class Pool2dCase(Case):
 
     @property
     def geometry(self) -> geometry.Window2d:
-        """What the library makes of it."""
+        """The geometry of the library."""
         return geometry.pool("pool2d", self.x_shape, dilation=self.dilation, **self.window).sizes2d
 
     @property
     def cells(self) -> int:
-        """Of a window."""
+        """Number of cells of a window."""
         rows, columns = pair(self.kernel_size)
         return rows * columns
 
@@ -69,7 +69,7 @@ class Pool2dCase(Case):
         return *self.x_shape[:2], *sides
 
     def x(self, dtype: Any) -> np.ndarray:
-        """Small integers, so that there are equal maxima; some NaN and infinities."""
+        """Small integers, so that maxima may be equal, with some NaN and infinities."""
         rng = self.random()
         x = rng.integers(-4, 5, self.x_shape).astype(dtype)
         rare = rng.random(self.x_shape)

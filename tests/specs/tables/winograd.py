@@ -1,10 +1,10 @@
-"""The table of convolutions for Winograd's kernels: stride 1, around all of their sizes.
+"""The table of convolutions for Winograd's kernels: stride 1, around all block sizes.
 
 A tile has 4 x 4 outputs of 3x3 filters, or 2 x 2 of 5x5. Tiles are staged in runs of up to 62
 pixels and multiplied 6 or 8 at a time, in blocks of 18 to 64 and, for the gradient of the filters,
 in groups of 128 or more. Outputs stand in panels of 4 to 48, channels in vectors of 2 to 16 and
 slices of 16 to 32, by the instruction set and the dtype. Where there are more outputs than tiles,
-images are transformed once and for all, filters otherwise.
+all images are transformed first, otherwise all filters.
 """
 
 import dataclasses
@@ -57,7 +57,7 @@ def _with_3x3() -> Iterator[Conv2dCase]:
 
 
 def _with_5x5() -> Iterator[Conv2dCase]:
-    """Some of the others, with the same outputs."""
+    """Some of these cases, with the same outputs."""
     for case in tuple(_with_3x3())[::3]:
         p = case.padding
         padding = p if isinstance(p, str) else p + 1 if isinstance(p, int) else (p[0] + 1, p[1] + 1)
@@ -67,7 +67,7 @@ def _with_5x5() -> Iterator[Conv2dCase]:
 
 
 def random_winograd(rng: random.Random) -> Conv2dCase:
-    """A kernel with stride 1, and now and then many channels or many images."""
+    """A random shape with stride 1, sometimes with many channels or images."""
     k = rng.choice((3, 3, 5))
     n, c, o = (rng.randint(1, rng.choice((2, 6, largest))) for largest in (20, 70, 70))
     padding = rng.randint(0, 3), rng.randint(0, 3)

@@ -1,3 +1,3 @@
-"""What becomes of an operation in a plan: a module for each family of rules."""
+"""Rules that convert operations into steps of a plan, one module per family."""
 
 from . import conv, elementwise, linear, norm, pool, shape, softmax

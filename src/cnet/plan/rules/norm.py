@@ -1,4 +1,4 @@
-"""Normalisation: part of the weights before it, where there are some."""
+"""Batch normalisation, folded into the weights of the previous layer if possible."""
 
 from math import prod
 from typing import Any
@@ -28,7 +28,7 @@ def batch_norm(
 
 
 def _fold(step: Step, mean: Array, var: Array, weight: Any, bias: Any, eps: float) -> None:
-    """Make the normalisation of its result part of a convolution or linear layer."""
+    """Fold the normalisation into the weights and bias of a convolution or linear layer."""
     former = step.arguments["weight"], step.arguments["bias"]
     dtype = former[0].dtype
     scale = 1 / np.sqrt(var.astype(np.float64) + eps)

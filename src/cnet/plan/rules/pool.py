@@ -1,4 +1,4 @@
-"""Pooling: the end of a prepared convolution, where it halves its result."""
+"""Pooling; 2×2 max-pooling becomes part of a prepared convolution."""
 
 from typing import Any
 

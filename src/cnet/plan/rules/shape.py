@@ -1,4 +1,4 @@
-"""Other shapes of the same array."""
+"""Reshapes, which need no step."""
 
 from typing import Any
 
