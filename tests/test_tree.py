@@ -1,4 +1,4 @@
-"""Rules for the whole tree: imports, sizes, stated kernel arguments, language, links."""
+"""Rules for the whole tree: imports, sizes, language, links."""
 
 import ast
 import re
@@ -240,64 +240,6 @@ def test_docstrings_and_declarations_are_not_lengths(tmp_path: Path) -> None:
     assert _long_functions(path) == []
 
 
-# ---- Arguments of kernels ------------------------------------------------------------------------
-
-KERNELS = ROOT / "csrc" / "kernels.h"
-ARGUMENT = r"\b(?:IN|OUT|INOUT)\(\w+, (\w+)\)|\b(?:GEOMETRY|INTEGER|NUMBER)\((?:\w+, )?(\w+)\)"
-TELLING = 5
-"""Shorter lists of arguments are not unique to a kernel."""
-
-STATED = ("csrc/kernels.h", "csrc/kernels/", "src/cnet/kernels/", "src/cnet/reference/")
-
-
-def _signatures(text: str) -> dict[str, list[str]]:
-    """The argument names of each kernel in csrc/kernels.h."""
-    lines = re.sub(r"\\\n", " ", text).splitlines()
-    defined = (re.match(r"#define CNET_(\w+)\(IN, OUT[^)]*\)(.*)", line) for line in lines)
-    return {
-        found[1]: ["".join(names) for names in re.findall(ARGUMENT, found[2])]
-        for found in defined
-        if found
-    }
-
-
-def _states(text: str, arguments: list[str]) -> bool:
-    """Whether these names are listed in this order, with or without types."""
-    gap = r"(?:\s*[:=][^,()]*)?\s*,[^,()=]*?\b"
-    return re.search(r"\b" + gap.join(map(re.escape, arguments)) + r"\b", text) is not None
-
-
-@pytest.mark.skipif(not KERNELS.exists(), reason="the sources of the C library are not here")
-def test_arguments_of_kernels_are_stated_once() -> None:
-    signatures = _signatures(KERNELS.read_text(encoding="utf-8"))
-    assert signatures
-    stated = [
-        f"{path.relative_to(ROOT)}: {kernel}"
-        for path in _files("src", "csrc")
-        if not str(path.relative_to(ROOT)).startswith(STATED)
-        for kernel, arguments in signatures.items()
-        if len(arguments) >= TELLING and _states(path.read_text(encoding="utf-8"), arguments)
-    ]
-    assert stated == []
-
-
-def test_stated_arguments_are_found() -> None:
-    listed = (
-        "#define CNET_pool(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER) \\\n"
-        "    IN(real, x) OUT(real, y) \\\n    GEOMETRY(window2d, g) INTEGER(count_include_pad)\n"
-        "#define CNET_relu(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER) IN(real, x) OUT(real, y)\n"
-    )
-    arguments = ["x", "y", "g", "count_include_pad"]
-    assert _signatures(listed) == {"pool": arguments, "relu": ["x", "y"]}
-    assert _states("def pool(x, y, g, count_include_pad):", arguments)
-    assert _states(
-        "void pool(const real *x, real *y, window2d g,\n bool count_include_pad)", arguments
-    )
-    assert _states("def pool(x: Array, y: Array, g: Window, count_include_pad=True)", arguments)
-    assert not _states("pool(x, g, count_include_pad)", arguments)
-    assert not _states("pool(x, y); other(g, count_include_pad)", arguments)
-
-
 # ---- Language ------------------------------------------------------------------------------------
 
 AVOIDED = (
@@ -341,7 +283,7 @@ DOCUMENTS = [path for path in _files("README.md", "CONTRIBUTING.md", "docs", "be
              if path.suffix == ".md"]  # fmt: skip
 
 
-@pytest.mark.skipif(not KERNELS.parent.exists(), reason="the rest of the tree is not here")
+@pytest.mark.skipif(not (ROOT / "csrc").exists(), reason="the rest of the tree is not here")
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_to_files(path: Path) -> None:
     targets = re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text(encoding="utf-8"))
