@@ -71,7 +71,7 @@ def gradcheck(
     args = [_prepared(x) for x in (inputs if isinstance(inputs, (tuple, list)) else [inputs])]
     leaves = [(i, x) for i, x in enumerate(args) if isinstance(x, Tensor) and x.requires_grad]
     if not leaves:
-        raise ValueError("gradcheck: inputs must contain a float array or a tensor that requires grad")
+        raise ValueError("gradcheck: inputs must hold a float array or a tensor that requires grad")
     outputs = _float_outputs(fn(*args))
     size = sum(y.numel() for y in outputs)
     rng = np.random.default_rng(0)

@@ -61,10 +61,10 @@ class Tensor(Variable, Methods):
 
     Notes
     -----
-    All functions accept arrays in place of tensors. NumPy functions with a counterpart in cnet, like
+    All functions accept arrays in place of tensors. NumPy functions with a cnet counterpart, like
     ``np.exp(x)``, ``np.concatenate([x, y])`` or ``array * x``, return tensors and are recorded.
-    All other NumPy functions compute with the array, and raise RuntimeError for a tensor that
-    requires grad. Operands of different dtypes are promoted as in PyTorch: a number or a tensor
+    All other NumPy functions compute with the array, and raise TypeError for a tensor that requires
+    grad. Operands of different dtypes are promoted as in PyTorch: a number or a tensor
     without dimensions changes the dtype of the other operand only if it is of a higher kind (bool,
     integer, float).
 

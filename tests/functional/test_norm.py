@@ -1,4 +1,4 @@
-"""Batch normalisation in the graph; the kernels' values are tested with them."""
+"""Batch normalisation in the graph; its values are tested with the kernels."""
 
 import numpy as np
 import pytest

@@ -1,7 +1,7 @@
 """Chains of modules that `Sequential` runs as one operation, with the same values and gradients.
 
-A chain that somebody looks into, by a hook, a `forward` of its own or a list of calls, is run
-module by module.
+A chain runs module by module if one of its modules has hooks or an overridden `forward`, or while
+calls of operations are listed.
 """
 
 from collections.abc import Callable, Sequence
@@ -44,7 +44,7 @@ def _linear_relu(linear: Linear, _: ReLU) -> Operation:
 
 
 Pattern: TypeAlias = tuple[tuple[type[Module], ...], Callable[..., Operation | None]]
-"""The classes of a chain, and what gives its operation, or None where options do not allow it."""
+"""The classes of a chain, and a function that returns its operation, or None if not possible."""
 
 PATTERNS: dict[type[Module], Pattern] = {
     classes[0]: (classes, fuse)
@@ -57,7 +57,7 @@ _FORWARDS = {kind: kind.forward for classes, _ in PATTERNS.values() for kind in 
 
 
 def operations(modules: Sequence[Module]) -> list[Operation]:
-    """What to call, one after the other, for modules that are called one after the other."""
+    """The operations to call in sequence for modules that are called in sequence."""
     if is_listing_calls():
         return list(modules)
     found: list[Operation] = []

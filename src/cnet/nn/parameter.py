@@ -1,4 +1,4 @@
-"""Parameter: a tensor that a module trains."""
+"""Parameter: a tensor that is trained as part of a module."""
 
 from typing import Any
 
