@@ -132,7 +132,7 @@ BOUNDS = [
     (
         np.array([2.0, 0.1]),
         np.array([1.0, 0.3]),
-    ),  # in the first pair min > max, so the result is max
+    ),  # first pair: min > max, so max wins
 ]
 
 

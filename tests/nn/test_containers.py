@@ -46,7 +46,7 @@ def test_indexing(make):
     assert box.append(modules[2]) is box
     assert list(box.extend([last, last])) == [*modules[:2], last, modules[2], last, last]
     for bad in (6, -7):
-        with pytest.raises(IndexError, match="within the 6 modules"):
+        with pytest.raises(IndexError, match="in range for 6 modules"):
             box[bad]
     with pytest.raises(TypeError):
         box["0"]

@@ -66,7 +66,7 @@ def test_errors():
     with pytest.raises(ValueError, match=r"BatchNorm1d: eps must not be negative \(got -1\)"):
         nn.BatchNorm1d(3, eps=-1)
     norm = nn.BatchNorm1d(4)
-    with pytest.raises(ValueError, match="at least 2 numbers"):
+    with pytest.raises(ValueError, match="at least 2 values"):
         norm(X[:1, :, 0, 0])
     assert norm.num_batches_tracked.item() == 0
 

@@ -59,7 +59,7 @@ TOLERANCE = {np.float32: 1e-6, np.float64: 1e-12}
 
 
 def check(rule, options, second, dtype):
-    """New random gradients in each step, the same for both; the last parameter skips every other."""
+    """Both get the same new random gradients in each step, the last parameter every second step."""
     rng = np.random.default_rng(0)
     starts = [rng.normal(size=shape).astype(dtype) for shape in SHAPES]
     ours = [nn.Parameter(start.copy()) for start in starts]

@@ -125,7 +125,7 @@ def _with_batch_statistics(
             f"(got {_given(running_mean)} and {_given(running_var)})"
         )
     if not eps > 0:
-        raise ValueError(f"batch_norm: eps must be positive if training is True (got {eps})")
+        raise ValueError(f"batch_norm: eps must be positive with batch statistics (got {eps})")
     if x.ndim >= 2 and x.shape[1] and not array_of(x).size:
         zeros = np.zeros(x.shape[1], x.dtype)  # an empty batch has no statistics and no result
         return BatchNorm.apply(x, weight, bias, mean=zeros, var=zeros, eps=eps, from_batch=False)
@@ -141,7 +141,7 @@ def _statistics(
     count = x.size // max(len(mean), 1)
     if count == 1:
         raise ValueError(
-            "batch_norm: input must have at least 2 values per channel if training is True "
+            "batch_norm: input must have at least 2 values per channel to normalise "
             f"(got shape {x.shape})"
         )
     running = {"running_mean": running_mean, "running_var": running_var}
