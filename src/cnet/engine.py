@@ -232,7 +232,7 @@ class Context:
         if self.released:
             raise RuntimeError(
                 f"backward: an earlier backward freed the graph (at {self.function.__name__}); "
-                "pass retain_graph=True to that one to propagate through the graph again"
+                "pass retain_graph=True to that call to propagate through the graph again"
             )
         if self.number < changes.latest and not changed:
             changes.check(self.number, self.function.__name__, self.saved)

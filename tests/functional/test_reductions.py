@@ -258,7 +258,7 @@ def test_a_wrong_axis():
         for axis in (2, -3, (0, 2)):
             with pytest.raises(IndexError, match=f"{reduction.__name__}: axis .* out of bounds"):
                 reduction(np.zeros((2, 3)), axis=axis)
-        with pytest.raises(ValueError, match=f"{reduction.__name__}: axis must not contain an axis"):
+        with pytest.raises(ValueError, match=f"{reduction.__name__}: axis must not contain"):
             reduction(np.zeros((2, 3)), axis=(0, -2))
         with pytest.raises(TypeError):
             reduction(np.zeros((2, 3)), axis=0.5)

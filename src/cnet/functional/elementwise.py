@@ -41,6 +41,11 @@ def exp(input: TensorLike) -> Tensor:
     Tensor
         In the shape of `input`.
 
+    Raises
+    ------
+    TypeError
+        If `input` is not a tensor or array of numbers.
+
     Examples
     --------
     >>> import cnet
@@ -75,6 +80,11 @@ def log(input: TensorLike) -> Tensor:
     -------
     Tensor
         In the shape of `input`; −inf at 0 and NaN for negative numbers, with NumPy's warning.
+
+    Raises
+    ------
+    TypeError
+        If `input` is not a tensor or array of numbers.
 
     Examples
     --------
@@ -111,6 +121,11 @@ def sqrt(input: TensorLike) -> Tensor:
     Tensor
         In the shape of `input`; NaN for negative numbers, with NumPy's warning. The gradient at 0
         is infinite.
+
+    Raises
+    ------
+    TypeError
+        If `input` is not a tensor or array of numbers.
 
     Examples
     --------
@@ -172,6 +187,11 @@ def tanh(input: TensorLike) -> Tensor:
     Tensor
         In the shape of `input`, between −1 and 1.
 
+    Raises
+    ------
+    TypeError
+        If `input` is not a tensor or array of numbers.
+
     Examples
     --------
     >>> import cnet
@@ -203,6 +223,11 @@ def sigmoid(input: TensorLike) -> Tensor:
     -------
     Tensor
         In the shape of `input`, between 0 and 1.
+
+    Raises
+    ------
+    TypeError
+        If `input` is not a tensor or array of numbers.
 
     Examples
     --------

@@ -73,6 +73,11 @@ class GELU(Module):
     approximate : {"none", "tanh"}, default "none"
         The exact function, or an approximation by the hyperbolic tangent.
 
+    Raises
+    ------
+    ValueError
+        In the call: if `approximate` is not one of these.
+
     References
     ----------
     D. Hendrycks, K. Gimpel, "Gaussian error linear units (GELUs)", arXiv:1606.08415.
@@ -135,6 +140,11 @@ class Softmax(Module):
         The axis along which the result sums to 1. If it is not given, a warning is issued and, as
         in PyTorch, the axis is 0 for inputs of 0, 1 or 3 dimensions, and 1 otherwise.
 
+    Raises
+    ------
+    TypeError, ValueError
+        In the call: if the input does not have a float dtype, or the axis is out of range.
+
     Examples
     --------
     >>> import numpy as np
@@ -163,6 +173,11 @@ class LogSoftmax(Module):
         The axis along which the exponentials of the result sum to 1. If it is not given, a warning
         is issued and, as in PyTorch, the axis is 0 for inputs of 0, 1 or 3 dimensions, and 1
         otherwise.
+
+    Raises
+    ------
+    TypeError, ValueError
+        In the call: if the input does not have a float dtype, or the axis is out of range.
 
     Examples
     --------

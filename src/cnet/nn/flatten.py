@@ -16,6 +16,11 @@ class Flatten(Module):
     start_dim, end_dim : int, default 1 and -1
         The first and the last of these axes; by default all axes except the first, the batch axis.
 
+    Raises
+    ------
+    ValueError
+        In the call: if an axis is out of range, or `start_dim` comes after `end_dim`.
+
     Examples
     --------
     >>> import numpy as np

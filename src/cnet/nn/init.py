@@ -168,13 +168,59 @@ def constant_(tensor: Fillable, val: float) -> Fillable:
 
 
 def zeros_(tensor: Fillable) -> Fillable:
-    """Set every element to 0; see `constant_`."""
+    """Set every element to 0.
+
+    Parameters
+    ----------
+    tensor : Tensor or ndarray of float32 or float64, any shape
+        The values to replace, in place.
+
+    Returns
+    -------
+    Tensor or ndarray
+        `tensor` itself.
+
+    Raises
+    ------
+    TypeError
+        If `tensor` does not have a float dtype.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.nn import init
+    >>> init.zeros_(np.empty(2))
+    array([0., 0.])
+    """
     _array("zeros_", tensor)[...] = 0
     return tensor
 
 
 def ones_(tensor: Fillable) -> Fillable:
-    """Set every element to 1; see `constant_`."""
+    """Set every element to 1.
+
+    Parameters
+    ----------
+    tensor : Tensor or ndarray of float32 or float64, any shape
+        The values to replace, in place.
+
+    Returns
+    -------
+    Tensor or ndarray
+        `tensor` itself.
+
+    Raises
+    ------
+    TypeError
+        If `tensor` does not have a float dtype.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.nn import init
+    >>> init.ones_(np.empty(2))
+    array([1., 1.])
+    """
     _array("ones_", tensor)[...] = 1
     return tensor
 
