@@ -1,4 +1,4 @@
-"""The graph, the backward pass, and how to define operations: what `cnet.autograd` offers."""
+"""The public interface of the graph: the backward pass, and base classes for operations."""
 
 from typing import Any, Generic, TypeVar
 
@@ -40,14 +40,15 @@ Output = TypeVar("Output")
 class Function(Generic[Output]):
     """An operation and its derivative on tensors, written as for PyTorch.
 
-    A subclass defines two static methods. ``forward(ctx, *args)`` gets and returns tensors and
-    records nothing; ``ctx.save_for_backward`` keeps tensors for ``backward(ctx, *grad_outputs)``,
-    which finds them as ``ctx.saved_tensors`` and returns a gradient or None for each argument;
-    ``ctx.needs_input_grad`` says which gradients are needed. As in PyTorch, the context can be left
-    to a third method, ``setup_context(ctx, inputs, output)``; ``forward`` then has no ``ctx``.
+    A subclass defines two static methods. ``forward(ctx, *args)`` takes and returns tensors, and
+    nothing is recorded while it runs. ``ctx.save_for_backward`` keeps tensors for
+    ``backward(ctx, *grad_outputs)``, which reads them from ``ctx.saved_tensors`` and returns a
+    gradient or None for each argument. ``ctx.needs_input_grad`` tells which gradients are needed.
+    As in PyTorch, a third method, ``setup_context(ctx, inputs, output)``, can save the values;
+    ``forward`` then has no ``ctx``.
 
-    The parameter, as in ``Function[Tensor]``, tells type checkers what `apply` returns. For an
-    operation on plain arrays see `Operation`.
+    The type parameter, as in ``Function[Tensor]``, is the return type of `apply`. For operations on
+    plain arrays see `Operation`.
 
     Examples
     --------
@@ -72,17 +73,17 @@ class Function(Generic[Output]):
 
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
-        """A tensor or a tuple of tensors; those of other than float dtypes have no gradient."""
+        """Return a tensor or a tuple of tensors; only those of a float dtype have a gradient."""
         raise NotImplementedError("a Function needs a static method forward(ctx, ...)")
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
-        """A gradient or None for each positional argument of `apply`, in the argument's shape."""
+        """Return a gradient or None for each positional argument of `apply`, in its shape."""
         raise NotImplementedError("a Function needs a static method backward(ctx, *grad_outputs)")
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        """Keep what `backward` needs, if `forward` has no ``ctx``."""
+        """Save the values that `backward` needs, if `forward` has no ``ctx``."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -90,10 +91,10 @@ class Function(Generic[Output]):
 
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Output:
-        """Call `forward`, and record the call if an input needs a gradient.
+        """Call `forward`, and record the call if an input requires grad.
 
-        `kwargs` have no gradient. The result is a tensor, or a tuple of them if `forward` returned
-        one.
+        `kwargs` have no gradient. The result is a tensor, or a tuple of tensors if `forward`
+        returns a tuple.
         """
         tensors = tuple([isinstance(arg, Variable) for arg in args])
         output: Output = cls._operation.apply(*args, _tensors=tensors, **kwargs)
@@ -101,7 +102,7 @@ class Function(Generic[Output]):
 
 
 class _OnTensors(Operation[Any]):
-    """A `Function` as an operation on arrays."""
+    """Adapts a `Function` to an operation on arrays."""
 
     rule: type[Function[Any]]
 
@@ -137,34 +138,37 @@ def grad(
     create_graph: bool = False,
     allow_unused: bool | None = None,
 ) -> tuple[Any, ...]:
-    """The gradients of tensors, which leaves every `grad` as it is.
+    """Compute the gradients of `outputs` with respect to `inputs`; no `grad` is changed.
 
     Parameters
     ----------
     outputs : Tensor or sequence of Tensor
-        What is differentiated: the sum of all elements.
+        The sum of all their elements is differentiated.
     inputs : Tensor or sequence of Tensor
-        With respect to which; leaves or results of operations.
+        The tensors to differentiate with respect to: leaves or results of operations.
     grad_outputs : Tensor, ndarray or sequence of them, optional
-        The gradient to start from at each output; None stands for 1 at an output of one element.
+        The gradient of each output, in its shape; None means 1 for an output of one element.
     retain_graph : bool, default False
-        Keep what the graph saved, to go through it again.
+        Keep the values that the graph saved, so that it can be propagated again.
     create_graph : bool, default False
-        Not supported: gradients cannot be differentiated.
+        Not supported: gradients cannot be differentiated again.
     allow_unused : bool, default False
-        Whether inputs that the outputs do not depend on are allowed; their gradient is None.
+        Whether inputs on which no output depends are allowed; their gradient is None.
 
     Returns
     -------
     tuple of Tensor or None
-        One for each input, in its shape.
+        One gradient for each input, in its shape and dtype.
 
     Raises
     ------
     NotImplementedError
         If `create_graph` is true.
     RuntimeError
-        If an input does not require grad or is unused, or as `Tensor.backward` raises.
+        If an input does not require grad, or is unused and `allow_unused` is false; and for the
+        same reasons as in `Tensor.backward`.
+    ValueError
+        If a gradient in `grad_outputs` does not have the shape of its output.
 
     Examples
     --------
@@ -189,11 +193,11 @@ def grad(
 
 
 def refuse_create_graph(function: str, create_graph: bool) -> None:
-    """Raise NotImplementedError if derivatives are to be recorded."""
+    """Raise NotImplementedError if `create_graph` is true."""
     if create_graph:
         raise NotImplementedError(
-            f"{function}: create_graph=True is not supported: gradients are not recorded, and "
-            "cannot be differentiated"
+            f"{function}: create_graph=True is not supported: gradients are not recorded and "
+            "cannot be differentiated again"
         )
 
 

@@ -1,11 +1,13 @@
-"""Which arrays were changed in place, and when.
+"""Records which arrays were changed in place, and when.
 
-Nodes of the graph and changes are numbered by one count. A node whose saved arrays were changed
-after it was recorded has a lower number than the change: that is all a node must compare, once.
+One counter numbers both the nodes of the graph and the changes. If a saved array was changed after
+its node was recorded, the change has a higher number than the node. A node therefore compares only
+numbers.
 
-Aliases share memory, and so share an owner: the array, or the other object, that the memory belongs
-to. A change is kept under the owner's address. An address that a new owner takes over does no harm:
-a node that saves the new owner's memory has a higher number than every change of the old one.
+Aliases share memory, and therefore an owner: the array, or other object, that the memory belongs
+to. A change is stored under the address of the owner. A new owner may reuse the address of an old
+one without error: a node that saves the memory of the new owner has a higher number than every
+change of the old one.
 """
 
 from collections.abc import Iterable
@@ -22,7 +24,7 @@ _changes: dict[int, tuple[int, str]] = {}
 
 
 def owner(array: np.ndarray[Any, Any]) -> Any:
-    """What the memory of an array belongs to."""
+    """The object that the memory of an array belongs to."""
     base = array.base
     if base is None:
         return array
@@ -32,7 +34,7 @@ def owner(array: np.ndarray[Any, Any]) -> Any:
 
 
 def changed(array: np.ndarray[Any, Any], name: str) -> None:
-    """Note that an array was changed in place, by the operation of that name."""
+    """Record that the operation `name` changed an array in place."""
     global latest
     latest = next(numbers)
     _changes[id(owner(array))] = latest, name
@@ -41,7 +43,7 @@ def changed(array: np.ndarray[Any, Any], name: str) -> None:
 def check(number: int, reader: str, saved: Iterable[Any]) -> None:
     """Raise RuntimeError if an array among `saved` was changed after the node `number`.
 
-    `latest` must be greater than `number` for this to be possible.
+    Call it only if `latest` is greater than `number`; otherwise there is nothing to check.
     """
     for value in saved:
         if isinstance(value, np.ndarray):

@@ -1,11 +1,12 @@
-"""The graph and the backward pass: they know arrays and operations in general, none by name.
+"""The graph and the backward pass. They are independent of the individual operations.
 
-An `Operation` computes on plain arrays. If an input needs a gradient, the `Context` of that call
-stays as a node of the graph: its edges say where each input came from, and it keeps what the
-derivative needs, nothing else. A leaf is a node of its own.
+An `Operation` computes on plain arrays. If an input requires grad, the `Context` of the call is a
+node of the graph: its edges identify the node that produced each input, and it saves only the
+values that the derivative needs. A leaf is its own node.
 
-To propagate by another rule than `backward`, go through `topological` and call `Context.propagate`,
-which computes the gradients of a node's inputs from those of its outputs and changes nothing.
+To propagate by a rule other than `backward`, iterate over `topological` and call
+`Context.propagate`, which computes the gradients of a node's inputs from those of its outputs and
+changes nothing.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,7 +24,7 @@ Array: TypeAlias = npt.NDArray[Any]
 Meta: TypeAlias = tuple[tuple[int, ...], np.dtype[Any]]
 """Shape and dtype of an array."""
 Edge: TypeAlias = "tuple[Context | Variable, int]"
-"""Where an array came from: a node, and which of its outputs."""
+"""The origin of an array: a node, and the index of its output."""
 Hooks: TypeAlias = dict[int, Callable[[Any], Any]]
 Output = TypeVar("Output")
 
@@ -41,7 +42,7 @@ class Call(NamedTuple):
 
 @contextmanager
 def listing_calls() -> Iterator[list[Call]]:
-    """A list of all calls of operations that this thread makes in the ``with`` block."""
+    """Collect all calls of operations that this thread makes in the ``with`` block."""
     calls: list[Call] = []
     previous, current.calls = current.calls, calls
     try:
@@ -51,12 +52,12 @@ def listing_calls() -> Iterator[list[Call]]:
 
 
 def is_listing_calls() -> bool:
-    """Whether calls of operations are listed in this thread."""
+    """Whether `listing_calls` is active in this thread."""
     return current.calls is not None
 
 
 class Variable:
-    """What the graph knows of a tensor: an array, where it came from, and its gradient."""
+    """The part of a tensor that the graph uses: its array, its origin and its gradient."""
 
     __slots__ = (
         "__weakref__", "_array", "_grad", "_grad_fn", "_hooks", "_output_index", "_requires_grad",
@@ -64,7 +65,7 @@ class Variable:
     )  # fmt: skip
 
     tensor_type: ClassVar[type["Variable"]]
-    """What results and gradients are wrapped in; `cnet.tensor` puts its class here."""
+    """The class of results and gradients; set by `cnet.tensor`."""
 
     def _init(self, array: Array, grad_fn: "Context | None" = None, output_index: int = 0) -> None:
         self._array = array
@@ -77,18 +78,18 @@ class Variable:
 
     @property
     def edge(self) -> Edge:
-        """Where the array came from: itself, if it is a leaf."""
+        """The origin of the array; for a leaf, the leaf itself."""
         if self._view is not None:
             self._renew()
         return self._grad_fn or self, self._output_index
 
     @property
     def outputs(self) -> tuple[Meta]:
-        """The one output of a leaf, as a node of the graph."""
+        """The only output of a leaf, which is also a node of the graph."""
         return ((self._array.shape, self._array.dtype),)
 
     def accumulate(self, gradient: Array) -> None:
-        """Add to the gradient, in place where there is one; `gradient` is ours to keep."""
+        """Add to `grad`, in place if it exists. The caller must not use `gradient` afterwards."""
         if self._grad is None:
             self._grad = wrap(gradient)
         else:
@@ -96,16 +97,16 @@ class Variable:
             self._grad.note_change("backward")
 
     def note_change(self, name: str) -> None:
-        """Let the backward pass know that an operation changed the array in place."""
+        """Record for the backward pass that an operation changed the array in place."""
         if self._view is not UNWATCHED:
             changes.changed(self._array, name)
 
     def _rebase(self, node: "Context") -> None:
-        """Let an in-place operation be where the array came from."""
+        """Make the node of an in-place operation the origin of the array."""
         self._grad_fn, self._output_index, self._requires_grad = node, 0, True
 
     def _renew(self) -> None:
-        """Bring a view up to date with what in-place operations made of its history."""
+        """Update the origin of a view after in-place operations on the tensor it is a view of."""
         stale = [self]
         while (above := stale[-1]._view[0])._view is not None:  # type: ignore[index]
             stale.append(above)
@@ -121,14 +122,14 @@ class Variable:
 
 
 class View(NamedTuple):
-    """How a tensor looks into the memory of another."""
+    """How a tensor shares the memory of another."""
 
     parent: Variable
     operation: "type[Operation[Any]] | None"
-    """What made the view; None if the graph was not recorded."""
+    """The operation that created the view; None if the graph was not recorded."""
     kwargs: dict[str, Any]
     history: "Context | None"
-    """The node of the parent that the view's own node was made from."""
+    """The parent's node at the time when the view's node was created."""
 
 
 def _unwatched() -> View:
@@ -138,13 +139,13 @@ def _unwatched() -> View:
 
 
 UNWATCHED = _unwatched()
-"""The view that `Tensor.data` and its own views are: changes through them are not noticed."""
+"""Marks `Tensor.data` and views of it: changes through them are not recorded."""
 
 _new_tuple = tuple.__new__
 
 
 def wrap(array: Array, grad_fn: "Context | None" = None, output_index: int = 0) -> Variable:
-    """A tensor without the checks of its constructor."""
+    """Create a tensor without the checks of its constructor."""
     variable = object.__new__(Variable.tensor_type)
     variable._array = array
     variable._grad_fn = grad_fn
@@ -157,21 +158,21 @@ def wrap(array: Array, grad_fn: "Context | None" = None, output_index: int = 0) 
 
 
 class Context:
-    """One call of an `Operation`: what `forward` keeps for `backward`, and a node of the graph.
+    """One call of an `Operation`: a node of the graph, and the values that `backward` needs.
 
-    `forward` may set further attributes. Arrays are given to `save_for_backward`, which frees them
-    as soon as they are no longer needed.
+    `forward` may set further attributes. Arrays must be passed to `save_for_backward`, so that they
+    are freed as soon as they are no longer needed.
     """
 
     edges: "tuple[Edge | None, ...]"
-    """Where each positional argument of `apply` came from; None where no gradient goes."""
+    """The origin of each positional argument of `apply`; None if it gets no gradient."""
     outputs: tuple[Meta, ...] = ()
     saved: tuple[Any, ...] = ()
     operations = 1
-    """How many operations the call stands for: more where a chain has one kernel."""
+    """The number of operations that the call represents: more than one for a fused chain."""
     released = False
     number = -1
-    """Higher than those of the nodes that this one was computed from."""
+    """Higher than the numbers of the nodes of the inputs; -1 if the call is not recorded."""
     _hooks: dict[int, Hooks] = _NO_HOOKS
 
     if TYPE_CHECKING:
@@ -192,7 +193,7 @@ class Context:
         return tuple([edge is not None for edge in self.edges])
 
     def _output(self, result: Any) -> Variable:
-        """The next result of `forward` as a tensor, which knows of this node if it is recorded."""
+        """Wrap the next result of `forward` in a tensor, with this node as origin if recorded."""
         array = result if type(result) is np.ndarray else np.asarray(result)
         if self.number < 0:
             return wrap(array)
@@ -201,36 +202,37 @@ class Context:
         return wrap(array, self, index) if dtype.kind == "f" else wrap(array)
 
     def save_for_backward(self, *values: Any) -> None:
-        """Keep values, arrays above all, as `saved` until `backward` has used them.
+        """Keep arrays and other values as `saved` until `backward` has used them.
 
-        If one of these arrays is changed in place before that, `backward` raises.
+        If one of these arrays is changed in place before that, `backward` raises RuntimeError.
         """
         self.saved = values
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
-        """What is saved, with arrays as tensors."""
+        """The saved values, with arrays as tensors."""
         return tuple([wrap(v) if isinstance(v, np.ndarray) else v for v in self.saved])
 
     def input_shape(self, position: int) -> tuple[int, ...]:
-        """The shape of an input whose gradient is needed."""
+        """The shape of an input that requires grad."""
         node, index = self.edges[position]  # type: ignore[misc]
         return node.outputs[index][0]
 
     def propagate(
         self, gradients: Sequence[Array | None], changed: bool = False
     ) -> list[tuple[Edge, Array]]:
-        """The gradients of the inputs that need one, each with its edge, from those of the outputs.
+        """Compute the gradients of the inputs, each with its edge, from those of the outputs.
 
-        None stands for zeros. Gradients have the shape and dtype of their inputs. One that goes to
-        a leaf is C-contiguous and shares memory with nothing else. RuntimeError if the node was
-        released, or if a saved array was changed in place and `changed` does not allow it;
-        ValueError if what `backward` of the operation returns does not fit.
+        None as a gradient of an output means zeros. Inputs that do not require grad are left out.
+        Gradients have the shape and dtype of their inputs. The gradient of a leaf is C-contiguous
+        and shares no memory. RuntimeError if the node was released, or if a saved array was changed
+        in place and `changed` is false; ValueError if `backward` of the operation returns gradients
+        of the wrong number or shape.
         """
         if self.released:
             raise RuntimeError(
                 f"backward: an earlier backward freed the graph (at {self.function.__name__}); "
-                "give that one retain_graph=True to go through the graph again"
+                "pass retain_graph=True to that call to propagate through the graph again"
             )
         if self.number < changes.latest and not changed:
             changes.check(self.number, self.function.__name__, self.saved)
@@ -261,7 +263,7 @@ class Context:
         return inputs
 
     def release(self) -> None:
-        """Free the saved values: the node can still be read, but not propagated again."""
+        """Free the saved values: the node can still be inspected, but not propagated again."""
         self.saved = ()
         self.released = True
 
@@ -269,32 +271,33 @@ class Context:
 class Operation(Generic[Output]):
     """A computation and its derivative: two static methods on plain arrays, called by `apply`.
 
-    The parameter, as in ``Operation[Tensor]``, tells type checkers what `apply` returns.
-    `Function` is the same for code that computes on tensors, as in PyTorch.
+    The type parameter, as in ``Operation[Tensor]``, is the return type of `apply`. `Function` is
+    the corresponding class for code that computes on tensors, as in PyTorch.
     """
 
     views: ClassVar[bool] = False
-    """Whether the result shares the memory of the first argument where it can."""
+    """Whether the result shares the memory of the first argument where possible."""
 
     @staticmethod
     def forward(ctx: Context, *args: Any, **kwargs: Any) -> Any:
-        """An array or a tuple of arrays; outputs of other than float dtypes have no gradient."""
+        """Return an array or a tuple of arrays; only outputs of a float dtype have a gradient."""
         raise NotImplementedError("an operation needs a static method forward(ctx, ...)")
 
     @staticmethod
     def backward(ctx: Context, *grad_outputs: Any) -> Any:
-        """A gradient or None for each positional argument of `apply`, in the argument's shape.
+        """Return a gradient or None for each positional argument of `apply`, in its shape.
 
-        Others may hold `grad_outputs` too: they must not be changed.
+        The arrays in `grad_outputs` may be shared and must not be changed.
         """
         raise NotImplementedError("an operation needs a static method backward(ctx, *grad_outputs)")
 
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Output:
-        """Call `forward`, and record the call if an input needs a gradient.
+        """Call `forward`, and record the call if an input requires grad.
 
-        Tensors among `args` reach `forward` as arrays, anything else as it is; `kwargs` have no
-        gradient. The result is a tensor, or a tuple of them if `forward` returned one.
+        `forward` gets tensors among `args` as arrays, and all other arguments unchanged; `kwargs`
+        have no gradient. The result is a tensor, or a tuple of tensors if `forward` returns a
+        tuple.
         """
         enabled, recorded = current.enabled, False
         inputs: list[Any] = []
@@ -333,7 +336,7 @@ class Operation(Generic[Output]):
 
     @classmethod
     def in_place(cls, ctx: Context, x: Array, *args: Any, **kwargs: Any) -> None:
-        """Write what `forward` gives into its first argument, and save nothing of its memory."""
+        """Write the result of `forward` into `x`; saved arrays that share its memory are copied."""
         y = cls.forward(ctx, x, *args, **kwargs)
         if y.shape != x.shape:
             raise RuntimeError(
@@ -356,16 +359,16 @@ class Operation(Generic[Output]):
 
 
 class ViewOperation(Operation[Output]):
-    """An operation of one input whose result shares the input's memory where it can.
+    """An operation of one input whose result shares the input's memory where possible.
 
-    An in-place operation on such a result is one on the input, in the graph too.
+    An in-place operation on the result also changes the input, and the graph records this.
     """
 
     views = True
 
 
 def topological(variables: Iterable[Variable]) -> list[Context]:
-    """The nodes that `variables` come from, each before those that it was computed from."""
+    """All nodes that `variables` depend on, each before the nodes of its inputs."""
     nodes: set[Context] = set()
     stack: list[Edge | None] = [variable.edge for variable in variables]
     while stack:
@@ -379,10 +382,10 @@ def topological(variables: Iterable[Variable]) -> list[Context]:
 def backward(
     tensors: Sequence[Variable], gradients: Sequence[Any] | None = None, retain_graph: bool = False
 ) -> None:
-    """Add to `grad` of every leaf its gradient of the sum of several tensors.
+    """Add the gradient of the sum of all tensors to `grad` of every leaf.
 
-    Arguments and errors are those of `Tensor.backward`, with one of `gradients` for each tensor.
-    If an error occurs, no leaf is changed.
+    Arguments and errors are those of `Tensor.backward`, with one gradient for each tensor. If an
+    error occurs, no leaf is changed.
     """
     pending = _started(tensors, gradients)
     for node in topological(tensors):
@@ -396,9 +399,9 @@ def gradients_of(
     outputs: Sequence[Variable], inputs: Sequence[Variable], gradients: Sequence[Any] | None,
     retain_graph: bool,
 ) -> list[Array | None]:  # fmt: skip
-    """The gradients of `inputs`; None for those that `outputs` were not computed from.
+    """The gradients of `inputs`; None for inputs that `outputs` do not depend on.
 
-    Only nodes between the two are propagated and freed.
+    Only nodes on a path from `inputs` to `outputs` are propagated and freed.
     """
     edges = [tensor.edge for tensor in inputs]
     wanted = set(edges)
@@ -424,7 +427,7 @@ def gradients_of(
 
 
 def _pass_on(pending: dict[Edge, Array], node: Context, retain_graph: bool) -> None:
-    """Turn the gradients of a node's outputs into those of its inputs."""
+    """Propagate the gradients of a node's outputs to its inputs."""
     arrived = [_take(pending, (node, index)) for index in range(len(node.outputs))]
     for gradient in arrived:
         if gradient is not None:
@@ -436,7 +439,7 @@ def _pass_on(pending: dict[Edge, Array], node: Context, retain_graph: bool) -> N
 
 
 def starting_gradient(tensor: Variable, gradient: Any) -> Array:
-    """What back-propagation begins with at a tensor, which is 1 unless given."""
+    """The gradient that back-propagation starts with at a tensor; 1 if `gradient` is None."""
     edge = tensor.edge
     if not tensor._requires_grad:
         raise RuntimeError("backward: the tensor does not require grad and has no grad_fn")
@@ -458,7 +461,7 @@ def _started(tensors: Sequence[Variable], gradients: Sequence[Any] | None) -> di
 
 
 def _fitting(gradient: Any, edge: Edge, source: str) -> Array:
-    """The gradient as an array of the dtype of its tensor, whose shape it must have."""
+    """Convert a gradient to an array in the dtype of its tensor, and check its shape."""
     node, index = edge
     shape, dtype = node.outputs[index]
     array: Array = (
@@ -472,7 +475,7 @@ def _fitting(gradient: Any, edge: Edge, source: str) -> Array:
 
 
 def _unshared(array: Array, held: list[int]) -> Array:
-    """The array, or a copy if it may share memory with what it stands among, by `id`, in `held`."""
+    """The array, or a copy if it may share memory; `held` lists the `id` of all arrays in use."""
     fresh = array.flags.carray and not isinstance(array.base, np.ndarray)
     return array if fresh and held.count(id(array)) < 2 else array.copy()
 
@@ -483,12 +486,12 @@ def _add(pending: dict[Edge, Array], edge: Edge, gradient: Array) -> None:
 
 
 def _take(pending: dict[Edge, Array], edge: Edge) -> Array | None:
-    """A gradient that is complete, once the hooks of its tensor have seen it."""
+    """Remove and return a complete gradient, after the hooks of its tensor were called."""
     node, index = edge
     gradient = pending.pop(edge, None)
     if gradient is not None and index in node._hooks:
         for _, hook in sorted(node._hooks[index].items()):
             replacement = hook(wrap(gradient))
             gradient = _fitting(gradient if replacement is None else replacement, edge, "hook")
-        gradient = gradient.copy()  # hooks may keep what they saw or returned
+        gradient = gradient.copy()  # hooks may keep references to their arguments and results
     return gradient

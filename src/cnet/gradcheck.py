@@ -1,4 +1,4 @@
-"""Derivatives by the chain rule, compared with differences."""
+"""Gradients of the backward pass, compared with finite differences."""
 
 from collections.abc import Callable
 from typing import Any
@@ -37,26 +37,28 @@ def gradcheck(
     Parameters
     ----------
     fn : callable
-        Returns a tensor or a tuple, the same each time, and is smooth around the inputs.
+        Takes `inputs` and returns a tensor or a tuple of tensors. It must be deterministic, and
+        smooth near the inputs.
     inputs : tensor, array, other argument, or sequence of them
-        Arrays of floats, and tensors that require grad, are checked; all are copied.
+        Float arrays and float tensors that require grad are checked, as copies in float64. Other
+        arguments are passed unchanged.
     eps : float, default 1e-6
-        The step of the differences.
+        The step size of the differences.
     atol, rtol : float, default 1e-6 and 1e-4
-        A derivative may be off by ``atol + rtol * abs(derivative)``.
+        The allowed error of a derivative is ``atol + rtol * abs(derivative)``.
     max_jacobian : int, default 500
-        Every derivative is checked if an input and the output together have no more elements,
-        derivatives along random directions otherwise.
+        If an input and the outputs together have at most this many elements, every derivative is
+        checked; otherwise derivatives along random directions are checked.
 
     Returns
     -------
     bool
-        True.
+        Always True.
 
     Raises
     ------
     GradcheckError
-        With the worst derivative, if one is wrong.
+        If a derivative is wrong. The error contains the derivative with the largest error.
     ValueError
         If no input can be checked.
 
@@ -69,7 +71,7 @@ def gradcheck(
     args = [_prepared(x) for x in (inputs if isinstance(inputs, (tuple, list)) else [inputs])]
     leaves = [(i, x) for i, x in enumerate(args) if isinstance(x, Tensor) and x.requires_grad]
     if not leaves:
-        raise ValueError("gradcheck: inputs must hold floats, in an array or requiring grad")
+        raise ValueError("gradcheck: inputs must hold a float array or a tensor that requires grad")
     outputs = _float_outputs(fn(*args))
     size = sum(y.numel() for y in outputs)
     rng = np.random.default_rng(0)
@@ -99,7 +101,7 @@ def gradcheck(
 
 
 def _prepared(x: Any) -> Any:
-    """Floats as a float64 leaf of our own, anything else as it is."""
+    """A float tensor or array as a new float64 leaf; anything else unchanged."""
     if not isinstance(x, (Tensor, np.ndarray)) or x.dtype.kind != "f":
         return x
     return Tensor(

@@ -1,4 +1,4 @@
-"""Graphs that can be read, drawn, and gone through again by other rules than `backward`."""
+"""Graphs that can be inspected, drawn, and traversed by rules other than `backward`."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -9,34 +9,35 @@ from .tensor import Tensor
 
 
 class Node(NamedTuple):
-    """One node of a graph, as it is shown."""
+    """One node of a graph, in the form in which it is displayed."""
 
     number: int
-    """Its place in the order of computation."""
+    """The position in the order of computation."""
     name: str
     """The operation, or "leaf"."""
     shapes: tuple[tuple[int, ...], ...]
-    """Of its outputs."""
+    """The shapes of the outputs."""
     inputs: tuple[int | None, ...]
-    """The number of the node that each input came from; None where no gradient goes."""
+    """For each input, the number of the node that produced it; None if it gets no gradient."""
     operations: int
-    """How many operations it stands for: more than one where a chain has one kernel."""
+    """The number of operations that the node represents: more than one for a fused chain."""
 
     @property
     def label(self) -> str:
-        """Name and shapes."""
+        """The name and the shapes."""
         return f"{self.name} {', '.join(map(str, self.shapes))}"
 
 
 class Graph:
-    """What tensors were computed from, kept so that it can be looked at and gone through again.
+    """The graph that tensors were computed in, kept for inspection and repeated backward passes.
 
-    Made by `cnet.graph`. It holds the nodes that a gradient reaches, and the leaves that need one.
+    `cnet.graph` creates it. It contains all nodes that a gradient reaches, and the leaves that
+    require one.
 
     Attributes
     ----------
     nodes : tuple of Node
-        In the order of computation: each after those that it was computed from.
+        In the order of computation: each node comes after the nodes of its inputs.
 
     Examples
     --------
@@ -89,7 +90,7 @@ class Graph:
         return "\n".join(lines)
 
     def to_dot(self) -> str:
-        """The graph in the language of Graphviz."""
+        """The graph in the DOT language of Graphviz."""
         lines = ["digraph {", "  rankdir=TB; node [shape=box];"]
         for node in self.nodes:
             style = ", style=rounded" if node.name == "leaf" else ""
@@ -98,7 +99,7 @@ class Graph:
         return "\n".join([*lines, "}"])
 
     def to_mermaid(self) -> str:
-        """The graph in the language of Mermaid, which documents on the web can show."""
+        """The graph in the Mermaid language, which many web pages and Markdown viewers render."""
         lines = ["flowchart TB"]
         for node in self.nodes:
             opening, closing = ("([", "])") if node.name == "leaf" else ("[", "]")
@@ -113,20 +114,20 @@ class Graph:
                     yield source, node.number
 
     def output_of(self, leaf: Variable) -> "Edge | None":
-        """The first output of the last operation that takes a leaf, or None."""
+        """The first output of the last operation that has the leaf as an input, or None."""
         for context in reversed(self.order):
             if any(edge is not None and edge[0] is leaf for edge in context.edges):
                 return context, 0
         return None
 
     def gradients(self, gradient: Any = None) -> "Gradients":
-        """The gradients of all nodes, which leaves every `grad` as it is.
+        """Compute the gradients of all nodes; no `grad` is changed.
 
         Parameters
         ----------
         gradient : ndarray or Tensor, optional
-            Where to start: the gradient of the first tensor the graph was made of; 1 for a single
-            number.
+            The gradient of the first tensor given to `cnet.graph`, in its shape; by default 1 for
+            a tensor of one element.
 
         Returns
         -------
@@ -135,9 +136,10 @@ class Graph:
         Raises
         ------
         RuntimeError
-            If the graph was freed by `backward`, or a gradient to start with is missing.
+            If `backward` of a tensor has freed the graph, or `gradient` is missing for a tensor
+            of several elements.
         ValueError
-            If it does not have the shape of its tensor.
+            If `gradient` does not have the shape of its tensor.
         """
         gradients = Gradients(self)
         for root, start in zip(self.roots, (gradient, *[None] * len(self.roots[1:])), strict=True):
@@ -146,7 +148,7 @@ class Graph:
         return gradients
 
     def backward(self, gradient: Any = None) -> "Gradients":
-        """As `gradients`; adds those of the leaves to their `grad`. The graph is not freed."""
+        """Like `gradients`, but add the gradients of leaves to `grad`. Does not free the graph."""
         gradients = self.gradients(gradient)
         for edge in {edge for context in self.order for edge in context.edges if edge}:
             leaf, array = edge[0], gradients.at(edge)
@@ -156,19 +158,20 @@ class Graph:
 
 
 class Gradients:
-    """Gradients of the nodes of a graph, which can be set, and passed on once more.
+    """Gradients of the nodes of a graph, which can be changed and propagated again.
 
-    ``gradients[tensor]`` is the array of a tensor of the graph, or None.
+    ``gradients[tensor]`` is the gradient of a tensor of the graph as an array, or None.
     """
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        # Where a node stands for a chain of operations, a gradient for each of them, the last one's
-        # first: all in the shape of the chain's result, which its kernel knows the way back from.
+        # A node of a fused chain has one gradient for each operation of the chain, starting with
+        # the last operation. All have the shape of the chain's result, because the backward kernel
+        # of the chain takes a gradient of this shape.
         self._kept: dict[Edge, list[Array]] = {}
 
     def copy(self) -> "Gradients":
-        """The same gradients, to be changed apart from these."""
+        """An independent copy: changes of one do not affect the other."""
         other = Gradients(self.graph)
         other._kept = {edge: list(arrays) for edge, arrays in self._kept.items()}
         return other
@@ -196,14 +199,15 @@ class Gradients:
             arrays[0] = arrays[0] + gradient
 
     def sweep(self, changed: bool = False) -> None:
-        """Go through the graph once, from the end: each node passes its gradients on.
+        """Traverse the graph once, from the end: each node propagates its gradients to its inputs.
 
-        A node's gradients are what it has by then. They stay, and what arrives is added: in a first
-        sweep from a single gradient this is back-propagation, and in a further one each node adds
-        all that it has to its inputs once more. A node that stands for a chain of operations does
-        as they would. Hooks of tensors are not called. RuntimeError if arrays that the graph saved
-        were changed in place, unless `changed` allows it: the derivatives are then taken at what
-        the arrays hold now.
+        Each node keeps its own gradients, and the propagated gradients are added to those of its
+        inputs. A first sweep from a single gradient is therefore back-propagation. In each further
+        sweep, every node adds its accumulated gradient to its inputs again. A node of a fused chain
+        gives the same results as separate nodes would. Hooks of tensors are not called.
+
+        RuntimeError if an array that the graph saved was changed in place. If `changed` is true,
+        there is no error, and the derivatives are evaluated at the present values.
         """
         for context in reversed(self.graph.order):
             arrived = [self._advance(context, index) for index in range(len(context.outputs))]
@@ -212,7 +216,7 @@ class Gradients:
                     self.add_at(edge, gradient)
 
     def _advance(self, context: Context, index: int) -> Array | None:
-        """Pass a gradient along the operations of a node, to the first of them."""
+        """Propagate a gradient through the operations of a fused chain, up to the first one."""
         arrays = self._kept.get((context, index))
         if arrays is None:
             return None
@@ -225,25 +229,25 @@ class Gradients:
 
 
 def graph(*tensors: Tensor) -> Graph:
-    """The graph that tensors were computed in.
+    """Return the graph that tensors were computed in.
 
     Parameters
     ----------
     *tensors : Tensor
-        Usually one: a loss. They must need a gradient.
+        Usually one, the loss. All must require grad.
 
     Returns
     -------
     Graph
-        It can be printed, drawn (`to_dot`, `to_mermaid`) and propagated (`gradients`, `backward`),
-        as long as `backward` of a tensor has not freed it.
+        It can be printed, drawn (`to_dot`, `to_mermaid`) and propagated (`gradients`, `backward`)
+        until `backward` of a tensor frees it.
 
     Raises
     ------
     TypeError
-        If one is no tensor.
+        If an argument is not a tensor.
     ValueError
-        If there is none, or one needs no gradient.
+        If there are no arguments, or a tensor does not require grad.
 
     Examples
     --------

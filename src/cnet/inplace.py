@@ -1,7 +1,7 @@
-"""In-place operations: they write into the very array that aliases see, and enter the graph.
+"""In-place operations: they change the array that all aliases share, and the graph records them.
 
-What is written into a view of another tensor becomes part of that tensor's history: its node is
-then a `CopySlices`, which keeps the gradient of all elements but the written ones.
+An in-place operation on a view also changes the tensor that it is a view of. The node of that
+tensor is then a `CopySlices`, which passes on the gradient of all elements that were not written.
 """
 
 from typing import Any
@@ -14,13 +14,14 @@ from .grad_mode import current
 
 
 def apply_in_place(operation: type[Operation[Any]], x: Any, *args: Any, **kwargs: Any) -> Any:
-    """Let `operation` write into the array of the tensor `x`, and return `x`.
+    """Write the result of `operation` into the array of the tensor `x`, and return `x`.
 
     Raises
     ------
     RuntimeError
-        If the graph is recorded and `x` is a leaf that requires grad or a view of one, `x` is
-        read-only or has elements that share memory, or the result does not fit into it.
+        If the graph is recorded and `x` is a leaf that requires grad or a view of one; if `x` is
+        read-only or has elements that share memory; or if the result has another shape than `x` or
+        cannot be cast to its dtype.
     """
     array = x._array
     if not array.flags.writeable:
@@ -58,7 +59,7 @@ def _read_only(name: str, array: Array) -> str:
 
 
 def _check_base(x: Variable, recorded: bool) -> None:
-    """Raise if what `x` is a view of, or `x` itself, cannot have an in-place operation recorded."""
+    """Raise RuntimeError if an in-place operation on `x`, or on its base, cannot be recorded."""
     if not current.enabled:
         return
     base, known = x, True
@@ -76,7 +77,7 @@ def _check_base(x: Variable, recorded: bool) -> None:
 
 
 def _record(ctx: Context, x: Variable) -> None:
-    """Let the call be what `x`, or the tensor that it is a view of, came from."""
+    """Make the call the origin of `x`, or of the tensor that `x` is a view of."""
     operation, edges = ctx.function, ctx.edges
     written, steps = x, []
     while written._view is not None and written._view is not UNWATCHED:
@@ -97,7 +98,7 @@ def _record(ctx: Context, x: Variable) -> None:
 
 
 class CopySlices(Operation[Any]):
-    """A tensor after an in-place operation on a view of it."""
+    """The node of a tensor after an in-place operation on a view of it."""
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
@@ -115,6 +116,6 @@ class CopySlices(Operation[Any]):
 
 
 def _laid_out(grad: Array, order: Array) -> Array:
-    """A copy of a gradient whose axes lie in memory in the order of the tensor's axes."""
+    """A copy of a gradient with its axes in the memory order `order`, the order of the tensor."""
     copy = np.array(grad.transpose(order), order="C")
     return copy.transpose(np.argsort(order))

@@ -1,8 +1,8 @@
-"""Where operations register: once each, at their definition.
+"""The registry of operations. Each operation registers once, where it is defined.
 
-An entry says what belongs to an operation: its public function, its `Operation`, the methods and
-operators of `Tensor`, and the functions of NumPy that it stands for. Rules that other packages have
-for an operation, such as how a plan computes it, are kept under its `Operation` with `Rules`.
+An entry lists everything that belongs to an operation: its public function, its `Operation`, the
+methods and operators of `Tensor`, and the NumPy functions that it implements. Other packages
+register their own rules for an operation, such as its computation in a plan, in `Rules`.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,12 +20,12 @@ Rule = TypeVar("Rule")
 
 
 class Entry(NamedTuple):
-    """What is registered of an operation."""
+    """The registered properties of an operation."""
 
     call: Callable[..., Any]
     """The public function."""
     function: type[Operation[Any]] | None
-    """What computes it; None if it has no derivative."""
+    """The `Operation` that computes it; None if it has no derivative."""
     methods: tuple[str, ...]
     properties: tuple[str, ...]
     reflected: str | None
@@ -50,24 +50,24 @@ def operation(
     Parameters
     ----------
     function : type of Operation, optional
-        What computes it.
+        The operation that computes it.
     methods : sequence of str
         Methods and operators of `Tensor` that call the public function.
     properties : sequence of str
         Attributes of `Tensor` that call the public function.
     reflected : str, optional
-        The operator for a tensor on the right.
+        The method of the operator for a tensor on the right-hand side.
     in_place : sequence of str
-        Methods and operators that let `function` write into the tensor; its arguments must be
-        those of the public function.
+        Methods and operators that apply `function` in place; it must take the same arguments as
+        the public function.
     numpy : sequence of ufuncs and functions
-        Functions of NumPy that give tensors when called with tensors; their arguments must be
-        those of the public function, see `numpy_function` for others.
+        NumPy functions that call the public function when their arguments are tensors. They must
+        take the same arguments; see `numpy_function` for other signatures.
 
     Returns
     -------
     callable
-        A decorator that returns the public function as it is.
+        A decorator that returns the public function unchanged.
     """
 
     def register(call: Public) -> Public:
@@ -100,7 +100,7 @@ def _writing(function: type[Operation[Any]]) -> Callable[..., Any]:
 
 
 def numpy_function(*functions: Any) -> Callable[[Public], Public]:
-    """Register what functions of NumPy do with tensors, where the arguments are others."""
+    """Register an implementation of NumPy functions whose signature differs from the public one."""
 
     def register(call: Public) -> Public:
         numpy_protocol.counterparts.update(dict.fromkeys(functions, call))
@@ -110,12 +110,12 @@ def numpy_function(*functions: Any) -> Callable[[Public], Public]:
 
 
 def weak(operand: Any) -> Any:
-    """NumPy's scalars as Python's, which do not change the dtype of the other operand."""
+    """Convert a NumPy scalar to a Python number, so that it does not change the other dtype."""
     return operand.item() if isinstance(operand, np.generic) else operand
 
 
 class Rules(Generic[Rule]):
-    """Rules of one kind, found by the `Operation` they are for.
+    """Rules of one kind, stored by `Operation`.
 
     Examples
     --------
@@ -134,7 +134,7 @@ class Rules(Generic[Rule]):
         self._rules: dict[type[Operation[Any]], Rule] = {}
 
     def of(self, function: type[Operation[Any]]) -> Callable[[Rule], Rule]:
-        """A decorator that registers the rule of an operation."""
+        """Return a decorator that registers the rule of an operation."""
 
         def register(rule: Rule) -> Rule:
             self._rules[function] = rule

@@ -1,8 +1,8 @@
 """Tensor: an ndarray that can take part in a graph.
 
-This module gives a tensor its data, its place in the graph, and its behaviour towards Python and
-NumPy. What can be computed with tensors is defined in `cnet.functional`, whose operations register
-operators and methods in `cnet.operations`.
+This module defines the data of a tensor, its place in the graph, and the protocols of Python and
+NumPy. The computations are defined in `cnet.functional`, whose operations register operators and
+methods in `cnet.operations`.
 """
 
 import operator
@@ -45,26 +45,32 @@ class HookHandle:
 
 
 class Tensor(Variable, Methods):
-    """An array with a place in the graph.
+    """An array that can be part of a graph.
 
     Parameters
     ----------
     data : ndarray, Tensor, number or nested sequence of numbers
         An array is shared, not copied. Python floats become float32.
     requires_grad : bool, default False
-        Whether gradients with respect to this tensor are wanted; for float dtypes only.
+        Whether `backward` computes the gradient of this tensor; for float dtypes only.
+
+    Raises
+    ------
+    TypeError
+        If `data` is not real numbers, or `requires_grad` is true for a dtype that is not float.
 
     Notes
     -----
-    Arrays are taken wherever tensors are. NumPy's functions that have a counterpart in cnet, such
-    as ``np.exp(x)``, ``np.concatenate([x, y])`` or ``array * x``, give tensors and are recorded;
-    the others compute with the array, and raise for a tensor that requires grad.
-    Operands of different dtypes are promoted as in PyTorch: a number or a tensor without dimensions
-    changes the dtype of the other operand only if it is of a higher kind (bool, integer, float).
+    All functions accept arrays in place of tensors. NumPy functions with a cnet counterpart, like
+    ``np.exp(x)``, ``np.concatenate([x, y])`` or ``array * x``, return tensors and are recorded.
+    All other NumPy functions compute with the array, and raise TypeError for a tensor that requires
+    grad. Operands of different dtypes are promoted as in PyTorch: a number or a tensor
+    without dimensions changes the dtype of the other operand only if it is of a higher kind (bool,
+    integer, float).
 
     An in-place operation changes the array that views and aliases share. If an array that the graph
     needs for its backward pass was changed, `backward` raises RuntimeError. Changes through `data`,
-    or of the ndarray that `numpy` gives, are not noticed.
+    or through the ndarray that `numpy` returns, are not detected.
 
     Examples
     --------
@@ -85,7 +91,7 @@ class Tensor(Variable, Methods):
 
     @property
     def requires_grad(self) -> bool:
-        """Whether a gradient is, or can be, propagated to this tensor."""
+        """Whether the backward pass propagates a gradient to this tensor."""
         if self._view is not None:
             self._renew()
         return self._requires_grad
@@ -107,7 +113,7 @@ class Tensor(Variable, Methods):
 
     @property
     def grad(self) -> "Tensor | None":
-        """The gradients accumulated by `backward`."""
+        """The gradient accumulated by `backward`, or None."""
         return self._grad  # type: ignore[return-value]
 
     @grad.setter
@@ -123,9 +129,9 @@ class Tensor(Variable, Methods):
 
     @property
     def data(self) -> "Tensor":
-        """The same memory as a tensor outside of the graph; can be assigned.
+        """A tensor outside the graph that shares the memory; assignment replaces the array.
 
-        Changes made through it are not noticed by the backward pass, as in PyTorch.
+        As in PyTorch, the backward pass does not detect changes made through it.
         """
         result = Tensor(self._array)
         result._view = UNWATCHED
@@ -137,19 +143,19 @@ class Tensor(Variable, Methods):
 
     @property
     def grad_fn(self) -> "autograd.Context | None":
-        """The node of the graph that the tensor came from; None for a leaf."""
+        """The node of the graph that produced the tensor; None for a leaf."""
         if self._view is not None:
             self._renew()
         return self._grad_fn
 
     @property
     def output_index(self) -> int:
-        """Which output of `grad_fn` the tensor is."""
+        """The index of the tensor among the outputs of `grad_fn`."""
         return self._output_index
 
     @property
     def is_leaf(self) -> bool:
-        """Whether the tensor was made by the user and not by a recorded operation."""
+        """Whether no recorded operation produced the tensor."""
         return self.grad_fn is None
 
     def backward(
@@ -158,52 +164,58 @@ class Tensor(Variable, Methods):
         retain_graph: bool | None = False,
         create_graph: bool = False,
     ) -> None:
-        """Add to `grad` of every leaf its gradient.
+        """Compute the gradients of all leaves and add them to their `grad`.
 
         Parameters
         ----------
         gradient : Tensor, ndarray or number, optional
-            The gradient of the final result with respect to this tensor, in its shape; 1 by default
-            for a tensor of one element.
+            The gradient of the final result with respect to this tensor, in its shape; by default
+            1 for a tensor of one element.
         retain_graph : bool, default False
-            Keep what the graph saved, to go through it again.
+            Keep the values that the graph saved, so that it can be propagated again.
         create_graph : bool, default False
-            Not supported: gradients cannot be differentiated.
+            Not supported: gradients cannot be differentiated again.
 
         Raises
         ------
         NotImplementedError
             If `create_graph` is true.
         RuntimeError
-            If the tensor needs no gradient, has several elements and `gradient` is missing, the
-            graph was freed by an earlier call, or what it saved was changed in place.
+            If the tensor does not require grad; if it has several elements and `gradient` is
+            missing; if an earlier call freed the graph; or if a saved array was changed in place.
         ValueError
-            If `gradient` has another shape.
+            If `gradient` does not have the shape of the tensor.
         """
         autograd.refuse_create_graph("backward", create_graph)
         autograd.backward((self,), (gradient,), bool(retain_graph))
 
     def detach(self) -> "Tensor":
-        """A tensor that shares the memory and has no place in the graph."""
+        """A tensor outside the graph that shares the memory."""
         return Tensor(self._array)
 
     def register_hook(self, hook: "Callable[[Tensor], TensorLike | None]") -> HookHandle:
-        """Call ``hook(grad)`` on every backward, once the gradient of this tensor is complete.
+        """Call ``hook(grad)`` in every backward pass, once the gradient of this tensor is complete.
 
         Parameters
         ----------
         hook : callable
-            May return another gradient, which is used instead; must not change its argument.
+            Gets the gradient as a tensor, which it must not change. It may return another gradient
+            of the same shape, which replaces it.
 
         Returns
         -------
         HookHandle
             ``handle.remove()`` removes the hook.
+
+        Raises
+        ------
+        RuntimeError
+            If the tensor does not require grad.
         """
         return HookHandle(self._own_hooks("register_hook"), hook)
 
     def retain_grad(self) -> None:
-        """Keep the gradient in `grad`, as leaves do."""
+        """Keep the gradient of a result of an operation in `grad`, as for a leaf."""
         hooks = self._own_hooks("retain_grad")
         if self.grad_fn is None:
             return
@@ -252,12 +264,12 @@ class Tensor(Variable, Methods):
     def numpy(self) -> Array:
         """The array itself, not a copy.
 
-        The graph does not notice what is written into it.
+        The backward pass does not detect changes of this array.
 
         Raises
         ------
         RuntimeError
-            If the tensor requires grad, for the graph would not know what is computed.
+            If the tensor requires grad, because computations with the array are not recorded.
         """
         if self.requires_grad:
             raise RuntimeError(
@@ -319,7 +331,7 @@ class Tensor(Variable, Methods):
         return round(self.item(), ndigits)
 
     def __format__(self, spec: str) -> str:
-        """The number in the format, for a tensor of one element."""
+        """The only element in the given format, for a tensor of one element."""
         if self._array.ndim == 0 or (spec and self._array.size == 1):
             return format(self._array.item(), spec)
         return super().__format__(spec)
@@ -360,7 +372,7 @@ Variable.tensor_type = Tensor
 
 
 def tensor(data: Any, dtype: DType = None, requires_grad: bool = False) -> Tensor:
-    """A new tensor with a copy of the data.
+    """Create a tensor with a copy of the data.
 
     Parameters
     ----------
@@ -369,12 +381,17 @@ def tensor(data: Any, dtype: DType = None, requires_grad: bool = False) -> Tenso
     dtype : dtype, optional
         The dtype of the tensor; that of the data by default.
     requires_grad : bool, default False
-        Whether gradients with respect to the tensor are wanted; for float dtypes only.
+        Whether `backward` computes the gradient of the tensor; for float dtypes only.
 
     Returns
     -------
     Tensor
-        A leaf that shares memory with nothing.
+        A leaf with its own memory.
+
+    Raises
+    ------
+    TypeError
+        If `data` is not real numbers, or `requires_grad` is true for a dtype that is not float.
 
     Examples
     --------
@@ -387,19 +404,25 @@ def tensor(data: Any, dtype: DType = None, requires_grad: bool = False) -> Tenso
 
 
 def as_tensor(data: Any, dtype: DType = None) -> Tensor:
-    """A tensor that shares memory with the data where it can.
+    """Convert data to a tensor that shares its memory where possible.
 
     Parameters
     ----------
     data : ndarray, Tensor, number or nested sequence of numbers
-        A tensor that has the dtype already is returned as it is; its conversion is recorded.
+        A tensor that already has the dtype is returned unchanged; otherwise the conversion is
+        recorded in the graph.
     dtype : dtype, optional
         The dtype of the tensor; that of the data by default.
 
     Returns
     -------
     Tensor
-        Without a gradient of its own, unless `data` is a tensor that has one.
+        It requires grad only if `data` is a tensor that requires grad.
+
+    Raises
+    ------
+    TypeError
+        If `data` is not real numbers.
 
     Examples
     --------
@@ -414,18 +437,18 @@ def as_tensor(data: Any, dtype: DType = None) -> Tensor:
 
 
 def array_of(x: Any) -> Any:
-    """The array of a tensor; of anything else, what NumPy makes of it. Nothing is recorded."""
+    """The array of a tensor; anything else is converted by `numpy.asarray`. Not recorded."""
     return x._array if isinstance(x, Variable) else np.asarray(x)
 
 
 def make_writable(tensor: Tensor) -> None:
-    """Give a tensor whose array is read-only a copy of it, so that it can be trained."""
+    """Replace a read-only array of a tensor by a copy, so that the tensor can be trained."""
     if not tensor._array.flags.writeable:
         tensor._array = tensor._array.copy()
 
 
 def zero_grad(tensors: Iterable[Tensor], set_to_none: bool) -> None:
-    """Forget the gradients of tensors, or set them to zero."""
+    """Set the gradients of tensors to None, or to zero."""
     for tensor in tensors:
         if set_to_none:
             tensor.grad = None
@@ -435,7 +458,7 @@ def zero_grad(tensors: Iterable[Tensor], set_to_none: bool) -> None:
 
 
 def to_array(function: str, data: Any, dtype: DType = None) -> Array:
-    """The array of a tensor, or of data that can become one."""
+    """The array of a tensor, or of data that can be converted to one."""
     array = data._array if isinstance(data, Variable) else np.asarray(data)
     if dtype is not None:
         array = array.astype(dtype, copy=False)
@@ -447,7 +470,7 @@ def to_array(function: str, data: Any, dtype: DType = None) -> Array:
 
 
 def _has_dtype(data: Any) -> bool:
-    """Whether the data, or the first item in nested sequences, comes with a dtype of its own."""
+    """Whether the data, or the first item of nested sequences, has a dtype."""
     while isinstance(data, (list, tuple)) and data:
         data = data[0]
     return hasattr(data, "dtype")

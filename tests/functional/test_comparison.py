@@ -1,4 +1,4 @@
-"""Comparisons and the logic of masks give plain tensors."""
+"""Comparisons and logical operations return tensors outside the graph."""
 
 import operator
 

@@ -59,7 +59,7 @@ def test_errors_come_from_the_kernel():
 
 @pytest.mark.parametrize("size", [3, 5])
 def test_what_is_documented_of_winograd(size):
-    """Its error bound, relative to what a tile sees; NaN and the absence of zeros; its range."""
+    """The error bound relative to the inputs of a tile; NaN; inexact zeros; the range."""
     rng = np.random.default_rng(0)
     p, reach = size // 2, size // 2 + 3
     weight = rng.standard_normal((16, 16, size, size)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Functions of single elements."""
+"""Elementwise functions of one input."""
 
 import math
 
@@ -102,7 +102,7 @@ def test_relu_of_integers_and_others():
     assert F.relu(tensor([1, -2])).dtype == np.int64
     with pytest.raises(TypeError, match=r"relu: .* must be float32 or float64"):
         F.relu(tensor([True]))
-    with pytest.raises(TypeError, match=r"leaky_relu: input must be of a float dtype"):
+    with pytest.raises(TypeError, match=r"leaky_relu: input must have a float dtype"):
         F.leaky_relu(tensor([1, -2]))
 
 
@@ -129,7 +129,10 @@ BOUNDS = [
     (np.array([0.5, 2.0]), np.array([1.0, 3.0])),
     (np.array([[0.5], [2.0], [-1.0]]), None),
     (None, np.array(0.9)),
-    (np.array([2.0, 0.1]), np.array([1.0, 0.3])),  # the first pair crosses: max wins
+    (
+        np.array([2.0, 0.1]),
+        np.array([1.0, 0.3]),
+    ),  # first pair: min > max, so max wins
 ]
 
 

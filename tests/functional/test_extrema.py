@@ -1,4 +1,4 @@
-"""The greatest and the smallest elements, and where they are."""
+"""Maxima and minima, and their positions."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Values and gradients are PyTorch's, in both dtypes."""
+"""Values and gradients are equal to those of PyTorch, in both dtypes."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ WEIGHT, TIES = positive(5), np.array([[1.0, 2.0, 2.0], [2.0, 0.0, 1.0]])
 SHARES = positive(6, 5) / 5
 CONV = {"stride": (2, 1), "padding": (1, 2), "dilation": (1, 2), "groups": 2}
 
-# A function of two namespaces, as torch and torch.nn.functional are, and of the arguments.
+# Each function takes two namespaces, like torch and torch.nn.functional, and the arguments.
 CASES = {
     "add": (lambda t, f, x, y: x + y, X, Y),
     "sub": (lambda t, f, x, y: x - y, X, Y),

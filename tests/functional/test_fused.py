@@ -1,4 +1,4 @@
-"""Chains with one kernel: in the graph they are what the chain is, forth to the bit."""
+"""Fused chains: bitwise the same values and, in the graph, the same gradients as the chain."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ CASES = [
     ((0, 2, 4, 5), (3, 2, 3, 3), {}),
 ]
 DEEP = ((2, 16, 9, 10), (17, 16, 3, 3), {"padding": 1})
-"""Winograd's algorithm computes it faster than the kernel of the chain."""
+"""For this convolution, Winograd's algorithm is faster than the kernel of the chain."""
 
 
 def numbers(*shape, seed=0, dtype=np.float64):
@@ -39,7 +39,7 @@ def arrays(x, weight, dtype=np.float64):
 
 
 def results(function, arrays, options, requires_grad=(True, True, True)):
-    """y, then the gradients of the leaves, None where there is none."""
+    """The output, then the gradients of the leaves, or None."""
     leaves = [
         None if a is None else Tensor(a, needed)
         for a, needed in zip(arrays, requires_grad, strict=True)
@@ -52,7 +52,7 @@ def results(function, arrays, options, requires_grad=(True, True, True)):
 
 
 def assert_same(got, expected):
-    """The same values, to the bit, and the same gradients, up to the order of their sums."""
+    """Bitwise equal values, and gradients that are equal up to the order of summation."""
     assert_exact(got[0], expected[0])
     for a, b in zip(got[1:], expected[1:], strict=True):
         if b is None:
@@ -153,7 +153,7 @@ def test_strided_input():
 
 
 def test_dead_and_tied_cells():
-    """All four cells equal: the first takes the gradient; none where they are not positive."""
+    """If all four cells are equal, the first gets the gradient; if not positive, none does."""
     x, weight = np.ones((1, 1, 4, 4)), np.array([1.0, -1, 0]).reshape(3, 1, 1, 1)
     y, dx, dw, db = results(conv2d_relu_pool, (x, weight, np.zeros(3)), {})
     assert_same([y, dx, dw, db], results(chain, (x, weight, np.zeros(3)), {}))

@@ -1,4 +1,4 @@
-"""Operations with `inplace=True`: values, gradients, what else sees the result."""
+"""Operations with `inplace=True`: values, gradients, and other tensors that share the memory."""
 
 import numpy as np
 import pytest
@@ -48,7 +48,7 @@ def test_without_inplace_nothing_changes(operation):
 
 
 def test_a_graphs_result_becomes_the_new_result(operation):
-    """What reads the tensor afterwards sees the new values, and gradients are right."""
+    """Operations that read the tensor later get the new values, and gradients are correct."""
     gradients = []
     for inplace in (True, False):
         leaf = Tensor(VALUES.copy(), requires_grad=True)
@@ -70,7 +70,7 @@ def test_what_was_saved_of_the_old_values_is_missed(operation):
 
 
 def test_a_block_that_reads_its_input_afterwards():
-    """A residual block whose first operation is in place: its skip connection sees the result."""
+    """In a residual block that starts in place, the skip connection gets the changed values."""
     x = tensor([-1.0, 2.0], requires_grad=True)
     h = x * 2
     y = nn.Sequential(nn.ReLU(inplace=True), nn.Identity())(h) + h

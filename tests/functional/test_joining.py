@@ -1,4 +1,4 @@
-"""Parts of tensors, and tensors put together."""
+"""Indexing, concatenation, stacking and padding."""
 
 import numpy as np
 import pytest
@@ -147,7 +147,7 @@ def test_padding_keeps_the_dtype():
         (((1,),), r"pad: pad must have two numbers .* at most 1 axes \(got \(1,\)\)"),
         (((1, 1, 1, 1),), "pad: pad must have two numbers"),
         (((1, 1), "mirror"), "pad: mode must be one of constant, .* 'mirror'"),
-        (((-2, -2),), r"pad: pad cuts off too much \(got \(-2, -2\) and shape \(3,\)\)"),
+        (((-2, -2),), r"pad: pad removes too much \(got \(-2, -2\) and shape \(3,\)\)"),
     ],
 )
 def test_padding_errors(arguments, message):

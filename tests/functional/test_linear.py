@@ -1,4 +1,4 @@
-"""Matrix products and the affine map."""
+"""Matrix products and the linear layer."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Batch normalisation in the graph; the kernels' values are tested with them."""
+"""Batch normalisation in the graph; its values are tested with the kernels."""
 
 import numpy as np
 import pytest
@@ -62,9 +62,9 @@ def test_an_empty_batch_gives_an_empty_result_and_no_statistics():
 
 
 def test_errors():
-    with pytest.raises(ValueError, match="running_mean and running_var must be given outside of"):
+    with pytest.raises(ValueError, match="must be given if training is False"):
         F.batch_norm(X, None, VAR)
-    with pytest.raises(ValueError, match=r"at least 2 numbers .* \(got shape \(1, 3\)\)"):
+    with pytest.raises(ValueError, match=r"at least 2 values .* \(got shape \(1, 3\)\)"):
         F.batch_norm(X[:1, :, 0, 0], None, None, training=True)
     message = r"running_var must have shape .* \(got \(2,\) float64 and \(3,\) float64\)"
     mean = MEAN.copy()

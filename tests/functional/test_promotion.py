@@ -1,4 +1,4 @@
-"""The dtype of results: PyTorch's rules, as literals and against PyTorch where it is installed."""
+"""The dtype of results: PyTorch's rules as literals, and compared with PyTorch if installed."""
 
 import itertools
 import operator
@@ -195,7 +195,7 @@ def _assert_same(ours, theirs, a, b, their_a, their_b):
     try:
         expected = theirs(their_a, their_b).numpy()
     except RuntimeError:
-        return  # the difference of booleans and numbers, which NumPy and cnet have
+        return  # the difference of a boolean and a number, which NumPy and cnet support
     got = ours(a, b)
     assert got.dtype == expected.dtype, (a, b)
     np.testing.assert_allclose(got, expected, rtol=1e-6)

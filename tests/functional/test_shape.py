@@ -1,4 +1,4 @@
-"""Other shapes for the same elements."""
+"""Operations that change the shape."""
 
 import numpy as np
 import pytest
@@ -76,10 +76,13 @@ def test_names_of_numpy_and_of_pytorch():
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (lambda x: F.flatten(x, 2), r"flatten: an axis must be within 2 dimensions \(got 2\)"),
+        (
+            lambda x: F.flatten(x, 2),
+            r"flatten: an axis must be in range for 2 dimensions \(got 2\)",
+        ),
         (lambda x: F.flatten(x, 1, 0), r"flatten: start_dim .* \(got 1 and 0\)"),
         (lambda x: F.squeeze(x, 2), "squeeze: an axis"),
-        (lambda x: F.unsqueeze(x, 3), r"unsqueeze: an axis must be within 3 dimensions"),
+        (lambda x: F.unsqueeze(x, 3), r"unsqueeze: an axis must be in range for 3 dimensions"),
         (lambda x: F.transpose(x, 0, 2), "transpose: an axis"),
         (lambda x: F.permute(x, 0), "axes"),
         (lambda x: F.permute(x, 0, 0), "axis"),

@@ -36,11 +36,11 @@ def test_the_implicit_axis_is_pytorchs(ndim, dim):
     x = np.random.default_rng(0).standard_normal((2,) * ndim)
     for name in ("softmax", "log_softmax"):
         function = getattr(F, name)
-        with pytest.warns(UserWarning, match=f"{name}: .* give dim={dim}") as caught:
+        with pytest.warns(UserWarning, match=f"{name}: .* use dim={dim}") as caught:
             np.testing.assert_array_equal(function(x), function(x, dim))
         assert caught[0].filename == __file__
     for layer in (nn.Softmax(), nn.LogSoftmax()):
-        with pytest.warns(UserWarning, match=f"give dim={dim}"):
+        with pytest.warns(UserWarning, match=f"use dim={dim}"):
             layer(x)
 
 
@@ -48,7 +48,7 @@ def test_dtypes_and_axes():
     x = tensor([1, 2, 3])
     for function in (F.softmax, F.log_softmax):
         name = function.__name__
-        with pytest.raises(TypeError, match=f"{name}: input must be of a float dtype"):
+        with pytest.raises(TypeError, match=f"{name}: input must have a float dtype"):
             function(x, 0)
         assert function(x, 0, dtype=np.float32).dtype == np.float32
         assert function(x.float(), dim=0, dtype="float64").dtype == np.float64

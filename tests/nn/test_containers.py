@@ -46,7 +46,7 @@ def test_indexing(make):
     assert box.append(modules[2]) is box
     assert list(box.extend([last, last])) == [*modules[:2], last, modules[2], last, last]
     for bad in (6, -7):
-        with pytest.raises(IndexError, match="within the 6 modules"):
+        with pytest.raises(IndexError, match="in range for 6 modules"):
             box[bad]
     with pytest.raises(TypeError):
         box["0"]
@@ -113,7 +113,7 @@ def test_module_dict():
         (TypeError, "ModuleDict: a must be a Module (got int)", lambda: nn.ModuleDict({"a": 3})),
         (ValueError, "add_module: name is taken by another attribute (got 'keys')",
          lambda: nn.ModuleDict({"keys": nn.ReLU()})),
-        (ValueError, "add_module: name must not be empty nor have a dot (got 'a.b')",
+        (ValueError, "add_module: name must not be empty or have a dot (got 'a.b')",
          lambda: nn.Sequential({"a.b": nn.ReLU()})),
         (NotImplementedError, "ModuleList must define forward", lambda: nn.ModuleList()(1)),
     ],

@@ -1,4 +1,4 @@
-"""Chains that Sequential runs as one operation: seen from outside, nothing but faster."""
+"""Chains that Sequential runs as one operation: the results are the same as without fusion."""
 
 import copy
 
@@ -43,12 +43,12 @@ def small():
 
 
 def fused(net):
-    """Whether some modules run together."""
+    """Whether at least two modules run as one operation."""
     return len(operations(list(net))) < len(net)
 
 
 def unfused(net):
-    """The same modules, each of them looked into."""
+    """The same modules with a hook on each, so that none are fused."""
     twin = copy.deepcopy(net)
     for module in twin:
         module.register_forward_hook(lambda *_: None)
@@ -57,7 +57,7 @@ def unfused(net):
 
 
 def results(net, x, requires_grad=True):
-    """y, the gradient of the input, and those of the parameters."""
+    """The output, the gradient of the input, and the gradients of the parameters."""
     leaf = Tensor(x, requires_grad)
     net.zero_grad()
     y = net(leaf)
@@ -70,7 +70,7 @@ def results(net, x, requires_grad=True):
 
 
 def assert_same(got, expected):
-    """The same values, to the bit, and the same gradients, up to the order of their sums."""
+    """Bitwise equal values, and gradients that are equal up to the order of summation."""
     assert_exact(got[0], expected[0])
     for a, b in zip(got[1:], expected[1:], strict=True):
         if b is None:
@@ -81,7 +81,7 @@ def assert_same(got, expected):
 
 @pytest.fixture
 def pooled(monkeypatch):
-    """What the fused kernel was called with, once for each call."""
+    """The arguments of each call of the fused kernel."""
     calls, kernel = [], kernels.conv2d_relu_pool
 
     def watched(*args, **kwargs):
@@ -117,7 +117,7 @@ def test_the_kernel_runs_where_direct_is_what_the_convolution_takes(
 
 
 def test_a_chain_for_winograd_is_still_right():
-    """Against the kernels of the reference, in float64."""
+    """Compare with the kernels of the reference, in float64."""
     (conv, options, shape), padding = CONVS[6], {"padding": 1}
     net, x = chain(conv, options), numbers(shape)
     weight, bias = net[0].weight.detach().numpy(), net[0].bias.detach().numpy()
@@ -157,7 +157,7 @@ def test_an_array_is_taken_as_input(pooled):
     assert_exact(y.detach().numpy(), unfused(net)(x).detach().numpy())
 
 
-# ---- A chain that somebody looks into ----------------------------------------------------------
+# ---- A chain with hooks or an overridden forward ------------------------------------------------
 
 
 @pytest.mark.parametrize("position", [0, 1, 2])
@@ -281,11 +281,11 @@ def test_other_orders_are_not_fused(order):
     assert len(operations([modules[i] for i in order])) == len(order)
 
 
-# ---- Where the chain stands --------------------------------------------------------------------
+# ---- The position of the chain ------------------------------------------------------------------
 
 
 def test_within_longer_chains(pooled):
-    """In front, behind, twice, and cut off at the end."""
+    """At the start, at the end, twice, and incomplete at the end."""
     conv, relu, pool = nn.Conv2d(3, 3, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)
     net = nn.Sequential(
         relu, conv, relu, pool, nn.Conv2d(3, 3, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), pool,
@@ -298,7 +298,7 @@ def test_within_longer_chains(pooled):
 
 
 def test_one_module_used_twice(pooled):
-    """Its gradients add up, as they do without fusion."""
+    """Its gradients accumulate, as they do without fusion."""
     conv, relu, pool = nn.Conv2d(3, 3, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)
     net, x = nn.Sequential(conv, relu, pool, conv, relu, pool), numbers((2, 3, 12, 13))
     assert len(list(net.parameters())) == 2
@@ -345,7 +345,7 @@ def test_the_state_is_untouched():
 
 
 def test_the_reference_cnn_trains_alike(pooled):
-    """Some steps of descent give the same weights, fused or not."""
+    """Several steps of gradient descent give the same weights with and without fusion."""
     net = models.reference_cnn((1, 12, 12))
     twin = unfused(net)
     x, target = numbers((6, 1, 12, 12)), np.arange(6)

@@ -1,4 +1,4 @@
-"""Initial values: their distributions, and that a seed fixes them."""
+"""Initial values: their distributions, and their reproducibility with a seed."""
 
 import math
 

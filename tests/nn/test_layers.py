@@ -1,4 +1,4 @@
-"""Layers without another framework: shapes, options that reach the function, repr, errors."""
+"""Layers without another framework: shapes, options passed to the function, repr, errors."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What a module holds, and how it is found, saved, changed and called."""
+"""Modules: their contents, and how these are found, saved, changed and called."""
 
 import copy
 
@@ -157,9 +157,9 @@ def test_dir_shows_attributes_that_can_be_written_after_a_dot():
          lambda b: setattr(b, "lin", "linear")),
         (ValueError, "register_buffer: name is taken by another attribute (got 'forward')",
          lambda b: b.register_buffer("forward", np.zeros(2))),
-        (ValueError, "add_module: name must not be empty nor have a dot (got 'a.b')",
+        (ValueError, "add_module: name must not be empty or have a dot (got 'a.b')",
          lambda b: b.add_module("a.b", nn.ReLU())),
-        (ValueError, "register_parameter: name must not be empty nor have a dot (got '')",
+        (ValueError, "register_parameter: name must not be empty or have a dot (got '')",
          lambda b: b.register_parameter("", None)),
         (TypeError, "register_parameter: name must be a str (got 3)",
          lambda b: b.register_parameter(3, None)),
@@ -278,7 +278,7 @@ def test_load_state_dict_refuses_what_is_not_a_mapping_or_cannot_be_written():
     net.second[1].weight.data[:] = 0
     net.bias = nn.Parameter(np.zeros(2))
     net.bias.detach().numpy().flags.writeable = False
-    with pytest.raises(ValueError, match="bias: the tensor's own array must be writable"):
+    with pytest.raises(ValueError, match="bias: the array of the tensor must be writable"):
         net.load_state_dict(Net().state_dict())
     assert not net.second[1].weight.detach().numpy().any()
 
@@ -296,7 +296,7 @@ def test_a_deep_copy_is_independent():
     assert seen == ["hook"]
 
 
-# Changing everything at once
+# Changes of the whole module
 
 
 def test_train_and_eval_reach_everything():

@@ -66,7 +66,7 @@ def test_errors():
     with pytest.raises(ValueError, match=r"BatchNorm1d: eps must not be negative \(got -1\)"):
         nn.BatchNorm1d(3, eps=-1)
     norm = nn.BatchNorm1d(4)
-    with pytest.raises(ValueError, match="at least 2 numbers"):
+    with pytest.raises(ValueError, match="at least 2 values"):
         norm(X[:1, :, 0, 0])
     assert norm.num_batches_tracked.item() == 0
 
@@ -75,7 +75,7 @@ def test_without_running_statistics_eval_takes_the_batchs():
     norm = nn.BatchNorm2d(4, track_running_stats=False).eval()
     np.testing.assert_array_equal(norm(X).detach(), nn.BatchNorm2d(4)(X).detach())
     single = nn.BatchNorm1d(4, track_running_stats=False).eval()
-    with pytest.raises(ValueError, match="at least 2 numbers in every channel") as caught:
+    with pytest.raises(ValueError, match="at least 2 values per channel") as caught:
         single(X[:1, :, 0, 0])
     assert "training" not in str(caught.value)
 

@@ -1,4 +1,4 @@
-"""Adam with the circular echo, against its equations in NumPy."""
+"""Adam with the circular echo, compared with its equations in NumPy."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def run(rule, steps=3, **options):
 
 
 def echoed(rule, strength, steps, clip):
-    """One step by hand: Adam's own moves the parameters before the echo."""
+    """One step computed by hand: the step of Adam updates the parameters before the echo."""
     net = model()
     w1, b1, w2, b2 = (p.detach().numpy().copy() for p in net.parameters())
     h = np.tanh(X @ w1.T + b1)
@@ -47,7 +47,7 @@ def echoed(rule, strength, steps, clip):
     if rule == "literal":
         total = {name: np.zeros_like(g) for name, g in own.items()}
         total["b2"] = clipped(own["b2"] / (np.sqrt(2) + 1e-12) * strength)
-        square = np.ones_like(z)  # what the squares have, from the sum
+        square = np.ones_like(z)  # the gradient of the squares, from the sum
         for _ in range(steps):
             square = square + 1
             gz = gz + 2 * z * square

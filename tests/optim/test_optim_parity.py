@@ -1,4 +1,4 @@
-"""A hundred steps of every rule and option against PyTorch."""
+"""A hundred steps of every rule and option, compared with PyTorch."""
 
 import numpy as np
 import pytest
@@ -59,7 +59,7 @@ TOLERANCE = {np.float32: 1e-6, np.float64: 1e-12}
 
 
 def check(rule, options, second, dtype):
-    """The same gradients, drawn anew in every step, to both; the last parameter gets one in two."""
+    """Both get the same new random gradients in each step, the last parameter every second step."""
     rng = np.random.default_rng(0)
     starts = [rng.normal(size=shape).astype(dtype) for shape in SHAPES]
     ours = [nn.Parameter(start.copy()) for start in starts]

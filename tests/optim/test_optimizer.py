@@ -1,4 +1,4 @@
-"""Groups, state, errors and the steps themselves, on numbers that can be checked by hand."""
+"""Groups, state, errors and update steps, with numbers that can be checked by hand."""
 
 import copy
 
@@ -358,7 +358,7 @@ TRAINED = _trained()
         (TypeError, "Adam: state must be a dict (got list)", lambda s: s.update(state=[])),
         (TypeError, "Adam: state[0] must be a dict (got NoneType)",
          lambda s: s["state"].update({0: None})),
-        (ValueError, "Adam: state must be of parameters 0 to 1 (got 2)",
+        (ValueError, "Adam: state must have keys from 0 to 1 (got 2)",
          lambda s: s["state"].update({2: {}})),
         (ValueError, "Adam: state[1]['exp_avg'].shape must be (2, 2) (got (3,))",
          lambda s: s["state"][1].update(exp_avg=np.zeros(3))),
@@ -396,9 +396,9 @@ def test_a_state_is_not_taken_from_another_rule():
         (optim.SGD, {"momentum": -0.1}, "SGD: momentum must not be negative (got -0.1)"),
         (optim.SGD, {"weight_decay": -1}, "SGD: weight_decay must not be negative (got -1)"),
         (optim.SGD, {"nesterov": True},
-         "SGD: nesterov needs momentum > 0 and dampening = 0 (got 0 and 0)"),
+         "SGD: nesterov requires momentum > 0 and dampening = 0 (got 0 and 0)"),
         (optim.SGD, {"nesterov": True, "momentum": 0.9, "dampening": 0.1},
-         "SGD: nesterov needs momentum > 0 and dampening = 0 (got 0.9 and 0.1)"),
+         "SGD: nesterov requires momentum > 0 and dampening = 0 (got 0.9 and 0.1)"),
         (optim.Adam, {"lr": -1.0}, "Adam: lr must not be negative (got -1.0)"),
         (optim.Adam, {"eps": -1e-8}, "Adam: eps must not be negative (got -1e-08)"),
         (optim.Adam, {"weight_decay": -1}, "Adam: weight_decay must not be negative (got -1)"),

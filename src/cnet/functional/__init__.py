@@ -1,7 +1,7 @@
-"""Functions of tensors and arrays: `torch.nn.functional`'s names, and what tensors are made of.
+"""Functions of tensors and arrays, with the names of `torch.nn.functional` and `torch`.
 
-Each family has a file, in which the derivative of an operation stands below its definition.
-Importing this package gives `Tensor` its operators and methods.
+Each family of functions has its own file, which defines each operation and its derivative. The
+import of this package registers the operators and methods of `Tensor`.
 """
 
 from . import comparison

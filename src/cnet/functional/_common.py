@@ -1,4 +1,4 @@
-"""What several families share."""
+"""Helpers that several families of functions share."""
 
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -19,9 +19,10 @@ _OUR_NAMES = {"dim": "axis", "keepdim": "keepdims", "ddof": "correction"}
 
 
 def also_dim(function: Callable[..., Result]) -> Callable[..., Result]:
-    """Let `axis` and `keepdims` of a function be given by PyTorch's names, `dim` and `keepdim`.
+    """Accept PyTorch's names `dim` and `keepdim` for the arguments `axis` and `keepdims`.
 
-    It also becomes a method that NumPy's function of the same name can call, as `np.sum` does.
+    The function can also be called with the options of the NumPy function of the same name, if they
+    are None, so that for example `np.sum` can call it as a method.
     """
 
     @wraps(function)
@@ -39,7 +40,7 @@ def also_dim(function: Callable[..., Result]) -> Callable[..., Result]:
 
 
 def axes(axis: Axis) -> Axes:
-    """Axes as NumPy takes them: a list becomes a tuple."""
+    """Convert axes to the form that NumPy accepts: a list becomes a tuple."""
     return tuple(axis) if isinstance(axis, Sequence) else axis
 
 

@@ -1,4 +1,4 @@
-"""Elementwise operations as functions of tensors."""
+"""Elementwise operations of tensors that C kernels compute."""
 
 from typing import ClassVar
 
@@ -10,7 +10,7 @@ from ._promotion import floating
 
 
 class Elementwise(Operation[Tensor]):
-    """An operation of `cnet.kernels.elementwise`, with its parameters `a` and `b`."""
+    """Base class of the operations in `cnet.kernels.elementwise`, with parameters `a` and `b`."""
 
     name: ClassVar[str]
 

@@ -1,11 +1,13 @@
-"""The dtype of a result: PyTorch's rules between tensors, where NumPy's differ.
+"""The dtype of a result: PyTorch's promotion rules, where they differ from NumPy's.
 
-Kinds are ordered: bool, integer, float. The result is of the highest kind among the operands:
+The kinds of dtypes are ordered: bool, integer, float. The result has the highest kind among the
+operands:
 
-- An integer with a float gives the dtype of the float, not a wider one.
-- An array without axes, and after it a Python number, decide only if they are of a higher kind than
-  the arrays with axes. A Python float then counts as float32, a Python int as int64.
-- Operations that give floats compute booleans and integers in float32.
+- An integer and a float give the dtype of the float, not a wider one.
+- Arrays with axes take precedence over arrays without axes, and these over Python numbers. An
+  operand of lower precedence changes the dtype only if its kind is higher. A Python float then
+  counts as float32, a Python int as int64.
+- Operations with float results convert booleans and integers to float32.
 
 `cnet.kernels` and `cnet.dropin` keep NumPy's rules.
 """
@@ -21,7 +23,7 @@ from ..operations import weak
 DType = np.dtype[Any]
 
 FLOAT32 = np.dtype(np.float32)
-"""What booleans, integers and Python floats become where nothing else decides."""
+"""The default dtype of booleans, integers and Python floats in float operations."""
 INT64 = np.dtype(np.int64)
 
 _KINDS = {"b": 0, "i": 1, "u": 1, "f": 2}
@@ -29,7 +31,7 @@ _NUMBERS = {bool: np.dtype(np.bool_), int: INT64, float: FLOAT32}
 
 
 def promoted(function: str, a: Any, b: Any) -> tuple[Any, Any]:
-    """Two operands, arrays or Python numbers, such that NumPy's result has PyTorch's dtype."""
+    """Convert two operands so that the result of NumPy has the dtype of PyTorch."""
     if type(a) is np.ndarray:
         if type(b) is np.ndarray:
             if a.dtype is b.dtype:
@@ -44,7 +46,7 @@ def promoted(function: str, a: Any, b: Any) -> tuple[Any, Any]:
 
 
 def promoted_to_float(function: str, a: Any, b: Any) -> tuple[Any, Any]:
-    """As `promoted`, for an operation whose result is of a float dtype."""
+    """Like `promoted`, for an operation whose result has a float dtype."""
     a, b = promoted(function, a, b)
     if (a if isinstance(a, np.ndarray) else b).dtype.kind != "f":
         return cast(a, FLOAT32), cast(b, FLOAT32)
@@ -52,20 +54,20 @@ def promoted_to_float(function: str, a: Any, b: Any) -> tuple[Any, Any]:
 
 
 def floating(function: str, x: Any) -> Array:
-    """An array of floats as it is, one of booleans or integers in float32."""
+    """Convert booleans and integers to float32; float arrays are returned unchanged."""
     if type(x) is np.ndarray and x.dtype.kind == "f":
         return x
     return cast(x, FLOAT32) if _kind(function, x) < 2 else np.asarray(x)
 
 
 def require_float(function: str, x: Any) -> None:
-    """TypeError unless an array is of a float dtype."""
+    """Raise TypeError unless an array has a float dtype."""
     if _kind(function, x) < 2:
-        raise TypeError(f"{function}: input must be of a float dtype (got {x.dtype})")
+        raise TypeError(f"{function}: input must have a float dtype (got {x.dtype})")
 
 
 def result_type(function: str, *operands: Any) -> DType:
-    """The dtype that operands, arrays or Python numbers, have together."""
+    """The promoted dtype of the operands, which are arrays or Python numbers."""
     arrays: list[list[DType]] = [[], [], []]
     for operand in operands:
         if type(operand) in _NUMBERS:
@@ -78,7 +80,7 @@ def result_type(function: str, *operands: Any) -> DType:
 
 
 def cast(x: Any, dtype: DType) -> Array:
-    """An array or a Python number in a dtype; what does not fit into an integer wraps around."""
+    """Convert an array or Python number to a dtype; integers that are too large wrap around."""
     array: Array = np.asarray(x).astype(dtype, copy=False)
     return array
 

@@ -1,8 +1,9 @@
-"""Sums that keep their digits, for every axis and layout.
+"""Accurate sums for every axis and layout.
 
-NumPy adds pairwise along a contiguous last axis only; along any other, one number after the other,
-so that a float32 sum of a million rows is off by a percent. Here such sums are made in float64, and
-long ones of float64 numbers in blocks. Axes are given as a sorted tuple of numbers from 0.
+NumPy uses pairwise summation only along a contiguous last axis. Along other axes it adds one number
+after the other, so that a float32 sum of a million rows has an error of a percent. Here, such sums
+are computed in float64, and long sums of float64 numbers in blocks. Axes are a sorted tuple of
+non-negative numbers.
 """
 
 from math import prod
@@ -17,15 +18,15 @@ Axes = tuple[int, ...]
 _reduce: Any = np.add.reduce
 
 _FEW = 32
-"""As many float32 numbers are added one after the other in float32."""
+"""Up to this many float32 numbers are added one after the other in float32."""
 _ROW = 1024
-"""Narrow rows are added side by side, in rows of about this length."""
+"""Narrow rows are joined to rows of about this length, which are then added."""
 _BLOCK = 1024
-"""As many float64 numbers are added one after the other."""
+"""Up to this many float64 numbers are added one after the other."""
 
 
 def total(x: Array, axes: Axes, keepdims: bool = False) -> Array:
-    """The sum along axes: of floats in their dtype, of booleans and integers in int64."""
+    """The sum along axes, in the dtype of `x` for floats, in int64 for booleans and integers."""
     kind = x.dtype.kind
     count = 1
     for axis in axes:
@@ -38,7 +39,7 @@ def total(x: Array, axes: Axes, keepdims: bool = False) -> Array:
 
 
 def average(x: Array, axes: Axes) -> Array:
-    """The arithmetic mean of floats along axes, which are kept: exact for equal float32 numbers."""
+    """The arithmetic mean of floats, with the axes kept; exact for equal float32 numbers."""
     count = prod([x.shape[axis] for axis in axes])
     return np.asarray((_wide(x, axes) / np.float64(count)).astype(x.dtype, copy=False))
 
@@ -56,7 +57,7 @@ def _wide(x: Array, axes: Axes) -> Array:
 
 
 def _narrow(x: Array) -> Array:
-    """The sum of the rows of a contiguous matrix of few columns, many rows at once as one."""
+    """The sum of the rows of a contiguous matrix with few columns; rows are joined to long rows."""
     rows, columns = x.shape
     together = _ROW // columns
     even = rows - rows % together
@@ -66,7 +67,7 @@ def _narrow(x: Array) -> Array:
 
 
 def _blocks(x: Array, axes: Axes) -> Array:
-    """The sum in float64, of float64 numbers in blocks along the longest axis."""
+    """The sum in float64; float64 numbers are added in blocks along the longest axis."""
     longest = max(axes, key=lambda axis: x.shape[axis], default=0)
     if x.itemsize < 8 or not axes or x.shape[longest] <= _BLOCK:
         return np.asarray(_reduce(x, axes, np.float64, keepdims=True))

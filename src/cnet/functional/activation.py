@@ -1,4 +1,4 @@
-"""Activations."""
+"""Activation functions."""
 
 from typing import Literal
 
@@ -19,29 +19,30 @@ class GELUTanh(Elementwise):
 def gelu(input: TensorLike, approximate: Literal["none", "tanh"] = "none") -> Tensor:
     r"""The Gaussian error linear unit, :math:`x \Phi(x)`.
 
-    Φ is the distribution function of the normal distribution [1]_.
+    :math:`\Phi` is the cumulative distribution function of the standard normal distribution [1]_.
 
     Parameters
     ----------
-    input : Tensor or ndarray
+    input : Tensor or ndarray, any shape
+        Booleans and integers are converted to float32.
     approximate : {"none", "tanh"}, default "none"
         ``"none"``: :math:`x (1 + \mathrm{erf}(x / \sqrt 2)) / 2`. ``"tanh"``:
-        :math:`x (1 + \tanh(\sqrt{2 / \pi} (x + 0.044715 x^3))) / 2`, which differs from it by less
-        than 0.0005 and takes about two thirds of the time.
+        :math:`x (1 + \tanh(\sqrt{2 / \pi} (x + 0.044715 x^3))) / 2`, which differs from the exact
+        function by less than 0.0005 and takes about two thirds of the time.
 
     Returns
     -------
     Tensor
-        In the shape of `input`.
+        In the shape and float dtype of `input`.
 
     Raises
     ------
     ValueError
-        If `approximate` is neither of the two.
+        If `approximate` is not one of these.
 
     References
     ----------
-    .. [1] D. Hendrycks and K. Gimpel, Gaussian Error Linear Units (GELUs), 2016.
+    .. [1] D. Hendrycks, K. Gimpel: Gaussian error linear units (GELUs), arXiv:1606.08415.
 
     Examples
     --------

@@ -17,13 +17,13 @@ from ._promotion import promoted, promoted_to_float
 
 
 class _Elementwise(Operation[Tensor]):
-    """An operation of two operands that a ufunc computes."""
+    """Base class of operations of two operands that a ufunc computes."""
 
     ufunc: np.ufunc
 
     @classmethod
     def in_place(cls, ctx: Context, x: Array, *args: Any, **kwargs: Any) -> None:
-        """Without a copy where nothing needs to be kept for a derivative."""
+        """Avoid the copy if no values must be saved for the derivative."""
         (other,) = args
         if type(other) is np.ndarray:
             fits = other.dtype is x.dtype and other.shape == x.shape
@@ -64,12 +64,19 @@ def add(a: Operand, b: Operand, *, alpha: Number = 1) -> Tensor:
     a, b : Tensor, ndarray or number
         Operands whose shapes broadcast.
     alpha : number, default 1
-        What `b` is multiplied by; an integer if both operands are.
+        The factor of `b`; must be an integer if both operands are integers.
 
     Returns
     -------
     Tensor
-        In the broadcast shape.
+        In the broadcast shape and the promoted dtype.
+
+    Raises
+    ------
+    TypeError
+        If an operand is not a tensor, array or number.
+    ValueError
+        If the shapes do not broadcast.
 
     Examples
     --------
@@ -83,7 +90,7 @@ def add(a: Operand, b: Operand, *, alpha: Number = 1) -> Tensor:
 
 
 def _scaled(function: str, a: Operand, b: Operand, alpha: Number) -> Operand:
-    """``alpha * b``; an integer stays one."""
+    """``alpha * b``, in an integer dtype if both operands are integers."""
     scaled = mul(b, alpha)
     if scaled.dtype.kind == "f" and "f" not in (array_of(a).dtype.kind, array_of(b).dtype.kind):
         raise TypeError(f"{function}: alpha must be an integer for integer operands (got {alpha})")
@@ -119,12 +126,19 @@ def sub(a: Operand, b: Operand, *, alpha: Number = 1) -> Tensor:
     a, b : Tensor, ndarray or number
         Operands whose shapes broadcast.
     alpha : number, default 1
-        What `b` is multiplied by; an integer if both operands are.
+        The factor of `b`; must be an integer if both operands are integers.
 
     Returns
     -------
     Tensor
-        In the broadcast shape.
+        In the broadcast shape and the promoted dtype.
+
+    Raises
+    ------
+    TypeError
+        If an operand is not a tensor, array or number.
+    ValueError
+        If the shapes do not broadcast.
 
     Examples
     --------
@@ -162,7 +176,7 @@ class Mul(_Elementwise):
     numpy=(np.multiply,),
 )  # fmt: skip
 def mul(a: Operand, b: Operand) -> Tensor:
-    """The product ``a * b``, element by element.
+    """The elementwise product ``a * b``.
 
     Parameters
     ----------
@@ -172,7 +186,14 @@ def mul(a: Operand, b: Operand) -> Tensor:
     Returns
     -------
     Tensor
-        In the broadcast shape.
+        In the broadcast shape and the promoted dtype.
+
+    Raises
+    ------
+    TypeError
+        If an operand is not a tensor, array or number.
+    ValueError
+        If the shapes do not broadcast.
 
     Examples
     --------
@@ -220,7 +241,14 @@ def div(a: Operand, b: Operand) -> Tensor:
     Returns
     -------
     Tensor
-        In the broadcast shape.
+        In the broadcast shape and the promoted dtype.
+
+    Raises
+    ------
+    TypeError
+        If an operand is not a tensor, array or number.
+    ValueError
+        If the shapes do not broadcast.
 
     Examples
     --------
@@ -247,12 +275,12 @@ def neg(x: TensorLike) -> Tensor:
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    x : Tensor or ndarray, any shape
 
     Returns
     -------
     Tensor
-        In the shape of `x`.
+        In the shape and dtype of `x`.
 
     Examples
     --------
@@ -282,14 +310,14 @@ class Pow(_Elementwise):
         need_base, need_exponent = ctx.needs_input_grad
         dbase = dexponent = None
         if need_base:
-            # x**0 is constant: its derivative is 0 also at 0, where 0 * 0**-1 is not.
+            # x**0 is constant, so its derivative at 0 is 0, but 0 * 0**-1 is not a number.
             if isinstance(exponent, np.ndarray):
                 lowered: Any = np.where(exponent == 0, 0, exponent - 1)
             else:
                 lowered = exponent - 1 if exponent else 0
             dbase = unbroadcast(grad * (exponent * base**lowered), ctx.input_shape(0))
         if need_exponent:
-            # 0**p is constant for p > 0, where 0 * log(0) is not a number.
+            # 0**p is constant for p > 0, so its derivative is 0, but 0 * log(0) is not a number.
             log_base = np.log(np.where((base == 0) & (exponent >= 0), 1, base))
             dexponent = unbroadcast(grad * y * log_base, ctx.input_shape(1))
         return dbase, dexponent
@@ -305,13 +333,20 @@ def pow(base: Operand, exponent: Operand) -> Tensor:
     Parameters
     ----------
     base, exponent : Tensor, ndarray or number
-        Operands whose shapes broadcast. A negative base has a gradient if its exponent is an
-        integer; the gradient with respect to the exponent is 0 where the base is 0.
+        Operands whose shapes broadcast. The gradient of a negative base is a number only for
+        integer exponents. The gradient of the exponent is 0 where the base is 0.
 
     Returns
     -------
     Tensor
-        In the broadcast shape.
+        In the broadcast shape and the promoted dtype.
+
+    Raises
+    ------
+    TypeError
+        If an operand is not a tensor, array or number.
+    ValueError
+        If the shapes do not broadcast.
 
     Examples
     --------
@@ -337,7 +372,7 @@ class FloorDiv(Operation[Tensor]):
     in_place=("floor_divide_", "__ifloordiv__"), numpy=(np.floor_divide,),
 )  # fmt: skip
 def floor_divide(a: Operand, b: Operand) -> Tensor:
-    """The quotient ``a // b``, rounded down; it has no derivative.
+    """The quotient ``a // b``, rounded down; `backward` raises RuntimeError.
 
     Parameters
     ----------
@@ -347,7 +382,14 @@ def floor_divide(a: Operand, b: Operand) -> Tensor:
     Returns
     -------
     Tensor
-        In the broadcast shape.
+        In the broadcast shape and the promoted dtype.
+
+    Raises
+    ------
+    TypeError
+        If an operand is not a tensor, array or number.
+    ValueError
+        If the shapes do not broadcast.
 
     Examples
     --------
@@ -391,7 +433,14 @@ def remainder(a: Operand, b: Operand) -> Tensor:
     Returns
     -------
     Tensor
-        In the broadcast shape.
+        In the broadcast shape and the promoted dtype.
+
+    Raises
+    ------
+    TypeError
+        If an operand is not a tensor, array or number.
+    ValueError
+        If the shapes do not broadcast.
 
     Examples
     --------

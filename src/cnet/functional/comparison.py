@@ -1,4 +1,4 @@
-"""Comparisons, and the logic of masks: plain tensors, outside of any graph."""
+"""Comparisons and logical operations; their results are not part of the graph."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def _array(operand: Any) -> Any:
 
 
 def _comparison(ufunc: np.ufunc, method: str) -> None:
-    """Register an operator that compares; what is no tensor, array or number is left to Python."""
+    """Register a comparison; Python handles operands that are not tensors, arrays or numbers."""
 
     @operation(methods=(method,), numpy=(ufunc,))
     def compare(input: Operand, other: Operand) -> Tensor:
@@ -66,12 +66,12 @@ _test(np.signbit)
 @operation(methods=("all",), numpy=(np.all,))
 @also_dim
 def all(input: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """Whether all elements along axes, by default all there are, are true or not 0."""
+    """Whether all elements along axes, by default all axes, are true or nonzero."""
     return Tensor(np.all(array_of(input), axes(axis), keepdims=keepdims))
 
 
 @operation(methods=("any",), numpy=(np.any,))
 @also_dim
 def any(input: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """Whether any element along axes, by default all there are, is true or not 0."""
+    """Whether any element along axes, by default all axes, is true or nonzero."""
     return Tensor(np.any(array_of(input), axes(axis), keepdims=keepdims))

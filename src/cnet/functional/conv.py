@@ -33,7 +33,7 @@ def conv2d(
     dilation: int | Sequence[int] = 1,
     groups: int = 1,
 ) -> Tensor:
-    r"""The convolution of images with filters, in the sense of a cross-correlation.
+    r"""The convolution of images with filters, computed as a cross-correlation.
 
     .. math::
         y_{n o i j} = b_o + \sum_{c, k, l} w_{o c k l} \,
@@ -42,7 +42,7 @@ def conv2d(
     Parameters
     ----------
     input : Tensor or ndarray, shape (n, c, h, w) or (c, h, w)
-        Images, or one image, float32 or float64.
+        A batch of images or a single image, float32 or float64.
     weight : Tensor or ndarray, shape (o, c / groups, kh, kw)
         Filters, in the dtype of `input`.
     bias : Tensor or ndarray, shape (o,), optional
@@ -50,37 +50,39 @@ def conv2d(
     stride : int or (int, int), default 1
         The step of the filters.
     padding : int, (int, int), "valid" or "same", default 0
-        Zeros around the images; "same" keeps their size and needs stride 1.
+        The number of zeros on each side of the images; "same" keeps their size and requires
+        stride 1, "valid" means 0.
     dilation : int or (int, int), default 1
-        The distance of the filters' taps.
+        The distance between neighbouring elements of a filter.
     groups : int, default 1
-        How many groups the channels fall into, each with its own filters.
+        The number of groups of channels; each group has its own filters.
 
     Returns
     -------
     Tensor, shape (n, o, oh, ow) or (o, oh, ow)
-        With ``oh = (h + 2*ph - dh*(kh - 1) - 1) // sh + 1`` and `ow` likewise.
+        In the dtype of `input`, with ``oh = (h + 2*ph - dh*(kh - 1) - 1) // sh + 1``; the same
+        formula gives `ow` from the widths.
 
     Raises
     ------
     TypeError, ValueError
-        If dtypes or shapes do not go together, or a filter does not fit into the padded image.
+        If dtypes or shapes do not match, or a filter does not fit into the padded image.
 
     Notes
     -----
-    With stride 1, 3x3 and 5x5 filters and at least 16 channels are computed by Winograd's algorithm
-    where it is faster, in tiles of 4x4 cells of the result (2x2 for 5x5 filters). It rounds more
-    than the sum above. ``cnet.use_exact()`` computes without it.
+    3x3 and 5x5 filters with stride 1 and at least 16 channels use Winograd's algorithm where it is
+    faster. It computes tiles of 4x4 outputs (2x2 for 5x5 filters) and has larger rounding errors
+    than the sum above. ``cnet.use_exact()`` disables it.
 
-    - Accuracy: a cell is off by at most ``32 * eps * max|x| * sum|w|``, with the eps of the dtype,
-      the largest input that its *tile* sees, and the sum over one filter (3 eps are the most that
-      was measured). An outlier of 1e4 among inputs around 1 thus costs its neighbours, up to 4
-      cells away, their digits below 0.02, also those it does not contribute to.
-    - Zeros: for the same reason a cell all of whose inputs are 0 is not exactly 0, and may be
-      negative, if another input of its tile is not 0.
-    - NaN and infinity make all cells of the tiles that see them NaN.
-    - Range: where inputs or results exceed 1e37 in float32 (1e306 in float64), intermediate values
-      may overflow and give NaN.
+    - Accuracy: the error of an output is at most ``32 * eps * max|x| * sum|w|``, with the eps of
+      the dtype, the largest input of the whole *tile*, and the sum over one filter. The largest
+      measured error has 3 in place of 32. For example, an outlier of 1e4 among inputs around 1
+      causes errors of up to 0.02 in outputs up to 4 cells away, also where it does not contribute.
+    - Zeros: for the same reason, an output whose inputs are all 0 may be slightly positive or
+      negative if another input of the tile is not 0.
+    - NaN and infinity: all outputs of a tile are NaN if one of its inputs is NaN or infinite.
+    - Range: if inputs or outputs exceed 1e37 in float32 (1e306 in float64), intermediate values may
+      overflow and give NaN.
 
     Examples
     --------
@@ -101,7 +103,7 @@ def conv2d(
 
 
 def as_batch(function: str, x: TensorLike) -> tuple[TensorLike, bool]:
-    """Images with a batch axis, and whether it was missing."""
+    """Add a missing batch axis to images, and return whether it was missing."""
     ndim = getattr(x, "ndim", 4)
     if ndim == 4:
         return x, False

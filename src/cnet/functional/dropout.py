@@ -28,27 +28,28 @@ class Dropout(Operation[Tensor]):
 def dropout(
     input: TensorLike, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
-    """Elements set to 0 at random, and the others scaled by ``1 / (1 - p)``.
+    """Set random elements to 0 and scale the others by ``1 / (1 - p)``.
 
     Parameters
     ----------
-    input : Tensor or ndarray of a float dtype
+    input : Tensor or ndarray of a float dtype, any shape
     p : float, default 0.5
         The probability that an element is set to 0.
     training : bool, default True
-        If False, `input` is returned as it is.
+        If False, `input` is returned unchanged.
     inplace : bool, default False
         Write the result into `input`, and return `input`.
 
     Returns
     -------
     Tensor
-        In the shape of `input`; drawn from the generator that `cnet.manual_seed` seeds.
+        In the shape and dtype of `input`. The random numbers come from the generator that
+        `cnet.manual_seed` seeds.
 
     Raises
     ------
     TypeError
-        If `input` is of booleans or integers.
+        If `input` has a boolean or integer dtype.
     ValueError
         If `p` is not between 0 and 1.
     RuntimeError

@@ -1,4 +1,4 @@
-"""Functions of single elements."""
+"""Elementwise functions of one input."""
 
 from typing import Any
 
@@ -30,16 +30,21 @@ class Exp(Operation[Tensor]):
 
 @operation(Exp, methods=("exp",), in_place=("exp_",), numpy=(np.exp,))
 def exp(input: TensorLike) -> Tensor:
-    """The exponential function.
+    """The exponential function; booleans and integers are converted to float32.
 
     Parameters
     ----------
-    input : Tensor or ndarray
+    input : Tensor or ndarray, any shape
 
     Returns
     -------
     Tensor
         In the shape of `input`.
+
+    Raises
+    ------
+    TypeError
+        If `input` is not a tensor or array of numbers.
 
     Examples
     --------
@@ -65,16 +70,21 @@ class Log(Operation[Tensor]):
 
 @operation(Log, methods=("log",), in_place=("log_",), numpy=(np.log,))
 def log(input: TensorLike) -> Tensor:
-    """The natural logarithm.
+    """The natural logarithm; booleans and integers are converted to float32.
 
     Parameters
     ----------
-    input : Tensor or ndarray
+    input : Tensor or ndarray, any shape
 
     Returns
     -------
     Tensor
-        In the shape of `input`; −inf at 0 and NaN below, with NumPy's warning.
+        In the shape of `input`; −inf at 0 and NaN for negative numbers, with NumPy's warning.
+
+    Raises
+    ------
+    TypeError
+        If `input` is not a tensor or array of numbers.
 
     Examples
     --------
@@ -100,16 +110,22 @@ class Sqrt(Operation[Tensor]):
 
 @operation(Sqrt, methods=("sqrt",), in_place=("sqrt_",), numpy=(np.sqrt,))
 def sqrt(input: TensorLike) -> Tensor:
-    """The square root.
+    """The square root; booleans and integers are converted to float32.
 
     Parameters
     ----------
-    input : Tensor or ndarray
+    input : Tensor or ndarray, any shape
 
     Returns
     -------
     Tensor
-        In the shape of `input`; NaN below 0, with NumPy's warning. The gradient at 0 is infinite.
+        In the shape of `input`; NaN for negative numbers, with NumPy's warning. The gradient at 0
+        is infinite.
+
+    Raises
+    ------
+    TypeError
+        If `input` is not a tensor or array of numbers.
 
     Examples
     --------
@@ -138,12 +154,12 @@ def abs(input: TensorLike) -> Tensor:
 
     Parameters
     ----------
-    input : Tensor or ndarray
+    input : Tensor or ndarray, any shape
 
     Returns
     -------
     Tensor
-        In the shape of `input`. The gradient at 0 is 0.
+        In the shape and dtype of `input`. The gradient at 0 is 0.
 
     Examples
     --------
@@ -160,16 +176,21 @@ class Tanh(Elementwise):
 
 @operation(Tanh, methods=("tanh",), in_place=("tanh_",), numpy=(np.tanh,))
 def tanh(input: TensorLike) -> Tensor:
-    """The hyperbolic tangent.
+    """The hyperbolic tangent; booleans and integers are converted to float32.
 
     Parameters
     ----------
-    input : Tensor or ndarray
+    input : Tensor or ndarray, any shape
 
     Returns
     -------
     Tensor
         In the shape of `input`, between −1 and 1.
+
+    Raises
+    ------
+    TypeError
+        If `input` is not a tensor or array of numbers.
 
     Examples
     --------
@@ -185,23 +206,28 @@ class Sigmoid(Elementwise):
 
 
 def expit(x: Array) -> Any:
-    """``1 / (1 + exp(-x))`` of an array, without overflow and to full accuracy on both sides."""
+    """``1 / (1 + exp(-x))`` of an array, accurate for both signs and without overflow."""
     decayed = np.exp(-np.abs(x))
     return np.where(x >= 0, 1, decayed) / (1 + decayed)
 
 
 @operation(Sigmoid, methods=("sigmoid",), in_place=("sigmoid_",))
 def sigmoid(input: TensorLike) -> Tensor:
-    r"""The logistic function :math:`1 / (1 + e^{-x})`.
+    r"""The logistic function :math:`1 / (1 + e^{-x})`; integers are converted to float32.
 
     Parameters
     ----------
-    input : Tensor or ndarray
+    input : Tensor or ndarray, any shape
 
     Returns
     -------
     Tensor
         In the shape of `input`, between 0 and 1.
+
+    Raises
+    ------
+    TypeError
+        If `input` is not a tensor or array of numbers.
 
     Examples
     --------
@@ -233,14 +259,14 @@ def relu(input: TensorLike, inplace: bool = False) -> Tensor:
 
     Parameters
     ----------
-    input : Tensor or ndarray of floats or integers
+    input : Tensor or ndarray of floats or integers, any shape
     inplace : bool, default False
         Write the result into `input`, and return `input`.
 
     Returns
     -------
     Tensor
-        In the shape of `input`. NaN stays NaN. The gradient at 0 is 0.
+        In the shape and dtype of `input`. NaN stays NaN. The gradient at 0 is 0.
 
     Raises
     ------
@@ -273,19 +299,20 @@ class LeakyReLU(Operation[Tensor]):
 
 
 def leaky_relu(input: TensorLike, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
-    """``x`` where it is positive, ``negative_slope * x`` elsewhere.
+    """The leaky rectified linear unit: ``x`` if positive, ``negative_slope * x`` otherwise.
 
     Parameters
     ----------
-    input : Tensor or ndarray of floats
+    input : Tensor or ndarray of floats, any shape
     negative_slope : float, default 0.01
+        The slope for negative numbers.
     inplace : bool, default False
         Write the result into `input`, and return `input`.
 
     Returns
     -------
     Tensor
-        In the shape of `input`. The gradient at 0 is `negative_slope`.
+        In the shape and dtype of `input`. The gradient at 0 is `negative_slope`.
 
     Raises
     ------
@@ -299,6 +326,11 @@ def leaky_relu(input: TensorLike, negative_slope: float = 0.01, inplace: bool = 
     >>> import cnet
     >>> cnet.functional.leaky_relu(cnet.tensor([-4.0, 9.0]), 0.1)
     tensor([-0.4,  9. ])
+
+    References
+    ----------
+    A. L. Maas, A. Y. Hannun, A. Y. Ng: Rectifier nonlinearities improve neural network acoustic
+    models, ICML 2013.
     """
     slope = float(negative_slope)
     if not inplace:
@@ -339,25 +371,25 @@ class Clip(Operation[Tensor]):
 
 @operation(Clip, methods=("clip", "clamp"))
 def clip(input: TensorLike, min: Operand | None = None, max: Operand | None = None) -> Tensor:
-    """Values below `min` raised to it, values above `max` lowered to it.
+    """Limit elements to the range from `min` to `max`.
 
     Parameters
     ----------
-    input : Tensor or ndarray
+    input : Tensor or ndarray, any shape
     min, max : Tensor, ndarray or number, optional
-        Bounds, at least one of them; arrays broadcast with `input`. Where they cross, the result is
-        `max`.
+        The bounds, of which at least one must be given. They must broadcast with `input`. Where
+        `min` is greater than `max`, the result is `max`.
 
     Returns
     -------
     Tensor
-        In the broadcast shape. The gradient goes to `input` where it is within the bounds or on
-        them, elsewhere to the bound.
+        In the broadcast shape. The gradient goes to `input` where it is between the bounds or equal
+        to one, and to the bound elsewhere.
 
     Raises
     ------
     ValueError
-        If no bound is given.
+        If no bound is given, or the shapes do not broadcast.
 
     Examples
     --------
@@ -382,22 +414,22 @@ class Cast(Operation[Tensor]):
 
 @operation(Cast, methods=("astype",))
 def astype(x: Tensor, dtype: npt.DTypeLike) -> Tensor:
-    """The tensor in another dtype; the tensor itself if it has that dtype already."""
+    """Convert to another dtype; returns the tensor itself if it already has the dtype."""
     return x if x.dtype == dtype else Cast.apply(x, dtype=dtype)
 
 
 @operation(Cast, methods=("clone",))
 def clone(input: TensorLike) -> Tensor:
-    """A copy, through which gradients pass.
+    """A copy of a tensor; gradients propagate through it.
 
     Parameters
     ----------
-    input : Tensor or ndarray
+    input : Tensor or ndarray, any shape
 
     Returns
     -------
     Tensor
-        In shape and dtype of `input`, with memory of its own.
+        In the shape and dtype of `input`, with its own memory.
 
     Examples
     --------
@@ -413,7 +445,7 @@ def clone(input: TensorLike) -> Tensor:
 
 @operation(methods=("clip_", "clamp_"))
 def clip_(x: Tensor, min: Operand | None = None, max: Operand | None = None) -> Tensor:
-    """As `clip`, in place."""
+    """Like `clip`, but in place."""
     if min is None and max is None:
         raise ValueError("clip_: min or max must be given")
     result: Tensor = apply_in_place(Clip, x, weak(min), weak(max))
@@ -422,19 +454,19 @@ def clip_(x: Tensor, min: Operand | None = None, max: Operand | None = None) -> 
 
 @operation(methods=("float",))
 def _float(self: Tensor) -> Tensor:
-    """The tensor in float32; the tensor itself if it has that dtype already."""
+    """Convert to float32; returns the tensor itself if it already has the dtype."""
     return astype(self, np.float32)
 
 
 @operation(methods=("double",))
 def _double(self: Tensor) -> Tensor:
-    """The tensor in float64; the tensor itself if it has that dtype already."""
+    """Convert to float64; returns the tensor itself if it already has the dtype."""
     return astype(self, np.float64)
 
 
 @operation(methods=("long",))
 def _long(self: Tensor) -> Tensor:
-    """The tensor in int64; the tensor itself if it has that dtype already."""
+    """Convert to int64; returns the tensor itself if it already has the dtype."""
     return astype(self, np.int64)
 
 

@@ -1,7 +1,8 @@
-"""The greatest and the smallest elements.
+"""Maxima and minima.
 
-`amax` and `amin` reduce any number of axes, and share the gradient among equal extrema. `max` and
-`min` with a dimension say also where the extremum is, and the gradient goes to that element.
+`amax` and `amin` reduce any number of axes and distribute the gradient evenly over equal extrema.
+`max` and `min` with a dimension also return the position of the extremum, which gets the whole
+gradient.
 """
 
 from typing import Any, NamedTuple
@@ -17,11 +18,11 @@ from .selection import maximum, minimum
 
 
 class ValuesAndIndices(NamedTuple):
-    """Elements along a dimension, and where they are."""
+    """Elements along a dimension, and their positions."""
 
     values: Tensor
     indices: Tensor
-    """Of int64."""
+    """The positions, int64."""
 
 
 class _Extremum(Operation[Tensor]):
@@ -53,25 +54,26 @@ class Min(_Extremum):
 @operation(Max, methods=("amax",))
 @also_dim
 def amax(input: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The greatest elements along axes.
+    """The maximum along axes.
 
     Parameters
     ----------
-    input : Tensor or ndarray
+    input : Tensor or ndarray, any shape
     axis : int or sequence of int, optional
         Axes to search along; all by default. PyTorch's name is `dim`.
     keepdims : bool, default False
-        Keep these axes, with length 1. PyTorch's name is `keepdim`.
+        Whether to keep these axes with length 1. PyTorch's name is `keepdim`.
 
     Returns
     -------
     Tensor
-        NaN where there is a NaN. Equal maxima share the gradient.
+        In the dtype of `input`; NaN if an element is NaN. Equal maxima get equal parts of the
+        gradient.
 
     Raises
     ------
     ValueError
-        If there is nothing to search, or an axis is out of range or given twice.
+        If there are no elements to search, or an axis is out of range or given twice.
 
     Examples
     --------
@@ -86,25 +88,26 @@ def amax(input: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor
 @operation(Min, methods=("amin",))
 @also_dim
 def amin(input: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The smallest elements along axes.
+    """The minimum along axes.
 
     Parameters
     ----------
-    input : Tensor or ndarray
+    input : Tensor or ndarray, any shape
     axis : int or sequence of int, optional
         Axes to search along; all by default. PyTorch's name is `dim`.
     keepdims : bool, default False
-        Keep these axes, with length 1. PyTorch's name is `keepdim`.
+        Whether to keep these axes with length 1. PyTorch's name is `keepdim`.
 
     Returns
     -------
     Tensor
-        NaN where there is a NaN. Equal minima share the gradient.
+        In the dtype of `input`; NaN if an element is NaN. Equal minima get equal parts of the
+        gradient.
 
     Raises
     ------
     ValueError
-        If there is nothing to search, or an axis is out of range or given twice.
+        If there are no elements to search, or an axis is out of range or given twice.
 
     Examples
     --------
@@ -128,7 +131,7 @@ def _axes(function: str, x: TensorLike, axis: Axis) -> Axes:
 
 
 class Take(Operation[tuple[Tensor, Tensor]]):
-    """Elements along an axis by their positions, of which none is there twice in a row."""
+    """Elements along an axis at given positions, none of which may repeat within a row."""
 
     @staticmethod
     def forward(ctx: Context, x: Array, indices: Array, *, axis: int) -> tuple[Array, Array]:
@@ -145,7 +148,7 @@ class Take(Operation[tuple[Tensor, Tensor]]):
 
 
 def take(x: TensorLike, indices: Array, axis: int) -> ValuesAndIndices:
-    """Elements along an axis by their positions, and these."""
+    """The elements along an axis at given positions, and the positions."""
     return ValuesAndIndices(*Take.apply(x, indices, axis=axis))
 
 
@@ -154,7 +157,7 @@ def _with_indices(
 ) -> ValuesAndIndices:
     if not hasattr(dim, "__index__"):
         raise TypeError(
-            f"{function}: dim must be an int or a tensor (got {dim!r}); for several axes see "
+            f"{function}: dim must be an int or a tensor (got {dim!r}); for several axes use "
             f"a{function}"
         )
     axes = _axes(function, x, dim)
@@ -171,7 +174,7 @@ def _extremum(
     function: str, elementwise: Any, reduction: Any, positions: Any, x: TensorLike, dim: Any,
     keepdim: bool, options: dict[str, Any],
 ) -> Any:  # fmt: skip
-    """What `max` and `min` do, by the kind of their arguments."""
+    """Implements `max` and `min`, depending on the kinds of arguments."""
     if "other" in options:
         dim = options.pop("other")
     if isinstance(dim, Tensor) or (isinstance(dim, np.ndarray) and dim.ndim):
@@ -187,38 +190,38 @@ def _extremum(
             raise TypeError(f"{function}: axis and dim are the same argument")
         return _with_indices(function, x, dim, keepdim, positions)
     if keepdim:
-        raise TypeError(f"{function}: keepdim needs dim")
+        raise TypeError(f"{function}: keepdim requires dim")
     return reduction(x, **options)
 
 
 @operation(methods=("max",), numpy=(np.max, np.amax))
 def max(input: TensorLike, dim: Any = None, keepdim: bool = False, **options: Any) -> Any:
-    """The greatest element, the greatest along a dimension, or the greater of two tensors.
+    """The maximum of all elements, along a dimension, or of two tensors element by element.
 
     Parameters
     ----------
-    input : Tensor or ndarray
+    input : Tensor or ndarray, any shape
     dim : int, Tensor or ndarray, optional
-        The dimension to search along. A tensor here, or as `other`, is compared with `input`
-        element by element, as `maximum` does.
+        The dimension to search along. If it is a tensor, or a tensor is given as `other`, the
+        result is that of `maximum`.
     keepdim : bool, default False
-        Keep the dimension, with length 1.
+        Whether to keep the dimension with length 1.
     axis, keepdims
-        NumPy's names, for NumPy's result: only the values, along any number of axes, as `amax`.
+        NumPy's names, with NumPy's result: only the values, along any number of axes, as in `amax`.
 
     Returns
     -------
     Tensor, or (values, indices)
-        With `dim` a named tuple: the maxima, and the position of the first of each, as int64. NaN
-        is greater than any number. With `dim` the gradient goes to that element; equal maxima of a
-        whole tensor share it.
+        With an integer `dim`, a named tuple: the maxima, and the positions of the first of equal
+        maxima as int64. NaN counts as greater than any number. The gradient goes to the element at
+        this position; without `dim`, equal maxima get equal parts of it.
 
     Raises
     ------
     TypeError
         If `dim` is neither an int nor a tensor, or names of NumPy and PyTorch are mixed.
     ValueError
-        If there is nothing to search, or the dimension is out of range.
+        If there are no elements to search, or the dimension is out of range.
 
     Examples
     --------
@@ -235,32 +238,32 @@ def max(input: TensorLike, dim: Any = None, keepdim: bool = False, **options: An
 
 @operation(methods=("min",), numpy=(np.min, np.amin))
 def min(input: TensorLike, dim: Any = None, keepdim: bool = False, **options: Any) -> Any:
-    """The smallest element, the smallest along a dimension, or the smaller of two tensors.
+    """The minimum of all elements, along a dimension, or of two tensors element by element.
 
     Parameters
     ----------
-    input : Tensor or ndarray
+    input : Tensor or ndarray, any shape
     dim : int, Tensor or ndarray, optional
-        The dimension to search along. A tensor here, or as `other`, is compared with `input`
-        element by element, as `minimum` does.
+        The dimension to search along. If it is a tensor, or a tensor is given as `other`, the
+        result is that of `minimum`.
     keepdim : bool, default False
-        Keep the dimension, with length 1.
+        Whether to keep the dimension with length 1.
     axis, keepdims
-        NumPy's names, for NumPy's result: only the values, along any number of axes, as `amin`.
+        NumPy's names, with NumPy's result: only the values, along any number of axes, as in `amin`.
 
     Returns
     -------
     Tensor, or (values, indices)
-        With `dim` a named tuple: the minima, and the position of the first of each, as int64. NaN
-        is smaller than any number. With `dim` the gradient goes to that element; equal minima of a
-        whole tensor share it.
+        With an integer `dim`, a named tuple: the minima, and the positions of the first of equal
+        minima as int64. NaN counts as smaller than any number. The gradient goes to the element at
+        this position; without `dim`, equal minima get equal parts of it.
 
     Raises
     ------
     TypeError
         If `dim` is neither an int nor a tensor, or names of NumPy and PyTorch are mixed.
     ValueError
-        If there is nothing to search, or the dimension is out of range.
+        If there are no elements to search, or the dimension is out of range.
 
     Examples
     --------
@@ -278,16 +281,16 @@ def min(input: TensorLike, dim: Any = None, keepdim: bool = False, **options: An
 @operation(methods=("argmax",), numpy=(np.argmax,))
 @also_dim
 def argmax(input: TensorLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The positions of the first of the greatest elements, outside of any graph.
+    """The positions of the maxima, of equal maxima the first; not part of the graph.
 
     Parameters
     ----------
-    input : Tensor or ndarray
+    input : Tensor or ndarray, any shape
     axis : int, optional
-        Axis to search along; by default the position is that in the flattened tensor. PyTorch's
-        name is `dim`.
+        The axis to search along; by default the result is the position in the flattened tensor.
+        PyTorch's name is `dim`.
     keepdims : bool, default False
-        Keep the axis, with length 1. PyTorch's name is `keepdim`.
+        Whether to keep the axis with length 1. PyTorch's name is `keepdim`.
 
     Returns
     -------
@@ -296,7 +299,7 @@ def argmax(input: TensorLike, axis: int | None = None, keepdims: bool = False) -
     Raises
     ------
     ValueError
-        If there is nothing to search, or the axis is out of range.
+        If there are no elements to search, or the axis is out of range.
 
     Examples
     --------
@@ -310,16 +313,16 @@ def argmax(input: TensorLike, axis: int | None = None, keepdims: bool = False) -
 @operation(methods=("argmin",), numpy=(np.argmin,))
 @also_dim
 def argmin(input: TensorLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The positions of the first of the smallest elements, outside of any graph.
+    """The positions of the minima, of equal minima the first; not part of the graph.
 
     Parameters
     ----------
-    input : Tensor or ndarray
+    input : Tensor or ndarray, any shape
     axis : int, optional
-        Axis to search along; by default the position is that in the flattened tensor. PyTorch's
-        name is `dim`.
+        The axis to search along; by default the result is the position in the flattened tensor.
+        PyTorch's name is `dim`.
     keepdims : bool, default False
-        Keep the axis, with length 1. PyTorch's name is `keepdim`.
+        Whether to keep the axis with length 1. PyTorch's name is `keepdim`.
 
     Returns
     -------
@@ -328,7 +331,7 @@ def argmin(input: TensorLike, axis: int | None = None, keepdims: bool = False) -
     Raises
     ------
     ValueError
-        If there is nothing to search, or the axis is out of range.
+        If there are no elements to search, or the axis is out of range.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Chains of operations that have one kernel: the values and gradients of the chain, but faster."""
+"""Fused chains: one operation with the values and gradients of several, but faster."""
 
 from typing import Any
 
@@ -46,8 +46,9 @@ def conv2d_relu_pool(
 ) -> Tensor:
     """``max_pool2d(relu(conv2d(x, weight, bias, **options)), 2)``.
 
-    One kernel computes it where the convolution is small; where it has a faster algorithm of its
-    own, ReLU and pooling are one kernel behind it. Of what is between, neither is kept.
+    For small convolutions, one kernel computes the chain. If another algorithm is faster for the
+    convolution, one kernel computes ReLU and pooling after it. In both cases, no intermediate
+    values are kept for the backward pass.
     """
     if getattr(x, "ndim", None) == 4 and x.dtype.type in (np.float32, np.float64):
         g = geometry.conv("conv2d", x.shape, weight.shape, **options)  # raises as conv2d does

@@ -1,4 +1,4 @@
-"""Parts of tensors: reading and writing ``x[index]``."""
+"""Indexing: reading and writing ``x[index]``."""
 
 from typing import Any
 
@@ -13,10 +13,11 @@ from ._common import unbroadcast, weak
 
 
 def array_index(index: Any) -> Any:
-    """An index for arrays, in which nothing but arrays repeats or selects single elements.
+    """Convert the index of a tensor to an index of an array.
 
-    Tensors, nested sequences and everything else that NumPy makes arrays of become arrays, and
-    those without dimensions become numbers.
+    Tensors, nested sequences and other objects that NumPy converts become arrays. Arrays without
+    dimensions become numbers, except booleans. In the result, only arrays can select an element
+    more than once.
     """
     if isinstance(index, tuple):
         return tuple([_part(part) for part in index])
@@ -46,13 +47,13 @@ def _part(part: Any) -> Any:
 
 
 def _may_repeat(index: Any) -> bool:
-    """Whether an element can be taken twice: only positions, not slices and masks, repeat."""
+    """Whether an element can be selected twice: by arrays of positions, not by slices or masks."""
     parts = index if isinstance(index, tuple) else (index,)
     return any(isinstance(part, np.ndarray) and part.dtype.kind in "iu" for part in parts)
 
 
 class Index(ViewOperation[Tensor]):
-    """A part, which is a view where the index has no array."""
+    """Selects a part of a tensor; the result is a view if the index contains no array."""
 
     @staticmethod
     def forward(ctx: Context, x: Array, *, index: Any) -> Any:
@@ -75,12 +76,12 @@ class Index(ViewOperation[Tensor]):
 
 @operation(Index, methods=("__getitem__",))
 def getitem(x: Tensor, index: Any) -> Tensor:
-    """``x[index]``, with slices, numbers, None, masks, and arrays or tensors of positions."""
+    """``x[index]``, for slices, numbers, None, masks, and arrays or tensors of positions."""
     return Index.apply(x, index=array_index(index))
 
 
 class SetItem(Operation[Tensor]):
-    """Writes a value into a part; applied in place only."""
+    """Writes a value into a part of a tensor; exists only as an in-place operation."""
 
     @classmethod
     def in_place(cls, ctx: Context, x: Array, *args: Any, **kwargs: Any) -> None:
@@ -103,7 +104,7 @@ class SetItem(Operation[Tensor]):
 
 
 def _to_shape(grad: Any, shape: tuple[int, ...]) -> Any:
-    """The gradient of a value from that of the part it was written to."""
+    """Reduce the gradient of the written part to the shape of the value."""
     grad = np.asarray(grad)
     surplus = max(len(shape) - grad.ndim, 0)  # leading axes of length 1
     return unbroadcast(grad, shape[surplus:]).reshape(shape)
@@ -134,13 +135,13 @@ def zero_(x: Tensor) -> Tensor:
 
 @operation(methods=("copy_",))
 def copy_(x: Tensor, src: Operand, non_blocking: bool = False) -> Tensor:
-    """Copy the elements of `src`, which broadcasts and is converted, in place."""
+    """Copy `src` in place; it is broadcast to the shape and converted to the dtype of `x`."""
     return _fill(x, src)
 
 
 @operation(methods=("masked_fill_",))
 def masked_fill_(x: Tensor, mask: Any, value: Operand) -> Tensor:
-    """Set the elements where `mask`, which broadcasts, is true to a number, in place."""
+    """Set the elements where `mask` is true to a number, in place; `mask` is broadcast."""
     return _fill(x, value, np.broadcast_to(np.asarray(mask, bool), x.shape))
 
 
@@ -148,7 +149,7 @@ def masked_fill_(x: Tensor, mask: Any, value: Operand) -> Tensor:
 def normal_(x: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Any = None) -> Tensor:
     """Draw all elements from a normal distribution, in place.
 
-    The draws come from `generator`, a `numpy.random.Generator`, or from that of `manual_seed`.
+    `generator` is a `numpy.random.Generator`, by default the one that `cnet.manual_seed` seeds.
     """
     return _fill(x, (generator or default_generator()).normal(mean, std, x.shape))
 
@@ -157,6 +158,6 @@ def normal_(x: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Any = 
 def uniform_(x: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Any = None) -> Tensor:
     """Draw all elements from the uniform distribution on [a, b), in place.
 
-    The draws come from `generator`, a `numpy.random.Generator`, or from that of `manual_seed`.
+    `generator` is a `numpy.random.Generator`, by default the one that `cnet.manual_seed` seeds.
     """
     return _fill(x, (generator or default_generator()).uniform(a, b, x.shape))

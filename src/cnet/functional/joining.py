@@ -1,4 +1,4 @@
-"""Tensors put together."""
+"""Concatenation, stacking and padding."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,7 @@ class Cat(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, *arrays: Array, axis: int) -> Array:
         dtype = _common_dtype("cat", arrays)
-        # An array of shape (0,) goes with any other: loops begin with one.
+        # Arrays of shape (0,) are ignored, because loops often start with an empty array.
         joined = [array for array in arrays if array.shape != (0,)]
         sizes = [0 if array.shape == (0,) else array.shape[axis] for array in arrays]
         ctx.axis = axis
@@ -45,23 +45,26 @@ def _common_dtype(function: str, arrays: Sequence[Array]) -> np.dtype[Any]:
 @operation(Cat, numpy=(np.concatenate,))
 @also_dim
 def cat(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
-    """Tensors put together along an axis they have.
+    """Concatenate tensors along an existing axis.
 
     Parameters
     ----------
     tensors : sequence of Tensor or ndarray
-        Equal in shape but for that axis; those of shape (0,) count as nothing.
+        The shapes must be equal except along the axis. Tensors of shape (0,) are ignored.
     axis : int, default 0
-        PyTorch's name is `dim`.
+        The axis along which the tensors are joined. PyTorch's name is `dim`.
 
     Returns
     -------
     Tensor
+        In the promoted dtype.
 
     Raises
     ------
     ValueError
-        If there are no tensors, or their shapes differ.
+        If there are no tensors, or their shapes differ in other axes.
+    IndexError
+        If the axis is out of range.
 
     Examples
     --------
@@ -88,18 +91,24 @@ class Stack(Operation[Tensor]):
 @operation(Stack, numpy=(np.stack,))
 @also_dim
 def stack(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
-    """Tensors put together along a new axis.
+    """Join tensors along a new axis.
 
     Parameters
     ----------
     tensors : sequence of Tensor or ndarray
-        Equal in shape.
+        All must have the same shape.
     axis : int, default 0
-        Where the new axis is in the result. PyTorch's name is `dim`.
+        The position of the new axis in the result. PyTorch's name is `dim`.
 
     Returns
     -------
     Tensor
+        In the promoted dtype.
+
+    Raises
+    ------
+    ValueError
+        If there are no tensors, their shapes differ, or the axis is out of range.
 
     Examples
     --------
@@ -133,18 +142,19 @@ _NUMPY_MODES: dict[str, Any] = {
 def pad(
     input: TensorLike, pad: Sequence[int], mode: str = "constant", value: float | None = None
 ) -> Tensor:
-    """With more, or fewer, elements at the ends of the last axes.
+    """Add elements at both ends of the last axes, or remove them.
 
     Parameters
     ----------
-    input : Tensor or ndarray
+    input : Tensor or ndarray, any shape
     pad : sequence of int
-        How many elements to add before and after, first for the last axis, then for the one before
-        it, and so on. Negative numbers cut off.
+        The numbers of elements to add before and after, first for the last axis, then for the
+        second to last axis, and so on. Negative numbers remove elements.
     mode : {"constant", "reflect", "replicate", "circular"}, default "constant"
-        What to add: `value`, the mirror image without the edge, the edge, or the opposite end.
+        The added elements: `value`, the mirror image without the edge, the edge, or the elements at
+        the opposite end.
     value : float, default 0
-        For the mode "constant" only.
+        The added value in the mode "constant"; must not be given in other modes.
 
     Returns
     -------
@@ -153,8 +163,8 @@ def pad(
     Raises
     ------
     ValueError
-        If `pad` has an odd length, is longer than `input` has axes, or cuts off or adds more than
-        there is, or `mode` is another.
+        If `pad` has an odd length or more pairs than `input` has axes, if it removes more elements
+        than there are or adds more than the mode allows, or if `mode` is unknown.
 
     Examples
     --------
@@ -182,7 +192,7 @@ def pad(
     if mode != "constant":
         _check_ends(mode, value, input.shape, ends)
     if any(part.start > part.stop for part in kept):
-        raise ValueError(f"pad: pad cuts off too much (got {tuple(pad)} and shape {input.shape})")
+        raise ValueError(f"pad: pad removes too much (got {tuple(pad)} and shape {input.shape})")
     if min(pad, default=0) < 0:
         input = Index.apply(input, index=tuple(kept))
     widths = [(max(before, 0), max(after, 0)) for before, after in ends]

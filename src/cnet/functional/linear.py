@@ -1,4 +1,4 @@
-"""Matrix products and the affine map."""
+"""Matrix products and the linear layer."""
 
 from math import prod
 from typing import Any
@@ -38,7 +38,7 @@ class MatMul(Operation[Tensor]):
             da = unbroadcast(kernels.matmul(grad, columns.swapaxes(-1, -2)), shape)
         if rows is not None:
             shape = ctx.input_shape(1)
-            if len(shape) <= 2:  # one product sums over all matrices of the batch
+            if len(shape) <= 2:  # one product sums over the whole batch
                 rows, grad = _as_matrix(rows), _as_matrix(grad)
             db = kernels.matmul(rows.swapaxes(-1, -2), grad)
             db = db[:, 0] if len(shape) == 1 else unbroadcast(db, shape)
@@ -53,25 +53,25 @@ def _as_matrix(x: Array) -> Array:
     MatMul, methods=("matmul", "__matmul__"), reflected="__rmatmul__", numpy=(np.matmul,)
 )  # fmt: skip
 def matmul(input: TensorLike, other: TensorLike) -> Tensor:
-    """The matrix product ``a @ b``.
+    """The matrix product ``input @ other``.
 
     Parameters
     ----------
     input, other : Tensor or ndarray of a float dtype
-        As for `numpy.matmul`: vectors, matrices, and batches of matrices (..., m, k) and
+        As in `numpy.matmul`: vectors, matrices, or batches of matrices of shapes (..., m, k) and
         (..., k, p) whose leading axes broadcast. Transposed operands are not copied.
 
     Returns
     -------
-    Tensor
-        (..., m, p); the axis of a vector is missing.
+    Tensor, shape (..., m, p)
+        For a vector operand, the corresponding axis is removed.
 
     Raises
     ------
     TypeError
         If an operand is not an array of floats.
     ValueError
-        If an operand is a scalar, or shapes do not fit.
+        If an operand has no dimensions, or the shapes do not match.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def matmul(input: TensorLike, other: TensorLike) -> Tensor:
 
 
 class Linear(Operation[Tensor]):
-    """The affine map, and with `relu` the chain ``relu(linear(x, weight, bias))``."""
+    """The affine map; if `relu` is true, the fused chain ``relu(linear(x, weight, bias))``."""
 
     @staticmethod
     def forward(
@@ -125,15 +125,17 @@ def linear(input: TensorLike, weight: TensorLike, bias: TensorLike | None = None
     weight : Tensor or ndarray, shape (out_features, in_features)
         In the dtype of `input`.
     bias : Tensor or ndarray, shape (out_features,), optional
+        In the dtype of `input`.
 
     Returns
     -------
     Tensor, shape (..., out_features)
+        In the dtype of `input`.
 
     Raises
     ------
     TypeError, ValueError
-        If dtypes or shapes do not go together.
+        If dtypes or shapes do not match.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Losses: how far results are from what they should be, as one number or one for each item."""
+"""Loss functions: the deviation of results from targets, per item or reduced to one number."""
 
 import warnings
 from math import prod
@@ -14,7 +14,7 @@ from .elementwise import expit
 
 
 def _reduced(losses: Tensor, reduction: str, divisor: float | None = None) -> Tensor:
-    """The losses themselves, their sum, or their sum over a divisor, by default their number."""
+    """Apply a reduction; "mean" divides by `divisor`, by default the number of losses."""
     if reduction == "none":
         return losses
     total = losses.sum()
@@ -26,12 +26,12 @@ def _reduced(losses: Tensor, reduction: str, divisor: float | None = None) -> Te
 def reduction_of(
     function: str, reduction: str, size_average: bool | None = None, reduce: bool | None = None
 ) -> str:
-    """The reduction, which PyTorch's older arguments overrule with a warning.
+    """Check the reduction; PyTorch's deprecated arguments override it, with a warning.
 
     Raises
     ------
     ValueError
-        If it is not one of "mean", "sum" and "none".
+        If `reduction` is not one of "mean", "sum" and "none".
     """
     if size_average is not None or reduce is not None:
         averages = size_average is None or size_average
@@ -58,14 +58,14 @@ def _check_same_shape(function: str, input: Tensor, target: Tensor) -> None:
 def _warn_of_broadcasting(function: str, input: Tensor, target: Tensor) -> None:
     if input.shape != target.shape:
         warnings.warn(
-            f"{function}: target.shape differs from input.shape, so that they are broadcast, which "
-            f"is likely a mistake (got {target.shape} and {input.shape})",
+            f"{function}: target.shape differs from input.shape, so they are broadcast, which "
+            f"is probably a mistake (got {target.shape} and {input.shape})",
             stacklevel=3,
         )
 
 
 def _rows(function: str, input: Tensor, target: Tensor) -> tuple[Tensor, Array]:
-    """Scores (m, c) and classes (m,) from (n, c, ...) and (n, ...), or from (c,) and ()."""
+    """Reshape (n, c, ...) and (n, ...), or (c,) and (), to scores (m, c) and classes (m,)."""
     if input.ndim == 0:
         raise ValueError(f"{function}: input must have at least 1 dimension (got 0)")
     if input.ndim == 1:
@@ -85,13 +85,13 @@ def _rows(function: str, input: Tensor, target: Tensor) -> tuple[Tensor, Array]:
 
 
 def _counted_weight(target: Array, weight: Array | None, ignore_index: int) -> float:
-    """What the mean divides by: how many targets count, or the sum of their weights."""
+    """The divisor of the mean: the number of targets that count, or the sum of their weights."""
     counts = target != ignore_index
     return int(np.count_nonzero(counts)) if weight is None else float(weight[target[counts]].sum())
 
 
 class CrossEntropy(Operation[Tensor]):
-    """The losses with their reduction: as nodes of their own, Sum and Div cost more than it."""
+    """The losses and their reduction in one node, which is faster than separate Sum and Div."""
 
     @staticmethod
     def forward(
@@ -124,7 +124,7 @@ def cross_entropy(
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    r"""The cross-entropy of the softmax of scores relative to the right classes.
+    r"""The cross-entropy between the softmax of scores and the target classes.
 
     .. math::
         l_i = -\sum_j q_{ij} w_j \log \frac{e^{x_{ij}}}{\sum_k e^{x_{ik}}}, \qquad
@@ -133,33 +133,32 @@ def cross_entropy(
     Parameters
     ----------
     input : Tensor or ndarray, shape (n, c), (n, c, ...) or (c,)
-        A score for each class, before any softmax; float32 or float64.
+        A score (logit) for each class, without softmax; float32 or float64.
     target : Tensor or ndarray
-        The right classes, integers of shape (n,), (n, ...) or (); or the probabilities of all
-        classes, floats in the shape of `input`.
+        Classes, integers of shape (n,), (n, ...) or (); or probabilities of all classes, floats in
+        the shape of `input`.
     weight : Tensor or ndarray, shape (c,), optional
         A weight for each class, in the dtype of `input`.
     size_average, reduce : bool, optional
         PyTorch's deprecated names for `reduction`.
     ignore_index : int, default -100
-        Items with this class have loss 0 and do not count in the mean. For targets that are classes
-        only: with probabilities it must be negative.
+        Items with this class have loss 0 and do not count in the mean. If `target` contains
+        probabilities, it must be negative and has no effect.
     reduction : {"mean", "sum", "none"}, default "mean"
-        The mean divides by the number of items or, where classes have weights, by the sum of the
-        weights of the right classes.
+        The mean divides by the number of items. If `target` contains classes and `weight` is given,
+        it divides by the sum of the weights of the target classes.
     label_smoothing : float, default 0.0
-        The share :math:`\epsilon` of the target that is spread over all classes.
+        The part :math:`\epsilon` of the target that is distributed evenly over all classes.
 
     Returns
     -------
-    Tensor, shape () or, with reduction "none", that of the classes
-        NaN, with NumPy's warning, for a mean in which no item counts.
+    Tensor, shape (), or with reduction "none" one loss for each item
+        The mean is NaN, with NumPy's warning, if no item counts.
 
     Raises
     ------
     TypeError, ValueError
-        If shapes or dtypes do not go together, a class is out of range, or an option is not one of
-        those above.
+        If shapes or dtypes do not match, a class is out of range, or an option is invalid.
 
     Examples
     --------
@@ -191,7 +190,7 @@ def cross_entropy(
 def _check_probabilities(ignore_index: int, label_smoothing: float) -> None:
     if ignore_index >= 0:
         raise ValueError(
-            "cross_entropy: ignore_index must be negative where target holds probabilities "
+            "cross_entropy: ignore_index must be negative if target contains probabilities "
             f"(got {ignore_index})"
         )
     if not 0 <= label_smoothing <= 1:
@@ -254,14 +253,14 @@ def nll_loss(
     reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """The negative logarithm of the probability of the right class.
+    """The negative log-likelihood of the target class.
 
     Parameters
     ----------
     input : Tensor or ndarray, shape (n, c), (n, c, ...) or (c,)
-        Logarithms of probabilities, as from `log_softmax`.
+        Log-probabilities, such as the result of `log_softmax`.
     target : Tensor or ndarray of integers, shape (n,), (n, ...) or ()
-        The right classes.
+        The target classes.
     weight : Tensor or ndarray, shape (c,), optional
         A weight for each class.
     size_average, reduce : bool, optional
@@ -273,13 +272,12 @@ def nll_loss(
 
     Returns
     -------
-    Tensor, shape () or, with reduction "none", that of `target`
+    Tensor, shape (), or with reduction "none" the shape of `target`
 
     Raises
     ------
     TypeError, ValueError
-        If shapes or dtypes do not go together, a class is out of range, or an option is not one of
-        those above.
+        If shapes or dtypes do not match, a class is out of range, or an option is invalid.
 
     Examples
     --------
@@ -318,23 +316,23 @@ def mse_loss(
     Parameters
     ----------
     input, target : Tensor or ndarray
-        Equal in shape; both have gradients. Other shapes are broadcast, with a warning.
+        Both get gradients. If the shapes differ, they are broadcast, with a warning.
     size_average, reduce : bool, optional
         PyTorch's deprecated names for `reduction`.
     reduction : {"mean", "sum", "none"}, default "mean"
-        The mean divides by the number of differences or, where they have weights, by the sum of the
+        The mean divides by the number of elements or, if `weight` is given, by the sum of the
         weights.
     weight : Tensor or ndarray, optional
-        A factor for each difference, in the shape of `input`.
+        The weight of each element, in the shape of `input`.
 
     Returns
     -------
-    Tensor, shape () or, with reduction "none", that of `input`
+    Tensor, shape (), or with reduction "none" the shape of `input`
 
     Raises
     ------
     ValueError
-        If shapes do not broadcast, or `reduction` is not one of those above.
+        If shapes do not broadcast, or `reduction` is invalid.
 
     Examples
     --------
@@ -363,23 +361,23 @@ def l1_loss(
     Parameters
     ----------
     input, target : Tensor or ndarray
-        Equal in shape; both have gradients. Other shapes are broadcast, with a warning.
+        Both get gradients. If the shapes differ, they are broadcast, with a warning.
     size_average, reduce : bool, optional
         PyTorch's deprecated names for `reduction`.
     reduction : {"mean", "sum", "none"}, default "mean"
-        The mean divides by the number of differences or, where they have weights, by the sum of the
+        The mean divides by the number of elements or, if `weight` is given, by the sum of the
         weights.
     weight : Tensor or ndarray, optional
-        A factor for each difference, in the shape of `input`.
+        The weight of each element, in the shape of `input`.
 
     Returns
     -------
-    Tensor, shape () or, with reduction "none", that of `input`
+    Tensor, shape (), or with reduction "none" the shape of `input`
 
     Raises
     ------
     ValueError
-        If shapes do not broadcast, or `reduction` is not one of those above.
+        If shapes do not broadcast, or `reduction` is invalid.
 
     Examples
     --------
@@ -443,7 +441,7 @@ def binary_cross_entropy_with_logits(
     reduction: str = "mean",
     pos_weight: TensorLike | None = None,
 ) -> Tensor:
-    r"""The cross-entropy of the sigmoid of scores relative to probabilities.
+    r"""The binary cross-entropy between the sigmoid of scores and target probabilities.
 
     .. math::
         l = -w \, (p \, t \log \sigma(x) + (1 - t) \log (1 - \sigma(x)))
@@ -451,25 +449,27 @@ def binary_cross_entropy_with_logits(
     Parameters
     ----------
     input : Tensor or ndarray
-        Scores, before any sigmoid.
+        Scores (logits), without sigmoid.
     target : Tensor or ndarray
         Probabilities between 0 and 1, in the shape of `input`.
     weight : Tensor or ndarray, optional
-        The weights :math:`w` of the losses; broadcast.
+        The weights :math:`w` of the losses; must broadcast with `input`.
     size_average, reduce : bool, optional
         PyTorch's deprecated names for `reduction`.
     reduction : {"mean", "sum", "none"}, default "mean"
+        The mean divides by the number of elements.
     pos_weight : Tensor or ndarray, optional
-        The weights :math:`p` of positive targets; broadcast, without a gradient of their own.
+        The weights :math:`p` of positive targets; must broadcast with `input`; no gradient.
 
     Returns
     -------
-    Tensor, shape () or, with reduction "none", that of `input`
+    Tensor, shape (), or with reduction "none" the shape of `input`
 
     Raises
     ------
     ValueError
-        If shapes do not go together, or `reduction` is not one of those above.
+        If the shapes of `input` and `target` differ, a weight does not broadcast, or `reduction` is
+        invalid.
 
     Examples
     --------

@@ -45,7 +45,7 @@ def batch_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    r"""Channels with mean 0 and variance 1, then scaled and shifted.
+    r"""Normalise each channel to mean 0 and variance 1, then scale and shift it.
 
     .. math::
         y = \frac{x - \mu_c}{\sqrt{\sigma_c^2 + \epsilon}} \, w_c + b_c
@@ -53,30 +53,32 @@ def batch_norm(
     Parameters
     ----------
     input : Tensor or ndarray, shape (n, c, ...)
-        Float32 or float64.
+        Data with channels in the second axis, float32 or float64.
     running_mean, running_var : Tensor or ndarray, shape (c,), or None
-        The statistics that are used outside of training; in training they are updated in place:
-        ``running = (1 - momentum) * running + momentum * batch``, the variance with ddof 1.
+        The statistics to use if `training` is False. If it is True, they are updated in place:
+        ``running = (1 - momentum) * running + momentum * batch``, with the unbiased variance
+        (ddof 1) of the batch.
     weight, bias : Tensor or ndarray, shape (c,), optional
-        :math:`w` and :math:`b`.
+        The scale :math:`w` and the shift :math:`b`, by default 1 and 0.
     training : bool, default False
-        Whether to use the mean and the variance (ddof 0) of `input` itself. An empty batch has
-        none: it gives an empty result, and leaves the running statistics as they are.
+        Whether to use the mean and the variance (ddof 0) of `input`. An empty batch gives an empty
+        result and does not change the running statistics.
     momentum : float, default 0.1
-        The share of this batch in the running statistics.
+        The weight of this batch in the update of the running statistics.
     eps : float, default 1e-5
-        :math:`\epsilon`, positive in training and else not negative.
+        :math:`\epsilon`; must be positive if `training` is True, and not negative otherwise.
 
     Returns
     -------
     Tensor
-        In the shape of `input`.
+        In the shape and dtype of `input`.
 
     Raises
     ------
     TypeError, ValueError
-        If dtypes or shapes do not go together, `eps` is out of range, `input` has a single number
-        in a channel in training, or running statistics are missing outside of it.
+        If dtypes or shapes do not match; if `eps` is out of range; if `training` is True and
+        `input` has only one value per channel; or if `training` is False and running statistics
+        are missing.
 
     Examples
     --------
@@ -96,7 +98,7 @@ def batch_norm(
         return _with_batch_statistics(input, mean, var, weight, bias, momentum, eps)
     if mean is None or var is None:
         raise ValueError(
-            "batch_norm: running_mean and running_var must be given outside of training "
+            "batch_norm: running_mean and running_var must be given if training is False "
             f"(got {_given(mean)} and {_given(var)})"
         )
     if not eps >= 0:
@@ -123,9 +125,7 @@ def _with_batch_statistics(
             f"(got {_given(running_mean)} and {_given(running_var)})"
         )
     if not eps > 0:
-        raise ValueError(
-            f"batch_norm: eps must be positive with the statistics of a batch (got {eps})"
-        )
+        raise ValueError(f"batch_norm: eps must be positive with batch statistics (got {eps})")
     if x.ndim >= 2 and x.shape[1] and not array_of(x).size:
         zeros = np.zeros(x.shape[1], x.dtype)  # an empty batch has no statistics and no result
         return BatchNorm.apply(x, weight, bias, mean=zeros, var=zeros, eps=eps, from_batch=False)
@@ -136,13 +136,13 @@ def _with_batch_statistics(
 def _statistics(
     x: Array, running_mean: Array | None, running_var: Array | None, momentum: float
 ) -> tuple[Array, Array]:
-    """The statistics of a batch, which also go into the running ones."""
+    """Compute the statistics of a batch, and update the running statistics."""
     mean, var = kernels.batch_norm_stats(x)
     count = x.size // max(len(mean), 1)
     if count == 1:
         raise ValueError(
-            "batch_norm: input must have at least 2 numbers in every channel, of which the "
-            f"statistics are (got shape {x.shape})"
+            "batch_norm: input must have at least 2 values per channel to normalise "
+            f"(got shape {x.shape})"
         )
     running = {"running_mean": running_mean, "running_var": running_var}
     for name, value in running.items():
@@ -151,7 +151,7 @@ def _statistics(
                 f"batch_norm: {name} must have shape (x.shape[1],) and the dtype of x "
                 f"(got {value.shape} {value.dtype} and {mean.shape} {mean.dtype})"
             )
-    if count == 0:  # the batch says nothing about the channels
+    if count == 0:  # there are no values to compute statistics from
         return mean, var
     unbiased = var * var.dtype.type(count / (count - 1))
     for value, batch in zip(running.values(), (mean, unbiased), strict=True):

@@ -1,4 +1,4 @@
-"""Pooling: one number for each window of an image."""
+"""Pooling: reduces each window of an image to one number."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -33,31 +33,33 @@ def max_pool2d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """The greatest number in each window.
+    """The maximum of each window.
 
     Parameters
     ----------
     input : Tensor or ndarray, shape (n, c, h, w) or (c, h, w)
-        Images, or one image, float32 or float64.
+        A batch of images or a single image, float32 or float64.
     kernel_size : int or (int, int)
         The size of the window.
     stride : int or (int, int), optional
-        The step of the window; its size by default.
+        The step of the window; by default `kernel_size`.
     padding : int or (int, int), default 0
-        Cells of −inf around the images, at most half of `kernel_size`.
+        The number of cells of −inf on each side of the images, at most half of `kernel_size`.
     dilation : int or (int, int), default 1
-        The distance of the cells in a window.
+        The distance between neighbouring cells of a window.
     ceil_mode : bool, default False
-        Whether a last window that reaches beyond the padded image counts.
+        Whether to include a last window that extends beyond the padded image.
     return_indices : bool, default False
-        Whether to return positions too.
+        Whether to return the positions as well.
 
     Returns
     -------
     y : Tensor, shape (n, c, oh, ow) or (c, oh, ow)
-        Of equal maxima the first, row by row, takes the gradient. NaN is greater than any number.
-    indices : Tensor of int64, in the shape of `y`, if `return_indices`
-        Where in its image plane each maximum stands, as ``row * w + column``.
+        In the dtype of `input`. NaN counts as greater than any number. Of equal maxima, the first
+        in row-major order gets the gradient.
+    indices : Tensor of int64, in the shape of `y`
+        The position of each maximum in its channel of the image, ``row * w + column``. Returned
+        only if `return_indices` is True.
 
     Raises
     ------
@@ -108,23 +110,24 @@ def avg_pool2d(
     Parameters
     ----------
     input : Tensor or ndarray, shape (n, c, h, w) or (c, h, w)
-        Images, or one image, float32 or float64.
+        A batch of images or a single image, float32 or float64.
     kernel_size : int or (int, int)
         The size of the window.
     stride : int or (int, int), optional
-        The step of the window; its size by default.
+        The step of the window; by default `kernel_size`.
     padding : int or (int, int), default 0
-        Cells of 0 around the images, at most half of `kernel_size`.
+        The number of zeros on each side of the images, at most half of `kernel_size`.
     ceil_mode : bool, default False
-        Whether a last window that reaches beyond the padded image counts.
+        Whether to include a last window that extends beyond the padded image.
     count_include_pad : bool, default True
-        Whether cells of the padding count in the divisor.
+        Whether padding cells count in the divisor.
     divisor_override : int, optional
-        What to divide by instead of the number of cells.
+        The divisor, in place of the number of cells.
 
     Returns
     -------
     Tensor, shape (n, c, oh, ow) or (c, oh, ow)
+        In the dtype of `input`.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Reductions over all elements or along axes.
 
-Arguments have NumPy's names, `axis` and `keepdims`; PyTorch's, `dim` and `keepdim`, are taken too.
-No axis at all, ``None`` or an empty sequence, means all of them.
+Arguments have NumPy's names `axis` and `keepdims`, and PyTorch's names `dim` and `keepdim` are also
+accepted. If `axis` is None or an empty sequence, all axes are reduced.
 """
 
 from collections.abc import Sequence
@@ -24,10 +24,10 @@ DType = npt.DTypeLike | None
 
 
 def reduced_axes(function: str, x: Any, axis: Axis) -> Axes:
-    """The axes to reduce, sorted and not negative: all there are for None or an empty sequence.
+    """The axes to reduce, sorted and not negative; all axes for None or an empty sequence.
 
-    A tensor without axes has the axes 0 and -1, as in PyTorch. AxisError if one is out of range,
-    ValueError if one is given twice.
+    A tensor without axes accepts the axes 0 and -1, as in PyTorch. AxisError if an axis is out of
+    range, ValueError if one is given twice.
     """
     ndim = x.ndim
     if type(axis) is int and -ndim <= axis < ndim:
@@ -40,12 +40,12 @@ def reduced_axes(function: str, x: Any, axis: Axis) -> Axes:
             raise np.exceptions.AxisError(number, ndim, function)
     found = sorted({number % max(ndim, 1) for number in given})
     if len(found) < len(given):
-        raise ValueError(f"{function}: axis must not name an axis twice (got {tuple(given)})")
+        raise ValueError(f"{function}: axis must not contain an axis twice (got {tuple(given)})")
     return tuple(found) if ndim else ()
 
 
 def _squeezed(ctx: Context, y: Array, axes: Axes, keepdims: bool) -> Array:
-    """A result that was reduced with `keepdims`, as it was asked for."""
+    """Remove the reduced axes from a result unless `keepdims` is true."""
     ctx.kept_shape = y.shape
     return y if keepdims else y.squeeze(axes)
 
@@ -67,22 +67,27 @@ def sum(
 ) -> Tensor:
     """The sum of elements.
 
-    Float32 numbers are added pairwise or in float64, so that long sums do not lose digits.
+    Float32 numbers are added pairwise or in float64, so that long sums remain accurate.
 
     Parameters
     ----------
-    input : Tensor or ndarray
+    input : Tensor or ndarray, any shape
     axis : int or sequence of int, optional
         Axes to sum along; all by default. PyTorch's name is `dim`.
     keepdims : bool, default False
-        Keep these axes, with length 1. PyTorch's name is `keepdim`.
+        Whether to keep these axes with length 1. PyTorch's name is `keepdim`.
     dtype : dtype, optional
-        What `input` is converted to first.
+        The dtype to which `input` is converted first.
 
     Returns
     -------
     Tensor
         In the dtype of `input`; int64 for booleans and integers.
+
+    Raises
+    ------
+    ValueError
+        If an axis is out of range or given twice.
 
     Examples
     --------
@@ -116,23 +121,25 @@ def mean(
 
     Parameters
     ----------
-    input : Tensor or ndarray of floats
+    input : Tensor or ndarray of floats, any shape
     axis : int or sequence of int, optional
         Axes to average along; all by default. PyTorch's name is `dim`.
     keepdims : bool, default False
-        Keep these axes, with length 1. PyTorch's name is `keepdim`.
+        Whether to keep these axes with length 1. PyTorch's name is `keepdim`.
     dtype : dtype, optional
-        What `input` is converted to first.
+        The dtype to which `input` is converted first.
 
     Returns
     -------
     Tensor
-        NaN, with NumPy's warning, where there is nothing to average.
+        In the dtype of `input`; NaN, with NumPy's warning, if there are no elements.
 
     Raises
     ------
     TypeError
-        If `input` is of booleans or integers, and no float dtype is given.
+        If `input` has a boolean or integer dtype, and no float dtype is given.
+    ValueError
+        If an axis is out of range or given twice.
 
     Examples
     --------
@@ -147,7 +154,7 @@ def mean(
 
 
 class Var(Operation[Tensor]):
-    """The mean squared deviation from an accurate mean, and with `root` its square root."""
+    """The variance, computed from an accurate mean; if `root` is true, its square root."""
 
     @staticmethod
     def forward(
@@ -155,7 +162,7 @@ class Var(Operation[Tensor]):
     ) -> Array:
         mean = average(x, axes)
         deviation = np.asarray(x - mean)
-        rest = average(deviation, axes)  # what rounding the mean has lost
+        rest = average(deviation, axes)  # the rounding error of the mean
         deviation -= rest
         count = prod([x.shape[axis] for axis in axes])
         ctx.freedom = np.float64(max(count - correction, 0))
@@ -173,7 +180,7 @@ class Var(Operation[Tensor]):
         deviation -= rest
         if y is None:
             return (grad * 2 / ctx.freedom).astype(x.dtype) * deviation
-        # Where all elements are equal the gradient is taken to be 0, as PyTorch does.
+        # Where all elements are equal, the gradient is defined as 0, as in PyTorch.
         scaled = np.divide(deviation, y, out=np.zeros_like(deviation), where=y != 0)
         return (grad / ctx.freedom).astype(x.dtype) * scaled
 
@@ -203,26 +210,29 @@ def var(
 
     Parameters
     ----------
-    input : Tensor or ndarray of floats
+    input : Tensor or ndarray of floats, any shape
     axis : int or sequence of int, optional
-        Axes along which the variance is taken; all by default. PyTorch's name is `dim`.
+        Axes along which the variance is computed; all by default. PyTorch's name is `dim`.
     correction : float, default 1
-        Subtracted from the number of elements in the divisor; NumPy's `ddof`, whose default is 0.
+        The divisor is the number of elements minus `correction`. NumPy's name is `ddof`, with
+        default 0.
     keepdims : bool, default False
-        Keep these axes, with length 1. PyTorch's name is `keepdim`.
+        Whether to keep these axes with length 1. PyTorch's name is `keepdim`.
     unbiased : bool, optional
         PyTorch's older name: True for a `correction` of 1, False for 0.
 
     Returns
     -------
     Tensor
-        0 where all elements are equal; NaN or infinite, with NumPy's warning, where `correction`
-        is not less than their number.
+        In the dtype of `input`; 0 if all elements are equal; NaN or infinite, with NumPy's warning,
+        if `correction` is not less than the number of elements.
 
     Raises
     ------
     TypeError
-        If `input` is of booleans or integers, or both `correction` and `unbiased` are given.
+        If `input` has a boolean or integer dtype, or both `correction` and `unbiased` are given.
+    ValueError
+        If an axis is out of range or given twice.
 
     Examples
     --------
@@ -243,25 +253,29 @@ def std(
 
     Parameters
     ----------
-    input : Tensor or ndarray of floats
+    input : Tensor or ndarray of floats, any shape
     axis : int or sequence of int, optional
-        Axes along which the deviation is taken; all by default. PyTorch's name is `dim`.
+        Axes along which the deviation is computed; all by default. PyTorch's name is `dim`.
     correction : float, default 1
-        Subtracted from the number of elements in the divisor; NumPy's `ddof`, whose default is 0.
+        The divisor is the number of elements minus `correction`. NumPy's name is `ddof`, with
+        default 0.
     keepdims : bool, default False
-        Keep these axes, with length 1. PyTorch's name is `keepdim`.
+        Whether to keep these axes with length 1. PyTorch's name is `keepdim`.
     unbiased : bool, optional
         PyTorch's older name: True for a `correction` of 1, False for 0.
 
     Returns
     -------
     Tensor
-        Where it is 0, so is the gradient.
+        In the dtype of `input`, with the same special cases as `var`. Where the result is 0, the
+        gradient is 0.
 
     Raises
     ------
     TypeError
-        If `input` is of booleans or integers, or both `correction` and `unbiased` are given.
+        If `input` has a boolean or integer dtype, or both `correction` and `unbiased` are given.
+    ValueError
+        If an axis is out of range or given twice.
 
     Examples
     --------
@@ -278,7 +292,7 @@ class LogSumExp(Operation[Tensor]):
         x = floating("logsumexp", x)
         greatest = np.max(x, axes, keepdims=True, initial=-np.inf)
         shift = np.where(np.isfinite(greatest), greatest, 0)
-        with np.errstate(divide="ignore"):  # the logarithm of no or only vanishing terms is -inf
+        with np.errstate(divide="ignore"):  # if the sum is 0, the result is -inf
             y = np.log(total(np.exp(x - shift), axes, keepdims=True)) + shift
         ctx.save_for_backward(x, y)
         return _squeezed(ctx, y, axes, keepdims)
@@ -296,15 +310,21 @@ def logsumexp(input: TensorLike, axis: Axis = None, keepdims: bool = False) -> T
 
     Parameters
     ----------
-    input : Tensor or ndarray
+    input : Tensor or ndarray, any shape
     axis : int or sequence of int, optional
         Axes to sum along; all by default. PyTorch's name is `dim`.
     keepdims : bool, default False
-        Keep these axes, with length 1. PyTorch's name is `keepdim`.
+        Whether to keep these axes with length 1. PyTorch's name is `keepdim`.
 
     Returns
     -------
     Tensor
+        In the dtype of `input`; float32 for booleans and integers.
+
+    Raises
+    ------
+    ValueError
+        If an axis is out of range or given twice.
 
     Examples
     --------

@@ -1,4 +1,7 @@
-"""One of two elements, by size or by a condition. Operands are as in `arithmetic`."""
+"""Elementwise selection from two operands, by size or by a condition.
+
+Operands are promoted and broadcast as in `arithmetic`.
+"""
 
 from typing import Any
 
@@ -38,7 +41,7 @@ class Minimum(Operation[Tensor]):
 
 
 def _share(ctx: Context, grad: Array, tie: Array, lost_by_a: Array, lost_by_b: Array) -> Any:
-    """The winner takes the gradient; equal operands take half of it each."""
+    """The selected operand gets the gradient; equal operands get half of it each."""
     need_a, need_b = ctx.needs_input_grad
     grad = np.where(tie, grad / 2, grad)
     return (
@@ -49,7 +52,7 @@ def _share(ctx: Context, grad: Array, tie: Array, lost_by_a: Array, lost_by_b: A
 
 @operation(Maximum, methods=("maximum",), numpy=(np.maximum,))
 def maximum(input: Operand, other: Operand) -> Tensor:
-    """The greater of two elements, where equal ones share the gradient.
+    """The elementwise maximum; equal elements get half of the gradient each.
 
     Parameters
     ----------
@@ -60,6 +63,13 @@ def maximum(input: Operand, other: Operand) -> Tensor:
     -------
     Tensor
         In the broadcast shape; NaN where an operand is NaN.
+
+    Raises
+    ------
+    TypeError
+        If an operand is not a tensor, array or number.
+    ValueError
+        If the shapes do not broadcast.
 
     Examples
     --------
@@ -72,7 +82,7 @@ def maximum(input: Operand, other: Operand) -> Tensor:
 
 @operation(Minimum, methods=("minimum",), numpy=(np.minimum,))
 def minimum(input: Operand, other: Operand) -> Tensor:
-    """The smaller of two elements, where equal ones share the gradient.
+    """The elementwise minimum; equal elements get half of the gradient each.
 
     Parameters
     ----------
@@ -83,6 +93,13 @@ def minimum(input: Operand, other: Operand) -> Tensor:
     -------
     Tensor
         In the broadcast shape; NaN where an operand is NaN.
+
+    Raises
+    ------
+    TypeError
+        If an operand is not a tensor, array or number.
+    ValueError
+        If the shapes do not broadcast.
 
     Examples
     --------
@@ -114,23 +131,31 @@ class Where(Operation[Tensor]):
 def _check_condition(condition: Any) -> None:
     dtype = array_of(condition).dtype
     if dtype not in (np.bool_, np.uint8):
-        raise TypeError(f"where: condition must be of booleans (got dtype {dtype})")
+        raise TypeError(f"where: condition must have a boolean dtype (got dtype {dtype})")
 
 
 @operation(Where, numpy=(np.where,))
 def where(condition: TensorLike, input: Operand, other: Operand) -> Tensor:
-    """Elements of `input` where a condition holds, of `other` where it does not.
+    """Elements of `input` where a condition is true, and of `other` elsewhere.
 
     Parameters
     ----------
-    condition : Tensor or ndarray of bool (or uint8: not 0)
+    condition : Tensor or ndarray of bool or uint8
+        Nonzero numbers are true.
     input, other : Tensor, ndarray or number
-        Operands whose shapes broadcast with that of the condition.
+        Operands whose shapes broadcast with the shape of the condition.
 
     Returns
     -------
     Tensor
-        In the broadcast shape.
+        In the broadcast shape and the promoted dtype.
+
+    Raises
+    ------
+    TypeError
+        If the condition has another dtype, or an operand is not a tensor, array or number.
+    ValueError
+        If the shapes do not broadcast.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Other shapes for the same elements. Results share memory with their input where they can."""
+"""Operations that change the shape. Results share memory with the input where possible."""
 
 from collections.abc import Sequence
 from math import prod
@@ -14,7 +14,7 @@ from ._common import also_dim, unbroadcast
 
 
 def _sizes(sizes: tuple[Any, ...]) -> tuple[int, ...]:
-    """Sizes or axes, given one by one or as one sequence."""
+    """Sizes or axes, given as separate arguments or as one sequence."""
     if len(sizes) == 1 and isinstance(sizes[0], Sequence):
         return tuple(sizes[0])
     return sizes
@@ -32,17 +32,23 @@ class Reshape(ViewOperation[Tensor]):
 
 @operation(Reshape, methods=("reshape",))
 def reshape(x: TensorLike, *shape: int | Sequence[int]) -> Tensor:
-    """The same elements, in row-major order, in another shape.
+    """Give a tensor another shape; the elements keep their row-major order.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    x : Tensor or ndarray, any shape
     *shape : int, or one sequence of int
-        One of the sizes may be −1, and follows from the others.
+        The new shape. One of the sizes may be −1 and is then inferred.
 
     Returns
     -------
     Tensor
+        A view if possible, otherwise a copy.
+
+    Raises
+    ------
+    ValueError
+        If the number of elements does not match.
 
     Examples
     --------
@@ -56,13 +62,13 @@ def reshape(x: TensorLike, *shape: int | Sequence[int]) -> Tensor:
 
 @operation(Reshape, methods=("view",))
 def view(x: Tensor, *shape: int | Sequence[int]) -> Tensor:
-    """As `reshape`, but always of the same memory.
+    """Like `reshape`, but the result always shares the memory.
 
     Parameters
     ----------
     x : Tensor
     *shape : int, or one sequence of int
-        One of the sizes may be −1, and follows from the others.
+        The new shape. One of the sizes may be −1 and is then inferred.
 
     Returns
     -------
@@ -71,7 +77,9 @@ def view(x: Tensor, *shape: int | Sequence[int]) -> Tensor:
     Raises
     ------
     RuntimeError
-        If the elements do not lie in memory as the shape needs them.
+        If the memory layout of `x` does not allow a view of this shape.
+    ValueError
+        If the number of elements does not match.
 
     Examples
     --------
@@ -94,11 +102,11 @@ def view(x: Tensor, *shape: int | Sequence[int]) -> Tensor:
 
 @operation(Reshape, methods=("flatten", "ravel"))
 def flatten(x: TensorLike, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-    """Several neighbouring axes as one.
+    """Combine several adjacent axes into one.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    x : Tensor or ndarray, any shape
     start_dim, end_dim : int, default 0 and -1
         The first and the last of these axes.
 
@@ -128,24 +136,29 @@ def flatten(x: TensorLike, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 def _axis(function: str, axis: int, ndim: int) -> int:
     if not -ndim <= axis < ndim:
-        raise ValueError(f"{function}: an axis must be within {ndim} dimensions (got {axis})")
+        raise ValueError(f"{function}: an axis must be in range for {ndim} dimensions (got {axis})")
     return axis % ndim
 
 
 @operation(Reshape, methods=("squeeze",), numpy=(np.squeeze,))
 @also_dim
 def squeeze(x: TensorLike, axis: Axis = None) -> Tensor:
-    """Without axes of length 1.
+    """Remove axes of length 1.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    x : Tensor or ndarray, any shape
     axis : int or sequence of int, optional
-        The axes in question; all by default. Axes of another length stay. PyTorch's name is `dim`.
+        The axes to remove, if they have length 1; all by default. PyTorch's name is `dim`.
 
     Returns
     -------
     Tensor
+
+    Raises
+    ------
+    ValueError
+        If an axis is out of range.
 
     Examples
     --------
@@ -165,17 +178,22 @@ def squeeze(x: TensorLike, axis: Axis = None) -> Tensor:
 @operation(Reshape, methods=("unsqueeze",), numpy=(np.expand_dims,))
 @also_dim
 def unsqueeze(x: TensorLike, axis: int) -> Tensor:
-    """With a new axis of length 1.
+    """Insert an axis of length 1.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    x : Tensor or ndarray, any shape
     axis : int
-        Where the axis is in the result. PyTorch's name is `dim`.
+        The position of the axis in the result. PyTorch's name is `dim`.
 
     Returns
     -------
     Tensor
+
+    Raises
+    ------
+    ValueError
+        If the axis is out of range.
 
     Examples
     --------
@@ -201,17 +219,22 @@ class Permute(ViewOperation[Tensor]):
 
 @operation(Permute, methods=("permute",))
 def permute(x: TensorLike, *axes: int | Sequence[int]) -> Tensor:
-    """With axes in another order, as `numpy.transpose`.
+    """Reorder the axes, like `numpy.transpose`.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    x : Tensor or ndarray, any shape
     *axes : int, or one sequence of int
-        For each axis of the result, which axis of `x` it is.
+        For each axis of the result, the corresponding axis of `x`.
 
     Returns
     -------
     Tensor
+
+    Raises
+    ------
+    ValueError
+        If `axes` is not a permutation of the axes of `x`.
 
     Examples
     --------
@@ -224,17 +247,22 @@ def permute(x: TensorLike, *axes: int | Sequence[int]) -> Tensor:
 
 @operation(Permute, methods=("transpose", "swapaxes"), numpy=(np.swapaxes,))
 def transpose(x: TensorLike, dim0: int, dim1: int) -> Tensor:
-    """With two axes exchanged, as PyTorch's; NumPy's `transpose` is `permute`.
+    """Exchange two axes, as in PyTorch; the equivalent of `numpy.transpose` is `permute`.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    x : Tensor or ndarray, any shape
     dim0, dim1 : int
-        The two axes.
+        The axes to exchange.
 
     Returns
     -------
     Tensor
+
+    Raises
+    ------
+    ValueError
+        If an axis is out of range.
 
     Examples
     --------
@@ -260,18 +288,23 @@ class BroadcastTo(ViewOperation[Tensor]):
 
 @operation(BroadcastTo, methods=("broadcast_to",), numpy=(np.broadcast_to,))
 def broadcast_to(x: TensorLike, shape: Sequence[int]) -> Tensor:
-    """Repeated along axes of length 1 and new leading axes, without a copy.
+    """Repeat a tensor along axes of length 1 and new leading axes, without a copy.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    x : Tensor or ndarray, any shape
     shape : sequence of int
-        A shape to which that of `x` broadcasts.
+        The new shape, to which the shape of `x` must broadcast.
 
     Returns
     -------
     Tensor
         A read-only view.
+
+    Raises
+    ------
+    ValueError
+        If the shape of `x` does not broadcast to `shape`.
 
     Examples
     --------
@@ -285,17 +318,23 @@ def broadcast_to(x: TensorLike, shape: Sequence[int]) -> Tensor:
 
 @operation(BroadcastTo, methods=("expand",))
 def expand(x: TensorLike, *sizes: int | Sequence[int]) -> Tensor:
-    """As `broadcast_to`, where −1 stands for the size that `x` has.
+    """Like `broadcast_to`, where −1 means the size of the corresponding axis of `x`.
 
     Parameters
     ----------
-    x : Tensor or ndarray
+    x : Tensor or ndarray, any shape
     *sizes : int, or one sequence of int
+        The new shape.
 
     Returns
     -------
     Tensor
         A read-only view.
+
+    Raises
+    ------
+    ValueError
+        If the shape of `x` does not broadcast to `sizes`.
 
     Examples
     --------
@@ -312,13 +351,13 @@ def expand(x: TensorLike, *sizes: int | Sequence[int]) -> Tensor:
 
 @operation(properties=("T",))
 def _all_axes_reversed(self: Tensor) -> Tensor:
-    """All axes reversed."""
+    """The tensor with its axes in reverse order."""
     return permute(self, *range(self.ndim)[::-1])
 
 
 @operation(properties=("mT",))
 def _last_axes_exchanged(self: Tensor) -> Tensor:
-    """The last two axes exchanged."""
+    """The tensor with its last two axes exchanged."""
     return transpose(self, -2, -1)
 
 

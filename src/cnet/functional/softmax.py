@@ -38,14 +38,14 @@ def _greatest(x: Array, axis: int) -> Any:
 def _arguments(
     function: str, x: TensorLike, axis: int | None, stacklevel: int, dtype: DType
 ) -> tuple[TensorLike, int]:
-    """The input in its dtype, and the axis."""
+    """Check the arguments; return the converted input and the axis."""
     if dtype is not None:
         x = as_tensor(x, dtype)
     require_float(function, x)
     if axis is None:
         axis = 0 if x.ndim in (0, 1, 3) else 1
         warnings.warn(
-            f"{function}: the implicit choice of dim is deprecated; give dim={axis}",
+            f"{function}: the implicit choice of dim is deprecated; use dim={axis}",
             stacklevel=stacklevel + 1,
         )
     if not -max(x.ndim, 1) <= index(axis) < max(x.ndim, 1):
@@ -62,22 +62,23 @@ def softmax(
 
     Parameters
     ----------
-    input : Tensor or ndarray of floats
+    input : Tensor or ndarray of floats, any shape
     axis : int, optional
-        The axis along which numbers add up to 1. PyTorch's name is `dim`. Without it, as in
-        PyTorch, it is 0 for 0, 1 and 3 dimensions and else 1, with a warning.
+        The axis along which numbers add up to 1. PyTorch's name is `dim`. If it is not given, a
+        warning is issued and, as in PyTorch, the axis is 0 for inputs of 0, 1 or 3 dimensions, and
+        1 otherwise.
     dtype : dtype, optional
-        What `input` is converted to first.
+        The dtype to which `input` is converted first.
 
     Returns
     -------
     Tensor
-        In the shape of `input`.
+        In the shape and dtype of `input`.
 
     Raises
     ------
     TypeError
-        If `input` is of booleans or integers, and no float dtype is given.
+        If `input` has a boolean or integer dtype, and no float dtype is given.
     ValueError
         If the axis is out of range.
 
@@ -116,22 +117,23 @@ def log_softmax(
 
     Parameters
     ----------
-    input : Tensor or ndarray of floats
+    input : Tensor or ndarray of floats, any shape
     axis : int, optional
-        The axis along which the exponentials add up to 1. PyTorch's name is `dim`. Without it, as
-        in PyTorch, it is 0 for 0, 1 and 3 dimensions and else 1, with a warning.
+        The axis along which the exponentials add up to 1. PyTorch's name is `dim`. If it is not
+        given, a warning is issued and, as in PyTorch, the axis is 0 for inputs of 0, 1 or 3
+        dimensions, and 1 otherwise.
     dtype : dtype, optional
-        What `input` is converted to first.
+        The dtype to which `input` is converted first.
 
     Returns
     -------
     Tensor
-        In the shape of `input`.
+        In the shape and dtype of `input`.
 
     Raises
     ------
     TypeError
-        If `input` is of booleans or integers, and no float dtype is given.
+        If `input` has a boolean or integer dtype, and no float dtype is given.
     ValueError
         If the axis is out of range.
 

@@ -1,4 +1,4 @@
-"""Elements in order. NaN is greater than any number; equal elements keep their order."""
+"""Sorting. NaN counts as greater than any number; equal elements keep their order."""
 
 from operator import index
 from typing import Any
@@ -14,7 +14,7 @@ from .reductions import reduced_axes
 
 
 def _order(function: str, x: TensorLike, dim: int, descending: bool) -> tuple[Array, int]:
-    """The positions that sort along a dimension, and the dimension, not negative."""
+    """The positions that sort along a dimension, and the dimension as a non-negative number."""
     axes = reduced_axes(function, x, index(dim))
     array = array_of(x)
     if not axes:
@@ -29,23 +29,23 @@ def _order(function: str, x: TensorLike, dim: int, descending: bool) -> tuple[Ar
 def sort(
     input: TensorLike, dim: int = -1, descending: bool = False, stable: bool = True
 ) -> ValuesAndIndices:
-    """Elements sorted along a dimension, and where they were.
+    """Sort elements along a dimension, and return their original positions.
 
     Parameters
     ----------
-    input : Tensor or ndarray
+    input : Tensor or ndarray, any shape
     dim : int, default -1
-        The dimension.
+        The dimension to sort along.
     descending : bool, default False
-        Begin with the greatest.
+        Whether to start with the greatest element.
     stable : bool, default True
-        Equal elements keep their order in either case.
+        Accepted for compatibility; equal elements always keep their order.
 
     Returns
     -------
     (values, indices)
-        A named tuple of tensors in the shape of `input`; `indices` of int64. The gradient of a
-        value goes to the element it was.
+        A named tuple of tensors in the shape of `input`; `indices` has dtype int64. The gradient
+        of a value goes to its original element.
 
     Raises
     ------
@@ -68,17 +68,17 @@ def sort(
 def argsort(
     input: TensorLike, axis: int = -1, descending: bool = False, stable: bool | None = True
 ) -> Tensor:
-    """The positions that sort a tensor along an axis, outside of any graph.
+    """The positions that sort a tensor along an axis; not part of the graph.
 
     Parameters
     ----------
-    input : Tensor or ndarray
+    input : Tensor or ndarray, any shape
     axis : int, default -1
-        PyTorch's name is `dim`.
+        The axis to sort along. PyTorch's name is `dim`.
     descending : bool, default False
-        Begin with the greatest.
+        Whether to start with the greatest element.
     stable : bool, default True
-        Equal elements keep their order in either case.
+        Accepted for compatibility; equal elements always keep their order.
 
     Returns
     -------
@@ -103,25 +103,26 @@ def argsort(
 def topk(
     input: TensorLike, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
 ) -> ValuesAndIndices:
-    """The `k` greatest elements along a dimension, and where they are.
+    """The `k` greatest elements along a dimension, and their positions.
 
     Parameters
     ----------
-    input : Tensor or ndarray
+    input : Tensor or ndarray, any shape
     k : int
-        How many, at most the size of the dimension.
+        The number of elements, at most the size of the dimension.
     dim : int, default -1
-        The dimension.
+        The dimension to sort along.
     largest : bool, default True
-        False for the smallest.
+        Whether to return the greatest elements, or the smallest if False.
     sorted : bool, default True
-        The result is sorted in either case, the greatest (or smallest) first.
+        Accepted for compatibility; the result is always sorted, the greatest (or smallest) first.
 
     Returns
     -------
     (values, indices)
-        A named tuple of tensors with `k` elements along the dimension; `indices` of int64. Of equal
-        elements the first are taken. The gradient of a value goes to the element it was.
+        A named tuple of tensors with `k` elements along the dimension; `indices` has dtype int64.
+        Of equal elements, the first are chosen. The gradient of a value goes to its original
+        element.
 
     Raises
     ------

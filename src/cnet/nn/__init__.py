@@ -1,4 +1,4 @@
-"""Layers: parameters and a call to `cnet.functional`, with PyTorch's names and defaults."""
+"""Layers: modules with parameters around `cnet.functional`, with PyTorch's names and defaults."""
 
 from . import init
 from .activation import GELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh

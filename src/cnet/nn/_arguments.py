@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 
 def integer(function: str, name: str, value: object, minimum: int = 1) -> int:
-    """An int that is at least `minimum`."""
+    """Convert `value` to an int, and check that it is at least `minimum`."""
     try:
         number = index(value)  # type: ignore[arg-type]
     except TypeError:
@@ -19,8 +19,8 @@ def integer(function: str, name: str, value: object, minimum: int = 1) -> int:
 
 
 def float_dtype(function: str, dtype: npt.DTypeLike) -> np.dtype[Any]:
-    """float32 or float64, in native byte order."""
-    # NumPy reads None as float64, where the caller may have meant anything
+    """Convert to a dtype, and check that it is float32 or float64 in native byte order."""
+    # NumPy reads None as float64, which the caller may not have meant.
     resolved = None if dtype is None else np.dtype(dtype)
     if resolved not in (np.float32, np.float64):
         raise TypeError(f"{function}: dtype must be float32 or float64 (got {resolved})")
@@ -28,7 +28,7 @@ def float_dtype(function: str, dtype: npt.DTypeLike) -> np.dtype[Any]:
 
 
 def choice(function: str, name: str, value: object, allowed: tuple[str, ...]) -> str:
-    """One of the words in `allowed`."""
+    """Check that `value` is one of the strings in `allowed`."""
     if not (isinstance(value, str) and value in allowed):
         raise ValueError(f"{function}: {name} must be one of {allowed} (got {value!r})")
     return value

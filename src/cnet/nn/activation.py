@@ -1,4 +1,4 @@
-"""Activations as modules."""
+"""Activation layers."""
 
 from typing import Any, Literal
 
@@ -40,7 +40,7 @@ class LeakyReLU(Module):
     Parameters
     ----------
     negative_slope : float, default 0.01
-        The slope on the left.
+        The slope for negative x.
     inplace : bool, default False
         Write the result into the input.
 
@@ -72,6 +72,15 @@ class GELU(Module):
     ----------
     approximate : {"none", "tanh"}, default "none"
         The exact function, or an approximation by the hyperbolic tangent.
+
+    Raises
+    ------
+    ValueError
+        In the call: if `approximate` is not one of these.
+
+    References
+    ----------
+    D. Hendrycks, K. Gimpel, "Gaussian error linear units (GELUs)", arXiv:1606.08415.
 
     Examples
     --------
@@ -123,13 +132,18 @@ class Sigmoid(Module):
 
 
 class Softmax(Module):
-    """exp(x) over its sum along an axis; see `cnet.functional.softmax`.
+    """exp(x) divided by its sum along an axis; see `cnet.functional.softmax`.
 
     Parameters
     ----------
     dim : int, optional
-        The axis along which the result sums to 1. Without it, as in PyTorch, it is 0 for 0, 1 and 3
-        dimensions and else 1, with a warning.
+        The axis along which the result sums to 1. If it is not given, a warning is issued and, as
+        in PyTorch, the axis is 0 for inputs of 0, 1 or 3 dimensions, and 1 otherwise.
+
+    Raises
+    ------
+    TypeError, ValueError
+        In the call: if the input does not have a float dtype, or the axis is out of range.
 
     Examples
     --------
@@ -156,8 +170,14 @@ class LogSoftmax(Module):
     Parameters
     ----------
     dim : int, optional
-        The axis along which the exponentials of the result sum to 1. Without it, as in PyTorch, it
-        is 0 for 0, 1 and 3 dimensions and else 1, with a warning.
+        The axis along which the exponentials of the result sum to 1. If it is not given, a warning
+        is issued and, as in PyTorch, the axis is 0 for inputs of 0, 1 or 3 dimensions, and 1
+        otherwise.
+
+    Raises
+    ------
+    TypeError, ValueError
+        In the call: if the input does not have a float dtype, or the axis is out of range.
 
     Examples
     --------

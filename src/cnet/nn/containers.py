@@ -1,4 +1,4 @@
-"""Modules made of modules: Sequential, ModuleList and ModuleDict."""
+"""Containers of modules: Sequential, ModuleList and ModuleDict."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import count, groupby
@@ -11,7 +11,7 @@ from .module import Module
 
 
 class _Indexed(Module):
-    """Modules in an order, by number."""
+    """Base class of containers that are indexed by position."""
 
     def __len__(self) -> int:
         return len(self._held(Module))
@@ -29,12 +29,12 @@ class _Indexed(Module):
         _set(self, self._name(key), module)
 
     def append(self, module: Module) -> Self:
-        """Add a module at the end, named by the first free number.
+        """Add a module at the end, named by the first free number from the length on.
 
         Raises
         ------
         TypeError
-            If it is not a Module.
+            If `module` is not a Module.
         """
         taken = self._held(Module)
         _set(self, next(str(i) for i in count(len(taken)) if str(i) not in taken), module)
@@ -50,7 +50,7 @@ class _Indexed(Module):
         names, position = list(self._held(Module)), index(key)
         if not -len(names) <= position < len(names):
             raise IndexError(
-                f"{type(self).__name__}: index must be within the {len(names)} modules "
+                f"{type(self).__name__}: index must be in range for {len(names)} modules "
                 f"(got {position})"
             )
         return names[position]
@@ -60,17 +60,17 @@ class _Indexed(Module):
 
 
 class Sequential(_Indexed):
-    """Modules that are called one after the other, each on what the one before returned.
+    """Modules that are called in sequence, each with the result of the previous one.
 
     Parameters
     ----------
     *modules : Module, or one mapping of str to Module
-        The modules, named "0", "1", ..., or as the mapping says.
+        The modules. Their names are "0", "1", ..., or the keys of the mapping.
 
     Raises
     ------
     TypeError
-        If one of them is not a Module.
+        If an item is not a Module.
 
     Examples
     --------
@@ -105,17 +105,17 @@ class Sequential(_Indexed):
 
 
 class ModuleList(_Indexed):
-    """Modules in a list. It cannot be called: what holds it does that.
+    """A list of modules. It has no `forward`: the module that owns it calls the items.
 
     Parameters
     ----------
     modules : iterable of Module, optional
-        The modules, named "0", "1", ....
+        The modules. Their names are "0", "1", ....
 
     Raises
     ------
     TypeError
-        If one of them is not a Module.
+        If an item is not a Module.
 
     Examples
     --------
@@ -148,17 +148,17 @@ class ModuleList(_Indexed):
 
 
 class ModuleDict(Module):
-    """Modules in a dictionary. It cannot be called: what holds it does that.
+    """A dictionary of modules. It has no `forward`: the module that owns it calls the items.
 
     Parameters
     ----------
     modules : mapping of str to Module, optional
-        The modules by name; names of attributes and names with a dot are not allowed.
+        The modules by name. Names must not be those of other attributes, nor contain a dot.
 
     Raises
     ------
     TypeError, ValueError
-        If one of them is not a Module, or a name is not allowed.
+        If a value is not a Module, or a name is not allowed.
 
     Examples
     --------

@@ -19,7 +19,7 @@ Padding: TypeAlias = Size2d | Literal["valid", "same"]
 
 
 class Conv2d(Module):
-    """Cross-correlate images with learned kernels; see `cnet.functional.conv2d`.
+    """Cross-correlation of images with trained kernels; see `cnet.functional.conv2d`.
 
     Parameters
     ----------
@@ -30,39 +30,41 @@ class Conv2d(Module):
     kernel_size : int or (int, int)
         Height and width of the kernels.
     stride : int or (int, int), default 1
-        Steps of the kernel down and to the right.
+        The vertical and the horizontal step of the kernel.
     padding : int, (int, int), 'valid' or 'same', default 0
-        Zeros around the image; 'same' keeps its size and needs stride 1.
+        The number of zeros on each side of the image; 'same' keeps the size and requires stride 1,
+        'valid' means 0.
     dilation : int or (int, int), default 1
-        Distance between the cells a kernel looks at.
+        Distance between neighbouring elements of the kernel.
     groups : int, default 1
-        Must divide both numbers of channels; output channels see only the inputs of their group.
+        The number of groups of channels, which must divide both numbers of channels. An output
+        channel depends only on the input channels of its group.
     bias : bool, default True
         Whether a bias is added to each output channel.
     padding_mode : {'zeros'}, default 'zeros'
-        There is no other mode.
+        Other modes are not supported.
     dtype : {float32, float64}, default float32
-        Of the parameters; the input must have the same.
+        The dtype of the parameters; the input must have the same dtype.
 
     Attributes
     ----------
     weight : Parameter, shape (out_channels, in_channels / groups, kh, kw)
         Drawn uniformly from ±1 / √(in_channels / groups · kh · kw).
     bias : Parameter, shape (out_channels,), or None
-        Drawn likewise.
+        Drawn from the same distribution.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not one of these.
+        If an argument has an invalid type or value.
 
     Notes
     -----
-    3x3 and 5x5 kernels with stride 1 and at least 16 channels may be computed by Winograd's
-    algorithm, whose error is relative to the largest input that a tile of 4x4 cells sees, which
-    gives no exact zeros beside inputs that are not 0, spreads a NaN or infinity over its tiles, and
-    needs float32 inputs below 1e37. ``cnet.use_exact()`` computes without it; `functional.conv2d`
-    has the bounds.
+    3x3 and 5x5 kernels with stride 1 and at least 16 channels may use Winograd's algorithm, which
+    computes the output in small tiles. Its error is relative to the largest input of a tile.
+    Outputs whose inputs are all 0 may be nonzero if other inputs of the tile are not 0. NaN and
+    infinity spread over the tile, and float32 inputs must be below 1e37. ``cnet.use_exact()``
+    disables the algorithm; `cnet.functional.conv2d` states the bounds.
 
     Examples
     --------
@@ -103,7 +105,7 @@ class Conv2d(Module):
         self.kernel_size = kh, kw = geometry.per_axis("Conv2d", "kernel_size", kernel_size, 2, 1)
         self.dilation = dh, dw = geometry.per_axis("Conv2d", "dilation", dilation, 2, 1)
         weight_shape = (self.out_channels, self.in_channels // self.groups, kh, kw)
-        # On an image that is large enough, whatever is wrong is wrong with the arguments.
+        # For an image that is large enough, only invalid arguments raise an error.
         geometry.conv(
             "Conv2d", (1, self.in_channels, kh * dh, kw * dw), weight_shape, stride, padding,
             dilation, groups,
@@ -120,7 +122,7 @@ class Conv2d(Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw the parameters anew."""
+        """Draw new initial values for the parameters."""
         init.layer_defaults_(self.weight, self.bias)
 
     def forward(self, input: Any) -> Tensor:

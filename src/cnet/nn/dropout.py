@@ -8,12 +8,14 @@ from .module import Module
 
 
 class Dropout(Module):
-    """While training, zero elements at random and scale the others; see `cnet.functional.dropout`.
+    """In training mode, set random elements to zero and scale the others.
+
+    See `cnet.functional.dropout`.
 
     Parameters
     ----------
     p : float, default 0.5
-        The probability of becoming zero; what stays is multiplied by 1 / (1 - p).
+        The probability of an element to be set to zero; other elements are scaled by 1 / (1 - p).
     inplace : bool, default False
         Write the result into the input.
 

@@ -9,12 +9,17 @@ from .module import Module
 
 
 class Flatten(Module):
-    """Make one axis of several neighbouring ones.
+    """Combine several adjacent axes into one; see `cnet.functional.flatten`.
 
     Parameters
     ----------
     start_dim, end_dim : int, default 1 and -1
-        The first and the last of them: by default all but the batch axis.
+        The first and the last of these axes; by default all axes except the first, the batch axis.
+
+    Raises
+    ------
+    ValueError
+        In the call: if an axis is out of range, or `start_dim` comes after `end_dim`.
 
     Examples
     --------
@@ -37,14 +42,22 @@ class Flatten(Module):
 
 
 class Unflatten(Module):
-    """Make several axes of one.
+    """Split one axis into several.
 
     Parameters
     ----------
     dim : int
-        The axis.
-    unflattened_size : sequence of int
-        What it becomes; one size may be -1 and is then inferred.
+        The axis to split.
+    unflattened_size : tuple or list of int
+        The sizes of the new axes, whose product is the size of the axis; one size may be -1 and is
+        then inferred.
+
+    Raises
+    ------
+    TypeError
+        If `unflattened_size` is not a tuple or a list.
+    ValueError
+        In the call: if `dim` is out of range, or the sizes do not match the axis.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """Chains of modules that `Sequential` runs as one operation, with the same values and gradients.
 
-A chain that somebody looks into, by a hook, a `forward` of its own or a list of calls, is run
-module by module.
+A chain runs module by module if one of its modules has hooks or an overridden `forward`, or while
+calls of operations are listed.
 """
 
 from collections.abc import Callable, Sequence
@@ -44,7 +44,7 @@ def _linear_relu(linear: Linear, _: ReLU) -> Operation:
 
 
 Pattern: TypeAlias = tuple[tuple[type[Module], ...], Callable[..., Operation | None]]
-"""The classes of a chain, and what gives its operation, or None where options do not allow it."""
+"""The classes of a chain, and a function that returns its operation, or None if not possible."""
 
 PATTERNS: dict[type[Module], Pattern] = {
     classes[0]: (classes, fuse)
@@ -57,7 +57,7 @@ _FORWARDS = {kind: kind.forward for classes, _ in PATTERNS.values() for kind in 
 
 
 def operations(modules: Sequence[Module]) -> list[Operation]:
-    """What to call, one after the other, for modules that are called one after the other."""
+    """The operations to call in sequence for modules that are called in sequence."""
     if is_listing_calls():
         return list(modules)
     found: list[Operation] = []
@@ -74,14 +74,14 @@ def _operation_at(modules: Sequence[Module], position: int) -> tuple[Operation, 
     if type(first) in PATTERNS:
         classes, fuse = PATTERNS[type(first)]
         chain = modules[position : position + len(classes)]
-        if tuple(map(type, chain)) == classes and not any(map(_looked_into, chain)):
+        if tuple(map(type, chain)) == classes and not any(map(_is_watched, chain)):
             operation = fuse(*chain)
             if operation is not None:
                 return operation, len(chain)
     return first, 1
 
 
-def _looked_into(module: Module) -> bool:
+def _is_watched(module: Module) -> bool:
     return bool(
         module._forward_pre_hooks
         or module._forward_hooks

@@ -1,4 +1,4 @@
-"""Calling a module: its forward method, with hooks before and after it."""
+"""The call of a module: its forward method, with hooks before and after it."""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -9,7 +9,7 @@ Hook: TypeAlias = Callable[..., Any]
 
 
 class Hooked:
-    """What is called by way of its hooks: the base of `Module`."""
+    """Base class of `Module`: a call runs `forward` and the registered hooks."""
 
     def __init__(self) -> None:
         self._forward_pre_hooks: dict[int, Hook] = {}
@@ -34,7 +34,7 @@ class Hooked:
         return output
 
     def register_forward_pre_hook(self, hook: Hook) -> HookHandle:
-        """Call ``hook(module, args)`` before `forward`; what it returns replaces the arguments.
+        """Call ``hook(module, args)`` before `forward`; its result replaces the arguments.
 
         Parameters
         ----------
@@ -44,12 +44,12 @@ class Hooked:
         Returns
         -------
         HookHandle
-            Its `remove()` takes the hook off again.
+            ``handle.remove()`` removes the hook.
         """
         return HookHandle(self._forward_pre_hooks, hook)
 
     def register_forward_hook(self, hook: Hook) -> HookHandle:
-        """Call ``hook(module, args, output)`` after `forward`; what it returns replaces the output.
+        """Call ``hook(module, args, output)`` after `forward`; its result replaces the output.
 
         Parameters
         ----------
@@ -59,7 +59,7 @@ class Hooked:
         Returns
         -------
         HookHandle
-            Its `remove()` takes the hook off again.
+            ``handle.remove()`` removes the hook.
 
         Examples
         --------

@@ -1,7 +1,8 @@
 """Initial values, in place, with PyTorch's names and definitions.
 
-Every function takes a tensor or an ndarray, fills it and returns it. Draws are made in float64 and
-then rounded, so that a float32 and a float64 model from one seed start from the same numbers.
+Every function takes a tensor or an ndarray, fills it and returns it. Random numbers are drawn in
+float64 and then rounded, so that a float32 and a float64 model with the same seed start from the
+same values.
 """
 
 import math
@@ -27,15 +28,15 @@ _GAINS = {
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """The factor by which the standard deviation makes up for a nonlinearity.
+    """The factor of the standard deviation that compensates for a nonlinearity.
 
     Parameters
     ----------
     nonlinearity : str
-        'linear', 'conv2d' and its kin, 'sigmoid' (1), 'tanh' (5/3), 'relu' (√2), 'leaky_relu'
-        (√(2 / (1 + param²))) or 'selu' (3/4).
+        'linear', 'sigmoid', 'conv2d' or another convolution (1), 'tanh' (5/3), 'relu' (√2),
+        'leaky_relu' (√(2 / (1 + param²))) or 'selu' (3/4).
     param : float, optional
-        Negative slope of 'leaky_relu', by default 0.01.
+        The negative slope of 'leaky_relu', by default 0.01; ignored for others.
 
     Returns
     -------
@@ -44,7 +45,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     Raises
     ------
     ValueError
-        If `nonlinearity` is none of these.
+        If `nonlinearity` is unknown.
 
     Examples
     --------
@@ -67,11 +68,11 @@ def uniform_(
     Parameters
     ----------
     tensor : Tensor or ndarray of float32 or float64, any shape
-        What is filled.
+        The values to replace, in place.
     a, b : float, default 0 and 1
         The bounds.
     generator : numpy.random.Generator, optional
-        Where the draws come from; by default the generator that `cnet.manual_seed` seeds.
+        The source of random numbers; by default the generator that `cnet.manual_seed` seeds.
 
     Returns
     -------
@@ -81,7 +82,7 @@ def uniform_(
     Raises
     ------
     TypeError
-        If `tensor` is not an array of floats.
+        If `tensor` does not have a float dtype.
 
     Examples
     --------
@@ -107,11 +108,11 @@ def normal_(
     Parameters
     ----------
     tensor : Tensor or ndarray of float32 or float64, any shape
-        What is filled.
+        The values to replace, in place.
     mean, std : float, default 0 and 1
         Mean and standard deviation.
     generator : numpy.random.Generator, optional
-        Where the draws come from; by default the generator that `cnet.manual_seed` seeds.
+        The source of random numbers; by default the generator that `cnet.manual_seed` seeds.
 
     Returns
     -------
@@ -121,7 +122,7 @@ def normal_(
     Raises
     ------
     TypeError
-        If `tensor` is not an array of floats.
+        If `tensor` does not have a float dtype.
 
     Examples
     --------
@@ -141,7 +142,7 @@ def constant_(tensor: Fillable, val: float) -> Fillable:
     Parameters
     ----------
     tensor : Tensor or ndarray of float32 or float64, any shape
-        What is filled.
+        The values to replace, in place.
     val : float
         The value.
 
@@ -153,7 +154,7 @@ def constant_(tensor: Fillable, val: float) -> Fillable:
     Raises
     ------
     TypeError
-        If `tensor` is not an array of floats.
+        If `tensor` does not have a float dtype.
 
     Examples
     --------
@@ -167,13 +168,59 @@ def constant_(tensor: Fillable, val: float) -> Fillable:
 
 
 def zeros_(tensor: Fillable) -> Fillable:
-    """Set every element to 0; see `constant_`."""
+    """Set every element to 0.
+
+    Parameters
+    ----------
+    tensor : Tensor or ndarray of float32 or float64, any shape
+        The values to replace, in place.
+
+    Returns
+    -------
+    Tensor or ndarray
+        `tensor` itself.
+
+    Raises
+    ------
+    TypeError
+        If `tensor` does not have a float dtype.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.nn import init
+    >>> init.zeros_(np.empty(2))
+    array([0., 0.])
+    """
     _array("zeros_", tensor)[...] = 0
     return tensor
 
 
 def ones_(tensor: Fillable) -> Fillable:
-    """Set every element to 1; see `constant_`."""
+    """Set every element to 1.
+
+    Parameters
+    ----------
+    tensor : Tensor or ndarray of float32 or float64, any shape
+        The values to replace, in place.
+
+    Returns
+    -------
+    Tensor or ndarray
+        `tensor` itself.
+
+    Raises
+    ------
+    TypeError
+        If `tensor` does not have a float dtype.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.nn import init
+    >>> init.ones_(np.empty(2))
+    array([1., 1.])
+    """
     _array("ones_", tensor)[...] = 1
     return tensor
 
@@ -186,11 +233,11 @@ def xavier_uniform_(
     Parameters
     ----------
     tensor : Tensor or ndarray of float32 or float64, shape (out, in, ...)
-        What is filled; fan_in is in · kernel size, fan_out is out · kernel size.
+        The values to replace, in place; fan_in is in · kernel size, fan_out is out · kernel size.
     gain : float, default 1
         See `calculate_gain`.
     generator : numpy.random.Generator, optional
-        Where the draws come from; by default the generator that `cnet.manual_seed` seeds.
+        The source of random numbers; by default the generator that `cnet.manual_seed` seeds.
 
     Returns
     -------
@@ -199,6 +246,8 @@ def xavier_uniform_(
 
     Raises
     ------
+    TypeError
+        If `tensor` does not have a float dtype.
     ValueError
         If `tensor` has fewer than 2 dimensions.
 
@@ -222,7 +271,7 @@ def xavier_uniform_(
 def xavier_normal_(
     tensor: Fillable, gain: float = 1.0, generator: "np.random.Generator | None" = None
 ) -> Fillable:
-    """Draw from the normal distribution with deviation gain · √(2 / (fan_in + fan_out)).
+    """Draw from the normal distribution with standard deviation gain · √(2 / (fan_in + fan_out)).
 
     Parameters, result and errors are those of `xavier_uniform_`.
 
@@ -253,15 +302,15 @@ def kaiming_uniform_(
     Parameters
     ----------
     tensor : Tensor or ndarray of float32 or float64, shape (out, in, ...)
-        What is filled; fan_in is in · kernel size, fan_out is out · kernel size.
+        The values to replace, in place; fan_in is in · kernel size, fan_out is out · kernel size.
     a : float, default 0
-        Negative slope of the 'leaky_relu' that follows.
+        The negative slope of the 'leaky_relu' after the layer.
     mode : {'fan_in', 'fan_out'}, default 'fan_in'
-        Whether the variance is kept in the forward or in the backward pass.
+        Whether the variance is preserved in the forward pass or in the backward pass.
     nonlinearity : str, default 'leaky_relu'
         See `calculate_gain`.
     generator : numpy.random.Generator, optional
-        Where the draws come from; by default the generator that `cnet.manual_seed` seeds.
+        The source of random numbers; by default the generator that `cnet.manual_seed` seeds.
 
     Returns
     -------
@@ -270,6 +319,8 @@ def kaiming_uniform_(
 
     Raises
     ------
+    TypeError
+        If `tensor` does not have a float dtype.
     ValueError
         If `tensor` has fewer than 2 dimensions, or `mode` or `nonlinearity` is unknown.
 
@@ -297,7 +348,7 @@ def kaiming_normal_(
     nonlinearity: str = "leaky_relu",
     generator: "np.random.Generator | None" = None,
 ) -> Fillable:
-    """Draw from the normal distribution with deviation gain / √fan.
+    """Draw from the normal distribution with standard deviation gain / √fan.
 
     Parameters, result, errors and reference are those of `kaiming_uniform_`.
 
@@ -313,7 +364,7 @@ def kaiming_normal_(
 
 
 def layer_defaults_(weight: Tensor, bias: Tensor | None) -> None:
-    """What PyTorch's linear and convolutional layers start from: ±1 / √fan_in for both."""
+    """Draw both uniformly from ±1 / √fan_in, as PyTorch's linear and convolutional layers do."""
     kaiming_uniform_(weight, a=math.sqrt(5))
     if bias is not None:
         bound = 1 / math.sqrt(math.prod(weight.shape[1:]))
@@ -331,7 +382,7 @@ def _array(function: str, tensor: Any) -> Array:
 
 
 def _fans(function: str, tensor: Any) -> tuple[int, int]:
-    """fan_in and fan_out, at least 1 each: what an empty tensor is filled with does not matter."""
+    """fan_in and fan_out, each at least 1, so that an empty tensor does not divide by zero."""
     shape = _array(function, tensor).shape
     if len(shape) < 2:
         raise ValueError(

@@ -14,7 +14,7 @@ from .parameter import Parameter
 
 
 class Identity(Module):
-    """Return the input as it is; arguments of the constructor are ignored.
+    """Return the input unchanged; arguments of the constructor are ignored.
 
     Examples
     --------
@@ -42,19 +42,19 @@ class Linear(Module):
     bias : bool, default True
         Whether a bias is added.
     dtype : {float32, float64}, default float32
-        Of the parameters; the input must have the same.
+        The dtype of the parameters; the input must have the same dtype.
 
     Attributes
     ----------
     weight : Parameter, shape (out_features, in_features)
         Drawn uniformly from ±1 / √in_features.
     bias : Parameter, shape (out_features,), or None
-        Drawn likewise.
+        Drawn from the same distribution.
 
     Raises
     ------
     TypeError, ValueError
-        If a size is not an integer of at least 1, or the dtype is not a float32 or float64.
+        If a size is not an integer of at least 1, or the dtype is not float32 or float64.
 
     Examples
     --------
@@ -83,7 +83,7 @@ class Linear(Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw the parameters anew."""
+        """Draw new initial values for the parameters."""
         init.layer_defaults_(self.weight, self.bias)
 
     def forward(self, input: Any) -> Tensor:

@@ -1,4 +1,4 @@
-"""Losses as modules."""
+"""Loss modules."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from .module import Module
 
 
 class _Loss(Module):
-    """What the losses share: how the losses of a batch become one number."""
+    """The common base class; stores the reduction."""
 
     def __init__(self, size_average: bool | None, reduce: bool | None, reduction: str) -> None:
         super().__init__()
@@ -26,11 +26,11 @@ class CrossEntropyLoss(_Loss):
     size_average, reduce : bool, optional
         PyTorch's deprecated names for `reduction`.
     ignore_index : int, default -100
-        Targets of this value count for nothing.
+        Items with this target have loss 0 and do not count in the mean.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
-        How the losses of a batch become one number; the mean is weighted.
+        The reduction over the batch; the mean is weighted by `weight`.
     label_smoothing : float, default 0
-        Probability that is spread over all classes, between 0 and 1.
+        Probability that is distributed evenly over all classes, between 0 and 1.
 
     Raises
     ------
@@ -78,7 +78,7 @@ class CrossEntropyLoss(_Loss):
 
 
 class NLLLoss(_Loss):
-    """Minus the log-probability of the target class; see `cnet.functional.nll_loss`.
+    """Negative log-likelihood of the target class; see `cnet.functional.nll_loss`.
 
     Parameters
     ----------
@@ -87,9 +87,9 @@ class NLLLoss(_Loss):
     size_average, reduce : bool, optional
         PyTorch's deprecated names for `reduction`.
     ignore_index : int, default -100
-        Targets of this value count for nothing.
+        Items with this target have loss 0 and do not count in the mean.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
-        How the losses of a batch become one number; the mean is weighted.
+        The reduction over the batch; the mean is weighted by `weight`.
 
     Raises
     ------
@@ -129,14 +129,14 @@ class NLLLoss(_Loss):
 
 
 class MSELoss(_Loss):
-    """The squared difference; see `cnet.functional.mse_loss`.
+    """The mean squared difference; see `cnet.functional.mse_loss`.
 
     Parameters
     ----------
     size_average, reduce : bool, optional
         PyTorch's deprecated names for `reduction`.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
-        How the squared differences become one number.
+        The reduction over all elements.
 
     Raises
     ------
@@ -164,14 +164,14 @@ class MSELoss(_Loss):
 
 
 class L1Loss(_Loss):
-    """The absolute difference; see `cnet.functional.l1_loss`.
+    """The mean absolute difference; see `cnet.functional.l1_loss`.
 
     Parameters
     ----------
     size_average, reduce : bool, optional
         PyTorch's deprecated names for `reduction`.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
-        How the absolute differences become one number.
+        The reduction over all elements.
 
     Raises
     ------
@@ -204,13 +204,13 @@ class BCEWithLogitsLoss(_Loss):
     Parameters
     ----------
     weight : Tensor or ndarray, optional
-        Factor of each loss, broadcast against the input.
+        Weight of each loss; must broadcast with the input.
     size_average, reduce : bool, optional
         PyTorch's deprecated names for `reduction`.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
-        How the losses become one number.
+        The reduction over all elements.
     pos_weight : Tensor or ndarray, optional
-        Weight of the positive class, broadcast against the input.
+        Weight of the positive class; must broadcast with the input.
 
     Raises
     ------

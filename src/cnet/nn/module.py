@@ -1,4 +1,4 @@
-"""Module: what holds parameters, buffers and other modules, and finds them by name."""
+"""Module: the container of parameters, buffers and submodules, which finds them by name."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from textwrap import indent
@@ -18,12 +18,11 @@ Kind = TypeVar("Kind")
 
 
 class Module(Hooked):
-    """Base of everything that has parameters.
+    """Base class of all layers and models.
 
-    A subclass calls ``super().__init__()``, assigns parameters and other modules to attributes,
-    and defines ``forward``. Whatever is assigned is found again by `parameters`, `modules` and
-    `state_dict` under the name of its attribute, in the order of assignment. The names, and the
-    order in which things are found, are PyTorch's.
+    A subclass calls ``super().__init__()``, assigns parameters and submodules to attributes, and
+    defines ``forward``. `parameters`, `modules` and `state_dict` return the assigned objects under
+    the names of their attributes, in the order of assignment. Names and order are those of PyTorch.
 
     Examples
     --------
@@ -43,8 +42,9 @@ class Module(Hooked):
     ['hidden.weight', 'hidden.bias', 'out.weight', 'out.bias']
     """
 
-    # Attributes are stored once, in the instance's __dict__; what they are is seen from their type.
-    # Only buffers, which are plain tensors, are kept account of: name -> persistent.
+    # All attributes are stored in the instance's __dict__, and their type tells parameters and
+    # submodules from others. Buffers are plain tensors, so `_buffer_names` stores their names, with
+    # whether they are persistent.
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ class Module(Hooked):
         TypeError
             If `param` is neither a Parameter nor None.
         ValueError
-            If `name` is empty, has a dot in it, or is taken by something else.
+            If `name` is empty, contains a dot, or is the name of another attribute.
         """
         self._register("register_parameter", "param", name, param, Parameter)
 
@@ -100,30 +100,31 @@ class Module(Hooked):
         TypeError
             If `module` is neither a Module nor None.
         ValueError
-            If `name` is empty, has a dot in it, or is taken by something else.
+            If `name` is empty, contains a dot, or is the name of another attribute.
         """
         self._register("add_module", "module", name, module, Module)
 
     register_module = add_module
 
     def register_buffer(self, name: str, tensor: Any, persistent: bool = True) -> None:
-        """Assign a tensor that belongs to the state but is not trained, such as a running mean.
+        """Assign a tensor that is part of the state but is not trained, such as a running mean.
 
         Parameters
         ----------
         name : str
-            The attribute.
+            The name of the attribute.
         tensor : Tensor, ndarray or None
-            Its value; an ndarray is shared. Later values are assigned as usual.
+            The value; the memory of an ndarray is shared. Later assignments to the attribute
+            replace the value.
         persistent : bool, default True
-            Whether it is part of `state_dict`.
+            Whether the buffer is part of `state_dict`.
 
         Raises
         ------
         TypeError
-            If `tensor` is none of these.
+            If `tensor` is not a Tensor, ndarray or None.
         ValueError
-            If `name` is empty, has a dot in it, or is taken by something else.
+            If `name` is empty, contains a dot, or is the name of another attribute.
 
         Examples
         --------
@@ -142,7 +143,7 @@ class Module(Hooked):
         if not isinstance(name, str):
             raise TypeError(f"{function}: name must be a str (got {name!r})")
         if not name or "." in name:
-            raise ValueError(f"{function}: name must not be empty nor have a dot (got {name!r})")
+            raise ValueError(f"{function}: name must not be empty or have a dot (got {name!r})")
         if hasattr(self, name) and not isinstance(vars(self).get(name, ...), (kind, NoneType)):
             raise ValueError(f"{function}: name is taken by another attribute (got {name!r})")
         if value is not None and not isinstance(value, kind):
@@ -152,7 +153,7 @@ class Module(Hooked):
             )
         setattr(self, name, value)
 
-    # Walking
+    # Traversal
 
     def _held(self, kind: type[Kind]) -> dict[str, Kind]:
         """The attributes of one kind, in the order of assignment."""
@@ -168,7 +169,7 @@ class Module(Hooked):
     def _walk(
         self, held: "Callable[[Module], Mapping[str, Kind]]", prefix: str, recurse: bool
     ) -> Iterator[tuple[str, Kind]]:
-        """What this module and those below it hold, each thing once."""
+        """The objects that this module and its submodules hold, each object once."""
         seen = set()
         for path, module in self.named_modules(prefix) if recurse else [(prefix, self)]:
             for name, value in held(module).items():
@@ -179,7 +180,14 @@ class Module(Hooked):
     def named_modules(
         self, prefix: str = "", remove_duplicate: bool = True
     ) -> "Iterator[tuple[str, Module]]":
-        """This module and all below it, with dotted names; shared ones once, if not asked for more.
+        """Iterate over this module and all submodules, with dotted names.
+
+        Parameters
+        ----------
+        prefix : str, default ""
+            The name of this module, which precedes all other names.
+        remove_duplicate : bool, default True
+            Whether a module that has several names is returned only once.
 
         Examples
         --------
@@ -199,47 +207,47 @@ class Module(Hooked):
             stack.extend((_join(path, name), child) for name, child in reversed(children))
 
     def modules(self) -> "Iterator[Module]":
-        """This module and all below it, each once."""
+        """Iterate over this module and all submodules, each once."""
         return (module for _, module in self.named_modules())
 
     def named_children(self) -> "Iterator[tuple[str, Module]]":
-        """The modules right below this one, with their names, each once."""
+        """Iterate over the direct submodules with their names, each once."""
         return self._walk(lambda module: module._held(Module), "", recurse=False)
 
     def children(self) -> "Iterator[Module]":
-        """The modules right below this one, each once."""
+        """Iterate over the direct submodules, each once."""
         return (module for _, module in self.named_children())
 
     def named_parameters(
         self, prefix: str = "", recurse: bool = True
     ) -> Iterator[tuple[str, Parameter]]:
-        """The parameters with their dotted names; a shared one is given once, by its first name.
+        """Iterate over the parameters with their dotted names; a shared one appears only once.
 
         Parameters
         ----------
         prefix : str, default ""
-            Stands before every name.
+            Precedes every name.
         recurse : bool, default True
-            Whether those of the modules below are given too.
+            Whether to include the parameters of submodules.
         """
         return self._walk(lambda module: module._held(Parameter), prefix, recurse)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """The parameters, each once, as an optimizer takes them."""
+        """Iterate over the parameters, each once; the usual argument of an optimizer."""
         return (parameter for _, parameter in self.named_parameters("", recurse))
 
     def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Tensor]]:
-        """The buffers with their dotted names; see `named_parameters`."""
+        """Iterate over the buffers with their dotted names; see `named_parameters`."""
         return self._walk(Module._held_buffers, prefix, recurse)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
-        """The buffers, each once."""
+        """Iterate over the buffers, each once."""
         return (buffer for _, buffer in self.named_buffers("", recurse))
 
     # State
 
     def _state(self) -> dict[str, Tensor]:
-        """Parameters and persistent buffers; what is shared appears under each of its names."""
+        """Parameters and persistent buffers; a shared tensor appears under each of its names."""
         return {
             _join(path, name): tensor
             for path, module in self.named_modules(remove_duplicate=False)
@@ -248,12 +256,12 @@ class Module(Hooked):
         }
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Parameters and persistent buffers.
+        """Return the parameters and persistent buffers.
 
         Returns
         -------
         dict of str to Tensor
-            By dotted name. The tensors share memory with the module, so training changes them;
+            The tensors by dotted name. They share memory with the module, so training changes them;
             ``copy.deepcopy`` keeps the present values.
 
         Examples
@@ -272,9 +280,9 @@ class Module(Hooked):
         Parameters
         ----------
         state_dict : mapping of str to ndarray or Tensor
-            Values by dotted name; anything that `numpy.asarray` takes, PyTorch's tensors included.
+            Values by dotted name; anything that `numpy.asarray` accepts, including PyTorch tensors.
         strict : bool, default True
-            Whether the names must be exactly those of `state_dict()`.
+            Whether the names must be exactly the names in `state_dict()`.
 
         Returns
         -------
@@ -284,8 +292,10 @@ class Module(Hooked):
         Raises
         ------
         ValueError
-            If names, shapes or dtypes do not fit. The message lists all that is wrong, and nothing
-            has been changed.
+            If names, shapes or dtypes do not match. The message lists all mismatches, and the
+            module is unchanged.
+        TypeError
+            If `state_dict` is not a mapping.
 
         Examples
         --------
@@ -299,10 +309,10 @@ class Module(Hooked):
         """
         return state.load(type(self).__name__, self._state(), state_dict, strict)
 
-    # Changing everything at once
+    # Changes of the whole module
 
     def train(self, mode: bool = True) -> Self:
-        """Switch this module and all below it to training (dropout drops), or out of it."""
+        """Set training mode, or evaluation mode if `mode` is False, here and in all submodules."""
         if not isinstance(mode, bool):
             raise TypeError(f"train: mode must be a bool (got {mode!r})")
         for module in self.modules():
@@ -310,21 +320,21 @@ class Module(Hooked):
         return self
 
     def eval(self) -> Self:
-        """Switch this module and all below it out of training."""
+        """Set evaluation mode, here and in all submodules; the same as ``train(False)``."""
         return self.train(False)
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Set whether the parameters get gradients."""
+        """Set whether the parameters require grad."""
         for parameter in self.parameters():
             parameter.requires_grad = requires_grad
         return self
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients of the parameters, or set them to zero."""
+        """Set the gradients of the parameters to None, or to zero if `set_to_none` is False."""
         zero_grad(self.parameters(), set_to_none)
 
     def apply(self, fn: "Callable[[Module], Any]") -> Self:
-        """Call `fn` on every module below and then on this one, as initialisation likes it."""
+        """Call `fn` on every submodule and then on this module, for example to initialise them."""
         for child in self.children():
             child.apply(fn)
         fn(self)
@@ -333,8 +343,8 @@ class Module(Hooked):
     def to(self, dtype: npt.DTypeLike) -> Self:
         """Convert parameters, their gradients and float buffers to float32 or float64.
 
-        The tensors stay the same objects, so that an optimizer still holds them; those that have
-        the dtype already keep their memory.
+        The tensors remain the same objects, so that optimizers stay valid. Tensors that already
+        have the dtype keep their memory. TypeError for any other dtype.
         """
         dtype = float_dtype("to", dtype)
         for tensor in (*self.parameters(), *self.buffers()):
@@ -357,7 +367,7 @@ class Module(Hooked):
     # Printing
 
     def extra_repr(self) -> str:
-        """What stands in the parentheses of `repr`, besides the modules below."""
+        """The text inside the parentheses of `repr`, in addition to the submodules."""
         return ""
 
     def __repr__(self) -> str:

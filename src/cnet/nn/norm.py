@@ -14,7 +14,7 @@ from .parameter import Parameter
 
 
 class _BatchNorm(Module):
-    """What both share; they differ in the inputs that they take."""
+    """The common base class; subclasses define the dimensions of the input."""
 
     dimensions: tuple[int, ...]
     weight: Parameter | None
@@ -52,7 +52,7 @@ class _BatchNorm(Module):
         self.reset_parameters()
 
     def reset_running_stats(self) -> None:
-        """Forget what was seen: mean 0, variance 1, no batches."""
+        """Reset the running statistics: mean 0, variance 1, no batches."""
         for buffer, value in (
             (self.running_mean, 0),
             (self.running_var, 1),
@@ -62,7 +62,7 @@ class _BatchNorm(Module):
                 buffer.fill_(value)
 
     def reset_parameters(self) -> None:
-        """Weights 1, biases 0, and no memory of batches."""
+        """Set weights to 1 and biases to 0, and reset the running statistics."""
         self.reset_running_stats()
         for parameter, value in ((self.weight, 1), (self.bias, 0)):
             if parameter is not None:
@@ -109,38 +109,44 @@ class _BatchNorm(Module):
 class BatchNorm1d(_BatchNorm):
     """Normalise the channels of vectors or sequences.
 
-    In training with the mean and variance of the batch, which also go into the running ones;
-    in `eval` with those. See `cnet.functional.batch_norm`.
+    In training mode, use the mean and variance of the batch, and update the running statistics with
+    them. In evaluation mode, use the running statistics. See `cnet.functional.batch_norm`.
 
     Parameters
     ----------
     num_features : int
-        Channels c of the input, shape (n, c) or (n, c, length).
+        Number of channels c of the input, shape (n, c) or (n, c, length).
     eps : float, default 1e-5
-        Added to the variance; not negative.
+        Added to the variance; must not be negative.
     momentum : float or None, default 0.1
-        Share of a batch in the running statistics; None averages over all batches alike.
+        Weight of a batch in the running statistics; None gives all batches equal weight.
     affine : bool, default True
-        Whether each channel is scaled and shifted by learned numbers.
+        Whether each channel is scaled and shifted by trained parameters.
     track_running_stats : bool, default True
-        Whether running statistics are kept; without them `eval` takes the batch's too.
+        Whether running statistics are kept; without them, evaluation mode also uses the batch.
     bias : bool, default True
-        Whether each channel is shifted, if `affine`.
+        Whether each channel is shifted; has no effect if `affine` is False.
     dtype : {float32, float64}, default float32
-        Of parameters and statistics; the input must have the same.
+        The dtype of parameters and statistics; the input must have the same dtype.
 
     Attributes
     ----------
     weight, bias : Parameter, shape (num_features,), or None
-        Ones and zeros at first.
+        Initially ones and zeros.
     running_mean, running_var : Tensor, shape (num_features,), or None
-        Zeros and ones at first.
+        Initially zeros and ones.
     num_batches_tracked : Tensor of int64, shape (), or None
+        The number of batches in the running statistics.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not one of these.
+        If an argument has an invalid type or value.
+
+    References
+    ----------
+    S. Ioffe, C. Szegedy, "Batch normalization: accelerating deep network training by reducing
+    internal covariate shift", ICML 2015.
 
     Examples
     --------
@@ -158,38 +164,44 @@ class BatchNorm1d(_BatchNorm):
 class BatchNorm2d(_BatchNorm):
     """Normalise the channels of images.
 
-    In training with the mean and variance of the batch, which also go into the running ones;
-    in `eval` with those. See `cnet.functional.batch_norm`.
+    In training mode, use the mean and variance of the batch, and update the running statistics with
+    them. In evaluation mode, use the running statistics. See `cnet.functional.batch_norm`.
 
     Parameters
     ----------
     num_features : int
-        Channels c of the input, shape (n, c, h, w).
+        Number of channels c of the input, shape (n, c, h, w).
     eps : float, default 1e-5
-        Added to the variance; not negative.
+        Added to the variance; must not be negative.
     momentum : float or None, default 0.1
-        Share of a batch in the running statistics; None averages over all batches alike.
+        Weight of a batch in the running statistics; None gives all batches equal weight.
     affine : bool, default True
-        Whether each channel is scaled and shifted by learned numbers.
+        Whether each channel is scaled and shifted by trained parameters.
     track_running_stats : bool, default True
-        Whether running statistics are kept; without them `eval` takes the batch's too.
+        Whether running statistics are kept; without them, evaluation mode also uses the batch.
     bias : bool, default True
-        Whether each channel is shifted, if `affine`.
+        Whether each channel is shifted; has no effect if `affine` is False.
     dtype : {float32, float64}, default float32
-        Of parameters and statistics; the input must have the same.
+        The dtype of parameters and statistics; the input must have the same dtype.
 
     Attributes
     ----------
     weight, bias : Parameter, shape (num_features,), or None
-        Ones and zeros at first.
+        Initially ones and zeros.
     running_mean, running_var : Tensor, shape (num_features,), or None
-        Zeros and ones at first.
+        Initially zeros and ones.
     num_batches_tracked : Tensor of int64, shape (), or None
+        The number of batches in the running statistics.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not one of these.
+        If an argument has an invalid type or value.
+
+    References
+    ----------
+    S. Ioffe, C. Szegedy, "Batch normalization: accelerating deep network training by reducing
+    internal covariate shift", ICML 2015.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Parameter: a tensor that a module trains."""
+"""Parameter: a tensor that is trained as part of a module."""
 
 from typing import Any
 
@@ -13,7 +13,12 @@ class Parameter(Tensor):
     data : Tensor or ndarray of float32 or float64
         The initial values. Their memory is shared, not copied.
     requires_grad : bool, default True
-        Whether `backward` computes a gradient for it.
+        Whether `backward` computes its gradient.
+
+    Raises
+    ------
+    TypeError
+        If `data` is not real numbers, or `requires_grad` is true for a dtype that is not float.
 
     Examples
     --------

@@ -19,20 +19,20 @@ class MaxPool2d(Module):
     kernel_size : int or (int, int)
         Height and width of the window.
     stride : int or (int, int), optional
-        Steps of the window, by default `kernel_size`.
+        The vertical and the horizontal step of the window, by default `kernel_size`.
     padding : int or (int, int), default 0
-        Cells of -inf around the image, at most half of `kernel_size`.
+        The number of cells of -inf on each side of the image, at most half of `kernel_size`.
     dilation : int or (int, int), default 1
-        Distance between the cells of a window.
+        Distance between neighbouring cells of a window.
     return_indices : bool, default False
-        Also return the position of each maximum in its image, ih * w + iw.
+        Whether to return also the position of each maximum in its image, row * w + column.
     ceil_mode : bool, default False
-        Let a last, partial window count.
+        Whether to include a last window that extends beyond the padded image.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not one of these.
+        If an argument has an invalid type or value.
 
     Examples
     --------
@@ -86,20 +86,20 @@ class AvgPool2d(Module):
     kernel_size : int or (int, int)
         Height and width of the window.
     stride : int or (int, int), optional
-        Steps of the window, by default `kernel_size`.
+        The vertical and the horizontal step of the window, by default `kernel_size`.
     padding : int or (int, int), default 0
-        Zeros around the image, at most half of `kernel_size`.
+        The number of zeros on each side of the image, at most half of `kernel_size`.
     ceil_mode : bool, default False
-        Let a last, partial window count.
+        Whether to include a last window that extends beyond the padded image.
     count_include_pad : bool, default True
-        Whether cells of the padding count in the divisor.
+        Whether padding cells count in the divisor.
     divisor_override : int, optional
-        Divide by this instead of the number of cells.
+        The divisor, in place of the number of cells.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not one of these.
+        If an argument has an invalid type or value.
 
     Examples
     --------
@@ -147,7 +147,7 @@ class AvgPool2d(Module):
 def _check(
     function: str, kernel_size: Size2d, stride: Size2d | None, padding: Size2d, dilation: Size2d
 ) -> None:
-    """On an image that is large enough, whatever is wrong is wrong with the arguments."""
+    """Check the arguments: for an image that is large enough, only these can be invalid."""
     kh, kw = geometry.per_axis(function, "kernel_size", kernel_size, 2, 1)
     dh, dw = geometry.per_axis(function, "dilation", dilation, 2, 1)
     geometry.pool(function, (1, 1, kh * dh, kw * dw), kernel_size, stride, padding, dilation)

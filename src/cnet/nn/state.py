@@ -1,4 +1,4 @@
-"""Loading named arrays into tensors: everything is checked before anything is changed."""
+"""Loads named arrays into tensors; all checks are made before any tensor is changed."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from ..tensor import Tensor
 
 
 class IncompatibleKeys(NamedTuple):
-    """Names that `Module.load_state_dict` did not find, and names it had no use for."""
+    """Names that were missing in a state dict, and names that it has in addition."""
 
     missing_keys: list[str]
     unexpected_keys: list[str]
@@ -18,7 +18,7 @@ class IncompatibleKeys(NamedTuple):
 def load(
     owner: str, tensors: Mapping[str, Tensor], values: Mapping[str, Any], strict: bool
 ) -> IncompatibleKeys:
-    """Copy `values` into the tensors of the same names, or raise and change nothing."""
+    """Copy `values` into the tensors of the same names; on errors, no tensor is changed."""
     if not isinstance(values, Mapping):
         raise TypeError(
             f"load_state_dict: state_dict must be a mapping (got {type(values).__name__})"
@@ -59,5 +59,5 @@ def _mismatches(name: str, target: np.ndarray[Any, Any], value: np.ndarray[Any, 
     if not np.can_cast(value.dtype, target.dtype, "same_kind"):
         problems.append(f"{name}: dtype must fit into {target.dtype} (got {value.dtype})")
     if not target.flags.writeable:
-        problems.append(f"{name}: the tensor's own array must be writable")
+        problems.append(f"{name}: the array of the tensor must be writable")
     return problems

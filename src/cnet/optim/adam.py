@@ -11,7 +11,7 @@ from .optimizer import Array, Optimizer, Params, non_negative
 class Adam(Optimizer):
     """Steps scaled by running means of the gradient and of its square.
 
-    With g = grad + weight_decay · param, step number t does ::
+    With g = grad + weight_decay · param, step t computes ::
 
         m = beta1 · m + (1 - beta1) · g
         v = beta2 · v + (1 - beta2) · g²

@@ -5,7 +5,7 @@ from .optimizer import Params
 
 
 class AdamW(Adam):
-    """Adam whose weight decay does not pass through the running means.
+    """Adam with decoupled weight decay, which does not affect the running means.
 
     Each step first computes param = param · (1 - lr · weight_decay), and then a step of `Adam`
     without weight decay.

@@ -45,9 +45,9 @@ class CircularAdam(Adam):
     Parameters
     ----------
     params, lr, betas, eps, weight_decay, maximize
-        As of `Adam`.
+        As in `Adam`.
     circular_strength : float, default 0.01
-        s; with 0 there is no echo.
+        s; if it is 0, there is no echo.
     echo_freq : int, default 1
         The number of steps from one echo to the next.
     neumann_steps : int, default 1
@@ -60,7 +60,7 @@ class CircularAdam(Adam):
     Raises
     ------
     TypeError, ValueError
-        As for `Adam`, or if an option of the echo has an invalid value.
+        As in `Adam`, or if an option of the echo has an invalid value.
 
     Examples
     --------
@@ -111,7 +111,7 @@ class CircularAdam(Adam):
         Parameters
         ----------
         closure : callable, optional
-            As for `Optimizer.step`.
+            As in `Optimizer.step`.
         gradients : Gradients, optional
             The result of `Graph.backward`; without it there is no echo.
 

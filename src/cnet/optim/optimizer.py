@@ -1,4 +1,4 @@
-"""Optimizer: groups of parameters, their options, and the state that an update rule keeps."""
+"""Optimizer: groups of parameters, their options, and the state of the update rule."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -15,31 +15,34 @@ Params: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]]
 
 
 class Optimizer(ABC):
-    """Base of the optimizers.
+    """Base class of all optimizers.
 
-    A rule defines `_check`, which refuses bad options, and `_update`, which moves one parameter.
+    A subclass defines `_check`, which validates the options, and `_update`, which updates one
+    parameter.
 
     Parameters
     ----------
     params : iterable of Tensor, or iterable of dict
-        What is trained; a dict is a group: its ``"params"``, and options of its own.
+        The parameters, or groups of parameters. A group is a dict with ``"params"`` and any options
+        that differ from the defaults.
     defaults : dict
-        The options of groups that have none of their own.
+        The default options of all groups.
 
     Attributes
     ----------
     param_groups : list of dict
-        Each with ``"params"``, a list of tensors, and the options. Options may be changed at any
-        time.
+        Each dict has ``"params"``, a list of tensors, and all options. Options may be changed at
+        any time.
     state : dict of Tensor to dict
-        What the rule remembers of each parameter, from its first update on.
+        The state of the update rule for each parameter, created in its first update.
 
     Raises
     ------
     TypeError
-        If `params` holds something else than tensors or groups of them.
+        If `params` contains anything except tensors or groups of them.
     ValueError
-        If there are none, one appears twice or is not a leaf, or an option has a bad value.
+        If `params` is empty, a parameter appears twice or is not a leaf, or an option has an
+        invalid value.
     """
 
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
@@ -62,29 +65,29 @@ class Optimizer(ABC):
 
     @abstractmethod
     def _check(self, options: dict[str, Any]) -> None:
-        """Raise ValueError if an option of a group has a bad value."""
+        """Raise ValueError if an option of a group has an invalid value."""
 
     @abstractmethod
     def _update(
         self, param: Array, grad: Array, state: dict[str, Any], options: dict[str, Any]
     ) -> None:
-        """Move `param` in place and bring `state`, empty at first, up to date."""
+        """Update `param` and its `state` in place; `state` is empty in the first step."""
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Train further parameters from now on.
+        """Add a group of parameters.
 
         Parameters
         ----------
         param_group : dict
-            ``"params"``, a tensor or an iterable of tensors, and options; those that are left out
-            have their default.
+            Has ``"params"``, a tensor or an iterable of tensors, and options; options that are not
+            given have their defaults.
 
         Raises
         ------
         TypeError
-            If it is not a dict, or ``"params"`` holds something else than tensors.
+            If `param_group` is not a dict, or ``"params"`` contains anything except tensors.
         ValueError
-            If a tensor is trained already or is not a leaf, or an option has a bad value.
+            If a tensor is already in a group or is not a leaf, or an option has an invalid value.
 
         Examples
         --------
@@ -118,7 +121,7 @@ class Optimizer(ABC):
         self.param_groups.append(group)
 
     def _listed(self, name: str, params: Any, items: str) -> list[Any]:
-        """The items of an iterable, which is no tensor or mapping itself."""
+        """The items of an iterable that is not a tensor, mapping or string."""
         if isinstance(params, (Tensor, np.ndarray, Mapping, str)) or not hasattr(
             params, "__iter__"
         ):
@@ -129,16 +132,16 @@ class Optimizer(ABC):
         return list(params)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients of all parameters, or set them to zero."""
+        """Set the gradients of all parameters to None, or to zero if `set_to_none` is False."""
         zero_grad(self._params(), set_to_none)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Move every parameter that has a gradient, in place.
+        """Update every parameter that has a gradient, in place.
 
         Parameters
         ----------
         closure : callable, optional
-            Computes the gradients anew and returns the loss; called once, before the step.
+            Computes the gradients and returns the loss; called once, before the update.
 
         Returns
         -------
@@ -153,7 +156,7 @@ class Optimizer(ABC):
         return loss
 
     def _move(self, param: Tensor, grad: Array, options: dict[str, Any]) -> None:
-        """Update a parameter, whose array may have any layout, and let the graph know."""
+        """Update a parameter, whose array may have any layout, and record the change."""
         make_writable(param)
         array = param._array
         values = array
@@ -166,15 +169,15 @@ class Optimizer(ABC):
         param.note_change(f"{self._name}.step")
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that must be kept to continue with the very same bits.
+        """Return the state that is needed to continue training with bitwise identical results.
 
         Returns
         -------
         dict
-            ``"state"``, a dict from the position of a parameter to what is remembered of it
-            (numbers and tensors), and ``"param_groups"``, a list of dicts of options in which
-            ``"params"`` are such positions. The tensors share memory with the optimizer, so
-            training changes them; ``copy.deepcopy`` keeps the present values.
+            ``"state"`` maps the position of each parameter to its state, a dict of numbers and
+            tensors. ``"param_groups"`` is a list of dicts of options, in which ``"params"`` is a
+            list of positions. The tensors share memory with the optimizer, so training changes
+            them; ``copy.deepcopy`` keeps the present values.
 
         Examples
         --------
@@ -198,17 +201,18 @@ class Optimizer(ABC):
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Continue from what `state_dict` gave, for parameters of the same shapes and order.
+        """Restore the result of `state_dict`, for parameters of the same shapes in the same order.
 
         Parameters
         ----------
         state_dict : mapping
-            It is copied. State is converted to the dtype of its parameter.
+            The result of `state_dict`; it is copied. Arrays are converted to the dtype of their
+            parameter.
 
         Raises
         ------
         TypeError, ValueError
-            If groups, options, shapes or dtypes do not fit; nothing has been changed then.
+            If groups, options, shapes or dtypes do not match; the optimizer is then unchanged.
         """
         self._require("state_dict", state_dict, ("state", "param_groups"))
         groups = self._fitting_groups(state_dict["param_groups"])
@@ -237,7 +241,7 @@ class Optimizer(ABC):
         self._require("state", saved)
         if unknown := saved.keys() - range(len(params)):
             raise ValueError(
-                f"{self._name}: state must be of parameters 0 to {len(params) - 1} "
+                f"{self._name}: state must have keys from 0 to {len(params) - 1} "
                 f"(got {unknown.pop()!r})"
             )
         state = {}
@@ -253,7 +257,7 @@ class Optimizer(ABC):
         if isinstance(value, Tensor):
             value = value._array
         if isinstance(value, np.ndarray):
-            if value.ndim == 0 and param.ndim:  # PyTorch's count of steps, a float
+            if value.ndim == 0 and param.ndim:  # the step count of PyTorch is a float
                 return int(value) if float(value).is_integer() else value.item()
             self._match(f"{name}.shape", value.shape, param.shape)
             if not np.can_cast(value.dtype, param.dtype, "same_kind"):

@@ -133,7 +133,7 @@ def rmsprop_step(
     momentum_buffer: Array | None = None, *, lr: float, alpha: float = 0.99, eps: float = 1e-8,
     weight_decay: float = 0.0, momentum: float = 0.0, maximize: bool = False,
 ) -> None:  # fmt: skip
-    """One step of RMSprop, in place.
+    """Compute one step of RMSprop, in place; see `RMSprop` for the equations.
 
     Parameters
     ----------
@@ -142,11 +142,11 @@ def rmsprop_step(
     grad : ndarray, shape of `param`
         Their gradient.
     square_avg : ndarray, shape of `param`
-        Running mean of the squared gradient, zeros at first; updated.
+        Running mean of the squared gradient, initially zeros; updated.
     grad_avg : ndarray, shape of `param`, optional
-        Running mean of the gradient, zeros at first; updated. None if not centered.
+        Running mean of the gradient, initially zeros; updated. None if not centered.
     momentum_buffer : ndarray, shape of `param`, optional
-        Decaying sum of the steps, zeros at first; updated. None for steps without momentum.
+        Decaying sum of the steps, initially zeros; updated. None for steps without momentum.
     lr, alpha, eps, weight_decay, momentum : float
         As in `RMSprop`.
     maximize : bool, default False

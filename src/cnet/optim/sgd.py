@@ -11,14 +11,14 @@ from .optimizer import Array, Optimizer, Params, non_negative
 class SGD(Optimizer):
     """Stochastic gradient descent, optionally with momentum.
 
-    With g = grad + weight_decay · param, a step does ::
+    With g = grad + weight_decay · param, each step computes ::
 
         b = g                                  in the first step
         b = momentum · b + (1 - dampening) · g in later steps
         d = g + momentum · b if nesterov, else b
         param = param - lr · d
 
-    and d = g without momentum.
+    Without momentum, d = g.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ class SGD(Optimizer):
         non_negative("SGD", lr=lr, momentum=momentum, weight_decay=weight_decay)
         if options["nesterov"] and (momentum == 0 or options["dampening"] != 0):
             raise ValueError(
-                f"SGD: nesterov needs momentum > 0 and dampening = 0 "
+                f"SGD: nesterov requires momentum > 0 and dampening = 0 "
                 f"(got {momentum} and {options['dampening']})"
             )
 
