@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""Graphs that are read, drawn and propagated again."""
-=======
 """Graphs: inspection, drawings and repeated propagation."""
->>>>>>> english-functional
 
 import numpy as np
 import pytest
@@ -91,11 +87,7 @@ def test_chosen_gradients_go_on_from_where_they_are_put(x):
 
 
 def test_each_sweep_adds_what_nodes_have(x):
-<<<<<<< HEAD
-    """In a chain of operations, the first sweep gives 1, 1, 1 and later sweeps 2, 3, 4 ..."""
-=======
     """In a chain of operations the first sweep gives 1, 1, 1 and further sweeps 2, 3, 4 ..."""
->>>>>>> english-functional
     a = x * 2
     b = a * 3
     gradients = cnet.graph(b.sum()).gradients()
@@ -107,11 +99,7 @@ def test_each_sweep_adds_what_nodes_have(x):
 
 
 def test_a_chain_with_one_kernel_counts_as_its_operations():
-<<<<<<< HEAD
-    """Sweeps, also of layers, give the same result with and without fusion."""
-=======
     """Sweeps give the same gradients with and without fusion, and with layers."""
->>>>>>> english-functional
     rng = np.random.default_rng(0)
     images, found = rng.normal(size=(3, 2, 8, 8)), []
     cnet.manual_seed(0)
