@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .. import _core, reference, runtime
+from .. import _core, runtime
 
 _NUMBERS = {name: number for name, (number, _) in _core.kernels.items()}
 
@@ -14,6 +14,8 @@ def call(name: str, *arguments: Any) -> int:
     for kernels that read indices, and 0 for the others.
     """
     if runtime.reference_is_active():
+        from .. import reference  # not at import, which stays short
+
         return getattr(reference, name)(*arguments) or 0
     return _core.call(_NUMBERS[name], *arguments)
 
