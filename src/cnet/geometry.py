@@ -127,7 +127,10 @@ _ONE_ROW = Axis(1, 1, 1, 0, 0, 1, 1)
 
 
 class _Geometry:
-    """Not a dataclass: that would add a tenth to the time of ``import cnet``."""
+    """`n` images with `c` channels, and a window on each spatial axis; never changed.
+
+    A plain class, because importing `dataclasses` takes longer than this module.
+    """
 
     def __init__(self, n: int, c: int, axes: tuple[Axis, ...]) -> None:
         self.n, self.c, self.axes = n, c, axes
