@@ -9,7 +9,7 @@ import textwrap
 from pathlib import Path
 
 import cnet
-from cnet import operations
+from cnet.operations import registry
 
 PATH = Path(cnet.__file__).with_name("_methods.pyi")
 
@@ -21,8 +21,8 @@ from typing import Any, Self
 
 import numpy.typing as npt
 
-from .functional.extrema import ValuesAndIndices
-from .functional.reductions import DType
+from .operations.extrema import ValuesAndIndices
+from .operations.reductions import DType
 from .tensor import Axis, Number, Operand, Tensor, TensorLike
 
 class Methods:
@@ -65,7 +65,7 @@ def _reflected(name: str, call) -> str:
 
 def stub() -> str:
     lines = {}
-    for entry in operations.entries:
+    for entry in registry.entries:
         for name in entry.methods:
             lines[name] = _method(name, entry.call)
         for name in entry.properties:

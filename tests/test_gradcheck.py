@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cnet import functional as F
+import cnet
 from cnet.autograd import Function
 from cnet.gradcheck import GradcheckError, gradcheck
 from cnet.tensor import Tensor, tensor
@@ -101,7 +101,7 @@ def test_tolerances_and_steps_are_obeyed():
     assert gradcheck(fn, (SMALL, SMALL + 1), rtol=0.01)
     assert gradcheck(fn, (SMALL, SMALL + 1), atol=1.0)
     with pytest.raises(GradcheckError):
-        gradcheck(F.abs, np.array([1e-3]), eps=1e-2)
+        gradcheck(cnet.abs, np.array([1e-3]), eps=1e-2)
 
 
 def test_inputs_that_are_not_checked_are_passed_on():
@@ -119,10 +119,10 @@ def test_inputs_that_are_not_checked_are_passed_on():
 
 def test_something_must_be_checked():
     with pytest.raises(ValueError, match="gradcheck: inputs"):
-        gradcheck(F.exp, tensor([1.0]))
+        gradcheck(cnet.exp, tensor([1.0]))
 
 
 def test_inputs_are_left_alone():
     x = SMALL.copy()
-    gradcheck(F.exp, x)
+    gradcheck(cnet.exp, x)
     np.testing.assert_array_equal(x, SMALL)

@@ -375,12 +375,12 @@ class Indices(nn.Module):
 
 class Batch(nn.Module):
     def forward(self, x: Any) -> Any:
-        return F.reshape(x, -1, 2)
+        return cnet.reshape(x, -1, 2)
 
 
 class Exponential(nn.Module):
     def forward(self, x: Any) -> Any:
-        return F.exp(x)
+        return cnet.exp(x)
 
 
 class Constant(nn.Module):

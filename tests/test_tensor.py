@@ -337,7 +337,7 @@ def test_the_stub_declares_what_is_registered():
 def test_an_operation_is_registered_once():
     names = [
         name
-        for entry in operations.entries
+        for entry in operations.registry.entries
         for name in (*entry.methods, *entry.properties, *entry.in_place, entry.reflected)
         if name
     ]

@@ -36,8 +36,9 @@ DIRECTIONS = {
     "tensor": "autograd",
     "graphs": "autograd tensor",
     "gradcheck": "autograd tensor",
-    "functional": "autograd kernels tensor",
-    "nn": "autograd functional tensor",
+    "operations": "autograd kernels tensor",
+    "functional": "autograd kernels operations tensor",
+    "nn": "autograd functional operations tensor",
     "optim": "graphs kernels tensor",
     "models": "functional nn tensor",
     "data": "tensor",
@@ -45,16 +46,17 @@ DIRECTIONS = {
     "checkpoint": "",
     "plots": "",
     "dropin": "kernels",
-    "plan": "_core autograd functional kernels nn reference runtime tensor",
+    "plan": "_core autograd functional kernels nn operations reference runtime tensor",
     "onnx": "autograd functional nn plan tensor",
     "distributed": "autograd nn optim tensor",
-    "training": "autograd checkpoint data functional nn optim tensor",
+    "training": "autograd checkpoint data functional nn operations optim tensor",
     "bench": "functional kernels models optim runtime tensor",
     "_commands": "data runtime",
     "experiment": "_commands data graphs models optim plots tensor training",
     "cli": "_commands bench checkpoint data experiment models optim plots runtime training",
     "__main__": "cli",
-    "__init__": "autograd checkpoint data functional gradcheck graphs kernels models nn optim plan "
+    "__init__": "autograd checkpoint data functional gradcheck graphs kernels models nn operations "
+    "optim plan "
     "runtime tensor",
 }
 """The parts of the package, modules or folders, and the listed parts that each may import.

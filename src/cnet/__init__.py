@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, functional, kernels, nn, optim
+from . import autograd, functional, kernels, nn, operations, optim
 from .autograd import (
     Function,
     enable_grad,
@@ -12,59 +12,10 @@ from .autograd import (
     no_grad,
     set_grad_enabled,
 )
-from .functional import (
-    abs,
-    add,
-    amax,
-    amin,
-    argmax,
-    argmin,
-    argsort,
-    broadcast_to,
-    cat,
-    clamp,
-    clip,
-    clone,
-    concatenate,
-    div,
-    exp,
-    expand_dims,
-    flatten,
-    floor_divide,
-    log,
-    log_softmax,
-    logsumexp,
-    matmul,
-    max,
-    maximum,
-    mean,
-    min,
-    minimum,
-    mul,
-    neg,
-    permute,
-    pow,
-    relu,
-    remainder,
-    reshape,
-    sigmoid,
-    softmax,
-    sort,
-    sqrt,
-    squeeze,
-    stack,
-    std,
-    sub,
-    sum,
-    tanh,
-    topk,
-    transpose,
-    unsqueeze,
-    var,
-    where,
-)
+from .functional import conv2d, dropout, log_softmax, relu, softmax
 from .gradcheck import GradcheckError, gradcheck
 from .graphs import graph
+from .operations import *
 from .random import get_rng_state, manual_seed, set_rng_state
 from .runtime import (
     available_isas,
@@ -95,34 +46,18 @@ __all__ = [
     "GradcheckError",
     "Size",
     "Tensor",
-    "abs",
-    "add",
-    "amax",
-    "amin",
-    "argmax",
-    "argmin",
-    "argsort",
     "as_tensor",
     "autograd",
     "available_isas",
-    "broadcast_to",
-    "cat",
-    "clamp",
-    "clip",
-    "clone",
     "compile",
-    "concatenate",
     "config",
+    "conv2d",
     "current_isa",
     "data",
-    "div",
+    "dropout",
     "empty_cache",
     "enable_grad",
     "exact_is_on",
-    "exp",
-    "expand_dims",
-    "flatten",
-    "floor_divide",
     "functional",
     "get_num_threads",
     "get_rng_state",
@@ -132,63 +67,44 @@ __all__ = [
     "is_grad_enabled",
     "kernels",
     "load",
-    "log",
     "log_softmax",
-    "logsumexp",
     "manual_seed",
-    "matmul",
-    "max",
-    "maximum",
-    "mean",
-    "min",
-    "minimum",
-    "mul",
-    "neg",
     "nn",
     "no_grad",
     "optim",
-    "permute",
-    "pow",
     "relu",
-    "remainder",
-    "reshape",
     "save",
     "set_grad_enabled",
     "set_num_threads",
     "set_rng_state",
     "show_config",
-    "sigmoid",
     "softmax",
-    "sort",
-    "sqrt",
-    "squeeze",
-    "stack",
-    "std",
-    "sub",
-    "sum",
-    "tanh",
     "tensor",
-    "topk",
-    "transpose",
-    "unsqueeze",
     "use_exact",
     "use_isa",
     "use_threads",
-    "var",
-    "where",
 ]
+__all__ += operations.__all__
+__all__.sort()
 
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
+_LAZY_MODULES = {"data"}
+_LAZY = {
+    "CheckpointError": "checkpoint",
+    "compile": "plan",
+    "load": "checkpoint",
+    "save": "checkpoint",
+}
+"""Names that are imported when they are used, each with its module."""
+
+
 def __getattr__(name: str) -> Any:
-    """What reads and writes files, and what compiles networks, is imported when it is used."""
-    if name == "data":
-        return import_module(".data", __name__)
-    if name in ("CheckpointError", "load", "save"):
-        return getattr(import_module(".checkpoint", __name__), name)
-    if name == "compile":
-        return import_module(".plan", __name__).compile
+    if name in _LAZY_MODULES:
+        return import_module(f".{name}", __name__)
+    if name in _LAZY:
+        return getattr(import_module(f".{_LAZY[name]}", __name__), name)
     raise AttributeError(f"module 'cnet' has no attribute {name!r}")

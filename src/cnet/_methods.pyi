@@ -6,8 +6,8 @@ from typing import Any, Self
 
 import numpy.typing as npt
 
-from .functional.extrema import ValuesAndIndices
-from .functional.reductions import DType
+from .operations.extrema import ValuesAndIndices
+from .operations.reductions import DType
 from .tensor import Axis, Number, Operand, Tensor, TensorLike
 
 class Methods:

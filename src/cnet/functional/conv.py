@@ -7,6 +7,8 @@ from .. import kernels
 from ..autograd import Array, Context, Operation
 from ..tensor import Tensor, TensorLike, as_tensor
 
+__all__ = ["conv2d"]
+
 
 class Conv2d(Operation[Tensor]):
     @staticmethod

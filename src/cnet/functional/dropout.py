@@ -7,8 +7,10 @@ import numpy as np
 from .. import random
 from ..autograd import Array, Context, Operation
 from ..inplace import apply_in_place
+from ..operations._promotion import require_float
 from ..tensor import Tensor, TensorLike, as_tensor
-from ._promotion import require_float
+
+__all__ = ["dropout"]
 
 
 class Dropout(Operation[Tensor]):

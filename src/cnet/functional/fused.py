@@ -7,8 +7,8 @@ import numpy as np
 from .. import geometry, kernels
 from ..autograd import Array, Context, Operation
 from ..tensor import Tensor, TensorLike
+from .activation import relu
 from .conv import conv2d
-from .elementwise import relu
 from .linear import Linear
 from .pooling import max_pool2d
 

@@ -8,9 +8,11 @@ import numpy as np
 
 from .. import kernels
 from ..autograd import Array, Context, Operation
+from ..operations._promotion import cast, promoted, result_type
+from ..operations.elementwise import expit
 from ..tensor import Tensor, TensorLike, array_of, as_tensor
-from ._promotion import cast, promoted, result_type
-from .elementwise import expit
+
+__all__ = ["binary_cross_entropy_with_logits", "cross_entropy", "l1_loss", "mse_loss", "nll_loss"]
 
 
 def _reduced(losses: Tensor, reduction: str, divisor: float | None = None) -> Tensor:

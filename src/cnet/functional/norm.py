@@ -9,6 +9,8 @@ from ..autograd import Array, Context, Operation
 from ..changes import changed
 from ..tensor import Tensor, TensorLike, array_of
 
+__all__ = ["batch_norm"]
+
 
 class BatchNorm(Operation[Tensor]):
     @staticmethod

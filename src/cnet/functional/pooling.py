@@ -10,6 +10,8 @@ from ..autograd import Array, Context, Operation
 from ..tensor import Tensor, TensorLike
 from .conv import as_batch
 
+__all__ = ["avg_pool2d", "max_pool2d"]
+
 
 class MaxPool2d(Operation[tuple[Tensor, Tensor]]):
     @staticmethod

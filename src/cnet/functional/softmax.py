@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..autograd import Array, Context, Operation
-from ..operations import operation
+from ..operations._common import also_dim
+from ..operations._promotion import require_float
+from ..operations.registry import operation
 from ..tensor import Tensor, TensorLike, as_tensor
-from ._common import also_dim
-from ._promotion import require_float
+
+__all__ = ["log_softmax", "softmax"]
 
 DType = npt.DTypeLike | None
 

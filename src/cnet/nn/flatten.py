@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from .. import functional as F
+from ..operations.shape import flatten, reshape
 from ..tensor import Tensor, as_tensor
 from .module import Module
 
 
 class Flatten(Module):
-    """Combine several adjacent axes into one; see `cnet.functional.flatten`.
+    """Combine several adjacent axes into one; see `cnet.flatten`.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class Flatten(Module):
         self.end_dim = end_dim
 
     def forward(self, input: Any) -> Tensor:
-        return F.flatten(input, self.start_dim, self.end_dim)
+        return flatten(input, self.start_dim, self.end_dim)
 
     def extra_repr(self) -> str:
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
@@ -83,7 +83,7 @@ class Unflatten(Module):
                 f"Unflatten: dim must be an axis of input (got {self.dim} and {input.shape})"
             )
         dim = self.dim % input.ndim
-        return F.reshape(input, *input.shape[:dim], *self.unflattened_size, *input.shape[dim + 1 :])
+        return reshape(input, *input.shape[:dim], *self.unflattened_size, *input.shape[dim + 1 :])
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}, unflattened_size={self.unflattened_size}"

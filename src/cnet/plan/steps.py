@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from .. import _core
 from ..arrays import Shape
-from ..operations import Rules
+from ..operations.registry import Rules
 
 PREPARE = {"prepared_conv2d": "prepare_conv2d", "prepared_linear": "prepare_linear"}
 """The kernel that prepares the weights of another."""

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from ...functional._elementwise import Elementwise
-from ...functional.arithmetic import Add
-from ...functional.elementwise import LeakyReLU, ReLU
+from ...functional.activation import LeakyReLU, ReLU
+from ...operations._elementwise import Elementwise
+from ...operations.arithmetic import Add
 from ..steps import RULES, Rule, Step, Value, elementwise, extendable
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ...functional.shape import Reshape
+from ...operations.shape import Reshape
 from ..steps import RULES, Value
 
 

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Array, Context, Operation
-from ..operations import operation
 from ..tensor import Operand, Tensor, TensorLike, array_of
 from ._common import unbroadcast, weak
 from ._promotion import promoted
+from .registry import operation
+
+__all__ = ["maximum", "minimum", "where"]
 
 
 class Maximum(Operation[Tensor]):

@@ -10,10 +10,12 @@ import numpy as np
 
 from ..autograd import Array, Context, Operation
 from ..inplace import apply_in_place
-from ..operations import operation
 from ..tensor import Number, Operand, Tensor, TensorLike, array_of
 from ._common import unbroadcast, weak
 from ._promotion import promoted, promoted_to_float
+from .registry import operation
+
+__all__ = ["add", "div", "floor_divide", "mul", "neg", "pow", "remainder", "sub"]
 
 
 class _Elementwise(Operation[Tensor]):

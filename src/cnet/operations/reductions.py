@@ -13,11 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..autograd import Array, Context, Operation
-from ..operations import numpy_function, operation
 from ..tensor import Axis, Tensor, TensorLike, as_tensor
 from ._common import also_dim
 from ._promotion import floating, require_float
 from ._sums import average, total
+from .registry import numpy_function, operation
+
+__all__ = ["logsumexp", "mean", "std", "sum", "var"]
 
 Axes = tuple[int, ...]
 DType = npt.DTypeLike | None

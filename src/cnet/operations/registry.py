@@ -10,10 +10,10 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-from . import numpy_protocol
-from ._methods import Methods
-from .engine import Operation
-from .inplace import apply_in_place
+from .. import numpy_protocol
+from .._methods import Methods
+from ..engine import Operation
+from ..inplace import apply_in_place
 
 Public = TypeVar("Public", bound=Callable[..., Any])
 Rule = TypeVar("Rule")

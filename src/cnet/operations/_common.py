@@ -5,9 +5,9 @@ from functools import wraps
 from typing import Any, TypeAlias, TypeVar
 
 from ..autograd import Array
-from ..operations import weak
 from ..tensor import Axis
 from ._sums import total
+from .registry import weak
 
 __all__ = ["Axes", "also_dim", "axes", "unbroadcast", "weak"]
 

@@ -4,10 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from ..operations import operation
 from ..tensor import Axis, Operand, Tensor, array_of
 from ._common import also_dim, axes, weak
 from ._promotion import promoted
+from .registry import operation
+
+__all__ = []
 
 
 def _array(operand: Any) -> Any:

@@ -4,18 +4,17 @@ import numpy as np
 import pytest
 
 import cnet
-from cnet import functional as F
 from cnet.gradcheck import gradcheck
 from cnet.tensor import Tensor, tensor
 
 X = np.array([[3.0, 1.0, 3.0], [2.0, 5.0, 0.5]])
 
 
-@pytest.mark.parametrize(("reduction", "extremum"), [(F.amax, 5.0), (F.amin, 1.0)])
+@pytest.mark.parametrize(("reduction", "extremum"), [(cnet.amax, 5.0), (cnet.amin, 1.0)])
 def test_equal_extrema_share_the_gradient(reduction, extremum):
     x = Tensor(np.array([[extremum, 3.0, extremum], [3.0, 2.0, extremum]]), requires_grad=True)
     shared = np.array([[1, 0, 1], [0, 0, 1]]) / 3
-    for whole in (reduction, getattr(F, reduction.__name__[1:])):
+    for whole in (reduction, getattr(cnet, reduction.__name__[1:])):
         x.grad = None
         whole(x).backward()
         np.testing.assert_allclose(x.grad, shared)
@@ -41,7 +40,7 @@ def test_with_a_dimension_come_values_and_indices():
 @pytest.mark.parametrize("dim", [0, 1, -1, -2])
 @pytest.mark.parametrize("keepdim", [False, True])
 def test_values_and_gradients_along_a_dimension(name, dim, keepdim):
-    function, numpys = getattr(F, name), getattr(np, name)
+    function, numpys = getattr(cnet, name), getattr(np, name)
     values, indices = function(X, dim, keepdim)
     np.testing.assert_array_equal(values, numpys(X, dim, keepdims=keepdim))
     np.testing.assert_array_equal(indices, getattr(np, f"arg{name}")(X, dim, keepdims=keepdim))
@@ -57,7 +56,7 @@ def test_the_gradient_goes_to_the_index():
 def test_numpys_names_give_numpys_result():
     x = Tensor(X, requires_grad=True)
     for name in ("max", "min"):
-        function, expected = getattr(F, name), getattr(np, name)
+        function, expected = getattr(cnet, name), getattr(np, name)
         np.testing.assert_array_equal(function(x, axis=1).detach(), expected(X, axis=1))
         np.testing.assert_array_equal(expected(x, axis=0).detach(), expected(X, axis=0))
         np.testing.assert_array_equal(expected(x).detach(), expected(X))
@@ -69,7 +68,7 @@ def test_numpys_names_give_numpys_result():
 
 def test_two_tensors_are_compared_element_by_element():
     x, y = Tensor(X, requires_grad=True), Tensor(np.full((2, 3), 2.5), requires_grad=True)
-    for z in (cnet.max(x, y), x.max(y), F.max(x, other=y), x.max(y.data)):
+    for z in (cnet.max(x, y), x.max(y), cnet.max(x, other=y), x.max(y.data)):
         np.testing.assert_array_equal(z.detach(), np.maximum(X, 2.5))
     np.testing.assert_array_equal(cnet.min(x, y).detach(), np.minimum(X, 2.5))
     cnet.max(x, y).sum().backward()
@@ -79,7 +78,7 @@ def test_two_tensors_are_compared_element_by_element():
 
 @pytest.mark.parametrize("name", ["max", "min"])
 def test_arguments_that_do_not_fit(name):
-    function, x = getattr(F, name), Tensor(X)
+    function, x = getattr(cnet, name), Tensor(X)
     for arguments, options in [
         (((0, 1),), {}),
         ((1.5,), {}),
@@ -96,7 +95,7 @@ def test_arguments_that_do_not_fit(name):
 
 def test_nan_is_found_first():
     x = np.array([1.0, np.nan, 5.0, np.nan])
-    for function in (F.max, F.min):
+    for function in (cnet.max, cnet.min):
         value, index = function(x, 0)
         assert np.isnan(value.item())
         assert index.item() == 1
@@ -108,9 +107,9 @@ def test_nothing_to_search():
     for name in ("max", "min", "amax", "amin", "argmax", "argmin"):
         for dim in (None, 1):
             with pytest.raises(ValueError, match=f"{name}: input must have elements to search"):
-                getattr(F, name)(x, dim)
-    assert F.max(x, 0).values.shape == (0,)
-    assert F.argmax(x, 0).shape == (0,)
+                getattr(cnet, name)(x, dim)
+    assert cnet.max(x, 0).values.shape == (0,)
+    assert cnet.argmax(x, 0).shape == (0,)
 
 
 def test_a_tensor_without_axes():
@@ -122,7 +121,9 @@ def test_a_tensor_without_axes():
     assert x.argmax(0).item() == 0
 
 
-@pytest.mark.parametrize(("function", "expected"), [(F.argmax, np.argmax), (F.argmin, np.argmin)])
+@pytest.mark.parametrize(
+    ("function", "expected"), [(cnet.argmax, np.argmax), (cnet.argmin, np.argmin)]
+)
 def test_positions(function, expected):
     x = Tensor(np.array([[1.0, 3.0, 3.0], [5.0, -1.0, -1.0]]), requires_grad=True)
     for axis in (None, 0, 1, -1):

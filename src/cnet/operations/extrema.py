@@ -10,11 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..autograd import Array, Context, Operation
-from ..operations import operation
 from ..tensor import Axis, Tensor, TensorLike, array_of
 from ._common import also_dim
 from .reductions import Axes, reduced_axes
+from .registry import operation
 from .selection import maximum, minimum
+
+__all__ = ["amax", "amin", "argmax", "argmin", "max", "min"]
 
 
 class ValuesAndIndices(NamedTuple):

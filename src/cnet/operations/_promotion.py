@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Array
-from ..operations import weak
+from .registry import weak
 
 DType = np.dtype[Any]
 

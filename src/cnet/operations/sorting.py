@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Array
-from ..operations import operation
 from ..tensor import Tensor, TensorLike, array_of
 from ._common import also_dim
 from .extrema import ValuesAndIndices, take
 from .reductions import reduced_axes
+from .registry import operation
+
+__all__ = ["argsort", "sort", "topk"]
 
 
 def _order(function: str, x: TensorLike, dim: int, descending: bool) -> tuple[Array, int]:

@@ -6,10 +6,12 @@ import numpy as np
 
 from ..autograd import Array, Context, Operation, ViewOperation
 from ..inplace import apply_in_place
-from ..operations import operation
 from ..random import default_generator
 from ..tensor import Operand, Tensor
 from ._common import unbroadcast, weak
+from .registry import operation
+
+__all__ = []
 
 
 def array_index(index: Any) -> Any:

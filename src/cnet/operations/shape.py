@@ -8,9 +8,20 @@ import numpy as np
 
 from .. import changes
 from ..autograd import Array, Context, ViewOperation
-from ..operations import numpy_function, operation
 from ..tensor import Axis, Tensor, TensorLike
 from ._common import also_dim, unbroadcast
+from .registry import numpy_function, operation
+
+__all__ = [
+    "broadcast_to",
+    "flatten",
+    "permute",
+    "reshape",
+    "squeeze",
+    "swapaxes",
+    "transpose",
+    "unsqueeze",
+]
 
 
 def _sizes(sizes: tuple[Any, ...]) -> tuple[int, ...]:
@@ -339,7 +350,7 @@ def expand(x: TensorLike, *sizes: int | Sequence[int]) -> Tensor:
     Examples
     --------
     >>> import cnet, numpy
-    >>> cnet.functional.expand(numpy.zeros((3, 1)), 2, -1, 4).shape
+    >>> cnet.Tensor.expand(numpy.zeros((3, 1)), 2, -1, 4).shape
     (2, 3, 4)
     """
     shape = list(_sizes(sizes))
@@ -376,3 +387,6 @@ def _numpy_transpose(x: Any, axes: Any = None) -> Tensor:
 @numpy_function(np.ravel)
 def _numpy_ravel(x: Any, order: str = "C") -> Tensor:
     return _numpy_reshape(x, -1, order)
+
+
+swapaxes = transpose

@@ -1,0 +1,43 @@
+"""Functions of tensors with the names of `torch`, one module per family.
+
+Each operation registers once, in `registry`, together with its methods and operators. `__all__` of
+a module lists its public functions, which are available as ``cnet.<name>``.
+"""
+
+from . import (
+    arithmetic,
+    comparison,
+    elementwise,
+    extrema,
+    indexing,
+    joining,
+    products,
+    reductions,
+    selection,
+    shape,
+    sorting,
+)
+from .arithmetic import *
+from .comparison import *
+from .elementwise import *
+from .extrema import *
+from .indexing import *
+from .joining import *
+from .products import *
+from .reductions import *
+from .selection import *
+from .shape import *
+from .sorting import *
+
+__all__: list[str] = []
+__all__ += arithmetic.__all__
+__all__ += comparison.__all__
+__all__ += elementwise.__all__
+__all__ += extrema.__all__
+__all__ += indexing.__all__
+__all__ += joining.__all__
+__all__ += products.__all__
+__all__ += reductions.__all__
+__all__ += selection.__all__
+__all__ += shape.__all__
+__all__ += sorting.__all__
