@@ -40,22 +40,23 @@ DIRECTIONS = {
     "nn": "autograd functional tensor",
     "optim": "graphs kernels tensor",
     "models": "functional nn tensor",
-    "data": "tensor",
-    "transforms": "",
+    "utils": "tensor",
+    "datasets": "tensor utils",
+    "transforms": "tensor utils",
     "checkpoint": "",
     "plots": "",
     "dropin": "kernels",
     "plan": "_core autograd functional kernels nn reference runtime tensor",
     "onnx": "autograd functional nn plan tensor",
     "distributed": "autograd nn optim tensor",
-    "training": "autograd checkpoint data functional nn optim tensor",
+    "training": "autograd checkpoint functional nn optim tensor utils",
     "bench": "functional kernels models optim runtime tensor",
-    "_commands": "data runtime",
-    "experiment": "_commands data graphs models optim plots tensor training",
-    "cli": "_commands bench checkpoint data experiment models optim plots runtime training",
+    "_commands": "datasets runtime utils",
+    "experiment": "_commands graphs models optim plots tensor training utils",
+    "cli": "_commands bench checkpoint experiment models optim plots runtime training utils",
     "__main__": "cli",
-    "__init__": "autograd checkpoint data functional gradcheck graphs kernels models nn optim plan "
-    "runtime tensor",
+    "__init__": "autograd checkpoint datasets functional gradcheck graphs kernels models nn optim "
+    "plan runtime tensor utils",
 }
 """The parts of the package, modules or folders, and the listed parts that each may import.
 
@@ -65,7 +66,7 @@ import only other basic parts.
 
 FOREIGN = {
     "checkpoint": {"safetensors"},
-    "data": {"sklearn", "tqdm"},
+    "datasets": {"sklearn", "tqdm"},
     "experiment": {"scipy", "tqdm"},
     "onnx": {"onnx"},
     "plots": {"matplotlib"},

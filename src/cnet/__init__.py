@@ -83,7 +83,7 @@ from .size import Size
 from .tensor import Tensor, as_tensor, tensor
 
 if TYPE_CHECKING:
-    from . import data
+    from . import datasets, utils
     from .checkpoint import CheckpointError, load, save
     from .plan import compile
 
@@ -114,7 +114,7 @@ __all__ = [
     "concatenate",
     "config",
     "current_isa",
-    "data",
+    "datasets",
     "div",
     "empty_cache",
     "enable_grad",
@@ -174,6 +174,7 @@ __all__ = [
     "use_exact",
     "use_isa",
     "use_threads",
+    "utils",
     "var",
     "where",
 ]
@@ -183,10 +184,13 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
+_LAZY_MODULES = {"datasets", "utils"}
+
+
 def __getattr__(name: str) -> Any:
     """What reads and writes files, and what compiles networks, is imported when it is used."""
-    if name == "data":
-        return import_module(".data", __name__)
+    if name in _LAZY_MODULES:
+        return import_module(f".{name}", __name__)
     if name in ("CheckpointError", "load", "save"):
         return getattr(import_module(".checkpoint", __name__), name)
     if name == "compile":
