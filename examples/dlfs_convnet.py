@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cnet.data import digits
+from cnet.datasets import digits
 from cnet.dropin.dlfs import Convolution, Pooling
 
 x_train, y_train = digits(train=True).arrays

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cnet.data import digits
+from cnet.datasets import digits
 from cnet.dropin.op import CrossEntropyLoss, Op, Tensor, print_autograd_graph
 
 

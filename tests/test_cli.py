@@ -15,10 +15,11 @@ import pytest
 
 import cnet.checkpoint
 from cnet import cli
-from cnet.data import ArrayDataset, DataLoader, digits
+from cnet.datasets import digits
 from cnet.models import reference_cnn
 from cnet.runtime import config, get_num_threads, use_threads
 from cnet.training import evaluate
+from cnet.utils.data import ArrayDataset, DataLoader
 
 pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
 pytest.importorskip("matplotlib", reason="the curves need matplotlib")
@@ -101,7 +102,7 @@ def test_mnist_is_read_from_a_folder(cnet_train, tmp_path, monkeypatch):
         assert data_dir == "folder"
         return ArrayDataset(*(array[:40] for array in digits(train).arrays))
 
-    monkeypatch.setattr("cnet.data.mnist", mnist)
+    monkeypatch.setattr("cnet.datasets.mnist", mnist)
     arguments = "--data", "mnist", "--data-dir", "folder", "--epochs", 1, "--out", tmp_path
     assert cnet_train(*arguments)[0] == 0
     # Resumed, the run still knows its folder.
@@ -188,7 +189,7 @@ def test_resuming_with_other_options_is_refused(cnet_train, tmp_path, arguments,
 def test_resuming_with_other_data_is_refused(cnet_train, tmp_path, monkeypatch):
     assert cnet_train(*SHORT, "--out", tmp_path)[0] == 0
     before = content(tmp_path)
-    monkeypatch.setattr("cnet.data.digits", lambda train: digits(train, seed=1))
+    monkeypatch.setattr("cnet.datasets.digits", lambda train: digits(train, seed=1))
     code, _, err = cnet_train("--resume", "--out", tmp_path)
     assert code == 2
     assert err.startswith("cnet: error: the training data is not that of the run: check --data-dir")
@@ -342,7 +343,7 @@ def failing(error):
             OSError(errno.ENOSPC, "No space left on device", "runs/x"),
             "runs/x: No space left on device",
         ),
-        ("cnet.data.digits", ImportError("digits: needs scikit-learn"), "digits: needs scikit"),
+        ("cnet.datasets.digits", ImportError("digits: needs scikit-learn"), "digits: needs scikit"),
         ("cnet.training.Trainer.fit", FloatingPointError("the loss is nan"), "the loss is nan"),
         ("cnet.cli.save", OSError("the network is down"), "the network is down"),
     ],

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from cnet import cli, experiment
-from cnet.data import ArrayDataset
 from cnet.experiment import BASELINE, Comparison, Settings
+from cnet.utils.data import ArrayDataset
 
 
 def _sets():

@@ -12,10 +12,11 @@ import pytest
 import cnet.checkpoint
 import cnet.functional as F
 from cnet import nn, optim
-from cnet.data import ArrayDataset, DataLoader, mnist
+from cnet.datasets import mnist
 from cnet.models import reference_cnn
 from cnet.random import manual_seed
 from cnet.training import Evaluation, Interrupted, Trainer, evaluate
+from cnet.utils.data import ArrayDataset, DataLoader
 
 SAMPLES, BATCH = 52, 8
 STEPS = -(-SAMPLES // BATCH)

@@ -34,7 +34,7 @@ from .size import Size
 from .tensor import Tensor, as_tensor, tensor
 
 if TYPE_CHECKING:
-    from . import data
+    from . import datasets, utils
     from .checkpoint import CheckpointError, load, save
     from .plan import compile
 
@@ -53,7 +53,7 @@ __all__ = [
     "config",
     "conv2d",
     "current_isa",
-    "data",
+    "datasets",
     "dropout",
     "empty_cache",
     "enable_grad",
@@ -83,6 +83,7 @@ __all__ = [
     "use_exact",
     "use_isa",
     "use_threads",
+    "utils",
 ]
 __all__ += operations.__all__
 __all__.sort()
@@ -92,7 +93,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-_LAZY_MODULES = {"data"}
+_LAZY_MODULES = {"datasets", "utils"}
 _LAZY = {
     "CheckpointError": "checkpoint",
     "compile": "plan",

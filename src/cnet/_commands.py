@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .data import ArrayDataset
+    from .utils.data import ArrayDataset
 
 
 class UsageError(Exception):
@@ -58,15 +58,15 @@ def use_threads(threads: int | None) -> None:
 
 def datasets(name: str, folder: str | None) -> "tuple[ArrayDataset, ArrayDataset]":
     """The training set and the test set."""
-    from . import data
+    from .datasets import digits, mnist
 
     if name == "digits":
         if folder is not None:
             raise UsageError(
                 "--data-dir is only for --data mnist; scikit-learn contains the digits"
             )
-        return data.digits(train=True), data.digits(train=False)
+        return digits(train=True), digits(train=False)
     try:
-        return data.mnist(train=True, data_dir=folder), data.mnist(train=False, data_dir=folder)
+        return mnist(train=True, data_dir=folder), mnist(train=False, data_dir=folder)
     except (FileNotFoundError, ValueError) as error:
         raise UsageError(error) from None

@@ -15,8 +15,8 @@ from ._files import atomic_write
 from .checkpoint import CheckpointError, load, save
 
 if TYPE_CHECKING:
-    from .data import ArrayDataset
     from .training import Trainer
+    from .utils.data import ArrayDataset
 
 Options: TypeAlias = dict[str, Any]
 """The options that determine a run, by name; they are stored in its checkpoint."""
@@ -188,9 +188,9 @@ def _info(args: argparse.Namespace) -> int:
 
 
 def _train(args: argparse.Namespace) -> int:
-    from .data import DataLoader
     from .random import manual_seed
     from .training import Interrupted
+    from .utils.data import DataLoader
 
     given = {name: value for name, value in vars(args).items() if name in _complete({})}
     folder = Path(args.out or f"runs/{given.get('data', DATA)}")

@@ -15,11 +15,11 @@ import numpy as np
 
 from . import functional as F
 from .autograd import no_grad
-from .data import DataLoader
 from .nn import Module
 from .optim import Optimizer
 from .random import get_rng_state, set_rng_state
 from .tensor import Tensor, TensorLike, as_tensor
+from .utils.data import DataLoader
 
 Loss: TypeAlias = Callable[[Tensor, Any], Tensor]
 """From scores of shape (n, classes) and n targets to the mean loss."""
@@ -98,7 +98,7 @@ def evaluate(model: Module, loader: Batches, loss_fn: Loss = F.cross_entropy) ->
     --------
     >>> import numpy as np
     >>> from cnet import nn
-    >>> from cnet.data import ArrayDataset, DataLoader
+    >>> from cnet.utils.data import ArrayDataset, DataLoader
     >>> from cnet.training import evaluate
     >>> data = ArrayDataset(np.array([[3.0, 1.0], [0.0, 2.0]]), np.array([0, 0]))
     >>> evaluate(nn.Identity(), DataLoader(data)).accuracy
@@ -144,7 +144,7 @@ class Trainer:
     --------
     >>> import numpy as np
     >>> from cnet import nn, optim
-    >>> from cnet.data import ArrayDataset, DataLoader
+    >>> from cnet.utils.data import ArrayDataset, DataLoader
     >>> from cnet.training import Trainer
     >>> x = np.random.default_rng(0).normal(size=(64, 2)).astype(np.float32)
     >>> data = ArrayDataset(x, (x[:, 0] > 0).astype(np.int64))

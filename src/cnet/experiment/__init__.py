@@ -10,7 +10,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..data import ArrayDataset, DataLoader
 from ..graphs import graph
 from ..models import reference_cnn
 from ..optim import Adam, CircularAdam
@@ -18,6 +17,7 @@ from ..optim.circular import RULES
 from ..random import manual_seed
 from ..tensor import Tensor
 from ..training import Row, Trainer
+from ..utils.data import ArrayDataset, DataLoader
 
 BASELINE = "baseline"
 NAMES = BASELINE, *RULES

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnet.data import mnist
+from cnet.datasets import mnist
 
-module = importlib.import_module("cnet.data.mnist")
+module = importlib.import_module("cnet.datasets.mnist")
 IMAGES = np.arange(3 * 784).astype(np.uint8).reshape(3, 28, 28)
 LABELS = np.array([0, 9, 4], np.uint8)
 

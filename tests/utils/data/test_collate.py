@@ -9,7 +9,7 @@ import pytest
 
 import cnet
 from cnet import Tensor
-from cnet.data import DataLoader, default_collate
+from cnet.utils.data import DataLoader, default_collate
 
 Point = namedtuple("Point", ["x", "y"])
 

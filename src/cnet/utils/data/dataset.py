@@ -7,7 +7,7 @@ from typing import Any, Protocol, SupportsIndex, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ..tensor import Tensor
+from ...tensor import Tensor
 from .shuffle import Seed, as_generator, draw_seed, permutation
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -53,7 +53,7 @@ class ArrayDataset:
     --------
     >>> import numpy as np
     >>> import cnet
-    >>> data = cnet.data.ArrayDataset(np.eye(3), np.array([7, 8, 9]))
+    >>> data = cnet.utils.data.ArrayDataset(np.eye(3), np.array([7, 8, 9]))
     >>> len(data)
     3
     >>> data[1]
@@ -114,7 +114,7 @@ class Subset:
     Examples
     --------
     >>> import cnet
-    >>> odd = cnet.data.Subset([10, 11, 12, 13], [1, 3])
+    >>> odd = cnet.utils.data.Subset([10, 11, 12, 13], [1, 3])
     >>> len(odd), odd[1]
     (2, 13)
     """
@@ -165,7 +165,7 @@ def random_split(
     Examples
     --------
     >>> import cnet
-    >>> parts = cnet.data.random_split(range(10), [0.75, 0.25], generator=0)
+    >>> parts = cnet.utils.data.random_split(range(10), [0.75, 0.25], generator=0)
     >>> [len(part) for part in parts]
     [8, 2]
     """

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import cnet.random
-from cnet.data import ArrayDataset, Subset, TensorDataset, random_split
+from cnet.utils.data import ArrayDataset, Subset, TensorDataset, random_split
 
 X = np.arange(20.0).reshape(5, 4)
 Y = np.arange(5)

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ..tensor import Tensor
+from ...tensor import Tensor
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -40,7 +40,7 @@ def default_collate(samples: Sequence[Any]) -> Any:
 
     Examples
     --------
-    >>> from cnet.data import default_collate
+    >>> from cnet.utils.data import default_collate
     >>> default_collate([{"age": 41, "name": "Ada"}, {"age": 36, "name": "Alan"}])
     {'age': tensor([41, 36]), 'name': ['Ada', 'Alan']}
     """

@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from cnet.data import download, mnist
-from cnet.data.download import DownloadError, fetch
+from cnet.datasets import download, mnist
+from cnet.datasets.download import DownloadError, fetch
 
 CONTENT = bytes(range(256)) * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -192,7 +192,7 @@ def test_no_bar_without_a_terminal(get, capsys):
 
 @pytest.mark.usefixtures("server")
 def test_mnist_downloads_to_the_cache(server, tmp_path, monkeypatch):
-    module = importlib.import_module("cnet.data.mnist")
+    module = importlib.import_module("cnet.datasets.mnist")
     contents = (
         b"\0\0\x08\3\0\0\0\2\0\0\0\x1c\0\0\0\x1c" + bytes(784) + b"\xff" * 784,
         b"\0\0\x08\1\0\0\0\2" + bytes([3, 9]),

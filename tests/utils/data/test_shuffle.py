@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cnet.data.shuffle import as_generator, permutation
+from cnet.utils.data.shuffle import as_generator, permutation
 
 
 def test_an_order_never_changes():

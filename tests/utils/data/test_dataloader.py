@@ -7,7 +7,7 @@ import pytest
 
 import cnet.random
 from cnet import Tensor
-from cnet.data import ArrayDataset, DataLoader, Subset, TensorDataset, random_split
+from cnet.utils.data import ArrayDataset, DataLoader, Subset, TensorDataset, random_split
 
 N = 23
 DATA = ArrayDataset(np.arange(N * 3.0).reshape(N, 3), np.arange(N) * 10)

@@ -7,7 +7,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 import numpy.typing as npt
 
-from ._check import integer
+from .._check import integer
 from .collate import as_batch, default_collate, holds_numbers
 from .dataset import ArrayDataset, Dataset, Subset
 from .shuffle import Seed, as_generator, draw_seed, get_state, permutation
@@ -62,8 +62,8 @@ class DataLoader:
     --------
     >>> import numpy as np
     >>> import cnet
-    >>> data = cnet.data.TensorDataset(np.arange(5.0), np.arange(5))
-    >>> for x, y in cnet.data.DataLoader(data, batch_size=2):
+    >>> data = cnet.utils.data.TensorDataset(np.arange(5.0), np.arange(5))
+    >>> for x, y in cnet.utils.data.DataLoader(data, batch_size=2):
     ...     print(x.size(0), y)
     2 tensor([0, 1])
     2 tensor([2, 3])

@@ -9,8 +9,8 @@ from typing import Any, SupportsIndex, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ..random import default_generator
-from ._check import integer
+from ...random import default_generator
+from .._check import integer
 
 Seed: TypeAlias = "np.random.Generator | SupportsIndex | None"
 """A generator, a seed, or None for the generator that `manual_seed` seeds."""

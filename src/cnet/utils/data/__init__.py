@@ -1,11 +1,8 @@
-"""Data sets, the files they come from, and batches of them."""
+"""Data sets and batches of them."""
 
 from .collate import default_collate
+from .dataloader import DataLoader
 from .dataset import ArrayDataset, Dataset, Subset, TensorDataset, random_split
-from .digits import digits
-from .idx import read_idx
-from .loader import DataLoader
-from .mnist import mnist
 
 __all__ = [
     "ArrayDataset",
@@ -14,8 +11,5 @@ __all__ = [
     "Subset",
     "TensorDataset",
     "default_collate",
-    "digits",
-    "mnist",
     "random_split",
-    "read_idx",
 ]

@@ -54,7 +54,7 @@ def read_idx(source: str | os.PathLike[str] | bytes) -> Array:
     Examples
     --------
     >>> import cnet
-    >>> cnet.data.read_idx(bytes([0, 0, 8, 1, 0, 0, 0, 3, 10, 20, 30]))
+    >>> cnet.datasets.read_idx(bytes([0, 0, 8, 1, 0, 0, 0, 3, 10, 20, 30]))
     array([10, 20, 30], dtype=uint8)
     """
     if isinstance(source, bytes):

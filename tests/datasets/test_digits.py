@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from cnet.data import digits
+from cnet.datasets import digits
 
 
 @pytest.fixture(scope="module")

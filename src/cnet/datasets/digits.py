@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ._check import integer
-from .dataset import ArrayDataset
-from .shuffle import permutation
+from ..utils._check import integer
+from ..utils.data.dataset import ArrayDataset
+from ..utils.data.shuffle import permutation
 
 LARGEST = 16  # value of a pixel
 
@@ -47,7 +47,7 @@ def digits(train: bool = True, seed: int = 0, test_fraction: float = 0.2) -> Arr
     Examples
     --------
     >>> import cnet
-    >>> images, labels = cnet.data.digits().arrays
+    >>> images, labels = cnet.datasets.digits().arrays
     >>> images.shape, labels.shape
     ((1438, 1, 8, 8), (1438,))
     """

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .dataset import ArrayDataset
+from ..utils.data.dataset import ArrayDataset
 from .idx import read_idx
 
 MIRRORS = (
@@ -103,7 +103,7 @@ def mnist(
     Examples
     --------
     >>> import cnet
-    >>> train = cnet.data.mnist()  # doctest: +SKIP
+    >>> train = cnet.datasets.mnist()  # doctest: +SKIP
     >>> train.arrays[0].shape, train.arrays[1].shape  # doctest: +SKIP
     ((60000, 1, 28, 28), (60000,))
     """

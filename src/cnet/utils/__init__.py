@@ -1,0 +1,5 @@
+"""Utilities around training: `cnet.utils.data` loads batches."""
+
+from . import data
+
+__all__ = ["data"]
