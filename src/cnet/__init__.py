@@ -12,7 +12,18 @@ from .autograd import (
     no_grad,
     set_grad_enabled,
 )
-from .functional import conv2d, dropout, log_softmax, relu, softmax
+from .functional import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+    dropout,
+    log_softmax,
+    relu,
+    softmax,
+)
 from .gradcheck import GradcheckError, gradcheck
 from .graphs import graph
 from .operations import *
@@ -51,7 +62,12 @@ __all__ = [
     "available_isas",
     "compile",
     "config",
+    "conv1d",
     "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "current_isa",
     "data",
     "dropout",
