@@ -46,7 +46,7 @@ def test_values_and_gradients(name, dtype):
     start = numbers(*y.shape, seed=1).astype(dtype)
     y.backward(start)
     expected.backward(torch.tensor(start))
-    pairs = [(y, expected), *((x.grad, reference.grad) for x, reference in zip(ours, theirs))]
+    pairs = [(y, expected), *((x.grad, z.grad) for x, z in zip(ours, theirs, strict=True))]
     for got, wanted in pairs:
         assert got.dtype == wanted.detach().numpy().dtype
         np.testing.assert_allclose(got.detach(), wanted.detach(), rtol=tolerance, atol=tolerance)
