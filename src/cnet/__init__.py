@@ -14,7 +14,18 @@ from .autograd import (
 )
 from .devices import device
 from .dtypes import *
-from .functional import conv2d, dropout, log_softmax, relu, softmax
+from .functional import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+    dropout,
+    log_softmax,
+    relu,
+    softmax,
+)
 from .gradcheck import GradcheckError, gradcheck
 from .graphs import graph
 from .layouts import *
@@ -57,7 +68,12 @@ __all__ = [
     "available_isas",
     "compile",
     "config",
+    "conv1d",
     "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "current_isa",
     "datasets",
     "device",

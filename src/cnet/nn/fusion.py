@@ -26,7 +26,7 @@ def _halves(pool: MaxPool2d) -> bool:
 
 
 def _conv_relu_pool(conv: Conv2d, _: ReLU, pool: MaxPool2d) -> Operation | None:
-    if not _halves(pool):
+    if conv.padding_mode != "zeros" or not _halves(pool):
         return None
     return lambda x: conv2d_relu_pool(
         x,
