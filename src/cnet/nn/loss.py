@@ -3,7 +3,7 @@
 from typing import Any
 
 from .. import functional as F
-from ..functional.loss import reduction_of
+from ..functional.loss._reduction import reduction_of
 from ..tensor import Tensor
 from .module import Module
 
