@@ -16,14 +16,20 @@ def reduced(losses: Tensor, reduction: str, divisor: float | None = None) -> Ten
 
 
 def reduction_of(
-    function: str, reduction: str, size_average: bool | None = None, reduce: bool | None = None
+    function: str,
+    reduction: str,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    more: tuple[str, ...] = (),
 ) -> str:
     """Check the reduction; PyTorch's deprecated arguments override it, with a warning.
+
+    `more` lists further reductions of this function.
 
     Raises
     ------
     ValueError
-        If `reduction` is not one of "mean", "sum" and "none".
+        If `reduction` is not one of "mean", "sum", "none" and `more`.
     """
     if size_average is not None or reduce is not None:
         averages = size_average is None or size_average
@@ -32,9 +38,10 @@ def reduction_of(
             f"{function}: size_average and reduce are deprecated; use reduction={reduction!r}",
             stacklevel=3,
         )
-    if reduction not in ("mean", "sum", "none"):
+    if reduction not in (*more, "mean", "sum", "none"):
+        others = "".join([f"{name!r}, " for name in more])
         raise ValueError(
-            f"{function}: reduction must be 'mean', 'sum' or 'none' (got {reduction!r})"
+            f"{function}: reduction must be {others}'mean', 'sum' or 'none' (got {reduction!r})"
         )
     return reduction
 
