@@ -1,13 +1,14 @@
 """Layers: modules with parameters around `cnet.functional`, with PyTorch's names and defaults."""
 
-from . import init
+from . import distance, init, loss
 from .activation import GELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
 from .containers import ModuleDict, ModuleList, Sequential
 from .conv import Conv2d
+from .distance import *
 from .dropout import Dropout
 from .flatten import Flatten, Unflatten
 from .linear import Identity, Linear
-from .loss import BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, NLLLoss
+from .loss import *
 from .module import Module
 from .norm import BatchNorm1d, BatchNorm2d
 from .parameter import Parameter
@@ -16,24 +17,19 @@ from .pooling import AvgPool2d, MaxPool2d
 __all__ = [
     "GELU",
     "AvgPool2d",
-    "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
     "Conv2d",
-    "CrossEntropyLoss",
     "Dropout",
     "Flatten",
     "Identity",
-    "L1Loss",
     "LeakyReLU",
     "Linear",
     "LogSoftmax",
-    "MSELoss",
     "MaxPool2d",
     "Module",
     "ModuleDict",
     "ModuleList",
-    "NLLLoss",
     "Parameter",
     "ReLU",
     "Sequential",
@@ -43,3 +39,6 @@ __all__ = [
     "Unflatten",
     "init",
 ]
+__all__ += distance.__all__
+__all__ += loss.__all__
+__all__.sort()

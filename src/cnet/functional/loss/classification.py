@@ -246,6 +246,10 @@ def nll_loss(
             f"nll_loss: weight.shape must equal (input.shape[1],) "
             f"(got {weights.shape} and {x.shape[1:]})"
         )
+    if weights is not None and weights.dtype != x.dtype:
+        raise TypeError(
+            f"nll_loss: weight.dtype must equal input.dtype (got {weights.dtype} and {x.dtype})"
+        )
     losses = NLL.apply(x, classes, weight=weights, ignore_index=ignore_index)
     if reduction == "mean":
         return reduced(losses, reduction, _counted_weight(classes, weights, ignore_index))

@@ -171,7 +171,7 @@ def gaussian_nll_loss(
         The observed numbers :math:`t`. If the shapes differ, they are broadcast, with a warning.
     var : Tensor, ndarray or float
         The variances: one number; or a tensor of the shape of `input`, or of that shape with the
-        last axis missing or of size 1.
+        last axis missing or one axis of size 1.
     full : bool, default False
         Whether to add the constant :math:`\frac{1}{2} \log 2 \pi`.
     eps : float, default 1e-6
@@ -219,12 +219,15 @@ def _variances(input: Tensor, var: TensorLike | float, eps: float) -> Tensor:
     if (var._array < 0).any():
         raise ValueError("gaussian_nll_loss: var has a negative entry")
     if var.shape != input.shape:
-        if var.shape == input.shape[:-1] and input.ndim:
-            var = var.unsqueeze(-1)
-        if var.shape != (*input.shape[:-1], 1):
+        if input.ndim and var.shape == input.shape[:-1]:
+            return _variances(input, var.unsqueeze(-1), eps)
+        differing = [
+            size for size, full in zip(var.shape, input.shape, strict=False) if size != full
+        ]
+        if var.ndim != input.ndim or differing != [1]:
             raise ValueError(
                 "gaussian_nll_loss: var.shape must equal input.shape, or the same with the last "
-                f"axis missing or of size 1 (got {var.shape} and {input.shape})"
+                f"axis missing or one axis of size 1 (got {var.shape} and {input.shape})"
             )
     var = var.clone()
     with no_grad():
