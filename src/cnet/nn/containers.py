@@ -9,6 +9,8 @@ from typing import Any, Self, SupportsIndex
 from .fusion import operations
 from .module import Module
 
+__all__ = ["ModuleDict", "ModuleList", "Sequential"]
+
 
 class _Indexed(Module):
     """Base class of containers that are indexed by position."""

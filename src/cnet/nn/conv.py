@@ -14,6 +14,8 @@ from ._arguments import choice, float_dtype, integer
 from .module import Module
 from .parameter import Parameter
 
+__all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvNd"]
+
 Sizes: TypeAlias = int | Sequence[int]
 Padding: TypeAlias = Sizes | Literal["valid", "same"]
 

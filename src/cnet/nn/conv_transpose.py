@@ -11,6 +11,8 @@ from .. import geometry
 from ..tensor import Tensor
 from .conv import ConvNd, Sizes
 
+__all__ = ["ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
+
 
 class _ConvTransposeNd(ConvNd):
     """What the transposed convolution layers share."""

@@ -14,6 +14,8 @@ from ._arguments import float_dtype
 from .hooks import Hooked
 from .parameter import Parameter
 
+__all__ = ["Module"]
+
 Kind = TypeVar("Kind")
 
 

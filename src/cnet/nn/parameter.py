@@ -4,6 +4,8 @@ from typing import Any
 
 from ..tensor import Tensor
 
+__all__ = ["Parameter"]
+
 
 class Parameter(Tensor):
     """A tensor that becomes a parameter of the `Module` it is assigned to.
