@@ -3,6 +3,6 @@
 import sys
 
 from .. import functional
-from ..functional import *
+from ..functional import *  # noqa: F403
 
 sys.modules[__name__] = functional

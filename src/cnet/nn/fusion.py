@@ -83,8 +83,7 @@ def _operation_at(modules: Sequence[Module], position: int) -> tuple[Operation, 
 
 def _is_watched(module: Module) -> bool:
     return bool(
-        module._forward_pre_hooks
-        or module._forward_hooks
+        module._has_hooks()
         or "forward" in module.__dict__
         or type(module).forward is not _FORWARDS[type(module)]
     )
