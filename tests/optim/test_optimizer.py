@@ -245,10 +245,13 @@ def test_repr():
     assert repr(opt) == (
         "SGD (\n"
         "Parameter Group 0\n"
-        "    dampening: 0\n    lr: 0.5\n    maximize: False\n    momentum: 0\n"
+        "    dampening: 0\n    differentiable: False\n    foreach: None\n    fused: None\n"
+        "    lr: 0.5\n    maximize: False\n    momentum: 0\n"
         "    nesterov: False\n    weight_decay: 0\n"
+        "\n"
         "Parameter Group 1\n"
-        "    dampening: 0\n    lr: 1.0\n    maximize: False\n    momentum: 0\n"
+        "    dampening: 0\n    differentiable: False\n    foreach: None\n    fused: None\n"
+        "    lr: 1.0\n    maximize: False\n    momentum: 0\n"
         "    nesterov: False\n    weight_decay: 0\n"
         ")"
     )
@@ -304,11 +307,12 @@ def test_the_form_of_the_state():
     opt.step()
     state = opt.state_dict()
     assert state["param_groups"] == [
-        {"lr": 0.5, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0, "maximize": False,
-         "params": [0, 1]}
+        {"lr": 0.5, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0, "amsgrad": False,
+         "maximize": False, "foreach": None, "capturable": False, "differentiable": False,
+         "fused": None, "decoupled_weight_decay": False, "params": [0, 1]}
     ]  # fmt: skip
     assert list(state["state"]) == [1]
-    assert list(state["state"][1]) == ["exp_avg", "exp_avg_sq", "step"]
+    assert list(state["state"][1]) == ["step", "exp_avg", "exp_avg_sq"]
     assert state["state"][1]["step"] == 1
     assert type(state["state"][1]["exp_avg"]) is Tensor
     assert np.shares_memory(state["state"][1]["exp_avg"], opt.state[params[1]]["exp_avg"])
@@ -347,8 +351,8 @@ TRAINED = _trained()
         (ValueError, "Adam: state_dict must have ['state']", lambda s: s.pop("state")),
         (ValueError, "Adam: len(param_groups) must be 2 (got 1)",
          lambda s: s["param_groups"].pop()),
-        (ValueError, "Adam: param_groups[1]['params'] must be [1] (got [0])",
-         lambda s: s["param_groups"][1].update(params=[0])),
+        (ValueError, "Adam: len(param_groups[1]['params']) must be 1 (got 2)",
+         lambda s: s["param_groups"][1].update(params=[1, 2])),
         (ValueError, "Adam: param_groups[0] must have ['betas', 'eps']",
          lambda s: [s["param_groups"][0].pop(k) for k in ("eps", "betas")]),
         (ValueError, "Adam: lr must not be negative (got -1)",
@@ -358,7 +362,7 @@ TRAINED = _trained()
         (TypeError, "Adam: state must be a dict (got list)", lambda s: s.update(state=[])),
         (TypeError, "Adam: state[0] must be a dict (got NoneType)",
          lambda s: s["state"].update({0: None})),
-        (ValueError, "Adam: state must have keys from 0 to 1 (got 2)",
+        (ValueError, "Adam: state must have the keys of param_groups (got 2)",
          lambda s: s["state"].update({2: {}})),
         (ValueError, "Adam: state[1]['exp_avg'].shape must be (2, 2) (got (3,))",
          lambda s: s["state"][1].update(exp_avg=np.zeros(3))),
@@ -448,8 +452,11 @@ LAYER = nn.Linear(2, 2)
          "SGD: params must be an iterable of tensors or of groups (got NoneType)"),
         ("weight", TypeError,
          "SGD: params must be an iterable of tensors or of groups (got str)"),
-        (LAYER.named_parameters(), TypeError,
-         "SGD: a parameter must be a tensor (got tuple)"),
+        ([("w", TENSOR), TENSOR], ValueError,
+         "SGD: either all parameters of a group must have names or none"),
+        ([{"params": [("w", TENSOR)]}, {"params": LAYER.parameters()}], ValueError,
+         "SGD: either all groups must have names or none"),
+        ({TENSOR}, TypeError, "SGD: params must have a fixed order (got a set); pass a list"),
         ([{"params": np.zeros(3)}], TypeError,
          "SGD: params of a group must be an iterable of tensors (got ndarray)"),
         (TENSOR, TypeError,
@@ -457,9 +464,8 @@ LAYER = nn.Linear(2, 2)
         ({"params": [TENSOR]}, TypeError,
          "SGD: params must be an iterable of tensors or of groups (got dict)"),
         ([np.zeros(3)], TypeError, "SGD: a parameter must be a tensor (got ndarray)"),
-        ([TENSOR, TENSOR], ValueError, "SGD: a parameter must not appear twice"),
         ([{"params": TENSOR}, {"params": [TENSOR]}], ValueError,
-         "SGD: a parameter must not appear twice"),
+         "SGD: a parameter must not be in two groups"),
         ([{"lr": 1.0}], TypeError, "SGD: a group must be a dict with 'params'"),
         ([{"params": [TENSOR]}, TENSOR], TypeError, "SGD: a group must be a dict with 'params'"),
         ([TENSOR * 2], ValueError, "SGD: a parameter must be a leaf of the graph"),
