@@ -82,7 +82,7 @@ def dirac_(tensor: Fillable, groups: int = 1) -> Fillable:
         )
     per_group = array.shape[0] // groups
     channels = np.arange(min(per_group, array.shape[1]))
-    center = [size // 2 for size in array.shape[2:]]
+    center: list[int] = [size // 2 for size in array.shape[2:]]
     array[...] = 0
     for first in range(0, array.shape[0], max(per_group, 1)):
         array[(first + channels, channels, *center)] = 1
