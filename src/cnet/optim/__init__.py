@@ -1,25 +1,45 @@
 """Optimizers: one update rule per file, with PyTorch's names, defaults and arithmetic."""
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .adadelta import Adadelta
-from .adafactor import Adafactor
-from .adagrad import Adagrad
 from .adam import Adam
-from .adamax import Adamax
 from .adamw import AdamW
-from .asgd import ASGD
-from .circular import CircularAdam
-from .lbfgs import LBFGS
-from .muon import Muon
-from .nadam import NAdam
 from .optimizer import Optimizer
-from .radam import RAdam
 from .rmsprop import RMSprop
-from .rprop import Rprop
 from .sgd import SGD
-from .sparse_adam import SparseAdam
+
+if TYPE_CHECKING:
+    from . import lr_scheduler, swa_utils
+    from .adadelta import Adadelta
+    from .adafactor import Adafactor
+    from .adagrad import Adagrad
+    from .adamax import Adamax
+    from .asgd import ASGD
+    from .circular import CircularAdam
+    from .lbfgs import LBFGS
+    from .muon import Muon
+    from .nadam import NAdam
+    from .radam import RAdam
+    from .rprop import Rprop
+    from .sparse_adam import SparseAdam
+
+_MODULES = ("lr_scheduler", "swa_utils")
+_RULES = {
+    "ASGD": "asgd",
+    "Adadelta": "adadelta",
+    "Adafactor": "adafactor",
+    "Adagrad": "adagrad",
+    "Adamax": "adamax",
+    "CircularAdam": "circular",
+    "LBFGS": "lbfgs",
+    "Muon": "muon",
+    "NAdam": "nadam",
+    "RAdam": "radam",
+    "Rprop": "rprop",
+    "SparseAdam": "sparse_adam",
+}
+"""The modules of rules that are imported when they are used."""
 
 __all__ = [
     "ASGD",
@@ -44,8 +64,14 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:
-    """Schedules and averages are imported when they are used."""
-    if name in ("lr_scheduler", "swa_utils"):
+    """Schedules, averages and rarer rules are imported when they are used."""
+    if name in _MODULES:
         return import_module(f".{name}", __name__)
+    if name in _RULES:
+        return getattr(import_module(f".{_RULES[name]}", __name__), name)
     raise AttributeError(f"module 'cnet.optim' has no attribute {name!r}")

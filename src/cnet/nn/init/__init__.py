@@ -5,20 +5,10 @@ float64 and then rounded, so that a float32 and a float64 model with the same se
 same values.
 """
 
+from importlib import import_module
+from typing import Any
+
 from .basic import constant_, normal_, ones_, trunc_normal_, uniform_, zeros_
-from .deprecated import (
-    constant,
-    dirac,
-    eye,
-    kaiming_normal,
-    kaiming_uniform,
-    normal,
-    orthogonal,
-    sparse,
-    uniform,
-    xavier_normal,
-    xavier_uniform,
-)
 from .structured import dirac_, eye_, orthogonal_, sparse_
 from .variance import (
     calculate_gain,
@@ -29,31 +19,33 @@ from .variance import (
 )
 from .variance import layer_defaults_ as layer_defaults_  # for layers
 
+_DEPRECATED = (
+    "constant", "dirac", "eye", "kaiming_normal", "kaiming_uniform", "normal", "orthogonal",
+    "sparse", "uniform", "xavier_normal", "xavier_uniform",
+)  # fmt: skip
+"""Old names of the functions with an underscore at the end."""
+
 __all__ = [
     "calculate_gain",
-    "constant",
     "constant_",
-    "dirac",
     "dirac_",
-    "eye",
     "eye_",
-    "kaiming_normal",
     "kaiming_normal_",
-    "kaiming_uniform",
     "kaiming_uniform_",
-    "normal",
     "normal_",
     "ones_",
-    "orthogonal",
     "orthogonal_",
-    "sparse",
     "sparse_",
     "trunc_normal_",
-    "uniform",
     "uniform_",
-    "xavier_normal",
     "xavier_normal_",
-    "xavier_uniform",
     "xavier_uniform_",
     "zeros_",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Deprecated names, which warn when they are called."""
+    if name in _DEPRECATED:
+        return import_module(".deprecated", __name__).deprecated(globals()[f"{name}_"])
+    raise AttributeError(f"module 'cnet.nn.init' has no attribute {name!r}")

@@ -5,10 +5,9 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from . import basic, structured, variance
 
-
-def _deprecated(function: Callable[..., Any]) -> Callable[..., Any]:
+def deprecated(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that warns that its name is deprecated, and calls another."""
     name = function.__name__
 
     @wraps(function)
@@ -21,16 +20,3 @@ def _deprecated(function: Callable[..., Any]) -> Callable[..., Any]:
     call.__name__ = call.__qualname__ = name[:-1]
     call.__doc__ = f"Deprecated name of `{name}`."
     return call
-
-
-uniform = _deprecated(basic.uniform_)
-normal = _deprecated(basic.normal_)
-constant = _deprecated(basic.constant_)
-eye = _deprecated(structured.eye_)
-dirac = _deprecated(structured.dirac_)
-xavier_uniform = _deprecated(variance.xavier_uniform_)
-xavier_normal = _deprecated(variance.xavier_normal_)
-kaiming_uniform = _deprecated(variance.kaiming_uniform_)
-kaiming_normal = _deprecated(variance.kaiming_normal_)
-orthogonal = _deprecated(structured.orthogonal_)
-sparse = _deprecated(structured.sparse_)
