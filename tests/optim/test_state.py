@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 
+import cnet
 from cnet import Tensor, nn, optim
 from optimizers import RULES, parameters, train
 
@@ -153,3 +154,48 @@ def test_a_state_of_arrays_or_of_pytorch_is_loaded():
     assert_same(other.state_dict()["state"][0]["exp_avg"], opt.state_dict()["state"][0]["exp_avg"])
     train(other, again, 1, start=2)
     assert other.state_dict()["state"][0]["step"] == 3
+
+
+def test_an_empty_momentum_of_pytorch_is_loaded():
+    (w, _) = params = parameters()
+    opt = optim.SGD(params, lr=1.0)
+    state = opt.state_dict()
+    opt.load_state_dict({**state, "state": {0: {"momentum_buffer": None}}})
+    w.grad = np.ones(3)
+    opt.step()
+    assert w.tolist() == [-1, 0, 1]
+
+
+def test_options_of_later_versions_have_defaults():
+    params = parameters()
+    opt = optim.AdamW(params)
+    state = opt.state_dict()
+    for name in ("amsgrad", "foreach", "fused", "capturable", "differentiable", "maximize"):
+        del state["param_groups"][0][name]
+    state["param_groups"][0]["decoupled_weight_decay"] = False
+    opt.load_state_dict(state)
+    assert opt.param_groups[0]["amsgrad"] is False
+    assert opt.param_groups[0]["decoupled_weight_decay"] is True
+
+
+def test_scalars_of_the_state_keep_their_dtype():
+    w = nn.Parameter(np.array(1.0))
+    opt = optim.NAdam([w])
+    train(opt, [w], 3)
+    again = nn.Parameter(w.detach().numpy().copy())
+    other = optim.NAdam([again])
+    other.load_state_dict(copy.deepcopy(opt.state_dict()))
+    assert other.state[again]["mu_product"].dtype == np.float32
+    train(opt, [w], 2, start=3)
+    train(other, [again], 2, start=3)
+    assert w.item() == again.item()
+
+
+def test_a_state_is_saved_in_a_file(tmp_path):
+    params = parameters()
+    opt = optim.ASGD(params, t0=1.0)
+    train(opt, params, 3)
+    cnet.save(opt.state_dict(), tmp_path / "state.safetensors")
+    other = optim.ASGD(parameters())
+    other.load_state_dict(cnet.load(tmp_path / "state.safetensors"))
+    assert_same(other.state_dict(), opt.state_dict())

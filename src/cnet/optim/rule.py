@@ -5,6 +5,7 @@ that compute each element by itself: it runs them in blocks that fit into the ca
 """
 
 from abc import abstractmethod
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any, ClassVar, TypeAlias
@@ -146,7 +147,17 @@ class Rule(Optimizer):
         self._require(name, options, self.defaults)
         return options
 
+    def _fitting_state(
+        self, saved: Any, params: dict[Any, Tensor]
+    ) -> defaultdict[Any, dict[str, Any]]:
+        state = super()._fitting_state(saved, params)
+        for key, entries in state.items():  # some versions of PyTorch keep None without momentum
+            state[key] = {name: value for name, value in entries.items() if value is not None}
+        return state
+
     def _fitting(self, name: str, param: Tensor, key: Any, value: Any) -> Any:
+        if value is None:
+            return None
         if not isinstance(value, (Tensor, np.ndarray, int, float)):
             raise TypeError(
                 f"{self._name}: {name} must be an array or a number (got {type(value).__name__})"

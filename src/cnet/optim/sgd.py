@@ -126,8 +126,3 @@ class SGD(Rule):
         )
         if buffer is not None:
             state["momentum_buffer"] = buffer
-
-    def _fitting(self, name: str, param: Tensor, key: Any, value: Any) -> Any:
-        if value is None:  # PyTorch keeps an empty buffer without momentum
-            return None
-        return super()._fitting(name, param, key, value)
