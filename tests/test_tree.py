@@ -40,7 +40,7 @@ DIRECTIONS = {
     "nn": "autograd functional tensor",
     "optim": "graphs kernels tensor",
     "models": "functional nn tensor",
-    "utils": "tensor",
+    "utils": "runtime tensor",
     "datasets": "tensor utils",
     "transforms": "tensor utils",
     "checkpoint": "",
