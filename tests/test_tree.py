@@ -66,7 +66,7 @@ import only other basic parts.
 
 FOREIGN = {
     "checkpoint": {"safetensors"},
-    "datasets": {"sklearn", "tqdm"},
+    "datasets": {"PIL", "sklearn", "tqdm"},
     "experiment": {"scipy", "tqdm"},
     "onnx": {"onnx"},
     "plots": {"matplotlib"},
