@@ -42,7 +42,7 @@ DIRECTIONS = {
     "optim": "graphs kernels tensor",
     "optim.swa_utils": "nn optim tensor",
     "models": "functional nn tensor",
-    "utils": "tensor",
+    "utils": "runtime tensor",
     "datasets": "tensor utils",
     "transforms": "tensor utils",
     "checkpoint": "",
@@ -69,7 +69,7 @@ import only other basic parts.
 
 FOREIGN = {
     "checkpoint": {"safetensors"},
-    "datasets": {"sklearn", "tqdm"},
+    "datasets": {"PIL", "sklearn", "tqdm"},
     "experiment": {"scipy", "tqdm"},
     "onnx": {"onnx"},
     "plots": {"matplotlib"},

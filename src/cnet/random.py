@@ -1,7 +1,9 @@
 """The package's random numbers: one generator, seeded by `manual_seed`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,11 +12,59 @@ if TYPE_CHECKING:
 __all__ = ["get_rng_state", "initial_seed", "manual_seed", "seed", "set_rng_state"]
 
 
-def default_generator() -> "Generator":
-    """The generator that `manual_seed` seeds. Until then, the operating system chose its seed."""
+def _shared_generator() -> "Generator":
     from .generator import default_generator
 
     return default_generator
+
+
+_source: "ContextVar[Callable[[], Generator]]" = ContextVar("source", default=_shared_generator)
+
+
+def default_generator() -> "Generator":
+    """The generator that `manual_seed` seeds; within `use_stream`, that of the stream.
+
+    Until `manual_seed` is called, its seed is one that the operating system chose.
+    """
+    return _source.get()()
+
+
+@contextmanager
+def use_stream(seed: Callable[[], int], number: int) -> Iterator[None]:
+    """Make `default_generator` return a generator of its own, in this thread.
+
+    Parameters
+    ----------
+    seed : callable
+        Returns a seed; called only if a random number is drawn.
+    number : int
+        The number of the stream; the streams of a seed are independent.
+
+    Examples
+    --------
+    >>> from cnet.random import default_generator, use_stream
+    >>> with use_stream(lambda: 3, 0):
+    ...     a = default_generator().random()
+    >>> with use_stream(lambda: 3, 0):
+    ...     a == default_generator().random()
+    True
+    """
+
+    @cache
+    def source() -> "Generator":
+        import numpy as np
+
+        from .generator import Generator
+
+        generator = Generator()
+        generator.set_state(dict(np.random.PCG64([seed(), number]).state))
+        return generator
+
+    token = _source.set(source)
+    try:
+        yield
+    finally:
+        _source.reset(token)
 
 
 def manual_seed(seed: int) -> "Generator":
@@ -68,6 +118,48 @@ def initial_seed() -> int:
     3
     """
     return default_generator().initial_seed()
+
+
+_source: "ContextVar[Callable[[], np.random.Generator]]" = ContextVar(
+    "source", default=_shared_generator
+)
+
+
+def default_generator() -> "np.random.Generator":
+    """The generator that `manual_seed` seeds; within `use_stream`, that of the stream."""
+    return _source.get()()
+
+
+@contextmanager
+def use_stream(seed: Callable[[], int], number: int) -> Iterator[None]:
+    """Make `default_generator` return a generator of its own, in this thread.
+
+    Parameters
+    ----------
+    seed : callable
+        Returns a seed; called only if a random number is drawn.
+    number : int
+        The number of the stream; the streams of a seed are independent.
+
+    Examples
+    --------
+    >>> from cnet.random import default_generator, use_stream
+    >>> with use_stream(lambda: 3, 0):
+    ...     a = default_generator().random()
+    >>> with use_stream(lambda: 3, 0):
+    ...     a == default_generator().random()
+    True
+    """
+
+    @cache
+    def source() -> "np.random.Generator":
+        return np.random.Generator(np.random.PCG64([seed(), number]))
+
+    token = _source.set(source)
+    try:
+        yield
+    finally:
+        _source.reset(token)
 
 
 def get_rng_state() -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from . import init
 from .activation import *
-from .backward_hooks import *
 from .containers import *
 from .conv import *
 from .conv_transpose import *
@@ -11,10 +10,8 @@ from .dropout import *
 from .flatten import *
 from .linear import *
 from .loss import *
-from .members import *
 from .module import *
 from .norm import *
 from .parameter import *
 from .parameter_containers import *
 from .pooling import *
-from .tree import *

@@ -8,7 +8,6 @@ import numpy as np
 from ..tensor import Tensor, as_tensor
 from .parameter import Buffer, Parameter
 
-__all__ = ["Members"]
 
 
 class Members:
