@@ -40,7 +40,7 @@ DIRECTIONS = {
     "functional": "autograd kernels operations tensor",
     "nn": "autograd functional operations tensor",
     "optim": "graphs kernels tensor",
-    "models": "functional nn tensor",
+    "models": "functional nn operations tensor",
     "utils": "tensor",
     "datasets": "tensor utils",
     "transforms": "tensor utils",

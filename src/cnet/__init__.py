@@ -34,7 +34,7 @@ from .size import Size
 from .tensor import Tensor, as_tensor, tensor
 
 if TYPE_CHECKING:
-    from . import datasets, utils
+    from . import datasets, models, utils
     from .checkpoint import CheckpointError, load, save
     from .plan import compile
 
@@ -69,6 +69,7 @@ __all__ = [
     "load",
     "log_softmax",
     "manual_seed",
+    "models",
     "nn",
     "no_grad",
     "optim",
@@ -93,7 +94,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-_LAZY_MODULES = {"datasets", "utils"}
+_LAZY_MODULES = {"datasets", "models", "utils"}
 _LAZY = {
     "CheckpointError": "checkpoint",
     "compile": "plan",
