@@ -60,6 +60,7 @@ def _modules_after_import() -> set[str]:
     [
         "sklearn", "matplotlib", "tqdm", "safetensors", "torch", "urllib.request", "http", "ssl",
         "socket", "multiprocessing", "cnet.bench", "cnet.checkpoint", "cnet.cli", "cnet.datasets",
+        "cnet.models",
         "cnet.plan", "cnet.plots", "cnet.transforms", "cnet.utils",
     ],
 )  # fmt: skip

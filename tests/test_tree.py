@@ -41,7 +41,7 @@ DIRECTIONS = {
     "nn": "autograd functional operations tensor",
     "optim": "graphs kernels tensor",
     "optim.swa_utils": "nn optim tensor",
-    "models": "functional nn tensor",
+    "models": "functional nn operations tensor",
     "utils": "runtime tensor",
     "datasets": "tensor utils",
     "transforms": "tensor utils",

@@ -49,7 +49,7 @@ from .size import Size
 from .tensor import Tensor, as_tensor, tensor
 
 if TYPE_CHECKING:
-    from . import datasets, utils
+    from . import datasets, models, utils
     from .checkpoint import CheckpointError, load, save
     from .generator import Generator
     from .plan import compile
@@ -93,6 +93,7 @@ __all__ = [
     "load",
     "log_softmax",
     "manual_seed",
+    "models",
     "nn",
     "no_grad",
     "optim",
@@ -122,7 +123,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-_LAZY_MODULES = {"datasets", "utils"}
+_LAZY_MODULES = {"datasets", "models", "utils"}
 _LAZY = {
     "CheckpointError": "checkpoint",
     "Generator": "generator",

@@ -1,8 +1,12 @@
-"""Complete networks."""
+"""The small network of the command line and of the benchmarks."""
 
-from . import nn
+from .. import nn
+from .registry import register_model
+
+__all__ = ["reference_cnn"]
 
 
+@register_model
 def reference_cnn(
     image_shape: tuple[int, int, int] = (1, 28, 28), classes: int = 10
 ) -> nn.Sequential:
