@@ -4,8 +4,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from ..dtypes import DType
 from ..engine import Variable
-from ..tensor import DType, Tensor
+from ..tensor import Tensor
 
 __all__ = ["Parameter"]
 
