@@ -42,7 +42,7 @@ DIRECTIONS = {
     "models": "functional nn tensor",
     "data": "tensor",
     "transforms": "",
-    "checkpoint": "",
+    "checkpoint": "nn tensor",
     "plots": "",
     "dropin": "kernels",
     "plan": "_core autograd functional kernels nn reference runtime tensor",
