@@ -45,7 +45,7 @@ DIRECTIONS = {
     "utils": "runtime tensor",
     "datasets": "tensor utils",
     "transforms": "tensor utils",
-    "checkpoint": "",
+    "checkpoint": "nn tensor",
     "plots": "",
     "dropin": "kernels",
     "plan": "_core autograd functional kernels nn operations reference runtime tensor",
