@@ -181,9 +181,11 @@ def test_the_public_list_is_sorted_and_complete() -> None:
         if isinstance(statement, ast.ImportFrom) and statement.level
         for alias in statement.names
     }
-    families = cnet.dtypes, cnet.layouts, cnet.operations
+    families = cnet.dtypes, cnet.layouts, cnet.operations, cnet.settings
     listed = {name for family in families for name in family.__all__}
-    assert imported - {"*", "dtypes", "layouts", "operations"} | listed == set(cnet.__all__)
+    assert imported - {"*", "dtypes", "layouts", "operations", "settings"} | listed == set(
+        cnet.__all__
+    )
 
 
 CONSTANTS = np.dtype, cnet.layout, cnet.memory_format

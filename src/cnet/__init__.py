@@ -3,7 +3,18 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, dtypes, functional, kernels, layouts, nn, operations, optim, random
+from . import (
+    autograd,
+    dtypes,
+    functional,
+    kernels,
+    layouts,
+    nn,
+    operations,
+    optim,
+    random,
+    settings,
+)
 from .autograd import (
     Function,
     enable_grad,
@@ -34,6 +45,7 @@ from .runtime import (
     use_isa,
     use_threads,
 )
+from .settings import *
 from .size import Size
 from .tensor import Tensor, as_tensor, tensor
 
@@ -98,6 +110,7 @@ __all__ = [
 __all__ += dtypes.__all__
 __all__ += layouts.__all__
 __all__ += operations.__all__
+__all__ += settings.__all__
 __all__.sort()
 
 
@@ -105,7 +118,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-_LAZY_MODULES = {"data"}
+_LAZY_MODULES = {"accelerator", "backends", "cuda", "data", "version"}
 _LAZY = {
     "CheckpointError": "checkpoint",
     "Generator": "generator",
@@ -115,6 +128,7 @@ _LAZY = {
     "save": "checkpoint",
 }
 """Names that are imported when they are used, each with its module."""
+_LAZY.update(dict.fromkeys(dtypes.TENSOR_TYPES, "legacy"))
 
 
 def __getattr__(name: str) -> Any:
@@ -122,4 +136,5 @@ def __getattr__(name: str) -> Any:
         return import_module(f".{name}", __name__)
     if name in _LAZY:
         return getattr(import_module(f".{_LAZY[name]}", __name__), name)
-    raise AttributeError(f"module 'cnet' has no attribute {name!r}")
+    reason = f": {dtypes.REFUSED[name]}" if name in dtypes.REFUSED else ""
+    raise AttributeError(f"module 'cnet' has no attribute {name!r}{reason}")
