@@ -37,6 +37,7 @@ DIRECTIONS = {
     "graphs": "autograd tensor",
     "gradcheck": "autograd tensor",
     "operations": "autograd kernels tensor",
+    "legacy": "tensor",
     "functional": "autograd kernels operations tensor",
     "nn": "autograd functional operations tensor",
     "optim": "graphs kernels tensor",

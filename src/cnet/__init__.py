@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import autograd as autograd
+from . import dtypes
 from . import functional as functional
 from . import kernels as kernels
 from . import nn as nn
@@ -34,13 +35,18 @@ from .operations import *
 from .printing import *
 from .random import *
 from .runtime import *
+from .settings import *
 from .size import *
 from .tensor import *
 
 if TYPE_CHECKING:
+    from . import accelerator as accelerator
+    from . import backends as backends
+    from . import cuda as cuda
     from . import datasets as datasets
     from . import models as models
     from . import utils as utils
+    from . import version as version
     from .checkpoint import CheckpointError as CheckpointError
     from .checkpoint import load as load
     from .checkpoint import save as save
@@ -50,7 +56,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_LAZY_MODULES = {"datasets", "models", "utils"}
+_LAZY_MODULES = {
+    "accelerator", "backends", "cuda", "datasets", "models", "utils", "version",
+}  # fmt: skip
 _LAZY = {
     "CheckpointError": "checkpoint",
     "Generator": "generator",
@@ -60,6 +68,7 @@ _LAZY = {
     "save": "checkpoint",
 }
 """Names that are imported when they are used, each with its module."""
+_LAZY.update(dict.fromkeys(dtypes.TENSOR_TYPES, "legacy"))
 
 
 def __getattr__(name: str) -> Any:
@@ -67,7 +76,8 @@ def __getattr__(name: str) -> Any:
         return import_module(f".{name}", __name__)
     if name in _LAZY:
         return getattr(import_module(f".{_LAZY[name]}", __name__), name)
-    raise AttributeError(f"module 'cnet' has no attribute {name!r}")
+    reason = f": {dtypes.REFUSED[name]}" if name in dtypes.REFUSED else ""
+    raise AttributeError(f"module 'cnet' has no attribute {name!r}{reason}")
 
 
 def __dir__() -> list[str]:
