@@ -17,12 +17,16 @@ HEAD = '''"""The methods of `Tensor` for type checkers, written by ``python test
 
 import builtins
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import numpy.typing as npt
 
+from .devices import Place
+from .layouts import memory_format
+from .operations._options import Options, OutOptions, Size
 from .operations.extrema import ValuesAndIndices
 from .operations.reductions import DType
+from .operations.sampling import Generator
 from .tensor import Axis, Number, Operand, Tensor, TensorLike
 
 class Methods:
@@ -33,12 +37,19 @@ class _Qualified(ast.NodeTransformer):
     """Qualifies names of types that are also names of methods."""
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        return ast.parse("builtins.float", mode="eval").body if node.id == "float" else node
+        if node.id in ("bool", "float", "int"):
+            return ast.parse(f"builtins.{node.id}", mode="eval").body
+        return node
 
 
 def _definition(call):
     source = textwrap.dedent(inspect.getsource(inspect.unwrap(call)))
     return _Qualified().visit(ast.parse(source).body[0])
+
+
+def _constant(default: ast.expr | None) -> ast.expr | None:
+    """A default value, or an ellipsis in place of a name."""
+    return ast.Constant(...) if isinstance(default, ast.Name) else default
 
 
 def _method(name: str, call, returns: str | None = None) -> str:
@@ -50,6 +61,8 @@ def _method(name: str, call, returns: str | None = None) -> str:
         arguments.defaults, arguments.kwonlyargs, arguments.kw_defaults = [], [], []
         if name in ("__eq__", "__ne__"):
             arguments.args[1].annotation = ast.Name("object")
+    arguments.defaults = [_constant(default) for default in arguments.defaults]
+    arguments.kw_defaults = [_constant(default) for default in arguments.kw_defaults]
     first = arguments.args[0]
     first.arg, first.annotation = "self", None
     if inspect.unwrap(call) is not call:  # other argument names are accepted too

@@ -98,11 +98,15 @@ def test_options_decide_over_the_run_and_threads_do_not(cnet_train, tmp_path):
 
 
 def test_mnist_is_read_from_a_folder(cnet_train, tmp_path, monkeypatch):
-    def mnist(train, data_dir):
-        assert data_dir == "folder"
-        return ArrayDataset(*(array[:40] for array in digits(train).arrays))
+    class Few:
+        def __init__(self, root, train, download):
+            assert (root, download) == ("folder", False)
+            self.train = train
 
-    monkeypatch.setattr("cnet.datasets.mnist", mnist)
+        def as_arrays(self):
+            return ArrayDataset(*(array[:40] for array in digits(self.train).arrays))
+
+    monkeypatch.setattr("cnet.datasets.MNIST", Few)
     arguments = "--data", "mnist", "--data-dir", "folder", "--epochs", 1, "--out", tmp_path
     assert cnet_train(*arguments)[0] == 0
     # Resumed, the run still knows its folder.
@@ -309,7 +313,7 @@ def test_a_second_ctrl_c_leaves_the_checkpoint_as_it_was(cnet_train, tmp_path, m
         (["--data", "cifar"], "argument --data: invalid choice: 'cifar'"),
         (["--optimizer", "lion"], "argument --optimizer: invalid choice: 'lion'"),
         (["--colour"], "unrecognized arguments: --colour"),
-        (["--data", "mnist", "--data-dir", "nowhere"], "mnist: nowhere is not a folder"),
+        (["--data", "mnist", "--data-dir", "nowhere"], "MNIST: nowhere is not a folder"),
         (["--data-dir", "nowhere"], "--data-dir is only for --data mnist; scikit-learn contains"),
         (["--out", "file"], "--out must be a folder (got file, which is a file)"),
         (["--resume"], "there is no runs/digits/checkpoint.safetensors: omit --resume"),

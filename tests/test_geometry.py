@@ -304,6 +304,7 @@ def test_per_axis_takes_one_number_or_one_for_each() -> None:
     assert geometry.per_axis("f", "x", [3, np.int8(0)], 2, 0) == (3, 0)
     assert geometry.per_axis("f", "x", 3, 1, 1) == geometry.per_axis("f", "x", [3], 1, 1) == (3,)
     assert geometry.per_axis("f", "x", range(3), 3, 0) == (0, 1, 2)
+    assert geometry.per_axis("f", "x", (3,), 2, 1) == (3, 3)
 
 
 @pytest.mark.parametrize(
@@ -400,8 +401,8 @@ MESSAGES = [
      "f: dilation must be at least 1 (got (1, 0))"),
     (geometry.window, ((1, 1, 3, 4), 1, 1, ((1, 2), (0, -1))),
      "f: padding must be at least 0 (got (2, -1))"),
-    (geometry.window, ((1, 1, 3, 4), 1, 1, ((1, 2),)),
-     "f: padding must have 2 items (got 1: (1,))"),
+    (geometry.window, ((1, 1, 3, 4), 1, 1, ((1, 2),) * 3),
+     "f: padding must have 2 items (got 3: (1, 1, 1))"),
     (geometry.window, ((1, 1, 2, 3, 4), (1, 4, 1)),
      "f: kernel_size, dilated, must fit into the padded input (got 1x4x1 and 2x3x4)"),
     (geometry.conv, ((1, 4, 3, 4), (4, 4, 1, 1), 1, 0, 1, 0),

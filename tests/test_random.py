@@ -48,7 +48,7 @@ def test_a_state_does_not_change_with_later_draws():
     assert json.dumps(state) == before
 
 
-@pytest.mark.parametrize("seed", [-1, 0.5, "seed"])
+@pytest.mark.parametrize("seed", [-(2**63) - 1, 0.5, "seed"])
 def test_bad_seeds_leave_the_generator_alone(seed):
     before = random.get_rng_state()
     with pytest.raises((TypeError, ValueError)):

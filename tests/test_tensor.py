@@ -6,7 +6,7 @@ import copy
 import numpy as np
 import pytest
 
-import cnet.functional  # noqa: F401 (gives tensors their operators)
+import cnet
 import stub
 from cnet import operations
 from cnet.autograd import no_grad
@@ -33,7 +33,7 @@ def test_tensor_copies():
     np.testing.assert_array_equal(x, [0, 0])
 
 
-@pytest.mark.parametrize("make", [tensor, as_tensor, Tensor])
+@pytest.mark.parametrize("make", [tensor, as_tensor])
 @pytest.mark.parametrize(
     ("data", "dtype"),
     [
@@ -57,6 +57,33 @@ def test_dtypes(make, data, dtype):
     assert make(data).dtype == dtype
 
 
+@pytest.mark.parametrize(
+    ("arguments", "shape", "dtype"),
+    [
+        ((2, 3), (2, 3), "float32"),
+        ((4,), (4,), "float32"),
+        ((), (0,), "float32"),
+        (([1, 2],), (2,), "float32"),
+        (((2, 3),), (2,), "float32"),
+        ((cnet.Size([2, 3]),), (2, 3), "float32"),
+        ((np.arange(3),), (3,), "int64"),
+        ((np.float64(1.5),), (), "float64"),
+        ((np.zeros(2), True), (2,), "float64"),
+    ],
+)
+def test_the_constructor_takes_sizes_or_data(arguments, shape, dtype):
+    x = Tensor(*arguments)
+    assert (x.shape, x.dtype) == (shape, dtype)
+
+
+@pytest.mark.parametrize("arguments", [(1.5,), (True,), (None,), ("text",), ([1], [2]), (2, 1.5)])
+def test_the_constructor_refuses_other_arguments(arguments):
+    with pytest.raises(TypeError, match="Tensor: data must be"):
+        Tensor(*arguments)
+    with pytest.raises(ValueError, match="Tensor: sizes must not be negative"):
+        Tensor(2, -1)
+
+
 def test_an_explicit_dtype_is_exact():
     assert tensor(0.1, dtype="float64").item() == 0.1
     assert tensor([1, 2], dtype=np.float32).dtype == np.float32
@@ -71,7 +98,7 @@ def test_as_tensor_keeps_tensors_and_records_conversions():
     assert x.grad.dtype == np.float32
 
 
-@pytest.mark.parametrize("make", [tensor, as_tensor, Tensor])
+@pytest.mark.parametrize("make", [tensor, as_tensor])
 @pytest.mark.parametrize("data", ["text", None, [object()], 1j, np.array(["a"])])
 def test_what_is_no_real_number_is_refused(make, data):
     with pytest.raises(TypeError, match=rf"{make.__name__}: data must be real numbers \(got dtype"):

@@ -12,7 +12,7 @@ import pytest
 import cnet.checkpoint
 import cnet.functional as F
 from cnet import nn, optim
-from cnet.datasets import mnist
+from cnet.datasets import MNIST
 from cnet.models import reference_cnn
 from cnet.random import manual_seed
 from cnet.training import Evaluation, Interrupted, Trainer, evaluate
@@ -397,7 +397,7 @@ def test_a_loader_with_other_settings_than_that_of_the_state_is_refused():
 def training_set(request):
     if request.param == "synthetic":
         return images(4000, (1, 28, 28))
-    return mnist(data_dir=request.getfixturevalue("mnist_folder"))
+    return MNIST(request.getfixturevalue("mnist_folder")).as_arrays()
 
 
 @pytest.fixture

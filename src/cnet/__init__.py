@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, functional, kernels, nn, operations, optim
+from . import autograd, dtypes, functional, kernels, layouts, nn, operations, optim, random
 from .autograd import (
     Function,
     enable_grad,
@@ -12,11 +12,26 @@ from .autograd import (
     no_grad,
     set_grad_enabled,
 )
-from .functional import conv2d, dropout, log_softmax, relu, softmax
+from .devices import device
+from .dtypes import *
+from .functional import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+    dropout,
+    log_softmax,
+    relu,
+    softmax,
+)
 from .gradcheck import GradcheckError, gradcheck
 from .graphs import graph
+from .layouts import *
 from .operations import *
-from .random import get_rng_state, manual_seed, set_rng_state
+from .printing import set_printoptions
+from .random import get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 from .runtime import (
     available_isas,
     config,
@@ -36,6 +51,7 @@ from .tensor import Tensor, as_tensor, tensor
 if TYPE_CHECKING:
     from . import datasets, models, utils
     from .checkpoint import CheckpointError, load, save
+    from .generator import Generator
     from .plan import compile
 
 __version__ = "0.1.0"
@@ -43,6 +59,7 @@ __version__ = "0.1.0"
 __all__ = [
     "CheckpointError",
     "Function",
+    "Generator",
     "GradcheckError",
     "Size",
     "Tensor",
@@ -51,9 +68,15 @@ __all__ = [
     "available_isas",
     "compile",
     "config",
+    "conv1d",
     "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "current_isa",
     "datasets",
+    "device",
     "dropout",
     "empty_cache",
     "enable_grad",
@@ -64,6 +87,7 @@ __all__ = [
     "gradcheck",
     "graph",
     "inference_mode",
+    "initial_seed",
     "is_grad_enabled",
     "kernels",
     "load",
@@ -73,10 +97,13 @@ __all__ = [
     "nn",
     "no_grad",
     "optim",
+    "random",
     "relu",
     "save",
+    "seed",
     "set_grad_enabled",
     "set_num_threads",
+    "set_printoptions",
     "set_rng_state",
     "show_config",
     "softmax",
@@ -86,6 +113,8 @@ __all__ = [
     "use_threads",
     "utils",
 ]
+__all__ += dtypes.__all__
+__all__ += layouts.__all__
 __all__ += operations.__all__
 __all__.sort()
 
@@ -97,7 +126,9 @@ def __dir__() -> list[str]:
 _LAZY_MODULES = {"datasets", "models", "utils"}
 _LAZY = {
     "CheckpointError": "checkpoint",
+    "Generator": "generator",
     "compile": "plan",
+    "default_generator": "generator",
     "load": "checkpoint",
     "save": "checkpoint",
 }

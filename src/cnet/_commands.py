@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -58,7 +59,8 @@ def use_threads(threads: int | None) -> None:
 
 def datasets(name: str, folder: str | None) -> "tuple[ArrayDataset, ArrayDataset]":
     """The training set and the test set."""
-    from .datasets import digits, mnist
+    from .datasets import MNIST, digits
+    from .datasets.files import cache_folder
 
     if name == "digits":
         if folder is not None:
@@ -67,6 +69,9 @@ def datasets(name: str, folder: str | None) -> "tuple[ArrayDataset, ArrayDataset
             )
         return digits(train=True), digits(train=False)
     try:
-        return mnist(train=True, data_dir=folder), mnist(train=False, data_dir=folder)
+        folder = folder or os.environ.get("CNET_DATA")
+        root, download = (folder, False) if folder else (cache_folder(), True)
+        parts = [MNIST(root, train, download=download).as_arrays() for train in (True, False)]
+        return parts[0], parts[1]
     except (FileNotFoundError, ValueError) as error:
         raise UsageError(error) from None

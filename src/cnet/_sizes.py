@@ -1,10 +1,11 @@
-"""Size arguments: one number, or a number for each spatial axis; paddings.
+"""Sizes: arguments with one number, or a number for each spatial axis; paddings; output sizes.
 
 An argument is read in two steps. `plain` checks its type and returns plain integers, which are the
 key of a cached geometry. If there is none, `bounded` checks length and range.
 """
 
 from collections.abc import Sequence
+from math import prod
 from operator import index
 from typing import Any, Literal, TypeAlias, cast
 
@@ -17,6 +18,8 @@ Padding: TypeAlias = Size | Sequence[tuple[int, int]] | Literal["valid", "same"]
 Plain: TypeAlias = int | tuple[int, ...]
 PlainPadding: TypeAlias = Plain | tuple[tuple[int, int], ...] | str
 
+MAX_BYTES = 2**63 - 1
+MAX_ITEMSIZE = 8
 MAX_STEP = 2**31 - 1  # kernel sizes, strides, paddings, dilations: products of two fit into 63 bits
 
 
@@ -75,8 +78,13 @@ def _ints(axes: int) -> str:
 
 
 def bounded(function: str, name: str, value: Plain, axes: int, minimum: int) -> Shape:
-    """One number for each axis; ValueError if one is not from `minimum` to `MAX_STEP`."""
-    items = (value,) * axes if isinstance(value, int) else value
+    """One number for each axis; ValueError if one is not from `minimum` to `MAX_STEP`.
+
+    As in PyTorch, a sequence of one number counts for all axes.
+    """
+    items = (value,) if isinstance(value, int) else value
+    if len(items) == 1:
+        items *= axes
     if len(items) != axes:
         raise ValueError(f"{function}: {name} must have {axes} items (got {len(items)}: {value!r})")
     if min(items) < minimum:
@@ -127,3 +135,29 @@ def ends_of_axes(
         bounded(function, "padding", begin, axes, 0),
         bounded(function, "padding", end, axes, 0),
     )
+
+
+def check_size(function: str, name: str, shape: Shape) -> None:
+    """Raise ValueError if an array of this shape could not be addressed, whatever its dtype.
+
+    An empty axis counts as one cell: NumPy also refuses empty arrays whose other axes are too
+    large.
+    """
+    cells = prod(shape) or prod(size or 1 for size in shape)
+    if cells * MAX_ITEMSIZE > MAX_BYTES:
+        raise ValueError(f"{function}: {name} would be too large (shape {shape})")
+
+
+def output_size(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
+    """Positions of a window on one axis; `padding` is the sum of both ends."""
+    return (size + padding - dilation * (kernel - 1) - 1) // stride + 1
+
+
+def pooled_size(
+    size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool
+) -> int:
+    """As in PyTorch: ceil mode includes a partial window, unless it starts in the end padding."""
+    if not ceil_mode:
+        return output_size(size, kernel, stride, 2 * padding, dilation)
+    count = output_size(size + stride - 1, kernel, stride, 2 * padding, dilation)
+    return count - 1 if (count - 1) * stride >= size + padding else count

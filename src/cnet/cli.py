@@ -303,7 +303,7 @@ def _trainer(options: Options, train_set: "ArrayDataset") -> "Trainer":
 def _load(trainer: "Trainer", state: dict[str, Any], folder: Path) -> None:
     try:
         trainer.load_state_dict(state)
-    except (TypeError, ValueError) as error:
+    except (RuntimeError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise CheckpointError(
             f"{folder / CHECKPOINT} does not fit the network: {reason}"

@@ -16,18 +16,21 @@ from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from itertools import chain
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ._sizes import (
     Padding,
     Plain,
     PlainPadding,
     bounded,
+    check_size,
     ends_of_axes,
     integer,
+    output_size,
     per_axis,
     plain,
     plain_padding,
+    pooled_size,
 )
 from .arrays import Shape, Size
 
@@ -49,8 +52,6 @@ __all__ = [
     "window",
 ]
 
-MAX_BYTES = 2**63 - 1
-MAX_ITEMSIZE = 8
 MAX_PLANE = 2**31 - 1  # an index of max pooling is an int32 position within its plane
 
 
@@ -120,6 +121,15 @@ class Axis(NamedTuple):
     @property
     def padded(self) -> int:
         return self.begin + self.size + self.end
+
+    def cells(self, tap: int) -> tuple[slice, slice]:
+        """The positions of the window at which a tap is in the image, and the cells it reads."""
+        offset = tap * self.dilation - self.begin
+        first = max(0, -(offset // self.stride))
+        last = min(self.output, (self.size - 1 - offset) // self.stride + 1)
+        start = first * self.stride + offset
+        stop = start + max(last - first, 0) * self.stride
+        return slice(first, max(first, last)), slice(start, stop, self.stride)
 
 
 _ONE_ROW = Axis(1, 1, 1, 0, 0, 1, 1)
@@ -203,38 +213,33 @@ class Conv(_Geometry):
         return self.n, self.o, *self.output
 
     @cached_property
+    def images(self) -> "Conv":
+        """The same convolution on two axes.
+
+        A single axis becomes the horizontal one. Of three axes, the positions of the window on the
+        first become images, and the taps on it channels.
+        """
+        first, n, c = self.axes[0], self.n, self.c
+        if len(self.axes) == 1:
+            return Conv(n, c, (_ONE_ROW, first), self.o, self.groups)
+        if len(self.axes) == 2:
+            return self
+        return Conv(n * first.output, c * first.kernel, self.axes[1:], self.o, self.groups)
+
+    @cached_property
+    def options(self) -> dict[str, Any]:
+        """The arguments of `conv` besides the shapes."""
+        return {
+            "stride": tuple(axis.stride for axis in self.axes),
+            "padding": tuple((axis.begin, axis.end) for axis in self.axes),
+            "dilation": tuple(axis.dilation for axis in self.axes),
+            "groups": self.groups,
+        }
+
+    @cached_property
     def sizes2d(self) -> Conv2d:
         """The sizes for the kernels, for one or two axes."""
         return Conv2d._make([*self._flat(), self.o, self.groups])
-
-
-# ---- Sizes ---------------------------------------------------------------------------------------
-
-
-def check_size(function: str, name: str, shape: Shape) -> None:
-    """Raise ValueError if an array of this shape could not be addressed, whatever its dtype.
-
-    An empty axis counts as one cell: NumPy also refuses empty arrays whose other axes are too
-    large.
-    """
-    cells = prod(shape) or prod(size or 1 for size in shape)
-    if cells * MAX_ITEMSIZE > MAX_BYTES:
-        raise ValueError(f"{function}: {name} would be too large (shape {shape})")
-
-
-def output_size(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
-    """Positions of a window on one axis; `padding` is the sum of both ends."""
-    return (size + padding - dilation * (kernel - 1) - 1) // stride + 1
-
-
-def _pooled_size(
-    size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool
-) -> int:
-    """As in PyTorch: ceil mode includes a partial window, unless it starts in the end padding."""
-    if not ceil_mode:
-        return output_size(size, kernel, stride, 2 * padding, dilation)
-    count = output_size(size + stride - 1, kernel, stride, 2 * padding, dilation)
-    return count - 1 if (count - 1) * stride >= size + padding else count
 
 
 def _check_fits(function: str, axes: Sequence[Axis], text: str = "") -> None:
@@ -366,7 +371,7 @@ def _pool(
             f"{function}: padding must be at most half of kernel_size (got {paddings} and {kernel})"
         )
     axes = tuple(
-        Axis(size, k, s, p, p, d, _pooled_size(size, k, s, p, d, ceil_mode))
+        Axis(size, k, s, p, p, d, pooled_size(size, k, s, p, d, ceil_mode))
         for size, k, s, p, d in zip(sizes, kernel, strides, paddings, dilations, strict=True)
     )
     _check_fits(function, axes, ", or hang over it by less than stride" if ceil_mode else "")

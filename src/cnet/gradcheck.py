@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from .autograd import Array, no_grad
-from .tensor import Tensor, to_array
+from .construction import to_array
+from .tensor import Tensor
 
 
 class GradcheckError(AssertionError):

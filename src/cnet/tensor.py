@@ -1,8 +1,7 @@
 """Tensor: an ndarray that can take part in a graph.
 
 This module defines the data of a tensor, its place in the graph, and the protocols of Python and
-NumPy. The computations are defined in `cnet.functional`, whose operations register operators and
-methods in `cnet.operations`.
+NumPy. Computations are defined in `cnet.operations`, where they register operators and methods.
 """
 
 import operator
@@ -14,15 +13,17 @@ from itertools import count
 from typing import Any, Self, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-from . import autograd, numpy_protocol
+from . import autograd, numpy_protocol, printing
 from ._methods import Methods
+from .construction import constructed, to_array
+from .devices import CPU, Place, device, require_cpu
+from .dtypes import DType
 from .engine import UNWATCHED, Array, Hooks, Variable
+from .layouts import strided
 from .size import Size
 
 Axis: TypeAlias = int | Sequence[int] | None
-DType: TypeAlias = npt.DTypeLike | None
 Number: TypeAlias = float
 
 _hook_numbers = count()
@@ -49,15 +50,20 @@ class Tensor(Variable, Methods):
 
     Parameters
     ----------
-    data : ndarray, Tensor, number or nested sequence of numbers
-        An array is shared, not copied. Python floats become float32.
+    *data : ndarray, Tensor or nested sequence of numbers; or any number of sizes
+        An array is shared, not copied, and keeps its dtype. Sequences become tensors of the default
+        dtype, float32. Integers are the shape of a tensor with arbitrary elements.
     requires_grad : bool, default False
         Whether `backward` computes the gradient of this tensor; for float dtypes only.
+    device : device or str, optional
+        Must be the CPU.
 
     Raises
     ------
     TypeError
         If `data` is not real numbers, or `requires_grad` is true for a dtype that is not float.
+    RuntimeError
+        If `device` is not the CPU.
 
     Notes
     -----
@@ -83,8 +89,14 @@ class Tensor(Variable, Methods):
 
     __slots__ = ()
 
-    def __init__(self, data: Any, requires_grad: bool = False) -> None:
-        self._init(to_array("Tensor", data))
+    layout = strided
+    is_cuda = is_sparse = is_mps = is_meta = is_quantized = is_mkldnn = False
+
+    def __init__(self, *data: Any, requires_grad: bool = False, device: Place = None) -> None:
+        require_cpu("Tensor", device)
+        if len(data) == 2 and type(data[1]) is bool:
+            *data, requires_grad = data  # type: ignore[assignment]
+        self._init(constructed(data))
         self.requires_grad = requires_grad
 
     # The graph
@@ -246,32 +258,34 @@ class Tensor(Variable, Methods):
         return self._array.dtype
 
     @property
+    def device(self) -> device:
+        """The CPU, where all tensors are."""
+        return CPU
+
+    @property
     def ndim(self) -> int:
         return self._array.ndim
-
-    def dim(self) -> int:
-        """The number of dimensions; the same as `ndim`."""
-        return self._array.ndim
-
-    def numel(self) -> int:
-        """The number of elements."""
-        return self._array.size
 
     def size(self, dim: int | None = None) -> Any:
         """The shape as a `Size`, or the length of one dimension."""
         return Size(self._array.shape) if dim is None else self._array.shape[dim]
 
-    def numpy(self) -> Array:
+    def numpy(self, *, force: bool = False) -> Array:
         """The array itself, not a copy.
 
         The backward pass does not detect changes of this array.
+
+        Parameters
+        ----------
+        force : bool, default False
+            Whether to return the array of a tensor that requires grad, too.
 
         Raises
         ------
         RuntimeError
             If the tensor requires grad, because computations with the array are not recorded.
         """
-        if self.requires_grad:
+        if self.requires_grad and not force:
             raise RuntimeError(
                 "Can't call numpy() on Tensor that requires grad. "
                 "Use tensor.detach().numpy() instead."
@@ -352,17 +366,9 @@ class Tensor(Variable, Methods):
         return copied
 
     def __repr__(self) -> str:
-        start = "tensor("
-        text = np.array2string(self._array, precision=4, separator=", ", prefix=start)
-        if self._array.size == 0:
-            text += f", shape={self.shape}"
-        if self.dtype not in (np.float32, np.int64, np.bool_):
-            text += f", dtype={self.dtype}"
         if self.grad_fn is not None:
-            text += f", grad_fn={self.grad_fn!r}"
-        elif self.requires_grad:
-            text += ", requires_grad=True"
-        return f"{start}{text})"
+            return printing.text(self._array, f", grad_fn={self.grad_fn!r}")
+        return printing.text(self._array, ", requires_grad=True" if self.requires_grad else "")
 
 
 TensorLike: TypeAlias = Tensor | Array
@@ -371,17 +377,24 @@ Operand: TypeAlias = Tensor | Array | np.generic | Number
 Variable.tensor_type = Tensor
 
 
-def tensor(data: Any, dtype: DType = None, requires_grad: bool = False) -> Tensor:
+def tensor(
+    data: Any, dtype: DType = None, requires_grad: bool = False, *,
+    device: Place = None, pin_memory: bool = False,
+) -> Tensor:  # fmt: skip
     """Create a tensor with a copy of the data.
 
     Parameters
     ----------
     data : ndarray, Tensor, number or nested sequence of numbers
-        Python floats become float32, arrays keep their dtype.
+        Python floats have the default dtype, float32; arrays keep their dtype.
     dtype : dtype, optional
         The dtype of the tensor; that of the data by default.
     requires_grad : bool, default False
         Whether `backward` computes the gradient of the tensor; for float dtypes only.
+    device : device or str, optional
+        Must be the CPU.
+    pin_memory : bool, default False
+        Accepted for compatibility.
 
     Returns
     -------
@@ -392,18 +405,21 @@ def tensor(data: Any, dtype: DType = None, requires_grad: bool = False) -> Tenso
     ------
     TypeError
         If `data` is not real numbers, or `requires_grad` is true for a dtype that is not float.
+    RuntimeError
+        If `device` is not the CPU.
 
     Examples
     --------
     >>> import cnet
-    >>> cnet.tensor([[1, 2], [3, 4]], dtype="float32", requires_grad=True)
+    >>> cnet.tensor([[1, 2], [3, 4]], dtype=cnet.float32, requires_grad=True)
     tensor([[1., 2.],
             [3., 4.]], requires_grad=True)
     """
-    return Tensor(np.array(to_array("tensor", data, dtype)), requires_grad)
+    require_cpu("tensor", device)
+    return Tensor(np.array(to_array("tensor", data, dtype)), requires_grad=requires_grad)
 
 
-def as_tensor(data: Any, dtype: DType = None) -> Tensor:
+def as_tensor(data: Any, dtype: DType = None, device: Place = None) -> Tensor:
     """Convert data to a tensor that shares its memory where possible.
 
     Parameters
@@ -413,6 +429,8 @@ def as_tensor(data: Any, dtype: DType = None) -> Tensor:
         recorded in the graph.
     dtype : dtype, optional
         The dtype of the tensor; that of the data by default.
+    device : device or str, optional
+        Must be the CPU.
 
     Returns
     -------
@@ -423,6 +441,8 @@ def as_tensor(data: Any, dtype: DType = None) -> Tensor:
     ------
     TypeError
         If `data` is not real numbers.
+    RuntimeError
+        If `device` is not the CPU.
 
     Examples
     --------
@@ -431,6 +451,7 @@ def as_tensor(data: Any, dtype: DType = None) -> Tensor:
     >>> cnet.as_tensor(array).numpy() is array
     True
     """
+    require_cpu("as_tensor", device)
     if isinstance(data, Tensor):
         return data if dtype is None or data.dtype == dtype else data.astype(dtype)
     return Tensor(to_array("as_tensor", data, dtype))
@@ -455,22 +476,3 @@ def zero_grad(tensors: Iterable[Tensor], set_to_none: bool) -> None:
         elif tensor._grad is not None:
             tensor._grad._array[...] = 0
             tensor._grad.note_change("zero_grad")
-
-
-def to_array(function: str, data: Any, dtype: DType = None) -> Array:
-    """The array of a tensor, or of data that can be converted to one."""
-    array = data._array if isinstance(data, Variable) else np.asarray(data)
-    if dtype is not None:
-        array = array.astype(dtype, copy=False)
-    elif array.dtype == np.float64 and not _has_dtype(data):
-        array = array.astype(np.float32)
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{function}: data must be real numbers (got dtype {array.dtype})")
-    return array
-
-
-def _has_dtype(data: Any) -> bool:
-    """Whether the data, or the first item of nested sequences, has a dtype."""
-    while isinstance(data, (list, tuple)) and data:
-        data = data[0]
-    return hasattr(data, "dtype")

@@ -328,7 +328,7 @@ class Trainer:
 
         Raises
         ------
-        TypeError, ValueError
+        TypeError, ValueError, RuntimeError
             If it has other keys, or does not fit the model or the optimizer.
         """
         keys = self.state_dict().keys()

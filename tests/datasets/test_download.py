@@ -3,18 +3,19 @@
 import errno
 import gzip
 import hashlib
-import importlib
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import numpy as np
 import pytest
 
-from cnet.datasets import download, mnist
+from archives import NAMES, make_archive
+from cnet.datasets import CIFAR10, MNIST, download
 from cnet.datasets.download import DownloadError, fetch
+from cnet.datasets.files import File
 
 CONTENT = bytes(range(256)) * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
+HASH = f"sha256:{SHA256}"
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -93,7 +94,7 @@ def server(monkeypatch):
 def get(server, tmp_path):
     def get(*ways, timeout=5.0):
         mirrors = [f"{server.url}{way}/" for way in ways]
-        return fetch("file", mirrors, tmp_path / "cache", len(CONTENT), SHA256, timeout)
+        return fetch("file", mirrors, tmp_path / "cache", len(CONTENT), HASH, timeout)
 
     return get
 
@@ -131,7 +132,7 @@ def test_redirect(get):
     ("way", "message"),
     [
         ("missing", "HTTP Error 404: Not Found"),
-        ("wrong", rf"SHA-256 must be {SHA256} \(got [0-9a-f]{{64}}\)"),
+        ("wrong", rf"its sha256 must be {SHA256} \(got [0-9a-f]{{64}}\)"),
         ("short", r"the file must have 256000 bytes \(got 255900\)"),
         ("broken", "128000"),
         ("long", r"the file must have 256000 bytes \(got at least 2\d{5}\)"),
@@ -160,13 +161,13 @@ def test_every_mirror_is_named(get, server):
 def test_no_server(tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with pytest.raises(DownloadError, match="Connection refused"):
-        fetch("file", ["http://127.0.0.1:1/"], tmp_path, 1, SHA256)
+        fetch("file", ["http://127.0.0.1:1/"], tmp_path, 1, HASH)
 
 
 @pytest.mark.parametrize("mirror", ["http://cnet.invalid/", "ftp://cnet.invalid/", "file:///etc/"])
 def test_only_https(tmp_path, mirror):
     with pytest.raises(DownloadError, match="the address must be HTTPS"):
-        fetch("hostname", [mirror], tmp_path, 1, SHA256)
+        fetch("hostname", [mirror], tmp_path, 1, HASH)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.ENOSPC, "disk is full")])
@@ -190,34 +191,55 @@ def test_no_bar_without_a_terminal(get, capsys):
     assert capsys.readouterr() == ("", "")
 
 
-@pytest.mark.usefixtures("server")
-def test_mnist_downloads_to_the_cache(server, tmp_path, monkeypatch):
-    module = importlib.import_module("cnet.datasets.mnist")
-    contents = (
+def test_md5(server, tmp_path):
+    mirrors = [f"{server.url}wrong/", f"{server.url}good/"]
+    hash = "md5:" + hashlib.md5(CONTENT).hexdigest()
+    assert fetch("file", mirrors, tmp_path, len(CONTENT), hash).read_bytes() == CONTENT
+    assert fetch("file", [], tmp_path, len(CONTENT), hash).read_bytes() == CONTENT
+
+
+def published(server, names, contents):
+    """Entries for files that the server has."""
+    server.files |= dict(zip(names, contents, strict=True))
+    return tuple(
+        File(name, len(content), f"sha256:{hashlib.sha256(content).hexdigest()}")
+        for name, content in zip(names, contents, strict=True)
+    )
+
+
+def test_mnist(server, tmp_path, monkeypatch):
+    contents = [
         b"\0\0\x08\3\0\0\0\2\0\0\0\x1c\0\0\0\x1c" + bytes(784) + b"\xff" * 784,
         b"\0\0\x08\1\0\0\0\2" + bytes([3, 9]),
-    )
-    files = []
-    for file, content in zip(module.TEST, map(gzip.compress, contents), strict=True):
-        server.files[file.name] = content
-        files.append(file._replace(size=len(content), sha256=hashlib.sha256(content).hexdigest()))
-    monkeypatch.setattr(module, "TEST", tuple(files))
-    monkeypatch.setattr(module, "MIRRORS", (server.url + "missing/", server.url + "good/"))
-    monkeypatch.delenv("CNET_DATA", raising=False)
-    monkeypatch.setenv("CNET_CACHE", str(tmp_path))
-    with pytest.raises(FileNotFoundError, match="lacks an undamaged t10k-images-idx3-ubyte"):
-        mnist(train=False, download=False)
+    ]
+    names = [file.name for file in MNIST.files[2:]]
+    files = published(server, names, list(map(gzip.compress, contents)))
+    monkeypatch.setattr(MNIST, "files", (None, None, *files))
+    monkeypatch.setattr(MNIST, "mirrors", (server.url + "missing/", server.url + "good/"))
+    with pytest.raises(RuntimeError, match=r"lacks t10k-images-idx3-ubyte.gz and t10k-labels"):
+        MNIST(tmp_path, train=False)
     assert not server.asked
-    images, labels = mnist(train=False).arrays
-    assert images[:, 0, 0, 0].tolist() == [0, 1]
-    assert labels.tolist() == [3, 9]
-    assert sorted(path.name for path in (tmp_path / "mnist").iterdir()) == [f.name for f in files]
+    data = MNIST(tmp_path, train=False, download=True)
+    assert data.data[:, 0, 0].tolist() == [0, 255]
+    assert data.targets.tolist() == [3, 9]
+    assert sorted(path.name for path in (tmp_path / "MNIST" / "raw").iterdir()) == names
 
     server.asked.clear()
-    np.testing.assert_array_equal(mnist(train=False, download=False).arrays[0], images)
-    (tmp_path / "mnist" / files[1].name).write_bytes(b"")
-    with pytest.raises(FileNotFoundError, match="lacks an undamaged t10k-labels-idx1-ubyte"):
-        mnist(train=False, download=False)
+    MNIST(tmp_path, train=False, download=True)
     assert not server.asked
-    mnist(train=False)
+    (tmp_path / "MNIST" / "raw" / names[1]).write_bytes(b"")
+    with pytest.raises(ValueError, match="an empty file"):
+        MNIST(tmp_path, train=False)
+    MNIST(tmp_path, train=False, download=True)
     assert len(server.asked) == 2
+
+
+def test_cifar(server, tmp_path, monkeypatch):
+    content = make_archive({"batches.meta.txt": NAMES, "test_batch.bin": bytes(3073)})
+    (file,) = published(server, [CIFAR10.archive.name], [content])
+    monkeypatch.setattr(CIFAR10, "archive", file)
+    monkeypatch.setattr(CIFAR10, "mirrors", (server.url + "broken/", server.url + "good/"))
+    with pytest.raises(FileNotFoundError, match=r"lacks cifar-10-binary.tar.gz; use download=T"):
+        CIFAR10(tmp_path, train=False)
+    assert len(CIFAR10(tmp_path, train=False, download=True)) == 1
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]

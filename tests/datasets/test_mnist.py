@@ -1,36 +1,38 @@
 """MNIST from folders; downloads are in test_download."""
 
-import gzip
-import importlib
+import io
 import os
+import zipfile
+from gzip import compress
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cnet.datasets import mnist
+from archives import idx_bytes, write_idx
+from cnet import Tensor, utils
+from cnet.datasets import EMNIST, KMNIST, MNIST, FashionMNIST
+from cnet.datasets.files import cache_folder
+from cnet.datasets.vision import has_pillow
 
-module = importlib.import_module("cnet.datasets.mnist")
 IMAGES = np.arange(3 * 784).astype(np.uint8).reshape(3, 28, 28)
 LABELS = np.array([0, 9, 4], np.uint8)
 
 
-def write(path, array):
-    sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
-    content = bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes()
-    path.write_bytes(gzip.compress(content) if path.suffix.lower() == ".gz" else content)
-
-
 @pytest.fixture
 def folder(tmp_path):
-    write(tmp_path / "t10k-images-idx3-ubyte.gz", IMAGES)
-    write(tmp_path / "t10k-labels-idx1-ubyte", LABELS)
+    write_idx(tmp_path / "t10k-images-idx3-ubyte.gz", IMAGES)
+    write_idx(tmp_path / "t10k-labels-idx1-ubyte", LABELS)
     return tmp_path
 
 
 def check(dataset):
-    images, labels = dataset.arrays
+    assert (type(dataset.data), dataset.data.dtype) == (Tensor, np.uint8)
+    assert (type(dataset.targets), dataset.targets.dtype) == (Tensor, np.int64)
+    np.testing.assert_array_equal(np.asarray(dataset.data), IMAGES)
+    np.testing.assert_array_equal(np.asarray(dataset.targets), LABELS)
+    images, labels = dataset.as_arrays().arrays
     assert (images.dtype, images.shape) == (np.float32, (3, 1, 28, 28))
     assert (labels.dtype, labels.shape) == (np.int64, (3,))
     np.testing.assert_array_equal(images[:, 0], IMAGES / np.float32(255))
@@ -38,8 +40,8 @@ def check(dataset):
 
 
 def test_data_dir(folder):
-    check(mnist(train=False, data_dir=folder))
-    check(mnist(train=False, data_dir=str(folder)))
+    check(MNIST(train=False, root=folder))
+    check(MNIST(train=False, root=str(folder)))
 
 
 NAMES = [
@@ -62,94 +64,162 @@ NAMES = [
 def test_names_and_places(tmp_path, names, place):
     (tmp_path / place).mkdir(parents=True, exist_ok=True)
     for name, array in zip(names, (IMAGES, LABELS), strict=True):
-        write(tmp_path / place / name, array)
-    check(mnist(train=False, data_dir=tmp_path))
+        write_idx(tmp_path / place / name, array)
+    check(MNIST(train=False, root=tmp_path))
     with pytest.raises(FileNotFoundError, match=r"lacks train-images-idx3-ubyte\.gz and train-l"):
-        mnist(data_dir=tmp_path)
+        MNIST(tmp_path)
 
 
 def test_each_file_in_a_folder_of_its_name(tmp_path):
     for name, array in (("t10k-images-idx3-ubyte", IMAGES), ("t10k-labels-idx1-ubyte", LABELS)):
         (tmp_path / name).mkdir()
-        write(tmp_path / name / name, array)
-    check(mnist(train=False, data_dir=tmp_path))
+        write_idx(tmp_path / name / name, array)
+    check(MNIST(train=False, root=tmp_path))
 
 
 def test_other_data_sets_beside_it_are_not_taken(tmp_path):
     for place, images in (("FashionMNIST/raw", IMAGES[::-1]), ("MNIST/raw", IMAGES)):
         (tmp_path / place).mkdir(parents=True)
-        write(tmp_path / place / "t10k-images-idx3-ubyte", images)
-        write(tmp_path / place / "t10k-labels-idx1-ubyte", LABELS)
-    check(mnist(train=False, data_dir=tmp_path))
+        write_idx(tmp_path / place / "t10k-images-idx3-ubyte", images)
+        write_idx(tmp_path / place / "t10k-labels-idx1-ubyte", LABELS)
+    check(MNIST(train=False, root=tmp_path))
     with pytest.raises(FileNotFoundError, match="FashionMNIST/processed is not a folder"):
-        mnist(train=False, data_dir=tmp_path / "FashionMNIST" / "processed")
+        MNIST(train=False, root=tmp_path / "FashionMNIST" / "processed")
 
 
 def test_unpacked_files_come_before_compressed_ones(folder):
     (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(b"damaged")
-    check(mnist(train=False, data_dir=folder))
-
-
-def test_an_empty_variable_is_as_if_it_were_not_set(folder, monkeypatch):
-    monkeypatch.setenv("CNET_DATA", "")
-    monkeypatch.setenv("CNET_CACHE", str(folder))
-    with pytest.raises(FileNotFoundError, match=f"mnist: {folder / 'mnist'} lacks an undamaged"):
-        mnist(download=False)
-
-
-def test_environment(folder, monkeypatch):
-    monkeypatch.setenv("CNET_DATA", str(folder))
-    check(mnist(train=False))
-
-
-def test_data_dir_comes_before_the_environment(folder, monkeypatch):
-    monkeypatch.setenv("CNET_DATA", str(folder / "nowhere"))
-    check(mnist(train=False, data_dir=folder))
-
-
-def test_missing_files_are_not_downloaded(folder, monkeypatch):
-    names = "train-images-idx3-ubyte.gz and train-labels-idx1-ubyte.gz"
-    with pytest.raises(FileNotFoundError, match=f"mnist: {folder} lacks {names}"):
-        mnist(data_dir=folder)
-    monkeypatch.setenv("CNET_DATA", str(folder))
-    (folder / "train-labels-idx1-ubyte").touch()
-    with pytest.raises(FileNotFoundError, match=f"{folder} lacks train-images-idx3-ubyte.gz, com"):
-        mnist()
+    check(MNIST(train=False, root=folder))
 
 
 @pytest.mark.parametrize(
     ("variables", "expected"),
     [
-        ({"CNET_CACHE": "a", "XDG_CACHE_HOME": "b"}, "a/mnist"),
-        ({"XDG_CACHE_HOME": "b"}, "b/cnet/mnist"),
-        ({"CNET_CACHE": "", "XDG_CACHE_HOME": ""}, "home/.cache/cnet/mnist"),
-        ({}, "home/.cache/cnet/mnist"),
+        ({"CNET_CACHE": "a", "XDG_CACHE_HOME": "b"}, "a"),
+        ({"XDG_CACHE_HOME": "b"}, "b/cnet"),
+        ({"CNET_CACHE": "", "XDG_CACHE_HOME": ""}, "home/.cache/cnet"),
+        ({}, "home/.cache/cnet"),
     ],
 )
 def test_cache_folder(tmp_path, monkeypatch, variables, expected):
-    for name in ("CNET_DATA", "CNET_CACHE", "XDG_CACHE_HOME"):
+    for name in ("CNET_CACHE", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     for name, value in variables.items():
         monkeypatch.setenv(name, value and str(tmp_path / value))
-    with pytest.raises(FileNotFoundError, match=f"mnist: {tmp_path / expected} lacks an undamaged"):
-        mnist(download=False)
+    assert cache_folder() == tmp_path / expected
+
+
+def test_samples(folder):
+    data = MNIST(folder, train=False)
+    image, label = data[1]
+    assert label == 9
+    assert type(label) is int
+    np.testing.assert_array_equal(np.asarray(image), IMAGES[1])
+    assert hasattr(image, "convert") == has_pillow()
+    data = MNIST(folder, False, lambda image: np.asarray(image).sum(), lambda label: label + 1)
+    assert data[0] == (IMAGES[0].sum(), 1)
+    assert data.class_to_idx["9 - nine"] == 9
+    assert repr(data).startswith(
+        f"Dataset MNIST\n    Number of datapoints: 3\n    Root location: {folder}\n    Split: Test"
+    )
+    (batch,) = utils.data.DataLoader(
+        MNIST(folder, False, lambda image: np.asarray(image)[None]), batch_size=3
+    )
+    assert batch[0].shape == (3, 1, 28, 28)
+
+
+def test_without_pillow(folder, monkeypatch):
+    monkeypatch.setattr("cnet.datasets.vision.has_pillow", lambda: False)
+    image, _ = MNIST(folder, train=False)[1]
+    assert type(image) is np.ndarray
+    np.testing.assert_array_equal(image, IMAGES[1])
+
+
+@pytest.mark.parametrize("kind", [FashionMNIST, KMNIST])
+def test_successors(tmp_path, kind):
+    folder = tmp_path / kind.__name__ / "raw"
+    folder.mkdir(parents=True)
+    for part in ("train", "t10k"):
+        write_idx(folder / f"{part}-images-idx3-ubyte", IMAGES)
+        write_idx(folder / f"{part}-labels-idx1-ubyte.gz", LABELS)
+    for train in (True, False):
+        check(kind(tmp_path, train))
+    assert len(kind.classes) == 10
+    with pytest.raises(FileNotFoundError):
+        MNIST(tmp_path)
+
+
+class TestEMNIST:
+    names = "emnist-letters-test-images-idx3-ubyte.gz", "emnist-letters-test-labels-idx1-ubyte.gz"
+
+    def archive(self, folder, contents):
+        (folder / "EMNIST" / "raw").mkdir(parents=True)
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            for name, content in contents.items():
+                archive.writestr(f"gzip/{name}", content)
+        (folder / "EMNIST" / "raw" / "gzip.zip").write_bytes(buffer.getvalue())
+
+    def test_files(self, tmp_path):
+        for name, array in zip(self.names, (IMAGES, LABELS), strict=True):
+            write_idx(tmp_path / name, array)
+        data = EMNIST(tmp_path, "letters", train=False)
+        check(data)
+        assert data.classes[1] == "a"
+        with pytest.raises(FileNotFoundError, match="lacks emnist-digits-test-images"):
+            EMNIST(tmp_path, "digits", train=False)
+
+    def test_archive(self, tmp_path):
+        contents = map(compress, map(idx_bytes, (IMAGES, LABELS)))
+        self.archive(tmp_path, dict(zip(self.names, contents, strict=True)))
+        check(EMNIST(tmp_path, "letters", train=False))
+        with pytest.raises(ValueError, match="lacks gzip/emnist-mnist-test-images"):
+            EMNIST(tmp_path, "mnist", train=False)
+
+    def test_damaged_archives(self, tmp_path):
+        self.archive(tmp_path, {self.names[0]: b"damaged", self.names[1]: b""})
+        with pytest.raises(ValueError, match="must start with two zero bytes"):
+            EMNIST(tmp_path, "letters", train=False)
+        path = tmp_path / "EMNIST" / "raw" / "gzip.zip"
+        path.write_bytes(path.read_bytes()[:60])
+        with pytest.raises(ValueError, match="is damaged"):
+            EMNIST(tmp_path, "letters", train=False)
+
+    @pytest.mark.parametrize(
+        ("split", "classes"), [("byclass", 62), ("bymerge", 47), ("balanced", 47), ("mnist", 10)]
+    )
+    def test_classes(self, tmp_path, split, classes):
+        prefix = tmp_path / f"emnist-{split}-train"
+        write_idx(prefix.with_name(f"{prefix.name}-images-idx3-ubyte"), IMAGES)
+        write_idx(prefix.with_name(f"{prefix.name}-labels-idx1-ubyte"), LABELS)
+        assert len(EMNIST(tmp_path, split).classes) == classes
+
+    def test_split(self, tmp_path):
+        with pytest.raises(ValueError, match=r"split must be one of .*'byclass'"):
+            EMNIST(tmp_path, "words")
 
 
 def test_files_that_do_not_fit(folder):
-    write(folder / "t10k-labels-idx1-ubyte", LABELS[:2])
+    write_idx(folder / "t10k-labels-idx1-ubyte", LABELS[:2])
     with pytest.raises(ValueError, match=r"must hold uint8 of shape \(3,\), .*of shape \(2,\)"):
-        mnist(train=False, data_dir=folder)
-    write(folder / "t10k-images-idx3-ubyte", LABELS)
+        MNIST(train=False, root=folder)
+    write_idx(folder / "t10k-images-idx3-ubyte", LABELS)
     with pytest.raises(ValueError, match=r"images-idx3-ubyte must hold .*28\) .*of shape \(3,\)"):
-        mnist(train=False, data_dir=folder)
+        MNIST(train=False, root=folder)
+
+
+def test_labels_without_a_class(folder):
+    write_idx(folder / "t10k-labels-idx1-ubyte", LABELS + np.uint8(1))
+    with pytest.raises(ValueError, match=r"must hold labels less than 10 \(got 10\)"):
+        MNIST(folder, train=False)
 
 
 def test_damaged_file(folder):
     path = folder / "t10k-images-idx3-ubyte.gz"
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(ValueError, match=r"t10k-images-idx3-ubyte\.gz"):
-        mnist(train=False, data_dir=folder)
+        MNIST(train=False, root=folder)
 
 
 def test_the_real_files():
@@ -157,14 +227,15 @@ def test_the_real_files():
     folder = Path(os.environ.get("CNET_DATA", beside))
     if not folder.is_dir():
         pytest.skip(f"no MNIST: CNET_DATA is not set and {beside} does not exist")
-    for train, n, files in ((True, 60000, module.TRAIN), (False, 10000, module.TEST)):
-        images, labels = mnist(train, data_dir=folder).arrays
-        assert images.shape == (n, 1, 28, 28)
-        assert (images.min(), images.max()) == (0, 1)
+    for train, n, files in ((True, 60000, MNIST.files[:2]), (False, 10000, MNIST.files[2:])):
+        data = MNIST(folder, train)
+        assert data.data.shape == (n, 28, 28)
+        labels = np.asarray(data.targets)
         assert np.bincount(labels).min() > 0.085 * n
         assert len(np.bincount(labels)) == 10
         for file in files:
             if (folder / file.name).exists():
                 content = (folder / file.name).read_bytes()
-                assert (len(content), sha256(content).hexdigest()) == (file.size, file.sha256)
+                digest = "sha256:" + sha256(content).hexdigest()
+                assert (len(content), digest) == (file.size, file.hash)
     assert labels[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]

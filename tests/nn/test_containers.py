@@ -5,6 +5,7 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 
+import cnet
 from cnet import nn
 
 
@@ -99,6 +100,84 @@ def test_module_dict():
         del box["training"]
 
 
+@pytest.mark.parametrize("make", [nn.Sequential, lambda *modules: nn.ModuleList(modules)])
+def test_operations_of_a_list(make):
+    a, b, c, d = nn.ReLU(), nn.Tanh(), nn.Sigmoid(), nn.Identity()
+    box = make(a, b)
+    both = box + make(c, d)
+    assert type(both) is type(box)
+    assert list(both) == [a, b, c, d]
+    assert list(box) == [a, b]
+    box += [c]
+    assert list(box.insert(1, d)) == [a, d, b, c]
+    assert list(box._modules) == ["0", "1", "2", "3"]
+    assert box.pop(-1) is c
+    del box[0]
+    assert list(box._modules.items()) == [("0", d), ("1", b)]
+    del both[1:3]
+    assert list(both._modules.items()) == [("0", a), ("1", d)]
+    assert b in box
+    assert a not in box
+
+
+def test_a_sequential_can_be_repeated():
+    net = nn.Sequential(nn.ReLU(), nn.Tanh())
+    assert list(net * 2) == list(2 * net) == [*net, *net]
+    net *= 2
+    assert [name for name, _ in net._modules.items()] == ["0", "1", "2", "3"]
+
+
+def test_operations_of_a_dict():
+    relu, tanh = nn.ReLU(), nn.Tanh()
+    box = nn.ModuleDict([("a", relu), ["b", tanh]])
+    box.update(nn.ModuleDict({"a": tanh, "c": relu}))
+    assert dict(box.items()) == {"a": tanh, "b": tanh, "c": relu}
+    assert box.pop("b") is tanh
+    assert list(box) == ["a", "c"]
+    box.clear()
+    assert len(box) == 0
+
+
+def test_parameter_list():
+    values = [nn.Parameter(np.ones(2)), cnet.tensor([1.0]), "note"]
+    box = nn.ParameterList(values)
+    assert [name for name, _ in box.named_parameters()] == ["0", "1"]
+    assert isinstance(box[1], nn.Parameter)
+    assert box[-1] == "note"
+    assert type(box[:2]) is nn.ParameterList
+    assert len(box[:2]) == 2
+    box += [nn.Parameter(np.zeros(3))]
+    box[0] = nn.Parameter(np.zeros((4, 5), np.float32))
+    assert [getattr(value, "shape", None) for value in box] == [(4, 5), (1,), None, (3,)]
+    assert repr(box[:1]) == "ParameterList(  (0): Parameter containing: [float32 of size 4x5])"
+    assert list(box.state_dict()) == ["0", "1", "3"]
+
+
+def test_parameter_dict():
+    a, b = nn.Parameter(np.ones(2)), nn.Parameter(np.ones(3))
+    box = nn.ParameterDict({"a": a, "note": 3})
+    other = box.copy()
+    box["b"] = b
+    assert list(box) == ["a", "note", "b"]
+    assert list(reversed(box)) == ["b", "note", "a"]
+    assert list(box.values()) == [a, 3, b]
+    assert [name for name, _ in box.named_parameters()] == ["a", "b"]
+    assert box.get("c", 7) == 7
+    assert box.setdefault("c", 8) == 8
+    assert box.popitem() == ("c", 8)
+    assert box.pop("note") == 3
+    assert "note" not in box
+    assert list(other) == ["a", "note"]
+    assert dict((other | nn.ParameterDict({"x": b})).items()) == {"a": a, "note": 3, "x": b}
+    other |= {"a": b}
+    assert other["a"] is b
+    assert list(box.fromkeys(["p", "q"], 1)) == ["p", "q"]
+    box.clear()
+    assert len(box) == 0
+    with pytest.raises(KeyError):
+        del box["a"]
+
+
 @pytest.mark.parametrize(
     ("error", "message", "act"),
     [
@@ -111,14 +190,33 @@ def test_module_dict():
         (TypeError, "ModuleList: 0 must be a Module (got int)",
          lambda: nn.ModuleList([nn.ReLU()]).__setitem__(0, 3)),
         (TypeError, "ModuleDict: a must be a Module (got int)", lambda: nn.ModuleDict({"a": 3})),
-        (ValueError, "add_module: name is taken by another attribute (got 'keys')",
+        (KeyError, "add_module: name is taken by another attribute (got 'keys')",
          lambda: nn.ModuleDict({"keys": nn.ReLU()})),
-        (ValueError, "add_module: name must not be empty or have a dot (got 'a.b')",
+        (KeyError, "add_module: name must not be empty or have a dot (got 'a.b')",
          lambda: nn.Sequential({"a.b": nn.ReLU()})),
         (NotImplementedError, "ModuleList must define forward", lambda: nn.ModuleList()(1)),
+        (TypeError, "ModuleList: extend needs an iterable of modules (got int)",
+         lambda: nn.ModuleList(3)),
+        (TypeError, "Sequential: + needs an iterable of modules (got int)", lambda: chain() + 1),
+        (TypeError, "Sequential: * needs an int (got float)", lambda: chain() * 1.5),
+        (ValueError, "Sequential: * needs a positive int (got 0)", lambda: chain() * 0),
+        (TypeError, "Sequential: 1 must be a Module (got int)", lambda: chain().insert(1, 3)),
+        (TypeError, "ModuleDict: update needs a mapping or an iterable of pairs (got int)",
+         lambda: nn.ModuleDict(3)),
+        (TypeError, "ModuleDict: item 0 must be a pair (got int)", lambda: nn.ModuleDict([3])),
+        (ValueError, "ModuleDict: item 0 must have 2 values (got 1)", lambda: nn.ModuleDict(["a"])),
+        (TypeError, "ParameterList: extend needs an iterable of values (got Parameter)",
+         lambda: nn.ParameterList(nn.Parameter(np.ones(2)))),
+        (IndexError, "ParameterList: index must be in range for 0 values (got 0)",
+         lambda: nn.ParameterList()[0]),
+        (TypeError, "ParameterDict: a key must be a str (got 1)", lambda: nn.ParameterDict({1: 2})),
+        (KeyError, "ParameterDict: 'values' is the name of another attribute",
+         lambda: nn.ParameterDict({"values": 2})),
+        (KeyError, "ParameterDict: popitem of an empty dictionary",
+         lambda: nn.ParameterDict().popitem()),
     ],
 )  # fmt: skip
 def test_errors(error, message, act):
     with pytest.raises(error) as caught:
         act()
-    assert str(caught.value) == message
+    assert caught.value.args == (message,)

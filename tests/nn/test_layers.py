@@ -73,8 +73,9 @@ def test_repr(layer, text):
          lambda: nn.Conv2d(1, 5, 3, stride=2, padding="same")),
         (TypeError, "Conv2d: dilation must be an int or a pair of ints (got 1.5)",
          lambda: nn.Conv2d(1, 5, 3, dilation=1.5)),
-        (ValueError, "Conv2d: padding_mode must be one of ('zeros',) (got 'reflect')",
-         lambda: nn.Conv2d(1, 5, 3, padding_mode="reflect")),
+        (ValueError, "Conv2d: padding_mode must be one of "
+         "('zeros', 'reflect', 'replicate', 'circular') (got 'mirror')",
+         lambda: nn.Conv2d(1, 5, 3, padding_mode="mirror")),
         (TypeError, "Conv2d: dtype must be float32 or float64 (got float16)",
          lambda: nn.Conv2d(1, 5, 3, dtype=np.float16)),
         (ValueError, "Linear: in_features must be at least 1 (got -1)", lambda: nn.Linear(-1, 2)),

@@ -26,7 +26,7 @@ def fetch(
     mirrors: Sequence[str],
     folder: str | os.PathLike[str],
     size: int,
-    sha256: str,
+    hash: str,
     timeout: float = 30.0,
 ) -> Path:
     """Return the path of a file in `folder`; download it if it is missing or damaged.
@@ -45,8 +45,8 @@ def fetch(
         The folder of the file; created if it does not exist.
     size : int
         The length of the file in bytes; no more than that is read from a mirror.
-    sha256 : str
-        The hash of the file, in hexadecimal.
+    hash : str
+        The hash of the file: its algorithm and the hexadecimal digits, as in ``"sha256:…"``.
     timeout : float, default 30.0
         Seconds to wait for each answer of a mirror.
 
@@ -63,13 +63,13 @@ def fetch(
         If the file cannot be written.
     """
     path = Path(folder) / name
-    if is_intact(path, sha256):
+    if is_intact(path, hash):
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
     failures = []
     for mirror in mirrors:
         try:
-            content = _download(mirror + name, size, sha256, timeout)
+            content = _download(mirror + name, size, hash, timeout)
         except DownloadError as error:
             failures.append(f"\n  {mirror + name}: {error}")
         else:
@@ -78,24 +78,26 @@ def fetch(
     raise DownloadError(f"fetch: no mirror provided {name}:{''.join(failures)}")
 
 
-def is_intact(path: Path, sha256: str) -> bool:
+def is_intact(path: Path, hash: str) -> bool:
     """Whether the file exists and has this hash."""
     if not path.is_file():
         return False
+    algorithm, _, expected = hash.partition(":")
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+        return hashlib.file_digest(file, algorithm).hexdigest() == expected
 
 
-def _download(url: str, size: int, sha256: str, timeout: float) -> bytes:
+def _download(url: str, size: int, hash: str, timeout: float) -> bytes:
     content = bytearray()
     name = url.rpartition("/")[2]
     with tqdm(total=size, desc=name, unit="B", unit_scale=True, disable=None) as bar:
         for chunk in _receive(url, size, timeout):
             content += chunk
             bar.update(len(chunk))
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != sha256:
-        raise DownloadError(f"SHA-256 must be {sha256} (got {digest})")
+    algorithm, _, expected = hash.partition(":")
+    digest = hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()
+    if digest != expected:
+        raise DownloadError(f"its {algorithm} must be {expected} (got {digest})")
     return bytes(content)
 
 

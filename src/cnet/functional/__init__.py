@@ -8,6 +8,7 @@ from ..operations.elementwise import sigmoid as sigmoid
 from ..operations.elementwise import tanh as tanh
 from .activation import *
 from .conv import *
+from .distance import *
 from .dropout import *
 from .linear import *
 from .loss import *

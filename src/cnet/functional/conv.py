@@ -1,38 +1,157 @@
-"""Convolution."""
+"""Convolutions and transposed convolutions with one to three spatial axes."""
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Literal, TypeAlias
 
-from .. import kernels
 from ..autograd import Array, Context, Operation
+from ..kernels import conv_nd
 from ..tensor import Tensor, TensorLike, as_tensor
 
-__all__ = ["conv2d"]
+__all__ = [
+    "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
+]  # fmt: skip
+
+Sizes: TypeAlias = int | Sequence[int]
+Padding: TypeAlias = Sizes | Literal["valid", "same"]
 
 
-class Conv2d(Operation[Tensor]):
-    @staticmethod
-    def forward(ctx: Context, x: Array, weight: Array, bias: Array | None, **options: Any) -> Array:
+class Convolution(Operation[Tensor]):
+    """Base class of the convolutions: a kernel, its gradients, and the number of spatial axes."""
+
+    name: ClassVar[str]
+    axes: ClassVar[int]
+    kernel: ClassVar[Callable[..., Any]] = conv_nd.conv
+    gradients: ClassVar[Callable[..., Any]] = conv_nd.conv_backward
+
+    @classmethod
+    def forward(
+        cls, ctx: Context, x: Array, weight: Array, bias: Array | None, **options: Any
+    ) -> Array:
         ctx.save_for_backward(x, weight)
         ctx.options = options
-        return kernels.conv2d(x, weight, bias, **options)
+        y: Array = cls.kernel(cls.name, x, weight, bias, cls.axes, **options)
+        return y
 
-    @staticmethod
-    def backward(ctx: Context, grad: Array) -> Any:
-        x, weight = ctx.saved
-        need_x, need_weight, need_bias = ctx.needs_input_grad
-        return kernels.conv2d_backward(
-            grad, x, weight, **ctx.options, needs=(need_x, need_weight, need_bias)
-        )
+    @classmethod
+    def backward(cls, ctx: Context, grad: Array) -> Any:
+        needs = ctx.needs_input_grad
+        return cls.gradients(cls.name, grad, *ctx.saved, cls.axes, needs, **ctx.options)
+
+
+class Conv1d(Convolution):
+    name, axes = "conv1d", 1
+
+
+class Conv2d(Convolution):
+    name, axes = "conv2d", 2
+
+
+class Conv3d(Convolution):
+    name, axes = "conv3d", 3
+
+
+class Transposed(Convolution):
+    """Base class of the transposed convolutions."""
+
+    kernel = conv_nd.conv_transpose
+    gradients = conv_nd.conv_transpose_backward
+
+
+class ConvTranspose1d(Transposed):
+    name, axes = "conv_transpose1d", 1
+
+
+class ConvTranspose2d(Transposed):
+    name, axes = "conv_transpose2d", 2
+
+
+class ConvTranspose3d(Transposed):
+    name, axes = "conv_transpose3d", 3
+
+
+def _apply(
+    operation: type[Convolution], x: TensorLike, *arrays: TensorLike | None, **options: Any
+) -> Tensor:
+    batch, unbatched = as_batch(operation.name, x, operation.axes)
+    y: Tensor = operation.apply(batch, *arrays, **options)
+    return y.squeeze(0) if unbatched else y
+
+
+_IMAGES = {1: "sequence", 2: "image", 3: "volume"}
+
+
+def as_batch(function: str, x: TensorLike, axes: int) -> tuple[TensorLike, bool]:
+    """Add a missing batch axis to an input with spatial axes, and return whether it was missing."""
+    ndim = getattr(x, "ndim", axes + 2)
+    if ndim == axes + 2:
+        return x, False
+    if ndim == axes + 1:
+        return as_tensor(x).unsqueeze(0), True
+    raise ValueError(
+        f"{function}: input must have {axes + 2} dimensions, or {axes + 1} for one "
+        f"{_IMAGES[axes]} (got {ndim}, shape {x.shape})"
+    )
+
+
+def conv1d(
+    input: TensorLike,
+    weight: TensorLike,
+    bias: TensorLike | None = None,
+    stride: Sizes = 1,
+    padding: Padding = 0,
+    dilation: Sizes = 1,
+    groups: int = 1,
+) -> Tensor:
+    """The convolution of sequences with filters, computed as a cross-correlation; see `conv2d`.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, shape (n, c, l) or (c, l)
+        A batch of sequences or a single sequence, float32 or float64.
+    weight : Tensor or ndarray, shape (o, c / groups, k)
+        Filters, in the dtype of `input`.
+    bias : Tensor or ndarray, shape (o,), optional
+        Added to each output channel.
+    stride : int or (int,), default 1
+        The step of the filters.
+    padding : int or (int,), "valid" or "same", default 0
+        The number of zeros at each end; "same" keeps the size and requires stride 1, "valid" means
+        0.
+    dilation : int or (int,), default 1
+        The distance between neighbouring elements of a filter.
+    groups : int, default 1
+        The number of groups of channels; each group has its own filters.
+
+    Returns
+    -------
+    Tensor, shape (n, o, ol) or (o, ol)
+        In the dtype of `input`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If dtypes or shapes do not match, or a filter does not fit into the padded input.
+
+    Examples
+    --------
+    >>> import cnet, numpy
+    >>> x, filters = numpy.ones((1, 3, 8)), numpy.ones((4, 3, 3))
+    >>> cnet.functional.conv1d(x, filters, padding=1).shape
+    (1, 4, 8)
+    """
+    return _apply(
+        Conv1d, input, weight, bias, stride=stride, padding=padding, dilation=dilation,
+        groups=groups,
+    )  # fmt: skip
 
 
 def conv2d(
     input: TensorLike,
     weight: TensorLike,
     bias: TensorLike | None = None,
-    stride: int | Sequence[int] = 1,
-    padding: int | Sequence[int] | Literal["valid", "same"] = 0,
-    dilation: int | Sequence[int] = 1,
+    stride: Sizes = 1,
+    padding: Padding = 0,
+    dilation: Sizes = 1,
     groups: int = 1,
 ) -> Tensor:
     r"""The convolution of images with filters, computed as a cross-correlation.
@@ -97,21 +216,236 @@ def conv2d(
     ----------
     V. Dumoulin, F. Visin: A guide to convolution arithmetic for deep learning, arXiv:1603.07285.
     """
-    images, unbatched = as_batch("conv2d", input)
-    y: Tensor = Conv2d.apply(
-        images, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups
-    )
-    return y.squeeze(0) if unbatched else y
+    return _apply(
+        Conv2d, input, weight, bias, stride=stride, padding=padding, dilation=dilation,
+        groups=groups,
+    )  # fmt: skip
 
 
-def as_batch(function: str, x: TensorLike) -> tuple[TensorLike, bool]:
-    """Add a missing batch axis to images, and return whether it was missing."""
-    ndim = getattr(x, "ndim", 4)
-    if ndim == 4:
-        return x, False
-    if ndim == 3:
-        return as_tensor(x).unsqueeze(0), True
-    raise ValueError(
-        f"{function}: input must have 4 dimensions, or 3 for one image "
-        f"(got {ndim}, shape {x.shape})"
-    )
+def conv3d(
+    input: TensorLike,
+    weight: TensorLike,
+    bias: TensorLike | None = None,
+    stride: Sizes = 1,
+    padding: Padding = 0,
+    dilation: Sizes = 1,
+    groups: int = 1,
+) -> Tensor:
+    """The convolution of volumes with filters, computed as a cross-correlation; see `conv2d`.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, shape (n, c, d, h, w) or (c, d, h, w)
+        A batch of volumes or a single volume, float32 or float64.
+    weight : Tensor or ndarray, shape (o, c / groups, kd, kh, kw)
+        Filters, in the dtype of `input`.
+    bias : Tensor or ndarray, shape (o,), optional
+        Added to each output channel.
+    stride : int or (int, int, int), default 1
+        The step of the filters.
+    padding : int or (int, int, int), "valid" or "same", default 0
+        The number of zeros at each end; "same" keeps the size and requires stride 1, "valid" means
+        0.
+    dilation : int or (int, int, int), default 1
+        The distance between neighbouring elements of a filter.
+    groups : int, default 1
+        The number of groups of channels; each group has its own filters.
+
+    Returns
+    -------
+    Tensor, shape (n, o, od, oh, ow) or (o, od, oh, ow)
+        In the dtype of `input`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If dtypes or shapes do not match, or a filter does not fit into the padded input.
+
+    Notes
+    -----
+    Computed as the convolution of images whose channels are the taps of the filters along the
+    depth. These images take kd / sd times the memory of `input`.
+
+    Examples
+    --------
+    >>> import cnet, numpy
+    >>> x, filters = numpy.ones((1, 3, 4, 8, 8)), numpy.ones((4, 3, 3, 3, 3))
+    >>> cnet.functional.conv3d(x, filters, padding=1).shape
+    (1, 4, 4, 8, 8)
+    """
+    return _apply(
+        Conv3d, input, weight, bias, stride=stride, padding=padding, dilation=dilation,
+        groups=groups,
+    )  # fmt: skip
+
+
+def conv_transpose1d(
+    input: TensorLike,
+    weight: TensorLike,
+    bias: TensorLike | None = None,
+    stride: Sizes = 1,
+    padding: Sizes = 0,
+    output_padding: Sizes = 0,
+    groups: int = 1,
+    dilation: Sizes = 1,
+) -> Tensor:
+    """The transposed convolution of sequences: the gradient of `conv1d` with respect to its input.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, shape (n, c, l) or (c, l)
+        A batch of sequences or a single sequence, float32 or float64.
+    weight : Tensor or ndarray, shape (c, o / groups, k)
+        Filters, in the dtype of `input`. Each element of the input adds its filters to the result.
+    bias : Tensor or ndarray, shape (o,), optional
+        Added to each output channel.
+    stride : int or (int,), default 1
+        The distance in the result between neighbouring elements of the input.
+    padding : int or (int,), default 0
+        The number of elements that are removed at each end of the result.
+    output_padding : int or (int,), default 0
+        The number of elements that are added at the end of the result; less than `stride` or
+        `dilation`.
+    groups : int, default 1
+        The number of groups of channels; each group has its own filters.
+    dilation : int or (int,), default 1
+        The distance between neighbouring elements of a filter.
+
+    Returns
+    -------
+    Tensor, shape (n, o, ol) or (o, ol)
+        In the dtype of `input`. Each size is ``(size - 1) * stride - 2 * padding + dilation *
+        (kernel - 1) + output_padding + 1``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If dtypes or shapes do not match, or the result would be empty.
+
+    Examples
+    --------
+    >>> import cnet, numpy
+    >>> x, filters = numpy.ones((1, 3, 8)), numpy.ones((3, 4, 4))
+    >>> cnet.functional.conv_transpose1d(x, filters, stride=2, padding=1).shape
+    (1, 4, 16)
+    """
+    return _apply(
+        ConvTranspose1d, input, weight, bias, stride=stride, padding=padding,
+        output_padding=output_padding, groups=groups, dilation=dilation,
+    )  # fmt: skip
+
+
+def conv_transpose2d(
+    input: TensorLike,
+    weight: TensorLike,
+    bias: TensorLike | None = None,
+    stride: Sizes = 1,
+    padding: Sizes = 0,
+    output_padding: Sizes = 0,
+    groups: int = 1,
+    dilation: Sizes = 1,
+) -> Tensor:
+    """The transposed convolution of images: the gradient of `conv2d` with respect to its input.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, shape (n, c, h, w) or (c, h, w)
+        A batch of images or a single image, float32 or float64.
+    weight : Tensor or ndarray, shape (c, o / groups, kh, kw)
+        Filters, in the dtype of `input`. Each element of the input adds its filters to the result.
+    bias : Tensor or ndarray, shape (o,), optional
+        Added to each output channel.
+    stride : int or (int, int), default 1
+        The distance in the result between neighbouring elements of the input.
+    padding : int or (int, int), default 0
+        The number of elements that are removed at each end of the result.
+    output_padding : int or (int, int), default 0
+        The number of elements that are added at the end of the result; less than `stride` or
+        `dilation`.
+    groups : int, default 1
+        The number of groups of channels; each group has its own filters.
+    dilation : int or (int, int), default 1
+        The distance between neighbouring elements of a filter.
+
+    Returns
+    -------
+    Tensor, shape (n, o, oh, ow) or (o, oh, ow)
+        In the dtype of `input`. Each size is ``(size - 1) * stride - 2 * padding + dilation *
+        (kernel - 1) + output_padding + 1``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If dtypes or shapes do not match, or the result would be empty.
+
+    Examples
+    --------
+    >>> import cnet, numpy
+    >>> x, filters = numpy.ones((1, 3, 8, 8)), numpy.ones((3, 4, 4, 4))
+    >>> cnet.functional.conv_transpose2d(x, filters, stride=2, padding=1).shape
+    (1, 4, 16, 16)
+
+    References
+    ----------
+    V. Dumoulin, F. Visin: A guide to convolution arithmetic for deep learning, arXiv:1603.07285.
+    """
+    return _apply(
+        ConvTranspose2d, input, weight, bias, stride=stride, padding=padding,
+        output_padding=output_padding, groups=groups, dilation=dilation,
+    )  # fmt: skip
+
+
+def conv_transpose3d(
+    input: TensorLike,
+    weight: TensorLike,
+    bias: TensorLike | None = None,
+    stride: Sizes = 1,
+    padding: Sizes = 0,
+    output_padding: Sizes = 0,
+    groups: int = 1,
+    dilation: Sizes = 1,
+) -> Tensor:
+    """The transposed convolution of volumes: the gradient of `conv3d` with respect to its input.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, shape (n, c, d, h, w) or (c, d, h, w)
+        A batch of volumes or a single volume, float32 or float64.
+    weight : Tensor or ndarray, shape (c, o / groups, kd, kh, kw)
+        Filters, in the dtype of `input`. Each element of the input adds its filters to the result.
+    bias : Tensor or ndarray, shape (o,), optional
+        Added to each output channel.
+    stride : int or (int, int, int), default 1
+        The distance in the result between neighbouring elements of the input.
+    padding : int or (int, int, int), default 0
+        The number of elements that are removed at each end of the result.
+    output_padding : int or (int, int, int), default 0
+        The number of elements that are added at the end of the result; less than `stride` or
+        `dilation`.
+    groups : int, default 1
+        The number of groups of channels; each group has its own filters.
+    dilation : int or (int, int, int), default 1
+        The distance between neighbouring elements of a filter.
+
+    Returns
+    -------
+    Tensor, shape (n, o, od, oh, ow) or (o, od, oh, ow)
+        In the dtype of `input`. Each size is ``(size - 1) * stride - 2 * padding + dilation *
+        (kernel - 1) + output_padding + 1``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If dtypes or shapes do not match, or the result would be empty.
+
+    Examples
+    --------
+    >>> import cnet, numpy
+    >>> x, filters = numpy.ones((1, 3, 2, 8, 8)), numpy.ones((3, 4, 4, 4, 4))
+    >>> cnet.functional.conv_transpose3d(x, filters, stride=2, padding=1).shape
+    (1, 4, 4, 16, 16)
+    """
+    return _apply(
+        ConvTranspose3d, input, weight, bias, stride=stride, padding=padding,
+        output_padding=output_padding, groups=groups, dilation=dilation,
+    )  # fmt: skip

@@ -77,7 +77,7 @@ def max_pool2d(
     tensor([[ 5,  7],
             [13, 15]])
     """
-    images, unbatched = as_batch("max_pool2d", input)
+    images, unbatched = as_batch("max_pool2d", input, 2)
     y, indices = MaxPool2d.apply(
         images, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation,
         ceil_mode=ceil_mode,
@@ -144,7 +144,7 @@ def avg_pool2d(
     tensor([[ 2.5,  4.5],
             [10.5, 12.5]], dtype=float64)
     """
-    images, unbatched = as_batch("avg_pool2d", input)
+    images, unbatched = as_batch("avg_pool2d", input, 2)
     y: Tensor = AvgPool2d.apply(
         images, kernel_size=kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode,
         count_include_pad=count_include_pad, divisor_override=divisor_override,

@@ -23,6 +23,7 @@ from .norm import batch_norm, batch_norm_backward, batch_norm_stats
 from .optim import adam_step, sgd_step
 from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from .products import linear, matmul
+from .transposed import conv_transpose2d, conv_transpose2d_backward
 
 __all__ = [
     "adam_step",
@@ -38,6 +39,8 @@ __all__ = [
     "conv2d_choice",
     "conv2d_relu_pool",
     "conv2d_relu_pool_backward",
+    "conv_transpose2d",
+    "conv_transpose2d_backward",
     "cross_entropy",
     "cross_entropy_backward",
     "elementwise",

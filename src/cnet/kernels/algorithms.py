@@ -57,19 +57,21 @@ def conv2d_algorithm(
 
 def conv2d_choice(g: geometry.Conv, dtype: np.dtype[Any]) -> str:
     """`conv2d_algorithm` for a checked geometry."""
-    wanted = _core.algorithms["exact" if runtime.exact_is_on() else "auto"]
-    chosen = choices("conv2d", dtype.num, None, None, None, None, g.sizes2d, wanted)
+    chosen = choices("conv2d", dtype.num, None, None, None, None, g.sizes2d, default_number())
     assert chosen is not None
     return _NAMES[chosen[FORWARD]]
+
+
+def default_number() -> int:
+    """The number of 'auto', or of 'exact' under `cnet.use_exact`."""
+    return _core.algorithms["exact" if runtime.exact_is_on() else "auto"]
 
 
 def algorithm_number(f: str, name: str, g: geometry.Conv, passes: Sequence[int], x: Array) -> int:
     """The number of an algorithm; ValueError if it does not support these passes."""
     if name not in ALGORITHMS:
         raise ValueError(f"{f}: algorithm must be one of {', '.join(ALGORITHMS)} (got {name!r})")
-    if name == "auto" and runtime.exact_is_on():
-        name = "exact"
-    algorithm = _core.algorithms[name]
+    algorithm = default_number() if name == "auto" else _core.algorithms[name]
     if name not in ("auto", "exact") and not _suits(algorithm, g, passes, x):
         sizes = g.sizes2d
         raise ValueError(

@@ -93,11 +93,11 @@ def conv2d(
 
 def checked(
     f: str, x: Array, weight: Array, bias: Array | None, stride: Size, padding: Padding,
-    dilation: Size, groups: int,
+    dilation: Size, groups: int, ndim: int = 4,
 ) -> tuple[Array, Array, Array | None, geometry.Conv]:  # fmt: skip
     """The arrays of a convolution as the kernels take them, and its geometry."""
-    x = _check.array(f, "x", x, 4)
-    weight = _check.array(f, "weight", weight, 4)
+    x = _check.array(f, "x", x, ndim)
+    weight = _check.array(f, "weight", weight, ndim)
     g = geometry.conv(f, x.shape, weight.shape, stride, padding, dilation, groups)
     if bias is not None:
         bias = _check.array(f, "bias", bias, 1)

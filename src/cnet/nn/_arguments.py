@@ -32,3 +32,18 @@ def choice(function: str, name: str, value: object, allowed: tuple[str, ...]) ->
     if not (isinstance(value, str) and value in allowed):
         raise ValueError(f"{function}: {name} must be one of {allowed} (got {value!r})")
     return value
+
+
+def cpu_device(function: str, device: object) -> bool:
+    """Whether `device` names the CPU; False if it is not a device, RuntimeError for any other one.
+
+    Objects of other classes are identified by their ``str``.
+    """
+    name, _, number = str(device).partition(":")
+    if isinstance(device, int) or name in OTHER_DEVICES:
+        raise RuntimeError(f"{function}: device must be the CPU (got {device!r})")
+    return name == "cpu" and number in ("", "0")
+
+
+OTHER_DEVICES = ("cuda", "mps", "xpu", "xla", "hpu", "ipu", "mtia", "vulkan", "meta")
+"""PyTorch's names of devices that are not supported."""

@@ -6,6 +6,8 @@ from .. import functional as F
 from ..tensor import Tensor
 from .module import Module
 
+__all__ = ["GELU", "LeakyReLU", "LogSoftmax", "ReLU", "Sigmoid", "Softmax", "Tanh"]
+
 
 class ReLU(Module):
     """max(x, 0); see `cnet.functional.relu`.

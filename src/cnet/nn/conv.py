@@ -1,7 +1,7 @@
-"""Conv2d."""
+"""Convolution layers: Conv1d, Conv2d and Conv3d."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +14,179 @@ from ._arguments import choice, float_dtype, integer
 from .module import Module
 from .parameter import Parameter
 
-Size2d: TypeAlias = int | Sequence[int]
-Padding: TypeAlias = Size2d | Literal["valid", "same"]
+__all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvNd"]
+
+Sizes: TypeAlias = int | Sequence[int]
+Padding: TypeAlias = Sizes | Literal["valid", "same"]
+
+PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
 
-class Conv2d(Module):
+class ConvNd(Module):
+    """What all convolution layers share: arguments, parameters, initial values, and text."""
+
+    axes: ClassVar[int]
+    transposed: ClassVar[bool] = False
+    padding_modes: ClassVar[tuple[str, ...]] = PADDING_MODES
+
+    bias: Parameter | None
+    kernel_size: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: Any
+    dilation: tuple[int, ...]
+    output_padding: tuple[int, ...]
+
+    def _set_up(
+        self, in_channels: int, out_channels: int, kernel_size: Sizes, stride: Sizes,
+        padding: Padding, dilation: Sizes, groups: int, bias: bool, padding_mode: str,
+        dtype: npt.DTypeLike, output_padding: Sizes = 0,
+    ) -> None:  # fmt: skip
+        name, axes = type(self).__name__, self.axes
+        self.in_channels = integer(name, "in_channels", in_channels)
+        self.out_channels = integer(name, "out_channels", out_channels)
+        self.groups = integer(name, "groups", groups)
+        for channels in ("in_channels", "out_channels"):
+            if getattr(self, channels) % self.groups:
+                raise ValueError(
+                    f"{name}: groups must divide {channels} (got {self.groups} and "
+                    f"{getattr(self, channels)})"
+                )
+        self.padding_mode = choice(name, "padding_mode", padding_mode, self.padding_modes)
+        self.kernel_size = geometry.per_axis(name, "kernel_size", kernel_size, axes, 1)
+        self.stride = geometry.per_axis(name, "stride", stride, axes, 1)
+        self.dilation = geometry.per_axis(name, "dilation", dilation, axes, 1)
+        self.output_padding = geometry.per_axis(name, "output_padding", output_padding, axes, 0)
+        if isinstance(padding, str):
+            self.padding = padding
+        else:
+            self.padding = geometry.per_axis(name, "padding", padding, axes, 0)
+        self._window()
+        first, second = self.out_channels, self.in_channels
+        if self.transposed:
+            first, second = second, first
+        shape = first, second // self.groups, *self.kernel_size
+        resolved = float_dtype(name, dtype)
+        self.weight = Parameter(np.empty(shape, resolved))
+        self.bias = Parameter(np.empty(self.out_channels, resolved)) if bias else None
+        self.reset_parameters()
+
+    def _window(self) -> geometry.Conv:
+        """The geometry for an input that is large enough, so that only arguments can be invalid."""
+        sizes = (k * d for k, d in zip(self.kernel_size, self.dilation, strict=True))
+        return geometry.conv(
+            type(self).__name__, (1, 1, *sizes), (1, 1, *self.kernel_size), self.stride,
+            self.padding, self.dilation,
+        )  # fmt: skip
+
+    def reset_parameters(self) -> None:
+        """Draw new initial values for the parameters."""
+        init.layer_defaults_(self.weight, self.bias)
+
+    def forward(self, input: Any) -> Tensor:
+        padding = self.padding
+        if self.padding_mode != "zeros":
+            input = F.pad(input, self._added_cells(), self.padding_mode)
+            padding = 0
+        convolve = getattr(F, f"conv{self.axes}d")
+        y: Tensor = convolve(
+            input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
+        )
+        return y
+
+    def _added_cells(self) -> list[int]:
+        """The padding as an argument of `cnet.functional.pad`, which begins with the last axis."""
+        axes = self._window().axes
+        return [cells for axis in reversed(axes) for cells in (axis.begin, axis.end)]
+
+    def extra_repr(self) -> str:
+        text = (
+            f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, "
+            f"stride={self.stride}"
+        )
+        defaults = {
+            "padding": (0,) * self.axes, "dilation": (1,) * self.axes,
+            "output_padding": (0,) * self.axes, "groups": 1,
+        }  # fmt: skip
+        for name, default in defaults.items():
+            if getattr(self, name) != default:
+                text += f", {name}={getattr(self, name)}"
+        text += ", bias=False" if self.bias is None else ""
+        return text + (f", padding_mode={self.padding_mode}" * (self.padding_mode != "zeros"))
+
+
+class Conv1d(ConvNd):
+    """Cross-correlation of sequences with trained kernels; see `cnet.functional.conv1d`.
+
+    Parameters
+    ----------
+    in_channels : int
+        Channels of the input, shape (n, in_channels, l) or (in_channels, l).
+    out_channels : int
+        Channels of the output, shape (n, out_channels, ol) or (out_channels, ol).
+    kernel_size : int or (int,)
+        The size of the kernels.
+    stride : int or (int,), default 1
+        The step of the kernels.
+    padding : int or (int,), 'valid' or 'same', default 0
+        The number of cells that are added at each end; 'same' keeps the size and requires stride 1,
+        'valid' means 0.
+    dilation : int or (int,), default 1
+        Distance between neighbouring elements of a kernel.
+    groups : int, default 1
+        The number of groups of channels, which must divide both numbers of channels. An output
+        channel depends only on the input channels of its group.
+    bias : bool, default True
+        Whether a bias is added to each output channel.
+    padding_mode : {'zeros', 'reflect', 'replicate', 'circular'}, default 'zeros'
+        The values of the added cells; see `cnet.functional.pad`.
+    dtype : {float32, float64}, default float32
+        The dtype of the parameters; the input must have the same dtype.
+
+    Attributes
+    ----------
+    weight : Parameter, shape (out_channels, in_channels / groups, k)
+        Drawn uniformly from ±1 / √(in_channels / groups · k).
+    bias : Parameter, shape (out_channels,), or None
+        Drawn from the same distribution.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has an invalid type or value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import nn
+    >>> conv = nn.Conv1d(2, 8, 5, padding=2)
+    >>> conv(np.zeros((4, 2, 28), np.float32)).shape
+    (4, 8, 28)
+    """
+
+    axes = 1
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Sizes,
+        stride: Sizes = 1,
+        padding: Padding = 0,
+        dilation: Sizes = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        *,
+        dtype: npt.DTypeLike = np.float32,
+    ) -> None:
+        super().__init__()
+        self._set_up(
+            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias,
+            padding_mode, dtype,
+        )  # fmt: skip
+
+
+class Conv2d(ConvNd):
     """Cross-correlation of images with trained kernels; see `cnet.functional.conv2d`.
 
     Parameters
@@ -28,21 +196,21 @@ class Conv2d(Module):
     out_channels : int
         Channels of the output, shape (n, out_channels, oh, ow) or (out_channels, oh, ow).
     kernel_size : int or (int, int)
-        Height and width of the kernels.
+        The size of the kernels.
     stride : int or (int, int), default 1
-        The vertical and the horizontal step of the kernel.
-    padding : int, (int, int), 'valid' or 'same', default 0
-        The number of zeros on each side of the image; 'same' keeps the size and requires stride 1,
+        The step of the kernels.
+    padding : int or (int, int), 'valid' or 'same', default 0
+        The number of cells that are added at each end; 'same' keeps the size and requires stride 1,
         'valid' means 0.
     dilation : int or (int, int), default 1
-        Distance between neighbouring elements of the kernel.
+        Distance between neighbouring elements of a kernel.
     groups : int, default 1
         The number of groups of channels, which must divide both numbers of channels. An output
         channel depends only on the input channels of its group.
     bias : bool, default True
         Whether a bias is added to each output channel.
-    padding_mode : {'zeros'}, default 'zeros'
-        Other modes are not supported.
+    padding_mode : {'zeros', 'reflect', 'replicate', 'circular'}, default 'zeros'
+        The values of the added cells; see `cnet.functional.pad`.
     dtype : {float32, float64}, default float32
         The dtype of the parameters; the input must have the same dtype.
 
@@ -75,16 +243,16 @@ class Conv2d(Module):
     (4, 8, 28, 28)
     """
 
-    bias: Parameter | None
+    axes = 2
 
     def __init__(
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: Size2d,
-        stride: Size2d = 1,
+        kernel_size: Sizes,
+        stride: Sizes = 1,
         padding: Padding = 0,
-        dilation: Size2d = 1,
+        dilation: Sizes = 1,
         groups: int = 1,
         bias: bool = True,
         padding_mode: str = "zeros",
@@ -92,51 +260,79 @@ class Conv2d(Module):
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
         super().__init__()
-        self.in_channels = integer("Conv2d", "in_channels", in_channels)
-        self.out_channels = integer("Conv2d", "out_channels", out_channels)
-        self.groups = integer("Conv2d", "groups", groups)
-        for name in ("in_channels", "out_channels"):
-            if getattr(self, name) % self.groups:
-                raise ValueError(
-                    f"Conv2d: groups must divide {name} (got {self.groups} and "
-                    f"{getattr(self, name)})"
-                )
-        self.padding_mode = choice("Conv2d", "padding_mode", padding_mode, ("zeros",))
-        self.kernel_size = kh, kw = geometry.per_axis("Conv2d", "kernel_size", kernel_size, 2, 1)
-        self.dilation = dh, dw = geometry.per_axis("Conv2d", "dilation", dilation, 2, 1)
-        weight_shape = (self.out_channels, self.in_channels // self.groups, kh, kw)
-        # For an image that is large enough, only invalid arguments raise an error.
-        geometry.conv(
-            "Conv2d", (1, self.in_channels, kh * dh, kw * dw), weight_shape, stride, padding,
-            dilation, groups,
+        self._set_up(
+            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias,
+            padding_mode, dtype,
         )  # fmt: skip
-        self.stride = geometry.per_axis("Conv2d", "stride", stride, 2, 1)
-        self.padding: Padding = (
-            padding
-            if isinstance(padding, str)
-            else geometry.per_axis("Conv2d", "padding", padding, 2, 0)
-        )
-        dtype = float_dtype("Conv2d", dtype)
-        self.weight = Parameter(np.empty(weight_shape, dtype))
-        self.bias = Parameter(np.empty(self.out_channels, dtype)) if bias else None
-        self.reset_parameters()
 
-    def reset_parameters(self) -> None:
-        """Draw new initial values for the parameters."""
-        init.layer_defaults_(self.weight, self.bias)
 
-    def forward(self, input: Any) -> Tensor:
-        return F.conv2d(
-            input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
-        )
+class Conv3d(ConvNd):
+    """Cross-correlation of volumes with trained kernels; see `cnet.functional.conv3d`.
 
-    def extra_repr(self) -> str:
-        parts = [
-            f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, "
-            f"stride={self.stride}"
-        ]
-        parts += [f"padding={self.padding}"] if self.padding != (0, 0) else []
-        parts += [f"dilation={self.dilation}"] if self.dilation != (1, 1) else []
-        parts += [f"groups={self.groups}"] if self.groups != 1 else []
-        parts += ["bias=False"] if self.bias is None else []
-        return ", ".join(parts)
+    Parameters
+    ----------
+    in_channels : int
+        Channels of the input, shape (n, in_channels, d, h, w) or (in_channels, d, h, w).
+    out_channels : int
+        Channels of the output, shape (n, out_channels, od, oh, ow) or (out_channels, od, oh, ow).
+    kernel_size : int or (int, int, int)
+        The size of the kernels.
+    stride : int or (int, int, int), default 1
+        The step of the kernels.
+    padding : int or (int, int, int), 'valid' or 'same', default 0
+        The number of cells that are added at each end; 'same' keeps the size and requires stride 1,
+        'valid' means 0.
+    dilation : int or (int, int, int), default 1
+        Distance between neighbouring elements of a kernel.
+    groups : int, default 1
+        The number of groups of channels, which must divide both numbers of channels. An output
+        channel depends only on the input channels of its group.
+    bias : bool, default True
+        Whether a bias is added to each output channel.
+    padding_mode : {'zeros', 'reflect', 'replicate', 'circular'}, default 'zeros'
+        The values of the added cells; see `cnet.functional.pad`.
+    dtype : {float32, float64}, default float32
+        The dtype of the parameters; the input must have the same dtype.
+
+    Attributes
+    ----------
+    weight : Parameter, shape (out_channels, in_channels / groups, kd, kh, kw)
+        Drawn uniformly from ±1 / √(in_channels / groups · kd · kh · kw).
+    bias : Parameter, shape (out_channels,), or None
+        Drawn from the same distribution.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has an invalid type or value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import nn
+    >>> conv = nn.Conv3d(1, 8, 3, padding=1)
+    >>> conv(np.zeros((4, 1, 5, 8, 8), np.float32)).shape
+    (4, 8, 5, 8, 8)
+    """
+
+    axes = 3
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Sizes,
+        stride: Sizes = 1,
+        padding: Padding = 0,
+        dilation: Sizes = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        *,
+        dtype: npt.DTypeLike = np.float32,
+    ) -> None:
+        super().__init__()
+        self._set_up(
+            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias,
+            padding_mode, dtype,
+        )  # fmt: skip

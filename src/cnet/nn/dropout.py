@@ -6,6 +6,8 @@ from .. import functional as F
 from ..tensor import Tensor
 from .module import Module
 
+__all__ = ["Dropout"]
+
 
 class Dropout(Module):
     """In training mode, set random elements to zero and scale the others.

@@ -7,6 +7,8 @@ from ..operations.shape import flatten, reshape
 from ..tensor import Tensor, as_tensor
 from .module import Module
 
+__all__ = ["Flatten", "Unflatten"]
+
 
 class Flatten(Module):
     """Combine several adjacent axes into one; see `cnet.flatten`.

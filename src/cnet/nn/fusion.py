@@ -26,7 +26,7 @@ def _halves(pool: MaxPool2d) -> bool:
 
 
 def _conv_relu_pool(conv: Conv2d, _: ReLU, pool: MaxPool2d) -> Operation | None:
-    if not _halves(pool):
+    if conv.padding_mode != "zeros" or not _halves(pool):
         return None
     return lambda x: conv2d_relu_pool(
         x,
@@ -83,8 +83,7 @@ def _operation_at(modules: Sequence[Module], position: int) -> tuple[Operation, 
 
 def _is_watched(module: Module) -> bool:
     return bool(
-        module._forward_pre_hooks
-        or module._forward_hooks
+        module._has_hooks()
         or "forward" in module.__dict__
         or type(module).forward is not _FORWARDS[type(module)]
     )

@@ -1,19 +1,30 @@
-"""The call of a module: its forward method, with hooks before and after it."""
+"""The call of a module: its forward method, with hooks around it and around its backward pass."""
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeAlias
 
 from ..tensor import HookHandle
+from .backward_hooks import BackwardHooks
 
 Hook: TypeAlias = Callable[..., Any]
+
+
+class _ForwardHook(NamedTuple):
+    """A hook before or after `forward`, with the options of its registration."""
+
+    call: Hook
+    with_kwargs: bool
+    always_call: bool = False
 
 
 class Hooked:
     """Base class of `Module`: a call runs `forward` and the registered hooks."""
 
-    def __init__(self) -> None:
-        self._forward_pre_hooks: dict[int, Hook] = {}
-        self._forward_hooks: dict[int, Hook] = {}
+    _forward_pre_hooks: dict[int, _ForwardHook]
+    _forward_hooks: dict[int, _ForwardHook]
+    _backward_pre_hooks: dict[int, Hook]
+    _backward_hooks: dict[int, Hook]
 
     def _no_forward(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must define forward")
@@ -22,39 +33,94 @@ class Hooked:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run `forward`, with the registered hooks before and after it."""
-        for pre_hook in tuple(self._forward_pre_hooks.values()):
-            changed = pre_hook(self, args)
-            if changed is not None:
-                args = changed if isinstance(changed, tuple) else (changed,)
-        output = self.forward(*args, **kwargs)
-        for hook in tuple(self._forward_hooks.values()):
-            changed = hook(self, args, output)
-            if changed is not None:
-                output = changed
-        return output
+        return (
+            self._hooked_call(args, kwargs) if self._has_hooks() else self.forward(*args, **kwargs)
+        )
 
-    def register_forward_pre_hook(self, hook: Hook) -> HookHandle:
+    def _has_hooks(self) -> bool:
+        """Whether a call runs more than `forward`."""
+        return bool(
+            self._forward_pre_hooks
+            or self._forward_hooks
+            or self._backward_hooks
+            or self._backward_pre_hooks
+        )
+
+    def _hooked_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        output, pending = None, dict(self._forward_hooks)
+        try:
+            for hook in tuple(self._forward_pre_hooks.values()):
+                args, kwargs = _before(hook, self, args, kwargs)
+            backward = None
+            if self._backward_hooks or self._backward_pre_hooks:
+                backward = BackwardHooks(self, self._backward_pre_hooks, self._backward_hooks)
+                args = backward.watch_inputs(args)
+            output = self.forward(*args, **kwargs)
+            pending = dict(self._forward_hooks)
+            for number, hook in tuple(pending.items()):
+                del pending[number]
+                output = _after(hook, self, args, kwargs, output)
+            return output if backward is None else backward.watch_output(output)
+        except Exception:
+            for hook in pending.values():
+                if hook.always_call:
+                    output = self._call_after_error(hook, args, kwargs, output)
+            raise
+
+    def _call_after_error(
+        self, hook: _ForwardHook, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
+    ) -> Any:
+        try:
+            return _after(hook, self, args, kwargs, output)
+        except Exception as error:
+            warnings.warn(
+                f"{type(self).__name__}: a forward hook with always_call=True raised "
+                f"{type(error).__name__} after another error in forward: {error}",
+                stacklevel=4,
+            )
+            return output
+
+    def register_forward_pre_hook(
+        self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False
+    ) -> HookHandle:
         """Call ``hook(module, args)`` before `forward`; its result replaces the arguments.
 
         Parameters
         ----------
         hook : callable
             Gets the positional arguments as a tuple, and returns None, a tuple, or one argument.
+        prepend : bool, default False
+            Whether the hook is called before the hooks that are registered already.
+        with_kwargs : bool, default False
+            Whether to call ``hook(module, args, kwargs)``, which returns None or both.
 
         Returns
         -------
         HookHandle
             ``handle.remove()`` removes the hook.
         """
-        return HookHandle(self._forward_pre_hooks, hook)
+        return _register(self._forward_pre_hooks, _ForwardHook(hook, with_kwargs), prepend)
 
-    def register_forward_hook(self, hook: Hook) -> HookHandle:
+    def register_forward_hook(
+        self,
+        hook: Hook,
+        *,
+        prepend: bool = False,
+        with_kwargs: bool = False,
+        always_call: bool = False,
+    ) -> HookHandle:
         """Call ``hook(module, args, output)`` after `forward`; its result replaces the output.
 
         Parameters
         ----------
         hook : callable
             Gets the positional arguments as a tuple and the output, and returns None or an output.
+        prepend : bool, default False
+            Whether the hook is called before the hooks that are registered already.
+        with_kwargs : bool, default False
+            Whether to call ``hook(module, args, kwargs, output)``.
+        always_call : bool, default False
+            Whether to call the hook also after an exception in `forward` or in another hook.
 
         Returns
         -------
@@ -71,4 +137,95 @@ class Hooked:
         (5, 2)
         >>> handle.remove()
         """
-        return HookHandle(self._forward_hooks, hook)
+        record = _ForwardHook(hook, with_kwargs, always_call)
+        return _register(self._forward_hooks, record, prepend)
+
+    def register_full_backward_pre_hook(self, hook: Hook, prepend: bool = False) -> HookHandle:
+        """Call ``hook(module, grad_output)`` in the backward pass, before that of the module.
+
+        Parameters
+        ----------
+        hook : callable
+            Gets the gradients of the outputs as a tuple, with None for outputs that are not
+            tensors. It returns None, or gradients that replace them.
+        prepend : bool, default False
+            Whether the hook is called before the hooks that are registered already.
+
+        Returns
+        -------
+        HookHandle
+            ``handle.remove()`` removes the hook.
+        """
+        return _register(self._backward_pre_hooks, hook, prepend)
+
+    def register_full_backward_hook(self, hook: Hook, prepend: bool = False) -> HookHandle:
+        """Call ``hook(module, grad_input, grad_output)`` in every backward pass of the module.
+
+        The hook is called when the gradients of the inputs are complete; if no input requires
+        grad, when the gradients of the outputs are.
+
+        Parameters
+        ----------
+        hook : callable
+            Gets the gradients of the positional arguments and of the outputs as tuples, with None
+            for those that are not tensors or do not require grad. It returns None, or gradients
+            that replace `grad_input`.
+        prepend : bool, default False
+            Whether the hook is called before the hooks that are registered already.
+
+        Returns
+        -------
+        HookHandle
+            ``handle.remove()`` removes the hook.
+
+        Examples
+        --------
+        >>> import cnet
+        >>> relu = cnet.nn.ReLU()
+        >>> handle = relu.register_full_backward_hook(lambda module, dx, dy: print(dx))
+        >>> relu(cnet.tensor([-1.0, 1.0], requires_grad=True)).sum().backward()
+        (tensor([0., 1.]),)
+        """
+        return _register(self._backward_hooks, hook, prepend)
+
+    def register_backward_hook(self, hook: Hook) -> HookHandle:
+        """PyTorch's deprecated name of `register_full_backward_hook`."""
+        return self.register_full_backward_hook(hook)
+
+
+def _before(
+    hook: _ForwardHook, module: Hooked, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    if not hook.with_kwargs:
+        changed = hook.call(module, args)
+        if changed is not None:
+            args = changed if isinstance(changed, tuple) else (changed,)
+        return args, kwargs
+    changed = hook.call(module, args, kwargs)
+    if changed is None:
+        return args, kwargs
+    match changed:
+        case (tuple(new_args), Mapping() as new_kwargs):
+            return new_args, dict(new_kwargs)
+    raise RuntimeError(
+        f"{type(module).__name__}: a forward pre-hook with kwargs must return None or a tuple "
+        f"(args, kwargs) (got {changed!r})"
+    )
+
+
+def _after(
+    hook: _ForwardHook, module: Hooked, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
+) -> Any:
+    given = (args, kwargs, output) if hook.with_kwargs else (args, output)
+    changed = hook.call(module, *given)
+    return output if changed is None else changed
+
+
+def _register(hooks: dict[int, Any], hook: Any, prepend: bool = False) -> HookHandle:
+    """Add a hook to `hooks`, at the end or at the beginning."""
+    others = list(hooks.items()) if prepend else []
+    if prepend:
+        hooks.clear()
+    handle = HookHandle(hooks, hook)
+    hooks.update(others)
+    return handle

@@ -12,6 +12,8 @@ from ._arguments import float_dtype, integer
 from .module import Module
 from .parameter import Parameter
 
+__all__ = ["Identity", "Linear"]
+
 
 class Identity(Module):
     """Return the input unchanged; arguments of the constructor are ignored.

@@ -12,6 +12,8 @@ from ._arguments import float_dtype, integer
 from .module import Module
 from .parameter import Parameter
 
+__all__ = ["BatchNorm1d", "BatchNorm2d"]
+
 
 class _BatchNorm(Module):
     """The common base class; subclasses define the dimensions of the input."""

@@ -1,8 +1,13 @@
-"""Parameter: a tensor that is trained as part of a module."""
+"""Parameters and buffers: tensors that a module holds, also before their shapes are known."""
 
-from typing import Any
+from typing import Any, ClassVar, Self
 
-from ..tensor import Tensor
+import numpy as np
+
+from ..engine import Variable
+from ..tensor import DType, Tensor
+
+__all__ = ["Parameter"]
 
 
 class Parameter(Tensor):
@@ -10,8 +15,8 @@ class Parameter(Tensor):
 
     Parameters
     ----------
-    data : Tensor or ndarray of float32 or float64
-        The initial values. Their memory is shared, not copied.
+    data : Tensor or ndarray of float32 or float64, optional
+        The initial values; an empty tensor by default. Their memory is shared, not copied.
     requires_grad : bool, default True
         Whether `backward` computes its gradient.
 
@@ -34,8 +39,156 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
-    def __init__(self, data: Any, requires_grad: bool = True) -> None:
-        super().__init__(data, requires_grad)
+    def __init__(self, data: Any = None, requires_grad: bool = True) -> None:
+        super().__init__(np.empty(0, np.float32) if data is None else data, requires_grad)
 
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"
+
+
+class Buffer(Tensor):
+    """A tensor that becomes a buffer of the `Module` it is assigned to.
+
+    Parameters
+    ----------
+    data : Tensor or ndarray, optional
+        The values; an empty tensor by default. Their memory is shared, not copied.
+    persistent : bool, default True
+        Whether the buffer is part of `state_dict`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import nn
+    >>> module = nn.Module()
+    >>> module.mean = nn.Buffer(np.zeros(3, np.float32))
+    >>> [name for name, _ in module.named_buffers()]
+    ['mean']
+    """
+
+    __slots__ = ("persistent",)
+
+    def __init__(self, data: Any = None, *, persistent: bool = True) -> None:
+        super().__init__(np.empty(0, np.float32) if data is None else data)
+        self.persistent = persistent
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        copied = super().__deepcopy__(memo)
+        copied.persistent = self.persistent
+        return copied
+
+
+class _Uninitialized(Tensor):
+    """A tensor without a shape: `materialize` gives it one, and makes it an ordinary tensor."""
+
+    __slots__ = ()
+
+    becomes: ClassVar[type[Tensor]]
+
+    def __init__(self, requires_grad: bool = False, dtype: DType = None) -> None:
+        dtype = np.dtype(np.float32 if dtype is None else dtype)
+        self._init(np.empty(0, dtype))
+        self._requires_grad = requires_grad
+
+    def _uninitialized(self) -> Any:
+        kind = self.becomes.__name__.lower()
+        raise ValueError(
+            f"an uninitialized {kind} has no shape and no values; call the module once, so that "
+            "they are initialized for its input"
+        )
+
+    _array = property(_uninitialized, lambda tensor, array: _ARRAY.__set__(tensor, array))  # type: ignore[assignment]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        dtype: np.dtype[Any] = _ARRAY.__get__(self).dtype
+        return dtype
+
+    def materialize(self, shape: tuple[int, ...], device: Any = None, dtype: DType = None) -> None:
+        """Give the tensor a shape; its values are undefined until they are written.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            The shape.
+        device : optional
+            Must be the CPU, as everywhere.
+        dtype : dtype, optional
+            The dtype; that of the constructor by default.
+        """
+        array = np.empty(shape, self.dtype if dtype is None else dtype)
+        self.__class__ = self.becomes
+        self._array = array
+
+    def detach(self) -> Self:
+        """The tensor itself, since there are no values to share."""
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        copied = type(self)(self._requires_grad, dtype=self.dtype)
+        memo[id(self)] = copied
+        return copied
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
+class UninitializedParameter(_Uninitialized, Parameter):
+    """A parameter of a lazy module, before the first call determines its shape.
+
+    Parameters
+    ----------
+    requires_grad : bool, default True
+        Whether `backward` computes its gradient, once it is initialized.
+    device : optional
+        Must be the CPU, as everywhere.
+    dtype : {float32, float64}, default float32
+        The dtype.
+
+    Examples
+    --------
+    >>> from cnet import nn
+    >>> parameter = nn.UninitializedParameter()
+    >>> parameter.materialize((2, 3))
+    >>> type(parameter) is nn.Parameter, parameter.shape
+    (True, (2, 3))
+    """
+
+    __slots__ = ()
+
+    becomes = Parameter
+
+    def __init__(self, requires_grad: bool = True, device: Any = None, dtype: DType = None) -> None:
+        super().__init__(requires_grad, dtype)
+
+
+class UninitializedBuffer(_Uninitialized):
+    """A buffer of a lazy module, before the first call determines its shape.
+
+    Parameters
+    ----------
+    requires_grad : bool, default False
+        Whether it requires grad; buffers usually do not.
+    device : optional
+        Must be the CPU, as everywhere.
+    dtype : dtype, default float32
+        The dtype.
+    """
+
+    __slots__ = ()
+
+    becomes = Tensor
+
+    def __init__(
+        self, requires_grad: bool = False, device: Any = None, dtype: DType = None
+    ) -> None:
+        super().__init__(requires_grad, dtype)
+
+
+_ARRAY: Any = Variable.__dict__["_array"]
+"""The slot that `_Uninitialized` hides."""
+
+
+def is_lazy(tensor: object) -> bool:
+    """Whether a parameter or buffer is uninitialized."""
+    return isinstance(tensor, _Uninitialized)

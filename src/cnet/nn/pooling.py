@@ -8,6 +8,8 @@ from .. import geometry
 from ..tensor import Tensor
 from .module import Module
 
+__all__ = ["AvgPool2d", "MaxPool2d"]
+
 Size2d: TypeAlias = int | Sequence[int]
 
 

@@ -6,8 +6,8 @@ operands:
 - An integer and a float give the dtype of the float, not a wider one.
 - Arrays with axes take precedence over arrays without axes, and these over Python numbers. An
   operand of lower precedence changes the dtype only if its kind is higher. A Python float then
-  counts as float32, a Python int as int64.
-- Operations with float results convert booleans and integers to float32.
+  counts as the default dtype, a Python int as int64.
+- Operations with float results convert booleans and integers to the default dtype.
 
 `cnet.kernels` and `cnet.dropin` keep NumPy's rules.
 """
@@ -18,16 +18,14 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Array
+from ..dtypes import of_number
 from .registry import weak
 
 DType = np.dtype[Any]
 
-FLOAT32 = np.dtype(np.float32)
-"""The default dtype of booleans, integers and Python floats in float operations."""
 INT64 = np.dtype(np.int64)
 
 _KINDS = {"b": 0, "i": 1, "u": 1, "f": 2}
-_NUMBERS = {bool: np.dtype(np.bool_), int: INT64, float: FLOAT32}
 
 
 def promoted(function: str, a: Any, b: Any) -> tuple[Any, Any]:
@@ -36,9 +34,9 @@ def promoted(function: str, a: Any, b: Any) -> tuple[Any, Any]:
         if type(b) is np.ndarray:
             if a.dtype is b.dtype:
                 return a, b
-        elif a.dtype.kind == "f" and type(b) in _NUMBERS:
+        elif a.dtype.kind == "f" and type(b) in of_number:
             return a, b
-    elif type(b) is np.ndarray and b.dtype.kind == "f" and type(a) in _NUMBERS:
+    elif type(b) is np.ndarray and b.dtype.kind == "f" and type(a) in of_number:
         return a, b
     a, b = weak(a), weak(b)
     dtype = result_type(function, a, b)
@@ -49,7 +47,7 @@ def promoted_to_float(function: str, a: Any, b: Any) -> tuple[Any, Any]:
     """Like `promoted`, for an operation whose result has a float dtype."""
     a, b = promoted(function, a, b)
     if (a if isinstance(a, np.ndarray) else b).dtype.kind != "f":
-        return cast(a, FLOAT32), cast(b, FLOAT32)
+        return cast(a, of_number[float]), cast(b, of_number[float])
     return a, b
 
 
@@ -57,7 +55,7 @@ def floating(function: str, x: Any) -> Array:
     """Convert booleans and integers to float32; float arrays are returned unchanged."""
     if type(x) is np.ndarray and x.dtype.kind == "f":
         return x
-    return cast(x, FLOAT32) if _kind(function, x) < 2 else np.asarray(x)
+    return cast(x, of_number[float]) if _kind(function, x) < 2 else np.asarray(x)
 
 
 def require_float(function: str, x: Any) -> None:
@@ -70,8 +68,8 @@ def result_type(function: str, *operands: Any) -> DType:
     """The promoted dtype of the operands, which are arrays or Python numbers."""
     arrays: list[list[DType]] = [[], [], []]
     for operand in operands:
-        if type(operand) in _NUMBERS:
-            arrays[2].append(_NUMBERS[type(operand)])
+        if type(operand) in of_number:
+            arrays[2].append(of_number[type(operand)])
         else:
             _kind(function, operand)
             arrays[0 if operand.ndim else 1].append(operand.dtype)

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..autograd import Array, Context, Operation
 from ..inplace import apply_in_place
@@ -13,7 +12,7 @@ from ._elementwise import Elementwise
 from ._promotion import floating, promoted
 from .registry import numpy_function, operation
 
-__all__ = ["abs", "clamp", "clip", "clone", "exp", "log", "sigmoid", "sqrt", "tanh"]
+__all__ = ["abs", "clamp", "clip", "exp", "log", "sigmoid", "sqrt", "tanh"]
 
 
 class Exp(Operation[Tensor]):
@@ -302,47 +301,6 @@ def clip(input: TensorLike, min: Operand | None = None, max: Operand | None = No
     return Clip.apply(input, weak(min), weak(max))
 
 
-class Cast(Operation[Tensor]):
-    @staticmethod
-    def forward(ctx: Context, x: Array, *, dtype: npt.DTypeLike) -> Array:
-        return x.astype(dtype)
-
-    @staticmethod
-    def backward(ctx: Context, grad: Array) -> Any:
-        return grad
-
-
-@operation(Cast, methods=("astype",))
-def astype(x: Tensor, dtype: npt.DTypeLike) -> Tensor:
-    """Convert to another dtype; returns the tensor itself if it already has the dtype."""
-    return x if x.dtype == dtype else Cast.apply(x, dtype=dtype)
-
-
-@operation(Cast, methods=("clone",))
-def clone(input: TensorLike) -> Tensor:
-    """A copy of a tensor; gradients propagate through it.
-
-    Parameters
-    ----------
-    input : Tensor or ndarray, any shape
-
-    Returns
-    -------
-    Tensor
-        In the shape and dtype of `input`, with its own memory.
-
-    Examples
-    --------
-    >>> import cnet
-    >>> x = cnet.tensor([1.0, 2.0])
-    >>> y = cnet.clone(x)
-    >>> y[0] = 5
-    >>> x
-    tensor([1., 2.])
-    """
-    return Cast.apply(input, dtype=input.dtype)
-
-
 @operation(methods=("clip_", "clamp_"))
 def clip_(x: Tensor, min: Operand | None = None, max: Operand | None = None) -> Tensor:
     """Like `clip`, but in place."""
@@ -350,24 +308,6 @@ def clip_(x: Tensor, min: Operand | None = None, max: Operand | None = None) -> 
         raise ValueError("clip_: min or max must be given")
     result: Tensor = apply_in_place(Clip, x, weak(min), weak(max))
     return result
-
-
-@operation(methods=("float",))
-def _float(self: Tensor) -> Tensor:
-    """Convert to float32; returns the tensor itself if it already has the dtype."""
-    return astype(self, np.float32)
-
-
-@operation(methods=("double",))
-def _double(self: Tensor) -> Tensor:
-    """Convert to float64; returns the tensor itself if it already has the dtype."""
-    return astype(self, np.float64)
-
-
-@operation(methods=("long",))
-def _long(self: Tensor) -> Tensor:
-    """Convert to int64; returns the tensor itself if it already has the dtype."""
-    return astype(self, np.int64)
 
 
 @numpy_function(np.clip)

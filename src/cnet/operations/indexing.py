@@ -6,7 +6,6 @@ import numpy as np
 
 from ..autograd import Array, Context, Operation, ViewOperation
 from ..inplace import apply_in_place
-from ..random import default_generator
 from ..tensor import Operand, Tensor
 from ._common import unbroadcast, weak
 from .registry import operation
@@ -118,7 +117,8 @@ def setitem(x: Tensor, index: Any, value: Operand) -> None:
     apply_in_place(SetItem, x, weak(value), index=array_index(index))
 
 
-def _fill(x: Tensor, value: Any, index: Any = ...) -> Tensor:
+def fill(x: Tensor, value: Any, index: Any = ...) -> Tensor:
+    """Write a value into a tensor or a part of it, in place, and return the tensor."""
     result: Tensor = apply_in_place(SetItem, x, weak(value), index=index)
     return result
 
@@ -126,40 +126,22 @@ def _fill(x: Tensor, value: Any, index: Any = ...) -> Tensor:
 @operation(methods=("fill_",))
 def fill_(x: Tensor, value: Operand) -> Tensor:
     """Set all elements to a number, in place."""
-    return _fill(x, value)
+    return fill(x, value)
 
 
 @operation(methods=("zero_",))
 def zero_(x: Tensor) -> Tensor:
     """Set all elements to 0, in place."""
-    return _fill(x, 0)
+    return fill(x, 0)
 
 
 @operation(methods=("copy_",))
 def copy_(x: Tensor, src: Operand, non_blocking: bool = False) -> Tensor:
     """Copy `src` in place; it is broadcast to the shape and converted to the dtype of `x`."""
-    return _fill(x, src)
+    return fill(x, src)
 
 
 @operation(methods=("masked_fill_",))
 def masked_fill_(x: Tensor, mask: Any, value: Operand) -> Tensor:
     """Set the elements where `mask` is true to a number, in place; `mask` is broadcast."""
-    return _fill(x, value, np.broadcast_to(np.asarray(mask, bool), x.shape))
-
-
-@operation(methods=("normal_",))
-def normal_(x: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Any = None) -> Tensor:
-    """Draw all elements from a normal distribution, in place.
-
-    `generator` is a `numpy.random.Generator`, by default the one that `cnet.manual_seed` seeds.
-    """
-    return _fill(x, (generator or default_generator()).normal(mean, std, x.shape))
-
-
-@operation(methods=("uniform_",))
-def uniform_(x: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Any = None) -> Tensor:
-    """Draw all elements from the uniform distribution on [a, b), in place.
-
-    `generator` is a `numpy.random.Generator`, by default the one that `cnet.manual_seed` seeds.
-    """
-    return _fill(x, (generator or default_generator()).uniform(a, b, x.shape))
+    return fill(x, value, np.broadcast_to(np.asarray(mask, bool), x.shape))

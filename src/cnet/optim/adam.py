@@ -1,36 +1,49 @@
 """Adam."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from .. import kernels
-from .optimizer import Array, Optimizer, Params, non_negative
+from ..tensor import Tensor
+from .optimizer import Params
+from .rule import Array, ElementwiseRule, checks, decays
 
 
-class Adam(Optimizer):
+class Adam(ElementwiseRule):
     """Steps scaled by running means of the gradient and of its square.
 
     With g = grad + weight_decay · param, step t computes ::
 
         m = beta1 · m + (1 - beta1) · g
         v = beta2 · v + (1 - beta2) · g²
-        param = param - lr · m / (1 - beta1ᵗ) / (√(v / (1 - beta2ᵗ)) + eps)
+        u = max(u, v) if amsgrad, else v
+        param = param - lr · m / (1 - beta1ᵗ) / (√(u / (1 - beta2ᵗ)) + eps)
 
     Parameters
     ----------
     params : iterable of Tensor, or iterable of dict
         The parameters, or groups of parameters: see `Optimizer`.
-    lr : float, default 1e-3
+    lr : float or Tensor of one element, default 1e-3
         The learning rate.
     betas : (float, float), default (0.9, 0.999)
-        The decays of the running means of the gradient and of its square, in the range [0, 1).
+        The decays of the running means of the gradient and of its square, in the range [0, 1); both
+        can be tensors of one element.
     eps : float, default 1e-8
         Added to the divisor, so that it is not 0.
     weight_decay : float, default 0
         The factor of the L2 penalty.
+    amsgrad : bool, default False
+        Whether to divide by the greatest mean of squares so far, instead of the present one.
+    foreach, fused : bool, optional
+        Accepted for compatibility with PyTorch; they have no effect.
     maximize : bool, default False
         Maximize the objective instead of minimizing it.
+    capturable, differentiable : bool, default False
+        Not supported; must be False.
+    decoupled_weight_decay : bool, default False
+        Whether weight decay acts on the parameters only, as in `AdamW`.
 
     Raises
     ------
@@ -41,7 +54,8 @@ class Adam(Optimizer):
 
     References
     ----------
-    D. P. Kingma, J. Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1.
+    D. P. Kingma, J. Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1;
+    S. J. Reddi, S. Kale, S. Kumar, "On the convergence of Adam and beyond", ICLR 2018 (amsgrad).
 
     Examples
     --------
@@ -55,56 +69,81 @@ class Adam(Optimizer):
     array([0.5, 1.5])
     """
 
-    _decoupled = False
+    _checks = checks("lr", "eps", "weight_decay", betas=decays)
 
     def __init__(
         self,
         params: Params,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float | Tensor, float | Tensor] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0,
+        amsgrad: bool = False,
         *,
+        foreach: bool | None = None,
         maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "betas": betas,
-                "eps": eps,
-                "weight_decay": weight_decay,
-                "maximize": maximize,
-            },
-        )
-
-    def _check(self, options: dict[str, Any]) -> None:
-        lr, eps, weight_decay = (options[k] for k in ("lr", "eps", "weight_decay"))
-        non_negative(self._name, lr=lr, eps=eps, weight_decay=weight_decay)
-        betas = options["betas"]
-        if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
+        are_tensors = [isinstance(value, Tensor) for value in (lr, *betas)]
+        if foreach and any(are_tensors):
+            raise ValueError(f"{self._name}: lr and betas must be numbers if foreach is True")
+        if len(set(are_tensors[1:])) > 1:
             raise ValueError(
-                f"{self._name}: betas must be two numbers, at least 0 and less than 1 (got {betas})"
+                f"{self._name}: betas must be two numbers or two tensors (got {betas})"
             )
+        defaults = {
+            "lr": lr,
+            "betas": tuple(beta.item() if isinstance(beta, Tensor) else beta for beta in betas),
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "amsgrad": amsgrad,
+            "maximize": maximize,
+            "foreach": foreach,
+            "capturable": capturable,
+            "differentiable": differentiable,
+            "fused": fused,
+            "decoupled_weight_decay": decoupled_weight_decay,
+        }
+        super().__init__(params, defaults)
+
+    def _initial(self, options: dict[str, Any]) -> dict[str, float]:
+        names = ("step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+        return dict.fromkeys(names if options["amsgrad"] else names[:3], 0.0)
 
     def _update(
-        self, param: Array, grad: Array, state: dict[str, Any], options: dict[str, Any]
+        self, param: Array, grad: Array, state: dict[str, Array], options: dict[str, Any]
     ) -> None:
-        moments = state or {"exp_avg": np.zeros_like(param), "exp_avg_sq": np.zeros_like(param)}
-        step = state.get("step", 0) + 1
+        if options["amsgrad"]:
+            super()._update(param, grad, state, options)
+            return
         beta1, beta2 = options["betas"]
         kernels.adam_step(
             param,
             grad,
-            moments["exp_avg"],
-            moments["exp_avg_sq"],
+            state["exp_avg"],
+            state["exp_avg_sq"],
             options["lr"],
             beta1,
             beta2,
             options["eps"],
             options["weight_decay"],
-            step,
+            int(state["step"]) + 1,
             maximize=options["maximize"],
-            decoupled=self._decoupled,
+            decoupled=options["decoupled_weight_decay"],
         )
-        state.update(moments, step=step)
+        state["step"] += 1
+
+    def _prepare(self, o: SimpleNamespace, s: SimpleNamespace) -> None:
+        o.beta1, o.beta2 = o.betas
+        o.step_size = o.lr / (1 - o.beta1**o.step)
+        o.correction = (1 - o.beta2**o.step) ** 0.5
+
+    def _block(self, w: Array, g: Array, s: SimpleNamespace, o: SimpleNamespace) -> None:
+        s.exp_avg += (1 - o.beta1) * (g - s.exp_avg)
+        s.exp_avg_sq *= o.beta2
+        s.exp_avg_sq += (1 - o.beta2) * g * g
+        np.maximum(s.max_exp_avg_sq, s.exp_avg_sq, out=s.max_exp_avg_sq)
+        w -= o.step_size * s.exp_avg / (np.sqrt(s.max_exp_avg_sq) / o.correction + o.eps)

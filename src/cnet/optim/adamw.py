@@ -1,5 +1,8 @@
 """Adam with decoupled weight decay."""
 
+from typing import Any
+
+from ..tensor import Tensor
 from .adam import Adam
 from .optimizer import Params
 
@@ -14,7 +17,7 @@ class AdamW(Adam):
     ----------
     params : iterable of Tensor, or iterable of dict
         The parameters, or groups of parameters: see `Optimizer`.
-    lr : float, default 1e-3
+    lr : float or Tensor of one element, default 1e-3
         The learning rate.
     betas : (float, float), default (0.9, 0.999)
         The decays of the running means of the gradient and of its square, in the range [0, 1).
@@ -22,8 +25,8 @@ class AdamW(Adam):
         Added to the divisor, so that it is not 0.
     weight_decay : float, default 1e-2
         The factor by which parameters shrink, in units of the learning rate.
-    maximize : bool, default False
-        Maximize the objective instead of minimizing it.
+    amsgrad, maximize, foreach, capturable, differentiable, fused
+        As in `Adam`.
 
     Raises
     ------
@@ -48,16 +51,36 @@ class AdamW(Adam):
     array([0.4, 1.3])
     """
 
-    _decoupled = True
-
     def __init__(
         self,
         params: Params,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float | Tensor, float | Tensor] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
+        amsgrad: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, maximize=maximize)
+        super().__init__(
+            params,
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            amsgrad,
+            foreach=foreach,
+            maximize=maximize,
+            capturable=capturable,
+            differentiable=differentiable,
+            fused=fused,
+            decoupled_weight_decay=True,
+        )
+
+    def _completed(self, name: str, options: dict[str, Any]) -> dict[str, Any]:
+        # A state of another version of Adam does not change the rule.
+        return {**super()._completed(name, options), "decoupled_weight_decay": True}

@@ -7,7 +7,8 @@ import numpy as np
 from ..graphs import Gradients
 from ..tensor import Tensor
 from .adam import Adam
-from .optimizer import Array, Params, non_negative
+from .optimizer import Params
+from .rule import Array, non_negative, plain
 
 RULES = "literal", "feedback"
 
@@ -90,9 +91,9 @@ class CircularAdam(Adam):
         rule: str = "literal",
         maximize: bool = False,
     ) -> None:
-        non_negative("CircularAdam", circular_strength=circular_strength)
+        non_negative("CircularAdam", "circular_strength", circular_strength)
         if echo_norm_clip is not None:
-            non_negative("CircularAdam", echo_norm_clip=echo_norm_clip)
+            non_negative("CircularAdam", "echo_norm_clip", echo_norm_clip)
         for name, value in (("echo_freq", echo_freq), ("neumann_steps", neumann_steps)):
             if value < 1:
                 raise ValueError(f"CircularAdam: {name} must be at least 1 (got {value})")
@@ -120,7 +121,7 @@ class CircularAdam(Adam):
         The loss that `closure` returned, or None.
         """
         loss = super().step(closure)
-        steps = max((state["step"] for state in self.state.values()), default=0)
+        steps = max((int(state["step"]) for state in self.state.values()), default=0)
         if gradients is not None and self.circular_strength > 0 and steps % self.echo_freq == 0:
             echo = self._literal if self.rule == "literal" else self._feedback
             echo(gradients)
@@ -134,13 +135,13 @@ class CircularAdam(Adam):
         return echo
 
     def _last(self) -> Tensor:
-        params = self._params()
+        params = list(self._all_params())
         return next((param for param in reversed(params) if param.ndim), params[-1])
 
     def _literal(self, gradients: Gradients) -> None:
         last, replay = self._last(), gradients.copy()
         own = gradients[last]
-        for param in self._params():
+        for param in self._all_params():
             replay[param] = None
         if own is not None:
             size = np.sqrt(own.size).astype(own.dtype)
@@ -167,5 +168,5 @@ class CircularAdam(Adam):
             for param in group["params"]:
                 gradient = gradients[param]
                 if gradient is not None:
-                    param._array[...] -= sign * group["lr"] * gradient * scale
+                    param._array[...] -= sign * plain(group["lr"]) * gradient * scale
                     param.note_change("CircularAdam.step")

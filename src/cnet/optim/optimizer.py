@@ -1,30 +1,58 @@
 """Optimizer: groups of parameters, their options, and the state of the update rule."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
+from functools import wraps
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-from ..tensor import Tensor, make_writable, zero_grad
+from ..tensor import Tensor, zero_grad
+from .hooks import Hooks
 
-Array: TypeAlias = npt.NDArray[Any]
-Params: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]]
+Params: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
+Closure: TypeAlias = Callable[[], Any]
 
 
-class Optimizer(ABC):
+class _Required:
+    """The default of an option that every group must give."""
+
+    def __repr__(self) -> str:
+        return "<required parameter>"
+
+
+required = _Required()
+
+
+def _run_hooks_around(step: Callable[..., Any]) -> Callable[..., Any]:
+    """The method `step` of a class, with the registered hooks before and after it."""
+
+    @wraps(step)
+    def run(self: "Optimizer", *args: Any, **kwargs: Any) -> Any:
+        if type(self).step is not run:  # called by the step of a subclass
+            return step(self, *args, **kwargs)
+        arguments, kwargs = self._hooks.replaced("step_pre", self, (self, *args), kwargs)
+        result = step(*arguments, **kwargs)
+        self._opt_called = True
+        self._hooks.run("step_post", self, arguments, kwargs)
+        return result
+
+    return run
+
+
+class Optimizer:
     """Base class of all optimizers.
 
-    A subclass defines `_check`, which validates the options, and `_update`, which updates one
-    parameter.
+    A subclass passes its default options to ``super().__init__`` and defines `step`, which updates
+    the tensors in ``group["params"]`` of each group in `param_groups`, usually under `no_grad`.
 
     Parameters
     ----------
-    params : iterable of Tensor, or iterable of dict
-        The parameters, or groups of parameters. A group is a dict with ``"params"`` and any options
-        that differ from the defaults.
+    params : iterable of Tensor, of (str, Tensor), or of dict
+        The parameters, parameters with their names, or groups of parameters. A group is a dict with
+        ``"params"`` and any options that differ from the defaults.
     defaults : dict
         The default options of all groups.
 
@@ -32,23 +60,55 @@ class Optimizer(ABC):
     ----------
     param_groups : list of dict
         Each dict has ``"params"``, a list of tensors, and all options. Options may be changed at
-        any time.
+        any time. Groups of named parameters also have ``"param_names"``.
     state : dict of Tensor to dict
         The state of the update rule for each parameter, created in its first update.
+    defaults : dict
+        The default options.
 
     Raises
     ------
     TypeError
-        If `params` contains anything except tensors or groups of them.
+        If `params` contains anything except tensors, named tensors or groups of them.
     ValueError
-        If `params` is empty, a parameter appears twice or is not a leaf, or an option has an
+        If `params` is empty, a parameter is in two groups or not a leaf, or an option has an
         invalid value.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> class SignDescent(cnet.optim.Optimizer):
+    ...     def __init__(self, params, lr=0.1):
+    ...         super().__init__(params, {"lr": lr})
+    ...
+    ...     @cnet.no_grad()
+    ...     def step(self, closure=None):
+    ...         for group in self.param_groups:
+    ...             for p in group["params"]:
+    ...                 p -= group["lr"] * (p.grad > 0)
+    >>> w = cnet.tensor([1.0, 2.0], requires_grad=True)
+    >>> opt = SignDescent([w])
+    >>> (w * w).sum().backward()
+    >>> opt.step()
+    >>> w.detach()
+    tensor([0.9, 1.9])
     """
+
+    _scalars: frozenset[str] = frozenset({"step"})
+    """Names of entries of the state that keep their dtype when they are loaded."""
+    _opt_called = False
+    """Whether `step` was called; schedulers warn if it was not."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "step" in vars(cls):
+            cls.step = _run_hooks_around(cls.step)  # type: ignore[method-assign]
 
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
-        self.state: dict[Tensor, dict[str, Any]] = {}
+        self.state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
+        self._hooks = Hooks()
         groups = self._listed("params", params, "tensors or of groups")
         if not groups:
             raise ValueError(
@@ -63,15 +123,7 @@ class Optimizer(ABC):
     def _name(self) -> str:
         return type(self).__name__
 
-    @abstractmethod
-    def _check(self, options: dict[str, Any]) -> None:
-        """Raise ValueError if an option of a group has an invalid value."""
-
-    @abstractmethod
-    def _update(
-        self, param: Array, grad: Array, state: dict[str, Any], options: dict[str, Any]
-    ) -> None:
-        """Update `param` and its `state` in place; `state` is empty in the first step."""
+    # Groups
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group of parameters.
@@ -87,7 +139,13 @@ class Optimizer(ABC):
         TypeError
             If `param_group` is not a dict, or ``"params"`` contains anything except tensors.
         ValueError
-            If a tensor is already in a group or is not a leaf, or an option has an invalid value.
+            If a tensor is already in another group or is not a leaf, only some tensors have names,
+            or an option is missing or has an invalid value.
+
+        Warns
+        -----
+        UserWarning
+            If a tensor is twice in the group; each step then updates it twice.
 
         Examples
         --------
@@ -104,24 +162,20 @@ class Optimizer(ABC):
         if isinstance(params, Tensor):
             params = [params]
         params = self._listed("params of a group", params, "tensors")
-        group = {**self.defaults, **param_group, "params": params}
-        seen = {id(param) for other in self.param_groups for param in other["params"]}
-        for param in params:
-            if not isinstance(param, Tensor):
-                raise TypeError(
-                    f"{self._name}: a parameter must be a tensor (got {type(param).__name__})"
-                    f"{_hint(param)}"
-                )
-            if not param.is_leaf:
-                raise ValueError(f"{self._name}: a parameter must be a leaf of the graph")
-            if id(param) in seen:
-                raise ValueError(f"{self._name}: a parameter must not appear twice")
-            seen.add(id(param))
+        group = {**self.defaults, **param_group, **self._named(params)}
+        for name, value in group.items():
+            if value is required:
+                raise ValueError(f"{self._name}: a group must have the option {name!r}")
+        self._check_params(group)
         self._check(group)
         self.param_groups.append(group)
 
     def _listed(self, name: str, params: Any, items: str) -> list[Any]:
-        """The items of an iterable that is not a tensor, mapping or string."""
+        """The items of an ordered iterable that is not a tensor, mapping or string."""
+        if isinstance(params, (set, frozenset)):
+            raise TypeError(
+                f"{self._name}: {name} must have a fixed order (got a set); pass a list"
+            )
         if isinstance(params, (Tensor, np.ndarray, Mapping, str)) or not hasattr(
             params, "__iter__"
         ):
@@ -131,42 +185,67 @@ class Optimizer(ABC):
             )
         return list(params)
 
+    def _named(self, params: list[Any]) -> dict[str, Any]:
+        """``"params"`` of a group, and ``"param_names"`` if the parameters have names."""
+        pairs = [param for param in params if isinstance(param, tuple) and len(param) == 2]
+        if not pairs:
+            return {"params": params}
+        if len(pairs) != len(params):
+            raise ValueError(
+                f"{self._name}: either all parameters of a group must have names or none"
+            )
+        return {"params": [param for _, param in pairs], "param_names": [name for name, _ in pairs]}
+
+    def _check_params(self, group: dict[str, Any]) -> None:
+        params = group["params"]
+        for param in params:
+            if not isinstance(param, Tensor):
+                raise TypeError(
+                    f"{self._name}: a parameter must be a tensor (got {type(param).__name__})"
+                    f"{_hint(param)}"
+                )
+            if not param.is_leaf:
+                raise ValueError(f"{self._name}: a parameter must be a leaf of the graph")
+        for other in self.param_groups:
+            if ("param_names" in group) != ("param_names" in other):
+                raise ValueError(f"{self._name}: either all groups must have names or none")
+        ids = {id(param) for param in params}
+        if len(ids) < len(params):
+            warnings.warn(
+                f"{self._name}: a group contains a parameter twice, so that each step updates it "
+                "twice",
+                stacklevel=4,
+            )
+        if any(id(param) in ids for param in self._all_params()):
+            raise ValueError(f"{self._name}: a parameter must not be in two groups")
+
+    def _check(self, options: dict[str, Any]) -> None:
+        """Raise ValueError if an option of a group has an invalid value."""
+
+    def _all_params(self) -> Iterator[Tensor]:
+        return (param for group in self.param_groups for param in group["params"])
+
+    # Steps
+
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Set the gradients of all parameters to None, or to zero if `set_to_none` is False."""
-        zero_grad(self._params(), set_to_none)
+        zero_grad(self._all_params(), set_to_none)
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update every parameter that has a gradient, in place.
+    def step(self, closure: Closure | None = None) -> Any:
+        """Update the parameters; defined by subclasses.
 
         Parameters
         ----------
         closure : callable, optional
-            Computes the gradients and returns the loss; called once, before the update.
+            Computes the gradients and returns the loss.
 
         Returns
         -------
         The loss that `closure` returned, or None.
         """
-        loss = None if closure is None else closure()
-        for group in self.param_groups:
-            for param in group["params"]:
-                grad = param.grad
-                if grad is not None:
-                    self._move(param, grad._array, group)
-        return loss
+        raise NotImplementedError(f"{self._name} must define step")
 
-    def _move(self, param: Tensor, grad: Array, options: dict[str, Any]) -> None:
-        """Update a parameter, whose array may have any layout, and record the change."""
-        make_writable(param)
-        array = param._array
-        values = array
-        if not (array.flags.carray and array.dtype.isnative):
-            values = np.require(array, array.dtype.newbyteorder("="), ("C", "A"))
-        state = self.state.setdefault(param, {})
-        self._update(values, np.ascontiguousarray(grad), state, options)
-        if values is not array:
-            array[...] = values
-        param.note_change(f"{self._name}.step")
+    # State
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state that is needed to continue training with bitwise identical results.
@@ -186,19 +265,22 @@ class Optimizer(ABC):
         >>> opt.state_dict()["param_groups"][0]["params"]
         [0, 1]
         """
-        params = self._params()
-        positions = {id(param): i for i, param in enumerate(params)}
-        return {
+        self._hooks.run("state_dict_pre", self)
+        positions: dict[int, int] = {}
+        for param in self._all_params():
+            positions.setdefault(id(param), len(positions))
+        result = {
             "state": {
-                i: {name: _shared(value) for name, value in self.state[param].items()}
-                for i, param in enumerate(params)
-                if self.state.get(param)
+                positions[id(key)] if isinstance(key, Tensor) else key: dict(state)
+                for key, state in self.state.items()
+                if state
             },
             "param_groups": [
                 {**group, "params": [positions[id(param)] for param in group["params"]]}
                 for group in self.param_groups
             ],
         }
+        return dict(self._hooks.replaced("state_dict_post", self, result))
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Restore the result of `state_dict`, for parameters of the same shapes in the same order.
@@ -206,8 +288,8 @@ class Optimizer(ABC):
         Parameters
         ----------
         state_dict : mapping
-            The result of `state_dict`; it is copied. Arrays are converted to the dtype of their
-            parameter.
+            The result of `state_dict`, also one of PyTorch's; it is copied. Arrays become tensors,
+            and floats get the dtype of their parameter, except the number of the step.
 
         Raises
         ------
@@ -215,61 +297,72 @@ class Optimizer(ABC):
             If groups, options, shapes or dtypes do not match; the optimizer is then unchanged.
         """
         self._require("state_dict", state_dict, ("state", "param_groups"))
-        groups = self._fitting_groups(state_dict["param_groups"])
-        self.state = self._fitting_state(state_dict["state"])
+        state_dict = self._hooks.replaced("load_pre", self, dict(state_dict))
+        saved = state_dict["param_groups"]
+        groups = self._fitting_groups(saved)
+        keys = [key for options in saved for key in options["params"]]
+        params = dict(zip(keys, self._all_params(), strict=True))
+        self.state = self._fitting_state(state_dict["state"], params)
         for group, options in zip(self.param_groups, groups, strict=True):
             group.update(options)
+        self._hooks.run("load_post", self)
 
     def _fitting_groups(self, saved: Any) -> list[dict[str, Any]]:
         """Copies of the saved options, one dict for each group."""
         self._match("len(param_groups)", len(saved), len(self.param_groups))
-        groups, first = [], 0
+        groups = []
         for i, (options, group) in enumerate(zip(saved, self.param_groups, strict=True)):
-            self._require(f"param_groups[{i}]", options, ("params", *self.defaults))
-            end = first + len(group["params"])
-            self._match(
-                f"param_groups[{i}]['params']", list(options["params"]), list(range(first, end))
-            )
-            groups.append(deepcopy({k: v for k, v in options.items() if k != "params"}))
+            name = f"param_groups[{i}]"
+            self._require(name, options, ("params",))
+            self._match(f"len({name}['params'])", len(options["params"]), len(group["params"]))
+            copied = deepcopy({k: v for k, v in options.items() if k != "params"})
+            groups.append(self._completed(name, copied))
             self._check(groups[-1])
-            first = end
         return groups
 
-    def _fitting_state(self, saved: Any) -> dict[Tensor, dict[str, Any]]:
+    def _completed(self, name: str, options: dict[str, Any]) -> dict[str, Any]:
+        """Saved options, with the defaults of options that may be missing."""
+        return {**self.defaults, **options}
+
+    def _fitting_state(
+        self, saved: Any, params: dict[Any, Tensor]
+    ) -> defaultdict[Any, dict[str, Any]]:
         """Copies of the saved state, by parameter."""
-        params = self._params()
         self._require("state", saved)
-        if unknown := saved.keys() - range(len(params)):
-            raise ValueError(
-                f"{self._name}: state must have keys from 0 to {len(params) - 1} "
-                f"(got {unknown.pop()!r})"
-            )
-        state = {}
-        for i, kept in saved.items():
-            self._require(f"state[{i}]", kept)
-            state[params[i]] = {
-                key: self._fitting(f"state[{i}][{key!r}]", params[i], value)
-                for key, value in kept.items()
-            }
+        state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
+        for key, value in saved.items():
+            self._require(f"state[{key!r}]", value)
+            if key in params:
+                state[params[key]] = {
+                    name: self._fitting(f"state[{key!r}][{name!r}]", params[key], name, item)
+                    for name, item in value.items()
+                }
+            elif isinstance(key, int):
+                raise ValueError(
+                    f"{self._name}: state must have the keys of param_groups (got {key})"
+                )
+            else:
+                state[key] = deepcopy(value)
         return state
 
-    def _fitting(self, name: str, param: Tensor, value: Any) -> Any:
-        if isinstance(value, Tensor):
-            value = value._array
-        if isinstance(value, np.ndarray):
-            if value.ndim == 0 and param.ndim:  # the step count of PyTorch is a float
-                return int(value) if float(value).is_integer() else value.item()
-            self._match(f"{name}.shape", value.shape, param.shape)
-            if not np.can_cast(value.dtype, param.dtype, "same_kind"):
-                raise TypeError(
-                    f"{self._name}: {name}.dtype must fit into {param.dtype} (got {value.dtype})"
-                )
-            return value.astype(param.dtype, order="C")
-        if isinstance(value, (int, float)):
-            return value
-        raise TypeError(
-            f"{self._name}: {name} must be an array or a number (got {type(value).__name__})"
-        )
+    def _fitting(self, name: str, param: Tensor, key: Any, value: Any) -> Any:
+        """A copy of an entry of the state, or of a part of it, that fits its parameter."""
+        if isinstance(value, (Tensor, np.ndarray)):
+            array = value._array if isinstance(value, Tensor) else value
+            return Tensor(self._fitting_array(name, param, key, array))
+        if isinstance(value, Mapping):
+            return {k: self._fitting(f"{name}[{k!r}]", param, k, v) for k, v in value.items()}
+        if isinstance(value, (list, tuple)):
+            return type(value)(self._fitting(name, param, None, item) for item in value)
+        return deepcopy(value)
+
+    def _fitting_array(self, name: str, param: Tensor, key: Any, array: Any) -> Any:
+        if array.dtype.kind not in "biuf":
+            raise TypeError(
+                f"{self._name}: {name}.dtype must fit into {param.dtype} (got {array.dtype})"
+            )
+        keeps_dtype = key in self._scalars or array.dtype.kind != "f" or param.dtype.kind != "f"
+        return np.array(array, array.dtype if keeps_dtype else param.dtype, order="C")
 
     def _require(self, name: str, mapping: Any, keys: Iterable[str] = ()) -> None:
         if not isinstance(mapping, Mapping):
@@ -281,26 +374,53 @@ class Optimizer(ABC):
         if got != expected:
             raise ValueError(f"{self._name}: {name} must be {expected} (got {got})")
 
-    def _params(self) -> list[Tensor]:
-        return [param for group in self.param_groups for param in group["params"]]
+    # Hooks
+
+    def register_step_pre_hook(self, hook: Callable[..., Any]) -> Any:
+        """Call ``hook(optimizer, args, kwargs)`` before each `step`.
+
+        `args` begins with the optimizer. The hook may return a pair of other arguments. The result
+        is a handle: ``handle.remove()`` removes the hook.
+        """
+        return self._hooks.add("step_pre", hook)
+
+    def register_step_post_hook(self, hook: Callable[..., Any]) -> Any:
+        """Call ``hook(optimizer, args, kwargs)`` after each `step`; returns a handle."""
+        return self._hooks.add("step_post", hook)
+
+    def register_state_dict_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> Any:
+        """Call ``hook(optimizer)`` before `state_dict`; returns a handle."""
+        return self._hooks.add("state_dict_pre", hook, prepend)
+
+    def register_state_dict_post_hook(self, hook: Callable[..., Any], prepend: bool = False) -> Any:
+        """Call ``hook(optimizer, state_dict)`` after `state_dict`; returns a handle.
+
+        The hook may change the dict, or return another one.
+        """
+        return self._hooks.add("state_dict_post", hook, prepend)
+
+    def register_load_state_dict_pre_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> Any:
+        """Call ``hook(optimizer, state_dict)`` before `load_state_dict`; returns a handle.
+
+        The hook gets a shallow copy, which it may change, or returns another dict.
+        """
+        return self._hooks.add("load_pre", hook, prepend)
+
+    def register_load_state_dict_post_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> Any:
+        """Call ``hook(optimizer)`` after `load_state_dict`; returns a handle."""
+        return self._hooks.add("load_post", hook, prepend)
 
     def __repr__(self) -> str:
-        lines = []
+        text = f"{self._name} ("
         for i, group in enumerate(self.param_groups):
-            lines.append(f"Parameter Group {i}")
-            lines += [f"    {name}: {group[name]}" for name in sorted(group.keys() - {"params"})]
-        return "\n".join([f"{self._name} (", *lines, ")"])
-
-
-def _shared(value: Any) -> Any:
-    return Tensor(value) if isinstance(value, np.ndarray) else value
-
-
-def non_negative(function: str, **options: float) -> None:
-    """Raise ValueError if an option is negative or not a number."""
-    for name, value in options.items():
-        if not value >= 0:
-            raise ValueError(f"{function}: {name} must not be negative (got {value})")
+            text += f"\nParameter Group {i}\n"
+            names = sorted(group.keys() - {"params"})
+            text += "".join([f"    {name}: {group[name]}\n" for name in names])
+        return text + ")"
 
 
 def _hint(params: Any) -> str:

@@ -5,10 +5,12 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
-from .optimizer import Array, Optimizer, Params, non_negative
+from ..tensor import Tensor
+from .optimizer import Params
+from .rule import Array, Rule, checks
 
 
-class SGD(Optimizer):
+class SGD(Rule):
     """Stochastic gradient descent, optionally with momentum.
 
     With g = grad + weight_decay · param, each step computes ::
@@ -24,18 +26,22 @@ class SGD(Optimizer):
     ----------
     params : iterable of Tensor, or iterable of dict
         The parameters, or groups of parameters: see `Optimizer`.
-    lr : float, default 1e-3
+    lr : float or Tensor of one element, default 1e-3
         The learning rate.
     momentum : float, default 0
         The decay of the sum of earlier gradients.
     dampening : float, default 0
         Reduces the weight of a gradient in the momentum to 1 - dampening.
-    weight_decay : float, default 0
+    weight_decay : float or Tensor of one element, default 0
         The factor of the L2 penalty.
     nesterov : bool, default False
         Whether to use Nesterov's momentum; requires a momentum and no dampening.
     maximize : bool, default False
         Maximize the objective instead of minimizing it.
+    foreach, fused : bool, optional
+        Accepted for compatibility with PyTorch; they have no effect.
+    differentiable : bool, default False
+        Not supported; must be False.
 
     Raises
     ------
@@ -61,40 +67,46 @@ class SGD(Optimizer):
     array([0., 0.])
     """
 
+    _checks = checks("lr", "momentum", "weight_decay")
+
     def __init__(
         self,
         params: Params,
-        lr: float = 1e-3,
+        lr: float | Tensor = 1e-3,
         momentum: float = 0,
         dampening: float = 0,
-        weight_decay: float = 0,
+        weight_decay: float | Tensor = 0,
         nesterov: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "momentum": momentum,
-                "dampening": dampening,
-                "weight_decay": weight_decay,
-                "nesterov": nesterov,
-                "maximize": maximize,
-            },
-        )
+        defaults = {
+            "lr": lr,
+            "momentum": momentum,
+            "dampening": dampening,
+            "weight_decay": weight_decay,
+            "nesterov": nesterov,
+            "maximize": maximize,
+            "foreach": foreach,
+            "differentiable": differentiable,
+            "fused": fused,
+        }
+        super().__init__(params, defaults)
 
     def _check(self, options: dict[str, Any]) -> None:
-        lr, momentum, weight_decay = (options[k] for k in ("lr", "momentum", "weight_decay"))
-        non_negative("SGD", lr=lr, momentum=momentum, weight_decay=weight_decay)
-        if options["nesterov"] and (momentum == 0 or options["dampening"] != 0):
+        super()._check(options)
+        momentum, dampening = options["momentum"], options["dampening"]
+        if options["nesterov"] and (momentum <= 0 or dampening != 0):
             raise ValueError(
-                f"SGD: nesterov requires momentum > 0 and dampening = 0 "
-                f"(got {momentum} and {options['dampening']})"
+                f"{self._name}: nesterov requires momentum > 0 and dampening = 0 "
+                f"(got {momentum} and {dampening})"
             )
 
     def _update(
-        self, param: Array, grad: Array, state: dict[str, Any], options: dict[str, Any]
+        self, param: Array, grad: Array, state: dict[str, Array], options: dict[str, Any]
     ) -> None:
         momentum, buffer = options["momentum"], state.get("momentum_buffer")
         first = buffer is None

@@ -35,7 +35,7 @@ def conv2d_backward(
     grad = grad_output.reshape(g.n, g.g, g.o // g.g, g.oh * g.ow)
     if dx is not None:
         weight = weight.reshape(g.g, g.o // g.g, g.c // g.g, g.kh, g.kw)
-        padded, images = zeros(g, x.dtype)
+        padded, images = zeros(g, grad.dtype)
         for i, j, cells in positions(padded, g):
             cells += (weight[..., i, j].swapaxes(1, 2) @ grad).reshape(cells.shape)
         dx[...] = images

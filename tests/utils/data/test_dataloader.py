@@ -102,7 +102,7 @@ def test_samples_that_do_not_fit():
 IMAGES = np.arange(N * 24.0).reshape(N, 2, 3, 4).astype(np.float32)
 
 
-class Flipped(TensorDataset):
+class Flipped(ArrayDataset):
     """Mirrors each sample along its last axis."""
 
     def __getitem__(self, index):
@@ -116,7 +116,7 @@ class Doubled(Subset):
         return 2 * x, y
 
 
-class Named(TensorDataset):
+class Named(ArrayDataset):
     """A subclass with no `__getitem__` of its own."""
 
 
@@ -127,6 +127,7 @@ class Named(TensorDataset):
         Subset(Flipped(IMAGES, np.arange(N)), np.arange(N)[::-2]),
         Subset(Subset(Flipped(IMAGES, np.arange(N)), range(3, N)), range(5)),
         Doubled(TensorDataset(IMAGES, np.arange(N)), range(4, 13)),
+        TensorDataset(IMAGES, np.arange(N)),
         Subset(Doubled(Flipped(IMAGES, np.arange(N)), range(4, 13)), [2, 0, 5]),
         random_split(Flipped(IMAGES, np.arange(N)), [9, N - 9], generator=0)[1],
         Named(IMAGES, np.arange(N)),
@@ -153,7 +154,7 @@ def test_random_changes_are_drawn_for_each_sample():
 
 
 def test_arrays_that_are_no_numbers_go_sample_by_sample():
-    data = TensorDataset(np.arange(3), np.array(["a", "b", "c"]), np.array([1, 2, 3], object))
+    data = ArrayDataset(np.arange(3), np.array(["a", "b", "c"]), np.array([1, 2, 3], object))
     (batch,) = DataLoader(data, 3)
     assert batch[1] == ["a", "b", "c"]
     assert batch[2].tolist() == [1, 2, 3]

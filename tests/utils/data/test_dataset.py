@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 
 import cnet.random
-from cnet.utils.data import ArrayDataset, Subset, TensorDataset, random_split
+from cnet.utils.data import (
+    ArrayDataset,
+    ChainDataset,
+    ConcatDataset,
+    Dataset,
+    IterableDataset,
+    StackDataset,
+    Subset,
+    TensorDataset,
+    random_split,
+)
 
 X = np.arange(20.0).reshape(5, 4)
 Y = np.arange(5)
@@ -16,7 +26,6 @@ class TestArrayDataset:
     def test_shares_the_arrays(self):
         assert self.data.arrays[0] is X
         assert len(self.data) == 5
-        assert TensorDataset is ArrayDataset
 
     @pytest.mark.parametrize(
         "index", [3, -1, np.int64(2), slice(1, 4), slice(None, None, -2), np.array([4, 0, 0]), [1]]
@@ -50,6 +59,69 @@ class TestArrayDataset:
             ArrayDataset(np.array(3))
         with pytest.raises(ValueError, match=r"arrays must have at least 1 item \(got 0\)"):
             ArrayDataset()
+
+
+class TestTensorDataset:
+    def test_samples_are_tensors(self):
+        x = cnet.tensor(X)
+        data = TensorDataset(x, Y)
+        assert data.tensors[0] is x
+        assert len(data) == 5
+        sample = data[3]
+        assert all(type(field) is cnet.Tensor for field in sample)
+        assert sample[0].tolist() == X[3].tolist()
+        assert data[1:3][1].tolist() == [1, 2]
+
+    def test_errors(self):
+        with pytest.raises(ValueError, match=r"TensorDataset: tensors\[1\].shape\[0\] must equal"):
+            TensorDataset(X, Y[:4])
+
+
+class TestCombinations:
+    def test_concat(self):
+        data = ConcatDataset(["abc", "", "de"])
+        assert data.cumulative_sizes == [3, 3, 5]
+        assert [data[i] for i in range(-5, 5)] == list("abcde") * 2
+        for index in (5, -6):
+            with pytest.raises(IndexError, match=rf"must be less than 5 in size \(got {index}\)"):
+                data[index]
+
+    def test_concat_by_addition(self):
+        data = ArrayDataset(Y) + ArrayDataset(10 * Y)
+        assert type(data) is ConcatDataset
+        assert [int(y) for (y,) in data] == [0, 1, 2, 3, 4, 0, 10, 20, 30, 40]
+
+    def test_chain(self):
+        class Count(IterableDataset):
+            def __iter__(self):
+                return iter(range(3))
+
+            def __len__(self):
+                return 3
+
+        chained = Count() + Count()
+        assert type(chained) is ChainDataset
+        assert list(chained) == [0, 1, 2, 0, 1, 2]
+        assert len(chained) == 6
+        with pytest.raises(TypeError, match="use ChainDataset"):
+            ConcatDataset([Count()])
+
+    def test_stack(self):
+        assert StackDataset("abc", [1, 2, 3])[1] == ("b", 2)
+        assert StackDataset(x="abc", y=[1, 2, 3])[1] == {"x": "b", "y": 2}
+        assert len(StackDataset("abc")) == 3
+
+    def test_errors(self):
+        with pytest.raises(ValueError, match=r"as args or as kwargs \(got none\)"):
+            StackDataset()
+        with pytest.raises(ValueError, match=r"as args or as kwargs \(got both\)"):
+            StackDataset("a", x="a")
+        with pytest.raises(ValueError, match=r"the lengths must be equal \(got \[1, 2\]\)"):
+            StackDataset("a", "ab")
+        with pytest.raises(ValueError, match="at least 1 item"):
+            ConcatDataset([])
+        with pytest.raises(NotImplementedError, match="Dataset must define __getitem__"):
+            Dataset()[0]
 
 
 class TestSubset:
@@ -93,6 +165,10 @@ class TestRandomSplit:
         cnet.random.manual_seed(5)
         assert (first, second) == (split(None), split(None))
         assert first != second
+
+    def test_an_empty_part_of_fractions_is_noted(self):
+        with pytest.warns(UserWarning, match="random_split: part 1 is empty"):
+            random_split(range(3), [0.9, 0.1])
 
     def test_errors(self):
         with pytest.raises(ValueError, match=r"must equal len\(dataset\) \(got 9 and 10\)"):

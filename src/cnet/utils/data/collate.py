@@ -49,6 +49,37 @@ def default_collate(samples: Sequence[Any]) -> Any:
     return _collate(list(samples), "")
 
 
+def default_convert(sample: Any) -> Any:
+    """Turn the arrays in a sample into tensors, which share their memory.
+
+    Parameters
+    ----------
+    sample : Any
+        An array, a NumPy scalar, or mappings and sequences of samples.
+
+    Returns
+    -------
+    Any
+        The same structure. Python numbers, strings and all other objects are not changed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.utils.data import default_convert
+    >>> default_convert({"x": np.array([1, 2]), "n": 3})
+    {'x': tensor([1, 2]), 'n': 3}
+    """
+    if isinstance(sample, Tensor | str | bytes):
+        return sample
+    if isinstance(sample, np.ndarray | np.generic):
+        return as_batch(np.asarray(sample)) if holds_numbers(np.asarray(sample)) else sample
+    if isinstance(sample, Mapping):
+        return _like_mapping(sample, {key: default_convert(sample[key]) for key in sample})
+    if isinstance(sample, Sequence) and not _has_buffer(sample):
+        return _like_sequence(sample, [default_convert(item) for item in sample])
+    return sample
+
+
 def as_batch(array: Array) -> Tensor:
     """A stacked array as a tensor that shares its memory, in native byte order."""
     return Tensor(array.astype(array.dtype.newbyteorder("="), copy=False))
@@ -103,16 +134,21 @@ def _collate_mappings(samples: list[Any], name: str) -> Any:
     batch = {
         key: _collate([sample[key] for sample in samples], f"{name}[{key!r}]") for key in first
     }
-    if type(first) is dict:
-        return batch
-    if isinstance(first, MutableMapping):
-        result = copy(first)
-        result.update(batch)
+    return _like_mapping(first, batch)
+
+
+def _like_mapping(example: Any, items: dict[Any, Any]) -> Any:
+    """A mapping of the example's type."""
+    if type(example) is dict:
+        return items
+    if isinstance(example, MutableMapping):
+        result = copy(example)
+        result.update(items)
         return result
     try:
-        return type(first)(batch)
+        return type(example)(items)
     except TypeError:
-        return batch
+        return items
 
 
 def _collate_sequences(samples: list[Any], name: str) -> Any:
@@ -126,9 +162,14 @@ def _collate_sequences(samples: list[Any], name: str) -> Any:
     fields = [
         _collate(list(field), f"{name}[{i}]") for i, field in enumerate(zip(*samples, strict=True))
     ]
-    if isinstance(first, tuple):
-        return type(first)(*fields) if hasattr(first, "_fields") else tuple(fields)
-    return fields
+    return _like_sequence(first, fields)
+
+
+def _like_sequence(example: Any, items: list[Any]) -> Any:
+    """A named tuple of the example's type, a tuple, or a list."""
+    if isinstance(example, tuple):
+        return type(example)(*items) if hasattr(example, "_fields") else tuple(items)
+    return items
 
 
 def _stack(samples: list[Any], name: str) -> Tensor:

@@ -1,69 +1,16 @@
-"""Loss functions: the deviation of results from targets, per item or reduced to one number."""
+"""Losses of classifiers: cross-entropy and negative log-likelihood."""
 
-import warnings
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from .. import kernels
-from ..autograd import Array, Context, Operation
-from ..operations._promotion import cast, promoted, result_type
-from ..operations.elementwise import expit
-from ..tensor import Tensor, TensorLike, array_of, as_tensor
+from ... import kernels
+from ...autograd import Array, Context, Operation
+from ...tensor import Tensor, TensorLike, array_of, as_tensor
+from ._reduction import check_same_shape, reduced, reduction_of
 
-__all__ = ["binary_cross_entropy_with_logits", "cross_entropy", "l1_loss", "mse_loss", "nll_loss"]
-
-
-def _reduced(losses: Tensor, reduction: str, divisor: float | None = None) -> Tensor:
-    """Apply a reduction; "mean" divides by `divisor`, by default the number of losses."""
-    if reduction == "none":
-        return losses
-    total = losses.sum()
-    if reduction == "sum":
-        return total
-    return total / (losses.numel() if divisor is None else divisor)
-
-
-def reduction_of(
-    function: str, reduction: str, size_average: bool | None = None, reduce: bool | None = None
-) -> str:
-    """Check the reduction; PyTorch's deprecated arguments override it, with a warning.
-
-    Raises
-    ------
-    ValueError
-        If `reduction` is not one of "mean", "sum" and "none".
-    """
-    if size_average is not None or reduce is not None:
-        averages = size_average is None or size_average
-        reduction = ("mean" if averages else "sum") if reduce is None or reduce else "none"
-        warnings.warn(
-            f"{function}: size_average and reduce are deprecated; use reduction={reduction!r}",
-            stacklevel=3,
-        )
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(
-            f"{function}: reduction must be 'mean', 'sum' or 'none' (got {reduction!r})"
-        )
-    return reduction
-
-
-def _check_same_shape(function: str, input: Tensor, target: Tensor) -> None:
-    if input.shape != target.shape:
-        raise ValueError(
-            f"{function}: target.shape must equal input.shape "
-            f"(got {target.shape} and {input.shape})"
-        )
-
-
-def _warn_of_broadcasting(function: str, input: Tensor, target: Tensor) -> None:
-    if input.shape != target.shape:
-        warnings.warn(
-            f"{function}: target.shape differs from input.shape, so they are broadcast, which "
-            f"is probably a mistake (got {target.shape} and {input.shape})",
-            stacklevel=3,
-        )
+__all__ = ["cross_entropy", "nll_loss"]
 
 
 def _rows(function: str, input: Tensor, target: Tensor) -> tuple[Tensor, Array]:
@@ -180,7 +127,7 @@ def cross_entropy(
     if target.dtype.kind == "f":
         _check_probabilities(ignore_index, label_smoothing)
         losses = _soft_cross_entropy(input, target, weights, label_smoothing)
-        return _reduced(losses, reduction)
+        return reduced(losses, reduction)
     scores, classes = _rows("cross_entropy", input, target)
     losses = CrossEntropy.apply(
         scores, classes, reduction=reduction, weight=weights, label_smoothing=label_smoothing,
@@ -204,7 +151,7 @@ def _check_probabilities(ignore_index: int, label_smoothing: float) -> None:
 def _soft_cross_entropy(
     input: Tensor, target: Tensor, weight: Array | None, label_smoothing: float
 ) -> Tensor:
-    _check_same_shape("cross_entropy", input, target)
+    check_same_shape("cross_entropy", input, target)
     axis = 0 if input.ndim == 1 else 1
     classes = input.shape[axis]
     target = target * (1 - label_smoothing) + label_smoothing / classes
@@ -299,194 +246,11 @@ def nll_loss(
             f"nll_loss: weight.shape must equal (input.shape[1],) "
             f"(got {weights.shape} and {x.shape[1:]})"
         )
+    if weights is not None and weights.dtype != x.dtype:
+        raise TypeError(
+            f"nll_loss: weight.dtype must equal input.dtype (got {weights.dtype} and {x.dtype})"
+        )
     losses = NLL.apply(x, classes, weight=weights, ignore_index=ignore_index)
     if reduction == "mean":
-        return _reduced(losses, reduction, _counted_weight(classes, weights, ignore_index))
-    return _reduced(losses.reshape(target.shape), reduction)
-
-
-def mse_loss(
-    input: TensorLike,
-    target: TensorLike,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-    weight: TensorLike | None = None,
-) -> Tensor:
-    """The squared difference.
-
-    Parameters
-    ----------
-    input, target : Tensor or ndarray
-        Both get gradients. If the shapes differ, they are broadcast, with a warning.
-    size_average, reduce : bool, optional
-        PyTorch's deprecated names for `reduction`.
-    reduction : {"mean", "sum", "none"}, default "mean"
-        The mean divides by the number of elements or, if `weight` is given, by the sum of the
-        weights.
-    weight : Tensor or ndarray, optional
-        The weight of each element, in the shape of `input`.
-
-    Returns
-    -------
-    Tensor, shape (), or with reduction "none" the shape of `input`
-
-    Raises
-    ------
-    ValueError
-        If shapes do not broadcast, or `reduction` is invalid.
-
-    Examples
-    --------
-    >>> import cnet
-    >>> cnet.functional.mse_loss(cnet.tensor([1.0, 2.0]), cnet.tensor([1.0, 4.0]))
-    tensor(2.)
-    """
-    reduction = reduction_of("mse_loss", reduction, size_average, reduce)
-    input, target = as_tensor(input), as_tensor(target)
-    _warn_of_broadcasting("mse_loss", input, target)
-    difference = input - target
-    losses = difference * difference
-    return _weighted("mse_loss", losses, weight, reduction)
-
-
-def l1_loss(
-    input: TensorLike,
-    target: TensorLike,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-    weight: TensorLike | None = None,
-) -> Tensor:
-    """The absolute difference.
-
-    Parameters
-    ----------
-    input, target : Tensor or ndarray
-        Both get gradients. If the shapes differ, they are broadcast, with a warning.
-    size_average, reduce : bool, optional
-        PyTorch's deprecated names for `reduction`.
-    reduction : {"mean", "sum", "none"}, default "mean"
-        The mean divides by the number of elements or, if `weight` is given, by the sum of the
-        weights.
-    weight : Tensor or ndarray, optional
-        The weight of each element, in the shape of `input`.
-
-    Returns
-    -------
-    Tensor, shape (), or with reduction "none" the shape of `input`
-
-    Raises
-    ------
-    ValueError
-        If shapes do not broadcast, or `reduction` is invalid.
-
-    Examples
-    --------
-    >>> import cnet
-    >>> cnet.functional.l1_loss(cnet.tensor([1.0, 2.0]), cnet.tensor([1.0, 4.0]))
-    tensor(1.)
-    """
-    reduction = reduction_of("l1_loss", reduction, size_average, reduce)
-    input, target = as_tensor(input), as_tensor(target)
-    _warn_of_broadcasting("l1_loss", input, target)
-    difference = input - target
-    losses = difference.abs()
-    return _weighted("l1_loss", losses, weight, reduction)
-
-
-def _weighted(function: str, losses: Tensor, weight: TensorLike | None, reduction: str) -> Tensor:
-    if weight is None:
-        return _reduced(losses, reduction)
-    weight = as_tensor(weight)
-    if weight.shape != losses.shape:
-        raise ValueError(
-            f"{function}: weight.shape must equal input.shape "
-            f"(got {weight.shape} and {losses.shape})"
-        )
-    losses = losses * weight
-    return losses.sum() / weight.sum() if reduction == "mean" else _reduced(losses, reduction)
-
-
-class BCEWithLogits(Operation[Tensor]):
-    @staticmethod
-    def forward(ctx: Context, x: Array, target: Array, *, pos_weight: Any) -> Any:
-        x, target = promoted("binary_cross_entropy_with_logits", x, target)
-        ctx.save_for_backward(x, target)
-        ctx.pos_weight = pos_weight
-        return (1 - target) * x + (1 + (pos_weight - 1) * target) * _softplus(-x)
-
-    @staticmethod
-    def backward(ctx: Context, grad: Array) -> Any:
-        x, target = ctx.saved
-        need_x, need_target = ctx.needs_input_grad
-        dx = dtarget = None
-        if need_x:
-            positive = (1 + (ctx.pos_weight - 1) * target) * expit(-x)
-            dx = grad * (1 - target - positive)
-        if need_target:
-            dtarget = grad * ((ctx.pos_weight - 1) * _softplus(-x) - x)
-        return dx, dtarget
-
-
-def _softplus(x: Array) -> Any:
-    """``log(1 + exp(x))`` without overflow."""
-    return np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0)
-
-
-def binary_cross_entropy_with_logits(
-    input: TensorLike,
-    target: TensorLike,
-    weight: TensorLike | None = None,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-    pos_weight: TensorLike | None = None,
-) -> Tensor:
-    r"""The binary cross-entropy between the sigmoid of scores and target probabilities.
-
-    .. math::
-        l = -w \, (p \, t \log \sigma(x) + (1 - t) \log (1 - \sigma(x)))
-
-    Parameters
-    ----------
-    input : Tensor or ndarray
-        Scores (logits), without sigmoid.
-    target : Tensor or ndarray
-        Probabilities between 0 and 1, in the shape of `input`.
-    weight : Tensor or ndarray, optional
-        The weights :math:`w` of the losses; must broadcast with `input`.
-    size_average, reduce : bool, optional
-        PyTorch's deprecated names for `reduction`.
-    reduction : {"mean", "sum", "none"}, default "mean"
-        The mean divides by the number of elements.
-    pos_weight : Tensor or ndarray, optional
-        The weights :math:`p` of positive targets; must broadcast with `input`; no gradient.
-
-    Returns
-    -------
-    Tensor, shape (), or with reduction "none" the shape of `input`
-
-    Raises
-    ------
-    ValueError
-        If the shapes of `input` and `target` differ, a weight does not broadcast, or `reduction` is
-        invalid.
-
-    Examples
-    --------
-    >>> import cnet
-    >>> F = cnet.functional
-    >>> F.binary_cross_entropy_with_logits(cnet.tensor([0.0, 9.0]), cnet.tensor([1.0, 1.0]))
-    tensor(0.3466)
-    """
-    function = "binary_cross_entropy_with_logits"
-    reduction = reduction_of(function, reduction, size_average, reduce)
-    input, target = as_tensor(input), as_tensor(target)
-    _check_same_shape(function, input, target)
-    pos_weights: Any = 1.0
-    if pos_weight is not None:
-        dtype = result_type(function, input._array, target._array)
-        pos_weights = cast(array_of(pos_weight), dtype)
-    losses = BCEWithLogits.apply(input, target, pos_weight=pos_weights)
-    return _reduced(losses if weight is None else losses * weight, reduction)
+        return reduced(losses, reduction, _counted_weight(classes, weights, ignore_index))
+    return reduced(losses.reshape(target.shape), reduction)

@@ -1,22 +1,13 @@
-"""Initial values, in place, with PyTorch's names and definitions.
-
-Every function takes a tensor or an ndarray, fills it and returns it. Random numbers are drawn in
-float64 and then rounded, so that a float32 and a float64 model with the same seed start from the
-same values.
-"""
+"""Initial values that preserve the variance from layer to layer."""
 
 import math
-from typing import Any, TypeAlias, TypeVar
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from ..random import default_generator
-from ..tensor import Tensor
-from ._arguments import choice
-
-Array: TypeAlias = npt.NDArray[Any]
-Fillable = TypeVar("Fillable", Tensor, Array)
+from ...tensor import Tensor
+from .._arguments import choice
+from .basic import Fillable, normal_, uniform_, writable
 
 _GAINS = {
     **dict.fromkeys(("linear", "conv1d", "conv2d", "conv3d", "sigmoid"), 1.0),
@@ -45,7 +36,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     Raises
     ------
     ValueError
-        If `nonlinearity` is unknown.
+        If `nonlinearity` is unknown, or `param` is not a number.
 
     Examples
     --------
@@ -57,172 +48,9 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     if nonlinearity != "leaky_relu":
         return _GAINS[nonlinearity]
     slope = 0.01 if param is None else param
+    if isinstance(slope, bool) or not isinstance(slope, (int, float)):
+        raise ValueError(f"calculate_gain: param must be a number (got {slope!r})")
     return math.sqrt(2 / (1 + slope**2))
-
-
-def uniform_(
-    tensor: Fillable, a: float = 0.0, b: float = 1.0, generator: "np.random.Generator | None" = None
-) -> Fillable:
-    """Draw from the uniform distribution on [a, b).
-
-    Parameters
-    ----------
-    tensor : Tensor or ndarray of float32 or float64, any shape
-        The values to replace, in place.
-    a, b : float, default 0 and 1
-        The bounds.
-    generator : numpy.random.Generator, optional
-        The source of random numbers; by default the generator that `cnet.manual_seed` seeds.
-
-    Returns
-    -------
-    Tensor or ndarray
-        `tensor` itself.
-
-    Raises
-    ------
-    TypeError
-        If `tensor` does not have a float dtype.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from cnet.nn import init
-    >>> w = init.uniform_(np.empty((2, 3)), -1, 1)
-    >>> bool((abs(w) <= 1).all())
-    True
-    """
-    array = _array("uniform_", tensor)
-    array[...] = (generator or default_generator()).uniform(a, b, array.shape)
-    return tensor
-
-
-def normal_(
-    tensor: Fillable,
-    mean: float = 0.0,
-    std: float = 1.0,
-    generator: "np.random.Generator | None" = None,
-) -> Fillable:
-    """Draw from the normal distribution with the given mean and standard deviation.
-
-    Parameters
-    ----------
-    tensor : Tensor or ndarray of float32 or float64, any shape
-        The values to replace, in place.
-    mean, std : float, default 0 and 1
-        Mean and standard deviation.
-    generator : numpy.random.Generator, optional
-        The source of random numbers; by default the generator that `cnet.manual_seed` seeds.
-
-    Returns
-    -------
-    Tensor or ndarray
-        `tensor` itself.
-
-    Raises
-    ------
-    TypeError
-        If `tensor` does not have a float dtype.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from cnet.nn import init
-    >>> init.normal_(np.empty((2, 3)), std=0.02).shape
-    (2, 3)
-    """
-    array = _array("normal_", tensor)
-    array[...] = (generator or default_generator()).normal(mean, std, array.shape)
-    return tensor
-
-
-def constant_(tensor: Fillable, val: float) -> Fillable:
-    """Set every element to `val`.
-
-    Parameters
-    ----------
-    tensor : Tensor or ndarray of float32 or float64, any shape
-        The values to replace, in place.
-    val : float
-        The value.
-
-    Returns
-    -------
-    Tensor or ndarray
-        `tensor` itself.
-
-    Raises
-    ------
-    TypeError
-        If `tensor` does not have a float dtype.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from cnet.nn import init
-    >>> init.constant_(np.empty(2), 0.5)
-    array([0.5, 0.5])
-    """
-    _array("constant_", tensor)[...] = val
-    return tensor
-
-
-def zeros_(tensor: Fillable) -> Fillable:
-    """Set every element to 0.
-
-    Parameters
-    ----------
-    tensor : Tensor or ndarray of float32 or float64, any shape
-        The values to replace, in place.
-
-    Returns
-    -------
-    Tensor or ndarray
-        `tensor` itself.
-
-    Raises
-    ------
-    TypeError
-        If `tensor` does not have a float dtype.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from cnet.nn import init
-    >>> init.zeros_(np.empty(2))
-    array([0., 0.])
-    """
-    _array("zeros_", tensor)[...] = 0
-    return tensor
-
-
-def ones_(tensor: Fillable) -> Fillable:
-    """Set every element to 1.
-
-    Parameters
-    ----------
-    tensor : Tensor or ndarray of float32 or float64, any shape
-        The values to replace, in place.
-
-    Returns
-    -------
-    Tensor or ndarray
-        `tensor` itself.
-
-    Raises
-    ------
-    TypeError
-        If `tensor` does not have a float dtype.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from cnet.nn import init
-    >>> init.ones_(np.empty(2))
-    array([1., 1.])
-    """
-    _array("ones_", tensor)[...] = 1
-    return tensor
 
 
 def xavier_uniform_(
@@ -371,19 +199,9 @@ def layer_defaults_(weight: Tensor, bias: Tensor | None) -> None:
         uniform_(bias, -bound, bound)
 
 
-def _array(function: str, tensor: Any) -> Array:
-    array = tensor._array if isinstance(tensor, Tensor) else tensor
-    if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
-        kind = getattr(array, "dtype", type(array).__name__)
-        raise TypeError(f"{function}: tensor must be a tensor or ndarray of floats (got {kind})")
-    if isinstance(tensor, Tensor):
-        tensor.note_change(function)
-    return array
-
-
 def _fans(function: str, tensor: Any) -> tuple[int, int]:
     """fan_in and fan_out, each at least 1, so that an empty tensor does not divide by zero."""
-    shape = _array(function, tensor).shape
+    shape = writable(function, tensor).shape
     if len(shape) < 2:
         raise ValueError(
             f"{function}: tensor must have at least 2 dimensions (got {len(shape)}, shape {shape})"

@@ -1,0 +1,236 @@
+"""Distances and similarities of vectors, and vectors divided by their norm."""
+
+from typing import Any
+
+import numpy as np
+
+from ..autograd import Array, Context, Operation
+from ..operations._promotion import require_float
+from ..operations._sums import total
+from ..tensor import Tensor, TensorLike, as_tensor
+
+__all__ = ["cosine_similarity", "normalize", "pairwise_distance", "pdist"]
+
+
+class Norm(Operation[Tensor]):
+    """The p-norm along an axis, which is kept. The gradient of a norm 0 is 0."""
+
+    @staticmethod
+    def forward(ctx: Context, x: Array, *, p: float, axis: int) -> Any:
+        a = np.abs(x)
+        if p == 0:
+            y = (a != 0).sum(axis, keepdims=True, dtype=x.dtype)
+        elif np.isinf(p):
+            extreme = np.max if p > 0 else np.min
+            y = extreme(a, axis, keepdims=True, initial=0.0 if p > 0 else None)
+        elif p == 1:
+            y = total(a, (axis,), keepdims=True)
+        elif p == 2:
+            y = np.sqrt(total(x * x, (axis,), keepdims=True))
+        else:
+            y = total(a**p, (axis,), keepdims=True) ** (1 / p)
+        ctx.save_for_backward(x, y)
+        ctx.p, ctx.axis = p, axis
+        return y
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        (x, y), p = ctx.saved, ctx.p
+        if p == 0:
+            return np.zeros_like(x)
+        if p == 1:
+            return grad * np.sign(x)
+        if np.isinf(p):
+            extreme = np.abs(x) == y
+            return grad * np.sign(x) * extreme / extreme.sum(ctx.axis, keepdims=True, dtype=x.dtype)
+        inverse = np.divide(1, y, out=np.zeros_like(y), where=y != 0)
+        if p == 2:
+            return grad * inverse * x
+        # Elements that are 0 do not matter, but a negative power of them is infinite.
+        powers = np.power(np.abs(x) * inverse, p - 1, out=np.zeros_like(x), where=x != 0)
+        return grad * np.sign(x) * powers
+
+
+def norm(function: str, x: Tensor, p: float, dim: int) -> Tensor:
+    """The p-norm along an axis, which is kept.
+
+    Raises
+    ------
+    TypeError
+        If `x` has no float dtype.
+    IndexError
+        If `dim` is out of range.
+    """
+    require_float(function, x)
+    axes = max(x.ndim, 1)
+    if not -axes <= dim < axes:
+        raise IndexError(
+            f"{function}: dim must be between {-axes} and {axes - 1} (got {dim}, shape {x.shape})"
+        )
+    if x.ndim == 0:
+        return norm(function, x.reshape(1), p, 0).reshape(())
+    return Norm.apply(x, p=float(p), axis=dim % axes)
+
+
+def normalize(
+    input: TensorLike, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: None = None
+) -> Tensor:
+    r"""Divide vectors by their norm: :math:`x / \max(\lVert x \rVert_p, \epsilon)`.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray of floats, any shape
+    p : float, default 2.0
+        The exponent of the norm.
+    dim : int, default 1
+        The axis of the vectors.
+    eps : float, default 1e-12
+        The least divisor :math:`\epsilon`.
+    out : None
+        Not supported.
+
+    Returns
+    -------
+    Tensor
+        In the shape and dtype of `input`.
+
+    Raises
+    ------
+    TypeError
+        If `input` has no float dtype.
+    IndexError
+        If `dim` is out of range.
+    NotImplementedError
+        If `out` is given.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.functional.normalize(cnet.tensor([[3.0, 4.0]]))
+    tensor([[0.6, 0.8]])
+    """
+    if out is not None:
+        raise NotImplementedError("normalize: out is not supported")
+    input = as_tensor(input)
+    return input / norm("normalize", input, p, dim).clamp(min=eps)
+
+
+def cosine_similarity(x1: TensorLike, x2: TensorLike, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    r"""The cosine of the angle of two vectors.
+
+    .. math::
+        \frac{x_1 \cdot x_2}{\max(\lVert x_1 \rVert, \epsilon) \max(\lVert x_2 \rVert, \epsilon)}
+
+    Parameters
+    ----------
+    x1, x2 : Tensor or ndarray of floats
+        The vectors; the shapes must broadcast.
+    dim : int, default 1
+        The axis of the vectors, counted after broadcasting.
+    eps : float, default 1e-8
+        The least norm :math:`\epsilon` in the divisor.
+
+    Returns
+    -------
+    Tensor
+        In the broadcast shape without the axis `dim`.
+
+    Raises
+    ------
+    TypeError
+        If an argument has no float dtype.
+    ValueError
+        If shapes do not broadcast.
+    IndexError
+        If `dim` is out of range.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.functional.cosine_similarity(cnet.tensor([[3.0, 4.0]]), cnet.tensor([[0.0, 2.0]]))
+    tensor([0.8])
+    """
+    function = "cosine_similarity"
+    x1, x2 = as_tensor(x1), as_tensor(x2)
+    shape = np.broadcast_shapes(x1.shape, x2.shape)
+    x1, x2 = x1.expand(shape), x2.expand(shape)
+    first, second = (x / norm(function, x, 2, dim).clamp(min=eps) for x in (x1, x2))
+    products = first * second
+    return products.sum(dim) if shape else products
+
+
+def pairwise_distance(
+    x1: TensorLike, x2: TensorLike, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
+) -> Tensor:
+    r"""The distance of vectors: :math:`\lVert x_1 - x_2 + \epsilon \rVert_p`.
+
+    Parameters
+    ----------
+    x1, x2 : Tensor or ndarray of floats, shape (..., d)
+        The vectors; the shapes must broadcast.
+    p : float, default 2.0
+        The exponent of the norm.
+    eps : float, default 1e-6
+        The number :math:`\epsilon` that is added to each difference, so that the norm has a
+        derivative for equal vectors.
+    keepdim : bool, default False
+        Whether the result has a last axis of size 1.
+
+    Returns
+    -------
+    Tensor, shape (...) or (..., 1)
+
+    Raises
+    ------
+    TypeError
+        If an argument has no float dtype.
+    ValueError
+        If shapes do not broadcast.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> x1, x2 = cnet.tensor([[1.0, 2.0]]), cnet.tensor([[4.0, 6.0]])
+    >>> cnet.functional.pairwise_distance(x1, x2)
+    tensor([5.])
+    """
+    distances = norm("pairwise_distance", as_tensor(x1) - x2 + eps, p, -1)
+    return distances if keepdim else distances.squeeze(-1)
+
+
+def pdist(input: TensorLike, p: float = 2.0) -> Tensor:
+    """The distances of all pairs of rows.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray of floats, shape (n, d)
+        The rows.
+    p : float, default 2.0
+        The exponent of the norm; must not be negative.
+
+    Returns
+    -------
+    Tensor, shape (n * (n - 1) / 2,)
+        The distances of rows i and j with i < j: first those with i = 0, then those with i = 1, and
+        so on.
+
+    Raises
+    ------
+    TypeError
+        If `input` has no float dtype.
+    ValueError
+        If `input` is not a matrix, or `p` is negative.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.functional.pdist(cnet.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]]))
+    tensor([5.    , 1.    , 4.2426])
+    """
+    input = as_tensor(input)
+    if input.ndim != 2:
+        raise ValueError(f"pdist: input must have 2 dimensions (got {input.ndim})")
+    if not p >= 0:
+        raise ValueError(f"pdist: p must not be negative (got {p})")
+    first, second = np.triu_indices(len(input), 1)
+    return norm("pdist", input[first] - input[second], p, 1).squeeze(1)

@@ -1,0 +1,76 @@
+"""The arguments and the reduction that losses share."""
+
+import warnings
+
+from ...tensor import Tensor, TensorLike, as_tensor
+
+
+def reduced(losses: Tensor, reduction: str, divisor: float | None = None) -> Tensor:
+    """Apply a reduction; "mean" divides by `divisor`, by default the number of losses."""
+    if reduction == "none":
+        return losses
+    total = losses.sum()
+    if reduction == "sum":
+        return total
+    return total / (losses.numel() if divisor is None else divisor)
+
+
+def reduction_of(
+    function: str,
+    reduction: str,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    more: tuple[str, ...] = (),
+) -> str:
+    """Check the reduction; PyTorch's deprecated arguments override it, with a warning.
+
+    `more` lists further reductions of this function.
+
+    Raises
+    ------
+    ValueError
+        If `reduction` is not one of "mean", "sum", "none" and `more`.
+    """
+    if size_average is not None or reduce is not None:
+        averages = size_average is None or size_average
+        reduction = ("mean" if averages else "sum") if reduce is None or reduce else "none"
+        warnings.warn(
+            f"{function}: size_average and reduce are deprecated; use reduction={reduction!r}",
+            stacklevel=3,
+        )
+    if reduction not in (*more, "mean", "sum", "none"):
+        others = "".join([f"{name!r}, " for name in more])
+        raise ValueError(
+            f"{function}: reduction must be {others}'mean', 'sum' or 'none' (got {reduction!r})"
+        )
+    return reduction
+
+
+def check_same_shape(function: str, input: Tensor, target: Tensor) -> None:
+    if input.shape != target.shape:
+        raise ValueError(
+            f"{function}: target.shape must equal input.shape "
+            f"(got {target.shape} and {input.shape})"
+        )
+
+
+def warn_of_broadcasting(function: str, input: Tensor, target: Tensor) -> None:
+    if input.shape != target.shape:
+        warnings.warn(
+            f"{function}: target.shape differs from input.shape, so they are broadcast, which "
+            f"is probably a mistake (got {target.shape} and {input.shape})",
+            stacklevel=3,
+        )
+
+
+def weighted(function: str, losses: Tensor, weight: TensorLike | None, reduction: str) -> Tensor:
+    if weight is None:
+        return reduced(losses, reduction)
+    weight = as_tensor(weight)
+    if weight.shape != losses.shape:
+        raise ValueError(
+            f"{function}: weight.shape must equal input.shape "
+            f"(got {weight.shape} and {losses.shape})"
+        )
+    losses = losses * weight
+    return losses.sum() / weight.sum() if reduction == "mean" else reduced(losses, reduction)

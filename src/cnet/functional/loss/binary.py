@@ -1,0 +1,298 @@
+"""Binary cross-entropy, and losses that are computed with it."""
+
+from typing import Any
+
+import numpy as np
+
+from ...autograd import Array, Context, Operation
+from ...operations._promotion import cast, promoted, promoted_to_float, result_type
+from ...operations.elementwise import expit
+from ...tensor import Tensor, TensorLike, array_of, as_tensor
+from ._reduction import check_same_shape, reduced, reduction_of
+
+__all__ = [
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "multilabel_soft_margin_loss",
+    "soft_margin_loss",
+]
+
+_LEAST_LOGARITHM = -100.0
+"""Logarithms of probabilities are at least this, so that no loss is infinite."""
+_LEAST_VARIANCE = 1e-12
+"""The divisor ``x * (1 - x)`` of the derivative is at least this."""
+
+
+class BCE(Operation[Tensor]):
+    @staticmethod
+    def forward(ctx: Context, x: Array, target: Array) -> Any:
+        x, target = promoted_to_float("binary_cross_entropy", x, target)
+        outside = x[~((x >= 0) & (x <= 1))]
+        if outside.size:
+            raise RuntimeError(
+                "binary_cross_entropy: all elements of input should be between 0 and 1 "
+                f"(got {outside[0]})"
+            )
+        ctx.save_for_backward(x, target)
+        of_1, of_0 = _logarithms(x)
+        return (target - 1) * of_0 - target * of_1
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        x, target = ctx.saved
+        need_x, need_target = ctx.needs_input_grad
+        dx = dtarget = None
+        if need_x:
+            dx = grad * (x - target) / np.maximum(x * (1 - x), _LEAST_VARIANCE)
+        if need_target:
+            of_1, of_0 = _logarithms(x)
+            dtarget = grad * (of_0 - of_1)
+        return dx, dtarget
+
+
+def _logarithms(x: Array) -> tuple[Any, Any]:
+    """The bounded logarithms of x and 1 - x."""
+    with np.errstate(divide="ignore"):
+        return np.maximum(np.log(x), _LEAST_LOGARITHM), np.maximum(np.log1p(-x), _LEAST_LOGARITHM)
+
+
+def binary_cross_entropy(
+    input: TensorLike,
+    target: TensorLike,
+    weight: TensorLike | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    r"""The binary cross-entropy between probabilities and target probabilities.
+
+    .. math::
+        l = -w \, (t \log x + (1 - t) \log (1 - x))
+
+    Logarithms are at least -100. `binary_cross_entropy_with_logits` is more accurate for the result
+    of a sigmoid.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray
+        Probabilities between 0 and 1.
+    target : Tensor or ndarray
+        Probabilities between 0 and 1, in the shape of `input`.
+    weight : Tensor or ndarray, optional
+        The weights :math:`w` of the losses; must broadcast to the shape of `input`.
+    size_average, reduce : bool, optional
+        PyTorch's deprecated names for `reduction`.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        The mean divides by the number of elements.
+
+    Returns
+    -------
+    Tensor, shape (), or with reduction "none" the shape of `input`
+
+    Raises
+    ------
+    RuntimeError
+        If an element of `input` is not between 0 and 1.
+    ValueError
+        If the shapes of `input` and `target` differ, `weight` does not broadcast, or `reduction` is
+        invalid.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.functional.binary_cross_entropy(cnet.tensor([0.5, 0.0]), cnet.tensor([1.0, 0.0]))
+    tensor(0.3466)
+    """
+    function = "binary_cross_entropy"
+    reduction = reduction_of(function, reduction, size_average, reduce)
+    input, target = as_tensor(input), as_tensor(target)
+    check_same_shape(function, input, target)
+    losses = BCE.apply(input, target)
+    return reduced(
+        losses if weight is None else losses * _broadcast(function, weight, losses), reduction
+    )
+
+
+def _broadcast(function: str, weight: TensorLike, losses: Tensor) -> Tensor:
+    try:
+        return as_tensor(weight).expand(losses.shape)
+    except ValueError:
+        raise ValueError(
+            f"{function}: weight.shape must broadcast to input.shape "
+            f"(got {np.shape(weight)} and {losses.shape})"
+        ) from None
+
+
+class BCEWithLogits(Operation[Tensor]):
+    @staticmethod
+    def forward(ctx: Context, x: Array, target: Array, *, pos_weight: Any) -> Any:
+        x, target = promoted("binary_cross_entropy_with_logits", x, target)
+        ctx.save_for_backward(x, target)
+        ctx.pos_weight = pos_weight
+        return (1 - target) * x + (1 + (pos_weight - 1) * target) * _softplus(-x)
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        x, target = ctx.saved
+        need_x, need_target = ctx.needs_input_grad
+        dx = dtarget = None
+        if need_x:
+            positive = (1 + (ctx.pos_weight - 1) * target) * expit(-x)
+            dx = grad * (1 - target - positive)
+        if need_target:
+            dtarget = grad * ((ctx.pos_weight - 1) * _softplus(-x) - x)
+        return dx, dtarget
+
+
+def _softplus(x: Array) -> Any:
+    """``log(1 + exp(x))`` without overflow."""
+    return np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0)
+
+
+def binary_cross_entropy_with_logits(
+    input: TensorLike,
+    target: TensorLike,
+    weight: TensorLike | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    pos_weight: TensorLike | None = None,
+) -> Tensor:
+    r"""The binary cross-entropy between the sigmoid of scores and target probabilities.
+
+    .. math::
+        l = -w \, (p \, t \log \sigma(x) + (1 - t) \log (1 - \sigma(x)))
+
+    Parameters
+    ----------
+    input : Tensor or ndarray
+        Scores (logits), without sigmoid.
+    target : Tensor or ndarray
+        Probabilities between 0 and 1, in the shape of `input`.
+    weight : Tensor or ndarray, optional
+        The weights :math:`w` of the losses; must broadcast with `input`.
+    size_average, reduce : bool, optional
+        PyTorch's deprecated names for `reduction`.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        The mean divides by the number of elements.
+    pos_weight : Tensor or ndarray, optional
+        The weights :math:`p` of positive targets; must broadcast with `input`; no gradient.
+
+    Returns
+    -------
+    Tensor, shape (), or with reduction "none" the shape of `input`
+
+    Raises
+    ------
+    ValueError
+        If the shapes of `input` and `target` differ, a weight does not broadcast, or `reduction` is
+        invalid.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> F = cnet.functional
+    >>> F.binary_cross_entropy_with_logits(cnet.tensor([0.0, 9.0]), cnet.tensor([1.0, 1.0]))
+    tensor(0.3466)
+    """
+    function = "binary_cross_entropy_with_logits"
+    reduction = reduction_of(function, reduction, size_average, reduce)
+    input, target = as_tensor(input), as_tensor(target)
+    check_same_shape(function, input, target)
+    pos_weights: Any = 1.0
+    if pos_weight is not None:
+        dtype = result_type(function, input._array, target._array)
+        pos_weights = cast(array_of(pos_weight), dtype)
+    losses = BCEWithLogits.apply(input, target, pos_weight=pos_weights)
+    return reduced(losses if weight is None else losses * weight, reduction)
+
+
+def soft_margin_loss(
+    input: TensorLike,
+    target: TensorLike,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    r"""The logistic loss of scores and signs: :math:`l = \log (1 + e^{-t x})`.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray
+        Scores.
+    target : Tensor or ndarray
+        Signs, 1 or -1, in the shape of `input`.
+    size_average, reduce : bool, optional
+        PyTorch's deprecated names for `reduction`.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        The mean divides by the number of elements.
+
+    Returns
+    -------
+    Tensor, shape (), or with reduction "none" the shape of `input`
+
+    Raises
+    ------
+    ValueError
+        If shapes do not broadcast, or `reduction` is invalid.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.functional.soft_margin_loss(cnet.tensor([0.0, 9.0]), cnet.tensor([1.0, 1.0]))
+    tensor(0.3466)
+    """
+    reduction = reduction_of("soft_margin_loss", reduction, size_average, reduce)
+    signed = as_tensor(input) * as_tensor(target)
+    losses = BCEWithLogits.apply(signed, np.ones_like(array_of(signed)), pos_weight=1.0)
+    return reduced(losses, reduction)
+
+
+def multilabel_soft_margin_loss(
+    input: TensorLike,
+    target: TensorLike,
+    weight: TensorLike | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """The mean of `binary_cross_entropy_with_logits` over the classes of each item.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, shape (..., c)
+        Scores (logits), without sigmoid.
+    target : Tensor or ndarray
+        Whether each class applies, 0 or 1, in the shape of `input`.
+    weight : Tensor or ndarray, shape (c,), optional
+        A weight for each class.
+    size_average, reduce : bool, optional
+        PyTorch's deprecated names for `reduction`.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        The mean divides by the number of items.
+
+    Returns
+    -------
+    Tensor, shape (), or with reduction "none" shape (...)
+
+    Raises
+    ------
+    ValueError
+        If the shapes of `input` and `target` differ, `weight` does not broadcast, or `reduction` is
+        invalid.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> scores, labels = cnet.tensor([[0.0, 9.0]]), cnet.tensor([[1.0, 1.0]])
+    >>> cnet.functional.multilabel_soft_margin_loss(scores, labels)
+    tensor(0.3466)
+    """
+    function = "multilabel_soft_margin_loss"
+    reduction = reduction_of(function, reduction, size_average, reduce)
+    input, target = as_tensor(input), as_tensor(target)
+    check_same_shape(function, input, target)
+    losses = BCEWithLogits.apply(input, target, pos_weight=1.0)
+    if weight is not None:
+        losses = losses * _broadcast(function, weight, losses)
+    return reduced(losses.mean(-1), reduction)

@@ -1,0 +1,238 @@
+"""Losses of regression: functions of the difference of `input` and `target`."""
+
+from typing import Any
+
+import numpy as np
+
+from ...autograd import Array, Context, Operation
+from ...operations._promotion import floating
+from ...tensor import Tensor, TensorLike, as_tensor
+from ._reduction import reduced, reduction_of, warn_of_broadcasting, weighted
+
+__all__ = ["huber_loss", "l1_loss", "mse_loss", "smooth_l1_loss"]
+
+
+def mse_loss(
+    input: TensorLike,
+    target: TensorLike,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: TensorLike | None = None,
+) -> Tensor:
+    """The squared difference.
+
+    Parameters
+    ----------
+    input, target : Tensor or ndarray
+        Both get gradients. If the shapes differ, they are broadcast, with a warning.
+    size_average, reduce : bool, optional
+        PyTorch's deprecated names for `reduction`.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        The mean divides by the number of elements or, if `weight` is given, by the sum of the
+        weights.
+    weight : Tensor or ndarray, optional
+        The weight of each element, in the shape of `input`.
+
+    Returns
+    -------
+    Tensor, shape (), or with reduction "none" the shape of `input`
+
+    Raises
+    ------
+    ValueError
+        If shapes do not broadcast, or `reduction` is invalid.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.functional.mse_loss(cnet.tensor([1.0, 2.0]), cnet.tensor([1.0, 4.0]))
+    tensor(2.)
+    """
+    reduction = reduction_of("mse_loss", reduction, size_average, reduce)
+    input, target = as_tensor(input), as_tensor(target)
+    warn_of_broadcasting("mse_loss", input, target)
+    difference = input - target
+    losses = difference * difference
+    return weighted("mse_loss", losses, weight, reduction)
+
+
+def l1_loss(
+    input: TensorLike,
+    target: TensorLike,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: TensorLike | None = None,
+) -> Tensor:
+    """The absolute difference.
+
+    Parameters
+    ----------
+    input, target : Tensor or ndarray
+        Both get gradients. If the shapes differ, they are broadcast, with a warning.
+    size_average, reduce : bool, optional
+        PyTorch's deprecated names for `reduction`.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        The mean divides by the number of elements or, if `weight` is given, by the sum of the
+        weights.
+    weight : Tensor or ndarray, optional
+        The weight of each element, in the shape of `input`.
+
+    Returns
+    -------
+    Tensor, shape (), or with reduction "none" the shape of `input`
+
+    Raises
+    ------
+    ValueError
+        If shapes do not broadcast, or `reduction` is invalid.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.functional.l1_loss(cnet.tensor([1.0, 2.0]), cnet.tensor([1.0, 4.0]))
+    tensor(1.)
+    """
+    reduction = reduction_of("l1_loss", reduction, size_average, reduce)
+    input, target = as_tensor(input), as_tensor(target)
+    warn_of_broadcasting("l1_loss", input, target)
+    difference = input - target
+    losses = difference.abs()
+    return weighted("l1_loss", losses, weight, reduction)
+
+
+class Huber(Operation[Tensor]):
+    """``slope / 2 * d**2`` up to the absolute value `threshold`, and linear beyond it.
+
+    The slope of the linear part is ``slope * threshold``, given as `limit`.
+    """
+
+    @staticmethod
+    def forward(ctx: Context, d: Array, *, threshold: float, slope: float, limit: float) -> Any:
+        d = floating("huber_loss", d)
+        ctx.save_for_backward(d)
+        ctx.slope, ctx.limit = slope, limit
+        a = np.abs(d)
+        return np.where(a < threshold, 0.5 * slope * a * a, limit * (a - 0.5 * threshold))
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        (d,) = ctx.saved
+        return grad * np.clip(ctx.slope * d, -ctx.limit, ctx.limit)
+
+
+def smooth_l1_loss(
+    input: TensorLike,
+    target: TensorLike,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
+) -> Tensor:
+    r"""The absolute difference, with a squared part around 0.
+
+    .. math::
+        l = \begin{cases} d^2 / (2 \beta) & \text{if } |d| < \beta \\
+        |d| - \beta / 2 & \text{otherwise} \end{cases}, \qquad d = x - t
+
+    Parameters
+    ----------
+    input, target : Tensor or ndarray
+        Both get gradients. If the shapes differ, they are broadcast, with a warning.
+    size_average, reduce : bool, optional
+        PyTorch's deprecated names for `reduction`.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        The mean divides by the number of elements.
+    beta : float, default 1.0
+        The threshold :math:`\beta`; 0 gives `l1_loss`.
+
+    Returns
+    -------
+    Tensor, shape (), or with reduction "none" the shape of `input`
+
+    Raises
+    ------
+    ValueError
+        If shapes do not broadcast, or `reduction` is invalid.
+    RuntimeError
+        If `beta` is negative.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> x, y = cnet.tensor([1.0, 2.0]), cnet.tensor([1.5, 4.0])
+    >>> cnet.functional.smooth_l1_loss(x, y, reduction="none")
+    tensor([0.125, 1.5  ])
+
+    References
+    ----------
+    R. Girshick: Fast R-CNN, arXiv:1504.08083.
+    """
+    reduction = reduction_of("smooth_l1_loss", reduction, size_average, reduce)
+    if not beta >= 0:
+        raise RuntimeError(f"smooth_l1_loss: beta must not be negative (got {beta})")
+    input, target = as_tensor(input), as_tensor(target)
+    warn_of_broadcasting("smooth_l1_loss", input, target)
+    difference = input - target
+    if beta == 0:
+        return reduced(difference.abs(), reduction)
+    losses = Huber.apply(difference, threshold=beta, slope=1 / beta, limit=1.0)
+    return reduced(losses, reduction)
+
+
+def huber_loss(
+    input: TensorLike,
+    target: TensorLike,
+    reduction: str = "mean",
+    delta: float = 1.0,
+    weight: TensorLike | None = None,
+) -> Tensor:
+    r"""Half the squared difference if it is small, and linear otherwise.
+
+    .. math::
+        l = \begin{cases} d^2 / 2 & \text{if } |d| < \delta \\
+        \delta (|d| - \delta / 2) & \text{otherwise} \end{cases}, \qquad d = x - t
+
+    Parameters
+    ----------
+    input, target : Tensor or ndarray
+        Both get gradients. If the shapes differ, they are broadcast, with a warning.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        The mean divides by the number of elements or, if `weight` is given, by the sum of the
+        weights.
+    delta : float, default 1.0
+        The threshold :math:`\delta`; must be positive.
+    weight : Tensor or ndarray, optional
+        The weight of each element, in the shape of `input`.
+
+    Returns
+    -------
+    Tensor, shape (), or with reduction "none" the shape of `input`
+
+    Raises
+    ------
+    ValueError
+        If shapes do not broadcast, or `reduction` is invalid.
+    RuntimeError
+        If `delta` is not positive.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> x, y = cnet.tensor([1.0, 2.0]), cnet.tensor([1.5, 6.0])
+    >>> cnet.functional.huber_loss(x, y, delta=2.0, reduction="none")
+    tensor([0.125, 6.   ])
+
+    References
+    ----------
+    P. J. Huber: Robust estimation of a location parameter, Annals of Mathematical Statistics 35
+    (1964).
+    """
+    reduction = reduction_of("huber_loss", reduction)
+    if not delta > 0:
+        raise RuntimeError(f"huber_loss: delta must be positive (got {delta})")
+    input, target = as_tensor(input), as_tensor(target)
+    warn_of_broadcasting("huber_loss", input, target)
+    losses = Huber.apply(input - target, threshold=delta, slope=1.0, limit=delta)
+    return weighted("huber_loss", losses, weight, reduction)

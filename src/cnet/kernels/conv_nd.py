@@ -1,0 +1,124 @@
+"""Convolutions with one to three spatial axes, computed by those with two.
+
+A convolution with one axis is one of images with a single row. With three axes, each position of
+the window on the first axis is an image, whose channels are the taps on that axis: see
+`geometry.Conv.images`. The functions take the name of their caller for the messages of errors.
+"""
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .. import _check
+from ..arrays import Array
+from ..geometry import Conv
+from . import _memory, transposed
+from . import conv as convolution
+
+Gradients = tuple[Array | None, Array | None, Array | None]
+
+
+def conv(f: str, x: Array, weight: Array, bias: Array | None, axes: int, **options: Any) -> Array:
+    """`kernels.conv2d` for any number of axes."""
+    if axes == 2:
+        return convolution.conv2d(x, weight, bias, **options)
+    x, weight, bias, g = convolution.checked(f, x, weight, bias, **options, ndim=axes + 2)
+    images, filters = _unfolded(x, g), weight.reshape(g.images.weight_shape)
+    y = convolution.conv2d(images, filters, bias, **g.images.options)
+    return _from_images(y, g)
+
+
+def conv_backward(
+    f: str, grad_output: Array, x: Array, weight: Array, axes: int, needs: tuple[bool, bool, bool],
+    **options: Any,
+) -> Gradients:  # fmt: skip
+    """`kernels.conv2d_backward` for any number of axes."""
+    if axes == 2:
+        return convolution.conv2d_backward(grad_output, x, weight, **options, needs=needs)
+    x, weight, _, g = convolution.checked(f, x, weight, None, **options, ndim=axes + 2)
+    grad_output = _to_images(_check.array(f, "grad_output", grad_output, axes + 2), g)
+    images, filters = _unfolded(x, g), weight.reshape(g.images.weight_shape)
+    dx, dw, db = convolution.conv2d_backward(
+        grad_output, images, filters, **g.images.options, needs=needs
+    )
+    dx = None if dx is None else _folded(dx, g)
+    return dx, None if dw is None else dw.reshape(weight.shape), db
+
+
+def conv_transpose(
+    f: str, x: Array, weight: Array, bias: Array | None, axes: int, **options: Any
+) -> Array:
+    """`kernels.conv_transpose2d` for any number of axes."""
+    if axes == 2:
+        return transposed.conv_transpose2d(x, weight, bias, **options)
+    x, weight, bias, g = transposed.checked(f, x, weight, bias, **options, ndim=axes + 2)
+    filters = weight.reshape(g.images.weight_shape)
+    y = _folded(transposed.adjoint(_to_images(x, g), filters, g.images), g)
+    return y if bias is None else np.add(y, bias.reshape(-1, *[1] * axes), out=y)
+
+
+def conv_transpose_backward(
+    f: str, grad_output: Array, x: Array, weight: Array, axes: int, needs: tuple[bool, bool, bool],
+    **options: Any,
+) -> Gradients:  # fmt: skip
+    """`kernels.conv_transpose2d_backward` for any number of axes."""
+    if axes == 2:
+        return transposed.conv_transpose2d_backward(grad_output, x, weight, **options, needs=needs)
+    x, weight, _, g = transposed.checked(f, x, weight, None, **options, ndim=axes + 2)
+    grad_output = _check.array(f, "grad_output", grad_output, axes + 2)
+    images, filters = _unfolded(grad_output, g), weight.reshape(g.images.weight_shape)
+    dx, dw = transposed.adjoint_backward(images, _to_images(x, g), filters, g.images, needs[:2])
+    rows = grad_output.reshape(g.n, g.c, 1, prod(grad_output.shape[2:]))
+    return (
+        None if dx is None else _from_images(dx, g),
+        None if dw is None else dw.reshape(weight.shape),
+        transposed.sums(rows) if needs[2] else None,
+    )
+
+
+# ---- Images --------------------------------------------------------------------------------------
+
+
+def _unfolded(x: Array, g: Conv) -> Array:
+    """The images whose convolution on two axes is that of x."""
+    if len(g.axes) < 3:
+        return x.reshape(g.images.x_shape)
+    first = g.axes[0]
+    shape = g.n, first.output, g.c, first.kernel, *x.shape[3:]
+    images = _memory.empty(shape, x.dtype)
+    for tap in range(first.kernel):
+        outputs, cells = first.cells(tap)
+        images[:, : outputs.start, :, tap] = 0
+        images[:, outputs, :, tap] = x[:, :, cells].swapaxes(1, 2)
+        images[:, outputs.stop :, :, tap] = 0
+    return images.reshape(g.images.x_shape)
+
+
+def _folded(images: Array, g: Conv) -> Array:
+    """The adjoint of `_unfolded`."""
+    if len(g.axes) < 3:
+        return images.reshape(g.x_shape)
+    first = g.axes[0]
+    images = images.reshape(g.n, first.output, g.c, first.kernel, *g.x_shape[3:])
+    x = _memory.empty(g.x_shape, images.dtype)
+    x[...] = 0
+    for tap in range(first.kernel):
+        outputs, cells = first.cells(tap)
+        x[:, :, cells] += images[:, outputs, :, tap].swapaxes(1, 2)
+    return x
+
+
+def _from_images(y: Array, g: Conv) -> Array:
+    """The result of a convolution, from its result on two axes."""
+    if len(g.axes) < 3:
+        return y.reshape(g.y_shape)
+    by_image = y.reshape(g.n, g.output[0], g.o, *g.output[1:])
+    return np.ascontiguousarray(by_image.swapaxes(1, 2))
+
+
+def _to_images(y: Array, g: Conv) -> Array:
+    """The inverse of `_from_images`."""
+    if len(g.axes) == 3:
+        y = np.ascontiguousarray(y.swapaxes(1, 2))
+    return y.reshape(g.images.y_shape)

@@ -1,0 +1,22 @@
+"""Names without an underscore at the end, which warn and call the functions with one."""
+
+import warnings
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+
+def deprecated(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that warns that its name is deprecated, and calls another."""
+    name = function.__name__
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        warnings.warn(
+            f"nn.init.{name[:-1]} is deprecated; use nn.init.{name}", FutureWarning, stacklevel=2
+        )
+        return function(*args, **kwargs)
+
+    call.__name__ = call.__qualname__ = name[:-1]
+    call.__doc__ = f"Deprecated name of `{name}`."
+    return call

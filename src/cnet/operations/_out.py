@@ -1,0 +1,48 @@
+"""The argument `out`: a tensor that takes the elements of a result."""
+
+from typing import Any
+
+import numpy as np
+
+from ..autograd import Array
+from ..grad_mode import current
+from ..tensor import Tensor
+
+
+def written(function: str, result: Any, out: Any) -> Tensor:
+    """Write a result into `out`, and return `out`.
+
+    Raises
+    ------
+    TypeError
+        If `out` is not a tensor.
+    RuntimeError
+        If the graph is recorded and `out` requires grad, or the dtype cannot be cast to its dtype.
+    ValueError
+        If `out` has another shape, and has elements.
+    """
+    if not isinstance(out, Tensor):
+        raise TypeError(f"{function}: out must be a tensor (got {type(out).__name__})")
+    array: Array = result._array if isinstance(result, Tensor) else np.asarray(result)
+    records = isinstance(result, Tensor) and result.requires_grad
+    if current.enabled and (out.requires_grad or records):
+        raise RuntimeError(
+            f"{function}: functions with out=... don't support automatic differentiation, but one "
+            "of the arguments requires grad"
+        )
+    if not np.can_cast(array.dtype, out.dtype, "same_kind"):
+        raise RuntimeError(
+            f"{function}: result type {array.dtype} can't be cast to the desired output type "
+            f"{out.dtype}"
+        )
+    if out._array.shape == array.shape:
+        out._array[...] = array
+        out.note_change(function)
+    elif out._array.size == 0:
+        out._array = array.astype(out.dtype)
+    else:
+        raise ValueError(
+            f"{function}: out.shape must equal the shape of the result "
+            f"(got {out._array.shape} and {array.shape})"
+        )
+    return out

@@ -1,0 +1,208 @@
+"""Tensors of numbers at equal distances, and the identity matrix.
+
+The keyword arguments that all functions share are documented in `zeros`.
+"""
+
+from math import ceil
+from typing import Any, Unpack
+
+import numpy as np
+
+from ..autograd import Array
+from ..dtypes import get_default_dtype
+from ..tensor import Number, Tensor
+from ._options import OutOptions, chosen_dtype, created, dtype_of, number_of, sizes
+
+__all__ = ["arange", "eye", "linspace", "logspace", "range"]
+
+
+def arange(
+    start: Number | None = None,
+    end: Number | None = None,
+    step: Number = 1,
+    **options: Unpack[OutOptions],
+) -> Tensor:
+    """Numbers with equal steps, without the end: ``start, start + step, ...``.
+
+    Parameters
+    ----------
+    start, end : number
+        The first number, 0 if only one number is given, and the bound of the last.
+    step : number, default 1
+        The difference of neighbours.
+    **options
+        Those of `zeros`. The dtype is by default int64 if all numbers are integers, and otherwise
+        the default dtype.
+
+    Returns
+    -------
+    Tensor, shape (ceil((end - start) / step),)
+
+    Raises
+    ------
+    ValueError
+        If `step` is 0, has the wrong sign, or a number is not finite.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.arange(1, 7, 2)
+    tensor([1, 3, 5])
+    """
+    if end is None:
+        start, end = None, start
+    numbers = [
+        number_of("arange", "start, end and step", number) for number in (start or 0, end, step)
+    ]
+    dtype = chosen_dtype("arange", options, dtype_of(*numbers))
+    return created("arange", _steps("arange", numbers, dtype, inclusive=False), options)
+
+
+def range(start: Number, end: Number, step: Number = 1, **options: Unpack[OutOptions]) -> Tensor:
+    """Like `arange`, but with `end` included, in the default dtype; deprecated by PyTorch.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.range(1, 3)
+    tensor([1., 2., 3.])
+    """
+    numbers = [_number("range", number) for number in (start, end, step)]
+    dtype = chosen_dtype("range", options, get_default_dtype())
+    return created("range", _steps("range", numbers, dtype, inclusive=True), options)
+
+
+def _number(function: str, value: Any) -> Any:
+    return number_of(function, "start, end and step", value)
+
+
+def _steps(function: str, numbers: list[Any], dtype: np.dtype[Any], inclusive: bool) -> Array:
+    if dtype.kind == "b":
+        raise TypeError(f"{function}: dtype must be an integer or float dtype (got {dtype})")
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"{function}: all numbers must be finite (got {tuple(numbers)})")
+    start, end, step = map(int, numbers) if dtype.kind in "iu" else numbers
+    if step == 0 or (end - start) * step < 0:
+        raise ValueError(
+            f"{function}: step must lead from start to end (got start {start}, end {end}, "
+            f"step {step})"
+        )
+    integers = type(start) is type(end) is type(step) is int
+    if integers:
+        count = (end - start) // step + 1 if inclusive else -((start - end) // step)
+    else:
+        quotient = (end - start) / step
+        count = int(quotient) + 1 if inclusive else ceil(quotient)
+    positions = np.arange(count, dtype=np.int64 if integers else np.float64)
+    result: Array = start + positions * step
+    return result.astype(dtype, copy=False)
+
+
+def linspace(start: Number, end: Number, steps: int, **options: Unpack[OutOptions]) -> Tensor:
+    """Numbers at equal distances, from `start` to `end` inclusive.
+
+    Parameters
+    ----------
+    start, end : number
+        The first and the last number.
+    steps : int
+        How many numbers.
+    **options
+        Those of `zeros`.
+
+    Returns
+    -------
+    Tensor, shape (steps,)
+
+    Raises
+    ------
+    ValueError
+        If `steps` is negative.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.linspace(0, 1, 5)
+    tensor([0.  , 0.25, 0.5 , 0.75, 1.  ])
+    """
+    return _spaced("linspace", start, end, steps, options)
+
+
+def logspace(
+    start: Number, end: Number, steps: int, base: float = 10.0, **options: Unpack[OutOptions]
+) -> Tensor:
+    """Powers of a base, with exponents at equal distances from `start` to `end`.
+
+    Parameters
+    ----------
+    start, end : number
+        The first and the last exponent.
+    steps : int
+        How many numbers.
+    base : float, default 10.0
+    **options
+        Those of `zeros`.
+
+    Returns
+    -------
+    Tensor, shape (steps,)
+
+    Raises
+    ------
+    ValueError
+        If `steps` is negative.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.logspace(0, 2, 3)
+    tensor([  1.,  10., 100.])
+    """
+    return _spaced("logspace", start, end, steps, options, base)
+
+
+def _spaced(
+    function: str, start: Any, end: Any, steps: int, options: Any, base: float | None = None
+) -> Tensor:
+    (count,) = sizes(function, (steps,))
+    numbers = [_number(function, number) for number in (start, end)]
+    dtype = chosen_dtype(function, options, get_default_dtype())
+    if dtype.kind in "iu" and base is None:
+        numbers = [int(number) for number in numbers]
+    array: Array = np.linspace(numbers[0], numbers[1], count)
+    if base is not None:
+        array = np.power(base, array)
+    return created(function, array.astype(dtype), options)
+
+
+def eye(n: int, m: int | None = None, **options: Unpack[OutOptions]) -> Tensor:
+    """A matrix with ones on the diagonal and zeros elsewhere.
+
+    Parameters
+    ----------
+    n : int
+        The number of rows.
+    m : int, optional
+        The number of columns; `n` by default.
+    **options
+        Those of `zeros`.
+
+    Returns
+    -------
+    Tensor, shape (n, m)
+
+    Raises
+    ------
+    ValueError
+        If a number is negative.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.eye(2)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
+    rows, columns = sizes("eye", (n, n if m is None else m))
+    dtype = chosen_dtype("eye", options, get_default_dtype())
+    return created("eye", np.eye(rows, columns, dtype=dtype), options)

@@ -1,0 +1,445 @@
+"""Random tensors.
+
+The random numbers are those of NumPy. `generator` is a `Generator` or `numpy.random.Generator`, by
+default the one that `manual_seed` seeds. The keyword arguments that all functions share are
+documented in `zeros`.
+"""
+
+from typing import Any, TypeAlias, Unpack
+
+import numpy as np
+
+from ..autograd import Array
+from ..dtypes import float32, float64, get_default_dtype, int64
+from ..tensor import Number, Tensor, TensorLike, array_of
+from ._options import (
+    LikeOptions,
+    OutOptions,
+    Size,
+    chosen_dtype,
+    created,
+    generator_of,
+    like,
+    sizes,
+)
+from ._out import written
+from .registry import operation
+
+__all__ = [
+    "bernoulli", "multinomial", "normal", "poisson", "rand", "rand_like", "randint", "randint_like",
+    "randn", "randn_like", "randperm",
+]  # fmt: skip
+
+Generator: TypeAlias = "np.random.Generator | None"
+
+
+def draw_uniform(generator: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Uniform numbers in [0, 1), in a float dtype."""
+    drawn: Array = generator.random(shape, float64 if dtype == float64 else float32)
+    return drawn.astype(dtype, copy=False)
+
+
+def draw_normal(generator: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Numbers of the standard normal distribution, in a float dtype."""
+    drawn = np.asarray(generator.standard_normal(shape, float64 if dtype == float64 else float32))
+    return drawn.astype(dtype, copy=False)
+
+
+def _of_size(
+    function: str, draw: Any, size: tuple[Any, ...], generator: Generator, options: Any
+) -> Tensor:
+    shape = sizes(function, size, options)
+    dtype = _float_dtype(function, chosen_dtype(function, options, get_default_dtype()))
+    return created(function, draw(generator_of(function, generator), shape, dtype), options)
+
+
+def _float_dtype(function: str, dtype: np.dtype[Any]) -> np.dtype[Any]:
+    if dtype.kind != "f":
+        raise TypeError(f"{function}: dtype must be a float dtype (got {dtype})")
+    return dtype
+
+
+def rand(
+    *size: Size, generator: Generator = None, **options: Unpack[OutOptions]
+) -> Tensor:  # fmt: skip
+    """Random numbers from the uniform distribution on [0, 1).
+
+    Parameters
+    ----------
+    *size : int, or one sequence of int
+        The shape.
+    generator : Generator, optional
+    **options
+        Those of `zeros`.
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    TypeError
+        If `dtype` is not a float dtype.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.rand(2, 3).shape
+    (2, 3)
+    """
+    return _of_size("rand", draw_uniform, size, generator, options)
+
+
+def randn(
+    *size: Size, generator: Generator = None, **options: Unpack[OutOptions]
+) -> Tensor:  # fmt: skip
+    """Random numbers from the standard normal distribution; arguments are those of `rand`.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.randn(2, 3).shape
+    (2, 3)
+    """
+    return _of_size("randn", draw_normal, size, generator, options)
+
+
+def rand_like(
+    input: TensorLike, *, generator: Generator = None, **options: Unpack[LikeOptions]
+) -> Tensor:
+    """Uniform random numbers in the shape of another tensor; arguments as in `zeros_like`.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.rand_like(cnet.zeros(2, 3)).shape
+    (2, 3)
+    """
+    return _like("rand_like", draw_uniform, input, generator, options)
+
+
+def randn_like(
+    input: TensorLike, *, generator: Generator = None, **options: Unpack[LikeOptions]
+) -> Tensor:
+    """Normal random numbers in the shape of another tensor; arguments as in `zeros_like`.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.randn_like(cnet.zeros(2, 3)).shape
+    (2, 3)
+    """
+    return _like("randn_like", draw_normal, input, generator, options)
+
+
+def _like(
+    function: str, draw: Any, input: TensorLike, generator: Generator, options: Any
+) -> Tensor:  # fmt: skip
+    source = generator_of(function, generator)
+    return like(
+        function, input, options,
+        lambda shape, dtype: draw(source, shape, _float_dtype(function, dtype)),
+    )  # fmt: skip
+
+
+def randint(
+    low: int, high: Any = None, size: Any = None, *, generator: Generator = None,
+    **options: Unpack[OutOptions],
+) -> Tensor:  # fmt: skip
+    """Random integers with equal probabilities: ``randint(high, size)`` or
+    ``randint(low, high, size)``.
+
+    Parameters
+    ----------
+    low : int, default 0
+        The least integer.
+    high : int
+        The bound of the integers, exclusive.
+    size : sequence of int
+        The shape.
+    generator : Generator, optional
+    **options
+        Those of `zeros`; the dtype is by default int64.
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    ValueError
+        If `low` is not less than `high`, or the dtype cannot hold the integers.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.randint(5, 6, (3,))
+    tensor([5, 5, 5])
+    """
+    if size is None:
+        low, high, size = 0, low, high
+    elif high is None:
+        low, high = 0, low
+    shape = sizes("randint", (size,))
+    dtype = chosen_dtype("randint", options, int64)
+    source = generator_of("randint", generator)
+    return created("randint", draw_integers("randint", source, low, high, shape, dtype), options)
+
+
+def randint_like(
+    input: TensorLike, low: int, high: int | None = None, *, generator: Generator = None,
+    **options: Unpack[LikeOptions],
+) -> Tensor:  # fmt: skip
+    """Random integers in the shape of another tensor: ``randint_like(input, high)`` or
+    ``randint_like(input, low, high)``; arguments are those of `randint` and `zeros_like`.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.randint_like(cnet.zeros(2), 3, 4)
+    tensor([3., 3.])
+    """
+    bounds = (0, low) if high is None else (low, high)
+    source = generator_of("randint_like", generator)
+    return like(
+        "randint_like", input, options,
+        lambda shape, dtype: draw_integers("randint_like", source, *bounds, shape, dtype),
+    )  # fmt: skip
+
+
+def draw_integers(
+    function: str, generator: Any, low: Any, high: Any, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> Array:
+    low, high = (array_of(bound).item() for bound in (low, high))
+    if not low < high:
+        raise ValueError(f"{function}: low must be less than high (got {low} and {high})")
+    if dtype.kind in "biu":
+        limits = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+        if low < limits[0] or high - 1 > limits[1]:
+            raise ValueError(
+                f"{function}: the integers must fit into {dtype} (got {low} to {high})"
+            )
+    wide = np.uint64 if high > 2**63 else np.int64
+    drawn: Array = generator.integers(low, high, shape, wide)
+    return np.asarray(drawn).astype(dtype, copy=False)
+
+
+def randperm(
+    n: int, *, generator: Generator = None, **options: Unpack[OutOptions]
+) -> Tensor:  # fmt: skip
+    """The integers 0 to n − 1 in random order.
+
+    Parameters
+    ----------
+    n : int
+    generator : Generator, optional
+    **options
+        Those of `zeros`; the dtype is by default int64.
+
+    Returns
+    -------
+    Tensor, shape (n,)
+
+    Raises
+    ------
+    ValueError
+        If `n` is negative.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.randperm(4).sort().values
+    tensor([0, 1, 2, 3])
+    """
+    (count,) = sizes("randperm", (n,))
+    dtype = chosen_dtype("randperm", options, int64)
+    order: Array = generator_of("randperm", generator).permutation(count)
+    return created("randperm", order.astype(dtype, copy=False), options)
+
+
+def normal(
+    mean: Tensor | Number = 0.0, std: Tensor | Number = 1.0, size: Size | None = None, *,
+    generator: Generator = None, **options: Unpack[OutOptions],
+) -> Tensor:  # fmt: skip
+    """Random numbers from normal distributions, each with its own mean and standard deviation.
+
+    Parameters
+    ----------
+    mean, std : Tensor or number, default 0 and 1
+        If both are numbers, `size` must be given. Tensors must broadcast.
+    size : sequence of int, optional
+        The shape, if both are numbers.
+    generator : Generator, optional
+    **options
+        Those of `zeros`.
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    ValueError
+        If a standard deviation is negative.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.normal(cnet.tensor([1.0, 2.0]), 0.0)
+    tensor([1., 2.])
+    """
+    tensors = [x for x in (mean, std) if isinstance(x, (Tensor, np.ndarray))]
+    if bool(tensors) == (size is not None):
+        raise TypeError("normal: size must be given if, and only if, mean and std are numbers")
+    means, deviations = array_of(mean), array_of(std)
+    if (deviations < 0).any():
+        raise ValueError(f"normal: std must not be negative (got {deviations.min()})")
+    default = tensors[0].dtype if tensors else get_default_dtype()
+    dtype = _float_dtype("normal", chosen_dtype("normal", options, default))
+    shape = np.broadcast_shapes(means.shape, deviations.shape) if size is None else sizes(
+        "normal", (size,)
+    )  # fmt: skip
+    drawn = draw_normal(generator_of("normal", generator), shape, dtype)
+    return created("normal", (means + drawn * deviations).astype(dtype, copy=False), options)
+
+
+@operation(methods=("bernoulli",))
+def bernoulli(
+    input: TensorLike, p: float | None = None, *, generator: Generator = None,
+    out: Tensor | None = None,
+) -> Tensor:  # fmt: skip
+    """Random zeros and ones, where each element is the probability of a one.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray of floats, any shape
+        The probabilities.
+    p : float, optional
+        One probability for all elements, in place of `input`.
+    generator : Generator, optional
+    out : Tensor, optional
+        Takes the result.
+
+    Returns
+    -------
+    Tensor
+        In the shape and dtype of `input`.
+
+    Raises
+    ------
+    ValueError
+        If a probability is not in [0, 1].
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.bernoulli(cnet.tensor([0.0, 1.0]))
+    tensor([0., 1.])
+    """
+    probabilities = array_of(input)
+    if p is None:
+        _float_dtype("bernoulli", probabilities.dtype)
+    drawn = draw_zeros_and_ones(
+        "bernoulli", generator, probabilities if p is None else p, probabilities.shape
+    )
+    result = Tensor(drawn.astype(probabilities.dtype))
+    return result if out is None else written("bernoulli", result, out)
+
+
+def draw_zeros_and_ones(function: str, generator: Generator, p: Any, shape: Any) -> Array:
+    probabilities = array_of(p)
+    inside = (probabilities >= 0) & (probabilities <= 1)
+    if not inside.all():
+        wrong = probabilities[~inside].flat[0]
+        raise ValueError(f"{function}: probabilities must be between 0 and 1 (got {wrong})")
+    return np.asarray(generator_of(function, generator).random(shape) < probabilities)
+
+
+@operation(methods=("multinomial",))
+def multinomial(
+    input: TensorLike, num_samples: int, replacement: bool = False, *, generator: Generator = None,
+    out: Tensor | None = None,
+) -> Tensor:  # fmt: skip
+    """Random positions, with probabilities proportional to the elements of each row.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray of floats, shape (n,) or (rows, n)
+        The weights, which need not add up to 1.
+    num_samples : int
+        The number of positions that are drawn for each row.
+    replacement : bool, default False
+        Whether a position can be drawn several times.
+    generator : Generator, optional
+    out : Tensor, optional
+        Takes the result.
+
+    Returns
+    -------
+    Tensor of int64, shape (num_samples,) or (rows, num_samples)
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative or not finite, a row has no positive weight, or `num_samples` is not
+        positive or, without replacement, greater than n.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.multinomial(cnet.tensor([0.0, 2.0, 0.0]), 3, replacement=True)
+    tensor([1, 1, 1])
+    """
+    weights = np.asarray(array_of(input), np.float64)
+    _float_dtype("multinomial", array_of(input).dtype)
+    if weights.ndim not in (1, 2):
+        raise ValueError(f"multinomial: input must have 1 or 2 dimensions (got {weights.ndim})")
+    (count,) = sizes("multinomial", (num_samples,))
+    size = weights.shape[-1]
+    if count == 0 or (count > size and not replacement):
+        raise ValueError(
+            "multinomial: num_samples must be positive and, without replacement, at most the "
+            f"number of weights (got {count} and {size})"
+        )
+    if not (np.isfinite(weights).all() and (weights >= 0).all()):
+        raise ValueError("multinomial: input must not contain negative numbers, inf or nan")
+    if (weights.sum(-1) <= 0).any():
+        raise ValueError("multinomial: each row of input must contain a positive number")
+    source = generator_of("multinomial", generator)
+    if replacement:
+        bounds = np.cumsum(weights, -1)
+        drawn = source.random((*weights.shape[:-1], count)) * bounds[..., -1:]
+        found = (drawn[..., np.newaxis] >= bounds[..., np.newaxis, :]).sum(-1, dtype=np.int64)
+    else:  # of exponential waiting times with these rates, the shortest come first
+        with np.errstate(divide="ignore"):
+            waiting = source.standard_exponential(weights.shape) / weights
+        found = np.argsort(waiting, -1, stable=True)[..., :count]
+    return Tensor(found) if out is None else written("multinomial", found, out)
+
+
+@operation()
+def poisson(input: TensorLike, generator: Generator = None) -> Tensor:
+    """Random numbers from Poisson distributions, where each element is a mean.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray of floats, any shape
+        The means, not negative.
+    generator : Generator, optional
+
+    Returns
+    -------
+    Tensor
+        In the shape and dtype of `input`.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.poisson(cnet.zeros(2))
+    tensor([0., 0.])
+    """
+    means = array_of(input)
+    _float_dtype("poisson", means.dtype)
+    if not (means >= 0).all():
+        raise ValueError("poisson: the elements of input must not be negative")
+    return Tensor(np.asarray(generator_of("poisson", generator).poisson(means)).astype(means.dtype))
