@@ -130,5 +130,5 @@ class UNet(nn.Module):
 
 @register_model
 def unet(**kwargs: Any) -> UNet:
-    """U-Net: 31 042 434 parameters, images of any size, at least 16 × 16 pixels."""
+    """U-Net: 31 036 546 parameters, images of any size, at least 16 × 16 pixels."""
     return UNet(**kwargs)
