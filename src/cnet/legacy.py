@@ -24,7 +24,14 @@ class TensorType(type):
     dtype: np.dtype[Any]
 
     def __new__(cls, name: str, dtype: np.dtype[Any]) -> "TensorType":
-        documentation = f"Create a tensor of dtype {dtype} from sizes or data, as in `Tensor`."
+        documentation = f"""Create a tensor of dtype {dtype} from sizes or data, as in `Tensor`.
+
+        Examples
+        --------
+        >>> import cnet
+        >>> cnet.{name}(2, 3).shape
+        (2, 3)
+        """
         return super().__new__(cls, name, (), {"dtype": dtype, "__doc__": documentation})
 
     def __init__(cls, name: str, dtype: np.dtype[Any]) -> None:

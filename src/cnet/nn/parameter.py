@@ -8,7 +8,7 @@ from ..dtypes import DType
 from ..engine import Variable
 from ..tensor import Tensor
 
-__all__ = ["Parameter"]
+__all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter"]
 
 
 class Parameter(Tensor):
