@@ -42,7 +42,7 @@ DIRECTIONS = {
     "models": "functional nn tensor",
     "utils": "runtime tensor",
     "datasets": "tensor utils",
-    "transforms": "tensor utils",
+    "transforms": "nn tensor",
     "checkpoint": "",
     "plots": "",
     "dropin": "kernels",
@@ -56,7 +56,7 @@ DIRECTIONS = {
     "cli": "_commands bench checkpoint experiment models optim plots runtime training utils",
     "__main__": "cli",
     "__init__": "autograd checkpoint datasets functional gradcheck graphs kernels models nn optim "
-    "plan runtime tensor utils",
+    "plan runtime tensor transforms utils",
 }
 """The parts of the package, modules or folders, and the listed parts that each may import.
 
@@ -71,6 +71,8 @@ FOREIGN = {
     "onnx": {"onnx"},
     "plots": {"matplotlib"},
     "training": {"tqdm"},
+    "transforms": {"PIL"},
+    "utils": {"PIL", "tensorboardX"},
 }
 """Imports beyond NumPy and the standard library."""
 

@@ -83,7 +83,7 @@ from .size import Size
 from .tensor import Tensor, as_tensor, tensor
 
 if TYPE_CHECKING:
-    from . import datasets, utils
+    from . import datasets, transforms, utils
     from .checkpoint import CheckpointError, load, save
     from .plan import compile
 
@@ -169,6 +169,7 @@ __all__ = [
     "tanh",
     "tensor",
     "topk",
+    "transforms",
     "transpose",
     "unsqueeze",
     "use_exact",
@@ -184,7 +185,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-_LAZY_MODULES = {"datasets", "utils"}
+_LAZY_MODULES = {"datasets", "transforms", "utils"}
 
 
 def __getattr__(name: str) -> Any:
