@@ -45,7 +45,7 @@ DIRECTIONS = {
     "models": "functional nn operations tensor",
     "utils": "runtime tensor",
     "datasets": "tensor utils",
-    "transforms": "tensor utils",
+    "transforms": "nn tensor",
     "checkpoint": "nn tensor",
     "plots": "",
     "dropin": "kernels",
@@ -75,6 +75,8 @@ FOREIGN = {
     "onnx": {"onnx"},
     "plots": {"matplotlib"},
     "training": {"tqdm"},
+    "transforms": {"PIL"},
+    "utils": {"PIL", "tensorboardX"},
 }
 """Imports beyond NumPy and the standard library."""
 

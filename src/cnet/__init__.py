@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from . import cuda as cuda
     from . import datasets as datasets
     from . import models as models
+    from . import transforms as transforms
     from . import utils as utils
     from . import version as version
     from .checkpoint import CheckpointError as CheckpointError
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LAZY_MODULES = {
-    "accelerator", "backends", "cuda", "datasets", "models", "utils", "version",
+    "accelerator", "backends", "cuda", "datasets", "models", "transforms", "utils", "version",
 }  # fmt: skip
 _LAZY = {
     "CheckpointError": "checkpoint",
