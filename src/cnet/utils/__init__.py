@@ -1,5 +1,6 @@
-"""Utilities around training: `cnet.utils.data` loads batches."""
+"""Utilities around training: loading data, and image grids."""
 
 from . import data
+from .images import make_grid, save_image
 
-__all__ = ["data"]
+__all__ = ["data", "make_grid", "save_image"]
