@@ -7,8 +7,10 @@
 from ..operations.elementwise import sigmoid as sigmoid
 from ..operations.elementwise import tanh as tanh
 from .activation import *
+from .adaptive import *
 from .conv import *
 from .dropout import *
+from .interpolation import *
 from .linear import *
 from .loss import *
 from .norm import *
