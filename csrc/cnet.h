@@ -49,6 +49,11 @@ typedef struct {
 typedef struct {
     ptrdiff_t n, c, size;
 } cnet_norm;
+/* n arrays of `size` cells, from which `outputs` cells are computed, each a run of `inner`
+ * elements. */
+typedef struct {
+    ptrdiff_t n, size, outputs, inner;
+} cnet_resample;
 
 /* The algorithms of a convolution. Besides one by name, a caller may ask for CNET_AUTO, the fastest
  * that suits the geometry, or CNET_EXACT, the fastest except Winograd, which rounds more. */

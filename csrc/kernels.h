@@ -61,6 +61,12 @@
     IN(real, grad_output)                                                                          \
     OUT(real, dx) GEOMETRY(window2d, g) INTEGER(count_include_pad) INTEGER(divisor_override)
 
+/* ---- resample ---- */
+#define CNET_resample(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                   \
+    IN(real, x)                                                                                    \
+    IN(int64_t, starts)                                                                            \
+    IN(int32_t, cells) IN(real, weights) OUT(real, y) GEOMETRY(resample, g) INTEGER(terms)
+
 /* ---- gemm ---- */
 #define CNET_gemm(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                       \
     IN(real, a) IN(real, b) IN(real, bias) OUT(real, y) GEOMETRY(gemm, g) INTEGER(relu)
@@ -140,6 +146,7 @@
     KERNEL(max_pool2d_backward, NO_WORKSPACE)                                                      \
     KERNEL(avg_pool2d, NO_WORKSPACE)                                                               \
     KERNEL(avg_pool2d_backward, NO_WORKSPACE)                                                      \
+    KERNEL(resample, NO_WORKSPACE)                                                                 \
     KERNEL(gemm, WORKSPACE)                                                                        \
     KERNEL(prepare_linear, WORKSPACE)                                                              \
     KERNEL(prepared_linear, NO_WORKSPACE)                                                          \

@@ -132,8 +132,9 @@ class Axis(NamedTuple):
         return slice(first, max(first, last)), slice(start, stop, self.stride)
 
 
-_ONE_ROW = Axis(1, 1, 1, 0, 0, 1, 1)
-"""The vertical axis for the kernels, if there is only one axis."""
+def _cells(size: int) -> Axis:
+    """An axis on which a window of one cell slides over all cells."""
+    return Axis(size, 1, 1, 0, 0, 1, size)
 
 
 class _Geometry:
@@ -176,7 +177,7 @@ class _Geometry:
         """The integers of `Window2d`."""
         if len(self.axes) > 2:
             raise ValueError(f"the kernels take up to 2 spatial axes (got {len(self.axes)})")
-        vertical, horizontal = (_ONE_ROW, *self.axes)[-2:]
+        vertical, horizontal = (_cells(1), *self.axes)[-2:]
         return self.n, self.c, *chain.from_iterable(zip(vertical, horizontal, strict=True))
 
 
@@ -187,6 +188,20 @@ class Window(_Geometry):
     def y_shape(self) -> Shape:
         """Shape of a pooling result."""
         return self.n, self.c, *self.output
+
+    @cached_property
+    def stages(self) -> "tuple[Window, ...]":
+        """The windows on two axes that, one after another, have the effect of this one.
+
+        Three axes take two stages: the first pools planes, the second across planes.
+        """
+        first, *others = self.axes
+        if not others:
+            return (Window(self.n, self.c, (_cells(1), first)),)
+        if len(others) == 1:
+            return (self,)
+        planes = Window(self.n, self.c * first.size, tuple(others))
+        return planes, Window(self.n, self.c, (first, _cells(prod(planes.output))))
 
     @cached_property
     def sizes2d(self) -> Window2d:
@@ -221,7 +236,7 @@ class Conv(_Geometry):
         """
         first, n, c = self.axes[0], self.n, self.c
         if len(self.axes) == 1:
-            return Conv(n, c, (_ONE_ROW, first), self.o, self.groups)
+            return Conv(n, c, (_cells(1), first), self.o, self.groups)
         if len(self.axes) == 2:
             return self
         return Conv(n * first.output, c * first.kernel, self.axes[1:], self.o, self.groups)

@@ -32,6 +32,35 @@ CASES = {
     "conv_transpose3d": (
         lambda f, x, w: f.conv_transpose3d(x, w, dilation=2, groups=2), VOLUME[0], FILTERS[3],
     ),
+    "max_pool1d": (lambda f, x: f.max_pool1d(x, 3, 2, 1, 2, True), SEQUENCE),
+    "max_pool3d": (lambda f, x: f.max_pool3d(x, 2, 2, (1, 0, 1), ceil_mode=True), VOLUME),
+    "avg_pool1d": (lambda f, x: f.avg_pool1d(x, 3, 2, 1, True, False), SEQUENCE),
+    "avg_pool3d": (lambda f, x: f.avg_pool3d(x, 3, 2, 1, True, False), VOLUME),
+    "avg_pool3d divisor": (lambda f, x: f.avg_pool3d(x, 2, divisor_override=5), VOLUME),
+    "adaptive_avg_pool2d": (lambda f, x: f.adaptive_avg_pool2d(x, (3, 4)), IMAGES),
+    "adaptive_avg_pool3d": (lambda f, x: f.adaptive_avg_pool3d(x, (1, None, 3)), VOLUME),
+    "adaptive_max_pool2d": (lambda f, x: f.adaptive_max_pool2d(x, (5, 1)), IMAGES),
+    "adaptive_max_pool3d": (lambda f, x: f.adaptive_max_pool3d(x, 2), VOLUME),
+    **{
+        f"{mode} {arguments}": (
+            lambda f, x, mode=mode, arguments=arguments: f.interpolate(x, mode=mode, **arguments),
+            {"linear": SEQUENCE, "trilinear": VOLUME}.get(mode, IMAGES),
+        )
+        for mode, *options in (
+            ("nearest", {"scale_factor": 1.7}, {"size": 5}),
+            ("nearest-exact", {"scale_factor": 1.7}, {"size": 5}),
+            ("area", {"scale_factor": 0.6}),
+            ("linear", {"scale_factor": 2.3}, {"size": 4, "align_corners": True}),
+            ("trilinear", {"size": (4, 9, 2)}, {"scale_factor": 1.5, "align_corners": True}),
+            ("bilinear", {"scale_factor": (0.4, 2.2)}, {"size": (3, 9), "align_corners": True},
+             {"size": (3, 11), "antialias": True},
+             {"scale_factor": 0.45, "antialias": True, "align_corners": True},
+             {"scale_factor": 1.7, "recompute_scale_factor": True}),
+            ("bicubic", {"scale_factor": 1.7}, {"size": (3, 9), "align_corners": True},
+             {"size": (3, 11), "antialias": True}),
+        )
+        for arguments in options
+    },
 }  # fmt: skip
 
 

@@ -7,9 +7,11 @@
 from ..operations.elementwise import sigmoid as sigmoid
 from ..operations.elementwise import tanh as tanh
 from .activation import *
+from .adaptive import *
 from .conv import *
 from .distance import *
 from .dropout import *
+from .interpolation import *
 from .linear import *
 from .loss.binary import *
 from .loss.classification import *

@@ -5,7 +5,8 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 from ..autograd import Array, Context, Operation
 from ..kernels import conv_nd
-from ..tensor import Tensor, TensorLike, as_tensor
+from ..tensor import Tensor, TensorLike
+from ._batch import as_batch
 
 __all__ = [
     "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
@@ -75,22 +76,6 @@ def _apply(
     batch, unbatched = as_batch(operation.name, x, operation.axes)
     y: Tensor = operation.apply(batch, *arrays, **options)
     return y.squeeze(0) if unbatched else y
-
-
-_IMAGES = {1: "sequence", 2: "image", 3: "volume"}
-
-
-def as_batch(function: str, x: TensorLike, axes: int) -> tuple[TensorLike, bool]:
-    """Add a missing batch axis to an input with spatial axes, and return whether it was missing."""
-    ndim = getattr(x, "ndim", axes + 2)
-    if ndim == axes + 2:
-        return x, False
-    if ndim == axes + 1:
-        return as_tensor(x).unsqueeze(0), True
-    raise ValueError(
-        f"{function}: input must have {axes + 2} dimensions, or {axes + 1} for one "
-        f"{_IMAGES[axes]} (got {ndim}, shape {x.shape})"
-    )
 
 
 def conv1d(

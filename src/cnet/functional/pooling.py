@@ -1,37 +1,198 @@
-"""Pooling: reduces each window of an image to one number."""
+"""Pooling: reduces each window of an input to one number."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from .. import kernels
+from .. import _check, geometry, kernels
 from ..autograd import Array, Context, Operation
+from ..kernels import pooling
 from ..tensor import Tensor, TensorLike
-from .conv import as_batch
+from ._batch import as_batch
 
-__all__ = ["avg_pool2d", "max_pool2d"]
+__all__ = ["avg_pool1d", "avg_pool2d", "avg_pool3d", "max_pool1d", "max_pool2d", "max_pool3d"]
+
+Sizes: TypeAlias = int | Sequence[int]
 
 
-class MaxPool2d(Operation[tuple[Tensor, Tensor]]):
+def scatter(values: Array, indices: Array, shape: tuple[int, ...]) -> Array:
+    """Add values to the cells of zero images at row-major positions in each image."""
+    n, c = shape[:2]
+    cells, count = int(np.prod(shape[2:])), int(np.prod(values.shape[2:]))
+    rows = values.reshape(n, c, 1, count), indices.reshape(n, c, 1, count)
+    return kernels.max_pool2d_backward(*rows, (n, c, 1, cells)).reshape(shape)
+
+
+class MaxPool(Operation[tuple[Tensor, Tensor]]):
+    """Base class of max pooling; the second result holds the positions of the maxima."""
+
+    name: ClassVar[str]
+
+    @classmethod
+    def forward(cls, ctx: Context, x: Array, **window: Any) -> tuple[Array, Array]:
+        g = geometry.pool(cls.name, x.shape, **window)
+        if x.dtype.kind in "iu":
+            y, indices = _max_of_integers(x, g)
+        else:
+            y, indices = pooling.max_pool(_check.array(cls.name, "input", x), g)
+        ctx.save_for_backward(indices)
+        return y, indices
+
     @staticmethod
-    def forward(ctx: Context, x: Array, **options: Any) -> tuple[Array, Array]:
-        y, argmax = kernels.max_pool2d(x, **options)
-        ctx.save_for_backward(argmax)
-        return y, argmax
+    def backward(ctx: Context, grad: Array, _: None) -> Array:
+        (indices,) = ctx.saved
+        return scatter(grad, indices, ctx.input_shape(0))
 
-    @staticmethod
-    def backward(ctx: Context, grad: Array, _: None) -> Any:
-        (argmax,) = ctx.saved
-        return kernels.max_pool2d_backward(grad, argmax, ctx.input_shape(0))
+
+def _max_of_integers(x: Array, g: geometry.Window) -> tuple[Array, Array]:
+    """The kernels compare floats, so they get the rank of each number among all numbers."""
+    numbers, ranks = np.unique(x, return_inverse=True)
+    y, indices = pooling.max_pool(ranks.reshape(x.shape).astype(np.float64), g)
+    return numbers[np.maximum(y, 0).astype(np.int64)], indices
+
+
+class AvgPool(Operation[Tensor]):
+    """Base class of average pooling."""
+
+    name: ClassVar[str]
+
+    @classmethod
+    def forward(
+        cls, ctx: Context, x: Array, *, count_include_pad: bool = True,
+        divisor_override: int | None = None, **window: Any,
+    ) -> Array:  # fmt: skip
+        x = _check.array(cls.name, "input", x)
+        divisor = pooling.checked_divisor(cls.name, divisor_override)
+        ctx.options = geometry.pool(cls.name, x.shape, **window), count_include_pad, divisor
+        return pooling.avg_pool(x, *ctx.options)
+
+    @classmethod
+    def backward(cls, ctx: Context, grad: Array) -> Array:
+        return pooling.avg_pool_backward(_check.array(cls.name, "grad_output", grad), *ctx.options)
+
+
+class MaxPool1d(MaxPool):
+    name = "max_pool1d"
+
+
+class MaxPool2d(MaxPool):
+    name = "max_pool2d"
+
+
+class MaxPool3d(MaxPool):
+    name = "max_pool3d"
+
+
+class AvgPool1d(AvgPool):
+    name = "avg_pool1d"
+
+
+class AvgPool2d(AvgPool):
+    name = "avg_pool2d"
+
+
+class AvgPool3d(AvgPool):
+    name = "avg_pool3d"
+
+
+MAX_POOLS = {1: MaxPool1d, 2: MaxPool2d, 3: MaxPool3d}
+AVG_POOLS = {1: AvgPool1d, 2: AvgPool2d, 3: AvgPool3d}
+"""The operations by their number of spatial axes."""
+
+
+def _max_pool(x: TensorLike, axes: int, return_indices: bool, **window: Any) -> Any:
+    operation = MAX_POOLS[axes]
+    batch, unbatched = as_batch(operation.name, x, axes)
+    if batch.shape[1] == 0:
+        raise ValueError(f"{operation.name}: input must have channels (got shape {batch.shape})")
+    return max_results(operation.apply(batch, **_given(window)), unbatched, return_indices)
+
+
+def max_results(results: Any, unbatched: bool, return_indices: bool) -> Any:
+    """The results of max pooling as the public functions return them."""
+    y, indices = results
+    if unbatched:
+        y, indices = y.squeeze(0), indices.squeeze(0)
+    return (y, indices.astype(np.int64)) if return_indices else y
+
+
+def _avg_pool(x: TensorLike, axes: int, **options: Any) -> Tensor:
+    operation = AVG_POOLS[axes]
+    batch, unbatched = as_batch(operation.name, x, axes)
+    y: Tensor = operation.apply(batch, **_given(options))
+    return y.squeeze(0) if unbatched else y
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    """As in PyTorch, an empty sequence as a stride means the default."""
+    stride = options["stride"]
+    return {**options, "stride": None} if isinstance(stride, Sequence) and not stride else options
+
+
+def max_pool1d(
+    input: TensorLike,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """The maximum of each window.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, shape (n, c, l) or (c, l)
+        A batch of sequences or a single sequence, float32, float64 or integers.
+    kernel_size : int or (int,)
+        The size of the window.
+    stride : int or (int,), optional
+        The step of the window; by default `kernel_size`.
+    padding : int or (int,), default 0
+        The number of cells of −inf at each end, at most half of `kernel_size`.
+    dilation : int or (int,), default 1
+        The distance between neighbouring cells of a window.
+    ceil_mode : bool, default False
+        Whether to include a last window that extends beyond the padded sequence.
+    return_indices : bool, default False
+        Whether to return the positions as well.
+
+    Returns
+    -------
+    y : Tensor, shape (n, c, ol) or (c, ol)
+        In the dtype of `input`. NaN counts as greater than any number. Of equal maxima, the first
+        in row-major order gets the gradient.
+    indices : Tensor of int64, in the shape of `y`
+        The position of each maximum in its channel. Returned only if
+        `return_indices` is True.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range, or the window does not fit into the padded sequence.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> y, indices = cnet.functional.max_pool1d(
+    ...     cnet.tensor([[1.0, 3.0, 2.0, 5.0]]), 2, return_indices=True
+    ... )
+    >>> y, indices
+    (tensor([[3., 5.]]), tensor([[1, 3]]))
+    """
+    return _max_pool(
+        input, 1, return_indices, kernel_size=kernel_size, stride=stride, padding=padding,
+        dilation=dilation, ceil_mode=ceil_mode,
+    )  # fmt: skip
 
 
 def max_pool2d(
     input: TensorLike,
-    kernel_size: int | Sequence[int],
-    stride: int | Sequence[int] | None = None,
-    padding: int | Sequence[int] = 0,
-    dilation: int | Sequence[int] = 1,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
@@ -40,13 +201,13 @@ def max_pool2d(
     Parameters
     ----------
     input : Tensor or ndarray, shape (n, c, h, w) or (c, h, w)
-        A batch of images or a single image, float32 or float64.
+        A batch of images or a single image, float32, float64 or integers.
     kernel_size : int or (int, int)
         The size of the window.
     stride : int or (int, int), optional
         The step of the window; by default `kernel_size`.
     padding : int or (int, int), default 0
-        The number of cells of −inf on each side of the images, at most half of `kernel_size`.
+        The number of cells of −inf at each end, at most half of `kernel_size`.
     dilation : int or (int, int), default 1
         The distance between neighbouring cells of a window.
     ceil_mode : bool, default False
@@ -60,8 +221,8 @@ def max_pool2d(
         In the dtype of `input`. NaN counts as greater than any number. Of equal maxima, the first
         in row-major order gets the gradient.
     indices : Tensor of int64, in the shape of `y`
-        The position of each maximum in its channel of the image, ``row * w + column``. Returned
-        only if `return_indices` is True.
+        The position of each maximum in its channel, ``row * w + column``. Returned only
+        if `return_indices` is True.
 
     Raises
     ------
@@ -77,32 +238,119 @@ def max_pool2d(
     tensor([[ 5,  7],
             [13, 15]])
     """
-    images, unbatched = as_batch("max_pool2d", input, 2)
-    y, indices = MaxPool2d.apply(
-        images, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation,
-        ceil_mode=ceil_mode,
+    return _max_pool(
+        input, 2, return_indices, kernel_size=kernel_size, stride=stride, padding=padding,
+        dilation=dilation, ceil_mode=ceil_mode,
     )  # fmt: skip
-    if unbatched:
-        y, indices = y.squeeze(0), indices.squeeze(0)
-    return (y, indices.astype(np.int64)) if return_indices else y
 
 
-class AvgPool2d(Operation[Tensor]):
-    @staticmethod
-    def forward(ctx: Context, x: Array, **options: Any) -> Array:
-        ctx.options = options
-        return kernels.avg_pool2d(x, **options)
+def max_pool3d(
+    input: TensorLike,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """The maximum of each window.
 
-    @staticmethod
-    def backward(ctx: Context, grad: Array) -> Any:
-        return kernels.avg_pool2d_backward(grad, ctx.input_shape(0), **ctx.options)
+    Parameters
+    ----------
+    input : Tensor or ndarray, shape (n, c, d, h, w) or (c, d, h, w)
+        A batch of volumes or a single volume, float32, float64 or integers.
+    kernel_size : int or (int, int, int)
+        The size of the window.
+    stride : int or (int, int, int), optional
+        The step of the window; by default `kernel_size`.
+    padding : int or (int, int, int), default 0
+        The number of cells of −inf at each end, at most half of `kernel_size`.
+    dilation : int or (int, int, int), default 1
+        The distance between neighbouring cells of a window.
+    ceil_mode : bool, default False
+        Whether to include a last window that extends beyond the padded volume.
+    return_indices : bool, default False
+        Whether to return the positions as well.
+
+    Returns
+    -------
+    y : Tensor, shape (n, c, od, oh, ow) or (c, od, oh, ow)
+        In the dtype of `input`. NaN counts as greater than any number. Of equal maxima, the first
+        in row-major order gets the gradient.
+    indices : Tensor of int64, in the shape of `y`
+        The position of each maximum in its channel, ``(slice * h + row) * w + column``. Returned
+        only if `return_indices` is True.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range, or the window does not fit into the padded volume.
+
+    Examples
+    --------
+    >>> import cnet, numpy
+    >>> x = numpy.arange(8.0).reshape(1, 1, 2, 2, 2)
+    >>> cnet.functional.max_pool3d(x, 2)
+    tensor([[[[[7.]]]]], dtype=float64)
+    """
+    return _max_pool(
+        input, 3, return_indices, kernel_size=kernel_size, stride=stride, padding=padding,
+        dilation=dilation, ceil_mode=ceil_mode,
+    )  # fmt: skip
+
+
+def avg_pool1d(
+    input: TensorLike,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Tensor:
+    """The mean of each window.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, shape (n, c, l) or (c, l)
+        A batch of sequences or a single sequence, float32 or float64.
+    kernel_size : int or (int,)
+        The size of the window.
+    stride : int or (int,), optional
+        The step of the window; by default `kernel_size`.
+    padding : int or (int,), default 0
+        The number of zeros at each end, at most half of `kernel_size`.
+    ceil_mode : bool, default False
+        Whether to include a last window that extends beyond the padded sequence.
+    count_include_pad : bool, default True
+        Whether padding cells count in the divisor.
+
+    Returns
+    -------
+    Tensor, shape (n, c, ol) or (c, ol)
+        In the dtype of `input`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range, or the window does not fit into the padded sequence.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.functional.avg_pool1d(cnet.tensor([[1.0, 3.0, 2.0, 4.0]]), 2)
+    tensor([[2., 3.]])
+    """
+    return _avg_pool(
+        input, 1, kernel_size=kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode,
+        count_include_pad=count_include_pad,
+    )  # fmt: skip
 
 
 def avg_pool2d(
     input: TensorLike,
-    kernel_size: int | Sequence[int],
-    stride: int | Sequence[int] | None = None,
-    padding: int | Sequence[int] = 0,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
@@ -118,7 +366,7 @@ def avg_pool2d(
     stride : int or (int, int), optional
         The step of the window; by default `kernel_size`.
     padding : int or (int, int), default 0
-        The number of zeros on each side of the images, at most half of `kernel_size`.
+        The number of zeros at each end, at most half of `kernel_size`.
     ceil_mode : bool, default False
         Whether to include a last window that extends beyond the padded image.
     count_include_pad : bool, default True
@@ -144,9 +392,58 @@ def avg_pool2d(
     tensor([[ 2.5,  4.5],
             [10.5, 12.5]], dtype=float64)
     """
-    images, unbatched = as_batch("avg_pool2d", input, 2)
-    y: Tensor = AvgPool2d.apply(
-        images, kernel_size=kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode,
+    return _avg_pool(
+        input, 2, kernel_size=kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode,
         count_include_pad=count_include_pad, divisor_override=divisor_override,
     )  # fmt: skip
-    return y.squeeze(0) if unbatched else y
+
+
+def avg_pool3d(
+    input: TensorLike,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """The mean of each window.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, shape (n, c, d, h, w) or (c, d, h, w)
+        A batch of volumes or a single volume, float32 or float64.
+    kernel_size : int or (int, int, int)
+        The size of the window.
+    stride : int or (int, int, int), optional
+        The step of the window; by default `kernel_size`.
+    padding : int or (int, int, int), default 0
+        The number of zeros at each end, at most half of `kernel_size`.
+    ceil_mode : bool, default False
+        Whether to include a last window that extends beyond the padded volume.
+    count_include_pad : bool, default True
+        Whether padding cells count in the divisor.
+    divisor_override : int, optional
+        The divisor, in place of the number of cells.
+
+    Returns
+    -------
+    Tensor, shape (n, c, od, oh, ow) or (c, od, oh, ow)
+        In the dtype of `input`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range, or the window does not fit into the padded volume.
+
+    Examples
+    --------
+    >>> import cnet, numpy
+    >>> x = numpy.arange(8.0).reshape(1, 1, 2, 2, 2)
+    >>> cnet.functional.avg_pool3d(x, 2)
+    tensor([[[[[3.5]]]]], dtype=float64)
+    """
+    return _avg_pool(
+        input, 3, kernel_size=kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode,
+        count_include_pad=count_include_pad, divisor_override=divisor_override,
+    )  # fmt: skip

@@ -23,6 +23,7 @@ from .norm import batch_norm, batch_norm_backward, batch_norm_stats
 from .optim import adam_step, sgd_step
 from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from .products import linear, matmul
+from .resample import resample
 from .transposed import conv_transpose2d, conv_transpose2d_backward
 
 __all__ = [
@@ -54,5 +55,6 @@ __all__ = [
     "relu_backward",
     "relu_pool",
     "relu_pool_backward",
+    "resample",
     "sgd_step",
 ]

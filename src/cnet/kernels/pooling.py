@@ -1,6 +1,12 @@
-"""Max pooling and average pooling."""
+"""Max pooling and average pooling.
+
+The functions at the end take checked arrays and a window with one to three axes.
+"""
 
 from collections.abc import Sequence
+from math import prod
+
+import numpy as np
 
 from .. import _check, geometry
 from ..arrays import INT32, Array, Size
@@ -55,9 +61,7 @@ def max_pool2d(
     """
     x = _check.array("max_pool2d", "x", x, 4)
     g = geometry.pool("max_pool2d", x.shape, kernel_size, stride, padding, dilation, ceil_mode)
-    y, indices = _memory.empty(g.y_shape, x.dtype), _memory.empty(g.y_shape, INT32)
-    call("max_pool2d", x, y, indices, g.sizes2d)
-    return y, indices
+    return max_pool(x, g)
 
 
 def max_pool2d_backward(grad_output: Array, indices: Array, x_shape: Sequence[int]) -> Array:
@@ -144,11 +148,9 @@ def avg_pool2d(
            [10.5, 12.5]])
     """
     x = _check.array("avg_pool2d", "x", x, 4)
-    divisor = _divisor("avg_pool2d", divisor_override)
+    divisor = checked_divisor("avg_pool2d", divisor_override)
     g = geometry.pool("avg_pool2d", x.shape, kernel_size, stride, padding, 1, ceil_mode)
-    y = _memory.empty(g.y_shape, x.dtype)
-    call("avg_pool2d", x, y, g.sizes2d, bool(count_include_pad), divisor)
-    return y
+    return avg_pool(x, g, count_include_pad, divisor)
 
 
 def avg_pool2d_backward(
@@ -187,15 +189,13 @@ def avg_pool2d_backward(
     f = "avg_pool2d_backward"
     grad_output = _check.array(f, "grad_output", grad_output, 4)
     shape = _check.shape(f, "x_shape", x_shape)
-    divisor = _divisor(f, divisor_override)
+    divisor = checked_divisor(f, divisor_override)
     g = geometry.pool(f, shape, kernel_size, stride, padding, 1, ceil_mode)
     _check.same_shape(f, "grad_output", grad_output.shape, "(n, c, oh, ow)", g.y_shape)
-    dx = _memory.empty(shape, grad_output.dtype)
-    call("avg_pool2d_backward", grad_output, dx, g.sizes2d, bool(count_include_pad), divisor)
-    return dx
+    return avg_pool_backward(grad_output, g, count_include_pad, divisor)
 
 
-def _divisor(f: str, divisor_override: int | None) -> int:
+def checked_divisor(f: str, divisor_override: int | None) -> int:
     """The divisor for the kernels: 0 means the size of each window."""
     if divisor_override is None:
         return 0
@@ -203,3 +203,55 @@ def _divisor(f: str, divisor_override: int | None) -> int:
     if divisor_override == 0:
         raise ValueError(f"{f}: divisor_override must not be zero")
     return int(divisor_override)
+
+
+# ---- Checked arguments, any number of axes -------------------------------------------------------
+
+
+def max_pool(x: Array, g: geometry.Window) -> tuple[Array, Array]:
+    """`max_pool2d` for any number of axes; indices are row-major positions in an image."""
+    y, indices = _max_pool2d(x.reshape(g.stages[0].x_shape), g.stages[0])
+    for stage in g.stages[1:]:
+        plane = prod(g.stages[0].x_shape[2:])
+        inside = indices.reshape(stage.n, stage.c, prod(stage.x_shape[2:]))
+        y, chosen = _max_pool2d(y.reshape(stage.x_shape), stage)
+        chosen = chosen.reshape(stage.n, stage.c, prod(stage.output))
+        below = np.take_along_axis(inside, np.maximum(chosen, 0), -1)
+        below += chosen // stage.axes[1].size * np.int32(plane)
+        indices = np.where(chosen < 0, chosen, below)
+    return y.reshape(g.y_shape), indices.reshape(g.y_shape)
+
+
+def _max_pool2d(x: Array, g: geometry.Window) -> tuple[Array, Array]:
+    y, indices = _memory.empty(g.y_shape, x.dtype), _memory.empty(g.y_shape, INT32)
+    call("max_pool2d", x, y, indices, g.sizes2d)
+    return y, indices
+
+
+def avg_pool(x: Array, g: geometry.Window, count_include_pad: bool, divisor: int) -> Array:
+    """`avg_pool2d` for any number of axes; `divisor` is 0 or `divisor_override`."""
+    for stage, number in zip(g.stages, _divisors(divisor), strict=False):
+        y = _memory.empty(stage.y_shape, x.dtype)
+        x = x.reshape(stage.x_shape)
+        call("avg_pool2d", x, y, stage.sizes2d, bool(count_include_pad), number)
+        x = y
+    return x.reshape(g.y_shape)
+
+
+def avg_pool_backward(
+    grad_output: Array, g: geometry.Window, count_include_pad: bool, divisor: int
+) -> Array:
+    """The gradient of `avg_pool` with respect to x."""
+    for stage, number in reversed([*zip(g.stages, _divisors(divisor), strict=False)]):
+        dx = _memory.empty(stage.x_shape, grad_output.dtype)
+        grad_output = grad_output.reshape(stage.y_shape)
+        call(
+            "avg_pool2d_backward", grad_output, dx, stage.sizes2d, bool(count_include_pad), number,
+        )  # fmt: skip
+        grad_output = dx
+    return grad_output.reshape(g.x_shape)
+
+
+def _divisors(divisor: int) -> tuple[int, int]:
+    """The divisor of each stage."""
+    return divisor, int(divisor != 0)

@@ -22,6 +22,7 @@ from .optim import adam_step, sgd_step
 from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from .prepared import prepare_conv2d, prepare_linear, prepared_conv2d, prepared_linear
 from .products import gemm
+from .resample import resample
 
 __all__ = [
     "adam_step",
@@ -51,6 +52,7 @@ __all__ = [
     "prepared_linear",
     "relu_pool",
     "relu_pool_backward",
+    "resample",
     "sgd_step",
     "softmax",
 ]

@@ -3,12 +3,13 @@
 from typing import Any
 
 from ... import geometry, kernels, runtime
-from ...functional.conv import Conv2d
+from ...functional.conv import Conv1d, Conv2d
 from ..steps import RULES, Step, Value
 
 
+@RULES.of(Conv1d)
 @RULES.of(Conv2d)
-def conv2d(x: Value, weight: Any, bias: Any, **options: Any) -> Step | None:
+def conv(x: Value, weight: Any, bias: Any, **options: Any) -> Step | None:
     if isinstance(weight, Value) or isinstance(bias, Value):
         return None
     g = geometry.conv("compile", x.shape, weight.shape, **options)

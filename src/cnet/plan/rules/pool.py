@@ -3,12 +3,13 @@
 from typing import Any
 
 from ... import geometry
-from ...functional.pooling import AvgPool2d, MaxPool2d
+from ...functional.pooling import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
 from ..steps import RULES, Step, Value, extendable
 
 
+@RULES.of(MaxPool1d)
 @RULES.of(MaxPool2d)
-def max_pool2d(x: Value, **options: Any) -> Step | Value:
+def max_pool(x: Value, **options: Any) -> Step | Value:
     g = geometry.pool("compile", x.shape, **options)
     step = extendable(x)
     halves = min(x.shape[2:]) > 1 and g == geometry.pool("compile", x.shape, 2)
@@ -18,9 +19,10 @@ def max_pool2d(x: Value, **options: Any) -> Step | Value:
     return Step("max_pool2d", (x.step,), g.y_shape, {"g": g.sizes2d})
 
 
+@RULES.of(AvgPool1d)
 @RULES.of(AvgPool2d)
-def avg_pool2d(
-    x: Value, *, count_include_pad: bool, divisor_override: int | None, **window: Any
+def avg_pool(
+    x: Value, *, count_include_pad: bool, divisor_override: int | None = None, **window: Any
 ) -> Step:
     g = geometry.pool("compile", x.shape, **window)
     arguments = {"count_include_pad": int(count_include_pad)}

@@ -1,0 +1,99 @@
+/* Weighted sums of cells along an axis: interpolation and adaptive average pooling. */
+#include "simd.h"
+
+typedef struct {
+    const cnet_resample_arguments *a;
+    ptrdiff_t rows; /* per chunk */
+} job_t;
+
+/* One output for each of the terms [begin, end), from cells that are single elements. */
+static inline real sum_cells(const real *x, const real *weights, const int32_t *cells,
+                             ptrdiff_t begin, ptrdiff_t end) {
+    real sum = weights[begin] * x[cells[begin]];
+    for (ptrdiff_t t = begin + 1; t < end; t++)
+        sum += weights[t] * x[cells[t]];
+    return sum;
+}
+
+/* The outputs [i, end) of a line of single elements, with `terms` terms each. */
+static inline __attribute__((always_inline)) void uniform_line(const cnet_resample_arguments *a,
+                                                               const real *x, real *y, ptrdiff_t i,
+                                                               ptrdiff_t end, ptrdiff_t terms) {
+    const real *weights = a->weights;
+    const int32_t *cells = a->cells;
+    for (; i < end; i++)
+        y[i] = sum_cells(x, weights, cells, i * terms, (i + 1) * terms);
+}
+
+static void line(const cnet_resample_arguments *a, const real *x, real *y, ptrdiff_t i,
+                 ptrdiff_t end) {
+    if (a->terms == 1) {
+        uniform_line(a, x, y, i, end, 1);
+    } else if (a->terms == 2) {
+        uniform_line(a, x, y, i, end, 2);
+    } else if (a->terms == 4) {
+        uniform_line(a, x, y, i, end, 4);
+    } else {
+        const int64_t *starts = a->starts;
+        for (; i < end; i++)
+            y[i] = starts[i] == starts[i + 1]
+                       ? 0
+                       : sum_cells(x, a->weights, a->cells, starts[i], starts[i + 1]);
+    }
+}
+
+/* One output whose cells are runs of `inner` elements. */
+static inline __attribute__((always_inline)) void sum_runs(const cnet_resample_arguments *a,
+                                                           const real *x, real *y, ptrdiff_t begin,
+                                                           ptrdiff_t terms) {
+    const ptrdiff_t inner = a->g.inner;
+    const real *weights = (const real *)a->weights + begin;
+    const int32_t *cells = (const int32_t *)a->cells + begin;
+    for (ptrdiff_t s = 0; s < inner; s += LANES) {
+        const ptrdiff_t lanes = min_size(LANES, inner - s);
+        vec sum = weights[0] * load_run(x + cells[0] * inner + s, lanes);
+        for (ptrdiff_t t = 1; t < terms; t++)
+            sum += weights[t] * load_run(x + cells[t] * inner + s, lanes);
+        store_run(y + s, sum, lanes);
+    }
+}
+
+static void resample_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    const job_t *job = argument;
+    const cnet_resample_arguments *a = job->a;
+    const cnet_resample g = a->g;
+    const int64_t *starts = a->starts;
+    const ptrdiff_t end = min_size(g.n * g.outputs, (chunk + 1) * job->rows);
+    for (ptrdiff_t row = chunk * job->rows; row < end;) {
+        const ptrdiff_t n = row / g.outputs, i = row % g.outputs;
+        const real *x = (const real *)a->x + n * g.size * g.inner;
+        real *y = (real *)a->y + n * g.outputs * g.inner;
+        if (g.inner == 1) {
+            const ptrdiff_t last = min_size(g.outputs, i + end - row);
+            line(a, x, y, i, last);
+            row += last - i;
+            continue;
+        }
+        const ptrdiff_t terms = starts[i + 1] - starts[i];
+        if (terms == 0)
+            memset(y + i * g.inner, 0, (size_t)g.inner * sizeof(real));
+        else if (terms == 2)
+            sum_runs(a, x, y + i * g.inner, starts[i], 2);
+        else
+            sum_runs(a, x, y + i * g.inner, starts[i], terms);
+        row++;
+    }
+}
+
+/* y[n, i, s] = sum over t in [starts[i], starts[i + 1]) of weights[t] * x[n, cells[t], s]
+ *
+ * x (n, size, inner), starts (outputs + 1), cells and weights (starts[outputs]), y (n, outputs,
+ * inner); overwrites y. `terms` is the number of terms of every output, or 0 if they differ. The
+ * caller checks that starts ascend and that cells are in [0, size). Terms are added in order; an
+ * output without terms is 0. Parallel over (n, i). */
+void CNET_FN(resample)(const cnet_call *call) {
+    const cnet_resample_arguments *a = &call->resample;
+    const job_t job = {a, max_size(1, ELEMENTS_PER_CHUNK / max_size(1, a->g.inner))};
+    cnet_parallel(resample_chunk, &job, ceil_div(a->g.n * a->g.outputs, job.rows), call->threads);
+}

@@ -1,0 +1,70 @@
+"""Products with sparse matrices along axes: the computation of resizing and adaptive averages."""
+
+from functools import cached_property
+
+import numpy as np
+
+from .. import kernels
+from ..autograd import Array, Context, Operation
+from ..tensor import Tensor
+
+
+class Matrix:
+    """A sparse matrix, whose rows are the weighted sums that `kernels.resample` computes.
+
+    Parameters
+    ----------
+    counts : ndarray of int, shape (outputs,)
+        The number of terms of each row.
+    cells, weights : ndarray, shape (terms,)
+        The column and the value of each term.
+    size : int
+        The number of columns.
+    """
+
+    def __init__(self, counts: Array, cells: Array, weights: Array, size: int) -> None:
+        self.counts, self.size = counts, size
+        self.starts = np.concatenate([[0], np.cumsum(counts)])
+        self.cells, self.weights = cells.astype(np.int32), weights
+
+    @property
+    def outputs(self) -> int:
+        return self.counts.size
+
+    @cached_property
+    def transposed(self) -> "Matrix":
+        order = np.argsort(self.cells, kind="stable")
+        rows = np.repeat(np.arange(self.outputs), self.counts)[order]
+        counts = np.bincount(self.cells, minlength=self.size)
+        return Matrix(counts, rows, self.weights[order], self.outputs)
+
+    def multiply(self, x: Array, axis: int) -> Array:
+        """The products with all lines of x along an axis."""
+        return kernels.resample(x, self.starts, self.cells, self.weights, axis)
+
+
+class Resample(Operation[Tensor]):
+    """Multiplies the lines along each of the last axes by a matrix."""
+
+    @staticmethod
+    def forward(ctx: Context, x: Array, *, matrices: tuple[Matrix, ...]) -> Array:
+        first = x.ndim - len(matrices)
+        steps = [(first + number, matrix) for number, matrix in enumerate(matrices)]
+        # First the axes that become shorter, and of the others first the last, whose lines are
+        # slower to compute than those of other axes.
+        steps.sort(key=lambda step: (step[1].outputs / step[1].size, -step[0]))
+        ctx.steps = steps
+        for axis, matrix in steps:
+            x = matrix.multiply(x, axis)
+        return x
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Array:
+        for axis, matrix in reversed(ctx.steps):
+            grad = matrix.transposed.multiply(grad, axis)
+        return grad
+
+
+def resampled(x: Tensor, matrices: tuple[Matrix, ...]) -> Tensor:
+    """The product with a matrix along each of the last axes."""
+    return Resample.apply(x, matrices=matrices)

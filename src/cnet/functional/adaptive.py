@@ -1,0 +1,334 @@
+"""Adaptive pooling: a given number of windows that cover the input, almost equal in size.
+
+Window i of `count` begins at ``floor(i * size / count)`` and ends before
+``ceil((i + 1) * size / count)``. If `count` divides the size, this is ordinary pooling.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .. import _check, geometry
+from ..autograd import Array, Context, Operation
+from ..kernels import pooling
+from ..tensor import Tensor, TensorLike
+from ._batch import as_batch
+from ._resampling import Matrix, resampled
+from .pooling import AVG_POOLS, MAX_POOLS, max_results, scatter
+
+__all__ = [
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d",
+    "adaptive_max_pool2d", "adaptive_max_pool3d",
+]  # fmt: skip
+
+Outputs: TypeAlias = int | Sequence[int | None] | None
+
+
+def _counts(function: str, output_size: Outputs, sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """The number of windows on each axis; None means that of the input."""
+    given = output_size if isinstance(output_size, Sequence) else (output_size,)
+    given = tuple(given) * len(sizes) if len(given) == 1 else tuple(given)
+    if len(given) != len(sizes):
+        raise ValueError(
+            f"{function}: output_size must have {len(sizes)} items (got {output_size})"
+        )
+    counts = tuple(
+        [
+            size if count is None else geometry.integer(function, "output_size", count)
+            for count, size in zip(given, sizes, strict=True)
+        ]
+    )
+    if min(counts) < 0:
+        raise ValueError(f"{function}: output_size must not be negative (got {output_size})")
+    if min(sizes) < 1:
+        raise ValueError(f"{function}: input must have cells on its spatial axes (got {sizes})")
+    return counts
+
+
+def _windows(size: int, count: int) -> tuple[Array, Array]:
+    """The first cell of each window, and the cell after its last."""
+    positions = np.arange(count + 1)
+    return positions[:-1] * size // count, -(-positions[1:] * size // count)
+
+
+@lru_cache(maxsize=256)
+def _means(size: int, count: int, dtype: np.dtype[Any]) -> Matrix:
+    """The matrix that computes the mean of each window."""
+    if count == 0:
+        return Matrix(np.zeros(0, int), np.zeros(0, int), np.zeros(0, dtype), size)
+    begin, end = _windows(size, count)
+    counts = end - begin
+    before = np.repeat(np.cumsum(counts) - counts, counts)
+    cells = np.arange(before.size) - before + np.repeat(begin, counts)
+    return Matrix(counts, cells, np.repeat(1 / counts, counts).astype(dtype), size)
+
+
+class AdaptiveMaxPool(Operation[tuple[Tensor, Tensor]]):
+    """Copies the windows side by side, all as large as the largest one, and pools these.
+
+    A smaller window is filled up with its last cell, which does not change its maximum.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Context, x: Array, *, function: str, counts: tuple[int, ...]
+    ) -> tuple[Array, Array]:
+        x, sizes = _check.array(function, "input", x), x.shape[2:]
+        windows = [_windows(size, count) for size, count in zip(sizes, counts, strict=True)]
+        kernel = [int((end - begin).max()) for begin, end in windows]
+        cells = [
+            np.minimum(begin[:, None] + np.arange(k), end[:, None] - 1).ravel()
+            for (begin, end), k in zip(windows, kernel, strict=True)
+        ]
+        for axis, taken in enumerate(cells, 2):
+            x = np.take(x, taken, axis)
+        y, indices = pooling.max_pool(x, geometry.pool(function, x.shape, kernel))
+        places = np.unravel_index(indices, x.shape[2:])
+        original = [taken[place] for taken, place in zip(cells, places, strict=True)]
+        indices = np.ravel_multi_index(original, sizes)
+        ctx.save_for_backward(indices.astype(np.int32))
+        return y, indices.astype(np.int32)
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array, _: None) -> Array:
+        (indices,) = ctx.saved
+        return scatter(grad, indices, ctx.input_shape(0))
+
+
+def _adaptive_max(x: TensorLike, axes: int, output_size: Outputs, return_indices: bool) -> Any:
+    function = f"adaptive_max_pool{axes}d"
+    batch, unbatched = as_batch(function, x, axes)
+    sizes = batch.shape[2:]
+    counts = _counts(function, output_size, sizes)
+    if _divide(counts, sizes):
+        kernel = tuple([size // count for size, count in zip(sizes, counts, strict=True)])
+        results = MAX_POOLS[axes].apply(batch, kernel_size=kernel)
+    else:
+        results = AdaptiveMaxPool.apply(batch, function=function, counts=counts)
+    return max_results(results, unbatched, return_indices)
+
+
+def _adaptive_avg(x: TensorLike, axes: int, output_size: Outputs) -> Tensor:
+    function = f"adaptive_avg_pool{axes}d"
+    batch, unbatched = as_batch(function, x, axes)
+    sizes = batch.shape[2:]
+    counts = _counts(function, output_size, sizes)
+    _check.float_dtype(function, "input.dtype", batch.dtype)
+    if _divide(counts, sizes):
+        kernel = tuple([size // count for size, count in zip(sizes, counts, strict=True)])
+        y: Tensor = AVG_POOLS[axes].apply(
+            batch, kernel_size=kernel, count_include_pad=True, divisor_override=None
+        )
+    else:
+        pairs = zip(sizes, counts, strict=True)
+        y = resampled(batch, tuple([_means(*pair, batch.dtype) for pair in pairs]))
+    return y.squeeze(0) if unbatched else y
+
+
+def _divide(counts: tuple[int, ...], sizes: tuple[int, ...]) -> bool:
+    """Whether all windows are of the same size."""
+    pairs = zip(sizes, counts, strict=True)
+    return all(count and size % count == 0 for size, count in pairs)
+
+
+def adaptive_avg_pool1d(input: TensorLike, output_size: Outputs) -> Tensor:
+    """The mean of each of a given number of windows, which cover the input.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, shape (n, c, l) or (c, l)
+        A batch of sequences or a single sequence, float32 or float64.
+    output_size : int, None
+        The number of windows; None means that of the input.
+
+    Returns
+    -------
+    Tensor, shape (n, c, ol) or (c, ol)
+        In the dtype of `input`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the dtype, the number of dimensions or `output_size` is not supported.
+
+    Examples
+    --------
+    >>> import cnet, numpy
+    >>> x = numpy.ones((2, 3, 10))
+    >>> cnet.functional.adaptive_avg_pool1d(x, 3).shape
+    (2, 3, 3)
+    """
+    return _adaptive_avg(input, 1, output_size)
+
+
+def adaptive_avg_pool2d(input: TensorLike, output_size: Outputs) -> Tensor:
+    """The mean of each of a given number of windows, which cover the input.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, shape (n, c, h, w) or (c, h, w)
+        A batch of images or a single image, float32 or float64.
+    output_size : int, None or sequence of them
+        The number of windows on each axis; None means that of the input.
+
+    Returns
+    -------
+    Tensor, shape (n, c, oh, ow) or (c, oh, ow)
+        In the dtype of `input`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the dtype, the number of dimensions or `output_size` is not supported.
+
+    Examples
+    --------
+    >>> import cnet, numpy
+    >>> x = numpy.ones((2, 3, 10, 7))
+    >>> cnet.functional.adaptive_avg_pool2d(x, 3).shape
+    (2, 3, 3, 3)
+    """
+    return _adaptive_avg(input, 2, output_size)
+
+
+def adaptive_avg_pool3d(input: TensorLike, output_size: Outputs) -> Tensor:
+    """The mean of each of a given number of windows, which cover the input.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, shape (n, c, d, h, w) or (c, d, h, w)
+        A batch of volumes or a single volume, float32 or float64.
+    output_size : int, None or sequence of them
+        The number of windows on each axis; None means that of the input.
+
+    Returns
+    -------
+    Tensor, shape (n, c, od, oh, ow) or (c, od, oh, ow)
+        In the dtype of `input`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the dtype, the number of dimensions or `output_size` is not supported.
+
+    Examples
+    --------
+    >>> import cnet, numpy
+    >>> x = numpy.ones((2, 3, 4, 10, 7))
+    >>> cnet.functional.adaptive_avg_pool3d(x, 3).shape
+    (2, 3, 3, 3, 3)
+    """
+    return _adaptive_avg(input, 3, output_size)
+
+
+def adaptive_max_pool1d(
+    input: TensorLike, output_size: Outputs, return_indices: bool = False
+) -> Any:
+    """The maximum of each of a given number of windows, which cover the input.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, shape (n, c, l) or (c, l)
+        A batch of sequences or a single sequence, float32 or float64.
+    output_size : int, None
+        The number of windows; None means that of the input.
+    return_indices : bool, default False
+        Whether to return the positions as well.
+
+    Returns
+    -------
+    y : Tensor, shape (n, c, ol) or (c, ol)
+        In the dtype of `input`.
+    indices : Tensor of int64, in the shape of `y`
+        Row-major positions in a channel, as in `max_pool1d`. Returned only if `return_indices`
+        is True.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the dtype, the number of dimensions or `output_size` is not supported.
+
+    Examples
+    --------
+    >>> import cnet, numpy
+    >>> x = numpy.ones((2, 3, 10))
+    >>> cnet.functional.adaptive_max_pool1d(x, 3).shape
+    (2, 3, 3)
+    """
+    return _adaptive_max(input, 1, output_size, return_indices)
+
+
+def adaptive_max_pool2d(
+    input: TensorLike, output_size: Outputs, return_indices: bool = False
+) -> Any:
+    """The maximum of each of a given number of windows, which cover the input.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, shape (n, c, h, w) or (c, h, w)
+        A batch of images or a single image, float32 or float64.
+    output_size : int, None or sequence of them
+        The number of windows on each axis; None means that of the input.
+    return_indices : bool, default False
+        Whether to return the positions as well.
+
+    Returns
+    -------
+    y : Tensor, shape (n, c, oh, ow) or (c, oh, ow)
+        In the dtype of `input`.
+    indices : Tensor of int64, in the shape of `y`
+        Row-major positions in a channel, as in `max_pool2d`. Returned only if `return_indices`
+        is True.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the dtype, the number of dimensions or `output_size` is not supported.
+
+    Examples
+    --------
+    >>> import cnet, numpy
+    >>> x = numpy.ones((2, 3, 10, 7))
+    >>> cnet.functional.adaptive_max_pool2d(x, 3).shape
+    (2, 3, 3, 3)
+    """
+    return _adaptive_max(input, 2, output_size, return_indices)
+
+
+def adaptive_max_pool3d(
+    input: TensorLike, output_size: Outputs, return_indices: bool = False
+) -> Any:
+    """The maximum of each of a given number of windows, which cover the input.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, shape (n, c, d, h, w) or (c, d, h, w)
+        A batch of volumes or a single volume, float32 or float64.
+    output_size : int, None or sequence of them
+        The number of windows on each axis; None means that of the input.
+    return_indices : bool, default False
+        Whether to return the positions as well.
+
+    Returns
+    -------
+    y : Tensor, shape (n, c, od, oh, ow) or (c, od, oh, ow)
+        In the dtype of `input`.
+    indices : Tensor of int64, in the shape of `y`
+        Row-major positions in a channel, as in `max_pool3d`. Returned only if `return_indices`
+        is True.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the dtype, the number of dimensions or `output_size` is not supported.
+
+    Examples
+    --------
+    >>> import cnet, numpy
+    >>> x = numpy.ones((2, 3, 4, 10, 7))
+    >>> cnet.functional.adaptive_max_pool3d(x, 3).shape
+    (2, 3, 3, 3, 3)
+    """
+    return _adaptive_max(input, 3, output_size, return_indices)
