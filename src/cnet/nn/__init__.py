@@ -1,6 +1,6 @@
 """Layers: modules with parameters around `cnet.functional`, with PyTorch's names and defaults."""
 
-from . import distance, init, loss
+from . import distance, init, loss, norm
 from .activation import GELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
 from .containers import ModuleDict, ModuleList, Sequential
 from .conv import Conv2d
@@ -10,15 +10,13 @@ from .flatten import Flatten, Unflatten
 from .linear import Identity, Linear
 from .loss import *
 from .module import Module
-from .norm import BatchNorm1d, BatchNorm2d
+from .norm import *
 from .parameter import Parameter
 from .pooling import AvgPool2d, MaxPool2d
 
 __all__ = [
     "GELU",
     "AvgPool2d",
-    "BatchNorm1d",
-    "BatchNorm2d",
     "Conv2d",
     "Dropout",
     "Flatten",
@@ -41,4 +39,5 @@ __all__ = [
 ]
 __all__ += distance.__all__
 __all__ += loss.__all__
+__all__ += norm.__all__
 __all__.sort()
