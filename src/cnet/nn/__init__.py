@@ -1,11 +1,11 @@
 """Layers: modules with parameters around `cnet.functional`, with PyTorch's names and defaults."""
 
-from . import distance, init, loss, norm
+from . import distance, dropout, init, loss, norm
 from .activation import GELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
 from .containers import ModuleDict, ModuleList, Sequential
 from .conv import Conv2d
 from .distance import *
-from .dropout import Dropout
+from .dropout import *
 from .flatten import Flatten, Unflatten
 from .linear import Identity, Linear
 from .loss import *
@@ -18,7 +18,6 @@ __all__ = [
     "GELU",
     "AvgPool2d",
     "Conv2d",
-    "Dropout",
     "Flatten",
     "Identity",
     "LeakyReLU",
@@ -38,6 +37,7 @@ __all__ = [
     "init",
 ]
 __all__ += distance.__all__
+__all__ += dropout.__all__
 __all__ += loss.__all__
 __all__ += norm.__all__
 __all__.sort()
