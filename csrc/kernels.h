@@ -100,6 +100,17 @@
     IN(real, mean)                                                                                 \
     IN(real, var) IN(real, weight) OUT(real, dx) OUT(real, dweight) OUT(real, dbias)               \
         GEOMETRY(norm, g) NUMBER(eps) INTEGER(from_batch)
+#define CNET_group_norm(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                 \
+    IN(real, x)                                                                                    \
+    IN(real, mean)                                                                                 \
+    IN(real, var) IN(real, weight) IN(real, bias) OUT(real, y) GEOMETRY(norm, g) INTEGER(groups)   \
+        NUMBER(eps)
+#define CNET_group_norm_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                        \
+    IN(real, grad_output)                                                                          \
+    IN(real, x)                                                                                    \
+    IN(real, mean)                                                                                 \
+    IN(real, var) IN(real, weight) OUT(real, dx) OUT(real, dweight) OUT(real, dbias)               \
+        GEOMETRY(norm, g) INTEGER(groups) NUMBER(eps)
 
 /* ---- loss ---- */
 #define CNET_cross_entropy(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                              \
@@ -158,6 +169,8 @@
     KERNEL(batch_norm_stats, NO_WORKSPACE)                                                         \
     KERNEL(batch_norm, NO_WORKSPACE)                                                               \
     KERNEL(batch_norm_backward, NO_WORKSPACE)                                                      \
+    KERNEL(group_norm, NO_WORKSPACE)                                                               \
+    KERNEL(group_norm_backward, NO_WORKSPACE)                                                      \
     KERNEL(cross_entropy, NO_WORKSPACE)                                                            \
     KERNEL(cross_entropy_backward, NO_WORKSPACE)                                                   \
     KERNEL(sgd_step, NO_WORKSPACE)                                                                 \

@@ -1,4 +1,4 @@
-"""Batch normalisation and its gradients. The scale of x - mean is |x| + |mean|."""
+"""Batch and group normalisation and their gradients. The scale of x - mean is |x| + |mean|."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -143,6 +143,127 @@ batch_norm_backward = Spec(
     },
     bad=(
         *_BAD,
+        *NEEDS,
+        ({"grad_output": zeros(3, 4, 6)}, ValueError,
+         "grad_output.shape must equal x.shape (got (3, 4, 6) and (3, 4, 5))"),
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class GroupNormCase(Case):
+    shape: Shape
+    groups: int
+    affine: bool = True
+    centred: bool = True
+    """Whether there is a mean."""
+
+    def arrays(self, dtype: Any) -> tuple[Any, ...]:
+        """grad_output, x, var, mean, weight, bias."""
+        rng = self.random()
+        x, grad_output = rng.standard_normal((2, *self.shape), dtype)
+        weight, bias = rng.standard_normal((2, self.shape[1]), dtype)
+        mean = rng.standard_normal((self.shape[0], self.groups), dtype)
+        var = rng.random((self.shape[0], self.groups), dtype)
+        affine = (weight, bias) if self.affine else (None, None)
+        return grad_output, x, var, mean if self.centred else None, *affine
+
+    @property
+    def terms(self) -> int:
+        """Number of elements per group."""
+        return max(int(np.prod(self.shape[1:])) // self.groups, 1)
+
+    @property
+    def channel_terms(self) -> int:
+        """Number of elements per channel."""
+        return max(int(np.prod((self.shape[0], *self.shape[2:]))), 1)
+
+
+def _group_norm(case: GroupNormCase, dtype: Any) -> Call:
+    _, *arrays = case.arrays(dtype)
+    return Call("group_norm", tuple(arrays), {"eps": EPS}, (4,))
+
+
+def _group_norm_backward(case: GroupNormCase, dtype: Any) -> Call:
+    *arrays, _ = case.arrays(dtype)
+    terms = case.terms + 4, case.channel_terms + 2, case.channel_terms
+    return Call("group_norm_backward", tuple(arrays), {"eps": EPS}, terms)
+
+
+def _without_sign(mean: Any) -> Any:
+    return None if mean is None else -mean
+
+
+def _scales_of_groups(call: Call, expected: Arrays) -> tuple[Any, ...]:
+    x, var, mean, weight, bias = _magnitudes(call)
+    return (reference.group_norm(x, var, _without_sign(mean), weight, bias, EPS),)
+
+
+def _scales_of_group_gradients(call: Call, expected: Arrays) -> tuple[Any, ...]:
+    grad_output, x, var, mean, weight = _magnitudes(call)
+    normalised = reference.group_norm(x, var, _without_sign(mean), None, None, EPS)
+    dw, db = ((grad_output * y).sum(_axes(x)) for y in (normalised, 1))
+    v = reference.group_norm(grad_output, 0 * var + 1 - EPS, None, weight, None, EPS)
+    rows = *var.shape, x.size // max(var.size, 1)
+    h, v = normalised.reshape(rows), v.reshape(rows)
+    if x.size:
+        v = v + v.mean(2, keepdims=True) + h * (v * h).mean(2, keepdims=True)
+    dx = reference.group_norm(v.reshape(x.shape), var, None, None, None, EPS)
+    return dx, dw, db
+
+
+GROUP_NORM_CASES = tuple(
+    GroupNormCase(*arguments)
+    for arguments in (
+        ((4, 6), 1), ((4, 6), 3, False), ((5, 8), 2, True, False), ((1, 1, 1), 1),
+        ((2, 6, 5, 7), 2), ((2, 6, 15), 6, False), ((3, 4, 16), 1, True, False),
+        ((3, 4, 17), 4, False, False),
+        ((0, 3, 4), 3), ((2, 4, 0), 2), ((0, 6), 2), ((33, 200), 1), ((7, 300), 4),
+        ((9, 8, 28, 28), 4), ((1030, 70), 1), ((2, 4, 2, 2, 5), 2),
+    )
+)  # fmt: skip
+TYPICAL_GROUPS = GroupNormCase((3, 4, 5, 7), 2)
+LARGE_GROUPS = GroupNormCase((33, 9, 13, 13), 3), GroupNormCase((40, 5000), 1)
+_BAD_GROUPS: tuple[Bad, ...] = (
+    ({"mean": zeros(3, 4)}, ValueError, "mean.shape must equal var.shape (got (3, 4) and (3, 2))"),
+    ({"var": zeros(3, 3)}, ValueError, "var.shape[1] must divide x.shape[1] (got 3 and 4)"),
+    ({"var": zeros(3, 0)}, ValueError, "var.shape[1] must divide x.shape[1] (got 0 and 4)"),
+    ({"var": zeros(2, 2)}, ValueError,
+     "var.shape must equal (x.shape[0], groups) (got (2, 2) and (3, 2))"),
+    ({"weight": zeros(5)}, ValueError, "weight.shape must equal (x.shape[1],) (got (5,) and (4,))"),
+    ({"x": zeros(4)}, ValueError, "x must have at least 2 dimensions (got 1, shape (4,))"),
+    ({"eps": "a"}, TypeError, "eps must be a number (got 'a')"),
+)  # fmt: skip
+
+group_norm = Spec(
+    "group_norm",
+    call=_group_norm,
+    cases=GROUP_NORM_CASES,
+    typical=TYPICAL_GROUPS,
+    large=LARGE_GROUPS,
+    scales=_scales_of_groups,
+    any_rank=("x",),
+    good={"x": zeros(3, 4, 5), "mean": zeros(3, 2), "var": zeros(3, 2), "weight": zeros(4)},
+    bad=_BAD_GROUPS,
+)
+
+group_norm_backward = Spec(
+    "group_norm_backward",
+    call=_group_norm_backward,
+    cases=GROUP_NORM_CASES,
+    typical=TYPICAL_GROUPS,
+    large=LARGE_GROUPS,
+    scales=_scales_of_group_gradients,
+    any_rank=("grad_output", "x"),
+    good={
+        "grad_output": zeros(3, 4, 5),
+        "x": zeros(3, 4, 5),
+        "mean": zeros(3, 2),
+        "var": zeros(3, 2),
+        "weight": zeros(4),
+    },
+    bad=(
+        *_BAD_GROUPS,
         *NEEDS,
         ({"grad_output": zeros(3, 4, 6)}, ValueError,
          "grad_output.shape must equal x.shape (got (3, 4, 6) and (3, 4, 5))"),

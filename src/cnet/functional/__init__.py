@@ -20,7 +20,9 @@ from .loss.difference import *
 from .loss.likelihood import *
 from .loss.margin import *
 from .loss.similarity import *
-from .norm import *
+from .norm.batch import *
+from .norm.group import *
+from .norm.local import *
 from .padding import *
 from .pooling import *
 from .softmax import *

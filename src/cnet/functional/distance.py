@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..autograd import Array, Context, Operation
 from ..operations._promotion import require_float
 from ..operations._sums import total
@@ -26,7 +27,7 @@ class Norm(Operation[Tensor]):
         elif p == 1:
             y = total(a, (axis,), keepdims=True)
         elif p == 2:
-            y = np.sqrt(total(x * x, (axis,), keepdims=True))
+            y = np.sqrt(_squares(x, axis))
         else:
             y = total(a**p, (axis,), keepdims=True) ** (1 / p)
         ctx.save_for_backward(x, y)
@@ -49,6 +50,15 @@ class Norm(Operation[Tensor]):
         # Elements that are 0 do not matter, but a negative power of them is infinite.
         powers = np.power(np.abs(x) * inverse, p - 1, out=np.zeros_like(x), where=x != 0)
         return grad * np.sign(x) * powers
+
+
+def _squares(x: Array, axis: int) -> Any:
+    """The sum of squares along an axis, which is kept."""
+    if axis < x.ndim - 1 or x.dtype.itemsize < 4:
+        return total(x * x, (axis,), keepdims=True)
+    count = x.shape[-1]
+    mean, var = kernels.batch_norm_stats(x.reshape(1, x.size // max(count, 1), count))
+    return ((mean * mean + var) * count).reshape(*x.shape[:-1], 1)
 
 
 def norm(function: str, x: Tensor, p: float, dim: int) -> Tensor:

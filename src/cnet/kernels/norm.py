@@ -1,4 +1,4 @@
-"""Batch normalisation."""
+"""Batch and group normalisation."""
 
 from collections.abc import Sequence
 from math import prod
@@ -146,6 +146,128 @@ def batch_norm_backward(
         bool(from_batch),
     )  # fmt: skip
     return dx, dw, db
+
+
+def group_norm(
+    x: Array, var: Array, mean: Array | None = None, weight: Array | None = None,
+    bias: Array | None = None, eps: float = 1e-5,
+) -> Array:  # fmt: skip
+    """``(x - mean) / sqrt(var + eps) * weight + bias``, for each group of channels of each image.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, c, ...)
+        Float32 or float64.
+    var : ndarray, shape (n, groups)
+        Of the same dtype. A group has c / groups consecutive channels.
+    mean : ndarray, shape (n, groups), optional
+        Of the same dtype; zeros by default.
+    weight, bias : ndarray, shape (c,), optional
+        Ones and zeros by default.
+    eps : float, default 1e-5
+        Added to the variance, so that the divisor is not 0.
+
+    Returns
+    -------
+    ndarray, shape of `x`
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has a wrong type, rank or dtype, or shapes do not fit.
+
+    References
+    ----------
+    Wu and He (2018), "Group normalization".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> x = np.array([[1.0, 3.0]])
+    >>> kernels.group_norm(x, var=np.array([[4.0]]), mean=np.array([[2.0]]), eps=0.0)
+    array([[-0.5,  0.5]])
+    """
+    f = "group_norm"
+    _check.number(f, "eps", eps)
+    x, weight, bias = _channels(f, x, weight=weight, bias=bias)
+    mean, var = _groups(f, x, mean, var)
+    y = _memory.empty(x.shape, x.dtype)
+    call("group_norm", x, mean, var, weight, bias, y, _runs(x), var.shape[1], eps)
+    return y
+
+
+def group_norm_backward(
+    grad_output: Array, x: Array, var: Array, mean: Array | None = None,
+    weight: Array | None = None, eps: float = 1e-5,
+    needs: Sequence[bool] = (True, True, True),
+) -> tuple[Array | None, Array | None, Array | None]:  # fmt: skip
+    """Gradients of `group_norm`, with statistics that were computed from `x`.
+
+    With ``s = 1 / sqrt(var + eps)``, ``h = (x - mean) * s`` and ``v = weight * dy``:
+    ``db = sum(dy)`` and ``dw = sum(dy * h)`` over a channel, and
+    ``dx = s * (v - (sum(v) + h * sum(v * h)) / m)`` with sums over a group of m numbers. If `mean`
+    is None, `var` is the mean of the squares, and ``sum(v)`` is left out. Otherwise dx is 0 for
+    groups of one number.
+
+    Parameters
+    ----------
+    grad_output, x : ndarray, shape (n, c, ...)
+        Gradient with respect to the result (dy), and the input.
+    var, mean, weight, eps
+        As given to `group_norm`.
+    needs : (bool, bool, bool), default all
+        Which of the gradients of x, weight and bias to compute.
+
+    Returns
+    -------
+    dx : ndarray, shape (n, c, ...), or None
+    dw, db : ndarray, shape (c,), or None
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has a wrong type, rank or dtype, or shapes do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> x, mean, var = np.array([[1.0, 3.0]]), np.array([[2.0]]), np.array([[1.0]])
+    >>> dx, dw, db = kernels.group_norm_backward(np.ones_like(x), x, var, mean, eps=0.0)
+    >>> dx, dw, db
+    (array([[0., 0.]]), array([-1.,  1.]), array([1., 1.]))
+    """
+    f = "group_norm_backward"
+    _check.number(f, "eps", eps)
+    x, weight = _channels(f, x, weight=weight)
+    mean, var = _groups(f, x, mean, var)
+    grad_output = _check.array(f, "grad_output", grad_output)
+    _check.same_shape(f, "grad_output", grad_output.shape, "x.shape", x.shape)
+    _check.same_dtype(f, x=x, grad_output=grad_output)
+    shapes = x.shape, x.shape[1:2], x.shape[1:2]
+    dx, dw, db = _memory.empty_needed(shapes, _check.needs(f, needs), x.dtype)
+    call(
+        "group_norm_backward", grad_output, x, mean, var, weight, dx, dw, db, _runs(x),
+        var.shape[1], eps,
+    )  # fmt: skip
+    return dx, dw, db
+
+
+def _groups(f: str, x: Array, mean: Any, var: Any) -> tuple[Array | None, Array]:
+    """Check the statistics of the groups of all images; the mean may be None."""
+    var = _check.array(f, "var", var, 2)
+    groups = var.shape[1]
+    if not groups or x.shape[1] % groups:
+        raise ValueError(
+            f"{f}: var.shape[1] must divide x.shape[1] (got {groups} and {x.shape[1]})"
+        )
+    _check.same_shape(f, "var", var.shape, "(x.shape[0], groups)", (len(x), groups))
+    if mean is not None:
+        mean = _check.array(f, "mean", mean, 2)
+        _check.same_shape(f, "mean", mean.shape, "var.shape", var.shape)
+    _check.same_dtype(f, x=x, mean=mean, var=var)
+    return mean, var
 
 
 def _channels(f: str, x: Any, **vectors: Any) -> tuple[Any, ...]:

@@ -20,7 +20,10 @@ from .loss.likelihood import *
 from .loss.margin import *
 from .loss.similarity import *
 from .module import *
-from .norm import *
+from .norm.batch import *
+from .norm.instance import *
+from .norm.layer import *
+from .norm.local import *
 from .parameter import *
 from .parameter_containers import *
 from .pooling import *

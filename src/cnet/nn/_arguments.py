@@ -27,6 +27,23 @@ def float_dtype(function: str, dtype: npt.DTypeLike) -> np.dtype[Any]:
     return resolved
 
 
+def parameter_dtype(function: str, device: object, dtype: npt.DTypeLike) -> np.dtype[Any]:
+    """The dtype of a layer's parameters, from the arguments that PyTorch's constructors have.
+
+    None means the CPU and float32.
+
+    Raises
+    ------
+    RuntimeError
+        If `device` is not the CPU.
+    TypeError
+        If `dtype` is not float32 or float64.
+    """
+    if device is not None and str(device) not in ("cpu", "cpu:0"):
+        raise RuntimeError(f"{function}: device must be 'cpu' (got {device!r})")
+    return float_dtype(function, np.float32 if dtype is None else dtype)
+
+
 def choice(function: str, name: str, value: object, allowed: tuple[str, ...]) -> str:
     """Check that `value` is one of the strings in `allowed`."""
     if not (isinstance(value, str) and value in allowed):

@@ -17,7 +17,13 @@ from .fused import (
     relu_pool_backward,
 )
 from .loss import cross_entropy, cross_entropy_backward
-from .norm import batch_norm, batch_norm_backward, batch_norm_stats
+from .norm import (
+    batch_norm,
+    batch_norm_backward,
+    batch_norm_stats,
+    group_norm,
+    group_norm_backward,
+)
 from .optim import adam_step, sgd_step
 from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from .prepared import prepare_conv2d, prepare_linear, prepared_conv2d, prepared_linear
@@ -43,6 +49,8 @@ __all__ = [
     "elementwise",
     "elementwise_backward",
     "gemm",
+    "group_norm",
+    "group_norm_backward",
     "im2col",
     "max_pool2d",
     "max_pool2d_backward",

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...autograd import Array
-from ...functional.norm import BatchNorm
+from ...functional.norm.batch import BatchNorm
 from ..steps import RULES, Step, Value, extendable
 
 

@@ -1,13 +1,13 @@
-"""Batch normalisation."""
+"""Normalisation of channels: over a batch, or of each item."""
 
 from typing import Any
 
 import numpy as np
 
-from .. import kernels
-from ..autograd import Array, Context, Operation
-from ..changes import changed
-from ..tensor import Tensor, TensorLike, array_of
+from ... import kernels
+from ...autograd import Array, Context, Operation
+from ...changes import changed
+from ...tensor import Tensor, TensorLike, array_of, as_tensor
 
 __all__ = ["batch_norm"]
 
@@ -94,6 +94,8 @@ def batch_norm(
     ----------
     S. Ioffe, C. Szegedy: Batch normalization, arXiv:1502.03167.
     """
+    if input.shape == (0,):
+        return as_tensor(input)
     mean = None if running_mean is None else array_of(running_mean)
     var = None if running_var is None else array_of(running_var)
     if training:
@@ -146,18 +148,32 @@ def _statistics(
             "batch_norm: input must have at least 2 values per channel to normalise "
             f"(got shape {x.shape})"
         )
-    running = {"running_mean": running_mean, "running_var": running_var}
-    for name, value in running.items():
-        if value is not None and (value.shape, value.dtype) != (mean.shape, mean.dtype):
-            raise ValueError(
-                f"batch_norm: {name} must have shape (x.shape[1],) and the dtype of x "
-                f"(got {value.shape} {value.dtype} and {mean.shape} {mean.dtype})"
-            )
-    if count == 0:  # there are no values to compute statistics from
-        return mean, var
-    unbiased = var * var.dtype.type(count / (count - 1))
-    for value, batch in zip(running.values(), (mean, unbiased), strict=True):
-        if value is not None:
-            value += momentum * (batch - value)
-            changed(value, "batch_norm")
+    if count:  # otherwise there are no values to compute statistics from
+        unbiased = var * var.dtype.type(count / (count - 1))
+        update_running("batch_norm", (running_mean, running_var), (mean, unbiased), momentum)
     return mean, var
+
+
+def update_running(
+    function: str,
+    running: tuple[Array | None, Array | None],
+    batch: tuple[Array, Array],
+    momentum: float,
+) -> None:
+    """Move the running mean and variance towards those of a batch.
+
+    Raises
+    ------
+    ValueError
+        If the shape or dtype of one of them does not match; then none is changed.
+    """
+    for name, value, new in zip(("running_mean", "running_var"), running, batch, strict=True):
+        if value is not None and (value.shape, value.dtype) != (new.shape, new.dtype):
+            raise ValueError(
+                f"{function}: {name} must have shape (x.shape[1],) and the dtype of x "
+                f"(got {value.shape} {value.dtype} and {new.shape} {new.dtype})"
+            )
+    for value, new in zip(running, batch, strict=True):
+        if value is not None:
+            value += momentum * (new - value)
+            changed(value, function)
