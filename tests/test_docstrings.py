@@ -4,6 +4,7 @@ import doctest
 import importlib
 import inspect
 import pkgutil
+from types import ModuleType
 
 import pytest
 
@@ -23,8 +24,21 @@ def test_examples_run(name: str) -> None:
     assert failed == 0
 
 
-@pytest.mark.parametrize("name", sorted(cnet.__all__))
-def test_public_functions_and_classes_have_an_example(name: str) -> None:
-    item = getattr(cnet, name)
+def _public() -> dict[str, object]:
+    """The functions and classes of `cnet` that users call by the names of these modules."""
+    found = {}
+    for module in (cnet, cnet.functional, cnet.nn, cnet.optim):
+        for name in dir(module):
+            item = getattr(module, name)
+            ours = getattr(item, "__module__", "").startswith("cnet")
+            if ours and not name.startswith("_") and not isinstance(item, ModuleType):
+                found[f"{module.__name__}.{name}"] = item
+    return found
+
+
+@pytest.mark.parametrize(("name", "item"), _public().items())
+def test_public_functions_and_classes_have_an_example(name: str, item: object) -> None:
+    documentation = inspect.getdoc(item)
+    assert documentation
     if inspect.isfunction(item) or (inspect.isclass(item) and not issubclass(item, Exception)):
-        assert ">>>" in inspect.getdoc(item)
+        assert ">>>" in documentation

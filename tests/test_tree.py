@@ -37,6 +37,7 @@ DIRECTIONS = {
     "graphs": "autograd tensor",
     "gradcheck": "autograd tensor",
     "operations": "autograd kernels tensor",
+    "legacy": "tensor",
     "functional": "autograd kernels operations tensor",
     "nn": "autograd functional operations tensor",
     "optim": "graphs kernels tensor",
@@ -44,8 +45,8 @@ DIRECTIONS = {
     "models": "functional nn operations tensor",
     "utils": "runtime tensor",
     "datasets": "tensor utils",
-    "transforms": "tensor utils",
-    "checkpoint": "",
+    "transforms": "nn tensor",
+    "checkpoint": "nn tensor",
     "plots": "",
     "dropin": "kernels",
     "plan": "_core autograd functional kernels nn operations reference runtime tensor",
@@ -74,6 +75,8 @@ FOREIGN = {
     "onnx": {"onnx"},
     "plots": {"matplotlib"},
     "training": {"tqdm"},
+    "transforms": {"PIL"},
+    "utils": {"PIL", "tensorboardX"},
 }
 """Imports beyond NumPy and the standard library."""
 
@@ -88,10 +91,16 @@ def _part(path: Path) -> str:
     return _part_of(path.relative_to(PACKAGE).with_suffix("").parts)
 
 
+def _for_type_checkers(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
 def _imports(path: Path) -> Iterator[str]:
-    """Absolute names of everything that a file imports, anywhere in it."""
+    """Absolute names of everything that a file imports when it runs, anywhere in it."""
     package = ["cnet", *path.relative_to(PACKAGE).parts[:-1]]
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    tree = ast.parse(path.read_bytes())
+    tree.body = [node for node in tree.body if not _for_type_checkers(node)]
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

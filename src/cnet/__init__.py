@@ -3,127 +3,63 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, dtypes, functional, kernels, layouts, nn, operations, optim, random
-from .autograd import (
-    Function,
-    enable_grad,
-    inference_mode,
-    is_grad_enabled,
-    no_grad,
-    set_grad_enabled,
-)
-from .devices import device
+from . import autograd as autograd
+from . import dtypes
+from . import functional as functional
+from . import kernels as kernels
+from . import nn as nn
+from . import optim as optim
+from . import random as random
+from .autograd import Function as Function
+from .autograd import enable_grad as enable_grad
+from .autograd import inference_mode as inference_mode
+from .autograd import is_grad_enabled as is_grad_enabled
+from .autograd import no_grad as no_grad
+from .autograd import set_grad_enabled as set_grad_enabled
+from .devices import *
 from .dtypes import *
-from .functional import (
-    conv1d,
-    conv2d,
-    conv3d,
-    conv_transpose1d,
-    conv_transpose2d,
-    conv_transpose3d,
-    dropout,
-    log_softmax,
-    relu,
-    softmax,
-)
-from .gradcheck import GradcheckError, gradcheck
-from .graphs import graph
+from .functional import conv1d as conv1d
+from .functional import conv2d as conv2d
+from .functional import conv3d as conv3d
+from .functional import conv_transpose1d as conv_transpose1d
+from .functional import conv_transpose2d as conv_transpose2d
+from .functional import conv_transpose3d as conv_transpose3d
+from .functional import dropout as dropout
+from .functional import log_softmax as log_softmax
+from .functional import relu as relu
+from .functional import softmax as softmax
+from .gradcheck import *
+from .graphs import *
 from .layouts import *
 from .operations import *
-from .printing import set_printoptions
-from .random import get_rng_state, initial_seed, manual_seed, seed, set_rng_state
-from .runtime import (
-    available_isas,
-    config,
-    current_isa,
-    empty_cache,
-    exact_is_on,
-    get_num_threads,
-    set_num_threads,
-    show_config,
-    use_exact,
-    use_isa,
-    use_threads,
-)
-from .size import Size
-from .tensor import Tensor, as_tensor, tensor
+from .printing import *
+from .random import *
+from .runtime import *
+from .settings import *
+from .size import *
+from .tensor import *
 
 if TYPE_CHECKING:
-    from . import datasets, models, utils
-    from .checkpoint import CheckpointError, load, save
-    from .generator import Generator
-    from .plan import compile
+    from . import accelerator as accelerator
+    from . import backends as backends
+    from . import cuda as cuda
+    from . import datasets as datasets
+    from . import models as models
+    from . import transforms as transforms
+    from . import utils as utils
+    from . import version as version
+    from .checkpoint import CheckpointError as CheckpointError
+    from .checkpoint import load as load
+    from .checkpoint import save as save
+    from .generator import Generator as Generator
+    from .generator import default_generator as default_generator
+    from .plan import compile as compile
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "CheckpointError",
-    "Function",
-    "Generator",
-    "GradcheckError",
-    "Size",
-    "Tensor",
-    "as_tensor",
-    "autograd",
-    "available_isas",
-    "compile",
-    "config",
-    "conv1d",
-    "conv2d",
-    "conv3d",
-    "conv_transpose1d",
-    "conv_transpose2d",
-    "conv_transpose3d",
-    "current_isa",
-    "datasets",
-    "device",
-    "dropout",
-    "empty_cache",
-    "enable_grad",
-    "exact_is_on",
-    "functional",
-    "get_num_threads",
-    "get_rng_state",
-    "gradcheck",
-    "graph",
-    "inference_mode",
-    "initial_seed",
-    "is_grad_enabled",
-    "kernels",
-    "load",
-    "log_softmax",
-    "manual_seed",
-    "models",
-    "nn",
-    "no_grad",
-    "optim",
-    "random",
-    "relu",
-    "save",
-    "seed",
-    "set_grad_enabled",
-    "set_num_threads",
-    "set_printoptions",
-    "set_rng_state",
-    "show_config",
-    "softmax",
-    "tensor",
-    "use_exact",
-    "use_isa",
-    "use_threads",
-    "utils",
-]
-__all__ += dtypes.__all__
-__all__ += layouts.__all__
-__all__ += operations.__all__
-__all__.sort()
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
-
-
-_LAZY_MODULES = {"datasets", "models", "utils"}
+_LAZY_MODULES = {
+    "accelerator", "backends", "cuda", "datasets", "models", "transforms", "utils", "version",
+}  # fmt: skip
 _LAZY = {
     "CheckpointError": "checkpoint",
     "Generator": "generator",
@@ -133,6 +69,7 @@ _LAZY = {
     "save": "checkpoint",
 }
 """Names that are imported when they are used, each with its module."""
+_LAZY.update(dict.fromkeys(dtypes.TENSOR_TYPES, "legacy"))
 
 
 def __getattr__(name: str) -> Any:
@@ -140,4 +77,9 @@ def __getattr__(name: str) -> Any:
         return import_module(f".{name}", __name__)
     if name in _LAZY:
         return getattr(import_module(f".{_LAZY[name]}", __name__), name)
-    raise AttributeError(f"module 'cnet' has no attribute {name!r}")
+    reason = f": {dtypes.REFUSED[name]}" if name in dtypes.REFUSED else ""
+    raise AttributeError(f"module 'cnet' has no attribute {name!r}{reason}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY_MODULES, *_LAZY})

@@ -6,7 +6,7 @@ _PICKLE = re.compile(
     rb"\x80[\x00-\x08]"  # protocol 2 and later
     rb"|[}\])]q\x00|\(?[dl]p\d|\(i\w|c[\w.]+\n\w"  # protocols 0 and 1
 )
-_TORCH = "a PyTorch file (.pt); export its tensors with safetensors.torch.save_file"
+_TORCH = "a PyTorch file (.pt)"
 
 _SIGNATURES = (
     (b"PK\x03\x04", "a zip archive"),

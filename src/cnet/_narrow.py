@@ -21,12 +21,12 @@ NARROW = {"BF16", *FLOAT8}
 """The formats that `widen` takes."""
 
 
-def widen(data: bytes | bytearray, dtype: str) -> npt.NDArray[Any]:
+def widen(data: bytes | bytearray | npt.NDArray[Any], dtype: str) -> npt.NDArray[Any]:
     """Widen numbers to float32; every value is kept exactly.
 
     Parameters
     ----------
-    data : bytes or bytearray
+    data : bytes, bytearray or ndarray of uint8
         The numbers, little-endian and without gaps.
     dtype : str
         One of `NARROW`.

@@ -1,5 +1,6 @@
 """How data of all kinds become the array of a tensor."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,31 +13,56 @@ from .size import Size
 
 def to_array(function: str, data: Any, dtype: DType = None) -> Array:
     """The array of a tensor, or of data that can be converted to one."""
-    array = data._array if isinstance(data, Variable) else np.asarray(_without_tensors(data))
-    if dtype is not None:
-        array = array.astype(as_dtype(function, dtype), copy=False)
-    elif array.dtype == np.float64 and not _has_dtype(data):
-        array = array.astype(of_number[float])
+    chosen = None if dtype is None else as_dtype(function, dtype)
+    if isinstance(data, Variable):
+        array = data._array
+    elif isinstance(data, (list, tuple)) or type(data) in of_number:
+        array = _from_numbers(function, data, chosen)
+    else:
+        array = np.asarray(data)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{function}: data must be real numbers (got dtype {array.dtype})")
-    return array
+    if chosen is None and array.dtype == np.float64 and not _has_dtype(data):
+        chosen = of_number[float]
+    return array if chosen is None else array.astype(chosen, copy=False)
 
 
-def constructed(data: tuple[Any, ...]) -> Array:
-    """The array of ``Tensor(*data)``: of data, or of sizes as in PyTorch."""
+def constructed(data: Sequence[Any], dtype: DType = None) -> Array:
+    """The array of ``Tensor(*data)``: of data, or of sizes as in PyTorch.
+
+    If `dtype` is None, arrays keep their dtype, and everything else has the default dtype.
+    """
+    if len(data) == 1 and type(data[0]) is np.ndarray and dtype is None:
+        return data[0] if data[0].dtype.kind in "biuf" else to_array("Tensor", data[0])
     if len(data) == 1 and isinstance(data[0], (np.ndarray, np.generic, Variable)):
-        return to_array("Tensor", data[0])
+        return to_array("Tensor", data[0], dtype)
+    dtype = of_number[float] if dtype is None else dtype
     if all(type(size) is int for size in data) or (len(data) == 1 and isinstance(data[0], Size)):
         sizes = data[0] if data and isinstance(data[0], Size) else data or (0,)
         if any(size < 0 for size in sizes):
             raise ValueError(f"Tensor: sizes must not be negative (got {sizes})")
-        return np.empty(sizes, of_number[float])
+        return np.empty(sizes, dtype)
     if len(data) != 1 or type(data[0]) in of_number:
         raise TypeError(
             f"Tensor: data must be one array or sequence, or sizes; use tensor() for a number "
             f"(got {', '.join(map(repr, data))})"
         )
-    return to_array("Tensor", data[0]).astype(of_number[float], copy=False)
+    return to_array("Tensor", data[0], dtype)
+
+
+def _from_numbers(function: str, data: Any, dtype: np.dtype[Any] | None) -> Array:
+    plain = _without_tensors(data)
+    try:
+        array = np.asarray(plain)
+        if dtype is None or array.dtype.kind not in "iu":
+            return array
+        return np.asarray(plain, dtype)  # finds integers that do not fit
+    except OverflowError as error:
+        raise OverflowError(f"{function}: {error}") from None
+    except ValueError:
+        raise ValueError(
+            f"{function}: all sequences of one dimension must have the same length"
+        ) from None
 
 
 def _without_tensors(data: Any) -> Any:

@@ -65,7 +65,7 @@ REFUSED = {
 }
 """Dtypes of PyTorch that do not exist here, with the reasons."""
 
-TENSOR_TYPES = {
+TENSOR_TYPES: dict[str, np.dtype[Any]] = {
     "HalfTensor": float16, "FloatTensor": float32, "DoubleTensor": float64, "ByteTensor": uint8,
     "CharTensor": int8, "ShortTensor": int16, "IntTensor": int32, "LongTensor": int64,
     "BoolTensor": bool,

@@ -67,6 +67,10 @@ class Variable:
     tensor_type: ClassVar[type["Variable"]]
     """The class of results and gradients; set by `cnet.tensor`."""
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        # PyTorch's older name of ``Tensor(data)`` is ``Variable(data)``.
+        return object.__new__(Variable.tensor_type if cls is Variable else cls)
+
     def _init(self, array: Array, grad_fn: "Context | None" = None, output_index: int = 0) -> None:
         self._array = array
         self._grad_fn = grad_fn

@@ -9,6 +9,8 @@ from .autograd import Array, no_grad
 from .construction import to_array
 from .tensor import Tensor
 
+__all__ = ["GradcheckError", "gradcheck"]
+
 
 class GradcheckError(AssertionError):
     """A wrong derivative: `input`, `position` (None: a random direction), `analytic`, `numeric`."""

@@ -7,6 +7,8 @@ from . import autograd
 from .autograd import Array, Context, Edge, Variable
 from .tensor import Tensor
 
+__all__ = ["graph"]
+
 
 class Node(NamedTuple):
     """One node of a graph, in the form in which it is displayed."""

@@ -120,48 +120,6 @@ def initial_seed() -> int:
     return default_generator().initial_seed()
 
 
-_source: "ContextVar[Callable[[], np.random.Generator]]" = ContextVar(
-    "source", default=_shared_generator
-)
-
-
-def default_generator() -> "np.random.Generator":
-    """The generator that `manual_seed` seeds; within `use_stream`, that of the stream."""
-    return _source.get()()
-
-
-@contextmanager
-def use_stream(seed: Callable[[], int], number: int) -> Iterator[None]:
-    """Make `default_generator` return a generator of its own, in this thread.
-
-    Parameters
-    ----------
-    seed : callable
-        Returns a seed; called only if a random number is drawn.
-    number : int
-        The number of the stream; the streams of a seed are independent.
-
-    Examples
-    --------
-    >>> from cnet.random import default_generator, use_stream
-    >>> with use_stream(lambda: 3, 0):
-    ...     a = default_generator().random()
-    >>> with use_stream(lambda: 3, 0):
-    ...     a == default_generator().random()
-    True
-    """
-
-    @cache
-    def source() -> "np.random.Generator":
-        return np.random.Generator(np.random.PCG64([seed(), number]))
-
-    token = _source.set(source)
-    try:
-        yield
-    finally:
-        _source.reset(token)
-
-
 def get_rng_state() -> dict[str, Any]:
     """The state of the generator, as plain numbers and strings that fit into JSON.
 

@@ -23,6 +23,20 @@ import numpy as np
 from . import _core
 from ._cpus import default_num_threads, omp_num_threads
 
+__all__ = [
+    "available_isas",
+    "config",
+    "current_isa",
+    "empty_cache",
+    "exact_is_on",
+    "get_num_threads",
+    "set_num_threads",
+    "show_config",
+    "use_exact",
+    "use_isa",
+    "use_threads",
+]
+
 REFERENCE = "reference"
 
 _compiled = dict(_core.isas())

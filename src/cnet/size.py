@@ -3,6 +3,8 @@
 from math import prod
 from typing import Any, SupportsIndex, overload
 
+__all__ = ["Size"]
+
 
 class Size(tuple[int, ...]):
     """The shape of a tensor: a tuple of ints with a method that counts elements.

@@ -23,6 +23,8 @@ from .engine import UNWATCHED, Array, Hooks, Variable
 from .layouts import strided
 from .size import Size
 
+__all__ = ["Tensor", "as_tensor", "tensor"]
+
 Axis: TypeAlias = int | Sequence[int] | None
 Number: TypeAlias = float
 

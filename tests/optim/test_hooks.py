@@ -69,6 +69,21 @@ def test_the_state_of_a_subclass_is_copied_and_cast():
     assert opt.state_dict()["state"][0]["parts"][1] == state["state"][0]["parts"][1]
 
 
+def test_a_subclass_adds_options_that_older_states_lack():
+    class Later(Momentum):
+        def __setstate__(self, state):
+            super().__setstate__(state)
+            for group in self.param_groups:
+                group.setdefault("nesterov", False)
+
+    opt = Later([nn.Parameter(np.zeros(2))], lr=1.0)
+    opt.load_state_dict(opt.state_dict())
+    assert opt.param_groups[0]["nesterov"] is False
+    copied = copy.deepcopy(opt)
+    assert copied.param_groups[0]["lr"] == 1.0
+    assert copied.param_groups[0]["params"][0] is not opt.param_groups[0]["params"][0]
+
+
 def test_named_parameters():
     model = nn.Linear(2, 1)
     opt = optim.SGD(model.named_parameters(), lr=0.1)

@@ -11,7 +11,13 @@ from .conv import *
 from .distance import *
 from .dropout import *
 from .linear import *
-from .loss import *
+from .loss.binary import *
+from .loss.classification import *
+from .loss.ctc import *
+from .loss.difference import *
+from .loss.likelihood import *
+from .loss.margin import *
+from .loss.similarity import *
 from .norm import *
 from .padding import *
 from .pooling import *

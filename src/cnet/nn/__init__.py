@@ -1,4 +1,7 @@
-"""Layers: modules with parameters around `cnet.functional`, with PyTorch's names and defaults."""
+"""Layers: modules with parameters around `cnet.functional`, with PyTorch's names and defaults.
+
+`__all__` of a module lists its public classes, which are available as ``cnet.nn.<name>``.
+"""
 
 from . import init
 from .activation import *
@@ -9,7 +12,13 @@ from .distance import *
 from .dropout import *
 from .flatten import *
 from .linear import *
-from .loss import *
+from .loss.binary import *
+from .loss.classification import *
+from .loss.ctc import *
+from .loss.difference import *
+from .loss.likelihood import *
+from .loss.margin import *
+from .loss.similarity import *
 from .module import *
 from .norm import *
 from .parameter import *

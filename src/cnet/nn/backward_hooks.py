@@ -13,7 +13,6 @@ from ..autograd import Context, Operation
 from ..grad_mode import is_grad_enabled
 from ..tensor import Tensor, array_of
 
-
 Hooks: TypeAlias = Mapping[int, Callable[..., Any]]
 Gradients: TypeAlias = tuple[Any, ...]
 

@@ -14,7 +14,7 @@ from ._arguments import choice, float_dtype, integer
 from .module import Module
 from .parameter import Parameter
 
-__all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvNd"]
+__all__ = ["Conv1d", "Conv2d", "Conv3d"]
 
 Sizes: TypeAlias = int | Sequence[int]
 Padding: TypeAlias = Sizes | Literal["valid", "same"]

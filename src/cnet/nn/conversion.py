@@ -7,7 +7,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from ..tensor import DType, Tensor, array_of
+from ..dtypes import DType
+from ..tensor import Tensor, array_of
 from ._arguments import cpu_device, float_dtype
 from .parameter import is_lazy
 from .tree import Tree

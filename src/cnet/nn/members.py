@@ -9,7 +9,6 @@ from ..tensor import Tensor, as_tensor
 from .parameter import Buffer, Parameter
 
 
-
 class Members:
     """Assigned parameters and modules go to dictionaries of their own, as in PyTorch.
 

@@ -4,10 +4,11 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from ..dtypes import DType
 from ..engine import Variable
-from ..tensor import DType, Tensor
+from ..tensor import Tensor
 
-__all__ = ["Parameter"]
+__all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter"]
 
 
 class Parameter(Tensor):
@@ -97,7 +98,7 @@ class _Uninitialized(Tensor):
             "they are initialized for its input"
         )
 
-    _array = property(_uninitialized, lambda tensor, array: _ARRAY.__set__(tensor, array))  # type: ignore[assignment]
+    _array = property(_uninitialized, lambda tensor, array: _ARRAY.__set__(tensor, array))
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -117,7 +118,7 @@ class _Uninitialized(Tensor):
             The dtype; that of the constructor by default.
         """
         array = np.empty(shape, self.dtype if dtype is None else dtype)
-        self.__class__ = self.becomes
+        self.__class__ = self.becomes  # type: ignore[assignment]
         self._array = array
 
     def detach(self) -> Self:

@@ -7,7 +7,6 @@ from ..tensor import Tensor
 from .members import Members
 from .parameter import Parameter
 
-
 Kind = TypeVar("Kind")
 
 

@@ -4,31 +4,16 @@ Each operation registers once, in `registry`, together with its methods and oper
 a module lists its public functions, which are available as ``cnet.<name>``.
 """
 
-from . import (
-    arithmetic,
-    comparison,
-    conversion,
-    creation,
-    elementwise,
-    extrema,
-    filling,
-    indexing,
-    joining,
-    products,
-    properties,
-    ranges,
-    reductions,
-    sampling,
-    selection,
-    shape,
-    sorting,
-)
+from types import FunctionType
+from typing import TYPE_CHECKING
+
 from .arithmetic import *
 from .comparison import *
 from .conversion import *
 from .creation import *
 from .elementwise import *
 from .extrema import *
+from .filling import *
 from .indexing import *
 from .joining import *
 from .products import *
@@ -40,21 +25,5 @@ from .selection import *
 from .shape import *
 from .sorting import *
 
-__all__: list[str] = []
-__all__ += arithmetic.__all__
-__all__ += comparison.__all__
-__all__ += conversion.__all__
-__all__ += creation.__all__
-__all__ += elementwise.__all__
-__all__ += extrema.__all__
-__all__ += filling.__all__
-__all__ += indexing.__all__
-__all__ += joining.__all__
-__all__ += products.__all__
-__all__ += properties.__all__
-__all__ += ranges.__all__
-__all__ += reductions.__all__
-__all__ += sampling.__all__
-__all__ += selection.__all__
-__all__ += shape.__all__
-__all__ += sorting.__all__
+if not TYPE_CHECKING:  # type checkers read the lists of the families
+    __all__ = [name for name, item in globals().items() if isinstance(item, FunctionType)]

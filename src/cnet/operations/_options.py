@@ -53,6 +53,8 @@ def chosen_dtype(function: str, options: Any, default: np.dtype[Any]) -> np.dtyp
     require_cpu(function, options.get("device"))
     require_strided(function, options.get("layout"))
     out, dtype = options.get("out"), options.get("dtype")
+    if not (out is None or isinstance(out, Tensor)):
+        raise TypeError(f"{function}: out must be a tensor (got {type(out).__name__})")
     if dtype is not None:
         return as_dtype(function, dtype)
     return default if out is None else out.dtype

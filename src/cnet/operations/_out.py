@@ -9,20 +9,16 @@ from ..grad_mode import current
 from ..tensor import Tensor
 
 
-def written(function: str, result: Any, out: Any) -> Tensor:
+def written(function: str, result: Any, out: Tensor) -> Tensor:
     """Write a result into `out`, and return `out`.
 
     Raises
     ------
-    TypeError
-        If `out` is not a tensor.
     RuntimeError
         If the graph is recorded and `out` requires grad, or the dtype cannot be cast to its dtype.
     ValueError
         If `out` has another shape, and has elements.
     """
-    if not isinstance(out, Tensor):
-        raise TypeError(f"{function}: out must be a tensor (got {type(out).__name__})")
     array: Array = result._array if isinstance(result, Tensor) else np.asarray(result)
     records = isinstance(result, Tensor) and result.requires_grad
     if current.enabled and (out.requires_grad or records):

@@ -7,7 +7,8 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from ..devices import Place
+from ..construction import constructed
+from ..devices import Place, require_cpu
 from ..dtypes import get_default_dtype
 from ..tensor import Number, Tensor, TensorLike, tensor
 from ._options import (
@@ -266,4 +267,5 @@ def new_tensor(self: Tensor, data: Any, **options: Unpack[Options]) -> Tensor:
 @operation(methods=("new",))
 def new(self: Tensor, *data: Any, device: Place = None) -> Tensor:
     """A tensor with the dtype of this tensor, from sizes or from data, as in `Tensor`."""
-    return Tensor(*data, device=device).astype(self.dtype)
+    require_cpu("new", device)
+    return Tensor(constructed(data, self.dtype))

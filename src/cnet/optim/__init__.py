@@ -10,7 +10,7 @@ from .rmsprop import RMSprop
 from .sgd import SGD
 
 if TYPE_CHECKING:
-    from . import lr_scheduler, swa_utils
+    from . import lr_scheduler
     from .adadelta import Adadelta
     from .adafactor import Adafactor
     from .adagrad import Adagrad

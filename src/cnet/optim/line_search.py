@@ -128,7 +128,7 @@ def _cubic_minimum(a: Point, b: Point, bounds: tuple[float, float]) -> float:
     if not square >= 0:
         return middle
     d2 = math.sqrt(square)
-    divisor = b.slope - a.slope + 2 * d2
-    if divisor == 0:
-        return middle
-    return min(max(b.t - (b.t - a.t) * ((b.slope + d2 - d1) / divisor), bounds[0]), bounds[1])
+    distance, divisor = b.slope + d2 - d1, b.slope - a.slope + 2 * d2
+    if divisor == 0:  # a line without a minimum
+        return bounds[1] if distance < 0 else bounds[0] if distance > 0 else middle
+    return min(max(b.t - (b.t - a.t) * (distance / divisor), bounds[0]), bounds[1])

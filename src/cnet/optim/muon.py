@@ -76,8 +76,8 @@ class Muon(Rule):
     >>> (w * w).sum().backward()
     >>> opt.step()
     >>> w.detach().numpy().round(1)
-    array([[1.6, 0. ],
-           [0. , 0.5]])
+    array([[1.7, 0. ],
+           [0. , 0.4]])
     """
 
     _checks = checks("lr", "momentum", "weight_decay")

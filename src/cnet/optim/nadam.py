@@ -64,7 +64,7 @@ class NAdam(ElementwiseRule):
     >>> (w * w).sum().backward()
     >>> opt.step()
     >>> w.detach().numpy().round(4)
-    array([0.4687, 1.4687])
+    array([0.4718, 1.4718])
     """
 
     _scalars = frozenset({"step", "mu_product"})

@@ -302,10 +302,15 @@ class Optimizer:
         groups = self._fitting_groups(saved)
         keys = [key for options in saved for key in options["params"]]
         params = dict(zip(keys, self._all_params(), strict=True))
-        self.state = self._fitting_state(state_dict["state"], params)
+        state = self._fitting_state(state_dict["state"], params)
         for group, options in zip(self.param_groups, groups, strict=True):
             group.update(options)
+        self.__setstate__({"state": state, "param_groups": self.param_groups})
         self._hooks.run("load_post", self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Set attributes; a subclass may extend it to add options that older states lack."""
+        vars(self).update(state)
 
     def _fitting_groups(self, saved: Any) -> list[dict[str, Any]]:
         """Copies of the saved options, one dict for each group."""

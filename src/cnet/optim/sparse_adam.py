@@ -14,6 +14,13 @@ class SparseAdam(Optimizer):
     ------
     NotImplementedError
         Always.
+
+    Examples
+    --------
+    >>> from cnet import optim
+    >>> optim.SparseAdam([])
+    Traceback (most recent call last):
+    NotImplementedError: SparseAdam: cnet has no sparse gradients; use optim.Adam for dense gradients
     """
 
     def __init__(self, params: Params, *args: Any, **kwargs: Any) -> None:

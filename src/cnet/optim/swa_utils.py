@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from ..grad_mode import no_grad
 from ..nn import Module
 from ..nn.norm import _BatchNorm
-from ..tensor import Tensor
+from ..tensor import Tensor, tensor
 from .lr_scheduler.base import LRScheduler, Rates, for_each_group
 from .optimizer import Optimizer
 
@@ -168,7 +168,7 @@ class AveragedModel(Module):
         if device is not None and str(device) != "cpu":
             raise ValueError(f"AveragedModel: device must be 'cpu' (got {device!r})")
         self.module = deepcopy(model)
-        self.register_buffer("n_averaged", Tensor(0))
+        self.register_buffer("n_averaged", tensor(0))
         self.avg_fn = avg_fn
         self.multi_avg_fn = multi_avg_fn
         self.use_buffers = use_buffers

@@ -68,7 +68,7 @@ class SequentialLR(_CombinedScheduler):
     ------
     TypeError, ValueError
         If `schedulers` is empty, or contains ReduceLROnPlateau or a schedule of another optimizer;
-        if the number of milestones is not one less.
+        if a schedule made of others is not the first; if the number of milestones is not one less.
 
     Examples
     --------
@@ -99,12 +99,22 @@ class SequentialLR(_CombinedScheduler):
                 f"{self._name}: len(milestones) must be len(schedulers) - 1 "
                 f"(got {len(milestones)} and {len(schedulers)})"
             )
+        for i, scheduler in enumerate(schedulers[1:], start=1):
+            if isinstance(scheduler, _CombinedScheduler):
+                raise ValueError(
+                    f"{self._name}: schedulers[{i}] must not be a {scheduler._name}, which can "
+                    "only be the first"
+                )
         self._milestones = milestones
         self.last_epoch = last_epoch + 1
         for group in optimizer.param_groups:
             set_value(group, "lr", group["initial_lr"])
         _undo_first_step(self)
-        first = schedulers[bisect_right(milestones, 0)]
+        self._initial_step()
+
+    def _initial_step(self) -> None:
+        """Set the learning rates of the first epoch, by the schedule that begins."""
+        first = self._schedulers[bisect_right(self._milestones, 0)]
         first._initial_step()
         self._last_lr = first.get_last_lr()
 
@@ -160,6 +170,12 @@ class ChainedScheduler(_CombinedScheduler):
         self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None
     ) -> None:
         self._take(schedulers, optimizer)
+        self._last_lr = group_values(self.optimizer, "lr")
+
+    def _initial_step(self) -> None:
+        """Set the learning rates of the first epoch, by all schedules."""
+        for scheduler in self._schedulers:
+            scheduler._initial_step()
         self._last_lr = group_values(self.optimizer, "lr")
 
     def step(self) -> None:  # type: ignore[override]

@@ -1,0 +1,58 @@
+"""`torch.cuda` without a GPU: questions are answered, and work on a GPU raises RuntimeError."""
+
+from typing import Any, NoReturn
+
+__all__ = [
+    "device_count", "empty_cache", "init", "is_available", "is_bf16_supported", "is_initialized",
+    "manual_seed", "manual_seed_all", "synchronize",
+]  # fmt: skip
+
+
+def is_available() -> bool:
+    """Whether tensors can be on a GPU: always false."""
+    return False
+
+
+def device_count() -> int:
+    """The number of GPUs that can be used: always 0."""
+    return 0
+
+
+def is_initialized() -> bool:
+    """Whether a GPU is in use: always false."""
+    return False
+
+
+def is_bf16_supported(including_emulation: bool = True) -> bool:
+    """Whether there is a dtype bfloat16: always false."""
+    return False
+
+
+def manual_seed(seed: int) -> None:
+    """Does nothing, as in PyTorch without a GPU; `cnet.manual_seed` seeds all random numbers."""
+
+
+manual_seed_all = manual_seed
+
+
+def empty_cache() -> None:
+    """Does nothing; `cnet.empty_cache` gives the memory of the CPU back."""
+
+
+def synchronize(device: Any = None) -> None:
+    """Does nothing: all operations are finished when they return."""
+
+
+def init() -> NoReturn:
+    """Raise RuntimeError."""
+    raise RuntimeError("cuda: there is no GPU support: all tensors are on the CPU")
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("_"):
+        raise AttributeError(f"module 'cnet.cuda' has no attribute {name!r}")
+
+    def refused(*args: Any, **kwargs: Any) -> NoReturn:
+        raise RuntimeError(f"cuda.{name}: there is no GPU support: all tensors are on the CPU")
+
+    return refused

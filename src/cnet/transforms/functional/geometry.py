@@ -1,0 +1,453 @@
+"""Functions that move pixels: resize, crop, pad, flip, rotate."""
+
+import math
+from collections.abc import Sequence
+from operator import index
+from typing import Any
+
+import numpy as np
+
+from ..images import Array, Image, channels, height_width, is_pil, map_planes
+from ..interpolation import (
+    InterpolationMode,
+    interpolation_mode,
+    pillow_number,
+    resize_planes,
+    sample_planes,
+)
+
+PADDING_MODES = "constant", "edge", "reflect", "symmetric"
+
+
+def pair(function: str, name: str, value: Any) -> tuple[int, int]:
+    """Height and width of an argument that is a number or a sequence of 1 or 2 numbers."""
+    try:
+        values = [index(value)] if not isinstance(value, Sequence) else [index(v) for v in value]
+    except TypeError:
+        raise TypeError(
+            f"{function}: {name} must be an int or a sequence of ints (got {value!r})"
+        ) from None
+    if len(values) not in (1, 2):
+        raise ValueError(f"{function}: {name} must have 1 or 2 values (got {value})")
+    if min(values) < 1:
+        raise ValueError(f"{function}: {name} must be positive (got {value})")
+    return values[0], values[-1]
+
+
+def resize(
+    img: Image,
+    size: int | Sequence[int] | None,
+    interpolation: Any = InterpolationMode.BILINEAR,
+    max_size: int | None = None,
+    antialias: bool | None = True,
+) -> Image:
+    """Resize an image.
+
+    Parameters
+    ----------
+    img : Tensor, PIL image or ndarray
+        The image.
+    size : int or (int, int) or None
+        Height and width. A single number is the length of the shorter edge; the other keeps the
+        proportion. None makes the longer edge `max_size`.
+    interpolation : InterpolationMode, default BILINEAR
+        NEAREST, NEAREST_EXACT, BILINEAR or BICUBIC; for PIL images also BOX, HAMMING and LANCZOS.
+    max_size : int, optional
+        The largest length of the longer edge, if `size` is a single number.
+    antialias : bool, default True
+        Whether all pixels contribute to a smaller image; PIL images always do that.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of another kind or out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.resize(np.array([[0, 100, 200, 100]], np.uint8), (1, 2))
+    array([[ 71, 143]], dtype=uint8)
+    """
+    mode = interpolation_mode("resize", interpolation)
+    before = height_width("resize", img)
+    after = _resized(before, size, max_size)
+    if before == after:
+        return img
+    if is_pil(img):
+        return img.resize(after[::-1], pillow_number(mode))
+    return map_planes(
+        "resize", img, lambda planes: resize_planes("resize", planes, after, mode, bool(antialias))
+    )
+
+
+def _resized(
+    before: tuple[int, int], size: int | Sequence[int] | None, max_size: int | None
+) -> tuple[int, int]:
+    short, long = sorted(before)
+    if size is None:
+        if max_size is None:
+            raise ValueError("resize: max_size must be given if size is None")
+        new_short, new_long = int(max_size * short / long), max_size
+    else:
+        height, width = pair("resize", "size", size)
+        if isinstance(size, Sequence) and len(size) == 2:
+            if max_size is not None:
+                raise ValueError("resize: max_size needs a single size (got 2)")
+            return height, width
+        new_short, new_long = height, int(height * long / short)
+        if max_size is not None and max_size <= height:
+            raise ValueError(
+                f"resize: max_size must be greater than size (got {max_size} and {height})"
+            )
+        if max_size is not None and new_long > max_size:
+            new_short, new_long = int(max_size * new_short / new_long), max_size
+    new_short = max(new_short, 1)
+    return (new_short, new_long) if before[0] <= before[1] else (new_long, new_short)
+
+
+def crop(img: Image, top: int, left: int, height: int, width: int) -> Image:
+    """The part of an image from a corner; zeros where it reaches beyond the image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.crop(np.array([[1, 2], [3, 4]]), 0, 1, 2, 2)
+    array([[2, 0],
+           [4, 0]])
+    """
+    if is_pil(img):
+        return img.crop((left, top, left + width, top + height))
+    h, w = height_width("crop", img)
+
+    def cut(planes: Array) -> Array:
+        part = planes[..., max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0)]
+        rows = max(-top, 0), max(top + height - max(h, top), 0)
+        columns = max(-left, 0), max(left + width - max(w, left), 0)
+        beyond = [(0, 0)] * (planes.ndim - 2) + [rows, columns]
+        return np.pad(part, beyond) if any(rows + columns) else part.copy()
+
+    return map_planes("crop", img, cut)
+
+
+def center_crop(img: Image, output_size: int | Sequence[int]) -> Image:
+    """The part around the centre; zeros around an image that is smaller."""
+    height, width = pair("center_crop", "output_size", output_size)
+    h, w = height_width("center_crop", img)
+    if width > w or height > h:
+        missing = max(width - w, 0), max(height - h, 0)
+        img = pad(img, [missing[0] // 2, missing[1] // 2, *((n + 1) // 2 for n in missing)])
+        h, w = height_width("center_crop", img)
+        if (height, width) == (h, w):
+            return img
+    top, left = round((h - height) / 2.0), round((w - width) / 2.0)
+    return crop(img, top, left, height, width)
+
+
+def resized_crop(
+    img: Image,
+    top: int,
+    left: int,
+    height: int,
+    width: int,
+    size: int | Sequence[int],
+    interpolation: Any = InterpolationMode.BILINEAR,
+    antialias: bool | None = True,
+) -> Image:
+    """Crop an image and resize the part."""
+    return resize(crop(img, top, left, height, width), size, interpolation, antialias=antialias)
+
+
+def five_crop(img: Image, size: int | Sequence[int]) -> tuple[Image, ...]:
+    """The four corners (top left, top right, bottom left, bottom right) and the centre."""
+    height, width = pair("five_crop", "size", size)
+    h, w = height_width("five_crop", img)
+    if height > h or width > w:
+        raise ValueError(
+            f"five_crop: size must not be larger than the image "
+            f"(got {(height, width)} and {(h, w)})"
+        )
+    corners = [(top, left) for top in (0, h - height) for left in (0, w - width)]
+    parts = [crop(img, top, left, height, width) for top, left in corners]
+    return (*parts, center_crop(img, (height, width)))
+
+
+def ten_crop(
+    img: Image, size: int | Sequence[int], vertical_flip: bool = False
+) -> tuple[Image, ...]:
+    """The `five_crop` of an image, and that of the mirrored image."""
+    mirrored = vflip(img) if vertical_flip else hflip(img)
+    return five_crop(img, size) + five_crop(mirrored, size)
+
+
+def hflip(img: Image) -> Image:
+    """Mirror left and right."""
+    if is_pil(img):
+        return img.transpose(0)
+    return map_planes("hflip", img, lambda planes: planes[..., ::-1].copy())
+
+
+def vflip(img: Image) -> Image:
+    """Mirror top and bottom."""
+    if is_pil(img):
+        return img.transpose(1)
+    return map_planes("vflip", img, lambda planes: planes[..., ::-1, :].copy())
+
+
+def pad(
+    img: Image,
+    padding: int | Sequence[int],
+    fill: float | Sequence[float] = 0,
+    padding_mode: str = "constant",
+) -> Image:
+    """Add pixels around an image.
+
+    Parameters
+    ----------
+    img : Tensor, PIL image or ndarray
+        The image.
+    padding : int or sequence of 1, 2 or 4 ints
+        For all sides; for left and right, top and bottom; or for left, top, right, bottom. Negative
+        numbers remove pixels.
+    fill : float or sequence of float, default 0
+        The value for ``padding_mode="constant"``, one for all or one for each channel.
+    padding_mode : {"constant", "edge", "reflect", "symmetric"}, default "constant"
+        Where the values come from: `fill`, the pixel at the edge, or the image mirrored at the
+        edge without or with the pixel at the edge.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of another kind or out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.pad(np.array([[1, 2, 3]]), (2, 0), padding_mode="reflect")
+    array([[3, 2, 1, 2, 3, 2, 1]])
+    """
+    left, top, right, bottom = _sides(padding)
+    if padding_mode not in PADDING_MODES:
+        raise ValueError(
+            f"pad: padding_mode must be one of {', '.join(PADDING_MODES)} (got {padding_mode!r})"
+        )
+    values = fill_values("pad", img, fill)
+    height, width = height_width("pad", img)
+    if -top - bottom >= height or -left - right >= width:
+        raise ValueError(f"pad: padding must leave some pixels (got {padding})")
+
+    def extend(planes: Array) -> Array:
+        h, w = planes.shape[-2:]
+        rows, columns = (
+            slice(max(-top, 0), h + min(bottom, 0)),
+            slice(max(-left, 0), w + min(right, 0)),
+        )
+        planes = planes[..., rows, columns]
+        widths = [(0, 0)] * (planes.ndim - 2)
+        widths += [(max(top, 0), max(bottom, 0)), (max(left, 0), max(right, 0))]
+        if padding_mode != "constant":
+            return np.pad(planes, widths, padding_mode)  # type: ignore[call-overload,no-any-return]
+        h, w = planes.shape[-2:]
+        (y, below), (x, beside) = widths[-2:]
+        result = np.empty((*planes.shape[:-2], y + h + below, x + w + beside), planes.dtype)
+        result[...] = values.astype(planes.dtype)
+        result[..., y : y + h, x : x + w] = planes
+        return result
+
+    return map_planes("pad", img, extend)
+
+
+def _sides(padding: int | Sequence[int]) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom."""
+    try:
+        values = [index(v) for v in (padding if isinstance(padding, Sequence) else [padding])]
+    except TypeError:
+        raise TypeError(
+            f"pad: padding must be an int or a sequence of ints (got {padding!r})"
+        ) from None
+    if len(values) not in (1, 2, 4):
+        raise ValueError(f"pad: padding must have 1, 2 or 4 values (got {len(values)})")
+    left, top, right, bottom = (values * 4)[:4]
+    return left, top, right, bottom
+
+
+def fill_values(function: str, img: Image, fill: float | Sequence[float] | None) -> Array:
+    """The value for each channel, of a shape that broadcasts to planes."""
+    values = np.asarray(0 if fill is None else fill, np.float64)
+    count = channels(function, img)
+    if values.ndim > 1 or values.size not in (1, count):
+        raise ValueError(
+            f"{function}: fill must have a value for each channel (got {values.size} and {count})"
+        )
+    return values.reshape(-1, 1, 1) if values.size > 1 else values.reshape(())
+
+
+def _pillow_fill(function: str, img: Image, fill: float | Sequence[float] | None) -> Any:
+    """The value of a PIL image for pixels that come from outside."""
+    values = np.broadcast_to(fill_values(function, img, fill).reshape(-1), channels(function, img))
+    numbers = [float(v) if img.mode == "F" else int(v) for v in values]
+    return numbers[0] if len(numbers) == 1 else tuple(numbers)
+
+
+def rotate(
+    img: Image,
+    angle: float,
+    interpolation: Any = InterpolationMode.NEAREST,
+    expand: bool = False,
+    center: Sequence[float] | None = None,
+    fill: float | Sequence[float] | None = None,
+) -> Image:
+    """Rotate an image.
+
+    Parameters
+    ----------
+    img : Tensor, PIL image or ndarray
+        The image.
+    angle : float
+        Degrees, counter-clockwise.
+    interpolation : InterpolationMode, default NEAREST
+        NEAREST or BILINEAR; for PIL images also BICUBIC.
+    expand : bool, default False
+        Whether to enlarge the image so that it holds the whole rotated image, for a rotation about
+        its centre.
+    center : (float, float), optional
+        The centre (x, y) of the rotation, from the upper left corner; by default that of the image.
+    fill : float or sequence of float, optional
+        The value of pixels from outside, by default 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.rotate(np.array([[1, 2], [3, 4]]), 90)
+    array([[2, 4],
+           [1, 3]])
+    """
+    mode = interpolation_mode("rotate", interpolation)
+    if is_pil(img):
+        return img.rotate(
+            angle,
+            pillow_number(mode),
+            expand,
+            center if center is None else tuple(center),
+            fillcolor=_pillow_fill("rotate", img, fill),
+        )
+    if expand and angle % 90 == 0:
+        turns = int(angle // 90)
+        return map_planes("rotate", img, lambda planes: np.rot90(planes, turns, (-2, -1)).copy())
+    h, w = height_width("rotate", img)
+    middle = (w / 2, h / 2) if center is None else (center[0], center[1])
+    matrix = inverse_affine_matrix(middle, -angle, (0, 0), 1, (0, 0))
+    height, width = h, w
+    if expand:
+        height, width = _expanded(matrix, h, w)
+        shift = matrix[:, :2] @ [-(width - w) / 2, -(height - h) / 2]
+        matrix = matrix + np.pad(shift[:, np.newaxis], [(0, 0), (2, 0)])
+    values = fill_values("rotate", img, fill)
+    return map_planes(
+        "rotate",
+        img,
+        lambda planes: sample_planes("rotate", planes, matrix, (height, width), mode, values),
+    )
+
+
+def _expanded(matrix: Array, h: int, w: int) -> tuple[int, int]:
+    """Height and width that hold all corners of a rotated image."""
+    corners = np.array([(0, 0, 1), (w, 0, 1), (w, h, 1), (0, h, 1)])
+    x, y = (corners @ matrix.T).T.round(9)
+    return int(np.ceil(y.max()) - np.floor(y.min())), int(np.ceil(x.max()) - np.floor(x.min()))
+
+
+def inverse_affine_matrix(
+    center: Sequence[float],
+    angle: float,
+    translate: Sequence[float],
+    scale: float,
+    shear: Sequence[float],
+) -> Array:
+    """The matrix (2, 3) from positions in the result of `affine` to positions in the image.
+
+    The image is rotated by `angle`, sheared and scaled about `center`, and then moved.
+    """
+    rotation = math.radians(angle)
+    sx, sy = (math.radians(value) for value in shear)
+    a = math.cos(rotation - sy) / math.cos(sy)
+    b = -math.cos(rotation - sy) * math.tan(sx) / math.cos(sy) - math.sin(rotation)
+    c = math.sin(rotation - sy) / math.cos(sy)
+    d = -math.sin(rotation - sy) * math.tan(sx) / math.cos(sy) + math.cos(rotation)
+    linear = np.array([[d, -b], [-c, a]]).round(15) / scale  # exact for multiples of 90 degrees
+    middle = np.array([center[0], center[1]], float)
+    offset = middle - linear @ (middle + np.asarray(translate, float))
+    return np.column_stack([linear, offset])
+
+
+def affine(
+    img: Image,
+    angle: float,
+    translate: Sequence[float],
+    scale: float,
+    shear: float | Sequence[float],
+    interpolation: Any = InterpolationMode.NEAREST,
+    fill: float | Sequence[float] | None = None,
+    center: Sequence[float] | None = None,
+) -> Image:
+    """Rotate, shear, scale and move an image.
+
+    Parameters
+    ----------
+    img : Tensor, PIL image or ndarray
+        The image.
+    angle : float
+        Degrees, clockwise.
+    translate : (float, float)
+        By how many pixels to move it to the right and down.
+    scale : float
+        The factor, greater than 0.
+    shear : float or (float, float)
+        Degrees, parallel to the x axis and to the y axis.
+    interpolation : InterpolationMode, default NEAREST
+        NEAREST or BILINEAR; for PIL images also BICUBIC.
+    fill : float or sequence of float, optional
+        The value of pixels from outside, by default 0.
+    center : (float, float), optional
+        The fixed point (x, y), from the upper left corner; by default the centre of the image.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range or has another number of values.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.affine(np.array([[1, 2, 3]]), 0, (1, 0), 1.0, 0)
+    array([[0, 1, 2]])
+    """
+    mode = interpolation_mode("affine", interpolation)
+    if scale <= 0:
+        raise ValueError(f"affine: scale must be greater than 0 (got {scale})")
+    if len(translate) != 2:
+        raise ValueError(f"affine: translate must have 2 values (got {len(translate)})")
+    shears = [*shear] if isinstance(shear, Sequence) else [shear, 0.0]
+    if len(shears) == 1:
+        shears *= 2
+    if len(shears) != 2:
+        raise ValueError(f"affine: shear must have 1 or 2 values (got {len(shears)})")
+    h, w = height_width("affine", img)
+    middle = (w / 2, h / 2) if center is None else center
+    matrix = inverse_affine_matrix(middle, angle, translate, scale, shears)
+    if is_pil(img):
+        return img.transform(
+            img.size,
+            0,
+            tuple(matrix.reshape(-1)),
+            pillow_number(mode),
+            fillcolor=_pillow_fill("affine", img, fill),
+        )
+    values = fill_values("affine", img, fill)
+    return map_planes(
+        "affine", img, lambda planes: sample_planes("affine", planes, matrix, (h, w), mode, values)
+    )

@@ -1,0 +1,374 @@
+"""Transforms that move pixels."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from . import draws
+from . import functional as F
+from .base import Transform, probability
+from .functional.geometry import pair
+from .images import Image, height_width
+from .interpolation import InterpolationMode, interpolation_mode
+
+Fill = float | Sequence[float]
+
+
+class Resize(Transform):
+    """Resize an image; see `functional.resize`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import transforms
+    >>> transforms.Resize(4)(np.zeros((8, 16, 3), np.uint8)).shape
+    (4, 8, 3)
+    """
+
+    arguments = "size", "interpolation", "max_size", "antialias"
+
+    def __init__(
+        self,
+        size: int | Sequence[int] | None,
+        interpolation: Any = InterpolationMode.BILINEAR,
+        max_size: int | None = None,
+        antialias: bool | None = True,
+    ) -> None:
+        super().__init__()
+        if size is not None:
+            pair("Resize", "size", size)
+        self.size = size
+        self.interpolation = interpolation_mode("Resize", interpolation)
+        self.max_size = max_size
+        self.antialias = antialias
+
+    def forward(self, img: Image) -> Image:
+        return F.resize(img, self.size, self.interpolation, self.max_size, self.antialias)
+
+
+class CenterCrop(Transform):
+    """Keep the centre of an image; see `functional.center_crop`."""
+
+    arguments: Sequence[str] = ("size",)
+
+    def __init__(self, size: int | Sequence[int]) -> None:
+        super().__init__()
+        self.size = pair(type(self).__name__, "size", size)
+
+    def forward(self, img: Image) -> Image:
+        return F.center_crop(img, self.size)
+
+
+class FiveCrop(CenterCrop):
+    """The four corners and the centre of an image; see `functional.five_crop`."""
+
+    def forward(self, img: Image) -> tuple[Image, ...]:
+        return F.five_crop(img, self.size)
+
+
+class TenCrop(CenterCrop):
+    """Five parts of an image and five of the mirrored image; see `functional.ten_crop`."""
+
+    arguments = "size", "vertical_flip"
+
+    def __init__(self, size: int | Sequence[int], vertical_flip: bool = False) -> None:
+        super().__init__(size)
+        self.vertical_flip = vertical_flip
+
+    def forward(self, img: Image) -> tuple[Image, ...]:
+        return F.ten_crop(img, self.size, self.vertical_flip)
+
+
+class Pad(Transform):
+    """Add pixels around an image; see `functional.pad`."""
+
+    arguments = "padding", "fill", "padding_mode"
+
+    def __init__(
+        self, padding: int | Sequence[int], fill: Fill = 0, padding_mode: str = "constant"
+    ) -> None:
+        super().__init__()
+        self.padding = padding
+        self.fill = fill
+        self.padding_mode = padding_mode
+
+    def forward(self, img: Image) -> Image:
+        return F.pad(img, self.padding, self.fill, self.padding_mode)
+
+
+class RandomCrop(Transform):
+    """Keep a random part of an image.
+
+    Parameters
+    ----------
+    size : int or (int, int)
+        Height and width of the part.
+    padding : int or sequence of int, optional
+        Pixels that are added around the image before; see `functional.pad`.
+    pad_if_needed : bool, default False
+        Whether to add pixels around an image that is smaller than `size`.
+    fill : float or sequence of float, default 0
+        The value of the added pixels.
+    padding_mode : str, default "constant"
+        See `functional.pad`.
+
+    Raises
+    ------
+    ValueError
+        If an image is smaller than `size`.
+
+    Examples
+    --------
+    >>> import cnet, numpy as np
+    >>> cnet.transforms.RandomCrop(32, padding=4)(np.zeros((32, 32, 3), np.uint8)).shape
+    (32, 32, 3)
+    """
+
+    arguments = "size", "padding"
+
+    def __init__(
+        self,
+        size: int | Sequence[int],
+        padding: int | Sequence[int] | None = None,
+        pad_if_needed: bool = False,
+        fill: Fill = 0,
+        padding_mode: str = "constant",
+    ) -> None:
+        super().__init__()
+        self.size = pair("RandomCrop", "size", size)
+        self.padding = padding
+        self.pad_if_needed = pad_if_needed
+        self.fill = fill
+        self.padding_mode = padding_mode
+
+    @staticmethod
+    def get_params(img: Image, output_size: tuple[int, int]) -> tuple[int, int, int, int]:
+        """Top, left, height and width of a random part."""
+        (h, w), (height, width) = height_width("RandomCrop", img), output_size
+        if height > h or width > w:
+            raise ValueError(
+                f"RandomCrop: size must not be larger than the image (got {output_size} and "
+                f"{(h, w)}); use padding or pad_if_needed"
+            )
+        return draws.integer(0, h - height + 1), draws.integer(0, w - width + 1), height, width
+
+    def forward(self, img: Image) -> Image:
+        if self.padding is not None:
+            img = F.pad(img, self.padding, self.fill, self.padding_mode)
+        if self.pad_if_needed:
+            h, w = height_width("RandomCrop", img)
+            rows, columns = max(self.size[0] - h, 0), max(self.size[1] - w, 0)
+            if rows or columns:
+                img = F.pad(img, [columns, rows], self.fill, self.padding_mode)
+        return F.crop(img, *self.get_params(img, self.size))
+
+
+class RandomHorizontalFlip(Transform):
+    """Mirror left and right with probability `p`."""
+
+    arguments = ("p",)
+
+    def __init__(self, p: float = 0.5) -> None:
+        super().__init__()
+        self.p = probability(type(self).__name__, p)
+
+    def forward(self, img: Image) -> Image:
+        return F.hflip(img) if draws.chance(self.p) else img
+
+
+class RandomVerticalFlip(RandomHorizontalFlip):
+    """Mirror top and bottom with probability `p`."""
+
+    def forward(self, img: Image) -> Image:
+        return F.vflip(img) if draws.chance(self.p) else img
+
+
+class RandomResizedCrop(Transform):
+    """Keep a part of random area and aspect ratio, resized to one size.
+
+    Parameters
+    ----------
+    size : int or (int, int)
+        Height and width of the result.
+    scale : (float, float), default (0.08, 1.0)
+        Bounds of the area of the part, as a fraction of the image.
+    ratio : (float, float), default (3/4, 4/3)
+        Bounds of width / height of the part.
+    interpolation : InterpolationMode, default BILINEAR
+        See `functional.resize`.
+    antialias : bool, default True
+        See `functional.resize`.
+    """
+
+    arguments = "size", "scale", "ratio", "interpolation", "antialias"
+
+    def __init__(
+        self,
+        size: int | Sequence[int],
+        scale: Sequence[float] = (0.08, 1.0),
+        ratio: Sequence[float] = (3.0 / 4.0, 4.0 / 3.0),
+        interpolation: Any = InterpolationMode.BILINEAR,
+        antialias: bool | None = True,
+    ) -> None:
+        super().__init__()
+        self.size = pair("RandomResizedCrop", "size", size)
+        self.scale = bounds("RandomResizedCrop", "scale", scale)
+        self.ratio = bounds("RandomResizedCrop", "ratio", ratio)
+        self.interpolation = interpolation_mode("RandomResizedCrop", interpolation)
+        self.antialias = antialias
+
+    @staticmethod
+    def get_params(
+        img: Image, scale: Sequence[float], ratio: Sequence[float]
+    ) -> tuple[int, int, int, int]:
+        """Top, left, height and width of a random part."""
+        h, w = height_width("RandomResizedCrop", img)
+        for _ in range(10):
+            area = h * w * draws.uniform(scale[0], scale[1])
+            aspect = math.exp(draws.uniform(math.log(ratio[0]), math.log(ratio[1])))
+            width, height = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
+            if 0 < width <= w and 0 < height <= h:
+                top, left = draws.integer(0, h - height + 1), draws.integer(0, w - width + 1)
+                return top, left, height, width
+        # The largest part around the centre with a valid ratio.
+        width, height = w, h
+        if w / h < min(ratio):
+            height = round(w / min(ratio))
+        elif w / h > max(ratio):
+            width = round(h * max(ratio))
+        return (h - height) // 2, (w - width) // 2, height, width
+
+    def forward(self, img: Image) -> Image:
+        part = self.get_params(img, self.scale, self.ratio)
+        return F.resized_crop(img, *part, self.size, self.interpolation, self.antialias)
+
+
+class RandomRotation(Transform):
+    """Rotate by a random angle.
+
+    Parameters
+    ----------
+    degrees : float or (float, float)
+        The bounds of the angle; a single number d means (-d, d).
+    interpolation, expand, center, fill
+        See `functional.rotate`.
+    """
+
+    arguments = "degrees", "interpolation", "expand", "fill"
+
+    def __init__(
+        self,
+        degrees: float | Sequence[float],
+        interpolation: Any = InterpolationMode.NEAREST,
+        expand: bool = False,
+        center: Sequence[float] | None = None,
+        fill: Fill = 0,
+    ) -> None:
+        super().__init__()
+        self.degrees = symmetric("RandomRotation", "degrees", degrees)
+        self.interpolation = interpolation_mode("RandomRotation", interpolation)
+        self.expand = expand
+        self.center = center
+        self.fill = fill
+
+    @staticmethod
+    def get_params(degrees: Sequence[float]) -> float:
+        """A random angle."""
+        return draws.uniform(degrees[0], degrees[1])
+
+    def forward(self, img: Image) -> Image:
+        angle = self.get_params(self.degrees)
+        return F.rotate(img, angle, self.interpolation, self.expand, self.center, self.fill)
+
+
+class RandomAffine(Transform):
+    """Rotate, move, scale and shear at random about the centre.
+
+    Parameters
+    ----------
+    degrees : float or (float, float)
+        The bounds of the angle; a single number d means (-d, d).
+    translate : (float, float), optional
+        The largest moves, as fractions of the width and the height.
+    scale : (float, float), optional
+        The bounds of the factor.
+    shear : float or sequence of 2 or 4 floats, optional
+        The bounds of the shear in degrees: parallel to x between -s and s; parallel to x; parallel
+        to x and to y.
+    interpolation, fill, center
+        See `functional.affine`.
+    """
+
+    arguments = "degrees", "translate", "scale", "shear", "interpolation", "fill"
+
+    def __init__(
+        self,
+        degrees: float | Sequence[float],
+        translate: Sequence[float] | None = None,
+        scale: Sequence[float] | None = None,
+        shear: float | Sequence[float] | None = None,
+        interpolation: Any = InterpolationMode.NEAREST,
+        fill: Fill = 0,
+        center: Sequence[float] | None = None,
+    ) -> None:
+        f = "RandomAffine"
+        super().__init__()
+        self.degrees = symmetric(f, "degrees", degrees)
+        if translate is not None and not all(0 <= value <= 1 for value in translate):
+            raise ValueError(f"{f}: translate must be fractions from 0 to 1 (got {translate})")
+        self.translate = translate
+        self.scale = scale if scale is None else bounds(f, "scale", scale)
+        self.shear = shear if shear is None else symmetric(f, "shear", shear, (2, 4))
+        self.interpolation = interpolation_mode(f, interpolation)
+        self.fill = fill
+        self.center = center
+
+    @staticmethod
+    def get_params(
+        degrees: Sequence[float],
+        translate: Sequence[float] | None,
+        scale_ranges: Sequence[float] | None,
+        shears: Sequence[float] | None,
+        img_size: Sequence[int],
+    ) -> tuple[float, tuple[int, int], float, tuple[float, float]]:
+        """Angle, move, factor and shear for an image of width and height `img_size`."""
+        angle = draws.uniform(degrees[0], degrees[1])
+        move = (0, 0)
+        if translate is not None:
+            dx, dy = (share * n for share, n in zip(translate, img_size, strict=True))
+            move = round(draws.uniform(-dx, dx)), round(draws.uniform(-dy, dy))
+        scale = 1.0 if scale_ranges is None else draws.uniform(scale_ranges[0], scale_ranges[1])
+        shear = (0.0, 0.0)
+        if shears is not None:
+            x = draws.uniform(shears[0], shears[1])
+            shear = x, draws.uniform(shears[2], shears[3]) if len(shears) == 4 else 0.0
+        return angle, move, scale, shear
+
+    def forward(self, img: Image) -> Image:
+        size = F.get_image_size(img)
+        params = self.get_params(self.degrees, self.translate, self.scale, self.shear, size)
+        return F.affine(img, *params, self.interpolation, self.fill, self.center)
+
+
+def bounds(function: str, name: str, value: Sequence[float]) -> tuple[float, float]:
+    """Check two positive numbers in order."""
+    if not isinstance(value, Sequence):
+        raise TypeError(f"{function}: {name} must be a sequence of 2 numbers (got {value!r})")
+    if len(value) != 2 or not 0 < value[0] <= value[1]:
+        raise ValueError(f"{function}: {name} must be 2 positive numbers in order (got {value})")
+    return float(value[0]), float(value[1])
+
+
+def symmetric(
+    function: str, name: str, value: float | Sequence[float], lengths: tuple[int, ...] = (2,)
+) -> tuple[float, ...]:
+    """Bounds of an argument that is one positive number or already bounds."""
+    if not isinstance(value, Sequence):
+        if value < 0:
+            raise ValueError(f"{function}: {name} as one number must not be negative (got {value})")
+        return -float(value), float(value)
+    if len(value) not in lengths:
+        raise ValueError(
+            f"{function}: {name} must have {' or '.join(map(str, lengths))} values (got {value})"
+        )
+    return tuple(float(v) for v in value)
