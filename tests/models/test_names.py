@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from cnet import models
-from cnet.nn import init
 
 STATES = {
     "alexnet": (61_100_840, "9c198ebdae1863e4"),
@@ -95,13 +94,6 @@ STATES = {
 The digest is that of the lines ``<name> <shape>``. The values are those of torchvision 0.28 for all
 models that it has.
 """
-
-
-@pytest.fixture
-def without_values(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave the memory of random initial values as it is, so that large models take no time."""
-    for name in ("uniform_", "normal_", "trunc_normal_"):
-        monkeypatch.setattr(init, name, lambda tensor, *args, **kwargs: tensor)
 
 
 def test_every_model_is_in_the_table() -> None:

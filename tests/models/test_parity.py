@@ -20,6 +20,9 @@ from models_on_torch import models_on_torch  # noqa: E402
 TOLERANCE = {"float32": 1e-4, "float64": 1e-10}
 """Relative to the largest magnitude of an array."""
 
+ROUNDED = {"MobileNetV3", "mobilenet_v3_large"}
+"""Models with hard sigmoid: for its gradient in float64, PyTorch has 1/6 rounded to float32."""
+
 
 def _module(package: Any, name: str) -> Any:
     return importlib.import_module(f"{package.__name__}.{name}")
@@ -73,7 +76,7 @@ SMALL_MODELS: dict[str, tuple[Build, tuple[int, int, int]]] = {
     "RegNet": (_regnet, (3, 32, 31)),
     "ResNet": (lambda m: _resnet(m, groups=4, width_per_group=16), (3, 64, 63)),
     "ResNet, dilated": (
-        lambda m: _resnet(m, replace_stride_with_dilation=[False, True, True]),
+        lambda m: _resnet(m, width_per_group=16, replace_stride_with_dilation=[False, True, True]),
         (3, 32, 32),
     ),
     "ShuffleNetV2": (lambda m: m.ShuffleNetV2((2, 1, 1), (8, 16, 32, 64, 128), 5), (3, 64, 64)),
@@ -139,7 +142,7 @@ def _results(tensor: Any, model: Any, images: Any) -> dict[str, Any]:
     }
 
 
-def _check(build: Build, shape: tuple[int, int, int], dtype: str) -> None:
+def _check(name: str, build: Build, shape: tuple[int, int, int], dtype: str) -> None:
     torch.manual_seed(0)
     theirs = _without_dropout(build(models_on_torch())).to(getattr(torch, dtype))
     ours = _without_dropout(build(models)).to(np.dtype(dtype))
@@ -149,15 +152,16 @@ def _check(build: Build, shape: tuple[int, int, int], dtype: str) -> None:
     actual = _arrays(_results(cnet.tensor, ours, images))
     assert list(actual) == list(expected)
     for kind in "output", "gradient", "state":
-        names = [name for name in expected if name.startswith(kind)]
+        keys = [key for key in expected if key.startswith(kind)]
+        tolerance = 1e-7 if name in ROUNDED and kind == "gradient" else TOLERANCE[dtype]
         # Some arrays are zero but for rounding errors, such as gradients of biases before
         # normalization.
-        floor = 1e-3 * max(abs(expected[name]).max() for name in names)
-        for name in names:
-            assert actual[name].dtype == expected[name].dtype, name
-            error = abs(actual[name] - expected[name]).max()
+        floor = 1e-3 * max(abs(expected[key]).max() for key in keys)
+        for key in keys:
+            assert actual[key].dtype == expected[key].dtype, key
+            error = abs(actual[key] - expected[key]).max()
             if kind != "gradient" or dtype == "float64":
-                assert error <= TOLERANCE[dtype] * max(abs(expected[name]).max(), floor), name
+                assert error <= tolerance * max(abs(expected[key]).max(), floor), key
 
 
 def _arrays(results: dict[str, Any]) -> dict[str, Any]:
@@ -168,7 +172,7 @@ def _arrays(results: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("name", SMALL_MODELS)
 def test_small_models(name: str, dtype: str) -> None:
     build, shape = SMALL_MODELS[name]
-    _check(build, shape, dtype)
+    _check(name, build, shape, dtype)
 
 
 @pytest.mark.slow
@@ -177,4 +181,4 @@ def test_small_models(name: str, dtype: str) -> None:
 def test_large_models(name: str, dtype: str) -> None:
     size = LARGE_MODELS[name]
     channels = 1 if name == "unet" else 3
-    _check(lambda package: package.get_model(name), (channels, size, size), dtype)
+    _check(name, lambda package: package.get_model(name), (channels, size, size), dtype)
