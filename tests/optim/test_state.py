@@ -199,3 +199,16 @@ def test_a_state_is_saved_in_a_file(tmp_path):
     other = optim.ASGD(parameters())
     other.load_state_dict(cnet.load(tmp_path / "state.safetensors"))
     assert_same(other.state_dict(), opt.state_dict())
+
+
+def test_what_no_longer_fits_is_refused():
+    w = nn.Parameter(np.ones((2, 3)))
+    opt = optim.Adagrad([w])
+    train(opt, [w], 1)
+    opt.state[w]["sum"] = Tensor(np.ones((3, 2)).T)
+    with pytest.raises(ValueError, match=r"Adagrad: state\['sum'\] must be a contiguous tensor"):
+        opt.step()
+    assert opt.state[w]["step"] == 1
+    w.data = np.ones(1)
+    with pytest.raises(ValueError, match=r"Adagrad: grad.shape must equal .*\(2, 3\) and \(1,\)"):
+        opt.step()

@@ -4,7 +4,6 @@
 that compute each element by itself: it runs them in blocks that fit into the cache.
 """
 
-from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
@@ -37,7 +36,7 @@ def plain(value: Any) -> Any:
     One of float32 becomes a scalar of NumPy, so that numbers computed from it are float32, as in
     PyTorch.
     """
-    if isinstance(value, Tensor):
+    if isinstance(value, Tensor) and value.numel() == 1:
         value = value._array.reshape(-1)[0]
     if isinstance(value, np.generic):
         return value if value.dtype == np.float32 else value.item()
@@ -84,11 +83,11 @@ class Rule(Optimizer):
         """The names of the entries of the state that these options need, with initial values."""
         return {}
 
-    @abstractmethod
     def _update(
         self, param: Array, grad: Array, state: dict[str, Array], options: dict[str, Any]
     ) -> None:
         """Update `param` and its `state` in place; entries that are added to `state` are kept."""
+        raise NotImplementedError
 
     def step(self, closure: Closure | None = None) -> Any:
         """Update every parameter that has a gradient, in place.
@@ -116,6 +115,11 @@ class Rule(Optimizer):
         make_writable(param)
         array = param._array
         values = array
+        if grad.shape != array.shape:
+            raise ValueError(
+                f"{self._name}: grad.shape must equal the shape of the parameter "
+                f"(got {grad.shape} and {array.shape})"
+            )
         if not (array.flags.carray and array.dtype.isnative):
             values = np.require(array, array.dtype.newbyteorder("="), ("C", "A"))
         kept = self.state.get(param, {})
@@ -179,26 +183,35 @@ class ElementwiseRule(Rule):
     def _prepare(self, o: SimpleNamespace, s: SimpleNamespace) -> None:
         """Add to the options `o` what all blocks use; update the scalars of the state `s`."""
 
-    @abstractmethod
     def _block(self, w: Array, g: Array, s: SimpleNamespace, o: SimpleNamespace) -> None:
-        """Update a block of a parameter, and of its state `s`, in place."""
+        """Update a block of a parameter, and of its state `s`, in place; `g` is not changed."""
+        raise NotImplementedError
 
     def _update(
         self, param: Array, grad: Array, state: dict[str, Array], options: dict[str, Any]
     ) -> None:
+        arrays = {name: array for name, array in state.items() if name not in self._scalars}
+        arrays = {name: self._flat(name, array, param.shape) for name, array in arrays.items()}
+        param, grad = param.reshape(-1), grad.reshape(-1)
         state["step"] += 1
         o = SimpleNamespace(**options)
         o.step = int(state["step"])
         self._prepare(o, SimpleNamespace(**state))
-        flat = {name: array.reshape(-1) for name, array in state.items() if array is not None}
-        arrays = {name: a for name, a in flat.items() if name not in self._scalars}
-        param, grad = param.reshape(-1), grad.reshape(-1)
         length = BLOCK_BYTES // param.itemsize
         for start in range(0, param.size, length):
             part = slice(start, start + length)
             w, g = param[part], grad[part]
             s = SimpleNamespace(**{name: array[part] for name, array in arrays.items()})
             self._block(w, _decayed(w, -g if o.maximize else g, options), s, o)
+
+    def _flat(self, name: str, array: Array, shape: tuple[int, ...]) -> Array:
+        """An entry of the state in one dimension, not a copy."""
+        if array.shape != shape or not array.flags.carray:
+            raise ValueError(
+                f"{self._name}: state[{name!r}] must be a contiguous tensor of shape {shape} "
+                f"(got shape {array.shape}, strides {array.strides})"
+            )
+        return array.reshape(-1)
 
 
 def _decayed(w: Array, g: Array, options: dict[str, Any]) -> Array:
