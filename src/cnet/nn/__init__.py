@@ -3,7 +3,8 @@
 `__all__` of a module lists its public classes, which are available as ``cnet.nn.<name>``.
 """
 
-from . import init
+from .. import functional as functional
+from . import init as init
 from .activation import *
 from .containers import *
 from .conv import *

@@ -18,9 +18,9 @@ class SparseAdam(Optimizer):
     Examples
     --------
     >>> from cnet import optim
-    >>> optim.SparseAdam([])
+    >>> optim.SparseAdam([])  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    NotImplementedError: SparseAdam: cnet has no sparse gradients; use optim.Adam for dense gradients
+    NotImplementedError: SparseAdam: cnet has no sparse gradients; ...
     """
 
     def __init__(self, params: Params, *args: Any, **kwargs: Any) -> None:
