@@ -38,6 +38,7 @@ DIRECTIONS = {
     "gradcheck": "autograd tensor",
     "functional": "autograd kernels tensor",
     "nn": "autograd functional tensor",
+    "func": "nn",
     "optim": "graphs kernels tensor",
     "models": "functional nn tensor",
     "data": "tensor",
@@ -54,8 +55,8 @@ DIRECTIONS = {
     "experiment": "_commands data graphs models optim plots tensor training",
     "cli": "_commands bench checkpoint data experiment models optim plots runtime training",
     "__main__": "cli",
-    "__init__": "autograd checkpoint data functional gradcheck graphs kernels models nn optim plan "
-    "runtime tensor",
+    "__init__": "autograd checkpoint data func functional gradcheck graphs kernels models nn optim "
+    "plan runtime tensor",
 }
 """The parts of the package, modules or folders, and the listed parts that each may import.
 

@@ -83,7 +83,7 @@ from .size import Size
 from .tensor import Tensor, as_tensor, tensor
 
 if TYPE_CHECKING:
-    from . import data
+    from . import data, func
     from .checkpoint import CheckpointError, load, save
     from .plan import compile
 
@@ -123,6 +123,7 @@ __all__ = [
     "expand_dims",
     "flatten",
     "floor_divide",
+    "func",
     "functional",
     "get_num_threads",
     "get_rng_state",
@@ -185,8 +186,8 @@ def __dir__() -> list[str]:
 
 def __getattr__(name: str) -> Any:
     """What reads and writes files, and what compiles networks, is imported when it is used."""
-    if name == "data":
-        return import_module(".data", __name__)
+    if name in ("data", "func"):
+        return import_module(f".{name}", __name__)
     if name in ("CheckpointError", "load", "save"):
         return getattr(import_module(".checkpoint", __name__), name)
     if name == "compile":

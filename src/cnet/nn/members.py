@@ -37,6 +37,8 @@ class Members:
                     f"{type(self).__name__}: call super().__init__() before assigning {name!r}"
                 )
             object.__setattr__(self, name, value)
+        elif isinstance(getattr(type(self), name, None), property):
+            object.__setattr__(self, name, value)
         elif isinstance(value, Parameter):
             self._store(name, value, self._parameters)
         elif isinstance(value, Members):
