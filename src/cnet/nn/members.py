@@ -23,9 +23,15 @@ class Members:
 
     def __getattr__(self, name: str) -> Any:
         attributes = self.__dict__
-        for kind in ("_parameters", "_buffers", "_modules"):
-            members = attributes.get(kind)
-            if members is not None and name in members:
+        if "_parameters" in attributes:  # not a loop, because every read of a parameter is here
+            members = attributes["_parameters"]
+            if name in members:
+                return members[name]
+            members = attributes["_buffers"]
+            if name in members:
+                return members[name]
+            members = attributes["_modules"]
+            if name in members:
                 return members[name]
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
