@@ -159,6 +159,7 @@ class _Orthogonal(Module):
         self.register_buffer("base", None)
 
     def forward(self, X: Tensor) -> Tensor:
+        q: Tensor
         transposed = X.shape[-2] < X.shape[-1]
         X = X.transpose(-1, -2) if transposed else X
         n, k = X.shape[-2:]
