@@ -40,6 +40,7 @@ DIRECTIONS = {
     "legacy": "tensor",
     "functional": "autograd kernels operations tensor",
     "nn": "autograd functional operations tensor",
+    "func": "nn",
     "optim": "graphs kernels tensor",
     "optim.swa_utils": "nn optim tensor",
     "models": "functional nn operations tensor",

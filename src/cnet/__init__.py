@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from . import backends as backends
     from . import cuda as cuda
     from . import datasets as datasets
+    from . import func as func
     from . import models as models
     from . import transforms as transforms
     from . import utils as utils
@@ -58,7 +59,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LAZY_MODULES = {
-    "accelerator", "backends", "cuda", "datasets", "models", "transforms", "utils", "version",
+    "accelerator", "backends", "cuda", "datasets", "func", "models", "transforms", "utils",
+    "version",
 }  # fmt: skip
 _LAZY = {
     "CheckpointError": "checkpoint",

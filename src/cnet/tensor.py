@@ -33,7 +33,7 @@ _AFTER_OTHER_HOOKS = sys.maxsize
 
 
 class HookHandle:
-    """Removes a hook: ``handle.remove()``."""
+    """Removes a hook: ``handle.remove()``, or at the end of a ``with`` block."""
 
     __slots__ = ("_hooks", "_number")
 
@@ -45,6 +45,12 @@ class HookHandle:
     def remove(self) -> None:
         """Remove the hook, if it is still there."""
         self._hooks.pop(self._number, None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.remove()
 
 
 class Tensor(Variable, Methods):

@@ -26,6 +26,14 @@ def test_prepended_hooks_come_first():
     assert order == ["b", "a", "b", "a"]
 
 
+def test_a_hook_for_one_block():
+    module, seen = nn.Identity(), []
+    with module.register_forward_hook(lambda *args: seen.append(args[2])):
+        module(1)
+    module(2)
+    assert seen == [1]
+
+
 def test_hooks_with_kwargs():
     module = Scale()
     module.register_forward_pre_hook(

@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 
 from .._files import PathLike, atomic_write
 from .._kinds import describe
+from ..nn._arguments import cpu_device
 from . import pytorch, safetensors_files
 
 __all__ = ["CheckpointError", "load", "save"]
@@ -84,7 +85,8 @@ def load(
     f : str, os.PathLike or file
         The file: a path, or an object with a method ``read``, as of `io.BytesIO`.
     map_location : optional
-        Must be None or the CPU: tensors that were saved on another device are read into memory.
+        Must be None, the CPU, or a function or dict of PyTorch, which is not used: tensors that
+        were saved on another device are read into memory.
     weights_only, mmap : bool, optional
         Have no effect: a file that contains other objects than tensors and plain containers is
         always refused, and always read into memory.
@@ -124,7 +126,8 @@ def load(
     >>> cnet.load(path)
     {'bias': array([0.5, 1.5]), 'step': 7}
     """
-    if isinstance(map_location, str) and map_location.partition(":")[0] != "cpu":
+    is_device = not (map_location is None or callable(map_location) or hasattr(map_location, "get"))
+    if is_device and not cpu_device("load", map_location):
         raise RuntimeError(f"load: map_location must be the CPU (got {map_location!r})")
     name, content = _content(f)
     is_zip = content.startswith(b"PK\x03\x04") and b"data.pkl" in content

@@ -136,7 +136,7 @@ def _replace(tensor: Tensor, fn: Callable[[Tensor], Any]) -> None:
     array = array_of(fn(tensor.data))
     if array is not tensor._array:
         tensor.grad = None
-        tensor.note_change("Module._apply")
+        tensor.note_change("Module.to")
         tensor._array = array
 
 

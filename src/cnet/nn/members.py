@@ -23,9 +23,15 @@ class Members:
 
     def __getattr__(self, name: str) -> Any:
         attributes = self.__dict__
-        for kind in ("_parameters", "_buffers", "_modules"):
-            members = attributes.get(kind)
-            if members is not None and name in members:
+        if "_parameters" in attributes:  # not a loop, because every read of a parameter is here
+            members = attributes["_parameters"]
+            if name in members:
+                return members[name]
+            members = attributes["_buffers"]
+            if name in members:
+                return members[name]
+            members = attributes["_modules"]
+            if name in members:
                 return members[name]
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
@@ -36,6 +42,8 @@ class Members:
                 raise AttributeError(
                     f"{type(self).__name__}: call super().__init__() before assigning {name!r}"
                 )
+            object.__setattr__(self, name, value)
+        elif isinstance(getattr(type(self), name, None), property):
             object.__setattr__(self, name, value)
         elif isinstance(value, Parameter):
             self._store(name, value, self._parameters)

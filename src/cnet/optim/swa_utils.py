@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from ..grad_mode import no_grad
 from ..nn import Module
-from ..nn.norm import _BatchNorm
+from ..nn.norm.batch import _BatchNorm
 from ..tensor import Tensor, tensor
 from .lr_scheduler.base import LRScheduler, Rates, for_each_group
 from .optimizer import Optimizer

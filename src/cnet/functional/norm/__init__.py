@@ -1,1 +1,5 @@
 """Normalisation to mean 0 and variance 1, or by the size of neighbours."""
+
+from .batch import *
+from .group import *
+from .local import *

@@ -1,1 +1,6 @@
 """Normalisation layers."""
+
+from .batch import *
+from .instance import *
+from .layer import *
+from .local import *

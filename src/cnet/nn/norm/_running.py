@@ -15,6 +15,8 @@ from ..parameter import Parameter
 class ChannelNorm(Module):
     """Holds parameters and running statistics; subclasses define the dimensions of the input."""
 
+    _version = 2
+
     dimensions: tuple[int, ...]
     weight: Parameter | None
     bias: Parameter | None
@@ -49,6 +51,14 @@ class ChannelNorm(Module):
         self.register_buffer("running_var", np.empty(num_features, dtype) if track else None)
         self.register_buffer("num_batches_tracked", np.zeros((), np.int64) if track else None)
         self.reset_parameters()
+
+    def _load_from_state_dict(
+        self, state_dict: Any, prefix: str, local_metadata: dict[str, Any], *args: Any
+    ) -> None:
+        """Add the number of batches, which states of version 1 lack."""
+        if (local_metadata.get("version") or 1) < 2 and self.num_batches_tracked is not None:
+            state_dict.setdefault(f"{prefix}num_batches_tracked", np.zeros((), np.int64))
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *args)
 
     def reset_running_stats(self) -> None:
         """Reset the running statistics: mean 0, variance 1, no batches."""

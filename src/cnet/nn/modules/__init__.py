@@ -1,0 +1,35 @@
+"""PyTorch's module paths: ``nn.modules.batchnorm`` is `cnet.nn.norm`, and so on."""
+
+import sys
+from importlib import import_module
+from typing import Any
+
+from . import utils
+
+PATHS = {
+    "activation": "activation",
+    "batchnorm": "norm.batch",
+    "container": "containers",
+    "conv": "conv",
+    "dropout": "dropout",
+    "flatten": "flatten",
+    "instancenorm": "norm.instance",
+    "lazy": "lazy",
+    "linear": "linear",
+    "loss": "loss",
+    "module": "module",
+    "normalization": "norm.layer",
+    "pooling": "pooling",
+}
+"""The modules of `cnet.nn` by their names in ``torch.nn.modules``."""
+
+for _path, _name in PATHS.items():
+    globals()[_path] = sys.modules[f"{__name__}.{_path}"] = import_module(f"cnet.nn.{_name}")
+
+
+def __getattr__(name: str) -> Any:
+    """The layers, which are also attributes of ``torch.nn.modules``."""
+    nn = import_module("cnet.nn")
+    if isinstance(getattr(nn, name, None), type):
+        return getattr(nn, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,162 @@
+"""Limits for gradients."""
+
+import math
+import warnings
+from collections.abc import Iterable
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ...tensor import Tensor, array_of
+
+Tensors: TypeAlias = Tensor | Iterable[Tensor]
+
+
+def get_total_norm(
+    tensors: Tensors,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """The norm of all tensors together, as of one vector.
+
+    Parameters
+    ----------
+    tensors : Tensor or iterable of Tensor
+        The tensors.
+    norm_type : float, default 2.0
+        The order of the norm; may be ``inf``.
+    error_if_nonfinite : bool, default False
+        Whether a norm that is infinite or NaN is an error.
+    foreach : bool, optional
+        Has no effect.
+
+    Returns
+    -------
+    Tensor, shape ()
+        0 if there are no tensors.
+
+    Raises
+    ------
+    RuntimeError
+        If the norm is not finite and `error_if_nonfinite` is true.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.nn.utils.get_total_norm([cnet.tensor([3.0]), cnet.tensor([4.0])])
+    tensor(5.)
+    """
+    order = float(norm_type)
+    arrays = [array_of(tensor) for tensor in _listed(tensors)]
+    if not arrays:
+        return Tensor(np.float32(0))
+    norms = np.array([_norm(array, order) for array in arrays])
+    total = Tensor(np.asarray(_norm(norms, order), np.result_type(*arrays)))
+    if error_if_nonfinite and not math.isfinite(total.item()):
+        raise RuntimeError(
+            f"clip_grad_norm_: the norm of order {order} of the gradients is not finite "
+            f"(got {total.item()}); set error_if_nonfinite=False to ignore this"
+        )
+    return total
+
+
+def clip_grad_norm_(
+    parameters: Tensors,
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """Scale gradients in place so that their norm is at most `max_norm`.
+
+    Parameters
+    ----------
+    parameters : Tensor or iterable of Tensor
+        Their gradients are scaled; those without one are left out.
+    max_norm : float
+        The largest norm of all gradients together.
+    norm_type : float, default 2.0
+        The order of the norm; may be ``inf``.
+    error_if_nonfinite : bool, default False
+        Whether a norm that is infinite or NaN is an error.
+    foreach : bool, optional
+        Has no effect.
+
+    Returns
+    -------
+    Tensor, shape ()
+        The norm before scaling.
+
+    Raises
+    ------
+    RuntimeError
+        If the norm is not finite and `error_if_nonfinite` is true.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> x = cnet.tensor([3.0, 4.0], requires_grad=True)
+    >>> (x * x / 2).sum().backward()
+    >>> cnet.nn.utils.clip_grad_norm_(x, max_norm=1.0)
+    tensor(5.)
+    >>> x.grad
+    tensor([0.6, 0.8])
+    """
+    listed = _listed(parameters)
+    total = get_total_norm(_gradients(listed), norm_type, error_if_nonfinite)
+    clip_grads_with_norm_(listed, max_norm, total)
+    return total
+
+
+def clip_grads_with_norm_(
+    parameters: Tensors, max_norm: float, total_norm: Any, foreach: bool | None = None
+) -> None:
+    """Scale gradients in place by ``max_norm / total_norm`` if that is less than 1."""
+    factor = float(max_norm) / (float(total_norm) + 1e-6)
+    for gradient in _gradients(_listed(parameters)):
+        gradient._array *= 1.0 if factor > 1 else factor
+        gradient.note_change("clip_grad_norm_")
+
+
+def clip_grad_norm(
+    parameters: Tensors,
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """PyTorch's deprecated name of `clip_grad_norm_`."""
+    warnings.warn("clip_grad_norm is deprecated; use clip_grad_norm_", FutureWarning, stacklevel=2)
+    return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite)
+
+
+def clip_grad_value_(parameters: Tensors, clip_value: float, foreach: bool | None = None) -> None:
+    """Limit the elements of gradients in place to ``[-clip_value, clip_value]``.
+
+    Parameters
+    ----------
+    parameters : Tensor or iterable of Tensor
+        Their gradients are limited; those without one are left out.
+    clip_value : float
+        The largest absolute value.
+    foreach : bool, optional
+        Has no effect.
+    """
+    limit = float(clip_value)
+    for gradient in _gradients(_listed(parameters)):
+        np.clip(gradient._array, -limit, limit, out=gradient._array)
+        gradient.note_change("clip_grad_value_")
+
+
+def _listed(tensors: Tensors) -> list[Tensor]:
+    return [tensors] if isinstance(tensors, Tensor) else list(tensors)
+
+
+def _gradients(parameters: list[Tensor]) -> list[Tensor]:
+    return [parameter.grad for parameter in parameters if parameter.grad is not None]
+
+
+def _norm(array: Any, order: float) -> Any:
+    values = array.reshape(-1)
+    return np.linalg.norm(values, order) if values.size else 0.0
