@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..tensor import Tensor
+from . import pillow
 
 Array: TypeAlias = npt.NDArray[Any]
 Image: TypeAlias = Any
@@ -65,25 +66,33 @@ def channels(function: str, image: Image) -> int:
     return 1 if image.ndim == 2 else image.shape[2]
 
 
-def map_planes(function: str, image: Image, change: Callable[[Array], Array]) -> Image:
-    """Apply a function of planes to an image; the result is an image of the same kind."""
+def map_planes(
+    function: str,
+    image: Image,
+    change: Callable[[Array], Array],
+    change_pil: Callable[[Any], Any] | None = None,
+) -> Image:
+    """Apply a function of planes to an image; the result is an image of the same kind.
+
+    `change_pil`, if it is given, does the same with PIL images of the modes L and RGB.
+    """
     check_image(function, image)
     if isinstance(image, Tensor):
         return Tensor(change(image.numpy()))
     if is_pil(image):
+        if change_pil is not None and image.mode in pillow.MODES:
+            return change_pil(image)
         if image.mode not in MODES:
             raise TypeError(
                 f"{function}: a PIL image must have one of the modes {', '.join(MODES)}; "
                 f"use img.convert('RGB') (got {image.mode})"
             )
-        from PIL import Image as pillow
+        from PIL.Image import fromarray
 
-        return pillow.fromarray(
-            np.ascontiguousarray(map_planes(function, np.asarray(image), change))
-        )
+        return fromarray(np.ascontiguousarray(map_planes(function, np.asarray(image), change)))
     if image.ndim == 2:
         return change(image)
-    planes = change(image.transpose(2, 0, 1))
+    planes = change(np.ascontiguousarray(image.transpose(2, 0, 1)))
     return planes.transpose(1, 2, 0) if len(planes) > 1 or image.shape[2] == 1 else planes[0]
 
 

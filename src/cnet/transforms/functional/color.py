@@ -1,11 +1,13 @@
 """Functions that change the values of pixels."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ...tensor import Tensor
+from .. import pillow
 from ..images import Array, Image, channels, largest, map_planes, to_dtype
 
 LUMA = (0.299, 0.587, 0.114)
@@ -59,7 +61,12 @@ def adjust_brightness(img: Image, brightness_factor: float) -> Image:
     array([[ 20, 255]], dtype=uint8)
     """
     factor = _factor("adjust_brightness", "brightness_factor", brightness_factor)
-    return map_planes("adjust_brightness", img, lambda planes: _blend(planes, 0, factor))
+    return map_planes(
+        "adjust_brightness",
+        img,
+        lambda planes: _blend(planes, 0, factor),
+        partial(pillow.enhance, "Brightness", factor=factor),
+    )
 
 
 def adjust_contrast(img: Image, contrast_factor: float) -> Image:
@@ -72,7 +79,8 @@ def adjust_contrast(img: Image, contrast_factor: float) -> Image:
         mean = _grey(planes).mean(axis=axes, keepdims=True, dtype=np.float64)
         return _blend(planes, mean, factor)
 
-    return map_planes("adjust_contrast", img, change)
+    by_pillow = partial(pillow.enhance, "Contrast", factor=factor)
+    return map_planes("adjust_contrast", img, change, by_pillow)
 
 
 def adjust_saturation(img: Image, saturation_factor: float) -> Image:
@@ -81,7 +89,10 @@ def adjust_saturation(img: Image, saturation_factor: float) -> Image:
     if _require_colors("adjust_saturation", img) == 1:
         return img
     return map_planes(
-        "adjust_saturation", img, lambda planes: _blend(planes, _grey(planes), factor)
+        "adjust_saturation",
+        img,
+        lambda planes: _blend(planes, _grey(planes), factor),
+        partial(pillow.enhance, "Color", factor=factor),
     )
 
 
@@ -170,7 +181,8 @@ def rgb_to_grayscale(img: Image, num_output_channels: int = 1) -> Image:
 
     if channels("rgb_to_grayscale", img) == 1 and num_output_channels == 3:
         return _repeat_grey(img)
-    return map_planes("rgb_to_grayscale", img, change)
+    by_pillow = partial(pillow.grey, channels=num_output_channels)
+    return map_planes("rgb_to_grayscale", img, change, by_pillow)
 
 
 def _repeat_grey(img: Image) -> Image:
@@ -192,7 +204,7 @@ def invert(img: Image) -> Image:
     def change(planes: Array) -> Array:
         return np.asarray(planes.dtype.type(largest(planes.dtype)) - planes)
 
-    return map_planes("invert", img, change)
+    return map_planes("invert", img, change, partial(pillow.operate, "invert"))
 
 
 def posterize(img: Image, bits: int) -> Image:
@@ -215,7 +227,9 @@ def solarize(img: Image, threshold: float) -> Image:
             planes >= threshold, planes.dtype.type(largest(planes.dtype)) - planes, planes
         )
 
-    return map_planes("solarize", img, change)
+    return map_planes(
+        "solarize", img, change, lambda image: pillow.operate("solarize", image, threshold)
+    )
 
 
 def adjust_sharpness(img: Image, sharpness_factor: float) -> Image:
@@ -225,20 +239,15 @@ def adjust_sharpness(img: Image, sharpness_factor: float) -> Image:
     def change(planes: Array) -> Array:
         if min(planes.shape[-2:]) < 3:
             return planes
-        kernel = np.ones((3, 3))
-        kernel[1, 1] = 5
         smooth = planes.astype(_work_dtype(planes.dtype))
-        h, w = planes.shape[-2:]
-        parts = [
-            kernel[y, x] / 13 * smooth[..., y : h - 2 + y, x : w - 2 + x]
-            for y in range(3)
-            for x in range(3)
-        ]
-        smooth[..., 1:-1, 1:-1] = np.sum(parts, axis=0)
+        rows = smooth[..., :-2, :] + smooth[..., 1:-1, :] + smooth[..., 2:, :]
+        box = rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]
+        smooth[..., 1:-1, 1:-1] = (box + 4 * smooth[..., 1:-1, 1:-1]) / 13
         blurred = smooth if planes.dtype.kind == "f" else np.rint(smooth)
         return _blend(planes, blurred, factor)
 
-    return map_planes("adjust_sharpness", img, change)
+    by_pillow = partial(pillow.enhance, "Sharpness", factor=factor)
+    return map_planes("adjust_sharpness", img, change, by_pillow)
 
 
 def autocontrast(img: Image) -> Image:
@@ -252,7 +261,7 @@ def autocontrast(img: Image) -> Image:
         low, high = np.where(flat, 0, low), np.where(flat, unit, high)
         return to_dtype((values - low) * (unit / (high - low)), planes.dtype)
 
-    return map_planes("autocontrast", img, change)
+    return map_planes("autocontrast", img, change, partial(pillow.operate, "autocontrast"))
 
 
 def equalize(img: Image) -> Image:
@@ -263,7 +272,7 @@ def equalize(img: Image) -> Image:
         flat = planes.reshape(-1, *planes.shape[-2:])
         return np.stack([_equalized(plane) for plane in flat]).reshape(planes.shape)
 
-    return map_planes("equalize", img, change)
+    return map_planes("equalize", img, change, partial(pillow.operate, "equalize"))
 
 
 def _equalized(plane: Array) -> Array:

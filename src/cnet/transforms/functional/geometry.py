@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import pillow
 from ..images import Array, Image, channels, height_width, is_pil, map_planes
 from ..interpolation import (
     InterpolationMode,
@@ -256,7 +257,16 @@ def pad(
         result[..., y : y + h, x : x + w] = planes
         return result
 
-    return map_planes("pad", img, extend)
+    if padding_mode != "constant":
+        return map_planes("pad", img, extend)
+    return map_planes(
+        "pad",
+        img,
+        extend,
+        lambda image: pillow.expand(
+            image, left, top, right, bottom, _pillow_fill("pad", image, fill)
+        ),
+    )
 
 
 def _sides(padding: int | Sequence[int]) -> tuple[int, int, int, int]:
