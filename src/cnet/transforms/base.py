@@ -16,9 +16,6 @@ class Transform(Module):
 
     arguments: Sequence[str] = ()
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.forward(*args, **kwargs)
-
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={getattr(self, name)}" for name in self.arguments)
         return f"{type(self).__name__}({shown})"
