@@ -4,7 +4,7 @@ An image is a `Tensor` of shape (..., c, h, w), a PIL image, or a NumPy array of
 (h, w, c). Functions compute with *planes*: an array of shape (..., h, w).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -87,9 +87,7 @@ def map_planes(
                 f"{function}: a PIL image must have one of the modes {', '.join(MODES)}; "
                 f"use img.convert('RGB') (got {image.mode})"
             )
-        from PIL.Image import fromarray
-
-        return fromarray(np.ascontiguousarray(map_planes(function, np.asarray(image), change)))
+        return pillow.from_array(map_planes(function, np.asarray(image), change))
     if image.ndim == 2:
         return change(image)
     planes = change(np.ascontiguousarray(image.transpose(2, 0, 1)))
@@ -104,3 +102,17 @@ def largest(dtype: np.dtype[Any]) -> float:
 def to_dtype(values: Array, dtype: np.dtype[Any]) -> Array:
     """Values within the range of a dtype; fractions of integers are cut off."""
     return values.clip(0, largest(dtype)).astype(dtype)
+
+
+def weighted_sum(function: str, terms: Sequence[tuple[float, Image]]) -> Image:
+    """The sum of images of one kind and shape, each times a number."""
+    (_, first), *_ = terms
+    arrays = [np.asarray(image) for _, image in terms]
+    total = sum(
+        np.float32(weight) * array for (weight, _), array in zip(terms, arrays, strict=True)
+    )
+    dtype = arrays[0].dtype
+    result = to_dtype(np.rint(total) if dtype.kind in "iu" else np.asarray(total), dtype)
+    if isinstance(first, Tensor):
+        return Tensor(result)
+    return pillow.from_array(result) if is_pil(first) else result

@@ -1,11 +1,20 @@
 """Changes of PIL images that Pillow itself computes; faster than the same with arrays.
 
-They apply to images of the modes L and RGB. Pillow is imported when the first one is used.
+They apply to images of the modes L and RGB. Pillow is imported when it is used.
 """
 
 from typing import Any
 
+import numpy as np
+
 MODES = ("L", "RGB")
+
+
+def from_array(array: Any) -> Any:
+    """The PIL image of an array (h, w) or (h, w, c)."""
+    from PIL import Image
+
+    return Image.fromarray(np.ascontiguousarray(array))
 
 
 def enhance(name: str, img: Any, factor: float) -> Any:
