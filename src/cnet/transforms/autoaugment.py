@@ -237,6 +237,13 @@ class RandAugment(_Augmentation):
     ----------
     E. D. Cubuk, B. Zoph, J. Shlens, Q. V. Le: RandAugment: practical automated data augmentation
     with a reduced search space. arXiv:1909.13719, 2019.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import transforms
+    >>> transforms.RandAugment(num_ops=3)(np.zeros((8, 8, 3), np.uint8)).shape
+    (8, 8, 3)
     """
 
     arguments = "num_ops", "magnitude", "num_magnitude_bins", "interpolation", "fill"
@@ -281,6 +288,13 @@ class TrivialAugmentWide(_Augmentation):
     ----------
     S. G. Müller, F. Hutter: TrivialAugment: tuning-free yet state-of-the-art data augmentation.
     ICCV 2021.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import transforms
+    >>> transforms.TrivialAugmentWide()(np.zeros((8, 8, 3), np.uint8)).shape
+    (8, 8, 3)
     """
 
     arguments = "num_magnitude_bins", "interpolation", "fill"
@@ -323,6 +337,13 @@ class AugMix(_Augmentation):
     ----------
     D. Hendrycks, N. Mu, E. D. Cubuk, B. Zoph, J. Gilmer, B. Lakshminarayanan: AugMix: a simple data
     processing method to improve robustness and uncertainty. ICLR 2020.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import transforms
+    >>> transforms.AugMix()(np.zeros((8, 8, 3), np.uint8)).shape
+    (8, 8, 3)
     """
 
     arguments = "severity", "mixture_width", "chain_depth", "alpha", "all_ops", "fill"

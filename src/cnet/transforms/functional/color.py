@@ -70,7 +70,15 @@ def adjust_brightness(img: Image, brightness_factor: float) -> Image:
 
 
 def adjust_contrast(img: Image, contrast_factor: float) -> Image:
-    """Move all values away from the mean grey: 0 gives a grey image, 1 the same image."""
+    """Move all values away from the mean grey: 0 gives a grey image, 1 the same image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.adjust_contrast(np.array([[50, 150]], np.uint8), 1.5)
+    array([[ 25, 175]], dtype=uint8)
+    """
     factor = _factor("adjust_contrast", "contrast_factor", contrast_factor)
     _require_colors("adjust_contrast", img)
 
@@ -84,7 +92,15 @@ def adjust_contrast(img: Image, contrast_factor: float) -> Image:
 
 
 def adjust_saturation(img: Image, saturation_factor: float) -> Image:
-    """Move all colours away from grey: 0 gives a grey image, 1 the same image."""
+    """Move all colours away from grey: 0 gives a grey image, 1 the same image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.adjust_saturation(np.array([[[100, 0, 0]]], np.uint8), 0)
+    array([[[30, 30, 30]]], dtype=uint8)
+    """
     factor = _factor("adjust_saturation", "saturation_factor", saturation_factor)
     if _require_colors("adjust_saturation", img) == 1:
         return img
@@ -152,7 +168,15 @@ def _turn_hue(colors: Array, turn: float) -> Array:
 
 
 def adjust_gamma(img: Image, gamma: float, gain: float = 1) -> Image:
-    """Change each value v between 0 and 1 to ``gain * v**gamma``."""
+    """Change each value v between 0 and 1 to ``gain * v**gamma``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.adjust_gamma(np.array([[0, 128, 255]], np.uint8), 2)
+    array([[  0,  64, 255]], dtype=uint8)
+    """
     power = _factor("adjust_gamma", "gamma", gamma)
 
     def change(planes: Array) -> Array:
@@ -165,7 +189,15 @@ def adjust_gamma(img: Image, gamma: float, gain: float = 1) -> Image:
 
 
 def rgb_to_grayscale(img: Image, num_output_channels: int = 1) -> Image:
-    """An image of grey, with 1 channel or with 3 equal ones."""
+    """An image of grey, with 1 channel or with 3 equal ones.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.rgb_to_grayscale(np.array([[[255, 0, 0], [0, 255, 0]]], np.uint8))
+    array([[ 76, 150]], dtype=uint8)
+    """
     if num_output_channels not in (1, 3):
         raise ValueError(
             f"rgb_to_grayscale: num_output_channels must be 1 or 3 (got {num_output_channels})"
@@ -199,7 +231,15 @@ to_grayscale = rgb_to_grayscale
 
 
 def invert(img: Image) -> Image:
-    """The negative: white becomes black."""
+    """The negative: white becomes black.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.invert(np.array([[0, 100]], np.uint8))
+    array([[255, 155]], dtype=uint8)
+    """
 
     def change(planes: Array) -> Array:
         return np.asarray(planes.dtype.type(largest(planes.dtype)) - planes)
@@ -208,7 +248,15 @@ def invert(img: Image) -> Image:
 
 
 def posterize(img: Image, bits: int) -> Image:
-    """Keep only the highest bits of each uint8 value."""
+    """Keep only the highest bits of each uint8 value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.posterize(np.array([[100, 200]], np.uint8), 1)
+    array([[  0, 128]], dtype=uint8)
+    """
     if not 0 <= bits <= 8:
         raise ValueError(f"posterize: bits must be from 0 to 8 (got {bits})")
 
@@ -220,7 +268,15 @@ def posterize(img: Image, bits: int) -> Image:
 
 
 def solarize(img: Image, threshold: float) -> Image:
-    """Invert all values that are at least `threshold`."""
+    """Invert all values that are at least `threshold`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.solarize(np.array([[100, 200]], np.uint8), 128)
+    array([[100,  55]], dtype=uint8)
+    """
 
     def change(planes: Array) -> Array:
         return np.where(
@@ -233,7 +289,17 @@ def solarize(img: Image, threshold: float) -> Image:
 
 
 def adjust_sharpness(img: Image, sharpness_factor: float) -> Image:
-    """Blur an image (0), keep it (1), or sharpen it (2 and more)."""
+    """Blur an image (0), keep it (1), or sharpen it (2 and more).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.adjust_sharpness(np.eye(3), 2).round(2)
+    array([[1., 0., 0.],
+           [0., 1., 0.],
+           [0., 0., 1.]])
+    """
     factor = _factor("adjust_sharpness", "sharpness_factor", sharpness_factor)
 
     def change(planes: Array) -> Array:
@@ -251,7 +317,15 @@ def adjust_sharpness(img: Image, sharpness_factor: float) -> Image:
 
 
 def autocontrast(img: Image) -> Image:
-    """Stretch the values of each channel to the whole range."""
+    """Stretch the values of each channel to the whole range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.autocontrast(np.array([[100, 150, 200]], np.uint8))
+    array([[  0, 127, 255]], dtype=uint8)
+    """
 
     def change(planes: Array) -> Array:
         unit = largest(planes.dtype)
@@ -265,7 +339,15 @@ def autocontrast(img: Image) -> Image:
 
 
 def equalize(img: Image) -> Image:
-    """Change the uint8 values of each channel so that all are about equally frequent."""
+    """Change the uint8 values of each channel so that all are about equally frequent.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.equalize(np.arange(600).reshape(20, 30).astype(np.uint8)).shape
+    (20, 30)
+    """
 
     def change(planes: Array) -> Array:
         _require_bytes("equalize", planes)
@@ -309,6 +391,15 @@ def gaussian_blur(
     ------
     ValueError
         If a number is out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.gaussian_blur(np.eye(3), 3, 1.0).round(2)
+    array([[0.5 , 0.37, 0.3 ],
+           [0.37, 0.35, 0.37],
+           [0.3 , 0.37, 0.5 ]])
     """
     sizes = [kernel_size] * 2 if isinstance(kernel_size, int) else list(kernel_size)
     if len(sizes) != 2 or any(n <= 0 or n % 2 == 0 for n in sizes):
@@ -351,6 +442,14 @@ def erase(img: Image, i: int, j: int, h: int, w: int, v: Any, inplace: bool = Fa
     """Replace a rectangle, of corner (i, j), height h and width w, by the value v.
 
     `v` is a number, or an array or tensor that broadcasts to planes (..., h, w).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.erase(np.ones((2, 3)), 0, 1, 1, 2, 0)
+    array([[1., 0., 0.],
+           [1., 1., 1.]])
     """
     values = v.numpy() if isinstance(v, Tensor) else np.asarray(v)
 
