@@ -8,6 +8,7 @@ of the class, here `ResNet`. Further classes, such as blocks, are in the modules
 
 from .alexnet import *
 from .cifar import *
+from .convnext import *
 from .densenet import *
 from .efficientnet import *
 from .googlenet import *
