@@ -13,6 +13,7 @@ from .densenet import *
 from .efficientnet import *
 from .googlenet import *
 from .inception import *
+from .layers import *
 from .lenet import *
 from .mnasnet import *
 from .mobilenetv2 import *
