@@ -6,6 +6,7 @@ its sign, and in float32 rounding errors decide about a few signs.
 
 import importlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -182,3 +183,12 @@ def test_large_models(name: str, dtype: str) -> None:
     size = LARGE_MODELS[name]
     channels = 1 if name == "unet" else 3
     _check(name, lambda package: package.get_model(name), (channels, size, size), dtype)
+
+
+def test_weights_are_loaded_from_files_of_pytorch(tmp_path: Path) -> None:
+    theirs = models_on_torch().cifar_resnet20()
+    torch.save(theirs.state_dict(), tmp_path / "weights.pth")
+    ours = models.cifar_resnet20()
+    ours.load_state_dict(cnet.load(tmp_path / "weights.pth"))
+    for name, value in theirs.state_dict().items():
+        np.testing.assert_array_equal(ours.state_dict()[name].numpy(), value.numpy())
