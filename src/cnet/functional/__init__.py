@@ -10,10 +10,16 @@ from .activation import *
 from .adaptive import *
 from .conv import *
 from .dropout import *
+from .fold import *
+from .fractional import *
 from .interpolation import *
 from .linear import *
 from .loss import *
+from .lp_pooling import *
 from .norm import *
 from .padding import *
 from .pooling import *
+from .sampling import *
+from .shuffling import *
 from .softmax import *
+from .unpooling import *
