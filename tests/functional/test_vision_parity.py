@@ -112,7 +112,10 @@ def test_values_and_gradients(name, dtype):
 def test_fractional_max_pool(axes):
     x = IMAGES if axes == 2 else VOLUME
     samples = np.random.default_rng(0).random((2, 4, axes))
-    name, options = f"fractional_max_pool{axes}d", {"output_ratio": (0.6,) * axes, "return_indices": True}
+    name, options = (
+        f"fractional_max_pool{axes}d",
+        {"output_ratio": (0.6,) * axes, "return_indices": True},
+    )
     y, indices = getattr(F, name)(x, 2, **options, _random_samples=samples)
     expected, places = getattr(TF, name)(
         torch.tensor(x), 2, **options, _random_samples=torch.tensor(samples)

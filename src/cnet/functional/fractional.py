@@ -70,7 +70,7 @@ def _fractional_max_pool(
     if random_samples is None:
         samples = default_generator().random((n, c, axes)).astype(batch.dtype)
     else:
-        samples = array_of(random_samples)
+        samples = array_of(random_samples)[:n]
     if samples.shape != (n, c, axes):
         raise ValueError(
             f"{function}: _random_samples must have the shape (n, c, {axes}) "
