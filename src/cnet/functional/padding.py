@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from ..autograd import Array, Context, Operation
+from ..kernels._memory import empty
 from ..operations.indexing import Index
 from ..tensor import Tensor, TensorLike, as_tensor
 
@@ -30,7 +29,8 @@ class Pad(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, ends: Ends, value: float) -> Array:
         ctx.inside = _inside(x.shape, ends)
-        y = np.full(_padded(x.shape, ends), value, x.dtype)
+        y = empty(_padded(x.shape, ends), x.dtype)
+        y[...] = value
         y[ctx.inside] = x
         return y
 
@@ -62,7 +62,7 @@ class PadFromInside(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, ends: Ends, mode: str) -> Array:
         ctx.inside, ctx.copies = _inside(x.shape, ends), []
-        y = np.empty(_padded(x.shape, ends), x.dtype)
+        y = empty(_padded(x.shape, ends), x.dtype)
         y[ctx.inside] = x
         for axis, (size, end) in enumerate(zip(x.shape, ends, strict=True)):
             for to, source in _borders(mode, size, *end) if any(end) else ():

@@ -5,7 +5,7 @@ A grid of positions is an array whose last axis holds the coordinates (x, y) or 
 weights along the axes, and depend on the mode.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from math import prod
 from typing import Any, NamedTuple
@@ -15,14 +15,16 @@ import numpy as np
 from .. import _check, kernels
 from ..autograd import Array, Context, Operation
 from ..geometry import integer
+from ..kernels._memory import empty
 from ..operations.products import matmul
 from ..tensor import Tensor, TensorLike, as_tensor
+from .pooling import scatter
 
 __all__ = ["affine_grid", "grid_sample"]
 
 
 class Taps(NamedTuple):
-    """The cells along one axis that contribute to each sample: arrays of shape (taps, samples)."""
+    """The cells along one axis that contribute to each sample: arrays (taps, n, samples)."""
 
     cells: Array
     """Positions on the axis; negative, or beyond the end, for cells outside of the image. Whole
@@ -102,7 +104,7 @@ def _cubic(x: Array, a: float = -0.75) -> Taps:
     near_slopes = (3 * (a + 2) * near - 2 * (a + 3)) * near
     far_slopes = ((3 * far - 10) * far + 8) * a
     return Taps(
-        first + np.arange(-1, 3, dtype=x.dtype)[:, None],
+        first + np.arange(-1, 3, dtype=x.dtype)[:, None, None],
         np.stack([far_weights[0], near_weights[0], near_weights[1], far_weights[1]]),
         np.stack([far_slopes[0], near_slopes[0], -near_slopes[1], -far_slopes[1]]),
     )
@@ -133,38 +135,39 @@ def _taps(coordinates: Array, size: int, mode: str, padding_mode: str, align_cor
 # ---- The operation -------------------------------------------------------------------------------
 
 
-class _Image:
-    """The samples of one image: `taps` of each spatial axis, in the order of the axes."""
+class _Window:
+    """The cells around all samples of a batch: `taps` of each spatial axis, in their order.
+
+    The sizes of the images are `sizes`. Cells are numbered in row-major order; one more cell, which
+    is 0, stands for all cells outside of an image.
+    """
 
     def __init__(self, taps: Sequence[Taps], sizes: tuple[int, ...]) -> None:
         self.taps, self.sizes = taps, sizes
-
-    def combinations(self) -> Iterator[tuple[Array, Array, tuple[int, ...]]]:
-        """For each tap of the window: its cells, whether they are inside, and its number."""
+        self.numbers = [*product(*[range(len(tap.cells)) for tap in taps])]
         inside = [
-            (t.cells >= 0) & (t.cells < n) for t, n in zip(self.taps, self.sizes, strict=True)
+            (tap.cells >= 0) & (tap.cells < size) for tap, size in zip(taps, sizes, strict=True)
         ]
-        for numbers in product(*[range(len(t.cells)) for t in self.taps]):
+        self.cells = self._stacked(np.int32)
+        for place, numbers in enumerate(self.numbers):
             cells: Any = 0
-            for tap, size, k in zip(self.taps, self.sizes, numbers, strict=True):
+            for tap, size, k in zip(taps, sizes, numbers, strict=True):
                 cells = cells * size + tap.cells[k]
-            yield cells, np.all([i[k] for i, k in zip(inside, numbers, strict=True)], 0), numbers
+            within = np.all([i[k] for i, k in zip(inside, numbers, strict=True)], 0)
+            self.cells[..., place] = np.where(within, cells, prod(sizes))
 
-    def weights(self, numbers: tuple[int, ...], derivative: int | None = None) -> Array:
-        """The weights of a tap, or their derivative with respect to one coordinate."""
-        factors = [
-            (tap.slopes if axis == derivative else tap.weights)[k]
-            for axis, (tap, k) in enumerate(zip(self.taps, numbers, strict=True))
-        ]
-        result: Array = np.prod(factors, 0, dtype=factors[0].dtype)
+    def _stacked(self, dtype: Any) -> Array:
+        """A new array of shape (n, samples, taps)."""
+        return np.empty((*self.taps[0].weights.shape[1:], len(self.numbers)), dtype)
+
+    def weights(self, derivative: int | None = None) -> Array:
+        """The weight of each tap, or its derivative with respect to one coordinate."""
+        result = self._stacked(self.taps[0].weights.dtype)
+        for place, numbers in enumerate(self.numbers):
+            result[..., place] = 1
+            for axis, (tap, k) in enumerate(zip(self.taps, numbers, strict=True)):
+                result[..., place] *= (tap.slopes if axis == derivative else tap.weights)[k]
         return result
-
-    def matrix(self) -> tuple[Array, Array, Array]:
-        """The arguments of `kernels.resample`: only cells in the image have a weight."""
-        parts = [(cells, inside, self.weights(k)) for cells, inside, k in self.combinations()]
-        cells, inside, weights = (np.stack(part, 1) for part in zip(*parts, strict=True))
-        starts = np.concatenate([[0], np.cumsum(inside.sum(1))])
-        return starts, cells[inside], weights[inside]
 
 
 class GridSample(Operation[Tensor]):
@@ -174,58 +177,60 @@ class GridSample(Operation[Tensor]):
     ) -> Array:
         n, c, *sizes = x.shape
         points = grid.reshape(n, prod(grid.shape[1:-1]), len(sizes))
-        ctx.images = [
-            _Image(
-                [
-                    _taps(image[:, -1 - axis], size, mode, padding_mode, align_corners)
-                    for axis, size in enumerate(sizes)
-                ],
-                tuple(sizes),
-            )
-            for image in points
+        taps = [
+            _taps(points[..., -1 - axis], size, mode, padding_mode, align_corners)
+            for axis, size in enumerate(sizes)
         ]
-        ctx.save_for_backward(x)
+        ctx.window = window = _Window(taps, tuple(sizes))
+        weights, terms = window.weights(), len(window.numbers)
+        starts = np.arange(points.shape[1] + 1) * terms
+        ctx.save_for_backward(_with_outside(x), weights)
         ctx.grid_shape = grid.shape
-        y = np.empty((n, c, points.shape[1]), x.dtype)
-        for image, lines, result in zip(ctx.images, x.reshape(n, c, prod(sizes)), y, strict=True):
-            result[...] = kernels.resample(lines, *image.matrix())
+        y = empty((n, c, points.shape[1]), x.dtype)
+        for image, cells, shares, result in zip(
+            ctx.saved[0], window.cells, weights, y, strict=True
+        ):
+            result[...] = kernels.resample(image, starts, cells.ravel(), shares.ravel())
         return y.reshape(n, c, *grid.shape[1:-1])
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
-        (x,) = ctx.saved
+        x, weights = ctx.saved
         need_x, need_grid = ctx.needs_input_grad
-        (n, c), cells = x.shape[:2], prod(x.shape[2:])
-        x, grad = x.reshape(n, c, cells), grad.reshape(n, c, prod(grad.shape[2:]))
-        dx = np.zeros(x.shape, x.dtype) if need_x else None
-        dgrid = np.zeros((n, grad.shape[2], len(ctx.grid_shape) - 2), x.dtype)
-        for number, image in enumerate(ctx.images):
-            if dx is not None:
-                dx[number] = _scattered(image, grad[number], cells)
-            if need_grid:
-                dgrid[number] = _grid_gradient(image, grad[number], x[number])
-        return (
-            None if dx is None else dx.reshape(ctx.input_shape(0)),
-            dgrid.reshape(ctx.grid_shape) if need_grid else None,
-        )
+        n, c, samples = *grad.shape[:2], prod(grad.shape[2:])
+        grad, window = grad.reshape(n, c, samples), ctx.window
+        dx = dgrid = None
+        if need_x:
+            dx = np.empty((n, c, x.shape[2] - 1), x.dtype)
+            for number, cells in enumerate(window.cells):
+                values = grad[number, :, :, None] * weights[number]
+                places = np.broadcast_to(cells, values.shape)
+                dx[number] = scatter(values[None], places[None], (1, *x.shape[1:]))[0, :, :-1]
+            dx = dx.reshape(ctx.input_shape(0))
+        if need_grid:
+            along = _along(grad, x, window.cells)
+            axes = range(len(window.taps))[::-1]
+            dgrid = np.stack([(along * window.weights(axis)).sum(-1) for axis in axes], -1)
+            dgrid = dgrid.reshape(ctx.grid_shape)
+        return dx, dgrid
 
 
-def _scattered(image: _Image, grad: Array, cells: int) -> Array:
-    """The gradients of the cells of an image, shape (c, cells)."""
-    starts, places, weights = image.matrix()
-    samples = np.repeat(np.arange(grad.shape[1]), np.diff(starts))
-    return np.array([np.bincount(places, weights * line[samples], cells) for line in grad])
+def _with_outside(x: Array) -> Array:
+    """Images as lines of cells, with the cell that stands for all cells outside."""
+    n, c, cells = *x.shape[:2], prod(x.shape[2:])
+    lines = empty((n, c, cells + 1), x.dtype)
+    lines[..., :-1] = x.reshape(n, c, cells)
+    lines[..., -1] = 0
+    return lines
 
 
-def _grid_gradient(image: _Image, grad: Array, x: Array) -> Array:
-    """The gradients of the coordinates of an image, shape (samples, axes), x before y."""
-    dgrid = np.zeros((grad.shape[1], len(image.taps)), x.dtype)
-    for cells, inside, numbers in image.combinations():
-        values = x[:, np.where(inside, cells, 0)]
-        along = np.where(inside, np.einsum("cs,cs->s", grad, values), 0)
-        for axis in range(len(image.taps)):
-            dgrid[:, -1 - axis] += along * image.weights(numbers, axis)
-    return dgrid
+def _along(grad: Array, x: Array, cells: Array) -> Array:
+    """The derivative with respect to the weight of each tap: sums over the channels."""
+    result = np.zeros(cells.shape, x.dtype)
+    for number, places in enumerate(cells):
+        for channel, line in enumerate(x[number]):
+            result[number] += grad[number, channel, :, None] * line.take(places)
+    return result
 
 
 def grid_sample(
