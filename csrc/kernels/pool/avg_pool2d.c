@@ -1,5 +1,6 @@
 /* Average pooling and its gradient. */
 #include "pool/pool.h"
+#include "sums.h"
 
 typedef struct {
     const real *from;
@@ -91,6 +92,28 @@ average_row(const job_t *job, const real *x, ptrdiff_t oh, const ptrdiff_t strid
     }
 }
 
+/* Whether one window covers each plane exactly: global average pooling. */
+static int is_global(const cnet_window2d *g) {
+    return g->oh == 1 && g->ow == 1 && g->kh == g->h && g->kw == g->w && g->ph == 0 && g->pw == 0;
+}
+
+enum { SHORT_PLANE = 512 };
+
+/* The sum of a plane. Of a short one, each lane of a vector sums some of the cells. */
+static real sum_plane(const real *x, ptrdiff_t count) {
+    if (count > SHORT_PLANE)
+        return (real)sum_run(x, 0, count);
+    vec sum = {0};
+    for (ptrdiff_t t = 0; t < count; t += LANES)
+        sum += load_run(x + t, count - t);
+    real lanes[LANES];
+    store(lanes, sum);
+    for (ptrdiff_t half = LANES / 2; half; half /= 2)
+        for (ptrdiff_t lane = 0; lane < half; lane++)
+            lanes[lane] += lanes[lane + half];
+    return lanes[0];
+}
+
 static void average_planes(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
@@ -98,6 +121,10 @@ static void average_planes(const void *argument, ptrdiff_t chunk, int slot) {
     const range planes = planes_of(&g, chunk);
     for (ptrdiff_t plane = planes.begin; plane < planes.end; plane++) {
         const real *x = job->from + plane * g.h * g.w;
+        if (is_global(&g)) {
+            job->to[plane] = sum_plane(x, g.h * g.w) / divisors(job, 0, 0, 1)[0];
+            continue;
+        }
         for (ptrdiff_t oh = 0; oh < g.oh; oh++) {
             real *y = job->to + (plane * g.oh + oh) * g.ow;
             if (g.sw == 1)
@@ -115,7 +142,8 @@ static void average_planes(const void *argument, ptrdiff_t chunk, int slot) {
  * x (n, c, h, w), y (n, c, oh, ow); overwrites y. The divisor is divisor_override if that is not 0;
  * else the size of the window within the padded image if count_include_pad; else the number of its
  * cells in the image. A window without cells gives 0. The columns of a window are summed from top
- * to bottom, then their sums from left to right. Parallel over planes (n, c). */
+ * to bottom, then their sums from left to right; a window that is a whole plane, in lanes. Parallel
+ * over planes (n, c). */
 void CNET_FN(avg_pool2d)(const cnet_call *call) {
     const cnet_avg_pool2d_arguments *a = &call->avg_pool2d;
     const job_t job = {
@@ -166,6 +194,12 @@ static void spread_planes(const void *argument, ptrdiff_t chunk, int slot) {
     const range planes = planes_of(&g, chunk);
     for (ptrdiff_t plane = planes.begin; plane < planes.end; plane++) {
         real *dx = job->to + plane * g.h * g.w;
+        if (is_global(&g)) {
+            const real share = job->from[plane] / divisors(job, 0, 0, 1)[0];
+            for (ptrdiff_t t = 0; t < g.h * g.w; t++)
+                dx[t] = share;
+            continue;
+        }
         memset(dx, 0, (size_t)(g.h * g.w) * sizeof(real));
         for (ptrdiff_t oh = 0; oh < g.oh; oh++)
             spread_row(job, job->from + (plane * g.oh + oh) * g.ow, oh, dx);

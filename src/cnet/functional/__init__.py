@@ -11,6 +11,8 @@ from .adaptive import *
 from .conv import *
 from .distance import *
 from .dropout import *
+from .fold import *
+from .fractional import *
 from .interpolation import *
 from .linear import *
 from .loss.binary import *
@@ -20,9 +22,13 @@ from .loss.difference import *
 from .loss.likelihood import *
 from .loss.margin import *
 from .loss.similarity import *
+from .lp_pooling import *
 from .norm.batch import *
 from .norm.group import *
 from .norm.local import *
 from .padding import *
 from .pooling import *
+from .sampling import *
+from .shuffling import *
 from .softmax import *
+from .unpooling import *

@@ -44,9 +44,9 @@ class Line(NamedTuple):
         """The positions of the outputs on the axis of the input; cell i is at i."""
         outputs = np.arange(self.outputs).astype(self.dtype)
         if self.align_corners:
-            return np.multiply(outputs, self.step)
+            return np.asarray(outputs * self.step)
         half = self.dtype.type(0.5)
-        return np.multiply(outputs + half, self.step) - half
+        return np.asarray(self.step * (outputs + half) - half)
 
     def matrix(self, cells: Array, weights: Array) -> Matrix:
         """The matrix with a row of weights for each output; cells outside are moved to the ends."""

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from .. import functional as functional
 from . import init as init
 from .activation import *
+from .adaptive import *
 from .containers import *
 from .conv import *
 from .conv_transpose import *
 from .distance import *
 from .dropout import *
 from .flatten import *
+from .fold import *
 from .lazy import *
 from .linear import *
 from .loss.binary import *
@@ -29,11 +31,14 @@ from .norm.batch import *
 from .norm.instance import *
 from .norm.layer import *
 from .norm.local import *
+from .padding import *
 from .parallel import DataParallel as DataParallel
 from .parallel import SyncBatchNorm as SyncBatchNorm
 from .parameter import *
 from .parameter_containers import *
 from .pooling import *
+from .special_pooling import *
+from .upsampling import *
 
 if TYPE_CHECKING:
     from . import modules as modules
