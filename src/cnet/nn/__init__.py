@@ -1,13 +1,14 @@
 """Layers: modules with parameters around `cnet.functional`, with PyTorch's names and defaults."""
 
-from . import distance, dropout, init, loss, norm
+from . import distance, dropout, embedding, init, linear, loss, norm
 from .activation import GELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
 from .containers import ModuleDict, ModuleList, Sequential
 from .conv import Conv2d
 from .distance import *
 from .dropout import *
+from .embedding import *
 from .flatten import Flatten, Unflatten
-from .linear import Identity, Linear
+from .linear import *
 from .loss import *
 from .module import Module
 from .norm import *
@@ -19,9 +20,7 @@ __all__ = [
     "AvgPool2d",
     "Conv2d",
     "Flatten",
-    "Identity",
     "LeakyReLU",
-    "Linear",
     "LogSoftmax",
     "MaxPool2d",
     "Module",
@@ -38,6 +37,8 @@ __all__ = [
 ]
 __all__ += distance.__all__
 __all__ += dropout.__all__
+__all__ += embedding.__all__
+__all__ += linear.__all__
 __all__ += loss.__all__
 __all__ += norm.__all__
 __all__.sort()
