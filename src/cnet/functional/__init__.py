@@ -7,6 +7,7 @@
 from ..operations.elementwise import sigmoid as sigmoid
 from ..operations.elementwise import tanh as tanh
 from .activation import *
+from .attention import *
 from .conv import *
 from .distance import *
 from .dropout import *

@@ -1,7 +1,8 @@
 """Layers: modules with parameters around `cnet.functional`, with PyTorch's names and defaults."""
 
-from . import distance, dropout, embedding, init, linear, loss, norm
+from . import attention, distance, dropout, embedding, init, linear, loss, norm
 from .activation import GELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
+from .attention import *
 from .containers import ModuleDict, ModuleList, Sequential
 from .conv import Conv2d
 from .distance import *
@@ -35,6 +36,7 @@ __all__ = [
     "Unflatten",
     "init",
 ]
+__all__ += attention.__all__
 __all__ += distance.__all__
 __all__ += dropout.__all__
 __all__ += embedding.__all__
