@@ -32,7 +32,7 @@ class Embedding(Operation[Tensor]):
 
 
 def _table_gradient(
-    rows: Array, grad: Array, shape: tuple[int, int], padding_idx: int | None, by_frequency: bool
+    rows: Array, grad: Array, shape: tuple[int, ...], padding_idx: int | None, by_frequency: bool
 ) -> Array:
     """Add the gradients of the rows that were taken from a table, shape (m, d)."""
     order = np.argsort(rows, kind="stable")

@@ -3,11 +3,10 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from .. import functional as F
 from ..grad_mode import no_grad
-from ..tensor import Tensor, as_tensor
+from ..tensor import DType, Tensor, as_tensor
 from . import init
 from ._arguments import integer, parameter_dtype
 from .linear import Linear
@@ -89,7 +88,7 @@ class MultiheadAttention(Module):
         vdim: int | None = None,
         batch_first: bool = False,
         device: Any = None,
-        dtype: npt.DTypeLike = None,
+        dtype: DType = None,
     ) -> None:
         super().__init__()
         name = "MultiheadAttention"

@@ -3,11 +3,10 @@
 from typing import Any, Literal, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from .. import functional as F
 from ..grad_mode import no_grad
-from ..tensor import Tensor, as_tensor
+from ..tensor import DType, Tensor, as_tensor
 from . import init
 from ._arguments import integer, parameter_dtype
 from .module import Module
@@ -29,7 +28,7 @@ class _Table(Module):
         weight: Any,
         freeze: bool,
         device: Any,
-        dtype: npt.DTypeLike,
+        dtype: DType,
     ) -> None:
         super().__init__()
         name = type(self).__name__
@@ -126,7 +125,7 @@ class Embedding(_Table):
         _weight: Any = None,
         _freeze: bool = False,
         device: Any = None,
-        dtype: npt.DTypeLike = None,
+        dtype: DType = None,
     ) -> None:
         super().__init__(
             num_embeddings, embedding_dim, padding_idx, _weight, _freeze, device, dtype
@@ -227,7 +226,7 @@ class EmbeddingBag(_Table):
         include_last_offset: bool = False,
         padding_idx: int | None = None,
         device: Any = None,
-        dtype: npt.DTypeLike = None,
+        dtype: DType = None,
     ) -> None:
         super().__init__(num_embeddings, embedding_dim, padding_idx, _weight, False, device, dtype)
         self.max_norm = max_norm

@@ -3,10 +3,9 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from .. import functional as F
-from ..tensor import Tensor
+from ..tensor import DType, Tensor
 from . import init
 from ._arguments import integer, parameter_dtype
 from .module import Module
@@ -77,7 +76,7 @@ class Linear(Module):
         out_features: int,
         bias: bool = True,
         device: Any = None,
-        dtype: npt.DTypeLike = None,
+        dtype: DType = None,
     ) -> None:
         super().__init__()
         self.in_features = integer("Linear", "in_features", in_features)
@@ -147,7 +146,7 @@ class Bilinear(Module):
         out_features: int,
         bias: bool = True,
         device: Any = None,
-        dtype: npt.DTypeLike = None,
+        dtype: DType = None,
     ) -> None:
         super().__init__()
         self.in1_features = integer("Bilinear", "in1_features", in1_features)

@@ -1,19 +1,1 @@
 """Loss functions: the deviation of results from targets, per item or reduced to one number."""
-
-from . import binary, classification, ctc, difference, likelihood, margin, similarity
-from .binary import *
-from .classification import *
-from .ctc import *
-from .difference import *
-from .likelihood import *
-from .margin import *
-from .similarity import *
-
-__all__: list[str] = []
-__all__ += binary.__all__
-__all__ += classification.__all__
-__all__ += ctc.__all__
-__all__ += difference.__all__
-__all__ += likelihood.__all__
-__all__ += margin.__all__
-__all__ += similarity.__all__
