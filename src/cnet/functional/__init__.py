@@ -8,9 +8,11 @@ from ..operations.elementwise import sigmoid as sigmoid
 from ..operations.elementwise import tanh as tanh
 from .activation import *
 from .adaptive import *
+from .attention import *
 from .conv import *
 from .distance import *
 from .dropout import *
+from .embedding import *
 from .fold import *
 from .fractional import *
 from .interpolation import *

@@ -10,11 +10,13 @@ from .. import functional as functional
 from . import init as init
 from .activation import *
 from .adaptive import *
+from .attention import *
 from .containers import *
 from .conv import *
 from .conv_transpose import *
 from .distance import *
 from .dropout import *
+from .embedding import *
 from .flatten import *
 from .fold import *
 from .lazy import *

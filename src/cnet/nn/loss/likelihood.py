@@ -4,12 +4,12 @@ from typing import Any
 
 from ... import functional as F
 from ...tensor import Tensor
-from ._base import Loss
+from ._base import Loss, TargetLoss
 
 __all__ = ["GaussianNLLLoss", "KLDivLoss", "PoissonNLLLoss"]
 
 
-class KLDivLoss(Loss):
+class KLDivLoss(TargetLoss):
     """The Kullback-Leibler divergence; see `cnet.functional.kl_div`.
 
     Parameters
@@ -50,7 +50,7 @@ class KLDivLoss(Loss):
         self.log_target = log_target
 
 
-class PoissonNLLLoss(Loss):
+class PoissonNLLLoss(TargetLoss):
     """Negative log-likelihood of counts; see `cnet.functional.poisson_nll_loss`.
 
     Parameters

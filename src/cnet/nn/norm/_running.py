@@ -3,10 +3,9 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ...grad_mode import no_grad
-from ...tensor import Tensor
+from ...tensor import DType, Tensor
 from .._arguments import integer, parameter_dtype
 from ..module import Module
 from ..parameter import Parameter
@@ -33,7 +32,7 @@ class ChannelNorm(Module):
         track_running_stats: bool,
         bias: bool,
         device: Any,
-        dtype: npt.DTypeLike,
+        dtype: DType,
     ) -> None:
         super().__init__()
         self.num_features = integer(type(self).__name__, "num_features", num_features)

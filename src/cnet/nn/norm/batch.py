@@ -3,10 +3,9 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ... import functional as F
-from ...tensor import Tensor
+from ...tensor import DType, Tensor
 from ._running import ChannelNorm
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d"]
@@ -23,7 +22,7 @@ class _BatchNorm(ChannelNorm):
         affine: bool = True,
         track_running_stats: bool = True,
         device: Any = None,
-        dtype: npt.DTypeLike = None,
+        dtype: DType = None,
         *,
         bias: bool = True,
     ) -> None:

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ... import functional as F
 from ...grad_mode import no_grad
-from ...tensor import Tensor
+from ...tensor import DType, Tensor
 from .._arguments import integer, parameter_dtype
 from ..module import Module
 from ..parameter import Parameter
@@ -85,7 +84,7 @@ class LayerNorm(_ItemNorm):
         elementwise_affine: bool = True,
         bias: bool = True,
         device: Any = None,
-        dtype: npt.DTypeLike = None,
+        dtype: DType = None,
     ) -> None:
         super().__init__()
         self.normalized_shape = _shape("LayerNorm", normalized_shape)
@@ -151,7 +150,7 @@ class RMSNorm(_ItemNorm):
         eps: float | None = None,
         elementwise_affine: bool = True,
         device: Any = None,
-        dtype: npt.DTypeLike = None,
+        dtype: DType = None,
     ) -> None:
         super().__init__()
         self.normalized_shape = _shape("RMSNorm", normalized_shape)
@@ -220,7 +219,7 @@ class GroupNorm(_ItemNorm):
         eps: float = 1e-5,
         affine: bool = True,
         device: Any = None,
-        dtype: npt.DTypeLike = None,
+        dtype: DType = None,
         *,
         bias: bool = True,
     ) -> None:
