@@ -6,55 +6,82 @@ a module lists its public functions, which are available as ``cnet.<name>``.
 
 from . import (
     arithmetic,
+    axes,
     comparison,
     conversion,
     creation,
     elementwise,
     extrema,
     filling,
+    gathering,
+    index_writing,
     indexing,
     joining,
+    masks,
     products,
     properties,
     ranges,
+    rearranging,
     reductions,
     sampling,
+    scattering,
     selection,
     shape,
     sorting,
+    splitting,
+    triangles,
+    uniqueness,
 )
 from .arithmetic import *
+from .axes import *
 from .comparison import *
 from .conversion import *
 from .creation import *
 from .elementwise import *
 from .extrema import *
+from .gathering import *
+from .index_writing import *
 from .indexing import *
 from .joining import *
+from .masks import *
 from .products import *
 from .properties import *
 from .ranges import *
+from .rearranging import *
 from .reductions import *
 from .sampling import *
+from .scattering import *
 from .selection import *
 from .shape import *
 from .sorting import *
+from .splitting import *
+from .triangles import *
+from .uniqueness import *
 
 __all__: list[str] = []
 __all__ += arithmetic.__all__
+__all__ += axes.__all__
 __all__ += comparison.__all__
 __all__ += conversion.__all__
 __all__ += creation.__all__
 __all__ += elementwise.__all__
 __all__ += extrema.__all__
 __all__ += filling.__all__
+__all__ += gathering.__all__
+__all__ += index_writing.__all__
 __all__ += indexing.__all__
 __all__ += joining.__all__
+__all__ += masks.__all__
 __all__ += products.__all__
 __all__ += properties.__all__
 __all__ += ranges.__all__
+__all__ += rearranging.__all__
 __all__ += reductions.__all__
 __all__ += sampling.__all__
+__all__ += scattering.__all__
 __all__ += selection.__all__
 __all__ += shape.__all__
 __all__ += sorting.__all__
+__all__ += splitting.__all__
+__all__ += triangles.__all__
+__all__ += uniqueness.__all__
