@@ -27,6 +27,7 @@ from .operations._options import Options, OutOptions, Size
 from .operations.extrema import ValuesAndIndices
 from .operations.reductions import DType
 from .operations.sampling import Generator
+from .operations.splitting import Parts
 from .tensor import Axis, Number, Operand, Tensor, TensorLike
 
 class Methods:
@@ -86,7 +87,7 @@ def stub() -> str:
             lines[name] = f"    @property\n    def {name}(self) -> {returns}: ..."
         if entry.reflected:
             lines[entry.reflected] = _reflected(entry.reflected, entry.call)
-        for name in entry.in_place:
+        for name in (*entry.in_place, *entry.written):
             lines[name] = _method(name, entry.call, "Self")
     return HEAD + "\n".join(lines[name] for name in sorted(lines)) + "\n"
 

@@ -145,8 +145,6 @@ def _unwatched() -> View:
 UNWATCHED = _unwatched()
 """Marks `Tensor.data` and views of it: changes through them are not recorded."""
 
-_new_tuple = tuple.__new__
-
 
 def wrap(array: Array, grad_fn: "Context | None" = None, output_index: int = 0) -> Variable:
     """Create a tensor without the checks of its constructor."""
@@ -332,7 +330,7 @@ class Operation(Generic[Output]):
                 output._view = UNWATCHED
                 if x._view is not UNWATCHED:
                     view = x, cls if enabled else None, kwargs, x._grad_fn
-                    output._view = _new_tuple(View, view)
+                    output._view = tuple.__new__(View, view)
         if current.calls is not None:
             outputs = output if type(output) is tuple else (output,)
             current.calls.append(Call(cls, args, kwargs, outputs))

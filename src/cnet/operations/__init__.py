@@ -8,22 +8,31 @@ from types import FunctionType
 from typing import TYPE_CHECKING
 
 from .arithmetic import *
+from .axes import *
 from .comparison import *
 from .conversion import *
 from .creation import *
 from .elementwise import *
 from .extrema import *
 from .filling import *
+from .gathering import *
+from .index_writing import *
 from .indexing import *
 from .joining import *
+from .masks import *
 from .products import *
 from .properties import *
 from .ranges import *
+from .rearranging import *
 from .reductions import *
 from .sampling import *
+from .scattering import *
 from .selection import *
 from .shape import *
 from .sorting import *
+from .splitting import *
+from .triangles import *
+from .uniqueness import *
 
 if not TYPE_CHECKING:  # type checkers read the lists of the families
     __all__ = [name for name, item in globals().items() if isinstance(item, FunctionType)]

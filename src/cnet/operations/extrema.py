@@ -12,7 +12,8 @@ import numpy as np
 from ..autograd import Array, Context, Operation
 from ..tensor import Axis, Tensor, TensorLike, array_of
 from ._common import also_dim
-from .reductions import Axes, reduced_axes
+from ._dims import reduced_axes
+from .reductions import Axes
 from .registry import operation
 from .selection import maximum, minimum
 

@@ -4,9 +4,7 @@ Arguments have NumPy's names `axis` and `keepdims`, and PyTorch's names `dim` an
 accepted. If `axis` is None or an empty sequence, all axes are reduced.
 """
 
-from collections.abc import Sequence
 from math import prod
-from operator import index
 from typing import Any
 
 import numpy as np
@@ -15,6 +13,7 @@ import numpy.typing as npt
 from ..autograd import Array, Context, Operation
 from ..tensor import Axis, Tensor, TensorLike, as_tensor
 from ._common import also_dim
+from ._dims import reduced_axes
 from ._promotion import floating, require_float
 from ._sums import average, total
 from .registry import numpy_function, operation
@@ -23,27 +22,6 @@ __all__ = ["logsumexp", "mean", "std", "sum", "var"]
 
 Axes = tuple[int, ...]
 DType = npt.DTypeLike | None
-
-
-def reduced_axes(function: str, x: Any, axis: Axis) -> Axes:
-    """The axes to reduce, sorted and not negative; all axes for None or an empty sequence.
-
-    A tensor without axes accepts the axes 0 and -1, as in PyTorch. AxisError if an axis is out of
-    range, ValueError if one is given twice.
-    """
-    ndim = x.ndim
-    if type(axis) is int and -ndim <= axis < ndim:
-        return (axis % ndim,)
-    if axis is None or (isinstance(axis, Sequence) and not axis):
-        return tuple(range(ndim))
-    given = [index(number) for number in (axis if isinstance(axis, Sequence) else [axis])]
-    for number in given:
-        if not -max(ndim, 1) <= number < max(ndim, 1):
-            raise np.exceptions.AxisError(number, ndim, function)
-    found = sorted({number % max(ndim, 1) for number in given})
-    if len(found) < len(given):
-        raise ValueError(f"{function}: axis must not contain an axis twice (got {tuple(given)})")
-    return tuple(found) if ndim else ()
 
 
 def _squeezed(ctx: Context, y: Array, axes: Axes, keepdims: bool) -> Array:

@@ -8,12 +8,12 @@ register their own rules for an operation, such as its computation in a plan, in
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
-import numpy as np
-
 from .. import numpy_protocol
 from .._methods import Methods
 from ..engine import Operation
 from ..inplace import apply_in_place
+from ._common import weak as weak
+from ._writing import write_back
 
 Public = TypeVar("Public", bound=Callable[..., Any])
 Rule = TypeVar("Rule")
@@ -30,6 +30,7 @@ class Entry(NamedTuple):
     properties: tuple[str, ...]
     reflected: str | None
     in_place: tuple[str, ...]
+    written: tuple[str, ...]
     numpy: tuple[Any, ...]
 
 
@@ -43,6 +44,7 @@ def operation(
     properties: Sequence[str] = (),
     reflected: str | None = None,
     in_place: Sequence[str] = (),
+    written: Sequence[str] = (),
     numpy: Sequence[Any] = (),
 ) -> Callable[[Public], Public]:
     """Register a public function of tensors.
@@ -60,6 +62,8 @@ def operation(
     in_place : sequence of str
         Methods and operators that apply `function` in place; it must take the same arguments as
         the public function.
+    written : sequence of str
+        Methods that call the public function and write its result into the tensor.
     numpy : sequence of ufuncs and functions
         NumPy functions that call the public function when their arguments are tensors. They must
         take the same arguments; see `numpy_function` for other signatures.
@@ -80,11 +84,13 @@ def operation(
         for name in in_place:
             assert function is not None
             setattr(Methods, name, _writing(function))
+        for name in written:
+            setattr(Methods, name, _written_back(name, call))
         numpy_protocol.counterparts.update(dict.fromkeys(numpy, call))
         entries.append(
             Entry(
                 call, function, tuple(methods), tuple(properties), reflected, tuple(in_place),
-                tuple(numpy),
+                tuple(written), tuple(numpy),
             )
         )  # fmt: skip
         return call
@@ -99,6 +105,13 @@ def _writing(function: type[Operation[Any]]) -> Callable[..., Any]:
     return method
 
 
+def _written_back(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return write_back(name, self, call(self, *args, **kwargs))
+
+    return method
+
+
 def numpy_function(*functions: Any) -> Callable[[Public], Public]:
     """Register an implementation of NumPy functions whose signature differs from the public one."""
 
@@ -107,11 +120,6 @@ def numpy_function(*functions: Any) -> Callable[[Public], Public]:
         return call
 
     return register
-
-
-def weak(operand: Any) -> Any:
-    """Convert a NumPy scalar to a Python number, so that it does not change the other dtype."""
-    return operand.item() if isinstance(operand, np.generic) else operand
 
 
 class Rules(Generic[Rule]):

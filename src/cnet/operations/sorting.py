@@ -8,8 +8,8 @@ import numpy as np
 from ..autograd import Array
 from ..tensor import Tensor, TensorLike, array_of
 from ._common import also_dim
+from ._dims import reduced_axes
 from .extrema import ValuesAndIndices, take
-from .reductions import reduced_axes
 from .registry import operation
 
 __all__ = ["argsort", "sort", "topk"]
