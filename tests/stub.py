@@ -21,6 +21,7 @@ from typing import Any, Self
 
 import numpy.typing as npt
 
+from .operations.division import Rounding
 from .operations.extrema import ValuesAndIndices
 from .operations.reductions import DType
 from .tensor import Axis, Number, Operand, Tensor, TensorLike
@@ -50,9 +51,13 @@ def _method(name: str, call, returns: str | None = None) -> str:
         arguments.defaults, arguments.kwonlyargs, arguments.kw_defaults = [], [], []
         if name in ("__eq__", "__ne__"):
             arguments.args[1].annotation = ast.Name("object")
+    optional = list(zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True))
+    arguments.kwonlyargs = [each for each, _ in optional if each.arg != "out"]
+    arguments.kw_defaults = [default for each, default in optional if each.arg != "out"]
     first = arguments.args[0]
     first.arg, first.annotation = "self", None
-    if inspect.unwrap(call) is not call:  # other argument names are accepted too
+    kinds = [p.kind for p in inspect.signature(call, follow_wrapped=False).parameters.values()]
+    if inspect.Parameter.VAR_KEYWORD in kinds:  # other argument names are accepted too
         arguments.kwarg = ast.arg("names", ast.Name("Any"))
     line = f"    def {name}({ast.unparse(arguments)}) -> {returns}: ..."
     return line + ("  # type: ignore[override]" if name in ("__eq__", "__ne__") else "")

@@ -5,7 +5,7 @@
 """
 
 from ..operations.elementwise import sigmoid as sigmoid
-from ..operations.elementwise import tanh as tanh
+from ..operations.trigonometric import tanh as tanh
 from .activation import *
 from .conv import *
 from .dropout import *
@@ -14,4 +14,5 @@ from .loss import *
 from .norm import *
 from .padding import *
 from .pooling import *
+from .rectifiers import *
 from .softmax import *
