@@ -12,7 +12,19 @@ from .autograd import (
     no_grad,
     set_grad_enabled,
 )
-from .functional import conv2d, dropout, log_softmax, relu, softmax
+from .functional import (
+    celu,
+    conv2d,
+    dropout,
+    hardshrink,
+    log_softmax,
+    prelu,
+    relu,
+    rrelu,
+    selu,
+    softmax,
+    threshold,
+)
 from .gradcheck import GradcheckError, gradcheck
 from .graphs import graph
 from .operations import *
@@ -49,6 +61,7 @@ __all__ = [
     "as_tensor",
     "autograd",
     "available_isas",
+    "celu",
     "compile",
     "config",
     "conv2d",
@@ -63,6 +76,7 @@ __all__ = [
     "get_rng_state",
     "gradcheck",
     "graph",
+    "hardshrink",
     "inference_mode",
     "is_grad_enabled",
     "kernels",
@@ -72,14 +86,18 @@ __all__ = [
     "nn",
     "no_grad",
     "optim",
+    "prelu",
     "relu",
+    "rrelu",
     "save",
+    "selu",
     "set_grad_enabled",
     "set_num_threads",
     "set_rng_state",
     "show_config",
     "softmax",
     "tensor",
+    "threshold",
     "use_exact",
     "use_isa",
     "use_threads",
@@ -107,4 +125,6 @@ def __getattr__(name: str) -> Any:
         return import_module(f".{name}", __name__)
     if name in _LAZY:
         return getattr(import_module(f".{_LAZY[name]}", __name__), name)
+    if name[-1:] == "_" != name[-2:-1] and hasattr(Tensor, name):  # in place, such as exp_
+        return getattr(Tensor, name)
     raise AttributeError(f"module 'cnet' has no attribute {name!r}")
