@@ -44,6 +44,8 @@ def _arguments(
     function: str, x: TensorLike, axis: int | None, stacklevel: int, dtype: DType
 ) -> tuple[TensorLike, int]:
     """Check the arguments; return the converted input and the axis."""
+    if not isinstance(stacklevel, int):  # `torch.softmax` has the dtype in this place
+        stacklevel, dtype = 3, stacklevel
     if dtype is not None:
         x = as_tensor(x, dtype)
     require_float(function, x)

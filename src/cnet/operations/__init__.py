@@ -20,6 +20,7 @@ from . import (
     selection,
     shape,
     sorting,
+    special,
     trigonometric,
 )
 from .arithmetic import *
@@ -37,6 +38,7 @@ from .rounding import *
 from .selection import *
 from .shape import *
 from .sorting import *
+from .special import *
 from .trigonometric import *
 
 __all__: list[str] = []
@@ -55,4 +57,5 @@ __all__ += rounding.__all__
 __all__ += selection.__all__
 __all__ += shape.__all__
 __all__ += sorting.__all__
+__all__ += special.__all__
 __all__ += trigonometric.__all__

@@ -47,10 +47,10 @@ def promoted(function: str, a: Any, b: Any) -> tuple[Any, Any]:
 
 def promoted_to_float(function: str, a: Any, b: Any) -> tuple[Any, Any]:
     """Like `promoted`, for an operation whose result has a float dtype."""
-    a, b = promoted(function, a, b)
-    if (a if isinstance(a, np.ndarray) else b).dtype.kind != "f":
+    x, y = promoted(function, a, b)
+    if (x if isinstance(x, np.ndarray) else y).dtype.kind != "f":
         return cast(a, FLOAT32), cast(b, FLOAT32)
-    return a, b
+    return x, y
 
 
 def common(function: str, *operands: Any) -> tuple[Array, ...]:
@@ -72,7 +72,7 @@ def common_float(function: str, *operands: Any) -> tuple[Array, ...]:
     arrays = common(function, *operands)
     if arrays[0].dtype.kind == "f":
         return arrays
-    return tuple([cast(array, FLOAT32) for array in arrays])
+    return tuple([cast(operand, FLOAT32) for operand in operands])
 
 
 def common_number(function: str, *operands: Any) -> tuple[Array, ...]:

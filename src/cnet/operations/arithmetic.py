@@ -294,11 +294,24 @@ def positive(input: Tensor) -> Tensor:
     return input
 
 
+def _fitting(exponent: Any, base: Any) -> Any:
+    """The exponent; ValueError if it would wrap around in the integer dtype of the base."""
+    exponent = weak(exponent)
+    if type(exponent) is int and isinstance(base, np.ndarray) and base.dtype.kind in "iu":
+        greatest = np.iinfo(base.dtype).max
+        if not 0 <= exponent <= greatest:
+            raise ValueError(
+                f"pow: exponent must be from 0 to {greatest} for {base.dtype} (got {exponent})"
+            )
+    return exponent
+
+
 class Pow(Arithmetic):
     ufunc, symbol = np.power, operator.pow
 
     @classmethod
     def forward(cls, ctx: Context, base: Array, exponent: Array) -> Any:
+        exponent = _fitting(exponent, base)
         base, exponent = promoted("pow", base, exponent)
         y = cls.compute(base, exponent)
         if y.dtype == np.int8 and base.dtype == np.bool_:

@@ -100,7 +100,9 @@ def fmin(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor
     """
 
 
-Heaviside = define("heaviside", lambda a, b: np.where(a == 0, b, (a > 0).astype(a.dtype)))
+Heaviside = define(
+    "heaviside", lambda a, b: np.where(a == 0, b, (a > 0).astype(a.dtype)), promote=common
+)
 
 
 @operation(Heaviside, methods=("heaviside",), in_place=("heaviside_",), numpy=(np.heaviside,))
@@ -115,10 +117,9 @@ def heaviside(input: TensorLike, values: TensorLike, *, out: Tensor | None = Non
     >>> cnet.heaviside(cnet.tensor([-1.0, 0.0, 2.0]), cnet.tensor(0.5))
     tensor([0. , 0.5, 1. ])
     """
-    if input.dtype != values.dtype:
-        raise TypeError(
-            f"heaviside: values.dtype must equal input.dtype (got {values.dtype} and {input.dtype})"
-        )
+    dtype, own = getattr(values, "dtype", None), array_of(input).dtype
+    if dtype != own:
+        raise TypeError(f"heaviside: values.dtype must equal input.dtype (got {dtype} and {own})")
     return written("heaviside", Heaviside.apply(input, values), out)
 
 
