@@ -24,6 +24,7 @@ import numpy.typing as npt
 from .devices import Place
 from .layouts import memory_format
 from .operations._options import Options, OutOptions, Size
+from .operations.division import Rounding
 from .operations.extrema import ValuesAndIndices
 from .operations.reductions import DType
 from .operations.sampling import Generator
@@ -64,9 +65,13 @@ def _method(name: str, call, returns: str | None = None) -> str:
             arguments.args[1].annotation = ast.Name("object")
     arguments.defaults = [_constant(default) for default in arguments.defaults]
     arguments.kw_defaults = [_constant(default) for default in arguments.kw_defaults]
+    optional = list(zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True))
+    arguments.kwonlyargs = [each for each, _ in optional if each.arg != "out"]
+    arguments.kw_defaults = [default for each, default in optional if each.arg != "out"]
     first = arguments.args[0]
     first.arg, first.annotation = "self", None
-    if inspect.unwrap(call) is not call:  # other argument names are accepted too
+    kinds = [p.kind for p in inspect.signature(call, follow_wrapped=False).parameters.values()]
+    if inspect.Parameter.VAR_KEYWORD in kinds:  # other argument names are accepted too
         arguments.kwarg = ast.arg("names", ast.Name("Any"))
     line = f"    def {name}({ast.unparse(arguments)}) -> {returns}: ..."
     return line + ("  # type: ignore[override]" if name in ("__eq__", "__ne__") else "")

@@ -18,6 +18,7 @@ from .autograd import no_grad as no_grad
 from .autograd import set_grad_enabled as set_grad_enabled
 from .devices import *
 from .dtypes import *
+from .functional import celu as celu
 from .functional import conv1d as conv1d
 from .functional import conv2d as conv2d
 from .functional import conv3d as conv3d
@@ -25,9 +26,14 @@ from .functional import conv_transpose1d as conv_transpose1d
 from .functional import conv_transpose2d as conv_transpose2d
 from .functional import conv_transpose3d as conv_transpose3d
 from .functional import dropout as dropout
+from .functional import hardshrink as hardshrink
 from .functional import log_softmax as log_softmax
+from .functional import prelu as prelu
 from .functional import relu as relu
+from .functional import rrelu as rrelu
+from .functional import selu as selu
 from .functional import softmax as softmax
+from .functional import threshold as threshold
 from .gradcheck import *
 from .graphs import *
 from .layouts import *
@@ -38,6 +44,7 @@ from .runtime import *
 from .settings import *
 from .size import *
 from .tensor import *
+from .tensor import Tensor as Tensor
 
 if TYPE_CHECKING:
     from . import accelerator as accelerator
@@ -79,6 +86,8 @@ def __getattr__(name: str) -> Any:
         return import_module(f".{name}", __name__)
     if name in _LAZY:
         return getattr(import_module(f".{_LAZY[name]}", __name__), name)
+    if name[-1:] == "_" != name[-2:-1] and hasattr(Tensor, name):  # in place: exp_
+        return getattr(Tensor, name)
     reason = f": {dtypes.REFUSED[name]}" if name in dtypes.REFUSED else ""
     raise AttributeError(f"module 'cnet' has no attribute {name!r}{reason}")
 

@@ -5,7 +5,7 @@
 """
 
 from ..operations.elementwise import sigmoid as sigmoid
-from ..operations.elementwise import tanh as tanh
+from ..operations.trigonometric import tanh as tanh
 from .activation import *
 from .adaptive import *
 from .attention import *
@@ -30,6 +30,7 @@ from .norm.group import *
 from .norm.local import *
 from .padding import *
 from .pooling import *
+from .rectifiers import *
 from .sampling import *
 from .shuffling import *
 from .softmax import *

@@ -24,10 +24,12 @@ def elementwise(x: Array, operation: str, a: float = 0.0, b: float = 0.0) -> Arr
     x : ndarray, any shape
         Float32 or float64.
     operation : str
-        One of ``relu``, ``leaky_relu`` (slope `a`), ``elu`` (α = `a`), ``gelu``, ``gelu_tanh``,
-        ``silu``, ``mish``, ``sigmoid``, ``logsigmoid``, ``softplus`` (β = `a`, threshold `b`),
-        ``hardtanh`` (from `a` to `b`), ``hardsigmoid``, ``hardswish``, ``tanh``, ``exp``, ``log``,
-        ``sqrt``, ``abs``, ``erf``. They are defined as in PyTorch.
+        One of ``relu``, ``leaky_relu`` (slope `a`), ``threshold`` (`b` up to `a`), ``elu`` (α =
+        `a`, positive numbers times `b`), ``celu`` (α = `a`), ``gelu``, ``gelu_tanh``, ``silu``,
+        ``mish``, ``sigmoid``, ``logsigmoid``, ``softplus`` (β = `a`, threshold `b`), ``hardtanh``
+        (from `a` to `b`), ``hardsigmoid``, ``hardswish``, ``hardshrink`` (λ = `a`), ``softshrink``
+        (λ = `a`), ``tanhshrink``, ``softsign``, ``tanh``, ``exp``, ``log``, ``sqrt``, ``rsqrt``,
+        ``reciprocal``, ``abs``, ``erf``, ``erfc``. They are defined as in PyTorch.
     a, b : float, default 0
         The parameters of the operation; operations without parameters ignore them.
 
@@ -69,8 +71,8 @@ def elementwise_backward(
     ----------
     grad_output, saved : ndarray, the same shape and dtype
         `grad_output` is the gradient with respect to the result y of the operation. `saved` is y if
-        the operation is ``relu``, ``elu``, ``sigmoid``, ``tanh``, ``exp`` or ``sqrt``, else its
-        argument x.
+        the operation is ``relu``, ``sigmoid``, ``tanh``, ``exp``, ``sqrt``, ``rsqrt`` or
+        ``reciprocal``, else its argument x; `SAVED` lists this.
     operation, a, b
         As in `elementwise`.
 

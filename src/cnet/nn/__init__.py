@@ -39,6 +39,8 @@ from .parallel import SyncBatchNorm as SyncBatchNorm
 from .parameter import *
 from .parameter_containers import *
 from .pooling import *
+from .rectifiers import *
+from .softmax import *
 from .special_pooling import *
 from .upsampling import *
 

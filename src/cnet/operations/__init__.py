@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from .arithmetic import *
 from .axes import *
 from .comparison import *
+from .compound import *
 from .conversion import *
 from .creation import *
+from .division import *
 from .elementwise import *
 from .extrema import *
 from .filling import *
@@ -19,19 +21,23 @@ from .gathering import *
 from .index_writing import *
 from .indexing import *
 from .joining import *
+from .logic import *
 from .masks import *
 from .products import *
 from .properties import *
 from .ranges import *
 from .rearranging import *
 from .reductions import *
+from .rounding import *
 from .sampling import *
 from .scattering import *
 from .selection import *
 from .shape import *
 from .sorting import *
+from .special import *
 from .splitting import *
 from .triangles import *
+from .trigonometric import *
 from .uniqueness import *
 
 if not TYPE_CHECKING:  # type checkers read the lists of the families
