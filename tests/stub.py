@@ -17,13 +17,13 @@ HEAD = '''"""The methods of `Tensor` for type checkers, written by ``python test
 
 import builtins
 from collections.abc import Sequence
-from typing import Any, Self, Unpack
+from typing import Any, Self
 
 import numpy.typing as npt
 
 from .devices import Place
 from .layouts import memory_format
-from .operations._options import Options, OutOptions, Size
+from .operations._options import Size
 from .operations.division import Rounding
 from .operations.extrema import ValuesAndIndices
 from .operations.reductions import DType

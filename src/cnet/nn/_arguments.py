@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..tensor import DType
+from ..dtypes import DType
 
 
 def integer(function: str, name: str, value: object, minimum: int = 1) -> int:

@@ -7,8 +7,8 @@ from ..tensor import Tensor
 from ._activation import Activation
 
 __all__ = [
-    "GELU", "GLU", "Hardshrink", "Hardsigmoid", "Hardswish", "LogSigmoid", "Mish", "SiLU", "Sigmoid",
-    "Softplus", "Softshrink", "Softsign", "Tanh", "Tanhshrink",
+    "GELU", "GLU", "Hardshrink", "Hardsigmoid", "Hardswish", "LogSigmoid", "Mish", "SiLU",
+    "Sigmoid", "Softplus", "Softshrink", "Softsign", "Tanh", "Tanhshrink",
 ]  # fmt: skip
 
 

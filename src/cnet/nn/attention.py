@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 
 from .. import functional as F
+from ..dtypes import DType
 from ..grad_mode import no_grad
-from ..tensor import DType, Tensor, as_tensor
+from ..tensor import Tensor, as_tensor
 from . import init
 from ._arguments import integer, parameter_dtype
 from .linear import Linear

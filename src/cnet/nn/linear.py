@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from .. import functional as F
-from ..tensor import DType, Tensor
+from ..dtypes import DType
+from ..tensor import Tensor
 from . import init
 from ._arguments import integer, parameter_dtype
 from .module import Module

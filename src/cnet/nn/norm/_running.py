@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from ...dtypes import DType
 from ...grad_mode import no_grad
-from ...tensor import DType, Tensor
+from ...tensor import Tensor
 from .._arguments import integer, parameter_dtype
 from ..module import Module
 from ..parameter import Parameter

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from ... import functional as F
-from ...tensor import DType, Tensor
+from ...dtypes import DType
+from ...tensor import Tensor
 from ._running import ChannelNorm
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d"]

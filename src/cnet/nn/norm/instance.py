@@ -4,7 +4,8 @@ import warnings
 from typing import Any
 
 from ... import functional as F
-from ...tensor import DType, Tensor, as_tensor
+from ...dtypes import DType
+from ...tensor import Tensor, as_tensor
 from ._running import ChannelNorm
 
 __all__ = ["InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"]

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from ... import functional as F
+from ...dtypes import DType
 from ...grad_mode import no_grad
-from ...tensor import DType, Tensor
+from ...tensor import Tensor
 from .._arguments import integer, parameter_dtype
 from ..module import Module
 from ..parameter import Parameter
