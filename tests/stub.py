@@ -24,7 +24,8 @@ import numpy.typing as npt
 from .devices import Place
 from .layouts import memory_format
 from .operations._options import Options, OutOptions, Size
-from .operations.extrema import ValuesAndIndices
+from .operations.extrema import MinAndMax, ValuesAndIndices
+from .operations.norms import Order
 from .operations.reductions import DType
 from .operations.sampling import Generator
 from .operations.splitting import Parts

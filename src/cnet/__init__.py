@@ -118,7 +118,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-_LAZY_MODULES = {"accelerator", "backends", "cuda", "data", "version"}
+_LAZY_MODULES = {"accelerator", "backends", "cuda", "data", "linalg", "version"}
 _LAZY = {
     "CheckpointError": "checkpoint",
     "Generator": "generator",
