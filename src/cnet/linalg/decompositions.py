@@ -83,7 +83,7 @@ def cholesky(A: TensorLike, *, upper: bool = False) -> Tensor:
             [0., 3.]])
     """
     lower = np.linalg.cholesky(_plain("cholesky", A))
-    return Tensor(_transposed(lower) if upper else lower)
+    return Tensor(lower.swapaxes(-1, -2) if upper else lower)
 
 
 def eigh(A: TensorLike, UPLO: Any = "L") -> Eigen:

@@ -27,6 +27,7 @@ from . import (
     ranges,
     rearranging,
     reductions,
+    reshaping,
     sampling,
     scattering,
     selection,
@@ -91,6 +92,7 @@ __all__ += quantiles.__all__
 __all__ += ranges.__all__
 __all__ += rearranging.__all__
 __all__ += reductions.__all__
+__all__ += reshaping.__all__
 __all__ += sampling.__all__
 __all__ += scattering.__all__
 __all__ += selection.__all__

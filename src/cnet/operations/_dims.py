@@ -86,7 +86,11 @@ def variadic(name: str) -> Callable[[Callable[..., Result]], Callable[..., Resul
                 if given:
                     raise TypeError(f"{function.__name__}: {name} must be given once")
                 given = (options.pop(name),)
-            return function(input, *integers(function.__name__, name, given), **options)
+            for value in given:
+                if type(value) is not int:
+                    given = integers(function.__name__, name, given)
+                    break
+            return function(input, *given, **options)
 
         return call
 
