@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from . import cuda as cuda
     from . import datasets as datasets
     from . import func as func
+    from . import linalg as linalg
     from . import models as models
     from . import transforms as transforms
     from . import utils as utils
@@ -61,13 +62,22 @@ if TYPE_CHECKING:
     from .checkpoint import save as save
     from .generator import Generator as Generator
     from .generator import default_generator as default_generator
+    from .legacy import BoolTensor as BoolTensor
+    from .legacy import ByteTensor as ByteTensor
+    from .legacy import CharTensor as CharTensor
+    from .legacy import DoubleTensor as DoubleTensor
+    from .legacy import FloatTensor as FloatTensor
+    from .legacy import HalfTensor as HalfTensor
+    from .legacy import IntTensor as IntTensor
+    from .legacy import LongTensor as LongTensor
+    from .legacy import ShortTensor as ShortTensor
     from .plan import compile as compile
 
 __version__ = "0.1.0"
 
 _LAZY_MODULES = {
-    "accelerator", "backends", "cuda", "datasets", "func", "models", "transforms", "utils",
-    "version",
+    "accelerator", "backends", "cuda", "datasets", "func", "linalg", "models", "transforms",
+    "utils", "version",
 }  # fmt: skip
 _LAZY = {
     "CheckpointError": "checkpoint",
