@@ -1,8 +1,10 @@
 """Layers: modules with parameters around `cnet.functional`, with PyTorch's names and defaults."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from . import init
 from .activation import GELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
-from .attention import MultiheadAttention
 from .containers import ModuleDict, ModuleList, Sequential
 from .conv import Conv2d
 from .distance import CosineSimilarity, PairwiseDistance
@@ -50,14 +52,17 @@ from .norm import (
 )
 from .parameter import Parameter
 from .pooling import AvgPool2d, MaxPool2d
-from .rnn import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
-from .transformer import (
-    Transformer,
-    TransformerDecoder,
-    TransformerDecoderLayer,
-    TransformerEncoder,
-    TransformerEncoderLayer,
-)
+
+if TYPE_CHECKING:
+    from .attention import MultiheadAttention
+    from .rnn import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
+    from .transformer import (
+        Transformer,
+        TransformerDecoder,
+        TransformerDecoderLayer,
+        TransformerEncoder,
+        TransformerEncoderLayer,
+    )
 
 __all__ = [
     "GELU",
@@ -137,3 +142,20 @@ __all__ = [
     "Unflatten",
     "init",
 ]
+
+_LAZY = {
+    "MultiheadAttention": "attention",
+    **dict.fromkeys(("GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell"), "rnn"),
+    **dict.fromkeys((name for name in __all__ if name.startswith("Transformer")), "transformer"),
+}
+"""Classes that are imported when they are used, so that the import of the package stays short."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(f".{_LAZY[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
