@@ -226,10 +226,10 @@ def _with_outside(x: Array) -> Array:
 
 def _along(grad: Array, x: Array, cells: Array) -> Array:
     """The derivative with respect to the weight of each tap: sums over the channels."""
-    result = np.zeros(cells.shape, x.dtype)
-    for number, places in enumerate(cells):
-        for channel, line in enumerate(x[number]):
-            result[number] += grad[number, channel, :, None] * line.take(places)
+    result = np.empty(cells.shape, x.dtype)
+    for image, gradients, places, sums in zip(x, grad, cells, result, strict=True):
+        values = np.ascontiguousarray(image.T).take(places, 0)
+        np.einsum("stc,sc->st", values, np.ascontiguousarray(gradients.T), out=sums)
     return result
 
 
