@@ -24,7 +24,8 @@ DType = npt.DTypeLike | None
 class Softmax(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axis: int) -> Any:
-        y = np.exp(x - _greatest(x, axis))
+        y = np.asarray(x - _greatest(x, axis))
+        np.exp(y, out=y)
         y /= y.sum(axis, keepdims=True)
         ctx.save_for_backward(y)
         ctx.axis = axis
@@ -33,7 +34,9 @@ class Softmax(Operation[Tensor]):
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         (y,) = ctx.saved
-        return y * (grad - (grad * y).sum(ctx.axis, keepdims=True))
+        dx = np.asarray(grad * y)
+        dx -= y * dx.sum(ctx.axis, keepdims=True)
+        return dx
 
 
 def _greatest(x: Array, axis: int) -> Any:
@@ -112,7 +115,9 @@ class LogSoftmax(Operation[Tensor]):
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         (y,) = ctx.saved
-        return grad - np.exp(y) * grad.sum(ctx.axis, keepdims=True)
+        dx = np.asarray(np.exp(y))
+        dx *= grad.sum(ctx.axis, keepdims=True)
+        return np.subtract(grad, dx, out=dx)
 
 
 @operation(LogSoftmax, methods=("log_softmax",))

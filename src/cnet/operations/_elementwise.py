@@ -14,6 +14,7 @@ options. Only what they need is saved.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -22,6 +23,7 @@ from .. import kernels
 from ..autograd import Array, Context, Operation, Variable
 from ..kernels.elementwise import SAVED
 from ..tensor import Tensor
+from ._blocks import blockwise
 from ._common import unbroadcast
 from ._documentation import documented
 from ._promotion import common_float, common_number, floating
@@ -54,13 +56,16 @@ class Formula(Operation[Tensor]):
     value: ClassVar[Callable[..., Any]]
     promote: ClassVar[Promote]
     gradients: ClassVar[tuple[Gradient, ...]]
+    simple: ClassVar[bool]
+    """Whether the value is a single ufunc, which needs no intermediate arrays."""
 
     @classmethod
     def forward(cls, ctx: Context, *operands: Any, **options: Any) -> Any:
         arrays = cls.promote(cls.title, *operands)
         with np.errstate(all="ignore"):
             try:
-                y = cls.value(*arrays, **options)
+                evaluate = cls.value if cls.simple else partial(blockwise, cls.value)
+                y = evaluate(*arrays, **options)
             except ValueError:
                 check_broadcast(cls.title, arrays)
                 raise
@@ -87,9 +92,8 @@ class Formula(Operation[Tensor]):
                     continue
                 formula, needs = cls.gradients[position]
                 values = [ctx.saved[n] if type(n) is int else ctx.options[n] for n in needs]
-                found.append(
-                    unbroadcast(np.asarray(formula(grad, *values)), ctx.input_shape(position))
-                )
+                gradient = np.asarray(blockwise(formula, grad, *values))
+                found.append(unbroadcast(gradient, ctx.input_shape(position)))
         return tuple(found)
 
 
@@ -158,7 +162,7 @@ def define(
         needs.append(tuple([_POSITIONS.get(name, name) for name in names]))
     return _class_of(
         Formula, title=title, value=staticmethod(value), promote=staticmethod(promote),
-        gradients=tuple(map(Gradient, gradients, needs)),
+        gradients=tuple(map(Gradient, gradients, needs)), simple=isinstance(value, np.ufunc),
     )  # fmt: skip
 
 

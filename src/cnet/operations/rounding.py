@@ -23,9 +23,9 @@ def _of_floats(function: Callable[[Array], Any]) -> Callable[[Array], Any]:
 
 
 def _sign(x: Array) -> Any:
-    if x.dtype.kind == "b":
-        return x.copy()
-    return np.nan_to_num(np.sign(x), copy=False) if x.dtype.kind == "f" else np.sign(x)
+    if x.dtype.kind == "f":
+        return (x > 0).astype(x.dtype) - (x < 0).astype(x.dtype)
+    return np.sign(x) if x.dtype.kind != "b" else x.copy()
 
 
 @formula(_of_floats(np.ceil), zeros, promote=common_number, numpy=(np.ceil,))

@@ -5,6 +5,7 @@ Operands are promoted and broadcast as in `arithmetic`.
 
 # mypy: disable-error-code="empty-body"
 
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -117,9 +118,14 @@ def heaviside(input: TensorLike, values: TensorLike, *, out: Tensor | None = Non
     >>> cnet.heaviside(cnet.tensor([-1.0, 0.0, 2.0]), cnet.tensor(0.5))
     tensor([0. , 0.5, 1. ])
     """
-    dtype, own = getattr(values, "dtype", None), array_of(input).dtype
-    if dtype != own:
-        raise TypeError(f"heaviside: values.dtype must equal input.dtype (got {dtype} and {own})")
+    if not isinstance(values, (Tensor, np.ndarray)):
+        raise TypeError(
+            f"heaviside: values must be a Tensor or array (got {type(values).__name__})"
+        )
+    if values.dtype != input.dtype:
+        raise TypeError(
+            f"heaviside: values.dtype must equal input.dtype (got {values.dtype} and {input.dtype})"
+        )
     return written("heaviside", Heaviside.apply(input, values), out)
 
 
@@ -197,6 +203,15 @@ class Clip(Operation[Tensor]):
         except ValueError:
             check_broadcast("clamp", [a for a in (x, min, max) if a is not None])
             raise
+
+    @classmethod
+    def in_place(cls, ctx: Context, x: Array, *args: Any, **kwargs: Any) -> None:
+        """Avoid the copy if the bounds are numbers and no gradient is needed."""
+        numbers = all(type(bound) in (int, float, NoneType) for bound in args)
+        if numbers and ctx.edges == (None, None, None) and x.dtype.kind == "f":
+            np.clip(x, *args, out=x)
+        else:
+            super().in_place(ctx, x, *args)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
