@@ -4,19 +4,23 @@ A case is one line of a table: a function of the package ``t``, its module ``F``
 the shapes of the tensors. Operations of another family are added as lines.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, TypeAlias
 
 from cnet.bench.cases import Case, Work, arrays
 
 Function: TypeAlias = Callable[..., Any]
+Sizes: TypeAlias = tuple[int | None, ...]
+"""A shape; None is the number of rows."""
+Table: TypeAlias = dict[str, tuple[Function, *tuple[Sizes, ...]]]
 
-ELEMENTS = 10**6
-MANY = (1000, ELEMENTS // 1000)
-ROW = (1, ELEMENTS // 1000)
+ROWS = 1000
+MANY, ROW = (None, 1000), (1, 1000)
+CHANNELS = (None, 10, 100)
+SHORT_ROWS = (None, 100, 10)
 
-SMOOTH: dict[str, tuple[Function, *tuple[tuple[int, ...], ...]]] = {
+SMOOTH: Table = {
     "add": (lambda t, F, x, y: x + y, MANY, MANY),
     "add, row": (lambda t, F, x, y: x + y, MANY, ROW),
     "add, number": (lambda t, F, x: x + 2.5, MANY),
@@ -74,13 +78,12 @@ SMOOTH: dict[str, tuple[Function, *tuple[tuple[int, ...], ...]]] = {
 }
 """Functions of numbers between 0.1 and 0.9, with a derivative."""
 
-ACTIVATIONS: dict[str, tuple[Function, *tuple[tuple[int, ...], ...]]] = {
+ACTIVATIONS: Table = {
     "relu": (lambda t, F, x: F.relu(x), MANY),
     "relu6": (lambda t, F, x: F.relu6(x), MANY),
     "leaky_relu": (lambda t, F, x: F.leaky_relu(x), MANY),
     "prelu": (lambda t, F, x, w: F.prelu(x, w), MANY, (1,)),
-    "prelu, channels": (lambda t, F, x, w: F.prelu(x, w), (10, 100, 1000), (100,)),
-    "rrelu": (lambda t, F, x: F.rrelu(x, training=True), MANY),
+    "prelu, channels": (lambda t, F, x, w: F.prelu(x, w), CHANNELS, (10,)),
     "elu": (lambda t, F, x: F.elu(x), MANY),
     "celu": (lambda t, F, x: F.celu(x), MANY),
     "selu": (lambda t, F, x: F.selu(x), MANY),
@@ -100,14 +103,14 @@ ACTIVATIONS: dict[str, tuple[Function, *tuple[tuple[int, ...], ...]]] = {
     "tanhshrink": (lambda t, F, x: F.tanhshrink(x), MANY),
     "glu": (lambda t, F, x: F.glu(x), MANY),
     "softmax": (lambda t, F, x: F.softmax(x, dim=1), MANY),
-    "softmax, channels": (lambda t, F, x: F.softmax(x, dim=1), (10, 100, 1000)),
-    "softmax, 10": (lambda t, F, x: F.softmax(x, dim=1), (ELEMENTS // 10, 10)),
+    "softmax, channels": (lambda t, F, x: F.softmax(x, dim=1), CHANNELS),
+    "softmax, 10": (lambda t, F, x: F.softmax(x, dim=2), SHORT_ROWS),
     "log_softmax": (lambda t, F, x: F.log_softmax(x, dim=1), MANY),
-    "log_softmax, 10": (lambda t, F, x: F.log_softmax(x, dim=1), (ELEMENTS // 10, 10)),
+    "log_softmax, 10": (lambda t, F, x: F.log_softmax(x, dim=2), SHORT_ROWS),
 }
 """Functions of normally distributed numbers, with a derivative."""
 
-OTHERS: dict[str, tuple[Function, *tuple[tuple[int, ...], ...]]] = {
+OTHERS: Table = {
     "eq": (lambda t, F, x, y: x == y, MANY, MANY),
     "lt": (lambda t, F, x, y: x < y, MANY, MANY),
     "gt, number": (lambda t, F, x: x > 0.5, MANY),
@@ -126,7 +129,7 @@ OTHERS: dict[str, tuple[Function, *tuple[tuple[int, ...], ...]]] = {
 
 def _bind(
     function: Function,
-    shapes: tuple[tuple[int, ...], ...],
+    sizes: tuple[Sizes, ...],
     backward: bool,
     positive: bool,
     side: Any,
@@ -136,6 +139,7 @@ def _bind(
 
     Numbers are normally distributed, or between 0.1 and 0.9 if `positive`.
     """
+    shapes = [tuple([batch if size is None else size for size in each]) for each in sizes]
     numbers = arrays(*shapes)
     if positive:
         numbers = [0.5 + 0.4 * array.clip(-1, 1) for array in numbers]
@@ -143,34 +147,32 @@ def _bind(
     call = partial(function, side.package, side.functional, *tensors)
     if not backward:
         return call
-    grad_output = side.tensor(arrays(tuple(call().shape))[0], False)
+    grad_output = side.tensor(*arrays(tuple(call().shape)), False)
 
-    def both() -> None:
+    def both() -> tuple[Any, ...]:
         for tensor in tensors:
             tensor.grad = None
         call().backward(grad_output)
+        return tuple([tensor.grad for tensor in tensors])
 
     return both
 
 
-def _tables() -> dict[str, Case]:
-    def case(title: str, entry: Any, backward: bool, positive: bool) -> Case:
-        function, *shapes = entry
-        return Case(title, partial(_bind, function, tuple(shapes), backward, positive), 1)
-
-    cases = {}
-    for table, positive in ((SMOOTH, True), (ACTIVATIONS, False), (OTHERS, True)):
-        for name, (function, *shapes) in table.items():
-            kinds = {"forward": (shapes, False), "forward + backward": (shapes, True)}
-            kinds["one element"] = [(1,) * len(shape) for shape in shapes], False
-            if table is OTHERS:
-                del kinds["forward + backward"]
-            if name == "glu":
-                del kinds["one element"]
-            for kind, (each, backward) in kinds.items():
-                title = f"{name}, {kind}"
-                cases[title] = case(title, (function, *each), backward, positive)
-    return cases
+def _cases(name: str, entry: Any, backward: bool, positive: bool) -> Iterator[tuple[str, Case]]:
+    function, *sizes = entry
+    kinds = [("forward", sizes, False), ("forward + backward", sizes, True)][: 1 + backward]
+    if name != "glu":
+        kinds.append(("one element", [(1,) * len(each) for each in sizes], False))
+    for kind, each, both in kinds:
+        title = f"{name}, {kind}"
+        yield title, Case(title, partial(_bind, function, tuple(each), both, positive), ROWS)
 
 
-CASES = _tables()
+CASES = {
+    title: case
+    for table, backward, positive in (
+        (SMOOTH, True, True), (ACTIVATIONS, True, False), (OTHERS, False, True),
+    )
+    for name, entry in table.items()
+    for title, case in _cases(name, entry, backward, positive)
+}  # fmt: skip

@@ -137,7 +137,10 @@ class PReLU(Operation[Tensor]):
         ctx.save_for_backward(x, slopes)
         if slopes.size == 1:
             return kernels.elementwise(x, "leaky_relu", float(weight.item()))
-        return np.maximum(x, 0) + slopes * np.minimum(x, 0)
+        y = np.minimum(x, 0)
+        y *= slopes
+        y += np.maximum(x, 0)
+        return y
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:

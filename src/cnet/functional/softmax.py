@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import random
+from .. import kernels, random
 from ..autograd import Array, Context, Operation
 from ..operations._common import also_dim
 from ..operations._promotion import require_float
@@ -24,9 +24,12 @@ DType = npt.DTypeLike | None
 class Softmax(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axis: int) -> Any:
-        y = np.asarray(x - _greatest(x, axis))
-        np.exp(y, out=y)
-        y /= y.sum(axis, keepdims=True)
+        if _is_last(x, axis):
+            y = kernels.softmax(x)
+        else:
+            y = np.asarray(x - _greatest(x, axis))
+            np.exp(y, out=y)
+            y /= y.sum(axis, keepdims=True)
         ctx.save_for_backward(y)
         ctx.axis = axis
         return y
@@ -37,6 +40,11 @@ class Softmax(Operation[Tensor]):
         dx = np.asarray(grad * y)
         dx -= y * dx.sum(ctx.axis, keepdims=True)
         return dx
+
+
+def _is_last(x: Array, axis: int) -> bool:
+    """Whether the kernel, which computes along the last axis, supports the arguments."""
+    return x.ndim > 0 and axis in (-1, x.ndim - 1) and x.dtype in (np.float32, np.float64)
 
 
 def _greatest(x: Array, axis: int) -> Any:
@@ -106,8 +114,11 @@ def softmax(
 class LogSoftmax(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axis: int) -> Any:
-        y = x - _greatest(x, axis)
-        y -= np.log(np.exp(y).sum(axis, keepdims=True))
+        if _is_last(x, axis):
+            y = kernels.softmax(x, logarithm=True)
+        else:
+            y = np.asarray(x - _greatest(x, axis))
+            y -= np.log(np.exp(y).sum(axis, keepdims=True))
         ctx.save_for_backward(y)
         ctx.axis = axis
         return y

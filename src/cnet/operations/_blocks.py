@@ -8,7 +8,7 @@ import numpy as np
 from ..autograd import Array
 from ..kernels import _memory
 
-BLOCK = 1 << 15
+BLOCK = 1 << 16
 """Elements of a block."""
 
 

@@ -56,15 +56,15 @@ class Formula(Operation[Tensor]):
     value: ClassVar[Callable[..., Any]]
     promote: ClassVar[Promote]
     gradients: ClassVar[tuple[Gradient, ...]]
-    simple: ClassVar[bool]
-    """Whether the value is a single ufunc, which needs no intermediate arrays."""
+    single: ClassVar[bool]
+    """Whether the value needs no intermediate arrays."""
 
     @classmethod
     def forward(cls, ctx: Context, *operands: Any, **options: Any) -> Any:
         arrays = cls.promote(cls.title, *operands)
         with np.errstate(all="ignore"):
             try:
-                evaluate = cls.value if cls.simple else partial(blockwise, cls.value)
+                evaluate = cls.value if cls.single else partial(blockwise, cls.value)
                 y = evaluate(*arrays, **options)
             except ValueError:
                 check_broadcast(cls.title, arrays)
@@ -154,6 +154,7 @@ def define(
     value: Callable[..., Any],
     *gradients: Callable[..., Any],
     promote: Promote = common_float,
+    single: bool = False,
 ) -> type[Operation[Tensor]]:
     """The operation with a value and gradients, as `formula` has them, for a function `title`."""
     needs = []
@@ -162,7 +163,8 @@ def define(
         needs.append(tuple([_POSITIONS.get(name, name) for name in names]))
     return _class_of(
         Formula, title=title, value=staticmethod(value), promote=staticmethod(promote),
-        gradients=tuple(map(Gradient, gradients, needs)), simple=isinstance(value, np.ufunc),
+        gradients=tuple(map(Gradient, gradients, needs)),
+        single=single or isinstance(value, np.ufunc),
     )  # fmt: skip
 
 
@@ -175,6 +177,7 @@ def formula(
     value: Callable[..., Any],
     *gradients: Callable[..., Any],
     promote: Promote = common_float,
+    single: bool = False,
     numbers: Numbers = "none",
     aliases: Sequence[str] = (),
     methods: Sequence[str] = (),
@@ -192,6 +195,9 @@ def formula(
         One for each operand. Without them, `backward` raises RuntimeError.
     promote : callable
         The rule of `_promotion` that converts the operands.
+    single : bool, default False
+        Whether the value needs no intermediate arrays, as for ufuncs, so that large arrays are not
+        divided into blocks.
     numbers : {"none", "other", "either"}
         Which of two operands may be a Python number, as in PyTorch. NumPy functions and operators
         take numbers anyway.
@@ -204,7 +210,7 @@ def formula(
 
     def declare(declaration: Declared) -> Declared:
         name = declaration.__name__
-        function = define(name, value, *gradients, promote=promote)
+        function = define(name, value, *gradients, promote=promote, single=single)
         ufuncs = (value,) if isinstance(value, np.ufunc) else ()
         names = (name, *aliases)
         numpy_function(*ufuncs, *numpy)(function.apply)

@@ -129,9 +129,15 @@ def heaviside(input: TensorLike, values: TensorLike, *, out: Tensor | None = Non
     return written("heaviside", Heaviside.apply(input, values), out)
 
 
+def _nan_to_num(x: Array, nan: float | None, posinf: Any, neginf: Any) -> Any:
+    if x.dtype.kind != "f" or np.isfinite(x).all():
+        return x.copy()
+    return np.nan_to_num(x, True, nan or 0.0, posinf, neginf)
+
+
 NanToNum = define(
     "nan_to_num",
-    lambda x, nan, posinf, neginf: np.nan_to_num(x, True, nan or 0.0, posinf, neginf),
+    _nan_to_num,
     lambda g, x: np.where(np.isfinite(x), g, 0),
     promote=common,
 )
