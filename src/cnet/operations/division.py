@@ -111,7 +111,7 @@ def _rounded(function: str, rounding_mode: Rounding) -> Any:
 
 
 @operation(
-    Div, methods=("div", "divide", "true_divide", "__truediv__"), reflected="__rtruediv__",
+    Div, methods=("div", "divide", "__truediv__"), reflected="__rtruediv__",
     in_place=("true_divide_", "__itruediv__"), numpy=(np.divide,),
 )  # fmt: skip
 def div(
@@ -160,6 +160,19 @@ def div(
         (Div if rounding_mode is None else _rounded("div", rounding_mode)).apply(input, other),
         out,
     )
+
+
+@operation(methods=("true_divide",))
+def true_divide(dividend: Operand, divisor: Operand, *, out: Tensor | None = None) -> Tensor:
+    """The quotient ``dividend / divisor``; see `div`.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.true_divide(cnet.tensor([1, 2]), 4)
+    tensor([0.25, 0.5 ])
+    """
+    return div(dividend, divisor, out=out)
 
 
 @operation(methods=("div_", "divide_"))
@@ -244,4 +257,3 @@ def reciprocal(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
 
 
 divide = div
-true_divide = div

@@ -394,6 +394,12 @@ def where(
     return written("where", Where.apply(condition, weak(input), weak(other)), out)
 
 
+@operation(methods=("where",))
+def _where(self: Tensor, condition: TensorLike, other: Operand) -> Tensor:
+    """Elements of the tensor where a condition is true, and of `other` elsewhere."""
+    return where(condition, self, other)
+
+
 @numpy_function(np.clip)
 def _numpy_clip(x: Tensor, a_min: Any = None, a_max: Any = None, **bounds: Any) -> Tensor:
     return clamp(x, bounds.get("min", a_min), bounds.get("max", a_max))
