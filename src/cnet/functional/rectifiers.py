@@ -8,6 +8,7 @@ import numpy as np
 from .. import kernels, random
 from ..autograd import Array, Context, Operation
 from ..inplace import apply_in_place
+from ..kernels import _memory
 from ..operations._common import unbroadcast
 from ..operations._elementwise import COMPILED
 from ..operations._promotion import require_float
@@ -137,7 +138,7 @@ class PReLU(Operation[Tensor]):
         ctx.save_for_backward(x, slopes)
         if slopes.size == 1:
             return kernels.elementwise(x, "leaky_relu", float(weight.item()))
-        y = np.minimum(x, 0)
+        y = np.minimum(x, 0, out=_memory.empty(x.shape, x.dtype))
         y *= slopes
         y += np.maximum(x, 0)
         return y

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from .. import kernels, random
 from ..autograd import Array, Context, Operation
+from ..kernels import _memory
 from ..operations._common import also_dim
 from ..operations._promotion import require_float
 from ..operations.arithmetic import add, neg, sub
@@ -27,7 +28,7 @@ class Softmax(Operation[Tensor]):
         if _is_last(x, axis):
             y = kernels.softmax(x)
         else:
-            y = np.asarray(x - _greatest(x, axis))
+            y = np.subtract(x, _greatest(x, axis), out=_memory.empty(x.shape, x.dtype))
             np.exp(y, out=y)
             y /= y.sum(axis, keepdims=True)
         ctx.save_for_backward(y)
@@ -37,7 +38,7 @@ class Softmax(Operation[Tensor]):
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         (y,) = ctx.saved
-        dx = np.asarray(grad * y)
+        dx = np.multiply(grad, y, out=_memory.empty(y.shape, y.dtype))
         dx -= y * dx.sum(ctx.axis, keepdims=True)
         return dx
 
@@ -117,7 +118,7 @@ class LogSoftmax(Operation[Tensor]):
         if _is_last(x, axis):
             y = kernels.softmax(x, logarithm=True)
         else:
-            y = np.asarray(x - _greatest(x, axis))
+            y = np.subtract(x, _greatest(x, axis), out=_memory.empty(x.shape, x.dtype))
             y -= np.log(np.exp(y).sum(axis, keepdims=True))
         ctx.save_for_backward(y)
         ctx.axis = axis
@@ -126,7 +127,7 @@ class LogSoftmax(Operation[Tensor]):
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         (y,) = ctx.saved
-        dx = np.asarray(np.exp(y))
+        dx = np.exp(y, out=_memory.empty(y.shape, y.dtype))
         dx *= grad.sum(ctx.axis, keepdims=True)
         return np.subtract(grad, dx, out=dx)
 

@@ -92,7 +92,8 @@ class Formula(Operation[Tensor]):
                     continue
                 formula, needs = cls.gradients[position]
                 values = [ctx.saved[n] if type(n) is int else ctx.options[n] for n in needs]
-                gradient = np.asarray(blockwise(formula, grad, *values))
+                evaluate = partial(blockwise, formula) if needs else formula
+                gradient = np.asarray(evaluate(grad, *values))
                 found.append(unbroadcast(gradient, ctx.input_shape(position)))
         return tuple(found)
 

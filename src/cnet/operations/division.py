@@ -66,13 +66,17 @@ def _truncated(a: Array, b: Array) -> Any:
     return quotient + ((quotient < 0) & (quotient * b != a))
 
 
+_FEW = 256
+"""For fewer numbers, NumPy's division has less overhead; the results are the same."""
+
+
 def _quotient(a: Array, b: Array, rounding: Callable[[Array], Array]) -> Array | None:
-    """The rounded quotient of float32 arrays in float64, or None where it is not exact.
+    """The rounded quotient of float32 arrays in float64; None if it is inexact, or for few numbers.
 
     A quotient below 2^27 and its product with `b` are exact, which is many times faster than the
     division digit by digit of NumPy.
     """
-    if a.dtype != np.float32:
+    if a.dtype != np.float32 or max(a.size, b.size) < _FEW:
         return None
     quotient = rounding(a.astype(np.float64) / b)
     return quotient if (np.abs(quotient) < 2.0**27).all() else None
