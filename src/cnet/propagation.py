@@ -90,7 +90,8 @@ def starting_gradient(tensor: Variable, gradient: Any) -> Array:
     if not tensor._requires_grad:
         raise RuntimeError("backward: the tensor does not require grad and has no grad_fn")
     if gradient is not None:
-        return fitting(gradient, edge, "backward").copy()
+        fitted = fitting(gradient, edge, "backward")
+        return fitted if isinstance(gradient, Variable) else fitted.copy()
     if tensor._array.size != 1:
         raise RuntimeError(
             "backward: grad can be implicitly created only for scalar outputs "
