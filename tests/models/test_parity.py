@@ -5,7 +5,7 @@ its sign, and in float32 rounding errors decide about a few signs.
 """
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,16 @@ TOLERANCE = {"float32": 1e-4, "float64": 1e-10}
 
 ROUNDED = {"MobileNetV3", "mobilenet_v3_large"}
 """Models with hard sigmoid: for its gradient in float64, PyTorch has 1/6 rounded to float32."""
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """The thread pools of both libraries slow each other down."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with cnet.use_threads(1):
+        yield
+    torch.set_num_threads(threads)
 
 
 def _module(package: Any, name: str) -> Any:
