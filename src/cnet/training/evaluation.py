@@ -1,13 +1,13 @@
 """Evaluation of a classifier."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from .. import functional as F
 from ..autograd import no_grad
+from ..inspection.layers import evaluation_mode
 from ..metrics import Accuracy, Mean, Metric
 from ..nn import Module
 from ..tensor import Tensor, TensorLike, as_tensor
@@ -45,7 +45,9 @@ class Evaluation:
 
 def fresh(function: str, metrics: Metrics | None) -> dict[str, Metric]:
     """Copies of metrics without counts; by default only the accuracy."""
-    copies = {"accuracy": Accuracy()} if metrics is None else dict(deepcopy(metrics))
+    copies: dict[str, Metric] = dict(deepcopy(metrics or {}))
+    if metrics is None:
+        copies["accuracy"] = Accuracy()
     for name, metric in copies.items():
         if not isinstance(metric, Metric):
             raise TypeError(
@@ -53,18 +55,6 @@ def fresh(function: str, metrics: Metrics | None) -> dict[str, Metric]:
             )
         metric.reset()
     return copies
-
-
-@contextmanager
-def evaluation_mode(model: Module) -> Iterator[None]:
-    """Set the model to evaluation mode; afterwards every module has its former mode again."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 def evaluate(

@@ -155,7 +155,9 @@ class EMA(Callback):
 
     def _average(self, averaged: Tensor, current: Tensor, count: Any) -> Tensor:
         steps = int(count)
-        return get_ema_avg_fn(min(self.decay, (1 + steps) / (10 + steps)))(averaged, current, count)
+        decay = min(self.decay, (1 + steps) / (10 + steps))
+        average: Tensor = get_ema_avg_fn(decay)(averaged, current, count)
+        return average
 
     def on_step_end(self, trainer: "Trainer") -> None:
         """Update the average."""
