@@ -54,7 +54,9 @@ DIRECTIONS = {
     "plan": "_core autograd functional kernels nn operations reference runtime tensor",
     "onnx": "autograd functional nn plan tensor",
     "distributed": "autograd nn optim tensor",
-    "training": "autograd checkpoint functional nn operations optim tensor utils",
+    "metrics": "",
+    "training": "autograd checkpoint functional metrics nn operations optim optim.swa_utils tensor "
+    "utils",
     "bench": "functional kernels models optim runtime tensor",
     "_commands": "datasets runtime utils",
     "experiment": "_commands graphs models optim plots tensor training utils",
@@ -74,6 +76,7 @@ FOREIGN = {
     "checkpoint": {"safetensors"},
     "datasets": {"PIL", "sklearn", "tqdm"},
     "experiment": {"scipy", "tqdm"},
+    "metrics": {"sklearn"},
     "onnx": {"onnx"},
     "plots": {"matplotlib"},
     "training": {"tqdm"},

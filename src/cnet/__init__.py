@@ -53,7 +53,10 @@ if TYPE_CHECKING:
     from . import datasets as datasets
     from . import func as func
     from . import linalg as linalg
+    from . import metrics as metrics
     from . import models as models
+    from . import plots as plots
+    from . import training as training
     from . import transforms as transforms
     from . import utils as utils
     from . import version as version
@@ -62,6 +65,8 @@ if TYPE_CHECKING:
     from .checkpoint import save as save
     from .generator import Generator as Generator
     from .generator import default_generator as default_generator
+    from .inspection import profile as profile
+    from .inspection import summary as summary
     from .legacy import BoolTensor as BoolTensor
     from .legacy import ByteTensor as ByteTensor
     from .legacy import CharTensor as CharTensor
@@ -76,8 +81,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LAZY_MODULES = {
-    "accelerator", "backends", "cuda", "datasets", "func", "linalg", "models", "transforms",
-    "utils", "version",
+    "accelerator", "backends", "cuda", "datasets", "func", "linalg", "metrics", "models", "plots",
+    "training", "transforms", "utils", "version",
 }  # fmt: skip
 _LAZY = {
     "CheckpointError": "checkpoint",
@@ -85,7 +90,9 @@ _LAZY = {
     "compile": "plan",
     "default_generator": "generator",
     "load": "checkpoint",
+    "profile": "inspection",
     "save": "checkpoint",
+    "summary": "inspection",
 }
 """Names that are imported when they are used, each with its module."""
 _LAZY.update(dict.fromkeys(dtypes.TENSOR_TYPES, "legacy"))
