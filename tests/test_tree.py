@@ -42,6 +42,8 @@ DIRECTIONS = {
     "functional": "autograd kernels operations tensor",
     "nn": "autograd functional operations tensor",
     "func": "nn",
+    "linalg": "autograd operations tensor",
+    "inspection": "autograd nn operations tensor",
     "optim": "graphs kernels tensor",
     "optim.swa_utils": "nn optim tensor",
     "models": "functional nn operations tensor",
@@ -49,7 +51,7 @@ DIRECTIONS = {
     "datasets": "tensor utils",
     "transforms": "nn tensor",
     "checkpoint": "nn tensor",
-    "plots": "",
+    "plots": "autograd inspection nn tensor",
     "dropin": "kernels",
     "plan": "_core autograd functional kernels nn operations reference runtime tensor",
     "onnx": "autograd functional nn plan tensor",
@@ -74,6 +76,7 @@ import only other basic parts.
 
 FOREIGN = {
     "checkpoint": {"safetensors"},
+    "cli": {"PIL"},
     "datasets": {"PIL", "sklearn", "tqdm"},
     "experiment": {"scipy", "tqdm"},
     "metrics": {"sklearn"},
