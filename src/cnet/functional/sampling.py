@@ -73,7 +73,9 @@ def _moved_inside(
 
 
 OUTSIDE = 8.0
-"""A position with this distance from the image, or a larger one, reads no cell of the image."""
+"""A position at this distance before the image, or a larger one, reads no cell of the image."""
+FAR = 2.0**30
+"""A position that is behind the end of any image."""
 
 
 # ---- Modes ---------------------------------------------------------------------------------------
@@ -81,7 +83,7 @@ OUTSIDE = 8.0
 
 def _integers(cells: Array) -> Array:
     """Positions as integers; those far outside stay outside."""
-    integers: Array = np.clip(cells, -OUTSIDE, 2**31).astype(np.int64)
+    integers: Array = np.clip(cells, -OUTSIDE, FAR).astype(np.int32)
     return integers
 
 
@@ -119,7 +121,8 @@ PADDING_MODES = "zeros", "border", "reflection"
 def _taps(coordinates: Array, size: int, mode: str, padding_mode: str, align_corners: bool) -> Taps:
     """The taps along one axis for coordinates from −1 to 1."""
     x, scale = _pixels(coordinates, size, align_corners)
-    x = np.nan_to_num(x, nan=-OUTSIDE, neginf=-OUTSIDE, posinf=2**31)
+    if not np.isfinite(x).all():
+        x = np.nan_to_num(x, nan=-OUTSIDE, neginf=-OUTSIDE, posinf=FAR)
     slope: Array | float = 1.0
     if mode != "bicubic":
         x, slope = _moved_inside(x, size, padding_mode, align_corners)
@@ -150,11 +153,13 @@ class _Window:
         ]
         self.cells = self._stacked(np.int32)
         for place, numbers in enumerate(self.numbers):
-            cells: Any = 0
-            for tap, size, k in zip(taps, sizes, numbers, strict=True):
-                cells = cells * size + tap.cells[k]
-            within = np.all([i[k] for i, k in zip(inside, numbers, strict=True)], 0)
-            self.cells[..., place] = np.where(within, cells, prod(sizes))
+            first, *rest = (tap.cells[k] for tap, k in zip(taps, numbers, strict=True))
+            within, *others = (cells[k] for cells, k in zip(inside, numbers, strict=True))
+            cells: Array = np.where(within, first, 0)
+            for size, tap_cells, other in zip(sizes[1:], rest, others, strict=True):
+                cells = cells * np.int32(size) + tap_cells
+                within = within & other
+            self.cells[..., place] = np.where(within, cells, np.int32(prod(sizes)))
 
     def _stacked(self, dtype: Any) -> Array:
         """A new array of shape (n, samples, taps)."""
