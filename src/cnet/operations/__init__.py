@@ -19,6 +19,7 @@ from . import (
     index_writing,
     indexing,
     joining,
+    logical,
     masks,
     norms,
     products,
@@ -51,6 +52,7 @@ from .gathering import *
 from .index_writing import *
 from .indexing import *
 from .joining import *
+from .logical import *
 from .masks import *
 from .norms import *
 from .products import *
@@ -84,6 +86,7 @@ __all__ += gathering.__all__
 __all__ += index_writing.__all__
 __all__ += indexing.__all__
 __all__ += joining.__all__
+__all__ += logical.__all__
 __all__ += masks.__all__
 __all__ += norms.__all__
 __all__ += products.__all__

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from ..tensor import Axis, Operand, Tensor, array_of
-from ._common import also_dim, axes, weak
+from ..tensor import Operand, Tensor
+from ._common import weak
 from ._promotion import promoted
 from .registry import operation
 
@@ -63,17 +63,3 @@ _test(np.isnan)
 _test(np.isinf)
 _test(np.isfinite)
 _test(np.signbit)
-
-
-@operation(methods=("all",), numpy=(np.all,))
-@also_dim
-def all(input: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """Whether all elements along axes, by default all axes, are true or nonzero."""
-    return Tensor(np.all(array_of(input), axes(axis), keepdims=keepdims))
-
-
-@operation(methods=("any",), numpy=(np.any,))
-@also_dim
-def any(input: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """Whether any element along axes, by default all axes, is true or nonzero."""
-    return Tensor(np.any(array_of(input), axes(axis), keepdims=keepdims))
