@@ -27,6 +27,7 @@ PAGES = {
     "operations": ("cnet", "Functions of tensors", "cnet.operations"),
     "functional": ("cnet.functional", "Functions of networks", "cnet.functional"),
     "nn": ("cnet.nn", "Modules", "cnet.nn"),
+    "models": ("cnet.models", "Models", "cnet.models"),
 }
 """Pages with a section for each family: the prefix of the names, the title and the package."""
 

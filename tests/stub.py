@@ -17,16 +17,19 @@ HEAD = '''"""The methods of `Tensor` for type checkers, written by ``python test
 
 import builtins
 from collections.abc import Sequence
-from typing import Any, Self, Unpack
+from typing import Any, Self
 
 import numpy.typing as npt
 
 from .devices import Place
 from .layouts import memory_format
+from .operations.division import Rounding
 from .operations._options import Options, OutOptions, Size
-from .operations.extrema import ValuesAndIndices
+from .operations.extrema import MinAndMax, ValuesAndIndices
+from .operations.norms import Order
 from .operations.reductions import DType
 from .operations.sampling import Generator
+from .operations.splitting import Parts
 from .tensor import Axis, Number, Operand, Tensor, TensorLike
 
 class Methods:
@@ -63,9 +66,13 @@ def _method(name: str, call, returns: str | None = None) -> str:
             arguments.args[1].annotation = ast.Name("object")
     arguments.defaults = [_constant(default) for default in arguments.defaults]
     arguments.kw_defaults = [_constant(default) for default in arguments.kw_defaults]
+    optional = list(zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True))
+    arguments.kwonlyargs = [each for each, _ in optional if each.arg != "out"]
+    arguments.kw_defaults = [default for each, default in optional if each.arg != "out"]
     first = arguments.args[0]
     first.arg, first.annotation = "self", None
-    if inspect.unwrap(call) is not call:  # other argument names are accepted too
+    kinds = [p.kind for p in inspect.signature(call, follow_wrapped=False).parameters.values()]
+    if inspect.Parameter.VAR_KEYWORD in kinds:  # other argument names are accepted too
         arguments.kwarg = ast.arg("names", ast.Name("Any"))
     line = f"    def {name}({ast.unparse(arguments)}) -> {returns}: ..."
     return line + ("  # type: ignore[override]" if name in ("__eq__", "__ne__") else "")
@@ -86,7 +93,7 @@ def stub() -> str:
             lines[name] = f"    @property\n    def {name}(self) -> {returns}: ..."
         if entry.reflected:
             lines[entry.reflected] = _reflected(entry.reflected, entry.call)
-        for name in entry.in_place:
+        for name in (*entry.in_place, *entry.written):
             lines[name] = _method(name, entry.call, "Self")
     return HEAD + "\n".join(lines[name] for name in sorted(lines)) + "\n"
 

@@ -16,7 +16,7 @@ def x():
 def test_nodes_stand_after_their_inputs(x):
     w = cnet.tensor([[1.0, 2.0]], requires_grad=True)
     graph = cnet.graph(F.relu(F.linear(x, w) * 2).sum())
-    assert [node.name for node in graph.nodes] == ["leaf", "leaf", "Linear", "Mul", "ReLU", "Sum"]
+    assert [node.name for node in graph.nodes] == ["leaf", "leaf", "Linear", "Mul", "Relu", "Sum"]
     for node in graph.nodes:
         assert all(source is None or source < node.number for source in node.inputs)
     assert graph.nodes[2].inputs == (0, 1, None)

@@ -378,9 +378,9 @@ class Batch(nn.Module):
         return cnet.reshape(x, -1, 2)
 
 
-class Exponential(nn.Module):
+class Sine(nn.Module):
     def forward(self, x: Any) -> Any:
-        return cnet.exp(x)
+        return cnet.sin(x)
 
 
 class Constant(nn.Module):
@@ -399,7 +399,7 @@ class Constant(nn.Module):
         ),
         (lambda: nn.ReLU().eval(), (3,), ValueError, "2 to 8 dimensions"),
         (lambda: nn.ReLU().eval(), (0, 3), ValueError, "none of length 0"),
-        (lambda: Exponential().eval(), (1, 1), TypeError, "does not support Exp .*Conv2d"),
+        (lambda: Sine().eval(), (1, 1), TypeError, "does not support Sin .*Conv2d"),
         (lambda: Indices().eval(), (1, 1, 2, 2), TypeError, "does not depend on its input"),
         (lambda: Batch().eval(), (2, 6), TypeError, "cannot compute Reshape of .*2, 6"),
         (lambda: Constant().eval(), (1, 1), TypeError, "does not depend on its input"),

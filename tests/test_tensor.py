@@ -252,14 +252,14 @@ def test_arrays_and_tensors_mix_on_both_sides():
         (np.maximum(x, 1.5), [1.5, 2]),
     ]:
         assert isinstance(result, Tensor)
-        np.testing.assert_array_equal(result.detach(), expected)
+        np.testing.assert_allclose(result.detach(), expected, rtol=2e-7)
         assert result.requires_grad == (result.dtype == np.float32)
 
 
 def test_other_ufuncs_are_refused_rather_than_detached():
     x = tensor([1.0, 2.0], requires_grad=True)
-    with pytest.raises(TypeError, match="arctan2"):
-        np.arctan2(x, x)
+    with pytest.raises(TypeError, match="nextafter"):
+        np.nextafter(x, x)
     with pytest.raises(TypeError, match="add"):
         np.add.reduce(x)
     array = np.zeros(2)

@@ -38,6 +38,7 @@ DIRECTIONS = {
     "gradcheck": "autograd tensor",
     "operations": "autograd kernels tensor",
     "legacy": "tensor",
+    "linalg": "autograd operations tensor",
     "functional": "autograd kernels operations tensor",
     "nn": "autograd functional operations tensor",
     "func": "nn",

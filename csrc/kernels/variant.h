@@ -25,6 +25,7 @@ typedef int32_t mask_t;
 #define REAL_EXP expf
 #define REAL_LOG logf
 #define REAL_SQRT sqrtf
+#define REAL_ERFC erfcf
 #define REAL_TANH tanhf
 #define REAL_INFINITY INFINITY
 #else
@@ -33,6 +34,7 @@ typedef int64_t mask_t;
 #define REAL_EXP exp
 #define REAL_LOG log
 #define REAL_SQRT sqrt
+#define REAL_ERFC erfc
 #define REAL_TANH tanh
 #define REAL_INFINITY ((double)INFINITY)
 #endif

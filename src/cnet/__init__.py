@@ -18,6 +18,7 @@ from .autograd import no_grad as no_grad
 from .autograd import set_grad_enabled as set_grad_enabled
 from .devices import *
 from .dtypes import *
+from .functional import celu as celu
 from .functional import conv1d as conv1d
 from .functional import conv2d as conv2d
 from .functional import conv3d as conv3d
@@ -25,9 +26,14 @@ from .functional import conv_transpose1d as conv_transpose1d
 from .functional import conv_transpose2d as conv_transpose2d
 from .functional import conv_transpose3d as conv_transpose3d
 from .functional import dropout as dropout
+from .functional import hardshrink as hardshrink
 from .functional import log_softmax as log_softmax
+from .functional import prelu as prelu
 from .functional import relu as relu
+from .functional import rrelu as rrelu
+from .functional import selu as selu
 from .functional import softmax as softmax
+from .functional import threshold as threshold
 from .gradcheck import *
 from .graphs import *
 from .layouts import *
@@ -38,6 +44,7 @@ from .runtime import *
 from .settings import *
 from .size import *
 from .tensor import *
+from .tensor import Tensor as Tensor
 
 if TYPE_CHECKING:
     from . import accelerator as accelerator
@@ -45,6 +52,7 @@ if TYPE_CHECKING:
     from . import cuda as cuda
     from . import datasets as datasets
     from . import func as func
+    from . import linalg as linalg
     from . import metrics as metrics
     from . import models as models
     from . import plots as plots
@@ -59,13 +67,22 @@ if TYPE_CHECKING:
     from .generator import default_generator as default_generator
     from .inspection import profile as profile
     from .inspection import summary as summary
+    from .legacy import BoolTensor as BoolTensor
+    from .legacy import ByteTensor as ByteTensor
+    from .legacy import CharTensor as CharTensor
+    from .legacy import DoubleTensor as DoubleTensor
+    from .legacy import FloatTensor as FloatTensor
+    from .legacy import HalfTensor as HalfTensor
+    from .legacy import IntTensor as IntTensor
+    from .legacy import LongTensor as LongTensor
+    from .legacy import ShortTensor as ShortTensor
     from .plan import compile as compile
 
 __version__ = "0.1.0"
 
 _LAZY_MODULES = {
-    "accelerator", "backends", "cuda", "datasets", "func", "metrics", "models", "plots", "training",
-    "transforms", "utils", "version",
+    "accelerator", "backends", "cuda", "datasets", "func", "linalg", "metrics", "models", "plots",
+    "training", "transforms", "utils", "version",
 }  # fmt: skip
 _LAZY = {
     "CheckpointError": "checkpoint",
@@ -86,6 +103,8 @@ def __getattr__(name: str) -> Any:
         return import_module(f".{name}", __name__)
     if name in _LAZY:
         return getattr(import_module(f".{_LAZY[name]}", __name__), name)
+    if name[-1:] == "_" != name[-2:-1] and hasattr(Tensor, name):  # in place: exp_
+        return getattr(Tensor, name)
     reason = f": {dtypes.REFUSED[name]}" if name in dtypes.REFUSED else ""
     raise AttributeError(f"module 'cnet' has no attribute {name!r}{reason}")
 

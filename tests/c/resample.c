@@ -20,7 +20,8 @@ static void resample_case(ptrdiff_t n, ptrdiff_t size, ptrdiff_t outputs, ptrdif
             add(&y[at], weights[t] * x[(image * size + (ptrdiff_t)cells[t]) * inner + s]);
     }
     check(&(subject){
-        .call = {CNET_KERNEL_resample, .resample = {.g = {n, size, outputs, inner}, .terms = terms}},
+        .call = {CNET_KERNEL_resample,
+                 .resample = {.g = {n, size, outputs, inner}, .terms = terms}},
         .in = {{n * size * inner, x}, {outputs + 1, starts}, {count, cells}, {count, weights}},
         .out = {{n * outputs * inner, y, NULL}},
     });

@@ -5,8 +5,10 @@ import sys
 import numpy as np
 import pytest
 
-from cnet.datasets import SVHN, DatasetFolder, FakeData, ImageFolder, VisionDataset
+from cnet import datasets
+from cnet.datasets import DatasetFolder, FakeData, ImageFolder, VisionDataset
 from cnet.datasets.folder import default_loader, find_classes, make_dataset
+from cnet.datasets.refused import REASONS
 
 COLORS = {"blue": (0, 0, 255), "red": (255, 0, 0)}
 
@@ -88,6 +90,7 @@ def test_fake_data():
         data[5]
 
 
-def test_svhn_is_refused():
-    with pytest.raises(NotImplementedError, match=r"Matlab files.*scipy\.io\.loadmat"):
-        SVHN("data", split="train", download=True)
+@pytest.mark.parametrize("name", REASONS)
+def test_what_is_not_supported_says_why(name):
+    with pytest.raises(NotImplementedError, match=f"{name} is not supported: it"):
+        getattr(datasets, name)("data", split="train", download=True)

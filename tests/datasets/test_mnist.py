@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from archives import idx_bytes, write_idx
-from cnet import Tensor, utils
+from cnet import Tensor, transforms, utils
 from cnet.datasets import EMNIST, KMNIST, MNIST, FashionMNIST
 from cnet.datasets.files import cache_folder
 from cnet.datasets.vision import has_pillow
@@ -130,10 +130,26 @@ def test_samples(folder):
 
 
 def test_without_pillow(folder, monkeypatch):
+    steps = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,), (0.25,))])
+
+    def batch():
+        (images, labels) = next(iter(utils.data.DataLoader(MNIST(folder, False, steps), 3)))
+        assert labels.tolist() == LABELS.tolist()
+        return images.numpy()
+
+    usual = batch()
     monkeypatch.setattr("cnet.datasets.vision.has_pillow", lambda: False)
+    np.testing.assert_array_equal(batch(), usual)
     image, _ = MNIST(folder, train=False)[1]
     assert type(image) is np.ndarray
     np.testing.assert_array_equal(image, IMAGES[1])
+
+
+@pytest.mark.parametrize("kind", [FashionMNIST, KMNIST])
+def test_the_files_of_mnist_are_not_taken_for_others(folder, kind):
+    """They have the same names."""
+    with pytest.raises(FileNotFoundError, match=rf"{folder / kind.__name__} lacks t10k-images"):
+        kind(folder, train=False)
 
 
 @pytest.mark.parametrize("kind", [FashionMNIST, KMNIST])

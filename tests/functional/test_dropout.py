@@ -59,3 +59,60 @@ def test_p_is_a_probability(p):
     for training in (True, False):
         with pytest.raises(ValueError, match="dropout: p must be between 0 and 1"):
             F.dropout(np.ones(2), p, training)
+
+
+CHANNELS = [
+    (F.feature_dropout, (20, 30, 2, 3), 2),
+    (F.dropout1d, (20, 30, 4), 2),
+    (F.dropout1d, (600, 4), 1),
+    (F.dropout2d, (20, 30, 2, 3), 2),
+    (F.dropout3d, (20, 30, 2, 2, 2), 2),
+    (F.dropout3d, (600, 2, 2, 2), 1),
+    (F.feature_alpha_dropout, (20, 30, 2, 3), 2),
+]
+
+
+@pytest.mark.parametrize(("function", "shape", "axes"), CHANNELS)
+def test_channels_are_kept_or_dropped_as_a_whole(function, shape, axes):
+    x = Tensor(np.ones(shape), requires_grad=True)
+    y = function(x, 0.25, training=True)
+    rows = y.detach().numpy().reshape(np.prod(shape[:axes]), -1)
+    assert (rows == rows[:, :1]).all()
+    kept = rows[:, 0] > 0
+    assert 0.65 < kept.mean() < 0.85
+    y.sum().backward()
+    scale = 1 / 0.75 if function is not F.feature_alpha_dropout else x.grad.numpy().max()
+    np.testing.assert_allclose(x.grad.numpy().reshape(rows.shape), scale * kept[:, None] + 0 * rows)
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
+def test_alpha_dropout_keeps_mean_and_variance(p):
+    x = np.random.default_rng(0).normal(size=200_000)
+    y = F.alpha_dropout(x, p, training=True).numpy()
+    assert abs(y.mean()) < 0.01
+    assert abs(y.var() - 1) < 0.02
+    dropped = np.unique(y, return_counts=True)
+    assert dropped[1].max() == pytest.approx(p * len(x), rel=0.02)
+
+
+def test_everything_dropped_and_nothing_dropped():
+    x = np.ones((2, 3, 4, 4))
+    for function in (F.dropout, F.dropout2d, F.alpha_dropout, F.feature_alpha_dropout):
+        np.testing.assert_array_equal(function(x, 1.0, training=True), 0 * x)
+        np.testing.assert_array_equal(function(x, 0.5, training=False), x)
+        y = Tensor(x.copy())
+        assert function(y, 1.0, training=True, inplace=True) is y
+        np.testing.assert_array_equal(y, 0 * x)
+
+
+def test_dimensions_of_channels():
+    with pytest.warns(UserWarning, match="dropout2d: input should have 4 .*use dropout1d"):
+        F.dropout2d(np.ones((2, 3, 4)))
+    with pytest.warns(UserWarning, match="dropout3d: input should have 4 or 5 dimensions"):
+        F.dropout3d(np.ones((2, 3, 4)))
+    with pytest.raises(RuntimeError, match="dropout1d: input must have 2 or 3 dimensions"):
+        F.dropout1d(np.ones(3))
+    with pytest.raises(ValueError, match="feature_dropout: input must have at least 2 dimensions"):
+        F.feature_dropout(np.ones(3))
+    with pytest.raises(ValueError, match=r"alpha_dropout: p must be between 0 and 1 \(got 2\)"):
+        F.alpha_dropout(np.ones(3), 2)

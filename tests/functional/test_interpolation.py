@@ -132,6 +132,7 @@ IMAGE = np.zeros((1, 1, 4, 4))
          lambda: F.interpolate(IMAGE, 2, align_corners=False)),
         (ValueError, "antialias needs mode 'bilinear' or 'bicubic' (got 'nearest')",
          lambda: F.interpolate(IMAGE, 2, antialias=True)),
+        (TypeError, "size must be an int (got 2.5)", lambda: F.interpolate(IMAGE, (2, 2.5))),
         (TypeError, "input must have a float dtype in mode 'bilinear' (got int64)",
          lambda: F.interpolate(IMAGE.astype(int), 2, mode="bilinear")),
     ],

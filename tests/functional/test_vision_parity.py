@@ -41,6 +41,23 @@ CASES = {
     "adaptive_avg_pool3d": (lambda f, x: f.adaptive_avg_pool3d(x, (1, None, 3)), VOLUME),
     "adaptive_max_pool2d": (lambda f, x: f.adaptive_max_pool2d(x, (5, 1)), IMAGES),
     "adaptive_max_pool3d": (lambda f, x: f.adaptive_max_pool3d(x, 2), VOLUME),
+    "max_unpool2d": (
+        lambda f, x: f.max_unpool2d(*f.max_pool2d(x, 3, 2, return_indices=True), 3, 2, 0, (7, 6)),
+        IMAGES,
+    ),
+    "lp_pool2d": (lambda f, x: f.lp_pool2d(x * x, 1.5, 2, ceil_mode=True), IMAGES),
+    "lp_pool1d": (lambda f, x: f.lp_pool1d(x, 2, 3, 2), SEQUENCE),
+    "unfold": (lambda f, x: f.unfold(x, 2, (1, 2), 1, 2), IMAGES),
+    "fold": (lambda f, x: f.fold(x, (4, 3), 2, 1, 0, (1, 1)), numbers(2, 8, 6)),
+    "pad 5 axes": (lambda f, x: f.pad(x, (1, 2, -1, 1, 0, 2), "replicate"), VOLUME),
+    "pad reflect, remove": (lambda f, x: f.pad(x, (-2, 5, 3, -1), "reflect"), IMAGES),
+    "affine_grid": (
+        lambda f, x: f.affine_grid(x, (2, 1, 3, 4, 2), align_corners=False), numbers(2, 3, 4),
+    ),
+    "grid_sample far away": (
+        lambda f, x, grid: f.grid_sample(x, 9 * grid, "bicubic", "reflection", True),
+        IMAGES, numbers(2, 3, 3, 2),
+    ),
     **{
         f"{mode} {arguments}": (
             lambda f, x, mode=mode, arguments=arguments: f.interpolate(x, mode=mode, **arguments),
@@ -61,6 +78,16 @@ CASES = {
         )
         for arguments in options
     },
+    **{
+        f"grid_sample {mode} {padding} {align}": (
+            lambda f, x, grid, *, options=(mode, padding, align): f.grid_sample(x, grid, *options),
+            VOLUME if mode == "bilinear" else IMAGES,
+            numbers(2, 3, 2, 4, 3) if mode == "bilinear" else numbers(2, 3, 4, 2),
+        )
+        for mode in ("bilinear", "nearest", "bicubic")
+        for padding in ("zeros", "border", "reflection")
+        for align in (False, True)
+    },
 }  # fmt: skip
 
 
@@ -79,3 +106,19 @@ def test_values_and_gradients(name, dtype):
     for got, wanted in pairs:
         assert got.dtype == wanted.detach().numpy().dtype
         np.testing.assert_allclose(got.detach(), wanted.detach(), rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("axes", [2, 3])
+def test_fractional_max_pool(axes):
+    x = IMAGES if axes == 2 else VOLUME
+    samples = np.random.default_rng(0).random((2, 4, axes))
+    name, options = (
+        f"fractional_max_pool{axes}d",
+        {"output_ratio": (0.6,) * axes, "return_indices": True},
+    )
+    y, indices = getattr(F, name)(x, 2, **options, _random_samples=samples)
+    expected, places = getattr(TF, name)(
+        torch.tensor(x), 2, **options, _random_samples=torch.tensor(samples)
+    )
+    np.testing.assert_array_equal(y, expected)
+    np.testing.assert_array_equal(indices, places)

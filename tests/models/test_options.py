@@ -74,9 +74,9 @@ def test_densenet_reads_the_names_of_older_files() -> None:
                 name = name.replace(part, f"{part[:-1]}.{part[-1]}")
         old[name] = value
     assert "features.denseblock1.denselayer1.norm.1.weight" in old
-    other = models.DenseNet(8, (2, 2), 16, num_classes=3)
-    other.load_state_dict(old)
-    for name, value in other.state_dict().items():
+    other = nn.Sequential(models.DenseNet(8, (2, 2), 16, num_classes=3))
+    other.load_state_dict({f"0.{name}": value for name, value in old.items()})
+    for name, value in other[0].state_dict().items():
         np.testing.assert_array_equal(value.numpy(), state[name])
 
 

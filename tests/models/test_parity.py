@@ -5,7 +5,8 @@ its sign, and in float32 rounding errors decide about a few signs.
 """
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,16 @@ TOLERANCE = {"float32": 1e-4, "float64": 1e-10}
 
 ROUNDED = {"MobileNetV3", "mobilenet_v3_large"}
 """Models with hard sigmoid: for its gradient in float64, PyTorch has 1/6 rounded to float32."""
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """The thread pools of both libraries slow each other down."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with cnet.use_threads(1):
+        yield
+    torch.set_num_threads(threads)
 
 
 def _module(package: Any, name: str) -> Any:
@@ -182,3 +193,12 @@ def test_large_models(name: str, dtype: str) -> None:
     size = LARGE_MODELS[name]
     channels = 1 if name == "unet" else 3
     _check(name, lambda package: package.get_model(name), (channels, size, size), dtype)
+
+
+def test_weights_are_loaded_from_files_of_pytorch(tmp_path: Path) -> None:
+    theirs = models_on_torch().cifar_resnet20()
+    torch.save(theirs.state_dict(), tmp_path / "weights.pth")
+    ours = models.cifar_resnet20()
+    ours.load_state_dict(cnet.load(tmp_path / "weights.pth"))
+    for name, value in theirs.state_dict().items():
+        np.testing.assert_array_equal(ours.state_dict()[name].numpy(), value.numpy())

@@ -96,14 +96,14 @@ def test_gradients_at_kinks():
 def test_clip_keeps_integers_and_needs_a_bound():
     assert tensor([-5, 5]).clip(0, 3).tolist() == [0, 3]
     assert tensor([-5, 5]).clip(0, 3).dtype == np.int64
-    with pytest.raises(ValueError, match="clip: min or max"):
+    with pytest.raises(ValueError, match="clamp: min or max"):
         cnet.clip(tensor([1.0]))
 
 
 def test_relu_of_integers_and_others():
     assert F.relu(tensor([1, -2])).tolist() == [1, 0]
     assert F.relu(tensor([1, -2])).dtype == np.int64
-    with pytest.raises(TypeError, match=r"relu: .* must be float32 or float64"):
+    with pytest.raises(TypeError, match=r"relu: input must have a number dtype"):
         F.relu(tensor([True]))
     with pytest.raises(TypeError, match=r"leaky_relu: input must have a float dtype"):
         F.leaky_relu(tensor([1, -2]))

@@ -89,7 +89,7 @@ def test_arguments_that_do_not_fit(name):
     ]:
         with pytest.raises(TypeError, match=f"{name}: "):
             function(x, *arguments, **options)
-    with pytest.raises(IndexError, match=f"{name}: axis 2 is out of bounds"):
+    with pytest.raises(IndexError, match=f"{name}: dim must be in range"):
         function(x, 2)
 
 

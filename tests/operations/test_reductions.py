@@ -159,7 +159,7 @@ def test_a_tensor_without_axes_has_two():
             assert (y.shape, y.item()) == ((), 3)
             y.backward()
             assert x.grad.item() == 1
-    with pytest.raises(IndexError, match="sum: axis 1 is out of bounds"):
+    with pytest.raises(IndexError, match="sum: dim must be in range for 0 dimensions"):
         x.sum(1)
 
 
@@ -265,9 +265,9 @@ def test_a_wrong_axis():
         cnet.logsumexp,
     ):
         for axis in (2, -3, (0, 2)):
-            with pytest.raises(IndexError, match=f"{reduction.__name__}: axis .* out of bounds"):
+            with pytest.raises(IndexError, match=f"{reduction.__name__}: dim must be in range"):
                 reduction(np.zeros((2, 3)), axis=axis)
-        with pytest.raises(ValueError, match=f"{reduction.__name__}: axis must not contain"):
+        with pytest.raises(ValueError, match=f"{reduction.__name__}: dim must not contain"):
             reduction(np.zeros((2, 3)), axis=(0, -2))
         with pytest.raises(TypeError):
             reduction(np.zeros((2, 3)), axis=0.5)

@@ -46,6 +46,49 @@ CASES = [
         "expand", (3, 1), lambda x: x.expand(2, -1, 4),
         lambda x: np.broadcast_to(x, (2, 3, 4)),
     ),
+    ("movedim", (2, 3, 4), lambda x: cnet.movedim(x, 0, -1), lambda x: np.moveaxis(x, 0, -1)),
+    (
+        "movedims", (2, 3, 4), lambda x: x.movedim((0, 1), (2, 0)),
+        lambda x: np.moveaxis(x, (0, 1), (2, 0)),
+    ),
+    ("t", (2, 3), cnet.t, np.transpose),
+    ("ravel", (2, 3), cnet.ravel, np.ravel),
+    ("unflatten", (2, 6), lambda x: x.unflatten(1, (3, -1)), lambda x: x.reshape(2, 3, 2)),
+    ("expand_as", (3, 1), lambda x: x.expand_as(np.zeros((3, 2))), lambda x: x.repeat(2, 1)),
+    ("repeat", (2, 3), lambda x: x.repeat(2, 1, 3), lambda x: np.tile(x, (2, 1, 3))),
+    ("tile", (2, 3), lambda x: cnet.tile(x, (2,)), lambda x: np.tile(x, 2)),
+    ("repeat_interleave", (2, 3), lambda x: x.repeat_interleave(2, 1), lambda x: x.repeat(2, 1)),
+    (
+        "repeat_interleave by counts", (2, 3),
+        lambda x: x.repeat_interleave(cnet.tensor([1, 0, 2]), dim=1),
+        lambda x: x.repeat([1, 0, 2], 1),
+    ),
+    ("flip", (2, 3), lambda x: cnet.flip(x, (0, 1)), lambda x: x[::-1, ::-1]),
+    ("fliplr", (2, 3), cnet.fliplr, np.fliplr),
+    ("flipud", (2, 3), cnet.flipud, np.flipud),
+    ("roll", (2, 3), lambda x: cnet.roll(x, 1), lambda x: np.roll(x, 1)),
+    ("roll dims", (2, 3), lambda x: x.roll((1, 2), (0, 1)), lambda x: np.roll(x, (1, 2), (0, 1))),
+    ("rot90", (2, 3), lambda x: cnet.rot90(x, 3), lambda x: np.rot90(x, 3)),
+    ("select", (2, 3), lambda x: x.select(1, -1), lambda x: x[:, -1]),
+    ("narrow", (2, 3), lambda x: x.narrow(1, 1, 2), lambda x: x[:, 1:]),
+    ("chunk", (5, 2), lambda x: x.chunk(3)[2], lambda x: x[4:]),
+    ("split", (5, 2), lambda x: x.split(2)[1], lambda x: x[2:4]),
+    ("split sizes", (5, 2), lambda x: x.split([1, 4])[1], lambda x: x[1:]),
+    ("tensor_split", (5, 2), lambda x: x.tensor_split(2)[0], lambda x: x[:3]),
+    ("tensor_split at", (5, 2), lambda x: x.tensor_split((1, -1))[1], lambda x: x[1:4]),
+    ("unbind", (2, 3), lambda x: x.unbind(1)[1], lambda x: x[:, 1]),
+    (
+        "unfold", (2, 5), lambda x: x.unfold(1, 3, 1),
+        lambda x: np.lib.stride_tricks.sliding_window_view(x, 3, 1),
+    ),
+    ("as_strided", (6,), lambda x: x.as_strided((2, 2), (1, 2), 1), lambda x: x[[[1, 3], [2, 4]]]),
+    ("diagonal", (2, 3, 4), lambda x: x.diagonal(1, 0, -1), lambda x: np.diagonal(x, 1, 0, -1)),
+    ("diag of a matrix", (2, 3), lambda x: cnet.diag(x, -1), lambda x: np.diag(x, -1)),
+    ("diag of a vector", (3,), lambda x: cnet.diag(x, 1), lambda x: np.diag(x, 1)),
+    ("diag_embed", (2, 3), cnet.diag_embed, lambda x: x[..., None] * np.eye(3)),
+    ("tril", (2, 3, 3), lambda x: cnet.tril(x, 1), lambda x: np.tril(x, 1)),
+    ("triu", (3, 2), cnet.triu, np.triu),
+    ("trace", (3, 2), cnet.trace, lambda x: np.asarray(np.trace(x))),
     ("expand to a tuple", (3, 1), lambda x: x.expand((-1, 2)), lambda x: x.repeat(2, 1)),
 ]  # fmt: skip
 
@@ -78,18 +121,86 @@ def test_names_of_numpy_and_of_pytorch():
     [
         (
             lambda x: cnet.flatten(x, 2),
-            r"flatten: an axis must be in range for 2 dimensions \(got 2\)",
+            r"flatten: start_dim must be in range .* \(got 2\)",
         ),
         (lambda x: cnet.flatten(x, 1, 0), r"flatten: start_dim .* \(got 1 and 0\)"),
-        (lambda x: cnet.squeeze(x, 2), "squeeze: an axis"),
-        (lambda x: cnet.unsqueeze(x, 3), r"unsqueeze: an axis must be in range for 3 dimensions"),
-        (lambda x: cnet.transpose(x, 0, 2), "transpose: an axis"),
-        (lambda x: cnet.permute(x, 0), "axes"),
-        (lambda x: cnet.permute(x, 0, 0), "axis"),
-        (lambda x: cnet.reshape(x, 4), "reshape"),
-        (lambda x: cnet.broadcast_to(x, (3, 3)), "broadcast"),
+        (lambda x: cnet.squeeze(x, 2), "squeeze: dim must be in range"),
+        (lambda x: cnet.unsqueeze(x, 3), "unsqueeze: dim must be in range for 3 dimensions"),
+        (lambda x: cnet.transpose(x, 0, 2), "transpose: dim1 must be in range"),
+        (lambda x: cnet.permute(x, 0), "permute: dims must contain each"),
+        (lambda x: cnet.permute(x, 0, 0), "permute: dims must not contain a dim twice"),
+        (lambda x: cnet.movedim(x, (0, 1), 0), "movedim: source and destination"),
+        (lambda x: x.T.reshape(1, 2, 3).t(), "t: input must have at most 2 dimensions"),
+        (lambda x: cnet.reshape(x, 4), r"reshape: shape must .* \(got \(4,\) and \(2, 3\)\)"),
+        (lambda x: cnet.unflatten(x, 1, (2, 2)), "unflatten: the product of sizes"),
+        (
+            lambda x: cnet.broadcast_to(x, (3, 3)),
+            r"broadcast_to: shapes \(2, 3\) and",
+        ),
+        (lambda x: cnet.broadcast_tensors(x, x.T), "broadcast_tensors: shapes .* do not broadcast"),
+        (lambda x: cnet.split(x, [1, 2]), "split_with_sizes: the sizes"),
+        (lambda x: cnet.chunk(x, 0), "chunk: chunks must be positive"),
+        (lambda x: cnet.narrow(x, 0, 1, 2), "narrow: length must be between 0 and 1"),
+        (lambda x: cnet.hsplit(x, 2), "hsplit: the number of parts"),
+        (lambda x: x.unfold(0, 3, 1), "unfold: size must be between 0 and 2"),
+        (lambda x: cnet.as_strided(x, (4,), (2,)), "as_strided: all positions"),
+        (lambda x: cnet.tile(x, (-1,)), "tile: repeats must not be negative"),
+        (lambda x: x.repeat(2), "repeat: repeats must have at least"),
+        (lambda x: cnet.flip(x, (0, 0)), "flip: dims must not contain a dim twice"),
+        (lambda x: cnet.roll(x, (1, 2), 0), "roll: shifts and dims"),
+        (lambda x: cnet.rot90(x, 1, (0,)), "rot90: dims must be two"),
+        (lambda x: cnet.repeat_interleave(x, cnet.tensor([1, 2]), 1), "repeat_interleave: repeats"),
+        (lambda x: cnet.diagonal(x, 0, 1, 1), "diagonal: dim1 and dim2 must differ"),
+        (lambda x: cnet.tril(x[0]), "tril: input must have at least 2 dimensions"),
+        (lambda x: cnet.diag(cnet.zeros(1, 1, 1)), "diag: input must have 1 or 2"),
+        (lambda x: cnet.trace(x[0]), "trace: input must have 2 dimensions"),
     ],
 )
 def test_errors(function, message):
     with pytest.raises(ValueError, match=message):
         function(tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]))
+
+
+def test_dimensions_out_of_range_are_index_errors():
+    with pytest.raises(IndexError, match="squeeze: dim must be in range"):
+        cnet.squeeze(tensor([1.0]), 3)
+    with pytest.raises(IndexError, match="select: index must be in range"):
+        cnet.select(tensor([1.0]), 0, 1)
+
+
+def test_a_view_shares_memory_or_is_refused():
+    x = tensor(numbers(2, 3))
+    with pytest.raises(RuntimeError, match="view size is not compatible"):
+        x.T.view(6)
+    assert x.view(cnet.int64).dtype == cnet.int64
+    assert x.float().view(cnet.int32).shape == (2, 3)
+    assert x.view_as(cnet.zeros(3, 2)).shape == x.reshape_as(cnet.zeros(3, 2)).shape == (3, 2)
+
+
+VIEWS = {
+    "narrow": lambda x: x.narrow(0, 1, 2), "select": lambda x: x.select(1, 1),
+    "chunk": lambda x: x.chunk(2, 1)[1], "split": lambda x: x.split(2)[0],
+    "unbind": lambda x: x.unbind(1)[2], "diagonal": lambda x: x.diagonal(1),
+    "unfold": lambda x: x.unfold(1, 2, 2), "movedim": lambda x: x.movedim(0, 1),
+    "t": lambda x: x.t(), "as_strided": lambda x: x.as_strided((2, 2), (4, 1), 1),
+    "unflatten": lambda x: x.unflatten(1, (2, 2)), "hsplit": lambda x: x.hsplit(2)[0],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
+def test_changes_of_a_view_change_the_tensor_and_its_gradient(view):
+    x = tensor(numbers(4, 4), requires_grad=True)
+    y = x * 1
+    part = view(y)
+    assert np.shares_memory(part.detach().numpy(), y.detach().numpy())
+    part *= 3
+    y.sum().backward()
+    expected = np.ones((4, 4))
+    changed = view(Tensor(expected))
+    changed *= 3
+    np.testing.assert_array_equal(x.grad, expected)
+
+
+def test_overlapping_windows_are_read_only():
+    with pytest.raises(RuntimeError, match="read-only"):
+        tensor([1.0, 2.0, 3.0]).unfold(0, 2, 1).zero_()

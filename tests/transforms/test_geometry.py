@@ -167,6 +167,8 @@ RANDOM = [
     transforms.AutoAugment(transforms.AutoAugmentPolicy.SVHN),
     transforms.RandAugment(),
     transforms.TrivialAugmentWide(),
+    transforms.AugMix(),
+    transforms.AugMix(5, 2, 1, all_ops=False),
     transforms.RandomApply([transforms.RandomInvert(1)]),
     transforms.RandomChoice([transforms.RandomInvert(1), transforms.RandomVerticalFlip(1)]),
     transforms.RandomOrder([transforms.RandomInvert(1), transforms.RandomSolarize(128, 1)]),

@@ -15,6 +15,8 @@ static inline vec sign(vec x) {
     return choose(x > 0, broadcast(1), choose(x < 0, broadcast(-1), x));
 }
 
+static inline vec squared(vec x) { return x * x; }
+
 /* log(1 + x) for 0 <= x <= 1: the rounding error of 1 + x is small enough to be corrected by the
  * first term of a series. */
 static inline vec log1p_of_fraction(vec x) {
@@ -57,6 +59,12 @@ static inline vec normal_cdf(vec x) {
 }
 static inline vec normal_density(vec x) {
     return (real)0.39894228040143267794 * vec_exp(-HALF * x * x);
+}
+/* 1 - erf(x) without cancellation, one lane after the other. */
+static inline vec vec_erfc(vec x) {
+    for (ptrdiff_t lane = 0; lane < LANES; lane++)
+        x[lane] = REAL_ERFC(x[lane]);
+    return x;
 }
 /* d erf / dx = 2 / sqrt(pi) exp(-x^2) */
 static inline vec erf_slope(vec x) { return (real)1.12837916709551257390 * vec_exp(-x * x); }

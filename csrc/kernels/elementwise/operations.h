@@ -13,8 +13,12 @@
        y,           choose(y <= 0, ZERO, g))                                                       \
     OP(leaky_relu,  choose(x > 0, x, a * x),                                                       \
        x,           choose(x > 0, g, a * g))                                                       \
-    OP(elu,         choose(x > 0, x, a * expm1_of_negative(at_most(x, ZERO))),                     \
-       y,           choose(y > 0, g, g * (y + a)))                                                 \
+    OP(threshold,   choose(x <= a, b, x),                                                          \
+       x,           choose(x <= a, ZERO, g))                                                       \
+    OP(elu,         choose(x > 0, b * x, a * expm1_of_negative(at_most(x, ZERO))),                 \
+       x,           g * choose(x > 0, b, a * vec_exp(at_most(x, ZERO))))                           \
+    OP(celu,        choose(x > 0, x, a * expm1_of_negative(at_most(x / a, ZERO))),                 \
+       x,           g * choose(x > 0, broadcast(1), vec_exp(at_most(x / a, ZERO))))                \
     OP(gelu,        x * normal_cdf(x),                                                             \
        x,           g * (normal_cdf(x) + x * normal_density(x)))                                   \
     OP(gelu_tanh,   x * sigmoid(gelu_argument(x)),                                                 \
@@ -35,6 +39,14 @@
        x,           choose((x > -3) & (x < 3), g / 6, ZERO))                                       \
     OP(hardswish,   x * hardsigmoid(x),                                                            \
        x,           choose(x < 3, choose(x > -3, g * (x / 3 + HALF), ZERO), g))                    \
+    OP(hardshrink,  choose((x >= -a) & (x <= a), ZERO, x),                                         \
+       x,           choose((x >= -a) & (x <= a), ZERO, g))                                         \
+    OP(softshrink,  choose(x > a, x - a, choose(x < -a, x + a, ZERO * x)),                         \
+       x,           choose((x >= -a) & (x <= a), ZERO, g))                                         \
+    OP(tanhshrink,  x - vec_tanh(x),                                                               \
+       x,           g * squared(vec_tanh(x)))                                                      \
+    OP(softsign,    x / (1 + vec_abs(x)),                                                          \
+       x,           g / squared(1 + vec_abs(x)))                                                   \
     OP(tanh,        vec_tanh(x),                                                                   \
        y,           g * (1 - y * y))                                                               \
     OP(exp,         vec_exp(x),                                                                    \
@@ -43,10 +55,16 @@
        x,           g / x)                                                                         \
     OP(sqrt,        vec_sqrt(x),                                                                   \
        y,           g / (2 * y))                                                                   \
+    OP(rsqrt,       1 / vec_sqrt(x),                                                               \
+       y,           g * (-HALF * y * y * y))                                                       \
+    OP(reciprocal,  1 / x,                                                                         \
+       y,           -g * y * y)                                                                    \
     OP(abs,         vec_abs(x),                                                                    \
        x,           g * sign(x))                                                                   \
     OP(erf,         vec_erf(x),                                                                    \
-       x,           g * erf_slope(x))
+       x,           g * erf_slope(x))                                                              \
+    OP(erfc,        vec_erfc(x),                                                                   \
+       x,           -g * erf_slope(x))
 /* clang-format on */
 
 #endif

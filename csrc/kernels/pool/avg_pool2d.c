@@ -1,5 +1,6 @@
 /* Average pooling and its gradient. */
 #include "pool/pool.h"
+#include "sums.h"
 
 typedef struct {
     const real *from;
@@ -91,11 +92,60 @@ average_row(const job_t *job, const real *x, ptrdiff_t oh, const ptrdiff_t strid
     }
 }
 
+/* Whether one window covers each plane exactly: global average pooling. */
+static int is_global(const cnet_window2d *g) {
+    return g->oh == 1 && g->ow == 1 && g->kh == g->h && g->kw == g->w && g->ph == 0 && g->pw == 0;
+}
+
+enum { SHORT_PLANE = 4096 };
+
+/* The sum of a plane. Of a short one, each lane of four vectors sums some of the cells. */
+static real sum_plane(const real *x, ptrdiff_t count) {
+    if (count > SHORT_PLANE)
+        return (real)sum_run(x, 0, count);
+    vec sums[4] = {0};
+    ptrdiff_t t = 0;
+    for (; t + 4 * LANES <= count; t += 4 * LANES)
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++)
+            sums[i] += load(x + t + i * LANES);
+    for (; t + LANES <= count; t += LANES)
+        sums[0] += load(x + t);
+    const vec total = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    real sum = 0;
+    for (; t < count; t++)
+        sum += x[t];
+    for (ptrdiff_t lane = 0; lane < LANES; lane++)
+        sum += total[lane];
+    return sum;
+}
+
+static void average_whole_planes(const job_t *job, range planes) {
+    const ptrdiff_t cells = job->g->h * job->g->w;
+    const real divisor = divisors(job, 0, 0, 1)[0];
+    for (ptrdiff_t plane = planes.begin; plane < planes.end; plane++)
+        job->to[plane] = sum_plane(job->from + plane * cells, cells) / divisor;
+}
+
+static void spread_to_whole_planes(const job_t *job, range planes) {
+    const ptrdiff_t cells = job->g->h * job->g->w;
+    const real divisor = divisors(job, 0, 0, 1)[0];
+    for (ptrdiff_t plane = planes.begin; plane < planes.end; plane++) {
+        const real share = job->from[plane] / divisor;
+        for (ptrdiff_t t = 0; t < cells; t++)
+            job->to[plane * cells + t] = share;
+    }
+}
+
 static void average_planes(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
     const cnet_window2d g = *job->g;
     const range planes = planes_of(&g, chunk);
+    if (is_global(&g)) {
+        average_whole_planes(job, planes);
+        return;
+    }
     for (ptrdiff_t plane = planes.begin; plane < planes.end; plane++) {
         const real *x = job->from + plane * g.h * g.w;
         for (ptrdiff_t oh = 0; oh < g.oh; oh++) {
@@ -115,7 +165,8 @@ static void average_planes(const void *argument, ptrdiff_t chunk, int slot) {
  * x (n, c, h, w), y (n, c, oh, ow); overwrites y. The divisor is divisor_override if that is not 0;
  * else the size of the window within the padded image if count_include_pad; else the number of its
  * cells in the image. A window without cells gives 0. The columns of a window are summed from top
- * to bottom, then their sums from left to right. Parallel over planes (n, c). */
+ * to bottom, then their sums from left to right; a window that is a whole plane, in lanes. Parallel
+ * over planes (n, c). */
 void CNET_FN(avg_pool2d)(const cnet_call *call) {
     const cnet_avg_pool2d_arguments *a = &call->avg_pool2d;
     const job_t job = {
@@ -164,6 +215,10 @@ static void spread_planes(const void *argument, ptrdiff_t chunk, int slot) {
     const job_t *job = argument;
     const cnet_window2d g = *job->g;
     const range planes = planes_of(&g, chunk);
+    if (is_global(&g)) {
+        spread_to_whole_planes(job, planes);
+        return;
+    }
     for (ptrdiff_t plane = planes.begin; plane < planes.end; plane++) {
         real *dx = job->to + plane * g.h * g.w;
         memset(dx, 0, (size_t)(g.h * g.w) * sizeof(real));

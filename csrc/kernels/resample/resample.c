@@ -33,6 +33,8 @@ static void line(const cnet_resample_arguments *a, const real *x, real *y, ptrdi
         uniform_line(a, x, y, i, end, 2);
     } else if (a->terms == 4) {
         uniform_line(a, x, y, i, end, 4);
+    } else if (a->terms == 8) {
+        uniform_line(a, x, y, i, end, 8);
     } else {
         const int64_t *starts = a->starts;
         for (; i < end; i++)

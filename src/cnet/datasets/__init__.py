@@ -6,7 +6,7 @@ from .fakedata import FakeData
 from .folder import DatasetFolder, ImageFolder
 from .idx import read_idx
 from .mnist import EMNIST, KMNIST, MNIST, FashionMNIST
-from .svhn import SVHN
+from .refused import LSUN, STL10, SVHN, CelebA, ImageNet
 from .vision import VisionDataset
 
 __all__ = [
@@ -14,12 +14,16 @@ __all__ = [
     "CIFAR100",
     "EMNIST",
     "KMNIST",
+    "LSUN",
     "MNIST",
+    "STL10",
     "SVHN",
+    "CelebA",
     "DatasetFolder",
     "FakeData",
     "FashionMNIST",
     "ImageFolder",
+    "ImageNet",
     "VisionDataset",
     "digits",
     "read_idx",

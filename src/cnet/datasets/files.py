@@ -30,7 +30,9 @@ def cache_folder() -> Path:
     return Path.home() / ".cache" / "cnet"
 
 
-def find_idx(root: Path, dataset: str, names: Sequence[str]) -> list[Path | None]:
+def find_idx(
+    root: Path, dataset: str, names: Sequence[str], in_root: bool = True
+) -> list[Path | None]:
     """The IDX files in a folder of the user or, if it does not have them all, in a subfolder.
 
     Parameters
@@ -41,9 +43,11 @@ def find_idx(root: Path, dataset: str, names: Sequence[str]) -> list[Path | None
         The name of the data set, which a subfolder may have.
     names : sequence of str
         The published names of the files.
+    in_root : bool, default True
+        Whether the files may be outside of a subfolder with the name of the data set.
     """
     found: list[Path | None] = [None] * len(names)
-    for place in _places(root, dataset):
+    for place in _places(root, dataset, in_root):
         here = [_find_in(place, _canonical(name)) for name in names]
         if all(here):
             return here
@@ -51,12 +55,12 @@ def find_idx(root: Path, dataset: str, names: Sequence[str]) -> list[Path | None
     return found if not all(found) else [None] * len(names)
 
 
-def _places(folder: Path, dataset: str) -> list[Path]:
+def _places(folder: Path, dataset: str, in_root: bool) -> list[Path]:
     """The folder itself, and the subfolders in which other programs store the data set."""
-    raw = _subfolders(folder, "raw")
+    outside = [folder, *_subfolders(folder, "raw")] if in_root else []
     named = _subfolders(folder, dataset)
     inner = [place for name in named for place in _subfolders(name, "raw")]
-    return [folder, *raw, *named, *inner]
+    return [*outside, *named, *inner]
 
 
 def _subfolders(folder: Path, name: str) -> list[Path]:

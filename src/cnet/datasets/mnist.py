@@ -68,6 +68,7 @@ class MNIST(ImageArrays):
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
         "https://storage.googleapis.com/cvdf-datasets/mnist/",
     )
+    in_root = True  # whether the files may be outside of a folder with the name of the data set
     files: ClassVar[tuple[File, ...]] = (
         File(
             "train-images-idx3-ubyte.gz",
@@ -123,7 +124,8 @@ class MNIST(ImageArrays):
 
     def _load(self, root: Path, download: bool) -> tuple[Array, Array]:
         files = self.files[:2] if self.train else self.files[2:]
-        paths = find_idx(root, type(self).__name__, [file.name for file in files])
+        names = [file.name for file in files]
+        paths = find_idx(root, type(self).__name__, names, self.in_root)
         if download:
             paths = self._downloaded(files, paths)
         missing = [file.name for file, path in zip(files, paths, strict=True) if path is None]
@@ -131,8 +133,9 @@ class MNIST(ImageArrays):
             name = type(self).__name__
             if not root.is_dir():
                 raise NotFound(f"{name}: {root} is not a folder; use download=True to download it")
+            place = root if self.in_root else root / name
             raise NotFound(
-                f"{name}: {root} lacks {' and '.join(missing)}, compressed or unpacked; "
+                f"{name}: {place} lacks {' and '.join(missing)}, compressed or unpacked; "
                 f"use download=True to download them"
             )
         images, labels = [path for path in paths if path is not None]
@@ -179,12 +182,16 @@ class MNIST(ImageArrays):
 class FashionMNIST(MNIST):
     """Fashion-MNIST: articles of clothing, in the format of `MNIST`.
 
+    The files, whose names are those of MNIST, must be in ``root/FashionMNIST`` or
+    ``root/FashionMNIST/raw``.
+
     References
     ----------
     H. Xiao, K. Rasul, R. Vollgraf: Fashion-MNIST: a novel image dataset for benchmarking machine
     learning algorithms. arXiv:1708.07747, 2017.
     """
 
+    in_root = False
     mirrors = (
         "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
     )
@@ -219,12 +226,15 @@ class FashionMNIST(MNIST):
 class KMNIST(MNIST):
     """Kuzushiji-MNIST: ten Hiragana characters in cursive writing, in the format of `MNIST`.
 
+    The files, whose names are those of MNIST, must be in ``root/KMNIST`` or ``root/KMNIST/raw``.
+
     References
     ----------
     T. Clanuwat, M. Bober-Irizar, A. Kitamoto, A. Lamb, K. Yamamoto, D. Ha: Deep learning for
     classical Japanese literature. arXiv:1812.01718, 2018.
     """
 
+    in_root = False
     mirrors = ("https://codh.rois.ac.jp/kmnist/dataset/kmnist/",)
     files = (
         File("train-images-idx3-ubyte.gz", 18165135, "md5:bdb82020997e1d708af4cf47b453dcf7"),

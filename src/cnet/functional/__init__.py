@@ -5,12 +5,16 @@
 """
 
 from ..operations.elementwise import sigmoid as sigmoid
-from ..operations.elementwise import tanh as tanh
+from ..operations.trigonometric import tanh as tanh
 from .activation import *
 from .adaptive import *
+from .attention import *
 from .conv import *
 from .distance import *
 from .dropout import *
+from .embedding import *
+from .fold import *
+from .fractional import *
 from .interpolation import *
 from .linear import *
 from .loss.binary import *
@@ -20,9 +24,15 @@ from .loss.difference import *
 from .loss.likelihood import *
 from .loss.margin import *
 from .loss.similarity import *
+from .lp_pooling import *
 from .norm.batch import *
 from .norm.group import *
 from .norm.local import *
 from .padding import *
 from .pooling import *
+from .rectifiers import *
+from .recurrent import *
+from .sampling import *
+from .shuffling import *
 from .softmax import *
+from .unpooling import *

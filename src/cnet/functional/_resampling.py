@@ -48,11 +48,11 @@ class Resample(Operation[Tensor]):
 
     @staticmethod
     def forward(ctx: Context, x: Array, *, matrices: tuple[Matrix, ...]) -> Array:
-        first = x.ndim - len(matrices)
+        first, last = x.ndim - len(matrices), x.ndim - 1
         steps = [(first + number, matrix) for number, matrix in enumerate(matrices)]
-        # First the axes that become shorter, and of the others first the last, whose lines are
-        # slower to compute than those of other axes.
-        steps.sort(key=lambda step: (step[1].outputs / step[1].size, -step[0]))
+        # The last axis, whose cells are not runs of memory, takes the longest. It comes after the
+        # axes that become shorter and before those that become longer.
+        steps.sort(key=lambda step: 1 if step[0] == last else step[1].outputs / step[1].size)
         ctx.steps = steps
         for axis, matrix in steps:
             x = matrix.multiply(x, axis)

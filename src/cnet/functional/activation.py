@@ -1,130 +1,24 @@
-"""Activation functions."""
+"""Smooth activation functions, gates and shrinkage; see also `rectifiers`."""
 
+from operator import index
 from typing import Any, Literal
 
 import numpy as np
 
 from .. import kernels
 from ..autograd import Array, Context, Operation
-from ..inplace import apply_in_place
-from ..operations._elementwise import Elementwise
+from ..kernels import _memory
 from ..operations._promotion import require_float
 from ..operations.registry import operation
-from ..tensor import Tensor, TensorLike, as_tensor
+from ..tensor import Tensor, TensorLike
+from ._activation import activated
 
-__all__ = ["gelu", "leaky_relu", "relu"]
-
-
-class ReLU(Operation[Tensor]):
-    @staticmethod
-    def forward(ctx: Context, x: Array) -> Any:
-        if x.dtype.kind in "iu":
-            return np.maximum(x, 0)
-        y = kernels.relu(x)
-        ctx.save_for_backward(y)
-        return y
-
-    @staticmethod
-    def backward(ctx: Context, grad: Array) -> Any:
-        (y,) = ctx.saved
-        return kernels.relu_backward(grad, y)
+__all__ = [
+    "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "logsigmoid", "mish", "silu",
+    "softplus", "softshrink", "softsign", "tanhshrink",
+]  # fmt: skip
 
 
-@operation(ReLU, methods=("relu",), in_place=("relu_",))
-def relu(input: TensorLike, inplace: bool = False) -> Tensor:
-    """The rectified linear unit, ``max(x, 0)``.
-
-    Parameters
-    ----------
-    input : Tensor or ndarray of floats or integers, any shape
-    inplace : bool, default False
-        Write the result into `input`, and return `input`.
-
-    Returns
-    -------
-    Tensor
-        In the shape and dtype of `input`. NaN stays NaN. The gradient at 0 is 0.
-
-    Raises
-    ------
-    TypeError
-        If `input` is not an array of float32, float64 or integers.
-    RuntimeError
-        If `input` is a leaf that requires grad, and `inplace` is True.
-
-    Examples
-    --------
-    >>> import cnet
-    >>> cnet.relu(cnet.tensor([-4.0, 9.0]))
-    tensor([0., 9.])
-    """
-    return apply_in_place(ReLU, as_tensor(input)) if inplace else ReLU.apply(input)
-
-
-class LeakyReLU(Operation[Tensor]):
-    @staticmethod
-    def forward(ctx: Context, x: Array, *, negative_slope: float) -> Array:
-        require_float("leaky_relu", x)
-        ctx.save_for_backward(x > 0)
-        ctx.negative_slope = negative_slope
-        return kernels.elementwise(x, "leaky_relu", negative_slope)
-
-    @staticmethod
-    def backward(ctx: Context, grad: Array) -> Any:
-        (positive,) = ctx.saved
-        return np.where(positive, grad, grad * ctx.negative_slope)
-
-
-def leaky_relu(input: TensorLike, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
-    """The leaky rectified linear unit: ``x`` if positive, ``negative_slope * x`` otherwise.
-
-    Parameters
-    ----------
-    input : Tensor or ndarray of floats, any shape
-    negative_slope : float, default 0.01
-        The slope for negative numbers.
-    inplace : bool, default False
-        Write the result into `input`, and return `input`.
-
-    Returns
-    -------
-    Tensor
-        In the shape and dtype of `input`. The gradient at 0 is `negative_slope`.
-
-    Raises
-    ------
-    TypeError
-        If `input` is not an array of floats.
-    RuntimeError
-        If `input` is a leaf that requires grad, and `inplace` is True.
-
-    Examples
-    --------
-    >>> import cnet
-    >>> cnet.functional.leaky_relu(cnet.tensor([-4.0, 9.0]), 0.1)
-    tensor([-0.4,  9. ])
-
-    References
-    ----------
-    A. L. Maas, A. Y. Hannun, A. Y. Ng: Rectifier nonlinearities improve neural network acoustic
-    models, ICML 2013.
-    """
-    slope = float(negative_slope)
-    if not inplace:
-        return LeakyReLU.apply(input, negative_slope=slope)
-    result: Tensor = apply_in_place(LeakyReLU, as_tensor(input), negative_slope=slope)
-    return result
-
-
-class GELU(Elementwise):
-    name = "gelu"
-
-
-class GELUTanh(Elementwise):
-    name = "gelu_tanh"
-
-
-@operation(GELU)
 def gelu(input: TensorLike, approximate: Literal["none", "tanh"] = "none") -> Tensor:
     r"""The Gaussian error linear unit, :math:`x \Phi(x)`.
 
@@ -132,8 +26,7 @@ def gelu(input: TensorLike, approximate: Literal["none", "tanh"] = "none") -> Te
 
     Parameters
     ----------
-    input : Tensor or ndarray, any shape
-        Booleans and integers are converted to float32.
+    input : Tensor or ndarray of floats, any shape
     approximate : {"none", "tanh"}, default "none"
         ``"none"``: :math:`x (1 + \mathrm{erf}(x / \sqrt 2)) / 2`. ``"tanh"``:
         :math:`x (1 + \tanh(\sqrt{2 / \pi} (x + 0.044715 x^3))) / 2`, which differs from the exact
@@ -142,10 +35,12 @@ def gelu(input: TensorLike, approximate: Literal["none", "tanh"] = "none") -> Te
     Returns
     -------
     Tensor
-        In the shape and float dtype of `input`.
+        In the shape and dtype of `input`.
 
     Raises
     ------
+    TypeError
+        If `input` has a boolean or integer dtype.
     ValueError
         If `approximate` is not one of these.
 
@@ -163,4 +58,372 @@ def gelu(input: TensorLike, approximate: Literal["none", "tanh"] = "none") -> Te
     """
     if approximate not in ("none", "tanh"):
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh' (got {approximate!r})")
-    return (GELUTanh if approximate == "tanh" else GELU).apply(input)
+    return activated("gelu", input, kernel="gelu_tanh" if approximate == "tanh" else "gelu")
+
+
+def silu(input: TensorLike, inplace: bool = False) -> Tensor:
+    """The sigmoid linear unit, or swish: ``x * sigmoid(x)``.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray of floats, any shape
+    inplace : bool, default False
+        Write the result into `input`, and return `input`.
+
+    Returns
+    -------
+    Tensor
+        In the shape and dtype of `input`.
+
+    Raises
+    ------
+    TypeError
+        If `input` has a boolean or integer dtype.
+    RuntimeError
+        If `input` is a leaf that requires grad, and `inplace` is True.
+
+    References
+    ----------
+    S. Elfwing, E. Uchibe, K. Doya: Sigmoid-weighted linear units for neural network function
+    approximation in reinforcement learning, Neural Networks 107 (2018).
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.functional.silu(cnet.tensor([-1.0, 2.0]))
+    tensor([-0.2689,  1.7616])
+    """
+    return activated("silu", input, inplace)
+
+
+def mish(input: TensorLike, inplace: bool = False) -> Tensor:
+    """``x * tanh(softplus(x))``.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray of floats, any shape
+    inplace : bool, default False
+        Write the result into `input`, and return `input`.
+
+    Returns
+    -------
+    Tensor
+        In the shape and dtype of `input`.
+
+    Raises
+    ------
+    TypeError
+        If `input` has a boolean or integer dtype.
+    RuntimeError
+        If `input` is a leaf that requires grad, and `inplace` is True.
+
+    References
+    ----------
+    D. Misra: Mish: a self regularized non-monotonic activation function, BMVC 2020.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.functional.mish(cnet.tensor([-1.0, 2.0]))
+    tensor([-0.3034,  1.944 ])
+    """
+    return activated("mish", input, inplace)
+
+
+def hardswish(input: TensorLike, inplace: bool = False) -> Tensor:
+    """A piecewise approximation of `silu`: ``x * relu6(x + 3) / 6``.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray of floats, any shape
+    inplace : bool, default False
+        Write the result into `input`, and return `input`.
+
+    Returns
+    -------
+    Tensor
+        In the shape and dtype of `input`.
+
+    Raises
+    ------
+    TypeError
+        If `input` has a boolean or integer dtype.
+    RuntimeError
+        If `input` is a leaf that requires grad, and `inplace` is True.
+
+    References
+    ----------
+    A. Howard et al.: Searching for MobileNetV3, ICCV 2019.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.functional.hardswish(cnet.tensor([-1.0, 2.0]))
+    tensor([-0.3333,  1.6667])
+    """
+    return activated("hardswish", input, inplace)
+
+
+def hardsigmoid(input: TensorLike, inplace: bool = False) -> Tensor:
+    """A piecewise approximation of `sigmoid`: ``relu6(x + 3) / 6``.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray of floats, any shape
+    inplace : bool, default False
+        Write the result into `input`, and return `input`.
+
+    Returns
+    -------
+    Tensor
+        In the shape and dtype of `input`. The gradient at −3 and 3 is 0.
+
+    Raises
+    ------
+    TypeError
+        If `input` has a boolean or integer dtype.
+    RuntimeError
+        If `input` is a leaf that requires grad, and `inplace` is True.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.functional.hardsigmoid(cnet.tensor([-1.0, 2.0]))
+    tensor([0.3333, 0.8333])
+    """
+    return activated("hardsigmoid", input, inplace)
+
+
+def softplus(input: TensorLike, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """A smooth approximation of `relu`: ``log(1 + exp(beta * x)) / beta``.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray of floats, any shape
+    beta : float, default 1
+        Greater numbers approximate `relu` more closely.
+    threshold : float, default 20
+        Where ``beta * x`` is greater, the result is ``x``.
+
+    Returns
+    -------
+    Tensor
+        In the shape and dtype of `input`.
+
+    Raises
+    ------
+    TypeError
+        If `input` has a boolean or integer dtype.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.functional.softplus(cnet.tensor([-1.0, 2.0]))
+    tensor([0.3133, 2.1269])
+    """
+    return activated("softplus", input, a=beta, b=threshold)
+
+
+def logsigmoid(input: TensorLike) -> Tensor:
+    """``log(1 / (1 + exp(-x)))``, without overflow.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray of floats, any shape
+
+    Returns
+    -------
+    Tensor
+        In the shape and dtype of `input`.
+
+    Raises
+    ------
+    TypeError
+        If `input` has a boolean or integer dtype.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.functional.logsigmoid(cnet.tensor([-1.0, 2.0]))
+    tensor([-1.3133, -0.1269])
+    """
+    return activated("logsigmoid", input)
+
+
+def softsign(input: TensorLike) -> Tensor:
+    """``x / (1 + abs(x))``.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray of numbers, any shape
+
+    Returns
+    -------
+    Tensor
+        In the shape and dtype of `input`.
+
+    Raises
+    ------
+    TypeError
+        If `input` has a boolean dtype.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.functional.softsign(cnet.tensor([-1.0, 3.0]))
+    tensor([-0.5 ,  0.75])
+    """
+    return activated("softsign", input, dtypes="numbers")
+
+
+def tanhshrink(input: TensorLike) -> Tensor:
+    """``x - tanh(x)``.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray of numbers, any shape
+
+    Returns
+    -------
+    Tensor
+        In the shape and dtype of `input`.
+
+    Raises
+    ------
+    TypeError
+        If `input` has a boolean dtype.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.functional.tanhshrink(cnet.tensor([-1.0, 2.0]))
+    tensor([-0.2384,  1.036 ])
+    """
+    return activated("tanhshrink", input, dtypes="numbers")
+
+
+@operation(methods=("hardshrink",))
+def hardshrink(input: TensorLike, lambd: float = 0.5) -> Tensor:
+    """0 from ``-lambd`` to ``lambd``, and ``x`` elsewhere.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray of floats, any shape
+    lambd : float, default 0.5
+        The limit.
+
+    Returns
+    -------
+    Tensor
+        In the shape and dtype of `input`.
+
+    Raises
+    ------
+    TypeError
+        If `input` has a boolean or integer dtype.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.functional.hardshrink(cnet.tensor([-1.0, 0.25, 2.0]))
+    tensor([-1.,  0.,  2.])
+    """
+    return activated("hardshrink", input, a=lambd)
+
+
+def softshrink(input: TensorLike, lambd: float = 0.5) -> Tensor:
+    """0 from ``-lambd`` to ``lambd``, and ``x`` moved by `lambd` towards 0 elsewhere.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray of floats, any shape
+    lambd : float, default 0.5
+        The limit; must not be negative.
+
+    Returns
+    -------
+    Tensor
+        In the shape and dtype of `input`.
+
+    Raises
+    ------
+    TypeError
+        If `input` has a boolean or integer dtype.
+    ValueError
+        If `lambd` is negative.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.functional.softshrink(cnet.tensor([-1.0, 0.25, 2.0]))
+    tensor([-0.5,  0. ,  1.5])
+    """
+    if lambd < 0:
+        raise ValueError(f"softshrink: lambd must not be negative (got {lambd})")
+    return activated("softshrink", input, a=lambd)
+
+
+class GLU(Operation[Tensor]):
+    @staticmethod
+    def forward(ctx: Context, x: Array, *, axis: int) -> Any:
+        values, gates = np.split(x, 2, axis)
+        gates = kernels.elementwise(gates, "sigmoid")
+        ctx.save_for_backward(values, gates)
+        ctx.axis = axis
+        return values * gates
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        values, gates = ctx.saved
+        shape = list(grad.shape)
+        shape[ctx.axis] *= 2
+        dx = _memory.empty(tuple(shape), grad.dtype)
+        dvalues, dgates = np.split(dx, 2, ctx.axis)
+        np.multiply(grad, gates, out=dvalues)
+        np.multiply(dvalues, values, out=dgates)
+        dgates *= 1 - gates
+        return dx
+
+
+def glu(input: TensorLike, dim: int = -1) -> Tensor:
+    """The gated linear unit: the first half of `input` times the sigmoid of the second half.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray of floats, any shape with at least 1 dimension
+    dim : int, default -1
+        The axis that is halved; its length must be even.
+
+    Returns
+    -------
+    Tensor
+        In the shape of `input` with half the length along `dim`.
+
+    Raises
+    ------
+    TypeError
+        If `input` has a boolean or integer dtype.
+    ValueError
+        If the length along `dim` is odd, or `input` has no dimensions.
+    IndexError
+        If `dim` is out of range.
+
+    References
+    ----------
+    Y. N. Dauphin, A. Fan, M. Auli, D. Grangier: Language modeling with gated convolutional
+    networks, ICML 2017.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.functional.glu(cnet.tensor([1.0, 2.0, 0.0, 100.0]))
+    tensor([0.5, 2. ])
+    """
+    require_float("glu", input)
+    if input.ndim == 0:
+        raise ValueError("glu: input must have at least 1 dimension")
+    if not -input.ndim <= index(dim) < input.ndim:
+        raise np.exceptions.AxisError(dim, input.ndim, "glu")
+    if input.shape[dim] % 2:
+        raise ValueError(f"glu: input.shape[{dim}] must be even (got {input.shape[dim]})")
+    return GLU.apply(input, axis=dim)

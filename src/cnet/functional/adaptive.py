@@ -65,36 +65,53 @@ def _means(size: int, count: int, dtype: np.dtype[Any]) -> Matrix:
     return Matrix(counts, cells, np.repeat(1 / counts, counts).astype(dtype), size)
 
 
-class AdaptiveMaxPool(Operation[tuple[Tensor, Tensor]]):
-    """Copies the windows side by side, all as large as the largest one, and pools these.
+class WindowMaxPool(Operation[tuple[Tensor, Tensor]]):
+    """Max pooling with windows at any places: copies them side by side, and pools these.
 
-    A smaller window is filled up with its last cell, which does not change its maximum.
+    `cells` holds the positions on each axis, window after window of the size `kernel`: of shape
+    (windows * kernel,), or (n, c, windows * kernel) if they differ between channels.
     """
 
     @staticmethod
     def forward(
-        ctx: Context, x: Array, *, function: str, counts: tuple[int, ...]
+        ctx: Context, x: Array, *, function: str, cells: tuple[Array, ...], kernel: tuple[int, ...]
     ) -> tuple[Array, Array]:
         x, sizes = _check.array(function, "input", x), x.shape[2:]
-        windows = [_windows(size, count) for size, count in zip(sizes, counts, strict=True)]
-        kernel = [int((end - begin).max()) for begin, end in windows]
-        cells = [
-            np.minimum(begin[:, None] + np.arange(k), end[:, None] - 1).ravel()
-            for (begin, end), k in zip(windows, kernel, strict=True)
-        ]
-        for axis, taken in enumerate(cells, 2):
-            x = np.take(x, taken, axis)
+        for axis, taken in enumerate(cells):
+            if taken.ndim == 1:
+                x = np.take(x, taken, axis + 2)
+            else:
+                after = (1,) * (len(cells) - 1 - axis)
+                rows = taken.reshape(*taken.shape[:2], *(1,) * axis, taken.shape[2], *after)
+                x = np.take_along_axis(x, rows, axis + 2)
         y, indices = pooling.max_pool(x, geometry.pool(function, x.shape, kernel))
         places = np.unravel_index(indices, x.shape[2:])
-        original = [taken[place] for taken, place in zip(cells, places, strict=True)]
-        indices = np.ravel_multi_index(original, sizes)
-        ctx.save_for_backward(indices.astype(np.int32))
-        return y, indices.astype(np.int32)
+        original = [_at(taken, place) for taken, place in zip(cells, places, strict=True)]
+        indices = np.ravel_multi_index(original, sizes).astype(np.int32)
+        ctx.save_for_backward(indices)
+        return y, indices
 
     @staticmethod
     def backward(ctx: Context, grad: Array, _: None) -> Array:
         (indices,) = ctx.saved
         return scatter(grad, indices, ctx.input_shape(0))
+
+
+def _at(cells: Array, places: Array) -> Array:
+    if cells.ndim == 1:
+        return cells[places]
+    rows = places.reshape(*places.shape[:2], int(np.prod(places.shape[2:])))
+    return np.take_along_axis(cells, rows, 2).reshape(places.shape)
+
+
+def _covering(size: int, count: int) -> tuple[Array, int]:
+    """The cells of the windows, all as large as the largest one, and its size.
+
+    A smaller window is filled up with its last cell, which does not change its maximum.
+    """
+    begin, end = _windows(size, count)
+    kernel = int((end - begin).max())
+    return np.minimum(begin[:, None] + np.arange(kernel), end[:, None] - 1).ravel(), kernel
 
 
 def _adaptive_max(x: TensorLike, axes: int, output_size: Outputs, return_indices: bool) -> Any:
@@ -106,7 +123,9 @@ def _adaptive_max(x: TensorLike, axes: int, output_size: Outputs, return_indices
         kernel = tuple([size // count for size, count in zip(sizes, counts, strict=True)])
         results = MAX_POOLS[axes].apply(batch, kernel_size=kernel)
     else:
-        results = AdaptiveMaxPool.apply(batch, function=function, counts=counts)
+        windows = [_covering(size, count) for size, count in zip(sizes, counts, strict=True)]
+        cells, kernel = zip(*windows, strict=True)
+        results = WindowMaxPool.apply(batch, function=function, cells=cells, kernel=kernel)
     return max_results(results, unbatched, return_indices)
 
 

@@ -22,8 +22,7 @@ class Norm(Operation[Tensor]):
         if p == 0:
             y = (a != 0).sum(axis, keepdims=True, dtype=x.dtype)
         elif np.isinf(p):
-            extreme = np.max if p > 0 else np.min
-            y = extreme(a, axis, keepdims=True, initial=0.0 if p > 0 else None)
+            y = a.max(axis, keepdims=True, initial=0) if p > 0 else a.min(axis, keepdims=True)
         elif p == 1:
             y = total(a, (axis,), keepdims=True)
         elif p == 2:

@@ -7,10 +7,10 @@ import numpy as np
 from .. import geometry, kernels
 from ..autograd import Array, Context, Operation
 from ..tensor import Tensor, TensorLike
-from .activation import relu
 from .conv import conv2d
 from .linear import Linear
 from .pooling import max_pool2d
+from .rectifiers import relu
 
 
 class ConvReluPool(Operation[Tensor]):

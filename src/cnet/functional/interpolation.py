@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from ..autograd import Array
+from ..geometry import integer
 from ..tensor import Tensor, TensorLike, as_tensor
 from ._resampling import Matrix, resampled
 from .adaptive import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
@@ -44,9 +45,9 @@ class Line(NamedTuple):
         """The positions of the outputs on the axis of the input; cell i is at i."""
         outputs = np.arange(self.outputs).astype(self.dtype)
         if self.align_corners:
-            return np.multiply(outputs, self.step)
+            return np.asarray(outputs * self.step)
         half = self.dtype.type(0.5)
-        return np.multiply(outputs + half, self.step) - half
+        return np.asarray(self.step * (outputs + half) - half)
 
     def matrix(self, cells: Array, weights: Array) -> Matrix:
         """The matrix with a row of weights for each output; cells outside are moved to the ends."""
@@ -174,7 +175,8 @@ def _sizes(
     if size is not None:
         if recompute_scale_factor:
             raise ValueError("interpolate: recompute_scale_factor needs scale_factor, not size")
-        outputs = [int(output) for output in _per_axis("size", size, axes)]
+        given = _per_axis("size", size, axes)
+        outputs = [integer("interpolate", "size", output) for output in given]
     else:
         factors = [float(factor) for factor in _per_axis("scale_factor", scale_factor, axes)]
         outputs = [math.floor(n * factor) for n, factor in zip(sizes, factors, strict=True)]

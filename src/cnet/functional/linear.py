@@ -1,4 +1,4 @@
-"""The linear layer."""
+"""The linear and the bilinear map."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ from .. import kernels
 from ..autograd import Array, Context, Operation
 from ..operations._sums import total
 from ..operations.products import as_matrix
-from ..tensor import Tensor, TensorLike
+from ..tensor import Tensor, TensorLike, as_tensor
 
-__all__ = ["linear"]
+__all__ = ["bilinear", "linear"]
 
 
 class Linear(Operation[Tensor]):
@@ -72,3 +72,55 @@ def linear(input: TensorLike, weight: TensorLike, bias: TensorLike | None = None
     tensor([11.])
     """
     return Linear.apply(input, weight, bias)
+
+
+def bilinear(
+    input1: TensorLike, input2: TensorLike, weight: TensorLike, bias: TensorLike | None = None
+) -> Tensor:
+    r"""A linear map in each of two inputs.
+
+    .. math::
+        y_k = \sum_{ij} x_i W_{kij} z_j + b_k
+
+    Parameters
+    ----------
+    input1 : Tensor or ndarray of floats, shape (..., in1_features)
+    input2 : Tensor or ndarray of floats, shape (..., in2_features)
+        The leading axes are those of `input1`.
+    weight : Tensor or ndarray, shape (out_features, in1_features, in2_features)
+    bias : Tensor or ndarray, shape (out_features,), optional
+
+    Returns
+    -------
+    Tensor, shape (..., out_features)
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> x, y = cnet.tensor([1.0, 2.0]), cnet.tensor([3.0])
+    >>> cnet.functional.bilinear(x, y, cnet.tensor([[[4.0], [5.0]]]))
+    tensor([42.])
+    """
+    input1, input2, weight = as_tensor(input1), as_tensor(input2), as_tensor(weight)
+    leading = input1.shape[:-1]
+    sizes = *input1.shape[-1:], *input2.shape[-1:]
+    if leading != input2.shape[:-1] or weight.shape[1:] != sizes or len(sizes) < 2:
+        raise ValueError(
+            "bilinear: input1 and input2 must have the same leading axes, and weight.shape[1:] "
+            "must be the sizes of their last axes "
+            f"(got shapes {input1.shape}, {input2.shape} and {weight.shape})"
+        )
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ValueError(
+            f"bilinear: bias.shape must equal weight.shape[:1] (got {bias.shape} and "
+            f"{weight.shape[:1]})"
+        )
+    out, rows, columns = weight.shape
+    products = input1 @ weight.permute(1, 0, 2).reshape(rows, out * columns)
+    y = (products.reshape(*leading, out, columns) * input2.unsqueeze(-2)).sum(-1)
+    return y if bias is None else y + bias

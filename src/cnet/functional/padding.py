@@ -1,33 +1,91 @@
 """Padding."""
 
-from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
 
 from ..autograd import Array, Context, Operation
+from ..geometry import integer
+from ..kernels._memory import empty
 from ..operations.indexing import Index
 from ..tensor import Tensor, TensorLike, as_tensor
 
 __all__ = ["pad"]
 
+Ends: TypeAlias = list[tuple[int, int]]
+"""For each axis, the numbers of cells to add before and after."""
+
+
+def _inside(shape: tuple[int, ...], ends: Ends) -> tuple[slice, ...]:
+    """The place of an array of this shape in the padded array."""
+    return tuple([slice(end[0], end[0] + n) for end, n in zip(ends, shape, strict=True)])
+
+
+def _padded(shape: tuple[int, ...], ends: Ends) -> tuple[int, ...]:
+    return tuple([n + sum(end) for end, n in zip(ends, shape, strict=True)])
+
 
 class Pad(Operation[Tensor]):
+    """Adds cells of a constant value."""
+
     @staticmethod
-    def forward(ctx: Context, x: Array, *, widths: list[tuple[int, int]], value: float) -> Array:
-        ctx.inside = tuple(
-            [slice(before, before + n) for (before, _), n in zip(widths, x.shape, strict=True)]
-        )
-        return np.pad(x, widths, constant_values=value)
+    def forward(ctx: Context, x: Array, *, ends: Ends, value: float) -> Array:
+        ctx.inside = _inside(x.shape, ends)
+        y = empty(_padded(x.shape, ends), x.dtype)
+        y[...] = value
+        y[ctx.inside] = x
+        return y
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         return grad[ctx.inside]
 
 
-_NUMPY_MODES: dict[str, Any] = {
-    "constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap",
-}  # fmt: skip
+def _borders(mode: str, size: int, before: int, after: int) -> Iterator[tuple[slice, slice]]:
+    """The added cells on an axis, and the cells that are copied there, both in the padded axis."""
+    first, end = before, before + size
+    if mode == "replicate":
+        sources = slice(first, first + 1), slice(end - 1, end)
+    elif mode == "circular":
+        sources = slice(end - before, end), slice(first, first + after)
+    else:
+        low = end - 2 - after
+        sources = (
+            slice(first + before, first, -1),
+            slice(end - 2, low if low >= 0 else None, -1),
+        )
+    yield slice(0, before), sources[0]
+    yield slice(end, end + after), sources[1]
+
+
+class PadFromInside(Operation[Tensor]):
+    """Adds cells with values from inside the array: mirrored, repeated or wrapped around."""
+
+    @staticmethod
+    def forward(ctx: Context, x: Array, *, ends: Ends, mode: str) -> Array:
+        ctx.inside, ctx.copies = _inside(x.shape, ends), []
+        y = empty(_padded(x.shape, ends), x.dtype)
+        y[ctx.inside] = x
+        for axis, (size, end) in enumerate(zip(x.shape, ends, strict=True)):
+            for to, source in _borders(mode, size, *end) if any(end) else ():
+                before = (slice(None),) * axis
+                ctx.copies.append((axis, (*before, to), (*before, source)))
+        for _, to, source in ctx.copies:
+            y[to] = y[source]
+        return y
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Array:
+        grad = grad.copy()
+        for axis, to, source in reversed(ctx.copies):
+            added, target = grad[to], grad[source]
+            if target.shape != added.shape:
+                added = added.sum(axis, keepdims=True)
+            target += added
+        inside: Array = grad[ctx.inside]
+        return inside
+
+
+MODES = "constant", "reflect", "replicate", "circular"
 
 
 def pad(
@@ -72,33 +130,35 @@ def pad(
             f"pad: pad must have two numbers for each of at most {input.ndim} axes "
             f"(got {tuple(pad)})"
         )
-    if mode not in _NUMPY_MODES:
-        raise ValueError(f"pad: mode must be one of {', '.join(_NUMPY_MODES)} (got {mode!r})")
-    pairs = [(pad[i], pad[i + 1]) for i in range(len(pad) - 2, -1, -2)]
+    if mode not in MODES:
+        raise ValueError(f"pad: mode must be one of {', '.join(MODES)} (got {mode!r})")
+    numbers = [integer("pad", "pad", number) for number in pad]
+    pairs = [(numbers[i], numbers[i + 1]) for i in range(len(pad) - 2, -1, -2)]
     ends = [(0, 0)] * (input.ndim - len(pairs)) + pairs
+    added = [(max(before, 0), max(after, 0)) for before, after in ends]
+    x = as_tensor(input)
+    if mode in ("constant", "circular"):
+        x = _cropped(x, ends, pad)
+    if mode == "constant":
+        return Pad.apply(x, ends=added, value=0 if value is None else value)
+    _check_ends(mode, value, x.shape, added)
+    if any(map(any, added)):
+        x = PadFromInside.apply(x, ends=added, mode=mode)
+    return x if mode == "circular" else _cropped(x, ends, pad)
+
+
+def _cropped(x: Tensor, ends: Ends, pad: Sequence[int]) -> Tensor:
+    """The array without the cells that negative numbers remove."""
     kept = [
         slice(max(-before, 0), size - max(-after, 0))
-        for size, (before, after) in zip(input.shape, ends, strict=True)
+        for size, (before, after) in zip(x.shape, ends, strict=True)
     ]
-    if mode != "constant":
-        _check_ends(mode, value, input.shape, ends)
     if any(part.start > part.stop for part in kept):
-        raise ValueError(f"pad: pad removes too much (got {tuple(pad)} and shape {input.shape})")
-    if min(pad, default=0) < 0:
-        input = Index.apply(input, index=tuple(kept))
-    widths = [(max(before, 0), max(after, 0)) for before, after in ends]
-    if mode == "constant":
-        return Pad.apply(input, widths=widths, value=0 if value is None else value)
-    for axis, width in enumerate(widths):
-        if any(width):
-            positions = np.pad(np.arange(input.shape[axis]), width, mode=_NUMPY_MODES[mode])
-            input = Index.apply(input, index=(*[slice(None)] * axis, positions))
-    return as_tensor(input)
+        raise ValueError(f"pad: pad removes too much (got {tuple(pad)} and shape {x.shape})")
+    return Index.apply(x, index=tuple(kept)) if min(pad, default=0) < 0 else x
 
 
-def _check_ends(
-    mode: str, value: float | None, shape: tuple[int, ...], ends: list[tuple[int, int]]
-) -> None:
+def _check_ends(mode: str, value: float | None, shape: tuple[int, ...], ends: Ends) -> None:
     if value:
         raise ValueError(f"pad: value is for the mode 'constant' only (got {value} and {mode!r})")
     for size, end in zip(shape, ends, strict=True):

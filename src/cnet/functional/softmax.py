@@ -7,13 +7,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .. import kernels, random
 from ..autograd import Array, Context, Operation
+from ..kernels import _memory
 from ..operations._common import also_dim
 from ..operations._promotion import require_float
+from ..operations.arithmetic import add, neg, sub
+from ..operations.division import div
 from ..operations.registry import operation
 from ..tensor import Tensor, TensorLike, as_tensor
 
-__all__ = ["log_softmax", "softmax"]
+__all__ = ["gumbel_softmax", "log_softmax", "softmax", "softmin"]
 
 DType = npt.DTypeLike | None
 
@@ -21,8 +25,12 @@ DType = npt.DTypeLike | None
 class Softmax(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axis: int) -> Any:
-        y = np.exp(x - _greatest(x, axis))
-        y /= y.sum(axis, keepdims=True)
+        if _is_last(x, axis):
+            y = kernels.softmax(x)
+        else:
+            y = np.subtract(x, _greatest(x, axis), out=_memory.empty(x.shape, x.dtype))
+            np.exp(y, out=y)
+            y /= y.sum(axis, keepdims=True)
         ctx.save_for_backward(y)
         ctx.axis = axis
         return y
@@ -30,7 +38,14 @@ class Softmax(Operation[Tensor]):
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         (y,) = ctx.saved
-        return y * (grad - (grad * y).sum(ctx.axis, keepdims=True))
+        dx = np.multiply(grad, y, out=_memory.empty(y.shape, y.dtype))
+        dx -= y * dx.sum(ctx.axis, keepdims=True)
+        return dx
+
+
+def _is_last(x: Array, axis: int) -> bool:
+    """Whether the kernel, which computes along the last axis, supports the arguments."""
+    return x.ndim > 0 and axis in (-1, x.ndim - 1) and x.dtype in (np.float32, np.float64)
 
 
 def _greatest(x: Array, axis: int) -> Any:
@@ -41,6 +56,8 @@ def _arguments(
     function: str, x: TensorLike, axis: int | None, stacklevel: int, dtype: DType
 ) -> tuple[TensorLike, int]:
     """Check the arguments; return the converted input and the axis."""
+    if not isinstance(stacklevel, int):  # `torch.softmax` has the dtype in this place
+        stacklevel, dtype = 3, stacklevel
     if dtype is not None:
         x = as_tensor(x, dtype)
     require_float(function, x)
@@ -98,8 +115,11 @@ def softmax(
 class LogSoftmax(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axis: int) -> Any:
-        y = x - _greatest(x, axis)
-        y -= np.log(np.exp(y).sum(axis, keepdims=True))
+        if _is_last(x, axis):
+            y = kernels.softmax(x, logarithm=True)
+        else:
+            y = np.subtract(x, _greatest(x, axis), out=_memory.empty(x.shape, x.dtype))
+            y -= np.log(np.exp(y).sum(axis, keepdims=True))
         ctx.save_for_backward(y)
         ctx.axis = axis
         return y
@@ -107,7 +127,9 @@ class LogSoftmax(Operation[Tensor]):
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         (y,) = ctx.saved
-        return grad - np.exp(y) * grad.sum(ctx.axis, keepdims=True)
+        dx = np.exp(y, out=_memory.empty(y.shape, y.dtype))
+        dx *= grad.sum(ctx.axis, keepdims=True)
+        return np.subtract(grad, dx, out=dx)
 
 
 @operation(LogSoftmax, methods=("log_softmax",))
@@ -148,3 +170,91 @@ def log_softmax(
     """
     input, axis = _arguments("log_softmax", input, axis, _stacklevel, dtype)
     return LogSoftmax.apply(input, axis=axis)
+
+
+@also_dim
+def softmin(
+    input: TensorLike, axis: int | None = None, _stacklevel: int = 3, dtype: DType = None
+) -> Tensor:
+    """The `softmax` of the negative numbers, ``softmax(-input)``.
+
+    Parameters
+    ----------
+    input, axis, dtype
+        As in `softmax`.
+
+    Returns
+    -------
+    Tensor
+        In the shape and dtype of `input`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `softmax`.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.functional.softmin(cnet.tensor([0.0, 1000.0]), dim=0)
+    tensor([1., 0.])
+    """
+    input, axis = _arguments("softmin", input, axis, _stacklevel, dtype)
+    return Softmax.apply(neg(input), axis=axis)
+
+
+def gumbel_softmax(
+    logits: TensorLike, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
+) -> Tensor:
+    """Sample from the Gumbel-softmax distribution.
+
+    Parameters
+    ----------
+    logits : Tensor or ndarray of floats, any shape
+        Logarithms of probabilities that need not add up to 1.
+    tau : float, default 1
+        The temperature; must be positive. The lower it is, the closer a sample is to a one-hot
+        vector.
+    hard : bool, default False
+        Return one-hot vectors, with the gradient of the samples that they are made from.
+    eps : float
+        Not used, as in PyTorch.
+    dim : int, default -1
+        The axis along which samples add up to 1.
+
+    Returns
+    -------
+    Tensor
+        In the shape and dtype of `logits`. The random numbers come from the generator that
+        `cnet.manual_seed` seeds.
+
+    Raises
+    ------
+    TypeError
+        If `logits` has a boolean or integer dtype.
+    ValueError
+        If `tau` is not positive, or `dim` is out of range.
+
+    References
+    ----------
+    E. Jang, S. Gu, B. Poole: Categorical reparameterization with Gumbel-softmax, ICLR 2017.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.functional.gumbel_softmax(cnet.tensor([0.0, 1000.0]), hard=True)
+    tensor([0., 1.])
+    """
+    logits, _ = _arguments("gumbel_softmax", logits, dim, 1, None)
+    if not tau > 0:
+        raise ValueError(f"gumbel_softmax: tau must be positive (got {tau})")
+    noise = -np.log(random.default_generator().exponential(size=logits.shape))
+    y: Tensor = Softmax.apply(div(add(logits, noise.astype(logits.dtype)), tau), axis=dim)
+    if not hard:
+        return y
+    samples = np.atleast_1d(y.detach()._array)
+    chosen = np.zeros_like(samples)
+    if chosen.size:
+        np.put_along_axis(chosen, samples.argmax(dim, keepdims=True), 1, dim)
+    chosen = chosen.reshape(y.shape)
+    return add(sub(chosen, y.detach()), y)

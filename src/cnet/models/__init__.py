@@ -8,10 +8,12 @@ of the class, here `ResNet`. Further classes, such as blocks, are in the modules
 
 from .alexnet import *
 from .cifar import *
+from .convnext import *
 from .densenet import *
 from .efficientnet import *
 from .googlenet import *
 from .inception import *
+from .layers import *
 from .lenet import *
 from .mnasnet import *
 from .mobilenetv2 import *

@@ -2,7 +2,7 @@
 
 import re
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from .. import functional as F
@@ -144,20 +144,19 @@ class DenseNet(nn.Module):
         self.features = nn.Sequential(layers)
         self.classifier = nn.Linear(channels, num_classes)
         initialize(self, conv=init.kaiming_normal_, linear=keep)
+        self.register_load_state_dict_pre_hook(_rename)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.features(x), inplace=True)
         return self.classifier(flatten(F.adaptive_avg_pool2d(x, (1, 1)), 1))
 
-    def load_state_dict(
-        self, state_dict: Mapping[str, Any], strict: bool = True, *args: Any, **kwargs: Any
-    ) -> Any:
-        """As `Module.load_state_dict`; also reads older files, with names such as ``norm.1``."""
-        renamed = {
-            re.sub(r"(denselayer\d+\.(?:norm|relu|conv))\.([12])\b", r"\1\2", name): value
-            for name, value in state_dict.items()
-        }
-        return super().load_state_dict(renamed, strict, *args, **kwargs)
+
+def _rename(model: nn.Module, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+    """Rename weights of older files, such as ``denselayer1.norm.1.weight``."""
+    pattern = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12])\b")
+    for key in list(state_dict):
+        if key.startswith(prefix) and pattern.search(key):
+            state_dict[pattern.sub(r"\1\2", key)] = state_dict.pop(key)
 
 
 @register_model

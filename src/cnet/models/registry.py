@@ -31,16 +31,6 @@ def register_model(build: Callable[..., Model]) -> Callable[..., Model]:
         The function with two more keyword arguments. `weights` must be None, because trained
         weights are loaded from files; so must the older ``pretrained`` be False. `progress` has no
         effect.
-
-    Examples
-    --------
-    >>> from cnet import models, nn
-    >>> from cnet.models.registry import register_model
-    >>> @register_model
-    ... def perceptron(*, num_classes=10):
-    ...     return nn.Sequential(nn.Flatten(), nn.LazyLinear(num_classes))
-    >>> models.get_model_builder("perceptron") is perceptron
-    True
     """
     name = build.__name__
 

@@ -290,7 +290,7 @@ class RegNet(nn.Module):
     >>> from cnet.models.regnet import BlockParams, RegNet
     >>> params = BlockParams.from_init_params(4, w_0=16, w_a=8.0, w_m=2.0, group_width=8)
     >>> params.widths, params.depths
-    ([16, 32], [2, 2])
+    ([16, 32], [1, 3])
     >>> RegNet(params, num_classes=10)(np.zeros((2, 3, 32, 32), np.float32)).shape
     (2, 10)
     """

@@ -44,6 +44,7 @@ class Up(nn.Module):
     def __init__(self, in_channels: int, skip_channels: int, bilinear: bool) -> None:
         super().__init__()
         self.bilinear = bilinear
+        self.up: nn.Module
         if bilinear:
             self.up = nn.Conv2d(in_channels, skip_channels, kernel_size=1)
         else:

@@ -44,10 +44,10 @@ class VGG(nn.Module):
     Examples
     --------
     >>> import numpy as np
-    >>> from cnet.models.vgg import VGG, make_layers
-    >>> model = VGG(make_layers([512, "M"]), num_classes=10, init_weights=False).eval()
-    >>> model(np.zeros((1, 3, 14, 14), np.float32)).shape
-    (1, 10)
+    >>> from cnet.models.vgg import cfgs, make_layers
+    >>> features = make_layers(cfgs["A"])
+    >>> features(np.zeros((1, 3, 64, 64), np.float32)).shape
+    (1, 512, 2, 2)
     """
 
     def __init__(

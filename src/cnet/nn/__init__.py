@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 from .. import functional as functional
 from . import init as init
 from .activation import *
+from .adaptive import *
 from .containers import *
 from .conv import *
 from .conv_transpose import *
 from .distance import *
 from .dropout import *
+from .embedding import *
 from .flatten import *
+from .fold import *
 from .lazy import *
 from .linear import *
 from .loss.binary import *
@@ -29,20 +32,45 @@ from .norm.batch import *
 from .norm.instance import *
 from .norm.layer import *
 from .norm.local import *
+from .padding import *
 from .parallel import DataParallel as DataParallel
 from .parallel import SyncBatchNorm as SyncBatchNorm
 from .parameter import *
 from .parameter_containers import *
 from .pooling import *
+from .rectifiers import *
+from .softmax import *
+from .special_pooling import *
+from .upsampling import *
 
 if TYPE_CHECKING:
     from . import modules as modules
     from . import parallel as parallel
     from . import utils as utils
+    from .attention import *
+    from .rnn import *
+    from .transformer import *
+
+_LAZY_MODULES = {"modules", "utils"}
+_LAZY = {
+    "MultiheadAttention": "attention",
+    **dict.fromkeys(("GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNCell"), "rnn"),
+    "Transformer": "transformer",
+    "TransformerDecoder": "transformer",
+    "TransformerDecoderLayer": "transformer",
+    "TransformerEncoder": "transformer",
+    "TransformerEncoderLayer": "transformer",
+}
+"""Names that are imported when they are used, each with its module."""
 
 
 def __getattr__(name: str) -> Any:
-    """Packages that only some programs need are imported when they are used."""
-    if name in ("modules", "utils"):
+    if name in _LAZY_MODULES:
         return import_module(f".{name}", __name__)
+    if name in _LAZY:
+        return getattr(import_module(f".{_LAZY[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY_MODULES, *_LAZY})

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..dtypes import DType
+
 
 def integer(function: str, name: str, value: object, minimum: int = 1) -> int:
     """Convert `value` to an int, and check that it is at least `minimum`."""
@@ -27,7 +29,7 @@ def float_dtype(function: str, dtype: npt.DTypeLike) -> np.dtype[Any]:
     return resolved
 
 
-def parameter_dtype(function: str, device: object, dtype: npt.DTypeLike) -> np.dtype[Any]:
+def parameter_dtype(function: str, device: object, dtype: DType) -> np.dtype[Any]:
     """The dtype of a layer's parameters, from the arguments that PyTorch's constructors have.
 
     None means the CPU and float32.

@@ -1,73 +1,18 @@
-"""Activation layers."""
+"""Layers of smooth activation functions, gates and shrinkage; see also `rectifiers`."""
 
 from typing import Any, Literal
 
 from .. import functional as F
 from ..tensor import Tensor
-from .module import Module
+from ._activation import Activation
 
-__all__ = ["GELU", "LeakyReLU", "LogSoftmax", "ReLU", "Sigmoid", "Softmax", "Tanh"]
-
-
-class ReLU(Module):
-    """max(x, 0); see `cnet.functional.relu`.
-
-    Parameters
-    ----------
-    inplace : bool, default False
-        Write the result into the input.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from cnet import nn
-    >>> nn.ReLU()(np.array([-1.0, 2.0])).numpy()
-    array([0., 2.])
-    """
-
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
-
-    def forward(self, input: Any) -> Tensor:
-        return F.relu(input, self.inplace)
-
-    def extra_repr(self) -> str:
-        return "inplace=True" if self.inplace else ""
+__all__ = [
+    "GELU", "GLU", "Hardshrink", "Hardsigmoid", "Hardswish", "LogSigmoid", "Mish", "SiLU",
+    "Sigmoid", "Softplus", "Softshrink", "Softsign", "Tanh", "Tanhshrink",
+]  # fmt: skip
 
 
-class LeakyReLU(Module):
-    """x where x is positive, negative_slope · x elsewhere; see `cnet.functional.leaky_relu`.
-
-    Parameters
-    ----------
-    negative_slope : float, default 0.01
-        The slope for negative x.
-    inplace : bool, default False
-        Write the result into the input.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from cnet import nn
-    >>> nn.LeakyReLU(0.5)(np.array([-1.0, 2.0])).numpy()
-    array([-0.5,  2. ])
-    """
-
-    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
-        super().__init__()
-        self.negative_slope = negative_slope
-        self.inplace = inplace
-
-    def forward(self, input: Any) -> Tensor:
-        return F.leaky_relu(input, self.negative_slope, self.inplace)
-
-    def extra_repr(self) -> str:
-        inplace = ", inplace=True" if self.inplace else ""
-        return f"negative_slope={self.negative_slope}{inplace}"
-
-
-class GELU(Module):
+class GELU(Activation):
     """The Gaussian error linear unit; see `cnet.functional.gelu`.
 
     Parameters
@@ -92,6 +37,8 @@ class GELU(Module):
     array([-0.1587,  1.9545])
     """
 
+    shown = ("approximate",)
+
     def __init__(self, approximate: Literal["none", "tanh"] = "none") -> None:
         super().__init__()
         self.approximate = approximate
@@ -99,11 +46,263 @@ class GELU(Module):
     def forward(self, x: Any) -> Tensor:
         return F.gelu(x, self.approximate)
 
+
+class SiLU(Activation):
+    """x / (1 + exp(−x)); see `cnet.functional.silu`.
+
+    Parameters
+    ----------
+    inplace : bool, default False
+        Write the result into the input.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import nn
+    >>> nn.SiLU()(np.array([-1.0, 2.0])).numpy().round(4)
+    array([-0.2689,  1.7616])
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
+    def forward(self, input: Any) -> Tensor:
+        return F.silu(input, self.inplace)
+
+
+class Mish(Activation):
+    """x · tanh(softplus(x)); see `cnet.functional.mish`.
+
+    Parameters
+    ----------
+    inplace : bool, default False
+        Write the result into the input.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import nn
+    >>> nn.Mish()(np.array([-1.0, 2.0])).numpy().round(4)
+    array([-0.3034,  1.944 ])
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
+    def forward(self, input: Any) -> Tensor:
+        return F.mish(input, self.inplace)
+
+
+class Hardswish(Activation):
+    """x · relu6(x + 3) / 6; see `cnet.functional.hardswish`.
+
+    Parameters
+    ----------
+    inplace : bool, default False
+        Write the result into the input.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import nn
+    >>> nn.Hardswish()(np.array([-1.0, 2.0])).numpy().round(4)
+    array([-0.3333,  1.6667])
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
+    def forward(self, input: Any) -> Tensor:
+        return F.hardswish(input, self.inplace)
+
+
+class Hardsigmoid(Activation):
+    """relu6(x + 3) / 6; see `cnet.functional.hardsigmoid`.
+
+    Parameters
+    ----------
+    inplace : bool, default False
+        Write the result into the input.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import nn
+    >>> nn.Hardsigmoid()(np.array([-1.0, 2.0])).numpy().round(4)
+    array([0.3333, 0.8333])
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
+    def forward(self, input: Any) -> Tensor:
+        return F.hardsigmoid(input, self.inplace)
+
+
+class Softplus(Activation):
+    """log(1 + exp(beta · x)) / beta; see `cnet.functional.softplus`.
+
+    Parameters
+    ----------
+    beta : float, default 1
+        Greater numbers approximate `ReLU` more closely.
+    threshold : float, default 20
+        Where beta · x is greater, the result is x.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import nn
+    >>> nn.Softplus()(np.array([-1.0, 2.0])).numpy().round(4)
+    array([0.3133, 2.1269])
+    """
+
+    shown = (
+        "beta",
+        "threshold",
+    )
+
+    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
+        super().__init__()
+        self.beta = beta
+        self.threshold = threshold
+
+    def forward(self, input: Any) -> Tensor:
+        return F.softplus(input, self.beta, self.threshold)
+
+
+class Softsign(Activation):
+    """x / (1 + abs(x)); see `cnet.functional.softsign`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import nn
+    >>> nn.Softsign()(np.array([-1.0, 2.0])).numpy().round(4)
+    array([-0.5   ,  0.6667])
+    """
+
+    def forward(self, input: Any) -> Tensor:
+        return F.softsign(input)
+
+
+class LogSigmoid(Activation):
+    """log(1 / (1 + exp(−x))); see `cnet.functional.logsigmoid`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import nn
+    >>> nn.LogSigmoid()(np.array([-1.0, 2.0])).numpy().round(4)
+    array([-1.3133, -0.1269])
+    """
+
+    def forward(self, input: Any) -> Tensor:
+        return F.logsigmoid(input)
+
+
+class Hardshrink(Activation):
+    """0 from −lambd to lambd, x elsewhere; see `cnet.functional.hardshrink`.
+
+    Parameters
+    ----------
+    lambd : float, default 0.5
+        The limit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import nn
+    >>> nn.Hardshrink()(np.array([-1.0, 2.0])).numpy().round(4)
+    array([-1.,  2.])
+    """
+
+    def __init__(self, lambd: float = 0.5) -> None:
+        super().__init__()
+        self.lambd = lambd
+
+    def forward(self, input: Any) -> Tensor:
+        return F.hardshrink(input, self.lambd)
+
     def extra_repr(self) -> str:
-        return f"approximate={self.approximate!r}"
+        return str(self.lambd)
 
 
-class Tanh(Module):
+class Softshrink(Activation):
+    """0 from −lambd to lambd, x − lambd above, x + lambd below.
+
+    See `cnet.functional.softshrink`.
+
+    Parameters
+    ----------
+    lambd : float, default 0.5
+        The limit; must not be negative.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import nn
+    >>> nn.Softshrink()(np.array([-1.0, 2.0])).numpy().round(4)
+    array([-0.5,  1.5])
+    """
+
+    def __init__(self, lambd: float = 0.5) -> None:
+        super().__init__()
+        self.lambd = lambd
+
+    def forward(self, input: Any) -> Tensor:
+        return F.softshrink(input, self.lambd)
+
+    def extra_repr(self) -> str:
+        return str(self.lambd)
+
+
+class Tanhshrink(Activation):
+    """x − tanh(x); see `cnet.functional.tanhshrink`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import nn
+    >>> nn.Tanhshrink()(np.array([-1.0, 2.0])).numpy().round(4)
+    array([-0.2384,  1.036 ])
+    """
+
+    def forward(self, input: Any) -> Tensor:
+        return F.tanhshrink(input)
+
+
+class GLU(Activation):
+    """The first half of x, times the sigmoid of the second half; see `cnet.functional.glu`.
+
+    Parameters
+    ----------
+    dim : int, default -1
+        The axis that is halved.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import nn
+    >>> nn.GLU()(np.array([2.0, 0.0])).numpy().round(4)
+    array([1.])
+    """
+
+    shown = ("dim",)
+
+    def __init__(self, dim: int = -1) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, input: Any) -> Tensor:
+        return F.glu(input, self.dim)
+
+
+class Tanh(Activation):
     """The hyperbolic tangent; see `cnet.functional.tanh`.
 
     Examples
@@ -118,7 +317,7 @@ class Tanh(Module):
         return F.tanh(input)
 
 
-class Sigmoid(Module):
+class Sigmoid(Activation):
     """1 / (1 + exp(-x)); see `cnet.functional.sigmoid`.
 
     Examples
@@ -131,70 +330,3 @@ class Sigmoid(Module):
 
     def forward(self, input: Any) -> Tensor:
         return F.sigmoid(input)
-
-
-class Softmax(Module):
-    """exp(x) divided by its sum along an axis; see `cnet.functional.softmax`.
-
-    Parameters
-    ----------
-    dim : int, optional
-        The axis along which the result sums to 1. If it is not given, a warning is issued and, as
-        in PyTorch, the axis is 0 for inputs of 0, 1 or 3 dimensions, and 1 otherwise.
-
-    Raises
-    ------
-    TypeError, ValueError
-        In the call: if the input does not have a float dtype, or the axis is out of range.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from cnet import nn
-    >>> nn.Softmax(dim=1)(np.zeros((1, 4))).numpy()
-    array([[0.25, 0.25, 0.25, 0.25]])
-    """
-
-    def __init__(self, dim: int | None = None) -> None:
-        super().__init__()
-        self.dim = dim
-
-    def forward(self, input: Any) -> Tensor:
-        return F.softmax(input, self.dim, _stacklevel=5)
-
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}"
-
-
-class LogSoftmax(Module):
-    """The logarithm of the softmax along an axis; see `cnet.functional.log_softmax`.
-
-    Parameters
-    ----------
-    dim : int, optional
-        The axis along which the exponentials of the result sum to 1. If it is not given, a warning
-        is issued and, as in PyTorch, the axis is 0 for inputs of 0, 1 or 3 dimensions, and 1
-        otherwise.
-
-    Raises
-    ------
-    TypeError, ValueError
-        In the call: if the input does not have a float dtype, or the axis is out of range.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from cnet import nn
-    >>> nn.LogSoftmax(dim=1)(np.zeros((1, 1))).numpy()
-    array([[0.]])
-    """
-
-    def __init__(self, dim: int | None = None) -> None:
-        super().__init__()
-        self.dim = dim
-
-    def forward(self, input: Any) -> Tensor:
-        return F.log_softmax(input, self.dim, _stacklevel=5)
-
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}"

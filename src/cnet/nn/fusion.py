@@ -10,11 +10,11 @@ from typing import Any, TypeAlias
 from ..autograd import is_listing_calls
 from ..functional.fused import conv2d_relu_pool, linear_relu
 from ..geometry import per_axis
-from .activation import ReLU
 from .conv import Conv2d
 from .linear import Linear
 from .module import Module
 from .pooling import MaxPool2d
+from .rectifiers import ReLU
 
 Operation: TypeAlias = Callable[[Any], Any]
 

@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, TypeAlias, TypeVar
 
+import numpy as np
+
 from ..autograd import Array
 from ..tensor import Axis
 from ._sums import total
-from .registry import weak
 
 __all__ = ["Axes", "also_dim", "axes", "unbroadcast", "weak"]
 
@@ -15,20 +16,30 @@ Axes: TypeAlias = int | tuple[int, ...] | None
 Result = TypeVar("Result")
 
 _NUMPY_OPTIONS = {"dtype", "out", "kind", "order", "stable"}
-_OUR_NAMES = {"dim": "axis", "keepdim": "keepdims", "ddof": "correction"}
+_EQUAL_NAMES = {"dim": "axis", "keepdim": "keepdims", "correction": "ddof", "input": "x"}
+_EQUAL_NAMES |= {numpys: pytorchs for pytorchs, numpys in _EQUAL_NAMES.items()}
 
 
 def also_dim(function: Callable[..., Result]) -> Callable[..., Result]:
-    """Accept PyTorch's names `dim` and `keepdim` for the arguments `axis` and `keepdims`.
+    """Accept the names of both PyTorch and NumPy: `dim` or `axis`, `keepdim` or `keepdims`.
 
     The function can also be called with the options of the NumPy function of the same name, if they
     are None, so that for example `np.sum` can call it as a method.
     """
+    code: Any = function.__code__
+    parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    our_names = {
+        other: name
+        for other, name in _EQUAL_NAMES.items()
+        if name in parameters and other not in parameters
+    }
 
     @wraps(function)
     def either_name(*args: Any, **kwargs: Any) -> Result:
+        if not kwargs:
+            return function(*args)
         renamed = {
-            _OUR_NAMES.get(name, name): value
+            our_names.get(name, name): value
             for name, value in kwargs.items()
             if value is not None or name not in _NUMPY_OPTIONS
         }
@@ -51,3 +62,8 @@ def unbroadcast(grad: Array, shape: tuple[int, ...]) -> Array:
     leading = grad.ndim - len(shape)
     stretched = [leading + axis for axis, size in enumerate(shape) if size == 1]
     return total(grad, (*range(leading), *stretched)).reshape(shape)
+
+
+def weak(operand: Any) -> Any:
+    """Convert a NumPy scalar to a Python number, so that it does not change the other dtype."""
+    return operand.item() if isinstance(operand, np.generic) else operand

@@ -1,28 +1,288 @@
-"""Elementwise operations of tensors that C kernels compute."""
+"""Elementwise operations of tensors, declared by their value and their derivatives.
 
-from typing import ClassVar
+A declaration is a function without a body: its signature, its documentation, and a decorator that
+defines what it computes::
+
+    @formula(np.arctan2, lambda g, a, b: g * b / (a * a + b * b), lambda g, a, b: ...)
+    def atan2(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+        ...
+
+The first argument of `formula` is the value as a function of arrays, the others are the gradients
+of the operands. The names of their parameters say what they need: `g` is the gradient with respect
+to the result; `x`, or `a`, `b` and `c`, are the operands; `y` is the result; other names are
+options. Only what they need is saved.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
+
+import numpy as np
 
 from .. import kernels
-from ..autograd import Array, Context, Operation
+from ..autograd import Array, Context, Operation, Variable
 from ..kernels.elementwise import SAVED
 from ..tensor import Tensor
-from ._promotion import floating
+from ._blocks import blockwise
+from ._common import unbroadcast
+from ._documentation import documented
+from ._promotion import common_float, common_number, floating
+from .registry import numpy_function, operation, written
+
+Declared = TypeVar("Declared", bound=Callable[..., Any])
+Promote = Callable[..., tuple[Array, ...]]
+Numbers = Literal["none", "other", "either"]
+
+_TENSORS = (Variable, np.ndarray)
+_UNARY = (Variable, np.ndarray, np.generic)
+
+_FLOAT16 = np.dtype(np.float16)
+
+
+class Gradient(NamedTuple):
+    """The gradient of one operand."""
+
+    formula: Callable[..., Any]
+    needs: tuple[int | str, ...]
+    """The arguments of the formula after `g`: positions among the operands and the result, or
+    names of options."""
+
+
+class Formula(Operation[Tensor]):
+    """Base class of the operations that NumPy computes."""
+
+    title: ClassVar[str]
+    """The name of the public function."""
+    value: ClassVar[Callable[..., Any]]
+    promote: ClassVar[Promote]
+    gradients: ClassVar[tuple[Gradient, ...]]
+    single: ClassVar[bool]
+    """Whether the value needs no intermediate arrays."""
+
+    @classmethod
+    def forward(cls, ctx: Context, *operands: Any, **options: Any) -> Any:
+        arrays = cls.promote(cls.title, *operands)
+        with np.errstate(all="ignore"):
+            try:
+                evaluate = cls.value if cls.single else partial(blockwise, cls.value)
+                y = evaluate(*arrays, **options)
+            except ValueError:
+                check_broadcast(cls.title, arrays)
+                raise
+        if ctx.edges.count(None) < len(ctx.edges):
+            values = (*arrays, y)
+            kept: list[Any] = [None] * len(values)
+            for (_, needs), edge in zip(cls.gradients, ctx.edges):  # noqa: B905, may be empty
+                for need in needs if edge is not None else ():
+                    if type(need) is int:
+                        kept[need] = values[need]
+            ctx.save_for_backward(*kept)
+            ctx.options = options
+        return y
+
+    @classmethod
+    def backward(cls, ctx: Context, grad: Array) -> Any:
+        if not cls.gradients:
+            raise RuntimeError(f"{cls.title}: the derivative is not implemented")
+        found: list[Array | None] = []
+        with np.errstate(all="ignore"):
+            for position, edge in enumerate(ctx.edges):
+                if edge is None:
+                    found.append(None)
+                    continue
+                formula, needs = cls.gradients[position]
+                values = [ctx.saved[n] if type(n) is int else ctx.options[n] for n in needs]
+                evaluate = partial(blockwise, formula) if needs else formula
+                gradient = np.asarray(evaluate(grad, *values))
+                found.append(unbroadcast(gradient, ctx.input_shape(position)))
+        return tuple(found)
 
 
 class Elementwise(Operation[Tensor]):
-    """Base class of the operations in `cnet.kernels.elementwise`, with parameters `a` and `b`."""
+    """Base class of the operations in `cnet.kernels.elementwise`, with parameters `a` and `b`.
 
-    name: ClassVar[str]
+    They compute float16 in float32.
+    """
+
+    title: ClassVar[str]
+    """The name of the kernel's operation."""
 
     @classmethod
-    def forward(cls, ctx: Context, x: Array, *, a: float = 0.0, b: float = 0.0) -> Array:
-        x = floating(cls.name, x)
-        y = kernels.elementwise(x, cls.name, a, b)
-        ctx.save_for_backward(x if SAVED[cls.name] == "x" else y)
+    def forward(cls, ctx: Context, x: Array, *, a: float = 0.0, b: float = 0.0) -> Any:
+        if x.dtype.kind != "f":
+            if cls.title in _OF_INTEGERS:
+                (x,) = common_number(cls.title, x)
+                return _OF_INTEGERS[cls.title](x, a, b)
+            x = floating(cls.title, x)
+        dtype = x.dtype
+        if dtype is _FLOAT16:
+            x = x.astype(np.float32)
+        y = kernels.elementwise(x, cls.title, a, b)
+        ctx.save_for_backward(x if SAVED[cls.title] == "x" else y)
         ctx.parameters = a, b
-        return y
+        return y.astype(dtype) if dtype is _FLOAT16 else y
 
     @classmethod
     def backward(cls, ctx: Context, grad_output: Array) -> Array:
         (saved,) = ctx.saved
-        return kernels.elementwise_backward(grad_output, saved, cls.name, *ctx.parameters)
+        if grad_output.dtype is not saved.dtype:
+            grad_output = grad_output.astype(saved.dtype)
+        return kernels.elementwise_backward(grad_output, saved, cls.title, *ctx.parameters)
+
+
+def _class_of(base: type[Operation[Tensor]], **members: Any) -> type[Operation[Tensor]]:
+    name = members["title"].title().replace("_", "")
+    return type(name, (base,), {"__module__": __name__, **members})
+
+
+_OF_INTEGERS: dict[str, Callable[[Array, float, float], Any]] = {
+    "relu": lambda x, a, b: np.maximum(x, 0),
+    "threshold": lambda x, a, b: np.where(x <= a, x.dtype.type(b), x),
+    "hardtanh": lambda x, a, b: np.clip(x, x.dtype.type(a), x.dtype.type(b)),
+    "abs": lambda x, a, b: np.abs(x),
+}
+"""The operations whose results for integers are integers."""
+
+COMPILED = {name: _class_of(Elementwise, title=name) for name in SAVED}
+"""The operations that the kernels compute."""
+
+
+_POSITIONS = {"x": 0, "a": 0, "b": 1, "c": 2, "y": -1}
+
+
+def define(
+    title: str,
+    value: Callable[..., Any],
+    *gradients: Callable[..., Any],
+    promote: Promote = common_float,
+    single: bool = False,
+) -> type[Operation[Tensor]]:
+    """The operation with a value and gradients, as `formula` has them, for a function `title`."""
+    needs = []
+    for formula in gradients:
+        names = formula.__code__.co_varnames[1 : formula.__code__.co_argcount]
+        needs.append(tuple([_POSITIONS.get(name, name) for name in names]))
+    return _class_of(
+        Formula, title=title, value=staticmethod(value), promote=staticmethod(promote),
+        gradients=tuple(map(Gradient, gradients, needs)),
+        single=single or isinstance(value, np.ufunc),
+    )  # fmt: skip
+
+
+def zeros(g: Array) -> Array:
+    """The gradient of a function that is constant between its jumps."""
+    return np.zeros_like(g)
+
+
+def formula(
+    value: Callable[..., Any],
+    *gradients: Callable[..., Any],
+    promote: Promote = common_float,
+    single: bool = False,
+    numbers: Numbers = "none",
+    aliases: Sequence[str] = (),
+    methods: Sequence[str] = (),
+    reflected: str | None = None,
+    in_place: Sequence[str] = (),
+    numpy: Sequence[Any] = (),
+) -> Callable[[Declared], Declared]:
+    """Declare an operation that NumPy computes.
+
+    Parameters
+    ----------
+    value : callable
+        The result as a function of arrays. Warnings of NumPy are suppressed.
+    *gradients : callable
+        One for each operand. Without them, `backward` raises RuntimeError.
+    promote : callable
+        The rule of `_promotion` that converts the operands.
+    single : bool, default False
+        Whether the value needs no intermediate arrays, as for ufuncs, so that large arrays are not
+        divided into blocks.
+    numbers : {"none", "other", "either"}
+        Which of two operands may be a Python number, as in PyTorch. NumPy functions and operators
+        take numbers anyway.
+    aliases : sequence of str
+        Other names of the method, also in place.
+    methods, reflected, in_place, numpy
+        See `registry.operation`. Methods with the name of the function, and a ufunc as value, are
+        registered anyway.
+    """
+
+    def declare(declaration: Declared) -> Declared:
+        name = declaration.__name__
+        function = define(name, value, *gradients, promote=promote, single=single)
+        ufuncs = (value,) if isinstance(value, np.ufunc) else ()
+        names = (name, *aliases)
+        numpy_function(*ufuncs, *numpy)(function.apply)
+        return operation(
+            function,
+            methods=(*names, *methods),
+            reflected=reflected,
+            in_place=(*[f"{each}_" for each in names], *in_place),
+        )(documented(_call_of(declaration, function, numbers), promote))
+
+    return declare
+
+
+def compiled(
+    kernel: str,
+    *,
+    aliases: Sequence[str] = (),
+    methods: Sequence[str] = (),
+    numpy: Sequence[Any] = (),
+) -> Callable[[Declared], Declared]:
+    """Declare an operation of one operand that a kernel computes; see `formula`."""
+    function = COMPILED[kernel]
+    promote = common_number if kernel in _OF_INTEGERS else common_float
+
+    def declare(declaration: Declared) -> Declared:
+        names = (declaration.__name__, *aliases)
+        return operation(
+            function,
+            methods=(*names, *methods),
+            in_place=[f"{name}_" for name in names],
+            numpy=numpy,
+        )(documented(_call_of(declaration, function), promote))
+
+    return declare
+
+
+def _call_of(
+    declaration: Declared, function: type[Operation[Tensor]], numbers: Numbers = "none"
+) -> Declared:
+    """A function with the signature of the declaration that applies the operation."""
+    apply, name = function.apply, declaration.__name__
+
+    def unary(input: Any, *, out: Tensor | None = None) -> Tensor:
+        if not isinstance(input, _UNARY):
+            raise TypeError(_refusal(name, "input", input))
+        return written(name, apply(input), out)
+
+    def binary(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+        if not isinstance(input, _TENSORS):
+            if numbers != "either" or not isinstance(other, _TENSORS):
+                raise TypeError(_refusal(name, "input", input))
+        elif numbers == "none" and not isinstance(other, _TENSORS):
+            raise TypeError(_refusal(name, "other", other))
+        return written(name, apply(input, other), out)
+
+    call: Any = unary if declaration.__code__.co_argcount == 1 else binary
+    for attribute in ("__module__", "__name__", "__qualname__", "__doc__", "__annotations__"):
+        setattr(call, attribute, getattr(declaration, attribute))
+    call.__wrapped__ = declaration
+    return call  # type: ignore[no-any-return]
+
+
+def _refusal(function: str, argument: str, value: Any) -> str:
+    return f"{function}: {argument} must be a Tensor or array (got {type(value).__name__})"
+
+
+def check_broadcast(function: str, arrays: Sequence[Any]) -> None:
+    """Raise ValueError, with the shapes in its message, if arrays do not broadcast."""
+    shapes = [np.shape(array) for array in arrays]
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        listed = " and ".join(map(str, shapes))
+        raise ValueError(f"{function}: shapes {listed} do not broadcast") from None

@@ -6,16 +6,18 @@ import numpy as np
 
 from ..autograd import Array
 from ..grad_mode import current
-from ..tensor import Tensor
+from ..tensor import Tensor, array_of
+from ._strided import may_overlap
 
 
-def written(function: str, result: Any, out: Tensor) -> Tensor:
-    """Write a result into `out`, and return `out`.
+def written(function: str, result: Any, out: Tensor, *inputs: Any) -> Tensor:
+    """Write a result into `out`, which must not share memory with `inputs`, and return `out`.
 
     Raises
     ------
     RuntimeError
-        If the graph is recorded and `out` requires grad, or the dtype cannot be cast to its dtype.
+        If the graph is recorded and `out` requires grad, the dtype cannot be cast to its dtype, or
+        elements share memory.
     ValueError
         If `out` has another shape, and has elements.
     """
@@ -30,6 +32,14 @@ def written(function: str, result: Any, out: Tensor) -> Tensor:
         raise RuntimeError(
             f"{function}: result type {array.dtype} can't be cast to the desired output type "
             f"{out.dtype}"
+        )
+    target = out._array
+    if may_overlap(target) or any(
+        x is out or np.may_share_memory(target, array_of(x)) for x in inputs
+    ):
+        raise RuntimeError(
+            f"{function}: unsupported operation: elements of out share memory with each other or "
+            "with an input"
         )
     if out._array.shape == array.shape:
         out._array[...] = array

@@ -45,10 +45,61 @@ def promoted(function: str, a: Any, b: Any) -> tuple[Any, Any]:
 
 def promoted_to_float(function: str, a: Any, b: Any) -> tuple[Any, Any]:
     """Like `promoted`, for an operation whose result has a float dtype."""
-    a, b = promoted(function, a, b)
-    if (a if isinstance(a, np.ndarray) else b).dtype.kind != "f":
+    x, y = promoted(function, a, b)
+    if (x if isinstance(x, np.ndarray) else y).dtype.kind != "f":
         return cast(a, of_number[float]), cast(b, of_number[float])
-    return a, b
+    return x, y
+
+
+def common(function: str, *operands: Any) -> tuple[Array, ...]:
+    """Convert operands to arrays of the promoted dtype."""
+    first = operands[0]
+    if type(first) is np.ndarray and first.dtype.kind in _KINDS:
+        for operand in operands:
+            if type(operand) is not np.ndarray or operand.dtype is not first.dtype:
+                break
+        else:
+            return operands
+    operands = tuple(map(weak, operands))
+    dtype = result_type(function, *operands)
+    return tuple([cast(operand, dtype) for operand in operands])
+
+
+def common_float(function: str, *operands: Any) -> tuple[Array, ...]:
+    """Like `common`; booleans and integers become float32."""
+    arrays = common(function, *operands)
+    if arrays[0].dtype.kind == "f":
+        return arrays
+    return tuple([cast(operand, of_number[float]) for operand in operands])
+
+
+def common_number(function: str, *operands: Any) -> tuple[Array, ...]:
+    """Like `common`; refuses booleans."""
+    return _common_of(function, "iuf", "a number dtype", operands)
+
+
+def only_floats(function: str, *operands: Any) -> tuple[Array, ...]:
+    """Like `common`; refuses booleans and integers."""
+    return _common_of(function, "f", "a float dtype", operands)
+
+
+def only_integers(function: str, *operands: Any) -> tuple[Array, ...]:
+    """Like `common`; refuses booleans and floats."""
+    return _common_of(function, "iu", "an integer dtype", operands)
+
+
+def only_bits(function: str, *operands: Any) -> tuple[Array, ...]:
+    """Like `common`; refuses floats."""
+    return _common_of(function, "biu", "a boolean or integer dtype", operands)
+
+
+def _common_of(
+    function: str, kinds: str, expected: str, operands: tuple[Any, ...]
+) -> tuple[Array, ...]:
+    arrays = common(function, *operands)
+    if arrays[0].dtype.kind not in kinds:
+        raise TypeError(f"{function}: input must have {expected} (got {arrays[0].dtype})")
+    return arrays
 
 
 def floating(function: str, x: Any) -> Array:
@@ -62,6 +113,13 @@ def require_float(function: str, x: Any) -> None:
     """Raise TypeError unless an array has a float dtype."""
     if _kind(function, x) < 2:
         raise TypeError(f"{function}: input must have a float dtype (got {x.dtype})")
+
+
+def require_number(function: str, *operands: Any) -> None:
+    """Raise TypeError unless the operands are arrays of numbers or Python numbers."""
+    for operand in operands:
+        if type(operand) not in of_number:
+            _kind(function, operand)
 
 
 def result_type(function: str, *operands: Any) -> DType:

@@ -1,49 +1,64 @@
-"""Sums, products, powers.
+"""Sums, products and powers.
 
 Operands broadcast as in NumPy, and the dtype of the result is PyTorch's (see `_promotion`).
 Gradients have the dtype of their input.
 """
 
-from typing import Any
+import operator
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ..autograd import Array, Context, Operation
 from ..inplace import apply_in_place
 from ..tensor import Number, Operand, Tensor, TensorLike, array_of
+from ._blocks import blockwise
 from ._common import unbroadcast, weak
-from ._promotion import promoted, promoted_to_float
-from .registry import operation
+from ._elementwise import check_broadcast, define
+from ._promotion import common_number, promoted
+from .registry import operation, written
 
-__all__ = ["add", "div", "floor_divide", "mul", "neg", "pow", "remainder", "sub"]
+__all__ = [
+    "add", "mul", "multiply", "neg", "negative", "positive", "pow", "rsub", "sub", "subtract",
+]  # fmt: skip
+
+_BOOL = np.dtype(np.bool_)
 
 
-class _Elementwise(Operation[Tensor]):
+class Arithmetic(Operation[Tensor]):
     """Base class of operations of two operands that a ufunc computes."""
 
-    ufunc: np.ufunc
+    ufunc: ClassVar[np.ufunc]
+    symbol: ClassVar[Callable[[Any, Any], Any]]
+    """The operator, which NumPy computes faster for some Python numbers."""
+
+    @classmethod
+    def compute(cls, a: Any, b: Any) -> Any:
+        """The result for promoted operands."""
+        try:
+            return cls.symbol(a, b)
+        except ValueError as error:
+            check_broadcast(cls.__name__.lower(), (a, b))
+            raise ValueError(f"{cls.__name__.lower()}: {error}") from None
 
     @classmethod
     def in_place(cls, ctx: Context, x: Array, *args: Any, **kwargs: Any) -> None:
         """Avoid the copy if no values must be saved for the derivative."""
         (other,) = args
-        if type(other) is np.ndarray:
-            fits = other.dtype is x.dtype and other.shape == x.shape
-        else:
-            fits = x.dtype.kind == "f"
-        if fits and ctx.edges == (None, None) and (x.dtype.kind == "f" or cls is not Div):
+        fits = type(other) is not np.ndarray or (other.dtype is x.dtype and other.shape == x.shape)
+        if fits and ctx.edges == (None, None) and x.dtype.kind == "f":
             cls.ufunc(x, other, out=x)
         else:
             super().in_place(ctx, x, other)
 
 
-class Add(_Elementwise):
-    ufunc = np.add
+class Add(Arithmetic):
+    ufunc, symbol = np.add, operator.add
 
-    @staticmethod
-    def forward(ctx: Context, a: Array, b: Array) -> Array:
-        a, b = promoted("add", a, b)
-        return a + b
+    @classmethod
+    def forward(cls, ctx: Context, a: Array, b: Array) -> Any:
+        return cls.compute(*promoted("add", a, b))
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
@@ -58,15 +73,17 @@ class Add(_Elementwise):
     Add, methods=("add", "__add__"), reflected="__radd__", in_place=("__iadd__",),
     numpy=(np.add,),
 )  # fmt: skip
-def add(a: Operand, b: Operand, *, alpha: Number = 1) -> Tensor:
-    """The sum ``a + alpha * b``.
+def add(input: Operand, other: Operand, *, alpha: Number = 1, out: Tensor | None = None) -> Tensor:
+    """The sum ``input + alpha * other``.
 
     Parameters
     ----------
-    a, b : Tensor, ndarray or number
+    input, other : Tensor, ndarray or number
         Operands whose shapes broadcast.
     alpha : number, default 1
-        The factor of `b`; must be an integer if both operands are integers.
+        The factor of `other`; must be an integer if both operands are integers.
+    out : Tensor, optional
+        A tensor of the same shape that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -87,8 +104,8 @@ def add(a: Operand, b: Operand, *, alpha: Number = 1) -> Tensor:
     tensor([11., 12.])
     """
     if alpha != 1:
-        b = _scaled("add", a, b, alpha)
-    return Add.apply(a, b)
+        other = _scaled("add", input, other, alpha)
+    return written("add", Add.apply(input, other), out)
 
 
 def _scaled(function: str, a: Operand, b: Operand, alpha: Number) -> Operand:
@@ -99,13 +116,18 @@ def _scaled(function: str, a: Operand, b: Operand, alpha: Number) -> Operand:
     return scaled
 
 
-class Sub(_Elementwise):
-    ufunc = np.subtract
+class Sub(Arithmetic):
+    ufunc, symbol = np.subtract, operator.sub
 
-    @staticmethod
-    def forward(ctx: Context, a: Array, b: Array) -> Array:
-        a, b = promoted("sub", a, b)
-        return a - b
+    @classmethod
+    def forward(cls, ctx: Context, a: Array, b: Array) -> Any:
+        x, y = promoted("sub", a, b)
+        if (x if isinstance(x, np.ndarray) else y).dtype.kind != "f" and _BOOL in (
+            getattr(a, "dtype", None),
+            getattr(b, "dtype", None),
+        ):
+            raise TypeError("sub: booleans cannot be subtracted; use logical_xor or logical_not")
+        return cls.compute(x, y)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
@@ -117,18 +139,20 @@ class Sub(_Elementwise):
 
 
 @operation(
-    Sub, methods=("sub", "__sub__"), reflected="__rsub__", in_place=("__isub__",),
+    Sub, methods=("sub", "subtract", "__sub__"), reflected="__rsub__", in_place=("__isub__",),
     numpy=(np.subtract,),
 )  # fmt: skip
-def sub(a: Operand, b: Operand, *, alpha: Number = 1) -> Tensor:
-    """The difference ``a - alpha * b``.
+def sub(input: Operand, other: Operand, *, alpha: Number = 1, out: Tensor | None = None) -> Tensor:
+    """The difference ``input - alpha * other``.
 
     Parameters
     ----------
-    a, b : Tensor, ndarray or number
+    input, other : Tensor, ndarray or number
         Operands whose shapes broadcast.
     alpha : number, default 1
-        The factor of `b`; must be an integer if both operands are integers.
+        The factor of `other`; must be an integer if both operands are integers.
+    out : Tensor, optional
+        A tensor of the same shape that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -138,7 +162,7 @@ def sub(a: Operand, b: Operand, *, alpha: Number = 1) -> Tensor:
     Raises
     ------
     TypeError
-        If an operand is not a tensor, array or number.
+        If an operand is boolean, or is not a tensor, array or number.
     ValueError
         If the shapes do not broadcast.
 
@@ -149,19 +173,32 @@ def sub(a: Operand, b: Operand, *, alpha: Number = 1) -> Tensor:
     tensor([9., 8.])
     """
     if alpha != 1:
-        b = _scaled("sub", a, b, alpha)
-    return Sub.apply(a, b)
+        other = _scaled("sub", input, other, alpha)
+    return written("sub", Sub.apply(input, other), out)
 
 
-class Mul(_Elementwise):
-    ufunc = np.multiply
+@operation(Sub)
+def rsub(input: Operand, other: Operand, *, alpha: Number = 1) -> Tensor:
+    """The difference ``other - alpha * input``; see `sub`.
 
-    @staticmethod
-    def forward(ctx: Context, a: Array, b: Array) -> Array:
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.rsub(cnet.tensor([1.0, 2.0]), 10)
+    tensor([9., 8.])
+    """
+    return sub(other, input, alpha=alpha)
+
+
+class Mul(Arithmetic):
+    ufunc, symbol = np.multiply, operator.mul
+
+    @classmethod
+    def forward(cls, ctx: Context, a: Array, b: Array) -> Any:
         a, b = promoted("mul", a, b)
         need_a, need_b = ctx.needs_input_grad
         ctx.save_for_backward(a if need_b else None, b if need_a else None)
-        return a * b
+        return cls.compute(a, b)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
@@ -174,16 +211,18 @@ class Mul(_Elementwise):
 
 
 @operation(
-    Mul, methods=("mul", "__mul__"), reflected="__rmul__", in_place=("__imul__", "mul_"),
-    numpy=(np.multiply,),
+    Mul, methods=("mul", "multiply", "__mul__"), reflected="__rmul__",
+    in_place=("__imul__", "mul_", "multiply_"), numpy=(np.multiply,),
 )  # fmt: skip
-def mul(a: Operand, b: Operand) -> Tensor:
-    """The elementwise product ``a * b``.
+def mul(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """The elementwise product ``input * other``.
 
     Parameters
     ----------
-    a, b : Tensor, ndarray or number
+    input, other : Tensor, ndarray or number
         Operands whose shapes broadcast.
+    out : Tensor, optional
+        A tensor of the same shape that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -204,85 +243,34 @@ def mul(a: Operand, b: Operand) -> Tensor:
     tensor([[3., 6.],
             [4., 8.]])
     """
-    return Mul.apply(a, b)
+    return written("mul", Mul.apply(input, other), out)
 
 
-class Div(_Elementwise):
-    ufunc = np.divide
-
-    @staticmethod
-    def forward(ctx: Context, a: Array, b: Array) -> Array:
-        a, b = promoted_to_float("div", a, b)
-        _, need_b = ctx.needs_input_grad
-        ctx.save_for_backward(a if need_b else None, b)
-        return a / b
-
-    @staticmethod
-    def backward(ctx: Context, grad: Array) -> Any:
-        a, b = ctx.saved
-        need_a, need_b = ctx.needs_input_grad
-        da = grad / b
-        return (
-            unbroadcast(da, ctx.input_shape(0)) if need_a else None,
-            unbroadcast(-da * (a / b), ctx.input_shape(1)) if need_b else None,
-        )
+Neg = define("neg", np.negative, lambda g: -g, promote=common_number)
 
 
 @operation(
-    Div, methods=("div", "__truediv__"), reflected="__rtruediv__",
-    in_place=("__itruediv__", "div_"), numpy=(np.divide,),
+    Neg, methods=("neg", "negative", "__neg__"), in_place=("neg_", "negative_"),
+    numpy=(np.negative,),
 )  # fmt: skip
-def div(a: Operand, b: Operand) -> Tensor:
-    """The quotient ``a / b``.
+def neg(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """The negative ``-input``.
 
     Parameters
     ----------
-    a, b : Tensor, ndarray or number
-        Operands whose shapes broadcast.
+    input : Tensor or ndarray of numbers, any shape
+    out : Tensor, optional
+        A tensor of the same shape that the result is written into; it is not part of the graph.
 
     Returns
     -------
     Tensor
-        In the broadcast shape and the promoted dtype.
+        In the shape and dtype of `input`.
 
     Raises
     ------
     TypeError
-        If an operand is not a tensor, array or number.
-    ValueError
-        If the shapes do not broadcast.
-
-    Examples
-    --------
-    >>> import cnet
-    >>> cnet.div(cnet.tensor([1.0, 2.0]), 4)
-    tensor([0.25, 0.5 ])
-    """
-    return Div.apply(a, b)
-
-
-class Neg(Operation[Tensor]):
-    @staticmethod
-    def forward(ctx: Context, x: Array) -> Array:
-        return -x
-
-    @staticmethod
-    def backward(ctx: Context, grad: Array) -> Any:
-        return -grad
-
-
-@operation(Neg, methods=("neg", "__neg__"), numpy=(np.negative,))
-def neg(x: TensorLike) -> Tensor:
-    """The negative ``-x``.
-
-    Parameters
-    ----------
-    x : Tensor or ndarray, any shape
-
-    Returns
-    -------
-    Tensor
-        In the shape and dtype of `x`.
+        If `input` is boolean, or is not a tensor or array.
 
     Examples
     --------
@@ -290,16 +278,53 @@ def neg(x: TensorLike) -> Tensor:
     >>> cnet.neg(cnet.tensor([1.0, -2.0]))
     tensor([-1.,  2.])
     """
-    return Neg.apply(x)
+    return written("neg", Neg.apply(input), out)
 
 
-class Pow(_Elementwise):
-    ufunc = np.power
+@operation(methods=("positive", "__pos__"), numpy=(np.positive,))
+def positive(input: Tensor) -> Tensor:
+    """The tensor itself, if it has a number dtype.
 
-    @staticmethod
-    def forward(ctx: Context, base: Array, exponent: Array) -> Array:
+    Examples
+    --------
+    >>> import cnet
+    >>> +cnet.tensor([1.0, -2.0])
+    tensor([ 1., -2.])
+    """
+    common_number("positive", array_of(input))
+    return input
+
+
+def _slope(grad: Array, base: Any, exponent: Any) -> Any:
+    """The gradient of the base of a power."""
+    # x**0 is constant, so its derivative at 0 is 0, but 0 * 0**-1 is not a number.
+    if isinstance(exponent, np.ndarray):
+        lowered: Any = np.where(exponent == 0, 0, exponent - 1)
+    else:
+        lowered = exponent - 1 if exponent else 0
+    return grad * (exponent * base**lowered)
+
+
+def _fitting(exponent: Any, base: Any) -> Any:
+    """The exponent; ValueError if it would wrap around in the integer dtype of the base."""
+    exponent = weak(exponent)
+    if type(exponent) is int and isinstance(base, np.ndarray) and base.dtype.kind in "iu":
+        greatest = np.iinfo(base.dtype).max
+        if not 0 <= exponent <= greatest:
+            raise ValueError(
+                f"pow: exponent must be from 0 to {greatest} for {base.dtype} (got {exponent})"
+            )
+    return exponent
+
+
+class Pow(Arithmetic):
+    ufunc, symbol = np.power, operator.pow
+
+    @classmethod
+    def forward(cls, ctx: Context, base: Array, exponent: Array) -> Any:
+        exponent = _fitting(exponent, base)
         base, exponent = promoted("pow", base, exponent)
-        y = base**exponent
+        y = cls.compute(base, exponent)
         if y.dtype == np.int8 and base.dtype == np.bool_:
             y = y.astype(np.bool_)
         _, need_exponent = ctx.needs_input_grad
@@ -312,12 +337,7 @@ class Pow(_Elementwise):
         need_base, need_exponent = ctx.needs_input_grad
         dbase = dexponent = None
         if need_base:
-            # x**0 is constant, so its derivative at 0 is 0, but 0 * 0**-1 is not a number.
-            if isinstance(exponent, np.ndarray):
-                lowered: Any = np.where(exponent == 0, 0, exponent - 1)
-            else:
-                lowered = exponent - 1 if exponent else 0
-            dbase = unbroadcast(grad * (exponent * base**lowered), ctx.input_shape(0))
+            dbase = unbroadcast(blockwise(_slope, grad, base, exponent), ctx.input_shape(0))
         if need_exponent:
             # 0**p is constant for p > 0, so its derivative is 0, but 0 * log(0) is not a number.
             log_base = np.log(np.where((base == 0) & (exponent >= 0), 1, base))
@@ -329,14 +349,16 @@ class Pow(_Elementwise):
     Pow, methods=("pow", "__pow__"), reflected="__rpow__", in_place=("pow_", "__ipow__"),
     numpy=(np.power,),
 )  # fmt: skip
-def pow(base: Operand, exponent: Operand) -> Tensor:
-    """The power ``base ** exponent``.
+def pow(input: Operand, exponent: Operand, *, out: Tensor | None = None) -> Tensor:
+    """The power ``input ** exponent``.
 
     Parameters
     ----------
-    base, exponent : Tensor, ndarray or number
+    input, exponent : Tensor, ndarray or number
         Operands whose shapes broadcast. The gradient of a negative base is a number only for
         integer exponents. The gradient of the exponent is 0 where the base is 0.
+    out : Tensor, optional
+        A tensor of the same shape that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -348,7 +370,7 @@ def pow(base: Operand, exponent: Operand) -> Tensor:
     TypeError
         If an operand is not a tensor, array or number.
     ValueError
-        If the shapes do not broadcast.
+        If the shapes do not broadcast, or an exponent of integers is negative.
 
     Examples
     --------
@@ -356,101 +378,9 @@ def pow(base: Operand, exponent: Operand) -> Tensor:
     >>> cnet.pow(cnet.tensor([-1.0, 2.0]), 3)
     tensor([-1.,  8.])
     """
-    return Pow.apply(base, exponent)
-
-
-class FloorDiv(Operation[Tensor]):
-    @staticmethod
-    def forward(ctx: Context, a: Array, b: Array) -> Any:
-        return np.floor_divide(*promoted("floor_divide", a, b))
-
-    @staticmethod
-    def backward(ctx: Context, grad: Array) -> Any:
-        raise RuntimeError("floor_divide: the derivative is not implemented")
-
-
-@operation(
-    FloorDiv, methods=("floor_divide", "__floordiv__"), reflected="__rfloordiv__",
-    in_place=("floor_divide_", "__ifloordiv__"), numpy=(np.floor_divide,),
-)  # fmt: skip
-def floor_divide(a: Operand, b: Operand) -> Tensor:
-    """The quotient ``a // b``, rounded down; `backward` raises RuntimeError.
-
-    Parameters
-    ----------
-    a, b : Tensor, ndarray or number
-        Operands whose shapes broadcast.
-
-    Returns
-    -------
-    Tensor
-        In the broadcast shape and the promoted dtype.
-
-    Raises
-    ------
-    TypeError
-        If an operand is not a tensor, array or number.
-    ValueError
-        If the shapes do not broadcast.
-
-    Examples
-    --------
-    >>> import cnet
-    >>> cnet.tensor([7, -7]) // 2
-    tensor([ 3, -4])
-    """
-    return FloorDiv.apply(a, b)
-
-
-class Remainder(Operation[Tensor]):
-    @staticmethod
-    def forward(ctx: Context, a: Array, b: Array) -> Any:
-        a, b = promoted("remainder", a, b)
-        _, need_b = ctx.needs_input_grad
-        ctx.save_for_backward(np.floor_divide(a, b) if need_b else None)
-        return np.remainder(a, b)
-
-    @staticmethod
-    def backward(ctx: Context, grad: Array) -> Any:
-        (quotient,) = ctx.saved
-        need_a, need_b = ctx.needs_input_grad
-        return (
-            unbroadcast(grad, ctx.input_shape(0)) if need_a else None,
-            unbroadcast(-grad * quotient, ctx.input_shape(1)) if need_b else None,
-        )
-
-
-@operation(
-    Remainder, methods=("remainder", "__mod__"), reflected="__rmod__",
-    in_place=("remainder_", "__imod__"), numpy=(np.remainder,),
-)  # fmt: skip
-def remainder(a: Operand, b: Operand) -> Tensor:
-    """The remainder ``a % b``, which has the sign of `b`.
-
-    Parameters
-    ----------
-    a, b : Tensor, ndarray or number
-        Operands whose shapes broadcast.
-
-    Returns
-    -------
-    Tensor
-        In the broadcast shape and the promoted dtype.
-
-    Raises
-    ------
-    TypeError
-        If an operand is not a tensor, array or number.
-    ValueError
-        If the shapes do not broadcast.
-
-    Examples
-    --------
-    >>> import cnet
-    >>> cnet.tensor([7.0, -7.0]) % 3
-    tensor([1., 2.])
-    """
-    return Remainder.apply(a, b)
+    if isinstance(input, int | float) and isinstance(exponent, int | float):
+        raise TypeError("pow: input or exponent must be a Tensor or array (got two numbers)")
+    return written("pow", Pow.apply(input, exponent), out)
 
 
 @operation(methods=("add_",))
@@ -461,9 +391,14 @@ def add_(x: Tensor, other: Operand, *, alpha: Number = 1) -> Tensor:
     return result
 
 
-@operation(methods=("sub_",))
+@operation(methods=("sub_", "subtract_"))
 def sub_(x: Tensor, other: Operand, *, alpha: Number = 1) -> Tensor:
     """``x -= alpha * other``, in place."""
     other = weak(other) if alpha == 1 else _scaled("sub_", x, other, alpha)
     result: Tensor = apply_in_place(Sub, x, other)
     return result
+
+
+negative = neg
+multiply = mul
+subtract = sub

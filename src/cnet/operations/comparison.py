@@ -1,68 +1,258 @@
-"""Comparisons and logical operations; their results are not part of the graph."""
+"""Comparisons and tests of elements; their results are not part of the graph."""
 
+# mypy: disable-error-code="empty-body"
+
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..tensor import Axis, Operand, Tensor, array_of
+from ..autograd import Array
+from ..tensor import Axis, Operand, Tensor, TensorLike, array_of
 from ._common import also_dim, axes, weak
-from ._promotion import promoted
+from ._elementwise import check_broadcast, formula
+from ._promotion import common, require_number
 from .registry import operation
 
-__all__ = []
+__all__ = [
+    "allclose", "eq", "equal", "ge", "greater", "greater_equal", "gt", "isclose", "isfinite",
+    "isinf", "isnan", "le", "less", "less_equal", "lt", "ne", "not_equal", "signbit",
+]  # fmt: skip
 
 
-def _array(operand: Any) -> Any:
-    return operand._array if isinstance(operand, Tensor) else weak(operand)
+def _exact(function: str, a: Any, b: Any) -> tuple[Any, ...]:
+    """Promote operands; NumPy compares arrays with Python integers exactly."""
+    a, b = weak(a), weak(b)
+    if isinstance(a, int) or isinstance(b, int):
+        require_number(function, a, b)
+        return a, b
+    return common(function, a, b)
 
 
-def _comparison(ufunc: np.ufunc, method: str) -> None:
+@formula(np.equal, promote=_exact, numbers="other")
+def eq(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """Whether elements are equal.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.eq(cnet.tensor([1.0, 2.0]), cnet.tensor([1.0, 1.5]))
+    tensor([ True, False])
+    """
+
+
+@formula(np.not_equal, promote=_exact, numbers="other", aliases=("not_equal",))
+def ne(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """Whether elements differ.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.ne(cnet.tensor([1.0, 2.0]), cnet.tensor([1.0, 1.5]))
+    tensor([False,  True])
+    """
+
+
+@formula(np.less, promote=_exact, numbers="other", aliases=("less",))
+def lt(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """Whether elements of `input` are less.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.lt(cnet.tensor([1.0, 2.0]), cnet.tensor([1.0, 1.5]))
+    tensor([False, False])
+    """
+
+
+@formula(np.less_equal, promote=_exact, numbers="other", aliases=("less_equal",))
+def le(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """Whether elements of `input` are less or equal.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.le(cnet.tensor([1.0, 2.0]), cnet.tensor([1.0, 1.5]))
+    tensor([ True, False])
+    """
+
+
+@formula(np.greater, promote=_exact, numbers="other", aliases=("greater",))
+def gt(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """Whether elements of `input` are greater.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.gt(cnet.tensor([1.0, 2.0]), cnet.tensor([1.0, 1.5]))
+    tensor([False,  True])
+    """
+
+
+@formula(np.greater_equal, promote=_exact, numbers="other", aliases=("greater_equal",))
+def ge(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """Whether elements of `input` are greater or equal.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.ge(cnet.tensor([1.0, 2.0]), cnet.tensor([1.0, 1.5]))
+    tensor([ True,  True])
+    """
+
+
+@formula(np.isnan, promote=common)
+def isnan(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """Whether elements are NaN.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.isnan(cnet.tensor([1.0, float("nan"), -float("inf")]))
+    tensor([False,  True, False])
+    """
+
+
+@formula(np.isinf, promote=common)
+def isinf(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """Whether elements are infinite.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.isinf(cnet.tensor([1.0, float("nan"), -float("inf")]))
+    tensor([False, False,  True])
+    """
+
+
+@formula(np.isfinite, promote=common)
+def isfinite(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """Whether elements are neither infinite nor NaN.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.isfinite(cnet.tensor([1.0, float("nan"), -float("inf")]))
+    tensor([ True, False, False])
+    """
+
+
+def _signbit(x: Array) -> Any:
+    return np.signbit(x) if x.dtype.kind == "f" else x < 0
+
+
+@formula(_signbit, promote=common, numpy=(np.signbit,))
+def signbit(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """Whether elements have a minus sign; true for −0.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.signbit(cnet.tensor([1.0, float("nan"), -float("inf")]))
+    tensor([False, False,  True])
+    """
+
+
+def _operator(method: str, compare: Callable[..., Tensor]) -> None:
     """Register a comparison; Python handles operands that are not tensors, arrays or numbers."""
 
-    @operation(methods=(method,), numpy=(ufunc,))
-    def compare(input: Operand, other: Operand) -> Tensor:
+    @operation(methods=(method,))
+    def compared(input: Tensor, other: Operand) -> Tensor:
         if not isinstance(other, (Tensor, np.ndarray, np.generic, float, int)):
             return NotImplemented
-        a, b = _array(input), _array(other)
-        if not (isinstance(a, int) or isinstance(b, int)):  # NumPy compares integers exactly
-            a, b = promoted(ufunc.__name__, a, b)
-        return Tensor(ufunc(a, b))
+        return compare(input, other)
 
 
-def _logic(ufunc: np.ufunc, *methods: str) -> None:
-    """Register a ufunc of two operands whose results have no gradient."""
-
-    @operation(methods=methods, numpy=(ufunc,))
-    def combine(input: Operand, other: Operand) -> Tensor:
-        return Tensor(ufunc(_array(input), _array(other)))
+for _name, _compare in (
+    ("__eq__", eq), ("__ne__", ne), ("__lt__", lt), ("__le__", le), ("__gt__", gt), ("__ge__", ge),
+):  # fmt: skip
+    _operator(_name, _compare)
 
 
-def _test(ufunc: np.ufunc, *methods: str) -> None:
-    """Register a ufunc of one operand whose results have no gradient."""
+@operation(methods=("isclose",))
+def isclose(
+    input: TensorLike,
+    other: TensorLike,
+    rtol: float = 1e-5,
+    atol: float = 1e-8,
+    equal_nan: bool = False,
+) -> Tensor:
+    """Whether ``abs(input - other) <= atol + rtol * abs(other)``.
 
-    @operation(methods=methods, numpy=(ufunc,))
-    def test(input: Operand) -> Tensor:
-        return Tensor(ufunc(_array(input)))
+    Parameters
+    ----------
+    input, other : Tensor or ndarray, the same dtype
+        Operands whose shapes broadcast.
+    rtol, atol : float, default 1e-5 and 1e-8
+        The relative and the absolute tolerance; must not be negative.
+    equal_nan : bool, default False
+        Whether NaN is close to NaN.
+
+    Returns
+    -------
+    Tensor
+        Booleans in the broadcast shape. Infinities are close only to themselves.
+
+    Raises
+    ------
+    TypeError
+        If the dtypes differ.
+    ValueError
+        If a tolerance is negative, or the shapes do not broadcast.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.isclose(cnet.tensor([1.0, 2.0]), cnet.tensor([1.0, 2.1]))
+    tensor([ True, False])
+    """
+    return Tensor(_close("isclose", input, other, rtol, atol, equal_nan))
 
 
-_comparison(np.equal, "__eq__")
-_comparison(np.not_equal, "__ne__")
-_comparison(np.less, "__lt__")
-_comparison(np.less_equal, "__le__")
-_comparison(np.greater, "__gt__")
-_comparison(np.greater_equal, "__ge__")
-_logic(np.bitwise_and, "__and__")
-_logic(np.bitwise_or, "__or__")
-_logic(np.bitwise_xor, "__xor__")
-_logic(np.logical_and)
-_logic(np.logical_or)
-_logic(np.logical_xor)
-_test(np.invert, "__invert__")
-_test(np.logical_not)
-_test(np.isnan)
-_test(np.isinf)
-_test(np.isfinite)
-_test(np.signbit)
+@operation(methods=("allclose",))
+def allclose(
+    input: TensorLike,
+    other: TensorLike,
+    rtol: float = 1e-5,
+    atol: float = 1e-8,
+    equal_nan: bool = False,
+) -> bool:
+    """Whether `isclose` is true for all elements.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.allclose(cnet.tensor([1.0, 2.0]), cnet.tensor([1.0, 2.1]))
+    False
+    """
+    return bool(_close("allclose", input, other, rtol, atol, equal_nan).all())
+
+
+def _close(
+    function: str, input: Any, other: Any, rtol: float, atol: float, equal_nan: bool
+) -> Array:
+    a, b = array_of(input), array_of(other)
+    if a.dtype != b.dtype:
+        raise TypeError(
+            f"{function}: other.dtype must equal input.dtype (got {b.dtype} and {a.dtype})"
+        )
+    if rtol < 0 or atol < 0:
+        raise ValueError(f"{function}: rtol and atol must not be negative (got {rtol} and {atol})")
+    check_broadcast(function, (a, b))
+    return np.asarray(np.isclose(a, b, rtol, atol, equal_nan))
+
+
+@operation(methods=("equal",))
+def equal(input: TensorLike, other: TensorLike) -> bool:
+    """Whether two tensors have the same shape and equal elements; False if one is NaN.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.equal(cnet.tensor([1.0, 2.0]), cnet.tensor([1.0, 2.0]))
+    True
+    """
+    return bool(np.array_equal(array_of(input), array_of(other)))
 
 
 @operation(methods=("all",), numpy=(np.all,))
@@ -77,3 +267,10 @@ def all(input: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
 def any(input: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Whether any element along axes, by default all axes, is true or nonzero."""
     return Tensor(np.any(array_of(input), axes(axis), keepdims=keepdims))
+
+
+not_equal = ne
+less = lt
+less_equal = le
+greater = gt
+greater_equal = ge

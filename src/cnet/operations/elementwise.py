@@ -1,40 +1,294 @@
-"""Elementwise functions of one input."""
+"""Elementary functions of elements, and conversions of their dtype."""
 
+# mypy: disable-error-code="empty-body"
+
+import math
 from typing import Any
 
 import numpy as np
 
-from ..autograd import Array, Context, Operation
+from ..autograd import Array
 from ..inplace import apply_in_place
 from ..tensor import Operand, Tensor, TensorLike
-from ._common import unbroadcast, weak
-from ._elementwise import Elementwise
-from ._promotion import floating, promoted
-from .registry import numpy_function, operation
+from ._elementwise import compiled, define, formula
+from ._promotion import common, only_floats
+from .registry import operation, written
 
-__all__ = ["abs", "clamp", "clip", "exp", "log", "sigmoid", "sqrt", "tanh"]
+__all__ = [
+    "abs",
+    "absolute",
+    "erf",
+    "erfc",
+    "exp",
+    "exp2",
+    "expm1",
+    "hypot",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "logaddexp",
+    "logit",
+    "rsqrt",
+    "sigmoid",
+    "sqrt",
+    "square",
+]
 
 
-class Exp(Operation[Tensor]):
-    @staticmethod
-    def forward(ctx: Context, x: Array) -> Array:
-        y: Array = np.exp(floating("exp", x))
-        ctx.save_for_backward(y)
-        return y
-
-    @staticmethod
-    def backward(ctx: Context, grad: Array) -> Any:
-        (y,) = ctx.saved
-        return grad * y
+def expit(x: Array) -> Any:
+    """``1 / (1 + exp(-x))`` of an array, accurate for both signs and without overflow."""
+    decayed = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, decayed) / (1 + decayed)
 
 
-@operation(Exp, methods=("exp",), in_place=("exp_",), numpy=(np.exp,))
-def exp(input: TensorLike) -> Tensor:
-    """The exponential function; booleans and integers are converted to float32.
+def _square(x: Array) -> Any:
+    return np.square(x) if x.dtype.kind != "b" else x.astype(np.int64)
+
+
+def _hypot(a: Array, b: Array) -> Any:
+    a, b = np.abs(a), np.abs(b)
+    greater, ratio = np.maximum(a, b), np.asarray(np.minimum(a, b))
+    ratio /= np.where((greater == 0) | np.isinf(greater), 1, greater)
+    ratio *= ratio
+    ratio += 1
+    return greater * np.sqrt(ratio, out=ratio)
+
+
+def _logaddexp(a: Array, b: Array) -> Any:
+    fraction = np.asarray(a - b)
+    np.abs(fraction, out=fraction)
+    np.fmax(fraction, 0, out=fraction)  # 0 also for equal infinities
+    np.negative(fraction, out=fraction)
+    np.exp(fraction, out=fraction)
+    return np.maximum(a, b) + np.log1p(fraction, out=fraction)
+
+
+@compiled("abs", aliases=("absolute",), methods=("__abs__",), numpy=(np.absolute,))
+def abs(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """The absolute value. The gradient at 0 is 0.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.abs(cnet.tensor([-4.0, 9.0]))
+    tensor([4., 9.])
+    """
+
+
+@formula(_square, lambda g, x: g * (2 * x), promote=common, single=True, numpy=(np.square,))
+def square(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """``x ** 2``.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.square(cnet.tensor([-3.0, 4.0]))
+    tensor([ 9., 16.])
+    """
+
+
+@compiled("sqrt", numpy=(np.sqrt,))
+def sqrt(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """The square root; NaN for negative numbers. The gradient at 0 is infinite.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.sqrt(cnet.tensor([4.0, 9.0]))
+    tensor([2., 3.])
+    """
+
+
+@compiled("rsqrt")
+def rsqrt(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """``1 / sqrt(x)``.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.rsqrt(cnet.tensor([4.0, 16.0]))
+    tensor([0.5 , 0.25])
+    """
+
+
+@formula(
+    _hypot, lambda g, a, y: g * (a / y), lambda g, b, y: g * (b / y),
+    promote=only_floats, numpy=(np.hypot,),
+)  # fmt: skip
+def hypot(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """``sqrt(input**2 + other**2)``, without overflow.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.hypot(cnet.tensor([3.0]), cnet.tensor([4.0]))
+    tensor([5.])
+    """
+
+
+@compiled("exp", numpy=(np.exp,))
+def exp(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """The exponential function.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.exp(cnet.tensor([0.0, 1.0]))
+    tensor([1.    , 2.7183])
+    """
+
+
+@formula(np.exp2, lambda g, y: g * y * math.log(2))
+def exp2(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """Powers of 2.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.exp2(cnet.tensor([0.0, 3.0]))
+    tensor([1., 8.])
+    """
+
+
+@formula(np.expm1, lambda g, y: g * (y + 1))
+def expm1(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """``exp(x) - 1``, accurate also for small numbers.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.expm1(cnet.tensor([0.0, 1.0]))
+    tensor([0.    , 1.7183])
+    """
+
+
+@compiled("log", numpy=(np.log,))
+def log(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """The natural logarithm; −inf at 0 and NaN for negative numbers.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.log(cnet.tensor([1.0, 10.0]))
+    tensor([0.    , 2.3026])
+    """
+
+
+@formula(np.log2, lambda g, x: g / (x * math.log(2)))
+def log2(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """The logarithm to the base 2.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.log2(cnet.tensor([1.0, 8.0]))
+    tensor([0., 3.])
+    """
+
+
+@formula(np.log10, lambda g, x: g / (x * math.log(10)))
+def log10(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """The logarithm to the base 10.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.log10(cnet.tensor([1.0, 1000.0]))
+    tensor([0., 3.])
+    """
+
+
+@formula(np.log1p, lambda g, x: g / (x + 1))
+def log1p(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """``log(1 + x)``, accurate also for small numbers.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.log1p(cnet.tensor([0.0, 1.0]))
+    tensor([0.    , 0.6931])
+    """
+
+
+@formula(
+    _logaddexp, lambda g, a, y: g * np.exp(a - y), lambda g, b, y: g * np.exp(b - y),
+    promote=only_floats, numpy=(np.logaddexp,),
+)  # fmt: skip
+def logaddexp(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """``log(exp(input) + exp(other))``, without overflow.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.logaddexp(cnet.tensor([0.0, 1000.0]), cnet.tensor([0.0, 1000.0]))
+    tensor([6.9315e-01, 1.0007e+03])
+    """
+
+
+@compiled("sigmoid")
+def sigmoid(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """The logistic function, ``1 / (1 + exp(-x))``.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.sigmoid(cnet.tensor([0.0, 2.0]))
+    tensor([0.5   , 0.8808])
+    """
+
+
+@compiled("erf")
+def erf(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """The error function.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.erf(cnet.tensor([0.0, 1.0]))
+    tensor([0.    , 0.8427])
+    """
+
+
+@compiled("erfc")
+def erfc(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """``1 - erf(x)``, accurate also for large numbers.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.erfc(cnet.tensor([0.0, 1.0]))
+    tensor([1.    , 0.1573])
+    """
+
+
+def _logit(x: Array, eps: float | None) -> Any:
+    if eps is not None:
+        x = np.clip(x, eps, 1 - eps)
+    return np.log(x / (1 - x))
+
+
+def _logit_gradient(g: Array, x: Array, eps: float | None) -> Any:
+    low, outside = (0, np.nan) if eps is None else (eps, 0)
+    return np.where((x >= low) & (x <= 1 - low), g / (x * (1 - x)), outside)
+
+
+Logit = define("logit", _logit, _logit_gradient)
+
+
+@operation(Logit, methods=("logit",))
+def logit(input: TensorLike, eps: float | None = None, *, out: Tensor | None = None) -> Tensor:
+    """The inverse of `sigmoid`, ``log(x / (1 - x))``.
 
     Parameters
     ----------
     input : Tensor or ndarray, any shape
+        Booleans and integers are converted to float32.
+    eps : float, optional
+        Limit numbers to the range from `eps` to ``1 - eps`` first; by default, the result is NaN
+        outside of the range from 0 to 1.
+    out : Tensor, optional
+        A tensor of the same shape that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -49,270 +303,17 @@ def exp(input: TensorLike) -> Tensor:
     Examples
     --------
     >>> import cnet
-    >>> cnet.exp(cnet.tensor([0.0, 1.0]))
-    tensor([1.    , 2.7183])
+    >>> cnet.logit(cnet.tensor([0.5, 0.9]))
+    tensor([0.    , 2.1972])
     """
-    return Exp.apply(input)
+    return written("logit", Logit.apply(input, eps=eps), out)
 
 
-class Log(Operation[Tensor]):
-    @staticmethod
-    def forward(ctx: Context, x: Array) -> Any:
-        x = floating("log", x)
-        ctx.save_for_backward(x)
-        return np.log(x)
-
-    @staticmethod
-    def backward(ctx: Context, grad: Array) -> Any:
-        (x,) = ctx.saved
-        return grad / x
-
-
-@operation(Log, methods=("log",), in_place=("log_",), numpy=(np.log,))
-def log(input: TensorLike) -> Tensor:
-    """The natural logarithm; booleans and integers are converted to float32.
-
-    Parameters
-    ----------
-    input : Tensor or ndarray, any shape
-
-    Returns
-    -------
-    Tensor
-        In the shape of `input`; −inf at 0 and NaN for negative numbers, with NumPy's warning.
-
-    Raises
-    ------
-    TypeError
-        If `input` is not a tensor or array of numbers.
-
-    Examples
-    --------
-    >>> import cnet
-    >>> cnet.log(cnet.tensor([1.0, 10.0]))
-    tensor([0.    , 2.3026])
-    """
-    return Log.apply(input)
-
-
-class Sqrt(Operation[Tensor]):
-    @staticmethod
-    def forward(ctx: Context, x: Array) -> Array:
-        y: Array = np.sqrt(floating("sqrt", x))
-        ctx.save_for_backward(y)
-        return y
-
-    @staticmethod
-    def backward(ctx: Context, grad: Array) -> Any:
-        (y,) = ctx.saved
-        return grad / (2 * y)
-
-
-@operation(Sqrt, methods=("sqrt",), in_place=("sqrt_",), numpy=(np.sqrt,))
-def sqrt(input: TensorLike) -> Tensor:
-    """The square root; booleans and integers are converted to float32.
-
-    Parameters
-    ----------
-    input : Tensor or ndarray, any shape
-
-    Returns
-    -------
-    Tensor
-        In the shape of `input`; NaN for negative numbers, with NumPy's warning. The gradient at 0
-        is infinite.
-
-    Raises
-    ------
-    TypeError
-        If `input` is not a tensor or array of numbers.
-
-    Examples
-    --------
-    >>> import cnet
-    >>> cnet.sqrt(cnet.tensor([4.0, 9.0]))
-    tensor([2., 3.])
-    """
-    return Sqrt.apply(input)
-
-
-class Abs(Operation[Tensor]):
-    @staticmethod
-    def forward(ctx: Context, x: Array) -> Any:
-        ctx.save_for_backward(x)
-        return np.abs(x)
-
-    @staticmethod
-    def backward(ctx: Context, grad: Array) -> Any:
-        (x,) = ctx.saved
-        return grad * np.sign(x)
-
-
-@operation(Abs, methods=("abs", "__abs__"), in_place=("abs_",), numpy=(np.absolute,))
-def abs(input: TensorLike) -> Tensor:
-    """The absolute value.
-
-    Parameters
-    ----------
-    input : Tensor or ndarray, any shape
-
-    Returns
-    -------
-    Tensor
-        In the shape and dtype of `input`. The gradient at 0 is 0.
-
-    Examples
-    --------
-    >>> import cnet
-    >>> cnet.abs(cnet.tensor([-4.0, 9.0]))
-    tensor([4., 9.])
-    """
-    return Abs.apply(input)
-
-
-class Tanh(Elementwise):
-    name = "tanh"
-
-
-@operation(Tanh, methods=("tanh",), in_place=("tanh_",), numpy=(np.tanh,))
-def tanh(input: TensorLike) -> Tensor:
-    """The hyperbolic tangent; booleans and integers are converted to float32.
-
-    Parameters
-    ----------
-    input : Tensor or ndarray, any shape
-
-    Returns
-    -------
-    Tensor
-        In the shape of `input`, between −1 and 1.
-
-    Raises
-    ------
-    TypeError
-        If `input` is not a tensor or array of numbers.
-
-    Examples
-    --------
-    >>> import cnet
-    >>> cnet.tanh(cnet.tensor([0.0, 0.5]))
-    tensor([0.    , 0.4621])
-    """
-    return Tanh.apply(input)
-
-
-class Sigmoid(Elementwise):
-    name = "sigmoid"
-
-
-def expit(x: Array) -> Any:
-    """``1 / (1 + exp(-x))`` of an array, accurate for both signs and without overflow."""
-    decayed = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, decayed) / (1 + decayed)
-
-
-@operation(Sigmoid, methods=("sigmoid",), in_place=("sigmoid_",))
-def sigmoid(input: TensorLike) -> Tensor:
-    r"""The logistic function :math:`1 / (1 + e^{-x})`; integers are converted to float32.
-
-    Parameters
-    ----------
-    input : Tensor or ndarray, any shape
-
-    Returns
-    -------
-    Tensor
-        In the shape of `input`, between 0 and 1.
-
-    Raises
-    ------
-    TypeError
-        If `input` is not a tensor or array of numbers.
-
-    Examples
-    --------
-    >>> import cnet
-    >>> cnet.sigmoid(cnet.tensor([0.0, 2.0]))
-    tensor([0.5   , 0.8808])
-    """
-    return Sigmoid.apply(input)
-
-
-class Clip(Operation[Tensor]):
-    @staticmethod
-    def forward(ctx: Context, x: Array, min: Any, max: Any) -> Array:
-        for bound in (min, max):
-            if bound is not None:
-                x, _ = promoted("clip", x, bound)
-        if min is not None:
-            _, min = promoted("clip", x, min)
-        if max is not None:
-            _, max = promoted("clip", x, max)
-        ctx.save_for_backward(x, min, max)
-        return np.clip(x, min, max)
-
-    @staticmethod
-    def backward(ctx: Context, grad: Array) -> Any:
-        x, min, max = ctx.saved
-        above = True if min is None else x >= min
-        below = True if max is None else x <= max
-        crossed = False if min is None or max is None else min > max
-        wins: list[Any] = [
-            above & below,
-            None if min is None else (x < min) & ~np.asarray(crossed),
-            None if max is None else (x > max) | crossed,
-        ]
-        return tuple(
-            unbroadcast(np.where(won, grad, 0), ctx.input_shape(position)) if needed else None
-            for position, (won, needed) in enumerate(zip(wins, ctx.needs_input_grad, strict=True))
-        )
-
-
-@operation(Clip, methods=("clip", "clamp"))
-def clip(input: TensorLike, min: Operand | None = None, max: Operand | None = None) -> Tensor:
-    """Limit elements to the range from `min` to `max`.
-
-    Parameters
-    ----------
-    input : Tensor or ndarray, any shape
-    min, max : Tensor, ndarray or number, optional
-        The bounds, of which at least one must be given. They must broadcast with `input`. Where
-        `min` is greater than `max`, the result is `max`.
-
-    Returns
-    -------
-    Tensor
-        In the broadcast shape. The gradient goes to `input` where it is between the bounds or equal
-        to one, and to the bound elsewhere.
-
-    Raises
-    ------
-    ValueError
-        If no bound is given, or the shapes do not broadcast.
-
-    Examples
-    --------
-    >>> import cnet
-    >>> cnet.clip(cnet.tensor([-4.0, 0.5, 9.0]), 0, 1)
-    tensor([0. , 0.5, 1. ])
-    """
-    if min is None and max is None:
-        raise ValueError("clip: min or max must be given")
-    return Clip.apply(input, weak(min), weak(max))
-
-
-@operation(methods=("clip_", "clamp_"))
-def clip_(x: Tensor, min: Operand | None = None, max: Operand | None = None) -> Tensor:
-    """Like `clip`, but in place."""
-    if min is None and max is None:
-        raise ValueError("clip_: min or max must be given")
-    result: Tensor = apply_in_place(Clip, x, weak(min), weak(max))
+@operation(methods=("logit_",))
+def logit_(x: Tensor, eps: float | None = None) -> Tensor:
+    """Like `logit`, but in place."""
+    result: Tensor = apply_in_place(Logit, x, eps=eps)
     return result
 
 
-@numpy_function(np.clip)
-def _numpy_clip(x: Tensor, a_min: Any = None, a_max: Any = None, **bounds: Any) -> Tensor:
-    return clip(x, bounds.get("min", a_min), bounds.get("max", a_max))
-
-
-clamp = clip
+absolute = abs

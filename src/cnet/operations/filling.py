@@ -12,7 +12,7 @@ import numpy as np
 from ..autograd import Array
 from ..tensor import Tensor
 from ._options import generator_of
-from .indexing import fill
+from ._writing import fill
 from .registry import operation
 from .sampling import Generator, draw_integers, draw_normal, draw_uniform, draw_zeros_and_ones
 

@@ -4,10 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Array, Context, Operation, ViewOperation
-from ..inplace import apply_in_place
+from ..autograd import Array, Context, ViewOperation
 from ..tensor import Operand, Tensor
-from ._common import unbroadcast, weak
+from ._writing import fill
 from .registry import operation
 
 __all__ = []
@@ -81,46 +80,10 @@ def getitem(x: Tensor, index: Any) -> Tensor:
     return Index.apply(x, index=array_index(index))
 
 
-class SetItem(Operation[Tensor]):
-    """Writes a value into a part of a tensor; exists only as an in-place operation."""
-
-    @classmethod
-    def in_place(cls, ctx: Context, x: Array, *args: Any, **kwargs: Any) -> None:
-        (value,), index = args, kwargs["index"]
-        ctx.index = index
-        ctx.save_for_backward(index)
-        x[index] = value
-
-    @staticmethod
-    def backward(ctx: Context, grad: Array) -> Any:
-        (index,) = ctx.saved
-        need_x, need_value = ctx.needs_input_grad
-        dx = dvalue = None
-        if need_value:
-            dvalue = _to_shape(grad[index], ctx.input_shape(1))
-        if need_x:
-            dx = grad.copy()
-            dx[index] = 0
-        return dx, dvalue
-
-
-def _to_shape(grad: Any, shape: tuple[int, ...]) -> Any:
-    """Reduce the gradient of the written part to the shape of the value."""
-    grad = np.asarray(grad)
-    surplus = max(len(shape) - grad.ndim, 0)  # leading axes of length 1
-    return unbroadcast(grad, shape[surplus:]).reshape(shape)
-
-
 @operation(methods=("__setitem__",))
 def setitem(x: Tensor, index: Any, value: Operand) -> None:
     """``x[index] = value``, in place."""
-    apply_in_place(SetItem, x, weak(value), index=array_index(index))
-
-
-def fill(x: Tensor, value: Any, index: Any = ...) -> Tensor:
-    """Write a value into a tensor or a part of it, in place, and return the tensor."""
-    result: Tensor = apply_in_place(SetItem, x, weak(value), index=index)
-    return result
+    fill(x, value, array_index(index))
 
 
 @operation(methods=("fill_",))
@@ -139,9 +102,3 @@ def zero_(x: Tensor) -> Tensor:
 def copy_(x: Tensor, src: Operand, non_blocking: bool = False) -> Tensor:
     """Copy `src` in place; it is broadcast to the shape and converted to the dtype of `x`."""
     return fill(x, src)
-
-
-@operation(methods=("masked_fill_",))
-def masked_fill_(x: Tensor, mask: Any, value: Operand) -> Tensor:
-    """Set the elements where `mask` is true to a number, in place; `mask` is broadcast."""
-    return fill(x, value, np.broadcast_to(np.asarray(mask, bool), x.shape))

@@ -1,23 +1,31 @@
-"""Concatenation, stacking and padding."""
+"""Concatenation, stacking and grids."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from ..autograd import Array, Context, Operation
-from ..tensor import Tensor, TensorLike
+from ..tensor import Tensor, TensorLike, array_of, as_tensor
 from ._common import also_dim
+from ._dims import dim_of
+from ._out import written
 from ._promotion import result_type
 from .registry import operation
+from .shape import expanded
 
-__all__ = ["cat", "concat", "concatenate", "stack"]
+__all__ = [
+    "atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "cartesian_prod", "cat", "column_stack",
+    "concat", "concatenate", "dstack", "hstack", "meshgrid", "row_stack", "stack", "vstack",
+]  # fmt: skip
+
+Tensors = Sequence[TensorLike]
 
 
 class Cat(Operation[Tensor]):
     @staticmethod
-    def forward(ctx: Context, *arrays: Array, axis: int) -> Array:
-        dtype = _common_dtype("cat", arrays)
+    def forward(ctx: Context, *arrays: Array, axis: int, dtype: np.dtype[Any]) -> Array:
         # Arrays of shape (0,) are ignored, because loops often start with an empty array.
         joined = [array for array in arrays if array.shape != (0,)]
         sizes = [0 if array.shape == (0,) else array.shape[axis] for array in arrays]
@@ -35,25 +43,35 @@ class Cat(Operation[Tensor]):
         )
 
 
-def _common_dtype(function: str, arrays: Sequence[Array]) -> np.dtype[Any]:
-    if not arrays:
-        raise ValueError(f"{function}: tensors must not be empty")
+def _common_dtype(function: str, arrays: Sequence[Any]) -> np.dtype[Any]:
     if len({getattr(array, "dtype", None) for array in arrays}) == 1:
         arrays = arrays[:1]
     return result_type(function, *arrays)
 
 
+def _listed(function: str, tensors: Any) -> Sequence[Any]:
+    """The tensors of a sequence or of a tensor's first dimension; at least one."""
+    if not isinstance(tensors, (Sequence, Tensor, np.ndarray)):
+        raise TypeError(f"{function}: tensors must be a sequence of tensors (got {tensors!r})")
+    listed = list(tensors)
+    if not listed:
+        raise ValueError(f"{function}: tensors must not be empty")
+    return listed
+
+
 @operation(Cat, numpy=(np.concatenate,))
 @also_dim
-def cat(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
-    """Concatenate tensors along an existing axis.
+def cat(tensors: Tensors, dim: int = 0, *, out: Tensor | None = None) -> Tensor:
+    """Concatenate tensors along an existing dimension.
 
     Parameters
     ----------
     tensors : sequence of Tensor or ndarray
-        The shapes must be equal except along the axis. Tensors of shape (0,) are ignored.
-    axis : int, default 0
-        The axis along which the tensors are joined. PyTorch's name is `dim`.
+        The shapes must be equal except along the dimension. Tensors of shape (0,) are ignored.
+    dim : int, default 0
+        The dimension along which the tensors are joined. NumPy's name is `axis`.
+    out : Tensor, optional
+        Takes the result.
 
     Returns
     -------
@@ -63,9 +81,9 @@ def cat(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
     Raises
     ------
     ValueError
-        If there are no tensors, or their shapes differ in other axes.
+        If there are no tensors, or their shapes differ in other dimensions.
     IndexError
-        If the axis is out of range.
+        If the dimension is out of range.
 
     Examples
     --------
@@ -75,14 +93,29 @@ def cat(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
     tensor([[ 1.,  2.],
             [10., 20.]])
     """
-    return Cat.apply(*tensors, axis=axis)
+    listed = _listed("cat", tensors)
+    dtype = _common_dtype("cat", [array_of(x) if isinstance(x, Tensor) else x for x in listed])
+    shapes = [x.shape for x in listed if x.shape != (0,)] or [(0,)]
+    if min(map(len, shapes)) == 0:
+        raise ValueError("cat: tensors must have at least 1 dimension (got 0)")
+    axis = dim_of("cat", dim, len(shapes[0]))
+    for first, second in pairwise(shapes):
+        if len(first) != len(second) or any(
+            a != b for i, (a, b) in enumerate(zip(first, second, strict=True)) if i != axis
+        ):
+            raise ValueError(
+                f"cat: the shapes of tensors must be equal except in dim {axis} "
+                f"(got {first} and {second})"
+            )
+    result = Cat.apply(*listed, axis=axis, dtype=dtype)
+    return result if out is None else written("cat", result, out, *listed)
 
 
 class Stack(Operation[Tensor]):
     @staticmethod
-    def forward(ctx: Context, *arrays: Array, axis: int) -> Array:
+    def forward(ctx: Context, *arrays: Array, axis: int, dtype: np.dtype[Any]) -> Array:
         ctx.axis = axis
-        return np.stack(arrays, axis, dtype=_common_dtype("stack", arrays))
+        return np.stack(arrays, axis, dtype=dtype)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
@@ -91,15 +124,17 @@ class Stack(Operation[Tensor]):
 
 @operation(Stack, numpy=(np.stack,))
 @also_dim
-def stack(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
-    """Join tensors along a new axis.
+def stack(tensors: Tensors, dim: int = 0, *, out: Tensor | None = None) -> Tensor:
+    """Join tensors along a new dimension.
 
     Parameters
     ----------
     tensors : sequence of Tensor or ndarray
         All must have the same shape.
-    axis : int, default 0
-        The position of the new axis in the result. PyTorch's name is `dim`.
+    dim : int, default 0
+        The position of the new dimension in the result. NumPy's name is `axis`.
+    out : Tensor, optional
+        Takes the result.
 
     Returns
     -------
@@ -109,17 +144,243 @@ def stack(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
     Raises
     ------
     ValueError
-        If there are no tensors, their shapes differ, or the axis is out of range.
+        If there are no tensors, or their shapes differ.
+    IndexError
+        If the dimension is out of range.
 
     Examples
     --------
     >>> import cnet
     >>> x = cnet.tensor([1.0, 2.0])
-    >>> cnet.stack([x, 10 * x], axis=1)
+    >>> cnet.stack([x, 10 * x], dim=1)
     tensor([[ 1., 10.],
             [ 2., 20.]])
     """
-    return Stack.apply(*tensors, axis=axis)
+    listed = _listed("stack", tensors)
+    dtype = _common_dtype("stack", [array_of(x) if isinstance(x, Tensor) else x for x in listed])
+    for first, second in pairwise([x.shape for x in listed]):
+        if first != second:
+            raise ValueError(
+                f"stack: all tensors must have the same shape (got {first} and {second})"
+            )
+    axis = dim_of("stack", dim, listed[0].ndim + 1)
+    result = Stack.apply(*listed, axis=axis, dtype=dtype)
+    return result if out is None else written("stack", result, out, *listed)
 
 
 concat = concatenate = cat
+
+
+def _atleast(function: str, ndim: int, tensors: Any) -> Any:
+    if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
+        return tuple([_atleast(function, ndim, (x,)) for x in tensors[0]])
+    if len(tensors) > 1:
+        return tuple([_atleast(function, ndim, (x,)) for x in tensors])
+    (x,) = tensors
+    if not isinstance(x, (Tensor, np.ndarray)):
+        raise TypeError(f"{function}: tensors must be tensors (got {type(x).__name__})")
+    shape = x.shape
+    if len(shape) >= ndim:
+        return as_tensor(x)
+    if ndim == 3:
+        shape = {0: (1, 1, 1), 1: (1, *shape, 1), 2: (*shape, 1)}[len(shape)]
+    else:
+        shape = (1,) * (ndim - len(shape)) + shape
+    return as_tensor(x).reshape(shape)
+
+
+def atleast_1d(*tensors: TensorLike) -> Any:
+    """Give tensors without dimensions one of size 1.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.atleast_1d(cnet.tensor(2.0))
+    tensor([2.])
+    """
+    return _atleast("atleast_1d", 1, tensors)
+
+
+def atleast_2d(*tensors: TensorLike) -> Any:
+    """Give tensors with less than 2 dimensions leading dimensions of size 1.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.atleast_2d(cnet.tensor([1.0, 2.0]))
+    tensor([[1., 2.]])
+    """
+    return _atleast("atleast_2d", 2, tensors)
+
+
+def atleast_3d(*tensors: TensorLike) -> Any:
+    """Give tensors with less than 3 dimensions dimensions of size 1, as `numpy.atleast_3d`.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.atleast_3d(cnet.tensor([1.0, 2.0])).shape
+    (1, 2, 1)
+    """
+    return _atleast("atleast_3d", 3, tensors)
+
+
+def _stacked(function: str, ndim: int, dim: int, tensors: Tensors, out: Tensor | None) -> Tensor:
+    listed = _listed(function, tensors)
+    try:
+        result: Tensor = cat(_atleast(function, ndim, (listed,)), dim)
+    except (TypeError, ValueError) as error:
+        raise type(error)(str(error).replace("cat:", f"{function}:", 1)) from None
+    return result if out is None else written(function, result, out, *listed)
+
+
+@operation(numpy=(np.hstack,))
+def hstack(tensors: Tensors, *, out: Tensor | None = None) -> Tensor:
+    """Join tensors side by side: along the second dimension, vectors along the first.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.hstack([cnet.tensor([1, 2]), cnet.tensor([3])])
+    tensor([1, 2, 3])
+    """
+    listed = _listed("hstack", tensors)
+    ndim = getattr(listed[0], "ndim", 1)
+    return _stacked("hstack", 1, 0 if ndim <= 1 else 1, listed, out)
+
+
+@operation(numpy=(np.vstack,))
+def vstack(tensors: Tensors, *, out: Tensor | None = None) -> Tensor:
+    """Join tensors one below the other: along the first dimension; vectors are rows.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.vstack([cnet.tensor([1, 2]), cnet.tensor([3, 4])])
+    tensor([[1, 2],
+            [3, 4]])
+    """
+    return _stacked("vstack", 2, 0, tensors, out)
+
+
+row_stack = vstack
+
+
+@operation(numpy=(np.dstack,))
+def dstack(tensors: Tensors, *, out: Tensor | None = None) -> Tensor:
+    """Join tensors one behind the other: along the third dimension.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.dstack([cnet.tensor([1, 2]), cnet.tensor([3, 4])])
+    tensor([[[1, 3],
+             [2, 4]]])
+    """
+    return _stacked("dstack", 3, 2, tensors, out)
+
+
+@operation(numpy=(np.column_stack,))
+def column_stack(tensors: Tensors, *, out: Tensor | None = None) -> Tensor:
+    """Join tensors side by side, where vectors are columns.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.column_stack([cnet.tensor([1, 2]), cnet.tensor([3, 4])])
+    tensor([[1, 3],
+            [2, 4]])
+    """
+    listed = _listed("column_stack", tensors)
+    columns = [x if x.ndim > 1 else as_tensor(x).reshape(-1, 1) for x in listed]
+    return _stacked("column_stack", 2, 1, columns, out)
+
+
+def meshgrid(*tensors: TensorLike, indexing: str | None = None) -> tuple[Tensor, ...]:
+    """Grids of coordinates: each vector is repeated along the dimensions of the others.
+
+    Parameters
+    ----------
+    *tensors : Tensor or ndarray, at most 1 dimension; or one sequence of them
+        The coordinates along each dimension.
+    indexing : {"ij", "xy"}, default "ij"
+        With "xy", the first two dimensions of the grids are exchanged.
+
+    Returns
+    -------
+    tuple of Tensor
+        Read-only views.
+
+    Raises
+    ------
+    ValueError
+        If there are no tensors, one has more than 1 dimension, or the dtypes differ.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> rows, columns = cnet.meshgrid(cnet.arange(2), cnet.arange(3), indexing="ij")
+    >>> rows
+    tensor([[0, 0, 0],
+            [1, 1, 1]])
+    """
+    if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
+        tensors = tuple(tensors[0])
+    if indexing not in (None, "ij", "xy"):
+        raise ValueError(f"meshgrid: indexing must be 'ij' or 'xy' (got {indexing!r})")
+    vectors = [as_tensor(x) for x in _listed("meshgrid", tensors)]
+    if any(x.ndim > 1 for x in vectors):
+        raise ValueError("meshgrid: tensors must have at most 1 dimension")
+    if len({x.dtype for x in vectors}) > 1:
+        raise ValueError("meshgrid: all tensors must have the same dtype")
+    exchange = indexing == "xy" and len(vectors) > 1
+    if exchange:
+        vectors[:2] = vectors[1::-1]
+    shape = tuple([x.numel() for x in vectors])
+    grids = [
+        expanded("meshgrid", x.reshape((-1,) + (1,) * (len(shape) - 1 - axis)), shape)
+        for axis, x in enumerate(vectors)
+    ]
+    if exchange:
+        grids[:2] = grids[1::-1]
+    return tuple(grids)
+
+
+def cartesian_prod(*tensors: TensorLike) -> Tensor:
+    """All combinations of the elements of vectors, one a row.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.cartesian_prod(cnet.tensor([1, 2]), cnet.tensor([3, 4]))
+    tensor([[1, 3],
+            [1, 4],
+            [2, 3],
+            [2, 4]])
+    """
+    if len(tensors) == 1:
+        return as_tensor(tensors[0])
+    grids = meshgrid(*tensors, indexing="ij")
+    return stack([grid.reshape(-1) for grid in grids], 1)
+
+
+def block_diag(*tensors: TensorLike) -> Tensor:
+    """The matrix with the given matrices along its diagonal, and zeros elsewhere.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.block_diag(cnet.tensor([[1, 2]]), cnet.tensor([[3]]))
+    tensor([[1, 2, 0],
+            [0, 0, 3]])
+    """
+    blocks = [_atleast("block_diag", 2, (x,)) for x in _listed("block_diag", tensors)]
+    width, start = sum(x.shape[1] for x in blocks), 0
+    rows: list[Tensor] = []
+    for x in blocks:
+        height, size = x.shape
+        before = Tensor(np.zeros((height, start), x.dtype))
+        after = Tensor(np.zeros((height, width - start - size), x.dtype))
+        rows.append(cat([before, x, after], 1))
+        start += size
+    return cat(rows)

@@ -8,15 +8,20 @@ register their own rules for an operation, such as its computation in a plan, in
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
-import numpy as np
-
 from .. import numpy_protocol
 from .._methods import Methods
-from ..engine import Operation
+from ..engine import Operation, Variable
+from ..grad_mode import current
 from ..inplace import apply_in_place
+from ._common import weak as weak
+from ._writing import write_back
 
 Public = TypeVar("Public", bound=Callable[..., Any])
+Result = TypeVar("Result")
 Rule = TypeVar("Rule")
+
+_KINDS = "?buif"
+"""Kinds of dtypes: pairs for booleans, integers and floats, in the order of allowed casts."""
 
 
 class Entry(NamedTuple):
@@ -30,6 +35,7 @@ class Entry(NamedTuple):
     properties: tuple[str, ...]
     reflected: str | None
     in_place: tuple[str, ...]
+    written: tuple[str, ...]
     numpy: tuple[Any, ...]
 
 
@@ -43,6 +49,7 @@ def operation(
     properties: Sequence[str] = (),
     reflected: str | None = None,
     in_place: Sequence[str] = (),
+    written: Sequence[str] = (),
     numpy: Sequence[Any] = (),
 ) -> Callable[[Public], Public]:
     """Register a public function of tensors.
@@ -60,6 +67,8 @@ def operation(
     in_place : sequence of str
         Methods and operators that apply `function` in place; it must take the same arguments as
         the public function.
+    written : sequence of str
+        Methods that call the public function and write its result into the tensor.
     numpy : sequence of ufuncs and functions
         NumPy functions that call the public function when their arguments are tensors. They must
         take the same arguments; see `numpy_function` for other signatures.
@@ -80,11 +89,13 @@ def operation(
         for name in in_place:
             assert function is not None
             setattr(Methods, name, _writing(function))
+        for name in written:
+            setattr(Methods, name, _written_back(name, call))
         numpy_protocol.counterparts.update(dict.fromkeys(numpy, call))
         entries.append(
             Entry(
                 call, function, tuple(methods), tuple(properties), reflected, tuple(in_place),
-                tuple(numpy),
+                tuple(written), tuple(numpy),
             )
         )  # fmt: skip
         return call
@@ -99,6 +110,56 @@ def _writing(function: type[Operation[Any]]) -> Callable[..., Any]:
     return method
 
 
+def _written_back(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        # The graph may save the argument, which must not change then.
+        tensors = [x for x in (self, *args) if isinstance(x, Variable)]
+        recorded = any(x.edge and x._requires_grad for x in tensors)
+        source = self.clone() if recorded and current.enabled else self
+        return write_back(name, self, call(source, *args, **kwargs))
+
+    return method
+
+
+def written(function: str, result: Result, out: Any) -> Result:
+    """Write the tensor that a function computed into its argument `out`, unless that is None.
+
+    Returns `out`, or the result itself.
+
+    Raises
+    ------
+    RuntimeError
+        If the result or `out` requires grad; if `out`, unless it is empty, has another shape; or if
+        the result cannot be cast to its dtype.
+    """
+    if out is None:
+        return result
+    if not isinstance(out, Variable):
+        raise TypeError(f"{function}: out must be a Tensor (got {type(out).__name__})")
+    assert isinstance(result, Variable)
+    if result._requires_grad or (out._requires_grad and current.enabled):
+        raise RuntimeError(
+            f"{function}: with out=, nothing is recorded in the graph, but an argument requires "
+            "grad; use no_grad() or detach()"
+        )
+    array, target = result._array, out._array
+    if _KINDS.index(array.dtype.kind) // 2 > _KINDS.index(target.dtype.kind) // 2:
+        raise RuntimeError(
+            f"{function}: result type {array.dtype} can't be cast to the dtype of out "
+            f"({target.dtype})"
+        )
+    if array.shape == target.shape:
+        target[...] = array
+        out.note_change(function)
+    elif target.size == 0:
+        out._array = array.astype(target.dtype)
+    else:
+        raise RuntimeError(
+            f"{function}: out.shape must equal the result's (got {target.shape} and {array.shape})"
+        )
+    return out  # type: ignore[return-value]
+
+
 def numpy_function(*functions: Any) -> Callable[[Public], Public]:
     """Register an implementation of NumPy functions whose signature differs from the public one."""
 
@@ -107,11 +168,6 @@ def numpy_function(*functions: Any) -> Callable[[Public], Public]:
         return call
 
     return register
-
-
-def weak(operand: Any) -> Any:
-    """Convert a NumPy scalar to a Python number, so that it does not change the other dtype."""
-    return operand.item() if isinstance(operand, np.generic) else operand
 
 
 class Rules(Generic[Rule]):

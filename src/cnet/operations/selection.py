@@ -1,115 +1,331 @@
-"""Elementwise selection from two operands, by size or by a condition.
+"""Elementwise selection from two operands, by size or by a condition; limits.
 
 Operands are promoted and broadcast as in `arithmetic`.
 """
 
+# mypy: disable-error-code="empty-body"
+
+from types import NoneType
 from typing import Any
 
 import numpy as np
 
 from ..autograd import Array, Context, Operation
+from ..inplace import apply_in_place
 from ..tensor import Operand, Tensor, TensorLike, array_of
 from ._common import unbroadcast, weak
-from ._promotion import promoted
-from .registry import operation
+from ._elementwise import check_broadcast, define, formula
+from ._promotion import common, common_number, promoted
+from .registry import numpy_function, operation, written
 
-__all__ = ["maximum", "minimum", "where"]
-
-
-class Maximum(Operation[Tensor]):
-    @staticmethod
-    def forward(ctx: Context, a: Array, b: Array) -> Array:
-        a, b = promoted("maximum", a, b)
-        ctx.save_for_backward(a, b)
-        return np.maximum(a, b)
-
-    @staticmethod
-    def backward(ctx: Context, grad: Array) -> Any:
-        a, b = ctx.saved
-        return _share(ctx, grad, a == b, lost_by_a=a < b, lost_by_b=b < a)
+__all__ = [
+    "clamp", "clamp_max", "clamp_min", "clip", "fmax", "fmin", "heaviside", "maximum", "minimum",
+    "nan_to_num", "where",
+]  # fmt: skip
 
 
-class Minimum(Operation[Tensor]):
-    @staticmethod
-    def forward(ctx: Context, a: Array, b: Array) -> Array:
-        a, b = promoted("minimum", a, b)
-        ctx.save_for_backward(a, b)
-        return np.minimum(a, b)
-
-    @staticmethod
-    def backward(ctx: Context, grad: Array) -> Any:
-        a, b = ctx.saved
-        return _share(ctx, grad, a == b, lost_by_a=b < a, lost_by_b=a < b)
+def _shared(g: Array, own: Array, other: Array, loses: Array) -> Any:
+    """The gradient of an operand of `maximum` or `minimum`; equal operands get half of it each."""
+    return np.where(own == other, g / 2, np.where(loses, 0, g))
 
 
-def _share(ctx: Context, grad: Array, tie: Array, lost_by_a: Array, lost_by_b: Array) -> Any:
-    """The selected operand gets the gradient; equal operands get half of it each."""
-    need_a, need_b = ctx.needs_input_grad
-    grad = np.where(tie, grad / 2, grad)
-    return (
-        unbroadcast(np.where(lost_by_a, 0, grad), ctx.input_shape(0)) if need_a else None,
-        unbroadcast(np.where(lost_by_b, 0, grad), ctx.input_shape(1)) if need_b else None,
-    )
+@formula(
+    np.maximum,
+    lambda g, a, b: _shared(g, a, b, a < b),
+    lambda g, a, b: _shared(g, b, a, b < a),
+    promote=common,
+)
+def maximum(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """The elementwise maximum; NaN where an operand is NaN.
 
-
-@operation(Maximum, methods=("maximum",), numpy=(np.maximum,))
-def maximum(input: Operand, other: Operand) -> Tensor:
-    """The elementwise maximum; equal elements get half of the gradient each.
-
-    Parameters
-    ----------
-    input, other : Tensor, ndarray or number
-        Operands whose shapes broadcast.
-
-    Returns
-    -------
-    Tensor
-        In the broadcast shape; NaN where an operand is NaN.
-
-    Raises
-    ------
-    TypeError
-        If an operand is not a tensor, array or number.
-    ValueError
-        If the shapes do not broadcast.
+    Equal elements get half of the gradient each.
 
     Examples
     --------
     >>> import cnet
-    >>> cnet.maximum(cnet.tensor([-1.0, 2.0]), 0)
+    >>> cnet.maximum(cnet.tensor([-1.0, 2.0]), cnet.tensor(0.0))
     tensor([0., 2.])
     """
-    return Maximum.apply(weak(input), weak(other))
 
 
-@operation(Minimum, methods=("minimum",), numpy=(np.minimum,))
-def minimum(input: Operand, other: Operand) -> Tensor:
-    """The elementwise minimum; equal elements get half of the gradient each.
+@formula(
+    np.minimum,
+    lambda g, a, b: _shared(g, a, b, b < a),
+    lambda g, a, b: _shared(g, b, a, a < b),
+    promote=common,
+)
+def minimum(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """The elementwise minimum; NaN where an operand is NaN.
 
-    Parameters
-    ----------
-    input, other : Tensor, ndarray or number
-        Operands whose shapes broadcast.
-
-    Returns
-    -------
-    Tensor
-        In the broadcast shape; NaN where an operand is NaN.
-
-    Raises
-    ------
-    TypeError
-        If an operand is not a tensor, array or number.
-    ValueError
-        If the shapes do not broadcast.
+    Equal elements get half of the gradient each.
 
     Examples
     --------
     >>> import cnet
-    >>> cnet.minimum(cnet.tensor([-1.0, 2.0]), 0)
+    >>> cnet.minimum(cnet.tensor([-1.0, 2.0]), cnet.tensor(0.0))
     tensor([-1.,  0.])
     """
-    return Minimum.apply(weak(input), weak(other))
+
+
+@formula(
+    np.fmax,
+    lambda g, a, b: np.where((a >= b) | np.isnan(b), g, 0),
+    lambda g, a, b: np.where((a >= b) | np.isnan(b), 0, g),
+    promote=common,
+)
+def fmax(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """The elementwise maximum; the other operand where one is NaN.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.fmax(cnet.tensor([-1.0, float("nan")]), cnet.tensor([0.0, 1.0]))
+    tensor([0., 1.])
+    """
+
+
+@formula(
+    np.fmin,
+    lambda g, a, b: np.where((a <= b) | np.isnan(b), g, 0),
+    lambda g, a, b: np.where((a <= b) | np.isnan(b), 0, g),
+    promote=common,
+)
+def fmin(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """The elementwise minimum; the other operand where one is NaN.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.fmin(cnet.tensor([-1.0, float("nan")]), cnet.tensor([0.0, 1.0]))
+    tensor([-1.,  1.])
+    """
+
+
+Heaviside = define(
+    "heaviside", lambda a, b: np.where(a == 0, b, (a > 0).astype(a.dtype)), promote=common
+)
+
+
+@operation(Heaviside, methods=("heaviside",), in_place=("heaviside_",), numpy=(np.heaviside,))
+def heaviside(input: TensorLike, values: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """The step function: 0 for negative and 1 for positive numbers, and `values` at 0.
+
+    `backward` raises RuntimeError.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.heaviside(cnet.tensor([-1.0, 0.0, 2.0]), cnet.tensor(0.5))
+    tensor([0. , 0.5, 1. ])
+    """
+    if not isinstance(values, (Tensor, np.ndarray)):
+        raise TypeError(
+            f"heaviside: values must be a Tensor or array (got {type(values).__name__})"
+        )
+    if values.dtype != input.dtype:
+        raise TypeError(
+            f"heaviside: values.dtype must equal input.dtype (got {values.dtype} and {input.dtype})"
+        )
+    return written("heaviside", Heaviside.apply(input, values), out)
+
+
+def _nan_to_num(x: Array, nan: float | None, posinf: Any, neginf: Any) -> Any:
+    if x.dtype.kind != "f" or np.isfinite(x).all():
+        return x.copy()
+    return np.nan_to_num(x, True, nan or 0.0, posinf, neginf)
+
+
+NanToNum = define(
+    "nan_to_num",
+    _nan_to_num,
+    lambda g, x: np.where(np.isfinite(x), g, 0),
+    promote=common,
+)
+
+
+@operation(NanToNum, methods=("nan_to_num",))
+def nan_to_num(
+    input: TensorLike,
+    nan: float | None = 0.0,
+    posinf: float | None = None,
+    neginf: float | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Replace NaN and infinities by numbers.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, any shape
+        Booleans and integers are copied.
+    nan : float, default 0
+        The number that replaces NaN.
+    posinf, neginf : float, optional
+        The numbers that replace inf and −inf; by default the greatest and the least number of the
+        dtype.
+    out : Tensor, optional
+        A tensor of the same shape that the result is written into; it is not part of the graph.
+
+    Returns
+    -------
+    Tensor
+        In the shape and dtype of `input`. The gradient of replaced elements is 0.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.nan_to_num(cnet.tensor([1.0, float("nan"), float("inf")]), posinf=9.0)
+    tensor([1., 0., 9.])
+    """
+    options = {"nan": nan, "posinf": posinf, "neginf": neginf}
+    return written("nan_to_num", NanToNum.apply(input, **options), out)
+
+
+@operation(methods=("nan_to_num_",))
+def nan_to_num_(
+    x: Tensor, nan: float | None = 0.0, posinf: float | None = None, neginf: float | None = None
+) -> Tensor:
+    """Like `nan_to_num`, but in place."""
+    result: Tensor = apply_in_place(NanToNum, x, nan=nan, posinf=posinf, neginf=neginf)
+    return result
+
+
+class Clip(Operation[Tensor]):
+    @staticmethod
+    def forward(ctx: Context, x: Array, min: Any, max: Any) -> Any:
+        if not isinstance(x, np.ndarray):
+            raise TypeError(f"clamp: input must be a Tensor or array (got {type(x).__name__})")
+        for bound in (min, max):
+            if bound is not None:
+                x, _ = promoted("clamp", x, bound)
+        common_number("clamp", x)
+        if min is not None:
+            _, min = promoted("clamp", x, min)
+        if max is not None:
+            _, max = promoted("clamp", x, max)
+        ctx.save_for_backward(x, min, max)
+        try:
+            return np.clip(x, min, max)
+        except ValueError:
+            check_broadcast("clamp", [a for a in (x, min, max) if a is not None])
+            raise
+
+    @classmethod
+    def in_place(cls, ctx: Context, x: Array, *args: Any, **kwargs: Any) -> None:
+        """Avoid the copy if the bounds are numbers and no gradient is needed."""
+        numbers = all(type(bound) in (int, float, NoneType) for bound in args)
+        if numbers and ctx.edges == (None, None, None) and x.dtype.kind == "f":
+            np.clip(x, *args, out=x)
+        else:
+            super().in_place(ctx, x, *args)
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        x, min, max = ctx.saved
+        above = True if min is None else x >= min
+        below = True if max is None else x <= max
+        crossed = False if min is None or max is None else min > max
+        wins: list[Any] = [
+            above & below,
+            None if min is None else (x < min) & ~np.asarray(crossed),
+            None if max is None else (x > max) | crossed,
+        ]
+        return tuple(
+            unbroadcast(np.where(won, grad, 0), ctx.input_shape(position)) if needed else None
+            for position, (won, needed) in enumerate(zip(wins, ctx.needs_input_grad, strict=True))
+        )
+
+
+@operation(Clip, methods=("clamp", "clip"))
+def clamp(
+    input: TensorLike,
+    min: Operand | None = None,
+    max: Operand | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Limit elements to the range from `min` to `max`.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, any shape
+    min, max : Tensor, ndarray or number, optional
+        The bounds, of which at least one must be given. They must broadcast with `input`. Where
+        `min` is greater than `max`, the result is `max`.
+    out : Tensor, optional
+        A tensor of the same shape that the result is written into; it is not part of the graph.
+
+    Returns
+    -------
+    Tensor
+        In the broadcast shape. The gradient goes to `input` where it is between the bounds or equal
+        to one, and to the bound elsewhere.
+
+    Raises
+    ------
+    TypeError
+        If `input` is boolean, or not a tensor or array.
+    ValueError
+        If no bound is given, or the shapes do not broadcast.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.clamp(cnet.tensor([-4.0, 0.5, 9.0]), 0, 1)
+    tensor([0. , 0.5, 1. ])
+    """
+    return written("clamp", Clip.apply(input, *_bounds("clamp", min, max)), out)
+
+
+def _bounds(function: str, min: Operand | None, max: Operand | None) -> tuple[Any, Any]:
+    if min is None and max is None:
+        raise ValueError(f"{function}: min or max must be given")
+    return weak(min), weak(max)
+
+
+@operation(methods=("clamp_", "clip_"))
+def clamp_(x: Tensor, min: Operand | None = None, max: Operand | None = None) -> Tensor:
+    """Like `clamp`, but in place."""
+    result: Tensor = apply_in_place(Clip, x, *_bounds("clamp_", min, max))
+    return result
+
+
+@operation(methods=("clamp_min",))
+def clamp_min(input: TensorLike, min: Operand, *, out: Tensor | None = None) -> Tensor:
+    """Like `clamp` with a lower bound only.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.clamp_min(cnet.tensor([-4.0, 0.5]), 0)
+    tensor([0. , 0.5])
+    """
+    return clamp(input, min=min, out=out)
+
+
+@operation(methods=("clamp_max",))
+def clamp_max(input: TensorLike, max: Operand, *, out: Tensor | None = None) -> Tensor:
+    """Like `clamp` with an upper bound only.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.clamp_max(cnet.tensor([-4.0, 0.5]), 0)
+    tensor([-4.,  0.])
+    """
+    return clamp(input, max=max, out=out)
+
+
+@operation(methods=("clamp_min_",))
+def clamp_min_(x: Tensor, min: Operand) -> Tensor:
+    """Like `clamp_min`, but in place."""
+    return clamp_(x, min=min)
+
+
+@operation(methods=("clamp_max_",))
+def clamp_max_(x: Tensor, max: Operand) -> Tensor:
+    """Like `clamp_max`, but in place."""
+    return clamp_(x, max=max)
 
 
 class Where(Operation[Tensor]):
@@ -117,7 +333,12 @@ class Where(Operation[Tensor]):
     def forward(ctx: Context, condition: Array, a: Array, b: Array) -> Any:
         _check_condition(condition)
         ctx.save_for_backward(condition)
-        return np.where(condition, *promoted("where", a, b))
+        a, b = promoted("where", a, b)
+        try:
+            return np.where(condition, a, b)
+        except ValueError:
+            check_broadcast("where", (condition, a, b))
+            raise
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
@@ -137,7 +358,9 @@ def _check_condition(condition: Any) -> None:
 
 
 @operation(Where, numpy=(np.where,))
-def where(condition: TensorLike, input: Operand, other: Operand) -> Tensor:
+def where(
+    condition: TensorLike, input: Operand, other: Operand, *, out: Tensor | None = None
+) -> Tensor:
     """Elements of `input` where a condition is true, and of `other` elsewhere.
 
     Parameters
@@ -146,6 +369,8 @@ def where(condition: TensorLike, input: Operand, other: Operand) -> Tensor:
         Nonzero numbers are true.
     input, other : Tensor, ndarray or number
         Operands whose shapes broadcast with the shape of the condition.
+    out : Tensor, optional
+        A tensor of the same shape that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -166,4 +391,18 @@ def where(condition: TensorLike, input: Operand, other: Operand) -> Tensor:
     >>> cnet.where(x > 0, x, 0.1 * x)
     tensor([-0.2,  3. ])
     """
-    return Where.apply(condition, weak(input), weak(other))
+    return written("where", Where.apply(condition, weak(input), weak(other)), out)
+
+
+@operation(methods=("where",))
+def _where(self: Tensor, condition: TensorLike, other: Operand) -> Tensor:
+    """Elements of the tensor where a condition is true, and of `other` elsewhere."""
+    return where(condition, self, other)
+
+
+@numpy_function(np.clip)
+def _numpy_clip(x: Tensor, a_min: Any = None, a_max: Any = None, **bounds: Any) -> Tensor:
+    return clamp(x, bounds.get("min", a_min), bounds.get("max", a_max))
+
+
+clip = clamp

@@ -8,27 +8,16 @@ import numpy as np
 
 from .. import changes
 from ..autograd import Array, Context, ViewOperation
+from ..dtypes import as_dtype
 from ..tensor import Axis, Tensor, TensorLike
 from ._common import also_dim, unbroadcast
+from ._dims import broadcast, dim_of, dims_of, integers, variadic
 from .registry import numpy_function, operation
 
 __all__ = [
-    "broadcast_to",
-    "flatten",
-    "permute",
-    "reshape",
-    "squeeze",
-    "swapaxes",
-    "transpose",
-    "unsqueeze",
-]
-
-
-def _sizes(sizes: tuple[Any, ...]) -> tuple[int, ...]:
-    """Sizes or axes, given as separate arguments or as one sequence."""
-    if len(sizes) == 1 and isinstance(sizes[0], Sequence):
-        return tuple(sizes[0])
-    return sizes
+    "broadcast_shapes", "broadcast_tensors", "broadcast_to", "flatten", "ravel", "reshape",
+    "squeeze", "unflatten", "unsqueeze",
+]  # fmt: skip
 
 
 class Reshape(ViewOperation[Tensor]):
@@ -41,13 +30,23 @@ class Reshape(ViewOperation[Tensor]):
         return grad.reshape(ctx.input_shape(0))
 
 
+def _reshaped(function: str, x: TensorLike, shape: tuple[int, ...]) -> Tensor:
+    try:
+        return Reshape.apply(x, shape=shape)
+    except ValueError:
+        raise ValueError(
+            f"{function}: shape must have as many elements as input (got {shape} and {x.shape})"
+        ) from None
+
+
 @operation(Reshape, methods=("reshape",))
-def reshape(x: TensorLike, *shape: int | Sequence[int]) -> Tensor:
+@variadic("shape")
+def reshape(input: TensorLike, *shape: int | Sequence[int]) -> Tensor:
     """Give a tensor another shape; the elements keep their row-major order.
 
     Parameters
     ----------
-    x : Tensor or ndarray, any shape
+    input : Tensor or ndarray, any shape
     *shape : int, or one sequence of int
         The new shape. One of the sizes may be −1 and is then inferred.
 
@@ -68,18 +67,18 @@ def reshape(x: TensorLike, *shape: int | Sequence[int]) -> Tensor:
     tensor([[1, 2],
             [3, 4]])
     """
-    return Reshape.apply(x, shape=_sizes(shape))
+    return _reshaped("reshape", input, shape)  # type: ignore[arg-type]
 
 
 @operation(Reshape, methods=("view",))
-def view(x: Tensor, *shape: int | Sequence[int]) -> Tensor:
+def view(self: Tensor, *shape: Any, **names: Any) -> Tensor:
     """Like `reshape`, but the result always shares the memory.
 
     Parameters
     ----------
-    x : Tensor
-    *shape : int, or one sequence of int
-        The new shape. One of the sizes may be −1 and is then inferred.
+    *shape : int, one sequence of int, or a dtype
+        The new shape. One of the sizes may be −1 and is then inferred. With a dtype, the bytes of
+        the elements are read as numbers of this dtype.
 
     Returns
     -------
@@ -88,7 +87,7 @@ def view(x: Tensor, *shape: int | Sequence[int]) -> Tensor:
     Raises
     ------
     RuntimeError
-        If the memory layout of `x` does not allow a view of this shape.
+        If the memory layout does not allow a view of this shape.
     ValueError
         If the number of elements does not match.
 
@@ -102,8 +101,11 @@ def view(x: Tensor, *shape: int | Sequence[int]) -> Tensor:
     tensor([[5, 2],
             [3, 4]])
     """
-    result = reshape(x, *shape)
-    if changes.owner(result._array) is not changes.owner(x._array):
+    given = shape or tuple(names.values())
+    if len(given) == 1 and isinstance(given[0], (np.dtype, type)):
+        return _bytes_as(self, as_dtype("view", given[0]))
+    result = _reshaped("view", self, integers("view", "size", given))
+    if changes.owner(result._array) is not changes.owner(self._array):
         raise RuntimeError(
             "view size is not compatible with input tensor's size and stride (at least one "
             "dimension spans across two contiguous subspaces). Use .reshape(...) instead."
@@ -111,15 +113,41 @@ def view(x: Tensor, *shape: int | Sequence[int]) -> Tensor:
     return result
 
 
-@operation(Reshape, methods=("flatten", "ravel"))
-def flatten(x: TensorLike, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-    """Combine several adjacent axes into one.
+def _bytes_as(x: Tensor, dtype: np.dtype[Any]) -> Tensor:
+    if dtype == x.dtype:
+        return _reshaped("view", x, x.shape)
+    if x.requires_grad:
+        raise RuntimeError("view: a tensor that requires grad cannot be viewed as another dtype")
+    try:
+        return Tensor(x._array.view(dtype))
+    except ValueError:
+        raise RuntimeError(
+            f"view: the last dimension must be contiguous and fit {dtype} "
+            f"(got shape {x.shape}, {x.dtype})"
+        ) from None
+
+
+@operation(Reshape, methods=("view_as",))
+def view_as(self: Tensor, other: TensorLike) -> Tensor:
+    """Like `view`, in the shape of another tensor."""
+    return view(self, *other.shape) if other.shape else view(self, ())
+
+
+@operation(Reshape, methods=("reshape_as",))
+def reshape_as(self: Tensor, other: TensorLike) -> Tensor:
+    """Like `reshape`, in the shape of another tensor."""
+    return _reshaped("reshape_as", self, other.shape)
+
+
+@operation(Reshape, methods=("flatten",))
+def flatten(input: TensorLike, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """Combine several adjacent dimensions into one.
 
     Parameters
     ----------
-    x : Tensor or ndarray, any shape
+    input : Tensor or ndarray, any shape
     start_dim, end_dim : int, default 0 and -1
-        The first and the last of these axes.
+        The first and the last of these dimensions.
 
     Returns
     -------
@@ -127,40 +155,92 @@ def flatten(x: TensorLike, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
     Raises
     ------
+    IndexError
+        If a dimension is out of range.
     ValueError
-        If `start_dim` comes after `end_dim`, or `x` has no such axes.
+        If `start_dim` comes after `end_dim`.
 
     Examples
     --------
-    >>> import cnet, numpy
-    >>> cnet.flatten(numpy.zeros((2, 3, 4, 5)), 1).shape
+    >>> import cnet
+    >>> cnet.flatten(cnet.zeros(2, 3, 4, 5), 1).shape
     (2, 60)
     """
-    shape = x.shape or (1,)
-    start, end = (_axis("flatten", dim, len(shape)) for dim in (start_dim, end_dim))
+    shape = input.shape or (1,)
+    start = dim_of("flatten", start_dim, input.ndim, "start_dim")
+    end = dim_of("flatten", end_dim, input.ndim, "end_dim")
     if start > end:
         raise ValueError(
             f"flatten: start_dim must not come after end_dim (got {start_dim} and {end_dim})"
         )
-    return Reshape.apply(x, shape=(*shape[:start], prod(shape[start : end + 1]), *shape[end + 1 :]))
+    joined = prod(shape[start : end + 1])
+    return Reshape.apply(input, shape=(*shape[:start], joined, *shape[end + 1 :]))
 
 
-def _axis(function: str, axis: int, ndim: int) -> int:
-    if not -ndim <= axis < ndim:
-        raise ValueError(f"{function}: an axis must be in range for {ndim} dimensions (got {axis})")
-    return axis % ndim
+@operation(Reshape, methods=("ravel",))
+def ravel(input: TensorLike) -> Tensor:
+    """Combine all dimensions into one; a view if possible.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.ravel(cnet.tensor([[1, 2], [3, 4]]))
+    tensor([1, 2, 3, 4])
+    """
+    return Reshape.apply(input, shape=(-1,))
+
+
+@operation(Reshape, methods=("unflatten",))
+def unflatten(input: TensorLike, dim: int, sizes: Sequence[int]) -> Tensor:
+    """Split a dimension into several.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, at least 1 dimension
+    dim : int
+        The dimension to split.
+    sizes : sequence of int
+        The sizes of the new dimensions. One of them may be −1 and is then inferred.
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    IndexError
+        If the dimension is out of range.
+    ValueError
+        If the product of the sizes is not the size of the dimension.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.unflatten(cnet.zeros(2, 6), 1, (3, -1)).shape
+    (2, 3, 2)
+    """
+    axis = dim_of("unflatten", dim, input.ndim)
+    parts = integers("unflatten", "sizes", (sizes,))
+    size = input.shape[axis] if input.ndim else 1
+    known = prod([part for part in parts if part != -1])
+    inferred = [size // known if part == -1 and known else part for part in parts]
+    if not parts or parts.count(-1) > 1 or min(inferred) < 0 or prod(inferred) != size:
+        raise ValueError(
+            f"unflatten: the product of sizes must be the size of dim (got {parts} and {size})"
+        )
+    return Reshape.apply(input, shape=(*input.shape[:axis], *inferred, *input.shape[axis + 1 :]))
 
 
 @operation(Reshape, methods=("squeeze",), numpy=(np.squeeze,))
 @also_dim
-def squeeze(x: TensorLike, axis: Axis = None) -> Tensor:
-    """Remove axes of length 1.
+def squeeze(input: TensorLike, dim: Axis = None) -> Tensor:
+    """Remove dimensions of size 1.
 
     Parameters
     ----------
-    x : Tensor or ndarray, any shape
-    axis : int or sequence of int, optional
-        The axes to remove, if they have length 1; all by default. PyTorch's name is `dim`.
+    input : Tensor or ndarray, any shape
+    dim : int or sequence of int, optional
+        The dimensions to remove, if they have size 1; all by default. NumPy's name is `axis`.
 
     Returns
     -------
@@ -168,34 +248,32 @@ def squeeze(x: TensorLike, axis: Axis = None) -> Tensor:
 
     Raises
     ------
-    ValueError
-        If an axis is out of range.
+    IndexError
+        If a dimension is out of range.
 
     Examples
     --------
-    >>> import cnet, numpy
-    >>> cnet.squeeze(numpy.zeros((2, 1, 3, 1))).shape
+    >>> import cnet
+    >>> cnet.squeeze(cnet.zeros(2, 1, 3, 1)).shape
     (2, 3)
     """
-    if axis is None:
-        dropped = set(range(x.ndim))
-    else:
-        chosen = axis if isinstance(axis, Sequence) else (axis,)
-        dropped = {_axis("squeeze", a, x.ndim) for a in chosen}
-    shape = [size for a, size in enumerate(x.shape) if size != 1 or a not in dropped]
-    return Reshape.apply(x, shape=shape)
+    if dim is None:
+        return Reshape.apply(input, shape=tuple([size for size in input.shape if size != 1]))
+    chosen = dims_of("squeeze", dim if isinstance(dim, Sequence) else (dim,), input.ndim, "dim")
+    kept = [size for axis, size in enumerate(input.shape) if size != 1 or axis not in chosen]
+    return Reshape.apply(input, shape=tuple(kept))
 
 
 @operation(Reshape, methods=("unsqueeze",), numpy=(np.expand_dims,))
 @also_dim
-def unsqueeze(x: TensorLike, axis: int) -> Tensor:
-    """Insert an axis of length 1.
+def unsqueeze(input: TensorLike, dim: int) -> Tensor:
+    """Insert a dimension of size 1.
 
     Parameters
     ----------
-    x : Tensor or ndarray, any shape
-    axis : int
-        The position of the axis in the result. PyTorch's name is `dim`.
+    input : Tensor or ndarray, any shape
+    dim : int
+        The position of the dimension in the result. NumPy's name is `axis`.
 
     Returns
     -------
@@ -203,88 +281,17 @@ def unsqueeze(x: TensorLike, axis: int) -> Tensor:
 
     Raises
     ------
-    ValueError
-        If the axis is out of range.
+    IndexError
+        If the dimension is out of range.
 
     Examples
     --------
-    >>> import cnet, numpy
-    >>> cnet.unsqueeze(numpy.zeros((2, 3)), 1).shape
+    >>> import cnet
+    >>> cnet.unsqueeze(cnet.zeros(2, 3), 1).shape
     (2, 1, 3)
     """
-    axis = _axis("unsqueeze", axis, x.ndim + 1)
-    return Reshape.apply(x, shape=(*x.shape[:axis], 1, *x.shape[axis:]))
-
-
-class Permute(ViewOperation[Tensor]):
-    @staticmethod
-    def forward(ctx: Context, x: Array, *, axes: tuple[int, ...]) -> Array:
-        ctx.axes = axes
-        return x.transpose(axes)
-
-    @staticmethod
-    def backward(ctx: Context, grad: Array) -> Any:
-        ndim = len(ctx.axes)
-        return grad.transpose(np.argsort([axis % ndim for axis in ctx.axes]))
-
-
-@operation(Permute, methods=("permute",))
-def permute(x: TensorLike, *axes: int | Sequence[int]) -> Tensor:
-    """Reorder the axes, like `numpy.transpose`.
-
-    Parameters
-    ----------
-    x : Tensor or ndarray, any shape
-    *axes : int, or one sequence of int
-        For each axis of the result, the corresponding axis of `x`.
-
-    Returns
-    -------
-    Tensor
-
-    Raises
-    ------
-    ValueError
-        If `axes` is not a permutation of the axes of `x`.
-
-    Examples
-    --------
-    >>> import cnet, numpy
-    >>> cnet.permute(numpy.zeros((2, 3, 4)), 2, 0, 1).shape
-    (4, 2, 3)
-    """
-    return Permute.apply(x, axes=_sizes(axes))
-
-
-@operation(Permute, methods=("transpose", "swapaxes"), numpy=(np.swapaxes,))
-def transpose(x: TensorLike, dim0: int, dim1: int) -> Tensor:
-    """Exchange two axes, as in PyTorch; the equivalent of `numpy.transpose` is `permute`.
-
-    Parameters
-    ----------
-    x : Tensor or ndarray, any shape
-    dim0, dim1 : int
-        The axes to exchange.
-
-    Returns
-    -------
-    Tensor
-
-    Raises
-    ------
-    ValueError
-        If an axis is out of range.
-
-    Examples
-    --------
-    >>> import cnet, numpy
-    >>> cnet.transpose(numpy.zeros((2, 3, 4)), 0, -1).shape
-    (4, 3, 2)
-    """
-    axes = list(range(x.ndim))
-    dim0, dim1 = _axis("transpose", dim0, x.ndim), _axis("transpose", dim1, x.ndim)
-    axes[dim0], axes[dim1] = axes[dim1], axes[dim0]
-    return Permute.apply(x, axes=tuple(axes))
+    axis = dim_of("unsqueeze", dim, input.ndim + 1)
+    return Reshape.apply(input, shape=(*input.shape[:axis], 1, *input.shape[axis:]))
 
 
 class BroadcastTo(ViewOperation[Tensor]):
@@ -297,15 +304,32 @@ class BroadcastTo(ViewOperation[Tensor]):
         return unbroadcast(grad, ctx.input_shape(0))
 
 
-@operation(BroadcastTo, methods=("broadcast_to",), numpy=(np.broadcast_to,))
-def broadcast_to(x: TensorLike, shape: Sequence[int]) -> Tensor:
-    """Repeat a tensor along axes of length 1 and new leading axes, without a copy.
+def expanded(function: str, x: TensorLike, shape: tuple[int, ...]) -> Tensor:
+    """Repeat a tensor to a shape; −1 means the size of the corresponding dimension."""
+    if -1 in shape:
+        added = len(shape) - x.ndim
+        shape = tuple([
+            x.shape[axis - added] if size == -1 and axis >= added >= 0 else size
+            for axis, size in enumerate(shape)
+        ])  # fmt: skip
+    try:
+        return BroadcastTo.apply(x, shape=shape)
+    except ValueError:
+        raise ValueError(
+            f"{function}: shapes {x.shape} and {shape} do not broadcast to the latter"
+        ) from None
+
+
+@operation(BroadcastTo, methods=("broadcast_to",))
+def broadcast_to(input: TensorLike, size: Sequence[int]) -> Tensor:
+    """Repeat a tensor along dimensions of size 1 and new leading dimensions, without a copy.
 
     Parameters
     ----------
-    x : Tensor or ndarray, any shape
-    shape : sequence of int
-        The new shape, to which the shape of `x` must broadcast.
+    input : Tensor or ndarray, any shape
+    size : sequence of int
+        The new shape, to which the shape of `input` must broadcast; −1 means the size of the
+        corresponding dimension of `input`.
 
     Returns
     -------
@@ -315,7 +339,7 @@ def broadcast_to(x: TensorLike, shape: Sequence[int]) -> Tensor:
     Raises
     ------
     ValueError
-        If the shape of `x` does not broadcast to `shape`.
+        If the shape of `input` does not broadcast to `size`.
 
     Examples
     --------
@@ -324,64 +348,71 @@ def broadcast_to(x: TensorLike, shape: Sequence[int]) -> Tensor:
     tensor([[1., 2.],
             [1., 2.]])
     """
-    return BroadcastTo.apply(x, shape=tuple(shape))
+    return expanded("broadcast_to", input, integers("broadcast_to", "size", (size,)))
 
 
 @operation(BroadcastTo, methods=("expand",))
-def expand(x: TensorLike, *sizes: int | Sequence[int]) -> Tensor:
-    """Like `broadcast_to`, where −1 means the size of the corresponding axis of `x`.
+@variadic("size")
+def expand(self: TensorLike, *size: int | Sequence[int]) -> Tensor:
+    """Like `broadcast_to`, with the sizes also as separate arguments."""
+    return expanded("expand", self, size)  # type: ignore[arg-type]
+
+
+@operation(BroadcastTo, methods=("expand_as",))
+def expand_as(self: TensorLike, other: TensorLike) -> Tensor:
+    """Like `broadcast_to`, to the shape of another tensor."""
+    return expanded("expand_as", self, other.shape)
+
+
+def broadcast_tensors(*tensors: TensorLike) -> tuple[Tensor, ...]:
+    """Repeat tensors to their common shape, without a copy.
 
     Parameters
     ----------
-    x : Tensor or ndarray, any shape
-    *sizes : int, or one sequence of int
-        The new shape.
+    *tensors : Tensor or ndarray
+        Their shapes must broadcast.
 
     Returns
     -------
-    Tensor
-        A read-only view.
+    tuple of Tensor
+        Read-only views.
 
     Raises
     ------
     ValueError
-        If the shape of `x` does not broadcast to `sizes`.
+        If the shapes do not broadcast.
 
     Examples
     --------
-    >>> import cnet, numpy
-    >>> cnet.Tensor.expand(numpy.zeros((3, 1)), 2, -1, 4).shape
-    (2, 3, 4)
+    >>> import cnet
+    >>> a, b = cnet.broadcast_tensors(cnet.zeros(3, 1), cnet.zeros(2))
+    >>> a.shape, b.shape
+    ((3, 2), (3, 2))
     """
-    shape = list(_sizes(sizes))
-    for back in range(1, min(len(shape), x.ndim) + 1):
-        if shape[-back] == -1:
-            shape[-back] = x.shape[-back]
-    return BroadcastTo.apply(x, shape=tuple(shape))
+    if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
+        tensors = tuple(tensors[0])
+    shape = broadcast("broadcast_tensors", *[x.shape for x in tensors])
+    return tuple([expanded("broadcast_tensors", x, shape) for x in tensors])
 
 
-@operation(properties=("T",))
-def _all_axes_reversed(self: Tensor) -> Tensor:
-    """The tensor with its axes in reverse order."""
-    return permute(self, *range(self.ndim)[::-1])
+def broadcast_shapes(*shapes: int | Sequence[int]) -> tuple[int, ...]:
+    """The shape to which several shapes broadcast.
 
-
-@operation(properties=("mT",))
-def _last_axes_exchanged(self: Tensor) -> Tensor:
-    """The tensor with its last two axes exchanged."""
-    return transpose(self, -2, -1)
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.broadcast_shapes((3, 1), (2,))
+    (3, 2)
+    """
+    listed = [integers("broadcast_shapes", "shapes", (shape,)) for shape in shapes]
+    return broadcast("broadcast_shapes", *listed)
 
 
 @numpy_function(np.reshape)
 def _numpy_reshape(x: Any, shape: Any, order: str = "C") -> Tensor:
     if order != "C":
         raise ValueError(f"np.reshape: order must be 'C' for tensors (got {order!r})")
-    return reshape(x, *_sizes((shape,)))
-
-
-@numpy_function(np.transpose)
-def _numpy_transpose(x: Any, axes: Any = None) -> Tensor:
-    return permute(x, *(range(x.ndim)[::-1] if axes is None else axes))
+    return reshape(x, shape)
 
 
 @numpy_function(np.ravel)
@@ -389,4 +420,6 @@ def _numpy_ravel(x: Any, order: str = "C") -> Tensor:
     return _numpy_reshape(x, -1, order)
 
 
-swapaxes = transpose
+@numpy_function(np.broadcast_to)
+def _numpy_broadcast_to(x: Any, shape: Any, subok: bool = False) -> Tensor:
+    return broadcast_to(x, shape)

@@ -17,8 +17,8 @@ class Operation(NamedTuple):
     gradient: Callable[[Any, Any, float, float], Any]
 
 
-def _erf(x: Array) -> Any:
-    return np.vectorize(math.erf, otypes=[np.float64])(x).astype(x.dtype)
+def _each(function: Callable[[float], float], x: Array) -> Any:
+    return np.vectorize(function, otypes=[np.float64])(x).astype(x.dtype)
 
 
 def _sigmoid(x: Array) -> Any:
@@ -31,7 +31,7 @@ def _softplus(x: Array) -> Any:
 
 
 def _normal_cdf(x: Array) -> Any:
-    return 0.5 * (1 + _erf(x / math.sqrt(2)))
+    return 0.5 * (1 + _each(math.erf, x / math.sqrt(2)))
 
 
 def _normal_density(x: Array) -> Any:
@@ -61,9 +61,15 @@ OPERATIONS = {
     "leaky_relu": Operation(
         lambda x, a, b: np.where(x > 0, x, a * x),
         "x", lambda g, x, a, b: np.where(x > 0, g, a * g)),
+    "threshold": Operation(
+        lambda x, a, b: np.where(x <= a, b, x),
+        "x", lambda g, x, a, b: np.where(x <= a, 0, g)),
     "elu": Operation(
-        lambda x, a, b: np.where(x > 0, x, a * np.expm1(np.minimum(x, 0))),
-        "y", lambda g, y, a, b: np.where(y > 0, g, g * (y + a))),
+        lambda x, a, b: np.where(x > 0, b * x, a * np.expm1(np.minimum(x, 0))),
+        "x", lambda g, x, a, b: g * np.where(x > 0, b, a * np.exp(np.minimum(x, 0)))),
+    "celu": Operation(
+        lambda x, a, b: np.where(x > 0, x, a * np.expm1(np.minimum(x / a, 0))),
+        "x", lambda g, x, a, b: g * np.where(x > 0, 1, np.exp(np.minimum(x / a, 0)))),
     "gelu": Operation(
         lambda x, a, b: x * _normal_cdf(x),
         "x", lambda g, x, a, b: g * (_normal_cdf(x) + x * _normal_density(x))),
@@ -94,6 +100,18 @@ OPERATIONS = {
     "hardswish": Operation(
         lambda x, a, b: x * np.clip(x + 3, 0, 6) / 6,
         "x", lambda g, x, a, b: np.where(x < 3, np.where(x > -3, g * (x / 3 + 0.5), 0), g)),
+    "hardshrink": Operation(
+        lambda x, a, b: np.where((x >= -a) & (x <= a), 0, x),
+        "x", lambda g, x, a, b: np.where((x >= -a) & (x <= a), 0, g)),
+    "softshrink": Operation(
+        lambda x, a, b: np.where(x > a, x - a, np.where(x < -a, x + a, 0 * x)),
+        "x", lambda g, x, a, b: np.where((x >= -a) & (x <= a), 0, g)),
+    "tanhshrink": Operation(
+        lambda x, a, b: x - np.tanh(x),
+        "x", lambda g, x, a, b: g * np.tanh(x) ** 2),
+    "softsign": Operation(
+        lambda x, a, b: x / (1 + np.abs(x)),
+        "x", lambda g, x, a, b: g / (1 + np.abs(x)) ** 2),
     "tanh": Operation(
         lambda x, a, b: np.tanh(x),
         "y", lambda g, y, a, b: g * (1 - y**2)),
@@ -106,12 +124,21 @@ OPERATIONS = {
     "sqrt": Operation(
         lambda x, a, b: np.sqrt(x),
         "y", lambda g, y, a, b: g / (2 * y)),
+    "rsqrt": Operation(
+        lambda x, a, b: 1 / np.sqrt(x),
+        "y", lambda g, y, a, b: -g * y**3 / 2),
+    "reciprocal": Operation(
+        lambda x, a, b: 1 / x,
+        "y", lambda g, y, a, b: -g * y**2),
     "abs": Operation(
         lambda x, a, b: np.abs(x),
         "x", lambda g, x, a, b: g * np.sign(x)),
     "erf": Operation(
-        lambda x, a, b: _erf(x),
+        lambda x, a, b: _each(math.erf, x),
         "x", lambda g, x, a, b: g * (2 / math.sqrt(math.pi) * np.exp(-(x**2)))),
+    "erfc": Operation(
+        lambda x, a, b: _each(math.erfc, x),
+        "x", lambda g, x, a, b: -g * (2 / math.sqrt(math.pi) * np.exp(-(x**2)))),
 }  # fmt: skip
 _BY_NUMBER = tuple(OPERATIONS.values())
 
@@ -136,8 +163,9 @@ def softmax(x: Array, y: Array, g: tuple[int, int], logarithm: bool) -> None:
     `g` is (rows, columns).
     """
     rows = x.reshape(g)
-    shifted = rows - rows.max(1, keepdims=True)
-    shifted -= np.log(np.exp(shifted).sum(1, keepdims=True))
+    shifted = rows - rows.max(1, keepdims=True, initial=-np.inf)
+    with np.errstate(all="ignore"):
+        shifted -= np.log(np.exp(shifted).sum(1, keepdims=True))
     y[...] = (shifted if logarithm else np.exp(shifted)).reshape(y.shape)
 
 

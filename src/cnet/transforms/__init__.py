@@ -5,7 +5,7 @@ the shape (..., c, h, w). Random transforms draw from the generator that `cnet.m
 """
 
 from . import functional
-from .autoaugment import AutoAugment, AutoAugmentPolicy, RandAugment, TrivialAugmentWide
+from .autoaugment import AugMix, AutoAugment, AutoAugmentPolicy, RandAugment, TrivialAugmentWide
 from .base import Compose, Lambda, RandomApply, RandomChoice, RandomOrder
 from .color import (
     ColorJitter,
@@ -41,6 +41,7 @@ Scale = Resize
 RandomSizedCrop = RandomResizedCrop
 
 __all__ = [
+    "AugMix",
     "AutoAugment",
     "AutoAugmentPolicy",
     "CenterCrop",

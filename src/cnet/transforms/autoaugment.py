@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from . import draws
 from . import functional as F
 from .base import Transform
-from .images import Image
+from .images import Image, weighted_sum
 from .interpolation import InterpolationMode, interpolation_mode
 
 Fill = float | Sequence[float] | None
@@ -57,30 +57,30 @@ class _Strength(NamedTuple):
     """The largest magnitudes of a method."""
 
     shear: float = 0.3
-    translate: float | None = None  # in pixels; None for 150 / 331 of the image
+    translate: float | None = None  # in pixels; None for a share of the image
+    translate_share: float = 150 / 331
     rotate: float = 30.0
     change: float = 0.9
-    bits: int = 4  # that Posterize removes
+    bits: tuple[int, int] = (8, 4)  # that Posterize keeps, at the first and the last bin
 
     def magnitude(self, name: str, bin: int, bins: int, size: Sequence[int]) -> float:
         """The magnitude of an operation for a bin, without a sign, and an image (width, height)."""
         share = bin / (bins - 1)
         if name.startswith("Translate"):
-            longest = 150 / 331 * size[name == "TranslateY"]
+            longest = self.translate_share * size[name == "TranslateY"]
             return share * (longest if self.translate is None else self.translate)
         if name == "Posterize":
-            return 8 - round(share * self.bits)
+            first, last = self.bits
+            return first - round(share * (first - last))
         if name == "Solarize":
             return 255 * (1 - share)
         largest = {"ShearX": self.shear, "ShearY": self.shear, "Rotate": self.rotate}
-        changes = dict.fromkeys(["Brightness", "Color", "Contrast", "Sharpness"], self.change)
+        changes = dict.fromkeys(CHANGES, self.change)
         return share * {**largest, **changes}.get(name, 0.0)
 
 
-SIGNED = {
-    "ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate",
-    "Brightness", "Color", "Contrast", "Sharpness",
-}  # fmt: skip
+CHANGES = "Brightness", "Color", "Contrast", "Sharpness"
+SIGNED = {"ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate", *CHANGES}
 """Operations whose magnitude has a random sign."""
 
 
@@ -237,6 +237,13 @@ class RandAugment(_Augmentation):
     ----------
     E. D. Cubuk, B. Zoph, J. Shlens, Q. V. Le: RandAugment: practical automated data augmentation
     with a reduced search space. arXiv:1909.13719, 2019.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import transforms
+    >>> transforms.RandAugment(num_ops=3)(np.zeros((8, 8, 3), np.uint8)).shape
+    (8, 8, 3)
     """
 
     arguments = "num_ops", "magnitude", "num_magnitude_bins", "interpolation", "fill"
@@ -281,10 +288,17 @@ class TrivialAugmentWide(_Augmentation):
     ----------
     S. G. Müller, F. Hutter: TrivialAugment: tuning-free yet state-of-the-art data augmentation.
     ICCV 2021.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import transforms
+    >>> transforms.TrivialAugmentWide()(np.zeros((8, 8, 3), np.uint8)).shape
+    (8, 8, 3)
     """
 
     arguments = "num_magnitude_bins", "interpolation", "fill"
-    strength = _Strength(shear=0.99, translate=32.0, rotate=135.0, change=0.99, bits=6)
+    strength = _Strength(shear=0.99, translate=32.0, rotate=135.0, change=0.99, bits=(8, 2))
 
     def __init__(
         self,
@@ -299,3 +313,75 @@ class TrivialAugmentWide(_Augmentation):
         name = RANDOM_OPERATIONS[draws.choice(len(RANDOM_OPERATIONS))]
         bin = draws.integer(0, self.num_magnitude_bins)
         return self.apply_operation(img, name, bin, self.num_magnitude_bins, draws.chance(0.5))
+
+
+class AugMix(_Augmentation):
+    """A weighted mean of an image and of chains of random operations.
+
+    Parameters
+    ----------
+    severity : int, default 3
+        The number of bins of 10 from which magnitudes are drawn.
+    mixture_width : int, default 3
+        The number of chains.
+    chain_depth : int, default -1
+        The operations in a chain; a number from 1 to 3 is drawn if this is not positive.
+    alpha : float, default 1.0
+        The weights have Dirichlet distributions with this parameter.
+    all_ops : bool, default True
+        Whether to use brightness, colour, contrast and sharpness too.
+    interpolation, fill
+        As for `AutoAugment`; by default BILINEAR.
+
+    References
+    ----------
+    D. Hendrycks, N. Mu, E. D. Cubuk, B. Zoph, J. Gilmer, B. Lakshminarayanan: AugMix: a simple data
+    processing method to improve robustness and uncertainty. ICLR 2020.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import transforms
+    >>> transforms.AugMix()(np.zeros((8, 8, 3), np.uint8)).shape
+    (8, 8, 3)
+    """
+
+    arguments = "severity", "mixture_width", "chain_depth", "alpha", "all_ops", "fill"
+    strength = _Strength(translate_share=1 / 3, bits=(4, 0))
+    bins = 10
+
+    def __init__(
+        self,
+        severity: int = 3,
+        mixture_width: int = 3,
+        chain_depth: int = -1,
+        alpha: float = 1.0,
+        all_ops: bool = True,
+        interpolation: Any = InterpolationMode.BILINEAR,
+        fill: Fill = None,
+    ) -> None:
+        super().__init__(interpolation, fill)
+        if not 1 <= severity <= self.bins:
+            raise ValueError(f"AugMix: severity must be from 1 to {self.bins} (got {severity})")
+        self.severity = severity
+        self.mixture_width = mixture_width
+        self.chain_depth = chain_depth
+        self.alpha = float(alpha)
+        self.all_ops = all_ops
+        left_out = {"Identity", *(() if all_ops else CHANGES)}
+        self.operations = [name for name in RANDOM_OPERATIONS if name not in left_out]
+
+    def forward(self, img: Image) -> Image:
+        keep, mix = draws.shares(2, self.alpha)
+        weights = draws.shares(self.mixture_width, self.alpha)
+        chains = [self._chain(img) for _ in range(self.mixture_width)]
+        terms = [(keep, img), *((mix * w, chain) for w, chain in zip(weights, chains, strict=True))]
+        return weighted_sum("AugMix", terms)
+
+    def _chain(self, img: Image) -> Image:
+        depth = self.chain_depth if self.chain_depth > 0 else draws.integer(1, 4)
+        for _ in range(depth):
+            name = self.operations[draws.choice(len(self.operations))]
+            bin = draws.integer(0, self.severity)
+            img = self.apply_operation(img, name, bin, self.bins, draws.chance(0.5))
+        return img

@@ -16,9 +16,6 @@ class Transform(Module):
 
     arguments: Sequence[str] = ()
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.forward(*args, **kwargs)
-
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={getattr(self, name)}" for name in self.arguments)
         return f"{type(self).__name__}({shown})"
@@ -87,6 +84,12 @@ class Lambda:
     ------
     TypeError
         If `lambd` cannot be called.
+
+    Examples
+    --------
+    >>> from cnet import transforms
+    >>> transforms.Lambda(lambda x: x + 1)(2)
+    3
     """
 
     def __init__(self, lambd: Callable[[Any], Any]) -> None:
@@ -110,6 +113,12 @@ class RandomApply(Transform):
         Applied one after the other, or not at all.
     p : float, default 0.5
         The probability.
+
+    Examples
+    --------
+    >>> from cnet import transforms
+    >>> transforms.RandomApply([lambda x: x + 1], p=1)(2)
+    3
     """
 
     def __init__(self, transforms: Sequence[Callable[[Any], Any]], p: float = 0.5) -> None:
@@ -125,7 +134,14 @@ class RandomApply(Transform):
 
 
 class RandomOrder(Transform):
-    """Apply transforms in a random order."""
+    """Apply transforms in a random order.
+
+    Examples
+    --------
+    >>> from cnet import transforms
+    >>> transforms.RandomOrder([lambda x: x + 1, lambda x: x + 2])(0)
+    3
+    """
 
     def __init__(self, transforms: Sequence[Callable[[Any], Any]]) -> None:
         super().__init__()
@@ -154,6 +170,12 @@ class RandomChoice(Transform):
     ------
     ValueError
         If there is not one weight for each transform.
+
+    Examples
+    --------
+    >>> from cnet import transforms
+    >>> transforms.RandomChoice([lambda x: x + 1, lambda x: -x], p=[0, 1])(2)
+    -2
     """
 
     def __init__(

@@ -99,7 +99,15 @@ def _factors(
 
 
 class Grayscale(Transform):
-    """An image of grey; see `functional.rgb_to_grayscale`."""
+    """An image of grey; see `functional.rgb_to_grayscale`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import transforms
+    >>> transforms.Grayscale()(np.full((2, 2, 3), 7, np.uint8)).tolist()
+    [[7, 7], [7, 7]]
+    """
 
     arguments = ("num_output_channels",)
 
@@ -112,7 +120,15 @@ class Grayscale(Transform):
 
 
 class RandomGrayscale(Transform):
-    """An image of grey with probability `p`, of as many channels as before."""
+    """An image of grey with probability `p`, of as many channels as before.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import transforms
+    >>> transforms.RandomGrayscale(p=1)(np.zeros((2, 2, 3), np.uint8)).shape
+    (2, 2, 3)
+    """
 
     arguments = ("p",)
 
@@ -135,6 +151,13 @@ class GaussianBlur(Transform):
         Odd.
     sigma : float or (float, float), default (0.1, 2.0)
         The standard deviation, or its bounds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import transforms
+    >>> transforms.GaussianBlur(3)(np.ones((4, 5))).shape
+    (4, 5)
     """
 
     arguments = "kernel_size", "sigma"
@@ -190,6 +213,15 @@ class RandomErasing(Transform):
     ----------
     Z. Zhong, L. Zheng, G. Kang, S. Li, Y. Yang: Random erasing data augmentation.
     arXiv:1708.04896, 2017.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> import numpy as np
+    >>> from cnet import transforms
+    >>> erase = transforms.RandomErasing(p=1)
+    >>> bool((erase(cnet.tensor(np.ones((1, 9, 9)))).numpy() == 0).any())
+    True
     """
 
     arguments = "p", "scale", "ratio", "value", "inplace"
@@ -266,7 +298,15 @@ class _RandomChange(Transform):
 
 
 class RandomInvert(_RandomChange):
-    """The negative, with probability `p`."""
+    """The negative, with probability `p`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import transforms
+    >>> transforms.RandomInvert(p=1)(np.array([[0, 100]], np.uint8))
+    array([[255, 155]], dtype=uint8)
+    """
 
     arguments = ("p",)
     change = staticmethod(F.invert)
@@ -276,7 +316,15 @@ class RandomInvert(_RandomChange):
 
 
 class RandomAutocontrast(_RandomChange):
-    """Stretch the values to the whole range, with probability `p`."""
+    """Stretch the values to the whole range, with probability `p`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import transforms
+    >>> transforms.RandomAutocontrast(p=1)(np.array([[100, 200]], np.uint8))
+    array([[  0, 255]], dtype=uint8)
+    """
 
     arguments = ("p",)
     change = staticmethod(F.autocontrast)
@@ -286,7 +334,15 @@ class RandomAutocontrast(_RandomChange):
 
 
 class RandomEqualize(_RandomChange):
-    """Make all values about equally frequent, with probability `p`."""
+    """Make all values about equally frequent, with probability `p`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import transforms
+    >>> transforms.RandomEqualize(p=1)(np.zeros((4, 5), np.uint8)).shape
+    (4, 5)
+    """
 
     arguments = ("p",)
     change = staticmethod(F.equalize)
@@ -296,7 +352,15 @@ class RandomEqualize(_RandomChange):
 
 
 class RandomPosterize(_RandomChange):
-    """Keep the highest `bits`, with probability `p`."""
+    """Keep the highest `bits`, with probability `p`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import transforms
+    >>> transforms.RandomPosterize(1, p=1)(np.array([[100, 200]], np.uint8))
+    array([[  0, 128]], dtype=uint8)
+    """
 
     arguments = "bits", "p"
     change = staticmethod(F.posterize)
@@ -307,7 +371,15 @@ class RandomPosterize(_RandomChange):
 
 
 class RandomSolarize(_RandomChange):
-    """Invert values of at least `threshold`, with probability `p`."""
+    """Invert values of at least `threshold`, with probability `p`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import transforms
+    >>> transforms.RandomSolarize(128, p=1)(np.array([[100, 200]], np.uint8))
+    array([[100,  55]], dtype=uint8)
+    """
 
     arguments = "threshold", "p"
     change = staticmethod(F.solarize)
@@ -318,7 +390,15 @@ class RandomSolarize(_RandomChange):
 
 
 class RandomAdjustSharpness(_RandomChange):
-    """Blur or sharpen by `sharpness_factor`, with probability `p`."""
+    """Blur or sharpen by `sharpness_factor`, with probability `p`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import transforms
+    >>> transforms.RandomAdjustSharpness(2, p=1)(np.ones((4, 5))).shape
+    (4, 5)
+    """
 
     arguments = "sharpness_factor", "p"
     change = staticmethod(F.adjust_sharpness)

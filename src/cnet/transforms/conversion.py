@@ -29,14 +29,31 @@ class ToTensor(Transform):
 
 
 class PILToTensor(Transform):
-    """Convert a PIL image or an array (h, w, c) to a tensor (c, h, w) of the same values."""
+    """Convert a PIL image or an array (h, w, c) to a tensor (c, h, w) of the same values.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import transforms
+    >>> transforms.PILToTensor()(np.array([[0, 255]], np.uint8))
+    tensor([[[  0, 255]]], dtype=uint8)
+    """
 
     def forward(self, pic: Image) -> Tensor:
         return F.pil_to_tensor(pic)
 
 
 class ConvertImageDtype(Transform):
-    """Convert a tensor to a dtype and scale its values; see `functional.convert_image_dtype`."""
+    """Convert a tensor to a dtype and scale its values; see `functional.convert_image_dtype`.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> import numpy as np
+    >>> from cnet import transforms
+    >>> transforms.ConvertImageDtype(np.uint8)(cnet.tensor([[0.0, 1.0]]))
+    tensor([[  0, 255]], dtype=uint8)
+    """
 
     arguments = ("dtype",)
 

@@ -22,6 +22,11 @@ def integer(low: int, high: int) -> int:
     return int(default_generator().integers(low, high))
 
 
+def shares(n: int, alpha: float) -> list[float]:
+    """Positive numbers with the sum 1, with a Dirichlet distribution."""
+    return [float(share) for share in default_generator().dirichlet([alpha] * n)]
+
+
 def order(n: int) -> list[int]:
     """The numbers below n in random order."""
     return [int(i) for i in default_generator().permutation(n)]

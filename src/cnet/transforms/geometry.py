@@ -47,7 +47,15 @@ class Resize(Transform):
 
 
 class CenterCrop(Transform):
-    """Keep the centre of an image; see `functional.center_crop`."""
+    """Keep the centre of an image; see `functional.center_crop`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import transforms
+    >>> transforms.CenterCrop(2)(np.zeros((4, 5, 3))).shape
+    (2, 2, 3)
+    """
 
     arguments: Sequence[str] = ("size",)
 
@@ -60,14 +68,30 @@ class CenterCrop(Transform):
 
 
 class FiveCrop(CenterCrop):
-    """The four corners and the centre of an image; see `functional.five_crop`."""
+    """The four corners and the centre of an image; see `functional.five_crop`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import transforms
+    >>> [part.shape for part in transforms.FiveCrop(2)(np.zeros((4, 5)))]
+    [(2, 2), (2, 2), (2, 2), (2, 2), (2, 2)]
+    """
 
     def forward(self, img: Image) -> tuple[Image, ...]:
         return F.five_crop(img, self.size)
 
 
 class TenCrop(CenterCrop):
-    """Five parts of an image and five of the mirrored image; see `functional.ten_crop`."""
+    """Five parts of an image and five of the mirrored image; see `functional.ten_crop`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import transforms
+    >>> len(transforms.TenCrop(2)(np.zeros((4, 5))))
+    10
+    """
 
     arguments = "size", "vertical_flip"
 
@@ -80,7 +104,17 @@ class TenCrop(CenterCrop):
 
 
 class Pad(Transform):
-    """Add pixels around an image; see `functional.pad`."""
+    """Add pixels around an image; see `functional.pad`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import transforms
+    >>> transforms.Pad(1, fill=9)(np.array([[1, 2]]))
+    array([[9, 9, 9, 9],
+           [9, 1, 2, 9],
+           [9, 9, 9, 9]])
+    """
 
     arguments = "padding", "fill", "padding_mode"
 
@@ -164,7 +198,15 @@ class RandomCrop(Transform):
 
 
 class RandomHorizontalFlip(Transform):
-    """Mirror left and right with probability `p`."""
+    """Mirror left and right with probability `p`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import transforms
+    >>> transforms.RandomHorizontalFlip(p=1)(np.array([[1, 2]]))
+    array([[2, 1]])
+    """
 
     arguments = ("p",)
 
@@ -177,7 +219,16 @@ class RandomHorizontalFlip(Transform):
 
 
 class RandomVerticalFlip(RandomHorizontalFlip):
-    """Mirror top and bottom with probability `p`."""
+    """Mirror top and bottom with probability `p`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import transforms
+    >>> transforms.RandomVerticalFlip(p=1)(np.array([[1], [2]]))
+    array([[2],
+           [1]])
+    """
 
     def forward(self, img: Image) -> Image:
         return F.vflip(img) if draws.chance(self.p) else img
@@ -198,6 +249,13 @@ class RandomResizedCrop(Transform):
         See `functional.resize`.
     antialias : bool, default True
         See `functional.resize`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import transforms
+    >>> transforms.RandomResizedCrop(8)(np.zeros((20, 30, 3))).shape
+    (8, 8, 3)
     """
 
     arguments = "size", "scale", "ratio", "interpolation", "antialias"
@@ -252,6 +310,15 @@ class RandomRotation(Transform):
         The bounds of the angle; a single number d means (-d, d).
     interpolation, expand, center, fill
         See `functional.rotate`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import transforms
+    >>> transforms.RandomRotation((90, 90), expand=True)(np.array([[1, 2, 3]]))
+    array([[3],
+           [2],
+           [1]])
     """
 
     arguments = "degrees", "interpolation", "expand", "fill"
@@ -297,6 +364,13 @@ class RandomAffine(Transform):
         to x and to y.
     interpolation, fill, center
         See `functional.affine`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import transforms
+    >>> transforms.RandomAffine(10, (0.1, 0.1))(np.zeros((4, 5))).shape
+    (4, 5)
     """
 
     arguments = "degrees", "translate", "scale", "shear", "interpolation", "fill"

@@ -109,7 +109,7 @@ def _matrix(n: int, out: int, mode: InterpolationMode, antialias: bool) -> Array
         index = np.arange(n)
         weights[(index < first) | (index >= last)] = 0
         return np.asarray(weights / weights.sum(axis=1, keepdims=True))
-    sources = centers - 0.5 if cubic else np.maximum(centers - 0.5, 0)
+    sources = centers - 0.5
     weights = np.zeros((out, n))
     for offset in range(1 - radius, 1 + radius):
         index = np.floor(sources).astype(int) + offset

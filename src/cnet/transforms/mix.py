@@ -120,6 +120,16 @@ class CutMix(_Mix):
     ----------
     S. Yun, D. Han, S. J. Oh, S. Chun, J. Choe, Y. Yoo: CutMix: regularization strategy to train
     strong classifiers with localizable features. ICCV 2019.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> import numpy as np
+    >>> from cnet import transforms
+    >>> mix = transforms.CutMix(num_classes=3)
+    >>> images, labels = mix(cnet.tensor(np.zeros((2, 1, 4, 4))), cnet.tensor([0, 1]))
+    >>> images.shape, labels.shape
+    ((2, 1, 4, 4), (2, 3))
     """
 
     def _mix(self, images: Array, share: float) -> tuple[Array, float]:

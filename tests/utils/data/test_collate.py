@@ -9,7 +9,7 @@ import pytest
 
 import cnet
 from cnet import Tensor
-from cnet.utils.data import DataLoader, default_collate
+from cnet.utils.data import DataLoader, default_collate, default_convert
 
 Point = namedtuple("Point", ["x", "y"])
 
@@ -95,6 +95,39 @@ def test_structures(samples, expected):
 def test_errors(samples, error, message):
     with pytest.raises(error, match=message):
         default_collate(samples)
+
+
+def test_pil_images_are_refused():
+    image = pytest.importorskip("PIL.Image").new("L", (2, 2))
+    with pytest.raises(TypeError, match=r"samples\[0\] must not be PIL images; use transforms"):
+        default_collate([(image, 1), (image, 2)])
+
+
+@pytest.mark.parametrize(
+    ("sample", "expected"),
+    [
+        (ROWS, ROWS),
+        (np.float32(0.5), np.array(0.5, np.float32)),
+        (3, 3),
+        ("a", "a"),
+        (None, None),
+        ((ROWS, 1), (ROWS, 1)),
+        ([ROWS, "a"], [ROWS, "a"]),
+        (Point(ROWS, 1), Point(ROWS, 1)),
+        ({"x": ROWS, "y": [ROWS]}, {"x": ROWS, "y": [ROWS]}),
+        (OrderedDict(x=ROWS), OrderedDict(x=ROWS)),
+    ],
+)
+def test_conversion_without_batches(sample, expected):
+    same(default_convert(sample), expected)
+    same(next(iter(DataLoader([sample], None))), expected)
+
+
+def test_conversion_of_what_holds_no_numbers():
+    words = np.array(["a", "b"])
+    tensor = cnet.tensor([1.0])
+    assert default_convert(words) is words
+    assert default_convert(tensor) is tensor
 
 
 def test_like_pytorch():

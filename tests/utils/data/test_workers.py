@@ -280,6 +280,21 @@ class TestProcesses:
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
         assert len(rows(batches)) == 10
 
+    def test_a_fork_does_not_stop_the_workers_of_its_parent(self):
+        options = {"num_workers": 2, "multiprocessing_context": "fork", "persistent_workers": True}
+        loader = DataLoader(Noisy(), **options)
+        batches = iter(loader)
+        next(batches)
+        pid = os.fork()
+        if pid == 0:
+            del batches
+            del loader
+            gc.collect()
+            os._exit(0)
+        os.waitpid(pid, 0)
+        assert len(rows(batches)) == 10
+        assert len(rows(loader)) == 11
+
     def test_random_and_numpy_are_seeded(self):
         class Draw(Dataset):
             def __len__(self):

@@ -22,17 +22,13 @@ class XLogX(Operation[Tensor]):
     def forward(ctx: Context, x: Array) -> Any:
         x = floating("kl_div", x)
         ctx.save_for_backward(x)
-        return np.where(x == 0, 0, x * _logarithm(x))
+        return x * np.log(np.where(x == 0, 1, x))
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         (x,) = ctx.saved
-        return grad * (_logarithm(x) + 1)
-
-
-def _logarithm(x: Array) -> Any:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.log(x)
+        with np.errstate(divide="ignore"):
+            return grad * (np.log(x) + 1)
 
 
 def kl_div(

@@ -27,19 +27,23 @@ class Loss(Module):
         name = type(self).__name__
         self.reduction = reduction_of(name, reduction, size_average, reduce, self.more_reductions)
 
-    def forward(self, input: Any, target: Any) -> Tensor:
-        return self.loss(input, target)
-
     def loss(self, *inputs: Any) -> Tensor:
         """Call the function with the attributes of this module."""
         options = {name: getattr(self, name) for name in self.options}
         return type(self).function(*inputs, **options, reduction=self.reduction)
 
 
-class WeightedLoss(Loss):
+class TargetLoss(Loss):
+    """A loss of results and targets."""
+
+    def forward(self, input: Any, target: Any) -> Tensor:
+        return self.loss(input, target)
+
+
+class WeightedLoss(TargetLoss):
     """A loss with a tensor of weights, or None, as a buffer."""
 
-    options = ("weight",)
+    options: ClassVar[tuple[str, ...]] = ("weight",)
     weight: Tensor | None
 
     def __init__(

@@ -4,7 +4,7 @@ from typing import Any
 
 from ... import functional as F
 from ...tensor import Tensor
-from ._base import Loss, WeightedLoss
+from ._base import TargetLoss, WeightedLoss
 
 __all__ = ["BCELoss", "BCEWithLogitsLoss", "MultiLabelSoftMarginLoss", "SoftMarginLoss"]
 
@@ -82,7 +82,7 @@ class BCEWithLogitsLoss(WeightedLoss):
         self.register_buffer("pos_weight", pos_weight)
 
 
-class SoftMarginLoss(Loss):
+class SoftMarginLoss(TargetLoss):
     """The logistic loss of scores and signs; see `cnet.functional.soft_margin_loss`.
 
     Parameters

@@ -1,12 +1,12 @@
 """Loss modules of regression."""
 
 from ... import functional as F
-from ._base import Loss
+from ._base import TargetLoss
 
 __all__ = ["HuberLoss", "L1Loss", "MSELoss", "SmoothL1Loss"]
 
 
-class MSELoss(Loss):
+class MSELoss(TargetLoss):
     """The mean squared difference; see `cnet.functional.mse_loss`.
 
     Parameters
@@ -32,7 +32,7 @@ class MSELoss(Loss):
     function = staticmethod(F.mse_loss)
 
 
-class L1Loss(Loss):
+class L1Loss(TargetLoss):
     """The mean absolute difference; see `cnet.functional.l1_loss`.
 
     Parameters
@@ -58,7 +58,7 @@ class L1Loss(Loss):
     function = staticmethod(F.l1_loss)
 
 
-class SmoothL1Loss(Loss):
+class SmoothL1Loss(TargetLoss):
     """The absolute difference, squared near 0; see `cnet.functional.smooth_l1_loss`.
 
     Parameters
@@ -97,7 +97,7 @@ class SmoothL1Loss(Loss):
         self.beta = beta
 
 
-class HuberLoss(Loss):
+class HuberLoss(TargetLoss):
     """Half the squared difference, linear for large ones; see `cnet.functional.huber_loss`.
 
     Parameters

@@ -4,12 +4,12 @@ from typing import Any
 
 from ... import functional as F
 from ...tensor import Tensor
-from ._base import Loss
+from ._base import Loss, TargetLoss
 
 __all__ = ["GaussianNLLLoss", "KLDivLoss", "PoissonNLLLoss"]
 
 
-class KLDivLoss(Loss):
+class KLDivLoss(TargetLoss):
     """The Kullback-Leibler divergence; see `cnet.functional.kl_div`.
 
     Parameters
@@ -97,6 +97,9 @@ class PoissonNLLLoss(Loss):
         self.log_input = log_input
         self.full = full
         self.eps = eps
+
+    def forward(self, log_input: Any, target: Any) -> Tensor:
+        return self.loss(log_input, target)
 
 
 class GaussianNLLLoss(Loss):

@@ -4,12 +4,12 @@ from typing import Any
 
 from ... import functional as F
 from ...tensor import Tensor
-from ._base import Loss, WeightedLoss
+from ._base import Loss, TargetLoss, WeightedLoss
 
 __all__ = ["HingeEmbeddingLoss", "MarginRankingLoss", "MultiLabelMarginLoss", "MultiMarginLoss"]
 
 
-class HingeEmbeddingLoss(Loss):
+class HingeEmbeddingLoss(TargetLoss):
     """The hinge loss of distances; see `cnet.functional.hinge_embedding_loss`.
 
     Parameters
@@ -90,7 +90,7 @@ class MarginRankingLoss(Loss):
         return self.loss(input1, input2, target)
 
 
-class MultiLabelMarginLoss(Loss):
+class MultiLabelMarginLoss(TargetLoss):
     """The hinge loss of several classes per item.
 
     See `cnet.functional.multilabel_margin_loss`.

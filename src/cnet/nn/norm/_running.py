@@ -3,8 +3,8 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ...dtypes import DType
 from ...grad_mode import no_grad
 from ...tensor import Tensor
 from .._arguments import integer, parameter_dtype
@@ -33,7 +33,7 @@ class ChannelNorm(Module):
         track_running_stats: bool,
         bias: bool,
         device: Any,
-        dtype: npt.DTypeLike,
+        dtype: DType,
     ) -> None:
         super().__init__()
         self.num_features = integer(type(self).__name__, "num_features", num_features)

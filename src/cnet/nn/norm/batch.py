@@ -3,9 +3,9 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ... import functional as F
+from ...dtypes import DType
 from ...tensor import Tensor
 from ._running import ChannelNorm
 
@@ -23,7 +23,7 @@ class _BatchNorm(ChannelNorm):
         affine: bool = True,
         track_running_stats: bool = True,
         device: Any = None,
-        dtype: npt.DTypeLike = None,
+        dtype: DType = None,
         *,
         bias: bool = True,
     ) -> None:

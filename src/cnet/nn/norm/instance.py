@@ -3,9 +3,8 @@
 import warnings
 from typing import Any
 
-import numpy.typing as npt
-
 from ... import functional as F
+from ...dtypes import DType
 from ...tensor import Tensor, as_tensor
 from ._running import ChannelNorm
 
@@ -23,7 +22,7 @@ class _InstanceNorm(ChannelNorm):
         affine: bool = False,
         track_running_stats: bool = False,
         device: Any = None,
-        dtype: npt.DTypeLike = None,
+        dtype: DType = None,
         *,
         bias: bool = True,
     ) -> None:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ... import functional as F
+from ...dtypes import DType
 from ...grad_mode import no_grad
 from ...tensor import Tensor
 from .._arguments import integer, parameter_dtype
@@ -85,7 +85,7 @@ class LayerNorm(_ItemNorm):
         elementwise_affine: bool = True,
         bias: bool = True,
         device: Any = None,
-        dtype: npt.DTypeLike = None,
+        dtype: DType = None,
     ) -> None:
         super().__init__()
         self.normalized_shape = _shape("LayerNorm", normalized_shape)
@@ -151,7 +151,7 @@ class RMSNorm(_ItemNorm):
         eps: float | None = None,
         elementwise_affine: bool = True,
         device: Any = None,
-        dtype: npt.DTypeLike = None,
+        dtype: DType = None,
     ) -> None:
         super().__init__()
         self.normalized_shape = _shape("RMSNorm", normalized_shape)
@@ -162,8 +162,8 @@ class RMSNorm(_ItemNorm):
         self.weight = Parameter(np.empty(self.normalized_shape, dtype)) if affine else None
         self.reset_parameters()
 
-    def forward(self, input: Any) -> Tensor:
-        return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
+    def forward(self, x: Any) -> Tensor:
+        return F.rms_norm(x, self.normalized_shape, self.weight, self.eps)
 
     def extra_repr(self) -> str:
         return (
@@ -220,7 +220,7 @@ class GroupNorm(_ItemNorm):
         eps: float = 1e-5,
         affine: bool = True,
         device: Any = None,
-        dtype: npt.DTypeLike = None,
+        dtype: DType = None,
         *,
         bias: bool = True,
     ) -> None:

@@ -4,8 +4,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ... import functional as F
 from ...autograd import Context, Operation
+from ...operations import matmul
 from ...tensor import Tensor
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -86,5 +86,5 @@ def householder_product(a: Tensor, tau: Tensor) -> Tensor:
     q: Any = np.broadcast_to(identity, a.shape)
     for i in reversed(range(k)):
         v = vectors[..., i : i + 1]
-        q = q - tau[..., i : i + 1].unsqueeze(-1) * F.matmul(v, F.matmul(v.transpose(-1, -2), q))
+        q = q - tau[..., i : i + 1].unsqueeze(-1) * matmul(v, matmul(v.transpose(-1, -2), q))
     return q  # type: ignore[no-any-return]

@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ... import functional as F
+from ...operations import permute, sqrt
 from ...random import default_generator
 from ...tensor import Tensor
 
@@ -15,15 +15,15 @@ Array: TypeAlias = np.ndarray[Any, Any]
 def norm_except(v: Tensor, dim: int | None) -> Tensor:
     """The norm of `v` over all axes but `dim`, which are kept with length 1; of all for None."""
     if dim is None:
-        return F.sqrt((v * v).sum())
+        return sqrt((v * v).sum())
     axes = tuple(axis for axis in range(v.ndim) if axis != dim % v.ndim)
-    return F.sqrt((v * v).sum(axes, keepdim=True)) if axes else F.sqrt(v * v)
+    return sqrt((v * v).sum(axes, keepdim=True)) if axes else sqrt(v * v)
 
 
 def as_matrix(weight: Tensor, dim: int) -> Tensor:
     """The weight with the axis `dim` first and all others joined."""
     if dim:
-        weight = F.permute(weight, (dim, *(axis for axis in range(weight.ndim) if axis != dim)))
+        weight = permute(weight, (dim, *(axis for axis in range(weight.ndim) if axis != dim)))
     return weight.reshape(weight.shape[0], -1)
 
 

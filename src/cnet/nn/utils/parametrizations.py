@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ... import functional as F
+from ...operations import cat, matmul, sqrt
 from ...random import default_generator
 from ...tensor import Tensor
 from ..module import Module
@@ -88,7 +88,7 @@ class _SpectralNorm(Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         if weight.ndim == 1:
-            return weight / F.sqrt((weight * weight).sum()).clip(self.eps)
+            return weight / sqrt((weight * weight).sum()).clip(self.eps)
         matrix = as_matrix(weight, self.dim)
         u, v = self._u._array, self._v._array
         if self.training:
@@ -171,7 +171,7 @@ class _Orthogonal(Module):
         else:
             a = X * np.tril(np.ones((n, k), X.dtype))
             if n != k:
-                a = F.cat([a, Tensor(np.zeros((*X.shape[:-2], n, n - k), X.dtype))], -1)
+                a = cat([a, Tensor(np.zeros((*X.shape[:-2], n, n - k), X.dtype))], -1)
             a = a - a.transpose(-1, -2)
             if self.orthogonal_map == "matrix_exp":
                 q = _linalg.matrix_exp(a)
@@ -180,7 +180,7 @@ class _Orthogonal(Module):
                 q = _linalg.solve(identity - a / 2, identity + a / 2)
             q = q[..., :k]
         if self.base is not None:
-            q = F.matmul(self.base, q)
+            q = matmul(self.base, q)
         return q.transpose(-1, -2) if transposed else q
 
     def right_inverse(self, Q: Tensor) -> Tensor:

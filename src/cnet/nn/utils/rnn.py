@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ... import functional as F
+from ...operations import stack
 from ...tensor import Tensor, as_tensor
 
 
@@ -56,7 +57,7 @@ def pad_sequence(
         widths = (0, missing) if padding_side == "right" else (missing, 0)
         padding = [0, 0] * (tensor.ndim - 1) + list(widths)
         padded.append(F.pad(tensor, padding, value=padding_value) if missing else tensor)
-    return F.stack(padded, 0 if batch_first else 1)
+    return stack(padded, 0 if batch_first else 1)
 
 
 def unpad_sequence(

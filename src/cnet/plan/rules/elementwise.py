@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from ...functional.activation import LeakyReLU, ReLU
-from ...operations._elementwise import Elementwise
+from ...functional.rectifiers import ReLU
+from ...operations._elementwise import COMPILED
 from ...operations.arithmetic import Add
 from ..steps import RULES, Rule, Step, Value, elementwise, extendable
 
@@ -12,26 +12,21 @@ def operation(x: Value, name: str, a: float = 0.0, b: float = 0.0) -> Step:
     return elementwise("elementwise", x, operation=name, a=a, b=b)
 
 
-def rule_of(function: type[Elementwise]) -> Rule:
-    return lambda x, **parameters: operation(x, function.name, **parameters)
+def rule_of(name: str) -> Rule:
+    return lambda x, **parameters: operation(x, name, **parameters)
 
 
-for _function in Elementwise.__subclasses__():
-    RULES.of(_function)(rule_of(_function))
+for _name, _function in COMPILED.items():
+    RULES.of(_function)(rule_of(_name))
 
 
 @RULES.of(ReLU)
-def relu(x: Value) -> Step | Value:
+def relu(x: Value, **_: float) -> Step | Value:
     step = extendable(x)
     if step and step.kernel != "conv2d":
         step.arguments["relu"] = 1
         return x
     return operation(x, "relu")
-
-
-@RULES.of(LeakyReLU)
-def leaky_relu(x: Value, *, negative_slope: float) -> Step:
-    return operation(x, "leaky_relu", negative_slope)
 
 
 @RULES.of(Add)

@@ -1,6 +1,7 @@
 """Transforms as functions of an image, with all parameters given."""
 
 from ..interpolation import InterpolationMode
+from .affine import affine, rotate
 from .color import (
     adjust_brightness,
     adjust_contrast,
@@ -29,7 +30,6 @@ from .conversion import (
     to_tensor,
 )
 from .geometry import (
-    affine,
     center_crop,
     crop,
     five_crop,
@@ -37,7 +37,6 @@ from .geometry import (
     pad,
     resize,
     resized_crop,
-    rotate,
     ten_crop,
     vflip,
 )

@@ -1,11 +1,13 @@
 """Functions that change the values of pixels."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ...tensor import Tensor
+from .. import pillow
 from ..images import Array, Image, channels, largest, map_planes, to_dtype
 
 LUMA = (0.299, 0.587, 0.114)
@@ -59,11 +61,24 @@ def adjust_brightness(img: Image, brightness_factor: float) -> Image:
     array([[ 20, 255]], dtype=uint8)
     """
     factor = _factor("adjust_brightness", "brightness_factor", brightness_factor)
-    return map_planes("adjust_brightness", img, lambda planes: _blend(planes, 0, factor))
+    return map_planes(
+        "adjust_brightness",
+        img,
+        lambda planes: _blend(planes, 0, factor),
+        partial(pillow.enhance, "Brightness", factor=factor),
+    )
 
 
 def adjust_contrast(img: Image, contrast_factor: float) -> Image:
-    """Move all values away from the mean grey: 0 gives a grey image, 1 the same image."""
+    """Move all values away from the mean grey: 0 gives a grey image, 1 the same image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.adjust_contrast(np.array([[50, 150]], np.uint8), 1.5)
+    array([[ 25, 175]], dtype=uint8)
+    """
     factor = _factor("adjust_contrast", "contrast_factor", contrast_factor)
     _require_colors("adjust_contrast", img)
 
@@ -72,16 +87,28 @@ def adjust_contrast(img: Image, contrast_factor: float) -> Image:
         mean = _grey(planes).mean(axis=axes, keepdims=True, dtype=np.float64)
         return _blend(planes, mean, factor)
 
-    return map_planes("adjust_contrast", img, change)
+    by_pillow = partial(pillow.enhance, "Contrast", factor=factor)
+    return map_planes("adjust_contrast", img, change, by_pillow)
 
 
 def adjust_saturation(img: Image, saturation_factor: float) -> Image:
-    """Move all colours away from grey: 0 gives a grey image, 1 the same image."""
+    """Move all colours away from grey: 0 gives a grey image, 1 the same image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.adjust_saturation(np.array([[[100, 0, 0]]], np.uint8), 0)
+    array([[[30, 30, 30]]], dtype=uint8)
+    """
     factor = _factor("adjust_saturation", "saturation_factor", saturation_factor)
     if _require_colors("adjust_saturation", img) == 1:
         return img
     return map_planes(
-        "adjust_saturation", img, lambda planes: _blend(planes, _grey(planes), factor)
+        "adjust_saturation",
+        img,
+        lambda planes: _blend(planes, _grey(planes), factor),
+        partial(pillow.enhance, "Color", factor=factor),
     )
 
 
@@ -141,7 +168,15 @@ def _turn_hue(colors: Array, turn: float) -> Array:
 
 
 def adjust_gamma(img: Image, gamma: float, gain: float = 1) -> Image:
-    """Change each value v between 0 and 1 to ``gain * v**gamma``."""
+    """Change each value v between 0 and 1 to ``gain * v**gamma``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.adjust_gamma(np.array([[0, 128, 255]], np.uint8), 2)
+    array([[  0,  64, 255]], dtype=uint8)
+    """
     power = _factor("adjust_gamma", "gamma", gamma)
 
     def change(planes: Array) -> Array:
@@ -154,7 +189,15 @@ def adjust_gamma(img: Image, gamma: float, gain: float = 1) -> Image:
 
 
 def rgb_to_grayscale(img: Image, num_output_channels: int = 1) -> Image:
-    """An image of grey, with 1 channel or with 3 equal ones."""
+    """An image of grey, with 1 channel or with 3 equal ones.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.rgb_to_grayscale(np.array([[[255, 0, 0], [0, 255, 0]]], np.uint8))
+    array([[ 76, 150]], dtype=uint8)
+    """
     if num_output_channels not in (1, 3):
         raise ValueError(
             f"rgb_to_grayscale: num_output_channels must be 1 or 3 (got {num_output_channels})"
@@ -170,7 +213,8 @@ def rgb_to_grayscale(img: Image, num_output_channels: int = 1) -> Image:
 
     if channels("rgb_to_grayscale", img) == 1 and num_output_channels == 3:
         return _repeat_grey(img)
-    return map_planes("rgb_to_grayscale", img, change)
+    by_pillow = partial(pillow.grey, channels=num_output_channels)
+    return map_planes("rgb_to_grayscale", img, change, by_pillow)
 
 
 def _repeat_grey(img: Image) -> Image:
@@ -187,16 +231,32 @@ to_grayscale = rgb_to_grayscale
 
 
 def invert(img: Image) -> Image:
-    """The negative: white becomes black."""
+    """The negative: white becomes black.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.invert(np.array([[0, 100]], np.uint8))
+    array([[255, 155]], dtype=uint8)
+    """
 
     def change(planes: Array) -> Array:
         return np.asarray(planes.dtype.type(largest(planes.dtype)) - planes)
 
-    return map_planes("invert", img, change)
+    return map_planes("invert", img, change, partial(pillow.operate, "invert"))
 
 
 def posterize(img: Image, bits: int) -> Image:
-    """Keep only the highest bits of each uint8 value."""
+    """Keep only the highest bits of each uint8 value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.posterize(np.array([[100, 200]], np.uint8), 1)
+    array([[  0, 128]], dtype=uint8)
+    """
     if not 0 <= bits <= 8:
         raise ValueError(f"posterize: bits must be from 0 to 8 (got {bits})")
 
@@ -208,41 +268,64 @@ def posterize(img: Image, bits: int) -> Image:
 
 
 def solarize(img: Image, threshold: float) -> Image:
-    """Invert all values that are at least `threshold`."""
+    """Invert all values that are at least `threshold`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.solarize(np.array([[100, 200]], np.uint8), 128)
+    array([[100,  55]], dtype=uint8)
+    """
 
     def change(planes: Array) -> Array:
         return np.where(
             planes >= threshold, planes.dtype.type(largest(planes.dtype)) - planes, planes
         )
 
-    return map_planes("solarize", img, change)
+    return map_planes(
+        "solarize", img, change, lambda image: pillow.operate("solarize", image, threshold)
+    )
 
 
 def adjust_sharpness(img: Image, sharpness_factor: float) -> Image:
-    """Blur an image (0), keep it (1), or sharpen it (2 and more)."""
+    """Blur an image (0), keep it (1), or sharpen it (2 and more).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.adjust_sharpness(np.eye(3), 2).round(2)
+    array([[1., 0., 0.],
+           [0., 1., 0.],
+           [0., 0., 1.]])
+    """
     factor = _factor("adjust_sharpness", "sharpness_factor", sharpness_factor)
 
     def change(planes: Array) -> Array:
         if min(planes.shape[-2:]) < 3:
             return planes
-        kernel = np.ones((3, 3))
-        kernel[1, 1] = 5
         smooth = planes.astype(_work_dtype(planes.dtype))
-        h, w = planes.shape[-2:]
-        parts = [
-            kernel[y, x] / 13 * smooth[..., y : h - 2 + y, x : w - 2 + x]
-            for y in range(3)
-            for x in range(3)
-        ]
-        smooth[..., 1:-1, 1:-1] = np.sum(parts, axis=0)
+        rows = smooth[..., :-2, :] + smooth[..., 1:-1, :] + smooth[..., 2:, :]
+        box = rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]
+        smooth[..., 1:-1, 1:-1] = (box + 4 * smooth[..., 1:-1, 1:-1]) / 13
         blurred = smooth if planes.dtype.kind == "f" else np.rint(smooth)
         return _blend(planes, blurred, factor)
 
-    return map_planes("adjust_sharpness", img, change)
+    by_pillow = partial(pillow.enhance, "Sharpness", factor=factor)
+    return map_planes("adjust_sharpness", img, change, by_pillow)
 
 
 def autocontrast(img: Image) -> Image:
-    """Stretch the values of each channel to the whole range."""
+    """Stretch the values of each channel to the whole range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.autocontrast(np.array([[100, 150, 200]], np.uint8))
+    array([[  0, 127, 255]], dtype=uint8)
+    """
 
     def change(planes: Array) -> Array:
         unit = largest(planes.dtype)
@@ -252,18 +335,26 @@ def autocontrast(img: Image) -> Image:
         low, high = np.where(flat, 0, low), np.where(flat, unit, high)
         return to_dtype((values - low) * (unit / (high - low)), planes.dtype)
 
-    return map_planes("autocontrast", img, change)
+    return map_planes("autocontrast", img, change, partial(pillow.operate, "autocontrast"))
 
 
 def equalize(img: Image) -> Image:
-    """Change the uint8 values of each channel so that all are about equally frequent."""
+    """Change the uint8 values of each channel so that all are about equally frequent.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.equalize(np.arange(600).reshape(20, 30).astype(np.uint8)).shape
+    (20, 30)
+    """
 
     def change(planes: Array) -> Array:
         _require_bytes("equalize", planes)
         flat = planes.reshape(-1, *planes.shape[-2:])
         return np.stack([_equalized(plane) for plane in flat]).reshape(planes.shape)
 
-    return map_planes("equalize", img, change)
+    return map_planes("equalize", img, change, partial(pillow.operate, "equalize"))
 
 
 def _equalized(plane: Array) -> Array:
@@ -300,6 +391,15 @@ def gaussian_blur(
     ------
     ValueError
         If a number is out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.gaussian_blur(np.eye(3), 3, 1.0).round(2)
+    array([[0.5 , 0.37, 0.3 ],
+           [0.37, 0.35, 0.37],
+           [0.3 , 0.37, 0.5 ]])
     """
     sizes = [kernel_size] * 2 if isinstance(kernel_size, int) else list(kernel_size)
     if len(sizes) != 2 or any(n <= 0 or n % 2 == 0 for n in sizes):
@@ -342,6 +442,14 @@ def erase(img: Image, i: int, j: int, h: int, w: int, v: Any, inplace: bool = Fa
     """Replace a rectangle, of corner (i, j), height h and width w, by the value v.
 
     `v` is a number, or an array or tensor that broadcasts to planes (..., h, w).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.erase(np.ones((2, 3)), 0, 1, 1, 2, 0)
+    array([[1., 0., 0.],
+           [1., 1., 1.]])
     """
     values = v.numpy() if isinstance(v, Tensor) else np.asarray(v)
 

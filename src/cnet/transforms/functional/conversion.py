@@ -46,7 +46,15 @@ def to_tensor(pic: Image) -> Tensor:
 
 
 def pil_to_tensor(pic: Image) -> Tensor:
-    """Convert a PIL image or an array to a tensor (c, h, w) of the same dtype and values."""
+    """Convert a PIL image or an array to a tensor (c, h, w) of the same dtype and values.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.pil_to_tensor(np.array([[0, 255]], np.uint8))
+    tensor([[[  0, 255]]], dtype=uint8)
+    """
     return Tensor(np.array(_pixels("pil_to_tensor", pic), order="C"))
 
 
@@ -208,16 +216,40 @@ def normalize(
 
 
 def get_dimensions(img: Image) -> list[int]:
-    """Channels, height and width."""
+    """Channels, height and width.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.get_dimensions(np.zeros((4, 5, 3)))
+    [3, 4, 5]
+    """
     return [channels("get_dimensions", img), *height_width("get_dimensions", img)]
 
 
 def get_image_size(img: Image) -> list[int]:
-    """Width and height."""
+    """Width and height.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.get_image_size(np.zeros((4, 5, 3)))
+    [5, 4]
+    """
     height, width = height_width("get_image_size", img)
     return [width, height]
 
 
 def get_image_num_channels(img: Image) -> int:
-    """The number of channels."""
+    """The number of channels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.get_image_num_channels(np.zeros((4, 5, 3)))
+    3
+    """
     return channels("get_image_num_channels", img)

@@ -1,20 +1,20 @@
-"""Functions that move pixels: resize, crop, pad, flip, rotate."""
+"""Functions that move pixels: resize, crop, pad, flip."""
 
-import math
 from collections.abc import Sequence
 from operator import index
 from typing import Any
 
 import numpy as np
 
-from ..images import Array, Image, channels, height_width, is_pil, map_planes
+from .. import pillow
+from ..images import Array, Image, height_width, is_pil, map_planes
 from ..interpolation import (
     InterpolationMode,
     interpolation_mode,
     pillow_number,
     resize_planes,
-    sample_planes,
 )
+from .fill import fill_values, pillow_fill
 
 PADDING_MODES = "constant", "edge", "reflect", "symmetric"
 
@@ -132,7 +132,15 @@ def crop(img: Image, top: int, left: int, height: int, width: int) -> Image:
 
 
 def center_crop(img: Image, output_size: int | Sequence[int]) -> Image:
-    """The part around the centre; zeros around an image that is smaller."""
+    """The part around the centre; zeros around an image that is smaller.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.center_crop(np.arange(12).reshape(3, 4), (1, 2))
+    array([[5, 6]])
+    """
     height, width = pair("center_crop", "output_size", output_size)
     h, w = height_width("center_crop", img)
     if width > w or height > h:
@@ -155,12 +163,28 @@ def resized_crop(
     interpolation: Any = InterpolationMode.BILINEAR,
     antialias: bool | None = True,
 ) -> Image:
-    """Crop an image and resize the part."""
+    """Crop an image and resize the part.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.resized_crop(np.eye(4), 1, 1, 2, 2, (1, 2))
+    array([[0.5, 0.5]])
+    """
     return resize(crop(img, top, left, height, width), size, interpolation, antialias=antialias)
 
 
 def five_crop(img: Image, size: int | Sequence[int]) -> tuple[Image, ...]:
-    """The four corners (top left, top right, bottom left, bottom right) and the centre."""
+    """The four corners (top left, top right, bottom left, bottom right) and the centre.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> [part.tolist() for part in functional.five_crop(np.array([[1, 2, 3]]), 1)]
+    [[[1]], [[3]], [[1]], [[3]], [[2]]]
+    """
     height, width = pair("five_crop", "size", size)
     h, w = height_width("five_crop", img)
     if height > h or width > w:
@@ -176,20 +200,46 @@ def five_crop(img: Image, size: int | Sequence[int]) -> tuple[Image, ...]:
 def ten_crop(
     img: Image, size: int | Sequence[int], vertical_flip: bool = False
 ) -> tuple[Image, ...]:
-    """The `five_crop` of an image, and that of the mirrored image."""
+    """The `five_crop` of an image, and that of the mirrored image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> len(functional.ten_crop(np.zeros((4, 4)), 2))
+    10
+    """
     mirrored = vflip(img) if vertical_flip else hflip(img)
     return five_crop(img, size) + five_crop(mirrored, size)
 
 
 def hflip(img: Image) -> Image:
-    """Mirror left and right."""
+    """Mirror left and right.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.hflip(np.array([[1, 2], [3, 4]]))
+    array([[2, 1],
+           [4, 3]])
+    """
     if is_pil(img):
         return img.transpose(0)
     return map_planes("hflip", img, lambda planes: planes[..., ::-1].copy())
 
 
 def vflip(img: Image) -> Image:
-    """Mirror top and bottom."""
+    """Mirror top and bottom.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> functional.vflip(np.array([[1, 2], [3, 4]]))
+    array([[3, 4],
+           [1, 2]])
+    """
     if is_pil(img):
         return img.transpose(1)
     return map_planes("vflip", img, lambda planes: planes[..., ::-1, :].copy())
@@ -256,7 +306,16 @@ def pad(
         result[..., y : y + h, x : x + w] = planes
         return result
 
-    return map_planes("pad", img, extend)
+    if padding_mode != "constant":
+        return map_planes("pad", img, extend)
+    return map_planes(
+        "pad",
+        img,
+        extend,
+        lambda image: pillow.expand(
+            image, left, top, right, bottom, pillow_fill("pad", image, fill)
+        ),
+    )
 
 
 def _sides(padding: int | Sequence[int]) -> tuple[int, int, int, int]:
@@ -271,183 +330,3 @@ def _sides(padding: int | Sequence[int]) -> tuple[int, int, int, int]:
         raise ValueError(f"pad: padding must have 1, 2 or 4 values (got {len(values)})")
     left, top, right, bottom = (values * 4)[:4]
     return left, top, right, bottom
-
-
-def fill_values(function: str, img: Image, fill: float | Sequence[float] | None) -> Array:
-    """The value for each channel, of a shape that broadcasts to planes."""
-    values = np.asarray(0 if fill is None else fill, np.float64)
-    count = channels(function, img)
-    if values.ndim > 1 or values.size not in (1, count):
-        raise ValueError(
-            f"{function}: fill must have a value for each channel (got {values.size} and {count})"
-        )
-    return values.reshape(-1, 1, 1) if values.size > 1 else values.reshape(())
-
-
-def _pillow_fill(function: str, img: Image, fill: float | Sequence[float] | None) -> Any:
-    """The value of a PIL image for pixels that come from outside."""
-    values = np.broadcast_to(fill_values(function, img, fill).reshape(-1), channels(function, img))
-    numbers = [float(v) if img.mode == "F" else int(v) for v in values]
-    return numbers[0] if len(numbers) == 1 else tuple(numbers)
-
-
-def rotate(
-    img: Image,
-    angle: float,
-    interpolation: Any = InterpolationMode.NEAREST,
-    expand: bool = False,
-    center: Sequence[float] | None = None,
-    fill: float | Sequence[float] | None = None,
-) -> Image:
-    """Rotate an image.
-
-    Parameters
-    ----------
-    img : Tensor, PIL image or ndarray
-        The image.
-    angle : float
-        Degrees, counter-clockwise.
-    interpolation : InterpolationMode, default NEAREST
-        NEAREST or BILINEAR; for PIL images also BICUBIC.
-    expand : bool, default False
-        Whether to enlarge the image so that it holds the whole rotated image, for a rotation about
-        its centre.
-    center : (float, float), optional
-        The centre (x, y) of the rotation, from the upper left corner; by default that of the image.
-    fill : float or sequence of float, optional
-        The value of pixels from outside, by default 0.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from cnet.transforms import functional
-    >>> functional.rotate(np.array([[1, 2], [3, 4]]), 90)
-    array([[2, 4],
-           [1, 3]])
-    """
-    mode = interpolation_mode("rotate", interpolation)
-    if is_pil(img):
-        return img.rotate(
-            angle,
-            pillow_number(mode),
-            expand,
-            center if center is None else tuple(center),
-            fillcolor=_pillow_fill("rotate", img, fill),
-        )
-    if expand and angle % 90 == 0:
-        turns = int(angle // 90)
-        return map_planes("rotate", img, lambda planes: np.rot90(planes, turns, (-2, -1)).copy())
-    h, w = height_width("rotate", img)
-    middle = (w / 2, h / 2) if center is None else (center[0], center[1])
-    matrix = inverse_affine_matrix(middle, -angle, (0, 0), 1, (0, 0))
-    height, width = h, w
-    if expand:
-        height, width = _expanded(matrix, h, w)
-        shift = matrix[:, :2] @ [-(width - w) / 2, -(height - h) / 2]
-        matrix = matrix + np.pad(shift[:, np.newaxis], [(0, 0), (2, 0)])
-    values = fill_values("rotate", img, fill)
-    return map_planes(
-        "rotate",
-        img,
-        lambda planes: sample_planes("rotate", planes, matrix, (height, width), mode, values),
-    )
-
-
-def _expanded(matrix: Array, h: int, w: int) -> tuple[int, int]:
-    """Height and width that hold all corners of a rotated image."""
-    corners = np.array([(0, 0, 1), (w, 0, 1), (w, h, 1), (0, h, 1)])
-    x, y = (corners @ matrix.T).T.round(9)
-    return int(np.ceil(y.max()) - np.floor(y.min())), int(np.ceil(x.max()) - np.floor(x.min()))
-
-
-def inverse_affine_matrix(
-    center: Sequence[float],
-    angle: float,
-    translate: Sequence[float],
-    scale: float,
-    shear: Sequence[float],
-) -> Array:
-    """The matrix (2, 3) from positions in the result of `affine` to positions in the image.
-
-    The image is rotated by `angle`, sheared and scaled about `center`, and then moved.
-    """
-    rotation = math.radians(angle)
-    sx, sy = (math.radians(value) for value in shear)
-    a = math.cos(rotation - sy) / math.cos(sy)
-    b = -math.cos(rotation - sy) * math.tan(sx) / math.cos(sy) - math.sin(rotation)
-    c = math.sin(rotation - sy) / math.cos(sy)
-    d = -math.sin(rotation - sy) * math.tan(sx) / math.cos(sy) + math.cos(rotation)
-    linear = np.array([[d, -b], [-c, a]]).round(15) / scale  # exact for multiples of 90 degrees
-    middle = np.array([center[0], center[1]], float)
-    offset = middle - linear @ (middle + np.asarray(translate, float))
-    return np.column_stack([linear, offset])
-
-
-def affine(
-    img: Image,
-    angle: float,
-    translate: Sequence[float],
-    scale: float,
-    shear: float | Sequence[float],
-    interpolation: Any = InterpolationMode.NEAREST,
-    fill: float | Sequence[float] | None = None,
-    center: Sequence[float] | None = None,
-) -> Image:
-    """Rotate, shear, scale and move an image.
-
-    Parameters
-    ----------
-    img : Tensor, PIL image or ndarray
-        The image.
-    angle : float
-        Degrees, clockwise.
-    translate : (float, float)
-        By how many pixels to move it to the right and down.
-    scale : float
-        The factor, greater than 0.
-    shear : float or (float, float)
-        Degrees, parallel to the x axis and to the y axis.
-    interpolation : InterpolationMode, default NEAREST
-        NEAREST or BILINEAR; for PIL images also BICUBIC.
-    fill : float or sequence of float, optional
-        The value of pixels from outside, by default 0.
-    center : (float, float), optional
-        The fixed point (x, y), from the upper left corner; by default the centre of the image.
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range or has another number of values.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from cnet.transforms import functional
-    >>> functional.affine(np.array([[1, 2, 3]]), 0, (1, 0), 1.0, 0)
-    array([[0, 1, 2]])
-    """
-    mode = interpolation_mode("affine", interpolation)
-    if scale <= 0:
-        raise ValueError(f"affine: scale must be greater than 0 (got {scale})")
-    if len(translate) != 2:
-        raise ValueError(f"affine: translate must have 2 values (got {len(translate)})")
-    shears = [*shear] if isinstance(shear, Sequence) else [shear, 0.0]
-    if len(shears) == 1:
-        shears *= 2
-    if len(shears) != 2:
-        raise ValueError(f"affine: shear must have 1 or 2 values (got {len(shears)})")
-    h, w = height_width("affine", img)
-    middle = (w / 2, h / 2) if center is None else center
-    matrix = inverse_affine_matrix(middle, angle, translate, scale, shears)
-    if is_pil(img):
-        return img.transform(
-            img.size,
-            0,
-            tuple(matrix.reshape(-1)),
-            pillow_number(mode),
-            fillcolor=_pillow_fill("affine", img, fill),
-        )
-    values = fill_values("affine", img, fill)
-    return map_planes(
-        "affine", img, lambda planes: sample_planes("affine", planes, matrix, (h, w), mode, values)
-    )

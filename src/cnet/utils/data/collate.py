@@ -195,6 +195,11 @@ def _as_array(sample: Any, name: str) -> Array:
             f"default_collate: samples{name} must all be numbers or arrays "
             f"(got {type(sample).__name__})"
         )
+    if hasattr(sample, "getbands"):
+        raise TypeError(
+            f"default_collate: samples{name} must not be PIL images; "
+            f"use transforms.ToTensor(), or pass collate_fn="
+        )
     array = np.asarray(sample)
     if not holds_numbers(array):
         raise TypeError(

@@ -1,0 +1,106 @@
+"""Arguments that name dimensions or sizes.
+
+Errors of dimensions out of range are both an IndexError, as in PyTorch, and a ValueError.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from operator import index
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ..tensor import Axis
+
+Result = TypeVar("Result")
+Dims = tuple[int, ...]
+
+
+def dim_of(function: str, dim: Any, ndim: int, name: str = "dim") -> int:
+    """A dimension as a non-negative number; a tensor without dimensions accepts 0 and -1."""
+    if type(dim) is not int:
+        dim = integer(function, name, dim)
+    reach = ndim or 1
+    if not -reach <= dim < reach:
+        raise np.exceptions.AxisError(
+            f"{function}: {name} must be in range for {ndim} dimensions (got {dim})"
+        )
+    return int(dim) + reach if dim < 0 else int(dim)
+
+
+def dims_of(function: str, dims: Sequence[Any], ndim: int, name: str = "dims") -> Dims:
+    """Several dimensions as non-negative numbers, in the given order, none of them twice."""
+    found = tuple([dim_of(function, dim, ndim, name) for dim in dims])
+    if len(set(found)) < len(found):
+        raise ValueError(f"{function}: {name} must not contain a dim twice (got {tuple(dims)})")
+    return found
+
+
+def reduced_axes(function: str, x: Any, axis: Axis) -> Dims:
+    """The dimensions to reduce, sorted; all of them for None or an empty sequence."""
+    ndim = x.ndim
+    if type(axis) is int and -ndim <= axis < ndim:
+        return (axis % ndim,)
+    if axis is None or (isinstance(axis, Sequence) and not axis):
+        return tuple(range(ndim))
+    found = dims_of(function, axis if isinstance(axis, Sequence) else [axis], ndim, "dim")
+    return tuple(sorted(found)) if ndim else ()
+
+
+def integer(function: str, name: str, value: Any) -> int:
+    """An integer of any integer type, or a tensor of one integer."""
+    if type(value) is int:
+        return value
+    try:
+        if isinstance(value, bool) or getattr(value, "dtype", None) == np.bool_:
+            raise TypeError
+        number: int = index(value)
+    except TypeError:
+        raise TypeError(f"{function}: {name} must be an int (got {value!r})") from None
+    return number
+
+
+def integers(function: str, name: str, values: Any) -> Dims:
+    """Integers that were given as separate arguments or as one sequence."""
+    if len(values) == 1 and type(values[0]) is not int:
+        if isinstance(values[0], Sequence):
+            values = values[0]
+        elif getattr(values[0], "ndim", 0):
+            values = values[0].tolist()
+    for value in values:
+        if type(value) is not int:
+            return tuple([integer(function, name, value) for value in values])
+    return tuple(values)
+
+
+def variadic(name: str) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+    """A decorator: the integers after the first argument may also be one sequence or a keyword.
+
+    The decorated function gets them as separate arguments.
+    """
+
+    def decorate(function: Callable[..., Result]) -> Callable[..., Result]:
+        @wraps(function)
+        def call(input: Any, *given: Any, **options: Any) -> Result:
+            if name in options:
+                if given:
+                    raise TypeError(f"{function.__name__}: {name} must be given once")
+                given = (options.pop(name),)
+            for value in given:
+                if type(value) is not int:
+                    given = integers(function.__name__, name, given)
+                    break
+            return function(input, *given, **options)
+
+        return call
+
+    return decorate
+
+
+def broadcast(function: str, *shapes: Dims) -> Dims:
+    """The shape to which all shapes broadcast."""
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        listed = " and ".join(map(str, shapes))
+        raise ValueError(f"{function}: shapes {listed} do not broadcast") from None

@@ -1,0 +1,209 @@
+"""Products and quotients added to a tensor, and linear interpolation."""
+
+from typing import Any
+
+import numpy as np
+
+from ..autograd import Array
+from ..inplace import apply_in_place
+from ..tensor import Number, Operand, Tensor, TensorLike, array_of
+from ._common import weak
+from ._elementwise import define
+from ._promotion import common_number, only_floats
+from .registry import operation, written
+
+__all__ = ["addcdiv", "addcmul", "lerp"]
+
+
+def _addcmul(a: Array, b: Array, c: Array, value: Number) -> Any:
+    if a.dtype.kind != "f" and int(value) != value:
+        raise TypeError(f"addcmul: value must be an integer for integer operands (got {value})")
+    return a + a.dtype.type(value) * (b * c)
+
+
+AddCMul = define(
+    "addcmul",
+    _addcmul,
+    lambda g: g,
+    lambda g, c, value: g * (value * c),
+    lambda g, b, value: g * (value * b),
+    promote=common_number,
+)
+
+
+@operation(AddCMul, methods=("addcmul",))
+def addcmul(
+    input: TensorLike,
+    tensor1: TensorLike,
+    tensor2: TensorLike,
+    *,
+    value: Number = 1,
+    out: Tensor | None = None,
+) -> Tensor:
+    """The sum ``input + value * tensor1 * tensor2``.
+
+    Parameters
+    ----------
+    input, tensor1, tensor2 : Tensor or ndarray of numbers
+        Operands whose shapes broadcast.
+    value : number, default 1
+        A factor; must be an integer if all operands are integers.
+    out : Tensor, optional
+        A tensor of the same shape that the result is written into; it is not part of the graph.
+
+    Returns
+    -------
+    Tensor
+        In the broadcast shape and the promoted dtype.
+
+    Raises
+    ------
+    TypeError
+        If the operands are boolean, or integers and `value` is not.
+    ValueError
+        If the shapes do not broadcast.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> x = cnet.tensor([1.0, 2.0])
+    >>> cnet.addcmul(x, x, x, value=0.5)
+    tensor([1.5, 4. ])
+    """
+    return written("addcmul", AddCMul.apply(input, tensor1, tensor2, value=value), out)
+
+
+@operation(methods=("addcmul_",))
+def addcmul_(x: Tensor, tensor1: TensorLike, tensor2: TensorLike, *, value: Number = 1) -> Tensor:
+    """Like `addcmul`, but in place."""
+    result: Tensor = apply_in_place(AddCMul, x, tensor1, tensor2, value=value)
+    return result
+
+
+AddCDiv = define(
+    "addcdiv",
+    lambda a, b, c, value: a + value * (b / c),
+    lambda g: g,
+    lambda g, c, value: g * (value / c),
+    lambda g, b, c, value: -g * (value * b / (c * c)),
+    promote=only_floats,
+)
+
+
+@operation(AddCDiv, methods=("addcdiv",))
+def addcdiv(
+    input: TensorLike,
+    tensor1: TensorLike,
+    tensor2: TensorLike,
+    *,
+    value: Number = 1,
+    out: Tensor | None = None,
+) -> Tensor:
+    """The sum ``input + value * tensor1 / tensor2``.
+
+    Parameters
+    ----------
+    input, tensor1, tensor2 : Tensor or ndarray of floats
+        Operands whose shapes broadcast.
+    value : number, default 1
+        A factor.
+    out : Tensor, optional
+        A tensor of the same shape that the result is written into; it is not part of the graph.
+
+    Returns
+    -------
+    Tensor
+        In the broadcast shape and the promoted dtype.
+
+    Raises
+    ------
+    TypeError
+        If no operand has a float dtype.
+    ValueError
+        If the shapes do not broadcast.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> x = cnet.tensor([1.0, 2.0])
+    >>> cnet.addcdiv(x, x, cnet.tensor([4.0, 1.0]), value=2)
+    tensor([1.5, 6. ])
+    """
+    return written("addcdiv", AddCDiv.apply(input, tensor1, tensor2, value=value), out)
+
+
+@operation(methods=("addcdiv_",))
+def addcdiv_(x: Tensor, tensor1: TensorLike, tensor2: TensorLike, *, value: Number = 1) -> Tensor:
+    """Like `addcdiv`, but in place."""
+    result: Tensor = apply_in_place(AddCDiv, x, tensor1, tensor2, value=value)
+    return result
+
+
+def _lerp(a: Array, b: Array, c: Array) -> Any:
+    step = b - a
+    if c.ndim == 0:
+        return a + c * step if abs(c) < 0.5 else b - step * (1 - c)
+    return np.where(np.abs(c) < 0.5, a + c * step, b - step * (1 - c))
+
+
+Lerp = define(
+    "lerp",
+    _lerp,
+    lambda g, c: g * (1 - c),
+    lambda g, c: g * c,
+    lambda g, a, b: g * (b - a),
+    promote=only_floats,
+)
+
+
+@operation(methods=("lerp",))
+def lerp(
+    input: TensorLike, end: TensorLike, weight: Operand, *, out: Tensor | None = None
+) -> Tensor:
+    """Linear interpolation, ``input + weight * (end - input)``.
+
+    Parameters
+    ----------
+    input, end : Tensor or ndarray of floats, the same dtype
+    weight : Tensor or ndarray of that dtype, or number
+        0 gives `input`, 1 gives `end`. The shapes must broadcast.
+    out : Tensor, optional
+        A tensor of the same shape that the result is written into; it is not part of the graph.
+
+    Returns
+    -------
+    Tensor
+        In the broadcast shape and the dtype of `input`.
+
+    Raises
+    ------
+    TypeError
+        If the dtypes differ, or are not floats.
+    ValueError
+        If the shapes do not broadcast.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.lerp(cnet.tensor([0.0, 1.0]), cnet.tensor([10.0, 2.0]), 0.25)
+    tensor([2.5 , 1.25])
+    """
+    return written("lerp", Lerp.apply(*_of_one_dtype(input, end, weight)), out)
+
+
+@operation(methods=("lerp_",))
+def lerp_(x: Tensor, end: TensorLike, weight: Operand) -> Tensor:
+    """Like `lerp`, but in place."""
+    result: Tensor = apply_in_place(Lerp, *_of_one_dtype(x, end, weight))
+    return result
+
+
+def _of_one_dtype(input: Any, end: Any, weight: Any) -> tuple[Any, Any, Any]:
+    weight = weak(weight)
+    for name, operand in (("end", end), ("weight", weight)):
+        dtype = array_of(operand).dtype
+        if isinstance(operand, (Tensor, np.ndarray)) and dtype != input.dtype:
+            raise TypeError(
+                f"lerp: {name}.dtype must equal input.dtype (got {dtype} and {input.dtype})"
+            )
+    return input, end, weight

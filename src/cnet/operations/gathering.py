@@ -1,0 +1,282 @@
+"""Elements at positions along a dimension.
+
+`gather`, `scatter` and `take_along_dim` take a position for each element; the `index_` functions
+take one position for a whole slice.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from ..autograd import Array, Context, Operation
+from ..tensor import Tensor, TensorLike, array_of
+from ._dims import broadcast, dim_of
+from .indexing import Index
+from .registry import numpy_function, operation
+from .shape import Reshape, expanded
+
+__all__ = ["gather", "index_select", "take", "take_along_dim"]
+
+Positions = tuple[Any, ...]
+
+
+def positions_of(function: str, index: Any, size: int, name: str = "index") -> Array:
+    """An array of positions, which must be integers in range for `size`."""
+    array: Array = array_of(index)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{function}: {name} must be integers (got dtype {array.dtype})")
+    if array.size and not 0 <= array.min() <= array.max() < size:
+        raise IndexError(
+            f"{function}: {name} must be in range for size {size} "
+            f"(got {array.min()} to {array.max()})"
+        )
+    return array
+
+
+def from_the_end(positions: Array, size: int) -> Array:
+    """Positions where negative ones, which count from the end, are replaced."""
+    return np.where(positions < 0, positions + size, positions) if positions.size else positions
+
+
+def along(index: Array, axis: int) -> Positions:
+    """The index of the elements at positions along an axis, one position for each element."""
+    if index.ndim == 0:
+        return ()
+    mesh: list[Any] = list(np.ogrid[tuple(map(slice, index.shape))])
+    mesh[axis] = index
+    return tuple(mesh)
+
+
+def element_positions(
+    function: str, x: TensorLike, dim: Any, index: Any
+) -> tuple[Array, int]:  # fmt: skip
+    """Check the positions of elements along a dimension; return them, and the dimension."""
+    axis = dim_of(function, dim, x.ndim)
+    shape = x.shape or (1,)
+    positions = positions_of(function, index, shape[axis])
+    if not positions.size:
+        return positions, axis
+    if x.ndim != positions.ndim and (positions.size > 1 or max(x.ndim, positions.ndim) > 1):
+        raise ValueError(
+            f"{function}: index must have as many dimensions as input "
+            f"(got {positions.ndim} and {x.ndim})"
+        )
+    positions = positions.reshape(positions.shape or (1,)) if x.ndim else positions.reshape(())
+    if any(positions.shape[d] > shape[d] for d in range(positions.ndim) if d != axis):
+        raise ValueError(
+            f"{function}: index must not be larger than input except in dim {axis} "
+            f"(got {positions.shape} and {shape})"
+        )
+    return positions, axis
+
+
+class Gather(Operation[Tensor]):
+    @staticmethod
+    def forward(ctx: Context, x: Array, index: Array, *, axis: int) -> Array:
+        ctx.save_for_backward(index)
+        ctx.axis = axis
+        return np.asarray(x[along(index, axis)]) if index.size else np.empty(index.shape, x.dtype)
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        (index,) = ctx.saved
+        dx = np.zeros(ctx.input_shape(0), grad.dtype)
+        if index.size:
+            np.add.at(dx, along(index, ctx.axis), grad)
+        return dx, None
+
+
+@operation(Gather, methods=("gather",))
+def gather(input: TensorLike, dim: int, index: TensorLike, *, sparse_grad: bool = False) -> Tensor:
+    """Elements at positions along a dimension.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, any shape
+    dim : int
+    index : Tensor of integers
+        A position for each element of the result. It must have as many dimensions as `input`, and
+        must not be larger except along `dim`.
+    sparse_grad : bool, default False
+        Accepted for compatibility.
+
+    Returns
+    -------
+    Tensor, in the shape of `index`
+
+    Raises
+    ------
+    IndexError
+        If the dimension or a position is out of range.
+    TypeError
+        If `index` does not contain integers.
+    ValueError
+        If the shapes do not match.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> x = cnet.tensor([[1, 2], [3, 4]])
+    >>> cnet.gather(x, 1, cnet.tensor([[0], [1]]))
+    tensor([[1],
+            [4]])
+    """
+    positions, axis = element_positions("gather", input, dim, index)
+    result = Gather.apply(input, positions, axis=axis)
+    return result if result.shape == index.shape else result.reshape(index.shape)
+
+
+@operation(Gather, methods=("take_along_dim",))
+def take_along_dim(input: TensorLike, indices: TensorLike, dim: int | None = None) -> Tensor:
+    """Elements at positions along a dimension, where the other dimensions broadcast.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, any shape
+    indices : Tensor of integers
+        A position for each element of the result.
+    dim : int, optional
+        By default, both tensors are flattened first.
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    IndexError
+        If the dimension or a position is out of range.
+    TypeError
+        If `indices` does not contain integers.
+    ValueError
+        If the shapes do not match.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> x = cnet.tensor([[3, 1], [2, 4]])
+    >>> cnet.take_along_dim(x, cnet.argsort(x), dim=1)
+    tensor([[1, 3],
+            [2, 4]])
+    """
+    positions = array_of(indices)
+    if dim is None:
+        flat = Reshape.apply(input, shape=(-1,))
+        return gather(flat, 0, from_the_end(positions.reshape(-1), flat.shape[0]))
+    if input.ndim != positions.ndim:
+        raise ValueError(
+            "take_along_dim: input and indices must have the same number of dimensions "
+            f"(got {input.ndim} and {positions.ndim})"
+        )
+    axis = dim_of("take_along_dim", dim, input.ndim)
+    rest = broadcast(
+        "take_along_dim",
+        *[(*shape[:axis], 1, *shape[axis + 1 :]) for shape in (input.shape, positions.shape)],
+    )
+    before, after = rest[:axis], rest[axis + 1 :]
+    x = expanded("take_along_dim", input, (*before, input.shape[axis], *after))
+    positions = from_the_end(positions, input.shape[axis])
+    return gather(x, axis, np.broadcast_to(positions, (*before, positions.shape[axis], *after)))
+
+
+@numpy_function(np.take_along_axis)
+def _numpy_take_along_axis(arr: TensorLike, indices: TensorLike, axis: int | None = -1) -> Tensor:
+    return take_along_dim(arr, indices, axis)
+
+
+class IndexSelect(Operation[Tensor]):
+    @staticmethod
+    def forward(ctx: Context, x: Array, index: Array, *, axis: int) -> Array:
+        ctx.save_for_backward(index)
+        ctx.axis = axis
+        return np.take(x, index, axis)
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        (index,) = ctx.saved
+        dx = np.zeros(ctx.input_shape(0), grad.dtype)
+        np.add.at(np.moveaxis(dx, ctx.axis, 0), index, np.moveaxis(grad, ctx.axis, 0))
+        return dx, None
+
+
+def slice_positions(function: str, x: TensorLike, dim: Any, index: Any) -> tuple[Array, int]:
+    """Check positions of slices along a dimension; return them as a vector, and the dimension."""
+    axis = dim_of(function, dim, x.ndim)
+    positions = positions_of(function, index, (x.shape or (1,))[axis])
+    if positions.ndim > 1:
+        raise ValueError(f"{function}: index must have at most 1 dimension (got {positions.ndim})")
+    return positions.reshape(-1), axis
+
+
+@operation(IndexSelect, methods=("index_select",))
+def index_select(input: TensorLike, dim: int, index: TensorLike) -> Tensor:
+    """The slices of a tensor at positions along a dimension.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, any shape
+    dim : int
+    index : Tensor of integers, at most 1 dimension
+
+    Returns
+    -------
+    Tensor
+        A copy, with the size of `index` along the dimension.
+
+    Raises
+    ------
+    IndexError
+        If the dimension or a position is out of range.
+    TypeError
+        If `index` does not contain integers.
+    ValueError
+        If `index` has more than 1 dimension.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.index_select(cnet.tensor([[1, 2], [3, 4]]), 1, cnet.tensor([1, 1]))
+    tensor([[2, 2],
+            [4, 4]])
+    """
+    positions, axis = slice_positions("index_select", input, dim, index)
+    if input.ndim:
+        return IndexSelect.apply(input, positions, axis=axis)
+    if positions.size != 1:
+        raise ValueError(
+            "index_select: index must have one element for an input without dimensions "
+            f"(got {positions.size})"
+        )
+    return Reshape.apply(input, shape=())
+
+
+@operation(Index, methods=("take",))
+def take(input: TensorLike, index: TensorLike) -> Tensor:
+    """Elements at positions in the flattened tensor; negative positions count from the end.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, any shape
+    index : Tensor of integers, any shape
+
+    Returns
+    -------
+    Tensor, in the shape of `index`
+
+    Raises
+    ------
+    IndexError
+        If a position is out of range.
+    TypeError
+        If `index` does not contain integers.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.take(cnet.tensor([[1, 2], [3, 4]]), cnet.tensor([0, -1]))
+    tensor([1, 4])
+    """
+    flat = Reshape.apply(input, shape=(-1,))
+    size = flat.shape[0]
+    positions = from_the_end(array_of(index), size)
+    return Index.apply(flat, index=(positions_of("take", positions, size),))

@@ -1,0 +1,236 @@
+"""Copies of a tensor in which slices or indexed elements are replaced or added.
+
+If a position is given several times, the last slice counts, unless the function adds. Each function
+has a method that writes into the tensor, with a trailing underscore.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..autograd import Array, Context, Operation
+from ..tensor import Number, Operand, Tensor, TensorLike, array_of, as_tensor
+from ._common import unbroadcast
+from .gathering import slice_positions
+from .indexing import array_index
+from .masks import fill_value
+from .registry import operation
+
+__all__ = ["index_add", "index_copy", "index_fill", "index_put"]
+
+
+class IndexWrite(Operation[Tensor]):
+    """Writes or adds slices, or a number, at positions along an axis."""
+
+    @staticmethod
+    def forward(
+        ctx: Context, x: Array, source: Any, index: Array, *, axis: int, add: bool, factor: Number
+    ) -> Array:
+        ctx.save_for_backward(index)
+        ctx.axis, ctx.add, ctx.factor = axis, add, factor
+        y = x.copy()
+        moved = np.moveaxis(y, axis, 0)
+        slices = np.moveaxis(source, axis, 0) if np.ndim(source) else source
+        if add:
+            np.add.at(moved, index, slices if factor == 1 else (slices * factor).astype(x.dtype))
+        else:
+            moved[index] = slices
+        return y
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        (index,) = ctx.saved
+        need_x, need_source, _ = ctx.needs_input_grad
+        dx = dsource = None
+        if need_x:
+            dx = grad if ctx.add else grad.copy()
+            if not ctx.add:
+                np.moveaxis(dx, ctx.axis, 0)[index] = 0
+        if need_source:
+            one_number = len(ctx.input_shape(1)) == 0
+            dsource = np.take(grad, np.unique(index) if one_number else index, ctx.axis)
+            if one_number:
+                dsource = dsource.sum()
+            dsource = dsource * ctx.factor if ctx.factor != 1 else dsource
+        return dx, dsource, None
+
+
+def _slices(
+    function: str, x: TensorLike, dim: Any, index: Any, source: Any, name: str
+) -> tuple[Array, int]:
+    """Check positions, and slices that belong to them."""
+    positions, axis = slice_positions(function, x, dim, index)
+    if source.dtype != x.dtype:
+        raise TypeError(
+            f"{function}: {name} must have the dtype of input (got {source.dtype} and {x.dtype})"
+        )
+    shape = (*x.shape[:axis], positions.size, *x.shape[axis + 1 :]) if x.ndim else ()
+    number = x.ndim == 0 and source.ndim <= 1 and array_of(source).size == 1
+    if source.shape != shape and not number:
+        raise ValueError(
+            f"{function}: {name} must have the shape of input, with the size of index in dim "
+            f"{axis} (got {source.shape} and {shape})"
+        )
+    return positions, axis
+
+
+def _index_write(
+    x: TensorLike, source: Any, positions: Array, axis: int, add: bool = False, factor: Number = 1
+) -> Tensor:
+    if x.ndim:
+        return IndexWrite.apply(x, source, positions, axis=axis, add=add, factor=factor)
+    if isinstance(source, (Tensor, np.ndarray)):
+        source = source.reshape(1)
+    flat = IndexWrite.apply(
+        as_tensor(x).reshape(1), source, positions, axis=0, add=add, factor=factor
+    )
+    return flat.reshape(())
+
+
+@operation(IndexWrite, methods=("index_add",), written=("index_add_",))
+def index_add(
+    input: TensorLike, dim: int, index: TensorLike, source: TensorLike, *, alpha: Number = 1
+) -> Tensor:
+    """A copy in which slices of `source` are added at positions along a dimension.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, any shape
+    dim : int
+    index : Tensor of integers, at most 1 dimension
+        The position of each slice.
+    source : Tensor or ndarray
+        In the dtype of `input`, and in its shape, with the size of `index` along `dim`.
+    alpha : number, default 1
+        The factor of `source`.
+
+    Returns
+    -------
+    Tensor, in the shape and dtype of `input`
+
+    Raises
+    ------
+    IndexError
+        If the dimension or a position is out of range.
+    TypeError
+        If `index` does not contain integers, or the dtypes differ.
+    ValueError
+        If the shapes do not match.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.index_add(cnet.zeros(3), 0, cnet.tensor([2, 2]), cnet.tensor([1.0, 5.0]))
+    tensor([0., 0., 6.])
+    """
+    positions, axis = _slices("index_add", input, dim, index, source, "source")
+    if isinstance(alpha, float) and input.dtype.kind != "f":
+        raise TypeError(f"index_add: alpha must be an integer for {input.dtype} (got {alpha})")
+    return _index_write(input, source, positions, axis, add=True, factor=alpha)
+
+
+@operation(IndexWrite, methods=("index_copy",), written=("index_copy_",))
+def index_copy(input: TensorLike, dim: int, index: TensorLike, source: TensorLike) -> Tensor:
+    """A copy in which slices of `source` are written at positions along a dimension.
+
+    Arguments and errors are those of `index_add`.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.index_copy(cnet.zeros(3), 0, cnet.tensor([2, 0]), cnet.tensor([1.0, 5.0]))
+    tensor([5., 0., 1.])
+    """
+    positions, axis = _slices("index_copy", input, dim, index, source, "source")
+    return _index_write(input, source, positions, axis)
+
+
+@operation(IndexWrite, methods=("index_fill",), written=("index_fill_",))
+def index_fill(input: TensorLike, dim: int, index: TensorLike, value: Operand) -> Tensor:
+    """A copy in which the slices at positions along a dimension are filled with a number.
+
+    Arguments and errors are those of `index_add`.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.index_fill(cnet.zeros(3), 0, cnet.tensor([2, 0]), 7)
+    tensor([7., 0., 7.])
+    """
+    positions, axis = slice_positions("index_fill", input, dim, index)
+    return _index_write(input, fill_value("index_fill", input, value), positions, axis)
+
+
+class IndexPut(Operation[Tensor]):
+    @staticmethod
+    def forward(ctx: Context, x: Array, values: Array, *, index: Any, accumulate: bool) -> Array:
+        ctx.save_for_backward(index)
+        ctx.accumulate = accumulate
+        y = x.copy()
+        if accumulate:
+            np.add.at(y, index, values)
+        else:
+            y[index] = values
+        return y
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        (index,) = ctx.saved
+        need_x, need_values = ctx.needs_input_grad
+        dx = grad
+        if need_x and not ctx.accumulate:
+            dx = grad.copy()
+            dx[index] = 0
+        part = unbroadcast(grad[index], ctx.input_shape(1)) if need_values else None
+        return dx if need_x else None, part
+
+
+@operation(IndexPut, methods=("index_put",), written=("index_put_",))
+def index_put(
+    input: TensorLike, indices: Sequence[Any], values: TensorLike, accumulate: bool = False
+) -> Tensor:
+    """A copy with ``copy[indices] = values``.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, at least 1 dimension
+    indices : sequence of Tensor
+        Positions along the first dimensions, or masks.
+    values : Tensor or ndarray
+        The elements to write, in the dtype of `input`; they are broadcast.
+    accumulate : bool, default False
+        Whether to add the elements in place of replacing others.
+
+    Returns
+    -------
+    Tensor, in the shape and dtype of `input`
+
+    Raises
+    ------
+    IndexError
+        If a position is out of range.
+    TypeError
+        If the dtypes differ.
+    ValueError
+        If the shapes do not broadcast.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.index_put(cnet.zeros(3), (cnet.tensor([0, 2]),), cnet.tensor(5.0))
+    tensor([5., 0., 5.])
+    """
+    if values.dtype != input.dtype:
+        raise TypeError(
+            f"index_put: values must have the dtype of input (got {values.dtype} and {input.dtype})"
+        )
+    index = array_index(tuple(indices))
+    part = array_of(input)[index]
+    try:
+        np.broadcast_to(array_of(values), np.shape(part))
+    except ValueError:
+        raise ValueError(
+            f"index_put: shapes {values.shape} and {np.shape(part)} do not broadcast to the latter"
+        ) from None
+    return IndexPut.apply(input, values, index=index, accumulate=bool(accumulate))

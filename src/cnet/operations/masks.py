@@ -1,0 +1,230 @@
+"""Elements that a mask selects, and the positions of elements that are not zero."""
+
+from typing import Any
+
+import numpy as np
+
+from ..autograd import Array, Context, Operation
+from ..tensor import Operand, Tensor, TensorLike, array_of
+from ._common import unbroadcast, weak
+from ._dims import broadcast
+from .indexing import Index
+from .registry import operation
+from .shape import expanded
+
+__all__ = ["argwhere", "masked_fill", "masked_scatter", "masked_select", "nonzero"]
+
+
+def mask_of(function: str, mask: Any) -> Array:
+    """An array of booleans."""
+    array: Array = array_of(mask)
+    if array.dtype.kind != "b":
+        raise TypeError(f"{function}: mask must be boolean (got dtype {array.dtype})")
+    return array
+
+
+@operation(Index, methods=("masked_select",))
+def masked_select(input: TensorLike, mask: TensorLike) -> Tensor:
+    """The elements where a mask is true, in row-major order.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, any shape
+    mask : Tensor of bool
+        Its shape and that of `input` must broadcast.
+
+    Returns
+    -------
+    Tensor, 1 dimension
+
+    Raises
+    ------
+    TypeError
+        If `mask` is not boolean.
+    ValueError
+        If the shapes do not broadcast.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> x = cnet.tensor([1, 2, 3])
+    >>> cnet.masked_select(x, x > 1)
+    tensor([2, 3])
+    """
+    chosen = mask_of("masked_select", mask)
+    shape = broadcast("masked_select", input.shape, chosen.shape)
+    whole = expanded("masked_select", input, shape)
+    result = Index.apply(whole, index=(np.broadcast_to(chosen, shape),))
+    return result.reshape(-1)
+
+
+class MaskedFill(Operation[Tensor]):
+    @staticmethod
+    def forward(ctx: Context, x: Array, mask: Array, value: Any) -> Array:
+        ctx.save_for_backward(mask)
+        y = np.array(np.broadcast_to(x, np.broadcast_shapes(x.shape, mask.shape)))
+        y[np.broadcast_to(mask, y.shape)] = value
+        return y
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        (mask,) = ctx.saved
+        need_x, _, need_value = ctx.needs_input_grad
+        dx = unbroadcast(np.where(mask, 0, grad), ctx.input_shape(0)) if need_x else None
+        return dx, None, np.where(mask, grad, 0).sum() if need_value else None
+
+
+@operation(MaskedFill, methods=("masked_fill",), written=("masked_fill_",))
+def masked_fill(input: TensorLike, mask: TensorLike, value: Operand) -> Tensor:
+    """A copy in which the elements are replaced where a mask is true.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, any shape
+    mask : Tensor of bool
+        Its shape and that of `input` must broadcast.
+    value : number or Tensor without dimensions
+
+    Returns
+    -------
+    Tensor
+        In the dtype of `input`.
+
+    Raises
+    ------
+    TypeError
+        If `mask` is not boolean, or `value` cannot be converted to the dtype.
+    ValueError
+        If the shapes do not broadcast, or `value` has dimensions.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> x = cnet.tensor([1.0, 2.0, 3.0])
+    >>> cnet.masked_fill(x, x > 1, 0)
+    tensor([1., 0., 0.])
+    """
+    chosen = mask_of("masked_fill", mask)
+    broadcast("masked_fill", input.shape, chosen.shape)
+    return MaskedFill.apply(input, chosen, fill_value("masked_fill", input, value))
+
+
+def fill_value(function: str, input: TensorLike, value: Any) -> Any:
+    """A number for elements of a tensor, given as such or as a tensor without dimensions."""
+    array = array_of(value)
+    if array.ndim:
+        raise ValueError(
+            f"{function}: value must be a number or have no dimensions (got shape {array.shape})"
+        )
+    if array.dtype.kind == "f" and input.dtype.kind != "f":
+        raise TypeError(f"{function}: value must be an integer for {input.dtype} (got {array})")
+    return weak(value)
+
+
+class MaskedScatter(Operation[Tensor]):
+    @staticmethod
+    def forward(ctx: Context, x: Array, mask: Array, source: Array) -> Array:
+        ctx.save_for_backward(mask)
+        y = np.array(np.broadcast_to(x, mask.shape))
+        y[mask] = source.reshape(-1)[: np.count_nonzero(mask)]
+        return y
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        (mask,) = ctx.saved
+        need_x, _, need_source = ctx.needs_input_grad
+        dsource = None
+        if need_source:
+            dsource = np.zeros(ctx.input_shape(2), grad.dtype)
+            chosen = grad[mask]
+            dsource.reshape(-1)[: chosen.size] = chosen
+        dx = unbroadcast(np.where(mask, 0, grad), ctx.input_shape(0)) if need_x else None
+        return dx, None, dsource
+
+
+@operation(MaskedScatter, methods=("masked_scatter",), written=("masked_scatter_",))
+def masked_scatter(input: TensorLike, mask: TensorLike, source: TensorLike) -> Tensor:
+    """A copy in which elements of `source`, in order, replace the elements where a mask is true.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, any shape
+    mask : Tensor of bool
+        Its shape and that of `input` must broadcast.
+    source : Tensor or ndarray
+        At least as many elements as the mask selects, in the dtype of `input`.
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    TypeError
+        If `mask` is not boolean, or the dtypes differ.
+    ValueError
+        If the shapes do not broadcast, or `source` has too few elements.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> x = cnet.tensor([1, 2, 3])
+    >>> cnet.masked_scatter(x, x > 1, cnet.tensor([7, 8]))
+    tensor([1, 7, 8])
+    """
+    chosen = mask_of("masked_scatter", mask)
+    if source.dtype != input.dtype:
+        raise TypeError(
+            "masked_scatter: source must have the dtype of input "
+            f"(got {source.dtype} and {input.dtype})"
+        )
+    whole = np.broadcast_to(chosen, broadcast("masked_scatter", input.shape, chosen.shape))
+    count, available = np.count_nonzero(whole), array_of(source).size
+    if count > available:
+        raise ValueError(
+            "masked_scatter: source must have at least as many elements as the mask selects "
+            f"(got {available} and {count})"
+        )
+    return MaskedScatter.apply(input, whole, source)
+
+
+@operation(methods=("nonzero",))
+def nonzero(input: TensorLike, *, as_tuple: bool = False) -> Any:
+    """The positions of all elements that are not zero, in row-major order.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, any shape
+    as_tuple : bool, default False
+        Whether to return a tensor of positions for each dimension, which can be used as an index.
+
+    Returns
+    -------
+    Tensor of int64, shape (count, dimensions), or tuple of Tensor
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.nonzero(cnet.tensor([[0, 1], [2, 0]]))
+    tensor([[0, 1],
+            [1, 0]])
+    """
+    array = array_of(input)
+    if as_tuple:
+        return tuple([Tensor(found) for found in np.nonzero(np.atleast_1d(array))])
+    return Tensor(np.argwhere(array))
+
+
+@operation(methods=("argwhere",), numpy=(np.argwhere,))
+def argwhere(input: TensorLike) -> Tensor:
+    """The positions of all elements that are not zero; the same as `nonzero`.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.argwhere(cnet.tensor([0, 1, 2]))
+    tensor([[1],
+            [2]])
+    """
+    found: Tensor = nonzero(input)
+    return found

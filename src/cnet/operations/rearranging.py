@@ -1,0 +1,328 @@
+"""Repetition and reordering of elements. Results are copies."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..autograd import Array, Context, Operation
+from ..tensor import Tensor, TensorLike, array_of
+from ._common import also_dim
+from ._dims import dim_of, dims_of, integer, variadic
+from .gathering import index_select
+from .registry import numpy_function, operation
+from .shape import Reshape
+
+__all__ = ["flip", "fliplr", "flipud", "repeat_interleave", "roll", "rot90", "tile"]
+
+
+class Tile(Operation[Tensor]):
+    @staticmethod
+    def forward(ctx: Context, x: Array, *, repeats: tuple[int, ...]) -> Array:
+        ctx.repeats = repeats
+        return np.tile(x, repeats)
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        shape = ctx.input_shape(0)
+        padded = (1,) * (len(ctx.repeats) - len(shape)) + shape
+        parts = [size for pair in zip(ctx.repeats, padded, strict=True) for size in pair]
+        return grad.reshape(parts).sum(tuple(range(0, len(parts), 2))).reshape(shape)
+
+
+def _tiled(function: str, x: TensorLike, repeats: tuple[int, ...]) -> Tensor:
+    if min(repeats, default=0) < 0:
+        raise ValueError(f"{function}: repeats must not be negative (got {repeats})")
+    return Tile.apply(x, repeats=repeats)
+
+
+@operation(Tile, methods=("repeat",))
+@variadic("repeats")
+def repeat(self: TensorLike, *repeats: int | Sequence[int]) -> Tensor:
+    """Repeat a tensor along its dimensions; surplus numbers add leading dimensions."""
+    if len(repeats) < self.ndim:
+        raise ValueError(
+            "repeat: repeats must have at least one number for each dimension "
+            f"(got {repeats} and {self.ndim} dimensions)"
+        )
+    return _tiled("repeat", self, repeats)  # type: ignore[arg-type]
+
+
+@operation(Tile, methods=("tile",), numpy=(np.tile,))
+@variadic("dims")
+def tile(input: TensorLike, *dims: int | Sequence[int]) -> Tensor:
+    """Repeat a tensor along its dimensions, like `numpy.tile`.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, any shape
+    *dims : int, or one sequence of int
+        How often to repeat along the last dimensions. Surplus numbers add leading dimensions.
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    ValueError
+        If a number is negative.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.tile(cnet.tensor([1, 2]), (2,))
+    tensor([1, 2, 1, 2])
+    """
+    missing = (1,) * max(input.ndim - len(dims), 0)
+    return _tiled("tile", input, (*missing, *dims))  # type: ignore[arg-type]
+
+
+@operation(methods=("repeat_interleave",), numpy=(np.repeat,))
+@also_dim
+def repeat_interleave(
+    input: TensorLike, repeats: Any = None, dim: int | None = None, *,
+    output_size: int | None = None,
+) -> Tensor:  # fmt: skip
+    """Repeat each element, like `numpy.repeat`.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, any shape
+    repeats : int or Tensor of integers
+        How often to repeat all elements, or each of them. If it is the only argument, the result
+        contains the positions of its elements.
+    dim : int, optional
+        The dimension along which to repeat; by default the tensor is flattened first. NumPy's name
+        is `axis`.
+    output_size : int, optional
+        Accepted for compatibility.
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    IndexError
+        If the dimension is out of range.
+    ValueError
+        If a number is negative, or the number of repeats does not match.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.repeat_interleave(cnet.tensor([1, 2]), 2)
+    tensor([1, 1, 2, 2])
+    """
+    if repeats is None:
+        input, repeats = np.arange(len(input)), input
+    if dim is None:
+        input, dim = Reshape.apply(input, shape=(-1,)), 0
+    axis = dim_of("repeat_interleave", dim, input.ndim)
+    counts, size = array_of(repeats), input.shape[axis] if input.ndim else 1
+    if counts.dtype.kind not in "iu":
+        raise TypeError(f"repeat_interleave: repeats must be integers (got {counts.dtype})")
+    if counts.ndim > 1 or counts.size not in (1, size) or (counts < 0).any():
+        raise ValueError(
+            "repeat_interleave: repeats must be one number, or one for each element along dim, and "
+            f"not negative (got shape {counts.shape} and {size} elements)"
+        )
+    return index_select(input, axis, np.repeat(np.arange(size), counts))
+
+
+class Flip(Operation[Tensor]):
+    @staticmethod
+    def forward(ctx: Context, x: Array, *, axes: tuple[int, ...]) -> Array:
+        ctx.axes = axes
+        return np.array(np.flip(x, axes))
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        return np.flip(grad, ctx.axes)
+
+
+@operation(Flip, methods=("flip",))
+@variadic("dims")
+def flip(input: TensorLike, *dims: int | Sequence[int]) -> Tensor:
+    """Reverse the order of the elements along dimensions.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, any shape
+    *dims : int, or one sequence of int
+        The dimensions.
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    IndexError
+        If a dimension is out of range.
+    ValueError
+        If a dimension is given twice.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.flip(cnet.tensor([1, 2, 3]), (0,))
+    tensor([3, 2, 1])
+    """
+    axes = dims_of("flip", dims, input.ndim)
+    return Flip.apply(input, axes=axes if input.ndim else ())
+
+
+@operation(Flip, methods=("fliplr",), numpy=(np.fliplr,))
+def fliplr(input: TensorLike) -> Tensor:
+    """Reverse the order of the columns, the second dimension.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.fliplr(cnet.tensor([[1, 2], [3, 4]]))
+    tensor([[2, 1],
+            [4, 3]])
+    """
+    if input.ndim < 2:
+        raise ValueError(f"fliplr: input must have at least 2 dimensions (got {input.ndim})")
+    return Flip.apply(input, axes=(1,))
+
+
+@operation(Flip, methods=("flipud",), numpy=(np.flipud,))
+def flipud(input: TensorLike) -> Tensor:
+    """Reverse the order of the rows, the first dimension.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.flipud(cnet.tensor([[1, 2], [3, 4]]))
+    tensor([[3, 4],
+            [1, 2]])
+    """
+    if input.ndim < 1:
+        raise ValueError(f"flipud: input must have at least 1 dimension (got {input.ndim})")
+    return Flip.apply(input, axes=(0,))
+
+
+class Roll(Operation[Tensor]):
+    @staticmethod
+    def forward(
+        ctx: Context, x: Array, *, shifts: tuple[int, ...], axes: tuple[int, ...] | None
+    ) -> Array:
+        ctx.shifts, ctx.axes = shifts, axes
+        return np.roll(x, shifts if axes else shifts[0], axes)
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        back = [-shift for shift in ctx.shifts]
+        return np.roll(grad, back if ctx.axes else back[0], ctx.axes)
+
+
+@operation(Roll, methods=("roll",))
+def roll(
+    input: TensorLike, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None
+) -> Tensor:
+    """Shift elements along dimensions; those that leave at the end reappear at the beginning.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, any shape
+    shifts : int or sequence of int
+        By how many positions to shift, for each dimension.
+    dims : int or sequence of int, optional
+        The dimensions; by default the tensor is shifted as if it were flattened.
+
+    Returns
+    -------
+    Tensor, in the shape of `input`
+
+    Raises
+    ------
+    IndexError
+        If a dimension is out of range.
+    ValueError
+        If the numbers of shifts and dimensions differ.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.roll(cnet.tensor([1, 2, 3]), 1)
+    tensor([3, 1, 2])
+    """
+    steps = tuple(shifts) if isinstance(shifts, Sequence) else (shifts,)
+    steps = tuple([integer("roll", "shifts", step) for step in steps])
+    if dims is None or (isinstance(dims, Sequence) and not dims):
+        if len(steps) != 1:
+            raise ValueError(f"roll: shifts must be one number without dims (got {steps})")
+        return Roll.apply(input, shifts=steps, axes=None)
+    given = dims if isinstance(dims, Sequence) else (dims,)
+    axes = tuple([dim_of("roll", dim, input.ndim, "dims") for dim in given])
+    if input.ndim == 0:
+        raise np.exceptions.AxisError("roll: dims must be in range for 0 dimensions")
+    if len(axes) != len(steps):
+        raise ValueError(
+            f"roll: shifts and dims must have the same length (got {shifts} and {dims})"
+        )
+    return Roll.apply(input, shifts=steps, axes=axes)
+
+
+@numpy_function(np.roll)
+def _numpy_roll(a: TensorLike, shift: Any, axis: Any = None) -> Tensor:
+    return roll(a, shift, axis)
+
+
+@numpy_function(np.flip)
+def _numpy_flip(m: TensorLike, axis: Any = None) -> Tensor:
+    return flip(m, tuple(range(m.ndim)) if axis is None else axis)
+
+
+class Rot90(Operation[Tensor]):
+    @staticmethod
+    def forward(ctx: Context, x: Array, *, k: int, axes: tuple[int, int]) -> Array:
+        ctx.k, ctx.axes = k, axes
+        return np.array(np.rot90(x, k, axes))
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        return np.rot90(grad, -ctx.k, ctx.axes)
+
+
+@operation(Rot90, methods=("rot90",))
+def rot90(input: TensorLike, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
+    """Rotate by right angles in the plane of two dimensions.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, at least 2 dimensions
+    k : int, default 1
+        How many right angles; positive from the first to the second dimension.
+    dims : pair of int, default (0, 1)
+        The dimensions.
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    IndexError
+        If a dimension is out of range.
+    ValueError
+        If `dims` are not two different dimensions.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.rot90(cnet.tensor([[1, 2], [3, 4]]))
+    tensor([[2, 4],
+            [1, 3]])
+    """
+    if len(dims) != 2 or input.ndim < 2:
+        raise ValueError(
+            "rot90: dims must be two dimensions of input "
+            f"(got {tuple(dims)} and {input.ndim} dimensions)"
+        )
+    axes = dims_of("rot90", dims, input.ndim)
+    return Rot90.apply(input, k=integer("rot90", "k", k), axes=axes)

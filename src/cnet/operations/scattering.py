@@ -1,0 +1,302 @@
+"""Copies of a tensor with other elements at given positions.
+
+If a position is given several times, the last element counts, unless the function adds or reduces.
+Each function has a method that writes into the tensor, with a trailing underscore.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from ..autograd import Array, Context, Operation
+from ..tensor import Tensor, TensorLike, as_tensor
+from .gathering import along, element_positions
+from .masks import fill_value
+from .registry import operation
+
+__all__ = ["scatter", "scatter_add", "scatter_reduce"]
+
+
+def _front(shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """The index of a part of this shape at the beginning of every dimension."""
+    return tuple(map(slice, shape))
+
+
+class Scatter(Operation[Tensor]):
+    """Writes the elements of `src` to positions along an axis."""
+
+    @staticmethod
+    def forward(ctx: Context, x: Array, src: Any, index: Array, *, axis: int) -> Array:
+        ctx.save_for_backward(index)
+        ctx.axis = axis
+        y = x.copy()
+        if index.size:
+            y[along(index, axis)] = src[_front(index.shape)] if isinstance(src, np.ndarray) else src
+        return y
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        (index,) = ctx.saved
+        need_x, need_src, _ = ctx.needs_input_grad
+        where = along(index, ctx.axis)
+        dx = dsrc = None
+        if need_x:
+            dx = grad.copy()
+            if index.size:
+                dx[where] = 0
+        if need_src:
+            dsrc = np.zeros(ctx.input_shape(1), grad.dtype)
+            if index.size:
+                dsrc[_front(index.shape)] = grad[where]
+        return dx, dsrc, None
+
+
+class ScatterAdd(Operation[Tensor]):
+    """Adds the elements of `src` to positions along an axis."""
+
+    @staticmethod
+    def forward(ctx: Context, x: Array, src: Array, index: Array, *, axis: int) -> Array:
+        ctx.save_for_backward(index)
+        ctx.axis = axis
+        y = x.copy()
+        if index.size:
+            np.add.at(y, along(index, axis), src[_front(index.shape)])
+        return y
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        (index,) = ctx.saved
+        need_x, need_src, _ = ctx.needs_input_grad
+        dsrc = None
+        if need_src:
+            dsrc = np.zeros(ctx.input_shape(1), grad.dtype)
+            if index.size:
+                dsrc[_front(index.shape)] = grad[along(index, ctx.axis)]
+        return grad if need_x else None, dsrc, None
+
+
+def _checked(
+    function: str, x: TensorLike, dim: Any, index: Any, src: Any
+) -> tuple[Array, Any, int]:
+    """Check the arguments of a scatter; return positions, source and dimension."""
+    positions, axis = element_positions(function, x, dim, index)
+    if not isinstance(src, (Tensor, np.ndarray)):
+        return positions, fill_value(function, x, src), axis
+    if src.dtype != x.dtype:
+        raise TypeError(
+            f"{function}: src must have the dtype of input (got {src.dtype} and {x.dtype})"
+        )
+    source = src if src.ndim == positions.ndim else as_tensor(src).reshape(positions.shape)
+    if any(n > m for n, m in zip(positions.shape, source.shape, strict=True)) and positions.size:
+        raise ValueError(
+            f"{function}: index must not be larger than src "
+            f"(got {positions.shape} and {source.shape})"
+        )
+    return positions, source, axis
+
+
+@operation(Scatter, methods=("scatter",), written=("scatter_",))
+def scatter(
+    input: TensorLike, dim: int, index: TensorLike, src: Any = None, *, value: Any = None,
+    reduce: str | None = None,
+) -> Tensor:  # fmt: skip
+    """A copy in which elements of `src` are written to positions along a dimension.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, any shape
+    dim : int
+    index : Tensor of integers
+        A position for each element that is written. It must have as many dimensions as `input`, and
+        must not be larger than `input` except along `dim`, nor larger than `src`.
+    src : Tensor or number
+        The elements to write, in the dtype of `input`.
+    value : number, optional
+        Another name of `src`.
+    reduce : {"add", "multiply"}, optional
+        Add to the elements of `input`, or multiply them, in place of replacing them.
+
+    Returns
+    -------
+    Tensor, in the shape and dtype of `input`
+
+    Raises
+    ------
+    IndexError
+        If the dimension or a position is out of range.
+    TypeError
+        If `index` does not contain integers, or the dtypes differ.
+    ValueError
+        If the shapes do not match, or `reduce` is unknown.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.scatter(cnet.zeros(2, 3), 1, cnet.tensor([[2], [0]]), 1.0)
+    tensor([[0., 0., 1.],
+            [1., 0., 0.]])
+    """
+    if (src is None) == (value is None):
+        raise TypeError("scatter: either src or value must be given")
+    source = value if src is None else src
+    if reduce is not None:
+        names = {"add": "sum", "multiply": "prod"}
+        if reduce not in names:
+            raise ValueError(f"scatter: reduce must be 'add' or 'multiply' (got {reduce!r})")
+        if not isinstance(source, (Tensor, np.ndarray)):
+            source = np.full(index.shape, source, input.dtype)
+        return scatter_reduce(input, dim, index, source, names[reduce])
+    positions, elements, axis = _checked("scatter", input, dim, index, source)
+    return Scatter.apply(input, elements, positions, axis=axis)
+
+
+@operation(ScatterAdd, methods=("scatter_add",), written=("scatter_add_",))
+def scatter_add(input: TensorLike, dim: int, index: TensorLike, src: TensorLike) -> Tensor:
+    """A copy in which elements of `src` are added to positions along a dimension.
+
+    Parameters
+    ----------
+    input, dim, index, src
+        As in `scatter`.
+
+    Returns
+    -------
+    Tensor, in the shape and dtype of `input`
+
+    Raises
+    ------
+    IndexError, TypeError, ValueError
+        As in `scatter`.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.scatter_add(cnet.zeros(3), 0, cnet.tensor([2, 2]), cnet.tensor([1.0, 5.0]))
+    tensor([0., 0., 6.])
+    """
+    if not isinstance(src, (Tensor, np.ndarray)):
+        raise TypeError(f"scatter_add: src must be a tensor (got {type(src).__name__})")
+    positions, elements, axis = _checked("scatter_add", input, dim, index, src)
+    return ScatterAdd.apply(input, elements, positions, axis=axis)
+
+
+_UFUNCS: dict[str, Any] = {
+    "sum": np.add, "mean": np.add, "prod": np.multiply, "amax": np.maximum, "amin": np.minimum,
+}  # fmt: skip
+
+
+class ScatterReduce(Operation[Tensor]):
+    """Reduces elements of `x` and `src` that have the same position along an axis."""
+
+    @staticmethod
+    def forward(
+        ctx: Context, x: Array, src: Array, index: Array, *, axis: int, reduce: str,
+        include_self: bool,
+    ) -> Array:  # fmt: skip
+        where, source = along(index, axis), src[_front(index.shape)]
+        y = x.copy()
+        count = np.full(x.shape, int(include_self))
+        if index.size:
+            if not include_self:
+                neutral = {"prod": 1, "amax": _least(x.dtype), "amin": _greatest(x.dtype)}
+                y[where] = neutral.get(reduce, 0)
+            _UFUNCS[reduce].at(y, where, source)
+            np.add.at(count, where, 1)
+        count = np.maximum(count, 1)
+        if reduce == "mean":
+            y = (y // count if x.dtype.kind in "iu" else y / count).astype(x.dtype)
+        ctx.save_for_backward(x, src, index, y, count)
+        ctx.axis, ctx.reduce, ctx.include_self = axis, reduce, include_self
+        return y
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        x, src, index, y, count = ctx.saved
+        where, front = along(index, ctx.axis), _front(index.shape)
+        source = src[front]
+        dsrc = np.zeros(src.shape, grad.dtype)
+        if ctx.reduce in ("sum", "mean"):
+            each = grad / count if ctx.reduce == "mean" else grad
+            dx, part = each, each[where]
+        elif ctx.reduce == "prod":
+            dx, part = _product_gradients(ctx, grad)
+        else:
+            own = x == y if ctx.include_self else np.zeros(x.shape, bool)
+            ties = np.asarray(own, grad.dtype)
+            np.add.at(ties, where, source == y[where])
+            each = grad / np.maximum(ties, 1)
+            dx, part = own * each, (source == y[where]) * each[where]
+        if not ctx.include_self:
+            untouched = np.ones(x.shape, bool)
+            untouched[where] = False
+            dx = np.where(untouched, grad, 0)
+        dsrc[front] = part
+        return dx, dsrc, None
+
+
+def _product_gradients(ctx: Context, grad: Array) -> tuple[Array, Array]:
+    """Gradients of products, also if some factors are zero."""
+    x, src, index, _, _ = ctx.saved
+    where, source = along(index, ctx.axis), src[_front(index.shape)]
+    start = x if ctx.include_self else np.ones_like(x)
+    zeros = np.asarray(start == 0, np.int64)
+    np.add.at(zeros, where, source == 0)
+    others = np.where(start == 0, 1, start)
+    np.multiply.at(others, where, np.where(source == 0, 1, source))
+    dx = _without_factor(start, zeros, others)
+    return grad * dx, grad[where] * _without_factor(source, zeros[where], others[where])
+
+
+def _without_factor(factor: Array, zeros: Array, others: Array) -> Array:
+    """Products without one factor, from the number of zeros and the product of other factors."""
+    quotient = others / np.where(factor == 0, 1, factor)
+    return np.where(zeros == (factor == 0), quotient, 0)
+
+
+def _least(dtype: np.dtype[Any]) -> Any:
+    return -np.inf if dtype.kind == "f" else (np.iinfo(dtype).min if dtype.kind != "b" else False)
+
+
+def _greatest(dtype: np.dtype[Any]) -> Any:
+    return np.inf if dtype.kind == "f" else (np.iinfo(dtype).max if dtype.kind != "b" else True)
+
+
+@operation(ScatterReduce, methods=("scatter_reduce",), written=("scatter_reduce_",))
+def scatter_reduce(
+    input: TensorLike, dim: int, index: TensorLike, src: TensorLike, reduce: str, *,
+    include_self: bool = True,
+) -> Tensor:  # fmt: skip
+    """A copy in which elements of `src` are combined at positions along a dimension.
+
+    Parameters
+    ----------
+    input, dim, index, src
+        As in `scatter`.
+    reduce : {"sum", "prod", "mean", "amax", "amin"}
+    include_self : bool, default True
+        Whether the elements of `input` are combined, too, or replaced.
+
+    Returns
+    -------
+    Tensor, in the shape and dtype of `input`
+
+    Raises
+    ------
+    IndexError, TypeError, ValueError
+        As in `scatter`.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> x, index = cnet.zeros(2), cnet.tensor([0, 0])
+    >>> cnet.scatter_reduce(x, 0, index, cnet.tensor([1.0, 5.0]), "amax")
+    tensor([5., 0.])
+    """
+    if reduce not in _UFUNCS:
+        raise ValueError(
+            f"scatter_reduce: reduce must be one of {', '.join(_UFUNCS)} (got {reduce!r})"
+        )
+    positions, elements, axis = _checked("scatter_reduce", input, dim, index, src)
+    return ScatterReduce.apply(
+        input, elements, positions, axis=axis, reduce=reduce, include_self=include_self
+    )

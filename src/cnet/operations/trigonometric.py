@@ -1,0 +1,227 @@
+"""Trigonometric and hyperbolic functions."""
+
+# mypy: disable-error-code="empty-body"
+
+import numpy as np
+
+from ..tensor import Operand, Tensor, TensorLike
+from ._elementwise import compiled, formula
+
+__all__ = [
+    "acos",
+    "acosh",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctan2",
+    "arctanh",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "cos",
+    "cosh",
+    "deg2rad",
+    "rad2deg",
+    "sin",
+    "sinh",
+    "tan",
+    "tanh",
+]
+
+
+@formula(np.sin, lambda g, x: g * np.cos(x))
+def sin(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """The sine of angles in radians.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.sin(cnet.tensor([0.0, 1.0]))
+    tensor([0.    , 0.8415])
+    """
+
+
+@formula(np.cos, lambda g, x: -g * np.sin(x))
+def cos(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """The cosine of angles in radians.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.cos(cnet.tensor([0.0, 1.0]))
+    tensor([1.    , 0.5403])
+    """
+
+
+@formula(np.tan, lambda g, y: g * (1 + y * y))
+def tan(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """The tangent of angles in radians.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.tan(cnet.tensor([0.0, 1.0]))
+    tensor([0.    , 1.5574])
+    """
+
+
+@formula(np.arcsin, lambda g, x: g / np.sqrt(1 - x * x), aliases=("arcsin",))
+def asin(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """The angle from −π/2 to π/2 with the sine `input`; NaN outside of −1 to 1.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.asin(cnet.tensor([0.0, 1.0]))
+    tensor([0.    , 1.5708])
+    """
+
+
+@formula(np.arccos, lambda g, x: -g / np.sqrt(1 - x * x), aliases=("arccos",))
+def acos(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """The angle from 0 to π with the cosine `input`; NaN outside of −1 to 1.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.acos(cnet.tensor([0.0, 1.0]))
+    tensor([1.5708, 0.    ])
+    """
+
+
+@formula(np.arctan, lambda g, x: g / (1 + x * x), aliases=("arctan",))
+def atan(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """The angle from −π/2 to π/2 with the tangent `input`.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.atan(cnet.tensor([0.0, 1.0]))
+    tensor([0.    , 0.7854])
+    """
+
+
+@formula(
+    np.arctan2,
+    lambda g, a, b: g * (b / (a * a + b * b)),
+    lambda g, a, b: g * (-a / (a * a + b * b)),
+    aliases=("arctan2",),
+)
+def atan2(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """The angle from −π to π of the point with ordinate `input` and abscissa `other`.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.atan2(cnet.tensor([0.0, 1.0]), cnet.tensor([-1.0, 1.0]))
+    tensor([3.1416, 0.7854])
+    """
+
+
+@formula(np.sinh, lambda g, x: g * np.cosh(x))
+def sinh(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """The hyperbolic sine.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.sinh(cnet.tensor([0.0, 1.0]))
+    tensor([0.    , 1.1752])
+    """
+
+
+@formula(np.cosh, lambda g, x: g * np.sinh(x))
+def cosh(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """The hyperbolic cosine.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.cosh(cnet.tensor([0.0, 1.0]))
+    tensor([1.    , 1.5431])
+    """
+
+
+@compiled("tanh", numpy=(np.tanh,))
+def tanh(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """The hyperbolic tangent.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.tanh(cnet.tensor([0.0, 0.5]))
+    tensor([0.    , 0.4621])
+    """
+
+
+@formula(np.arcsinh, lambda g, x: g / np.sqrt(x * x + 1), aliases=("arcsinh",))
+def asinh(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """The inverse of `sinh`.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.asinh(cnet.tensor([0.0, 1.0]))
+    tensor([0.    , 0.8814])
+    """
+
+
+@formula(np.arccosh, lambda g, x: g / np.sqrt(x * x - 1), aliases=("arccosh",))
+def acosh(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """The inverse of `cosh`; NaN for numbers below 1.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.acosh(cnet.tensor([1.0, 2.0]))
+    tensor([0.   , 1.317])
+    """
+
+
+@formula(np.arctanh, lambda g, x: g / (1 - x * x), aliases=("arctanh",))
+def atanh(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """The inverse of `tanh`; NaN outside of −1 to 1.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.atanh(cnet.tensor([0.0, 0.5]))
+    tensor([0.    , 0.5493])
+    """
+
+
+@formula(np.deg2rad, lambda g: g * (np.pi / 180))
+def deg2rad(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """Convert degrees to radians.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.deg2rad(cnet.tensor([90.0, 180.0]))
+    tensor([1.5708, 3.1416])
+    """
+
+
+@formula(np.rad2deg, lambda g: g * (180 / np.pi))
+def rad2deg(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """Convert radians to degrees.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.rad2deg(cnet.tensor([1.0, 2.0]))
+    tensor([ 57.2958, 114.5916])
+    """
+
+
+arcsin = asin
+arccos = acos
+arctan = atan
+arctan2 = atan2
+arcsinh = asinh
+arccosh = acosh
+arctanh = atanh
