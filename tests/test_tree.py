@@ -49,14 +49,15 @@ DIRECTIONS = {
     "datasets": "tensor utils",
     "transforms": "nn tensor",
     "checkpoint": "nn tensor",
-    "plots": "",
+    "inspection": "autograd nn operations tensor",
+    "plots": "autograd inspection nn tensor",
     "dropin": "kernels",
     "plan": "_core autograd functional kernels nn operations reference runtime tensor",
     "onnx": "autograd functional nn plan tensor",
     "distributed": "autograd nn optim tensor",
     "metrics": "",
-    "training": "autograd checkpoint functional metrics nn operations optim optim.swa_utils tensor "
-    "utils",
+    "training": "autograd checkpoint functional inspection metrics nn operations optim "
+    "optim.swa_utils tensor utils",
     "bench": "functional kernels models optim runtime tensor",
     "_commands": "datasets runtime utils",
     "experiment": "_commands graphs models optim plots tensor training utils",
@@ -74,6 +75,7 @@ import only other basic parts.
 
 FOREIGN = {
     "checkpoint": {"safetensors"},
+    "cli": {"PIL"},
     "datasets": {"PIL", "sklearn", "tqdm"},
     "experiment": {"scipy", "tqdm"},
     "metrics": {"sklearn"},
