@@ -42,7 +42,6 @@ DIRECTIONS = {
     "functional": "autograd kernels operations tensor",
     "nn": "autograd functional operations tensor",
     "func": "nn",
-    "linalg": "autograd operations tensor",
     "inspection": "autograd nn operations tensor",
     "optim": "graphs kernels tensor",
     "optim.swa_utils": "nn optim tensor",
@@ -57,8 +56,8 @@ DIRECTIONS = {
     "onnx": "autograd functional nn plan tensor",
     "distributed": "autograd nn optim tensor",
     "metrics": "",
-    "training": "autograd checkpoint functional metrics nn operations optim optim.swa_utils tensor "
-    "utils",
+    "training": "autograd checkpoint functional inspection metrics nn operations optim "
+    "optim.swa_utils tensor utils",
     "bench": "functional kernels models optim runtime tensor",
     "_commands": "datasets runtime utils",
     "experiment": "_commands graphs models optim plots tensor training utils",

@@ -193,7 +193,7 @@ def _layer(
     outputs = tensors(output)
     own = {id(parameter): parameter.numel() for parameter in module.parameters(recurse=False)}
     count = sum(size for key, size in own.items() if key not in counted)
-    counted |= own.keys()
+    counted.update(own)
     products = 0
     for classes, formula in MULTIPLY_ADDS:
         if isinstance(module, classes) and args and outputs:

@@ -174,6 +174,10 @@ class Checkpoint(_Best):
         self.extra = dict(extra or {})
         self._saved = 0.0
 
+    def state_dict(self) -> dict[str, Any]:
+        """The best value, if the weights of the best epoch are saved."""
+        return {} if self.best_path is None else super().state_dict()
+
     def save(self, trainer: "Trainer") -> None:
         """Write the file."""
         from ...checkpoint import save
