@@ -54,6 +54,7 @@ HEADINGS = {
     "float64": "Convolutions, float64",
     "products": "Matrix products",
     "memory_bound": "Kernels limited by memory bandwidth",
+    "operations": "Functions of tensors, 10⁶ elements and one element",
     "dropin": "Programs in the styles of `cnet.dropin` (one BLAS thread)",
     "numpy": "Layers of the reference CNN against NumPy, batch 256",
     "memory": "Additional peak memory of three training steps",

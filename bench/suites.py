@@ -41,9 +41,9 @@ def _pytorch(*variants: str, tuned: bool = False) -> Sides:
     if find_spec("torch") is None:
         return _absent("PyTorch", "it is not installed")
     suffix, variables = (" tuned", TUNED) if tuned else ("", {})
-    names = {"nchw": "NCHW"}
+    names = {"nchw": " NCHW", "library": ""}
     return {
-        f"PyTorch {names.get(variant, variant)}{suffix}": Contender(
+        f"PyTorch{names.get(variant, f' {variant}')}{suffix}": Contender(
             f"peers.pytorch:{variant}", variables
         )
         for variant in variants
@@ -113,6 +113,10 @@ def suites() -> dict[str, tuple[Part, ...]]:
         ),
         "float64": (part("float64", doubles, ours, numpy_best, _pytorch("nchw")),),
         "products": (part("products", "products:CASES", ours, blas),),
+        "operations": (
+            part("operations", "operations:CASES", {"cnet": Contender("peers.ours:library")},
+                 _pytorch("library"), threads=(1,)),
+        ),
         "memory_bound": (
             part("memory_bound", "memory_bound:CASES", ours, _pytorch("nchw"),
                  _pytorch("nchw", tuned=True)),

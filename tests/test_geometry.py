@@ -448,3 +448,28 @@ def test_a_message_names_both_sides(
     with pytest.raises(ValueError) as raised:
         function("f", *arguments)
     assert str(raised.value) == text
+
+
+def test_the_cells_of_a_tap() -> None:
+    g = geometry.conv("f", (1, 1, 5), (1, 1, 3), 2, 3, 2)
+    (axis,) = g.axes
+    padded = [None] * 3 + list(range(5)) + [None] * 3
+    for tap in range(3):
+        outputs, cells = axis.cells(tap)
+        read = [padded[2 * i + 2 * tap] for i in range(axis.output)]
+        assert read[outputs] == list(range(5))[cells]
+        assert [i for i, cell in enumerate(read) if cell is not None] == list(
+            range(*outputs.indices(axis.output))
+        )
+
+
+def test_other_numbers_of_axes_on_two_axes() -> None:
+    g = geometry.conv("f", (2, 4, 7, 6, 5), (6, 2, 3, 2, 1), 2, 1, groups=2)
+    assert g.images.x_shape == (2 * 4, 4 * 3, 6, 5)
+    assert g.images.weight_shape == (6, 2 * 3, 2, 1)
+    assert g.images.y_shape == (2 * 4, 6, *g.output[1:])
+    assert geometry.conv("f", g.x_shape, g.weight_shape, **g.options) == g
+    assert geometry.conv("f", (2, 4, 7), (6, 4, 3)).images.x_shape == (2, 4, 1, 7)
+    window = geometry.pool("f", (2, 4, 8, 6, 5), 2)
+    assert [stage.x_shape for stage in window.stages] == [(2, 32, 6, 5), (2, 4, 8, 6)]
+    assert [stage.y_shape for stage in window.stages] == [(2, 32, 3, 2), (2, 4, 4, 6)]

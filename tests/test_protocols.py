@@ -209,7 +209,7 @@ def test_functions_of_numpy_with_a_counterpart_are_recorded(call):
 
 def test_other_functions_of_numpy_refuse_to_lose_a_gradient():
     x = leaf(1.0, 2.0)
-    for call in (np.sort, np.cumsum, np.linalg.norm, lambda x: np.allclose(x, x), np.cbrt):
+    for call in (np.sort, np.unwrap, np.linalg.norm, lambda x: np.allclose(x, x), np.spacing):
         with pytest.raises(TypeError, match=r"np\.\w+: there is no such operation on tensors"):
             call(x)
         assert isinstance(call(x.detach()), (np.ndarray, np.generic, bool))

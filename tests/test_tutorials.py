@@ -9,14 +9,16 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = sorted([*DOCS.glob("tutorials/*.md"), *DOCS.glob("from-pytorch.md")])
+PAGES = sorted(
+    [*DOCS.glob("tutorials/*.md"), *DOCS.glob("from-pytorch.md"), *DOCS.glob("training.md")]
+)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_code_runs(page, tmp_path):
     """All Python blocks of a page form one program."""
     text = page.read_text(encoding="utf-8")
-    needed = [name for name in ("sklearn", "PIL") if f"<!-- needs {name} -->" in text]
+    needed = [name for name in ("sklearn", "PIL", "matplotlib") if f"<!-- needs {name} -->" in text]
     for name in needed:
         pytest.importorskip(name)
     code = "\n".join(re.findall(r"```python\n(.*?)```", text, re.S))

@@ -20,8 +20,8 @@ from cnet.bench.sides import Array
 from work.networks import reference_cnn
 
 __all__ = [
-    "asarray", "col2im", "conv2d", "conv2d_backward", "im2col", "matmul", "max_pool2d",
-    "max_pool2d_backward", "one_by_one", "plan", "predictor", "relu", "trainer",
+    "asarray", "col2im", "conv2d", "conv2d_backward", "im2col", "library", "matmul",
+    "max_pool2d", "max_pool2d_backward", "one_by_one", "plan", "predictor", "relu", "trainer",
 ]  # fmt: skip
 
 Build = Callable[[Any], nn.Sequential]
@@ -87,4 +87,15 @@ class OneByOne:
         return compiled.Trainer(parameters, _Unfused(build(nn)))
 
 
-one_by_one, plan = OneByOne(), Plan()
+class Library:
+    """The package itself, for functions of tensors that are the same in both libraries."""
+
+    package = cnet
+    functional = cnet.functional
+
+    @staticmethod
+    def tensor(array: Array, requires_grad: bool) -> cnet.Tensor:
+        return cnet.Tensor(array.copy(), requires_grad)
+
+
+library, one_by_one, plan = Library(), OneByOne(), Plan()

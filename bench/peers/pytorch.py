@@ -112,6 +112,18 @@ class PyTorch:
         return model, torch.compile(model, dynamic=False) if self._compiled else model
 
 
+class Library:
+    """See `peers.ours.Library`."""
+
+    package = torch
+    functional = nn.functional
+
+    @staticmethod
+    def tensor(array: Array, requires_grad: bool) -> Tensor:
+        return torch.tensor(array).requires_grad_(requires_grad)
+
+
+library = Library()
 nchw = PyTorch(torch.contiguous_format)
 channels_last = PyTorch(torch.channels_last)
 compiled = PyTorch(torch.contiguous_format, compiled=True)

@@ -1,6 +1,10 @@
 """Convolutional networks on NumPy arrays: C kernels, autograd, a PyTorch-shaped API."""
 
 from importlib import import_module
+from math import e as e
+from math import inf as inf
+from math import nan as nan
+from math import pi as pi
 from typing import TYPE_CHECKING, Any
 
 from . import autograd as autograd
@@ -52,7 +56,11 @@ if TYPE_CHECKING:
     from . import cuda as cuda
     from . import datasets as datasets
     from . import func as func
+    from . import linalg as linalg
+    from . import metrics as metrics
     from . import models as models
+    from . import plots as plots
+    from . import training as training
     from . import transforms as transforms
     from . import utils as utils
     from . import version as version
@@ -61,13 +69,25 @@ if TYPE_CHECKING:
     from .checkpoint import save as save
     from .generator import Generator as Generator
     from .generator import default_generator as default_generator
+    from .inspection import profile as profile
+    from .inspection import summary as summary
+    from .legacy import BoolTensor as BoolTensor
+    from .legacy import ByteTensor as ByteTensor
+    from .legacy import CharTensor as CharTensor
+    from .legacy import DoubleTensor as DoubleTensor
+    from .legacy import FloatTensor as FloatTensor
+    from .legacy import HalfTensor as HalfTensor
+    from .legacy import IntTensor as IntTensor
+    from .legacy import LongTensor as LongTensor
+    from .legacy import ShortTensor as ShortTensor
     from .plan import compile as compile
 
 __version__ = "0.1.0"
+newaxis = None
 
 _LAZY_MODULES = {
-    "accelerator", "backends", "cuda", "datasets", "func", "models", "transforms", "utils",
-    "version",
+    "accelerator", "backends", "cuda", "datasets", "func", "linalg", "metrics", "models", "plots",
+    "training", "transforms", "utils", "version",
 }  # fmt: skip
 _LAZY = {
     "CheckpointError": "checkpoint",
@@ -75,7 +95,9 @@ _LAZY = {
     "compile": "plan",
     "default_generator": "generator",
     "load": "checkpoint",
+    "profile": "inspection",
     "save": "checkpoint",
+    "summary": "inspection",
 }
 """Names that are imported when they are used, each with its module."""
 _LAZY.update(dict.fromkeys(dtypes.TENSOR_TYPES, "legacy"))

@@ -35,15 +35,36 @@ def integer(minimum: int) -> Callable[[str], int]:
     return parse
 
 
+def number(minimum: float, below: float = math.inf) -> Callable[[str], float]:
+    """The type of an argument that is a number of at least `minimum` and less than `below`."""
+
+    def parse(text: str) -> float:
+        value = _number(text)
+        if not minimum <= value < below:
+            bound = "" if below == math.inf else f" and less than {below:g}"
+            raise argparse.ArgumentTypeError(f"must be at least {minimum:g}{bound} (got {text})")
+        return value
+
+    return parse
+
+
+fraction = number(0, below=1)
+"""The type of an argument that is at least 0 and less than 1."""
+
+
 def positive(text: str) -> float:
     """The type of an argument that is a positive number."""
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a number (got {text!r})") from None
+    value = _number(text)
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"must be positive and finite (got {text})")
     return value
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number (got {text!r})") from None
 
 
 def use_threads(threads: int | None) -> None:
@@ -57,21 +78,38 @@ def use_threads(threads: int | None) -> None:
             raise UsageError(error) from None
 
 
+DATA_SETS = {
+    "digits": "digits",
+    "mnist": "MNIST",
+    "fashion-mnist": "FashionMNIST",
+    "kmnist": "KMNIST",
+    "cifar10": "CIFAR10",
+    "cifar100": "CIFAR100",
+}
+"""The data sets of the command, and their names in `cnet.datasets`."""
+
+
 def datasets(name: str, folder: str | None) -> "tuple[ArrayDataset, ArrayDataset]":
     """The training set and the test set."""
-    from .datasets import MNIST, digits
+    return datasets_and_classes(name, folder)[:2]
+
+
+def datasets_and_classes(
+    name: str, folder: str | None
+) -> "tuple[ArrayDataset, ArrayDataset, list[str]]":
+    """The training set, the test set and the names of the classes."""
+    from . import datasets
     from .datasets.files import cache_folder
 
     if name == "digits":
         if folder is not None:
-            raise UsageError(
-                "--data-dir is only for --data mnist; scikit-learn contains the digits"
-            )
-        return digits(train=True), digits(train=False)
+            raise UsageError("--data-dir is not for --data digits; scikit-learn contains them")
+        return datasets.digits(train=True), datasets.digits(train=False), [*"0123456789"]
+    kind = getattr(datasets, DATA_SETS[name])
     try:
         folder = folder or os.environ.get("CNET_DATA")
         root, download = (folder, False) if folder else (cache_folder(), True)
-        parts = [MNIST(root, train, download=download).as_arrays() for train in (True, False)]
-        return parts[0], parts[1]
+        train, test = (kind(root, part, download=download) for part in (True, False))
+        return train.as_arrays(), test.as_arrays(), list(train.classes)
     except (FileNotFoundError, ValueError) as error:
         raise UsageError(error) from None

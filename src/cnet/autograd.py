@@ -11,12 +11,8 @@ from .engine import (
     Operation,
     Variable,
     ViewOperation,
-    backward,
-    gradients_of,
     is_listing_calls,
     listing_calls,
-    starting_gradient,
-    topological,
     wrap,
 )
 from .grad_mode import (
@@ -26,12 +22,14 @@ from .grad_mode import (
     no_grad,
     set_grad_enabled,
 )
+from .inplace import adopt
+from .propagation import gradients_of, propagate_to_leaves, starting_gradient, topological
 
 __all__ = [
     "Array", "Call", "Context", "Edge", "Function", "Hooks", "Operation", "Variable",
     "ViewOperation", "backward", "enable_grad", "grad", "inference_mode", "is_grad_enabled",
-    "is_listing_calls", "listing_calls", "no_grad", "set_grad_enabled", "starting_gradient",
-    "topological",
+    "is_listing_calls", "listing_calls", "no_grad", "once_differentiable", "set_grad_enabled",
+    "starting_gradient", "topological",
 ]  # fmt: skip
 
 Output = TypeVar("Output")
@@ -97,8 +95,29 @@ class Function(Generic[Output]):
         returns a tuple.
         """
         tensors = tuple([isinstance(arg, Variable) for arg in args])
-        output: Output = cls._operation.apply(*args, _tensors=tensors, **kwargs)
-        return output
+        dirty: list[Array] = []
+        output: Any = cls._operation.apply(*args, _tensors=tensors, _dirty=dirty, **kwargs)
+        if dirty:
+            results = output if type(output) is tuple else (output,)
+            results = tuple([_changed_input(result, args, dirty) for result in results])
+            output = results if type(output) is tuple else results[0]
+        return output  # type: ignore[no-any-return]
+
+
+def once_differentiable(function: Any) -> Any:
+    """Decorates `Function.backward`; accepted because gradients are never differentiated again."""
+    return function
+
+
+def _changed_input(result: Variable, args: tuple[Any, ...], dirty: list[Array]) -> Variable:
+    """The argument that a `Function` changed in place and returned, or the result itself."""
+    for arg in args:
+        if isinstance(arg, Variable) and any(
+            result._array is array is arg._array for array in dirty
+        ):
+            adopt(arg, result)
+            return arg
+    return result
 
 
 class _OnTensors(Operation[Any]):
@@ -107,7 +126,14 @@ class _OnTensors(Operation[Any]):
     rule: type[Function[Any]]
 
     @classmethod
-    def forward(cls, ctx: Context, *args: Any, _tensors: tuple[bool, ...], **kwargs: Any) -> Any:
+    def forward(
+        cls,
+        ctx: Context,
+        *args: Any,
+        _tensors: tuple[bool, ...],
+        _dirty: list[Array],
+        **kwargs: Any,
+    ) -> Any:
         inputs = tuple([wrap(a) if tensor else a for a, tensor in zip(args, _tensors, strict=True)])
         with no_grad():
             if cls.rule.setup_context is Function.setup_context:
@@ -116,6 +142,13 @@ class _OnTensors(Operation[Any]):
                 result = cls.rule.forward(*inputs, **kwargs)
                 cls.rule.setup_context(ctx, inputs, result)
         ctx.saved = tuple(map(_plain, ctx.saved))
+        _dirty += map(_plain, ctx.dirty)
+        results = result if type(result) is tuple else (result,)
+        ctx.without_grad = tuple([
+            index for index, one in enumerate(results)
+            if any(one is marked for marked in ctx.non_differentiable)
+        ])  # fmt: skip
+        ctx.dirty = ctx.non_differentiable = ()
         return tuple(map(_plain, result)) if type(result) is tuple else _plain(result)
 
     @classmethod
@@ -128,6 +161,58 @@ class _OnTensors(Operation[Any]):
 
 def _plain(value: Any) -> Any:
     return value._array if isinstance(value, Variable) else value
+
+
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    *,
+    inputs: Any = None,
+) -> None:
+    """Compute the gradients of the sum of all tensors, and add them to `grad` of the leaves.
+
+    Parameters
+    ----------
+    tensors : Tensor or sequence of Tensor
+    grad_tensors : Tensor, ndarray or sequence of them, optional
+        The gradient of each tensor, in its shape; None means 1 for a tensor of one element.
+    retain_graph : bool, default False
+        Keep the values that the graph saved, so that it can be propagated again.
+    create_graph : bool, default False
+        Not supported: gradients cannot be differentiated again.
+    inputs : Tensor or sequence of Tensor, optional
+        The tensors that get a gradient; by default all leaves.
+
+    Raises
+    ------
+    NotImplementedError
+        If `create_graph` is true.
+    RuntimeError, ValueError
+        For the same reasons as in `Tensor.backward`. No leaf is changed then.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> x = cnet.tensor([1.0, 2.0], requires_grad=True)
+    >>> cnet.autograd.backward([x.sum(), (x * x).sum()])
+    >>> x.grad
+    tensor([3., 5.])
+    """
+    refuse_create_graph("backward", create_graph)
+    sources = _listed(tensors)
+    starts = [None] * len(sources) if grad_tensors is None else _listed(grad_tensors)
+    if inputs is None:
+        propagate_to_leaves(sources, starts, bool(retain_graph))
+        return
+    targets = _listed(inputs)
+    if not targets:
+        raise RuntimeError("backward: inputs must not be empty")
+    found = gradients_of(sources, targets, starts, bool(retain_graph))
+    for target, gradient in zip(targets, found, strict=True):
+        if gradient is not None:
+            target.accumulate(gradient.copy())
 
 
 def grad(

@@ -1,17 +1,13 @@
-"""The graph and the backward pass. They are independent of the individual operations.
+"""The graph. It is independent of the individual operations.
 
 An `Operation` computes on plain arrays. If an input requires grad, the `Context` of the call is a
 node of the graph: its edges identify the node that produced each input, and it saves only the
-values that the derivative needs. A leaf is its own node.
-
-To propagate by a rule other than `backward`, iterate over `topological` and call
-`Context.propagate`, which computes the gradients of a node's inputs from those of its outputs and
-changes nothing.
+values that the derivative needs. A leaf is its own node. The backward pass is in `propagation`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
@@ -29,6 +25,8 @@ Hooks: TypeAlias = dict[int, Callable[[Any], Any]]
 Output = TypeVar("Output")
 
 _NO_HOOKS: dict[int, Hooks] = {}
+AFTER_OTHER_HOOKS = sys.maxsize
+"""The number of the hook that keeps a gradient for `Tensor.retain_grad`."""
 
 
 class Call(NamedTuple):
@@ -107,7 +105,10 @@ class Variable:
 
     def _rebase(self, node: "Context") -> None:
         """Make the node of an in-place operation the origin of the array."""
+        old, index = self._grad_fn, self._output_index
         self._grad_fn, self._output_index, self._requires_grad = node, 0, True
+        if old is not None and AFTER_OTHER_HOOKS in (hooks := old._hooks.get(index, {})):
+            node._hooks = {0: {AFTER_OTHER_HOOKS: hooks.pop(AFTER_OTHER_HOOKS)}}
 
     def _renew(self) -> None:
         """Update the origin of a view after in-place operations on the tensor it is a view of."""
@@ -118,11 +119,22 @@ class Variable:
             parent, operation, kwargs, history = variable._view  # type: ignore[misc]
             if operation is not None and history is not parent._grad_fn:
                 node = Context(operation, (parent.edge,))
-                array = operation.forward(node, parent._array, **kwargs)
+                array = _made_again(node, variable._array, parent._array, kwargs)
                 node.number = next(changes.numbers)
                 node.outputs = ((array.shape, array.dtype),)
                 variable._rebase(node)
                 variable._view = View(parent, operation, kwargs, parent._grad_fn)
+
+
+def _made_again(node: "Context", view: Array, parent: Array, kwargs: dict[str, Any]) -> Array:
+    """Repeat the operation that made a view, for a new node."""
+    try:
+        array: Array = node.function.forward(node, parent, **kwargs)
+        if array.strides == view.strides and array.__array_interface__ == view.__array_interface__:
+            return array
+    except (IndexError, ValueError):
+        pass
+    raise RuntimeError("the shape of a tensor was changed in place after a view of it was made")
 
 
 class View(NamedTuple):
@@ -173,6 +185,12 @@ class Context:
     operations = 1
     """The number of operations that the call represents: more than one for a fused chain."""
     released = False
+    materialize_grads = True
+    """Whether `backward` gets zeros for outputs without a gradient, not None."""
+    without_grad: tuple[int, ...] = ()
+    """The outputs of a float dtype that have no gradient."""
+    dirty: tuple[Any, ...] = ()
+    non_differentiable: tuple[Any, ...] = ()
     number = -1
     """Higher than the numbers of the nodes of the inputs; -1 if the call is not recorded."""
     _hooks: dict[int, Hooks] = _NO_HOOKS
@@ -201,7 +219,9 @@ class Context:
             return wrap(array)
         index, dtype = len(self.outputs), array.dtype
         self.outputs += ((array.shape, dtype),)
-        return wrap(array, self, index) if dtype.kind == "f" else wrap(array)
+        if dtype.kind != "f" or index in self.without_grad:
+            return wrap(array)
+        return wrap(array, self, index)
 
     def save_for_backward(self, *values: Any) -> None:
         """Keep arrays and other values as `saved` until `backward` has used them.
@@ -209,6 +229,18 @@ class Context:
         If one of these arrays is changed in place before that, `backward` raises RuntimeError.
         """
         self.saved = values
+
+    def mark_dirty(self, *args: Any) -> None:
+        """Tell that `Function.forward` changed these inputs in place; it must return them."""
+        self.dirty = args
+
+    def mark_non_differentiable(self, *args: Any) -> None:
+        """Tell that these outputs of `Function.forward` have no gradient."""
+        self.non_differentiable = args
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """Set whether `backward` gets zeros, not None, for outputs without a gradient."""
+        self.materialize_grads = value
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
@@ -239,7 +271,9 @@ class Context:
         if self.number < changes.latest and not changed:
             changes.check(self.number, self.function.__name__, self.saved)
         grad_outputs = [
-            np.zeros(shape, dtype) if gradient is None and dtype.kind == "f" else gradient
+            np.zeros(shape, dtype)
+            if gradient is None and dtype.kind == "f" and self.materialize_grads
+            else gradient
             for gradient, (shape, dtype) in zip(gradients, self.outputs, strict=True)
         ]
         returned = self.function.backward(self, *grad_outputs)
@@ -255,7 +289,7 @@ class Context:
         inputs = []
         for gradient, edge in zip(returned, self.edges):  # noqa: B905, of the same length
             if gradient is not None and edge is not None:
-                gradient = _fitting(gradient, edge, name)
+                gradient = fitting(gradient, edge, name)
                 if isinstance(edge[0], Variable):
                     if not held:
                         others = (*grad_outputs, *self.saved, *vars(self).values(), *returned)
@@ -276,9 +310,6 @@ class Operation(Generic[Output]):
     The type parameter, as in ``Operation[Tensor]``, is the return type of `apply`. `Function` is
     the corresponding class for code that computes on tensors, as in PyTorch.
     """
-
-    views: ClassVar[bool] = False
-    """Whether the result shares the memory of the first argument where possible."""
 
     @staticmethod
     def forward(ctx: Context, *args: Any, **kwargs: Any) -> Any:
@@ -324,13 +355,6 @@ class Operation(Generic[Output]):
             output = tuple([ctx._output(array) for array in result])
         else:
             output = ctx._output(result)
-        if cls.views and isinstance(x := args[0], Variable):
-            array, base = x._array, output._array.base
-            if base is array or (base is not None and base is array.base):
-                output._view = UNWATCHED
-                if x._view is not UNWATCHED:
-                    view = x, cls if enabled else None, kwargs, x._grad_fn
-                    output._view = tuple.__new__(View, view)
         if current.calls is not None:
             outputs = output if type(output) is tuple else (output,)
             current.calls.append(Call(cls, args, kwargs, outputs))
@@ -366,103 +390,41 @@ class ViewOperation(Operation[Output]):
     An in-place operation on the result also changes the input, and the graph records this.
     """
 
-    views = True
+    @classmethod
+    def apply(cls, *args: Any, **kwargs: Any) -> Output:
+        """Like `Operation.apply`, for one argument."""
+        (x,) = args
+        if not isinstance(x, Variable):
+            return super().apply(x, **kwargs)
+        mode = current
+        enabled, edge = mode.enabled, None
+        if enabled:
+            if x._view is not None:
+                x._renew()
+            if x._requires_grad:
+                edge = x._grad_fn or x, x._output_index
+        array = x._array
+        ctx = Context(cls, (edge,))
+        result = cls.forward(ctx, array, **kwargs)
+        if edge is None:
+            output = wrap(result)
+        else:
+            ctx.number = next(changes.numbers)
+            ctx.outputs = ((result.shape, result.dtype),)
+            output = wrap(result, ctx)
+        base = result.base
+        if base is array or (base is not None and base is array.base):
+            if x._view is UNWATCHED:
+                output._view = UNWATCHED
+            else:
+                origin = x, cls if enabled else None, kwargs, x._grad_fn
+                output._view = tuple.__new__(View, origin)
+        if mode.calls is not None:
+            mode.calls.append(Call(cls, args, kwargs, (output,)))
+        return output  # type: ignore[return-value]
 
 
-def topological(variables: Iterable[Variable]) -> list[Context]:
-    """All nodes that `variables` depend on, each before the nodes of its inputs."""
-    nodes: set[Context] = set()
-    stack: list[Edge | None] = [variable.edge for variable in variables]
-    while stack:
-        edge = stack.pop()
-        if edge is not None and edge[0] not in nodes and isinstance(edge[0], Context):
-            nodes.add(edge[0])
-            stack.extend(edge[0].edges)
-    return sorted(nodes, key=attrgetter("number"), reverse=True)
-
-
-def backward(
-    tensors: Sequence[Variable], gradients: Sequence[Any] | None = None, retain_graph: bool = False
-) -> None:
-    """Add the gradient of the sum of all tensors to `grad` of every leaf.
-
-    Arguments and errors are those of `Tensor.backward`, with one gradient for each tensor. If an
-    error occurs, no leaf is changed.
-    """
-    pending = _started(tensors, gradients)
-    for node in topological(tensors):
-        _pass_on(pending, node, retain_graph)
-    for leaf, total in [(edge[0], _take(pending, edge)) for edge in tuple(pending)]:
-        if isinstance(leaf, Variable) and total is not None:
-            leaf.accumulate(total)
-
-
-def gradients_of(
-    outputs: Sequence[Variable], inputs: Sequence[Variable], gradients: Sequence[Any] | None,
-    retain_graph: bool,
-) -> list[Array | None]:  # fmt: skip
-    """The gradients of `inputs`; None for inputs that `outputs` do not depend on.
-
-    Only nodes on a path from `inputs` to `outputs` are propagated and freed.
-    """
-    edges = [tensor.edge for tensor in inputs]
-    wanted = set(edges)
-    order = topological(outputs)
-    between: set[Context] = set()
-    for node in reversed(order):
-        if any(edge is not None and (edge in wanted or edge[0] in between) for edge in node.edges):
-            between.add(node)
-    pending = _started(outputs, gradients)
-    found: dict[Edge, Array | None] = {}
-    for node in order:
-        for edge in wanted:
-            if edge[0] is node and edge not in found:
-                found[edge] = _take(pending, edge)
-                if found[edge] is not None and node in between:
-                    pending[edge] = found[edge]  # type: ignore[assignment]
-        if node in between:
-            _pass_on(pending, node, retain_graph)
-    return [
-        found[edge] if edge in found else found.setdefault(edge, _take(pending, edge))
-        for edge in edges
-    ]
-
-
-def _pass_on(pending: dict[Edge, Array], node: Context, retain_graph: bool) -> None:
-    """Propagate the gradients of a node's outputs to its inputs."""
-    arrived = [_take(pending, (node, index)) for index in range(len(node.outputs))]
-    for gradient in arrived:
-        if gradient is not None:
-            for edge, input_gradient in node.propagate(arrived):
-                _add(pending, edge, input_gradient)
-            break
-    if not retain_graph:
-        node.release()
-
-
-def starting_gradient(tensor: Variable, gradient: Any) -> Array:
-    """The gradient that back-propagation starts with at a tensor; 1 if `gradient` is None."""
-    edge = tensor.edge
-    if not tensor._requires_grad:
-        raise RuntimeError("backward: the tensor does not require grad and has no grad_fn")
-    if gradient is not None:
-        return _fitting(gradient, edge, "backward").copy()
-    if tensor._array.size != 1:
-        raise RuntimeError(
-            "backward: grad can be implicitly created only for scalar outputs "
-            f"(got shape {tensor._array.shape})"
-        )
-    return np.ones_like(tensor._array)
-
-
-def _started(tensors: Sequence[Variable], gradients: Sequence[Any] | None) -> dict[Edge, Array]:
-    pending: dict[Edge, Array] = {}
-    for tensor, gradient in zip(tensors, gradients or [None] * len(tensors), strict=True):
-        _add(pending, tensor.edge, starting_gradient(tensor, gradient))
-    return pending
-
-
-def _fitting(gradient: Any, edge: Edge, source: str) -> Array:
+def fitting(gradient: Any, edge: Edge, source: str) -> Array:
     """Convert a gradient to an array in the dtype of its tensor, and check its shape."""
     node, index = edge
     shape, dtype = node.outputs[index]
@@ -480,20 +442,3 @@ def _unshared(array: Array, held: list[int]) -> Array:
     """The array, or a copy if it may share memory; `held` lists the `id` of all arrays in use."""
     fresh = array.flags.carray and not isinstance(array.base, np.ndarray)
     return array if fresh and held.count(id(array)) < 2 else array.copy()
-
-
-def _add(pending: dict[Edge, Array], edge: Edge, gradient: Array) -> None:
-    partial = pending.get(edge)
-    pending[edge] = gradient if partial is None else np.asarray(partial + gradient)
-
-
-def _take(pending: dict[Edge, Array], edge: Edge) -> Array | None:
-    """Remove and return a complete gradient, after the hooks of its tensor were called."""
-    node, index = edge
-    gradient = pending.pop(edge, None)
-    if gradient is not None and index in node._hooks:
-        for _, hook in sorted(node._hooks[index].items()):
-            replacement = hook(wrap(gradient))
-            gradient = _fitting(gradient if replacement is None else replacement, edge, "hook")
-        gradient = gradient.copy()  # hooks may keep references to their arguments and results
-    return gradient

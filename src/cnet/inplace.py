@@ -4,12 +4,13 @@ An in-place operation on a view also changes the tensor that it is a view of. Th
 tensor is then a `CopySlices`, which passes on the gradient of all elements that were not written.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from . import changes
-from .engine import UNWATCHED, Array, Call, Context, Edge, Operation, Variable
+from .engine import UNWATCHED, Array, Call, Context, Edge, Operation, Variable, wrap
 from .grad_mode import current
 
 
@@ -26,27 +27,63 @@ def apply_in_place(operation: type[Operation[Any]], x: Any, *args: Any, **kwargs
     array = x._array
     if not array.flags.writeable:
         raise RuntimeError(_read_only(operation.__name__, array))
-    arrays = [arg._array if isinstance(arg, Variable) else arg for arg in args]
-    edges: tuple[Edge | None, ...] = (None,) * (len(args) + 1)
-    if current.enabled:
-        edges = tuple([_edge(arg) for arg in (x, *args)])
-    recorded = edges.count(None) < len(edges)
-    if recorded or x._view is not None:
+    mode = current
+    enabled, recorded = mode.enabled, False
+    arrays: list[Any] = []
+    edges: list[Edge | None] = []
+    for arg in (x, *args):
+        edge = None
+        if isinstance(arg, Variable):
+            if enabled:
+                if arg._view is not None:
+                    arg._renew()
+                if arg._requires_grad:
+                    edge, recorded = (arg._grad_fn or arg, arg._output_index), True
+            arg = arg._array
+        arrays.append(arg)
+        edges.append(edge)
+    if enabled and (recorded or x._view is not None):
         _check_base(x, recorded)
-    ctx = Context(operation, edges)
-    operation.in_place(ctx, array, *arrays, **kwargs)
+    ctx = Context(operation, tuple(edges))
+    operation.in_place(ctx, *arrays, **kwargs)
     if recorded:
         _record(ctx, x)
-    else:
-        x.note_change(operation.__name__)
-    if current.calls is not None:
-        current.calls.append(Call(operation, (x, *args), kwargs, (x,)))
+    elif x._view is not UNWATCHED:
+        changes.changed(array, operation.__name__)
+    if mode.calls is not None:
+        mode.calls.append(Call(operation, (x, *args), kwargs, (x,)))
     return x
 
 
-def _edge(arg: Any) -> "Edge | None":
-    edge = arg.edge if isinstance(arg, Variable) else None  # brings `_requires_grad` up to date
-    return edge if edge is not None and arg._requires_grad else None
+def adopt(x: Variable, result: Variable) -> None:
+    """Make `x` the output of the node that produced `result`, whose array is that of `x`.
+
+    RuntimeError if the graph is recorded and `x` is a leaf that requires grad, or a view.
+    """
+    if not result._requires_grad:
+        return
+    if x._view is not None and x._view is not UNWATCHED:
+        raise RuntimeError("a view cannot be changed in place by a Function; use clone()")
+    _check_base(x, True)
+    x._rebase(result._grad_fn)  # type: ignore[arg-type]
+    x._output_index = result._output_index
+
+
+def take_over(x: Variable, function: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    """Give `x` the shape that a function of views returns: ``x = function(x, *args)``, in place.
+
+    Views of `x` that were made before cannot be used in a graph afterwards.
+    """
+    if current.enabled and x._requires_grad and x._grad_fn is None:
+        raise RuntimeError(
+            "a leaf Variable that requires grad is being used in an in-place operation."
+        )
+    before = wrap(x._array, x._grad_fn, x._output_index)
+    before._requires_grad, before._view = x._requires_grad, x._view
+    result = function(before, *args, **kwargs)
+    x._array, x._view = result._array, result._view
+    if result._grad_fn is not None and result._grad_fn is not x._grad_fn:
+        x._rebase(result._grad_fn)
 
 
 def _read_only(name: str, array: Array) -> str:
@@ -60,8 +97,6 @@ def _read_only(name: str, array: Array) -> str:
 
 def _check_base(x: Variable, recorded: bool) -> None:
     """Raise RuntimeError if an in-place operation on `x`, or on its base, cannot be recorded."""
-    if not current.enabled:
-        return
     base, known = x, True
     while base._view is not None and base._view is not UNWATCHED:
         known = known and base._view.operation is not None

@@ -5,7 +5,6 @@ NumPy. Computations are defined in `cnet.operations`, where they register operat
 """
 
 import operator
-import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
@@ -19,7 +18,7 @@ from ._methods import Methods
 from .construction import constructed, to_array
 from .devices import CPU, Place, device, require_cpu
 from .dtypes import DType
-from .engine import UNWATCHED, Array, Hooks, Variable
+from .engine import AFTER_OTHER_HOOKS, UNWATCHED, Array, Hooks, Variable
 from .layouts import strided
 from .size import Size
 
@@ -29,7 +28,6 @@ Axis: TypeAlias = int | Sequence[int] | None
 Number: TypeAlias = float
 
 _hook_numbers = count()
-_AFTER_OTHER_HOOKS = sys.maxsize
 
 
 class HookHandle:
@@ -183,6 +181,7 @@ class Tensor(Variable, Methods):
         gradient: "Operand | None" = None,
         retain_graph: bool | None = False,
         create_graph: bool = False,
+        inputs: "Sequence[Tensor] | Tensor | None" = None,
     ) -> None:
         """Compute the gradients of all leaves and add them to their `grad`.
 
@@ -195,6 +194,8 @@ class Tensor(Variable, Methods):
             Keep the values that the graph saved, so that it can be propagated again.
         create_graph : bool, default False
             Not supported: gradients cannot be differentiated again.
+        inputs : Tensor or sequence of Tensor, optional
+            The tensors that get a gradient; by default all leaves.
 
         Raises
         ------
@@ -206,8 +207,7 @@ class Tensor(Variable, Methods):
         ValueError
             If `gradient` does not have the shape of the tensor.
         """
-        autograd.refuse_create_graph("backward", create_graph)
-        autograd.backward((self,), (gradient,), bool(retain_graph))
+        autograd.backward((self,), (gradient,), retain_graph, create_graph, inputs=inputs)
 
     def detach(self) -> "Tensor":
         """A tensor outside the graph that shares the memory."""
@@ -246,7 +246,13 @@ class Tensor(Variable, Methods):
             if tensor is not None:
                 tensor.accumulate(gradient._array.copy())
 
-        hooks[_AFTER_OTHER_HOOKS] = keep
+        hooks[AFTER_OTHER_HOOKS] = keep
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether `retain_grad` was called for a result of an operation."""
+        node, index = self.edge
+        return AFTER_OTHER_HOOKS in node._hooks.get(index, {})
 
     def _own_hooks(self, function: str) -> Hooks:
         if not self.requires_grad:
@@ -357,6 +363,9 @@ class Tensor(Variable, Methods):
         if self._array.ndim == 0 or (spec and self._array.size == 1):
             return format(self._array.item(), spec)
         return super().__format__(spec)
+
+    def __contains__(self, element: Any) -> bool:
+        return bool((self == element).any())
 
     __hash__ = object.__hash__
 

@@ -66,6 +66,15 @@ def test_gradients_through_log_softmax(reduction):
     assert gradcheck(loss, SCORES)
 
 
+def test_gradients_of_repeated_and_different_labels():
+    scores, targets = RNG.normal(size=(5, 2, 3)), np.array([[1, 1, 2], [2, 1, 1]])
+    lengths = [5, 5], [3, 3]
+    losses = F.ctc_loss(logarithms(scores), targets, *lengths, reduction="none")
+    wanted = [expected(logarithms(scores)[:, n], targets[n]) for n in range(2)]
+    np.testing.assert_allclose(losses, wanted, rtol=1e-12)
+    assert gradcheck(lambda x: F.ctc_loss(F.log_softmax(x, -1), targets, *lengths), scores)
+
+
 def test_no_labels_and_no_steps():
     log_probs = logarithms(SCORES)
     losses = F.ctc_loss(log_probs, np.zeros((3, 0), int), [4, 1, 0], [0, 0, 0], reduction="none")

@@ -54,6 +54,11 @@ def test_the_result_is_new():
     assert F.pad(np.zeros((0, 3)), (1, 1, 0, 0)).shape == (0, 5)
 
 
+def test_numbers_of_cells_are_integers():
+    with pytest.raises(TypeError, match=r"pad: pad must be an int \(got 1\.5\)"):
+        F.pad(np.zeros((2, 3)), (1, 1.5))
+
+
 @pytest.mark.parametrize(
     ("message", "act"),
     [

@@ -91,6 +91,13 @@ def test_adaptive_pooling(axes, outputs):
     assert gradcheck(lambda x: maximum(x, outputs), x)
 
 
+def test_a_window_without_cells():
+    options = {"kernel_size": 2, "stride": 1, "padding": 1, "dilation": 2, "return_indices": True}
+    for dtype, least in ((np.float64, -np.inf), (np.int16, np.iinfo(np.int16).min)):
+        y, indices = F.max_pool1d(np.ones((1, 1, 1), dtype), **options)
+        assert (y.item(), indices.item()) == (least, -1)
+
+
 def test_nan_and_ties_in_volumes():
     x = np.zeros((1, 1, 2, 2, 2))
     y, indices = F.max_pool3d(x, 2, return_indices=True)

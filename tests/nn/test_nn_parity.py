@@ -1,5 +1,6 @@
 """Layers, names and repr against PyTorch, with its weights copied over."""
 
+import inspect
 from collections import OrderedDict
 
 import numpy as np
@@ -49,10 +50,31 @@ LAYERS = [
     (lambda m: m.Identity(), X),
     (lambda m: m.Dropout(0.3).eval(), X),
     (lambda m: m.Sequential(m.Conv2d(6, 2, 3), m.ReLU(), m.MaxPool2d(2), m.Flatten()), X),
+    (lambda m: m.BatchNorm3d(6), X[..., None]),
+    (lambda m: m.InstanceNorm2d(6), X),
+    (lambda m: m.InstanceNorm2d(6, affine=True, track_running_stats=True), X),
+    (lambda m: m.InstanceNorm2d(6, affine=True, track_running_stats=True).eval(), X[0]),
+    (lambda m: m.InstanceNorm1d(6, eps=0.1), X[..., 0]),
+    (lambda m: m.InstanceNorm3d(6, affine=True, bias=False), X[:, :, None]),
+    (lambda m: m.LayerNorm(8), X),
+    (lambda m: m.LayerNorm([9, 8], bias=False), X),
+    (lambda m: m.RMSNorm((9, 8)), X),
+    (lambda m: m.GroupNorm(3, 6), X),
+    (lambda m: m.GroupNorm(2, 4, affine=False), LOGITS),
+    (lambda m: m.LocalResponseNorm(3, 0.5), X),
+    (lambda m: m.Sequential(m.Dropout2d(0.3), m.AlphaDropout(0.3)).eval(), X),
+    (lambda m: m.TransformerEncoderLayer(8, 2, 16, dropout=0.0), X[0]),
+    (
+        lambda m: m.TransformerEncoderLayer(
+            8, 2, 16, 0.0, "gelu", norm_first=True, batch_first=True
+        ),
+        X[0],
+    ),
 ]
 
 WEIGHT = np.array([0.5, 1.0, 2.0, 0.25])
 BINARY = (LOGITS > 0.3).astype(float)
+SHARES = np.exp(LOGITS) / np.exp(LOGITS).sum(1, keepdims=True)
 LOSSES = [
     ("CrossEntropyLoss", {}, TARGET),
     ("CrossEntropyLoss", {"reduction": "sum", "label_smoothing": 0.2}, TARGET),
@@ -65,6 +87,16 @@ LOSSES = [
     ("MSELoss", {}, BINARY),
     ("MSELoss", {"reduction": "sum"}, BINARY),
     ("L1Loss", {"reduction": "none"}, BINARY),
+    ("BCELoss", {}, BINARY),
+    ("SmoothL1Loss", {"beta": 0.5}, BINARY),
+    ("HuberLoss", {"delta": 0.5, "reduction": "sum"}, BINARY),
+    ("KLDivLoss", {"reduction": "batchmean"}, SHARES),
+    ("PoissonNLLLoss", {"full": True}, 3 * BINARY),
+    ("HingeEmbeddingLoss", {"margin": 0.5}, 2 * BINARY - 1),
+    ("SoftMarginLoss", {}, 2 * BINARY - 1),
+    ("MultiMarginLoss", {"p": 2, "weight": WEIGHT}, np.array([0, 3, 2, 2, 1])),
+    ("MultiLabelMarginLoss", {"reduction": "none"}, np.array([[3, 0, -1, 1]] * 5)),
+    ("MultiLabelSoftMarginLoss", {"weight": WEIGHT}, BINARY),
     ("BCEWithLogitsLoss", {}, BINARY),
     ("BCEWithLogitsLoss", {"weight": WEIGHT, "pos_weight": 2 * WEIGHT, "reduction": "sum"}, BINARY),
 ]  # fmt: skip
@@ -121,8 +153,8 @@ def test_losses(name, options, target, dtype):
         **{**options, **{k: torch.from_numpy(v) for k, v in arrays.items()}}
     )
     assert list(ours.state_dict()) == list(theirs.state_dict())
-    our_x = cnet.tensor(LOGITS.astype(dtype), requires_grad=True)
-    their_x = torch.tensor(LOGITS.astype(dtype), requires_grad=True)
+    x = (SHARES if name == "BCELoss" else LOGITS).astype(dtype)
+    our_x, their_x = cnet.tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
     our_loss, their_loss = ours(our_x, target), theirs(their_x, torch.from_numpy(target))
     assert_close(our_loss.detach().numpy(), their_loss, dtype)
     our_loss.sum().backward()
@@ -207,8 +239,41 @@ def _modules(m):
     yield from (m.Softmax(1), m.Softmax(), m.LogSoftmax(-1), m.LeakyReLU(0.2), m.LeakyReLU(1, True))
     yield from (m.Dropout(1), m.Dropout(0.5, True))
     yield from (m.CrossEntropyLoss(), m.MSELoss(), m.L1Loss(), m.BCEWithLogitsLoss(), m.NLLLoss())
+    yield from (m.LayerNorm(3), m.LayerNorm((2, 3), 0.1, False), m.RMSNorm(4), m.GroupNorm(2, 4))
+    yield from (m.InstanceNorm2d(3), m.BatchNorm3d(2), m.LocalResponseNorm(2), m.Bilinear(2, 3, 4))
+    yield from (m.Embedding(3, 2), m.Embedding(3, 2, 1, 2.0, 1.0, True, True), m.Dropout2d(0.1))
+    yield from (m.EmbeddingBag(3, 2), m.EmbeddingBag(3, 2, 1.0, mode="sum", padding_idx=0))
+    yield from (m.MultiheadAttention(4, 2), m.TripletMarginWithDistanceLoss(), m.CTCLoss())
+    yield from (m.PairwiseDistance(), m.CosineSimilarity(), m.TransformerEncoderLayer(4, 2, 8))
 
 
 def test_layers_are_shown_as_pytorchs():
     for ours, theirs in zip(_modules(nn), _modules(torch.nn), strict=True):
         assert repr(ours) == repr(theirs)
+
+
+SAME_SIGNATURES = [
+    "AlphaDropout", "BCELoss", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "Bilinear",
+    "CTCLoss", "CosineEmbeddingLoss", "CosineSimilarity", "CrossEntropyLoss", "CrossMapLRN2d",
+    "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "Embedding", "EmbeddingBag",
+    "FeatureAlphaDropout", "GaussianNLLLoss", "GroupNorm", "HingeEmbeddingLoss", "HuberLoss",
+    "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "KLDivLoss", "L1Loss", "LayerNorm",
+    "Linear", "LocalResponseNorm", "MSELoss", "MarginRankingLoss", "MultiLabelMarginLoss",
+    "MultiLabelSoftMarginLoss", "MultiMarginLoss", "MultiheadAttention", "NLLLoss",
+    "PairwiseDistance", "PoissonNLLLoss", "RMSNorm", "SmoothL1Loss", "SoftMarginLoss",
+    "TripletMarginLoss", "TripletMarginWithDistanceLoss", "TransformerEncoderLayer",
+    "TransformerEncoder", "TransformerDecoderLayer", "TransformerDecoder", "Transformer",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SAME_SIGNATURES)
+def test_constructors_and_calls_have_pytorchs_arguments(name):
+    for method in ("__init__", "forward"):
+        ours, theirs = (
+            [
+                (p.name, p.kind, None if callable(p.default) else p.default)
+                for p in inspect.signature(getattr(getattr(m, name), method)).parameters.values()
+            ]
+            for m in (nn, torch.nn)
+        )
+        assert ours == theirs

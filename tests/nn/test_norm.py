@@ -1,4 +1,4 @@
-"""BatchNorm1d and BatchNorm2d; values are compared with PyTorch in test_nn_parity."""
+"""Normalisation layers; values are compared with PyTorch in test_nn_parity."""
 
 import numpy as np
 import pytest
@@ -91,3 +91,63 @@ def test_without_a_bias():
     norm = nn.BatchNorm2d(4, bias=False)
     assert [name for name, _ in norm.named_parameters()] == ["weight"]
     np.testing.assert_array_equal(norm(X).detach(), nn.BatchNorm2d(4)(X).detach())
+
+
+def test_instances():
+    norm = nn.InstanceNorm2d(4)
+    assert list(norm.state_dict()) == []
+    y = norm(X).numpy()
+    np.testing.assert_allclose(y.mean((2, 3)), 0, atol=1e-6)
+    np.testing.assert_allclose(norm(X[0]), y[0], rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(norm.eval()(X), y)
+    with pytest.warns(UserWarning, match=r"InstanceNorm2d: .*got 4 and 3\); it has no effect"):
+        nn.InstanceNorm2d(3)(X)
+    with pytest.raises(ValueError, match=r"InstanceNorm2d: .*got 4 and 3"):
+        nn.InstanceNorm2d(3, affine=True)(X)
+    with pytest.raises(ValueError, match=r"InstanceNorm1d: x must have 2 or 3 dimensions \(got 4"):
+        nn.InstanceNorm1d(4)(X)
+
+
+def test_running_statistics_of_instances():
+    norm = nn.InstanceNorm2d(4, momentum=1.0, track_running_stats=True)
+    norm(X)
+    np.testing.assert_allclose(norm.running_mean.numpy(), X.mean((0, 2, 3)), rtol=1e-5)
+    assert norm.num_batches_tracked.item() == 0
+    expected = (X - X.mean((0, 2, 3), keepdims=True)) / np.sqrt(
+        norm.running_var.numpy()[:, None, None] + 1e-5
+    )
+    np.testing.assert_allclose(norm.eval()(X), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("make", "names"),
+    [
+        (lambda: nn.LayerNorm((4, 5)), ["weight", "bias"]),
+        (lambda: nn.LayerNorm(4, bias=False), ["weight"]),
+        (lambda: nn.LayerNorm(4, elementwise_affine=False), []),
+        (lambda: nn.RMSNorm(4), ["weight"]),
+        (lambda: nn.GroupNorm(2, 4), ["weight", "bias"]),
+        (lambda: nn.GroupNorm(2, 4, affine=False), []),
+    ],
+)
+def test_parameters_start_with_ones_and_zeros(make, names):
+    parameters = dict(make().named_parameters())
+    assert list(parameters) == names
+    for name, parameter in parameters.items():
+        assert (parameter.detach().numpy() == (name == "weight")).all()
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: nn.GroupNorm(3, 4), ValueError, "GroupNorm: num_groups must divide num_channels"),
+        (lambda: nn.GroupNorm(0, 4), ValueError, "GroupNorm: num_groups must be at least 1"),
+        (lambda: nn.LayerNorm(2.5), TypeError, "LayerNorm: normalized_shape must be an int"),
+        (lambda: nn.LayerNorm(2, dtype="int64"), TypeError, "LayerNorm: dtype"),
+        (lambda: nn.RMSNorm(2, device="cuda"), RuntimeError, "RMSNorm: device must be 'cpu'"),
+        (lambda: nn.CrossMapLRN2d(2)(X[0]), ValueError, "CrossMapLRN2d: x must have 4 dimensions"),
+    ],
+)
+def test_errors_of_item_norms(make, error, message):
+    with pytest.raises(error, match=message):
+        make()

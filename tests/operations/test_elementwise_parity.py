@@ -15,12 +15,12 @@ DTYPES = "bool", "uint8", "int32", "int64", "float16", "float32", "float64"
 FLOATS = [0.0, -0.0, 1.0, -1.5, 2.5, 0.3, -0.3, np.nan, np.inf, -np.inf, 100.0]
 NUMBERS = 2, -1, 2.5, True, 300
 UNARY = (
-    "abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "bitwise_not", "ceil", "celu",
-    "cos", "cosh", "deg2rad", "digamma", "erf", "erfc", "exp", "exp2", "expm1", "floor", "frac",
+    "abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "bitwise_not", "ceil", "celu", "cos",
+    "cosh", "deg2rad", "digamma", "erf", "erfc", "exp", "exp2", "expm1", "floor", "frac",
     "hardshrink", "isfinite", "isinf", "isnan", "lgamma", "log", "log10", "log1p", "log2",
     "logical_not", "logit", "nan_to_num", "neg", "positive", "rad2deg", "reciprocal", "relu",
-    "round", "rsqrt", "selu", "sgn", "sigmoid", "sign", "signbit", "sin", "sinh", "sqrt",
-    "square", "tan", "tanh", "trunc",
+    "round", "rsqrt", "selu", "sgn", "sigmoid", "sign", "signbit", "sin", "sinh", "sqrt", "square",
+    "tan", "tanh", "trunc",
 )  # fmt: skip
 BINARY = (
     "add", "atan2", "bitwise_and", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift",

@@ -35,6 +35,7 @@ def test_dtype_and_methods():
     assert np.minimum(x, 0).tolist() == [-1, 0]
     assert cnet.where(x > 0, x, np.float64(7)).dtype == np.float32
     assert cnet.where(x > 0, 1.5, x).dtype == np.float32
+    assert x.where(x > 0, 7).tolist() == [7, 2]
     assert np.isnan(np.maximum(x, np.nan)).all()
 
 

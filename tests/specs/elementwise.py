@@ -119,3 +119,38 @@ relu_backward = Spec(
          "grad_output.shape must equal y.shape (got (3, 4) and (4, 3))"),
     ),
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SoftmaxCase(Case):
+    shape: Shape
+    logarithm: bool = False
+
+
+def _softmax(case: SoftmaxCase, dtype: Any) -> Call:
+    x = 3 * case.random().standard_normal(case.shape, dtype)
+    return Call("softmax", (x,), {"logarithm": case.logarithm}, (case.shape[-1],))
+
+
+def _softmax_scales(call: Call, expected: tuple[np.ndarray, ...]) -> tuple[np.ndarray]:
+    """The exponential multiplies the rounding error of its argument."""
+    (x,), (y,) = call.arrays, expected
+    distance = x.max(-1, keepdims=True, initial=-np.inf) - x
+    return ((4 + distance) * (1 if call.options["logarithm"] else y),)
+
+
+softmax = Spec(
+    "softmax",
+    call=_softmax,
+    scales=_softmax_scales,
+    cases=tuple(
+        SoftmaxCase(shape, logarithm)
+        for shape in ((1,), (7,), (3, 16), (2, 3, 33), (5, 1000), (0, 3), (4, 0), (1, 70_001))
+        for logarithm in (False, True)
+    ),
+    typical=SoftmaxCase((3, 5, 7)),
+    large=(SoftmaxCase((700, 301)),),
+    any_rank=("x",),
+    good={"x": zeros(3, 4)},
+    bad=(({"x": HUGE}, ValueError, "x would be too large"),),
+)

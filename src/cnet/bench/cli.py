@@ -1,4 +1,4 @@
-"""``cnet bench``: a short table of cnet against the same work in pure NumPy."""
+"""Measure cnet and the same work in pure NumPy, and print a table."""
 
 import argparse
 from pathlib import Path

@@ -6,6 +6,7 @@ can be compared in pairs.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,7 +17,7 @@ from ..optim import Adam, CircularAdam
 from ..optim.circular import RULES
 from ..random import manual_seed
 from ..tensor import Tensor
-from ..training import Row, Trainer
+from ..training import Callback, Row, Trainer
 from ..utils.data import ArrayDataset, DataLoader
 
 BASELINE = "baseline"
@@ -46,14 +47,31 @@ class _CircularTrainer(Trainer):
 
     optimizer: CircularAdam
 
-    def _update(self, loss: Tensor) -> None:
-        self.optimizer.step(gradients=graph(loss).backward())
+    _graph_gradients: Any = None
+
+    def _backward(self, loss: Tensor) -> None:
+        self._graph_gradients = graph(loss).backward()
+
+    def _update(self) -> None:
+        self.optimizer.step(gradients=self._graph_gradients)
 
 
-def _trainer(rule: str, settings: Settings, shape: tuple[int, int, int]) -> Trainer:
+class _Report(Callback):
+    """Calls a function with the row of each epoch."""
+
+    def __init__(self, function: Callable[[Row], Any]) -> None:
+        self.function = function
+
+    def on_epoch_end(self, trainer: Trainer) -> None:
+        self.function(trainer.history[-1])
+
+
+def _trainer(
+    rule: str, settings: Settings, shape: tuple[int, int, int], report: Callback
+) -> Trainer:
     model = reference_cnn(shape)
     if rule == BASELINE:
-        return Trainer(model, Adam(model.parameters(), settings.lr))
+        return Trainer(model, Adam(model.parameters(), settings.lr), callbacks=[report])
     optimizer = CircularAdam(
         model.parameters(),
         settings.lr,
@@ -63,7 +81,7 @@ def _trainer(rule: str, settings: Settings, shape: tuple[int, int, int]) -> Trai
         echo_norm_clip=settings.echo_norm_clip,
         rule=rule,
     )
-    return _CircularTrainer(model, optimizer)
+    return _CircularTrainer(model, optimizer, callbacks=[report])
 
 
 def run(
@@ -96,17 +114,13 @@ def run(
     for seed in seeds:
         for rule in NAMES:
             manual_seed(seed)
-            trainer = _trainer(rule, settings, train_set.arrays[0].shape[1:])
-
-            def report(trainer: Trainer, rule: str = rule, seed: int = seed) -> None:
-                on_epoch_end(rule, seed, trainer.history[-1])
-
+            report = _Report(partial(on_epoch_end, rule, seed))
+            trainer = _trainer(rule, settings, train_set.arrays[0].shape[1:], report)
             trainer.fit(
                 DataLoader(train_set, settings.batch_size, shuffle=True),
                 settings.epochs,
                 DataLoader(test_set, TEST_BATCH),
                 progress=False,
-                on_epoch_end=report,
             )
             histories[rule].append(trainer.history)
     return histories

@@ -1,4 +1,4 @@
-"""The command ``cnet experiment circular``."""
+"""Train networks with different rules and compare their accuracy."""
 
 import argparse
 import json

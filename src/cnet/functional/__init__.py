@@ -31,6 +31,7 @@ from .norm.local import *
 from .padding import *
 from .pooling import *
 from .rectifiers import *
+from .recurrent import *
 from .sampling import *
 from .shuffling import *
 from .softmax import *

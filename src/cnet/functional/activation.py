@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import kernels
 from ..autograd import Array, Context, Operation
+from ..kernels import _memory
 from ..operations._promotion import require_float
 from ..operations.registry import operation
 from ..tensor import Tensor, TensorLike
@@ -374,8 +375,14 @@ class GLU(Operation[Tensor]):
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         values, gates = ctx.saved
-        dvalues = grad * gates
-        return np.concatenate([dvalues, dvalues * values * (1 - gates)], ctx.axis)
+        shape = list(grad.shape)
+        shape[ctx.axis] *= 2
+        dx = _memory.empty(tuple(shape), grad.dtype)
+        dvalues, dgates = np.split(dx, 2, ctx.axis)
+        np.multiply(grad, gates, out=dvalues)
+        np.multiply(dvalues, values, out=dgates)
+        dgates *= 1 - gates
+        return dx
 
 
 def glu(input: TensorLike, dim: int = -1) -> Tensor:

@@ -51,11 +51,22 @@ def _starts(segments: Array) -> Array:
 
 
 def _segment_sums(x: Array, segments: Array, count: int) -> Array:
-    """Sum the rows with the same segment number; sums of no rows are 0."""
-    y = np.zeros((count, x.shape[1]), x.dtype)
-    if segments.size:
+    """Sum the rows with the same segment number, in place; sums of no rows are 0.
+
+    Each round adds every second row of a segment to the row before it, so that long sums keep their
+    digits.
+    """
+    while True:
         starts = _starts(segments)
-        y[segments[starts]] = np.add.reduceat(x, starts, dtype=np.float64)
+        if len(starts) == len(segments):
+            break
+        ranks = np.arange(len(segments)) - np.repeat(starts, np.diff(starts, append=len(segments)))
+        odd = ranks % 2 == 1
+        second = np.flatnonzero(odd)
+        x[second - 1] += x[second]
+        x, segments = x[~odd], segments[~odd]
+    y = np.zeros((count, x.shape[1]), x.dtype)
+    y[segments] = x
     return y
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from ..autograd import Array
+from ..geometry import integer
 from ..tensor import Tensor, TensorLike, as_tensor
 from ._resampling import Matrix, resampled
 from .adaptive import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
@@ -174,7 +175,8 @@ def _sizes(
     if size is not None:
         if recompute_scale_factor:
             raise ValueError("interpolate: recompute_scale_factor needs scale_factor, not size")
-        outputs = [int(output) for output in _per_axis("size", size, axes)]
+        given = _per_axis("size", size, axes)
+        outputs = [integer("interpolate", "size", output) for output in given]
     else:
         factors = [float(factor) for factor in _per_axis("scale_factor", scale_factor, axes)]
         outputs = [math.floor(n * factor) for n, factor in zip(sizes, factors, strict=True)]

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 from ..autograd import Array, Context, Operation
+from ..geometry import integer
 from ..kernels._memory import empty
 from ..operations.indexing import Index
 from ..tensor import Tensor, TensorLike, as_tensor
@@ -75,7 +76,7 @@ class PadFromInside(Operation[Tensor]):
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Array:
         grad = grad.copy()
-        for axis, to, source in reversed(ctx.copies):
+        for axis, to, source in ctx.copies:
             added, target = grad[to], grad[source]
             if target.shape != added.shape:
                 added = added.sum(axis, keepdims=True)
@@ -131,7 +132,8 @@ def pad(
         )
     if mode not in MODES:
         raise ValueError(f"pad: mode must be one of {', '.join(MODES)} (got {mode!r})")
-    pairs = [(pad[i], pad[i + 1]) for i in range(len(pad) - 2, -1, -2)]
+    numbers = [integer("pad", "pad", number) for number in pad]
+    pairs = [(numbers[i], numbers[i + 1]) for i in range(len(pad) - 2, -1, -2)]
     ends = [(0, 0)] * (input.ndim - len(pairs)) + pairs
     added = [(max(before, 0), max(after, 0)) for before, after in ends]
     x = as_tensor(input)

@@ -49,7 +49,8 @@ def _max_of_integers(x: Array, g: geometry.Window) -> tuple[Array, Array]:
     """The kernels compare floats, so they get the rank of each number among all numbers."""
     numbers, ranks = np.unique(x, return_inverse=True)
     y, indices = pooling.max_pool(ranks.reshape(x.shape).astype(np.float64), g)
-    return numbers[np.maximum(y, 0).astype(np.int64)], indices
+    chosen = numbers[np.maximum(y, 0).astype(np.int64)]
+    return np.where(indices < 0, np.iinfo(x.dtype).min, chosen).astype(x.dtype), indices
 
 
 class AvgPool(Operation[Tensor]):

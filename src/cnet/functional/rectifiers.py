@@ -5,9 +5,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .. import random
+from .. import kernels, random
 from ..autograd import Array, Context, Operation
 from ..inplace import apply_in_place
+from ..kernels import _memory
 from ..operations._common import unbroadcast
 from ..operations._elementwise import COMPILED
 from ..operations._promotion import require_float
@@ -132,19 +133,27 @@ def leaky_relu(input: TensorLike, negative_slope: float = 0.01, inplace: bool = 
 class PReLU(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, weight: Array) -> Any:
+        x = np.asarray(x)
         slopes = weight.reshape(_channels("prelu", x, weight))
         ctx.save_for_backward(x, slopes)
-        return np.where(x > 0, x, slopes * x)
+        if slopes.size == 1:
+            return kernels.elementwise(x, "leaky_relu", float(weight.item()))
+        y = np.minimum(x, 0, out=_memory.empty(x.shape, x.dtype))
+        y *= slopes
+        y += np.maximum(x, 0)
+        return y
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         x, slopes = ctx.saved
         need_x, need_weight = ctx.needs_input_grad
         dx = dweight = None
-        if need_x:
-            dx = np.where(x > 0, grad, slopes * grad)
+        if need_x and slopes.size == 1:
+            dx = kernels.elementwise_backward(grad, x, "leaky_relu", float(slopes.item()))
+        elif need_x:
+            dx = grad * np.where(x > 0, 1, slopes)
         if need_weight:
-            each = np.where(x > 0, 0, x * grad)
+            each = np.minimum(x, 0) * grad
             dweight = unbroadcast(each, slopes.shape).reshape(ctx.input_shape(1))
         return dx, dweight
 
@@ -207,8 +216,12 @@ def prelu(input: TensorLike, weight: TensorLike) -> Tensor:
 class RReLU(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, lower: float, upper: float) -> Any:
-        slopes = random.default_generator().uniform(lower, upper, x.shape)
-        slopes = np.where(x > 0, 1, slopes).astype(x.dtype)
+        dtype = np.float32 if x.dtype.itemsize <= 4 else np.float64
+        slopes = random.default_generator().random(x.shape, dtype)
+        slopes *= upper - lower
+        slopes += lower
+        slopes[x > 0] = 1
+        slopes = slopes.astype(x.dtype, copy=False)
         ctx.save_for_backward(slopes)
         return x * slopes
 

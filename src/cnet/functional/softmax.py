@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import random
+from .. import kernels, random
 from ..autograd import Array, Context, Operation
+from ..kernels import _memory
 from ..operations._common import also_dim
 from ..operations._promotion import require_float
 from ..operations.arithmetic import add, neg, sub
@@ -24,8 +25,12 @@ DType = npt.DTypeLike | None
 class Softmax(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axis: int) -> Any:
-        y = np.exp(x - _greatest(x, axis))
-        y /= y.sum(axis, keepdims=True)
+        if _is_last(x, axis):
+            y = kernels.softmax(x)
+        else:
+            y = np.subtract(x, _greatest(x, axis), out=_memory.empty(x.shape, x.dtype))
+            np.exp(y, out=y)
+            y /= y.sum(axis, keepdims=True)
         ctx.save_for_backward(y)
         ctx.axis = axis
         return y
@@ -33,7 +38,14 @@ class Softmax(Operation[Tensor]):
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         (y,) = ctx.saved
-        return y * (grad - (grad * y).sum(ctx.axis, keepdims=True))
+        dx = np.multiply(grad, y, out=_memory.empty(y.shape, y.dtype))
+        dx -= y * dx.sum(ctx.axis, keepdims=True)
+        return dx
+
+
+def _is_last(x: Array, axis: int) -> bool:
+    """Whether the kernel, which computes along the last axis, supports the arguments."""
+    return x.ndim > 0 and axis in (-1, x.ndim - 1) and x.dtype in (np.float32, np.float64)
 
 
 def _greatest(x: Array, axis: int) -> Any:
@@ -103,8 +115,11 @@ def softmax(
 class LogSoftmax(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axis: int) -> Any:
-        y = x - _greatest(x, axis)
-        y -= np.log(np.exp(y).sum(axis, keepdims=True))
+        if _is_last(x, axis):
+            y = kernels.softmax(x, logarithm=True)
+        else:
+            y = np.subtract(x, _greatest(x, axis), out=_memory.empty(x.shape, x.dtype))
+            y -= np.log(np.exp(y).sum(axis, keepdims=True))
         ctx.save_for_backward(y)
         ctx.axis = axis
         return y
@@ -112,7 +127,9 @@ class LogSoftmax(Operation[Tensor]):
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         (y,) = ctx.saved
-        return grad - np.exp(y) * grad.sum(ctx.axis, keepdims=True)
+        dx = np.exp(y, out=_memory.empty(y.shape, y.dtype))
+        dx *= grad.sum(ctx.axis, keepdims=True)
+        return np.subtract(grad, dx, out=dx)
 
 
 @operation(LogSoftmax, methods=("log_softmax",))

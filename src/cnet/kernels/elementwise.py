@@ -1,5 +1,7 @@
 """Functions of single elements."""
 
+from math import prod
+
 from .. import _check, _core
 from ..arrays import Array
 from . import _memory
@@ -155,6 +157,44 @@ def relu_backward(grad_output: Array, y: Array) -> Array:
     array([0., 4.])
     """
     return _backward("relu_backward", grad_output, "y", y, _RELU, 0.0, 0.0)
+
+
+def softmax(x: Array, logarithm: bool = False) -> Array:
+    """Exponentials divided by their sum, along the last axis.
+
+    Parameters
+    ----------
+    x : ndarray, shape (..., c)
+        Float32 or float64.
+    logarithm : bool, default False
+        Compute the logarithm of the result, without overflow.
+
+    Returns
+    -------
+    ndarray, shape of `x`
+        A row that contains NaN or inf, or only −inf, becomes NaN.
+
+    Raises
+    ------
+    TypeError
+        If `x` is not an array of a float dtype.
+    ValueError
+        If `x` has no dimensions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> kernels.softmax(np.array([[0.0, 0.0], [0.0, 1000.0]]))
+    array([[0.5, 0.5],
+           [0. , 1. ]])
+    """
+    x = _check.array("softmax", "x", x)
+    if x.ndim == 0:
+        raise ValueError("softmax: x must have at least 1 dimension (got 0, shape ())")
+    y = _memory.empty(x.shape, x.dtype)
+    call("softmax", x, y, (prod(x.shape[:-1]), x.shape[-1]), int(bool(logarithm)))
+    return y
 
 
 _RELU = _core.operations["relu"]

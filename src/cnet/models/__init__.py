@@ -23,6 +23,7 @@ from .registry import *
 from .regnet import *
 from .resnet import *
 from .shufflenetv2 import *
+from .small import *
 from .squeezenet import *
 from .unet import *
 from .vgg import *

@@ -10,7 +10,6 @@ from .. import functional as functional
 from . import init as init
 from .activation import *
 from .adaptive import *
-from .attention import *
 from .containers import *
 from .conv import *
 from .conv_transpose import *
@@ -48,10 +47,30 @@ if TYPE_CHECKING:
     from . import modules as modules
     from . import parallel as parallel
     from . import utils as utils
+    from .attention import *
+    from .rnn import *
+    from .transformer import *
+
+_LAZY_MODULES = {"modules", "utils"}
+_LAZY = {
+    "MultiheadAttention": "attention",
+    **dict.fromkeys(("GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNCell"), "rnn"),
+    "Transformer": "transformer",
+    "TransformerDecoder": "transformer",
+    "TransformerDecoderLayer": "transformer",
+    "TransformerEncoder": "transformer",
+    "TransformerEncoderLayer": "transformer",
+}
+"""Names that are imported when they are used, each with its module."""
 
 
 def __getattr__(name: str) -> Any:
-    """Packages that only some programs need are imported when they are used."""
-    if name in ("modules", "utils"):
+    if name in _LAZY_MODULES:
         return import_module(f".{name}", __name__)
+    if name in _LAZY:
+        return getattr(import_module(f".{_LAZY[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY_MODULES, *_LAZY})

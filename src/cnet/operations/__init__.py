@@ -11,8 +11,10 @@ from .arithmetic import *
 from .axes import *
 from .comparison import *
 from .compound import *
+from .contraction import *
 from .conversion import *
 from .creation import *
+from .cumulative import *
 from .division import *
 from .elementwise import *
 from .extrema import *
@@ -22,12 +24,16 @@ from .index_writing import *
 from .indexing import *
 from .joining import *
 from .logic import *
+from .logical import *
 from .masks import *
+from .norms import *
 from .products import *
 from .properties import *
+from .quantiles import *
 from .ranges import *
 from .rearranging import *
 from .reductions import *
+from .reshaping import *
 from .rounding import *
 from .sampling import *
 from .scattering import *
@@ -39,6 +45,7 @@ from .splitting import *
 from .triangles import *
 from .trigonometric import *
 from .uniqueness import *
+from .variance import *
 
 if not TYPE_CHECKING:  # type checkers read the lists of the families
     __all__ = [name for name, item in globals().items() if isinstance(item, FunctionType)]

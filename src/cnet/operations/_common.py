@@ -26,7 +26,7 @@ def also_dim(function: Callable[..., Result]) -> Callable[..., Result]:
     The function can also be called with the options of the NumPy function of the same name, if they
     are None, so that for example `np.sum` can call it as a method.
     """
-    code: Any = function.__code__  # type: ignore[attr-defined]
+    code: Any = function.__code__
     parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     our_names = {
         other: name

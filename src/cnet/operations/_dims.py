@@ -25,7 +25,7 @@ def dim_of(function: str, dim: Any, ndim: int, name: str = "dim") -> int:
         raise np.exceptions.AxisError(
             f"{function}: {name} must be in range for {ndim} dimensions (got {dim})"
         )
-    return dim + reach if dim < 0 else dim
+    return int(dim) + reach if dim < 0 else int(dim)
 
 
 def dims_of(function: str, dims: Sequence[Any], ndim: int, name: str = "dims") -> Dims:
@@ -86,7 +86,11 @@ def variadic(name: str) -> Callable[[Callable[..., Result]], Callable[..., Resul
                 if given:
                     raise TypeError(f"{function.__name__}: {name} must be given once")
                 given = (options.pop(name),)
-            return function(input, *integers(function.__name__, name, given), **options)
+            for value in given:
+                if type(value) is not int:
+                    given = integers(function.__name__, name, given)
+                    break
+            return function(input, *given, **options)
 
         return call
 

@@ -14,6 +14,7 @@ options. Only what they need is saved.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -22,6 +23,7 @@ from .. import kernels
 from ..autograd import Array, Context, Operation, Variable
 from ..kernels.elementwise import SAVED
 from ..tensor import Tensor
+from ._blocks import blockwise
 from ._common import unbroadcast
 from ._documentation import documented
 from ._promotion import common_float, common_number, floating
@@ -54,13 +56,16 @@ class Formula(Operation[Tensor]):
     value: ClassVar[Callable[..., Any]]
     promote: ClassVar[Promote]
     gradients: ClassVar[tuple[Gradient, ...]]
+    single: ClassVar[bool]
+    """Whether the value needs no intermediate arrays."""
 
     @classmethod
     def forward(cls, ctx: Context, *operands: Any, **options: Any) -> Any:
         arrays = cls.promote(cls.title, *operands)
         with np.errstate(all="ignore"):
             try:
-                y = cls.value(*arrays, **options)
+                evaluate = cls.value if cls.single else partial(blockwise, cls.value)
+                y = evaluate(*arrays, **options)
             except ValueError:
                 check_broadcast(cls.title, arrays)
                 raise
@@ -87,9 +92,9 @@ class Formula(Operation[Tensor]):
                     continue
                 formula, needs = cls.gradients[position]
                 values = [ctx.saved[n] if type(n) is int else ctx.options[n] for n in needs]
-                found.append(
-                    unbroadcast(np.asarray(formula(grad, *values)), ctx.input_shape(position))
-                )
+                evaluate = partial(blockwise, formula) if needs else formula
+                gradient = np.asarray(evaluate(grad, *values))
+                found.append(unbroadcast(gradient, ctx.input_shape(position)))
         return tuple(found)
 
 
@@ -150,6 +155,7 @@ def define(
     value: Callable[..., Any],
     *gradients: Callable[..., Any],
     promote: Promote = common_float,
+    single: bool = False,
 ) -> type[Operation[Tensor]]:
     """The operation with a value and gradients, as `formula` has them, for a function `title`."""
     needs = []
@@ -159,6 +165,7 @@ def define(
     return _class_of(
         Formula, title=title, value=staticmethod(value), promote=staticmethod(promote),
         gradients=tuple(map(Gradient, gradients, needs)),
+        single=single or isinstance(value, np.ufunc),
     )  # fmt: skip
 
 
@@ -171,6 +178,7 @@ def formula(
     value: Callable[..., Any],
     *gradients: Callable[..., Any],
     promote: Promote = common_float,
+    single: bool = False,
     numbers: Numbers = "none",
     aliases: Sequence[str] = (),
     methods: Sequence[str] = (),
@@ -188,6 +196,9 @@ def formula(
         One for each operand. Without them, `backward` raises RuntimeError.
     promote : callable
         The rule of `_promotion` that converts the operands.
+    single : bool, default False
+        Whether the value needs no intermediate arrays, as for ufuncs, so that large arrays are not
+        divided into blocks.
     numbers : {"none", "other", "either"}
         Which of two operands may be a Python number, as in PyTorch. NumPy functions and operators
         take numbers anyway.
@@ -200,7 +211,7 @@ def formula(
 
     def declare(declaration: Declared) -> Declared:
         name = declaration.__name__
-        function = define(name, value, *gradients, promote=promote)
+        function = define(name, value, *gradients, promote=promote, single=single)
         ufuncs = (value,) if isinstance(value, np.ufunc) else ()
         names = (name, *aliases)
         numpy_function(*ufuncs, *numpy)(function.apply)

@@ -13,6 +13,7 @@ import numpy as np
 from ..autograd import Array, Context, Operation
 from ..inplace import apply_in_place
 from ..tensor import Number, Operand, Tensor, TensorLike, array_of
+from ._blocks import blockwise
 from ._common import unbroadcast, weak
 from ._elementwise import check_broadcast, define
 from ._promotion import common_number, promoted
@@ -294,6 +295,16 @@ def positive(input: Tensor) -> Tensor:
     return input
 
 
+def _slope(grad: Array, base: Any, exponent: Any) -> Any:
+    """The gradient of the base of a power."""
+    # x**0 is constant, so its derivative at 0 is 0, but 0 * 0**-1 is not a number.
+    if isinstance(exponent, np.ndarray):
+        lowered: Any = np.where(exponent == 0, 0, exponent - 1)
+    else:
+        lowered = exponent - 1 if exponent else 0
+    return grad * (exponent * base**lowered)
+
+
 def _fitting(exponent: Any, base: Any) -> Any:
     """The exponent; ValueError if it would wrap around in the integer dtype of the base."""
     exponent = weak(exponent)
@@ -326,12 +337,7 @@ class Pow(Arithmetic):
         need_base, need_exponent = ctx.needs_input_grad
         dbase = dexponent = None
         if need_base:
-            # x**0 is constant, so its derivative at 0 is 0, but 0 * 0**-1 is not a number.
-            if isinstance(exponent, np.ndarray):
-                lowered: Any = np.where(exponent == 0, 0, exponent - 1)
-            else:
-                lowered = exponent - 1 if exponent else 0
-            dbase = unbroadcast(grad * (exponent * base**lowered), ctx.input_shape(0))
+            dbase = unbroadcast(blockwise(_slope, grad, base, exponent), ctx.input_shape(0))
         if need_exponent:
             # 0**p is constant for p > 0, so its derivative is 0, but 0 * log(0) is not a number.
             log_base = np.log(np.where((base == 0) & (exponent >= 0), 1, base))

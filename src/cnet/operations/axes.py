@@ -52,7 +52,9 @@ def permute(input: TensorLike, *dims: int | Sequence[int]) -> Tensor:
     >>> cnet.permute(cnet.zeros(2, 3, 4), (2, 0, 1)).shape
     (4, 2, 3)
     """
-    axes = dims_of("permute", dims, input.ndim)
+    axes: Any = dims
+    if set(axes) != set(range(input.ndim)) or len(axes) != input.ndim:
+        axes = dims_of("permute", dims, input.ndim)
     if len(axes) != input.ndim:
         raise ValueError(
             "permute: dims must contain each dimension of input once "

@@ -141,6 +141,8 @@ def addcdiv_(x: Tensor, tensor1: TensorLike, tensor2: TensorLike, *, value: Numb
 
 def _lerp(a: Array, b: Array, c: Array) -> Any:
     step = b - a
+    if c.ndim == 0:
+        return a + c * step if abs(c) < 0.5 else b - step * (1 - c)
     return np.where(np.abs(c) < 0.5, a + c * step, b - step * (1 - c))
 
 

@@ -6,6 +6,7 @@ Operands broadcast and are promoted as in `arithmetic`.
 # mypy: disable-error-code="empty-body"
 
 import operator
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -65,7 +66,42 @@ def _truncated(a: Array, b: Array) -> Any:
     return quotient + ((quotient < 0) & (quotient * b != a))
 
 
-FloorDiv = define("div", _nonzero(np.floor_divide), zeros, zeros, promote=common_number)
+_FEW = 256
+"""For fewer numbers, NumPy's division has less overhead; the results are the same."""
+
+
+def _quotient(a: Array, b: Array, rounding: Callable[[Array], Array]) -> Array | None:
+    """The rounded quotient of float32 arrays in float64; None if it is inexact, or for few numbers.
+
+    A quotient below 2^27 and its product with `b` are exact, which is many times faster than the
+    division digit by digit of NumPy.
+    """
+    if a.dtype != np.float32 or max(a.size, b.size) < _FEW:
+        return None
+    quotient = rounding(a.astype(np.float64) / b)
+    return quotient if (np.abs(quotient) < 2.0**27).all() else None
+
+
+def _floor_divide(a: Array, b: Array) -> Any:
+    quotient = _quotient(a, b, np.floor)
+    return np.floor_divide(a, b) if quotient is None else quotient.astype(np.float32)
+
+
+def _remainder(a: Array, b: Array) -> Any:
+    quotient = _quotient(a, b, np.floor)
+    if quotient is None:
+        return np.remainder(a, b)
+    return np.copysign((a - quotient * b).astype(np.float32), b)
+
+
+def _fmod(a: Array, b: Array) -> Any:
+    quotient = _quotient(a, b, np.trunc)
+    if quotient is None:
+        return np.fmod(a, b)
+    return np.copysign((a - quotient * b).astype(np.float32), a)
+
+
+FloorDiv = define("div", _nonzero(_floor_divide), zeros, zeros, promote=common_number)
 TruncDiv = define("div", _nonzero(_truncated), zeros, zeros, promote=common_number)
 _ROUNDED = {None: Div, "floor": FloorDiv, "trunc": TruncDiv}
 
@@ -79,7 +115,7 @@ def _rounded(function: str, rounding_mode: Rounding) -> Any:
 
 
 @operation(
-    Div, methods=("div", "divide", "true_divide", "__truediv__"), reflected="__rtruediv__",
+    Div, methods=("div", "divide", "__truediv__"), reflected="__rtruediv__",
     in_place=("true_divide_", "__itruediv__"), numpy=(np.divide,),
 )  # fmt: skip
 def div(
@@ -130,6 +166,19 @@ def div(
     )
 
 
+@operation(methods=("true_divide",))
+def true_divide(dividend: Operand, divisor: Operand, *, out: Tensor | None = None) -> Tensor:
+    """The quotient ``dividend / divisor``; see `div`.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.true_divide(cnet.tensor([1, 2]), 4)
+    tensor([0.25, 0.5 ])
+    """
+    return div(dividend, divisor, out=out)
+
+
 @operation(methods=("div_", "divide_"))
 def div_(x: Tensor, other: Operand, *, rounding_mode: Rounding = None) -> Tensor:
     """``x /= other``, in place."""
@@ -138,7 +187,7 @@ def div_(x: Tensor, other: Operand, *, rounding_mode: Rounding = None) -> Tensor
 
 
 @formula(
-    _nonzero(np.floor_divide), promote=common_number, numbers="either", methods=("__floordiv__",),
+    _nonzero(_floor_divide), promote=common_number, numbers="either", methods=("__floordiv__",),
     reflected="__rfloordiv__", in_place=("__ifloordiv__",), numpy=(np.floor_divide,),
 )  # fmt: skip
 def floor_divide(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
@@ -155,9 +204,9 @@ def floor_divide(input: Operand, other: Operand, *, out: Tensor | None = None) -
 
 
 @formula(
-    _nonzero(np.remainder),
+    _nonzero(_remainder),
     lambda g: g,
-    lambda g, a, b: -g * np.floor_divide(a, b),
+    lambda g, a, b: -g * _floor_divide(a, b),
     promote=common_number,
     numbers="either",
     methods=("__mod__",),
@@ -179,7 +228,7 @@ def remainder(input: Operand, other: Operand, *, out: Tensor | None = None) -> T
 
 
 @formula(
-    _nonzero(np.fmod),
+    _nonzero(_fmod),
     lambda g: g,
     lambda g, a, b: -g * np.trunc(a / b),
     promote=common_number,
@@ -212,4 +261,3 @@ def reciprocal(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
 
 
 divide = div
-true_divide = div

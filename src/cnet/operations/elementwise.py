@@ -48,15 +48,20 @@ def _square(x: Array) -> Any:
 
 def _hypot(a: Array, b: Array) -> Any:
     a, b = np.abs(a), np.abs(b)
-    greater, less = np.maximum(a, b), np.minimum(a, b)
-    scale = np.where((greater == 0) | np.isinf(greater), 1, greater)
-    return greater * np.sqrt(1 + (less / scale) ** 2)
+    greater, ratio = np.maximum(a, b), np.asarray(np.minimum(a, b))
+    ratio /= np.where((greater == 0) | np.isinf(greater), 1, greater)
+    ratio *= ratio
+    ratio += 1
+    return greater * np.sqrt(ratio, out=ratio)
 
 
 def _logaddexp(a: Array, b: Array) -> Any:
-    greater = np.maximum(a, b)
-    distance = np.where(a == b, 0, np.abs(a - b))  # also of infinities
-    return greater + np.log1p(np.exp(-distance))
+    fraction = np.asarray(a - b)
+    np.abs(fraction, out=fraction)
+    np.fmax(fraction, 0, out=fraction)  # 0 also for equal infinities
+    np.negative(fraction, out=fraction)
+    np.exp(fraction, out=fraction)
+    return np.maximum(a, b) + np.log1p(fraction, out=fraction)
 
 
 @compiled("abs", aliases=("absolute",), methods=("__abs__",), numpy=(np.absolute,))
@@ -71,7 +76,7 @@ def abs(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """
 
 
-@formula(_square, lambda g, x: g * (2 * x), promote=common, numpy=(np.square,))
+@formula(_square, lambda g, x: g * (2 * x), promote=common, single=True, numpy=(np.square,))
 def square(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """``x ** 2``.
 

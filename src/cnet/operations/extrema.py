@@ -17,7 +17,7 @@ from .reductions import Axes
 from .registry import operation
 from .selection import maximum, minimum
 
-__all__ = ["amax", "amin", "argmax", "argmin", "max", "min"]
+__all__ = ["amax", "amin", "aminmax", "argmax", "argmin", "max", "min"]
 
 
 class ValuesAndIndices(NamedTuple):
@@ -56,16 +56,16 @@ class Min(_Extremum):
 
 @operation(Max, methods=("amax",))
 @also_dim
-def amax(input: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def amax(input: TensorLike, dim: Axis = None, keepdim: bool = False) -> Tensor:
     """The maximum along axes.
 
     Parameters
     ----------
     input : Tensor or ndarray, any shape
-    axis : int or sequence of int, optional
-        Axes to search along; all by default. PyTorch's name is `dim`.
-    keepdims : bool, default False
-        Whether to keep these axes with length 1. PyTorch's name is `keepdim`.
+    dim : int or sequence of int, optional
+        Dimensions to search along; all by default. NumPy's name is `axis`.
+    keepdim : bool, default False
+        Whether to keep these dimensions with size 1. NumPy's name is `keepdims`.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def amax(input: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor
     Raises
     ------
     ValueError
-        If there are no elements to search, or an axis is out of range or given twice.
+        If there are no elements to search, or a dimension is out of range or given twice.
 
     Examples
     --------
@@ -84,22 +84,22 @@ def amax(input: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor
     >>> cnet.amax(cnet.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
     tensor([3., 4.])
     """
-    axes = _axes("amax", input, axis)
-    return Max.apply(input, axes=axes, keepdims=keepdims)
+    axes = _axes("amax", input, dim)
+    return Max.apply(input, axes=axes, keepdims=keepdim)
 
 
 @operation(Min, methods=("amin",))
 @also_dim
-def amin(input: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def amin(input: TensorLike, dim: Axis = None, keepdim: bool = False) -> Tensor:
     """The minimum along axes.
 
     Parameters
     ----------
     input : Tensor or ndarray, any shape
-    axis : int or sequence of int, optional
-        Axes to search along; all by default. PyTorch's name is `dim`.
-    keepdims : bool, default False
-        Whether to keep these axes with length 1. PyTorch's name is `keepdim`.
+    dim : int or sequence of int, optional
+        Dimensions to search along; all by default. NumPy's name is `axis`.
+    keepdim : bool, default False
+        Whether to keep these dimensions with size 1. NumPy's name is `keepdims`.
 
     Returns
     -------
@@ -110,7 +110,7 @@ def amin(input: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor
     Raises
     ------
     ValueError
-        If there are no elements to search, or an axis is out of range or given twice.
+        If there are no elements to search, or a dimension is out of range or given twice.
 
     Examples
     --------
@@ -118,8 +118,8 @@ def amin(input: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor
     >>> cnet.amin(cnet.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
     tensor([1., 2.])
     """
-    axes = _axes("amin", input, axis)
-    return Min.apply(input, axes=axes, keepdims=keepdims)
+    axes = _axes("amin", input, dim)
+    return Min.apply(input, axes=axes, keepdims=keepdim)
 
 
 def _axes(function: str, x: TensorLike, axis: Axis) -> Axes:
@@ -131,6 +131,26 @@ def _axes(function: str, x: TensorLike, axis: Axis) -> Axes:
                 f"axis {number})"
             )
     return axes
+
+
+class MinAndMax(NamedTuple):
+    """Minima and maxima."""
+
+    min: Tensor
+    max: Tensor
+
+
+@operation(methods=("aminmax",))
+def aminmax(input: TensorLike, *, dim: int | None = None, keepdim: bool = False) -> MinAndMax:
+    """The minimum and the maximum; arguments and errors are those of `amin`.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.aminmax(cnet.tensor([2.0, 1.0, 3.0]))
+    MinAndMax(min=tensor(1.), max=tensor(3.))
+    """
+    return MinAndMax(amin(input, dim, keepdim), amax(input, dim, keepdim))
 
 
 class Take(Operation[tuple[Tensor, Tensor]]):
@@ -178,6 +198,8 @@ def _extremum(
     keepdim: bool, options: dict[str, Any],
 ) -> Any:  # fmt: skip
     """Implements `max` and `min`, depending on the kinds of arguments."""
+    if not isinstance(x, (Tensor, np.ndarray)):
+        raise TypeError(f"{function}: input must be a tensor (got {type(x).__name__})")
     if "other" in options:
         dim = options.pop("other")
     if isinstance(dim, Tensor) or (isinstance(dim, np.ndarray) and dim.ndim):
@@ -283,17 +305,17 @@ def min(input: TensorLike, dim: Any = None, keepdim: bool = False, **options: An
 
 @operation(methods=("argmax",), numpy=(np.argmax,))
 @also_dim
-def argmax(input: TensorLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
+def argmax(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """The positions of the maxima, of equal maxima the first; not part of the graph.
 
     Parameters
     ----------
     input : Tensor or ndarray, any shape
-    axis : int, optional
-        The axis to search along; by default the result is the position in the flattened tensor.
-        PyTorch's name is `dim`.
-    keepdims : bool, default False
-        Whether to keep the axis with length 1. PyTorch's name is `keepdim`.
+    dim : int, optional
+        The dimension to search along; by default the result is the position in the flattened
+        tensor. NumPy's name is `axis`.
+    keepdim : bool, default False
+        Whether to keep the dimension with size 1. NumPy's name is `keepdims`.
 
     Returns
     -------
@@ -302,7 +324,7 @@ def argmax(input: TensorLike, axis: int | None = None, keepdims: bool = False) -
     Raises
     ------
     ValueError
-        If there are no elements to search, or the axis is out of range.
+        If there are no elements to search, or the dimension is out of range.
 
     Examples
     --------
@@ -310,22 +332,22 @@ def argmax(input: TensorLike, axis: int | None = None, keepdims: bool = False) -
     >>> cnet.argmax(cnet.tensor([[1.0, 2.0], [4.0, 3.0]]), axis=1)
     tensor([1, 0])
     """
-    return _positions("argmax", np.argmax, input, axis, keepdims)
+    return _positions("argmax", np.argmax, input, dim, keepdim)
 
 
 @operation(methods=("argmin",), numpy=(np.argmin,))
 @also_dim
-def argmin(input: TensorLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
+def argmin(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """The positions of the minima, of equal minima the first; not part of the graph.
 
     Parameters
     ----------
     input : Tensor or ndarray, any shape
-    axis : int, optional
-        The axis to search along; by default the result is the position in the flattened tensor.
-        PyTorch's name is `dim`.
-    keepdims : bool, default False
-        Whether to keep the axis with length 1. PyTorch's name is `keepdim`.
+    dim : int, optional
+        The dimension to search along; by default the result is the position in the flattened
+        tensor. NumPy's name is `axis`.
+    keepdim : bool, default False
+        Whether to keep the dimension with size 1. NumPy's name is `keepdims`.
 
     Returns
     -------
@@ -334,7 +356,7 @@ def argmin(input: TensorLike, axis: int | None = None, keepdims: bool = False) -
     Raises
     ------
     ValueError
-        If there are no elements to search, or the axis is out of range.
+        If there are no elements to search, or the dimension is out of range.
 
     Examples
     --------
@@ -342,7 +364,7 @@ def argmin(input: TensorLike, axis: int | None = None, keepdims: bool = False) -
     >>> cnet.argmin(cnet.tensor([[1.0, 2.0], [4.0, 3.0]]), axis=1)
     tensor([0, 1])
     """
-    return _positions("argmin", np.argmin, input, axis, keepdims)
+    return _positions("argmin", np.argmin, input, dim, keepdim)
 
 
 def _positions(

@@ -48,8 +48,9 @@ class IndexWrite(Operation[Tensor]):
             if not ctx.add:
                 np.moveaxis(dx, ctx.axis, 0)[index] = 0
         if need_source:
-            dsource = np.take(grad, index, ctx.axis)
-            if len(ctx.input_shape(1)) == 0 and dsource.ndim:
+            one_number = len(ctx.input_shape(1)) == 0
+            dsource = np.take(grad, np.unique(index) if one_number else index, ctx.axis)
+            if one_number:
                 dsource = dsource.sum()
             dsource = dsource * ctx.factor if ctx.factor != 1 else dsource
         return dx, dsource, None

@@ -112,7 +112,11 @@ def _writing(function: type[Operation[Any]]) -> Callable[..., Any]:
 
 def _written_back(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return write_back(name, self, call(self, *args, **kwargs))
+        # The graph may save the argument, which must not change then.
+        tensors = [x for x in (self, *args) if isinstance(x, Variable)]
+        recorded = any(x.edge and x._requires_grad for x in tensors)
+        source = self.clone() if recorded and current.enabled else self
+        return write_back(name, self, call(source, *args, **kwargs))
 
     return method
 

@@ -23,12 +23,12 @@ def _of_floats(function: Callable[[Array], Any]) -> Callable[[Array], Any]:
 
 
 def _sign(x: Array) -> Any:
-    if x.dtype.kind == "b":
-        return x.copy()
-    return np.nan_to_num(np.sign(x), copy=False) if x.dtype.kind == "f" else np.sign(x)
+    if x.dtype.kind == "f":
+        return ((x > 0).view(np.int8) - (x < 0).view(np.int8)).astype(x.dtype)
+    return np.sign(x) if x.dtype.kind != "b" else x.copy()
 
 
-@formula(_of_floats(np.ceil), zeros, promote=common_number, numpy=(np.ceil,))
+@formula(_of_floats(np.ceil), zeros, promote=common_number, single=True, numpy=(np.ceil,))
 def ceil(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Round up to integers.
 
@@ -40,7 +40,7 @@ def ceil(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """
 
 
-@formula(_of_floats(np.floor), zeros, promote=common_number, numpy=(np.floor,))
+@formula(_of_floats(np.floor), zeros, promote=common_number, single=True, numpy=(np.floor,))
 def floor(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Round down to integers.
 
@@ -53,7 +53,12 @@ def floor(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
 
 
 @formula(
-    _of_floats(np.trunc), zeros, promote=common_number, aliases=("fix",), numpy=(np.trunc, np.fix)
+    _of_floats(np.trunc),
+    zeros,
+    promote=common_number,
+    single=True,
+    aliases=("fix",),
+    numpy=(np.trunc, np.fix),
 )
 def trunc(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Round towards zero.
@@ -113,7 +118,7 @@ def _rounded(x: Array, decimals: int) -> Any:
     return np.rint(x * scale) / scale if decimals > 0 else np.rint(x / scale) * scale
 
 
-Round = define("round", _rounded, zeros, promote=common_number)
+Round = define("round", _rounded, zeros, promote=common_number, single=True)
 
 
 @operation(Round, methods=("round",), numpy=(np.rint,))

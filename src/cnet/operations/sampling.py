@@ -405,6 +405,8 @@ def multinomial(
         raise ValueError("multinomial: input must not contain negative numbers, inf or nan")
     if (weights.sum(-1) <= 0).any():
         raise ValueError("multinomial: each row of input must contain a positive number")
+    if out is not None and out.dtype != int64:
+        raise TypeError(f"multinomial: out must have dtype int64 (got {out.dtype})")
     source = generator_of("multinomial", generator)
     if replacement:
         bounds = np.cumsum(weights, -1)

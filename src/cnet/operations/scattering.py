@@ -222,7 +222,7 @@ class ScatterReduce(Operation[Tensor]):
             dx, part = _product_gradients(ctx, grad)
         else:
             own = x == y if ctx.include_self else np.zeros(x.shape, bool)
-            ties = own.astype(grad.dtype)
+            ties = np.asarray(own, grad.dtype)
             np.add.at(ties, where, source == y[where])
             each = grad / np.maximum(ties, 1)
             dx, part = own * each, (source == y[where]) * each[where]
@@ -239,7 +239,7 @@ def _product_gradients(ctx: Context, grad: Array) -> tuple[Array, Array]:
     x, src, index, _, _ = ctx.saved
     where, source = along(index, ctx.axis), src[_front(index.shape)]
     start = x if ctx.include_self else np.ones_like(x)
-    zeros = (start == 0).astype(np.int64)
+    zeros = np.asarray(start == 0, np.int64)
     np.add.at(zeros, where, source == 0)
     others = np.where(start == 0, 1, start)
     np.multiply.at(others, where, np.where(source == 0, 1, source))

@@ -5,6 +5,7 @@ Operands are promoted and broadcast as in `arithmetic`.
 
 # mypy: disable-error-code="empty-body"
 
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -117,15 +118,26 @@ def heaviside(input: TensorLike, values: TensorLike, *, out: Tensor | None = Non
     >>> cnet.heaviside(cnet.tensor([-1.0, 0.0, 2.0]), cnet.tensor(0.5))
     tensor([0. , 0.5, 1. ])
     """
-    dtype, own = getattr(values, "dtype", None), array_of(input).dtype
-    if dtype != own:
-        raise TypeError(f"heaviside: values.dtype must equal input.dtype (got {dtype} and {own})")
+    if not isinstance(values, (Tensor, np.ndarray)):
+        raise TypeError(
+            f"heaviside: values must be a Tensor or array (got {type(values).__name__})"
+        )
+    if values.dtype != input.dtype:
+        raise TypeError(
+            f"heaviside: values.dtype must equal input.dtype (got {values.dtype} and {input.dtype})"
+        )
     return written("heaviside", Heaviside.apply(input, values), out)
+
+
+def _nan_to_num(x: Array, nan: float | None, posinf: Any, neginf: Any) -> Any:
+    if x.dtype.kind != "f" or np.isfinite(x).all():
+        return x.copy()
+    return np.nan_to_num(x, True, nan or 0.0, posinf, neginf)
 
 
 NanToNum = define(
     "nan_to_num",
-    lambda x, nan, posinf, neginf: np.nan_to_num(x, True, nan or 0.0, posinf, neginf),
+    _nan_to_num,
     lambda g, x: np.where(np.isfinite(x), g, 0),
     promote=common,
 )
@@ -197,6 +209,15 @@ class Clip(Operation[Tensor]):
         except ValueError:
             check_broadcast("clamp", [a for a in (x, min, max) if a is not None])
             raise
+
+    @classmethod
+    def in_place(cls, ctx: Context, x: Array, *args: Any, **kwargs: Any) -> None:
+        """Avoid the copy if the bounds are numbers and no gradient is needed."""
+        numbers = all(type(bound) in (int, float, NoneType) for bound in args)
+        if numbers and ctx.edges == (None, None, None) and x.dtype.kind == "f":
+            np.clip(x, *args, out=x)
+        else:
+            super().in_place(ctx, x, *args)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
@@ -371,6 +392,12 @@ def where(
     tensor([-0.2,  3. ])
     """
     return written("where", Where.apply(condition, weak(input), weak(other)), out)
+
+
+@operation(methods=("where",))
+def _where(self: Tensor, condition: TensorLike, other: Operand) -> Tensor:
+    """Elements of the tensor where a condition is true, and of `other` elsewhere."""
+    return where(condition, self, other)
 
 
 @numpy_function(np.clip)

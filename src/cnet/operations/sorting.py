@@ -12,7 +12,7 @@ from ._dims import reduced_axes
 from .extrema import ValuesAndIndices, take
 from .registry import operation
 
-__all__ = ["argsort", "sort", "topk"]
+__all__ = ["argsort", "msort", "sort", "topk"]
 
 
 def _order(function: str, x: TensorLike, dim: int, descending: bool) -> tuple[Array, int]:
@@ -65,18 +65,31 @@ def sort(
     return _taken(input, order, axis)
 
 
+@operation(methods=("msort",))
+def msort(input: TensorLike) -> Tensor:
+    """Sort elements along the first dimension.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.msort(cnet.tensor([3.0, 1.0, 2.0]))
+    tensor([1., 2., 3.])
+    """
+    return sort(input, 0).values
+
+
 @operation(methods=("argsort",), numpy=(np.argsort,))
 @also_dim
 def argsort(
-    input: TensorLike, axis: int = -1, descending: bool = False, stable: bool | None = True
+    input: TensorLike, dim: int = -1, descending: bool = False, stable: bool | None = True
 ) -> Tensor:
-    """The positions that sort a tensor along an axis; not part of the graph.
+    """The positions that sort a tensor along a dimension; not part of the graph.
 
     Parameters
     ----------
     input : Tensor or ndarray, any shape
-    axis : int, default -1
-        The axis to sort along. PyTorch's name is `dim`.
+    dim : int, default -1
+        The dimension to sort along. NumPy's name is `axis`.
     descending : bool, default False
         Whether to start with the greatest element.
     stable : bool, default True
@@ -90,7 +103,7 @@ def argsort(
     Raises
     ------
     ValueError
-        If the axis is out of range.
+        If the dimension is out of range.
 
     Examples
     --------
@@ -98,7 +111,7 @@ def argsort(
     >>> cnet.argsort(cnet.tensor([3.0, 1.0, 2.0]))
     tensor([1, 2, 0])
     """
-    return Tensor(_order("argsort", input, axis, descending)[0])
+    return Tensor(_order("argsort", input, dim, descending)[0])
 
 
 @operation(methods=("topk",))

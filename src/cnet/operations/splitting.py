@@ -395,7 +395,8 @@ def unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
         raise ValueError(f"unfold: size must be between 0 and {x.shape[axis]} (got {width})")
     if distance < 1:
         raise ValueError(f"unfold: step must be positive (got {distance})")
-    return Unfold.apply(x, axis=axis, size=width, step=distance)
+    windows = Unfold.apply(x, axis=axis, size=width, step=distance)
+    return windows if self.ndim else windows.reshape(width)
 
 
 class AsStrided(ViewOperation[Tensor]):

@@ -202,7 +202,7 @@ def _triangle_of(function: str, x: TensorLike, diagonal: int) -> Tensor:
     return Triangle.apply(x, diagonal=number, upper=function == "triu")
 
 
-@operation(Triangle, methods=("tril",))
+@operation(Triangle, methods=("tril",), written=("tril_",))
 def tril(input: TensorLike, diagonal: int = 0) -> Tensor:
     """The lower triangle of matrices, with zeros above.
 
@@ -232,7 +232,7 @@ def tril(input: TensorLike, diagonal: int = 0) -> Tensor:
     return _triangle_of("tril", input, diagonal)
 
 
-@operation(Triangle, methods=("triu",))
+@operation(Triangle, methods=("triu",), written=("triu_",))
 def triu(input: TensorLike, diagonal: int = 0) -> Tensor:
     """The upper triangle of matrices, with zeros below.
 

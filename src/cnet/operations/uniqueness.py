@@ -1,5 +1,6 @@
 """Different elements, counts, and positions in sorted sequences; none is part of the graph."""
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -104,7 +105,7 @@ def unique_consecutive(
     array = array_of(input)
     axis = 0 if dim is None else dim_of("unique_consecutive", dim, array.ndim)
     slices = array.reshape(-1) if dim is None or not array.ndim else np.moveaxis(array, axis, 0)
-    rows = slices.reshape(len(slices), -1)
+    rows = slices.reshape(len(slices), prod(slices.shape[1:]))
     starts = np.ones(len(rows), bool)
     starts[1:] = (rows[1:] != rows[:-1]).any(1)
     inverse = np.cumsum(starts) - 1

@@ -19,18 +19,19 @@ def _compute(step: Step, inputs: Sequence[Array]) -> Array:
         name: NUMBERS[value] if isinstance(value, str) else value
         for name, value in step.arguments.items()
     }
-    g = arguments.get("g")
+    g, shape = arguments.get("g"), step.shape
     if isinstance(g, Conv2d | Window2d):
         inputs = [x.reshape(g.n, g.c, g.h, g.w) for x in inputs]
+        shape = *shape[:2], *(1,) * (4 - len(shape)), *shape[2:]
     arguments.update(zip(names, inputs, strict=False))
     if step.kernel in PREPARE:
         prepare = getattr(reference, PREPARE[step.kernel])
         arguments["prepared"] = prepare(arguments.pop("weight"), arguments.pop("bias"), g)
-    y = np.empty(step.shape, inputs[0].dtype)
+    y = np.empty(shape, inputs[0].dtype)
     getattr(reference, step.kernel)(
         *(arguments.get(name, y if name == "y" else None) for name in names)
     )
-    return y
+    return y.reshape(step.shape)
 
 
 def reference_plan(

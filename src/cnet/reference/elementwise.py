@@ -163,8 +163,9 @@ def softmax(x: Array, y: Array, g: tuple[int, int], logarithm: bool) -> None:
     `g` is (rows, columns).
     """
     rows = x.reshape(g)
-    shifted = rows - rows.max(1, keepdims=True)
-    shifted -= np.log(np.exp(shifted).sum(1, keepdims=True))
+    shifted = rows - rows.max(1, keepdims=True, initial=-np.inf)
+    with np.errstate(all="ignore"):
+        shifted -= np.log(np.exp(shifted).sum(1, keepdims=True))
     y[...] = (shifted if logarithm else np.exp(shifted)).reshape(y.shape)
 
 

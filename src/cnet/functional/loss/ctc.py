@@ -1,7 +1,7 @@
 """Connectionist temporal classification: the loss of all alignments of a sequence of labels."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -14,18 +14,25 @@ from ._reduction import reduced, reduction_of
 __all__ = ["ctc_loss"]
 
 
-class Paths(NamedTuple):
-    """The states of all alignments: blanks before, between and after the labels of each item."""
+class Paths:
+    """The states of all alignments: blanks before, between and after the labels of each item.
 
-    states: Array
-    """The class of each state, shape (n, 2 * s + 1)."""
-    skips: Array
-    """Whether a path may enter a state from two states before: over a blank between different
-    labels."""
-    inputs: Array
-    """The number of steps of each item, shape (n,)."""
-    labels: Array
-    """The number of labels of each item, shape (n,)."""
+    Attributes
+    ----------
+    states : ndarray, shape (n, 2 * s + 1)
+        The class of each state.
+    skips : ndarray of bool, shape (n, 2 * s + 1)
+        Whether a path may enter a state from two states before: over a blank between different
+        labels.
+    inputs, labels : ndarray, shape (n,)
+        The numbers of steps and of labels of each item.
+    """
+
+    def __init__(self, states: Array, skips: Array, inputs: Array, labels: Array) -> None:
+        self.states = states
+        self.skips = skips
+        self.inputs = inputs
+        self.labels = labels
 
 
 class CTC(Operation[Tensor]):

@@ -103,23 +103,22 @@ def l1_loss(
 
 
 class Huber(Operation[Tensor]):
-    """``slope / 2 * d**2`` up to the absolute value `threshold`, and linear beyond it.
-
-    The slope of the linear part is ``slope * threshold``, given as `limit`.
-    """
+    """``slope * d**2 / 2`` up to an absolute value `threshold` of d, and linear beyond it."""
 
     @staticmethod
-    def forward(ctx: Context, d: Array, *, threshold: float, slope: float, limit: float) -> Any:
+    def forward(ctx: Context, d: Array, *, threshold: float, slope: float) -> Any:
         d = floating("huber_loss", d)
-        ctx.save_for_backward(d)
-        ctx.slope, ctx.limit = slope, limit
-        a = np.abs(d)
-        return np.where(a < threshold, 0.5 * slope * a * a, limit * (a - 0.5 * threshold))
+        bounded = np.clip(d, -threshold, threshold)
+        ctx.save_for_backward(bounded)
+        ctx.slope = slope
+        losses = d - 0.5 * bounded
+        losses *= bounded
+        return losses if slope == 1 else slope * losses
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
-        (d,) = ctx.saved
-        return grad * np.clip(ctx.slope * d, -ctx.limit, ctx.limit)
+        (bounded,) = ctx.saved
+        return grad * bounded * ctx.slope
 
 
 def smooth_l1_loss(
@@ -177,7 +176,7 @@ def smooth_l1_loss(
     difference = input - target
     if beta == 0:
         return reduced(difference.abs(), reduction)
-    losses = Huber.apply(difference, threshold=beta, slope=1 / beta, limit=1.0)
+    losses = Huber.apply(difference, threshold=beta, slope=1 / beta)
     return reduced(losses, reduction)
 
 
@@ -234,5 +233,5 @@ def huber_loss(
         raise RuntimeError(f"huber_loss: delta must be positive (got {delta})")
     input, target = as_tensor(input), as_tensor(target)
     warn_of_broadcasting("huber_loss", input, target)
-    losses = Huber.apply(input - target, threshold=delta, slope=1.0, limit=delta)
+    losses = Huber.apply(input - target, threshold=delta, slope=1.0)
     return weighted("huber_loss", losses, weight, reduction)

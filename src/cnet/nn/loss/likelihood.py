@@ -50,7 +50,7 @@ class KLDivLoss(TargetLoss):
         self.log_target = log_target
 
 
-class PoissonNLLLoss(TargetLoss):
+class PoissonNLLLoss(Loss):
     """Negative log-likelihood of counts; see `cnet.functional.poisson_nll_loss`.
 
     Parameters
@@ -97,6 +97,9 @@ class PoissonNLLLoss(TargetLoss):
         self.log_input = log_input
         self.full = full
         self.eps = eps
+
+    def forward(self, log_input: Any, target: Any) -> Tensor:
+        return self.loss(log_input, target)
 
 
 class GaussianNLLLoss(Loss):

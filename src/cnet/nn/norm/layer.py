@@ -162,8 +162,8 @@ class RMSNorm(_ItemNorm):
         self.weight = Parameter(np.empty(self.normalized_shape, dtype)) if affine else None
         self.reset_parameters()
 
-    def forward(self, input: Any) -> Tensor:
-        return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
+    def forward(self, x: Any) -> Tensor:
+        return F.rms_norm(x, self.normalized_shape, self.weight, self.eps)
 
     def extra_repr(self) -> str:
         return (

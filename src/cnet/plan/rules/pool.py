@@ -12,7 +12,9 @@ from ..steps import RULES, Step, Value, extendable
 def max_pool(x: Value, **options: Any) -> Step | Value:
     g = geometry.pool("compile", x.shape, **options)
     step = extendable(x)
-    halves = min(x.shape[2:]) > 1 and g == geometry.pool("compile", x.shape, 2)
+    halves = (
+        len(x.shape) == 4 and min(x.shape[2:]) > 1 and g == geometry.pool("compile", x.shape, 2)
+    )
     if step and halves and step.kernel == "prepared_conv2d" and not step.arguments["pool"]:
         step.arguments["pool"], step.shape = 1, g.y_shape
         return Value(g.y_shape, step, 0)

@@ -15,6 +15,7 @@ import pytest
 
 import cnet.checkpoint
 from cnet import cli
+from cnet.cli.options import DEFAULTS, LEARNING_RATE, OPTIONS, RECIPES
 from cnet.datasets import digits
 from cnet.models import reference_cnn
 from cnet.runtime import config, get_num_threads, use_threads
@@ -70,7 +71,7 @@ def test_the_digits_are_learned_with_the_defaults(cnet_train, tmp_path, monkeypa
         out,
     )
     assert float(line[1]) >= 97
-    assert len(err.splitlines()) == 31
+    assert len(err.splitlines()) == 32
     assert all(len(printed) < 80 for printed in err.splitlines())
 
     model = reference_cnn((1, 8, 8))
@@ -101,6 +102,7 @@ def test_mnist_is_read_from_a_folder(cnet_train, tmp_path, monkeypatch):
     class Few:
         def __init__(self, root, train, download):
             assert (root, download) == ("folder", False)
+            self.classes = [*"0123456789"]
             self.train = train
 
         def as_arrays(self):
@@ -108,7 +110,7 @@ def test_mnist_is_read_from_a_folder(cnet_train, tmp_path, monkeypatch):
 
     monkeypatch.setattr("cnet.datasets.MNIST", Few)
     arguments = "--data", "mnist", "--data-dir", "folder", "--epochs", 1, "--out", tmp_path
-    assert cnet_train(*arguments)[0] == 0
+    assert cnet_train(*arguments, "--schedule", "constant")[0] == 0
     # Resumed, the run still knows its folder.
     assert cnet_train("--resume", "--epochs", 2, "--out", tmp_path)[0] == 0
 
@@ -271,7 +273,7 @@ def test_ctrl_c_in_a_terminal_saves_the_run_and_resuming_is_the_same_to_the_last
 
 def test_an_interrupted_run_is_not_overwritten(cnet_train, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("cnet.training._Interrupt.requested", True)
+        patch.setattr("cnet.training.interrupt.Interrupt.requested", True)
         assert cnet_train(*SHORT, "--out", tmp_path)[0] == 130
     before = content(tmp_path)
     code, _, err = cnet_train(*SHORT, "--out", tmp_path)
@@ -310,11 +312,14 @@ def test_a_second_ctrl_c_leaves_the_checkpoint_as_it_was(cnet_train, tmp_path, m
         (["--seed", "-1"], "argument --seed: must be at least 0 (got -1)"),
         (["--threads", "0"], "argument --threads: must be at least 1 (got 0)"),
         (["--threads", "1000"], "threads must be between 1 and 256 (got 1000)"),
-        (["--data", "cifar"], "argument --data: invalid choice: 'cifar'"),
+        (
+            ["--data", "cifar"],
+            "--data must be digits, mnist, fashion-mnist, kmnist, cifar10, cifar",
+        ),
         (["--optimizer", "lion"], "argument --optimizer: invalid choice: 'lion'"),
         (["--colour"], "unrecognized arguments: --colour"),
         (["--data", "mnist", "--data-dir", "nowhere"], "MNIST: nowhere is not a folder"),
-        (["--data-dir", "nowhere"], "--data-dir is only for --data mnist; scikit-learn contains"),
+        (["--data-dir", "nowhere"], "--data-dir is not for --data digits; scikit-learn contains"),
         (["--out", "file"], "--out must be a folder (got file, which is a file)"),
         (["--resume"], "there is no runs/digits/checkpoint.safetensors: omit --resume"),
     ],
@@ -343,13 +348,13 @@ def failing(error):
     ("place", "error", "reason"),
     [
         (
-            "cnet.cli.save",
+            "cnet.checkpoint.save",
             OSError(errno.ENOSPC, "No space left on device", "runs/x"),
             "runs/x: No space left on device",
         ),
         ("cnet.datasets.digits", ImportError("digits: needs scikit-learn"), "digits: needs scikit"),
         ("cnet.training.Trainer.fit", FloatingPointError("the loss is nan"), "the loss is nan"),
-        ("cnet.cli.save", OSError("the network is down"), "the network is down"),
+        ("cnet.checkpoint.save", OSError("the network is down"), "the network is down"),
     ],
 )
 def test_a_failure_is_said_in_one_line(cnet_train, tmp_path, monkeypatch, place, error, reason):
@@ -408,10 +413,10 @@ def test_info_says_what_the_kernels_run_on(capsys):
 def test_without_a_command_there_is_help(capsys):
     assert cli.main([]) == 0
     out = capsys.readouterr().out
-    assert re.search("train .*\n.*info .*\n.*bench ", out)
+    assert all(re.search(rf"^ +{name}\b", out, re.M) for name in cli.COMMANDS)
 
 
-@pytest.mark.parametrize("command", ["train", "info", "bench"])
+@pytest.mark.parametrize("command", cli.COMMANDS)
 def test_help_fits_a_terminal(capsys, monkeypatch, command):
     monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit) as end:
@@ -425,10 +430,11 @@ def test_help_tells_the_defaults_that_are_used(capsys, monkeypatch):
     with pytest.raises(SystemExit):
         cli.main(["train", "--help"])
     out = capsys.readouterr().out
-    for length in cli.LENGTH.values():
-        for value in length.values():
-            assert f"{value} for " in out
-    for optimizer, rate in cli.LEARNING_RATE.items():
+    for name, value in DEFAULTS.items():
+        assert not value or f"(default: {value}" in out, name
+    for name in OPTIONS.keys() & RECIPES["mnist"].keys() - {"lr"}:
+        assert f"{RECIPES['mnist'][name]} for mnist)" in out
+    for optimizer, rate in LEARNING_RATE.items():
         assert f"{rate} for {optimizer}" in out
 
 

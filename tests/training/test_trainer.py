@@ -15,7 +15,7 @@ from cnet import nn, optim
 from cnet.datasets import MNIST
 from cnet.models import reference_cnn
 from cnet.random import manual_seed
-from cnet.training import Evaluation, Interrupted, Trainer, evaluate
+from cnet.training import Callback, Interrupted, Trainer, evaluate
 from cnet.utils.data import ArrayDataset, DataLoader
 
 SAMPLES, BATCH = 52, 8
@@ -32,12 +32,12 @@ def images(n=SAMPLES, shape=(1, 8, 8), classes=10, seed=0):
     return ArrayDataset(noisy.astype(np.float32), labels)
 
 
-def trainer_and_loaders(loss_fn=F.cross_entropy, seed=0):
+def trainer_and_loaders(loss_fn=F.cross_entropy, seed=0, **options):
     """A training that depends on shuffling, dropout's random numbers and Adam's state."""
     manual_seed(seed)
     model = reference_cnn((1, 8, 8))
     model.append(nn.Dropout(0.1))
-    trainer = Trainer(model, optim.Adam(model.parameters(), lr=1e-2), loss_fn)
+    trainer = Trainer(model, optim.Adam(model.parameters(), lr=1e-2), loss_fn, **options)
     return trainer, DataLoader(images(), BATCH, shuffle=True), DataLoader(images(30), 7)
 
 
@@ -82,13 +82,12 @@ def test_every_sample_counts_the_same_however_the_batches_are_cut():
     x, labels = images().arrays
     data = ArrayDataset(x.astype(np.float64), labels)
     scores = model(data.arrays[0])
-    whole = Evaluation(
-        F.cross_entropy(scores, labels).item(), (scores.detach().numpy().argmax(1) == labels).mean()
-    )
+    loss = F.cross_entropy(scores, labels).item()
+    accuracy = (scores.detach().numpy().argmax(1) == labels).mean()
     for batch_size in (1, 7, SAMPLES):
         result = evaluate(model, DataLoader(data, batch_size))
-        assert result.accuracy == whole.accuracy
-        assert result.loss == pytest.approx(whole.loss, rel=1e-12)
+        assert result.accuracy == accuracy
+        assert result.loss == pytest.approx(loss, rel=1e-12)
 
 
 def test_evaluation_is_without_graph_and_out_of_training_and_leaves_the_modes_as_they_were():
@@ -138,7 +137,7 @@ def test_history_is_what_a_loop_by_hand_finds():
         assert row["train_loss"] == pytest.approx(np.mean(losses), rel=1e-12)
         assert row["train_accuracy"] == np.mean(np.concatenate(list(map(np.asarray, hits))))
         test = evaluate(model, test_loader)
-        assert (row["test_loss"], row["test_accuracy"]) == test
+        assert (row["test_loss"], row["test_accuracy"]) == (test.loss, test.accuracy)
         assert row["images_per_second"] == pytest.approx(SAMPLES / row["seconds"])
     assert [row["epoch"] for row in history] == [1, 2]
     assert history is trainer.history
@@ -224,14 +223,14 @@ def test_a_run_interrupted_in_an_epoch_and_resumed_is_the_same_to_the_last_bit(
 def test_a_run_interrupted_between_epochs_and_resumed_is_the_same_to_the_last_bit(
     epoch, uninterrupted
 ):
-    trainer, *loaders = trainer_and_loaders()
+    class Interrupt(Callback):
+        def on_epoch_end(self, trainer):
+            if len(trainer.history) == epoch:
+                signal.raise_signal(signal.SIGINT)
 
-    def interrupt(trainer):
-        if len(trainer.history) == epoch:
-            signal.raise_signal(signal.SIGINT)
-
+    trainer, *loaders = trainer_and_loaders(callbacks=[Interrupt()])
     with pytest.raises(Interrupted):
-        fit(trainer, *loaders, on_epoch_end=interrupt)
+        fit(trainer, *loaders)
     state = trainer.state_dict()
     assert len(state["history"]) == epoch
 
@@ -274,10 +273,15 @@ def test_an_interrupt_waits_for_the_end_of_the_step():
 
 
 def test_an_interrupt_during_evaluation_waits_for_the_end_of_the_epoch():
-    trainer, *loaders = trainer_and_loaders(CtrlC(STEPS + 2))
     saved = []
+
+    class Save(Callback):
+        def on_epoch_end(self, trainer):
+            saved.append(len(trainer.history))
+
+    trainer, *loaders = trainer_and_loaders(CtrlC(STEPS + 2), callbacks=[Save()])
     with pytest.raises(Interrupted):
-        fit(trainer, *loaders, on_epoch_end=lambda trainer: saved.append(len(trainer.history)))
+        fit(trainer, *loaders)
     assert saved == [1]
     assert "test_loss" in trainer.history[0]
 

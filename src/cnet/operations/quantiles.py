@@ -1,0 +1,325 @@
+"""Medians, quantiles and the most frequent element."""
+
+from typing import Any
+
+import numpy as np
+
+from ..autograd import Array, Context, Operation
+from ..tensor import Tensor, TensorLike, array_of, as_tensor
+from ._common import also_dim
+from ._dims import dim_of, integer
+from ._promotion import require_float
+from .arithmetic import mul, sub
+from .axes import movedim
+from .extrema import ValuesAndIndices, take
+from .gathering import gather
+from .masks import masked_fill
+from .registry import operation
+from .sorting import sort
+
+__all__ = ["kthvalue", "median", "mode", "nanmedian", "nanquantile", "quantile"]
+
+
+class Median(Operation[Tensor]):
+    """The lower median of all elements; equal elements get equal parts of the gradient."""
+
+    @staticmethod
+    def forward(ctx: Context, x: Array, *, ignore_nan: bool) -> Array:
+        flat = x.reshape(-1)
+        if flat.size == 0:
+            return np.array(np.nan, x.dtype)
+        y = flat[_median_positions(flat[np.newaxis], ignore_nan)[0]]
+        ctx.save_for_backward(x, y)
+        return np.asarray(y)
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        if not ctx.saved:
+            return np.zeros(ctx.input_shape(0), grad.dtype)
+        x, y = ctx.saved
+        ties = np.isnan(x) if np.isnan(y) else x == y
+        return ties * (grad / ties.sum())
+
+
+def _median_positions(rows: Array, ignore_nan: bool) -> Array:
+    """The position of the lower median in each row; of NaN, if it counts."""
+    order = np.argsort(rows, -1, stable=True)
+    missing = np.isnan(rows)
+    count = rows.shape[-1] - missing.sum(-1) if ignore_nan else rows.shape[-1]
+    middle = np.maximum(np.asarray(count) - 1, 0) // 2
+    middle = np.broadcast_to(middle, rows.shape[:-1])[..., np.newaxis]
+    found: Array = np.take_along_axis(order, middle, -1)[..., 0]
+    if not ignore_nan:
+        found = np.where(missing.any(-1), missing.argmax(-1), found)
+    return found
+
+
+def _chosen(
+    function: str, x: TensorLike, dim: Any, keepdim: bool, positions: Any
+) -> ValuesAndIndices:
+    """The elements of rows along a dimension at ``positions(rows)``."""
+    axis = dim_of(function, dim, x.ndim)
+    if x.ndim == 0:
+        return ValuesAndIndices(as_tensor(x).reshape(()), Tensor(np.zeros((), np.int64)))
+    if x.shape[axis] == 0:
+        raise IndexError(f"{function}: dim must have elements (got shape {x.shape}, dim {axis})")
+    indices = np.expand_dims(positions(np.moveaxis(array_of(x), axis, -1)), axis)
+    found = take(x, np.asarray(indices, np.int64), axis)
+    return found if keepdim else ValuesAndIndices(*[tensor.squeeze(axis) for tensor in found])
+
+
+def _median(function: str, x: TensorLike, dim: Any, keepdim: bool, ignore_nan: bool) -> Any:
+    if dim is None:
+        return Median.apply(x, ignore_nan=ignore_nan)
+    return _chosen(function, x, dim, keepdim, lambda rows: _median_positions(rows, ignore_nan))
+
+
+@operation(Median, methods=("median",))
+@also_dim
+def median(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The median of all elements or along a dimension; the lower of two middle elements.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, any shape
+    dim : int, optional
+        The dimension; by default the result is the median of all elements.
+    keepdim : bool, default False
+        Whether to keep the dimension with size 1.
+
+    Returns
+    -------
+    Tensor, or (values, indices)
+        With `dim`, a named tuple with the positions of the medians. NaN if an element is NaN.
+
+    Raises
+    ------
+    IndexError
+        If the dimension is out of range, or has no elements.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.median(cnet.tensor([1.0, 4.0, 2.0, 3.0]))
+    tensor(2.)
+    """
+    return _median("median", input, dim, keepdim, False)
+
+
+@operation(Median, methods=("nanmedian",))
+@also_dim
+def nanmedian(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The median of the elements that are not NaN; arguments and errors are those of `median`.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.nanmedian(cnet.tensor([1.0, float("nan"), 3.0]))
+    tensor(1.)
+    """
+    return _median("nanmedian", input, dim, keepdim, True)
+
+
+@operation(methods=("kthvalue",))
+@also_dim
+def kthvalue(input: TensorLike, k: int, dim: int = -1, keepdim: bool = False) -> ValuesAndIndices:
+    """The k-th smallest element along a dimension, and its position.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, any shape
+    k : int
+        From 1 to the size of the dimension.
+    dim : int, default -1
+    keepdim : bool, default False
+        Whether to keep the dimension with size 1.
+
+    Returns
+    -------
+    (values, indices)
+        A named tuple.
+
+    Raises
+    ------
+    IndexError
+        If the dimension is out of range.
+    ValueError
+        If `k` is out of range.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.kthvalue(cnet.tensor([4.0, 1.0, 3.0]), 2).values
+    tensor(3.)
+    """
+    number = integer("kthvalue", "k", k)
+    size = (input.shape or (1,))[dim_of("kthvalue", dim, input.ndim)]
+    if not 1 <= number <= size:
+        raise ValueError(f"kthvalue: k must be between 1 and the size of dim (got {k} and {size})")
+    return _chosen(
+        "kthvalue", input, dim, keepdim,
+        lambda rows: np.argsort(rows, -1, stable=True)[..., number - 1],
+    )  # fmt: skip
+
+
+@operation(methods=("mode",))
+@also_dim
+def mode(input: TensorLike, dim: int = -1, keepdim: bool = False) -> ValuesAndIndices:
+    """The most frequent element along a dimension, and its last position.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, any shape
+    dim : int, default -1
+    keepdim : bool, default False
+        Whether to keep the dimension with size 1.
+
+    Returns
+    -------
+    (values, indices)
+        A named tuple. Of equally frequent elements, the smallest is chosen.
+
+    Raises
+    ------
+    IndexError
+        If the dimension is out of range.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.mode(cnet.tensor([3, 1, 3, 2])).values
+    tensor(3)
+    """
+    return _chosen("mode", input, dim, keepdim, _most_frequent)
+
+
+def _most_frequent(rows: Array) -> Array:
+    order = np.argsort(rows, -1, stable=True)
+    ordered = np.take_along_axis(rows, order, -1)
+    positions = np.arange(rows.shape[-1])
+    starts = np.ones(rows.shape, bool)
+    starts[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
+    start = np.maximum.accumulate(np.where(starts, positions, 0), -1)
+    last = np.argmax(positions - start, -1)[..., np.newaxis]  # the first of the longest runs
+    return np.asarray(np.take_along_axis(order, last, -1)[..., 0])
+
+
+_ROUNDINGS: dict[str, Any] = {
+    "lower": np.floor, "higher": np.ceil, "nearest": np.rint, "linear": None, "midpoint": None,
+}  # fmt: skip
+
+
+def _quantile(
+    function: str, input: TensorLike, q: Any, dim: Any, keepdim: bool, interpolation: str,
+    ignore_nan: bool,
+) -> Tensor:  # fmt: skip
+    require_float(function, input)
+    levels = np.asarray(array_of(q), np.float64)
+    if levels.ndim > 1 or not ((levels >= 0) & (levels <= 1)).all():
+        raise ValueError(f"{function}: q must be numbers between 0 and 1, at most 1 dimension")
+    if isinstance(q, (Tensor, np.ndarray)) and q.dtype != input.dtype:
+        raise TypeError(f"{function}: q must have the dtype of input ({q.dtype}, {input.dtype})")
+    if interpolation not in _ROUNDINGS:
+        raise ValueError(
+            f"{function}: interpolation must be one of {', '.join(_ROUNDINGS)} "
+            f"(got {interpolation!r})"
+        )
+    x = as_tensor(input)
+    shape = x.shape
+    x = x.reshape(-1) if dim is None or not x.ndim else movedim(
+        x, dim_of(function, dim, x.ndim), -1
+    )  # fmt: skip
+    if x.shape[-1] == 0:
+        raise ValueError(f"{function}: input must have elements (got shape {shape})")
+    ordered = sort(x, -1).values
+    missing = np.isnan(x._array).sum(-1, keepdims=True)
+    last = np.full_like(missing, x.shape[-1] - 1)
+    reach = np.maximum(last - missing, 0) if ignore_nan else last
+    level = as_tensor(q, np.float64).reshape(-1) if isinstance(q, Tensor) else levels.reshape(-1)
+    result = _between_ranks(ordered, level, reach, interpolation)
+    if not ignore_nan:
+        result = masked_fill(result, missing > 0, np.nan)
+    if keepdim:
+        axis = None if dim is None else dim_of(function, dim, len(shape))
+        kept = [1 if axis in (None, i) else size for i, size in enumerate(shape)]
+    else:
+        kept = list(x.shape[:-1])
+    if levels.ndim:
+        return movedim(result, -1, 0).reshape(levels.size, *kept)
+    return result.reshape(kept)
+
+
+def _between_ranks(ordered: Tensor, level: Any, reach: Array, interpolation: str) -> Tensor:
+    """The elements of sorted rows at the ranks ``level * reach``, which need not be integers."""
+    ranks = array_of(level) * reach
+    rounding = _ROUNDINGS[interpolation]
+    if rounding is not None:
+        return gather(ordered, -1, rounding(ranks).astype(np.int64))
+    below = np.floor(ranks)
+    if interpolation == "linear":
+        weight = sub(mul(level, reach.astype(np.float64)), below)
+    else:
+        weight = as_tensor(np.where(ranks == below, 0, 0.5))
+    low = gather(ordered, -1, below.astype(np.int64))
+    high = gather(ordered, -1, np.ceil(ranks).astype(np.int64))
+    return low + (high - low) * weight.astype(ordered.dtype)
+
+
+@operation(methods=("quantile",))
+@also_dim
+def quantile(
+    input: TensorLike, q: Any, dim: int | None = None, keepdim: bool = False, *,
+    interpolation: str = "linear",
+) -> Tensor:  # fmt: skip
+    """Quantiles of all elements or along a dimension.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray of floats, any shape
+    q : float, or Tensor of floats with at most 1 dimension
+        The levels, between 0 and 1.
+    dim : int, optional
+        The dimension; all elements by default.
+    keepdim : bool, default False
+        Whether to keep the dimension with size 1.
+    interpolation : {"linear", "lower", "higher", "midpoint", "nearest"}, default "linear"
+        How to choose between two neighbours.
+
+    Returns
+    -------
+    Tensor
+        The levels form the first dimension, if there are several. NaN if an element is NaN.
+
+    Raises
+    ------
+    IndexError
+        If the dimension is out of range.
+    TypeError
+        If the dtypes differ, or are not floats.
+    ValueError
+        If a level is not between 0 and 1, or there are no elements.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.quantile(cnet.tensor([1.0, 2.0, 4.0]), 0.75)
+    tensor(3.)
+    """
+    return _quantile("quantile", input, q, dim, keepdim, interpolation, False)
+
+
+@operation(methods=("nanquantile",))
+@also_dim
+def nanquantile(
+    input: TensorLike, q: Any, dim: int | None = None, keepdim: bool = False, *,
+    interpolation: str = "linear",
+) -> Tensor:  # fmt: skip
+    """Quantiles of the elements that are not NaN; arguments and errors are those of `quantile`.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.nanquantile(cnet.tensor([1.0, float("nan"), 3.0]), 0.5)
+    tensor(2.)
+    """
+    return _quantile("nanquantile", input, q, dim, keepdim, interpolation, True)

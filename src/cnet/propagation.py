@@ -1,0 +1,124 @@
+"""The backward pass: gradients are propagated from results to leaves.
+
+To propagate by a rule other than `Tensor.backward`, iterate over `topological` and call
+`Context.propagate`, which computes the gradients of a node's inputs from those of its outputs and
+changes nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+
+from .engine import Array, Context, Edge, Variable, fitting, wrap
+
+
+def topological(variables: Iterable[Variable]) -> list[Context]:
+    """All nodes that `variables` depend on, each before the nodes of its inputs."""
+    nodes: set[Context] = set()
+    stack: list[Edge | None] = [variable.edge for variable in variables]
+    while stack:
+        edge = stack.pop()
+        if edge is not None and edge[0] not in nodes and isinstance(edge[0], Context):
+            nodes.add(edge[0])
+            stack.extend(edge[0].edges)
+    return sorted(nodes, key=attrgetter("number"), reverse=True)
+
+
+def propagate_to_leaves(
+    tensors: Sequence[Variable], gradients: Sequence[Any], retain_graph: bool
+) -> None:
+    """Add the gradient of the sum of all tensors to `grad` of every leaf.
+
+    If an error occurs, no leaf is changed.
+    """
+    pending = _started(tensors, gradients)
+    for node in topological(tensors):
+        _pass_on(pending, node, retain_graph)
+    for leaf, total in [(edge[0], _take(pending, edge)) for edge in tuple(pending)]:
+        if isinstance(leaf, Variable) and total is not None:
+            leaf.accumulate(total)
+
+
+def gradients_of(
+    outputs: Sequence[Variable], inputs: Sequence[Variable], gradients: Sequence[Any] | None,
+    retain_graph: bool,
+) -> list[Array | None]:  # fmt: skip
+    """The gradients of `inputs`; None for inputs that `outputs` do not depend on.
+
+    Only nodes on a path from `inputs` to `outputs` are propagated and freed.
+    """
+    edges = [tensor.edge for tensor in inputs]
+    wanted = set(edges)
+    order = topological(outputs)
+    between: set[Context] = set()
+    for node in reversed(order):
+        if any(edge is not None and (edge in wanted or edge[0] in between) for edge in node.edges):
+            between.add(node)
+    pending = _started(outputs, gradients)
+    found: dict[Edge, Array | None] = {}
+    for node in order:
+        for edge in wanted:
+            if edge[0] is node and edge not in found:
+                found[edge] = _take(pending, edge)
+                if found[edge] is not None and node in between:
+                    pending[edge] = found[edge]  # type: ignore[assignment]
+        if node in between:
+            _pass_on(pending, node, retain_graph)
+    return [
+        found[edge] if edge in found else found.setdefault(edge, _take(pending, edge))
+        for edge in edges
+    ]
+
+
+def _pass_on(pending: dict[Edge, Array], node: Context, retain_graph: bool) -> None:
+    """Propagate the gradients of a node's outputs to its inputs."""
+    arrived = [_take(pending, (node, index)) for index in range(len(node.outputs))]
+    for gradient in arrived:
+        if gradient is not None:
+            for edge, input_gradient in node.propagate(arrived):
+                _add(pending, edge, input_gradient)
+            break
+    if not retain_graph:
+        node.release()
+
+
+def starting_gradient(tensor: Variable, gradient: Any) -> Array:
+    """The gradient that back-propagation starts with at a tensor; 1 if `gradient` is None."""
+    edge = tensor.edge
+    if not tensor._requires_grad:
+        raise RuntimeError("backward: the tensor does not require grad and has no grad_fn")
+    if gradient is not None:
+        fitted = fitting(gradient, edge, "backward")
+        return fitted if isinstance(gradient, Variable) else fitted.copy()
+    if tensor._array.size != 1:
+        raise RuntimeError(
+            "backward: grad can be implicitly created only for scalar outputs "
+            f"(got shape {tensor._array.shape})"
+        )
+    return np.ones_like(tensor._array)
+
+
+def _started(tensors: Sequence[Variable], gradients: Sequence[Any] | None) -> dict[Edge, Array]:
+    pending: dict[Edge, Array] = {}
+    for tensor, gradient in zip(tensors, gradients or [None] * len(tensors), strict=True):
+        _add(pending, tensor.edge, starting_gradient(tensor, gradient))
+    return pending
+
+
+def _add(pending: dict[Edge, Array], edge: Edge, gradient: Array) -> None:
+    partial = pending.get(edge)
+    pending[edge] = gradient if partial is None else np.asarray(partial + gradient)
+
+
+def _take(pending: dict[Edge, Array], edge: Edge) -> Array | None:
+    """Remove and return a complete gradient, after the hooks of its tensor were called."""
+    node, index = edge
+    gradient = pending.pop(edge, None)
+    if gradient is not None and index in node._hooks:
+        for _, hook in sorted(node._hooks[index].items()):
+            replacement = hook(wrap(gradient))
+            gradient = fitting(gradient if replacement is None else replacement, edge, "hook")
+        gradient = gradient.copy()  # hooks may keep references to their arguments and results
+    return gradient
