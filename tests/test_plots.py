@@ -47,6 +47,21 @@ def test_the_picture_shows_the_numbers_and_the_title():
     assert len(pictures) == 8
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [{"epoch": 1, "train_loss": 0.5}],
+        [
+            {"epoch": n, "train_loss": 0.5, "train_f1": 0.4, "test_loss": 1, "test_f1": 0.3}
+            for n in (1, 2)
+        ],
+        [{"epoch": 1, "train_loss": 0.5, "train_error": 14.0}],
+    ],
+)
+def test_histories_with_other_metrics(rows):
+    assert plots.curves(rows).startswith(b"\x89PNG")
+
+
 def test_drawing_leaves_no_trace():
     before = dict(matplotlib.rcParams)
     assert plots.curves(history(2)) == plots.curves(history(2))

@@ -26,12 +26,13 @@ INK = "#1f2933"
 
 
 def curves(history: History, title: str = "") -> bytes:
-    """Plot loss and accuracy over the epochs, side by side.
+    """Plot the loss and a metric over the epochs, side by side.
 
     Parameters
     ----------
     history : sequence of dict
-        At least one row, as in `Trainer.history`; the values of the test set may be missing.
+        At least one row, as in `Trainer.history`; the values of the test set may be missing. The
+        metric is the first one in it.
     title : str, default ""
         The title of the figure.
 
@@ -59,13 +60,23 @@ def curves(history: History, title: str = "") -> bytes:
     """
     if not history:
         raise ValueError("curves: history must have at least one row (got none)")
-    figure, (loss, accuracy) = _figure("curves", title)
+    figure, (loss, metric) = _figure("curves", title)
     _draw(loss, history, "loss", 1, "{:.4f}")
-    _draw(accuracy, history, "accuracy", 100, "{:.2f} %")
     loss.set(ylabel="cross-entropy", title="Loss")
-    accuracy.set(ylabel="accuracy [%]", title="Accuracy")
     loss.set_ylim(bottom=0)
-    accuracy.set_ylim(top=100.5)
+    metrics = [name for name in history[-1] if name.startswith("train_") and name != "train_loss"]
+    if metrics:
+        name = metrics[0].removeprefix("train_")
+        values = [value for row in history for key, value in row.items() if key.endswith(name)]
+        if all(0 <= value <= 1 for value in values):
+            _draw(metric, history, name, 100, "{:.2f} %")
+            metric.set(ylabel=f"{name} [%]", title=name.capitalize())
+            metric.set_ylim(top=100.5)
+        else:
+            _draw(metric, history, name, 1, "{:.4g}")
+            metric.set(ylabel=name, title=name.capitalize())
+    else:
+        metric.set_visible(False)
     return png(figure)
 
 

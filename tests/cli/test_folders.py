@@ -105,10 +105,13 @@ def test_gray_images_for_a_network_of_three_channels(cnet_command, tmp_path):
         ),
     ],
 )
-def test_folders_that_cannot_be_used_are_refused(cnet_command, photos, tmp_path, change, message):
+@pytest.mark.parametrize("workers", [0, 2])
+def test_folders_that_cannot_be_used_are_refused(
+    cnet_command, photos, tmp_path, change, message, workers
+):
     change(photos)
     out = tmp_path / "run"
-    code, _, err = cnet_command(*TRAIN, "--workers", 0, "--data", photos, "--out", out)
+    code, _, err = cnet_command(*TRAIN, "--workers", workers, "--data", photos, "--out", out)
     assert code == 2
     assert err.splitlines()[-1].startswith("cnet: error: ")
     assert re.search(message, err)

@@ -139,19 +139,19 @@ def test_checkpoints_during_an_epoch_continue_with_the_same_bits(tmp_path):
         runs_last = True
 
         def on_step_end(self, trainer):
-            if len(trainer.history) == 1 and trainer.step == 4:
+            if len(trainer.history) == 1 and trainer.step == 5:
                 raise MemoryError
 
     path = tmp_path / "last"
 
     def saved(*a):
-        return [Checkpoint(path, every_steps=3, extra={"name": "x"}), Crash(), *everything(*a)]
+        return [Checkpoint(path, every_steps=2, extra={"name": "x"}), Crash(), *everything(*a)]
 
     with pytest.raises(MemoryError):
         fit(*training(saved, accumulate=2))
     content = cnet.load(path)
     assert content["name"] == "x"
-    assert content["trainer"]["epoch"]["steps"] == 3
+    assert content["trainer"]["epoch"]["steps"] == 4
     resumed = training(everything, seed=1, accumulate=2)
     resumed[0].load_state_dict(content["trainer"])
     fit(*resumed)

@@ -61,12 +61,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
     except UsageError as error:
-        return _fail(f"error: {error}", 2)
+        return _fail(f"error: {_reason(error)}", 2)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        return _fail(f"error: {where}{error.strerror or error}", 1)
+        return _fail(f"error: {where}{error.strerror or _reason(error)}", 1)
     except (CheckpointError, FloatingPointError, ImportError) as error:
-        return _fail(f"error: {error}", 1)
+        return _fail(f"error: {_reason(error)}", 1)
+
+
+def _reason(error: Exception) -> str:
+    """The message in one line; that of an error in a worker ends with the original one."""
+    text = str(error).strip()
+    return text.rsplit(f"{type(error).__name__}: ", 1)[-1] if "\n" in text else text
 
 
 def _fail(message: str, code: int) -> int:
