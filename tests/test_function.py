@@ -163,3 +163,4 @@ def test_numpy_with_force():
     assert leaf(1.0).numpy(force=True).tolist() == [1]
     assert cnet.tensor(2.0) in cnet.tensor([1.0, 2.0])
     assert 3 not in cnet.tensor([1.0, 2.0])
+    assert reversed(cnet.tensor([[1, 2], [3, 4]])).tolist() == [[4, 3], [2, 1]]

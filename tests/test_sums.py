@@ -7,6 +7,7 @@ import pytest
 
 import cnet
 from cnet import _core, kernels
+from cnet.operations import _sums
 
 ISAS = [name for name, supported in _core.isas() if supported]
 DTYPES = np.float32, np.float64
@@ -72,3 +73,15 @@ def test_bias_gradient_of_the_fused_kernel() -> None:
     dy = np.full(codes.shape, 0.1, np.float32)
     _, _, db = kernels.conv2d_relu_pool_backward(dy, codes, x, weight)
     assert np.allclose(db, float(np.float32(0.1)) * dy.size, rtol=1e-6)
+
+
+@pytest.mark.parametrize("highest", [1, 3, 40])
+def test_rows_are_added_at_repeated_positions(highest):
+    rng = np.random.default_rng(0)
+    index, rows = rng.integers(0, highest, 30), rng.integers(-9, 9, (30, 2, 3)).astype(float)
+    target, expected = np.ones((40, 2, 3)), np.ones((40, 2, 3))
+    _sums.add_rows(target, index, rows)
+    np.add.at(expected, index, rows)
+    np.testing.assert_array_equal(target, expected)
+    _sums.add_rows(target, index[:0], rows[:0])
+    np.testing.assert_array_equal(target, expected)

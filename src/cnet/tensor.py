@@ -343,6 +343,9 @@ class Tensor(Variable, Methods):
             raise TypeError("iteration over a 0-d tensor")
         return (self[index] for index in range(len(self._array)))
 
+    def __reversed__(self) -> "Tensor":
+        return self.flip(tuple(range(self.ndim)))
+
     def __bool__(self) -> bool:
         return bool(self._array)
 

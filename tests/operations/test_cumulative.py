@@ -45,6 +45,7 @@ VALUES = [
         "quantile nearest", lambda x: cnet.quantile(x, 0.5, 1, interpolation="higher"), X,
         ORDERED[:, 2],
     ),
+    ("sum_to_size", lambda x: x.sum_to_size(3, 1), X, X.sum(1, keepdims=True)),
     ("msort", cnet.msort, X, np.sort(X, 0)),
 ]  # fmt: skip
 

@@ -80,3 +80,22 @@ def test_pytorchs_results():
     ]:
         np.testing.assert_array_equal(ours.values, theirs.values)
         np.testing.assert_array_equal(ours.indices, theirs.indices)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64", "uint8"])
+@pytest.mark.parametrize("largest", [True, False])
+def test_few_of_many_are_those_of_a_whole_sort(dtype, largest):
+    x = np.random.default_rng(0).integers(0, 9, (5, 40, 3)).astype(dtype)
+    values, indices = cnet.sort(x, 1, descending=largest)
+    for k in (1, 4, 10, 11):
+        found = cnet.topk(x, k, 1, largest)
+        np.testing.assert_array_equal(found.values, values[:, :k])
+        np.testing.assert_array_equal(found.indices, indices[:, :k])
+
+
+def test_few_of_many_with_nan():
+    x = np.arange(20.0)
+    x[[3, 7]] = np.nan
+    assert cnet.topk(x, 3).indices.tolist() == [3, 7, 19]
+    assert cnet.topk(x, 1).indices.tolist() == [3]
+    assert cnet.topk(x, 2, largest=False).indices.tolist() == [0, 1]

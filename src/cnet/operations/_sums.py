@@ -21,6 +21,8 @@ _FEW = 32
 """Up to this many float32 numbers are added one after the other in float32."""
 _ROW = 1024
 """Narrow rows are joined to rows of about this length, which are then added."""
+_REPEATS = 8
+"""Up to this many rows at one position are added one after the other."""
 _BLOCK = 1024
 """Up to this many float64 numbers are added one after the other."""
 
@@ -42,6 +44,23 @@ def average(x: Array, axes: Axes) -> Array:
     """The arithmetic mean of floats, with the axes kept; exact for equal float32 numbers."""
     count = prod([x.shape[axis] for axis in axes])
     return np.asarray((_wide(x, axes) / np.float64(count)).astype(x.dtype, copy=False))
+
+
+def add_rows(target: Array, index: Array, rows: Array) -> None:
+    """Add rows to the rows of `target` at given positions, which may repeat."""
+    if index.size == 0:
+        return
+    order = np.argsort(index, kind="stable")
+    ordered = index[order]
+    starts = np.flatnonzero(np.diff(ordered, prepend=ordered[0] - 1))
+    counts = np.diff(starts, append=index.size)
+    most = counts.max()
+    if most > _REPEATS:
+        target[ordered[starts]] += np.add.reduceat(rows[order], starts, 0)
+        return
+    for repeat in range(most):  # each time, rows at different positions
+        chosen = order[starts[counts > repeat] + repeat]
+        target[index[chosen]] += rows[chosen]
 
 
 def _wide(x: Array, axes: Axes) -> Array:

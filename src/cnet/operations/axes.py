@@ -21,7 +21,7 @@ class Permute(ViewOperation[Tensor]):
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
-        return grad.transpose(np.argsort(ctx.axes))
+        return grad.transpose(np.argsort([axis % grad.ndim for axis in ctx.axes]))
 
 
 @operation(Permute, methods=("permute",))
@@ -52,15 +52,14 @@ def permute(input: TensorLike, *dims: int | Sequence[int]) -> Tensor:
     >>> cnet.permute(cnet.zeros(2, 3, 4), (2, 0, 1)).shape
     (4, 2, 3)
     """
-    axes: Any = dims
-    if set(axes) != set(range(input.ndim)) or len(axes) != input.ndim:
-        axes = dims_of("permute", dims, input.ndim)
-    if len(axes) != input.ndim:
+    try:
+        return Permute.apply(input, axes=dims)
+    except ValueError:
+        dims_of("permute", dims, input.ndim)
         raise ValueError(
             "permute: dims must contain each dimension of input once "
             f"(got {dims} and {input.ndim} dimensions)"
-        )
-    return Permute.apply(input, axes=axes)
+        ) from None
 
 
 @operation(Permute, methods=("transpose", "swapaxes", "swapdims"), numpy=(np.swapaxes,))

@@ -6,7 +6,6 @@ that the gradients are those of these operations.
 
 from collections.abc import Sequence
 from math import prod
-from string import ascii_letters
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,8 @@ from .triangles import diagonal
 __all__ = ["einsum", "ger", "inner", "kron", "outer", "tensordot"]
 
 Labels = list[str]
+
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 def contracted(a: Tensor, b: Tensor, la: Labels, lb: Labels, kept: Labels) -> tuple[Tensor, Labels]:
@@ -126,9 +127,9 @@ def _letter(label: Any) -> str:
     if label is Ellipsis:
         return "..."
     number = integer("einsum", "labels", label)
-    if not 0 <= number < len(ascii_letters):
+    if not 0 <= number < len(_LETTERS):
         raise ValueError(f"einsum: labels must be between 0 and 51 (got {number})")
-    return (ascii_letters[26:] + ascii_letters[:26])[number]
+    return _LETTERS[number]
 
 
 def _parsed(equation: str, ndims: list[int]) -> tuple[list[Labels], Labels]:
@@ -171,7 +172,7 @@ def _parsed(equation: str, ndims: list[int]) -> tuple[list[Labels], Labels]:
 
 def _labels(term: str, dots: Labels) -> Labels:
     before, ellipsis, after = term.partition("...")
-    if not all(letter in ascii_letters for letter in before + after):
+    if not all(letter in _LETTERS for letter in before + after):
         raise ValueError(f"einsum: labels must be letters (got {term!r})")
     return [*before, *(dots if ellipsis else []), *after]
 

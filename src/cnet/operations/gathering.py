@@ -11,6 +11,7 @@ import numpy as np
 from ..autograd import Array, Context, Operation
 from ..tensor import Tensor, TensorLike, array_of
 from ._dims import broadcast, dim_of
+from ._sums import add_rows
 from .indexing import Index
 from .registry import numpy_function, operation
 from .shape import Reshape, expanded
@@ -195,7 +196,7 @@ class IndexSelect(Operation[Tensor]):
     def backward(ctx: Context, grad: Array) -> Any:
         (index,) = ctx.saved
         dx = np.zeros(ctx.input_shape(0), grad.dtype)
-        np.add.at(np.moveaxis(dx, ctx.axis, 0), index, np.moveaxis(grad, ctx.axis, 0))
+        add_rows(np.moveaxis(dx, ctx.axis, 0), index, np.moveaxis(grad, ctx.axis, 0))
         return dx, None
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from ..autograd import Array, Context, Operation
 from ..tensor import Number, Operand, Tensor, TensorLike, array_of, as_tensor
 from ._common import unbroadcast
+from ._sums import add_rows
 from .gathering import slice_positions
 from .indexing import array_index
 from .masks import fill_value
@@ -33,7 +34,7 @@ class IndexWrite(Operation[Tensor]):
         moved = np.moveaxis(y, axis, 0)
         slices = np.moveaxis(source, axis, 0) if np.ndim(source) else source
         if add:
-            np.add.at(moved, index, slices if factor == 1 else (slices * factor).astype(x.dtype))
+            add_rows(moved, index, slices if factor == 1 else (slices * factor).astype(x.dtype))
         else:
             moved[index] = slices
         return y

@@ -33,6 +33,8 @@ def _part(part: Any) -> Any:
         return part
     if isinstance(part, Tensor):
         array = part._array
+        if array.dtype == np.uint8:  # an older form of a mask, as in PyTorch
+            array = array != 0
     elif isinstance(part, (list, tuple)):
         array = np.asarray([_part(item) for item in part])
     else:

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from ..autograd import Array, Context, Operation
 from ..tensor import Axis, Tensor, TensorLike, array_of, as_tensor
 from ._common import also_dim
-from ._dims import reduced_axes
+from ._dims import broadcast, reduced_axes
+from ._options import sizes
 from ._promotion import floating, require_float
 from ._sums import average, total
 from .division import div
@@ -78,6 +79,20 @@ def sum(input: TensorLike, dim: Axis = None, keepdim: bool = False, dtype: DType
     if dtype is not None:
         input = as_tensor(input, dtype)
     return Sum.apply(input, axes=reduced_axes("sum", input, dim), keepdims=keepdim)
+
+
+@operation(Sum, methods=("sum_to_size",))
+def sum_to_size(self: Tensor, *size: Any) -> Tensor:
+    """Sum over the dimensions along which this size would be broadcast to the shape."""
+    shape = sizes("sum_to_size", size)
+    added = self.ndim - len(shape)
+    if added < 0 or broadcast("sum_to_size", shape, self.shape) != self.shape:
+        raise ValueError(
+            f"sum_to_size: size must broadcast to the shape (got {shape} and {self.shape})"
+        )
+    dims = [axis for axis, length in enumerate(self.shape)
+            if axis < added or (shape[axis - added] == 1 and length != 1)]  # fmt: skip
+    return (sum(self, dims) if dims else self).reshape(shape)
 
 
 class Mean(Operation[Tensor]):

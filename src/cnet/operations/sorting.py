@@ -15,16 +15,43 @@ from .registry import operation
 __all__ = ["argsort", "msort", "sort", "topk"]
 
 
+_FEW = 4
+"""`topk` sorts everything if more than this part of the elements is wanted."""
+
+
 def _order(function: str, x: TensorLike, dim: int, descending: bool) -> tuple[Array, int]:
     """The positions that sort along a dimension, and the dimension as a non-negative number."""
     axes = reduced_axes(function, x, index(dim))
     array = array_of(x)
     if not axes:
         return np.zeros((), np.int64), 0
+    return _sorting(array, axes[0], descending), axes[0]
+
+
+def _sorting(array: Array, axis: int, descending: bool) -> Array:
+    """The positions that sort along an axis; equal elements keep their order."""
     if not descending:
-        return np.argsort(array, axes[0], stable=True), axes[0]
-    backwards = np.argsort(np.flip(array, axes[0]), axes[0], stable=True)
-    return array.shape[axes[0]] - 1 - np.flip(backwards, axes[0]), axes[0]
+        return np.argsort(array, axis, stable=True)
+    backwards = np.argsort(np.flip(array, axis), axis, stable=True)
+    order: Array = array.shape[axis] - 1 - np.flip(backwards, axis)
+    return order
+
+
+def _leading(rows: Array, k: int, largest: bool) -> Array | None:
+    """The sorted positions of the k first elements of each row; None if they could be NaN."""
+    size = rows.shape[-1]
+    place = size - k if largest else k - 1
+    bound = np.partition(rows, place, -1)[..., place, np.newaxis]
+    if np.isnan(bound).any():
+        return None
+    better = ~(rows <= bound) if largest else rows < bound
+    ties = rows == bound
+    missing = k - better.sum(-1, keepdims=True)
+    if (ties.sum(-1, keepdims=True) > missing).any():
+        ties &= np.cumsum(ties, -1) <= missing
+    positions = np.nonzero((better | ties).reshape(-1, size))[1].reshape(*rows.shape[:-1], k)
+    order = _sorting(np.take_along_axis(rows, positions, -1), -1, largest)
+    return np.take_along_axis(positions, order, -1)
 
 
 @operation(methods=("sort",))
@@ -150,15 +177,20 @@ def topk(
     >>> cnet.topk(cnet.tensor([3.0, 1.0, 2.0]), 2).values
     tensor([3., 2.])
     """
-    order, axis = _order("topk", input, dim, largest)
-    size = order.shape[axis] if order.ndim else 1
+    axes = reduced_axes("topk", input, index(dim))
+    size = input.shape[axes[0]] if axes else 1
     if not 0 <= index(k) <= size:
         raise ValueError(f"topk: k must be between 0 and the size of dim (got {k} and {size})")
-    if order.ndim == 0 and k == 0:
-        raise ValueError("topk: k must be 1 for a tensor without dimensions (got 0)")
-    if order.ndim:
-        order = np.take(order, range(k), axis)
-    return _taken(input, order, axis)
+    if not axes:
+        if k == 0:
+            raise ValueError("topk: k must be 1 for a tensor without dimensions (got 0)")
+        return _taken(input, np.zeros((), np.int64), 0)
+    if 0 < k <= size // _FEW and array_of(input).size:
+        found = _leading(np.moveaxis(array_of(input), axes[0], -1), index(k), largest)
+        if found is not None:
+            return _taken(input, np.moveaxis(found, -1, axes[0]), axes[0])
+    order = _order("topk", input, dim, largest)[0]
+    return _taken(input, np.take(order, range(k), axes[0]), axes[0])
 
 
 def _taken(x: TensorLike, order: Array, axis: int) -> ValuesAndIndices:

@@ -145,7 +145,7 @@ def narrow(input: TensorLike, dim: int, start: Any, length: int) -> Tensor:
     return _part(input, axis, slice(first, first + count))
 
 
-@operation(Index, methods=("chunk",))
+@operation(Index, methods=("chunk", "unsafe_chunk"))
 def chunk(input: TensorLike, chunks: int, dim: int = 0) -> Parts:
     """Split a tensor into at most the given number of parts of equal size, but the last.
 
@@ -183,7 +183,7 @@ def chunk(input: TensorLike, chunks: int, dim: int = 0) -> Parts:
     return _between(input, axis, [*range(0, size, step), size])
 
 
-@operation(Index, methods=("split",))
+@operation(Index, methods=("split", "unsafe_split"))
 def split(
     tensor: TensorLike, split_size_or_sections: Any = None, dim: int = 0, **names: Any
 ) -> Parts:

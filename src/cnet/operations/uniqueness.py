@@ -63,6 +63,8 @@ def unique(
         raise ValueError(f"unique: slices along dim must have elements (got shape {array.shape})")
     if array.ndim == 0:
         axis = None
+    if not (return_inverse or return_counts):
+        return Tensor(np.unique(array, axis=axis, equal_nan=False))
     values, inverse, counts = np.unique(
         array, return_inverse=True, return_counts=True, axis=axis, equal_nan=False
     )
