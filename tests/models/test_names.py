@@ -75,6 +75,7 @@ STATES = {
     "shufflenet_v2_x1_0": (2_278_604, "81b349bc1cbbbc7a"),
     "shufflenet_v2_x1_5": (3_503_624, "506b4de341bf52b3"),
     "shufflenet_v2_x2_0": (7_393_996, "0c033bd0cd72af37"),
+    "small_cnn": (29_434, "59cdfe76ebaee919"),
     "squeezenet1_0": (1_248_424, "4654d26ad581241f"),
     "squeezenet1_1": (1_235_496, "1d365589393f9c1e"),
     "unet": (31_036_546, "00ed6ef8a1d4e672"),
