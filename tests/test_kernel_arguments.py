@@ -51,7 +51,6 @@ def _dispatched(tree: ast.AST) -> Iterator[str]:
 
 OF_PLANS = {
     "add", "copy", "prepare_conv2d", "prepare_linear", "prepared_conv2d", "prepared_linear",
-    "softmax",
 }  # fmt: skip
 """Kernels that only plans call."""
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = sorted([*DOCS.glob("tutorials/*.md"), DOCS / "from-pytorch.md", DOCS / "training.md"])
+PAGES = sorted(
+    [*DOCS.glob("tutorials/*.md"), *DOCS.glob("from-pytorch.md"), *DOCS.glob("training.md")]
+)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -1,6 +1,10 @@
 """Convolutional networks on NumPy arrays: C kernels, autograd, a PyTorch-shaped API."""
 
 from importlib import import_module
+from math import e as e
+from math import inf as inf
+from math import nan as nan
+from math import pi as pi
 from typing import TYPE_CHECKING, Any
 
 from . import autograd as autograd
@@ -79,6 +83,7 @@ if TYPE_CHECKING:
     from .plan import compile as compile
 
 __version__ = "0.1.0"
+newaxis = None
 
 _LAZY_MODULES = {
     "accelerator", "backends", "cuda", "datasets", "func", "linalg", "metrics", "models", "plots",

@@ -4,7 +4,8 @@ from .devices import CPU, Place, device, require_cpu
 
 __all__ = [
     "are_deterministic_algorithms_enabled", "get_default_device", "get_float32_matmul_precision",
-    "set_default_device", "set_deterministic", "set_float32_matmul_precision",
+    "get_num_interop_threads", "set_default_device", "set_deterministic",
+    "set_float32_matmul_precision", "set_flush_denormal", "set_num_interop_threads",
     "use_deterministic_algorithms",
 ]  # fmt: skip
 
@@ -96,3 +97,37 @@ def get_default_device() -> device:
     device(type='cpu')
     """
     return CPU
+
+
+def set_num_interop_threads(num: int) -> None:
+    """Accepted for compatibility: operations run one after the other.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.set_num_interop_threads(1)
+    """
+
+
+def get_num_interop_threads() -> int:
+    """The number of operations that run at the same time: always 1.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.get_num_interop_threads()
+    1
+    """
+    return 1
+
+
+def set_flush_denormal(mode: bool) -> bool:
+    """Not supported: subnormal numbers are always kept. Returns whether the mode was set.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.set_flush_denormal(True)
+    False
+    """
+    return not mode

@@ -84,6 +84,18 @@ def test_samples(x, grid, options):
     assert gradcheck(lambda *args: F.grid_sample(*args, *rest, **options), (x, *smooth))
 
 
+@pytest.mark.parametrize("n", [0, 3])
+def test_parts_of_a_batch(n, monkeypatch):
+    monkeypatch.setattr("cnet.functional.sampling.SAMPLES", 8)
+    x, grid = RNG.standard_normal((n, 1, 3, 4)), RNG.uniform(-1, 1, (n, 2, 2, 2))
+    y = F.grid_sample(x, grid)
+    assert y.shape == (n, 1, 2, 2)
+    for image in range(n):
+        alone = F.grid_sample(x[image : image + 1], grid[image : image + 1])
+        np.testing.assert_array_equal(y[image], alone[0])
+    assert gradcheck(F.grid_sample, (x, grid))
+
+
 def test_coordinates_far_away():
     """They contribute zeros, the border, or a reflection; NaN counts as outside."""
     grid = np.array([[[[1e9, 0.0], [-np.inf, 0.0], [np.nan, 0.0], [0.0, 0.0]]]])

@@ -104,3 +104,24 @@ ERRORS = [
 def test_errors(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_all_any_and_isin():
+    x = tensor([[1, 0], [2, 3]])
+    assert (x.all().item(), x.any(dim=0).tolist()) == (False, [True, True])
+    assert x.all((0, 1), keepdim=True).shape == (1, 1)
+    assert x.byte().any().dtype == cnet.uint8
+    assert cnet.all(cnet.zeros(0)).item()
+    assert cnet.isin(x, tensor([0, 3]), invert=True).tolist() == [[True, False], [True, False]]
+    with pytest.raises(IndexError, match="any: dim must be in range"):
+        x.any(2)
+
+
+def test_questions_about_dtypes():
+    assert cnet.result_type(tensor([1, 2]), 1.5) == cnet.float32
+    assert cnet.promote_types(cnet.uint8, cnet.int8) == cnet.int16
+    assert cnet.can_cast(cnet.int64, cnet.float16)
+    assert not cnet.can_cast(cnet.float32, cnet.int64)
+    assert tensor([0.5]).is_nonzero()
+    with pytest.raises(ValueError, match="is_nonzero: input must have one element"):
+        cnet.zeros(2).is_nonzero()

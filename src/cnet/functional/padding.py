@@ -76,7 +76,7 @@ class PadFromInside(Operation[Tensor]):
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Array:
         grad = grad.copy()
-        for axis, to, source in reversed(ctx.copies):
+        for axis, to, source in ctx.copies:
             added, target = grad[to], grad[source]
             if target.shape != added.shape:
                 added = added.sum(axis, keepdims=True)

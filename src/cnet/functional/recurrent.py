@@ -8,7 +8,6 @@ import numpy as np
 from .. import kernels
 from ..autograd import Array, Context, Operation
 from ..operations._sums import total
-from ..operations.elementwise import expit
 from ..operations.products import as_matrix
 from ..tensor import Tensor
 
@@ -16,6 +15,10 @@ __all__: list[str] = []
 
 States = tuple[Array, ...]
 """The hidden state, and the cell state if the cell has one; each of shape (n, hidden)."""
+
+
+def _sigmoid(x: Array) -> Array:
+    return kernels.elementwise(x, "sigmoid")
 
 
 class Cell:
@@ -80,7 +83,7 @@ class LSTMCell(Cell):
     def step(a: Array, b: Array, states: States) -> tuple[States, States]:
         _, c = states
         i, f, g, o = np.split(a + b, 4, axis=1)
-        i, f, g, o = expit(i), expit(f), np.tanh(g), expit(o)
+        i, f, g, o = _sigmoid(i), _sigmoid(f), np.tanh(g), _sigmoid(o)
         following = f * c + i * g
         squashed = np.tanh(following)
         return (o * squashed, following), (i, f, g, o, c, squashed)
@@ -110,7 +113,7 @@ class GRUCell(Cell):
         (h,) = states
         a_reset, a_update, a_new = np.split(a, 3, axis=1)
         b_reset, b_update, b_new = np.split(b, 3, axis=1)
-        reset, update = expit(a_reset + b_reset), expit(a_update + b_update)
+        reset, update = _sigmoid(a_reset + b_reset), _sigmoid(a_update + b_update)
         new = np.tanh(a_new + reset * b_new)
         return (new + update * (h - new),), (reset, update, new, b_new, h)
 

@@ -73,7 +73,9 @@ def _moved_inside(
 
 
 OUTSIDE = 8.0
-"""A position with this distance from the image, or a larger one, reads no cell of the image."""
+"""A position at this distance before the image, or a larger one, reads no cell of the image."""
+FAR = 2.0**30
+"""A position that is behind the end of any image."""
 
 
 # ---- Modes ---------------------------------------------------------------------------------------
@@ -81,7 +83,7 @@ OUTSIDE = 8.0
 
 def _integers(cells: Array) -> Array:
     """Positions as integers; those far outside stay outside."""
-    integers: Array = np.clip(cells, -OUTSIDE, 2**31).astype(np.int64)
+    integers: Array = np.clip(cells, -OUTSIDE, FAR).astype(np.int32)
     return integers
 
 
@@ -119,7 +121,8 @@ PADDING_MODES = "zeros", "border", "reflection"
 def _taps(coordinates: Array, size: int, mode: str, padding_mode: str, align_corners: bool) -> Taps:
     """The taps along one axis for coordinates from −1 to 1."""
     x, scale = _pixels(coordinates, size, align_corners)
-    x = np.nan_to_num(x, nan=-OUTSIDE, neginf=-OUTSIDE, posinf=2**31)
+    if not np.isfinite(x).all():
+        x = np.nan_to_num(x, nan=-OUTSIDE, neginf=-OUTSIDE, posinf=FAR)
     slope: Array | float = 1.0
     if mode != "bicubic":
         x, slope = _moved_inside(x, size, padding_mode, align_corners)
@@ -150,11 +153,13 @@ class _Window:
         ]
         self.cells = self._stacked(np.int32)
         for place, numbers in enumerate(self.numbers):
-            cells: Any = 0
-            for tap, size, k in zip(taps, sizes, numbers, strict=True):
-                cells = cells * size + tap.cells[k]
-            within = np.all([i[k] for i, k in zip(inside, numbers, strict=True)], 0)
-            self.cells[..., place] = np.where(within, cells, prod(sizes))
+            first, *rest = (tap.cells[k] for tap, k in zip(taps, numbers, strict=True))
+            within, *others = (cells[k] for cells, k in zip(inside, numbers, strict=True))
+            cells: Array = np.where(within, first, 0)
+            for size, tap_cells, other in zip(sizes[1:], rest, others, strict=True):
+                cells = cells * np.int32(size) + tap_cells
+                within = within & other
+            self.cells[..., place] = np.where(within, cells, np.int32(prod(sizes)))
 
     def _stacked(self, dtype: Any) -> Array:
         """A new array of shape (n, samples, taps)."""
@@ -170,49 +175,75 @@ class _Window:
         return result
 
 
+SAMPLES = 1 << 15
+"""About the number of samples that are computed together, so that temporary arrays stay small."""
+
+
 class GridSample(Operation[Tensor]):
     @staticmethod
     def forward(
         ctx: Context, x: Array, grid: Array, *, mode: str, padding_mode: str, align_corners: bool
     ) -> Array:
         n, c, *sizes = x.shape
-        points = grid.reshape(n, prod(grid.shape[1:-1]), len(sizes))
-        taps = [
-            _taps(points[..., -1 - axis], size, mode, padding_mode, align_corners)
-            for axis, size in enumerate(sizes)
-        ]
-        ctx.window = window = _Window(taps, tuple(sizes))
-        weights, terms = window.weights(), len(window.numbers)
-        starts = np.arange(points.shape[1] + 1) * terms
-        ctx.save_for_backward(_with_outside(x), weights)
+        samples = prod(grid.shape[1:-1])
+        points = grid.reshape(n, samples, len(sizes))
+        lines, y = _with_outside(x), empty((n, c, samples), x.dtype)
+        step, ctx.windows = max(1, SAMPLES // max(samples, 1)), []
+        for first in range(0, max(n, 1), step):
+            images = slice(first, first + step)
+            taps = [
+                _taps(points[images, :, -1 - axis], size, mode, padding_mode, align_corners)
+                for axis, size in enumerate(sizes)
+            ]
+            window = _Window(taps, tuple(sizes))
+            ctx.windows.append((images, window))
+            _sample(lines[images], window, y[images])
+        ctx.save_for_backward(lines)
         ctx.grid_shape = grid.shape
-        y = empty((n, c, points.shape[1]), x.dtype)
-        for image, cells, shares, result in zip(
-            ctx.saved[0], window.cells, weights, y, strict=True
-        ):
-            result[...] = kernels.resample(image, starts, cells.ravel(), shares.ravel())
         return y.reshape(n, c, *grid.shape[1:-1])
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
-        x, weights = ctx.saved
+        (lines,) = ctx.saved
         need_x, need_grid = ctx.needs_input_grad
-        n, c, samples = *grad.shape[:2], prod(grad.shape[2:])
-        grad, window = grad.reshape(n, c, samples), ctx.window
+        grad = grad.reshape(*grad.shape[:2], prod(grad.shape[2:]))
         dx = dgrid = None
         if need_x:
-            dx = np.empty((n, c, x.shape[2] - 1), x.dtype)
-            for number, cells in enumerate(window.cells):
-                values = grad[number, :, :, None] * weights[number]
-                places = np.broadcast_to(cells, values.shape)
-                dx[number] = scatter(values[None], places[None], (1, *x.shape[1:]))[0, :, :-1]
-            dx = dx.reshape(ctx.input_shape(0))
+            parts = [_scattered(grad[images], window, lines) for images, window in ctx.windows]
+            dx = np.concatenate(parts).reshape(ctx.input_shape(0))
         if need_grid:
-            along = _along(grad, x, window.cells)
-            axes = range(len(window.taps))[::-1]
-            dgrid = np.stack([(along * window.weights(axis)).sum(-1) for axis in axes], -1)
-            dgrid = dgrid.reshape(ctx.grid_shape)
+            parts = [
+                _grid_gradient(grad[images], window, lines[images])
+                for images, window in ctx.windows
+            ]
+            dgrid = np.concatenate(parts).reshape(ctx.grid_shape)
         return dx, dgrid
+
+
+def _sample(lines: Array, window: _Window, y: Array) -> None:
+    """Write the samples of some images into y."""
+    starts = np.arange(y.shape[2] + 1) * len(window.numbers)
+    for image, cells, weights, result in zip(lines, window.cells, window.weights(), y, strict=True):
+        result[...] = kernels.resample(image, starts, cells.ravel(), weights.ravel())
+
+
+def _scattered(grad: Array, window: _Window, lines: Array) -> Array:
+    """The gradients of some images: each sample adds to the cells around it."""
+    dx = np.empty((*grad.shape[:2], lines.shape[2] - 1), grad.dtype)
+    for image, gradients, cells, weights in zip(
+        dx, grad, window.cells, window.weights(), strict=True
+    ):
+        values = gradients[..., None] * weights
+        places = np.broadcast_to(cells, values.shape)
+        image[...] = scatter(values[None], places[None], (1, *lines.shape[1:]))[0, :, :-1]
+    return dx
+
+
+def _grid_gradient(grad: Array, window: _Window, lines: Array) -> Array:
+    """The gradients of the positions in some images, with x before y."""
+    along = _along(grad, lines, window.cells)
+    axes = range(len(window.taps))[::-1]
+    return np.stack([(along * window.weights(axis)).sum(-1) for axis in axes], -1)
 
 
 def _with_outside(x: Array) -> Array:

@@ -24,6 +24,7 @@ from .index_writing import *
 from .indexing import *
 from .joining import *
 from .logic import *
+from .logical import *
 from .masks import *
 from .norms import *
 from .products import *

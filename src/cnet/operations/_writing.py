@@ -17,7 +17,13 @@ class SetItem(Operation[Tensor]):
     def in_place(cls, ctx: Context, x: Array, *args: Any, **kwargs: Any) -> None:
         (value,), index = args, kwargs["index"]
         ctx.save_for_backward(index)
-        x[index] = value
+        try:
+            x[index] = value
+        except ValueError:
+            part = np.shape(x[index])
+            raise ValueError(
+                f"setitem: shapes {np.shape(value)} and {part} do not broadcast to the latter"
+            ) from None
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:

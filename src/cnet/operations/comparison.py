@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Array
-from ..tensor import Axis, Operand, Tensor, TensorLike, array_of
-from ._common import also_dim, axes, weak
+from ..tensor import Operand, Tensor, TensorLike, array_of
+from ._common import weak
 from ._elementwise import check_broadcast, formula
 from ._promotion import common, require_number
 from .registry import operation
@@ -253,20 +253,6 @@ def equal(input: TensorLike, other: TensorLike) -> bool:
     True
     """
     return bool(np.array_equal(array_of(input), array_of(other)))
-
-
-@operation(methods=("all",), numpy=(np.all,))
-@also_dim
-def all(input: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """Whether all elements along axes, by default all axes, are true or nonzero."""
-    return Tensor(np.all(array_of(input), axes(axis), keepdims=keepdims))
-
-
-@operation(methods=("any",), numpy=(np.any,))
-@also_dim
-def any(input: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """Whether any element along axes, by default all axes, is true or nonzero."""
-    return Tensor(np.any(array_of(input), axes(axis), keepdims=keepdims))
 
 
 not_equal = ne

@@ -20,7 +20,7 @@ from .reductions import sum
 from .registry import operation
 from .triangles import diagonal
 
-__all__ = ["einsum", "inner", "kron", "outer", "tensordot"]
+__all__ = ["einsum", "ger", "inner", "kron", "outer", "tensordot"]
 
 Labels = list[str]
 
@@ -278,6 +278,9 @@ def outer(input: TensorLike, vec2: TensorLike) -> Tensor:
             f"outer: input and vec2 must have 1 dimension (got {input.ndim} and {vec2.ndim})"
         )
     return mul(as_tensor(input).unsqueeze(1), vec2)
+
+
+ger = outer
 
 
 @operation(methods=("inner",), numpy=(np.inner,))

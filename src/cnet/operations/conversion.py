@@ -14,7 +14,9 @@ from ..layouts import contiguous_format, copied, is_in_format, memory_format, pr
 from ..tensor import Tensor, TensorLike, array_of
 from .registry import operation
 
-__all__ = ["asarray", "clone", "from_dlpack", "from_numpy", "is_floating_point", "is_tensor"]
+__all__ = [
+    "asarray", "clone", "detach", "from_dlpack", "from_numpy", "is_floating_point", "is_tensor",
+]  # fmt: skip
 
 
 class Cast(Operation[Tensor]):
@@ -176,6 +178,18 @@ def share_memory_(self: Tensor) -> Tensor:
         "share_memory_: tensors cannot be moved to shared memory; wrap an array that is in shared "
         "memory, like one of numpy.memmap, with from_numpy()"
     )
+
+
+def detach(input: Tensor) -> Tensor:
+    """A tensor outside the graph that shares the memory.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.detach(cnet.ones(2, requires_grad=True)).requires_grad
+    False
+    """
+    return input.detach()
 
 
 def is_tensor(obj: Any) -> bool:

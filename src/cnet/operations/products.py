@@ -60,7 +60,12 @@ def product_of(a: Array, b: Array) -> Array:
         return kernels.matmul(a, b)
     if a.dtype.kind == "b":
         raise TypeError("matmul: operands must be numbers (got dtype bool)")
-    y: Array = np.asarray(np.matmul(a, b))
+    try:
+        y: Array = np.asarray(np.matmul(a, b))
+    except ValueError:
+        raise ValueError(
+            f"matmul: the shapes of the operands do not match (got {a.shape} and {b.shape})"
+        ) from None
     return y
 
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from ... import kernels
 from ...autograd import Array, Context, Operation
 from ...operations._promotion import cast, promoted, promoted_to_float, result_type
-from ...operations.elementwise import expit
 from ...tensor import Tensor, TensorLike, array_of, as_tensor
 from ._reduction import check_same_shape, reduced, reduction_of
 
@@ -125,10 +125,12 @@ def _broadcast(function: str, weight: TensorLike, losses: Tensor) -> Tensor:
 
 class BCEWithLogits(Operation[Tensor]):
     @staticmethod
-    def forward(ctx: Context, x: Array, target: Array, *, pos_weight: Any) -> Any:
+    def forward(ctx: Context, x: Array, target: Array, *, pos_weight: Array | None) -> Any:
         x, target = promoted("binary_cross_entropy_with_logits", x, target)
         ctx.save_for_backward(x, target)
         ctx.pos_weight = pos_weight
+        if pos_weight is None:
+            return np.maximum(x, 0) - x * target + _tail(x)
         return (1 - target) * x + (1 + (pos_weight - 1) * target) * _softplus(-x)
 
     @staticmethod
@@ -136,8 +138,11 @@ class BCEWithLogits(Operation[Tensor]):
         x, target = ctx.saved
         need_x, need_target = ctx.needs_input_grad
         dx = dtarget = None
+        if ctx.pos_weight is None:
+            dx = grad * (kernels.elementwise(x, "sigmoid") - target) if need_x else None
+            return dx, -grad * x if need_target else None
         if need_x:
-            positive = (1 + (ctx.pos_weight - 1) * target) * expit(-x)
+            positive = (1 + (ctx.pos_weight - 1) * target) * kernels.elementwise(-x, "sigmoid")
             dx = grad * (1 - target - positive)
         if need_target:
             dtarget = grad * ((ctx.pos_weight - 1) * _softplus(-x) - x)
@@ -146,7 +151,12 @@ class BCEWithLogits(Operation[Tensor]):
 
 def _softplus(x: Array) -> Any:
     """``log(1 + exp(x))`` without overflow."""
-    return np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0)
+    return _tail(x) + np.maximum(x, 0)
+
+
+def _tail(x: Array) -> Any:
+    """The difference of `_softplus` from its asymptotes 0 and x."""
+    return np.log1p(np.exp(-np.abs(x)))
 
 
 def binary_cross_entropy_with_logits(
@@ -199,11 +209,10 @@ def binary_cross_entropy_with_logits(
     reduction = reduction_of(function, reduction, size_average, reduce)
     input, target = as_tensor(input), as_tensor(target)
     check_same_shape(function, input, target)
-    pos_weights: Any = 1.0
     if pos_weight is not None:
         dtype = result_type(function, input._array, target._array)
-        pos_weights = cast(array_of(pos_weight), dtype)
-    losses = BCEWithLogits.apply(input, target, pos_weight=pos_weights)
+        pos_weight = cast(array_of(pos_weight), dtype)
+    losses = BCEWithLogits.apply(input, target, pos_weight=pos_weight)
     return reduced(losses if weight is None else losses * weight, reduction)
 
 
@@ -244,7 +253,7 @@ def soft_margin_loss(
     """
     reduction = reduction_of("soft_margin_loss", reduction, size_average, reduce)
     signed = as_tensor(input) * as_tensor(target)
-    losses = BCEWithLogits.apply(signed, np.ones_like(array_of(signed)), pos_weight=1.0)
+    losses = BCEWithLogits.apply(signed, np.ones_like(array_of(signed)), pos_weight=None)
     return reduced(losses, reduction)
 
 
@@ -292,7 +301,7 @@ def multilabel_soft_margin_loss(
     reduction = reduction_of(function, reduction, size_average, reduce)
     input, target = as_tensor(input), as_tensor(target)
     check_same_shape(function, input, target)
-    losses = BCEWithLogits.apply(input, target, pos_weight=1.0)
+    losses = BCEWithLogits.apply(input, target, pos_weight=None)
     if weight is not None:
         losses = losses * _broadcast(function, weight, losses)
     return reduced(losses.mean(-1), reduction)

@@ -1,0 +1,95 @@
+"""Whether all or any elements are true, and whether elements occur in others."""
+
+from typing import Any
+
+import numpy as np
+
+from ..tensor import Axis, Tensor, TensorLike, array_of
+from ._common import also_dim
+from ._dims import reduced_axes
+from .registry import numpy_function, operation
+
+__all__ = ["all", "any", "isin"]
+
+
+def _reduced(function: str, ufunc: np.ufunc, x: TensorLike, dim: Axis, keepdim: bool) -> Tensor:
+    array = array_of(x)
+    axes = reduced_axes(function, array, dim)
+    result = np.asarray(ufunc.reduce(array, axes, bool, keepdims=keepdim))
+    return Tensor(result.astype(np.uint8) if array.dtype == np.uint8 else result)
+
+
+@operation(methods=("all",), numpy=(np.all,))
+@also_dim
+def all(input: TensorLike, dim: Axis = None, keepdim: bool = False) -> Tensor:
+    """Whether all elements are true or not zero; not part of the graph.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray, any shape
+    dim : int or sequence of int, optional
+        Dimensions to reduce; all by default. NumPy's name is `axis`.
+    keepdim : bool, default False
+        Whether to keep these dimensions with size 1. NumPy's name is `keepdims`.
+
+    Returns
+    -------
+    Tensor of bool; of uint8 for uint8
+
+    Raises
+    ------
+    IndexError
+        If a dimension is out of range.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.all(cnet.tensor([[True, False], [True, True]]), dim=1)
+    tensor([False,  True])
+    """
+    return _reduced("all", np.logical_and, input, dim, keepdim)
+
+
+@operation(methods=("any",), numpy=(np.any,))
+@also_dim
+def any(input: TensorLike, dim: Axis = None, keepdim: bool = False) -> Tensor:
+    """Whether any element is true or not zero; arguments and errors are those of `all`.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.any(cnet.tensor([[False, False], [True, False]]), dim=1)
+    tensor([False,  True])
+    """
+    return _reduced("any", np.logical_or, input, dim, keepdim)
+
+
+def isin(
+    elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False
+) -> Tensor:
+    """Whether each element occurs among others; not part of the graph.
+
+    Parameters
+    ----------
+    elements, test_elements : Tensor, ndarray or number
+    assume_unique : bool, default False
+        Accepted for compatibility.
+    invert : bool, default False
+        Whether to test that the element does not occur.
+
+    Returns
+    -------
+    Tensor of bool, in the shape of `elements`
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.isin(cnet.tensor([1, 2, 3]), cnet.tensor([2, 4]))
+    tensor([False,  True, False])
+    """
+    return Tensor(np.asarray(np.isin(array_of(elements), array_of(test_elements), invert=invert)))
+
+
+@numpy_function(np.isin)
+def _numpy_isin(element: Any, test_elements: Any, **options: Any) -> Tensor:
+    return isin(element, test_elements, **options)
