@@ -82,7 +82,8 @@ def run(args: argparse.Namespace) -> int:
         trainer.fit(
             DataLoader(images.train, options["batch_size"], shuffle=True, num_workers=workers),
             options["epochs"],
-            DataLoader(images.test, test_batch(options), num_workers=workers),
+            # Its own generator: the test then draws no number that the training would draw.
+            DataLoader(images.test, test_batch(options), num_workers=workers, generator=0),
         )
     except Interrupted:
         epoch = min(len(trainer.history) + 1, options["epochs"])
