@@ -40,5 +40,7 @@ def _public() -> dict[str, object]:
 def test_public_functions_and_classes_have_an_example(name: str, item: object) -> None:
     documentation = inspect.getdoc(item)
     assert documentation
+    if name.endswith("_"):
+        return  # in place, otherwise like the function without the underscore
     if inspect.isfunction(item) or (inspect.isclass(item) and not issubclass(item, Exception)):
         assert ">>>" in documentation

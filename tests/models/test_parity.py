@@ -1,5 +1,8 @@
 """Results, gradients and running statistics against the same sources executed with PyTorch.
 
+PyTorch computes in float64, from weights and images that are rounded to the dtype of the test: in
+training mode, normalization over few pixels enlarges the rounding errors of both sides.
+
 The values of gradients are compared in float64 only. They jump where the input of a ReLU changes
 its sign, and in float32 rounding errors decide about a few signs.
 """
@@ -121,7 +124,7 @@ LARGE_MODELS = {
     "shufflenet_v2_x1_0": 64,
     "unet": 32,
     "vgg11_bn": 32,
-    "wide_resnet50_2": 64,
+    "wide_resnet50_2": 128,
 }
 """The sizes of images."""
 
@@ -155,11 +158,11 @@ def _results(tensor: Any, model: Any, images: Any) -> dict[str, Any]:
 
 def _check(name: str, build: Build, shape: tuple[int, int, int], dtype: str) -> None:
     torch.manual_seed(0)
-    theirs = _without_dropout(build(models_on_torch())).to(getattr(torch, dtype))
+    theirs = _without_dropout(build(models_on_torch())).double()
     ours = _without_dropout(build(models)).to(np.dtype(dtype))
     ours.load_state_dict({name: value.numpy() for name, value in theirs.state_dict().items()})
     images = np.random.default_rng(0).normal(size=(4, *shape)).astype(dtype)
-    expected = _arrays(_results(torch.tensor, theirs, images))
+    expected = _arrays(_results(torch.tensor, theirs, images.astype("float64")))
     actual = _arrays(_results(cnet.tensor, ours, images))
     assert list(actual) == list(expected)
     for kind in "output", "gradient", "state":
@@ -169,7 +172,7 @@ def _check(name: str, build: Build, shape: tuple[int, int, int], dtype: str) -> 
         # normalization.
         floor = 1e-3 * max(abs(expected[key]).max() for key in keys)
         for key in keys:
-            assert actual[key].dtype == expected[key].dtype, key
+            assert actual[key].dtype == (dtype if expected[key].dtype.kind == "f" else "int64"), key
             error = abs(actual[key] - expected[key]).max()
             if kind != "gradient" or dtype == "float64":
                 assert error <= tolerance * max(abs(expected[key]).max(), floor), key

@@ -131,7 +131,14 @@ class _LazyLayer(LazyModuleMixin):
 def _lazy(layer: type[Module], size: str, axis: int) -> Any:
     """The lazy class of a layer."""
     name = f"Lazy{layer.__name__}"
-    doc = f"`{layer.__name__}` whose `{size}` is that of the first input; see `LazyModuleMixin`."
+    doc = f"""`{layer.__name__}` whose `{size}` is that of the first input; see `LazyModuleMixin`.
+
+    Examples
+    --------
+    >>> from cnet import nn
+    >>> nn.{name}.cls_to_become is nn.{layer.__name__}
+    True
+    """
     attributes = {
         "__doc__": doc, "__module__": __name__, "_size": size, "_axis": axis,
         "cls_to_become": layer,

@@ -174,6 +174,12 @@ class UninitializedBuffer(_Uninitialized):
         Must be the CPU, as everywhere.
     dtype : dtype, default float32
         The dtype.
+
+    Examples
+    --------
+    >>> from cnet import nn
+    >>> nn.UninitializedBuffer()
+    <UninitializedBuffer>
     """
 
     __slots__ = ()

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from .. import functional as F
+from ..dtypes import DType
 from ..functional import recurrent
 from ..functional.recurrent import Cell, Recurrent
 from ..operations.joining import cat, stack
-from ..tensor import DType, Tensor, as_tensor
+from ..tensor import Tensor, as_tensor
 from . import init
 from ._arguments import choice, integer, parameter_dtype
 from .module import Module

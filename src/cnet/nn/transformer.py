@@ -7,7 +7,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .. import functional as F
-from ..tensor import DType, Tensor, as_tensor
+from ..dtypes import DType
+from ..tensor import Tensor, as_tensor
 from . import init
 from ._arguments import choice, parameter_dtype
 from .attention import MultiheadAttention
