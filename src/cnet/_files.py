@@ -2,12 +2,16 @@
 
 import errno
 import os
+import re
 import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
 PathLike: TypeAlias = str | os.PathLike[str]
+
+TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.tmp")
+"""The names of files that are not complete yet."""
 
 
 def atomic_write(path: PathLike, data: bytes) -> None:
@@ -49,6 +53,20 @@ def atomic_write(path: PathLike, data: bytes) -> None:
         with suppress(OSError):
             temporary.unlink()
     _sync_folder(target.parent)
+
+
+def remove_temporaries(folder: PathLike) -> None:
+    """Remove the files that `atomic_write` leaves in a folder if its process is killed.
+
+    No other process may write files of this folder at the same time.
+
+    Parameters
+    ----------
+    folder : str or os.PathLike
+    """
+    for path in Path(folder).glob(".*.tmp"):
+        if TEMPORARY.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def _write_new(path: Path, data: bytes, like: Path) -> None:

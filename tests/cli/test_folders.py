@@ -43,6 +43,16 @@ def test_a_folder_is_learned_and_used(cnet_command, photos, tmp_path):
     assert sum(shares) == pytest.approx(100, abs=0.2)
 
 
+def test_workers_do_not_change_the_result(cnet_command, photos, tmp_path):
+    weights = []
+    for workers in (0, 2):
+        out = tmp_path / str(workers)
+        options = "--epochs", 2, "--workers", workers
+        assert cnet_command(*TRAIN, *options, "--data", photos, "--out", out)[0] == 0
+        weights.append((out / "model.safetensors").read_bytes())
+    assert weights[0] == weights[1]
+
+
 def test_folders_train_and_test(cnet_command, write_images, tmp_path):
     root = tmp_path / "photos"
     write_images(root / "train", 6)

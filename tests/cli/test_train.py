@@ -163,6 +163,14 @@ def test_more_epochs_by_resuming_are_the_same_to_the_last_bit(cnet_train, tmp_pa
     assert trained(tmp_path / "resumed") == trained(tmp_path / "straight")
 
 
+def test_resuming_removes_files_that_a_killed_process_left(cnet_train, tmp_path):
+    assert cnet_train(*SHORT, "--out", tmp_path)[0] == 0
+    for name in (".0123456789abcdef.tmp", ".mine.tmp", "notes.tmp"):
+        (tmp_path / name).write_text("half")
+    assert cnet_train(*SHORT, "--out", tmp_path, "--resume")[0] == 0
+    assert set(content(tmp_path)) == {*FILES, ".mine.tmp", "notes.tmp"}
+
+
 def test_resuming_a_finished_run_changes_nothing(cnet_train, tmp_path):
     assert cnet_train(*SHORT, "--out", tmp_path)[0] == 0
     before = content(tmp_path)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._commands import UsageError, integer, note, positive, use_threads
-from .._files import atomic_write
+from .._files import atomic_write, remove_temporaries
 from ..checkpoint import save
 from .options import CHANGEABLE, OPEN_ENDED, OPTIONS, Options, add_options, complete
 from .runs import CHECKPOINT, CURVES, FILES, HISTORY, MODEL, misfit, read_checkpoint, test_batch
@@ -74,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
     trainer = build_trainer(options, model, images, [checkpoint])
     if state is not None:
         _load(trainer, state, folder)
+        remove_temporaries(folder)
     folder.mkdir(parents=True, exist_ok=True)
     note(_description(options, images, trainer))
     workers = options["workers"]
@@ -81,7 +82,8 @@ def run(args: argparse.Namespace) -> int:
         trainer.fit(
             DataLoader(images.train, options["batch_size"], shuffle=True, num_workers=workers),
             options["epochs"],
-            DataLoader(images.test, test_batch(options), num_workers=workers),
+            # Its own generator: the test then draws no number that the training would draw.
+            DataLoader(images.test, test_batch(options), num_workers=workers, generator=0),
         )
     except Interrupted:
         epoch = min(len(trainer.history) + 1, options["epochs"])

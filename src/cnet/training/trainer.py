@@ -300,6 +300,8 @@ class Trainer:
     def row(self) -> Row:
         """The row of the running epoch for the history, with the values known so far."""
         totals = self._totals
+        if not totals.samples:
+            raise ValueError("Trainer.row: there must be at least one step in the epoch (got none)")
         return {
             "epoch": len(self.history) + 1,
             "train_loss": totals.loss / totals.samples,
