@@ -23,8 +23,8 @@ import numpy.typing as npt
 
 from .devices import Place
 from .layouts import memory_format
+from .operations._options import Size
 from .operations.division import Rounding
-from .operations._options import Options, OutOptions, Size
 from .operations.extrema import MinAndMax, ValuesAndIndices
 from .operations.norms import Order
 from .operations.reductions import DType

@@ -1,5 +1,7 @@
 """Loss modules, in files of the same names as in `cnet.functional.loss`."""
 
+from ._base import Loss as _Loss
+from ._base import WeightedLoss as _WeightedLoss
 from .binary import *
 from .classification import *
 from .ctc import *
