@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 C_FILES = $(sort $(shell find csrc tests/c bench -name '*.[ch]'))
 
 .DEFAULT_GOAL := help
-.PHONY: help dev test slow lint format types c-tests neon bench report docs wheel all
+.PHONY: help dev test slow lint format types c-tests neon bench report docs html wheel all
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -50,6 +50,10 @@ report: ## write the tables of README, docs/ and bench/goals.md from the records
 
 docs: ## check that these tables agree with the records
 	$(BIN)/python bench/report.py --check
+
+html: ## build the documentation in build/docs, with the reference from the docstrings (5 minutes)
+	$(BIN)/pip install '.[docs]'
+	$(BIN)/sphinx-build -j auto docs build/docs
 
 wheel: ## build a wheel in dist/, and test it in a fresh environment
 	PATH="$(abspath $(BIN)):$$PATH" .ci/wheel

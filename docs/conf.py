@@ -3,61 +3,101 @@
 import importlib
 import inspect
 import pkgutil
-from importlib.metadata import version
+from importlib import metadata
 from pathlib import Path
 
 project = "cnet"
 author = "The cnet developers"
-release = version("cnet-nn")
+release = metadata.version("cnet-nn")
 
 extensions = ["myst_parser", "sphinx.ext.autosummary", "sphinx.ext.mathjax", "numpydoc"]
-exclude_patterns = ["_build"]
 html_theme = "pydata_sphinx_theme"
 html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False}
 html_title = f"cnet {release}"
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
-suppress_warnings = ["myst.xref_missing"]  # links to files outside of docs/
+suppress_warnings = [
+    "myst.xref_missing",  # links to files outside of docs/
+    "ref.python",  # a short name such as `Tensor` in several modules
+]
 numpydoc_show_class_members = False
 autosummary_generate = True
 autosummary_imported_members = True
-default_role = "py:obj"
 
-PAGES = {
-    "operations": ("cnet", "Functions of tensors", "cnet.operations"),
-    "functional": ("cnet.functional", "Functions of networks", "cnet.functional"),
-    "nn": ("cnet.nn", "Modules", "cnet.nn"),
-    "models": ("cnet.models", "Models", "cnet.models"),
+FAMILIES = {
+    "operations": ("Functions of tensors", "cnet", "cnet.operations"),
+    "functional": ("Functions of networks", "cnet.functional", "cnet.functional"),
+    "nn": ("Modules", "cnet.nn", "cnet.nn"),
 }
-"""Pages with a section for each family: the prefix of the names, the title and the package."""
+"""Pages with a section for each family: the title, the prefix of the names, and the package."""
+
+MODULES = {
+    "optim": ("Optimizers", ["cnet.optim", "cnet.optim.lr_scheduler", "cnet.optim.swa_utils"]),
+    "data": ("Data", ["cnet.utils.data", "cnet.datasets", "cnet.transforms"]),
+    "training": ("Training", ["cnet.training", "cnet.metrics", "cnet.plots", "cnet.models"]),
+    "arrays": ("Functions of arrays", ["cnet.kernels", "cnet.dropin.kernels"]),
+}
+"""Pages with a section for each module."""
 
 
-def _families(package: str):
-    """The modules of a package whose names are public, in alphabetical order."""
-    for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
-        family = importlib.import_module(f"{package}.{module.name}")
-        if getattr(family, "__all__", ()):
-            yield family
+def _title(text: str, line: str) -> list[str]:
+    return [text, line * len(text), ""]
 
 
 def _summary(prefix: str, names) -> list[str]:
-    return [".. autosummary::", "   :toctree: api", "", *(f"   {prefix}.{n}" for n in names), ""]
+    listed = sorted(names, key=str.lower)
+    return [".. autosummary::", "   :toctree: api", "", *(f"   {prefix}.{n}" for n in listed), ""]
 
 
-def _write_pages(app) -> None:
-    """Write the pages of the reference from the `__all__` of the families."""
-    folder = Path(app.srcdir) / "reference"
-    for page, (prefix, title, package) in PAGES.items():
-        lines = [title, "=" * len(title), ""]
+def _heading(module) -> str:
+    return inspect.getdoc(module).splitlines()[0].rstrip(".").replace("`", "")
+
+
+def _families(package: str):
+    """The modules of a package that list public names."""
+    path = importlib.import_module(package).__path__
+    for module in pkgutil.walk_packages(path, f"{package}."):
+        hidden = any(part.startswith("_") for part in module.name.split("."))
+        if not hidden and not module.ispkg and ".utils." not in module.name:
+            family = importlib.import_module(module.name)
+            if getattr(family, "__all__", ()):
+                yield family
+
+
+def _public(module) -> list[str]:
+    """The functions and classes of a module that users call by its name."""
+    names = getattr(module, "__all__", None) or [n for n in dir(module) if not n.startswith("_")]
+    items = {name: getattr(module, name) for name in names}
+    return [
+        name
+        for name, item in items.items()
+        if (inspect.isclass(item) or inspect.isfunction(item))
+        and item.__module__.startswith("cnet")
+    ]
+
+
+def _write_pages(app, config) -> None:
+    """Write the pages of the reference."""
+    pages = {}
+    for page, (title, prefix, package) in FAMILIES.items():
+        pages[page] = _title(title, "=")
         for family in _families(package):
-            heading = inspect.getdoc(family).splitlines()[0].rstrip(".")
-            names = sorted(family.__all__, key=str.lower)
-            lines += [heading, "-" * len(heading), "", *_summary(prefix, names)]
-        text = "\n".join(lines)
-        path = folder / f"{page}.rst"
+            place = importlib.import_module(prefix)
+            names = [name for name in family.__all__ if hasattr(place, name)]
+            if names:
+                pages[page] += _title(_heading(family), "-") + _summary(prefix, names)
+    for page, (title, modules) in MODULES.items():
+        pages[page] = _title(title, "=")
+        for name in modules:
+            module = importlib.import_module(name)
+            pages[page] += _title(_heading(module), "-") + _summary(name, _public(module))
+    folder = Path(app.srcdir) / "reference"
+    folder.mkdir(exist_ok=True)
+    for page, lines in pages.items():
+        path, text = folder / f"{page}.rst", "\n".join(lines)
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
 
 
 def setup(app) -> None:
-    app.connect("builder-inited", _write_pages, priority=100)  # before autosummary reads them
+    app.connect("config-inited", _write_pages)  # before autosummary looks for pages
