@@ -96,7 +96,7 @@ class Tensor(Variable, Methods):
     __slots__ = ()
 
     layout = strided
-    is_cuda = is_sparse = is_mps = is_meta = is_quantized = is_mkldnn = False
+    is_cuda = is_sparse = is_mps = is_meta = is_quantized = is_mkldnn = is_xpu = False
 
     def __init__(self, *data: Any, requires_grad: bool = False, device: Place = None) -> None:
         require_cpu("Tensor", device)

@@ -1,10 +1,8 @@
-"""`torch.backends`: settings of libraries that cnet does not use, stored without an effect.
-
-`deterministic` describes cnet correctly: results depend neither on the number of threads nor on the
-run.
-"""
+"""`torch.backends`: settings of libraries that cnet does not use, stored without an effect."""
 
 from typing import Any
+
+from . import cudnn
 
 __all__ = ["cpu", "cuda", "cudnn", "mkl", "mkldnn", "mps", "openmp", "opt_einsum"]
 
@@ -29,10 +27,6 @@ class Backend:
         return f"cnet.backends.{self._name}"
 
 
-cudnn = Backend(
-    "cudnn", enabled=False, benchmark=False, deterministic=True, allow_tf32=False,
-    benchmark_limit=10,
-)  # fmt: skip
 cuda = Backend("cuda", matmul=Backend("cuda.matmul", allow_tf32=False))
 mps = Backend("mps")
 mkl = Backend("mkl")
