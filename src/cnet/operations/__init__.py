@@ -24,7 +24,6 @@ from .index_writing import *
 from .indexing import *
 from .joining import *
 from .logic import *
-from .logical import *
 from .masks import *
 from .norms import *
 from .products import *
@@ -44,6 +43,7 @@ from .special import *
 from .splitting import *
 from .triangles import *
 from .trigonometric import *
+from .truth import *
 from .uniqueness import *
 from .variance import *
 

@@ -1,18 +1,16 @@
 """Helpers that several families of functions share."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ..autograd import Array
-from ..tensor import Axis
 from ._sums import total
 
-__all__ = ["Axes", "also_dim", "axes", "unbroadcast", "weak"]
+__all__ = ["also_dim", "unbroadcast", "weak"]
 
-Axes: TypeAlias = int | tuple[int, ...] | None
 Result = TypeVar("Result")
 
 _NUMPY_OPTIONS = {"dtype", "out", "kind", "order", "stable"}
@@ -48,11 +46,6 @@ def also_dim(function: Callable[..., Result]) -> Callable[..., Result]:
         return function(*args, **renamed)
 
     return either_name
-
-
-def axes(axis: Axis) -> Axes:
-    """Convert axes to the form that NumPy accepts: a list becomes a tuple."""
-    return tuple(axis) if isinstance(axis, Sequence) else axis
 
 
 def unbroadcast(grad: Array, shape: tuple[int, ...]) -> Array:
