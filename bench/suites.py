@@ -113,6 +113,11 @@ def suites() -> dict[str, tuple[Part, ...]]:
         ),
         "float64": (part("float64", doubles, ours, numpy_best, _pytorch("nchw")),),
         "products": (part("products", "products:CASES", ours, blas),),
+        "networks": (
+            part("training", "architectures:STEP_CASES", ours, layouts, tuned, threads=(1,)),
+            part("training", "architectures:STEP_CASES", ours, layouts, tuned, compiled,
+                 threads=(2,)),
+        ),
         "operations": (
             part("operations", "operations:CASES", {"cnet": Contender("peers.ours:library")},
                  _pytorch("library"), threads=(1,)),
