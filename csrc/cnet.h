@@ -213,6 +213,14 @@ void cnet_plan_run(const cnet_plan *plan, const void *x, void *y, int threads, c
 typedef void cnet_task(const void *job, ptrdiff_t chunk, int slot);
 void cnet_parallel(cnet_task *task, const void *job, ptrdiff_t chunks, int threads);
 
+/* Records the regions of the calling thread until cnet_stop_recording. Meanwhile this thread runs
+ * all chunks of a region itself, in order, and appends to `log`: the time at which the region
+ * begins, `threads`, `chunks`, the time of each chunk, and the time at which the region ends, in
+ * nanoseconds. Regions that do not fit are left out. */
+void cnet_record_regions(int64_t *log, ptrdiff_t capacity);
+/* Returns the number of values that the whole log has; more than `capacity` if some are missing. */
+ptrdiff_t cnet_stop_recording(void);
+
 #define CNET_MAX_THREADS 256
 int cnet_get_num_threads(void);
 /* `threads` must be in [1, CNET_MAX_THREADS]. */

@@ -1,6 +1,7 @@
 """The declarations of csrc/cnet.h that the boundary uses."""
 
 from libc.stddef cimport ptrdiff_t, size_t
+from libc.stdint cimport int64_t
 
 
 cdef extern from "cnet.h" nogil:
@@ -112,6 +113,8 @@ cdef extern from "cnet.h" nogil:
     int CNET_MAX_THREADS
     int cnet_get_num_threads() noexcept
     void cnet_set_num_threads(int) noexcept
+    void cnet_record_regions(int64_t *, ptrdiff_t) noexcept
+    ptrdiff_t cnet_stop_recording() noexcept
 
     ctypedef struct cnet_block:
         char *data

@@ -8,6 +8,7 @@ Callers check arrays (`_check`) and allocate results (`kernels`); geometries are
 
 cimport cython
 cimport numpy as cnp
+from libc.stdint cimport int64_t
 from numpy cimport PyArray_DATA, PyArray_SIZE, PyArray_TYPE, ndarray
 
 cnp.import_array()
@@ -361,6 +362,15 @@ def get_num_threads():
 
 def set_num_threads(int threads):
     cnet_set_num_threads(threads)
+
+
+def record_regions(ndarray log):
+    """Record parallel regions in `log`, of int64, until `stop_recording`; see csrc/cnet.h."""
+    cnet_record_regions(<int64_t *>PyArray_DATA(log), PyArray_SIZE(log))
+
+
+def stop_recording():
+    return cnet_stop_recording()
 
 
 def empty_cache():
