@@ -49,12 +49,14 @@ if TYPE_CHECKING:
     from . import utils as utils
     from .attention import *
     from .rnn import *
+    from .rnn_cells import *
     from .transformer import *
 
 _LAZY_MODULES = {"modules", "utils"}
 _LAZY = {
     "MultiheadAttention": "attention",
-    **dict.fromkeys(("GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNCell"), "rnn"),
+    **dict.fromkeys(("GRU", "LSTM", "RNN", "RNNBase"), "rnn"),
+    **dict.fromkeys(("GRUCell", "LSTMCell", "RNNCell", "RNNCellBase"), "rnn_cells"),
     "Transformer": "transformer",
     "TransformerDecoder": "transformer",
     "TransformerDecoderLayer": "transformer",
