@@ -11,7 +11,6 @@ from ..autograd import Array, Context, Operation
 from ..tensor import Number, Tensor, TensorLike, as_tensor
 from ._common import unbroadcast
 from ._dims import broadcast, dim_of
-from ._out import written
 from ._promotion import promoted
 from .arithmetic import add, mul, sub
 from .rearranging import roll
@@ -168,8 +167,7 @@ def mm(input: TensorLike, mat2: TensorLike, *, out: Tensor | None = None) -> Ten
             [3.]])
     """
     _shaped("mm", input=(input, 2), mat2=(mat2, 2))
-    result = matmul(input, mat2)
-    return result if out is None else written("mm", result, out, input, mat2)
+    return matmul(input, mat2)
 
 
 @operation(MatMul, methods=("bmm",))
@@ -201,8 +199,7 @@ def bmm(input: TensorLike, mat2: TensorLike, *, out: Tensor | None = None) -> Te
     (4, 2, 1)
     """
     _shaped("bmm", input=(input, 3), mat2=(mat2, 3))
-    result = matmul(input, mat2)
-    return result if out is None else written("bmm", result, out, input, mat2)
+    return matmul(input, mat2)
 
 
 @operation(MatMul, methods=("mv",))
@@ -318,8 +315,7 @@ def addmm(
             [4., 4.]])
     """
     _shaped("addmm", mat1=(mat1, 2), mat2=(mat2, 2))
-    result = _weighted_sum("addmm", input, matmul(mat1, mat2), beta, alpha)
-    return result if out is None else written("addmm", result, out, input, mat1, mat2)
+    return _weighted_sum("addmm", input, matmul(mat1, mat2), beta, alpha)
 
 
 @operation(methods=("addmv",), written=("addmv_",))
@@ -370,8 +366,7 @@ def baddbmm(
     (4, 2, 1)
     """
     _shaped("baddbmm", batch1=(batch1, 3), batch2=(batch2, 3))
-    result = _weighted_sum("baddbmm", input, matmul(batch1, batch2), beta, alpha)
-    return result if out is None else written("baddbmm", result, out, input, batch1, batch2)
+    return _weighted_sum("baddbmm", input, matmul(batch1, batch2), beta, alpha)
 
 
 @operation(methods=("addbmm",), written=("addbmm_",))

@@ -9,7 +9,6 @@ from ..autograd import Array
 from ..dtypes import int64
 from ..tensor import Tensor, TensorLike, array_of
 from ._dims import dim_of
-from ._out import written
 from .registry import numpy_function, operation
 
 __all__ = ["bincount", "bucketize", "searchsorted", "unique", "unique_consecutive"]
@@ -233,7 +232,7 @@ def searchsorted(
         for row in np.ndindex(elements.shape[:-1]):
             found[row] = np.searchsorted(sequences[row], elements[row], where)
     positions = np.asarray(found, np.int32 if out_int32 else int64)
-    return Tensor(positions) if out is None else written("searchsorted", positions, out)
+    return Tensor(positions)
 
 
 def bucketize(
