@@ -4,29 +4,10 @@ import numpy as np
 import pytest
 
 from cnet.dropin import kernels
+from dropin import loops
 
 RNG = np.random.default_rng(0)
 X = RNG.integers(-3, 3, (2, 3, 7, 6)).astype(float)
-
-
-def pooled(x, window, stride, pads, pad_value, ties, grad=None):
-    """The maximum of each window, or the gradient of the images."""
-    (kh, kw), (sh, sw), ((top, bottom), (left, right)) = window, stride, pads
-    padded = np.pad(x, ((0, 0), (0, 0), *pads), constant_values=pad_value)
-    n, c, h, w = padded.shape
-    y = np.zeros((n, c, (h - kh) // sh + 1, (w - kw) // sw + 1))
-    dx = np.zeros_like(padded)
-    for place in np.ndindex(y.shape):
-        image, channel, i, j = place
-        at = image, channel, slice(i * sh, i * sh + kh), slice(j * sw, j * sw + kw)
-        y[place] = padded[at].max()
-        if grad is not None:
-            maxima = (padded[at] == y[place]).ravel()
-            chosen = np.flatnonzero(maxima)
-            share = np.zeros(kh * kw)
-            share[{"first": chosen[:1], "last": chosen[-1:]}.get(ties, chosen)] = grad[place]
-            dx[at] += share.reshape(kh, kw) / (len(chosen) if ties == "share" else 1)
-    return y if grad is None else dx[:, :, top : h - bottom, left : w - right]
 
 
 @pytest.mark.parametrize("layout", ["nchw", "nhwc", "hwcn"])
@@ -45,7 +26,7 @@ def test_rules(layout, pad_value, ties, window, stride, padding):
     order = ["nchw".index(letter) for letter in layout]
     back = [layout.index(letter) for letter in "nchw"]
     pads = {0: ((0, 0),) * 2, 2: ((2, 2),) * 2, "same": ((0, 1), (1, 1))}.get(padding, padding)
-    expected = pooled(X, window, stride, pads, pad_value, ties)
+    expected = loops.maximum(X, window, stride, pads, pad_value)
     options = {"layout": layout, "ties": ties}
     given = X.transpose(order)
     y, indices = kernels.max_pool2d(given, window, stride, padding, pad_value=pad_value, **options)
@@ -55,8 +36,8 @@ def test_rules(layout, pad_value, ties, window, stride, padding):
     assert y.flags.c_contiguous
     assert dx.flags.c_contiguous
     assert indices.dtype == np.int32
-    wanted = pooled(X, window, stride, pads, pad_value, ties, grad)
-    np.testing.assert_allclose(dx.transpose(back), wanted, rtol=1e-12, atol=1e-15)
+    wanted = loops.maximum_gradient(grad, X, window, stride, ties, pads, pad_value)
+    loops.close(dx.transpose(back), wanted)
 
 
 def test_after_relu_many_cells_are_equal():
