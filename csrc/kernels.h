@@ -61,6 +61,21 @@
     IN(real, grad_output)                                                                          \
     OUT(real, dx) GEOMETRY(window2d, g) INTEGER(count_include_pad) INTEGER(divisor_override)
 
+#define CNET_max_pool2d_nhwc(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                            \
+    IN(real, x) OUT(real, y) OUT(int32_t, indices) GEOMETRY(window2d, g)
+#define CNET_max_pool2d_nhwc_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                   \
+    IN(real, grad_output) IN(int32_t, indices) OUT(real, dx) GEOMETRY(window2d, g)
+#define CNET_avg_pool2d_nhwc(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                            \
+    IN(real, x)                                                                                    \
+    OUT(real, y) GEOMETRY(window2d, g) INTEGER(count_include_pad) INTEGER(divisor_override)
+#define CNET_avg_pool2d_nhwc_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                   \
+    IN(real, grad_output)                                                                          \
+    OUT(real, dx) GEOMETRY(window2d, g) INTEGER(count_include_pad) INTEGER(divisor_override)
+
+/* ---- layout ---- */
+#define CNET_transpose(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                  \
+    IN(real, x) OUT(real, y) GEOMETRY(norm, g)
+
 /* ---- resample ---- */
 #define CNET_resample(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                   \
     IN(real, x)                                                                                    \
@@ -157,6 +172,11 @@
     KERNEL(max_pool2d_backward, NO_WORKSPACE)                                                      \
     KERNEL(avg_pool2d, NO_WORKSPACE)                                                               \
     KERNEL(avg_pool2d_backward, NO_WORKSPACE)                                                      \
+    KERNEL(max_pool2d_nhwc, NO_WORKSPACE)                                                          \
+    KERNEL(max_pool2d_nhwc_backward, NO_WORKSPACE)                                                 \
+    KERNEL(avg_pool2d_nhwc, NO_WORKSPACE)                                                          \
+    KERNEL(avg_pool2d_nhwc_backward, NO_WORKSPACE)                                                 \
+    KERNEL(transpose, NO_WORKSPACE)                                                                \
     KERNEL(resample, NO_WORKSPACE)                                                                 \
     KERNEL(gemm, WORKSPACE)                                                                        \
     KERNEL(prepare_linear, WORKSPACE)                                                              \

@@ -9,6 +9,13 @@ Each family has a file, with the gradients of an operation below the operation.
 """
 
 from .algorithms import conv2d_algorithm, conv2d_choice
+from .channels_last import (
+    avg_pool2d_nhwc,
+    avg_pool2d_nhwc_backward,
+    max_pool2d_nhwc,
+    max_pool2d_nhwc_backward,
+    transpose,
+)
 from .columns import col2im, im2col
 from .conv import conv2d, conv2d_backward
 from .elementwise import elementwise, elementwise_backward, relu, relu_backward, softmax
@@ -36,6 +43,8 @@ __all__ = [
     "adam_step",
     "avg_pool2d",
     "avg_pool2d_backward",
+    "avg_pool2d_nhwc",
+    "avg_pool2d_nhwc_backward",
     "batch_norm",
     "batch_norm_backward",
     "batch_norm_stats",
@@ -59,6 +68,8 @@ __all__ = [
     "matmul",
     "max_pool2d",
     "max_pool2d_backward",
+    "max_pool2d_nhwc",
+    "max_pool2d_nhwc_backward",
     "relu",
     "relu_backward",
     "relu_pool",
@@ -66,4 +77,5 @@ __all__ = [
     "resample",
     "sgd_step",
     "softmax",
+    "transpose",
 ]

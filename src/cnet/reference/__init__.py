@@ -7,6 +7,13 @@ results (None if not needed), then the geometry and numbers. It writes the resul
 Each function is written as its equation. There is one file per family, as in `cnet.kernels`.
 """
 
+from .channels_last import (
+    avg_pool2d_nhwc,
+    avg_pool2d_nhwc_backward,
+    max_pool2d_nhwc,
+    max_pool2d_nhwc_backward,
+    transpose,
+)
 from .columns import col2im, im2col
 from .conv import conv2d, conv2d_backward
 from .elementwise import add, copy, elementwise, elementwise_backward, softmax
@@ -35,6 +42,8 @@ __all__ = [
     "add",
     "avg_pool2d",
     "avg_pool2d_backward",
+    "avg_pool2d_nhwc",
+    "avg_pool2d_nhwc_backward",
     "batch_norm",
     "batch_norm_backward",
     "batch_norm_stats",
@@ -54,6 +63,8 @@ __all__ = [
     "im2col",
     "max_pool2d",
     "max_pool2d_backward",
+    "max_pool2d_nhwc",
+    "max_pool2d_nhwc_backward",
     "prepare_conv2d",
     "prepare_linear",
     "prepared_conv2d",
@@ -63,4 +74,5 @@ __all__ = [
     "resample",
     "sgd_step",
     "softmax",
+    "transpose",
 ]
