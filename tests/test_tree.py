@@ -60,8 +60,8 @@ DIRECTIONS = {
     "metrics": "",
     "training": "autograd checkpoint functional inspection metrics nn operations optim "
     "optim.swa_utils tensor utils",
-    "bench": "functional kernels models optim runtime tensor",
-    "_commands": "datasets runtime utils",
+    "bench": "_commands functional kernels models optim plan runtime tensor",
+    "_commands": "datasets models runtime utils",
     "experiment": "_commands graphs models optim plots tensor training utils",
     "cli": "*",
     "__main__": "cli",
