@@ -60,7 +60,7 @@ DIRECTIONS = {
     "metrics": "",
     "training": "autograd checkpoint functional inspection metrics nn operations optim "
     "optim.swa_utils tensor utils",
-    "bench": "_commands functional kernels models optim plan runtime tensor",
+    "bench": "_commands autograd functional kernels models optim plan runtime tensor",
     "_commands": "datasets models runtime utils",
     "experiment": "_commands graphs models optim plots tensor training utils",
     "cli": "*",
