@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..autograd import Array
+from ..operations.registry import operation
 from ..tensor import Tensor, TensorLike, array_of
 from .solutions import require_matrices
 
@@ -42,7 +43,10 @@ def _plain(function: str, x: TensorLike) -> Array:
     return array
 
 
-def svd(A: TensorLike, full_matrices: bool = True) -> SVD:
+@operation()
+def svd(
+    A: TensorLike, full_matrices: bool = True, *, out: tuple[Tensor, Tensor, Tensor] | None = None
+) -> SVD:
     """The singular value decomposition ``A = U @ diag(S) @ Vh``.
 
     Examples
@@ -54,7 +58,8 @@ def svd(A: TensorLike, full_matrices: bool = True) -> SVD:
     return SVD(*map(Tensor, np.linalg.svd(_plain("svd", A), full_matrices)))
 
 
-def qr(A: TensorLike, mode: str = "reduced") -> QR:
+@operation()
+def qr(A: TensorLike, mode: str = "reduced", *, out: tuple[Tensor, Tensor] | None = None) -> QR:
     """The decomposition ``A = Q @ R`` into an orthogonal matrix and an upper triangle.
 
     Examples
@@ -72,7 +77,8 @@ def qr(A: TensorLike, mode: str = "reduced") -> QR:
     return QR(*map(Tensor, np.linalg.qr(array, mode)))  # type: ignore[call-overload]
 
 
-def cholesky(A: TensorLike, *, upper: bool = False) -> Tensor:
+@operation()
+def cholesky(A: TensorLike, *, upper: bool = False, out: Tensor | None = None) -> Tensor:
     """The lower triangle ``L`` of ``A = L @ L.mT``, for symmetric positive definite matrices.
 
     Examples
@@ -86,7 +92,8 @@ def cholesky(A: TensorLike, *, upper: bool = False) -> Tensor:
     return Tensor(lower.swapaxes(-1, -2) if upper else lower)
 
 
-def eigh(A: TensorLike, UPLO: Any = "L") -> Eigen:
+@operation()
+def eigh(A: TensorLike, UPLO: Any = "L", *, out: tuple[Tensor, Tensor] | None = None) -> Eigen:
     """The eigenvalues, in ascending order, and eigenvectors of symmetric matrices.
 
     Examples
@@ -98,7 +105,8 @@ def eigh(A: TensorLike, UPLO: Any = "L") -> Eigen:
     return Eigen(*map(Tensor, np.linalg.eigh(_plain("eigh", A), UPLO)))
 
 
-def eigvalsh(A: TensorLike, UPLO: Any = "L") -> Tensor:
+@operation()
+def eigvalsh(A: TensorLike, UPLO: Any = "L", *, out: Tensor | None = None) -> Tensor:
     """The eigenvalues of symmetric matrices, in ascending order.
 
     Examples
@@ -110,7 +118,8 @@ def eigvalsh(A: TensorLike, UPLO: Any = "L") -> Tensor:
     return Tensor(np.linalg.eigvalsh(_plain("eigvalsh", A), UPLO))
 
 
-def pinv(A: TensorLike, rtol: float | None = None) -> Tensor:
+@operation()
+def pinv(A: TensorLike, rtol: float | None = None, *, out: Tensor | None = None) -> Tensor:
     """The pseudo-inverses of matrices.
 
     Examples
@@ -124,7 +133,8 @@ def pinv(A: TensorLike, rtol: float | None = None) -> Tensor:
     return Tensor(np.linalg.pinv(array, limit))
 
 
-def matrix_rank(A: TensorLike, tol: float | None = None) -> Tensor:
+@operation()
+def matrix_rank(A: TensorLike, tol: float | None = None, *, out: Tensor | None = None) -> Tensor:
     """The ranks of matrices.
 
     Examples

@@ -13,6 +13,7 @@ from ..operations._dims import dim_of
 from ..operations._promotion import require_float
 from ..operations.products import cross as _cross
 from ..operations.products import matmul
+from ..operations.registry import operation
 from ..operations.triangles import diagonal as _diagonal
 from ..tensor import Tensor, TensorLike, as_tensor
 
@@ -40,7 +41,8 @@ class Inverse(Operation[Tensor]):
         return -(y @ grad @ y)
 
 
-def inv(A: TensorLike) -> Tensor:
+@operation()
+def inv(A: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The inverses of square matrices.
 
     Raises
@@ -77,7 +79,8 @@ class Determinant(Operation[Tensor]):
         return (grad * sign)[..., None, None] * ((u * others[..., None, :]) @ vh)
 
 
-def det(A: TensorLike) -> Tensor:
+@operation()
+def det(A: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The determinants of square matrices.
 
     Examples
@@ -109,7 +112,8 @@ class LogDeterminant(Operation[tuple[Tensor, Tensor]]):
         return grad[..., np.newaxis, np.newaxis] * _transposed(np.linalg.inv(ctx.saved[0]))
 
 
-def slogdet(A: TensorLike) -> SignAndLogarithm:
+@operation()
+def slogdet(A: TensorLike, *, out: tuple[Tensor, Tensor] | None = None) -> SignAndLogarithm:
     """The signs of determinants, and the logarithms of their absolute values.
 
     Examples
@@ -141,7 +145,8 @@ class Solve(Operation[Tensor]):
         )
 
 
-def solve(A: TensorLike, B: TensorLike, *, left: bool = True) -> Tensor:
+@operation()
+def solve(A: TensorLike, B: TensorLike, *, left: bool = True, out: Tensor | None = None) -> Tensor:
     """The solutions ``X`` of ``A @ X = B``, or of ``X @ A = B`` if `left` is false.
 
     Parameters
@@ -149,6 +154,8 @@ def solve(A: TensorLike, B: TensorLike, *, left: bool = True) -> Tensor:
     A : Tensor or ndarray of floats, shape (..., n, n)
     B : Tensor or ndarray of floats, shape (..., n, k) or (n,)
     left : bool, default True
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -185,7 +192,8 @@ def require_matrices(function: str, x: TensorLike) -> None:
         raise ValueError(f"linalg.{function}: A must have at least 2 dimensions (got {x.ndim})")
 
 
-def svdvals(A: TensorLike) -> Tensor:
+@operation()
+def svdvals(A: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The singular values of matrices, in descending order.
 
     Examples
@@ -198,7 +206,8 @@ def svdvals(A: TensorLike) -> Tensor:
     return norms.SingularValues.apply(A)
 
 
-def cond(A: TensorLike) -> Tensor:
+@operation()
+def cond(A: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The ratios of the greatest and the smallest singular values of matrices.
 
     Examples
@@ -211,7 +220,8 @@ def cond(A: TensorLike) -> Tensor:
     return values[..., 0] / values[..., -1]
 
 
-def vecdot(x: TensorLike, y: TensorLike, *, dim: int = -1) -> Tensor:
+@operation()
+def vecdot(x: TensorLike, y: TensorLike, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
     """Sums of products along a dimension.
 
     Examples
@@ -223,7 +233,10 @@ def vecdot(x: TensorLike, y: TensorLike, *, dim: int = -1) -> Tensor:
     return (as_tensor(x) * y).sum(dim)
 
 
-def cross(input: TensorLike, other: TensorLike, *, dim: int = -1) -> Tensor:
+@operation()
+def cross(
+    input: TensorLike, other: TensorLike, *, dim: int = -1, out: Tensor | None = None
+) -> Tensor:
     """The cross products of vectors with 3 elements.
 
     Examples
@@ -247,7 +260,8 @@ def diagonal(A: TensorLike, *, offset: int = 0, dim1: int = -2, dim2: int = -1) 
     return _diagonal(A, offset, dim1, dim2)
 
 
-def multi_dot(tensors: Sequence[TensorLike]) -> Tensor:
+@operation()
+def multi_dot(tensors: Sequence[TensorLike], *, out: Tensor | None = None) -> Tensor:
     """The product of several matrices.
 
     Examples
@@ -259,7 +273,8 @@ def multi_dot(tensors: Sequence[TensorLike]) -> Tensor:
     return reduce(matmul, tensors[1:], as_tensor(tensors[0]))
 
 
-def matrix_power(A: TensorLike, n: int) -> Tensor:
+@operation()
+def matrix_power(A: TensorLike, n: int, *, out: Tensor | None = None) -> Tensor:
     """The n-th power of square matrices; of their inverses for negative `n`.
 
     Examples
