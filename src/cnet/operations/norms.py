@@ -84,8 +84,6 @@ def vector_norm(
     dim: Axis,
     keepdim: bool,
     dtype: DType,
-    *,
-    out: Tensor | None = None,
 ) -> Tensor:
     """The norm of vectors along dimensions, all by default."""
     if isinstance(order, str) or order is None:
@@ -122,8 +120,6 @@ def matrix_norm(
     dim: Sequence[int],
     keepdim: bool,
     dtype: DType,
-    *,
-    out: Tensor | None = None,
 ) -> Tensor:
     """The norm of matrices in two dimensions."""
     if dtype is not None:
