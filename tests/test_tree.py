@@ -40,7 +40,7 @@ DIRECTIONS = {
     "legacy": "tensor",
     "linalg": "autograd operations tensor",
     "functional": "autograd kernels operations tensor",
-    "nn": "autograd functional operations tensor",
+    "nn": "autograd functional linalg operations tensor",
     "func": "nn",
     "inspection": "autograd nn operations tensor",
     "optim": "graphs kernels tensor",

@@ -27,6 +27,12 @@ class RNNBase(Recurrent):
         As in `RNN`.
     proj_size : int, default 0
         As in `LSTM`.
+
+    Examples
+    --------
+    >>> from cnet import nn
+    >>> isinstance(nn.GRU(3, 4), nn.RNNBase)
+    True
     """
 
     def __init__(

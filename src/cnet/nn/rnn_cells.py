@@ -20,6 +20,12 @@ class RNNCellBase(Recurrent):
         As in `RNN`.
     num_chunks : int
         The number of gates.
+
+    Examples
+    --------
+    >>> from cnet import nn
+    >>> isinstance(nn.GRUCell(3, 4), nn.RNNCellBase)
+    True
     """
 
     def __init__(

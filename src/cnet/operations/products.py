@@ -76,7 +76,7 @@ def as_matrix(x: Array) -> Array:
 @operation(
     MatMul, methods=("matmul", "__matmul__"), reflected="__rmatmul__", numpy=(np.matmul,)
 )  # fmt: skip
-def matmul(input: TensorLike, other: TensorLike) -> Tensor:
+def matmul(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The matrix product ``input @ other``.
 
     Parameters
@@ -84,6 +84,8 @@ def matmul(input: TensorLike, other: TensorLike) -> Tensor:
     input, other : Tensor or ndarray of integers or floats
         As in `numpy.matmul`: vectors, matrices, or batches of matrices of shapes (..., m, k) and
         (..., k, p) whose leading axes broadcast. Transposed operands are not copied.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -203,7 +205,7 @@ def bmm(input: TensorLike, mat2: TensorLike, *, out: Tensor | None = None) -> Te
 
 
 @operation(MatMul, methods=("mv",))
-def mv(input: TensorLike, vec: TensorLike) -> Tensor:
+def mv(input: TensorLike, vec: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The product of a matrix, shape (m, k), and a vector, shape (k,).
 
     Examples
@@ -217,12 +219,14 @@ def mv(input: TensorLike, vec: TensorLike) -> Tensor:
 
 
 @operation(MatMul, methods=("dot", "vdot"))
-def dot(input: TensorLike, tensor: TensorLike) -> Tensor:
+def dot(input: TensorLike, tensor: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The sum of the products of the elements of two vectors.
 
     Parameters
     ----------
     input, tensor : Tensor or ndarray, shape (n,)
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -248,7 +252,8 @@ def dot(input: TensorLike, tensor: TensorLike) -> Tensor:
 vdot = dot
 
 
-def chain_matmul(*matrices: TensorLike) -> Tensor:
+@operation()
+def chain_matmul(*matrices: TensorLike, out: Tensor | None = None) -> Tensor:
     """The product of several matrices, from left to right; deprecated by PyTorch.
 
     Examples
@@ -320,7 +325,13 @@ def addmm(
 
 @operation(methods=("addmv",), written=("addmv_",))
 def addmv(
-    input: TensorLike, mat: TensorLike, vec: TensorLike, *, beta: Number = 1, alpha: Number = 1
+    input: TensorLike,
+    mat: TensorLike,
+    vec: TensorLike,
+    *,
+    beta: Number = 1,
+    alpha: Number = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """``beta * input + alpha * (mat @ vec)``; as `addmm`, for a matrix and a vector.
 
@@ -336,7 +347,13 @@ def addmv(
 
 @operation(methods=("addr",), written=("addr_",))
 def addr(
-    input: TensorLike, vec1: TensorLike, vec2: TensorLike, *, beta: Number = 1, alpha: Number = 1
+    input: TensorLike,
+    vec1: TensorLike,
+    vec2: TensorLike,
+    *,
+    beta: Number = 1,
+    alpha: Number = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """``beta * input + alpha * outer(vec1, vec2)``; as `addmm`, for two vectors.
 
@@ -371,9 +388,14 @@ def baddbmm(
 
 @operation(methods=("addbmm",), written=("addbmm_",))
 def addbmm(
-    input: TensorLike, batch1: TensorLike, batch2: TensorLike, *, beta: Number = 1,
+    input: TensorLike,
+    batch1: TensorLike,
+    batch2: TensorLike,
+    *,
+    beta: Number = 1,
     alpha: Number = 1,
-) -> Tensor:  # fmt: skip
+    out: Tensor | None = None,
+) -> Tensor:
     """``beta * input + alpha * (batch1 @ batch2).sum(0)``; as `addmm`, summed over a batch.
 
     Examples
@@ -388,7 +410,9 @@ def addbmm(
 
 
 @operation(methods=("cross",), numpy=(np.cross,))
-def cross(input: TensorLike, other: TensorLike, dim: int | None = None) -> Tensor:
+def cross(
+    input: TensorLike, other: TensorLike, dim: int | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """The cross products of vectors with 3 elements.
 
     Parameters
@@ -397,6 +421,8 @@ def cross(input: TensorLike, other: TensorLike, dim: int | None = None) -> Tenso
         The same number of dimensions; their shapes broadcast.
     dim : int, optional
         The dimension of the vectors; by default the first of size 3.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------

@@ -173,6 +173,7 @@ def _numpy_bincount(x: TensorLike, /, weights: Any = None, minlength: int = 0) -
     return bincount(x, weights, minlength)
 
 
+@operation()
 def searchsorted(
     sorted_sequence: TensorLike, input: Any, *, out_int32: bool = False, right: bool = False,
     side: str | None = None, sorter: TensorLike | None = None, out: Tensor | None = None,
@@ -235,6 +236,7 @@ def searchsorted(
     return Tensor(positions)
 
 
+@operation()
 def bucketize(
     input: Any, boundaries: TensorLike, *, out_int32: bool = False, right: bool = False,
     out: Tensor | None = None,
@@ -266,4 +268,4 @@ def bucketize(
     """
     if boundaries.ndim != 1:
         raise ValueError(f"bucketize: boundaries must have 1 dimension (got {boundaries.ndim})")
-    return searchsorted(boundaries, input, out_int32=out_int32, right=right, out=out)
+    return searchsorted(boundaries, input, out_int32=out_int32, right=right)
