@@ -16,6 +16,7 @@ from .fused import (
     relu_pool,
     relu_pool_backward,
 )
+from .indexing import gather, scatter
 from .loss import cross_entropy, cross_entropy_backward
 from .norm import (
     batch_norm,
@@ -48,6 +49,7 @@ __all__ = [
     "cross_entropy_backward",
     "elementwise",
     "elementwise_backward",
+    "gather",
     "gemm",
     "group_norm",
     "group_norm_backward",
@@ -61,6 +63,7 @@ __all__ = [
     "relu_pool",
     "relu_pool_backward",
     "resample",
+    "scatter",
     "sgd_step",
     "softmax",
 ]
