@@ -54,6 +54,10 @@ typedef struct {
 typedef struct {
     ptrdiff_t n, size, outputs, inner;
 } cnet_resample;
+/* n arrays of `size` cells along an axis, each a run of `inner` elements, and `count` positions. */
+typedef struct {
+    ptrdiff_t n, size, count, inner;
+} cnet_cells;
 
 /* The algorithms of a convolution. Besides one by name, a caller may ask for CNET_AUTO, the fastest
  * that suits the geometry, or CNET_EXACT, the fastest except Winograd, which rounds more. */

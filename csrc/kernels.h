@@ -82,6 +82,13 @@
     IN(int64_t, starts)                                                                            \
     IN(int32_t, cells) IN(real, weights) OUT(real, y) GEOMETRY(resample, g) INTEGER(terms)
 
+/* ---- indexing ---- */
+#define CNET_gather(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                     \
+    IN(real, x) IN(int64_t, index) OUT(real, y) GEOMETRY(cells, g) INTEGER(shared)
+#define CNET_scatter(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                    \
+    IN(real, src)                                                                                  \
+    IN(int64_t, index) OUT(real, y) GEOMETRY(cells, g) INTEGER(operation) INTEGER(shared)
+
 /* ---- gemm ---- */
 #define CNET_gemm(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                       \
     IN(real, a) IN(real, b) IN(real, bias) OUT(real, y) GEOMETRY(gemm, g) INTEGER(relu)
@@ -178,6 +185,8 @@
     KERNEL(avg_pool2d_nhwc_backward, NO_WORKSPACE)                                                 \
     KERNEL(transpose, NO_WORKSPACE)                                                                \
     KERNEL(resample, NO_WORKSPACE)                                                                 \
+    KERNEL(gather, NO_WORKSPACE)                                                                   \
+    KERNEL(scatter, NO_WORKSPACE)                                                                  \
     KERNEL(gemm, WORKSPACE)                                                                        \
     KERNEL(prepare_linear, WORKSPACE)                                                              \
     KERNEL(prepared_linear, NO_WORKSPACE)                                                          \

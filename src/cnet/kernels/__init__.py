@@ -25,6 +25,7 @@ from .fused import (
     relu_pool,
     relu_pool_backward,
 )
+from .indexing import gather, scatter
 from .loss import cross_entropy, cross_entropy_backward
 from .norm import (
     batch_norm,
@@ -61,6 +62,7 @@ __all__ = [
     "cross_entropy_backward",
     "elementwise",
     "elementwise_backward",
+    "gather",
     "group_norm",
     "group_norm_backward",
     "im2col",
@@ -75,6 +77,7 @@ __all__ = [
     "relu_pool",
     "relu_pool_backward",
     "resample",
+    "scatter",
     "sgd_step",
     "softmax",
     "transpose",

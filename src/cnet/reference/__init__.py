@@ -23,6 +23,7 @@ from .fused import (
     relu_pool,
     relu_pool_backward,
 )
+from .indexing import gather, scatter
 from .loss import cross_entropy, cross_entropy_backward
 from .norm import (
     batch_norm,
@@ -57,6 +58,7 @@ __all__ = [
     "cross_entropy_backward",
     "elementwise",
     "elementwise_backward",
+    "gather",
     "gemm",
     "group_norm",
     "group_norm_backward",
@@ -72,6 +74,7 @@ __all__ = [
     "relu_pool",
     "relu_pool_backward",
     "resample",
+    "scatter",
     "sgd_step",
     "softmax",
     "transpose",
