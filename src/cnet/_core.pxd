@@ -14,6 +14,7 @@ cdef extern from "cnet.h" nogil:
     int CNET_DEPTHWISE
     int CNET_WINOGRAD
     int CNET_POINTWISE
+    int CNET_CHANNELS
     int CNET_DIRECT
     int CNET_FOLD
     int CNET_PRODUCT

@@ -52,6 +52,7 @@ algorithms = {
     "depthwise": CNET_DEPTHWISE,
     "winograd": CNET_WINOGRAD,
     "pointwise": CNET_POINTWISE,
+    "channels": CNET_CHANNELS,
     "direct": CNET_DIRECT,
     "fold": CNET_FOLD,
     "product": CNET_PRODUCT,
