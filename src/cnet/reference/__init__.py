@@ -9,7 +9,15 @@ Each function is written as its equation. There is one file per family, as in `c
 
 from .columns import col2im, im2col
 from .conv import conv2d, conv2d_backward
-from .elementwise import add, copy, elementwise, elementwise_backward, softmax
+from .elementwise import (
+    add,
+    arithmetic,
+    copy,
+    elementwise,
+    elementwise_backward,
+    softmax,
+    strided_copy,
+)
 from .fused import (
     conv2d_relu_pool,
     conv2d_relu_pool_backward,
@@ -33,6 +41,7 @@ from .resample import resample
 __all__ = [
     "adam_step",
     "add",
+    "arithmetic",
     "avg_pool2d",
     "avg_pool2d_backward",
     "batch_norm",
@@ -63,4 +72,5 @@ __all__ = [
     "resample",
     "sgd_step",
     "softmax",
+    "strided_copy",
 ]
