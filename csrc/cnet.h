@@ -49,6 +49,13 @@ typedef struct {
 typedef struct {
     ptrdiff_t n, c, size;
 } cnet_norm;
+/* Two arrays whose elements are visited together: the sizes of five axes, and the strides and the
+ * first element of both arrays, in elements. */
+typedef struct {
+    ptrdiff_t n, s1, s2, s3, s4;
+    ptrdiff_t a_n, a1, a2, a3, a4, b_n, b1, b2, b3, b4;
+    ptrdiff_t a_first, b_first;
+} cnet_pair;
 /* n arrays of `size` cells, from which `outputs` cells are computed, each a run of `inner`
  * elements. */
 typedef struct {
@@ -74,6 +81,9 @@ typedef enum {
     CNET_AUTO
 } cnet_algorithm;
 typedef enum { CNET_FORWARD, CNET_DX, CNET_DW, CNET_PASSES } cnet_pass;
+
+/* The operations of the kernel `arithmetic`. */
+typedef enum { CNET_ADD, CNET_SUB, CNET_MUL, CNET_DIV } cnet_arithmetic;
 
 /* Elementwise operations: operations.h. */
 #define CNET_ENUMERATOR(name, value, saved, gradient) CNET_OPERATION_##name,
@@ -179,7 +189,7 @@ void cnet_set_active_isa(int isa);
 const cnet_implementation *cnet_active_kernels(cnet_dtype dtype);
 
 /* ---- Plans (plan.c) ------------------------------------------------------------------------
- * A network for inference: calls in order, for a fixed number of images. */
+ * A network for inference: calls in order, for any number of images. */
 
 /* Where an array of a call lies. A place >= 0 is an offset in the arena, in bytes per image. The
  * others: the input of the plan, its output, or a constant whose pointer the call already holds. */
@@ -194,8 +204,7 @@ typedef struct {
     const cnet_implementation *kernels;
     cnet_step *steps;
     ptrdiff_t count;
-    ptrdiff_t images, block;              /* images of a run; images of a block, which takes all
-                                             steps together */
+    ptrdiff_t block;                      /* images that take all steps together */
     size_t x_image, y_image, arena_image; /* bytes per image */
     size_t serial_memory;                 /* bytes of a block whose steps run on one thread */
     int is_parallel;                      /* whether any step is parallel */
@@ -203,10 +212,12 @@ typedef struct {
 /* Makes the choices of all calls, once, after the steps are filled in. Returns 0 if a kernel cannot
  * compute its step. */
 int cnet_plan_finish(cnet_plan *plan);
-/* The bytes of memory that a run with up to `threads` threads needs. */
-size_t cnet_plan_memory(const cnet_plan *plan, int threads);
-/* Runs the plan from x to y; `memory` is aligned to CNET_ALIGNMENT. */
-void cnet_plan_run(const cnet_plan *plan, const void *x, void *y, int threads, char *memory);
+/* The bytes of memory that a run for so many images with up to `threads` threads needs. */
+size_t cnet_plan_memory(const cnet_plan *plan, ptrdiff_t images, int threads);
+/* Runs the plan from x to y; `memory` is aligned to CNET_ALIGNMENT. Adds the duration of each step
+ * to `seconds`, unless that is NULL; blocks then run one after the other. */
+void cnet_plan_run(const cnet_plan *plan, ptrdiff_t images, const void *x, void *y, int threads,
+                   char *memory, double *seconds);
 
 /* ---- Threads (threads.c) -------------------------------------------------------------------
  * One pool for the whole process. cnet_parallel calls a task once for every chunk in [0, chunks),

@@ -105,6 +105,10 @@
     IN(real, saved) OUT(real, dx) COUNT(count) INTEGER(operation) NUMBER(a) NUMBER(b)
 #define CNET_add(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                        \
     IN(real, a) IN(real, b) OUT(real, y) COUNT(count)
+#define CNET_arithmetic(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                 \
+    IN(real, a) IN(real, b) OUT(real, y) GEOMETRY(pair, g) INTEGER(operation)
+#define CNET_strided_copy(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                               \
+    IN(real, x) OUT(real, y) GEOMETRY(pair, g)
 #define CNET_copy(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER) IN(real, x) OUT(real, y) COUNT(count)
 #define CNET_softmax(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                    \
     IN(real, x) OUT(real, y) GEOMETRY(rows, g) INTEGER(logarithm)
@@ -194,6 +198,8 @@
     KERNEL(elementwise_backward, NO_WORKSPACE)                                                     \
     KERNEL(add, NO_WORKSPACE)                                                                      \
     KERNEL(copy, NO_WORKSPACE)                                                                     \
+    KERNEL(arithmetic, NO_WORKSPACE)                                                               \
+    KERNEL(strided_copy, NO_WORKSPACE)                                                             \
     KERNEL(softmax, NO_WORKSPACE)                                                                  \
     KERNEL(batch_norm_stats, NO_WORKSPACE)                                                         \
     KERNEL(batch_norm, NO_WORKSPACE)                                                               \

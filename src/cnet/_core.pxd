@@ -21,6 +21,10 @@ cdef extern from "cnet.h" nogil:
     int CNET_EXACT
     int CNET_AUTO
     int CNET_PASSES
+    int CNET_ADD
+    int CNET_SUB
+    int CNET_MUL
+    int CNET_DIV
 
     int CNET_OPERATION_COUNT
 
@@ -102,14 +106,14 @@ cdef extern from "cnet.h" nogil:
         const cnet_implementation *kernels
         cnet_step *steps
         ptrdiff_t count
-        ptrdiff_t images
         ptrdiff_t block
         size_t x_image
         size_t y_image
         size_t arena_image
     int cnet_plan_finish(cnet_plan *) noexcept
-    size_t cnet_plan_memory(const cnet_plan *, int) noexcept
-    void cnet_plan_run(const cnet_plan *, const void *, void *, int, char *) noexcept
+    size_t cnet_plan_memory(const cnet_plan *, ptrdiff_t, int) noexcept
+    void cnet_plan_run(
+        const cnet_plan *, ptrdiff_t, const void *, void *, int, char *, double *) noexcept
 
     int CNET_MAX_THREADS
     int cnet_get_num_threads() noexcept

@@ -15,6 +15,7 @@ compiler: str
 max_threads: int
 algorithms: dict[str, int]
 operations: dict[str, int]
+arithmetic_operations: dict[str, int]
 saved_by_operations: dict[str, str]
 
 @final
@@ -37,6 +38,7 @@ class Plan:
     def __new__(
         cls,
         steps: list[tuple[Any, ...]],
+        labels: tuple[str, ...],
         x_shape: _Sizes,
         y_shape: _Sizes,
         dtype: np.dtype[Any],
@@ -45,6 +47,7 @@ class Plan:
         normalise: Callable[[Any, Any], tuple[_Array, _Array | None]],
     ) -> Plan: ...
     def __call__(self, x: _Array, out: _Array | None = None) -> _Array: ...
+    def profile(self, x: _Array) -> list[tuple[str, float]]: ...
     @property
     def x_shape(self) -> _Sizes: ...
     @property

@@ -16,7 +16,15 @@ from .channels_last import (
 )
 from .columns import col2im, im2col
 from .conv import conv2d, conv2d_backward
-from .elementwise import add, copy, elementwise, elementwise_backward, softmax
+from .elementwise import (
+    add,
+    arithmetic,
+    copy,
+    elementwise,
+    elementwise_backward,
+    softmax,
+    strided_copy,
+)
 from .fused import (
     conv2d_relu_pool,
     conv2d_relu_pool_backward,
@@ -41,6 +49,7 @@ from .resample import resample
 __all__ = [
     "adam_step",
     "add",
+    "arithmetic",
     "avg_pool2d",
     "avg_pool2d_backward",
     "avg_pool2d_nhwc",
@@ -77,5 +86,6 @@ __all__ = [
     "scatter",
     "sgd_step",
     "softmax",
+    "strided_copy",
     "transpose",
 ]
