@@ -1,5 +1,6 @@
 /* The interface of the C library to the boundary: geometries, the call that a kernel receives,
- * instruction sets, plans, threads and memory. kernels.h lists the kernels and their arguments.
+ * instruction sets, plans, tapes, threads and memory. kernels.h lists the kernels and their
+ * arguments.
  *
  * Rules for every kernel; its head gives the exceptions:
  *   - arrays are C-contiguous unless strides are passed, aligned to their element only, and do not
@@ -218,6 +219,24 @@ size_t cnet_plan_memory(const cnet_plan *plan, ptrdiff_t images, int threads);
  * to `seconds`, unless that is NULL; blocks then run one after the other. */
 void cnet_plan_run(const cnet_plan *plan, ptrdiff_t images, const void *x, void *y, int threads,
                    char *memory, double *seconds);
+
+/* ---- Tapes (tape.c) ------------------------------------------------------------------------
+ * A recorded step: calls in order, whose pointers are those of the step. */
+typedef struct {
+    cnet_call call;
+    cnet_dtype dtype;
+} cnet_recorded;
+typedef struct {
+    const cnet_implementation *kernels[CNET_DTYPES];
+    cnet_recorded *calls;
+    ptrdiff_t count;
+} cnet_tape;
+/* Makes the choices of all calls for runs with `threads` threads. Returns the bytes of workspace that
+ * they need, or CNET_UNSUITABLE. */
+size_t cnet_tape_prepare(cnet_tape *tape, int threads);
+/* Makes the calls from `first` up to `last`, which is excluded. Stops after a call that finds
+ * indices out of range and returns its number; otherwise returns `last`. */
+ptrdiff_t cnet_tape_run(const cnet_tape *tape, ptrdiff_t first, ptrdiff_t last, char *workspace);
 
 /* ---- Threads (threads.c) -------------------------------------------------------------------
  * One pool for the whole process. cnet_parallel calls a task once for every chunk in [0, chunks),

@@ -93,6 +93,8 @@ _LAZY_MODULES = {
 _LAZY = {
     "CheckpointError": "checkpoint",
     "Generator": "generator",
+    "capture": "recording",
+    "CaptureError": "recording",
     "compile": "plan",
     "default_generator": "generator",
     "load": "checkpoint",

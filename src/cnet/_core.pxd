@@ -115,6 +115,17 @@ cdef extern from "cnet.h" nogil:
     void cnet_plan_run(
         const cnet_plan *, ptrdiff_t, const void *, void *, int, char *, double *) noexcept
 
+    ctypedef struct cnet_recorded:
+        cnet_call call
+        cnet_dtype dtype
+
+    ctypedef struct cnet_tape:
+        const cnet_implementation **kernels
+        cnet_recorded *calls
+        ptrdiff_t count
+    size_t cnet_tape_prepare(cnet_tape *, int) noexcept
+    ptrdiff_t cnet_tape_run(const cnet_tape *, ptrdiff_t, ptrdiff_t, char *) noexcept
+
     int CNET_MAX_THREADS
     int cnet_get_num_threads() noexcept
     void cnet_set_num_threads(int) noexcept

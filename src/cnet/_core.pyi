@@ -9,6 +9,7 @@ _Sizes = tuple[int, ...]
 
 kernels: dict[str, tuple[int, tuple[str, ...]]]
 arrays: dict[str, int]
+written: dict[str, tuple[bool, ...]]
 conv2d_fields: tuple[str, ...]
 window2d_fields: tuple[str, ...]
 compiler: str
@@ -52,6 +53,15 @@ class Plan:
     def x_shape(self) -> _Sizes: ...
     @property
     def y_shape(self) -> _Sizes: ...
+
+@final
+class Tape:
+    arena: npt.NDArray[np.uint8]
+    def __new__(
+        cls, calls: list[tuple[tuple[Any, ...], tuple[int, ...]]], arena_bytes: int
+    ) -> Tape: ...
+    def point(self, number: int, slot: int, array: _Array, offset: int) -> None: ...
+    def run(self, first: int, last: int) -> int: ...
 
 def isas() -> list[tuple[str, bool]]: ...
 def active_isa() -> int: ...

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .engine import Array, Context, Edge, Variable, fitting, wrap
+from .replay import added, constant, copied, refuse, repeated
 
 
 def topological(variables: Iterable[Variable]) -> list[Context]:
@@ -91,13 +92,13 @@ def starting_gradient(tensor: Variable, gradient: Any) -> Array:
         raise RuntimeError("backward: the tensor does not require grad and has no grad_fn")
     if gradient is not None:
         fitted = fitting(gradient, edge, "backward")
-        return fitted if isinstance(gradient, Variable) else fitted.copy()
+        return fitted if isinstance(gradient, Variable) else copied(fitted)
     if tensor._array.size != 1:
         raise RuntimeError(
             "backward: grad can be implicitly created only for scalar outputs "
             f"(got shape {tensor._array.shape})"
         )
-    return np.ones_like(tensor._array)
+    return constant(np.ones_like(tensor._array))
 
 
 def _started(tensors: Sequence[Variable], gradients: Sequence[Any] | None) -> dict[Edge, Array]:
@@ -109,7 +110,7 @@ def _started(tensors: Sequence[Variable], gradients: Sequence[Any] | None) -> di
 
 def _add(pending: dict[Edge, Array], edge: Edge, gradient: Array) -> None:
     partial = pending.get(edge)
-    pending[edge] = gradient if partial is None else np.asarray(partial + gradient)
+    pending[edge] = gradient if partial is None else added(partial, gradient)
 
 
 def _take(pending: dict[Edge, Array], edge: Edge) -> Array | None:
@@ -117,8 +118,19 @@ def _take(pending: dict[Edge, Array], edge: Edge) -> Array | None:
     node, index = edge
     gradient = pending.pop(edge, None)
     if gradient is not None and index in node._hooks:
+        refuse("a tensor has a hook, or retains its gradient")
         for _, hook in sorted(node._hooks[index].items()):
             replacement = hook(wrap(gradient))
             gradient = fitting(gradient if replacement is None else replacement, edge, "hook")
         gradient = gradient.copy()  # hooks may keep references to their arguments and results
     return gradient
+
+
+def zero_grad(tensors: Iterable[Any], set_to_none: bool) -> None:
+    """Set the gradients of tensors to None, or to zero."""
+    for tensor in tensors:
+        if set_to_none:
+            tensor.grad = None
+        elif tensor._grad is not None:
+            repeated("zero_grad", np.copyto, tensor._grad._array, 0)
+            tensor._grad.note_change("zero_grad")

@@ -7,6 +7,7 @@ import numpy as np
 from ... import kernels
 from ...autograd import Array, Context, Operation
 from ...changes import changed
+from ...replay import repeated
 from ...tensor import Tensor, TensorLike, array_of, as_tensor
 
 __all__ = ["batch_norm"]
@@ -149,8 +150,8 @@ def _statistics(
             f"(got shape {x.shape})"
         )
     if count:  # otherwise there are no values to compute statistics from
-        unbiased = var * var.dtype.type(count / (count - 1))
-        update_running("batch_norm", (running_mean, running_var), (mean, unbiased), momentum)
+        running = running_mean, running_var
+        update_running("batch_norm", running, (mean, var), count / (count - 1), momentum)
     return mean, var
 
 
@@ -158,9 +159,12 @@ def update_running(
     function: str,
     running: tuple[Array | None, Array | None],
     batch: tuple[Array, Array],
+    correction: float,
     momentum: float,
 ) -> None:
-    """Move the running mean and variance towards those of a batch.
+    """Move the running mean and variance towards those of a batch, or the mean of those of items.
+
+    The variance of the batch is multiplied by `correction`, so that it is unbiased.
 
     Raises
     ------
@@ -168,12 +172,18 @@ def update_running(
         If the shape or dtype of one of them does not match; then none is changed.
     """
     for name, value, new in zip(("running_mean", "running_var"), running, batch, strict=True):
-        if value is not None and (value.shape, value.dtype) != (new.shape, new.dtype):
+        if value is not None and (value.shape, value.dtype) != (new.shape[-1:], new.dtype):
             raise ValueError(
                 f"{function}: {name} must have shape (x.shape[1],) and the dtype of x "
-                f"(got {value.shape} {value.dtype} and {new.shape} {new.dtype})"
+                f"(got {value.shape} {value.dtype} and {new.shape[-1:]} {new.dtype})"
             )
-    for value, new in zip(running, batch, strict=True):
+    for value, new, factor in zip(running, batch, (1, correction), strict=True):
         if value is not None:
-            value += momentum * (new - value)
+            repeated(function, _move, value, new, factor, momentum)
             changed(value, function)
+
+
+def _move(value: Array, new: Array, factor: float, momentum: float) -> None:
+    if new.ndim > 1:
+        new = new.mean(0)
+    value += momentum * (new * new.dtype.type(factor) - value)
