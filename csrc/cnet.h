@@ -70,6 +70,9 @@ typedef enum {
 } cnet_algorithm;
 typedef enum { CNET_FORWARD, CNET_DX, CNET_DW, CNET_PASSES } cnet_pass;
 
+/* Which of equal maxima of a window get its gradient: all of them, all in equal shares, the last. */
+typedef enum { CNET_TIES_ALL, CNET_TIES_SHARE, CNET_TIES_LAST } cnet_ties;
+
 /* Elementwise operations: operations.h. */
 #define CNET_ENUMERATOR(name, value, saved, gradient) CNET_OPERATION_##name,
 typedef enum { CNET_OPERATIONS(CNET_ENUMERATOR) CNET_OPERATION_COUNT } cnet_operation;

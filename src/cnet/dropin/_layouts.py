@@ -119,6 +119,9 @@ def _read(
 
 # ---- Transposition -------------------------------------------------------------------------------
 
+LARGE = 4096
+"""Elements from which the kernel is faster than NumPy."""
+
 
 @lru_cache(maxsize=1024)
 def _order(source: str, target: str) -> tuple[int, ...]:
@@ -130,7 +133,7 @@ def _transposed(x: Array, order: tuple[int, ...]) -> Array:
     view = x.transpose(order)
     if view.flags.c_contiguous:
         return view
-    is_ready = x.flags.c_contiguous and x.dtype.kind == "f"
+    is_ready = x.size >= LARGE and x.flags.c_contiguous and x.dtype.kind == "f"
     steps = _steps(order, x.shape) if is_ready else None
     if steps is None:
         return np.ascontiguousarray(view)
