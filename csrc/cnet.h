@@ -86,6 +86,10 @@ typedef enum { CNET_FORWARD, CNET_DX, CNET_DW, CNET_PASSES } cnet_pass;
 /* The operations of the kernel `arithmetic`. */
 typedef enum { CNET_ADD, CNET_SUB, CNET_MUL, CNET_DIV } cnet_arithmetic;
 
+/* Which of equal maxima of a window get its gradient: all of them, all in equal shares, the last.
+ */
+typedef enum { CNET_TIES_ALL, CNET_TIES_SHARE, CNET_TIES_LAST } cnet_ties;
+
 /* Elementwise operations: operations.h. */
 #define CNET_ENUMERATOR(name, value, saved, gradient) CNET_OPERATION_##name,
 typedef enum { CNET_OPERATIONS(CNET_ENUMERATOR) CNET_OPERATION_COUNT } cnet_operation;
@@ -231,8 +235,8 @@ typedef struct {
     cnet_recorded *calls;
     ptrdiff_t count;
 } cnet_tape;
-/* Makes the choices of all calls for runs with `threads` threads. Returns the bytes of workspace that
- * they need, or CNET_UNSUITABLE. */
+/* Makes the choices of all calls for runs with `threads` threads. Returns the bytes of workspace
+ * that they need, or CNET_UNSUITABLE. */
 size_t cnet_tape_prepare(cnet_tape *tape, int threads);
 /* Makes the calls from `first` up to `last`, which is excluded. Stops after a call that finds
  * indices out of range and returns its number; otherwise returns `last`. */

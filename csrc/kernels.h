@@ -72,6 +72,10 @@
     IN(real, grad_output)                                                                          \
     OUT(real, dx) GEOMETRY(window2d, g) INTEGER(count_include_pad) INTEGER(divisor_override)
 
+#define CNET_max_pool2d_ties_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                   \
+    IN(real, grad_output)                                                                          \
+    IN(real, x) IN(real, y) OUT(real, dx) GEOMETRY(window2d, g) INTEGER(ties)
+
 /* ---- layout ---- */
 #define CNET_transpose(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                  \
     IN(real, x) OUT(real, y) GEOMETRY(norm, g)
@@ -187,6 +191,7 @@
     KERNEL(max_pool2d_nhwc_backward, NO_WORKSPACE)                                                 \
     KERNEL(avg_pool2d_nhwc, NO_WORKSPACE)                                                          \
     KERNEL(avg_pool2d_nhwc_backward, NO_WORKSPACE)                                                 \
+    KERNEL(max_pool2d_ties_backward, NO_WORKSPACE)                                                 \
     KERNEL(transpose, NO_WORKSPACE)                                                                \
     KERNEL(resample, NO_WORKSPACE)                                                                 \
     KERNEL(gather, NO_WORKSPACE)                                                                   \

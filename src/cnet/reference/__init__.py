@@ -12,6 +12,7 @@ from .channels_last import (
     avg_pool2d_nhwc_backward,
     max_pool2d_nhwc,
     max_pool2d_nhwc_backward,
+    max_pool2d_ties_backward,
     transpose,
 )
 from .columns import col2im, im2col
@@ -76,6 +77,7 @@ __all__ = [
     "max_pool2d_backward",
     "max_pool2d_nhwc",
     "max_pool2d_nhwc_backward",
+    "max_pool2d_ties_backward",
     "prepare_conv2d",
     "prepare_linear",
     "prepared_conv2d",
