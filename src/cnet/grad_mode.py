@@ -13,6 +13,8 @@ class _Current(threading.local):
     enabled = True
     calls: Any = None
     """The list to which calls of operations are appended, or None."""
+    deferred: Any = ()
+    """Weak references to the tensors whose arrays are not computed yet."""
 
 
 current = _Current()

@@ -151,7 +151,7 @@ class Tensor(Variable, Methods):
 
         As in PyTorch, the backward pass does not detect changes made through it.
         """
-        result = Tensor(self._array)
+        result = Tensor(self._share())
         result._view = UNWATCHED
         return result
 
@@ -211,7 +211,7 @@ class Tensor(Variable, Methods):
 
     def detach(self) -> "Tensor":
         """A tensor outside the graph that shares the memory."""
-        return Tensor(self._array)
+        return Tensor(self._share())
 
     def register_hook(self, hook: "Callable[[Tensor], TensorLike | None]") -> HookHandle:
         """Call ``hook(grad)`` in every backward pass, once the gradient of this tensor is complete.
@@ -304,7 +304,7 @@ class Tensor(Variable, Methods):
                 "Can't call numpy() on Tensor that requires grad. "
                 "Use tensor.detach().numpy() instead."
             )
-        return self._array
+        return self._share()
 
     def item(self) -> Any:
         """The only element, as a Python number."""

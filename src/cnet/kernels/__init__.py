@@ -11,7 +11,7 @@ Each family has a file, with the gradients of an operation below the operation.
 from .algorithms import conv2d_algorithm, conv2d_choice
 from .columns import col2im, im2col
 from .conv import conv2d, conv2d_backward
-from .elementwise import elementwise, elementwise_backward, relu, relu_backward, softmax
+from .elementwise import add, elementwise, elementwise_backward, relu, relu_backward, softmax
 from .fused import (
     conv2d_relu_pool,
     conv2d_relu_pool_backward,
@@ -34,6 +34,7 @@ from .transposed import conv_transpose2d, conv_transpose2d_backward
 
 __all__ = [
     "adam_step",
+    "add",
     "avg_pool2d",
     "avg_pool2d_backward",
     "batch_norm",
