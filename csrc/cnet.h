@@ -134,7 +134,7 @@ typedef union {
 typedef union {
     CNET_KERNELS(CNET_MEMBER)
 } cnet_arguments;
-enum { CNET_MAX_SLOTS = sizeof(cnet_arguments) / sizeof(cnet_slot), CNET_MAX_ARRAYS = 8 };
+enum { CNET_MAX_SLOTS = sizeof(cnet_arguments) / sizeof(cnet_slot), CNET_MAX_ARRAYS = 12 };
 
 /* One call of a kernel. Kernels read their arguments by name, as in call->relu_pool.x; the boundary
  * and plans write them as slots. */
@@ -267,10 +267,9 @@ void cnet_set_num_threads(int threads);
 
 /* ---- Memory (memory.c) ---------------------------------------------------------------------
  * Blocks aligned to CNET_ALIGNMENT, for results and workspaces. Released blocks are cached for
- * reuse: at most CNET_CACHE_BLOCKS blocks and CNET_CACHE_BYTES in total. Safe to call from any
- * thread. */
-#define CNET_CACHE_BLOCKS 64
-#define CNET_CACHE_BYTES ((size_t)256 << 20)
+ * reuse: free blocks and blocks in use together have at most 5/4 of the bytes that were in use at
+ * the same time recently, plus CNET_SPARE_BYTES. Safe to call from any thread. */
+#define CNET_SPARE_BYTES ((size_t)64 << 20)
 typedef struct {
     char *data;
     size_t bytes;

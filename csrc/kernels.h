@@ -119,17 +119,31 @@
 
 /* ---- norm ---- */
 #define CNET_batch_norm_stats(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                           \
-    IN(real, x) OUT(real, mean) OUT(real, var) GEOMETRY(norm, g)
+    IN(real, x)                                                                                    \
+    OUT(real, mean)                                                                                \
+    OUT(real, var)                                                                                 \
+    OUT(real, running_mean) OUT(real, running_var) GEOMETRY(norm, g) NUMBER(momentum)
 #define CNET_batch_norm(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                 \
     IN(real, x)                                                                                    \
     IN(real, mean)                                                                                 \
-    IN(real, var) IN(real, weight) IN(real, bias) OUT(real, y) GEOMETRY(norm, g) NUMBER(eps)
+    IN(real, var)                                                                                  \
+    IN(real, weight)                                                                               \
+    IN(real, bias)                                                                                 \
+    IN(real, residual)                                                                             \
+    OUT(real, y) GEOMETRY(norm, g) NUMBER(eps) INTEGER(activation) NUMBER(a) NUMBER(b)
 #define CNET_batch_norm_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                        \
     IN(real, grad_output)                                                                          \
     IN(real, x)                                                                                    \
     IN(real, mean)                                                                                 \
-    IN(real, var) IN(real, weight) OUT(real, dx) OUT(real, dweight) OUT(real, dbias)               \
-        GEOMETRY(norm, g) NUMBER(eps) INTEGER(from_batch)
+    IN(real, var)                                                                                  \
+    IN(real, weight)                                                                               \
+    IN(real, bias)                                                                                 \
+    IN(real, y)                                                                                    \
+    OUT(real, dx)                                                                                  \
+    OUT(real, dweight)                                                                             \
+    OUT(real, dbias)                                                                               \
+    OUT(real, dresidual)                                                                           \
+    GEOMETRY(norm, g) NUMBER(eps) INTEGER(from_batch) INTEGER(activation) NUMBER(a) NUMBER(b)
 #define CNET_group_norm(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                 \
     IN(real, x)                                                                                    \
     IN(real, mean)                                                                                 \

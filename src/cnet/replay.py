@@ -6,7 +6,6 @@ Outside of captured steps, these functions do only what they are named for.
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from .grad_mode import current
@@ -33,11 +32,6 @@ def constant(array: Array) -> Array:
 def copied(array: Array) -> Array:
     """A copy of a gradient."""
     return array.copy() if current.recorder is None else current.recorder.copied(array)
-
-
-def added(a: Array, b: Array) -> Array:
-    """The sum of two gradients."""
-    return np.asarray(a + b) if current.recorder is None else current.recorder.added(a, b)
 
 
 def refuse(reason: str) -> None:

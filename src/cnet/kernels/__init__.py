@@ -18,7 +18,7 @@ from .channels_last import (
 )
 from .columns import col2im, im2col
 from .conv import conv2d, conv2d_backward
-from .elementwise import elementwise, elementwise_backward, relu, relu_backward, softmax
+from .elementwise import add, elementwise, elementwise_backward, relu, relu_backward, softmax
 from .fused import (
     conv2d_relu_pool,
     conv2d_relu_pool_backward,
@@ -42,6 +42,7 @@ from .transposed import conv_transpose2d, conv_transpose2d_backward
 
 __all__ = [
     "adam_step",
+    "add",
     "avg_pool2d",
     "avg_pool2d_backward",
     "avg_pool2d_nhwc",

@@ -104,6 +104,8 @@ class Elementwise(Operation[Tensor]):
     They compute float16 in float32.
     """
 
+    owns_result = True
+
     title: ClassVar[str]
     """The name of the kernel's operation."""
 
@@ -143,7 +145,7 @@ _OF_INTEGERS: dict[str, Callable[[Array, float, float], Any]] = {
 }
 """The operations whose results for integers are integers."""
 
-COMPILED = {name: _class_of(Elementwise, title=name) for name in SAVED}
+COMPILED: dict[str, Any] = {name: _class_of(Elementwise, title=name) for name in SAVED}
 """The operations that the kernels compute."""
 
 
