@@ -16,6 +16,8 @@ max_threads: int
 algorithms: dict[str, int]
 operations: dict[str, int]
 saved_by_operations: dict[str, str]
+combinations: dict[str, tuple[int, int]]
+reductions: dict[str, int]
 
 @final
 class Memory: ...

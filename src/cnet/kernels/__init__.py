@@ -10,6 +10,7 @@ Each family has a file, with the gradients of an operation below the operation.
 
 from .algorithms import conv2d_algorithm, conv2d_choice
 from .columns import col2im, im2col
+from .combine import combine
 from .conv import conv2d, conv2d_backward
 from .elementwise import elementwise, elementwise_backward, relu, relu_backward, softmax
 from .fused import (
@@ -29,10 +30,12 @@ from .norm import (
 from .optim import adam_step, sgd_step
 from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from .products import linear, matmul
+from .reduce import accumulate, reduce
 from .resample import resample
 from .transposed import conv_transpose2d, conv_transpose2d_backward
 
 __all__ = [
+    "accumulate",
     "adam_step",
     "avg_pool2d",
     "avg_pool2d_backward",
@@ -40,6 +43,7 @@ __all__ = [
     "batch_norm_backward",
     "batch_norm_stats",
     "col2im",
+    "combine",
     "conv2d",
     "conv2d_algorithm",
     "conv2d_backward",
@@ -59,6 +63,7 @@ __all__ = [
     "matmul",
     "max_pool2d",
     "max_pool2d_backward",
+    "reduce",
     "relu",
     "relu_backward",
     "relu_pool",

@@ -8,6 +8,7 @@ Each function is written as its equation. There is one file per family, as in `c
 """
 
 from .columns import col2im, im2col
+from .combine import combine
 from .conv import conv2d, conv2d_backward
 from .elementwise import add, copy, elementwise, elementwise_backward, softmax
 from .fused import (
@@ -28,9 +29,11 @@ from .optim import adam_step, sgd_step
 from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from .prepared import prepare_conv2d, prepare_linear, prepared_conv2d, prepared_linear
 from .products import gemm
+from .reduce import accumulate, reduce
 from .resample import resample
 
 __all__ = [
+    "accumulate",
     "adam_step",
     "add",
     "avg_pool2d",
@@ -39,6 +42,7 @@ __all__ = [
     "batch_norm_backward",
     "batch_norm_stats",
     "col2im",
+    "combine",
     "conv2d",
     "conv2d_backward",
     "conv2d_relu_pool",
@@ -58,6 +62,7 @@ __all__ = [
     "prepare_linear",
     "prepared_conv2d",
     "prepared_linear",
+    "reduce",
     "relu_pool",
     "relu_pool_backward",
     "resample",
