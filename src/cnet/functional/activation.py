@@ -371,7 +371,9 @@ _glu_dgates = by_kernel("glu_db")(lambda g, x, gates: g * x * expit(gates) * exp
 class GLU(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axis: int) -> Any:
-        values, gates = map(np.ascontiguousarray, np.split(x, 2, axis))
+        halves = np.split(x, 2, axis)
+        values, gates = [_memory.empty(half.shape, half.dtype) for half in halves]
+        values[...], gates[...] = halves
         ctx.save_for_backward(values, gates)
         ctx.axis = axis
         return _glu(values, gates)

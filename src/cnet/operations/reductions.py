@@ -217,7 +217,7 @@ class Prod(Operation[Tensor]):
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         x, y = ctx.saved
-        if y.all():
+        if y.all() or x.all():
             return _times_quotient(grad.reshape(ctx.kept_shape), y, x)
         zeros = (x == 0).sum(ctx.axes, keepdims=True)
         factors = np.where(x == 0, 1, x)
