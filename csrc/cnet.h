@@ -14,7 +14,9 @@
 #define CNET_H
 
 #include "kernels.h"
+#include "kernels/elementwise/combinations.h"
 #include "kernels/elementwise/operations.h"
+#include "kernels/reduce/reductions.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -98,6 +100,22 @@ typedef struct {
     const char *name, *saved; /* saved: "x" or "y" */
 } cnet_operation_names;
 extern const cnet_operation_names cnet_operations[CNET_OPERATION_COUNT]; /* signatures.c */
+
+/* Elementwise functions of several operands: combinations.h. */
+#define CNET_ENUMERATOR(name, operands, value) CNET_COMBINATION_##name,
+typedef enum { CNET_COMBINATIONS(CNET_ENUMERATOR) CNET_COMBINATION_COUNT } cnet_combination;
+#undef CNET_ENUMERATOR
+typedef struct {
+    const char *name;
+    int operands;
+} cnet_combination_names;
+extern const cnet_combination_names cnet_combinations[CNET_COMBINATION_COUNT]; /* signatures.c */
+
+/* Reductions: reductions.h. */
+#define CNET_ENUMERATOR(name, start, step, join) CNET_REDUCTION_##name,
+typedef enum { CNET_REDUCTIONS(CNET_ENUMERATOR) CNET_REDUCTION_COUNT } cnet_reduction;
+#undef CNET_ENUMERATOR
+extern const char *const cnet_reductions[CNET_REDUCTION_COUNT]; /* signatures.c */
 
 /* ---- Calls ---------------------------------------------------------------------------------
  * The kernels, and their arguments in two views: as structures, and as slots of 8 bytes in the same

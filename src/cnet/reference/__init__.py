@@ -16,6 +16,7 @@ from .channels_last import (
     transpose,
 )
 from .columns import col2im, im2col
+from .combine import combine
 from .conv import conv2d, conv2d_backward
 from .elementwise import (
     add,
@@ -45,9 +46,11 @@ from .optim import adam_step, sgd_step
 from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from .prepared import prepare_conv2d, prepare_linear, prepared_conv2d, prepared_linear
 from .products import gemm
+from .reduce import accumulate, reduce
 from .resample import resample
 
 __all__ = [
+    "accumulate",
     "adam_step",
     "add",
     "arithmetic",
@@ -59,6 +62,7 @@ __all__ = [
     "batch_norm_backward",
     "batch_norm_stats",
     "col2im",
+    "combine",
     "conv2d",
     "conv2d_backward",
     "conv2d_relu_pool",
@@ -82,6 +86,7 @@ __all__ = [
     "prepare_linear",
     "prepared_conv2d",
     "prepared_linear",
+    "reduce",
     "relu_pool",
     "relu_pool_backward",
     "resample",
