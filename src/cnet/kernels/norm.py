@@ -136,7 +136,8 @@ def batch_norm(
         residual = _like_x(f, "residual", residual, x)
     y = _memory.empty(x.shape, x.dtype)
     call(
-        f, x, mean, var, weight, bias, residual, y, _runs(x), eps, number, float(a), float(b)
+        "batch_norm", x, mean, var, weight, bias, residual, y, _runs(x), eps, number, float(a),
+        float(b),
     )  # fmt: skip
     return y
 
