@@ -179,14 +179,20 @@ def _alescontrela_conv(side: Any, batch: int) -> Work:
     m, rng = side.alescontrela, np.random.default_rng(0)
     x, w, b = rng.normal(size=(1, 28, 28)), rng.normal(size=(8, 1, 5, 5)), np.zeros((8, 1))
     grad = rng.normal(size=(8, 24, 24))
-    return lambda: (m.convolution(x, w, b), m.convolutionBackward(grad, x, w, 1))
+    return lambda: (m.convolution(x, w, b), *m.convolutionBackward(grad, x, w, 1))
 
 
 def _vzhou_conv(side: Any, batch: int) -> Work:
     rng = np.random.default_rng(0)
     np.random.seed(0)
     conv, x, grad = side.vzhou.Conv3x3(8), rng.random((28, 28)), rng.normal(size=(26, 26, 8))
-    return lambda: (conv.forward(x), conv.backprop(grad, 0.005))
+
+    def step() -> Any:
+        y = conv.forward(x)
+        conv.backprop(grad, 0.005)
+        return y, conv.filters.copy()
+
+    return step
 
 
 def _case(title: str, bind: Any, batch: int) -> Case:
