@@ -16,14 +16,24 @@ from .channels_last import (
     transpose,
 )
 from .columns import col2im, im2col
+from .combine import combine
 from .conv import conv2d, conv2d_backward
-from .elementwise import add, copy, elementwise, elementwise_backward, softmax
+from .elementwise import (
+    add,
+    arithmetic,
+    copy,
+    elementwise,
+    elementwise_backward,
+    softmax,
+    strided_copy,
+)
 from .fused import (
     conv2d_relu_pool,
     conv2d_relu_pool_backward,
     relu_pool,
     relu_pool_backward,
 )
+from .indexing import gather, scatter
 from .loss import cross_entropy, cross_entropy_backward
 from .norm import (
     batch_norm,
@@ -36,11 +46,14 @@ from .optim import adam_step, sgd_step
 from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from .prepared import prepare_conv2d, prepare_linear, prepared_conv2d, prepared_linear
 from .products import gemm
+from .reduce import accumulate, reduce
 from .resample import resample
 
 __all__ = [
+    "accumulate",
     "adam_step",
     "add",
+    "arithmetic",
     "avg_pool2d",
     "avg_pool2d_backward",
     "avg_pool2d_nhwc",
@@ -49,6 +62,7 @@ __all__ = [
     "batch_norm_backward",
     "batch_norm_stats",
     "col2im",
+    "combine",
     "conv2d",
     "conv2d_backward",
     "conv2d_relu_pool",
@@ -58,6 +72,7 @@ __all__ = [
     "cross_entropy_backward",
     "elementwise",
     "elementwise_backward",
+    "gather",
     "gemm",
     "group_norm",
     "group_norm_backward",
@@ -71,10 +86,13 @@ __all__ = [
     "prepare_linear",
     "prepared_conv2d",
     "prepared_linear",
+    "reduce",
     "relu_pool",
     "relu_pool_backward",
     "resample",
+    "scatter",
     "sgd_step",
     "softmax",
+    "strided_copy",
     "transpose",
 ]
