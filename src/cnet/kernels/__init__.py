@@ -30,7 +30,9 @@ from .norm import (
 from .optim import adam_step, sgd_step
 from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from .products import linear, matmul
+from .random import multinomial
 from .resample import resample
+from .sampling import grid_sample, grid_sample_backward
 from .transposed import conv_transpose2d, conv_transpose2d_backward
 
 __all__ = [
@@ -54,6 +56,8 @@ __all__ = [
     "elementwise",
     "elementwise_backward",
     "gather",
+    "grid_sample",
+    "grid_sample_backward",
     "group_norm",
     "group_norm_backward",
     "im2col",
@@ -61,6 +65,7 @@ __all__ = [
     "matmul",
     "max_pool2d",
     "max_pool2d_backward",
+    "multinomial",
     "relu",
     "relu_backward",
     "relu_pool",

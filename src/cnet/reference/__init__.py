@@ -29,7 +29,9 @@ from .optim import adam_step, sgd_step
 from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from .prepared import prepare_conv2d, prepare_linear, prepared_conv2d, prepared_linear
 from .products import gemm
+from .random import multinomial
 from .resample import resample
+from .sampling import grid_sample, grid_sample_backward
 
 __all__ = [
     "adam_step",
@@ -51,11 +53,14 @@ __all__ = [
     "elementwise_backward",
     "gather",
     "gemm",
+    "grid_sample",
+    "grid_sample_backward",
     "group_norm",
     "group_norm_backward",
     "im2col",
     "max_pool2d",
     "max_pool2d_backward",
+    "multinomial",
     "prepare_conv2d",
     "prepare_linear",
     "prepared_conv2d",
