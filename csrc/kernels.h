@@ -94,6 +94,23 @@
     IN(real, src)                                                                                  \
     IN(int64_t, index) OUT(real, y) GEOMETRY(cells, g) INTEGER(operation) INTEGER(shared)
 
+/* ---- sampling ---- */
+#define CNET_grid_sample(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                \
+    IN(real, x)                                                                                    \
+    IN(real, grid)                                                                                 \
+    OUT(real, y) GEOMETRY(grid, g) INTEGER(mode) INTEGER(padding) INTEGER(align_corners)
+#define CNET_grid_sample_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                       \
+    IN(real, grad_output)                                                                          \
+    IN(real, x)                                                                                    \
+    IN(real, grid)                                                                                 \
+    OUT(real, dx) OUT(real, dgrid)                                                                 \
+        GEOMETRY(grid, g) INTEGER(mode) INTEGER(padding) INTEGER(align_corners)
+
+/* ---- random ---- */
+#define CNET_multinomial(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                \
+    IN(real, weights)                                                                              \
+    IN(double, draws) OUT(int64_t, indices) GEOMETRY(rows, g) INTEGER(samples)
+
 /* ---- gemm ---- */
 #define CNET_gemm(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                       \
     IN(real, a) IN(real, b) IN(real, bias) OUT(real, y) GEOMETRY(gemm, g) INTEGER(relu)
@@ -222,6 +239,9 @@
     KERNEL(resample, NO_WORKSPACE)                                                                 \
     KERNEL(gather, NO_WORKSPACE)                                                                   \
     KERNEL(scatter, NO_WORKSPACE)                                                                  \
+    KERNEL(grid_sample, NO_WORKSPACE)                                                              \
+    KERNEL(grid_sample_backward, NO_WORKSPACE)                                                     \
+    KERNEL(multinomial, WORKSPACE)                                                                 \
     KERNEL(gemm, WORKSPACE)                                                                        \
     KERNEL(prepare_linear, WORKSPACE)                                                              \
     KERNEL(prepared_linear, NO_WORKSPACE)                                                          \

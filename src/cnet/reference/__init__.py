@@ -46,8 +46,10 @@ from .optim import adam_step, sgd_step
 from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from .prepared import prepare_conv2d, prepare_linear, prepared_conv2d, prepared_linear
 from .products import gemm
+from .random import multinomial
 from .reduce import accumulate, reduce
 from .resample import resample
+from .sampling import grid_sample, grid_sample_backward
 
 __all__ = [
     "accumulate",
@@ -74,6 +76,8 @@ __all__ = [
     "elementwise_backward",
     "gather",
     "gemm",
+    "grid_sample",
+    "grid_sample_backward",
     "group_norm",
     "group_norm_backward",
     "im2col",
@@ -82,6 +86,7 @@ __all__ = [
     "max_pool2d_nhwc",
     "max_pool2d_nhwc_backward",
     "max_pool2d_ties_backward",
+    "multinomial",
     "prepare_conv2d",
     "prepare_linear",
     "prepared_conv2d",
