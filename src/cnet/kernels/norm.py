@@ -38,7 +38,7 @@ def batch_norm_stats(x: Array) -> tuple[Array, Array]:
     (4.0, 5.0)
     """
     (x,) = _channels("batch_norm_stats", x)
-    mean, var = (_memory.empty(x.shape[1:2], x.dtype) for _ in range(2))
+    mean, var = _memory.empty(x.shape[1:2], x.dtype), _memory.empty(x.shape[1:2], x.dtype)
     if x.size:
         call("batch_norm_stats", x, mean, var, _runs(x))
     else:
@@ -278,11 +278,16 @@ def _channels(f: str, x: Any, **vectors: Any) -> tuple[Any, ...]:
     x = _check.array(f, "x", x)
     if x.ndim < 2:
         raise ValueError(f"{f}: x must have at least 2 dimensions (got {x.ndim}, shape {x.shape})")
+    dtype, shape, fit = x.dtype, x.shape[1:2], True
     for name, vector in vectors.items():
+        if _check.fits(vector, dtype, shape):
+            continue
+        fit = False
         if vector is not None or name not in ("weight", "bias"):
             vectors[name] = vector = _check.array(f, name, vector, 1)
             _check.same_shape(f, name, vector.shape, "(x.shape[1],)", x.shape[1:2])
-    _check.same_dtype(f, x=x, **vectors)
+    if not fit:
+        _check.same_dtype(f, x=x, **vectors)
     return x, *vectors.values()
 
 
