@@ -29,7 +29,7 @@ from ._blocks import blockwise
 from ._common import unbroadcast
 from ._documentation import documented
 from ._promotion import common_float, common_number, floating
-from .registry import numpy_function, operation, written
+from .registry import numpy_function, operation
 
 Declared = TypeVar("Declared", bound=Callable[..., Any])
 Promote = Callable[..., tuple[Array, ...]]
@@ -100,6 +100,8 @@ class Elementwise(Operation[Tensor]):
     They compute float16 in float32.
     """
 
+    owns_result = True
+
     title: ClassVar[str]
     """The name of the kernel's operation."""
 
@@ -139,7 +141,7 @@ _OF_INTEGERS: dict[str, Callable[[Array, float, float], Any]] = {
 }
 """The operations whose results for integers are integers."""
 
-COMPILED = {name: _class_of(Elementwise, title=name) for name in SAVED}
+COMPILED: dict[str, Any] = {name: _class_of(Elementwise, title=name) for name in SAVED}
 """The operations that the kernels compute."""
 
 
@@ -293,7 +295,7 @@ def _call_of(
     def unary(input: Any, *, out: Tensor | None = None) -> Tensor:
         if not isinstance(input, _UNARY):
             raise TypeError(_refusal(name, "input", input))
-        return written(name, apply(input), out)
+        return apply(input)
 
     def binary(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
         if not isinstance(input, _TENSORS):
@@ -301,7 +303,7 @@ def _call_of(
                 raise TypeError(_refusal(name, "input", input))
         elif numbers == "none" and not isinstance(other, _TENSORS):
             raise TypeError(_refusal(name, "other", other))
-        return written(name, apply(input, other), out)
+        return apply(input, other)
 
     call: Any = unary if declaration.__code__.co_argcount == 1 else binary
     for attribute in ("__module__", "__name__", "__qualname__", "__doc__", "__annotations__"):

@@ -47,7 +47,14 @@ class Sum(Operation[Tensor]):
 
 @operation(Sum, methods=("sum",), numpy=(np.sum,))
 @also_dim
-def sum(input: TensorLike, dim: Axis = None, keepdim: bool = False, dtype: DType = None) -> Tensor:
+def sum(
+    input: TensorLike,
+    dim: Axis = None,
+    keepdim: bool = False,
+    dtype: DType = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The sum of elements.
 
     Float32 numbers are added pairwise or in float64, so that long sums remain accurate.
@@ -61,6 +68,8 @@ def sum(input: TensorLike, dim: Axis = None, keepdim: bool = False, dtype: DType
         Whether to keep these dimensions with size 1. NumPy's name is `keepdims`.
     dtype : dtype, optional
         The dtype to which `input` is converted first.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -111,7 +120,14 @@ class Mean(Operation[Tensor]):
 
 @operation(Mean, methods=("mean",), numpy=(np.mean,))
 @also_dim
-def mean(input: TensorLike, dim: Axis = None, keepdim: bool = False, dtype: DType = None) -> Tensor:
+def mean(
+    input: TensorLike,
+    dim: Axis = None,
+    keepdim: bool = False,
+    dtype: DType = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The arithmetic mean of elements.
 
     Parameters
@@ -123,6 +139,8 @@ def mean(input: TensorLike, dim: Axis = None, keepdim: bool = False, dtype: DTyp
         Whether to keep these dimensions with size 1. NumPy's name is `keepdims`.
     dtype : dtype, optional
         The dtype to which `input` is converted first.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -168,7 +186,9 @@ class LogSumExp(Operation[Tensor]):
 
 @operation(LogSumExp, methods=("logsumexp",))
 @also_dim
-def logsumexp(input: TensorLike, dim: Axis = None, keepdim: bool = False) -> Tensor:
+def logsumexp(
+    input: TensorLike, dim: Axis = None, keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """The logarithm of the sum of exponentials, without overflow.
 
     Parameters
@@ -178,6 +198,8 @@ def logsumexp(input: TensorLike, dim: Axis = None, keepdim: bool = False) -> Ten
         Dimensions to sum along; all by default. NumPy's name is `axis`.
     keepdim : bool, default False
         Whether to keep these dimensions with size 1. NumPy's name is `keepdims`.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -227,7 +249,14 @@ class Prod(Operation[Tensor]):
 
 @operation(Prod, methods=("prod",), numpy=(np.prod,))
 @also_dim
-def prod(input: TensorLike, dim: Axis = None, keepdim: bool = False, dtype: DType = None) -> Tensor:
+def prod(
+    input: TensorLike,
+    dim: Axis = None,
+    keepdim: bool = False,
+    dtype: DType = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The product of elements.
 
     Parameters
@@ -239,6 +268,8 @@ def prod(input: TensorLike, dim: Axis = None, keepdim: bool = False, dtype: DTyp
         Whether to keep these dimensions with size 1. NumPy's name is `keepdims`.
     dtype : dtype, optional
         The dtype to which `input` is converted first.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -264,7 +295,12 @@ def prod(input: TensorLike, dim: Axis = None, keepdim: bool = False, dtype: DTyp
 @operation(Sum, methods=("nansum",), numpy=(np.nansum,))
 @also_dim
 def nansum(
-    input: TensorLike, dim: Axis = None, keepdim: bool = False, dtype: DType = None
+    input: TensorLike,
+    dim: Axis = None,
+    keepdim: bool = False,
+    dtype: DType = None,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """The sum of elements, where NaN counts as 0; arguments and errors are those of `sum`.
 
@@ -280,7 +316,12 @@ def nansum(
 @operation(Mean, methods=("nanmean",), numpy=(np.nanmean,))
 @also_dim
 def nanmean(
-    input: TensorLike, dim: Axis = None, keepdim: bool = False, dtype: DType = None
+    input: TensorLike,
+    dim: Axis = None,
+    keepdim: bool = False,
+    dtype: DType = None,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """The arithmetic mean of the elements that are not NaN; arguments and errors as in `mean`.
 

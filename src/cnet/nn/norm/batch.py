@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from ... import functional as F
 from ...dtypes import DType
 from ...tensor import Tensor, array_of
@@ -53,7 +55,7 @@ class _BatchNorm(ChannelNorm):
             self.eps,
         )
         if tracked is not None:
-            tracked._array += 1
+            np.add(tracked._array, 1, out=tracked._array)
             tracked.note_change(name)
         return y
 
