@@ -7,6 +7,7 @@ results (None if not needed), then the geometry and numbers. It writes the resul
 Each function is written as its equation. There is one file per family, as in `cnet.kernels`.
 """
 
+from .blocked import block, blocked_conv2d, blocked_pool2d, prepare_blocked_conv2d, unblock
 from .columns import col2im, im2col
 from .conv import conv2d, conv2d_backward
 from .elementwise import (
@@ -47,6 +48,9 @@ __all__ = [
     "batch_norm",
     "batch_norm_backward",
     "batch_norm_stats",
+    "block",
+    "blocked_conv2d",
+    "blocked_pool2d",
     "col2im",
     "conv2d",
     "conv2d_backward",
@@ -63,6 +67,7 @@ __all__ = [
     "im2col",
     "max_pool2d",
     "max_pool2d_backward",
+    "prepare_blocked_conv2d",
     "prepare_conv2d",
     "prepare_linear",
     "prepared_conv2d",
@@ -73,4 +78,5 @@ __all__ = [
     "sgd_step",
     "softmax",
     "strided_copy",
+    "unblock",
 ]
