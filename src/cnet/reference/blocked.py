@@ -52,7 +52,8 @@ def blocked_conv2d(
     low: float, high: float,
 ) -> None:  # fmt: skip
     """y = conv2d(x, weight, bias) + residual, limited; x is plain if it has few channels."""
-    is_plain = g.c < 64 // x.itemsize and g.g != g.c
+    is_depthwise = 1 < g.g == g.c == g.o
+    is_plain = g.c < 64 // x.itemsize and not is_depthwise
     images = x.reshape(g.n, g.c, g.h, g.w) if is_plain else _plain(x, (g.n, g.c, g.h, g.w))
     z = np.empty((g.n, g.o, g.oh, g.ow), x.dtype)
     conv2d(images, *prepared, z, g, 0)
