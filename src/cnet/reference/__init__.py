@@ -7,6 +7,7 @@ results (None if not needed), then the geometry and numbers. It writes the resul
 Each function is written as its equation. There is one file per family, as in `cnet.kernels`.
 """
 
+from .blocked import block, blocked_conv2d, blocked_pool2d, prepare_blocked_conv2d, unblock
 from .channels_last import (
     avg_pool2d_nhwc,
     avg_pool2d_nhwc_backward,
@@ -63,6 +64,9 @@ __all__ = [
     "batch_norm",
     "batch_norm_backward",
     "batch_norm_stats",
+    "block",
+    "blocked_conv2d",
+    "blocked_pool2d",
     "col2im",
     "combine",
     "conv2d",
@@ -87,6 +91,7 @@ __all__ = [
     "max_pool2d_nhwc_backward",
     "max_pool2d_ties_backward",
     "multinomial",
+    "prepare_blocked_conv2d",
     "prepare_conv2d",
     "prepare_linear",
     "prepared_conv2d",
@@ -100,4 +105,5 @@ __all__ = [
     "softmax",
     "strided_copy",
     "transpose",
+    "unblock",
 ]
