@@ -81,6 +81,8 @@ if TYPE_CHECKING:
     from .legacy import LongTensor as LongTensor
     from .legacy import ShortTensor as ShortTensor
     from .plan import compile as compile
+    from .recording import CaptureError as CaptureError
+    from .recording import capture as capture
 
 __version__ = "0.1.0"
 newaxis = None
