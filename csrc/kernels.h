@@ -61,11 +61,33 @@
     IN(real, grad_output)                                                                          \
     OUT(real, dx) GEOMETRY(window2d, g) INTEGER(count_include_pad) INTEGER(divisor_override)
 
+#define CNET_max_pool2d_nhwc(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                            \
+    IN(real, x) OUT(real, y) OUT(int32_t, indices) GEOMETRY(window2d, g)
+#define CNET_max_pool2d_nhwc_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                   \
+    IN(real, grad_output) IN(int32_t, indices) OUT(real, dx) GEOMETRY(window2d, g)
+#define CNET_avg_pool2d_nhwc(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                            \
+    IN(real, x)                                                                                    \
+    OUT(real, y) GEOMETRY(window2d, g) INTEGER(count_include_pad) INTEGER(divisor_override)
+#define CNET_avg_pool2d_nhwc_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                   \
+    IN(real, grad_output)                                                                          \
+    OUT(real, dx) GEOMETRY(window2d, g) INTEGER(count_include_pad) INTEGER(divisor_override)
+
+/* ---- layout ---- */
+#define CNET_transpose(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                  \
+    IN(real, x) OUT(real, y) GEOMETRY(norm, g)
+
 /* ---- resample ---- */
 #define CNET_resample(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                   \
     IN(real, x)                                                                                    \
     IN(int64_t, starts)                                                                            \
     IN(int32_t, cells) IN(real, weights) OUT(real, y) GEOMETRY(resample, g) INTEGER(terms)
+
+/* ---- indexing ---- */
+#define CNET_gather(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                     \
+    IN(real, x) IN(int64_t, index) OUT(real, y) GEOMETRY(cells, g) INTEGER(shared)
+#define CNET_scatter(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                    \
+    IN(real, src)                                                                                  \
+    IN(int64_t, index) OUT(real, y) GEOMETRY(cells, g) INTEGER(operation) INTEGER(shared)
 
 /* ---- gemm ---- */
 #define CNET_gemm(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                       \
@@ -85,6 +107,10 @@
     IN(real, saved) OUT(real, dx) COUNT(count) INTEGER(operation) NUMBER(a) NUMBER(b)
 #define CNET_add(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                        \
     IN(real, a) IN(real, b) OUT(real, y) COUNT(count)
+#define CNET_arithmetic(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                 \
+    IN(real, a) IN(real, b) OUT(real, y) GEOMETRY(pair, g) INTEGER(operation)
+#define CNET_strided_copy(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                               \
+    IN(real, x) OUT(real, y) GEOMETRY(pair, g)
 #define CNET_copy(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER) IN(real, x) OUT(real, y) COUNT(count)
 #define CNET_softmax(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                    \
     IN(real, x) OUT(real, y) GEOMETRY(rows, g) INTEGER(logarithm)
@@ -166,7 +192,14 @@
     KERNEL(max_pool2d_backward, NO_WORKSPACE)                                                      \
     KERNEL(avg_pool2d, NO_WORKSPACE)                                                               \
     KERNEL(avg_pool2d_backward, NO_WORKSPACE)                                                      \
+    KERNEL(max_pool2d_nhwc, NO_WORKSPACE)                                                          \
+    KERNEL(max_pool2d_nhwc_backward, NO_WORKSPACE)                                                 \
+    KERNEL(avg_pool2d_nhwc, NO_WORKSPACE)                                                          \
+    KERNEL(avg_pool2d_nhwc_backward, NO_WORKSPACE)                                                 \
+    KERNEL(transpose, NO_WORKSPACE)                                                                \
     KERNEL(resample, NO_WORKSPACE)                                                                 \
+    KERNEL(gather, NO_WORKSPACE)                                                                   \
+    KERNEL(scatter, NO_WORKSPACE)                                                                  \
     KERNEL(gemm, WORKSPACE)                                                                        \
     KERNEL(column_sums, NO_WORKSPACE)                                                              \
     KERNEL(prepare_linear, WORKSPACE)                                                              \
@@ -175,6 +208,8 @@
     KERNEL(elementwise_backward, NO_WORKSPACE)                                                     \
     KERNEL(add, NO_WORKSPACE)                                                                      \
     KERNEL(copy, NO_WORKSPACE)                                                                     \
+    KERNEL(arithmetic, NO_WORKSPACE)                                                               \
+    KERNEL(strided_copy, NO_WORKSPACE)                                                             \
     KERNEL(softmax, NO_WORKSPACE)                                                                  \
     KERNEL(batch_norm_stats, NO_WORKSPACE)                                                         \
     KERNEL(batch_norm, NO_WORKSPACE)                                                               \

@@ -1,6 +1,7 @@
 """The declarations of csrc/cnet.h that the boundary uses."""
 
 from libc.stddef cimport ptrdiff_t, size_t
+from libc.stdint cimport int64_t
 
 
 cdef extern from "cnet.h" nogil:
@@ -13,12 +14,17 @@ cdef extern from "cnet.h" nogil:
     int CNET_DEPTHWISE
     int CNET_WINOGRAD
     int CNET_POINTWISE
+    int CNET_CHANNELS
     int CNET_DIRECT
     int CNET_FOLD
     int CNET_PRODUCT
     int CNET_EXACT
     int CNET_AUTO
     int CNET_PASSES
+    int CNET_ADD
+    int CNET_SUB
+    int CNET_MUL
+    int CNET_DIV
 
     int CNET_OPERATION_COUNT
 
@@ -100,14 +106,14 @@ cdef extern from "cnet.h" nogil:
         const cnet_implementation *kernels
         cnet_step *steps
         ptrdiff_t count
-        ptrdiff_t images
         ptrdiff_t block
         size_t x_image
         size_t y_image
         size_t arena_image
     int cnet_plan_finish(cnet_plan *) noexcept
-    size_t cnet_plan_memory(const cnet_plan *, int) noexcept
-    void cnet_plan_run(const cnet_plan *, const void *, void *, int, char *) noexcept
+    size_t cnet_plan_memory(const cnet_plan *, ptrdiff_t, int) noexcept
+    void cnet_plan_run(
+        const cnet_plan *, ptrdiff_t, const void *, void *, int, char *, double *) noexcept
 
     ctypedef struct cnet_recorded:
         cnet_call call
@@ -123,6 +129,8 @@ cdef extern from "cnet.h" nogil:
     int CNET_MAX_THREADS
     int cnet_get_num_threads() noexcept
     void cnet_set_num_threads(int) noexcept
+    void cnet_record_regions(int64_t *, ptrdiff_t) noexcept
+    ptrdiff_t cnet_stop_recording() noexcept
 
     ctypedef struct cnet_block:
         char *data

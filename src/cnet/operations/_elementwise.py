@@ -27,7 +27,7 @@ from ._blocks import blockwise
 from ._common import unbroadcast
 from ._documentation import documented
 from ._promotion import common_float, common_number, floating
-from .registry import numpy_function, operation, written
+from .registry import numpy_function, operation
 
 Declared = TypeVar("Declared", bound=Callable[..., Any])
 Promote = Callable[..., tuple[Array, ...]]
@@ -257,7 +257,7 @@ def _call_of(
     def unary(input: Any, *, out: Tensor | None = None) -> Tensor:
         if not isinstance(input, _UNARY):
             raise TypeError(_refusal(name, "input", input))
-        return written(name, apply(input), out)
+        return apply(input)
 
     def binary(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
         if not isinstance(input, _TENSORS):
@@ -265,7 +265,7 @@ def _call_of(
                 raise TypeError(_refusal(name, "input", input))
         elif numbers == "none" and not isinstance(other, _TENSORS):
             raise TypeError(_refusal(name, "other", other))
-        return written(name, apply(input, other), out)
+        return apply(input, other)
 
     call: Any = unary if declaration.__code__.co_argcount == 1 else binary
     for attribute in ("__module__", "__name__", "__qualname__", "__doc__", "__annotations__"):

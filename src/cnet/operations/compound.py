@@ -10,7 +10,7 @@ from ..tensor import Number, Operand, Tensor, TensorLike, array_of
 from ._common import weak
 from ._elementwise import define
 from ._promotion import common_number, only_floats
-from .registry import operation, written
+from .registry import operation
 
 __all__ = ["addcdiv", "addcmul", "lerp"]
 
@@ -70,7 +70,7 @@ def addcmul(
     >>> cnet.addcmul(x, x, x, value=0.5)
     tensor([1.5, 4. ])
     """
-    return written("addcmul", AddCMul.apply(input, tensor1, tensor2, value=value), out)
+    return AddCMul.apply(input, tensor1, tensor2, value=value)
 
 
 @operation(methods=("addcmul_",))
@@ -129,7 +129,7 @@ def addcdiv(
     >>> cnet.addcdiv(x, x, cnet.tensor([4.0, 1.0]), value=2)
     tensor([1.5, 6. ])
     """
-    return written("addcdiv", AddCDiv.apply(input, tensor1, tensor2, value=value), out)
+    return AddCDiv.apply(input, tensor1, tensor2, value=value)
 
 
 @operation(methods=("addcdiv_",))
@@ -188,7 +188,7 @@ def lerp(
     >>> cnet.lerp(cnet.tensor([0.0, 1.0]), cnet.tensor([10.0, 2.0]), 0.25)
     tensor([2.5 , 1.25])
     """
-    return written("lerp", Lerp.apply(*_of_one_dtype(input, end, weight)), out)
+    return Lerp.apply(*_of_one_dtype(input, end, weight))
 
 
 @operation(methods=("lerp_",))

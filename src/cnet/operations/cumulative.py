@@ -72,7 +72,9 @@ def _along(
 
 @operation(CumSum, methods=("cumsum",), written=("cumsum_",))
 @also_dim
-def cumsum(input: TensorLike, dim: int, dtype: DType = None) -> Tensor:
+def cumsum(
+    input: TensorLike, dim: int, dtype: DType = None, *, out: Tensor | None = None
+) -> Tensor:
     """The sums of all elements up to each one.
 
     Parameters
@@ -82,6 +84,8 @@ def cumsum(input: TensorLike, dim: int, dtype: DType = None) -> Tensor:
         The dimension to sum along. NumPy's name is `axis`.
     dtype : dtype, optional
         The dtype to which `input` is converted first.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -104,7 +108,9 @@ def cumsum(input: TensorLike, dim: int, dtype: DType = None) -> Tensor:
 
 @operation(CumProd, methods=("cumprod",), written=("cumprod_",))
 @also_dim
-def cumprod(input: TensorLike, dim: int, dtype: DType = None) -> Tensor:
+def cumprod(
+    input: TensorLike, dim: int, dtype: DType = None, *, out: Tensor | None = None
+) -> Tensor:
     """The products of all elements up to each one; arguments and errors are those of `cumsum`.
 
     Examples
@@ -142,7 +148,9 @@ def _extrema(function: str, ufunc: np.ufunc, input: TensorLike, dim: Any) -> Val
 
 @operation(methods=("cummax",))
 @also_dim
-def cummax(input: TensorLike, dim: int) -> ValuesAndIndices:
+def cummax(
+    input: TensorLike, dim: int, *, out: tuple[Tensor, Tensor] | None = None
+) -> ValuesAndIndices:
     """The maxima of all elements up to each one, and the last of their positions.
 
     Parameters
@@ -150,6 +158,8 @@ def cummax(input: TensorLike, dim: int) -> ValuesAndIndices:
     input : Tensor or ndarray, any shape
     dim : int
         The dimension to search along.
+    out : tuple of Tensor, optional
+        Tensors that the results are written into; they are not part of the graph.
 
     Returns
     -------
@@ -172,7 +182,9 @@ def cummax(input: TensorLike, dim: int) -> ValuesAndIndices:
 
 @operation(methods=("cummin",))
 @also_dim
-def cummin(input: TensorLike, dim: int) -> ValuesAndIndices:
+def cummin(
+    input: TensorLike, dim: int, *, out: tuple[Tensor, Tensor] | None = None
+) -> ValuesAndIndices:
     """The minima of all elements up to each one, and the last of their positions.
 
     Arguments, results and errors are those of `cummax`.
@@ -189,9 +201,14 @@ def cummin(input: TensorLike, dim: int) -> ValuesAndIndices:
 @operation(methods=("diff",), numpy=(np.diff,))
 @also_dim
 def diff(
-    input: TensorLike, n: int = 1, dim: int = -1, prepend: TensorLike | None = None,
+    input: TensorLike,
+    n: int = 1,
+    dim: int = -1,
+    prepend: TensorLike | None = None,
     append: TensorLike | None = None,
-) -> Tensor:  # fmt: skip
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The differences of neighbours along a dimension.
 
     Parameters
@@ -202,6 +219,8 @@ def diff(
     dim : int, default -1
     prepend, append : Tensor, optional
         Elements before and after those of `input`.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------

@@ -18,7 +18,7 @@ from ._common import unbroadcast, weak
 from ._elementwise import compiled, define, formula, zeros
 from ._promotion import common_number, promoted_to_float
 from .arithmetic import Arithmetic
-from .registry import operation, written
+from .registry import operation
 
 __all__ = [
     "div", "divide", "floor_divide", "fmod", "reciprocal", "remainder", "true_divide",
@@ -159,11 +159,8 @@ def div(
     >>> cnet.div(cnet.tensor([-7, 7]), 2, rounding_mode="trunc")
     tensor([-3,  3])
     """
-    return written(
-        "div",
-        (Div if rounding_mode is None else _rounded("div", rounding_mode)).apply(input, other),
-        out,
-    )
+    function = Div if rounding_mode is None else _rounded("div", rounding_mode)
+    return function.apply(input, other)
 
 
 @operation(methods=("true_divide",))
@@ -176,7 +173,7 @@ def true_divide(dividend: Operand, divisor: Operand, *, out: Tensor | None = Non
     >>> cnet.true_divide(cnet.tensor([1, 2]), 4)
     tensor([0.25, 0.5 ])
     """
-    return div(dividend, divisor, out=out)
+    return div(dividend, divisor)
 
 
 @operation(methods=("div_", "divide_"))

@@ -12,7 +12,7 @@ from ..inplace import apply_in_place
 from ..tensor import Operand, Tensor, TensorLike
 from ._elementwise import compiled, define, formula
 from ._promotion import common, only_floats
-from .registry import operation, written
+from .registry import operation
 
 __all__ = [
     "abs",
@@ -306,7 +306,7 @@ def logit(input: TensorLike, eps: float | None = None, *, out: Tensor | None = N
     >>> cnet.logit(cnet.tensor([0.5, 0.9]))
     tensor([0.    , 2.1972])
     """
-    return written("logit", Logit.apply(input, eps=eps), out)
+    return Logit.apply(input, eps=eps)
 
 
 @operation(methods=("logit_",))

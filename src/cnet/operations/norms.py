@@ -78,7 +78,12 @@ def _root(x: Array, axes: Axes) -> Array:
 
 
 def vector_norm(
-    function: str, x: TensorLike, order: float, dim: Axis, keepdim: bool, dtype: DType
+    function: str,
+    x: TensorLike,
+    order: float,
+    dim: Axis,
+    keepdim: bool,
+    dtype: DType,
 ) -> Tensor:
     """The norm of vectors along dimensions, all by default."""
     if isinstance(order, str) or order is None:
@@ -109,7 +114,12 @@ class SingularValues(Operation[Tensor]):
 
 
 def matrix_norm(
-    function: str, x: TensorLike, order: Order, dim: Sequence[int], keepdim: bool, dtype: DType
+    function: str,
+    x: TensorLike,
+    order: Order,
+    dim: Sequence[int],
+    keepdim: bool,
+    dtype: DType,
 ) -> Tensor:
     """The norm of matrices in two dimensions."""
     if dtype is not None:
@@ -148,9 +158,14 @@ def matrix_norm(
 @operation(VectorNorm, methods=("norm",))
 @also_dim
 def norm(
-    input: TensorLike, p: Order = "fro", dim: Axis = None, keepdim: bool = False,
+    input: TensorLike,
+    p: Order = "fro",
+    dim: Axis = None,
+    keepdim: bool = False,
     dtype: DType = None,
-) -> Tensor:  # fmt: skip
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The norm of all elements or along dimensions.
 
     Parameters
@@ -165,6 +180,8 @@ def norm(
         Whether to keep these dimensions with size 1.
     dtype : dtype, optional
         The dtype to which `input` is converted first.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------

@@ -45,7 +45,14 @@ class Sum(Operation[Tensor]):
 
 @operation(Sum, methods=("sum",), numpy=(np.sum,))
 @also_dim
-def sum(input: TensorLike, dim: Axis = None, keepdim: bool = False, dtype: DType = None) -> Tensor:
+def sum(
+    input: TensorLike,
+    dim: Axis = None,
+    keepdim: bool = False,
+    dtype: DType = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The sum of elements.
 
     Float32 numbers are added pairwise or in float64, so that long sums remain accurate.
@@ -59,6 +66,8 @@ def sum(input: TensorLike, dim: Axis = None, keepdim: bool = False, dtype: DType
         Whether to keep these dimensions with size 1. NumPy's name is `keepdims`.
     dtype : dtype, optional
         The dtype to which `input` is converted first.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -109,7 +118,14 @@ class Mean(Operation[Tensor]):
 
 @operation(Mean, methods=("mean",), numpy=(np.mean,))
 @also_dim
-def mean(input: TensorLike, dim: Axis = None, keepdim: bool = False, dtype: DType = None) -> Tensor:
+def mean(
+    input: TensorLike,
+    dim: Axis = None,
+    keepdim: bool = False,
+    dtype: DType = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The arithmetic mean of elements.
 
     Parameters
@@ -121,6 +137,8 @@ def mean(input: TensorLike, dim: Axis = None, keepdim: bool = False, dtype: DTyp
         Whether to keep these dimensions with size 1. NumPy's name is `keepdims`.
     dtype : dtype, optional
         The dtype to which `input` is converted first.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -165,7 +183,9 @@ class LogSumExp(Operation[Tensor]):
 
 @operation(LogSumExp, methods=("logsumexp",))
 @also_dim
-def logsumexp(input: TensorLike, dim: Axis = None, keepdim: bool = False) -> Tensor:
+def logsumexp(
+    input: TensorLike, dim: Axis = None, keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """The logarithm of the sum of exponentials, without overflow.
 
     Parameters
@@ -175,6 +195,8 @@ def logsumexp(input: TensorLike, dim: Axis = None, keepdim: bool = False) -> Ten
         Dimensions to sum along; all by default. NumPy's name is `axis`.
     keepdim : bool, default False
         Whether to keep these dimensions with size 1. NumPy's name is `keepdims`.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -215,7 +237,14 @@ class Prod(Operation[Tensor]):
 
 @operation(Prod, methods=("prod",), numpy=(np.prod,))
 @also_dim
-def prod(input: TensorLike, dim: Axis = None, keepdim: bool = False, dtype: DType = None) -> Tensor:
+def prod(
+    input: TensorLike,
+    dim: Axis = None,
+    keepdim: bool = False,
+    dtype: DType = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The product of elements.
 
     Parameters
@@ -227,6 +256,8 @@ def prod(input: TensorLike, dim: Axis = None, keepdim: bool = False, dtype: DTyp
         Whether to keep these dimensions with size 1. NumPy's name is `keepdims`.
     dtype : dtype, optional
         The dtype to which `input` is converted first.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -252,7 +283,12 @@ def prod(input: TensorLike, dim: Axis = None, keepdim: bool = False, dtype: DTyp
 @operation(Sum, methods=("nansum",), numpy=(np.nansum,))
 @also_dim
 def nansum(
-    input: TensorLike, dim: Axis = None, keepdim: bool = False, dtype: DType = None
+    input: TensorLike,
+    dim: Axis = None,
+    keepdim: bool = False,
+    dtype: DType = None,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """The sum of elements, where NaN counts as 0; arguments and errors are those of `sum`.
 
@@ -268,7 +304,12 @@ def nansum(
 @operation(Mean, methods=("nanmean",), numpy=(np.nanmean,))
 @also_dim
 def nanmean(
-    input: TensorLike, dim: Axis = None, keepdim: bool = False, dtype: DType = None
+    input: TensorLike,
+    dim: Axis = None,
+    keepdim: bool = False,
+    dtype: DType = None,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """The arithmetic mean of the elements that are not NaN; arguments and errors as in `mean`.
 

@@ -12,7 +12,7 @@ from ..inplace import apply_in_place
 from ..tensor import Tensor, TensorLike
 from ._elementwise import define, formula, zeros
 from ._promotion import common, common_number, only_floats
-from .registry import operation, written
+from .registry import operation
 
 __all__ = ["ceil", "fix", "floor", "frac", "round", "sgn", "sign", "trunc"]
 
@@ -151,7 +151,7 @@ def round(input: TensorLike, *, decimals: int = 0, out: Tensor | None = None) ->
     >>> cnet.round(cnet.tensor([0.5, 1.55, 2.25]), decimals=1)
     tensor([0.5, 1.6, 2.2])
     """
-    return written("round", Round.apply(input, decimals=decimals), out)
+    return Round.apply(input, decimals=decimals)
 
 
 @operation(methods=("round_",))

@@ -16,7 +16,7 @@ from ..tensor import Operand, Tensor, TensorLike, array_of
 from ._common import unbroadcast, weak
 from ._elementwise import check_broadcast, define, formula
 from ._promotion import common, common_number, promoted
-from .registry import numpy_function, operation, written
+from .registry import numpy_function, operation
 
 __all__ = [
     "clamp", "clamp_max", "clamp_min", "clip", "fmax", "fmin", "heaviside", "maximum", "minimum",
@@ -126,7 +126,7 @@ def heaviside(input: TensorLike, values: TensorLike, *, out: Tensor | None = Non
         raise TypeError(
             f"heaviside: values.dtype must equal input.dtype (got {values.dtype} and {input.dtype})"
         )
-    return written("heaviside", Heaviside.apply(input, values), out)
+    return Heaviside.apply(input, values)
 
 
 def _nan_to_num(x: Array, nan: float | None, posinf: Any, neginf: Any) -> Any:
@@ -178,7 +178,7 @@ def nan_to_num(
     tensor([1., 0., 9.])
     """
     options = {"nan": nan, "posinf": posinf, "neginf": neginf}
-    return written("nan_to_num", NanToNum.apply(input, **options), out)
+    return NanToNum.apply(input, **options)
 
 
 @operation(methods=("nan_to_num_",))
@@ -274,7 +274,7 @@ def clamp(
     >>> cnet.clamp(cnet.tensor([-4.0, 0.5, 9.0]), 0, 1)
     tensor([0. , 0.5, 1. ])
     """
-    return written("clamp", Clip.apply(input, *_bounds("clamp", min, max)), out)
+    return Clip.apply(input, *_bounds("clamp", min, max))
 
 
 def _bounds(function: str, min: Operand | None, max: Operand | None) -> tuple[Any, Any]:
@@ -391,7 +391,7 @@ def where(
     >>> cnet.where(x > 0, x, 0.1 * x)
     tensor([-0.2,  3. ])
     """
-    return written("where", Where.apply(condition, weak(input), weak(other)), out)
+    return Where.apply(condition, weak(input), weak(other))
 
 
 @operation(methods=("where",))
