@@ -31,8 +31,16 @@ def constant(array: Array) -> Array:
 
 
 def copied(array: Array) -> Array:
-    """A copy of a gradient."""
+    """A copy of an array."""
     return array.copy() if current.recorder is None else current.recorder.copied(array)
+
+
+def assign(x: Array, y: Array) -> None:
+    """Write the values of `y` into `x`."""
+    if current.recorder is None:
+        x[...] = y
+    else:
+        current.recorder.assigned(x, y)
 
 
 def added(a: Array, b: Array) -> Array:

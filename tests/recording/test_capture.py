@@ -1,5 +1,6 @@
 """Captured steps: the same bits as the function, whatever changes between the steps."""
 
+import random
 from typing import Any
 
 import numpy as np
@@ -145,6 +146,7 @@ def refused(function: Any, calls: int = 3) -> str:
 def test_what_cannot_be_captured_is_named() -> None:
     layer = nn.Linear(3, 2, dtype=cnet.float64)
     layer.register_forward_hook(lambda module, args, output: None)
+    generator = np.random.default_rng(0)
     factor = np.ones(())
 
     def changes_an_array(x: cnet.Tensor) -> cnet.Tensor:
@@ -158,7 +160,11 @@ def test_what_cannot_be_captured_is_named() -> None:
         (lambda x: x.shape[0] * 2.0, "it returns a value of type float"),
         (lambda x: cnet.tensor(x.numpy() * 2), "numpy() reads"),
         (layer, "Linear has a hook"),
-        (lambda x: x * np.random.rand(), "a replay gives another result"),
+        (lambda x: x * np.random.rand(), "NumPy's global generator"),
+        (lambda x: x * random.random(), "Python's or NumPy's"),
+        (lambda x: x * cnet.rand(3), "random numbers outside of operations"),
+        (lambda x: x * generator.random(), "a replay gives another result"),
+        (lambda x: x.add_(1), "an argument in place"),
         (changes_an_array, "a replay gives another result"),
         (lambda x: x * outer, "call detach()"),
     ):

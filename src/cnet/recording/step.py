@@ -157,6 +157,8 @@ class CapturedStep:
         for value in _leaves(result):
             if not (value is None or isinstance(value, (Variable, np.ndarray))):
                 recorder.refuse(f"it returns a value of type {type(value).__name__}, not a tensor")
+        if any(recorder.buffers.of(array).is_written for array in _arrays(own)):
+            recorder.refuse("it changes an argument in place")
         if recorder.refusal is not None:
             self._refuse(recorder.refusal)
         else:

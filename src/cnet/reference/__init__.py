@@ -32,7 +32,12 @@ from .fused import (
     relu_pool_backward,
 )
 from .indexing import gather, scatter
-from .loss import cross_entropy, cross_entropy_backward
+from .loss import (
+    cross_entropy,
+    cross_entropy_backward,
+    reduce_losses,
+    reduce_losses_backward,
+)
 from .norm import (
     batch_norm,
     batch_norm_backward,
@@ -43,7 +48,7 @@ from .norm import (
 from .optim import adam_step, sgd_step
 from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from .prepared import prepare_conv2d, prepare_linear, prepared_conv2d, prepared_linear
-from .products import gemm
+from .products import column_sums, gemm
 from .resample import resample
 
 __all__ = [
@@ -58,6 +63,7 @@ __all__ = [
     "batch_norm_backward",
     "batch_norm_stats",
     "col2im",
+    "column_sums",
     "conv2d",
     "conv2d_backward",
     "conv2d_relu_pool",
@@ -80,6 +86,8 @@ __all__ = [
     "prepare_linear",
     "prepared_conv2d",
     "prepared_linear",
+    "reduce_losses",
+    "reduce_losses_backward",
     "relu_pool",
     "relu_pool_backward",
     "resample",
