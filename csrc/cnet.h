@@ -14,7 +14,9 @@
 #define CNET_H
 
 #include "kernels.h"
+#include "kernels/elementwise/combinations.h"
 #include "kernels/elementwise/operations.h"
+#include "kernels/reduce/reductions.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -86,6 +88,10 @@ typedef enum { CNET_FORWARD, CNET_DX, CNET_DW, CNET_PASSES } cnet_pass;
 /* The operations of the kernel `arithmetic`. */
 typedef enum { CNET_ADD, CNET_SUB, CNET_MUL, CNET_DIV } cnet_arithmetic;
 
+/* Which of equal maxima of a window get its gradient: all of them, all in equal shares, the last.
+ */
+typedef enum { CNET_TIES_ALL, CNET_TIES_SHARE, CNET_TIES_LAST } cnet_ties;
+
 /* Elementwise operations: operations.h. */
 #define CNET_ENUMERATOR(name, value, saved, gradient) CNET_OPERATION_##name,
 typedef enum { CNET_OPERATIONS(CNET_ENUMERATOR) CNET_OPERATION_COUNT } cnet_operation;
@@ -94,6 +100,22 @@ typedef struct {
     const char *name, *saved; /* saved: "x" or "y" */
 } cnet_operation_names;
 extern const cnet_operation_names cnet_operations[CNET_OPERATION_COUNT]; /* signatures.c */
+
+/* Elementwise functions of several operands: combinations.h. */
+#define CNET_ENUMERATOR(name, operands, value) CNET_COMBINATION_##name,
+typedef enum { CNET_COMBINATIONS(CNET_ENUMERATOR) CNET_COMBINATION_COUNT } cnet_combination;
+#undef CNET_ENUMERATOR
+typedef struct {
+    const char *name;
+    int operands;
+} cnet_combination_names;
+extern const cnet_combination_names cnet_combinations[CNET_COMBINATION_COUNT]; /* signatures.c */
+
+/* Reductions: reductions.h. */
+#define CNET_ENUMERATOR(name, start, step, join) CNET_REDUCTION_##name,
+typedef enum { CNET_REDUCTIONS(CNET_ENUMERATOR) CNET_REDUCTION_COUNT } cnet_reduction;
+#undef CNET_ENUMERATOR
+extern const char *const cnet_reductions[CNET_REDUCTION_COUNT]; /* signatures.c */
 
 /* ---- Calls ---------------------------------------------------------------------------------
  * The kernels, and their arguments in two views: as structures, and as slots of 8 bytes in the same
@@ -130,7 +152,7 @@ typedef union {
 typedef union {
     CNET_KERNELS(CNET_MEMBER)
 } cnet_arguments;
-enum { CNET_MAX_SLOTS = sizeof(cnet_arguments) / sizeof(cnet_slot), CNET_MAX_ARRAYS = 8 };
+enum { CNET_MAX_SLOTS = sizeof(cnet_arguments) / sizeof(cnet_slot), CNET_MAX_ARRAYS = 12 };
 
 /* One call of a kernel. Kernels read their arguments by name, as in call->relu_pool.x; the boundary
  * and plans write them as slots. */
@@ -231,8 +253,8 @@ typedef struct {
     cnet_recorded *calls;
     ptrdiff_t count;
 } cnet_tape;
-/* Makes the choices of all calls for runs with `threads` threads. Returns the bytes of workspace that
- * they need, or CNET_UNSUITABLE. */
+/* Makes the choices of all calls for runs with `threads` threads. Returns the bytes of workspace
+ * that they need, or CNET_UNSUITABLE. */
 size_t cnet_tape_prepare(cnet_tape *tape, int threads);
 /* Makes the calls from `first` up to `last`, which is excluded. Stops after a call that finds
  * indices out of range and returns its number; otherwise returns `last`. */
@@ -263,10 +285,9 @@ void cnet_set_num_threads(int threads);
 
 /* ---- Memory (memory.c) ---------------------------------------------------------------------
  * Blocks aligned to CNET_ALIGNMENT, for results and workspaces. Released blocks are cached for
- * reuse: at most CNET_CACHE_BLOCKS blocks and CNET_CACHE_BYTES in total. Safe to call from any
- * thread. */
-#define CNET_CACHE_BLOCKS 64
-#define CNET_CACHE_BYTES ((size_t)256 << 20)
+ * reuse: free blocks and blocks in use together have at most 5/4 of the bytes that were in use at
+ * the same time recently, plus CNET_SPARE_BYTES. Safe to call from any thread. */
+#define CNET_SPARE_BYTES ((size_t)64 << 20)
 typedef struct {
     char *data;
     size_t bytes;

@@ -8,7 +8,8 @@
  * Arguments come in this order:
  *     IN(type, name)        an array that is read, or NULL
  *     OUT(type, name)       an array that is written or updated, or NULL. Types: real is the dtype
- *                           of the call, void is any
+ *                           of the call, void is any,
+ *                           others are those of C
  *     GEOMETRY(type, name)  a structure of sizes, cnet_<type>
  *     COUNT(name)           the elements of the first array; the boundary fills it in
  *     INTEGER(name)         a ptrdiff_t; options that are on or off are 1 or 0
@@ -72,6 +73,10 @@
     IN(real, grad_output)                                                                          \
     OUT(real, dx) GEOMETRY(window2d, g) INTEGER(count_include_pad) INTEGER(divisor_override)
 
+#define CNET_max_pool2d_ties_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                   \
+    IN(real, grad_output)                                                                          \
+    IN(real, x) IN(real, y) OUT(real, dx) GEOMETRY(window2d, g) INTEGER(ties)
+
 /* ---- layout ---- */
 #define CNET_transpose(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                  \
     IN(real, x) OUT(real, y) GEOMETRY(norm, g)
@@ -105,6 +110,11 @@
 #define CNET_elementwise_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                       \
     IN(real, grad_output)                                                                          \
     IN(real, saved) OUT(real, dx) COUNT(count) INTEGER(operation) NUMBER(a) NUMBER(b)
+#define CNET_combine(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                    \
+    IN(real, a)                                                                                    \
+    IN(real, b)                                                                                    \
+    IN(real, c)                                                                                    \
+    IN(real, d) OUT(real, y) GEOMETRY(norm, g) INTEGER(operation) INTEGER(axes)
 #define CNET_add(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                        \
     IN(real, a) IN(real, b) OUT(real, y) COUNT(count)
 #define CNET_arithmetic(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                 \
@@ -115,19 +125,39 @@
 #define CNET_softmax(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                    \
     IN(real, x) OUT(real, y) GEOMETRY(rows, g) INTEGER(logarithm)
 
+/* ---- reduce ---- */
+#define CNET_reduce(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                     \
+    IN(real, x) OUT(double, y) GEOMETRY(norm, g) INTEGER(operation)
+#define CNET_accumulate(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                 \
+    IN(real, x) OUT(real, y) GEOMETRY(norm, g) INTEGER(product) INTEGER(reversed)
+
 /* ---- norm ---- */
 #define CNET_batch_norm_stats(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                           \
-    IN(real, x) OUT(real, mean) OUT(real, var) GEOMETRY(norm, g)
+    IN(real, x)                                                                                    \
+    OUT(real, mean)                                                                                \
+    OUT(real, var)                                                                                 \
+    OUT(real, running_mean) OUT(real, running_var) GEOMETRY(norm, g) NUMBER(momentum)
 #define CNET_batch_norm(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                 \
     IN(real, x)                                                                                    \
     IN(real, mean)                                                                                 \
-    IN(real, var) IN(real, weight) IN(real, bias) OUT(real, y) GEOMETRY(norm, g) NUMBER(eps)
+    IN(real, var)                                                                                  \
+    IN(real, weight)                                                                               \
+    IN(real, bias)                                                                                 \
+    IN(real, residual)                                                                             \
+    OUT(real, y) GEOMETRY(norm, g) NUMBER(eps) INTEGER(activation) NUMBER(a) NUMBER(b)
 #define CNET_batch_norm_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                        \
     IN(real, grad_output)                                                                          \
     IN(real, x)                                                                                    \
     IN(real, mean)                                                                                 \
-    IN(real, var) IN(real, weight) OUT(real, dx) OUT(real, dweight) OUT(real, dbias)               \
-        GEOMETRY(norm, g) NUMBER(eps) INTEGER(from_batch)
+    IN(real, var)                                                                                  \
+    IN(real, weight)                                                                               \
+    IN(real, bias)                                                                                 \
+    IN(real, y)                                                                                    \
+    OUT(real, dx)                                                                                  \
+    OUT(real, dweight)                                                                             \
+    OUT(real, dbias)                                                                               \
+    OUT(real, dresidual)                                                                           \
+    GEOMETRY(norm, g) NUMBER(eps) INTEGER(from_batch) INTEGER(activation) NUMBER(a) NUMBER(b)
 #define CNET_group_norm(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                 \
     IN(real, x)                                                                                    \
     IN(real, mean)                                                                                 \
@@ -196,6 +226,7 @@
     KERNEL(max_pool2d_nhwc_backward, NO_WORKSPACE)                                                 \
     KERNEL(avg_pool2d_nhwc, NO_WORKSPACE)                                                          \
     KERNEL(avg_pool2d_nhwc_backward, NO_WORKSPACE)                                                 \
+    KERNEL(max_pool2d_ties_backward, NO_WORKSPACE)                                                 \
     KERNEL(transpose, NO_WORKSPACE)                                                                \
     KERNEL(resample, NO_WORKSPACE)                                                                 \
     KERNEL(gather, NO_WORKSPACE)                                                                   \
@@ -206,11 +237,14 @@
     KERNEL(prepared_linear, NO_WORKSPACE)                                                          \
     KERNEL(elementwise, NO_WORKSPACE)                                                              \
     KERNEL(elementwise_backward, NO_WORKSPACE)                                                     \
+    KERNEL(combine, NO_WORKSPACE)                                                                  \
     KERNEL(add, NO_WORKSPACE)                                                                      \
     KERNEL(copy, NO_WORKSPACE)                                                                     \
     KERNEL(arithmetic, NO_WORKSPACE)                                                               \
     KERNEL(strided_copy, NO_WORKSPACE)                                                             \
     KERNEL(softmax, NO_WORKSPACE)                                                                  \
+    KERNEL(reduce, WORKSPACE)                                                                      \
+    KERNEL(accumulate, NO_WORKSPACE)                                                               \
     KERNEL(batch_norm_stats, NO_WORKSPACE)                                                         \
     KERNEL(batch_norm, NO_WORKSPACE)                                                               \
     KERNEL(batch_norm_backward, NO_WORKSPACE)                                                      \

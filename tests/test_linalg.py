@@ -1,5 +1,7 @@
 """`cnet.linalg` against NumPy, with gradient checks and errors."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -89,12 +91,16 @@ def fixed(u):
     return u * u[..., :1, :].sign()
 
 
+def _product(u: Any, s: Any, vh: Any) -> Any:
+    return u @ s.diag_embed() @ vh
+
+
 GRADIENTS = [
     ("svd", lambda x: [fixed(linalg.svd(x, False).U), linalg.svd(x, False).S], TALL),
     ("svd, Vh", lambda x: [fixed(linalg.svd(x, False).Vh.mT)], TALL),
     ("svd of wide", lambda x: [fixed(linalg.svd(x, False).Vh.mT)], WIDE),
     ("svd of wide, U", lambda x: [fixed(linalg.svd(x, False).U)], WIDE),
-    ("svd, the product", lambda x: [(lambda u, s, v: u @ s.diag_embed() @ v)(*linalg.svd(x, False))], TALL),
+    ("svd, the product", lambda x: [_product(*linalg.svd(x, False))], TALL),
     ("svd, full, values", lambda x: [linalg.svd(x).S], TALL),
     ("svdvals", lambda x: [linalg.svdvals(x)], WIDE),
     ("nuclear norm", lambda x: [linalg.matrix_norm(x, "nuc")], TALL),

@@ -34,6 +34,18 @@ cdef extern from "cnet.h" nogil:
 
     const cnet_operation_names *cnet_operations
 
+    int CNET_COMBINATION_COUNT
+
+    ctypedef struct cnet_combination_names:
+        const char *name
+        int operands
+
+    const cnet_combination_names *cnet_combinations
+
+    int CNET_REDUCTION_COUNT
+
+    const char *const *cnet_reductions
+
     int CNET_KERNEL_COUNT
 
     ctypedef union cnet_slot:

@@ -18,6 +18,8 @@ algorithms: dict[str, int]
 operations: dict[str, int]
 arithmetic_operations: dict[str, int]
 saved_by_operations: dict[str, str]
+combinations: dict[str, tuple[int, int]]
+reductions: dict[str, int]
 
 @final
 class Memory: ...

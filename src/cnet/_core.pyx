@@ -72,6 +72,13 @@ saved_by_operations = {
     for i in range(CNET_OPERATION_COUNT)
 }
 
+# The number of each elementwise function of several operands, and how many operands it has.
+combinations = {
+    cnet_combinations[i].name.decode(): (i, cnet_combinations[i].operands)
+    for i in range(CNET_COMBINATION_COUNT)
+}
+reductions = {cnet_reductions[i].decode(): i for i in range(CNET_REDUCTION_COUNT)}
+
 
 # ---- Memory --------------------------------------------------------------------------------------
 

@@ -55,6 +55,18 @@ def is_listing_calls() -> bool:
     return current.calls is not None
 
 
+def settle() -> None:
+    """Compute the arrays of this thread's tensors that are not computed yet.
+
+    To be called before an array changes in place, or is handed out: such a tensor may depend on it.
+    """
+    waiting, current.deferred = current.deferred, ()
+    for reference in waiting:
+        variable = reference()
+        if variable is not None:
+            variable._array  # noqa: B018, computed when it is read
+
+
 class Variable:
     """The part of a tensor that the graph uses: its array, its origin and its gradient."""
 
@@ -105,6 +117,19 @@ class Variable:
         """Record for the backward pass that an operation changed the array in place."""
         if self._view is not UNWATCHED:
             changes.changed(self._array, name)
+
+    def _share(self) -> Array:
+        """The array, for a use in which changes of its elements are not noticed."""
+        if current.deferred:
+            settle()
+        variable = self
+        while variable._view is not None:
+            if variable._grad_fn is not None:
+                variable._grad_fn.is_shared = True
+            variable = variable._view.parent
+        if variable._grad_fn is not None:
+            variable._grad_fn.is_shared = True
+        return self._array
 
     def _rebase(self, node: "Context") -> None:
         """Make the node of an in-place operation the origin of the array."""
@@ -194,6 +219,10 @@ class Context:
     """The outputs of a float dtype that have no gradient."""
     dirty: tuple[Any, ...] = ()
     non_differentiable: tuple[Any, ...] = ()
+    is_shared = False
+    """Whether the array of the output may change without notice."""
+    spanned: "tuple[Edge, ...]" = ()
+    """The edges between the operations that were computed together, as this node."""
     number = -1
     """Higher than the numbers of the nodes of the inputs; -1 if the call is not recorded."""
     _hooks: dict[int, Hooks] = _NO_HOOKS
@@ -304,6 +333,10 @@ class Context:
                 inputs.append((edge, gradient))
         return inputs
 
+    def propagate_through(self, gradients: Sequence[Array | None]) -> list[tuple[Edge, Array]]:
+        """Like `propagate`, but for the inputs of all operations that were computed together."""
+        return self.propagate(gradients)
+
     def release(self) -> None:
         """Free the saved values: the node can still be inspected, but not propagated again."""
         self.saved = ()
@@ -316,6 +349,9 @@ class Operation(Generic[Output]):
     The type parameter, as in ``Operation[Tensor]``, is the return type of `apply`. `Function` is
     the corresponding class for code that computes on tensors, as in PyTorch.
     """
+
+    owns_result: ClassVar[bool] = False
+    """Whether the result is always a new array that only its tensor and the graph have."""
 
     @staticmethod
     def forward(ctx: Context, *args: Any, **kwargs: Any) -> Any:

@@ -6,7 +6,6 @@ Outside of captured steps, these functions do only what they are named for.
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from .grad_mode import current
@@ -43,11 +42,6 @@ def assign(x: Array, y: Array) -> None:
         current.recorder.assigned(x, y)
 
 
-def added(a: Array, b: Array) -> Array:
-    """The sum of two gradients."""
-    return np.asarray(a + b) if current.recorder is None else current.recorder.added(a, b)
-
-
 def refuse(reason: str) -> None:
     """Note why the step cannot be replayed."""
     if current.recorder is not None:
@@ -57,3 +51,9 @@ def refuse(reason: str) -> None:
 def note_read(name: str) -> None:
     """Note that Python reads values, which its further steps may depend on."""
     refuse(f"{name}() reads values, on which Python code may depend")
+
+
+def note_leaves(*args: Any) -> None:
+    """Note the tensors among the arguments of a function that is no operation."""
+    if current.recorder is not None:
+        current.recorder.read(args)

@@ -182,7 +182,8 @@ def _set_exact(exact: bool) -> None:
 def empty_cache() -> None:
     """Return the memory that is cached for results and workspaces to the system.
 
-    The cache holds at most 256 MB in 64 blocks.
+    Together with the memory in use, the cache holds at most a quarter more than was in use at the
+    same time recently, plus 64 MB: in training, what one step needs.
 
     Examples
     --------

@@ -155,7 +155,7 @@ class Tensor(Variable, Methods):
 
         As in PyTorch, the backward pass does not detect changes made through it.
         """
-        result = Tensor(self._array)
+        result = Tensor(self._share())
         result._view = UNWATCHED
         return result
 
@@ -215,7 +215,7 @@ class Tensor(Variable, Methods):
 
     def detach(self) -> "Tensor":
         """A tensor outside the graph that shares the memory."""
-        return Tensor(self._array)
+        return Tensor(self._share())
 
     def register_hook(self, hook: "Callable[[Tensor], TensorLike | None]") -> HookHandle:
         """Call ``hook(grad)`` in every backward pass, once the gradient of this tensor is complete.
@@ -309,7 +309,7 @@ class Tensor(Variable, Methods):
                 "Use tensor.detach().numpy() instead."
             )
         note_read("numpy")
-        return self._array
+        return self._share()
 
     def item(self) -> Any:
         """The only element, as a Python number."""

@@ -222,6 +222,56 @@ static void max_pool2d_backward_case(const cnet_window2d *g) {
 void test_max_pool2d_backward(void) { for_each_case(max_pool2d_backward_case); }
 void test_max_pool2d_nhwc_backward(void) { for_each_case_channels_last(max_pool2d_backward_case); }
 
+/* The number of taps of output t that equal its maximum, and the number of the last of them. */
+static ptrdiff_t count_maxima(const cnet_window2d *g, const double *x, const double *y, ptrdiff_t t,
+                              ptrdiff_t *last) {
+    ptrdiff_t count = 0;
+    for (ptrdiff_t tap = 0; tap < g->kh * g->kw; tap++) {
+        const ptrdiff_t cell = cell_of(g, t, tap / g->kw, tap % g->kw);
+        const double value = cell < 0 ? 0 : x[plane_of(g, t) + cell];
+        if (cell >= 0 && (value == y[t] || (isnan(value) && isnan(y[t])))) {
+            count++;
+            *last = tap;
+        }
+    }
+    return count;
+}
+
+static void ties_case(const cnet_window2d *g, cnet_ties ties) {
+    const double *x = cells_to_compare(x_count(g)), *dy = randoms(y_count(g));
+    double *y = numbers(y_count(g));
+    sum *dx = sums(x_count(g));
+    for (ptrdiff_t t = 0; t < y_count(g); t++) {
+        ptrdiff_t last = 0;
+        y[t] = (double)random_size(-4, 4);
+        const ptrdiff_t count = count_maxima(g, x, y, t, &last);
+        for (ptrdiff_t tap = 0; tap < g->kh * g->kw; tap++) {
+            const ptrdiff_t cell = cell_of(g, t, tap / g->kw, tap % g->kw);
+            if (cell < 0 || x[plane_of(g, t) + cell] != y[t] ||
+                (ties == CNET_TIES_LAST && tap != last))
+                continue;
+            add(&dx[plane_of(g, t) + cell],
+                ties == CNET_TIES_SHARE ? dy[t] / (double)count : dy[t]);
+        }
+    }
+    channels_last = 1;
+    check(&(subject){
+        .call = {CNET_KERNEL_max_pool2d_ties_backward,
+                 .max_pool2d_ties_backward = {.g = *g, .ties = ties}},
+        .in = {of_outputs(g, dy), of_images(g, x), of_outputs(g, y)},
+        .out = {to_images(g, dx)},
+    });
+    channels_last = 0;
+}
+
+static void max_pool2d_ties_backward_case(const cnet_window2d *g) {
+    ties_case(g, CNET_TIES_ALL);
+    ties_case(g, CNET_TIES_SHARE);
+    ties_case(g, CNET_TIES_LAST);
+}
+
+void test_max_pool2d_ties_backward(void) { for_each_case(max_pool2d_ties_backward_case); }
+
 static cnet_window2d halved(const cnet_window2d *g) {
     cnet_window2d half = *g;
     half.oh = g->h / 2;

@@ -38,6 +38,11 @@ def test_rules(layout, pad_value, ties, window, stride, padding):
     assert indices.dtype == np.int32
     wanted = loops.maximum_gradient(grad, X, window, stride, ties, pads, pad_value)
     loops.close(dx.transpose(back), wanted)
+    dx = kernels.max_pool2d_gradient(
+        grad.transpose(order), given, window, stride, padding, pad_value=pad_value, **options
+    )
+    assert dx.flags.c_contiguous
+    loops.close(dx.transpose(back), wanted)
 
 
 def test_after_relu_many_cells_are_equal():

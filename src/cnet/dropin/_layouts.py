@@ -32,17 +32,19 @@ class Layout(NamedTuple):
         """The array with four axes in the order of the kernels, C-contiguous."""
         if self.axes == self.target:
             return np.ascontiguousarray(x)
-        present = _in_order(self.target, self.axes)
-        y = _transposed(x, _order(self.axes, present))
-        return y.reshape(self.shape_to_kernels(x.shape))
+        y = _transposed(x, _orders(self.axes, self.target)[0])
+        return (
+            y if len(self.axes) == len(self.target) else y.reshape(self.shape_to_kernels(x.shape))
+        )
 
     def from_kernels(self, x: Array) -> Array:
         """The array in this layout, C-contiguous, from one with four axes."""
         if self.axes == self.target:
             return x
-        present = _in_order(self.target, self.axes)
-        x = x.reshape([x.shape[self.target.index(letter)] for letter in present])
-        return _transposed(x, _order(present, self.axes))
+        _, order, kept = _orders(self.axes, self.target)
+        if len(kept) < x.ndim:
+            x = x.reshape([x.shape[axis] for axis in kept])
+        return _transposed(x, order)
 
     def shape_to_kernels(self, shape: Shape) -> Shape:
         """The four sizes, with 1 for an axis that the array does not have."""
@@ -119,10 +121,19 @@ def _read(
 
 # ---- Transposition -------------------------------------------------------------------------------
 
+LARGE = 4096
+"""Elements from which the kernel is faster than NumPy."""
+
 
 @lru_cache(maxsize=1024)
-def _order(source: str, target: str) -> tuple[int, ...]:
-    return tuple(source.index(letter) for letter in target)
+def _orders(axes: str, target: str) -> tuple[tuple[int, ...], ...]:
+    """The arguments of `transpose` to the kernels and back, and the axes of `target` in `axes`."""
+    present = _in_order(target, axes)
+    return (
+        tuple(axes.index(letter) for letter in present),
+        tuple(present.index(letter) for letter in axes),
+        tuple(target.index(letter) for letter in present),
+    )
 
 
 def _transposed(x: Array, order: tuple[int, ...]) -> Array:
@@ -130,7 +141,7 @@ def _transposed(x: Array, order: tuple[int, ...]) -> Array:
     view = x.transpose(order)
     if view.flags.c_contiguous:
         return view
-    is_ready = x.flags.c_contiguous and x.dtype.kind == "f"
+    is_ready = x.size >= LARGE and x.flags.c_contiguous and x.dtype.kind == "f"
     steps = _steps(order, x.shape) if is_ready else None
     if steps is None:
         return np.ascontiguousarray(view)

@@ -1,7 +1,7 @@
 """Pooling of images in any layout, with any padding, and with rules for equal maxima."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -78,21 +78,44 @@ def _all_maxima(x: Array, y: Array, g: geometry.Window, layout: Layout) -> Array
     return indices
 
 
-def _padded(x: Array, layout: Layout, padding: Any, value: Any) -> tuple[Array, tuple[int, int]]:
-    """Images with a border of `value`, and the number of rows and columns before the images."""
-    begins, ends_ = zip(*padding, strict=True)
-    widths = {"h": (begins[0], ends_[0]), "w": (begins[1], ends_[1])}
-    pads = [widths.get(letter, (0, 0)) for letter in layout.axes]
-    return np.pad(x, pads, constant_values=value), begins
+class _Prepared(NamedTuple):
+    """Images for max pooling."""
+
+    form: Layout
+    module: Any
+    cells: Array
+    """The images, with a border if the padding is not -inf, as the kernels take them."""
+    g: geometry.Window
+    border: tuple[geometry.Axis, ...] | None
+    """The axes of the images without the border, if there is one."""
 
 
-def _without_border(indices: Array, width: int, begins: tuple[int, int], size: Any) -> Array:
+def _prepared(
+    function: str, x: Array, kernel_size: Any, stride: Any, padding: Any, dilation: Any,
+    ceil_mode: bool, layout: object, pad_value: float,
+) -> _Prepared:  # fmt: skip
+    form, module = _images(function, layout, x.ndim)
+    window = pair(function, "kernel_size", kernel_size)
+    pads = ends(function, padding, window, dilation)
+    g = _geometry(function, form, x.shape, window, stride, pads, dilation, ceil_mode)
+    border = None
+    if pad_value != -np.inf:
+        border = g.axes
+        widths = {a: (axis.begin, axis.end) for a, axis in zip("hw", border, strict=True)}
+        pairs = [widths.get(letter, (0, 0)) for letter in form.axes]
+        x = np.pad(x, pairs, constant_values=pad_value)
+        g = _geometry(function, form, x.shape, window, stride, 0, dilation, ceil_mode)
+    return _Prepared(form, module, form.to_kernels(x), g, border)
+
+
+def _without_border(indices: Array, width: int, border: tuple[geometry.Axis, ...]) -> Array:
     """Positions in the images from those in padded images with this width; `BORDER` if outside."""
+    vertical, horizontal = border
     rows, columns = np.divmod(indices, width)
-    rows -= begins[0]
-    columns -= begins[1]
-    is_outside = (rows < 0) | (rows >= size[0]) | (columns < 0) | (columns >= size[1])
-    positions = np.where(is_outside, BORDER, rows * size[1] + columns)
+    rows -= vertical.begin
+    columns -= horizontal.begin
+    is_outside = (rows < 0) | (rows >= vertical.size) | (columns < 0) | (columns >= horizontal.size)
+    positions = np.where(is_outside, BORDER, rows * horizontal.size + columns)
     return np.where(indices < 0, indices, positions).astype(INT32)
 
 
@@ -149,28 +172,20 @@ def max_pool2d(
     f = "max_pool2d"
     _check_ties(f, ties)
     x = floats(f, "x", x, float_dtype(x))
-    form, module = _images(f, layout, x.ndim)
-    window = pair(f, "kernel_size", kernel_size)
-    pads = ends(f, padding, window, dilation)
-    begins = None
-    if pad_value != -np.inf:
-        size = _geometry(f, form, x.shape, window, stride, pads, dilation, ceil_mode).axes
-        x, begins = _padded(x, form, [(axis.begin, axis.end) for axis in size], pad_value)
-        pads = 0
-    g = _geometry(f, form, x.shape, window, stride, pads, dilation, ceil_mode)
-    cells = form.to_kernels(x)
+    form, module, cells, g, border = _prepared(
+        f, x, kernel_size, stride, padding, dilation, ceil_mode, layout, pad_value
+    )
     y, indices = module.max_pool(cells, g)
     if ties != "first":
         indices = _all_maxima(cells, y, g, form)
     if ties == "last":
         indices = indices.max(form.target.index("w") + 1)
-    if begins is not None:
-        sizes = size[0].size, size[1].size
-        indices = _without_border(indices, g.axes[1].size, begins, sizes)
+    if border is not None:
+        indices = _without_border(indices, g.axes[1].size, border)
     of_indices = form
     if ties in ("all", "share"):
         of_indices = form.with_taps()
-    elif begins is not None:
+    elif border is not None:
         indices[indices == BORDER] = NONE
     return form.from_kernels(y), of_indices.from_kernels(indices)
 
@@ -213,11 +228,13 @@ def max_pool2d_backward(
     grad, positions = form.to_kernels(grad), of_indices.to_kernels(positions)
     if of_indices is not form:
         grad, positions = _of_taps(grad, positions, form.target.index("w"), ties == "share")
-    scatter = (
-        kernels.max_pool2d_nhwc_backward if module is channels_last
-        else kernels.max_pool2d_backward
-    )  # fmt: skip
-    return form.from_kernels(scatter(grad, positions, form.shape_to_kernels(shape)))
+    return form.from_kernels(_scatter(module, grad, positions, form.shape_to_kernels(shape)))
+
+
+def _scatter(module: Any, grad: Array, indices: Array, shape: Sequence[int]) -> Array:
+    if module is channels_last:
+        return kernels.max_pool2d_nhwc_backward(grad, indices, shape)
+    return kernels.max_pool2d_backward(grad, indices, shape)
 
 
 def _of_taps(grad: Array, indices: Array, columns: int, is_shared: bool) -> tuple[Array, Array]:
@@ -228,6 +245,72 @@ def _of_taps(grad: Array, indices: Array, columns: int, is_shared: bool) -> tupl
     shape = *grad.shape[:columns], grad.shape[columns] * taps, *grad.shape[columns + 1 :]
     indices = np.where(indices == BORDER, NONE, indices)
     return np.repeat(grad, taps, columns), indices.reshape(shape)
+
+
+def max_pool2d_gradient(
+    grad_output: Any, x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0,
+    dilation: Any = 1, ceil_mode: bool = False, *, layout: str = "nchw", ties: str = "first",
+    pad_value: float = -np.inf,
+) -> Array:  # fmt: skip
+    """Gradient of `max_pool2d` with respect to its input, from the images instead of indices.
+
+    For code that does not keep indices, and faster for equal maxima.
+
+    Parameters
+    ----------
+    grad_output : array_like
+        Gradient with respect to ``y``, with its axes.
+    x, kernel_size, stride, padding, dilation, ceil_mode, layout, ties, pad_value
+        The arguments of `max_pool2d`.
+
+    Returns
+    -------
+    ndarray, shape of `x`
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `max_pool2d`, and if `grad_output` does not have the shape of its result.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.dropin import kernels
+    >>> kernels.max_pool2d_gradient([[8]], [[1, 3], [3, 2]], 2, ties="all")
+    array([[0., 8.],
+           [8., 0.]])
+    """
+    f = "max_pool2d_gradient"
+    _check_ties(f, ties)
+    dtype = float_dtype(grad_output, x)
+    grad, x = floats(f, "grad_output", grad_output, dtype), floats(f, "x", x, dtype)
+    form, module, cells, g, border = _prepared(
+        f, x, kernel_size, stride, padding, dilation, ceil_mode, layout, pad_value
+    )
+    same_ndim(f, "grad_output", grad, form.axes)
+    grad = form.to_kernels(grad)
+    y, indices = module.max_pool(cells, g)
+    same_shape(f, "grad_output", grad.shape, "that of the result", y.shape)
+    if ties == "first":
+        dx = form.from_kernels(_scatter(module, grad, indices, cells.shape))
+    else:
+        dx = form.from_kernels(_spread(module, grad, cells, y, g, ties))
+    if border is None:
+        return dx
+    inner = {
+        a: slice(axis.begin, axis.begin + axis.size) for a, axis in zip("hw", border, strict=True)
+    }
+    return dx[tuple([inner.get(letter, slice(None)) for letter in form.axes])].copy()
+
+
+def _spread(module: Any, grad: Array, x: Array, y: Array, g: geometry.Window, ties: str) -> Array:
+    """The gradient for equal maxima; planes of channels first are images with one channel."""
+    if module is channels_last:
+        return channels_last.max_pool_ties_backward(grad, x, y, g, ties)
+    planes = geometry.Window(g.n * g.c, 1, g.axes)
+    grad, cells, maxima = (a.reshape(-1, *a.shape[2:], 1) for a in (grad, x, y))
+    dx = channels_last.max_pool_ties_backward(grad, cells, maxima, planes, ties)
+    return dx.reshape(x.shape)
 
 
 # ---- Average -------------------------------------------------------------------------------------

@@ -29,7 +29,13 @@ from .. import kernels
 from ..arrays import Array
 from ._arrays import ends, float_dtype, floats, pair, same_ndim, shape_of
 from ._layouts import Layout, filters, images
-from ._pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
+from ._pooling import (
+    avg_pool2d,
+    avg_pool2d_backward,
+    max_pool2d,
+    max_pool2d_backward,
+    max_pool2d_gradient,
+)
 
 __all__ = [
     "avg_pool2d",
@@ -42,6 +48,7 @@ __all__ = [
     "matmul",
     "max_pool2d",
     "max_pool2d_backward",
+    "max_pool2d_gradient",
     "relu",
     "relu_backward",
 ]

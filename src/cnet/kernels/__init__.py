@@ -17,8 +17,9 @@ from .channels_last import (
     transpose,
 )
 from .columns import col2im, im2col
+from .combine import combine
 from .conv import conv2d, conv2d_backward
-from .elementwise import elementwise, elementwise_backward, relu, relu_backward, softmax
+from .elementwise import add, elementwise, elementwise_backward, relu, relu_backward, softmax
 from .fused import (
     conv2d_relu_pool,
     conv2d_relu_pool_backward,
@@ -42,11 +43,14 @@ from .norm import (
 from .optim import adam_step, sgd_step
 from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from .products import column_sums, linear, matmul
+from .reduce import accumulate, reduce
 from .resample import resample
 from .transposed import conv_transpose2d, conv_transpose2d_backward
 
 __all__ = [
+    "accumulate",
     "adam_step",
+    "add",
     "avg_pool2d",
     "avg_pool2d_backward",
     "avg_pool2d_nhwc",
@@ -56,6 +60,7 @@ __all__ = [
     "batch_norm_stats",
     "col2im",
     "column_sums",
+    "combine",
     "conv2d",
     "conv2d_algorithm",
     "conv2d_backward",
@@ -78,6 +83,7 @@ __all__ = [
     "max_pool2d_backward",
     "max_pool2d_nhwc",
     "max_pool2d_nhwc_backward",
+    "reduce",
     "reduce_losses",
     "reduce_losses_backward",
     "relu",

@@ -8,6 +8,9 @@ from . import _memory
 from ._dispatch import call
 from .pooling import checked_divisor
 
+TIES = ("all", "share", "last")
+"""Which of equal maxima get the gradient, in the order of ``cnet_ties`` in C."""
+
 
 def transpose(x: Array) -> Array:
     """Transpose each matrix of a batch, and copy it.
@@ -247,4 +250,16 @@ def avg_pool_backward(
 ) -> Array:
     dx = _memory.empty(_channels_last(g.x_shape), grad_output.dtype)
     call("avg_pool2d_nhwc_backward", grad_output, dx, g.sizes2d, bool(count_include_pad), divisor)
+    return dx
+
+
+def max_pool_ties_backward(
+    grad_output: Array, x: Array, y: Array, g: geometry.Window, ties: str
+) -> Array:
+    """The gradient of `max_pool` by `x` and its result, for equal maxima.
+
+    `ties` names those that get the gradient of their window: one of `TIES`.
+    """
+    dx = _memory.empty(x.shape, grad_output.dtype)
+    call("max_pool2d_ties_backward", grad_output, x, y, dx, g.sizes2d, TIES.index(ties))
     return dx

@@ -10,8 +10,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .. import kernels, propagation
+from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation
 from ..inplace import apply_in_place
+from ..kernels import _memory
 from ..tensor import Number, Operand, Tensor, TensorLike, array_of
 from ._blocks import blockwise
 from ._common import unbroadcast, weak
@@ -26,8 +29,38 @@ __all__ = [
 _BOOL = np.dtype(np.bool_)
 
 
+LARGE = 1 << 14
+"""From this number of elements on, results use the memory of the kernels."""
+
+
+def _is_large(a: Any, b: Any) -> bool:
+    """Whether the kernels can add the operands: large arrays of the same shape and dtype."""
+    return (
+        type(a) is np.ndarray
+        and a.size >= LARGE
+        and type(b) is np.ndarray
+        and a.shape == b.shape
+        and a.dtype is b.dtype
+        and (a.dtype is FLOAT32 or a.dtype is FLOAT64)
+        and a.flags.c_contiguous
+        and b.flags.c_contiguous
+    )
+
+
+def added(a: Array, b: Array, out: Array | None = None) -> Any:
+    """The sum of two arrays, in `out` if it is given."""
+    if _is_large(a, b) and (out is None or out.flags.carray):
+        return kernels.add(a, b, out)
+    return np.add(a, b, out=out)
+
+
+propagation.adding = added
+
+
 class Arithmetic(Operation[Tensor]):
     """Base class of operations of two operands that a ufunc computes."""
+
+    owns_result = True
 
     ufunc: ClassVar[np.ufunc]
     symbol: ClassVar[Callable[[Any, Any], Any]]
@@ -37,6 +70,8 @@ class Arithmetic(Operation[Tensor]):
     def compute(cls, a: Any, b: Any) -> Any:
         """The result for promoted operands."""
         try:
+            if _is_large(a, b):
+                return cls.ufunc(a, b, out=_memory.empty(a.shape, a.dtype))
             return cls.symbol(a, b)
         except ValueError as error:
             check_broadcast(cls.__name__.lower(), (a, b))
@@ -58,7 +93,8 @@ class Add(Arithmetic):
 
     @classmethod
     def forward(cls, ctx: Context, a: Array, b: Array) -> Any:
-        return cls.compute(*promoted("add", a, b))
+        a, b = promoted("add", a, b)
+        return kernels.add(a, b) if _is_large(a, b) else cls.compute(a, b)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:

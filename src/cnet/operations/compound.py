@@ -8,13 +8,14 @@ from ..autograd import Array
 from ..inplace import apply_in_place
 from ..tensor import Number, Operand, Tensor, TensorLike, array_of
 from ._common import weak
-from ._elementwise import define
+from ._elementwise import by_kernel, define
 from ._promotion import common_number, only_floats
 from .registry import operation
 
 __all__ = ["addcdiv", "addcmul", "lerp"]
 
 
+@by_kernel("addcmul")
 def _addcmul(a: Array, b: Array, c: Array, value: Number) -> Any:
     if a.dtype.kind != "f" and int(value) != value:
         raise TypeError(f"addcmul: value must be an integer for integer operands (got {value})")
@@ -82,7 +83,7 @@ def addcmul_(x: Tensor, tensor1: TensorLike, tensor2: TensorLike, *, value: Numb
 
 AddCDiv = define(
     "addcdiv",
-    lambda a, b, c, value: a + value * (b / c),
+    by_kernel("addcdiv")(lambda a, b, c, value: a + value * (b / c)),
     lambda g: g,
     lambda g, c, value: g * (value / c),
     lambda g, b, c, value: -g * (value * b / (c * c)),
@@ -139,10 +140,9 @@ def addcdiv_(x: Tensor, tensor1: TensorLike, tensor2: TensorLike, *, value: Numb
     return result
 
 
+@by_kernel("lerp")
 def _lerp(a: Array, b: Array, c: Array) -> Any:
     step = b - a
-    if c.ndim == 0:
-        return a + c * step if abs(c) < 0.5 else b - step * (1 - c)
     return np.where(np.abs(c) < 0.5, a + c * step, b - step * (1 - c))
 
 
@@ -150,7 +150,7 @@ Lerp = define(
     "lerp",
     _lerp,
     lambda g, c: g * (1 - c),
-    lambda g, c: g * c,
+    by_kernel("product")(lambda g, c: g * c),
     lambda g, a, b: g * (b - a),
     promote=only_floats,
 )

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..autograd import Array, Context, Operation
 from ..dtypes import DType
 from ..tensor import Tensor, TensorLike, array_of, as_tensor
@@ -20,9 +21,11 @@ from .splitting import narrow
 __all__ = ["cummax", "cummin", "cumprod", "cumsum", "diff", "trapezoid", "trapz"]
 
 
-def _reversed_sums(x: Array, axis: int) -> Array:
-    """The sums of all elements from each one to the last."""
-    return np.flip(np.cumsum(np.flip(x, axis), axis, np.float64), axis).astype(x.dtype)
+def _running(x: Array, axis: int, product: bool = False, reverse: bool = False) -> Array:
+    """The sums or products of floats up to each one, or from each one to the last."""
+    if x.itemsize > 2:
+        return kernels.accumulate(x, axis, product, reverse)
+    return kernels.accumulate(x.astype(np.float32), axis, product, reverse).astype(x.dtype)
 
 
 class CumSum(Operation[Tensor]):
@@ -31,17 +34,18 @@ class CumSum(Operation[Tensor]):
         ctx.axis = axis
         if x.dtype.kind != "f":
             return np.cumsum(x, axis, np.int64)
-        return np.cumsum(x, axis, np.float64).astype(x.dtype, copy=False)
+        return _running(x, axis)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
-        return _reversed_sums(grad, ctx.axis)
+        return _running(grad, ctx.axis, reverse=True)
 
 
 class CumProd(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axis: int) -> Array:
-        y = np.cumprod(x, axis, x.dtype if x.dtype.kind == "f" else np.int64)
+        is_float = x.dtype.kind == "f"
+        y = _running(x, axis, product=True) if is_float else np.cumprod(x, axis, np.int64)
         ctx.axis = axis
         ctx.save_for_backward(x, y)
         return y
@@ -51,12 +55,14 @@ class CumProd(Operation[Tensor]):
         x, y = ctx.saved
         axis = ctx.axis
         zero = x == 0
+        if not zero.any():
+            return _running(grad * y, axis, reverse=True) / x
         first = zero & (np.cumsum(zero, axis) == 1)
-        dx = _reversed_sums(grad * y, axis) / np.where(zero, 1, x)
-        if first.any():  # the derivative at the first zero is a sum of products without it
-            others = np.cumprod(np.where(first, 1, x), axis)
-            dx = np.where(first, _reversed_sums(grad * others, axis), np.where(zero, 0, dx))
-        return dx
+        dx = _running(grad * y, axis, reverse=True) / np.where(zero, 1, x)
+        # The derivative at the first zero is a sum of products without it.
+        others = _running(np.where(first, x.dtype.type(1), x), axis, product=True)
+        at_first = _running(grad * others, axis, reverse=True)
+        return np.where(first, at_first, np.where(zero, 0, dx))
 
 
 def _along(

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..autograd import Array, Context, Operation
 from ..dtypes import DType
 from ..tensor import Axis, Tensor, TensorLike, as_tensor
@@ -27,7 +28,7 @@ class VectorNorm(Operation[Tensor]):
 
     @staticmethod
     def forward(ctx: Context, x: Array, *, order: float, axes: Axes, keepdims: bool) -> Array:
-        size = np.abs(x)
+        size = x if order == 2 else np.abs(x)
         if order == np.inf:
             y = np.max(size, axes, keepdims=True)
         elif order == -np.inf:
@@ -66,8 +67,11 @@ class VectorNorm(Operation[Tensor]):
 
 def _root(x: Array, axes: Axes) -> Array:
     """The square root of the sum of squares, without overflow and underflow of squares."""
+    if x.dtype == np.float32:  # whose squares are normal numbers in float64
+        return np.asarray(np.sqrt(kernels.reduce(x, "squares", axes)), np.float32)
     with np.errstate(over="ignore", under="ignore"):
-        y: Array = np.sqrt(total(x * x, axes, keepdims=True))
+        squares = kernels.reduce(x, "squares", axes) if x.itemsize > 2 else total(x * x, axes, True)
+        y: Array = np.sqrt(squares)
     tiny = np.finfo(x.dtype).tiny
     if x.size and not (np.isfinite(y).all() and (y > tiny**0.5).all()):
         scale = np.max(np.abs(x), axes, keepdims=True, initial=0)

@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .. import kernels
 from ..autograd import Array, Context, Operation
 from ..tensor import Axis, Tensor, TensorLike, array_of, as_tensor
 from ._common import also_dim
 from ._dims import broadcast, reduced_axes
+from ._elementwise import by_kernel
 from ._options import sizes
 from ._promotion import floating, require_float
-from ._sums import average, total
+from ._sums import SMALL, average, total
 from .division import div
 from .masks import masked_fill
 from .registry import operation
@@ -113,7 +115,7 @@ class Mean(Operation[Tensor]):
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         shape = ctx.input_shape(0)
-        return np.broadcast_to(grad.reshape(ctx.kept_shape) / np.maximum(ctx.count, 1), shape)
+        return np.broadcast_to(grad.reshape(ctx.kept_shape) / max(ctx.count, 1), shape)
 
 
 @operation(Mean, methods=("mean",), numpy=(np.mean,))
@@ -178,7 +180,8 @@ class LogSumExp(Operation[Tensor]):
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         x, y = ctx.saved
-        return grad.reshape(ctx.kept_shape) * np.exp(x - np.where(np.isfinite(y), y, 0))
+        shift = np.where(np.isfinite(y), y, y.dtype.type(0))
+        return _times_exp(grad.reshape(ctx.kept_shape), x, shift)
 
 
 @operation(LogSumExp, methods=("logsumexp",))
@@ -217,18 +220,27 @@ def logsumexp(
     return LogSumExp.apply(input, axes=reduced_axes("logsumexp", input, dim), keepdims=keepdim)
 
 
+_times_exp = by_kernel("times_exp")(lambda g, x, y: g * np.exp(x - y))
+_times_quotient = by_kernel("times_quotient")(lambda g, y, x: g * (y / x))
+
+
 class Prod(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Array:
         dtype = x.dtype if x.dtype.kind == "f" else np.int64
-        y: Array = np.asarray(np.prod(x, axes, dtype, keepdims=True))
-        ctx.save_for_backward(x)
+        if x.size > SMALL and x.dtype in (np.float32, np.float64):
+            y = kernels.reduce(x, "product", axes).astype(dtype, copy=False)
+        else:
+            y = np.asarray(np.prod(x, axes, dtype, keepdims=True))
+        ctx.save_for_backward(x, y)
         ctx.axes = axes
         return squeezed(ctx, y, axes, keepdims)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
-        (x,) = ctx.saved
+        x, y = ctx.saved
+        if y.all() or x.all():
+            return _times_quotient(grad.reshape(ctx.kept_shape), y, x)
         zeros = (x == 0).sum(ctx.axes, keepdims=True)
         factors = np.where(x == 0, 1, x)
         others = np.prod(factors, ctx.axes, keepdims=True) / factors

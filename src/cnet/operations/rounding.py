@@ -10,7 +10,7 @@ import numpy as np
 from ..autograd import Array
 from ..inplace import apply_in_place
 from ..tensor import Tensor, TensorLike
-from ._elementwise import define, formula, zeros
+from ._elementwise import by_kernel, define, formula, zeros
 from ._promotion import common, common_number, only_floats
 from .registry import operation
 
@@ -22,9 +22,10 @@ def _of_floats(function: Callable[[Array], Any]) -> Callable[[Array], Any]:
     return lambda x: function(x) if x.dtype.kind == "f" else x.copy()
 
 
+@by_kernel("sign")
 def _sign(x: Array) -> Any:
     if x.dtype.kind == "f":
-        return ((x > 0).view(np.int8) - (x < 0).view(np.int8)).astype(x.dtype)
+        return np.where(np.isnan(x), x.dtype.type(0), np.sign(x))
     return np.sign(x) if x.dtype.kind != "b" else x.copy()
 
 
@@ -71,7 +72,7 @@ def trunc(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """
 
 
-@formula(lambda x: x - np.trunc(x), lambda g: g, promote=only_floats)
+@formula(by_kernel("frac")(lambda x: x - np.trunc(x)), lambda g: g, promote=only_floats)
 def frac(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The part after the point, ``x - trunc(x)``.
 

@@ -14,7 +14,7 @@ from ..autograd import Array, Context, Operation
 from ..inplace import apply_in_place
 from ..tensor import Operand, Tensor, TensorLike, array_of
 from ._common import unbroadcast, weak
-from ._elementwise import check_broadcast, define, formula
+from ._elementwise import by_kernel, check_broadcast, define, formula
 from ._promotion import common, common_number, promoted
 from .registry import numpy_function, operation
 
@@ -129,10 +129,18 @@ def heaviside(input: TensorLike, values: TensorLike, *, out: Tensor | None = Non
     return Heaviside.apply(input, values)
 
 
+@by_kernel("nan_to_num")
+def _replaced(x: Array, nan: float, posinf: float, neginf: float) -> Any:
+    return np.nan_to_num(x, True, nan, posinf, neginf)
+
+
 def _nan_to_num(x: Array, nan: float | None, posinf: Any, neginf: Any) -> Any:
-    if x.dtype.kind != "f" or np.isfinite(x).all():
+    if x.dtype.kind != "f":
         return x.copy()
-    return np.nan_to_num(x, True, nan or 0.0, posinf, neginf)
+    limit = np.finfo(x.dtype).max
+    return _replaced(
+        x, nan or 0.0, limit if posinf is None else posinf, -limit if neginf is None else neginf
+    )
 
 
 NanToNum = define(
@@ -140,6 +148,7 @@ NanToNum = define(
     _nan_to_num,
     lambda g, x: np.where(np.isfinite(x), g, 0),
     promote=common,
+    single=True,
 )
 
 

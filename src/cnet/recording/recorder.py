@@ -164,7 +164,7 @@ class Recorder:
         function = ctx.function
         if self._calls is not None:
             return function.forward(ctx, *inputs, **kwargs)
-        self._read(args)
+        self.read(args)
         self.buffers.older(arrays_in((inputs, kwargs)))
         with self._collecting() as calls:
             result = _as_arrays(function.forward(ctx, *inputs, **kwargs))
@@ -184,7 +184,7 @@ class Recorder:
         if self._calls is not None:
             ctx.function.in_place(ctx, *inputs, **kwargs)
             return
-        self._read(args)
+        self.read(args)
         self.buffers.older(arrays_in((inputs, kwargs)))
         with self._collecting() as calls:
             ctx.function.in_place(ctx, *inputs, **kwargs)
@@ -215,8 +215,8 @@ class Recorder:
             self._repeat(Backward(again, list(grad_outputs), returned))
         return tuple(returned)
 
-    def _read(self, args: Sequence[Any]) -> None:
-        """Note the leaves among the arguments of an operation."""
+    def read(self, args: Sequence[Any]) -> None:
+        """Note the leaves among arguments."""
         for arg in args:
             if isinstance(arg, Variable) and self.buffers.find(arg._array) is None:
                 if arg._grad_fn is not None:

@@ -12,9 +12,11 @@ from .channels_last import (
     avg_pool2d_nhwc_backward,
     max_pool2d_nhwc,
     max_pool2d_nhwc_backward,
+    max_pool2d_ties_backward,
     transpose,
 )
 from .columns import col2im, im2col
+from .combine import combine
 from .conv import conv2d, conv2d_backward
 from .elementwise import (
     add,
@@ -49,9 +51,11 @@ from .optim import adam_step, sgd_step
 from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from .prepared import prepare_conv2d, prepare_linear, prepared_conv2d, prepared_linear
 from .products import column_sums, gemm
+from .reduce import accumulate, reduce
 from .resample import resample
 
 __all__ = [
+    "accumulate",
     "adam_step",
     "add",
     "arithmetic",
@@ -64,6 +68,7 @@ __all__ = [
     "batch_norm_stats",
     "col2im",
     "column_sums",
+    "combine",
     "conv2d",
     "conv2d_backward",
     "conv2d_relu_pool",
@@ -82,10 +87,12 @@ __all__ = [
     "max_pool2d_backward",
     "max_pool2d_nhwc",
     "max_pool2d_nhwc_backward",
+    "max_pool2d_ties_backward",
     "prepare_conv2d",
     "prepare_linear",
     "prepared_conv2d",
     "prepared_linear",
+    "reduce",
     "reduce_losses",
     "reduce_losses_backward",
     "relu_pool",

@@ -5,6 +5,7 @@ import numpy as np
 from ..arrays import Array
 from ..geometry import Window2d
 from . import pooling
+from ._windows import padding, positions, zeros
 
 
 def _first(x: Array) -> Array:
@@ -44,3 +45,28 @@ def avg_pool2d_nhwc_backward(
     pooling.avg_pool2d_backward(
         _first(grad_output), _first(dx), g, count_include_pad, divisor_override
     )
+
+
+def max_pool2d_ties_backward(
+    grad_output: Array, x: Array, y: Array, dx: Array, g: Window2d, ties: int
+) -> None:
+    """dx gets grad_output[y, x] at the cells that equal y[y, x]: at all, in shares, or the last."""
+    values = np.pad(_first(x), padding(g))
+    inside = np.pad(np.ones((1, 1, g.h, g.w), bool), padding(g))
+    maxima, grad = _first(y), _first(grad_output)
+    is_max = [
+        place & ((cells == maxima) | (np.isnan(cells) & np.isnan(maxima)))
+        for (_, _, cells), (_, _, place) in zip(
+            positions(values, g), positions(inside, g), strict=True
+        )
+    ]
+    count = sum(mask.astype(int) for mask in is_max)
+    padded, images = zeros(g, dx.dtype)
+    seen = np.zeros(maxima.shape, int)
+    for mask, (_, _, cells) in zip(is_max, positions(padded, g), strict=True):
+        seen += mask
+        if ties == 1:
+            cells += mask * (grad / np.maximum(count, 1)).astype(dx.dtype)
+        else:
+            cells += (mask & ((seen == count) | (ties == 0))) * grad
+    dx[...] = images.transpose(0, 2, 3, 1)

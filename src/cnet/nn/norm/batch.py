@@ -55,7 +55,8 @@ class _BatchNorm(ChannelNorm):
             self.eps,
         )
         if tracked is not None:
-            tracked += 1
+            np.add(tracked._array, 1, out=tracked._array)
+            tracked.note_change(name)
         return y
 
 
