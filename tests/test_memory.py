@@ -53,7 +53,7 @@ RETURNING = {name: spec for name, spec in SPECS.items() if not spec.in_place}
 @pytest.mark.parametrize("isa", COMPILED)
 @pytest.mark.parametrize("spec", RETURNING.values(), ids=RETURNING)
 def test_large_results_are_contiguous_writable_and_aligned(isa: str, spec: Spec) -> None:
-    """Each result of each kernel that has more than one element is large in some case of its spec."""
+    """Each result of a kernel with more than one element is large in some case of its spec."""
     with runtime.use_isa(isa):
         results = [spec.run(spec.call(case, np.float32)) for case in spec.large]
     for places in zip(*(ys for ys in results if len(ys) == len(results[0])), strict=True):

@@ -34,6 +34,13 @@ def copied(array: Array) -> Array:
     return array.copy() if current.recorder is None else current.recorder.copied(array)
 
 
+def note_copy(array: Array, copy: Array) -> Array:
+    """Note that an array is a copy of another one; return it."""
+    if current.recorder is not None:
+        current.recorder.note_copy(array, copy)
+    return copy
+
+
 def assign(x: Array, y: Array) -> None:
     """Write the values of `y` into `x`."""
     if current.recorder is None:

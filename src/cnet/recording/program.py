@@ -13,6 +13,7 @@ from ..engine import Variable
 from .buffers import Buffer, arrays_in, place
 from .calls import Call
 from .recorder import Gradient, Recorder
+from .trace import trace
 from .updates import Numbers
 
 
@@ -39,6 +40,7 @@ class Program:
         recorder.buffers.share(arrays_in(result))
         recorder.buffers.share(arrays_in([leaf._grad for leaf in self.gradients.values()]))
         self._changed = _changed(recorder)
+        self.trace = trace(recorder, inputs)
         self._tape = _tape(recorder)
         self._inputs = [_Input(array, recorder) for array in inputs]
         self._steps = self._arranged(recorder)

@@ -234,11 +234,17 @@ class Recorder:
         """A contiguous copy of an array."""
         if not _is_plain(array):
             copy = array.copy()
-            self._compute("copy", lambda: np.copyto(copy, array), [array], copy)
+            self.note_copy(array, copy)
             return copy
         copy = np.empty_like(array)
         self.call("copy", (array, copy))
         return copy
+
+    def note_copy(self, array: Array, copy: Array) -> None:
+        """Record a copy that has just been made with NumPy."""
+        if self._calls is None:
+            self.buffers.older([array])
+        self._compute("copy", lambda: np.copyto(copy, array), [array], copy)
 
     def assigned(self, x: Array, y: Array) -> None:
         """Write the values of an array into another one."""

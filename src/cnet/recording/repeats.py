@@ -42,6 +42,10 @@ class Repeat:
         """The arrays that it writes."""
         return [*self._writes]
 
+    def numbers(self) -> tuple[Any, ...]:
+        """The numbers that it gets as arguments."""
+        return ()
+
 
 class Again(Repeat):
     """The forward computation of an operation."""
@@ -63,6 +67,10 @@ class Again(Repeat):
 
     def reads(self) -> list[Array]:
         return [*arrays_in((self._inputs, self._kwargs, self._attributes))]
+
+    def numbers(self) -> tuple[Any, ...]:
+        values = [*self._inputs, *self._kwargs.values()]
+        return tuple([value for value in values if isinstance(value, (int, float, np.number))])
 
     def writes(self) -> list[Array]:
         given = {id(owner(array)) for array in arrays_in((self._inputs, self._kwargs))}

@@ -15,6 +15,7 @@ class Update(Repeat):
     """A step of an optimizer that each replay runs again in Python."""
 
     def __init__(self, optimizer: Any, step: Callable[[], Any]) -> None:
+        self.name = type(optimizer).__name__
         self._optimizer, self._compute = optimizer, step
 
     def _params(self) -> list[Variable]:
@@ -47,6 +48,11 @@ class Numbers:
         ]
         self._params = params
         self._state = self.writes()
+
+    @property
+    def count(self) -> int:
+        """The number of calls."""
+        return len(self._params)
 
     def explain(self, calls: Sequence[Call]) -> bool:
         """Whether the calls are one for each parameter, of an optimizer of this package."""
