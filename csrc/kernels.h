@@ -128,6 +128,8 @@
 /* ---- gemm ---- */
 #define CNET_gemm(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                       \
     IN(real, a) IN(real, b) IN(real, bias) OUT(real, y) GEOMETRY(gemm, g) INTEGER(relu)
+#define CNET_column_sums(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                \
+    IN(real, x) OUT(real, y) GEOMETRY(rows, g)
 #define CNET_prepare_linear(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                             \
     IN(real, weight) IN(real, bias) GEOMETRY(linear, g)
 #define CNET_prepared_linear(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                            \
@@ -212,6 +214,13 @@
     IN(int64_t, target)                                                                            \
     IN(real, logsumexp) IN(real, weight) OUT(real, dlogits) GEOMETRY(rows, g)                      \
         NUMBER(label_smoothing) INTEGER(ignore_index)
+#define CNET_reduce_losses(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                              \
+    IN(real, losses)                                                                               \
+    IN(int64_t, target)                                                                            \
+    IN(real, weight)                                                                               \
+    OUT(real, loss) OUT(real, divisor) GEOMETRY(rows, g) INTEGER(mean) INTEGER(ignore_index)
+#define CNET_reduce_losses_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                     \
+    IN(real, grad_loss) IN(real, divisor) OUT(real, grad_losses) GEOMETRY(rows, g)
 
 /* ---- optim ---- */
 #define CNET_sgd_step(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                   \
@@ -262,6 +271,7 @@
     KERNEL(grid_sample_backward, NO_WORKSPACE)                                                     \
     KERNEL(multinomial, WORKSPACE)                                                                 \
     KERNEL(gemm, WORKSPACE)                                                                        \
+    KERNEL(column_sums, NO_WORKSPACE)                                                              \
     KERNEL(prepare_linear, WORKSPACE)                                                              \
     KERNEL(prepared_linear, NO_WORKSPACE)                                                          \
     KERNEL(elementwise, NO_WORKSPACE)                                                              \
@@ -281,6 +291,8 @@
     KERNEL(group_norm_backward, NO_WORKSPACE)                                                      \
     KERNEL(cross_entropy, NO_WORKSPACE)                                                            \
     KERNEL(cross_entropy_backward, NO_WORKSPACE)                                                   \
+    KERNEL(reduce_losses, NO_WORKSPACE)                                                            \
+    KERNEL(reduce_losses_backward, NO_WORKSPACE)                                                   \
     KERNEL(sgd_step, NO_WORKSPACE)                                                                 \
     KERNEL(adam_step, NO_WORKSPACE)
 

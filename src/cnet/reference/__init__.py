@@ -35,7 +35,12 @@ from .fused import (
     relu_pool_backward,
 )
 from .indexing import gather, scatter
-from .loss import cross_entropy, cross_entropy_backward
+from .loss import (
+    cross_entropy,
+    cross_entropy_backward,
+    reduce_losses,
+    reduce_losses_backward,
+)
 from .norm import (
     batch_norm,
     batch_norm_backward,
@@ -46,7 +51,7 @@ from .norm import (
 from .optim import adam_step, sgd_step
 from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from .prepared import prepare_conv2d, prepare_linear, prepared_conv2d, prepared_linear
-from .products import gemm
+from .products import column_sums, gemm
 from .random import multinomial
 from .reduce import accumulate, reduce
 from .resample import resample
@@ -68,6 +73,7 @@ __all__ = [
     "blocked_conv2d",
     "blocked_pool2d",
     "col2im",
+    "column_sums",
     "combine",
     "conv2d",
     "conv2d_backward",
@@ -97,6 +103,8 @@ __all__ = [
     "prepared_conv2d",
     "prepared_linear",
     "reduce",
+    "reduce_losses",
+    "reduce_losses_backward",
     "relu_pool",
     "relu_pool_backward",
     "resample",
