@@ -15,6 +15,7 @@ import numpy as np
 
 from . import geometry
 from .arrays import FLOAT32, FLOAT64, Array, Shape
+from .replay import note_copy
 
 
 def array(function: str, name: str, x: Any, ndim: int | None = None) -> Array:
@@ -71,7 +72,7 @@ def _layout(function: str, name: str, x: Array, dtype: np.dtype[Any]) -> Array:
     if type(x) is np.ndarray and x.dtype is dtype and flags.c_contiguous and flags.aligned:
         return x
     geometry.check_size(function, name, x.shape)  # a broadcast view may be larger than memory
-    return np.require(np.asarray(x), dtype, ["C", "A"])
+    return note_copy(x, np.require(np.asarray(x), dtype, ["C", "A"]))
 
 
 def same_dtype(function: str, **arrays: Array | None) -> None:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from . import changes
 from .grad_mode import current
-from .replay import constant, copied
+from .replay import assign, constant, copied
 
 Array: TypeAlias = npt.NDArray[Any]
 Meta: TypeAlias = tuple[tuple[int, ...], np.dtype[Any]]
@@ -424,12 +424,12 @@ class Operation(Generic[Output]):
             )
         ctx.saved = tuple(
             [
-                value.copy() if isinstance(value, np.ndarray) and np.may_share_memory(value, x)
+                copied(value) if isinstance(value, np.ndarray) and np.may_share_memory(value, x)
                 else value
                 for value in ctx.saved
             ]
         )  # fmt: skip
-        x[...] = y
+        assign(x, y)
 
 
 class ViewOperation(Operation[Output]):

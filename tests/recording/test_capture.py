@@ -1,5 +1,7 @@
 """Captured steps: the same bits as the function, whatever changes between the steps."""
 
+import itertools
+import random
 from typing import Any
 
 import numpy as np
@@ -145,6 +147,8 @@ def refused(function: Any, calls: int = 3) -> str:
 def test_what_cannot_be_captured_is_named() -> None:
     layer = nn.Linear(3, 2, dtype=cnet.float64)
     layer.register_forward_hook(lambda module, args, output: None)
+    generator = np.random.default_rng(0)
+    counter = itertools.count(1)
     factor = np.ones(())
 
     def changes_an_array(x: cnet.Tensor) -> cnet.Tensor:
@@ -158,8 +162,17 @@ def test_what_cannot_be_captured_is_named() -> None:
         (lambda x: x.shape[0] * 2.0, "it returns a value of type float"),
         (lambda x: cnet.tensor(x.numpy() * 2), "numpy() reads"),
         (layer, "Linear has a hook"),
-        (lambda x: x * np.random.rand(), "a replay gives another result"),
-        (changes_an_array, "a replay gives another result"),
+        (lambda x: x * np.random.rand(), "NumPy's global generator"),
+        (lambda x: x * random.random(), "Python's or NumPy's"),
+        (lambda x: x * cnet.rand(3), "random numbers outside of operations"),
+        (lambda x: x * generator.random(), "Mul gets numbers that change"),
+        (lambda x: x.add_(1), "an argument in place"),
+        (lambda x: x * next(counter), "Mul gets numbers that change"),
+        (lambda x: nn.functional.leaky_relu(x, next(counter)), "elementwise gets numbers that"),
+        (lambda x: x.relu() if next(counter) % 2 else x.sigmoid(), "not do the same each time"),
+        (lambda x: x if next(counter) % 2 else x.sigmoid(), "not do the same each time"),
+        (lambda x: (x * cnet.full((3,), next(counter))).clamp(0, 0), "outside of operations"),
+        (changes_an_array, "Mul reads an array that is computed outside of operations"),
         (lambda x: x * outer, "call detach()"),
     ):
         assert reason in refused(function)

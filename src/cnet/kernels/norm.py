@@ -57,7 +57,7 @@ def batch_norm_stats(
     _check.number(f, "momentum", momentum)
     mean, var = (_memory.empty(x.shape[1:2], x.dtype) for _ in range(2))
     if x.size:
-        call(f, x, mean, var, *running, _runs(x), momentum)
+        call("batch_norm_stats", x, mean, var, *running, _runs(x), momentum)
     else:
         mean[...] = var[...] = 0
     return mean, var
@@ -139,7 +139,8 @@ def batch_norm(
         residual = _like_x(f, "residual", residual, x)
     y = _memory.empty(x.shape, x.dtype)
     call(
-        f, x, mean, var, weight, bias, residual, y, _runs(x), eps, number, float(a), float(b)
+        "batch_norm", x, mean, var, weight, bias, residual, y, _runs(x), eps, number, float(a),
+        float(b),
     )  # fmt: skip
     return y
 
@@ -226,8 +227,8 @@ def batch_norm_backward(
     dx, dw, db = _memory.empty_needed(shapes, _check.needs(f, needs), x.dtype)
     dresidual = None if y is None else _memory.empty(x.shape, x.dtype)
     call(
-        f, grad_output, x, mean, var, weight, bias, y, dx, dw, db, dresidual, _runs(x), eps,
-        bool(from_batch), number, float(a), float(b),
+        "batch_norm_backward", grad_output, x, mean, var, weight, bias, y, dx, dw, db, dresidual,
+        _runs(x), eps, bool(from_batch), number, float(a), float(b),
     )  # fmt: skip
     return (dx, dw, db) if y is None else (dx, dw, db, dresidual)
 
