@@ -65,7 +65,9 @@ def common(function: str, *operands: Any) -> tuple[Array, ...]:
             else:
                 break
         else:
-            return tuple([cast(x, dtype) for x in operands]) if numbers else operands
+            if not numbers:
+                return operands
+            return tuple([x if type(x) is np.ndarray else np.array(x, dtype) for x in operands])
     operands = tuple(map(weak, operands))
     dtype = result_type(function, *operands)
     return tuple([cast(operand, dtype) for operand in operands])

@@ -219,8 +219,11 @@ def _extremum(
     """Implements `max` and `min`, depending on the kinds of arguments."""
     if not isinstance(x, (Tensor, np.ndarray)):
         raise TypeError(f"{function}: input must be a tensor (got {type(x).__name__})")
-    if type(dim) is int and not options:
-        return _with_indices(function, x, dim, keepdim, positions)
+    if not options:
+        if type(dim) is int:
+            return _with_indices(function, x, dim, keepdim, positions)
+        if dim is None and not keepdim:
+            return reduction(x)
     if "other" in options:
         dim = options.pop("other")
     if isinstance(dim, Tensor) or (isinstance(dim, np.ndarray) and dim.ndim):
