@@ -52,8 +52,7 @@ def _median_positions(rows: Array, ignore_nan: bool) -> Array:
         return found
     half = (rows.shape[-1] - 1) // 2
     medians = np.partition(rows, half, -1)[..., half : half + 1]
-    found = np.where(has_missing, missing.argmax(-1), (rows == medians).argmax(-1))
-    return found
+    return np.asarray(np.where(has_missing, missing.argmax(-1), (rows == medians).argmax(-1)))
 
 
 def _chosen(
