@@ -188,12 +188,13 @@ typedef struct {
 
 /* What the boundary needs to know about a kernel (signatures.c). */
 typedef enum { CNET_IN, CNET_OUT, CNET_GEOMETRY, CNET_COUNT, CNET_INTEGER, CNET_NUMBER } cnet_kind;
-enum { CNET_ANY = 0, CNET_REAL = -1 }; /* element sizes: of void arrays, of the dtype of the call */
+/* Element sizes of arrays of any type, of the dtype of the call, and of doubles. */
+enum { CNET_ANY = 0, CNET_REAL = -1, CNET_DOUBLE = -2 };
 typedef struct {
     const char *name;
     cnet_kind kind;
     int slots;   /* number of slots it takes */
-    int element; /* bytes of an array element, CNET_REAL or CNET_ANY */
+    int element; /* bytes of an integer, or one of the above */
 } cnet_argument;
 typedef struct {
     const char *name;

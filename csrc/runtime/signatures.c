@@ -5,11 +5,10 @@
 #define SLOTS(type) ((int)(sizeof(type) / sizeof(cnet_slot)))
 #define SIZE_OF_real CNET_REAL
 #define SIZE_OF_void CNET_ANY
-#define SIZE_OF_double 8
+#define SIZE_OF_double CNET_DOUBLE
 #define SIZE_OF_uint8_t 1
 #define SIZE_OF_int32_t 4
 #define SIZE_OF_int64_t 8
-#define SIZE_OF_double 8
 
 #define IN(type, name) {#name, CNET_IN, 1, SIZE_OF_##type},
 #define OUT(type, name) {#name, CNET_OUT, 1, SIZE_OF_##type},

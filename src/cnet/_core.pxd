@@ -77,6 +77,7 @@ cdef extern from "cnet.h" nogil:
 
     int CNET_ANY
     int CNET_REAL
+    int CNET_DOUBLE
 
     ctypedef struct cnet_argument:
         const char *name

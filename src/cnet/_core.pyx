@@ -129,6 +129,8 @@ cdef int fill_array(
     if isinstance(value, ndarray):
         if argument.element == CNET_REAL:
             fits = PyArray_TYPE(<ndarray>value) == typenum
+        elif argument.element == CNET_DOUBLE:
+            fits = PyArray_TYPE(<ndarray>value) == cnp.NPY_FLOAT64
         else:
             fits = argument.element in (CNET_ANY, cnp.PyArray_ITEMSIZE(<ndarray>value))
     if not fits:

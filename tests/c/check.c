@@ -124,9 +124,9 @@ typedef struct {
 } array;
 
 static size_t element_size(int element, cnet_dtype dtype) {
-    if (element != CNET_REAL)
+    if (element >= 0)
         return (size_t)element;
-    return dtype == CNET_F32 ? sizeof(float) : sizeof(double);
+    return element == CNET_REAL && dtype == CNET_F32 ? sizeof(float) : sizeof(double);
 }
 
 static void put(array *a, ptrdiff_t t, double value) {
@@ -136,7 +136,7 @@ static void put(array *a, ptrdiff_t t, double value) {
         ((int32_t *)a->data)[t] = (int32_t)value;
     else if (a->element == 8)
         ((int64_t *)a->data)[t] = (int64_t)value;
-    else if (a->dtype == CNET_F32)
+    else if (element_size(a->element, a->dtype) == sizeof(float))
         ((float *)a->data)[t] = (float)value;
     else
         ((double *)a->data)[t] = value;
@@ -151,7 +151,8 @@ static double get(const array *a, ptrdiff_t t) {
     case 8:
         return (double)((int64_t *)a->data)[t];
     default:
-        return a->dtype == CNET_F32 ? ((float *)a->data)[t] : ((double *)a->data)[t];
+        return element_size(a->element, a->dtype) == sizeof(float) ? ((float *)a->data)[t]
+                                                                   : ((double *)a->data)[t];
     }
 }
 
@@ -161,7 +162,7 @@ static array make_array(int element, cnet_dtype dtype, ptrdiff_t count, const do
                NULL};
     if (!a.block)
         fail("no memory for %td elements", count);
-    memset(a.block, element == CNET_REAL ? 0xff : 0x7f, LEAD * size + a.bytes);
+    memset(a.block, element < 0 ? 0xff : 0x7f, LEAD * size + a.bytes);
     a.data = a.block + LEAD * size;
     for (ptrdiff_t t = 0; values && t < count; t++)
         put(&a, t, values[t]);

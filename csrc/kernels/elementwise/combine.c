@@ -60,14 +60,14 @@ static void combine_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const ptrdiff_t size = job->g.size, count = job->g.n * job->g.c * size;
     const ptrdiff_t end = min_size(count, (chunk + 1) * ELEMENTS_PER_CHUNK);
     for (ptrdiff_t t = chunk * ELEMENTS_PER_CHUNK; t < end;) {
-        const ptrdiff_t row = t / size, first = t % size;
+        const ptrdiff_t row = t / size, first = t - row * size;
+        const ptrdiff_t n = row / job->g.c, channel = row - n * job->g.c;
         const ptrdiff_t length = min_size(end - t, size - first);
-        const real *at[OPERANDS];
-        for (int i = 0; i < OPERANDS; i++)
-            at[i] = job->operands[i]
-                        ? job->operands[i] + row / job->g.c * job->strides[i][0] +
-                              row % job->g.c * job->strides[i][1] + first * job->strides[i][2]
-                        : NULL;
+        const real *at[OPERANDS] = {0};
+        for (int i = 0; i < OPERANDS && job->operands[i]; i++) {
+            const ptrdiff_t *strides = job->strides[i];
+            at[i] = job->operands[i] + n * strides[0] + channel * strides[1] + first * strides[2];
+        }
         run(job, at, job->y + t, length);
         t += length;
     }

@@ -50,7 +50,7 @@ INLINE void add_rows(step_t *step, const real *x, const int count, ptrdiff_t str
     ptrdiff_t t = 0;
     for (; t + WIDE_LANES <= width; t += WIDE_LANES) {
         wide result = load_doubles(y + t);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
         for (int row = 0; row < count; row++)
             result = step(result, load_wide(x + row * stride + t));
         store_doubles(y + t, result);
@@ -62,8 +62,8 @@ INLINE void add_rows(step_t *step, const real *x, const int count, ptrdiff_t str
 INLINE void rows_of(step_t *step, const real *x, ptrdiff_t rows, ptrdiff_t stride, ptrdiff_t width,
                     double *y) {
     ptrdiff_t row = 0;
-    for (; row + 4 <= rows; row += 4)
-        add_rows(step, x + row * stride, 4, stride, width, y);
+    for (; row + 8 <= rows; row += 8)
+        add_rows(step, x + row * stride, 8, stride, width, y);
     for (; row < rows; row++)
         add_rows(step, x + row * stride, 1, stride, width, y);
 }

@@ -16,7 +16,9 @@ def call(name: str, *arguments: Any) -> int:
     """
     if current.recorder is not None:
         return current.recorder.call(name, arguments)  # type: ignore[no-any-return]
-    return run(name, arguments)
+    if runtime.reference_is_active():
+        return run(name, arguments)
+    return _core.call(_NUMBERS[name], *arguments)
 
 
 def run(name: str, arguments: tuple[Any, ...]) -> int:

@@ -74,8 +74,8 @@ def combine(a: Array, b: Any = None, c: Any = None, d: Any = None, *, operation:
             x = _check.array("combine", "abcd"[k], x)
             if x.dtype is not dtype:
                 _check.same_dtype("combine", **{"a": first, "abcd"[k]: x})
-            joined = joined and x.shape == shape
-        axes |= 7 << 3 * k
+            joined = joined and x.shape in (shape, ())
+        axes |= 7 << 3 * k if x.ndim else 0
         arrays.append(x)
     geometry = 1, 1, first.size
     if not joined:

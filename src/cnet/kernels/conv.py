@@ -102,7 +102,8 @@ def checked(
     if bias is not None:
         bias = _check.array(f, "bias", bias, 1)
         _check.same_shape(f, "bias", bias.shape, "(weight.shape[0],)", (g.o,))
-    _check.same_dtype(f, x=x, weight=weight, bias=bias)
+    if weight.dtype is not x.dtype or (bias is not None and bias.dtype is not x.dtype):
+        _check.same_dtype(f, x=x, weight=weight, bias=bias)
     return x, weight, bias, g
 
 

@@ -125,10 +125,12 @@ def linear(x: Array, weight: Array, bias: Array | None = None, relu: bool = Fals
     if bias is not None:
         bias = _check.array("linear", "bias", bias, 1)
         _check.same_shape("linear", "bias", bias.shape, "(weight.shape[0],)", weight.shape[:1])
-    _check.same_dtype("linear", x=x, weight=weight, bias=bias)
+    if weight.dtype is not x.dtype or (bias is not None and bias.dtype is not x.dtype):
+        _check.same_dtype("linear", x=x, weight=weight, bias=bias)
     geometry.check_size("linear", "the result", (*x.shape[:-1], weight.shape[0]))
-    y = _product(_rows(x), weight.T, bias, bool(relu))
-    return y.reshape(*x.shape[:-1], weight.shape[0])
+    if x.ndim == 2:
+        return _product(x, weight.T, bias, bool(relu))
+    return _product(_rows(x), weight.T, bias, bool(relu)).reshape(*x.shape[:-1], weight.shape[0])
 
 
 def _factors(a: Array, b: Array) -> tuple[Array, Array]:
@@ -141,7 +143,8 @@ def _factors(a: Array, b: Array) -> tuple[Array, Array]:
         if x.dtype is not FLOAT32 and x.dtype is not FLOAT64:
             _check.float_dtype("matmul", f"{name}.dtype", x.dtype)
     a, b = _native(a), _native(b)
-    _check.same_dtype("matmul", a=a, b=b)
+    if a.dtype is not b.dtype:
+        _check.same_dtype("matmul", a=a, b=b)
     inner = b.shape[0] if b.ndim == 1 else b.shape[-2]
     if a.shape[-1] != inner:
         raise ValueError(
@@ -166,7 +169,7 @@ def _batch(a: Array, b: Array) -> Shape:
 def _native(x: Array) -> Array:
     dtype = x.dtype
     if (dtype is FLOAT32 or dtype is FLOAT64) and x.flags.aligned:
-        return np.asarray(x)
+        return x if type(x) is np.ndarray else np.asarray(x)
     return np.require(np.asarray(x), dtype.newbyteorder("="), ["C", "A"])
 
 

@@ -60,6 +60,8 @@ def reduce(x: Array, operation: str, axes: Sequence[int] | None = None) -> Array
             return reduce(x.transpose(order), operation, moved).transpose(np.argsort(order))
     x = _check.array("reduce", "x", x)
     reduced = _axes(axes, x.ndim)
+    if len(reduced) == x.ndim:
+        return _run(x, (1, x.size, 1), operation).reshape((1,) * x.ndim)
     kept = tuple([1 if axis in reduced else size for axis, size in enumerate(x.shape)])
     if not reduced:
         return _run(x, (x.size, 1, 1), operation).reshape(kept)

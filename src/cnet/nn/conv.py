@@ -19,6 +19,7 @@ __all__ = ["Conv1d", "Conv2d", "Conv3d"]
 Sizes: TypeAlias = int | Sequence[int]
 Padding: TypeAlias = Sizes | Literal["valid", "same"]
 
+_CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
 
@@ -87,11 +88,9 @@ class ConvNd(Module):
         if self.padding_mode != "zeros":
             input = F.pad(input, self._added_cells(), self.padding_mode)
             padding = 0
-        convolve = getattr(F, f"conv{self.axes}d")
-        y: Tensor = convolve(
+        return _CONVOLUTIONS[self.axes](
             input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
         )
-        return y
 
     def _added_cells(self) -> list[int]:
         """The padding as an argument of `cnet.functional.pad`, which begins with the last axis."""

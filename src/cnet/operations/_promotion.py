@@ -55,11 +55,19 @@ def common(function: str, *operands: Any) -> tuple[Array, ...]:
     """Convert operands to arrays of the promoted dtype."""
     first = operands[0]
     if type(first) is np.ndarray and first.dtype.kind in _KINDS:
+        dtype, numbers = first.dtype, False
         for operand in operands:
-            if type(operand) is not np.ndarray or operand.dtype is not first.dtype:
+            if type(operand) is np.ndarray:
+                if operand.dtype is not dtype:
+                    break
+            elif dtype.kind == "f" and type(operand) in of_number:
+                numbers = True
+            else:
                 break
         else:
-            return operands
+            if not numbers:
+                return operands
+            return tuple([x if type(x) is np.ndarray else np.array(x, dtype) for x in operands])
     operands = tuple(map(weak, operands))
     dtype = result_type(function, *operands)
     return tuple([cast(operand, dtype) for operand in operands])

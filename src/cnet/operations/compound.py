@@ -6,7 +6,7 @@ import numpy as np
 
 from ..autograd import Array
 from ..inplace import apply_in_place
-from ..tensor import Number, Operand, Tensor, TensorLike, array_of
+from ..tensor import Number, Operand, Tensor, TensorLike
 from ._common import weak
 from ._elementwise import by_kernel, define
 from ._promotion import common_number, only_floats
@@ -199,11 +199,10 @@ def lerp_(x: Tensor, end: TensorLike, weight: Operand) -> Tensor:
 
 
 def _of_one_dtype(input: Any, end: Any, weight: Any) -> tuple[Any, Any, Any]:
-    weight = weak(weight)
+    weight, dtype = weak(weight), input.dtype
     for name, operand in (("end", end), ("weight", weight)):
-        dtype = array_of(operand).dtype
-        if isinstance(operand, (Tensor, np.ndarray)) and dtype != input.dtype:
+        if isinstance(operand, (Tensor, np.ndarray)) and operand.dtype != dtype:
             raise TypeError(
-                f"lerp: {name}.dtype must equal input.dtype (got {dtype} and {input.dtype})"
+                f"lerp: {name}.dtype must equal input.dtype (got {operand.dtype} and {dtype})"
             )
     return input, end, weight

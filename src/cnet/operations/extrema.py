@@ -171,24 +171,30 @@ class Take(Operation[tuple[Tensor, Tensor]]):
     """Elements along an axis at given positions, none of which may repeat within a row."""
 
     @staticmethod
-    def forward(ctx: Context, x: Array, indices: Array, *, axis: int) -> tuple[Array, Array]:
+    def forward(
+        ctx: Context, x: Array, indices: Array, *, axis: int, keepdims: bool
+    ) -> tuple[Array, Array]:
         ctx.save_for_backward(indices)
         ctx.axis = axis
-        return np.take_along_axis(x, indices, axis), indices
+        values = np.take_along_axis(x, indices, axis)
+        return (values, indices) if keepdims else (values.squeeze(axis), indices.squeeze(axis))
 
     @staticmethod
     def backward(ctx: Context, grad: Array, _: None) -> Any:
         (indices,) = ctx.saved
         dx = np.zeros(ctx.input_shape(0), grad.dtype)
-        np.put_along_axis(dx, indices, grad, ctx.axis)
+        np.put_along_axis(dx, indices, grad.reshape(indices.shape), ctx.axis)
         return dx, None
 
 
 def take(
-    x: TensorLike, indices: Array, axis: int, *, out: Tensor | None = None
+    x: TensorLike, indices: Array, axis: int, keepdims: bool = True, *, out: Tensor | None = None
 ) -> ValuesAndIndices:
-    """The elements along an axis at given positions, and the positions."""
-    return ValuesAndIndices(*Take.apply(x, indices, axis=axis))
+    """The elements along an axis at given positions, and the positions.
+
+    If `keepdims` is false, there is one position in each row, and the axis is removed.
+    """
+    return ValuesAndIndices(*Take.apply(x, indices, axis=axis, keepdims=keepdims))
 
 
 def _with_indices(
@@ -203,10 +209,7 @@ def _with_indices(
     if x.ndim == 0:
         indices = np.zeros((), np.int64)
         return ValuesAndIndices(Max.apply(x, axes=(), keepdims=False), Tensor(indices))
-    found = take(x, positions(array_of(x), axes[0], keepdims=True), axes[0])
-    if keepdim:
-        return found
-    return ValuesAndIndices(*[tensor.squeeze(axes[0]) for tensor in found])
+    return take(x, positions(array_of(x), axes[0], keepdims=True), axes[0], keepdim)
 
 
 def _extremum(
@@ -216,6 +219,11 @@ def _extremum(
     """Implements `max` and `min`, depending on the kinds of arguments."""
     if not isinstance(x, (Tensor, np.ndarray)):
         raise TypeError(f"{function}: input must be a tensor (got {type(x).__name__})")
+    if not options:
+        if type(dim) is int:
+            return _with_indices(function, x, dim, keepdim, positions)
+        if dim is None and not keepdim:
+            return reduction(x)
     if "other" in options:
         dim = options.pop("other")
     if isinstance(dim, Tensor) or (isinstance(dim, np.ndarray) and dim.ndim):

@@ -43,15 +43,16 @@ class Median(Operation[Tensor]):
 
 def _median_positions(rows: Array, ignore_nan: bool) -> Array:
     """The position of the lower median in each row; of NaN, if it counts."""
-    order = np.argsort(rows, -1, stable=True)
     missing = np.isnan(rows)
-    count = rows.shape[-1] - missing.sum(-1) if ignore_nan else rows.shape[-1]
-    middle = np.maximum(np.asarray(count) - 1, 0) // 2
-    middle = np.broadcast_to(middle, rows.shape[:-1])[..., np.newaxis]
-    found: Array = np.take_along_axis(order, middle, -1)[..., 0]
-    if not ignore_nan:
-        found = np.where(missing.any(-1), missing.argmax(-1), found)
-    return found
+    has_missing = missing.any(-1)
+    if ignore_nan and has_missing.any():
+        middle = np.maximum(rows.shape[-1] - missing.sum(-1, keepdims=True) - 1, 0) // 2
+        order = np.argsort(rows, -1, stable=True)
+        found: Array = np.take_along_axis(order, middle, -1)[..., 0]
+        return found
+    half = (rows.shape[-1] - 1) // 2
+    medians = np.partition(rows, half, -1)[..., half : half + 1]
+    return np.asarray(np.where(has_missing, missing.argmax(-1), (rows == medians).argmax(-1)))
 
 
 def _chosen(
@@ -64,8 +65,7 @@ def _chosen(
     if x.shape[axis] == 0:
         raise IndexError(f"{function}: dim must have elements (got shape {x.shape}, dim {axis})")
     indices = np.expand_dims(positions(np.moveaxis(array_of(x), axis, -1)), axis)
-    found = take(x, np.asarray(indices, np.int64), axis)
-    return found if keepdim else ValuesAndIndices(*[tensor.squeeze(axis) for tensor in found])
+    return take(x, np.asarray(indices, np.int64), axis, keepdim)
 
 
 def _median(function: str, x: TensorLike, dim: Any, keepdim: bool, ignore_nan: bool) -> Any:

@@ -5,11 +5,11 @@ Operands are promoted and broadcast as in `arithmetic`.
 
 # mypy: disable-error-code="empty-body"
 
-from types import NoneType
 from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..autograd import Array, Context, Operation
 from ..inplace import apply_in_place
 from ..tensor import Operand, Tensor, TensorLike, array_of
@@ -130,6 +130,9 @@ def heaviside(input: TensorLike, values: TensorLike, *, out: Tensor | None = Non
     return Heaviside.apply(input, values)
 
 
+_GREATEST = {np.dtype(t): float(np.finfo(t).max) for t in (np.float16, np.float32, np.float64)}
+
+
 @by_kernel("nan_to_num")
 def _replaced(x: Array, nan: float, posinf: float, neginf: float) -> Any:
     return np.nan_to_num(x, True, nan, posinf, neginf)
@@ -138,9 +141,12 @@ def _replaced(x: Array, nan: float, posinf: float, neginf: float) -> Any:
 def _nan_to_num(x: Array, nan: float | None, posinf: Any, neginf: Any) -> Any:
     if x.dtype.kind != "f":
         return x.copy()
-    limit = np.finfo(x.dtype).max
+    greatest = _GREATEST[x.dtype]
     return _replaced(
-        x, nan or 0.0, limit if posinf is None else posinf, -limit if neginf is None else neginf
+        x,
+        nan or 0.0,
+        greatest if posinf is None else posinf,
+        -greatest if neginf is None else neginf,
     )
 
 
@@ -200,11 +206,20 @@ def nan_to_num_(
     return result
 
 
+def _is_number(bound: Any) -> bool:
+    """Whether a bound is missing, or a Python number other than NaN."""
+    return bound is None or (type(bound) in (int, float) and bound == bound)
+
+
 class Clip(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, min: Any, max: Any) -> Any:
         if not isinstance(x, np.ndarray):
             raise TypeError(f"clamp: input must be a Tensor or array (got {type(x).__name__})")
+        if x.dtype in (np.float32, np.float64) and _is_number(min) and _is_number(max):
+            ctx.save_for_backward(x, min, max)
+            low, high = -np.inf if min is None else min, np.inf if max is None else max
+            return kernels.elementwise(x, "hardtanh", low, high)
         for bound in (min, max):
             if bound is not None:
                 x, _ = promoted("clamp", x, bound)
@@ -223,7 +238,7 @@ class Clip(Operation[Tensor]):
     @classmethod
     def in_place(cls, ctx: Context, x: Array, *args: Any, **kwargs: Any) -> None:
         """Avoid the copy if the bounds are numbers and no gradient is needed."""
-        numbers = all(type(bound) in (int, float, NoneType) for bound in args)
+        numbers = all(map(_is_number, args))
         if numbers and ctx.edges == (None, None, None) and x.dtype.kind == "f":
             np.clip(x, *args, out=x)
         else:

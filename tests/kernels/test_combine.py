@@ -1,0 +1,101 @@
+"""Functions of several operands and reductions, against their formulas in higher precision."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cnet import _core, kernels, runtime
+from cnet.reference.combine import COMBINATIONS
+from cnet.reference.reduce import REDUCTIONS
+from conftest import THREADS
+
+operations = pytest.mark.parametrize("operation", COMBINATIONS)
+
+
+def wider(dtype: Any) -> Any:
+    return np.float64 if dtype == np.float32 else np.longdouble
+
+
+def numbers(operation: str, dtype: Any, count: int, low: float, high: float) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    operands = _core.combinations[operation][1]
+    return [rng.uniform(low, high, count).astype(dtype) for _ in range(operands)]
+
+
+def test_the_lists_in_c_and_in_the_reference_are_the_same():
+    assert list(COMBINATIONS) == list(_core.combinations)
+    assert list(REDUCTIONS) == list(_core.reductions)
+    for name, formula in COMBINATIONS.items():
+        if not isinstance(formula, np.ufunc):
+            assert formula.__code__.co_argcount == _core.combinations[name][1], name
+
+
+@operations
+def test_values(operation, dtype, impl):
+    operands = numbers(operation, dtype, 1003, 0.05, 0.95)
+    y = kernels.combine(*operands, operation=operation)
+    expected = COMBINATIONS[operation](*[x.astype(wider(dtype)) for x in operands])
+    assert y.dtype == dtype
+    np.testing.assert_allclose(
+        y, np.asarray(expected, dtype), rtol=0, atol=64 * np.finfo(dtype).eps
+    )
+
+
+@pytest.mark.parametrize("operation", ["sin", "cos"])
+def test_sine_and_cosine_of_many_magnitudes(operation, dtype):
+    rng = np.random.default_rng(1)
+    x = rng.normal(0, 1, 3000) * 10.0 ** rng.uniform(-30, 8, 3000)
+    near = np.arange(-2000, 2000) * (np.pi / 2)  # where sine or cosine is 0
+    x = np.concatenate([x, near, [0.0, -0.0, np.inf, -np.inf, np.nan]]).astype(dtype)
+    with np.errstate(invalid="ignore"):
+        expected = getattr(np, operation)(x.astype(wider(dtype)))
+    bound = 3 * np.finfo(dtype).eps * np.abs(expected) + np.finfo(dtype).smallest_subnormal
+    for isa in runtime.available_isas()[1:]:
+        with runtime.use_isa(isa):
+            y = kernels.combine(x, operation=operation)
+        good = (np.abs(y - expected) <= bound) | (np.isnan(y) & np.isnan(expected))
+        assert good.all(), x[~good][:3]
+
+
+@operations
+def test_a_result_depends_on_nothing_but_its_operands(operation, dtype):
+    operands = numbers(operation, dtype, 70_001, -3, 3)
+    for isa in runtime.available_isas()[1:]:
+        with runtime.use_isa(isa):
+            y = kernels.combine(*operands, operation=operation)
+            for start, stop in [(0, 1), (3, 20), (32_767, 32_785), (69_950, 70_001)]:
+                part = [x[start:stop] for x in operands]
+                np.testing.assert_array_equal(
+                    kernels.combine(*part, operation=operation), y[start:stop]
+                )
+            for threads in THREADS:
+                with runtime.use_threads(threads):
+                    again = kernels.combine(*operands, operation=operation)
+                np.testing.assert_array_equal(again, y)
+
+
+def test_erfc_keeps_its_digits_in_the_tail(dtype):
+    x = np.array([1.0, 3.0, 5.0, 9.0], dtype)
+    expected = [0.15729920705028513, 2.209049699858544e-05, 1.5374597944280349e-12,
+                4.13703174651381e-37]  # fmt: skip
+    for isa in runtime.available_isas()[1:]:
+        with runtime.use_isa(isa):
+            y = kernels.elementwise(x, "erfc")
+        np.testing.assert_allclose(y, expected, rtol=8 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_long_sums_keep_their_digits(axis, dtype):
+    x = np.full((300_000, 2) if axis == 0 else (2, 300_000), 0.1, dtype)
+    expected = float(dtype(0.1)) * 300_000
+    for isa in runtime.available_isas()[1:]:
+        with runtime.use_isa(isa):
+            np.testing.assert_allclose(kernels.reduce(x, "sum", [axis]), expected, rtol=1e-12)
+
+
+def test_nan_is_the_extremum(dtype, impl):
+    x = np.array([[1.0, np.nan, 2.0], [3.0, -np.inf, np.inf]], dtype)
+    assert np.isnan(kernels.reduce(x, "maximum", [1])[0, 0])
+    assert np.isnan(kernels.reduce(x, "minimum")[0, 0])
+    assert kernels.reduce(x[1:], "maximum")[0, 0] == np.inf
