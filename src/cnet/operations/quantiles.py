@@ -15,7 +15,7 @@ from .extrema import ValuesAndIndices, take
 from .gathering import gather
 from .masks import masked_fill
 from .registry import operation
-from .sorting import sort
+from .sorting import kth_positions, sort
 
 __all__ = ["kthvalue", "median", "mode", "nanmedian", "nanquantile", "quantile"]
 
@@ -43,14 +43,15 @@ class Median(Operation[Tensor]):
 
 def _median_positions(rows: Array, ignore_nan: bool) -> Array:
     """The position of the lower median in each row; of NaN, if it counts."""
-    order = np.argsort(rows, -1, stable=True)
     missing = np.isnan(rows)
-    count = rows.shape[-1] - missing.sum(-1) if ignore_nan else rows.shape[-1]
-    middle = np.maximum(np.asarray(count) - 1, 0) // 2
-    middle = np.broadcast_to(middle, rows.shape[:-1])[..., np.newaxis]
-    found: Array = np.take_along_axis(order, middle, -1)[..., 0]
+    if not missing.any():
+        return kth_positions(rows, (rows.shape[-1] - 1) // 2)
     if not ignore_nan:
-        found = np.where(missing.any(-1), missing.argmax(-1), found)
+        middle = kth_positions(rows, (rows.shape[-1] - 1) // 2)
+        return np.where(missing.any(-1), missing.argmax(-1), middle)
+    order = np.argsort(rows, -1, stable=True)
+    middle = np.maximum(rows.shape[-1] - missing.sum(-1) - 1, 0) // 2
+    found: Array = np.take_along_axis(order, middle[..., np.newaxis], -1)[..., 0]
     return found
 
 
@@ -158,7 +159,7 @@ def kthvalue(input: TensorLike, k: int, dim: int = -1, keepdim: bool = False) ->
         raise ValueError(f"kthvalue: k must be between 1 and the size of dim (got {k} and {size})")
     return _chosen(
         "kthvalue", input, dim, keepdim,
-        lambda rows: np.argsort(rows, -1, stable=True)[..., number - 1],
+        lambda rows: kth_positions(rows, number - 1),
     )  # fmt: skip
 
 
