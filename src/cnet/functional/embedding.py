@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from .. import kernels
 from ..autograd import Array, Context, Operation
 from ..operations._positions import scattered
 from ..tensor import Tensor, TensorLike, array_of, as_tensor
@@ -188,20 +189,18 @@ class EmbeddingBag(Operation[Tensor]):
         mode: str,
         by_frequency: bool,
     ) -> Any:
-        taken = np.take(weight, rows, 0)
-        scaled = taken if sample_weights is None else taken * sample_weights[:, np.newaxis]
         ctx.mode, ctx.by_frequency, winners, sizes = mode, by_frequency, None, None
-        if mode == "max":
-            y, winners = _segment_maxima(scaled, bags, count)
-        else:
-            y = _segment_sums(scaled, bags, count)
-        if mode == "mean":
-            sizes = np.maximum(np.bincount(bags, minlength=count), 1).astype(y.dtype)
-            y /= sizes[:, np.newaxis]
         need_samples = ctx.needs_input_grad[1]
-        ctx.save_for_backward(
-            rows, bags, sizes, winners, sample_weights, taken if need_samples else None
-        )
+        taken = np.take(weight, rows, 0) if need_samples else None
+        if mode == "max":
+            y, winners = _segment_maxima(np.take(weight, rows, 0), bags, count)
+        else:
+            lengths = np.bincount(bags, minlength=count)
+            y = _bag_sums(weight, rows, lengths, sample_weights)
+            if mode == "mean":
+                sizes = np.maximum(lengths, 1).astype(y.dtype)
+                y /= sizes[:, np.newaxis]
+        ctx.save_for_backward(rows, bags, sizes, winners, sample_weights, taken)
         return y
 
     @staticmethod
@@ -223,6 +222,17 @@ class EmbeddingBag(Operation[Tensor]):
                 each = each * sample_weights[:, np.newaxis]
             dweight = _table_gradient(rows, each, shape, None, ctx.by_frequency)
         return dweight, dsamples
+
+
+def _bag_sums(weight: Array, rows: Array, lengths: Array, factors: Array | None) -> Array:
+    """The sums of the rows of each bag: the product with a sparse matrix."""
+    if weight.itemsize < 4 or lengths.max(initial=0) > _REPEATS:
+        taken = np.take(weight, rows, 0)
+        taken = taken if factors is None else taken * factors[:, np.newaxis]
+        return _segment_sums(taken, np.repeat(np.arange(len(lengths)), lengths), len(lengths))
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    ones = np.ones(len(rows), weight.dtype) if factors is None else factors
+    return kernels.resample(weight, starts, rows, ones, 0)
 
 
 def _segment_maxima(x: Array, segments: Array, count: int) -> tuple[Array, tuple[Array, Array]]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import kernels
 from ..autograd import Array, Context, Operation
+from ..kernels._memory import empty
 from ..operations._sums import total
 from ..operations.products import as_matrix
 from ..tensor import Tensor
@@ -35,6 +36,7 @@ class Cell:
         """Return the next states, and the arrays that `back` needs.
 
         `a` is the product of the input and `b` the product of the hidden state, with their biases.
+        Both may be overwritten.
         """
         raise NotImplementedError
 
@@ -49,7 +51,8 @@ class TanhCell(Cell):
 
     @staticmethod
     def step(a: Array, b: Array, states: States) -> tuple[States, States]:
-        y = np.tanh(a + b)
+        a += b
+        y = np.tanh(a, out=a)
         return (y,), (y,)
 
     @staticmethod
@@ -64,7 +67,8 @@ class ReLUCell(Cell):
 
     @staticmethod
     def step(a: Array, b: Array, states: States) -> tuple[States, States]:
-        y = np.maximum(a + b, 0)
+        a += b
+        y = np.maximum(a, 0, out=a)
         return (y,), (y,)
 
     @staticmethod
@@ -82,9 +86,13 @@ class LSTMCell(Cell):
     @staticmethod
     def step(a: Array, b: Array, states: States) -> tuple[States, States]:
         _, c = states
-        i, f, g, o = np.split(a + b, 4, axis=1)
-        i, f, g, o = _sigmoid(i), _sigmoid(f), np.tanh(g), _sigmoid(o)
-        following = f * c + i * g
+        h = c.shape[1]
+        a += b
+        gates = _sigmoid(a)  # that of g is not used
+        i, f, o = gates[:, :h], gates[:, h : 2 * h], gates[:, 3 * h :]
+        g = np.tanh(a[:, 2 * h : 3 * h])
+        following = f * c
+        following += i * g
         squashed = np.tanh(following)
         return (o * squashed, following), (i, f, g, o, c, squashed)
 
@@ -111,11 +119,17 @@ class GRUCell(Cell):
     @staticmethod
     def step(a: Array, b: Array, states: States) -> tuple[States, States]:
         (h,) = states
-        a_reset, a_update, a_new = np.split(a, 3, axis=1)
-        b_reset, b_update, b_new = np.split(b, 3, axis=1)
-        reset, update = _sigmoid(a_reset + b_reset), _sigmoid(a_update + b_update)
-        new = np.tanh(a_new + reset * b_new)
-        return (new + update * (h - new),), (reset, update, new, b_new, h)
+        size = h.shape[1]
+        a_new, b_new = a[:, 2 * size :], b[:, 2 * size :]
+        gates = _sigmoid(a[:, : 2 * size] + b[:, : 2 * size])
+        reset, update = gates[:, :size], gates[:, size:]
+        new = reset * b_new
+        new += a_new
+        np.tanh(new, out=new)
+        following = h - new
+        following *= update
+        following += new
+        return (following,), (reset, update, new, b_new, h)
 
     @staticmethod
     def back(kept: States, grads: Sequence[Any]) -> tuple[Array, Array, list[Any]]:
@@ -149,15 +163,16 @@ class Recurrent(Operation[tuple[Tensor, ...]]):
         reverse: bool,
     ) -> States:
         products = kernels.linear(x, w_ih, b_ih)
-        before = np.empty((*x.shape[:2], w_hh.shape[1]), x.dtype)
-        y, kept = np.empty_like(before), []
+        shape = *x.shape[:2], w_hh.shape[1]
+        before, y = empty(shape, x.dtype), empty(shape, x.dtype)
+        kept: list[Array] = []
         for t in _order(len(x), reverse):
             before[t] = states[0]
             hidden = kernels.linear(states[0], w_hh, b_hh)
             states, values = cell.step(products[t], hidden, states)
             y[t] = states[0]
-            kept.append(values)
-        ctx.save_for_backward(x, w_ih, w_hh, before, *map(np.stack, zip(*kept, strict=True)))
+            kept.extend(values)
+        ctx.save_for_backward(x, w_ih, w_hh, before, *kept)
         ctx.cell, ctx.reverse = cell, reverse
         return y, *states
 
@@ -165,11 +180,11 @@ class Recurrent(Operation[tuple[Tensor, ...]]):
     def backward(ctx: Context, dy: Array, *grads: Any) -> Any:
         x, w_ih, w_hh, before, *kept = ctx.saved
         shape = len(x), x.shape[1], len(w_hh)
-        da, db = np.empty(shape, x.dtype), np.empty(shape, x.dtype)
-        carried = list(grads)
+        da, db = empty(shape, x.dtype), empty(shape, x.dtype)
+        carried, width = list(grads), len(kept) // len(x)
         for step, t in reversed([*enumerate(_order(len(x), ctx.reverse))]):
             carried[0] = carried[0] + dy[t]
-            values = tuple([array[step] for array in kept])
+            values = tuple(kept[step * width : (step + 1) * width])
             da[t], db[t], carried = ctx.cell.back(values, carried)
             carried[0] = carried[0] + kernels.matmul(db[t], w_hh)
         flat_a, flat_b = as_matrix(da), as_matrix(db)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Array, Context, Operation
+from ..kernels._memory import empty
 from ..tensor import Tensor, TensorLike, as_tensor
 from ._dims import broadcast
 from ._promotion import require_float
@@ -42,7 +43,9 @@ class EuclideanDistance(Operation[Tensor]):
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         x1, x2, y = ctx.saved
-        ratios = np.divide(grad, y, out=np.zeros_like(y), where=y != 0)
+        ratios = empty(y.shape, y.dtype)
+        ratios[...] = 0
+        np.divide(grad, y, out=ratios, where=y != 0)
         dx1 = x1 * ratios.sum(-1)[..., np.newaxis] - product_of(ratios, x2)
         ratios = ratios.swapaxes(-1, -2)
         return dx1, x2 * ratios.sum(-1)[..., np.newaxis] - product_of(ratios, x1)
@@ -59,10 +62,12 @@ class PowerDistance(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x1: Array, x2: Array, *, p: float) -> Array:
         columns = np.ascontiguousarray(x2.swapaxes(-1, -2))
-        y = np.zeros((len(x1), x1.shape[1], x2.shape[1]), x1.dtype)
+        y = empty((len(x1), x1.shape[1], x2.shape[1]), x1.dtype)
+        y[...] = 0
         for rows in _blocks(y):
+            d = np.empty_like(y[:, rows])
             for k in range(x1.shape[2]):
-                d = x1[:, rows, k, np.newaxis] - columns[:, np.newaxis, k]
+                np.subtract(x1[:, rows, k, np.newaxis], columns[:, np.newaxis, k], out=d)
                 y[:, rows] += _power(d, p)
             if p != 1:
                 y[:, rows] **= 1 / p

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Array
+from ..kernels._memory import empty
 from ..tensor import Tensor, TensorLike, array_of
 from ._common import also_dim
 from ._dims import reduced_axes
@@ -37,9 +38,17 @@ def _sorting(array: Array, axis: int, descending: bool) -> Array:
     return order
 
 
+def _kth(rows: Array, k: int) -> Array:
+    """The element of each row that sorting moves to position k, with the axis kept."""
+    parted = empty(rows.shape, rows.dtype)
+    parted[...] = rows
+    parted.partition(k, -1)
+    return parted[..., k, np.newaxis]
+
+
 def kth_positions(rows: Array, k: int) -> Array:
     """The position in each row of the element that sorting moves to position k; the first one."""
-    bound = np.partition(rows, k, -1)[..., k, np.newaxis]
+    bound = _kth(rows, k)
     found: Array = np.argmax(rows == bound, -1)
     if rows.dtype.kind == "f" and np.isnan(bound).any():
         found = np.where(np.isnan(bound[..., 0]), np.isnan(rows).argmax(-1), found)
@@ -50,7 +59,7 @@ def _leading(rows: Array, k: int, largest: bool) -> Array | None:
     """The sorted positions of the k first elements of each row; None if they could be NaN."""
     size = rows.shape[-1]
     place = size - k if largest else k - 1
-    bound = np.partition(rows, place, -1)[..., place, np.newaxis]
+    bound = _kth(rows, place)
     if np.isnan(bound).any():
         return None
     candidates = ~(rows < bound) if largest else rows <= bound
