@@ -114,6 +114,11 @@ def suites() -> dict[str, tuple[Part, ...]]:
         ),
         "float64": (part("float64", doubles, ours, numpy_best, _pytorch("nchw")),),
         "products": (part("products", "products:CASES", ours, blas),),
+        "networks": (
+            part("training", "architectures:STEP_CASES", ours, layouts, tuned, threads=(1,)),
+            part("training", "architectures:STEP_CASES", ours, layouts, tuned, compiled,
+                 threads=(2,)),
+        ),
         "operations": tuple([
             part(name, f"{name}:CASES", library, _pytorch("library"), threads=(1,))
             for name in ("operations", "moving")

@@ -63,7 +63,14 @@ class Gather(Operation[Tensor]):
 
 
 @operation(Gather, methods=("gather",))
-def gather(input: TensorLike, dim: int, index: TensorLike, *, sparse_grad: bool = False) -> Tensor:
+def gather(
+    input: TensorLike,
+    dim: int,
+    index: TensorLike,
+    *,
+    sparse_grad: bool = False,
+    out: Tensor | None = None,
+) -> Tensor:
     """Elements at positions along a dimension.
 
     Parameters
@@ -75,6 +82,8 @@ def gather(input: TensorLike, dim: int, index: TensorLike, *, sparse_grad: bool 
         must not be larger except along `dim`.
     sparse_grad : bool, default False
         Accepted for compatibility.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -103,7 +112,9 @@ def gather(input: TensorLike, dim: int, index: TensorLike, *, sparse_grad: bool 
 
 
 @operation(Gather, methods=("take_along_dim",))
-def take_along_dim(input: TensorLike, indices: TensorLike, dim: int | None = None) -> Tensor:
+def take_along_dim(
+    input: TensorLike, indices: TensorLike, dim: int | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """Elements at positions along a dimension, where the other dimensions broadcast.
 
     Parameters
@@ -113,6 +124,8 @@ def take_along_dim(input: TensorLike, indices: TensorLike, dim: int | None = Non
         A position for each element of the result.
     dim : int, optional
         By default, both tensors are flattened first.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -187,7 +200,9 @@ def slice_positions(function: str, x: TensorLike, dim: Any, index: Any) -> tuple
 
 
 @operation(IndexSelect, methods=("index_select",))
-def index_select(input: TensorLike, dim: int, index: TensorLike) -> Tensor:
+def index_select(
+    input: TensorLike, dim: int, index: TensorLike, *, out: Tensor | None = None
+) -> Tensor:
     """The slices of a tensor at positions along a dimension.
 
     Parameters
@@ -195,6 +210,8 @@ def index_select(input: TensorLike, dim: int, index: TensorLike) -> Tensor:
     input : Tensor or ndarray, any shape
     dim : int
     index : Tensor of integers, at most 1 dimension
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -229,13 +246,15 @@ def index_select(input: TensorLike, dim: int, index: TensorLike) -> Tensor:
 
 
 @operation(Gather, methods=("take",))
-def take(input: TensorLike, index: TensorLike) -> Tensor:
+def take(input: TensorLike, index: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Elements at positions in the flattened tensor; negative positions count from the end.
 
     Parameters
     ----------
     input : Tensor or ndarray, any shape
     index : Tensor of integers, any shape
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------

@@ -90,7 +90,13 @@ def _index_write(
 
 @operation(IndexWrite, methods=("index_add",), written=("index_add_",))
 def index_add(
-    input: TensorLike, dim: int, index: TensorLike, source: TensorLike, *, alpha: Number = 1
+    input: TensorLike,
+    dim: int,
+    index: TensorLike,
+    source: TensorLike,
+    *,
+    alpha: Number = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """A copy in which slices of `source` are added at positions along a dimension.
 
@@ -104,6 +110,8 @@ def index_add(
         In the dtype of `input`, and in its shape, with the size of `index` along `dim`.
     alpha : number, default 1
         The factor of `source`.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -131,7 +139,9 @@ def index_add(
 
 
 @operation(IndexWrite, methods=("index_copy",), written=("index_copy_",))
-def index_copy(input: TensorLike, dim: int, index: TensorLike, source: TensorLike) -> Tensor:
+def index_copy(
+    input: TensorLike, dim: int, index: TensorLike, source: TensorLike, *, out: Tensor | None = None
+) -> Tensor:
     """A copy in which slices of `source` are written at positions along a dimension.
 
     Arguments and errors are those of `index_add`.

@@ -23,7 +23,6 @@ from ._options import (
     like,
     sizes,
 )
-from ._out import written
 from .registry import operation
 
 __all__ = [
@@ -345,8 +344,7 @@ def bernoulli(
     drawn = draw_zeros_and_ones(
         "bernoulli", generator, probabilities if p is None else p, probabilities.shape
     )
-    result = Tensor(drawn.astype(probabilities.dtype))
-    return result if out is None else written("bernoulli", result, out)
+    return Tensor(drawn.astype(probabilities.dtype))
 
 
 def draw_zeros_and_ones(function: str, generator: Generator, p: Any, shape: Any) -> Array:
@@ -409,8 +407,7 @@ def multinomial(
     source = generator_of("multinomial", generator)
     rows = weights.reshape(-1, size).astype(np.result_type(weights, float32), copy=False)
     drawn = _with_replacement if replacement else _without_replacement
-    found = Tensor(drawn(source, rows, count).reshape(*weights.shape[:-1], count))
-    return found if out is None else written("multinomial", found, out)
+    return Tensor(drawn(source, rows, count).reshape(*weights.shape[:-1], count))
 
 
 def _with_replacement(source: Any, weights: Array, count: int) -> Array:

@@ -95,9 +95,15 @@ def _checked(
 
 @operation(Scatter, methods=("scatter",), written=("scatter_",))
 def scatter(
-    input: TensorLike, dim: int, index: TensorLike, src: Any = None, *, value: Any = None,
+    input: TensorLike,
+    dim: int,
+    index: TensorLike,
+    src: Any = None,
+    *,
+    value: Any = None,
     reduce: str | None = None,
-) -> Tensor:  # fmt: skip
+    out: Tensor | None = None,
+) -> Tensor:
     """A copy in which elements of `src` are written to positions along a dimension.
 
     Parameters
@@ -113,6 +119,8 @@ def scatter(
         Another name of `src`.
     reduce : {"add", "multiply"}, optional
         Add to the elements of `input`, or multiply them, in place of replacing them.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -149,13 +157,17 @@ def scatter(
 
 
 @operation(ScatterAdd, methods=("scatter_add",), written=("scatter_add_",))
-def scatter_add(input: TensorLike, dim: int, index: TensorLike, src: TensorLike) -> Tensor:
+def scatter_add(
+    input: TensorLike, dim: int, index: TensorLike, src: TensorLike, *, out: Tensor | None = None
+) -> Tensor:
     """A copy in which elements of `src` are added to positions along a dimension.
 
     Parameters
     ----------
     input, dim, index, src
         As in `scatter`.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -261,9 +273,15 @@ def _greatest(dtype: np.dtype[Any]) -> Any:
 
 @operation(ScatterReduce, methods=("scatter_reduce",), written=("scatter_reduce_",))
 def scatter_reduce(
-    input: TensorLike, dim: int, index: TensorLike, src: TensorLike, reduce: str, *,
+    input: TensorLike,
+    dim: int,
+    index: TensorLike,
+    src: TensorLike,
+    reduce: str,
+    *,
     include_self: bool = True,
-) -> Tensor:  # fmt: skip
+    out: Tensor | None = None,
+) -> Tensor:
     """A copy in which elements of `src` are combined at positions along a dimension.
 
     Parameters
@@ -273,6 +291,8 @@ def scatter_reduce(
     reduce : {"sum", "prod", "mean", "amax", "amin"}
     include_self : bool, default True
         Whether the elements of `input` are combined, too, or replaced.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
