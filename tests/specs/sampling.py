@@ -85,7 +85,7 @@ _BAD: tuple[Bad, ...] = (
     ({"padding_mode": "same"}, ValueError, "padding_mode must be one of zeros, border, reflection"),
     ({"grid": zeros(2, 3, 3, 3)}, ValueError, "grid must have the shape (n, ..., 2)"),
     ({"grid": zeros(1, 3, 3, 2)}, ValueError, "with as many dimensions as x and its n"),
-    ({"x": zeros(2, 1, 0, 4)}, ValueError, "x must have 1 to 2**31 - 1 cells for each channel"),
+    ({"x": zeros(2, 1, 0, 4)}, ValueError, "x must have 1 to 2**30 - 1 cells for each channel"),
     ({"x": zeros(2, 1, 4)}, ValueError, "x must have 4 or 5 dimensions (got 3"),
 )
 

@@ -1,5 +1,5 @@
 /* Softmax cross-entropy and its gradient. */
-#include "variant.h"
+#include "exponentials.h"
 
 #include <stdatomic.h>
 
@@ -24,14 +24,10 @@ static void run(cnet_task *task, job_t *job, const cnet_call *call) {
 static real weight_of(const job_t *job, ptrdiff_t j) { return job->weight ? job->weight[j] : 1; }
 
 static real log_sum_exp(const real *x, ptrdiff_t count) {
-    real largest = -REAL_INFINITY, sum = 0;
-    for (ptrdiff_t j = 0; j < count; j++)
-        largest = x[j] > largest || x[j] != x[j] ? x[j] : largest;
-    if (largest == -REAL_INFINITY || largest == REAL_INFINITY)
-        return largest;
-    for (ptrdiff_t j = 0; j < count; j++)
-        sum += REAL_EXP(x[j] - largest);
-    return largest + REAL_LOG(sum);
+    const real greatest = greatest_of(x, count);
+    if (greatest == -REAL_INFINITY || greatest == REAL_INFINITY)
+        return greatest;
+    return greatest + REAL_LOG(sum_of_powers(x, greatest, NULL, count));
 }
 
 static void losses_chunk(const void *argument, ptrdiff_t chunk, int slot) {
@@ -107,8 +103,14 @@ static void dlogits_chunk(const void *argument, ptrdiff_t chunk, int slot) {
         const real grad = job->grad_losses[i], logsumexp = job->logsumexp_in[i];
         const real hit = (1 - job->label_smoothing) * weight_of(job, target);
         const real mass = hit + share * weights;
-        for (ptrdiff_t j = 0; j < job->c; j++)
-            dx[j] = grad * (mass * REAL_EXP(x[j] - logsumexp) - share * weight_of(job, j));
+        for (ptrdiff_t j = 0; j < job->c; j += LANES) {
+            const ptrdiff_t count = min_size(LANES, job->c - j);
+            const vec softmax = vec_exp(load_run(x + j, count) - logsumexp);
+            store_run(dx + j, grad * (mass * softmax), count);
+        }
+        if (share > 0)
+            for (ptrdiff_t j = 0; j < job->c; j++)
+                dx[j] -= grad * (share * weight_of(job, j));
         dx[target] -= grad * hit;
     }
 }

@@ -101,18 +101,28 @@ static real moved_inside(const sampling_t *p, real x, ptrdiff_t size, real *slop
 
 /* ---- Taps --------------------------------------------------------------------------------- */
 
-/* The number of a cell, or -1. */
-static int32_t cell_of(real x, ptrdiff_t size) {
-    const real above = x >= 0 ? x : -1;
-    return (int32_t)(above < (real)size ? above : -1);
+/* The numbers of the cells at whole numbers, or -1. */
+static void fill_cells(int32_t *restrict cells, const real *restrict x, ptrdiff_t count,
+                       ptrdiff_t size) {
+    for (ptrdiff_t s = 0; s < count; s++) {
+        const real above = x[s] > -1 ? x[s] : -1;
+        cells[s] = (int32_t)(above < FAR ? above : FAR);
+    }
+    for (ptrdiff_t s = 0; s < count; s++)
+        cells[s] |= -(cells[s] >= (int32_t)size);
 }
 
-static void linear_taps(taps_t *taps, const real *x, const real *slopes, ptrdiff_t count,
-                        ptrdiff_t size) {
+static void linear_taps(taps_t *restrict taps, const real *restrict x, const real *restrict slopes,
+                        ptrdiff_t count, ptrdiff_t size) {
+    real first[BLOCK], second[BLOCK];
     for (ptrdiff_t s = 0; s < count; s++) {
-        const real first = REAL_FLOOR(x[s]), share = x[s] - first;
-        taps->cells[0][s] = cell_of(first, size);
-        taps->cells[1][s] = cell_of(first + 1, size);
+        first[s] = REAL_FLOOR(x[s]);
+        second[s] = first[s] + 1;
+    }
+    fill_cells(taps->cells[0], first, count, size);
+    fill_cells(taps->cells[1], second, count, size);
+    for (ptrdiff_t s = 0; s < count; s++) {
+        const real share = x[s] - first[s];
         taps->weights[0][s] = 1 - share;
         taps->weights[1][s] = share;
         taps->slopes[0][s] = -slopes[s];
@@ -121,8 +131,11 @@ static void linear_taps(taps_t *taps, const real *x, const real *slopes, ptrdiff
 }
 
 static void nearest_taps(taps_t *taps, const real *x, ptrdiff_t count, ptrdiff_t size) {
+    real whole[BLOCK];
+    for (ptrdiff_t s = 0; s < count; s++)
+        whole[s] = REAL_RINT(x[s]);
+    fill_cells(taps->cells[0], whole, count, size);
     for (ptrdiff_t s = 0; s < count; s++) {
-        taps->cells[0][s] = cell_of(REAL_RINT(x[s]), size);
         taps->weights[0][s] = 1;
         taps->slopes[0][s] = 0;
     }
@@ -137,13 +150,16 @@ static real far_slope(real t) { return ((3 * t - 10) * t + 8) * CUBIC; }
 
 static void cubic_taps(const sampling_t *p, taps_t *taps, const real *x, const real *slopes,
                        ptrdiff_t count, ptrdiff_t size) {
+    for (int k = 0; k < 4; k++) {
+        real cells[BLOCK];
+        for (ptrdiff_t s = 0; s < count; s++) {
+            real ignored = 0;
+            cells[s] = REAL_RINT(moved_inside(p, REAL_FLOOR(x[s]) + (real)(k - 1), size, &ignored));
+        }
+        fill_cells(taps->cells[k], cells, count, size);
+    }
     for (ptrdiff_t s = 0; s < count; s++) {
         const real first = REAL_FLOOR(x[s]), share = x[s] - first;
-        for (int k = 0; k < 4; k++) {
-            real ignored = 0;
-            const real cell = moved_inside(p, first + (real)(k - 1), size, &ignored);
-            taps->cells[k][s] = cell_of(REAL_RINT(cell), size);
-        }
         const real rest = 1 - share;
         const real weights[] = {far_weight(share + 1), near_weight(share), near_weight(rest),
                                 far_weight(2 - share)};
@@ -225,15 +241,17 @@ static inline void fill_places(int32_t *places, const int32_t *cells, ptrdiff_t 
         places[s] = cells[s] > 0 ? cells[s] : 0;
 }
 
-/* sums[s] += factors[s] * x[cells[s]], where cells outside are 0. The loads, which are not
- * vectorized, are apart from the arithmetic. */
+/* sums[s] += factors[s] * x[cells[s]], where cells outside are 0. */
 static inline void add_cells(real *sums, const real *factors, const real *x, const int32_t *cells,
                              ptrdiff_t count) {
     int32_t places[BLOCK];
     real values[BLOCK];
     fill_places(places, cells, count);
-    for (ptrdiff_t s = 0; s < count; s++)
-        values[s] = x[places[s]];
+    for (ptrdiff_t s = 0; s < count; s++) {
+        ptrdiff_t place = places[s];
+        __asm__("" : "+r"(place)); /* single loads are faster than vectors of them */
+        values[s] = x[place];
+    }
     for (ptrdiff_t s = 0; s < count; s++)
         sums[s] += cells[s] < 0 ? 0 : factors[s] * values[s];
 }
@@ -330,7 +348,7 @@ static void dgrid_chunk(const void *argument, ptrdiff_t chunk, int slot) {
  * x (n, c, d, h, w) with d = 1 for images, grid (n, samples, axes) with the coordinate of the last
  * axis first, y (n, c, samples); overwrites y. The weight of a cell is the product of weights along
  * the axes, which depend on the mode; cells outside are 0, or moved inside, as `padding` says.
- * Images are not empty and have less than 2^31 cells. Parallel over n and blocks of samples. */
+ * Images are not empty and have less than 2^30 cells. Parallel over n and blocks of samples. */
 void CNET_FN(grid_sample)(const cnet_call *call) {
     const cnet_grid_sample_arguments *a = &call->grid_sample;
     const job_t job = {

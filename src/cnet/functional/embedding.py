@@ -4,12 +4,17 @@ from typing import Any, Literal
 
 import numpy as np
 
+from .. import kernels
 from ..autograd import Array, Context, Operation
+from ..operations._positions import scattered
 from ..tensor import Tensor, TensorLike, array_of, as_tensor
 
 __all__ = ["embedding", "embedding_bag", "one_hot"]
 
 _RENORM_EPSILON = 1e-7
+
+_REPEATS = 1000
+"""Up to this many gradients of a row are added one after the other, more in pairs."""
 
 
 class Embedding(Operation[Tensor]):
@@ -19,7 +24,7 @@ class Embedding(Operation[Tensor]):
     ) -> Any:
         ctx.save_for_backward(rows)
         ctx.padding_idx, ctx.by_frequency = padding_idx, by_frequency
-        return weight[rows]
+        return np.take(weight, rows, 0)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
@@ -35,10 +40,15 @@ def _table_gradient(
     rows: Array, grad: Array, shape: tuple[int, ...], padding_idx: int | None, by_frequency: bool
 ) -> Array:
     """Add the gradients of the rows that were taken from a table, shape (m, d)."""
-    order = np.argsort(rows, kind="stable")
-    dweight = _segment_sums(grad[order], rows[order], shape[0])
+    counts = np.bincount(rows, minlength=shape[0])
+    if counts.max(initial=0) <= _REPEATS:
+        dweight = scattered(
+            "embedding", np.zeros(shape, grad.dtype), rows, grad, 0, "add", whole=True
+        )
+    else:
+        order = np.argsort(rows, kind="stable")
+        dweight = _segment_sums(grad[order], rows[order], shape[0])
     if by_frequency:
-        counts = np.bincount(rows, minlength=shape[0])
         dweight /= np.maximum(counts, 1).astype(grad.dtype)[:, np.newaxis]
     if padding_idx is not None:
         dweight[padding_idx] = 0
@@ -80,8 +90,8 @@ def _checked(
     count = len(weight)
     if rows.dtype.kind not in "iu":
         raise TypeError(f"{function}: input.dtype must be an integer dtype (got {rows.dtype})")
-    outside = rows[(rows < 0) | (rows >= count)]
-    if outside.size:
+    if rows.size and not 0 <= rows.min() <= rows.max() < count:
+        outside = rows[(rows < 0) | (rows >= count)]
         raise IndexError(
             f"{function}: input must be at least 0 and less than weight.shape[0] "
             f"(got {outside[0]} and {count})"
@@ -179,20 +189,18 @@ class EmbeddingBag(Operation[Tensor]):
         mode: str,
         by_frequency: bool,
     ) -> Any:
-        taken = weight[rows]
-        scaled = taken if sample_weights is None else taken * sample_weights[:, np.newaxis]
         ctx.mode, ctx.by_frequency, winners, sizes = mode, by_frequency, None, None
-        if mode == "max":
-            y, winners = _segment_maxima(scaled, bags, count)
-        else:
-            y = _segment_sums(scaled, bags, count)
-        if mode == "mean":
-            sizes = np.maximum(np.bincount(bags, minlength=count), 1).astype(y.dtype)
-            y /= sizes[:, np.newaxis]
         need_samples = ctx.needs_input_grad[1]
-        ctx.save_for_backward(
-            rows, bags, sizes, winners, sample_weights, taken if need_samples else None
-        )
+        taken = np.take(weight, rows, 0) if need_samples else None
+        if mode == "max":
+            y, winners = _segment_maxima(np.take(weight, rows, 0), bags, count)
+        else:
+            lengths = np.bincount(bags, minlength=count)
+            y = _bag_sums(weight, rows, lengths, sample_weights)
+            if mode == "mean":
+                sizes = np.maximum(lengths, 1).astype(y.dtype)
+                y /= sizes[:, np.newaxis]
+        ctx.save_for_backward(rows, bags, sizes, winners, sample_weights, taken)
         return y
 
     @staticmethod
@@ -214,6 +222,17 @@ class EmbeddingBag(Operation[Tensor]):
                 each = each * sample_weights[:, np.newaxis]
             dweight = _table_gradient(rows, each, shape, None, ctx.by_frequency)
         return dweight, dsamples
+
+
+def _bag_sums(weight: Array, rows: Array, lengths: Array, factors: Array | None) -> Array:
+    """The sums of the rows of each bag: the product with a sparse matrix."""
+    if weight.itemsize < 4 or lengths.max(initial=0) > _REPEATS:
+        taken = np.take(weight, rows, 0)
+        taken = taken if factors is None else taken * factors[:, np.newaxis]
+        return _segment_sums(taken, np.repeat(np.arange(len(lengths)), lengths), len(lengths))
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    ones = np.ones(len(rows), weight.dtype) if factors is None else factors
+    return kernels.resample(weight, starts, rows, ones, 0)
 
 
 def _segment_maxima(x: Array, segments: Array, count: int) -> tuple[Array, tuple[Array, Array]]:
@@ -385,10 +404,12 @@ def one_hot(input: TensorLike, num_classes: int = -1) -> Tensor:
             f"one_hot: num_classes must be positive, or -1 if input is not empty "
             f"(got {num_classes} and shape {classes.shape})"
         )
-    outside = classes[(classes < 0) | (classes >= num_classes)]
-    if outside.size:
+    if classes.size and not 0 <= classes.min() <= classes.max() < num_classes:
+        outside = classes[(classes < 0) | (classes >= num_classes)]
         raise ValueError(
             f"one_hot: input must be at least 0 and less than num_classes "
             f"(got {outside[0]} and {num_classes})"
         )
-    return as_tensor((classes[..., np.newaxis] == np.arange(num_classes)).astype(np.int64))
+    y = np.zeros((*classes.shape, num_classes), np.int64)
+    y.reshape(-1)[np.arange(classes.size) * num_classes + classes.reshape(-1)] = 1
+    return as_tensor(y)

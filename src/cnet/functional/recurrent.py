@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import kernels
 from ..autograd import Array, Context, Operation
+from ..kernels._memory import empty
 from ..operations._sums import total
 from ..tensor import Tensor
 
@@ -35,6 +36,7 @@ class Cell:
         """Return the next states, and the arrays that `back` needs.
 
         `a` is the product of the input and `b` the product of the hidden state, with their biases.
+        Both may be overwritten.
         """
         raise NotImplementedError
 
@@ -49,7 +51,8 @@ class TanhCell(Cell):
 
     @staticmethod
     def step(a: Array, b: Array, states: Sequence[Array]) -> tuple[States, States]:
-        y = np.tanh(a + b)
+        a += b
+        y = np.tanh(a, out=a)
         return (y,), (y,)
 
     @staticmethod
@@ -64,7 +67,8 @@ class ReLUCell(Cell):
 
     @staticmethod
     def step(a: Array, b: Array, states: Sequence[Array]) -> tuple[States, States]:
-        y = np.maximum(a + b, 0)
+        a += b
+        y = np.maximum(a, 0, out=a)
         return (y,), (y,)
 
     @staticmethod
@@ -82,9 +86,13 @@ class LSTMCell(Cell):
     @staticmethod
     def step(a: Array, b: Array, states: Sequence[Array]) -> tuple[States, States]:
         _, c = states
-        i, f, g, o = np.split(a + b, 4, axis=1)
-        i, f, g, o = _sigmoid(i), _sigmoid(f), np.tanh(g), _sigmoid(o)
-        following = f * c + i * g
+        h = c.shape[1]
+        a += b
+        gates = _sigmoid(a)  # that of g is not used
+        i, f, o = gates[:, :h], gates[:, h : 2 * h], gates[:, 3 * h :]
+        g = np.tanh(a[:, 2 * h : 3 * h])
+        following = f * c
+        following += i * g
         squashed = np.tanh(following)
         return (o * squashed, following), (i, f, g, o, c, squashed)
 
@@ -111,11 +119,17 @@ class GRUCell(Cell):
     @staticmethod
     def step(a: Array, b: Array, states: Sequence[Array]) -> tuple[States, States]:
         (h,) = states
-        a_reset, a_update, a_new = np.split(a, 3, axis=1)
-        b_reset, b_update, b_new = np.split(b, 3, axis=1)
-        reset, update = _sigmoid(a_reset + b_reset), _sigmoid(a_update + b_update)
-        new = np.tanh(a_new + reset * b_new)
-        return (new + update * (h - new),), (reset, update, new, b_new, h)
+        size = h.shape[1]
+        a_new, b_new = a[:, 2 * size :], b[:, 2 * size :]
+        gates = _sigmoid(a[:, : 2 * size] + b[:, : 2 * size])
+        reset, update = gates[:, :size], gates[:, size:]
+        new = reset * b_new
+        new += a_new
+        np.tanh(new, out=new)
+        following = h - new
+        following *= update
+        following += new
+        return (following,), (reset, update, new, b_new, h)
 
     @staticmethod
     def back(kept: Sequence[Array], grads: Sequence[Any]) -> tuple[Array, Array, list[Any]]:
@@ -156,8 +170,9 @@ class Recurrent(Operation[tuple[Tensor, ...]]):
         reverse: bool,
     ) -> States:
         products = kernels.linear(x, w_ih, b_ih)
-        before = np.empty((len(x), w_hh.shape[1]), x.dtype)
-        y, kept = np.empty_like(before), []
+        shape = len(x), w_hh.shape[1]
+        before, y = empty(shape, x.dtype), empty(shape, x.dtype)
+        kept: list[Array] = []
         for rows, count in _steps(batch_sizes, reverse):
             active = [state[:count] for state in states]
             before[rows] = active[0]
@@ -167,12 +182,9 @@ class Recurrent(Operation[tuple[Tensor, ...]]):
                 values = *values, following[0]
                 following = kernels.linear(following[0], w_hr), *following[1:]
             y[rows] = following[0]
-            kept.append(values)
+            kept.extend(values)
             states = _replaced(states, following, count)
-        if reverse:
-            kept.reverse()
-        by_row = map(np.concatenate, zip(*kept, strict=True))
-        ctx.save_for_backward(x, w_ih, w_hh, w_hr, before, *by_row)
+        ctx.save_for_backward(x, w_ih, w_hh, w_hr, before, *kept)
         ctx.cell, ctx.steps = cell, _steps(batch_sizes, reverse)
         return y, *states
 
@@ -180,12 +192,18 @@ class Recurrent(Operation[tuple[Tensor, ...]]):
     def backward(ctx: Context, dy: Array, *grads: Any) -> Any:
         x, w_ih, w_hh, w_hr, before, *kept = ctx.saved
         shape = len(x), len(w_hh)
-        da, db, dh = np.empty(shape, x.dtype), np.empty(shape, x.dtype), np.empty_like(dy)
-        for rows, count in reversed(ctx.steps):
+        da, db, dh = (empty(each, x.dtype) for each in (shape, shape, dy.shape))
+        width, hidden = len(kept) // len(ctx.steps), None
+        if w_hr is not None:
+            hidden = empty((len(x), w_hr.shape[1]), x.dtype)
+        for step, (rows, count) in reversed([*enumerate(ctx.steps)]):
+            values = kept[step * width : (step + 1) * width]
+            if hidden is not None:
+                hidden[rows] = values[-1]
             active = [grad[:count] for grad in grads]
             dh[rows] = active[0] + dy[rows]
             active[0] = dh[rows] if w_hr is None else kernels.matmul(dh[rows], w_hr)
-            da[rows], db[rows], previous = ctx.cell.back([k[rows] for k in kept], active)
+            da[rows], db[rows], previous = ctx.cell.back(values, active)
             previous[0] = previous[0] + kernels.matmul(db[rows], w_hh)
             grads = _replaced(grads, previous, count)
         needs = ctx.needs_input_grad
@@ -195,7 +213,7 @@ class Recurrent(Operation[tuple[Tensor, ...]]):
             kernels.matmul(db.T, before) if needs[2] else None,
             total(da, (0,)) if needs[3] else None,
             total(db, (0,)) if needs[4] else None,
-            kernels.matmul(dh.T, kept[-1]) if needs[5] else None,
+            kernels.matmul(dh.T, hidden) if hidden is not None and needs[5] else None,
             *grads,
         )
 

@@ -12,7 +12,7 @@ MODES = "bilinear", "nearest", "bicubic"
 PADDING_MODES = "zeros", "border", "reflection"
 """The options of `grid_sample`, in the order of the kernel."""
 
-_CELLS = 2**31
+_CELLS = 2**30
 
 
 def grid_sample(
@@ -118,7 +118,7 @@ def _arguments(
             f"n (got {grid.shape} and {x.shape})"
         )
     if not 0 < prod(x.shape[2:]) < _CELLS:
-        raise ValueError(f"{f}: x must have 1 to 2**31 - 1 cells for each channel (got {x.shape})")
+        raise ValueError(f"{f}: x must have 1 to 2**30 - 1 cells for each channel (got {x.shape})")
     for name, value, known in (
         ("mode", mode, MODES),
         ("padding_mode", padding_mode, PADDING_MODES),

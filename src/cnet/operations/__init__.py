@@ -16,6 +16,7 @@ from .contraction import *
 from .conversion import *
 from .creation import *
 from .cumulative import *
+from .distances import *
 from .division import *
 from .elementwise import *
 from .exponents import *

@@ -10,7 +10,7 @@ from ..autograd import Array, Context, Operation
 from ..dtypes import DType
 from ..tensor import Axis, Tensor, TensorLike, as_tensor
 from ._common import also_dim
-from ._dims import broadcast, dims_of, reduced_axes
+from ._dims import dims_of, reduced_axes
 from ._promotion import require_float
 from ._sums import total
 from .arithmetic import sub
@@ -18,7 +18,7 @@ from .extrema import amax, amin
 from .reductions import Axes, squeezed, sum
 from .registry import operation
 
-__all__ = ["cdist", "dist", "norm"]
+__all__ = ["dist", "norm"]
 
 Order = float | str | None
 
@@ -227,51 +227,3 @@ def dist(input: TensorLike, other: TensorLike, p: float = 2) -> Tensor:
     tensor(5.)
     """
     return vector_norm("dist", sub(input, other), p, None, False, None)
-
-
-def cdist(
-    x1: TensorLike, x2: TensorLike, p: float = 2.0,
-    compute_mode: str = "use_mm_for_euclid_dist_if_necessary",
-) -> Tensor:  # fmt: skip
-    """The distances of all pairs of rows of two matrices.
-
-    Parameters
-    ----------
-    x1 : Tensor or ndarray of floats, shape (..., n, k)
-    x2 : Tensor or ndarray of floats, shape (..., m, k)
-    p : float, default 2.0
-        The order of the norm of the differences; at least 0.
-    compute_mode : str
-        Accepted for compatibility; distances are always computed from differences.
-
-    Returns
-    -------
-    Tensor, shape (..., n, m)
-
-    Raises
-    ------
-    TypeError
-        If a dtype is not a float dtype.
-    ValueError
-        If the shapes do not match, or `p` is negative.
-
-    Examples
-    --------
-    >>> import cnet
-    >>> cnet.cdist(cnet.tensor([[0.0, 0.0]]), cnet.tensor([[3.0, 4.0], [0.0, 1.0]]))
-    tensor([[5., 1.]])
-    """
-    if x1.ndim < 2 or x2.ndim < 2 or x1.shape[-1] != x2.shape[-1]:
-        raise ValueError(
-            "cdist: x1 and x2 must have at least 2 dimensions and rows of the same length "
-            f"(got {x1.shape} and {x2.shape})"
-        )
-    if p < 0:
-        raise ValueError(f"cdist: p must not be negative (got {p})")
-    for x in (x1, x2):
-        require_float("cdist", x)
-    broadcast("cdist", x1.shape[:-2], x2.shape[:-2])
-    difference = sub(as_tensor(x1).unsqueeze(-2), as_tensor(x2).unsqueeze(-3))
-    if difference.shape[-1] == 0:
-        return sum(difference, -1)
-    return vector_norm("cdist", difference, p, -1, False, None)

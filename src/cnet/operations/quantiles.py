@@ -15,7 +15,7 @@ from .extrema import ValuesAndIndices, take
 from .gathering import gather
 from .masks import masked_fill
 from .registry import operation
-from .sorting import sort
+from .sorting import kth_positions, sort
 
 __all__ = ["kthvalue", "median", "mode", "nanmedian", "nanquantile", "quantile"]
 
@@ -44,15 +44,15 @@ class Median(Operation[Tensor]):
 def _median_positions(rows: Array, ignore_nan: bool) -> Array:
     """The position of the lower median in each row; of NaN, if it counts."""
     missing = np.isnan(rows)
-    has_missing = missing.any(-1)
-    if ignore_nan and has_missing.any():
-        middle = np.maximum(rows.shape[-1] - missing.sum(-1, keepdims=True) - 1, 0) // 2
-        order = np.argsort(rows, -1, stable=True)
-        found: Array = np.take_along_axis(order, middle, -1)[..., 0]
-        return found
-    half = (rows.shape[-1] - 1) // 2
-    medians = np.partition(rows, half, -1)[..., half : half + 1]
-    return np.asarray(np.where(has_missing, missing.argmax(-1), (rows == medians).argmax(-1)))
+    if not missing.any():
+        return kth_positions(rows, (rows.shape[-1] - 1) // 2)
+    if not ignore_nan:
+        middle = kth_positions(rows, (rows.shape[-1] - 1) // 2)
+        return np.where(missing.any(-1), missing.argmax(-1), middle)
+    order = np.argsort(rows, -1, stable=True)
+    middle = np.maximum(rows.shape[-1] - missing.sum(-1) - 1, 0) // 2
+    found: Array = np.take_along_axis(order, middle[..., np.newaxis], -1)[..., 0]
+    return found
 
 
 def _chosen(
@@ -181,7 +181,7 @@ def kthvalue(
         raise ValueError(f"kthvalue: k must be between 1 and the size of dim (got {k} and {size})")
     return _chosen(
         "kthvalue", input, dim, keepdim,
-        lambda rows: np.argsort(rows, -1, stable=True)[..., number - 1],
+        lambda rows: kth_positions(rows, number - 1),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Array
+from ..kernels._memory import empty
 from ..tensor import Tensor, TensorLike, array_of
 from ._common import also_dim
 from ._dims import reduced_axes
@@ -37,21 +38,46 @@ def _sorting(array: Array, axis: int, descending: bool) -> Array:
     return order
 
 
+def _kth(rows: Array, k: int) -> Array:
+    """The element of each row that sorting moves to position k, with the axis kept."""
+    parted = empty(rows.shape, rows.dtype)
+    parted[...] = rows
+    parted.partition(k, -1)
+    return parted[..., k, np.newaxis]
+
+
+def kth_positions(rows: Array, k: int) -> Array:
+    """The position in each row of the element that sorting moves to position k; the first one."""
+    bound = _kth(rows, k)
+    found: Array = np.argmax(rows == bound, -1)
+    if rows.dtype.kind == "f" and np.isnan(bound).any():
+        found = np.where(np.isnan(bound[..., 0]), np.isnan(rows).argmax(-1), found)
+    return found
+
+
 def _leading(rows: Array, k: int, largest: bool) -> Array | None:
     """The sorted positions of the k first elements of each row; None if they could be NaN."""
     size = rows.shape[-1]
     place = size - k if largest else k - 1
-    bound = np.partition(rows, place, -1)[..., place, np.newaxis]
+    bound = _kth(rows, place)
     if np.isnan(bound).any():
         return None
+    candidates = ~(rows < bound) if largest else rows <= bound
+    positions = np.flatnonzero(candidates)
+    if len(positions) * size > k * rows.size:  # several elements equal the bound
+        positions = np.flatnonzero(_first_candidates(rows, bound, k, largest))
+    positions = (positions % size).reshape(*rows.shape[:-1], k)
+    order = _sorting(np.take_along_axis(rows, positions, -1), -1, largest)
+    return np.take_along_axis(positions, order, -1)
+
+
+def _first_candidates(rows: Array, bound: Array, k: int, largest: bool) -> Array:
+    """Which elements are the k first of each row; of those equal to the bound, the first."""
     better = ~(rows <= bound) if largest else rows < bound
     ties = rows == bound
     missing = k - better.sum(-1, keepdims=True)
-    if (ties.sum(-1, keepdims=True) > missing).any():
-        ties &= np.cumsum(ties, -1) <= missing
-    positions = np.nonzero((better | ties).reshape(-1, size))[1].reshape(*rows.shape[:-1], k)
-    order = _sorting(np.take_along_axis(rows, positions, -1), -1, largest)
-    return np.take_along_axis(positions, order, -1)
+    chosen: Array = better | (ties & (np.cumsum(ties, -1) <= missing))
+    return chosen
 
 
 @operation(methods=("sort",))

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..autograd import Array, Context, Operation, ViewOperation
 from ..dtypes import int64
+from ..kernels._memory import empty
 from ..tensor import Tensor, TensorLike, array_of
 from ._dims import dim_of, dims_of, integer
 from ._options import OutOptions, chosen_dtype, created, sizes
@@ -194,7 +195,12 @@ class Triangle(Operation[Tensor]):
 
 
 def _triangle(x: Array, diagonal: int, upper: bool) -> Array:
-    return (np.triu if upper else np.tril)(x, diagonal)
+    y = empty(x.shape, x.dtype)
+    y[...] = x
+    for row in range(x.shape[-2]):
+        edge = max(row + diagonal + (not upper), 0)
+        y[..., row, slice(None, edge) if upper else slice(edge, None)] = 0
+    return y
 
 
 def _triangle_of(function: str, x: TensorLike, diagonal: int) -> Tensor:

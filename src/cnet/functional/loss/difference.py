@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ...autograd import Array, Context, Operation
+from ...kernels._memory import empty
 from ...operations._promotion import floating
 from ...tensor import Tensor, TensorLike, as_tensor
 from ._reduction import reduced, reduction_of, warn_of_broadcasting, weighted
@@ -108,17 +109,24 @@ class Huber(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, d: Array, *, threshold: float, slope: float) -> Any:
         d = floating("huber_loss", d)
-        bounded = np.clip(d, -threshold, threshold)
+        bounded, losses = (empty(d.shape, d.dtype) for _ in range(2))
+        np.clip(d, -threshold, threshold, out=bounded)
         ctx.save_for_backward(bounded)
         ctx.slope = slope
-        losses = d - 0.5 * bounded
+        np.multiply(bounded, -0.5, out=losses)
+        losses += d
         losses *= bounded
-        return losses if slope == 1 else slope * losses
+        if slope != 1:
+            losses *= slope
+        return losses
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         (bounded,) = ctx.saved
-        return grad * bounded * ctx.slope
+        dx = np.multiply(grad, bounded, out=empty(bounded.shape, bounded.dtype))
+        if ctx.slope != 1:
+            dx *= ctx.slope
+        return dx
 
 
 def smooth_l1_loss(
