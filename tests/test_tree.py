@@ -47,6 +47,7 @@ DIRECTIONS = {
     "optim.swa_utils": "nn optim tensor",
     "models": "functional nn operations tensor",
     "utils": "runtime tensor",
+    "utils.checkpoint": "autograd tensor",
     "utils.model_zoo": "hub",
     "datasets": "tensor utils",
     "transforms": "nn tensor",
