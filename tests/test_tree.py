@@ -40,6 +40,7 @@ DIRECTIONS = {
     "legacy": "tensor",
     "linalg": "autograd operations tensor",
     "functional": "autograd kernels operations tensor",
+    "native": "functional tensor",
     "nn": "autograd functional linalg operations tensor",
     "func": "nn",
     "inspection": "autograd nn operations tensor",
