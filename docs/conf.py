@@ -35,7 +35,10 @@ MODULES = {
     "linalg": ("Linear algebra", ["cnet.linalg"]),
     "optim": ("Optimizers", ["cnet.optim", "cnet.optim.lr_scheduler", "cnet.optim.swa_utils"]),
     "data": ("Data", ["cnet.utils.data", "cnet.datasets", "cnet.transforms"]),
-    "training": ("Training", ["cnet.training", "cnet.metrics", "cnet.plots", "cnet.models"]),
+    "training": (
+        "Training",
+        ["cnet.training", "cnet.recording", "cnet.metrics", "cnet.plots", "cnet.models"],
+    ),
     "other": (
         "Other parts of PyTorch",
         ["cnet.nn.utils.rnn", "cnet.utils.checkpoint", "cnet.hub", "cnet.amp", "cnet.jit"],
