@@ -32,11 +32,16 @@ FAMILIES = {
 """Pages with a section for each family: the title, the prefix of the names, and the package."""
 
 MODULES = {
+    "linalg": ("Linear algebra", ["cnet.linalg"]),
     "optim": ("Optimizers", ["cnet.optim", "cnet.optim.lr_scheduler", "cnet.optim.swa_utils"]),
     "data": ("Data", ["cnet.utils.data", "cnet.datasets", "cnet.transforms"]),
     "training": (
         "Training",
         ["cnet.training", "cnet.recording", "cnet.metrics", "cnet.plots", "cnet.models"],
+    ),
+    "other": (
+        "Other parts of PyTorch",
+        ["cnet.nn.utils.rnn", "cnet.utils.checkpoint", "cnet.hub", "cnet.amp", "cnet.jit"],
     ),
     "arrays": ("Functions of arrays", ["cnet.kernels", "cnet.dropin.kernels"]),
 }
@@ -69,13 +74,15 @@ def _families(package: str):
 
 def _public(module) -> list[str]:
     """The functions and classes of a module that users call by its name."""
-    names = getattr(module, "__all__", None) or [n for n in dir(module) if not n.startswith("_")]
+    listed = getattr(module, "__all__", None)
+    names = listed or [n for n in dir(module) if not n.startswith("_")]
+    origin = "cnet" if listed else module.__name__
     items = {name: getattr(module, name) for name in names}
     return [
         name
         for name, item in items.items()
         if (inspect.isclass(item) or inspect.isfunction(item))
-        and item.__module__.startswith("cnet")
+        and item.__module__.startswith(origin)
     ]
 
 

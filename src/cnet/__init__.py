@@ -22,25 +22,10 @@ from .autograd import no_grad as no_grad
 from .autograd import set_grad_enabled as set_grad_enabled
 from .devices import *
 from .dtypes import *
-from .functional import celu as celu
-from .functional import conv1d as conv1d
-from .functional import conv2d as conv2d
-from .functional import conv3d as conv3d
-from .functional import conv_transpose1d as conv_transpose1d
-from .functional import conv_transpose2d as conv_transpose2d
-from .functional import conv_transpose3d as conv_transpose3d
-from .functional import dropout as dropout
-from .functional import hardshrink as hardshrink
-from .functional import log_softmax as log_softmax
-from .functional import prelu as prelu
-from .functional import relu as relu
-from .functional import rrelu as rrelu
-from .functional import selu as selu
-from .functional import softmax as softmax
-from .functional import threshold as threshold
 from .gradcheck import *
 from .graphs import *
 from .layouts import *
+from .native import *
 from .operations import *
 from .printing import *
 from .random import *
@@ -52,11 +37,13 @@ from .tensor import Tensor as Tensor
 
 if TYPE_CHECKING:
     from . import accelerator as accelerator
+    from . import amp as amp
     from . import backends as backends
     from . import cuda as cuda
     from . import datasets as datasets
     from . import func as func
     from . import hub as hub
+    from . import jit as jit
     from . import linalg as linalg
     from . import metrics as metrics
     from . import models as models
@@ -65,6 +52,8 @@ if TYPE_CHECKING:
     from . import transforms as transforms
     from . import utils as utils
     from . import version as version
+    from .amp import GradScaler as GradScaler
+    from .amp import autocast as autocast
     from .checkpoint import CheckpointError as CheckpointError
     from .checkpoint import load as load
     from .checkpoint import save as save
@@ -89,12 +78,14 @@ __version__ = "0.1.0"
 newaxis = None
 
 _LAZY_MODULES = {
-    "accelerator", "backends", "cuda", "datasets", "func", "hub", "linalg", "metrics", "models",
-    "plots", "training", "transforms", "utils", "version",
+    "accelerator", "amp", "backends", "cuda", "datasets", "func", "hub", "jit", "linalg", "metrics",
+    "models", "plots", "training", "transforms", "utils", "version",
 }  # fmt: skip
 _LAZY = {
     "CheckpointError": "checkpoint",
     "Generator": "generator",
+    "GradScaler": "amp",
+    "autocast": "amp",
     "capture": "recording",
     "CaptureError": "recording",
     "compile": "plan",

@@ -1,5 +1,6 @@
 """The public interface of the graph: the backward pass, and base classes for operations."""
 
+from importlib import import_module
 from typing import Any, Generic, TypeVar
 
 from .engine import (
@@ -288,3 +289,9 @@ def refuse_create_graph(function: str, create_graph: bool) -> None:
 
 def _listed(tensors: Any) -> list[Any]:
     return list(tensors) if isinstance(tensors, (tuple, list)) else [tensors]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "gradcheck":  # it depends on tensors, and so on this module
+        return import_module(".gradcheck", __package__).autograd_gradcheck
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

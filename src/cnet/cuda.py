@@ -1,11 +1,16 @@
 """`torch.cuda` without a GPU: questions are answered, and work on a GPU raises RuntimeError."""
 
+import sys
 from typing import Any, NoReturn
+
+from . import cuda_amp as amp
 
 __all__ = [
     "device_count", "empty_cache", "init", "is_available", "is_bf16_supported", "is_initialized",
     "manual_seed", "manual_seed_all", "synchronize",
 ]  # fmt: skip
+
+sys.modules[f"{__name__}.amp"] = amp
 
 
 def is_available() -> bool:

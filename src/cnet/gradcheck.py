@@ -11,6 +11,12 @@ from .tensor import Tensor
 
 __all__ = ["GradcheckError", "gradcheck"]
 
+_IGNORED = {
+    "nondet_tol", "check_undefined_grad", "check_grad_dtypes", "check_batched_forward_grad",
+    "check_backward_ad", "fast_mode", "masked",
+}  # fmt: skip
+"""Arguments of PyTorch that have no effect."""
+
 
 class GradcheckError(AssertionError):
     """A wrong derivative: `input`, `position` (None: a random direction), `analytic`, `numeric`."""
@@ -101,6 +107,68 @@ def gradcheck(
             position = tuple(map(int, np.unravel_index(worst[0], x.shape))) if small else None
             raise GradcheckError(i, position, float(analytic[worst]), float(numeric[worst]))
     return True
+
+
+def autograd_gradcheck(
+    func: Callable[..., Any],
+    inputs: Any,
+    *,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    raise_exception: bool = True,
+    check_forward_ad: bool = False,
+    check_batched_grad: bool = False,
+    **options: Any,
+) -> bool:
+    """`cnet.gradcheck` with PyTorch's arguments and tolerances: `cnet.autograd.gradcheck`.
+
+    Parameters
+    ----------
+    func, inputs, eps, atol, rtol
+        As in `cnet.gradcheck`.
+    raise_exception : bool, default True
+        Whether a wrong derivative is an error; otherwise the result is False.
+    check_forward_ad, check_batched_grad : bool, default False
+        Not supported.
+    **options
+        nondet_tol, check_undefined_grad, check_grad_dtypes, check_batched_forward_grad,
+        check_backward_ad, fast_mode and masked have no effect.
+
+    Returns
+    -------
+    bool
+        Whether all derivatives are right.
+
+    Raises
+    ------
+    GradcheckError
+        If a derivative is wrong and `raise_exception` is true.
+    NotImplementedError
+        If forward derivatives or batches of gradients are to be checked.
+    TypeError
+        If there is no such option.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> x = cnet.ones(3, dtype=cnet.float64, requires_grad=True)
+    >>> cnet.autograd.gradcheck(cnet.exp, (x,))
+    True
+    """
+    unknown = sorted(set(options) - _IGNORED)
+    if unknown:
+        raise TypeError(f"gradcheck: unexpected argument {unknown[0]!r}")
+    if check_forward_ad or check_batched_grad:
+        raise NotImplementedError(
+            "gradcheck: check_forward_ad and check_batched_grad are not supported"
+        )
+    try:
+        return gradcheck(func, inputs, eps, atol, rtol)
+    except GradcheckError:
+        if raise_exception:
+            raise
+        return False
 
 
 def _prepared(x: Any) -> Any:

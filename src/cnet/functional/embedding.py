@@ -146,7 +146,7 @@ def embedding(
 
     Returns
     -------
-    Tensor, shape (*input.shape, d)
+    Tensor, shape ``(*input.shape, d)``
 
     Raises
     ------
@@ -377,7 +377,7 @@ def one_hot(input: TensorLike, num_classes: int = -1) -> Tensor:
 
     Returns
     -------
-    Tensor of int64, shape (*input.shape, num_classes)
+    Tensor of int64, shape ``(*input.shape, num_classes)``
 
     Raises
     ------

@@ -36,6 +36,7 @@ from .quantiles import *
 from .ranges import *
 from .rearranging import *
 from .reductions import *
+from .replacing import *
 from .reshaping import *
 from .rounding import *
 from .sampling import *

@@ -85,7 +85,7 @@ def isreal(input: TensorLike) -> Tensor:
     --------
     >>> import cnet
     >>> cnet.isreal(cnet.ones(2))
-    tensor([True, True])
+    tensor([ True,  True])
     """
     return ones_like(as_tensor(input), dtype=np.bool_)
 

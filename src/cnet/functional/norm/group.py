@@ -81,7 +81,7 @@ def layer_norm(
 
     Parameters
     ----------
-    input : Tensor or ndarray, shape (..., *normalized_shape)
+    input : Tensor or ndarray, shape ``(..., *normalized_shape)``
         Float32 or float64.
     normalized_shape : sequence of int
         The sizes of the axes to normalise together.
@@ -135,7 +135,7 @@ def rms_norm(
 
     Parameters
     ----------
-    input : Tensor or ndarray, shape (..., *normalized_shape)
+    input : Tensor or ndarray, shape ``(..., *normalized_shape)``
         Float32 or float64.
     normalized_shape : sequence of int
         The sizes of the axes to normalise together.

@@ -42,7 +42,8 @@ class LayerNorm(_ItemNorm):
     Parameters
     ----------
     normalized_shape : int or sequence of int
-        The sizes of the axes to normalise together; the input has shape (..., *normalized_shape).
+        The sizes of the axes to normalise together; the shape of the input is
+        ``(..., *normalized_shape)``.
     eps : float, default 1e-5
         Added to the variance.
     elementwise_affine : bool, default True
@@ -113,7 +114,8 @@ class RMSNorm(_ItemNorm):
     Parameters
     ----------
     normalized_shape : int or sequence of int
-        The sizes of the axes to normalise together; the input has shape (..., *normalized_shape).
+        The sizes of the axes to normalise together; the shape of the input is
+        ``(..., *normalized_shape)``.
     eps : float, optional
         Added to the mean square, by default the machine epsilon of the dtype.
     elementwise_affine : bool, default True

@@ -1,0 +1,78 @@
+"""`torch.jit` without a compiler: what marks code for it has no effect.
+
+Values are those of the Python code, as in PyTorch with ``PYTORCH_JIT=0``.
+"""
+
+from typing import Any, Final, NoReturn, TypeVar
+
+__all__ = [
+    "Final", "annotate", "export", "ignore", "is_scripting", "is_tracing", "load", "save", "script",
+    "script_method", "trace", "unused",
+]  # fmt: skip
+
+Marked = TypeVar("Marked")
+
+
+def script(obj: Marked, *args: Any, **kwargs: Any) -> Marked:
+    """Return a function, class or module unchanged.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> @cnet.jit.script
+    ... def double(x):
+    ...     return 2 * x
+    >>> double(cnet.tensor(1.0))
+    tensor(2.)
+    """
+    return obj
+
+
+def script_method(fn: Marked) -> Marked:
+    """Return the function unchanged."""
+    return fn
+
+
+def export(fn: Marked) -> Marked:
+    """Return the function unchanged."""
+    return fn
+
+
+def unused(fn: Marked) -> Marked:
+    """Return the function unchanged."""
+    return fn
+
+
+def ignore(drop: Any = False, **kwargs: Any) -> Any:
+    """Return the function unchanged, or a decorator that does."""
+    return drop if callable(drop) else lambda fn: fn
+
+
+def annotate(the_type: Any, the_value: Marked) -> Marked:
+    """Return the value unchanged."""
+    return the_value
+
+
+def is_scripting() -> bool:
+    """Whether compiled code runs: always False."""
+    return False
+
+
+def is_tracing() -> bool:
+    """Whether a function is traced: always False."""
+    return False
+
+
+def _refused(name: str) -> Any:
+    def function(*args: Any, **kwargs: Any) -> NoReturn:
+        raise NotImplementedError(
+            f"jit.{name} is not supported; see cnet.compile for plans of a network, and cnet.save "
+            "and cnet.load for its state"
+        )
+
+    function.__name__ = name
+    function.__doc__ = "Not supported: raises NotImplementedError."
+    return function
+
+
+trace, save, load = map(_refused, ("trace", "save", "load"))
