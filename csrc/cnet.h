@@ -1,5 +1,6 @@
 /* The interface of the C library to the boundary: geometries, the call that a kernel receives,
- * instruction sets, plans, threads and memory. kernels.h lists the kernels and their arguments.
+ * instruction sets, plans, tapes, threads and memory. kernels.h lists the kernels and their
+ * arguments.
  *
  * Rules for every kernel; its head gives the exceptions:
  *   - arrays are C-contiguous unless strides are passed, aligned to their element only, and do not
@@ -13,7 +14,9 @@
 #define CNET_H
 
 #include "kernels.h"
+#include "kernels/elementwise/combinations.h"
 #include "kernels/elementwise/operations.h"
+#include "kernels/reduce/reductions.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -49,11 +52,22 @@ typedef struct {
 typedef struct {
     ptrdiff_t n, c, size;
 } cnet_norm;
+/* Two arrays whose elements are visited together: the sizes of five axes, and the strides and the
+ * first element of both arrays, in elements. */
+typedef struct {
+    ptrdiff_t n, s1, s2, s3, s4;
+    ptrdiff_t a_n, a1, a2, a3, a4, b_n, b1, b2, b3, b4;
+    ptrdiff_t a_first, b_first;
+} cnet_pair;
 /* n arrays of `size` cells, from which `outputs` cells are computed, each a run of `inner`
  * elements. */
 typedef struct {
     ptrdiff_t n, size, outputs, inner;
 } cnet_resample;
+/* n arrays of `size` cells along an axis, each a run of `inner` elements, and `count` positions. */
+typedef struct {
+    ptrdiff_t n, size, count, inner;
+} cnet_cells;
 
 /* The algorithms of a convolution. Besides one by name, a caller may ask for CNET_AUTO, the fastest
  * that suits the geometry, or CNET_EXACT, the fastest except Winograd, which rounds more. */
@@ -61,6 +75,7 @@ typedef enum {
     CNET_DEPTHWISE,
     CNET_WINOGRAD,
     CNET_POINTWISE,
+    CNET_CHANNELS,
     CNET_DIRECT,
     CNET_FOLD,
     CNET_PRODUCT,
@@ -70,6 +85,13 @@ typedef enum {
 } cnet_algorithm;
 typedef enum { CNET_FORWARD, CNET_DX, CNET_DW, CNET_PASSES } cnet_pass;
 
+/* The operations of the kernel `arithmetic`. */
+typedef enum { CNET_ADD, CNET_SUB, CNET_MUL, CNET_DIV } cnet_arithmetic;
+
+/* Which of equal maxima of a window get its gradient: all of them, all in equal shares, the last.
+ */
+typedef enum { CNET_TIES_ALL, CNET_TIES_SHARE, CNET_TIES_LAST } cnet_ties;
+
 /* Elementwise operations: operations.h. */
 #define CNET_ENUMERATOR(name, value, saved, gradient) CNET_OPERATION_##name,
 typedef enum { CNET_OPERATIONS(CNET_ENUMERATOR) CNET_OPERATION_COUNT } cnet_operation;
@@ -78,6 +100,22 @@ typedef struct {
     const char *name, *saved; /* saved: "x" or "y" */
 } cnet_operation_names;
 extern const cnet_operation_names cnet_operations[CNET_OPERATION_COUNT]; /* signatures.c */
+
+/* Elementwise functions of several operands: combinations.h. */
+#define CNET_ENUMERATOR(name, operands, value) CNET_COMBINATION_##name,
+typedef enum { CNET_COMBINATIONS(CNET_ENUMERATOR) CNET_COMBINATION_COUNT } cnet_combination;
+#undef CNET_ENUMERATOR
+typedef struct {
+    const char *name;
+    int operands;
+} cnet_combination_names;
+extern const cnet_combination_names cnet_combinations[CNET_COMBINATION_COUNT]; /* signatures.c */
+
+/* Reductions: reductions.h. */
+#define CNET_ENUMERATOR(name, start, step, join) CNET_REDUCTION_##name,
+typedef enum { CNET_REDUCTIONS(CNET_ENUMERATOR) CNET_REDUCTION_COUNT } cnet_reduction;
+#undef CNET_ENUMERATOR
+extern const char *const cnet_reductions[CNET_REDUCTION_COUNT]; /* signatures.c */
 
 /* ---- Calls ---------------------------------------------------------------------------------
  * The kernels, and their arguments in two views: as structures, and as slots of 8 bytes in the same
@@ -174,7 +212,7 @@ void cnet_set_active_isa(int isa);
 const cnet_implementation *cnet_active_kernels(cnet_dtype dtype);
 
 /* ---- Plans (plan.c) ------------------------------------------------------------------------
- * A network for inference: calls in order, for a fixed number of images. */
+ * A network for inference: calls in order, for any number of images. */
 
 /* Where an array of a call lies. A place >= 0 is an offset in the arena, in bytes per image. The
  * others: the input of the plan, its output, or a constant whose pointer the call already holds. */
@@ -189,8 +227,7 @@ typedef struct {
     const cnet_implementation *kernels;
     cnet_step *steps;
     ptrdiff_t count;
-    ptrdiff_t images, block;              /* images of a run; images of a block, which takes all
-                                             steps together */
+    ptrdiff_t block;                      /* images that take all steps together */
     size_t x_image, y_image, arena_image; /* bytes per image */
     size_t serial_memory;                 /* bytes of a block whose steps run on one thread */
     int is_parallel;                      /* whether any step is parallel */
@@ -198,10 +235,30 @@ typedef struct {
 /* Makes the choices of all calls, once, after the steps are filled in. Returns 0 if a kernel cannot
  * compute its step. */
 int cnet_plan_finish(cnet_plan *plan);
-/* The bytes of memory that a run with up to `threads` threads needs. */
-size_t cnet_plan_memory(const cnet_plan *plan, int threads);
-/* Runs the plan from x to y; `memory` is aligned to CNET_ALIGNMENT. */
-void cnet_plan_run(const cnet_plan *plan, const void *x, void *y, int threads, char *memory);
+/* The bytes of memory that a run for so many images with up to `threads` threads needs. */
+size_t cnet_plan_memory(const cnet_plan *plan, ptrdiff_t images, int threads);
+/* Runs the plan from x to y; `memory` is aligned to CNET_ALIGNMENT. Adds the duration of each step
+ * to `seconds`, unless that is NULL; blocks then run one after the other. */
+void cnet_plan_run(const cnet_plan *plan, ptrdiff_t images, const void *x, void *y, int threads,
+                   char *memory, double *seconds);
+
+/* ---- Tapes (tape.c) ------------------------------------------------------------------------
+ * A recorded step: calls in order, whose pointers are those of the step. */
+typedef struct {
+    cnet_call call;
+    cnet_dtype dtype;
+} cnet_recorded;
+typedef struct {
+    const cnet_implementation *kernels[CNET_DTYPES];
+    cnet_recorded *calls;
+    ptrdiff_t count;
+} cnet_tape;
+/* Makes the choices of all calls for runs with `threads` threads. Returns the bytes of workspace
+ * that they need, or CNET_UNSUITABLE. */
+size_t cnet_tape_prepare(cnet_tape *tape, int threads);
+/* Makes the calls from `first` up to `last`, which is excluded. Stops after a call that finds
+ * indices out of range and returns its number; otherwise returns `last`. */
+ptrdiff_t cnet_tape_run(const cnet_tape *tape, ptrdiff_t first, ptrdiff_t last, char *workspace);
 
 /* ---- Threads (threads.c) -------------------------------------------------------------------
  * One pool for the whole process. cnet_parallel calls a task once for every chunk in [0, chunks),
@@ -212,6 +269,14 @@ void cnet_plan_run(const cnet_plan *plan, const void *x, void *y, int threads, c
  * threads and from its own tasks run all their chunks on the calling thread. */
 typedef void cnet_task(const void *job, ptrdiff_t chunk, int slot);
 void cnet_parallel(cnet_task *task, const void *job, ptrdiff_t chunks, int threads);
+
+/* Records the regions of the calling thread until cnet_stop_recording. Meanwhile this thread runs
+ * all chunks of a region itself, in order, and appends to `log`: the time at which the region
+ * begins, `threads`, `chunks`, the time of each chunk, and the time at which the region ends, in
+ * nanoseconds. Regions that do not fit are left out. */
+void cnet_record_regions(int64_t *log, ptrdiff_t capacity);
+/* Returns the number of values that the whole log has; more than `capacity` if some are missing. */
+ptrdiff_t cnet_stop_recording(void);
 
 #define CNET_MAX_THREADS 256
 int cnet_get_num_threads(void);

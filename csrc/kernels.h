@@ -8,7 +8,8 @@
  * Arguments come in this order:
  *     IN(type, name)        an array that is read, or NULL
  *     OUT(type, name)       an array that is written or updated, or NULL. Types: real is the dtype
- *                           of the call, void is any
+ *                           of the call, void is any,
+ *                           others are those of C
  *     GEOMETRY(type, name)  a structure of sizes, cnet_<type>
  *     COUNT(name)           the elements of the first array; the boundary fills it in
  *     INTEGER(name)         a ptrdiff_t; options that are on or off are 1 or 0
@@ -61,11 +62,37 @@
     IN(real, grad_output)                                                                          \
     OUT(real, dx) GEOMETRY(window2d, g) INTEGER(count_include_pad) INTEGER(divisor_override)
 
+#define CNET_max_pool2d_nhwc(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                            \
+    IN(real, x) OUT(real, y) OUT(int32_t, indices) GEOMETRY(window2d, g)
+#define CNET_max_pool2d_nhwc_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                   \
+    IN(real, grad_output) IN(int32_t, indices) OUT(real, dx) GEOMETRY(window2d, g)
+#define CNET_avg_pool2d_nhwc(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                            \
+    IN(real, x)                                                                                    \
+    OUT(real, y) GEOMETRY(window2d, g) INTEGER(count_include_pad) INTEGER(divisor_override)
+#define CNET_avg_pool2d_nhwc_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                   \
+    IN(real, grad_output)                                                                          \
+    OUT(real, dx) GEOMETRY(window2d, g) INTEGER(count_include_pad) INTEGER(divisor_override)
+
+#define CNET_max_pool2d_ties_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                   \
+    IN(real, grad_output)                                                                          \
+    IN(real, x) IN(real, y) OUT(real, dx) GEOMETRY(window2d, g) INTEGER(ties)
+
+/* ---- layout ---- */
+#define CNET_transpose(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                  \
+    IN(real, x) OUT(real, y) GEOMETRY(norm, g)
+
 /* ---- resample ---- */
 #define CNET_resample(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                   \
     IN(real, x)                                                                                    \
     IN(int64_t, starts)                                                                            \
     IN(int32_t, cells) IN(real, weights) OUT(real, y) GEOMETRY(resample, g) INTEGER(terms)
+
+/* ---- indexing ---- */
+#define CNET_gather(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                     \
+    IN(real, x) IN(int64_t, index) OUT(real, y) GEOMETRY(cells, g) INTEGER(shared)
+#define CNET_scatter(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                    \
+    IN(real, src)                                                                                  \
+    IN(int64_t, index) OUT(real, y) GEOMETRY(cells, g) INTEGER(operation) INTEGER(shared)
 
 /* ---- gemm ---- */
 #define CNET_gemm(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                       \
@@ -81,11 +108,26 @@
 #define CNET_elementwise_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                       \
     IN(real, grad_output)                                                                          \
     IN(real, saved) OUT(real, dx) COUNT(count) INTEGER(operation) NUMBER(a) NUMBER(b)
+#define CNET_combine(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                    \
+    IN(real, a)                                                                                    \
+    IN(real, b)                                                                                    \
+    IN(real, c)                                                                                    \
+    IN(real, d) OUT(real, y) GEOMETRY(norm, g) INTEGER(operation) INTEGER(axes)
 #define CNET_add(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                        \
     IN(real, a) IN(real, b) OUT(real, y) COUNT(count)
+#define CNET_arithmetic(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                 \
+    IN(real, a) IN(real, b) OUT(real, y) GEOMETRY(pair, g) INTEGER(operation)
+#define CNET_strided_copy(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                               \
+    IN(real, x) OUT(real, y) GEOMETRY(pair, g)
 #define CNET_copy(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER) IN(real, x) OUT(real, y) COUNT(count)
 #define CNET_softmax(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                    \
     IN(real, x) OUT(real, y) GEOMETRY(rows, g) INTEGER(logarithm)
+
+/* ---- reduce ---- */
+#define CNET_reduce(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                     \
+    IN(real, x) OUT(double, y) GEOMETRY(norm, g) INTEGER(operation)
+#define CNET_accumulate(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                 \
+    IN(real, x) OUT(real, y) GEOMETRY(norm, g) INTEGER(product) INTEGER(reversed)
 
 /* ---- norm ---- */
 #define CNET_batch_norm_stats(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                           \
@@ -171,15 +213,28 @@
     KERNEL(max_pool2d_backward, NO_WORKSPACE)                                                      \
     KERNEL(avg_pool2d, NO_WORKSPACE)                                                               \
     KERNEL(avg_pool2d_backward, NO_WORKSPACE)                                                      \
+    KERNEL(max_pool2d_nhwc, NO_WORKSPACE)                                                          \
+    KERNEL(max_pool2d_nhwc_backward, NO_WORKSPACE)                                                 \
+    KERNEL(avg_pool2d_nhwc, NO_WORKSPACE)                                                          \
+    KERNEL(avg_pool2d_nhwc_backward, NO_WORKSPACE)                                                 \
+    KERNEL(max_pool2d_ties_backward, NO_WORKSPACE)                                                 \
+    KERNEL(transpose, NO_WORKSPACE)                                                                \
     KERNEL(resample, NO_WORKSPACE)                                                                 \
+    KERNEL(gather, NO_WORKSPACE)                                                                   \
+    KERNEL(scatter, NO_WORKSPACE)                                                                  \
     KERNEL(gemm, WORKSPACE)                                                                        \
     KERNEL(prepare_linear, WORKSPACE)                                                              \
     KERNEL(prepared_linear, NO_WORKSPACE)                                                          \
     KERNEL(elementwise, NO_WORKSPACE)                                                              \
     KERNEL(elementwise_backward, NO_WORKSPACE)                                                     \
+    KERNEL(combine, NO_WORKSPACE)                                                                  \
     KERNEL(add, NO_WORKSPACE)                                                                      \
     KERNEL(copy, NO_WORKSPACE)                                                                     \
+    KERNEL(arithmetic, NO_WORKSPACE)                                                               \
+    KERNEL(strided_copy, NO_WORKSPACE)                                                             \
     KERNEL(softmax, NO_WORKSPACE)                                                                  \
+    KERNEL(reduce, WORKSPACE)                                                                      \
+    KERNEL(accumulate, NO_WORKSPACE)                                                               \
     KERNEL(batch_norm_stats, NO_WORKSPACE)                                                         \
     KERNEL(batch_norm, NO_WORKSPACE)                                                               \
     KERNEL(batch_norm_backward, NO_WORKSPACE)                                                      \

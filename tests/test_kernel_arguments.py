@@ -50,7 +50,8 @@ def _dispatched(tree: ast.AST) -> Iterator[str]:
 
 
 OF_PLANS = {
-    "copy", "prepare_conv2d", "prepare_linear", "prepared_conv2d", "prepared_linear",
+    "arithmetic", "copy", "prepare_conv2d", "prepare_linear", "prepared_conv2d", "prepared_linear",
+    "strided_copy",
 }  # fmt: skip
 """Kernels that only plans call."""
 

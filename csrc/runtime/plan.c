@@ -1,7 +1,10 @@
 /* Runs a plan. Each block of images takes all steps on one thread, so that intermediate values stay
  * in that core's cache. A plan of a single block runs step by step, each step in parallel. Blocks
  * depend on the sizes alone, and so do the results. */
+#define _POSIX_C_SOURCE 200809L
 #include "cnet.h"
+
+#include <time.h>
 
 /* The call of a step for `images` images, without its memory. */
 static cnet_call call_of(const cnet_step *step, ptrdiff_t images, int threads) {
@@ -28,9 +31,16 @@ static size_t block_memory(const cnet_plan *plan, int threads) {
     return (most + CNET_ALIGNMENT - 1) / CNET_ALIGNMENT * CNET_ALIGNMENT;
 }
 
+/* Kernels make choices by which arrays they get: this stands for arrays whose address is not yet
+ * known. */
+static char unknown;
+
 int cnet_plan_finish(cnet_plan *plan) {
     for (ptrdiff_t i = 0; i < plan->count; i++) {
         cnet_step *step = &plan->steps[i];
+        for (int a = 0; a < cnet_signatures[step->call.kernel].arrays; a++)
+            if (step->places[a] != CNET_PLAN_CONSTANT)
+                step->call.slots[a].pointer = &unknown;
         step->call = call_of(step, plan->block, 1);
         if (workspace_of(plan, &step->call) == CNET_UNSUITABLE)
             return 0;
@@ -47,8 +57,8 @@ typedef struct {
     size_t block_memory;
 } schedule;
 
-static schedule schedule_of(const cnet_plan *plan, int threads) {
-    schedule s = {.blocks = (plan->images + plan->block - 1) / plan->block};
+static schedule schedule_of(const cnet_plan *plan, ptrdiff_t images, int threads) {
+    schedule s = {.blocks = (images + plan->block - 1) / plan->block};
     s.inner = s.blocks == 1 && plan->is_parallel ? threads : 1;
     s.outer = s.blocks < threads ? (int)s.blocks : threads;
     s.block_memory = s.inner == 1 ? plan->serial_memory : block_memory(plan, s.inner);
@@ -57,16 +67,24 @@ static schedule schedule_of(const cnet_plan *plan, int threads) {
 
 typedef struct {
     const cnet_plan *plan;
+    ptrdiff_t images;
     const char *x;
     char *y, *memory;
+    double *seconds; /* of each step, or NULL */
     size_t block_memory;
     int threads;
 } job_t;
 
+static double now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
 static void run_block(const void *argument, ptrdiff_t chunk, int slot) {
     const job_t *job = argument;
     const cnet_plan *plan = job->plan;
-    const ptrdiff_t first = chunk * plan->block, left = plan->images - first;
+    const ptrdiff_t first = chunk * plan->block, left = job->images - first;
     const ptrdiff_t images = left < plan->block ? left : plan->block;
     char *arena = job->memory + (size_t)slot * job->block_memory;
     for (ptrdiff_t i = 0; i < plan->count; i++) {
@@ -82,17 +100,21 @@ static void run_block(const void *argument, ptrdiff_t chunk, int slot) {
             else if (place != CNET_PLAN_CONSTANT)
                 call.slots[a].pointer = arena + place * plan->block;
         }
+        const double begin = job->seconds ? now() : 0;
         plan->kernels[call.kernel].run(&call);
+        if (job->seconds)
+            job->seconds[i] += now() - begin;
     }
 }
 
-size_t cnet_plan_memory(const cnet_plan *plan, int threads) {
-    const schedule s = schedule_of(plan, threads);
+size_t cnet_plan_memory(const cnet_plan *plan, ptrdiff_t images, int threads) {
+    const schedule s = schedule_of(plan, images, threads);
     return (size_t)s.outer * s.block_memory;
 }
 
-void cnet_plan_run(const cnet_plan *plan, const void *x, void *y, int threads, char *memory) {
-    const schedule s = schedule_of(plan, threads);
-    const job_t job = {plan, x, y, memory, s.block_memory, s.inner};
-    cnet_parallel(run_block, &job, s.blocks, s.outer);
+void cnet_plan_run(const cnet_plan *plan, ptrdiff_t images, const void *x, void *y, int threads,
+                   char *memory, double *seconds) {
+    const schedule s = schedule_of(plan, images, threads);
+    const job_t job = {plan, images, x, y, memory, seconds, s.block_memory, s.inner};
+    cnet_parallel(run_block, &job, s.blocks, seconds ? 1 : s.outer);
 }

@@ -145,12 +145,16 @@ def plan(
     x = array("plan", "x", x)
     if x.dtype != dtype:
         raise TypeError(f"plan: x.dtype must equal the example's (got {x.dtype} and {dtype})")
-    if x.shape != x_shape:
-        raise ValueError(f"plan: x.shape must equal the example's (got {x.shape} and {x_shape})")
+    if x.ndim != len(x_shape) or x.shape[1:] != x_shape[1:]:
+        raise ValueError(
+            "plan: x.shape must equal the example's except for the number of images "
+            f"(got {x.shape} and {x_shape})"
+        )
     if out is None:
         return x, None
     if type(out) is not np.ndarray:
         raise TypeError(f"plan: out must be a NumPy array (got {type(out).__name__})")
+    y_shape = *x.shape[:1], *y_shape[1:]
     if out.shape != y_shape or out.dtype is not dtype:
         raise ValueError(
             f"plan: out must have the result's shape and dtype (got {out.shape} {out.dtype} and "

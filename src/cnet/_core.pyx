@@ -8,6 +8,7 @@ Callers check arrays (`_check`) and allocate results (`kernels`); geometries are
 
 cimport cython
 cimport numpy as cnp
+from libc.stdint cimport int64_t
 from numpy cimport PyArray_DATA, PyArray_SIZE, PyArray_TYPE, ndarray
 
 cnp.import_array()
@@ -39,6 +40,12 @@ kernels = {
 arrays = {
     cnet_signatures[i].name.decode(): cnet_signatures[i].arrays for i in range(CNET_KERNEL_COUNT)
 }
+# For each array of each kernel, whether the kernel writes it.
+written = {
+    cnet_signatures[i].name.decode(): tuple(
+        cnet_signatures[i].arguments[j].kind == CNET_OUT for j in range(cnet_signatures[i].arrays))
+    for i in range(CNET_KERNEL_COUNT)
+}
 # The fields of the C geometry of a convolution. The first of them are those of a window.
 conv2d_fields = tuple(
     cnet_conv2d_names[i].decode() for i in range(sizeof(cnet_conv2d) // sizeof(ptrdiff_t)))
@@ -51,16 +58,26 @@ algorithms = {
     "depthwise": CNET_DEPTHWISE,
     "winograd": CNET_WINOGRAD,
     "pointwise": CNET_POINTWISE,
+    "channels": CNET_CHANNELS,
     "direct": CNET_DIRECT,
     "fold": CNET_FOLD,
     "product": CNET_PRODUCT,
 }
 # The numbers of elementwise operations, and the array that their gradients need: x or y.
 operations = {cnet_operations[i].name.decode(): i for i in range(CNET_OPERATION_COUNT)}
+# The numbers of the operations of the kernel `arithmetic`.
+arithmetic_operations = {"add": CNET_ADD, "sub": CNET_SUB, "mul": CNET_MUL, "div": CNET_DIV}
 saved_by_operations = {
     cnet_operations[i].name.decode(): cnet_operations[i].saved.decode()
     for i in range(CNET_OPERATION_COUNT)
 }
+
+# The number of each elementwise function of several operands, and how many operands it has.
+combinations = {
+    cnet_combinations[i].name.decode(): (i, cnet_combinations[i].operands)
+    for i in range(CNET_COMBINATION_COUNT)
+}
+reductions = {cnet_reductions[i].decode(): i for i in range(CNET_REDUCTION_COUNT)}
 
 
 # ---- Memory --------------------------------------------------------------------------------------
@@ -241,11 +258,11 @@ plan_x, plan_y, plan_constant = CNET_PLAN_X, CNET_PLAN_Y, CNET_PLAN_CONSTANT
 
 
 cdef inline bint has(ndarray x, int typenum, int ndim, const cnp.npy_intp *shape) noexcept:
-    """Whether an array has this shape, and a layout that needs no copy."""
+    """Whether an array has this shape except for axis 0, and a layout that needs no copy."""
     cdef int axis
     if PyArray_TYPE(x) != typenum or cnp.PyArray_NDIM(x) != ndim:
         return False
-    for axis in range(ndim):
+    for axis in range(1, ndim):
         if cnp.PyArray_DIM(x, axis) != shape[axis]:
             return False
     return cnp.PyArray_ISCARRAY_RO(x)
@@ -262,14 +279,15 @@ cdef class Plan:
     cdef int typenum, x_ndim, y_ndim
     cdef cnp.npy_intp x_sizes[8]
     cdef cnp.npy_intp y_sizes[8]
+    cdef tuple labels
 
     def __cinit__(
-            self, list steps, tuple x_shape, tuple y_shape, dtype, ptrdiff_t block,
+            self, list steps, tuple labels, tuple x_shape, tuple y_shape, dtype, ptrdiff_t block,
             size_t arena_image, normalise):
         """`normalise(x, out)` returns arrays with the right layout, or raises."""
         cdef int axis
         cdef Py_ssize_t i
-        self.normalise, self.typenum = normalise, dtype.num
+        self.normalise, self.typenum, self.labels = normalise, dtype.num, labels
         self.x_ndim, self.y_ndim = len(x_shape), len(y_shape)
         self.plan.kernels = implementation(0, self.typenum)
         self.plan.x_image = self.plan.y_image = dtype.itemsize
@@ -279,7 +297,7 @@ cdef class Plan:
         for axis in range(self.y_ndim):
             self.y_sizes[axis] = y_shape[axis]
             self.plan.y_image *= <size_t>(y_shape[axis] if axis else 1)
-        self.plan.images, self.plan.block = x_shape[0], block
+        self.plan.block = block
         self.plan.arena_image, self.plan.count = arena_image, len(steps)
         self.kept = steps
         self.steps = Memory()
@@ -305,23 +323,43 @@ cdef class Plan:
             step.places[i] = places[i]
         return 0
 
-    def __call__(self, x, out=None):
-        """Compute the network for `x`, in `out` if it is given."""
+    cdef compute(self, x, out, double *seconds):
         cdef ndarray y
+        cdef cnp.npy_intp y_sizes[8]
+        cdef int axis
         if (
             type(x) is not ndarray
             or not has(x, self.typenum, self.x_ndim, self.x_sizes)
             or out is not None
         ):
             x, out = self.normalise(x, out)
-        y = cnp.PyArray_SimpleNew(self.y_ndim, self.y_sizes, self.typenum) if out is None else out
+        cdef ptrdiff_t images = cnp.PyArray_DIM(<ndarray>x, 0)
+        if out is None:
+            for axis in range(self.y_ndim):
+                y_sizes[axis] = self.y_sizes[axis] if axis else images
+            y = cnp.PyArray_SimpleNew(self.y_ndim, y_sizes, self.typenum)
+        else:
+            y = out
+        if images == 0:
+            return y
         cdef int threads = cnet_get_num_threads()
-        cdef cnet_block block = acquire(cnet_plan_memory(&self.plan, threads))
+        cdef cnet_block block = acquire(cnet_plan_memory(&self.plan, images, threads))
         with nogil:
             cnet_plan_run(
-                &self.plan, PyArray_DATA(<ndarray>x), PyArray_DATA(y), threads, block.data)
+                &self.plan, images, PyArray_DATA(<ndarray>x), PyArray_DATA(y), threads, block.data,
+                seconds)
         cnet_release(block)
         return y
+
+    def __call__(self, x, out=None):
+        """Compute the network for `x`, in `out` if it is given."""
+        return self.compute(x, out, NULL)
+
+    def profile(self, x):
+        """The steps in order, each with the seconds that it takes for `x`."""
+        cdef ndarray seconds = cnp.PyArray_ZEROS(1, [len(self.labels)], cnp.NPY_FLOAT64, 0)
+        self.compute(x, None, <double *>PyArray_DATA(seconds))
+        return list(zip(self.labels, seconds.tolist()))
 
     def __repr__(self):
         dtype = "float32" if self.typenum == cnp.NPY_FLOAT32 else "float64"
@@ -334,6 +372,86 @@ cdef class Plan:
     @property
     def y_shape(self):
         return tuple(self.y_sizes[axis] for axis in range(self.y_ndim))
+
+
+# ---- Tapes ---------------------------------------------------------------------------------------
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class Tape:
+    """Recorded calls of kernels, which run again on the same memory: see `cnet.capture`."""
+    cdef cnet_tape tape
+    cdef Memory calls, workspace
+    cdef int threads
+    cdef readonly object arena
+    cdef list kept
+
+    def __cinit__(self, list calls, size_t arena_bytes):
+        """For each call its values, and for each of its arrays an offset in the arena, or -1.
+
+        Arrays without an offset keep their own memory.
+        """
+        cdef Py_ssize_t i
+        self.kept, self.threads = [], 0
+        self.arena = empty((arena_bytes,), cnp.NPY_UINT8, 1)
+        self.tape.kernels[<int>CNET_F32] = cnet_active_kernels(CNET_F32)
+        self.tape.kernels[<int>CNET_F64] = cnet_active_kernels(CNET_F64)
+        self.calls, self.workspace = Memory(), Memory()
+        self.calls.block = acquire(len(calls) * sizeof(cnet_recorded))
+        self.tape.calls = <cnet_recorded *>self.calls.block.data
+        self.tape.count = len(calls)
+        for i in range(len(calls)):
+            self.fill_call(self.tape.calls + i, calls[i][0], calls[i][1])
+
+    cdef int fill_call(self, cnet_recorded *recorded, tuple values, tuple places) except -1:
+        cdef int typenum = dtype_of(values)
+        cdef Py_ssize_t i
+        fill(&recorded.call, typenum, values)
+        recorded.dtype = CNET_F32 if typenum == cnp.NPY_FLOAT32 else CNET_F64
+        if len(places) != cnet_signatures[recorded.call.kernel].arrays:
+            raise TypeError(f"tape: a place for each array is missing in {places}")
+        for i in range(len(places)):
+            if places[i] >= 0:
+                recorded.call.slots[i].pointer = (
+                    <char *>PyArray_DATA(<ndarray>self.arena) + <size_t>places[i])
+            else:
+                self.kept.append(values[i + 1])
+        return 0
+
+    cdef cnet_call *at(self, Py_ssize_t number) except NULL:
+        if not 0 <= number < self.tape.count:
+            raise IndexError(f"tape: there is no call {number}")
+        return &self.tape.calls[number].call
+
+    def point(self, Py_ssize_t number, Py_ssize_t slot, ndarray array, size_t offset):
+        """Let an array of a call lie at an offset in the memory of `array`, which must stay alive."""
+        cdef cnet_call *c = self.at(number)
+        if not 0 <= slot < cnet_signatures[c.kernel].arrays:
+            raise IndexError(f"tape: call {number} has no array {slot}")
+        c.slots[slot].pointer = <char *>PyArray_DATA(array) + offset
+
+    def run(self, Py_ssize_t first, Py_ssize_t last):
+        """Make the calls from `first` up to `last`; return the number of the call that failed.
+
+        A call fails if it finds indices out of range; without one, the result is `last`.
+        """
+        cdef int threads = cnet_get_num_threads()
+        cdef Memory workspace
+        cdef size_t bytes
+        cdef ptrdiff_t reached
+        if not 0 <= first <= last <= self.tape.count:
+            raise IndexError(f"tape: there are no calls from {first} to {last}")
+        if threads != self.threads:
+            bytes = cnet_tape_prepare(&self.tape, threads)
+            if bytes == CNET_UNSUITABLE:
+                raise Unsuitable("tape: a kernel cannot compute its call")
+            workspace = Memory()
+            workspace.block = acquire(bytes)
+            self.workspace, self.threads = workspace, threads
+        with nogil:
+            reached = cnet_tape_run(&self.tape, first, last, self.workspace.block.data)
+        return reached
 
 
 # ---- Control -------------------------------------------------------------------------------------
@@ -361,6 +479,15 @@ def get_num_threads():
 
 def set_num_threads(int threads):
     cnet_set_num_threads(threads)
+
+
+def record_regions(ndarray log):
+    """Record parallel regions in `log`, of int64, until `stop_recording`; see csrc/cnet.h."""
+    cnet_record_regions(<int64_t *>PyArray_DATA(log), PyArray_SIZE(log))
+
+
+def stop_recording():
+    return cnet_stop_recording()
 
 
 def empty_cache():

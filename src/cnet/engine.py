@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from . import changes
 from .grad_mode import current
+from .replay import constant, copied
 
 Array: TypeAlias = npt.NDArray[Any]
 Meta: TypeAlias = tuple[tuple[int, ...], np.dtype[Any]]
@@ -104,7 +105,9 @@ class Variable:
 
     def accumulate(self, gradient: Array) -> None:
         """Add to `grad`, in place if it exists. The caller must not use `gradient` afterwards."""
-        if self._grad is None:
+        if current.recorder is not None:
+            current.recorder.accumulate(self, gradient)
+        elif self._grad is None:
             self._grad = wrap(gradient)
         else:
             np.add(self._grad._array, gradient, out=self._grad._array)
@@ -300,12 +303,15 @@ class Context:
         if self.number < changes.latest and not changed:
             changes.check(self.number, self.function.__name__, self.saved)
         grad_outputs = [
-            np.zeros(shape, dtype)
+            constant(np.zeros(shape, dtype))
             if gradient is None and dtype.kind == "f" and self.materialize_grads
             else gradient
             for gradient, (shape, dtype) in zip(gradients, self.outputs, strict=True)
         ]
-        returned = self.function.backward(self, *grad_outputs)
+        if current.recorder is not None:
+            returned = current.recorder.backward(self, grad_outputs)
+        else:
+            returned = self.function.backward(self, *grad_outputs)
         if type(returned) is not tuple:
             returned = (returned,)
         name = f"{self.function.__name__}.backward"
@@ -383,7 +389,10 @@ class Operation(Generic[Output]):
             inputs.append(arg)
             edges.append(edge)
         ctx = Context(cls, tuple(edges))
-        result = cls.forward(ctx, *inputs, **kwargs)
+        if current.recorder is None:
+            result = cls.forward(ctx, *inputs, **kwargs)
+        else:
+            result = current.recorder.forward(ctx, args, inputs, kwargs)
         if recorded:
             ctx.number = next(changes.numbers)
         output: Any
@@ -441,7 +450,10 @@ class ViewOperation(Operation[Output]):
                 edge = x._grad_fn or x, x._output_index
         array = x._array
         ctx = Context(cls, (edge,))
-        result = cls.forward(ctx, array, **kwargs)
+        if mode.recorder is None:
+            result = cls.forward(ctx, array, **kwargs)
+        else:
+            result = mode.recorder.forward(ctx, args, [array], kwargs)
         if edge is None:
             output = wrap(result)
         else:
@@ -465,7 +477,7 @@ def fitting(gradient: Any, edge: Edge, source: str) -> Array:
     node, index = edge
     shape, dtype = node.outputs[index]
     array: Array = (
-        gradient._array.copy() if isinstance(gradient, Variable) else np.asarray(gradient)
+        copied(gradient._array) if isinstance(gradient, Variable) else np.asarray(gradient)
     )
     if array.shape != shape:
         raise ValueError(
@@ -477,4 +489,4 @@ def fitting(gradient: Any, edge: Edge, source: str) -> Array:
 def _unshared(array: Array, held: list[int]) -> Array:
     """The array, or a copy if it may share memory; `held` lists the `id` of all arrays in use."""
     fresh = array.flags.carray and not isinstance(array.base, np.ndarray)
-    return array if fresh and held.count(id(array)) < 2 else array.copy()
+    return array if fresh and held.count(id(array)) < 2 else copied(array)

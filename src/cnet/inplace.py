@@ -47,7 +47,10 @@ def apply_in_place(operation: type[Operation[Any]], x: Any, *args: Any, **kwargs
     if enabled and (recorded or x._view is not None):
         _check_base(x, recorded)
     ctx = Context(operation, tuple(edges))
-    operation.in_place(ctx, *arrays, **kwargs)
+    if mode.recorder is None:
+        operation.in_place(ctx, *arrays, **kwargs)
+    else:
+        mode.recorder.in_place(ctx, (x, *args), arrays, kwargs)
     if recorded:
         _record(ctx, x)
     elif x._view is not UNWATCHED:

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from .engine import Array, Context, Edge, Variable, fitting, wrap
+from .grad_mode import current
+from .replay import constant, copied, refuse, repeated
 
 adding: Callable[[Array, Array, Array | None], Any] = np.add
 """Adds two gradients, in the third array if it is given; `cnet.operations` sets a faster one."""
@@ -29,10 +31,11 @@ class Gradients(dict[Edge, Array]):
         partial = self.get(edge)
         if partial is None:
             self[edge] = gradient
-        elif edge in self._sums and partial.ndim:
-            adding(partial, gradient, partial)
+        elif current.recorder is not None:
+            self[edge] = current.recorder.added(partial, gradient)
         else:
-            self[edge] = np.asarray(adding(partial, gradient, None))
+            out = partial if edge in self._sums and partial.ndim else None
+            self[edge] = np.asarray(adding(partial, gradient, out))
             self._sums.add(edge)
 
     def take(self, edge: Edge) -> Array | None:
@@ -41,6 +44,7 @@ class Gradients(dict[Edge, Array]):
         gradient = self.pop(edge, None)
         self._sums.discard(edge)
         if gradient is not None and index in node._hooks:
+            refuse("a tensor has a hook, or retains its gradient")
             for _, hook in sorted(node._hooks[index].items()):
                 replacement = hook(wrap(gradient))
                 gradient = fitting(gradient if replacement is None else replacement, edge, "hook")
@@ -137,13 +141,13 @@ def starting_gradient(tensor: Variable, gradient: Any) -> Array:
         raise RuntimeError("backward: the tensor does not require grad and has no grad_fn")
     if gradient is not None:
         fitted = fitting(gradient, edge, "backward")
-        return fitted if isinstance(gradient, Variable) else fitted.copy()
+        return fitted if isinstance(gradient, Variable) else copied(fitted)
     if tensor._array.size != 1:
         raise RuntimeError(
             "backward: grad can be implicitly created only for scalar outputs "
             f"(got shape {tensor._array.shape})"
         )
-    return np.ones_like(tensor._array)
+    return constant(np.ones_like(tensor._array))
 
 
 def _started(tensors: Sequence[Variable], gradients: Sequence[Any] | None) -> Gradients:
@@ -151,3 +155,13 @@ def _started(tensors: Sequence[Variable], gradients: Sequence[Any] | None) -> Gr
     for tensor, gradient in zip(tensors, gradients or [None] * len(tensors), strict=True):
         pending.add(tensor.edge, starting_gradient(tensor, gradient))
     return pending
+
+
+def zero_grad(tensors: Iterable[Any], set_to_none: bool) -> None:
+    """Set the gradients of tensors to None, or to zero."""
+    for tensor in tensors:
+        if set_to_none:
+            tensor.grad = None
+        elif tensor._grad is not None:
+            repeated("zero_grad", np.copyto, tensor._grad._array, 0)
+            tensor._grad.note_change("zero_grad")

@@ -35,6 +35,15 @@ static double inverse_deviation(const job_t *job, ptrdiff_t row) {
     return 1 / sqrt((double)job->var[row] + job->eps);
 }
 
+/* The mean and the variance of a row, in two passes, as batch_norm_stats computes them. */
+static real statistics_of(const real *x, ptrdiff_t count, double eps, double *deviation) {
+    const double first = (double)x[0], shift = isfinite(first) ? first : 0;
+    const double mean = shift + sum_run(x, shift, count) / (double)count;
+    const real var = (real)(sum_products(x, mean, x, mean, count) / (double)count);
+    *deviation = 1 / sqrt((double)var + eps);
+    return (real)mean;
+}
+
 static void transform_row(const job_t *job, ptrdiff_t row) {
     const ptrdiff_t size = job->g.size, channels = job->channels;
     const ptrdiff_t first = row % job->groups * channels;
@@ -42,8 +51,15 @@ static void transform_row(const job_t *job, ptrdiff_t row) {
     const real *weight = job->weight ? job->weight + first : NULL,
                *bias = job->bias ? job->bias + first : NULL;
     real *y = job->y + row * channels * size;
-    const double deviation = inverse_deviation(job, row);
-    const real mean = mean_of(job, row), scale = (real)deviation;
+    double deviation;
+    real mean;
+    if (job->var) {
+        deviation = inverse_deviation(job, row);
+        mean = mean_of(job, row);
+    } else {
+        mean = statistics_of(x, channels * size, job->eps, &deviation);
+    }
+    const real scale = (real)deviation;
     if (size == 1) {
         for (ptrdiff_t c = 0; c < channels; c++)
             y[c] = (x[c] - mean) * (weight ? scale * weight[c] : scale) + (bias ? bias[c] : 0);
@@ -68,8 +84,8 @@ static void transform_chunk(const void *argument, ptrdiff_t chunk, int slot) {
  * group of channel c.
  *
  * x and y (n, c, size), mean and var (n, groups), weight and bias (c); groups divides c. A NULL
- * weight means ones; a NULL mean or bias, zeros. Overwrites y, which may be x. Parallel over
- * groups. */
+ * weight means ones; a NULL mean or bias, zeros; without var, mean and var are those of x, as
+ * batch_norm_stats computes them. Overwrites y, which may be x. Parallel over groups. */
 void CNET_FN(group_norm)(const cnet_call *call) {
     const cnet_group_norm_arguments *a = &call->group_norm;
     job_t job = {

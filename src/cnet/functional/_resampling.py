@@ -1,5 +1,6 @@
 """Products with sparse matrices along axes: the computation of resizing and adaptive averages."""
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -38,9 +39,27 @@ class Matrix:
         counts = np.bincount(self.cells, minlength=self.size)
         return Matrix(counts, rows, self.weights[order], self.outputs)
 
+    @property
+    def terms(self) -> int:
+        """The number of terms of each row, if all rows have as many; else 0."""
+        uniform = self.counts.size and (self.counts == self.counts[0]).all()
+        return int(self.counts[0]) if uniform else 0
+
     def multiply(self, x: Array, axis: int) -> Array:
         """The products with all lines of x along an axis."""
         return kernels.resample(x, self.starts, self.cells, self.weights, axis)
+
+
+def order(shape: Sequence[int], matrices: Sequence[Matrix]) -> list[tuple[int, Matrix]]:
+    """The last axes with their matrices, in the order that is fastest.
+
+    The last axis, whose cells are not runs of memory, takes the longest. It comes after the axes
+    that become shorter and before those that become longer.
+    """
+    first, last = len(shape) - len(matrices), len(shape) - 1
+    steps = [(first + number, matrix) for number, matrix in enumerate(matrices)]
+    steps.sort(key=lambda step: 1 if step[0] == last else step[1].outputs / step[1].size)
+    return steps
 
 
 class Resample(Operation[Tensor]):
@@ -48,13 +67,8 @@ class Resample(Operation[Tensor]):
 
     @staticmethod
     def forward(ctx: Context, x: Array, *, matrices: tuple[Matrix, ...]) -> Array:
-        first, last = x.ndim - len(matrices), x.ndim - 1
-        steps = [(first + number, matrix) for number, matrix in enumerate(matrices)]
-        # The last axis, whose cells are not runs of memory, takes the longest. It comes after the
-        # axes that become shorter and before those that become longer.
-        steps.sort(key=lambda step: 1 if step[0] == last else step[1].outputs / step[1].size)
-        ctx.steps = steps
-        for axis, matrix in steps:
+        ctx.steps = order(x.shape, matrices)
+        for axis, matrix in ctx.steps:
             x = matrix.multiply(x, axis)
         return x
 

@@ -9,7 +9,15 @@ Each family has a file, with the gradients of an operation below the operation.
 """
 
 from .algorithms import conv2d_algorithm, conv2d_choice
+from .channels_last import (
+    avg_pool2d_nhwc,
+    avg_pool2d_nhwc_backward,
+    max_pool2d_nhwc,
+    max_pool2d_nhwc_backward,
+    transpose,
+)
 from .columns import col2im, im2col
+from .combine import combine
 from .conv import conv2d, conv2d_backward
 from .elementwise import add, elementwise, elementwise_backward, relu, relu_backward, softmax
 from .fused import (
@@ -18,6 +26,7 @@ from .fused import (
     relu_pool,
     relu_pool_backward,
 )
+from .indexing import gather, scatter
 from .loss import cross_entropy, cross_entropy_backward
 from .norm import (
     batch_norm,
@@ -29,18 +38,23 @@ from .norm import (
 from .optim import adam_step, sgd_step
 from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from .products import linear, matmul
+from .reduce import accumulate, reduce
 from .resample import resample
 from .transposed import conv_transpose2d, conv_transpose2d_backward
 
 __all__ = [
+    "accumulate",
     "adam_step",
     "add",
     "avg_pool2d",
     "avg_pool2d_backward",
+    "avg_pool2d_nhwc",
+    "avg_pool2d_nhwc_backward",
     "batch_norm",
     "batch_norm_backward",
     "batch_norm_stats",
     "col2im",
+    "combine",
     "conv2d",
     "conv2d_algorithm",
     "conv2d_backward",
@@ -53,6 +67,7 @@ __all__ = [
     "cross_entropy_backward",
     "elementwise",
     "elementwise_backward",
+    "gather",
     "group_norm",
     "group_norm_backward",
     "im2col",
@@ -60,11 +75,16 @@ __all__ = [
     "matmul",
     "max_pool2d",
     "max_pool2d_backward",
+    "max_pool2d_nhwc",
+    "max_pool2d_nhwc_backward",
+    "reduce",
     "relu",
     "relu_backward",
     "relu_pool",
     "relu_pool_backward",
     "resample",
+    "scatter",
     "sgd_step",
     "softmax",
+    "transpose",
 ]

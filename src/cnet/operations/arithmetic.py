@@ -20,7 +20,7 @@ from ._blocks import blockwise
 from ._common import unbroadcast, weak
 from ._elementwise import check_broadcast, define
 from ._promotion import common_number, promoted
-from .registry import operation, written
+from .registry import operation
 
 __all__ = [
     "add", "mul", "multiply", "neg", "negative", "positive", "pow", "rsub", "sub", "subtract",
@@ -141,7 +141,7 @@ def add(input: Operand, other: Operand, *, alpha: Number = 1, out: Tensor | None
     """
     if alpha != 1:
         other = _scaled("add", input, other, alpha)
-    return written("add", Add.apply(input, other), out)
+    return Add.apply(input, other)
 
 
 def _scaled(function: str, a: Operand, b: Operand, alpha: Number) -> Operand:
@@ -210,7 +210,7 @@ def sub(input: Operand, other: Operand, *, alpha: Number = 1, out: Tensor | None
     """
     if alpha != 1:
         other = _scaled("sub", input, other, alpha)
-    return written("sub", Sub.apply(input, other), out)
+    return Sub.apply(input, other)
 
 
 @operation(Sub)
@@ -279,7 +279,7 @@ def mul(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     tensor([[3., 6.],
             [4., 8.]])
     """
-    return written("mul", Mul.apply(input, other), out)
+    return Mul.apply(input, other)
 
 
 Neg = define("neg", np.negative, lambda g: -g, promote=common_number)
@@ -314,7 +314,7 @@ def neg(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     >>> cnet.neg(cnet.tensor([1.0, -2.0]))
     tensor([-1.,  2.])
     """
-    return written("neg", Neg.apply(input), out)
+    return Neg.apply(input)
 
 
 @operation(methods=("positive", "__pos__"), numpy=(np.positive,))
@@ -416,7 +416,7 @@ def pow(input: Operand, exponent: Operand, *, out: Tensor | None = None) -> Tens
     """
     if isinstance(input, int | float) and isinstance(exponent, int | float):
         raise TypeError("pow: input or exponent must be a Tensor or array (got two numbers)")
-    return written("pow", Pow.apply(input, exponent), out)
+    return Pow.apply(input, exponent)
 
 
 @operation(methods=("add_",))

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..autograd import Array, Context, Operation
 from ..dtypes import DType
 from ..tensor import Tensor, TensorLike, array_of, as_tensor
@@ -20,9 +21,11 @@ from .splitting import narrow
 __all__ = ["cummax", "cummin", "cumprod", "cumsum", "diff", "trapezoid", "trapz"]
 
 
-def _reversed_sums(x: Array, axis: int) -> Array:
-    """The sums of all elements from each one to the last."""
-    return np.flip(np.cumsum(np.flip(x, axis), axis, np.float64), axis).astype(x.dtype)
+def _running(x: Array, axis: int, product: bool = False, reverse: bool = False) -> Array:
+    """The sums or products of floats up to each one, or from each one to the last."""
+    if x.itemsize > 2:
+        return kernels.accumulate(x, axis, product, reverse)
+    return kernels.accumulate(x.astype(np.float32), axis, product, reverse).astype(x.dtype)
 
 
 class CumSum(Operation[Tensor]):
@@ -31,17 +34,18 @@ class CumSum(Operation[Tensor]):
         ctx.axis = axis
         if x.dtype.kind != "f":
             return np.cumsum(x, axis, np.int64)
-        return np.cumsum(x, axis, np.float64).astype(x.dtype, copy=False)
+        return _running(x, axis)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
-        return _reversed_sums(grad, ctx.axis)
+        return _running(grad, ctx.axis, reverse=True)
 
 
 class CumProd(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axis: int) -> Array:
-        y = np.cumprod(x, axis, x.dtype if x.dtype.kind == "f" else np.int64)
+        is_float = x.dtype.kind == "f"
+        y = _running(x, axis, product=True) if is_float else np.cumprod(x, axis, np.int64)
         ctx.axis = axis
         ctx.save_for_backward(x, y)
         return y
@@ -51,12 +55,14 @@ class CumProd(Operation[Tensor]):
         x, y = ctx.saved
         axis = ctx.axis
         zero = x == 0
+        if not zero.any():
+            return _running(grad * y, axis, reverse=True) / x
         first = zero & (np.cumsum(zero, axis) == 1)
-        dx = _reversed_sums(grad * y, axis) / np.where(zero, 1, x)
-        if first.any():  # the derivative at the first zero is a sum of products without it
-            others = np.cumprod(np.where(first, 1, x), axis)
-            dx = np.where(first, _reversed_sums(grad * others, axis), np.where(zero, 0, dx))
-        return dx
+        dx = _running(grad * y, axis, reverse=True) / np.where(zero, 1, x)
+        # The derivative at the first zero is a sum of products without it.
+        others = _running(np.where(first, x.dtype.type(1), x), axis, product=True)
+        at_first = _running(grad * others, axis, reverse=True)
+        return np.where(first, at_first, np.where(zero, 0, dx))
 
 
 def _along(
@@ -72,7 +78,9 @@ def _along(
 
 @operation(CumSum, methods=("cumsum",), written=("cumsum_",))
 @also_dim
-def cumsum(input: TensorLike, dim: int, dtype: DType = None) -> Tensor:
+def cumsum(
+    input: TensorLike, dim: int, dtype: DType = None, *, out: Tensor | None = None
+) -> Tensor:
     """The sums of all elements up to each one.
 
     Parameters
@@ -82,6 +90,8 @@ def cumsum(input: TensorLike, dim: int, dtype: DType = None) -> Tensor:
         The dimension to sum along. NumPy's name is `axis`.
     dtype : dtype, optional
         The dtype to which `input` is converted first.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -104,7 +114,9 @@ def cumsum(input: TensorLike, dim: int, dtype: DType = None) -> Tensor:
 
 @operation(CumProd, methods=("cumprod",), written=("cumprod_",))
 @also_dim
-def cumprod(input: TensorLike, dim: int, dtype: DType = None) -> Tensor:
+def cumprod(
+    input: TensorLike, dim: int, dtype: DType = None, *, out: Tensor | None = None
+) -> Tensor:
     """The products of all elements up to each one; arguments and errors are those of `cumsum`.
 
     Examples
@@ -142,7 +154,9 @@ def _extrema(function: str, ufunc: np.ufunc, input: TensorLike, dim: Any) -> Val
 
 @operation(methods=("cummax",))
 @also_dim
-def cummax(input: TensorLike, dim: int) -> ValuesAndIndices:
+def cummax(
+    input: TensorLike, dim: int, *, out: tuple[Tensor, Tensor] | None = None
+) -> ValuesAndIndices:
     """The maxima of all elements up to each one, and the last of their positions.
 
     Parameters
@@ -150,6 +164,8 @@ def cummax(input: TensorLike, dim: int) -> ValuesAndIndices:
     input : Tensor or ndarray, any shape
     dim : int
         The dimension to search along.
+    out : tuple of Tensor, optional
+        Tensors that the results are written into; they are not part of the graph.
 
     Returns
     -------
@@ -172,7 +188,9 @@ def cummax(input: TensorLike, dim: int) -> ValuesAndIndices:
 
 @operation(methods=("cummin",))
 @also_dim
-def cummin(input: TensorLike, dim: int) -> ValuesAndIndices:
+def cummin(
+    input: TensorLike, dim: int, *, out: tuple[Tensor, Tensor] | None = None
+) -> ValuesAndIndices:
     """The minima of all elements up to each one, and the last of their positions.
 
     Arguments, results and errors are those of `cummax`.
@@ -189,9 +207,14 @@ def cummin(input: TensorLike, dim: int) -> ValuesAndIndices:
 @operation(methods=("diff",), numpy=(np.diff,))
 @also_dim
 def diff(
-    input: TensorLike, n: int = 1, dim: int = -1, prepend: TensorLike | None = None,
+    input: TensorLike,
+    n: int = 1,
+    dim: int = -1,
+    prepend: TensorLike | None = None,
     append: TensorLike | None = None,
-) -> Tensor:  # fmt: skip
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The differences of neighbours along a dimension.
 
     Parameters
@@ -202,6 +225,8 @@ def diff(
     dim : int, default -1
     prepend, append : Tensor, optional
         Elements before and after those of `input`.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------

@@ -22,7 +22,6 @@ from ._options import (
     like,
     sizes,
 )
-from ._out import written
 from .registry import operation
 
 __all__ = [
@@ -342,8 +341,7 @@ def bernoulli(
     drawn = draw_zeros_and_ones(
         "bernoulli", generator, probabilities if p is None else p, probabilities.shape
     )
-    result = Tensor(drawn.astype(probabilities.dtype))
-    return result if out is None else written("bernoulli", result, out)
+    return Tensor(drawn.astype(probabilities.dtype))
 
 
 def draw_zeros_and_ones(function: str, generator: Generator, p: Any, shape: Any) -> Array:
@@ -416,7 +414,7 @@ def multinomial(
         with np.errstate(divide="ignore"):
             waiting = source.standard_exponential(weights.shape) / weights
         found = np.argsort(waiting, -1, stable=True)[..., :count]
-    return Tensor(found) if out is None else written("multinomial", found, out)
+    return Tensor(found)
 
 
 @operation()

@@ -9,7 +9,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..tensor import Tensor, zero_grad
+from ..grad_mode import current
+from ..propagation import zero_grad
+from ..tensor import Tensor
 from .hooks import Hooks
 
 Params: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
@@ -33,6 +35,9 @@ def _run_hooks_around(step: Callable[..., Any]) -> Callable[..., Any]:
     def run(self: "Optimizer", *args: Any, **kwargs: Any) -> Any:
         if type(self).step is not run:  # called by the step of a subclass
             return step(self, *args, **kwargs)
+        recorder = current.recorder
+        if recorder is not None:
+            return recorder.update(self._name, self, lambda: run(self, *args, **kwargs))
         arguments, kwargs = self._hooks.replaced("step_pre", self, (self, *args), kwargs)
         result = step(*arguments, **kwargs)
         self._opt_called = True

@@ -11,7 +11,7 @@ from .oracle import reference_plan
 
 
 def compile(model: Module, example: Array) -> Callable[..., Array]:
-    """Compile a network for inference into one C call for fixed shapes.
+    """Compile a network for inference into one C call for images of a fixed shape.
 
     The network runs once on the example, and each of its operations becomes a step of the plan.
     Batch normalisation, ReLU and 2×2 max-pooling become part of the convolution or linear layer
@@ -22,21 +22,25 @@ def compile(model: Module, example: Array) -> Callable[..., Array]:
     ----------
     model : Module
         In `eval` mode, with one Tensor as input and one as output. Supported operations are
-        convolutions, linear layers, max and average pooling, batch normalisation, ReLU, LeakyReLU,
-        GELU, sigmoid, tanh, softmax and log-softmax along the last axis, sums of two results,
-        reshapes, and layers that do nothing in `eval` mode.
+        convolutions and transposed convolutions, linear layers, max, average and adaptive average
+        pooling, interpolation, batch, layer, group and instance norm, the activations that have no
+        weights, softmax and log-softmax along the last axis, arithmetic of results and constants,
+        means over the last axes, padding with constants, slices, joining, reordering and
+        reshaping, and layers that do nothing in `eval` mode.
     example : ndarray, shape (n, ...)
         An input with the shape and dtype of the plan's inputs. Axis 0 is the batch; the model must
-        treat its images independently.
+        treat its images independently. The plan takes any number of images; it is planned for as
+        many as the example has.
 
     Returns
     -------
     Plan
-        A function ``plan(x, out=None)`` of an array with the shape and dtype of the example. It
-        returns a new array, or `out`. It may be called from several threads at the same time, and
-        after a fork. Its results equal those of the model within rounding, and are identical, bit
-        for bit, for every number of threads. It uses the instruction set that was active during
-        compilation.
+        A function ``plan(x, out=None)`` of an array with the dtype of the example, and with its
+        shape except for the number of images. It returns a new array, or `out`. It may be called
+        from several threads at the same time, and after a fork. Its results equal those of the
+        model within rounding, and are identical, bit for bit, for every number of threads. It uses
+        the instruction set that was active during compilation. ``plan.profile(x)`` lists the steps,
+        each with the seconds that it takes.
 
     Raises
     ------

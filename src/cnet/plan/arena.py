@@ -6,24 +6,29 @@ from math import prod
 from .steps import Step
 
 ALIGNMENT = 64  # CNET_ALIGNMENT in cnet.h
-IN_PLACE = ("elementwise", "softmax", "add", "batch_norm")
+IN_PLACE = ("elementwise", "softmax", "add", "batch_norm", "group_norm")
 """Kernels whose result may overwrite their input."""
 
 
-def place(steps: Sequence[Step], result: Step | None, itemsize: int) -> tuple[dict[Step, int], int]:
+def place(
+    steps: Sequence[Step], result: Step | None, images: int, itemsize: int
+) -> tuple[dict[Step, int], int]:
     """Offsets of all results except that of `result`, and the total size, in bytes per image.
 
     A result is placed over the input that it overwrites, or else in the first gap between the
-    results that are still needed.
+    results that are still needed. Steps that write into the same array have one place.
     """
-    last = {source: number for number, step in enumerate(steps) for source in step.inputs}
+    last = {
+        source.buffer: number for number, step in enumerate(steps) for source in step.dependencies()
+    }
+    y = result.buffer if result else None
     placed: dict[Step, int] = {}
     ends: dict[Step, int] = {}
     for number, step in enumerate(steps):
-        if step is result:
+        if step.onto or step is y:
             continue
-        size = -(-prod(step.shape[1:]) * itemsize // ALIGNMENT) * ALIGNMENT
-        source = step.inputs[0]
+        size = -(-prod(step.shape) // images * itemsize // ALIGNMENT) * ALIGNMENT
+        source = step.inputs[0].buffer if step.inputs and step.inputs[0] else None
         if source in placed and step.kernel in IN_PLACE and last[source] == number:
             placed[step], ends[step] = placed[source], ends[source]
             continue
@@ -34,4 +39,5 @@ def place(steps: Sequence[Step], result: Step | None, itemsize: int) -> tuple[di
                 break
             offset = max(offset, ends[other])
         placed[step], ends[step] = offset, offset + size
-    return placed, max(ends.values(), default=0)
+    places = {step: placed[step.buffer] for step in steps if step.buffer is not y}
+    return places, max(ends.values(), default=0)

@@ -26,16 +26,16 @@ def compiled_plan(
     normalise: Callable[..., Any],
 ) -> _core.Plan:  # fmt: skip
     """A plan in C; arguments that do not have the right layout are passed to `normalise`."""
-    offsets, arena = place(steps, result.step, dtype.itemsize)
+    images = x_shape[0]
+    offsets, arena = place(steps, result.step, images, dtype.itemsize)
     constants = (value for step in steps for value in step.arguments.values())
     weights = sum(value.nbytes for value in constants if isinstance(value, np.ndarray))
-    images = x_shape[0]
     blocked = images > BLOCK and arena * BLOCK <= CACHE_BYTES and weights <= WEIGHT_BYTES
-    places: dict[Step | None, int] = {None: _core.plan_x, result.step: _core.plan_y}
-    places.update((step, offset) for step, offset in offsets.items())
+    places: dict[Step | None, int] = {None: _core.plan_x}
+    places.update((step, offsets.get(step, _core.plan_y)) for step in steps)
     return _core.Plan(
-        [_call(step, images, places) for step in steps],
-        x_shape, result.shape, dtype, BLOCK if blocked else images, arena, normalise,
+        [_call(step, images, places) for step in steps], tuple(map(str, steps)), x_shape,
+        result.shape, dtype, BLOCK if blocked else images, arena, normalise,
     )  # fmt: skip
 
 
@@ -47,26 +47,25 @@ def _call(step: Step, images: int, places: dict[Step | None, int]) -> tuple[Any,
         prepare, _ = _core.kernels[PREPARE[step.kernel]]
         weight, bias = arguments["weight"], arguments["bias"]
         arguments["prepared"] = _core.prepare(prepare, weight, bias, arguments["g"])
-    moving = dict(zip(names, (places[source] for source in step.inputs), strict=False))
-    moving["y"] = places[step]
+    moving = {name: places[source] for name, source in step.moving().items()}
     values = [arguments.get(name) for name in names]
     values = [NUMBERS[value] if isinstance(value, str) else value for value in values]
     arrays = names[: _core.arrays[step.kernel]]
-    rows = arguments["g"][0] // images if "g" in arguments else prod(step.shape[1:])
+    rows = arguments["g"][0] // images if "g" in arguments else prod(step.shape) // images
     return (
         (number, *values), tuple(moving.get(name, _core.plan_constant) for name in arrays), rows,
-        images * _cost(step) >= WORTH_THREADS,
+        _cost(step) >= WORTH_THREADS,
     )  # fmt: skip
 
 
 def _cost(step: Step) -> int:
-    """The cost of one image, in multiplications."""
-    results = prod(step.shape[1:])
+    """The cost of a step, in multiplications."""
+    results = prod(step.shape)
     g: Any = step.arguments.get("g")
     if step.kernel == "prepared_linear":
         return results * int(g[2])
     if step.kernel in ("conv2d", "prepared_conv2d"):
-        return int(g.oh * g.ow * g.o * (g.c // g.g) * g.kh * g.kw)
+        return int(g.n * g.oh * g.ow * g.o * (g.c // g.g) * g.kh * g.kw)
     if step.kernel in ("max_pool2d", "avg_pool2d"):
         return results * int(g.kh * g.kw) * 4
     return results * 4

@@ -30,9 +30,9 @@ def lower(model: Callable[[Tensor], Any], example: Array) -> tuple[list[Step], V
         arguments = [_argument(argument, values) for argument in call.args]
         if not any(isinstance(argument, Value) for argument in arguments):
             continue
-        made = _apply(call, arguments)
+        made = _apply(call, arguments, len(example))
         if isinstance(made, Step):
-            steps.append(made)
+            _append(steps, made, example.dtype)
             made = Value(made.shape, made, 0)
         output = call.outputs[0]
         shared = max(
@@ -48,10 +48,26 @@ def lower(model: Callable[[Tensor], Any], example: Array) -> tuple[list[Step], V
     if id(y) not in values:
         raise TypeError("compile: the result of the model does not depend on its input")
     result = values[id(y)]
+    if result.shape[:1] != example.shape[:1]:
+        raise TypeError(
+            f"compile: axis 0 of the result must be the batch (got shape {result.shape} for an "
+            f"example of shape {example.shape})"
+        )
     if result.step is None:
         result.step = elementwise("copy", result)
         steps.append(result.step)
     return steps, result
+
+
+def _append(steps: list[Step], step: Step, dtype: np.dtype[Any]) -> None:
+    """Append a step, after those of its inputs that are new; its constants get the dtype."""
+    for source in step.dependencies():
+        if source not in steps:
+            _append(steps, source, dtype)
+    for name, value in step.arguments.items():
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+            step.arguments[name] = value.astype(dtype)
+    steps.append(step)
 
 
 def _argument(argument: Any, values: dict[int, Value]) -> Any:
@@ -61,13 +77,14 @@ def _argument(argument: Any, values: dict[int, Value]) -> Any:
     return values[id(argument)] if id(argument) in values else argument._array.copy()
 
 
-def _apply(call: Call, arguments: list[Any]) -> Step | Value:
+def _apply(call: Call, arguments: list[Any], images: int) -> Step | Value:
+    """The result of an operation; its axis 0 holds one or more rows of each image, in order."""
     name = call.function.__name__
     if call.function not in RULES:
         known = ", ".join(sorted(function.__name__ for function in RULES))
         raise TypeError(f"compile: a plan does not support {name} (it supports {known})")
     result = RULES[call.function](*arguments, **call.kwargs)
-    if result is None:
+    if result is None or not result.shape or result.shape[0] % images:
         shapes = [x.shape for x in arguments if isinstance(x, Value | np.ndarray)]
         raise TypeError(f"compile: a plan cannot compute {name} of {shapes} with {call.kwargs}")
     return result
@@ -84,11 +101,12 @@ def _readers(calls: list[Call], tensor: Variable, y: Tensor) -> int:
 
 
 def _check_aliases(calls: list[Call], written: Variable, y: Tensor) -> None:
-    """TypeError if a tensor that shares memory with the written one is read later."""
+    """TypeError if an older tensor that shares memory with the written one is read later."""
     memory = owner(written._array)
+    younger = {id(output) for call in calls for output in call.outputs if output is not written}
     for argument in (y, *(argument for call in calls for argument in call.args)):
         other = isinstance(argument, Variable) and argument is not written
-        if other and owner(argument._array) is memory:
+        if other and id(argument) not in younger and owner(argument._array) is memory:
             raise TypeError(
                 "compile: a plan cannot compute an in-place operation on a tensor that shares "
                 f"memory with another tensor that is read later (shape {written._array.shape})"

@@ -4,24 +4,29 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from .. import _core
-from ..arrays import Shape
+from ..arrays import Array, Shape
 from ..operations.registry import Rules
 
 PREPARE = {"prepared_conv2d": "prepare_conv2d", "prepared_linear": "prepare_linear"}
 """The kernel that prepares the weights of another."""
-NUMBERS = _core.algorithms | _core.operations
+NUMBERS = _core.algorithms | _core.operations | _core.arithmetic_operations
 """The numbers in C of algorithms and operations."""
+RESULT = {"conv2d_backward": "dx"}
+"""The name of the result of a kernel, unless it is y."""
 
 
 @dataclass(eq=False)
 class Step:
     """One call of a kernel.
 
-    `kernel` and the names of its arguments are those in csrc/kernels.h. The first arguments are the
-    results of other steps, and `y` is the result of this step. `arguments` holds the others:
-    constants, sizes and numbers; algorithms and operations are given by name. For a kernel with the
-    argument `prepared`, `arguments` holds the weight and the bias instead.
+    `kernel` and the names of its arguments are those in csrc/kernels.h. The first arguments that
+    `arguments` does not hold are the results of other steps, and `y` is the result of this step.
+    `arguments` holds the others: constants, sizes and numbers; algorithms and operations are given
+    by name. For a kernel with the argument `prepared`, `arguments` holds the weight and the bias
+    instead.
     """
 
     kernel: str
@@ -30,6 +35,26 @@ class Step:
     shape: Shape
     """Shape of the result."""
     arguments: dict[str, Any] = field(default_factory=dict)
+    onto: "Step | None" = None
+    """The step whose result this one completes: both write into the same array."""
+
+    @property
+    def buffer(self) -> "Step":
+        """The first step that writes into the array of the result."""
+        return self.onto.buffer if self.onto else self
+
+    def __str__(self) -> str:
+        return f"{self.kernel} {self.shape}"
+
+    def moving(self) -> "dict[str, Step | None]":
+        """The steps that compute the arrays which are not constants, by the names of the arrays."""
+        _, names = _core.kernels[self.kernel]
+        free = [name for name in names if name not in self.arguments]
+        return dict(zip(free, self.inputs, strict=False)) | {RESULT.get(self.kernel, "y"): self}
+
+    def dependencies(self) -> "list[Step]":
+        """The steps that must run before this one."""
+        return [step for step in (*self.inputs, self.onto) if step]
 
 
 @dataclass(eq=False)
@@ -44,7 +69,8 @@ class Value:
 
 Rule: TypeAlias = Callable[..., Step | Value | None]
 """A function of the positional arguments of an operation, values or constants, and its options.
-Returns a new step, an existing value, or None if a plan does not support the arguments."""
+Returns a new step, whose inputs may be new too, an existing value, or None if a plan does not
+support the arguments."""
 
 RULES: Rules[Rule] = Rules()
 """The rule of each `Operation`; the modules of `rules` register them."""
@@ -63,3 +89,11 @@ def extendable(x: Value) -> Step | None:
 
 def elementwise(kernel: str, x: Value, **arguments: Any) -> Step:
     return Step(kernel, (x.step,), x.shape, arguments)
+
+
+def for_one_image(constant: Any, ndim: int) -> Array | None:
+    """A constant operand of results with `ndim` axes; None if it differs between the images."""
+    array = np.asarray(constant, np.float64)
+    if array.ndim < ndim or len(array) == 1:
+        return array
+    return array[:1] if len(array) and (array == array[:1]).all() else None

@@ -7,15 +7,33 @@ results (None if not needed), then the geometry and numbers. It writes the resul
 Each function is written as its equation. There is one file per family, as in `cnet.kernels`.
 """
 
+from .channels_last import (
+    avg_pool2d_nhwc,
+    avg_pool2d_nhwc_backward,
+    max_pool2d_nhwc,
+    max_pool2d_nhwc_backward,
+    max_pool2d_ties_backward,
+    transpose,
+)
 from .columns import col2im, im2col
+from .combine import combine
 from .conv import conv2d, conv2d_backward
-from .elementwise import add, copy, elementwise, elementwise_backward, softmax
+from .elementwise import (
+    add,
+    arithmetic,
+    copy,
+    elementwise,
+    elementwise_backward,
+    softmax,
+    strided_copy,
+)
 from .fused import (
     conv2d_relu_pool,
     conv2d_relu_pool_backward,
     relu_pool,
     relu_pool_backward,
 )
+from .indexing import gather, scatter
 from .loss import cross_entropy, cross_entropy_backward
 from .norm import (
     batch_norm,
@@ -28,17 +46,23 @@ from .optim import adam_step, sgd_step
 from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from .prepared import prepare_conv2d, prepare_linear, prepared_conv2d, prepared_linear
 from .products import gemm
+from .reduce import accumulate, reduce
 from .resample import resample
 
 __all__ = [
+    "accumulate",
     "adam_step",
     "add",
+    "arithmetic",
     "avg_pool2d",
     "avg_pool2d_backward",
+    "avg_pool2d_nhwc",
+    "avg_pool2d_nhwc_backward",
     "batch_norm",
     "batch_norm_backward",
     "batch_norm_stats",
     "col2im",
+    "combine",
     "conv2d",
     "conv2d_backward",
     "conv2d_relu_pool",
@@ -48,19 +72,27 @@ __all__ = [
     "cross_entropy_backward",
     "elementwise",
     "elementwise_backward",
+    "gather",
     "gemm",
     "group_norm",
     "group_norm_backward",
     "im2col",
     "max_pool2d",
     "max_pool2d_backward",
+    "max_pool2d_nhwc",
+    "max_pool2d_nhwc_backward",
+    "max_pool2d_ties_backward",
     "prepare_conv2d",
     "prepare_linear",
     "prepared_conv2d",
     "prepared_linear",
+    "reduce",
     "relu_pool",
     "relu_pool_backward",
     "resample",
+    "scatter",
     "sgd_step",
     "softmax",
+    "strided_copy",
+    "transpose",
 ]

@@ -87,10 +87,18 @@ def batch_norm_backward(
 
 
 def group_norm(
-    x: Array, mean: Array | None, var: Array, weight: Array | None, bias: Array | None, y: Array,
-    g: Sizes, groups: int, eps: float,
+    x: Array, mean: Array | None, var: Array | None, weight: Array | None, bias: Array | None,
+    y: Array, g: Sizes, groups: int, eps: float,
 ) -> None:  # fmt: skip
-    """y = (x - mean) / √(var + ε) · weight + bias, with the statistics of (image, group)."""
+    """y = (x - mean) / √(var + ε) · weight + bias, with the statistics of (image, group).
+
+    Without a variance, both statistics are computed from x.
+    """
+    if var is None:
+        n, c, size = g
+        mean, var = np.empty((2, n, groups), x.dtype)
+        rows = 1, n * groups, c // groups * size
+        batch_norm_stats(x, mean.reshape(-1), var.reshape(-1), rows)
     channels = _normalised(x, mean, var, g, groups, eps)
     if weight is not None:
         channels = channels * weight[:, None]

@@ -8,6 +8,7 @@ from ... import kernels
 from ...autograd import Array, Context, Operation
 from ...changes import changed
 from ...kernels.norm import channels
+from ...replay import repeated
 from ...tensor import Tensor, TensorLike, array_of, as_tensor
 from .._deferred import Chain, deferred, is_private, origin, recorded
 
@@ -181,8 +182,8 @@ def _statistics(
     _check_running("batch_norm", (running_mean, running_var), (batch, batch))
     if not (running_mean.flags.carray and running_var.flags.carray):
         mean, var = kernels.batch_norm_stats(x)
-        unbiased = var * var.dtype.type(count / (count - 1))
-        update_running("batch_norm", (running_mean, running_var), (mean, unbiased), momentum)
+        running = running_mean, running_var
+        update_running("batch_norm", running, (mean, var), count / (count - 1), momentum)
         return mean, var
     statistics = kernels.batch_norm_stats(x, running_mean, running_var, momentum)
     changed(running_mean, "batch_norm")
@@ -194,9 +195,12 @@ def update_running(
     function: str,
     running: tuple[Array | None, Array | None],
     batch: tuple[Array, Array],
+    correction: float,
     momentum: float,
 ) -> None:
-    """Move the running mean and variance towards those of a batch.
+    """Move the running mean and variance towards those of a batch, or the mean of those of items.
+
+    The variance of the batch is multiplied by `correction`, so that it is unbiased.
 
     Raises
     ------
@@ -204,11 +208,17 @@ def update_running(
         If the shape or dtype of one of them does not match; then none is changed.
     """
     mean, var = batch
-    _check_running(function, running, ((mean.shape, mean.dtype), (var.shape, var.dtype)))
-    for value, new in zip(running, batch, strict=True):
+    _check_running(function, running, ((mean.shape[-1:], mean.dtype), (var.shape[-1:], var.dtype)))
+    for value, new, factor in zip(running, batch, (1, correction), strict=True):
         if value is not None:
-            value += momentum * (new - value)
+            repeated(function, _move, value, new, factor, momentum)
             changed(value, function)
+
+
+def _move(value: Array, new: Array, factor: float, momentum: float) -> None:
+    if new.ndim > 1:
+        new = new.mean(0)
+    value += momentum * (new * new.dtype.type(factor) - value)
 
 
 def _check_running(

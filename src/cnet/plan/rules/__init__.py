@@ -1,3 +1,3 @@
 """Rules that convert operations into steps of a plan, one module per family."""
 
-from . import conv, elementwise, linear, norm, pool, shape, softmax
+from . import arithmetic, conv, elementwise, linear, norm, pool, shape, softmax

@@ -3,8 +3,9 @@
 from typing import Any
 
 from ... import geometry, kernels, runtime
-from ...functional.conv import Conv1d, Conv2d
+from ...functional.conv import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
 from ..steps import RULES, Step, Value
+from .arithmetic import arithmetic
 
 
 @RULES.of(Conv1d)
@@ -17,5 +18,26 @@ def conv(x: Value, weight: Any, bias: Any, **options: Any) -> Step | None:
     if kernels.conv2d_choice(g, weight.dtype) == "direct" and g.o // g.groups >= 4:
         arguments |= {"relu": 0, "pool": 0}
         return Step("prepared_conv2d", (x.step,), g.y_shape, arguments)
-    arguments["algorithm"] = "exact" if runtime.exact_is_on() else "auto"
+    arguments["algorithm"] = _algorithm()
     return Step("conv2d", (x.step,), g.y_shape, arguments)
+
+
+def _algorithm() -> str:
+    return "exact" if runtime.exact_is_on() else "auto"
+
+
+@RULES.of(ConvTranspose1d)
+@RULES.of(ConvTranspose2d)
+def transposed(x: Value, weight: Any, bias: Any, **options: Any) -> Step | None:
+    """The input gradient of a convolution, and the addition of the bias."""
+    if isinstance(weight, Value) or isinstance(bias, Value):
+        return None
+    g = geometry.transposed("compile", x.shape, weight.shape, **options)
+    step = Step("conv2d_backward", (x.step,), g.x_shape, {
+        "x": None, "weight": weight, "dw": None, "db": None, "g": g.sizes2d,
+        "algorithm": _algorithm(),
+    })  # fmt: skip
+    if bias is None:
+        return step
+    y = Value(step.shape, step, 1)
+    return arithmetic("add", y, bias.reshape(-1, *(1,) * (len(step.shape) - 2)))

@@ -1,4 +1,4 @@
-"""Batch normalisation, folded into the weights of the previous layer if possible."""
+"""Normalisation; batch norm is folded into the weights of the previous layer if possible."""
 
 from math import prod
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 
 from ...autograd import Array
 from ...functional.norm.batch import BatchNorm
+from ...functional.norm.group import GroupNorm
 from ..steps import RULES, Step, Value, extendable
 
 
@@ -41,3 +42,15 @@ def _fold(step: Step, mean: Array, var: Array, weight: Any, bias: Any, eps: floa
     step.arguments["bias"] = shift.astype(dtype)
     shape = -1, *[1] * (former[0].ndim - 1)
     step.arguments["weight"] = (former[0] * scale.reshape(shape)).astype(dtype)
+
+
+@RULES.of(GroupNorm)
+def group_norm(
+    x: Value, weight: Any, bias: Any, *, mean: Array | None, var: Array, eps: float
+) -> Step | None:
+    """Layer, group and instance norm; the statistics of the example have no effect."""
+    if mean is None or isinstance(weight, Value) or isinstance(bias, Value):
+        return None
+    g = x.shape[0], x.shape[1], prod(x.shape[2:])
+    arguments = {"mean": None, "var": None, "weight": weight, "bias": bias, "g": g}
+    return Step("group_norm", (x.step,), x.shape, {**arguments, "groups": var.shape[1], "eps": eps})

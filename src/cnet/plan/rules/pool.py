@@ -1,9 +1,12 @@
-"""Pooling; 2×2 max-pooling becomes part of a prepared convolution."""
+"""Pooling and resampling; 2×2 max-pooling becomes part of a prepared convolution."""
 
+from math import prod
 from typing import Any
 
 from ... import geometry
+from ...functional._resampling import Matrix, Resample, order
 from ...functional.pooling import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
+from ...operations.reductions import Mean
 from ..steps import RULES, Step, Value, extendable
 
 
@@ -30,3 +33,32 @@ def avg_pool(
     arguments = {"count_include_pad": int(count_include_pad)}
     arguments["divisor_override"] = divisor_override or 0
     return Step("avg_pool2d", (x.step,), g.y_shape, {"g": g.sizes2d, **arguments})
+
+
+@RULES.of(Mean)
+def mean(x: Value, *, axes: tuple[int, ...], keepdims: bool) -> Step | None:
+    """The mean over the last axes is the average over one window."""
+    axes = tuple(sorted(axis % len(x.shape) for axis in axes))
+    first = len(x.shape) - len(axes)
+    if first < 1 or axes != tuple(range(first, len(x.shape))):
+        return None
+    g = geometry.pool("compile", (x.shape[0], prod(x.shape[1:first]), 1, prod(x.shape[first:])),
+                      (1, prod(x.shape[first:])))  # fmt: skip
+    shape = *x.shape[:first], *((1,) * len(axes) if keepdims else ())
+    arguments = {"g": g.sizes2d, "count_include_pad": 1, "divisor_override": 0}
+    return Step("avg_pool2d", (x.step,), shape, arguments)
+
+
+@RULES.of(Resample)
+def resample(x: Value, *, matrices: tuple[Matrix, ...]) -> Step | None:
+    """A step for each axis, in the order of eager calls."""
+    shape, step = list(x.shape), x.step
+    for axis, matrix in order(x.shape, matrices):
+        g = prod(shape[:axis]), matrix.size, matrix.outputs, prod(shape[axis + 1 :])
+        shape[axis] = matrix.outputs
+        arguments = {
+            "starts": matrix.starts, "cells": matrix.cells, "weights": matrix.weights, "g": g,
+            "terms": matrix.terms,
+        }  # fmt: skip
+        step = Step("resample", (step,), tuple(shape), arguments)
+    return step

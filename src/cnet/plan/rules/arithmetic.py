@@ -1,0 +1,39 @@
+"""Sums, differences, products and quotients of two results, or of a result and a constant."""
+
+from typing import Any
+
+import numpy as np
+
+from ...operations.arithmetic import Add, Mul, Sub
+from ...operations.division import Div
+from ..steps import RULES, Rule, Step, Value, for_one_image
+from ..strides import broadcast, pair
+
+
+def arithmetic(name: str, a: Any, b: Any) -> Step | None:
+    """The step of an operation; constants must not depend on the image."""
+    ndim = max(len(x.shape) for x in (a, b) if isinstance(x, Value))
+    operands: list[Any] = [x if isinstance(x, Value) else for_one_image(x, ndim) for x in (a, b)]
+    if any(x is None or len(x.shape) > ndim for x in operands):
+        return None
+    shape = np.broadcast_shapes(*(x.shape for x in operands))
+    values = [x for x in operands if isinstance(x, Value)]
+    if any(len(x.shape) < ndim or x.shape[0] != shape[0] for x in values):
+        return None
+    if name == "add" and all(isinstance(x, Value) and x.shape == shape for x in operands):
+        return Step("add", (a.step, b.step), shape)
+    first, second = (broadcast(x.shape, shape) for x in operands)
+    g = pair(shape, first, second)
+    if g is None:
+        return None
+    constants = {key: x for key, x in zip("ab", operands, strict=True) if isinstance(x, np.ndarray)}
+    inputs = tuple(x.step for x in values)
+    return Step("arithmetic", inputs, shape, {"g": g, "operation": name, **constants})
+
+
+def rule_of(name: str) -> Rule:
+    return lambda a, b: arithmetic(name, a, b)
+
+
+for _name, _function in {"add": Add, "sub": Sub, "mul": Mul, "div": Div}.items():
+    RULES.of(_function)(rule_of(_name))
