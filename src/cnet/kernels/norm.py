@@ -69,10 +69,13 @@ def _running(
     """Check the running statistics of the channels of `x`, which are updated in place."""
     if mean is None and var is None:
         return None, None
+    dtype, shape = x.dtype, x.shape[1:2]
     for name, value in (("running_mean", mean), ("running_var", var)):
+        if _check.fits(value, dtype, shape):
+            continue
         _check.writable(f, name, value)
         assert value is not None
-        _check.same_shape(f, name, value.shape, "(x.shape[1],)", x.shape[1:2])
+        _check.same_shape(f, name, value.shape, "(x.shape[1],)", shape)
         _check.same_dtype(f, x=x, **{name: value})
     if x.size and x.size == x.shape[1]:
         raise ValueError(
@@ -360,11 +363,16 @@ def channels(f: str, x: Any, **vectors: Any) -> tuple[Any, ...]:
     x = _check.array(f, "x", x)
     if x.ndim < 2:
         raise ValueError(f"{f}: x must have at least 2 dimensions (got {x.ndim}, shape {x.shape})")
+    dtype, shape, fit = x.dtype, x.shape[1:2], True
     for name, vector in vectors.items():
+        if _check.fits(vector, dtype, shape):
+            continue
+        fit = False
         if vector is not None or name not in ("weight", "bias"):
             vectors[name] = vector = _check.array(f, name, vector, 1)
             _check.same_shape(f, name, vector.shape, "(x.shape[1],)", x.shape[1:2])
-    _check.same_dtype(f, x=x, **vectors)
+    if not fit:
+        _check.same_dtype(f, x=x, **vectors)
     return x, *vectors.values()
 
 
