@@ -10,11 +10,12 @@ typedef struct {
     const real *x;
     real *mean, *var, *running_mean, *running_var;
     cnet_norm g;
+    ptrdiff_t block; /* channels per chunk */
     double momentum;
 } stats_t;
 
 /* Sums d and d^2, where d = x[t] - shift. */
-static void add_run(two_sums *sums, const real *x, ptrdiff_t count, real shift, ptrdiff_t next) {
+static void add_run(two_sums *sums, const real *x, ptrdiff_t count, real shift) {
     two_sums s = *sums;
     for (ptrdiff_t t = 0; t < count; t += LANES) {
         vec v = broadcast(shift); /* missing lanes add nothing */
@@ -22,7 +23,6 @@ static void add_run(two_sums *sums, const real *x, ptrdiff_t count, real shift, 
             v = load(x + t);
         else
             copy_run((real *)&v, x + t, count - t);
-        __builtin_prefetch(x + t + next);
         const wide_vec w = widen(v);
 #pragma GCC unroll 2
         for (int i = 0; i < PIECES; i++) {
@@ -43,18 +43,11 @@ static real shift_of(const real *x, ptrdiff_t size) {
     return isfinite(shift) ? shift : 0;
 }
 
-static void stats_of_channel(const void *argument, ptrdiff_t channel, int slot) {
-    (void)slot;
-    const stats_t *job = argument;
-    const ptrdiff_t size = job->g.size, next = job->g.c * size;
-    const double count = (double)job->g.n * (double)size;
-    const real *x = job->x + channel * size;
-    const real shift = shift_of(x, size);
-    two_sums sums = {0};
-    for (ptrdiff_t n = 0; n < job->g.n; n++, x += next)
-        add_run(&sums, x, size, shift, n + 1 < job->g.n ? next : 0);
-    const double sum = total_of(sums.first);
-    double squares = total_of(sums.second) - sum * sum / count;
+/* The results of a channel from its sums. */
+static void finish_channel(const stats_t *job, ptrdiff_t channel, const two_sums *sums,
+                           real shift) {
+    const double count = (double)job->g.n * (double)job->g.size, sum = total_of(sums->first);
+    double squares = total_of(sums->second) - sum * sum / count;
     squares = squares < 0 ? 0 : squares;
     const real mean = (real)((double)shift + sum / count), var = (real)(squares / count);
     job->mean[channel] = mean;
@@ -67,14 +60,30 @@ static void stats_of_channel(const void *argument, ptrdiff_t channel, int slot) 
     }
 }
 
+static void stats_of_block(const void *argument, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    const stats_t *job = argument;
+    const ptrdiff_t size = job->g.size, begin = chunk * job->block;
+    const ptrdiff_t count = min_size(job->block, job->g.c - begin);
+    real shifts[MOST_CHANNELS];
+    two_sums sums[MOST_CHANNELS] = {0};
+    for (ptrdiff_t i = 0; i < count; i++)
+        shifts[i] = shift_of(job->x + (begin + i) * size, size);
+    for (ptrdiff_t n = 0; n < job->g.n; n++)
+        for (ptrdiff_t i = 0; i < count; i++)
+            add_run(&sums[i], job->x + (n * job->g.c + begin + i) * size, size, shifts[i]);
+    for (ptrdiff_t i = 0; i < count; i++)
+        finish_channel(job, begin + i, &sums[i], shifts[i]);
+}
+
 /* mean[c] = sum of x[:, c, :] / count and var[c] = sum of (x[:, c, :] - mean[c])^2 / count, with
  * count = n * size. If running_mean and running_var are not NULL, they are moved towards mean[c]
  * and the unbiased variance: running += momentum * (batch - running).
  *
  * x (n, c, size) with n and size positive, and a count of at least 2 for running statistics; the
  * other arrays (c). Overwrites mean and var. One pass, with the deviations from the mean of the
- * first elements: a channel of equal numbers has exactly that mean and variance 0. A channel with NaN
- * or infinity has NaN in var. Parallel over channels. */
+ * first elements: a channel of equal numbers has exactly that mean and variance 0. A channel with
+ * NaN or infinity has NaN in var. Parallel over channels. */
 void CNET_FN(batch_norm_stats)(const cnet_call *call) {
     const cnet_batch_norm_stats_arguments *a = &call->batch_norm_stats;
     const stats_t job = {
@@ -84,10 +93,11 @@ void CNET_FN(batch_norm_stats)(const cnet_call *call) {
         .running_mean = a->running_mean,
         .running_var = a->running_var,
         .g = a->g,
+        .block = channels_per_chunk(a->g),
         .momentum = a->momentum,
     };
     const int is_small = a->g.n * a->g.c * a->g.size <= ELEMENTS_PER_CHUNK;
-    cnet_parallel(stats_of_channel, &job, a->g.c, is_small ? 1 : call->threads);
+    cnet_parallel(stats_of_block, &job, ceil_div(a->g.c, job.block), is_small ? 1 : call->threads);
 }
 
 /* ---- Transform ---- */
@@ -121,8 +131,7 @@ ALWAYS_INLINE void transform_run(const int operation, const real *x, const real 
     if (t < count) { /* the same instructions, so that a result does not depend on its position */
         const ptrdiff_t rest = count - t;
         const vec more = has_residual ? load_run(residual + t, rest) : a;
-        store_run(y + t,
-                  transformed(operation, load_run(x + t, rest), more, f, a, b, has_residual),
+        store_run(y + t, transformed(operation, load_run(x + t, rest), more, f, a, b, has_residual),
                   rest);
     }
 }

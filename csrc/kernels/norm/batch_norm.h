@@ -63,8 +63,8 @@ static inline double inverse_deviation(real var, double eps) { return 1 / sqrt((
 /* A NULL weight means ones, a NULL bias zeros. */
 static inline affine_t affine_of(const real *mean, const real *var, const real *weight,
                                  const real *bias, double eps, ptrdiff_t channel) {
-    const double scale = (weight ? (double)weight[channel] : 1) *
-                         inverse_deviation(var[channel], eps);
+    const double scale =
+        (weight ? (double)weight[channel] : 1) * inverse_deviation(var[channel], eps);
     return (affine_t){mean[channel], (real)scale, bias ? bias[channel] : 0};
 }
 
@@ -82,6 +82,15 @@ ALWAYS_INLINE wide_vec widen(vec v) {
     for (int i = 0; i < PIECES; i++)
         w.piece[i] = load_wide(lanes + i * WIDE_LANES);
     return w;
+}
+
+/* Channels that a thread takes together, which are next to each other in memory: enough for long
+ * runs, few enough that there are chunks for several threads. Reading one channel alone would be
+ * slow, since its runs are often a power of two apart and displace each other in the caches. */
+enum { MOST_CHANNELS = 32, LEAST_RUN = 1 << 15, LEAST_CHUNKS = 8 };
+static inline ptrdiff_t channels_per_chunk(cnet_norm g) {
+    const ptrdiff_t most = min_size(MOST_CHANNELS, max_size(1, g.c / LEAST_CHUNKS));
+    return min_size(most, max_size(1, LEAST_RUN / max_size(1, g.size)));
 }
 
 /* Partial sums, in a fixed order. */

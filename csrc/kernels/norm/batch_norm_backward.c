@@ -13,12 +13,11 @@ typedef struct {
     int from_batch;
 } job_t;
 
-/* Where a run begins, and what all runs of a channel share. */
+/* What all runs of a channel share. */
 typedef struct {
     affine_t f;
     real by_grad, by_x, constant; /* dx = by_grad * grad + (by_x * (x - mean) + constant) */
     vec a, b;
-    ptrdiff_t next; /* the distance to the next run of the channel, 0 for the last one */
 } channel_t;
 
 typedef void reduce_t(const job_t *job, ptrdiff_t at, const channel_t *channel, two_sums *sums);
@@ -46,10 +45,6 @@ ALWAYS_INLINE void reduce_run(const int operation, const job_t *job, ptrdiff_t a
         const vec v = load_run(x + t, rest);
         const vec g = inner_gradient(operation, load_run(grad + t, rest), v,
                                      has_y ? load_run(y + t, rest) : v, c, has_y);
-        __builtin_prefetch(grad + t + c->next);
-        __builtin_prefetch(x + t + c->next);
-        if (has_y)
-            __builtin_prefetch(y + t + c->next);
         if (dresidual)
             store_run(dresidual + t, g, rest);
         const wide_vec wide_g = widen(g), wide_x = widen(v);
@@ -114,40 +109,48 @@ static const passes_t passes[ACTIVATION_COUNT] = {{plain_reduce, plain_write}, A
 typedef struct {
     job_t job;
     passes_t passes;
+    ptrdiff_t block; /* channels per chunk */
 } work_t;
 
-static void gradients_of_channel(const void *argument, ptrdiff_t channel, int slot) {
+/* Computes dbias and dweight of a channel from its sums, and the factors of its dx. */
+static void finish_sums(const job_t *job, ptrdiff_t number, const two_sums *sums, channel_t *c) {
+    const double deviation = inverse_deviation(job->var[number], job->eps);
+    const double dbias = total_of(sums->first), dweight = total_of(sums->second) * deviation;
+    const double scale = (job->weight ? (double)job->weight[number] : 1) * deviation;
+    const double count = (double)job->g.n * (double)job->g.size;
+    if (job->dbias)
+        job->dbias[number] = (real)dbias;
+    if (job->dweight)
+        job->dweight[number] = (real)dweight;
+    c->by_grad = (real)scale;
+    c->by_x = (real)(-scale * deviation * dweight / count);
+    c->constant = (real)(-scale * dbias / count);
+}
+
+static void gradients_of_block(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const work_t *work = argument;
     const job_t *job = &work->job;
-    const ptrdiff_t stride = job->g.c * job->g.size, begin = channel * job->g.size,
-                    end = begin + job->g.n * stride;
-    const double deviation = inverse_deviation(job->var[channel], job->eps);
-    channel_t c = {
-        .f = affine_of(job->mean, job->var, job->weight, job->bias, job->eps, channel),
-        .a = broadcast(job->a),
-        .b = broadcast(job->b),
-    };
-    two_sums sums = {0};
+    const ptrdiff_t begin = chunk * work->block, count = min_size(work->block, job->g.c - begin);
+    channel_t channels[MOST_CHANNELS];
+    two_sums sums[MOST_CHANNELS] = {0};
+    for (ptrdiff_t i = 0; i < count; i++)
+        channels[i] = (channel_t){
+            .f = affine_of(job->mean, job->var, job->weight, job->bias, job->eps, begin + i),
+            .a = broadcast(job->a),
+            .b = broadcast(job->b),
+        };
     if (job->dbias || job->dweight || job->dresidual || (job->dx && job->from_batch))
-        for (ptrdiff_t at = begin; at < end; at += stride) {
-            c.next = at + stride < end ? stride : 0;
-            work->passes.reduce(job, at, &c, &sums);
-        }
-    const double dbias = total_of(sums.first), dweight = total_of(sums.second) * deviation;
-    if (job->dbias)
-        job->dbias[channel] = (real)dbias;
-    if (job->dweight)
-        job->dweight[channel] = (real)dweight;
-    if (!job->dx)
-        return;
-    const double scale = (job->weight ? (double)job->weight[channel] : 1) * deviation;
-    const double count = (double)job->g.n * (double)job->g.size;
-    c.by_grad = (real)scale;
-    c.by_x = (real)(-scale * deviation * dweight / count);
-    c.constant = (real)(-scale * dbias / count);
-    for (ptrdiff_t at = begin; at < end; at += stride)
-        work->passes.write(job, at, &c);
+        for (ptrdiff_t n = 0; n < job->g.n; n++)
+            for (ptrdiff_t i = 0; i < count; i++)
+                work->passes.reduce(job, (n * job->g.c + begin + i) * job->g.size, &channels[i],
+                                    &sums[i]);
+    for (ptrdiff_t i = 0; i < count; i++)
+        finish_sums(job, begin + i, &sums[i], &channels[i]);
+    if (job->dx)
+        for (ptrdiff_t n = 0; n < job->g.n; n++)
+            for (ptrdiff_t i = 0; i < count; i++)
+                work->passes.write(job, (n * job->g.c + begin + i) * job->g.size, &channels[i]);
 }
 
 /* With s[c] = 1 / sqrt(var[c] + eps), h = (x - mean) * s, g the gradient with respect to the
@@ -185,7 +188,9 @@ void CNET_FN(batch_norm_backward)(const cnet_call *call) {
                 .from_batch = a->from_batch != 0,
             },
         .passes = passes[activation_index(a->activation)],
+        .block = channels_per_chunk(a->g),
     };
     const int is_small = a->g.n * a->g.c * a->g.size <= ELEMENTS_PER_CHUNK;
-    cnet_parallel(gradients_of_channel, &work, a->g.c, is_small ? 1 : call->threads);
+    cnet_parallel(gradients_of_block, &work, ceil_div(a->g.c, work.block),
+                  is_small ? 1 : call->threads);
 }
