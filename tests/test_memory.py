@@ -53,11 +53,11 @@ RETURNING = {name: spec for name, spec in SPECS.items() if not spec.in_place}
 @pytest.mark.parametrize("isa", COMPILED)
 @pytest.mark.parametrize("spec", RETURNING.values(), ids=RETURNING)
 def test_large_results_are_contiguous_writable_and_aligned(isa: str, spec: Spec) -> None:
-    """Each result of each kernel is large in some case of its spec."""
+    """Each result of a kernel with more than one element is large in some case of its spec."""
     with runtime.use_isa(isa):
         results = [spec.run(spec.call(case, np.float32)) for case in spec.large]
     for places in zip(*(ys for ys in results if len(ys) == len(results[0])), strict=True):
-        assert max(y.nbytes for y in places) >= CACHED_BYTES
+        assert max(y.nbytes for y in places) >= CACHED_BYTES or places[0].size == 1
     for y in (y for ys in results for y in ys if y.nbytes >= CACHED_BYTES):
         assert _address(y) % LINE == 0
         assert y.flags.c_contiguous

@@ -59,7 +59,7 @@ DIRECTIONS = {
     "onnx": "autograd functional nn plan tensor",
     "distributed": "autograd nn optim tensor",
     "metrics": "",
-    "training": "autograd checkpoint functional inspection metrics nn operations optim "
+    "training": "autograd checkpoint functional inspection metrics nn operations optim recording "
     "optim.swa_utils tensor utils",
     "bench": "_commands autograd functional kernels models optim plan runtime tensor",
     "_commands": "datasets models runtime utils",

@@ -431,6 +431,23 @@ cdef class Tape:
             raise IndexError(f"tape: call {number} has no array {slot}")
         c.slots[slot].pointer = <char *>PyArray_DATA(array) + offset
 
+    def set_numbers(self, Py_ssize_t number, tuple values):
+        """Replace the numbers of a call, which follow its arrays and its geometry."""
+        cdef cnet_call *c = self.at(number)
+        cdef const cnet_signature *s = &cnet_signatures[c.kernel]
+        cdef cnet_slot *slot = c.slots
+        cdef Py_ssize_t i, next = 0
+        for i in range(s.count):
+            if s.arguments[i].kind == CNET_INTEGER:
+                slot.integer = values[next]
+                next += 1
+            elif s.arguments[i].kind == CNET_NUMBER:
+                slot.number = values[next]
+                next += 1
+            slot += s.arguments[i].slots
+        if next != len(values):
+            raise TypeError(f"{s.name.decode()} takes {next} numbers (got {len(values)})")
+
     def run(self, Py_ssize_t first, Py_ssize_t last):
         """Make the calls from `first` up to `last`; return the number of the call that failed.
 

@@ -27,7 +27,12 @@ from .fused import (
     relu_pool_backward,
 )
 from .indexing import gather, scatter
-from .loss import cross_entropy, cross_entropy_backward
+from .loss import (
+    cross_entropy,
+    cross_entropy_backward,
+    reduce_losses,
+    reduce_losses_backward,
+)
 from .norm import (
     batch_norm,
     batch_norm_backward,
@@ -37,9 +42,11 @@ from .norm import (
 )
 from .optim import adam_step, sgd_step
 from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
-from .products import linear, matmul
+from .products import column_sums, linear, matmul
+from .random import multinomial
 from .reduce import accumulate, reduce
 from .resample import resample
+from .sampling import grid_sample, grid_sample_backward
 from .transposed import conv_transpose2d, conv_transpose2d_backward
 
 __all__ = [
@@ -54,6 +61,7 @@ __all__ = [
     "batch_norm_backward",
     "batch_norm_stats",
     "col2im",
+    "column_sums",
     "combine",
     "conv2d",
     "conv2d_algorithm",
@@ -68,6 +76,8 @@ __all__ = [
     "elementwise",
     "elementwise_backward",
     "gather",
+    "grid_sample",
+    "grid_sample_backward",
     "group_norm",
     "group_norm_backward",
     "im2col",
@@ -77,7 +87,10 @@ __all__ = [
     "max_pool2d_backward",
     "max_pool2d_nhwc",
     "max_pool2d_nhwc_backward",
+    "multinomial",
     "reduce",
+    "reduce_losses",
+    "reduce_losses_backward",
     "relu",
     "relu_backward",
     "relu_pool",

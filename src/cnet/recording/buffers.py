@@ -31,14 +31,19 @@ class Buffer:
     def __init__(self, owner: Any) -> None:
         self.owner = owner
         self.low, self.high = 0, 0
-        self.is_fixed = False
-        """Whether it keeps its address, because code in Python reads or writes it."""
+        self.is_shared = False
+        """Whether code in Python reads or writes it in a replay."""
         self.is_written = False
         """Whether a call or a repeated part of the step writes it."""
         self.is_older = False
         """Whether it existed before the step."""
         self.first = self.last = -1
         """The numbers of the first and the last call that use it."""
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether it keeps its address."""
+        return self.is_shared or self.is_older
 
     @property
     def size(self) -> int:
@@ -81,15 +86,14 @@ class Buffers:
         """Note arrays that the step reads; new ones existed before it, or are constants."""
         for array in arrays:
             if self.find(array) is None:
-                buffer = self.of(array)
-                buffer.is_older = buffer.is_fixed = True
+                self.of(array).is_older = True
             else:
                 self.of(array)
 
-    def fix(self, arrays: Iterable[Array]) -> None:
-        """Let the memory of arrays keep its address."""
+    def share(self, arrays: Iterable[Array]) -> None:
+        """Note arrays that code in Python reads or writes in a replay."""
         for array in arrays:
-            self.of(array).is_fixed = True
+            self.of(array).is_shared = True
 
 
 def place(buffers: Iterable[Buffer]) -> tuple[dict[Buffer, int], int]:

@@ -1,19 +1,20 @@
 """A recorded step in the form that replays run: calls of kernels, and Python between."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .. import _core
 from ..arrays import Array
-from ..changes import changed
+from ..changes import changed, owner
 from ..engine import Variable
 from .buffers import Buffer, arrays_in, place
-from .recorder import Call, Gradient, Recorder
-from .repeats import Repeat
-
-_NUMBERS = {name: number for name, (number, _) in _core.kernels.items()}
+from .calls import Call
+from .recorder import Gradient, Recorder
+from .trace import trace
+from .updates import Numbers
 
 
 class Program:
@@ -30,17 +31,20 @@ class Program:
     """
 
     def __init__(self, recorder: Recorder, inputs: list[Array], result: Any) -> None:
-        self._inputs = inputs
         self._result = result
         self._leaves = [*recorder.leaves.values()]
         self._modules = [*recorder.modules.values()]
         self._started = [*recorder.started.values()]
-        self._numbers = len([item for item in recorder.items if isinstance(item, Call)])
+        self._numbers = [item for item in recorder.items if isinstance(item, Numbers)]
         self.gradients = {id(i.leaf): i.leaf for i in recorder.items if isinstance(i, Gradient)}
-        recorder.buffers.fix(arrays_in((inputs, result)))
-        recorder.buffers.fix(arrays_in([leaf._grad for leaf in self.gradients.values()]))
+        recorder.buffers.share(arrays_in(result))
+        recorder.buffers.share(arrays_in([leaf._grad for leaf in self.gradients.values()]))
         self._changed = _changed(recorder)
+        internal = {id(array) for numbers in self._numbers for array in numbers.writes()}
+        self._noted = [array for array in self._changed if id(array) not in internal]
+        self.trace = trace(recorder, inputs)
         self._tape = _tape(recorder)
+        self._inputs = [_Input(array, recorder) for array in inputs]
         self._steps = self._arranged(recorder)
 
     def _arranged(self, recorder: Recorder) -> list[Callable[[], None]]:
@@ -56,6 +60,10 @@ class Program:
                 number += 1
             elif isinstance(item, Gradient):
                 gradients[id(item.leaf)] = item
+            elif isinstance(item, Numbers):
+                steps += self._segment(first, number)
+                steps.append(partial(item.renew, self._tape, number))
+                first = number
             else:
                 steps += self._segment(first, number) + _assignments(gradients)
                 steps.append(item)
@@ -78,15 +86,16 @@ class Program:
             all(leaf._array is a and leaf._requires_grad is r for leaf, a, r in self._leaves)
             and all(module.training is mode for module, mode in self._modules)
             and all(leaf._grad is gradient for leaf, gradient in self._started)
+            and all(numbers.fits() for numbers in self._numbers)
         )
 
     def run(self, inputs: Iterable[Array]) -> Any:
         """Replay the step; the result has memory of its own."""
         for own, given in zip(self._inputs, inputs, strict=True):
-            np.copyto(own, given)
+            own.put(given, self._tape)
         for step in self._steps:
             step()
-        for array in self._changed:
+        for array in self._noted:
             changed(array, "capture")
         return fresh(self._result)
 
@@ -95,14 +104,38 @@ class Program:
         return [*self._changed]
 
 
+class _Input:
+    """An array among the arguments: kernels read it where it is, other code reads a copy."""
+
+    def __init__(self, array: Array, recorder: Recorder) -> None:
+        self._own = array
+        self._is_copied = recorder.buffers.of(array).is_shared
+        start = address(array)
+        calls = [item for item in recorder.items if isinstance(item, Call)]
+        self._uses = [
+            (number, slot, address(used) - start)
+            for number, call in enumerate(calls)
+            for slot, used in enumerate(call.slots)
+            if used is not None and owner(used) is owner(array)
+        ]
+
+    def put(self, given: Array, tape: _core.Tape) -> None:
+        """Let the calls of a tape read an array of the same shape and dtype."""
+        if self._is_copied or not given.flags.carray:
+            np.copyto(self._own, given)
+            given = self._own
+        for number, slot, offset in self._uses:
+            tape.point(number, slot, given, offset)
+
+
 def _changed(recorder: Recorder) -> list[Array]:
     """The arrays from before the step that it changes."""
     changed = {}
     for item in recorder.items:
         if isinstance(item, Call):
-            arrays = [array for array, written in item.arrays if written]
+            arrays = item.writes
         else:
-            arrays = item.changes() if isinstance(item, Repeat) else []
+            arrays = [] if isinstance(item, Gradient) else item.writes()
         for array in arrays:
             if recorder.buffers.of(array).is_older:
                 changed[address(array), array.shape] = array
@@ -139,7 +172,7 @@ def _tape(recorder: Recorder) -> _core.Tape:
     calls = [item for item in recorder.items if isinstance(item, Call)]
     movable: dict[int, Buffer] = {}
     for number, call in enumerate(calls):
-        for array, _ in call.arrays:
+        for array in call.arrays:
             buffer = recorder.buffers.of(array)
             buffer.first = number if buffer.first < 0 else buffer.first
             buffer.last = number
@@ -156,8 +189,8 @@ def _tape(recorder: Recorder) -> _core.Tape:
     return _core.Tape(
         [
             (
-                (_NUMBERS[call.kernel], *call.arguments),
-                tuple(map(offset, call.arguments[: _core.arrays[call.kernel]])),
+                (call.number, *call.arguments),
+                tuple(map(offset, call.slots)),
             )
             for call in calls
         ],

@@ -4,35 +4,23 @@ An operation is recorded as the calls of kernels that it makes, if they account 
 it returns and saves. Otherwise it is recorded as a whole, and each replay runs it again.
 """
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import _core
 from ..arrays import Array
 from ..changes import owner
 from ..engine import Context, Variable, wrap
 from ..grad_mode import current
 from ..kernels import _dispatch
+from ..random import get_rng_state
 from .buffers import Buffers, arrays_in
-from .repeats import Again, AgainInPlace, Backward, Repeat, Update, light
-
-KERNEL_DTYPES = (np.float32, np.float64)
-
-
-class Call(NamedTuple):
-    """A call of a kernel: its name and its arguments."""
-
-    kernel: str
-    arguments: tuple[Any, ...]
-
-    @property
-    def arrays(self) -> Sequence[tuple[Array, bool]]:
-        """The arrays that are given, and whether the kernel writes them."""
-        pairs = zip(self.arguments, _core.written[self.kernel], strict=False)
-        return [(array, written) for array, written in pairs if array is not None]
+from .calls import Call
+from .repeats import Again, AgainInPlace, Backward, Repeat, light
+from .updates import Numbers, Update
 
 
 class Gradient(NamedTuple):
@@ -47,7 +35,7 @@ class Recorder:
 
     Attributes
     ----------
-    items : list of Call, Gradient and Repeat
+    items : list of Call, Gradient, Numbers and Repeat
         What a replay does, in order.
     leaves : dict
         The leaves that the step reads, with their array and whether they require grad.
@@ -60,7 +48,7 @@ class Recorder:
     """
 
     def __init__(self) -> None:
-        self.items: list[Call | Gradient | Repeat] = []
+        self.items: list[Call | Gradient | Numbers | Repeat] = []
         self.buffers = Buffers()
         self.leaves: dict[int, tuple[Variable, Array, bool]] = {}
         self.modules: dict[int, tuple[Any, bool]] = {}
@@ -74,14 +62,39 @@ class Recorder:
     def recording(self) -> Iterator[None]:
         """Record what this thread does in the ``with`` block."""
         current.recorder = self
+        self._random, others = get_rng_state(), _other_random_states()
         try:
             yield
         finally:
             current.recorder = None
+        self._forbid_draws()
+        if _other_random_states() != others:
+            self.refuse("it draws random numbers from Python's or NumPy's global generator")
+
+    @contextmanager
+    def _paused(self) -> Iterator[None]:
+        """Run something that is recorded as a whole."""
+        self._forbid_draws()
+        current.recorder = None
+        try:
+            yield
+        finally:
+            current.recorder = self
+            self._random = get_rng_state()
+
+    def _has_drawn(self) -> bool:
+        """Whether random numbers were drawn since the last question."""
+        before, self._random = self._random, get_rng_state()
+        return self._random != before
+
+    def _forbid_draws(self) -> None:
+        if self._has_drawn():
+            self.refuse("it draws random numbers outside of operations")
 
     @contextmanager
     def _collecting(self) -> Iterator[list[Call]]:
         """Collect the calls of an operation, which may consist of other operations."""
+        self._forbid_draws()
         calls: list[Call] = []
         self._calls = calls
         try:
@@ -102,34 +115,43 @@ class Recorder:
         if self._calls is not None:
             self._calls.append(call)
         else:
-            self.buffers.older(array for array, written in call.arrays if not written)
+            self.buffers.older(call.reads)
             self._add([call])
         return _dispatch.run(kernel, arguments)
 
     def _add(self, calls: list[Call]) -> None:
         for call in calls:
-            for array, written in call.arrays:
-                self.buffers.of(array).is_written |= written
+            for array in call.arrays:
+                self.buffers.of(array)
+            for array in call.writes:
+                self.buffers.of(array).is_written = True
         self.items += calls
 
     def _account_for(self, calls: list[Call], arrays: list[Array]) -> bool:
-        """Whether the calls use only known arrays and write all others of the given ones."""
+        """Whether the calls are all that an operation does.
+
+        They must use only known arrays and write all others of the given ones.
+        """
+        if self._has_drawn():
+            return False
         written: set[int] = set()
         for call in calls:
-            for array, is_written in call.arrays:
-                if is_written:
-                    written.add(id(owner(array)))
-                elif not self._is_known(array, written):
-                    return False
+            if not all(self._is_known(array, written) for array in call.reads):
+                return False
+            written |= {id(owner(array)) for array in call.writes}
         return all(self._is_known(array, written) for array in arrays)
+
+    def _writes(self, calls: list[Call], x: Array) -> bool:
+        """Whether a call writes the whole array."""
+        return any(array is x for call in calls for array in call.writes)
 
     def _is_known(self, array: Array, written: set[int]) -> bool:
         return id(owner(array)) in written or self.buffers.find(array) is not None
 
     def _repeat(self, repeat: Repeat) -> None:
         """Record something that replays run in Python, on memory with fixed addresses."""
-        self.buffers.fix(repeat.arrays())
-        for array in repeat.arrays():
+        self.buffers.share([*repeat.reads(), *repeat.writes()])
+        for array in repeat.writes():
             self.buffers.of(array).is_written = True
         self.items.append(repeat)
 
@@ -142,7 +164,7 @@ class Recorder:
         function = ctx.function
         if self._calls is not None:
             return function.forward(ctx, *inputs, **kwargs)
-        self._read(args)
+        self.read(args)
         self.buffers.older(arrays_in((inputs, kwargs)))
         with self._collecting() as calls:
             result = _as_arrays(function.forward(ctx, *inputs, **kwargs))
@@ -162,14 +184,16 @@ class Recorder:
         if self._calls is not None:
             ctx.function.in_place(ctx, *inputs, **kwargs)
             return
-        self._read(args)
+        self.read(args)
         self.buffers.older(arrays_in((inputs, kwargs)))
-        again = light(ctx)
-        with self._collecting():
+        with self._collecting() as calls:
             ctx.function.in_place(ctx, *inputs, **kwargs)
-        self._contexts[ctx] = again
-        again.saved = ctx.saved
-        self._repeat(AgainInPlace(again, inputs, kwargs))
+        if self._writes(calls, inputs[0]) and self._account_for(calls, [*arrays_in(vars(ctx))]):
+            self._add(calls)
+        else:
+            self._has_drawn()
+            again = self._contexts[ctx] = light(ctx)
+            self._repeat(AgainInPlace(again, inputs, kwargs))
 
     def backward(self, ctx: Context, grad_outputs: Sequence[Any]) -> tuple[Any, ...]:
         """Run the backward computation of an operation and record it."""
@@ -191,8 +215,8 @@ class Recorder:
             self._repeat(Backward(again, list(grad_outputs), returned))
         return tuple(returned)
 
-    def _read(self, args: Sequence[Any]) -> None:
-        """Note the leaves among the arguments of an operation."""
+    def read(self, args: Sequence[Any]) -> None:
+        """Note the leaves among arguments."""
         for arg in args:
             if isinstance(arg, Variable) and self.buffers.find(arg._array) is None:
                 if arg._grad_fn is not None:
@@ -208,28 +232,44 @@ class Recorder:
 
     def copied(self, array: Array) -> Array:
         """A contiguous copy of an array."""
-        if not (array.flags.carray and array.dtype.type in KERNEL_DTYPES):
+        if not _is_plain(array):
             copy = array.copy()
-            self._compute("copy", lambda: np.copyto(copy, array), [array, copy])
+            self.note_copy(array, copy)
             return copy
         copy = np.empty_like(array)
         self.call("copy", (array, copy))
         return copy
 
+    def note_copy(self, array: Array, copy: Array) -> None:
+        """Record a copy that has just been made with NumPy."""
+        if self._calls is None:
+            self.buffers.older([array])
+        self._compute("copy", lambda: np.copyto(copy, array), [array], copy)
+
+    def assigned(self, x: Array, y: Array) -> None:
+        """Write the values of an array into another one."""
+        if _is_plain(x) and _is_plain(y) and x.dtype == y.dtype and x.shape == y.shape:
+            self.call("copy", (y, x))
+        else:
+            x[...] = y
+            self._compute("copy", lambda: np.copyto(x, y), [y], x)
+
     def added(self, a: Array, b: Array) -> Array:
         """The sum of two gradients of the same tensor."""
-        if a.flags.carray and b.flags.carray and a.dtype.type in KERNEL_DTYPES:
+        if _is_plain(a) and _is_plain(b):
             total = np.empty_like(a)
             self.call("add", (a, b, total))
             return total
         total = np.asarray(a + b)
-        self._compute("add", lambda: np.add(a, b, out=total), [a, b, total])
+        self._compute("add", lambda: np.add(a, b, out=total), [a, b], total)
         return total
 
-    def _compute(self, name: str, compute: Callable[[], Any], arrays: list[Array]) -> None:
+    def _compute(
+        self, name: str, compute: Callable[[], Any], reads: list[Array], writes: Array
+    ) -> None:
         """Record a computation with NumPy that has just been done."""
         if self._calls is None:
-            self._repeat(Repeat(name, compute, arrays))
+            self._repeat(Repeat(name, compute, reads, [writes]))
 
     # Gradients of leaves
 
@@ -249,38 +289,50 @@ class Recorder:
             total = leaf._grad._array
             self.buffers.older([total])
             np.add(total, gradient, out=total)
-            self._compute("add", lambda: np.add(total, gradient, out=total), [total, gradient])
+            self._compute("add", lambda: np.add(total, gradient, out=total), [gradient], total)
             leaf._grad.note_change("backward")
 
     # What runs in Python
 
-    def update(self, name: str, optimizer: Any, step: Callable[[], Any]) -> Any:
-        """Run a step of an optimizer, which each replay runs again."""
+    def update(self, optimizer: Any, step: Callable[[], Any], closure: Any) -> Any:
+        """Run a step of an optimizer and record it."""
         if self._calls is not None:
             return step()
-        current.recorder = None
-        try:
+        if closure:
+            self.refuse("the step of an optimizer has a closure")
+        params = [p for group in optimizer.param_groups for p in group["params"]]
+        trained = [param for param in params if param._grad is not None]
+        for param in trained:
+            if id(param) not in self._assigned:
+                self.started.setdefault(id(param), (param, param._grad))
+        self.buffers.older(arrays_in((params, list(optimizer.state.values()))))
+        self.buffers.older(arrays_in([param._grad for param in trained]))
+        with self._collecting() as calls:
             result = step()
-        finally:
-            current.recorder = self
-        update = Update(name, optimizer, step)
-        self.buffers.older(update.changes())
-        self._repeat(update)
+        numbers = Numbers(optimizer, trained)
+        if numbers.explain(calls) and self._account_for(calls, []):
+            self.items.append(numbers)
+            self._add(calls)
+        else:
+            self._has_drawn()
+            self._repeat(Update(optimizer, step))
         return result
 
-    def repeated(self, name: str, function: Callable[..., None], args: tuple[Any, ...]) -> None:
-        """Run a function that changes arrays in place; each replay runs it again."""
+    def repeated(self, name: str, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        """Run a function that may change its arguments in place; each replay runs it again."""
         if self._calls is not None:
-            function(*args)
-            return
-        current.recorder = None
-        try:
-            function(*args)
-        finally:
-            current.recorder = self
-        arrays = [*arrays_in(args)]
+            return function(*args)
+        with self._paused():
+            result = function(*args)
+        arrays, results = [*arrays_in(args)], [*arrays_in(result)]
         self.buffers.older(arrays)
-        self._repeat(Repeat(name, lambda: function(*args), arrays))
+
+        def again() -> None:
+            for recorded, new in zip(results, arrays_in(function(*args)), strict=True):
+                np.copyto(recorded, new)
+
+        self._repeat(Repeat(name, again, [], [*arrays, *results]))
+        return result
 
     def changed(self, array: Array, name: str) -> None:
         """Refuse a change in place that no recorded call has made."""
@@ -294,6 +346,22 @@ class Recorder:
         if module._has_hooks():
             self.refuse(f"{type(module).__name__} has a hook")
         self.modules[id(module)] = module, module.training
+
+
+def _is_plain(array: Array) -> bool:
+    """Whether kernels can take an array without a copy."""
+    return array.flags.carray and array.dtype.type in (np.float32, np.float64)
+
+
+def _other_random_states() -> tuple[Any, ...]:
+    """The states of the global generators of Python and NumPy, if they are imported."""
+    states = []
+    if "random" in sys.modules:
+        states.append(sys.modules["random"].getstate())
+    if "numpy.random" in sys.modules:
+        _, numbers, *rest = sys.modules["numpy.random"].get_state()
+        states.append((numbers.tobytes(), *rest))
+    return tuple(states)
 
 
 def _as_tuple(returned: Any) -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
+from ..changes import owner
 from ..engine import Context, Variable
 from .buffers import arrays_in
 
@@ -20,23 +21,30 @@ class Repeat:
         What it is, for errors.
     compute : callable
         Runs it again.
-    arrays : list of ndarray
-        All arrays that it reads or writes.
+    reads, writes : sequence of ndarray
+        The arrays that it uses.
     """
 
-    def __init__(self, name: str, compute: Callable[[], Any], arrays: Sequence[Array]) -> None:
-        self.name, self._compute, self._arrays = name, compute, arrays
+    def __init__(
+        self, name: str, compute: Callable[[], Any], reads: Sequence[Array],
+        writes: Sequence[Array],
+    ) -> None:  # fmt: skip
+        self.name, self._compute, self._reads, self._writes = name, compute, reads, writes
 
     def __call__(self) -> None:
         self._compute()
 
-    def arrays(self) -> list[Array]:
-        """The arrays that it reads or writes."""
-        return [*self._arrays]
+    def reads(self) -> list[Array]:
+        """The arrays that it reads."""
+        return [*self._reads]
 
-    def changes(self) -> list[Array]:
-        """The arrays that it may change in place."""
-        return self.arrays()
+    def writes(self) -> list[Array]:
+        """The arrays that it writes."""
+        return [*self._writes]
+
+    def numbers(self) -> tuple[Any, ...]:
+        """The numbers that it gets as arguments."""
+        return ()
 
 
 class Again(Repeat):
@@ -57,11 +65,17 @@ class Again(Repeat):
             if name not in _GRAPH:
                 setattr(self._ctx, name, self._write(self._attributes.get(name), value))
 
-    def arrays(self) -> list[Array]:
-        return [*arrays_in((self._inputs, self._kwargs, self._result, self._attributes))]
+    def reads(self) -> list[Array]:
+        return [*arrays_in((self._inputs, self._kwargs, self._attributes))]
 
-    def changes(self) -> list[Array]:
-        return []
+    def numbers(self) -> tuple[Any, ...]:
+        values = [*self._inputs, *self._kwargs.values()]
+        return tuple([value for value in values if isinstance(value, (int, float, np.number))])
+
+    def writes(self) -> list[Array]:
+        given = {id(owner(array)) for array in arrays_in((self._inputs, self._kwargs))}
+        computed = arrays_in((self._result, self._attributes))
+        return [array for array in computed if id(owner(array)) not in given]
 
     def _write(self, recorded: Any, new: Any) -> Any:
         """Copy new arrays to those that were recorded, which kernels read; other values are new."""
@@ -86,8 +100,8 @@ class AgainInPlace(Again):
     def __init__(self, ctx: Context, inputs: list[Any], kwargs: dict[str, Any]) -> None:
         super().__init__(ctx, inputs, kwargs, None)
 
-    def changes(self) -> list[Array]:
-        return self._inputs[:1]
+    def writes(self) -> list[Array]:
+        return [*self._inputs[:1], *super().writes()]
 
     def __call__(self) -> None:
         ctx = light(self._ctx, empty=True)
@@ -103,28 +117,15 @@ class Backward(Again):
     def __init__(self, ctx: Context, grad_outputs: list[Any], returned: Any) -> None:
         super().__init__(ctx, grad_outputs, {}, returned)
 
+    def writes(self) -> list[Array]:
+        return [*arrays_in(self._result)]
+
     def __call__(self) -> None:
         returned = self._ctx.function.backward(self._ctx, *self._inputs)
         returned = returned if type(returned) is tuple else (returned,)
         for recorded, new in zip(self._result, returned, strict=True):
             if recorded is not None:
                 self._write(recorded, new)
-
-
-class Update(Repeat):
-    """A step of an optimizer, with its state."""
-
-    def __init__(self, name: str, optimizer: Any, step: Callable[[], Any]) -> None:
-        self.name, self._optimizer, self._compute = name, optimizer, step
-
-    def arrays(self) -> list[Array]:
-        params = [p for group in self._optimizer.param_groups for p in group["params"]]
-        grads = [p._grad for p in params if p._grad is not None]
-        return [*arrays_in((params, grads, list(self._optimizer.state.values())))]
-
-    def changes(self) -> list[Array]:
-        params = [p for group in self._optimizer.param_groups for p in group["params"]]
-        return [*arrays_in((params, list(self._optimizer.state.values())))]
 
 
 _GRAPH = ("function", "edges", "outputs", "number", "_hooks")

@@ -16,6 +16,7 @@ from ..tensor import Tensor
 from .buffers import arrays_in
 from .program import Program, fresh
 from .recorder import Recorder
+from .trace import difference, trace
 
 MOST_RECORDINGS = 8
 """A step whose parameters are replaced more often than this runs without being captured."""
@@ -29,8 +30,9 @@ def capture(function: Callable[..., Any], *, strict: bool = True) -> "CapturedSt
     """Capture a training step, so that later calls run it without Python between the kernels.
 
     The first call with arguments of certain shapes runs the function as usual. The second one also
-    records which kernels run on which memory. The third one replays the recorded step and compares
-    the result with that of the function, bit for bit. All later calls are replays: the kernels run
+    records which kernels run on which memory. The third one replays the recorded step, runs the
+    function again from the same state, and compares what they do and all results, bit for bit. All
+    later calls are replays: the kernels run
     one after the other, on memory that was planned once. Each call makes exactly one step.
 
     Parameters
@@ -132,7 +134,7 @@ class CapturedStep:
             if program is not None and not program.fits():
                 shape.program, shape.calls = None, 0
             if shape.is_verified and shape.program is not None:
-                return shape.program.run(_arrays(args))
+                return shape.program.run(arrays_in(args))
             return self._prepare(shape, args)
 
     def _prepare(self, shape: _Shape, args: tuple[Any, ...]) -> Any:
@@ -145,40 +147,50 @@ class CapturedStep:
             return self._record(shape, args)
         return self._verify(shape, shape.program, args)
 
-    def _record(self, shape: _Shape, args: tuple[Any, ...]) -> Any:
+    def _run(self, args: tuple[Any, ...]) -> tuple[Any, Recorder, list[Array]]:
+        """Run the function on copies of its arguments, and record it."""
         own = _own(args)
-        recorder = Recorder()
-        recorder.buffers.older(_arrays(own))
+        recorder, inputs = Recorder(), [*arrays_in(own)]
+        recorder.buffers.older(inputs)
         with recorder.recording():
             result = self._function(*own)
-        shape.recordings += 1
-        if shape.recordings > MOST_RECORDINGS:
-            recorder.refuse("parameters or gradients are replaced again and again")
         for value in _leaves(result):
             if not (value is None or isinstance(value, (Variable, np.ndarray))):
                 recorder.refuse(f"it returns a value of type {type(value).__name__}, not a tensor")
+        if any(recorder.buffers.of(array).is_written for array in inputs):
+            recorder.refuse("it changes an argument in place")
+        return result, recorder, inputs
+
+    def _record(self, shape: _Shape, args: tuple[Any, ...]) -> Any:
+        result, recorder, inputs = self._run(args)
+        shape.recordings += 1
+        if shape.recordings > MOST_RECORDINGS:
+            recorder.refuse("parameters or gradients are replaced again and again")
         if recorder.refusal is not None:
             self._refuse(recorder.refusal)
         else:
-            shape.program = Program(recorder, _arrays(own), result)
+            shape.program = Program(recorder, inputs, result)
         return fresh(result)
 
     def _verify(self, shape: _Shape, program: Program, args: tuple[Any, ...]) -> Any:
         """Compare a replay with the function, both from the same state."""
         leaves = [*program.gradients.values()]
         with _restored(program.state(), leaves):
-            replayed = program.run(_arrays(args))
+            replayed = program.run(arrays_in(args))
             outcome = _outcome(replayed, program.state(), leaves)
-        result = self._function(*args)
+        result, recorder, inputs = self._run(args)
+        reason = recorder.refusal or difference(program.trace, trace(recorder, inputs))
+        names = ("result", "state", "gradient")
         for name, array, other in zip(
-            ("result", "state", "gradient"), outcome, _outcome(result, program.state(), leaves),
-            strict=True,
-        ):  # fmt: skip
+            names, outcome, _outcome(result, program.state(), leaves), strict=True
+        ):
             if not _same(array, other):
-                self._refuse(f"a replay gives another {name}")
-                break
-        else:
+                reason = reason or f"a replay gives another {name}"
+        if reason is None:
+            program.trace.clear()
             shape.is_verified = True
+        else:
+            self._refuse(reason)
         return fresh(result)
 
     def _refuse(self, reason: str) -> None:
@@ -224,10 +236,6 @@ def _key(args: tuple[Any, ...]) -> Any:
         for arg in args
     ]
     return current_isa(), exact_is_on(), current.enabled, *shapes
-
-
-def _arrays(args: tuple[Any, ...]) -> list[Array]:
-    return [*arrays_in(args)]
 
 
 def _own(args: tuple[Any, ...]) -> tuple[Any, ...]:

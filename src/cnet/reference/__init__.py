@@ -7,6 +7,7 @@ results (None if not needed), then the geometry and numbers. It writes the resul
 Each function is written as its equation. There is one file per family, as in `cnet.kernels`.
 """
 
+from .blocked import block, blocked_conv2d, blocked_pool2d, prepare_blocked_conv2d, unblock
 from .channels_last import (
     avg_pool2d_nhwc,
     avg_pool2d_nhwc_backward,
@@ -34,7 +35,12 @@ from .fused import (
     relu_pool_backward,
 )
 from .indexing import gather, scatter
-from .loss import cross_entropy, cross_entropy_backward
+from .loss import (
+    cross_entropy,
+    cross_entropy_backward,
+    reduce_losses,
+    reduce_losses_backward,
+)
 from .norm import (
     batch_norm,
     batch_norm_backward,
@@ -45,9 +51,11 @@ from .norm import (
 from .optim import adam_step, sgd_step
 from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from .prepared import prepare_conv2d, prepare_linear, prepared_conv2d, prepared_linear
-from .products import gemm
+from .products import column_sums, gemm
+from .random import multinomial
 from .reduce import accumulate, reduce
 from .resample import resample
+from .sampling import grid_sample, grid_sample_backward
 
 __all__ = [
     "accumulate",
@@ -61,7 +69,11 @@ __all__ = [
     "batch_norm",
     "batch_norm_backward",
     "batch_norm_stats",
+    "block",
+    "blocked_conv2d",
+    "blocked_pool2d",
     "col2im",
+    "column_sums",
     "combine",
     "conv2d",
     "conv2d_backward",
@@ -74,6 +86,8 @@ __all__ = [
     "elementwise_backward",
     "gather",
     "gemm",
+    "grid_sample",
+    "grid_sample_backward",
     "group_norm",
     "group_norm_backward",
     "im2col",
@@ -82,11 +96,15 @@ __all__ = [
     "max_pool2d_nhwc",
     "max_pool2d_nhwc_backward",
     "max_pool2d_ties_backward",
+    "multinomial",
+    "prepare_blocked_conv2d",
     "prepare_conv2d",
     "prepare_linear",
     "prepared_conv2d",
     "prepared_linear",
     "reduce",
+    "reduce_losses",
+    "reduce_losses_backward",
     "relu_pool",
     "relu_pool_backward",
     "resample",
@@ -95,4 +113,5 @@ __all__ = [
     "softmax",
     "strided_copy",
     "transpose",
+    "unblock",
 ]

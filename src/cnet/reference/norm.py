@@ -98,7 +98,7 @@ def group_norm(
         n, c, size = g
         mean, var = np.empty((2, n, groups), x.dtype)
         rows = 1, n * groups, c // groups * size
-        batch_norm_stats(x, mean.reshape(-1), var.reshape(-1), rows)
+        batch_norm_stats(x, mean.reshape(-1), var.reshape(-1), None, None, rows, 0.0)
     channels = _normalised(x, mean, var, g, groups, eps)
     if weight is not None:
         channels = channels * weight[:, None]

@@ -8,7 +8,7 @@ from ... import kernels
 from ...autograd import Array, Context, Operation
 from ...changes import changed
 from ...kernels.norm import channels
-from ...replay import repeated
+from ...replay import copied, note_leaves, repeated
 from ...tensor import Tensor, TensorLike, array_of, as_tensor
 from .._deferred import Chain, deferred, is_private, origin, recorded
 
@@ -127,6 +127,7 @@ def _normalised(
     """Apply `BatchNorm`; the result is deferred if possible."""
     if not is_private(x):
         return BatchNorm.apply(x, weight, bias, mean=mean, var=var, eps=eps, from_batch=from_batch)
+    note_leaves(x, weight, bias)
     affine = tuple([None if value is None else array_of(value) for value in (weight, bias)])
     array, mean, var, scales, shifts = channels(
         "batch_norm", array_of(x), mean=mean, var=var, weight=affine[0], bias=affine[1]
@@ -135,7 +136,7 @@ def _normalised(
     node = recorded(BatchNorm, edges, array.shape, array.dtype)
     node.save_for_backward(array, affine[0], mean, var)
     node.options = {"eps": eps, "from_batch": from_batch}
-    vectors = [None if value is None else value.copy() for value in (mean, var, scales, shifts)]
+    vectors = [None if value is None else copied(value) for value in (mean, var, scales, shifts)]
     return deferred(Chain((node,), array, *vectors, eps=eps, from_batch=from_batch))  # type: ignore[arg-type, misc]
 
 
