@@ -66,34 +66,40 @@ static int has_channels_for_winograd(const cnet_conv2d *g) {
     return g->c >= 16 && g->o >= 16 && g->oh >= 3 && g->ow >= 3;
 }
 
-/* A register tile has 6 or 8 rows. */
-static int has_channels_for_tiles(const cnet_conv2d *g) {
-    return g->c / g->g >= 4 && g->o / g->g >= 4;
+/* A register tile has 6 or 8 rows. With few channels to sum over, packing costs too much: the
+ * pixels of large images are better staged. */
+enum { PACKED_CHANNELS = 32, LARGE_PIXELS = 256 };
+
+static int tiles_pay(const cnet_conv2d *g, ptrdiff_t summed) {
+    return g->c / g->g >= 4 && g->o / g->g >= 4 &&
+           (summed > PACKED_CHANNELS || g->oh * g->ow < LARGE_PIXELS);
 }
+
+static int input_tiles_pay(const cnet_conv2d *g) { return tiles_pay(g, g->c / g->g); }
+static int output_tiles_pay(const cnet_conv2d *g) { return tiles_pay(g, g->o / g->g); }
 
 /* The longest vectors hold this many channels. */
 enum { VECTOR_CHANNELS = 16, ROW_BYTES = 4 * ISA_CORE_CACHE_BYTES };
 
-/* Whether vectors of outputs have few unused lanes, and the cells that a row of outputs reads stay
- * in a cache. */
-static int fills_vectors_of_outputs(const cnet_conv2d *g) {
-    const ptrdiff_t outputs = g->o / g->g;
-    return 5 * outputs >= 4 * round_up(outputs, VECTOR_CHANNELS) && stages_at_most(ROW_BYTES, g, 1);
-}
+static int is_larger_than_1x1(const cnet_conv2d *g) { return g->kh * g->kw > 1; }
 
-/* Cells are vectors of channels, too. */
+/* Cells are vectors of channels, and the sums vectors of outputs: few lanes may be unused. The
+ * cells that a row of outputs reads stay in a cache. */
 static int fills_vectors(const cnet_conv2d *g) {
-    return g->c / g->g >= VECTOR_CHANNELS && fills_vectors_of_outputs(g);
+    const ptrdiff_t outputs = g->o / g->g;
+    return is_larger_than_1x1(g) && g->c / g->g >= VECTOR_CHANNELS &&
+           5 * outputs >= 4 * round_up(outputs, VECTOR_CHANNELS) && stages_at_most(ROW_BYTES, g, 1);
 }
 
 static int gradient_fills_vectors(const cnet_conv2d *g) {
     const cnet_conv2d gradient = gradient_geometry(g);
-    return fills_vectors(&gradient);
+    return is_larger_than_1x1(g) && fills_vectors(&gradient);
 }
 
 /* In the weight gradient the taps of all channels are rows of tiles. */
 static int dw_fills_vectors(const cnet_conv2d *g) {
-    return g->c / g->g * g->kh * g->kw >= 8 * VECTOR_CHANNELS && fills_vectors_of_outputs(g);
+    return is_larger_than_1x1(g) && g->c / g->g >= VECTOR_CHANNELS / 2 &&
+           g->o / g->g >= VECTOR_CHANNELS && stages_at_most(ROW_BYTES, g, 1);
 }
 
 /* The staged cells for a row of outputs stay in the cache, and so do the taps of all inputs: more
@@ -109,12 +115,12 @@ static ptrdiff_t tile_rows_for(ptrdiff_t filters) {
 }
 
 /* The direct sum pads the channels of x and the rows of grad_output; it is preferred as long as
- * that adds at most a fifth to the work of folding. */
+ * that adds at most a ninth to the work of folding. */
 static int folding_is_less_work(const cnet_conv2d *g) {
     const cnet_conv2d gradient = gradient_geometry(g);
     const ptrdiff_t inputs = g->c / g->g;
     const ptrdiff_t direct = tile_rows_for(inputs) * g->kw * (gradient.ow + gradient.kw - 1);
-    return 5 * direct > 6 * tile_rows_for(inputs * g->kw) * g->ow;
+    return 9 * direct > 10 * tile_rows_for(inputs * g->kw) * g->ow;
 }
 
 static int direct_gradient_pays(const cnet_conv2d *g) {
@@ -145,8 +151,7 @@ static const algorithm algorithms[CNET_PASSES][CNET_ALGORITHMS] = {
             [CNET_DEPTHWISE] = {is_depthwise, has_one_filter_each, RUNS(depthwise, forward)},
             [CNET_WINOGRAD] = {is_3x3_or_5x5_with_stride_1, has_channels_for_winograd,
                                RUNS(winograd, forward)},
-            [CNET_POINTWISE] = {is_1x1_without_padding, has_channels_for_tiles,
-                                RUNS(pointwise, forward)},
+            [CNET_POINTWISE] = {is_1x1_without_padding, input_tiles_pay, RUNS(pointwise, forward)},
             [CNET_CHANNELS] = {can_be_staged, fills_vectors, RUNS(channels, forward)},
             [CNET_DIRECT] = {can_be_staged, has_few_taps, RUNS(direct, forward)},
             [CNET_FOLD] = {never, never, NULL, NULL},
@@ -157,8 +162,7 @@ static const algorithm algorithms[CNET_PASSES][CNET_ALGORITHMS] = {
             [CNET_DEPTHWISE] = {is_depthwise, has_one_filter_each, RUNS(depthwise, backward), 1},
             [CNET_WINOGRAD] = {is_3x3_or_5x5_with_stride_1, has_channels_for_winograd,
                                RUNS(winograd, dx)},
-            [CNET_POINTWISE] = {is_1x1_without_padding, has_channels_for_tiles,
-                                RUNS(pointwise, dx)},
+            [CNET_POINTWISE] = {is_1x1_without_padding, output_tiles_pay, RUNS(pointwise, dx)},
             [CNET_CHANNELS] = {gradient_can_be_staged, gradient_fills_vectors, RUNS(channels, dx)},
             [CNET_DIRECT] = {gradient_can_be_staged, direct_gradient_pays, RUNS(direct, dx)},
             [CNET_FOLD] = {gradient_can_be_staged, folding_pays, RUNS(fold, dx)},
@@ -169,8 +173,7 @@ static const algorithm algorithms[CNET_PASSES][CNET_ALGORITHMS] = {
             [CNET_DEPTHWISE] = {is_depthwise, has_one_filter_each, RUNS(depthwise, backward), 1},
             [CNET_WINOGRAD] = {is_3x3_or_5x5_with_stride_1, has_channels_for_winograd,
                                RUNS(winograd, dw)},
-            [CNET_POINTWISE] = {is_1x1_without_padding, has_channels_for_tiles,
-                                RUNS(pointwise, dw)},
+            [CNET_POINTWISE] = {is_1x1_without_padding, input_tiles_pay, RUNS(pointwise, dw)},
             [CNET_CHANNELS] = {can_be_staged_whole, dw_fills_vectors, RUNS(channels, dw)},
             [CNET_DIRECT] = {can_be_staged_whole, has_small_images, RUNS(direct, dw)},
             [CNET_FOLD] = {never, never, NULL, NULL},

@@ -153,12 +153,13 @@ class Conv2dCase(Case):
             return "depthwise"
         if self.is_winograd:
             return "winograd"
-        if self.suits("pointwise")[0] and min(inputs, filters) >= 4:
+        tiles_pay = min(inputs, filters) >= 4 and (inputs > 32 or s.oh * s.ow < 256)
+        if self.suits("pointwise")[0] and tiles_pay:
             return "pointwise"
         rows, columns = s.dh * (s.kh - 1) + 1, s.pw + s.w + s.qw
         row_of_outputs = inputs * rows * columns * np.dtype(dtype).itemsize
         full_vectors = 5 * filters >= 4 * (-(-filters // 16) * 16)
-        if inputs >= 16 and full_vectors and row_of_outputs <= 4 << 20:
+        if taps > 1 and inputs >= 16 and full_vectors and row_of_outputs <= 4 << 20:
             return "channels"
         few = inputs * taps <= (1024 if taps == 1 else 4096) and row_of_outputs <= 1 << 20
         return "direct" if few else "product"
