@@ -68,6 +68,11 @@ typedef struct {
 typedef struct {
     ptrdiff_t n, size, count, inner;
 } cnet_cells;
+/* n images (h, w) or volumes (d, h, w) of c channels, of which `samples` positions with `axes`
+ * coordinates are taken. */
+typedef struct {
+    ptrdiff_t n, c, d, h, w, samples, axes;
+} cnet_grid;
 
 /* The algorithms of a convolution. Besides one by name, a caller may ask for CNET_AUTO, the fastest
  * that suits the geometry, or CNET_EXACT, the fastest except Winograd, which rounds more. */

@@ -46,6 +46,20 @@
 #define CNET_prepared_conv2d(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                            \
     IN(real, x) IN(void, prepared) OUT(real, y) GEOMETRY(conv2d, g) INTEGER(relu) INTEGER(pool)
 
+/* ---- blocked ---- */
+#define CNET_block(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                      \
+    IN(real, x) OUT(real, y) GEOMETRY(norm, g)
+#define CNET_unblock(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                    \
+    IN(real, x) OUT(real, y) GEOMETRY(norm, g)
+#define CNET_prepare_blocked_conv2d(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                     \
+    IN(real, weight) IN(real, bias) GEOMETRY(conv2d, g) INTEGER(algorithm)
+#define CNET_blocked_conv2d(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                             \
+    IN(real, x)                                                                                    \
+    IN(void, prepared)                                                                             \
+    IN(real, residual) OUT(real, y) GEOMETRY(conv2d, g) INTEGER(algorithm) NUMBER(low) NUMBER(high)
+#define CNET_blocked_pool2d(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                             \
+    IN(real, x) OUT(real, y) GEOMETRY(window2d, g) INTEGER(is_maximum)
+
 /* ---- pool ---- */
 #define CNET_relu_pool(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                  \
     IN(real, x) OUT(real, y) OUT(uint8_t, codes) GEOMETRY(window2d, g)
@@ -93,6 +107,23 @@
 #define CNET_scatter(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                    \
     IN(real, src)                                                                                  \
     IN(int64_t, index) OUT(real, y) GEOMETRY(cells, g) INTEGER(operation) INTEGER(shared)
+
+/* ---- sampling ---- */
+#define CNET_grid_sample(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                \
+    IN(real, x)                                                                                    \
+    IN(real, grid)                                                                                 \
+    OUT(real, y) GEOMETRY(grid, g) INTEGER(mode) INTEGER(padding) INTEGER(align_corners)
+#define CNET_grid_sample_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                       \
+    IN(real, grad_output)                                                                          \
+    IN(real, x)                                                                                    \
+    IN(real, grid)                                                                                 \
+    OUT(real, dx) OUT(real, dgrid)                                                                 \
+        GEOMETRY(grid, g) INTEGER(mode) INTEGER(padding) INTEGER(align_corners)
+
+/* ---- random ---- */
+#define CNET_multinomial(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                \
+    IN(real, weights)                                                                              \
+    IN(double, draws) OUT(int64_t, indices) GEOMETRY(rows, g) INTEGER(samples)
 
 /* ---- gemm ---- */
 #define CNET_gemm(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                       \
@@ -216,6 +247,11 @@
     KERNEL(conv2d_relu_pool_backward, WORKSPACE)                                                   \
     KERNEL(prepare_conv2d, WORKSPACE)                                                              \
     KERNEL(prepared_conv2d, WORKSPACE)                                                             \
+    KERNEL(block, NO_WORKSPACE)                                                                    \
+    KERNEL(unblock, NO_WORKSPACE)                                                                  \
+    KERNEL(prepare_blocked_conv2d, WORKSPACE)                                                      \
+    KERNEL(blocked_conv2d, WORKSPACE)                                                              \
+    KERNEL(blocked_pool2d, NO_WORKSPACE)                                                           \
     KERNEL(relu_pool, NO_WORKSPACE)                                                                \
     KERNEL(relu_pool_backward, NO_WORKSPACE)                                                       \
     KERNEL(max_pool2d, NO_WORKSPACE)                                                               \
@@ -231,6 +267,9 @@
     KERNEL(resample, NO_WORKSPACE)                                                                 \
     KERNEL(gather, NO_WORKSPACE)                                                                   \
     KERNEL(scatter, NO_WORKSPACE)                                                                  \
+    KERNEL(grid_sample, NO_WORKSPACE)                                                              \
+    KERNEL(grid_sample_backward, NO_WORKSPACE)                                                     \
+    KERNEL(multinomial, WORKSPACE)                                                                 \
     KERNEL(gemm, WORKSPACE)                                                                        \
     KERNEL(column_sums, NO_WORKSPACE)                                                              \
     KERNEL(prepare_linear, WORKSPACE)                                                              \

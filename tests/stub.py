@@ -25,11 +25,13 @@ from .devices import Place
 from .layouts import memory_format
 from .operations._options import Size
 from .operations.division import Rounding
+from .operations.exponents import MantissaAndExponent
 from .operations.extrema import MinAndMax, ValuesAndIndices
 from .operations.norms import Order
 from .operations.reductions import DType
 from .operations.sampling import Generator
 from .operations.splitting import Parts
+from .operations.statistics import Histogram
 from .tensor import Axis, Number, Operand, Tensor, TensorLike
 
 class Methods:

@@ -50,8 +50,9 @@ def _dispatched(tree: ast.AST) -> Iterator[str]:
 
 
 OF_PLANS = {
-    "add", "arithmetic", "copy", "prepare_conv2d", "prepare_linear", "prepared_conv2d",
-    "prepared_linear", "strided_copy",
+    "arithmetic", "block", "blocked_conv2d", "blocked_pool2d", "copy",
+    "prepare_blocked_conv2d", "prepare_conv2d", "prepare_linear", "prepared_conv2d",
+    "prepared_linear", "strided_copy", "unblock",
 }  # fmt: skip
 """Kernels that only plans call."""
 
@@ -108,11 +109,15 @@ def test_only_the_dispatch_calls_the_compiled_module_for_a_kernel() -> None:
                 assert called not in ARGUMENTS, f"{name}: line {node.lineno}"
 
 
+CONV2D = {"conv2d", "prepare_blocked_conv2d"}
+"""The arguments of the first contain those of the second."""
+
+
 @pytest.mark.parametrize(
     ("text", "stated"),
     [
-        ("def f(x, weight, bias, y, g, algorithm): ...", {"conv2d"}),
-        ("    def f(\n        x: A, weight, y=(1, 2), *, bias, g,\n algorithm): ...", {"conv2d"}),
+        ("def f(x, weight, bias, y, g, algorithm): ...", CONV2D),
+        ("    def f(\n        x: A, weight, y=(1, 2), *, bias, g,\n algorithm): ...", CONV2D),
         ("f(x, weight, bias, y, g, algorithm)", set()),
         ("def f(x, weight):\n    return bias, y, g, algorithm", set()),
         ("cdef f(ndarray x, ndarray y, ndarray codes, geometry g):", {"relu_pool"}),

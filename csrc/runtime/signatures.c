@@ -9,6 +9,7 @@
 #define SIZE_OF_uint8_t 1
 #define SIZE_OF_int32_t 4
 #define SIZE_OF_int64_t 8
+#define SIZE_OF_double 8
 
 #define IN(type, name) {#name, CNET_IN, 1, SIZE_OF_##type},
 #define OUT(type, name) {#name, CNET_OUT, 1, SIZE_OF_##type},

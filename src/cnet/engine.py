@@ -374,7 +374,8 @@ class Operation(Generic[Output]):
         have no gradient. The result is a tensor, or a tuple of tensors if `forward` returns a
         tuple.
         """
-        enabled, recorded = current.enabled, False
+        mode = current
+        enabled, recorded = mode.enabled, False
         inputs: list[Any] = []
         edges: list[Edge | None] = []
         for arg in args:
@@ -395,14 +396,16 @@ class Operation(Generic[Output]):
             result = current.recorder.forward(ctx, args, inputs, kwargs)
         if recorded:
             ctx.number = next(changes.numbers)
+        elif mode.calls is None and type(result) is np.ndarray:
+            return wrap(result)  # type: ignore[return-value]
         output: Any
         if type(result) is tuple:
             output = tuple([ctx._output(array) for array in result])
         else:
             output = ctx._output(result)
-        if current.calls is not None:
+        if mode.calls is not None:
             outputs = output if type(output) is tuple else (output,)
-            current.calls.append(Call(cls, args, kwargs, outputs))
+            mode.calls.append(Call(cls, args, kwargs, outputs))
         return output  # type: ignore[no-any-return]
 
     @classmethod

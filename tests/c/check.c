@@ -76,7 +76,7 @@ static void *keep(ptrdiff_t count, size_t size) {
     return kept[kept_count++] = p;
 }
 
-static void release_numbers(void) {
+void release_numbers(void) {
     while (kept_count)
         free(kept[--kept_count]);
 }

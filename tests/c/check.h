@@ -23,7 +23,9 @@ static inline void add(sum *to, double term) {
     *to = (sum){to->value + term, to->scale + fabs(term), to->terms + 1};
 }
 
-/* Memory for the numbers of a test, freed by `check`. */
+/* Memory for the numbers of a test, freed by `check`, or by release_numbers in tests that do not
+ * call it. */
+void release_numbers(void);
 double *numbers(ptrdiff_t count);
 ptrdiff_t *sizes(ptrdiff_t count);
 sum *sums(ptrdiff_t count);

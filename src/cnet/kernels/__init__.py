@@ -43,8 +43,10 @@ from .norm import (
 from .optim import adam_step, sgd_step
 from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from .products import column_sums, linear, matmul
+from .random import multinomial
 from .reduce import accumulate, reduce
 from .resample import resample
+from .sampling import grid_sample, grid_sample_backward
 from .transposed import conv_transpose2d, conv_transpose2d_backward
 
 __all__ = [
@@ -74,6 +76,8 @@ __all__ = [
     "elementwise",
     "elementwise_backward",
     "gather",
+    "grid_sample",
+    "grid_sample_backward",
     "group_norm",
     "group_norm_backward",
     "im2col",
@@ -83,6 +87,7 @@ __all__ = [
     "max_pool2d_backward",
     "max_pool2d_nhwc",
     "max_pool2d_nhwc_backward",
+    "multinomial",
     "reduce",
     "reduce_losses",
     "reduce_losses_backward",

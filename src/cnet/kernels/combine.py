@@ -11,7 +11,6 @@ from . import _memory
 from ._dispatch import call
 
 _NUMBERS = (float, int, np.number)
-_ALL_AXES = tuple([sum(7 << 3 * k for k in range(count)) for count in range(5)])
 _MISSING: tuple[tuple[None, ...], ...] = tuple([(None,) * (4 - count) for count in range(5)])
 
 
@@ -61,23 +60,25 @@ def combine(a: Array, b: Any = None, c: Any = None, d: Any = None, *, operation:
     number, count = _core.combinations[operation]
     first = _check.array("combine", "a", a)
     operands = (a, b, c, d)
-    given = 4 - sum([x is None for x in operands])
+    given = 1 + (b is not None) + (c is not None) + (d is not None)
     if given != count or operands[count - 1] is None:
         raise ValueError(f"combine: {operation} takes {count} operands (got {given})")
     shape, dtype = first.shape, first.dtype
-    arrays, equal = [first], True
-    for name, x in zip("bcd", operands[1:count]):  # noqa: B905, shorter
+    arrays, axes, joined = [first], 7, True
+    for k in range(1, count):
+        x = operands[k]
         if isinstance(x, _NUMBERS):
-            x = np.array(x, dtype)
-        else:
-            x = _check.array("combine", name, x)
+            arrays.append(np.array(x, dtype))
+            continue
+        if not _check.fits(x, dtype, shape):
+            x = _check.array("combine", "abcd"[k], x)
             if x.dtype is not dtype:
-                _check.same_dtype("combine", **{"a": first, name: x})
-        equal = equal and x.shape == shape
+                _check.same_dtype("combine", **{"a": first, "abcd"[k]: x})
+            joined = joined and x.shape == shape
+        axes |= 7 << 3 * k
         arrays.append(x)
-    if equal:
-        geometry, axes = (1, 1, first.size), _ALL_AXES[count]
-    else:
+    geometry = 1, 1, first.size
+    if not joined:
         shape, geometry, axes = _broadcast(arrays)
     y = _memory.empty(shape, dtype)
     call("combine", *arrays, *_MISSING[count], y, geometry, number, axes)

@@ -57,7 +57,7 @@ def batch_norm_stats(
     _check.number(f, "momentum", momentum)
     mean, var = (_memory.empty(x.shape[1:2], x.dtype) for _ in range(2))
     if x.size:
-        call(f, x, mean, var, *running, _runs(x), momentum)
+        call("batch_norm_stats", x, mean, var, *running, _runs(x), momentum)
     else:
         mean[...] = var[...] = 0
     return mean, var
@@ -69,10 +69,13 @@ def _running(
     """Check the running statistics of the channels of `x`, which are updated in place."""
     if mean is None and var is None:
         return None, None
+    dtype, shape = x.dtype, x.shape[1:2]
     for name, value in (("running_mean", mean), ("running_var", var)):
+        if _check.fits(value, dtype, shape):
+            continue
         _check.writable(f, name, value)
         assert value is not None
-        _check.same_shape(f, name, value.shape, "(x.shape[1],)", x.shape[1:2])
+        _check.same_shape(f, name, value.shape, "(x.shape[1],)", shape)
         _check.same_dtype(f, x=x, **{name: value})
     if x.size and x.size == x.shape[1]:
         raise ValueError(
@@ -136,7 +139,8 @@ def batch_norm(
         residual = _like_x(f, "residual", residual, x)
     y = _memory.empty(x.shape, x.dtype)
     call(
-        f, x, mean, var, weight, bias, residual, y, _runs(x), eps, number, float(a), float(b)
+        "batch_norm", x, mean, var, weight, bias, residual, y, _runs(x), eps, number, float(a),
+        float(b),
     )  # fmt: skip
     return y
 
@@ -223,8 +227,8 @@ def batch_norm_backward(
     dx, dw, db = _memory.empty_needed(shapes, _check.needs(f, needs), x.dtype)
     dresidual = None if y is None else _memory.empty(x.shape, x.dtype)
     call(
-        f, grad_output, x, mean, var, weight, bias, y, dx, dw, db, dresidual, _runs(x), eps,
-        bool(from_batch), number, float(a), float(b),
+        "batch_norm_backward", grad_output, x, mean, var, weight, bias, y, dx, dw, db, dresidual,
+        _runs(x), eps, bool(from_batch), number, float(a), float(b),
     )  # fmt: skip
     return (dx, dw, db) if y is None else (dx, dw, db, dresidual)
 
@@ -359,11 +363,16 @@ def channels(f: str, x: Any, **vectors: Any) -> tuple[Any, ...]:
     x = _check.array(f, "x", x)
     if x.ndim < 2:
         raise ValueError(f"{f}: x must have at least 2 dimensions (got {x.ndim}, shape {x.shape})")
+    dtype, shape, fit = x.dtype, x.shape[1:2], True
     for name, vector in vectors.items():
+        if _check.fits(vector, dtype, shape):
+            continue
+        fit = False
         if vector is not None or name not in ("weight", "bias"):
             vectors[name] = vector = _check.array(f, name, vector, 1)
             _check.same_shape(f, name, vector.shape, "(x.shape[1],)", x.shape[1:2])
-    _check.same_dtype(f, x=x, **vectors)
+    if not fit:
+        _check.same_dtype(f, x=x, **vectors)
     return x, *vectors.values()
 
 

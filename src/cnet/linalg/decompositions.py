@@ -22,6 +22,14 @@ class SVD(NamedTuple):
     Vh: Tensor
 
 
+class SVDColumns(NamedTuple):
+    """A singular value decomposition whose right vectors are columns."""
+
+    U: Tensor
+    S: Tensor
+    V: Tensor
+
+
 class QR(NamedTuple):
     """An orthogonal matrix and an upper triangle."""
 
@@ -103,6 +111,17 @@ def svd(
     """
     require_matrices("svd", A)
     return SVD(*SingularValueDecomposition.apply(A, full=full_matrices))
+
+
+def svd_with_columns(A: TensorLike, some: bool, compute_uv: bool) -> SVDColumns:
+    """The decomposition in the form of `cnet.svd`."""
+    if compute_uv:
+        u, s, vh = svd(A, not some)
+        return SVDColumns(u, s, vh.mT)
+    s = svdvals(A)
+    (m, n), batch = A.shape[-2:], A.shape[:-2]
+    u, v = (Tensor(np.zeros((*batch, size, size), A.dtype)) for size in (m, n))
+    return SVDColumns(u, s, v)
 
 
 @operation()

@@ -88,7 +88,9 @@ def matrix_power(A: TensorLike, n: int, *, out: Tensor | None = None) -> Tensor:
     require_square("linalg.matrix_power", A)
     base = inv(A) if n < 0 else as_tensor(A)
     identity = Tensor(np.broadcast_to(np.eye(A.shape[-1], dtype=A.dtype), A.shape).copy())
-    return reduce(matmul, [base] * abs(n), identity)
+    if n == 0:
+        return base.clone().copy_(identity)
+    return reduce(matmul, [base] * abs(n))
 
 
 def _exponential(a: Array) -> Array:
@@ -204,5 +206,7 @@ def vander(x: TensorLike, N: int | None = None) -> Tensor:
             [1, 3, 9]])
     """
     base = as_tensor(x)
+    base = base if base.ndim else base.reshape(1)
+    base = base if base.dtype.kind == "f" else base.long()
     count = base.shape[-1] if N is None else integer("linalg.vander", "N", N)
     return stack([base**k for k in range(count)], -1)

@@ -113,7 +113,7 @@ def lstsq(
         ``max(m, n) * eps``.
     driver : {"gels", "gelsy", "gelsd", "gelss"}, optional
         The method of LAPACK in PyTorch. All use singular values here, which are returned for
-        "gelsd" and "gelss".
+        "gelsd" and "gelss"; the rank is not returned for "gels".
 
     Returns
     -------
@@ -153,7 +153,7 @@ def lstsq(
     return LeastSquares(
         x.squeeze(-1) if vectors else x,
         residuals,
-        Tensor(np.asarray(rank, np.int64)),
+        Tensor(np.empty(0, np.int64) if driver == "gels" else np.asarray(rank, np.int64)),
         Tensor(values if driver in ("gelsd", "gelss") else np.empty(0, a.dtype)),
     )
 

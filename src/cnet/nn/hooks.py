@@ -36,9 +36,9 @@ class Hooked:
         """Run `forward`, with the registered hooks before and after it."""
         if current.recorder is not None:
             current.recorder.module(self)
-        return (
-            self._hooked_call(args, kwargs) if self._has_hooks() else self.forward(*args, **kwargs)
-        )
+        if self._has_hooks():
+            return self._hooked_call(args, kwargs)
+        return self.forward(*args, **kwargs)
 
     def _has_hooks(self) -> bool:
         """Whether a call runs more than `forward`."""

@@ -14,7 +14,7 @@ options. Only what they need is saved. `by_kernel` lets a kernel compute such a 
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial, wraps
+from functools import wraps
 from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -62,12 +62,11 @@ class Formula(Operation[Tensor]):
     @classmethod
     def forward(cls, ctx: Context, *operands: Any, **options: Any) -> Any:
         arrays = cls.promote(cls.title, *operands)
-        with np.errstate(all="ignore"):
-            try:
-                y = cls.value(*arrays, **options)
-            except ValueError:
-                check_broadcast(cls.title, arrays)
-                raise
+        try:
+            y = cls.value(*arrays, **options)
+        except ValueError:
+            check_broadcast(cls.title, arrays)
+            raise
         if ctx.edges.count(None) < len(ctx.edges):
             values = (*arrays, y)
             kept: list[Any] = [None] * len(values)
@@ -84,15 +83,14 @@ class Formula(Operation[Tensor]):
         if not cls.gradients:
             raise RuntimeError(f"{cls.title}: the derivative is not implemented")
         found: list[Array | None] = []
-        with np.errstate(all="ignore"):
-            for position, edge in enumerate(ctx.edges):
-                if edge is None:
-                    found.append(None)
-                    continue
-                evaluate, needs = cls.gradients[position]
-                values = [ctx.saved[n] if type(n) is int else ctx.options[n] for n in needs]
-                gradient = np.asarray(evaluate(grad, *values))
-                found.append(unbroadcast(gradient, ctx.input_shape(position)))
+        for position, edge in enumerate(ctx.edges):
+            if edge is None:
+                found.append(None)
+                continue
+            evaluate, needs = cls.gradients[position]
+            values = [ctx.saved[n] if type(n) is int else ctx.options[n] for n in needs]
+            gradient = np.asarray(evaluate(grad, *values))
+            found.append(unbroadcast(gradient, ctx.input_shape(position)))
         return tuple(found)
 
 
@@ -158,10 +156,10 @@ def define(
     single: bool = False,
 ) -> type[Operation[Tensor]]:
     """The operation with a value and gradients, as `formula` has them, for a function `title`."""
-    if not (single or isinstance(value, np.ufunc) or hasattr(value, "kernel")):
-        value = partial(blockwise, value)
+    single = single or isinstance(value, np.ufunc)
     return _class_of(
-        Formula, title=title, value=staticmethod(value), promote=staticmethod(promote),
+        Formula, title=title, value=staticmethod(_evaluation(value, single)),
+        promote=staticmethod(promote),
         gradients=tuple(map(_gradient, gradients)),
     )  # fmt: skip
 
@@ -169,8 +167,21 @@ def define(
 def _gradient(formula: Callable[..., Any]) -> Gradient:
     code = getattr(formula, "__wrapped__", formula).__code__
     needs = [_POSITIONS.get(name, name) for name in code.co_varnames[1 : code.co_argcount]]
-    single = not needs or hasattr(formula, "kernel")
-    return Gradient(formula if single else partial(blockwise, formula), tuple(needs))
+    return Gradient(_evaluation(formula, single=not needs), tuple(needs))
+
+
+def _evaluation(formula: Callable[..., Any], single: bool) -> Callable[..., Any]:
+    """The formula, in blocks unless it is `single`, and without the warnings of NumPy."""
+    if hasattr(formula, "kernel"):
+        return formula
+
+    def evaluate(*arrays: Any, **options: Any) -> Any:
+        with np.errstate(all="ignore"):
+            if single:
+                return formula(*arrays, **options)
+            return blockwise(formula, *arrays, **options)
+
+    return evaluate
 
 
 def by_kernel(kernel: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -185,7 +196,8 @@ def by_kernel(kernel: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
             dtype = operands[0].dtype
             if dtype is FLOAT32 or dtype is FLOAT64:
                 return kernels.combine(*operands, *options.values(), operation=kernel)
-            return function(*operands, **options)
+            with np.errstate(all="ignore"):
+                return function(*operands, **options)
 
         value.kernel = kernel  # type: ignore[attr-defined]
         return value

@@ -44,7 +44,7 @@ def total(x: Array, axes: Axes, keepdims: bool = False) -> Array:
 def average(x: Array, axes: Axes) -> Array:
     """The arithmetic mean of floats, with the axes kept; exact for equal float32 numbers."""
     count = prod([x.shape[axis] for axis in axes])
-    return np.asarray((wide_total(x, axes) / np.float64(count)).astype(x.dtype, copy=False))
+    return np.asarray((wide_total(x, axes) / count).astype(x.dtype, copy=False))
 
 
 def wide_total(x: Array, axes: Axes) -> Array:

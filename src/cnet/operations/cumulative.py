@@ -10,6 +10,7 @@ from ..dtypes import DType
 from ..tensor import Tensor, TensorLike, array_of, as_tensor
 from ._common import also_dim
 from ._dims import dim_of, integer
+from ._promotion import floating
 from .arithmetic import mul, sub
 from .extrema import ValuesAndIndices
 from .gathering import gather
@@ -18,7 +19,10 @@ from .reductions import sum
 from .registry import numpy_function, operation
 from .splitting import narrow
 
-__all__ = ["cummax", "cummin", "cumprod", "cumsum", "diff", "trapezoid", "trapz"]
+__all__ = [
+    "cummax", "cummin", "cumprod", "cumsum", "cumulative_trapezoid", "diff", "logcumsumexp",
+    "trapezoid", "trapz",
+]  # fmt: skip
 
 
 def _running(x: Array, axis: int, product: bool = False, reverse: bool = False) -> Array:
@@ -126,6 +130,47 @@ def cumprod(
     tensor([1., 2., 6.])
     """
     return _along("cumprod", CumProd, input, dim, dtype)
+
+
+def _reversed_logarithms(x: Array, axis: int) -> Any:
+    """The logarithms of the sums of exponentials of all elements from each one to the last."""
+    return np.flip(np.logaddexp.accumulate(np.flip(x, axis), axis), axis)
+
+
+class LogCumSumExp(Operation[Tensor]):
+    @staticmethod
+    def forward(ctx: Context, x: Array, *, axis: int) -> Array:
+        x = floating("logcumsumexp", x)
+        y: Array = np.logaddexp.accumulate(x, axis)
+        ctx.axis = axis
+        ctx.save_for_backward(x, y)
+        return y
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        """The sums are computed as logarithms, for positive and for negative gradients."""
+        x, y = ctx.saved
+        g, x, y = (array.astype(np.float64) for array in (grad, x, y))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            parts = [np.log(np.maximum(sign * g, 0)) - y for sign in (1, -1)]
+            up, down = [np.exp(x + _reversed_logarithms(part, ctx.axis)) for part in parts]
+        return (up - down).astype(grad.dtype)
+
+
+@operation(LogCumSumExp, methods=("logcumsumexp",))
+@also_dim
+def logcumsumexp(input: TensorLike, dim: int, *, out: Tensor | None = None) -> Tensor:
+    """The logarithms of the sums of exponentials of all elements up to each one.
+
+    Arguments, results and errors are those of `cumsum`; integers are converted to float32.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.logcumsumexp(cnet.tensor([0.0, 0.0, 0.0]), 0)
+    tensor([0.    , 0.6931, 1.0986])
+    """
+    return _along("logcumsumexp", LogCumSumExp, input, dim, None)
 
 
 @numpy_function(np.cumsum)
@@ -293,19 +338,40 @@ def trapezoid(
     >>> cnet.trapezoid(cnet.tensor([1.0, 2.0, 4.0]))
     tensor(4.5)
     """
+    return sum(_areas("trapezoid", y, x, dx, dim), dim)
+
+
+def cumulative_trapezoid(
+    y: TensorLike, x: TensorLike | None = None, *, dx: float | None = None, dim: int = -1
+) -> Tensor:
+    """The integrals up to each position; arguments and errors are those of `trapezoid`.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.cumulative_trapezoid(cnet.tensor([1.0, 2.0, 4.0]))
+    tensor([1.5, 4.5])
+    """
+    return cumsum(_areas("cumulative_trapezoid", y, x, dx, dim), dim)
+
+
+def _areas(
+    function: str, y: TensorLike, x: TensorLike | None, dx: float | None, dim: int
+) -> Tensor:
+    """The areas of the trapezoids."""
     if x is not None and dx is not None:
-        raise TypeError("trapezoid: only one of x and dx can be given")
-    axis = dim_of("trapezoid", dim, y.ndim)
+        raise TypeError(f"{function}: only one of x and dx can be given")
+    axis = dim_of(function, dim, y.ndim)
     size = max(y.shape[axis] - 1, 0)
     pairs = narrow(y, axis, y.shape[axis] - size, size) + narrow(y, axis, 0, size)
     if x is None:
-        return mul(sum(pairs, axis), (1 if dx is None else dx) / 2)
+        return mul(pairs, (1 if dx is None else dx) / 2)
     if array_of(x).ndim == 1:
         x = as_tensor(x).reshape((-1,) + (1,) * (y.ndim - 1 - axis))
         steps = diff(x, dim=0)
     else:
         steps = diff(x, dim=axis)
-    return mul(sum(mul(pairs, steps), axis), 0.5)
+    return mul(mul(pairs, steps), 0.5)
 
 
 trapz = trapezoid

@@ -122,9 +122,10 @@ def heaviside(input: TensorLike, values: TensorLike, *, out: Tensor | None = Non
         raise TypeError(
             f"heaviside: values must be a Tensor or array (got {type(values).__name__})"
         )
-    if values.dtype != input.dtype:
+    dtype, wanted = array_of(values).dtype, array_of(input).dtype
+    if dtype != wanted:
         raise TypeError(
-            f"heaviside: values.dtype must equal input.dtype (got {values.dtype} and {input.dtype})"
+            f"heaviside: values.dtype must equal input.dtype (got {dtype} and {wanted})"
         )
     return Heaviside.apply(input, values)
 

@@ -44,28 +44,32 @@ def _call(step: Step, images: int, places: dict[Step | None, int]) -> tuple[Any,
     number, names = _core.kernels[step.kernel]
     arguments = dict(step.arguments)
     if step.kernel in PREPARE:
-        prepare, _ = _core.kernels[PREPARE[step.kernel]]
-        weight, bias = arguments["weight"], arguments["bias"]
-        arguments["prepared"] = _core.prepare(prepare, weight, bias, arguments["g"])
+        prepare, needed = _core.kernels[PREPARE[step.kernel]]
+        arguments["prepared"] = _core.prepare(prepare, *_values(needed, arguments))
     moving = {name: places[source] for name, source in step.moving().items()}
-    values = [arguments.get(name) for name in names]
-    values = [NUMBERS[value] if isinstance(value, str) else value for value in values]
+    values = _values(names, arguments)
     arrays = names[: _core.arrays[step.kernel]]
-    rows = arguments["g"][0] // images if "g" in arguments else prod(step.shape) // images
+    rows = arguments["g"][0] // images if "g" in arguments else prod(step.memory) // images
     return (
         (number, *values), tuple(moving.get(name, _core.plan_constant) for name in arrays), rows,
         _cost(step) >= WORTH_THREADS,
     )  # fmt: skip
 
 
+def _values(names: Sequence[str], arguments: dict[str, Any]) -> list[Any]:
+    """Arguments in order, with numbers for algorithms and operations; None for the others."""
+    values = [arguments.get(name) for name in names]
+    return [NUMBERS[value] if isinstance(value, str) else value for value in values]
+
+
 def _cost(step: Step) -> int:
     """The cost of a step, in multiplications."""
-    results = prod(step.shape)
+    results = prod(step.memory)
     g: Any = step.arguments.get("g")
     if step.kernel == "prepared_linear":
         return results * int(g[2])
-    if step.kernel in ("conv2d", "prepared_conv2d"):
+    if step.kernel in ("conv2d", "prepared_conv2d", "blocked_conv2d"):
         return int(g.n * g.oh * g.ow * g.o * (g.c // g.g) * g.kh * g.kw)
-    if step.kernel in ("max_pool2d", "avg_pool2d"):
+    if step.kernel in ("max_pool2d", "avg_pool2d", "blocked_pool2d"):
         return results * int(g.kh * g.kw) * 4
     return results * 4

@@ -14,6 +14,7 @@ from ..autograd import Array, Call, Variable, listing_calls, no_grad
 from ..changes import owner
 from ..tensor import Tensor
 from . import rules as rules
+from .blocking import lay_out
 from .steps import RULES, Step, Value, elementwise
 
 
@@ -56,7 +57,7 @@ def lower(model: Callable[[Tensor], Any], example: Array) -> tuple[list[Step], V
     if result.step is None:
         result.step = elementwise("copy", result)
         steps.append(result.step)
-    return steps, result
+    return lay_out(steps, result, example.dtype), result
 
 
 def _append(steps: list[Step], step: Step, dtype: np.dtype[Any]) -> None:

@@ -21,7 +21,9 @@ def _compute(step: Step, results: Mapping[Step | None, Array]) -> Array:
     }
     moving = {name: results[source] for name, source in step.moving().items() if source is not step}
     g, shape = arguments.get("g"), step.shape
-    if isinstance(g, Conv2d | Window2d):
+    if step.lanes:
+        shape = step.memory
+    elif isinstance(g, Conv2d | Window2d) and not any(x and x.lanes for x in step.inputs):
         sizes = g.n, g.c, g.h, g.w
         if isinstance(g, Conv2d) and step.kernel == "conv2d_backward":
             sizes = g.n, g.o, g.oh, g.ow
@@ -31,13 +33,14 @@ def _compute(step: Step, results: Mapping[Step | None, Array]) -> Array:
             shape = g.n, g.c, g.oh, g.ow
     arguments.update(moving)
     if step.kernel in PREPARE:
+        _, needed = _core.kernels[PREPARE[step.kernel]]
         prepare = getattr(reference, PREPARE[step.kernel])
-        arguments["prepared"] = prepare(arguments.pop("weight"), arguments.pop("bias"), g)
+        arguments["prepared"] = prepare(*(arguments.get(name) for name in needed))
     dtype = next(iter(moving.values())).dtype if moving else results[None].dtype
     y = results[step.onto] if step.onto else np.empty(shape, dtype)
     arguments[RESULT.get(step.kernel, "y")] = y
     getattr(reference, step.kernel)(*(arguments.get(name) for name in names))
-    return y.reshape(step.shape)
+    return y if step.lanes else y.reshape(step.shape)
 
 
 def reference_plan(

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count
+from math import inf, prod
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -10,12 +12,31 @@ from .. import _core
 from ..arrays import Array, Shape
 from ..operations.registry import Rules
 
-PREPARE = {"prepared_conv2d": "prepare_conv2d", "prepared_linear": "prepare_linear"}
+PREPARE = {
+    "prepared_conv2d": "prepare_conv2d",
+    "prepared_linear": "prepare_linear",
+    "blocked_conv2d": "prepare_blocked_conv2d",
+}
 """The kernel that prepares the weights of another."""
 NUMBERS = _core.algorithms | _core.operations | _core.arithmetic_operations
 """The numbers in C of algorithms and operations."""
 RESULT = {"conv2d_backward": "dx"}
 """The name of the result of a kernel, unless it is y."""
+DETAILS = "algorithm", "operation"
+"""Arguments that the description of a step names."""
+BLOCK_BYTES = 64
+"""The size of a block of channels (csrc/kernels/blocked)."""
+
+
+def lanes_of(dtype: np.dtype[Any]) -> int:
+    """The number of channels in a block."""
+    return BLOCK_BYTES // dtype.itemsize
+
+
+def blocked_shape(shape: Shape, lanes: int) -> Shape:
+    """(n, c, ...) in blocks of so many channels: (n, blocks, elements of a channel, lanes)."""
+    n, c, *sizes = shape
+    return n, -(-c // lanes), prod(sizes), lanes
 
 
 @dataclass(eq=False)
@@ -38,18 +59,29 @@ class Step:
     onto: "Step | None" = None
     """The step whose result this one completes: both write into the same array."""
 
+    lanes: int = 0
+    """The number of channels in a block if the result is blocked, or 0."""
+    number: int = field(default_factory=count().__next__)
+    """Steps are numbered in the order of their creation."""
+
+    @property
+    def memory(self) -> Shape:
+        """The shape of the result in memory."""
+        return blocked_shape(self.shape, self.lanes) if self.lanes else self.shape
+
     @property
     def buffer(self) -> "Step":
         """The first step that writes into the array of the result."""
         return self.onto.buffer if self.onto else self
 
     def __str__(self) -> str:
-        return f"{self.kernel} {self.shape}"
+        details = [str(self.arguments[name]) for name in DETAILS if name in self.arguments]
+        return " ".join([self.kernel, *details, str(self.shape)])
 
     def moving(self) -> "dict[str, Step | None]":
         """The steps that compute the arrays which are not constants, by the names of the arrays."""
         _, names = _core.kernels[self.kernel]
-        free = [name for name in names if name not in self.arguments]
+        free = [name for name in names if name not in self.arguments and name != "prepared"]
         return dict(zip(free, self.inputs, strict=False)) | {RESULT.get(self.kernel, "y"): self}
 
     def dependencies(self) -> "list[Step]":
@@ -75,8 +107,11 @@ support the arguments."""
 RULES: Rules[Rule] = Rules()
 """The rule of each `Operation`; the modules of `rules` register them."""
 
-WEIGHTED = ("conv2d", "prepared_conv2d", "prepared_linear")
+WEIGHTED = ("conv2d", "prepared_conv2d", "prepared_linear", "blocked_conv2d")
 """Kernels with weights, into which following operations can be folded."""
+
+UNFINISHED = {"relu": 0, "pool": 0, "residual": None, "low": -inf, "high": inf}
+"""Arguments of these kernels that say what happens to the sums, and the values for nothing."""
 
 
 def extendable(x: Value) -> Step | None:
@@ -85,6 +120,13 @@ def extendable(x: Value) -> Step | None:
     if step and step.kernel in WEIGHTED and step.shape == x.shape and x.readers == 1:
         return step
     return None
+
+
+def is_finished(step: Step) -> bool:
+    """Whether something happens to the sums of a step with weights."""
+    return len(step.inputs) > 1 or any(
+        step.arguments.get(name, value) != value for name, value in UNFINISHED.items()
+    )
 
 
 def elementwise(kernel: str, x: Value, **arguments: Any) -> Step:

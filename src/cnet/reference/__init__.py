@@ -7,6 +7,7 @@ results (None if not needed), then the geometry and numbers. It writes the resul
 Each function is written as its equation. There is one file per family, as in `cnet.kernels`.
 """
 
+from .blocked import block, blocked_conv2d, blocked_pool2d, prepare_blocked_conv2d, unblock
 from .channels_last import (
     avg_pool2d_nhwc,
     avg_pool2d_nhwc_backward,
@@ -51,8 +52,10 @@ from .optim import adam_step, sgd_step
 from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from .prepared import prepare_conv2d, prepare_linear, prepared_conv2d, prepared_linear
 from .products import column_sums, gemm
+from .random import multinomial
 from .reduce import accumulate, reduce
 from .resample import resample
+from .sampling import grid_sample, grid_sample_backward
 
 __all__ = [
     "accumulate",
@@ -66,6 +69,9 @@ __all__ = [
     "batch_norm",
     "batch_norm_backward",
     "batch_norm_stats",
+    "block",
+    "blocked_conv2d",
+    "blocked_pool2d",
     "col2im",
     "column_sums",
     "combine",
@@ -80,6 +86,8 @@ __all__ = [
     "elementwise_backward",
     "gather",
     "gemm",
+    "grid_sample",
+    "grid_sample_backward",
     "group_norm",
     "group_norm_backward",
     "im2col",
@@ -88,6 +96,8 @@ __all__ = [
     "max_pool2d_nhwc",
     "max_pool2d_nhwc_backward",
     "max_pool2d_ties_backward",
+    "multinomial",
+    "prepare_blocked_conv2d",
     "prepare_conv2d",
     "prepare_linear",
     "prepared_conv2d",
@@ -103,4 +113,5 @@ __all__ = [
     "softmax",
     "strided_copy",
     "transpose",
+    "unblock",
 ]

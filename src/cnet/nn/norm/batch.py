@@ -7,7 +7,7 @@ import numpy as np
 from ... import functional as F
 from ...dtypes import DType
 from ...replay import repeated
-from ...tensor import Tensor
+from ...tensor import Tensor, array_of
 from ._running import ChannelNorm
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d"]
@@ -34,7 +34,7 @@ class _BatchNorm(ChannelNorm):
 
     def forward(self, input: Any) -> Tensor:
         name = type(self).__name__
-        shape = np.shape(input)
+        shape = array_of(input).shape
         self.check_dimensions(shape)
         if shape[1] != self.num_features:
             raise ValueError(

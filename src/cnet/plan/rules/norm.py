@@ -8,7 +8,7 @@ import numpy as np
 from ...autograd import Array
 from ...functional.norm.batch import BatchNorm
 from ...functional.norm.group import GroupNorm
-from ..steps import RULES, Step, Value, extendable
+from ..steps import RULES, Step, Value, extendable, is_finished
 
 
 @RULES.of(BatchNorm)
@@ -20,7 +20,7 @@ def batch_norm(
     step = extendable(x)
     if step and step.kernel == "prepared_linear" and len(x.shape) != 2:
         step = None
-    if step and not (step.arguments.get("relu") or step.arguments.get("pool")):
+    if step and not is_finished(step):
         _fold(step, mean, var, weight, bias, eps)
         return x
     g = x.shape[0], x.shape[1], prod(x.shape[2:])

@@ -1,0 +1,147 @@
+/* Register tiles of blocked convolutions: sums over taps for a few pixels and one block of outputs.
+ *
+ * A tap of one number is multiplied with a vector of filters for each pixel. The sizes of a tile
+ * are constants of the code, so that the sums stay in registers. */
+#include "blocked.h"
+
+#define UNROLLED static inline __attribute__((always_inline))
+
+/* Adds the bias and the residual to sums, limits and stores them. A loop for all tiles, because
+ * unrolled code would be as large as that of the sums. */
+static __attribute__((noinline)) void finish(const tile *t, int rows, int width, const vec *sums) {
+    const limits l = t->limits;
+    for (int r = 0; r < rows; r++) {
+        const real *bias = t->bias;
+        const real *residual = t->residual ? t->residual + r * t->y_row : NULL;
+        real *y = t->y + r * t->y_row;
+        for (int at = 0; at < width * BLOCK; at += LANES, sums++) {
+            vec sum = *sums + load(bias + at % BLOCK);
+            if (residual)
+                sum += load(residual + at);
+            store(y + at, limited(sum, &l));
+        }
+    }
+}
+
+UNROLLED void compute(const tile *t, const int rows, const int width, const ptrdiff_t step,
+                      const int depth, const int has_channels, const int is_sum) {
+    vec sums[MOST_PIXELS][BLOCK_VECTORS] = {0};
+    const real *filters = t->filters;
+    for (ptrdiff_t k = 0; k < t->taps; k++) {
+        const real *x[4];
+#pragma GCC unroll 4
+        for (int r = 0; r < rows; r++) {
+            x[r] = t->x + (t->offsets[k] + r * t->x_row);
+            __asm__("" : "+r"(x[r])); /* else cells are kept in registers, and spilled */
+        }
+#pragma GCC unroll 1
+        for (int d = 0; d < depth; d++, filters += BLOCK) {
+            vec filter[BLOCK_VECTORS];
+#pragma GCC unroll 4
+            for (int v = 0; v < BLOCK_VECTORS; v++)
+                filter[v] = load(filters + v * LANES);
+#pragma GCC unroll 4
+            for (int r = 0; r < rows; r++)
+#pragma GCC unroll 28
+                for (int p = 0; p < width; p++)
+#pragma GCC unroll 4
+                    for (int v = 0; v < BLOCK_VECTORS; v++)
+                        sums[r * width + p][v] +=
+                            has_channels ? load(x[r] + p * step + v * LANES) * filter[v]
+                                         : x[r][p * step + d] * filter[v];
+        }
+    }
+    vec finished[MOST_PIXELS * BLOCK_VECTORS];
+#pragma GCC unroll 28
+    for (int p = 0; p < rows * width; p++)
+#pragma GCC unroll 4
+        for (int v = 0; v < BLOCK_VECTORS; v++) {
+            if (is_sum)
+                store(t->y + p * BLOCK + v * LANES, sums[p][v]);
+            else
+                finished[p * BLOCK_VECTORS + v] = sums[p][v];
+        }
+    if (!is_sum)
+        finish(t, rows, width, finished);
+}
+
+#define WIDTHS_1(CASE, rows) CASE(rows, 1) CASE(rows, 2) CASE(rows, 3)
+#if ISA_REGISTERS >= 32 && ISA_VECTOR_BYTES < 64
+#define WIDTHS(CASE, rows)                                                                         \
+    WIDTHS_1(CASE, rows) CASE(rows, 4) CASE(rows, 5) CASE(rows, 6) CASE(rows, 7)
+#elif ISA_VECTOR_BYTES == 32
+#define WIDTHS(CASE, rows) WIDTHS_1(CASE, rows) CASE(rows, 4) CASE(rows, 5) CASE(rows, 6)
+#elif ISA_VECTOR_BYTES == 64
+#define WIDTHS(CASE, rows)                                                                         \
+    WIDTHS_1(CASE, rows)                                                                           \
+    CASE(rows, 4)                                                                                  \
+    CASE(rows, 5)                                                                                  \
+    CASE(rows, 6)                                                                                  \
+    CASE(rows, 7)                                                                                  \
+    CASE(rows, 8)                                                                                  \
+    CASE(rows, 9)                                                                                  \
+    CASE(rows, 10)                                                                                 \
+    CASE(rows, 11)                                                                                 \
+    CASE(rows, 12)                                                                                 \
+    CASE(rows, 13)                                                                                 \
+    CASE(rows, 14)                                                                                 \
+    CASE(rows, 15)                                                                                 \
+    CASE(rows, 16)                                                                                 \
+    CASE(rows, 17)                                                                                 \
+    CASE(rows, 18)                                                                                 \
+    CASE(rows, 19)                                                                                 \
+    CASE(rows, 20)                                                                                 \
+    CASE(rows, 21)                                                                                 \
+    CASE(rows, 22)                                                                                 \
+    CASE(rows, 23)                                                                                 \
+    CASE(rows, 24)                                                                                 \
+    CASE(rows, 25)                                                                                 \
+    CASE(rows, 26)                                                                                 \
+    CASE(rows, 27)                                                                                 \
+    CASE(rows, 28)
+#else
+#define WIDTHS(CASE, rows) WIDTHS_1(CASE, rows)
+#endif
+
+typedef void compute_tile(const tile *t);
+
+/* One function for each kind and size; sizes beyond MOST_PIXELS compile to nothing. */
+#define FUNCTION(kind, rows, width, step, depth, has_channels, is_sum)                             \
+    static void kind##_##rows##x##width(const tile *t) {                                           \
+        if (rows * width <= MOST_PIXELS)                                                           \
+            compute(t, rows, rows * width <= MOST_PIXELS ? width : 1, step, depth, has_channels,   \
+                    is_sum);                                                                       \
+    }
+#define ELEMENTS(rows, width) FUNCTION(elements, rows, width, 1, 1, 0, 0)
+#define BLOCKS(rows, width) FUNCTION(blocks, rows, width, BLOCK, BLOCK, 0, 0)
+#define STRIDED(rows, width) FUNCTION(strided, rows, width, 2 * BLOCK, BLOCK, 0, 0)
+#define SUMS(rows, width) FUNCTION(sums, rows, width, BLOCK, BLOCK, 0, 1)
+#define CHANNELS(rows, width) FUNCTION(channels, rows, width, BLOCK, 1, 1, 0)
+#define CHANNELS_STRIDED(rows, width) FUNCTION(channels_strided, rows, width, 2 * BLOCK, 1, 1, 0)
+#define ALL_ROWS(CASE) WIDTHS(CASE, 1) WIDTHS(CASE, 2) WIDTHS(CASE, 4)
+ALL_ROWS(ELEMENTS)
+ALL_ROWS(BLOCKS)
+ALL_ROWS(STRIDED)
+WIDTHS(SUMS, 1)
+ALL_ROWS(CHANNELS)
+ALL_ROWS(CHANNELS_STRIDED)
+
+#define NAMES(kind)                                                                                \
+    {                                                                                              \
+        {WIDTHS(kind, 1)}, {WIDTHS(kind, 2)}, { WIDTHS(kind, 4) }                                  \
+    }
+#define elements_name(rows, width) elements_##rows##x##width,
+#define blocks_name(rows, width) blocks_##rows##x##width,
+#define strided_name(rows, width) strided_##rows##x##width,
+#define sums_name(rows, width) sums_1x##width,
+#define channels_name(rows, width) channels_##rows##x##width,
+#define channels_strided_name(rows, width) channels_strided_##rows##x##width,
+static compute_tile *const tiles[TILE_KINDS][3][MOST_PIXELS] = {
+    [TILE_ELEMENTS] = NAMES(elements_name), [TILE_BLOCKS] = NAMES(blocks_name),
+    [TILE_STRIDED] = NAMES(strided_name),   [TILE_SUMS] = NAMES(sums_name),
+    [TILE_CHANNELS] = NAMES(channels_name), [TILE_CHANNELS_STRIDED] = NAMES(channels_strided_name),
+};
+
+void CNET_FN(blocked_tile)(const tile *t, tile_kind kind, int rows, int width) {
+    tiles[kind][rows / 2][width - 1](t);
+}
