@@ -61,8 +61,8 @@ class Trainer:
         samples as one batch, if the loss is a mean over samples.
     capture : bool or "auto", default "auto"
         Whether to record the forward and the backward pass, and replay them: see `cnet.capture`.
-        "auto" does so where it is possible, and only without `accumulate`. Use False for a model or loss
-        whose Python code depends on more than shapes, for example on a counter of calls.
+        "auto" does so where it is possible, and only without `accumulate`. Use False for a model
+        or a loss whose Python code depends on more than shapes, for example on a counter of calls.
 
     Attributes
     ----------
