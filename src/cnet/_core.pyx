@@ -36,16 +36,14 @@ kernels = {
     )
     for i in range(CNET_KERNEL_COUNT)
 }
-# The number of arrays of each kernel, which are its first arguments.
-arrays = {
-    cnet_signatures[i].name.decode(): cnet_signatures[i].arrays for i in range(CNET_KERNEL_COUNT)
-}
 # For each array of each kernel, whether the kernel writes it.
 written = {
     cnet_signatures[i].name.decode(): tuple(
         cnet_signatures[i].arguments[j].kind == CNET_OUT for j in range(cnet_signatures[i].arrays))
     for i in range(CNET_KERNEL_COUNT)
 }
+# The number of arrays of each kernel, which are its first arguments.
+arrays = {name: len(each) for name, each in written.items()}
 # The fields of the C geometry of a convolution. The first of them are those of a window.
 conv2d_fields = tuple(
     cnet_conv2d_names[i].decode() for i in range(sizeof(cnet_conv2d) // sizeof(ptrdiff_t)))
@@ -390,16 +388,12 @@ cdef class Tape:
     cdef list kept
 
     def __cinit__(self, list calls, size_t arena_bytes):
-        """For each call its values, and for each of its arrays an offset in the arena, or -1.
-
-        Arrays without an offset keep their own memory.
-        """
+        """Each call with an offset in the arena for each array, or -1 if it keeps its memory."""
         cdef Py_ssize_t i
-        self.kept, self.threads = [], 0
         self.arena = empty((arena_bytes,), cnp.NPY_UINT8, 1)
         self.tape.kernels[<int>CNET_F32] = cnet_active_kernels(CNET_F32)
         self.tape.kernels[<int>CNET_F64] = cnet_active_kernels(CNET_F64)
-        self.calls, self.workspace = Memory(), Memory()
+        self.calls, self.workspace, self.kept, self.threads = Memory(), Memory(), [], 0
         self.calls.block = acquire(len(calls) * sizeof(cnet_recorded))
         self.tape.calls = <cnet_recorded *>self.calls.block.data
         self.tape.count = len(calls)
@@ -407,8 +401,7 @@ cdef class Tape:
             self.fill_call(self.tape.calls + i, calls[i][0], calls[i][1])
 
     cdef int fill_call(self, cnet_recorded *recorded, tuple values, tuple places) except -1:
-        cdef int typenum = dtype_of(values)
-        cdef Py_ssize_t i
+        cdef int i, typenum = dtype_of(values)
         fill(&recorded.call, typenum, values)
         recorded.dtype = CNET_F32 if typenum == cnp.NPY_FLOAT32 else CNET_F64
         if len(places) != cnet_signatures[recorded.call.kernel].arrays:
@@ -451,12 +444,8 @@ cdef class Tape:
             raise TypeError(f"{s.name.decode()} takes {next} numbers (got {len(values)})")
 
     def run(self, Py_ssize_t first, Py_ssize_t last):
-        """Make the calls from `first` up to `last`; return the number of the call that failed.
-
-        A call fails if it finds indices out of range; without one, the result is `last`.
-        """
+        """Make calls; return the number of the first with indices out of range, or else `last`."""
         cdef int threads = cnet_get_num_threads()
-        cdef Memory workspace
         cdef size_t bytes
         cdef ptrdiff_t reached
         if not 0 <= first <= last <= self.tape.count:
@@ -465,9 +454,9 @@ cdef class Tape:
             bytes = cnet_tape_prepare(&self.tape, threads)
             if bytes == CNET_UNSUITABLE:
                 raise Unsuitable("tape: a kernel cannot compute its call")
-            workspace = Memory()
-            workspace.block = acquire(bytes)
-            self.workspace, self.threads = workspace, threads
+            self.workspace, self.threads = Memory(), 0
+            self.workspace.block = acquire(bytes)
+            self.threads = threads
         with nogil:
             reached = cnet_tape_run(&self.tape, first, last, self.workspace.block.data)
         return reached

@@ -2,7 +2,7 @@
 
 A step can be replayed only if it makes the same calls with the same numbers each time, and reads
 the same memory from before the step. So a number that Python computes from a counter, or an array
-that NumPy makes anew in each step, is found even if it has little effect on the results.
+that NumPy makes in each step, is found even if it has little effect on the results.
 """
 
 from typing import Any, NamedTuple

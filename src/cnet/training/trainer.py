@@ -62,7 +62,7 @@ class Trainer:
     capture : bool or "auto", default "auto"
         Whether to record the forward and the backward pass, and replay them: see `cnet.capture`.
         "auto" does so where it is possible, and only without `accumulate`. Use False for a model
-        whose Python code depends on anything but shapes, for example on a counter of steps.
+        or a loss whose Python code depends on more than shapes, for example on a counter of calls.
 
     Attributes
     ----------
