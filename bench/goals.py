@@ -5,8 +5,10 @@ from typing import NamedTuple
 
 from cnet.bench.record import Record
 from figures import Records, fastest, figure, mean_ratio, ratio
+from work.architectures import ARCHITECTURES
 from work.convolutions import BACKWARD, COMMON, FORWARD, ODD, Shape
 
+SHAPES = len(COMMON) + len(ODD)
 PYTORCH, TUNED = "PyTorch", "tuned"
 ONE_BY_ONE = "cnet, op by op"
 
@@ -71,20 +73,12 @@ def _worst(suits: Callable[[Shape], bool]) -> Callable[[Records], float]:
     return measured
 
 
-def _is_common(shape: Shape) -> bool:
-    return shape in COMMON
-
-
 def _is_any(shape: Shape) -> bool:
     return True
 
 
 def _is_dense_3x3(shape: Shape) -> bool:
     return (shape.k, shape.stride, shape.groups) == (3, 1, 1) and min(shape.c, shape.o) >= 32
-
-
-def _is_odd_3x3(shape: Shape) -> bool:
-    return _is_dense_3x3(shape) and any(size % 2 for size in (shape.c, shape.o, shape.h, shape.w))
 
 
 def _worst_against(suite: str, peer: str) -> Callable[[Records], float]:
@@ -109,9 +103,20 @@ def _two_threads_over_one(records: Records) -> float:
     return figure(one, "cnet") / figure(two, "cnet")
 
 
-def _memory(records: Records) -> float:
-    case = records.case("memory", "cifar 128")
-    return 1 / ratio(case, fastest(case, PYTORCH))
+def _network(name: str) -> Callable[[Records], float]:
+    def measured(records: Records) -> float:
+        case = records.case("networks", name, part="training")
+        return ratio(case, fastest(case, PYTORCH))
+
+    return measured
+
+
+def _memory(name: str) -> Callable[[Records], float]:
+    def measured(records: Records) -> float:
+        case = records.case("memory", name)
+        return 1 / ratio(case, fastest(case, PYTORCH))
+
+    return measured
 
 
 def _busy(records: Records) -> float:
@@ -128,23 +133,26 @@ _INFERENCE = "inference, reference CNN, against ONNX Runtime"
 _DENSE = "3x3 convolutions of 32 channels and more"
 
 GOALS = (
-    Goal("training, reference CNN, batch 256, against PyTorch", 3.2, _step("reference 256")),
-    Goal("training, reference CNN, batch 32, against PyTorch", 3.4, _step("reference 32")),
+    Goal("training, reference CNN, batch 256, against PyTorch", 3.6, _step("reference 256")),
+    Goal("training, reference CNN, batch 32, against PyTorch", 4.5, _step("reference 32")),
     Goal("training, reference CNN, batch 256, 1 thread, against PyTorch", 3.0,
          _step("reference 256", 1)),
     Goal("training, reference CNN, batch 256, against hand-written NumPy", 60, _against_loops),
     Goal("training, reference CNN, batch 256, op by op, against PyTorch", 1.8,
          _step("reference 256", ours=ONE_BY_ONE)),
     Goal("training, CIFAR CNN, against PyTorch as installed", 3.0, _step("cifar 128")),
-    Goal("training, CIFAR CNN, against PyTorch with its allocator tuned", 2.2, _tuned_step),
-    Goal(f"{_DENSE}, forward, mean", 2.3, _mean(FORWARD, _is_dense_3x3)),
-    Goal(f"{_DENSE}, backward, mean", 2.3, _mean(BACKWARD, _is_dense_3x3)),
-    Goal(f"{_DENSE}, the worst", 1.8, _worst(_is_dense_3x3)),
-    Goal(f"{_DENSE}, with odd sizes, the worst", 2.0, _worst(_is_odd_3x3)),
-    Goal("16 common convolutions, forward, mean", 1.5, _mean(FORWARD, _is_common)),
-    Goal("16 common convolutions, backward, mean", 2.0, _mean(BACKWARD, _is_common)),
-    Goal("16 common convolutions, the worst", 1.0, _worst(_is_common)),
-    Goal("any convolution here, the worst", 1 / 1.3, _worst(_is_any)),
+    Goal("training, CIFAR CNN, against PyTorch with its allocator tuned", 2.3, _tuned_step),
+    *(
+        Goal(f"training, {each.title}, against PyTorch", 1.5 if name == "mobilenet_v2" else 2.0,
+             _network(name))
+        for name, each in ARCHITECTURES.items()
+    ),
+    Goal(f"{_DENSE}, forward, mean", 2.5, _mean(FORWARD, _is_dense_3x3)),
+    Goal(f"{_DENSE}, backward, mean", 2.5, _mean(BACKWARD, _is_dense_3x3)),
+    Goal(f"{_DENSE}, the worst", 2.0, _worst(_is_dense_3x3)),
+    Goal(f"{SHAPES} convolutions, forward, mean", 1.7, _mean(FORWARD, _is_any)),
+    Goal(f"{SHAPES} convolutions, backward, mean", 2.1, _mean(BACKWARD, _is_any)),
+    Goal(f"{SHAPES} convolutions, the worst", 1.0, _worst(_is_any)),
     Goal("float64 convolutions against NumPy best, the worst", 1.0,
          _worst_against("float64", "NumPy best")),
     Goal("ReLU, pooling, im2col, col2im: fraction of the bandwidth, the worst", 0.7, _bandwidth),
@@ -156,7 +164,13 @@ GOALS = (
          _worst_against("products", "NumPy best")),
     Goal("training, reference CNN, batch 256, speed-up by a second thread", 1.8,
          _two_threads_over_one),
-    Goal("training, CIFAR CNN, peak memory divided by PyTorch's", 0.6, _memory, at_most=True),
+    Goal("training, CIFAR CNN, peak memory divided by PyTorch's", 0.6, _memory("cifar 128"),
+         at_most=True),
+    *(
+        Goal(f"training, {ARCHITECTURES[name].title}, peak memory divided by PyTorch's", 0.6,
+             _memory(name), at_most=True)
+        for name in ("resnet20", "resnet18", "mobilenet_v2")
+    ),
     Goal("training, reference CNN, time beside a busy process / time of 1 thread alone", 1.6,
          _busy, at_most=True),
     Goal("drop-in `node`, training step", 45, _dropin("node")),

@@ -14,10 +14,11 @@ from pkgutil import resolve_name
 
 from cnet.bench import cli, measure
 from cnet.bench.cases import BATCH
-from work.networks import STEP_CASES
+from work import architectures, networks
 
 STATUS, CLEAR_REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 KILOBYTE = 1024
+CASES = networks.STEP_CASES | architectures.STEP_CASES
 STEPS = 3
 """Several, because a library may take more memory in the second step than in the first."""
 
@@ -66,11 +67,11 @@ def take(sides: Iterable[str], case: str, threads: int, rounds: int) -> dict[str
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("side", nargs="?", default="peers.ours", help="module[:object]")
-    parser.add_argument("--case", choices=STEP_CASES, default=f"reference {BATCH}")
+    parser.add_argument("--case", choices=CASES, default=f"reference {BATCH}")
     parser.add_argument("--batch", type=cli.positive, help="overrides the batch of the case")
     args = parser.parse_args()
 
-    case = STEP_CASES[args.case]
+    case = CASES[args.case]
     batch = args.batch or case.batch
     step = case.bind(resolve_name(args.side), batch)
     megabytes = peak_growth(lambda: [step() for _ in range(STEPS)]) / 1e6

@@ -50,6 +50,7 @@ fastest other side divided by cnet's.
 HEADINGS = {
     "training": "Training steps: forward, cross-entropy, backward, Adam",
     "inference": "Inference of the reference CNN",
+    "networks": "Known architectures",
     "convolutions": "Convolutions, float32",
     "float64": "Convolutions, float64",
     "products": "Matrix products",

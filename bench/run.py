@@ -13,12 +13,12 @@ from busy import busy_processes
 from cnet.bench import cli, record, table
 from cnet.bench.record import Record
 from suites import Part, suites
-from work.networks import STEP_CASES
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 PEERS = "torch", "onnxruntime"
 MEMORY_ROUNDS, MEMORY_THREADS = 3, 2
+MEMORY_CASES = "cifar 128", "resnet20", "resnet18", "mobilenet_v2"
 
 
 def timings(part: Part, threads: int, rounds: int) -> Record:
@@ -34,23 +34,24 @@ def timings(part: Part, threads: int, rounds: int) -> Record:
 
 
 def peak_memory(rounds: int) -> Record:
-    """Measure the peak memory of training steps of the CIFAR CNN."""
-    (part, *_) = suites()["training"]
-    name = "cifar 128"
-    case = STEP_CASES[name]
+    """Measure the peak memory of training steps."""
+    (part, *_) = suites()["networks"]
     sides = {
         side: contender.target
         for side, contender in part.comparison.sides.items()
         if not contender.environment
     }
-    runs = memory.take(sides.values(), name, MEMORY_THREADS, rounds)
-    figures = {side: record.summary(runs[target]) for side, target in sides.items()}
-    for side, figure in figures.items():
-        print(f"{side}: {figure['median']:.1f} MB")
+    rows = []
+    for name in MEMORY_CASES:
+        case = memory.CASES[name]
+        runs = memory.take(sides.values(), name, MEMORY_THREADS, rounds)
+        figures = {side: record.summary(runs[target]) for side, target in sides.items()}
+        for side, figure in figures.items():
+            print(f"{case.title}, {side}: {figure['median']:.1f} MB")
+        rows.append({"name": name, "title": case.title, "batch": case.batch, "timings": figures})
     print()
-    row = {"name": name, "title": case.title, "batch": case.batch, "timings": figures}
     taken = record.circumstances(MEMORY_THREADS) | {"threads": MEMORY_THREADS, "rounds": rounds}
-    taken |= {"unit": "MB", "sides": list(sides), "cases": [row]}
+    taken |= {"unit": "MB", "sides": list(sides), "cases": rows}
     return {"part": "memory", "versions": _versions()} | taken
 
 

@@ -74,6 +74,7 @@ def suites() -> dict[str, tuple[Part, ...]]:
     """The suites by name, which is also the name of the record's file."""
     ours = {"cnet": Contender("peers.ours")}
     plan = {"cnet plan": Contender("peers.ours:plan")}
+    library = {"cnet": Contender("peers.ours:library")}
     one_by_one = {"cnet, op by op": Contender("peers.ours:one_by_one")}
     blas = {"NumPy best": Contender("peers.blas")}
     layouts = _pytorch("nchw", "channels_last")
@@ -113,10 +114,15 @@ def suites() -> dict[str, tuple[Part, ...]]:
         ),
         "float64": (part("float64", doubles, ours, numpy_best, _pytorch("nchw")),),
         "products": (part("products", "products:CASES", ours, blas),),
-        "operations": (
-            part("operations", "operations:CASES", {"cnet": Contender("peers.ours:library")},
-                 _pytorch("library"), threads=(1,)),
+        "networks": (
+            part("training", "architectures:STEP_CASES", ours, layouts, tuned, threads=(1,)),
+            part("training", "architectures:STEP_CASES", ours, layouts, tuned, compiled,
+                 threads=(2,)),
         ),
+        "operations": tuple([
+            part(name, f"{name}:CASES", library, _pytorch("library"), threads=(1,))
+            for name in ("operations", "moving")
+        ]),
         "memory_bound": (
             part("memory_bound", "memory_bound:CASES", ours, _pytorch("nchw"),
                  _pytorch("nchw", tuned=True)),

@@ -8,6 +8,7 @@ import plot
 from cnet.bench.record import Record
 from cnet.bench.table import TIMES, three_digits
 from figures import MISSING, Records, fastest, figure, first, mean_ratio, ratio
+from work.architectures import ARCHITECTURES
 from work.convolutions import BACKWARD, COMMON, FORWARD, ODD
 
 ABSENT = "\N{EN DASH}"
@@ -50,6 +51,10 @@ LINES = (
     Line("training, reference CNN, batch 32", "training", "reference 32"),
     Line("training, reference CNN, batch 256, NumPy", "numpy", "training_step"),
     Line("training, CIFAR CNN, batch 128", "training", "cifar 128"),
+    *(
+        Line(f"training, {each.title}, batch {each.batch}", "networks", name)
+        for name, each in ARCHITECTURES.items()
+    ),
     Line("inference, reference CNN, batch 256", "inference", "reference 256"),
     Line("inference, reference CNN, batch 32", "inference", "reference 32"),
     Line("inference, reference CNN, batch 1", "inference", "reference 1"),

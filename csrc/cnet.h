@@ -1,5 +1,6 @@
 /* The interface of the C library to the boundary: geometries, the call that a kernel receives,
- * instruction sets, plans, threads and memory. kernels.h lists the kernels and their arguments.
+ * instruction sets, plans, tapes, threads and memory. kernels.h lists the kernels and their
+ * arguments.
  *
  * Rules for every kernel; its head gives the exceptions:
  *   - arrays are C-contiguous unless strides are passed, aligned to their element only, and do not
@@ -13,7 +14,9 @@
 #define CNET_H
 
 #include "kernels.h"
+#include "kernels/elementwise/combinations.h"
 #include "kernels/elementwise/operations.h"
+#include "kernels/reduce/reductions.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -61,6 +64,15 @@ typedef struct {
 typedef struct {
     ptrdiff_t n, size, outputs, inner;
 } cnet_resample;
+/* n arrays of `size` cells along an axis, each a run of `inner` elements, and `count` positions. */
+typedef struct {
+    ptrdiff_t n, size, count, inner;
+} cnet_cells;
+/* n images (h, w) or volumes (d, h, w) of c channels, of which `samples` positions with `axes`
+ * coordinates are taken. */
+typedef struct {
+    ptrdiff_t n, c, d, h, w, samples, axes;
+} cnet_grid;
 
 /* The algorithms of a convolution. Besides one by name, a caller may ask for CNET_AUTO, the fastest
  * that suits the geometry, or CNET_EXACT, the fastest except Winograd, which rounds more. */
@@ -68,6 +80,7 @@ typedef enum {
     CNET_DEPTHWISE,
     CNET_WINOGRAD,
     CNET_POINTWISE,
+    CNET_CHANNELS,
     CNET_DIRECT,
     CNET_FOLD,
     CNET_PRODUCT,
@@ -80,6 +93,10 @@ typedef enum { CNET_FORWARD, CNET_DX, CNET_DW, CNET_PASSES } cnet_pass;
 /* The operations of the kernel `arithmetic`. */
 typedef enum { CNET_ADD, CNET_SUB, CNET_MUL, CNET_DIV } cnet_arithmetic;
 
+/* Which of equal maxima of a window get its gradient: all of them, all in equal shares, the last.
+ */
+typedef enum { CNET_TIES_ALL, CNET_TIES_SHARE, CNET_TIES_LAST } cnet_ties;
+
 /* Elementwise operations: operations.h. */
 #define CNET_ENUMERATOR(name, value, saved, gradient) CNET_OPERATION_##name,
 typedef enum { CNET_OPERATIONS(CNET_ENUMERATOR) CNET_OPERATION_COUNT } cnet_operation;
@@ -88,6 +105,22 @@ typedef struct {
     const char *name, *saved; /* saved: "x" or "y" */
 } cnet_operation_names;
 extern const cnet_operation_names cnet_operations[CNET_OPERATION_COUNT]; /* signatures.c */
+
+/* Elementwise functions of several operands: combinations.h. */
+#define CNET_ENUMERATOR(name, operands, value) CNET_COMBINATION_##name,
+typedef enum { CNET_COMBINATIONS(CNET_ENUMERATOR) CNET_COMBINATION_COUNT } cnet_combination;
+#undef CNET_ENUMERATOR
+typedef struct {
+    const char *name;
+    int operands;
+} cnet_combination_names;
+extern const cnet_combination_names cnet_combinations[CNET_COMBINATION_COUNT]; /* signatures.c */
+
+/* Reductions: reductions.h. */
+#define CNET_ENUMERATOR(name, start, step, join) CNET_REDUCTION_##name,
+typedef enum { CNET_REDUCTIONS(CNET_ENUMERATOR) CNET_REDUCTION_COUNT } cnet_reduction;
+#undef CNET_ENUMERATOR
+extern const char *const cnet_reductions[CNET_REDUCTION_COUNT]; /* signatures.c */
 
 /* ---- Calls ---------------------------------------------------------------------------------
  * The kernels, and their arguments in two views: as structures, and as slots of 8 bytes in the same
@@ -124,7 +157,7 @@ typedef union {
 typedef union {
     CNET_KERNELS(CNET_MEMBER)
 } cnet_arguments;
-enum { CNET_MAX_SLOTS = sizeof(cnet_arguments) / sizeof(cnet_slot), CNET_MAX_ARRAYS = 8 };
+enum { CNET_MAX_SLOTS = sizeof(cnet_arguments) / sizeof(cnet_slot), CNET_MAX_ARRAYS = 12 };
 
 /* One call of a kernel. Kernels read their arguments by name, as in call->relu_pool.x; the boundary
  * and plans write them as slots. */
@@ -214,6 +247,24 @@ size_t cnet_plan_memory(const cnet_plan *plan, ptrdiff_t images, int threads);
 void cnet_plan_run(const cnet_plan *plan, ptrdiff_t images, const void *x, void *y, int threads,
                    char *memory, double *seconds);
 
+/* ---- Tapes (tape.c) ------------------------------------------------------------------------
+ * A recorded step: calls in order, whose pointers are those of the step. */
+typedef struct {
+    cnet_call call;
+    cnet_dtype dtype;
+} cnet_recorded;
+typedef struct {
+    const cnet_implementation *kernels[CNET_DTYPES];
+    cnet_recorded *calls;
+    ptrdiff_t count;
+} cnet_tape;
+/* Makes the choices of all calls for runs with `threads` threads. Returns the bytes of workspace
+ * that they need, or CNET_UNSUITABLE. */
+size_t cnet_tape_prepare(cnet_tape *tape, int threads);
+/* Makes the calls from `first` up to `last`, which is excluded. Stops after a call that finds
+ * indices out of range and returns its number; otherwise returns `last`. */
+ptrdiff_t cnet_tape_run(const cnet_tape *tape, ptrdiff_t first, ptrdiff_t last, char *workspace);
+
 /* ---- Threads (threads.c) -------------------------------------------------------------------
  * One pool for the whole process. cnet_parallel calls a task once for every chunk in [0, chunks),
  * on up to `threads` threads including the caller, and returns when all chunks are done. Concurrent
@@ -224,6 +275,14 @@ void cnet_plan_run(const cnet_plan *plan, ptrdiff_t images, const void *x, void 
 typedef void cnet_task(const void *job, ptrdiff_t chunk, int slot);
 void cnet_parallel(cnet_task *task, const void *job, ptrdiff_t chunks, int threads);
 
+/* Records the regions of the calling thread until cnet_stop_recording. Meanwhile this thread runs
+ * all chunks of a region itself, in order, and appends to `log`: the time at which the region
+ * begins, `threads`, `chunks`, the time of each chunk, and the time at which the region ends, in
+ * nanoseconds. Regions that do not fit are left out. */
+void cnet_record_regions(int64_t *log, ptrdiff_t capacity);
+/* Returns the number of values that the whole log has; more than `capacity` if some are missing. */
+ptrdiff_t cnet_stop_recording(void);
+
 #define CNET_MAX_THREADS 256
 int cnet_get_num_threads(void);
 /* `threads` must be in [1, CNET_MAX_THREADS]. */
@@ -231,10 +290,9 @@ void cnet_set_num_threads(int threads);
 
 /* ---- Memory (memory.c) ---------------------------------------------------------------------
  * Blocks aligned to CNET_ALIGNMENT, for results and workspaces. Released blocks are cached for
- * reuse: at most CNET_CACHE_BLOCKS blocks and CNET_CACHE_BYTES in total. Safe to call from any
- * thread. */
-#define CNET_CACHE_BLOCKS 64
-#define CNET_CACHE_BYTES ((size_t)256 << 20)
+ * reuse: free blocks and blocks in use together have at most 5/4 of the bytes that were in use at
+ * the same time recently, plus CNET_SPARE_BYTES. Safe to call from any thread. */
+#define CNET_SPARE_BYTES ((size_t)64 << 20)
 typedef struct {
     char *data;
     size_t bytes;

@@ -8,7 +8,8 @@
  * Arguments come in this order:
  *     IN(type, name)        an array that is read, or NULL
  *     OUT(type, name)       an array that is written or updated, or NULL. Types: real is the dtype
- *                           of the call, void is any
+ *                           of the call, void is any,
+ *                           others are those of C
  *     GEOMETRY(type, name)  a structure of sizes, cnet_<type>
  *     COUNT(name)           the elements of the first array; the boundary fills it in
  *     INTEGER(name)         a ptrdiff_t; options that are on or off are 1 or 0
@@ -75,15 +76,60 @@
     IN(real, grad_output)                                                                          \
     OUT(real, dx) GEOMETRY(window2d, g) INTEGER(count_include_pad) INTEGER(divisor_override)
 
+#define CNET_max_pool2d_nhwc(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                            \
+    IN(real, x) OUT(real, y) OUT(int32_t, indices) GEOMETRY(window2d, g)
+#define CNET_max_pool2d_nhwc_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                   \
+    IN(real, grad_output) IN(int32_t, indices) OUT(real, dx) GEOMETRY(window2d, g)
+#define CNET_avg_pool2d_nhwc(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                            \
+    IN(real, x)                                                                                    \
+    OUT(real, y) GEOMETRY(window2d, g) INTEGER(count_include_pad) INTEGER(divisor_override)
+#define CNET_avg_pool2d_nhwc_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                   \
+    IN(real, grad_output)                                                                          \
+    OUT(real, dx) GEOMETRY(window2d, g) INTEGER(count_include_pad) INTEGER(divisor_override)
+
+#define CNET_max_pool2d_ties_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                   \
+    IN(real, grad_output)                                                                          \
+    IN(real, x) IN(real, y) OUT(real, dx) GEOMETRY(window2d, g) INTEGER(ties)
+
+/* ---- layout ---- */
+#define CNET_transpose(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                  \
+    IN(real, x) OUT(real, y) GEOMETRY(norm, g)
+
 /* ---- resample ---- */
 #define CNET_resample(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                   \
     IN(real, x)                                                                                    \
     IN(int64_t, starts)                                                                            \
     IN(int32_t, cells) IN(real, weights) OUT(real, y) GEOMETRY(resample, g) INTEGER(terms)
 
+/* ---- indexing ---- */
+#define CNET_gather(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                     \
+    IN(real, x) IN(int64_t, index) OUT(real, y) GEOMETRY(cells, g) INTEGER(shared)
+#define CNET_scatter(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                    \
+    IN(real, src)                                                                                  \
+    IN(int64_t, index) OUT(real, y) GEOMETRY(cells, g) INTEGER(operation) INTEGER(shared)
+
+/* ---- sampling ---- */
+#define CNET_grid_sample(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                \
+    IN(real, x)                                                                                    \
+    IN(real, grid)                                                                                 \
+    OUT(real, y) GEOMETRY(grid, g) INTEGER(mode) INTEGER(padding) INTEGER(align_corners)
+#define CNET_grid_sample_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                       \
+    IN(real, grad_output)                                                                          \
+    IN(real, x)                                                                                    \
+    IN(real, grid)                                                                                 \
+    OUT(real, dx) OUT(real, dgrid)                                                                 \
+        GEOMETRY(grid, g) INTEGER(mode) INTEGER(padding) INTEGER(align_corners)
+
+/* ---- random ---- */
+#define CNET_multinomial(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                \
+    IN(real, weights)                                                                              \
+    IN(double, draws) OUT(int64_t, indices) GEOMETRY(rows, g) INTEGER(samples)
+
 /* ---- gemm ---- */
 #define CNET_gemm(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                       \
     IN(real, a) IN(real, b) IN(real, bias) OUT(real, y) GEOMETRY(gemm, g) INTEGER(relu)
+#define CNET_column_sums(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                \
+    IN(real, x) OUT(real, y) GEOMETRY(rows, g)
 #define CNET_prepare_linear(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                             \
     IN(real, weight) IN(real, bias) GEOMETRY(linear, g)
 #define CNET_prepared_linear(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                            \
@@ -95,6 +141,11 @@
 #define CNET_elementwise_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                       \
     IN(real, grad_output)                                                                          \
     IN(real, saved) OUT(real, dx) COUNT(count) INTEGER(operation) NUMBER(a) NUMBER(b)
+#define CNET_combine(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                    \
+    IN(real, a)                                                                                    \
+    IN(real, b)                                                                                    \
+    IN(real, c)                                                                                    \
+    IN(real, d) OUT(real, y) GEOMETRY(norm, g) INTEGER(operation) INTEGER(axes)
 #define CNET_add(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                        \
     IN(real, a) IN(real, b) OUT(real, y) COUNT(count)
 #define CNET_arithmetic(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                 \
@@ -105,19 +156,39 @@
 #define CNET_softmax(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                    \
     IN(real, x) OUT(real, y) GEOMETRY(rows, g) INTEGER(logarithm)
 
+/* ---- reduce ---- */
+#define CNET_reduce(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                     \
+    IN(real, x) OUT(double, y) GEOMETRY(norm, g) INTEGER(operation)
+#define CNET_accumulate(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                 \
+    IN(real, x) OUT(real, y) GEOMETRY(norm, g) INTEGER(product) INTEGER(reversed)
+
 /* ---- norm ---- */
 #define CNET_batch_norm_stats(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                           \
-    IN(real, x) OUT(real, mean) OUT(real, var) GEOMETRY(norm, g)
+    IN(real, x)                                                                                    \
+    OUT(real, mean)                                                                                \
+    OUT(real, var)                                                                                 \
+    OUT(real, running_mean) OUT(real, running_var) GEOMETRY(norm, g) NUMBER(momentum)
 #define CNET_batch_norm(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                 \
     IN(real, x)                                                                                    \
     IN(real, mean)                                                                                 \
-    IN(real, var) IN(real, weight) IN(real, bias) OUT(real, y) GEOMETRY(norm, g) NUMBER(eps)
+    IN(real, var)                                                                                  \
+    IN(real, weight)                                                                               \
+    IN(real, bias)                                                                                 \
+    IN(real, residual)                                                                             \
+    OUT(real, y) GEOMETRY(norm, g) NUMBER(eps) INTEGER(activation) NUMBER(a) NUMBER(b)
 #define CNET_batch_norm_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                        \
     IN(real, grad_output)                                                                          \
     IN(real, x)                                                                                    \
     IN(real, mean)                                                                                 \
-    IN(real, var) IN(real, weight) OUT(real, dx) OUT(real, dweight) OUT(real, dbias)               \
-        GEOMETRY(norm, g) NUMBER(eps) INTEGER(from_batch)
+    IN(real, var)                                                                                  \
+    IN(real, weight)                                                                               \
+    IN(real, bias)                                                                                 \
+    IN(real, y)                                                                                    \
+    OUT(real, dx)                                                                                  \
+    OUT(real, dweight)                                                                             \
+    OUT(real, dbias)                                                                               \
+    OUT(real, dresidual)                                                                           \
+    GEOMETRY(norm, g) NUMBER(eps) INTEGER(from_batch) INTEGER(activation) NUMBER(a) NUMBER(b)
 #define CNET_group_norm(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                 \
     IN(real, x)                                                                                    \
     IN(real, mean)                                                                                 \
@@ -143,6 +214,13 @@
     IN(int64_t, target)                                                                            \
     IN(real, logsumexp) IN(real, weight) OUT(real, dlogits) GEOMETRY(rows, g)                      \
         NUMBER(label_smoothing) INTEGER(ignore_index)
+#define CNET_reduce_losses(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                              \
+    IN(real, losses)                                                                               \
+    IN(int64_t, target)                                                                            \
+    IN(real, weight)                                                                               \
+    OUT(real, loss) OUT(real, divisor) GEOMETRY(rows, g) INTEGER(mean) INTEGER(ignore_index)
+#define CNET_reduce_losses_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                     \
+    IN(real, grad_loss) IN(real, divisor) OUT(real, grad_losses) GEOMETRY(rows, g)
 
 /* ---- optim ---- */
 #define CNET_sgd_step(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                   \
@@ -180,17 +258,32 @@
     KERNEL(max_pool2d_backward, NO_WORKSPACE)                                                      \
     KERNEL(avg_pool2d, NO_WORKSPACE)                                                               \
     KERNEL(avg_pool2d_backward, NO_WORKSPACE)                                                      \
+    KERNEL(max_pool2d_nhwc, NO_WORKSPACE)                                                          \
+    KERNEL(max_pool2d_nhwc_backward, NO_WORKSPACE)                                                 \
+    KERNEL(avg_pool2d_nhwc, NO_WORKSPACE)                                                          \
+    KERNEL(avg_pool2d_nhwc_backward, NO_WORKSPACE)                                                 \
+    KERNEL(max_pool2d_ties_backward, NO_WORKSPACE)                                                 \
+    KERNEL(transpose, NO_WORKSPACE)                                                                \
     KERNEL(resample, NO_WORKSPACE)                                                                 \
+    KERNEL(gather, NO_WORKSPACE)                                                                   \
+    KERNEL(scatter, NO_WORKSPACE)                                                                  \
+    KERNEL(grid_sample, NO_WORKSPACE)                                                              \
+    KERNEL(grid_sample_backward, NO_WORKSPACE)                                                     \
+    KERNEL(multinomial, WORKSPACE)                                                                 \
     KERNEL(gemm, WORKSPACE)                                                                        \
+    KERNEL(column_sums, NO_WORKSPACE)                                                              \
     KERNEL(prepare_linear, WORKSPACE)                                                              \
     KERNEL(prepared_linear, NO_WORKSPACE)                                                          \
     KERNEL(elementwise, NO_WORKSPACE)                                                              \
     KERNEL(elementwise_backward, NO_WORKSPACE)                                                     \
+    KERNEL(combine, NO_WORKSPACE)                                                                  \
     KERNEL(add, NO_WORKSPACE)                                                                      \
     KERNEL(copy, NO_WORKSPACE)                                                                     \
     KERNEL(arithmetic, NO_WORKSPACE)                                                               \
     KERNEL(strided_copy, NO_WORKSPACE)                                                             \
     KERNEL(softmax, NO_WORKSPACE)                                                                  \
+    KERNEL(reduce, WORKSPACE)                                                                      \
+    KERNEL(accumulate, NO_WORKSPACE)                                                               \
     KERNEL(batch_norm_stats, NO_WORKSPACE)                                                         \
     KERNEL(batch_norm, NO_WORKSPACE)                                                               \
     KERNEL(batch_norm_backward, NO_WORKSPACE)                                                      \
@@ -198,6 +291,8 @@
     KERNEL(group_norm_backward, NO_WORKSPACE)                                                      \
     KERNEL(cross_entropy, NO_WORKSPACE)                                                            \
     KERNEL(cross_entropy_backward, NO_WORKSPACE)                                                   \
+    KERNEL(reduce_losses, NO_WORKSPACE)                                                            \
+    KERNEL(reduce_losses_backward, NO_WORKSPACE)                                                   \
     KERNEL(sgd_step, NO_WORKSPACE)                                                                 \
     KERNEL(adam_step, NO_WORKSPACE)
 

@@ -34,7 +34,10 @@ FAMILIES = {
 MODULES = {
     "optim": ("Optimizers", ["cnet.optim", "cnet.optim.lr_scheduler", "cnet.optim.swa_utils"]),
     "data": ("Data", ["cnet.utils.data", "cnet.datasets", "cnet.transforms"]),
-    "training": ("Training", ["cnet.training", "cnet.metrics", "cnet.plots", "cnet.models"]),
+    "training": (
+        "Training",
+        ["cnet.training", "cnet.recording", "cnet.metrics", "cnet.plots", "cnet.models"],
+    ),
     "arrays": ("Functions of arrays", ["cnet.kernels", "cnet.dropin.kernels"]),
 }
 """Pages with a section for each module."""

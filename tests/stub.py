@@ -25,11 +25,13 @@ from .devices import Place
 from .layouts import memory_format
 from .operations._options import Size
 from .operations.division import Rounding
+from .operations.exponents import MantissaAndExponent
 from .operations.extrema import MinAndMax, ValuesAndIndices
 from .operations.norms import Order
 from .operations.reductions import DType
 from .operations.sampling import Generator
 from .operations.splitting import Parts
+from .operations.statistics import Histogram
 from .tensor import Axis, Number, Operand, Tensor, TensorLike
 
 class Methods:
@@ -50,12 +52,19 @@ def _definition(call):
     return _Qualified().visit(ast.parse(source).body[0])
 
 
+def _without_out(call) -> bool:
+    """Whether a function is not the one that handles `out`."""
+    return "out" not in inspect.signature(call, follow_wrapped=False).parameters
+
+
 def _constant(default: ast.expr | None) -> ast.expr | None:
     """A default value, or an ellipsis in place of a name."""
     return ast.Constant(...) if isinstance(default, ast.Name) else default
 
 
 def _method(name: str, call, returns: str | None = None) -> str:
+    if "out" in inspect.signature(call, follow_wrapped=False).parameters:
+        call = inspect.unwrap(call, stop=_without_out)
     node = _definition(call)
     arguments = node.args
     returns = returns or ast.unparse(node.returns)

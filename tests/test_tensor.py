@@ -258,8 +258,8 @@ def test_arrays_and_tensors_mix_on_both_sides():
 
 def test_other_ufuncs_are_refused_rather_than_detached():
     x = tensor([1.0, 2.0], requires_grad=True)
-    with pytest.raises(TypeError, match="nextafter"):
-        np.nextafter(x, x)
+    with pytest.raises(TypeError, match="spacing"):
+        np.spacing(x)
     with pytest.raises(TypeError, match="add"):
         np.add.reduce(x)
     array = np.zeros(2)

@@ -119,3 +119,31 @@ def test_workers_may_run_anywhere_again() -> None:
     while _where_threads_may_run() != anywhere and time.monotonic() < end:
         time.sleep(0.01)
     assert _where_threads_may_run() == anywhere
+
+
+def test_recorded_regions_compute_the_same_on_one_thread() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((8, 16, 20, 20), np.float32)
+    weight = rng.standard_normal((32, 16, 3, 3), np.float32)
+    expected = kernels.conv2d(x, weight, padding=1)
+    results: list[Any] = []
+    with runtime.use_threads(8):
+        regions = runtime.record_regions(
+            lambda: results.append(kernels.conv2d(x, weight, padding=1))
+        )
+    assert_exact(results[0], expected)
+    assert regions
+    for region in regions:
+        assert region.threads == 8
+        assert region.chunks
+        assert sum(region.chunks) == region.end - region.begin
+    assert runtime.record_regions(lambda: None) == []
+
+
+def test_records_that_do_not_fit() -> None:
+    x = np.ones(1 << 18, np.float32)
+    with runtime.use_threads(8):
+        (region,) = runtime.record_regions(lambda: kernels.relu(x))
+        needed = 4 + len(region.chunks)
+        with pytest.raises(MemoryError, match=f"at least {2 * needed} .got {2 * needed - 1}"):
+            runtime.record_regions(lambda: (kernels.relu(x), kernels.relu(x)), 2 * needed - 1)

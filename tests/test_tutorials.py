@@ -10,7 +10,9 @@ import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = sorted(
-    [*DOCS.glob("tutorials/*.md"), *DOCS.glob("from-pytorch.md"), *DOCS.glob("training.md")]
+    page
+    for name in ("tutorials/*", "from-pytorch", "training", "capture")
+    for page in DOCS.glob(f"{name}.md")
 )
 
 

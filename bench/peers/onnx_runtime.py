@@ -1,13 +1,19 @@
-"""ONNX Runtime as a side: inference of the reference CNN."""
+"""ONNX Runtime as a side: inference. Other networks than the reference CNN come from PyTorch."""
 
+import io
 import os
+import warnings
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from cnet.bench.sides import Array
+from work.networks import reference_cnn
+
+Build = Callable[[Any], Any]
 
 THREADS = int(os.environ.get("OMP_NUM_THREADS", "1"))
 
@@ -42,10 +48,28 @@ def _graph(parameters: Sequence[Array]) -> bytes:
     return helper.make_model(graph, opset_imports=opsets, ir_version=9).SerializeToString()
 
 
-def predictor(parameters: Sequence[Array], example: Array) -> Callable[[Array], Array]:
+def _exported(parameters: Sequence[Array], example: Array, build: Build) -> bytes:
+    import torch
+
+    from peers import pytorch
+
+    model = build(torch.nn).eval()
+    pytorch.load(model, parameters)
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            model, (torch.from_numpy(example),), file, input_names=["x"], dynamo=False
+        )
+    return file.getvalue()
+
+
+def predictor(
+    parameters: Sequence[Array], example: Array, build: Build = reference_cnn
+) -> Callable[[Array], Array]:
+    is_reference = build is reference_cnn
+    model = _graph(parameters) if is_reference else _exported(parameters, example, build)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = THREADS
-    session = onnxruntime.InferenceSession(
-        _graph(parameters), options, providers=["CPUExecutionProvider"]
-    )
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     return lambda x: session.run(None, {"x": x})[0]

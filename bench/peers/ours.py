@@ -24,7 +24,7 @@ __all__ = [
     "max_pool2d", "max_pool2d_backward", "one_by_one", "plan", "predictor", "relu", "trainer",
 ]  # fmt: skip
 
-Build = Callable[[Any], nn.Sequential]
+Build = Callable[[Any], Any]
 Predictor = Callable[[Array], Array]
 
 matmul = kernels.matmul
@@ -36,16 +36,18 @@ def trainer(parameters: Sequence[Array], build: Build = reference_cnn) -> compil
     return compiled.Trainer(parameters, build(nn))
 
 
-def _model(parameters: Sequence[Array]) -> nn.Sequential:
-    model = reference_cnn(nn)
+def _model(parameters: Sequence[Array], build: Build) -> nn.Module:
+    model = build(nn)
     for tensor, values in zip(model.parameters(), parameters, strict=True):
         tensor.detach().numpy()[...] = values
     return model.eval()
 
 
-def predictor(parameters: Sequence[Array], example: Array) -> Predictor:
+def predictor(
+    parameters: Sequence[Array], example: Array, build: Build = reference_cnn
+) -> Predictor:
     """Inference with modules, without a graph."""
-    model = _model(parameters)
+    model = _model(parameters, build)
 
     def predict(x: Array) -> Array:
         with cnet.no_grad():
@@ -60,8 +62,10 @@ class Plan:
     asarray = staticmethod(np.ascontiguousarray)
 
     @staticmethod
-    def predictor(parameters: Sequence[Array], example: Array) -> Predictor:
-        return cnet.compile(_model(parameters), example)
+    def predictor(
+        parameters: Sequence[Array], example: Array, build: Build = reference_cnn
+    ) -> Predictor:
+        return cnet.compile(_model(parameters, build), example)
 
 
 class _Unfused(nn.Module):

@@ -16,7 +16,8 @@ aten = torch.ops.aten
 Build = Callable[[Any], nn.Module]
 
 
-def _load(model: nn.Module, parameters: Sequence[Array]) -> None:
+def load(model: nn.Module, parameters: Sequence[Array]) -> None:
+    """Copy the arrays into the parameters, in their order."""
     with torch.no_grad():
         for tensor, values in zip(model.parameters(), parameters, strict=True):
             tensor.copy_(torch.from_numpy(values))
@@ -100,14 +101,16 @@ class PyTorch:
         model, run = self._network(parameters, build)
         return Trainer(model, run)
 
-    def predictor(self, parameters: Sequence[Array], example: Tensor) -> Any:
-        model, run = self._network(parameters, reference_cnn)
+    def predictor(
+        self, parameters: Sequence[Array], example: Tensor, build: Build = reference_cnn
+    ) -> Any:
+        model, run = self._network(parameters, build)
         model.eval()
         return torch.inference_mode()(lambda x: run(x))
 
     def _network(self, parameters: Sequence[Array], build: Build) -> tuple[nn.Module, Any]:
         model = build(nn)
-        _load(model, parameters)
+        load(model, parameters)
         model.to(memory_format=self._memory_format)
         return model, torch.compile(model, dynamic=False) if self._compiled else model
 

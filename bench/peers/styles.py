@@ -1,7 +1,8 @@
 """The styles of `cnet.dropin` as sides: cnet's modules, and the originals.
 
 The originals of `node`, `layerwise`, `op`, `stateless` and `mlp` are documents in the folder
-`CNET_SEEDS`. Those of `cs231n` and `dlfs` are written here in NumPy, as in the usual solutions.
+`CNET_SEEDS`. Those of `cs231n` and `dlfs` are written here in NumPy, as in the usual solutions;
+those of courses and tutorials in `loops`.
 """
 
 import importlib.util
@@ -16,15 +17,31 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from cnet.dropin import cs231n, dlfs, layerwise, mlp, node, op, stateless
+from cnet.dropin import (
+    alescontrela,
+    coursera,
+    cs231n,
+    dlfs,
+    fau,
+    layerwise,
+    mlp,
+    mytorch,
+    node,
+    op,
+    stateless,
+    vzhou,
+)
+
+from . import loops
 
 SEEDS = Path(
     os.environ.get("CNET_SEEDS") or Path(__file__).parents[3] / "shared" / "seeds"
 ).resolve()
 
 ours = SimpleNamespace(
-    node=node, layerwise=layerwise, op=op, stateless=stateless, mlp=mlp, cs231n=cs231n, dlfs=dlfs
-)
+    node=node, layerwise=layerwise, op=op, stateless=stateless, mlp=mlp, cs231n=cs231n, dlfs=dlfs,
+    coursera=coursera, fau=fau, mytorch=mytorch, alescontrela=alescontrela, vzhou=vzhou,
+)  # fmt: skip
 
 
 def _document(number: int) -> Any:
@@ -178,6 +195,9 @@ class _Originals:
         max_pool_backward_fast=_pool_backward,
     )
     dlfs = SimpleNamespace(Convolution=_Convolution, Pooling=_Pooling)
+
+    coursera, fau, mytorch = loops.coursera, loops.fau, loops.mytorch
+    alescontrela, vzhou = loops.alescontrela, loops.vzhou
 
 
 originals = _Originals()

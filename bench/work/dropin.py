@@ -144,6 +144,57 @@ def _dlfs_step(side: Any, batch: int) -> Work:
     return step
 
 
+def _coursera_conv(side: Any, batch: int) -> Work:
+    m, rng = side.coursera, np.random.default_rng(0)
+    x, w = rng.normal(size=(batch, 14, 14, 8)), rng.normal(size=(3, 3, 8, 16))
+    b, param = np.zeros((1, 1, 1, 16)), {"stride": 1, "pad": 1}
+    grad = rng.normal(size=(batch, 14, 14, 16))
+    return lambda: m.conv_backward(grad, m.conv_forward(x, w, b, param)[1])
+
+
+def _coursera_pool(side: Any, batch: int) -> Work:
+    m, rng = side.coursera, np.random.default_rng(0)
+    x, grad = rng.normal(size=(batch, 14, 14, 16)), rng.normal(size=(batch, 7, 7, 16))
+    param = {"f": 2, "stride": 2}
+    return lambda: m.pool_backward(grad, m.pool_forward(x, param)[1])
+
+
+def _fau_conv(side: Any, batch: int) -> Work:
+    rng = np.random.default_rng(0)
+    np.random.seed(0)
+    conv, x = side.fau.Conv((1, 1), (3, 3, 3), 8), rng.normal(size=(batch, 3, 14, 14))
+    grad = rng.normal(size=(batch, 8, 14, 14))
+    return lambda: (conv.forward(x), conv.backward(grad))
+
+
+def _mytorch_conv(side: Any, batch: int) -> Work:
+    rng = np.random.default_rng(0)
+    np.random.seed(0)
+    conv, x = side.mytorch.Conv2d(3, 8, 5, 2), rng.normal(size=(batch, 3, 31, 31))
+    grad = rng.normal(size=(batch, 8, 14, 14))
+    return lambda: (conv.forward(x), conv.backward(grad))
+
+
+def _alescontrela_conv(side: Any, batch: int) -> Work:
+    m, rng = side.alescontrela, np.random.default_rng(0)
+    x, w, b = rng.normal(size=(1, 28, 28)), rng.normal(size=(8, 1, 5, 5)), np.zeros((8, 1))
+    grad = rng.normal(size=(8, 24, 24))
+    return lambda: (m.convolution(x, w, b), *m.convolutionBackward(grad, x, w, 1))
+
+
+def _vzhou_conv(side: Any, batch: int) -> Work:
+    rng = np.random.default_rng(0)
+    np.random.seed(0)
+    conv, x, grad = side.vzhou.Conv3x3(8), rng.random((28, 28)), rng.normal(size=(26, 26, 8))
+
+    def step() -> Any:
+        y = conv.forward(x)
+        conv.backprop(grad, 0.005)
+        return y, conv.filters.copy()
+
+    return step
+
+
 def _case(title: str, bind: Any, batch: int) -> Case:
     return Case(title, bind, batch)
 
@@ -165,7 +216,16 @@ OF_LIBRARIES = {
     "cs231n_conv": _case("cs231n: convolution, float64, forward + backward", _cs231n_conv, 100),
     "cs231n_pool": _case("cs231n: max pooling, float64, forward + backward", _cs231n_pool, 100),
     "dlfs": _case("dlfs: training step, batch 100", _dlfs_step, 100),
-}
+    "coursera_conv": _case("coursera: convolution, 2 images, forward + backward",
+                           _coursera_conv, 2),
+    "coursera_pool": _case("coursera: max pooling, 2 images, forward + backward",
+                           _coursera_pool, 2),
+    "fau": _case("fau: Conv, 8 images, forward + backward", _fau_conv, 8),
+    "mytorch": _case("mytorch: Conv2d, 8 images, forward + backward", _mytorch_conv, 8),
+    "alescontrela": _case("alescontrela: convolution of one image, forward + backward",
+                          _alescontrela_conv, 1),
+    "vzhou": _case("vzhou: Conv3x3, one image, forward + backprop", _vzhou_conv, 1),
+}  # fmt: skip
 """Compared with NumPy versions of the same layers: strided views, window loops, BLAS."""
 
 CASES = OF_DOCUMENTS | OF_LIBRARIES

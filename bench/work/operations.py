@@ -126,6 +126,49 @@ OTHERS: Table = {
 }
 """Functions without a derivative, and in place."""
 
+REDUCTIONS: Table = {
+    "sum": (lambda t, F, x: t.sum(x), MANY),
+    "sum, rows": (lambda t, F, x: t.sum(x, 1), MANY),
+    "sum, columns": (lambda t, F, x: t.sum(x, 0), MANY),
+    "sum, channels": (lambda t, F, x: t.sum(x, (0, 2)), CHANNELS),
+    "mean": (lambda t, F, x: t.mean(x), MANY),
+    "mean, rows": (lambda t, F, x: t.mean(x, 1), MANY),
+    "mean, columns": (lambda t, F, x: t.mean(x, 0), MANY),
+    "var": (lambda t, F, x: t.var(x, correction=0), MANY),
+    "var, rows": (lambda t, F, x: t.var(x, 1, correction=0), MANY),
+    "var, columns": (lambda t, F, x: t.var(x, 0, correction=0), MANY),
+    "std, rows": (lambda t, F, x: t.std(x, 1, correction=0), MANY),
+    "norm": (lambda t, F, x: t.norm(x), MANY),
+    "norm, rows": (lambda t, F, x: t.norm(x, dim=1), MANY),
+    "norm 1, rows": (lambda t, F, x: t.norm(x, 1, 1), MANY),
+    "norm, columns": (lambda t, F, x: t.norm(x, dim=0), MANY),
+    "prod, rows": (lambda t, F, x: t.prod(x, 1), MANY),
+    "prod, columns": (lambda t, F, x: t.prod(x, 0), MANY),
+    "logsumexp, rows": (lambda t, F, x: t.logsumexp(x, 1), MANY),
+    "logsumexp, columns": (lambda t, F, x: t.logsumexp(x, 0), MANY),
+    "max": (lambda t, F, x: t.max(x), MANY),
+    "max, rows": (lambda t, F, x: t.max(x, 1)[0], MANY),
+    "max, columns": (lambda t, F, x: t.max(x, 0)[0], MANY),
+    "amax, rows": (lambda t, F, x: t.amax(x, 1), MANY),
+    "amin, columns": (lambda t, F, x: t.amin(x, 0), MANY),
+    "median, rows": (lambda t, F, x: t.median(x, 1)[0], MANY),
+    "cumsum, rows": (lambda t, F, x: t.cumsum(x, 1), MANY),
+    "cumsum, columns": (lambda t, F, x: t.cumsum(x, 0), MANY),
+    "cumprod, rows": (lambda t, F, x: t.cumprod(x, 1), MANY),
+    "cumprod, columns": (lambda t, F, x: t.cumprod(x, 0), MANY),
+}
+"""Reductions and running sums of normally distributed numbers, with a derivative."""
+
+POSITIONS: Table = {
+    "argmax": (lambda t, F, x: t.argmax(x), MANY),
+    "argmax, rows": (lambda t, F, x: t.argmax(x, 1), MANY),
+    "argmin, columns": (lambda t, F, x: t.argmin(x, 0), MANY),
+    "any": (lambda t, F, x: t.any(x), MANY),
+    "all, rows": (lambda t, F, x: t.all(x, 1), MANY),
+    "any, columns": (lambda t, F, x: t.any(x, 0), MANY),
+}
+"""Reductions without a derivative."""
+
 
 def _bind(
     function: Function,
@@ -172,6 +215,7 @@ CASES = {
     title: case
     for table, backward, positive in (
         (SMOOTH, True, True), (ACTIVATIONS, True, False), (OTHERS, False, True),
+        (REDUCTIONS, True, False), (POSITIONS, False, False),
     )
     for name, entry in table.items()
     for title, case in _cases(name, entry, backward, positive)

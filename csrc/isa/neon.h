@@ -23,6 +23,6 @@
 #define ISA_HALF_PANELS 0          /* whether prepared filters have panels of half a vector */
 /* TILE(filters, vectors) of sums over taps. Of two tiles that waste the same, the later one is
  * used. */
-#define ISA_TAP_TILES(TILE) TILE(4, 6) TILE(5, 5) TILE(6, 4) TILE(7, 3) TILE(9, 3) TILE(8, 3)
+#define ISA_TAP_TILES(TILE) TILE(4, 6) TILE(5, 5) TILE(6, 4) TILE(7, 3) TILE(8, 3)
 
 #endif

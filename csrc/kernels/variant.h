@@ -25,8 +25,12 @@ typedef int32_t mask_t;
 #define REAL_EXP expf
 #define REAL_LOG logf
 #define REAL_SQRT sqrtf
-#define REAL_ERFC erfcf
 #define REAL_TANH tanhf
+#define REAL_FMA fmaf
+#define REAL_FMOD fmodf
+#define REAL_FLOOR floorf
+#define REAL_SIN sinf
+#define REAL_COS cosf
 #define REAL_INFINITY INFINITY
 #else
 typedef double real;
@@ -34,8 +38,12 @@ typedef int64_t mask_t;
 #define REAL_EXP exp
 #define REAL_LOG log
 #define REAL_SQRT sqrt
-#define REAL_ERFC erfc
 #define REAL_TANH tanh
+#define REAL_FMA fma
+#define REAL_FMOD fmod
+#define REAL_FLOOR floor
+#define REAL_SIN sin
+#define REAL_COS cos
 #define REAL_INFINITY ((double)INFINITY)
 #endif
 

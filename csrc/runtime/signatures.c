@@ -1,13 +1,15 @@
-/* The signatures of the kernels: the list in kernels.h as data, and the names of elementwise
- * operations. */
+/* The signatures of the kernels: the list in kernels.h as data, and the names of the elementwise
+ * operations and reductions. */
 #include "cnet.h"
 
 #define SLOTS(type) ((int)(sizeof(type) / sizeof(cnet_slot)))
 #define SIZE_OF_real CNET_REAL
 #define SIZE_OF_void CNET_ANY
+#define SIZE_OF_double 8
 #define SIZE_OF_uint8_t 1
 #define SIZE_OF_int32_t 4
 #define SIZE_OF_int64_t 8
+#define SIZE_OF_double 8
 
 #define IN(type, name) {#name, CNET_IN, 1, SIZE_OF_##type},
 #define OUT(type, name) {#name, CNET_OUT, 1, SIZE_OF_##type},
@@ -48,3 +50,10 @@ const cnet_signature cnet_signatures[CNET_KERNEL_COUNT] = {CNET_KERNELS(SIGNATUR
 
 #define NAMES(name, value, saved, gradient) {#name, #saved},
 const cnet_operation_names cnet_operations[CNET_OPERATION_COUNT] = {CNET_OPERATIONS(NAMES)};
+
+#define OPERANDS(name, operands, value) {#name, operands},
+const cnet_combination_names cnet_combinations[CNET_COMBINATION_COUNT] = {
+    CNET_COMBINATIONS(OPERANDS)};
+
+#define REDUCTION(name, start, step, join) #name,
+const char *const cnet_reductions[CNET_REDUCTION_COUNT] = {CNET_REDUCTIONS(REDUCTION)};

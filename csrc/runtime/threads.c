@@ -240,12 +240,56 @@ static void start_workers(int wanted) {
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
+typedef struct {
+    int64_t *log;
+    ptrdiff_t capacity, used;
+} recorder_t;
+
+static _Thread_local recorder_t recorder; /* it records if its log is not NULL */
+
+void cnet_record_regions(int64_t *log, ptrdiff_t capacity) {
+    recorder = (recorder_t){log, capacity, 0};
+}
+
+ptrdiff_t cnet_stop_recording(void) {
+    recorder.log = NULL;
+    return recorder.used;
+}
+
+/* Regions inside of the tasks are not recorded: they run on the thread of the task. */
+static void record_region(cnet_task *task, const void *argument, ptrdiff_t chunks, int threads) {
+    int64_t *const log = recorder.log;
+    int64_t *next = recorder.used + chunks + 4 <= recorder.capacity ? log + recorder.used : NULL;
+    recorder.log = NULL;
+    int64_t now = nanoseconds();
+    if (next) {
+        *next++ = now;
+        *next++ = threads;
+        *next++ = chunks;
+    }
+    for (ptrdiff_t chunk = 0; chunk < chunks; chunk++) {
+        const int64_t before = now;
+        task(argument, chunk, 0);
+        now = nanoseconds();
+        if (next)
+            *next++ = now - before;
+    }
+    if (next)
+        *next = now;
+    recorder.used += chunks + 4;
+    recorder.log = log;
+}
+
 static void run_here(cnet_task *task, const void *argument, ptrdiff_t chunks) {
     for (ptrdiff_t chunk = 0; chunk < chunks; chunk++)
         task(argument, chunk, 0);
 }
 
 void cnet_parallel(cnet_task *task, const void *argument, ptrdiff_t chunks, int threads) {
+    if (recorder.log) {
+        record_region(task, argument, chunks, threads);
+        return;
+    }
     if (threads > chunks)
         threads = (int)chunks;
     if (threads <= 1 || pthread_mutex_trylock(&pool.region)) {

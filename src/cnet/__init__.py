@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from . import cuda as cuda
     from . import datasets as datasets
     from . import func as func
+    from . import hub as hub
     from . import linalg as linalg
     from . import metrics as metrics
     from . import models as models
@@ -81,17 +82,21 @@ if TYPE_CHECKING:
     from .legacy import LongTensor as LongTensor
     from .legacy import ShortTensor as ShortTensor
     from .plan import compile as compile
+    from .recording import CaptureError as CaptureError
+    from .recording import capture as capture
 
 __version__ = "0.1.0"
 newaxis = None
 
 _LAZY_MODULES = {
-    "accelerator", "backends", "cuda", "datasets", "func", "linalg", "metrics", "models", "plots",
-    "training", "transforms", "utils", "version",
+    "accelerator", "backends", "cuda", "datasets", "func", "hub", "linalg", "metrics", "models",
+    "plots", "training", "transforms", "utils", "version",
 }  # fmt: skip
 _LAZY = {
     "CheckpointError": "checkpoint",
     "Generator": "generator",
+    "capture": "recording",
+    "CaptureError": "recording",
     "compile": "plan",
     "default_generator": "generator",
     "load": "checkpoint",

@@ -1,13 +1,15 @@
-"""Functions that all commands use: arguments, messages and data sets."""
+"""Functions that all commands use: arguments, messages, networks and data sets."""
 
 import argparse
 import math
 import os
+import re
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .nn import Module
     from .utils.data import ArrayDataset
 
 
@@ -67,6 +69,15 @@ def _number(text: str) -> float:
         raise argparse.ArgumentTypeError(f"must be a number (got {text!r})") from None
 
 
+def image_shape(text: str) -> tuple[int, int, int]:
+    """The type of an argument such as 3x224x224: channels, height and width of an image."""
+    found = re.fullmatch(r"(\d+)x(\d+)x(\d+)", text)
+    channels, height, width = map(int, found.groups()) if found else (0, 0, 0)
+    if 0 in (channels, height, width):
+        raise argparse.ArgumentTypeError(f"must have the form 3x224x224 (got {text!r})")
+    return channels, height, width
+
+
 def use_threads(threads: int | None) -> None:
     """Set the number of threads, if it is given."""
     from .runtime import set_num_threads
@@ -76,6 +87,37 @@ def use_threads(threads: int | None) -> None:
             set_num_threads(threads)
         except ValueError as error:
             raise UsageError(error) from None
+
+
+AUXILIARY = ("googlenet", "inception_v3")
+"""Models with further outputs for the training, which the command does without."""
+
+
+def network(
+    name: str, shape: tuple[int, int, int] | None, classes: int | None
+) -> "tuple[Module, tuple[int, int, int]]":
+    """A model of `cnet.models`, for images of a shape as far as it can be chosen, and the shape."""
+    import inspect
+
+    from . import models
+
+    try:
+        builder = models.get_model_builder(name)
+    except ValueError as error:
+        reason = str(error).removeprefix("get_model: ").replace("name", "model", 1)
+        raise UsageError(reason) from None
+    shape = shape or models.image_shape(name)
+    parameters = inspect.signature(builder).parameters
+    count = "classes" if "classes" in parameters else "num_classes"
+    config: dict[str, Any] = {} if classes is None else {count: classes}
+    if builder.__name__ in AUXILIARY:
+        config["aux_logits"] = False
+    if "image_shape" in parameters:
+        return builder(image_shape=shape, **config), shape
+    try:
+        return builder(in_channels=shape[0], **config), shape
+    except TypeError:
+        return builder(**config), shape
 
 
 DATA_SETS = {

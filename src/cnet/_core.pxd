@@ -1,6 +1,7 @@
 """The declarations of csrc/cnet.h that the boundary uses."""
 
 from libc.stddef cimport ptrdiff_t, size_t
+from libc.stdint cimport int64_t
 
 
 cdef extern from "cnet.h" nogil:
@@ -13,6 +14,7 @@ cdef extern from "cnet.h" nogil:
     int CNET_DEPTHWISE
     int CNET_WINOGRAD
     int CNET_POINTWISE
+    int CNET_CHANNELS
     int CNET_DIRECT
     int CNET_FOLD
     int CNET_PRODUCT
@@ -31,6 +33,18 @@ cdef extern from "cnet.h" nogil:
         const char *saved
 
     const cnet_operation_names *cnet_operations
+
+    int CNET_COMBINATION_COUNT
+
+    ctypedef struct cnet_combination_names:
+        const char *name
+        int operands
+
+    const cnet_combination_names *cnet_combinations
+
+    int CNET_REDUCTION_COUNT
+
+    const char *const *cnet_reductions
 
     int CNET_KERNEL_COUNT
 
@@ -113,9 +127,22 @@ cdef extern from "cnet.h" nogil:
     void cnet_plan_run(
         const cnet_plan *, ptrdiff_t, const void *, void *, int, char *, double *) noexcept
 
+    ctypedef struct cnet_recorded:
+        cnet_call call
+        cnet_dtype dtype
+
+    ctypedef struct cnet_tape:
+        const cnet_implementation **kernels
+        cnet_recorded *calls
+        ptrdiff_t count
+    size_t cnet_tape_prepare(cnet_tape *, int) noexcept
+    ptrdiff_t cnet_tape_run(const cnet_tape *, ptrdiff_t, ptrdiff_t, char *) noexcept
+
     int CNET_MAX_THREADS
     int cnet_get_num_threads() noexcept
     void cnet_set_num_threads(int) noexcept
+    void cnet_record_regions(int64_t *, ptrdiff_t) noexcept
+    ptrdiff_t cnet_stop_recording() noexcept
 
     ctypedef struct cnet_block:
         char *data

@@ -8,6 +8,7 @@ Callers check arrays (`_check`) and allocate results (`kernels`); geometries are
 
 cimport cython
 cimport numpy as cnp
+from libc.stdint cimport int64_t
 from numpy cimport PyArray_DATA, PyArray_SIZE, PyArray_TYPE, ndarray
 
 cnp.import_array()
@@ -39,6 +40,12 @@ kernels = {
 arrays = {
     cnet_signatures[i].name.decode(): cnet_signatures[i].arrays for i in range(CNET_KERNEL_COUNT)
 }
+# For each array of each kernel, whether the kernel writes it.
+written = {
+    cnet_signatures[i].name.decode(): tuple(
+        cnet_signatures[i].arguments[j].kind == CNET_OUT for j in range(cnet_signatures[i].arrays))
+    for i in range(CNET_KERNEL_COUNT)
+}
 # The fields of the C geometry of a convolution. The first of them are those of a window.
 conv2d_fields = tuple(
     cnet_conv2d_names[i].decode() for i in range(sizeof(cnet_conv2d) // sizeof(ptrdiff_t)))
@@ -51,6 +58,7 @@ algorithms = {
     "depthwise": CNET_DEPTHWISE,
     "winograd": CNET_WINOGRAD,
     "pointwise": CNET_POINTWISE,
+    "channels": CNET_CHANNELS,
     "direct": CNET_DIRECT,
     "fold": CNET_FOLD,
     "product": CNET_PRODUCT,
@@ -63,6 +71,13 @@ saved_by_operations = {
     cnet_operations[i].name.decode(): cnet_operations[i].saved.decode()
     for i in range(CNET_OPERATION_COUNT)
 }
+
+# The number of each elementwise function of several operands, and how many operands it has.
+combinations = {
+    cnet_combinations[i].name.decode(): (i, cnet_combinations[i].operands)
+    for i in range(CNET_COMBINATION_COUNT)
+}
+reductions = {cnet_reductions[i].decode(): i for i in range(CNET_REDUCTION_COUNT)}
 
 
 # ---- Memory --------------------------------------------------------------------------------------
@@ -359,6 +374,103 @@ cdef class Plan:
         return tuple(self.y_sizes[axis] for axis in range(self.y_ndim))
 
 
+# ---- Tapes ---------------------------------------------------------------------------------------
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class Tape:
+    """Recorded calls of kernels, which run again on the same memory: see `cnet.capture`."""
+    cdef cnet_tape tape
+    cdef Memory calls, workspace
+    cdef int threads
+    cdef readonly object arena
+    cdef list kept
+
+    def __cinit__(self, list calls, size_t arena_bytes):
+        """For each call its values, and for each of its arrays an offset in the arena, or -1.
+
+        Arrays without an offset keep their own memory.
+        """
+        cdef Py_ssize_t i
+        self.kept, self.threads = [], 0
+        self.arena = empty((arena_bytes,), cnp.NPY_UINT8, 1)
+        self.tape.kernels[<int>CNET_F32] = cnet_active_kernels(CNET_F32)
+        self.tape.kernels[<int>CNET_F64] = cnet_active_kernels(CNET_F64)
+        self.calls, self.workspace = Memory(), Memory()
+        self.calls.block = acquire(len(calls) * sizeof(cnet_recorded))
+        self.tape.calls = <cnet_recorded *>self.calls.block.data
+        self.tape.count = len(calls)
+        for i in range(len(calls)):
+            self.fill_call(self.tape.calls + i, calls[i][0], calls[i][1])
+
+    cdef int fill_call(self, cnet_recorded *recorded, tuple values, tuple places) except -1:
+        cdef int typenum = dtype_of(values)
+        cdef Py_ssize_t i
+        fill(&recorded.call, typenum, values)
+        recorded.dtype = CNET_F32 if typenum == cnp.NPY_FLOAT32 else CNET_F64
+        if len(places) != cnet_signatures[recorded.call.kernel].arrays:
+            raise TypeError(f"tape: a place for each array is missing in {places}")
+        for i in range(len(places)):
+            if places[i] >= 0:
+                recorded.call.slots[i].pointer = (
+                    <char *>PyArray_DATA(<ndarray>self.arena) + <size_t>places[i])
+            else:
+                self.kept.append(values[i + 1])
+        return 0
+
+    cdef cnet_call *at(self, Py_ssize_t number) except NULL:
+        if not 0 <= number < self.tape.count:
+            raise IndexError(f"tape: there is no call {number}")
+        return &self.tape.calls[number].call
+
+    def point(self, Py_ssize_t number, Py_ssize_t slot, ndarray array, size_t offset):
+        """Let an array of a call lie at an offset in the memory of `array`, which must stay alive."""
+        cdef cnet_call *c = self.at(number)
+        if not 0 <= slot < cnet_signatures[c.kernel].arrays:
+            raise IndexError(f"tape: call {number} has no array {slot}")
+        c.slots[slot].pointer = <char *>PyArray_DATA(array) + offset
+
+    def set_numbers(self, Py_ssize_t number, tuple values):
+        """Replace the numbers of a call, which follow its arrays and its geometry."""
+        cdef cnet_call *c = self.at(number)
+        cdef const cnet_signature *s = &cnet_signatures[c.kernel]
+        cdef cnet_slot *slot = c.slots
+        cdef Py_ssize_t i, next = 0
+        for i in range(s.count):
+            if s.arguments[i].kind == CNET_INTEGER:
+                slot.integer = values[next]
+                next += 1
+            elif s.arguments[i].kind == CNET_NUMBER:
+                slot.number = values[next]
+                next += 1
+            slot += s.arguments[i].slots
+        if next != len(values):
+            raise TypeError(f"{s.name.decode()} takes {next} numbers (got {len(values)})")
+
+    def run(self, Py_ssize_t first, Py_ssize_t last):
+        """Make the calls from `first` up to `last`; return the number of the call that failed.
+
+        A call fails if it finds indices out of range; without one, the result is `last`.
+        """
+        cdef int threads = cnet_get_num_threads()
+        cdef Memory workspace
+        cdef size_t bytes
+        cdef ptrdiff_t reached
+        if not 0 <= first <= last <= self.tape.count:
+            raise IndexError(f"tape: there are no calls from {first} to {last}")
+        if threads != self.threads:
+            bytes = cnet_tape_prepare(&self.tape, threads)
+            if bytes == CNET_UNSUITABLE:
+                raise Unsuitable("tape: a kernel cannot compute its call")
+            workspace = Memory()
+            workspace.block = acquire(bytes)
+            self.workspace, self.threads = workspace, threads
+        with nogil:
+            reached = cnet_tape_run(&self.tape, first, last, self.workspace.block.data)
+        return reached
+
+
 # ---- Control -------------------------------------------------------------------------------------
 
 
@@ -384,6 +496,15 @@ def get_num_threads():
 
 def set_num_threads(int threads):
     cnet_set_num_threads(threads)
+
+
+def record_regions(ndarray log):
+    """Record parallel regions in `log`, of int64, until `stop_recording`; see csrc/cnet.h."""
+    cnet_record_regions(<int64_t *>PyArray_DATA(log), PyArray_SIZE(log))
+
+
+def stop_recording():
+    return cnet_stop_recording()
 
 
 def empty_cache():

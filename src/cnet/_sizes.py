@@ -154,10 +154,10 @@ def output_size(size: int, kernel: int, stride: int, padding: int, dilation: int
 
 
 def pooled_size(
-    size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool
+    size: int, kernel: int, stride: int, begin: int, end: int, dilation: int, ceil_mode: bool
 ) -> int:
     """As in PyTorch: ceil mode includes a partial window, unless it starts in the end padding."""
     if not ceil_mode:
-        return output_size(size, kernel, stride, 2 * padding, dilation)
-    count = output_size(size + stride - 1, kernel, stride, 2 * padding, dilation)
-    return count - 1 if (count - 1) * stride >= size + padding else count
+        return output_size(size, kernel, stride, begin + end, dilation)
+    count = output_size(size + stride - 1, kernel, stride, begin + end, dilation)
+    return count - 1 if (count - 1) * stride >= size + begin else count

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from .grad_mode import current
+
 numbers = count()
 latest = -1
 """The number of the last change."""
@@ -36,6 +38,8 @@ def owner(array: np.ndarray[Any, Any]) -> Any:
 def changed(array: np.ndarray[Any, Any], name: str) -> None:
     """Record that the operation `name` changed an array in place."""
     global latest
+    if current.recorder is not None:
+        current.recorder.changed(array, name)
     latest = next(numbers)
     _changes[id(owner(array))] = latest, name
 

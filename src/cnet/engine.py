@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from . import changes
 from .grad_mode import current
+from .replay import assign, constant, copied
 
 Array: TypeAlias = npt.NDArray[Any]
 Meta: TypeAlias = tuple[tuple[int, ...], np.dtype[Any]]
@@ -52,6 +53,18 @@ def listing_calls() -> Iterator[list[Call]]:
 def is_listing_calls() -> bool:
     """Whether `listing_calls` is active in this thread."""
     return current.calls is not None
+
+
+def settle() -> None:
+    """Compute the arrays of this thread's tensors that are not computed yet.
+
+    To be called before an array changes in place, or is handed out: such a tensor may depend on it.
+    """
+    waiting, current.deferred = current.deferred, ()
+    for reference in waiting:
+        variable = reference()
+        if variable is not None:
+            variable._array  # noqa: B018, computed when it is read
 
 
 class Variable:
@@ -92,7 +105,9 @@ class Variable:
 
     def accumulate(self, gradient: Array) -> None:
         """Add to `grad`, in place if it exists. The caller must not use `gradient` afterwards."""
-        if self._grad is None:
+        if current.recorder is not None:
+            current.recorder.accumulate(self, gradient)
+        elif self._grad is None:
             self._grad = wrap(gradient)
         else:
             np.add(self._grad._array, gradient, out=self._grad._array)
@@ -102,6 +117,19 @@ class Variable:
         """Record for the backward pass that an operation changed the array in place."""
         if self._view is not UNWATCHED:
             changes.changed(self._array, name)
+
+    def _share(self) -> Array:
+        """The array, for a use in which changes of its elements are not noticed."""
+        if current.deferred:
+            settle()
+        variable = self
+        while variable._view is not None:
+            if variable._grad_fn is not None:
+                variable._grad_fn.is_shared = True
+            variable = variable._view.parent
+        if variable._grad_fn is not None:
+            variable._grad_fn.is_shared = True
+        return self._array
 
     def _rebase(self, node: "Context") -> None:
         """Make the node of an in-place operation the origin of the array."""
@@ -191,6 +219,10 @@ class Context:
     """The outputs of a float dtype that have no gradient."""
     dirty: tuple[Any, ...] = ()
     non_differentiable: tuple[Any, ...] = ()
+    is_shared = False
+    """Whether the array of the output may change without notice."""
+    spanned: "tuple[Edge, ...]" = ()
+    """The edges between the operations that were computed together, as this node."""
     number = -1
     """Higher than the numbers of the nodes of the inputs; -1 if the call is not recorded."""
     _hooks: dict[int, Hooks] = _NO_HOOKS
@@ -271,12 +303,15 @@ class Context:
         if self.number < changes.latest and not changed:
             changes.check(self.number, self.function.__name__, self.saved)
         grad_outputs = [
-            np.zeros(shape, dtype)
+            constant(np.zeros(shape, dtype))
             if gradient is None and dtype.kind == "f" and self.materialize_grads
             else gradient
             for gradient, (shape, dtype) in zip(gradients, self.outputs, strict=True)
         ]
-        returned = self.function.backward(self, *grad_outputs)
+        if current.recorder is not None:
+            returned = current.recorder.backward(self, grad_outputs)
+        else:
+            returned = self.function.backward(self, *grad_outputs)
         if type(returned) is not tuple:
             returned = (returned,)
         name = f"{self.function.__name__}.backward"
@@ -298,6 +333,10 @@ class Context:
                 inputs.append((edge, gradient))
         return inputs
 
+    def propagate_through(self, gradients: Sequence[Array | None]) -> list[tuple[Edge, Array]]:
+        """Like `propagate`, but for the inputs of all operations that were computed together."""
+        return self.propagate(gradients)
+
     def release(self) -> None:
         """Free the saved values: the node can still be inspected, but not propagated again."""
         self.saved = ()
@@ -310,6 +349,9 @@ class Operation(Generic[Output]):
     The type parameter, as in ``Operation[Tensor]``, is the return type of `apply`. `Function` is
     the corresponding class for code that computes on tensors, as in PyTorch.
     """
+
+    owns_result: ClassVar[bool] = False
+    """Whether the result is always a new array that only its tensor and the graph have."""
 
     @staticmethod
     def forward(ctx: Context, *args: Any, **kwargs: Any) -> Any:
@@ -332,7 +374,8 @@ class Operation(Generic[Output]):
         have no gradient. The result is a tensor, or a tuple of tensors if `forward` returns a
         tuple.
         """
-        enabled, recorded = current.enabled, False
+        mode = current
+        enabled, recorded = mode.enabled, False
         inputs: list[Any] = []
         edges: list[Edge | None] = []
         for arg in args:
@@ -347,17 +390,22 @@ class Operation(Generic[Output]):
             inputs.append(arg)
             edges.append(edge)
         ctx = Context(cls, tuple(edges))
-        result = cls.forward(ctx, *inputs, **kwargs)
+        if current.recorder is None:
+            result = cls.forward(ctx, *inputs, **kwargs)
+        else:
+            result = current.recorder.forward(ctx, args, inputs, kwargs)
         if recorded:
             ctx.number = next(changes.numbers)
+        elif mode.calls is None and type(result) is np.ndarray:
+            return wrap(result)  # type: ignore[return-value]
         output: Any
         if type(result) is tuple:
             output = tuple([ctx._output(array) for array in result])
         else:
             output = ctx._output(result)
-        if current.calls is not None:
+        if mode.calls is not None:
             outputs = output if type(output) is tuple else (output,)
-            current.calls.append(Call(cls, args, kwargs, outputs))
+            mode.calls.append(Call(cls, args, kwargs, outputs))
         return output  # type: ignore[no-any-return]
 
     @classmethod
@@ -376,12 +424,12 @@ class Operation(Generic[Output]):
             )
         ctx.saved = tuple(
             [
-                value.copy() if isinstance(value, np.ndarray) and np.may_share_memory(value, x)
+                copied(value) if isinstance(value, np.ndarray) and np.may_share_memory(value, x)
                 else value
                 for value in ctx.saved
             ]
         )  # fmt: skip
-        x[...] = y
+        assign(x, y)
 
 
 class ViewOperation(Operation[Output]):
@@ -405,7 +453,10 @@ class ViewOperation(Operation[Output]):
                 edge = x._grad_fn or x, x._output_index
         array = x._array
         ctx = Context(cls, (edge,))
-        result = cls.forward(ctx, array, **kwargs)
+        if mode.recorder is None:
+            result = cls.forward(ctx, array, **kwargs)
+        else:
+            result = mode.recorder.forward(ctx, args, [array], kwargs)
         if edge is None:
             output = wrap(result)
         else:
@@ -429,7 +480,7 @@ def fitting(gradient: Any, edge: Edge, source: str) -> Array:
     node, index = edge
     shape, dtype = node.outputs[index]
     array: Array = (
-        gradient._array.copy() if isinstance(gradient, Variable) else np.asarray(gradient)
+        copied(gradient._array) if isinstance(gradient, Variable) else np.asarray(gradient)
     )
     if array.shape != shape:
         raise ValueError(
@@ -441,4 +492,4 @@ def fitting(gradient: Any, edge: Edge, source: str) -> Array:
 def _unshared(array: Array, held: list[int]) -> Array:
     """The array, or a copy if it may share memory; `held` lists the `id` of all arrays in use."""
     fresh = array.flags.carray and not isinstance(array.base, np.ndarray)
-    return array if fresh and held.count(id(array)) < 2 else array.copy()
+    return array if fresh and held.count(id(array)) < 2 else copied(array)

@@ -372,22 +372,24 @@ def _check_weight(function: str, weight_shape: Shape) -> None:
 
 @lru_cache(maxsize=1024)
 def _pool(
-    function: str, x_shape: Shape, kernel_size: Plain, stride: Plain, padding: Plain,
-    dilation: Plain, ceil_mode: bool,
+    function: str, x_shape: Shape, kernel_size: Plain, stride: Plain, padding: PlainPadding,
+    dilation: Plain, ceil_mode: bool, any_padding: bool,
 ) -> Window:  # fmt: skip
     n, c, *sizes = x_shape
     count = len(sizes)
     kernel = bounded(function, "kernel_size", kernel_size, count, 1)
     strides = bounded(function, "stride", stride, count, 1)
-    paddings = bounded(function, "padding", padding, count, 0)
     dilations = bounded(function, "dilation", dilation, count, 1)
-    if any(2 * p > k for p, k in zip(paddings, kernel, strict=True)):
+    begins, ends = ends_of_axes(function, padding, kernel, strides, dilations)
+    if not any_padding and any(2 * p > k for p, k in zip(begins, kernel, strict=True)):
         raise ValueError(
-            f"{function}: padding must be at most half of kernel_size (got {paddings} and {kernel})"
+            f"{function}: padding must be at most half of kernel_size (got {begins} and {kernel})"
         )
     axes = tuple(
-        Axis(size, k, s, p, p, d, pooled_size(size, k, s, p, d, ceil_mode))
-        for size, k, s, p, d in zip(sizes, kernel, strides, paddings, dilations, strict=True)
+        Axis(size, k, s, begin, end, d, pooled_size(size, k, s, begin, end, d, ceil_mode))
+        for size, k, s, begin, end, d in zip(
+            sizes, kernel, strides, begins, ends, dilations, strict=True
+        )
     )
     _check_fits(function, axes, ", or hang over it by less than stride" if ceil_mode else "")
     _check_plane(function, "an image", sizes)
@@ -399,16 +401,23 @@ def _pool(
 
 def pool(
     function: str, x_shape: Shape, kernel_size: Size, stride: Size | None = None,
-    padding: Size = 0, dilation: Size = 1, ceil_mode: bool = False,
+    padding: Padding = 0, dilation: Size = 1, ceil_mode: bool = False, any_padding: bool = False,
 ) -> Window:  # fmt: skip
-    """The geometry of pooling, as in PyTorch; `stride` defaults to `kernel_size`."""
+    """The geometry of pooling, as in PyTorch; `stride` defaults to `kernel_size`.
+
+    `any_padding` allows more than half of the window, and a pair (begin, end) for each axis.
+    """
     axes = len(x_shape) - 2
+    paddings: PlainPadding
+    if any_padding:
+        paddings = plain_padding(function, padding, axes)
+    else:
+        paddings = plain(function, "padding", padding, axes)
     kernel = plain(function, "kernel_size", kernel_size, axes)
     return _pool(
         function, x_shape, kernel,
-        kernel if stride is None else plain(function, "stride", stride, axes),
-        plain(function, "padding", padding, axes), plain(function, "dilation", dilation, axes),
-        bool(ceil_mode),
+        kernel if stride is None else plain(function, "stride", stride, axes), paddings,
+        plain(function, "dilation", dilation, axes), bool(ceil_mode), any_padding,
     )  # fmt: skip
 
 

@@ -13,6 +13,10 @@ class _Current(threading.local):
     enabled = True
     calls: Any = None
     """The list to which calls of operations are appended, or None."""
+    recorder: Any = None
+    """The recorder of the step that runs, if it is captured: see `cnet.capture`."""
+    deferred: Any = ()
+    """Weak references to the tensors whose arrays are not computed yet."""
 
 
 current = _Current()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import changes
-from .engine import UNWATCHED, Array, Call, Context, Edge, Operation, Variable, wrap
+from .engine import UNWATCHED, Array, Call, Context, Edge, Operation, Variable, settle, wrap
 from .grad_mode import current
 
 
@@ -24,6 +24,8 @@ def apply_in_place(operation: type[Operation[Any]], x: Any, *args: Any, **kwargs
         read-only or has elements that share memory; or if the result has another shape than `x` or
         cannot be cast to its dtype.
     """
+    if current.deferred:
+        settle()
     array = x._array
     if not array.flags.writeable:
         raise RuntimeError(_read_only(operation.__name__, array))
@@ -45,7 +47,10 @@ def apply_in_place(operation: type[Operation[Any]], x: Any, *args: Any, **kwargs
     if enabled and (recorded or x._view is not None):
         _check_base(x, recorded)
     ctx = Context(operation, tuple(edges))
-    operation.in_place(ctx, *arrays, **kwargs)
+    if mode.recorder is None:
+        operation.in_place(ctx, *arrays, **kwargs)
+    else:
+        mode.recorder.in_place(ctx, (x, *args), arrays, kwargs)
     if recorded:
         _record(ctx, x)
     elif x._view is not UNWATCHED:

@@ -5,13 +5,51 @@ To propagate by a rule other than `Tensor.backward`, iterate over `topological` 
 changes nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
 from .engine import Array, Context, Edge, Variable, fitting, wrap
+from .grad_mode import current
+from .replay import constant, copied, refuse, repeated
+
+adding: Callable[[Array, Array, Array | None], Any] = np.add
+"""Adds two gradients, in the third array if it is given; `cnet.operations` sets a faster one."""
+
+
+class Gradients(dict[Edge, Array]):
+    """The gradients that arrived at edges, until they are complete and taken."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sums: set[Edge] = set()  # their arrays have no other users
+
+    def add(self, edge: Edge, gradient: Array) -> None:
+        """Add a gradient to those that arrived at an edge before."""
+        partial = self.get(edge)
+        if partial is None:
+            self[edge] = gradient
+        elif current.recorder is not None:
+            self[edge] = current.recorder.added(partial, gradient)
+        else:
+            out = partial if edge in self._sums and partial.ndim else None
+            self[edge] = np.asarray(adding(partial, gradient, out))
+            self._sums.add(edge)
+
+    def take(self, edge: Edge) -> Array | None:
+        """Remove and return a complete gradient, after the hooks of its tensor were called."""
+        node, index = edge
+        gradient = self.pop(edge, None)
+        self._sums.discard(edge)
+        if gradient is not None and index in node._hooks:
+            refuse("a tensor has a hook, or retains its gradient")
+            for _, hook in sorted(node._hooks[index].items()):
+                replacement = hook(wrap(gradient))
+                gradient = fitting(gradient if replacement is None else replacement, edge, "hook")
+            gradient = gradient.copy()  # hooks may keep references to their arguments and results
+        return gradient
 
 
 def topological(variables: Iterable[Variable]) -> list[Context]:
@@ -36,7 +74,7 @@ def propagate_to_leaves(
     pending = _started(tensors, gradients)
     for node in topological(tensors):
         _pass_on(pending, node, retain_graph)
-    for leaf, total in [(edge[0], _take(pending, edge)) for edge in tuple(pending)]:
+    for leaf, total in [(edge[0], pending.take(edge)) for edge in tuple(pending)]:
         if isinstance(leaf, Variable) and total is not None:
             leaf.accumulate(total)
 
@@ -61,24 +99,36 @@ def gradients_of(
     for node in order:
         for edge in wanted:
             if edge[0] is node and edge not in found:
-                found[edge] = _take(pending, edge)
+                found[edge] = pending.take(edge)
                 if found[edge] is not None and node in between:
                     pending[edge] = found[edge]  # type: ignore[assignment]
         if node in between:
-            _pass_on(pending, node, retain_graph)
+            _pass_on(pending, node, retain_graph, wanted)
     return [
-        found[edge] if edge in found else found.setdefault(edge, _take(pending, edge))
+        found[edge] if edge in found else found.setdefault(edge, pending.take(edge))
         for edge in edges
     ]
 
 
-def _pass_on(pending: dict[Edge, Array], node: Context, retain_graph: bool) -> None:
-    """Propagate the gradients of a node's outputs to its inputs."""
-    arrived = [_take(pending, (node, index)) for index in range(len(node.outputs))]
+def _pass_on(
+    pending: Gradients, node: Context, retain_graph: bool, wanted: Collection[Edge] = ()
+) -> None:
+    """Propagate the gradients of a node's outputs to its inputs.
+
+    If the node was computed together with earlier ones, and nothing needs the gradients in between,
+    it is propagated together with them. `wanted` lists edges whose gradients are needed.
+    """
+    arrived = [pending.take((node, index)) for index in range(len(node.outputs))]
     for gradient in arrived:
         if gradient is not None:
-            for edge, input_gradient in node.propagate(arrived):
-                _add(pending, edge, input_gradient)
+            propagate: Callable[..., Any] = node.propagate
+            if node.spanned and not any(
+                edge in pending or edge in wanted or edge[0]._hooks.get(edge[1])
+                for edge in node.spanned
+            ):
+                propagate = node.propagate_through
+            for edge, input_gradient in propagate(arrived):
+                pending.add(edge, input_gradient)
             break
     if not retain_graph:
         node.release()
@@ -91,34 +141,27 @@ def starting_gradient(tensor: Variable, gradient: Any) -> Array:
         raise RuntimeError("backward: the tensor does not require grad and has no grad_fn")
     if gradient is not None:
         fitted = fitting(gradient, edge, "backward")
-        return fitted if isinstance(gradient, Variable) else fitted.copy()
+        return fitted if isinstance(gradient, Variable) else copied(fitted)
     if tensor._array.size != 1:
         raise RuntimeError(
             "backward: grad can be implicitly created only for scalar outputs "
             f"(got shape {tensor._array.shape})"
         )
-    return np.ones_like(tensor._array)
+    return constant(np.ones_like(tensor._array))
 
 
-def _started(tensors: Sequence[Variable], gradients: Sequence[Any] | None) -> dict[Edge, Array]:
-    pending: dict[Edge, Array] = {}
+def _started(tensors: Sequence[Variable], gradients: Sequence[Any] | None) -> Gradients:
+    pending = Gradients()
     for tensor, gradient in zip(tensors, gradients or [None] * len(tensors), strict=True):
-        _add(pending, tensor.edge, starting_gradient(tensor, gradient))
+        pending.add(tensor.edge, starting_gradient(tensor, gradient))
     return pending
 
 
-def _add(pending: dict[Edge, Array], edge: Edge, gradient: Array) -> None:
-    partial = pending.get(edge)
-    pending[edge] = gradient if partial is None else np.asarray(partial + gradient)
-
-
-def _take(pending: dict[Edge, Array], edge: Edge) -> Array | None:
-    """Remove and return a complete gradient, after the hooks of its tensor were called."""
-    node, index = edge
-    gradient = pending.pop(edge, None)
-    if gradient is not None and index in node._hooks:
-        for _, hook in sorted(node._hooks[index].items()):
-            replacement = hook(wrap(gradient))
-            gradient = fitting(gradient if replacement is None else replacement, edge, "hook")
-        gradient = gradient.copy()  # hooks may keep references to their arguments and results
-    return gradient
+def zero_grad(tensors: Iterable[Any], set_to_none: bool) -> None:
+    """Set the gradients of tensors to None, or to zero."""
+    for tensor in tensors:
+        if set_to_none:
+            tensor.grad = None
+        elif tensor._grad is not None:
+            repeated("zero_grad", np.copyto, tensor._grad._array, 0)
+            tensor._grad.note_change("zero_grad")

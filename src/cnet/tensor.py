@@ -6,7 +6,7 @@ NumPy. Computations are defined in `cnet.operations`, where they register operat
 
 import operator
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from itertools import count
 from typing import Any, Self, TypeAlias
@@ -19,7 +19,9 @@ from .construction import constructed, to_array
 from .devices import CPU, Place, device, require_cpu
 from .dtypes import DType
 from .engine import AFTER_OTHER_HOOKS, UNWATCHED, Array, Hooks, Variable
+from .grad_mode import current
 from .layouts import strided
+from .replay import note_read
 from .size import Size
 
 __all__ = ["Tensor", "as_tensor", "tensor"]
@@ -143,6 +145,8 @@ class Tensor(Variable, Methods):
                     "grad: shape and dtype must equal those of the tensor "
                     f"(got {value.shape} {value.dtype} and {self.shape} {self.dtype})"
                 )
+        if current.recorder is not None:
+            current.recorder.assign(self, value)
         self._grad = value
 
     @property
@@ -151,7 +155,7 @@ class Tensor(Variable, Methods):
 
         As in PyTorch, the backward pass does not detect changes made through it.
         """
-        result = Tensor(self._array)
+        result = Tensor(self._share())
         result._view = UNWATCHED
         return result
 
@@ -211,7 +215,7 @@ class Tensor(Variable, Methods):
 
     def detach(self) -> "Tensor":
         """A tensor outside the graph that shares the memory."""
-        return Tensor(self._array)
+        return Tensor(self._share())
 
     def register_hook(self, hook: "Callable[[Tensor], TensorLike | None]") -> HookHandle:
         """Call ``hook(grad)`` in every backward pass, once the gradient of this tensor is complete.
@@ -304,16 +308,19 @@ class Tensor(Variable, Methods):
                 "Can't call numpy() on Tensor that requires grad. "
                 "Use tensor.detach().numpy() instead."
             )
-        return self._array
+        note_read("numpy")
+        return self._share()
 
     def item(self) -> Any:
         """The only element, as a Python number."""
         if self._array.size != 1:
             raise ValueError(f"item: the tensor must have one element (got shape {self.shape})")
+        note_read("item")
         return self._array.item()
 
     def tolist(self) -> Any:
         """The elements as Python numbers in nested lists."""
+        note_read("tolist")
         return self._array.tolist()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
@@ -347,6 +354,7 @@ class Tensor(Variable, Methods):
         return self.flip(tuple(range(self.ndim)))
 
     def __bool__(self) -> bool:
+        note_read("bool")
         return bool(self._array)
 
     def __float__(self) -> Number:
@@ -486,13 +494,3 @@ def make_writable(tensor: Tensor) -> None:
     """Replace a read-only array of a tensor by a copy, so that the tensor can be trained."""
     if not tensor._array.flags.writeable:
         tensor._array = tensor._array.copy()
-
-
-def zero_grad(tensors: Iterable[Tensor], set_to_none: bool) -> None:
-    """Set the gradients of tensors to None, or to zero."""
-    for tensor in tensors:
-        if set_to_none:
-            tensor.grad = None
-        elif tensor._grad is not None:
-            tensor._grad._array[...] = 0
-            tensor._grad.note_change("zero_grad")

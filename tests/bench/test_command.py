@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 
 from cnet import runtime
+from cnet._commands import UsageError
 from cnet.bench import cli, measure, record, table
 from cnet.bench.cases import CASES
 from cnet.bench.sides import SIDES
@@ -91,3 +92,30 @@ def test_row_gives_ratios_to_the_first_side():
     cells = table.row({"title": "work", "timings": timings})
     assert cells == ["work", "2.00", "5.00", "3.00" + table.TIMES, "30.0", "15.0" + table.TIMES]
     assert len(cells) == len(table.head(list(timings)))
+
+
+def test_one_network(tmp_path, capsys):
+    path = tmp_path / "record.json"
+    words = "--network", "small_cnn", "--input", "3x12x12", "--batch", "2", "--rounds", "2"
+    assert cli.run(_parse(*words, "--threads", "1", "--json", str(path))) == 0
+    head, *rows, last = capsys.readouterr().out.splitlines()
+    assert head.split() == ["work", "ms", "fastest", "images/s"]
+    works = ["training step", "inference", "inference, compiled"]
+    assert [row[: len(work)] for row, work in zip(rows, works, strict=True)] == works
+    assert last.startswith("small_cnn, 2 images of 3x12x12, 1 thread, median of 2 rounds; peak")
+    kept = json.loads(path.read_text())
+    assert list(kept["timings"]) == works
+    assert {len(timing["runs"]) for timing in kept["timings"].values()} == {2}
+    assert (kept["network"], kept["input"]) == ("small_cnn", [3, 12, 12])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--network", "small"), "model must be in list_models"),
+        (("--network", "unet", "--input", "3x9x9"), "unet cannot take images of 3x9x9"),
+    ],
+)
+def test_networks_that_cannot_be_measured(words, message):
+    with pytest.raises(UsageError, match=message):
+        cli.run(_parse(*words))

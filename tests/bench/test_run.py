@@ -23,7 +23,7 @@ def table(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[Part, ...]]:
     table = {
         "first": (Part("all", AGAINST_NUMPY), Part("busy", ours, threads=(2,), busy=3)),
         "second": (Part("second", ours, threads=(1,)),),
-        "training": (Part("training", ours),),
+        "networks": (Part("training", ours),),
         "absent": (),
     }
     monkeypatch.setattr(script, "suites", lambda: table)
@@ -73,15 +73,15 @@ def test_a_file_for_each_suite(tmp_path, monkeypatch, table):
 
 
 def test_memory_is_measured_without_the_variants_of_the_environment(tmp_path, monkeypatch, table):
-    asked = {}
+    asked = []
 
     def take(sides: Any, case: str, threads: int, rounds: int) -> dict[str, list[float]]:
-        asked.update(sides=list(sides), case=case, threads=threads, rounds=rounds)
+        asked.append((list(sides), case, threads, rounds))
         return {"peers.ours": [100.0, 90.0, 110.0]}
 
     monkeypatch.setattr(script.memory, "take", take)
     _main(monkeypatch, "memory", "--results", str(tmp_path))
-    assert asked == {"sides": ["peers.ours"], "case": "cifar 128", "threads": 2, "rounds": 3}
+    assert asked == [(["peers.ours"], case, 2, 3) for case in script.MEMORY_CASES]
     (taken,) = json.loads((tmp_path / "memory.json").read_text())
     assert (taken["part"], taken["threads"], taken["unit"]) == ("memory", 2, "MB")
     assert taken["cases"][0]["timings"]["cnet"]["median"] == 100

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+import cnet
 import suites
 from cnet import geometry
-from work import convolutions, networks
+from work import architectures, convolutions, networks
 
 BATCH = 2
 SLOW_TO_START = "peers.pytorch:compiled"
@@ -81,3 +82,11 @@ def test_sizes_and_operations(shape):
 def test_operations_of_the_networks():
     assert networks.STEP_CASES["reference 256"].amount == 2 * (3 * 484224 - 156800)
     assert networks.INFERENCE_CASES["reference 1"].amount == 2 * 484224
+
+
+@pytest.mark.parametrize("name", architectures.ARCHITECTURES)
+def test_operations_of_the_architectures(name):
+    architecture = architectures.ARCHITECTURES[name]
+    summary = cnet.summary(architecture.build(cnet.models), architecture.image)
+    assert summary.multiply_adds == architecture.products
+    assert summary.layers[0].multiply_adds == architecture.first

@@ -30,7 +30,7 @@ static void add_products(const cnet_conv2d *g, const double *x, const double *w,
 }
 
 static const char *const pass_names[CNET_PASSES] = {"forward", "dx", "dw"};
-static const char *const algorithm_names[] = {"depthwise", "winograd", "pointwise", "direct",
+static const char *const algorithm_names[] = {"depthwise", "winograd", "pointwise", "channels", "direct",
                                               "fold",      "product",  "exact",     "auto"};
 
 /* ---- The policy --------------------------------------------------------------------------- */

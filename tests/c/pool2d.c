@@ -101,6 +101,54 @@ static ptrdiff_t plane_of(const cnet_window2d *g, ptrdiff_t t) {
     return t / (g->oh * g->ow) * g->h * g->w;
 }
 
+/* ---- Channels last ------------------------------------------------------------------------ */
+
+/* Whether the kernels with channels last are tested. Their arguments have the same names. */
+static int channels_last;
+
+static void for_each_case_channels_last(void (*test)(const cnet_window2d *g)) {
+    channels_last = 1;
+    for_each_case(test);
+    channels_last = 0;
+}
+
+/* The place of element t of (n, c, cells) in the layout that is tested. */
+static ptrdiff_t place_of(const cnet_window2d *g, ptrdiff_t t, ptrdiff_t cells) {
+    const ptrdiff_t plane = t / cells, image = plane / g->c;
+    return channels_last ? (image * cells + t % cells) * g->c + plane % g->c : t;
+}
+
+static const double *arranged(const cnet_window2d *g, const double *values, ptrdiff_t cells) {
+    double *copy = numbers(g->n * g->c * cells);
+    for (ptrdiff_t t = 0; t < g->n * g->c * cells; t++)
+        copy[place_of(g, t, cells)] = values[t];
+    return copy;
+}
+
+static const sum *arranged_sums(const cnet_window2d *g, const sum *values, ptrdiff_t cells) {
+    sum *copy = sums(g->n * g->c * cells);
+    for (ptrdiff_t t = 0; t < g->n * g->c * cells; t++)
+        copy[place_of(g, t, cells)] = values[t];
+    return copy;
+}
+
+static input of_images(const cnet_window2d *g, const double *x) {
+    return (input){x_count(g), arranged(g, x, g->h * g->w)};
+}
+static input of_outputs(const cnet_window2d *g, const double *y) {
+    return (input){y_count(g), arranged(g, y, g->oh * g->ow)};
+}
+static output to_images(const cnet_window2d *g, const sum *x) {
+    return (output){x_count(g), arranged_sums(g, x, g->h * g->w), NULL};
+}
+static output to_outputs(const cnet_window2d *g, const sum *y) {
+    return (output){y_count(g), arranged_sums(g, y, g->oh * g->ow), NULL};
+}
+
+#define EITHER(name) channels_last ? CNET_KERNEL_##name##_nhwc : CNET_KERNEL_##name
+#define EITHER_BACKWARD(name)                                                                      \
+    channels_last ? CNET_KERNEL_##name##_nhwc_backward : CNET_KERNEL_##name##_backward
+
 /* ---- Maximum ------------------------------------------------------------------------------ */
 
 /* Small integers with duplicates, and with some NaN and minus infinity. */
@@ -115,6 +163,7 @@ static double *cells_to_compare(ptrdiff_t count) {
 
 static void max_pool2d_case(const cnet_window2d *g) {
     const int with_indices = random_size(0, 3) > 0;
+    const output none = {y_count(g), NULL, NULL};
     const double *x = cells_to_compare(x_count(g));
     sum *y = sums(y_count(g)), *indices = sums(y_count(g));
     for (ptrdiff_t t = 0; t < y_count(g); t++) {
@@ -132,13 +181,14 @@ static void max_pool2d_case(const cnet_window2d *g) {
         }
     }
     check(&(subject){
-        .call = {CNET_KERNEL_max_pool2d, .max_pool2d = {.g = *g}},
-        .in = {{x_count(g), x}},
-        .out = {{y_count(g), y, NULL}, {y_count(g), with_indices ? indices : NULL, NULL}},
+        .call = {EITHER(max_pool2d), .max_pool2d = {.g = *g}},
+        .in = {of_images(g, x)},
+        .out = {to_outputs(g, y), with_indices ? to_outputs(g, indices) : none},
     });
 }
 
 void test_max_pool2d(void) { for_each_case(max_pool2d_case); }
+void test_max_pool2d_nhwc(void) { for_each_case_channels_last(max_pool2d_case); }
 
 /* Indices up to `beyond` cells outside of the plane: nothing is written for them, and all except -1
  * are counted. */
@@ -157,9 +207,9 @@ static void scatter_case(const cnet_window2d *g, ptrdiff_t beyond) {
             invalid += cell != -1;
     }
     check(&(subject){
-        .call = {CNET_KERNEL_max_pool2d_backward, .max_pool2d_backward = {.g = *g}},
-        .in = {{y_count(g), dy}, {y_count(g), indices}},
-        .out = {{x_count(g), dx, NULL}},
+        .call = {EITHER_BACKWARD(max_pool2d), .max_pool2d_backward = {.g = *g}},
+        .in = {of_outputs(g, dy), of_outputs(g, indices)},
+        .out = {to_images(g, dx)},
         .invalid = invalid,
     });
 }
@@ -170,6 +220,57 @@ static void max_pool2d_backward_case(const cnet_window2d *g) {
 }
 
 void test_max_pool2d_backward(void) { for_each_case(max_pool2d_backward_case); }
+void test_max_pool2d_nhwc_backward(void) { for_each_case_channels_last(max_pool2d_backward_case); }
+
+/* The number of taps of output t that equal its maximum, and the number of the last of them. */
+static ptrdiff_t count_maxima(const cnet_window2d *g, const double *x, const double *y, ptrdiff_t t,
+                              ptrdiff_t *last) {
+    ptrdiff_t count = 0;
+    for (ptrdiff_t tap = 0; tap < g->kh * g->kw; tap++) {
+        const ptrdiff_t cell = cell_of(g, t, tap / g->kw, tap % g->kw);
+        const double value = cell < 0 ? 0 : x[plane_of(g, t) + cell];
+        if (cell >= 0 && (value == y[t] || (isnan(value) && isnan(y[t])))) {
+            count++;
+            *last = tap;
+        }
+    }
+    return count;
+}
+
+static void ties_case(const cnet_window2d *g, cnet_ties ties) {
+    const double *x = cells_to_compare(x_count(g)), *dy = randoms(y_count(g));
+    double *y = numbers(y_count(g));
+    sum *dx = sums(x_count(g));
+    for (ptrdiff_t t = 0; t < y_count(g); t++) {
+        ptrdiff_t last = 0;
+        y[t] = (double)random_size(-4, 4);
+        const ptrdiff_t count = count_maxima(g, x, y, t, &last);
+        for (ptrdiff_t tap = 0; tap < g->kh * g->kw; tap++) {
+            const ptrdiff_t cell = cell_of(g, t, tap / g->kw, tap % g->kw);
+            if (cell < 0 || x[plane_of(g, t) + cell] != y[t] ||
+                (ties == CNET_TIES_LAST && tap != last))
+                continue;
+            add(&dx[plane_of(g, t) + cell],
+                ties == CNET_TIES_SHARE ? dy[t] / (double)count : dy[t]);
+        }
+    }
+    channels_last = 1;
+    check(&(subject){
+        .call = {CNET_KERNEL_max_pool2d_ties_backward,
+                 .max_pool2d_ties_backward = {.g = *g, .ties = ties}},
+        .in = {of_outputs(g, dy), of_images(g, x), of_outputs(g, y)},
+        .out = {to_images(g, dx)},
+    });
+    channels_last = 0;
+}
+
+static void max_pool2d_ties_backward_case(const cnet_window2d *g) {
+    ties_case(g, CNET_TIES_ALL);
+    ties_case(g, CNET_TIES_SHARE);
+    ties_case(g, CNET_TIES_LAST);
+}
+
+void test_max_pool2d_ties_backward(void) { for_each_case(max_pool2d_ties_backward_case); }
 
 static cnet_window2d halved(const cnet_window2d *g) {
     cnet_window2d half = *g;
@@ -273,16 +374,17 @@ static void average_case(const average_arguments *a) {
                 if (cell_of(g, t, i, j) >= 0)
                     add(&y[t], x[plane_of(g, t) + cell_of(g, t, i, j)] * share_of(a, t));
     check(&(subject){
-        .call = {CNET_KERNEL_avg_pool2d, .avg_pool2d = {.g = *g,
-                                                        .count_include_pad = a->count_include_pad,
-                                                        .divisor_override = a->divisor}},
-        .in = {{x_count(g), x}},
-        .out = {{y_count(g), y, NULL}},
+        .call = {EITHER(avg_pool2d), .avg_pool2d = {.g = *g,
+                                                    .count_include_pad = a->count_include_pad,
+                                                    .divisor_override = a->divisor}},
+        .in = {of_images(g, x)},
+        .out = {to_outputs(g, y)},
     });
 }
 
 static void avg_pool2d_case(const cnet_window2d *g) { for_each_average(g, average_case); }
 void test_avg_pool2d(void) { for_each_case(avg_pool2d_case); }
+void test_avg_pool2d_nhwc(void) { for_each_case_channels_last(avg_pool2d_case); }
 
 static void spread_case(const average_arguments *a) {
     const cnet_window2d *g = a->g;
@@ -294,14 +396,15 @@ static void spread_case(const average_arguments *a) {
                 if (cell_of(g, t, i, j) >= 0)
                     add(&dx[plane_of(g, t) + cell_of(g, t, i, j)], dy[t] * share_of(a, t));
     check(&(subject){
-        .call = {CNET_KERNEL_avg_pool2d_backward,
+        .call = {EITHER_BACKWARD(avg_pool2d),
                  .avg_pool2d_backward = {.g = *g,
                                          .count_include_pad = a->count_include_pad,
                                          .divisor_override = a->divisor}},
-        .in = {{y_count(g), dy}},
-        .out = {{x_count(g), dx, NULL}},
+        .in = {of_outputs(g, dy)},
+        .out = {to_images(g, dx)},
     });
 }
 
 static void avg_pool2d_backward_case(const cnet_window2d *g) { for_each_average(g, spread_case); }
 void test_avg_pool2d_backward(void) { for_each_case(avg_pool2d_backward_case); }
+void test_avg_pool2d_nhwc_backward(void) { for_each_case_channels_last(avg_pool2d_backward_case); }

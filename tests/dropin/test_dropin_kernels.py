@@ -20,8 +20,8 @@ B = RNG.normal(size=4)
         (np.uint8, np.float64, np.float64, np.float64),
         (np.int64, np.float32, np.float32, np.float64),
         (np.float32, np.float32, np.float64, np.float64),
-        (np.float16, np.float16, np.float16, np.float32),
-        (bool, np.int8, np.int16, np.float32),
+        (np.float16, np.float16, np.float16, np.float64),
+        (bool, np.int8, np.int16, np.float64),
         (">f4", np.float32, np.float32, np.float32),
     ],
 )
@@ -40,7 +40,7 @@ def test_dtypes(x, w, b, dtype):
 
 
 @pytest.mark.parametrize(
-    "shape", [(4,), (4, 1), (1, 4), (4, 1, 1), (1, 4, 1, 1)], ids=lambda shape: str(shape)
+    "shape", [(4,), (4, 1), (1, 4), (4, 1, 1), (1, 4, 1, 1), (2, 2)], ids=lambda shape: str(shape)
 )
 def test_bias_shapes(shape):
     expected = strict.conv2d(X.astype(float), W, B)
@@ -90,10 +90,14 @@ def test_products_and_relu():
 
 
 def test_errors():
-    with pytest.raises(ValueError, match=r"conv2d: bias must have 4 elements .*got shape \(2, 2\)"):
-        kernels.conv2d(X, W, np.ones((2, 2)))
-    with pytest.raises(ValueError, match=r"conv2d: x must have 3 or 4 dimensions \(got 2"):
-        kernels.conv2d(np.ones((8, 8)), W)
+    with pytest.raises(ValueError, match=r"conv2d: bias must have 4 elements.*got shape \(3, 2\)"):
+        kernels.conv2d(X, W, np.ones((3, 2)))
+    with pytest.raises(ValueError, match=r"linear: bias must have 4 elements.*got shape \(3, 2\)"):
+        kernels.linear(np.ones((5, 3)), np.ones((4, 3)), np.ones((3, 2)))
+    with pytest.raises(ValueError, match=r"conv2d: x must have 2 or 3 or 4 dimensions .*\(got 1"):
+        kernels.conv2d(np.ones(8), W)
+    with pytest.raises(ValueError, match=r"grad_output must have the axes nchw \(got 3 dim"):
+        kernels.conv2d_backward(X[0], X, W)
     with pytest.raises(TypeError, match="conv2d: weight must hold real numbers"):
         kernels.conv2d(X, W.astype(complex))
     with pytest.raises(ValueError, match=r"conv2d: .*shape\[1\]"):

@@ -68,7 +68,7 @@ def test_pointwise(case: Conv2dCase) -> None:
 
 
 @pytest.mark.parametrize("case", CASES[::12], ids=_id)
-@pytest.mark.parametrize("algorithm", ["direct", "fold", "product", "exact"])
+@pytest.mark.parametrize("algorithm", ["channels", "direct", "fold", "product", "exact"])
 def test_some_convolutions(algorithm: str, case: Conv2dCase) -> None:
     _check(case, algorithm, (1, 3))
 
@@ -141,7 +141,7 @@ def test_what_a_workspace_held_before_does_not_matter(dtype: Any, algorithm: str
 
 
 @pytest.mark.parametrize("images", [2, 7])
-@pytest.mark.parametrize("algorithm", ["direct", "fold", "product"])
+@pytest.mark.parametrize("algorithm", ["channels", "direct", "fold", "product"])
 def test_nan_reaches_the_outputs_that_see_it(
     impl: str, dtype: Any, algorithm: str, images: int
 ) -> None:
@@ -204,7 +204,7 @@ def _forward(arrays: Arrays, **options: Any) -> Any:
 CALLS = _forward, _backward((True, False, False)), _backward((False, True, False))
 
 
-ALL_BUT_PRODUCT = ["depthwise", "winograd", "pointwise", "direct", "fold"]
+ALL_BUT_PRODUCT = ["depthwise", "winograd", "pointwise", "channels", "direct", "fold"]
 
 
 @pytest.mark.parametrize("algorithm", ALL_BUT_PRODUCT)
@@ -248,15 +248,16 @@ def test_names_compute_what_they_say() -> None:
     """In float32, the three algorithms round differently; "exact" is one of the last two."""
     results = {
         name: [y.tobytes() for y in _results(DEEP.arrays(np.float32), DEEP, name)[:3]]
-        for name in ("auto", "exact", "winograd", "direct", "fold", "product")
+        for name in ("auto", "exact", "winograd", "channels", "direct", "fold", "product")
     }
     folded = results.pop("fold")[0]
     for i in range(3):
-        winograd, direct, plain = (results[name][i] for name in ("winograd", "direct", "product"))
-        assert len({winograd, direct, plain}) == 3
+        names = "winograd", "channels", "direct", "product"
+        winograd, channels, direct, plain = (results[name][i] for name in names)
+        assert len({winograd, channels, direct, plain}) == 4
         assert results["auto"][i] == winograd
-        assert results["exact"][i] in (direct, plain)
-        assert folded not in (winograd, direct, plain)
+        assert results["exact"][i] in (channels, direct, plain)
+        assert folded not in (winograd, channels, direct, plain)
 
 
 @pytest.mark.parametrize("algorithm", ["auto", *ALGORITHMS])
@@ -297,7 +298,7 @@ def test_what_conv2d_algorithm_says_is_taken(isa: str, dtype: Any) -> None:
             taken = kernels.conv2d(x, weight, bias, **case.options)
             assert_exact(taken, kernels.conv2d(x, weight, bias, **case.options, algorithm=name))
         said.add(name)
-    assert said == {"depthwise", "winograd", "pointwise", "direct", "product"}
+    assert said == {"depthwise", "winograd", "pointwise", "channels", "direct", "product"}
 
 
 WIDE = Conv2dCase((1, 2, 3, 30000), (1, 2, 3, 3), name="rows that fill a cache in float64 only")
@@ -314,7 +315,7 @@ def test_the_algorithm_is_the_one_that_a_case_must_exercise(isa: str, dtype: Any
             assert name == case.expected_algorithm(dtype), case.id
             assert (name == "winograd") == case.is_winograd, case.id
             expected.add(name)
-    assert expected == {"depthwise", "winograd", "pointwise", "direct", "product"}
+    assert expected == {"depthwise", "winograd", "pointwise", "channels", "direct", "product"}
 
 
 def test_the_algorithm_depends_on_the_dtype() -> None:

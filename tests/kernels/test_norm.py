@@ -1,5 +1,6 @@
 """Statistics of empty batches, and of many numbers far from zero."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -25,3 +26,92 @@ def test_the_reference_sums_in_float64() -> None:
     ones = np.full((1, 1, 2048, 2048), 0.1, np.float32)
     _, _, db = reference.conv2d_backward(ones, ones, ones[..., :1, :1], needs=(False, False, True))
     np.testing.assert_allclose(db, 2**22 * float(ones[0, 0, 0, 0]), rtol=1e-7)
+
+
+ACTIVATIONS: dict[str, tuple[float, float]] = {
+    "relu": (0, 0),
+    "hardtanh": (-0.5, 0.75),
+    "silu": (0, 0),
+    "hardswish": (0, 0),
+}
+SHAPES = [(4, 3), (2, 3, 5, 7), (3, 5, 16), (3, 4, 67), (2, 3, 0), (33, 9, 13, 13)]
+
+
+def _same(actual: Any, expected: Any, impl: str) -> None:
+    """The same bits; only about the same numbers from the reference, which rounds differently."""
+    for y, wanted in zip(actual, expected, strict=True):
+        if impl == "reference":
+            np.testing.assert_allclose(y, wanted, rtol=1e-4, atol=1e-4)
+        else:
+            assert_exact(y, wanted)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("with_residual", [False, True])
+def test_a_norm_with_an_activation_is_the_same_as_separate_kernels(
+    impl: str, dtype: Any, shape: tuple[int, ...], activation: str, with_residual: bool
+) -> None:
+    a, b = ACTIVATIONS[activation]
+    rng = np.random.default_rng(0)
+    x, residual, grad = rng.standard_normal((3, *shape), dtype)
+    x.reshape(-1)[::5] = np.nan if shape == (4, 3) else 0
+    mean, var, weight, bias = rng.random((4, shape[1]), dtype)
+    z = inner = kernels.batch_norm(x, mean, var, weight, bias)
+    if with_residual:
+        z = inner + residual
+    separate = kernels.elementwise(z, activation, a, b)
+    y = kernels.batch_norm(
+        x, mean, var, weight, bias, 1e-5, residual if with_residual else None, activation, a, b
+    )
+    _same([y], [separate], impl)
+    if with_residual and activation not in ("relu", "hardtanh"):
+        return
+    saved = separate if activation == "relu" else z
+    dz = kernels.elementwise_backward(grad, saved, activation, a, b)
+    for from_batch in (True, False):
+        expected = kernels.batch_norm_backward(
+            dz, x, mean, var, weight, from_batch=from_batch, needs=(True, True, True)
+        )
+        options = {"y": separate} if with_residual else {}
+        found = kernels.batch_norm_backward(
+            grad, x, mean, var, weight, from_batch=from_batch, bias=bias, activation=activation,
+            a=a, b=b, **options,
+        )  # fmt: skip
+        _same(found, (*expected, dz) if with_residual else expected, impl)
+
+
+def test_running_statistics_are_updated_with_the_statistics(impl: str, dtype: Any) -> None:
+    x = np.random.default_rng(0).standard_normal((4, 3, 5), dtype)
+    running_mean, running_var = np.full(3, 2, dtype), np.full(3, 5, dtype)
+    mean, var = kernels.batch_norm_stats(x, running_mean, running_var, 0.25)
+    np.testing.assert_allclose(running_mean, 1.5 + mean / 4, rtol=1e-5)
+    np.testing.assert_allclose(running_var, 3.75 + var * (20 / 19) / 4, rtol=1e-5)
+    before = running_mean.copy()
+    kernels.batch_norm_stats(np.empty((0, 3), dtype), running_mean, running_var)
+    assert_exact(running_mean, before)
+
+
+X, THREE = np.ones((2, 3), np.float32), np.ones(3, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: kernels.batch_norm(X, THREE, THREE, activation="tanh"), ValueError,
+         "activation must be one of relu, hardtanh, silu, hardswish (got 'tanh')"),
+        (lambda: kernels.batch_norm(X, THREE, THREE, residual=X.T), ValueError,
+         "residual.shape must equal x.shape (got (3, 2) and (2, 3))"),
+        (lambda: kernels.batch_norm_backward(X, X, THREE, THREE, y=X, activation="silu"),
+         ValueError, "with y, activation must be one of relu, hardtanh (got 'silu')"),
+        (lambda: kernels.batch_norm_stats(X, THREE), TypeError,
+         "running_var must be a NumPy array (got NoneType)"),
+        (lambda: kernels.batch_norm_stats(X, THREE, THREE[:2]), ValueError,
+         "running_var.shape must equal (x.shape[1],) (got (2,) and (3,))"),
+        (lambda: kernels.batch_norm_stats(X[:1], THREE, THREE), ValueError,
+         "x must have at least 2 values per channel for running statistics (got shape (1, 3))"),
+    ],
+)  # fmt: skip
+def test_errors_of_norms(call: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=re.escape(message)):
+        call()

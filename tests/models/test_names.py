@@ -10,6 +10,7 @@ from cnet import models
 
 STATES = {
     "alexnet": (61_100_840, "9c198ebdae1863e4"),
+    "cifar_densenet40": (176_122, "b751cdac316e69d2"),
     "cifar_resnet110": (1_727_962, "d12c35714c8d1fac"),
     "cifar_resnet18": (11_173_962, "dd4dcc22c0f77399"),
     "cifar_resnet20": (269_722, "28a0d5e26aad4d86"),
@@ -18,6 +19,8 @@ STATES = {
     "cifar_resnet44": (658_586, "d13c730397390faf"),
     "cifar_resnet50": (23_520_842, "db29beb85d0d8c04"),
     "cifar_resnet56": (853_018, "58531dd8472cd8f1"),
+    "cifar_vgg11_bn": (9_231_114, "ce064c0d7518bed1"),
+    "cifar_vgg16_bn": (14_728_266, "65ce1bb8741d403f"),
     "convnext_base": (88_591_464, "7a4c459fd822b7d1"),
     "convnext_large": (197_767_336, "081e7faa1aa9cc21"),
     "convnext_small": (50_223_688, "92e28edd02cca7d0"),

@@ -19,7 +19,7 @@ import cnet
 from cnet import models
 
 torch = pytest.importorskip("torch", reason="compares with PyTorch")
-from models_on_torch import models_on_torch  # noqa: E402
+from peers.models_on_torch import models_on_torch  # noqa: E402
 
 TOLERANCE = {"float32": 1e-4, "float64": 1e-10}
 """Relative to the largest magnitude of an array."""
@@ -106,8 +106,10 @@ SMALL_MODELS: dict[str, tuple[Build, tuple[int, int, int]]] = {
 
 LARGE_MODELS = {
     "alexnet": 67,
+    "cifar_densenet40": 32,
     "cifar_resnet18": 32,
     "cifar_resnet56": 32,
+    "cifar_vgg11_bn": 32,
     "convnext_tiny": 64,
     "densenet121": 64,
     "efficientnet_b0": 64,

@@ -66,18 +66,26 @@ def test_a_layer_is_its_steps(name):
 CELLS = [recurrent.TanhCell, recurrent.ReLUCell, recurrent.LSTMCell, recurrent.GRUCell]
 
 
+@pytest.mark.parametrize("batch_sizes", [[2] * 5, [4, 3, 3]], ids=str)
 @pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("cell", CELLS)
-def test_gradients_of_all_arguments(cell, reverse):
-    rows = 4 * cell.gates
-    arrays = X, RNG.normal(size=(rows, 3)), RNG.normal(size=(rows, 4)), *RNG.normal(size=(2, rows))
-    first = RNG.normal(size=(cell.states, 2, 4))
+@pytest.mark.parametrize(
+    ("cell", "projected"), [*((cell, False) for cell in CELLS), (recurrent.LSTMCell, True)]
+)
+def test_gradients_of_all_arguments(cell, projected, reverse, batch_sizes):
+    rows, size, n = 4 * cell.gates, 2 if projected else 4, batch_sizes[0]
+    weights = RNG.normal(size=(rows, 3)), RNG.normal(size=(rows, size))
+    arrays = X.reshape(10, 3), *weights, *RNG.normal(size=(2, rows))
+    w_hr = [RNG.normal(size=(2, 4))] if projected else []
+    first = [RNG.normal(size=(n, size)), RNG.normal(size=(n, 4))][: cell.states]
 
     def run(*args):
-        y, *last = recurrent.Recurrent.apply(*args, cell=cell, reverse=reverse)
+        given = args if projected else (*args[:5], None, *args[5:])
+        y, *last = recurrent.Recurrent.apply(
+            *given, cell=cell, batch_sizes=batch_sizes, reverse=reverse
+        )
         return (y * y).sum() + sum((state * state * state).sum() for state in last)
 
-    assert gradcheck(run, (*arrays, *first))
+    assert gradcheck(run, (*arrays, *w_hr, *first))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -130,13 +138,20 @@ def test_dropout_between_layers():
     ("call", "error", "message"),
     [
         (lambda: nn.RNN(3, 4, nonlinearity="gelu"), ValueError, "RNN: nonlinearity must be one of"),
-        (lambda: nn.LSTM(3, 4, proj_size=2), NotImplementedError, "LSTM: proj_size"),
+        (lambda: nn.LSTM(3, 4, proj_size=4), ValueError, "LSTM: proj_size must be less than"),
+        (lambda: nn.LSTM(3, 4, proj_size=-1), ValueError, "LSTM: proj_size must be at least 0"),
+        (lambda: nn.RNNBase("GRU", 3, 4, proj_size=2), ValueError, "only LSTM has proj_size"),
+        (lambda: nn.RNNBase("CNN", 3, 4), ValueError, "RNNBase: mode must be one of"),
         (lambda: nn.GRU(3, 0), ValueError, "GRU: hidden_size must be at least 1"),
         (lambda: nn.GRU(3, 4, dropout=2), ValueError, "GRU: dropout must be between 0 and 1"),
         (lambda: nn.GRU(3, 4)(X[0, 0]), ValueError, "GRU: input must have 2 or 3 dimensions"),
         (lambda: nn.GRU(2, 4)(X), ValueError, r"input_size \(got 3 and 2\)"),
         (lambda: nn.GRU(3, 4)(X[:0]), ValueError, "at least 1 step"),
-        (lambda: nn.GRU(3, 4)(X, X), ValueError, r"GRU: hx must be 1 tensors of shape \(1, 2, 4\)"),
+        (
+            lambda: nn.GRU(3, 4)(X, X),
+            ValueError,
+            r"GRU: hx must be tensors of shapes \[\(1, 2, 4\)\]",
+        ),
         (lambda: nn.LSTMCell(3, 4)(X), ValueError, "LSTMCell: input must have 1 or 2 dimensions"),
         (lambda: nn.RNNCell(3, 4, device="cuda"), RuntimeError, "device must be 'cpu'"),
     ],
@@ -146,17 +161,25 @@ def test_errors(call, error, message):
         call()
 
 
+OPTIONS = [
+    {},
+    {"num_layers": 2, "bidirectional": True},
+    {"bias": False, "batch_first": True},
+]
+PROJECTED = {"proj_size": 2, "num_layers": 2, "bidirectional": True}
+
+
 @pytest.mark.parametrize(
-    "options",
-    [{}, {"num_layers": 2, "bidirectional": True}, {"bias": False, "batch_first": True}],
+    ("name", "options"),
+    [*((name, options) for name in NAMES for options in OPTIONS), ("LSTM", PROJECTED)],
     ids=str,
 )
-@pytest.mark.parametrize("name", NAMES)
 def test_values_and_gradients_are_pytorchs(name, options):
     torch = pytest.importorskip("torch", reason="compared with PyTorch")
     theirs, ours = make(torch.nn, name, **options).double(), make(nn, name, **options).double()
     assert repr(ours) == repr(theirs)
     assert [n for n, _ in ours.named_parameters()] == [n for n, _ in theirs.named_parameters()]
+    assert [len(run) for run in ours.all_weights] == [len(run) for run in theirs.all_weights]
     ours.load_state_dict(theirs.state_dict())
     our_x, their_x = cnet.tensor(X, requires_grad=True), torch.tensor(X, requires_grad=True)
     (y, h), (expected, their_h) = ours(our_x), theirs(their_x)

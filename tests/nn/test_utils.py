@@ -7,7 +7,7 @@ import pytest
 
 import cnet
 from cnet import nn
-from cnet.nn.utils import _linalg, parametrizations, parametrize
+from cnet.nn.utils import parametrizations, parametrize
 from cnet.nn.utils.rnn import pad_sequence, unpad_sequence
 
 RNG = np.random.default_rng(0)
@@ -200,22 +200,6 @@ def test_orthogonal_weights(shape, kind, trivial):
     orthogonal = orthogonal if shape[0] >= shape[1] else orthogonal.T
     layer.weight = cnet.tensor(orthogonal)
     np.testing.assert_allclose(layer.weight.detach(), orthogonal, atol=1e-12)
-
-
-def test_gradients_of_operations_on_matrices():
-    a = 0.5 * RNG.standard_normal((2, 3, 3))
-    assert cnet.gradcheck(_linalg.matrix_exp, (cnet.tensor(a, requires_grad=True),))
-    b = cnet.tensor(RNG.standard_normal((2, 3, 2)), requires_grad=True)
-    well = cnet.tensor(a + 3 * np.eye(3), requires_grad=True)
-    assert cnet.gradcheck(_linalg.solve, (well, b))
-    tau = cnet.tensor(RNG.uniform(0.5, 1, (2, 2)), requires_grad=True)
-    assert cnet.gradcheck(_linalg.householder_product, (b, tau))
-    for size in (0.0, 1e-3, 1.0, 30.0):
-        np.testing.assert_allclose(
-            _linalg.exponential(np.array([[0.0, -size], [size, 0.0]])),
-            [[np.cos(size), -np.sin(size)], [np.sin(size), np.cos(size)]],
-            atol=1e-12,
-        )
 
 
 # Parametrizations

@@ -1,5 +1,7 @@
 """Cumulative functions, quantiles and further reductions."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,22 @@ VALUES = [
     ("cumprod with zeros", lambda x: cnet.cumprod(x, 1), ZEROS, np.cumprod(ZEROS, 1)),
     ("cummax", lambda x: cnet.cummax(x, 1).values, X, np.maximum.accumulate(X, 1)),
     ("cummin", lambda x: cnet.cummin(x, 0).values, X, np.minimum.accumulate(X, 0)),
+    (
+        "logcumsumexp", lambda x: cnet.logcumsumexp(x, 1), X,
+        np.log(np.cumsum(np.exp(X), 1)),
+    ),
+    ("logcumsumexp of large", lambda x: cnet.logcumsumexp(x + 1e4, 0), X * 0, 1e4 + np.log(
+        np.arange(1, 4))[:, None] + 0 * X),
+    (
+        "cumulative_trapezoid", cnet.cumulative_trapezoid, X,
+        np.cumsum((X[:, 1:] + X[:, :-1]) / 2, 1),
+    ),
+    ("cov", cnet.cov, X, np.cov(X)),
+    ("corrcoef", cnet.corrcoef, X, np.corrcoef(X)),
+    ("frexp", lambda x: cnet.frexp(x)[0], X, np.frexp(X)[0]),
+    ("ldexp", lambda x: cnet.ldexp(x, tensor([3, 0, -1, 2])), X, X * [8, 1, 0.5, 4]),
+    ("float_power", lambda x: cnet.float_power(x, 2), X, X**2),
+    ("mvlgamma", lambda x: cnet.mvlgamma(x * x + 2, 1), X, np.vectorize(math.lgamma)(X * X + 2)),
     ("diff", lambda x: cnet.diff(x, 2, 1), X, np.diff(X, 2, 1)),
     ("diff with more", lambda x: x.diff(prepend=X[:, :1]), X, np.diff(X, prepend=X[:, :1])),
     ("trapezoid", lambda x: cnet.trapezoid(x, dx=2), X, np.trapezoid(X, dx=2)),
@@ -126,3 +144,70 @@ def test_questions_about_dtypes():
     assert tensor([0.5]).is_nonzero()
     with pytest.raises(ValueError, match="is_nonzero: input must have one element"):
         cnet.zeros(2).is_nonzero()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_erfinv_is_the_inverse_of_erf(dtype):
+    x = tensor([0.0, 1e-9, 0.3, -0.5, 0.9, -0.999, 1 - 1e-6], dtype)
+    rtol = 1e-14 if dtype == "float64" else 1e-6
+    np.testing.assert_allclose(cnet.erf(cnet.erfinv(x)), x, rtol=rtol)
+    assert cnet.erfinv(tensor([1.0, -1.0])).tolist() == [np.inf, -np.inf]
+    assert np.isnan(cnet.erfinv(tensor(1.5)).item())
+    assert gradcheck(cnet.erfinv, np.linspace(-0.9, 0.9, 7))
+
+
+def test_histograms():
+    x = RNG.standard_normal(100)
+    counts, edges = np.histogram(x, 7)
+    assert cnet.histc(tensor(x), 7).tolist() == counts.tolist()
+    hist, bin_edges = cnet.histogram(tensor(x), 7)
+    assert hist.tolist() == counts.tolist()
+    np.testing.assert_allclose(bin_edges, edges)
+    assert cnet.histc(tensor([NAN, 1.0, 9.0]), 2, 0, 2).tolist() == [0, 1]
+    weighted = cnet.histogram(tensor(x), tensor([-1.0, 0.0, 1.0], "float64"), weight=tensor(x))
+    expected, _ = np.histogram(x, [-1, 0, 1], weights=x)
+    np.testing.assert_allclose(weighted.hist, expected)
+
+
+def test_windows():
+    for name, theirs in [("hann", np.hanning), ("hamming", np.hamming), ("blackman", np.blackman)]:
+        window = getattr(cnet, f"{name}_window")
+        np.testing.assert_allclose(
+            window(9, periodic=False, dtype=cnet.float64), theirs(9), atol=1e-12
+        )
+        np.testing.assert_allclose(window(8), theirs(9)[:8], atol=1e-6)
+    np.testing.assert_allclose(cnet.bartlett_window(9, False), np.bartlett(9))
+    np.testing.assert_allclose(cnet.kaiser_window(9, False, 5.0), np.kaiser(9, 5), rtol=1e-5)
+    assert cnet.hann_window(1).tolist() == [1]
+    assert cnet.hann_window(0).shape == (0,)
+
+
+def test_combinations_and_real_numbers():
+    x = tensor([1, 2, 3])
+    assert cnet.combinations(x).tolist() == [[1, 2], [1, 3], [2, 3]]
+    assert len(cnet.combinations(x, 2, with_replacement=True)) == 6
+    assert cnet.gcd(x * 4, tensor(6)).tolist() == [2, 2, 6]
+    assert cnet.isneginf(tensor([-np.inf, 1.0])).tolist() == [True, False]
+    assert cnet.real(x) is x
+    assert x.real is x
+    assert cnet.angle(tensor([-1.0, 2.0, NAN])).tolist()[:2] == pytest.approx([np.pi, 0])
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: cnet.histc(tensor(X), 0), RuntimeError, "histc: bins must be positive"),
+        (lambda: cnet.histc(tensor(X), 3, 2, 1), RuntimeError, "max must be larger than min"),
+        (lambda: cnet.histogram(tensor([1]), 3), TypeError, "histogram: input must have a float"),
+        (lambda: cnet.cov(tensor(X[None])), ValueError, "cov: input must have at most 2"),
+        (lambda: cnet.cov(tensor(X), fweights=tensor(X[0])), RuntimeError, "must be integers"),
+        (lambda: cnet.combinations(tensor(X)), ValueError, "combinations: input must be a vector"),
+        (lambda: cnet.hann_window(-1), RuntimeError, "must not be negative"),
+        (lambda: cnet.gcd(tensor(1.0), tensor(2)), TypeError, "gcd: .* integer dtype"),
+        (lambda: cnet.mvlgamma(tensor(1.0), 0), RuntimeError, "p must be at least 1"),
+        (lambda: cnet.ldexp(1, tensor(1)), TypeError, "ldexp: input must be a Tensor"),
+    ],
+)
+def test_errors_of_statistics(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

@@ -8,13 +8,22 @@ NAMES = {
         "Elementwise": """add sub mul div true_divide floor_divide remainder fmod neg reciprocal pow
             square sqrt rsqrt exp expm1 log log1p log2 log10 abs sign round floor ceil trunc sin cos
             tan asin acos atan atan2 sinh cosh tanh sigmoid erf hypot clamp clamp_min clamp_max
-            maximum minimum fmax fmin lerp addcmul addcdiv nan_to_num where""",
+            maximum minimum fmax fmin lerp addcmul addcdiv nan_to_num where exp2 logit logaddexp
+            logaddexp2 copysign float_power frexp ldexp gcd lcm erfc erfinv sinc xlogy i0 lgamma
+            digamma mvlgamma heaviside""",
         "Comparison": """eq ne lt le gt ge isnan isinf isfinite logical_and logical_or
-            logical_not""",
+            logical_not isposinf isneginf isreal""",
         "Reductions": """sum mean prod var std max min amax amin argmax argmin any all logsumexp
-            norm linalg.norm linalg.vector_norm median count_nonzero cumsum cumprod""",
+            norm linalg.norm linalg.vector_norm median count_nonzero cumsum cumprod
+            cummax cummin trapezoid cumulative_trapezoid histc histogram cov
+            corrcoef""",
         "Sorting": "sort argsort topk kthvalue unique",
         "Products": """matmul mm bmm mv dot outer addmm baddbmm einsum tensordot cdist""",
+        "Matrices": """linalg.cholesky linalg.cond linalg.det linalg.eigvalsh
+            linalg.inv linalg.lstsq linalg.matrix_norm
+            linalg.matrix_power linalg.matrix_rank linalg.multi_dot linalg.qr
+            linalg.slogdet linalg.solve linalg.solve_triangular linalg.svdvals linalg.tensorinv
+            linalg.tensorsolve linalg.vander linalg.vecdot cholesky logdet matrix_exp""",
         "Shape": """reshape view flatten unflatten squeeze unsqueeze permute transpose t movedim
             swapaxes expand expand_as broadcast_to repeat repeat_interleave tile flip roll rot90
             contiguous""",

@@ -58,8 +58,8 @@ LARGE = (
 
 _ALGORITHMS: tuple[Bad, ...] = tuple(
     ({"algorithm": value}, ValueError,
-     "algorithm must be one of auto, exact, depthwise, winograd, pointwise, direct, fold, product "
-     f"(got {value!r})")
+     "algorithm must be one of auto, exact, depthwise, winograd, pointwise, channels, direct, "
+     f"fold, product (got {value!r})")
     for value in ("fastest", "", "Winograd", "auto ", None, 1, ("auto",))
 )  # fmt: skip
 NEEDS: tuple[Bad, ...] = (

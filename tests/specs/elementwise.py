@@ -48,6 +48,10 @@ def _relu_backward(case: ElementsCase, dtype: Any) -> Call:
     return Call("relu_backward", (grad_output, reference.relu(x)), {}, (None,))
 
 
+def _add(case: ElementsCase, dtype: Any) -> Call:
+    return Call("add", case.arrays(dtype), {}, (None,))
+
+
 ELEMENTS_CASES = tuple(
     ElementsCase(shape)
     for shape in (
@@ -153,4 +157,18 @@ softmax = Spec(
     any_rank=("x",),
     good={"x": zeros(3, 4)},
     bad=(({"x": HUGE}, ValueError, "x would be too large"),),
+)
+
+add = Spec(
+    "add",
+    call=_add,
+    cases=ELEMENTS_CASES,
+    typical=TYPICAL,
+    large=LARGE,
+    any_rank=("a", "b"),
+    good={"a": zeros(3, 4), "b": zeros(3, 4)},
+    bad=(
+        ({"b": zeros(4, 3)}, ValueError, "b.shape must equal a.shape (got (4, 3) and (3, 4))"),
+        ({"out": zeros(4, 3)}, ValueError, "out.shape must equal a.shape (got (4, 3) and (3, 4))"),
+    ),
 )

@@ -119,3 +119,64 @@ cross_entropy_backward = Spec(
          "grad_losses.shape must equal target.shape (got (5,) and (4,))"),
     ),
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LossesCase(Case):
+    n: int
+    weighted: bool = False
+    mean: bool = True
+    ignore_index: int = -100
+
+
+def _reduce_losses(case: LossesCase, dtype: Any) -> Call:
+    rng = case.random()
+    target = rng.integers(0, 7, case.n)
+    target[rng.random(case.n) < 0.2] = case.ignore_index
+    weight = rng.random(7, dtype) if case.weighted else None
+    arrays = rng.random(case.n, dtype), target, weight
+    options = {"classes": 7, "mean": case.mean, "ignore_index": case.ignore_index}
+    return Call("reduce_losses", arrays, options, (case.n + 1, case.n + 1))
+
+
+def _reduce_losses_backward(case: LossesCase, dtype: Any) -> Call:
+    grad, divisor = case.random().random((2, 1), dtype)
+    return Call("reduce_losses_backward", (grad, divisor), {"n": case.n}, (1,))
+
+
+LOSSES_CASES = tuple(
+    LossesCase(n, weighted, mean)
+    for n in (1, 2, 7, 16, 33, 1001)
+    for weighted in (False, True)
+    for mean in (False, True)
+)
+
+reduce_losses = Spec(
+    "reduce_losses",
+    call=_reduce_losses,
+    cases=(*LOSSES_CASES, LossesCase(0, mean=False), LossesCase(40, ignore_index=3)),
+    typical=LossesCase(7, weighted=True),
+    large=(LossesCase(30_000, weighted=True),),
+    scales=lambda call, expected: expected,
+    good={"losses": zeros(3), "target": np.arange(3), "classes": 3, "weight": zeros(3)},
+    bad=(
+        ({"target": np.arange(2)}, ValueError, "target.shape must equal losses.shape"),
+        ({"weight": zeros(4)}, ValueError, "weight.shape must equal (classes,) (got (4,) and (3,)"),
+        ({"classes": 1.5}, TypeError, "classes must be an int"),
+        ({"ignore_index": 2**63}, ValueError, "ignore_index"),
+    ),
+)
+
+reduce_losses_backward = Spec(
+    "reduce_losses_backward",
+    call=_reduce_losses_backward,
+    cases=(LossesCase(0), LossesCase(1), LossesCase(77)),
+    typical=LossesCase(7),
+    large=(LossesCase(30_000),),
+    scales=lambda call, expected: expected,
+    good={"grad_loss": zeros(1), "divisor": zeros(1), "n": 3},
+    bad=(
+        ({"n": -1}, ValueError, "n must not be negative (got -1)"),
+        ({"divisor": zeros(2)}, ValueError, "divisor.shape must equal (1,) (got (2,) and (1,))"),
+    ),
+)

@@ -137,3 +137,28 @@ linear = Spec(
          "would be too large"),
     ),
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class MatrixCase(Case):
+    rows: int
+    columns: int
+
+
+def _column_sums(case: MatrixCase, dtype: Any) -> Call:
+    x = case.random().standard_normal((case.rows, case.columns), dtype)
+    return Call("column_sums", (x,), {}, (case.rows,))
+
+
+column_sums = Spec(
+    "column_sums",
+    call=_column_sums,
+    cases=[
+        MatrixCase(rows, columns)
+        for rows in (0, 1, 2, 7, 1023, 1025)
+        for columns in (0, 1, 3, 16, 63, 64, 65, 130)
+    ],
+    typical=MatrixCase(9, 17),
+    large=(MatrixCase(2100, 300), MatrixCase(8, 20_000)),
+    good={"x": zeros(3, 4)},
+)

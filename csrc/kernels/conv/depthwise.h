@@ -121,4 +121,17 @@ static inline int is_square(ptrdiff_t count, const ptrdiff_t *offsets, ptrdiff_t
 void CNET_FN(sum_taps)(const tap_list *taps, const real *from, ptrdiff_t pitch, real bias,
                        ptrdiff_t rows, ptrdiff_t columns, real *to, ptrdiff_t to_pitch);
 
+/* The same convolution and gradients with channels as lanes (depthwise_cells.c): for one filter per
+ * channel, where that is faster. */
+conv2d_bytes CNET_FN(depthwise_cells_workspace);
+conv2d_run CNET_FN(depthwise_cells_forward), CNET_FN(depthwise_cells_backward);
+
+/* The widest results with channels as lanes, and the bytes of the cells of an image. */
+enum { NARROW = 8, IMAGE_CELLS_BYTES = 48 << 10 };
+
+static inline int is_narrow(const cnet_conv2d *g) {
+    const ptrdiff_t rows = g->h + g->ph + g->qh, columns = g->w + g->pw + g->qw;
+    return g->o == g->c && g->ow <= NARROW && rows * columns <= IMAGE_CELLS_BYTES / VECTOR_BYTES;
+}
+
 #endif

@@ -311,6 +311,8 @@ static job_t make_job(const cnet_conv2d *g) {
 }
 
 size_t CNET_FN(depthwise_backward_workspace)(const cnet_conv2d *g, int threads) {
+    if (is_narrow(g))
+        return CNET_FN(depthwise_cells_workspace)(g, threads);
     job_t job = make_job(g);
     scratch s;
     const size_t shared = lay_out(&job, NULL);
@@ -368,6 +370,10 @@ static void add_copies(const job_t *job) {
 /* Computes those of dx, dw and db that are not NULL. */
 void CNET_FN(depthwise_backward)(const conv2d_arrays *arrays, const cnet_conv2d *g,
                                  const cnet_call *call) {
+    if (is_narrow(g)) {
+        CNET_FN(depthwise_cells_backward)(arrays, g, call);
+        return;
+    }
     job_t job = make_job(g);
     job.arrays = *arrays;
     lay_out(&job, call->workspace);

@@ -71,6 +71,31 @@ static int has_channels_for_tiles(const cnet_conv2d *g) {
     return g->c / g->g >= 4 && g->o / g->g >= 4;
 }
 
+/* The longest vectors hold this many channels. */
+enum { VECTOR_CHANNELS = 16, ROW_BYTES = 4 * ISA_CORE_CACHE_BYTES };
+
+/* Whether vectors of outputs have few unused lanes, and the cells that a row of outputs reads stay
+ * in a cache. */
+static int fills_vectors_of_outputs(const cnet_conv2d *g) {
+    const ptrdiff_t outputs = g->o / g->g;
+    return 5 * outputs >= 4 * round_up(outputs, VECTOR_CHANNELS) && stages_at_most(ROW_BYTES, g, 1);
+}
+
+/* Cells are vectors of channels, too. */
+static int fills_vectors(const cnet_conv2d *g) {
+    return g->c / g->g >= VECTOR_CHANNELS && fills_vectors_of_outputs(g);
+}
+
+static int gradient_fills_vectors(const cnet_conv2d *g) {
+    const cnet_conv2d gradient = gradient_geometry(g);
+    return fills_vectors(&gradient);
+}
+
+/* In the weight gradient the taps of all channels are rows of tiles. */
+static int dw_fills_vectors(const cnet_conv2d *g) {
+    return g->c / g->g * g->kh * g->kw >= 8 * VECTOR_CHANNELS && fills_vectors_of_outputs(g);
+}
+
 /* The staged cells for a row of outputs stay in the cache, and so do the taps of all inputs: more
  * taps are allowed where a product would copy each cell several times. */
 static int has_few_taps(const cnet_conv2d *g) {
@@ -122,6 +147,7 @@ static const algorithm algorithms[CNET_PASSES][CNET_ALGORITHMS] = {
                                RUNS(winograd, forward)},
             [CNET_POINTWISE] = {is_1x1_without_padding, has_channels_for_tiles,
                                 RUNS(pointwise, forward)},
+            [CNET_CHANNELS] = {can_be_staged, fills_vectors, RUNS(channels, forward)},
             [CNET_DIRECT] = {can_be_staged, has_few_taps, RUNS(direct, forward)},
             [CNET_FOLD] = {never, never, NULL, NULL},
             [CNET_PRODUCT] = {always, always, RUNS(product, forward)},
@@ -133,6 +159,7 @@ static const algorithm algorithms[CNET_PASSES][CNET_ALGORITHMS] = {
                                RUNS(winograd, dx)},
             [CNET_POINTWISE] = {is_1x1_without_padding, has_channels_for_tiles,
                                 RUNS(pointwise, dx)},
+            [CNET_CHANNELS] = {gradient_can_be_staged, gradient_fills_vectors, RUNS(channels, dx)},
             [CNET_DIRECT] = {gradient_can_be_staged, direct_gradient_pays, RUNS(direct, dx)},
             [CNET_FOLD] = {gradient_can_be_staged, folding_pays, RUNS(fold, dx)},
             [CNET_PRODUCT] = {always, always, RUNS(product, dx)},
@@ -144,6 +171,7 @@ static const algorithm algorithms[CNET_PASSES][CNET_ALGORITHMS] = {
                                RUNS(winograd, dw)},
             [CNET_POINTWISE] = {is_1x1_without_padding, has_channels_for_tiles,
                                 RUNS(pointwise, dw)},
+            [CNET_CHANNELS] = {can_be_staged_whole, dw_fills_vectors, RUNS(channels, dw)},
             [CNET_DIRECT] = {can_be_staged_whole, has_small_images, RUNS(direct, dw)},
             [CNET_FOLD] = {never, never, NULL, NULL},
             [CNET_PRODUCT] = {always, always, RUNS(product, dw)},

@@ -42,7 +42,7 @@ static inline run run_at(const tiling *t, ptrdiff_t tile, ptrdiff_t most) {
 }
 
 /* Images (n, c, h, w) with padding (top, left). */
-typedef struct {
+typedef struct images {
     const real *x;
     ptrdiff_t n, c, h, w, top, left;
 } images;

@@ -53,18 +53,61 @@ static inline vec softplus(vec x) {
 }
 static inline vec hardsigmoid(vec x) { return at_most(at_least(x + 3, ZERO), broadcast(6)) / 6; }
 
+/* ---- Tails of the normal distribution ----
+ *
+ * normal_cdf: from a polynomial for log(erfc(z)), whose absolute error counts; erfc(z) is 0 beyond
+ * ERF_ONE. vec_erfc: erfc(z) = exp(-z^2) R(t) / (1 + 2 z), t = (z - k) / (z + k), where the
+ * polynomial R is accurate relative to erfc (M. M. Shepherd and J. G. Laframboise, Chebyshev
+ * approximation of (1 + 2x) exp(x^2) erfc(x), 1981). Coefficients as in simd_math.h. */
+#if defined(CNET_REAL_f32)
+#define ERFC_ZERO 11
+#define ERFC_CENTRE 2
+#define HIGH_BITS (~(bits_t)0 << 12)
+static const real erfc_terms[] = {0x1.46e80ep+0,   -0x1.7bf5eap-4,  -0x1.5407dp-3,  0x1.4ff9f6p-3,
+                                  -0x1.bc271cp-5,  -0x1.072354p-7,  0x1.1d661ap-7,  0x1.47ff24p-10,
+                                  -0x1.75113ap-10, -0x1.a35578p-12, 0x1.692054p-13, 0x1.521e76p-14};
+static const real log_tail_terms[] = {0x1.028f22p-26,  -0x1.20dd9p+0,  -0x1.45ef8ap-1,
+                                      -0x1.a5a14p-4,   0x1.41696p-6,   -0x1.2be4c8p-11,
+                                      -0x1.0959d4p-10, 0x1.3d91d2p-12, -0x1.01e1b8p-15};
+#else
+#define ERFC_ZERO 28
+#define ERFC_CENTRE 3.75
+#define HIGH_BITS (~(bits_t)0 << 27)
+static const real erfc_terms[] = {
+    0x1.3ccda0b5d5dc2p+0,  -0x1.1f367683f89a6p-3, 0x1.d5f29481596c4p-9,   0x1.510169d09673fp-4,
+    -0x1.bda9309a27bf9p-4, 0x1.7a14188a9baa7p-4,  -0x1.e0d0fa6e2781dp-5,  0x1.d0b0037d3035p-6,
+    -0x1.3f603c2c28d3ep-7, 0x1.cc3a0e91a2201p-10, 0x1.33fb1db1a37e9p-12,  -0x1.303fa9f46b76bp-12,
+    0x1.b145313a5450bp-15, 0x1.778dbc427af41p-16, -0x1.801239a745923p-17, -0x1.05d38ace93f89p-20,
+    0x1.d72b32812835dp-20, -0x1.c939f4135c79p-25, -0x1.19a42f486fa92p-22, 0x1.3502db7bfe4cep-26,
+    0x1.5993c528b59bfp-25, 0x1.2939151cf11ddp-33, -0x1.4b4bfb04c178bp-28, -0x1.f38bf6fc64ecp-31};
+static const real log_tail_terms[] = {
+    0x1.2bd39d4386acep-55,  -0x1.20dd750429b41p+0,  -0x1.45f306dc9eca6p-1,  -0x1.a4f4e29f84ae4p-4,
+    0x1.3966851085ae1p-6,   0x1.b6b8d375bab1fp-13,  -0x1.bca8232d678acp-10, 0x1.3572afbd7ea48p-11,
+    -0x1.b7182a10d07a7p-16, -0x1.0bc640ec9555bp-14, 0x1.e02342107e45ep-16,  -0x1.039d5543cfa0ep-19,
+    -0x1.26a8ae997b6dp-18,  0x1.9a27e6afaa932p-19,  -0x1.4a3fe1444fe4p-20,  0x1.7bf4a178756dp-22,
+    -0x1.4780a96941823p-24, 0x1.a7afed8bdb0a8p-27,  -0x1.911bb0441a21ap-30, 0x1.06ede6978c3e6p-33,
+    -0x1.aadae5f0982ecp-38, 0x1.432981fe7d612p-43};
+#endif
+
 /* Distribution function and density of the normal distribution. */
 static inline vec normal_cdf(vec x) {
-    return HALF + HALF * vec_erf(x * (real)0.70710678118654752440);
+    const vec z = vec_abs(x) * (real)0.70710678118654752440;
+    const vec tail = HALF * vec_exp(POLYNOMIAL(at_most(z, broadcast(ERF_ONE)), log_tail_terms));
+    const vec outside = choose(z > ERF_ONE, ZERO, tail);
+    return choose(x < 0, outside, 1 - outside);
 }
 static inline vec normal_density(vec x) {
     return (real)0.39894228040143267794 * vec_exp(-HALF * x * x);
 }
-/* 1 - erf(x) without cancellation, one lane after the other. */
+/* 1 - erf(x) without cancellation. The rounding error of the square is corrected: `low` holds the
+ * digits of x that the square of `high` lacks. */
 static inline vec vec_erfc(vec x) {
-    for (ptrdiff_t lane = 0; lane < LANES; lane++)
-        x[lane] = REAL_ERFC(x[lane]);
-    return x;
+    const vec z = at_most(vec_abs(x), broadcast(ERFC_ZERO)), square = z * z;
+    const vec high = (vec)((bits_vec)z & HIGH_BITS), low = z - high;
+    const vec error = ((high * high - square) + 2 * high * low) + low * low;
+    const vec scaled = POLYNOMIAL((z - ERFC_CENTRE) / (z + ERFC_CENTRE), erfc_terms) / (1 + 2 * z);
+    const vec tail = vec_exp(-square) * (scaled - scaled * error);
+    return choose(x < 0, 2 - tail, tail);
 }
 /* d erf / dx = 2 / sqrt(pi) exp(-x^2) */
 static inline vec erf_slope(vec x) { return (real)1.12837916709551257390 * vec_exp(-x * x); }

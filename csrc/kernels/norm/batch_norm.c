@@ -1,163 +1,185 @@
-/* Batch normalisation: the statistics of channels, the transform, and its gradients.
+/* Batch normalisation: the statistics of channels, and the transform with its activation.
  *
  * Arrays are (n, c, size): a channel consists of n contiguous runs of `size` elements. Sums over a
- * channel are computed in double, run by run, in order. */
-#include "sums.h"
+ * channel are computed in double, in order. */
+#include "batch_norm.h"
+
+/* ---- Statistics ---- */
 
 typedef struct {
-    const real *x, *grad_output, *mean, *var, *weight, *bias;
-    real *y, *dx, *dweight, *dbias, *means, *variances;
+    const real *x;
+    real *mean, *var, *running_mean, *running_var;
     cnet_norm g;
-    double eps;
-    int from_batch;
-} job_t;
+    double momentum;
+} stats_t;
 
-static void run_channels(cnet_task *task, const job_t *job, const cnet_call *call) {
-    const int is_small = job->g.n * job->g.c * job->g.size <= ELEMENTS_PER_CHUNK;
-    cnet_parallel(task, job, job->g.c, is_small ? 1 : call->threads);
+/* Sums d and d^2, where d = x[t] - shift. */
+static void add_run(two_sums *sums, const real *x, ptrdiff_t count, real shift, ptrdiff_t next) {
+    two_sums s = *sums;
+    for (ptrdiff_t t = 0; t < count; t += LANES) {
+        vec v = broadcast(shift); /* missing lanes add nothing */
+        if (t + LANES <= count)
+            v = load(x + t);
+        else
+            copy_run((real *)&v, x + t, count - t);
+        __builtin_prefetch(x + t + next);
+        const wide_vec w = widen(v);
+#pragma GCC unroll 2
+        for (int i = 0; i < PIECES; i++) {
+            const wide d = w.piece[i] - (double)shift;
+            s.first[i] += d;
+            s.second[i] += d * d;
+        }
+    }
+    *sums = s;
 }
 
-/* Offset of the run of image n in a channel. */
-static ptrdiff_t run_of(const job_t *job, ptrdiff_t n, ptrdiff_t channel) {
-    return (n * job->g.c + channel) * job->g.size;
-}
-
-/* Sums the deviations from the first element: they are small where the elements are close to each
- * other. */
-static double mean_of_channel(const job_t *job, ptrdiff_t channel) {
-    const double first = (double)job->x[run_of(job, 0, channel)],
-                 shift = isfinite(first) ? first : 0;
-    double sum = 0;
-    for (ptrdiff_t n = 0; n < job->g.n; n++)
-        sum += sum_run(job->x + run_of(job, n, channel), shift, job->g.size);
-    return shift + sum / ((double)job->g.n * (double)job->g.size);
+/* The mean of the first elements, rounded: the deviations from it are small, and 0 if all elements
+ * are equal. */
+static real shift_of(const real *x, ptrdiff_t size) {
+    const double first = (double)x[0];
+    const ptrdiff_t count = min_size(size, 1024);
+    const real shift = (real)(first + sum_run(x, first, count) / (double)count);
+    return isfinite(shift) ? shift : 0;
 }
 
 static void stats_of_channel(const void *argument, ptrdiff_t channel, int slot) {
     (void)slot;
-    const job_t *job = argument;
-    const double mean = mean_of_channel(job, channel);
-    double squares = 0;
-    for (ptrdiff_t n = 0; n < job->g.n; n++) {
-        const real *x = job->x + run_of(job, n, channel);
-        squares += sum_products(x, mean, x, mean, job->g.size);
+    const stats_t *job = argument;
+    const ptrdiff_t size = job->g.size, next = job->g.c * size;
+    const double count = (double)job->g.n * (double)size;
+    const real *x = job->x + channel * size;
+    const real shift = shift_of(x, size);
+    two_sums sums = {0};
+    for (ptrdiff_t n = 0; n < job->g.n; n++, x += next)
+        add_run(&sums, x, size, shift, n + 1 < job->g.n ? next : 0);
+    const double sum = total_of(sums.first);
+    double squares = total_of(sums.second) - sum * sum / count;
+    squares = squares < 0 ? 0 : squares;
+    const real mean = (real)((double)shift + sum / count), var = (real)(squares / count);
+    job->mean[channel] = mean;
+    job->var[channel] = var;
+    if (job->running_mean) {
+        real *mean_so_far = job->running_mean + channel, *var_so_far = job->running_var + channel;
+        const real share = (real)job->momentum, unbiased = var * (real)(count / (count - 1));
+        *mean_so_far += share * (mean - *mean_so_far);
+        *var_so_far += share * (unbiased - *var_so_far);
     }
-    job->means[channel] = (real)mean;
-    job->variances[channel] = (real)(squares / ((double)job->g.n * (double)job->g.size));
 }
 
 /* mean[c] = sum of x[:, c, :] / count and var[c] = sum of (x[:, c, :] - mean[c])^2 / count, with
- * count = n * size.
+ * count = n * size. If running_mean and running_var are not NULL, they are moved towards mean[c]
+ * and the unbiased variance: running += momentum * (batch - running).
  *
- * x (n, c, size) with n and size positive, mean and var (c); overwrites both. Two passes, the
- * second around the mean: a channel of equal numbers has exactly that mean and variance 0. A
- * channel with NaN or infinity has NaN in var. Parallel over channels. */
+ * x (n, c, size) with n and size positive, and a count of at least 2 for running statistics; the
+ * other arrays (c). Overwrites mean and var. One pass, with the deviations from the mean of the
+ * first elements: a channel of equal numbers has exactly that mean and variance 0. A channel with NaN
+ * or infinity has NaN in var. Parallel over channels. */
 void CNET_FN(batch_norm_stats)(const cnet_call *call) {
     const cnet_batch_norm_stats_arguments *a = &call->batch_norm_stats;
-    const job_t job = {.x = a->x, .means = a->mean, .variances = a->var, .g = a->g};
-    run_channels(stats_of_channel, &job, call);
+    const stats_t job = {
+        .x = a->x,
+        .mean = a->mean,
+        .var = a->var,
+        .running_mean = a->running_mean,
+        .running_var = a->running_var,
+        .g = a->g,
+        .momentum = a->momentum,
+    };
+    const int is_small = a->g.n * a->g.c * a->g.size <= ELEMENTS_PER_CHUNK;
+    cnet_parallel(stats_of_channel, &job, a->g.c, is_small ? 1 : call->threads);
 }
 
-static double inverse_deviation(const job_t *job, ptrdiff_t channel) {
-    return 1 / sqrt((double)job->var[channel] + job->eps);
+/* ---- Transform ---- */
+
+typedef void transform_t(const real *x, const real *residual, real *y, ptrdiff_t count,
+                         const affine_t *f, vec a, vec b);
+
+typedef struct {
+    transform_t *transform;
+    const real *x, *mean, *var, *weight, *bias, *residual;
+    real *y;
+    cnet_norm g;
+    ptrdiff_t runs; /* per chunk */
+    double eps;
+    real a, b;
+} job_t;
+
+ALWAYS_INLINE vec transformed(const int operation, vec x, vec residual, const affine_t *f, vec a,
+                              vec b, const int has_residual) {
+    const vec z = normalise(x, f);
+    return activate(operation, has_residual ? z + residual : z, a, b);
 }
 
-static void transform_channel(const void *argument, ptrdiff_t channel, int slot) {
-    (void)slot;
-    const job_t *job = argument;
-    const double weight = job->weight ? (double)job->weight[channel] : 1;
-    const real scale = (real)(weight * inverse_deviation(job, channel));
-    const real mean = job->mean[channel], bias = job->bias ? job->bias[channel] : 0;
-    for (ptrdiff_t n = 0; n < job->g.n; n++) {
-        const real *x = job->x + run_of(job, n, channel);
-        real *y = job->y + run_of(job, n, channel);
-        for (ptrdiff_t t = 0; t < job->g.size; t++)
-            y[t] = (x[t] - mean) * scale + bias;
+ALWAYS_INLINE void transform_run(const int operation, const real *x, const real *residual, real *y,
+                                 ptrdiff_t count, const affine_t *f, vec a, vec b,
+                                 const int has_residual) {
+    ptrdiff_t t = 0;
+    for (; t + LANES <= count; t += LANES)
+        store(y + t, transformed(operation, load(x + t), has_residual ? load(residual + t) : a, f,
+                                 a, b, has_residual));
+    if (t < count) { /* the same instructions, so that a result does not depend on its position */
+        const ptrdiff_t rest = count - t;
+        const vec more = has_residual ? load_run(residual + t, rest) : a;
+        store_run(y + t,
+                  transformed(operation, load_run(x + t, rest), more, f, a, b, has_residual),
+                  rest);
     }
 }
 
-/* y[n, c, t] = (x[n, c, t] - mean[c]) * weight[c] / sqrt(var[c] + eps) + bias[c].
+#define TRANSFORM(name, operation)                                                                 \
+    static void name##_transform(const real *x, const real *residual, real *y, ptrdiff_t count,    \
+                                 const affine_t *f, vec a, vec b) {                                \
+        if (residual)                                                                              \
+            transform_run(operation, x, residual, y, count, f, a, b, 1);                           \
+        else                                                                                       \
+            transform_run(operation, x, residual, y, count, f, a, b, 0);                           \
+    }
+#define TRANSFORM_OF(index, name) TRANSFORM(name, CNET_OPERATION_##name)
+TRANSFORM(plain, NO_OPERATION)
+ACTIVATIONS(TRANSFORM_OF)
+#define ENTRY(index, name) [index] = name##_transform,
+static transform_t *const transforms[ACTIVATION_COUNT] = {plain_transform, ACTIVATIONS(ENTRY)};
+#undef ENTRY
+
+static void transform_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    const job_t *job = argument;
+    const vec a = broadcast(job->a), b = broadcast(job->b);
+    const ptrdiff_t end = min_size((chunk + 1) * job->runs, job->g.n * job->g.c);
+    for (ptrdiff_t run = chunk * job->runs; run < end; run++) {
+        const affine_t f =
+            affine_of(job->mean, job->var, job->weight, job->bias, job->eps, run % job->g.c);
+        const ptrdiff_t at = run * job->g.size;
+        job->transform(job->x + at, job->residual ? job->residual + at : NULL, job->y + at,
+                       job->g.size, &f, a, b);
+    }
+}
+
+/* y[n, c, t] = f((x[n, c, t] - mean[c]) * weight[c] / sqrt(var[c] + eps) + bias[c]
+ *                + residual[n, c, t]).
  *
- * x and y (n, c, size), the other arrays (c). A NULL weight means ones, a NULL bias zeros.
- * Overwrites y, which may be x. Parallel over channels. */
+ * f is the operation number activation - 1 of operations.h, one of those in ACTIVATIONS, with the
+ * parameters a and b; with activation 0, f(x) = x. The result has the same bits as if each
+ * operation were computed by itself. x, y and residual (n, c, size), the other arrays (c). A NULL
+ * weight means ones, a NULL bias or residual zeros. Overwrites y, which may be x or residual.
+ * Parallel over runs. */
 void CNET_FN(batch_norm)(const cnet_call *call) {
     const cnet_batch_norm_arguments *a = &call->batch_norm;
     const job_t job = {
+        .transform = transforms[activation_index(a->activation)],
         .x = a->x,
         .mean = a->mean,
         .var = a->var,
         .weight = a->weight,
         .bias = a->bias,
+        .residual = a->residual,
         .y = a->y,
         .g = a->g,
+        .runs = max_size(1, ELEMENTS_PER_CHUNK / max_size(1, a->g.size)),
         .eps = a->eps,
+        .a = (real)a->a,
+        .b = (real)a->b,
     };
-    run_channels(transform_channel, &job, call);
-}
-
-static void gradient_of_channel(const void *argument, ptrdiff_t channel, int slot) {
-    (void)slot;
-    const job_t *job = argument;
-    const ptrdiff_t size = job->g.size;
-    const double deviation = inverse_deviation(job, channel);
-    const double count = (double)job->g.n * (double)size;
-    const real mean = job->mean[channel];
-    double dbias = 0, dweight = 0;
-    if (job->dbias || (job->dx && job->from_batch))
-        for (ptrdiff_t n = 0; n < job->g.n; n++)
-            dbias += sum_run(job->grad_output + run_of(job, n, channel), 0, size);
-    if (job->dweight || (job->dx && job->from_batch))
-        for (ptrdiff_t n = 0; n < job->g.n; n++) {
-            const ptrdiff_t at = run_of(job, n, channel);
-            dweight += sum_products(job->grad_output + at, 0, job->x + at, (double)mean, size);
-        }
-    dweight *= deviation;
-    if (job->dbias)
-        job->dbias[channel] = (real)dbias;
-    if (job->dweight)
-        job->dweight[channel] = (real)dweight;
-    if (!job->dx)
-        return;
-
-    const double scale = (job->weight ? (double)job->weight[channel] : 1) * deviation;
-    const real by_dy = (real)scale;
-    const real by_x = job->from_batch ? (real)(-scale * deviation * dweight / count) : 0;
-    const real constant = job->from_batch ? (real)(-scale * dbias / count) : 0;
-    for (ptrdiff_t n = 0; n < job->g.n; n++) {
-        const real *grad_output = job->grad_output + run_of(job, n, channel),
-                   *x = job->x + run_of(job, n, channel);
-        real *dx = job->dx + run_of(job, n, channel);
-        if (job->from_batch)
-            for (ptrdiff_t t = 0; t < size; t++)
-                dx[t] = by_dy * grad_output[t] + (by_x * (x[t] - mean) + constant);
-        else
-            for (ptrdiff_t t = 0; t < size; t++)
-                dx[t] = by_dy * grad_output[t];
-    }
-}
-
-/* With s[c] = 1 / sqrt(var[c] + eps), h = (x - mean) * s, and sums over a channel:
- *     dbias[c] = sum of grad_output            dweight[c] = sum of grad_output * h
- *     dx = weight * s * (grad_output - (dbias + h * dweight) / (n * size))   if from_batch, else
- *     dx = weight * s * grad_output
- * from_batch says that mean and var are the statistics of x and therefore depend on it.
- *
- * grad_output, x and dx (n, c, size), the other arrays (c). A NULL weight means ones. Overwrites
- * dx, dweight and dbias; those that are NULL are not computed. Parallel over channels. */
-void CNET_FN(batch_norm_backward)(const cnet_call *call) {
-    const cnet_batch_norm_backward_arguments *a = &call->batch_norm_backward;
-    const job_t job = {
-        .grad_output = a->grad_output,
-        .x = a->x,
-        .mean = a->mean,
-        .var = a->var,
-        .weight = a->weight,
-        .dx = a->dx,
-        .dweight = a->dweight,
-        .dbias = a->dbias,
-        .g = a->g,
-        .eps = a->eps,
-        .from_batch = a->from_batch != 0,
-    };
-    run_channels(gradient_of_channel, &job, call);
+    cnet_parallel(transform_chunk, &job, ceil_div(a->g.n * a->g.c, job.runs), call->threads);
 }

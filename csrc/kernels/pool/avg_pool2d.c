@@ -38,27 +38,19 @@ static range taps_in(const cnet_window2d *g, ptrdiff_t ow, ptrdiff_t count, rang
                    min_size(g->kw, columns.end - left)};
 }
 
-/* The number of cells that count in a window along one axis; `padding` is the padding after the
- * image. */
-static ptrdiff_t counted(const job_t *job, ptrdiff_t begin, ptrdiff_t length, ptrdiff_t size,
-                         ptrdiff_t padding) {
-    if (job->count_include_pad)
-        return min_size(begin + length, size + padding) - begin;
-    return min_size(begin + length, size) - max_size(begin, 0);
-}
-
 /* The divisors of `count` outputs; 1 in the remaining lanes. */
 static vec divisors(const job_t *job, ptrdiff_t oh, ptrdiff_t ow, ptrdiff_t count) {
     const cnet_window2d *g = job->g;
     if (job->divisor_override)
         return broadcast((real)job->divisor_override);
-    const ptrdiff_t height = counted(job, oh * g->sh - g->ph, g->kh, g->h, g->qh);
+    const int padded = job->count_include_pad;
+    const ptrdiff_t height = counted(padded, oh * g->sh - g->ph, g->kh, g->h, g->qh);
     const ptrdiff_t left = ow * g->sw - g->pw;
     if (left >= 0 && left + (count - 1) * g->sw + g->kw <= g->w)
         return broadcast((real)(height * g->kw));
     vec cells = broadcast(1);
     for (ptrdiff_t lane = 0; lane < count; lane++)
-        cells[lane] = (real)(height * counted(job, left + lane * g->sw, g->kw, g->w, g->qw));
+        cells[lane] = (real)(height * counted(padded, left + lane * g->sw, g->kw, g->w, g->qw));
     return cells;
 }
 

@@ -1,4 +1,4 @@
-/* Code that maximum and average pooling share: chunks of planes, and vectors of cells. */
+/* Code that maximum and average pooling share: chunks of planes, vectors of cells, divisors. */
 #ifndef CNET_POOL_H
 #define CNET_POOL_H
 
@@ -31,6 +31,15 @@ static inline __attribute__((always_inline)) vec cells_at(const real *x, ptrdiff
         if (at + lane * stride >= 0 && at + lane * stride < end)
             cells[lane] = x[at + lane * stride];
     return cells;
+}
+
+/* The number of cells by which the sum of a window is divided, along one axis: with those in the
+ * padding or without. `padding` is the padding after the image. */
+static inline ptrdiff_t counted(int count_include_pad, ptrdiff_t begin, ptrdiff_t length,
+                                ptrdiff_t size, ptrdiff_t padding) {
+    if (count_include_pad)
+        return min_size(begin + length, size + padding) - begin;
+    return min_size(begin + length, size) - max_size(begin, 0);
 }
 
 #endif

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from .._commands import UsageError
+from .._commands import UsageError, network
 from .images import Images, Shape
 from .options import AUGMENTATIONS, MOMENTUM, Options
 
@@ -12,37 +12,10 @@ if TYPE_CHECKING:
     from ..optim.lr_scheduler import LRScheduler
     from ..training import Callback, Trainer
 
-AUXILIARY = ("googlenet", "inception_v3")
-"""Models with further outputs for the training, which the command does without."""
-
 
 def build_model(name: str, shape: Shape, classes: int) -> "Module":
     """A network that has classified an image; it may take three channels if the images have one."""
-    return _checked(name, create_model(name, shape, classes), shape, classes)
-
-
-def create_model(name: str, shape: Shape, classes: int | None) -> "Module":
-    """The model of a name, for images of a shape as far as it can be chosen."""
-    import inspect
-
-    from .. import models
-
-    try:
-        builder = models.get_model_builder(name)
-    except ValueError as error:
-        reason = str(error).removeprefix("get_model: ").replace("name", "model", 1)
-        raise UsageError(reason) from None
-    parameters = inspect.signature(builder).parameters
-    count = "classes" if "classes" in parameters else "num_classes"
-    config: dict[str, Any] = {} if classes is None else {count: classes}
-    if name in AUXILIARY:
-        config["aux_logits"] = False
-    if "image_shape" in parameters:
-        return builder(image_shape=shape, **config)
-    try:
-        return builder(in_channels=shape[0], **config)
-    except TypeError:
-        return builder(**config)
+    return _checked(name, network(name, shape, classes)[0], shape, classes)
 
 
 def _checked(name: str, model: "Module", shape: Shape, classes: int) -> "Module":

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array
+from .. import geometry
+from ..arrays import Array, Shape
 
 
 def floats(function: str, name: str, x: Any, dtype: Any, *ndims: int) -> Array:
@@ -28,6 +29,12 @@ def floats(function: str, name: str, x: Any, dtype: Any, *ndims: int) -> Array:
             f"{function}: {name} must have {wanted} dimensions (got {x.ndim}, shape {x.shape})"
         )
     return np.asarray(x, dtype, order="C")
+
+
+def float_dtype(*arrays: Any) -> Any:
+    """float32 if NumPy promotes all arrays, except None, to float32, else float64."""
+    dtype = np.result_type(*[np.asarray(x).dtype for x in arrays if x is not None])
+    return np.float32 if dtype == np.float32 else np.float64
 
 
 def size(function: str, name: str, value: Any) -> int:
@@ -56,6 +63,50 @@ def shape_of(function: str, name: str, value: Any) -> tuple[int, ...]:
         return tuple([index(item) for item in value])
     except TypeError:
         raise TypeError(f"{function}: {name} must be a sequence of ints (got {value!r})") from None
+
+
+def pair(function: str, name: str, value: Any) -> tuple[int, int]:
+    """One or two positive sizes as a pair."""
+    height, width = geometry.per_axis(function, name, value, 2, 1)
+    return height, width
+
+
+def same_ndim(function: str, name: str, x: Array, axes: str) -> None:
+    """Raise ValueError unless the array has one dimension for each letter."""
+    if x.ndim != len(axes):
+        raise ValueError(
+            f"{function}: {name} must have the axes {axes} (got {x.ndim} dimensions, shape "
+            f"{x.shape})"
+        )
+
+
+def ends(function: str, padding: Any, kernel: Shape, dilation: Any = 1) -> Any:
+    """Padding as `cnet.kernels` takes it: a number, a pair, or a pair for each axis.
+
+    Also takes four numbers (top, bottom, left, right), and 'same' and 'same_lower' with any stride:
+    what keeps the size with stride 1, with an odd cell at the end or at the start.
+
+    Raises
+    ------
+    ValueError
+        If `padding` is another string.
+    """
+    if not isinstance(padding, str):
+        if isinstance(padding, (tuple, list, np.ndarray)) and len(padding) == 4:
+            top, bottom, left, right = padding
+            return (top, bottom), (left, right)
+        return padding
+    if padding == "valid":
+        return 0
+    if padding not in ("same", "same_lower"):
+        raise ValueError(
+            f"{function}: padding must be a number, a pair, two pairs, four numbers, 'valid', "
+            f"'same' or 'same_lower' (got {padding!r})"
+        )
+    dilations = geometry.per_axis(function, "dilation", dilation, 2, 1)
+    totals = [d * (k - 1) for d, k in zip(dilations, kernel, strict=True)]
+    halves = [(total // 2, total - total // 2) for total in totals]
+    return tuple(halves if padding == "same" else [pair[::-1] for pair in halves])
 
 
 def axes(axis: Any) -> Any:

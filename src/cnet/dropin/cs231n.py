@@ -25,15 +25,9 @@ import numpy as np
 
 from .. import kernels
 from ..arrays import Array
-from ._arrays import floats, same_shape, shape_of
+from ._arrays import float_dtype, floats, same_shape, shape_of
 
 # ---- im2col and col2im -----------------------------------------------------------------------
-
-
-def _dtype(*arrays: Any) -> Any:
-    """float32 if NumPy promotes all arrays to float32, else float64."""
-    dtype = np.result_type(*(np.asarray(array).dtype for array in arrays))
-    return dtype if dtype == np.float32 else np.float64
 
 
 def im2col_indices(
@@ -59,7 +53,7 @@ def im2col_indices(
     >>> im2col_indices(np.arange(9.0).reshape(1, 1, 3, 3), 2, 2, padding=0)[0]
     array([0., 1., 3., 4.])
     """
-    images = floats("im2col_indices", "x", x, _dtype(x), 4)
+    images = floats("im2col_indices", "x", x, float_dtype(x), 4)
     cols = kernels.im2col(images, (field_height, field_width), stride, padding)
     return np.ascontiguousarray(cols.transpose(1, 2, 0)).reshape(cols.shape[1], -1)
 
@@ -87,7 +81,7 @@ def col2im_indices(
     ndarray, shape `x_shape`
     """
     x_shape = shape_of("col2im_indices", "x_shape", x_shape)
-    values = floats("col2im_indices", "cols", cols, _dtype(cols), 2)
+    values = floats("col2im_indices", "cols", cols, float_dtype(cols), 2)
     values = values.reshape(len(values), -1, x_shape[0]).transpose(2, 0, 1)
     return kernels.col2im(values, x_shape, (field_height, field_width), stride, padding)
 
@@ -116,7 +110,7 @@ def col2im_6d_cython(
     cols: Any, N: int, C: int, H: int, W: int, HH: int, WW: int, pad: int, stride: int
 ) -> Array:
     """Fold columns of shape (C, HH, WW, N, oh, ow) back into images (N, C, H, W)."""
-    values = floats("col2im_6d_cython", "cols", cols, _dtype(cols), 6)
+    values = floats("col2im_6d_cython", "cols", cols, float_dtype(cols), 6)
     c, hh, ww, n, oh, ow = values.shape
     same_shape("col2im_6d_cython", "cols[:4]", values.shape[:4], "(C, HH, WW, N)", (C, HH, WW, N))
     values = values.transpose(3, 0, 1, 2, 4, 5).reshape(n, c * hh * ww, oh * ow)
@@ -160,7 +154,7 @@ def _conv_forward(
     function: str, cols_of: Callable[..., Array], x: Any, w: Any, b: Any, conv_param: Any
 ) -> tuple[Array, _Cache]:
     stride, pad = _numbers(function, "conv_param", conv_param, "stride", "pad")
-    dtype = _dtype(x, w, b)
+    dtype = float_dtype(x, w, b)
     images = floats(function, "x", x, dtype, 4)
     filters, bias = floats(function, "w", w, dtype, 4), floats(function, "b", b, dtype).reshape(-1)
     out = kernels.conv2d(images, filters, bias, stride, pad)
@@ -237,7 +231,7 @@ def conv_backward_strides(dout: Any, cache: Sequence[Any]) -> tuple[Array, Array
     f = "conv_backward"
     x, w, b, conv_param = cache[:4]
     stride, pad = _numbers(f, "conv_param", conv_param, "stride", "pad")
-    dtype = _dtype(x, w, b)
+    dtype = float_dtype(x, w, b)
     grad = floats(f, "dout", dout, dtype, 4)
     images, filters = floats(f, "x", x, dtype, 4), floats(f, "w", w, dtype, 4)
     gradients: Any = kernels.conv2d_backward(grad, images, filters, stride, pad)
@@ -252,7 +246,7 @@ conv_backward_fast = conv_backward_strides
 def _pool(function: str, x: Any, pool_param: Any) -> tuple[Array, tuple[int, int], int]:
     keys = "pool_height", "pool_width", "stride"
     height, width, stride = _numbers(function, "pool_param", pool_param, *keys)
-    return floats(function, "x", x, _dtype(x), 4), (height, width), stride
+    return floats(function, "x", x, float_dtype(x), 4), (height, width), stride
 
 
 def _tiles(images: Array, window: tuple[int, int], stride: int) -> bool:

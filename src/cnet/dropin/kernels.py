@@ -1,13 +1,22 @@
 """The functions of `cnet.kernels`, for arrays as NumPy code has them.
 
-`cnet.kernels` takes only float32 or float64 arrays of one dtype and of exact shapes. The functions
-here have the same names and arguments, and accept more:
+`cnet.kernels` takes only float32 or float64 arrays of one dtype, in the layouts (n, c, h, w) and
+(o, i, h, w). The functions here have the same names and arguments, and accept more:
 
-- arrays of different dtypes, integers, booleans, nested lists: all are converted to one dtype, the
-  one that NumPy promotes all of them and float32 to. So uint8 images with float32 weights give
-  float32, and an array of float64 or int64 gives float64;
-- one image of shape (c, h, w) instead of a batch; the result then has no batch axis either;
-- a bias of shape (o, 1), (o, 1, 1), (1, o, 1, 1) and so on, or with one element for all channels;
+- dtypes: all arrays of a call are converted to float32 if NumPy promotes them to float32, else to
+  float64. So uint8 images with float32 weights give float32; integers and float16 give float64;
+- ``layout``: the order of the axes of images, for example "nchw", "nhwc", "chw", "hwc", "hw" or
+  "hwcn". Images may have fewer axes: no n, or neither n nor c. The result has the same order, is
+  C-contiguous, and has an axis for channels if the images or the filters do;
+- ``weight_layout``: the order of the axes of filters, for example "oihw", "hwio", "ohwi", "iohw",
+  "ohw" or "hw". By default "hwio" if channels come last in ``layout``, else "oihw". Filters may
+  have no i, or neither i nor o;
+- ``padding``: a number, (vertical, horizontal), ((top, bottom), (left, right)), (top, bottom, left,
+  right), "valid", "same" or "same_lower". The last two add what keeps the size of the image with
+  stride 1, whatever the stride; an odd cell is added at the end, or with "same_lower" at the start;
+- a bias of any shape with one element for each filter, with one element for all filters, or with
+  the shape of the result for one image;
+- max pooling with other rules for equal maxima, and with other numbers in the padding;
 - shapes as lists or arrays, sizes as NumPy integers.
 """
 
@@ -18,7 +27,15 @@ import numpy as np
 
 from .. import kernels
 from ..arrays import Array
-from ._arrays import floats, shape_of
+from ._arrays import ends, float_dtype, floats, pair, same_ndim, shape_of
+from ._layouts import Layout, filters, images
+from ._pooling import (
+    avg_pool2d,
+    avg_pool2d_backward,
+    max_pool2d,
+    max_pool2d_backward,
+    max_pool2d_gradient,
+)
 
 __all__ = [
     "avg_pool2d",
@@ -31,59 +48,73 @@ __all__ = [
     "matmul",
     "max_pool2d",
     "max_pool2d_backward",
+    "max_pool2d_gradient",
     "relu",
     "relu_backward",
 ]
 
 
-def _dtype(*arrays: Any) -> Any:
-    """The dtype that NumPy promotes the arrays and float32 to, but at most float64."""
-    dtype = np.result_type(np.float32, *(np.asarray(x).dtype for x in arrays if x is not None))
-    return np.float32 if dtype == np.float32 else np.float64
+def _convolved(x: Layout, weight: Layout) -> Layout:
+    """The layout of the result of a convolution."""
+    n = "n" if "n" in x.axes else ""
+    c = "c" if "c" in x.axes or "o" in weight.axes else ""
+    return x.with_axes(f"{n}{c}hw")
 
 
-def _images(function: str, name: str, x: Any, dtype: Any) -> tuple[Array, bool]:
-    """Images as a batch, and whether it was one image without a batch axis."""
-    array = floats(function, name, x, dtype, 3, 4)
-    return (array[np.newaxis], True) if array.ndim == 3 else (array, False)
-
-
-def _bias(function: str, bias: Any, channels: int, dtype: Any) -> Array | None:
+def _bias(function: str, bias: Any, count: int, dtype: Any) -> tuple[Array | None, Array | None]:
+    """The bias of each filter, or the bias of each cell of the result."""
     if bias is None:
-        return None
+        return None, None
     array = floats(function, "bias", bias, dtype)
-    if array.size not in (1, channels) or max(array.shape, default=1) != array.size:
+    if array.size == 1:
+        return np.full(count, array.item(), dtype), None
+    return (array.reshape(-1), None) if array.size == count else (None, array)
+
+
+def _add_to_cells(y: Array, axes: str, bias: Array, filters: int) -> None:
+    """Add the bias of each cell to the results of all images."""
+    one = tuple(size for letter, size in zip(axes, y.shape, strict=True) if letter != "n")
+    if bias.shape != one:
         raise ValueError(
-            f"{function}: bias must have {channels} elements along one axis (got shape "
-            f"{array.shape})"
+            f"conv2d: bias must have {filters} elements, or 1, or the shape {one} of the result "
+            f"for one image (got shape {bias.shape})"
         )
-    return np.broadcast_to(array.reshape(-1), channels)
+    y += np.expand_dims(bias, axes.index("n")) if "n" in axes else bias
 
 
-def _batch_shape(function: str, x_shape: Any) -> tuple[tuple[int, ...], bool]:
-    shape = shape_of(function, "x_shape", x_shape)
-    return ((1, *shape), True) if len(shape) == 3 else (shape, False)
-
-
-def conv2d(x: Any, weight: Any, bias: Any = None, *args: Any, **options: Any) -> Array:
-    """Cross-correlate images with filters; the arguments are those of `cnet.kernels.conv2d`.
+def conv2d(
+    x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
+    groups: int = 1, algorithm: str = "auto", *, layout: str = "nchw",
+    weight_layout: str | None = None,
+) -> Array:  # fmt: skip
+    """Cross-correlate images with filters.
 
     Parameters
     ----------
-    x : array_like, shape (n, c, h, w) or (c, h, w)
-    weight : array_like, shape (o, c / groups, kh, kw)
-    bias : array_like with o elements or 1, optional
-    *args, **options
-        ``stride, padding, dilation, groups`` and ``algorithm`` of `cnet.kernels.conv2d`.
+    x : array_like
+        Images, with axes as in `layout`.
+    weight : array_like
+        Filters, with axes as in `weight_layout`.
+    bias : array_like, optional
+        Any shape with one element for each filter; one element; or the shape of the result for one
+        image.
+    stride, dilation, groups, algorithm
+        As in `cnet.kernels.conv2d`.
+    padding : default 0
+        See the top of this module.
+    layout, weight_layout : str, default 'nchw' and its counterpart
+        The order of the axes.
 
     Returns
     -------
-    ndarray, shape (n, o, oh, ow) or (o, oh, ow)
+    ndarray
+        With axes as in `layout`.
 
     Raises
     ------
     TypeError, ValueError
-        If an array does not hold real numbers, or sizes do not fit together.
+        If an array does not hold real numbers, a layout does not fit it, or sizes do not fit
+        together.
 
     Examples
     --------
@@ -93,103 +124,159 @@ def conv2d(x: Any, weight: Any, bias: Any = None, *args: Any, **options: Any) ->
     >>> kernels.conv2d(image, np.ones((1, 1, 2, 2)), bias=[[0.5]])
     array([[[ 8.5, 12.5],
             [20.5, 24.5]]])
+    >>> kernels.conv2d(np.ones((5, 28, 28, 3)), np.ones((2, 2, 3, 8)), layout="nhwc").shape
+    (5, 27, 27, 8)
     """
-    dtype = _dtype(x, weight, bias)
-    images, is_single = _images("conv2d", "x", x, dtype)
-    filters = floats("conv2d", "weight", weight, dtype, 4)
-    y = kernels.conv2d(
-        images, filters, _bias("conv2d", bias, len(filters), dtype), *args, **options
+    f = "conv2d"
+    dtype = float_dtype(x, weight, bias)
+    x, weight = floats(f, "x", x, dtype), floats(f, "weight", weight, dtype)
+    of_x = images(f, layout, x.ndim)
+    of_weight = filters(f, weight_layout, weight.ndim, of_x)
+    kernel = of_weight.to_kernels(weight)
+    each, cells = _bias(f, bias, len(kernel), dtype)
+    pads = ends(f, padding, kernel.shape[2:], dilation)
+    of_y = _convolved(of_x, of_weight)
+    y = of_y.from_kernels(
+        kernels.conv2d(of_x.to_kernels(x), kernel, each, stride, pads, dilation, groups, algorithm)
     )
-    return y[0] if is_single else y
+    if cells is not None:
+        _add_to_cells(y, of_y.axes, cells, len(kernel))
+    return y
 
 
 def conv2d_backward(
-    grad_output: Any, x: Any, weight: Any, *args: Any, **options: Any
-) -> tuple[Array | None, Array | None, Array | None]:
-    """Gradients of `conv2d`: dx in the shape of `x`, dw in that of `weight`, db of shape (o,).
+    grad_output: Any, x: Any, weight: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
+    groups: int = 1, needs: tuple[bool, bool, bool] = (True, True, True), algorithm: str = "auto",
+    *, layout: str = "nchw", weight_layout: str | None = None,
+) -> tuple[Array | None, Array | None, Array | None]:  # fmt: skip
+    """Gradients of `conv2d` with respect to its input, filters and bias.
 
-    The arguments are those of `cnet.kernels.conv2d_backward`.
+    Parameters
+    ----------
+    grad_output : array_like
+        Gradient with respect to the result, with its axes.
+    x, weight, stride, padding, dilation, groups, layout, weight_layout
+        The arguments of `conv2d`.
+    needs, algorithm
+        As in `cnet.kernels.conv2d_backward`.
+
+    Returns
+    -------
+    dx, dw : ndarray or None
+        In the shapes of `x` and `weight`.
+    db : ndarray or None, shape (o,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `conv2d`, and if `grad_output` does not have the shape of its result.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.dropin import kernels
+    >>> image, kernel, grad = np.ones((3, 3)), np.ones((2, 2)), np.ones((2, 2))
+    >>> dx, dw, db = kernels.conv2d_backward(grad, image, kernel, layout="hw", weight_layout="hw")
+    >>> dx, dw, db
+    (array([[1., 2., 1.],
+           [2., 4., 2.],
+           [1., 2., 1.]]), array([[4., 4.],
+           [4., 4.]]), array([4.]))
     """
     f = "conv2d_backward"
-    dtype = _dtype(grad_output, x, weight)
-    grad, _ = _images(f, "grad_output", grad_output, dtype)
-    images, is_single = _images(f, "x", x, dtype)
-    filters = floats(f, "weight", weight, dtype, 4)
-    dx, dw, db = kernels.conv2d_backward(grad, images, filters, *args, **options)
-    return (dx[0] if is_single and dx is not None else dx), dw, db
+    dtype = float_dtype(grad_output, x, weight)
+    grad = floats(f, "grad_output", grad_output, dtype)
+    x, weight = floats(f, "x", x, dtype), floats(f, "weight", weight, dtype)
+    of_x = images(f, layout, x.ndim)
+    of_weight = filters(f, weight_layout, weight.ndim, of_x)
+    of_y = _convolved(of_x, of_weight)
+    same_ndim(f, "grad_output", grad, of_y.axes)
+    kernel = of_weight.to_kernels(weight)
+    dx, dw, db = kernels.conv2d_backward(
+        of_y.to_kernels(grad), of_x.to_kernels(x), kernel, stride,
+        ends(f, padding, kernel.shape[2:], dilation), dilation, groups, needs, algorithm,
+    )  # fmt: skip
+    dx = None if dx is None else of_x.from_kernels(dx)
+    return dx, None if dw is None else of_weight.from_kernels(dw), db
 
 
-def max_pool2d(x: Any, *args: Any, **options: Any) -> tuple[Array, Array]:
-    """The maximum of each window and its position; arguments as of `cnet.kernels.max_pool2d`."""
-    images, is_single = _images("max_pool2d", "x", x, _dtype(x))
-    y, argmax = kernels.max_pool2d(images, *args, **options)
-    return (y[0], argmax[0]) if is_single else (y, argmax)
+def im2col(
+    x: Any, kernel_size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, *,
+    layout: str = "nchw",
+) -> Array:  # fmt: skip
+    """Unfold images into columns.
+
+    Parameters
+    ----------
+    x : array_like
+        Images, with axes as in `layout`.
+    kernel_size, stride, padding, dilation
+        As in `conv2d`.
+    layout : str, default 'nchw'
+
+    Returns
+    -------
+    ndarray, shape (n, c*kh*kw, oh*ow), or (c*kh*kw, oh*ow) for images without n
+        For every layout, rows are in the order (c, i, j) and columns in the order (y, x).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.dropin import kernels
+    >>> kernels.im2col([[1, 2], [3, 4]], (1, 2))
+    array([[1., 3.],
+           [2., 4.]])
+    """
+    x = floats("im2col", "x", x, float_dtype(x))
+    of_x = images("im2col", layout, x.ndim)
+    pads = ends("im2col", padding, pair("im2col", "kernel_size", kernel_size), dilation)
+    cols = kernels.im2col(of_x.to_kernels(x), kernel_size, stride, pads, dilation)
+    return cols if "n" in of_x.axes else cols[0]
 
 
-def max_pool2d_backward(grad_output: Any, argmax: Any, x_shape: Sequence[int]) -> Array:
-    """The gradient of `max_pool2d`, in the shape `x_shape`."""
-    f = "max_pool2d_backward"
-    grad, _ = _images(f, "grad_output", grad_output, _dtype(grad_output))
-    shape, is_single = _batch_shape(f, x_shape)
-    positions = np.asarray(argmax)
-    dx = kernels.max_pool2d_backward(grad, positions.reshape(-1, *positions.shape[-3:]), shape)
-    return dx[0] if is_single else dx
-
-
-def avg_pool2d(x: Any, *args: Any, **options: Any) -> Array:
-    """The mean of each window; arguments as of `cnet.kernels.avg_pool2d`."""
-    images, is_single = _images("avg_pool2d", "x", x, _dtype(x))
-    y = kernels.avg_pool2d(images, *args, **options)
-    return y[0] if is_single else y
-
-
-def avg_pool2d_backward(
-    grad_output: Any, x_shape: Sequence[int], *args: Any, **options: Any
-) -> Array:
-    """The gradient of `avg_pool2d`, in the shape `x_shape`."""
-    f = "avg_pool2d_backward"
-    grad, _ = _images(f, "grad_output", grad_output, _dtype(grad_output))
-    shape, is_single = _batch_shape(f, x_shape)
-    dx = kernels.avg_pool2d_backward(grad, shape, *args, **options)
-    return dx[0] if is_single else dx
-
-
-def im2col(x: Any, *args: Any, **options: Any) -> Array:
-    """The windows of images as columns; arguments as of `cnet.kernels.im2col`."""
-    images, is_single = _images("im2col", "x", x, _dtype(x))
-    cols = kernels.im2col(images, *args, **options)
-    return cols[0] if is_single else cols
-
-
-def col2im(cols: Any, x_shape: Sequence[int], *args: Any, **options: Any) -> Array:
-    """Add columns back into images of shape `x_shape`; arguments as of `cnet.kernels.col2im`."""
-    shape, is_single = _batch_shape("col2im", x_shape)
-    columns = floats("col2im", "cols", cols, _dtype(cols), 2 if is_single else 3)
-    x = kernels.col2im(columns[np.newaxis] if is_single else columns, shape, *args, **options)
-    return x[0] if is_single else x
+def col2im(
+    cols: Any, x_shape: Sequence[int], kernel_size: Any, stride: Any = 1, padding: Any = 0,
+    dilation: Any = 1, *, layout: str = "nchw",
+) -> Array:  # fmt: skip
+    """Fold the columns of `im2col` back into images of shape `x_shape`; overlaps are added."""
+    f = "col2im"
+    shape = shape_of(f, "x_shape", x_shape)
+    of_x = images(f, layout, len(shape))
+    is_batch = "n" in of_x.axes
+    columns = floats(f, "cols", cols, float_dtype(cols), 3 if is_batch else 2)
+    pads = ends(f, padding, pair(f, "kernel_size", kernel_size), dilation)
+    x = kernels.col2im(
+        columns if is_batch else columns[np.newaxis], of_x.shape_to_kernels(shape), kernel_size,
+        stride, pads, dilation,
+    )  # fmt: skip
+    return of_x.from_kernels(x)
 
 
 def linear(x: Any, weight: Any, bias: Any = None, relu: bool = False) -> Array:
     """``x @ weight.T + bias``, with ReLU if `relu`; arguments as of `cnet.kernels.linear`."""
-    dtype = _dtype(x, weight, bias)
+    dtype = float_dtype(x, weight, bias)
     matrix = floats("linear", "weight", weight, dtype, 2)
-    vector = _bias("linear", bias, len(matrix), dtype)
-    return kernels.linear(floats("linear", "x", x, dtype), matrix, vector, relu)
+    each, cells = _bias("linear", bias, len(matrix), dtype)
+    if cells is not None:
+        raise ValueError(
+            f"linear: bias must have {len(matrix)} elements or 1 (got shape {cells.shape})"
+        )
+    return kernels.linear(floats("linear", "x", x, dtype), matrix, each, relu)
 
 
 def matmul(a: Any, b: Any) -> Array:
-    """``a @ b``, in the dtype that NumPy promotes both and float32 to."""
-    dtype = _dtype(a, b)
+    """``a @ b``, in float32 or float64."""
+    dtype = float_dtype(a, b)
     return kernels.matmul(floats("matmul", "a", a, dtype), floats("matmul", "b", b, dtype))
 
 
 def relu(x: Any) -> Array:
     """``max(0, x)``."""
-    return kernels.relu(floats("relu", "x", x, _dtype(x)))
+    return kernels.relu(floats("relu", "x", x, float_dtype(x)))
 
 
 def relu_backward(grad_output: Any, y: Any) -> Array:
     """The gradient of `relu` from its result `y` or its input."""
-    dtype = _dtype(grad_output, y)
+    dtype = float_dtype(grad_output, y)
     grad = floats("relu_backward", "grad_output", grad_output, dtype)
     return kernels.relu_backward(grad, floats("relu_backward", "y", y, dtype))

@@ -5,10 +5,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .. import kernels
 from ..autograd import Array, Context, Operation
 from ..kernels import _memory
+from ..operations._elementwise import by_kernel
 from ..operations._promotion import require_float
+from ..operations.elementwise import expit
 from ..operations.registry import operation
 from ..tensor import Tensor, TensorLike
 from ._activation import activated
@@ -363,14 +364,19 @@ def softshrink(input: TensorLike, lambd: float = 0.5) -> Tensor:
     return activated("softshrink", input, a=lambd)
 
 
+_glu = by_kernel("glu")(lambda x, gates: x * expit(gates))
+_glu_dgates = by_kernel("glu_db")(lambda g, x, gates: g * x * expit(gates) * expit(-gates))
+
+
 class GLU(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axis: int) -> Any:
-        values, gates = np.split(x, 2, axis)
-        gates = kernels.elementwise(gates, "sigmoid")
+        halves = np.split(x, 2, axis)
+        values, gates = [_memory.empty(half.shape, half.dtype) for half in halves]
+        values[...], gates[...] = halves
         ctx.save_for_backward(values, gates)
         ctx.axis = axis
-        return values * gates
+        return _glu(values, gates)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
@@ -379,9 +385,8 @@ class GLU(Operation[Tensor]):
         shape[ctx.axis] *= 2
         dx = _memory.empty(tuple(shape), grad.dtype)
         dvalues, dgates = np.split(dx, 2, ctx.axis)
-        np.multiply(grad, gates, out=dvalues)
-        np.multiply(dvalues, values, out=dgates)
-        dgates *= 1 - gates
+        dvalues[...] = _glu(grad, gates)
+        dgates[...] = _glu_dgates(grad, values, gates)
         return dx
 
 

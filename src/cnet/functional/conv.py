@@ -19,6 +19,8 @@ Padding: TypeAlias = Sizes | Literal["valid", "same"]
 class Convolution(Operation[Tensor]):
     """Base class of the convolutions: a kernel, its gradients, and the number of spatial axes."""
 
+    owns_result = True
+
     name: ClassVar[str]
     axes: ClassVar[int]
     kernel: ClassVar[Callable[..., Any]] = conv_nd.conv

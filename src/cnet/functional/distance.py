@@ -8,6 +8,7 @@ from .. import kernels
 from ..autograd import Array, Context, Operation
 from ..operations._promotion import require_float
 from ..operations._sums import total
+from ..operations.registry import operation
 from ..tensor import Tensor, TensorLike, as_tensor
 
 __all__ = ["cosine_similarity", "normalize", "pairwise_distance", "pdist"]
@@ -81,8 +82,13 @@ def norm(function: str, x: Tensor, p: float, dim: int) -> Tensor:
     return Norm.apply(x, p=float(p), axis=dim % axes)
 
 
+@operation()
 def normalize(
-    input: TensorLike, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: None = None
+    input: TensorLike,
+    p: float = 2.0,
+    dim: int = 1,
+    eps: float = 1e-12,
+    out: Tensor | None = None,
 ) -> Tensor:
     r"""Divide vectors by their norm: :math:`x / \max(\lVert x \rVert_p, \epsilon)`.
 
@@ -95,8 +101,8 @@ def normalize(
         The axis of the vectors.
     eps : float, default 1e-12
         The least divisor :math:`\epsilon`.
-    out : None
-        Not supported.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -109,8 +115,6 @@ def normalize(
         If `input` has no float dtype.
     IndexError
         If `dim` is out of range.
-    NotImplementedError
-        If `out` is given.
 
     Examples
     --------
@@ -118,8 +122,6 @@ def normalize(
     >>> cnet.functional.normalize(cnet.tensor([[3.0, 4.0]]))
     tensor([[0.6, 0.8]])
     """
-    if out is not None:
-        raise NotImplementedError("normalize: out is not supported")
     input = as_tensor(input)
     return input / norm("normalize", input, p, dim).clamp(min=eps)
 

@@ -4,7 +4,6 @@ from typing import Any
 
 from .. import kernels
 from ..autograd import Array, Context, Operation
-from ..operations._sums import total
 from ..operations.products import as_matrix
 from ..tensor import Tensor, TensorLike, as_tensor
 
@@ -38,7 +37,7 @@ class Linear(Operation[Tensor]):
         if x is not None:
             dweight = kernels.matmul(grad.T, as_matrix(x))
         if ctx.needs_input_grad[2]:
-            dbias = total(grad, (0,))
+            dbias = kernels.column_sums(grad)
         return dx, dweight, dbias
 
 

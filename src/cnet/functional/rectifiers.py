@@ -5,12 +5,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .. import kernels, random
+from .. import random
 from ..autograd import Array, Context, Operation
 from ..inplace import apply_in_place
-from ..kernels import _memory
 from ..operations._common import unbroadcast
-from ..operations._elementwise import COMPILED
+from ..operations._elementwise import COMPILED, by_kernel
 from ..operations._promotion import require_float
 from ..operations.registry import operation
 from ..tensor import Tensor, TensorLike, as_tensor
@@ -130,30 +129,28 @@ def leaky_relu(input: TensorLike, negative_slope: float = 0.01, inplace: bool = 
     return activated("leaky_relu", input, inplace, a=negative_slope)
 
 
+_prelu = by_kernel("prelu")(lambda x, w: np.where(x > 0, x, w * x))
+_prelu_dx = by_kernel("prelu_dx")(lambda g, x, w: np.where(x > 0, g, w * g))
+_prelu_dweight = by_kernel("prelu_dweight")(lambda g, x: np.where(x > 0, 0, g * x))
+
+
 class PReLU(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, weight: Array) -> Any:
         x = np.asarray(x)
         slopes = weight.reshape(_channels("prelu", x, weight))
         ctx.save_for_backward(x, slopes)
-        if slopes.size == 1:
-            return kernels.elementwise(x, "leaky_relu", float(weight.item()))
-        y = np.minimum(x, 0, out=_memory.empty(x.shape, x.dtype))
-        y *= slopes
-        y += np.maximum(x, 0)
-        return y
+        return _prelu(x, slopes)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         x, slopes = ctx.saved
         need_x, need_weight = ctx.needs_input_grad
         dx = dweight = None
-        if need_x and slopes.size == 1:
-            dx = kernels.elementwise_backward(grad, x, "leaky_relu", float(slopes.item()))
-        elif need_x:
-            dx = grad * np.where(x > 0, 1, slopes)
+        if need_x:
+            dx = _prelu_dx(grad, x, slopes)
         if need_weight:
-            each = np.minimum(x, 0) * grad
+            each = _prelu_dweight(grad, x)
             dweight = unbroadcast(each, slopes.shape).reshape(ctx.input_shape(1))
         return dx, dweight
 

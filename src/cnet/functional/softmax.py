@@ -11,7 +11,9 @@ from .. import kernels, random
 from ..autograd import Array, Context, Operation
 from ..kernels import _memory
 from ..operations._common import also_dim
+from ..operations._elementwise import by_kernel
 from ..operations._promotion import require_float
+from ..operations._sums import total
 from ..operations.arithmetic import add, neg, sub
 from ..operations.division import div
 from ..operations.registry import operation
@@ -38,9 +40,16 @@ class Softmax(Operation[Tensor]):
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         (y,) = ctx.saved
-        dx = np.multiply(grad, y, out=_memory.empty(y.shape, y.dtype))
-        dx -= y * dx.sum(ctx.axis, keepdims=True)
-        return dx
+        return _softmax_dx(grad, y, _sum(_product(grad, y), ctx.axis))
+
+
+_product = by_kernel("product")(lambda a, b: a * b)
+_softmax_dx = by_kernel("softmax_backward")(lambda g, y, dot: y * (g - dot))
+_log_softmax_dx = by_kernel("log_softmax_backward")(lambda g, y, total: g - np.exp(y) * total)
+
+
+def _sum(x: Array, axis: int) -> Array:
+    return total(x, (axis % x.ndim,) if x.ndim else (), keepdims=True)
 
 
 def _is_last(x: Array, axis: int) -> bool:
@@ -127,9 +136,7 @@ class LogSoftmax(Operation[Tensor]):
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         (y,) = ctx.saved
-        dx = np.exp(y, out=_memory.empty(y.shape, y.dtype))
-        dx *= grad.sum(ctx.axis, keepdims=True)
-        return np.subtract(grad, dx, out=dx)
+        return _log_softmax_dx(grad, y, _sum(grad, ctx.axis))
 
 
 @operation(LogSoftmax, methods=("log_softmax",))

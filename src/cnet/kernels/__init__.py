@@ -9,16 +9,30 @@ Each family has a file, with the gradients of an operation below the operation.
 """
 
 from .algorithms import conv2d_algorithm, conv2d_choice
+from .channels_last import (
+    avg_pool2d_nhwc,
+    avg_pool2d_nhwc_backward,
+    max_pool2d_nhwc,
+    max_pool2d_nhwc_backward,
+    transpose,
+)
 from .columns import col2im, im2col
+from .combine import combine
 from .conv import conv2d, conv2d_backward
-from .elementwise import elementwise, elementwise_backward, relu, relu_backward, softmax
+from .elementwise import add, elementwise, elementwise_backward, relu, relu_backward, softmax
 from .fused import (
     conv2d_relu_pool,
     conv2d_relu_pool_backward,
     relu_pool,
     relu_pool_backward,
 )
-from .loss import cross_entropy, cross_entropy_backward
+from .indexing import gather, scatter
+from .loss import (
+    cross_entropy,
+    cross_entropy_backward,
+    reduce_losses,
+    reduce_losses_backward,
+)
 from .norm import (
     batch_norm,
     batch_norm_backward,
@@ -28,18 +42,27 @@ from .norm import (
 )
 from .optim import adam_step, sgd_step
 from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
-from .products import linear, matmul
+from .products import column_sums, linear, matmul
+from .random import multinomial
+from .reduce import accumulate, reduce
 from .resample import resample
+from .sampling import grid_sample, grid_sample_backward
 from .transposed import conv_transpose2d, conv_transpose2d_backward
 
 __all__ = [
+    "accumulate",
     "adam_step",
+    "add",
     "avg_pool2d",
     "avg_pool2d_backward",
+    "avg_pool2d_nhwc",
+    "avg_pool2d_nhwc_backward",
     "batch_norm",
     "batch_norm_backward",
     "batch_norm_stats",
     "col2im",
+    "column_sums",
+    "combine",
     "conv2d",
     "conv2d_algorithm",
     "conv2d_backward",
@@ -52,6 +75,9 @@ __all__ = [
     "cross_entropy_backward",
     "elementwise",
     "elementwise_backward",
+    "gather",
+    "grid_sample",
+    "grid_sample_backward",
     "group_norm",
     "group_norm_backward",
     "im2col",
@@ -59,11 +85,19 @@ __all__ = [
     "matmul",
     "max_pool2d",
     "max_pool2d_backward",
+    "max_pool2d_nhwc",
+    "max_pool2d_nhwc_backward",
+    "multinomial",
+    "reduce",
+    "reduce_losses",
+    "reduce_losses_backward",
     "relu",
     "relu_backward",
     "relu_pool",
     "relu_pool_backward",
     "resample",
+    "scatter",
     "sgd_step",
     "softmax",
+    "transpose",
 ]

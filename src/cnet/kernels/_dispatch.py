@@ -3,6 +3,7 @@
 from typing import Any
 
 from .. import _core, runtime
+from ..grad_mode import current
 
 _NUMBERS = {name: number for name, (number, _) in _core.kernels.items()}
 
@@ -13,6 +14,13 @@ def call(name: str, *arguments: Any) -> int:
     The arguments are those in csrc/kernels.h. Returns the number of indices that are out of range
     for kernels that read indices, and 0 for the others.
     """
+    if current.recorder is not None:
+        return current.recorder.call(name, arguments)  # type: ignore[no-any-return]
+    return run(name, arguments)
+
+
+def run(name: str, arguments: tuple[Any, ...]) -> int:
+    """`call`, without recording it."""
     if runtime.reference_is_active():
         from .. import reference  # not at import, which stays short
 

@@ -34,7 +34,7 @@ def conv2d_algorithm(
     Returns
     -------
     str
-        'depthwise', 'winograd', 'pointwise', 'direct' or 'product'.
+        'depthwise', 'winograd', 'pointwise', 'channels', 'direct' or 'product'.
 
     Raises
     ------

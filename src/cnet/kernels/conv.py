@@ -38,8 +38,8 @@ def conv2d(
         kernels with stride 1) needs fewer multiplications but has larger rounding errors: see the
         notes. 'exact' selects the fastest of the others; 'auto' does the same under
         `cnet.use_exact`. The others are 'depthwise' (groups of one channel, at most 8 filters for
-        each, strides up to 8), 'pointwise' (1x1 kernels without padding), 'direct', 'fold'
-        (gradient of the input only) and 'product', which supports all convolutions.
+        each, strides up to 8), 'pointwise' (1x1 kernels without padding), 'channels', 'direct',
+        'fold' (gradient of the input only) and 'product', which supports all convolutions.
 
     Returns
     -------

@@ -159,6 +159,46 @@ def relu_backward(grad_output: Array, y: Array) -> Array:
     return _backward("relu_backward", grad_output, "y", y, _RELU, 0.0, 0.0)
 
 
+def add(a: Array, b: Array, out: Array | None = None) -> Array:
+    """The sum of two arrays of the same shape.
+
+    Parameters
+    ----------
+    a, b : ndarray, the same shape and dtype
+        Float32 or float64.
+    out : ndarray, the same shape and dtype, optional
+        The array for the result, which may be `a` or `b`; C-contiguous and writable.
+
+    Returns
+    -------
+    ndarray, shape of `a`
+        `out` if it is given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If shapes or dtypes differ, or `out` cannot be written.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> kernels.add(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+    array([4., 6.])
+    """
+    a, b = _check.array("add", "a", a), _check.array("add", "b", b)
+    _check.same_shape("add", "b", b.shape, "a.shape", a.shape)
+    if out is None:
+        _check.same_dtype("add", a=a, b=b)
+        out = _memory.empty(a.shape, a.dtype)
+    else:
+        _check.writable("add", "out", out)
+        _check.same_shape("add", "out", out.shape, "a.shape", a.shape)
+        _check.same_dtype("add", a=a, b=b, out=out)
+    call("add", a, b, out)
+    return out
+
+
 def softmax(x: Array, logarithm: bool = False) -> Array:
     """Exponentials divided by their sum, along the last axis.
 

@@ -112,6 +112,105 @@ def cross_entropy_backward(
     return dlogits
 
 
+def reduce_losses(
+    losses: Array, target: Array, weight: Array | None = None, *, classes: int, mean: bool = True,
+    ignore_index: int = -100,
+) -> tuple[Array, Array]:  # fmt: skip
+    """The mean or the sum of the losses of `cross_entropy`.
+
+    Parameters
+    ----------
+    losses : ndarray, shape (n,)
+        Float32 or float64.
+    target : integer ndarray, shape (n,)
+        Classes from 0 to `classes` - 1.
+    weight : ndarray, shape (classes,), optional
+        Weights of the classes; ones by default.
+    classes : int
+        Number of classes.
+    mean : bool, default True
+        Divide the sum by the number of targets that are not ignored, or by the sum of the weights
+        of these classes.
+    ignore_index : int, default -100
+        Target that does not count.
+
+    Returns
+    -------
+    loss : ndarray, shape (1,)
+        Computed in float64; NaN for a mean of no losses.
+    divisor : ndarray, shape (1,)
+        1 for a sum.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has a wrong type, rank, dtype or range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> kernels.reduce_losses(np.array([1.0, 0.0, 2.0]), np.array([0, -100, 1]), classes=2)
+    (array([1.5]), array([2.]))
+    """
+    f = "reduce_losses"
+    losses = _check.array(f, "losses", losses, 1)
+    target = _check.integers(f, "target", target, 1, INT64)
+    _check.same_shape(f, "target", target.shape, "losses.shape", losses.shape)
+    _check.int64(f, "classes", classes)
+    if weight is not None:
+        weight = _check.array(f, "weight", weight, 1)
+        _check.same_shape(f, "weight", weight.shape, "(classes,)", (classes,))
+    _check.same_dtype(f, losses=losses, weight=weight)
+    _check.int64(f, "ignore_index", ignore_index)
+    loss, divisor = (_memory.empty((1,), losses.dtype) for _ in range(2))
+    call(
+        "reduce_losses", losses, target, weight, loss, divisor, (losses.shape[0], classes),
+        int(bool(mean)), ignore_index,
+    )  # fmt: skip
+    return loss, divisor
+
+
+def reduce_losses_backward(grad_loss: Array, divisor: Array, n: int) -> Array:
+    """Gradient of `reduce_losses` with respect to the losses: ``grad_loss / divisor`` for each.
+
+    Parameters
+    ----------
+    grad_loss, divisor : ndarray, shape (1,)
+        The gradient with respect to ``loss``, and the divisor from `reduce_losses`.
+    n : int
+        The number of losses.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has a wrong type, rank or dtype, or `n` is negative.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> kernels.reduce_losses_backward(np.array([1.0]), np.array([4.0]), 2)
+    array([0.25, 0.25])
+    """
+    f = "reduce_losses_backward"
+    grad_loss = _check.array(f, "grad_loss", grad_loss, 1)
+    divisor = _check.array(f, "divisor", divisor, 1)
+    _check.same_shape(f, "grad_loss", grad_loss.shape, "(1,)", (1,))
+    _check.same_shape(f, "divisor", divisor.shape, "(1,)", (1,))
+    _check.same_dtype(f, grad_loss=grad_loss, divisor=divisor)
+    _check.int64(f, "n", n)
+    if n < 0:
+        raise ValueError(f"{f}: n must not be negative (got {n})")
+    grad_losses = _memory.empty((n,), grad_loss.dtype)
+    call("reduce_losses_backward", grad_loss, divisor, grad_losses, (n, 1))
+    return grad_losses
+
+
 def _rows(
     f: str, logits: Array, target: Array, weight: Array | None, label_smoothing: float,
     ignore_index: int,

@@ -4,19 +4,33 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from .. import _check
+from .. import _check, _core
 from ..arrays import Array
 from . import _memory
 from ._dispatch import call
 
+ACTIVATIONS = "relu", "hardtanh", "silu", "hardswish"
+"""The elementwise operations that `batch_norm` can compute after the transform."""
+FROM_RESULT = "relu", "hardtanh"
+"""Those of them whose derivative can be computed from the result."""
 
-def batch_norm_stats(x: Array) -> tuple[Array, Array]:
+
+def batch_norm_stats(
+    x: Array, running_mean: Array | None = None, running_var: Array | None = None,
+    momentum: float = 0.1,
+) -> tuple[Array, Array]:  # fmt: skip
     """Mean and variance of every channel.
 
     Parameters
     ----------
     x : ndarray, shape (n, c, ...)
         Float32 or float64.
+    running_mean, running_var : ndarray, shape (c,), optional
+        Running statistics of the same dtype; both or none. They are updated in place, unless `x` is
+        empty: ``running += momentum * (batch - running)``, with the unbiased variance (ddof 1) of
+        the batch, which must then have at least 2 values per channel.
+    momentum : float, default 0.1
+        The weight of this batch in the running statistics.
 
     Returns
     -------
@@ -37,20 +51,46 @@ def batch_norm_stats(x: Array) -> tuple[Array, Array]:
     >>> float(mean[0]), float(var[0])
     (4.0, 5.0)
     """
-    (x,) = _channels("batch_norm_stats", x)
+    f = "batch_norm_stats"
+    (x,) = channels(f, x)
+    running = _running(f, x, running_mean, running_var)
+    _check.number(f, "momentum", momentum)
     mean, var = (_memory.empty(x.shape[1:2], x.dtype) for _ in range(2))
     if x.size:
-        call("batch_norm_stats", x, mean, var, _runs(x))
+        call("batch_norm_stats", x, mean, var, *running, _runs(x), momentum)
     else:
         mean[...] = var[...] = 0
     return mean, var
 
 
+def _running(
+    f: str, x: Array, mean: Array | None, var: Array | None
+) -> tuple[Array | None, Array | None]:
+    """Check the running statistics of the channels of `x`, which are updated in place."""
+    if mean is None and var is None:
+        return None, None
+    dtype, shape = x.dtype, x.shape[1:2]
+    for name, value in (("running_mean", mean), ("running_var", var)):
+        if _check.fits(value, dtype, shape):
+            continue
+        _check.writable(f, name, value)
+        assert value is not None
+        _check.same_shape(f, name, value.shape, "(x.shape[1],)", shape)
+        _check.same_dtype(f, x=x, **{name: value})
+    if x.size and x.size == x.shape[1]:
+        raise ValueError(
+            f"{f}: x must have at least 2 values per channel for running statistics "
+            f"(got shape {x.shape})"
+        )
+    return mean, var
+
+
 def batch_norm(
     x: Array, mean: Array, var: Array, weight: Array | None = None, bias: Array | None = None,
-    eps: float = 1e-5,
+    eps: float = 1e-5, residual: Array | None = None, activation: str | None = None,
+    a: float = 0.0, b: float = 0.0,
 ) -> Array:  # fmt: skip
-    """``(x - mean) / sqrt(var + eps) * weight + bias``, for each channel.
+    """``f((x - mean) / sqrt(var + eps) * weight + bias + residual)``, for each channel.
 
     Parameters
     ----------
@@ -62,6 +102,13 @@ def batch_norm(
         Ones and zeros by default.
     eps : float, default 1e-5
         Added to the variance, so that the divisor is not 0.
+    residual : ndarray, shape of `x`, optional
+        Zeros by default.
+    activation : {"relu", "hardtanh", "silu", "hardswish"}, optional
+        The elementwise operation f, with the parameters `a` and `b`; see `elementwise`. The result
+        has the same bits as that of three separate operations.
+    a, b : float, default 0
+        The parameters of `activation`.
 
     Returns
     -------
@@ -86,38 +133,69 @@ def batch_norm(
     """
     f = "batch_norm"
     _check.number(f, "eps", eps)
-    x, mean, var, weight, bias = _channels(f, x, mean=mean, var=var, weight=weight, bias=bias)
+    x, mean, var, weight, bias = channels(f, x, mean=mean, var=var, weight=weight, bias=bias)
+    number = _activation_number(f, activation)
+    if residual is not None:
+        residual = _like_x(f, "residual", residual, x)
     y = _memory.empty(x.shape, x.dtype)
-    call("batch_norm", x, mean, var, weight, bias, y, _runs(x), eps)
+    call(
+        "batch_norm", x, mean, var, weight, bias, residual, y, _runs(x), eps, number, float(a),
+        float(b),
+    )  # fmt: skip
     return y
+
+
+def _activation_number(f: str, activation: str | None) -> int:
+    """0 for None, else 1 + the number of the operation."""
+    if activation is None:
+        return 0
+    if activation not in ACTIVATIONS:
+        raise ValueError(
+            f"{f}: activation must be one of {', '.join(ACTIVATIONS)} (got {activation!r})"
+        )
+    return 1 + _core.operations[activation]
+
+
+def _like_x(f: str, name: str, array: Array, x: Array) -> Array:
+    array = _check.array(f, name, array)
+    _check.same_shape(f, name, array.shape, "x.shape", x.shape)
+    _check.same_dtype(f, x=x, **{name: array})
+    return array
 
 
 def batch_norm_backward(
     grad_output: Array, x: Array, mean: Array, var: Array, weight: Array | None = None,
     eps: float = 1e-5, from_batch: bool = True,
-    needs: Sequence[bool] = (True, True, True),
-) -> tuple[Array | None, Array | None, Array | None]:  # fmt: skip
+    needs: Sequence[bool] = (True, True, True), bias: Array | None = None,
+    y: Array | None = None, activation: str | None = None, a: float = 0.0, b: float = 0.0,
+) -> tuple[Array | None, ...]:  # fmt: skip
     """Gradients of `batch_norm`.
 
-    With ``s = 1 / sqrt(var + eps)``, ``h = (x - mean) * s`` and sums over a channel of m numbers:
-    ``db = sum(dy)``, ``dw = sum(dy * h)`` and ``dx = weight * s * (dy - (db + h * dw) / m)``, or
-    ``dx = weight * s * dy`` where the statistics are constants.
+    With dy = f' · grad_output, ``s = 1 / sqrt(var + eps)``, ``h = (x - mean) * s`` and sums over a
+    channel of m numbers: ``db = sum(dy)``, ``dw = sum(dy * h)``, and
+    ``dx = weight * s * (dy - (db + h * dw) / m)``, or ``dx = weight * s * dy`` where the statistics
+    are constants.
 
     Parameters
     ----------
     grad_output, x : ndarray, shape (n, c, ...)
-        Gradient with respect to the result (dy), and the input.
-    mean, var, weight, eps
-        As given to `batch_norm`.
+        Gradient with respect to the result, and the input.
+    mean, var, weight, eps, bias, activation, a, b
+        As given to `batch_norm`; `bias` is used only with an activation.
     from_batch : bool, default True
         Whether `mean` and `var` were computed from `x`, so that they depend on it.
     needs : (bool, bool, bool), default all
         Which of the gradients of x, weight and bias to compute.
+    y : ndarray, shape of `x`, optional
+        The result of `batch_norm`, for a call with a residual and the activation ``relu`` or
+        ``hardtanh``.
 
     Returns
     -------
     dx : ndarray, shape (n, c, ...), or None
     dw, db : ndarray, shape (c,), or None
+    dresidual : ndarray, shape (n, c, ...)
+        dy, the gradient of the residual; only if `y` is given.
 
     Raises
     ------
@@ -135,17 +213,24 @@ def batch_norm_backward(
     """
     f = "batch_norm_backward"
     _check.number(f, "eps", eps)
-    x, mean, var, weight = _channels(f, x, mean=mean, var=var, weight=weight)
-    grad_output = _check.array(f, "grad_output", grad_output)
-    _check.same_shape(f, "grad_output", grad_output.shape, "x.shape", x.shape)
-    _check.same_dtype(f, x=x, grad_output=grad_output)
+    x, mean, var, weight, bias = channels(f, x, mean=mean, var=var, weight=weight, bias=bias)
+    grad_output = _like_x(f, "grad_output", grad_output, x)
+    number = _activation_number(f, activation)
+    if y is not None:
+        y = _like_x(f, "y", y, x)
+        if activation not in FROM_RESULT:
+            raise ValueError(
+                f"{f}: with y, activation must be one of {', '.join(FROM_RESULT)} "
+                f"(got {activation!r})"
+            )
     shapes = x.shape, mean.shape, mean.shape
     dx, dw, db = _memory.empty_needed(shapes, _check.needs(f, needs), x.dtype)
+    dresidual = None if y is None else _memory.empty(x.shape, x.dtype)
     call(
-        "batch_norm_backward", grad_output, x, mean, var, weight, dx, dw, db, _runs(x), eps,
-        bool(from_batch),
+        "batch_norm_backward", grad_output, x, mean, var, weight, bias, y, dx, dw, db, dresidual,
+        _runs(x), eps, bool(from_batch), number, float(a), float(b),
     )  # fmt: skip
-    return dx, dw, db
+    return (dx, dw, db) if y is None else (dx, dw, db, dresidual)
 
 
 def group_norm(
@@ -190,7 +275,7 @@ def group_norm(
     """
     f = "group_norm"
     _check.number(f, "eps", eps)
-    x, weight, bias = _channels(f, x, weight=weight, bias=bias)
+    x, weight, bias = channels(f, x, weight=weight, bias=bias)
     mean, var = _groups(f, x, mean, var)
     y = _memory.empty(x.shape, x.dtype)
     call("group_norm", x, mean, var, weight, bias, y, _runs(x), var.shape[1], eps)
@@ -240,7 +325,7 @@ def group_norm_backward(
     """
     f = "group_norm_backward"
     _check.number(f, "eps", eps)
-    x, weight = _channels(f, x, weight=weight)
+    x, weight = channels(f, x, weight=weight)
     mean, var = _groups(f, x, mean, var)
     grad_output = _check.array(f, "grad_output", grad_output)
     _check.same_shape(f, "grad_output", grad_output.shape, "x.shape", x.shape)
@@ -270,7 +355,7 @@ def _groups(f: str, x: Array, mean: Any, var: Any) -> tuple[Array | None, Array]
     return mean, var
 
 
-def _channels(f: str, x: Any, **vectors: Any) -> tuple[Any, ...]:
+def channels(f: str, x: Any, **vectors: Any) -> tuple[Any, ...]:
     """Check images of any rank, and vectors with one number per channel.
 
     Weight and bias may be None.
@@ -278,11 +363,16 @@ def _channels(f: str, x: Any, **vectors: Any) -> tuple[Any, ...]:
     x = _check.array(f, "x", x)
     if x.ndim < 2:
         raise ValueError(f"{f}: x must have at least 2 dimensions (got {x.ndim}, shape {x.shape})")
+    dtype, shape, fit = x.dtype, x.shape[1:2], True
     for name, vector in vectors.items():
+        if _check.fits(vector, dtype, shape):
+            continue
+        fit = False
         if vector is not None or name not in ("weight", "bias"):
             vectors[name] = vector = _check.array(f, name, vector, 1)
             _check.same_shape(f, name, vector.shape, "(x.shape[1],)", x.shape[1:2])
-    _check.same_dtype(f, x=x, **vectors)
+    if not fit:
+        _check.same_dtype(f, x=x, **vectors)
     return x, *vectors.values()
 
 

@@ -1,7 +1,9 @@
 """Steps of optimizers."""
 
+import numpy as np
+
 from .. import _check
-from ..arrays import Array
+from ..arrays import FLOAT32, FLOAT64, Array
 from ._dispatch import call
 
 
@@ -118,11 +120,19 @@ def adam_step(
 
 def _numbers(f: str, **values: float) -> None:
     for name, value in values.items():
-        _check.number(f, name, value)
+        if type(value) is not float:
+            _check.number(f, name, value)
 
 
 def _arrays(f: str, param: Array, grad: Array, **state: Array) -> tuple[Array, Array]:
     """Check the arrays of one step; all except `grad` are updated in place."""
+    if isinstance(param, np.ndarray) and param.dtype in (FLOAT32, FLOAT64):
+        dtype, shape = param.dtype, param.shape
+        for x in (param, grad, *state.values()):
+            if not _check.fits(x, dtype, shape):
+                break
+        else:
+            return param, grad
     param = _check.writable(f, "param", param)
     grad = _check.array(f, "grad", grad)
     for name, x in state.items():

@@ -52,6 +52,37 @@ def matmul(a: Array, b: Array) -> Array:
     return y[..., 0] if b.ndim == 1 else y
 
 
+def column_sums(x: Array) -> Array:
+    """The sum of each column of a matrix.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, c)
+        Float32 or float64.
+
+    Returns
+    -------
+    ndarray, shape (c,)
+        Computed in float64.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `x` is not a matrix of a float dtype.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> kernels.column_sums(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    array([4., 6.])
+    """
+    x = _check.array("column_sums", "x", x, 2)
+    y = _memory.empty(x.shape[1:], x.dtype)
+    call("column_sums", x, y, x.shape)
+    return y
+
+
 def linear(x: Array, weight: Array, bias: Array | None = None, relu: bool = False) -> Array:
     """``x @ weight.T + bias``, optionally followed by ReLU.
 

@@ -3,24 +3,24 @@
 from numpy.linalg import LinAlgError
 
 from ..operations.products import matmul
-from .decompositions import cholesky, eigh, eigvalsh, matrix_rank, pinv, qr, svd
+from .decompositions import cholesky, eigh, eigvalsh, qr, svd, svdvals
 from .norms import matrix_norm, norm, vector_norm
-from .solutions import (
-    cond,
+from .products import (
     cross,
-    det,
     diagonal,
-    inv,
+    householder_product,
+    matrix_exp,
     matrix_power,
     multi_dot,
-    slogdet,
-    solve,
-    svdvals,
+    vander,
     vecdot,
 )
+from .pseudo_inverse import cond, lstsq, matrix_rank, pinv
+from .solutions import det, inv, slogdet, solve, solve_triangular, tensorinv, tensorsolve
 
 __all__ = [
-    "LinAlgError", "cholesky", "cond", "cross", "det", "diagonal", "eigh", "eigvalsh", "inv",
-    "matmul", "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "norm", "pinv", "qr",
-    "slogdet", "solve", "svd", "svdvals", "vecdot", "vector_norm",
+    "LinAlgError", "cholesky", "cond", "cross", "det", "diagonal", "eigh", "eigvalsh",
+    "householder_product", "inv", "lstsq", "matmul", "matrix_exp", "matrix_norm", "matrix_power",
+    "matrix_rank", "multi_dot", "norm", "pinv", "qr", "slogdet", "solve", "solve_triangular", "svd",
+    "svdvals", "tensorinv", "tensorsolve", "vander", "vecdot", "vector_norm",
 ]  # fmt: skip

@@ -4,11 +4,19 @@ from collections.abc import Sequence
 
 from ..dtypes import DType
 from ..operations import norms
+from ..operations.registry import operation
 from ..tensor import Axis, Tensor, TensorLike
 
 
+@operation()
 def vector_norm(
-    x: TensorLike, ord: float = 2, dim: Axis = None, keepdim: bool = False, *, dtype: DType = None
+    x: TensorLike,
+    ord: float = 2,
+    dim: Axis = None,
+    keepdim: bool = False,
+    *,
+    dtype: DType = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """The norm of vectors along dimensions, by default of all elements.
 
@@ -22,6 +30,8 @@ def vector_norm(
         Whether to keep these dimensions with size 1.
     dtype : dtype, optional
         The dtype to which `x` is converted first.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -36,10 +46,16 @@ def vector_norm(
     return norms.vector_norm("linalg.vector_norm", x, ord, dim, keepdim, dtype)
 
 
+@operation()
 def matrix_norm(
-    A: TensorLike, ord: float | str = "fro", dim: Sequence[int] = (-2, -1), keepdim: bool = False,
-    *, dtype: DType = None,
-) -> Tensor:  # fmt: skip
+    A: TensorLike,
+    ord: float | str = "fro",
+    dim: Sequence[int] = (-2, -1),
+    keepdim: bool = False,
+    *,
+    dtype: DType = None,
+    out: Tensor | None = None,
+) -> Tensor:
     """The norm of matrices in two dimensions.
 
     Parameters
@@ -52,6 +68,8 @@ def matrix_norm(
         Whether to keep these dimensions with size 1.
     dtype : dtype, optional
         The dtype to which `A` is converted first.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -66,10 +84,16 @@ def matrix_norm(
     return norms.matrix_norm("linalg.matrix_norm", A, ord, dim, keepdim, dtype)
 
 
+@operation()
 def norm(
-    A: TensorLike, ord: float | str | None = None, dim: Axis = None, keepdim: bool = False, *,
+    A: TensorLike,
+    ord: float | str | None = None,
+    dim: Axis = None,
+    keepdim: bool = False,
+    *,
     dtype: DType = None,
-) -> Tensor:  # fmt: skip
+    out: Tensor | None = None,
+) -> Tensor:
     """The norm of vectors or matrices: of vectors for one dimension, of matrices for two.
 
     Parameters
@@ -83,6 +107,8 @@ def norm(
         Whether to keep these dimensions with size 1.
     dtype : dtype, optional
         The dtype to which `A` is converted first.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------

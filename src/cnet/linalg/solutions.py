@@ -1,30 +1,17 @@
-"""Inverses, determinants, solutions and products, with derivatives."""
+"""Inverses, determinants and solutions of linear equations, with derivatives."""
 
+import math
 from collections.abc import Sequence
-from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..autograd import Array, Context, Operation
-from ..operations import norms
 from ..operations._common import unbroadcast
-from ..operations._dims import dim_of
-from ..operations._promotion import require_float
-from ..operations.products import cross as _cross
-from ..operations.products import matmul
-from ..operations.triangles import diagonal as _diagonal
-from ..tensor import Tensor, TensorLike, as_tensor
-
-
-def _square(function: str, x: TensorLike) -> None:
-    require_float(function, x)
-    if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
-        raise ValueError(f"{function}: matrices must be square (got shape {x.shape})")
-
-
-def _transposed(x: Array) -> Array:
-    return x.swapaxes(-1, -2)
+from ..operations.registry import operation
+from ..operations.triangles import tril, triu
+from ..tensor import Tensor, TensorLike, array_of, as_tensor
+from ._matrices import require_square, transposed
 
 
 class Inverse(Operation[Tensor]):
@@ -36,11 +23,12 @@ class Inverse(Operation[Tensor]):
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
-        y = _transposed(ctx.saved[0])
+        y = transposed(ctx.saved[0])
         return -(y @ grad @ y)
 
 
-def inv(A: TensorLike) -> Tensor:
+@operation()
+def inv(A: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The inverses of square matrices.
 
     Raises
@@ -55,7 +43,7 @@ def inv(A: TensorLike) -> Tensor:
     tensor([[0.5 , 0.  ],
             [0.  , 0.25]])
     """
-    _square("linalg.inv", A)
+    require_square("linalg.inv", A)
     return Inverse.apply(A)
 
 
@@ -77,7 +65,8 @@ class Determinant(Operation[Tensor]):
         return (grad * sign)[..., None, None] * ((u * others[..., None, :]) @ vh)
 
 
-def det(A: TensorLike) -> Tensor:
+@operation()
+def det(A: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The determinants of square matrices.
 
     Examples
@@ -86,7 +75,7 @@ def det(A: TensorLike) -> Tensor:
     >>> cnet.linalg.det(cnet.tensor([[2.0, 0.0], [0.0, 4.0]]))
     tensor(8.)
     """
-    _square("linalg.det", A)
+    require_square("linalg.det", A)
     return Determinant.apply(A)
 
 
@@ -106,10 +95,11 @@ class LogDeterminant(Operation[tuple[Tensor, Tensor]]):
 
     @staticmethod
     def backward(ctx: Context, _: Array, grad: Array) -> Any:
-        return grad[..., np.newaxis, np.newaxis] * _transposed(np.linalg.inv(ctx.saved[0]))
+        return grad[..., np.newaxis, np.newaxis] * transposed(np.linalg.inv(ctx.saved[0]))
 
 
-def slogdet(A: TensorLike) -> SignAndLogarithm:
+@operation()
+def slogdet(A: TensorLike, *, out: tuple[Tensor, Tensor] | None = None) -> SignAndLogarithm:
     """The signs of determinants, and the logarithms of their absolute values.
 
     Examples
@@ -118,7 +108,7 @@ def slogdet(A: TensorLike) -> SignAndLogarithm:
     >>> cnet.linalg.slogdet(cnet.tensor([[1.0, 0.0], [0.0, -1.0]])).sign
     tensor(-1.)
     """
-    _square("linalg.slogdet", A)
+    require_square("linalg.slogdet", A)
     return SignAndLogarithm(*LogDeterminant.apply(A))
 
 
@@ -132,8 +122,8 @@ class Solve(Operation[Tensor]):
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         a, y = ctx.saved
-        db = np.linalg.solve(_transposed(a), grad)
-        da = -(db @ _transposed(y))
+        db = np.linalg.solve(transposed(a), grad)
+        da = -(db @ transposed(y))
         need_a, need_b = ctx.needs_input_grad
         return (
             unbroadcast(da, ctx.input_shape(0)) if need_a else None,
@@ -141,7 +131,8 @@ class Solve(Operation[Tensor]):
         )
 
 
-def solve(A: TensorLike, B: TensorLike, *, left: bool = True) -> Tensor:
+@operation()
+def solve(A: TensorLike, B: TensorLike, *, left: bool = True, out: Tensor | None = None) -> Tensor:
     """The solutions ``X`` of ``A @ X = B``, or of ``X @ A = B`` if `left` is false.
 
     Parameters
@@ -149,6 +140,8 @@ def solve(A: TensorLike, B: TensorLike, *, left: bool = True) -> Tensor:
     A : Tensor or ndarray of floats, shape (..., n, n)
     B : Tensor or ndarray of floats, shape (..., n, k) or (n,)
     left : bool, default True
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -165,7 +158,7 @@ def solve(A: TensorLike, B: TensorLike, *, left: bool = True) -> Tensor:
     >>> cnet.linalg.solve(cnet.tensor([[2.0, 0.0], [0.0, 4.0]]), cnet.tensor([2.0, 2.0]))
     tensor([1. , 0.5])
     """
-    _square("linalg.solve", A)
+    require_square("linalg.solve", A)
     if not left:
         return solve(as_tensor(A).mT, as_tensor(B).mT).mT
     b = as_tensor(B)
@@ -179,97 +172,130 @@ def solve(A: TensorLike, B: TensorLike, *, left: bool = True) -> Tensor:
     return result.squeeze(-1) if vector else result
 
 
-def require_matrices(function: str, x: TensorLike) -> None:
-    require_float(f"linalg.{function}", x)
-    if x.ndim < 2:
-        raise ValueError(f"linalg.{function}: A must have at least 2 dimensions (got {x.ndim})")
+@operation()
+def solve_triangular(
+    A: TensorLike,
+    B: TensorLike,
+    *,
+    upper: bool,
+    left: bool = True,
+    unitriangular: bool = False,
+    out: Tensor | None = None,
+) -> Tensor:
+    """The solutions ``X`` of ``A @ X = B`` for triangles, or of ``X @ A = B`` if `left` is false.
 
+    Parameters
+    ----------
+    A : Tensor or ndarray of floats, shape (..., n, n)
+        Only the triangle is read.
+    B : Tensor or ndarray of floats, shape (..., n, k), or (..., k, n) if `left` is false
+    upper : bool
+        Whether the upper triangle is read, and not the lower one.
+    left : bool, default True
+    unitriangular : bool, default False
+        Whether the diagonal is 1, and not read.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
-def svdvals(A: TensorLike) -> Tensor:
-    """The singular values of matrices, in descending order.
-
-    Examples
-    --------
-    >>> import cnet
-    >>> cnet.linalg.svdvals(cnet.tensor([[2.0, 0.0], [0.0, 4.0]]))
-    tensor([4., 2.])
-    """
-    require_matrices("svdvals", A)
-    return norms.SingularValues.apply(A)
-
-
-def cond(A: TensorLike) -> Tensor:
-    """The ratios of the greatest and the smallest singular values of matrices.
-
-    Examples
-    --------
-    >>> import cnet
-    >>> cnet.linalg.cond(cnet.tensor([[2.0, 0.0], [0.0, 4.0]]))
-    tensor(2.)
-    """
-    values = svdvals(A)
-    return values[..., 0] / values[..., -1]
-
-
-def vecdot(x: TensorLike, y: TensorLike, *, dim: int = -1) -> Tensor:
-    """Sums of products along a dimension.
+    Returns
+    -------
+    Tensor, in the shape of `B`
 
     Examples
     --------
     >>> import cnet
-    >>> cnet.linalg.vecdot(cnet.tensor([1.0, 2.0]), cnet.tensor([3.0, 4.0]))
-    tensor(11.)
+    >>> a, b = cnet.tensor([[2.0, 0.0], [2.0, 4.0]]), cnet.tensor([[2.0], [6.0]])
+    >>> cnet.linalg.solve_triangular(a, b, upper=False)
+    tensor([[1.],
+            [1.]])
     """
-    return (as_tensor(x) * y).sum(dim)
+    require_square("linalg.solve_triangular", A)
+    if np.ndim(array_of(B)) < 2:
+        raise ValueError("linalg.solve_triangular: B must have at least 2 dimensions")
+    cut, offset = (triu, int(unitriangular)) if upper else (tril, -int(unitriangular))
+    triangle = cut(A, offset)
+    if unitriangular:
+        triangle = triangle + np.eye(A.shape[-1], dtype=A.dtype)
+    return solve(triangle, B, left=left)
 
 
-def cross(input: TensorLike, other: TensorLike, *, dim: int = -1) -> Tensor:
-    """The cross products of vectors with 3 elements.
+@operation()
+def tensorsolve(
+    A: TensorLike, B: TensorLike, dims: Sequence[int] | None = None, *, out: Tensor | None = None
+) -> Tensor:
+    """The solution ``X`` of ``tensordot(A, X, X.ndim) = B``.
+
+    Parameters
+    ----------
+    A : Tensor or ndarray of floats
+        The first dimensions are those of `B`; the others are those of the result, with as many
+        elements.
+    B : Tensor or ndarray of floats
+    dims : sequence of int, optional
+        Dimensions of `A` that are moved to the end first.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    ValueError
+        If the numbers of elements differ.
 
     Examples
     --------
     >>> import cnet
-    >>> cnet.linalg.cross(cnet.tensor([1.0, 0.0, 0.0]), cnet.tensor([0.0, 1.0, 0.0]))
-    tensor([0., 0., 1.])
+    >>> cnet.linalg.tensorsolve(cnet.eye(4).reshape(2, 2, 4), cnet.ones(2, 2))
+    tensor([1., 1., 1., 1.])
     """
-    return _cross(input, other, dim_of("linalg.cross", dim, input.ndim))
+    a, b = as_tensor(A), as_tensor(B)
+    if dims is not None:
+        a = a.movedim(tuple(dims), tuple(range(-len(dims), 0)))
+    shape = a.shape[b.ndim :]
+    if math.prod(shape) != b.numel() or a.numel() != b.numel() ** 2:
+        raise ValueError(
+            f"linalg.tensorsolve: A must have as many elements as a square matrix for B "
+            f"(got {a.shape} and {b.shape})"
+        )
+    return solve(a.reshape(b.numel(), b.numel()), b.reshape(-1)).reshape(shape)
 
 
-def diagonal(A: TensorLike, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
-    """The diagonals of the matrices that two dimensions form, by default the last two.
+@operation()
+def tensorinv(A: TensorLike, ind: int = 2, *, out: Tensor | None = None) -> Tensor:
+    """The inverse for `tensordot`: ``tensordot(tensorinv(A, ind), B, ind)`` solves `tensorsolve`.
+
+    Parameters
+    ----------
+    A : Tensor or ndarray of floats
+        The first `ind` dimensions together have as many elements as the others together.
+    ind : int, default 2
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
+
+    Returns
+    -------
+    Tensor, with the other dimensions of `A` first
+
+    Raises
+    ------
+    ValueError
+        If `ind` is not positive, or the numbers of elements differ.
 
     Examples
     --------
     >>> import cnet
-    >>> cnet.linalg.diagonal(cnet.tensor([[1, 2], [3, 4]]))
-    tensor([1, 4])
+    >>> cnet.linalg.tensorinv(cnet.eye(4).reshape(2, 2, 4)).shape
+    (4, 2, 2)
     """
-    return _diagonal(A, offset, dim1, dim2)
-
-
-def multi_dot(tensors: Sequence[TensorLike]) -> Tensor:
-    """The product of several matrices.
-
-    Examples
-    --------
-    >>> import cnet
-    >>> cnet.linalg.multi_dot([cnet.ones(2, 3), cnet.ones(3, 4), cnet.ones(4, 1)]).shape
-    (2, 1)
-    """
-    return reduce(matmul, tensors[1:], as_tensor(tensors[0]))
-
-
-def matrix_power(A: TensorLike, n: int) -> Tensor:
-    """The n-th power of square matrices; of their inverses for negative `n`.
-
-    Examples
-    --------
-    >>> import cnet
-    >>> cnet.linalg.matrix_power(cnet.tensor([[2.0, 0.0], [0.0, 3.0]]), 2)
-    tensor([[4., 0.],
-            [0., 9.]])
-    """
-    _square("linalg.matrix_power", A)
-    base = inv(A) if n < 0 else as_tensor(A)
-    identity = Tensor(np.broadcast_to(np.eye(A.shape[-1], dtype=A.dtype), A.shape).copy())
-    return reduce(matmul, [base] * abs(n), identity)
+    a = as_tensor(A)
+    rows, columns = a.shape[:ind], a.shape[ind:]
+    if ind < 1 or math.prod(rows) != math.prod(columns):
+        raise ValueError(
+            "linalg.tensorinv: ind must be positive and divide A into as many rows as columns "
+            f"(got {ind} and {a.shape})"
+        )
+    matrix = a.reshape(math.prod(rows), math.prod(columns))
+    return inv(matrix).reshape((*columns, *rows))

@@ -1,4 +1,4 @@
-"""Residual networks for small images, such as the 32 × 32 pixels of CIFAR."""
+"""Networks for small images, such as the 32 × 32 pixels of CIFAR."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,12 +7,16 @@ from .. import functional as F
 from .. import nn
 from ..operations import flatten
 from ..tensor import Tensor
+from .densenet import DenseNet
 from .layers import fan_out, initialize
 from .registry import register_model
 from .resnet import BasicBlock, ResNet, conv3x3, resnet18, resnet34, resnet50
+from .vgg import cfgs, make_layers
 
 __all__ = [
     "CifarResNet",
+    "CifarVGG",
+    "cifar_densenet40",
     "cifar_resnet18",
     "cifar_resnet20",
     "cifar_resnet32",
@@ -21,6 +25,8 @@ __all__ = [
     "cifar_resnet50",
     "cifar_resnet56",
     "cifar_resnet110",
+    "cifar_vgg11_bn",
+    "cifar_vgg16_bn",
 ]
 
 
@@ -156,3 +162,53 @@ def cifar_resnet34(**kwargs: Any) -> ResNet:
 def cifar_resnet50(**kwargs: Any) -> ResNet:
     """ResNet-50 with a 3x3 stem and without its pooling: 23 520 842 parameters, 32 × 32 pixels."""
     return _small_images(resnet50(**{"num_classes": 10} | kwargs))
+
+
+class CifarVGG(nn.Module):
+    """VGG for small images: the convolutional layers of VGG and one linear layer.
+
+    Parameters
+    ----------
+    features : Module
+        Layers from images of 32 × 32 pixels to 512 channels of one pixel, of `make_layers`.
+    num_classes : int, default 10
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.models import CifarVGG
+    >>> from cnet.models.vgg import cfgs, make_layers
+    >>> CifarVGG(make_layers(cfgs["A"]))(np.zeros((2, 3, 32, 32), np.float32)).shape
+    (2, 10)
+    """
+
+    def __init__(self, features: nn.Module, num_classes: int = 10) -> None:
+        super().__init__()
+        self.features = features
+        self.classifier = nn.Linear(512, num_classes)
+        initialize(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(flatten(self.features(x), 1))
+
+
+@register_model
+def cifar_vgg11_bn(**kwargs: Any) -> CifarVGG:
+    """VGG-11 with batch normalization: 9 231 114 parameters, images of 32 × 32 pixels."""
+    return CifarVGG(make_layers(cfgs["A"], batch_norm=True), **kwargs)
+
+
+@register_model
+def cifar_vgg16_bn(**kwargs: Any) -> CifarVGG:
+    """VGG-16 with batch normalization: 14 728 266 parameters, images of 32 × 32 pixels."""
+    return CifarVGG(make_layers(cfgs["D"], batch_norm=True), **kwargs)
+
+
+@register_model
+def cifar_densenet40(**kwargs: Any) -> DenseNet:
+    """DenseNet-BC-40 with growth 12: 176 122 parameters, images of 32 × 32 pixels."""
+    model = DenseNet(12, (6, 6, 6), num_init_features=24, **{"num_classes": 10} | kwargs)
+    model.features.conv0 = conv3x3(3, 24)
+    nn.init.kaiming_normal_(model.features.conv0.weight)
+    del model.features.norm0, model.features.relu0, model.features.pool0
+    return model

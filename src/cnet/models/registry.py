@@ -10,9 +10,18 @@ from typing import Any, TypeVar
 
 from .. import nn
 
-__all__ = ["get_model", "get_model_builder", "list_models"]
+__all__ = ["get_model", "get_model_builder", "image_shape", "list_models"]
 
 Model = TypeVar("Model", bound=nn.Module)
+
+_GRAY, _CIFAR, _USUAL = (1, 28, 28), (3, 32, 32), (3, 224, 224)
+_IMAGES = {
+    "lenet5": _GRAY,
+    "reference_cnn": _GRAY,
+    "small_cnn": _GRAY,
+    "unet": (1, 128, 128),
+    "inception_v3": (3, 299, 299),
+}
 
 _builders: dict[str, Callable[..., nn.Module]] = {}
 
@@ -164,3 +173,30 @@ def get_model(name: str, **config: Any) -> nn.Module:
     10
     """
     return get_model_builder(name)(**config)
+
+
+def image_shape(name: str) -> tuple[int, int, int]:
+    """Channels, height and width of the images that a model is usually used for.
+
+    Parameters
+    ----------
+    name : str
+        A name in ``list_models()``; upper and lower case are the same.
+
+    Returns
+    -------
+    tuple of int
+
+    Raises
+    ------
+    ValueError
+        If there is no model of that name.
+
+    Examples
+    --------
+    >>> from cnet import models
+    >>> models.image_shape("resnet18")
+    (3, 224, 224)
+    """
+    name = get_model_builder(name).__name__
+    return _IMAGES.get(name, _CIFAR if name.startswith("cifar_") else _USUAL)

@@ -47,14 +47,18 @@ if TYPE_CHECKING:
     from . import modules as modules
     from . import parallel as parallel
     from . import utils as utils
+    from .adaptive_softmax import *
     from .attention import *
     from .rnn import *
+    from .rnn_cells import *
     from .transformer import *
 
 _LAZY_MODULES = {"modules", "utils"}
 _LAZY = {
+    "AdaptiveLogSoftmaxWithLoss": "adaptive_softmax",
     "MultiheadAttention": "attention",
-    **dict.fromkeys(("GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNCell"), "rnn"),
+    **dict.fromkeys(("GRU", "LSTM", "RNN", "RNNBase"), "rnn"),
+    **dict.fromkeys(("GRUCell", "LSTMCell", "RNNCell", "RNNCellBase"), "rnn_cells"),
     "Transformer": "transformer",
     "TransformerDecoder": "transformer",
     "TransformerDecoderLayer": "transformer",

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
+from ..grad_mode import current
 from ..tensor import HookHandle
 from .backward_hooks import BackwardHooks
 
@@ -33,9 +34,11 @@ class Hooked:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run `forward`, with the registered hooks before and after it."""
-        return (
-            self._hooked_call(args, kwargs) if self._has_hooks() else self.forward(*args, **kwargs)
-        )
+        if current.recorder is not None:
+            current.recorder.module(self)
+        if self._has_hooks():
+            return self._hooked_call(args, kwargs)
+        return self.forward(*args, **kwargs)
 
     def _has_hooks(self) -> bool:
         """Whether a call runs more than `forward`."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from textwrap import indent
 from typing import Any, Self
 
-from ..tensor import zero_grad
+from ..propagation import zero_grad
 from .conversion import Convertible
 from .hooks import Hooked
 from .state import Stateful

@@ -1,111 +1,76 @@
-"""Recurrent layers and cells."""
+"""Recurrent layers: they run over sequences, one above the other."""
 
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from .. import functional as F
 from ..dtypes import DType
 from ..functional import recurrent
-from ..functional.recurrent import Cell, Recurrent
 from ..operations.joining import cat, stack
 from ..tensor import Tensor, as_tensor
-from . import init
 from ._arguments import choice, integer, parameter_dtype
-from .module import Module
+from ._recurrent import MODES, NONLINEARITIES, Recurrent
 from .parameter import Parameter
+from .utils.rnn import PackedSequence
 
-__all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell"]
-
-_RNN_CELLS: dict[str, type[Cell]] = {"tanh": recurrent.TanhCell, "relu": recurrent.ReLUCell}
-
-
-class _Recurrent(Module):
-    """Holds the sizes and the cell; draws the parameters."""
-
-    def __init__(self, cell: type[Cell], input_size: int, hidden_size: int, bias: bool) -> None:
-        super().__init__()
-        name = type(self).__name__
-        self.cell = cell
-        self.input_size = integer(name, "input_size", input_size)
-        self.hidden_size = integer(name, "hidden_size", hidden_size)
-        self.bias = bias
-
-    def _make(self, suffix: str, input_size: int, dtype: np.dtype[Any]) -> None:
-        """Create the two weights and the two biases, whose names end with `suffix`."""
-        rows = self.cell.gates * self.hidden_size
-        for source, size in (("ih", input_size), ("hh", self.hidden_size)):
-            setattr(self, f"weight_{source}{suffix}", Parameter(np.empty((rows, size), dtype)))
-        for source in ("ih", "hh"):
-            bias = Parameter(np.empty(rows, dtype)) if self.bias else None
-            setattr(self, f"bias_{source}{suffix}", bias)
-
-    def _parameters_of(self, suffix: str) -> list[Parameter | None]:
-        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        return [getattr(self, f"{name}{suffix}") for name in names]
-
-    def reset_parameters(self) -> None:
-        """Draw new values uniformly from ±1 / √hidden_size."""
-        bound = self.hidden_size**-0.5
-        for parameter in self.parameters():
-            init.uniform_(parameter, -bound, bound)
-
-    def _check_input(self, input: Tensor, dimensions: tuple[int, int]) -> None:
-        name = type(self).__name__
-        if input.ndim not in dimensions:
-            raise ValueError(
-                f"{name}: input must have {dimensions[0]} or {dimensions[1]} dimensions "
-                f"(got {input.ndim})"
-            )
-        if input.shape[-1] != self.input_size:
-            raise ValueError(
-                f"{name}: input.shape[-1] must equal input_size (got {input.shape[-1]} and "
-                f"{self.input_size})"
-            )
-
-    def _states(self, hx: Any, shape: tuple[int, ...], x: Tensor) -> tuple[Tensor, ...]:
-        """Check the given states, or create zeros."""
-        name, count = type(self).__name__, self.cell.states
-        if hx is None:
-            return tuple([as_tensor(np.zeros(shape, x.dtype)) for _ in range(count)])
-        given = tuple(map(as_tensor, hx)) if count > 1 else (as_tensor(hx),)
-        if len(given) != count or any(state.shape != shape for state in given):
-            raise ValueError(
-                f"{name}: hx must be {count} tensors of shape {shape} "
-                f"(got {[state.shape for state in given]})"
-            )
-        return given
+__all__ = ["GRU", "LSTM", "RNN", "RNNBase"]
 
 
-class _Layers(_Recurrent):
-    """Layers that run over sequences, one above the other."""
+class RNNBase(Recurrent):
+    """The base class of `RNN`, `LSTM` and `GRU`.
+
+    Parameters
+    ----------
+    mode : {'RNN_TANH', 'RNN_RELU', 'LSTM', 'GRU'}
+        The kind of the layers.
+    input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype
+        As in `RNN`.
+    proj_size : int, default 0
+        As in `LSTM`.
+
+    Examples
+    --------
+    >>> from cnet import nn
+    >>> isinstance(nn.GRU(3, 4), nn.RNNBase)
+    True
+    """
 
     def __init__(
         self,
-        cell: type[Cell],
+        mode: str,
         input_size: int,
         hidden_size: int,
-        num_layers: int,
-        bias: bool,
-        batch_first: bool,
-        dropout: float,
-        bidirectional: bool,
-        device: Any,
-        dtype: DType,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        device: Any = None,
+        dtype: DType = None,
     ) -> None:
-        super().__init__(cell, input_size, hidden_size, bias)
+        super().__init__(input_size, hidden_size, bias)
         name = type(self).__name__
+        self.mode = choice(name, "mode", mode, (*MODES,))
+        self.cell = MODES[mode]
         self.num_layers = integer(name, "num_layers", num_layers)
         self.batch_first = batch_first
         if not 0 <= dropout <= 1:
             raise ValueError(f"{name}: dropout must be between 0 and 1 (got {dropout})")
         self.dropout = float(dropout)
         self.bidirectional = bidirectional
+        self.proj_size = integer(name, "proj_size", proj_size, 0)
+        if proj_size and mode != "LSTM":
+            raise ValueError(f"{name}: only LSTM has proj_size (got {proj_size})")
+        if proj_size >= hidden_size:
+            raise ValueError(
+                f"{name}: proj_size must be less than hidden_size (got {proj_size} and "
+                f"{hidden_size})"
+            )
         dtype = parameter_dtype(name, device, dtype)
+        above = self._directions * (self.proj_size or self.hidden_size)
         for layer, _, suffix in self._runs():
-            size = self.input_size if layer == 0 else self._directions * self.hidden_size
-            self._make(suffix, size, dtype)
+            self._make(suffix, above if layer else self.input_size, self.cell.gates, dtype)
         self.reset_parameters()
 
     @property
@@ -118,7 +83,18 @@ class _Layers(_Recurrent):
             for reverse in (False, True)[: self._directions]:
                 yield layer, reverse, f"_l{layer}" + ("_reverse" if reverse else "")
 
-    def forward(self, input: Any, hx: Any = None) -> tuple[Tensor, Any]:
+    @property
+    def all_weights(self) -> list[list[Parameter]]:
+        """The parameters of each layer and direction."""
+        runs = [self._parameters_of(suffix) for _, _, suffix in self._runs()]
+        return [[parameter for parameter in run if parameter is not None] for run in runs]
+
+    def flatten_parameters(self) -> None:
+        """Have no effect: PyTorch needs it on other devices only."""
+
+    def forward(self, input: Any, hx: Any = None) -> tuple[Any, Any]:
+        if isinstance(input, PackedSequence):
+            return self._forward_packed(input, hx)
         x = as_tensor(input)
         self._check_input(x, (2, 3))
         single = x.ndim == 2
@@ -127,26 +103,38 @@ class _Layers(_Recurrent):
             hx = hx if hx is None else self._each(hx, lambda state: as_tensor(state).unsqueeze(1))
         elif self.batch_first:
             x = x.transpose(0, 1)
-        if not len(x):
+        length, n = x.shape[:2]
+        if not length:
             raise ValueError(f"{type(self).__name__}: input must have at least 1 step (got 0)")
-        runs = self.num_layers * self._directions
-        y, last = self._run(x, self._states(hx, (runs, x.shape[1], self.hidden_size), x))
+        rows, last = self._run(x.reshape(length * n, x.shape[2]), [n] * length, hx)
+        y = rows.reshape(length, n, rows.shape[1])
         if single:
-            y, last = y.squeeze(1), tuple([state.squeeze(1) for state in last])
-        elif self.batch_first:
-            y = y.transpose(0, 1)
-        return y, last if len(last) > 1 else last[0]
+            return y.squeeze(1), self._each(last, lambda state: state.squeeze(1))
+        return y.transpose(0, 1) if self.batch_first else y, last
+
+    def _forward_packed(self, input: PackedSequence, hx: Any) -> tuple[PackedSequence, Any]:
+        """The states are in the order of the sequences before they were sorted."""
+        self._check_input(input.data, (2,))
+        given, sorted_indices, unsorted_indices = hx, input.sorted_indices, input.unsorted_indices
+        if given is not None and sorted_indices is not None:
+            given = self._each(hx, lambda state: as_tensor(state).index_select(1, sorted_indices))
+        y, last = self._run(input.data, input.batch_sizes.tolist(), given)
+        if unsorted_indices is not None:
+            last = self._each(last, lambda state: state.index_select(1, unsorted_indices))
+        return input._replace(data=y), last
 
     def _each(self, hx: Any, change: Any) -> Any:
         return tuple(map(change, hx)) if self.cell.states > 1 else change(hx)
 
-    def _run(self, x: Tensor, states: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def _run(self, x: Tensor, batch_sizes: list[int], hx: Any) -> tuple[Tensor, Any]:
+        """Compute the hidden states of all rows, and the last states: see `recurrent.Recurrent`."""
+        states = self._states(hx, (self.num_layers * self._directions, batch_sizes[0]), x)
         last: list[tuple[Tensor, ...]] = []
         directions: list[Tensor] = []
         for number, (layer, reverse, suffix) in enumerate(self._runs()):
-            y, *final = Recurrent.apply(
+            y, *final = recurrent.Recurrent.apply(
                 x, *self._parameters_of(suffix), *[state[number] for state in states],
-                cell=self.cell, reverse=reverse,
+                cell=self.cell, batch_sizes=batch_sizes, reverse=reverse,
             )  # fmt: skip
             last.append(tuple(final))
             directions.append(y)
@@ -155,10 +143,12 @@ class _Layers(_Recurrent):
                 directions = []
                 if layer < self.num_layers - 1:
                     x = F.dropout(x, self.dropout, self.training)
-        return x, tuple([stack(list(finals)) for finals in zip(*last, strict=True)])
+        stacked = [stack(list(finals)) for finals in zip(*last, strict=True)]
+        return x, tuple(stacked) if len(stacked) > 1 else stacked[0]
 
     def extra_repr(self) -> str:
         parts = [f"{self.input_size}, {self.hidden_size}"]
+        parts += [f"proj_size={self.proj_size}"] if self.proj_size else []
         parts += [f"num_layers={self.num_layers}"] if self.num_layers != 1 else []
         parts += [] if self.bias else ["bias=False"]
         parts += ["batch_first=True"] if self.batch_first else []
@@ -167,13 +157,14 @@ class _Layers(_Recurrent):
         return ", ".join(parts)
 
 
-class RNN(_Layers):
+class RNN(RNNBase):
     """Elman's recurrent layers: h' = tanh(W_ih · x + b_ih + W_hh · h + b_hh).
 
     Parameters
     ----------
     input_size : int
-        Size of the last axis of the input, shape (length, n, input_size) or (length, input_size).
+        Size of the last axis of the input, shape (length, n, input_size) or (length, input_size),
+        or a `PackedSequence`; then the result is one, too.
     hidden_size : int
         Size of the hidden state.
     num_layers : int, default 1
@@ -226,15 +217,15 @@ class RNN(_Layers):
         device: Any = None,
         dtype: DType = None,
     ) -> None:
-        choice("RNN", "nonlinearity", nonlinearity, (*_RNN_CELLS,))
+        choice("RNN", "nonlinearity", nonlinearity, NONLINEARITIES)
         super().__init__(
-            _RNN_CELLS[nonlinearity], input_size, hidden_size, num_layers, bias, batch_first,
-            dropout, bidirectional, device, dtype,
+            f"RNN_{nonlinearity.upper()}", input_size, hidden_size, num_layers, bias, batch_first,
+            dropout, bidirectional, 0, device, dtype,
         )  # fmt: skip
         self.nonlinearity = nonlinearity
 
 
-class LSTM(_Layers):
+class LSTM(RNNBase):
     """Long short-term memory: layers with a hidden state and a cell state.
 
     ``lstm(input, (h, c))`` returns the hidden states of all steps and the last states (h, c). The
@@ -245,14 +236,13 @@ class LSTM(_Layers):
     input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype
         As in `RNN`.
     proj_size : int, default 0
-        Projections are not supported.
+        If it is not 0, the hidden states are multiplied by a matrix ``weight_hr_l0`` of shape
+        (proj_size, hidden_size), and have this size.
 
     Raises
     ------
     RuntimeError, TypeError, ValueError
-        If an argument has an invalid type or value.
-    NotImplementedError
-        If `proj_size` is not 0.
+        If an argument has an invalid type or value; `proj_size` must be less than `hidden_size`.
 
     References
     ----------
@@ -280,15 +270,13 @@ class LSTM(_Layers):
         device: Any = None,
         dtype: DType = None,
     ) -> None:
-        if proj_size:
-            raise NotImplementedError(f"LSTM: proj_size is not supported (got {proj_size})")
         super().__init__(
-            recurrent.LSTMCell, input_size, hidden_size, num_layers, bias, batch_first, dropout,
-            bidirectional, device, dtype,
+            "LSTM", input_size, hidden_size, num_layers, bias, batch_first, dropout,
+            bidirectional, proj_size, device, dtype,
         )  # fmt: skip
 
 
-class GRU(_Layers):
+class GRU(RNNBase):
     """Gated recurrent units.
 
     The gates are stored in the order reset, update, new; the reset gate is applied to the product
@@ -331,129 +319,6 @@ class GRU(_Layers):
         dtype: DType = None,
     ) -> None:
         super().__init__(
-            recurrent.GRUCell, input_size, hidden_size, num_layers, bias, batch_first, dropout,
-            bidirectional, device, dtype,
+            "GRU", input_size, hidden_size, num_layers, bias, batch_first, dropout,
+            bidirectional, 0, device, dtype,
         )  # fmt: skip
-
-
-class _SingleCell(_Recurrent):
-    """One step of a layer."""
-
-    def __init__(
-        self,
-        cell: type[Cell],
-        input_size: int,
-        hidden_size: int,
-        bias: bool,
-        device: Any,
-        dtype: DType,
-    ) -> None:
-        super().__init__(cell, input_size, hidden_size, bias)
-        self._make("", self.input_size, parameter_dtype(type(self).__name__, device, dtype))
-        self.reset_parameters()
-
-    def forward(self, input: Any, hx: Any = None) -> Any:
-        x = as_tensor(input)
-        self._check_input(x, (1, 2))
-        states = self._states(hx, (*x.shape[:-1], self.hidden_size), x)
-        if x.ndim == 1:
-            x, states = x.unsqueeze(0), tuple([state.unsqueeze(0) for state in states])
-        _, *last = Recurrent.apply(
-            x.unsqueeze(0), *self._parameters_of(""), *states, cell=self.cell, reverse=False
-        )
-        if as_tensor(input).ndim == 1:
-            last = [state.squeeze(0) for state in last]
-        return tuple(last) if len(last) > 1 else last[0]
-
-    def extra_repr(self) -> str:
-        bias = "" if self.bias else ", bias=False"
-        return f"{self.input_size}, {self.hidden_size}{bias}"
-
-
-class RNNCell(_SingleCell):
-    """One step of `RNN`: the next hidden state.
-
-    Parameters
-    ----------
-    input_size, hidden_size, bias, nonlinearity, device, dtype
-        As in `RNN`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from cnet import nn
-    >>> nn.RNNCell(3, 4)(np.ones((2, 3), np.float32)).shape
-    (2, 4)
-    """
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        bias: bool = True,
-        nonlinearity: str = "tanh",
-        device: Any = None,
-        dtype: DType = None,
-    ) -> None:
-        choice("RNNCell", "nonlinearity", nonlinearity, (*_RNN_CELLS,))
-        super().__init__(_RNN_CELLS[nonlinearity], input_size, hidden_size, bias, device, dtype)
-        self.nonlinearity = nonlinearity
-
-    def extra_repr(self) -> str:
-        other = "" if self.nonlinearity == "tanh" else f", nonlinearity={self.nonlinearity}"
-        return super().extra_repr() + other
-
-
-class LSTMCell(_SingleCell):
-    """One step of `LSTM`: the next hidden state and the next cell state.
-
-    Parameters
-    ----------
-    input_size, hidden_size, bias, device, dtype
-        As in `RNN`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from cnet import nn
-    >>> h, c = nn.LSTMCell(3, 4)(np.ones((2, 3), np.float32))
-    >>> h.shape, c.shape
-    ((2, 4), (2, 4))
-    """
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        bias: bool = True,
-        device: Any = None,
-        dtype: DType = None,
-    ) -> None:
-        super().__init__(recurrent.LSTMCell, input_size, hidden_size, bias, device, dtype)
-
-
-class GRUCell(_SingleCell):
-    """One step of `GRU`: the next hidden state.
-
-    Parameters
-    ----------
-    input_size, hidden_size, bias, device, dtype
-        As in `RNN`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from cnet import nn
-    >>> nn.GRUCell(3, 4)(np.ones((2, 3), np.float32)).shape
-    (2, 4)
-    """
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        bias: bool = True,
-        device: Any = None,
-        dtype: DType = None,
-    ) -> None:
-        super().__init__(recurrent.GRUCell, input_size, hidden_size, bias, device, dtype)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from .arithmetic import *
 from .axes import *
 from .comparison import *
+from .complex_numbers import *
 from .compound import *
 from .contraction import *
 from .conversion import *
@@ -17,6 +18,7 @@ from .creation import *
 from .cumulative import *
 from .division import *
 from .elementwise import *
+from .exponents import *
 from .extrema import *
 from .filling import *
 from .gathering import *
@@ -25,6 +27,7 @@ from .indexing import *
 from .joining import *
 from .logic import *
 from .masks import *
+from .matrices import *
 from .norms import *
 from .products import *
 from .properties import *
@@ -41,11 +44,13 @@ from .shape import *
 from .sorting import *
 from .special import *
 from .splitting import *
+from .statistics import *
 from .triangles import *
 from .trigonometric import *
 from .truth import *
 from .uniqueness import *
 from .variance import *
+from .windows import *
 
 if not TYPE_CHECKING:  # type checkers read the lists of the families
     __all__ = [name for name, item in globals().items() if isinstance(item, FunctionType)]

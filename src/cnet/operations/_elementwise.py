@@ -10,24 +10,26 @@ defines what it computes::
 The first argument of `formula` is the value as a function of arrays, the others are the gradients
 of the operands. The names of their parameters say what they need: `g` is the gradient with respect
 to the result; `x`, or `a`, `b` and `c`, are the operands; `y` is the result; other names are
-options. Only what they need is saved.
+options. Only what they need is saved. `by_kernel` lets a kernel compute such a function.
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import wraps
 from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
 from .. import kernels
+from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation, Variable
+from ..kernels import _memory
 from ..kernels.elementwise import SAVED
 from ..tensor import Tensor
 from ._blocks import blockwise
 from ._common import unbroadcast
 from ._documentation import documented
 from ._promotion import common_float, common_number, floating
-from .registry import numpy_function, operation, written
+from .registry import numpy_function, operation
 
 Declared = TypeVar("Declared", bound=Callable[..., Any])
 Promote = Callable[..., tuple[Array, ...]]
@@ -42,7 +44,7 @@ _FLOAT16 = np.dtype(np.float16)
 class Gradient(NamedTuple):
     """The gradient of one operand."""
 
-    formula: Callable[..., Any]
+    evaluate: Callable[..., Any]
     needs: tuple[int | str, ...]
     """The arguments of the formula after `g`: positions among the operands and the result, or
     names of options."""
@@ -56,19 +58,15 @@ class Formula(Operation[Tensor]):
     value: ClassVar[Callable[..., Any]]
     promote: ClassVar[Promote]
     gradients: ClassVar[tuple[Gradient, ...]]
-    single: ClassVar[bool]
-    """Whether the value needs no intermediate arrays."""
 
     @classmethod
     def forward(cls, ctx: Context, *operands: Any, **options: Any) -> Any:
         arrays = cls.promote(cls.title, *operands)
-        with np.errstate(all="ignore"):
-            try:
-                evaluate = cls.value if cls.single else partial(blockwise, cls.value)
-                y = evaluate(*arrays, **options)
-            except ValueError:
-                check_broadcast(cls.title, arrays)
-                raise
+        try:
+            y = cls.value(*arrays, **options)
+        except ValueError:
+            check_broadcast(cls.title, arrays)
+            raise
         if ctx.edges.count(None) < len(ctx.edges):
             values = (*arrays, y)
             kept: list[Any] = [None] * len(values)
@@ -85,16 +83,14 @@ class Formula(Operation[Tensor]):
         if not cls.gradients:
             raise RuntimeError(f"{cls.title}: the derivative is not implemented")
         found: list[Array | None] = []
-        with np.errstate(all="ignore"):
-            for position, edge in enumerate(ctx.edges):
-                if edge is None:
-                    found.append(None)
-                    continue
-                formula, needs = cls.gradients[position]
-                values = [ctx.saved[n] if type(n) is int else ctx.options[n] for n in needs]
-                evaluate = partial(blockwise, formula) if needs else formula
-                gradient = np.asarray(evaluate(grad, *values))
-                found.append(unbroadcast(gradient, ctx.input_shape(position)))
+        for position, edge in enumerate(ctx.edges):
+            if edge is None:
+                found.append(None)
+                continue
+            evaluate, needs = cls.gradients[position]
+            values = [ctx.saved[n] if type(n) is int else ctx.options[n] for n in needs]
+            gradient = np.asarray(evaluate(grad, *values))
+            found.append(unbroadcast(gradient, ctx.input_shape(position)))
         return tuple(found)
 
 
@@ -103,6 +99,8 @@ class Elementwise(Operation[Tensor]):
 
     They compute float16 in float32.
     """
+
+    owns_result = True
 
     title: ClassVar[str]
     """The name of the kernel's operation."""
@@ -143,7 +141,7 @@ _OF_INTEGERS: dict[str, Callable[[Array, float, float], Any]] = {
 }
 """The operations whose results for integers are integers."""
 
-COMPILED = {name: _class_of(Elementwise, title=name) for name in SAVED}
+COMPILED: dict[str, Any] = {name: _class_of(Elementwise, title=name) for name in SAVED}
 """The operations that the kernels compute."""
 
 
@@ -158,20 +156,60 @@ def define(
     single: bool = False,
 ) -> type[Operation[Tensor]]:
     """The operation with a value and gradients, as `formula` has them, for a function `title`."""
-    needs = []
-    for formula in gradients:
-        names = formula.__code__.co_varnames[1 : formula.__code__.co_argcount]
-        needs.append(tuple([_POSITIONS.get(name, name) for name in names]))
+    single = single or isinstance(value, np.ufunc)
     return _class_of(
-        Formula, title=title, value=staticmethod(value), promote=staticmethod(promote),
-        gradients=tuple(map(Gradient, gradients, needs)),
-        single=single or isinstance(value, np.ufunc),
+        Formula, title=title, value=staticmethod(_evaluation(value, single)),
+        promote=staticmethod(promote),
+        gradients=tuple(map(_gradient, gradients)),
     )  # fmt: skip
+
+
+def _gradient(formula: Callable[..., Any]) -> Gradient:
+    code = getattr(formula, "__wrapped__", formula).__code__
+    needs = [_POSITIONS.get(name, name) for name in code.co_varnames[1 : code.co_argcount]]
+    return Gradient(_evaluation(formula, single=not needs), tuple(needs))
+
+
+def _evaluation(formula: Callable[..., Any], single: bool) -> Callable[..., Any]:
+    """The formula, in blocks unless it is `single`, and without the warnings of NumPy."""
+    if hasattr(formula, "kernel"):
+        return formula
+
+    def evaluate(*arrays: Any, **options: Any) -> Any:
+        with np.errstate(all="ignore"):
+            if single:
+                return formula(*arrays, **options)
+            return blockwise(formula, *arrays, **options)
+
+    return evaluate
+
+
+def by_kernel(kernel: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A decorator of a formula in NumPy, which `kernels.combine` computes for float32 and float64.
+
+    The operands of the kernel are those of the formula, followed by its options.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def value(*operands: Any, **options: Any) -> Any:
+            dtype = operands[0].dtype
+            if dtype is FLOAT32 or dtype is FLOAT64:
+                return kernels.combine(*operands, *options.values(), operation=kernel)
+            with np.errstate(all="ignore"):
+                return function(*operands, **options)
+
+        value.kernel = kernel  # type: ignore[attr-defined]
+        return value
+
+    return decorate
 
 
 def zeros(g: Array) -> Array:
     """The gradient of a function that is constant between its jumps."""
-    return np.zeros_like(g)
+    y = _memory.empty(g.shape, g.dtype)
+    y.fill(0)
+    return y
 
 
 def formula(
@@ -257,7 +295,7 @@ def _call_of(
     def unary(input: Any, *, out: Tensor | None = None) -> Tensor:
         if not isinstance(input, _UNARY):
             raise TypeError(_refusal(name, "input", input))
-        return written(name, apply(input), out)
+        return apply(input)
 
     def binary(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
         if not isinstance(input, _TENSORS):
@@ -265,7 +303,7 @@ def _call_of(
                 raise TypeError(_refusal(name, "input", input))
         elif numbers == "none" and not isinstance(other, _TENSORS):
             raise TypeError(_refusal(name, "other", other))
-        return written(name, apply(input, other), out)
+        return apply(input, other)
 
     call: Any = unary if declaration.__code__.co_argcount == 1 else binary
     for attribute in ("__module__", "__name__", "__qualname__", "__doc__", "__annotations__"):

@@ -64,7 +64,8 @@ def created(function: str, array: Array, options: Any) -> Tensor:
     """The result of a function: a tensor of an array, or `out` with the elements of the array."""
     out = options.get("out")
     if out is not None:
-        return written(function, array, out)
+        result: Tensor = written(function, array, out)
+        return result
     return Tensor(array, requires_grad=bool(options.get("requires_grad")))
 
 

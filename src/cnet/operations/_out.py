@@ -1,54 +1,89 @@
-"""The argument `out`: a tensor that takes the elements of a result."""
+"""The argument `out`: a tensor, or one for each result, that takes the elements of a result.
 
-from typing import Any
+A public function that declares ``out: Tensor | None = None`` does not use it: the registry calls
+the function without it, and writes the result into the tensor.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ..autograd import Array
 from ..grad_mode import current
-from ..tensor import Tensor, array_of
+from ..tensor import Tensor
 from ._strided import may_overlap
 
+Public = TypeVar("Public", bound=Callable[..., Any])
 
-def written(function: str, result: Any, out: Tensor, *inputs: Any) -> Tensor:
-    """Write a result into `out`, which must not share memory with `inputs`, and return `out`.
+_KINDS = "?buif"
+"""Kinds of dtypes: pairs for booleans, integers and floats, in the order of allowed casts."""
+
+
+def declares_out(call: Callable[..., Any]) -> bool:
+    """Whether a function has a parameter `out`."""
+    while hasattr(call, "__wrapped__"):
+        call = call.__wrapped__
+    code = call.__code__
+    return "out" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+
+def accepts_out(call: Public) -> Public:
+    """Write the result of a function into the argument `out`, which the function does not get."""
+
+    @wraps(call)
+    def function(*args: Any, out: Any = None, **kwargs: Any) -> Any:
+        result = call(*args, **kwargs)
+        return result if out is None else written(call.__name__, result, out)
+
+    return function  # type: ignore[return-value]
+
+
+def written(function: str, result: Any, out: Any) -> Any:
+    """Write a result, which is an array, a tensor or a tuple of them, into `out`, and return that.
 
     Raises
     ------
     RuntimeError
-        If the graph is recorded and `out` requires grad, the dtype cannot be cast to its dtype, or
-        elements share memory.
+        If the graph is recorded, and the result or `out` requires grad; if the dtype cannot be cast
+        to that of `out`; or if elements of `out` share memory.
+    TypeError
+        If `out` is not a tensor, or, for several results, not a tensor for each.
     ValueError
         If `out` has another shape, and has elements.
     """
-    array: Array = result._array if isinstance(result, Tensor) else np.asarray(result)
-    records = isinstance(result, Tensor) and result.requires_grad
-    if current.enabled and (out.requires_grad or records):
+    if isinstance(result, tuple):
+        if not (isinstance(out, (tuple, list)) and len(out) == len(result)):
+            raise TypeError(f"{function}: out must be a tuple of {len(result)} tensors")
+        parts = [written(function, *pair) for pair in zip(result, out, strict=True)]
+        return type(result)(*parts) if hasattr(result, "_fields") else tuple(parts)
+    if not isinstance(out, Tensor):
+        raise TypeError(f"{function}: out must be a Tensor (got {type(out).__name__})")
+    if current.enabled and (out.requires_grad or getattr(result, "requires_grad", False)):
         raise RuntimeError(
             f"{function}: functions with out=... don't support automatic differentiation, but one "
             "of the arguments requires grad"
         )
-    if not np.can_cast(array.dtype, out.dtype, "same_kind"):
+    array: Array = result._array if isinstance(result, Tensor) else np.asarray(result)
+    target = out._array
+    if _KINDS.index(array.dtype.kind) // 2 > _KINDS.index(target.dtype.kind) // 2:
         raise RuntimeError(
             f"{function}: result type {array.dtype} can't be cast to the desired output type "
-            f"{out.dtype}"
+            f"{target.dtype}"
         )
-    target = out._array
-    if may_overlap(target) or any(
-        x is out or np.may_share_memory(target, array_of(x)) for x in inputs
-    ):
+    if may_overlap(target):
         raise RuntimeError(
-            f"{function}: unsupported operation: elements of out share memory with each other or "
-            "with an input"
+            f"{function}: unsupported operation: elements of out share memory with each other"
         )
-    if out._array.shape == array.shape:
-        out._array[...] = array
+    if target.shape == array.shape:
+        target[...] = array
         out.note_change(function)
-    elif out._array.size == 0:
-        out._array = array.astype(out.dtype)
+    elif target.size == 0:
+        out._array = array.astype(target.dtype)
     else:
         raise ValueError(
-            f"{function}: out.shape must equal the shape of the result "
-            f"(got {out._array.shape} and {array.shape})"
+            f"{function}: out.shape must equal the shape of the result (got {target.shape} and "
+            f"{array.shape})"
         )
     return out

@@ -26,6 +26,8 @@ def strided(x: Array, shape: Sequence[int], strides: Sequence[int], offset: int 
 
 def may_overlap(view: Array) -> bool:
     """Whether the strides allow that elements share memory."""
+    if not view.size:
+        return False
     reach = view.itemsize
     for stride, size in sorted(zip(map(abs, view.strides), view.shape, strict=True)):
         if size > 1:

@@ -10,14 +10,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .. import kernels, propagation
+from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation
 from ..inplace import apply_in_place
+from ..kernels import _memory
 from ..tensor import Number, Operand, Tensor, TensorLike, array_of
 from ._blocks import blockwise
 from ._common import unbroadcast, weak
 from ._elementwise import check_broadcast, define
 from ._promotion import common_number, promoted
-from .registry import operation, written
+from .registry import operation
 
 __all__ = [
     "add", "mul", "multiply", "neg", "negative", "positive", "pow", "rsub", "sub", "subtract",
@@ -26,8 +29,38 @@ __all__ = [
 _BOOL = np.dtype(np.bool_)
 
 
+LARGE = 1 << 14
+"""From this number of elements on, results use the memory of the kernels."""
+
+
+def _is_large(a: Any, b: Any) -> bool:
+    """Whether the kernels can add the operands: large arrays of the same shape and dtype."""
+    return (
+        type(a) is np.ndarray
+        and a.size >= LARGE
+        and type(b) is np.ndarray
+        and a.shape == b.shape
+        and a.dtype is b.dtype
+        and (a.dtype is FLOAT32 or a.dtype is FLOAT64)
+        and a.flags.c_contiguous
+        and b.flags.c_contiguous
+    )
+
+
+def added(a: Array, b: Array, out: Array | None = None) -> Any:
+    """The sum of two arrays, in `out` if it is given."""
+    if _is_large(a, b) and (out is None or out.flags.carray):
+        return kernels.add(a, b, out)
+    return np.add(a, b, out=out)
+
+
+propagation.adding = added
+
+
 class Arithmetic(Operation[Tensor]):
     """Base class of operations of two operands that a ufunc computes."""
+
+    owns_result = True
 
     ufunc: ClassVar[np.ufunc]
     symbol: ClassVar[Callable[[Any, Any], Any]]
@@ -37,6 +70,8 @@ class Arithmetic(Operation[Tensor]):
     def compute(cls, a: Any, b: Any) -> Any:
         """The result for promoted operands."""
         try:
+            if _is_large(a, b):
+                return cls.ufunc(a, b, out=_memory.empty(a.shape, a.dtype))
             return cls.symbol(a, b)
         except ValueError as error:
             check_broadcast(cls.__name__.lower(), (a, b))
@@ -58,7 +93,8 @@ class Add(Arithmetic):
 
     @classmethod
     def forward(cls, ctx: Context, a: Array, b: Array) -> Any:
-        return cls.compute(*promoted("add", a, b))
+        a, b = promoted("add", a, b)
+        return kernels.add(a, b) if _is_large(a, b) else cls.compute(a, b)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
@@ -105,7 +141,7 @@ def add(input: Operand, other: Operand, *, alpha: Number = 1, out: Tensor | None
     """
     if alpha != 1:
         other = _scaled("add", input, other, alpha)
-    return written("add", Add.apply(input, other), out)
+    return Add.apply(input, other)
 
 
 def _scaled(function: str, a: Operand, b: Operand, alpha: Number) -> Operand:
@@ -174,7 +210,7 @@ def sub(input: Operand, other: Operand, *, alpha: Number = 1, out: Tensor | None
     """
     if alpha != 1:
         other = _scaled("sub", input, other, alpha)
-    return written("sub", Sub.apply(input, other), out)
+    return Sub.apply(input, other)
 
 
 @operation(Sub)
@@ -243,7 +279,7 @@ def mul(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     tensor([[3., 6.],
             [4., 8.]])
     """
-    return written("mul", Mul.apply(input, other), out)
+    return Mul.apply(input, other)
 
 
 Neg = define("neg", np.negative, lambda g: -g, promote=common_number)
@@ -278,7 +314,7 @@ def neg(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     >>> cnet.neg(cnet.tensor([1.0, -2.0]))
     tensor([-1.,  2.])
     """
-    return written("neg", Neg.apply(input), out)
+    return Neg.apply(input)
 
 
 @operation(methods=("positive", "__pos__"), numpy=(np.positive,))
@@ -380,7 +416,7 @@ def pow(input: Operand, exponent: Operand, *, out: Tensor | None = None) -> Tens
     """
     if isinstance(input, int | float) and isinstance(exponent, int | float):
         raise TypeError("pow: input or exponent must be a Tensor or array (got two numbers)")
-    return written("pow", Pow.apply(input, exponent), out)
+    return Pow.apply(input, exponent)
 
 
 @operation(methods=("add_",))

@@ -16,7 +16,8 @@ from .registry import operation
 
 __all__ = [
     "allclose", "eq", "equal", "ge", "greater", "greater_equal", "gt", "isclose", "isfinite",
-    "isinf", "isnan", "le", "less", "less_equal", "lt", "ne", "not_equal", "signbit",
+    "isinf", "isnan", "isneginf", "isposinf", "le", "less", "less_equal", "lt", "ne", "not_equal",
+    "signbit",
 ]  # fmt: skip
 
 
@@ -121,6 +122,30 @@ def isinf(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     --------
     >>> import cnet
     >>> cnet.isinf(cnet.tensor([1.0, float("nan"), -float("inf")]))
+    tensor([False, False,  True])
+    """
+
+
+@formula(np.isposinf, promote=common)
+def isposinf(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """Whether elements are positive infinity.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.isposinf(cnet.tensor([1.0, float("inf"), -float("inf")]))
+    tensor([False,  True, False])
+    """
+
+
+@formula(np.isneginf, promote=common)
+def isneginf(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """Whether elements are negative infinity.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.isneginf(cnet.tensor([1.0, float("inf"), -float("inf")]))
     tensor([False, False,  True])
     """
 

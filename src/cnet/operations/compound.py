@@ -8,13 +8,14 @@ from ..autograd import Array
 from ..inplace import apply_in_place
 from ..tensor import Number, Operand, Tensor, TensorLike, array_of
 from ._common import weak
-from ._elementwise import define
+from ._elementwise import by_kernel, define
 from ._promotion import common_number, only_floats
-from .registry import operation, written
+from .registry import operation
 
 __all__ = ["addcdiv", "addcmul", "lerp"]
 
 
+@by_kernel("addcmul")
 def _addcmul(a: Array, b: Array, c: Array, value: Number) -> Any:
     if a.dtype.kind != "f" and int(value) != value:
         raise TypeError(f"addcmul: value must be an integer for integer operands (got {value})")
@@ -70,7 +71,7 @@ def addcmul(
     >>> cnet.addcmul(x, x, x, value=0.5)
     tensor([1.5, 4. ])
     """
-    return written("addcmul", AddCMul.apply(input, tensor1, tensor2, value=value), out)
+    return AddCMul.apply(input, tensor1, tensor2, value=value)
 
 
 @operation(methods=("addcmul_",))
@@ -82,7 +83,7 @@ def addcmul_(x: Tensor, tensor1: TensorLike, tensor2: TensorLike, *, value: Numb
 
 AddCDiv = define(
     "addcdiv",
-    lambda a, b, c, value: a + value * (b / c),
+    by_kernel("addcdiv")(lambda a, b, c, value: a + value * (b / c)),
     lambda g: g,
     lambda g, c, value: g * (value / c),
     lambda g, b, c, value: -g * (value * b / (c * c)),
@@ -129,7 +130,7 @@ def addcdiv(
     >>> cnet.addcdiv(x, x, cnet.tensor([4.0, 1.0]), value=2)
     tensor([1.5, 6. ])
     """
-    return written("addcdiv", AddCDiv.apply(input, tensor1, tensor2, value=value), out)
+    return AddCDiv.apply(input, tensor1, tensor2, value=value)
 
 
 @operation(methods=("addcdiv_",))
@@ -139,10 +140,9 @@ def addcdiv_(x: Tensor, tensor1: TensorLike, tensor2: TensorLike, *, value: Numb
     return result
 
 
+@by_kernel("lerp")
 def _lerp(a: Array, b: Array, c: Array) -> Any:
     step = b - a
-    if c.ndim == 0:
-        return a + c * step if abs(c) < 0.5 else b - step * (1 - c)
     return np.where(np.abs(c) < 0.5, a + c * step, b - step * (1 - c))
 
 
@@ -150,7 +150,7 @@ Lerp = define(
     "lerp",
     _lerp,
     lambda g, c: g * (1 - c),
-    lambda g, c: g * c,
+    by_kernel("product")(lambda g, c: g * c),
     lambda g, a, b: g * (b - a),
     promote=only_floats,
 )
@@ -188,7 +188,7 @@ def lerp(
     >>> cnet.lerp(cnet.tensor([0.0, 1.0]), cnet.tensor([10.0, 2.0]), 0.25)
     tensor([2.5 , 1.25])
     """
-    return written("lerp", Lerp.apply(*_of_one_dtype(input, end, weight)), out)
+    return Lerp.apply(*_of_one_dtype(input, end, weight))
 
 
 @operation(methods=("lerp_",))

@@ -194,8 +194,13 @@ def _diagonals(x: Tensor, labels: Labels) -> tuple[Tensor, Labels]:
     return x, labels
 
 
+@operation()
 def tensordot(
-    a: TensorLike, b: TensorLike, dims: int | Sequence[Sequence[int]] | Tensor = 2
+    a: TensorLike,
+    b: TensorLike,
+    dims: int | Sequence[Sequence[int]] | Tensor = 2,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Sums of products over dimensions of two tensors, as `numpy.tensordot`.
 
@@ -204,6 +209,8 @@ def tensordot(
     a, b : Tensor or ndarray
     dims : int, or pair of sequences of int; default 2
         The number of last dimensions of `a` and first dimensions of `b`; or the dimensions of each.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -251,12 +258,14 @@ def tensordot(
 
 
 @operation(methods=("outer", "ger"), numpy=(np.outer,))
-def outer(input: TensorLike, vec2: TensorLike) -> Tensor:
+def outer(input: TensorLike, vec2: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The products of all pairs of elements of two vectors.
 
     Parameters
     ----------
     input, vec2 : Tensor or ndarray, 1 dimension
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -285,7 +294,7 @@ ger = outer
 
 
 @operation(methods=("inner",), numpy=(np.inner,))
-def inner(input: TensorLike, other: TensorLike) -> Tensor:
+def inner(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Sums of products over the last dimensions; without dimensions, the product.
 
     Examples
@@ -305,7 +314,7 @@ def inner(input: TensorLike, other: TensorLike) -> Tensor:
 
 
 @operation(methods=("kron",), numpy=(np.kron,))
-def kron(input: TensorLike, other: TensorLike) -> Tensor:
+def kron(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The Kronecker product: `input` with each element multiplied by the whole of `other`.
 
     Examples

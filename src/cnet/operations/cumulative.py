@@ -4,11 +4,13 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..autograd import Array, Context, Operation
 from ..dtypes import DType
 from ..tensor import Tensor, TensorLike, array_of, as_tensor
 from ._common import also_dim
 from ._dims import dim_of, integer
+from ._promotion import floating
 from .arithmetic import mul, sub
 from .extrema import ValuesAndIndices
 from .gathering import gather
@@ -17,12 +19,17 @@ from .reductions import sum
 from .registry import numpy_function, operation
 from .splitting import narrow
 
-__all__ = ["cummax", "cummin", "cumprod", "cumsum", "diff", "trapezoid", "trapz"]
+__all__ = [
+    "cummax", "cummin", "cumprod", "cumsum", "cumulative_trapezoid", "diff", "logcumsumexp",
+    "trapezoid", "trapz",
+]  # fmt: skip
 
 
-def _reversed_sums(x: Array, axis: int) -> Array:
-    """The sums of all elements from each one to the last."""
-    return np.flip(np.cumsum(np.flip(x, axis), axis, np.float64), axis).astype(x.dtype)
+def _running(x: Array, axis: int, product: bool = False, reverse: bool = False) -> Array:
+    """The sums or products of floats up to each one, or from each one to the last."""
+    if x.itemsize > 2:
+        return kernels.accumulate(x, axis, product, reverse)
+    return kernels.accumulate(x.astype(np.float32), axis, product, reverse).astype(x.dtype)
 
 
 class CumSum(Operation[Tensor]):
@@ -31,17 +38,18 @@ class CumSum(Operation[Tensor]):
         ctx.axis = axis
         if x.dtype.kind != "f":
             return np.cumsum(x, axis, np.int64)
-        return np.cumsum(x, axis, np.float64).astype(x.dtype, copy=False)
+        return _running(x, axis)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
-        return _reversed_sums(grad, ctx.axis)
+        return _running(grad, ctx.axis, reverse=True)
 
 
 class CumProd(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axis: int) -> Array:
-        y = np.cumprod(x, axis, x.dtype if x.dtype.kind == "f" else np.int64)
+        is_float = x.dtype.kind == "f"
+        y = _running(x, axis, product=True) if is_float else np.cumprod(x, axis, np.int64)
         ctx.axis = axis
         ctx.save_for_backward(x, y)
         return y
@@ -51,12 +59,14 @@ class CumProd(Operation[Tensor]):
         x, y = ctx.saved
         axis = ctx.axis
         zero = x == 0
+        if not zero.any():
+            return _running(grad * y, axis, reverse=True) / x
         first = zero & (np.cumsum(zero, axis) == 1)
-        dx = _reversed_sums(grad * y, axis) / np.where(zero, 1, x)
-        if first.any():  # the derivative at the first zero is a sum of products without it
-            others = np.cumprod(np.where(first, 1, x), axis)
-            dx = np.where(first, _reversed_sums(grad * others, axis), np.where(zero, 0, dx))
-        return dx
+        dx = _running(grad * y, axis, reverse=True) / np.where(zero, 1, x)
+        # The derivative at the first zero is a sum of products without it.
+        others = _running(np.where(first, x.dtype.type(1), x), axis, product=True)
+        at_first = _running(grad * others, axis, reverse=True)
+        return np.where(first, at_first, np.where(zero, 0, dx))
 
 
 def _along(
@@ -72,7 +82,9 @@ def _along(
 
 @operation(CumSum, methods=("cumsum",), written=("cumsum_",))
 @also_dim
-def cumsum(input: TensorLike, dim: int, dtype: DType = None) -> Tensor:
+def cumsum(
+    input: TensorLike, dim: int, dtype: DType = None, *, out: Tensor | None = None
+) -> Tensor:
     """The sums of all elements up to each one.
 
     Parameters
@@ -82,6 +94,8 @@ def cumsum(input: TensorLike, dim: int, dtype: DType = None) -> Tensor:
         The dimension to sum along. NumPy's name is `axis`.
     dtype : dtype, optional
         The dtype to which `input` is converted first.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -104,7 +118,9 @@ def cumsum(input: TensorLike, dim: int, dtype: DType = None) -> Tensor:
 
 @operation(CumProd, methods=("cumprod",), written=("cumprod_",))
 @also_dim
-def cumprod(input: TensorLike, dim: int, dtype: DType = None) -> Tensor:
+def cumprod(
+    input: TensorLike, dim: int, dtype: DType = None, *, out: Tensor | None = None
+) -> Tensor:
     """The products of all elements up to each one; arguments and errors are those of `cumsum`.
 
     Examples
@@ -114,6 +130,47 @@ def cumprod(input: TensorLike, dim: int, dtype: DType = None) -> Tensor:
     tensor([1., 2., 6.])
     """
     return _along("cumprod", CumProd, input, dim, dtype)
+
+
+def _reversed_logarithms(x: Array, axis: int) -> Any:
+    """The logarithms of the sums of exponentials of all elements from each one to the last."""
+    return np.flip(np.logaddexp.accumulate(np.flip(x, axis), axis), axis)
+
+
+class LogCumSumExp(Operation[Tensor]):
+    @staticmethod
+    def forward(ctx: Context, x: Array, *, axis: int) -> Array:
+        x = floating("logcumsumexp", x)
+        y: Array = np.logaddexp.accumulate(x, axis)
+        ctx.axis = axis
+        ctx.save_for_backward(x, y)
+        return y
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        """The sums are computed as logarithms, for positive and for negative gradients."""
+        x, y = ctx.saved
+        g, x, y = (array.astype(np.float64) for array in (grad, x, y))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            parts = [np.log(np.maximum(sign * g, 0)) - y for sign in (1, -1)]
+            up, down = [np.exp(x + _reversed_logarithms(part, ctx.axis)) for part in parts]
+        return (up - down).astype(grad.dtype)
+
+
+@operation(LogCumSumExp, methods=("logcumsumexp",))
+@also_dim
+def logcumsumexp(input: TensorLike, dim: int, *, out: Tensor | None = None) -> Tensor:
+    """The logarithms of the sums of exponentials of all elements up to each one.
+
+    Arguments, results and errors are those of `cumsum`; integers are converted to float32.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.logcumsumexp(cnet.tensor([0.0, 0.0, 0.0]), 0)
+    tensor([0.    , 0.6931, 1.0986])
+    """
+    return _along("logcumsumexp", LogCumSumExp, input, dim, None)
 
 
 @numpy_function(np.cumsum)
@@ -142,7 +199,9 @@ def _extrema(function: str, ufunc: np.ufunc, input: TensorLike, dim: Any) -> Val
 
 @operation(methods=("cummax",))
 @also_dim
-def cummax(input: TensorLike, dim: int) -> ValuesAndIndices:
+def cummax(
+    input: TensorLike, dim: int, *, out: tuple[Tensor, Tensor] | None = None
+) -> ValuesAndIndices:
     """The maxima of all elements up to each one, and the last of their positions.
 
     Parameters
@@ -150,6 +209,8 @@ def cummax(input: TensorLike, dim: int) -> ValuesAndIndices:
     input : Tensor or ndarray, any shape
     dim : int
         The dimension to search along.
+    out : tuple of Tensor, optional
+        Tensors that the results are written into; they are not part of the graph.
 
     Returns
     -------
@@ -172,7 +233,9 @@ def cummax(input: TensorLike, dim: int) -> ValuesAndIndices:
 
 @operation(methods=("cummin",))
 @also_dim
-def cummin(input: TensorLike, dim: int) -> ValuesAndIndices:
+def cummin(
+    input: TensorLike, dim: int, *, out: tuple[Tensor, Tensor] | None = None
+) -> ValuesAndIndices:
     """The minima of all elements up to each one, and the last of their positions.
 
     Arguments, results and errors are those of `cummax`.
@@ -189,9 +252,14 @@ def cummin(input: TensorLike, dim: int) -> ValuesAndIndices:
 @operation(methods=("diff",), numpy=(np.diff,))
 @also_dim
 def diff(
-    input: TensorLike, n: int = 1, dim: int = -1, prepend: TensorLike | None = None,
+    input: TensorLike,
+    n: int = 1,
+    dim: int = -1,
+    prepend: TensorLike | None = None,
     append: TensorLike | None = None,
-) -> Tensor:  # fmt: skip
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The differences of neighbours along a dimension.
 
     Parameters
@@ -202,6 +270,8 @@ def diff(
     dim : int, default -1
     prepend, append : Tensor, optional
         Elements before and after those of `input`.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -268,19 +338,40 @@ def trapezoid(
     >>> cnet.trapezoid(cnet.tensor([1.0, 2.0, 4.0]))
     tensor(4.5)
     """
+    return sum(_areas("trapezoid", y, x, dx, dim), dim)
+
+
+def cumulative_trapezoid(
+    y: TensorLike, x: TensorLike | None = None, *, dx: float | None = None, dim: int = -1
+) -> Tensor:
+    """The integrals up to each position; arguments and errors are those of `trapezoid`.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.cumulative_trapezoid(cnet.tensor([1.0, 2.0, 4.0]))
+    tensor([1.5, 4.5])
+    """
+    return cumsum(_areas("cumulative_trapezoid", y, x, dx, dim), dim)
+
+
+def _areas(
+    function: str, y: TensorLike, x: TensorLike | None, dx: float | None, dim: int
+) -> Tensor:
+    """The areas of the trapezoids."""
     if x is not None and dx is not None:
-        raise TypeError("trapezoid: only one of x and dx can be given")
-    axis = dim_of("trapezoid", dim, y.ndim)
+        raise TypeError(f"{function}: only one of x and dx can be given")
+    axis = dim_of(function, dim, y.ndim)
     size = max(y.shape[axis] - 1, 0)
     pairs = narrow(y, axis, y.shape[axis] - size, size) + narrow(y, axis, 0, size)
     if x is None:
-        return mul(sum(pairs, axis), (1 if dx is None else dx) / 2)
+        return mul(pairs, (1 if dx is None else dx) / 2)
     if array_of(x).ndim == 1:
         x = as_tensor(x).reshape((-1,) + (1,) * (y.ndim - 1 - axis))
         steps = diff(x, dim=0)
     else:
         steps = diff(x, dim=axis)
-    return mul(sum(mul(pairs, steps), axis), 0.5)
+    return mul(mul(pairs, steps), 0.5)
 
 
 trapz = trapezoid

@@ -15,10 +15,10 @@ from ..autograd import Array, Context
 from ..inplace import apply_in_place
 from ..tensor import Operand, Tensor, TensorLike
 from ._common import unbroadcast, weak
-from ._elementwise import compiled, define, formula, zeros
+from ._elementwise import by_kernel, compiled, define, formula, zeros
 from ._promotion import common_number, promoted_to_float
 from .arithmetic import Arithmetic
-from .registry import operation, written
+from .registry import operation
 
 __all__ = [
     "div", "divide", "floor_divide", "fmod", "reciprocal", "remainder", "true_divide",
@@ -48,7 +48,7 @@ class Div(Arithmetic):
         )
 
 
-def _nonzero(function: Any) -> Any:
+def _nonzero(function: Callable[[Array, Array], Any]) -> Callable[[Array, Array], Any]:
     """The function, which raises ZeroDivisionError for integers divided by 0."""
 
     def checked(a: Array, b: Array) -> Any:
@@ -59,6 +59,12 @@ def _nonzero(function: Any) -> Any:
     return checked
 
 
+_floor_divide = by_kernel("floor_divide")(lambda a, b: np.floor_divide(a, b))
+_remainder = by_kernel("remainder")(lambda a, b: np.remainder(a, b))
+_fmod = by_kernel("fmod")(lambda a, b: np.fmod(a, b))
+
+
+@by_kernel("trunc_divide")
 def _truncated(a: Array, b: Array) -> Any:
     if a.dtype.kind == "f":
         return np.trunc(a / b)
@@ -66,43 +72,8 @@ def _truncated(a: Array, b: Array) -> Any:
     return quotient + ((quotient < 0) & (quotient * b != a))
 
 
-_FEW = 256
-"""For fewer numbers, NumPy's division has less overhead; the results are the same."""
-
-
-def _quotient(a: Array, b: Array, rounding: Callable[[Array], Array]) -> Array | None:
-    """The rounded quotient of float32 arrays in float64; None if it is inexact, or for few numbers.
-
-    A quotient below 2^27 and its product with `b` are exact, which is many times faster than the
-    division digit by digit of NumPy.
-    """
-    if a.dtype != np.float32 or max(a.size, b.size) < _FEW:
-        return None
-    quotient = rounding(a.astype(np.float64) / b)
-    return quotient if (np.abs(quotient) < 2.0**27).all() else None
-
-
-def _floor_divide(a: Array, b: Array) -> Any:
-    quotient = _quotient(a, b, np.floor)
-    return np.floor_divide(a, b) if quotient is None else quotient.astype(np.float32)
-
-
-def _remainder(a: Array, b: Array) -> Any:
-    quotient = _quotient(a, b, np.floor)
-    if quotient is None:
-        return np.remainder(a, b)
-    return np.copysign((a - quotient * b).astype(np.float32), b)
-
-
-def _fmod(a: Array, b: Array) -> Any:
-    quotient = _quotient(a, b, np.trunc)
-    if quotient is None:
-        return np.fmod(a, b)
-    return np.copysign((a - quotient * b).astype(np.float32), a)
-
-
-FloorDiv = define("div", _nonzero(_floor_divide), zeros, zeros, promote=common_number)
-TruncDiv = define("div", _nonzero(_truncated), zeros, zeros, promote=common_number)
+FloorDiv = define("div", _nonzero(_floor_divide), zeros, zeros, promote=common_number, single=True)
+TruncDiv = define("div", _nonzero(_truncated), zeros, zeros, promote=common_number, single=True)
 _ROUNDED = {None: Div, "floor": FloorDiv, "trunc": TruncDiv}
 
 
@@ -159,11 +130,8 @@ def div(
     >>> cnet.div(cnet.tensor([-7, 7]), 2, rounding_mode="trunc")
     tensor([-3,  3])
     """
-    return written(
-        "div",
-        (Div if rounding_mode is None else _rounded("div", rounding_mode)).apply(input, other),
-        out,
-    )
+    function = Div if rounding_mode is None else _rounded("div", rounding_mode)
+    return function.apply(input, other)
 
 
 @operation(methods=("true_divide",))
@@ -176,7 +144,7 @@ def true_divide(dividend: Operand, divisor: Operand, *, out: Tensor | None = Non
     >>> cnet.true_divide(cnet.tensor([1, 2]), 4)
     tensor([0.25, 0.5 ])
     """
-    return div(dividend, divisor, out=out)
+    return div(dividend, divisor)
 
 
 @operation(methods=("div_", "divide_"))
@@ -187,8 +155,9 @@ def div_(x: Tensor, other: Operand, *, rounding_mode: Rounding = None) -> Tensor
 
 
 @formula(
-    _nonzero(_floor_divide), promote=common_number, numbers="either", methods=("__floordiv__",),
-    reflected="__rfloordiv__", in_place=("__ifloordiv__",), numpy=(np.floor_divide,),
+    _nonzero(_floor_divide), promote=common_number, single=True, numbers="either",
+    methods=("__floordiv__",), reflected="__rfloordiv__", in_place=("__ifloordiv__",),
+    numpy=(np.floor_divide,),
 )  # fmt: skip
 def floor_divide(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The quotient ``input // other``, rounded down; `backward` raises RuntimeError.
@@ -206,8 +175,9 @@ def floor_divide(input: Operand, other: Operand, *, out: Tensor | None = None) -
 @formula(
     _nonzero(_remainder),
     lambda g: g,
-    lambda g, a, b: -g * _floor_divide(a, b),
+    by_kernel("remainder_db")(lambda g, a, b: -g * np.floor_divide(a, b)),
     promote=common_number,
+    single=True,
     numbers="either",
     methods=("__mod__",),
     reflected="__rmod__",
@@ -230,8 +200,9 @@ def remainder(input: Operand, other: Operand, *, out: Tensor | None = None) -> T
 @formula(
     _nonzero(_fmod),
     lambda g: g,
-    lambda g, a, b: -g * np.trunc(a / b),
+    by_kernel("fmod_db")(lambda g, a, b: -g * np.trunc(a / b)),
     promote=common_number,
+    single=True,
     numbers="other",
     numpy=(np.fmod,),
 )

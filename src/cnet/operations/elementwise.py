@@ -10,9 +10,9 @@ import numpy as np
 from ..autograd import Array
 from ..inplace import apply_in_place
 from ..tensor import Operand, Tensor, TensorLike
-from ._elementwise import compiled, define, formula
+from ._elementwise import by_kernel, compiled, define, formula
 from ._promotion import common, only_floats
-from .registry import operation, written
+from .registry import operation
 
 __all__ = [
     "abs",
@@ -46,22 +46,18 @@ def _square(x: Array) -> Any:
     return np.square(x) if x.dtype.kind != "b" else x.astype(np.int64)
 
 
+@by_kernel("hypot")
 def _hypot(a: Array, b: Array) -> Any:
     a, b = np.abs(a), np.abs(b)
-    greater, ratio = np.maximum(a, b), np.asarray(np.minimum(a, b))
-    ratio /= np.where((greater == 0) | np.isinf(greater), 1, greater)
-    ratio *= ratio
-    ratio += 1
-    return greater * np.sqrt(ratio, out=ratio)
+    greater = np.maximum(a, b)
+    ratio = np.minimum(a, b) / np.where((greater == 0) | np.isinf(greater), 1, greater)
+    return greater * np.sqrt(1 + ratio * ratio)
 
 
+@by_kernel("logaddexp")
 def _logaddexp(a: Array, b: Array) -> Any:
-    fraction = np.asarray(a - b)
-    np.abs(fraction, out=fraction)
-    np.fmax(fraction, 0, out=fraction)  # 0 also for equal infinities
-    np.negative(fraction, out=fraction)
-    np.exp(fraction, out=fraction)
-    return np.maximum(a, b) + np.log1p(fraction, out=fraction)
+    distance = np.where(a == b, 0, np.abs(a - b))  # 0 for equal infinities
+    return np.maximum(a, b) + np.log1p(np.exp(-distance))
 
 
 @compiled("abs", aliases=("absolute",), methods=("__abs__",), numpy=(np.absolute,))
@@ -113,9 +109,12 @@ def rsqrt(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
 
 
 @formula(
-    _hypot, lambda g, a, y: g * (a / y), lambda g, b, y: g * (b / y),
-    promote=only_floats, numpy=(np.hypot,),
-)  # fmt: skip
+    _hypot,
+    by_kernel("times_quotient")(lambda g, a, y: g * (a / y)),
+    by_kernel("times_quotient")(lambda g, b, y: g * (b / y)),
+    promote=only_floats,
+    numpy=(np.hypot,),
+)
 def hypot(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """``sqrt(input**2 + other**2)``, without overflow.
 
@@ -212,9 +211,12 @@ def log1p(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
 
 
 @formula(
-    _logaddexp, lambda g, a, y: g * np.exp(a - y), lambda g, b, y: g * np.exp(b - y),
-    promote=only_floats, numpy=(np.logaddexp,),
-)  # fmt: skip
+    _logaddexp,
+    by_kernel("times_exp")(lambda g, a, y: g * np.exp(a - y)),
+    by_kernel("times_exp")(lambda g, b, y: g * np.exp(b - y)),
+    promote=only_floats,
+    numpy=(np.logaddexp,),
+)
 def logaddexp(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """``log(exp(input) + exp(other))``, without overflow.
 
@@ -262,18 +264,26 @@ def erfc(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """
 
 
-def _logit(x: Array, eps: float | None) -> Any:
-    if eps is not None:
-        x = np.clip(x, eps, 1 - eps)
+@by_kernel("logit")
+def _log_odds(x: Array) -> Any:
     return np.log(x / (1 - x))
+
+
+@by_kernel("logit_backward")
+def _logit_backward(g: Array, x: Array, low: float, outside: float) -> Any:
+    return np.where((x >= low) & (x <= 1 - low), g / (x * (1 - x)), outside)
+
+
+def _logit(x: Array, eps: float | None) -> Any:
+    return _log_odds(x if eps is None else np.asarray(np.clip(x, eps, 1 - eps)))
 
 
 def _logit_gradient(g: Array, x: Array, eps: float | None) -> Any:
     low, outside = (0, np.nan) if eps is None else (eps, 0)
-    return np.where((x >= low) & (x <= 1 - low), g / (x * (1 - x)), outside)
+    return _logit_backward(g, x, low, outside)
 
 
-Logit = define("logit", _logit, _logit_gradient)
+Logit = define("logit", _logit, _logit_gradient, single=True)
 
 
 @operation(Logit, methods=("logit",))
@@ -306,7 +316,7 @@ def logit(input: TensorLike, eps: float | None = None, *, out: Tensor | None = N
     >>> cnet.logit(cnet.tensor([0.5, 0.9]))
     tensor([0.    , 2.1972])
     """
-    return written("logit", Logit.apply(input, eps=eps), out)
+    return Logit.apply(input, eps=eps)
 
 
 @operation(methods=("logit_",))

@@ -56,7 +56,9 @@ class Min(_Extremum):
 
 @operation(Max, methods=("amax",))
 @also_dim
-def amax(input: TensorLike, dim: Axis = None, keepdim: bool = False) -> Tensor:
+def amax(
+    input: TensorLike, dim: Axis = None, keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """The maximum along axes.
 
     Parameters
@@ -66,6 +68,8 @@ def amax(input: TensorLike, dim: Axis = None, keepdim: bool = False) -> Tensor:
         Dimensions to search along; all by default. NumPy's name is `axis`.
     keepdim : bool, default False
         Whether to keep these dimensions with size 1. NumPy's name is `keepdims`.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -90,7 +94,9 @@ def amax(input: TensorLike, dim: Axis = None, keepdim: bool = False) -> Tensor:
 
 @operation(Min, methods=("amin",))
 @also_dim
-def amin(input: TensorLike, dim: Axis = None, keepdim: bool = False) -> Tensor:
+def amin(
+    input: TensorLike, dim: Axis = None, keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """The minimum along axes.
 
     Parameters
@@ -100,6 +106,8 @@ def amin(input: TensorLike, dim: Axis = None, keepdim: bool = False) -> Tensor:
         Dimensions to search along; all by default. NumPy's name is `axis`.
     keepdim : bool, default False
         Whether to keep these dimensions with size 1. NumPy's name is `keepdims`.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -141,7 +149,13 @@ class MinAndMax(NamedTuple):
 
 
 @operation(methods=("aminmax",))
-def aminmax(input: TensorLike, *, dim: int | None = None, keepdim: bool = False) -> MinAndMax:
+def aminmax(
+    input: TensorLike,
+    *,
+    dim: int | None = None,
+    keepdim: bool = False,
+    out: tuple[Tensor, Tensor] | None = None,
+) -> MinAndMax:
     """The minimum and the maximum; arguments and errors are those of `amin`.
 
     Examples
@@ -170,7 +184,9 @@ class Take(Operation[tuple[Tensor, Tensor]]):
         return dx, None
 
 
-def take(x: TensorLike, indices: Array, axis: int) -> ValuesAndIndices:
+def take(
+    x: TensorLike, indices: Array, axis: int, *, out: Tensor | None = None
+) -> ValuesAndIndices:
     """The elements along an axis at given positions, and the positions."""
     return ValuesAndIndices(*Take.apply(x, indices, axis=axis))
 
@@ -220,7 +236,9 @@ def _extremum(
 
 
 @operation(methods=("max",), numpy=(np.max, np.amax))
-def max(input: TensorLike, dim: Any = None, keepdim: bool = False, **options: Any) -> Any:
+def max(
+    input: TensorLike, dim: Any = None, keepdim: bool = False, *, out: Any = None, **options: Any
+) -> Any:
     """The maximum of all elements, along a dimension, or of two tensors element by element.
 
     Parameters
@@ -231,6 +249,8 @@ def max(input: TensorLike, dim: Any = None, keepdim: bool = False, **options: An
         result is that of `maximum`.
     keepdim : bool, default False
         Whether to keep the dimension with length 1.
+    out : Tensor or pair of Tensor, optional
+        The result is written into it; it is not part of the graph.
     axis, keepdims
         NumPy's names, with NumPy's result: only the values, along any number of axes, as in `amax`.
 
@@ -262,7 +282,9 @@ def max(input: TensorLike, dim: Any = None, keepdim: bool = False, **options: An
 
 
 @operation(methods=("min",), numpy=(np.min, np.amin))
-def min(input: TensorLike, dim: Any = None, keepdim: bool = False, **options: Any) -> Any:
+def min(
+    input: TensorLike, dim: Any = None, keepdim: bool = False, *, out: Any = None, **options: Any
+) -> Any:
     """The minimum of all elements, along a dimension, or of two tensors element by element.
 
     Parameters
@@ -273,6 +295,8 @@ def min(input: TensorLike, dim: Any = None, keepdim: bool = False, **options: An
         result is that of `minimum`.
     keepdim : bool, default False
         Whether to keep the dimension with length 1.
+    out : Tensor or pair of Tensor, optional
+        The result is written into it; it is not part of the graph.
     axis, keepdims
         NumPy's names, with NumPy's result: only the values, along any number of axes, as in `amin`.
 
@@ -305,7 +329,9 @@ def min(input: TensorLike, dim: Any = None, keepdim: bool = False, **options: An
 
 @operation(methods=("argmax",), numpy=(np.argmax,))
 @also_dim
-def argmax(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> Tensor:
+def argmax(
+    input: TensorLike, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """The positions of the maxima, of equal maxima the first; not part of the graph.
 
     Parameters
@@ -316,6 +342,8 @@ def argmax(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> 
         tensor. NumPy's name is `axis`.
     keepdim : bool, default False
         Whether to keep the dimension with size 1. NumPy's name is `keepdims`.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -337,7 +365,9 @@ def argmax(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> 
 
 @operation(methods=("argmin",), numpy=(np.argmin,))
 @also_dim
-def argmin(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> Tensor:
+def argmin(
+    input: TensorLike, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """The positions of the minima, of equal minima the first; not part of the graph.
 
     Parameters
@@ -348,6 +378,8 @@ def argmin(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> 
         tensor. NumPy's name is `axis`.
     keepdim : bool, default False
         Whether to keep the dimension with size 1. NumPy's name is `keepdims`.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------

@@ -11,50 +11,23 @@ import numpy as np
 from ..autograd import Array, Context, Operation
 from ..tensor import Tensor, TensorLike, array_of
 from ._dims import broadcast, dim_of
-from ._sums import add_rows
-from .indexing import Index
+from ._positions import elements_at, from_the_end, integers_of, scattered, slices_at
 from .registry import numpy_function, operation
 from .shape import Reshape, expanded
 
 __all__ = ["gather", "index_select", "take", "take_along_dim"]
 
-Positions = tuple[Any, ...]
-
-
-def positions_of(function: str, index: Any, size: int, name: str = "index") -> Array:
-    """An array of positions, which must be integers in range for `size`."""
-    array: Array = array_of(index)
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"{function}: {name} must be integers (got dtype {array.dtype})")
-    if array.size and not 0 <= array.min() <= array.max() < size:
-        raise IndexError(
-            f"{function}: {name} must be in range for size {size} "
-            f"(got {array.min()} to {array.max()})"
-        )
-    return array
-
-
-def from_the_end(positions: Array, size: int) -> Array:
-    """Positions where negative ones, which count from the end, are replaced."""
-    return np.where(positions < 0, positions + size, positions) if positions.size else positions
-
-
-def along(index: Array, axis: int) -> Positions:
-    """The index of the elements at positions along an axis, one position for each element."""
-    if index.ndim == 0:
-        return ()
-    mesh: list[Any] = list(np.ogrid[tuple(map(slice, index.shape))])
-    mesh[axis] = index
-    return tuple(mesh)
-
 
 def element_positions(
     function: str, x: TensorLike, dim: Any, index: Any
 ) -> tuple[Array, int]:  # fmt: skip
-    """Check the positions of elements along a dimension; return them, and the dimension."""
+    """Check the shape of positions of elements along a dimension; return them, and the dimension.
+
+    `gathered` and `scattered` check the positions themselves.
+    """
     axis = dim_of(function, dim, x.ndim)
     shape = x.shape or (1,)
-    positions = positions_of(function, index, shape[axis])
+    positions = integers_of(function, index)
     if not positions.size:
         return positions, axis
     if x.ndim != positions.ndim and (positions.size > 1 or max(x.ndim, positions.ndim) > 1):
@@ -72,23 +45,32 @@ def element_positions(
 
 
 class Gather(Operation[Tensor]):
+    """Elements at positions along an axis."""
+
     @staticmethod
-    def forward(ctx: Context, x: Array, index: Array, *, axis: int) -> Array:
+    def forward(
+        ctx: Context, x: Array, index: Array, *, axis: int, function: str = "gather"
+    ) -> Array:
         ctx.save_for_backward(index)
         ctx.axis = axis
-        return np.asarray(x[along(index, axis)]) if index.size else np.empty(index.shape, x.dtype)
+        return elements_at(function, x, index, axis)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         (index,) = ctx.saved
         dx = np.zeros(ctx.input_shape(0), grad.dtype)
-        if index.size:
-            np.add.at(dx, along(index, ctx.axis), grad)
-        return dx, None
+        return scattered("gather", dx, index, grad, ctx.axis, "add"), None
 
 
 @operation(Gather, methods=("gather",))
-def gather(input: TensorLike, dim: int, index: TensorLike, *, sparse_grad: bool = False) -> Tensor:
+def gather(
+    input: TensorLike,
+    dim: int,
+    index: TensorLike,
+    *,
+    sparse_grad: bool = False,
+    out: Tensor | None = None,
+) -> Tensor:
     """Elements at positions along a dimension.
 
     Parameters
@@ -100,6 +82,8 @@ def gather(input: TensorLike, dim: int, index: TensorLike, *, sparse_grad: bool 
         must not be larger except along `dim`.
     sparse_grad : bool, default False
         Accepted for compatibility.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -128,7 +112,9 @@ def gather(input: TensorLike, dim: int, index: TensorLike, *, sparse_grad: bool 
 
 
 @operation(Gather, methods=("take_along_dim",))
-def take_along_dim(input: TensorLike, indices: TensorLike, dim: int | None = None) -> Tensor:
+def take_along_dim(
+    input: TensorLike, indices: TensorLike, dim: int | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """Elements at positions along a dimension, where the other dimensions broadcast.
 
     Parameters
@@ -138,6 +124,8 @@ def take_along_dim(input: TensorLike, indices: TensorLike, dim: int | None = Non
         A position for each element of the result.
     dim : int, optional
         By default, both tensors are flattened first.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -190,27 +178,31 @@ class IndexSelect(Operation[Tensor]):
     def forward(ctx: Context, x: Array, index: Array, *, axis: int) -> Array:
         ctx.save_for_backward(index)
         ctx.axis = axis
-        return np.take(x, index, axis)
+        return slices_at("index_select", x, index, axis)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         (index,) = ctx.saved
         dx = np.zeros(ctx.input_shape(0), grad.dtype)
-        add_rows(np.moveaxis(dx, ctx.axis, 0), index, np.moveaxis(grad, ctx.axis, 0))
-        return dx, None
+        return scattered("index_select", dx, index, grad, ctx.axis, "add", whole=True), None
 
 
 def slice_positions(function: str, x: TensorLike, dim: Any, index: Any) -> tuple[Array, int]:
-    """Check positions of slices along a dimension; return them as a vector, and the dimension."""
+    """Check that there is a vector of positions along a dimension; return both.
+
+    `slices_at` and `scattered` check the positions themselves.
+    """
     axis = dim_of(function, dim, x.ndim)
-    positions = positions_of(function, index, (x.shape or (1,))[axis])
+    positions = integers_of(function, index)
     if positions.ndim > 1:
         raise ValueError(f"{function}: index must have at most 1 dimension (got {positions.ndim})")
     return positions.reshape(-1), axis
 
 
 @operation(IndexSelect, methods=("index_select",))
-def index_select(input: TensorLike, dim: int, index: TensorLike) -> Tensor:
+def index_select(
+    input: TensorLike, dim: int, index: TensorLike, *, out: Tensor | None = None
+) -> Tensor:
     """The slices of a tensor at positions along a dimension.
 
     Parameters
@@ -218,6 +210,8 @@ def index_select(input: TensorLike, dim: int, index: TensorLike) -> Tensor:
     input : Tensor or ndarray, any shape
     dim : int
     index : Tensor of integers, at most 1 dimension
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -251,14 +245,16 @@ def index_select(input: TensorLike, dim: int, index: TensorLike) -> Tensor:
     return Reshape.apply(input, shape=())
 
 
-@operation(Index, methods=("take",))
-def take(input: TensorLike, index: TensorLike) -> Tensor:
+@operation(Gather, methods=("take",))
+def take(input: TensorLike, index: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Elements at positions in the flattened tensor; negative positions count from the end.
 
     Parameters
     ----------
     input : Tensor or ndarray, any shape
     index : Tensor of integers, any shape
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -278,6 +274,6 @@ def take(input: TensorLike, index: TensorLike) -> Tensor:
     tensor([1, 4])
     """
     flat = Reshape.apply(input, shape=(-1,))
-    size = flat.shape[0]
-    positions = from_the_end(array_of(index), size)
-    return Index.apply(flat, index=(positions_of("take", positions, size),))
+    positions = from_the_end(integers_of("take", index), flat.shape[0])
+    result = Gather.apply(flat, positions.reshape(-1), axis=0, function="take")
+    return result.reshape(positions.shape)

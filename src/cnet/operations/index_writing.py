@@ -12,9 +12,9 @@ import numpy as np
 from ..autograd import Array, Context, Operation
 from ..tensor import Number, Operand, Tensor, TensorLike, array_of, as_tensor
 from ._common import unbroadcast
-from ._sums import add_rows
+from ._positions import scattered, slices_at
 from .gathering import slice_positions
-from .indexing import array_index
+from .indexing import add_at, array_index
 from .masks import fill_value
 from .registry import operation
 
@@ -26,18 +26,16 @@ class IndexWrite(Operation[Tensor]):
 
     @staticmethod
     def forward(
-        ctx: Context, x: Array, source: Any, index: Array, *, axis: int, add: bool, factor: Number
-    ) -> Array:
+        ctx: Context, x: Array, source: Any, index: Array, *, function: str, axis: int,
+        factor: Number,
+    ) -> Array:  # fmt: skip
+        add = function == "index_add"
         ctx.save_for_backward(index)
         ctx.axis, ctx.add, ctx.factor = axis, add, factor
-        y = x.copy()
-        moved = np.moveaxis(y, axis, 0)
-        slices = np.moveaxis(source, axis, 0) if np.ndim(source) else source
-        if add:
-            add_rows(moved, index, slices if factor == 1 else (slices * factor).astype(x.dtype))
-        else:
-            moved[index] = slices
-        return y
+        if factor != 1:
+            source = (source * factor).astype(x.dtype)
+        operation = "add" if add else "write"
+        return scattered(function, x.copy(), index, source, axis, operation, whole=True)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
@@ -47,10 +45,11 @@ class IndexWrite(Operation[Tensor]):
         if need_x:
             dx = grad if ctx.add else grad.copy()
             if not ctx.add:
-                np.moveaxis(dx, ctx.axis, 0)[index] = 0
+                scattered("index_write", dx, index, 0, ctx.axis, whole=True)
         if need_source:
             one_number = len(ctx.input_shape(1)) == 0
-            dsource = np.take(grad, np.unique(index) if one_number else index, ctx.axis)
+            chosen = np.unique(index) if one_number else index
+            dsource = slices_at("index_write", grad, chosen, ctx.axis)
             if one_number:
                 dsource = dsource.sum()
             dsource = dsource * ctx.factor if ctx.factor != 1 else dsource
@@ -77,21 +76,27 @@ def _slices(
 
 
 def _index_write(
-    x: TensorLike, source: Any, positions: Array, axis: int, add: bool = False, factor: Number = 1
+    function: str, x: TensorLike, source: Any, positions: Array, axis: int, factor: Number = 1
 ) -> Tensor:
     if x.ndim:
-        return IndexWrite.apply(x, source, positions, axis=axis, add=add, factor=factor)
+        return IndexWrite.apply(x, source, positions, function=function, axis=axis, factor=factor)
     if isinstance(source, (Tensor, np.ndarray)):
         source = source.reshape(1)
     flat = IndexWrite.apply(
-        as_tensor(x).reshape(1), source, positions, axis=0, add=add, factor=factor
+        as_tensor(x).reshape(1), source, positions, function=function, axis=0, factor=factor
     )
     return flat.reshape(())
 
 
 @operation(IndexWrite, methods=("index_add",), written=("index_add_",))
 def index_add(
-    input: TensorLike, dim: int, index: TensorLike, source: TensorLike, *, alpha: Number = 1
+    input: TensorLike,
+    dim: int,
+    index: TensorLike,
+    source: TensorLike,
+    *,
+    alpha: Number = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """A copy in which slices of `source` are added at positions along a dimension.
 
@@ -105,6 +110,8 @@ def index_add(
         In the dtype of `input`, and in its shape, with the size of `index` along `dim`.
     alpha : number, default 1
         The factor of `source`.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -128,11 +135,13 @@ def index_add(
     positions, axis = _slices("index_add", input, dim, index, source, "source")
     if isinstance(alpha, float) and input.dtype.kind != "f":
         raise TypeError(f"index_add: alpha must be an integer for {input.dtype} (got {alpha})")
-    return _index_write(input, source, positions, axis, add=True, factor=alpha)
+    return _index_write("index_add", input, source, positions, axis, alpha)
 
 
 @operation(IndexWrite, methods=("index_copy",), written=("index_copy_",))
-def index_copy(input: TensorLike, dim: int, index: TensorLike, source: TensorLike) -> Tensor:
+def index_copy(
+    input: TensorLike, dim: int, index: TensorLike, source: TensorLike, *, out: Tensor | None = None
+) -> Tensor:
     """A copy in which slices of `source` are written at positions along a dimension.
 
     Arguments and errors are those of `index_add`.
@@ -144,7 +153,7 @@ def index_copy(input: TensorLike, dim: int, index: TensorLike, source: TensorLik
     tensor([5., 0., 1.])
     """
     positions, axis = _slices("index_copy", input, dim, index, source, "source")
-    return _index_write(input, source, positions, axis)
+    return _index_write("index_copy", input, source, positions, axis)
 
 
 @operation(IndexWrite, methods=("index_fill",), written=("index_fill_",))
@@ -160,7 +169,8 @@ def index_fill(input: TensorLike, dim: int, index: TensorLike, value: Operand) -
     tensor([7., 0., 7.])
     """
     positions, axis = slice_positions("index_fill", input, dim, index)
-    return _index_write(input, fill_value("index_fill", input, value), positions, axis)
+    number = fill_value("index_fill", input, value)
+    return _index_write("index_fill", input, number, positions, axis)
 
 
 class IndexPut(Operation[Tensor]):
@@ -170,7 +180,7 @@ class IndexPut(Operation[Tensor]):
         ctx.accumulate = accumulate
         y = x.copy()
         if accumulate:
-            np.add.at(y, index, values)
+            add_at(y, index, values)
         else:
             y[index] = values
         return y

@@ -1,11 +1,13 @@
 """Indexing: reading and writing ``x[index]``."""
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from ..autograd import Array, Context, ViewOperation
 from ..tensor import Operand, Tensor
+from ._positions import from_the_end, scattered
 from ._writing import fill
 from .registry import operation
 
@@ -54,6 +56,44 @@ def _may_repeat(index: Any) -> bool:
     return any(isinstance(part, np.ndarray) and part.dtype.kind in "iu" for part in parts)
 
 
+def add_at(x: Array, index: Any, values: Array) -> None:
+    """``x[index] += values``, where elements that are selected several times add up."""
+    merged = _one_axis(index, x.shape)
+    if merged is None or not x.flags.c_contiguous:
+        np.add.at(x, index, values)
+        return
+    axis, size, positions = merged
+    rest = x.shape[:axis], x.shape[axis + len(size) :]
+    shape = *rest[0], *positions.shape, *rest[1]
+    flat = np.broadcast_to(values, shape).reshape(*rest[0], positions.size, *rest[1])
+    merged_x = x.reshape(*rest[0], prod(size), *rest[1])
+    scattered("index", merged_x, positions.reshape(-1), flat, axis, "add", whole=True)
+
+
+def _one_axis(index: Any, shape: tuple[int, ...]) -> tuple[int, tuple[int, ...], Array] | None:
+    """An index of adjacent arrays of positions, among whole axes, as positions on one axis.
+
+    Returns the first of the axes that the arrays index, the sizes of these axes, and positions on
+    the axis to which they can be joined; None for any other index.
+    """
+    parts = index if isinstance(index, tuple) else (index,)
+    axis = next((d for d, part in enumerate(parts) if isinstance(part, np.ndarray)), 0)
+    arrays = [part for part in parts[axis:] if isinstance(part, np.ndarray)]
+    whole = [*parts[:axis], *parts[axis + len(arrays) :]]
+    if any(not isinstance(part, slice) or part != slice(None) for part in whole) or not arrays:
+        return None
+    if any(array.dtype.kind not in "iu" for array in arrays):
+        return None
+    sizes = shape[axis : axis + len(arrays)]
+    checked = [
+        from_the_end(array, size).astype(np.intp) for array, size in zip(arrays, sizes, strict=True)
+    ]
+    if len(checked) == 1:
+        return axis, sizes, checked[0]
+    positions = np.ravel_multi_index(np.broadcast_arrays(*checked), sizes)
+    return axis, sizes, np.asarray(positions)
+
+
 class Index(ViewOperation[Tensor]):
     """Selects a part of a tensor; the result is a view if the index contains no array."""
 
@@ -70,7 +110,7 @@ class Index(ViewOperation[Tensor]):
         (index,) = ctx.saved
         dx = np.zeros(ctx.input_shape(0), grad.dtype)
         if _may_repeat(index):
-            np.add.at(dx, index, grad)
+            add_at(dx, index, grad)
         else:
             dx[index] = grad
         return dx

@@ -10,7 +10,6 @@ from ..autograd import Array, Context, Operation
 from ..tensor import Tensor, TensorLike, array_of, as_tensor
 from ._common import also_dim
 from ._dims import dim_of
-from ._out import written
 from ._promotion import result_type
 from .registry import operation
 from .shape import expanded
@@ -107,8 +106,7 @@ def cat(tensors: Tensors, dim: int = 0, *, out: Tensor | None = None) -> Tensor:
                 f"cat: the shapes of tensors must be equal except in dim {axis} "
                 f"(got {first} and {second})"
             )
-    result = Cat.apply(*listed, axis=axis, dtype=dtype)
-    return result if out is None else written("cat", result, out, *listed)
+    return Cat.apply(*listed, axis=axis, dtype=dtype)
 
 
 class Stack(Operation[Tensor]):
@@ -164,8 +162,7 @@ def stack(tensors: Tensors, dim: int = 0, *, out: Tensor | None = None) -> Tenso
                 f"stack: all tensors must have the same shape (got {first} and {second})"
             )
     axis = dim_of("stack", dim, listed[0].ndim + 1)
-    result = Stack.apply(*listed, axis=axis, dtype=dtype)
-    return result if out is None else written("stack", result, out, *listed)
+    return Stack.apply(*listed, axis=axis, dtype=dtype)
 
 
 concat = concatenate = cat
@@ -225,13 +222,13 @@ def atleast_3d(*tensors: TensorLike) -> Any:
     return _atleast("atleast_3d", 3, tensors)
 
 
-def _stacked(function: str, ndim: int, dim: int, tensors: Tensors, out: Tensor | None) -> Tensor:
+def _stacked(function: str, ndim: int, dim: int, tensors: Tensors) -> Tensor:
     listed = _listed(function, tensors)
     try:
         result: Tensor = cat(_atleast(function, ndim, (listed,)), dim)
     except (TypeError, ValueError) as error:
         raise type(error)(str(error).replace("cat:", f"{function}:", 1)) from None
-    return result if out is None else written(function, result, out, *listed)
+    return result
 
 
 @operation(numpy=(np.hstack,))
@@ -246,7 +243,7 @@ def hstack(tensors: Tensors, *, out: Tensor | None = None) -> Tensor:
     """
     listed = _listed("hstack", tensors)
     ndim = getattr(listed[0], "ndim", 1)
-    return _stacked("hstack", 1, 0 if ndim <= 1 else 1, listed, out)
+    return _stacked("hstack", 1, 0 if ndim <= 1 else 1, listed)
 
 
 @operation(numpy=(np.vstack,))
@@ -260,7 +257,7 @@ def vstack(tensors: Tensors, *, out: Tensor | None = None) -> Tensor:
     tensor([[1, 2],
             [3, 4]])
     """
-    return _stacked("vstack", 2, 0, tensors, out)
+    return _stacked("vstack", 2, 0, tensors)
 
 
 row_stack = vstack
@@ -277,7 +274,7 @@ def dstack(tensors: Tensors, *, out: Tensor | None = None) -> Tensor:
     tensor([[[1, 3],
              [2, 4]]])
     """
-    return _stacked("dstack", 3, 2, tensors, out)
+    return _stacked("dstack", 3, 2, tensors)
 
 
 @operation(numpy=(np.column_stack,))
@@ -293,7 +290,7 @@ def column_stack(tensors: Tensors, *, out: Tensor | None = None) -> Tensor:
     """
     listed = _listed("column_stack", tensors)
     columns = [x if x.ndim > 1 else as_tensor(x).reshape(-1, 1) for x in listed]
-    return _stacked("column_stack", 2, 1, columns, out)
+    return _stacked("column_stack", 2, 1, columns)
 
 
 def meshgrid(*tensors: TensorLike, indexing: str | None = None) -> tuple[Tensor, ...]:

@@ -24,7 +24,7 @@ def mask_of(function: str, mask: Any) -> Array:
 
 
 @operation(Index, methods=("masked_select",))
-def masked_select(input: TensorLike, mask: TensorLike) -> Tensor:
+def masked_select(input: TensorLike, mask: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The elements where a mask is true, in row-major order.
 
     Parameters
@@ -32,6 +32,8 @@ def masked_select(input: TensorLike, mask: TensorLike) -> Tensor:
     input : Tensor or ndarray, any shape
     mask : Tensor of bool
         Its shape and that of `input` must broadcast.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -189,7 +191,7 @@ def masked_scatter(input: TensorLike, mask: TensorLike, source: TensorLike) -> T
 
 
 @operation(methods=("nonzero",))
-def nonzero(input: TensorLike, *, as_tuple: bool = False) -> Any:
+def nonzero(input: TensorLike, *, as_tuple: bool = False, out: Tensor | None = None) -> Any:
     """The positions of all elements that are not zero, in row-major order.
 
     Parameters
@@ -197,6 +199,8 @@ def nonzero(input: TensorLike, *, as_tuple: bool = False) -> Any:
     input : Tensor or ndarray, any shape
     as_tuple : bool, default False
         Whether to return a tensor of positions for each dimension, which can be used as an index.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------

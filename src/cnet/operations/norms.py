@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..autograd import Array, Context, Operation
 from ..dtypes import DType
 from ..tensor import Axis, Tensor, TensorLike, as_tensor
@@ -27,7 +28,7 @@ class VectorNorm(Operation[Tensor]):
 
     @staticmethod
     def forward(ctx: Context, x: Array, *, order: float, axes: Axes, keepdims: bool) -> Array:
-        size = np.abs(x)
+        size = x if order == 2 else np.abs(x)
         if order == np.inf:
             y = np.max(size, axes, keepdims=True)
         elif order == -np.inf:
@@ -66,8 +67,11 @@ class VectorNorm(Operation[Tensor]):
 
 def _root(x: Array, axes: Axes) -> Array:
     """The square root of the sum of squares, without overflow and underflow of squares."""
+    if x.dtype == np.float32:  # whose squares are normal numbers in float64
+        return np.asarray(np.sqrt(kernels.reduce(x, "squares", axes)), np.float32)
     with np.errstate(over="ignore", under="ignore"):
-        y: Array = np.sqrt(total(x * x, axes, keepdims=True))
+        squares = kernels.reduce(x, "squares", axes) if x.itemsize > 2 else total(x * x, axes, True)
+        y: Array = np.sqrt(squares)
     tiny = np.finfo(x.dtype).tiny
     if x.size and not (np.isfinite(y).all() and (y > tiny**0.5).all()):
         scale = np.max(np.abs(x), axes, keepdims=True, initial=0)
@@ -78,7 +82,12 @@ def _root(x: Array, axes: Axes) -> Array:
 
 
 def vector_norm(
-    function: str, x: TensorLike, order: float, dim: Axis, keepdim: bool, dtype: DType
+    function: str,
+    x: TensorLike,
+    order: float,
+    dim: Axis,
+    keepdim: bool,
+    dtype: DType,
 ) -> Tensor:
     """The norm of vectors along dimensions, all by default."""
     if isinstance(order, str) or order is None:
@@ -109,7 +118,12 @@ class SingularValues(Operation[Tensor]):
 
 
 def matrix_norm(
-    function: str, x: TensorLike, order: Order, dim: Sequence[int], keepdim: bool, dtype: DType
+    function: str,
+    x: TensorLike,
+    order: Order,
+    dim: Sequence[int],
+    keepdim: bool,
+    dtype: DType,
 ) -> Tensor:
     """The norm of matrices in two dimensions."""
     if dtype is not None:
@@ -148,9 +162,14 @@ def matrix_norm(
 @operation(VectorNorm, methods=("norm",))
 @also_dim
 def norm(
-    input: TensorLike, p: Order = "fro", dim: Axis = None, keepdim: bool = False,
+    input: TensorLike,
+    p: Order = "fro",
+    dim: Axis = None,
+    keepdim: bool = False,
     dtype: DType = None,
-) -> Tensor:  # fmt: skip
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The norm of all elements or along dimensions.
 
     Parameters
@@ -165,6 +184,8 @@ def norm(
         Whether to keep these dimensions with size 1.
     dtype : dtype, optional
         The dtype to which `input` is converted first.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------

@@ -11,7 +11,6 @@ from ..autograd import Array, Context, Operation
 from ..tensor import Number, Tensor, TensorLike, as_tensor
 from ._common import unbroadcast
 from ._dims import broadcast, dim_of
-from ._out import written
 from ._promotion import promoted
 from .arithmetic import add, mul, sub
 from .rearranging import roll
@@ -77,7 +76,7 @@ def as_matrix(x: Array) -> Array:
 @operation(
     MatMul, methods=("matmul", "__matmul__"), reflected="__rmatmul__", numpy=(np.matmul,)
 )  # fmt: skip
-def matmul(input: TensorLike, other: TensorLike) -> Tensor:
+def matmul(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The matrix product ``input @ other``.
 
     Parameters
@@ -85,6 +84,8 @@ def matmul(input: TensorLike, other: TensorLike) -> Tensor:
     input, other : Tensor or ndarray of integers or floats
         As in `numpy.matmul`: vectors, matrices, or batches of matrices of shapes (..., m, k) and
         (..., k, p) whose leading axes broadcast. Transposed operands are not copied.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -168,8 +169,7 @@ def mm(input: TensorLike, mat2: TensorLike, *, out: Tensor | None = None) -> Ten
             [3.]])
     """
     _shaped("mm", input=(input, 2), mat2=(mat2, 2))
-    result = matmul(input, mat2)
-    return result if out is None else written("mm", result, out, input, mat2)
+    return matmul(input, mat2)
 
 
 @operation(MatMul, methods=("bmm",))
@@ -201,12 +201,11 @@ def bmm(input: TensorLike, mat2: TensorLike, *, out: Tensor | None = None) -> Te
     (4, 2, 1)
     """
     _shaped("bmm", input=(input, 3), mat2=(mat2, 3))
-    result = matmul(input, mat2)
-    return result if out is None else written("bmm", result, out, input, mat2)
+    return matmul(input, mat2)
 
 
 @operation(MatMul, methods=("mv",))
-def mv(input: TensorLike, vec: TensorLike) -> Tensor:
+def mv(input: TensorLike, vec: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The product of a matrix, shape (m, k), and a vector, shape (k,).
 
     Examples
@@ -220,12 +219,14 @@ def mv(input: TensorLike, vec: TensorLike) -> Tensor:
 
 
 @operation(MatMul, methods=("dot", "vdot"))
-def dot(input: TensorLike, tensor: TensorLike) -> Tensor:
+def dot(input: TensorLike, tensor: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The sum of the products of the elements of two vectors.
 
     Parameters
     ----------
     input, tensor : Tensor or ndarray, shape (n,)
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -251,7 +252,8 @@ def dot(input: TensorLike, tensor: TensorLike) -> Tensor:
 vdot = dot
 
 
-def chain_matmul(*matrices: TensorLike) -> Tensor:
+@operation()
+def chain_matmul(*matrices: TensorLike, out: Tensor | None = None) -> Tensor:
     """The product of several matrices, from left to right; deprecated by PyTorch.
 
     Examples
@@ -318,13 +320,18 @@ def addmm(
             [4., 4.]])
     """
     _shaped("addmm", mat1=(mat1, 2), mat2=(mat2, 2))
-    result = _weighted_sum("addmm", input, matmul(mat1, mat2), beta, alpha)
-    return result if out is None else written("addmm", result, out, input, mat1, mat2)
+    return _weighted_sum("addmm", input, matmul(mat1, mat2), beta, alpha)
 
 
 @operation(methods=("addmv",), written=("addmv_",))
 def addmv(
-    input: TensorLike, mat: TensorLike, vec: TensorLike, *, beta: Number = 1, alpha: Number = 1
+    input: TensorLike,
+    mat: TensorLike,
+    vec: TensorLike,
+    *,
+    beta: Number = 1,
+    alpha: Number = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """``beta * input + alpha * (mat @ vec)``; as `addmm`, for a matrix and a vector.
 
@@ -340,7 +347,13 @@ def addmv(
 
 @operation(methods=("addr",), written=("addr_",))
 def addr(
-    input: TensorLike, vec1: TensorLike, vec2: TensorLike, *, beta: Number = 1, alpha: Number = 1
+    input: TensorLike,
+    vec1: TensorLike,
+    vec2: TensorLike,
+    *,
+    beta: Number = 1,
+    alpha: Number = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """``beta * input + alpha * outer(vec1, vec2)``; as `addmm`, for two vectors.
 
@@ -370,15 +383,19 @@ def baddbmm(
     (4, 2, 1)
     """
     _shaped("baddbmm", batch1=(batch1, 3), batch2=(batch2, 3))
-    result = _weighted_sum("baddbmm", input, matmul(batch1, batch2), beta, alpha)
-    return result if out is None else written("baddbmm", result, out, input, batch1, batch2)
+    return _weighted_sum("baddbmm", input, matmul(batch1, batch2), beta, alpha)
 
 
 @operation(methods=("addbmm",), written=("addbmm_",))
 def addbmm(
-    input: TensorLike, batch1: TensorLike, batch2: TensorLike, *, beta: Number = 1,
+    input: TensorLike,
+    batch1: TensorLike,
+    batch2: TensorLike,
+    *,
+    beta: Number = 1,
     alpha: Number = 1,
-) -> Tensor:  # fmt: skip
+    out: Tensor | None = None,
+) -> Tensor:
     """``beta * input + alpha * (batch1 @ batch2).sum(0)``; as `addmm`, summed over a batch.
 
     Examples
@@ -393,7 +410,9 @@ def addbmm(
 
 
 @operation(methods=("cross",), numpy=(np.cross,))
-def cross(input: TensorLike, other: TensorLike, dim: int | None = None) -> Tensor:
+def cross(
+    input: TensorLike, other: TensorLike, dim: int | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """The cross products of vectors with 3 elements.
 
     Parameters
@@ -402,6 +421,8 @@ def cross(input: TensorLike, other: TensorLike, dim: int | None = None) -> Tenso
         The same number of dimensions; their shapes broadcast.
     dim : int, optional
         The dimension of the vectors; by default the first of size 3.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------

@@ -76,7 +76,13 @@ def _median(function: str, x: TensorLike, dim: Any, keepdim: bool, ignore_nan: b
 
 @operation(Median, methods=("median",))
 @also_dim
-def median(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> Any:
+def median(
+    input: TensorLike,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    out: tuple[Tensor, Tensor] | None = None,
+) -> Any:
     """The median of all elements or along a dimension; the lower of two middle elements.
 
     Parameters
@@ -86,6 +92,8 @@ def median(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> 
         The dimension; by default the result is the median of all elements.
     keepdim : bool, default False
         Whether to keep the dimension with size 1.
+    out : tuple of Tensor, optional
+        Tensors that the results are written into; they are not part of the graph.
 
     Returns
     -------
@@ -108,7 +116,13 @@ def median(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> 
 
 @operation(Median, methods=("nanmedian",))
 @also_dim
-def nanmedian(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> Any:
+def nanmedian(
+    input: TensorLike,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    out: tuple[Tensor, Tensor] | None = None,
+) -> Any:
     """The median of the elements that are not NaN; arguments and errors are those of `median`.
 
     Examples
@@ -122,7 +136,14 @@ def nanmedian(input: TensorLike, dim: int | None = None, keepdim: bool = False) 
 
 @operation(methods=("kthvalue",))
 @also_dim
-def kthvalue(input: TensorLike, k: int, dim: int = -1, keepdim: bool = False) -> ValuesAndIndices:
+def kthvalue(
+    input: TensorLike,
+    k: int,
+    dim: int = -1,
+    keepdim: bool = False,
+    *,
+    out: tuple[Tensor, Tensor] | None = None,
+) -> ValuesAndIndices:
     """The k-th smallest element along a dimension, and its position.
 
     Parameters
@@ -133,6 +154,8 @@ def kthvalue(input: TensorLike, k: int, dim: int = -1, keepdim: bool = False) ->
     dim : int, default -1
     keepdim : bool, default False
         Whether to keep the dimension with size 1.
+    out : tuple of Tensor, optional
+        Tensors that the results are written into; they are not part of the graph.
 
     Returns
     -------
@@ -164,7 +187,13 @@ def kthvalue(input: TensorLike, k: int, dim: int = -1, keepdim: bool = False) ->
 
 @operation(methods=("mode",))
 @also_dim
-def mode(input: TensorLike, dim: int = -1, keepdim: bool = False) -> ValuesAndIndices:
+def mode(
+    input: TensorLike,
+    dim: int = -1,
+    keepdim: bool = False,
+    *,
+    out: tuple[Tensor, Tensor] | None = None,
+) -> ValuesAndIndices:
     """The most frequent element along a dimension, and its last position.
 
     Parameters
@@ -173,6 +202,8 @@ def mode(input: TensorLike, dim: int = -1, keepdim: bool = False) -> ValuesAndIn
     dim : int, default -1
     keepdim : bool, default False
         Whether to keep the dimension with size 1.
+    out : tuple of Tensor, optional
+        Tensors that the results are written into; they are not part of the graph.
 
     Returns
     -------
@@ -268,9 +299,14 @@ def _between_ranks(ordered: Tensor, level: Any, reach: Array, interpolation: str
 @operation(methods=("quantile",))
 @also_dim
 def quantile(
-    input: TensorLike, q: Any, dim: int | None = None, keepdim: bool = False, *,
+    input: TensorLike,
+    q: Any,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
     interpolation: str = "linear",
-) -> Tensor:  # fmt: skip
+    out: Tensor | None = None,
+) -> Tensor:
     """Quantiles of all elements or along a dimension.
 
     Parameters
@@ -284,6 +320,8 @@ def quantile(
         Whether to keep the dimension with size 1.
     interpolation : {"linear", "lower", "higher", "midpoint", "nearest"}, default "linear"
         How to choose between two neighbours.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -311,9 +349,14 @@ def quantile(
 @operation(methods=("nanquantile",))
 @also_dim
 def nanquantile(
-    input: TensorLike, q: Any, dim: int | None = None, keepdim: bool = False, *,
+    input: TensorLike,
+    q: Any,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
     interpolation: str = "linear",
-) -> Tensor:  # fmt: skip
+    out: Tensor | None = None,
+) -> Tensor:
     """Quantiles of the elements that are not NaN; arguments and errors are those of `quantile`.
 
     Examples

@@ -3,6 +3,7 @@
 The keyword arguments that all functions share are documented in `zeros`.
 """
 
+import builtins
 from math import ceil
 from typing import Any, Unpack
 
@@ -93,9 +94,25 @@ def _steps(function: str, numbers: list[Any], dtype: np.dtype[Any], inclusive: b
     else:
         quotient = (end - start) / step
         count = int(quotient) + 1 if inclusive else ceil(quotient)
-    positions = np.arange(count, dtype=np.int64 if integers else np.float64)
-    result: Array = start + positions * step
-    return result.astype(dtype, copy=False)
+    if integers:
+        result: Array = np.arange(start, start + count * step, step, dtype=np.int64)
+        return result.astype(dtype, copy=False)
+    return _progression(start, step, count, dtype)
+
+
+_BLOCK = 1 << 14
+"""Numbers that are computed together, so that temporary arrays stay small."""
+
+
+def _progression(start: float, step: float, count: int, dtype: np.dtype[Any]) -> Array:
+    """``start + step * i``, computed in float64."""
+    result = np.empty(count, dtype)
+    steps = np.arange(min(count, _BLOCK), dtype=np.float64)
+    for begin in builtins.range(0, count, _BLOCK):
+        block = result[begin : begin + _BLOCK]
+        numbers = (steps[: block.size] + begin) * step
+        np.add(numbers, start, out=block, casting="unsafe")
+    return result
 
 
 def linspace(start: Number, end: Number, steps: int, **options: Unpack[OutOptions]) -> Tensor:

@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .. import kernels
 from ..autograd import Array, Context, Operation
 from ..tensor import Axis, Tensor, TensorLike, array_of, as_tensor
 from ._common import also_dim
 from ._dims import broadcast, reduced_axes
+from ._elementwise import by_kernel
 from ._options import sizes
 from ._promotion import floating, require_float
-from ._sums import average, total
+from ._sums import SMALL, average, total
 from .division import div
 from .masks import masked_fill
 from .registry import operation
@@ -45,7 +47,14 @@ class Sum(Operation[Tensor]):
 
 @operation(Sum, methods=("sum",), numpy=(np.sum,))
 @also_dim
-def sum(input: TensorLike, dim: Axis = None, keepdim: bool = False, dtype: DType = None) -> Tensor:
+def sum(
+    input: TensorLike,
+    dim: Axis = None,
+    keepdim: bool = False,
+    dtype: DType = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The sum of elements.
 
     Float32 numbers are added pairwise or in float64, so that long sums remain accurate.
@@ -59,6 +68,8 @@ def sum(input: TensorLike, dim: Axis = None, keepdim: bool = False, dtype: DType
         Whether to keep these dimensions with size 1. NumPy's name is `keepdims`.
     dtype : dtype, optional
         The dtype to which `input` is converted first.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -104,12 +115,19 @@ class Mean(Operation[Tensor]):
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         shape = ctx.input_shape(0)
-        return np.broadcast_to(grad.reshape(ctx.kept_shape) / np.maximum(ctx.count, 1), shape)
+        return np.broadcast_to(grad.reshape(ctx.kept_shape) / max(ctx.count, 1), shape)
 
 
 @operation(Mean, methods=("mean",), numpy=(np.mean,))
 @also_dim
-def mean(input: TensorLike, dim: Axis = None, keepdim: bool = False, dtype: DType = None) -> Tensor:
+def mean(
+    input: TensorLike,
+    dim: Axis = None,
+    keepdim: bool = False,
+    dtype: DType = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The arithmetic mean of elements.
 
     Parameters
@@ -121,6 +139,8 @@ def mean(input: TensorLike, dim: Axis = None, keepdim: bool = False, dtype: DTyp
         Whether to keep these dimensions with size 1. NumPy's name is `keepdims`.
     dtype : dtype, optional
         The dtype to which `input` is converted first.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -160,12 +180,15 @@ class LogSumExp(Operation[Tensor]):
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         x, y = ctx.saved
-        return grad.reshape(ctx.kept_shape) * np.exp(x - np.where(np.isfinite(y), y, 0))
+        shift = np.where(np.isfinite(y), y, y.dtype.type(0))
+        return _times_exp(grad.reshape(ctx.kept_shape), x, shift)
 
 
 @operation(LogSumExp, methods=("logsumexp",))
 @also_dim
-def logsumexp(input: TensorLike, dim: Axis = None, keepdim: bool = False) -> Tensor:
+def logsumexp(
+    input: TensorLike, dim: Axis = None, keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """The logarithm of the sum of exponentials, without overflow.
 
     Parameters
@@ -175,6 +198,8 @@ def logsumexp(input: TensorLike, dim: Axis = None, keepdim: bool = False) -> Ten
         Dimensions to sum along; all by default. NumPy's name is `axis`.
     keepdim : bool, default False
         Whether to keep these dimensions with size 1. NumPy's name is `keepdims`.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -195,18 +220,27 @@ def logsumexp(input: TensorLike, dim: Axis = None, keepdim: bool = False) -> Ten
     return LogSumExp.apply(input, axes=reduced_axes("logsumexp", input, dim), keepdims=keepdim)
 
 
+_times_exp = by_kernel("times_exp")(lambda g, x, y: g * np.exp(x - y))
+_times_quotient = by_kernel("times_quotient")(lambda g, y, x: g * (y / x))
+
+
 class Prod(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Array:
         dtype = x.dtype if x.dtype.kind == "f" else np.int64
-        y: Array = np.asarray(np.prod(x, axes, dtype, keepdims=True))
-        ctx.save_for_backward(x)
+        if x.size > SMALL and x.dtype in (np.float32, np.float64):
+            y = kernels.reduce(x, "product", axes).astype(dtype, copy=False)
+        else:
+            y = np.asarray(np.prod(x, axes, dtype, keepdims=True))
+        ctx.save_for_backward(x, y)
         ctx.axes = axes
         return squeezed(ctx, y, axes, keepdims)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
-        (x,) = ctx.saved
+        x, y = ctx.saved
+        if y.all() or x.all():
+            return _times_quotient(grad.reshape(ctx.kept_shape), y, x)
         zeros = (x == 0).sum(ctx.axes, keepdims=True)
         factors = np.where(x == 0, 1, x)
         others = np.prod(factors, ctx.axes, keepdims=True) / factors
@@ -215,7 +249,14 @@ class Prod(Operation[Tensor]):
 
 @operation(Prod, methods=("prod",), numpy=(np.prod,))
 @also_dim
-def prod(input: TensorLike, dim: Axis = None, keepdim: bool = False, dtype: DType = None) -> Tensor:
+def prod(
+    input: TensorLike,
+    dim: Axis = None,
+    keepdim: bool = False,
+    dtype: DType = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The product of elements.
 
     Parameters
@@ -227,6 +268,8 @@ def prod(input: TensorLike, dim: Axis = None, keepdim: bool = False, dtype: DTyp
         Whether to keep these dimensions with size 1. NumPy's name is `keepdims`.
     dtype : dtype, optional
         The dtype to which `input` is converted first.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -252,7 +295,12 @@ def prod(input: TensorLike, dim: Axis = None, keepdim: bool = False, dtype: DTyp
 @operation(Sum, methods=("nansum",), numpy=(np.nansum,))
 @also_dim
 def nansum(
-    input: TensorLike, dim: Axis = None, keepdim: bool = False, dtype: DType = None
+    input: TensorLike,
+    dim: Axis = None,
+    keepdim: bool = False,
+    dtype: DType = None,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """The sum of elements, where NaN counts as 0; arguments and errors are those of `sum`.
 
@@ -268,7 +316,12 @@ def nansum(
 @operation(Mean, methods=("nanmean",), numpy=(np.nanmean,))
 @also_dim
 def nanmean(
-    input: TensorLike, dim: Axis = None, keepdim: bool = False, dtype: DType = None
+    input: TensorLike,
+    dim: Axis = None,
+    keepdim: bool = False,
+    dtype: DType = None,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """The arithmetic mean of the elements that are not NaN; arguments and errors as in `mean`.
 

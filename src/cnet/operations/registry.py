@@ -14,14 +14,11 @@ from ..engine import Operation, Variable
 from ..grad_mode import current
 from ..inplace import apply_in_place
 from ._common import weak as weak
+from ._out import accepts_out, declares_out
 from ._writing import write_back
 
 Public = TypeVar("Public", bound=Callable[..., Any])
-Result = TypeVar("Result")
 Rule = TypeVar("Rule")
-
-_KINDS = "?buif"
-"""Kinds of dtypes: pairs for booleans, integers and floats, in the order of allowed casts."""
 
 
 class Entry(NamedTuple):
@@ -76,12 +73,16 @@ def operation(
     Returns
     -------
     callable
-        A decorator that returns the public function unchanged.
+        A decorator that returns the public function; it handles the argument `out` if the function
+        declares one: see `_out`.
     """
 
     def register(call: Public) -> Public:
+        computed = call
+        if declares_out(call):
+            call = accepts_out(call)
         for name in methods:
-            setattr(Methods, name, call)
+            setattr(Methods, name, computed if name.startswith("__") else call)
         for name in properties:
             setattr(Methods, name, property(call))
         if reflected:
@@ -119,45 +120,6 @@ def _written_back(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         return write_back(name, self, call(source, *args, **kwargs))
 
     return method
-
-
-def written(function: str, result: Result, out: Any) -> Result:
-    """Write the tensor that a function computed into its argument `out`, unless that is None.
-
-    Returns `out`, or the result itself.
-
-    Raises
-    ------
-    RuntimeError
-        If the result or `out` requires grad; if `out`, unless it is empty, has another shape; or if
-        the result cannot be cast to its dtype.
-    """
-    if out is None:
-        return result
-    if not isinstance(out, Variable):
-        raise TypeError(f"{function}: out must be a Tensor (got {type(out).__name__})")
-    assert isinstance(result, Variable)
-    if result._requires_grad or (out._requires_grad and current.enabled):
-        raise RuntimeError(
-            f"{function}: with out=, nothing is recorded in the graph, but an argument requires "
-            "grad; use no_grad() or detach()"
-        )
-    array, target = result._array, out._array
-    if _KINDS.index(array.dtype.kind) // 2 > _KINDS.index(target.dtype.kind) // 2:
-        raise RuntimeError(
-            f"{function}: result type {array.dtype} can't be cast to the dtype of out "
-            f"({target.dtype})"
-        )
-    if array.shape == target.shape:
-        target[...] = array
-        out.note_change(function)
-    elif target.size == 0:
-        out._array = array.astype(target.dtype)
-    else:
-        raise RuntimeError(
-            f"{function}: out.shape must equal the result's (got {target.shape} and {array.shape})"
-        )
-    return out  # type: ignore[return-value]
 
 
 def numpy_function(*functions: Any) -> Callable[[Public], Public]:

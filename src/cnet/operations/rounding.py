@@ -10,9 +10,9 @@ import numpy as np
 from ..autograd import Array
 from ..inplace import apply_in_place
 from ..tensor import Tensor, TensorLike
-from ._elementwise import define, formula, zeros
+from ._elementwise import by_kernel, define, formula, zeros
 from ._promotion import common, common_number, only_floats
-from .registry import operation, written
+from .registry import operation
 
 __all__ = ["ceil", "fix", "floor", "frac", "round", "sgn", "sign", "trunc"]
 
@@ -22,9 +22,10 @@ def _of_floats(function: Callable[[Array], Any]) -> Callable[[Array], Any]:
     return lambda x: function(x) if x.dtype.kind == "f" else x.copy()
 
 
+@by_kernel("sign")
 def _sign(x: Array) -> Any:
     if x.dtype.kind == "f":
-        return ((x > 0).view(np.int8) - (x < 0).view(np.int8)).astype(x.dtype)
+        return np.where(np.isnan(x), x.dtype.type(0), np.sign(x))
     return np.sign(x) if x.dtype.kind != "b" else x.copy()
 
 
@@ -71,7 +72,7 @@ def trunc(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """
 
 
-@formula(lambda x: x - np.trunc(x), lambda g: g, promote=only_floats)
+@formula(by_kernel("frac")(lambda x: x - np.trunc(x)), lambda g: g, promote=only_floats)
 def frac(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The part after the point, ``x - trunc(x)``.
 
@@ -151,7 +152,7 @@ def round(input: TensorLike, *, decimals: int = 0, out: Tensor | None = None) ->
     >>> cnet.round(cnet.tensor([0.5, 1.55, 2.25]), decimals=1)
     tensor([0.5, 1.6, 2.2])
     """
-    return written("round", Round.apply(input, decimals=decimals), out)
+    return Round.apply(input, decimals=decimals)
 
 
 @operation(methods=("round_",))

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias, Unpack
 
 import numpy as np
 
+from .. import kernels
 from ..autograd import Array
 from ..dtypes import float32, float64, get_default_dtype, int64
 from ..tensor import Number, Tensor, TensorLike, array_of
@@ -22,7 +23,6 @@ from ._options import (
     like,
     sizes,
 )
-from ._out import written
 from .registry import operation
 
 __all__ = [
@@ -300,7 +300,9 @@ def normal(
         "normal", (size,)
     )  # fmt: skip
     drawn = draw_normal(generator_of("normal", generator), shape, dtype)
-    return created("normal", (means + drawn * deviations).astype(dtype, copy=False), options)
+    drawn *= deviations.astype(dtype, copy=False)
+    drawn += means.astype(dtype, copy=False)
+    return created("normal", drawn, options)
 
 
 @operation(methods=("bernoulli",))
@@ -342,8 +344,7 @@ def bernoulli(
     drawn = draw_zeros_and_ones(
         "bernoulli", generator, probabilities if p is None else p, probabilities.shape
     )
-    result = Tensor(drawn.astype(probabilities.dtype))
-    return result if out is None else written("bernoulli", result, out)
+    return Tensor(drawn.astype(probabilities.dtype))
 
 
 def draw_zeros_and_ones(function: str, generator: Generator, p: Any, shape: Any) -> Array:
@@ -390,8 +391,8 @@ def multinomial(
     >>> cnet.multinomial(cnet.tensor([0.0, 2.0, 0.0]), 3, replacement=True)
     tensor([1, 1, 1])
     """
-    weights = np.asarray(array_of(input), np.float64)
-    _float_dtype("multinomial", array_of(input).dtype)
+    weights = array_of(input)
+    _float_dtype("multinomial", weights.dtype)
     if weights.ndim not in (1, 2):
         raise ValueError(f"multinomial: input must have 1 or 2 dimensions (got {weights.ndim})")
     (count,) = sizes("multinomial", (num_samples,))
@@ -401,22 +402,34 @@ def multinomial(
             "multinomial: num_samples must be positive and, without replacement, at most the "
             f"number of weights (got {count} and {size})"
         )
-    if not (np.isfinite(weights).all() and (weights >= 0).all()):
-        raise ValueError("multinomial: input must not contain negative numbers, inf or nan")
-    if (weights.sum(-1) <= 0).any():
-        raise ValueError("multinomial: each row of input must contain a positive number")
     if out is not None and out.dtype != int64:
         raise TypeError(f"multinomial: out must have dtype int64 (got {out.dtype})")
     source = generator_of("multinomial", generator)
-    if replacement:
-        bounds = np.cumsum(weights, -1)
-        drawn = source.random((*weights.shape[:-1], count)) * bounds[..., -1:]
-        found = (drawn[..., np.newaxis] >= bounds[..., np.newaxis, :]).sum(-1, dtype=np.int64)
-    else:  # of exponential waiting times with these rates, the shortest come first
-        with np.errstate(divide="ignore"):
-            waiting = source.standard_exponential(weights.shape) / weights
-        found = np.argsort(waiting, -1, stable=True)[..., :count]
-    return Tensor(found) if out is None else written("multinomial", found, out)
+    rows = weights.reshape(-1, size).astype(np.result_type(weights, float32), copy=False)
+    drawn = _with_replacement if replacement else _without_replacement
+    return Tensor(drawn(source, rows, count).reshape(*weights.shape[:-1], count))
+
+
+def _with_replacement(source: Any, weights: Array, count: int) -> Array:
+    return kernels.multinomial(weights, source.random((len(weights), count)))
+
+
+def _without_replacement(source: Any, weights: Array, count: int) -> Array:
+    sums = weights.sum(1, dtype=np.float64)
+    if not (weights.min(initial=0) >= 0 and (sums > 0).all() and np.isfinite(sums).all()):
+        raise ValueError(
+            "multinomial: the weights of a row must not be negative, and have a positive, finite "
+            f"sum (got a row with sum {sums.min()})"
+        )
+    # Of exponential waiting times with these rates, the shortest come first.
+    waiting = np.asarray(source.standard_exponential(weights.shape, weights.dtype))
+    with np.errstate(divide="ignore"):
+        waiting /= weights
+    if count < weights.shape[1]:
+        first = np.argpartition(waiting, count - 1, 1)[:, :count]
+        order = np.argsort(np.take_along_axis(waiting, first, 1), 1)
+        return np.take_along_axis(first, order, 1)
+    return np.argsort(waiting, 1)
 
 
 @operation()

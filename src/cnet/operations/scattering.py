@@ -4,22 +4,19 @@ If a position is given several times, the last element counts, unless the functi
 Each function has a method that writes into the tensor, with a trailing underscore.
 """
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..autograd import Array, Context, Operation
 from ..tensor import Tensor, TensorLike, as_tensor
-from .gathering import along, element_positions
+from ._positions import elements_at, scattered
+from .gathering import element_positions
 from .masks import fill_value
 from .registry import operation
 
 __all__ = ["scatter", "scatter_add", "scatter_reduce"]
-
-
-def _front(shape: tuple[int, ...]) -> tuple[slice, ...]:
-    """The index of a part of this shape at the beginning of every dimension."""
-    return tuple(map(slice, shape))
 
 
 class Scatter(Operation[Tensor]):
@@ -29,26 +26,14 @@ class Scatter(Operation[Tensor]):
     def forward(ctx: Context, x: Array, src: Any, index: Array, *, axis: int) -> Array:
         ctx.save_for_backward(index)
         ctx.axis = axis
-        y = x.copy()
-        if index.size:
-            y[along(index, axis)] = src[_front(index.shape)] if isinstance(src, np.ndarray) else src
-        return y
+        return scattered("scatter", x.copy(), index, src, axis)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         (index,) = ctx.saved
         need_x, need_src, _ = ctx.needs_input_grad
-        where = along(index, ctx.axis)
-        dx = dsrc = None
-        if need_x:
-            dx = grad.copy()
-            if index.size:
-                dx[where] = 0
-        if need_src:
-            dsrc = np.zeros(ctx.input_shape(1), grad.dtype)
-            if index.size:
-                dsrc[_front(index.shape)] = grad[where]
-        return dx, dsrc, None
+        dx = scattered("scatter", grad.copy(), index, 0, ctx.axis) if need_x else None
+        return dx, _source_gradient(ctx, grad, index) if need_src else None, None
 
 
 class ScatterAdd(Operation[Tensor]):
@@ -58,21 +43,34 @@ class ScatterAdd(Operation[Tensor]):
     def forward(ctx: Context, x: Array, src: Array, index: Array, *, axis: int) -> Array:
         ctx.save_for_backward(index)
         ctx.axis = axis
-        y = x.copy()
-        if index.size:
-            np.add.at(y, along(index, axis), src[_front(index.shape)])
-        return y
+        return scattered("scatter_add", x.copy(), index, src, axis, "add")
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         (index,) = ctx.saved
         need_x, need_src, _ = ctx.needs_input_grad
-        dsrc = None
-        if need_src:
-            dsrc = np.zeros(ctx.input_shape(1), grad.dtype)
-            if index.size:
-                dsrc[_front(index.shape)] = grad[along(index, ctx.axis)]
+        dsrc = _source_gradient(ctx, grad, index) if need_src else None
         return grad if need_x else None, dsrc, None
+
+
+def _source_gradient(ctx: Context, grad: Array, index: Array) -> Array:
+    """The gradient of the elements that were written or added; those not used get 0."""
+    return _in_front(elements_at("scatter", grad, index, ctx.axis), ctx.input_shape(1))
+
+
+def _in_front(x: Array, shape: tuple[int, ...]) -> Array:
+    """An array at the beginning of every axis of an array of zeros."""
+    if x.shape == shape:
+        return x
+    y = np.zeros(shape, x.dtype)
+    if x.size:
+        y[_front(x.shape)] = x
+    return y
+
+
+def _front(shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """The index of a part of this shape at the beginning of every axis."""
+    return tuple(map(slice, shape))
 
 
 def _checked(
@@ -97,9 +95,15 @@ def _checked(
 
 @operation(Scatter, methods=("scatter",), written=("scatter_",))
 def scatter(
-    input: TensorLike, dim: int, index: TensorLike, src: Any = None, *, value: Any = None,
+    input: TensorLike,
+    dim: int,
+    index: TensorLike,
+    src: Any = None,
+    *,
+    value: Any = None,
     reduce: str | None = None,
-) -> Tensor:  # fmt: skip
+    out: Tensor | None = None,
+) -> Tensor:
     """A copy in which elements of `src` are written to positions along a dimension.
 
     Parameters
@@ -115,6 +119,8 @@ def scatter(
         Another name of `src`.
     reduce : {"add", "multiply"}, optional
         Add to the elements of `input`, or multiply them, in place of replacing them.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -151,13 +157,17 @@ def scatter(
 
 
 @operation(ScatterAdd, methods=("scatter_add",), written=("scatter_add_",))
-def scatter_add(input: TensorLike, dim: int, index: TensorLike, src: TensorLike) -> Tensor:
+def scatter_add(
+    input: TensorLike, dim: int, index: TensorLike, src: TensorLike, *, out: Tensor | None = None
+) -> Tensor:
     """A copy in which elements of `src` are added to positions along a dimension.
 
     Parameters
     ----------
     input, dim, index, src
         As in `scatter`.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -180,8 +190,8 @@ def scatter_add(input: TensorLike, dim: int, index: TensorLike, src: TensorLike)
     return ScatterAdd.apply(input, elements, positions, axis=axis)
 
 
-_UFUNCS: dict[str, Any] = {
-    "sum": np.add, "mean": np.add, "prod": np.multiply, "amax": np.maximum, "amin": np.minimum,
+_OPERATIONS = {
+    "sum": "add", "mean": "add", "prod": "multiply", "amax": "maximum", "amin": "minimum",
 }  # fmt: skip
 
 
@@ -193,17 +203,15 @@ class ScatterReduce(Operation[Tensor]):
         ctx: Context, x: Array, src: Array, index: Array, *, axis: int, reduce: str,
         include_self: bool,
     ) -> Array:  # fmt: skip
-        where, source = along(index, axis), src[_front(index.shape)]
-        y = x.copy()
-        count = np.full(x.shape, int(include_self))
-        if index.size:
-            if not include_self:
-                neutral = {"prod": 1, "amax": _least(x.dtype), "amin": _greatest(x.dtype)}
-                y[where] = neutral.get(reduce, 0)
-            _UFUNCS[reduce].at(y, where, source)
-            np.add.at(count, where, 1)
-        count = np.maximum(count, 1)
+        function = "scatter_reduce"
+        y, count = x.copy(), None
+        if not include_self:
+            neutral = {"prod": 1, "amax": _least(x.dtype), "amin": _greatest(x.dtype)}
+            scattered(function, y, index, neutral.get(reduce, 0), axis)
+        scattered(function, y, index, src, axis, _OPERATIONS[reduce])
         if reduce == "mean":
+            count = np.full(x.shape, float(include_self))
+            count = np.maximum(scattered(function, count, index, 1.0, axis, "add"), 1)
             y = (y // count if x.dtype.kind in "iu" else y / count).astype(x.dtype)
         ctx.save_for_backward(x, src, index, y, count)
         ctx.axis, ctx.reduce, ctx.include_self = axis, reduce, include_self
@@ -212,39 +220,41 @@ class ScatterReduce(Operation[Tensor]):
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         x, src, index, y, count = ctx.saved
-        where, front = along(index, ctx.axis), _front(index.shape)
-        source = src[front]
-        dsrc = np.zeros(src.shape, grad.dtype)
+        at = partial(elements_at, "scatter_reduce", index=index, axis=ctx.axis)
+        source = src[_front(index.shape)]
         if ctx.reduce in ("sum", "mean"):
-            each = grad / count if ctx.reduce == "mean" else grad
-            dx, part = each, each[where]
+            dx = grad if count is None else (grad / count).astype(grad.dtype)
+            part = at(dx)
         elif ctx.reduce == "prod":
             dx, part = _product_gradients(ctx, grad)
         else:
             own = x == y if ctx.include_self else np.zeros(x.shape, bool)
-            ties = np.asarray(own, grad.dtype)
-            np.add.at(ties, where, source == y[where])
+            extreme = (source == at(y)).astype(grad.dtype)
+            ties = own.astype(grad.dtype)
+            scattered("scatter_reduce", ties, index, extreme, ctx.axis, "add")
             each = grad / np.maximum(ties, 1)
-            dx, part = own * each, (source == y[where]) * each[where]
+            dx, part = own * each, extreme * at(each)
         if not ctx.include_self:
-            untouched = np.ones(x.shape, bool)
-            untouched[where] = False
-            dx = np.where(untouched, grad, 0)
-        dsrc[front] = part
-        return dx, dsrc, None
+            written = scattered("scatter_reduce", np.zeros(x.shape, bool), index, 1, ctx.axis)
+            dx = np.where(written, 0, grad)
+        return dx, _in_front(part, src.shape), None
 
 
 def _product_gradients(ctx: Context, grad: Array) -> tuple[Array, Array]:
     """Gradients of products, also if some factors are zero."""
     x, src, index, _, _ = ctx.saved
-    where, source = along(index, ctx.axis), src[_front(index.shape)]
+    at = partial(elements_at, "scatter_reduce", index=index, axis=ctx.axis)
+    source = src[_front(index.shape)]
     start = x if ctx.include_self else np.ones_like(x)
-    zeros = np.asarray(start == 0, np.int64)
-    np.add.at(zeros, where, source == 0)
-    others = np.where(start == 0, 1, start)
-    np.multiply.at(others, where, np.where(source == 0, 1, source))
+    zeros, others = (start == 0).astype(grad.dtype), np.where(start == 0, 1, start)
+    is_zero = source == 0
+    for y, factors, name in (
+        (zeros, is_zero.astype(grad.dtype), "add"),
+        (others, np.where(is_zero, 1, source), "multiply"),
+    ):
+        scattered("scatter_reduce", y, index, factors, ctx.axis, name)
     dx = _without_factor(start, zeros, others)
-    return grad * dx, grad[where] * _without_factor(source, zeros[where], others[where])
+    return grad * dx, at(grad) * _without_factor(source, at(zeros), at(others))
 
 
 def _without_factor(factor: Array, zeros: Array, others: Array) -> Array:
@@ -263,9 +273,15 @@ def _greatest(dtype: np.dtype[Any]) -> Any:
 
 @operation(ScatterReduce, methods=("scatter_reduce",), written=("scatter_reduce_",))
 def scatter_reduce(
-    input: TensorLike, dim: int, index: TensorLike, src: TensorLike, reduce: str, *,
+    input: TensorLike,
+    dim: int,
+    index: TensorLike,
+    src: TensorLike,
+    reduce: str,
+    *,
     include_self: bool = True,
-) -> Tensor:  # fmt: skip
+    out: Tensor | None = None,
+) -> Tensor:
     """A copy in which elements of `src` are combined at positions along a dimension.
 
     Parameters
@@ -275,6 +291,8 @@ def scatter_reduce(
     reduce : {"sum", "prod", "mean", "amax", "amin"}
     include_self : bool, default True
         Whether the elements of `input` are combined, too, or replaced.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -292,9 +310,9 @@ def scatter_reduce(
     >>> cnet.scatter_reduce(x, 0, index, cnet.tensor([1.0, 5.0]), "amax")
     tensor([5., 0.])
     """
-    if reduce not in _UFUNCS:
+    if reduce not in _OPERATIONS:
         raise ValueError(
-            f"scatter_reduce: reduce must be one of {', '.join(_UFUNCS)} (got {reduce!r})"
+            f"scatter_reduce: reduce must be one of {', '.join(_OPERATIONS)} (got {reduce!r})"
         )
     positions, elements, axis = _checked("scatter_reduce", input, dim, index, src)
     return ScatterReduce.apply(

@@ -14,9 +14,9 @@ from ..autograd import Array, Context, Operation
 from ..inplace import apply_in_place
 from ..tensor import Operand, Tensor, TensorLike, array_of
 from ._common import unbroadcast, weak
-from ._elementwise import check_broadcast, define, formula
+from ._elementwise import by_kernel, check_broadcast, define, formula
 from ._promotion import common, common_number, promoted
-from .registry import numpy_function, operation, written
+from .registry import numpy_function, operation
 
 __all__ = [
     "clamp", "clamp_max", "clamp_min", "clip", "fmax", "fmin", "heaviside", "maximum", "minimum",
@@ -122,17 +122,26 @@ def heaviside(input: TensorLike, values: TensorLike, *, out: Tensor | None = Non
         raise TypeError(
             f"heaviside: values must be a Tensor or array (got {type(values).__name__})"
         )
-    if values.dtype != input.dtype:
+    dtype, wanted = array_of(values).dtype, array_of(input).dtype
+    if dtype != wanted:
         raise TypeError(
-            f"heaviside: values.dtype must equal input.dtype (got {values.dtype} and {input.dtype})"
+            f"heaviside: values.dtype must equal input.dtype (got {dtype} and {wanted})"
         )
-    return written("heaviside", Heaviside.apply(input, values), out)
+    return Heaviside.apply(input, values)
+
+
+@by_kernel("nan_to_num")
+def _replaced(x: Array, nan: float, posinf: float, neginf: float) -> Any:
+    return np.nan_to_num(x, True, nan, posinf, neginf)
 
 
 def _nan_to_num(x: Array, nan: float | None, posinf: Any, neginf: Any) -> Any:
-    if x.dtype.kind != "f" or np.isfinite(x).all():
+    if x.dtype.kind != "f":
         return x.copy()
-    return np.nan_to_num(x, True, nan or 0.0, posinf, neginf)
+    limit = np.finfo(x.dtype).max
+    return _replaced(
+        x, nan or 0.0, limit if posinf is None else posinf, -limit if neginf is None else neginf
+    )
 
 
 NanToNum = define(
@@ -140,6 +149,7 @@ NanToNum = define(
     _nan_to_num,
     lambda g, x: np.where(np.isfinite(x), g, 0),
     promote=common,
+    single=True,
 )
 
 
@@ -178,7 +188,7 @@ def nan_to_num(
     tensor([1., 0., 9.])
     """
     options = {"nan": nan, "posinf": posinf, "neginf": neginf}
-    return written("nan_to_num", NanToNum.apply(input, **options), out)
+    return NanToNum.apply(input, **options)
 
 
 @operation(methods=("nan_to_num_",))
@@ -274,7 +284,7 @@ def clamp(
     >>> cnet.clamp(cnet.tensor([-4.0, 0.5, 9.0]), 0, 1)
     tensor([0. , 0.5, 1. ])
     """
-    return written("clamp", Clip.apply(input, *_bounds("clamp", min, max)), out)
+    return Clip.apply(input, *_bounds("clamp", min, max))
 
 
 def _bounds(function: str, min: Operand | None, max: Operand | None) -> tuple[Any, Any]:
@@ -391,7 +401,7 @@ def where(
     >>> cnet.where(x > 0, x, 0.1 * x)
     tensor([-0.2,  3. ])
     """
-    return written("where", Where.apply(condition, weak(input), weak(other)), out)
+    return Where.apply(condition, weak(input), weak(other))
 
 
 @operation(methods=("where",))

@@ -56,7 +56,12 @@ def _leading(rows: Array, k: int, largest: bool) -> Array | None:
 
 @operation(methods=("sort",))
 def sort(
-    input: TensorLike, dim: int = -1, descending: bool = False, stable: bool = True
+    input: TensorLike,
+    dim: int = -1,
+    descending: bool = False,
+    stable: bool = True,
+    *,
+    out: tuple[Tensor, Tensor] | None = None,
 ) -> ValuesAndIndices:
     """Sort elements along a dimension, and return their original positions.
 
@@ -69,6 +74,8 @@ def sort(
         Whether to start with the greatest element.
     stable : bool, default True
         Accepted for compatibility; equal elements always keep their order.
+    out : tuple of Tensor, optional
+        Tensors that the results are written into; they are not part of the graph.
 
     Returns
     -------
@@ -93,7 +100,7 @@ def sort(
 
 
 @operation(methods=("msort",))
-def msort(input: TensorLike) -> Tensor:
+def msort(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Sort elements along the first dimension.
 
     Examples
@@ -143,7 +150,13 @@ def argsort(
 
 @operation(methods=("topk",))
 def topk(
-    input: TensorLike, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
+    input: TensorLike,
+    k: int,
+    dim: int = -1,
+    largest: bool = True,
+    sorted: bool = True,
+    *,
+    out: tuple[Tensor, Tensor] | None = None,
 ) -> ValuesAndIndices:
     """The `k` greatest elements along a dimension, and their positions.
 
@@ -158,6 +171,8 @@ def topk(
         Whether to return the greatest elements, or the smallest if False.
     sorted : bool, default True
         Accepted for compatibility; the result is always sorted, the greatest (or smallest) first.
+    out : tuple of Tensor, optional
+        Tensors that the results are written into; they are not part of the graph.
 
     Returns
     -------

@@ -131,7 +131,7 @@ def diag_embed(input: TensorLike, offset: int = 0, dim1: int = -2, dim2: int = -
 
 
 @operation(Diagonal, methods=("diag",))
-def diag(input: TensorLike, diagonal: int = 0) -> Tensor:
+def diag(input: TensorLike, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
     """The diagonal of a matrix, or the matrix with a given diagonal.
 
     Parameters
@@ -139,6 +139,8 @@ def diag(input: TensorLike, diagonal: int = 0) -> Tensor:
     input : Tensor or ndarray, 1 or 2 dimensions
     diagonal : int, default 0
         Which diagonal; positive above the main diagonal.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -203,7 +205,7 @@ def _triangle_of(function: str, x: TensorLike, diagonal: int) -> Tensor:
 
 
 @operation(Triangle, methods=("tril",), written=("tril_",))
-def tril(input: TensorLike, diagonal: int = 0) -> Tensor:
+def tril(input: TensorLike, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
     """The lower triangle of matrices, with zeros above.
 
     Parameters
@@ -212,6 +214,8 @@ def tril(input: TensorLike, diagonal: int = 0) -> Tensor:
         The last two dimensions form the matrices.
     diagonal : int, default 0
         The last diagonal that is kept; positive above the main diagonal.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -233,7 +237,7 @@ def tril(input: TensorLike, diagonal: int = 0) -> Tensor:
 
 
 @operation(Triangle, methods=("triu",), written=("triu_",))
-def triu(input: TensorLike, diagonal: int = 0) -> Tensor:
+def triu(input: TensorLike, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
     """The upper triangle of matrices, with zeros below.
 
     Parameters
@@ -242,6 +246,8 @@ def triu(input: TensorLike, diagonal: int = 0) -> Tensor:
         The last two dimensions form the matrices.
     diagonal : int, default 0
         The first diagonal that is kept; positive above the main diagonal.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------

@@ -5,7 +5,7 @@
 import numpy as np
 
 from ..tensor import Operand, Tensor, TensorLike
-from ._elementwise import compiled, formula
+from ._elementwise import by_kernel, compiled, formula
 
 __all__ = [
     "acos",
@@ -33,7 +33,11 @@ __all__ = [
 ]
 
 
-@formula(np.sin, lambda g, x: g * np.cos(x))
+@formula(
+    by_kernel("sin")(lambda x: np.sin(x)),
+    by_kernel("sin_backward")(lambda g, x: g * np.cos(x)),
+    numpy=(np.sin,),
+)
 def sin(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The sine of angles in radians.
 
@@ -45,7 +49,11 @@ def sin(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """
 
 
-@formula(np.cos, lambda g, x: -g * np.sin(x))
+@formula(
+    by_kernel("cos")(lambda x: np.cos(x)),
+    by_kernel("cos_backward")(lambda g, x: -g * np.sin(x)),
+    numpy=(np.cos,),
+)
 def cos(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The cosine of angles in radians.
 

@@ -21,7 +21,9 @@ def _reduced(function: str, ufunc: np.ufunc, x: TensorLike, dim: Axis, keepdim: 
 
 @operation(methods=("all",), numpy=(np.all,))
 @also_dim
-def all(input: TensorLike, dim: Axis = None, keepdim: bool = False) -> Tensor:
+def all(
+    input: TensorLike, dim: Axis = None, keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """Whether all elements are true or not zero; not part of the graph.
 
     Parameters
@@ -31,6 +33,8 @@ def all(input: TensorLike, dim: Axis = None, keepdim: bool = False) -> Tensor:
         Dimensions to reduce; all by default. NumPy's name is `axis`.
     keepdim : bool, default False
         Whether to keep these dimensions with size 1. NumPy's name is `keepdims`.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -52,7 +56,9 @@ def all(input: TensorLike, dim: Axis = None, keepdim: bool = False) -> Tensor:
 
 @operation(methods=("any",), numpy=(np.any,))
 @also_dim
-def any(input: TensorLike, dim: Axis = None, keepdim: bool = False) -> Tensor:
+def any(
+    input: TensorLike, dim: Axis = None, keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """Whether any element is true or not zero; arguments and errors are those of `all`.
 
     Examples
@@ -64,8 +70,14 @@ def any(input: TensorLike, dim: Axis = None, keepdim: bool = False) -> Tensor:
     return _reduced("any", np.logical_or, input, dim, keepdim)
 
 
+@operation()
 def isin(
-    elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False
+    elements: Any,
+    test_elements: Any,
+    *,
+    assume_unique: bool = False,
+    invert: bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Whether each element occurs among others; not part of the graph.
 
@@ -76,6 +88,8 @@ def isin(
         Accepted for compatibility.
     invert : bool, default False
         Whether to test that the element does not occur.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------

@@ -9,7 +9,6 @@ from ..autograd import Array
 from ..dtypes import int64
 from ..tensor import Tensor, TensorLike, array_of
 from ._dims import dim_of
-from ._out import written
 from .registry import numpy_function, operation
 
 __all__ = ["bincount", "bucketize", "searchsorted", "unique", "unique_consecutive"]
@@ -174,6 +173,7 @@ def _numpy_bincount(x: TensorLike, /, weights: Any = None, minlength: int = 0) -
     return bincount(x, weights, minlength)
 
 
+@operation()
 def searchsorted(
     sorted_sequence: TensorLike, input: Any, *, out_int32: bool = False, right: bool = False,
     side: str | None = None, sorter: TensorLike | None = None, out: Tensor | None = None,
@@ -233,9 +233,10 @@ def searchsorted(
         for row in np.ndindex(elements.shape[:-1]):
             found[row] = np.searchsorted(sequences[row], elements[row], where)
     positions = np.asarray(found, np.int32 if out_int32 else int64)
-    return Tensor(positions) if out is None else written("searchsorted", positions, out)
+    return Tensor(positions)
 
 
+@operation()
 def bucketize(
     input: Any, boundaries: TensorLike, *, out_int32: bool = False, right: bool = False,
     out: Tensor | None = None,
@@ -267,4 +268,4 @@ def bucketize(
     """
     if boundaries.ndim != 1:
         raise ValueError(f"bucketize: boundaries must have 1 dimension (got {boundaries.ndim})")
-    return searchsorted(boundaries, input, out_int32=out_int32, right=right, out=out)
+    return searchsorted(boundaries, input, out_int32=out_int32, right=right)

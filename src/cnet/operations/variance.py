@@ -67,9 +67,14 @@ def _variance(
 @operation(Var, methods=("var",))
 @also_dim
 def var(
-    input: TensorLike, dim: Axis = None, correction: float | None = None, keepdim: bool = False,
+    input: TensorLike,
+    dim: Axis = None,
+    correction: float | None = None,
+    keepdim: bool = False,
     unbiased: bool | None = None,
-) -> Tensor:  # fmt: skip
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The variance of elements.
 
     Parameters
@@ -84,6 +89,8 @@ def var(
         Whether to keep these dimensions with size 1. NumPy's name is `keepdims`.
     unbiased : bool, optional
         PyTorch's older name: True for a `correction` of 1, False for 0.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------
@@ -110,9 +117,14 @@ def var(
 @operation(Var, methods=("std",))
 @also_dim
 def std(
-    input: TensorLike, dim: Axis = None, correction: float | None = None, keepdim: bool = False,
+    input: TensorLike,
+    dim: Axis = None,
+    correction: float | None = None,
+    keepdim: bool = False,
     unbiased: bool | None = None,
-) -> Tensor:  # fmt: skip
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The standard deviation of elements.
 
     Parameters
@@ -127,6 +139,8 @@ def std(
         Whether to keep these dimensions with size 1. NumPy's name is `keepdims`.
     unbiased : bool, optional
         PyTorch's older name: True for a `correction` of 1, False for 0.
+    out : Tensor, optional
+        A tensor that the result is written into; it is not part of the graph.
 
     Returns
     -------

@@ -113,28 +113,30 @@ class Adam(ElementwiseRule):
         names = ("step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq")
         return dict.fromkeys(names if options["amsgrad"] else names[:3], 0.0)
 
+    def _numbers(self, state: dict[str, Any], options: dict[str, Any]) -> dict[str, float] | None:
+        if options["amsgrad"]:
+            return None
+        state["step"] += 1
+        beta1, beta2 = options["betas"]
+        return {
+            "lr": options["lr"],
+            "beta1": beta1,
+            "beta2": beta2,
+            "eps": options["eps"],
+            "weight_decay": options["weight_decay"],
+            "step": int(state["step"]),
+            "maximize": options["maximize"],
+            "decoupled": options["decoupled_weight_decay"],
+        }
+
     def _update(
         self, param: Array, grad: Array, state: dict[str, Array], options: dict[str, Any]
     ) -> None:
-        if options["amsgrad"]:
+        numbers: Any = self._numbers(state, options)
+        if numbers is None:
             super()._update(param, grad, state, options)
-            return
-        beta1, beta2 = options["betas"]
-        kernels.adam_step(
-            param,
-            grad,
-            state["exp_avg"],
-            state["exp_avg_sq"],
-            options["lr"],
-            beta1,
-            beta2,
-            options["eps"],
-            options["weight_decay"],
-            int(state["step"]) + 1,
-            maximize=options["maximize"],
-            decoupled=options["decoupled_weight_decay"],
-        )
-        state["step"] += 1
+        else:
+            kernels.adam_step(param, grad, state["exp_avg"], state["exp_avg_sq"], **numbers)
 
     def _prepare(self, o: SimpleNamespace, s: SimpleNamespace) -> None:
         o.beta1, o.beta2 = o.betas

@@ -24,6 +24,10 @@ class Hooks:
                 hooks[number] = hooks.pop(number)
         return handle
 
+    def __bool__(self) -> bool:
+        """Whether there are hooks."""
+        return any(self._hooks.values())
+
     def run(self, moment: str, *args: Any) -> None:
         """Call the hooks of a moment."""
         for hook in tuple(self._hooks.get(moment, {}).values()):

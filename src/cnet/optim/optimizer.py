@@ -9,7 +9,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..tensor import Tensor, zero_grad
+from ..grad_mode import current
+from ..propagation import zero_grad
+from ..tensor import Tensor
 from .hooks import Hooks
 
 Params: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
@@ -33,6 +35,12 @@ def _run_hooks_around(step: Callable[..., Any]) -> Callable[..., Any]:
     def run(self: "Optimizer", *args: Any, **kwargs: Any) -> Any:
         if type(self).step is not run:  # called by the step of a subclass
             return step(self, *args, **kwargs)
+        recorder = current.recorder
+        if recorder is None:
+            return with_hooks(self, *args, **kwargs)
+        return recorder.update(self, lambda: with_hooks(self, *args, **kwargs), args or kwargs)
+
+    def with_hooks(self: "Optimizer", *args: Any, **kwargs: Any) -> Any:
         arguments, kwargs = self._hooks.replaced("step_pre", self, (self, *args), kwargs)
         result = step(*arguments, **kwargs)
         self._opt_called = True
@@ -226,6 +234,19 @@ class Optimizer:
         return (param for group in self.param_groups for param in group["params"])
 
     # Steps
+
+    def _numbers(self, state: dict[str, Any], options: dict[str, Any]) -> dict[str, float] | None:
+        """The numbers that the kernel of the update takes for a parameter, in its order.
+
+        None if the update is not a single call of a kernel, which has the arguments parameter,
+        gradient, arrays of the state and these numbers. The number of the step in `state` increases
+        by 1; `state` maps names to arrays.
+        """
+        return None
+
+    def _options(self, group: dict[str, Any]) -> dict[str, Any]:
+        """The options of a group."""
+        return {name: value for name, value in group.items() if name != "params"}
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Set the gradients of all parameters to None, or to zero if `set_to_none` is False."""

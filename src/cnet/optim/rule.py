@@ -83,6 +83,10 @@ class Rule(Optimizer):
         """The names of the entries of the state that these options need, with initial values."""
         return {}
 
+    def _options(self, group: dict[str, Any]) -> dict[str, Any]:
+        """The options of a group, as numbers."""
+        return {name: plain(value) for name, value in group.items() if name != "params"}
+
     def _update(
         self, param: Array, grad: Array, state: dict[str, Array], options: dict[str, Any]
     ) -> None:
@@ -103,7 +107,7 @@ class Rule(Optimizer):
         """
         loss = None if closure is None else enable_grad()(closure)()
         for group in self.param_groups:
-            options = {name: plain(v) for name, v in group.items() if name != "params"}
+            options = self._options(group)
             for param in group["params"]:
                 grad = param.grad
                 if grad is not None:

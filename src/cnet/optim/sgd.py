@@ -105,24 +105,21 @@ class SGD(Rule):
                 f"(got {momentum} and {dampening})"
             )
 
+    def _numbers(self, state: dict[str, Any], options: dict[str, Any]) -> dict[str, float]:
+        return {
+            "lr": options["lr"],
+            "momentum": options["momentum"],
+            "dampening": options["dampening"],
+            "weight_decay": options["weight_decay"],
+            "nesterov": options["nesterov"],
+            "maximize": options["maximize"],
+            "first": "momentum_buffer" not in state,
+        }
+
     def _update(
         self, param: Array, grad: Array, state: dict[str, Array], options: dict[str, Any]
     ) -> None:
-        momentum, buffer = options["momentum"], state.get("momentum_buffer")
-        first = buffer is None
-        if momentum != 0 and buffer is None:
-            buffer = np.empty_like(param)
-        kernels.sgd_step(
-            param,
-            grad,
-            buffer,
-            lr=options["lr"],
-            momentum=momentum,
-            dampening=options["dampening"],
-            weight_decay=options["weight_decay"],
-            nesterov=options["nesterov"],
-            maximize=options["maximize"],
-            first=first,
-        )
-        if buffer is not None:
-            state["momentum_buffer"] = buffer
+        numbers: Any = self._numbers(state, options)
+        if options["momentum"] != 0 and "momentum_buffer" not in state:
+            state["momentum_buffer"] = np.empty_like(param)
+        kernels.sgd_step(param, grad, state.get("momentum_buffer"), **numbers)

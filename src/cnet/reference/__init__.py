@@ -8,7 +8,16 @@ Each function is written as its equation. There is one file per family, as in `c
 """
 
 from .blocked import block, blocked_conv2d, blocked_pool2d, prepare_blocked_conv2d, unblock
+from .channels_last import (
+    avg_pool2d_nhwc,
+    avg_pool2d_nhwc_backward,
+    max_pool2d_nhwc,
+    max_pool2d_nhwc_backward,
+    max_pool2d_ties_backward,
+    transpose,
+)
 from .columns import col2im, im2col
+from .combine import combine
 from .conv import conv2d, conv2d_backward
 from .elementwise import (
     add,
@@ -25,7 +34,13 @@ from .fused import (
     relu_pool,
     relu_pool_backward,
 )
-from .loss import cross_entropy, cross_entropy_backward
+from .indexing import gather, scatter
+from .loss import (
+    cross_entropy,
+    cross_entropy_backward,
+    reduce_losses,
+    reduce_losses_backward,
+)
 from .norm import (
     batch_norm,
     batch_norm_backward,
@@ -36,15 +51,21 @@ from .norm import (
 from .optim import adam_step, sgd_step
 from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from .prepared import prepare_conv2d, prepare_linear, prepared_conv2d, prepared_linear
-from .products import gemm
+from .products import column_sums, gemm
+from .random import multinomial
+from .reduce import accumulate, reduce
 from .resample import resample
+from .sampling import grid_sample, grid_sample_backward
 
 __all__ = [
+    "accumulate",
     "adam_step",
     "add",
     "arithmetic",
     "avg_pool2d",
     "avg_pool2d_backward",
+    "avg_pool2d_nhwc",
+    "avg_pool2d_nhwc_backward",
     "batch_norm",
     "batch_norm_backward",
     "batch_norm_stats",
@@ -52,6 +73,8 @@ __all__ = [
     "blocked_conv2d",
     "blocked_pool2d",
     "col2im",
+    "column_sums",
+    "combine",
     "conv2d",
     "conv2d_backward",
     "conv2d_relu_pool",
@@ -61,22 +84,34 @@ __all__ = [
     "cross_entropy_backward",
     "elementwise",
     "elementwise_backward",
+    "gather",
     "gemm",
+    "grid_sample",
+    "grid_sample_backward",
     "group_norm",
     "group_norm_backward",
     "im2col",
     "max_pool2d",
     "max_pool2d_backward",
+    "max_pool2d_nhwc",
+    "max_pool2d_nhwc_backward",
+    "max_pool2d_ties_backward",
+    "multinomial",
     "prepare_blocked_conv2d",
     "prepare_conv2d",
     "prepare_linear",
     "prepared_conv2d",
     "prepared_linear",
+    "reduce",
+    "reduce_losses",
+    "reduce_losses_backward",
     "relu_pool",
     "relu_pool_backward",
     "resample",
+    "scatter",
     "sgd_step",
     "softmax",
     "strided_copy",
+    "transpose",
     "unblock",
 ]

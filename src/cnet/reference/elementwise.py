@@ -158,6 +158,15 @@ def elementwise_backward(
         dx[...] = _BY_NUMBER[operation].gradient(grad_output, saved, a, b)
 
 
+def elementwise_saved(operation: int, x: Array, a: float, b: float) -> Array:
+    """The array that the gradient of an operation needs, x or y, from x."""
+    y = x
+    if _BY_NUMBER[operation].saved == "y":
+        y = np.empty_like(x)
+        elementwise(x, y, operation, a, b)
+    return y
+
+
 def softmax(x: Array, y: Array, g: tuple[int, int], logarithm: bool) -> None:
     """y[i, j] = exp(x[i, j]) / Σ_k exp(x[i, k]), or the logarithm of that.
 

@@ -42,6 +42,27 @@ def cross_entropy_backward(
     return bad
 
 
+def reduce_losses(
+    losses: Array, target: Array, weight: Array | None, loss: Array, divisor: Array,
+    g: tuple[int, int], mean: int, ignore_index: int,
+) -> None:  # fmt: skip
+    """loss = Σ_i losses[i] / divisor; see `cnet.kernels.reduce_losses` for the divisor."""
+    counted = target[(target != ignore_index) & (target >= 0) & (target < g[1])]
+    ones = np.ones(len(counted)) if weight is None else weight[counted]
+    count = ones.sum(dtype=np.float64) if mean else np.float64(1)
+    divisor[...] = count
+    with np.errstate(all="ignore"):  # no losses
+        loss[...] = losses.sum(dtype=np.float64) / count
+
+
+def reduce_losses_backward(
+    grad_loss: Array, divisor: Array, grad_losses: Array, g: tuple[int, int]
+) -> None:
+    """grad_losses[i] = grad_loss / divisor."""
+    with np.errstate(all="ignore"):
+        grad_losses[...] = grad_loss / divisor
+
+
 def _label_distribution(
     logits: Array, target: Array, label_smoothing: float, ignore_index: int
 ) -> tuple[Array, int]:

@@ -3,40 +3,75 @@
 import numpy as np
 
 from ..arrays import Array
+from .elementwise import elementwise, elementwise_backward, elementwise_saved
 
 Sizes = tuple[int, int, int]
 
 
-def batch_norm_stats(x: Array, mean: Array, var: Array, g: Sizes) -> None:
-    """Mean and variance over all axes except the second, summed in float64."""
+def batch_norm_stats(
+    x: Array, mean: Array, var: Array, running_mean: Array | None, running_var: Array | None,
+    g: Sizes, momentum: float,
+) -> None:  # fmt: skip
+    """Mean and variance over all axes but the second, summed in float64.
+
+    running += momentum · (batch - running), with the unbiased variance.
+    """
     channels = x.reshape(g)
     mean[...] = channels.mean((0, 2), dtype=np.float64)
     var[...] = channels.var((0, 2), dtype=np.float64)
+    count = g[0] * g[2]
+    if running_mean is not None and running_var is not None:
+        unbiased = var * var.dtype.type(count / (count - 1))
+        running_mean += momentum * (mean - running_mean)
+        running_var += momentum * (unbiased - running_var)
 
 
 def batch_norm(
-    x: Array, mean: Array, var: Array, weight: Array | None, bias: Array | None, y: Array, g: Sizes,
-    eps: float,
+    x: Array, mean: Array, var: Array, weight: Array | None, bias: Array | None,
+    residual: Array | None, y: Array, g: Sizes, eps: float, activation: int, a: float, b: float,
 ) -> None:  # fmt: skip
-    """y = (x - mean) / √(var + ε) · weight + bias."""
-    channels = (x.reshape(g) - mean[:, None]) / _deviation(var, eps)
+    """y = f((x - mean) / √(var + ε) · weight + bias + residual)."""
+    channels = _transformed(x, mean, var, weight, bias, g, eps)
+    if residual is not None:
+        channels = channels + residual.reshape(g)
+    if activation:
+        elementwise(channels, channels, activation - 1, a, b)
+    y[...] = channels.reshape(y.shape)
+
+
+def _transformed(
+    x: Array, mean: Array, var: Array, weight: Array | None, bias: Array | None, g: Sizes,
+    eps: float,
+) -> Array:  # fmt: skip
+    channels: Array = (x.reshape(g) - mean[:, None]) / _deviation(var, eps)
     if weight is not None:
         channels *= weight[:, None]
     if bias is not None:
         channels += bias[:, None]
-    y[...] = channels.reshape(y.shape)
+    return channels
 
 
 def batch_norm_backward(
-    grad_output: Array, x: Array, mean: Array, var: Array, weight: Array | None, dx: Array | None,
-    dweight: Array | None, dbias: Array | None, g: Sizes, eps: float, from_batch: bool,
+    grad_output: Array, x: Array, mean: Array, var: Array, weight: Array | None,
+    bias: Array | None, y: Array | None, dx: Array | None, dweight: Array | None,
+    dbias: Array | None, dresidual: Array | None, g: Sizes, eps: float, from_batch: bool,
+    activation: int, a: float, b: float,
 ) -> None:  # fmt: skip
     """dbias = Σ dy; dweight = Σ dy·h; dx = weight/√(var + ε)·(dy - mean(dy) - h·mean(dy·h)).
 
-    h = (x - mean)/√(var + ε), sums and means are over a channel. If mean and var are constants, dx
-    is weight/√(var + ε)·dy.
+    h = (x - mean)/√(var + ε), sums and means are over a channel. dy, which is also dresidual, is
+    grad_output times the derivative of the activation: of its argument or, with a residual, of its
+    result y. If mean and var are constants, dx is weight/√(var + ε)·dy.
     """
     dy = grad_output.reshape(g)
+    if activation:
+        z = _transformed(x, mean, var, weight, bias, g, eps) if y is None else y.reshape(g)
+        saved = elementwise_saved(activation - 1, z, a, b) if y is None else z
+        masked = np.empty_like(dy)
+        elementwise_backward(dy, saved, masked, activation - 1, a, b)
+        dy = masked
+    if dresidual is not None:
+        dresidual[...] = dy.reshape(dresidual.shape)
     h = (x.reshape(g) - mean[:, None]) / _deviation(var, eps)
     sums, products = (z.sum((0, 2), dtype=np.float64).astype(x.dtype) for z in (dy, dy * h))
     if dbias is not None:
@@ -63,7 +98,7 @@ def group_norm(
         n, c, size = g
         mean, var = np.empty((2, n, groups), x.dtype)
         rows = 1, n * groups, c // groups * size
-        batch_norm_stats(x, mean.reshape(-1), var.reshape(-1), rows)
+        batch_norm_stats(x, mean.reshape(-1), var.reshape(-1), None, None, rows, 0.0)
     channels = _normalised(x, mean, var, g, groups, eps)
     if weight is not None:
         channels = channels * weight[:, None]

@@ -15,3 +15,8 @@ def gemm(a: Array, b: Array, bias: Array | None, y: Array, g: tuple[int, ...], r
         y += bias
     if relu:
         np.copyto(y, 0, where=y <= 0)
+
+
+def column_sums(x: Array, y: Array, g: tuple[int, int]) -> None:
+    """y[j] = Σ_i x[i, j]. `g` is the shape of x."""
+    y[...] = x.sum(0, dtype=np.float64)

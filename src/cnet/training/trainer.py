@@ -1,12 +1,12 @@
 """The training loop."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from math import isfinite
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from .. import functional as F
 from ..nn import Module
 from ..optim import Optimizer
 from ..random import get_rng_state, set_rng_state
+from ..recording import CapturedStep
 from ..tensor import Tensor, TensorLike
 from ..utils.data import DataLoader
 from .callbacks.callback import Callback
@@ -58,6 +59,10 @@ class Trainer:
     accumulate : int, default 1
         The number of batches for one step of the optimizer. Its gradient is that of all their
         samples as one batch, if the loss is a mean over samples.
+    capture : bool or "auto", default "auto"
+        Whether to record the forward and the backward pass, and replay them: see `cnet.capture`.
+        "auto" does so where it is possible, and only without `accumulate`. Use False for a model
+        whose Python code depends on anything but shapes, for example on a counter of steps.
 
     Attributes
     ----------
@@ -103,6 +108,7 @@ class Trainer:
         callbacks: Sequence[Callback] = (),
         metrics: Metrics | None = None,
         accumulate: int = 1,
+        capture: bool | Literal["auto"] = "auto",
     ) -> None:
         for callback in callbacks:
             if not isinstance(callback, Callback):
@@ -117,6 +123,9 @@ class Trainer:
         self.callbacks = list(callbacks)
         self.metrics = fresh("Trainer", metrics)
         self.accumulate = accumulate
+        self._compute: Callable[..., tuple[Tensor, Tensor]] = self._propagated
+        if capture and accumulate == 1:
+            self._compute = CapturedStep(self._propagated, strict=capture != "auto")
         self.history = History()
         self.epochs = 0
         self.steps: int | None = None
@@ -243,13 +252,9 @@ class Trainer:
     def _step(self, x: TensorLike, target: TensorLike) -> None:
         for callback in self._active:
             x, target = callback.on_batch(self, x, target)
-        scores = self.model(x)
-        loss = self.loss_fn(scores, target)
+        loss, scores = self._compute(x, target)
         value, samples = loss.item(), len(target)
         self._require_finite(value, f"in step {self.step + 1} of")
-        if not self._pending:
-            self.optimizer.zero_grad()
-        self._backward(loss if self.accumulate == 1 else loss * samples)
         self._pending += samples
         self._totals.add(value, samples)
         for metric in self.metrics.values():
@@ -264,6 +269,15 @@ class Trainer:
             self._update()
             self._pending = 0
             self.updates += 1
+
+    def _propagated(self, x: TensorLike, target: TensorLike) -> tuple[Tensor, Tensor]:
+        """Compute loss, scores and gradients of a batch."""
+        scores = self.model(x)
+        loss = self.loss_fn(scores, target)
+        if not self._pending:
+            self.optimizer.zero_grad()
+        self._backward(loss if self.accumulate == 1 else loss * len(target))
+        return loss, scores
 
     def _backward(self, loss: Tensor) -> None:
         """Compute gradients; a subclass may define another training rule."""

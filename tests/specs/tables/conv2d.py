@@ -15,7 +15,9 @@ import numpy as np
 from cnet import geometry
 from specs.spec import Case, Shape, Size
 
-ALGORITHMS = "depthwise", "winograd", "pointwise", "direct", "fold", "product", "exact"
+ALGORITHMS = (
+    "depthwise", "winograd", "pointwise", "channels", "direct", "fold", "product", "exact",
+)  # fmt: skip
 
 
 class Sizes(NamedTuple):
@@ -129,7 +131,7 @@ class Conv2dCase(Case):
         if algorithm == "depthwise":
             own = s.c == s.g and s.o <= 8 * s.c and max(s.sh, s.sw) <= 8
             return (full and own,) * 3
-        if algorithm == "direct":
+        if algorithm in ("channels", "direct"):
             return full, full and max(s.sh, s.sw) <= 8, full
         if algorithm == "fold":
             return False, full and max(s.sh, s.sw) <= 8, False
@@ -155,6 +157,9 @@ class Conv2dCase(Case):
             return "pointwise"
         rows, columns = s.dh * (s.kh - 1) + 1, s.pw + s.w + s.qw
         row_of_outputs = inputs * rows * columns * np.dtype(dtype).itemsize
+        full_vectors = 5 * filters >= 4 * (-(-filters // 16) * 16)
+        if inputs >= 16 and full_vectors and row_of_outputs <= 4 << 20:
+            return "channels"
         few = inputs * taps <= (1024 if taps == 1 else 4096) and row_of_outputs <= 1 << 20
         return "direct" if few else "product"
 
@@ -234,6 +239,12 @@ def _named_convs() -> Iterator[Conv2dCase]:
         case((1, 2, 1, 961), (3, 2, 1, 1), name="961 pixels"),
         case((1, 29, 24, 23), (103, 29, 3, 3), padding=1, name="crosses every block"),
         case((9, 16, 24, 24), (33, 16, 3, 3), padding=1, name="work for many threads"),
+        case((2, 20, 9, 8), (33, 20, 3, 3), 2, 1, name="many channels, stride 2"),
+        case((19, 16, 2, 3), (32, 16, 3, 3), padding=1, name="images of 6 pixels"),
+        case((25, 17, 5, 4), (16, 17, 4, 3), 3, 2, name="many channels and images, stride 3"),
+        case((3, 40, 11, 10), (64, 20, 4, 3), (2, 3), (1, 2), (2, 1), 2, "groups of 20"),
+        case((2, 160, 4, 5), (16, 160, 3, 3), 2, 1, name="blocks of channels"),
+        case((1, 16, 130, 70), (16, 16, 3, 3), 2, 1, name="many channels, bands of rows"),
         case((64, 1, 28, 28), (8, 1, 5, 5), padding=2, name="a batch for many threads"),
         case((6, 48, 20, 20), (48, 1, 3, 3), 1, 1, 1, 48, "depthwise for many threads"),
     )  # fmt: skip

@@ -30,6 +30,12 @@ def _depthwise_convs() -> Iterator[Conv2dCase]:
     yield from (
         case((1, 1, 8, 8), (1, 1, 3, 3), padding=1, name="one channel"),
         case((21, 3, 6, 6), (3, 1, 3, 3), padding=1, groups=3, name="images in parts"),
+        case(
+            (21, 37, 6, 6), (37, 1, 3, 3), padding=1, groups=37, name="narrow, vectors of channels"
+        ),
+        case((50, 5, 3, 3), (5, 1, 3, 3), padding=1, groups=5, name="narrow, sets of images"),
+        case((9, 18, 12, 11), (18, 1, 3, 3), 2, 1, groups=18, name="narrow, strided"),
+        case((3, 17, 20, 9), (17, 1, 5, 4), (3, 2), 2, (2, 1), 17, "narrow, dilated"),
         case((1, 2, 150, 70), (2, 1, 3, 3), padding=1, groups=2, name="bands"),
         case((1, 2, 151, 70), (2, 1, 5, 5), 2, 2, 1, 2, name="bands, strided"),
         case((1, 2, 75, 130), (6, 1, 3, 3), padding=1, groups=2, name="bands, 3 each"),

@@ -47,19 +47,22 @@ class CrossEntropy(Operation[Tensor]):
         ctx: Context, logits: Array, target: Array, *, reduction: str, **options: Any
     ) -> Any:
         losses, lse = kernels.cross_entropy(logits, target, **options)
-        ctx.save_for_backward(logits, target, lse)
-        ctx.reduction, ctx.options, ctx.divisor = reduction, options, 1
+        ctx.options = options
         if reduction == "none":
+            ctx.save_for_backward(logits, target, lse, None)
             return losses
-        if reduction == "mean":
-            ctx.divisor = _counted_weight(target, options["weight"], options["ignore_index"])
-        return losses.sum() / ctx.divisor
+        loss, divisor = kernels.reduce_losses(
+            losses, target, options["weight"], classes=logits.shape[1], mean=reduction == "mean",
+            ignore_index=options["ignore_index"],
+        )  # fmt: skip
+        ctx.save_for_backward(logits, target, lse, divisor)
+        return loss.reshape(())
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
-        logits, target, lse = ctx.saved
-        if ctx.reduction != "none":
-            grad = np.full(target.shape, grad / ctx.divisor)
+        logits, target, lse, divisor = ctx.saved
+        if divisor is not None:
+            grad = kernels.reduce_losses_backward(grad.reshape(1), divisor, target.shape[0])
         return kernels.cross_entropy_backward(grad, logits, target, lse, **ctx.options), None
 
 

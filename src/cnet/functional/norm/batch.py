@@ -7,12 +7,17 @@ import numpy as np
 from ... import kernels
 from ...autograd import Array, Context, Operation
 from ...changes import changed
+from ...kernels.norm import channels
+from ...replay import copied, note_leaves, repeated
 from ...tensor import Tensor, TensorLike, array_of, as_tensor
+from .._deferred import Chain, deferred, is_private, origin, recorded
 
 __all__ = ["batch_norm"]
 
 
 class BatchNorm(Operation[Tensor]):
+    owns_result = True
+
     @staticmethod
     def forward(
         ctx: Context,
@@ -107,7 +112,32 @@ def batch_norm(
         )
     if not eps >= 0:
         raise ValueError(f"batch_norm: eps must not be negative (got {eps})")
-    return BatchNorm.apply(input, weight, bias, mean=mean, var=var, eps=eps, from_batch=False)
+    return _normalised(input, weight, bias, mean, var, eps, from_batch=False)
+
+
+def _normalised(
+    x: TensorLike,
+    weight: TensorLike | None,
+    bias: TensorLike | None,
+    mean: Array,
+    var: Array,
+    eps: float,
+    from_batch: bool,
+) -> Tensor:
+    """Apply `BatchNorm`; the result is deferred if possible."""
+    if not is_private(x):
+        return BatchNorm.apply(x, weight, bias, mean=mean, var=var, eps=eps, from_batch=from_batch)
+    note_leaves(x, weight, bias)
+    affine = tuple([None if value is None else array_of(value) for value in (weight, bias)])
+    array, mean, var, scales, shifts = channels(
+        "batch_norm", array_of(x), mean=mean, var=var, weight=affine[0], bias=affine[1]
+    )
+    edges = tuple([origin(value) for value in (x, weight, bias)])
+    node = recorded(BatchNorm, edges, array.shape, array.dtype)
+    node.save_for_backward(array, affine[0], mean, var)
+    node.options = {"eps": eps, "from_batch": from_batch}
+    vectors = [None if value is None else copied(value) for value in (mean, var, scales, shifts)]
+    return deferred(Chain((node,), array, *vectors, eps=eps, from_batch=from_batch))  # type: ignore[arg-type, misc]
 
 
 def _given(value: Array | None) -> str:
@@ -134,46 +164,71 @@ def _with_batch_statistics(
         zeros = np.zeros(x.shape[1], x.dtype)  # an empty batch has no statistics and no result
         return BatchNorm.apply(x, weight, bias, mean=zeros, var=zeros, eps=eps, from_batch=False)
     mean, var = _statistics(array_of(x), running_mean, running_var, momentum)
-    return BatchNorm.apply(x, weight, bias, mean=mean, var=var, eps=eps, from_batch=True)
+    return _normalised(x, weight, bias, mean, var, eps, from_batch=True)
 
 
 def _statistics(
     x: Array, running_mean: Array | None, running_var: Array | None, momentum: float
 ) -> tuple[Array, Array]:
     """Compute the statistics of a batch, and update the running statistics."""
-    mean, var = kernels.batch_norm_stats(x)
-    count = x.size // max(len(mean), 1)
+    count = x.size // max(x.shape[1], 1) if x.ndim >= 2 else 0
     if count == 1:
         raise ValueError(
             "batch_norm: input must have at least 2 values per channel to normalise "
             f"(got shape {x.shape})"
         )
-    if count:  # otherwise there are no values to compute statistics from
-        unbiased = var * var.dtype.type(count / (count - 1))
-        update_running("batch_norm", (running_mean, running_var), (mean, unbiased), momentum)
-    return mean, var
+    if running_mean is None or running_var is None or not count:
+        return kernels.batch_norm_stats(x)
+    batch = x.shape[1:2], x.dtype
+    _check_running("batch_norm", (running_mean, running_var), (batch, batch))
+    if not (running_mean.flags.carray and running_var.flags.carray):
+        mean, var = kernels.batch_norm_stats(x)
+        running = running_mean, running_var
+        update_running("batch_norm", running, (mean, var), count / (count - 1), momentum)
+        return mean, var
+    statistics = kernels.batch_norm_stats(x, running_mean, running_var, momentum)
+    changed(running_mean, "batch_norm")
+    changed(running_var, "batch_norm")
+    return statistics
 
 
 def update_running(
     function: str,
     running: tuple[Array | None, Array | None],
     batch: tuple[Array, Array],
+    correction: float,
     momentum: float,
 ) -> None:
-    """Move the running mean and variance towards those of a batch.
+    """Move the running mean and variance towards those of a batch, or the mean of those of items.
+
+    The variance of the batch is multiplied by `correction`, so that it is unbiased.
 
     Raises
     ------
     ValueError
         If the shape or dtype of one of them does not match; then none is changed.
     """
+    mean, var = batch
+    _check_running(function, running, ((mean.shape[-1:], mean.dtype), (var.shape[-1:], var.dtype)))
+    for value, new, factor in zip(running, batch, (1, correction), strict=True):
+        if value is not None:
+            repeated(function, _move, value, new, factor, momentum)
+            changed(value, function)
+
+
+def _move(value: Array, new: Array, factor: float, momentum: float) -> None:
+    if new.ndim > 1:
+        new = new.mean(0)
+    value += momentum * (new * new.dtype.type(factor) - value)
+
+
+def _check_running(
+    function: str, running: tuple[Array | None, Array | None], batch: tuple[Any, Any]
+) -> None:
+    """Compare the shapes and dtypes of running statistics with those of a batch."""
     for name, value, new in zip(("running_mean", "running_var"), running, batch, strict=True):
-        if value is not None and (value.shape, value.dtype) != (new.shape, new.dtype):
+        if value is not None and (value.shape, value.dtype) != new:
             raise ValueError(
                 f"{function}: {name} must have shape (x.shape[1],) and the dtype of x "
-                f"(got {value.shape} {value.dtype} and {new.shape} {new.dtype})"
+                f"(got {value.shape} {value.dtype} and {new[0]} {new[1]})"
             )
-    for value, new in zip(running, batch, strict=True):
-        if value is not None:
-            value += momentum * (new - value)
-            changed(value, function)

@@ -328,8 +328,7 @@ def instance_norm(
     mean, var = _statistics(input._array, channels)
     running = [None if value is None else array_of(value) for value in (running_mean, running_var)]
     if input.numel():
-        unbiased = var.mean(0) * var.dtype.type(size / (size - 1))
         update_running(
-            "instance_norm", (running[0], running[1]), (mean.mean(0), unbiased), momentum
+            "instance_norm", (running[0], running[1]), (mean, var), size / (size - 1), momentum
         )
     return GroupNorm.apply(input, *parameters, mean=mean, var=var, eps=eps)

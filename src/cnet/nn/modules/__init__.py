@@ -20,6 +20,7 @@ PATHS = {
     "module": "module",
     "normalization": "norm.layer",
     "pooling": "pooling",
+    "rnn": "rnn",
 }
 """The modules of `cnet.nn` by their names in ``torch.nn.modules``."""
 

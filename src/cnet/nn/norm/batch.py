@@ -6,7 +6,7 @@ import numpy as np
 
 from ... import functional as F
 from ...dtypes import DType
-from ...tensor import Tensor
+from ...tensor import Tensor, array_of
 from ._running import ChannelNorm
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d"]
@@ -33,7 +33,7 @@ class _BatchNorm(ChannelNorm):
 
     def forward(self, input: Any) -> Tensor:
         name = type(self).__name__
-        shape = np.shape(input)
+        shape = array_of(input).shape
         self.check_dimensions(shape)
         if shape[1] != self.num_features:
             raise ValueError(
@@ -55,7 +55,8 @@ class _BatchNorm(ChannelNorm):
             self.eps,
         )
         if tracked is not None:
-            tracked += 1
+            np.add(tracked._array, 1, out=tracked._array)
+            tracked.note_change(name)
         return y
 
 

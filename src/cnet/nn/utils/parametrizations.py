@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from ... import linalg
 from ...operations import cat, matmul, sqrt
 from ...random import default_generator
 from ...tensor import Tensor
 from ..module import Module
-from . import _linalg
 from ._norms import (
     as_matrix,
     largest_singular_value,
@@ -167,17 +167,17 @@ class _Orthogonal(Module):
             a = X * np.tril(np.ones((n, k), X.dtype), -1)
             tau = 2 / (1 + (a * a).sum(-2))
             signs = np.sign(np.diagonal(X._array, axis1=-2, axis2=-1))
-            q = _linalg.householder_product(a, tau) * signs[..., None, :]
+            q = linalg.householder_product(a, tau) * signs[..., None, :]
         else:
             a = X * np.tril(np.ones((n, k), X.dtype))
             if n != k:
                 a = cat([a, Tensor(np.zeros((*X.shape[:-2], n, n - k), X.dtype))], -1)
             a = a - a.transpose(-1, -2)
             if self.orthogonal_map == "matrix_exp":
-                q = _linalg.matrix_exp(a)
+                q = linalg.matrix_exp(a)
             else:
                 identity = Tensor(np.eye(n, dtype=X.dtype))
-                q = _linalg.solve(identity - a / 2, identity + a / 2)
+                q = linalg.solve(identity - a / 2, identity + a / 2)
             q = q[..., :k]
         if self.base is not None:
             q = matmul(self.base, q)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
+from ...replay import refuse
 from ...tensor import Tensor
 from ..optimizer import Optimizer
 from ..rule import plain
@@ -124,6 +125,7 @@ class LRScheduler:
                 "learning rate is never used",
                 stacklevel=2,
             )
+        refuse(f"it calls {self._name}.step; call that after the captured function")
         self._step_count += 1
         if epoch is not None:
             warnings.warn(f"{self._name}: {EPOCH_WARNING}", stacklevel=2)

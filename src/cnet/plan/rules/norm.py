@@ -24,7 +24,10 @@ def batch_norm(
         _fold(step, mean, var, weight, bias, eps)
         return x
     g = x.shape[0], x.shape[1], prod(x.shape[2:])
-    arguments = {"mean": mean, "var": var, "weight": weight, "bias": bias, "g": g, "eps": eps}
+    arguments = {
+        "mean": mean, "var": var, "weight": weight, "bias": bias, "g": g, "eps": eps,
+        "activation": 0, "a": 0.0, "b": 0.0,
+    }  # fmt: skip
     return Step("batch_norm", (x.step,), x.shape, arguments)
 
 

@@ -1,0 +1,195 @@
+/* Weight gradient as sums of vectors of output channels: lanes are outputs, rows of the register
+ * tile are taps, and each step of the depth multiplies a vector of grad_output with the cells that
+ * the taps of one output see. For any kernel, stride, dilation and groups.
+ *
+ * Arrays as in conv.h; dw is overwritten. Each sum runs over the outputs of all images in ascending
+ * order. Images are staged in sets that fit into the cache, and shared. Parallel over vectors of
+ * channels and panels of outputs. Workspace: a set of cells and of gradients, and all sums. */
+#include "channels.h"
+
+enum {
+    SET_BYTES = 3 << 20,
+    GRADIENTS_BYTES = 16 << 10, /* that are added to one tile after the other */
+};
+
+typedef struct {
+    conv2d_arrays arrays;
+    cnet_conv2d g;
+    ptrdiff_t inputs, outputs, vectors, panels; /* per group */
+    ptrdiff_t taps, rows;                       /* of a filter; of a vector of channels */
+    ptrdiff_t set, n, images;                   /* images of a set; of this set: first, number */
+    ptrdiff_t band;                             /* rows of outputs that are added at a time */
+    cell_grid cells;
+    ptrdiff_t *offsets; /* of the taps of a vector of channels */
+    real *staged, *gradients, *sums;
+} job_t;
+
+/* Stages a vector of channels of x, or a panel of outputs of grad_output, of one image. */
+static void stage_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    const job_t *job = argument;
+    const cnet_conv2d *g = &job->g;
+    const ptrdiff_t each = job->vectors + job->panels, part = chunk % each;
+    const ptrdiff_t image = chunk / each % job->images, group = chunk / each / job->images;
+    const ptrdiff_t n = job->n + image, pixels = g->oh * g->ow;
+    if (part < job->vectors) {
+        const ptrdiff_t c = part * LANES;
+        real *to = job->staged + (group * job->vectors + part) * job->cells.vector;
+        stage_cells(g, &job->cells, job->arrays.x, n, 1, group * job->inputs + c, 0,
+                    to + image * job->cells.image);
+    } else {
+        const ptrdiff_t panel = part - job->vectors, o = panel * TILE_COLS;
+        const real *from = job->arrays.grad_output + (n * g->o + group * job->outputs + o) * pixels;
+        pack_strided(from, pixels, 1, min_size(TILE_COLS, job->outputs - o), pixels, TILE_COLS,
+                     job->gradients +
+                         ((group * job->panels + panel) * job->set + image) * pixels * TILE_COLS);
+    }
+}
+
+/* Adds some rows of outputs of an image to a tile of sums. */
+UNROLLED void add_rows(const job_t *job, const real *const *taps, ptrdiff_t first, ptrdiff_t rows,
+                       const real *gradients, real *sums, const int vectors) {
+    vec sum[TILE_ROWS][TILE_VECTORS];
+#pragma GCC unroll 8
+    for (int r = 0; r < TILE_ROWS; r++)
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors; v++)
+            sum[r][v] = load(sums + r * TILE_COLS + v * LANES);
+    for (ptrdiff_t y = 0; y < rows; y++, first += job->g.sh * job->cells.row) {
+        const ptrdiff_t step = job->g.sw * LANES, end = first + job->g.ow * step;
+        for (ptrdiff_t at = first; at < end; at += step, gradients += TILE_COLS) {
+            vec row[TILE_VECTORS];
+#pragma GCC unroll 8
+            for (int v = 0; v < vectors; v++)
+                row[v] = load(gradients + v * LANES);
+#pragma GCC unroll 8
+            for (int r = 0; r < TILE_ROWS; r++)
+#pragma GCC unroll 8
+                for (int v = 0; v < vectors; v++)
+                    sum[r][v] += taps[r][at] * row[v];
+        }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < TILE_ROWS; r++)
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors; v++)
+            store(sums + r * TILE_COLS + v * LANES, sum[r][v]);
+}
+
+/* Adds a band of rows of outputs of an image to the sums of a vector of channels and a panel. */
+static void add_band(const job_t *job, const real *cells, ptrdiff_t channels, ptrdiff_t top,
+                     const real *gradients, ptrdiff_t outputs, real *sums) {
+    const cnet_conv2d *g = &job->g;
+    const ptrdiff_t count = channels * job->taps, rows = min_size(job->band, g->oh - top);
+    const ptrdiff_t first = top * g->sh * job->cells.row;
+    for (ptrdiff_t k = 0; k < count; k += TILE_ROWS, sums += TILE_ROWS * TILE_COLS) {
+        const real *taps[TILE_ROWS];
+        for (int r = 0; r < TILE_ROWS; r++)
+            taps[r] = cells + job->offsets[min_size(k + r, count - 1)];
+        if (outputs <= LANES)
+            add_rows(job, taps, first, rows, gradients, sums, 1);
+        else if (outputs <= 2 * LANES || TILE_VECTORS == 2)
+            add_rows(job, taps, first, rows, gradients, sums, 2);
+        else
+            add_rows(job, taps, first, rows, gradients, sums, TILE_VECTORS);
+    }
+}
+
+/* Stores finished sums: in dw, the taps of all channels of an output are contiguous. */
+static void store_sums(const job_t *job, ptrdiff_t group, ptrdiff_t c, ptrdiff_t o,
+                       ptrdiff_t channels, ptrdiff_t outputs, const real *sums) {
+    const ptrdiff_t count = channels * job->taps, step = job->inputs * job->taps;
+    for (ptrdiff_t s = 0; s < outputs; s += LANES) {
+        real *to = job->arrays.to + (group * job->outputs + o + s) * step + c * job->taps;
+        for (ptrdiff_t k = 0; k < count; k += LANES) {
+            vec rows[VECTOR_BYTES / sizeof(real)];
+            for (ptrdiff_t r = 0; r < LANES; r++)
+                rows[r] = load(sums + min_size(k + r, count - 1) * TILE_COLS + s);
+            transpose(rows);
+            for (ptrdiff_t r = 0; r < min_size(LANES, outputs - s); r++)
+                store_run(to + r * step + k, rows[r], count - k);
+        }
+    }
+}
+
+/* A vector of channels and a panel of outputs. */
+static void add_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    const job_t *job = argument;
+    const cnet_conv2d *g = &job->g;
+    const ptrdiff_t panel = chunk % job->panels, vector = chunk / job->panels % job->vectors;
+    const ptrdiff_t group = chunk / job->panels / job->vectors;
+    const ptrdiff_t c = vector * LANES, o = panel * TILE_COLS, pixels = g->oh * g->ow;
+    const ptrdiff_t channels = min_size(LANES, job->inputs - c);
+    const ptrdiff_t outputs = min_size(TILE_COLS, job->outputs - o);
+    const real *cells = job->staged + (group * job->vectors + vector) * job->cells.vector;
+    const real *gradients =
+        job->gradients + (group * job->panels + panel) * job->set * pixels * TILE_COLS;
+    real *sums = job->sums + chunk * job->rows * TILE_COLS;
+    if (job->n == 0)
+        memset(sums, 0, (size_t)(job->rows * TILE_COLS) * sizeof(real));
+    for (ptrdiff_t n = 0; n < job->images; n++)
+        for (ptrdiff_t top = 0; top < g->oh; top += job->band)
+            add_band(job, cells + n * job->cells.image, channels, top,
+                     gradients + (n * pixels + top * g->ow) * TILE_COLS, outputs, sums);
+    if (job->n + job->images == g->n)
+        store_sums(job, group, c, o, channels, outputs, sums);
+}
+
+static job_t make_job(const cnet_conv2d *g) {
+    job_t job = {
+        .g = *g,
+        .inputs = g->c / g->g,
+        .outputs = g->o / g->g,
+        .taps = g->kh * g->kw,
+    };
+    job.vectors = ceil_div(job.inputs, LANES);
+    job.panels = ceil_div(job.outputs, TILE_COLS);
+    job.rows = round_up(min_size(job.inputs, LANES) * job.taps, TILE_ROWS);
+    const ptrdiff_t row = g->ow * TILE_COLS, size = (ptrdiff_t)sizeof(real);
+    const ptrdiff_t image =
+        g->g * (job.vectors * cells_of(g, 1, g->oh).image + job.panels * g->oh * row);
+    job.set = max_size(1, min_size(g->n, SET_BYTES / size / image));
+    job.set = ceil_div(g->n, ceil_div(g->n, job.set));
+    job.band = max_size(1, min_size(g->oh, GRADIENTS_BYTES / size / row));
+    job.cells = cells_of(g, job.set, g->oh);
+    return job;
+}
+
+static size_t offsets_bytes(const job_t *job) { return bytes_of(job->rows, sizeof(ptrdiff_t)); }
+static size_t staged_bytes(const job_t *job) {
+    return bytes_of(cell_elements(&job->cells, job->g.g * job->vectors * LANES), sizeof(real));
+}
+static size_t gradients_bytes(const job_t *job) {
+    return bytes_of(job->g.g * job->panels * job->set * job->g.oh * job->g.ow * TILE_COLS,
+                    sizeof(real));
+}
+static ptrdiff_t chunks_of(const job_t *job) { return job->g.g * job->vectors * job->panels; }
+
+size_t CNET_FN(channels_dw_workspace)(const cnet_conv2d *g, int threads) {
+    (void)threads;
+    const job_t job = make_job(g);
+    return offsets_bytes(&job) + staged_bytes(&job) + gradients_bytes(&job) +
+           bytes_of(chunks_of(&job) * job.rows * TILE_COLS, sizeof(real));
+}
+
+void CNET_FN(channels_dw)(const conv2d_arrays *arrays, const cnet_conv2d *g,
+                          const cnet_call *call) {
+    job_t job = make_job(g);
+    job.arrays = *arrays;
+    char *workspace = call->workspace;
+    job.offsets = (ptrdiff_t *)workspace;
+    job.staged = (real *)(workspace += offsets_bytes(&job));
+    job.gradients = (real *)(workspace += staged_bytes(&job));
+    job.sums = (real *)(workspace += gradients_bytes(&job));
+    for (ptrdiff_t k = 0; k < min_size(job.inputs, LANES) * job.taps; k++) {
+        const ptrdiff_t i = k % job.taps / g->kw, j = k % g->kw;
+        job.offsets[k] = i * g->dh * job.cells.row + j * g->dw * LANES + k / job.taps;
+    }
+    for (; job.n < g->n; job.n += job.images) {
+        job.images = min_size(job.set, g->n - job.n);
+        cnet_parallel(stage_chunk, &job, g->g * job.images * (job.vectors + job.panels),
+                      call->threads);
+        cnet_parallel(add_chunk, &job, chunks_of(&job), call->threads);
+    }
+}

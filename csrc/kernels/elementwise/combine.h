@@ -1,0 +1,170 @@
+/* Functions for combinations.h, in addition to formulas.h. */
+#ifndef CNET_COMBINE_H
+#define CNET_COMBINE_H
+
+#include "formulas.h"
+
+/* -1, 0 or 1; 0 for NaN. */
+static inline vec signs(vec x) {
+    return choose(x > 0, broadcast(1), choose(x < 0, broadcast(-1), ZERO));
+}
+
+/* From this size on, all numbers are integers. */
+#define ALL_INTEGERS ((real)((bits_t)1 << MANTISSA_BITS))
+/* Rounds down. */
+static inline vec vec_floor(vec x) {
+    const vec size = vec_abs(x), nearest = (size + ALL_INTEGERS) - ALL_INTEGERS;
+    const vec rounded = copy_sign(choose(size < ALL_INTEGERS, nearest, size), x);
+    return rounded - choose(rounded > x, broadcast(1), ZERO);
+}
+/* Rounds towards zero. */
+static inline vec vec_trunc(vec x) { return copy_sign(vec_floor(vec_abs(x)), x); }
+
+/* sqrt(a^2 + b^2), where the squares neither overflow nor underflow. */
+static inline vec vec_hypot(vec a, vec b) {
+    const vec x = vec_abs(a), y = vec_abs(b);
+    const vec greater = choose(x > y, x, y), less = choose(x > y, y, x);
+    const vec ratio = less / choose(greater == 0, broadcast(1), greater);
+    const vec size = greater * vec_sqrt(1 + ratio * ratio);
+    return choose((x == REAL_INFINITY) | (y == REAL_INFINITY), broadcast(REAL_INFINITY), size);
+}
+
+/* d sigmoid / dx */
+static inline vec sigmoid_slope(vec x) {
+    vec rest;
+    const vec gate = sigmoid_and_rest(x, &rest);
+    return gate * rest;
+}
+
+/* log(exp(a) + exp(b)) */
+static inline vec logaddexp(vec a, vec b) {
+    const vec distance = choose(a == b, ZERO, vec_abs(a - b)); /* 0 for equal infinities */
+    return choose(a > b, a, b) + log1p_of_fraction(vec_exp(-distance));
+}
+
+/* a + c (b - a), and exactly b for c = 1. */
+static inline vec lerp(vec a, vec b, vec c) {
+    const vec step = b - a;
+    return choose(vec_abs(c) < HALF, a + c * step, b - step * (1 - c));
+}
+
+static inline vec nan_to_num(vec x, vec nan, vec posinf, vec neginf) {
+    const vec number = choose(x == REAL_INFINITY, posinf, choose(x == -REAL_INFINITY, neginf, x));
+    return choose(x != x, nan, number);
+}
+
+/* ---- Division with remainder ----
+ *
+ * The quotient of a division rounded towards zero, and its remainder, both of |a| and |b|. The
+ * remainder is exact: |a| - q |b| fits into a number, and a fused multiply-add computes it without
+ * rounding, if q is an integer below 2^MANTISSA_BITS. q = trunc(|a| / |b|) can only be too large,
+ * by 1, where the quotient was rounded up to an integer. Other lanes are left to libm: `ready` says
+ * which lanes are done. */
+static inline vec divided(vec a, vec b, vec *rest, mask_vec *ready) {
+#if defined(__FP_FAST_FMA)
+    const vec x = vec_abs(a), y = vec_abs(b), quotient = vec_floor(x / y);
+    vec difference = x;
+    for (ptrdiff_t lane = 0; lane < LANES; lane++)
+        difference[lane] = REAL_FMA(-quotient[lane], y[lane], x[lane]);
+    const mask_vec less = difference < 0;
+    *rest = choose(less, difference + y, difference);
+    *ready = (quotient < ALL_INTEGERS / 2) & (y < REAL_INFINITY);
+    return choose(less, quotient - 1, quotient);
+#else
+    (void)a, (void)b;
+    *rest = ZERO;
+    *ready = (mask_vec){0};
+    return ZERO;
+#endif
+}
+static inline int all_lanes(mask_vec mask) {
+    mask_t all = -1;
+    for (ptrdiff_t lane = 0; lane < LANES; lane++)
+        all &= mask[lane];
+    return all != 0;
+}
+
+/* The remainder of a division rounded towards zero, with the sign of a. */
+static inline vec vec_fmod(vec a, vec b) {
+    vec rest;
+    mask_vec ready;
+    divided(a, b, &rest, &ready);
+    vec y = copy_sign(rest, a);
+    if (!all_lanes(ready))
+        for (ptrdiff_t lane = 0; lane < LANES; lane++)
+            if (!ready[lane])
+                y[lane] = REAL_FMOD(a[lane], b[lane]);
+    return y;
+}
+static inline mask_vec signs_differ(vec a, vec b) {
+    return (mask_vec)(((bits_vec)a ^ (bits_vec)b) >> (8 * sizeof(real) - 1)) != 0;
+}
+/* The remainder of a division rounded down, with the sign of b. */
+static inline vec vec_remainder(vec a, vec b) {
+    const vec rest = vec_fmod(a, b);
+    const vec y = choose((rest != 0) & signs_differ(rest, b), rest + b, rest);
+    return choose(y == 0, copy_sign(ZERO, b), y);
+}
+/* floor(a / b), from the exact quotient. */
+static inline vec floor_divide(vec a, vec b) {
+    vec rest;
+    mask_vec ready;
+    const vec quotient = divided(a, b, &rest, &ready), rounded = a / b;
+    const mask_vec down = signs_differ(a, b) & (rest != 0);
+    vec y = copy_sign(quotient + choose(down, broadcast(1), ZERO), rounded);
+    if (!all_lanes(ready))
+        for (ptrdiff_t lane = 0; lane < LANES; lane++)
+            if (!ready[lane]) {
+                const real modulus = REAL_FMOD(a[lane], b[lane]), divisor = b[lane];
+                const int is_below = modulus != 0 && (modulus < 0) != (divisor < 0);
+                const real whole = (a[lane] - modulus) / divisor - (real)is_below;
+                const real nearest = REAL_FLOOR(whole + HALF);
+                y[lane] = divisor == 0 ? rounded[lane] : whole == 0 ? 0 * rounded[lane] : nearest;
+            }
+    return y;
+}
+
+/* ---- Sine and cosine ----
+ *
+ * x = n pi/2 + r, |r| <= pi/4, with pi/2 as a sum of short numbers, whose products with n are
+ * exact, and a remainder (Cody and Waite). sin(r) = r + r^3 S(r^2), cos(r) = 1 - r^2/2 + r^4
+ * C(r^2); both polynomials are minimax for the relative error. Lanes beyond SIN_GREATEST are left
+ * to libm. */
+#if defined(CNET_REAL_f32)
+#define SIN_GREATEST 6000
+static const real half_pi[] = {0x1.92p+0, 0x1.fb4p-12, 0x1.444p-24, 0x1.68c234p-39};
+static const real sin_terms[] = {-0x1.555544p-3, 0x1.1106fcp-7, -0x1.992c3p-13};
+static const real cos_terms[] = {0x1.55554ap-5, -0x1.6c0c22p-10, 0x1.99e37p-16};
+#else
+#define SIN_GREATEST 1000000
+static const real half_pi[] = {0x1.921fb544p+0, 0x1.0b4611a6p-34, 0x1.3198a2e037073p-69};
+static const real sin_terms[] = {
+    -0x1.5555555555555p-3,  0x1.111111111110ap-7,  -0x1.a01a01a0188b5p-13, 0x1.71de3a530b972p-19,
+    -0x1.ae64525bdf379p-26, 0x1.61206bd70e320p-33, -0x1.aa91d51f5313fp-41};
+static const real cos_terms[] = {0x1.555555555554ap-5,  -0x1.6c16c16c14ec2p-10,
+                                 0x1.a01a019c6abdap-16, -0x1.27e4f7d4ea550p-22,
+                                 0x1.1ee9c6cd85f0ap-29, -0x1.8f9ae54c30710p-37};
+#endif
+/* sin(x + quarter pi/2) */
+static inline vec vec_sin(vec x, int quarter) {
+    const vec n = (x * (real)0.63661977236758134308 + (real)ROUNDER) - (real)ROUNDER;
+    vec r = x;
+    for (size_t i = 0; i < sizeof(half_pi) / sizeof(half_pi[0]); i++)
+        r -= n * half_pi[i];
+    const vec square = r * r;
+    const vec sine = r + r * square * POLYNOMIAL(square, sin_terms);
+    const vec cosine = 1 - (HALF * square - square * square * POLYNOMIAL(square, cos_terms));
+    /* The low bits of this sum are those of the integer n + quarter. */
+    const bits_vec turns = (bits_vec)(n + ((real)ROUNDER + (real)quarter));
+    const vec size = choose((mask_vec)(turns & 1) != 0, cosine, sine);
+    vec y = (vec)((bits_vec)size ^ ((turns & 2) << (8 * sizeof(real) - 2)));
+    y = choose(x == 0, quarter ? broadcast(1) : x, y);
+    const mask_vec ready = vec_abs(x) <= SIN_GREATEST;
+    if (!all_lanes(ready))
+        for (ptrdiff_t lane = 0; lane < LANES; lane++)
+            if (!ready[lane])
+                y[lane] = quarter ? REAL_COS(x[lane]) : REAL_SIN(x[lane]);
+    return y;
+}
+
+#endif

@@ -1,0 +1,44 @@
+/* The sums of the columns of a matrix: the gradient of the bias of a linear layer. */
+#include "variant.h"
+
+enum { COLUMNS = 64, ROWS = 1024 };
+
+typedef struct {
+    const real *x;
+    real *y;
+    cnet_rows g;
+} job_t;
+
+/* Adds rows to the sums of up to COLUMNS columns. */
+static void add_rows(const real *x, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns,
+                     double *restrict sums) {
+    for (ptrdiff_t i = 0; i < rows; i++)
+        for (ptrdiff_t j = 0; j < columns; j++)
+            sums[j] += (double)x[i * stride + j];
+}
+
+static void columns_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    const job_t *job = argument;
+    const ptrdiff_t first = chunk * COLUMNS, columns = min_size(COLUMNS, job->g.c - first);
+    double sums[COLUMNS] = {0};
+    for (ptrdiff_t i = 0; i < job->g.n; i += ROWS) {
+        double block[COLUMNS] = {0};
+        add_rows(job->x + i * job->g.c + first, job->g.c, min_size(ROWS, job->g.n - i), columns,
+                 block);
+        for (ptrdiff_t j = 0; j < columns; j++)
+            sums[j] += block[j];
+    }
+    for (ptrdiff_t j = 0; j < columns; j++)
+        job->y[first + j] = (real)sums[j];
+}
+
+/* y[j] = sum_i x[i, j].
+ *
+ * x (n, c), y (c); overwrites y. Computed in double, in blocks of ROWS rows. Parallel over j. */
+void CNET_FN(column_sums)(const cnet_call *call) {
+    const cnet_column_sums_arguments *a = &call->column_sums;
+    const job_t job = {.x = a->x, .y = a->y, .g = a->g};
+    const int small = a->g.n * a->g.c < ELEMENTS_PER_CHUNK;
+    cnet_parallel(columns_chunk, &job, ceil_div(a->g.c, COLUMNS), small ? 1 : call->threads);
+}

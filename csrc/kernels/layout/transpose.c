@@ -1,0 +1,83 @@
+/* Transposition of matrices: between channels first and channels last. */
+#define SHORT_VECTORS /* channels are often fewer than the lanes of longer vectors */
+#include "simd.h"
+#include "window.h"
+
+typedef struct {
+    const real *x;
+    real *y;
+    cnet_norm g;
+    ptrdiff_t column_blocks, blocks; /* blocks of a matrix: in a row, and in total */
+    ptrdiff_t per_chunk;
+} job_t;
+
+/* Rows and columns of a block: few enough that its cache lines stay in the cache. */
+enum { SIDE = 64 };
+
+static range block_of(ptrdiff_t block, ptrdiff_t size) {
+    return (range){block * SIDE, min_size(size, block * SIDE + SIDE)};
+}
+
+/* y[s, c] = x[c, s] for some rows c and columns s, one by one; the longer loop is the inner one. */
+static void transpose_cells(const real *x, real *y, const cnet_norm *g, range rows, range columns) {
+    if (rows.end - rows.begin < columns.end - columns.begin) {
+        for (ptrdiff_t c = rows.begin; c < rows.end; c++)
+            for (ptrdiff_t s = columns.begin; s < columns.end; s++)
+                y[s * g->c + c] = x[c * g->size + s];
+    } else {
+        for (ptrdiff_t s = columns.begin; s < columns.end; s++)
+            for (ptrdiff_t c = rows.begin; c < rows.end; c++)
+                y[s * g->c + c] = x[c * g->size + s];
+    }
+}
+
+/* The same in squares of vectors, with the cells that remain at the end of rows and columns. */
+static void transpose_block(const real *x, real *y, const cnet_norm *g, range rows, range columns) {
+    const ptrdiff_t end = rows.begin + (rows.end - rows.begin) / LANES * LANES;
+    const ptrdiff_t right = columns.begin + (columns.end - columns.begin) / LANES * LANES;
+    for (ptrdiff_t c = rows.begin; c < end; c += LANES) {
+        for (ptrdiff_t s = columns.begin; s < right; s += LANES) {
+            vec square[VECTOR_BYTES / sizeof(real)];
+            for (ptrdiff_t i = 0; i < LANES; i++)
+                square[i] = load(x + ((c + i) * g->size + s));
+            transpose(square);
+            for (ptrdiff_t i = 0; i < LANES; i++)
+                store(y + ((s + i) * g->c + c), square[i]);
+        }
+    }
+    transpose_cells(x, y, g, (range){rows.begin, end}, (range){right, columns.end});
+    transpose_cells(x, y, g, (range){end, rows.end}, columns);
+}
+
+static void transpose_blocks(const void *argument, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    const job_t *job = argument;
+    const cnet_norm g = job->g;
+    const ptrdiff_t begin = chunk * job->per_chunk;
+    const ptrdiff_t end = min_size(g.n * job->blocks, begin + job->per_chunk);
+    for (ptrdiff_t unit = begin; unit < end; unit++) {
+        const ptrdiff_t first = unit / job->blocks * g.c * g.size, block = unit % job->blocks;
+        transpose_block(job->x + first, job->y + first, &g,
+                        block_of(block / job->column_blocks, g.c),
+                        block_of(block % job->column_blocks, g.size));
+    }
+}
+
+/* y[n, s, c] = x[n, c, s].
+ *
+ * x (n, c, size), y (n, size, c); overwrites y. Copies only, so exact on every instruction set.
+ * Parallel over blocks of the matrices. */
+void CNET_FN(transpose)(const cnet_call *call) {
+    const cnet_transpose_arguments *a = &call->transpose;
+    const ptrdiff_t columns = ceil_div(a->g.size, SIDE), blocks = ceil_div(a->g.c, SIDE) * columns;
+    const ptrdiff_t cells = min_size(a->g.c, SIDE) * min_size(a->g.size, SIDE);
+    const job_t job = {
+        .x = a->x,
+        .y = a->y,
+        .g = a->g,
+        .column_blocks = columns,
+        .blocks = blocks,
+        .per_chunk = ceil_div(ELEMENTS_PER_CHUNK, max_size(1, cells)),
+    };
+    cnet_parallel(transpose_blocks, &job, ceil_div(a->g.n * blocks, job.per_chunk), call->threads);
+}

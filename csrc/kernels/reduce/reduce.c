@@ -1,0 +1,198 @@
+/* Sums, products and extrema along an axis. */
+#include "reductions.h"
+#include "sums.h"
+
+/* Columns whose results are kept in the cache while rows are added. */
+enum { TILE = 1024 };
+
+typedef int64_t wide_mask __attribute__((vector_size(VECTOR_BYTES)));
+
+static inline wide splat_wide(double x) { return x - (wide){0}; }
+static inline wide load_doubles(const double *p) {
+    wide v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+static inline void store_doubles(double *p, wide v) { memcpy(p, &v, sizeof v); }
+static inline wide wide_abs(wide x) { return (wide)((wide_mask)x & INT64_MAX); }
+/* The greater number; NaN if either is NaN. */
+static inline wide greater_of(wide y, wide x) {
+    const wide_mask takes_x = (x > y) | (x != x);
+    return (wide)((takes_x & (wide_mask)x) | (~takes_x & (wide_mask)y));
+}
+
+typedef wide step_t(wide y, wide x);
+#define INLINE static inline __attribute__((always_inline))
+
+/* The reduction of a contiguous run. */
+INLINE double run_of(step_t *step, step_t *join, double start, const real *x, ptrdiff_t count) {
+    wide results[4] = {splat_wide(start), splat_wide(start), splat_wide(start), splat_wide(start)};
+    ptrdiff_t t = 0;
+    for (; t + WIDE_BLOCK <= count; t += WIDE_BLOCK)
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++)
+            results[i] = step(results[i], load_wide(x + t + i * WIDE_LANES));
+    for (; t + WIDE_LANES <= count; t += WIDE_LANES)
+        results[0] = step(results[0], load_wide(x + t));
+    wide rest = splat_wide(start);
+    for (; t < count; t++)
+        rest = step(rest, splat_wide((double)x[t]));
+    const wide lanes = join(join(results[0], results[1]), join(results[2], results[3]));
+#pragma GCC unroll 8
+    for (int lane = 0; lane < WIDE_LANES; lane++)
+        rest = join(rest, splat_wide(lanes[lane]));
+    return rest[0];
+}
+
+/* Adds `count` rows, `stride` elements apart, to the results y of `width` columns. */
+INLINE void add_rows(step_t *step, const real *x, const int count, ptrdiff_t stride,
+                     ptrdiff_t width, double *y) {
+    ptrdiff_t t = 0;
+    for (; t + WIDE_LANES <= width; t += WIDE_LANES) {
+        wide result = load_doubles(y + t);
+#pragma GCC unroll 4
+        for (int row = 0; row < count; row++)
+            result = step(result, load_wide(x + row * stride + t));
+        store_doubles(y + t, result);
+    }
+    for (; t < width; t++)
+        for (int row = 0; row < count; row++)
+            y[t] = step(splat_wide(y[t]), splat_wide((double)x[row * stride + t]))[0];
+}
+INLINE void rows_of(step_t *step, const real *x, ptrdiff_t rows, ptrdiff_t stride, ptrdiff_t width,
+                    double *y) {
+    ptrdiff_t row = 0;
+    for (; row + 4 <= rows; row += 4)
+        add_rows(step, x + row * stride, 4, stride, width, y);
+    for (; row < rows; row++)
+        add_rows(step, x + row * stride, 1, stride, width, y);
+}
+
+/* Joins `count` results of `width` columns to y. */
+INLINE void fold_of(step_t *join, const double *results, ptrdiff_t count, ptrdiff_t width,
+                    double *y) {
+    for (ptrdiff_t row = 0; row < count; row++)
+        for (ptrdiff_t t = 0; t < width; t++)
+            y[t] = join(splat_wide(y[t]), splat_wide(results[row * width + t]))[0];
+}
+
+#define OP(name, start, add, joined)                                                               \
+    static inline wide step_##name(wide y, wide x) { return add; }                                 \
+    static inline wide join_##name(wide y, wide x) { return joined; }                              \
+    static double run_##name(const real *x, ptrdiff_t count) {                                     \
+        return run_of(step_##name, join_##name, start, x, count);                                  \
+    }                                                                                              \
+    static void rows_##name(const real *x, ptrdiff_t rows, ptrdiff_t stride, ptrdiff_t width,      \
+                            double *y) {                                                           \
+        rows_of(step_##name, x, rows, stride, width, y);                                           \
+    }                                                                                              \
+    static void fold_##name(const double *results, ptrdiff_t count, ptrdiff_t width, double *y) {  \
+        fold_of(join_##name, results, count, width, y);                                            \
+    }
+CNET_REDUCTIONS(OP)
+#undef OP
+
+typedef struct {
+    double start;
+    double (*run)(const real *x, ptrdiff_t count);
+    void (*rows)(const real *x, ptrdiff_t rows, ptrdiff_t stride, ptrdiff_t width, double *y);
+    void (*fold)(const double *results, ptrdiff_t count, ptrdiff_t width, double *y);
+} reduction_t;
+#define OP(name, start, add, joined) {start, run_##name, rows_##name, fold_##name},
+static const reduction_t reductions[] = {CNET_REDUCTIONS(OP)};
+#undef OP
+
+/* The work is divided into blocks of rows and tiles of columns, which depend on the geometry only.
+ * If there is more than one block of rows, their results are joined in order at the end. */
+typedef struct {
+    const reduction_t *reduction;
+    const real *x;
+    double *y;
+    cnet_norm g;
+    ptrdiff_t rows, blocks, tiles; /* rows of a block, blocks of an array, tiles of a row */
+    ptrdiff_t pieces, together;    /* all blocks and tiles, and how many of them are a chunk */
+} job_t;
+
+static job_t divided(const cnet_norm g) {
+    job_t job = {.g = g};
+    const ptrdiff_t width = max_size(1, min_size(g.size, TILE));
+    job.rows = round_up(ELEMENTS_PER_CHUNK / width, WIDE_BLOCK);
+    job.blocks = max_size(1, ceil_div(g.c, job.rows));
+    job.tiles = ceil_div(g.size, TILE);
+    job.pieces = g.n * job.blocks * job.tiles;
+    const ptrdiff_t elements = width * max_size(1, min_size(g.c, job.rows));
+    job.together = max_size(1, ELEMENTS_PER_CHUNK / elements);
+    return job;
+}
+
+static void fill_doubles(double *y, double value, ptrdiff_t count) {
+    for (ptrdiff_t t = 0; t < count; t++)
+        y[t] = value;
+}
+
+/* Rows of few columns are joined to long rows. */
+static void reduce_narrow(const reduction_t *reduction, const real *x, ptrdiff_t rows,
+                          ptrdiff_t size, double *y) {
+    double results[WIDE_BLOCK * WIDE_BLOCK];
+    const ptrdiff_t width = WIDE_BLOCK * size, joined = rows / WIDE_BLOCK;
+    if (joined > 1) {
+        fill_doubles(results, reduction->start, width);
+        reduction->rows(x, joined, width, width, results);
+        reduction->fold(results, WIDE_BLOCK, size, y);
+        x += joined * width;
+        rows -= joined * WIDE_BLOCK;
+    }
+    reduction->rows(x, rows, size, size, y);
+}
+
+static void reduce_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    const job_t *job = argument;
+    const reduction_t *reduction = job->reduction;
+    const ptrdiff_t c = job->g.c, size = job->g.size;
+    const ptrdiff_t end = min_size(job->pieces, (chunk + 1) * job->together);
+    for (ptrdiff_t piece = chunk * job->together; piece < end; piece++) {
+        const ptrdiff_t tile = piece % job->tiles, block = piece / job->tiles;
+        const ptrdiff_t first = block % job->blocks * job->rows, column = tile * TILE;
+        const ptrdiff_t rows = min_size(job->rows, c - first);
+        const ptrdiff_t width = min_size(TILE, size - column);
+        const real *x = job->x + (block / job->blocks * c + first) * size + column;
+        double *y = job->y + block * size + column;
+        if (size == 1) {
+            *y = reduction->run(x, rows);
+            continue;
+        }
+        fill_doubles(y, reduction->start, width);
+        if (size < WIDE_BLOCK)
+            reduce_narrow(reduction, x, rows, size, y);
+        else
+            reduction->rows(x, rows, size, width, y);
+    }
+}
+
+size_t CNET_FN(reduce_workspace)(cnet_call *call) {
+    const cnet_norm g = call->reduce.g;
+    const job_t job = divided(g);
+    return job.blocks > 1 ? (size_t)(g.n * job.blocks * g.size) * sizeof(double) : 0;
+}
+
+/* y[n, t] = the reduction of x[n, :, t].
+ *
+ * x (n, c, size), y (n, size); overwrites y. Computed in double: numbers are added to at least 32
+ * results per block, which are then joined in a fixed order, as are the blocks. NaN stays NaN.
+ * Parallel over all three axes. */
+void CNET_FN(reduce)(const cnet_call *call) {
+    const cnet_reduce_arguments *a = &call->reduce;
+    job_t job = divided(a->g);
+    double *y = a->y;
+    job.reduction = &reductions[a->operation];
+    job.x = a->x;
+    job.y = job.blocks > 1 ? (double *)call->workspace : y;
+    cnet_parallel(reduce_chunk, &job, ceil_div(job.pieces, job.together), call->threads);
+    if (job.blocks == 1)
+        return;
+    fill_doubles(y, job.reduction->start, a->g.n * a->g.size);
+    for (ptrdiff_t n = 0; n < a->g.n; n++)
+        job.reduction->fold(job.y + n * job.blocks * a->g.size, job.blocks, a->g.size,
+                            y + n * a->g.size);
+}

@@ -1,0 +1,41 @@
+"""What the courses with channels last share: arrays (m, h, w, c) and filters (kh, kw, c, o)."""
+
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array
+from . import kernels
+
+LAYOUTS: Any = {"layout": "nhwc", "weight_layout": "hwio"}
+
+
+def conv_gradients(
+    dZ: Any, A_prev: Any, W: Any, stride: Any, padding: Any
+) -> tuple[Array, Array, Array]:
+    """dA_prev, dW, and db of shape (1, 1, 1, o)."""
+    gradients: Any = kernels.conv2d_backward(dZ, A_prev, W, stride, padding, **LAYOUTS)
+    dx, dw, db = gradients
+    return dx, dw, db.reshape(1, 1, 1, -1)
+
+
+def pooled(function: str, A_prev: Any, window: Any, stride: Any, mode: str) -> Array:
+    """The maximum or the mean of each window."""
+    if check_mode(function, mode) == "max":
+        return kernels.max_pool2d(A_prev, window, stride, layout="nhwc")[0]
+    return kernels.avg_pool2d(A_prev, window, stride, layout="nhwc")
+
+
+def pool_gradient(
+    function: str, dA: Any, A_prev: Any, window: Any, stride: Any, mode: str
+) -> Array:
+    """The gradient of A_prev; all of equal maxima get that of their window."""
+    if check_mode(function, mode) != "max":
+        return kernels.avg_pool2d_backward(dA, np.shape(A_prev), window, stride, layout="nhwc")
+    return kernels.max_pool2d_gradient(dA, A_prev, window, stride, layout="nhwc", ties="all")
+
+
+def check_mode(function: str, mode: str) -> str:
+    if mode not in ("max", "average", "avg"):
+        raise ValueError(f"{function}: mode must be 'max' or an average (got {mode!r})")
+    return mode

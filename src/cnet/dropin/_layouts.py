@@ -1,0 +1,175 @@
+"""Layouts: the order of the axes of images and of filters, written as letters.
+
+The letters of images are ``n c h w``, those of filters ``o i h w``. An array may have fewer axes
+than its layout has letters: images without n, or without n and c; filters without i, or without i
+and o.
+"""
+
+from functools import lru_cache
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import kernels
+from ..arrays import Array, Shape
+
+IMAGES, CHANNELS_LAST, FILTERS = "nchw", "nhwc", "oihw"
+"""The orders of the kernels. Only pooling has kernels for channels last."""
+
+
+class Layout(NamedTuple):
+    """The axes of an array, and how the kernels see it."""
+
+    axes: str
+    """The letters of the axes that the array has."""
+    full: str
+    """The order of all four axes."""
+    target: str
+    """Their order in the kernels: `IMAGES`, `CHANNELS_LAST` or `FILTERS`."""
+
+    def to_kernels(self, x: Array) -> Array:
+        """The array with four axes in the order of the kernels, C-contiguous."""
+        if self.axes == self.target:
+            return np.ascontiguousarray(x)
+        y = _transposed(x, _orders(self.axes, self.target)[0])
+        return (
+            y if len(self.axes) == len(self.target) else y.reshape(self.shape_to_kernels(x.shape))
+        )
+
+    def from_kernels(self, x: Array) -> Array:
+        """The array in this layout, C-contiguous, from one with four axes."""
+        if self.axes == self.target:
+            return x
+        _, order, kept = _orders(self.axes, self.target)
+        if len(kept) < x.ndim:
+            x = x.reshape([x.shape[axis] for axis in kept])
+        return _transposed(x, order)
+
+    def shape_to_kernels(self, shape: Shape) -> Shape:
+        """The four sizes, with 1 for an axis that the array does not have."""
+        sizes = dict(zip(self.axes, shape, strict=True))
+        return tuple([sizes.get(letter, 1) for letter in self.target])
+
+    def with_axes(self, axes: str) -> "Layout":
+        """The layout of an array that has these axes, in the same order."""
+        return self._replace(axes=_in_order(self.full, axes))
+
+    def with_taps(self) -> "Layout":
+        """The layout of an array that has another axis, t, after that of columns."""
+        return Layout(*[letters.replace("w", "wt") for letters in self])
+
+
+def _in_order(order: str, letters: str) -> str:
+    return "".join(letter for letter in order if letter in letters)
+
+
+def images(function: str, layout: object, ndim: int) -> Layout:
+    """The layout of images with this number of dimensions.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `layout` is not an order of h, w and some of n and c, or the array has another number of
+        dimensions.
+    """
+    return _read(function, "layout", _text(function, "layout", layout), "x", ndim, IMAGES, "nc")
+
+
+def filters(function: str, layout: object, ndim: int, of_images: Layout) -> Layout:
+    """The layout of filters; by default "hwio" if channels come after rows and columns."""
+    if layout is None:
+        is_last = of_images.full.index("c") > of_images.full.index("h")
+        layout = "hwio" if is_last else FILTERS
+    name = "weight_layout"
+    return _read(function, name, _text(function, name, layout), "weight", ndim, FILTERS, "io")
+
+
+def _text(function: str, name: str, layout: object) -> str:
+    if not isinstance(layout, str):
+        raise TypeError(f"{function}: {name} must be a string (got {layout!r})")
+    return layout
+
+
+@lru_cache(maxsize=1024)
+def _read(
+    function: str, name: str, layout: str, array: str, ndim: int, target: str, optional: str
+) -> Layout:
+    """`optional` are the letters that may be missing; the first is dropped first."""
+    if not set("hw") <= set(layout) <= set(target) or len(set(layout)) != len(layout):
+        raise ValueError(
+            f"{function}: {name} must be the letters h and w, and {target[0]} and {target[1]} at "
+            f"most once each, in any order (got {layout!r})"
+        )
+    full = layout
+    if target[1] not in full:
+        place = min(full.index("h"), full.index("w"))
+        full = full[:place] + target[1] + full[place:]
+    if target[0] not in full:
+        full = target[0] + full
+    axes = layout
+    for letter in optional:
+        if len(axes) > ndim:
+            axes = axes.replace(letter, "")
+    if len(axes) != ndim:
+        counts = " or ".join(map(str, range(2, len(layout) + 1)))
+        raise ValueError(
+            f"{function}: {array} must have {counts} dimensions for {name}={layout!r} (got {ndim})"
+        )
+    return Layout(axes, full, target)
+
+
+# ---- Transposition -------------------------------------------------------------------------------
+
+LARGE = 4096
+"""Elements from which the kernel is faster than NumPy."""
+
+
+@lru_cache(maxsize=1024)
+def _orders(axes: str, target: str) -> tuple[tuple[int, ...], ...]:
+    """The arguments of `transpose` to the kernels and back, and the axes of `target` in `axes`."""
+    present = _in_order(target, axes)
+    return (
+        tuple(axes.index(letter) for letter in present),
+        tuple(present.index(letter) for letter in axes),
+        tuple(target.index(letter) for letter in present),
+    )
+
+
+def _transposed(x: Array, order: tuple[int, ...]) -> Array:
+    """``x.transpose(order)``, C-contiguous."""
+    view = x.transpose(order)
+    if view.flags.c_contiguous:
+        return view
+    is_ready = x.size >= LARGE and x.flags.c_contiguous and x.dtype.kind == "f"
+    steps = _steps(order, x.shape) if is_ready else None
+    if steps is None:
+        return np.ascontiguousarray(view)
+    for step in steps:
+        x = kernels.transpose(x.reshape(step))
+    return x.reshape(view.shape)
+
+
+@lru_cache(maxsize=1024)
+def _steps(order: tuple[int, ...], shape: Shape) -> tuple[Shape, ...] | None:
+    """The batches of matrices to transpose, one after another; None if NumPy has to do it.
+
+    Axes that stay next to each other count as one, and those of size 1 do not count.
+    """
+    kept = [axis for axis in range(len(shape)) if shape[axis] != 1]
+    groups: list[list[int]] = []
+    for axis in (kept.index(axis) for axis in order if shape[axis] != 1):
+        if groups and groups[-1][-1] + 1 == axis:
+            groups[-1].append(axis)
+        else:
+            groups.append([axis])
+    ranks = tuple(sorted(groups).index(group) for group in groups)
+    sizes = [prod(shape[kept[axis]] for axis in group) for group in sorted(groups)]
+    if ranks == (1, 0):
+        return ((1, *sizes),)
+    if ranks == (0, 2, 1):
+        return (tuple(sizes),)
+    if ranks == (2, 1, 0):
+        first, second, third = sizes
+        return (1, first * second, third), (third, first, second)
+    return None

@@ -1,0 +1,379 @@
+"""Pooling of images in any layout, with any padding, and with rules for equal maxima."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import geometry, kernels
+from ..arrays import INT32, Array
+from ..kernels import channels_last, pooling
+from ..kernels.pooling import checked_divisor
+from ._arrays import ends, float_dtype, floats, pair, same_ndim, same_shape, shape_of
+from ._layouts import CHANNELS_LAST, IMAGES, Layout, images
+
+TIES = ("first", "last", "all", "share")
+NONE, BORDER = -1, -2
+"""Instead of a position: no maximum, and a maximum in the padding."""
+
+
+def _images(function: str, layout: object, ndim: int) -> tuple[Layout, Any]:
+    """The layout of images, as the kernels for it take them, and the module of these kernels."""
+    given = images(function, layout, ndim)
+    if given.full == CHANNELS_LAST and "c" in given.axes:
+        return given._replace(target=CHANNELS_LAST), channels_last
+    return given, pooling
+
+
+def _geometry(
+    function: str, layout: Layout, shape: Sequence[int], window: Any, stride: Any, padding: Any,
+    dilation: Any, ceil_mode: bool,
+) -> geometry.Window:  # fmt: skip
+    sizes = layout._replace(target=IMAGES).shape_to_kernels(tuple(shape))
+    return geometry.pool(
+        function, sizes, window, stride, padding, dilation, ceil_mode, any_padding=True
+    )
+
+
+def _check_ties(function: str, ties: object) -> None:
+    if ties not in TIES:
+        raise ValueError(
+            f"{function}: ties must be 'first', 'last', 'all' or 'share' (got {ties!r})"
+        )
+
+
+# ---- Maximum -------------------------------------------------------------------------------------
+
+
+def _along(layout: Layout, rows: slice, columns: slice) -> tuple[slice, ...]:
+    """The index that takes these rows and columns of images."""
+    parts = {"h": rows, "w": columns}
+    return tuple([parts.get(letter, slice(None)) for letter in layout.target])
+
+
+def _all_maxima(x: Array, y: Array, g: geometry.Window, layout: Layout) -> Array:
+    """The positions of the taps that equal the maximum, on an axis after that of columns; else -1.
+
+    Where the maximum is NaN, those of all NaN.
+    """
+    vertical, horizontal = g.axes
+    after = layout.target.index("w") + 1
+    shape = *y.shape[:after], vertical.kernel * horizontal.kernel, *y.shape[after:]
+    indices = np.full(shape, NONE, INT32)
+    places = np.arange(vertical.size * horizontal.size, dtype=INT32)
+    places = places.reshape(
+        [{"h": vertical.size, "w": horizontal.size}.get(letter, 1) for letter in layout.target]
+    )
+    for i in range(vertical.kernel):
+        for j in range(horizontal.kernel):
+            (rows, rows_of_x), (columns, columns_of_x) = vertical.cells(i), horizontal.cells(j)
+            outputs = _along(layout, rows, columns)
+            cells = _along(layout, rows_of_x, columns_of_x)
+            values, maxima = x[cells], y[outputs]
+            is_max = values == maxima
+            if np.isnan(maxima).any():
+                is_max |= np.isnan(values)
+            tap = np.moveaxis(indices, after, 0)[i * horizontal.kernel + j]
+            np.copyto(tap[outputs], places[cells], where=is_max)
+    return indices
+
+
+class _Prepared(NamedTuple):
+    """Images for max pooling."""
+
+    form: Layout
+    module: Any
+    cells: Array
+    """The images, with a border if the padding is not -inf, as the kernels take them."""
+    g: geometry.Window
+    border: tuple[geometry.Axis, ...] | None
+    """The axes of the images without the border, if there is one."""
+
+
+def _prepared(
+    function: str, x: Array, kernel_size: Any, stride: Any, padding: Any, dilation: Any,
+    ceil_mode: bool, layout: object, pad_value: float,
+) -> _Prepared:  # fmt: skip
+    form, module = _images(function, layout, x.ndim)
+    window = pair(function, "kernel_size", kernel_size)
+    pads = ends(function, padding, window, dilation)
+    g = _geometry(function, form, x.shape, window, stride, pads, dilation, ceil_mode)
+    border = None
+    if pad_value != -np.inf:
+        border = g.axes
+        widths = {a: (axis.begin, axis.end) for a, axis in zip("hw", border, strict=True)}
+        pairs = [widths.get(letter, (0, 0)) for letter in form.axes]
+        x = np.pad(x, pairs, constant_values=pad_value)
+        g = _geometry(function, form, x.shape, window, stride, 0, dilation, ceil_mode)
+    return _Prepared(form, module, form.to_kernels(x), g, border)
+
+
+def _without_border(indices: Array, width: int, border: tuple[geometry.Axis, ...]) -> Array:
+    """Positions in the images from those in padded images with this width; `BORDER` if outside."""
+    vertical, horizontal = border
+    rows, columns = np.divmod(indices, width)
+    rows -= vertical.begin
+    columns -= horizontal.begin
+    is_outside = (rows < 0) | (rows >= vertical.size) | (columns < 0) | (columns >= horizontal.size)
+    positions = np.where(is_outside, BORDER, rows * horizontal.size + columns)
+    return np.where(indices < 0, indices, positions).astype(INT32)
+
+
+def max_pool2d(
+    x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
+    ceil_mode: bool = False, *, layout: str = "nchw", ties: str = "first",
+    pad_value: float = -np.inf,
+) -> tuple[Array, Array]:  # fmt: skip
+    """The maximum of each window, and its position.
+
+    Parameters
+    ----------
+    x : array_like
+        Images, with axes as in `layout`.
+    kernel_size, stride, dilation, ceil_mode
+        As in `cnet.kernels.max_pool2d`.
+    padding : default 0
+        See the top of the module; it may be larger than the window.
+    layout : str, default 'nchw'
+        The order of the axes.
+    ties : {'first', 'last', 'all', 'share'}, default 'first'
+        Which of equal maxima of a window get its gradient: one of them, or all of them. With
+        'share', it is divided equally among them.
+    pad_value : float, default -inf
+        The number in the padding. Other numbers than -inf may be the maximum of a window; then
+        nothing gets its gradient.
+
+    Returns
+    -------
+    y : ndarray
+        With axes as in `layout`.
+    indices : int32 ndarray
+        Positions ``ih * w + iw`` in the plane, of the shape of `y`; -1 if the maximum is in the
+        padding. For 'all' and 'share', with another axis after that of columns: one entry for each
+        cell of the window, -1 if the cell is not a maximum, and -2 if it is one in the padding.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has a wrong type or value, or sizes do not fit together.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.dropin import kernels
+    >>> x = np.array([[1, 3], [3, 2]])
+    >>> y, indices = kernels.max_pool2d(x, 2, ties="share")
+    >>> y, indices
+    (array([[3.]]), array([[[-1,  1,  2, -1]]], dtype=int32))
+    >>> kernels.max_pool2d_backward(np.ones_like(y), indices, x.shape, ties="share")
+    array([[0. , 0.5],
+           [0.5, 0. ]])
+    """
+    f = "max_pool2d"
+    _check_ties(f, ties)
+    x = floats(f, "x", x, float_dtype(x))
+    form, module, cells, g, border = _prepared(
+        f, x, kernel_size, stride, padding, dilation, ceil_mode, layout, pad_value
+    )
+    y, indices = module.max_pool(cells, g)
+    if ties != "first":
+        indices = _all_maxima(cells, y, g, form)
+    if ties == "last":
+        indices = indices.max(form.target.index("w") + 1)
+    if border is not None:
+        indices = _without_border(indices, g.axes[1].size, border)
+    of_indices = form
+    if ties in ("all", "share"):
+        of_indices = form.with_taps()
+    elif border is not None:
+        indices[indices == BORDER] = NONE
+    return form.from_kernels(y), of_indices.from_kernels(indices)
+
+
+def max_pool2d_backward(
+    grad_output: Any, indices: Any, x_shape: Sequence[int], *, layout: str = "nchw",
+    ties: str = "first",
+) -> Array:  # fmt: skip
+    """Gradient of `max_pool2d` with respect to its input.
+
+    Parameters
+    ----------
+    grad_output : array_like
+        Gradient with respect to ``y``, with its axes.
+    indices : array_like of int
+        From `max_pool2d`.
+    x_shape : sequence of int
+        The shape of the images.
+    layout, ties : str
+        The arguments of `max_pool2d`.
+
+    Returns
+    -------
+    ndarray, shape `x_shape`
+
+    Raises
+    ------
+    TypeError, ValueError
+        If shapes or dtypes do not agree, or an index is outside of its plane.
+    """
+    f = "max_pool2d_backward"
+    _check_ties(f, ties)
+    grad = floats(f, "grad_output", grad_output, float_dtype(grad_output))
+    shape = shape_of(f, "x_shape", x_shape)
+    form, module = _images(f, layout, len(shape))
+    same_ndim(f, "grad_output", grad, form.axes)
+    positions = np.asarray(indices)
+    of_indices = form.with_taps() if ties in ("all", "share") else form
+    same_ndim(f, "indices", positions, of_indices.axes)
+    grad, positions = form.to_kernels(grad), of_indices.to_kernels(positions)
+    if of_indices is not form:
+        grad, positions = _of_taps(grad, positions, form.target.index("w"), ties == "share")
+    return form.from_kernels(_scatter(module, grad, positions, form.shape_to_kernels(shape)))
+
+
+def _scatter(module: Any, grad: Array, indices: Array, shape: Sequence[int]) -> Array:
+    if module is channels_last:
+        return kernels.max_pool2d_nhwc_backward(grad, indices, shape)
+    return kernels.max_pool2d_backward(grad, indices, shape)
+
+
+def _of_taps(grad: Array, indices: Array, columns: int, is_shared: bool) -> tuple[Array, Array]:
+    """A gradient for each entry of `indices`, with the axis of taps as part of that of columns."""
+    if is_shared:
+        grad = grad / np.maximum((indices != NONE).sum(columns + 1), 1).astype(grad.dtype)
+    taps = indices.shape[columns + 1]
+    shape = *grad.shape[:columns], grad.shape[columns] * taps, *grad.shape[columns + 1 :]
+    indices = np.where(indices == BORDER, NONE, indices)
+    return np.repeat(grad, taps, columns), indices.reshape(shape)
+
+
+def max_pool2d_gradient(
+    grad_output: Any, x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0,
+    dilation: Any = 1, ceil_mode: bool = False, *, layout: str = "nchw", ties: str = "first",
+    pad_value: float = -np.inf,
+) -> Array:  # fmt: skip
+    """Gradient of `max_pool2d` with respect to its input, from the images instead of indices.
+
+    For code that does not keep indices, and faster for equal maxima.
+
+    Parameters
+    ----------
+    grad_output : array_like
+        Gradient with respect to ``y``, with its axes.
+    x, kernel_size, stride, padding, dilation, ceil_mode, layout, ties, pad_value
+        The arguments of `max_pool2d`.
+
+    Returns
+    -------
+    ndarray, shape of `x`
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `max_pool2d`, and if `grad_output` does not have the shape of its result.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.dropin import kernels
+    >>> kernels.max_pool2d_gradient([[8]], [[1, 3], [3, 2]], 2, ties="all")
+    array([[0., 8.],
+           [8., 0.]])
+    """
+    f = "max_pool2d_gradient"
+    _check_ties(f, ties)
+    dtype = float_dtype(grad_output, x)
+    grad, x = floats(f, "grad_output", grad_output, dtype), floats(f, "x", x, dtype)
+    form, module, cells, g, border = _prepared(
+        f, x, kernel_size, stride, padding, dilation, ceil_mode, layout, pad_value
+    )
+    same_ndim(f, "grad_output", grad, form.axes)
+    grad = form.to_kernels(grad)
+    y, indices = module.max_pool(cells, g)
+    same_shape(f, "grad_output", grad.shape, "that of the result", y.shape)
+    if ties == "first":
+        dx = form.from_kernels(_scatter(module, grad, indices, cells.shape))
+    else:
+        dx = form.from_kernels(_spread(module, grad, cells, y, g, ties))
+    if border is None:
+        return dx
+    inner = {
+        a: slice(axis.begin, axis.begin + axis.size) for a, axis in zip("hw", border, strict=True)
+    }
+    return dx[tuple([inner.get(letter, slice(None)) for letter in form.axes])].copy()
+
+
+def _spread(module: Any, grad: Array, x: Array, y: Array, g: geometry.Window, ties: str) -> Array:
+    """The gradient for equal maxima; planes of channels first are images with one channel."""
+    if module is channels_last:
+        return channels_last.max_pool_ties_backward(grad, x, y, g, ties)
+    planes = geometry.Window(g.n * g.c, 1, g.axes)
+    grad, cells, maxima = (a.reshape(-1, *a.shape[2:], 1) for a in (grad, x, y))
+    dx = channels_last.max_pool_ties_backward(grad, cells, maxima, planes, ties)
+    return dx.reshape(x.shape)
+
+
+# ---- Average -------------------------------------------------------------------------------------
+
+
+def avg_pool2d(
+    x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
+    count_include_pad: bool = True, divisor_override: int | None = None, *, layout: str = "nchw",
+) -> Array:  # fmt: skip
+    """The mean of each window.
+
+    Parameters
+    ----------
+    x : array_like
+        Images, with axes as in `layout`.
+    kernel_size, stride, ceil_mode, count_include_pad, divisor_override
+        As in `cnet.kernels.avg_pool2d`.
+    padding : default 0
+        Zeros around the images. See the top of the module; it may be larger than the window.
+    layout : str, default 'nchw'
+        The order of the axes.
+
+    Returns
+    -------
+    ndarray
+        With axes as in `layout`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has a wrong type or value, or sizes do not fit together.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.dropin import kernels
+    >>> kernels.avg_pool2d(np.arange(4).reshape(2, 2), 2)
+    array([[1.5]])
+    """
+    f = "avg_pool2d"
+    x = floats(f, "x", x, float_dtype(x))
+    form, module = _images(f, layout, x.ndim)
+    divisor = checked_divisor(f, divisor_override)
+    window = pair(f, "kernel_size", kernel_size)
+    g = _geometry(f, form, x.shape, window, stride, ends(f, padding, window), 1, ceil_mode)
+    return form.from_kernels(module.avg_pool(form.to_kernels(x), g, count_include_pad, divisor))
+
+
+def avg_pool2d_backward(
+    grad_output: Any, x_shape: Sequence[int], kernel_size: Any, stride: Any = None,
+    padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True,
+    divisor_override: int | None = None, *, layout: str = "nchw",
+) -> Array:  # fmt: skip
+    """The gradient of `avg_pool2d`, in the shape `x_shape`; the other arguments are the same."""
+    f = "avg_pool2d_backward"
+    grad = floats(f, "grad_output", grad_output, float_dtype(grad_output))
+    shape = shape_of(f, "x_shape", x_shape)
+    form, module = _images(f, layout, len(shape))
+    divisor = checked_divisor(f, divisor_override)
+    window = pair(f, "kernel_size", kernel_size)
+    g = _geometry(f, form, shape, window, stride, ends(f, padding, window), 1, ceil_mode)
+    same_ndim(f, "grad_output", grad, form.axes)
+    four = form.to_kernels(grad)
+    expected = tuple(dict(zip(IMAGES, g.y_shape, strict=True))[letter] for letter in form.target)
+    same_shape(f, "grad_output", four.shape, "that of the result", expected)
+    return form.from_kernels(module.avg_pool_backward(four, g, count_include_pad, divisor))

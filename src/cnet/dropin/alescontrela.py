@@ -1,0 +1,102 @@
+"""The layers of "Numpy-CNN" by A. Escontrela: ``CNN.forward`` and ``CNN.backward``.
+
+``from cnet.dropin.alescontrela import convolution, maxpool, ...``. One image (c, n, n) at a time,
+filters (o, c, f, f), a bias of shape (o, 1).
+
+Differences from the original code: images and filters need not be squares; a bias of shape (o, 1)
+works with every NumPy.
+
+Reference: A. Escontrela, "Convolutional Neural Networks from the ground up" (2018).
+"""
+
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array
+from . import kernels
+
+__all__ = [
+    "categoricalCrossEntropy",
+    "convolution",
+    "convolutionBackward",
+    "maxpool",
+    "maxpoolBackward",
+    "nanargmax",
+    "softmax",
+]
+
+
+def convolution(image: Any, filt: Any, bias: Any, s: int = 1) -> Array:
+    """Cross-correlate an image with filters, with stride `s`.
+
+    Parameters
+    ----------
+    image : array_like, shape (c, h, w)
+    filt : array_like, shape (o, c, fh, fw)
+    bias : array_like with o elements
+    s : int, default 1
+
+    Returns
+    -------
+    ndarray, shape (o, oh, ow)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.dropin.alescontrela import convolution
+    >>> convolution(np.ones((1, 3, 3)), np.ones((1, 1, 2, 2)), np.zeros((1, 1)))
+    array([[[4., 4.],
+            [4., 4.]]])
+    """
+    return kernels.conv2d(image, filt, bias, s, layout="chw")
+
+
+def maxpool(image: Any, f: int = 2, s: int = 2) -> Array:
+    """The maximum of each window of `f` x `f` cells, with stride `s`."""
+    return kernels.max_pool2d(image, f, s, layout="chw")[0]
+
+
+def softmax(X: Any) -> Array:
+    """``exp(X) / sum(exp(X))`` over the whole array."""
+    powers = np.exp(X)
+    result: Array = powers / np.sum(powers)
+    return result
+
+
+def categoricalCrossEntropy(probs: Any, label: Any) -> Any:
+    """``-sum(label * log(probs))``."""
+    return -np.sum(np.asarray(label) * np.log(probs))
+
+
+def convolutionBackward(
+    dconv_prev: Any, conv_in: Any, filt: Any, s: int
+) -> tuple[Array, Array, Array]:
+    """Gradients of `convolution`.
+
+    Parameters
+    ----------
+    dconv_prev : array_like, shape (o, oh, ow)
+        Gradient with respect to the result.
+    conv_in, filt, s
+        The arguments of `convolution`.
+
+    Returns
+    -------
+    dout : ndarray, shape (c, h, w)
+    dfilt : ndarray, shape (o, c, fh, fw)
+    dbias : ndarray, shape (o, 1)
+    """
+    gradients: Any = kernels.conv2d_backward(dconv_prev, conv_in, filt, s, layout="chw")
+    dout, dfilt, dbias = gradients
+    return dout, dfilt, dbias.reshape(-1, 1)
+
+
+def maxpoolBackward(dpool: Any, orig: Any, f: int, s: int) -> Array:
+    """The gradient of `maxpool` of the image `orig`; the first of equal maxima gets it."""
+    return kernels.max_pool2d_gradient(dpool, orig, f, s, layout="chw")
+
+
+def nanargmax(arr: Any) -> Any:
+    """Row and column of the first maximum of a matrix; NaN do not count."""
+    return np.unravel_index(np.nanargmax(arr), np.shape(arr))

@@ -1,0 +1,141 @@
+"""DeZero of "Deep Learning from Scratch 3", with the convolutions and pools of cnet.
+
+``from cnet.dropin import dezero; dezero.install()`` replaces what `Conv2d`, `Deconv2d`,
+`Conv2DGradW`, `Pooling`, `Pooling2DGrad` and `AveragePooling` of ``dezero.functions_conv`` compute.
+Graphs stay those of DeZero, with derivatives of every order. Arrays that are not NumPy arrays of
+floats, such as those of CuPy, are computed by the original functions.
+
+Reference: K. Saitoh, "Deep Learning from Scratch 3" (O'Reilly Japan, 2020).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import kernels as strict
+from ..arrays import Array
+from . import _install, kernels
+from ._arrays import float_dtype, pair
+
+__all__ = ["install", "uninstall"]
+
+
+def _are_floats(*arrays: Any) -> bool:
+    return all(
+        x is None or (type(x) is np.ndarray and x.dtype.kind == "f" and x.dtype.itemsize in (4, 8))
+        for x in arrays
+    )
+
+
+def _converted(*arrays: Any) -> list[Any]:
+    dtype = float_dtype(*arrays)
+    return [None if x is None else np.asarray(x, dtype) for x in arrays]
+
+
+def _conv2d(original: Callable[..., Any], self: Any, x: Any, W: Any, b: Any) -> Any:
+    if not _are_floats(x, W, b):
+        return original(self, x, W, b)
+    x, W, b = _converted(x, W, b)
+    return strict.conv2d(x, W, b, self.stride, self.pad)
+
+
+def _deconv2d(original: Callable[..., Any], self: Any, x: Any, W: Any, b: Any) -> Any:
+    """The transposed convolution; the size of the result may be any that a convolution gives."""
+    if not _are_floats(x, W, b) or x.ndim != 4:
+        return original(self, x, W, b)
+    extra = (0, 0)
+    if self.outsize is not None:
+        outsize = pair("deconv2d", "outsize", self.outsize)
+        least = [
+            s * (n - 1) + k - 2 * p
+            for s, n, k, p in zip(self.stride, x.shape[2:], W.shape[2:], self.pad, strict=True)
+        ]
+        extra = outsize[0] - least[0], outsize[1] - least[1]
+    if not all(0 <= e < s for e, s in zip(extra, self.stride, strict=True)):
+        return original(self, x, W, b)
+    x, W, b = _converted(x, W, b)
+    return strict.conv_transpose2d(x, W, b, self.stride, self.pad, extra)
+
+
+def _gradient_of_weights(original: Callable[..., Any], self: Any, x: Any, gy: Any) -> Any:
+    if not _are_floats(x, gy):
+        return original(self, x, gy)
+    x, gy = _converted(x, gy)
+    weight = np.empty((gy.shape[1], x.shape[1], *self.kernel_size), x.dtype)
+    return strict.conv2d_backward(gy, x, weight, self.stride, self.pad, needs=(False, True, False))[
+        1
+    ]
+
+
+def _pooling(original: Callable[..., Any], self: Any, x: Any) -> Any:
+    """The maximum of each window; padding takes part with 0."""
+    self.cnet_positions = None
+    if not _are_floats(x):
+        return original(self, x)
+    window, stride = pair("pooling", "kernel_size", self.kernel_size), pair("p", "s", self.stride)
+    ph, pw = np.broadcast_to(self.pad, 2).tolist()
+    padded = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw))) if ph or pw else x
+    y, positions = strict.max_pool2d(padded, window, stride)
+    self.cnet_positions = positions, padded.shape
+    rows, columns = np.divmod(positions, np.int32(padded.shape[3]))
+    rows -= np.arange(y.shape[2], dtype=np.int32)[:, np.newaxis] * np.int32(stride[0])
+    columns -= np.arange(y.shape[3], dtype=np.int32) * np.int32(stride[1])
+    self.indexes = (rows * np.int32(window[1]) + columns).astype(np.intp)
+    return y
+
+
+def _pooling_gradient(original: Callable[..., Any], self: Any, gy: Any) -> Any:
+    kept = getattr(self.mpool2d, "cnet_positions", None)
+    if kept is None or not _are_floats(gy):
+        return original(self, gy)
+    positions, shape = kept
+    ph, pw = np.broadcast_to(self.pad, 2).tolist()
+    h, w = self.mpool2d.inputs[0].shape[2:]
+    gx = strict.max_pool2d_backward(np.asarray(gy, self.dtype), positions, shape)
+    return gx[:, :, ph : ph + h, pw : pw + w]
+
+
+def _average_pooling(original: Callable[..., Any], self: Any, x: Any) -> Array:
+    if not _are_floats(x):
+        y: Array = original(self, x)
+        return y
+    self.input_shape = x.shape
+    return kernels.avg_pool2d(x, self.kernel_size, self.stride, self.pad)
+
+
+TABLE: _install.Table = {
+    "functions_conv:Conv2d.forward": _conv2d,
+    "functions_conv:Deconv2d.forward": _deconv2d,
+    "functions_conv:Conv2DGradW.forward": _gradient_of_weights,
+    "functions_conv:Pooling.forward": _pooling,
+    "functions_conv:Pooling2DGrad.forward": _pooling_gradient,
+    "functions_conv:AveragePooling.forward": _average_pooling,
+}
+
+
+def install(package: str = "dezero") -> tuple[str, ...]:
+    """Replace the functions of a copy of DeZero.
+
+    Parameters
+    ----------
+    package : str, default 'dezero'
+        The name under which it is imported.
+
+    Returns
+    -------
+    tuple of str
+        What is replaced; early copies do not have all functions. Calling `install` again changes
+        nothing.
+
+    Raises
+    ------
+    ImportError
+        If there is no such package.
+    """
+    return _install.install(package, TABLE)
+
+
+def uninstall(package: str = "dezero") -> None:
+    """Put the functions of DeZero back."""
+    _install.uninstall(package, TABLE)

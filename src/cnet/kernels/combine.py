@@ -1,0 +1,123 @@
+"""Elementwise functions of several operands, which broadcast."""
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .. import _check, _core
+from ..arrays import Array, Shape
+from . import _memory
+from ._dispatch import call
+
+_NUMBERS = (float, int, np.number)
+_MISSING: tuple[tuple[None, ...], ...] = tuple([(None,) * (4 - count) for count in range(5)])
+
+
+def combine(a: Array, b: Any = None, c: Any = None, d: Any = None, *, operation: str) -> Array:
+    """Apply a function to the elements of up to four operands, which broadcast.
+
+    Parameters
+    ----------
+    a : ndarray
+        Float32 or float64.
+    b, c, d : ndarray of the dtype of `a`, or float
+        As many as the operation takes.
+    operation : str
+        ``product`` (a·b), ``times_quotient`` (a·(b/c)), ``times_exp`` (a·exp(b − c)), ``hypot``,
+        ``logaddexp``, ``fmod``, ``remainder``, ``floor_divide``, ``trunc_divide``, ``glu``
+        (a·sigmoid(b)), ``prelu`` (x, weight), ``lerp`` (a, b, weight), ``addcmul`` (a + d·b·c),
+        ``addcdiv`` (a + d·b/c), ``nan_to_num`` (x, nan, posinf, neginf), or of one operand
+        ``sign``, ``frac``, ``sin``, ``cos``, ``logit``. They are defined as in PyTorch. The
+        others are gradients: `a` is the gradient with respect to the result.
+
+    Returns
+    -------
+    ndarray, in the broadcast shape
+        ``fmod``, ``remainder`` and ``floor_divide`` are exact. There is no warning for infinite or
+        NaN results.
+
+    Raises
+    ------
+    TypeError
+        If `a` is not an array of a float dtype, or the dtypes differ.
+    ValueError
+        If the operation does not exist, the number of operands is wrong, or the shapes do not
+        broadcast.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> kernels.combine(np.array([3.0, 5.0]), np.array([4.0, 12.0]), operation="hypot")
+    array([ 5., 13.])
+    >>> kernels.combine(np.zeros(3), np.arange(3.0), 0.5, operation="lerp")
+    array([0. , 0.5, 1. ])
+    """
+    if operation not in _core.combinations:
+        known = ", ".join(sorted(_core.combinations))
+        raise ValueError(f"combine: operation must be one of {known} (got {operation!r})")
+    number, count = _core.combinations[operation]
+    first = _check.array("combine", "a", a)
+    operands = (a, b, c, d)
+    given = 1 + (b is not None) + (c is not None) + (d is not None)
+    if given != count or operands[count - 1] is None:
+        raise ValueError(f"combine: {operation} takes {count} operands (got {given})")
+    shape, dtype = first.shape, first.dtype
+    arrays, axes, joined = [first], 7, True
+    for k in range(1, count):
+        x = operands[k]
+        if isinstance(x, _NUMBERS):
+            arrays.append(np.array(x, dtype))
+            continue
+        if not _check.fits(x, dtype, shape):
+            x = _check.array("combine", "abcd"[k], x)
+            if x.dtype is not dtype:
+                _check.same_dtype("combine", **{"a": first, "abcd"[k]: x})
+            joined = joined and x.shape == shape
+        axes |= 7 << 3 * k
+        arrays.append(x)
+    geometry = 1, 1, first.size
+    if not joined:
+        shape, geometry, axes = _broadcast(arrays)
+    y = _memory.empty(shape, dtype)
+    call("combine", *arrays, *_MISSING[count], y, geometry, number, axes)
+    return y
+
+
+def _broadcast(arrays: list[Array]) -> tuple[Shape, tuple[int, int, int], int]:
+    """The shape of the result; its sizes as three axes; and the axes that each operand has.
+
+    Axes that all operands have or lack together are joined. If more than three remain, arrays are
+    replaced by copies in the shape of the result.
+    """
+    try:
+        shape = np.broadcast_shapes(*[x.shape for x in arrays])
+    except ValueError:
+        listed = " and ".join([str(x.shape) for x in arrays])
+        raise ValueError(f"combine: shapes {listed} do not broadcast") from None
+    sizes: list[int] = []
+    groups: list[list[bool]] = []
+    for axis in range(-len(shape), 0):
+        size = shape[axis]
+        if size == 1:
+            continue
+        has = [x.ndim >= -axis and x.shape[axis] == size for x in arrays]
+        if groups and groups[-1] == has:
+            sizes[-1] *= size
+        else:
+            sizes.append(size)
+            groups.append(has)
+    if len(sizes) > 3:
+        arrays[:] = [
+            x if x.size == 1 else np.ascontiguousarray(np.broadcast_to(x, shape)) for x in arrays
+        ]
+        sizes = [prod(shape)]
+        groups = [[x.size != 1 for x in arrays]]
+    skipped = 3 - len(sizes)
+    axes = 0
+    for axis, has in enumerate(groups, skipped):
+        for k, has_axis in enumerate(has):
+            axes |= has_axis << (3 * k + axis)
+    n, c, size = (1,) * skipped + tuple(sizes)
+    return shape, (n, c, size), axes

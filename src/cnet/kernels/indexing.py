@@ -1,0 +1,148 @@
+"""Reading and writing of elements at positions along an axis."""
+
+from math import prod
+
+import numpy as np
+
+from .. import _check, geometry
+from ..arrays import INT64, Array, Shape
+from . import _memory
+from ._dispatch import call
+
+OPERATIONS = "write", "add", "multiply", "maximum", "minimum"
+"""The ways in which `scatter` combines an element with a cell, in the order of the kernel."""
+
+
+def gather(x: Array, index: Array, axis: int = -1) -> Array:
+    """Read elements, or whole slices, at positions along an axis.
+
+    Parameters
+    ----------
+    x : ndarray, at least 1 dimension
+        float32 or float64.
+    index : integer ndarray, shape (count,) or the shape of the result
+        One position along `axis` for each slice of the result, or one for each element. In the
+        second case, its shape is that of `x` but along `axis`.
+    axis : int, default -1
+        The axis of `x`.
+
+    Returns
+    -------
+    ndarray, shape of `x` with `count` cells along `axis`
+
+    Raises
+    ------
+    IndexError
+        If a position is not in range for the axis.
+    TypeError, ValueError
+        If an argument has a wrong type, shape, dtype or range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> x = np.array([[1.0, 2.0], [3.0, 4.0]])
+    >>> kernels.gather(x, np.array([1, 1, 0]))
+    array([[2., 2., 1.],
+           [4., 4., 3.]])
+    >>> kernels.gather(x, np.array([[1], [0]]))
+    array([[2.],
+           [3.]])
+    """
+    f = "gather"
+    x = _check.array(f, "x", x)
+    index, axis, shared = _positions(f, "x", x, index, axis)
+    shape = _with_count(x.shape, index, axis, shared)
+    geometry.check_size(f, "the result", shape)
+    y = _memory.empty(shape, x.dtype)
+    if call("gather", x, index, y, _cells(x.shape, shape[axis], axis), shared):
+        raise _outside(f, index, x.shape[axis])
+    return y
+
+
+def scatter(src: Array, index: Array, y: Array, axis: int = -1, operation: str = "write") -> None:
+    """Combine elements, or whole slices, with the cells of `y` at positions along an axis.
+
+    If a position is given several times, the elements are combined in their order; so "write"
+    keeps the last one.
+
+    Parameters
+    ----------
+    src : ndarray, shape of `y` with `count` cells along `axis`
+        The elements, in the dtype of `y`.
+    index : integer ndarray, shape (count,) or the shape of `src`
+        One position along `axis` for each slice of `src`, or one for each element.
+    y : ndarray, at least 1 dimension
+        float32 or float64, C-contiguous; it is updated in place. If a position is out of range,
+        part of the elements may have been combined.
+    axis : int, default -1
+        The axis of `y`.
+    operation : {"write", "add", "multiply", "maximum", "minimum"}, default "write"
+        A NaN is the maximum and the minimum of all numbers.
+
+    Raises
+    ------
+    IndexError
+        If a position is not in range for the axis.
+    TypeError, ValueError
+        If an argument has a wrong type, shape, dtype or range, or the operation is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> y = np.zeros(3)
+    >>> kernels.scatter(np.array([1.0, 2.0, 4.0]), np.array([2, 0, 2]), y, operation="add")
+    >>> y
+    array([2., 0., 5.])
+    """
+    f = "scatter"
+    src, y = _check.array(f, "src", src), _check.writable(f, "y", y)
+    _check.same_dtype(f, y=y, src=src)
+    index, axis, shared = _positions(f, "y", y, index, axis)
+    shape = _with_count(y.shape, index, axis, shared)
+    _check.same_shape(f, "src", src.shape, "that of y with the positions along axis", shape)
+    if operation not in OPERATIONS:
+        raise ValueError(
+            f"{f}: operation must be one of {', '.join(OPERATIONS)} (got {operation!r})"
+        )
+    g, number = _cells(y.shape, shape[axis], axis), OPERATIONS.index(operation)
+    if call("scatter", src, index, y, g, number, shared):
+        raise _outside(f, index, y.shape[axis])
+
+
+def _positions(f: str, name: str, x: Array, index: Array, axis: int) -> tuple[Array, int, bool]:
+    """The positions, the axis as a non-negative number, and whether slices share positions."""
+    index = _check.integers(f, "index", index, None, INT64)
+    axis = geometry.integer(f, "axis", axis)
+    if not -x.ndim <= axis < x.ndim:
+        raise ValueError(
+            f"{f}: axis must be in range for {name} (got {axis} and {x.ndim} dimensions)"
+        )
+    axis %= x.ndim
+    shared = index.ndim == 1
+    if not shared:
+        expected = (*x.shape[:axis], *index.shape[axis : axis + 1], *x.shape[axis + 1 :])
+        if index.shape != expected:
+            raise ValueError(
+                f"{f}: index must have 1 dimension, or the shape of {name} but along axis "
+                f"(got {index.shape} and {x.shape})"
+            )
+    return index, axis, shared
+
+
+def _with_count(shape: Shape, index: Array, axis: int, shared: bool) -> Shape:
+    """A shape with the number of positions along an axis."""
+    return (*shape[:axis], index.shape[0 if shared else axis], *shape[axis + 1 :])
+
+
+def _cells(shape: Shape, count: int, axis: int) -> tuple[int, int, int, int]:
+    """The fields of ``cnet_cells``."""
+    return prod(shape[:axis]), shape[axis], count, prod(shape[axis + 1 :])
+
+
+def _outside(f: str, index: Array, size: int) -> IndexError:
+    """The error for positions that are out of range."""
+    return IndexError(
+        f"{f}: index must be in range for size {size} (got {np.min(index)} to {np.max(index)})"
+    )

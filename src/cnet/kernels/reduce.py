@@ -1,0 +1,133 @@
+"""Reductions and running sums along axes."""
+
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+
+from .. import _check, _core
+from ..arrays import Array
+from . import _memory
+from ._dispatch import call
+
+_FLOAT64 = np.dtype(np.float64)
+_SUMMED = {"squares": "sum", "magnitudes": "sum"}
+"""The reductions whose partial results are joined by another one."""
+
+
+def reduce(x: Array, operation: str, axes: Sequence[int] | None = None) -> Array:
+    """Reduce axes of an array, in float64.
+
+    Parameters
+    ----------
+    x : ndarray, any shape
+        Float32 or float64, of any layout.
+    operation : str
+        ``sum``, ``squares`` (the sum of squares), ``magnitudes`` (the sum of absolute values),
+        ``product``, ``maximum`` or ``minimum``.
+    axes : sequence of int, optional
+        The axes to reduce; all by default.
+
+    Returns
+    -------
+    ndarray of float64
+        The reduced axes have size 1. An empty sum is 0, an empty product 1, an empty maximum −inf,
+        an empty minimum inf. NaN stays NaN.
+
+    Raises
+    ------
+    TypeError
+        If `x` is not an array of a float dtype.
+    ValueError
+        If the operation does not exist, or an axis is out of range or given twice.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> kernels.reduce(np.array([[1.0, 2.0], [3.0, 4.0]]), "squares", [1])
+    array([[ 5.],
+           [25.]])
+    """
+    if operation not in _core.reductions:
+        known = ", ".join(sorted(_core.reductions))
+        raise ValueError(f"reduce: operation must be one of {known} (got {operation!r})")
+    if isinstance(x, np.ndarray) and not x.flags.c_contiguous and x.ndim > 1:
+        order = np.argsort([-abs(stride) for stride in x.strides], kind="stable")
+        if not np.array_equal(order, np.arange(x.ndim)):
+            reduced = _axes(axes, x.ndim)
+            moved = tuple([position for position, axis in enumerate(order) if axis in reduced])
+            return reduce(x.transpose(order), operation, moved).transpose(np.argsort(order))
+    x = _check.array("reduce", "x", x)
+    reduced = _axes(axes, x.ndim)
+    kept = tuple([1 if axis in reduced else size for axis, size in enumerate(x.shape)])
+    if not reduced:
+        return _run(x, (x.size, 1, 1), operation).reshape(kept)
+    shape, y = x.shape, x
+    while reduced:  # neighbouring axes are reduced together, the last ones first
+        last = first = reduced[-1]
+        while first - 1 in reduced:
+            first -= 1
+        outer, inner = prod(shape[:first]), prod(kept[last + 1 :])
+        y = _run(y, (outer, prod(shape[first : last + 1]), inner), operation)
+        operation = _SUMMED.get(operation, operation)
+        reduced = tuple([axis for axis in reduced if axis < first])
+    return y.reshape(kept)
+
+
+def _run(x: Array, geometry: tuple[int, int, int], operation: str) -> Array:
+    y = _memory.empty((geometry[0], geometry[2]), _FLOAT64)
+    call("reduce", x, y, geometry, _core.reductions[operation])
+    return y
+
+
+def _axes(axes: Sequence[int] | None, ndim: int) -> tuple[int, ...]:
+    """The axes, sorted and not negative."""
+    if axes is None:
+        return tuple(range(ndim))
+    found = sorted([axis + ndim if axis < 0 else axis for axis in axes])
+    if len(set(found)) < len(found) or (found and not 0 <= found[0] <= found[-1] < ndim):
+        raise ValueError(f"reduce: axes must be different axes of x (got {axes} and {ndim} axes)")
+    return tuple(found)
+
+
+def accumulate(x: Array, axis: int, product: bool = False, reverse: bool = False) -> Array:
+    """The sums or products of all elements up to each one, along an axis.
+
+    Parameters
+    ----------
+    x : ndarray, at least 1 dimension
+        Float32 or float64.
+    axis : int
+    product : bool, default False
+        Multiply instead of adding.
+    reverse : bool, default False
+        From each element to the last one.
+
+    Returns
+    -------
+    ndarray, shape of `x`
+        Computed in float64.
+
+    Raises
+    ------
+    TypeError
+        If `x` is not an array of a float dtype.
+    ValueError
+        If the axis is out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> kernels.accumulate(np.array([1.0, 2.0, 3.0]), 0)
+    array([1., 3., 6.])
+    """
+    x = _check.array("accumulate", "x", x)
+    if not -x.ndim <= axis < x.ndim:
+        raise ValueError(f"accumulate: axis must be an axis of x (got {axis} and {x.ndim} axes)")
+    axis %= x.ndim
+    y = _memory.empty(x.shape, x.dtype)
+    geometry = prod(x.shape[:axis]), x.shape[axis], prod(x.shape[axis + 1 :])
+    call("accumulate", x, y, geometry, int(bool(product)), int(bool(reverse)))
+    return y

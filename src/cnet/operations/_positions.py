@@ -1,0 +1,154 @@
+"""Arrays read and written at positions along an axis: the computation of indexing operations.
+
+There is one position for each element or, for whole slices, a vector of positions. Positions must
+be in range, or IndexError is raised.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from .. import kernels
+from ..autograd import Array
+from ..tensor import array_of
+from ._sums import add_rows
+
+_UFUNCS: dict[str, Any] = {
+    "add": np.add, "multiply": np.multiply, "maximum": np.maximum, "minimum": np.minimum,
+}  # fmt: skip
+
+
+def integers_of(function: str, index: Any, name: str = "index") -> Array:
+    """An array of positions, which must be integers."""
+    array: Array = array_of(index)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{function}: {name} must be integers (got dtype {array.dtype})")
+    return array
+
+
+def check_range(function: str, index: Array, size: int, name: str = "index") -> None:
+    """Check that positions are in range for an axis."""
+    if index.size and not 0 <= index.min() <= index.max() < size:
+        raise IndexError(
+            f"{function}: {name} must be in range for size {size} "
+            f"(got {index.min()} to {index.max()})"
+        )
+
+
+def from_the_end(positions: Array, size: int) -> Array:
+    """Positions where negative ones, which count from the end, are replaced."""
+    if positions.dtype.kind == "u" or positions.min(initial=0) >= 0:
+        return positions
+    return np.where(positions < 0, positions + size, positions)
+
+
+def elements_at(function: str, x: Array, index: Array, axis: int) -> Array:
+    """``y[i, j, …] = x[i, index[i, j, …], …]``; along other axes, `index` may be smaller than x."""
+    if not index.size:
+        return np.empty(index.shape, x.dtype)
+    if x.ndim == 0:
+        return elements_at(function, x.reshape(1), index.reshape(1), 0).reshape(())
+    x = x[_part(index.shape, axis)]
+    bits = _bits(x)
+    if bits is None:
+        check_range(function, index, x.shape[axis])
+        return np.take_along_axis(x, index, axis)
+    return _read(function, bits, index, axis).view(x.dtype)
+
+
+def slices_at(function: str, x: Array, index: Array, axis: int) -> Array:
+    """The slices of x at a vector of positions."""
+    bits = _bits(x)
+    if bits is None:
+        check_range(function, index, x.shape[axis])
+        return np.take(x, index, axis)
+    return _read(function, bits, index, axis).view(x.dtype)
+
+
+def scattered(
+    function: str, y: Array, index: Array, src: Any, axis: int, operation: str = "write", *,
+    whole: bool = False,
+) -> Array:  # fmt: skip
+    """Combine elements of `src` with those of y at positions along an axis, in place; return y.
+
+    `src` is an array, which may be larger than `index`, or a number. `operation` is one of
+    `kernels.scatter`. With `whole`, slices are combined, and `index` is a vector.
+    """
+    if not index.size:
+        return y
+    if y.ndim == 0:
+        source = np.asarray(src, y.dtype).reshape(1)
+        scattered(function, y.reshape(1), index.reshape(1), source, 0, operation)
+        return y
+    if not whole:
+        src = _source(src, index.shape, y.dtype)
+    part = y if whole else y[_part(index.shape, axis)]
+    bits = _bits(part) if operation == "write" or y.dtype.kind == "f" else None
+    if bits is None or np.ndim(src) == 0:
+        check_range(function, index, y.shape[axis])
+        _combine(part, index, src, axis, operation, whole)
+        return y
+    target = np.ascontiguousarray(bits)
+    elements = src.view(bits.dtype)
+    try:
+        kernels.scatter(elements, index, target, axis, operation)
+    except IndexError:
+        check_range(function, index, y.shape[axis])
+        raise
+    if target is not bits:
+        bits[...] = target
+    return y
+
+
+def _source(src: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """The elements for positions of this shape."""
+    if isinstance(src, np.ndarray):
+        return src[tuple(map(slice, shape))]
+    return np.broadcast_to(np.asarray(src, dtype), shape)
+
+
+def _part(shape: tuple[int, ...], axis: int) -> tuple[slice, ...]:
+    """The index of the beginning of all axes but one."""
+    return tuple([slice(None if d == axis else size) for d, size in enumerate(shape)])
+
+
+def _bits(x: Array) -> Array | None:
+    """A view of x as floats of the same size, for kernels that copy elements; None if impossible.
+
+    Kernels copy such elements bit by bit, whatever they are.
+    """
+    if x.dtype.kind not in "iuf" or x.dtype.itemsize < 4:
+        return None
+    return x.view(np.float32 if x.dtype.itemsize == 4 else np.float64)
+
+
+def _read(function: str, x: Array, index: Array, axis: int) -> Array:
+    try:
+        return kernels.gather(x, index, axis)
+    except IndexError:
+        check_range(function, index, x.shape[axis])
+        raise
+
+
+def _combine(
+    y: Array, index: Array, src: Any, axis: int, operation: str, whole: bool
+) -> None:  # fmt: skip
+    """`scattered` with NumPy, for dtypes without kernels."""
+    if whole:
+        y, where = np.moveaxis(y, axis, 0), index
+        src = np.moveaxis(src, axis, 0) if np.ndim(src) else src
+    else:
+        where = _mesh(index, axis)
+    if operation == "write":
+        y[where] = src
+    elif whole and operation == "add":
+        add_rows(y, index, src)
+    else:
+        _UFUNCS[operation].at(y, where, src)
+
+
+def _mesh(index: Array, axis: int) -> Any:
+    """The index of the elements at positions along an axis."""
+    mesh: list[Any] = list(np.ogrid[tuple(map(slice, index.shape))])
+    mesh[axis] = index
+    return tuple(mesh)

@@ -1,0 +1,201 @@
+"""A recorded step in the form that replays run: calls of kernels, and Python between."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from .. import _core
+from ..arrays import Array
+from ..changes import changed, owner
+from ..engine import Variable
+from .buffers import Buffer, arrays_in, place
+from .calls import Call
+from .recorder import Gradient, Recorder
+from .trace import trace
+from .updates import Numbers
+
+
+class Program:
+    """What a replay does.
+
+    Parameters
+    ----------
+    recorder : Recorder
+        The recorded step.
+    inputs : list of ndarray
+        The arrays that the step reads its arguments from.
+    result : nested tuples, lists and dicts of Tensor
+        What the step returned.
+    """
+
+    def __init__(self, recorder: Recorder, inputs: list[Array], result: Any) -> None:
+        self._result = result
+        self._leaves = [*recorder.leaves.values()]
+        self._modules = [*recorder.modules.values()]
+        self._started = [*recorder.started.values()]
+        self._numbers = [item for item in recorder.items if isinstance(item, Numbers)]
+        self.gradients = {id(i.leaf): i.leaf for i in recorder.items if isinstance(i, Gradient)}
+        recorder.buffers.share(arrays_in(result))
+        recorder.buffers.share(arrays_in([leaf._grad for leaf in self.gradients.values()]))
+        self._changed = _changed(recorder)
+        self.trace = trace(recorder, inputs)
+        self._tape = _tape(recorder)
+        self._inputs = [_Input(array, recorder) for array in inputs]
+        self._steps = self._arranged(recorder)
+
+    def _arranged(self, recorder: Recorder) -> list[Callable[[], None]]:
+        """The items in order; consecutive calls of kernels become one segment.
+
+        Gradients are assigned before the next item that runs in Python, and at the end.
+        """
+        steps: list[Callable[[], None]] = []
+        gradients: dict[int, Gradient] = {}
+        first = number = 0
+        for item in recorder.items:
+            if isinstance(item, Call):
+                number += 1
+            elif isinstance(item, Gradient):
+                gradients[id(item.leaf)] = item
+            elif isinstance(item, Numbers):
+                steps += self._segment(first, number)
+                steps.append(partial(item.renew, self._tape, number))
+                first = number
+            else:
+                steps += self._segment(first, number) + _assignments(gradients)
+                steps.append(item)
+                first = number
+        return steps + self._segment(first, number) + _assignments(gradients)
+
+    def _segment(self, first: int, last: int) -> list[Callable[[], None]]:
+        tape = self._tape
+
+        def run() -> None:
+            reached = tape.run(first, last)
+            if reached != last:
+                raise ValueError("capture: an index, such as a target class, is out of range")
+
+        return [run] if last > first else []
+
+    def fits(self) -> bool:
+        """Whether leaves, modules and gradients are those of the recorded step."""
+        return (
+            all(leaf._array is a and leaf._requires_grad is r for leaf, a, r in self._leaves)
+            and all(module.training is mode for module, mode in self._modules)
+            and all(leaf._grad is gradient for leaf, gradient in self._started)
+            and all(numbers.fits() for numbers in self._numbers)
+        )
+
+    def run(self, inputs: Iterable[Array]) -> Any:
+        """Replay the step; the result has memory of its own."""
+        for own, given in zip(self._inputs, inputs, strict=True):
+            own.put(given, self._tape)
+        for step in self._steps:
+            step()
+        for array in self._changed:
+            changed(array, "capture")
+        return fresh(self._result)
+
+    def state(self) -> list[Array]:
+        """The arrays that outlive the step and that it changes."""
+        return [*self._changed]
+
+
+class _Input:
+    """An array among the arguments: kernels read it where it is, other code reads a copy."""
+
+    def __init__(self, array: Array, recorder: Recorder) -> None:
+        self._own = array
+        self._is_copied = recorder.buffers.of(array).is_shared
+        start = address(array)
+        calls = [item for item in recorder.items if isinstance(item, Call)]
+        self._uses = [
+            (number, slot, address(used) - start)
+            for number, call in enumerate(calls)
+            for slot, used in enumerate(call.slots)
+            if used is not None and owner(used) is owner(array)
+        ]
+
+    def put(self, given: Array, tape: _core.Tape) -> None:
+        """Let the calls of a tape read an array of the same shape and dtype."""
+        if self._is_copied or not given.flags.carray:
+            np.copyto(self._own, given)
+            given = self._own
+        for number, slot, offset in self._uses:
+            tape.point(number, slot, given, offset)
+
+
+def _changed(recorder: Recorder) -> list[Array]:
+    """The arrays from before the step that it changes."""
+    changed = {}
+    for item in recorder.items:
+        if isinstance(item, Call):
+            arrays = [array for array, written in item.arrays if written]
+        else:
+            arrays = [] if isinstance(item, Gradient) else item.writes()
+        for array in arrays:
+            if recorder.buffers.of(array).is_older:
+                changed[address(array), array.shape] = array
+    return [*changed.values()]
+
+
+def fresh(result: Any) -> Any:
+    """Copies of the tensors and arrays in a result, outside any graph."""
+    if isinstance(result, Variable):
+        return type(result)(result._array.copy())
+    if isinstance(result, np.ndarray):
+        return result.copy()
+    if isinstance(result, dict):
+        return {key: fresh(value) for key, value in result.items()}
+    if isinstance(result, (tuple, list)):
+        return type(result)([fresh(value) for value in result])
+    return result
+
+
+def _assignments(gradients: dict[int, Gradient]) -> list[Callable[[], None]]:
+    """The step that assigns gradients, if there are any; they are removed from the dict."""
+    assigned = [(gradient.leaf, gradient.value) for gradient in gradients.values()]
+    gradients.clear()
+
+    def assign() -> None:
+        for leaf, value in assigned:
+            leaf._grad = value
+
+    return [assign] if assigned else []
+
+
+def _tape(recorder: Recorder) -> _core.Tape:
+    """The calls of kernels, with the memory that only they use in one arena."""
+    calls = [item for item in recorder.items if isinstance(item, Call)]
+    movable: dict[int, Buffer] = {}
+    for number, call in enumerate(calls):
+        for array, _ in call.arrays:
+            buffer = recorder.buffers.of(array)
+            buffer.first = number if buffer.first < 0 else buffer.first
+            buffer.last = number
+            if not buffer.is_fixed:
+                movable[id(buffer)] = buffer
+    places, size = place(movable.values())
+
+    def offset(array: Array | None) -> int:
+        buffer = None if array is None else recorder.buffers.of(array)
+        if buffer is None or buffer.is_fixed:
+            return -1
+        return places[buffer] + address(array) - buffer.low
+
+    return _core.Tape(
+        [
+            (
+                (call.number, *call.arguments),
+                tuple(map(offset, call.slots)),
+            )
+            for call in calls
+        ],
+        size,
+    )
+
+
+def address(array: Any) -> int:
+    """The address of the first element."""
+    return int(array.__array_interface__["data"][0])

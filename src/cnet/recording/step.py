@@ -1,0 +1,263 @@
+"""capture: a function that is recorded while it runs, and then replayed."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import RLock
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array
+from ..engine import Variable
+from ..grad_mode import current
+from ..random import get_rng_state, set_rng_state
+from ..runtime import current_isa, exact_is_on, reference_is_active
+from ..tensor import Tensor
+from .buffers import arrays_in
+from .program import Program, fresh
+from .recorder import Recorder
+from .trace import difference, trace
+
+MOST_RECORDINGS = 8
+"""A step whose parameters are replaced more often than this runs without being captured."""
+
+
+class CaptureError(RuntimeError):
+    """A function cannot be captured."""
+
+
+def capture(function: Callable[..., Any], *, strict: bool = True) -> "CapturedStep":
+    """Capture a training step, so that later calls run it without Python between the kernels.
+
+    The first call with arguments of certain shapes runs the function as usual. The second one also
+    records which kernels run on which memory. The third one replays the recorded step, runs the
+    function again from the same state, and compares what they do and all results, bit for bit. All
+    later calls are replays: the kernels run
+    one after the other, on memory that was planned once. Each call makes exactly one step.
+
+    Parameters
+    ----------
+    function : callable
+        A step, usually the forward pass, the loss, the backward pass and the step of the optimizer.
+        Its arguments are tensors, arrays and hashable values; it returns a tensor or nested tuples,
+        lists and dicts of tensors, or None.
+    strict : bool, default True
+        Whether to raise CaptureError if the function cannot be captured. Otherwise it runs as
+        usual, and the attribute `refusal` of the result gives the reason.
+
+    Returns
+    -------
+    CapturedStep
+        A callable with the arguments and the result of `function`.
+
+    Raises
+    ------
+    CaptureError
+        In the second or third call, after the step is done, if the function cannot be captured: it
+        reads values in Python (``loss.item()``), uses hooks, changes arrays by NumPy, or a replay
+        gives other results.
+    ValueError
+        If a replay finds an index out of range, such as a target class.
+
+    Notes
+    -----
+    Replays do not run the Python code of the function. So its branches, and numbers that it
+    computes in Python, are those of the recorded step; what it prints or appends to lists is not
+    repeated. Learning rates and other options of optimizers may change between steps, random
+    numbers are drawn in the same order as usual, and parameters may be changed in place. The
+    function is recorded again if shapes, the mode of a module, the instruction set or parameters'
+    arrays change.
+
+    Results are outside any graph. After a step, gradients are those that the function leaves.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> from cnet import nn, optim
+    >>> model = nn.Linear(3, 2)
+    >>> opt = optim.SGD(model.parameters(), lr=0.1)
+    >>> @cnet.capture
+    ... def step(x, target):
+    ...     opt.zero_grad()
+    ...     loss = nn.functional.cross_entropy(model(x), target)
+    ...     loss.backward()
+    ...     opt.step()
+    ...     return loss
+    >>> losses = [step(cnet.ones(4, 3), cnet.tensor([0, 1, 1, 1])) for _ in range(5)]
+    >>> bool(losses[4] < losses[0])
+    True
+    """
+    return CapturedStep(function, strict)
+
+
+class _Shape:
+    """What is known about the step for arguments of certain shapes."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.recordings = 0
+        self.program: Program | None = None
+        self.is_verified = False
+
+
+class CapturedStep:
+    """A function that is recorded and replayed: see `capture`.
+
+    Attributes
+    ----------
+    refusal : str or None
+        Why the function cannot be captured.
+    """
+
+    def __init__(self, function: Callable[..., Any], strict: bool = True) -> None:
+        self._function = function
+        self._strict = strict
+        self._shapes: dict[Any, _Shape] = {}
+        self._lock = RLock()
+        self.refusal: str | None = None
+
+    def __repr__(self) -> str:
+        name = getattr(self._function, "__qualname__", repr(self._function))
+        return f"<captured {name}: {self.replayed} of {len(self._shapes)} shapes>"
+
+    @property
+    def replayed(self) -> int:
+        """The number of shapes of arguments for which calls are replays."""
+        return sum(shape.is_verified for shape in self._shapes.values())
+
+    def __call__(self, *args: Any) -> Any:
+        if self.refusal is not None or current.recorder is not None or reference_is_active():
+            return self._function(*args)
+        with self._lock:
+            shape = self._shapes.setdefault(_key(args), _Shape())
+            program = shape.program
+            if program is not None and not program.fits():
+                shape.program, shape.calls = None, 0
+            if shape.is_verified and shape.program is not None:
+                return shape.program.run(arrays_in(args))
+            return self._prepare(shape, args)
+
+    def _prepare(self, shape: _Shape, args: tuple[Any, ...]) -> Any:
+        """Run a step as usual, and record or verify it."""
+        shape.calls += 1
+        shape.is_verified = False
+        if shape.calls == 1:
+            return fresh(self._function(*args))
+        if shape.program is None:
+            return self._record(shape, args)
+        return self._verify(shape, shape.program, args)
+
+    def _run(self, args: tuple[Any, ...]) -> tuple[Any, Recorder, list[Array]]:
+        """Run the function on copies of its arguments, and record it."""
+        own = _own(args)
+        recorder, inputs = Recorder(), [*arrays_in(own)]
+        recorder.buffers.older(inputs)
+        with recorder.recording():
+            result = self._function(*own)
+        for value in _leaves(result):
+            if not (value is None or isinstance(value, (Variable, np.ndarray))):
+                recorder.refuse(f"it returns a value of type {type(value).__name__}, not a tensor")
+        if any(recorder.buffers.of(array).is_written for array in inputs):
+            recorder.refuse("it changes an argument in place")
+        return result, recorder, inputs
+
+    def _record(self, shape: _Shape, args: tuple[Any, ...]) -> Any:
+        result, recorder, inputs = self._run(args)
+        shape.recordings += 1
+        if shape.recordings > MOST_RECORDINGS:
+            recorder.refuse("parameters or gradients are replaced again and again")
+        if recorder.refusal is not None:
+            self._refuse(recorder.refusal)
+        else:
+            shape.program = Program(recorder, inputs, result)
+        return fresh(result)
+
+    def _verify(self, shape: _Shape, program: Program, args: tuple[Any, ...]) -> Any:
+        """Compare a replay with the function, both from the same state."""
+        leaves = [*program.gradients.values()]
+        with _restored(program.state(), leaves):
+            replayed = program.run(arrays_in(args))
+            outcome = _outcome(replayed, program.state(), leaves)
+        result, recorder, inputs = self._run(args)
+        reason = recorder.refusal or difference(program.trace, trace(recorder, inputs))
+        names = ("result", "state", "gradient")
+        for name, array, other in zip(
+            names, outcome, _outcome(result, program.state(), leaves), strict=True
+        ):
+            if not _same(array, other):
+                reason = reason or f"a replay gives another {name}"
+        if reason is None:
+            program.trace.clear()
+            shape.is_verified = True
+        else:
+            self._refuse(reason)
+        return fresh(result)
+
+    def _refuse(self, reason: str) -> None:
+        self._shapes.clear()
+        self.refusal = reason
+        if self._strict:
+            raise CaptureError(f"capture: the function cannot be captured: {reason}")
+
+
+def _outcome(result: Any, state: list[Array], leaves: list[Variable]) -> tuple[list[Array], ...]:
+    gradients = [leaf._grad for leaf in leaves]
+    copies = ([a.copy() for a in arrays_in(x)] for x in (result, state, gradients))
+    return tuple(copies)
+
+
+def _same(arrays: list[Array], others: list[Array]) -> bool:
+    return len(arrays) == len(others) and all(
+        a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
+        for a, b in zip(arrays, others, strict=True)
+    )
+
+
+@contextmanager
+def _restored(state: list[Array], leaves: list[Variable]) -> Iterator[None]:
+    """Undo what the block changes: arrays, gradients and the random generator."""
+    copies = [array.copy() for array in state]
+    gradients = [leaf._grad for leaf in leaves]
+    random = get_rng_state()
+    try:
+        yield
+    finally:
+        for array, copy in zip(state, copies, strict=True):
+            array[...] = copy
+        for leaf, gradient in zip(leaves, gradients, strict=True):
+            leaf._grad = gradient
+        set_rng_state(random)
+
+
+def _key(args: tuple[Any, ...]) -> Any:
+    """What a recorded step is valid for."""
+    shapes = [
+        (type(arg), arg.shape, arg.dtype) if isinstance(arg, (Tensor, np.ndarray)) else arg
+        for arg in args
+    ]
+    return current_isa(), exact_is_on(), current.enabled, *shapes
+
+
+def _own(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arguments with copies of their arrays, which replays write new values into."""
+    own = []
+    for arg in args:
+        if isinstance(arg, Variable):
+            if arg._requires_grad:
+                raise CaptureError("capture: arguments must not require grad; pass x.detach()")
+            arg = Tensor(arg._array.copy())
+        elif isinstance(arg, np.ndarray):
+            arg = arg.copy()
+        own.append(arg)
+    return tuple(own)
+
+
+def _leaves(result: Any) -> Iterator[Any]:
+    """The values in nested tuples, lists and dicts."""
+    if isinstance(result, dict):
+        result = [*result.values()]
+    if isinstance(result, (tuple, list)):
+        for value in result:
+            yield from _leaves(value)
+    else:
+        yield result

@@ -1,0 +1,78 @@
+"""The elementwise functions of several operands."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array
+
+
+def _hypot(a: Array, b: Array) -> Any:
+    return np.where(np.isinf(a) | np.isinf(b), np.inf, np.hypot(a, b))
+
+
+def _lerp(a: Array, b: Array, c: Array) -> Any:
+    return np.where(np.abs(c) < 0.5, a + c * (b - a), b - (b - a) * (1 - c))
+
+
+def _nan_to_num(a: Array, nan: Array, posinf: Array, neginf: Array) -> Any:
+    number = np.where(a == np.inf, posinf, np.where(a == -np.inf, neginf, a))
+    return np.where(np.isnan(a), nan, number)
+
+
+def _logit_backward(g: Array, x: Array, low: Array, outside: Array) -> Any:
+    return np.where((x >= low) & (x <= 1 - low), g / (x * (1 - x)), outside)
+
+
+# In the order of csrc/kernels/elementwise/combinations.h; a function is passed as its number there.
+COMBINATIONS: dict[str, Callable[..., Any]] = {
+    "sign": lambda a: np.where(a > 0, 1, np.where(a < 0, -1, 0)),
+    "frac": lambda a: a - np.trunc(a),
+    "sin": np.sin,
+    "cos": np.cos,
+    "logit": lambda a: np.log(a / (1 - a)),
+    "product": np.multiply,
+    "hypot": _hypot,
+    "logaddexp": np.logaddexp,
+    "fmod": np.fmod,
+    "remainder": np.remainder,
+    "floor_divide": np.floor_divide,
+    "trunc_divide": lambda a, b: np.trunc(a / b),
+    "glu": lambda a, b: a / (1 + np.exp(-b)),
+    "prelu": lambda x, w: np.where(x > 0, x, w * x),
+    "prelu_dweight": lambda g, x: np.where(x > 0, 0, g * x),
+    "sin_backward": lambda g, x: g * np.cos(x),
+    "cos_backward": lambda g, x: -g * np.sin(x),
+    "lerp": _lerp,
+    "times_quotient": lambda a, b, c: a * (b / c),
+    "times_exp": lambda a, b, c: a * np.exp(b - c),
+    "softmax_backward": lambda g, y, dot: y * (g - dot),
+    "log_softmax_backward": lambda g, y, total: g - np.exp(y) * total,
+    "remainder_db": lambda g, a, b: -g * np.floor_divide(a, b),
+    "fmod_db": lambda g, a, b: -g * np.trunc(a / b),
+    "prelu_dx": lambda g, x, w: np.where(x > 0, g, w * g),
+    "glu_db": lambda g, a, b: g * a / ((1 + np.exp(-b)) * (1 + np.exp(b))),
+    "addcmul": lambda a, b, c, d: a + d * (b * c),
+    "addcdiv": lambda a, b, c, d: a + d * (b / c),
+    "nan_to_num": _nan_to_num,
+    "logit_backward": _logit_backward,
+}
+_BY_NUMBER = tuple(COMBINATIONS.values())
+
+
+def combine(
+    a: Array, b: Array | None, c: Array | None, d: Array | None, y: Array,
+    g: tuple[int, int, int], operation: int, axes: int,
+) -> None:  # fmt: skip
+    """y = f(a, b, ...) for arrays of up to three axes, of the sizes `g`.
+
+    Bit 3 k + axis of `axes` says whether operand k has that axis; along the others it broadcasts.
+    """
+    operands = [
+        x.reshape([n if axes >> (3 * k + axis) & 1 else 1 for axis, n in enumerate(g)])
+        for k, x in enumerate((a, b, c, d))
+        if x is not None
+    ]
+    with np.errstate(all="ignore"):
+        y[...] = np.broadcast_to(_BY_NUMBER[operation](*operands), g).reshape(y.shape)

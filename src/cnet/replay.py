@@ -1,0 +1,66 @@
+"""What the package tells the recorder of a captured step, see `cnet.capture`.
+
+Outside of captured steps, these functions do only what they are named for.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy.typing as npt
+
+from .grad_mode import current
+
+Array = npt.NDArray[Any]
+
+
+def repeated(name: str, function: Callable[..., None], *args: Any) -> None:
+    """Run a function that changes arrays among its arguments in place.
+
+    It is not recorded by the kernels that it calls: each replay runs it again.
+    """
+    if current.recorder is None:
+        function(*args)
+    else:
+        current.recorder.repeated(name, function, args)
+
+
+def constant(array: Array) -> Array:
+    """A new array whose values are the same in each step."""
+    return array if current.recorder is None else current.recorder.constant(array)
+
+
+def copied(array: Array) -> Array:
+    """A copy of an array."""
+    return array.copy() if current.recorder is None else current.recorder.copied(array)
+
+
+def note_copy(array: Array, copy: Array) -> Array:
+    """Note that an array is a copy of another one; return it."""
+    if current.recorder is not None:
+        current.recorder.note_copy(array, copy)
+    return copy
+
+
+def assign(x: Array, y: Array) -> None:
+    """Write the values of `y` into `x`."""
+    if current.recorder is None:
+        x[...] = y
+    else:
+        current.recorder.assigned(x, y)
+
+
+def refuse(reason: str) -> None:
+    """Note why the step cannot be replayed."""
+    if current.recorder is not None:
+        current.recorder.refuse(reason)
+
+
+def note_read(name: str) -> None:
+    """Note that Python reads values, which its further steps may depend on."""
+    refuse(f"{name}() reads values, on which Python code may depend")
+
+
+def note_leaves(*args: Any) -> None:
+    """Note the tensors among the arguments of a function that is no operation."""
+    if current.recorder is not None:
+        current.recorder.read(args)
