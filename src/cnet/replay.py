@@ -13,15 +13,14 @@ from .grad_mode import current
 Array = npt.NDArray[Any]
 
 
-def repeated(name: str, function: Callable[..., None], *args: Any) -> None:
-    """Run a function that changes arrays among its arguments in place.
+def repeated(name: str, function: Callable[..., Any], *args: Any) -> Any:
+    """Run a function that is no operation; it may change arrays among its arguments in place.
 
     It is not recorded by the kernels that it calls: each replay runs it again.
     """
     if current.recorder is None:
-        function(*args)
-    else:
-        current.recorder.repeated(name, function, args)
+        return function(*args)
+    return current.recorder.repeated(name, function, args)
 
 
 def constant(array: Array) -> Array:

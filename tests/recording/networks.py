@@ -82,6 +82,7 @@ class Training:
         self.model = NETWORKS[network]().to(dtype)
         self.optimizer = OPTIMIZERS[optimizer](self.model.parameters())
         self.step: Any = cnet.capture(self._step) if captured else self._step
+        self.before_update: Callable[[], Any] = lambda: None
         self._random = cnet.get_rng_state()
 
     def _step(self, x: Any, target: Any) -> tuple[cnet.Tensor, dict[str, cnet.Tensor]]:
@@ -89,6 +90,7 @@ class Training:
         scores = self.model(x)
         loss = cross_entropy(scores, target)
         loss.backward()
+        self.before_update()
         self.optimizer.step()
         return loss, {"scores": scores}
 

@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -140,8 +141,8 @@ def refused(function: Any, calls: int = 3) -> str:
         run(cnet.capture(function))
     lenient = cnet.capture(function, strict=False)
     run(lenient)
-    assert str(error.value).endswith(lenient.refusal or "?")
-    return lenient.refusal or ""
+    assert lenient.refusal is not None
+    return f"{error.value} / {lenient.refusal}"
 
 
 def test_what_cannot_be_captured_is_named() -> None:
@@ -169,13 +170,13 @@ def test_what_cannot_be_captured_is_named() -> None:
         (lambda x: x.add_(1), "an argument in place"),
         (lambda x: x * next(counter), "Mul gets numbers that change"),
         (lambda x: nn.functional.leaky_relu(x, next(counter)), "elementwise gets numbers that"),
-        (lambda x: x.relu() if next(counter) % 2 else x.sigmoid(), "not do the same each time"),
+        (lambda x: x.relu() if next(counter) % 2 else x.softmax(1), "not do the same each time"),
         (lambda x: x if next(counter) % 2 else x.sigmoid(), "not do the same each time"),
         (lambda x: (x * cnet.full((3,), next(counter))).clamp(0, 0), "outside of operations"),
         (changes_an_array, "Mul reads an array that is computed outside of operations"),
         (lambda x: x * outer, "call detach()"),
     ):
-        assert reason in refused(function)
+        assert refused(function).count(reason) == 2
 
 
 def test_a_hook_of_a_tensor_is_refused() -> None:
@@ -190,6 +191,18 @@ def test_arguments_that_require_grad_are_refused() -> None:
     step(x)
     with pytest.raises(cnet.CaptureError, match="must not require grad"):
         step(x)
+
+
+@pytest.mark.parametrize("by_value", [False, True])
+def test_gradients_may_be_clipped(by_value: bool) -> None:
+    eager, captured = Training("plain", "Adam"), Training("plain", "Adam", captured=True)
+    for training in (eager, captured):
+        parameters = [*training.model.parameters()]
+        clip = nn.utils.clip_grad_value_ if by_value else nn.utils.clip_grad_norm_
+        training.before_update = partial(clip, parameters, 0.01)
+    data = batches(8)
+    assert eager.run(data) == captured.run(data)
+    assert eager.bits() == captured.bits()
 
 
 def test_a_target_out_of_range_is_an_error() -> None:

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 from cnet import _core, kernels
+from cnet.recording.calls import UPDATED
+from specs import SPECS
+from specs.spec import Spec
 
 NUMBERS = {name: number for name, (number, _) in _core.kernels.items()}
 
@@ -85,6 +88,12 @@ def test_workspaces_follow_the_number_of_threads() -> None:
             assert y.tobytes() == kernels.matmul(a, b).tobytes()
     finally:
         _core.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+def test_updated_arrays_are_listed(spec: Spec) -> None:
+    if spec.in_place:
+        assert UPDATED[spec.function] == tuple(spec.in_place)
 
 
 def test_wrong_arguments_are_refused() -> None:

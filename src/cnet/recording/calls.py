@@ -6,6 +6,14 @@ from typing import Any, NamedTuple
 from .. import _core
 from ..arrays import Array
 
+UPDATED = {
+    "adam_step": ("param", "exp_avg", "exp_avg_sq"),
+    "batch_norm_stats": ("running_mean", "running_var"),
+    "scatter": ("y",),
+    "sgd_step": ("param", "momentum_buffer"),
+}
+"""The arrays that kernels update: they read them before they write them."""
+
 
 class Call(NamedTuple):
     """A call of a kernel: its name and its arguments."""
@@ -19,10 +27,24 @@ class Call(NamedTuple):
         return self.arguments[: _core.arrays[self.kernel]]
 
     @property
-    def arrays(self) -> Sequence[tuple[Array, bool]]:
-        """The arrays that are given, and whether the kernel writes them."""
-        pairs = zip(self.slots, _core.written[self.kernel], strict=True)
-        return [(array, written) for array, written in pairs if array is not None]
+    def arrays(self) -> list[Array]:
+        """The arrays that are given."""
+        return [array for array in self.slots if array is not None]
+
+    @property
+    def reads(self) -> list[Array]:
+        """The arrays that the kernel reads."""
+        names, updated = _core.kernels[self.kernel][1], UPDATED.get(self.kernel, ())
+        slots = zip(self.slots, names, _core.written[self.kernel], strict=False)
+        return [
+            a for a, name, written in slots if a is not None and (name in updated or not written)
+        ]
+
+    @property
+    def writes(self) -> list[Array]:
+        """The arrays that the kernel writes."""
+        slots = zip(self.slots, _core.written[self.kernel], strict=True)
+        return [array for array, written in slots if array is not None and written]
 
     @property
     def number(self) -> int:

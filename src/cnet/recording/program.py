@@ -40,6 +40,8 @@ class Program:
         recorder.buffers.share(arrays_in(result))
         recorder.buffers.share(arrays_in([leaf._grad for leaf in self.gradients.values()]))
         self._changed = _changed(recorder)
+        internal = {id(array) for numbers in self._numbers for array in numbers.writes()}
+        self._noted = [array for array in self._changed if id(array) not in internal]
         self.trace = trace(recorder, inputs)
         self._tape = _tape(recorder)
         self._inputs = [_Input(array, recorder) for array in inputs]
@@ -93,7 +95,7 @@ class Program:
             own.put(given, self._tape)
         for step in self._steps:
             step()
-        for array in self._changed:
+        for array in self._noted:
             changed(array, "capture")
         return fresh(self._result)
 
@@ -131,7 +133,7 @@ def _changed(recorder: Recorder) -> list[Array]:
     changed = {}
     for item in recorder.items:
         if isinstance(item, Call):
-            arrays = [array for array, written in item.arrays if written]
+            arrays = item.writes
         else:
             arrays = [] if isinstance(item, Gradient) else item.writes()
         for array in arrays:
@@ -170,7 +172,7 @@ def _tape(recorder: Recorder) -> _core.Tape:
     calls = [item for item in recorder.items if isinstance(item, Call)]
     movable: dict[int, Buffer] = {}
     for number, call in enumerate(calls):
-        for array, _ in call.arrays:
+        for array in call.arrays:
             buffer = recorder.buffers.of(array)
             buffer.first = number if buffer.first < 0 else buffer.first
             buffer.last = number

@@ -115,14 +115,16 @@ class Recorder:
         if self._calls is not None:
             self._calls.append(call)
         else:
-            self.buffers.older(array for array, written in call.arrays if not written)
+            self.buffers.older(call.reads)
             self._add([call])
         return _dispatch.run(kernel, arguments)
 
     def _add(self, calls: list[Call]) -> None:
         for call in calls:
-            for array, written in call.arrays:
-                self.buffers.of(array).is_written |= written
+            for array in call.arrays:
+                self.buffers.of(array)
+            for array in call.writes:
+                self.buffers.of(array).is_written = True
         self.items += calls
 
     def _account_for(self, calls: list[Call], arrays: list[Array]) -> bool:
@@ -134,16 +136,14 @@ class Recorder:
             return False
         written: set[int] = set()
         for call in calls:
-            for array, is_written in call.arrays:
-                if is_written:
-                    written.add(id(owner(array)))
-                elif not self._is_known(array, written):
-                    return False
+            if not all(self._is_known(array, written) for array in call.reads):
+                return False
+            written |= {id(owner(array)) for array in call.writes}
         return all(self._is_known(array, written) for array in arrays)
 
     def _writes(self, calls: list[Call], x: Array) -> bool:
         """Whether a call writes the whole array."""
-        return any(written and array is x for call in calls for array, written in call.arrays)
+        return any(array is x for call in calls for array in call.writes)
 
     def _is_known(self, array: Array, written: set[int]) -> bool:
         return id(owner(array)) in written or self.buffers.find(array) is not None
@@ -318,16 +318,21 @@ class Recorder:
             self._repeat(Update(optimizer, step))
         return result
 
-    def repeated(self, name: str, function: Callable[..., None], args: tuple[Any, ...]) -> None:
-        """Run a function that changes arrays in place; each replay runs it again."""
+    def repeated(self, name: str, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        """Run a function that may change its arguments in place; each replay runs it again."""
         if self._calls is not None:
-            function(*args)
-            return
+            return function(*args)
         with self._paused():
-            function(*args)
-        arrays = [*arrays_in(args)]
+            result = function(*args)
+        arrays, results = [*arrays_in(args)], [*arrays_in(result)]
         self.buffers.older(arrays)
-        self._repeat(Repeat(name, lambda: function(*args), [], arrays))
+
+        def again() -> None:
+            for recorded, new in zip(results, arrays_in(function(*args)), strict=True):
+                np.copyto(recorded, new)
+
+        self._repeat(Repeat(name, again, [], [*arrays, *results]))
+        return result
 
     def changed(self, array: Array, name: str) -> None:
         """Refuse a change in place that no recorded call has made."""

@@ -31,7 +31,7 @@ def trace(recorder: Recorder, inputs: list[Array]) -> list[Event]:
         numbers: tuple[Any, ...] = ()
         reads: list[Array] = []
         if isinstance(item, Call):
-            name, reads = item.kernel, [array for array, _ in item.arrays]
+            name, reads = item.kernel, item.arrays
             numbers = () if free else tuple(item.arguments[len(item.slots) :])
             free = max(free - 1, 0)
         elif isinstance(item, Numbers):

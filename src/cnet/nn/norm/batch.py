@@ -6,6 +6,7 @@ import numpy as np
 
 from ... import functional as F
 from ...dtypes import DType
+from ...replay import repeated
 from ...tensor import Tensor, array_of
 from ._running import ChannelNorm
 
@@ -55,7 +56,7 @@ class _BatchNorm(ChannelNorm):
             self.eps,
         )
         if tracked is not None:
-            np.add(tracked._array, 1, out=tracked._array)
+            repeated(name, np.add, tracked._array, 1, tracked._array)
             tracked.note_change(name)
         return y
 

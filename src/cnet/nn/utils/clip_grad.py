@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ...replay import repeated
 from ...tensor import Tensor, array_of
 
 Tensors: TypeAlias = Tensor | Iterable[Tensor]
@@ -47,8 +48,14 @@ def get_total_norm(
     >>> cnet.nn.utils.get_total_norm([cnet.tensor([3.0]), cnet.tensor([4.0])])
     tensor(5.)
     """
-    order = float(norm_type)
-    arrays = [array_of(tensor) for tensor in _listed(tensors)]
+    total: Tensor = repeated(
+        "get_total_norm", _total_norm, _listed(tensors), float(norm_type), error_if_nonfinite
+    )
+    return total
+
+
+def _total_norm(tensors: list[Tensor], order: float, error_if_nonfinite: bool) -> Tensor:
+    arrays = [array_of(tensor) for tensor in tensors]
     if not arrays:
         return Tensor(np.float32(0))
     norms = np.array([_norm(array, order) for array in arrays])
@@ -103,9 +110,9 @@ def clip_grad_norm_(
     >>> x.grad
     tensor([0.6, 0.8])
     """
-    listed = _listed(parameters)
-    total = get_total_norm(_gradients(listed), norm_type, error_if_nonfinite)
-    clip_grads_with_norm_(listed, max_norm, total)
+    gradients = _gradients(_listed(parameters))
+    total = get_total_norm(gradients, norm_type, error_if_nonfinite)
+    repeated("clip_grad_norm_", _scale, gradients, max_norm, total)
     return total
 
 
@@ -113,8 +120,13 @@ def clip_grads_with_norm_(
     parameters: Tensors, max_norm: float, total_norm: Any, foreach: bool | None = None
 ) -> None:
     """Scale gradients in place by ``max_norm / total_norm`` if that is less than 1."""
+    gradients = _gradients(_listed(parameters))
+    repeated("clip_grads_with_norm_", _scale, gradients, max_norm, total_norm)
+
+
+def _scale(gradients: list[Tensor], max_norm: float, total_norm: Any) -> None:
     factor = float(max_norm) / (float(total_norm) + 1e-6)
-    for gradient in _gradients(_listed(parameters)):
+    for gradient in gradients:
         gradient._array *= 1.0 if factor > 1 else factor
         gradient.note_change("clip_grad_norm_")
 
@@ -143,8 +155,12 @@ def clip_grad_value_(parameters: Tensors, clip_value: float, foreach: bool | Non
     foreach : bool, optional
         Has no effect.
     """
-    limit = float(clip_value)
-    for gradient in _gradients(_listed(parameters)):
+    gradients = _gradients(_listed(parameters))
+    repeated("clip_grad_value_", _limit, gradients, float(clip_value))
+
+
+def _limit(gradients: list[Tensor], limit: float) -> None:
+    for gradient in gradients:
         np.clip(gradient._array, -limit, limit, out=gradient._array)
         gradient.note_change("clip_grad_value_")
 
