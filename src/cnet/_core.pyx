@@ -276,10 +276,10 @@ cdef class Plan:
     cdef Memory steps
     cdef list kept
     cdef object normalise
-    cdef int typenum, x_ndim, y_ndim
+    cdef int typenum, x_ndim
     cdef cnp.npy_intp x_sizes[8]
-    cdef cnp.npy_intp y_sizes[8]
     cdef tuple labels
+    cdef readonly tuple x_shape, y_shape
 
     def __cinit__(
             self, list steps, tuple labels, tuple x_shape, tuple y_shape, dtype, ptrdiff_t block,
@@ -288,15 +288,14 @@ cdef class Plan:
         cdef int axis
         cdef Py_ssize_t i
         self.normalise, self.typenum, self.labels = normalise, dtype.num, labels
-        self.x_ndim, self.y_ndim = len(x_shape), len(y_shape)
+        self.x_shape, self.y_shape, self.x_ndim = x_shape, y_shape, len(x_shape)
         self.plan.kernels = implementation(0, self.typenum)
         self.plan.x_image = self.plan.y_image = dtype.itemsize
         for axis in range(self.x_ndim):
             self.x_sizes[axis] = x_shape[axis]
             self.plan.x_image *= <size_t>(x_shape[axis] if axis else 1)
-        for axis in range(self.y_ndim):
-            self.y_sizes[axis] = y_shape[axis]
-            self.plan.y_image *= <size_t>(y_shape[axis] if axis else 1)
+        for axis in range(1, len(y_shape)):
+            self.plan.y_image *= <size_t>y_shape[axis]
         self.plan.block = block
         self.plan.arena_image, self.plan.count = arena_image, len(steps)
         self.kept = steps
@@ -324,22 +323,14 @@ cdef class Plan:
         return 0
 
     cdef compute(self, x, out, double *seconds):
-        cdef ndarray y
-        cdef cnp.npy_intp y_sizes[8]
-        cdef int axis
-        if (
-            type(x) is not ndarray
-            or not has(x, self.typenum, self.x_ndim, self.x_sizes)
-            or out is not None
-        ):
+        if out is not None or type(x) is not ndarray or not has(
+                x, self.typenum, self.x_ndim, self.x_sizes):
             x, out = self.normalise(x, out)
         cdef ptrdiff_t images = cnp.PyArray_DIM(<ndarray>x, 0)
+        cdef size_t itemsize = cnp.PyArray_ITEMSIZE(<ndarray>x)
+        cdef ndarray y = out
         if out is None:
-            for axis in range(self.y_ndim):
-                y_sizes[axis] = self.y_sizes[axis] if axis else images
-            y = cnp.PyArray_SimpleNew(self.y_ndim, y_sizes, self.typenum)
-        else:
-            y = out
+            y = empty((images,) + self.y_shape[1:], self.typenum, itemsize)
         if images == 0:
             return y
         cdef int threads = cnet_get_num_threads()
@@ -364,14 +355,6 @@ cdef class Plan:
     def __repr__(self):
         dtype = "float32" if self.typenum == cnp.NPY_FLOAT32 else "float64"
         return f"<plan: {self.x_shape} to {self.y_shape}, {dtype}>"
-
-    @property
-    def x_shape(self):
-        return tuple(self.x_sizes[axis] for axis in range(self.x_ndim))
-
-    @property
-    def y_shape(self):
-        return tuple(self.y_sizes[axis] for axis in range(self.y_ndim))
 
 
 # ---- Tapes ---------------------------------------------------------------------------------------

@@ -48,10 +48,11 @@ typedef enum {
 /* A tile has 1, 2 or 4 rows of pixels; rows of x and of y are a step apart. Pixels of y, and of the
  * residual, which is NULL or has the layout of y, are BLOCK apart. */
 typedef struct {
-    ptrdiff_t taps;
+    ptrdiff_t taps, whole;    /* taps; those of whole blocks of channels, which come first */
+    int rest;                 /* channels in the blocks of the other taps */
     const ptrdiff_t *offsets; /* of the taps in x */
-    const real *filters;      /* (taps, BLOCK, BLOCK), or (taps, BLOCK) if a tap is one number or
-                                 each channel has its own */
+    const real *filters; /* (channels of all taps, BLOCK), or (taps, BLOCK) if a tap is one number
+                            or each channel has its own */
     const real *x;
     ptrdiff_t x_row, y_row;
     real *y;

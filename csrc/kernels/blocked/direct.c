@@ -21,7 +21,7 @@ typedef struct {
     const real *bias, *filters;
     int is_plain, is_depthwise, is_staged;
     tile_kind kind;
-    ptrdiff_t taps, panel;         /* taps of a panel; elements of its filters */
+    ptrdiff_t taps, whole, panel;  /* taps of a panel; those of whole blocks; filters */
     ptrdiff_t pitch, plane;        /* of x as the tiles read it: rows, and channels or blocks */
     ptrdiff_t image;               /* elements of an image there */
     ptrdiff_t rows, bands;         /* rows of outputs per band; bands per image */
@@ -97,7 +97,8 @@ static job_t make_job(const cnet_conv2d *original) {
                                   : TILE_STRIDED;
     const ptrdiff_t depth = job.is_plain ? g.c : job.is_depthwise ? 1 : blocks_of(g.c / g.g);
     job.taps = depth * g.kh * g.kw;
-    job.panel = job.taps * BLOCK * (job.is_plain || job.is_depthwise ? 1 : BLOCK);
+    job.whole = g.c / g.g / BLOCK * g.kh * g.kw;
+    job.panel = (job.is_depthwise ? 1 : g.c / g.g) * g.kh * g.kw * BLOCK;
     job.height = tile_rows(g.ow, g.oh);
     job.width = tile_width(g.ow);
     job.rows = job.height;
@@ -146,11 +147,10 @@ void CNET_FN(blocked_direct_prepare)(const real *weight, const real *bias, void 
         put_bias(bias, g->o, (real *)((char *)prepared + aligned(job.taps, sizeof(ptrdiff_t))));
     for (ptrdiff_t panel = 0; panel < job.panels; panel++)
         for (ptrdiff_t k = 0; k < job.taps; k++)
-            for (ptrdiff_t d = 0; d < depth; d++)
+            for (ptrdiff_t d = 0; d < min_size(depth, channels - k / area * depth); d++)
                 for (ptrdiff_t lane = 0; lane < BLOCK; lane++) {
                     const ptrdiff_t o = panel * BLOCK + lane, c = k / area * depth + d;
-                    const int exists = o < g->o && c < channels;
-                    *to++ = exists ? weight[(o * channels + c) * area + k % area] : 0;
+                    *to++ = o < g->o ? weight[(o * channels + c) * area + k % area] : 0;
                 }
 }
 
@@ -234,7 +234,11 @@ static void run_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const ptrdiff_t p = job->panels_first ? chunk / band_groups : chunk % panel_groups;
     const ptrdiff_t b = job->panels_first ? chunk % band_groups : chunk / panel_groups;
     real *scratch = (real *)(job->scratch + (size_t)slot * aligned(job->plane, sizeof(real)));
-    tile t = {.taps = job->taps, .offsets = job->offsets, .limits = job->arrays->limits};
+    tile t = {.taps = job->taps,
+              .whole = job->whole,
+              .rest = (int)(g->c / g->g % BLOCK),
+              .offsets = job->offsets,
+              .limits = job->arrays->limits};
     for (ptrdiff_t panel = p * job->panel_group;
          panel < min_size(job->panels, (p + 1) * job->panel_group); panel++) {
         t.filters = job->filters + panel * job->panel;

@@ -164,7 +164,10 @@ static void products_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const ptrdiff_t group = chunk % job->groups, panel = chunk / job->groups;
     const ptrdiff_t count = tiles_in(job, group), m_plane = job->tiles * BLOCK;
     real *m = (real *)job->scratch + slot * WINOGRAD_PLANES * m_plane;
-    tile t = {.taps = job->blocks, .offsets = job->offsets};
+    tile t = {.taps = job->blocks,
+              .whole = job->g.c / BLOCK,
+              .rest = (int)(job->g.c % BLOCK),
+              .offsets = job->offsets};
     for (ptrdiff_t k = 0; k < WINOGRAD_PLANES; k++) {
         t.filters = job->filters + (panel * WINOGRAD_PLANES + k) * job->u_plane;
         t.x = job->v + (group * WINOGRAD_PLANES + k) * job->v_plane;

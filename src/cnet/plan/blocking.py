@@ -85,26 +85,27 @@ def _same(step: Step, lanes: int) -> Changes | None:
 
 def _arithmetic(step: Step, lanes: int) -> Changes | None:
     """Results of one shape, or of one element a channel; constants with as many elements."""
-    if step.arguments["operation"] == "div":
-        return None
     n, c, size = _sizes(step)
-    shape = blocked_shape(step.shape, lanes)
-    changed, strides = dict(step.arguments), []
+    blocked = blocked_shape(step.shape, lanes)
+    changed, shapes, strides = dict(step.arguments), [], []
     for name in "ab":
         x = step.moving().get(name)
-        if x is None:
-            constant = changed[name]
-            if constant.size not in (1, c) or prod(constant.shape[2 - len(step.shape) :]) != 1:
-                return None
-            filled = np.zeros(shape[1] * shape[3], constant.dtype)
-            filled[:c] = constant.reshape(-1)
+        if x is not None and _sizes(x)[:2] == (n, c) and _sizes(x)[2] in (1, size):
+            of_pixel = n, c, *(1,) * (len(step.shape) - 2)
+            shapes.append(of_pixel if _sizes(x)[2] == 1 else step.shape)
+            strides.append(broadcast(blocked_shape(x.shape, lanes), blocked))
+        elif name in changed and changed[name].size in (1, c):
+            shapes.append(changed[name].shape)
+            filled = np.zeros(blocked[1] * lanes, changed[name].dtype)
+            filled[:c] = changed[name].reshape(-1)
             changed[name] = filled
-            strides.append(broadcast((1, shape[1], 1, shape[3]), shape))
-        elif _sizes(x)[:2] == (n, c) and _sizes(x)[2] in (1, size):
-            strides.append(broadcast(blocked_shape(x.shape, lanes), shape))
+            strides.append(broadcast((1, blocked[1], 1, lanes), blocked))
         else:
             return None
-    return step.kernel, changed | {"g": pair(shape, strides[0], strides[1])}
+    first, second = (broadcast(shape, step.shape) for shape in shapes)
+    if step.arguments["operation"] == "div" or pair(step.shape, first, second) != changed["g"]:
+        return None  # the elements correspond in another way
+    return step.kernel, changed | {"g": pair(blocked, strides[0], strides[1])}
 
 
 def _pool(step: Step, lanes: int) -> Changes | None:

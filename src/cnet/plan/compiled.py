@@ -17,7 +17,7 @@ WEIGHT_BYTES = 1 << 20
 """Largest size of weights that are read again for every block."""
 BLOCK = 8
 """Images in a block: the rows of a register tile of linear layers."""
-WORTH_THREADS = 1 << 20
+WORTH_THREADS = 1 << 18
 """Number of multiplications of a step from which several threads are faster."""
 
 

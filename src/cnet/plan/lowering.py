@@ -85,7 +85,7 @@ def _apply(call: Call, arguments: list[Any], images: int) -> Step | Value:
         known = ", ".join(sorted(function.__name__ for function in RULES))
         raise TypeError(f"compile: a plan does not support {name} (it supports {known})")
     result = RULES[call.function](*arguments, **call.kwargs)
-    if result is None or not result.shape or result.shape[0] % images:
+    if result is None or not 1 <= len(result.shape) <= 8 or result.shape[0] % images:
         shapes = [x.shape for x in arguments if isinstance(x, Value | np.ndarray)]
         raise TypeError(f"compile: a plan cannot compute {name} of {shapes} with {call.kwargs}")
     return result

@@ -147,7 +147,7 @@ _BY_NUMBER = tuple(OPERATIONS.values())
 def elementwise(x: Array, y: Array, operation: int, a: float, b: float) -> None:
     """y = f(x), with the parameters a and b of f."""
     with np.errstate(all="ignore"):
-        y[...] = _BY_NUMBER[operation].value(x, a, b)
+        y[...] = _BY_NUMBER[operation].value(x.reshape(y.shape), a, b)
 
 
 def elementwise_backward(
