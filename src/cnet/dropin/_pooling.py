@@ -54,7 +54,7 @@ def _along(layout: Layout, rows: slice, columns: slice) -> tuple[slice, ...]:
 def _taps(
     x: Array, y: Array, g: geometry.Window, layout: Layout
 ) -> Iterator[tuple[tuple[slice, ...], Array, Array]]:
-    """For each tap: the outputs at which it is in the image, whether it is their maximum, and where.
+    """For each tap: the outputs for which it is in the image, where it is the maximum, positions.
 
     A NaN equals a maximum that is NaN.
     """
