@@ -11,7 +11,7 @@ from cnet.dropin.mlfs import AveragePooling2D, Conv2D
 
 class StochasticGradientDescent:
     def update(self, w, grad_wrt_w):
-        return w - 0.1 * grad_wrt_w
+        return w - 0.3 * grad_wrt_w
 
 
 np.random.seed(0)
@@ -21,5 +21,5 @@ pool.set_input_shape(conv.output_shape())
 x = np.random.rand(32, 1, 8, 8)
 for step in range(1, 4):
     y = pool.forward_pass(conv.forward_pass(x))
-    conv.backward_pass(pool.backward_pass(2 * (y - 1) / y.shape[0]))
+    conv.backward_pass(pool.backward_pass(2 * (y - 1) / y.size))
     print(f"step {step}: loss {((y - 1) ** 2).mean():.4f}")

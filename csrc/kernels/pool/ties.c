@@ -8,46 +8,53 @@ typedef struct {
     cnet_ties ties;
 } job_t;
 
-/* Up to LANES channels of one window. */
+enum { BLOCK = 64 };
+
+/* Up to BLOCK channels of one window: pointers to their first cells, and what each gets. */
 typedef struct {
     window_t window;
-    const real *x;
+    const real *x, *maxima;
     real *dx;
-    vec maxima, shares;
     ptrdiff_t count;
-    ivec last; /* the number of the tap that gets the gradient, if only one does */
+    real shares[BLOCK];
+    mask_t last[BLOCK]; /* the number of the tap that gets the share, if only one does */
 } part_t;
 
-static inline ivec is_maximum(const part_t *part, vec cells) {
-    return (cells == part->maxima) | ((cells != cells) & (part->maxima != part->maxima));
+static inline int is_maximum(real cell, real maximum) {
+    return (cell == maximum) | ((cell != cell) & (maximum != maximum));
 }
 
 /* Divides the gradient by the number of maxima, or finds the last of them. */
 static void choose(const cnet_window2d *g, cnet_ties ties, part_t *part) {
-    vec maxima = {0};
+    real maxima[BLOCK] = {0};
     for (ptrdiff_t i = part->window.rows.begin; i < part->window.rows.end; i++) {
         for (ptrdiff_t j = part->window.columns.begin; j < part->window.columns.end; j++) {
-            const ptrdiff_t at = position_of(g, &part->window, i, j) * g->c;
-            const ivec is_max = is_maximum(part, load_run(part->x + at, part->count));
-            maxima += select_cell(is_max, broadcast(1), (vec){0});
-            part->last = select_index(is_max, splat(i * g->kw + j), part->last);
+            const real *x = part->x + position_of(g, &part->window, i, j) * g->c;
+            const mask_t tap = (mask_t)(i * g->kw + j);
+            for (ptrdiff_t ch = 0; ch < part->count; ch++) {
+                const int is_max = is_maximum(x[ch], part->maxima[ch]);
+                maxima[ch] += is_max ? (real)1 : (real)0;
+                part->last[ch] = is_max ? tap : part->last[ch];
+            }
         }
     }
-    if (ties == CNET_TIES_SHARE)
-        part->shares /= select_cell(maxima == 0, broadcast(1), maxima);
+    for (ptrdiff_t ch = 0; ties == CNET_TIES_SHARE && ch < part->count; ch++)
+        part->shares[ch] /= maxima[ch] > 0 ? maxima[ch] : (real)1;
 }
 
 static void spread(const cnet_window2d *g, cnet_ties ties, const part_t *part) {
     for (ptrdiff_t i = part->window.rows.begin; i < part->window.rows.end; i++) {
         for (ptrdiff_t j = part->window.columns.begin; j < part->window.columns.end; j++) {
             const ptrdiff_t at = position_of(g, &part->window, i, j) * g->c;
-            ivec gets = is_maximum(part, load_run(part->x + at, part->count));
-            if (ties == CNET_TIES_LAST)
-                gets = part->last == splat(i * g->kw + j);
+            const real *x = part->x + at;
             real *dx = part->dx + at;
-            store_run(dx,
-                      load_run(dx, part->count) + select_cell(gets, part->shares, (vec){0}),
-                      part->count);
+            const mask_t tap = (mask_t)(i * g->kw + j);
+            if (ties == CNET_TIES_LAST)
+                for (ptrdiff_t ch = 0; ch < part->count; ch++)
+                    dx[ch] += part->last[ch] == tap ? part->shares[ch] : (real)0;
+            else
+                for (ptrdiff_t ch = 0; ch < part->count; ch++)
+                    dx[ch] += is_maximum(x[ch], part->maxima[ch]) ? part->shares[ch] : (real)0;
         }
     }
 }
@@ -57,22 +64,22 @@ static void spread_images(const void *argument, ptrdiff_t chunk, int slot) {
     const job_t *job = argument;
     const cnet_window2d g = *job->g;
     const range images = part_of(chunk, images_per_chunk(&g), g.n);
+    part_t part;
     for (ptrdiff_t image = images.begin; image < images.end; image++) {
         const ptrdiff_t cells = image * g.h * g.w * g.c;
         memset(job->dx + cells, 0, (size_t)(g.h * g.w * g.c) * sizeof(real));
         for (ptrdiff_t t = 0; t < g.oh * g.ow; t++) {
             const ptrdiff_t at = (image * g.oh * g.ow + t) * g.c;
-            for (ptrdiff_t ch = 0; ch < g.c; ch += LANES) {
-                const ptrdiff_t count = min_size(LANES, g.c - ch);
-                part_t part = {
-                    .window = window_at(&g, t / g.ow, t % g.ow),
-                    .x = job->x + (cells + ch),
-                    .dx = job->dx + (cells + ch),
-                    .maxima = load_run(job->y + (at + ch), count),
-                    .shares = load_run(job->grad_output + (at + ch), count),
-                    .count = count,
-                    .last = splat(-1),
-                };
+            part.window = window_at(&g, t / g.ow, t % g.ow);
+            for (ptrdiff_t ch = 0; ch < g.c; ch += BLOCK) {
+                part.x = job->x + (cells + ch);
+                part.dx = job->dx + (cells + ch);
+                part.maxima = job->y + (at + ch);
+                part.count = min_size(BLOCK, g.c - ch);
+                for (ptrdiff_t k = 0; k < part.count; k++) {
+                    part.shares[k] = job->grad_output[at + ch + k];
+                    part.last[k] = -1;
+                }
                 if (job->ties != CNET_TIES_ALL)
                     choose(&g, job->ties, &part);
                 spread(&g, job->ties, &part);

@@ -1,6 +1,6 @@
 """Pooling of images in any layout, with any padding, and with rules for equal maxima."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,31 +51,44 @@ def _along(layout: Layout, rows: slice, columns: slice) -> tuple[slice, ...]:
     return tuple([parts.get(letter, slice(None)) for letter in layout.target])
 
 
-def _all_maxima(x: Array, y: Array, g: geometry.Window, layout: Layout) -> Array:
-    """The positions of the taps that equal the maximum, on an axis after that of columns; else -1.
+def _taps(
+    x: Array, y: Array, g: geometry.Window, layout: Layout
+) -> Iterator[tuple[tuple[slice, ...], Array, Array]]:
+    """For each tap: the outputs for which it is in the image, where it is the maximum, positions.
 
-    Where the maximum is NaN, those of all NaN.
+    A NaN equals a maximum that is NaN.
     """
     vertical, horizontal = g.axes
-    after = layout.target.index("w") + 1
-    shape = *y.shape[:after], vertical.kernel * horizontal.kernel, *y.shape[after:]
-    indices = np.full(shape, NONE, INT32)
+    sizes = {"h": vertical.size, "w": horizontal.size}
     places = np.arange(vertical.size * horizontal.size, dtype=INT32)
-    places = places.reshape(
-        [{"h": vertical.size, "w": horizontal.size}.get(letter, 1) for letter in layout.target]
-    )
+    places = places.reshape([sizes.get(letter, 1) for letter in layout.target])
+    has_nan = bool(np.isnan(y).any())
     for i in range(vertical.kernel):
         for j in range(horizontal.kernel):
             (rows, rows_of_x), (columns, columns_of_x) = vertical.cells(i), horizontal.cells(j)
             outputs = _along(layout, rows, columns)
             cells = _along(layout, rows_of_x, columns_of_x)
-            values, maxima = x[cells], y[outputs]
-            is_max = values == maxima
-            if np.isnan(maxima).any():
-                is_max |= np.isnan(values)
-            tap = np.moveaxis(indices, after, 0)[i * horizontal.kernel + j]
-            np.copyto(tap[outputs], places[cells], where=is_max)
+            is_max = x[cells] == y[outputs]
+            if has_nan:
+                is_max |= np.isnan(x[cells]) & np.isnan(y[outputs])
+            yield outputs, is_max, places[cells]
+
+
+def _last_maxima(x: Array, y: Array, g: geometry.Window, layout: Layout) -> Array:
+    """The position of the last maximum of each window."""
+    indices = np.full(y.shape, NONE, INT32)
+    for outputs, is_max, places in _taps(x, y, g, layout):
+        np.copyto(indices[outputs], places, where=is_max)
     return indices
+
+
+def _all_maxima(x: Array, y: Array, g: geometry.Window, layout: Layout) -> Array:
+    """The positions of the taps that equal the maximum, on an axis after that of columns."""
+    vertical, horizontal = g.axes
+    indices = np.full((vertical.kernel * horizontal.kernel, *y.shape), NONE, INT32)
+    for tap, (outputs, is_max, places) in enumerate(_taps(x, y, g, layout)):
+        indices[tap][outputs] = np.where(is_max, places, np.int32(NONE))
+    return np.ascontiguousarray(np.moveaxis(indices, 0, layout.target.index("w") + 1))
 
 
 class _Prepared(NamedTuple):
@@ -176,10 +189,10 @@ def max_pool2d(
         f, x, kernel_size, stride, padding, dilation, ceil_mode, layout, pad_value
     )
     y, indices = module.max_pool(cells, g)
-    if ties != "first":
-        indices = _all_maxima(cells, y, g, form)
     if ties == "last":
-        indices = indices.max(form.target.index("w") + 1)
+        indices = _last_maxima(cells, y, g, form)
+    elif ties != "first":
+        indices = _all_maxima(cells, y, g, form)
     if border is not None:
         indices = _without_border(indices, g.axes[1].size, border)
     of_indices = form
