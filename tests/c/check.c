@@ -277,7 +277,7 @@ static void call(const run_t *r, array *out) {
     for (int a = 0, in = 0, next = 0; a < signature->arrays; a++) {
         const int is_input = signature->arguments[a].kind == CNET_IN;
         c.slots[a].pointer = is_input ? address(r, in) : out[next].data;
-        if (is_input && in == 0 && s->in_place)
+        if (is_input && in + 1 == s->in_place)
             c.slots[a].pointer = out[0].data;
         if (is_input && in == 1 && prepared)
             c.slots[a].pointer = prepared;

@@ -52,7 +52,7 @@ typedef struct {
     const double *initial;
 } output;
 
-enum { INPUTS = 5, OUTPUTS = 3 };
+enum { INPUTS = 7, OUTPUTS = 4 };
 
 /* Inputs and outputs are the arrays of the kernel in the order of kernels.h, with the element types
  * given there. */
@@ -63,7 +63,7 @@ typedef struct {
     input in[INPUTS];
     output out[OUTPUTS];
     ptrdiff_t first[INPUTS]; /* the element of an input that the kernel gets a pointer to */
-    int in_place;            /* whether the first output is the same array as the first input */
+    int in_place;            /* 0, or k if the first output is the same array as the k-th input */
     ptrdiff_t invalid;       /* the number of invalid indices that the kernel must report */
 } subject;
 

@@ -222,6 +222,56 @@ static void cross_entropy_backward_case(loss_arguments *a, int with_weight) {
 
 void test_cross_entropy_backward(void) { for_each_loss(cross_entropy_backward_case); }
 
+/* A part of the sum is 2^13 losses, or more if there were over 64 parts. */
+static const ptrdiff_t loss_counts[] = {0, 1, 7, 100, 8191, 8192, 8193, 70001, 600000};
+enum { LOSS_COUNTS = sizeof loss_counts / sizeof loss_counts[0], CLASSES = 5 };
+
+static void reduce_losses_case(ptrdiff_t n, int mean, int with_weight) {
+    const loss_arguments a = {n, CLASSES, 0, with_weight ? positive_randoms(CLASSES) : NULL};
+    ptrdiff_t ignored;
+    const double *losses = randoms(n), *target = random_targets(&a, &ignored);
+    sum *loss = sums(1), *divisor = sums(1);
+    divisor->value = divisor->scale = !mean;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        add(loss, losses[i]);
+        if (mean && is_class(&a, target[i]))
+            add(divisor, a.weight ? a.weight[(ptrdiff_t)target[i]] : 1);
+    }
+    loss->value /= divisor->value;
+    loss->scale /= divisor->value;
+    check(&(subject){
+        .call = {CNET_KERNEL_reduce_losses,
+                 .reduce_losses = {.g = {n, CLASSES}, .mean = mean, .ignore_index = IGNORED}},
+        .in = {{n, losses}, {n, target}, {CLASSES, a.weight}},
+        .out = {{1, loss}, {1, divisor}},
+    });
+}
+
+void test_reduce_losses(void) {
+    for (int i = 0; i < LOSS_COUNTS; i++)
+        for (int option = 0; option < 4; option++) {
+            describe("%td losses%s%s", loss_counts[i], option / 2 ? ", mean" : "",
+                     option % 2 ? ", weights" : "");
+            reduce_losses_case(loss_counts[i], option / 2, option % 2);
+        }
+}
+
+void test_reduce_losses_backward(void) {
+    for (int i = 0; i < LOSS_COUNTS; i++) {
+        const ptrdiff_t n = loss_counts[i];
+        describe("%td losses", n);
+        const double *grad = randoms(1), *divisor = positive_randoms(1);
+        sum *grad_losses = sums(n);
+        for (ptrdiff_t t = 0; t < n; t++)
+            grad_losses[t] = of_scale(*grad / *divisor, 1);
+        check(&(subject){
+            .call = {CNET_KERNEL_reduce_losses_backward, .reduce_losses_backward = {.g = {n, 1}}},
+            .in = {{1, grad}, {1, divisor}},
+            .out = {{n, grad_losses}},
+        });
+    }
+}
+
 /* ---- Optimizer steps ---------------------------------------------------------------------- */
 
 typedef struct {

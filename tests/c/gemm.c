@@ -85,3 +85,24 @@ void test_gemm(void) {
         }
     }
 }
+
+/* n, c: around a block of 64 columns or 1024 rows; the last ones are computed by several threads.
+ */
+static const cnet_rows column_sizes[] = {{0, 3},     {3, 0},     {1, 1},     {5, 63},
+                                         {7, 64},    {9, 65},    {1024, 17}, {1025, 100},
+                                         {2049, 33}, {300, 300}, {40, 1000}};
+enum { COLUMN_SIZES = sizeof column_sizes / sizeof column_sizes[0] };
+
+void test_column_sums(void) {
+    for (int i = 0; i < COLUMN_SIZES; i++) {
+        const cnet_rows g = column_sizes[i];
+        describe("n=%td c=%td", g.n, g.c);
+        const double *x = randoms(g.n * g.c);
+        sum *y = sums(g.c);
+        for (ptrdiff_t t = 0; t < g.n * g.c; t++)
+            add(&y[t % g.c], x[t]);
+        check(&(subject){.call = {CNET_KERNEL_column_sums, .column_sums = {.g = g}},
+                         .in = {{g.n * g.c, x}},
+                         .out = {{g.c, y}}});
+    }
+}
