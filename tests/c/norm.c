@@ -4,129 +4,243 @@
 static const cnet_norm geometries[] = {{1, 1, 1},  {4, 3, 1},  {2, 3, 15}, {2, 5, 16},
                                        {3, 2, 17}, {5, 2, 33}, {2, 9, 49}, {9, 8, 784}};
 enum { GEOMETRIES = sizeof geometries / sizeof geometries[0] };
-static const double eps = 0.125;
+static const double eps = 0.125, momentum = 0.25;
+
+/* ---- Activations -------------------------------------------------------------------------- */
+
+/* The bounds of hardtanh: its arguments a and b. */
+static const double low = -0.5, high = 0.75;
+
+static double identity(double x) { return x; }
+static double relu(double x) { return x <= 0 ? 0 : x; }
+static double hardtanh(double x) { return fmin(fmax(x, low), high); }
+static double silu(double x) { return x / (1 + exp(-x)); }
+static double hardswish(double x) { return x * fmin(fmax(x + 3, 0), 6) / 6; }
+
+static double one(double x) { return x == x; }
+static double relu_slope(double x) { return x > 0; }
+static double hardtanh_slope(double x) { return x > low && x < high; }
+static double silu_slope(double x) { return (1 + x / (1 + exp(x))) / (1 + exp(-x)); }
+static double hardswish_slope(double x) { return x <= -3 ? 0 : x < 3 ? x / 3 + 0.5 : 1; }
+
+/* Slopes are at most 1.5, and change by at most half of a change of x, except where they jump. */
+typedef struct {
+    ptrdiff_t number;
+    double (*value)(double x), (*slope)(double x);
+    int from_result; /* whether the slope at x is that at f(x) */
+    double jumps[2];
+} activation_t;
+static const activation_t activations[] = {
+    {0, identity, one, 1, {NAN, NAN}},
+    {1 + CNET_OPERATION_relu, relu, relu_slope, 1, {0, 0}},
+    {1 + CNET_OPERATION_hardtanh, hardtanh, hardtanh_slope, 1, {-0.5, 0.75}},
+    {1 + CNET_OPERATION_silu, silu, silu_slope, 0, {NAN, NAN}},
+    {1 + CNET_OPERATION_hardswish, hardswish, hardswish_slope, 0, {-3, 3}},
+};
+enum { ACTIVATIONS = sizeof activations / sizeof activations[0] };
+
+/* ---- Batch normalisation ------------------------------------------------------------------ */
 
 typedef struct {
     cnet_norm g;
-    int affine, from_batch;
-    double *x, *dy, *mean, *var, *weight, *bias;
+    int affine, from_batch, with_residual;
+    const activation_t *f;
+    double *x, *dy, *mean, *var, *weight, *bias, *residual;
 } norm_t;
 
-static ptrdiff_t element(const norm_t *a, ptrdiff_t n, ptrdiff_t channel, ptrdiff_t t) {
-    return (n * a->g.c + channel) * a->g.size + t;
+static ptrdiff_t count_of(const norm_t *a) { return a->g.n * a->g.c * a->g.size; }
+static ptrdiff_t channel_of(const norm_t *a, ptrdiff_t i) { return i / a->g.size % a->g.c; }
+
+static void for_each_norm(int activation_count, void (*test)(const norm_t *a)) {
+    for (int i = 0; i < GEOMETRIES * activation_count * 8; i++) {
+        norm_t a = {
+            .g = geometries[i / 8 % GEOMETRIES],
+            .affine = i / 4 % 2,
+            .from_batch = i / 2 % 2,
+            .with_residual = i % 2,
+            .f = &activations[i / 8 / GEOMETRIES],
+        };
+        describe("n=%td c=%td size=%td, activation %td%s%s%s", a.g.n, a.g.c, a.g.size,
+                 a.f - activations, a.affine ? ", weight and bias" : "",
+                 a.from_batch ? ", of the batch" : "", a.with_residual ? ", residual" : "");
+        a.x = randoms(count_of(&a));
+        a.dy = randoms(count_of(&a));
+        a.residual = randoms(count_of(&a));
+        a.mean = randoms(a.g.c);
+        a.var = randoms(a.g.c);
+        a.weight = randoms(a.g.c);
+        a.bias = randoms(a.g.c);
+        for (ptrdiff_t c = 0; c < a.g.c; c++)
+            a.var[c] = fabs(a.var[c]);
+        test(&a);
+    }
 }
 
-static ptrdiff_t count_of(const norm_t *a) { return a->g.n * a->g.c * a->g.size; }
+/* factor * term, whose rounding errors are proportional to its scale. */
+static void add_scaled(sum *to, sum term, double factor) {
+    *to = (sum){to->value + factor * term.value, to->scale + fabs(factor) * term.scale,
+                to->terms + 1};
+}
 
-static void for_each_norm(void (*test)(const norm_t *a)) {
-    for (int i = 0; i < GEOMETRIES; i++) {
-        for (int option = 0; option < 4; option++) {
-            norm_t a = {.g = geometries[i], .affine = option / 2, .from_batch = option % 2};
-            describe("n=%td c=%td size=%td%s%s", a.g.n, a.g.c, a.g.size,
-                     a.affine ? ", weight and bias" : "", a.from_batch ? ", of the batch" : "");
-            a.x = randoms(count_of(&a));
-            a.dy = randoms(count_of(&a));
-            a.mean = randoms(a.g.c);
-            a.var = randoms(a.g.c);
-            a.weight = randoms(a.g.c);
-            a.bias = randoms(a.g.c);
-            for (ptrdiff_t c = 0; c < a.g.c; c++)
-                a.var[c] = fabs(a.var[c]);
-            test(&a);
-        }
-    }
+/* A running statistic after a batch with this one. */
+static sum moved(double before, sum batch) {
+    return (sum){
+        .value = before + momentum * (batch.value - before),
+        .scale = fabs(before) + batch.scale,
+        .terms = batch.terms + 4,
+    };
 }
 
 static void stats_case(const norm_t *a) {
-    const ptrdiff_t count = a->g.n * a->g.size;
+    const double count = (double)(a->g.n * a->g.size);
+    const int with_running = a->affine && count > 1;
     sum *mean = sums(a->g.c), *var = sums(a->g.c);
+    sum *running_mean = sums(a->g.c), *running_var = sums(a->g.c);
+    for (ptrdiff_t i = 0; i < count_of(a); i++)
+        add(&mean[channel_of(a, i)], a->x[i] / count);
+    for (ptrdiff_t i = 0; i < count_of(a); i++) {
+        const double difference = a->x[i] - mean[channel_of(a, i)].value;
+        add(&var[channel_of(a, i)], difference * difference / count);
+    }
     for (ptrdiff_t c = 0; c < a->g.c; c++) {
-        for (ptrdiff_t n = 0; n < a->g.n; n++)
-            for (ptrdiff_t t = 0; t < a->g.size; t++)
-                add(&mean[c], a->x[element(a, n, c, t)] / (double)count);
-        for (ptrdiff_t n = 0; n < a->g.n; n++)
-            for (ptrdiff_t t = 0; t < a->g.size; t++) {
-                const double difference = a->x[element(a, n, c, t)] - mean[c].value;
-                add(&var[c], difference * difference / (double)count);
-            }
         var[c].scale += 2 * mean[c].scale; /* |x| < 1: what the rounding of x - mean adds */
+        sum unbiased = {.terms = var[c].terms};
+        add_scaled(&unbiased, var[c], count / fmax(count - 1, 1));
+        running_mean[c] = moved(a->mean[c], mean[c]);
+        running_var[c] = moved(a->var[c], unbiased);
     }
     check(&(subject){
-        .call = {CNET_KERNEL_batch_norm_stats, .batch_norm_stats = {.g = a->g}},
+        .call = {CNET_KERNEL_batch_norm_stats,
+                 .batch_norm_stats = {.g = a->g, .momentum = momentum}},
         .in = {{count_of(a), a->x}},
-        .out = {{a->g.c, mean}, {a->g.c, var}},
+        .out = {{a->g.c, mean},
+                {a->g.c, var},
+                {a->g.c, with_running ? running_mean : NULL, a->mean},
+                {a->g.c, with_running ? running_var : NULL, a->var}},
     });
 }
 
-void test_batch_norm_stats(void) { for_each_norm(stats_case); }
+void test_batch_norm_stats(void) { for_each_norm(1, stats_case); }
 
 static double deviation(const norm_t *a, ptrdiff_t c) { return sqrt(a->var[c] + eps); }
 static double weight_of(const norm_t *a, ptrdiff_t c) { return a->affine ? a->weight[c] : 1; }
 
+/* Element i, normalised. */
+static sum normalised(const norm_t *a, ptrdiff_t i) {
+    const ptrdiff_t c = channel_of(a, i);
+    const double scale = weight_of(a, c) / deviation(a, c);
+    sum z = {0};
+    add(&z, a->x[i] * scale);
+    add(&z, -a->mean[c] * scale);
+    add(&z, a->affine ? a->bias[c] : 0);
+    return z;
+}
+
+/* In place of x or of the residual in half of the cases. */
 static void norm_case(const norm_t *a) {
     sum *y = sums(count_of(a));
-    for (ptrdiff_t c = 0; c < a->g.c; c++)
-        for (ptrdiff_t n = 0; n < a->g.n; n++)
-            for (ptrdiff_t t = 0; t < a->g.size; t++) {
-                sum *to = &y[element(a, n, c, t)];
-                const double scale = weight_of(a, c) / deviation(a, c);
-                add(to, a->x[element(a, n, c, t)] * scale);
-                add(to, -a->mean[c] * scale);
-                add(to, a->affine ? a->bias[c] : 0);
-            }
+    for (ptrdiff_t i = 0; i < count_of(a); i++) {
+        sum z = normalised(a, i);
+        add(&z, a->with_residual ? a->residual[i] : 0);
+        y[i] = (sum){a->f->value(z.value), (a->f->number ? 1.5 : 1) * z.scale, z.terms};
+    }
     check(&(subject){
-        .call = {CNET_KERNEL_batch_norm, .batch_norm = {.g = a->g, .eps = eps}},
-        .in_place = a->from_batch,
+        .call = {CNET_KERNEL_batch_norm,
+                 .batch_norm =
+                     {.g = a->g, .eps = eps, .activation = a->f->number, .a = low, .b = high}},
+        .in_place = !a->from_batch     ? 0
+                    : a->with_residual ? 6
+                                       : 1,
         .in = {{count_of(a), a->x},
                {a->g.c, a->mean},
                {a->g.c, a->var},
                {a->g.c, a->affine ? a->weight : NULL},
-               {a->g.c, a->affine ? a->bias : NULL}},
-        .out = {{count_of(a), y, a->x}},
+               {a->g.c, a->affine ? a->bias : NULL},
+               {count_of(a), a->with_residual ? a->residual : NULL}},
+        .out = {{count_of(a), y, a->with_residual ? a->residual : a->x}},
     });
 }
 
-void test_batch_norm(void) { for_each_norm(norm_case); }
+void test_batch_norm(void) { for_each_norm(ACTIVATIONS, norm_case); }
+
+/* The gradient with respect to the argument of the activation, from the result y if there is one.
+ * grad_output is set to 0 where the rounding of the argument could decide on a jump of the slope.
+ */
+static sum inner_gradient(const norm_t *a, const double *y, ptrdiff_t i) {
+    if (y) {
+        const double g = a->dy[i] * a->f->slope(y[i]);
+        return (sum){g, fabs(g), 1};
+    }
+    const sum z = normalised(a, i);
+    for (int k = 0; k < 2; k++)
+        if (fabs(z.value - a->f->jumps[k]) < 1e-4)
+            a->dy[i] = 0;
+    const double scale = a->f->number ? 1 + z.scale / 2 : 1;
+    return (sum){a->dy[i] * a->f->slope(z.value), fabs(a->dy[i]) * scale, z.terms};
+}
+
+/* dx, from the inner gradients and their sums over the channels. */
+static void norm_dx(const norm_t *a, const sum *g, const sum *dweight, const sum *dbias, sum *dx) {
+    const double count = (double)(a->g.n * a->g.size);
+    for (ptrdiff_t i = 0; i < count_of(a); i++) {
+        const ptrdiff_t c = channel_of(a, i);
+        const double scale = weight_of(a, c) / deviation(a, c);
+        const double h = (a->x[i] - a->mean[c]) / deviation(a, c);
+        add_scaled(&dx[i], g[i], scale);
+        if (!a->from_batch)
+            continue;
+        add(&dx[i], -scale * dbias[c].value / count);
+        add(&dx[i], -scale * h * dweight[c].value / count);
+        dx[i].scale +=
+            fabs(scale) / count * (dbias[c].scale + 2 / deviation(a, c) * dweight[c].scale);
+        dx[i].terms += 2 * count;
+    }
+}
+
+/* An array of expected results, or NULL: any of them may be left out. */
+static const sum *or_null(const sum *expected) { return random_size(0, 4) ? expected : NULL; }
 
 static void norm_backward_case(const norm_t *a) {
-    const double count = (double)(a->g.n * a->g.size);
-    sum *dx = sums(count_of(a)), *dweight = sums(a->g.c), *dbias = sums(a->g.c);
-    for (ptrdiff_t c = 0; c < a->g.c; c++) {
-        for (ptrdiff_t n = 0; n < a->g.n; n++)
-            for (ptrdiff_t t = 0; t < a->g.size; t++) {
-                const ptrdiff_t i = element(a, n, c, t);
-                add(&dbias[c], a->dy[i]);
-                add(&dweight[c], a->dy[i] * (a->x[i] - a->mean[c]) / deviation(a, c));
-                dweight[c].scale += 2 * fabs(a->dy[i]) / deviation(a, c); /* |x|, |mean| < 1 */
-            }
-        for (ptrdiff_t n = 0; n < a->g.n; n++)
-            for (ptrdiff_t t = 0; t < a->g.size; t++) {
-                const ptrdiff_t i = element(a, n, c, t);
-                const double scale = weight_of(a, c) / deviation(a, c);
-                const double h = (a->x[i] - a->mean[c]) / deviation(a, c);
-                add(&dx[i], scale * a->dy[i]);
-                if (!a->from_batch)
-                    continue;
-                add(&dx[i], -scale * dbias[c].value / count);
-                add(&dx[i], -scale * h * dweight[c].value / count);
-                dx[i].scale +=
-                    fabs(scale) / count * (dbias[c].scale + 2 / deviation(a, c) * dweight[c].scale);
-                dx[i].terms += 2 * count;
-            }
+    if (a->with_residual && !a->f->from_result)
+        return release_numbers();
+    sum *dx = sums(count_of(a)), *dresidual = sums(count_of(a));
+    sum *dweight = sums(a->g.c), *dbias = sums(a->g.c);
+    double *y = a->with_residual ? numbers(count_of(a)) : NULL;
+    for (ptrdiff_t i = 0; i < count_of(a); i++) {
+        const ptrdiff_t c = channel_of(a, i);
+        if (y)
+            y[i] = a->f->value(a->residual[i]);
+        dresidual[i] = inner_gradient(a, y, i);
+        add_scaled(&dbias[c], dresidual[i], 1);
+        add_scaled(&dweight[c], dresidual[i], (a->x[i] - a->mean[c]) / deviation(a, c));
+        dweight[c].scale += 2 * dresidual[i].scale / deviation(a, c); /* |x|, |mean| < 1 */
     }
+    norm_dx(a, dresidual, dweight, dbias, dx);
     check(&(subject){
         .call = {CNET_KERNEL_batch_norm_backward,
-                 .batch_norm_backward = {.g = a->g, .eps = eps, .from_batch = a->from_batch}},
+                 .batch_norm_backward = {.g = a->g,
+                                         .eps = eps,
+                                         .from_batch = a->from_batch,
+                                         .activation = a->f->number,
+                                         .a = low,
+                                         .b = high}},
         .in = {{count_of(a), a->dy},
                {count_of(a), a->x},
                {a->g.c, a->mean},
                {a->g.c, a->var},
-               {a->g.c, a->affine ? a->weight : NULL}},
-        .out = {{count_of(a), dx}, {a->g.c, dweight}, {a->g.c, dbias}},
+               {a->g.c, a->affine ? a->weight : NULL},
+               {a->g.c, a->affine ? a->bias : NULL},
+               {count_of(a), y}},
+        .out = {{count_of(a), or_null(dx)},
+                {a->g.c, or_null(dweight)},
+                {a->g.c, or_null(dbias)},
+                {count_of(a), or_null(dresidual)}},
     });
 }
 
-void test_batch_norm_backward(void) { for_each_norm(norm_backward_case); }
+void test_batch_norm_backward(void) { for_each_norm(ACTIVATIONS, norm_backward_case); }
+
+/* ---- Group normalisation ------------------------------------------------------------------ */
 
 typedef struct {
     cnet_norm g;
