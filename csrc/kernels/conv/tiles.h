@@ -94,36 +94,26 @@ typedef struct {
  * compete for the same cache sets. */
 static inline ptrdiff_t plane_step(ptrdiff_t elements) { return round_up(elements, LANES) + LANES; }
 
-/* B' d or A d along one axis; y may be d. */
-UNROLLED void transform_line(const int tile, const int gradients, const vec *d, ptrdiff_t from_step,
-                             vec *y, ptrdiff_t to_step) {
-    if (gradients)
-        winograd_evaluate(tile, NO_SCALE, d, from_step, y, to_step);
-    else
-        winograd_input(d, from_step, y, to_step);
-}
-
-/* Columns first: those of neighbouring patches overlap, and are transformed once. */
 UNROLLED void transform_tiles(const images *m, const tiling *t, ptrdiff_t first, ptrdiff_t count,
                               ptrdiff_t c0, ptrdiff_t c1, const operand *to, const int tile,
                               const int gradients) {
     vec lines[WINOGRAD_PATCH][LINE_PIXELS];
     const int rows = gradients ? tile : WINOGRAD_PATCH;
-    const ptrdiff_t plane = to->plane / LANES;
     for (ptrdiff_t done = 0; done < count;) {
         const run run = run_at(t, first + done, count - done);
-        const ptrdiff_t pixels = tile * (run.count - 1) + rows;
         for (ptrdiff_t c = c0; c < c1; c += LANES) {
             for (int i = 0; i < rows; i++)
-                stage_line(m, run.n, c, run.top + i - m->top, run.left - m->left, pixels, lines[i]);
+                stage_line(m, run.n, c, run.top + i - m->top, run.left - m->left,
+                           tile * (run.count - 1) + rows, lines[i]);
             real *x = to->x + (c / to->width * to->panel + done * to->row + c % to->width);
-            for (ptrdiff_t j = 0; j < pixels; j++)
-                transform_line(tile, gradients, lines[0] + j, LINE_PIXELS, lines[0] + j,
-                               LINE_PIXELS);
-            for (ptrdiff_t k = 0; k < run.count; k++)
-                for (int i = 0; i < WINOGRAD_PATCH; i++)
-                    transform_line(tile, gradients, lines[i] + tile * k, 1,
-                                   (vec *)(x + k * to->row) + i * WINOGRAD_PATCH * plane, plane);
+            for (ptrdiff_t k = 0; k < run.count; k++) {
+                const vec *from = lines[0] + tile * k;
+                vec *y = (vec *)(x + k * to->row);
+                if (gradients)
+                    winograd_evaluate_2d(tile, NO_SCALE, from, LINE_PIXELS, y, to->plane / LANES);
+                else
+                    winograd_input_2d(from, LINE_PIXELS, y, to->plane / LANES);
+            }
         }
         done += run.count;
     }

@@ -49,7 +49,7 @@ static const winograd_scale NO_SCALE = {1, 1, 1};
 
 #define UNROLLED static inline __attribute__((always_inline))
 
-/* y = B' d, from 6 to 6 values; y may be d. All vectors in this file are a step apart. */
+/* y = B' d, from 6 to 6 values. All vectors in this file are a step apart. */
 UNROLLED void winograd_input(const vec *d, ptrdiff_t from_step, vec *y, ptrdiff_t to_step) {
     const vec d1 = d[from_step], d2 = d[2 * from_step], d3 = d[3 * from_step],
               d4 = d[4 * from_step];
@@ -63,11 +63,10 @@ UNROLLED void winograd_input(const vec *d, ptrdiff_t from_step, vec *y, ptrdiff_
     y[5 * to_step] = P2 * Q2 * d1 - (P2 + Q2) * d3 + d[5 * from_step];
 }
 
-/* y = the polynomial with `count` coefficients x at the six points: G (scaled) or A; y may be x. */
+/* y = the polynomial with `count` coefficients x at the six points: G (scaled) or A. */
 UNROLLED void winograd_evaluate(const int count, const winograd_scale s, const vec *x,
                                 ptrdiff_t from_step, vec *y, ptrdiff_t to_step) {
     vec p[2] = {x[0], POINT_P * x[from_step]}, q[2] = {x[0], POINT_Q * x[from_step]};
-    const vec last = x[(count - 1) * from_step];
     real p_power = POINT_P, q_power = POINT_Q;
 #pragma GCC unroll 5
     for (int k = 2; k < count; k++) {
@@ -81,7 +80,7 @@ UNROLLED void winograd_evaluate(const int count, const winograd_scale s, const v
     y[2 * to_step] = s.p * (p[0] - p[1]);
     y[3 * to_step] = s.q * (q[0] + q[1]);
     y[4 * to_step] = s.q * (q[0] - q[1]);
-    y[5 * to_step] = last;
+    y[5 * to_step] = x[(count - 1) * from_step];
 }
 
 /* The transpose, from 6 to `count` values: G' (scaled) or A'. */
@@ -105,8 +104,18 @@ UNROLLED void winograd_combine(const int count, const winograd_scale s, const ve
     }
 }
 
-/* Both axes, columns first. Rows of x and y are `row` vectors apart, and the 36 planes are `plane`
+/* Both axes, columns first. Rows of d and y are `row` vectors apart, and the 36 planes are `plane`
  * vectors apart; taps are contiguous. */
+UNROLLED void winograd_input_2d(const vec *d, ptrdiff_t row, vec *y, ptrdiff_t plane) {
+    vec half[WINOGRAD_PLANES];
+#pragma GCC unroll 6
+    for (int j = 0; j < WINOGRAD_PATCH; j++)
+        winograd_input(d + j, row, half + j, WINOGRAD_PATCH);
+#pragma GCC unroll 6
+    for (int i = 0; i < WINOGRAD_PATCH; i++)
+        winograd_input(half + WINOGRAD_PATCH * i, 1, y + WINOGRAD_PATCH * i * plane, plane);
+}
+
 UNROLLED void winograd_evaluate_2d(const int count, const winograd_scale s, const vec *x,
                                    ptrdiff_t row, vec *y, ptrdiff_t plane) {
     vec half[WINOGRAD_PATCH * WINOGRAD_LARGEST];
