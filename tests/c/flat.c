@@ -89,7 +89,7 @@ static void elementwise_backward_case(const ptrdiff_t *count) {
 
 void test_elementwise_backward(void) { for_each_count(elementwise_backward_case); }
 
-/* ---- Cross-entropy ------------------------------------------------------------------------ */
+/* ---- Losses ------------------------------------------------------------------------------- */
 
 typedef struct {
     ptrdiff_t n, c;

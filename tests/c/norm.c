@@ -79,7 +79,7 @@ static void for_each_norm(int activation_count, void (*test)(const norm_t *a)) {
 /* factor * term, whose rounding errors are proportional to its scale. */
 static void add_scaled(sum *to, sum term, double factor) {
     *to = (sum){to->value + factor * term.value, to->scale + fabs(factor) * term.scale,
-                to->terms + 1};
+                to->terms + term.terms};
 }
 
 /* A running statistic after a batch with this one. */
@@ -142,7 +142,7 @@ static void norm_case(const norm_t *a) {
     for (ptrdiff_t i = 0; i < count_of(a); i++) {
         sum z = normalised(a, i);
         add(&z, a->with_residual ? a->residual[i] : 0);
-        y[i] = (sum){a->f->value(z.value), (a->f->number ? 1.5 : 1) * z.scale, z.terms};
+        y[i] = (sum){a->f->value(z.value), (a->f->number ? 2 : 1) * z.scale, z.terms};
     }
     check(&(subject){
         .call = {CNET_KERNEL_batch_norm,
@@ -175,7 +175,7 @@ static sum inner_gradient(const norm_t *a, const double *y, ptrdiff_t i) {
     for (int k = 0; k < 2; k++)
         if (fabs(z.value - a->f->jumps[k]) < 1e-4)
             a->dy[i] = 0;
-    const double scale = a->f->number ? 1 + z.scale / 2 : 1;
+    const double scale = a->f->number ? 2 + z.scale : 1;
     return (sum){a->dy[i] * a->f->slope(z.value), fabs(a->dy[i]) * scale, z.terms};
 }
 

@@ -146,8 +146,8 @@ static void add_cell(sum *to, const window_cell *cell, double factor, int axis) 
 
 static ptrdiff_t cells_of(const sampling_t *a) { return a->g.d * a->g.h * a->g.w; }
 
-/* Calls `test` for every cell that contributes to a sample: the elements of the image, of the
- * samples and of the grid, and the arrays of expected values. */
+/* Calls `test` for every cell that contributes to a sample, with the indices of the element i of x,
+ * of the sample and of its first coordinate, and with the arrays of expected values. */
 typedef void visit_t(const sampling_t *a, const window_cell *cell, ptrdiff_t i, ptrdiff_t out,
                      ptrdiff_t coordinates, sum *first, sum *second);
 static void visit(const sampling_t *a, visit_t *test, sum *first, sum *second) {
