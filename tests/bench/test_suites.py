@@ -21,7 +21,16 @@ PARTS = {
 }
 
 
-@pytest.mark.parametrize("part", PARTS.values(), ids=[name for name, _ in PARTS])
+SLOW = "work.architectures:STEP_CASES"
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        pytest.param(part, id=name, marks=[pytest.mark.slow] if cases == SLOW else [])
+        for (name, cases), part in PARTS.items()
+    ],
+)
 def test_every_side_does_the_same_work(part):
     cases = resolve_name(part.comparison.cases)
     targets = dict.fromkeys(side.target for side in part.comparison.sides.values())

@@ -94,7 +94,7 @@ BATCH_NORM_CASES = tuple(
     )
 )  # fmt: skip
 TYPICAL = BatchNormCase((3, 4, 5, 7))
-LARGE = BatchNormCase((33, 9, 13, 13)), BatchNormCase((3, 20_000))
+LARGE = BatchNormCase((80, 9, 13, 13)), BatchNormCase((6, 20_000))
 _BAD: tuple[Bad, ...] = (
     ({"mean": zeros(5)}, ValueError, "mean.shape must equal (x.shape[1],) (got (5,) and (4,))"),
     ({"weight": zeros(4, 1)}, ValueError, "weight must have 1 dimensions"),
