@@ -12,3 +12,8 @@ elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64|ARM64")
   list(APPEND CNET_ISAS neon) # part of the baseline on aarch64
   set(CNET_FLAGS_neon "")
 endif()
+
+set(CNET_VARIANTS "" CACHE STRING "Of the variants, build only these; all if empty")
+if(CNET_VARIANTS)
+  set(CNET_ISAS ${CNET_VARIANTS})
+endif()

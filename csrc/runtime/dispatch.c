@@ -22,7 +22,9 @@ static const struct {
     {                                                                                              \
         #isa, cnet_cpu_##isa, { cnet_kernels_f32_##isa, cnet_kernels_f64_##isa }                   \
     }
+#ifdef CNET_HAVE_GENERIC
     VARIANT(generic),
+#endif
 #ifdef CNET_HAVE_AVX2
     VARIANT(avx2),
 #endif
