@@ -194,21 +194,36 @@ static void test_sizes_of_blocks(void) {
 }
 
 static void test_blocks_are_reused(void) {
-    const cnet_block first = cnet_acquire(100000);
-    cnet_release(first);
-    REQUIRE(cnet_acquire(100000).data == first.data);
-    cnet_release(first);
-    cnet_release(cnet_acquire(CNET_CACHE_BYTES + 1)); /* is not cached, and displaces nothing */
-    REQUIRE(cnet_acquire(100000).data == first.data);
-    cnet_release(first);
-    cnet_block others[CNET_CACHE_BLOCKS];
-    for (int i = 0; i < CNET_CACHE_BLOCKS; i++)
-        others[i] = cnet_acquire(5000);
-    for (int i = 0; i < CNET_CACHE_BLOCKS; i++)
-        cnet_release(others[i]); /* the last one displaces the oldest */
-    const cnet_block again = cnet_acquire(5000);
-    REQUIRE(again.data == others[CNET_CACHE_BLOCKS - 1].data);
-    cnet_release(again);
+    enum { MANY = 200 };
+    cnet_block blocks[MANY];
+    for (int i = 0; i < MANY; i++)
+        blocks[i] = cnet_acquire(5000);
+    for (int i = 0; i < MANY; i++)
+        cnet_release(blocks[i]);
+    for (int i = 0; i < MANY; i++)
+        REQUIRE(cnet_acquire(5000).data == blocks[MANY - 1 - i].data);
+    for (int i = 0; i < MANY; i++)
+        cnet_release(blocks[i]);
+    cnet_empty_cache();
+}
+
+/* One block is needed at a time, of which the largest has 30 MB. So as many free blocks are kept as
+ * fit into 5/4 of that and the spare bytes: those of 30, 28 and 26 MB. */
+static void test_recent_blocks_are_kept(void) {
+    enum { FIRST = 16, LAST = 30, STEP = 2, MB = 1 << 20, KEPT = 26 };
+    const char *at[LAST + 1];
+    for (int size = FIRST; size <= LAST; size += STEP) {
+        const cnet_block block = cnet_acquire((size_t)size * MB);
+        at[size] = block.data;
+        cnet_release(block);
+    }
+    cnet_block held[LAST + 1];
+    for (int size = LAST; size >= KEPT; size -= STEP) {
+        held[size] = cnet_acquire((size_t)size * MB);
+        REQUIRE(held[size].data == at[size]);
+    }
+    for (int size = LAST; size >= KEPT; size -= STEP)
+        cnet_release(held[size]);
     cnet_empty_cache();
 }
 
@@ -289,6 +304,7 @@ int main(void) {
     test_a_block_belongs_to_one_holder();
     test_sizes_of_blocks();
     test_blocks_are_reused();
+    test_recent_blocks_are_kept();
     test_more_than_there_is();
 #if !defined(__SANITIZE_THREAD__)
     test_fork_after_a_region();
