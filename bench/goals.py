@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from cnet.bench.record import Record
 from figures import Records, fastest, figure, mean_ratio, ratio
-from work.architectures import ARCHITECTURES
+from work.architectures import ARCHITECTURES, SINGLE_IMAGES
 from work.convolutions import BACKWARD, COMMON, FORWARD, ODD, Shape
 
 SHAPES = len(COMMON) + len(ODD)
@@ -98,6 +98,14 @@ def _inference(name: str, *threads: int) -> Callable[[Records], float]:
     )
 
 
+def _inference_of_networks(records: Records) -> float:
+    return min(
+        ratio(records.case("networks", f"{name} {batch}", part="inference"), "ONNX Runtime")
+        for name in SINGLE_IMAGES
+        for batch in (1, 8)
+    )
+
+
 def _two_threads_over_one(records: Records) -> float:
     one, two = (records.case("training", "reference 256", threads) for threads in (1, 2))
     return figure(one, "cnet") / figure(two, "cnet")
@@ -160,6 +168,8 @@ GOALS = (
     Goal(f"{_INFERENCE}, batch 32", 1.6, _inference("reference 32", 2)),
     Goal(f"{_INFERENCE}, batch 1, worse of 1 and 2 threads", 1.7,
          _inference("reference 1", 1, 2)),
+    Goal("inference of known architectures, against ONNX Runtime, batch 1 and 8, the worst", 1.2,
+         _inference_of_networks),
     Goal("matrix products against NumPy, the worst", 1.0,
          _worst_against("products", "NumPy best")),
     Goal("training, reference CNN, batch 256, speed-up by a second thread", 1.8,

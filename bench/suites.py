@@ -118,6 +118,7 @@ def suites() -> dict[str, tuple[Part, ...]]:
             part("training", "architectures:STEP_CASES", ours, layouts, tuned, threads=(1,)),
             part("training", "architectures:STEP_CASES", ours, layouts, tuned, compiled,
                  threads=(2,)),
+            part("inference", "architectures:INFERENCE_CASES", *inference),
         ),
         "operations": tuple([
             part(name, f"{name}:CASES", library, _pytorch("library"), threads=(1,))
