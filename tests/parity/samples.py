@@ -183,6 +183,10 @@ def assert_close(y, expected, seen: str) -> None:
     y, expected = array(y), array(expected)
     assert y.shape == expected.shape, seen
     rtol, atol = TOLERANCES.get(expected.dtype.name, (0, 0))
+    if seen.removeprefix("gradients of ").startswith(
+        "cov("
+    ):  # PyTorch computes with weights of their own dtype, float32
+        rtol, atol = TOLERANCES["float32"]
     finite = expected[np.isfinite(expected)]
     atol *= max(1.0, float(np.abs(finite).max(initial=0.0)))
     np.testing.assert_allclose(y, expected, rtol=rtol, atol=atol, err_msg=seen)
@@ -199,7 +203,7 @@ def assert_same_gradients(ours, theirs, inputs: Converter, seen: str) -> None:
     pairs = [
         (y, expected)
         for y, expected in zip(leaves(ours), leaves(theirs), strict=True)
-        if expected.requires_grad
+        if expected.requires_grad and expected.numel()
     ]
     wanted = [pair for pair in inputs.made.values() if pair[0].requires_grad]
     if not pairs or not wanted:

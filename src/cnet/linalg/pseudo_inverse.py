@@ -111,9 +111,9 @@ def lstsq(
     rcond : float, optional
         Singular values up to this number times the greatest count as 0; by default
         ``max(m, n) * eps``.
-    driver : {"gels", "gelsy", "gelsd", "gelss"}, optional
+    driver : {"gelsy", "gels", "gelsd", "gelss"}, default "gelsy"
         The method of LAPACK in PyTorch. All use singular values here, which are returned for
-        "gelsd" and "gelss"; the rank is not returned for "gels".
+        "gelsd" and "gelss"; the rank is not returned for "gels", and no residuals for "gelsy".
 
     Returns
     -------
@@ -148,7 +148,7 @@ def lstsq(
     rank = (values > _limits(values, a.shape, None, rcond)).sum(-1)
     m, n = a.shape[-2:]
     residuals = Tensor(np.empty(0, a.dtype))
-    if m > n and (rank == n).all():
+    if m > n and (rank == n).all() and driver not in (None, "gelsy"):
         residuals = ((a @ x - b) ** 2).sum(-2)
     return LeastSquares(
         x.squeeze(-1) if vectors else x,

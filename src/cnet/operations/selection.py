@@ -118,10 +118,11 @@ def heaviside(input: TensorLike, values: TensorLike, *, out: Tensor | None = Non
     >>> cnet.heaviside(cnet.tensor([-1.0, 0.0, 2.0]), cnet.tensor(0.5))
     tensor([0. , 0.5, 1. ])
     """
-    if not isinstance(values, (Tensor, np.ndarray)):
-        raise TypeError(
-            f"heaviside: values must be a Tensor or array (got {type(values).__name__})"
-        )
+    for name, argument in ("input", input), ("values", values):
+        if not isinstance(argument, (Tensor, np.ndarray)):
+            raise TypeError(
+                f"heaviside: {name} must be a Tensor or array (got {type(argument).__name__})"
+            )
     dtype, wanted = array_of(values).dtype, array_of(input).dtype
     if dtype != wanted:
         raise TypeError(
