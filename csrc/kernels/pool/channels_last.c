@@ -121,7 +121,8 @@ static void max_rows(const void *argument, ptrdiff_t chunk, int slot) {
     }
 }
 
-/* max_pool2d of x (n, h, w, c), with y and indices (n, oh, ow, c). Parallel over rows of outputs. */
+/* max_pool2d of x (n, h, w, c), with y and indices (n, oh, ow, c). Parallel over rows of outputs.
+ */
 void CNET_FN(max_pool2d_nhwc)(const cnet_call *call) {
     const cnet_max_pool2d_nhwc_arguments *a = &call->max_pool2d_nhwc;
     const job_t job = {.from = a->x, .to = a->y, .indices = a->indices, .g = &a->g};

@@ -91,8 +91,9 @@ static void spread_images(const void *argument, ptrdiff_t chunk, int slot) {
 /* The gradient of max_pool2d_nhwc by the images: every cell that equals the maximum of its window
  * gets its gradient, or a share, or only the last does (cnet_ties).
  *
- * grad_output and y (n, oh, ow, c), x and dx (n, h, w, c); overwrites dx. If the maximum is NaN, all
- * NaN equal it. The terms of a cell are added in the order of the windows. Parallel over images. */
+ * grad_output and y (n, oh, ow, c), x and dx (n, h, w, c); overwrites dx. If the maximum is NaN,
+ * all NaN equal it. The terms of a cell are added in the order of the windows. Parallel over
+ * images. */
 void CNET_FN(max_pool2d_ties_backward)(const cnet_call *call) {
     const cnet_max_pool2d_ties_backward_arguments *a = &call->max_pool2d_ties_backward;
     const job_t job = {.grad_output = a->grad_output,
