@@ -86,3 +86,22 @@ def test_results_are_written(name):
 def test_errors(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: cnet.cat([x, x], out=x),
+        lambda x: cnet.take(x, cnet.tensor([0, 1]), out=x[1:]),
+        lambda x: cnet.gather(x, 0, cnet.tensor([0, 1]), out=x[1:]),
+    ],
+)
+def test_out_of_functions_that_move_elements_is_separate(call):
+    with pytest.raises(RuntimeError, match="out shares memory with another argument"):
+        call(cnet.zeros(3))
+
+
+def test_out_of_gather_has_the_same_dtype():
+    x, index = cnet.zeros(3), cnet.tensor([0, 1])
+    with pytest.raises(RuntimeError, match=r"out.dtype must equal .* .got float64 and float32."):
+        cnet.gather(x, 0, index, out=cnet.zeros(2, dtype=cnet.float64))

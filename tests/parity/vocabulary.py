@@ -120,13 +120,6 @@ RANDOM = """nn.functional.dropout nn.functional.dropout2d nn.functional.alpha_dr
 ACCEPTED = frozenset({"clamp_min", "clamp_max"})
 """Operations with error inputs that PyTorch itself accepts."""
 
-WITH_ANY_OUT = frozenset({"cat", "gather", "take"})
-"""Operations whose error inputs have an `out` that cnet accepts.
-
-It may share memory with other arguments, because the result is computed before it is written, and
-may have a smaller dtype of the same kind, as for other operations.
-"""
-
 
 def names(part: str) -> list[str]:
     """The names of a part of PyTorch, as `op_db` spells those of operations."""

@@ -21,6 +21,13 @@ _KINDS = "?buif"
 """Kinds of dtypes: pairs for booleans, integers and floats, in the order of allowed casts."""
 
 
+_SEPARATE = frozenset({"cat", "concat", "concatenate", "gather", "take"})
+"""Functions whose `out` must not share memory with an argument."""
+
+_OF_THE_SAME_DTYPE = frozenset({"gather"})
+"""Functions whose `out` must have the dtype of the result."""
+
+
 def declares_out(call: Callable[..., Any]) -> bool:
     """Whether a function has a parameter `out`."""
     while hasattr(call, "__wrapped__"):
@@ -34,10 +41,33 @@ def accepts_out(call: Public) -> Public:
 
     @wraps(call)
     def function(*args: Any, out: Any = None, **kwargs: Any) -> Any:
+        if isinstance(out, Tensor) and call.__name__ in _SEPARATE:
+            _check_separate(call.__name__, (args, kwargs), out)
         result = call(*args, **kwargs)
+        if isinstance(out, Tensor) and call.__name__ in _OF_THE_SAME_DTYPE:
+            _check_dtype(call.__name__, result, out)
         return result if out is None else written(call.__name__, result, out)
 
     return function  # type: ignore[return-value]
+
+
+def _check_separate(function: str, arguments: Any, out: Tensor) -> None:
+    if isinstance(arguments, Tensor):
+        if np.may_share_memory(arguments._array, out._array):
+            raise RuntimeError(
+                f"{function}: unsupported operation: out shares memory with another argument"
+            )
+    elif isinstance(arguments, (tuple, list, dict)):
+        for argument in arguments.values() if isinstance(arguments, dict) else arguments:
+            _check_separate(function, argument, out)
+
+
+def _check_dtype(function: str, result: Tensor, out: Tensor) -> None:
+    if out.dtype != result.dtype:
+        raise RuntimeError(
+            f"{function}: out.dtype must equal the dtype of the result "
+            f"(got {out.dtype} and {result.dtype})"
+        )
 
 
 def written(function: str, result: Any, out: Any) -> Any:
