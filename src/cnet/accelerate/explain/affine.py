@@ -1,0 +1,74 @@
+"""A bias and an activation after a linear operation."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from ...arrays import Array
+from .samples import Problem
+
+Values = tuple[Array, Array]
+
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "": lambda x: x,
+    "relu": lambda x: np.maximum(x, 0),
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "tanh": np.tanh,
+}
+"""Functions that a layer may apply to its result, by name."""
+
+
+def before_activations(y: Array) -> Iterator[tuple[str, Array, Array]]:
+    """For each activation that could have given `y`: its name, its argument, and where it is known."""
+    everywhere = np.ones(y.shape, bool)
+    low, high = y.min(), y.max()
+    if low == 0 and np.count_nonzero(y) < y.size:
+        yield "relu", y, y > 0
+    yield "", y, everywhere
+    with np.errstate(all="ignore"):
+        if low >= 0 and high <= 1:
+            yield "sigmoid", np.log(y / (1 - y)), (y > 0.01) & (y < 0.99)
+        if low >= -1 and high <= 1:
+            yield "tanh", np.arctanh(y), np.abs(y) < 0.99
+
+
+def has_constant_rest(y: Array, linear: Array, error: float) -> bool:
+    """Whether `y` is an activation of `linear` plus the same number everywhere."""
+    for _, argument, known in before_activations(y):
+        rest = (argument - linear)[known]
+        if rest.size < 2 or rest.max() - rest.min() <= error:
+            return True
+    return False
+
+
+def biases(
+    problem: Problem, linear: Array, count_axis: int, used: tuple[str, ...]
+) -> Iterator[tuple[str, str | None, tuple[int, ...]]]:
+    """Activations and biases that turn `linear` into the output of the first sample.
+
+    Yields
+    ------
+    activation : str
+    path : str or None
+        Of the bias.
+    shape : tuple of int
+        Of the bias as it is added to `linear`.
+    """
+    y = problem.targets[0].values[0].reshape(linear.shape)
+    error = 100 * problem.targets[0].errors[0]
+    of_filters = [1] * linear.ndim
+    of_filters[count_axis] = linear.shape[count_axis]
+    shapes = [tuple(of_filters), (1,) * linear.ndim]
+    if linear.shape[0] > 1 and count_axis != 0:
+        shapes.append((1, *linear.shape[1:]))
+    for activation, argument, known in before_activations(y):
+        rest = argument - linear
+        if known.any() and np.abs(rest[known]).max() <= error:
+            yield activation, None, ()
+        for shape in shapes:
+            for path in problem.of_size(int(np.prod(shape))):
+                bias = problem.inputs[path][0].reshape(shape)
+                if path not in used and (
+                    not known.any() or np.abs((rest - bias)[known]).max() <= error
+                ):
+                    yield activation, path, shape

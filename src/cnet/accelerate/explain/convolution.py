@@ -1,0 +1,245 @@
+"""Convolutions and their gradients, in any layout, with bias and activation."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import permutations
+
+import numpy as np
+
+from ... import kernels
+from ...arrays import Array
+from ...dropin._arrays import float_dtype
+from .affine import ACTIVATIONS, biases, has_constant_rest
+from .expressions import Term
+from .fitting import is_multiple
+from .forms import Form, are_together, filter_forms, image_forms
+from .samples import Problem
+from .windows import Plane, planes
+
+OPERANDS = {"y": ("x", "weight"), "dx": ("y", "weight"), "dw": ("y", "x")}
+"""What each result of a convolution is computed from; gradients from that of ``y``."""
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """The result of a convolution, or the gradient of its input or filters.
+
+    The operands are (x, weight[, bias]) for the result, (dy, weight) for dx and (dy, x) for dw.
+    """
+
+    result: str
+    x: Form
+    weight: Form
+    y: Form
+    plane: Plane
+    groups: int = 1
+    is_flipped: bool = False
+    """Whether the filters are rotated by half a turn, as in `scipy.signal.convolve`."""
+    activation: str = ""
+
+    def __call__(self, *arrays: Array) -> Array:
+        dtype = float_dtype(*arrays)
+        forms = [getattr(self, name) for name in OPERANDS[self.result]]
+        full = [
+            form.to_kernels(np.asarray(array, dtype))
+            for form, array in zip(forms, arrays, strict=False)
+        ]
+        if self.is_flipped and self.result != "dw":
+            full[1] = np.ascontiguousarray(full[1][:, :, ::-1, ::-1])
+        if self.result != "y":
+            return self._gradient(full[0], full[1])
+        bias = np.asarray(arrays[2], dtype).reshape(-1) if len(arrays) > 2 else None
+        cells = None
+        o = self.y.full[1]
+        if bias is not None and bias.size != o:
+            bias, cells = (np.full(o, bias[0]), None) if bias.size == 1 else (None, bias)
+        y = kernels.conv2d(full[0], full[1], bias, *self.plane, self.groups)
+        if cells is not None:
+            y += self.y._replace(sizes=(1, *self.y.sizes[1:])).to_kernels(cells)
+        y = kernels.relu(y) if self.activation == "relu" else ACTIVATIONS[self.activation](y)
+        return self.y.from_kernels(y)
+
+    def _gradient(self, dy: Array, other: Array) -> Array:
+        if self.result == "dx":
+            x = np.empty(self.x.full, dy.dtype)
+            dx = kernels.conv2d_backward(
+                dy, x, other, *self.plane, self.groups, (True, False, False)
+            )[0]
+            assert dx is not None
+            return self.x.from_kernels(dx)
+        weight = np.empty(self.weight.full, dy.dtype)
+        dw = kernels.conv2d_backward(
+            dy, other, weight, *self.plane, self.groups, (False, True, False)
+        )[1]
+        assert dw is not None
+        return self.weight.from_kernels(dw[:, :, ::-1, ::-1] if self.is_flipped else dw)
+
+    def __str__(self) -> str:
+        kind = {"y": "conv2d", "dx": "conv2d, dx", "dw": "conv2d, dw"}[self.result]
+        size = "x".join(map(str, self.weight.full[2:]))
+        parts = [kind, f"{self.x} > {self.y}", str(self.weight), size]
+        (top, bottom), (left, right) = self.plane.padding
+        if self.plane.stride != (1, 1):
+            parts.append(f"stride {_both(self.plane.stride)}")
+        if (top, left) == (bottom, right) == (top, top) and top:
+            parts.append(f"padding {top}")
+        elif top or bottom or left or right:
+            parts.append(f"padding {self.plane.padding}")
+        if self.plane.dilation != (1, 1):
+            parts.append(f"dilation {_both(self.plane.dilation)}")
+        if self.groups > 1:
+            parts.append(f"groups {self.groups}")
+        parts += ["filters flipped"] * self.is_flipped
+        return ", ".join(parts + [self.activation] * bool(self.activation))
+
+
+def _both(sizes: tuple[int, int]) -> str:
+    return str(sizes[0] if sizes[0] == sizes[1] else sizes)
+
+
+def convolutions(problem: Problem, hints: tuple[object, ...]) -> Iterator[Term]:
+    """Convolutions that may explain the output; those of the hints first."""
+    known = [hint for hint in hints if isinstance(hint, Convolution)]
+    for result, first, second in _roles(problem):
+        for hint in known:
+            forms = _forms_of(hint, result)
+            arrays = problem.result, *(problem.inputs[path][0] for path in (first, second))
+            if all(f.sizes == a.shape or _merged(f, a) for f, a in zip(forms, arrays, strict=True)):
+                yield from _terms(
+                    problem, replace(hint, result=result, activation=""), first, second
+                )
+    probes = [
+        Probe(problem, operation, first, second)
+        for result, first, second in _roles(problem)
+        for operation in _shapes(problem, result, first, second)
+    ]
+    for is_rare in (False, True):
+        for probe in probes:
+            yield from probe.terms(is_rare)
+
+
+def _roles(problem: Problem) -> Iterator[tuple[str, str, str]]:
+    if problem.result.ndim < 1 or problem.result.dtype.kind != "f":
+        return
+    paths = [path for path, arrays in problem.inputs.items() if arrays[0].ndim >= 2]
+    for first, second in permutations(paths, 2):
+        for result in OPERANDS:
+            yield result, first, second
+
+
+def _forms_of(operation: Convolution, result: str) -> tuple[Form, Form, Form]:
+    own = {"y": operation.y, "dx": operation.x, "dw": operation.weight}[result]
+    first, second = OPERANDS[result]
+    return own, getattr(operation, first), getattr(operation, second)
+
+
+def _merged(form: Form, array: Array) -> bool:
+    return form.target == "oihw" and array.size == int(np.prod(form.sizes)) and array.ndim <= 2
+
+
+def _shapes(problem: Problem, result: str, first: str, second: str) -> Iterator[Convolution]:
+    """Roles and layouts of the axes whose sizes agree."""
+    arrays = dict(
+        zip(
+            ({"y": "y", "dx": "x", "dw": "weight"}[result], *OPERANDS[result]),
+            (problem.shape, problem.inputs[first][0].shape, problem.inputs[second][0].shape),
+            strict=True,
+        )
+    )
+    for x in image_forms(arrays["x"]):
+        for y in image_forms(arrays["y"]):
+            if not are_together(x, y):
+                continue
+            for weight in filter_forms(arrays["weight"], y.full[1], x.full[1]):
+                groups = x.full[1] // weight.full[1]
+                yield Convolution(
+                    result, x, weight, y, Plane((1, 1), ((0, 0), (0, 0)), (1, 1)), groups
+                )
+
+
+def _terms(problem: Problem, operation: Convolution, first: str, second: str) -> Iterator[Term]:
+    if operation.result != "y":
+        yield Term(operation, (first, second))
+        return
+    arrays = problem.inputs[first][0], problem.inputs[second][0]
+    linear = operation(*arrays).astype(np.float64)
+    axis = operation.y.letters.find("c")
+    if axis < 0:
+        linear, axis = linear[np.newaxis], 0
+    for activation, bias, _ in biases(problem, linear, axis, (first, second)):
+        operands = (first, second) if bias is None else (first, second, bias)
+        yield Term(replace(operation, activation=activation), operands)
+
+
+class Probe:
+    """Roles of two inputs, with a part of the first sample that is quick to compute.
+
+    The part is one plane of the result, or all of it if planes are small.
+    """
+
+    def __init__(self, problem: Problem, shapes: Convolution, first: str, second: str) -> None:
+        self.problem, self.shapes, self.paths = problem, shapes, (first, second)
+        sizes = shapes.x.full[2:], shapes.weight.full[2:], shapes.y.full[2:]
+        self.planes = planes(*sizes)
+
+    def terms(self, is_rare: bool) -> Iterator[Term]:
+        """Convolutions with common or with rare geometries that agree with the part."""
+        is_point = self.shapes.weight.full[2:] == (1, 1)
+        for plane in self.planes[is_rare]:
+            for is_flipped in (False,) if is_point else (False, True):
+                operation = replace(self.shapes, plane=plane, is_flipped=is_flipped)
+                if self._holds(operation):
+                    yield from _terms(self.problem, operation, *self.paths)
+
+    @cached_property
+    def _part(self) -> tuple[list[tuple[Array, float]], tuple[Array, Array], Convolution]:
+        """The wanted numbers with their errors, the operands, and the shapes of the part."""
+        shapes, problem = self.shapes, self.problem
+        forms = _forms_of(shapes, shapes.result)
+        arrays = [problem.inputs[path][0] for path in self.paths]
+        dtype = float_dtype(*arrays)
+        first, second = (
+            form.to_kernels(np.asarray(array, dtype))
+            for form, array in zip(forms[1:], arrays, strict=True)
+        )
+        targets = [
+            (forms[0].to_kernels(target.values[0]), target.errors[0]) for target in problem.targets
+        ]
+        full = {"x": shapes.x.full, "weight": shapes.weight.full, "y": shapes.y.full}
+        wanted = targets[0][0]
+        if wanted[0, 0].size >= 4 and shapes.groups == 1:
+            totals = np.abs(wanted).sum((2, 3))
+            place = np.unravel_index(int(np.argmax(totals)), totals.shape)
+            i, j = (slice(index, index + 1) for index in place)
+            targets = [(values[i, j], error) for values, error in targets]
+            if shapes.result == "y":
+                first, second = first[i], second[j]
+            elif shapes.result == "dx":
+                first, second = first[i], second[:, j]
+            else:
+                first, second = first[:, i], second[:, j]
+        names = dict(zip(OPERANDS[shapes.result], (first.shape, second.shape), strict=True))
+        full |= names
+        full[{"y": "y", "dx": "x", "dw": "weight"}[shapes.result]] = targets[0][0].shape
+        part = replace(
+            shapes,
+            x=Form("nchw", full["x"], "nchw"),
+            y=Form("nchw", full["y"], "nchw"),
+            weight=Form("oihw", full["weight"], "oihw"),
+        )
+        return targets, (first, second), part
+
+    def _holds(self, operation: Convolution) -> bool:
+        targets, operands, part = self._part
+        if operation.result == "y" and part.y.full[2] * part.y.full[3] < 4:
+            return True
+        value = replace(part, plane=operation.plane, is_flipped=operation.is_flipped)(*operands)
+        if operation.result != "y":
+            return any(is_multiple(values, value, error) for values, error in targets)
+        values, error = targets[0]
+        if operation.groups == 1:
+            return has_constant_rest(values, value, 200 * error)
+        return all(
+            has_constant_rest(values[:, o], value[:, o], 200 * error) for o in range(value.shape[1])
+        )

@@ -1,0 +1,115 @@
+"""Recorded calls of a function, and what an explanation of one of their results has to match."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from ...arrays import Array
+
+TOLERANCE = {np.dtype(np.float32): 2e-5, np.dtype(np.float16): 5e-3}
+"""The allowed error relative to the largest element, by the least precise dtype of a sample."""
+EXACT = 1e-10
+"""The allowed relative error in float64."""
+ROUNDING = 8
+"""The allowed error of a sum with old values, in units in the last place of the largest."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One call of the original.
+
+    Parameters
+    ----------
+    inputs : mapping of str to ndarray
+        Arguments and state before the call, by path: "x", "self.W".
+    numbers : mapping of str to float
+        Scalars by path: "self.lr", "self.stride".
+    outputs : mapping of str to ndarray
+        Returned, set or changed arrays after the call: "return", "return[0]", "self.dW".
+    """
+
+    inputs: Mapping[str, Array]
+    numbers: Mapping[str, float]
+    outputs: Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Target:
+    """The numbers that a term has to equal up to a factor, for each sample."""
+
+    old: str | None
+    """The input that the term is added to."""
+    values: list[Array]
+    """In float64, in the shape of the output."""
+    errors: list[float]
+    """The allowed absolute error of each."""
+
+    @cached_property
+    def sizes(self) -> list[float]:
+        return [float(np.abs(value).max(initial=0)) for value in self.values]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One output of all samples, with the inputs that may explain it."""
+
+    samples: Sequence[Sample]
+    output: str
+    results: list[Array] = field(init=False)
+    inputs: dict[str, list[Array]] = field(init=False)
+    """Arrays of all samples by path: real numbers, and at least one."""
+    targets: list[Target] = field(init=False)
+
+    def __post_init__(self) -> None:
+        results = [np.asarray(sample.outputs[self.output]) for sample in self.samples]
+        inputs = {}
+        for path in self.samples[0].inputs:
+            arrays = [sample.inputs.get(path) for sample in self.samples]
+            if all(_is_usable(array) for array in arrays):
+                inputs[path] = [np.asarray(array) for array in arrays]
+        object.__setattr__(self, "results", results)
+        object.__setattr__(self, "inputs", inputs)
+        object.__setattr__(self, "targets", list(self._targets()))
+
+    @property
+    def result(self) -> Array:
+        return self.results[0]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.results[0].shape
+
+    @cached_property
+    def tolerance(self) -> float:
+        arrays = [self.result, *(arrays[0] for arrays in self.inputs.values())]
+        return max([EXACT, *(TOLERANCE.get(array.dtype, 0.0) for array in arrays)])
+
+    def of_size(self, size: int) -> Iterator[str]:
+        """Paths of the inputs with this number of elements."""
+        return (path for path, arrays in self.inputs.items() if arrays[0].size == size)
+
+    def _targets(self) -> Iterator[Target]:
+        values = [result.astype(np.float64) for result in self.results]
+        largest = [float(np.abs(value).max(initial=0)) for value in values]
+        yield Target(None, values, [self.tolerance * size + 1e-300 for size in largest])
+        old = self.inputs.get(self.output)
+        if old is None or old[0].shape != self.shape or self.result.dtype.kind != "f":
+            return
+        changes = [value - before for value, before in zip(values, old, strict=True)]
+        sizes = [float(np.abs(change).max(initial=0)) for change in changes]
+        unit = ROUNDING * float(np.finfo(self.result.dtype).eps)
+        noise = [
+            unit * max(size, float(np.abs(before).max()))
+            for size, before in zip(largest, old, strict=True)
+        ]
+        if all(size > 1000 * error for size, error in zip(sizes, noise, strict=True)):
+            errors = [
+                self.tolerance * size + error for size, error in zip(sizes, noise, strict=True)
+            ]
+            yield Target(self.output, changes, errors)
+
+
+def _is_usable(array: object) -> bool:
+    return isinstance(array, np.ndarray) and array.dtype.kind in "fiub" and array.size > 0
