@@ -1,0 +1,1 @@
+"""Runs hand-written layers on the kernels of cnet."""
