@@ -15,7 +15,7 @@ from .expressions import Term
 from .fitting import is_multiple
 from .forms import Form, are_together, filter_forms, image_forms
 from .samples import Problem
-from .windows import Plane, planes
+from .windows import Plane, describe, planes
 
 OPERANDS = {"y": ("x", "weight"), "dx": ("y", "weight"), "dw": ("y", "x")}
 """What each result of a convolution is computed from; gradients from that of ``y``."""
@@ -77,25 +77,12 @@ class Convolution:
 
     def __str__(self) -> str:
         kind = {"y": "conv2d", "dx": "conv2d, dx", "dw": "conv2d, dw"}[self.result]
-        size = "x".join(map(str, self.weight.full[2:]))
-        parts = [kind, f"{self.x} > {self.y}", str(self.weight), size]
-        (top, bottom), (left, right) = self.plane.padding
-        if self.plane.stride != (1, 1):
-            parts.append(f"stride {_both(self.plane.stride)}")
-        if (top, left) == (bottom, right) == (top, top) and top:
-            parts.append(f"padding {top}")
-        elif top or bottom or left or right:
-            parts.append(f"padding {self.plane.padding}")
-        if self.plane.dilation != (1, 1):
-            parts.append(f"dilation {_both(self.plane.dilation)}")
+        parts = [kind, f"{self.x} > {self.y}", str(self.weight)]
+        parts += describe(self.weight.full[2:], self.plane)
         if self.groups > 1:
             parts.append(f"groups {self.groups}")
         parts += ["filters flipped"] * self.is_flipped
         return ", ".join(parts + [self.activation] * bool(self.activation))
-
-
-def _both(sizes: tuple[int, int]) -> str:
-    return str(sizes[0] if sizes[0] == sizes[1] else sizes)
 
 
 def convolutions(problem: Problem, hints: tuple[object, ...]) -> Iterator[Term]:

@@ -15,6 +15,8 @@ def is_multiple(target: Array, value: Array, error: float) -> bool:
     """Whether `target` is `value` times some number, up to an absolute error."""
     target, value = target.ravel(), value.ravel().astype(np.float64, copy=False)
     square = value @ value
+    if not np.isfinite(square):
+        return False
     if not square > 0:
         return bool(np.abs(target).max(initial=0) <= error)
     return bool(np.abs(target - (target @ value / square) * value).max() <= error)

@@ -8,10 +8,11 @@ from .arithmetic import Constant, copies, elementwise, products, sums
 from .convolution import convolutions
 from .expressions import Expression, Term
 from .fitting import fit
+from .pooling import poolings
 from .samples import Problem, Sample
 
 Rule = Callable[[Problem, tuple[object, ...]], Iterator[Term]]
-RULES: tuple[Rule, ...] = (copies, elementwise, sums, products, convolutions)
+RULES: tuple[Rule, ...] = (copies, elementwise, sums, products, poolings, convolutions)
 
 
 def explain(

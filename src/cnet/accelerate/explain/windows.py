@@ -66,3 +66,22 @@ def _is_alike(row: Steps, column: Steps, size: Shape, kernel: Shape, output: Sha
     is_stride = row.stride == column.stride or min(output) == 1
     is_padding = row[1:3] == column[1:3] or kernel[0] != kernel[1] or size[0] != size[1]
     return is_stride and is_padding and row.dilation == column.dilation
+
+
+def describe(size: tuple[int, int], plane: Plane, stride: tuple[int, int] = (1, 1)) -> list[str]:
+    """The size of the window, and what differs from `stride`, no padding and no dilation."""
+    parts = ["x".join(map(str, size))]
+    if plane.stride != stride:
+        parts.append(f"stride {_both(plane.stride)}")
+    (top, bottom), (left, right) = plane.padding
+    if top == bottom == left == right:
+        parts += [f"padding {top}"] * bool(top)
+    else:
+        parts.append(f"padding {plane.padding}")
+    if plane.dilation != (1, 1):
+        parts.append(f"dilation {_both(plane.dilation)}")
+    return parts
+
+
+def _both(sizes: tuple[int, int]) -> str:
+    return str(sizes[0] if sizes[0] == sizes[1] else sizes)
