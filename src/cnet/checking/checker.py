@@ -1,0 +1,297 @@
+"""The steps of a check."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..accelerate.explain import Expression, Sample, explain
+from ..accelerate.explain.convolution import Convolution
+from ..accelerate.explain.pooling import Pooling
+from ..arrays import Array
+from ..dropin.kernels import max_pool2d_gradient
+from .differences import along, elements_of, gradient_at
+from .gradients import Found, assign, gradient_name, leaf
+from .judgement import Judge
+from .places import NUMBERS, is_float_array
+from .result import Fault, Quantity
+from .subject import RaisedError, Run, Subject
+
+MOST_ARRAYS = 40
+BIAS = ("b", "bias", "biases", "beta")
+
+
+@dataclass
+class Findings:
+    """What is known so far."""
+
+    quantities: list[Quantity] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def fault(self, quantity: str, name: str, text: str) -> None:
+        self.faults.append(Fault(quantity, name, text))
+
+
+class Checker:
+    """Checks one subject with one set of arguments."""
+
+    def __init__(self, subject: Subject, seconds: float, seed: int) -> None:
+        self.subject, self.seconds = subject, seconds
+        self.rng = np.random.default_rng(seed)
+        self.states = np.random.get_state(), random.getstate()
+        self.findings = Findings()
+        places = subject.places()
+        self.numbers = {
+            path: float(place.value) for path, place in places.items()
+            if isinstance(place.value, NUMBERS) and not isinstance(place.value, bool)
+        }  # fmt: skip
+        self.values: dict[str, Array] = {
+            path: place.value.astype(np.float64)
+            for path, place in places.items() if is_float_array(place.value)
+        }  # fmt: skip
+        self.tolerance = 1e-6
+
+    # ---- Forward ---------------------------------------------------------------------------------
+
+    def run(self, values: Mapping[str, Array]) -> Run:
+        np.random.set_state(self.states[0])
+        random.setstate(self.states[1])
+        return self.subject.run(values)
+
+    def y(self, values: Mapping[str, Array]) -> Array:
+        return self.run(values).y.astype(np.float64)
+
+    def check(self, grad_output: Array | None) -> Findings:
+        try:
+            self._check(grad_output)
+        except RaisedError as raised:
+            self.findings.fault(raised.stage, "raises", f"raises {raised}")
+        return self.findings
+
+    def _check(self, grad_output: Array | None) -> None:
+        first = self.run(self.values)
+        self._forward_effects(first)
+        self.paths = self._influential(first.y)
+        self.inputs = tuple(path for path in self.paths if path in self.subject.inputs)
+        self.forward = self._explained()
+        self._describe_forward(first.y)
+        if self.subject.backward is None:
+            self.findings.notes.append("no backward pass was found: name it in backward=")
+            return
+        if grad_output is None:
+            grad_output = self.rng.standard_normal(first.y.shape) if first.y.ndim else np.ones(())
+        self._gradients(np.asarray(grad_output, np.float64))
+        if self.forward and isinstance(self.forward.term.operation, Pooling):
+            self._ties(self.forward.term.operation)
+
+    def _forward_effects(self, first: Run) -> None:
+        for name in first.changed:
+            self.findings.fault("forward", "input changed", f"changes its argument {name} in place")
+        poison = [np.full(first.y.shape, np.nan) for _ in range(4)]
+        del poison
+        again = self.subject.run(self.values)
+        repeated = self.run(self.values)
+        if not np.array_equal(first.y, repeated.y, equal_nan=True):
+            self.findings.fault(
+                "forward", "not deterministic",
+                "gives other results for the same input: it reads memory that is not set "
+                "(np.empty), or keeps state between calls",
+            )  # fmt: skip
+        elif not np.array_equal(first.y, again.y, equal_nan=True):
+            self.findings.notes.append("the forward pass is random; it is checked for one draw.")
+        if not np.isfinite(first.y).all():
+            self.findings.fault("forward", "not finite", "gives NaN or infinity")
+        if first.y.dtype != np.float64:
+            self.tolerance = 1e-2
+            self.findings.notes.append(
+                f"the result is {first.y.dtype} for float64 arguments: checked with less precision."
+            )
+
+    def _influential(self, y: Array) -> list[str]:
+        """Paths of the arrays that the result depends on; arguments first."""
+        found = []
+        for path, value in list(self.values.items())[:MOST_ARRAYS]:
+            moved = value + 1e-3 * self.rng.standard_normal(value.shape)
+            try:
+                after = self.y({**self.values, path: moved})
+            except RaisedError:
+                continue
+            if after.shape == y.shape and not np.array_equal(after, y):
+                found.append(path)
+            elif leaf(path) in BIAS and path.startswith("self.") and self._has_weights(path):
+                self.findings.fault("forward", "bias missing", f"{path} does not affect the result")
+        return sorted(found, key=lambda path: path not in self.subject.inputs)
+
+    def _has_weights(self, path: str) -> bool:
+        return any(other != path and other.startswith("self.") for other in self.values)
+
+    def _explained(self) -> Expression | None:
+        """The forward pass as an operation of cnet."""
+        samples = []
+        try:
+            for kind in ("random", "random", "tied"):
+                values = dict(self.values)
+                for path in self.paths:
+                    shape = values[path].shape
+                    values[path] = (
+                        self.rng.standard_normal(shape) if kind == "random"
+                        else self.rng.integers(-2, 3, shape).astype(np.float64)
+                    )  # fmt: skip
+                y = self.y(values)
+                inputs = {path: values[path] for path in self.paths}
+                samples.append(Sample(inputs, self.numbers, {"y": y}))
+        except RaisedError:
+            return None
+        return explain(samples, "y")
+
+    def model(self, values: Mapping[str, Array]) -> Array:
+        """The forward pass, by cnet if it is known."""
+        if self.forward is None:
+            return self.y(values)
+        factor = self.forward.scale.value(self.numbers)
+        return factor * self.forward.term.compute(values).reshape(self.forward.shape)
+
+    def _describe_forward(self, y: Array) -> None:
+        if self.forward is None:
+            note = "not a known operation; gradients are checked by finite differences"
+            self.findings.quantities.append(Quantity("forward", "", True, None, note))
+            return
+        error = np.abs(self.model(self.values) - y).max() / max(np.abs(y).max(), 1e-300)
+        faults = list(self._settings(self.forward.term.operation))
+        for name, text in faults:
+            self.findings.fault("forward", name, text)
+        self.findings.quantities.append(
+            Quantity("forward", "", not faults, float(error), str(self.forward))
+        )
+
+    def _settings(self, operation: Any) -> Any:
+        """Attributes that say something else than what is computed."""
+        if not isinstance(operation, (Convolution, Pooling)):
+            return
+        stride, padding = operation.plane.stride, operation.plane.padding
+        for path, number in self.numbers.items():
+            is_used = min(self.forward_output[2:] or (2,)) > 1
+            if leaf(path) in ("stride", "strides") and number not in stride and is_used:
+                yield "stride ignored", f"{path} is {number:g}, but the result has stride {stride[0]}"
+            if leaf(path) in ("padding", "pad") and not any(number in ends for ends in padding):
+                yield "padding ignored", f"{path} is {number:g}, but the padding is {padding}"
+
+    @property
+    def forward_output(self) -> tuple[int, ...]:
+        assert self.forward is not None
+        operation = self.forward.term.operation
+        if isinstance(operation, Convolution):
+            return operation.y.full
+        return self.forward.shape
+
+    # ---- Backward --------------------------------------------------------------------------------
+
+    def _gradients(self, grad_output: Array) -> None:
+        run = self.run(self.values)
+        found = run.backward(grad_output)
+        for name in dict.fromkeys(run.changed):
+            if name in ("grad_output", *self.inputs) and name not in found:
+                self.findings.fault(
+                    "backward", "input changed", f"changes its argument {name} in place"
+                )
+        share = self.seconds / (4 * max(len(self.paths), 1))
+        rights = {}
+        for path in self.paths:
+            elements = elements_of(
+                self.model, self.values, self.values[path].size, share, self.rng
+            )
+            right = gradient_at(self.model, self.values, path, grad_output, elements)
+            rights[path] = elements, right
+        before = {**run.before, **{path: self.values[path] for path in self.paths}}
+        assigned = assign(rights, self.inputs, found, before)
+        judge = Judge(self, run.y.astype(np.float64), grad_output)
+        for path in self.paths:
+            self._judge(judge, path, assigned.get(path), found, *rights[path])
+        judge.check_means()
+
+    def _judge(
+        self, judge: Judge, path: str, gradient: Found | None, found: Mapping[str, Array],
+        elements: Array, right: Array,
+    ) -> None:  # fmt: skip
+        name = gradient_name(path, path in self.inputs)
+        if gradient is None:
+            self._missing(name, path, found)
+            return
+        verdict = judge.verdict(path, gradient, elements, right)
+        if verdict.is_right and self.tolerance < 1e-3:
+            direction = self.rng.standard_normal(self.values[path].shape)
+            slope = along(self.y, self.values, path, judge.grad_output, direction)
+            own = float(np.vdot(gradient.value.reshape(direction.shape), direction))
+            size = np.linalg.norm(right) * np.sqrt(self.values[path].size / len(right))
+            if abs(own - verdict.factor * slope) > 1e-5 * abs(verdict.factor) * max(size, 1e-3):
+                text = "is wrong in some elements"
+                self.findings.fault(name, "unknown", text)
+                verdict = replace(verdict, is_right=False)
+        source = f"update of {path}" if gradient.is_update else gradient.source
+        self.findings.quantities.append(
+            Quantity(name, source, verdict.is_right, verdict.error, verdict.note)
+        )
+
+    def _missing(self, name: str, path: str, found: Mapping[str, Array]) -> None:
+        named = [
+            source for source in found
+            if leaf(source) != leaf(path) and leaf(path) in leaf(source) and path not in self.inputs
+        ]  # fmt: skip
+        if named:
+            shape = found[named[0]].shape
+            text = f"{named[0]} has shape {shape}, but {path} has shape {self.values[path].shape}"
+            self.findings.fault(name, "shape", text)
+        elif path in self.inputs:
+            wrong = found.get("return", found.get("return[0]"))
+            if wrong is not None and len(self.inputs) == 1:
+                text = f"has shape {wrong.shape}, but {path} has shape {self.values[path].shape}"
+                self.findings.fault(name, "shape", text)
+            else:
+                self.findings.notes.append(f"the backward pass returns no gradient of {path}.")
+                return
+        else:
+            self.findings.fault(name, "missing", f"no gradient of {path} was found")
+        self.findings.quantities.append(Quantity(name, "", False, None))
+
+    def _ties(self, operation: Pooling) -> None:
+        """Which of equal maxima get the gradient."""
+        if operation.kind != "max":
+            return
+        path = self.inputs[0]
+        x = self.rng.integers(0, 3, self.values[path].shape).astype(np.float64)
+        run = self.run({**self.values, path: x})
+        grad = self.rng.standard_normal(run.y.shape)
+        gradients = [value for value in run.backward(grad).values() if value.size == x.size]
+        size: Any = operation.kernel, operation.plane.stride, operation.plane.padding
+        for ties in ("first", "last", "share", "all"):
+            right = max_pool2d_gradient(
+                grad, x, *size, layout=operation.layout, ties=ties, pad_value=operation.pad_value
+            )
+            if any(np.allclose(value.reshape(x.shape), right) for value in gradients):
+                if ties == "all":
+                    self.findings.fault(
+                        gradient_name(path, True), "ties",
+                        "if elements of a window are equal, as zeros after ReLU, all of them get "
+                        "the whole gradient: it is counted more than once",
+                    )  # fmt: skip
+                else:
+                    which = {"first": "the first", "last": "the last", "share": "a share for each"}
+                    self.findings.notes.append(
+                        f"gradient of equal maxima of a window: {which[ties]} of them."
+                    )
+                return
+
+
+def images(shape: tuple[int, ...]) -> int:
+    return shape[0] if len(shape) in (2, 4) else 1
+
+
+def window(operation: Any) -> int:
+    """The number of taps of a convolution or pooling."""
+    if isinstance(operation, Convolution):
+        return prod(operation.weight.full[2:])
+    return prod(operation.kernel) if isinstance(operation, Pooling) else 1
