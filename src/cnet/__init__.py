@@ -78,7 +78,7 @@ __version__ = "0.1.0"
 newaxis = None
 
 _LAZY_MODULES = {
-    "accelerator", "amp", "backends", "cuda", "datasets", "func", "hub", "jit", "linalg", "metrics",
+    "accelerate", "accelerator", "amp", "backends", "cuda", "datasets", "func", "hub", "jit", "linalg", "metrics",
     "models", "plots", "training", "transforms", "utils", "version",
 }  # fmt: skip
 _LAZY = {

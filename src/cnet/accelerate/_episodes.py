@@ -1,0 +1,232 @@
+"""Calls of the original on copies of the user's objects, with other data: samples to learn from."""
+
+import copy
+import random
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array
+from ._calls import Before, Outcome, arguments, read
+from ._values import Node, Refused, Tree, walk
+from .explain import Sample
+
+FORWARD = "forward."
+"""Begins the paths of what the last forward call has read, as it was then."""
+
+
+class _Local(threading.local):
+    is_learning = False
+    """Whether this thread runs originals on copies, so that wrappers must not interfere."""
+    inner = 0.0
+    """Seconds that watched functions have taken inside of the current one."""
+
+
+local = _Local()
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Run originals without wrappers, and restore the state of the random number generators."""
+    was, local.is_learning = local.is_learning, True
+    states = np.random.get_state(), random.getstate()
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    finally:
+        np.random.set_state(states[0])
+        random.setstate(states[1])
+        local.is_learning = was
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A call of a function: what is needed to make similar ones."""
+
+    function: FunctionType
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    result: Any = None
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """A sample with everything else that the call did."""
+
+    sample: Sample
+    outcome: Outcome
+    tree: Tree
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How the data of a sample are made."""
+
+    draw: Callable[[np.random.Generator, Array], Array]
+    varies: bool = False
+    """Whether numbers in the state, such as learning rates, get other values."""
+    disturbs: bool = False
+    """Whether arrays change between the forward and the backward call."""
+
+
+def _normal(rng: np.random.Generator, old: Array) -> Array:
+    return rng.standard_normal(old.shape)
+
+
+def _positive(rng: np.random.Generator, old: Array) -> Array:
+    return rng.uniform(0.1, 4.0, old.shape)
+
+
+def _tied(rng: np.random.Generator, old: Array) -> Array:
+    return rng.integers(-2, 3, old.shape).astype(np.float64)
+
+
+NORMAL, POSITIVE, TIED = Kind(_normal), Kind(_positive, varies=True), Kind(_tied, varies=True)
+DISTURBED = Kind(_normal, varies=True, disturbs=True)
+
+
+def fill(tree: Tree, kind: Kind, rng: np.random.Generator) -> None:
+    """Give the arrays of a copy other elements, and some numbers other values."""
+    for node in tree.nodes:
+        if node.kind == "array" and node.value.size:
+            array = node.value
+            if array.dtype.kind == "f":
+                array[...] = kind.draw(rng, array)
+            else:
+                array[...] = rng.permutation(array.reshape(-1)).reshape(array.shape)
+        elif kind.varies and is_variable(node):
+            _replace(node, type(node.value)(node.value * rng.uniform(0.4, 0.9)))
+
+
+def is_variable(node: Node) -> bool:
+    """Whether a number may have other values: a float other than zero in the state."""
+    is_float = isinstance(node.value, (float, np.floating))
+    held = node.parent is not None and node.parent.kind in ("instance", "dict", "list")
+    return node.kind == "number" and is_float and held and node.value != 0
+
+
+def _replace(node: Node, value: Any) -> None:
+    assert node.parent is not None
+    holder = node.parent.value
+    if node.parent.kind == "instance":
+        holder = holder.__dict__
+    holder[node.key] = value
+    node.value = value
+
+
+def disturb(arrays: Mapping[str, Array], rng: np.random.Generator) -> None:
+    for array in arrays.values():
+        if array.dtype.kind == "f" and array.flags.writeable:
+            array += rng.standard_normal(array.shape)
+
+
+class Episode:
+    """Makes samples of one call, with the forward call before it if there was one."""
+
+    def __init__(
+        self, call: Recorded, forward: Recorded | None = None, deferred: frozenset[str] = frozenset()
+    ) -> None:  # fmt: skip
+        self.call, self.forward = call, forward
+        self.deferred = deferred
+        """Paths that the forward call does not set, since they are computed when they are read."""
+        self.calls = 0
+
+    def run(self, kind: Kind, seed: int, drop: frozenset[str] = frozenset()) -> Sampled:
+        """A sample; attributes in `drop`, given by path, are deleted before the call."""
+        rng = np.random.default_rng(seed)
+        with undisturbed():
+            call, forward = self._twin()
+            past: dict[str, Array] = {}
+            if forward is not None:
+                call, past = self._after_forward(call, forward, kind, rng)
+            roots = arguments(call.function, call.args, call.kwargs).values
+            for path in drop:
+                root, _, name = path.partition(".")
+                vars(roots[root]).pop(name, None)
+            _, tree = read(call.function, roots, self.deferred)
+            if forward is None:
+                fill(tree, kind, rng)
+            before = Before(tree)
+            outcome = before.after(self._original(call))
+        copies = {path: array.copy() for path, array in outcome.arrays.items()}
+        return Sampled(Sample(before.inputs | past, before.numbers, copies), outcome, tree)
+
+    def _twin(self) -> tuple[Recorded, Recorded | None]:
+        """Copies of the recorded calls, in which equal objects stay equal."""
+        try:
+            return copy.deepcopy((self.call, self.forward), _memo_of(self.call, self.forward))
+        except Exception as error:
+            raise Refused(f"it cannot be copied: {error}") from error
+
+    def _original(self, call: Recorded) -> Any:
+        self.calls += 1
+        states = np.random.get_state(), random.getstate()
+        try:
+            result = call.function(*call.args, **call.kwargs)
+        except Exception as error:
+            raise Refused(f"it raises {type(error).__name__} for random data: {error}") from error
+        if _differ(states, (np.random.get_state(), random.getstate())):
+            raise Refused("it draws random numbers")
+        return result
+
+    def _after_forward(
+        self, call: Recorded, forward: Recorded, kind: Kind, rng: np.random.Generator
+    ) -> tuple[Recorded, dict[str, Array]]:
+        """The call as it is after a forward call with other data; what the latter has read."""
+        own = arguments(call.function, call.args, call.kwargs).values
+        scan, tree = read(call.function, own, self.deferred)
+        roots = arguments(forward.function, forward.args, forward.kwargs).values
+        _, state = read(forward.function, roots, self.deferred, frozenset(scan.reads))
+        fill(tree, kind, rng)
+        fill(state, kind, rng)
+        past = {FORWARD + path: array.copy() for path, array in state.arrays().items()}
+        result = self._original(forward)
+        call = _linked(call, forward.result, result)
+        if kind.disturbs:
+            returned = walk({"y": result}, frozenset())
+            disturb(state.arrays() | returned.arrays(), rng)
+        return call, past
+
+
+def _memo_of(*calls: Recorded | None) -> dict[int, Any]:
+    return {id(call.function): call.function for call in calls if call is not None}
+
+
+def _linked(call: Recorded, old: Any, new: Any) -> Recorded:
+    """The call with the results of a new forward call in place of those of the old one."""
+    place: dict[int, Any] = {}
+
+    def match(a: Any, b: Any) -> None:
+        if isinstance(a, (np.ndarray, tuple, list, dict)):
+            place[id(a)] = b
+        if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)):
+            for one, other in zip(a, b, strict=False):
+                match(one, other)
+        elif isinstance(a, dict) and isinstance(b, dict):
+            for key in a.keys() & b.keys():
+                match(a[key], b[key])
+
+    def put(value: Any) -> Any:
+        if id(value) in place:
+            return place[id(value)]
+        if type(value) in (tuple, list):
+            return type(value)([put(item) for item in value])
+        if type(value) is dict:
+            return {key: put(item) for key, item in value.items()}
+        return value
+
+    match(old, new)
+    args = tuple(put(value) for value in call.args)
+    kwargs = {key: put(value) for key, value in call.kwargs.items()}
+    return Recorded(call.function, args, kwargs)
+
+
+def _differ(a: Any, b: Any) -> bool:
+    (first, own), (second, other) = a, b
+    return own != other or first[2:] != second[2:] or not np.array_equal(first[1], second[1])
+

@@ -1,0 +1,286 @@
+"""Learns from samples what a function computes, and makes a plan of it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array
+from . import _deferred
+from ._calls import (
+    Build,
+    Existing,
+    Fresh,
+    Leaf,
+    Outcome,
+    Template,
+    Unknown,
+    View,
+    arguments,
+    read,
+    same_bits,
+)
+from ._episodes import DISTURBED, NORMAL, POSITIVE, TIED, Episode, Recorded, Sampled, is_variable
+from ._plans import Findings, Plan
+from ._values import Refused, Tree, kind_of
+from .explain import Expression, Sample, explain
+
+
+def learn(
+    call: Recorded, forward: Recorded | None = None, forward_plan: Plan | None = None,
+    keep: Iterable[str] = (), hints: Sequence[Expression] = (),
+) -> Plan:  # fmt: skip
+    """A plan for calls like this one.
+
+    Parameters
+    ----------
+    call : Recorded
+        The call, before it is made.
+    forward : Recorded, optional
+        The forward call before it, if this is a backward call.
+    forward_plan : Plan, optional
+        The plan by which forward calls leave attributes out.
+    keep : iterable of str
+        Attributes that are always computed.
+    hints : sequence of Expression
+        Those of other calls.
+
+    Raises
+    ------
+    Refused
+        If there is something that cannot be explained.
+    """
+    found = arguments(call.function, call.args, call.kwargs)
+    first = next(iter(found.values), "")
+    own = first if first and kind_of(found.values[first]) == "instance" else ""
+    left_out = forward_plan if forward_plan is not None and forward_plan.deferred else None
+    deferred = left_out.deferred if left_out is not None else frozenset()
+    skip = frozenset(f"{own}.{name}" for name in deferred)
+    scan, tree = read(call.function, found.values, skip)
+    episode = Episode(call, forward, skip)
+    rewritten = frozenset(
+        node.path for node in tree.nodes
+        if node.parent is not None and node.parent.path == own and node.key in scan.writes
+    )  # fmt: skip
+    samples, dropped = _samples(episode, rewritten, left_out is not None)
+    scan, tree = read(call.function, found.values, skip | dropped)
+    learning = _Learning(
+        call, own, scan, tree, samples, skip | dropped, left_out, frozenset(keep), hints
+    )
+    return learning.plan(found.places)
+
+
+def _samples(
+    episode: Episode, rewritten: frozenset[str], has_past: bool
+) -> tuple[list[Sampled], frozenset[str]]:
+    """Samples, and the attributes that the call sets before it reads them.
+
+    The first two calls have the same data: if results differ, they depend on chance or on memory
+    that is not initialised.
+    """
+    first, again = episode.run(NORMAL, 0), None
+    if rewritten:
+        try:
+            again = episode.run(NORMAL, 0, rewritten)
+        except Refused:
+            again = None
+        if again is None or not _agree(first.outcome, again.outcome):
+            rewritten = frozenset()
+    if not rewritten:
+        again = episode.run(NORMAL, 0)
+        if not _agree(first.outcome, again.outcome):
+            raise Refused("two calls with the same data differ")
+    assert again is not None
+    kinds = [TIED, POSITIVE] if episode.forward is None else [TIED, DISTURBED]
+    more = [episode.run(kind, seed, rewritten) for seed, kind in enumerate(kinds, 1)]
+    return [again, *more], rewritten
+
+
+def _agree(a: Outcome, b: Outcome) -> bool:
+    if a.arrays.keys() != b.arrays.keys() or a.mutated != b.mutated:
+        return False
+    if any(not same_bits(array, b.arrays[name]) for name, array in a.arrays.items()):
+        return False
+    return a.writes.keys() == b.writes.keys() and all(
+        isinstance(one, Unknown) or is_same(one, two)
+        for one, two in zip([a.result, *a.writes.values()], [b.result, *b.writes.values()], strict=True)
+    )
+
+
+def is_same(a: Template, b: Template) -> bool:
+    """Whether two templates make the same values."""
+    if isinstance(a, Leaf) and isinstance(b, Leaf):
+        return type(a.value) is type(b.value) and bool(a.value == b.value)
+    if isinstance(a, Build) and isinstance(b, Build):
+        if a.items is None or b.items is None:
+            return a.name == b.name and a.items is b.items
+        return (a.kind, a.keys) == (b.kind, b.keys) and all(map(is_same, a.items, b.items))
+    return a == b
+
+
+@dataclass
+class _Learning:
+    call: Recorded
+    own: str
+    scan: Any
+    tree: Tree
+    samples: list[Sampled]
+    skip: frozenset[str]
+    forward: Plan | None
+    keep: frozenset[str]
+    hints: Sequence[Expression]
+    expressions: dict[str, Expression] = field(default_factory=dict)
+
+    def plan(self, places: Mapping[str, str]) -> Plan:
+        first = self.samples[0].outcome
+        for other in self.samples[1:]:
+            self.check_structure(first, other.outcome)
+        result = self.merged([s.outcome.result for s in self.samples], "its result")
+        writes = {}
+        for holder, key in first.writes:
+            name = f"{holder}.{key}"
+            templates = [s.outcome.writes[holder, key] for s in self.samples]
+            writes[holder, key] = self.merged(templates, name)
+        self.explain_all(_fresh(result), first.mutated)
+        deferred = self.deferred(writes, first)
+        for (holder, key), template in writes.items():
+            if holder != self.own or key not in deferred:
+                self.check_known(template, f"{holder}.{key}")
+                self.explain_all(_fresh(template), ())
+        self.check_known(result, "its result")
+        if deferred:
+            _deferred.hook(type(self.call.args[0]))
+        numbers = {path for e in self.expressions.values() for path in e.numbers}
+        variable = {node.path for node in self.tree.nodes if is_variable(node)} & numbers
+        return Plan(
+            self.call.function,
+            Findings(
+                self.scan, self.tree, places, result, writes, self.expressions, first.mutated,
+                frozenset(variable), frozenset(deferred), self.own, self.skip, self.forward,
+            ),
+        )  # fmt: skip
+
+    def check_structure(self, first: Outcome, other: Outcome) -> None:
+        same = first.writes.keys() == other.writes.keys() and first.mutated == other.mutated
+        if not same or first.arrays.keys() != other.arrays.keys():
+            raise Refused("what it sets depends on the data")
+        for name, array in first.arrays.items():
+            if array.shape != other.arrays[name].shape or array.dtype != other.arrays[name].dtype:
+                raise Refused(f"the shape or dtype of {name} depends on the data")
+
+    def merged(self, templates: Sequence[Template], name: str) -> Template:
+        """The template that holds for all samples."""
+        first = templates[0]
+        if isinstance(first, Leaf):
+            return self.leaf([t.value for t in templates if isinstance(t, Leaf)], name, templates)
+        if isinstance(first, Build) and first.items is not None:
+            others = [t for t in templates if isinstance(t, Build) and t.items is not None]
+            same = len(others) == len(templates) and all(t.keys == first.keys for t in others)
+            if not same or any(t.kind is not first.kind for t in others):
+                return Unknown(f"{name} of a structure that depends on the data")
+            columns = zip(*[t.items or () for t in others], strict=True)
+            return replace(
+                first, items=tuple(self.merged(column, name) for column in columns)
+            )
+        if all(t == first for t in templates):
+            return first
+        return Unknown(f"{name}, which depends on the data")
+
+    def leaf(self, values: Sequence[Any], name: str, templates: Sequence[Template]) -> Template:
+        """A number or constant that does not depend on the data, or a number of the state."""
+        first = values[0]
+        is_complete = len(values) == len(templates)
+        if is_complete and all(type(v) is type(first) and v == first for v in values):
+            if kind_of(first) == "constant" or first in self.known_numbers():
+                return templates[0]
+        elif is_complete:
+            for path in self.tree.numbers():
+                numbers = [s.sample.numbers.get(path) for s in self.samples]
+                if all(n is not None and type(n) is type(v) and n == v
+                       for n, v in zip(numbers, values, strict=True)):  # fmt: skip
+                    return Existing(path)
+        return Unknown(f"{name}, a number that depends on the data")
+
+    def known_numbers(self) -> set[Any]:
+        """Numbers that do not come from the data: sizes, constants of the code, and arguments."""
+        arrays = [*self.tree.arrays().values(), *self.samples[0].outcome.arrays.values()]
+        sizes = {size for array in arrays for size in (*array.shape, array.size, array.ndim)}
+        return sizes | set(self.tree.numbers().values()) | self.scan.constants | {True, False}
+
+    def check_known(self, template: Template, name: str) -> None:
+        if isinstance(template, Unknown):
+            raise Refused(f"it sets {template.reason}")
+        if isinstance(template, Build):
+            for item in template.items or ():
+                self.check_known(item, name)
+
+    def deferred(self, writes: Mapping[tuple[str, Any], Template], first: Outcome) -> set[str]:
+        """Names of the attributes that need not be computed."""
+        may = bool(self.own) and not first.mutated and _deferred.may_defer(type(self.call.args[0]))
+        if not may or self.forward is not None:
+            return set()
+        return {
+            key for (holder, key), template in writes.items()
+            if holder == self.own and key not in self.keep
+            and self.is_costly(template) and self.is_free(template)
+        }  # fmt: skip
+
+    def is_costly(self, template: Template) -> bool:
+        """Whether a value has arrays that nothing else needs, or is not explained."""
+        return isinstance(template, Unknown) or any(
+            name not in self.expressions for name in _fresh(template)
+        ) or any(isinstance(item, Unknown) for item in _items(template))
+
+    def is_free(self, template: Template) -> bool:
+        """Whether a value shares no array with the results and is no view of the user's arrays."""
+        return not any(
+            isinstance(item, View)
+            or (isinstance(item, Unknown) and item.is_view)
+            or (isinstance(item, Fresh) and item.name in self.expressions)
+            for item in _items(template)
+        )
+
+    def explain_all(self, names: Iterable[str], changed: Iterable[str]) -> None:
+        for name in (*names, *changed):
+            if name not in self.expressions:
+                self.expressions[name] = self.explained(name)
+
+    def explained(self, name: str) -> Expression:
+        samples = [self.inputs_of(sampled) for sampled in self.samples]
+        if not all(_is_finite(sample.outputs[name]) for sample in samples):
+            raise Refused(f"{name} is not finite for random data")
+        known = (*self.hints, *self.expressions.values())
+        expression = explain(samples, name, known)
+        if expression is None:
+            raise Refused(f"{name} is not explained")
+        return expression
+
+    def inputs_of(self, sampled: Sampled) -> Sample:
+        """The sample, without what the plan cannot read."""
+        sample = sampled.sample
+        inputs = sample.inputs
+        if self.forward is None:
+            inputs = {path: x for path, x in inputs.items() if path in self.tree.arrays()}
+        numbers = {p: float(n) for p, n in sample.numbers.items() if p in self.tree.numbers()}
+        return Sample(inputs, numbers, sample.outputs)
+
+
+def _is_finite(array: Array) -> bool:
+    return bool(np.isfinite(array).all())
+
+
+def _items(template: Template) -> list[Template]:
+    if isinstance(template, Build):
+        return [inner for item in template.items or () for inner in _items(item)]
+    return [template]
+
+
+def _fresh(template: Template) -> list[str]:
+    """Names of the new arrays in a value."""
+    found = []
+    for item in _items(template):
+        item = item.of if isinstance(item, View) else item
+        if isinstance(item, Fresh):
+            found.append(item.name)
+    return found

@@ -1,0 +1,334 @@
+"""A watched function: its wrapper, what has been learned about it, and what it has done."""
+
+import functools
+import threading
+import warnings
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from . import _deferred
+from ._compare import Mismatch, compare, run_original
+from ._episodes import Recorded, local
+from ._learning import learn
+from ._plans import Plan, Values, is_finite
+from ._values import Impure, Refused, is_plain
+
+MOST_SECONDS = 2.0
+"""Seconds for learning, beyond those that have been saved."""
+MOST_REFUSALS = 3
+MOST_SITUATIONS = 1000
+FIRST_CALLS = 10
+"""Calls after which a plan must be faster than the original."""
+
+
+class AccelerateWarning(RuntimeWarning):
+    """cnet and the original have computed different results."""
+
+
+class AccelerateError(ArithmeticError):
+    """The same, with ``on_mismatch="raise"``."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """The arguments of `cnet.accelerate`."""
+
+    keep: frozenset[str] = frozenset()
+    verify: str = "log"
+    on_mismatch: str = "warn"
+    rtol: float | None = None
+
+
+@dataclass
+class Situation:
+    """Calls of one instance with arguments of the same shapes."""
+
+    misses: int = 0
+    """Calls by the original since the last one by a plan."""
+    seconds: float = 0.0
+    """Of one call of the original."""
+    refusal: str = ""
+
+
+class Active:
+    """Whether wrappers may use plans."""
+
+    paused = 0
+
+
+class Watched:
+    """One function of the user."""
+
+    def __init__(
+        self, label: str, original: FunctionType, role: str, options: Options,
+        partner: "Callable[[Any], Watched | None]",
+    ) -> None:  # fmt: skip
+        self.label, self.original, self.role, self.options = label, original, role, options
+        self.partner_of = partner
+        """The watched forward function that belongs to the first argument of a backward call."""
+        self.keep = options.keep
+        self.plans: list[Plan] = []
+        self.used: dict[Plan, list[Any]] = {}
+        """For each plan: its calls, its seconds in the first calls, its situation."""
+        self.situations: dict[Any, Situation] = {}
+        self.latest: dict[Any, tuple[Any, Recorded, Plan | None]] = {}
+        """The last forward call by the id of the instance, until the backward call is learned."""
+        self.reason = ""
+        """Why the original computes everything, if it does."""
+        self.calls = self.by_cnet = self.checked = 0
+        self.saved = self.spent = self.own_seconds = self.cnet_seconds = 0.0
+        self.lock = threading.Lock()
+        self.give_back: Callable[[], None] = lambda: None
+        """Puts the original back in its place."""
+        self.wrapper = self._wrapper()
+
+    def _wrapper(self) -> Callable[..., Any]:
+        original, own = self.original, self
+
+        @functools.wraps(original)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if local.is_learning or Active.paused or own.reason:
+                return original(*args, **kwargs)
+            start = perf_counter()
+            for plan in own.plans:
+                values = plan.read(args, kwargs)
+                if values is not None:
+                    return own.by_plan(plan, values, start, args, kwargs)
+            return own.by_original(args, kwargs)
+
+        call.cnet_watched = self  # type: ignore[attr-defined]
+        return call
+
+    # ---- By a plan -------------------------------------------------------------------------------
+
+    def by_plan(
+        self, plan: Plan, values: Values, start: float, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:  # fmt: skip
+        use = self.used[plan]
+        try:
+            made = plan.compute(values)
+            fits = is_finite(made)
+        except Exception:
+            fits = False
+        if not fits:
+            return self.by_original(args, kwargs, learns=False)
+        use[0] += 1
+        if self._is_due(use[0]):
+            return self.checked_call(plan, values, made, perf_counter() - start, args, kwargs)
+        result = plan.commit(values, made)
+        seconds = perf_counter() - start
+        local.inner += seconds
+        self.calls += 1
+        self.by_cnet += 1
+        self.cnet_seconds += seconds
+        self.saved += use[2].seconds - seconds
+        use[2].misses = 0
+        if use[0] <= FIRST_CALLS:
+            self._first_calls(plan, use, seconds, args, kwargs, result)
+        return result
+
+    def _is_due(self, count: int) -> bool:
+        """Whether a call is checked: the second, the fourth, the sixteenth, ..."""
+        if self.options.verify == "log":
+            return count & (count - 1) == 0 and (count < 4 or count.bit_length() % 2 == 1)
+        return self.options.verify == "always"
+
+    def _first_calls(
+        self, plan: Plan, use: list[Any], seconds: float, args: Any, kwargs: Any, result: Any
+    ) -> None:
+        use[1].append(seconds)
+        self.note(plan, args, kwargs, result)
+        if use[0] == FIRST_CALLS and min(use[1]) > use[2].seconds:
+            use[2].refusal = "cnet is not faster"
+            self.drop(plan)
+
+    def checked_call(
+        self, plan: Plan, values: Values, made: Any, seconds: float, args: Any, kwargs: Any
+    ) -> Any:  # fmt: skip
+        """A call by the original, whose results are compared with those of the plan."""
+        if plan.own:
+            _deferred.restore(args[0])
+        start = perf_counter()
+        result, outcome = run_original(plan, args, kwargs)
+        local.inner += perf_counter() - start
+        self.calls += 1
+        self.checked += 1
+        try:
+            compare(plan, values, made, outcome, self.options.rtol)
+        except Mismatch as mismatch:
+            self.mismatch(mismatch)
+            return result
+        if plan.deferred:
+            _deferred.defer(args[0], plan, values)
+        self.note(plan, args, kwargs, result)
+        return result
+
+    def mismatch(self, mismatch: Mismatch) -> None:
+        """Give the function back for good, and say so."""
+        text = (
+            f"cnet.accelerate: {self.label}: {mismatch}. The result of your code is returned, and "
+            f"from now on it computes {self.label}."
+        )
+        self.stop(f"{mismatch}")
+        if self.options.on_mismatch == "raise":
+            raise AccelerateError(text)
+        warnings.warn(text, AccelerateWarning, stacklevel=5)
+
+    def drop(self, plan: Plan) -> None:
+        if plan.deferred:
+            for one in [*_deferred.pending.values()]:
+                if one.plan is plan:
+                    _deferred.restore(one.owner())
+        self.plans = [other for other in self.plans if other is not plan]
+        self.used.pop(plan, None)
+
+    def stop(self, reason: str) -> None:
+        """The original computes everything from now on."""
+        for plan in self.plans:
+            self.drop(plan)
+        self.reason = reason
+        self.latest.clear()
+        self.give_back()
+
+    # ---- By the original -------------------------------------------------------------------------
+
+    def by_original(self, args: tuple[Any, ...], kwargs: dict[str, Any], learns: bool = True) -> Any:
+        situation = self.situation(args, kwargs)
+        situation.misses += 1
+        if learns and situation.misses >= 2 and self._may_learn(situation):
+            with self.lock:
+                plan = self.learned(situation, args, kwargs)
+            if plan is not None:
+                return self.confirmed(plan, situation, args, kwargs)
+        return self.observed(situation, args, kwargs)
+
+    def situation(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Situation:
+        key = tuple([_seen(value) for value in (*args, *kwargs.values())])
+        if len(self.situations) > MOST_SITUATIONS:
+            self.situations.clear()
+        return self.situations.setdefault(key, Situation())
+
+    def _may_learn(self, situation: Situation) -> bool:
+        is_open = not situation.refusal and not self.lock.locked()
+        return is_open and self.spent < MOST_SECONDS + self.saved
+
+    def observed(self, situation: Situation, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call the original, and note how long it takes."""
+        outer, local.inner = local.inner, 0.0
+        start = perf_counter()
+        try:
+            result = self.original(*args, **kwargs)
+        finally:
+            seconds = perf_counter() - start
+            inner, local.inner = local.inner, outer + seconds
+        self.calls += 1
+        self.own_seconds += seconds
+        if situation.misses <= 2:
+            situation.seconds = min(situation.seconds or seconds, seconds)
+            if 2 * inner > seconds:
+                situation.refusal = "its time is spent in other watched functions"
+            self.note(None, args, kwargs, result)
+        return result
+
+    def note(self, plan: Plan | None, args: Any, kwargs: Any, result: Any) -> None:
+        """Keep a forward call until its backward call has been learned."""
+        if self.role != "forward" or len(self.latest) > 100:
+            return
+        owner, rest = _owner(args)
+        call = Recorded(self.original, rest, kwargs, result)
+        self.latest[id(owner) if owner is not None else None] = (_weak(owner), call, plan)
+
+    def learned(self, situation: Situation, args: Any, kwargs: Any) -> Plan | None:
+        start = perf_counter()
+        try:
+            forward, forward_plan = self.forward_call(args)
+            hints = [e for plan in self.plans for e in plan.expressions.values()]
+            if forward_plan is not None:
+                hints += forward_plan.expressions.values()
+            call = Recorded(self.original, args, kwargs)
+            return learn(call, forward, forward_plan, self.keep, hints)
+        except Refused as refusal:
+            self.refuse(situation, str(refusal), isinstance(refusal, Impure), args)
+        except RecursionError as error:
+            self.refuse(situation, str(error), True, args)
+        finally:
+            self.spent += perf_counter() - start
+        return None
+
+    def forward_call(self, args: Any) -> tuple[Recorded | None, Plan | None]:
+        """The forward call before a backward call."""
+        partner = self.partner_of(args[0] if args else None) if self.role == "backward" else None
+        owner, _ = _owner(args)
+        if partner is None:
+            return None, None
+        weak, call, plan = partner.latest.get(
+            id(owner) if owner is not None else None, (None, None, None)
+        )
+        if call is None or (owner is not None and (weak is None or weak() is not owner)):
+            return None, None
+        held = () if owner is None else (owner,)
+        return Recorded(call.function, (*held, *call.args), call.kwargs, call.result), plan
+
+    def refuse(self, situation: Situation, reason: str, for_good: bool, args: Any) -> None:
+        situation.refusal = reason
+        refusals = [s.refusal for s in self.situations.values() if s.refusal]
+        if not self.plans and (for_good or len(refusals) >= MOST_REFUSALS):
+            self.stop(reason)
+        partner = self.partner_of(args[0] if args else None) if self.role == "backward" else None
+        if partner is not None:
+            partner.compute_all()
+
+    def compute_all(self) -> None:
+        """Leave no attributes out from now on, since the original backward function reads them."""
+        for plan in [plan for plan in self.plans if plan.deferred]:
+            self.keep |= plan.deferred
+            self.drop(plan)
+
+    def confirmed(self, plan: Plan, situation: Situation, args: Any, kwargs: Any) -> Any:
+        """Call the original, and use the plan from now on if it agrees."""
+        start = perf_counter()
+        values = plan.read(args, kwargs)
+        made = None
+        if values is not None:
+            made = plan.compute(values)
+            made = made if is_finite(made) else None
+        if values is None or made is None:
+            self.refuse(situation, "its state differs from that of copies", False, args)
+            return self.observed(situation, args, kwargs)
+        self.plans.insert(0, plan)
+        self.used[plan] = [1, [], situation]
+        result = self.checked_call(plan, values, made, perf_counter() - start, args, kwargs)
+        if self.role == "backward":
+            partner = self.partner_of(args[0] if args else None)
+            if partner is not None:
+                partner.latest.pop(id(args[0]) if plan.own else None, None)
+        return result
+
+
+def _seen(value: Any) -> Any:
+    """What tells apart situations, of one argument."""
+    if isinstance(value, np.ndarray):
+        return value.shape, value.dtype
+    if isinstance(value, (int, float, str)):
+        return value
+    return id(value) if is_plain(type(value)) else type(value)
+
+
+def _owner(args: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
+    """The instance of a method call and the other arguments."""
+    if args and is_plain(type(args[0])):
+        return args[0], args[1:]
+    return None, args
+
+
+def _weak(owner: Any) -> Any:
+    try:
+        return weakref.ref(owner)
+    except TypeError:
+        return None
