@@ -13,7 +13,7 @@ import numpy as np
 
 from ..arrays import Array
 from ._calls import with_values
-from ._episodes import undisturbed
+from ._episodes import local, undisturbed
 from ._values import rebuilt
 
 if TYPE_CHECKING:
@@ -138,7 +138,8 @@ def hook(cls: type) -> None:
         return object.__getattribute__(self, name)  # raises the error of a missing attribute
 
     def __reduce_ex__(self: Any, protocol: Any) -> Any:
-        restore(self)
+        if not local.is_learning:
+            restore(self)
         return object.__reduce_ex__(self, protocol)
 
     hooks: dict[str, Callable[..., Any]] = {

@@ -129,11 +129,14 @@ class Episode:
     """Makes samples of one call, with the forward call before it if there was one."""
 
     def __init__(
-        self, call: Recorded, forward: Recorded | None = None, deferred: frozenset[str] = frozenset()
+        self, call: Recorded, forward: Recorded | None = None,
+        deferred: frozenset[str] = frozenset(), unread: frozenset[str] = frozenset(),
     ) -> None:  # fmt: skip
         self.call, self.forward = call, forward
         self.deferred = deferred
         """Paths that the forward call does not set, since they are computed when they are read."""
+        self.unread = unread
+        """Paths that the forward call does not read."""
         self.calls = 0
 
     def run(self, kind: Kind, seed: int, drop: frozenset[str] = frozenset()) -> Sampled:
@@ -184,7 +187,8 @@ class Episode:
         _, state = read(forward.function, roots, self.deferred, frozenset(scan.reads))
         fill(tree, kind, rng)
         fill(state, kind, rng)
-        past = {FORWARD + path: array.copy() for path, array in state.arrays().items()}
+        _, read_then = read(forward.function, roots, self.unread)
+        past = {FORWARD + path: array.copy() for path, array in read_then.arrays().items()}
         result = self._original(forward)
         call = _linked(call, forward.result, result)
         if kind.disturbs:

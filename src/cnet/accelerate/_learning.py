@@ -21,7 +21,7 @@ from ._calls import (
     read,
     same_bits,
 )
-from ._episodes import DISTURBED, NORMAL, POSITIVE, TIED, Episode, Recorded, Sampled, is_variable
+from ._episodes import DISTURBED, FORWARD, NORMAL, POSITIVE, TIED, Episode, Recorded, Sampled, is_variable
 from ._plans import Findings, Plan
 from ._values import Refused, Tree, kind_of
 from .explain import Expression, Sample, explain
@@ -58,7 +58,7 @@ def learn(
     deferred = left_out.deferred if left_out is not None else frozenset()
     skip = frozenset(f"{own}.{name}" for name in deferred)
     scan, tree = read(call.function, found.values, skip)
-    episode = Episode(call, forward, skip)
+    episode = Episode(call, forward, skip, left_out.skip if left_out is not None else frozenset())
     rewritten = frozenset(
         node.path for node in tree.nodes
         if node.parent is not None and node.parent.path == own and node.key in scan.writes
@@ -259,9 +259,10 @@ class _Learning:
     def inputs_of(self, sampled: Sampled) -> Sample:
         """The sample, without what the plan cannot read."""
         sample = sampled.sample
-        inputs = sample.inputs
-        if self.forward is None:
-            inputs = {path: x for path, x in inputs.items() if path in self.tree.arrays()}
+        kept = set(self.tree.arrays())
+        if self.forward is not None:
+            kept |= {FORWARD + path for path in self.forward.arrays}
+        inputs = {path: x for path, x in sample.inputs.items() if path in kept}
         numbers = {p: float(n) for p, n in sample.numbers.items() if p in self.tree.numbers()}
         return Sample(inputs, numbers, sample.outputs)
 
