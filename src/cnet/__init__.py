@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from . import version as version
     from .amp import GradScaler as GradScaler
     from .amp import autocast as autocast
+    from .checking import check as check
     from .checkpoint import CheckpointError as CheckpointError
     from .checkpoint import load as load
     from .checkpoint import save as save
@@ -88,6 +89,7 @@ _LAZY = {
     "autocast": "amp",
     "capture": "recording",
     "CaptureError": "recording",
+    "check": "checking",
     "compile": "plan",
     "default_generator": "generator",
     "load": "checkpoint",

@@ -54,6 +54,7 @@ class Checker:
             for path, place in places.items() if is_float_array(place.value)
         }  # fmt: skip
         self.tolerance = 1e-6
+        self.forward: Expression | None = None
 
     # ---- Forward ---------------------------------------------------------------------------------
 
@@ -69,7 +70,8 @@ class Checker:
         try:
             self._check(grad_output)
         except RaisedError as raised:
-            self.findings.fault(raised.stage, "raises", f"raises {raised}")
+            name = "refuses" if raised.is_refusal and raised.stage == "forward" else "raises"
+            self.findings.fault(raised.stage, name, f"raises {raised}")
         return self.findings
 
     def _check(self, grad_output: Array | None) -> None:
@@ -77,6 +79,11 @@ class Checker:
         self._forward_effects(first)
         self.paths = self._influential(first.y)
         self.inputs = tuple(path for path in self.paths if path in self.subject.inputs)
+        for path in self.paths:
+            if path not in self.inputs and np.ptp(self.values[path]) == 0:
+                noise = self.rng.standard_normal(self.values[path].shape)
+                self.values[path] = self.values[path] + 0.1 * noise
+        first = self.run(self.values)
         self.forward = self._explained()
         self._describe_forward(first.y)
         if self.subject.backward is None:

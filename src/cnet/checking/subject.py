@@ -69,10 +69,26 @@ class Subject:
     inputs: dict[str, Any]
     arguments: dict[str, Any]
 
+    @property
+    def title(self) -> str:
+        """What is checked, for the first line of a report."""
+        names = [
+            name if isinstance(name, str) else name.__name__
+            for name in (self.forward, self.backward) if name is not None
+        ]  # fmt: skip
+        prefix = "" if self.layer is None else f"{type(self.layer).__name__}: "
+        arrays = [
+            f"{name} {x.shape}" for name, x in self.inputs.items() if isinstance(x, np.ndarray)
+        ]
+        return f"{prefix}{' and '.join(names)} with {', '.join(arrays)}"
+
     def run(self, values: Mapping[str, Array]) -> "Run":
         """A forward pass on a copy with float64 arrays, some of them replaced by `values`."""
-        layer = copy.deepcopy(self.layer)
-        inputs = copy.deepcopy(self.inputs)
+        try:
+            layer, inputs = copy.deepcopy(self.layer), copy.deepcopy(self.inputs)
+        except Exception as error:
+            name = type(self.layer).__name__
+            raise TypeError(f"check: {name} cannot be copied ({error})") from error
         for place in _values(layer, inputs).values():
             if place.path in values:
                 place.set(np.array(values[place.path]))

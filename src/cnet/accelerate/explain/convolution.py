@@ -77,7 +77,8 @@ class Convolution:
 
     def __str__(self) -> str:
         kind = {"y": "conv2d", "dx": "conv2d, dx", "dw": "conv2d, dw"}[self.result]
-        parts = [kind, f"{self.x} > {self.y}", str(self.weight)]
+        layouts = str(self.x) if self.x.letters == self.y.letters else f"{self.x} > {self.y}"
+        parts = [kind, layouts, str(self.weight)]
         parts += describe(self.weight.full[2:], self.plane)
         if self.groups > 1:
             parts.append(f"groups {self.groups}")
