@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -90,9 +91,13 @@ NORMAL, POSITIVE, TIED = Kind(_normal), Kind(_positive, varies=True), Kind(_tied
 DISTURBED = Kind(_normal, varies=True, disturbs=True)
 
 
-def fill(tree: Tree, kind: Kind, rng: np.random.Generator) -> None:
-    """Give the arrays of a copy other elements, and some numbers other values."""
+def fill(tree: Tree, kind: Kind, seed: int) -> None:
+    """Give the arrays of a copy other elements, and some numbers other values.
+
+    The elements depend on nothing but the path and the seed.
+    """
     for node in tree.nodes:
+        rng = np.random.default_rng((seed, crc32(node.path.encode())))
         if node.kind == "array" and node.value.size:
             array = node.value
             if array.dtype.kind == "f":
@@ -141,19 +146,18 @@ class Episode:
 
     def run(self, kind: Kind, seed: int, drop: frozenset[str] = frozenset()) -> Sampled:
         """A sample; attributes in `drop`, given by path, are deleted before the call."""
-        rng = np.random.default_rng(seed)
         with undisturbed():
             call, forward = self._twin()
             past: dict[str, Array] = {}
             if forward is not None:
-                call, past = self._after_forward(call, forward, kind, rng)
+                call, past = self._after_forward(call, forward, kind, seed)
             roots = arguments(call.function, call.args, call.kwargs).values
             for path in drop:
                 root, _, name = path.partition(".")
                 vars(roots[root]).pop(name, None)
             _, tree = read(call.function, roots, self.deferred)
             if forward is None:
-                fill(tree, kind, rng)
+                fill(tree, kind, seed)
             before = Before(tree)
             outcome = before.after(self._original(call))
         copies = {path: array.copy() for path, array in outcome.arrays.items()}
@@ -178,22 +182,22 @@ class Episode:
         return result
 
     def _after_forward(
-        self, call: Recorded, forward: Recorded, kind: Kind, rng: np.random.Generator
+        self, call: Recorded, forward: Recorded, kind: Kind, seed: int
     ) -> tuple[Recorded, dict[str, Array]]:
         """The call as it is after a forward call with other data; what the latter has read."""
         own = arguments(call.function, call.args, call.kwargs).values
         scan, tree = read(call.function, own, self.deferred)
         roots = arguments(forward.function, forward.args, forward.kwargs).values
         _, state = read(forward.function, roots, self.deferred, frozenset(scan.reads))
-        fill(tree, kind, rng)
-        fill(state, kind, rng)
+        fill(tree, kind, seed)
+        fill(state, kind, seed)
         _, read_then = read(forward.function, roots, self.unread)
         past = {FORWARD + path: array.copy() for path, array in read_then.arrays().items()}
         result = self._original(forward)
         call = _linked(call, forward.result, result)
         if kind.disturbs:
             returned = walk({"y": result}, frozenset())
-            disturb(state.arrays() | returned.arrays(), rng)
+            disturb(state.arrays() | returned.arrays(), np.random.default_rng(seed))
         return call, past
 
 

@@ -1,0 +1,403 @@
+"""Situations in which a function that was learned could give another result than the original."""
+
+import copy
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from accelerate import layers
+
+import cnet
+
+RNG = np.random.default_rng
+
+
+def close(a: Any, b: Any) -> None:
+    """Equal values, up to rounding of arrays."""
+    assert type(a) is type(b)
+    if isinstance(a, (tuple, list)):
+        assert len(a) == len(b)
+        for one, other in zip(a, b, strict=True):
+            close(one, other)
+    elif isinstance(a, dict):
+        assert a.keys() == b.keys()
+        for key in a:
+            close(a[key], b[key])
+    elif isinstance(a, np.ndarray):
+        assert a.dtype == b.dtype
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+    else:
+        assert a == b
+
+
+def both(make: Callable[[], Any], story: Callable[[Any], Any], **options: Any) -> Any:
+    """Run a story with a class and with the same class accelerated; results must be equal."""
+    expected = story(make())
+    cls = cnet.accelerate(make(), **{"verify": "never"} | options)
+    got = story(cls)
+    close(got, expected)
+    return cls
+
+
+def counts(owner: Any) -> dict[str, int]:
+    """Calls that cnet has computed, by the name of the method."""
+    found = cnet.accelerate.places_of(owner)
+    return {place.name: place.watched.by_cnet for place in found}
+
+
+def reasons(owner: Any) -> str:
+    return cnet.accelerate.report()
+
+
+def state(layer: Any, *names: str) -> dict[str, Any]:
+    return {name: np.array(getattr(layer, name)) for name in names}
+
+
+# ---- The layers as they are ----------------------------------------------------------------------
+
+
+def test_columns_are_left_out_and_everything_is_equal() -> None:
+    def story(cls: Any) -> Any:
+        rng = RNG(0)
+        layer, seen = cls(rng), []
+        for _ in range(6):
+            y = layer.forward(rng.standard_normal((3, 2, 7, 6)))
+            seen += [y, layer.backward(rng.standard_normal(y.shape)), *state(layer, "dW").values()]
+            layer.W -= 0.1 * layer.dW
+            layer.b = layer.b - 0.1 * layer.db
+        return seen, layer.x_shape
+
+    cls = both(layers.conv_columns, story)
+    assert counts(cls) == {"forward": 4, "backward": 4}
+
+
+def test_loops_with_an_update_inside() -> None:
+    def story(cls: Any) -> Any:
+        rng = RNG(0)
+        layer, seen = cls(rng), []
+        for step in range(8):
+            layer.lr = 0.1 / (1 + step)
+            y = layer.forward(rng.standard_normal((9, 8)))
+            seen += [y, layer.backprop(rng.standard_normal(y.shape)), layer.filters.copy()]
+        return seen
+
+    assert counts(both(layers.conv_loops, story)) == {"forward": 6, "backprop": 6}
+
+
+def test_functions_with_a_cache() -> None:
+    forward, backward = layers.conv_functions()
+    fast, fast_back = cnet.accelerate((forward, backward), verify="never")
+    rng = RNG(0)
+    for _ in range(5):
+        A, W, b = (rng.standard_normal(s) for s in [(2, 7, 6, 2), (3, 3, 2, 4), (1, 1, 1, 4)])
+        close(fast(A, W, b, stride=2), forward(A, W, b, stride=2))
+        Z, cache = fast(A, W, b, stride=2)
+        assert cache[0] is A
+        close(fast_back(Z, cache), backward(Z, cache))
+    assert counts(fast) == {"conv_forward": 8}
+    assert counts(fast_back) == {"conv_backward": 3}
+
+
+# ---- What went wrong in prototypes ---------------------------------------------------------------
+
+
+def test_ties_that_the_first_data_do_not_have() -> None:
+    def story(cls: Any) -> Any:
+        rng, layer, seen = RNG(0), cls(), []
+        for step in range(6):
+            x = rng.standard_normal((2, 3, 6, 6))
+            x = x if step < 3 else np.maximum(x, 0).round()
+            y = layer.forward(x)
+            seen += [y, layer.backward(rng.standard_normal(y.shape))]
+        return seen
+
+    assert counts(both(layers.max_pool, story)) == {"forward": 4, "backward": 4}
+
+
+def test_a_bias_that_is_zero_at_first() -> None:
+    forward, backward = layers.conv_functions()
+    fast, _ = cnet.accelerate((forward, backward), verify="never")
+    rng = RNG(0)
+    for step in range(5):
+        A, W = rng.standard_normal((2, 6, 6, 2)), rng.standard_normal((3, 3, 2, 4))
+        b = np.full((1, 1, 1, 4), float(step > 2))
+        close(fast(A, W, b), forward(A, W, b))
+    assert counts(fast) == {"conv_forward": 3}
+
+
+@pytest.mark.parametrize("keeps", ["x", "x.copy()", "cols"])
+def test_input_changed_before_the_backward_pass(keeps: str) -> None:
+    def make() -> Any:
+        if keeps == "cols":
+            return layers.conv_columns()
+        names: dict[str, Any] = {"np": np}
+        exec(f"def forward(self, x):\n    self.x = {keeps}\n    return x @ self.W", names)
+        return type("Dense", (layers.dense(),), {"forward": names["forward"]})
+
+    def story(cls: Any) -> Any:
+        rng = RNG(0)
+        layer, seen = cls(rng), []
+        shape = (2, 2, 5, 5) if keeps == "cols" else (3, 5)
+        for _ in range(6):
+            x = rng.standard_normal(shape)
+            y = layer.forward(x)
+            x *= 0.5
+            layer.W *= 0.9
+            seen += [y, layer.backward(rng.standard_normal(y.shape)), layer.dW.copy()]
+        return seen
+
+    assert min(counts(both(make, story)).values()) > 0
+
+
+def test_a_mutated_output_that_the_layer_keeps() -> None:
+    def make() -> Any:
+        class Relu:
+            def forward(self, x):
+                self.out = np.maximum(x, 0)
+                return self.out
+
+            def backward(self, grad):
+                return grad * (self.out > 0)
+
+        return Relu
+
+    def story(cls: Any) -> Any:
+        rng, layer, seen = RNG(0), cls(), []
+        for _ in range(6):
+            y = layer.forward(rng.standard_normal((4, 50)))
+            y -= 0.5
+            seen += [layer.backward(rng.standard_normal(y.shape)), layer.out is y]
+        return seen
+
+    both(make, story)
+
+
+def test_an_optimizer_inside_runs_once() -> None:
+    def make() -> Any:
+        class Dense(layers.dense()):
+            def __init__(self, rng):
+                super().__init__(rng)
+                self.m, self.t = np.zeros_like(self.W), 0
+
+            def backward(self, grad):
+                self.t += 1
+                self.m = 0.9 * self.m + 0.1 * (self.x.T @ grad)
+                self.W -= self.m / (1 - 0.9**self.t)
+                return grad @ self.W.T
+
+        return Dense
+
+    def story(cls: Any) -> Any:
+        rng = RNG(0)
+        layer, seen = cls(rng), []
+        for _ in range(7):
+            y = layer.forward(rng.standard_normal((3, 5)))
+            seen += [y, layer.backward(rng.standard_normal(y.shape)), layer.t, layer.m.copy()]
+        return seen
+
+    assert counts(both(make, story))["backward"] == 0
+
+
+@pytest.mark.parametrize("growth", ["self.seen.append(1)", "self.n = getattr(self, 'n', 0) + 1"])
+def test_state_that_changes_with_every_call_bounds_learning(growth: str) -> None:
+    calls = [0]
+
+    def make() -> Any:
+        names: dict[str, Any] = {"np": np, "note": lambda: None}
+        exec(f"def forward(self, x):\n    {growth}\n    self.count()\n    return x @ self.W", names)
+
+        def count(self: Any) -> None:
+            calls[0] += 0 if self is None else 1
+
+        return type("Dense", (layers.dense(),), {"forward": names["forward"], "seen": None})
+
+    def story(cls: Any) -> Any:
+        cls.count = lambda self: calls.__setitem__(0, calls[0] + 1)
+        rng = RNG(0)
+        layer = cls(rng)
+        layer.seen = []
+        return [layer.forward(rng.standard_normal((3, 5))) for _ in range(40)]
+
+    cls = both(make, story)
+    assert counts(cls)["forward"] == 0
+    assert calls[0] <= 80 + 10
+
+
+def test_gradients_are_added_to_those_in_place() -> None:
+    def story(cls: Any) -> Any:
+        rng = RNG(0)
+        layer, seen = cls(rng), []
+        for step in range(8):
+            if step % 3 == 0:
+                layer.dW[...] = 0
+            y = layer.forward(rng.standard_normal((3, 5)))
+            seen += [y, layer.backward(rng.standard_normal(y.shape)), layer.dW.copy()]
+        return seen
+
+    assert counts(both(layers.dense, story)) == {"forward": 6, "backward": 6}
+
+
+def test_two_instances_with_other_functions() -> None:
+    def make() -> Any:
+        class Layer:
+            def __init__(self, function):
+                self.function = function
+
+            def forward(self, x):
+                return self.function(x)
+
+        return Layer
+
+    def story(cls: Any) -> Any:
+        def relu(x):
+            return np.maximum(x, 0)
+
+        rng, one, two = RNG(0), cls(np.tanh), cls(relu)
+        data = [rng.standard_normal((4, 9)) for _ in range(6)]
+        return [(one.forward(x), two.forward(x)) for x in data]
+
+    both(make, story)
+
+
+def test_attributes_that_were_left_out_come_back() -> None:
+    rng = RNG(0)
+    cls, own = cnet.accelerate(layers.conv_columns(), verify="never"), layers.conv_columns()
+    layer, plain = cls(RNG(1)), own(RNG(1))
+    for _ in range(5):
+        x = rng.standard_normal((2, 2, 6, 6))
+        y, expected = layer.forward(x), plain.forward(x)
+        grad = rng.standard_normal(y.shape)
+        close(layer.backward(grad), plain.backward(grad))
+    assert "cols" not in vars(layer)
+    layer.W *= 2
+    x *= 3
+    close(copy.deepcopy(layer).cols, plain.cols)
+    layer.forward(x)
+    plain.W *= 2
+    plain.forward(x)
+    assert "cols" not in vars(layer) and hasattr(layer, "cols")
+    close(layer.cols, plain.cols)
+    assert not hasattr(layer, "rows")
+    with pytest.raises(AttributeError, match="'Conv' object has no attribute 'rows'"):
+        _ = layer.rows
+    del expected
+
+
+def test_keep() -> None:
+    def make() -> Any:
+        class Dense(layers.dense()):
+            def forward(self, x):
+                self.x = x
+                self.z = x @ self.W
+                return np.maximum(self.z, 0)
+
+        return Dense
+
+    for keep in ((), ("z",)):
+        cls = cnet.accelerate(make(), keep=keep, verify="never")
+        layer = cls(RNG(0))
+        for _ in range(4):
+            layer.forward(np.ones((3, 5)))
+        assert counts(cls)["forward"] == 2
+        assert ("z" in vars(layer)) == bool(keep)
+        close(layer.z, layer.x @ layer.W)
+        cnet.accelerate.off()
+
+
+def test_memory_that_is_not_initialised() -> None:
+    def make() -> Any:
+        class Layer:
+            def forward(self, x):
+                y = np.empty((len(x) + 1, x.shape[1]))
+                y[:-1] = x @ x.T @ x
+                return y
+
+        return Layer
+
+    cls = cnet.accelerate(make())
+    layer = cls()
+    for _ in range(5):
+        x = RNG(0).standard_normal((300, 50))
+        close(layer.forward(x)[:-1], x @ x.T @ x)
+    assert counts(cls)["forward"] == 0
+
+
+# ---- What must keep working ----------------------------------------------------------------------
+
+
+def test_zero_inputs_replaced_weights_and_smaller_batches() -> None:
+    def story(cls: Any) -> Any:
+        rng = RNG(0)
+        layer, seen = cls(rng), []
+        for step in range(12):
+            x = rng.standard_normal((1 if step % 4 == 3 else 3, 2, 6, 6)) * (step > 1)
+            y = layer.forward(x)
+            seen += [y, layer.backward(rng.standard_normal(y.shape)), layer.dW]
+            if step == 6:
+                layer.W = rng.standard_normal(layer.W.shape)
+        return seen
+
+    assert min(counts(both(layers.conv_columns, story)).values()) >= 6
+
+
+def test_other_dtypes_and_strides() -> None:
+    def story(cls: Any) -> Any:
+        rng = RNG(0)
+        layer, seen = cls(rng), []
+        for step in range(12):
+            x = rng.standard_normal((3, 2, 6, 7))
+            if step % 3 == 1:
+                x = x.astype(np.float32)
+            if step % 3 == 2:
+                x = np.asfortranarray(x)
+            seen.append(layer.forward(x).astype(np.float32).round(3) + 0.0)
+        return seen
+
+    both(layers.conv_columns, story)
+
+
+def test_two_forward_calls_before_one_backward_call() -> None:
+    def story(cls: Any) -> Any:
+        rng = RNG(0)
+        layer, seen = cls(rng), []
+        for _ in range(6):
+            layer.forward(rng.standard_normal((3, 2, 6, 6)))
+            y = layer.forward(rng.standard_normal((2, 2, 6, 6)))
+            seen += [layer.backward(rng.standard_normal(y.shape)), layer.cols]
+        return seen
+
+    both(layers.conv_columns, story)
+
+
+class Pickled(layers.conv_columns()):  # type: ignore[misc]
+    """A class that pickle finds by its name."""
+
+
+def test_pickles_and_copies() -> None:
+    cnet.accelerate(Pickled, verify="never")
+    layer, rng = Pickled(RNG(0)), RNG(1)
+    for _ in range(4):
+        y = layer.forward(rng.standard_normal((2, 2, 5, 5)))
+    assert "cols" not in vars(layer)
+    for other in (copy.copy(layer), copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        assert type(other) is Pickled
+        grad = rng.standard_normal(y.shape)
+        close(other.backward(grad), layer.backward(grad))
+    assert vars(layer).keys() == {"W", "b", "stride", "pad", "cols", "x_shape", "dW", "db"}
+
+
+def test_numbers_that_are_not_finite() -> None:
+    def story(cls: Any) -> Any:
+        rng = RNG(0)
+        layer, seen = cls(rng), []
+        for step in range(6):
+            x = rng.standard_normal((2, 2, 6, 6))
+            if step > 3:
+                x[0, 0, 2, 2] = (np.nan, np.inf)[step - 4]
+            seen.append(layer.forward(x))
+        return seen
+
+    with np.errstate(invalid="ignore"):
+        both(layers.conv_columns, story)
