@@ -1,6 +1,7 @@
 """Compares what a plan computes with what the original has done."""
 
 from collections.abc import Mapping, Sequence
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,16 @@ class Mismatch(Exception):
         self.output, self.ours, self.theirs = output, ours, theirs
 
 
-def run_original(plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Outcome]:
-    """Call the original for the user, and note what it has done."""
+def run_original(
+    plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Any, Outcome, float]:
+    """Call the original for the user: its result, what it has done, and its seconds."""
     roots = arguments(plan.original, args, kwargs).values
     before = Before(walk(roots, plan.reads, plan.skip))
+    start = perf_counter()
     result = plan.original(*args, **kwargs)
-    return result, before.after(result)
+    seconds = perf_counter() - start
+    return result, before.after(result), seconds
 
 
 def compare(

@@ -32,15 +32,15 @@ DECORATOR = "__cnet_accelerate__"
 def main(arguments: Sequence[str]) -> int:
     """Run the script that the arguments name; the exit status."""
     options = _parser().parse_args(arguments)
-    path = Path(options.script)
+    path = Path(options.script).absolute()
     if not path.is_file():
-        print(f"cnet.accelerate: no such file: {path}", file=sys.stderr)
+        print(f"cnet.accelerate: no such file: {options.script}", file=sys.stderr)
         return 2
     finder = _Finder()
     setattr(builtins, DECORATOR, _decorator(options.only))
     sys.meta_path.insert(0, finder)
     try:
-        _run(path, options.arguments)
+        _run(path, [options.script, *options.arguments])
     finally:
         sys.meta_path.remove(finder)
         delattr(builtins, DECORATOR)
@@ -78,7 +78,7 @@ def _run(path: Path, arguments: Sequence[str]) -> None:
     vars(module).update(names)
     before = sys.modules["__main__"], sys.argv, sys.path[0]
     sys.modules["__main__"] = module
-    sys.argv, sys.path[0] = [str(path), *arguments], str(path.resolve().parent)
+    sys.argv, sys.path[0] = [*arguments], str(path.resolve().parent)
     try:
         exec(compiled(path.read_bytes(), str(path)), vars(module))  # noqa: S102
     finally:

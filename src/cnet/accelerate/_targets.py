@@ -33,7 +33,7 @@ class Place:
     """Where a watched function belongs."""
 
     owner: Any
-    """A class or a module."""
+    """A class, or the names of a module."""
     name: str
     raw: Any
     """What was there: the function, or its staticmethod."""
@@ -45,11 +45,7 @@ class Place:
             if getattr(current, "__func__", current) is self.watched.wrapper:
                 setattr(self.owner, self.name, self.raw)
             return
-        for module in [*sys.modules.values(), self.owner]:
-            names = vars(module) if isinstance(module, ModuleType) else {}
-            for name, value in [*names.items()]:
-                if value is self.watched.wrapper:
-                    setattr(module, name, self.raw)
+        _replace(self.watched.wrapper, self.raw, self.owner)
 
 
 places: list[Place] = []
@@ -114,13 +110,16 @@ def watch_function(
         watched = Watched(function.__qualname__, function, role, options, _named_partner(function))
     else:
         watched = Watched(function.__qualname__, function, role, options, lambda _: partner)
-    for module in [*sys.modules.values()]:
-        for name, value in [*getattr(module, "__dict__", {}).items()]:
-            if value is function:
-                setattr(module, name, watched.wrapper)
-    return _placed(
-        Place(sys.modules.get(function.__module__), function.__name__, function, watched)
-    )
+    _replace(function, watched.wrapper, function.__globals__)
+    return _placed(Place(function.__globals__, function.__name__, function, watched))
+
+
+def _replace(old: Any, new: Any, own: dict[str, Any]) -> None:
+    """Replace a function in its own module and in all others that hold it."""
+    for names in [own, *(vars(m) for m in [*sys.modules.values()] if isinstance(m, ModuleType))]:
+        for name, value in [*names.items()]:
+            if value is old:
+                names[name] = new
 
 
 def _named_partner(function: FunctionType) -> Callable[[Any], Watched | None]:
@@ -143,13 +142,20 @@ def watch_module(module: ModuleType, options: Options) -> list[Watched]:
     """Watch the classes and functions that a module defines."""
     found = []
     for value in [*vars(module).values()]:
-        if getattr(value, "__module__", None) != module.__name__:
+        if not _is_in(value, module):
             continue
         if isinstance(value, type):
             found += watch_class(value, options)
         elif isinstance(value, FunctionType) and (role := function_role(value.__name__)):
             found.append(watch_function(value, role, options))
     return found
+
+
+def _is_in(value: Any, module: ModuleType) -> bool:
+    """Whether a class or function is defined in a module, or in a module of a package."""
+    name = getattr(value, "__module__", None) or ""
+    is_package = hasattr(module, "__path__")
+    return name == module.__name__ or (is_package and name.startswith(f"{module.__name__}."))
 
 
 def function_role(name: str) -> str | None:
@@ -206,7 +212,7 @@ def places_of(target: Any) -> list[Place]:
     if isinstance(target, ModuleType):
         return [
             place for place in places
-            if place.owner is target or getattr(place.owner, "__module__", None) == target.__name__
+            if place.owner is vars(target) or _is_in(place.owner, target)
         ]  # fmt: skip
     if inspect.isfunction(target):
         return [place for place in places if target in (place.watched.wrapper, place.raw)]

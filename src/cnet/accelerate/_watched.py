@@ -23,6 +23,8 @@ MOST_SECONDS = 2.0
 """Seconds for learning, beyond those that have been saved."""
 MOST_REFUSALS = 3
 MOST_SITUATIONS = 1000
+MOST_MISSES = 64
+"""Calls of a situation without a plan, after which no other is learned."""
 FIRST_CALLS = 10
 """Calls after which a plan must be faster than the original."""
 
@@ -47,10 +49,10 @@ class Options:
 
 @dataclass
 class Situation:
-    """Calls of one instance with arguments of the same shapes."""
+    """Calls with arguments of the same types and shapes."""
 
     misses: int = 0
-    """Calls by the original since the last one by a plan."""
+    """Calls for which there was no plan. At the second, fourth, eighth one is learned."""
     seconds: float = 0.0
     """Of one call of the original."""
     refusal: str = ""
@@ -120,7 +122,7 @@ class Watched:
             return self.by_original(args, kwargs, learns=False)
         use[0] += 1
         if self._is_due(use[0]):
-            return self.checked_call(plan, values, made, perf_counter() - start, args, kwargs)
+            return self.checked_call(plan, values, made, args, kwargs)
         result = plan.commit(values, made)
         seconds = perf_counter() - start
         local.inner += seconds
@@ -128,7 +130,6 @@ class Watched:
         self.by_cnet += 1
         self.cnet_seconds += seconds
         self.saved += use[2].seconds - seconds
-        use[2].misses = 0
         if use[0] <= FIRST_CALLS:
             self._first_calls(plan, use, seconds, args, kwargs, result)
         return result
@@ -136,7 +137,7 @@ class Watched:
     def _is_due(self, count: int) -> bool:
         """Whether a call is checked: the second, the fourth, the sixteenth, ..."""
         if self.options.verify == "log":
-            return count & (count - 1) == 0 and (count < 4 or count.bit_length() % 2 == 1)
+            return _is_power_of_two(count) and (count < 4 or count.bit_length() % 2 == 1)
         return self.options.verify == "always"
 
     def _first_calls(
@@ -149,14 +150,15 @@ class Watched:
             self.drop(plan)
 
     def checked_call(
-        self, plan: Plan, values: Values, made: Any, seconds: float, args: Any, kwargs: Any
+        self, plan: Plan, values: Values, made: Any, args: Any, kwargs: Any
     ) -> Any:  # fmt: skip
         """A call by the original, whose results are compared with those of the plan."""
         if plan.own:
             _deferred.restore(args[0])
-        start = perf_counter()
-        result, outcome = run_original(plan, args, kwargs)
-        local.inner += perf_counter() - start
+        result, outcome, seconds = run_original(plan, args, kwargs)
+        situation = self.used[plan][2]
+        situation.seconds = min(situation.seconds or seconds, seconds)
+        local.inner += seconds
         self.calls += 1
         self.checked += 1
         try:
@@ -201,7 +203,7 @@ class Watched:
     def by_original(self, args: tuple[Any, ...], kwargs: dict[str, Any], learns: bool = True) -> Any:
         situation = self.situation(args, kwargs)
         situation.misses += 1
-        if learns and situation.misses >= 2 and self._may_learn(situation):
+        if learns and self._may_learn(situation):
             with self.lock:
                 plan = self.learned(situation, args, kwargs)
             if plan is not None:
@@ -215,7 +217,8 @@ class Watched:
         return self.situations.setdefault(key, Situation())
 
     def _may_learn(self, situation: Situation) -> bool:
-        is_open = not situation.refusal and not self.lock.locked()
+        is_due = 2 <= situation.misses <= MOST_MISSES and _is_power_of_two(situation.misses)
+        is_open = is_due and not situation.refusal and not self.lock.locked()
         return is_open and self.spent < MOST_SECONDS + self.saved
 
     def observed(self, situation: Situation, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -227,8 +230,8 @@ class Watched:
         finally:
             seconds = perf_counter() - start
             inner, local.inner = local.inner, outer + seconds
-        self.calls += 1
-        self.own_seconds += seconds
+            self.calls += 1
+            self.own_seconds += seconds
         if situation.misses <= 2:
             situation.seconds = min(situation.seconds or seconds, seconds)
             if 2 * inner > seconds:
@@ -292,7 +295,6 @@ class Watched:
 
     def confirmed(self, plan: Plan, situation: Situation, args: Any, kwargs: Any) -> Any:
         """Call the original, and use the plan from now on if it agrees."""
-        start = perf_counter()
         values = plan.read(args, kwargs)
         made = None
         if values is not None:
@@ -303,7 +305,7 @@ class Watched:
             return self.observed(situation, args, kwargs)
         self.plans.insert(0, plan)
         self.used[plan] = [1, [], situation]
-        result = self.checked_call(plan, values, made, perf_counter() - start, args, kwargs)
+        result = self.checked_call(plan, values, made, args, kwargs)
         if self.role == "backward":
             partner = self.partner_of(args[0] if args else None)
             if partner is not None:
@@ -317,7 +319,11 @@ def _seen(value: Any) -> Any:
         return value.shape, value.dtype
     if isinstance(value, (int, float, str)):
         return value
-    return id(value) if is_plain(type(value)) else type(value)
+    return type(value)
+
+
+def _is_power_of_two(count: int) -> bool:
+    return count & (count - 1) == 0
 
 
 def _owner(args: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
