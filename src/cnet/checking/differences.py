@@ -10,7 +10,8 @@ from ..arrays import Array
 Function = Callable[[Mapping[str, Array]], Array]
 """A forward pass as a function of all arrays by path."""
 
-STEP = 1e-5
+STEP = 3e-6
+"""The size of steps, relative to the elements of the array."""
 MOST, LEAST = 400, 12
 """The largest and smallest number of elements of an array to compute the gradient for."""
 
@@ -28,34 +29,50 @@ def fitted(y: Array, shape: tuple[int, ...]) -> Array:
 
 
 def gradient_at(
-    f: Function, values: Mapping[str, Array], path: str, grad_output: Array, elements: Array
-) -> Array:
-    """The gradient of ``sum(grad_output * f(values))`` for some elements of one array."""
+    f: Function, values: Mapping[str, Array], path: str, grad_output: Array, elements: Array,
+    fraction: float = 1.0,
+) -> Array:  # fmt: skip
+    """The gradient of ``sum(grad_output * f(values))`` for some elements of one array.
+
+    `fraction` reduces the step, for elements close to a kink.
+    """
     result = np.empty(len(elements))
     x = values[path].copy()
     flat = x.reshape(-1)
     changed = {**values, path: x}
+    step = fraction * _step(x)
     for place, element in enumerate(elements):
         old = flat[element]
-        step = STEP * max(1.0, abs(old))
-        totals = []
+        results = []
         for side in (step, -step):
             flat[element] = old + side
-            totals.append(np.vdot(grad_output, fitted(f(changed), grad_output.shape)))
+            results.append(fitted(f(changed), grad_output.shape))
         flat[element] = old
-        result[place] = (totals[0] - totals[1]) / (2 * step)
+        result[place] = np.vdot(grad_output, results[0] - results[1]) / (2 * step)
     return result
 
 
-def along(
-    f: Function, values: Mapping[str, Array], path: str, grad_output: Array, direction: Array
-) -> float:
-    """The derivative of ``sum(grad_output * f(values))`` along a direction."""
-    totals = [
-        np.vdot(grad_output, f({**values, path: values[path] + side * direction}))
-        for side in (STEP, -STEP)
-    ]
-    return float(totals[0] - totals[1]) / (2 * STEP)
+def _step(x: Array) -> float:
+    return STEP * (float(np.sqrt(np.mean(x * x))) or 1.0)
+
+
+def is_along(
+    f: Function, values: Mapping[str, Array], path: str, grad_output: Array, direction: Array,
+    wanted: float, error: float,
+) -> bool:  # fmt: skip
+    """Whether the derivative of ``sum(grad_output * f(values))`` along a direction is `wanted`.
+
+    The second, smaller step is for directions on which a function with kinks has one in the first.
+    """
+    for step in (_step(values[path]), _step(values[path]) / 1000):
+        after, before = (
+            f({**values, path: values[path] + side * direction}) for side in (step, -step)
+        )
+        rounding = 1e-15 * float(np.vdot(np.abs(grad_output), np.abs(after))) / step
+        slope = np.vdot(grad_output, after - before) / (2 * step)
+        if abs(slope - wanted) <= error + rounding:
+            return True
+    return False
 
 
 def elements_of(

@@ -9,6 +9,9 @@ import numpy as np
 from ..arrays import Array
 from .subject import is_gradient_name
 
+CONTAINERS = ("val", "value", "data", "param", "array")
+"""Names of arrays that say less than the name of what holds them."""
+
 NAMED, RETURNED, LIKELY, UPDATE, OTHER = range(5)
 
 
@@ -31,6 +34,8 @@ def leaf(path: str) -> str:
 def gradient_name(path: str, is_input: bool) -> str:
     """The name in reports: "dx" for x, "dW" for self.W."""
     parts = [part for part in re.split(r"[.\[\]']+", path) if part and part != "self"]
+    if len(parts) > 1 and parts[-1].lower() in CONTAINERS:
+        del parts[-1]
     return f"d{parts[-1]}" if len(parts[-1]) <= 8 or not is_input else "dx"
 
 

@@ -51,8 +51,10 @@ def places(path: str, root: Any) -> dict[str, Place]:
 
 
 def _has_state(value: Any) -> bool:
+    """Whether it is an instance of a class in Python."""
     module = type(value).__module__
-    return hasattr(value, "__dict__") and module.split(".")[0] not in ("builtins", "numpy")
+    is_class = isinstance(value, type)
+    return not is_class and hasattr(value, "__dict__") and module not in ("builtins", "numpy")
 
 
 def _children(path: str, value: Any) -> Iterator[tuple[str, Any, Any, Any]]:
@@ -60,13 +62,8 @@ def _children(path: str, value: Any) -> Iterator[tuple[str, Any, Any, Any]]:
         yield from ((f"{path}[{key!r}]", value, key, held) for key, held in value.items())
     elif isinstance(value, (list, tuple)):
         yield from ((f"{path}[{key}]", value, key, held) for key, held in enumerate(value))
-    elif _has_state(value) and not isinstance(value, (np.ndarray, type)) and not callable(
-        getattr(value, "__code__", None)
-    ):
-        yield from (
-            (f"{path}.{key}", value, key, held)
-            for key, held in vars(value).items()
-        )
+    elif _has_state(value):
+        yield from ((f"{path}.{key}", value, key, held) for key, held in vars(value).items())
 
 
 def is_float_array(value: Any) -> bool:

@@ -194,6 +194,9 @@ class Probe:
         targets = [
             (forms[0].to_kernels(target.values[0]), target.errors[0]) for target in problem.targets
         ]
+        if shapes.result == "y":  # one plain target, or one without a bias for each position
+            y, error = targets[0]
+            targets = [(y, error)] + [(y - cells, error) for cells in self._cells(y.shape)]
         full = {"x": shapes.x.full, "weight": shapes.weight.full, "y": shapes.y.full}
         wanted = targets[0][0]
         if wanted[0, 0].size >= 4 and shapes.groups == 1:
@@ -218,6 +221,16 @@ class Probe:
         )
         return targets, (first, second), part
 
+    def _cells(self, shape: tuple[int, ...]) -> Iterator[Array]:
+        """Inputs that may be a bias for each position of the result."""
+        _, o, h, w = shape
+        letters = self.shapes.y.letters.replace("n", "")
+        if h * w > 1:
+            for path in self.problem.of_size(o * h * w):
+                sizes = dict(zip("chw", (o, h, w), strict=True))
+                form = Form(letters, tuple(sizes[letter] for letter in letters), "nchw")
+                yield form.to_kernels(self.problem.inputs[path][0].astype(np.float64))
+
     def _holds(self, operation: Convolution) -> bool:
         targets, operands, part = self._part
         if operation.result == "y" and part.y.full[2] * part.y.full[3] < 4:
@@ -225,9 +238,11 @@ class Probe:
         value = replace(part, plane=operation.plane, is_flipped=operation.is_flipped)(*operands)
         if operation.result != "y":
             return any(is_multiple(values, value, error) for values, error in targets)
-        values, error = targets[0]
-        if operation.groups == 1:
-            return has_constant_rest(values, value, 200 * error)
-        return all(
-            has_constant_rest(values[:, o], value[:, o], 200 * error) for o in range(value.shape[1])
+        planes_of_value = np.moveaxis(value, 1, 0)
+        return any(
+            all(
+                has_constant_rest(plane, own, 200 * error)
+                for plane, own in zip(np.moveaxis(values, 1, 0), planes_of_value, strict=True)
+            )
+            for values, error in targets
         )
