@@ -77,7 +77,8 @@ class Checker:
 
     def _check(self, grad_output: Array | None) -> None:
         first = self.run(self.values)
-        self._forward_effects(first)
+        if not self._is_checkable(first):
+            return
         self.paths = self._influential(first.y)
         self.inputs = tuple(path for path in self.paths if path in self.subject.inputs)
         for path in self.paths:
@@ -96,7 +97,8 @@ class Checker:
         if self.forward and isinstance(self.forward.term.operation, Pooling):
             self._ties(self.forward.term.operation)
 
-    def _forward_effects(self, first: Run) -> None:
+    def _is_checkable(self, first: Run) -> bool:
+        """Whether the result is the same in every call; notes other effects."""
         for name in first.changed:
             self.findings.fault("forward", "input changed", f"changes its argument {name} in place")
         poison = [np.full(first.y.shape, np.nan) for _ in range(4)]
@@ -107,17 +109,20 @@ class Checker:
             self.findings.fault(
                 "forward", "not deterministic",
                 "gives other results for the same input: it reads memory that is not set "
-                "(np.empty), or keeps state between calls",
+                "(np.empty), or random numbers of its own",
             )  # fmt: skip
-        elif not np.array_equal(first.y, again.y, equal_nan=True):
+            return False
+        if not np.array_equal(first.y, again.y, equal_nan=True):
             self.findings.notes.append("the forward pass is random; it is checked for one draw.")
         if not np.isfinite(first.y).all():
             self.findings.fault("forward", "not finite", "gives NaN or infinity")
+            return False
         if first.y.dtype != np.float64:
             self.tolerance = 1e-2
             self.findings.notes.append(
                 f"the result is {first.y.dtype} for float64 arguments: checked with less precision."
             )
+        return True
 
     def _influential(self, y: Array) -> list[str]:
         """Paths of the arrays that the result depends on; arguments first."""
@@ -189,7 +194,10 @@ class Checker:
         for path, number in self.numbers.items():
             is_used = min(self.forward_output[2:] or (2,)) > 1
             if leaf(path) in ("stride", "strides") and number not in (0, *stride) and is_used:
-                yield "stride ignored", f"{path} is {number:g}, but the result has stride {stride[0]}"
+                yield (
+                    "stride ignored",
+                    f"{path} is {number:g}, but the result has stride {stride[0]}",
+                )
             if leaf(path) in ("padding", "pad") and not any(number in ends for ends in padding):
                 yield "padding ignored", f"{path} is {number:g}, but the padding is {padding}"
 
@@ -211,9 +219,7 @@ class Checker:
         share = self.seconds / (4 * max(len(self.paths), 1))
         rights = {}
         for path in self.paths:
-            elements = elements_of(
-                self.model, self.values, self.values[path].size, share, self.rng
-            )
+            elements = elements_of(self.model, self.values, self.values[path].size, share, self.rng)
             right = gradient_at(self.model, self.values, path, grad_output, elements)
             rights[path] = elements, right
         before = {**run.before, **{path: self.values[path] for path in self.paths}}

@@ -64,7 +64,9 @@ def assign(
             gradient = before[path] - value if is_update else value
             likeness = _likeness(gradient.reshape(-1)[elements], right)
             rank = UPDATE if is_update else _rank(path, source, path in inputs, rights)
-            options.append((rank, -likeness, order, place, path, Found(source, gradient, is_update)))
+            options.append(
+                (rank, -likeness, order, place, path, Found(source, gradient, is_update))
+            )
     options.sort(key=lambda option: option[:4])
     assigned: dict[str, Found] = {}
     used: set[str] = set()

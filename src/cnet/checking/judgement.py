@@ -60,11 +60,14 @@ class Judge:
             text = "is zero everywhere: it is never computed, or overwritten by zeros"
             return self._wrong(name, "zeros", text, error)
         bound = np.abs(found.value).max()
-        if size > 1.001 * bound and np.allclose(own, np.clip(right, -bound, bound), atol=1e-6 * bound):
+        if size > 1.001 * bound and np.allclose(
+            own, np.clip(right, -bound, bound), atol=1e-6 * bound
+        ):
             return self._wrong(name, "clipped", f"is clipped to {bound:g}", error)
         factor = _factor(own, right, self.checker.tolerance)
         if factor is not None:
-            verdict = self._scaled(path, name, found, factor, error, len(right))
+            rest = float(np.abs(own - factor * right).max() / np.abs(own).max())
+            verdict = self._scaled(path, name, found, factor, error, rest, len(right))
             if verdict is not None:
                 return verdict
         return self._named(path, name, own, elements, right, error)
@@ -92,7 +95,14 @@ class Judge:
         return Verdict(False, error)
 
     def _scaled(
-        self, path: str, name: str, found: Found, factor: float, error: float, count: int
+        self,
+        path: str,
+        name: str,
+        found: Found,
+        factor: float,
+        error: float,
+        rest: float,
+        count: int,
     ) -> Verdict | None:
         """A multiple of the right gradient; None if that may be a coincidence."""
         known = self._factor_names()
@@ -100,13 +110,13 @@ class Judge:
         is_parameter = path not in self.checker.inputs
         if found.is_update and factor > 0:
             step = f"subtracts {factor:.6g} times the gradient"
-            return Verdict(True, 0.0, step, factor)
+            return Verdict(True, rest, step, factor)
         if found.is_update:
             text = f"the update adds {-factor:.6g} times the gradient instead of subtracting it"
             return self._wrong(name, "sign", text, error)
         if is_parameter and self.n > 1 and abs(factor * self.n - 1) < 1e-5:
             self._is_parameter(path, name, True)
-            return Verdict(True, 0.0, MEAN, factor)
+            return Verdict(True, rest, MEAN, factor)
         if fault is not None:
             return self._wrong(name, *fault, error)
         if count < 4:
@@ -156,7 +166,8 @@ class Judge:
             if number not in (0, 1, -1):
                 names.setdefault(number, ("factor", f"is multiplied by {path} ({number:g})"))
                 names.setdefault(
-                    1 / number, ("factor", f"is divided by {path} ({number:g}), or lacks that factor")
+                    1 / number,
+                    ("factor", f"is divided by {path} ({number:g}), or lacks that factor"),
                 )
         return names
 
@@ -188,7 +199,8 @@ class Judge:
             return self._wrong(name, variant.name, f"{variant.text}; it also {extra}", error)
         shape = checker.values[path].shape
         where = _where(own, right, elements, shape)
-        return self._wrong(name, "border" if where else "unknown", where or "is wrong", error)
+        kind = "border" if "axis" in where else "unknown"
+        return self._wrong(name, kind, where or "is wrong", error)
 
     def _value(self, variant: Variant, path: str, elements: Array) -> Array | None:
         if variant.value is not None:
@@ -196,9 +208,7 @@ class Judge:
             return value.reshape(-1)[elements] if value.size > elements.max() else None
         assert variant.f is not None and variant.grad_output is not None
         try:
-            return gradient_at(
-                variant.f, self.checker.values, path, variant.grad_output, elements
-            )
+            return gradient_at(variant.f, self.checker.values, path, variant.grad_output, elements)
         except (TypeError, ValueError):
             return None
 

@@ -165,7 +165,9 @@ class Run:
         }  # fmt: skip
         for path, place in after.items():
             value = place.value
-            if is_float_array(value):
+            if isinstance(value, float) and is_gradient_name(place.name):
+                found[path] = np.array(value)
+            elif is_float_array(value):
                 old = before.get(path)
                 is_new = old is None or old.shape != value.shape or not np.array_equal(old, value)
                 if is_new or is_gradient_name(place.name):

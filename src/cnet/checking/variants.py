@@ -1,6 +1,6 @@
 """Mistakes that gradients are compared with, each as another gradient."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
 from math import prod
@@ -15,6 +15,9 @@ from ..accelerate.explain.pooling import Pooling
 from ..accelerate.explain.windows import Plane
 from ..arrays import Array
 from .differences import Function
+
+
+MOST_WINDOWS = 400
 
 
 @dataclass(frozen=True)
@@ -33,16 +36,36 @@ def variants(
     grad_output: Array, y: Array,
 ) -> Iterator[Variant]:  # fmt: skip
     """Mistakes in the gradient with respect to `path`, the most specific first."""
-    term = forward.term if forward else None
-    if term is not None:
+    letters = "nchw" if y.ndim == 4 else "nc" if y.ndim == 2 else ""
+    if forward is not None:
+        term, before = _linear(forward.term, grad_output, y)
+        letters = _letters(term.operation) or letters
+        if term != forward.term:
+            text = f"the derivative of {forward.term.operation.activation} is missing"  # type: ignore[attr-defined]
+            yield Variant("activation", text, term.compute, grad_output)
         for name, text, operation in _operations(term.operation):
-            changed = Term(operation, term.operands)
-            yield Variant(name, text, changed.compute, grad_output)
-        yield from _direct(term, path, values, grad_output)
-    yield from _parts(f, grad_output)
+            yield Variant(name, text, Term(operation, term.operands).compute, before)
+        yield from _overwritten(term, path, values, before)
+    yield from _parts(f, grad_output, letters)
     yield from _sums(values[path], grad_output)
     if grad_output.shape == values[path].shape:
         yield from _elementwise(values[path], grad_output, y)
+
+
+def _linear(term: Term, grad_output: Array, y: Array) -> tuple[Term, Array]:
+    """The term without its activation, and the gradient with respect to its result."""
+    operation = term.operation
+    if not isinstance(operation, (Convolution, Product)) or not operation.activation:
+        return term, grad_output
+    slope = {"relu": y > 0, "sigmoid": y * (1 - y), "tanh": 1 - y * y}[operation.activation]
+    return Term(replace(operation, activation=""), term.operands), grad_output * slope
+
+
+def _letters(operation: Any) -> str:
+    """The axes of the result."""
+    if isinstance(operation, Convolution):
+        return operation.y.letters
+    return operation.layout if isinstance(operation, Pooling) else ""
 
 
 # ---- Other operations ----------------------------------------------------------------------------
@@ -52,12 +75,6 @@ Change = tuple[str, str, Any]
 
 def _operations(operation: Any) -> Iterator[Change]:
     if isinstance(operation, Convolution):
-        if operation.activation:
-            yield (
-                "activation",
-                f"the derivative of {operation.activation} is missing",
-                replace(operation, activation=""),
-            )
         if operation.weight.full[2:] != (1, 1):
             yield (
                 "filter flipped",
@@ -70,7 +87,11 @@ def _operations(operation: Any) -> Iterator[Change]:
     elif isinstance(operation, Pooling):
         yield from _planes(operation)
         other = "mean" if operation.kind == "max" else "max"
-        yield "other pooling", f"it is the gradient of {other} pooling", replace(operation, kind=other)
+        yield (
+            "other pooling",
+            f"it is the gradient of {other} pooling",
+            replace(operation, kind=other),
+        )
     elif isinstance(operation, Product):
         yield from _products(operation)
     elif isinstance(operation, Elementwise):
@@ -119,15 +140,14 @@ def _swapped_filters(operation: Convolution) -> Iterator[Change]:
         if sizes.get(first) == sizes.get(second, 0) and sizes[first] > 1:
             swapped = letters.translate(str.maketrans(first + second, second + first))
             form = operation.weight._replace(letters=swapped)
-            yield "transposed", f"the {text} of the filters are swapped", replace(
-                operation, weight=form
+            yield (
+                "transposed",
+                f"the {text} of the filters are swapped",
+                replace(operation, weight=form),
             )
 
 
 def _products(operation: Product) -> Iterator[Change]:
-    if operation.activation:
-        text = f"the derivative of {operation.activation} is missing"
-        yield "activation", text, replace(operation, activation="")
     for field, shape in (("is_first_transposed", operation.first),
                          ("is_second_transposed", operation.second)):  # fmt: skip
         if shape[0] == shape[1] > 1:
@@ -138,42 +158,38 @@ def _products(operation: Product) -> Iterator[Change]:
 # ---- Parts of the gradient -----------------------------------------------------------------------
 
 
-def _parts(f: Function, grad_output: Array) -> Iterator[Variant]:
+NOUNS = {"n": "image", "c": "channel", "h": "row", "w": "column"}
+
+
+def _parts(f: Function, grad_output: Array, letters: str) -> Iterator[Variant]:
     """What comes from a part of `grad_output` only."""
-    axes = ["images", "channels", "rows", "columns"]
-    one = {"images": "image", "channels": "channel", "rows": "row", "columns": "column"}
     for axis in range(grad_output.ndim):
         if grad_output.shape[axis] < 2:
             continue
-        noun = one[axes[axis]] if grad_output.ndim == 4 else f"index of axis {axis}"
-        if axis == 0 and grad_output.ndim in (2, 4):
-            noun = "image"
+        noun = NOUNS[letters[axis]] if letters else f"index of axis {axis}"
         for index, which in ((-1, "last"), (0, "first")):
-            yield Variant(
-                f"{which} {noun}" if noun == "image" else f"{which} of an axis",
-                f"only the {which} {noun} of grad_output counts: "
-                "sum over all of them (+= instead of =)",
-                f,
-                _only(grad_output, axis, index),
+            name = f"{which} {noun}" if letters else f"{which} of an axis"
+            text = f"only the {which} {noun} of grad_output counts: sum over all (+= instead of =)"
+            yield Variant(name, text, f, _only(grad_output, {axis: index}))
+    if "h" in letters:
+        last = {letters.index("h"): -1, letters.index("w"): -1}
+        text = "only the last position of the window counts: sum over all (+= instead of =)"
+        yield Variant("last position", text, f, _only(grad_output, last))
+        if "n" in letters:
+            last[letters.index("n")] = -1
+            text = (
+                "only the last position of the window in the last image counts: "
+                "sum over all (+= instead of =)"
             )
-    if grad_output.ndim >= 2:
-        last = np.zeros_like(grad_output)
-        last[..., -1, -1] = grad_output[..., -1, -1]
-        yield Variant(
-            "last position", "only the last position of the window counts: += instead of =", f, last
-        )
+            yield Variant("last position", text, f, _only(grad_output, last))
     yield Variant("grad_output ignored", "grad_output is ignored", f, np.ones_like(grad_output))
-    yield Variant(
-        "activation twice", "grad_output is used after another derivative", f,
-        grad_output * (grad_output > 0),
-    )  # fmt: skip
 
 
-def _only(x: Array, axis: int, index: int) -> Array:
+def _only(x: Array, places: Mapping[int, int]) -> Array:
+    """`x` at these indices of some axes, and 0 elsewhere."""
     result = np.zeros_like(x)
-    part: list[Any] = [slice(None)] * x.ndim
-    part[axis] = index
-    result[tuple(part)] = x[tuple(part)]
+    part = tuple(places.get(axis, slice(None)) for axis in range(x.ndim))
+    result[part] = x[part]
     return result
 
 
@@ -216,36 +232,33 @@ def _elementwise(x: Array, grad_output: Array, y: Array) -> Iterator[Variant]:
 # ---- Loops that overwrite ------------------------------------------------------------------------
 
 
-def _direct(
+def _overwritten(
     term: Term, path: str, values: Mapping[str, Array], grad_output: Array
 ) -> Iterator[Variant]:
+    """Gradients of the input, where each window replaces the ones before instead of being added."""
     operation = term.operation
-    if isinstance(operation, Convolution) and term.operands[0] == path:
-        yield Variant(
-            "overwritten",
-            "windows that overlap overwrite each other: += instead of =",
-            value=_overwritten(operation, values[str(term.operands[1])], grad_output),
-        )
-
-
-def _overwritten(operation: Convolution, weight: Array, grad_output: Array) -> Array:
-    """dx, where each window replaces the one before instead of being added."""
-    kernel = operation.weight.to_kernels(weight)
-    if operation.is_flipped:
-        kernel = kernel[:, :, ::-1, ::-1]
-    dy = operation.y.to_kernels(grad_output)
-    n, c, h, w = operation.x.full
-    (top, bottom), (left, right) = operation.plane.padding
-    dx = np.zeros((n, c, h + top + bottom, w + left + right))
-    (sh, sw), (dh, dw) = operation.plane.stride, operation.plane.dilation
-    if operation.groups > 1:
-        return operation.x.from_kernels(dx[:, :, :h, :w])
-    for i in range(dy.shape[2]):
-        for j in range(dy.shape[3]):
-            rows = slice(i * sh, i * sh + dh * (kernel.shape[2] - 1) + 1, dh)
-            columns = slice(j * sw, j * sw + dw * (kernel.shape[3] - 1) + 1, dw)
-            dx[:, :, rows, columns] = np.tensordot(dy[:, :, i, j], kernel, 1)
-    return operation.x.from_kernels(np.ascontiguousarray(dx[:, :, top : top + h, left : left + w]))
-
-
-Compute = Callable[[Mapping[str, Array]], Array]
+    letters = _letters(operation)
+    if term.operands[0] != path or "h" not in letters:
+        return
+    rows, columns = letters.index("h"), letters.index("w")
+    if grad_output.shape[rows] * grad_output.shape[columns] > MOST_WINDOWS:
+        return
+    parts = {"": grad_output}
+    if "c" in letters and isinstance(operation, Convolution):
+        parts[" and so do filters"] = _only(grad_output, {letters.index("c"): -1})
+    for more, part in parts.items():
+        dx = np.zeros_like(values[path])
+        for i in range(part.shape[rows]):
+            for j in range(part.shape[columns]):
+                one = _only(part, {rows: i, columns: j})
+                if isinstance(operation, Convolution):
+                    own = replace(operation, result="dx")(one, values[str(term.operands[1])])
+                    ones = replace(operation, result="dx")(
+                        (one != 0).astype(float), np.ones_like(values[str(term.operands[1])])
+                    )
+                elif isinstance(operation, Pooling):
+                    x = (values[path],) if operation.kind == "max" else ()
+                    own = ones = replace(operation, is_gradient=True)(one, *x)
+                dx = np.where(ones != 0, own, dx)
+        text = f"windows that overlap overwrite each other{more}: += instead of ="
+        yield Variant("overwritten", text, value=dx)

@@ -1,0 +1,170 @@
+"""`cnet.check` on layers in many styles, and on mutants of them."""
+
+import copy
+import inspect
+import textwrap
+from typing import Any, NamedTuple
+
+import handwritten
+import numpy as np
+import pytest
+
+import cnet
+
+
+def _random(*shape: int) -> Any:
+    return np.random.default_rng(9).standard_normal(shape)
+
+
+class Case(NamedTuple):
+    names: str
+    inputs: tuple[Any, ...]
+    options: dict[str, Any]
+    forward: str
+    """How the report describes the forward pass."""
+
+
+CASES = {
+    "loops": Case("LoopConv", (_random(2, 3, 7, 6),), {}, "conv2d, nchw, oihw, 3x3"),
+    "strided": Case(
+        "LoopConv", (_random(2, 3, 7, 8),), {"stride": 2, "padding": 1},
+        "conv2d, nchw, oihw, 3x3, stride 2, padding 1",
+    ),
+    "padded": Case(
+        "LoopConv", (_random(2, 3, 6, 6),), {"padding": 1}, "conv2d, nchw, oihw, 3x3, padding 1"
+    ),
+    "square": Case(
+        "LoopConv", (_random(3, 4, 6, 6),), {"channels": 4}, "conv2d, nchw, oihw, 3x3"
+    ),
+    "columns": Case("ColumnConv", (_random(3, 2, 6, 5),), {}, "conv2d, nchw, oihw, 3x3"),
+    "functions": Case(
+        "conv_forward conv_backward",
+        (_random(2, 7, 7, 3), _random(3, 3, 3, 4), _random(1, 1, 1, 4)), {},
+        "conv2d, nhwc, hwio, 3x3, stride 2",
+    ),
+    "einsum": Case("EinsumConv", (_random(2, 3, 5, 6),), {}, "conv2d, nchw, oihw, 3x3, padding 1, relu"),
+    "image": Case("ImageConv", (_random(8, 9),), {}, "conv2d, hw > hwc, ohw, 3x3"),
+    "max pool": Case("MaxPool", (_random(2, 3, 6, 6),), {}, "max pool, nchw, 2x2"),
+    "overlapping": Case(
+        "MaxPool", (_random(2, 2, 7, 7),), {"size": 3}, "max pool, nchw, 3x3, stride 2"
+    ),
+    "mean pool": Case("MeanPool", (_random(2, 4, 6, 3),), {}, "mean pool, nhwc, 2x2"),
+    "dense": Case("Dense", (_random(4, 5),), {}, "matrix product, a @ b + bias"),
+    "dense columns": Case(
+        "ColumnDense", (_random(6, 5),), {}, "matrix product, a @ b + bias, sigmoid"
+    ),
+    "relu": Case("ReLU", (_random(4, 5),), {}, "relu"),
+    "tanh": Case("Tanh", (_random(4, 5),), {}, "tanh"),
+    "batch norm": Case("BatchNorm", (_random(6, 4),), {}, "not a known operation"),
+}  # fmt: skip
+
+
+def _layer(case: Case, space: dict[str, Any]) -> Any:
+    names = case.names.split()
+    if len(names) == 2:
+        return space[names[0]], space[names[1]]
+    return space[names[0]](**case.options)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_right_layers_are_right(name: str) -> None:
+    case = CASES[name]
+    result = cnet.check(_layer(case, vars(handwritten)), *case.inputs)
+    assert result.ok, str(result)
+    assert result.quantities[0].note.startswith(case.forward)
+    assert all(quantity.is_right for quantity in result.quantities)
+
+
+class Mutant(NamedTuple):
+    case: str
+    old: str
+    new: str
+    quantity: str
+    fault: str
+
+
+MUTANTS = [
+    # convolution, gradient of the input
+    Mutant("loops", "dy[:, :, i, j], self.W, 1)", "dy[:, :, i, j], self.W[:, :, ::-1, ::-1], 1)", "dx", "filter flipped"),
+    Mutant("padded", "dy[:, :, i, j], self.W, 1)", "dy[:, :, i, j], self.W[:, :, ::-1, ::-1], 1)", "dx", "filter flipped"),
+    Mutant("einsum", "self.kernels[:, :, ::-1, ::-1]", "self.kernels", "dx", "filter flipped"),
+    Mutant("loops", "dx[at] +=", "dx[at] =", "dx", "overwritten"),
+    Mutant("strided", "dx[at] +=", "dx[at] =", "dx", "overwritten"),
+    Mutant("loops", "dx[at] +=", "dx[at] -=", "dx", "sign"),
+    Mutant("padded", "p : h - p, p : w - p]", ": h - 2 * p, : w - 2 * p]", "dx", "padding ignored"),
+    Mutant("padded", "p : h - p, p : w - p]", "2 * p : h, 2 * p : w]", "dx", "padding off by one"),
+    Mutant("padded", "return dx[:, :, p : h - p, p : w - p]", "return dx", "dx", "shape"),
+    Mutant("strided", "at = np.s_[:, :, i * s : i * s + k, j * s : j * s + k]", "at = np.s_[:, :, i : i + k, j : j + k]", "dx", "stride ignored"),
+    Mutant("square", "dy[:, :, i, j], self.W, 1)", "dy[:, :, i, j], self.W.transpose(1, 0, 2, 3), 1)", "dx", "transposed"),
+    Mutant("loops", "dy[:, :, i, j], self.W, 1)", "dy[:, :, i, j], self.W.transpose(0, 1, 3, 2), 1)", "dx", "transposed"),
+    Mutant("loops", "return dx[:, :, p : h - p, p : w - p]", "return np.zeros_like(dx)", "dx", "zeros"),
+    Mutant("loops", "return dx[:, :, p : h - p, p : w - p]", "return dx / len(dx)", "dx", "mean"),
+    Mutant("functions", "dA[at] += W", "dA[at] = W", "dA_prev", "overwritten"),
+    # gradients of filters and bias
+    Mutant("loops", "self.dW +=", "self.dW =", "dW", "last position"),
+    Mutant("strided", "at = np.s_[:, :, i * s : i * s + k, j * s : j * s + k]", "at = np.s_[:, :, i : i + k, j : j + k]", "dW", "stride ignored"),
+    Mutant("loops", "self.dW = np.zeros_like(self.W)\n", "self.dW = np.zeros_like(self.W)\n        dy = np.concatenate([0 * dy[:-1], dy[-1:]])\n", "dW", "last image"),
+    Mutant("loops", "self.db = dy.sum((0, 2, 3))", "self.db = -dy.sum((0, 2, 3))", "db", "sign"),
+    Mutant("loops", "self.db = dy.sum((0, 2, 3))", "self.db = dy.mean((0, 2, 3))", "db", "mean"),
+    Mutant("loops", "self.db = dy.sum((0, 2, 3))", "self.db = dy.sum((0, 2, 3)) / len(dy)", "db", "mean"),
+    Mutant("loops", "self.db = dy.sum((0, 2, 3))", "self.db = dy[-1].sum((1, 2))", "db", "last image"),
+    Mutant("loops", "self.db = dy.sum((0, 2, 3))", "self.db = np.full(4, dy.sum())", "db", "wrong axis"),
+    Mutant("loops", "self.db = dy.sum((0, 2, 3))", "self.db = dy.sum()", "db", "shape"),
+    Mutant("loops", "self.db = dy.sum((0, 2, 3))", "pass", "db", "missing"),
+    Mutant("loops", "+ self.b\n", "\n", "forward", "bias missing"),
+    Mutant("functions", "dW[..., c] += A_prev[at]", "dW[..., c] = A_prev[at]", "dW", "last position"),
+    Mutant("functions", "db[0, 0, 0, c] += dZ[i, y, x, c]", "db[0, 0, 0, c] += dZ[0, y, x, c]", "db", "first image"),
+    Mutant("columns", "dW = flat @ self.cols.T", "dW = flat @ self.cols.T / n**2", "dW", "mean twice"),
+    Mutant("columns", "flat = dy.transpose(1, 0, 2, 3).reshape(4, -1)", "flat = dy.reshape(4, -1)", "dW", "unknown"),
+    # ReLU inside, steps inside
+    Mutant("einsum", "grad = grad * self.mask", "grad = grad * 1.0", "dx", "activation"),
+    Mutant("einsum", "self.kernels -= ", "self.kernels += ", "dkernels", "sign"),
+    Mutant("image", "self.filters -= learn_rate", "self.filters += learn_rate", "dfilters", "sign"),
+    Mutant("image", "d_filters[f] += ", "d_filters[f] = ", "dfilters", "last position"),
+    # pooling
+    Mutant("max pool", "row, column = np.unravel_index(np.argmax(window), window.shape)\n            dx[n, c, i * s + row, j * s + column] += dy[n, c, i, j]", "dx[n, c, i * s : i * s + k, j * s : j * s + k] += (window == window.max()) * dy[n, c, i, j]", "dx", "ties"),
+    Mutant("overlapping", "j * s + column] +=", "j * s + column] =", "dx", "overwritten"),
+    Mutant("max pool", "i * s + row, j * s + column]", "i * s + column, j * s + row]", "dx", "unknown"),
+    Mutant("mean pool", " / 4", "", "dx", "mean"),
+    Mutant("mean pool", " / 4", " / 16", "dx", "mean twice"),
+    # dense layers
+    Mutant("dense", "dy @ self.weights.T", "dy @ self.weights", "dx", "transposed"),
+    Mutant("dense", "self.x.T @ dy / n", "self.x.T @ dy", "dbias", "mean"),
+    Mutant("dense", "self.x.T @ dy / n", "self.x.T @ dy / n**2", "dweights", "mean twice"),
+    Mutant("dense", "dy.sum(0, keepdims=True) / n", "dy[-1:] / n", "dbias", "last image"),
+    Mutant("dense", "dy.sum(0, keepdims=True) / n", "dy.sum(1)[:4].sum(keepdims=True) * np.ones((1, 5)) / n", "dbias", "wrong axis"),
+    Mutant("dense columns", " * self.a * (1 - self.a)", "", "dx", "activation"),
+    Mutant("dense columns", "self.W.T @ delta", "self.W.T @ grad", "dx", "activation"),
+    # functions of elements
+    Mutant("relu", "dy * (self.x > 0)", "dy * (dy > 0)", "dx", "mask"),
+    Mutant("relu", "dy * (self.x > 0)", "(self.x > 0) * 1.0", "dx", "grad_output ignored"),
+    Mutant("relu", "dy * (self.x > 0)", "dy * (self.x <= 0)", "dx", "mask"),
+    Mutant("relu", "dy * (self.x > 0)", "dy", "dx", "grad_output itself"),
+    Mutant("tanh", "1 - self.y**2", "1 + self.y**2", "dx", "unknown"),
+    Mutant("tanh", "self.y = np.tanh(x)\n        return self.y", "self.y = x\n        return np.tanh(x)", "dx", "mask"),
+    Mutant("batch norm", "(dn - dn.mean(0) - ", "(dn - ", "dx", "unknown"),
+    Mutant("batch norm", "self.dbeta = dy.sum(0)", "self.dbeta = -dy.sum(0)", "dbeta", "sign"),
+    # what is not a gradient
+    Mutant("relu", "return np.maximum(x, 0)", "x[x < 0] = 0\n        return x", "forward", "input changed"),
+    Mutant("relu", "dy * (self.x > 0)", "dy * (self.y > 0)", "backward", "raises"),
+    Mutant("loops", "+ self.b\n", "+ self.b + np.random.default_rng().random()\n", "forward", "not deterministic"),
+]  # fmt: skip
+
+
+def mutated(case: Case, old: str, new: str) -> Any:
+    """The layer of a case, with a part of its code replaced."""
+    space = dict(vars(handwritten))
+    is_found = False
+    for name in case.names.split():
+        source = textwrap.dedent(inspect.getsource(space[name]))
+        is_found |= old in source
+        exec(source.replace(old, new), space)
+    assert is_found, old
+    return _layer(case, space)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: f"{m.case}: {m.fault}")
+def test_faults_are_named(mutant: Mutant) -> None:
+    case = CASES[mutant.case]
+    result = cnet.check(mutated(case, mutant.old, mutant.new), *case.inputs)
+    assert (mutant.quantity, mutant.fault) in [(f.quantity, f.name) for f in result.faults], result
