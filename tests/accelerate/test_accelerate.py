@@ -137,6 +137,10 @@ def test_bad_arguments(arguments: Any, options: Any, error: Any, message: str) -
 COUNTER = {"calls": 0}
 
 
+class K:
+    calls = 0
+
+
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
@@ -152,11 +156,15 @@ COUNTER = {"calls": 0}
         ("return [x[0, 0]]", "it sets its result, a number that depends on the data"),
         ("self.__dict__['y'] = x; return x * 2", "it uses .__dict__"),
         ("return x.reshape(4, 5)", "it raises ValueError for random data"),
-        ("return x if x[0, 0] > 0 else x * 2", "depends on the data"),
+        ("K.calls += 1; return np.maximum(x, 0)", "it changes K.calls"),
+        ("self.__class__.n = 3; return np.maximum(x, 0)", "it uses .__class__"),
+        ("type(self).n = x[0, 0]; return np.maximum(x, 0)", "it changes Layer.n"),
+        ("return np.clip(x, -300, 300)", "return is not explained"),
+        ("return x if x[0, 0] > 0 else x * 2", "data"),
     ],
 )
 def test_what_is_not_taken_over(body: str, reason: str, capfd: Any) -> None:
-    names = {"C": COUNTER, "A": np.ones(40), "R": RNG(0), "draw": np.random.shuffle}
+    names = {"C": COUNTER, "A": np.ones(40), "K": K, "R": RNG(0), "draw": np.random.shuffle}
     cls = cnet.accelerate(layer_class(body, **names))
     before = COUNTER["calls"]
     for step in range(5):
@@ -167,6 +175,8 @@ def test_what_is_not_taken_over(body: str, reason: str, capfd: Any) -> None:
     assert counts(cls) == {"forward": 0}
     assert reason in cnet.accelerate.report()
     assert capfd.readouterr().out == ("hello" * 5 if "print" in body else "")
+    assert K.calls == (5 if "K" in body else 0)
+    K.calls = 0
     assert COUNTER["calls"] == before + (5 if "C[" in body else 0)
 
 

@@ -3,7 +3,7 @@
 import copy
 import random
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FunctionType
@@ -79,16 +79,17 @@ def _normal(rng: np.random.Generator, old: Array) -> Array:
     return rng.standard_normal(old.shape)
 
 
-def _positive(rng: np.random.Generator, old: Array) -> Array:
-    return rng.uniform(0.1, 4.0, old.shape)
+def _large(rng: np.random.Generator, old: Array) -> Array:
+    """From 0.1 to 1000, so that clipping and thresholds show."""
+    return rng.standard_normal(old.shape) * 10.0 ** rng.integers(-1, 4, old.shape)
 
 
 def _tied(rng: np.random.Generator, old: Array) -> Array:
     return rng.integers(-2, 3, old.shape).astype(np.float64)
 
 
-NORMAL, POSITIVE, TIED = Kind(_normal), Kind(_positive, varies=True), Kind(_tied, varies=True)
-DISTURBED = Kind(_normal, varies=True, disturbs=True)
+NORMAL, TIED, LARGE = Kind(_normal), Kind(_tied, varies=True), Kind(_large, varies=True)
+DISTURBED = Kind(_large, varies=True, disturbs=True)
 
 
 def fill(tree: Tree, kind: Kind, seed: int) -> None:
@@ -142,6 +143,8 @@ class Episode:
         """Paths that the forward call does not set, since they are computed when they are read."""
         self.unread = unread
         """Paths that the forward call does not read."""
+        self.classes: list[type] = []
+        """Classes that the code may change."""
         self.calls = 0
 
     def run(self, kind: Kind, seed: int, drop: frozenset[str] = frozenset()) -> Sampled:
@@ -155,7 +158,8 @@ class Episode:
             for path in drop:
                 root, _, name = path.partition(".")
                 vars(roots[root]).pop(name, None)
-            _, tree = read(call.function, roots, self.deferred)
+            scan, tree = read(call.function, roots, self.deferred)
+            self.classes = scan.classes
             if forward is None:
                 fill(tree, kind, seed)
             before = Before(tree)
@@ -174,7 +178,10 @@ class Episode:
         self.calls += 1
         states = np.random.get_state(), random.getstate()
         try:
-            result = call.function(*call.args, **call.kwargs)
+            with _unchanged(self.classes):
+                result = call.function(*call.args, **call.kwargs)
+        except Refused:
+            raise
         except Exception as error:
             raise Refused(f"it raises {type(error).__name__} for random data: {error}") from error
         if _differ(states, (np.random.get_state(), random.getstate())):
@@ -185,10 +192,11 @@ class Episode:
         self, call: Recorded, forward: Recorded, kind: Kind, seed: int
     ) -> tuple[Recorded, dict[str, Array]]:
         """The call as it is after a forward call with other data; what the latter has read."""
-        own = arguments(call.function, call.args, call.kwargs).values
-        scan, tree = read(call.function, own, self.deferred)
+        values = arguments(call.function, call.args, call.kwargs).values
+        scan, tree = read(call.function, values, self.deferred)
         roots = arguments(forward.function, forward.args, forward.kwargs).values
-        _, state = read(forward.function, roots, self.deferred, frozenset(scan.reads))
+        own, state = read(forward.function, roots, self.deferred, frozenset(scan.reads))
+        self.classes = own.classes
         fill(tree, kind, seed)
         fill(state, kind, seed)
         _, read_then = read(forward.function, roots, self.unread)
@@ -199,6 +207,22 @@ class Episode:
             returned = walk({"y": result}, frozenset())
             disturb(state.arrays() | returned.arrays(), np.random.default_rng(seed))
         return call, past
+
+
+@contextmanager
+def _unchanged(classes: Iterable[type]) -> Iterator[None]:
+    """Restore attributes of classes that a call changes, and refuse such a call."""
+    before = {cls: dict(vars(cls)) for cls in classes}
+    yield
+    for cls, names in before.items():
+        changed = [n for n in vars(cls).keys() | names if vars(cls).get(n) is not names.get(n)]
+        for name in changed:
+            if name in names:
+                setattr(cls, name, names[name])
+            else:
+                delattr(cls, name)
+        if changed and changed != ["__slotnames__"]:
+            raise Refused(f"it changes {cls.__qualname__}.{changed[0]}")
 
 
 def _memo_of(*calls: Recorded | None) -> dict[int, Any]:

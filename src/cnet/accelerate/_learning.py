@@ -21,10 +21,13 @@ from ._calls import (
     read,
     same_bits,
 )
-from ._episodes import DISTURBED, FORWARD, NORMAL, POSITIVE, TIED, Episode, Recorded, Sampled, is_variable
+from ._episodes import DISTURBED, FORWARD, LARGE, NORMAL, TIED, Episode, Recorded, Sampled, is_variable
 from ._plans import Findings, Plan
 from ._values import Refused, Tree, kind_of
 from .explain import Expression, Sample, explain
+
+MOST_SECONDS = 1.0
+"""Seconds of the processor to explain one array."""
 
 
 def learn(
@@ -92,7 +95,7 @@ def _samples(
         if not _agree(first.outcome, again.outcome):
             raise Refused("two calls with the same data differ")
     assert again is not None
-    kinds = [TIED, POSITIVE] if episode.forward is None else [TIED, DISTURBED]
+    kinds = [TIED, LARGE] if episode.forward is None else [TIED, DISTURBED]
     more = [episode.run(kind, seed, rewritten) for seed, kind in enumerate(kinds, 1)]
     return [again, *more], rewritten
 
@@ -251,7 +254,7 @@ class _Learning:
         if not all(_is_finite(sample.outputs[name]) for sample in samples):
             raise Refused(f"{name} is not finite for random data")
         known = (*self.hints, *self.expressions.values())
-        expression = explain(samples, name, known)
+        expression = explain(samples, name, known, MOST_SECONDS)
         if expression is None:
             raise Refused(f"{name} is not explained")
         return expression

@@ -50,6 +50,8 @@ class Scan:
     constants: set[Any] = field(default_factory=set)
     """Numbers in the code."""
     codes: set[types.CodeType] = field(default_factory=set)
+    classes: list[type] = field(default_factory=list)
+    """Classes of the arguments, and others that the code names."""
 
 
 def scan(
@@ -73,7 +75,7 @@ def scan(
 class _Scanning:
     def __init__(self, classes: list[type]) -> None:
         self.classes = classes
-        self.found = Scan()
+        self.found = Scan(classes=classes)
         self.waiting: list[types.FunctionType] = []
 
     def run(self) -> None:

@@ -164,7 +164,11 @@ class Watched:
         try:
             compare(plan, values, made, outcome, self.options.rtol)
         except Mismatch as mismatch:
-            self.mismatch(mismatch)
+            if self.used[plan][0] == 1:
+                self.drop(plan)
+                self.refuse(situation, f"{mismatch} from what it is for copies", False, args)
+            else:
+                self.mismatch(mismatch)
             return result
         if plan.deferred:
             _deferred.defer(args[0], plan, values)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from time import thread_time
 
 import numpy as np
 
@@ -51,6 +52,10 @@ class Target:
         return [float(np.abs(value).max(initial=0)) for value in self.values]
 
 
+class OutOfTime(Exception):
+    """The search has taken too long."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One output of all samples, with the inputs that may explain it."""
@@ -60,7 +65,9 @@ class Problem:
     results: list[Array] = field(init=False)
     inputs: dict[str, list[Array]] = field(init=False)
     """Arrays of all samples by path: real numbers, and at least one."""
-    targets: list[Target] = field(init=False)
+    deadline: float = float("inf")
+    """The search ends when `time.thread_time` has reached this."""
+    known_targets: list[Target] = field(init=False)
 
     def __post_init__(self) -> None:
         results = [np.asarray(sample.outputs[self.output]) for sample in self.samples]
@@ -71,7 +78,20 @@ class Problem:
                 inputs[path] = [np.asarray(array) for array in arrays]
         object.__setattr__(self, "results", results)
         object.__setattr__(self, "inputs", inputs)
-        object.__setattr__(self, "targets", list(self._targets()))
+        object.__setattr__(self, "known_targets", list(self._targets()))
+
+    @property
+    def targets(self) -> list[Target]:
+        """What may be explained; each attempt asks for it.
+
+        Raises
+        ------
+        OutOfTime
+            After the deadline.
+        """
+        if thread_time() > self.deadline:
+            raise OutOfTime
+        return self.known_targets
 
     @property
     def result(self) -> Array:

@@ -1,6 +1,7 @@
 """The search for an explanation: all rules, the cheapest first."""
 
 from collections.abc import Callable, Iterator, Sequence
+from time import thread_time
 
 import numpy as np
 
@@ -9,15 +10,16 @@ from .convolution import convolutions
 from .expressions import Expression, Term
 from .fitting import fit
 from .pooling import poolings
-from .samples import Problem, Sample
+from .samples import OutOfTime, Problem, Sample
 
 Rule = Callable[[Problem, tuple[object, ...]], Iterator[Term]]
 RULES: tuple[Rule, ...] = (copies, elementwise, sums, products, poolings, convolutions)
 
 
 def explain(
-    samples: Sequence[Sample], output: str, hints: Sequence[Expression] = ()
-) -> Expression | None:
+    samples: Sequence[Sample], output: str, hints: Sequence[Expression] = (),
+    seconds: float = float("inf"),
+) -> Expression | None:  # fmt: skip
     """How an output is computed from the inputs, if it is a known operation.
 
     Parameters
@@ -29,6 +31,9 @@ def explain(
         The path of the output.
     hints : sequence of Expression, optional
         Those of other calls, as of the forward pass. Their geometries are tried first.
+
+    seconds : float, default inf
+        The time of the processor after which the search ends without a result.
 
     Returns
     -------
@@ -50,7 +55,7 @@ def explain(
     """
     if not samples or not all(_same_shapes(samples[0], sample) for sample in samples):
         return None
-    problem = Problem(samples, output)
+    problem = Problem(samples, output, thread_time() + seconds)
     results = problem.results
     if problem.result.size == 0 or problem.result.dtype.kind not in "fiub":
         return None
@@ -61,10 +66,10 @@ def explain(
         constant = Term(Constant(float(first), problem.shape), ())
         return fit(problem, [constant]) if first else _zeros(problem)
     operations = tuple(hint.term.operation for hint in hints)
-    for rule in RULES:
-        if found := fit(problem, rule(problem, operations)):
-            return found
-    return None
+    try:
+        return next(filter(None, (fit(problem, rule(problem, operations)) for rule in RULES)), None)
+    except OutOfTime:
+        return None
 
 
 def _zeros(problem: Problem) -> Expression:
