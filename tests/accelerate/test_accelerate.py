@@ -160,7 +160,7 @@ class K:
         ("self.__class__.n = 3; return np.maximum(x, 0)", "it uses .__class__"),
         ("type(self).n = x[0, 0]; return np.maximum(x, 0)", "it changes Layer.n"),
         ("return np.clip(x, -300, 300)", "return is not explained"),
-        ("return x if x[0, 0] > 0 else x * 2", "data"),
+        ("return x if x[0, 0] > 0 else x * 2", "the result is another kind of value"),
     ],
 )
 def test_what_is_not_taken_over(body: str, reason: str, capfd: Any) -> None:
@@ -221,6 +221,33 @@ def test_a_mismatch_can_raise() -> None:
     run(cls(), 4)
     with pytest.raises(cnet.accelerate.AccelerateError, match="Layer.forward: return differs"):
         cls().forward(big())
+
+
+@pytest.mark.parametrize("wrong", ["forward", "backward"])
+def test_finite_differences_say_who_is_right(wrong: str) -> None:
+    """A branch that copies do not take, in one of the two functions."""
+    factor = {wrong: "(1 if abs(x).max() < 1e6 else 2)"}
+    code = f"""
+class Layer:
+    def forward(self, x):
+        self.x = x
+        return x * {factor.get("forward", "1")}
+
+    def backward(self, x):
+        x, grad = self.x, x
+        return grad * {factor.get("backward", "1")}
+"""
+    names = {"np": np, "__name__": __name__}
+    exec(code, names)
+    cls: Any = cnet.accelerate(names["Layer"], verify="always")
+    layer, grad = cls(), RNG(1).standard_normal((6, 40))
+    for _ in range(4):
+        layer.forward(RNG(0).standard_normal((6, 40)))
+        layer.backward(grad)
+    if wrong == "backward":
+        layer.forward(big())
+        with pytest.warns(cnet.accelerate.AccelerateWarning, match="agree with cnet"):
+            close(layer.backward(grad), 2 * grad)
 
 
 def test_calls_2_4_16_64_are_checked() -> None:

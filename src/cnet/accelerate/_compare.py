@@ -1,6 +1,6 @@
 """Compares what a plan computes with what the original has done."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -25,14 +25,14 @@ class Mismatch(Exception):
 
 def run_original(
     plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[Any, Outcome, float]:
-    """Call the original for the user: its result, what it has done, and its seconds."""
+) -> tuple[Any, Callable[[], Outcome], float]:
+    """Call the original for the user: its result, what finds out what it has done, its seconds."""
     roots = arguments(plan.original, args, kwargs).values
     before = Before(walk(roots, plan.reads, plan.skip))
     start = perf_counter()
     result = plan.original(*args, **kwargs)
     seconds = perf_counter() - start
-    return result, before.after(result), seconds
+    return result, lambda: before.after(result), seconds
 
 
 def compare(

@@ -167,7 +167,10 @@ class _Writer:
         if node.kind == "constant":
             if isinstance(value, (str, bytes, complex, slice, range, np.dtype)):
                 return f"type({name}) is not {kind} or {name} != {self.constant(value)}"
-            return f"{name} is not {self.constant(value)}"
+            if isinstance(value, FunctionType) and not value.__closure__:
+                same = f"{name}.__code__ is {self.constant(value.__code__)}"
+                return f"type({name}) is not {kind} or {name}.__closure__ or not {same}"
+            return f"{name} is not {self.constant_object(value)}"
         if node.kind == "instance":
             return f"type({name}) is not {kind}"
         return f"type({name}) is not {kind} or len({name}) != {len(value)}"

@@ -31,6 +31,8 @@ def _row(one: Watched) -> tuple[str, str, str, str]:
 def reason_of(one: Watched) -> str:
     """Why the original computes a function."""
     refusals = [s.refusal for s in one.situations.values() if s.refusal]
+    if any(not w.is_hopeless() for s in one.situations.values() for w in s.inner):
+        refusals = ["its time is spent in other watched functions"]
     return one.reason or (refusals[-1] if refusals else "too few calls to learn from")
 
 

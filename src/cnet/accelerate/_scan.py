@@ -7,6 +7,7 @@ names, methods by their names in the classes of the arguments.
 
 import builtins
 import dis
+import sys
 import types
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -75,6 +76,7 @@ def scan(
 class _Scanning:
     def __init__(self, classes: list[type]) -> None:
         self.classes = classes
+        self.modules: list[types.ModuleType] = []
         self.found = Scan(classes=classes)
         self.waiting: list[types.FunctionType] = []
 
@@ -103,7 +105,7 @@ class _Scanning:
                 self.function(value)
         elif isinstance(value, types.ModuleType):
             if not _is_of(value.__name__):
-                raise Impure(f"it uses the module {value.__name__}")
+                self.add_module(value)
         elif isinstance(value, types.BuiltinFunctionType):
             is_known = _is_of(value.__module__) or value.__name__ in BUILTINS
             if not is_known or isinstance(value.__self__, _SOURCES):
@@ -118,6 +120,16 @@ class _Scanning:
             kind_of(value) in ("number", "constant") or _is_of(type(value).__module__)
         ):
             raise Impure(f"it uses {name}, a {type(value).__qualname__} outside of its arguments")
+
+    def add_module(self, module: types.ModuleType) -> None:
+        """A module of the program; the code may read anything from it whose name it contains."""
+        name = module.__name__.split(".")[0]
+        if name in sys.stdlib_module_names or "site-packages" in str(getattr(module, "__file__", "")):
+            raise Impure(f"it uses the module {module.__name__}")
+        if module not in self.modules:
+            self.modules.append(module)
+            for name in self.found.reads & vars(module).keys():
+                self.global_value(name, vars(module))
 
     def add_class(self, cls: type) -> None:
         if cls not in self.classes:
@@ -187,6 +199,9 @@ class _Scanning:
         self.found.reads.add(name)
         for cls in self.classes:
             self.method(cls, name)
+        for module in self.modules:
+            if name in vars(module):
+                self.global_value(name, vars(module))
 
     def method(self, cls: type, name: str) -> None:
         for base in cls.__mro__:

@@ -18,6 +18,7 @@ from ._episodes import Recorded, local
 from ._learning import learn
 from ._plans import Plan, Values, is_finite
 from ._values import Impure, Refused, is_plain
+from ._verdict import verdict
 
 MOST_SECONDS = 2.0
 """Seconds for learning, beyond those that have been saved."""
@@ -56,6 +57,8 @@ class Situation:
     seconds: float = 0.0
     """Of one call of the original."""
     refusal: str = ""
+    inner: "frozenset[Watched]" = frozenset()
+    """Watched functions inside of the call that take most of its time."""
 
 
 class Active:
@@ -126,6 +129,7 @@ class Watched:
         result = plan.commit(values, made)
         seconds = perf_counter() - start
         local.inner += seconds
+        local.others += (self,)
         self.calls += 1
         self.by_cnet += 1
         self.cnet_seconds += seconds
@@ -159,27 +163,30 @@ class Watched:
         situation = self.used[plan][2]
         situation.seconds = min(situation.seconds or seconds, seconds)
         local.inner += seconds
+        local.others += (self,)
         self.calls += 1
         self.checked += 1
         try:
-            compare(plan, values, made, outcome, self.options.rtol)
-        except Mismatch as mismatch:
+            compare(plan, values, made, outcome(), self.options.rtol)
+        except (Mismatch, Refused) as mismatch:
             if self.used[plan][0] == 1:
                 self.drop(plan)
                 self.refuse(situation, f"{mismatch} from what it is for copies", False, args)
             else:
-                self.mismatch(mismatch)
+                self.mismatch(mismatch, args)
             return result
         if plan.deferred:
             _deferred.defer(args[0], plan, values)
         self.note(plan, args, kwargs, result)
         return result
 
-    def mismatch(self, mismatch: Mismatch) -> None:
+    def mismatch(self, mismatch: Exception, args: tuple[Any, ...]) -> None:
         """Give the function back for good, and say so."""
+        _, rest = _owner(args)
+        forward, _ = self.forward_call(args)
         text = (
             f"cnet.accelerate: {self.label}: {mismatch}. The result of your code is returned, and "
-            f"from now on it computes {self.label}."
+            f"from now on it computes {self.label}.{verdict(mismatch, forward, *rest[:1])}"
         )
         self.stop(f"{mismatch}")
         if self.options.on_mismatch == "raise":
@@ -223,25 +230,32 @@ class Watched:
     def _may_learn(self, situation: Situation) -> bool:
         is_due = 2 <= situation.misses <= MOST_MISSES and _is_power_of_two(situation.misses)
         is_open = is_due and not situation.refusal and not self.lock.locked()
+        is_open = is_open and all(other.is_hopeless() for other in situation.inner)
         return is_open and self.spent < MOST_SECONDS + self.saved
 
     def observed(self, situation: Situation, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call the original, and note how long it takes."""
         outer, local.inner = local.inner, 0.0
+        others, local.others = local.others, ()
         start = perf_counter()
         try:
             result = self.original(*args, **kwargs)
         finally:
             seconds = perf_counter() - start
             inner, local.inner = local.inner, outer + seconds
+            inside, local.others = local.others, (*others, self)
             self.calls += 1
             self.own_seconds += seconds
-        if situation.misses <= 2:
+        if situation.misses <= MOST_MISSES:
             situation.seconds = min(situation.seconds or seconds, seconds)
-            if 2 * inner > seconds:
-                situation.refusal = "its time is spent in other watched functions"
+            situation.inner = frozenset(inside if 2 * inner > seconds else ())
             self.note(None, args, kwargs, result)
         return result
+
+    def is_hopeless(self) -> bool:
+        """Whether the original will compute everything."""
+        refusals = [situation.refusal for situation in self.situations.values()]
+        return bool(self.reason) or (not self.plans and any(refusals))
 
     def note(self, plan: Plan | None, args: Any, kwargs: Any, result: Any) -> None:
         """Keep a forward call until its backward call has been learned."""
@@ -249,7 +263,9 @@ class Watched:
             return
         owner, rest = _owner(args)
         call = Recorded(self.original, rest, kwargs, result)
-        self.latest[id(owner) if owner is not None else None] = (_weak(owner), call, plan)
+        key = id(owner) if owner is not None else None
+        weak = None if owner is None else weakref.ref(owner, lambda _: self.latest.pop(key, None))
+        self.latest[key] = (weak, call, plan)
 
     def learned(self, situation: Situation, args: Any, kwargs: Any) -> Plan | None:
         start = perf_counter()
@@ -262,8 +278,8 @@ class Watched:
             return learn(call, forward, forward_plan, self.keep, hints)
         except Refused as refusal:
             self.refuse(situation, str(refusal), isinstance(refusal, Impure), args)
-        except RecursionError as error:
-            self.refuse(situation, str(error), True, args)
+        except Exception as error:  # a mistake here must not stop the user's program
+            self.refuse(situation, f"learning failed, {type(error).__name__}: {error}", True, args)
         finally:
             self.spent += perf_counter() - start
         return None
@@ -336,9 +352,3 @@ def _owner(args: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
         return args[0], args[1:]
     return None, args
 
-
-def _weak(owner: Any) -> Any:
-    try:
-        return weakref.ref(owner)
-    except TypeError:
-        return None
