@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from time import thread_time
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,8 @@ from ._plans import Findings, Plan
 from ._values import Refused, Tree, kind_of
 from .explain import Expression, Sample, explain
 
-MOST_SECONDS = 1.0
-"""Seconds of the processor to explain one array."""
+MOST_SECONDS = 2.0
+"""Seconds of the processor to explain the arrays of a call."""
 
 
 def learn(
@@ -145,13 +146,14 @@ class _Learning:
             name = f"{holder}.{key}"
             templates = [s.outcome.writes[holder, key] for s in self.samples]
             writes[holder, key] = self.merged(templates, name)
-        self.explain_all(_fresh(result), first.mutated)
-        deferred = self.deferred(writes, first)
+        self.check_known(result)
+        needed = {*_fresh(result), *first.mutated}
+        deferred = self.deferred(writes, first, needed)
         for (holder, key), template in writes.items():
             if holder != self.own or key not in deferred:
-                self.check_known(template, f"{holder}.{key}")
-                self.explain_all(_fresh(template), ())
-        self.check_known(result, "its result")
+                self.check_known(template)
+                needed |= {*_fresh(template)}
+        self.explain_all(needed)
         if deferred:
             _deferred.hook(type(self.call.args[0]))
         numbers = {path for e in self.expressions.values() for path in e.numbers}
@@ -211,50 +213,38 @@ class _Learning:
         sizes = {size for array in arrays for size in (*array.shape, array.size, array.ndim)}
         return sizes | set(self.tree.numbers().values()) | self.scan.constants | {True, False}
 
-    def check_known(self, template: Template, name: str) -> None:
+    def check_known(self, template: Template) -> None:
         if isinstance(template, Unknown):
             raise Refused(f"it sets {template.reason}")
         if isinstance(template, Build):
             for item in template.items or ():
-                self.check_known(item, name)
+                self.check_known(item)
 
-    def deferred(self, writes: Mapping[tuple[str, Any], Template], first: Outcome) -> set[str]:
+    def deferred(
+        self, writes: Mapping[tuple[str, Any], Template], first: Outcome, needed: set[str]
+    ) -> set[str]:
         """Names of the attributes that need not be computed."""
         may = bool(self.own) and not first.mutated and _deferred.may_defer(type(self.call.args[0]))
         if not may or self.forward is not None:
             return set()
         return {
             key for (holder, key), template in writes.items()
-            if holder == self.own and key not in self.keep
-            and self.is_costly(template) and self.is_free(template)
+            if holder == self.own and key not in self.keep and _is_deferrable(template, needed)
         }  # fmt: skip
 
-    def is_costly(self, template: Template) -> bool:
-        """Whether a value has arrays that nothing else needs, or is not explained."""
-        return isinstance(template, Unknown) or any(
-            name not in self.expressions for name in _fresh(template)
-        ) or any(isinstance(item, Unknown) for item in _items(template))
+    def explain_all(self, names: Iterable[str]) -> None:
+        """Find expressions, for small arrays first: they are hints for large ones."""
+        arrays = self.samples[0].outcome.arrays
+        end = thread_time() + MOST_SECONDS
+        for name in sorted(names, key=lambda name: (arrays[name].size, name)):
+            self.expressions[name] = self.explained(name, end - thread_time())
 
-    def is_free(self, template: Template) -> bool:
-        """Whether a value shares no array with the results and is no view of the user's arrays."""
-        return not any(
-            isinstance(item, View)
-            or (isinstance(item, Unknown) and item.is_view)
-            or (isinstance(item, Fresh) and item.name in self.expressions)
-            for item in _items(template)
-        )
-
-    def explain_all(self, names: Iterable[str], changed: Iterable[str]) -> None:
-        for name in (*names, *changed):
-            if name not in self.expressions:
-                self.expressions[name] = self.explained(name)
-
-    def explained(self, name: str) -> Expression:
+    def explained(self, name: str, seconds: float) -> Expression:
         samples = [self.inputs_of(sampled) for sampled in self.samples]
         if not all(_is_finite(sample.outputs[name]) for sample in samples):
             raise Refused(f"{name} is not finite for random data")
         known = (*self.hints, *self.expressions.values())
-        expression = explain(samples, name, known, MOST_SECONDS)
+        expression = explain(samples, name, known, seconds)
         if expression is None:
             raise Refused(f"{name} is not explained")
         return expression
@@ -268,6 +258,18 @@ class _Learning:
         inputs = {path: x for path, x in sample.inputs.items() if path in kept}
         numbers = {p: float(n) for p, n in sample.numbers.items() if p in self.tree.numbers()}
         return Sample(inputs, numbers, sample.outputs)
+
+
+def _is_deferrable(template: Template, needed: set[str]) -> bool:
+    """Whether a value is costly or unknown, and shares no array with what is computed."""
+    items = _items(template)
+    is_costly = any(isinstance(item, (Fresh, Unknown)) for item in items)
+    return is_costly and not any(
+        isinstance(item, View)
+        or (isinstance(item, Unknown) and item.is_view)
+        or (isinstance(item, Fresh) and item.name in needed)
+        for item in items
+    )
 
 
 def _is_finite(array: Array) -> bool:

@@ -7,13 +7,15 @@ import numpy as np
 
 from .arithmetic import Constant, copies, elementwise, products, sums
 from .convolution import convolutions
+from .derived import candidates, derived, of_hints, substituted
 from .expressions import Expression, Term
 from .fitting import fit
 from .pooling import poolings
 from .samples import OutOfTime, Problem, Sample
 
 Rule = Callable[[Problem, tuple[object, ...]], Iterator[Term]]
-RULES: tuple[Rule, ...] = (copies, elementwise, sums, products, poolings, convolutions)
+CHEAP: tuple[Rule, ...] = (copies, elementwise, sums, products)
+COSTLY: tuple[Rule, ...] = (poolings, convolutions)
 
 
 def explain(
@@ -67,9 +69,33 @@ def explain(
         return fit(problem, [constant]) if first else _zeros(problem)
     operations = tuple(hint.term.operation for hint in hints)
     try:
-        return next(filter(None, (fit(problem, rule(problem, operations)) for rule in RULES)), None)
+        return (
+            _search(problem, operations, CHEAP)
+            or _derived(problem, of_hints(problem, hints), operations)
+            or _search(problem, operations, COSTLY)
+            or _derived(problem, candidates(problem), operations)
+        )
     except OutOfTime:
         return None
+
+
+def _search(
+    problem: Problem, operations: tuple[object, ...], rules: tuple[Rule, ...]
+) -> Expression | None:
+    return next(filter(None, (fit(problem, rule(problem, operations)) for rule in rules)), None)
+
+
+def _derived(
+    problem: Problem, terms: Sequence[Term], operations: tuple[object, ...]
+) -> Expression | None:
+    """An operation on the result of one of the terms."""
+    for rules in ((sums, products), (convolutions,)):
+        for other, term in derived(problem, terms):
+            found = _search(other, operations, rules)
+            expression = substituted(found, term) if found is not None else None
+            if expression is not None:
+                return expression
+    return None
 
 
 def _zeros(problem: Problem) -> Expression:
