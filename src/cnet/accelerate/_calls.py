@@ -10,7 +10,7 @@ import numpy as np
 
 from ..arrays import Array, Shape
 from ._scan import Scan, scan
-from ._values import Node, Refused, Tree, kind_of, walk
+from ._values import Node, Refused, Tree, describe, kind_of, walk
 
 
 class Arguments(NamedTuple):
@@ -213,7 +213,7 @@ class _Comparison:
             pairs = value.items() if kind == "dict" else enumerate(value)
             made = {key: self.template(item, f"{name}[{key!r}]") for key, item in pairs}
             return Build(name, type(value), tuple(made), tuple(made.values()))
-        return Unknown(f"a {type(value).__qualname__}")
+        return Unknown(describe(value))
 
     def array(self, value: Array, name: str) -> Template:
         for other, array in self.arrays.items():

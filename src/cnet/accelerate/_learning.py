@@ -69,6 +69,7 @@ def learn(
     )  # fmt: skip
     samples, dropped = _samples(episode, rewritten, left_out is not None)
     scan, tree = read(call.function, found.values, skip | dropped)
+    tree.check()
     learning = _Learning(
         call, own, scan, tree, samples, skip | dropped, left_out, frozenset(keep), hints
     )

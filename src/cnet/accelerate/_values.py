@@ -15,6 +15,8 @@ import numpy as np
 from ..arrays import Array
 
 MOST_NODES = 300
+MOST_ITEMS = 64
+"""Containers with more items are not read."""
 
 
 class Refused(Exception):
@@ -35,7 +37,7 @@ CONSTANTS = (
 
 @dataclass(eq=False)
 class Node:
-    """A value. `kind` is array, number, constant, tuple, list, dict, instance or alias."""
+    """A value. `kind` is that of `kind_of`, or alias."""
 
     path: str
     kind: str
@@ -72,6 +74,12 @@ class Tree:
     def arrays(self) -> dict[str, Array]:
         return {node.path: node.value for node in self.nodes if node.kind == "array"}
 
+    def check(self) -> None:
+        """Raise Refused if a value is unknown."""
+        for node in self.nodes:
+            if node.kind == "unknown":
+                raise Refused(f"{node.path} is {describe(node.value)}")
+
     def numbers(self) -> dict[str, Any]:
         return {node.path: node.value for node in self.nodes if node.kind == "number"}
 
@@ -82,18 +90,26 @@ class Tree:
                 yield value
 
 
-def kind_of(value: Any) -> str | None:
-    """The kind of a value, or None if it is none of those that are understood."""
+def kind_of(value: Any) -> str:
+    """The kind of a value: array, number, constant, tuple, list, dict, instance or unknown."""
     cls = type(value)
     if cls is np.ndarray:
-        return "array" if value.dtype.kind in "fiub" else None
+        return "array" if value.dtype.kind in "fiub" else "unknown"
     if isinstance(value, NUMBERS):
         return "number"
     if isinstance(value, CONSTANTS):
         return "constant"
     if cls in (tuple, list, dict):
-        return cls.__name__
-    return "instance" if is_plain(cls) else None
+        is_simple = cls is not dict or all(isinstance(key, (str, int)) for key in value)
+        return cls.__name__ if len(value) <= MOST_ITEMS and is_simple else "unknown"
+    return "instance" if is_plain(cls) else "unknown"
+
+
+def describe(value: Any) -> str:
+    """What an unknown value is."""
+    if type(value) in (tuple, list, dict):
+        return f"a {type(value).__name__} with {len(value)} items"
+    return f"a {type(value).__module__}.{type(value).__qualname__}"
 
 
 def is_plain(cls: type) -> bool:
@@ -134,8 +150,6 @@ class _Walk:
 
     def add(self, path: str, value: Any, parent: Node | None = None, key: Any = None) -> Node:
         kind = kind_of(value)
-        if kind is None:
-            raise Refused(f"{path} is a {type(value).__module__}.{type(value).__qualname__}")
         node = Node(path, kind, value, parent, key, type=type(value))
         self.tree.nodes.append(node)
         if len(self.tree.nodes) > MOST_NODES:
@@ -146,8 +160,6 @@ class _Walk:
                 node.kind, node.of = "alias", first
                 return node
         for name, child in children(node, self.reads).items():
-            if kind == "dict" and not isinstance(name, (str, int)):
-                raise Refused(f"{path} has a key that is neither str nor int")
             inner = child_path(node, name)
             if inner not in self.skip:
                 node.children[name] = self.add(inner, child, node, name)
@@ -189,7 +201,7 @@ def walk(
     Raises
     ------
     Refused
-        If a value is of an unknown type, or there are too many.
+        If there are too many.
     """
     walking = _Walk(reads, skip)
     for name, value in roots.items():

@@ -22,6 +22,8 @@ from ._verdict import verdict
 
 MOST_SECONDS = 2.0
 """Seconds for learning, beyond those that have been saved."""
+LEAST_SECONDS = 15e-6
+"""The shortest call of an original that cnet may replace."""
 MOST_REFUSALS = 3
 MOST_SITUATIONS = 1000
 MOST_MISSES = 64
@@ -230,6 +232,9 @@ class Watched:
     def _may_learn(self, situation: Situation) -> bool:
         is_due = 2 <= situation.misses <= MOST_MISSES and _is_power_of_two(situation.misses)
         is_open = is_due and not situation.refusal and not self.lock.locked()
+        if is_open and situation.seconds < LEAST_SECONDS:
+            situation.refusal = f"it takes only {1e6 * situation.seconds:.0f} µs"
+        is_open = is_open and not situation.refusal
         is_open = is_open and all(other.is_hopeless() for other in situation.inner)
         return is_open and self.spent < MOST_SECONDS + self.saved
 
