@@ -1,17 +1,20 @@
 """The search for an explanation: all rules, the cheapest first."""
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import permutations
 
 import numpy as np
 
-from .arithmetic import Constant, copies, elementwise, products, sums
+from .arithmetic import Constant, Elementwise, copies, elementwise, products, sums
 from .convolution import convolutions
-from .expressions import Expression, Term
+from .expressions import Expression, Scale, Term, memory_order
 from .fitting import fit
 from .pooling import poolings
 from .samples import Problem, Sample
 
 Rule = Callable[[Problem, tuple[object, ...]], Iterator[Term]]
+MOST_MASKED = 8
+"""Operands to try that are gradients of activations."""
 RULES: tuple[Rule, ...] = (copies, elementwise, sums, products, poolings, convolutions)
 
 
@@ -64,12 +67,35 @@ def explain(
     for rule in RULES:
         if found := fit(problem, rule(problem, operations)):
             return found
+    masked = list(_masked(problem))
+    if not 0 < len(masked) <= MOST_MASKED:
+        return None
+    problem = problem.with_terms(masked)
+    for rule in (sums, products, poolings, convolutions):
+        if found := fit(problem, rule(problem, operations)):
+            return found
     return None
 
 
-def _zeros(problem: Problem) -> Expression:
-    from .expressions import Scale, memory_order
+def _masked(problem: Problem) -> Iterator[Term]:
+    """Gradients of activations, which may be operands: a layer may apply the activation itself."""
+    for first, second in permutations(problem.inputs, 2):
+        grad, other = problem.inputs[first][0], problem.inputs[second][0]
+        if grad.shape != other.shape or grad.dtype.kind != "f" or grad.ndim < 2:
+            continue
+        if other.dtype.kind == "b" or np.isin(other, (0, 1)).all():
+            yield Term(Elementwise("product"), (first, second))
+        else:
+            names = ["relu, dx"] if min(map(np.min, problem.inputs[second])) < 0 else []
+            if all(0 <= array.min() <= array.max() <= 1 for array in problem.inputs[second]):
+                names.append("sigmoid, dx from the result")
+            elif all(np.abs(array).max() <= 1 for array in problem.inputs[second]):
+                names.append("tanh, dx from the result")
+            for name in names or ["relu, dx"]:
+                yield Term(Elementwise(name), (first, second))
 
+
+def _zeros(problem: Problem) -> Expression:
     result = problem.result
     return Expression(
         Term(Constant(0.0, result.shape), ()), Scale(), None, result.shape, result.dtype,
