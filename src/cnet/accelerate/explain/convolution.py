@@ -118,10 +118,17 @@ def convolutions(problem: Problem, hints: tuple[object, ...]) -> Iterator[Term]:
         for operation in _shapes(problem, result, first, second)
     ]
     probes = [probe for probe in probes if probe.is_plausible]
-    probes.sort(key=lambda probe: prod(probe.shapes.weight.full[2:]))
+    choices = [(probe, is_flipped) for probe in probes for is_flipped in (False, True)]
+    choices.sort(key=_rarity)
     for is_rare in (False, True):
-        for probe in probes:
-            yield from probe.terms(is_rare)
+        for probe, is_flipped in choices:
+            yield from probe.terms(is_rare, is_flipped)
+
+
+def _rarity(choice: "tuple[Probe, bool]") -> tuple[int, bool, bool]:
+    """Small filters come first, then results of convolutions before gradients."""
+    probe, is_flipped = choice
+    return prod(probe.shapes.weight.full[2:]), probe.shapes.result != "y", is_flipped
 
 
 def _roles(problem: Problem) -> Iterator[tuple[str, Operand, Operand]]:
@@ -199,7 +206,7 @@ class Probe:
         """Common and rare geometries; it is rare that images are smaller than the result."""
         x, y = self.shapes.x.full[2:], self.shapes.y.full[2:]
         common, rare = planes(x, self.shapes.weight.full[2:], y)
-        is_common = max(y) <= max(x) or self.shapes.result == "dw"
+        is_common = max(y) <= max(x)
         return (common, rare) if is_common else ([], common + rare)
 
     @property
@@ -213,14 +220,14 @@ class Probe:
             for k, cells, count in zip(kernel, size, output, strict=True)
         )
 
-    def terms(self, is_rare: bool) -> Iterator[Term]:
+    def terms(self, is_rare: bool, is_flipped: bool) -> Iterator[Term]:
         """Convolutions with common or with rare geometries that agree with the part."""
-        is_point = self.shapes.weight.full[2:] == (1, 1)
+        if is_flipped and self.shapes.weight.full[2:] == (1, 1):
+            return
         for plane in self.planes[is_rare]:
-            for is_flipped in (False,) if is_point else (False, True):
-                operation = replace(self.shapes, plane=plane, is_flipped=is_flipped)
-                if self._holds(operation):
-                    yield from _terms(self.problem, operation, *self.paths)
+            operation = replace(self.shapes, plane=plane, is_flipped=is_flipped)
+            if self._holds(operation):
+                yield from _terms(self.problem, operation, *self.paths)
 
     @cached_property
     def _part(self) -> tuple[list[tuple[Array, float]], tuple[Array, Array], Convolution]:
