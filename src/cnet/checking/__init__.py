@@ -18,7 +18,7 @@ from ..arrays import Array
 from .checker import Checker, Findings
 from .result import CheckResult, Fault, Quantity
 from .settings import settings
-from .subject import Subject, subject_of
+from .subject import RaisedError, Subject, subject_of
 
 __all__ = ["CheckResult", "Fault", "Quantity", "check"]
 
@@ -110,6 +110,7 @@ def check(
     try:
         with redirect_stdout(io.StringIO()), warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
+            subject, more = _with_parameters(subject)
             checker = Checker(subject, seconds, seed)
             findings = checker.check(grad_output)
             if sweep:
@@ -118,7 +119,7 @@ def check(
         np.random.set_state(states)
     return CheckResult(
         subject.title, tuple(findings.quantities), tuple(findings.faults),
-        (*notes, *findings.notes),
+        (*notes, *more, *findings.notes),
     )  # fmt: skip
 
 
@@ -136,6 +137,22 @@ def _without_ties(subject: Subject, rng: np.random.Generator) -> tuple[Subject, 
         changed = replace(subject, inputs={**subject.inputs, name: values + noise})
         return changed, [f"{name} has equal elements or integers: it is used with noise added."]
     return subject, []
+
+
+def _with_parameters(subject: Subject) -> tuple[Subject, list[str]]:
+    """The subject with its parameters, if it makes random ones in its first forward pass."""
+    if subject.layer is None:
+        return subject, []
+    try:
+        first, second = (subject.run({}) for _ in range(2))
+        warmed = subject.warmed()
+        again = [warmed.run({}).y for _ in range(2)]
+        is_growing = len(warmed.warmed().places()) > len(warmed.places())
+    except (RaisedError, TypeError):
+        return subject, []
+    if is_growing or np.array_equal(first.y, second.y) or not np.array_equal(*again):
+        return subject, []
+    return warmed, ["the layer makes its parameters in the first forward pass."]
 
 
 def _sweep(checker: Checker, findings: Findings, rng: np.random.Generator) -> None:

@@ -21,6 +21,8 @@ from .places import NUMBERS, is_float_array
 from .result import Fault, Quantity
 from .subject import RaisedError, Run, Subject
 
+DOUBLE, SINGLE = (2e-6, 1.0), (1e-2, 300.0)
+"""The allowed relative error, and the size of steps, by the precision of the forward pass."""
 MOST_ARRAYS = 40
 BIAS = ("b", "bias", "biases", "beta")
 
@@ -54,8 +56,12 @@ class Checker:
             path: place.value.astype(np.float64)
             for path, place in places.items() if is_float_array(place.value)
         }  # fmt: skip
-        self.tolerance = 2e-6
+        self.tolerance, self.step = DOUBLE
         self.forward: Expression | None = None
+
+    @property
+    def is_double(self) -> bool:
+        return (self.tolerance, self.step) == DOUBLE
 
     # ---- Forward ---------------------------------------------------------------------------------
 
@@ -117,12 +123,23 @@ class Checker:
         if not np.isfinite(first.y).all():
             self.findings.fault("forward", "not finite", "gives NaN or infinity")
             return False
-        if first.y.dtype != np.float64:
-            self.tolerance = 1e-2
-            self.findings.notes.append(
-                f"the result is {first.y.dtype} for float64 arguments: checked with less precision."
-            )
+        if first.y.dtype != np.float64 or not self._is_precise(first.y):
+            self.tolerance, self.step = SINGLE
+            self.findings.notes.append("it computes in float32: checked with less precision.")
         return True
+
+    def _is_precise(self, y: Array) -> bool:
+        """Whether tiny changes of the arguments change the result as much as they should."""
+        names = [name for name in self.subject.inputs if name in self.values]
+        direction = {name: self.rng.standard_normal(self.values[name].shape) for name in names}
+        slopes = []
+        for step in (1e-6, 1e-9):
+            moved = {n: x + step * direction[n] for n, x in self.values.items() if n in direction}
+            slopes.append((self.y({**self.values, **moved}) - y) / step)
+        sizes = [float(np.linalg.norm(slope)) for slope in slopes]
+        return not names or float(np.linalg.norm(slopes[0] - slopes[1])) <= 0.1 * max(
+            *sizes, 1e-300
+        )
 
     def _influential(self, y: Array) -> list[str]:
         """Paths of the arrays that the result depends on; arguments first."""
@@ -150,6 +167,7 @@ class Checker:
                         else self.rng.integers(-2, 3, shape).astype(np.float64)
                     )  # fmt: skip
                 y = self.run(values).y
+                y = y if self.is_double else y.astype(np.float32)
                 inputs = {path: values[path] for path in self.paths}
                 samples.append(Sample(inputs, self.numbers, {"y": y}))
         except RaisedError:
@@ -220,25 +238,48 @@ class Checker:
         rights = {}
         for path in self.paths:
             elements = elements_of(self.model, self.values, self.values[path].size, share, self.rng)
-            right = gradient_at(self.model, self.values, path, grad_output, elements)
+            right = gradient_at(self.model, self.values, path, grad_output, elements, self.step)
             rights[path] = elements, right
         before = {**run.before, **{path: self.values[path] for path in self.paths}}
         assigned = assign(rights, self.inputs, found, before)
         judge = Judge(self, run.y.astype(np.float64), grad_output)
         for path in self.paths:
-            self._judge(judge, path, assigned.get(path), found, *rights[path])
+            self._judge(judge, path, assigned, found, *rights[path])
         judge.check_means()
 
+    def explained_gradient(self, found: Found, shape: tuple[int, ...]) -> str:
+        """What a gradient is computed as, if it is a known operation; for reports."""
+        if self.forward is None or found.is_update:
+            return ""
+        samples = []
+        try:
+            for _ in range(3):
+                values = dict(self.values)
+                for path in self.paths:
+                    values[path] = self.rng.standard_normal(values[path].shape)
+                run = self.run(values)
+                grad_output = self.rng.standard_normal(shape)
+                outputs = {found.source: run.backward(grad_output)[found.source]}
+                inputs = {path: values[path] for path in self.paths}
+                inputs |= {"grad_output": grad_output, "y": run.y}
+                samples.append(Sample(inputs, self.numbers, outputs))
+        except (RaisedError, KeyError):
+            return ""
+        expression = explain(samples, found.source, [self.forward])
+        return f"{expression} of {' and '.join(expression.operands)}" if expression else ""
+
     def _judge(
-        self, judge: Judge, path: str, gradient: Found | None, found: Mapping[str, Array],
-        elements: Array, right: Array,
+        self, judge: Judge, path: str, assigned: Mapping[str, Found],
+        found: Mapping[str, Array], elements: Array, right: Array,
     ) -> None:  # fmt: skip
         name = gradient_name(path, path in self.inputs)
+        gradient = assigned.get(path)
         if gradient is None:
-            self._missing(name, path, found)
+            used = {other.source for other in assigned.values()}
+            self._missing(name, path, {s: value for s, value in found.items() if s not in used})
             return
         verdict = judge.verdict(path, gradient, elements, right)
-        if verdict.is_right and self.tolerance < 1e-3:
+        if verdict.is_right and self.is_double:
             direction = self.rng.standard_normal(self.values[path].shape)
             own = float(np.vdot(gradient.value.reshape(direction.shape), direction))
             size = np.linalg.norm(right) * np.sqrt(self.values[path].size / len(right))

@@ -34,7 +34,7 @@ def gradient_at(
 ) -> Array:  # fmt: skip
     """The gradient of ``sum(grad_output * f(values))`` for some elements of one array.
 
-    `fraction` reduces the step, for elements close to a kink.
+    `fraction` is the size of the step relative to the usual one.
     """
     result = np.empty(len(elements))
     x = values[path].copy()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..accelerate.explain.arithmetic import Product
 from ..accelerate.explain.convolution import Convolution
 from ..accelerate.explain.pooling import Pooling
 from ..arrays import Array
@@ -40,9 +41,18 @@ class Judge:
         """For each gradient of a parameter, whether it is a mean over the images."""
 
     def _images(self) -> int:
+        """The number of images, or 1 if it is not known."""
         forward = self.checker.forward
-        if forward is not None and isinstance(forward.term.operation, Convolution):
-            return forward.term.operation.y.full[0]
+        operation = forward.term.operation if forward else None
+        if isinstance(operation, Convolution):
+            return operation.y.full[0]
+        if isinstance(operation, Product) and forward is not None:
+            is_row = forward.term.operands[0] in self.checker.inputs
+            shape = operation.first if is_row else operation.second
+            is_last = (
+                operation.is_first_transposed if is_row else not operation.is_second_transposed
+            )
+            return shape[int(is_last)]
         return self.y.shape[0] if self.y.ndim in (2, 4) else 1
 
     def verdict(self, path: str, found: Found, elements: Array, right: Array) -> Verdict:
@@ -70,7 +80,7 @@ class Judge:
             verdict = self._scaled(path, name, found, factor, error, rest, len(right))
             if verdict is not None:
                 return verdict
-        return self._named(path, name, own, elements, right, error)
+        return self._named(path, name, found, own, elements, right, error)
 
     def _refined(self, path: str, own: Array, elements: Array, right: Array) -> Array:
         """The right gradient with smaller steps where few elements differ: they may be at kinks."""
@@ -79,7 +89,12 @@ class Judge:
         if not 0 < len(differs) <= 4 + len(own) // 10:
             return right
         closer = gradient_at(
-            self.checker.model, self.checker.values, path, self.grad_output, elements[differs], 1e-3
+            self.checker.model,
+            self.checker.values,
+            path,
+            self.grad_output,
+            elements[differs],
+            1e-3 * self.checker.step,
         )
         result = right.copy()
         is_closer = np.abs(own[differs] - closer) < np.abs(own[differs] - right[differs])
@@ -89,6 +104,9 @@ class Judge:
     def _is_parameter(self, path: str, name: str, is_mean: bool) -> None:
         if path not in self.checker.inputs and self.n > 1:
             self.means[name] = is_mean
+
+    def _is_close(self, factor: float, known: float) -> bool:
+        return abs(factor - known) <= 5 * self.checker.tolerance * abs(known)
 
     def _wrong(self, name: str, fault: str, text: str, error: float) -> Verdict:
         self.findings.fault(name, fault, text)
@@ -106,7 +124,7 @@ class Judge:
     ) -> Verdict | None:
         """A multiple of the right gradient; None if that may be a coincidence."""
         known = self._factor_names()
-        fault = next((v for f, v in known.items() if abs(factor - f) <= 1e-5 * abs(f)), None)
+        fault = next((v for f, v in known.items() if self._is_close(factor, f)), None)
         is_parameter = path not in self.checker.inputs
         if found.is_update and factor > 0:
             step = f"subtracts {factor:.6g} times the gradient"
@@ -114,7 +132,7 @@ class Judge:
         if found.is_update:
             text = f"the update adds {-factor:.6g} times the gradient instead of subtracting it"
             return self._wrong(name, "sign", text, error)
-        if is_parameter and self.n > 1 and abs(factor * self.n - 1) < 1e-5:
+        if is_parameter and self.n > 1 and self._is_close(factor * self.n, 1):
             self._is_parameter(path, name, True)
             return Verdict(True, rest, MEAN, factor)
         if fault is not None:
@@ -172,7 +190,14 @@ class Judge:
         return names
 
     def _named(
-        self, path: str, name: str, own: Array, elements: Array, right: Array, error: float
+        self,
+        path: str,
+        name: str,
+        found: Found,
+        own: Array,
+        elements: Array,
+        right: Array,
+        error: float,
     ) -> Verdict:
         checker = self.checker
         possible = variants(
@@ -186,17 +211,21 @@ class Judge:
             factor = _factor(own, other, checker.tolerance)
             if factor is None or _factor(other, right, checker.tolerance) is not None:
                 continue
-            if abs(factor - 1) < 1e-5:
+            if self._is_close(factor, 1):
                 return self._wrong(name, variant.name, variant.text, error)
-            is_named = any(abs(factor - f) < 1e-5 * abs(f) for f in self._factor_names())
+            is_named = any(self._is_close(factor, f) for f in self._factor_names())
             if second is None and (is_named or len(own) >= 6):
                 second = variant, factor
         if second is not None:
             variant, factor = second
             names = self._factor_names()
-            close = [v for f, v in names.items() if abs(factor - f) < 1e-5 * abs(f)]
+            close = [v for f, v in names.items() if self._is_close(factor, f)]
             extra = close[0][1] if close else f"is multiplied by {factor:.6g}"
             return self._wrong(name, variant.name, f"{variant.text}; it also {extra}", error)
+        if description := checker.explained_gradient(found, self.grad_output.shape):
+            return self._wrong(
+                name, "other operation", f"is not the gradient, but {description}", error
+            )
         shape = checker.values[path].shape
         where = _where(own, right, elements, shape)
         kind = "border" if "axis" in where else "unknown"
@@ -208,7 +237,14 @@ class Judge:
             return value.reshape(-1)[elements] if value.size > elements.max() else None
         assert variant.f is not None and variant.grad_output is not None
         try:
-            return gradient_at(variant.f, self.checker.values, path, variant.grad_output, elements)
+            return gradient_at(
+                variant.f,
+                self.checker.values,
+                path,
+                variant.grad_output,
+                elements,
+                self.checker.step,
+            )
         except (TypeError, ValueError):
             return None
 

@@ -5,7 +5,7 @@ import inspect
 import re
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -82,6 +82,10 @@ class Subject:
             f"{name} {x.shape}" for name, x in self.inputs.items() if isinstance(x, np.ndarray)
         ]
         return f"{prefix}{' and '.join(names)} with {', '.join(arrays)}"
+
+    def warmed(self) -> "Subject":
+        """The subject after a forward pass, in which it may have made its parameters."""
+        return replace(self, layer=self.run({}).layer)
 
     def run(self, values: Mapping[str, Array]) -> "Run":
         """A forward pass on a copy with float64 arrays, some of them replaced by `values`."""

@@ -64,7 +64,7 @@ def _linear(term: Term, grad_output: Array, y: Array) -> tuple[Term, Array]:
 def _letters(operation: Any) -> str:
     """The axes of the result."""
     if isinstance(operation, Convolution):
-        return operation.y.letters
+        return operation.own_form.letters
     return operation.layout if isinstance(operation, Pooling) else ""
 
 
@@ -238,7 +238,8 @@ def _overwritten(
     """Gradients of the input, where each window replaces the ones before instead of being added."""
     operation = term.operation
     letters = _letters(operation)
-    if term.operands[0] != path or "h" not in letters:
+    is_forward = not isinstance(operation, Convolution) or operation.result == "y"
+    if term.operands[0] != path or "h" not in letters or not is_forward:
         return
     rows, columns = letters.index("h"), letters.index("w")
     if grad_output.shape[rows] * grad_output.shape[columns] > MOST_WINDOWS:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from ...arrays import Array
-from .samples import Problem
+from .samples import Operand, Problem
 
 Values = tuple[Array, Array]
 
@@ -42,14 +42,17 @@ def has_constant_rest(y: Array, linear: Array, error: float) -> bool:
 
 
 def biases(
-    problem: Problem, linear: Array, count_axis: int, used: tuple[str, ...]
-) -> Iterator[tuple[str, str | None, tuple[int, ...]]]:
+    problem: Problem, linear: Array, count_axis: int, image_axis: int, used: tuple[Operand, ...]
+) -> Iterator[tuple[str, Operand | None, tuple[int, ...]]]:
     """Activations and biases that turn `linear` into the output of the first sample.
+
+    A bias has an element for each index of `count_axis`, or one element, or an element for each
+    place but those along `image_axis`, which is -1 if there is only one image.
 
     Yields
     ------
     activation : str
-    path : str or None
+    path : Operand or None
         Of the bias.
     shape : tuple of int
         Of the bias as it is added to `linear`.
@@ -59,8 +62,11 @@ def biases(
     of_filters = [1] * linear.ndim
     of_filters[count_axis] = linear.shape[count_axis]
     shapes = [tuple(of_filters), (1,) * linear.ndim]
-    if linear.shape[0] > 1 and count_axis != 0:
-        shapes.append((1, *linear.shape[1:]))
+    cells = list(linear.shape)
+    if image_axis >= 0:
+        cells[image_axis] = 1
+    if cells not in (of_filters, list(linear.shape)) or image_axis < 0:
+        shapes.append(tuple(cells))
     for activation, argument, known in before_activations(y):
         rest = argument - linear
         if known.any() and np.abs(rest[known]).max() <= error:

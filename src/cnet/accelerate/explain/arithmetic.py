@@ -13,7 +13,7 @@ from ...dropin._arrays import float_dtype
 from .affine import ACTIVATIONS, biases
 from .expressions import Term
 from .fitting import is_multiple
-from .samples import Problem
+from .samples import Operand, Problem
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ class Sum:
 
 
 def sums(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
-    for path, arrays in problem.inputs.items():
-        shape = arrays[0].shape
+    for path in problem.singles():
+        shape = problem.inputs[path][0].shape
         for count in range(1, len(shape) + 1):
             for axes in combinations(range(len(shape)), count):
                 kept = prod(size for axis, size in enumerate(shape) if axis not in axes)
@@ -174,7 +174,7 @@ def products(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
     if problem.result.dtype.kind != "f":
         return
     results = _matrices(problem.shape)
-    for paths in permutations(problem.inputs, 2):
+    for paths in problem.pairs():
         a, b = (problem.inputs[path][0] for path in paths)
         for first in _matrices(a.shape):
             for a_transposed in (False, True):
@@ -188,7 +188,7 @@ def products(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
                             )
 
 
-def _dense(problem: Problem, paths: tuple[str, ...], operation: Product) -> Iterator[Term]:
+def _dense(problem: Problem, paths: tuple[Operand, ...], operation: Product) -> Iterator[Term]:
     value = operation(*[problem.inputs[path][0] for path in paths]).astype(np.float64)
     if any(
         is_multiple(target.values[0].reshape(value.shape), value, target.errors[0])
@@ -196,7 +196,7 @@ def _dense(problem: Problem, paths: tuple[str, ...], operation: Product) -> Iter
     ):
         yield Term(operation, paths)
     for axis in (1, 0):
-        for activation, bias, shape in biases(problem, value, axis, paths):
+        for activation, bias, shape in biases(problem, value, axis, 1 - axis, paths):
             operands = paths if bias is None else (*paths, bias)
             yield Term(
                 Product(*_fields(operation), shape if bias is not None else (), activation),

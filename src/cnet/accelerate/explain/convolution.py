@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import permutations
+from math import prod
 
 import numpy as np
 
@@ -14,11 +14,15 @@ from .affine import ACTIVATIONS, biases, has_constant_rest
 from .expressions import Term
 from .fitting import is_multiple
 from .forms import Form, are_together, filter_forms, image_forms
-from .samples import Problem
+from .samples import Operand, Problem
 from .windows import Plane, describe, planes
 
 OPERANDS = {"y": ("x", "weight"), "dx": ("y", "weight"), "dw": ("y", "x")}
 """What each result of a convolution is computed from; gradients from that of ``y``."""
+
+
+LARGEST = 7
+"""Larger filters are expected in larger images only."""
 
 
 @dataclass(frozen=True)
@@ -47,33 +51,44 @@ class Convolution:
         ]
         if self.is_flipped and self.result != "dw":
             full[1] = np.ascontiguousarray(full[1][:, :, ::-1, ::-1])
-        if self.result != "y":
-            return self._gradient(full[0], full[1])
+        result = self.linear(*full, self.plane, self.groups)
+        if self.result == "dw":
+            return self.weight.from_kernels(result[:, :, ::-1, ::-1] if self.is_flipped else result)
+        channels = self.own_form.full[1]
         bias = np.asarray(arrays[2], dtype).reshape(-1) if len(arrays) > 2 else None
-        cells = None
-        o = self.y.full[1]
-        if bias is not None and bias.size != o:
-            bias, cells = (np.full(o, bias[0]), None) if bias.size == 1 else (None, bias)
-        y = kernels.conv2d(full[0], full[1], bias, *self.plane, self.groups)
-        if cells is not None:
-            y += self.y._replace(sizes=(1, *self.y.sizes[1:])).to_kernels(cells)
-        y = kernels.relu(y) if self.activation == "relu" else ACTIVATIONS[self.activation](y)
-        return self.y.from_kernels(y)
+        cells = bias is not None and bias.size not in (1, channels)
+        if bias is not None and not cells:
+            result += bias.reshape(-1, 1, 1)
+        if cells and bias is not None:
+            form = self.own_form
+            one = form.letters.replace("n", "")
+            sizes = [s for s, a in zip(form.sizes, form.letters, strict=True) if a != "n"]
+            result += Form(one, tuple(sizes), "nchw").to_kernels(bias)
+        if self.activation:
+            is_relu = self.activation == "relu"
+            result = kernels.relu(result) if is_relu else ACTIVATIONS[self.activation](result)
+        return self.own_form.from_kernels(result)
 
-    def _gradient(self, dy: Array, other: Array) -> Array:
+    @property
+    def own_form(self) -> Form:
+        """The form of the result."""
+        return {"y": self.y, "dx": self.x, "dw": self.weight}[self.result]
+
+    def linear(self, first: Array, second: Array, plane: Plane, groups: int) -> Array:
+        """The result without bias and activation, for arrays in the order of the kernels."""
+        if self.result == "y":
+            return kernels.conv2d(first, second, None, *plane, groups)
         if self.result == "dx":
-            x = np.empty(self.x.full, dy.dtype)
-            dx = kernels.conv2d_backward(
-                dy, x, other, *self.plane, self.groups, (True, False, False)
-            )[0]
-            assert dx is not None
-            return self.x.from_kernels(dx)
-        weight = np.empty(self.weight.full, dy.dtype)
-        dw = kernels.conv2d_backward(
-            dy, other, weight, *self.plane, self.groups, (False, True, False)
-        )[1]
-        assert dw is not None
-        return self.weight.from_kernels(dw[:, :, ::-1, ::-1] if self.is_flipped else dw)
+            x = np.empty(self.x.full, first.dtype)
+            needs = True, False, False
+            gradients = kernels.conv2d_backward(first, x, second, *plane, groups, needs)
+        else:
+            weight = np.empty(self.weight.full, first.dtype)
+            needs = False, True, False
+            gradients = kernels.conv2d_backward(first, second, weight, *plane, groups, needs)
+        result = gradients[0] if self.result == "dx" else gradients[1]
+        assert result is not None
+        return result
 
     def __str__(self) -> str:
         kind = {"y": "conv2d", "dx": "conv2d, dx", "dw": "conv2d, dw"}[self.result]
@@ -102,18 +117,28 @@ def convolutions(problem: Problem, hints: tuple[object, ...]) -> Iterator[Term]:
         for result, first, second in _roles(problem)
         for operation in _shapes(problem, result, first, second)
     ]
+    probes = [probe for probe in probes if probe.is_plausible]
+    choices = [(probe, is_flipped) for probe in probes for is_flipped in (False, True)]
+    choices.sort(key=_rarity)
     for is_rare in (False, True):
-        for probe in probes:
-            yield from probe.terms(is_rare)
+        for probe, is_flipped in choices:
+            yield from probe.terms(is_rare, is_flipped)
 
 
-def _roles(problem: Problem) -> Iterator[tuple[str, str, str]]:
-    if problem.result.ndim < 1 or problem.result.dtype.kind != "f":
+def _rarity(choice: "tuple[Probe, bool]") -> tuple[int, bool, bool]:
+    """Small filters come first, then results of convolutions before gradients."""
+    probe, is_flipped = choice
+    return prod(probe.shapes.weight.full[2:]), probe.shapes.result != "y", is_flipped
+
+
+def _roles(problem: Problem) -> Iterator[tuple[str, Operand, Operand]]:
+    """What the output and a pair of inputs may be."""
+    if problem.result.ndim < 2 or problem.result.dtype.kind != "f":
         return
-    paths = [path for path, arrays in problem.inputs.items() if arrays[0].ndim >= 2]
-    for first, second in permutations(paths, 2):
-        for result in OPERANDS:
-            yield result, first, second
+    for result in ("dx", "dw") if problem.new else OPERANDS:
+        for first, second in problem.pairs():
+            if problem.inputs[first][0].ndim >= 2 and problem.inputs[second][0].ndim >= 2:
+                yield result, first, second
 
 
 def _forms_of(operation: Convolution, result: str) -> tuple[Form, Form, Form]:
@@ -126,7 +151,9 @@ def _merged(form: Form, array: Array) -> bool:
     return form.target == "oihw" and array.size == int(np.prod(form.sizes)) and array.ndim <= 2
 
 
-def _shapes(problem: Problem, result: str, first: str, second: str) -> Iterator[Convolution]:
+def _shapes(
+    problem: Problem, result: str, first: Operand, second: Operand
+) -> Iterator[Convolution]:
     """Roles and layouts of the axes whose sizes agree."""
     arrays = dict(
         zip(
@@ -139,23 +166,26 @@ def _shapes(problem: Problem, result: str, first: str, second: str) -> Iterator[
         for y in image_forms(arrays["y"]):
             if not are_together(x, y):
                 continue
-            for weight in filter_forms(arrays["weight"], y.full[1], x.full[1]):
+            for weight in filter_forms(arrays["weight"], y.full[1], x.full[1], "h" in x.letters):
                 groups = x.full[1] // weight.full[1]
                 yield Convolution(
                     result, x, weight, y, Plane((1, 1), ((0, 0), (0, 0)), (1, 1)), groups
                 )
 
 
-def _terms(problem: Problem, operation: Convolution, first: str, second: str) -> Iterator[Term]:
+def _terms(
+    problem: Problem, operation: Convolution, first: Operand, second: Operand
+) -> Iterator[Term]:
     if operation.result != "y":
         yield Term(operation, (first, second))
+    if operation.result == "dw":
         return
     arrays = problem.inputs[first][0], problem.inputs[second][0]
     linear = operation(*arrays).astype(np.float64)
-    axis = operation.y.letters.find("c")
+    axis, image_axis = map(operation.own_form.letters.find, "cn")
     if axis < 0:
-        linear, axis = linear[np.newaxis], 0
-    for activation, bias, _ in biases(problem, linear, axis, (first, second)):
+        linear, axis, image_axis = linear[np.newaxis], 0, image_axis + (image_axis >= 0)
+    for activation, bias, _ in biases(problem, linear, axis, image_axis, (first, second)):
         operands = (first, second) if bias is None else (first, second, bias)
         yield Term(replace(operation, activation=activation), operands)
 
@@ -166,19 +196,38 @@ class Probe:
     The part is one plane of the result, or all of it if planes are small.
     """
 
-    def __init__(self, problem: Problem, shapes: Convolution, first: str, second: str) -> None:
+    def __init__(
+        self, problem: Problem, shapes: Convolution, first: Operand, second: Operand
+    ) -> None:
         self.problem, self.shapes, self.paths = problem, shapes, (first, second)
-        sizes = shapes.x.full[2:], shapes.weight.full[2:], shapes.y.full[2:]
-        self.planes = planes(*sizes)
 
-    def terms(self, is_rare: bool) -> Iterator[Term]:
+    @cached_property
+    def planes(self) -> tuple[list[Plane], list[Plane]]:
+        """Common and rare geometries; it is rare that images are smaller than the result."""
+        x, y = self.shapes.x.full[2:], self.shapes.y.full[2:]
+        common, rare = planes(x, self.shapes.weight.full[2:], y)
+        is_common = max(y) <= max(x)
+        return (common, rare) if is_common else ([], common + rare)
+
+    @property
+    def is_plausible(self) -> bool:
+        """Whether filters are small, or no padding is needed: otherwise they are images."""
+        kernel, size, output = (
+            form.full[2:] for form in (self.shapes.weight, self.shapes.x, self.shapes.y)
+        )
+        return all(
+            k <= LARGEST and k <= cells + 1 or 2 * k <= cells or count + k - 1 == cells
+            for k, cells, count in zip(kernel, size, output, strict=True)
+        )
+
+    def terms(self, is_rare: bool, is_flipped: bool) -> Iterator[Term]:
         """Convolutions with common or with rare geometries that agree with the part."""
-        is_point = self.shapes.weight.full[2:] == (1, 1)
+        if is_flipped and self.shapes.weight.full[2:] == (1, 1):
+            return
         for plane in self.planes[is_rare]:
-            for is_flipped in (False,) if is_point else (False, True):
-                operation = replace(self.shapes, plane=plane, is_flipped=is_flipped)
-                if self._holds(operation):
-                    yield from _terms(self.problem, operation, *self.paths)
+            operation = replace(self.shapes, plane=plane, is_flipped=is_flipped)
+            if self._holds(operation):
+                yield from _terms(self.problem, operation, *self.paths)
 
     @cached_property
     def _part(self) -> tuple[list[tuple[Array, float]], tuple[Array, Array], Convolution]:
@@ -225,9 +274,9 @@ class Probe:
         """Inputs that may be a bias for each position of the result."""
         _, o, h, w = shape
         letters = self.shapes.y.letters.replace("n", "")
-        if h * w > 1:
+        if h * w > 1 and "h" in letters:
             for path in self.problem.of_size(o * h * w):
-                sizes = dict(zip("chw", (o, h, w), strict=True))
+                sizes = {"c": o, "h": h, "w": w}
                 form = Form(letters, tuple(sizes[letter] for letter in letters), "nchw")
                 yield form.to_kernels(self.problem.inputs[path][0].astype(np.float64))
 
@@ -235,14 +284,33 @@ class Probe:
         targets, operands, part = self._part
         if operation.result == "y" and part.y.full[2] * part.y.full[3] < 4:
             return True
-        value = replace(part, plane=operation.plane, is_flipped=operation.is_flipped)(*operands)
-        if operation.result != "y":
-            return any(is_multiple(values, value, error) for values, error in targets)
-        planes_of_value = np.moveaxis(value, 1, 0)
-        return any(
+        second = operands[1]
+        if operation.is_flipped and operation.result != "dw":
+            second = self._flipped
+        value = part.linear(operands[0], second, operation.plane, operation.groups)
+        if operation.is_flipped and operation.result == "dw":
+            value = value[:, :, ::-1, ::-1]
+        if operation.result != "y" and any(
+            is_multiple(values, value, error) for values, error in targets
+        ):
+            return True
+        return self._may_have_bias and any(
             all(
                 has_constant_rest(plane, own, 200 * error)
-                for plane, own in zip(np.moveaxis(values, 1, 0), planes_of_value, strict=True)
+                for plane, own in zip(
+                    np.moveaxis(values, 1, 0), np.moveaxis(value, 1, 0), strict=True
+                )
             )
-            for values, error in targets
+            for values, error in targets[: None if operation.result == "y" else 1]
         )
+
+    @cached_property
+    def _flipped(self) -> Array:
+        return np.ascontiguousarray(self._part[1][1][:, :, ::-1, ::-1])
+
+    @cached_property
+    def _may_have_bias(self) -> bool:
+        """Whether the result may have a bias: only that of a transposed convolution needs one."""
+        if self.shapes.result != "dx":
+            return self.shapes.result == "y"
+        return any(path not in self.paths for path in self.problem.of_size(self.shapes.x.full[1]))

@@ -39,8 +39,7 @@ def _scale(problem: Problem, target: Target, term: Term) -> Scale | None:
     """The factor of the term, if the product is the target in all samples."""
     factors, margins, values = [], [], []
     for index, wanted in enumerate(target.values):
-        arrays = {path: problem.inputs[path][index] for path in set(term.paths())}
-        value = term.compute(arrays).astype(np.float64).ravel()
+        value = term.compute(problem.samples[index].inputs).astype(np.float64).ravel()
         if value.size != wanted.size or not np.isfinite(value).all():
             return None
         square, largest = value @ value, np.abs(value).max()

@@ -7,11 +7,16 @@ from typing import NamedTuple
 from ...arrays import Array, Shape
 from ...dropin._layouts import Layout
 
-IMAGES = {4: ("nchw", "nhwc", "hwcn", "chwn"), 3: ("chw", "hwc", "nhw", "hwn"), 2: ("hw",)}
+IMAGES = {
+    4: ("nchw", "nhwc", "hwcn", "chwn"),
+    3: ("chw", "hwc", "nhw", "hwn", "ncw", "nwc"),
+    2: ("hw", "cw", "wc"),
+}
+"""Orders of the axes of images, and of sequences, which have no h."""
 FILTERS = {
     4: ("oihw", "hwio", "ohwi", "iohw", "hwoi", "ihwo"),
-    3: ("ohw", "hwo", "ihw", "hwi"),
-    2: ("hw",),
+    3: ("ohw", "hwo", "ihw", "hwi", "oiw", "wio"),
+    2: ("hw", "ow", "wo"),
 }
 MATRICES = ("oihw", "ohwi", "ihwo", "hwio")
 """Orders of filters that are stored as matrices, with a row or a column for each filter."""
@@ -48,15 +53,20 @@ def image_forms(shape: Shape) -> Iterator[Form]:
     return (Form(letters, shape, "nchw") for letters in IMAGES.get(len(shape), ()))
 
 
-def filter_forms(shape: Shape, o: int, c: int) -> Iterator[Form]:
-    """Forms of `o` filters for images with `c` channels, or for groups of them."""
+def filter_forms(shape: Shape, o: int, c: int, is_image: bool) -> Iterator[Form]:
+    """Forms of `o` filters for images or sequences with `c` channels, or for groups of them."""
     for letters in FILTERS.get(len(shape), ()):
         form = Form(letters, shape, "oihw")
-        if form.full[0] == o and c % form.full[1] == 0 and o % (c // form.full[1]) == 0:
+        if (
+            ("h" in letters) == is_image
+            and form.full[0] == o
+            and c % form.full[1] == 0
+            and o % (c // form.full[1]) == 0
+        ):
             yield form
     taps, rest = divmod(prod(shape), o * c)
     side = isqrt(taps)
-    if len(shape) <= 2 and not rest and side * side == taps:
+    if is_image and len(shape) <= 2 and not rest and side * side == taps:
         sizes = {"o": o, "i": c, "h": side, "w": side}
         for letters in MATRICES:
             merged = (o, c * taps) if letters[0] == "o" else (c * taps, o)
@@ -69,4 +79,7 @@ def are_together(x: Form, y: Form) -> bool:
     common = set(x.letters) & set(y.letters)
     in_x = [letter for letter in x.letters if letter in common]
     in_y = [letter for letter in y.letters if letter in common]
+    is_sequence = "h" not in x.letters
+    if is_sequence != ("h" not in y.letters):
+        return False
     return in_x == in_y and ("n" in x.letters) == ("n" in y.letters) and x.full[0] == y.full[0]

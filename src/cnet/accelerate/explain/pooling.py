@@ -13,7 +13,7 @@ from ...dropin._pooling import TIES
 from .expressions import Term
 from .fitting import is_multiple
 from .forms import Form, are_together, image_forms
-from .samples import Problem
+from .samples import Operand, Problem
 from .windows import Plane, describe, planes
 
 MOST_MULTIPLES = 2
@@ -67,16 +67,20 @@ def poolings(problem: Problem, hints: tuple[object, ...]) -> Iterator[Term]:
     for hint in hints:
         if isinstance(hint, Pooling):
             yield from _gradients_of(problem, hint)
-    for path, arrays in problem.inputs.items():
-        for x in image_forms(arrays[0].shape):
+    for path in problem.singles():
+        for x in _images(problem.inputs[path][0].shape):
             for y in _results(x, problem.shape):
                 for operation in _sizes(x, y):
                     yield from _probed(problem, operation, (path,))
-    for path, arrays in problem.inputs.items():
-        for x in image_forms(problem.shape):
-            for y in _results(x, arrays[0].shape):
+    for path in problem.singles():
+        for x in _images(problem.shape):
+            for y in _results(x, problem.inputs[path][0].shape):
                 for operation in _sizes(x, y):
                     yield from _gradients(problem, replace(operation, is_gradient=True), path)
+
+
+def _images(shape: Shape) -> Iterator[Form]:
+    return (form for form in image_forms(shape) if "h" in form.letters)
 
 
 def _gradients_of(problem: Problem, hint: Pooling) -> Iterator[Term]:
@@ -90,7 +94,7 @@ def _gradients_of(problem: Problem, hint: Pooling) -> Iterator[Term]:
             yield from _gradients(problem, operation, path)
 
 
-def _gradients(problem: Problem, operation: Pooling, path: str) -> Iterator[Term]:
+def _gradients(problem: Problem, operation: Pooling, path: Operand) -> Iterator[Term]:
     if operation.kind == "mean":
         yield from _probed(problem, operation, (path,))
         return
@@ -135,7 +139,7 @@ def _sizes(x: Form, y: Form) -> Iterator[Pooling]:
                         )
 
 
-def _probed(problem: Problem, operation: Pooling, paths: tuple[str, ...]) -> Iterator[Term]:
+def _probed(problem: Problem, operation: Pooling, paths: tuple[Operand, ...]) -> Iterator[Term]:
     """The term, if it agrees with one plane of the first sample."""
     form = Form(operation.layout, problem.shape, "nchw")
     totals = np.abs(problem.targets[0].values[0])

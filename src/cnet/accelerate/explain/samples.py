@@ -1,13 +1,19 @@
 """Recorded calls of a function, and what an explanation of one of their results has to match."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import permutations
 from time import thread_time
 
 import numpy as np
 
 from ...arrays import Array
+from .expressions import Term
+
+Operand = str | Term
+"""An input, by its path, or what is computed from inputs."""
 
 TOLERANCE = {np.dtype(np.float32): 2e-5, np.dtype(np.float16): 5e-3}
 """The allowed error relative to the largest element, by the least precise dtype of a sample."""
@@ -63,11 +69,13 @@ class Problem:
     samples: Sequence[Sample]
     output: str
     results: list[Array] = field(init=False)
-    inputs: dict[str, list[Array]] = field(init=False)
-    """Arrays of all samples by path: real numbers, and at least one."""
+    inputs: dict[Operand, list[Array]] = field(init=False)
+    """Arrays of all samples: real numbers, and at least one."""
     deadline: float = float("inf")
     """The search ends when `time.thread_time` has reached this."""
     known_targets: list[Target] = field(init=False)
+    new: frozenset[Operand] = frozenset()
+    """If not empty, operands of which an explanation must have at least one."""
 
     def __post_init__(self) -> None:
         results = [np.asarray(sample.outputs[self.output]) for sample in self.samples]
@@ -106,9 +114,30 @@ class Problem:
         arrays = [self.result, *(arrays[0] for arrays in self.inputs.values())]
         return max([EXACT, *(TOLERANCE.get(array.dtype, 0.0) for array in arrays)])
 
-    def of_size(self, size: int) -> Iterator[str]:
-        """Paths of the inputs with this number of elements."""
+    def of_size(self, size: int) -> Iterator[Operand]:
+        """The inputs with this number of elements."""
         return (path for path, arrays in self.inputs.items() if arrays[0].size == size)
+
+    def singles(self) -> Iterator[Operand]:
+        """The inputs that may be the only operand."""
+        return (path for path in self.inputs if not self.new or path in self.new)
+
+    def pairs(self) -> Iterator[tuple[Operand, Operand]]:
+        """The ordered pairs of inputs that may be the two operands."""
+        for first, second in permutations(self.inputs, 2):
+            if not self.new or first in self.new or second in self.new:
+                yield first, second
+
+    def with_terms(self, terms: Sequence[Term]) -> "Problem":
+        """The same with what these terms compute as further inputs, at least one of them used."""
+        other = copy(self)
+        more = {
+            term: [np.asarray(term.compute(sample.inputs)) for sample in self.samples]
+            for term in terms
+        }
+        object.__setattr__(other, "inputs", {**self.inputs, **more})
+        object.__setattr__(other, "new", frozenset(terms))
+        return other
 
     def _targets(self) -> Iterator[Target]:
         values = [result.astype(np.float64) for result in self.results]

@@ -1,19 +1,21 @@
 """The search for an explanation: all rules, the cheapest first."""
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import permutations
 from time import thread_time
 
 import numpy as np
 
-from .arithmetic import Constant, copies, elementwise, products, sums
+from .arithmetic import Constant, Elementwise, copies, elementwise, products, sums
 from .convolution import convolutions
-from .derived import candidates, derived, of_hints, substituted
-from .expressions import Expression, Term
+from .expressions import Expression, Scale, Term, memory_order
 from .fitting import fit
 from .pooling import poolings
 from .samples import OutOfTime, Problem, Sample
 
 Rule = Callable[[Problem, tuple[object, ...]], Iterator[Term]]
+MOST_MASKED = 8
+"""Operands to try that are gradients of activations."""
 CHEAP: tuple[Rule, ...] = (copies, elementwise, sums, products)
 COSTLY: tuple[Rule, ...] = (poolings, convolutions)
 
@@ -68,39 +70,52 @@ def explain(
         constant = Term(Constant(float(first), problem.shape), ())
         return fit(problem, [constant]) if first else _zeros(problem)
     operations = tuple(hint.term.operation for hint in hints)
+    is_masked = any(isinstance(x, Term) for hint in hints for x in hint.term.operands)
     try:
         return (
-            _search(problem, operations, CHEAP)
-            or _derived(problem, of_hints(problem, hints), operations)
-            or _search(problem, operations, COSTLY)
-            or _derived(problem, candidates(problem), operations)
+            _first(problem, CHEAP, operations)
+            or (_of_masked(problem, operations) if is_masked else None)
+            or _first(problem, COSTLY, operations)
+            or (None if is_masked else _of_masked(problem, operations))
         )
     except OutOfTime:
         return None
 
 
-def _search(
-    problem: Problem, operations: tuple[object, ...], rules: tuple[Rule, ...]
+def _first(
+    problem: Problem, rules: Sequence[Rule], operations: tuple[object, ...]
 ) -> Expression | None:
+    """What the first of the rules with an explanation finds."""
     return next(filter(None, (fit(problem, rule(problem, operations)) for rule in rules)), None)
 
 
-def _derived(
-    problem: Problem, terms: Sequence[Term], operations: tuple[object, ...]
-) -> Expression | None:
-    """An operation on the result of one of the terms."""
-    for rules in ((sums, products), (convolutions,)):
-        for other, term in derived(problem, terms):
-            found = _search(other, operations, rules)
-            expression = substituted(found, term) if found is not None else None
-            if expression is not None:
-                return expression
-    return None
+def _of_masked(problem: Problem, operations: tuple[object, ...]) -> Expression | None:
+    """An explanation with gradients of activations among the operands."""
+    masked = list(_masked(problem))
+    if not 0 < len(masked) <= MOST_MASKED:
+        return None
+    return _first(problem.with_terms(masked), (sums, products, *COSTLY), operations)
+
+
+def _masked(problem: Problem) -> Iterator[Term]:
+    """Gradients of activations, which may be operands: a layer may apply the activation itself."""
+    for first, second in permutations(problem.inputs, 2):
+        grad, other = problem.inputs[first][0], problem.inputs[second][0]
+        if grad.shape != other.shape or grad.dtype.kind != "f" or grad.ndim < 2:
+            continue
+        if other.dtype.kind == "b" or np.isin(other, (0, 1)).all():
+            yield Term(Elementwise("product"), (first, second))
+        else:
+            names = ["relu, dx"] if min(map(np.min, problem.inputs[second])) < 0 else []
+            if all(0 <= array.min() <= array.max() <= 1 for array in problem.inputs[second]):
+                names.append("sigmoid, dx from the result")
+            elif all(np.abs(array).max() <= 1 for array in problem.inputs[second]):
+                names.append("tanh, dx from the result")
+            for name in names or ["relu, dx"]:
+                yield Term(Elementwise(name), (first, second))
 
 
 def _zeros(problem: Problem) -> Expression:
-    from .expressions import Scale, memory_order
-
     result = problem.result
     return Expression(
         Term(Constant(0.0, result.shape), ()), Scale(), None, result.shape, result.dtype,

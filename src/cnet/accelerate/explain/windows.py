@@ -5,6 +5,8 @@ from typing import NamedTuple
 from ...arrays import Shape
 
 MAX_DILATION = 3
+MOST_DILATED = 5
+"""The largest windows that may be dilated."""
 
 
 class Steps(NamedTuple):
@@ -27,7 +29,7 @@ class Plane(NamedTuple):
 def axis_steps(size: int, kernel: int, output: int) -> list[Steps]:
     """All ways to get `output` positions with about the same padding on both sides."""
     found = []
-    for dilation in range(1, MAX_DILATION + 1 if kernel > 1 else 2):
+    for dilation in range(1, MAX_DILATION + 1 if 1 < kernel <= MOST_DILATED else 2):
         extent = dilation * (kernel - 1) + 1
         for stride in range(1, (size + extent) // (output - 1) + 1 if output > 1 else 2):
             for begin in range(min(extent, size + 1) + 1):
@@ -47,6 +49,8 @@ def planes(size: Shape, kernel: Shape, output: Shape) -> tuple[list[Plane], list
     common, rare = [], []
     for row in sorted(rows, key=_rarity):
         for column in sorted(columns, key=_rarity):
+            if row.dilation != column.dilation and min(kernel) > 1:
+                continue
             plane = Plane(
                 (row.stride, column.stride), (row[1:3], column[1:3]),
                 (row.dilation, column.dilation),
