@@ -1,6 +1,7 @@
 """Situations in which a function that was learned could give another result than the original."""
 
 import copy
+import inspect
 import pickle
 from collections.abc import Callable
 from typing import Any
@@ -401,3 +402,55 @@ def test_numbers_that_are_not_finite() -> None:
 
     with np.errstate(invalid="ignore"):
         both(layers.conv_columns, story)
+
+
+@pytest.mark.parametrize("key", ["'cols'", "(1, 'cols')"])
+def test_dicts_that_get_new_items(key: str) -> None:
+    def make() -> Any:
+        code = inspect.getsource(layers.conv_columns)
+        code = code.replace("self.cols, ", "self.cache['x'] = x; self.cols, ")
+        code = code.replace("self.cols", f"self.cache[{key}]")
+        names: dict[str, Any] = {"np": np, "Any": Any, "__name__": __name__}
+        exec(code.replace("self.stride,", "self.cache = {'own': 1}; self.stride,", 1), names)
+        return names["conv_columns"]()
+
+    def story(cls: Any) -> Any:
+        rng = RNG(0)
+        layer, seen = cls(rng), []
+        for step in range(12):
+            x = rng.standard_normal((3, 2, 6, 5))
+            y = layer.forward(x)
+            x *= 0.5
+            if step == 8:
+                seen += [sorted(map(str, layer.cache)), layer.cache[eval(key)]]
+                seen += [layer.cache["x"] is x]
+            if step == 9:
+                held = layer.cache
+            if step == 10:
+                seen.append(held[eval(key)].copy())
+                del held
+            seen += [y, layer.backward(rng.standard_normal(y.shape)), layer.dW.copy()]
+        return seen
+
+    cls = both(make, story)
+    assert counts(cls)["forward"] >= 5
+
+
+def test_a_dict_that_the_call_reads() -> None:
+    def make() -> Any:
+        class Layer:
+            def __init__(self):
+                self.cache = {(0, i): np.full(3, float(i)) for i in range(4)}
+
+            def forward(self, x):
+                y = x * self.cache[0, 0][0]
+                self.cache[0, 0] = self.cache[0, 0] + 1
+                return y
+
+        return Layer
+
+    def story(cls: Any) -> Any:
+        layer = cls()
+        return [layer.forward(np.ones((2, 3))) for _ in range(8)]
+
+    assert counts(both(make, story))["forward"] == 0

@@ -129,6 +129,8 @@ class Outcome:
     """Paths of arrays that were changed in place."""
     arrays: dict[str, Array]
     """The new arrays by name, and the changed ones by path, after the call."""
+    touched: dict[str, set[Any]] = field(default_factory=dict)
+    """Keys with new values in dicts, by path; also of dicts that are unknown."""
 
 
 class Before:
@@ -137,6 +139,7 @@ class Before:
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
         self.holders: list[tuple[Node, Any]] = []
+        self.unknown: list[tuple[Node, Any]] = []
         self.inputs: dict[str, Array] = {}
         self.numbers = tree.numbers()
         for node in tree.nodes:
@@ -146,6 +149,8 @@ class Before:
                 self.holders.append((node, dict(node.value.__dict__)))
             elif node.kind in ("list", "dict"):
                 self.holders.append((node, node.value.copy()))
+            elif node.type is dict:
+                self.unknown.append((node, node.value.copy()))
 
     def after(self, result: Any) -> Outcome:
         """Compare with the state now.
@@ -183,7 +188,12 @@ class _Comparison:
                 path = f"{node.path}.{key}" if node.kind == "instance" else f"{node.path}[{key!r}]"
                 writes[node.path, key] = self.template(value, path)
         arrays = self.arrays | {path: self.sources[path] for path in mutated}
-        return Outcome(template, writes, mutated, arrays)
+        touched = {
+            node.path: {key for key, _ in self.changed(node, old)}
+            for node, old in [*self.before.holders, *self.before.unknown]
+            if node.type is dict
+        }
+        return Outcome(template, writes, mutated, arrays, touched)
 
     def changed(self, node: Node, old: Any) -> list[tuple[Any, Any]]:
         now = node.value.__dict__ if node.kind == "instance" else node.value

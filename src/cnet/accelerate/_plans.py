@@ -8,6 +8,7 @@ all new arrays. `commit` sets and returns them: it cannot fail, so that no call 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
+from sys import getrefcount
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
@@ -41,6 +42,8 @@ class Findings:
     """Paths of numbers that may have other values."""
     deferred: frozenset[str]
     """Names of attributes that are computed when they are read."""
+    held: frozenset[str]
+    """Those of them that are dicts, which get their items then."""
     own: str
     """The name of the argument that is the instance, or an empty string."""
     skip: frozenset[str]
@@ -55,7 +58,7 @@ class Plan:
     def __init__(self, original: FunctionType, findings: Findings) -> None:
         self.original = original
         self.tree, self.places, self.own = findings.tree, findings.places, findings.own
-        self.deferred = findings.deferred
+        self.deferred, self.held = findings.deferred, findings.held
         self.expressions = findings.expressions
         self.outcome = Outcome(findings.result, dict(findings.writes), [*findings.mutated], {})
         """What a call does, without the arrays."""
@@ -126,7 +129,7 @@ class _Writer:
         if self.findings.forward is not None:
             lines += self.pending()
             names.append("p")
-        lines += self.overlaps()
+        lines += [*self.overlaps(), *self.dicts()]
         return ["def read(args, kwargs):", *_indented([*lines, f"return ({', '.join(names)},)"])]
 
     def get(self, node: Node) -> list[str]:
@@ -213,6 +216,19 @@ class _Writer:
             f"if p is None or p.plan is not {self.constant(forward)}: return None",
             f"if not d{own}.keys().isdisjoint({missing}): return None",
         ]
+
+    def dicts(self) -> list[str]:
+        """Dicts that the plan leaves without their items: no other object must hold them."""
+        lines = []
+        self.space["references"] = getrefcount
+        for name in sorted(self.findings.held):
+            own = self.names[self.findings.own]
+            lines += [
+                f"h = d{own}.get({name!r})",
+                f"if h is None and not deferred.holds({own}, {name!r}): return None",
+                "if h is not None and (type(h) is not dict or references(h) > 3): return None",
+            ]
+        return lines
 
     def overlaps(self) -> list[str]:
         """Arrays that are changed share no memory with others."""

@@ -7,7 +7,7 @@ all values that code with given attribute names can reach.
 import enum
 import types
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,6 @@ class Node:
     value: Any
     parent: "Node | None" = None
     key: Any = None
-    children: dict[Any, "Node"] = field(default_factory=dict)
     of: "Node | None" = None
     """The node with the same value, if this is an alias."""
     type: Any = None
@@ -162,7 +161,7 @@ class _Walk:
         for name, child in children(node, self.reads).items():
             inner = child_path(node, name)
             if inner not in self.skip:
-                node.children[name] = self.add(inner, child, node, name)
+                self.add(inner, child, node, name)
         if kind == "instance":
             self.classes(node)
         return node
@@ -215,6 +214,10 @@ def rebuilt(tree: Tree, value_of: Callable[[Node], Any]) -> dict[str, Any]:
     `value_of` gives the value of all nodes that hold no others.
     """
     made: dict[Node, Any] = {}
+    inner: dict[Node, dict[Any, Node]] = {node: {} for node in tree.nodes}
+    for node in tree.nodes:
+        if node.parent is not None:
+            inner[node.parent][node.key] = node
 
     def build(node: Node) -> Any:
         if node.kind == "alias":
@@ -222,11 +225,11 @@ def rebuilt(tree: Tree, value_of: Callable[[Node], Any]) -> dict[str, Any]:
             return made[node.of]
         if node.kind == "instance":
             copy = made[node] = object.__new__(node.type)
-            copy.__dict__.update({name: build(child) for name, child in node.children.items()})
+            copy.__dict__.update({name: build(child) for name, child in inner[node].items()})
         elif node.kind in ("tuple", "list"):
-            copy = node.type([build(child) for child in node.children.values()])
+            copy = node.type([build(child) for child in inner[node].values()])
         elif node.kind == "dict":
-            copy = {name: build(child) for name, child in node.children.items()}
+            copy = {name: build(child) for name, child in inner[node].items()}
         else:
             copy = value_of(node)
         made[node] = copy
