@@ -28,13 +28,9 @@ from ._scan import Scan
 from ._values import Refused, Tree, kind_of
 from .explain import Expression, Sample, explain
 
-MOST_SECONDS = 2.0
-"""Seconds of the processor to explain the arrays of a call."""
-
-
 def learn(
     call: Recorded, forward: Recorded | None = None, forward_plan: Plan | None = None,
-    keep: Iterable[str] = (), hints: Sequence[Expression] = (),
+    keep: Iterable[str] = (), hints: Sequence[Expression] = (), seconds: float = 2.0,
 ) -> Plan:  # fmt: skip
     """A plan for calls like this one.
 
@@ -50,6 +46,8 @@ def learn(
         Attributes that are always computed.
     hints : sequence of Expression
         Those of other calls.
+    seconds : float, default 2.0
+        The time of the processor after which the search for explanations ends.
 
     Raises
     ------
@@ -72,7 +70,7 @@ def learn(
     scan, tree = read(call.function, found.values, skip)
     tree.check()
     learning = _Learning(
-        call, own, scan, tree, samples, skip, unread, left_out, frozenset(keep), hints
+        call, own, scan, tree, samples, skip, unread, left_out, frozenset(keep), hints, seconds
     )
     return learning.plan(found.places)
 
@@ -154,6 +152,7 @@ class _Learning:
     forward: Plan | None
     keep: frozenset[str]
     hints: Sequence[Expression]
+    seconds: float
     expressions: dict[str, Expression] = field(default_factory=dict)
 
     def plan(self, places: Mapping[str, str]) -> Plan:
@@ -285,7 +284,7 @@ class _Learning:
     def explain_all(self, names: Iterable[str]) -> None:
         """Find expressions, for small arrays first: they are hints for large ones."""
         arrays = self.samples[0].outcome.arrays
-        end = thread_time() + MOST_SECONDS
+        end = thread_time() + self.seconds
         for name in sorted(names, key=lambda name: (arrays[name].size, name)):
             self.expressions[name] = self.explained(name, end - thread_time())
 
@@ -294,7 +293,8 @@ class _Learning:
         if not all(_is_finite(sample.outputs[name]) for sample in samples):
             raise Refused(f"{name} is not finite for random data")
         known = (*self.hints, *self.expressions.values())
-        expression = explain(samples, name, known, seconds)
+        with np.errstate(all="ignore"):
+            expression = explain(samples, name, known, seconds)
         if expression is None:
             raise Refused(f"{name} is not explained")
         return expression
