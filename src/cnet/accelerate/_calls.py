@@ -21,7 +21,9 @@ class Arguments(NamedTuple):
     """Where each is found, ``args[0]`` or ``kwargs['stride']``."""
 
 
-def arguments(function: FunctionType, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Arguments:
+def arguments(
+    function: FunctionType, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Arguments:
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     parameters = inspect.signature(function, follow_wrapped=False).parameters.values()
     names = [parameter.name for parameter in parameters if parameter.kind in kinds]
@@ -83,7 +85,7 @@ class Fresh:
 
 @dataclass(frozen=True)
 class View:
-    """All elements of a contiguous array in another shape: ``of.reshape(shape).transpose(order)``."""
+    """A contiguous array in another shape: ``of.reshape(shape).transpose(order)``."""
 
     of: Existing | Fresh
     shape: Shape

@@ -125,7 +125,14 @@ def may_defer(cls: type) -> bool:
     if cls in _hooked:
         return True
     own = [base for base in cls.__mro__ if base is not object and base not in _hooked]
-    special = ("__getattr__", "__reduce_ex__", "__reduce__", "__getstate__", "__copy__", "__deepcopy__")
+    special = (
+        "__getattr__",
+        "__reduce_ex__",
+        "__reduce__",
+        "__getstate__",
+        "__copy__",
+        "__deepcopy__",
+    )
     return not any(name in vars(base) for base in own for name in special) and not any(
         _lists_attributes(base) for base in own
     )

@@ -287,4 +287,3 @@ def _linked(call: Recorded, old: Any, new: Any) -> Recorded:
 def _differ(a: Any, b: Any) -> bool:
     (first, own), (second, other) = a, b
     return own != other or first[2:] != second[2:] or not np.array_equal(first[1], second[1])
-

@@ -22,11 +22,23 @@ from ._calls import (
     read,
     same_bits,
 )
-from ._episodes import DISTURBED, FORWARD, LARGE, NORMAL, TIED, Episode, Recorded, Sampled, Unread, is_variable
+from ._episodes import (
+    DISTURBED,
+    FORWARD,
+    LARGE,
+    NORMAL,
+    TIED,
+    Episode,
+    Recorded,
+    Sampled,
+    Unread,
+    is_variable,
+)
 from ._plans import Findings, Plan
 from ._scan import Scan
 from ._values import Refused, Tree, kind_of
 from .explain import Expression, Sample, explain
+
 
 def learn(
     call: Recorded, forward: Recorded | None = None, forward_plan: Plan | None = None,
@@ -144,7 +156,7 @@ def is_same(a: Template, b: Template) -> bool:
 class _Learning:
     call: Recorded
     own: str
-    scan: Any
+    scan: Scan
     tree: Tree
     samples: list[Sampled]
     skip: frozenset[str]
@@ -208,9 +220,7 @@ class _Learning:
             if not same or any(t.kind is not first.kind for t in others):
                 return Unknown(f"{name} of a structure that depends on the data")
             columns = zip(*[t.items or () for t in others], strict=True)
-            return replace(
-                first, items=tuple(self.merged(column, name) for column in columns)
-            )
+            return replace(first, items=tuple(self.merged(column, name) for column in columns))
         if all(t == first for t in templates):
             return first
         return Unknown(f"{name}, which depends on the data")
@@ -234,7 +244,9 @@ class _Learning:
         """Numbers that do not come from the data: sizes, constants of the code, and arguments."""
         arrays = [*self.tree.arrays().values(), *self.samples[0].outcome.arrays.values()]
         sizes = {size for array in arrays for size in (*array.shape, array.size, array.ndim)}
-        return sizes | set(self.tree.numbers().values()) | self.scan.constants | {True, False}
+        numbers = set(self.tree.numbers().values())
+        known: set[Any] = sizes | numbers | self.scan.constants | {True, False}
+        return known
 
     def check_known(self, template: Template) -> None:
         if isinstance(template, Unknown):
@@ -243,9 +255,7 @@ class _Learning:
             for item in template.items or ():
                 self.check_known(item)
 
-    def held(
-        self, first: Outcome, others: Sequence[Template], needed: set[str]
-    ) -> set[str]:
+    def held(self, first: Outcome, others: Sequence[Template], needed: set[str]) -> set[str]:
         """Names of the dicts whose items need not be computed.
 
         Raises

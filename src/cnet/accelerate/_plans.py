@@ -78,7 +78,7 @@ class Plan:
 
     def describe(self) -> str:
         """What it computes, in the words of the report."""
-        texts = {}
+        texts: dict[str, str] = {}
         for name, expression in self.expressions.items():
             texts.setdefault(str(expression), name)
         return "; ".join(texts) or "no arrays"
@@ -111,7 +111,7 @@ class _Writer:
 
     def functions(self) -> dict[str, Any]:
         code = "\n".join([*self.read(), *self.compute(), *self.commit()])
-        exec(compile(code, "<cnet.accelerate>", "exec"), self.space)  # noqa: S102
+        exec(compile(code, "<cnet.accelerate>", "exec"), self.space)
         return self.space
 
     # ---- read ------------------------------------------------------------------------------------
@@ -156,7 +156,10 @@ class _Writer:
             assert node.of is not None
             return f"{name} is not {self.names[node.of.path]}"
         if node.kind == "array":
-            tests = [f"type({name}) is not ndarray", f"{name}.shape != {self.constant(value.shape)}"]
+            tests = [
+                f"type({name}) is not ndarray",
+                f"{name}.shape != {self.constant(value.shape)}",
+            ]
             tests.append(f"{name}.dtype != {self.constant(value.dtype)}")
             if node.path in self.viewed:
                 tests.append(f"{name}.strides != {self.constant(value.strides)}")
@@ -335,4 +338,3 @@ def _viewed(templates: Sequence[Template]) -> set[str]:
 
 def _indented(lines: Sequence[str]) -> list[str]:
     return ["    " + line for line in lines]
-

@@ -20,18 +20,22 @@ from ._values import Impure, kind_of
 MODULES = ("numpy", "math", "scipy", "itertools", "functools", "operator", "typing", "abc", "copy")
 """Modules whose functions have no side effects, except those in `ACTIONS`."""
 
-BUILTINS = frozenset(
-    "abs all any bool bytes callable complex dict divmod enumerate filter float format frozenset "
-    "getattr hasattr int isinstance issubclass iter len list map max min next object pow property "
-    "range repr reversed round set setattr slice sorted staticmethod str sum super tuple type zip "
-    "Ellipsis NotImplemented __debug__ __name__".split()
-)
+BUILTINS = frozenset((
+    "abs", "all", "any", "bool", "bytes", "callable", "complex", "dict", "divmod", "enumerate",
+    "filter", "float", "format", "frozenset", "getattr", "hasattr", "int", "isinstance",
+    "issubclass", "iter", "len", "list", "map", "max", "min", "next", "object", "pow", "property",
+    "range", "repr", "reversed", "round", "set", "setattr", "slice", "sorted", "staticmethod",
+    "str", "sum", "super", "tuple", "type", "zip", "Ellipsis", "NotImplemented", "__debug__",
+    "__name__",
+))  # fmt: skip
 
-ACTIONS = frozenset(
-    "random rand randn randint randperm shuffle permutation choice seed default_rng standard_normal "
-    "binomial uniform normal bernoulli save savez savetxt savez_compressed load loadtxt tofile dump "
-    "memmap seterr set_printoptions errstate printoptions __dict__ __class__ cache_clear".split()
-)
+ACTIONS = frozenset((
+    "random", "rand", "randn", "randint", "randperm", "shuffle", "permutation", "choice", "seed",
+    "default_rng", "standard_normal", "binomial", "uniform", "normal", "bernoulli", "save",
+    "savez", "savetxt", "savez_compressed", "load", "loadtxt", "tofile", "dump", "memmap",
+    "seterr", "set_printoptions", "errstate", "printoptions", "__dict__", "__class__",
+    "cache_clear",
+))  # fmt: skip
 """Attributes that stand for an effect, for chance, or for access to attributes by other means."""
 
 
@@ -124,7 +128,9 @@ class _Scanning:
     def add_module(self, module: types.ModuleType) -> None:
         """A module of the program; the code may read anything from it whose name it contains."""
         name = module.__name__.split(".")[0]
-        if name in sys.stdlib_module_names or "site-packages" in str(getattr(module, "__file__", "")):
+        if name in sys.stdlib_module_names or "site-packages" in str(
+            getattr(module, "__file__", "")
+        ):
             raise Impure(f"it uses the module {module.__name__}")
         if module not in self.modules:
             self.modules.append(module)

@@ -22,7 +22,9 @@ BACKWARD = (
     "backwardpropagate", "backwardpropagation", "bprop", "computegrads", "computegradients",
 )  # fmt: skip
 BACKWARD_FUNCTION = re.compile(r"_?(backward|backprop|back|bwd|grad)(?=_|$|[A-Z])", re.IGNORECASE)
-FUNCTION = re.compile(r"(^|_)(conv|pool|max_?pool|avg_?pool|dense|affine|relu)|forward|convol", re.I)
+FUNCTION = re.compile(
+    r"(^|_)(conv|pool|max_?pool|avg_?pool|dense|affine|relu)|forward|convol", re.I
+)
 """What is in the names of functions that are watched in modules."""
 
 
@@ -203,7 +205,8 @@ def _placed(place: Place) -> Watched:
 
 def _all_classes(cls: type) -> Iterator[type]:
     yield cls
-    for sub in cls.__subclasses__():
+    subclasses: list[type] = cls.__subclasses__()
+    for sub in subclasses:
         yield from _all_classes(sub)
 
 

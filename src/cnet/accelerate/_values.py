@@ -1,7 +1,7 @@
 """The values that a function can read: its arguments and the state that they hold, by path.
 
-A path is written as in Python, ``x``, ``self.W`` or ``self.cache['x'][0]``. `walk` makes a `Tree` of
-all values that code with given attribute names can reach.
+A path is written as in Python, ``x``, ``self.W`` or ``self.cache['x'][0]``. `walk` makes a `Tree`
+of all values that code with given attribute names can reach.
 """
 
 import enum
@@ -111,12 +111,15 @@ def describe(value: Any) -> str:
     return f"a {type(value).__module__}.{type(value).__qualname__}"
 
 
+_PLAIN: tuple[Any, Any] = (object.__setattr__, object.__getattribute__)
+
+
 def is_plain(cls: type) -> bool:
     """Whether instances keep their attributes in ``__dict__`` alone, without hooks."""
     own = [base for base in cls.__mro__ if base is not object]
     return (
-        cls.__setattr__ is object.__setattr__
-        and cls.__getattribute__ is object.__getattribute__
+        cls.__setattr__ is _PLAIN[0]
+        and cls.__getattribute__ is _PLAIN[1]
         and cls.__module__.split(".")[0] not in ("builtins", "numpy", "scipy")
         and not any(vars(base).get("__slots__") for base in own)
         and any("__dict__" in vars(base) for base in own)
@@ -193,8 +196,10 @@ def _is_fixed(value: Any) -> bool:
 
 
 def walk(
-    roots: Mapping[str, Any], reads: frozenset[str] | None = None, skip: frozenset[str] = frozenset()
-) -> Tree:  # fmt: skip
+    roots: Mapping[str, Any],
+    reads: frozenset[str] | None = None,
+    skip: frozenset[str] = frozenset(),
+) -> Tree:
     """All values that the roots hold, except the paths in `skip`.
 
     Raises

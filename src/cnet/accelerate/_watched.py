@@ -130,9 +130,7 @@ class Watched:
 
     # ---- By a plan -------------------------------------------------------------------------------
 
-    def by_plan(
-        self, plan: Plan, values: Values, start: float, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:  # fmt: skip
+    def by_plan(self, plan: Plan, values: Values, start: float, args: Any, kwargs: Any) -> Any:
         use = self.used[plan]
         try:
             made = plan.compute(values)
@@ -230,7 +228,9 @@ class Watched:
 
     # ---- By the original -------------------------------------------------------------------------
 
-    def by_original(self, args: tuple[Any, ...], kwargs: dict[str, Any], learns: bool = True) -> Any:
+    def by_original(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], learns: bool = True
+    ) -> Any:
         situation = self.situation(args, kwargs)
         situation.misses += 1
         if learns and self._may_learn(situation):
@@ -374,4 +374,3 @@ def _owner(args: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
     if args and is_plain(type(args[0])):
         return args[0], args[1:]
     return None, args
-
