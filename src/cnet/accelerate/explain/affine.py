@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from ... import kernels
 from ...arrays import Array
 from .samples import Operand, Problem
 
@@ -11,7 +12,7 @@ Values = tuple[Array, Array]
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "": lambda x: x,
-    "relu": lambda x: np.maximum(x, 0),
+    "relu": kernels.relu,
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "tanh": np.tanh,
 }

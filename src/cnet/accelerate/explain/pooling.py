@@ -39,7 +39,8 @@ class Pooling:
     count_include_pad: bool = True
 
     def __call__(self, *arrays: Array) -> Array:
-        size: tuple[Any, ...] = self.kernel, self.plane.stride, self.plane.padding
+        stride, padding, _ = self.plane.short
+        size: tuple[Any, ...] = self.kernel, stride, padding
         if self.kind == "mean":
             size = *size, False, self.count_include_pad
             if self.is_gradient:

@@ -1,6 +1,7 @@
 """Strides, paddings and dilations that windows of given sizes may have."""
 
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from ...arrays import Shape
 
@@ -24,6 +25,22 @@ class Plane(NamedTuple):
     stride: tuple[int, int]
     padding: tuple[tuple[int, int], tuple[int, int]]
     dilation: tuple[int, int]
+
+    @property
+    def short(self) -> tuple[Any, Any, Any]:
+        """The same as single numbers where they are equal, which are checked faster."""
+        return _short(self)
+
+
+@lru_cache(maxsize=1024)
+def _short(plane: Plane) -> tuple[Any, Any, Any]:
+    stride, padding, dilation = plane
+    (top, bottom), (left, right) = padding
+    ends = (top, left) if (top, left) == (bottom, right) else padding
+    return tuple([
+        pair[0] if pair[0] == pair[1] and isinstance(pair[0], int) else pair
+        for pair in (stride, ends, dilation)
+    ])  # type: ignore[return-value]  # fmt: skip
 
 
 def axis_steps(size: int, kernel: int, output: int) -> list[Steps]:
