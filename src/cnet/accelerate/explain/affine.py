@@ -20,7 +20,7 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 
 
 def before_activations(y: Array) -> Iterator[tuple[str, Array, Array]]:
-    """For each activation that could have given `y`: its name, its argument, and where it is known."""
+    """Activations that could have given `y`: name, argument, and where the argument is known."""
     everywhere = np.ones(y.shape, bool)
     low, high = y.min(), y.max()
     if low == 0 and np.count_nonzero(y) < y.size:

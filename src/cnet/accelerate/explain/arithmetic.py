@@ -65,7 +65,8 @@ class Sum:
     axes: tuple[int, ...]
 
     def __call__(self, *arrays: Array) -> Array:
-        return arrays[0].sum(self.axes, dtype=float_dtype(arrays[0]))
+        total: Array = np.sum(arrays[0], self.axes, dtype=float_dtype(arrays[0]))
+        return total
 
     def __str__(self) -> str:
         return f"sum over the axes {self.axes}"
@@ -125,7 +126,9 @@ def elementwise(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
     targets = [
         (target.values[0].reshape(-1)[places], target.errors[0]) for target in problem.targets
     ]
-    calls = [(name, (path,)) for path in same for name in FUNCTIONS]
+    calls: list[tuple[str, tuple[Operand, ...]]] = [
+        (name, (path,)) for path in same for name in FUNCTIONS
+    ]
     calls += [(name, pair) for pair in permutations(same, 2) for name in GRADIENTS]
     for name, paths in calls:
         with np.errstate(all="ignore"):

@@ -217,7 +217,7 @@ class Probe:
             form.full[2:] for form in (self.shapes.weight, self.shapes.x, self.shapes.y)
         )
         return all(
-            k <= LARGEST and k <= cells + 1 or 2 * k <= cells or count + k - 1 == cells
+            (k <= LARGEST and k <= cells + 1) or 2 * k <= cells or count + k - 1 == cells
             for k, cells, count in zip(kernel, size, output, strict=True)
         )
 

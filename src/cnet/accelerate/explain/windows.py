@@ -63,7 +63,8 @@ def planes(size: Shape, kernel: Shape, output: Shape) -> tuple[list[Plane], list
     In both lists, the most common are first.
     """
     rows, columns = (axis_steps(*sizes) for sizes in zip(size, kernel, output, strict=True))
-    common, rare = [], []
+    common: list[Plane] = []
+    rare: list[Plane] = []
     for row in sorted(rows, key=_rarity):
         for column in sorted(columns, key=_rarity):
             if row.dilation != column.dilation and min(kernel) > 1:
@@ -89,7 +90,7 @@ def _is_alike(row: Steps, column: Steps, size: Shape, kernel: Shape, output: Sha
     return is_stride and is_padding and row.dilation == column.dilation
 
 
-def describe(size: tuple[int, int], plane: Plane, stride: tuple[int, int] = (1, 1)) -> list[str]:
+def describe(size: Shape, plane: Plane, stride: Shape = (1, 1)) -> list[str]:
     """The size of the window, and what differs from `stride`, no padding and no dilation."""
     parts = ["x".join(map(str, size))]
     if plane.stride != stride:
