@@ -1,15 +1,14 @@
 """`cnet.check` on layers in many styles, and on mutants of them."""
 
-import copy
 import inspect
 import textwrap
 from typing import Any, NamedTuple
 
-import handwritten
 import numpy as np
 import pytest
 
 import cnet
+import handwritten
 
 
 def _random(*shape: int) -> Any:
@@ -27,22 +26,25 @@ class Case(NamedTuple):
 CASES = {
     "loops": Case("LoopConv", (_random(2, 3, 7, 6),), {}, "conv2d, nchw, oihw, 3x3"),
     "strided": Case(
-        "LoopConv", (_random(2, 3, 7, 8),), {"stride": 2, "padding": 1},
+        "LoopConv",
+        (_random(2, 3, 7, 8),),
+        {"stride": 2, "padding": 1},
         "conv2d, nchw, oihw, 3x3, stride 2, padding 1",
     ),
     "padded": Case(
         "LoopConv", (_random(2, 3, 6, 6),), {"padding": 1}, "conv2d, nchw, oihw, 3x3, padding 1"
     ),
-    "square": Case(
-        "LoopConv", (_random(3, 4, 6, 6),), {"channels": 4}, "conv2d, nchw, oihw, 3x3"
-    ),
+    "square": Case("LoopConv", (_random(3, 4, 6, 6),), {"channels": 4}, "conv2d, nchw, oihw, 3x3"),
     "columns": Case("ColumnConv", (_random(3, 2, 6, 5),), {}, "conv2d, nchw, oihw, 3x3"),
     "functions": Case(
         "conv_forward conv_backward",
-        (_random(2, 7, 7, 3), _random(3, 3, 3, 4), _random(1, 1, 1, 4)), {},
+        (_random(2, 7, 7, 3), _random(3, 3, 3, 4), _random(1, 1, 1, 4)),
+        {},
         "conv2d, nhwc, hwio, 3x3, stride 2",
     ),
-    "einsum": Case("EinsumConv", (_random(2, 3, 5, 6),), {}, "conv2d, nchw, oihw, 3x3, padding 1, relu"),
+    "einsum": Case(
+        "EinsumConv", (_random(2, 3, 5, 6),), {}, "conv2d, nchw, oihw, 3x3, padding 1, relu"
+    ),
     "image": Case("ImageConv", (_random(8, 9),), {}, "conv2d, hw > hwc, ohw, 3x3"),
     "max pool": Case("MaxPool", (_random(2, 3, 6, 6),), {}, "max pool, nchw, 2x2"),
     "overlapping": Case(
@@ -56,7 +58,7 @@ CASES = {
     "relu": Case("ReLU", (_random(4, 5),), {}, "relu"),
     "tanh": Case("Tanh", (_random(4, 5),), {}, "tanh"),
     "batch norm": Case("BatchNorm", (_random(6, 4),), {}, "not a known operation"),
-}  # fmt: skip
+}
 
 
 def _layer(case: Case, space: dict[str, Any]) -> Any:
@@ -83,10 +85,26 @@ class Mutant(NamedTuple):
     fault: str
 
 
+FIRST = """row, column = np.unravel_index(np.argmax(window), window.shape)
+            dx[n, c, i * s + row, j * s + column] += dy[n, c, i, j]"""
+ALL = "dx[n, c, i * s : i * s + k, j * s : j * s + k] += (window == window.max()) * dy[n, c, i, j]"
+
 MUTANTS = [
     # convolution, gradient of the input
-    Mutant("loops", "dy[:, :, i, j], self.W, 1)", "dy[:, :, i, j], self.W[:, :, ::-1, ::-1], 1)", "dx", "filter flipped"),
-    Mutant("padded", "dy[:, :, i, j], self.W, 1)", "dy[:, :, i, j], self.W[:, :, ::-1, ::-1], 1)", "dx", "filter flipped"),
+    Mutant(
+        "loops",
+        "dy[:, :, i, j], self.W, 1)",
+        "dy[:, :, i, j], self.W[:, :, ::-1, ::-1], 1)",
+        "dx",
+        "filter flipped",
+    ),
+    Mutant(
+        "padded",
+        "dy[:, :, i, j], self.W, 1)",
+        "dy[:, :, i, j], self.W[:, :, ::-1, ::-1], 1)",
+        "dx",
+        "filter flipped",
+    ),
     Mutant("einsum", "self.kernels[:, :, ::-1, ::-1]", "self.kernels", "dx", "filter flipped"),
     Mutant("loops", "dx[at] +=", "dx[at] =", "dx", "overwritten"),
     Mutant("strided", "dx[at] +=", "dx[at] =", "dx", "overwritten"),
@@ -94,37 +112,103 @@ MUTANTS = [
     Mutant("padded", "p : h - p, p : w - p]", ": h - 2 * p, : w - 2 * p]", "dx", "padding ignored"),
     Mutant("padded", "p : h - p, p : w - p]", "2 * p : h, 2 * p : w]", "dx", "padding off by one"),
     Mutant("padded", "return dx[:, :, p : h - p, p : w - p]", "return dx", "dx", "shape"),
-    Mutant("strided", "at = np.s_[:, :, i * s : i * s + k, j * s : j * s + k]", "at = np.s_[:, :, i : i + k, j : j + k]", "dx", "stride ignored"),
-    Mutant("square", "dy[:, :, i, j], self.W, 1)", "dy[:, :, i, j], self.W.transpose(1, 0, 2, 3), 1)", "dx", "transposed"),
-    Mutant("loops", "dy[:, :, i, j], self.W, 1)", "dy[:, :, i, j], self.W.transpose(0, 1, 3, 2), 1)", "dx", "transposed"),
-    Mutant("loops", "return dx[:, :, p : h - p, p : w - p]", "return np.zeros_like(dx)", "dx", "zeros"),
+    Mutant(
+        "strided",
+        "at = np.s_[:, :, i * s : i * s + k, j * s : j * s + k]",
+        "at = np.s_[:, :, i : i + k, j : j + k]",
+        "dx",
+        "stride ignored",
+    ),
+    Mutant(
+        "square",
+        "dy[:, :, i, j], self.W, 1)",
+        "dy[:, :, i, j], self.W.transpose(1, 0, 2, 3), 1)",
+        "dx",
+        "transposed",
+    ),
+    Mutant(
+        "loops",
+        "dy[:, :, i, j], self.W, 1)",
+        "dy[:, :, i, j], self.W.transpose(0, 1, 3, 2), 1)",
+        "dx",
+        "transposed",
+    ),
+    Mutant(
+        "loops", "return dx[:, :, p : h - p, p : w - p]", "return np.zeros_like(dx)", "dx", "zeros"
+    ),
     Mutant("loops", "return dx[:, :, p : h - p, p : w - p]", "return dx / len(dx)", "dx", "mean"),
     Mutant("functions", "dA[at] += W", "dA[at] = W", "dA_prev", "overwritten"),
     # gradients of filters and bias
     Mutant("loops", "self.dW +=", "self.dW =", "dW", "last position"),
-    Mutant("strided", "at = np.s_[:, :, i * s : i * s + k, j * s : j * s + k]", "at = np.s_[:, :, i : i + k, j : j + k]", "dW", "stride ignored"),
-    Mutant("loops", "self.dW = np.zeros_like(self.W)\n", "self.dW = np.zeros_like(self.W)\n        dy = np.concatenate([0 * dy[:-1], dy[-1:]])\n", "dW", "last image"),
+    Mutant(
+        "strided",
+        "at = np.s_[:, :, i * s : i * s + k, j * s : j * s + k]",
+        "at = np.s_[:, :, i : i + k, j : j + k]",
+        "dW",
+        "stride ignored",
+    ),
+    Mutant(
+        "loops",
+        "self.dW = np.zeros_like(self.W)\n",
+        "self.dW = np.zeros_like(self.W)\n        dy = np.concatenate([0 * dy[:-1], dy[-1:]])\n",
+        "dW",
+        "last image",
+    ),
     Mutant("loops", "self.db = dy.sum((0, 2, 3))", "self.db = -dy.sum((0, 2, 3))", "db", "sign"),
     Mutant("loops", "self.db = dy.sum((0, 2, 3))", "self.db = dy.mean((0, 2, 3))", "db", "mean"),
-    Mutant("loops", "self.db = dy.sum((0, 2, 3))", "self.db = dy.sum((0, 2, 3)) / len(dy)", "db", "mean"),
-    Mutant("loops", "self.db = dy.sum((0, 2, 3))", "self.db = dy[-1].sum((1, 2))", "db", "last image"),
-    Mutant("loops", "self.db = dy.sum((0, 2, 3))", "self.db = np.full(4, dy.sum())", "db", "wrong axis"),
+    Mutant(
+        "loops",
+        "self.db = dy.sum((0, 2, 3))",
+        "self.db = dy.sum((0, 2, 3)) / len(dy)",
+        "db",
+        "mean",
+    ),
+    Mutant(
+        "loops", "self.db = dy.sum((0, 2, 3))", "self.db = dy[-1].sum((1, 2))", "db", "last image"
+    ),
+    Mutant(
+        "loops", "self.db = dy.sum((0, 2, 3))", "self.db = np.full(4, dy.sum())", "db", "wrong axis"
+    ),
     Mutant("loops", "self.db = dy.sum((0, 2, 3))", "self.db = dy.sum()", "db", "shape"),
     Mutant("loops", "self.db = dy.sum((0, 2, 3))", "pass", "db", "missing"),
     Mutant("loops", "+ self.b\n", "\n", "forward", "bias missing"),
-    Mutant("functions", "dW[..., c] += A_prev[at]", "dW[..., c] = A_prev[at]", "dW", "last position"),
-    Mutant("functions", "db[0, 0, 0, c] += dZ[i, y, x, c]", "db[0, 0, 0, c] += dZ[0, y, x, c]", "db", "first image"),
-    Mutant("columns", "dW = flat @ self.cols.T", "dW = flat @ self.cols.T / n**2", "dW", "mean twice"),
-    Mutant("columns", "flat = dy.transpose(1, 0, 2, 3).reshape(4, -1)", "flat = dy.reshape(4, -1)", "dW", "unknown"),
+    Mutant(
+        "functions", "dW[..., c] += A_prev[at]", "dW[..., c] = A_prev[at]", "dW", "last position"
+    ),
+    Mutant(
+        "functions",
+        "db[0, 0, 0, c] += dZ[i, y, x, c]",
+        "db[0, 0, 0, c] += dZ[0, y, x, c]",
+        "db",
+        "first image",
+    ),
+    Mutant(
+        "columns", "dW = flat @ self.cols.T", "dW = flat @ self.cols.T / n**2", "dW", "mean twice"
+    ),
+    Mutant(
+        "columns",
+        "flat = dy.transpose(1, 0, 2, 3).reshape(4, -1)",
+        "flat = dy.reshape(4, -1)",
+        "dW",
+        "unknown",
+    ),
     # ReLU inside, steps inside
     Mutant("einsum", "grad = grad * self.mask", "grad = grad * 1.0", "dx", "activation"),
     Mutant("einsum", "self.kernels -= ", "self.kernels += ", "dkernels", "sign"),
     Mutant("image", "self.filters -= learn_rate", "self.filters += learn_rate", "dfilters", "sign"),
     Mutant("image", "d_filters[f] += ", "d_filters[f] = ", "dfilters", "last position"),
     # pooling
-    Mutant("max pool", "row, column = np.unravel_index(np.argmax(window), window.shape)\n            dx[n, c, i * s + row, j * s + column] += dy[n, c, i, j]", "dx[n, c, i * s : i * s + k, j * s : j * s + k] += (window == window.max()) * dy[n, c, i, j]", "dx", "ties"),
+    Mutant(
+        "max pool",
+        FIRST,
+        ALL,
+        "dx",
+        "ties",
+    ),
     Mutant("overlapping", "j * s + column] +=", "j * s + column] =", "dx", "overwritten"),
-    Mutant("max pool", "i * s + row, j * s + column]", "i * s + column, j * s + row]", "dx", "unknown"),
+    Mutant(
+        "max pool", "i * s + row, j * s + column]", "i * s + column, j * s + row]", "dx", "unknown"
+    ),
     Mutant("mean pool", " / 4", "", "dx", "mean"),
     Mutant("mean pool", " / 4", " / 16", "dx", "mean twice"),
     # dense layers
@@ -132,7 +216,13 @@ MUTANTS = [
     Mutant("dense", "self.x.T @ dy / n", "self.x.T @ dy", "dbias", "mean"),
     Mutant("dense", "self.x.T @ dy / n", "self.x.T @ dy / n**2", "dweights", "mean twice"),
     Mutant("dense", "dy.sum(0, keepdims=True) / n", "dy[-1:] / n", "dbias", "last image"),
-    Mutant("dense", "dy.sum(0, keepdims=True) / n", "dy.sum(1)[:4].sum(keepdims=True) * np.ones((1, 5)) / n", "dbias", "wrong axis"),
+    Mutant(
+        "dense",
+        "dy.sum(0, keepdims=True) / n",
+        "dy.sum(1)[:4].sum(keepdims=True) * np.ones((1, 5)) / n",
+        "dbias",
+        "wrong axis",
+    ),
     Mutant("dense columns", " * self.a * (1 - self.a)", "", "dx", "activation"),
     Mutant("dense columns", "self.W.T @ delta", "self.W.T @ grad", "dx", "activation"),
     # functions of elements
@@ -141,14 +231,32 @@ MUTANTS = [
     Mutant("relu", "dy * (self.x > 0)", "dy * (self.x <= 0)", "dx", "mask"),
     Mutant("relu", "dy * (self.x > 0)", "dy", "dx", "grad_output itself"),
     Mutant("tanh", "1 - self.y**2", "1 + self.y**2", "dx", "unknown"),
-    Mutant("tanh", "self.y = np.tanh(x)\n        return self.y", "self.y = x\n        return np.tanh(x)", "dx", "mask"),
+    Mutant(
+        "tanh",
+        "self.y = np.tanh(x)\n        return self.y",
+        "self.y = x\n        return np.tanh(x)",
+        "dx",
+        "mask",
+    ),
     Mutant("batch norm", "(dn - dn.mean(0) - ", "(dn - ", "dx", "unknown"),
     Mutant("batch norm", "self.dbeta = dy.sum(0)", "self.dbeta = -dy.sum(0)", "dbeta", "sign"),
     # what is not a gradient
-    Mutant("relu", "return np.maximum(x, 0)", "x[x < 0] = 0\n        return x", "forward", "input changed"),
+    Mutant(
+        "relu",
+        "return np.maximum(x, 0)",
+        "x[x < 0] = 0\n        return x",
+        "forward",
+        "input changed",
+    ),
     Mutant("relu", "dy * (self.x > 0)", "dy * (self.y > 0)", "backward", "raises"),
-    Mutant("loops", "+ self.b\n", "+ self.b + np.random.default_rng().random()\n", "forward", "not deterministic"),
-]  # fmt: skip
+    Mutant(
+        "loops",
+        "+ self.b\n",
+        "+ self.b + np.random.default_rng().random()\n",
+        "forward",
+        "not deterministic",
+    ),
+]
 
 
 def mutated(case: Case, old: str, new: str) -> Any:

@@ -57,7 +57,7 @@ def _modules_after_import() -> set[str]:
     "name",
     [
         "sklearn", "matplotlib", "tqdm", "safetensors", "torch", "urllib.request", "http", "ssl",
-        "socket", "multiprocessing", "cnet.bench", "cnet.checkpoint", "cnet.cli", "cnet.datasets",
+        "socket", "multiprocessing", "cnet.bench", "cnet.checking", "cnet.checkpoint", "cnet.cli", "cnet.datasets",
         "cnet.models",
         "cnet.inspection", "cnet.metrics", "cnet.plan", "cnet.plots", "cnet.training",
         "cnet.transforms", "cnet.utils",

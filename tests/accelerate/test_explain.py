@@ -32,43 +32,149 @@ def _pool_gradient(ties: str, **options: Any) -> Callable[..., Any]:
     return lambda dy, x: kernels.max_pool2d_gradient(dy, x, 2, ties=ties, **options)
 
 
-N, C, O = (3, 2, 4)
+N, C, F = 3, 2, 4
 CASES = [
-    Case("conv2d, nchw, oihw, 3x3", _conv("nchw", "oihw"), {"x": (N, C, 7, 8), "W": (O, C, 3, 3)}),
-    Case("conv2d, nhwc, hwio, 3x3, padding 1", _conv("nhwc", "hwio", padding=1), {"x": (N, 7, 8, C), "W": (3, 3, C, O)}),
-    Case("conv2d, nhwc, ohwi, 3x2", _conv("nhwc", "ohwi"), {"x": (N, 7, 8, C), "W": (O, 3, 2, C)}),
-    Case("conv2d, hwcn, hwio, 3x3", _conv("hwcn", "hwio"), {"x": (7, 8, C, N), "W": (3, 3, C, O)}),
-    Case("conv2d, chw, oihw, 3x3, stride 2", _conv("chw", "oihw", stride=2), {"x": (C, 9, 9), "W": (O, C, 3, 3)}),
-    Case("conv2d, hwc, hwio, 3x3, stride (2, 1)", _conv("hwc", "hwio", stride=(2, 1)), {"x": (9, 9, C), "W": (3, 3, C, O)}),
+    Case("conv2d, nchw, oihw, 3x3", _conv("nchw", "oihw"), {"x": (N, C, 7, 8), "W": (F, C, 3, 3)}),
+    Case(
+        "conv2d, nhwc, hwio, 3x3, padding 1",
+        _conv("nhwc", "hwio", padding=1),
+        {"x": (N, 7, 8, C), "W": (3, 3, C, F)},
+    ),
+    Case("conv2d, nhwc, ohwi, 3x2", _conv("nhwc", "ohwi"), {"x": (N, 7, 8, C), "W": (F, 3, 2, C)}),
+    Case("conv2d, hwcn, hwio, 3x3", _conv("hwcn", "hwio"), {"x": (7, 8, C, N), "W": (3, 3, C, F)}),
+    Case(
+        "conv2d, chw, oihw, 3x3, stride 2",
+        _conv("chw", "oihw", stride=2),
+        {"x": (C, 9, 9), "W": (F, C, 3, 3)},
+    ),
+    Case(
+        "conv2d, hwc, hwio, 3x3, stride (2, 1)",
+        _conv("hwc", "hwio", stride=(2, 1)),
+        {"x": (9, 9, C), "W": (3, 3, C, F)},
+    ),
     Case("conv2d, nhw, hw, 3x3", _conv("nhw", "hw"), {"x": (N, 6, 7), "W": (3, 3)}),
-    Case("conv2d, hw, hw, 3x3, filters flipped", lambda x, W: kernels.conv2d(x, W[::-1, ::-1], layout="hw", weight_layout="hw"), {"x": (6, 7), "W": (3, 3)}),
-    Case("conv2d, hw > chw, ohw, 3x3", _conv("hw", "ohw"), {"x": (6, 7), "W": (O, 3, 3)}),
-    Case("conv2d, nchw, oihw, 2x2, padding ((0, 1), (0, 1))", _conv("nchw", "oihw", padding="same"), {"x": (N, C, 6, 7), "W": (O, C, 2, 2)}),
-    Case("conv2d, nchw, oihw, 3x3, padding 2, dilation 2", _conv("nchw", "oihw", padding=2, dilation=2), {"x": (N, C, 8, 9), "W": (O, C, 3, 3)}),
-    Case("conv2d, nchw, oihw, 3x3, groups 2", _conv("nchw", "oihw", groups=2), {"x": (N, 4, 6, 7), "W": (6, 2, 3, 3)}),
-    Case("conv2d, nchw, oihw, 3x3", lambda x, W: kernels.conv2d(x, W.reshape(O, C, 3, 3)), {"x": (N, C, 7, 8), "W": (O, C * 9)}),
-    Case("conv2d, ncw, oiw, 1x3", lambda x, W: kernels.conv2d(x[:, :, None], W[:, :, None])[:, :, 0], {"x": (N, C, 9), "W": (O, C, 3)}),
-    Case("conv2d, dx, nchw, oihw, 3x3, stride 2, padding 1", lambda x, W, b: strict.conv_transpose2d(x, W, b, 2, 1), {"x": (N, C, 5, 6), "W": (C, O, 3, 3), "b": (O,)}),
-    Case("conv2d, dx, nchw, oihw, 3x3, stride 2", _conv_gradient(0, stride=2), {"dy": (N, O, 3, 4), "x": (N, C, 7, 9), "W": (O, C, 3, 3)}),
-    Case("conv2d, dw, nchw, oihw, 3x3, padding 1", _conv_gradient(1, padding=1), {"dy": (N, O, 6, 7), "x": (N, C, 6, 7), "W": (O, C, 3, 3)}),
-    Case("sum over the axes (0, 2, 3)", _conv_gradient(2, padding=1), {"dy": (N, O, 6, 7), "x": (N, C, 6, 7), "W": (O, C, 3, 3)}),
-    Case("relu, dx; conv2d, dw, nchw, oihw, 3x3", lambda dy, x, y: kernels.conv2d_backward(dy * (y > 0), x, np.zeros((O, C, 3, 3)))[1], {"dy": (N, O, 4, 5), "x": (N, C, 6, 7), "y": (N, O, 4, 5)}),
-    Case("conv2d, nchw, oihw, 3x3, relu", lambda x, W, b: np.maximum(kernels.conv2d(x, W, b), 0), {"x": (N, C, 6, 7), "W": (O, C, 3, 3), "b": (O, 1)}),
-    Case("conv2d, nchw, oihw, 3x3", lambda x, W, b: kernels.conv2d(x, W, b), {"x": (N, C, 6, 7), "W": (O, C, 3, 3), "b": (O, 4, 5)}),
+    Case(
+        "conv2d, hw, hw, 3x3, filters flipped",
+        lambda x, W: kernels.conv2d(x, W[::-1, ::-1], layout="hw", weight_layout="hw"),
+        {"x": (6, 7), "W": (3, 3)},
+    ),
+    Case("conv2d, hw > chw, ohw, 3x3", _conv("hw", "ohw"), {"x": (6, 7), "W": (F, 3, 3)}),
+    Case(
+        "conv2d, nchw, oihw, 2x2, padding ((0, 1), (0, 1))",
+        _conv("nchw", "oihw", padding="same"),
+        {"x": (N, C, 6, 7), "W": (F, C, 2, 2)},
+    ),
+    Case(
+        "conv2d, nchw, oihw, 3x3, padding 2, dilation 2",
+        _conv("nchw", "oihw", padding=2, dilation=2),
+        {"x": (N, C, 8, 9), "W": (F, C, 3, 3)},
+    ),
+    Case(
+        "conv2d, nchw, oihw, 3x3, groups 2",
+        _conv("nchw", "oihw", groups=2),
+        {"x": (N, 4, 6, 7), "W": (6, 2, 3, 3)},
+    ),
+    Case(
+        "conv2d, nchw, oihw, 3x3",
+        lambda x, W: kernels.conv2d(x, W.reshape(F, C, 3, 3)),
+        {"x": (N, C, 7, 8), "W": (F, C * 9)},
+    ),
+    Case(
+        "conv2d, ncw, oiw, 1x3",
+        lambda x, W: kernels.conv2d(x[:, :, None], W[:, :, None])[:, :, 0],
+        {"x": (N, C, 9), "W": (F, C, 3)},
+    ),
+    Case(
+        "conv2d, dx, nchw, oihw, 3x3, stride 2, padding 1",
+        lambda x, W, b: strict.conv_transpose2d(x, W, b, 2, 1),
+        {"x": (N, C, 5, 6), "W": (C, F, 3, 3), "b": (F,)},
+    ),
+    Case(
+        "conv2d, dx, nchw, oihw, 3x3, stride 2",
+        _conv_gradient(0, stride=2),
+        {"dy": (N, F, 3, 4), "x": (N, C, 7, 9), "W": (F, C, 3, 3)},
+    ),
+    Case(
+        "conv2d, dw, nchw, oihw, 3x3, padding 1",
+        _conv_gradient(1, padding=1),
+        {"dy": (N, F, 6, 7), "x": (N, C, 6, 7), "W": (F, C, 3, 3)},
+    ),
+    Case(
+        "sum over the axes (0, 2, 3)",
+        _conv_gradient(2, padding=1),
+        {"dy": (N, F, 6, 7), "x": (N, C, 6, 7), "W": (F, C, 3, 3)},
+    ),
+    Case(
+        "relu, dx; conv2d, dw, nchw, oihw, 3x3",
+        lambda dy, x, y: kernels.conv2d_backward(dy * (y > 0), x, np.zeros((F, C, 3, 3)))[1],
+        {"dy": (N, F, 4, 5), "x": (N, C, 6, 7), "y": (N, F, 4, 5)},
+    ),
+    Case(
+        "conv2d, nchw, oihw, 3x3, relu",
+        lambda x, W, b: np.maximum(kernels.conv2d(x, W, b), 0),
+        {"x": (N, C, 6, 7), "W": (F, C, 3, 3), "b": (F, 1)},
+    ),
+    Case(
+        "conv2d, nchw, oihw, 3x3",
+        lambda x, W, b: kernels.conv2d(x, W, b),
+        {"x": (N, C, 6, 7), "W": (F, C, 3, 3), "b": (F, 4, 5)},
+    ),
     Case("max pool, nchw, 2x2", lambda x: kernels.max_pool2d(x, 2)[0], {"x": (N, C, 6, 8)}),
-    Case("max pool, nhwc, 3x3, stride 2", lambda x: kernels.max_pool2d(x, 3, 2, layout="nhwc")[0], {"x": (N, 7, 9, C)}),
+    Case(
+        "max pool, nhwc, 3x3, stride 2",
+        lambda x: kernels.max_pool2d(x, 3, 2, layout="nhwc")[0],
+        {"x": (N, 7, 9, C)},
+    ),
     Case("max pool, hw, 2x2", lambda x: kernels.max_pool2d(x, 2, layout="hw")[0], {"x": (6, 8)}),
-    Case("mean pool, nchw, 3x3, stride 1, padding 1", lambda x: kernels.avg_pool2d(x, 3, 1, 1), {"x": (N, C, 6, 8)}),
-    Case("max pool, dx, nchw, 2x2", _pool_gradient("first"), {"dy": (N, C, 3, 4), "x": (N, C, 6, 8)}),
-    Case("max pool, dx, nchw, 2x2, ties: last", _pool_gradient("last"), {"dy": (N, C, 3, 4), "x": (N, C, 6, 8)}),
-    Case("max pool, dx, nchw, 2x2, ties: all", _pool_gradient("all"), {"dy": (N, C, 3, 4), "x": (N, C, 6, 8)}),
-    Case("max pool, dx, nhwc, 2x2, ties: share", _pool_gradient("share", layout="nhwc"), {"dy": (N, 3, 4, C), "x": (N, 6, 8, C)}),
-    Case("mean pool, dx, nchw, 2x2", lambda dy: kernels.avg_pool2d_backward(dy, (N, C, 6, 8), 2), {"dy": (N, C, 3, 4)}),
-    Case("mean pool, dx, nchw, 2x2, times 4", lambda dy: dy.repeat(2, 2).repeat(2, 3), {"dy": (N, C, 3, 4)}),
-    Case("matrix product, a @ b + bias", lambda x, W, b: x @ W + b, {"x": (N, 5), "W": (5, O), "b": (O,)}),
-    Case("matrix product, a @ b.T", lambda x, W: (W @ x.T).T, {"x": (N, 5), "W": (O, 5)}),
-    Case("matrix product, a @ b + bias, sigmoid", lambda x, W, b: 1 / (1 + np.exp(-(W @ x + b))), {"W": (O, 5), "x": (5, N), "b": (O, 1)}),
-    Case("matrix product, a.T @ b, times 0.2", lambda x, dy: x.T @ dy / 5, {"x": (5, 6), "dy": (5, 3)}),
+    Case(
+        "mean pool, nchw, 3x3, stride 1, padding 1",
+        lambda x: kernels.avg_pool2d(x, 3, 1, 1),
+        {"x": (N, C, 6, 8)},
+    ),
+    Case(
+        "max pool, dx, nchw, 2x2", _pool_gradient("first"), {"dy": (N, C, 3, 4), "x": (N, C, 6, 8)}
+    ),
+    Case(
+        "max pool, dx, nchw, 2x2, ties: last",
+        _pool_gradient("last"),
+        {"dy": (N, C, 3, 4), "x": (N, C, 6, 8)},
+    ),
+    Case(
+        "max pool, dx, nchw, 2x2, ties: all",
+        _pool_gradient("all"),
+        {"dy": (N, C, 3, 4), "x": (N, C, 6, 8)},
+    ),
+    Case(
+        "max pool, dx, nhwc, 2x2, ties: share",
+        _pool_gradient("share", layout="nhwc"),
+        {"dy": (N, 3, 4, C), "x": (N, 6, 8, C)},
+    ),
+    Case(
+        "mean pool, dx, nchw, 2x2",
+        lambda dy: kernels.avg_pool2d_backward(dy, (N, C, 6, 8), 2),
+        {"dy": (N, C, 3, 4)},
+    ),
+    Case(
+        "mean pool, dx, nchw, 2x2, times 4",
+        lambda dy: dy.repeat(2, 2).repeat(2, 3),
+        {"dy": (N, C, 3, 4)},
+    ),
+    Case(
+        "matrix product, a @ b + bias",
+        lambda x, W, b: x @ W + b,
+        {"x": (N, 5), "W": (5, F), "b": (F,)},
+    ),
+    Case("matrix product, a @ b.T", lambda x, W: (W @ x.T).T, {"x": (N, 5), "W": (F, 5)}),
+    Case(
+        "matrix product, a @ b + bias, sigmoid",
+        lambda x, W, b: 1 / (1 + np.exp(-(W @ x + b))),
+        {"W": (F, 5), "x": (5, N), "b": (F, 1)},
+    ),
+    Case(
+        "matrix product, a.T @ b, times 0.2",
+        lambda x, dy: x.T @ dy / 5,
+        {"x": (5, 6), "dy": (5, 3)},
+    ),
     Case("relu", lambda x: np.maximum(x, 0), {"x": (N, 5)}),
     Case("tanh", lambda x: np.tanh(x), {"x": (N, 5)}),
     Case("relu, dx", lambda dy, x: dy * (x > 0), {"dy": (N, 5), "x": (N, 5)}),
@@ -79,7 +185,7 @@ CASES = [
     Case("copy", lambda x: x.reshape(N, -1), {"x": (N, 5, 6)}),
     Case("copy, times 2", lambda x: 2 * x, {"x": (N, 5, 6)}),
     Case("all 0", lambda x: np.zeros((3, 4)), {"x": (N, 5)}),
-]  # fmt: skip
+]
 
 
 def _inputs(shapes: dict[str, tuple[int, ...]], seed: int, dtype: Any = np.float64) -> Arrays:

@@ -146,11 +146,11 @@ def _with_parameters(subject: Subject) -> tuple[Subject, list[str]]:
     try:
         first, second = (subject.run({}) for _ in range(2))
         warmed = subject.warmed()
-        again = [warmed.run({}).y for _ in range(2)]
+        again, once_more = (warmed.run({}).y for _ in range(2))
         is_growing = len(warmed.warmed().places()) > len(warmed.places())
     except (RaisedError, TypeError):
         return subject, []
-    if is_growing or np.array_equal(first.y, second.y) or not np.array_equal(*again):
+    if is_growing or np.array_equal(first.y, second.y) or not np.array_equal(again, once_more):
         return subject, []
     return warmed, ["the layer makes its parameters in the first forward pass."]
 

@@ -70,10 +70,10 @@ def assign(
     options.sort(key=lambda option: option[:4])
     assigned: dict[str, Found] = {}
     used: set[str] = set()
-    for *_, path, gradient in options:
-        if path not in assigned and gradient.source not in used:
-            assigned[path] = gradient
-            used.add(gradient.source)
+    for *_, path, option in options:
+        if path not in assigned and option.source not in used:
+            assigned[path] = option
+            used.add(option.source)
     return assigned
 
 

@@ -235,7 +235,8 @@ class Judge:
         if variant.value is not None:
             value = np.asarray(variant.value, np.float64)
             return value.reshape(-1)[elements] if value.size > elements.max() else None
-        assert variant.f is not None and variant.grad_output is not None
+        assert variant.f is not None
+        assert variant.grad_output is not None
         try:
             return gradient_at(
                 variant.f,

@@ -99,9 +99,12 @@ class Subject:
         for place in _values(layer, inputs).values():
             if place.path in values:
                 place.set(np.array(values[place.path]))
-            elif is_float_array(place.value) and place.value.dtype != np.float64:
-                if not isinstance(place.holder, tuple):
-                    place.set(place.value.astype(np.float64))
+            elif (
+                is_float_array(place.value)
+                and place.value.dtype != np.float64
+                and not isinstance(place.holder, tuple)
+            ):
+                place.set(place.value.astype(np.float64))
         given = dict(inputs)
         before = {name: np.array(x) for name, x in given.items() if isinstance(x, np.ndarray)}
         call = self.forward if layer is None else getattr(layer, self.forward)

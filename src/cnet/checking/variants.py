@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
 from math import prod
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,7 +15,6 @@ from ..accelerate.explain.pooling import Pooling
 from ..accelerate.explain.windows import Plane
 from ..arrays import Array
 from .differences import Function
-
 
 MOST_WINDOWS = 400
 
@@ -86,7 +85,7 @@ def _operations(operation: Any) -> Iterator[Change]:
         yield from _swapped_filters(operation)
     elif isinstance(operation, Pooling):
         yield from _planes(operation)
-        other = "mean" if operation.kind == "max" else "max"
+        other: Literal["max", "mean"] = "mean" if operation.kind == "max" else "max"
         yield (
             "other pooling",
             f"it is the gradient of {other} pooling",
@@ -123,8 +122,10 @@ def _planes(operation: Any) -> Iterator[Change]:
         text = "the padding is ignored: gradients are shifted"
         yield "padding ignored", text, replace(operation, plane=plane)
     for rows, columns in ((1, 1), (-1, -1), (1, 0), (0, 1), (-1, 0), (0, -1)):
-        pads = (top + rows, bottom - rows), (left + columns, right - columns)
-        pads = tuple((max(first, 0), max(last, 0)) for first, last in pads)
+        pads = (
+            (max(top + rows, 0), max(bottom - rows, 0)),
+            (max(left + columns, 0), max(right - columns, 0)),
+        )
         if min(top + rows, left + columns) >= 0 and pads != padding:
             where = {(1, 0): "rows", (-1, 0): "rows", (0, 1): "columns", (0, -1): "columns"}
             axis = where.get((rows, columns), "rows and columns")
@@ -148,11 +149,12 @@ def _swapped_filters(operation: Convolution) -> Iterator[Change]:
 
 
 def _products(operation: Product) -> Iterator[Change]:
-    for field, shape in (("is_first_transposed", operation.first),
-                         ("is_second_transposed", operation.second)):  # fmt: skip
-        if shape[0] == shape[1] > 1:
-            text = "a matrix is transposed that should not be, or the other way round"
-            yield "transposed", text, replace(operation, **{field: not getattr(operation, field)})
+    text = "a matrix is transposed that should not be, or the other way round"
+    first, second = operation.is_first_transposed, operation.is_second_transposed
+    if operation.first[0] == operation.first[1] > 1:
+        yield "transposed", text, replace(operation, is_first_transposed=not first)
+    if operation.second[0] == operation.second[1] > 1:
+        yield "transposed", text, replace(operation, is_second_transposed=not second)
 
 
 # ---- Parts of the gradient -----------------------------------------------------------------------
@@ -215,7 +217,7 @@ def _sums(x: Array, grad_output: Array) -> Iterator[Variant]:
 def _elementwise(x: Array, grad_output: Array, y: Array) -> Iterator[Variant]:
     same = y if y.shape == x.shape else x
     masks: tuple[tuple[str, Array], ...] = (
-        ("the mask is taken from grad_output instead of the input", grad_output * (grad_output > 0)),
+        ("the mask is that of grad_output, not of the input", grad_output * (grad_output > 0)),
         ("it is the mask alone: multiply it by grad_output", (x > 0).astype(float)),
         ("the mask is inverted", grad_output * (x <= 0)),
         ("it is multiplied by the input", grad_output * x),

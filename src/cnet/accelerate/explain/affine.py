@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from ... import kernels
 from ...arrays import Array
 from .samples import Operand, Problem
 
@@ -11,7 +12,7 @@ Values = tuple[Array, Array]
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "": lambda x: x,
-    "relu": lambda x: np.maximum(x, 0),
+    "relu": kernels.relu,
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "tanh": np.tanh,
 }
@@ -19,7 +20,7 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 
 
 def before_activations(y: Array) -> Iterator[tuple[str, Array, Array]]:
-    """For each activation that could have given `y`: its name, its argument, and where it is known."""
+    """Activations that could have given `y`: name, argument, and where the argument is known."""
     everywhere = np.ones(y.shape, bool)
     low, high = y.min(), y.max()
     if low == 0 and np.count_nonzero(y) < y.size:

@@ -11,7 +11,7 @@ from ... import kernels
 from ...arrays import Array, Shape
 from ...dropin._arrays import float_dtype
 from .affine import ACTIVATIONS, biases
-from .expressions import Term
+from .expressions import Term, in_one_dtype
 from .fitting import is_multiple
 from .samples import Operand, Problem
 
@@ -23,7 +23,7 @@ class Copy:
     axes: tuple[int, ...]
 
     def __call__(self, *arrays: Array) -> Array:
-        return arrays[0].transpose(self.axes)
+        return np.array(arrays[0].transpose(self.axes), order="C")
 
     def __str__(self) -> str:
         is_moved = self.axes != tuple(range(len(self.axes)))
@@ -65,7 +65,8 @@ class Sum:
     axes: tuple[int, ...]
 
     def __call__(self, *arrays: Array) -> Array:
-        return arrays[0].sum(self.axes, dtype=float_dtype(arrays[0]))
+        total: Array = np.sum(arrays[0], self.axes, dtype=float_dtype(arrays[0]))
+        return total
 
     def __str__(self) -> str:
         return f"sum over the axes {self.axes}"
@@ -111,8 +112,7 @@ class Elementwise:
 
     def __call__(self, *arrays: Array) -> Array:
         functions = FUNCTIONS if len(arrays) == 1 else GRADIENTS
-        dtype = float_dtype(*arrays)
-        return functions[self.name](*[np.asarray(array, dtype) for array in arrays])
+        return functions[self.name](*in_one_dtype(arrays))
 
     def __str__(self) -> str:
         return self.name
@@ -126,13 +126,19 @@ def elementwise(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
     targets = [
         (target.values[0].reshape(-1)[places], target.errors[0]) for target in problem.targets
     ]
-    calls = [(name, (path,)) for path in same for name in FUNCTIONS]
+    calls: list[tuple[str, tuple[Operand, ...]]] = [
+        (name, (path,)) for path in same for name in FUNCTIONS
+    ]
     calls += [(name, pair) for pair in permutations(same, 2) for name in GRADIENTS]
     for name, paths in calls:
         with np.errstate(all="ignore"):
             value = Elementwise(name)(*[parts[path] for path in paths])
         if any(is_multiple(values, value, error) for values, error in targets):
             yield Term(Elementwise(name), paths)
+
+
+SMALL = 20_000
+"""Multiplications up to which NumPy's product is faster, because a call takes less time."""
 
 
 @dataclass(frozen=True)
@@ -147,14 +153,14 @@ class Product:
     activation: str = ""
 
     def __call__(self, *arrays: Array) -> Array:
-        dtype = float_dtype(*arrays)
-        a = np.asarray(arrays[0], dtype).reshape(self.first)
-        b = np.asarray(arrays[1], dtype).reshape(self.second)
-        y = kernels.matmul(a.T if self.is_first_transposed else a,
-                           b.T if self.is_second_transposed else b)  # fmt: skip
+        arrays = in_one_dtype(arrays)
+        a, b = arrays[0].reshape(self.first), arrays[1].reshape(self.second)
+        a, b = a.T if self.is_first_transposed else a, b.T if self.is_second_transposed else b
+        is_small = a.size * b.shape[1] < SMALL
+        y = a @ b if is_small else kernels.matmul(a, b)
         if len(arrays) > 2:
-            y += np.asarray(arrays[2], dtype).reshape(self.bias)
-        return kernels.relu(y) if self.activation == "relu" else ACTIVATIONS[self.activation](y)
+            y += arrays[2].reshape(self.bias)
+        return ACTIVATIONS[self.activation](y) if self.activation else y
 
     def __str__(self) -> str:
         a = "a.T" if self.is_first_transposed else "a"

@@ -1,6 +1,6 @@
 """Convolutions and their gradients, in any layout, with bias and activation."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
@@ -11,7 +11,7 @@ from ... import kernels
 from ...arrays import Array
 from ...dropin._arrays import float_dtype
 from .affine import ACTIVATIONS, biases, has_constant_rest
-from .expressions import Term
+from .expressions import Term, in_one_dtype
 from .fitting import is_multiple
 from .forms import Form, are_together, filter_forms, image_forms
 from .samples import Operand, Problem
@@ -43,50 +43,51 @@ class Convolution:
     activation: str = ""
 
     def __call__(self, *arrays: Array) -> Array:
-        dtype = float_dtype(*arrays)
-        forms = [getattr(self, name) for name in OPERANDS[self.result]]
-        full = [
-            form.to_kernels(np.asarray(array, dtype))
-            for form, array in zip(forms, arrays, strict=False)
-        ]
+        arrays = in_one_dtype(arrays)
+        to_first, to_second = self._to_kernels
+        first, second = to_first(arrays[0]), to_second(arrays[1])
         if self.is_flipped and self.result != "dw":
-            full[1] = np.ascontiguousarray(full[1][:, :, ::-1, ::-1])
-        result = self.linear(*full, self.plane, self.groups)
+            second = np.ascontiguousarray(second[:, :, ::-1, ::-1])
+        result = self.linear(first, second, self.plane, self.groups)
         if self.result == "dw":
             return self.weight.from_kernels(result[:, :, ::-1, ::-1] if self.is_flipped else result)
-        channels = self.own_form.full[1]
-        bias = np.asarray(arrays[2], dtype).reshape(-1) if len(arrays) > 2 else None
-        cells = bias is not None and bias.size not in (1, channels)
-        if bias is not None and not cells:
-            result += bias.reshape(-1, 1, 1)
-        if cells and bias is not None:
-            form = self.own_form
-            one = form.letters.replace("n", "")
-            sizes = [s for s, a in zip(form.sizes, form.letters, strict=True) if a != "n"]
-            result += Form(one, tuple(sizes), "nchw").to_kernels(bias)
+        if len(arrays) > 2:
+            result += self._bias(arrays[2])
         if self.activation:
-            is_relu = self.activation == "relu"
-            result = kernels.relu(result) if is_relu else ACTIVATIONS[self.activation](result)
+            result = ACTIVATIONS[self.activation](result)
         return self.own_form.from_kernels(result)
 
-    @property
+    @cached_property
+    def _to_kernels(self) -> tuple[Callable[[Array], Array], ...]:
+        first, second = OPERANDS[self.result]
+        return getattr(self, first).to_kernels, getattr(self, second).to_kernels
+
+    def _bias(self, bias: Array) -> Array:
+        """The bias as it is added to a result in the order of the kernels."""
+        if bias.size in (1, self.own_form.full[1]):
+            return bias.reshape(-1, 1, 1)
+        letters = self.own_form.letters
+        sizes = [s for s, a in zip(self.own_form.sizes, letters, strict=True) if a != "n"]
+        return Form(letters.replace("n", ""), tuple(sizes), "nchw").to_kernels(bias)
+
+    @cached_property
     def own_form(self) -> Form:
         """The form of the result."""
         return {"y": self.y, "dx": self.x, "dw": self.weight}[self.result]
 
     def linear(self, first: Array, second: Array, plane: Plane, groups: int) -> Array:
         """The result without bias and activation, for arrays in the order of the kernels."""
+        stride, padding, dilation = plane.short
         if self.result == "y":
-            return kernels.conv2d(first, second, None, *plane, groups)
-        if self.result == "dx":
-            x = np.empty(self.x.full, first.dtype)
-            needs = True, False, False
-            gradients = kernels.conv2d_backward(first, x, second, *plane, groups, needs)
-        else:
-            weight = np.empty(self.weight.full, first.dtype)
-            needs = False, True, False
-            gradients = kernels.conv2d_backward(first, second, weight, *plane, groups, needs)
-        result = gradients[0] if self.result == "dx" else gradients[1]
+            return kernels.conv2d(first, second, None, stride, padding, dilation, groups)
+        is_input = self.result == "dx"
+        shape = self.x.full if is_input else self.weight.full
+        other = np.empty(shape, first.dtype)  # only its shape matters
+        x, weight = (other, second) if is_input else (second, other)
+        dx, dw, _ = kernels.conv2d_backward(
+            first, x, weight, stride, padding, dilation, groups, (is_input, not is_input, False)
+        )
+        result = dx if is_input else dw
         assert result is not None
         return result
 
@@ -216,7 +217,7 @@ class Probe:
             form.full[2:] for form in (self.shapes.weight, self.shapes.x, self.shapes.y)
         )
         return all(
-            k <= LARGEST and k <= cells + 1 or 2 * k <= cells or count + k - 1 == cells
+            (k <= LARGEST and k <= cells + 1) or 2 * k <= cells or count + k - 1 == cells
             for k, cells, count in zip(kernel, size, output, strict=True)
         )
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 
-from ...arrays import Array, Shape
+from ...arrays import FLOAT32, FLOAT64, Array, Shape
+from ...dropin._arrays import float_dtype
 
 
 class Operation(Protocol):
@@ -92,18 +94,23 @@ class Expression:
 
     def compute(self, arrays: Mapping[str, Array], numbers: Mapping[str, float]) -> Array:
         """The result for these inputs, as a new array."""
-        value = self.term.compute(arrays).reshape(self.shape)
-        if self.scale != Scale():
+        value = self.term.compute(arrays)
+        if value.shape != self.shape:
+            value = value.reshape(self.shape)
+        if self._is_scaled:
             value = value * self.scale.value(numbers)
         if self.old is not None:
             value = arrays[self.old] + value
-        return self._in_order(value.astype(self.dtype, copy=False))
+        if value.dtype is not self.dtype:
+            value = value.astype(self.dtype)
+        if self.order is not None:
+            back = np.argsort(self.order)
+            return np.ascontiguousarray(value.transpose(self.order)).transpose(back)
+        return value if value.flags.c_contiguous else np.ascontiguousarray(value)
 
-    def _in_order(self, value: Array) -> Array:
-        if self.order is None:
-            return np.ascontiguousarray(value).reshape(self.shape)
-        back = np.argsort(self.order)
-        return np.ascontiguousarray(value.transpose(self.order)).transpose(back)
+    @cached_property
+    def _is_scaled(self) -> bool:
+        return self.scale != Scale()
 
     def __str__(self) -> str:
         scale = "" if self.scale == Scale() else f", times {self.scale}"
@@ -116,3 +123,16 @@ def memory_order(array: Array) -> tuple[int, ...] | None:
     if array.flags.c_contiguous:
         return None
     return tuple(sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis])))
+
+
+def in_one_dtype(arrays: tuple[Array, ...]) -> tuple[Array, ...]:
+    """The arrays in float32 if NumPy promotes them to it, else in float64."""
+    dtype = arrays[0].dtype
+    if dtype is FLOAT64 or dtype is FLOAT32:
+        for array in arrays:
+            if array.dtype is not dtype:
+                break
+        else:
+            return arrays
+    dtype = np.dtype(float_dtype(*arrays))
+    return tuple([array.astype(dtype, copy=False) for array in arrays])

@@ -1,6 +1,7 @@
 """Forms: which letter each axis of an array has, after a reshape if axes are merged."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from math import isqrt, prod
 from typing import NamedTuple
 
@@ -32,7 +33,7 @@ class Form(NamedTuple):
 
     @property
     def layout(self) -> Layout:
-        return Layout(self.letters, self.letters, self.target)
+        return _layout(self.letters, self.target)
 
     @property
     def full(self) -> Shape:
@@ -40,13 +41,20 @@ class Form(NamedTuple):
         return self.layout.shape_to_kernels(self.sizes)
 
     def to_kernels(self, x: Array) -> Array:
-        return self.layout.to_kernels(x.reshape(self.sizes))
+        if x.shape != self.sizes:
+            x = x.reshape(self.sizes)
+        return x if self.letters == self.target else self.layout.to_kernels(x)
 
     def from_kernels(self, x: Array) -> Array:
         return self.layout.from_kernels(x)
 
     def __str__(self) -> str:
         return self.letters
+
+
+@lru_cache(maxsize=1024)
+def _layout(letters: str, target: str) -> Layout:
+    return Layout(letters, letters, target)
 
 
 def image_forms(shape: Shape) -> Iterator[Form]:

@@ -30,7 +30,7 @@ class Pooling:
     kind: Literal["max", "mean"]
     layout: str
     x_shape: Shape
-    kernel: tuple[int, int]
+    kernel: Shape
     plane: Plane
     is_gradient: bool = False
     ties: str = "first"
@@ -39,7 +39,8 @@ class Pooling:
     count_include_pad: bool = True
 
     def __call__(self, *arrays: Array) -> Array:
-        size: tuple[Any, ...] = self.kernel, self.plane.stride, self.plane.padding
+        stride, padding, _ = self.plane.short
+        size: tuple[Any, ...] = self.kernel, stride, padding
         if self.kind == "mean":
             size = *size, False, self.count_include_pad
             if self.is_gradient:
@@ -49,7 +50,8 @@ class Pooling:
             return kernels.avg_pool2d(arrays[0], *size, layout=self.layout)
         options: dict[str, Any] = {"layout": self.layout, "pad_value": self.pad_value}
         if self.is_gradient:
-            return kernels.max_pool2d_gradient(*arrays, *size, ties=self.ties, **options)
+            dy, x = arrays
+            return kernels.max_pool2d_gradient(dy, x, *size, ties=self.ties, **options)
         return kernels.max_pool2d(arrays[0], *size, **options)[0]
 
     def __str__(self) -> str:

@@ -1,6 +1,7 @@
 """Strides, paddings and dilations that windows of given sizes may have."""
 
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from ...arrays import Shape
 
@@ -25,6 +26,22 @@ class Plane(NamedTuple):
     padding: tuple[tuple[int, int], tuple[int, int]]
     dilation: tuple[int, int]
 
+    @property
+    def short(self) -> tuple[Any, Any, Any]:
+        """The same as single numbers where they are equal, which are checked faster."""
+        return _short(self)
+
+
+@lru_cache(maxsize=1024)
+def _short(plane: Plane) -> tuple[Any, Any, Any]:
+    stride, padding, dilation = plane
+    (top, bottom), (left, right) = padding
+    ends = (top, left) if (top, left) == (bottom, right) else padding
+    return tuple([
+        pair[0] if pair[0] == pair[1] and isinstance(pair[0], int) else pair
+        for pair in (stride, ends, dilation)
+    ])  # type: ignore[return-value]  # fmt: skip
+
 
 def axis_steps(size: int, kernel: int, output: int) -> list[Steps]:
     """All ways to get `output` positions with about the same padding on both sides."""
@@ -46,7 +63,8 @@ def planes(size: Shape, kernel: Shape, output: Shape) -> tuple[list[Plane], list
     In both lists, the most common are first.
     """
     rows, columns = (axis_steps(*sizes) for sizes in zip(size, kernel, output, strict=True))
-    common, rare = [], []
+    common: list[Plane] = []
+    rare: list[Plane] = []
     for row in sorted(rows, key=_rarity):
         for column in sorted(columns, key=_rarity):
             if row.dilation != column.dilation and min(kernel) > 1:
@@ -72,7 +90,7 @@ def _is_alike(row: Steps, column: Steps, size: Shape, kernel: Shape, output: Sha
     return is_stride and is_padding and row.dilation == column.dilation
 
 
-def describe(size: tuple[int, int], plane: Plane, stride: tuple[int, int] = (1, 1)) -> list[str]:
+def describe(size: Shape, plane: Plane, stride: Shape = (1, 1)) -> list[str]:
     """The size of the window, and what differs from `stride`, no padding and no dilation."""
     parts = ["x".join(map(str, size))]
     if plane.stride != stride:
