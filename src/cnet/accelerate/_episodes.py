@@ -26,8 +26,8 @@ class _Local(threading.local):
     """Whether this thread runs originals on copies, so that wrappers must not interfere."""
     inner = 0.0
     """Seconds that watched functions have taken inside of the current one."""
-    others: tuple[Any, ...] = ()
-    """These functions."""
+    others: set[Any] | None = None
+    """These functions, while an original is observed."""
 
 
 local = _Local()

@@ -145,7 +145,8 @@ class Watched:
         result = plan.commit(values, made)
         seconds = perf_counter() - start
         local.inner += seconds
-        local.others += (self,)
+        if local.others is not None:
+            local.others.add(self)
         self.calls += 1
         self.by_cnet += 1
         self.cnet_seconds += seconds
@@ -180,7 +181,8 @@ class Watched:
         use.own_seconds.append(seconds)
         use.situation.seconds = median(use.own_seconds)
         local.inner += seconds
-        local.others += (self,)
+        if local.others is not None:
+            local.others.add(self)
         self.calls += 1
         self.checked += 1
         try:
@@ -258,14 +260,17 @@ class Watched:
     def observed(self, situation: Situation, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call the original, and note how long it takes."""
         outer, local.inner = local.inner, 0.0
-        others, local.others = local.others, ()
+        others, inside = local.others, set[Watched]()
+        local.others = inside
         start = perf_counter()
         try:
             result = self.original(*args, **kwargs)
         finally:
             seconds = perf_counter() - start
             inner, local.inner = local.inner, outer + seconds
-            inside, local.others = local.others, (*others, self)
+            local.others = others
+            if others is not None:
+                others.add(self)
             self.calls += 1
             self.own_seconds += seconds
         if situation.misses <= MOST_MISSES:
