@@ -201,13 +201,6 @@ MUTANTS = [
     Mutant("image", "self.filters -= learn_rate", "self.filters += learn_rate", "dfilters", "sign"),
     Mutant("image", "d_filters[f] += ", "d_filters[f] = ", "dfilters", "last position"),
     # pooling
-    Mutant(
-        "max pool",
-        FIRST,
-        ALL,
-        "dx",
-        "ties",
-    ),
     Mutant("overlapping", "j * s + column] +=", "j * s + column] =", "dx", "overwritten"),
     Mutant(
         "max pool", "i * s + row, j * s + column]", "i * s + column, j * s + row]", "dx", "unknown"
@@ -279,6 +272,18 @@ def test_faults_are_named(mutant: Mutant) -> None:
     case = CASES[mutant.case]
     result = cnet.check(mutated(case, mutant.old, mutant.new), *case.inputs)
     assert (mutant.quantity, mutant.fault) in [(f.quantity, f.name) for f in result.faults], result
+
+
+@pytest.mark.parametrize(
+    ("new", "note"),
+    [(FIRST, "the first of them"), (ALL, "counted more than once"),
+     (ALL.replace(".max())", ".max()) / np.sum(window == window.max())"), "a share")],
+)  # fmt: skip
+def test_equal_maxima_are_mentioned(new: str, note: str) -> None:
+    case = CASES["max pool"]
+    result = cnet.check(mutated(case, FIRST, new), *case.inputs)
+    assert result.ok
+    assert note in result.notes[-1]
 
 
 # ---- The function --------------------------------------------------------------------------------
@@ -374,6 +379,22 @@ def test_parameters_that_are_made_in_the_first_call() -> None:
         "dweights",
         "dbias",
     ]
+
+
+def test_steps_of_an_optimizer_inside() -> None:
+    class Adam(handwritten.Dense):
+        sign = 1.0
+
+        def backward(self, dy: Any) -> Any:
+            dx = super().backward(dy)
+            self.weights -= self.sign * 0.01 * self.d_weights / (abs(self.d_weights) + 1e-8)
+            del self.d_weights
+            return dx
+
+    assert cnet.check(Adam(), _random(4, 5)).ok
+    Adam.sign = -1.0
+    result = cnet.check(Adam(), _random(4, 5))
+    assert [(fault.quantity, fault.name) for fault in result.faults] == [("dweights", "sign")]
 
 
 def test_names_and_arguments_can_be_given() -> None:

@@ -50,7 +50,7 @@ if "--fail" in sys.argv:
     raise SystemExit(3)
 '''
 
-NET = '''
+NET = """
 import numpy as np
 
 
@@ -69,7 +69,7 @@ class MaxPool2:
                     window == window.max(axis=(0, 1))
                 ) * grad[i, j]
         return dx
-'''
+"""
 
 
 def run(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -110,8 +110,9 @@ def test_only_and_write(tmp_path: Path) -> None:
 def test_errors_of_the_command(tmp_path: Path) -> None:
     got = run(tmp_path, "-m", "cnet.accelerate", "none.py")
     assert (got.returncode, got.stderr) == (2, "cnet.accelerate: no such file: none.py\n")
-    (tmp_path / "wrong.py").write_text("x = 1\n\ndef conv_forward(x):\n    return 1 / 0\n\n"
-                                       "conv_forward(1)\n")
+    (tmp_path / "wrong.py").write_text(
+        "x = 1\n\ndef conv_forward(x):\n    return 1 / 0\n\nconv_forward(1)\n"
+    )
     own = run(tmp_path, "wrong.py")
     got = run(tmp_path, "-m", "cnet.accelerate", "wrong.py")
     assert got.returncode == own.returncode == 1

@@ -13,8 +13,8 @@ Values = tuple[Array, Array]
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "": lambda x: x,
     "relu": kernels.relu,
-    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
-    "tanh": np.tanh,
+    "sigmoid": lambda x: kernels.elementwise(x, "sigmoid"),
+    "tanh": lambda x: kernels.elementwise(x, "tanh"),
 }
 """Functions that a layer may apply to its result, by name."""
 
@@ -26,11 +26,13 @@ def before_activations(y: Array) -> Iterator[tuple[str, Array, Array]]:
     if low == 0 and np.count_nonzero(y) < y.size:
         yield "relu", y, y > 0
     yield "", y, everywhere
-    with np.errstate(all="ignore"):
-        if low >= 0 and high <= 1:
-            yield "sigmoid", np.log(y / (1 - y)), (y > 0.01) & (y < 0.99)
-        if low >= -1 and high <= 1:
-            yield "tanh", np.arctanh(y), np.abs(y) < 0.99
+    if low >= 0 and high <= 1:
+        known = (y > 0.01) & (y < 0.99)
+        inner = np.where(known, y, 0.5)
+        yield "sigmoid", np.log(inner / (1 - inner)), known
+    if low >= -1 and high <= 1:
+        known = np.abs(y) < 0.99
+        yield "tanh", np.arctanh(np.where(known, y, 0.0)), known
 
 
 def has_constant_rest(y: Array, linear: Array, error: float) -> bool:
