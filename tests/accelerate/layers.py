@@ -98,12 +98,7 @@ def max_pool() -> Any:
             dx, k = np.zeros(self.x.shape), self.size
             for i in range(grad.shape[2]):
                 for j in range(grad.shape[3]):
-                    part = (
-                        slice(None),
-                        slice(None),
-                        slice(i * k, i * k + k),
-                        slice(j * k, j * k + k),
-                    )
+                    part = (slice(None), slice(None), slice(i * k, i * k + k), slice(j * k, j * k + k))
                     window = self.x[part]
                     top = window.max(axis=(2, 3), keepdims=True)
                     dx[part] += (window == top) * grad[:, :, i : i + 1, j : j + 1]

@@ -119,12 +119,7 @@ def test_inherited_methods_are_watched_where_they_are() -> None:
     [
         ((3,), {}, ValueError, r"accelerate: target must have .* \(got 3\)"),
         ((len,), {}, ValueError, "accelerate: target must have"),
-        (
-            ((test_off_puts_the_same_objects_back,),),
-            {},
-            TypeError,
-            r"a backward function \(got 1\)",
-        ),
+        (((test_off_puts_the_same_objects_back,),), {}, TypeError, r"a backward function \(got 1\)"),
         ((int,), {}, ValueError, "accelerate: target must have"),
         ((None,), {"verify": "often"}, ValueError, "accelerate: verify must be .*'often'"),
         ((None,), {"on_mismatch": 1}, ValueError, "accelerate: on_mismatch must be .*got 1"),
