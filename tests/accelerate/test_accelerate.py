@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from accelerate import layers
 
 import cnet
-from accelerate.test_failures import close, counts
+import own_layers as layers
+from own_layers import close, counts
 
 RNG = np.random.default_rng
 
@@ -119,7 +119,12 @@ def test_inherited_methods_are_watched_where_they_are() -> None:
     [
         ((3,), {}, ValueError, r"accelerate: target must have .* \(got 3\)"),
         ((len,), {}, ValueError, "accelerate: target must have"),
-        (((test_off_puts_the_same_objects_back,),), {}, TypeError, r"a backward function \(got 1\)"),
+        (
+            ((test_off_puts_the_same_objects_back,),),
+            {},
+            TypeError,
+            r"a backward function \(got 1\)",
+        ),
         ((int,), {}, ValueError, "accelerate: target must have"),
         ((None,), {"verify": "often"}, ValueError, "accelerate: verify must be .*'often'"),
         ((None,), {"on_mismatch": 1}, ValueError, "accelerate: on_mismatch must be .*got 1"),
@@ -206,7 +211,7 @@ def test_a_mismatch_returns_the_result_of_the_original() -> None:
     cls = cnet.accelerate(layer_class(SWITCH), verify="always")
     layer, own = cls(), vars(cls)["forward"].__wrapped__
     run(layer, 4)
-    with pytest.warns(cnet.accelerate.AccelerateWarning, match="Layer.forward: return differs by"):
+    with pytest.warns(cnet.accelerate.AccelerateWarning, match=r"Layer\.forward: return"):
         y = layer.forward(big())
     close(y, big() + 1)
     assert vars(cls)["forward"] is own
@@ -219,7 +224,7 @@ def test_a_mismatch_returns_the_result_of_the_original() -> None:
 def test_a_mismatch_can_raise() -> None:
     cls = cnet.accelerate(layer_class(SWITCH), verify="always", on_mismatch="raise")
     run(cls(), 4)
-    with pytest.raises(cnet.accelerate.AccelerateError, match="Layer.forward: return differs"):
+    with pytest.raises(cnet.accelerate.AccelerateError, match=r"Layer\.forward: return"):
         cls().forward(big())
 
 
@@ -291,7 +296,8 @@ def test_report() -> None:
     run(layer, 12, (2, 2, 6, 6))
     (line,) = cnet.accelerate.report().splitlines()
     assert line.startswith(f"{cls.__qualname__}.forward  conv2d")
-    assert "by cnet 10 of 12  x" in line and "saved" in line
+    assert "by cnet 10 of 12  x" in line
+    assert "saved" in line
 
 
 def test_errors_are_those_of_the_original() -> None:
@@ -299,7 +305,7 @@ def test_errors_are_those_of_the_original() -> None:
     layer = cls(RNG(0))
     run(layer, shape=(3, 5))
     for bad in (np.ones((3, 6)), "text", None):
-        with pytest.raises(Exception) as expected:  # noqa: PT011
+        with pytest.raises(Exception) as expected:
             own(RNG(0)).forward(bad)
         with pytest.raises(type(expected.value)) as got:
             layer.forward(bad)

@@ -1,35 +1,19 @@
 """Situations in which a function that was learned could give another result than the original."""
 
 import copy
+import inspect
 import pickle
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from accelerate import layers
 
 import cnet
+import own_layers as layers
+from own_layers import close, counts
 
 RNG = np.random.default_rng
-
-
-def close(a: Any, b: Any) -> None:
-    """Equal values, up to rounding of arrays."""
-    assert type(a) is type(b)
-    if isinstance(a, (tuple, list)):
-        assert len(a) == len(b)
-        for one, other in zip(a, b, strict=True):
-            close(one, other)
-    elif isinstance(a, dict):
-        assert a.keys() == b.keys()
-        for key in a:
-            close(a[key], b[key])
-    elif isinstance(a, np.ndarray):
-        assert a.dtype == b.dtype
-        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
-    else:
-        assert a == b
 
 
 def both(make: Callable[[], Any], story: Callable[[Any], Any], **options: Any) -> Any:
@@ -39,16 +23,6 @@ def both(make: Callable[[], Any], story: Callable[[Any], Any], **options: Any) -
     got = story(cls)
     close(got, expected)
     return cls
-
-
-def counts(owner: Any) -> dict[str, int]:
-    """Calls that cnet has computed, by the name of the method."""
-    found = cnet.accelerate.places_of(owner)
-    return {place.name: place.watched.by_cnet for place in found}
-
-
-def reasons(owner: Any) -> str:
-    return cnet.accelerate.report()
 
 
 def state(layer: Any, *names: str) -> dict[str, Any]:
@@ -277,7 +251,8 @@ def test_attributes_that_were_left_out_come_back() -> None:
     layer.forward(x)
     plain.W *= 2
     plain.forward(x)
-    assert "cols" not in vars(layer) and hasattr(layer, "cols")
+    assert "cols" not in vars(layer)
+    assert hasattr(layer, "cols")
     close(layer.cols, plain.cols)
     assert not hasattr(layer, "rows")
     with pytest.raises(AttributeError, match="'Conv' object has no attribute 'rows'"):
@@ -401,3 +376,55 @@ def test_numbers_that_are_not_finite() -> None:
 
     with np.errstate(invalid="ignore"):
         both(layers.conv_columns, story)
+
+
+@pytest.mark.parametrize("key", ["'cols'", "(1, 'cols')"])
+def test_dicts_that_get_new_items(key: str) -> None:
+    def make() -> Any:
+        code = inspect.getsource(layers.conv_columns)
+        code = code.replace("self.cols, ", "self.cache['x'] = x; self.cols, ")
+        code = code.replace("self.cols", f"self.cache[{key}]")
+        names: dict[str, Any] = {"np": np, "Any": Any, "__name__": __name__}
+        exec(code.replace("self.stride,", "self.cache = {'own': 1}; self.stride,", 1), names)
+        return names["conv_columns"]()
+
+    def story(cls: Any) -> Any:
+        rng = RNG(0)
+        layer, seen = cls(rng), []
+        for step in range(12):
+            x = rng.standard_normal((3, 2, 6, 5))
+            y = layer.forward(x)
+            x *= 0.5
+            if step == 8:
+                seen += [sorted(map(str, layer.cache)), layer.cache[eval(key)]]
+                seen += [layer.cache["x"] is x]
+            if step == 9:
+                held = layer.cache
+            if step == 10:
+                seen.append(held[eval(key)].copy())
+                del held
+            seen += [y, layer.backward(rng.standard_normal(y.shape)), layer.dW.copy()]
+        return seen
+
+    cls = both(make, story)
+    assert counts(cls)["forward"] >= 5
+
+
+def test_a_dict_that_the_call_reads() -> None:
+    def make() -> Any:
+        class Layer:
+            def __init__(self):
+                self.cache = {(0, i): np.full(3, float(i)) for i in range(4)}
+
+            def forward(self, x):
+                y = x * self.cache[0, 0][0]
+                self.cache[0, 0] = self.cache[0, 0] + 1
+                return y
+
+        return Layer
+
+    def story(cls: Any) -> Any:
+        layer = cls()
+        return [layer.forward(np.ones((2, 3))) for _ in range(8)]
+
+    assert counts(both(make, story))["forward"] == 0

@@ -3,8 +3,8 @@
 `cnet.accelerate` watches the forward and backward functions of layers. It learns from calls on
 copies of their objects, with random data, what these functions compute: a convolution with some
 layout, stride and padding, pooling, a dense layer, their gradients, an update of weights. If every
-array that a function returns, sets or changes is explained, cnet computes it from then on. All other
-functions stay as they are.
+array that a function returns, sets or changes is explained, cnet computes it from then on. All
+other functions stay as they are.
 
 Results are checked against the original, at the first call of a plan and at the calls 2, 4, 16, 64,
 and so on. If they differ, the result of the original is returned, a warning says so, and the
@@ -79,8 +79,8 @@ def accelerate(
 
     Notes
     -----
-    The first call with arguments of some shape is timed. At the second, the function is learned from
-    four to eight calls on copies. A plan that is not faster in its first ten calls is dropped.
+    The first call with arguments of some shape is timed. At the second, the function is learned
+    from four to eight calls on copies. A plan that is not faster in its first ten calls is dropped.
     `report` says what is computed by cnet, and why other functions are not.
 
     Examples

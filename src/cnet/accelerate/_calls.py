@@ -21,7 +21,9 @@ class Arguments(NamedTuple):
     """Where each is found, ``args[0]`` or ``kwargs['stride']``."""
 
 
-def arguments(function: FunctionType, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Arguments:
+def arguments(
+    function: FunctionType, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Arguments:
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     parameters = inspect.signature(function, follow_wrapped=False).parameters.values()
     names = [parameter.name for parameter in parameters if parameter.kind in kinds]
@@ -83,7 +85,7 @@ class Fresh:
 
 @dataclass(frozen=True)
 class View:
-    """All elements of a contiguous array in another shape: ``of.reshape(shape).transpose(order)``."""
+    """A contiguous array in another shape: ``of.reshape(shape).transpose(order)``."""
 
     of: Existing | Fresh
     shape: Shape
@@ -129,6 +131,8 @@ class Outcome:
     """Paths of arrays that were changed in place."""
     arrays: dict[str, Array]
     """The new arrays by name, and the changed ones by path, after the call."""
+    touched: dict[str, set[Any]] = field(default_factory=dict)
+    """Keys with new values in dicts, by path; also of dicts that are unknown."""
 
 
 class Before:
@@ -137,6 +141,7 @@ class Before:
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
         self.holders: list[tuple[Node, Any]] = []
+        self.unknown: list[tuple[Node, Any]] = []
         self.inputs: dict[str, Array] = {}
         self.numbers = tree.numbers()
         for node in tree.nodes:
@@ -146,6 +151,8 @@ class Before:
                 self.holders.append((node, dict(node.value.__dict__)))
             elif node.kind in ("list", "dict"):
                 self.holders.append((node, node.value.copy()))
+            elif node.type is dict:
+                self.unknown.append((node, node.value.copy()))
 
     def after(self, result: Any) -> Outcome:
         """Compare with the state now.
@@ -183,7 +190,12 @@ class _Comparison:
                 path = f"{node.path}.{key}" if node.kind == "instance" else f"{node.path}[{key!r}]"
                 writes[node.path, key] = self.template(value, path)
         arrays = self.arrays | {path: self.sources[path] for path in mutated}
-        return Outcome(template, writes, mutated, arrays)
+        touched = {
+            node.path: {key for key, _ in self.changed(node, old)}
+            for node, old in [*self.before.holders, *self.before.unknown]
+            if node.type is dict
+        }
+        return Outcome(template, writes, mutated, arrays, touched)
 
     def changed(self, node: Node, old: Any) -> list[tuple[Any, Any]]:
         now = node.value.__dict__ if node.kind == "instance" else node.value

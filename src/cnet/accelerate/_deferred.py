@@ -31,6 +31,8 @@ class Pending:
         """Arrays and numbers that the call could read, by path."""
         self.arrays: dict[str, Array] = {}
         """Copies of the arrays."""
+        self.held: dict[str, dict[Any, Any]] = {}
+        """Dicts of the instance that lack items."""
 
     def record(self, plan: "Plan", values: "Values") -> None:
         self.actual = {path: values[index] for path, index in plan.leaves}
@@ -60,8 +62,16 @@ def defer(instance: Any, plan: "Plan", values: "Values") -> None:
         restore(instance)
         one = pending[id(instance)] = Pending(instance)
     for name in plan.deferred:
-        state.pop(name, None)
+        value = state.pop(name, None)
+        if name in plan.held and value is not None:
+            one.held[name] = value
     one.record(plan, values)
+
+
+def holds(instance: Any, name: str) -> bool:
+    """Whether a dict of the instance is kept here."""
+    one = pending.get(id(instance))
+    return one is not None and name in one.held
 
 
 def restore(instance: Any) -> None:
@@ -72,7 +82,11 @@ def restore(instance: Any) -> None:
     missing = one.plan.deferred - instance.__dict__.keys()
     if missing:
         values = _computed(one)
-        instance.__dict__.update({name: values[name] for name in missing})
+        for name in missing:
+            if name in one.held:
+                one.held[name].update(values[name])
+                values[name] = one.held[name]
+            instance.__dict__[name] = values[name]
 
 
 def _computed(one: Pending) -> dict[str, Any]:
@@ -80,6 +94,8 @@ def _computed(one: Pending) -> dict[str, Any]:
     assert one.plan is not None
     values = one.actual | one.arrays
     roots = rebuilt(one.plan.tree, lambda node: values.get(node.path, node.value))
+    for name in one.plan.held:
+        roots[one.plan.own].__dict__[name] = {}
     args, kwargs = with_values(one.plan.places, roots)
     with undisturbed():
         one.plan.original(*args, **kwargs)
@@ -109,7 +125,14 @@ def may_defer(cls: type) -> bool:
     if cls in _hooked:
         return True
     own = [base for base in cls.__mro__ if base is not object and base not in _hooked]
-    special = ("__getattr__", "__reduce_ex__", "__reduce__", "__getstate__", "__copy__", "__deepcopy__")
+    special = (
+        "__getattr__",
+        "__reduce_ex__",
+        "__reduce__",
+        "__getstate__",
+        "__copy__",
+        "__deepcopy__",
+    )
     return not any(name in vars(base) for base in own for name in special) and not any(
         _lists_attributes(base) for base in own
     )

@@ -26,8 +26,8 @@ class _Local(threading.local):
     """Whether this thread runs originals on copies, so that wrappers must not interfere."""
     inner = 0.0
     """Seconds that watched functions have taken inside of the current one."""
-    others: tuple[Any, ...] = ()
-    """These functions."""
+    others: set[Any] | None = None
+    """These functions, while an original is observed."""
 
 
 local = _Local()
@@ -133,33 +133,57 @@ def disturb(arrays: Mapping[str, Array], rng: np.random.Generator) -> None:
             array += rng.standard_normal(array.shape)
 
 
+@dataclass(frozen=True)
+class Unread:
+    """Paths of attributes that a call sets before it reads them."""
+
+    replaced: frozenset[str] = frozenset()
+    """Attributes that get a new value."""
+    refilled: frozenset[str] = frozenset()
+    """Dicts that get new items."""
+
+    def paths(self) -> frozenset[str]:
+        return self.replaced | self.refilled
+
+    def places(self) -> Iterator[tuple[str, str, bool]]:
+        for path in self.paths():
+            root, _, name = path.partition(".")
+            yield root, name, path in self.refilled
+
+
 class Episode:
     """Makes samples of one call, with the forward call before it if there was one."""
 
     def __init__(
         self, call: Recorded, forward: Recorded | None = None,
         deferred: frozenset[str] = frozenset(), unread: frozenset[str] = frozenset(),
+        held: frozenset[str] = frozenset(),
     ) -> None:  # fmt: skip
         self.call, self.forward = call, forward
         self.deferred = deferred
         """Paths that the forward call does not set, since they are computed when they are read."""
         self.unread = unread
         """Paths that the forward call does not read."""
+        self.held = held
+        """Names of dicts that the instance lacks, and that the forward call fills."""
         self.classes: list[type] = []
         """Classes that the code may change."""
         self.calls = 0
 
-    def run(self, kind: Kind, seed: int, drop: frozenset[str] = frozenset()) -> Sampled:
-        """A sample; attributes in `drop`, given by path, are deleted before the call."""
+    def run(self, kind: Kind, seed: int, unread: "Unread | None" = None) -> Sampled:
+        """A sample; attributes in `unread` are deleted before the call, or empty."""
         with undisturbed():
             call, forward = self._twin()
             past: dict[str, Array] = {}
             if forward is not None:
+                for name in self.held:
+                    vars(call.args[0]).setdefault(name, {})
                 call, past = self._after_forward(call, forward, kind, seed)
             roots = arguments(call.function, call.args, call.kwargs).values
-            for path in drop:
-                root, _, name = path.partition(".")
+            for root, name, is_dict in unread.places() if unread is not None else ():
                 vars(roots[root]).pop(name, None)
+                if is_dict:
+                    vars(roots[root])[name] = {}
             scan, tree = read(call.function, roots, self.deferred)
             self.classes = scan.classes
             if forward is None:
@@ -263,4 +287,3 @@ def _linked(call: Recorded, old: Any, new: Any) -> Recorded:
 def _differ(a: Any, b: Any) -> bool:
     (first, own), (second, other) = a, b
     return own != other or first[2:] != second[2:] or not np.array_equal(first[1], second[1])
-

@@ -22,18 +22,27 @@ from ._calls import (
     read,
     same_bits,
 )
-from ._episodes import DISTURBED, FORWARD, LARGE, NORMAL, TIED, Episode, Recorded, Sampled, is_variable
+from ._episodes import (
+    DISTURBED,
+    FORWARD,
+    LARGE,
+    NORMAL,
+    TIED,
+    Episode,
+    Recorded,
+    Sampled,
+    Unread,
+    is_variable,
+)
 from ._plans import Findings, Plan
+from ._scan import Scan
 from ._values import Refused, Tree, kind_of
 from .explain import Expression, Sample, explain
-
-MOST_SECONDS = 2.0
-"""Seconds of the processor to explain the arrays of a call."""
 
 
 def learn(
     call: Recorded, forward: Recorded | None = None, forward_plan: Plan | None = None,
-    keep: Iterable[str] = (), hints: Sequence[Expression] = (),
+    keep: Iterable[str] = (), hints: Sequence[Expression] = (), seconds: float = 2.0,
 ) -> Plan:  # fmt: skip
     """A plan for calls like this one.
 
@@ -49,6 +58,8 @@ def learn(
         Attributes that are always computed.
     hints : sequence of Expression
         Those of other calls.
+    seconds : float, default 2.0
+        The time of the processor after which the search for explanations ends.
 
     Raises
     ------
@@ -62,55 +73,72 @@ def learn(
     deferred = left_out.deferred if left_out is not None else frozenset()
     skip = frozenset(f"{own}.{name}" for name in deferred)
     scan, tree = read(call.function, found.values, skip)
-    episode = Episode(call, forward, skip, left_out.skip if left_out is not None else frozenset())
-    rewritten = frozenset(
-        node.path for node in tree.nodes
-        if node.parent is not None and node.parent.path == own and node.key in scan.writes
-    )  # fmt: skip
-    samples, dropped = _samples(episode, rewritten, left_out is not None)
-    scan, tree = read(call.function, found.values, skip | dropped)
+    if left_out is None:
+        episode = Episode(call, forward, skip)
+    else:
+        episode = Episode(call, forward, skip, left_out.skip, left_out.held)
+    samples, unread = _samples(episode, _unread(scan, tree, own))
+    skip |= unread.paths()
+    scan, tree = read(call.function, found.values, skip)
     tree.check()
     learning = _Learning(
-        call, own, scan, tree, samples, skip | dropped, left_out, frozenset(keep), hints
+        call, own, scan, tree, samples, skip, unread, left_out, frozenset(keep), hints, seconds
     )
     return learning.plan(found.places)
 
 
-def _samples(
-    episode: Episode, rewritten: frozenset[str], has_past: bool
-) -> tuple[list[Sampled], frozenset[str]]:
-    """Samples, and the attributes that the call sets before it reads them.
+def _unread(scan: Scan, tree: Tree, own: str) -> Unread:
+    """Attributes that the call may set before it reads them."""
+    state = [node for node in tree.nodes if node.parent is not None and node.parent.path == own]
+    replaced = {node.path for node in state if node.key in scan.writes}
+    refilled = {node.path for node in state if node.type is dict}
+    return Unread(frozenset(replaced), frozenset(refilled - replaced))
+
+
+def _samples(episode: Episode, unread: Unread) -> tuple[list[Sampled], Unread]:
+    """Samples, and the attributes that the call does set before it reads them.
 
     The first two calls have the same data: if results differ, they depend on chance or on memory
     that is not initialised.
     """
     first, again = episode.run(NORMAL, 0), None
-    if rewritten:
+    costly = {
+        path for path in unread.refilled if first.outcome.touched.get(path)
+        and any(_is_costly(t) for (holder, _), t in first.outcome.writes.items() if holder == path)
+    }  # fmt: skip
+    unknown = {node.path for node in first.tree.nodes if node.kind == "unknown"}
+    unread = Unread(unread.replaced, unread.refilled & (costly | unknown))
+    if unread.paths():
         try:
-            again = episode.run(NORMAL, 0, rewritten)
+            again = episode.run(NORMAL, 0, unread)
         except Refused:
             again = None
-        if again is None or not _agree(first.outcome, again.outcome):
-            rewritten = frozenset()
-    if not rewritten:
+        if again is None or not _agree(first.outcome, again.outcome, unread.refilled):
+            unread = Unread()
+    if not unread.paths():
         again = episode.run(NORMAL, 0)
         if not _agree(first.outcome, again.outcome):
             raise Refused("two calls with the same data differ")
     assert again is not None
     kinds = [TIED, LARGE] if episode.forward is None else [TIED, DISTURBED]
-    more = [episode.run(kind, seed, rewritten) for seed, kind in enumerate(kinds, 1)]
-    return [again, *more], rewritten
+    more = [episode.run(kind, seed, unread) for seed, kind in enumerate(kinds, 1)]
+    return [again, *more], unread
 
 
-def _agree(a: Outcome, b: Outcome) -> bool:
-    if a.arrays.keys() != b.arrays.keys() or a.mutated != b.mutated:
+def _agree(a: Outcome, b: Outcome, refilled: frozenset[str] = frozenset()) -> bool:
+    """Whether two calls have done the same; dicts in `refilled` were empty before the second."""
+    if a.mutated != b.mutated or not is_same(a.result, b.result):
         return False
-    if any(not same_bits(array, b.arrays[name]) for name, array in a.arrays.items()):
+    for path in refilled:
+        if b.touched.get(path, set()) != a.touched.get(path, set()):
+            return False
+    ours, theirs = ({p: t for p, t in c.writes.items() if p[0] not in refilled} for c in (a, b))
+    if ours.keys() != theirs.keys():
         return False
-    return a.writes.keys() == b.writes.keys() and all(
-        isinstance(one, Unknown) or is_same(one, two)
-        for one, two in zip([a.result, *a.writes.values()], [b.result, *b.writes.values()], strict=True)
-    )
+    if not all(isinstance(t, Unknown) or is_same(t, theirs[place]) for place, t in ours.items()):
+        return False
+    names = {*_fresh(a.result), *a.mutated, *(name for t in ours.values() for name in _fresh(t))}
+    return all(same_bits(a.arrays[name], b.arrays[name]) for name in names)
 
 
 def is_same(a: Template, b: Template) -> bool:
@@ -128,13 +156,15 @@ def is_same(a: Template, b: Template) -> bool:
 class _Learning:
     call: Recorded
     own: str
-    scan: Any
+    scan: Scan
     tree: Tree
     samples: list[Sampled]
     skip: frozenset[str]
+    unread: Unread
     forward: Plan | None
     keep: frozenset[str]
     hints: Sequence[Expression]
+    seconds: float
     expressions: dict[str, Expression] = field(default_factory=dict)
 
     def plan(self, places: Mapping[str, str]) -> Plan:
@@ -144,12 +174,15 @@ class _Learning:
         result = self.merged([s.outcome.result for s in self.samples], "its result")
         writes = {}
         for holder, key in first.writes:
+            if holder in self.unread.refilled:
+                continue
             name = f"{holder}.{key}"
             templates = [s.outcome.writes[holder, key] for s in self.samples]
             writes[holder, key] = self.merged(templates, name)
         self.check_known(result)
         needed = {*_fresh(result), *first.mutated}
-        deferred = self.deferred(writes, first, needed)
+        held = self.held(first, [result, *writes.values()], needed)
+        deferred = self.deferred(writes, first, needed) | held
         for (holder, key), template in writes.items():
             if holder != self.own or key not in deferred:
                 self.check_known(template)
@@ -163,7 +196,8 @@ class _Learning:
             self.call.function,
             Findings(
                 self.scan, self.tree, places, result, writes, self.expressions, first.mutated,
-                frozenset(variable), frozenset(deferred), self.own, self.skip, self.forward,
+                frozenset(variable), frozenset(deferred), frozenset(held), self.own, self.skip,
+                self.forward,
             ),
         )  # fmt: skip
 
@@ -186,9 +220,7 @@ class _Learning:
             if not same or any(t.kind is not first.kind for t in others):
                 return Unknown(f"{name} of a structure that depends on the data")
             columns = zip(*[t.items or () for t in others], strict=True)
-            return replace(
-                first, items=tuple(self.merged(column, name) for column in columns)
-            )
+            return replace(first, items=tuple(self.merged(column, name) for column in columns))
         if all(t == first for t in templates):
             return first
         return Unknown(f"{name}, which depends on the data")
@@ -212,7 +244,9 @@ class _Learning:
         """Numbers that do not come from the data: sizes, constants of the code, and arguments."""
         arrays = [*self.tree.arrays().values(), *self.samples[0].outcome.arrays.values()]
         sizes = {size for array in arrays for size in (*array.shape, array.size, array.ndim)}
-        return sizes | set(self.tree.numbers().values()) | self.scan.constants | {True, False}
+        numbers = set(self.tree.numbers().values())
+        known: set[Any] = sizes | numbers | self.scan.constants | {True, False}
+        return known
 
     def check_known(self, template: Template) -> None:
         if isinstance(template, Unknown):
@@ -221,12 +255,36 @@ class _Learning:
             for item in template.items or ():
                 self.check_known(item)
 
+    def held(self, first: Outcome, others: Sequence[Template], needed: set[str]) -> set[str]:
+        """Names of the dicts whose items need not be computed.
+
+        Raises
+        ------
+        Refused
+            If such a dict is used elsewhere, or its items are needed.
+        """
+        names = set()
+        for path in self.unread.refilled:
+            templates = [t for (holder, _), t in first.writes.items() if holder == path]
+            name = path.partition(".")[2]
+            used = any(Existing(path) in _items(template) for template in others)
+            if not self.may_defer(first) or used or name in self.keep or not all(
+                not _is_costly(template) or _is_deferrable(template, needed)
+                for template in templates
+            ):  # fmt: skip
+                raise Refused(f"it sets items of {path}")
+            names.add(name)
+        return names
+
+    def may_defer(self, first: Outcome) -> bool:
+        is_method = bool(self.own) and self.forward is None and not first.mutated
+        return is_method and _deferred.may_defer(type(self.call.args[0]))
+
     def deferred(
         self, writes: Mapping[tuple[str, Any], Template], first: Outcome, needed: set[str]
     ) -> set[str]:
         """Names of the attributes that need not be computed."""
-        may = bool(self.own) and not first.mutated and _deferred.may_defer(type(self.call.args[0]))
-        if not may or self.forward is not None:
+        if not self.may_defer(first):
             return set()
         return {
             key for (holder, key), template in writes.items()
@@ -236,7 +294,7 @@ class _Learning:
     def explain_all(self, names: Iterable[str]) -> None:
         """Find expressions, for small arrays first: they are hints for large ones."""
         arrays = self.samples[0].outcome.arrays
-        end = thread_time() + MOST_SECONDS
+        end = thread_time() + self.seconds
         for name in sorted(names, key=lambda name: (arrays[name].size, name)):
             self.expressions[name] = self.explained(name, end - thread_time())
 
@@ -245,7 +303,8 @@ class _Learning:
         if not all(_is_finite(sample.outputs[name]) for sample in samples):
             raise Refused(f"{name} is not finite for random data")
         known = (*self.hints, *self.expressions.values())
-        expression = explain(samples, name, known, seconds)
+        with np.errstate(all="ignore"):
+            expression = explain(samples, name, known, seconds)
         if expression is None:
             raise Refused(f"{name} is not explained")
         return expression
@@ -263,14 +322,17 @@ class _Learning:
 
 def _is_deferrable(template: Template, needed: set[str]) -> bool:
     """Whether a value is costly or unknown, and shares no array with what is computed."""
-    items = _items(template)
-    is_costly = any(isinstance(item, (Fresh, Unknown)) for item in items)
-    return is_costly and not any(
+    return _is_costly(template) and not any(
         isinstance(item, View)
         or (isinstance(item, Unknown) and item.is_view)
         or (isinstance(item, Fresh) and item.name in needed)
-        for item in items
+        for item in _items(template)
     )
+
+
+def _is_costly(template: Template) -> bool:
+    """Whether a value has new arrays, or cannot be made."""
+    return any(isinstance(item, (Fresh, Unknown)) for item in _items(template))
 
 
 def _is_finite(array: Array) -> bool:

@@ -8,6 +8,7 @@ all new arrays. `commit` sets and returns them: it cannot fail, so that no call 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
+from sys import getrefcount
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
@@ -41,6 +42,8 @@ class Findings:
     """Paths of numbers that may have other values."""
     deferred: frozenset[str]
     """Names of attributes that are computed when they are read."""
+    held: frozenset[str]
+    """Those of them that are dicts, which get their items then."""
     own: str
     """The name of the argument that is the instance, or an empty string."""
     skip: frozenset[str]
@@ -55,7 +58,7 @@ class Plan:
     def __init__(self, original: FunctionType, findings: Findings) -> None:
         self.original = original
         self.tree, self.places, self.own = findings.tree, findings.places, findings.own
-        self.deferred = findings.deferred
+        self.deferred, self.held = findings.deferred, findings.held
         self.expressions = findings.expressions
         self.outcome = Outcome(findings.result, dict(findings.writes), [*findings.mutated], {})
         """What a call does, without the arrays."""
@@ -75,7 +78,7 @@ class Plan:
 
     def describe(self) -> str:
         """What it computes, in the words of the report."""
-        texts = {}
+        texts: dict[str, str] = {}
         for name, expression in self.expressions.items():
             texts.setdefault(str(expression), name)
         return "; ".join(texts) or "no arrays"
@@ -108,7 +111,7 @@ class _Writer:
 
     def functions(self) -> dict[str, Any]:
         code = "\n".join([*self.read(), *self.compute(), *self.commit()])
-        exec(compile(code, "<cnet.accelerate>", "exec"), self.space)  # noqa: S102
+        exec(compile(code, "<cnet.accelerate>", "exec"), self.space)
         return self.space
 
     # ---- read ------------------------------------------------------------------------------------
@@ -126,7 +129,7 @@ class _Writer:
         if self.findings.forward is not None:
             lines += self.pending()
             names.append("p")
-        lines += self.overlaps()
+        lines += [*self.overlaps(), *self.dicts()]
         return ["def read(args, kwargs):", *_indented([*lines, f"return ({', '.join(names)},)"])]
 
     def get(self, node: Node) -> list[str]:
@@ -153,7 +156,10 @@ class _Writer:
             assert node.of is not None
             return f"{name} is not {self.names[node.of.path]}"
         if node.kind == "array":
-            tests = [f"type({name}) is not ndarray", f"{name}.shape != {self.constant(value.shape)}"]
+            tests = [
+                f"type({name}) is not ndarray",
+                f"{name}.shape != {self.constant(value.shape)}",
+            ]
             tests.append(f"{name}.dtype != {self.constant(value.dtype)}")
             if node.path in self.viewed:
                 tests.append(f"{name}.strides != {self.constant(value.strides)}")
@@ -213,6 +219,19 @@ class _Writer:
             f"if p is None or p.plan is not {self.constant(forward)}: return None",
             f"if not d{own}.keys().isdisjoint({missing}): return None",
         ]
+
+    def dicts(self) -> list[str]:
+        """Dicts that the plan leaves without their items: no other object must hold them."""
+        lines = []
+        self.space["references"] = getrefcount
+        for name in sorted(self.findings.held):
+            own = self.names[self.findings.own]
+            lines += [
+                f"h = d{own}.get({name!r})",
+                f"if h is None and not deferred.holds({own}, {name!r}): return None",
+                "if h is not None and (type(h) is not dict or references(h) > 3): return None",
+            ]
+        return lines
 
     def overlaps(self) -> list[str]:
         """Arrays that are changed share no memory with others."""
@@ -319,4 +338,3 @@ def _viewed(templates: Sequence[Template]) -> set[str]:
 
 def _indented(lines: Sequence[str]) -> list[str]:
     return ["    " + line for line in lines]
-

@@ -20,18 +20,22 @@ from ._values import Impure, kind_of
 MODULES = ("numpy", "math", "scipy", "itertools", "functools", "operator", "typing", "abc", "copy")
 """Modules whose functions have no side effects, except those in `ACTIONS`."""
 
-BUILTINS = frozenset(
-    "abs all any bool bytes callable complex dict divmod enumerate filter float format frozenset "
-    "getattr hasattr int isinstance issubclass iter len list map max min next object pow property "
-    "range repr reversed round set setattr slice sorted staticmethod str sum super tuple type zip "
-    "Ellipsis NotImplemented __debug__ __name__".split()
-)
+BUILTINS = frozenset((
+    "abs", "all", "any", "bool", "bytes", "callable", "complex", "dict", "divmod", "enumerate",
+    "filter", "float", "format", "frozenset", "getattr", "hasattr", "int", "isinstance",
+    "issubclass", "iter", "len", "list", "map", "max", "min", "next", "object", "pow", "property",
+    "range", "repr", "reversed", "round", "set", "setattr", "slice", "sorted", "staticmethod",
+    "str", "sum", "super", "tuple", "type", "zip", "Ellipsis", "NotImplemented", "__debug__",
+    "__name__",
+))  # fmt: skip
 
-ACTIONS = frozenset(
-    "random rand randn randint randperm shuffle permutation choice seed default_rng standard_normal "
-    "binomial uniform normal bernoulli save savez savetxt savez_compressed load loadtxt tofile dump "
-    "memmap seterr set_printoptions errstate printoptions __dict__ __class__ cache_clear".split()
-)
+ACTIONS = frozenset((
+    "random", "rand", "randn", "randint", "randperm", "shuffle", "permutation", "choice", "seed",
+    "default_rng", "standard_normal", "binomial", "uniform", "normal", "bernoulli", "save",
+    "savez", "savetxt", "savez_compressed", "load", "loadtxt", "tofile", "dump", "memmap",
+    "seterr", "set_printoptions", "errstate", "printoptions", "__dict__", "__class__",
+    "cache_clear",
+))  # fmt: skip
 """Attributes that stand for an effect, for chance, or for access to attributes by other means."""
 
 
@@ -124,7 +128,9 @@ class _Scanning:
     def add_module(self, module: types.ModuleType) -> None:
         """A module of the program; the code may read anything from it whose name it contains."""
         name = module.__name__.split(".")[0]
-        if name in sys.stdlib_module_names or "site-packages" in str(getattr(module, "__file__", "")):
+        if name in sys.stdlib_module_names or "site-packages" in str(
+            getattr(module, "__file__", "")
+        ):
             raise Impure(f"it uses the module {module.__name__}")
         if module not in self.modules:
             self.modules.append(module)
@@ -134,7 +140,7 @@ class _Scanning:
     def add_class(self, cls: type) -> None:
         if cls not in self.classes:
             self.classes.append(cls)
-            for name in [*self.found.reads, "__init__"]:
+            for name in [*self.found.reads]:
                 self.method(cls, name)
 
     def code(self, code: types.CodeType, names: dict[str, Any], outer: frozenset[str]) -> None:
@@ -142,8 +148,12 @@ class _Scanning:
 
         `outer` are the variables of enclosing functions that had returned before the call.
         """
-        for instruction in dis.get_instructions(code):
-            if instruction.opname in ("STORE_DEREF", "DELETE_DEREF"):
+        instructions = [*dis.get_instructions(code)]
+        for instruction, after in zip(instructions, [*instructions[1:], None], strict=True):
+            if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+                is_called = after is None or after.opname not in ("LOAD_ATTR", "LOAD_METHOD")
+                self.global_value(instruction.argval, names, is_called)
+            elif instruction.opname in ("STORE_DEREF", "DELETE_DEREF"):
                 if instruction.argval in outer:
                     raise Impure(f"it changes {instruction.argval} of an enclosing function")
             else:
@@ -171,17 +181,17 @@ class _Scanning:
             raise Impure(f"it deletes the attribute {value}")
         if name == "IMPORT_NAME" and not _is_of(value):
             raise Impure(f"it imports {value}")
-        if name in ("LOAD_GLOBAL", "LOAD_NAME"):
-            self.global_value(value, names)
-        elif name in ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR"):
+        if name in ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR"):
             if value in ACTIONS:
                 raise Impure(f"it uses .{value}")
             self.attribute(value)
         elif name == "STORE_ATTR":
             self.found.writes.add(value)
 
-    def global_value(self, name: str, names: dict[str, Any]) -> None:
+    def global_value(self, name: str, names: dict[str, Any], is_called: bool = True) -> None:
         if name in names:
+            if is_called and isinstance(names[name], type):
+                self.method(names[name], "__init__")
             key = id(names), name
             if key not in self.found.globals:
                 self.found.globals[key] = names, names[name]
@@ -205,6 +215,8 @@ class _Scanning:
 
     def method(self, cls: type, name: str) -> None:
         for base in cls.__mro__:
+            if _is_of(base.__module__) or base.__module__ == "builtins":
+                continue
             value = vars(base).get(name)
             value = getattr(value, "__func__", value)
             value = value.fget if isinstance(value, property) else value

@@ -80,7 +80,7 @@ def _run(path: Path, arguments: Sequence[str]) -> None:
     sys.modules["__main__"] = module
     sys.argv, sys.path[0] = [*arguments], str(path.resolve().parent)
     try:
-        exec(compiled(path.read_bytes(), str(path)), vars(module))  # noqa: S102
+        exec(compiled(path.read_bytes(), str(path)), vars(module))
     finally:
         sys.modules["__main__"], sys.argv, sys.path[0] = before
 
@@ -207,5 +207,6 @@ def _first_line(tree: ast.Module) -> int:
         is_docstring = index == 0 and ast.get_docstring(tree) is not None
         if not is_docstring and getattr(node, "module", None) != "__future__":
             first: Any = node
-            return min([first.lineno, *(d.lineno for d in getattr(first, "decorator_list", []))])
+            decorators = getattr(first, "decorator_list", [])
+            return int(min([first.lineno, *(d.lineno for d in decorators)]))
     return 1

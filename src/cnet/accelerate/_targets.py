@@ -13,18 +13,18 @@ from ._values import is_plain
 from ._watched import Options, Watched
 
 FORWARD = (
-    "forward", "forward_pass", "forwardpass", "forward_prop", "forwardprop", "forward_propagate",
-    "forward_propagation", "feed_forward", "feedforward", "fprop", "_forward", "__call__",
+    "forward", "forwardpass", "forwardprop", "forwardpropagate", "forwardpropagation",
+    "feedforward", "fprop", "call",
 )  # fmt: skip
-"""Names of forward methods, the most specific first."""
+"""Names of forward methods, the most specific first, without underscores and in lower case."""
 BACKWARD = (
-    "backward", "backward_pass", "backwardpass", "backward_prop", "backwardprop", "backprop",
-    "back_prop", "back_propagate", "backpropagate", "backpropagation", "back_propagation",
-    "backward_propagate", "backward_propagation", "bprop", "compute_grads", "compute_gradients",
-    "_backward",
+    "backward", "backwardpass", "backwardprop", "backprop", "backpropagate", "backpropagation",
+    "backwardpropagate", "backwardpropagation", "bprop", "computegrads", "computegradients",
 )  # fmt: skip
 BACKWARD_FUNCTION = re.compile(r"_?(backward|backprop|back|bwd|grad)(?=_|$|[A-Z])", re.IGNORECASE)
-FUNCTION = re.compile(r"(^|_)(conv|pool|max_?pool|avg_?pool|dense|affine|relu)|forward|convol", re.I)
+FUNCTION = re.compile(
+    r"(^|_)(conv|pool|max_?pool|avg_?pool|dense|affine|relu)|forward|convol", re.I
+)
 """What is in the names of functions that are watched in modules."""
 
 
@@ -63,8 +63,8 @@ def watch_class(
     cls: type, options: Options, forward: str | None = None, backward: str | None = None
 ) -> list[Watched]:
     """Watch the methods of a class, also where base classes define them."""
-    roles = dict.fromkeys((forward,) if forward else FORWARD, "forward")
-    roles |= dict.fromkeys((backward,) if backward else BACKWARD, "backward")
+    names = dict.fromkeys(name for base in reversed(cls.__mro__) for name in vars(base))
+    roles = {name: role for name in names if (role := method_role(name, forward, backward))}
     found = []
     for name, role in roles.items():
         owner = next((base for base in cls.__mro__ if name in vars(base)), None)
@@ -84,6 +84,18 @@ def watch_class(
     return found
 
 
+def method_role(name: str, forward: str | None = None, backward: str | None = None) -> str | None:
+    """The role of a method by its name; None if it is neither a forward nor a backward method."""
+    short = _short(name)
+    if name == forward if forward else (short in FORWARD and name != "call"):
+        return "forward"
+    return "backward" if (name == backward if backward else short in BACKWARD) else None
+
+
+def _short(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
 def _is_users(owner: type) -> bool:
     return owner.__module__.split(".")[0] not in ("builtins", "abc", "typing", "numpy", "cnet")
 
@@ -96,7 +108,9 @@ def _forward_of(instance: Any) -> Watched | None:
         for place in places
         if place.owner is base and place.watched.role == "forward" and not place.watched.reason
     }
-    return next((methods[name] for name in (*FORWARD, *methods) if name in methods), None)
+    order = {name: place for place, name in enumerate(FORWARD)}
+    names = sorted(methods, key=lambda name: order.get(_short(name), len(order)))
+    return methods[names[0]] if names else None
 
 
 def watch_function(
@@ -191,7 +205,8 @@ def _placed(place: Place) -> Watched:
 
 def _all_classes(cls: type) -> Iterator[type]:
     yield cls
-    for sub in cls.__subclasses__():
+    subclasses: list[type] = cls.__subclasses__()
+    for sub in subclasses:
         yield from _all_classes(sub)
 
 

@@ -1,13 +1,13 @@
 """The values that a function can read: its arguments and the state that they hold, by path.
 
-A path is written as in Python, ``x``, ``self.W`` or ``self.cache['x'][0]``. `walk` makes a `Tree` of
-all values that code with given attribute names can reach.
+A path is written as in Python, ``x``, ``self.W`` or ``self.cache['x'][0]``. `walk` makes a `Tree`
+of all values that code with given attribute names can reach.
 """
 
 import enum
 import types
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,6 @@ class Node:
     value: Any
     parent: "Node | None" = None
     key: Any = None
-    children: dict[Any, "Node"] = field(default_factory=dict)
     of: "Node | None" = None
     """The node with the same value, if this is an alias."""
     type: Any = None
@@ -112,12 +111,15 @@ def describe(value: Any) -> str:
     return f"a {type(value).__module__}.{type(value).__qualname__}"
 
 
+_PLAIN: tuple[Any, Any] = (object.__setattr__, object.__getattribute__)
+
+
 def is_plain(cls: type) -> bool:
     """Whether instances keep their attributes in ``__dict__`` alone, without hooks."""
     own = [base for base in cls.__mro__ if base is not object]
     return (
-        cls.__setattr__ is object.__setattr__
-        and cls.__getattribute__ is object.__getattribute__
+        cls.__setattr__ is _PLAIN[0]
+        and cls.__getattribute__ is _PLAIN[1]
         and cls.__module__.split(".")[0] not in ("builtins", "numpy", "scipy")
         and not any(vars(base).get("__slots__") for base in own)
         and any("__dict__" in vars(base) for base in own)
@@ -162,7 +164,7 @@ class _Walk:
         for name, child in children(node, self.reads).items():
             inner = child_path(node, name)
             if inner not in self.skip:
-                node.children[name] = self.add(inner, child, node, name)
+                self.add(inner, child, node, name)
         if kind == "instance":
             self.classes(node)
         return node
@@ -194,8 +196,10 @@ def _is_fixed(value: Any) -> bool:
 
 
 def walk(
-    roots: Mapping[str, Any], reads: frozenset[str] | None = None, skip: frozenset[str] = frozenset()
-) -> Tree:  # fmt: skip
+    roots: Mapping[str, Any],
+    reads: frozenset[str] | None = None,
+    skip: frozenset[str] = frozenset(),
+) -> Tree:
     """All values that the roots hold, except the paths in `skip`.
 
     Raises
@@ -215,6 +219,10 @@ def rebuilt(tree: Tree, value_of: Callable[[Node], Any]) -> dict[str, Any]:
     `value_of` gives the value of all nodes that hold no others.
     """
     made: dict[Node, Any] = {}
+    inner: dict[Node, dict[Any, Node]] = {node: {} for node in tree.nodes}
+    for node in tree.nodes:
+        if node.parent is not None:
+            inner[node.parent][node.key] = node
 
     def build(node: Node) -> Any:
         if node.kind == "alias":
@@ -222,11 +230,11 @@ def rebuilt(tree: Tree, value_of: Callable[[Node], Any]) -> dict[str, Any]:
             return made[node.of]
         if node.kind == "instance":
             copy = made[node] = object.__new__(node.type)
-            copy.__dict__.update({name: build(child) for name, child in node.children.items()})
+            copy.__dict__.update({name: build(child) for name, child in inner[node].items()})
         elif node.kind in ("tuple", "list"):
-            copy = node.type([build(child) for child in node.children.values()])
+            copy = node.type([build(child) for child in inner[node].values()])
         elif node.kind == "dict":
-            copy = {name: build(child) for name, child in node.children.items()}
+            copy = {name: build(child) for name, child in inner[node].items()}
         else:
             copy = value_of(node)
         made[node] = copy

@@ -5,7 +5,8 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from statistics import median
 from time import perf_counter
 from types import FunctionType
 from typing import Any
@@ -63,6 +64,22 @@ class Situation:
     """Watched functions inside of the call that take most of its time."""
 
 
+@dataclass
+class Use:
+    """What a plan has done."""
+
+    situation: Situation
+    calls: int = 1
+    """With the first one, which the original has made."""
+    seconds: list[float] = field(default_factory=list)
+    """Of its first calls."""
+    own_seconds: list[float] = field(default_factory=list)
+    """Of the calls of the original that were checked."""
+
+    def is_slower(self) -> bool:
+        return median(self.seconds) > median(self.own_seconds)
+
+
 class Active:
     """Whether wrappers may use plans."""
 
@@ -81,8 +98,7 @@ class Watched:
         """The watched forward function that belongs to the first argument of a backward call."""
         self.keep = options.keep
         self.plans: list[Plan] = []
-        self.used: dict[Plan, list[Any]] = {}
-        """For each plan: its calls, its seconds in the first calls, its situation."""
+        self.used: dict[Plan, Use] = {}
         self.situations: dict[Any, Situation] = {}
         self.latest: dict[Any, tuple[Any, Recorded, Plan | None]] = {}
         """The last forward call by the id of the instance, until the backward call is learned."""
@@ -114,9 +130,7 @@ class Watched:
 
     # ---- By a plan -------------------------------------------------------------------------------
 
-    def by_plan(
-        self, plan: Plan, values: Values, start: float, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:  # fmt: skip
+    def by_plan(self, plan: Plan, values: Values, start: float, args: Any, kwargs: Any) -> Any:
         use = self.used[plan]
         try:
             made = plan.compute(values)
@@ -125,18 +139,19 @@ class Watched:
             fits = False
         if not fits:
             return self.by_original(args, kwargs, learns=False)
-        use[0] += 1
-        if self._is_due(use[0]):
+        use.calls += 1
+        if self._is_due(use.calls):
             return self.checked_call(plan, values, made, args, kwargs)
         result = plan.commit(values, made)
         seconds = perf_counter() - start
         local.inner += seconds
-        local.others += (self,)
+        if local.others is not None:
+            local.others.add(self)
         self.calls += 1
         self.by_cnet += 1
         self.cnet_seconds += seconds
-        self.saved += use[2].seconds - seconds
-        if use[0] <= FIRST_CALLS:
+        self.saved += use.situation.seconds - seconds
+        if use.calls <= FIRST_CALLS or use.calls & 1023 == 0:
             self._first_calls(plan, use, seconds, args, kwargs, result)
         return result
 
@@ -147,12 +162,12 @@ class Watched:
         return self.options.verify == "always"
 
     def _first_calls(
-        self, plan: Plan, use: list[Any], seconds: float, args: Any, kwargs: Any, result: Any
+        self, plan: Plan, use: Use, seconds: float, args: Any, kwargs: Any, result: Any
     ) -> None:
-        use[1].append(seconds)
+        use.seconds = [*use.seconds, seconds][-FIRST_CALLS:]
         self.note(plan, args, kwargs, result)
-        if use[0] == FIRST_CALLS and min(use[1]) > use[2].seconds:
-            use[2].refusal = "cnet is not faster"
+        if use.calls >= FIRST_CALLS and use.is_slower():
+            use.situation.refusal = "cnet is not faster"
             self.drop(plan)
 
     def checked_call(
@@ -162,18 +177,20 @@ class Watched:
         if plan.own:
             _deferred.restore(args[0])
         result, outcome, seconds = run_original(plan, args, kwargs)
-        situation = self.used[plan][2]
-        situation.seconds = min(situation.seconds or seconds, seconds)
+        use = self.used[plan]
+        use.own_seconds.append(seconds)
+        use.situation.seconds = median(use.own_seconds)
         local.inner += seconds
-        local.others += (self,)
+        if local.others is not None:
+            local.others.add(self)
         self.calls += 1
         self.checked += 1
         try:
             compare(plan, values, made, outcome(), self.options.rtol)
         except (Mismatch, Refused) as mismatch:
-            if self.used[plan][0] == 1:
+            if use.calls == 1:
                 self.drop(plan)
-                self.refuse(situation, f"{mismatch} from what it is for copies", False, args)
+                self.refuse(use.situation, f"{mismatch} from what it is for copies", False, args)
             else:
                 self.mismatch(mismatch, args)
             return result
@@ -213,7 +230,9 @@ class Watched:
 
     # ---- By the original -------------------------------------------------------------------------
 
-    def by_original(self, args: tuple[Any, ...], kwargs: dict[str, Any], learns: bool = True) -> Any:
+    def by_original(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], learns: bool = True
+    ) -> Any:
         situation = self.situation(args, kwargs)
         situation.misses += 1
         if learns and self._may_learn(situation):
@@ -236,19 +255,22 @@ class Watched:
             situation.refusal = f"it takes only {1e6 * situation.seconds:.0f} µs"
         is_open = is_open and not situation.refusal
         is_open = is_open and all(other.is_hopeless() for other in situation.inner)
-        return is_open and self.spent < MOST_SECONDS + self.saved
+        return is_open and self.spent < MOST_SECONDS + max(self.saved, 0.0)
 
     def observed(self, situation: Situation, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call the original, and note how long it takes."""
         outer, local.inner = local.inner, 0.0
-        others, local.others = local.others, ()
+        others, inside = local.others, set[Watched]()
+        local.others = inside
         start = perf_counter()
         try:
             result = self.original(*args, **kwargs)
         finally:
             seconds = perf_counter() - start
             inner, local.inner = local.inner, outer + seconds
-            inside, local.others = local.others, (*others, self)
+            local.others = others
+            if others is not None:
+                others.add(self)
             self.calls += 1
             self.own_seconds += seconds
         if situation.misses <= MOST_MISSES:
@@ -280,7 +302,8 @@ class Watched:
             if forward_plan is not None:
                 hints += forward_plan.expressions.values()
             call = Recorded(self.original, args, kwargs)
-            return learn(call, forward, forward_plan, self.keep, hints)
+            left = MOST_SECONDS + max(self.saved, 0.0) - self.spent
+            return learn(call, forward, forward_plan, self.keep, hints, min(left, MOST_SECONDS))
         except Refused as refusal:
             self.refuse(situation, str(refusal), isinstance(refusal, Impure), args)
         except Exception as error:  # a mistake here must not stop the user's program
@@ -329,7 +352,7 @@ class Watched:
             self.refuse(situation, "its state differs from that of copies", False, args)
             return self.observed(situation, args, kwargs)
         self.plans.insert(0, plan)
-        self.used[plan] = [1, [], situation]
+        self.used[plan] = Use(situation)
         result = self.checked_call(plan, values, made, args, kwargs)
         if self.role == "backward":
             partner = self.partner_of(args[0] if args else None)
@@ -356,4 +379,3 @@ def _owner(args: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
     if args and is_plain(type(args[0])):
         return args[0], args[1:]
     return None, args
-

@@ -1,8 +1,13 @@
-"""Hand-written layers in usual styles. A function returns a new class or new functions."""
+"""Hand-written layers in usual styles. A function returns a new class or new functions.
+
+The rest compares them with what `cnet.accelerate` makes of them.
+"""
 
 from typing import Any
 
 import numpy as np
+
+import cnet
 
 
 def conv_columns() -> Any:
@@ -98,7 +103,12 @@ def max_pool() -> Any:
             dx, k = np.zeros(self.x.shape), self.size
             for i in range(grad.shape[2]):
                 for j in range(grad.shape[3]):
-                    part = (slice(None), slice(None), slice(i * k, i * k + k), slice(j * k, j * k + k))
+                    part = (
+                        slice(None),
+                        slice(None),
+                        slice(i * k, i * k + k),
+                        slice(j * k, j * k + k),
+                    )
                     window = self.x[part]
                     top = window.max(axis=(2, 3), keepdims=True)
                     dx[part] += (window == top) * grad[:, :, i : i + 1, j : j + 1]
@@ -157,3 +167,27 @@ def conv_functions() -> Any:
         return dA, dW, db
 
     return conv_forward, conv_backward
+
+
+def close(a: Any, b: Any) -> None:
+    """Equal values, up to rounding of arrays."""
+    assert type(a) is type(b)
+    if isinstance(a, (tuple, list)):
+        assert len(a) == len(b)
+        for one, other in zip(a, b, strict=True):
+            close(one, other)
+    elif isinstance(a, dict):
+        assert a.keys() == b.keys()
+        for key in a:
+            close(a[key], b[key])
+    elif isinstance(a, np.ndarray):
+        assert a.dtype == b.dtype
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+    else:
+        assert a == b
+
+
+def counts(owner: Any) -> dict[str, int]:
+    """Calls that cnet has computed, by the name of the method."""
+    found = cnet.accelerate.places_of(owner)
+    return {place.name: place.watched.by_cnet for place in found}
