@@ -16,8 +16,8 @@ INTRODUCTION = f"""\
 Written by `bench/report.py` from the records in `bench/results`. A ratio is the time of the fastest
 other library divided by cnet's, both with the same number of threads: PyTorch in both memory
 layouts, as installed, with a tuned allocator and, for training steps, compiled; ONNX Runtime for
-inference; the fastest NumPy code for float64 convolutions and matrix products. From {FASTER} on, cnet
-counts as faster, below {SLOWER} as slower, between them as equal.
+inference; the fastest NumPy code for float64 convolutions and matrix products. From {FASTER} on,
+cnet counts as faster, below {SLOWER} as slower, between them as equal.
 [benchmarks.md](benchmarks.md) has every time.
 """
 
