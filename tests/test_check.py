@@ -475,3 +475,37 @@ def test_printing_in_the_layer_is_not_seen(capsys: pytest.CaptureFixture[str]) -
 
     assert cnet.check(Loud(), _random(3, 4)).ok
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("layer", "inputs", "options", "message"),
+    [
+        (handwritten.ReLU, [_random(2, 3)], {}, "layer must be an instance .got the class ReLU"),
+        (handwritten.ReLU(), [], {}, "the forward pass also needs x"),
+        (lambda x: None, [_random(2, 3)], {}, "must return an array of real numbers"),
+        (lambda x: x, ["text"], {}, "must return an array of real numbers"),
+        (handwritten.ReLU(), [np.zeros((0, 3))], {}, "not empty"),
+        (handwritten.ReLU(), [_random(2, 3)], {"grad_output": np.ones(5)},
+         r"grad_output.shape must equal that of the result .got \(5,\) and \(2, 3\)"),
+    ],
+)  # fmt: skip
+def test_errors(layer: Any, inputs: Any, options: Any, message: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=f"check: .*{message}"):
+        cnet.check(layer, *inputs, **options)
+
+
+def test_lists_are_arrays() -> None:
+    assert cnet.check(handwritten.ReLU(), [[1.0, -2.0], [3.0, 5.0]]).ok
+
+
+def test_exceptions_name_the_line() -> None:
+    class Broken(handwritten.ReLU):
+        def backward(self, dy: Any) -> Any:
+            return dy[:, 7]
+
+    result = cnet.check(Broken(), _random(2, 3))
+    assert not result.ok
+    fault = result.faults[0]
+    assert (fault.quantity, fault.name) == ("backward", "raises")
+    assert "IndexError" in fault.text
+    assert "return dy[:, 7]" in fault.text

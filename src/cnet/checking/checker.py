@@ -99,7 +99,17 @@ class Checker:
             return
         if grad_output is None:
             grad_output = self.rng.standard_normal(first.y.shape) if first.y.ndim else np.ones(())
-        self._gradients(np.asarray(grad_output, np.float64))
+        grad_output = np.asarray(grad_output, np.float64)
+        if grad_output.shape != first.y.shape:
+            raise ValueError(
+                f"check: grad_output.shape must equal that of the result (got {grad_output.shape} "
+                f"and {first.y.shape})"
+            )
+        if not self.paths:
+            self.findings.notes.append(
+                "the result depends on no array of floats: nothing to check."
+            )
+        self._gradients(grad_output)
         if self.forward and isinstance(self.forward.term.operation, Pooling):
             self._ties(self.forward.term.operation)
 
@@ -125,7 +135,8 @@ class Checker:
             return False
         if first.y.dtype != np.float64 or not self._is_precise(first.y):
             self.tolerance, self.step = SINGLE
-            self.findings.notes.append("it computes in float32: checked with less precision.")
+            kind = "float32" if first.y.dtype.kind == "f" else str(first.y.dtype)
+            self.findings.notes.append(f"it computes in {kind}: checked with less precision.")
         return True
 
     def _is_precise(self, y: Array) -> bool:
