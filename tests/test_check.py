@@ -176,6 +176,13 @@ MUTANTS = [
     Mutant("loops", "self.db = dy.sum((0, 2, 3))", "pass", "db", "missing"),
     Mutant("loops", "+ self.b\n", "\n", "forward", "bias missing"),
     Mutant(
+        "functions",
+        "np.sum(part * W[..., c]) + b[0, 0, 0, c]",
+        "np.sum(part * W[..., c] + b[0, 0, 0, c])",
+        "forward",
+        "bias repeated",
+    ),
+    Mutant(
         "functions", "dW[..., c] += A_prev[at]", "dW[..., c] = A_prev[at]", "dW", "last position"
     ),
     Mutant(

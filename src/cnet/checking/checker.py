@@ -198,17 +198,23 @@ class Checker:
             self.findings.quantities.append(Quantity("forward", "", True, None, note))
             return
         error = np.abs(self.model(self.values) - y).max() / max(np.abs(y).max(), 1e-300)
-        faults = [*self._settings(self.forward.term.operation), *self._unused_bias()]
+        faults = [*self._settings(self.forward.term.operation), *self._wrong_bias()]
         for name, text in faults:
             self.findings.fault("forward", name, text)
         self.findings.quantities.append(
             Quantity("forward", "", not faults, float(error), str(self.forward))
         )
 
-    def _unused_bias(self) -> Iterator[tuple[str, str]]:
-        """A bias that a linear layer has, but does not add."""
+    def _wrong_bias(self) -> Iterator[tuple[str, str]]:
+        """A bias that a linear layer has but does not add, or adds more than once."""
         assert self.forward is not None
         term = self.forward.term
+        times = getattr(term.operation, "bias_times", 1)
+        if times > 1:
+            yield (
+                "bias repeated",
+                (f"the bias is added {times} times: it belongs outside of the sum over the window"),
+            )
         if not isinstance(term.operation, (Convolution, Product)) or len(term.operands) > 2:
             return
         for path, value in self.values.items():

@@ -81,3 +81,22 @@ def biases(
                     not known.any() or np.abs((rest - bias)[known]).max() <= error
                 ):
                     yield activation, path, shape
+
+
+def repeated_biases(
+    problem: Problem, linear: Array, count_axis: int, used: tuple[Operand, ...]
+) -> Iterator[tuple[str, Operand, int]]:
+    """Activations and biases that are added several times, as inside of a sum over the window."""
+    y = problem.targets[0].values[0].reshape(linear.shape)
+    error = 100 * problem.targets[0].errors[0]
+    shape = [1] * linear.ndim
+    shape[count_axis] = linear.shape[count_axis]
+    for activation, argument, known in before_activations(y):
+        if np.count_nonzero(known) < known.size // 4:
+            continue
+        for path in problem.of_size(linear.shape[count_axis]):
+            bias = np.broadcast_to(problem.inputs[path][0].reshape(shape), y.shape)[known]
+            rest = (argument - linear)[known]
+            times = round(float(rest @ bias / max(float(bias @ bias), 1e-300)))
+            if path not in used and times > 1 and np.abs(rest - times * bias).max() <= error:
+                yield activation, path, times
