@@ -316,3 +316,35 @@ def test_hints_give_the_layout_of_the_forward_pass() -> None:
         samples.append(Sample(a, {}, {"dx": dx, "dW": dw}))
     assert str(explain(samples, "dx", [forward])) == "conv2d, dx, nhwc, hwio, 3x3, padding 1"
     assert str(explain(samples, "dW", [forward])) == "conv2d, dw, nhwc, hwio, 3x3, padding 1"
+
+
+def test_columns_of_a_known_convolution() -> None:
+    shapes = {"x": (2, 3, 7, 6), "W": (4, 3, 3, 2)}
+
+    def function(x: Any, W: Any) -> dict[str, Any]:
+        padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 2), (2, 3))[:, :, ::2]
+        return {
+            "y": kernels.conv2d(x, W, stride=(2, 1), padding=1),
+            "padded": padded,
+            "rows": windows.transpose(0, 2, 3, 1, 4, 5).reshape(-1, 18),
+            "columns": windows.transpose(1, 4, 5, 2, 3, 0).reshape(18, -1),
+        }
+
+    samples = []
+    for seed in range(3):
+        inputs = _inputs(shapes, seed)
+        samples.append(Sample(inputs, {}, function(**inputs)))
+    forward = explain(samples, "y")
+    assert forward is not None
+    texts = {
+        "padded": "zeros around, ((0, 0), (0, 0), (1, 1), (1, 1))",
+        "rows": "im2col, nhwcij, 3x2, stride (2, 1), padding 1",
+        "columns": "im2col, cijhwn, 3x2, stride (2, 1), padding 1",
+    }
+    for name, text in texts.items():
+        found = explain(samples, name, [forward])
+        assert str(found) == text
+        assert found is not None
+        inputs = _inputs(shapes, 9)
+        np.testing.assert_array_equal(found.compute(inputs, {}), function(**inputs)[name])

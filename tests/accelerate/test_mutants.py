@@ -125,7 +125,7 @@ MUTANTS = [
     (DENSE, "self.lr * self.dW", "self.lr * (self.dW + 1e-3 * self.W)"),
     (DENSE, "        dx = g @ self.W.T\n        self.W -= self.lr * self.dW\n",
      "        self.W -= self.lr * self.dW\n        dx = g @ self.W.T\n"),
-    (DENSE, "self.W -= self.lr * self.dW", "self.W = self.W - self.lr * np.sign(self.dW)"),
+    (DENSE, "self.W -= self.lr * self.dW", "self.W = self.W - self.lr * np.abs(self.dW)"),
     (DENSE, "np.maximum(self.x @ self.W + self.b, 0)", "np.maximum(self.x @ self.W, 0) + self.b"),
     (DENSE, "+ self.b, 0)", "+ self.b, 1e-3)"),
 ]  # fmt: skip

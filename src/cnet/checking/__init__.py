@@ -75,9 +75,10 @@ def check(
 
     Raises
     ------
-    TypeError
-        If there is no forward pass, an argument is missing, or the layer cannot be copied.
-        An exception in the layer is a fault in the result instead.
+    TypeError, ValueError
+        If there is no forward pass, it does not return an array, an argument is missing, the layer
+        cannot be copied, or `grad_output` does not have the shape of the result. An exception in
+        the layer is a fault in the result instead.
 
     Notes
     -----
@@ -104,6 +105,7 @@ def check(
     [('dx', 'transposed')]
     """
     rng = np.random.default_rng(seed)
+    inputs = tuple([_as_array(x) for x in inputs])
     subject = subject_of(layer, inputs, forward, backward, backward_arguments or {})
     subject, notes = _without_ties(subject, rng)
     states = np.random.get_state()
@@ -121,6 +123,17 @@ def check(
         subject.title, tuple(findings.quantities), tuple(findings.faults),
         (*notes, *more, *findings.notes),
     )  # fmt: skip
+
+
+def _as_array(x: Any) -> Any:
+    """Lists of numbers as arrays; anything else as it is."""
+    if not isinstance(x, list):
+        return x
+    try:
+        array = np.array(x)
+    except ValueError:
+        return x
+    return array if array.dtype.kind in "fiub" else x
 
 
 def _without_ties(subject: Subject, rng: np.random.Generator) -> tuple[Subject, list[str]]:

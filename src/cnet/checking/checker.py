@@ -99,7 +99,17 @@ class Checker:
             return
         if grad_output is None:
             grad_output = self.rng.standard_normal(first.y.shape) if first.y.ndim else np.ones(())
-        self._gradients(np.asarray(grad_output, np.float64))
+        grad_output = np.asarray(grad_output, np.float64)
+        if grad_output.shape != first.y.shape:
+            raise ValueError(
+                f"check: grad_output.shape must equal that of the result (got {grad_output.shape} "
+                f"and {first.y.shape})"
+            )
+        if not self.paths:
+            self.findings.notes.append(
+                "the result depends on no array of floats: nothing to check."
+            )
+        self._gradients(grad_output)
         if self.forward and isinstance(self.forward.term.operation, Pooling):
             self._ties(self.forward.term.operation)
 
@@ -125,7 +135,8 @@ class Checker:
             return False
         if first.y.dtype != np.float64 or not self._is_precise(first.y):
             self.tolerance, self.step = SINGLE
-            self.findings.notes.append("it computes in float32: checked with less precision.")
+            kind = "float32" if first.y.dtype.kind == "f" else str(first.y.dtype)
+            self.findings.notes.append(f"it computes in {kind}: checked with less precision.")
         return True
 
     def _is_precise(self, y: Array) -> bool:
@@ -187,17 +198,23 @@ class Checker:
             self.findings.quantities.append(Quantity("forward", "", True, None, note))
             return
         error = np.abs(self.model(self.values) - y).max() / max(np.abs(y).max(), 1e-300)
-        faults = [*self._settings(self.forward.term.operation), *self._unused_bias()]
+        faults = [*self._settings(self.forward.term.operation), *self._wrong_bias()]
         for name, text in faults:
             self.findings.fault("forward", name, text)
         self.findings.quantities.append(
             Quantity("forward", "", not faults, float(error), str(self.forward))
         )
 
-    def _unused_bias(self) -> Iterator[tuple[str, str]]:
-        """A bias that a linear layer has, but does not add."""
+    def _wrong_bias(self) -> Iterator[tuple[str, str]]:
+        """A bias that a linear layer has but does not add, or adds more than once."""
         assert self.forward is not None
         term = self.forward.term
+        times = getattr(term.operation, "bias_times", 1)
+        if times > 1:
+            yield (
+                "bias repeated",
+                (f"the bias is added {times} times: it belongs outside of the sum over the window"),
+            )
         if not isinstance(term.operation, (Convolution, Product)) or len(term.operands) > 2:
             return
         for path, value in self.values.items():
@@ -279,7 +296,7 @@ class Checker:
             self._missing(name, path, {s: value for s, value in found.items() if s not in used})
             return
         verdict = judge.verdict(path, gradient, elements, right)
-        if verdict.is_right and self.is_double:
+        if verdict.is_right and verdict.error is not None and self.is_double:
             direction = self.rng.standard_normal(self.values[path].shape)
             own = float(np.vdot(gradient.value.reshape(direction.shape), direction))
             size = np.linalg.norm(right) * np.sqrt(self.values[path].size / len(right))
@@ -330,17 +347,15 @@ class Checker:
                 grad, x, *size, layout=operation.layout, ties=ties, pad_value=operation.pad_value
             )
             if any(np.allclose(value.reshape(x.shape), right) for value in gradients):
-                if ties == "all":
-                    self.findings.fault(
-                        gradient_name(path, True), "ties",
-                        "if elements of a window are equal, as zeros after ReLU, all of them get "
-                        "the whole gradient: it is counted more than once",
-                    )  # fmt: skip
-                else:
-                    which = {"first": "the first", "last": "the last", "share": "a share for each"}
-                    self.findings.notes.append(
-                        f"gradient of equal maxima of a window: {which[ties]} of them."
-                    )
+                which = {
+                    "first": "the first of them gets the gradient",
+                    "last": "the last of them gets the gradient",
+                    "share": "each of them gets a share of the gradient",
+                    "all": "all of them get the whole gradient: it is counted more than once",
+                }[ties]
+                self.findings.notes.append(
+                    f"if maxima of a window are equal, as zeros after ReLU, {which}."
+                )
                 return
 
 

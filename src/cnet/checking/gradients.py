@@ -64,9 +64,9 @@ def assign(
             gradient = before[path] - value if is_update else value
             likeness = _likeness(gradient.reshape(-1)[elements], right)
             rank = UPDATE if is_update else _rank(path, source, path in inputs, rights)
-            options.append(
-                (rank, -likeness, order, place, path, Found(source, gradient, is_update))
-            )
+            if rank is not None:
+                found_here = Found(source, gradient, is_update)
+                options.append((rank, -round(likeness, 3), order, place, path, found_here))
     options.sort(key=lambda option: option[:4])
     assigned: dict[str, Found] = {}
     used: set[str] = set()
@@ -77,16 +77,19 @@ def assign(
     return assigned
 
 
-def _rank(path: str, source: str, is_input: bool, paths: Mapping[str, object]) -> int:
+def _rank(
+    path: str, source: str, is_input: bool, paths: Mapping[str, object]
+) -> int | None:  # fmt: skip
+    """How likely the names are those of an array and its gradient; None if they are not."""
     if source in paths:
-        return OTHER + 1
+        return None
     name, own = leaf(source), leaf(path)
     if source.startswith("return"):
         if re.search(r"\['", source) and own in name:
             return NAMED
         return RETURNED if not is_input else NAMED
     if is_input:
-        return RETURNED if is_gradient_name(name) and own in name else OTHER + 1
+        return RETURNED if is_gradient_name(name) and own in name else None
     if is_gradient_name(name) or "grad" in source.lower():
         return NAMED if own in name else LIKELY
     return OTHER

@@ -25,7 +25,7 @@ class Verdict:
     """Whether a gradient is right up to `factor`."""
 
     is_right: bool
-    error: float
+    error: float | None
     note: str = ""
     factor: float = 1.0
 
@@ -70,8 +70,10 @@ class Judge:
             text = "is zero everywhere: it is never computed, or overwritten by zeros"
             return self._wrong(name, "zeros", text, error)
         bound = np.abs(found.value).max()
-        if size > 1.001 * bound and np.allclose(
-            own, np.clip(right, -bound, bound), atol=1e-6 * bound
+        if (
+            not found.is_update
+            and size > 1.001 * bound
+            and np.allclose(own, np.clip(right, -bound, bound), atol=1e-6 * bound)
         ):
             return self._wrong(name, "clipped", f"is clipped to {bound:g}", error)
         factor = _factor(own, right, self.checker.tolerance)
@@ -111,6 +113,15 @@ class Judge:
     def _wrong(self, name: str, fault: str, text: str, error: float) -> Verdict:
         self.findings.fault(name, fault, text)
         return Verdict(False, error)
+
+    def _step(self, name: str, own: Array, right: Array, error: float) -> Verdict:
+        """A step that is no multiple of the gradient, as that of Adam."""
+        if (own * right >= 0).all():
+            return Verdict(True, None, "an optimizer's step, in the right direction")
+        if (own * right <= 0).all():
+            return self._wrong(name, "sign", "the update increases the loss", error)
+        text = "the update is not along the gradient, nor has each element its sign"
+        return self._wrong(name, "unknown", text, error)
 
     def _scaled(
         self,
@@ -222,6 +233,8 @@ class Judge:
             close = [v for f, v in names.items() if self._is_close(factor, f)]
             extra = close[0][1] if close else f"is multiplied by {factor:.6g}"
             return self._wrong(name, variant.name, f"{variant.text}; it also {extra}", error)
+        if found.is_update:
+            return self._step(name, own, right, error)
         if description := checker.explained_gradient(found, self.grad_output.shape):
             return self._wrong(
                 name, "other operation", f"is not the gradient, but {description}", error

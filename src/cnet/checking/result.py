@@ -27,6 +27,7 @@ class Quantity:
     source: str
     """Where the layer puts it."""
     is_right: bool
+    """Whether nothing wrong was found in it."""
     error: float | None
     """The largest error relative to the largest element; None if it was not compared."""
     note: str = ""
@@ -63,12 +64,14 @@ class CheckResult:
 
     def __str__(self) -> str:
         lines = [self.title, ""]
-        names = [max(len(q.name) for q in self.quantities)] if self.quantities else [0]
+        names = max((len(q.name) for q in self.quantities), default=0)
         sources = max((len(q.source) for q in self.quantities), default=0)
         for quantity in self.quantities:
-            mark = "right" if quantity.is_right else "WRONG"
+            mark = (
+                "WRONG" if not quantity.is_right else "right" if quantity.error is not None else ""
+            )
             error = "" if quantity.error is None else f"error {quantity.error:.1e}"
-            row = f"  {quantity.name:{names[0]}}  {quantity.source:{sources}}  {mark}  {error:13}"
+            row = f"  {quantity.name:{names}}  {quantity.source:{sources}}  {mark:5}  {error:13}"
             lines += _wrapped(row, quantity.note)
         for fault in self.faults:
             lines += ["", *wrap(str(fault), WIDTH, subsequent_indent="    ")]

@@ -142,7 +142,10 @@ class Run:
         parts = result if isinstance(result, tuple) else (result,)
         arrays = [part for part in parts if _is_result(part)]
         if not arrays:
-            raise TypeError(f"check: the forward pass must return an array (got {result!r})")
+            raise TypeError(
+                "check: the forward pass must return an array of real numbers that is not empty "
+                f"(got {result!r})"
+            )
         self.y: Array = np.asarray(arrays[0])
         rest = [part for part in parts if part is not arrays[0]]
         self.cache = rest[0] if len(rest) == 1 else tuple(rest)
@@ -255,6 +258,8 @@ def subject_of(
     elif inspect.isfunction(layer):
         forward, layer = layer, None
         call = forward
+    elif isinstance(layer, type):
+        raise TypeError(f"check: layer must be an instance (got the class {layer.__name__})")
     else:
         forward = forward or _method(layer, FORWARD)
         backward = backward or _method(layer, BACKWARD)

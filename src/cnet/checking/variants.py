@@ -172,6 +172,8 @@ def _parts(f: Function, grad_output: Array, letters: str) -> Iterator[Variant]:
         for index, which in ((-1, "last"), (0, "first")):
             name = f"{which} {noun}" if letters else f"{which} of an axis"
             text = f"only the {which} {noun} of grad_output counts: sum over all (+= instead of =)"
+            if not letters:
+                text += ", unless the others are always 0"
             yield Variant(name, text, f, _only(grad_output, {axis: index}))
     if "h" in letters:
         last = {letters.index("h"): -1, letters.index("w"): -1}

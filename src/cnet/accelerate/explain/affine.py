@@ -13,8 +13,8 @@ Values = tuple[Array, Array]
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "": lambda x: x,
     "relu": kernels.relu,
-    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
-    "tanh": np.tanh,
+    "sigmoid": lambda x: kernels.elementwise(x, "sigmoid"),
+    "tanh": lambda x: kernels.elementwise(x, "tanh"),
 }
 """Functions that a layer may apply to its result, by name."""
 
@@ -26,11 +26,13 @@ def before_activations(y: Array) -> Iterator[tuple[str, Array, Array]]:
     if low == 0 and np.count_nonzero(y) < y.size:
         yield "relu", y, y > 0
     yield "", y, everywhere
-    with np.errstate(all="ignore"):
-        if low >= 0 and high <= 1:
-            yield "sigmoid", np.log(y / (1 - y)), (y > 0.01) & (y < 0.99)
-        if low >= -1 and high <= 1:
-            yield "tanh", np.arctanh(y), np.abs(y) < 0.99
+    if low >= 0 and high <= 1:
+        known = (y > 0.01) & (y < 0.99)
+        inner = np.where(known, y, 0.5)
+        yield "sigmoid", np.log(inner / (1 - inner)), known
+    if low >= -1 and high <= 1:
+        known = np.abs(y) < 0.99
+        yield "tanh", np.arctanh(np.where(known, y, 0.0)), known
 
 
 def has_constant_rest(y: Array, linear: Array, error: float) -> bool:
@@ -79,3 +81,22 @@ def biases(
                     not known.any() or np.abs((rest - bias)[known]).max() <= error
                 ):
                     yield activation, path, shape
+
+
+def repeated_biases(
+    problem: Problem, linear: Array, count_axis: int, used: tuple[Operand, ...]
+) -> Iterator[tuple[str, Operand, int]]:
+    """Activations and biases that are added several times, as inside of a sum over the window."""
+    y = problem.targets[0].values[0].reshape(linear.shape)
+    error = 100 * problem.targets[0].errors[0]
+    shape = [1] * linear.ndim
+    shape[count_axis] = linear.shape[count_axis]
+    for activation, argument, known in before_activations(y):
+        if np.count_nonzero(known) < known.size // 4:
+            continue
+        for path in problem.of_size(linear.shape[count_axis]):
+            bias = np.broadcast_to(problem.inputs[path][0].reshape(shape), y.shape)[known]
+            rest = (argument - linear)[known]
+            times = round(float(rest @ bias / max(float(bias @ bias), 1e-300)))
+            if path not in used and times > 1 and np.abs(rest - times * bias).max() <= error:
+                yield activation, path, times

@@ -100,7 +100,7 @@ GRADIENTS: dict[str, Callable[..., Array]] = {
     "sigmoid, dx": lambda dy, x: GRADIENTS["sigmoid, dx from the result"](
         dy, FUNCTIONS["sigmoid"](x)
     ),
-    "tanh, dx": lambda dy, x: GRADIENTS["tanh, dx from the result"](dy, np.tanh(x)),
+    "tanh, dx": lambda dy, x: GRADIENTS["tanh, dx from the result"](dy, FUNCTIONS["tanh"](x)),
 }
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from ... import kernels
 from ...arrays import Array
 from ...dropin._arrays import float_dtype
-from .affine import ACTIVATIONS, biases, has_constant_rest
+from .affine import ACTIVATIONS, biases, has_constant_rest, repeated_biases
 from .expressions import Term, in_one_dtype
 from .fitting import is_multiple
 from .forms import Form, are_together, filter_forms, image_forms
@@ -41,6 +41,8 @@ class Convolution:
     is_flipped: bool = False
     """Whether the filters are rotated by half a turn, as in `scipy.signal.convolve`."""
     activation: str = ""
+    bias_times: int = 1
+    """How often the bias is added: more than once if it is inside of the sum over the window."""
 
     def __call__(self, *arrays: Array) -> Array:
         arrays = in_one_dtype(arrays)
@@ -52,7 +54,8 @@ class Convolution:
         if self.result == "dw":
             return self.weight.from_kernels(result[:, :, ::-1, ::-1] if self.is_flipped else result)
         if len(arrays) > 2:
-            result += self._bias(arrays[2])
+            bias = self._bias(arrays[2])
+            result += bias if self.bias_times == 1 else self.bias_times * bias
         if self.activation:
             result = ACTIVATIONS[self.activation](result)
         return self.own_form.from_kernels(result)
@@ -99,6 +102,8 @@ class Convolution:
         if self.groups > 1:
             parts.append(f"groups {self.groups}")
         parts += ["filters flipped"] * self.is_flipped
+        if self.bias_times > 1:
+            parts.append(f"bias added {self.bias_times} times")
         return ", ".join(parts + [self.activation] * bool(self.activation))
 
 
@@ -111,7 +116,10 @@ def convolutions(problem: Problem, hints: tuple[object, ...]) -> Iterator[Term]:
             arrays = problem.result, *(problem.inputs[path][0] for path in (first, second))
             if all(f.sizes == a.shape or _merged(f, a) for f, a in zip(forms, arrays, strict=True)):
                 yield from _terms(
-                    problem, replace(hint, result=result, activation=""), first, second
+                    problem,
+                    replace(hint, result=result, activation="", bias_times=1),
+                    first,
+                    second,
                 )
     probes = [
         Probe(problem, operation, first, second)
@@ -189,6 +197,9 @@ def _terms(
     for activation, bias, _ in biases(problem, linear, axis, image_axis, (first, second)):
         operands = (first, second) if bias is None else (first, second, bias)
         yield Term(replace(operation, activation=activation), operands)
+    for activation, bias, times in repeated_biases(problem, linear, axis, (first, second)):
+        repeated = replace(operation, activation=activation, bias_times=times)
+        yield Term(repeated, (first, second, bias))
 
 
 class Probe:

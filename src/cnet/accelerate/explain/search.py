@@ -7,6 +7,7 @@ from time import thread_time
 import numpy as np
 
 from .arithmetic import Constant, Elementwise, copies, elementwise, products, sums
+from .columns import columns, paddings
 from .convolution import convolutions
 from .expressions import Expression, Scale, Term, memory_order
 from .fitting import fit
@@ -16,7 +17,7 @@ from .samples import OutOfTime, Problem, Sample
 Rule = Callable[[Problem, tuple[object, ...]], Iterator[Term]]
 MOST_MASKED = 8
 """Operands to try that are gradients of activations."""
-CHEAP: tuple[Rule, ...] = (copies, elementwise, sums, products)
+CHEAP: tuple[Rule, ...] = (copies, elementwise, sums, paddings, columns, products)
 COSTLY: tuple[Rule, ...] = (poolings, convolutions)
 
 
