@@ -42,7 +42,7 @@ from .explain import Expression, Sample, explain
 
 def learn(
     call: Recorded, forward: Recorded | None = None, forward_plan: Plan | None = None,
-    keep: Iterable[str] = (), hints: Sequence[Expression] = (), seconds: float = 2.0,
+    keep: Iterable[str] | None = (), hints: Sequence[Expression] = (), seconds: float = 2.0,
 ) -> Plan:  # fmt: skip
     """A plan for calls like this one.
 
@@ -54,8 +54,8 @@ def learn(
         The forward call before it, if this is a backward call.
     forward_plan : Plan, optional
         The plan by which forward calls leave attributes out.
-    keep : iterable of str
-        Attributes that are always computed.
+    keep : iterable of str, optional
+        Attributes that are always computed; None for all.
     hints : sequence of Expression
         Those of other calls.
     seconds : float, default 2.0
@@ -82,8 +82,9 @@ def learn(
     scan, tree = read(call.function, found.values, skip)
     tree.check()
     learning = _Learning(
-        call, own, scan, tree, samples, skip, unread, left_out, frozenset(keep), hints, seconds
-    )
+        call, own, scan, tree, samples, skip, unread, left_out,
+        None if keep is None else frozenset(keep), hints, seconds,
+    )  # fmt: skip
     return learning.plan(found.places)
 
 
@@ -162,7 +163,7 @@ class _Learning:
     skip: frozenset[str]
     unread: Unread
     forward: Plan | None
-    keep: frozenset[str]
+    keep: frozenset[str] | None
     hints: Sequence[Expression]
     seconds: float
     expressions: dict[str, Expression] = field(default_factory=dict)
@@ -268,7 +269,7 @@ class _Learning:
             templates = [t for (holder, _), t in first.writes.items() if holder == path]
             name = path.partition(".")[2]
             used = any(Existing(path) in _items(template) for template in others)
-            if not self.may_defer(first) or used or name in self.keep or not all(
+            if not self.may_defer(first) or used or name in (self.keep or ()) or not all(
                 not _is_costly(template) or _is_deferrable(template, needed)
                 for template in templates
             ):  # fmt: skip
@@ -277,7 +278,7 @@ class _Learning:
         return names
 
     def may_defer(self, first: Outcome) -> bool:
-        is_method = bool(self.own) and self.forward is None and not first.mutated
+        is_method = bool(self.own) and self.keep is not None and not first.mutated
         return is_method and _deferred.may_defer(type(self.call.args[0]))
 
     def deferred(
@@ -286,9 +287,13 @@ class _Learning:
         """Names of the attributes that need not be computed."""
         if not self.may_defer(first):
             return set()
+        kept = {
+            *(self.keep or ()),
+            *(n.key for n in self.tree.nodes if n.path == f"{self.own}.{n.key}"),
+        }
         return {
             key for (holder, key), template in writes.items()
-            if holder == self.own and key not in self.keep and _is_deferrable(template, needed)
+            if holder == self.own and key not in kept and _is_deferrable(template, needed)
         }  # fmt: skip
 
     def explain_all(self, names: Iterable[str]) -> None:

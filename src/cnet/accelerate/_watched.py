@@ -303,7 +303,8 @@ class Watched:
                 hints += forward_plan.expressions.values()
             call = Recorded(self.original, args, kwargs)
             left = MOST_SECONDS + max(self.saved, 0.0) - self.spent
-            return learn(call, forward, forward_plan, self.keep, hints, min(left, MOST_SECONDS))
+            keep = self.keep if self.role == "forward" else None
+            return learn(call, forward, forward_plan, keep, hints, min(left, MOST_SECONDS))
         except Refused as refusal:
             self.refuse(situation, str(refusal), isinstance(refusal, Impure), args)
         except Exception as error:  # a mistake here must not stop the user's program
