@@ -428,3 +428,43 @@ def test_a_dict_that_the_call_reads() -> None:
         return [layer.forward(np.ones((2, 3))) for _ in range(8)]
 
     assert counts(both(make, story))["forward"] == 0
+
+
+@pytest.mark.parametrize("place", ["class", "closure", "global", "function"])
+def test_numbers_outside_of_the_instance_that_change(place: str) -> None:
+    """A factor in the class that an instance hides, in a closure, a global or another function."""
+    factor = {"class": "self.factor", "closure": "inner", "global": "FACTOR", "function": "get()"}
+
+    def make() -> Any:
+        code = f"""
+FACTOR = 2.0
+def get():
+    return 2.0
+def get_other():
+    return 3.0
+def make():
+    inner = 2.0
+    class Layer:
+        factor = 2.0
+        def forward(self, x):
+            return np.maximum(x, 0) * {factor[place]}
+        def change(self):
+            nonlocal inner
+            global FACTOR, get
+            inner = FACTOR = self.factor = 3.0
+            get = get_other
+    return Layer
+"""
+        names: dict[str, Any] = {"np": np, "__name__": __name__}
+        exec(code, names)
+        return names["make"]()
+
+    def story(cls: Any) -> Any:
+        rng, layer, seen = RNG(0), cls(), []
+        for step in range(9):
+            if step == 6:
+                layer.change()
+            seen.append(layer.forward(rng.standard_normal((4, 5))))
+        return seen
+
+    assert counts(both(make, story))["forward"] >= 4

@@ -202,6 +202,9 @@ class _Writer:
             ):
                 held = f"{self.constant(holder)}.get({name!r})"
                 lines.append(f"if {held} is not {self.constant_object(value)}: return None")
+        for cell, value in self.findings.scan.cells:
+            held = f"{self.constant_object(cell)}.cell_contents"
+            lines.append(f"if {held} is not {self.constant_object(value)}: return None")
         return lines
 
     def constant_object(self, value: Any) -> str:

@@ -52,6 +52,8 @@ class Scan:
     writes: set[str] = field(default_factory=set)
     globals: dict[tuple[int, str], tuple[dict[str, Any], Any]] = field(default_factory=dict)
     """Global values by the dictionary that holds them and their name."""
+    cells: list[tuple[types.CellType, Any]] = field(default_factory=list)
+    """Variables of enclosing functions, with their values."""
     constants: set[Any] = field(default_factory=set)
     """Numbers in the code."""
     codes: set[types.CodeType] = field(default_factory=set)
@@ -97,7 +99,9 @@ class _Scanning:
         self.waiting.append(function)
         names = function.__code__.co_freevars
         for name, cell in zip(names, function.__closure__ or (), strict=True):
-            self.value(name, cell.cell_contents)
+            contents = cell.cell_contents
+            self.value(name, contents)
+            self.found.cells.append((cell, contents))
         for value in [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]:
             self.value("a default", value)
 

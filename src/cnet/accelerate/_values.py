@@ -176,9 +176,9 @@ class _Walk:
             if name in state or child_path(node, name) in self.skip:
                 continue
             owner = next((base for base in cls.__mro__ if name in vars(base)), None)
-            if owner is None:
+            if owner is not object:
                 self.tree.absent.append((node, name))
-            elif owner is not object:
+            if owner not in (None, object):
                 self.class_value(owner, name)
 
     def class_value(self, owner: type, name: str) -> None:

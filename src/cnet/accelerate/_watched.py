@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median
-from time import perf_counter
+from time import perf_counter, thread_time
 from types import FunctionType
 from typing import Any
 
@@ -22,7 +22,7 @@ from ._values import Impure, Refused, is_plain
 from ._verdict import verdict
 
 MOST_SECONDS = 2.0
-"""Seconds for learning, beyond those that have been saved."""
+"""Seconds of the processor for learning, beyond those that have been saved."""
 LEAST_SECONDS = 15e-6
 """The shortest call of an original that cnet may replace."""
 MOST_REFUSALS = 3
@@ -131,17 +131,20 @@ class Watched:
     # ---- By a plan -------------------------------------------------------------------------------
 
     def by_plan(self, plan: Plan, values: Values, start: float, args: Any, kwargs: Any) -> Any:
-        use = self.used[plan]
+        use = self.used.get(plan)
+        if use is None:  # another thread has dropped the plan
+            return self.by_original(args, kwargs, learns=False)
         try:
             made = plan.compute(values)
-            fits = is_finite(made)
-        except Exception:
-            fits = False
-        if not fits:
+        except Exception as error:  # a mistake here must not stop the user's program
+            use.situation.refusal = f"cnet failed, {type(error).__name__}: {error}"
+            self.drop(plan)
+            made = None
+        if made is None or not is_finite(made):
             return self.by_original(args, kwargs, learns=False)
         use.calls += 1
         if self._is_due(use.calls):
-            return self.checked_call(plan, values, made, args, kwargs)
+            return self.checked_call(plan, use, values, made, args, kwargs)
         result = plan.commit(values, made)
         seconds = perf_counter() - start
         local.inner += seconds
@@ -171,13 +174,12 @@ class Watched:
             self.drop(plan)
 
     def checked_call(
-        self, plan: Plan, values: Values, made: Any, args: Any, kwargs: Any
+        self, plan: Plan, use: Use, values: Values, made: Any, args: Any, kwargs: Any
     ) -> Any:  # fmt: skip
         """A call by the original, whose results are compared with those of the plan."""
         if plan.own:
             _deferred.restore(args[0])
         result, outcome, seconds = run_original(plan, args, kwargs)
-        use = self.used[plan]
         use.own_seconds.append(seconds)
         use.situation.seconds = median(use.own_seconds)
         local.inner += seconds
@@ -295,7 +297,7 @@ class Watched:
         self.latest[key] = (weak, call, plan)
 
     def learned(self, situation: Situation, args: Any, kwargs: Any) -> Plan | None:
-        start = perf_counter()
+        start = thread_time()
         try:
             forward, forward_plan = self.forward_call(args)
             hints = [e for plan in self.plans for e in plan.expressions.values()]
@@ -310,7 +312,7 @@ class Watched:
         except Exception as error:  # a mistake here must not stop the user's program
             self.refuse(situation, f"learning failed, {type(error).__name__}: {error}", True, args)
         finally:
-            self.spent += perf_counter() - start
+            self.spent += thread_time() - start
         return None
 
     def forward_call(self, args: Any) -> tuple[Recorded | None, Plan | None]:
@@ -353,8 +355,8 @@ class Watched:
             self.refuse(situation, "its state differs from that of copies", False, args)
             return self.observed(situation, args, kwargs)
         self.plans.insert(0, plan)
-        self.used[plan] = Use(situation)
-        result = self.checked_call(plan, values, made, args, kwargs)
+        use = self.used[plan] = Use(situation)
+        result = self.checked_call(plan, use, values, made, args, kwargs)
         if self.role == "backward":
             partner = self.partner_of(args[0] if args else None)
             if partner is not None:
