@@ -36,6 +36,7 @@ from .tensor import *
 from .tensor import Tensor as Tensor
 
 if TYPE_CHECKING:
+    from . import accelerate as accelerate
     from . import accelerator as accelerator
     from . import amp as amp
     from . import backends as backends
@@ -79,8 +80,8 @@ __version__ = "0.1.0"
 newaxis = None
 
 _LAZY_MODULES = {
-    "accelerate", "accelerator", "amp", "backends", "cuda", "datasets", "func", "hub", "jit", "linalg", "metrics",
-    "models", "plots", "training", "transforms", "utils", "version",
+    "accelerate", "accelerator", "amp", "backends", "cuda", "datasets", "func", "hub", "jit",
+    "linalg", "metrics", "models", "plots", "training", "transforms", "utils", "version",
 }  # fmt: skip
 _LAZY = {
     "CheckpointError": "checkpoint",

@@ -156,8 +156,7 @@ def report() -> str:
     -------
     str
         For each function: what it computes, or why it is not taken over; how many calls cnet has
-        computed; how many times as fast they were; and the time that was saved, less that for
-        learning.
+        computed; how many times as fast they were; the time that was saved, and that for learning.
     """
     return report_of(place.watched for place in places)
 

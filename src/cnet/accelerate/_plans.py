@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from sys import getrefcount
-from types import BuiltinFunctionType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -111,8 +111,9 @@ class _Writer:
 
     def functions(self) -> dict[str, Any]:
         code = "\n".join([*self.read(), *self.compute(), *self.commit()])
-        exec(compile(code, "<cnet.accelerate>", "exec"), self.space)
-        return self.space
+        compiled = compile(code, "<cnet.accelerate>", "exec").co_consts
+        bodies = [constant for constant in compiled if isinstance(constant, CodeType)]
+        return {body.co_name: FunctionType(body, self.space) for body in bodies}
 
     # ---- read ------------------------------------------------------------------------------------
 

@@ -25,7 +25,8 @@ def _row(one: Watched) -> tuple[str, str, str, str]:
     calls = f"by cnet {_count(one.by_cnet)} of {_count(one.calls)}"
     per_call = one.cnet_seconds / one.by_cnet
     factor = (one.saved + one.cnet_seconds) / one.by_cnet / per_call
-    return one.label, what, calls, f"x{factor:.3g}, saved {_seconds(one.saved - one.spent)}"
+    saved = f"x{factor:.3g}, saved {_seconds(one.saved)}, learned in {_seconds(one.spent)}"
+    return one.label, what, calls, saved
 
 
 def reason_of(one: Watched) -> str:

@@ -9,6 +9,7 @@ import ast
 import builtins
 import fnmatch
 import importlib.machinery
+import importlib.util
 import io
 import os
 import site
@@ -18,7 +19,7 @@ import tokenize
 from collections.abc import Callable, Sequence
 from importlib.abc import MetaPathFinder
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import FunctionType
 from typing import Any
 
 from ._report import report_of
@@ -73,14 +74,16 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(path: Path, arguments: Sequence[str]) -> None:
     """Run a file as ``python path`` does."""
-    module = ModuleType("__main__")
-    names: dict[str, Any] = {"__file__": str(path), "__builtins__": builtins, "__spec__": None}
-    vars(module).update(names)
+    loader = _Loader("__main__", str(path))
+    spec = importlib.util.spec_from_file_location("__main__", path, loader=loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    module.__spec__ = None
     before = sys.modules["__main__"], sys.argv, sys.path[0]
     sys.modules["__main__"] = module
     sys.argv, sys.path[0] = [*arguments], str(path.resolve().parent)
     try:
-        exec(compiled(path.read_bytes(), str(path)), vars(module))
+        loader.exec_module(module)
     finally:
         sys.modules["__main__"], sys.argv, sys.path[0] = before
 

@@ -68,7 +68,7 @@ def watch_class(
     found = []
     for name, role in roles.items():
         owner = next((base for base in cls.__mro__ if name in vars(base)), None)
-        if owner is None or not _is_users(owner):
+        if owner is None or not (owner is cls or _is_users(owner)):
             continue
         raw = vars(owner)[name]
         inner = getattr(raw, "__func__", raw) if isinstance(raw, staticmethod) else raw
