@@ -388,6 +388,17 @@ def test_parameters_that_are_made_in_the_first_call() -> None:
     ]
 
 
+def test_parameters_that_are_updated_too_early() -> None:
+    class Early(handwritten.Dense):
+        def backward(self, dy: Any) -> Any:
+            self.weights -= 0.1 * self.x.T @ dy
+            self.bias -= 0.1 * dy.sum(0, keepdims=True)
+            return dy @ self.weights.T
+
+    result = cnet.check(Early(), _random(4, 5))
+    assert [(fault.quantity, fault.name) for fault in result.faults] == [("dx", "updated first")]
+
+
 def test_steps_of_an_optimizer_inside() -> None:
     class Adam(handwritten.Dense):
         sign = 1.0

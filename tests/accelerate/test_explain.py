@@ -274,6 +274,20 @@ def test_factors_are_read_from_numbers() -> None:
     np.testing.assert_allclose(result, a["W"] - 0.7 / 6 * a["x"].T @ a["dy"], 1e-12)
 
 
+def test_updated_parameters_that_are_returned() -> None:
+    shapes = {"filters": (4, 3, 3), "image": (8, 9), "grad": (6, 7, 4)}
+    samples = []
+    for seed in range(3):
+        a = _inputs(shapes, seed)
+        _, dw, _ = kernels.conv2d_backward(
+            a["grad"], a["image"], a["filters"], layout="hwc", weight_layout="ohw"
+        )
+        samples.append(Sample(a, {"rate": 0.05}, {"return": a["filters"] - 0.05 * dw}))
+    found = explain(samples, "return")
+    assert found is not None
+    assert (found.old, str(found.scale)) == ("filters", "-rate")
+
+
 def test_a_gradient_that_accumulates_is_not_a_plain_one() -> None:
     shapes = {"dW": (4, 5), "x": (6, 4), "dy": (6, 5)}
     samples = []

@@ -58,6 +58,8 @@ class Checker:
         }  # fmt: skip
         self.tolerance, self.step = DOUBLE
         self.forward: Expression | None = None
+        self.updated: dict[str, Array] = {}
+        """Parameters that the backward pass has changed itself."""
 
     @property
     def is_double(self) -> bool:
@@ -251,6 +253,9 @@ class Checker:
         found = run.backward(grad_output)
         for name in dict.fromkeys(run.changed):
             self.findings.notes.append(f"the backward pass changes {name} in place.")
+        self.updated = {
+            path: found[path] for path in self.paths if path in found and path not in self.inputs
+        }
         share = self.seconds / (4 * max(len(self.paths), 1))
         rights = {}
         for path in self.paths:

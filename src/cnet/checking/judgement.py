@@ -1,6 +1,8 @@
 """Compares one gradient with the right one, and names the mistake."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -215,7 +217,7 @@ class Judge:
             checker.forward, checker.model, path, checker.values, self.grad_output, self.y
         )
         second: tuple[Variant, float] | None = None
-        for variant in possible:
+        for variant in chain(self._after_update(path), possible):
             other = self._value(variant, path, elements)
             if other is None or not other.any():
                 continue
@@ -243,6 +245,18 @@ class Judge:
         where = _where(own, right, elements, shape)
         kind = "border" if "axis" in where else "unknown"
         return self._wrong(name, kind, where or "is wrong", error)
+
+    def _after_update(self, path: str) -> Iterator[Variant]:
+        """The gradient with the parameters that the backward pass has already changed."""
+        updated = {name: new for name, new in self.checker.updated.items() if name != path}
+        if updated:
+            names = " and ".join(updated)
+            yield Variant(
+                "updated first",
+                f"{names} is used after its update: compute this gradient first",
+                lambda values: self.checker.model({**values, **updated}),
+                self.grad_output,
+            )
 
     def _value(self, variant: Variant, path: str, elements: Array) -> Array | None:
         if variant.value is not None:

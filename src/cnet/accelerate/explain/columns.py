@@ -105,11 +105,13 @@ def paddings(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
         gaps = [after - before for before, after in zip(x.shape, shape, strict=True)]
         if min(gaps) < 0 or np.count_nonzero(gaps) > 2:
             continue
-        for begins in product(
-            *[sorted(range(gap + 1), key=lambda b, g=gap: abs(2 * b - g)) for gap in gaps]
-        ):
+        for begins in product(*[_middle_first(gap) for gap in gaps]):
             inner = tuple(slice(b, b + s) for b, s in zip(begins, x.shape, strict=True))
             if np.array_equal(problem.result[inner], x):
                 yield Term(
                     Padded(tuple((b, g - b) for b, g in zip(begins, gaps, strict=True))), (path,)
                 )
+
+
+def _middle_first(gap: int) -> list[int]:
+    return sorted(range(gap + 1), key=lambda begin: abs(2 * begin - gap))

@@ -19,6 +19,8 @@ TOLERANCE = {np.dtype(np.float32): 2e-5, np.dtype(np.float16): 5e-3}
 """The allowed error relative to the largest element, by the least precise dtype of a sample."""
 EXACT = 1e-10
 """The allowed relative error in float64."""
+MOST_OLD = 3
+"""The largest number of inputs to which the result may be added."""
 ROUNDING = 8
 """The allowed error of a sum with old values, in units in the last place of the largest."""
 
@@ -143,21 +145,28 @@ class Problem:
         values = [result.astype(np.float64) for result in self.results]
         largest = [float(np.abs(value).max(initial=0)) for value in values]
         yield Target(None, values, [self.tolerance * size + 1e-300 for size in largest])
-        old = self.inputs.get(self.output)
-        if old is None or old[0].shape != self.shape or self.result.dtype.kind != "f":
+        if self.result.dtype.kind != "f":
             return
+        places = [self.output] if self.output in self.inputs else self.inputs
+        same = [path for path in places if self.inputs[path][0].shape == self.shape]
+        for path in same[:MOST_OLD]:
+            if isinstance(path, str) and (target := self._change(path, values)):
+                yield target
+
+    def _change(self, path: str, values: list[Array]) -> Target | None:
+        """What is added to an input; None if that is too small to tell."""
+        old = self.inputs[path]
         changes = [value - before for value, before in zip(values, old, strict=True)]
         sizes = [float(np.abs(change).max(initial=0)) for change in changes]
         unit = ROUNDING * float(np.finfo(self.result.dtype).eps)
         noise = [
-            unit * max(size, float(np.abs(before).max()))
-            for size, before in zip(largest, old, strict=True)
+            unit * max(float(np.abs(value).max(initial=0)), float(np.abs(before).max()))
+            for value, before in zip(values, old, strict=True)
         ]
-        if all(size > 1000 * error for size, error in zip(sizes, noise, strict=True)):
-            errors = [
-                self.tolerance * size + error for size, error in zip(sizes, noise, strict=True)
-            ]
-            yield Target(self.output, changes, errors)
+        if not all(size > 1000 * error for size, error in zip(sizes, noise, strict=True)):
+            return None
+        errors = [self.tolerance * size + error for size, error in zip(sizes, noise, strict=True)]
+        return Target(path, changes, errors)
 
 
 def _is_usable(array: object) -> bool:
