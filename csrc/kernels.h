@@ -175,7 +175,8 @@
     IN(real, weight)                                                                               \
     IN(real, bias)                                                                                 \
     IN(real, residual)                                                                             \
-    OUT(real, y) GEOMETRY(norm, g) NUMBER(eps) INTEGER(activation) NUMBER(a) NUMBER(b)
+    OUT(real, y)                                                                                   \
+    GEOMETRY(norm, g) INTEGER(pitch) NUMBER(eps) INTEGER(activation) NUMBER(a) NUMBER(b)
 #define CNET_batch_norm_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                        \
     IN(real, grad_output)                                                                          \
     IN(real, x)                                                                                    \
@@ -188,7 +189,8 @@
     OUT(real, dweight)                                                                             \
     OUT(real, dbias)                                                                               \
     OUT(real, dresidual)                                                                           \
-    GEOMETRY(norm, g) NUMBER(eps) INTEGER(from_batch) INTEGER(activation) NUMBER(a) NUMBER(b)
+    GEOMETRY(norm, g)                                                                              \
+    INTEGER(pitch) NUMBER(eps) INTEGER(from_batch) INTEGER(activation) NUMBER(a) NUMBER(b)
 #define CNET_group_norm(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                 \
     IN(real, x)                                                                                    \
     IN(real, mean)                                                                                 \

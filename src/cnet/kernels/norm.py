@@ -139,8 +139,8 @@ def batch_norm(
         residual = _like_x(f, "residual", residual, x)
     y = _memory.empty(x.shape, x.dtype)
     call(
-        "batch_norm", x, mean, var, weight, bias, residual, y, _runs(x), eps, number, float(a),
-        float(b),
+        "batch_norm", x, mean, var, weight, bias, residual, y, _runs(x), prod(x.shape[1:]), eps, number,
+        float(a), float(b),
     )  # fmt: skip
     return y
 
@@ -228,7 +228,7 @@ def batch_norm_backward(
     dresidual = None if y is None else _memory.empty(x.shape, x.dtype)
     call(
         "batch_norm_backward", grad_output, x, mean, var, weight, bias, y, dx, dw, db, dresidual,
-        _runs(x), eps, bool(from_batch), number, float(a), float(b),
+        _runs(x), prod(x.shape[1:]), eps, bool(from_batch), number, float(a), float(b),
     )  # fmt: skip
     return (dx, dw, db) if y is None else (dx, dw, db, dresidual)
 
