@@ -175,8 +175,7 @@
     IN(real, weight)                                                                               \
     IN(real, bias)                                                                                 \
     IN(real, residual)                                                                             \
-    OUT(real, y)                                                                                   \
-    GEOMETRY(norm, g) INTEGER(pitch) NUMBER(eps) INTEGER(activation) NUMBER(a) NUMBER(b)
+    OUT(real, y) GEOMETRY(norm, g) NUMBER(eps) INTEGER(activation) NUMBER(a) NUMBER(b)
 #define CNET_batch_norm_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                        \
     IN(real, grad_output)                                                                          \
     IN(real, x)                                                                                    \

@@ -52,7 +52,7 @@ def _dispatched(tree: ast.AST) -> Iterator[str]:
 OF_PLANS = {
     "arithmetic", "block", "blocked_conv2d", "blocked_pool2d", "copy",
     "prepare_blocked_conv2d", "prepare_conv2d", "prepare_linear", "prepared_conv2d",
-    "prepared_linear", "strided_copy", "unblock",
+    "prepared_linear", "unblock",
 }  # fmt: skip
 """Kernels that only plans call."""
 

@@ -133,7 +133,7 @@ typedef struct {
     const real *x, *mean, *var, *weight, *bias, *residual;
     real *y;
     division d;
-    ptrdiff_t images, pitch; /* images per chunk; elements between those of y */
+    ptrdiff_t images; /* per chunk */
     double eps;
     real a, b;
 } job_t;
@@ -177,10 +177,9 @@ static void transform_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     fill_affine(d, &s, job->mean, job->var, job->weight, job->bias, job->eps, &f);
     for (ptrdiff_t n = begin; n < min_size(begin + job->images, d->g.n); n++)
         for (ptrdiff_t run = 0; run < s.runs; run++) {
-            const ptrdiff_t channel = (s.first + run) * d->g.size;
-            const ptrdiff_t at = n * d->g.c * d->g.size + channel;
+            const ptrdiff_t at = (n * d->g.c + s.first + run) * d->g.size;
             const arrays_t arrays = {job->x + at, job->residual ? job->residual + at : NULL,
-                                     job->y + n * job->pitch + channel};
+                                     job->y + at};
             job->transform(arrays, s.length, &f, run * d->cells, d->mask, a, b);
         }
 }
@@ -190,10 +189,9 @@ static void transform_chunk(const void *argument, ptrdiff_t chunk, int slot) {
  *
  * f is the operation number activation - 1 of operations.h, one of those in ACTIVATIONS, with the
  * parameters a and b; with activation 0, f(x) = x. The result has the same bits as if each
- * operation were computed by itself. x, y and residual (n, c, size), the other arrays (c); the
- * images of y are `pitch` elements apart. A NULL weight means ones, a NULL bias or residual zeros.
- * Overwrites y, which may be x or residual if its images are not further apart. Parallel over
- * channels and images. */
+ * operation were computed by itself. x, y and residual (n, c, size), the other arrays (c). A NULL
+ * weight means ones, a NULL bias or residual zeros. Overwrites y, which may be x or residual.
+ * Parallel over channels and images. */
 void CNET_FN(batch_norm)(const cnet_call *call) {
     const cnet_batch_norm_arguments *a = &call->batch_norm;
     const ptrdiff_t size = max_size(1, a->g.size);
@@ -209,7 +207,6 @@ void CNET_FN(batch_norm)(const cnet_call *call) {
         .y = a->y,
         .d = d,
         .images = max_size(1, ELEMENTS_PER_CHUNK / (d.channels * size)),
-        .pitch = a->pitch,
         .eps = a->eps,
         .a = (real)a->a,
         .b = (real)a->b,

@@ -135,11 +135,11 @@ static void take_runs(const job_t *job, const span *s, const chunk_cells *c, cel
     for (ptrdiff_t n = 0; n < d->g.n; n++)
         for (ptrdiff_t i = 0; i < s->runs; i++) {
             const ptrdiff_t channel = (s->first + i) * d->g.size;
-            const ptrdiff_t at = n * d->g.c * d->g.size + channel;
+            const ptrdiff_t from = n * job->pitch + channel, at = n * d->g.c * d->g.size + channel;
             const run_t run = {
-                .grad = job->grad_output + n * job->pitch + channel,
-                .x = job->x + at,
-                .y = job->y ? job->y + at : NULL,
+                .grad = job->grad_output + from,
+                .x = job->x + from,
+                .y = job->y ? job->y + from : NULL,
                 .dx = job->dx ? job->dx + at : NULL,
                 .dresidual = job->dresidual ? job->dresidual + at : NULL,
                 .count = s->length,
@@ -193,9 +193,10 @@ static void gradients_of_chunk(const void *argument, ptrdiff_t chunk, int slot) 
  * activation, a and b are those of batch_norm. y is the result of batch_norm if there was a
  * residual, which only relu and hardtanh allow; otherwise y is NULL.
  *
- * grad_output, x, y, dx and dresidual (n, c, size), the other arrays (c); the images of grad_output
- * are `pitch` elements apart. A NULL weight means ones, a NULL bias zeros. Overwrites dx, dweight,
- * dbias and dresidual; those that are NULL are not computed. Parallel over channels. */
+ * grad_output, x, y, dx and dresidual (n, c, size), the other arrays (c). The images of
+ * grad_output, x and y are `pitch` elements apart, at least c * size. A NULL weight means ones, a
+ * NULL bias zeros. Overwrites dx, dweight, dbias and dresidual; those that are NULL are not
+ * computed. Parallel over channels. */
 void CNET_FN(batch_norm_backward)(const cnet_call *call) {
     const cnet_batch_norm_backward_arguments *a = &call->batch_norm_backward;
     const job_t job = {

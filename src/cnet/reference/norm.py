@@ -28,8 +28,7 @@ def batch_norm_stats(
 
 def batch_norm(
     x: Array, mean: Array, var: Array, weight: Array | None, bias: Array | None,
-    residual: Array | None, y: Array, g: Sizes, pitch: int, eps: float, activation: int, a: float,
-    b: float,
+    residual: Array | None, y: Array, g: Sizes, eps: float, activation: int, a: float, b: float,
 ) -> None:  # fmt: skip
     """y = f((x - mean) / √(var + ε) · weight + bias + residual)."""
     channels = _transformed(x, mean, var, weight, bias, g, eps)

@@ -25,8 +25,8 @@ def batch_norm(
         return x
     g = x.shape[0], x.shape[1], prod(x.shape[2:])
     arguments = {
-        "mean": mean, "var": var, "weight": weight, "bias": bias, "g": g, "pitch": g[1] * g[2],
-        "eps": eps, "activation": 0, "a": 0.0, "b": 0.0,
+        "mean": mean, "var": var, "weight": weight, "bias": bias, "g": g, "eps": eps,
+        "activation": 0, "a": 0.0, "b": 0.0,
     }  # fmt: skip
     return Step("batch_norm", (x.step,), x.shape, arguments)
 
