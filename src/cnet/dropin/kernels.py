@@ -21,6 +21,7 @@
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,7 @@ __all__ = [
 ]
 
 
+@lru_cache(maxsize=1024)
 def _convolved(x: Layout, weight: Layout) -> Layout:
     """The layout of the result of a convolution."""
     n = "n" if "n" in x.axes else ""
