@@ -35,6 +35,11 @@
     IN(real, x)                                                                                    \
     IN(real, weight)                                                                               \
     OUT(real, dx) OUT(real, dw) OUT(real, db) GEOMETRY(conv2d, g) INTEGER(algorithm)
+#define CNET_conv2d_nhwc(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                \
+    IN(real, x) IN(real, weight) IN(real, bias) OUT(real, y) GEOMETRY(conv2d, g)
+#define CNET_conv2d_nhwc_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                       \
+    IN(real, grad_output)                                                                          \
+    IN(real, x) IN(real, weight) OUT(real, dx) OUT(real, dw) OUT(real, db) GEOMETRY(conv2d, g)
 #define CNET_conv2d_relu_pool(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                           \
     IN(real, x) IN(real, weight) IN(real, bias) OUT(real, y) OUT(uint8_t, codes) GEOMETRY(conv2d, g)
 #define CNET_conv2d_relu_pool_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                  \
@@ -243,6 +248,8 @@
     KERNEL(col2im, NO_WORKSPACE)                                                                   \
     KERNEL(conv2d, WORKSPACE)                                                                      \
     KERNEL(conv2d_backward, WORKSPACE)                                                             \
+    KERNEL(conv2d_nhwc, WORKSPACE)                                                                 \
+    KERNEL(conv2d_nhwc_backward, WORKSPACE)                                                        \
     KERNEL(conv2d_relu_pool, WORKSPACE)                                                            \
     KERNEL(conv2d_relu_pool_backward, WORKSPACE)                                                   \
     KERNEL(prepare_conv2d, WORKSPACE)                                                              \

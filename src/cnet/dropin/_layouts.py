@@ -13,8 +13,9 @@ import numpy as np
 from .. import kernels
 from ..arrays import Array, Shape
 
-IMAGES, CHANNELS_LAST, FILTERS = "nchw", "nhwc", "oihw"
-"""The orders of the kernels. Only pooling has kernels for channels last."""
+IMAGES, CHANNELS_LAST = "nchw", "nhwc"
+FILTERS, FILTERS_LAST = "oihw", "hwio"
+"""The orders of the kernels."""
 
 
 class Layout:
@@ -96,7 +97,7 @@ def filters(function: str, order: object, ndim: int, of_images: Layout) -> Layou
     """The layout of filters; by default "hwio" if channels come after rows and columns."""
     if order is None:
         is_last = of_images.full.index("c") > of_images.full.index("h")
-        order = "hwio" if is_last else FILTERS
+        order = FILTERS_LAST if is_last else FILTERS
     name = "weight_layout"
     return _read(function, name, _text(function, name, order), "weight", ndim, FILTERS, "io")
 
