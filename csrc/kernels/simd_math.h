@@ -21,6 +21,10 @@
 
 #include "simd.h"
 
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
 #if defined(CNET_REAL_f32)
 typedef uint32_t bits_t;
 #define MANTISSA_BITS 23
@@ -88,6 +92,17 @@ typedef bits_t bits_vec __attribute__((vector_size(sizeof(vec))));
 static inline vec choose(mask_vec condition, vec a, vec b) {
     return (vec)((condition & (mask_vec)a) | (~condition & (mask_vec)b));
 }
+/* The lesser or greater of two numbers; x if it is NaN. Compilers make one instruction of each. */
+static inline vec at_most(vec x, vec limit) {
+    for (ptrdiff_t lane = 0; lane < LANES; lane++)
+        x[lane] = limit[lane] < x[lane] ? limit[lane] : x[lane];
+    return x;
+}
+static inline vec at_least(vec x, vec limit) {
+    for (ptrdiff_t lane = 0; lane < LANES; lane++)
+        x[lane] = limit[lane] > x[lane] ? limit[lane] : x[lane];
+    return x;
+}
 static inline vec vec_abs(vec x) { return (vec)((bits_vec)x & ~SIGN_BIT); }
 static inline vec copy_sign(vec size, vec sign) {
     return (vec)((bits_vec)size | ((bits_vec)sign & SIGN_BIT));
@@ -119,16 +134,26 @@ static inline __attribute__((always_inline)) vec polynomial(vec x, const real *t
 #define EXPONENT_ROUNDER (ROUNDER + EXPONENT_BIAS)
 static inline vec power_of_two(vec rounded) { return (vec)((bits_vec)rounded << MANTISSA_BITS); }
 
-static inline vec vec_exp(vec x) {
-    x = choose(x < EXP_LEAST, broadcast(EXP_LEAST), x);
-    x = choose(x > EXP_GREATEST, broadcast(EXP_GREATEST), x);
-    const vec n = (x * (real)LOG2_E + (real)ROUNDER) - (real)ROUNDER;
-    const vec r = (x - n * (real)LOG2_HIGH) - n * (real)LOG2_LOW;
-    const vec y = 1 + (r + r * r * POLYNOMIAL(r, exp_terms));
+/* y * 2^n, rounded once, for y near 1 and an integer n. */
+static inline vec scaled(vec y, vec n) {
+#if VECTOR_BYTES == 64 && defined(CNET_REAL_f32)
+    return (vec)_mm512_scalef_ps((__m512)y, (__m512)n);
+#elif VECTOR_BYTES == 64
+    return (vec)_mm512_scalef_pd((__m512d)y, (__m512d)n);
+#else
     /* 2^n may not be a normal number: multiply by two factors, the last of which rounds. */
     const vec half = n * (real)0.5 + (real)EXPONENT_ROUNDER;
     const vec rest = (n - (half - (real)EXPONENT_ROUNDER)) + (real)EXPONENT_ROUNDER;
     return y * power_of_two(half) * power_of_two(rest);
+#endif
+}
+
+static inline vec vec_exp(vec x) {
+    x = at_most(at_least(x, broadcast(EXP_LEAST)), broadcast(EXP_GREATEST));
+    const vec n = (x * (real)LOG2_E + (real)ROUNDER) - (real)ROUNDER;
+    const vec r = (x - n * (real)LOG2_HIGH) - n * (real)LOG2_LOW;
+    const vec y = 1 + (r + r * r * POLYNOMIAL(r, exp_terms));
+    return scaled(y, n);
 }
 
 static inline vec vec_log(vec x) {
@@ -160,7 +185,7 @@ static inline vec vec_tanh(vec x) {
 
 static inline vec vec_erf(vec x) {
     const vec size = vec_abs(x), square = x * x;
-    const vec bounded = choose(size > ERF_ONE, broadcast(ERF_ONE), size);
+    const vec bounded = at_most(size, broadcast(ERF_ONE));
     const vec near = size + size * POLYNOMIAL(square, erf_terms);
     const vec far = 1 - vec_exp(POLYNOMIAL(bounded, log_erfc_terms));
     return copy_sign(choose(size < 1, near, far), x);

@@ -7,9 +7,6 @@
 #define ZERO ((vec){0})
 #define HALF ((real)0.5)
 
-/* NaN stays NaN. */
-static inline vec at_most(vec x, vec limit) { return choose(x > limit, limit, x); }
-static inline vec at_least(vec x, vec limit) { return choose(x < limit, limit, x); }
 /* -1, 0 or 1. */
 static inline vec sign(vec x) {
     return choose(x > 0, broadcast(1), choose(x < 0, broadcast(-1), x));
