@@ -99,5 +99,6 @@ __all__ = [
     "scatter",
     "sgd_step",
     "softmax",
+    "softmax_backward",
     "transpose",
 ]

@@ -26,6 +26,7 @@ from .elementwise import (
     elementwise,
     elementwise_backward,
     softmax,
+    softmax_backward,
     strided_copy,
 )
 from .fused import (
@@ -111,6 +112,7 @@ __all__ = [
     "scatter",
     "sgd_step",
     "softmax",
+    "softmax_backward",
     "strided_copy",
     "transpose",
     "unblock",
