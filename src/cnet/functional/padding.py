@@ -52,7 +52,8 @@ NUMPY_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 def _sources(sizes: tuple[int, ...], ends: tuple[tuple[int, int], ...], mode: str) -> Array:
     """For each cell of padded axes, the position of its source in the axes without padding."""
     positions = np.arange(prod(sizes)).reshape(sizes)
-    return np.pad(positions, ends, NUMPY_MODES[mode]).reshape(-1)  # type: ignore[call-overload]
+    padded: Array = np.pad(positions, ends, NUMPY_MODES[mode])  # type: ignore[call-overload]
+    return padded.reshape(-1)
 
 
 class PadFromInside(Operation[Tensor]):

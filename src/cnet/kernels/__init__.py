@@ -19,7 +19,15 @@ from .channels_last import (
 from .columns import col2im, im2col
 from .combine import combine
 from .conv import conv2d, conv2d_backward
-from .elementwise import add, elementwise, elementwise_backward, relu, relu_backward, softmax
+from .elementwise import (
+    add,
+    elementwise,
+    elementwise_backward,
+    relu,
+    relu_backward,
+    softmax,
+    softmax_backward,
+)
 from .fused import (
     conv2d_relu_pool,
     conv2d_relu_pool_backward,
