@@ -331,7 +331,7 @@ def instance_norm(
     if channels == 0:
         return input
     running = [None if value is None else array_of(value) for value in (running_mean, running_var)]
-    if running == [None, None]:
+    if running_mean is None and running_var is None:
         return GroupNorm.apply(input, *parameters, groups=channels, eps=eps)
     mean, var = _statistics(input._array, channels)
     if input.numel():
