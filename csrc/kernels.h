@@ -159,7 +159,9 @@
     IN(real, x) OUT(real, y) GEOMETRY(pair, g)
 #define CNET_copy(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER) IN(real, x) OUT(real, y) COUNT(count)
 #define CNET_softmax(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                    \
-    IN(real, x) OUT(real, y) GEOMETRY(rows, g) INTEGER(logarithm)
+    IN(real, x) OUT(real, y) GEOMETRY(norm, g) INTEGER(logarithm)
+#define CNET_softmax_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                           \
+    IN(real, grad_output) IN(real, y) OUT(real, dx) GEOMETRY(norm, g) INTEGER(logarithm)
 
 /* ---- reduce ---- */
 #define CNET_reduce(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                     \
@@ -289,6 +291,7 @@
     KERNEL(arithmetic, NO_WORKSPACE)                                                               \
     KERNEL(strided_copy, NO_WORKSPACE)                                                             \
     KERNEL(softmax, NO_WORKSPACE)                                                                  \
+    KERNEL(softmax_backward, NO_WORKSPACE)                                                         \
     KERNEL(reduce, WORKSPACE)                                                                      \
     KERNEL(accumulate, NO_WORKSPACE)                                                               \
     KERNEL(batch_norm_stats, NO_WORKSPACE)                                                         \

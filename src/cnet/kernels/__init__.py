@@ -21,7 +21,15 @@ from .channels_last import (
 from .columns import col2im, im2col
 from .combine import combine
 from .conv import conv2d, conv2d_backward
-from .elementwise import add, elementwise, elementwise_backward, relu, relu_backward, softmax
+from .elementwise import (
+    add,
+    elementwise,
+    elementwise_backward,
+    relu,
+    relu_backward,
+    softmax,
+    softmax_backward,
+)
 from .fused import (
     conv2d_relu_pool,
     conv2d_relu_pool_backward,
@@ -103,5 +111,6 @@ __all__ = [
     "scatter",
     "sgd_step",
     "softmax",
+    "softmax_backward",
     "transpose",
 ]

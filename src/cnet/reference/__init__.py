@@ -28,6 +28,7 @@ from .elementwise import (
     elementwise,
     elementwise_backward,
     softmax,
+    softmax_backward,
     strided_copy,
 )
 from .fused import (
@@ -115,6 +116,7 @@ __all__ = [
     "scatter",
     "sgd_step",
     "softmax",
+    "softmax_backward",
     "strided_copy",
     "transpose",
     "unblock",
