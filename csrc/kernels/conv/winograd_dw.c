@@ -72,9 +72,10 @@ UNROLLED void transform_sums(const job_t *job, ptrdiff_t o, ptrdiff_t c, const r
         winograd_combine_2d(taps, FILTER_SCALE, (const vec *)(sums + i * TILE_COLS),
                             SUMS_PLANE / LANES, dw + i * area, taps);
     for (ptrdiff_t t = 0; t < channels * area; t += LANES) {
-        transpose(dw + t);
+        vec rows[VECTOR_BYTES / sizeof(real)];
+        load_transposed((const real *)(dw + t), LANES, rows);
         for (ptrdiff_t r = 0; r < outputs; r++)
-            store_run(job->arrays.to + (((o + r) * g->c + c) * area + t), dw[t + r],
+            store_run(job->arrays.to + (((o + r) * g->c + c) * area + t), rows[r],
                       channels * area - t);
     }
 }
@@ -94,7 +95,8 @@ static void multiply_chunk(const void *argument, ptrdiff_t chunk, int slot) {
         for (ptrdiff_t row = 0; row < SLICE; row += TILE_ROWS) {
             _Alignas(CNET_ALIGNMENT) real more[TILE_ROWS * TILE_COLS];
             real *to = sums + (t * SUMS_PLANE + row * TILE_COLS);
-            multiply_columns(job->count, v + row, 1, SLICE, z, cols, job->first ? more : to);
+            multiply_columns(job->count, v + row, 1, SLICE, z, cols, (fetch){0},
+                             job->first ? more : to);
             if (job->first)
                 for (ptrdiff_t s = 0; s < TILE_ROWS * TILE_COLS; s += LANES)
                     store(to + s, load(to + s) + load(more + s));
