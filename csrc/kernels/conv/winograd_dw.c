@@ -20,7 +20,8 @@ enum {
     LEAST_TILES = 128,
     BLOCK_TILES = 32,
     /* A multiple of TILE_ROWS and of LANES. */
-    SLICE = ISA_WINOGRAD_SLICE
+    SLICE = ISA_WINOGRAD_SLICE,
+    LINE_CELLS = CNET_ALIGNMENT / sizeof(real)
 };
 _Static_assert(SLICE % TILE_ROWS == 0 && SLICE * sizeof(real) % VECTOR_BYTES == 0, "panels fit");
 
@@ -89,14 +90,16 @@ static void multiply_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const ptrdiff_t cols = min_size(TILE_COLS, job->g.o - panel * TILE_COLS);
     const size_t part = (size_t)(has_one_group(job) ? slot : chunk);
     real *sums = job->sums + part * (job->chunk_bytes / sizeof(real));
+    const ptrdiff_t channels = min_size(SLICE, job->g.c - slice * SLICE);
     for (int t = 0; t < WINOGRAD_PLANES; t++) {
         const real *v = job->v.x + (t * job->v.plane + slice * job->v.panel);
         const real *z = job->z.x + (t * job->z.plane + panel * job->z.panel);
-        for (ptrdiff_t row = 0; row < SLICE; row += TILE_ROWS) {
+        for (ptrdiff_t row = 0; row < channels; row += TILE_ROWS) {
             _Alignas(CNET_ALIGNMENT) real more[TILE_ROWS * TILE_COLS];
             real *to = sums + (t * SUMS_PLANE + row * TILE_COLS);
-            multiply_columns(job->count, v + row, 1, SLICE, z, cols, (fetch){0},
-                             job->first ? more : to);
+            const fetch next = {v + (job->v.plane + job->count * row), LINE_CELLS,
+                                job->count * TILE_ROWS / LINE_CELLS};
+            multiply_columns(job->count, v + row, 1, SLICE, z, cols, next, job->first ? more : to);
             if (job->first)
                 for (ptrdiff_t s = 0; s < TILE_ROWS * TILE_COLS; s += LANES)
                     store(to + s, load(to + s) + load(more + s));
