@@ -16,8 +16,8 @@
 #include "tiles.h"
 
 enum {
-    GROUP_BYTES = 3 << 20,
-    LEAST_TILES = 128,
+    GROUP_BYTES = 3 << 19,
+    LEAST_TILES = 64,
     BLOCK_TILES = 32,
     /* A multiple of TILE_ROWS and of LANES. */
     SLICE = ISA_WINOGRAD_SLICE,
@@ -130,7 +130,9 @@ static job_t make_job(const cnet_conv2d *g) {
     };
     const ptrdiff_t tile_bytes =
         WINOGRAD_PLANES * (ptrdiff_t)sizeof(real) * (job.slices * SLICE + job.panels * TILE_COLS);
-    const ptrdiff_t most = max_size(LEAST_TILES, GROUP_BYTES / tile_bytes);
+    /* The sums, which each group reads and writes, move no more often than transformed tiles. */
+    const ptrdiff_t least = max_size(LEAST_TILES, g->c * g->o / (g->c + g->o));
+    const ptrdiff_t most = max_size(least, GROUP_BYTES / tile_bytes);
     job.group = ceil_div(job.t.count, ceil_div(job.t.count, most));
     job.v = operand_of(g->c, SLICE, job.group);
     job.z = operand_of(g->o, TILE_COLS, job.group);
