@@ -71,9 +71,7 @@ def _mean(
     return lambda records: mean_ratio(_convolutions(records, direction, suits, suite))
 
 
-def _worst(
-    suits: Callable[[Shape], bool], suite: str = CONVOLUTIONS
-) -> Callable[[Records], float]:
+def _worst(suits: Callable[[Shape], bool], suite: str = CONVOLUTIONS) -> Callable[[Records], float]:
     def measured(records: Records) -> float:
         cases = [
             case

@@ -114,15 +114,12 @@ def suites() -> dict[str, tuple[Part, ...]]:
     dropin = "dropin:CASES" if SEEDS.exists() else "dropin:OF_LIBRARIES"
     avx2 = {}
     if "avx2" in runtime.available_isas():
-        avx2 = {
-            "avx2": (
-                part("training", steps, _limited_to_avx2(ours, tuned), threads=(2,)),
-                part("common", "convolutions:COMMON_CASES", _limited_to_avx2(ours, layouts),
-                     threads=(2,)),
-                part("odd", "convolutions:ODD_CASES", _limited_to_avx2(ours, layouts),
-                     threads=(2,)),
-            )
-        }
+        limited = _limited_to_avx2(ours, layouts)
+        avx2["avx2"] = (
+            part("training", steps, _limited_to_avx2(ours, tuned), threads=(2,)),
+            part("common", "convolutions:COMMON_CASES", limited, threads=(2,)),
+            part("odd", "convolutions:ODD_CASES", limited, threads=(2,)),
+        )
     busy = part("busy", "networks:BUSY_CASES", ours, layouts, threads=(2,))
     # torch.compile takes half a minute for each case and number of threads.
     return {

@@ -13,6 +13,9 @@
 /* A staged line holds this many pixels, and the excess of a transposition. */
 enum { RUN_PIXELS = 64, LINE_PIXELS = RUN_PIXELS + VECTOR_BYTES / (int)sizeof(real) };
 
+/* Elements in a cache line. */
+enum { LINE_CELLS = CNET_ALIGNMENT / (int)sizeof(real) };
+
 /* The tiling of the outputs of a convolution. */
 typedef struct {
     int tile, taps; /* per side */
@@ -87,8 +90,8 @@ typedef struct {
  * compete for the same cache sets. */
 static inline ptrdiff_t plane_step(ptrdiff_t elements) { return round_up(elements, LANES) + LANES; }
 
-/* The line of the channels that the next run below, or the first of the next image, reads in place
- * of line `ih`. */
+/* Prefetches the line that takes the place of line `ih` in the run below, or in the first run of
+ * the next image, for the channels from c on. */
 static inline void prefetch_next(const images *m, const tiling *t, ptrdiff_t n, ptrdiff_t c,
                                  ptrdiff_t ih, ptrdiff_t iw, ptrdiff_t pixels) {
     ptrdiff_t next = ih + t->tile;
@@ -101,7 +104,7 @@ static inline void prefetch_next(const images *m, const tiling *t, ptrdiff_t n, 
     const range in = inside(iw, 1, m->w, pixels);
     const real *x = m->x + (((n * m->c + c) * m->h + next) * m->w + iw);
     for (ptrdiff_t r = 0; r < min_size(LANES, m->c - c); r++, x += m->h * m->w)
-        for (ptrdiff_t j = in.begin; j < in.end; j += CNET_ALIGNMENT / (ptrdiff_t)sizeof(real))
+        for (ptrdiff_t j = in.begin; j < in.end; j += LINE_CELLS)
             __builtin_prefetch(x + j);
 }
 

@@ -110,7 +110,7 @@ static inline void prefetch_outputs(const job_t *job, const run *run, ptrdiff_t 
         for (ptrdiff_t i = 0; i < min_size(tile, g->oh - run->top); i++) {
             const real *y = job->arrays.to +
                             (((run->n * g->o + o + r) * g->oh + run->top + i) * g->ow + run->left);
-            for (ptrdiff_t j = 0; j < pixels; j += CNET_ALIGNMENT / (ptrdiff_t)sizeof(real))
+            for (ptrdiff_t j = 0; j < pixels; j += LINE_CELLS)
                 __builtin_prefetch(y + j, 1);
         }
 }
@@ -160,16 +160,15 @@ static void transform_outputs(const job_t *job, ptrdiff_t block, ptrdiff_t panel
  * next plane of U, or the next rows of V. */
 static fetch next_part(const job_t *job, ptrdiff_t tiles, int t, ptrdiff_t row, const real *v,
                        const real *u) {
-    const ptrdiff_t line = CNET_ALIGNMENT / (ptrdiff_t)sizeof(real);
     if (!job->share_filters) {
         const int is_last = row + TILE_ROWS >= tiles;
         const real *next = is_last ? v + (t + 1) * job->v_plane
                                    : v + (t * job->v_plane + (row + TILE_ROWS) * job->v_row);
-        return (fetch){next, line, TILE_ROWS * job->v_row / line};
+        return (fetch){next, LINE_CELLS, TILE_ROWS * job->v_row / LINE_CELLS};
     }
     const ptrdiff_t part = ceil_div(job->g.c * TILE_COLS, ceil_div(tiles, TILE_ROWS));
-    return (fetch){u + ((t + 1) * job->u_plane + row / TILE_ROWS * part), line,
-                   ceil_div(part, line)};
+    return (fetch){u + ((t + 1) * job->u_plane + row / TILE_ROWS * part), LINE_CELLS,
+                   ceil_div(part, LINE_CELLS)};
 }
 
 /* Computes the outputs of a block of tiles and a panel of outputs; m is scratch memory. */

@@ -20,8 +20,7 @@ enum {
     LEAST_TILES = 64,
     BLOCK_TILES = 32,
     /* A multiple of TILE_ROWS and of LANES. */
-    SLICE = ISA_WINOGRAD_SLICE,
-    LINE_CELLS = CNET_ALIGNMENT / sizeof(real)
+    SLICE = ISA_WINOGRAD_SLICE
 };
 _Static_assert(SLICE % TILE_ROWS == 0 && SLICE * sizeof(real) % VECTOR_BYTES == 0, "panels fit");
 
