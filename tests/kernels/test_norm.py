@@ -143,3 +143,14 @@ def test_sizes_of_joined_arrays_must_add_up(sizes: tuple[int, ...]) -> None:
         kernels.batch_norm_backward(
             x, x, vector, vector, sizes=(3,), y=x, bias=vector, activation="relu"
         )
+
+
+def test_group_norm_computes_the_statistics():
+    x = np.random.default_rng(0).standard_normal((3, 6, 5))
+    mean, var = kernels.batch_norm_stats(x.reshape(1, 6, 15))
+    expected = kernels.group_norm(x, var.reshape(3, 2), mean.reshape(3, 2))
+    assert np.allclose(kernels.group_norm(x, None, groups=2), expected, rtol=1e-13, atol=1e-14)
+    with pytest.raises(ValueError, match=r"groups must divide x.shape\[1\].*got 4 and shape"):
+        kernels.group_norm(x, None, groups=4)
+    with pytest.raises(ValueError, match="mean must be None if var is None"):
+        kernels.group_norm(x, None, mean.reshape(3, 2), groups=2)

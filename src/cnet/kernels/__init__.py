@@ -12,6 +12,8 @@ from .algorithms import conv2d_algorithm, conv2d_choice
 from .channels_last import (
     avg_pool2d_nhwc,
     avg_pool2d_nhwc_backward,
+    conv2d_nhwc,
+    conv2d_nhwc_backward,
     max_pool2d_nhwc,
     max_pool2d_nhwc_backward,
     transpose,
@@ -27,6 +29,7 @@ from .elementwise import (
     relu,
     relu_backward,
     softmax,
+    softmax_backward,
 )
 from .fused import (
     conv2d_relu_pool,
@@ -75,6 +78,8 @@ __all__ = [
     "conv2d_algorithm",
     "conv2d_backward",
     "conv2d_choice",
+    "conv2d_nhwc",
+    "conv2d_nhwc_backward",
     "conv2d_relu_pool",
     "conv2d_relu_pool_backward",
     "conv_transpose2d",
@@ -108,5 +113,6 @@ __all__ = [
     "scatter",
     "sgd_step",
     "softmax",
+    "softmax_backward",
     "transpose",
 ]

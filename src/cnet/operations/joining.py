@@ -38,7 +38,7 @@ class Cat(Operation[Tensor]):
         ctx.sizes = tuple([0 if array.shape == (0,) else array.shape[axis] for array in arrays])
         ctx.left_out = tuple([array.shape == (0,) for array in arrays])
         if _is_for_kernels(dtype, sum([array.size for array in joined])) and all(
-            [array.dtype is dtype for array in joined]
+            array.dtype is dtype for array in joined
         ):
             return _joined(joined, axis)
         return np.concatenate(joined, axis, dtype=dtype)
