@@ -196,6 +196,11 @@ class Layouts:
             plain = reads_plain(g, self.lanes)
             source = self.plain(x) if plain else self.blocked(x, (g.n, g.c, g.h, g.w))
             step.inputs = source, *(self.blocked(y, step.shape) for y in residuals)
+        elif step.kernel == "quantize":
+            step.inputs = (self.blocked(step.inputs[0], step.shape),)
+            step.lanes = self.lanes
+        elif step.lanes:
+            pass  # steps of 8-bit images get their inputs as they need them
         elif all(self._changes(part) for part in parts):
             changes = self._changes(step)
             assert changes
