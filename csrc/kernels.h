@@ -62,7 +62,7 @@
 
 /* ---- quantized ---- */
 #define CNET_quantize(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                   \
-    IN(real, x) OUT(uint8_t, y) COUNT(count) NUMBER(scale) NUMBER(zero)
+    IN(real, x) OUT(uint8_t, y) GEOMETRY(norm, g) NUMBER(scale) NUMBER(zero)
 #define CNET_dequantize(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                 \
     IN(uint8_t, x) OUT(real, y) COUNT(count) NUMBER(scale) NUMBER(zero)
 #define CNET_prepare_quantized_conv2d(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                   \

@@ -9,7 +9,9 @@
 #include "quantized.h"
 
 enum {
-    CHUNK_DOTS = 1 << 13, /* dots of a block in a chunk: enough to be worth a thread */
+    LEAST_DOTS = 1 << 13, /* dots of a block in a chunk: enough to be worth a thread */
+    MOST_DOTS = 1 << 16,
+    IMAGE_CHUNKS = 8,     /* of an image, between these sizes */
     BAND_BYTES = 24 << 10 /* of staged rows */
 };
 
@@ -107,7 +109,7 @@ static void find_layout(job_t *job, ptrdiff_t rows) {
         job->band_bytes = (size_t)(job->blocks * job->plane);
     } else {
         job->pitch = g->w * QBLOCK;
-        job->x_row = job->columns * QBLOCK;
+        job->x_row = job->view == FLAT ? job->columns * QBLOCK : job->pitch;
         job->plane = g->h * g->w * QBLOCK;
         job->band_bytes = 0;
     }
@@ -120,24 +122,22 @@ static job_t make_job(const cnet_conv2d *g) {
     find_tiles(&job);
     const ptrdiff_t channels = g->c / g->g;
     job.taps = g->kh * (job.is_depthwise ? quads_of(g->kw) : g->kw * quads_of(channels));
-    const ptrdiff_t row_cost = job.columns * job.taps;
+    const ptrdiff_t cost = job.columns * job.taps; /* of a row of a panel */
+    const ptrdiff_t chunk =
+        min_size(MOST_DOTS, max_size(LEAST_DOTS, job.all_rows * job.panels * cost / IMAGE_CHUNKS));
     ptrdiff_t rows = job.height;
-    find_layout(&job, rows);
-    while (rows < job.all_rows && 2 * rows * row_cost <= CHUNK_DOTS) {
+    for (; rows < job.all_rows && 2 * rows * job.panels * cost <= chunk; rows *= 2) {
         find_layout(&job, 2 * rows);
         if (job.band_bytes > BAND_BYTES)
             break;
-        rows *= 2;
     }
     rows = min_size(rows, job.all_rows);
     find_layout(&job, rows);
     job.bands = ceil_div(job.all_rows, rows);
-    const ptrdiff_t cost = rows * row_cost, bands = job.images * job.bands;
-    job.band_group = max_size(1, min_size(bands, CHUNK_DOTS / cost));
-    job.band_group = max_size(
-        1, min_size(job.band_group, BAND_BYTES / max_size(1, (ptrdiff_t)job.band_bytes)));
-    job.panel_group =
-        max_size(1, min_size(job.panels, CHUNK_DOTS / (job.band_group * cost)));
+    const ptrdiff_t bands = job.images * job.bands;
+    const ptrdiff_t in_cache = BAND_BYTES / max_size(1, (ptrdiff_t)job.band_bytes);
+    job.band_group = max_size(1, min_size(min_size(bands, in_cache), chunk / (rows * cost)));
+    job.panel_group = min_size(job.panels, max_size(1, chunk / (job.band_group * rows * cost)));
     job.panels_first = job.panels * job.taps * QUAD > bands * job.rows * job.columns * job.blocks;
     return job;
 }
@@ -277,18 +277,19 @@ static void stage_quads(const job_t *job, const uint8_t *row, uint8_t *to) {
     const cnet_conv2d *g = &job->g;
     uint8_t zeros[QBLOCK];
     memset(zeros, job->zero, QBLOCK);
+    const ptrdiff_t width = row ? g->w : 0, step = g->sw;
     ivec quads[BLOCK_VECTORS] = {0};
-    const ptrdiff_t places = job->pitch / job->pixel;
-    for (ptrdiff_t k = 0; k < (places - 1) * g->sw + QUAD; k++) {
-        const ptrdiff_t column = k - g->pw;
-        const uint8_t *from = row && column >= 0 && column < g->w ? row + column * QBLOCK : zeros;
-        for (int v = 0; v < BLOCK_VECTORS; v++)
-            quads[v] = shift_right(quads[v], 8) | load_bytes(from + v * BLOCK_LANES) << 24;
-        const ptrdiff_t last = k - (QUAD - 1);
-        if (last >= 0 && last % g->sw == 0)
+    ptrdiff_t column = -g->pw;
+    for (ptrdiff_t place = job->pitch / job->pixel, next = QUAD; place > 0; place--, next = step) {
+        for (ptrdiff_t k = 0; k < next; k++, column++) {
+            const uint8_t *from = column >= 0 && column < width ? row + column * QBLOCK : zeros;
+#pragma GCC unroll 4
             for (int v = 0; v < BLOCK_VECTORS; v++)
-                store_ints((int32_t *)(to + last / g->sw * job->pixel) + v * BLOCK_LANES,
-                           quads[v]);
+                quads[v] = shift_right(quads[v], 8) | load_bytes(from + v * BLOCK_LANES) << 24;
+        }
+#pragma GCC unroll 4
+        for (int v = 0; v < BLOCK_VECTORS; v++, to += VECTOR_BYTES)
+            store_ints((int32_t *)to, quads[v]);
     }
 }
 

@@ -2,40 +2,77 @@
 #include "quantized.h"
 #include "window.h"
 
+enum { PIXELS_PER_CHUNK = 1 << 11 };
+
 typedef struct {
     const void *x;
     void *y;
+    cnet_norm g;
     ptrdiff_t count;
     float scale, zero;
     cnet_window2d window;
 } job_t;
 
+/* The pixels of a block of channels: rows of a plain image, columns of a blocked one. */
 static void quantize_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
-    const real *x = job->x;
-    uint8_t *y = job->y;
+    const cnet_norm *g = &job->g;
+    const ptrdiff_t blocks = qblocks_of(g->c), parts = ceil_div(g->size, PIXELS_PER_CHUNK);
+    const ptrdiff_t block = chunk / parts % blocks, n = chunk / parts / blocks;
+    const ptrdiff_t channels = min_size(QBLOCK, g->c - block * QBLOCK);
+    const ptrdiff_t first = chunk % parts * PIXELS_PER_CHUNK;
+    const ptrdiff_t last = min_size(g->size, first + PIXELS_PER_CHUNK);
+    const real *x = (const real *)job->x + (n * g->c + block * QBLOCK) * g->size;
+    uint8_t *y = (uint8_t *)job->y + (n * blocks + block) * g->size * QBLOCK;
+    const vec scale = broadcast(job->scale), zero = broadcast(job->zero);
+    for (ptrdiff_t p = first; p < last; p += LANES)
+        for (ptrdiff_t s = 0; s < QBLOCK; s += LANES) {
+            vec rows[VECTOR_BYTES / sizeof(real)];
+            for (ptrdiff_t r = 0; r < LANES; r++)
+                rows[r] = s + r < channels ? load_run(x + (s + r) * g->size + p, last - p)
+                                           : (vec){0};
+            transpose(rows);
+            for (ptrdiff_t r = 0; r < min_size(LANES, last - p); r++) {
+                const vec v = rows[r] * scale + zero;
+                store_bytes(y + (p + r) * QBLOCK + s,
+                            nearest(between(v, (vec){0}, broadcast(255))));
+            }
+        }
+}
+
+/* A block of channels of one pixel each, as they are: already blocked images, or rows. */
+static void quantize_run_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    const job_t *job = argument;
     const vec scale = broadcast(job->scale), zero = broadcast(job->zero);
     const ptrdiff_t end = min_size(job->count, (chunk + 1) * ELEMENTS_PER_CHUNK);
     for (ptrdiff_t t = chunk * ELEMENTS_PER_CHUNK; t < end; t += LANES) {
-        const vec v = load_run(x + t, end - t) * scale + zero;
-        const ivec q = nearest(between(v, (vec){0}, broadcast(255)));
-        if (end - t >= LANES)
-            store_bytes(y + t, q);
-        else
-            for (ptrdiff_t lane = 0; lane < end - t; lane++)
-                y[t + lane] = (uint8_t)q[lane];
+        const vec v = load((const real *)job->x + t) * scale + zero;
+        store_bytes((uint8_t *)job->y + t, nearest(between(v, (vec){0}, broadcast(255))));
     }
 }
 
 /* y = x * scale + zero, limited to [0, 255] and rounded to the nearest integer, halves to even.
  *
- * NaN becomes 0. Overwrites y. Parallel over elements. */
+ * x (n, c, size) is plain, y is blocked. A blocked x has the same elements as a plain one with n
+ * pixels of 16 channels, (n, 16, 1). NaN becomes 0. Overwrites y. Parallel over blocks and pixels.
+ */
 void CNET_FN(quantize)(const cnet_call *call) {
     const cnet_quantize_arguments *a = &call->quantize;
-    const job_t job = {
-        .x = a->x, .y = a->y, .count = a->count, .scale = (float)a->scale, .zero = (float)a->zero};
-    cnet_parallel(quantize_chunk, &job, ceil_div(a->count, ELEMENTS_PER_CHUNK), call->threads);
+    const job_t job = {.x = a->x,
+                       .y = a->y,
+                       .g = a->g,
+                       .count = a->g.n * a->g.c,
+                       .scale = (float)a->scale,
+                       .zero = (float)a->zero};
+    if (a->g.size == 1 && a->g.c % QBLOCK == 0)
+        cnet_parallel(quantize_run_chunk, &job, ceil_div(job.count, ELEMENTS_PER_CHUNK),
+                      call->threads);
+    else
+        cnet_parallel(quantize_chunk, &job,
+                      a->g.n * qblocks_of(a->g.c) * ceil_div(a->g.size, PIXELS_PER_CHUNK),
+                      call->threads);
 }
 
 static void dequantize_chunk(const void *argument, ptrdiff_t chunk, int slot) {

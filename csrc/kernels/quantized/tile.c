@@ -9,26 +9,31 @@ enum { FILTERS_AHEAD = 48 };
 #define UNROLLED static inline __attribute__((always_inline))
 
 /* Converts the sums to results. A loop for all tiles, because unrolled code would be as large as
- * that of the sums. */
-static __attribute__((noinline)) void finish(const tile *t, int rows, int width,
+ * that of the sums. Bytes may alias everything, so what the loop reads is copied first. */
+static __attribute__((noinline, noclone)) void finish(const tile *t, int rows, int width,
                                              const ivec *sums) {
-    const outputs *to = t->outputs;
-    const vec low = broadcast(to->low), high = broadcast(to->high);
-    const vec residual_scale = broadcast(to->residual_scale);
+    const outputs to = *t->outputs;
+    const vec low = broadcast(to.low), high = broadcast(to.high);
+    const vec residual_scale = broadcast(to.residual_scale);
+    const ptrdiff_t y_row = t->y_row, y_pixel = t->y_pixel, first = t->at;
+    vec scale[BLOCK_VECTORS], bias[BLOCK_VECTORS];
+    for (int v = 0; v < BLOCK_VECTORS; v++) {
+        scale[v] = load(t->scale + v * BLOCK_LANES);
+        bias[v] = load(t->bias + v * BLOCK_LANES);
+    }
     for (int r = 0; r < rows; r++)
         for (int p = 0; p < width; p++)
-            for (int s = 0; s < QBLOCK; s += BLOCK_LANES, sums++) {
-                const ptrdiff_t at = t->at + r * t->y_row + p * t->y_pixel + s;
-                vec y = __builtin_convertvector(*sums, vec) * load(t->scale + s);
-                y += load(t->bias + s);
-                if (to->residual)
-                    y += __builtin_convertvector(load_bytes(to->residual + at), vec) *
+            for (int v = 0; v < BLOCK_VECTORS; v++, sums++) {
+                const ptrdiff_t at = first + r * y_row + p * y_pixel + v * BLOCK_LANES;
+                vec y = __builtin_convertvector(*sums, vec) * scale[v] + bias[v];
+                if (to.residual)
+                    y += __builtin_convertvector(load_bytes(to.residual + at), vec) *
                          residual_scale;
                 y = between(y, low, high);
-                if (to->y)
-                    store_bytes(to->y + at, nearest(y));
+                if (to.y)
+                    store_bytes(to.y + at, nearest(y));
                 else
-                    store(to->real_y + at, y);
+                    store(to.real_y + at, y);
             }
 }
 
@@ -104,32 +109,37 @@ enum {
     PART = PART_REGISTERS > 4 ? 4 : PART_REGISTERS < 1 ? 1 : PART_REGISTERS
 };
 
-static inline __attribute__((always_inline)) void in_parts(const tile *t, int rows, int width,
-                                                           const int has_channels,
-                                                           const int vnni) {
-    for (int r = 0; r < rows; r++)
-        for (int p = 0; p < width; p += PART) {
-            tile part = *t;
-            part.x += r * t->x_row + p * (has_channels ? QBLOCK * QUAD : QBLOCK);
-            part.at += r * t->y_row + p * t->y_pixel;
-            switch (width - p) {
-            case 1: compute(&part, 1, 1, has_channels, vnni); break;
-            case 2: compute(&part, 1, PART < 2 ? 1 : 2, has_channels, vnni); break;
-            case 3: compute(&part, 1, PART < 3 ? PART : 3, has_channels, vnni); break;
-            default: compute(&part, 1, PART, has_channels, vnni);
-            }
-        }
+/* A part of a tile: `width` pixels of one row, from pixel p on. */
+UNROLLED void compute_part(const tile *t, int row, int p, const int width, const int has_channels,
+                           const int vnni) {
+    tile part = *t;
+    part.x += row * t->x_row + p * (has_channels ? QBLOCK * QUAD : QBLOCK);
+    part.at += row * t->y_row + p * t->y_pixel;
+    compute(&part, 1, width, has_channels, vnni);
 }
 
-#define PARTS(name, has_channels, vnni)                                                            \
-    static void name(const tile *t, int rows, int width) {                                         \
-        in_parts(t, rows, width, has_channels, vnni);                                              \
+UNROLLED void in_parts(const tile *t, int rows, int width, const int most, const int has_channels,
+                       const int vnni) {
+    for (int row = 0; row < rows; row++) {
+        int p = 0;
+        for (; p + most <= width; p += most)
+            compute_part(t, row, p, most, has_channels, vnni);
+        for (; p + 2 <= width && most > 2; p += 2)
+            compute_part(t, row, p, 2, has_channels, vnni);
+        for (; p < width && most > 1; p++)
+            compute_part(t, row, p, 1, has_channels, vnni);
     }
-PARTS(dense, 0, 0)
-PARTS(channels, 1, 0)
+}
+
+#define PARTS(name, most, has_channels, vnni)                                                      \
+    static void name(const tile *t, int rows, int width) {                                         \
+        in_parts(t, rows, width, most, has_channels, vnni);                                        \
+    }
+PARTS(dense, PART, 0, 0)
+PARTS(channels, PART, 1, 0)
 
 #if HAS_VNNI
-PARTS(channels_vnni, 1, 1)
+PARTS(channels_vnni, MOST_PIXELS < 8 ? 4 : 8, 1, 1)
 
 /* A case for each size; sizes beyond MOST_PIXELS compile to nothing. */
 #define CASE(rows, width)                                                                          \

@@ -13,10 +13,10 @@ from .pooling import max_pool2d
 LANES = 16
 
 
-def quantize(x: Array, y: Array, scale: float, zero: float) -> None:
-    """y = x * scale + zero, limited to [0, 255] and rounded; NaN becomes 0."""
-    z = np.nan_to_num(x * np.float32(scale) + np.float32(zero), posinf=255, neginf=0)
-    y[...] = np.rint(z.clip(0, 255)).reshape(y.shape)
+def quantize(x: Array, y: Array, g: tuple[int, int, int], scale: float, zero: float) -> None:
+    """y = x * scale + zero, limited to [0, 255], rounded and blocked; NaN becomes 0."""
+    z = np.nan_to_num(x.reshape(g) * np.float32(scale) + np.float32(zero), posinf=255, neginf=0)
+    _put(y, np.rint(z.clip(0, 255)))
 
 
 def dequantize(x: Array, y: Array, scale: float, zero: float) -> None:
