@@ -12,7 +12,7 @@ enum {
     LEAST_DOTS = 1 << 13, /* dots of a block in a chunk: enough to be worth a thread */
     MOST_DOTS = 1 << 16,
     IMAGE_CHUNKS = 8,     /* of an image, between these sizes */
-    BAND_BYTES = 24 << 10 /* of staged rows */
+    BAND_BYTES = 32 << 10 /* of staged rows */
 };
 
 /* How the images are seen. */
@@ -123,10 +123,11 @@ static job_t make_job(const cnet_conv2d *g) {
     const ptrdiff_t channels = g->c / g->g;
     job.taps = g->kh * (job.is_depthwise ? quads_of(g->kw) : g->kw * quads_of(channels));
     const ptrdiff_t cost = job.columns * job.taps; /* of a row of a panel */
+    const ptrdiff_t staged_at_once = job.is_depthwise ? 1 : job.panels;
     const ptrdiff_t chunk =
         min_size(MOST_DOTS, max_size(LEAST_DOTS, job.all_rows * job.panels * cost / IMAGE_CHUNKS));
     ptrdiff_t rows = job.height;
-    for (; rows < job.all_rows && 2 * rows * job.panels * cost <= chunk; rows *= 2) {
+    for (; rows < job.all_rows && 2 * rows * staged_at_once * cost <= chunk; rows *= 2) {
         find_layout(&job, 2 * rows);
         if (job.band_bytes > BAND_BYTES)
             break;

@@ -21,20 +21,25 @@ static __attribute__((noinline, noclone)) void finish(const tile *t, int rows, i
         scale[v] = load(t->scale + v * BLOCK_LANES);
         bias[v] = load(t->bias + v * BLOCK_LANES);
     }
-    for (int r = 0; r < rows; r++)
-        for (int p = 0; p < width; p++)
-            for (int v = 0; v < BLOCK_VECTORS; v++, sums++) {
-                const ptrdiff_t at = first + r * y_row + p * y_pixel + v * BLOCK_LANES;
-                vec y = __builtin_convertvector(*sums, vec) * scale[v] + bias[v];
+#pragma GCC unroll 1
+    for (int r = 0; r < rows; r++) {
+        ptrdiff_t at = first + r * y_row;
+#pragma GCC unroll 1
+        for (int p = 0; p < width; p++, at += y_pixel, sums += BLOCK_VECTORS)
+#pragma GCC unroll 4
+            for (int v = 0; v < BLOCK_VECTORS; v++) {
+                const ptrdiff_t place = at + v * BLOCK_LANES;
+                vec y = __builtin_convertvector(sums[v], vec) * scale[v] + bias[v];
                 if (to.residual)
-                    y += __builtin_convertvector(load_bytes(to.residual + at), vec) *
+                    y += __builtin_convertvector(load_bytes(to.residual + place), vec) *
                          residual_scale;
                 y = between(y, low, high);
                 if (to.y)
-                    store_bytes(to.y + at, nearest(y));
+                    store_bytes(to.y + place, nearest(y));
                 else
-                    store(to.real_y + at, y);
+                    store(to.real_y + place, y);
             }
+    }
 }
 
 UNROLLED void compute(const tile *t, const int rows, const int width, const int has_channels,
@@ -139,21 +144,21 @@ PARTS(dense, PART, 0, 0)
 PARTS(channels, PART, 1, 0)
 
 #if HAS_VNNI
-PARTS(channels_vnni, MOST_PIXELS < 8 ? 4 : 8, 1, 1)
-
 /* A case for each size; sizes beyond MOST_PIXELS compile to nothing. */
 #define CASE(rows, width)                                                                          \
     case rows * 32 + width:                                                                        \
         if (rows * width <= MOST_PIXELS)                                                           \
-            compute(t, rows, rows * width <= MOST_PIXELS ? width : 1, 0, 1);                       \
+            compute(t, rows, rows * width <= MOST_PIXELS ? width : 1, has_channels, 1);            \
         break;
-static void dense_vnni(const tile *t, int rows, int width) {
+UNROLLED void of_size(const tile *t, int rows, int width, const int has_channels) {
     switch (rows * 32 + width) {
         WIDTHS(CASE, 1)
         WIDTHS(CASE, 2)
         WIDTHS(CASE, 4)
     }
 }
+static void dense_vnni(const tile *t, int rows, int width) { of_size(t, rows, width, 0); }
+static void channels_vnni(const tile *t, int rows, int width) { of_size(t, rows, width, 1); }
 #else
 #define dense_vnni dense
 #define channels_vnni channels
