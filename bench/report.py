@@ -6,6 +6,7 @@ from pathlib import Path
 
 import page
 import summary
+import verdicts
 from figures import MISSING, Records
 
 ROOT = Path(__file__).parents[1]
@@ -26,6 +27,7 @@ def texts(root: Path, records: Records) -> dict[Path, str]:
         except MISSING:
             continue
     written[docs / "benchmarks.md"] = page.results(records, [path.name for path in written])
+    written[docs / "speed.md"] = verdicts.page(records)
     written[root / "bench" / "goals.md"] = page.goals(records)
     block = "\n".join([page.markdown(summary.table(records)), _circumstances(records)])
     blocks = {readme: block, docs / "dropin.md": page.markdown(summary.styles(records))}

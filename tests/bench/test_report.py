@@ -118,6 +118,18 @@ def test_files_are_written_and_checked(root, everything, monkeypatch, capsys):
     assert all("differs from the records" in line for line in said)
 
 
+def test_verdicts_say_where_cnet_is_slower(root, everything, monkeypatch):
+    case = everything["convolutions"][0]["cases"][0]
+    slow = {"median": 2.0, "min": 2.0, "runs": [2.0 * max(case["timings"]["cnet"]["runs"]) * 4]}
+    case["timings"] = case["timings"] | {"cnet": slow}
+    _save(root / "results", everything)
+    assert _main(monkeypatch, root) == 0
+    page = (root / "docs" / "speed.md").read_text()
+    rows = page.splitlines()
+    assert f"- {case['title']}, 1 thread: 0.50{TIMES}" in rows
+    assert sum(row.startswith("- ") and row.endswith(TIMES) for row in rows) == 1
+
+
 def test_few_records_are_enough(root, everything, monkeypatch):
     _save(root / "results", {"numpy": everything["numpy"]})
     assert _main(monkeypatch, root) == 0

@@ -1,0 +1,101 @@
+"""docs/speed.md: where cnet is faster than the fastest other library, where equal, where slower."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from cnet.bench.record import Record
+from cnet.bench.table import TIMES, three_digits
+from figures import MISSING, Records, fastest, mean_ratio, ratio
+
+FASTER, SLOWER = 1.1, 0.9
+"""Ratios from which cnet counts as faster, and below which as slower."""
+
+INTRODUCTION = f"""\
+# Where cnet is faster, and where it is slower
+
+Written by `bench/report.py` from the records in `bench/results`. A ratio is the time of the fastest
+other library divided by cnet's, both with the same number of threads: PyTorch in both memory
+layouts, as installed, with a tuned allocator and, for training steps, compiled; ONNX Runtime for
+inference; the fastest NumPy code for float64 convolutions and matrix products. From {FASTER} on,
+cnet counts as faster, below {SLOWER} as slower, between them as equal.
+[benchmarks.md](benchmarks.md) has every time.
+"""
+
+ADVICE = """\
+## What follows from it
+
+- Train with cnet when the network is small or medium, has 3x3 convolutions, or the batch is small.
+- Compile for inference (`cnet.compile`); a plan is faster than calling the model.
+- If the table below lists the layers that your network spends its time in, measure it first:
+  `cnet bench --network NAME` compares a training step on your machine.
+"""
+
+
+class Work(NamedTuple):
+    """Kinds of work that a reader looks for, with the records that answer."""
+
+    title: str
+    suite: str
+    part: str | None = None
+
+    def cases(self, records: Records) -> Iterator[tuple[Record, int]]:
+        """The cases that another library was measured for, each with its number of threads."""
+        for record in records.suite(self.suite):
+            if self.part in (None, record["part"]):
+                for case in record["cases"]:
+                    try:
+                        fastest(case)
+                    except MISSING:
+                        continue
+                    yield case, record["threads"]
+
+
+WORKS = (
+    Work("training steps of small networks", "training"),
+    Work("training steps of known architectures", "networks", "training"),
+    Work("inference of the reference CNN", "inference"),
+    Work("inference of known architectures", "networks", "inference"),
+    Work("convolutions, float32", "convolutions"),
+    Work("convolutions, float64", "float64"),
+    Work("matrix products", "products"),
+    Work("ReLU, pooling, im2col, col2im", "memory_bound"),
+    Work("functions of tensors", "operations"),
+)
+
+
+def page(records: Records) -> str:
+    """The page docs/speed.md."""
+    rows: list[Sequence[str]] = [("work", "measured", "faster", "equal", "slower", "mean ratio")]
+    slower: list[str] = []
+    for work in WORKS:
+        try:
+            cases = list(work.cases(records))
+        except MISSING:
+            continue
+        ratios = [ratio(case, fastest(case)) for case, _ in cases]
+        counts = (
+            sum(value >= FASTER for value in ratios),
+            sum(SLOWER <= value < FASTER for value in ratios),
+            sum(value < SLOWER for value in ratios),
+        )
+        mean = three_digits(mean_ratio(case for case, _ in cases)) + TIMES
+        rows.append((work.title, str(len(cases)), *map(str, counts), mean))
+        found = sorted(
+            (value, case["title"], threads)
+            for value, (case, threads) in zip(ratios, cases, strict=True)
+            if value < SLOWER
+        )
+        if found:
+            slower += [f"### {work.title.capitalize()}\n", _list(found)]
+    head, *others = rows
+    table = [head, ["---", *["--:"] * (len(head) - 1)], *others]
+    lines = "\n".join("| " + " | ".join(cells) + " |" for cells in table) + "\n"
+    return "\n".join([INTRODUCTION, lines, ADVICE, "## Where it is slower\n", *slower])
+
+
+def _list(found: Sequence[tuple[float, str, int]]) -> str:
+    """One line for each case that is slower, the slowest first."""
+    return "".join(
+        f"- {title}, {threads} thread{'s' * (threads > 1)}: {value:.2f}{TIMES}\n"
+        for value, title, threads in found
+    )
