@@ -28,7 +28,9 @@ INTEGERS: dict[str, Callable[[Any], Any]] = {
     "wide strides": lambda x: _conv(x, 32, stride=3, padding=2),
     "few outputs": lambda x: _conv(_conv(x, 3), 5, 1),
     "max pool": lambda x: _conv(F.max_pool2d(F.relu(_conv(x, 20)), 3, 2, 1), 16),
-    "rows": lambda x: F.linear(F.max_pool2d(_conv(x, 16), (10, 7)).flatten(1), _weight(10, 16).to(x.dtype)),
+    "rows": lambda x: F.linear(
+        F.max_pool2d(_conv(x, 16), (10, 7)).flatten(1), _weight(10, 16).to(x.dtype)
+    ),
 }
 """Functions of images with 32 channels whose steps all compute on 8-bit images."""
 
@@ -126,6 +128,23 @@ def test_results_of_calibration_that_change_in_place() -> None:
     assert np.abs(_compile(function, x)(x) - expected).max() < 0.06 * np.abs(expected).max()
 
 
+def test_one_axis() -> None:
+    model = nn.Sequential(nn.Conv1d(3, 20, 5, padding=2), nn.ReLU(), nn.Conv1d(20, 7, 1)).eval()
+    x = np.random.default_rng(0).standard_normal((2, 3, 40)).astype(np.float32)
+    plan = cnet.compile(model, x, dtype="int8", calibration=x)
+    with cnet.no_grad():
+        expected = model(cnet.tensor(x)).numpy()
+    assert np.abs(plan(x) - expected).max() < 0.06 * np.abs(expected).max()
+
+
+def test_results_of_zeros_and_of_tiny_numbers() -> None:
+    model = nn.Conv2d(3, 4, 3, bias=False).eval()
+    for size in (0.0, 1e-38):
+        x = np.full((1, 3, 5, 5), size, np.float32)
+        plan = cnet.compile(model, x, dtype="int8", calibration=x)
+        assert np.abs(plan(x)).max() <= 1e-30
+
+
 def test_errors() -> None:
     model, x = nn.Conv2d(3, 4, 3).eval(), np.ones((2, 3, 8, 8), np.float32)
     with pytest.raises(ValueError, match="needs images for calibration"):
@@ -142,6 +161,10 @@ def test_errors() -> None:
         cnet.compile(model, x, dtype="int8", calibration=3)
     with pytest.raises(ValueError, match="must be finite"):
         cnet.compile(model, x, dtype="int8", calibration=x * np.float32(np.inf))
+    broken = nn.Conv2d(3, 4, 3).eval()
+    broken.weight.data[0, 0, 0, 0] = np.nan
+    with pytest.raises(ValueError, match="must be finite"):
+        cnet.compile(broken, x, dtype="int8", calibration=x)
     double = nn.Conv2d(3, 4, 3).double().eval()
     with pytest.raises(TypeError, match="needs a float32 example \\(got float64\\)"):
         cnet.compile(double, x.astype(np.float64), dtype="int8", calibration=x)

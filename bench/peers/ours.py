@@ -21,8 +21,8 @@ from work.networks import reference_cnn
 
 __all__ = [
     "asarray", "col2im", "conv2d", "conv2d_backward", "im2col", "library", "matmul",
-    "max_pool2d", "max_pool2d_backward", "one_by_one", "plan", "predictor", "quantized_plan", "relu",
-    "trainer",
+    "max_pool2d", "max_pool2d_backward", "one_by_one", "plan", "predictor", "quantized_plan",
+    "relu", "trainer",
 ]  # fmt: skip
 
 Build = Callable[[Any], Any]

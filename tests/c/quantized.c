@@ -1,5 +1,6 @@
 /* Kernels of 8-bit images, whose results must be equal on every instruction set, with and without
- * VNNI. Arrays end where their memory ends, so that a sanitizer detects every access beyond them. */
+ * VNNI. Arrays end where their memory ends, so that a sanitizer detects every access beyond them.
+ */
 #include "check.h"
 #include "tests.h"
 
@@ -92,7 +93,7 @@ static void quantize_case(const void *data, int vnni) {
 }
 
 void test_quantize(void) {
-    const ptrdiff_t sizes[][3] = {{1, 1, 1},  {2, 3, 37},   {1, 16, 5},   {3, 32, 1},
+    const ptrdiff_t sizes[][3] = {{1, 1, 1},  {2, 3, 37},   {1, 16, 5},  {3, 32, 1},
                                   {2, 40, 1}, {1, 3, 5000}, {2, 17, 16}, {5000, 16, 1}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         everywhere(quantize_case, sizes[i]);
@@ -223,18 +224,18 @@ static cnet_conv2d geometry(ptrdiff_t n, ptrdiff_t c, ptrdiff_t h, ptrdiff_t w, 
 
 static void convolutions(void) {
     const cnet_conv2d geometries[] = {
-        geometry(2, 3, 9, 7, 16, 3, 1, 1, 1, 1),    geometry(1, 3, 17, 30, 20, 3, 2, 1, 1, 1),
-        geometry(1, 5, 12, 11, 16, 5, 3, 2, 1, 1),  geometry(3, 16, 3, 3, 33, 1, 1, 0, 1, 1),
-        geometry(2, 24, 6, 9, 40, 3, 1, 1, 1, 1),   geometry(1, 17, 8, 31, 16, 3, 2, 1, 1, 1),
-        geometry(2, 32, 5, 5, 32, 3, 1, 2, 2, 1),   geometry(1, 64, 29, 13, 48, 1, 1, 0, 1, 1),
-        geometry(1, 20, 15, 15, 16, 1, 2, 0, 1, 1), geometry(1, 32, 7, 7, 64, 3, 1, 1, 1, 2),
-        geometry(2, 20, 9, 9, 20, 3, 1, 1, 1, 20),  geometry(1, 33, 14, 40, 33, 5, 2, 2, 1, 33),
-        geometry(1, 16, 3, 3, 16, 3, 1, 1, 1, 16),  geometry(2, 16, 60, 33, 16, 3, 1, 0, 1, 16),
-        geometry(1, 16, 1, 1, 16, 1, 1, 0, 1, 16),  geometry(1, 16, 2, 70, 16, 3, 1, 1, 1, 1),
-        geometry(1, 70, 1, 1, 10, 1, 1, 0, 1, 1),   geometry(37, 70, 1, 1, 20, 1, 1, 0, 1, 1),
-        geometry(3, 96, 4, 4, 160, 3, 1, 1, 1, 1),  geometry(1, 40, 2, 2, 3, 2, 1, 0, 1, 1),
+        geometry(2, 3, 9, 7, 16, 3, 1, 1, 1, 1),     geometry(1, 3, 17, 30, 20, 3, 2, 1, 1, 1),
+        geometry(1, 5, 12, 11, 16, 5, 3, 2, 1, 1),   geometry(3, 16, 3, 3, 33, 1, 1, 0, 1, 1),
+        geometry(2, 24, 6, 9, 40, 3, 1, 1, 1, 1),    geometry(1, 17, 8, 31, 16, 3, 2, 1, 1, 1),
+        geometry(2, 32, 5, 5, 32, 3, 1, 2, 2, 1),    geometry(1, 64, 29, 13, 48, 1, 1, 0, 1, 1),
+        geometry(1, 20, 15, 15, 16, 1, 2, 0, 1, 1),  geometry(1, 32, 7, 7, 64, 3, 1, 1, 1, 2),
+        geometry(2, 20, 9, 9, 20, 3, 1, 1, 1, 20),   geometry(1, 33, 14, 40, 33, 5, 2, 2, 1, 33),
+        geometry(1, 16, 3, 3, 16, 3, 1, 1, 1, 16),   geometry(2, 16, 60, 33, 16, 3, 1, 0, 1, 16),
+        geometry(1, 16, 1, 1, 16, 1, 1, 0, 1, 16),   geometry(1, 16, 2, 70, 16, 3, 1, 1, 1, 1),
+        geometry(1, 70, 1, 1, 10, 1, 1, 0, 1, 1),    geometry(37, 70, 1, 1, 20, 1, 1, 0, 1, 1),
+        geometry(3, 96, 4, 4, 160, 3, 1, 1, 1, 1),   geometry(1, 40, 2, 2, 3, 2, 1, 0, 1, 1),
         geometry(1, 18, 11, 13, 18, 7, 4, 3, 1, 18), geometry(1, 8, 20, 20, 8, 5, 1, 2, 1, 8),
-        geometry(2, 32, 12, 9, 24, 3, 1, 0, 1, 1),  geometry(1, 16, 19, 7, 16, 3, 1, 0, 2, 1),
+        geometry(2, 32, 12, 9, 24, 3, 1, 0, 1, 1),   geometry(1, 16, 19, 7, 16, 3, 1, 0, 2, 1),
     };
     for (size_t i = 0; i < sizeof geometries / sizeof *geometries; i++) {
         const cnet_conv2d *g = &geometries[i];

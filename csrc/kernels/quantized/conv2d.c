@@ -73,8 +73,8 @@ static void find_view(job_t *job) {
         job->columns = MOST_PIXELS;
         job->all_rows = ceil_div(job->pixels, MOST_PIXELS);
     }
-    job->is_staged = job->view == IMAGES || job->is_depthwise || has_padding(g) || g->sh > 1 ||
-                     g->sw > 1;
+    job->is_staged =
+        job->view == IMAGES || job->is_depthwise || has_padding(g) || g->sh > 1 || g->sw > 1;
 }
 
 static void find_tiles(job_t *job) {
@@ -100,8 +100,7 @@ static void find_layout(job_t *job, ptrdiff_t rows) {
         job->pitch = (g->ow + (quads_of(g->kw) - 1) * QUAD / g->sw) * job->pixel;
         job->plane = 0;
         job->x_row = g->sh * job->pitch;
-        job->band_bytes =
-            (size_t)(((rows - 1) * g->sh + (g->kh - 1) * g->dh + 1) * job->pitch);
+        job->band_bytes = (size_t)(((rows - 1) * g->sh + (g->kh - 1) * g->dh + 1) * job->pitch);
     } else if (job->is_staged) {
         job->stage = stage_of(g, rows);
         job->x_row = job->pitch = job->stage.pitch * QBLOCK;
@@ -202,8 +201,8 @@ static void put_filters(const job_t *job, const int8_t *weight, ptrdiff_t output
                             const ptrdiff_t column = job->is_depthwise ? j + q : j;
                             const int exists =
                                 lane < outputs && channel < channels && column < g->kw;
-                            *to++ = exists ? weight[(lane * channels + channel) * area +
-                                                    i * g->kw + column]
+                            *to++ = exists ? weight[(lane * channels + channel) * area + i * g->kw +
+                                                    column]
                                            : 0;
                         }
 }
@@ -260,8 +259,7 @@ static void stage_block(const job_t *job, const uint8_t *x, ptrdiff_t top, uint8
                     memset(to, job->zero, (size_t)job->pitch);
                     continue;
                 }
-                const uint8_t *from =
-                    x + (ih * g->w + in.begin * g->sw + phase_w - g->pw) * QBLOCK;
+                const uint8_t *from = x + (ih * g->w + in.begin * g->sw + phase_w - g->pw) * QBLOCK;
                 memset(to, job->zero, (size_t)(in.begin * QBLOCK));
                 if (g->sw == 1)
                     memcpy(to + in.begin * QBLOCK, from, (size_t)((in.end - in.begin) * QBLOCK));
@@ -335,8 +333,7 @@ static void stage_band(const job_t *job, place at, uint8_t *to) {
 static void run_band(const job_t *job, tile *t, const uint8_t *x, ptrdiff_t panel, place at) {
     const ptrdiff_t pixel = job->view == IMAGES ? job->panels * QBLOCK : QBLOCK;
     const ptrdiff_t first =
-        job->view == IMAGES ? panel * QBLOCK
-                            : (at.n * job->panels + panel) * job->pixels * QBLOCK;
+        job->view == IMAGES ? panel * QBLOCK : (at.n * job->panels + panel) * job->pixels * QBLOCK;
     t->x_row = job->x_row;
     t->y_pixel = pixel;
     t->y_row = job->columns * pixel;
@@ -375,7 +372,8 @@ static const uint8_t *find_rows(const job_t *job, ptrdiff_t panel, place at, uin
 static void run_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const job_t *job = argument;
     const ptrdiff_t panel_groups = ceil_div(job->panels, job->panel_group);
-    const ptrdiff_t bands = job->images * job->bands, band_groups = ceil_div(bands, job->band_group);
+    const ptrdiff_t bands = job->images * job->bands,
+                    band_groups = ceil_div(bands, job->band_group);
     const ptrdiff_t p = job->panels_first ? chunk / band_groups : chunk % panel_groups;
     const ptrdiff_t b = job->panels_first ? chunk % band_groups : chunk / panel_groups;
     const ptrdiff_t first = b * job->band_group, last = min_size(bands, first + job->band_group);
@@ -429,7 +427,7 @@ void CNET_FN(quantized_conv2d)(const cnet_call *call) {
     job.zero = (int)a->zero;
     job.vnni = a->vnni != 0;
     job.scratch = call->workspace;
-    const ptrdiff_t chunks = ceil_div(job.panels, job.panel_group) *
-                             ceil_div(job.images * job.bands, job.band_group);
+    const ptrdiff_t chunks =
+        ceil_div(job.panels, job.panel_group) * ceil_div(job.images * job.bands, job.band_group);
     cnet_parallel(run_chunk, &job, chunks, call->threads);
 }

@@ -16,8 +16,7 @@
 #endif
 
 typedef int16_t halves __attribute__((vector_size(VECTOR_BYTES)));
-typedef int32_t unaligned_ivec
-    __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias));
+typedef int32_t unaligned_ivec __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias));
 typedef uint8_t unaligned_bytes
     __attribute__((vector_size(VECTOR_BYTES / sizeof(real)), aligned(1), may_alias));
 
@@ -62,8 +61,8 @@ static inline ivec add_pairs(ivec sum, ivec a, ivec b) {
 #endif
 }
 
-/* sum + x0 w0 + x1 w1 + x2 w2 + x3 w3 for the four unsigned bytes of a lane of x and the four signed
- * ones of w. Exact. */
+/* sum + x0 w0 + x1 w1 + x2 w2 + x3 w3 for the four unsigned bytes of a lane of x and the four
+ * signed ones of w. Exact. */
 static inline __attribute__((always_inline)) ivec dot(ivec sum, ivec x, ivec w, const int vnni) {
 #if defined(__AVX512F__)
     if (vnni) {

@@ -14,7 +14,8 @@ enum {
     QUAD = 4, /* products that one lane of a dot adds */
     BLOCK_LANES = (int)(VECTOR_BYTES / sizeof(int32_t)),
     BLOCK_VECTORS = QBLOCK / BLOCK_LANES,
-    /* Pixels of a register tile: their sums leave registers for a vector of filters and one of x. */
+    /* Pixels of a register tile: their sums leave registers for a vector of filters and one of x.
+     */
     FREE_PIXELS = (ISA_REGISTERS - 3) / BLOCK_VECTORS,
     MOST_PIXELS = FREE_PIXELS < 16 ? FREE_PIXELS : 16
 };

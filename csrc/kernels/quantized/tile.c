@@ -11,7 +11,7 @@ enum { FILTERS_AHEAD = 48 };
 /* Converts the sums to results. A loop for all tiles, because unrolled code would be as large as
  * that of the sums. Bytes may alias everything, so what the loop reads is copied first. */
 static __attribute__((noinline, noclone)) void finish(const tile *t, int rows, int width,
-                                             const ivec *sums) {
+                                                      const ivec *sums) {
     const outputs to = *t->outputs;
     const vec low = broadcast(to.low), high = broadcast(to.high);
     const vec residual_scale = broadcast(to.residual_scale);
@@ -72,11 +72,10 @@ UNROLLED void compute(const tile *t, const int rows, const int width, const int 
                 memcpy(&quad, x[r] + p * QBLOCK, sizeof quad);
 #pragma GCC unroll 4
                 for (int v = 0; v < BLOCK_VECTORS; v++) {
-                    const ivec cells =
-                        has_channels ? load_ints(x[r] + p * QBLOCK * QUAD + v * VECTOR_BYTES)
-                                     : splat(quad);
-                    sums[r * width + p][v] =
-                        dot(sums[r * width + p][v], cells, filter[v], vnni);
+                    const ivec cells = has_channels
+                                           ? load_ints(x[r] + p * QBLOCK * QUAD + v * VECTOR_BYTES)
+                                           : splat(quad);
+                    sums[r * width + p][v] = dot(sums[r * width + p][v], cells, filter[v], vnni);
                 }
             }
     }
@@ -111,7 +110,9 @@ UNROLLED void compute(const tile *t, const int rows, const int width, const int 
  * registers, and have shorter chains of sums. */
 enum {
     PART_REGISTERS = (ISA_REGISTERS - 3 - 2 * BLOCK_VECTORS) / BLOCK_VECTORS,
-    PART = PART_REGISTERS > 4 ? 4 : PART_REGISTERS < 1 ? 1 : PART_REGISTERS
+    PART = PART_REGISTERS > 4 ? 4
+    : PART_REGISTERS < 1      ? 1
+                              : PART_REGISTERS
 };
 
 /* A part of a tile: `width` pixels of one row, from pixel p on. */
@@ -148,7 +149,7 @@ PARTS(channels, PART, 1, 0)
 #define CASE(rows, width)                                                                          \
     case rows * 32 + width:                                                                        \
         if (rows * width <= MOST_PIXELS)                                                           \
-            compute(t, rows, rows * width <= MOST_PIXELS ? width : 1, has_channels, 1);            \
+            compute(t, rows, rows *width <= MOST_PIXELS ? width : 1, has_channels, 1);             \
         break;
 UNROLLED void of_size(const tile *t, int rows, int width, const int has_channels) {
     switch (rows * 32 + width) {

@@ -23,6 +23,8 @@ LANES = 16
 """The number of channels in a block of 8-bit images (csrc/kernels/quantized)."""
 LEVELS = 255
 """The largest integer of an image."""
+LEAST_SCALE = 1e-30
+"""The smallest scale, whose inverse is a float32."""
 WEIGHT_LEVELS = 127
 """The largest integer of a weight."""
 MOST_PRODUCTS = (2**31 - 1) // (LEVELS * WEIGHT_LEVELS)
@@ -40,7 +42,7 @@ class Scale(NamedTuple):
     def of(cls, range_: Range) -> "Scale":
         """The scale of a range, which is extended to contain 0, so that padding is exact."""
         low, high = min(range_[0], 0.0), max(range_[1], 0.0)
-        scale = (high - low) / LEVELS or 1.0
+        scale = max((high - low) / LEVELS, LEAST_SCALE)
         return cls(scale, round(-low / scale))
 
 
@@ -86,8 +88,9 @@ class _Quantizer:
         if g:
             made = self._convolution(step, g)
         elif step.kernel == "max_pool2d" and self._is_wanted(step):
-            (source,) = (self._made[x] for x in step.inputs)
-            if source in self._scales:
+            source, window = self._made[step.inputs[0]], step.arguments["g"]
+            images = window.n, window.c, window.h, window.w
+            if source and source in self._scales and _sizes(source.shape) == _sizes(images):
                 made = Step("quantized_max_pool2d", (source,), step.shape, step.arguments)
                 self._append_quantized(made, self._scales[source])
         if made is step:
@@ -114,11 +117,12 @@ class _Quantizer:
     def _quantized(self, source: Step | None, shape: tuple[int, ...]) -> Step:
         """A result as a quantized image of a shape with these numbers of elements."""
         made = self._made[source]
-        if made in self._scales and _sizes(made.shape) == _sizes(shape):
+        if made and made in self._scales and _sizes(made.shape) == _sizes(shape):
             return made
         key = "quantize", source, _sizes(shape)
         if key not in self._converted:
-            scale = self._scales.get(made) or Scale.of(self._range_of(source))
+            known = self._scales.get(made) if made else None
+            scale = known or Scale.of(self._range_of(source))
             arguments = {"scale": 1 / scale.scale, "zero": float(scale.zero)}
             step = Step("quantize", (self._floating(source),), shape, arguments)
             self._append_quantized(step, scale)
@@ -128,7 +132,7 @@ class _Quantizer:
     def _floating(self, source: Step | None) -> Step | None:
         """A result as an image in floating point."""
         made = self._made[source]
-        if made not in self._scales:
+        if not made or made not in self._scales:
             return made
         key = "dequantize", source
         if key not in self._converted:
@@ -148,11 +152,13 @@ class _Quantizer:
         low, high = arguments.get("low", -inf), arguments.get("high", inf)
         low = max(low, 0.0) if arguments.get("relu") else low
         is_pooled = bool(arguments.get("pool"))
-        made = Step("quantized_conv2d", tuple(inputs), (g.n, g.o, g.oh, g.ow) if is_pooled else shape)
-        y = Scale.of(self._range_of(step)) if self._is_wanted(step) else None
-        made.arguments = _numbers(
-            g, arguments["weight"], arguments["bias"], [self._scales[x] for x in inputs], y, low, high
+        made = Step(
+            "quantized_conv2d", tuple(inputs), (g.n, g.o, g.oh, g.ow) if is_pooled else shape
         )
+        y = Scale.of(self._range_of(step)) if self._is_wanted(step) else None
+        weight, bias = arguments["weight"], arguments["bias"]
+        scales = [self._scales[x] for x in inputs]
+        made.arguments = _numbers(g, weight, bias, scales, y, low, high)
         if y:
             self._append_quantized(made, y)
         else:
@@ -182,6 +188,8 @@ def _numbers(
     (x, *residuals), (y_scale, y_zero) = scales, y or Scale(1.0, 0)
     weight = weight.reshape(g.o, g.c // g.g, g.kh, g.kw).astype(np.float64)
     steps = np.abs(weight).max(axis=(1, 2, 3)) / WEIGHT_LEVELS
+    if not np.isfinite(steps).all():
+        raise ValueError("compile: weights must be finite for dtype='int8'")
     steps[steps == 0] = 1.0
     shift = np.full(g.o, float(y_zero))
     if bias is not None:
