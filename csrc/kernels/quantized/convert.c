@@ -29,10 +29,12 @@ static void quantize_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     for (ptrdiff_t p = first; p < last; p += LANES)
         for (ptrdiff_t s = 0; s < QBLOCK; s += LANES) {
             vec rows[VECTOR_BYTES / sizeof(real)];
+#pragma GCC unroll 1
             for (ptrdiff_t r = 0; r < LANES; r++)
                 rows[r] =
                     s + r < channels ? load_run(x + (s + r) * g->size + p, last - p) : (vec){0};
             transpose(rows);
+#pragma GCC unroll 1
             for (ptrdiff_t r = 0; r < min_size(LANES, last - p); r++) {
                 const vec v = rows[r] * scale + zero;
                 store_bytes(y + (p + r) * QBLOCK + s,
