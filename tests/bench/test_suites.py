@@ -22,8 +22,9 @@ PARTS = {
 
 
 SLOW = "work.architectures:"
-TOLERANCES = {"quantized": 0.1}
-"""Largest differences relative to the largest result; 2e-5 for other parts."""
+TOLERANCES = {"quantized": 0.25}
+"""Largest differences relative to the largest result; 2e-5 for other parts. Plans of 8-bit integers
+differ from float32 by up to an eighth in MobileNetV2 with random weights."""
 
 
 @pytest.mark.parametrize(
