@@ -53,6 +53,7 @@ HEADINGS = {
     "networks": "Known architectures",
     "quantized": "Inference with 8-bit integers",
     "convolutions": "Convolutions, float32",
+    "avx2": "cnet and PyTorch with AVX2 only",
     "float64": "Convolutions, float64",
     "products": "Matrix products",
     "memory_bound": "Kernels limited by memory bandwidth",
