@@ -51,6 +51,7 @@ HEADINGS = {
     "training": "Training steps: forward, cross-entropy, backward, Adam",
     "inference": "Inference of the reference CNN",
     "networks": "Known architectures",
+    "quantized": "Inference with 8-bit integers",
     "convolutions": "Convolutions, float32",
     "avx2": "cnet and PyTorch with AVX2 only",
     "float64": "Convolutions, float64",

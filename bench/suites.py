@@ -71,6 +71,15 @@ def _onnx_runtime() -> Sides:
     return {"ONNX Runtime": Contender("peers.onnx_runtime")}
 
 
+def _quantized_onnx_runtime() -> Sides:
+    if not _onnx_runtime():
+        return {}
+    return {
+        "ONNX Runtime QDQ": Contender("peers.onnx_runtime:qdq"),
+        "ONNX Runtime QOperator": Contender("peers.onnx_runtime:qoperator"),
+    }
+
+
 def _limited_to_avx2(*sides: Sides) -> Sides:
     return {
         f"{name} AVX2": side._replace(environment={**side.environment, **AVX2})
@@ -91,6 +100,7 @@ def suites() -> dict[str, tuple[Part, ...]]:
     """The suites by name, which is also the name of the record's file."""
     ours = {"cnet": Contender("peers.ours")}
     plan = {"cnet plan": Contender("peers.ours:plan")}
+    quantized_plan = {"cnet int8": Contender("peers.ours:quantized_plan")}
     library = {"cnet": Contender("peers.ours:library")}
     one_by_one = {"cnet, op by op": Contender("peers.ours:one_by_one")}
     blas = {"NumPy best": Contender("peers.blas")}
@@ -144,6 +154,10 @@ def suites() -> dict[str, tuple[Part, ...]]:
             part("training", "architectures:STEP_CASES", ours, layouts, tuned, compiled,
                  threads=(2,)),
             part("inference", "architectures:INFERENCE_CASES", *inference),
+        ),
+        "quantized": (
+            part("quantized", "architectures:QUANTIZED_CASES", quantized_plan, plan,
+                 _quantized_onnx_runtime()),
         ),
         "operations": tuple([
             part(name, f"{name}:CASES", library, _pytorch("library"), threads=(1,))

@@ -65,6 +65,22 @@
 #define CNET_blocked_pool2d(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                             \
     IN(real, x) OUT(real, y) GEOMETRY(window2d, g) INTEGER(is_maximum)
 
+/* ---- quantized ---- */
+#define CNET_quantize(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                   \
+    IN(real, x) OUT(uint8_t, y) GEOMETRY(norm, g) NUMBER(scale) NUMBER(zero)
+#define CNET_dequantize(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                 \
+    IN(uint8_t, x) OUT(real, y) COUNT(count) NUMBER(scale) NUMBER(zero)
+#define CNET_prepare_quantized_conv2d(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                   \
+    IN(real, scale) IN(real, bias) IN(int8_t, weight) GEOMETRY(conv2d, g) INTEGER(zero)
+#define CNET_quantized_conv2d(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                           \
+    IN(uint8_t, x)                                                                                 \
+    IN(void, prepared)                                                                             \
+    IN(uint8_t, residual)                                                                          \
+    OUT(void, y) GEOMETRY(conv2d, g) INTEGER(zero) NUMBER(residual_scale) NUMBER(low) NUMBER(high) \
+        INTEGER(quantized) INTEGER(vnni)
+#define CNET_quantized_max_pool2d(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                       \
+    IN(uint8_t, x) OUT(uint8_t, y) GEOMETRY(window2d, g)
+
 /* ---- pool ---- */
 #define CNET_relu_pool(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                  \
     IN(real, x) OUT(real, y) OUT(uint8_t, codes) GEOMETRY(window2d, g)
@@ -245,8 +261,14 @@
         NUMBER(weight_decay) INTEGER(step) INTEGER(maximize) INTEGER(decoupled)
 
 /* KERNEL(name, WORKSPACE or NO_WORKSPACE): whether the kernel has a <name>_workspace function, see
- * cnet_implementation in cnet.h. */
-#define CNET_KERNELS(KERNEL)                                                                       \
+ * cnet_implementation in cnet.h. The first list is of kernels that exist only for float32. */
+#define CNET_FLOAT32_KERNELS(KERNEL)                                                               \
+    KERNEL(quantize, NO_WORKSPACE)                                                                 \
+    KERNEL(dequantize, NO_WORKSPACE)                                                               \
+    KERNEL(prepare_quantized_conv2d, WORKSPACE)                                                    \
+    KERNEL(quantized_conv2d, WORKSPACE)                                                            \
+    KERNEL(quantized_max_pool2d, NO_WORKSPACE)
+#define CNET_REAL_KERNELS(KERNEL)                                                                       \
     KERNEL(im2col, NO_WORKSPACE)                                                                   \
     KERNEL(col2im, NO_WORKSPACE)                                                                   \
     KERNEL(conv2d, WORKSPACE)                                                                      \
@@ -306,6 +328,7 @@
     KERNEL(reduce_losses_backward, NO_WORKSPACE)                                                   \
     KERNEL(sgd_step, NO_WORKSPACE)                                                                 \
     KERNEL(adam_step, NO_WORKSPACE)
+#define CNET_KERNELS(KERNEL) CNET_REAL_KERNELS(KERNEL) CNET_FLOAT32_KERNELS(KERNEL)
 
 /* clang-format on */
 

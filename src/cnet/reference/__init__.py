@@ -55,6 +55,13 @@ from .optim import adam_step, sgd_step
 from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from .prepared import prepare_conv2d, prepare_linear, prepared_conv2d, prepared_linear
 from .products import column_sums, gemm
+from .quantized import (
+    dequantize,
+    prepare_quantized_conv2d,
+    quantize,
+    quantized_conv2d,
+    quantized_max_pool2d,
+)
 from .random import multinomial
 from .reduce import accumulate, reduce
 from .resample import resample
@@ -87,6 +94,7 @@ __all__ = [
     "copy",
     "cross_entropy",
     "cross_entropy_backward",
+    "dequantize",
     "elementwise",
     "elementwise_backward",
     "gather",
@@ -105,8 +113,12 @@ __all__ = [
     "prepare_blocked_conv2d",
     "prepare_conv2d",
     "prepare_linear",
+    "prepare_quantized_conv2d",
     "prepared_conv2d",
     "prepared_linear",
+    "quantize",
+    "quantized_conv2d",
+    "quantized_max_pool2d",
     "reduce",
     "reduce_losses",
     "reduce_losses_backward",
