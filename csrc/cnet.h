@@ -214,7 +214,11 @@ int cnet_isa_supported(int isa);
 int cnet_active_isa(void);
 /* The caller must check that `isa` is supported. */
 void cnet_set_active_isa(int isa);
-/* The kernels, indexed by cnet_kernel. */
+/* Whether this CPU has vpdpbusd (VNNI) for the registers of the active instruction set: 8-bit
+ * kernels may then be asked to use it. */
+int cnet_active_vnni(void);
+/* The kernels, indexed by cnet_kernel. Kernels that exist only for float32 are {NULL, NULL} in the
+ * table of float64. */
 const cnet_implementation *cnet_active_kernels(cnet_dtype dtype);
 
 /* ---- Plans (plan.c) ------------------------------------------------------------------------

@@ -35,6 +35,11 @@
     IN(real, x)                                                                                    \
     IN(real, weight)                                                                               \
     OUT(real, dx) OUT(real, dw) OUT(real, db) GEOMETRY(conv2d, g) INTEGER(algorithm)
+#define CNET_conv2d_nhwc(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                \
+    IN(real, x) IN(real, weight) IN(real, bias) OUT(real, y) GEOMETRY(conv2d, g)
+#define CNET_conv2d_nhwc_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                       \
+    IN(real, grad_output)                                                                          \
+    IN(real, x) IN(real, weight) OUT(real, dx) OUT(real, dw) OUT(real, db) GEOMETRY(conv2d, g)
 #define CNET_conv2d_relu_pool(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                           \
     IN(real, x) IN(real, weight) IN(real, bias) OUT(real, y) OUT(uint8_t, codes) GEOMETRY(conv2d, g)
 #define CNET_conv2d_relu_pool_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                  \
@@ -59,6 +64,22 @@
     IN(real, residual) OUT(real, y) GEOMETRY(conv2d, g) INTEGER(algorithm) NUMBER(low) NUMBER(high)
 #define CNET_blocked_pool2d(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                             \
     IN(real, x) OUT(real, y) GEOMETRY(window2d, g) INTEGER(is_maximum)
+
+/* ---- quantized ---- */
+#define CNET_quantize(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                   \
+    IN(real, x) OUT(uint8_t, y) GEOMETRY(norm, g) NUMBER(scale) NUMBER(zero)
+#define CNET_dequantize(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                 \
+    IN(uint8_t, x) OUT(real, y) COUNT(count) NUMBER(scale) NUMBER(zero)
+#define CNET_prepare_quantized_conv2d(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                   \
+    IN(real, scale) IN(real, bias) IN(int8_t, weight) GEOMETRY(conv2d, g) INTEGER(zero)
+#define CNET_quantized_conv2d(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                           \
+    IN(uint8_t, x)                                                                                 \
+    IN(void, prepared)                                                                             \
+    IN(uint8_t, residual)                                                                          \
+    OUT(void, y) GEOMETRY(conv2d, g) INTEGER(zero) NUMBER(residual_scale) NUMBER(low) NUMBER(high) \
+        INTEGER(quantized) INTEGER(vnni)
+#define CNET_quantized_max_pool2d(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                       \
+    IN(uint8_t, x) OUT(uint8_t, y) GEOMETRY(window2d, g)
 
 /* ---- pool ---- */
 #define CNET_relu_pool(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                  \
@@ -154,7 +175,9 @@
     IN(real, x) OUT(real, y) GEOMETRY(pair, g)
 #define CNET_copy(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER) IN(real, x) OUT(real, y) COUNT(count)
 #define CNET_softmax(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                    \
-    IN(real, x) OUT(real, y) GEOMETRY(rows, g) INTEGER(logarithm)
+    IN(real, x) OUT(real, y) GEOMETRY(norm, g) INTEGER(logarithm)
+#define CNET_softmax_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                           \
+    IN(real, grad_output) IN(real, y) OUT(real, dx) GEOMETRY(norm, g) INTEGER(logarithm)
 
 /* ---- reduce ---- */
 #define CNET_reduce(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                     \
@@ -188,7 +211,8 @@
     OUT(real, dweight)                                                                             \
     OUT(real, dbias)                                                                               \
     OUT(real, dresidual)                                                                           \
-    GEOMETRY(norm, g) NUMBER(eps) INTEGER(from_batch) INTEGER(activation) NUMBER(a) NUMBER(b)
+    GEOMETRY(norm, g)                                                                              \
+    INTEGER(pitch) NUMBER(eps) INTEGER(from_batch) INTEGER(activation) NUMBER(a) NUMBER(b)
 #define CNET_group_norm(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                 \
     IN(real, x)                                                                                    \
     IN(real, mean)                                                                                 \
@@ -237,12 +261,20 @@
         NUMBER(weight_decay) INTEGER(step) INTEGER(maximize) INTEGER(decoupled)
 
 /* KERNEL(name, WORKSPACE or NO_WORKSPACE): whether the kernel has a <name>_workspace function, see
- * cnet_implementation in cnet.h. */
-#define CNET_KERNELS(KERNEL)                                                                       \
+ * cnet_implementation in cnet.h. The first list is of kernels that exist only for float32. */
+#define CNET_FLOAT32_KERNELS(KERNEL)                                                               \
+    KERNEL(quantize, NO_WORKSPACE)                                                                 \
+    KERNEL(dequantize, NO_WORKSPACE)                                                               \
+    KERNEL(prepare_quantized_conv2d, WORKSPACE)                                                    \
+    KERNEL(quantized_conv2d, WORKSPACE)                                                            \
+    KERNEL(quantized_max_pool2d, NO_WORKSPACE)
+#define CNET_REAL_KERNELS(KERNEL)                                                                       \
     KERNEL(im2col, NO_WORKSPACE)                                                                   \
     KERNEL(col2im, NO_WORKSPACE)                                                                   \
     KERNEL(conv2d, WORKSPACE)                                                                      \
     KERNEL(conv2d_backward, WORKSPACE)                                                             \
+    KERNEL(conv2d_nhwc, WORKSPACE)                                                                 \
+    KERNEL(conv2d_nhwc_backward, WORKSPACE)                                                        \
     KERNEL(conv2d_relu_pool, WORKSPACE)                                                            \
     KERNEL(conv2d_relu_pool_backward, WORKSPACE)                                                   \
     KERNEL(prepare_conv2d, WORKSPACE)                                                              \
@@ -282,6 +314,7 @@
     KERNEL(arithmetic, NO_WORKSPACE)                                                               \
     KERNEL(strided_copy, NO_WORKSPACE)                                                             \
     KERNEL(softmax, NO_WORKSPACE)                                                                  \
+    KERNEL(softmax_backward, NO_WORKSPACE)                                                         \
     KERNEL(reduce, WORKSPACE)                                                                      \
     KERNEL(accumulate, NO_WORKSPACE)                                                               \
     KERNEL(batch_norm_stats, NO_WORKSPACE)                                                         \
@@ -295,6 +328,7 @@
     KERNEL(reduce_losses_backward, NO_WORKSPACE)                                                   \
     KERNEL(sgd_step, NO_WORKSPACE)                                                                 \
     KERNEL(adam_step, NO_WORKSPACE)
+#define CNET_KERNELS(KERNEL) CNET_REAL_KERNELS(KERNEL) CNET_FLOAT32_KERNELS(KERNEL)
 
 /* clang-format on */
 

@@ -50,9 +50,10 @@ def _dispatched(tree: ast.AST) -> Iterator[str]:
 
 
 OF_PLANS = {
-    "arithmetic", "block", "blocked_conv2d", "blocked_pool2d", "copy",
-    "prepare_blocked_conv2d", "prepare_conv2d", "prepare_linear", "prepared_conv2d",
-    "prepared_linear", "strided_copy", "unblock",
+    "arithmetic", "block", "blocked_conv2d", "blocked_pool2d", "copy", "dequantize",
+    "prepare_blocked_conv2d", "prepare_conv2d", "prepare_linear", "prepare_quantized_conv2d",
+    "prepared_conv2d", "prepared_linear", "quantize", "quantized_conv2d", "quantized_max_pool2d",
+    "unblock",
 }  # fmt: skip
 """Kernels that only plans call."""
 

@@ -4,11 +4,20 @@ import io
 import os
 import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    QuantFormat,
+    QuantType,
+    quant_pre_process,
+    quantize_static,
+)
 
 from cnet.bench.sides import Array
 from work.networks import reference_cnn
@@ -64,12 +73,50 @@ def _exported(parameters: Sequence[Array], example: Array, build: Build) -> byte
     return file.getvalue()
 
 
-def predictor(
-    parameters: Sequence[Array], example: Array, build: Build = reference_cnn
-) -> Callable[[Array], Array]:
-    is_reference = build is reference_cnn
-    model = _graph(parameters) if is_reference else _exported(parameters, example, build)
+def _session(model: bytes | str) -> Callable[[Array], Array]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = THREADS
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     return lambda x: session.run(None, {"x": x})[0]
+
+
+def predictor(
+    parameters: Sequence[Array], example: Array, build: Build = reference_cnn
+) -> Callable[[Array], Array]:
+    is_reference = build is reference_cnn
+    return _session(_graph(parameters) if is_reference else _exported(parameters, example, build))
+
+
+class _Images(CalibrationDataReader):
+    """One batch of images."""
+
+    def __init__(self, images: Array) -> None:
+        self._batches = iter([{"x": images}])
+
+    def get_next(self) -> dict[str, Array] | None:
+        return next(self._batches, None)
+
+
+class Quantized:
+    """Static quantization: unsigned images, signed weights with a scale for each output."""
+
+    asarray = staticmethod(np.ascontiguousarray)
+
+    def __init__(self, form: QuantFormat) -> None:
+        self._form = form
+
+    def predictor(
+        self, parameters: Sequence[Array], example: Array, build: Build = reference_cnn
+    ) -> Callable[[Array], Array]:
+        with TemporaryDirectory() as folder:
+            names = [str(Path(folder, f"{name}.onnx")) for name in ("exported", "prepared", "int8")]
+            Path(names[0]).write_bytes(_exported(parameters, example, build))
+            quant_pre_process(names[0], names[1])
+            quantize_static(
+                names[1], names[2], _Images(example), quant_format=self._form, per_channel=True,
+                activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+            )  # fmt: skip
+            return _session(Path(names[2]).read_bytes())
+
+
+qdq, qoperator = Quantized(QuantFormat.QDQ), Quantized(QuantFormat.QOperator)

@@ -21,7 +21,8 @@ from work.networks import reference_cnn
 
 __all__ = [
     "asarray", "col2im", "conv2d", "conv2d_backward", "im2col", "library", "matmul",
-    "max_pool2d", "max_pool2d_backward", "one_by_one", "plan", "predictor", "relu", "trainer",
+    "max_pool2d", "max_pool2d_backward", "one_by_one", "plan", "predictor", "quantized_plan",
+    "relu", "trainer",
 ]  # fmt: skip
 
 Build = Callable[[Any], Any]
@@ -68,6 +69,19 @@ class Plan:
         return cnet.compile(_model(parameters, build), example)
 
 
+class QuantizedPlan:
+    """Inference with a plan of 8-bit integers, whose ranges are those of the images."""
+
+    asarray = staticmethod(np.ascontiguousarray)
+
+    @staticmethod
+    def predictor(
+        parameters: Sequence[Array], example: Array, build: Build = reference_cnn
+    ) -> Predictor:
+        model = _model(parameters, build)
+        return cnet.compile(model, example, dtype="int8", calibration=example)
+
+
 class _Unfused(nn.Module):
     """Calls the layers of a chain one by one, so that none are fused."""
 
@@ -102,4 +116,4 @@ class Library:
         return cnet.Tensor(array.copy(), requires_grad)
 
 
-library, one_by_one, plan = Library(), OneByOne(), Plan()
+library, one_by_one, plan, quantized_plan = Library(), OneByOne(), Plan(), QuantizedPlan()

@@ -133,3 +133,8 @@ INFERENCE_CASES = {
     for name in SINGLE_IMAGES
     for batch in (1, 8, 64)
 }
+
+QUANTIZED_CASES = {
+    name: case for name, case in INFERENCE_CASES.items() if name.split()[1] in ("1", "8")
+}
+"""The cases for plans of 8-bit integers."""

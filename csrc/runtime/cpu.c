@@ -9,9 +9,11 @@ int cnet_cpu_neon(void) { return 1; } /* part of every aarch64 */
 #if defined(__x86_64__) || defined(__i386__)
 #include <cpuid.h>
 #include <stdint.h>
+#include <string.h>
 
 enum { XCR0_AVX = 0x06, XCR0_AVX512 = 0xe6 };
 enum { LEAF1_ECX_FMA = 1 << 12, LEAF1_ECX_OSXSAVE = 1 << 27, LEAF1_ECX_AVX = 1 << 28 };
+enum { LEAF7_ECX_AVX512_VNNI = 1 << 11, LEAF7_1_EAX_AVX_VNNI = 1 << 4 };
 enum {
     LEAF7_EBX_AVX2 = 1 << 5,
     LEAF7_EBX_BMI2 = 1 << 8,
@@ -48,7 +50,17 @@ int cnet_cpu_avx512(void) {
                XCR0_AVX512);
 }
 
+int cnet_cpu_vnni(const char *isa) {
+    uint32_t eax, ebx, ecx, edx;
+    if (!strcmp(isa, "avx512"))
+        return cnet_cpu_avx512() && __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) &&
+               (ecx & LEAF7_ECX_AVX512_VNNI);
+    return !strcmp(isa, "avx2") && cnet_cpu_avx2() &&
+           __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax & LEAF7_1_EAX_AVX_VNNI);
+}
+
 #else
 int cnet_cpu_avx2(void) { return 0; }
 int cnet_cpu_avx512(void) { return 0; }
+int cnet_cpu_vnni(const char *isa) { return (void)isa, 0; }
 #endif

@@ -6,5 +6,7 @@ int cnet_cpu_generic(void);
 int cnet_cpu_avx2(void);
 int cnet_cpu_avx512(void);
 int cnet_cpu_neon(void);
+/* Whether the CPU has vpdpbusd for the registers of an instruction set. */
+int cnet_cpu_vnni(const char *isa);
 
 #endif

@@ -19,8 +19,8 @@
 #endif
 
 /* Sizes are rounded up to a multiple of an eighth of their power of two, and of 512, so that
- * similar requests share blocks. */
-enum { LEAST_BYTES = 512, PARTS = 8, CLASSES = PARTS * 56, PERIOD = 16 };
+ * similar requests share blocks. A request also takes a block that is up to LARGER sizes larger. */
+enum { LEAST_BYTES = 512, PARTS = 8, CLASSES = PARTS * 56, LARGER = 2, PERIOD = 16 };
 
 typedef struct entry {
     struct entry *older, *newer; /* among all free blocks */
@@ -140,9 +140,12 @@ cnet_block cnet_acquire(size_t bytes) {
     cnet_block block = {.bytes = bytes};
     entry *dropped = NULL;
     pthread_mutex_lock(&cache.mutex);
-    if (cache.tops[class])
-        block.data = (char *)take(cache.tops[class], class);
-    count_request(bytes);
+    for (int c = class; c <= class + LARGER && c < CLASSES && !block.data; c++)
+        if (cache.tops[c]) {
+            entry *found = take(cache.tops[c], c);
+            block = (cnet_block){(char *)found, found->bytes};
+        }
+    count_request(block.bytes);
     if (!block.data)
         dropped = take_oldest(most_bytes());
     pthread_mutex_unlock(&cache.mutex);

@@ -147,6 +147,10 @@ cdef int fill_geometry(cnet_slot *slots, const cnet_argument *argument, value) e
     return 0
 
 
+cdef inline const cnet_implementation *implementation(int kernel, int typenum) noexcept:
+    return cnet_active_kernels(CNET_F32 if typenum == cnp.NPY_FLOAT32 else CNET_F64) + kernel
+
+
 cdef int fill(cnet_call *c, int typenum, tuple values) except -1:
     """Fill in a call from the number and the arguments of a kernel."""
     cdef int kernel = values[0] if len(values) else -1
@@ -161,6 +165,8 @@ cdef int fill(cnet_call *c, int typenum, tuple values) except -1:
         raise TypeError(f"{s.name.decode()} takes {s.given} arguments (got {len(values) - 1})")
     if typenum != cnp.NPY_FLOAT32 and typenum != cnp.NPY_FLOAT64:
         raise TypeError(f"{s.name.decode()} takes float32 and float64")
+    if implementation(kernel, typenum).run == NULL:
+        raise TypeError(f"{s.name.decode()} takes float32")
     c.kernel = kernel
     c.threads = cnet_get_num_threads()
     c.workspace = NULL
@@ -187,10 +193,6 @@ cdef inline int dtype_of(tuple values) noexcept:
     if len(values) < 2 or not isinstance(values[1], ndarray):
         return -1
     return PyArray_TYPE(<ndarray>values[1])
-
-
-cdef inline const cnet_implementation *implementation(int kernel, int typenum) noexcept:
-    return cnet_active_kernels(CNET_F32 if typenum == cnp.NPY_FLOAT32 else CNET_F64) + kernel
 
 
 cdef ptrdiff_t run(tuple values, cnet_block *block) except -1:
@@ -458,6 +460,11 @@ def isas():
 
 def active_isa():
     return cnet_active_isa()
+
+
+def active_vnni():
+    """Whether this CPU has VNNI for the registers of the active instruction set."""
+    return bool(cnet_active_vnni())
 
 
 def set_active_isa(int isa):

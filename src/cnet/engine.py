@@ -40,9 +40,9 @@ class Call(NamedTuple):
 
 
 @contextmanager
-def listing_calls() -> Iterator[list[Call]]:
-    """Collect all calls of operations that this thread makes in the ``with`` block."""
-    calls: list[Call] = []
+def listing_calls(calls: list[Call] | None = None) -> Iterator[list[Call]]:
+    """Append all calls of operations that this thread makes in the ``with`` block to a list."""
+    calls = [] if calls is None else calls
     previous, current.calls = current.calls, calls
     try:
         yield calls

@@ -22,6 +22,9 @@ PARTS = {
 
 
 SLOW = "work.architectures:"
+TOLERANCES = {"quantized": 0.25}
+"""Largest differences relative to the largest result; 2e-5 for other parts. Plans of 8-bit integers
+differ from float32 by up to an eighth in MobileNetV2 with random weights."""
 
 
 @pytest.mark.parametrize(
@@ -41,7 +44,7 @@ def test_every_side_does_the_same_work(part):
             for result, correct in zip(results, expected, strict=True):
                 assert result.dtype == correct.dtype
                 assert result.shape == correct.shape
-                tolerance = 2e-5 * np.abs(correct).max()
+                tolerance = TOLERANCES.get(part.name, 2e-5) * np.abs(correct).max()
                 np.testing.assert_allclose(result, correct, rtol=0, atol=tolerance, err_msg=case[0])
 
 
@@ -71,7 +74,7 @@ def test_absent_peers_are_left_out_and_named(monkeypatch, capsys):
     everyone = {
         name for parts in table.values() for part in parts for name in part.comparison.sides
     }
-    ours = {"cnet", "cnet plan", "cnet, op by op"}
+    ours = {"cnet", "cnet plan", "cnet int8", "cnet, op by op"}
     assert everyone == ours | {"NumPy best", "NumPy loops", "original"}
     said = capsys.readouterr().err
     for peer in ("PyTorch", "compiled PyTorch", "ONNX Runtime", "the machine"):

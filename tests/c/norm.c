@@ -1,6 +1,8 @@
 /* Batch and group normalisation. */
 #include "tests.h"
 
+#include <string.h>
+
 static const cnet_norm geometries[] = {{1, 1, 1},  {4, 3, 1},  {2, 3, 15}, {2, 5, 16},
                                        {3, 2, 17}, {5, 2, 33}, {2, 9, 49}, {9, 8, 784}};
 enum { GEOMETRIES = sizeof geometries / sizeof geometries[0] };
@@ -197,6 +199,15 @@ static void norm_dx(const norm_t *a, const sum *g, const sum *dweight, const sum
     }
 }
 
+/* The images, `pitch` elements apart. */
+static double *apart(const norm_t *a, const double *images, ptrdiff_t pitch) {
+    const ptrdiff_t image = a->g.c * a->g.size;
+    double *copy = randoms(a->g.n * pitch);
+    for (ptrdiff_t n = 0; n < a->g.n; n++)
+        memcpy(copy + n * pitch, images + n * image, (size_t)image * sizeof *copy);
+    return copy;
+}
+
 /* An array of expected results, or NULL: any of them may be left out. */
 static const sum *or_null(const sum *expected) { return random_size(0, 4) ? expected : NULL; }
 
@@ -216,21 +227,23 @@ static void norm_backward_case(const norm_t *a) {
         dweight[c].scale += 2 * dresidual[i].scale / deviation(a, c); /* |x|, |mean| < 1 */
     }
     norm_dx(a, dresidual, dweight, dbias, dx);
+    const ptrdiff_t pitch = a->g.c * a->g.size + (a->affine ? 0 : 5), inputs = a->g.n * pitch;
     check(&(subject){
         .call = {CNET_KERNEL_batch_norm_backward,
                  .batch_norm_backward = {.g = a->g,
+                                         .pitch = pitch,
                                          .eps = eps,
                                          .from_batch = a->from_batch,
                                          .activation = a->f->number,
                                          .a = low,
                                          .b = high}},
-        .in = {{count_of(a), a->dy},
-               {count_of(a), a->x},
+        .in = {{inputs, apart(a, a->dy, pitch)},
+               {inputs, apart(a, a->x, pitch)},
                {a->g.c, a->mean},
                {a->g.c, a->var},
                {a->g.c, a->affine ? a->weight : NULL},
                {a->g.c, a->affine ? a->bias : NULL},
-               {count_of(a), y}},
+               {inputs, y ? apart(a, y, pitch) : NULL}},
         .out = {{count_of(a), or_null(dx)},
                 {a->g.c, or_null(dweight)},
                 {a->g.c, or_null(dbias)},

@@ -13,6 +13,7 @@ import cnet
 from cnet import functional as F
 from cnet import nn
 from cnet.functional._deferred import Deferred
+from cnet.operations.joining import Cat
 
 ACTIVATIONS: dict[str, Callable[[Any, bool], Any]] = {
     "relu": F.relu,
@@ -239,3 +240,46 @@ def test_gradients_are_right() -> None:
         return F.silu(z) + F.hardswish(F.batch_norm(h, None, None, weight, bias, True))
 
     assert cnet.gradcheck(chain, (block.x, kernel, weight, bias))
+
+
+@pytest.mark.parametrize("observer", ["none", "retain_grad", "hook", "second norm", "value"])
+@pytest.mark.parametrize("size", [9, 40])
+def test_a_norm_of_joined_channels(observer: str, size: int) -> None:
+    """The gradients of the parts are computed at once, unless the joined gradient is observed."""
+
+    def results(deferred: bool) -> list[Any]:
+        cnet.manual_seed(0)
+        convs = [nn.Conv2d(3, channels, 3) for channels in (5, 1, 12)]
+        norms = [nn.BatchNorm2d(18) for _ in range(2)]
+        data = np.random.default_rng(0).standard_normal((6, 3, size, size), np.float32)
+        x = cnet.tensor(data, requires_grad=True)
+        joined = cnet.cat([conv(x) for conv in convs], 1)
+        if observer == "retain_grad":
+            joined.retain_grad()
+        elif observer == "hook":
+            joined.register_hook(_double)
+        z = norms[0](joined)
+        assert type(z) is Deferred
+        if not deferred:
+            z._array  # noqa: B018, computed when it is read
+        y = F.relu(z)
+        if observer == "second norm":
+            y = y + F.relu(norms[1](joined))
+        elif observer == "value":
+            y = y + joined
+        (y * y).sum().backward()
+        leaves = [x, *(p for module in (*convs, *norms) for p in module.parameters())]
+        return [y, joined.grad, *(leaf.grad for leaf in leaves)]
+
+    _same(*([None if x is None else x.detach().numpy() for x in results(d)] for d in (True, False)))
+
+
+def test_the_parts_of_joined_channels_get_their_gradients_from_the_norm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    convs = [nn.Conv2d(3, channels, 3) for channels in (5, 12)]
+    x = cnet.tensor(np.ones((6, 3, 40, 40), np.float32))
+    y = F.relu(nn.BatchNorm2d(17)(cnet.cat([conv(x) for conv in convs], 1)))
+    monkeypatch.setattr(Cat, "backward", None)
+    y.sum().backward()
+    assert all(conv.weight.grad is not None for conv in convs)

@@ -115,3 +115,42 @@ X, THREE = np.ones((2, 3), np.float32), np.ones(3, np.float32)
 def test_errors_of_norms(call: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=re.escape(message)):
         call()
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (3, 6, 5, 7), (2, 6, 67), (33, 6, 13, 13)])
+@pytest.mark.parametrize("activation", [None, "relu"])
+@pytest.mark.parametrize("sizes", [(6,), (1, 3, 2), (0, 6)])
+def test_gradients_of_joined_arrays(
+    impl: str, dtype: Any, shape: tuple[int, ...], activation: str | None, sizes: tuple[int, ...]
+) -> None:
+    rng = np.random.default_rng(0)
+    grad, x = rng.standard_normal((2, *shape), dtype)
+    mean, var, weight, bias = rng.random((4, shape[1]), dtype)
+    arrays, options = (grad, x, mean, var, weight), {"bias": bias, "activation": activation}
+    dx, dw, db = kernels.batch_norm_backward(*arrays, **options)
+    parts, *vectors = kernels.batch_norm_backward(*arrays, **options, sizes=sizes)
+    assert [part.shape[1] for part in parts] == [*sizes]
+    assert all(part.flags.c_contiguous for part in parts)
+    _same((np.concatenate(parts, 1), *vectors), (dx, dw, db), impl)
+
+
+@pytest.mark.parametrize("sizes", [(2, 2), (4, -1), ()])
+def test_sizes_of_joined_arrays_must_add_up(sizes: tuple[int, ...]) -> None:
+    x, vector = np.ones((2, 3, 4)), np.ones(3)
+    with pytest.raises(ValueError, match=re.escape(f"(got {sizes} and 3)")):
+        kernels.batch_norm_backward(x, x, vector, vector, sizes=sizes)
+    with pytest.raises(ValueError, match="sizes must be None with y"):
+        kernels.batch_norm_backward(
+            x, x, vector, vector, sizes=(3,), y=x, bias=vector, activation="relu"
+        )
+
+
+def test_group_norm_computes_the_statistics():
+    x = np.random.default_rng(0).standard_normal((3, 6, 5))
+    mean, var = kernels.batch_norm_stats(x.reshape(1, 6, 15))
+    expected = kernels.group_norm(x, var.reshape(3, 2), mean.reshape(3, 2))
+    assert np.allclose(kernels.group_norm(x, None, groups=2), expected, rtol=1e-13, atol=1e-14)
+    with pytest.raises(ValueError, match=r"groups must divide x.shape\[1\].*got 4 and shape"):
+        kernels.group_norm(x, None, groups=4)
+    with pytest.raises(ValueError, match="mean must be None if var is None"):
+        kernels.group_norm(x, None, mean.reshape(3, 2), groups=2)

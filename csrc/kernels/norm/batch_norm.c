@@ -9,30 +9,9 @@
 typedef struct {
     const real *x;
     real *mean, *var, *running_mean, *running_var;
-    cnet_norm g;
-    ptrdiff_t block; /* channels per chunk */
+    division d;
     double momentum;
 } stats_t;
-
-/* Sums d and d^2, where d = x[t] - shift. */
-static void add_run(two_sums *sums, const real *x, ptrdiff_t count, real shift) {
-    two_sums s = *sums;
-    for (ptrdiff_t t = 0; t < count; t += LANES) {
-        vec v = broadcast(shift); /* missing lanes add nothing */
-        if (t + LANES <= count)
-            v = load(x + t);
-        else
-            copy_run((real *)&v, x + t, count - t);
-        const wide_vec w = widen(v);
-#pragma GCC unroll 2
-        for (int i = 0; i < PIECES; i++) {
-            const wide d = w.piece[i] - (double)shift;
-            s.first[i] += d;
-            s.second[i] += d * d;
-        }
-    }
-    *sums = s;
-}
 
 /* The mean of the first elements, rounded: the deviations from it are small, and 0 if all elements
  * are equal. */
@@ -43,11 +22,11 @@ static real shift_of(const real *x, ptrdiff_t size) {
     return isfinite(shift) ? shift : 0;
 }
 
-/* The results of a channel from its sums. */
-static void finish_channel(const stats_t *job, ptrdiff_t channel, const two_sums *sums,
+/* The results of channel i of a chunk from its sums. */
+static void finish_channel(const stats_t *job, ptrdiff_t channel, double sum, double squares,
                            real shift) {
-    const double count = (double)job->g.n * (double)job->g.size, sum = total_of(sums->first);
-    double squares = total_of(sums->second) - sum * sum / count;
+    const double count = (double)job->d.g.n * (double)job->d.g.size;
+    squares -= sum * sum / count;
     squares = squares < 0 ? 0 : squares;
     const real mean = (real)((double)shift + sum / count), var = (real)(squares / count);
     job->mean[channel] = mean;
@@ -60,20 +39,59 @@ static void finish_channel(const stats_t *job, ptrdiff_t channel, const two_sums
     }
 }
 
-static void stats_of_block(const void *argument, ptrdiff_t chunk, int slot) {
+/* Adds x - shift and its square to the sums of a run; `mask` is constant. Missing elements add
+ * nothing. */
+ALWAYS_INLINE void add_run(const real *x, ptrdiff_t count, const real *shifts, const ptrdiff_t mask,
+                           double *first, double *second) {
+    wide_vec a = load_sums(first), b = load_sums(second), shift = load_as_wide(shifts);
+    for (ptrdiff_t t = 0; t < count; t += LANES) {
+        if (mask) {
+            a = load_sums(first + t);
+            b = load_sums(second + t);
+            shift = load_as_wide(shifts + t);
+        }
+        vec rest = load(shifts + (t & mask));
+        if (count - t < LANES)
+            copy_run((real *)&rest, x + t, count - t);
+        wide_vec d = load_as_wide(count - t < LANES ? (const real *)&rest : x + t);
+#pragma GCC unroll 2
+        for (int i = 0; i < WIDES; i++) {
+            d.part[i] -= shift.part[i];
+            a.part[i] += d.part[i];
+            b.part[i] += d.part[i] * d.part[i];
+        }
+        if (mask) {
+            store_sums(first + t, a);
+            store_sums(second + t, b);
+        }
+    }
+    if (!mask) {
+        store_sums(first, a);
+        store_sums(second, b);
+    }
+}
+
+static void stats_of_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const stats_t *job = argument;
-    const ptrdiff_t size = job->g.size, begin = chunk * job->block;
-    const ptrdiff_t count = min_size(job->block, job->g.c - begin);
-    real shifts[MOST_CHANNELS];
-    two_sums sums[MOST_CHANNELS] = {0};
-    for (ptrdiff_t i = 0; i < count; i++)
-        shifts[i] = shift_of(job->x + (begin + i) * size, size);
-    for (ptrdiff_t n = 0; n < job->g.n; n++)
-        for (ptrdiff_t i = 0; i < count; i++)
-            add_run(&sums[i], job->x + (n * job->g.c + begin + i) * size, size, shifts[i]);
-    for (ptrdiff_t i = 0; i < count; i++)
-        finish_channel(job, begin + i, &sums[i], shifts[i]);
+    const division *d = &job->d;
+    const span s = span_of(d, chunk);
+    real shifts[ROW_CELLS];
+    cell_sums sums = {0};
+    for (ptrdiff_t i = 0; i < s.count; i++)
+        fill_cells(d, shifts, i, shift_of(job->x + (s.first + i) * d->g.size, d->g.size));
+    for (ptrdiff_t n = 0; n < d->g.n; n++)
+        for (ptrdiff_t run = 0; run < s.runs; run++) {
+            const real *x = job->x + (n * d->g.c + s.first + run) * d->g.size;
+            const ptrdiff_t cell = run * d->cells;
+            if (d->mask)
+                add_run(x, s.length, shifts, -1, sums.first, sums.second);
+            else
+                add_run(x, s.length, shifts + cell, 0, sums.first + cell, sums.second + cell);
+        }
+    for (ptrdiff_t i = 0; i < s.count; i++)
+        finish_channel(job, s.first + i, total_of(d, sums.first, i), total_of(d, sums.second, i),
+                       shifts[i * d->cells]);
 }
 
 /* mean[c] = sum of x[:, c, :] / count and var[c] = sum of (x[:, c, :] - mean[c])^2 / count, with
@@ -92,57 +110,54 @@ void CNET_FN(batch_norm_stats)(const cnet_call *call) {
         .var = a->var,
         .running_mean = a->running_mean,
         .running_var = a->running_var,
-        .g = a->g,
-        .block = channels_per_chunk(a->g),
+        .d = divided_for_sums(a->g),
         .momentum = a->momentum,
     };
     const int is_small = a->g.n * a->g.c * a->g.size <= ELEMENTS_PER_CHUNK;
-    cnet_parallel(stats_of_block, &job, ceil_div(a->g.c, job.block), is_small ? 1 : call->threads);
+    cnet_parallel(stats_of_chunk, &job, ceil_div(a->g.c, job.d.channels),
+                  is_small ? 1 : call->threads);
 }
 
 /* ---- Transform ---- */
 
-typedef void transform_t(const real *x, const real *residual, real *y, ptrdiff_t count,
-                         const affine_t *f, vec a, vec b);
+/* Arrays of a run; a NULL residual means zeros. */
+typedef struct {
+    const real *x, *residual;
+    real *y;
+} arrays_t;
+typedef void transform_t(arrays_t run, ptrdiff_t count, const affine_cells *f, ptrdiff_t cell,
+                         ptrdiff_t mask, vec a, vec b);
 
 typedef struct {
     transform_t *transform;
     const real *x, *mean, *var, *weight, *bias, *residual;
     real *y;
-    cnet_norm g;
-    ptrdiff_t runs; /* per chunk */
+    division d;
+    ptrdiff_t images; /* per chunk */
     double eps;
     real a, b;
 } job_t;
 
-ALWAYS_INLINE vec transformed(const int operation, vec x, vec residual, const affine_t *f, vec a,
-                              vec b, const int has_residual) {
-    const vec z = normalise(x, f);
-    return activate(operation, has_residual ? z + residual : z, a, b);
-}
-
-ALWAYS_INLINE void transform_run(const int operation, const real *x, const real *residual, real *y,
-                                 ptrdiff_t count, const affine_t *f, vec a, vec b,
-                                 const int has_residual) {
-    ptrdiff_t t = 0;
-    for (; t + LANES <= count; t += LANES)
-        store(y + t, transformed(operation, load(x + t), has_residual ? load(residual + t) : a, f,
-                                 a, b, has_residual));
-    if (t < count) { /* the same instructions, so that a result does not depend on its position */
+/* The last elements are computed by the same instructions, so that a result does not depend on its
+ * position. */
+ALWAYS_INLINE void transform_run(const int operation, arrays_t run, ptrdiff_t count,
+                                 const affine_cells *f, ptrdiff_t cell, ptrdiff_t mask, vec a,
+                                 vec b, const int has_residual) {
+    for (ptrdiff_t t = 0; t < count; t += LANES) {
         const ptrdiff_t rest = count - t;
-        const vec more = has_residual ? load_run(residual + t, rest) : a;
-        store_run(y + t, transformed(operation, load_run(x + t, rest), more, f, a, b, has_residual),
-                  rest);
+        vec z = normalise(load_run(run.x + t, rest), affine_at(f, cell + (t & mask)));
+        if (has_residual)
+            z += load_run(run.residual + t, rest);
+        store_run(run.y + t, activate(operation, z, a, b), rest);
     }
 }
-
 #define TRANSFORM(name, operation)                                                                 \
-    static void name##_transform(const real *x, const real *residual, real *y, ptrdiff_t count,    \
-                                 const affine_t *f, vec a, vec b) {                                \
-        if (residual)                                                                              \
-            transform_run(operation, x, residual, y, count, f, a, b, 1);                           \
+    static void name##_transform(arrays_t run, ptrdiff_t count, const affine_cells *f,             \
+                                 ptrdiff_t cell, ptrdiff_t mask, vec a, vec b) {                   \
+        if (run.residual)                                                                          \
+            transform_run(operation, run, count, f, cell, mask, a, b, 1);                          \
         else                                                                                       \
-            transform_run(operation, x, residual, y, count, f, a, b, 0);                           \
+            transform_run(operation, run, count, f, cell, mask, a, b, 0);                          \
     }
 #define TRANSFORM_OF(index, name) TRANSFORM(name, CNET_OPERATION_##name)
 TRANSFORM(plain, NO_OPERATION)
@@ -154,15 +169,19 @@ static transform_t *const transforms[ACTIVATION_COUNT] = {plain_transform, ACTIV
 static void transform_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
+    const division *d = &job->d;
     const vec a = broadcast(job->a), b = broadcast(job->b);
-    const ptrdiff_t end = min_size((chunk + 1) * job->runs, job->g.n * job->g.c);
-    for (ptrdiff_t run = chunk * job->runs; run < end; run++) {
-        const affine_t f =
-            affine_of(job->mean, job->var, job->weight, job->bias, job->eps, run % job->g.c);
-        const ptrdiff_t at = run * job->g.size;
-        job->transform(job->x + at, job->residual ? job->residual + at : NULL, job->y + at,
-                       job->g.size, &f, a, b);
-    }
+    const ptrdiff_t spans = ceil_div(d->g.c, d->channels), begin = chunk / spans * job->images;
+    const span s = span_of(d, chunk % spans);
+    affine_cells f;
+    fill_affine(d, &s, job->mean, job->var, job->weight, job->bias, job->eps, &f);
+    for (ptrdiff_t n = begin; n < min_size(begin + job->images, d->g.n); n++)
+        for (ptrdiff_t run = 0; run < s.runs; run++) {
+            const ptrdiff_t at = (n * d->g.c + s.first + run) * d->g.size;
+            const arrays_t arrays = {job->x + at, job->residual ? job->residual + at : NULL,
+                                     job->y + at};
+            job->transform(arrays, s.length, &f, run * d->cells, d->mask, a, b);
+        }
 }
 
 /* y[n, c, t] = f((x[n, c, t] - mean[c]) * weight[c] / sqrt(var[c] + eps) + bias[c]
@@ -172,9 +191,11 @@ static void transform_chunk(const void *argument, ptrdiff_t chunk, int slot) {
  * parameters a and b; with activation 0, f(x) = x. The result has the same bits as if each
  * operation were computed by itself. x, y and residual (n, c, size), the other arrays (c). A NULL
  * weight means ones, a NULL bias or residual zeros. Overwrites y, which may be x or residual.
- * Parallel over runs. */
+ * Parallel over channels and images. */
 void CNET_FN(batch_norm)(const cnet_call *call) {
     const cnet_batch_norm_arguments *a = &call->batch_norm;
+    const ptrdiff_t size = max_size(1, a->g.size);
+    const division d = divided(a->g, has_short_runs(a->g) ? a->g.c : ELEMENTS_PER_CHUNK / size);
     const job_t job = {
         .transform = transforms[activation_index(a->activation)],
         .x = a->x,
@@ -184,11 +205,13 @@ void CNET_FN(batch_norm)(const cnet_call *call) {
         .bias = a->bias,
         .residual = a->residual,
         .y = a->y,
-        .g = a->g,
-        .runs = max_size(1, ELEMENTS_PER_CHUNK / max_size(1, a->g.size)),
+        .d = d,
+        .images = max_size(1, ELEMENTS_PER_CHUNK / (d.channels * size)),
         .eps = a->eps,
         .a = (real)a->a,
         .b = (real)a->b,
     };
-    cnet_parallel(transform_chunk, &job, ceil_div(a->g.n * a->g.c, job.runs), call->threads);
+    if (a->g.size)
+        cnet_parallel(transform_chunk, &job,
+                      ceil_div(a->g.c, d.channels) * ceil_div(a->g.n, job.images), call->threads);
 }

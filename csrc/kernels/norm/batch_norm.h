@@ -51,61 +51,127 @@ ALWAYS_INLINE vec activation_gradient(const int operation, vec g, vec x, vec y, 
     }
 }
 
-/* Normalisation of one channel: (x - mean) * scale + bias. */
-typedef struct {
-    real mean, scale, bias;
-} affine_t;
-
-ALWAYS_INLINE vec normalise(vec x, const affine_t *f) { return (x - f->mean) * f->scale + f->bias; }
-
 static inline double inverse_deviation(real var, double eps) { return 1 / sqrt((double)var + eps); }
 
+/* ---- Channels ---- */
+
+/* Long runs are computed one by one, and a number of their channel is repeated in a vector. The
+ * short runs of channels that follow each other are computed as one run, and a number is repeated
+ * for each element of its channel. Such numbers are cells of an array: those of channel i begin at
+ * i * cells, and element t of a run uses cell t & mask from there. */
+enum { SHORT_RUN = 48, MOST_CELLS = 512, ROW_CELLS = MOST_CELLS + VECTOR_BYTES / sizeof(real) };
+enum { ENOUGH_CHUNKS = 16 };
+typedef struct {
+    cnet_norm g;
+    ptrdiff_t cells, mask;
+    ptrdiff_t channels; /* per chunk */
+} division;
+
+static inline int has_short_runs(cnet_norm g) { return g.size <= SHORT_RUN; }
+
+/* Chunks of at most this many channels. */
+static inline division divided(cnet_norm g, ptrdiff_t channels) {
+    const ptrdiff_t cells = has_short_runs(g) ? max_size(1, g.size) : LANES;
+    const ptrdiff_t most = max_size(1, min_size(g.c, MOST_CELLS / cells));
+    return (division){g, cells, has_short_runs(g) ? -1 : 0, min_size(most, max_size(1, channels))};
+}
+
+/* Chunks that have all images. Two arrays of a chunk fit into the cache of a core, so that a second
+ * pass finds them there. */
+static inline division divided_for_sums(cnet_norm g) {
+    const ptrdiff_t elements = ISA_CORE_CACHE_BYTES / 2 / (ptrdiff_t)sizeof(real);
+    const ptrdiff_t fitting = elements / max_size(1, g.n * g.size);
+    const ptrdiff_t least = MOST_CELLS / max_size(1, g.size);
+    return divided(g, max_size(least, min_size(fitting, g.c / ENOUGH_CHUNKS)));
+}
+
+/* The channels of a chunk, and the runs of an image that they are. */
+typedef struct {
+    ptrdiff_t first, count, runs, length;
+} span;
+
+static inline span span_of(const division *d, ptrdiff_t number) {
+    const ptrdiff_t first = number * d->channels, count = min_size(d->channels, d->g.c - first);
+    return d->mask ? (span){first, count, 1, count * d->g.size}
+                   : (span){first, count, count, d->g.size};
+}
+
+/* Fills the cells of channel i of a chunk. */
+static inline void fill_cells(const division *d, real *row, ptrdiff_t i, real number) {
+    for (ptrdiff_t t = 0; t < d->cells; t++)
+        row[i * d->cells + t] = number;
+}
+
+/* Normalisation: (x - mean) * scale + bias. */
+typedef struct {
+    real mean[ROW_CELLS], scale[ROW_CELLS], bias[ROW_CELLS];
+} affine_cells;
+typedef struct {
+    vec mean, scale, bias;
+} affine;
+
+ALWAYS_INLINE affine affine_at(const affine_cells *f, ptrdiff_t cell) {
+    return (affine){load(f->mean + cell), load(f->scale + cell), load(f->bias + cell)};
+}
+
+ALWAYS_INLINE vec normalise(vec x, affine f) { return (x - f.mean) * f.scale + f.bias; }
+
 /* A NULL weight means ones, a NULL bias zeros. */
-static inline affine_t affine_of(const real *mean, const real *var, const real *weight,
-                                 const real *bias, double eps, ptrdiff_t channel) {
-    const double scale =
-        (weight ? (double)weight[channel] : 1) * inverse_deviation(var[channel], eps);
-    return (affine_t){mean[channel], (real)scale, bias ? bias[channel] : 0};
+static inline void fill_affine(const division *d, const span *s, const real *mean, const real *var,
+                               const real *weight, const real *bias, double eps, affine_cells *f) {
+    for (ptrdiff_t i = 0; i < s->count; i++) {
+        const ptrdiff_t c = s->first + i;
+        const double scale = (weight ? (double)weight[c] : 1) * inverse_deviation(var[c], eps);
+        fill_cells(d, f->mean, i, mean[c]);
+        fill_cells(d, f->scale, i, (real)scale);
+        fill_cells(d, f->bias, i, bias ? bias[c] : 0);
+    }
 }
 
-/* A vector of reals in double, as PIECES vectors. */
-enum { PIECES = sizeof(double) / sizeof(real) };
+/* ---- Sums over channels ---- */
+
+/* Two sums of each channel: a partial sum for each cell, each in a fixed order. */
 typedef struct {
-    wide piece[PIECES];
-} wide_vec;
+    double first[ROW_CELLS], second[ROW_CELLS];
+} cell_sums;
 
-ALWAYS_INLINE wide_vec widen(vec v) {
-    real lanes[VECTOR_BYTES / sizeof(real)];
-    wide_vec w;
-    store(lanes, v);
-#pragma GCC unroll 2
-    for (int i = 0; i < PIECES; i++)
-        w.piece[i] = load_wide(lanes + i * WIDE_LANES);
-    return w;
-}
-
-/* Channels that a thread takes together, which are next to each other in memory: enough for long
- * runs, few enough that there are chunks for several threads. Reading one channel alone would be
- * slow, since its runs are often a power of two apart and displace each other in the caches. */
-enum { MOST_CHANNELS = 32, LEAST_RUN = 1 << 15, LEAST_CHUNKS = 8 };
-static inline ptrdiff_t channels_per_chunk(cnet_norm g) {
-    const ptrdiff_t most = min_size(MOST_CHANNELS, max_size(1, g.c / LEAST_CHUNKS));
-    return min_size(most, max_size(1, LEAST_RUN / max_size(1, g.size)));
-}
-
-/* Partial sums, in a fixed order. */
-typedef struct {
-    wide first[PIECES], second[PIECES];
-} two_sums;
-
-ALWAYS_INLINE double total_of(const wide sums[PIECES]) {
-    wide lanes = sums[0];
-    for (int i = 1; i < PIECES; i++)
-        lanes += sums[i];
+/* The sum of the cells of channel i. */
+static inline double total_of(const division *d, const double *row, ptrdiff_t i) {
     double sum = 0;
-    for (int lane = 0; lane < WIDE_LANES; lane++)
-        sum += lanes[lane];
+    for (ptrdiff_t t = 0; t < d->cells; t++)
+        sum += row[i * d->cells + t];
     return sum;
 }
+
+/* A vector of reals, as doubles. */
+enum { WIDES = sizeof(double) / sizeof(real) };
+typedef struct {
+    wide part[WIDES];
+} wide_vec;
+
+ALWAYS_INLINE wide_vec load_as_wide(const real *p) {
+    wide_vec v;
+#pragma GCC unroll 2
+    for (int i = 0; i < WIDES; i++)
+        v.part[i] = load_wide(p + i * WIDE_LANES);
+    return v;
+}
+
+/* first += factor and second += factor * (x - mean). */
+ALWAYS_INLINE void add_vector(wide_vec factor, wide_vec x, wide_vec mean, wide_vec *first,
+                              wide_vec *second) {
+#pragma GCC unroll 2
+    for (int i = 0; i < WIDES; i++) {
+        first->part[i] += factor.part[i];
+        second->part[i] += factor.part[i] * (x.part[i] - mean.part[i]);
+    }
+}
+
+ALWAYS_INLINE wide_vec load_sums(const double *p) {
+    wide_vec v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+ALWAYS_INLINE void store_sums(double *p, wide_vec v) { memcpy(p, &v, sizeof v); }
 
 #endif

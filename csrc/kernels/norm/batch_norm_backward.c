@@ -1,156 +1,187 @@
 /* The gradients of batch normalisation and of its activation.
  *
- * A channel takes two passes: the first computes the sums over the channel, the second, for which
+ * A chunk takes two passes: the first computes the sums over its channels, the second, for which
  * the arrays are often still in the cache, computes dx. */
 #include "batch_norm.h"
 
+/* Arrays of a run. y is NULL without a residual, dresidual if it is not wanted. */
 typedef struct {
+    const real *grad, *x, *y;
+    real *dx, *dresidual;
+    ptrdiff_t count;
+} run_t;
+
+/* dx = by_grad * gradient + (by_x * (x - mean) + constant), with the inner gradient: that with
+ * respect to the argument of the activation. */
+typedef struct {
+    affine_cells f;
+    real by_grad[ROW_CELLS], by_x[ROW_CELLS], constant[ROW_CELLS];
+} chunk_cells;
+
+typedef void add_t(const run_t *r, const chunk_cells *c, ptrdiff_t cell, ptrdiff_t mask, vec a,
+                   vec b, cell_sums *sums);
+typedef void write_t(const run_t *r, const chunk_cells *c, ptrdiff_t cell, ptrdiff_t mask, vec a,
+                     vec b, int from_batch);
+
+typedef struct {
+    add_t *add;
+    write_t *write;
+} passes_t;
+
+typedef struct {
+    passes_t passes;
     const real *grad_output, *x, *y, *mean, *var, *weight, *bias;
     real *dx, *dweight, *dbias, *dresidual;
-    cnet_norm g;
+    division d;
+    ptrdiff_t pitch;
     double eps;
     real a, b;
     int from_batch;
 } job_t;
 
-/* What all runs of a channel share. */
-typedef struct {
-    affine_t f;
-    real by_grad, by_x, constant; /* dx = by_grad * grad + (by_x * (x - mean) + constant) */
-    vec a, b;
-} channel_t;
-
-typedef void reduce_t(const job_t *job, ptrdiff_t at, const channel_t *channel, two_sums *sums);
-typedef void write_t(const job_t *job, ptrdiff_t at, const channel_t *channel);
-
-/* The gradient with respect to the argument of the activation. It is recomputed from x, or computed
- * from y if there is a residual. */
-ALWAYS_INLINE vec inner_gradient(const int operation, vec g, vec x, vec y, const channel_t *c,
+/* The inner gradient of the elements from t on; missing elements have 0. It is recomputed from x,
+ * or computed from y if there is a residual. */
+ALWAYS_INLINE vec inner_gradient(const int operation, const run_t *r, ptrdiff_t t, vec x,
+                                 const chunk_cells *c, ptrdiff_t cell, vec a, vec b,
                                  const int has_y) {
+    const ptrdiff_t rest = r->count - t;
+    const vec g = load_run(r->grad + t, rest);
     if (operation == NO_OPERATION)
         return g;
-    const vec z = has_y ? y : normalise(x, &c->f);
-    return activation_gradient(operation, g, z, has_y ? y : activate(operation, z, c->a, c->b),
-                               c->a, c->b);
+    const vec z = has_y ? load_run(r->y + t, rest) : normalise(x, affine_at(&c->f, cell));
+    return activation_gradient(operation, g, z, has_y ? z : activate(operation, z, a, b), a, b);
 }
 
-/* Adds the inner gradients, and their products with x - mean. Missing lanes have gradients of 0. */
-ALWAYS_INLINE void reduce_run(const int operation, const job_t *job, ptrdiff_t at,
-                              const channel_t *c, two_sums *sums, const int has_y) {
-    const real *grad = job->grad_output + at, *x = job->x + at, *y = has_y ? job->y + at : NULL;
-    real *dresidual = job->dresidual ? job->dresidual + at : NULL;
-    two_sums s = *sums;
-    for (ptrdiff_t t = 0; t < job->g.size; t += LANES) {
-        const ptrdiff_t rest = job->g.size - t;
-        const vec v = load_run(x + t, rest);
-        const vec g = inner_gradient(operation, load_run(grad + t, rest), v,
-                                     has_y ? load_run(y + t, rest) : v, c, has_y);
-        if (dresidual)
-            store_run(dresidual + t, g, rest);
-        const wide_vec wide_g = widen(g), wide_x = widen(v);
-#pragma GCC unroll 2
-        for (int i = 0; i < PIECES; i++) {
-            s.first[i] += wide_g.piece[i];
-            s.second[i] += wide_g.piece[i] * (wide_x.piece[i] - (double)c->f.mean);
+/* Adds the inner gradients, and their products with x - mean; `mask` is constant. */
+ALWAYS_INLINE void add_run(const int operation, const run_t *r, const chunk_cells *c,
+                           ptrdiff_t cell, const ptrdiff_t mask, vec a, vec b, cell_sums *sums,
+                           const int has_y) {
+    double *first = sums->first + cell, *second = sums->second + cell;
+    wide_vec s = load_sums(first), p = load_sums(second), mean = load_as_wide(c->f.mean + cell);
+    for (ptrdiff_t t = 0; t < r->count; t += LANES) {
+        if (mask) {
+            s = load_sums(first + t);
+            p = load_sums(second + t);
+            mean = load_as_wide(c->f.mean + cell + t);
+        }
+        const ptrdiff_t rest = r->count - t;
+        const vec x = load_run(r->x + t, rest);
+        const vec g = inner_gradient(operation, r, t, x, c, cell + (t & mask), a, b, has_y);
+        if (r->dresidual)
+            store_run(r->dresidual + t, g, rest);
+        add_vector(load_as_wide((const real *)&g), load_as_wide((const real *)&x), mean, &s, &p);
+        if (mask) {
+            store_sums(first + t, s);
+            store_sums(second + t, p);
         }
     }
-    *sums = s;
-}
-
-ALWAYS_INLINE vec dx_of(vec g, vec x, const channel_t *c, int from_batch) {
-    if (!from_batch)
-        return c->by_grad * g;
-    return c->by_grad * g + (c->by_x * (x - c->f.mean) + c->constant);
-}
-
-ALWAYS_INLINE void write_run(const int operation, const job_t *job, ptrdiff_t at,
-                             const channel_t *c, const int has_y) {
-    /* dresidual, if there is one, already holds the inner gradients */
-    const int done = job->dresidual != NULL;
-    const real *grad = (done ? job->dresidual : job->grad_output) + at, *x = job->x + at,
-               *y = has_y ? job->y + at : NULL;
-    real *dx = job->dx + at;
-    for (ptrdiff_t t = 0; t < job->g.size; t += LANES) {
-        const ptrdiff_t rest = job->g.size - t;
-        const vec v = load_run(x + t, rest);
-        vec g = load_run(grad + t, rest);
-        if (!done)
-            g = inner_gradient(operation, g, v, has_y ? load_run(y + t, rest) : v, c, has_y);
-        store_run(dx + t, dx_of(g, v, c, job->from_batch), rest);
+    if (!mask) {
+        store_sums(first, s);
+        store_sums(second, p);
     }
 }
 
-#define PASSES(name, operation)                                                                    \
-    static void name##_reduce(const job_t *job, ptrdiff_t at, const channel_t *channel,            \
-                              two_sums *sums) {                                                    \
-        if (job->y)                                                                                \
-            reduce_run(operation, job, at, channel, sums, 1);                                      \
+/* Computes dx; dresidual, if there is one, already holds the inner gradients. */
+ALWAYS_INLINE void write_run(const int operation, const run_t *r, const chunk_cells *c,
+                             ptrdiff_t cell, ptrdiff_t mask, vec a, vec b, int from_batch,
+                             const int has_y) {
+    for (ptrdiff_t t = 0; t < r->count; t += LANES) {
+        const ptrdiff_t rest = r->count - t, at = cell + (t & mask);
+        const vec x = load_run(r->x + t, rest);
+        vec v = load(c->by_grad + at);
+        if (r->dresidual)
+            v *= load_run(r->dresidual + t, rest);
+        else
+            v *= inner_gradient(operation, r, t, x, c, at, a, b, has_y);
+        if (from_batch)
+            v += load(c->by_x + at) * (x - load(c->f.mean + at)) + load(c->constant + at);
+        store_run(r->dx + t, v, rest);
+    }
+}
+
+#define PASSES(name, operation, has_y)                                                             \
+    static void name##_add(const run_t *r, const chunk_cells *c, ptrdiff_t cell, ptrdiff_t mask,   \
+                           vec a, vec b, cell_sums *sums) {                                        \
+        if (mask)                                                                                  \
+            add_run(operation, r, c, cell, -1, a, b, sums, has_y);                                 \
         else                                                                                       \
-            reduce_run(operation, job, at, channel, sums, 0);                                      \
+            add_run(operation, r, c, cell, 0, a, b, sums, has_y);                                  \
     }                                                                                              \
-    static void name##_write(const job_t *job, ptrdiff_t at, const channel_t *channel) {           \
-        if (job->y)                                                                                \
-            write_run(operation, job, at, channel, 1);                                             \
-        else                                                                                       \
-            write_run(operation, job, at, channel, 0);                                             \
+    static void name##_write(const run_t *r, const chunk_cells *c, ptrdiff_t cell, ptrdiff_t mask, \
+                             vec a, vec b, int from_batch) {                                       \
+        write_run(operation, r, c, cell, mask, a, b, from_batch, has_y);                           \
     }
-#define PASSES_OF(index, name) PASSES(name, CNET_OPERATION_##name)
-PASSES(plain, NO_OPERATION)
+#define PASSES_OF(index, name) PASSES(name, CNET_OPERATION_##name, 0)
+PASSES(plain, NO_OPERATION, 0)
 ACTIVATIONS(PASSES_OF)
+PASSES(relu_of_y, CNET_OPERATION_relu, 1)
+PASSES(hardtanh_of_y, CNET_OPERATION_hardtanh, 1)
 
-typedef struct {
-    reduce_t *reduce;
-    write_t *write;
-} passes_t;
-#define ENTRY(index, name) [index] = {name##_reduce, name##_write},
-static const passes_t passes[ACTIVATION_COUNT] = {{plain_reduce, plain_write}, ACTIVATIONS(ENTRY)};
+#define ENTRY(index, name) [index] = {name##_add, name##_write},
+static passes_t passes_of(ptrdiff_t activation, int has_y) {
+    static const passes_t passes[ACTIVATION_COUNT] = {{plain_add, plain_write}, ACTIVATIONS(ENTRY)};
+    if (has_y && activation == 1 + CNET_OPERATION_relu)
+        return (passes_t){relu_of_y_add, relu_of_y_write};
+    if (has_y && activation == 1 + CNET_OPERATION_hardtanh)
+        return (passes_t){hardtanh_of_y_add, hardtanh_of_y_write};
+    return passes[activation_index(activation)];
+}
 #undef ENTRY
 
-typedef struct {
-    job_t job;
-    passes_t passes;
-    ptrdiff_t block; /* channels per chunk */
-} work_t;
-
-/* Computes dbias and dweight of a channel from its sums, and the factors of its dx. */
-static void finish_sums(const job_t *job, ptrdiff_t number, const two_sums *sums, channel_t *c) {
-    const double deviation = inverse_deviation(job->var[number], job->eps);
-    const double dbias = total_of(sums->first), dweight = total_of(sums->second) * deviation;
-    const double scale = (job->weight ? (double)job->weight[number] : 1) * deviation;
-    const double count = (double)job->g.n * (double)job->g.size;
-    if (job->dbias)
-        job->dbias[number] = (real)dbias;
-    if (job->dweight)
-        job->dweight[number] = (real)dweight;
-    c->by_grad = (real)scale;
-    c->by_x = (real)(-scale * deviation * dweight / count);
-    c->constant = (real)(-scale * dbias / count);
+/* Adds all runs of a chunk to the sums, or computes dx if `sums` is NULL. */
+static void take_runs(const job_t *job, const span *s, const chunk_cells *c, cell_sums *sums) {
+    const division *d = &job->d;
+    const vec a = broadcast(job->a), b = broadcast(job->b);
+    for (ptrdiff_t n = 0; n < d->g.n; n++)
+        for (ptrdiff_t i = 0; i < s->runs; i++) {
+            const ptrdiff_t channel = (s->first + i) * d->g.size;
+            const ptrdiff_t from = n * job->pitch + channel, at = n * d->g.c * d->g.size + channel;
+            const run_t run = {
+                .grad = job->grad_output + from,
+                .x = job->x + from,
+                .y = job->y ? job->y + from : NULL,
+                .dx = job->dx ? job->dx + at : NULL,
+                .dresidual = job->dresidual ? job->dresidual + at : NULL,
+                .count = s->length,
+            };
+            if (sums)
+                job->passes.add(&run, c, i * d->cells, d->mask, a, b, sums);
+            else
+                job->passes.write(&run, c, i * d->cells, d->mask, a, b, job->from_batch);
+        }
 }
 
-static void gradients_of_block(const void *argument, ptrdiff_t chunk, int slot) {
+/* Computes dbias and dweight of a channel from its sums, and the factors of its dx. */
+static void finish_sums(const job_t *job, ptrdiff_t i, ptrdiff_t channel, const cell_sums *sums,
+                        chunk_cells *c) {
+    const division *d = &job->d;
+    const double deviation = inverse_deviation(job->var[channel], job->eps);
+    const double dbias = total_of(d, sums->first, i);
+    const double dweight = total_of(d, sums->second, i) * deviation;
+    const double scale = (job->weight ? (double)job->weight[channel] : 1) * deviation;
+    const double count = (double)d->g.n * (double)d->g.size;
+    if (job->dbias)
+        job->dbias[channel] = (real)dbias;
+    if (job->dweight)
+        job->dweight[channel] = (real)dweight;
+    fill_cells(d, c->by_grad, i, (real)scale);
+    fill_cells(d, c->by_x, i, (real)(-scale * deviation * dweight / count));
+    fill_cells(d, c->constant, i, (real)(-scale * dbias / count));
+}
+
+static void gradients_of_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
-    const work_t *work = argument;
-    const job_t *job = &work->job;
-    const ptrdiff_t begin = chunk * work->block, count = min_size(work->block, job->g.c - begin);
-    channel_t channels[MOST_CHANNELS];
-    two_sums sums[MOST_CHANNELS] = {0};
-    for (ptrdiff_t i = 0; i < count; i++)
-        channels[i] = (channel_t){
-            .f = affine_of(job->mean, job->var, job->weight, job->bias, job->eps, begin + i),
-            .a = broadcast(job->a),
-            .b = broadcast(job->b),
-        };
+    const job_t *job = argument;
+    const span s = span_of(&job->d, chunk);
+    chunk_cells c;
+    cell_sums sums = {0};
+    fill_affine(&job->d, &s, job->mean, job->var, job->weight, job->bias, job->eps, &c.f);
     if (job->dbias || job->dweight || job->dresidual || (job->dx && job->from_batch))
-        for (ptrdiff_t n = 0; n < job->g.n; n++)
-            for (ptrdiff_t i = 0; i < count; i++)
-                work->passes.reduce(job, (n * job->g.c + begin + i) * job->g.size, &channels[i],
-                                    &sums[i]);
-    for (ptrdiff_t i = 0; i < count; i++)
-        finish_sums(job, begin + i, &sums[i], &channels[i]);
+        take_runs(job, &s, &c, &sums);
+    for (ptrdiff_t i = 0; i < s.count; i++)
+        finish_sums(job, i, s.first + i, &sums, &c);
     if (job->dx)
-        for (ptrdiff_t n = 0; n < job->g.n; n++)
-            for (ptrdiff_t i = 0; i < count; i++)
-                work->passes.write(job, (n * job->g.c + begin + i) * job->g.size, &channels[i]);
+        take_runs(job, &s, &c, NULL);
 }
 
 /* With s[c] = 1 / sqrt(var[c] + eps), h = (x - mean) * s, g the gradient with respect to the
@@ -162,35 +193,33 @@ static void gradients_of_block(const void *argument, ptrdiff_t chunk, int slot) 
  * activation, a and b are those of batch_norm. y is the result of batch_norm if there was a
  * residual, which only relu and hardtanh allow; otherwise y is NULL.
  *
- * grad_output, x, y, dx and dresidual (n, c, size), the other arrays (c). A NULL weight means ones,
- * a NULL bias zeros. Overwrites dx, dweight, dbias and dresidual; those that are NULL are not
+ * grad_output, x, y, dx and dresidual (n, c, size), the other arrays (c). The images of
+ * grad_output, x and y are `pitch` elements apart, at least c * size. A NULL weight means ones, a
+ * NULL bias zeros. Overwrites dx, dweight, dbias and dresidual; those that are NULL are not
  * computed. Parallel over channels. */
 void CNET_FN(batch_norm_backward)(const cnet_call *call) {
     const cnet_batch_norm_backward_arguments *a = &call->batch_norm_backward;
-    const work_t work = {
-        .job =
-            {
-                .grad_output = a->grad_output,
-                .x = a->x,
-                .y = a->y,
-                .mean = a->mean,
-                .var = a->var,
-                .weight = a->weight,
-                .bias = a->bias,
-                .dx = a->dx,
-                .dweight = a->dweight,
-                .dbias = a->dbias,
-                .dresidual = a->dresidual,
-                .g = a->g,
-                .eps = a->eps,
-                .a = (real)a->a,
-                .b = (real)a->b,
-                .from_batch = a->from_batch != 0,
-            },
-        .passes = passes[activation_index(a->activation)],
-        .block = channels_per_chunk(a->g),
+    const job_t job = {
+        .passes = passes_of(a->activation, a->y != NULL),
+        .grad_output = a->grad_output,
+        .x = a->x,
+        .y = a->y,
+        .mean = a->mean,
+        .var = a->var,
+        .weight = a->weight,
+        .bias = a->bias,
+        .dx = a->dx,
+        .dweight = a->dweight,
+        .dbias = a->dbias,
+        .dresidual = a->dresidual,
+        .d = divided_for_sums(a->g),
+        .pitch = a->pitch,
+        .eps = a->eps,
+        .a = (real)a->a,
+        .b = (real)a->b,
+        .from_batch = a->from_batch != 0,
     };
     const int is_small = a->g.n * a->g.c * a->g.size <= ELEMENTS_PER_CHUNK;
-    cnet_parallel(gradients_of_block, &work, ceil_div(a->g.c, work.block),
+    cnet_parallel(gradients_of_chunk, &job, ceil_div(a->g.c, job.d.channels),
                   is_small ? 1 : call->threads);
 }

@@ -45,6 +45,8 @@ class Chain:
     eps: float
     from_batch: bool
     residual: Array | None = None
+    source: Context | None = None
+    """The concatenation of channels that computed `x`, if it is one."""
 
     def value(self, activation: str | None = None, a: float = 0.0, b: float = 0.0) -> Array:
         """The result; RuntimeError if an input was changed in place in the meantime."""
@@ -85,6 +87,9 @@ class Chained(Context):
         if chain is None or grad is None or any(node.released for node in chain.nodes):
             return self.propagate(gradients)
         norm, *additions = chain.nodes
+        source = None if additions else chain.source
+        if source is not None and source.released:
+            return self.propagate(gradients)
         for node in (norm, self):
             if node.number < changes.latest:
                 changes.check(node.number, node.function.__name__, node.saved)
@@ -92,9 +97,11 @@ class Chained(Context):
         found = kernels.batch_norm_backward(
             grad, chain.x, chain.mean, chain.var, chain.weight, chain.eps, chain.from_batch,
             norm.needs_input_grad, chain.bias, self.saved[0] if additions else None,
-            self.activation, a, b,
+            self.activation, a, b, None if source is None else source.sizes,
         )  # fmt: skip
         edges = norm.edges
+        if source is not None:
+            edges, found = (*source.edges, *edges[1:]), (*found[0], *found[1:])
         for addition in additions:
             edges += tuple(edge for edge in addition.edges if edge != (norm, 0)) or (None,)
         return [
@@ -185,7 +192,10 @@ class Deferred(Tensor):
         node = recorded(operation, (self.edge,), y.shape, y.dtype, Chained)
         node.parameters, node.activation = (a, b), operation.title
         node.chain = replace(chain, residual=None)  # the backward pass does not need it
-        node.spanned = tuple([(inner, 0) for inner in chain.nodes])
+        inner = chain.nodes
+        if chain.source is not None and chain.residual is None:
+            inner = chain.source, *inner
+        node.spanned = tuple([(each, 0) for each in inner])
         if operation.title in FROM_RESULT:
             node.save_for_backward(y)
         if not inplace:

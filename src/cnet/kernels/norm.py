@@ -6,6 +6,7 @@ from typing import Any
 
 from .. import _check, _core
 from ..arrays import Array
+from ..geometry import integer
 from . import _memory
 from ._dispatch import call
 
@@ -168,7 +169,8 @@ def batch_norm_backward(
     eps: float = 1e-5, from_batch: bool = True,
     needs: Sequence[bool] = (True, True, True), bias: Array | None = None,
     y: Array | None = None, activation: str | None = None, a: float = 0.0, b: float = 0.0,
-) -> tuple[Array | None, ...]:  # fmt: skip
+    sizes: Sequence[int] | None = None,
+) -> tuple[Any, ...]:  # fmt: skip
     """Gradients of `batch_norm`.
 
     With dy = f' · grad_output, ``s = 1 / sqrt(var + eps)``, ``h = (x - mean) * s`` and sums over a
@@ -189,10 +191,13 @@ def batch_norm_backward(
     y : ndarray, shape of `x`, optional
         The result of `batch_norm`, for a call with a residual and the activation ``relu`` or
         ``hardtanh``.
+    sizes : sequence of int, optional
+        Numbers of channels, for the gradients of arrays that were joined to `x`; not with `y`.
 
     Returns
     -------
     dx : ndarray, shape (n, c, ...), or None
+        With `sizes`, a tuple of arrays of that many channels each.
     dw, db : ndarray, shape (c,), or None
     dresidual : ndarray, shape (n, c, ...)
         dy, the gradient of the residual; only if `y` is given.
@@ -223,19 +228,45 @@ def batch_norm_backward(
                 f"{f}: with y, activation must be one of {', '.join(FROM_RESULT)} "
                 f"(got {activation!r})"
             )
+        if sizes is not None:
+            raise ValueError(f"{f}: sizes must be None with y (got {sizes})")
     shapes = x.shape, mean.shape, mean.shape
-    dx, dw, db = _memory.empty_needed(shapes, _check.needs(f, needs), x.dtype)
-    dresidual = None if y is None else _memory.empty(x.shape, x.dtype)
-    call(
-        "batch_norm_backward", grad_output, x, mean, var, weight, bias, y, dx, dw, db, dresidual,
-        _runs(x), eps, bool(from_batch), number, float(a), float(b),
-    )  # fmt: skip
-    return (dx, dw, db) if y is None else (dx, dw, db, dresidual)
+    needs = _check.needs(f, needs)
+    numbers = prod(x.shape[1:]), eps, bool(from_batch), number, float(a), float(b)
+    if sizes is None:
+        dx, dw, db = _memory.empty_needed(shapes, needs, x.dtype)
+        dresidual = None if y is None else _memory.empty(x.shape, x.dtype)
+        call(
+            "batch_norm_backward", grad_output, x, mean, var, weight, bias, y, dx, dw, db,
+            dresidual, _runs(x), *numbers,
+        )  # fmt: skip
+        return (dx, dw, db) if y is None else (dx, dw, db, dresidual)
+    if min(sizes, default=0) < 0 or sum(sizes) != x.shape[1]:
+        raise ValueError(
+            f"{f}: sizes must add up to x.shape[1] and not be negative "
+            f"(got {tuple(sizes)} and {x.shape[1]})"
+        )
+    _, dw, db = _memory.empty_needed(shapes, (False, *needs[1:]), x.dtype)
+    parts, end = [], 0
+    for size in sizes:
+        begin, end = end, end + size
+        part = x[:, begin:end]
+        dx = _memory.empty(part.shape, x.dtype) if needs[0] else None
+        parts.append(dx)
+        vectors = [
+            None if vector is None else vector[begin:end]
+            for vector in (mean, var, weight, bias, dw, db)
+        ]
+        call(
+            "batch_norm_backward", grad_output[:, begin:end], part, *vectors[:4], None, dx,
+            *vectors[4:], None, _runs(part), *numbers,
+        )  # fmt: skip
+    return tuple(parts), dw, db
 
 
 def group_norm(
-    x: Array, var: Array, mean: Array | None = None, weight: Array | None = None,
-    bias: Array | None = None, eps: float = 1e-5,
+    x: Array, var: Array | None, mean: Array | None = None, weight: Array | None = None,
+    bias: Array | None = None, eps: float = 1e-5, groups: int | None = None,
 ) -> Array:  # fmt: skip
     """``(x - mean) / sqrt(var + eps) * weight + bias``, for each group of channels of each image.
 
@@ -243,14 +274,17 @@ def group_norm(
     ----------
     x : ndarray, shape (n, c, ...)
         Float32 or float64.
-    var : ndarray, shape (n, groups)
-        Of the same dtype. A group has c / groups consecutive channels.
+    var : ndarray, shape (n, groups), or None
+        Of the same dtype. A group has c / groups consecutive channels. None means mean and variance
+        of the groups of `x`.
     mean : ndarray, shape (n, groups), optional
-        Of the same dtype; zeros by default.
+        Of the same dtype; zeros by default. Must not be given if `var` is None.
     weight, bias : ndarray, shape (c,), optional
         Ones and zeros by default.
     eps : float, default 1e-5
         Added to the variance, so that the divisor is not 0.
+    groups : int, optional
+        The number of groups, if `var` is None.
 
     Returns
     -------
@@ -276,9 +310,20 @@ def group_norm(
     f = "group_norm"
     _check.number(f, "eps", eps)
     x, weight, bias = channels(f, x, weight=weight, bias=bias)
-    mean, var = _groups(f, x, mean, var)
+    if var is None:
+        if mean is not None:
+            raise ValueError(f"{f}: mean must be None if var is None")
+        groups = integer(f, "groups", groups)
+        if groups < 1 or x.shape[1] % groups or not x.size:
+            raise ValueError(
+                f"{f}: groups must divide x.shape[1], and x must not be empty "
+                f"(got {groups} and shape {x.shape})"
+            )
+    else:
+        mean, var = _groups(f, x, mean, var)
+        groups = var.shape[1]
     y = _memory.empty(x.shape, x.dtype)
-    call("group_norm", x, mean, var, weight, bias, y, _runs(x), var.shape[1], eps)
+    call("group_norm", x, mean, var, weight, bias, y, _runs(x), groups, eps)
     return y
 
 

@@ -1,16 +1,21 @@
 """Concatenation, stacking and grids."""
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
 
+from .. import kernels
+from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation
+from ..grad_mode import current
+from ..kernels import _memory
 from ..tensor import Tensor, TensorLike, array_of, as_tensor
 from ._common import also_dim
 from ._dims import dim_of
 from ._promotion import result_type
+from .arithmetic import LARGE
 from .registry import operation
 from .shape import expanded
 
@@ -23,23 +28,59 @@ Tensors = Sequence[TensorLike]
 
 
 class Cat(Operation[Tensor]):
+    owns_result = True
+
     @staticmethod
     def forward(ctx: Context, *arrays: Array, axis: int, dtype: np.dtype[Any]) -> Array:
         # Arrays of shape (0,) are ignored, because loops often start with an empty array.
-        joined = [array for array in arrays if array.shape != (0,)]
-        sizes = [0 if array.shape == (0,) else array.shape[axis] for array in arrays]
+        joined = [array for array in arrays if array.shape != (0,)] or [*arrays]
         ctx.axis = axis
-        ctx.ends = np.cumsum(sizes[:-1])
-        ctx.left_out = [array.shape == (0,) for array in arrays]
-        return np.concatenate(joined or arrays, axis, dtype=dtype)
+        ctx.sizes = tuple([0 if array.shape == (0,) else array.shape[axis] for array in arrays])
+        ctx.left_out = tuple([array.shape == (0,) for array in arrays])
+        if _is_for_kernels(dtype, sum([array.size for array in joined])) and all(
+            array.dtype is dtype for array in joined
+        ):
+            return _joined(joined, axis)
+        return np.concatenate(joined, axis, dtype=dtype)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
-        parts = np.split(grad, ctx.ends, ctx.axis)
+        if _is_for_kernels(grad.dtype, grad.size):
+            parts: Any = _split(grad, ctx.sizes, ctx.axis)
+        else:
+            parts = np.split(grad, np.cumsum(ctx.sizes[:-1]), ctx.axis)
         return tuple(
             part.reshape(0) if left_out else part
             for part, left_out in zip(parts, ctx.left_out, strict=True)
         )
+
+
+def _is_for_kernels(dtype: np.dtype[Any], size: int) -> bool:
+    """Whether kernels copy such arrays faster than NumPy, or so that the copies are captured."""
+    return (dtype is FLOAT32 or dtype is FLOAT64) and (
+        size >= LARGE or current.recorder is not None
+    )
+
+
+def _joined(arrays: Sequence[Array], axis: int) -> Array:
+    """`np.concatenate` by a kernel."""
+    sizes = [array.shape[axis] for array in arrays]
+    y = _memory.empty(_resized(arrays[0].shape, axis, sum(sizes)), arrays[0].dtype)
+    for array, begin in zip(arrays, accumulate(sizes, initial=0), strict=False):
+        kernels.copy_range(array, y, axis, y_begin=begin)
+    return y
+
+
+def _split(x: Array, sizes: Sequence[int], axis: int) -> list[Array]:
+    """Copies of the parts of an array, by a kernel."""
+    parts = [_memory.empty(_resized(x.shape, axis, size), x.dtype) for size in sizes]
+    for part, begin in zip(parts, accumulate(sizes, initial=0), strict=False):
+        kernels.copy_range(x, part, axis, begin, count=part.shape[axis])
+    return parts
+
+
+def _resized(shape: tuple[int, ...], axis: int, size: int) -> tuple[int, ...]:
+    return *shape[:axis], size, *shape[axis + 1 :]
 
 
 def _common_dtype(function: str, arrays: Sequence[Any]) -> np.dtype[Any]:

@@ -1,16 +1,24 @@
 """Compiled inference: a network as one C call."""
 
 from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 
 from .. import _check, runtime
 from ..autograd import Array
 from ..nn import Module
+from .blocking import lay_out
+from .calibration import Ranges, batches_of
 from .compiled import compiled_plan
 from .lowering import lower
 from .oracle import reference_plan
+from .quantization import quantize
 
 
-def compile(model: Module, example: Array) -> Callable[..., Array]:
+def compile(
+    model: Module, example: Array, *, dtype: Any = None, calibration: Any = None
+) -> Callable[..., Array]:
     """Compile a network for inference into one C call for images of a fixed shape.
 
     The network runs once on the example, and each of its operations becomes a step of the plan.
@@ -31,6 +39,16 @@ def compile(model: Module, example: Array) -> Callable[..., Array]:
         An input with the shape and dtype of the plan's inputs. Axis 0 is the batch; the model must
         treat its images independently. The plan takes any number of images; it is planned for as
         many as the example has.
+    dtype : None or "int8", default None
+        ``"int8"`` computes convolutions and linear layers with 8-bit integers: each image between
+        layers has one scale and zero point, weights have a scale for each output, and sums are
+        exact. Images and results of the plan are still float32. Layers that the 8-bit kernels do
+        not support are computed in float32; ``plan.profile(x)`` shows which they are: the names of
+        the others begin with ``quantized``. None computes all steps in the dtype of the example.
+    calibration : ndarray, Tensor or iterable of batches, default None
+        Images for ``dtype="int8"``, with the shape of the example except for their number. The
+        model runs on them once, and the ranges of its results become the scales. Batches may be
+        arrays, tensors, or pairs of images and labels as those of a `DataLoader`.
 
     Returns
     -------
@@ -47,7 +65,9 @@ def compile(model: Module, example: Array) -> Callable[..., Array]:
     TypeError
         If the model has an unsupported operation, or an argument has a wrong type.
     ValueError
-        If a module is in training mode, or the example has no elements.
+        If a module is in training mode, or the example has no elements. If `calibration` is missing
+        for ``"int8"``, is given for another dtype, has images of another shape or dtype, or makes
+        results that are not finite.
 
     Examples
     --------
@@ -73,10 +93,28 @@ def compile(model: Module, example: Array) -> Callable[..., Array]:
                 f"compile: the model must be in eval mode ({where}{type(module).__name__} is in "
                 "training mode)"
             )
+    batches = _calibration(dtype, calibration, example)
     steps, result = lower(model, example)
+    if batches:
+        steps = quantize(steps, result, Ranges(batches, model).of)
+    steps = lay_out(steps, result, example.dtype)
 
     def normalise(x: Array, out: Array | None) -> tuple[Array, Array | None]:
         return _check.plan(x, out, example.shape, result.shape, example.dtype)
 
     make = reference_plan if runtime.reference_is_active() else compiled_plan
     return make(steps, result, example.shape, example.dtype, normalise)
+
+
+def _calibration(dtype: Any, calibration: Any, example: Array) -> list[Array]:
+    """The images for calibration of a plan of this dtype; none if it needs none."""
+    name = dtype if dtype is None or isinstance(dtype, str) else np.dtype(dtype).name
+    if name not in (None, "int8"):
+        raise ValueError(f"compile: dtype must be None or 'int8' (got {dtype!r})")
+    if name is None:
+        if calibration is not None:
+            raise ValueError("compile: calibration is only for dtype='int8' (got dtype=None)")
+        return []
+    if example.dtype != np.float32:
+        raise TypeError(f"compile: dtype='int8' needs a float32 example (got {example.dtype})")
+    return batches_of(calibration, example)

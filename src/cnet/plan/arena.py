@@ -27,7 +27,8 @@ def place(
     for number, step in enumerate(steps):
         if step.onto or step is y:
             continue
-        size = -(-prod(step.memory) // images * itemsize // ALIGNMENT) * ALIGNMENT
+        bytes_each = step.dtype.itemsize if step.dtype else itemsize
+        size = -(-prod(step.memory) // images * bytes_each // ALIGNMENT) * ALIGNMENT
         source = step.inputs[0].buffer if step.inputs and step.inputs[0] else None
         if source in placed and step.kernel in IN_PLACE and last[source] == number:
             placed[step], ends[step] = placed[source], ends[source]

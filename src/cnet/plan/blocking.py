@@ -196,6 +196,16 @@ class Layouts:
             plain = reads_plain(g, self.lanes)
             source = self.plain(x) if plain else self.blocked(x, (g.n, g.c, g.h, g.w))
             step.inputs = source, *(self.blocked(y, step.shape) for y in residuals)
+        elif step.kernel == "quantize":
+            n, c, *sizes = step.shape
+            (x,) = step.inputs
+            if x and x.lanes and _sizes(x) == (n, c, prod(sizes)):
+                step.arguments["g"] = n * -(-c // self.lanes) * prod(sizes), self.lanes, 1
+            else:
+                step.inputs = (self.plain(x),)
+                step.arguments["g"] = n, c, prod(sizes)
+        elif step.lanes:
+            pass  # steps of 8-bit images get their inputs as they need them
         elif all(self._changes(part) for part in parts):
             changes = self._changes(step)
             assert changes

@@ -70,6 +70,8 @@ def _cost(step: Step) -> int:
         return results * int(g[2])
     if step.kernel in ("conv2d", "prepared_conv2d", "blocked_conv2d"):
         return int(g.n * g.oh * g.ow * g.o * (g.c // g.g) * g.kh * g.kw)
+    if step.kernel == "quantized_conv2d":
+        return int(g.n * g.oh * g.ow * g.o * (g.c // g.g) * g.kh * g.kw) // 4
     if step.kernel in ("max_pool2d", "avg_pool2d", "blocked_pool2d"):
         return results * int(g.kh * g.kw) * 4
     return results * 4

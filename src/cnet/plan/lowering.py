@@ -14,7 +14,6 @@ from ..autograd import Array, Call, Variable, listing_calls, no_grad
 from ..changes import owner
 from ..tensor import Tensor
 from . import rules as rules
-from .blocking import lay_out
 from .steps import RULES, Step, Value, elementwise
 
 
@@ -41,6 +40,8 @@ def lower(model: Callable[[Tensor], Any], example: Array) -> tuple[list[Step], V
             for argument in arguments
             if isinstance(argument, Value)
         )
+        if made.step:
+            made.step.call = number
         later = calls[number + 1 :]
         if output is call.args[0]:
             _check_aliases(later, output, y)
@@ -57,7 +58,7 @@ def lower(model: Callable[[Tensor], Any], example: Array) -> tuple[list[Step], V
     if result.step is None:
         result.step = elementwise("copy", result)
         steps.append(result.step)
-    return lay_out(steps, result, example.dtype), result
+    return steps, result
 
 
 def _append(steps: list[Step], step: Step, dtype: np.dtype[Any]) -> None:

@@ -36,8 +36,7 @@ def _compute(step: Step, results: Mapping[Step | None, Array]) -> Array:
         _, needed = _core.kernels[PREPARE[step.kernel]]
         prepare = getattr(reference, PREPARE[step.kernel])
         arguments["prepared"] = prepare(*(arguments.get(name) for name in needed))
-    dtype = next(iter(moving.values())).dtype if moving else results[None].dtype
-    y = results[step.onto] if step.onto else np.empty(shape, dtype)
+    y = results[step.onto] if step.onto else np.empty(shape, step.dtype or results[None].dtype)
     arguments[RESULT.get(step.kernel, "y")] = y
     getattr(reference, step.kernel)(*(arguments.get(name) for name in names))
     return y if step.lanes else y.reshape(step.shape)

@@ -16,6 +16,7 @@ PREPARE = {
     "prepared_conv2d": "prepare_conv2d",
     "prepared_linear": "prepare_linear",
     "blocked_conv2d": "prepare_blocked_conv2d",
+    "quantized_conv2d": "prepare_quantized_conv2d",
 }
 """The kernel that prepares the weights of another."""
 NUMBERS = _core.algorithms | _core.operations | _core.arithmetic_operations
@@ -61,6 +62,10 @@ class Step:
 
     lanes: int = 0
     """The number of channels in a block if the result is blocked, or 0."""
+    dtype: np.dtype[Any] | None = None
+    """The dtype of the result, unless it is that of the plan."""
+    call: int = -1
+    """The number of the call of an operation that returned the result in the example, or -1."""
     number: int = field(default_factory=count().__next__)
     """Steps are numbered in the order of their creation."""
 

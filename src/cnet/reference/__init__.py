@@ -11,6 +11,8 @@ from .blocked import block, blocked_conv2d, blocked_pool2d, prepare_blocked_conv
 from .channels_last import (
     avg_pool2d_nhwc,
     avg_pool2d_nhwc_backward,
+    conv2d_nhwc,
+    conv2d_nhwc_backward,
     max_pool2d_nhwc,
     max_pool2d_nhwc_backward,
     max_pool2d_ties_backward,
@@ -26,6 +28,7 @@ from .elementwise import (
     elementwise,
     elementwise_backward,
     softmax,
+    softmax_backward,
     strided_copy,
 )
 from .fused import (
@@ -52,6 +55,13 @@ from .optim import adam_step, sgd_step
 from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from .prepared import prepare_conv2d, prepare_linear, prepared_conv2d, prepared_linear
 from .products import column_sums, gemm
+from .quantized import (
+    dequantize,
+    prepare_quantized_conv2d,
+    quantize,
+    quantized_conv2d,
+    quantized_max_pool2d,
+)
 from .random import multinomial
 from .reduce import accumulate, reduce
 from .resample import resample
@@ -77,11 +87,14 @@ __all__ = [
     "combine",
     "conv2d",
     "conv2d_backward",
+    "conv2d_nhwc",
+    "conv2d_nhwc_backward",
     "conv2d_relu_pool",
     "conv2d_relu_pool_backward",
     "copy",
     "cross_entropy",
     "cross_entropy_backward",
+    "dequantize",
     "elementwise",
     "elementwise_backward",
     "gather",
@@ -100,8 +113,12 @@ __all__ = [
     "prepare_blocked_conv2d",
     "prepare_conv2d",
     "prepare_linear",
+    "prepare_quantized_conv2d",
     "prepared_conv2d",
     "prepared_linear",
+    "quantize",
+    "quantized_conv2d",
+    "quantized_max_pool2d",
     "reduce",
     "reduce_losses",
     "reduce_losses_backward",
@@ -111,6 +128,7 @@ __all__ = [
     "scatter",
     "sgd_step",
     "softmax",
+    "softmax_backward",
     "strided_copy",
     "transpose",
     "unblock",

@@ -54,8 +54,8 @@ def _transformed(
 def batch_norm_backward(
     grad_output: Array, x: Array, mean: Array, var: Array, weight: Array | None,
     bias: Array | None, y: Array | None, dx: Array | None, dweight: Array | None,
-    dbias: Array | None, dresidual: Array | None, g: Sizes, eps: float, from_batch: bool,
-    activation: int, a: float, b: float,
+    dbias: Array | None, dresidual: Array | None, g: Sizes, pitch: int, eps: float,
+    from_batch: bool, activation: int, a: float, b: float,
 ) -> None:  # fmt: skip
     """dbias = Σ dy; dweight = Σ dy·h; dx = weight/√(var + ε)·(dy - mean(dy) - h·mean(dy·h)).
 

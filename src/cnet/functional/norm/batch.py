@@ -1,5 +1,6 @@
 """Normalisation of channels: over a batch, or of each item."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,9 @@ import numpy as np
 from ... import kernels
 from ...autograd import Array, Context, Operation
 from ...changes import changed
+from ...engine import Edge
 from ...kernels.norm import channels
+from ...operations.joining import Cat
 from ...replay import copied, note_leaves, repeated
 from ...tensor import Tensor, TensorLike, array_of, as_tensor
 from .._deferred import Chain, deferred, is_private, origin, recorded
@@ -137,7 +140,16 @@ def _normalised(
     node.save_for_backward(array, affine[0], mean, var)
     node.options = {"eps": eps, "from_batch": from_batch}
     vectors = [None if value is None else copied(value) for value in (mean, var, scales, shifts)]
-    return deferred(Chain((node,), array, *vectors, eps=eps, from_batch=from_batch))  # type: ignore[arg-type, misc]
+    chain = Chain((node,), array, *vectors, eps=eps, from_batch=from_batch)  # type: ignore[arg-type, misc]
+    return deferred(replace(chain, source=_concatenation(edges[0])))
+
+
+def _concatenation(edge: "Edge | None") -> Context | None:
+    """The node of an edge if it concatenates channels."""
+    node = None if edge is None else edge[0]
+    if isinstance(node, Context) and node.function is Cat and node.axis == 1:
+        return None if any(node.left_out) else node
+    return None
 
 
 def _given(value: Array | None) -> str:

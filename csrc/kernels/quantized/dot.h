@@ -1,0 +1,100 @@
+/* Dots of four 8-bit integers, and what else 8-bit kernels need of an instruction set. */
+#ifndef CNET_DOT_H
+#define CNET_DOT_H
+
+#include "lanes.h"
+
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
+/* Whether vpdpbusd can be used: it belongs to CPUs that have VNNI, see cnet_cpu_vnni. */
+#if defined(__AVX2__)
+#define HAS_VNNI 1
+#else
+#define HAS_VNNI 0
+#endif
+
+typedef int16_t halves __attribute__((vector_size(VECTOR_BYTES)));
+typedef int32_t unaligned_ivec __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias));
+typedef uint8_t unaligned_bytes
+    __attribute__((vector_size(VECTOR_BYTES / sizeof(real)), aligned(1), may_alias));
+
+static inline ivec load_ints(const void *p) { return *(const unaligned_ivec *)p; }
+static inline void store_ints(int32_t *p, ivec v) { *(unaligned_ivec *)p = v; }
+/* One byte for each lane. */
+static inline ivec load_bytes(const uint8_t *p) {
+#if defined(__AVX512F__)
+    return (ivec)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p));
+#elif defined(__AVX2__)
+    return (ivec)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
+#else
+    return __builtin_convertvector(*(const unaligned_bytes *)p, ivec);
+#endif
+}
+/* Lanes in [0, 255]. */
+static inline void store_bytes(uint8_t *p, ivec v) {
+#if defined(__AVX2__) && !defined(__AVX512F__)
+    const __m256i words = _mm256_packus_epi32((__m256i)v, (__m256i)v);
+    const __m256i bytes = _mm256_packus_epi16(words, words);
+    const __m128i low = _mm256_castsi256_si128(bytes), high = _mm256_extracti128_si256(bytes, 1);
+    _mm_storel_epi64((__m128i *)p, _mm_unpacklo_epi32(low, high));
+#else
+    *(unaligned_bytes *)p = __builtin_convertvector(v, unaligned_bytes);
+#endif
+}
+static inline ivec shift_right(ivec x, int bits) {
+    typedef uint32_t uvec __attribute__((vector_size(VECTOR_BYTES)));
+    return (ivec)((uvec)x >> bits);
+}
+
+/* sum + a0 b0 + a1 b1, for 16-bit integers in the lower and upper half of each lane. */
+static inline ivec add_pairs(ivec sum, ivec a, ivec b) {
+#if defined(__AVX512BW__)
+    return sum + (ivec)_mm512_madd_epi16((__m512i)a, (__m512i)b);
+#elif defined(__AVX2__)
+    return sum + (ivec)_mm256_madd_epi16((__m256i)a, (__m256i)b);
+#elif defined(__SSE2__)
+    return sum + (ivec)_mm_madd_epi16((__m128i)a, (__m128i)b);
+#else
+    return sum + (a >> 16) * (b >> 16) + (a << 16 >> 16) * (b << 16 >> 16);
+#endif
+}
+
+/* sum + x0 w0 + x1 w1 + x2 w2 + x3 w3 for the four unsigned bytes of a lane of x and the four
+ * signed ones of w. Exact. */
+static inline __attribute__((always_inline)) ivec dot(ivec sum, ivec x, ivec w, const int vnni) {
+#if defined(__AVX512F__)
+    if (vnni) {
+        __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(w));
+        return sum;
+    }
+#elif defined(__AVX2__)
+    if (vnni) {
+        __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum) : "x"(x), "x"(w));
+        return sum;
+    }
+#endif
+    (void)vnni;
+    const ivec bytes = splat(0x00ff00ff);
+    const ivec w_even = (ivec)((halves)((halves)w << 8) >> 8), w_odd = (ivec)((halves)w >> 8);
+    sum = add_pairs(sum, x & bytes, w_even);
+    return add_pairs(sum, shift_right(x, 8) & bytes, w_odd);
+}
+
+/* x limited to [low, high]; NaN becomes low. */
+static inline vec between(vec x, vec low, vec high) {
+#if defined(__AVX512F__)
+    return (vec)_mm512_min_ps(_mm512_max_ps((__m512)x, (__m512)low), (__m512)high);
+#elif defined(__AVX2__)
+    return (vec)_mm256_min_ps(_mm256_max_ps((__m256)x, (__m256)low), (__m256)high);
+#else
+    x = select_cell(x > low, x, low);
+    return select_cell(x < high, x, high);
+#endif
+}
+
+/* The nearest integers of numbers below 2^22, halves to even: the sum has no bits for fractions. */
+static inline ivec nearest(vec x) { return (ivec)(x + 0x1.8p23f) - (ivec)(broadcast(0x1.8p23f)); }
+
+#endif

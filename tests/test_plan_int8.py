@@ -1,0 +1,177 @@
+"""Plans of 8-bit integers against their models, and against NumPy."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cnet
+from cnet import _core, nn
+from cnet import functional as F
+from cnet.models import cifar_resnet20, mobilenet_v2, reference_cnn
+from cnet.plan.blocking import lay_out
+from cnet.plan.compiled import compiled_plan
+from cnet.plan.lowering import lower
+from cnet.plan.oracle import reference_plan
+from cnet.plan.quantization import quantize
+from test_plan_blocked import Of, _conv, _images, _residual, _shortcut, _weight
+
+INTEGERS: dict[str, Callable[[Any], Any]] = {
+    "limits": lambda x: _conv(F.relu6(_conv(x, 40)), 20),
+    "residual": lambda x: _conv(_residual(x), 16),
+    "shortcut": lambda x: _conv(_shortcut(x), 16, 1),
+    "linear bottleneck": lambda x: _conv(_conv(x, 32, 1) + x, 16, 1),
+    "depthwise": lambda x: _conv(F.relu6(_conv(x, 32, 3, groups=32, padding=1)), 16, 1),
+    "depthwise, strided": lambda x: _conv(x, 32, 5, groups=32, padding=2, stride=2),
+    "groups": lambda x: _conv(x, 64, 3, groups=2, padding=1),
+    "wide strides": lambda x: _conv(x, 32, stride=3, padding=2),
+    "few outputs": lambda x: _conv(_conv(x, 3), 5, 1),
+    "max pool": lambda x: _conv(F.max_pool2d(F.relu(_conv(x, 20)), 3, 2, 1), 16),
+    "rows": lambda x: F.linear(
+        F.max_pool2d(_conv(x, 16), (10, 7)).flatten(1), _weight(10, 16).to(x.dtype)
+    ),
+}
+"""Functions of images with 32 channels whose steps all compute on 8-bit images."""
+
+MIXED: dict[str, Callable[[Any], Any]] = {
+    "activations": lambda x: _conv(F.silu(_conv(x, 40)), 20),
+    "global average": lambda x: _conv(F.adaptive_avg_pool2d(_conv(x, 20), 1), 16, 1),
+    "joined": lambda x: _conv(cnet.cat([_conv(x, 16), _conv(x, 32)], 1), 16),
+    "flattened": lambda x: F.linear(F.relu(_conv(x, 8)).flatten(1), cnet.eye(10, 560) / 4),
+    "dilated depthwise": lambda x: _conv(_conv(x, 32, 3, groups=32, dilation=2), 16, 1),
+    "result read twice": lambda x: (lambda y: y * y.mean((2, 3), keepdim=True))(_conv(x, 16)),
+}
+"""Functions with steps in float32."""
+
+
+def _compile(function: Callable[[Any], Any], x: np.ndarray) -> Any:
+    return cnet.compile(Of(function).eval(), x, dtype="int8", calibration=x)
+
+
+def _kernels(plan: Any, x: np.ndarray) -> list[str]:
+    return [step.split()[0] for step, _ in plan.profile(x)]
+
+
+@pytest.mark.parametrize("name", [*INTEGERS, *MIXED])
+def test_is_near_the_model(name: str) -> None:
+    function, x = (INTEGERS | MIXED)[name], _images()
+    with cnet.no_grad():
+        expected = function(cnet.tensor(x)).numpy()
+    error = np.abs(_compile(function, x)(x) - expected)
+    assert error.max() < 0.06 * np.abs(expected).max()
+    assert error.mean() < 0.02 * np.abs(expected).std()
+
+
+@pytest.mark.parametrize("vnni", [False, True])
+@pytest.mark.parametrize("isa", [isa for isa in cnet.available_isas() if isa != "reference"])
+@pytest.mark.parametrize("name", INTEGERS)
+def test_equals_the_equations(
+    name: str, isa: str, vnni: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x = _images()
+    with cnet.use_isa(isa):
+        if vnni and not _core.active_vnni():
+            pytest.skip("the CPU has no VNNI for these registers")
+        monkeypatch.setattr(_core, "active_vnni", lambda: vnni)
+        results = []
+        for make in (compiled_plan, reference_plan):
+            steps, result = lower(Of(INTEGERS[name]).eval(), x)
+            steps = quantize(steps, result, lambda step: (-2.5, 2.25))
+            steps = lay_out(steps, result, x.dtype)
+            plan = make(steps, result, x.shape, x.dtype, lambda x, out: (x, out))
+            results.append(plan(x))
+    np.testing.assert_array_equal(*results)
+
+
+@pytest.mark.parametrize("name", INTEGERS)
+def test_all_steps_are_quantized(name: str) -> None:
+    x = _images()
+    kernels = _kernels(_compile(INTEGERS[name], x), x)
+    assert kernels[0] == "quantize"
+    others = [kernel for kernel in kernels if not kernel.startswith("quantize")]
+    assert set(others) <= {"unblock", "strided_copy"}, kernels
+
+
+def test_profile_shows_what_is_not_quantized() -> None:
+    x = _images()
+    kernels = _kernels(_compile(MIXED["dilated depthwise"], x), x)
+    assert "blocked_conv2d" in kernels
+
+
+@pytest.mark.parametrize("build", [cifar_resnet20, mobilenet_v2, reference_cnn])
+def test_architectures(build: Callable[[], nn.Module]) -> None:
+    cnet.manual_seed(0)
+    model = build().eval()
+    shape = (1, 28, 28) if build is reference_cnn else (3, 32, 32)
+    x = np.random.default_rng(0).standard_normal((3, *shape)).astype(np.float32)
+    plan = cnet.compile(model, x, dtype="int8", calibration=[x[:2], (x[2:], None)])
+    expected = cnet.compile(model, x)(x)
+    assert np.abs(plan(x) - expected).max() < 0.1 * np.abs(expected).max()
+    with cnet.use_threads(1):
+        one = plan(x)
+    np.testing.assert_array_equal(one, plan(x))
+    more = np.concatenate([x] * 4)
+    np.testing.assert_array_equal(plan(more), np.concatenate([one] * 4))
+
+
+def test_results_of_calibration_that_change_in_place() -> None:
+    x = _images()
+
+    def function(x: Any) -> Any:
+        y = _conv(x, 16)
+        z = _conv(y, 16, 1)
+        return z + y.mul_(0)
+
+    with cnet.no_grad():
+        expected = function(cnet.tensor(x)).numpy()
+    assert np.abs(_compile(function, x)(x) - expected).max() < 0.06 * np.abs(expected).max()
+
+
+def test_one_axis() -> None:
+    model = nn.Sequential(nn.Conv1d(3, 20, 5, padding=2), nn.ReLU(), nn.Conv1d(20, 7, 1)).eval()
+    x = np.random.default_rng(0).standard_normal((2, 3, 40)).astype(np.float32)
+    plan = cnet.compile(model, x, dtype="int8", calibration=x)
+    with cnet.no_grad():
+        expected = model(cnet.tensor(x)).numpy()
+    assert np.abs(plan(x) - expected).max() < 0.06 * np.abs(expected).max()
+
+
+def test_results_of_zeros_and_of_tiny_numbers() -> None:
+    model = nn.Conv2d(3, 4, 3, bias=False).eval()
+    for size in (0.0, 1e-38):
+        x = np.full((1, 3, 5, 5), size, np.float32)
+        plan = cnet.compile(model, x, dtype="int8", calibration=x)
+        assert np.abs(plan(x)).max() <= 1e-30
+
+
+def test_errors() -> None:
+    model, x = nn.Conv2d(3, 4, 3).eval(), np.ones((2, 3, 8, 8), np.float32)
+    with pytest.raises(ValueError, match="needs images for calibration"):
+        cnet.compile(model, x, dtype="int8")
+    with pytest.raises(ValueError, match="calibration is only for dtype='int8'"):
+        cnet.compile(model, x, calibration=x)
+    with pytest.raises(ValueError, match="dtype must be None or 'int8' \\(got 'int4'\\)"):
+        cnet.compile(model, x, dtype="int4", calibration=x)
+    with pytest.raises(ValueError, match="calibration must have the example's shape"):
+        cnet.compile(model, x, dtype="int8", calibration=x[:, :2])
+    with pytest.raises(ValueError, match="calibration has no images"):
+        cnet.compile(model, x, dtype="int8", calibration=[])
+    with pytest.raises(TypeError, match="calibration must be an array or batches"):
+        cnet.compile(model, x, dtype="int8", calibration=3)
+    with pytest.raises(ValueError, match="must be finite"):
+        cnet.compile(model, x, dtype="int8", calibration=x * np.float32(np.inf))
+    broken = nn.Conv2d(3, 4, 3).eval()
+    broken.weight.data[0, 0, 0, 0] = np.nan
+    with pytest.raises(ValueError, match="must be finite"):
+        cnet.compile(broken, x, dtype="int8", calibration=x)
+    double = nn.Conv2d(3, 4, 3).double().eval()
+    with pytest.raises(TypeError, match="needs a float32 example \\(got float64\\)"):
+        cnet.compile(double, x.astype(np.float64), dtype="int8", calibration=x)
+
+
+def test_kernels_of_float32_refuse_float64() -> None:
+    number, _ = _core.kernels["quantize"]
+    x, y = np.zeros(16), np.zeros(16, np.uint8)
+    with pytest.raises(TypeError, match="quantize takes float32"):
+        _core.call(number, x, y, (1, 16, 1), 1.0, 0.0)
