@@ -78,6 +78,11 @@ combinations = {
 reductions = {cnet_reductions[i].decode(): i for i in range(CNET_REDUCTION_COUNT)}
 
 
+cdef enum:
+    CACHED_BYTES = 1 << 16
+
+cdef size_t MOST_BYTES = (<size_t>-1) // 2
+
 # ---- Memory --------------------------------------------------------------------------------------
 
 
@@ -99,18 +104,28 @@ cdef class Memory:
             cnet_release(self.block)
 
 
-def empty(tuple shape, int typenum, size_t itemsize):
-    """A new array of up to 8 dimensions in memory that is aligned and reused."""
-    cdef cnp.npy_intp sizes[8]
-    cdef size_t bytes = itemsize
+# Arrays of at least so many bytes use the cache of memory.
+cached_bytes = CACHED_BYTES
+
+
+def empty(tuple shape, cnp.dtype dtype):
+    """A new array; if it is large, in memory that is aligned and reused."""
+    cdef cnp.npy_intp sizes[64]
+    cdef size_t bytes = cnp.PyDataType_ELSIZE(dtype)
     cdef int axis, ndim = len(shape)
+    if ndim > 64:
+        raise ValueError(f"an array has at most 64 dimensions (got {ndim})")
     for axis in range(ndim):
         sizes[axis] = shape[axis]
+        if sizes[axis] < 0 or (sizes[axis] and bytes > MOST_BYTES // <size_t>sizes[axis]):
+            raise MemoryError(f"cnet: no memory for an array of shape {shape}")
         bytes *= <size_t>sizes[axis]
+    if bytes < CACHED_BYTES:
+        return cnp.PyArray_EMPTY(ndim, sizes, dtype.num, 0)
     cdef Memory memory = Memory()
     memory.block = acquire(bytes)
     cdef ndarray array = cnp.PyArray_SimpleNewFromData(
-        ndim, sizes, typenum, memory.block.data)
+        ndim, sizes, dtype.num, memory.block.data)
     cnp.set_array_base(array, memory)
     return array
 

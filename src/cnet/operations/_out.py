@@ -40,7 +40,10 @@ def accepts_out(call: Public) -> Public:
     """Write the result of a function into the argument `out`, which the function does not get."""
 
     @wraps(call)
-    def function(*args: Any, out: Any = None, **kwargs: Any) -> Any:
+    def function(*args: Any, **kwargs: Any) -> Any:
+        if "out" not in kwargs:
+            return call(*args, **kwargs)
+        out = kwargs.pop("out")
         if isinstance(out, Tensor) and call.__name__ in _SEPARATE:
             _check_separate(call.__name__, (args, kwargs), out)
         result = call(*args, **kwargs)
