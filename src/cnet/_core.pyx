@@ -104,6 +104,13 @@ cdef class Memory:
             cnet_release(self.block)
 
 
+cdef ndarray array_in(Memory memory, int ndim, cnp.npy_intp *sizes, int typenum):
+    """An array whose elements are the memory."""
+    cdef ndarray array = cnp.PyArray_SimpleNewFromData(ndim, sizes, typenum, memory.block.data)
+    cnp.set_array_base(array, memory)
+    return array
+
+
 # Arrays of at least so many bytes use the cache of memory.
 cached_bytes = CACHED_BYTES
 
@@ -124,10 +131,7 @@ def empty(tuple shape, cnp.dtype dtype):
         return cnp.PyArray_EMPTY(ndim, sizes, dtype.num, 0)
     cdef Memory memory = Memory()
     memory.block = acquire(bytes)
-    cdef ndarray array = cnp.PyArray_SimpleNewFromData(
-        ndim, sizes, dtype.num, memory.block.data)
-    cnp.set_array_base(array, memory)
-    return array
+    return array_in(memory, ndim, sizes, dtype.num)
 
 
 # ---- Kernels -------------------------------------------------------------------------------------
@@ -246,9 +250,7 @@ def prepare(*values):
     cdef Memory memory = Memory()
     run(values, &memory.block)
     cdef cnp.npy_intp bytes = memory.block.bytes
-    cdef ndarray array = cnp.PyArray_SimpleNewFromData(1, &bytes, cnp.NPY_UINT8, memory.block.data)
-    cnp.set_array_base(array, memory)
-    return array
+    return array_in(memory, 1, &bytes, cnp.NPY_UINT8)
 
 
 def choose(int typenum, *values):
@@ -342,10 +344,9 @@ cdef class Plan:
                 x, self.typenum, self.x_ndim, self.x_sizes):
             x, out = self.normalise(x, out)
         cdef ptrdiff_t images = cnp.PyArray_DIM(<ndarray>x, 0)
-        cdef size_t itemsize = cnp.PyArray_ITEMSIZE(<ndarray>x)
         cdef ndarray y = out
         if out is None:
-            y = empty((images,) + self.y_shape[1:], self.typenum, itemsize)
+            y = empty((images,) + self.y_shape[1:], cnp.PyArray_DescrFromType(self.typenum))
         if images == 0:
             return y
         cdef int threads = cnet_get_num_threads()
@@ -388,7 +389,10 @@ cdef class Tape:
     def __cinit__(self, list calls, size_t arena_bytes):
         """Each call with an offset in the arena for each array, or -1 if it keeps its memory."""
         cdef Py_ssize_t i
-        self.arena = empty((arena_bytes,), cnp.NPY_UINT8, 1)
+        cdef Memory arena = Memory()
+        cdef cnp.npy_intp bytes = arena_bytes
+        arena.block = acquire(arena_bytes)
+        self.arena = array_in(arena, 1, &bytes, cnp.NPY_UINT8)
         self.tape.kernels[<int>CNET_F32] = cnet_active_kernels(CNET_F32)
         self.tape.kernels[<int>CNET_F64] = cnet_active_kernels(CNET_F64)
         self.calls, self.workspace, self.kept, self.threads = Memory(), Memory(), [], 0
