@@ -44,8 +44,10 @@ if TYPE_CHECKING:
     from . import metrics as metrics
     from . import models as models
     from . import nn as nn
+    from . import onnx as onnx
     from . import optim as optim
     from . import plots as plots
+    from . import serialization as serialization
     from . import training as training
     from . import transforms as transforms
     from . import utils as utils
@@ -78,7 +80,8 @@ newaxis = None
 
 _LAZY_MODULES = {
     "accelerator", "amp", "backends", "cuda", "datasets", "func", "hub", "jit", "linalg", "metrics",
-    "models", "nn", "optim", "plots", "training", "transforms", "utils", "version",
+    "models", "nn", "onnx", "optim", "plots", "serialization", "training", "transforms", "utils",
+    "version",
 }  # fmt: skip
 _LAZY = {
     "CheckpointError": "checkpoint",

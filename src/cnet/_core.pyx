@@ -8,7 +8,7 @@ Callers check arrays (`_check`) and allocate results (`kernels`); geometries are
 
 cimport cython
 cimport numpy as cnp
-from libc.stdint cimport int64_t
+from libc.stdint cimport PTRDIFF_MAX, int64_t
 from numpy cimport PyArray_DATA, PyArray_SIZE, PyArray_TYPE, ndarray
 
 cnp.import_array()
@@ -49,6 +49,7 @@ conv2d_fields = tuple(
     cnet_conv2d_names[i].decode() for i in range(sizeof(cnet_conv2d) // sizeof(ptrdiff_t)))
 window2d_fields = conv2d_fields[:sizeof(cnet_window2d) // sizeof(ptrdiff_t)]
 compiler = CNET_COMPILER.decode()
+cached_bytes = CACHED_BYTES  # larger arrays use the cache of memory
 max_threads = CNET_MAX_THREADS
 algorithms = {
     "auto": CNET_AUTO,
@@ -78,11 +79,6 @@ combinations = {
 reductions = {cnet_reductions[i].decode(): i for i in range(CNET_REDUCTION_COUNT)}
 
 
-cdef enum:
-    CACHED_BYTES = 1 << 16
-
-cdef size_t MOST_BYTES = (<size_t>-1) // 2
-
 # ---- Memory --------------------------------------------------------------------------------------
 
 
@@ -111,10 +107,6 @@ cdef ndarray array_in(Memory memory, int ndim, cnp.npy_intp *sizes, int typenum)
     return array
 
 
-# Arrays of at least so many bytes use the cache of memory.
-cached_bytes = CACHED_BYTES
-
-
 def empty(tuple shape, cnp.dtype dtype):
     """A new array; if it is large, in memory that is aligned and reused."""
     cdef cnp.npy_intp sizes[64]
@@ -124,7 +116,7 @@ def empty(tuple shape, cnp.dtype dtype):
         raise ValueError(f"an array has at most 64 dimensions (got {ndim})")
     for axis in range(ndim):
         sizes[axis] = shape[axis]
-        if sizes[axis] < 0 or (sizes[axis] and bytes > MOST_BYTES // <size_t>sizes[axis]):
+        if sizes[axis] < 0 or (sizes[axis] and bytes > PTRDIFF_MAX // <size_t>sizes[axis]):
             raise MemoryError(f"cnet: no memory for an array of shape {shape}")
         bytes *= <size_t>sizes[axis]
     if bytes < CACHED_BYTES:
