@@ -1,7 +1,7 @@
 """Concatenation, stacking and grids."""
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ class Cat(Operation[Tensor]):
         joined = [array for array in arrays if array.shape != (0,)]
         sizes = [0 if array.shape == (0,) else array.shape[axis] for array in arrays]
         ctx.axis = axis
-        ctx.ends = np.cumsum(sizes[:-1])
+        ctx.ends = list(accumulate(sizes[:-1]))
         ctx.left_out = [array.shape == (0,) for array in arrays]
         return np.concatenate(joined or arrays, axis, dtype=dtype)
 
@@ -99,9 +99,8 @@ def cat(tensors: Tensors, dim: int = 0, *, out: Tensor | None = None) -> Tensor:
         raise ValueError("cat: tensors must have at least 1 dimension (got 0)")
     axis = dim_of("cat", dim, len(shapes[0]))
     for first, second in pairwise(shapes):
-        if len(first) != len(second) or any(
-            a != b for i, (a, b) in enumerate(zip(first, second, strict=True)) if i != axis
-        ):
+        others = (shape[:axis] + shape[axis + 1 :] for shape in (first, second))
+        if len(first) != len(second) or len({*others}) > 1:
             raise ValueError(
                 f"cat: the shapes of tensors must be equal except in dim {axis} "
                 f"(got {first} and {second})"
