@@ -11,6 +11,7 @@ from work.convolutions import BACKWARD, COMMON, FORWARD, ODD, Shape
 SHAPES = len(COMMON) + len(ODD)
 PYTORCH, TUNED = "PyTorch", "tuned"
 ONE_BY_ONE = "cnet, op by op"
+CONVOLUTIONS, AVX2 = "convolutions", "avx2"
 
 
 class Goal(NamedTuple):
@@ -44,29 +45,38 @@ def _tuned_step(records: Records) -> float:
     return ratio(case, fastest(case, PYTORCH))
 
 
+def _avx2_step(records: Records) -> float:
+    case = records.case(AVX2, "reference 256", part="training")
+    return ratio(case, fastest(case, PYTORCH))
+
+
 def _against_loops(records: Records) -> float:
     return ratio(records.case("numpy", "training_step"), "NumPy loops")
 
 
-def _convolutions(records: Records, direction: str, suits: Callable[[Shape], bool]) -> list[Record]:
+def _convolutions(
+    records: Records, direction: str, suits: Callable[[Shape], bool], suite: str = CONVOLUTIONS
+) -> list[Record]:
     return [
-        records.case("convolutions", f"{shape.title}, {direction}", part=part)
+        records.case(suite, f"{shape.title}, {direction}", part=part)
         for part, shapes in (("common", COMMON), ("odd", ODD))
         for shape in shapes
         if suits(shape)
     ]
 
 
-def _mean(direction: str, suits: Callable[[Shape], bool]) -> Callable[[Records], float]:
-    return lambda records: mean_ratio(_convolutions(records, direction, suits))
+def _mean(
+    direction: str, suits: Callable[[Shape], bool], suite: str = CONVOLUTIONS
+) -> Callable[[Records], float]:
+    return lambda records: mean_ratio(_convolutions(records, direction, suits, suite))
 
 
-def _worst(suits: Callable[[Shape], bool]) -> Callable[[Records], float]:
+def _worst(suits: Callable[[Shape], bool], suite: str = CONVOLUTIONS) -> Callable[[Records], float]:
     def measured(records: Records) -> float:
         cases = [
             case
             for direction in (FORWARD, BACKWARD)
-            for case in _convolutions(records, direction, suits)
+            for case in _convolutions(records, direction, suits, suite)
         ]
         return min(ratio(case, fastest(case)) for case in cases)
 
@@ -161,6 +171,11 @@ GOALS = (
     Goal(f"{SHAPES} convolutions, forward, mean", 1.7, _mean(FORWARD, _is_any)),
     Goal(f"{SHAPES} convolutions, backward, mean", 2.1, _mean(BACKWARD, _is_any)),
     Goal(f"{SHAPES} convolutions, the worst", 1.0, _worst(_is_any)),
+    Goal("training, reference CNN, batch 256, AVX2 only", 2.5, _avx2_step),
+    Goal(f"{SHAPES} convolutions, AVX2 only, forward, mean", 1.4, _mean(FORWARD, _is_any, AVX2)),
+    Goal(f"{SHAPES} convolutions, AVX2 only, backward, mean", 1.7,
+         _mean(BACKWARD, _is_any, AVX2)),
+    Goal(f"{SHAPES} convolutions, AVX2 only, the worst", 0.95, _worst(_is_any, AVX2)),
     Goal("float64 convolutions against NumPy best, the worst", 1.0,
          _worst_against("float64", "NumPy best")),
     Goal("ReLU, pooling, im2col, col2im: fraction of the bandwidth, the worst", 0.7, _bandwidth),

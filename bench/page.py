@@ -52,6 +52,7 @@ HEADINGS = {
     "inference": "Inference of the reference CNN",
     "networks": "Known architectures",
     "convolutions": "Convolutions, float32",
+    "avx2": "cnet and PyTorch with AVX2 only",
     "float64": "Convolutions, float64",
     "products": "Matrix products",
     "memory_bound": "Kernels limited by memory bandwidth",

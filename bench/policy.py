@@ -1,8 +1,9 @@
 """Compare the algorithm that each pass of a convolution takes with all that can compute it.
 
 ``python bench/policy.py`` prints the passes whose choice takes more than ``--tolerance`` times as
-long as the fastest algorithm. ``CNET_ISA`` selects the instruction set. Times are those of the
-processor, with one thread, so that other processes disturb them little.
+long as the fastest algorithm, and the mean and the largest of these ratios. ``CNET_ISA`` selects
+the instruction set. Times are those of the processor, with one thread, so that other processes
+disturb them little.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
+from statistics import geometric_mean
 from typing import Any
 
 import numpy as np
@@ -113,15 +115,20 @@ def main() -> None:
     os.environ.setdefault("CNET_NUM_THREADS", "1")
     cnet.set_num_threads(1)
     print(f"{runtime.current_isa()}: the choice, and the times of all algorithms in ms")
+    losses = []
     for shape in (*COMMON, *ODD, *LAYERS):
         if not re.search(args.shapes, shape.title):
             continue
         for name, taken, able in passes_of(shape):
             times = {a: milliseconds(work, args.budget) for a, work in able.items()}
             loss = times[taken] / min(times.values())
+            losses.append(loss)
             if args.all or loss > args.tolerance:
                 others = ", ".join(f"{a} {ms:.3g}" for a, ms in sorted(times.items()))
                 print(f"{shape.title}, {name}: {taken} ({loss:.2f}): {others}", flush=True)
+    if losses:
+        mean, worst = geometric_mean(losses), max(losses)
+        print(f"{len(losses)} passes: mean {mean:.3f}, worst {worst:.2f}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from functools import cache
 from importlib.util import find_spec
 from typing import NamedTuple
 
+from cnet import runtime
 from cnet.bench.measure import AGAINST_NUMPY, Comparison
 from cnet.bench.sides import Contender
 from peers.machine import COMPILER
@@ -18,6 +19,14 @@ TUNED = {
     "MALLOC_TOP_PAD_": str(1 << 28),
 }
 """Settings by which glibc's allocator keeps memory instead of returning it after every step."""
+
+AVX2 = {
+    "CNET_ISA": "avx2",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+}
+"""Settings by which cnet, PyTorch and its libraries use no instructions beyond AVX2."""
 
 Sides = Mapping[str, Contender]
 
@@ -62,6 +71,14 @@ def _onnx_runtime() -> Sides:
     return {"ONNX Runtime": Contender("peers.onnx_runtime")}
 
 
+def _limited_to_avx2(*sides: Sides) -> Sides:
+    return {
+        f"{name} AVX2": side._replace(environment={**side.environment, **AVX2})
+        for group in sides
+        for name, side in group.items()
+    }
+
+
 def _machine() -> tuple[Part, ...]:
     if shutil.which(COMPILER) is None:
         _absent("the machine's peak", f"there is no C compiler {COMPILER!r}")
@@ -95,6 +112,14 @@ def suites() -> dict[str, tuple[Part, ...]]:
         "original": Contender("peers.styles:originals", one_blas_thread),
     }
     dropin = "dropin:CASES" if SEEDS.exists() else "dropin:OF_LIBRARIES"
+    avx2 = {}
+    if "avx2" in runtime.available_isas():
+        limited = _limited_to_avx2(ours, layouts)
+        avx2["avx2"] = (
+            part("training", steps, _limited_to_avx2(ours, tuned), threads=(2,)),
+            part("common", "convolutions:COMMON_CASES", limited, threads=(2,)),
+            part("odd", "convolutions:ODD_CASES", limited, threads=(2,)),
+        )
     busy = part("busy", "networks:BUSY_CASES", ours, layouts, threads=(2,))
     # torch.compile takes half a minute for each case and number of threads.
     return {
@@ -130,4 +155,5 @@ def suites() -> dict[str, tuple[Part, ...]]:
         ),
         "busy": (busy._replace(busy=1),),
         "dropin": (part("dropin", dropin, styles, threads=(2,)),),
+        **avx2,
     }  # fmt: skip

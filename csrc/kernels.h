@@ -35,6 +35,11 @@
     IN(real, x)                                                                                    \
     IN(real, weight)                                                                               \
     OUT(real, dx) OUT(real, dw) OUT(real, db) GEOMETRY(conv2d, g) INTEGER(algorithm)
+#define CNET_conv2d_nhwc(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                \
+    IN(real, x) IN(real, weight) IN(real, bias) OUT(real, y) GEOMETRY(conv2d, g)
+#define CNET_conv2d_nhwc_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                       \
+    IN(real, grad_output)                                                                          \
+    IN(real, x) IN(real, weight) OUT(real, dx) OUT(real, dw) OUT(real, db) GEOMETRY(conv2d, g)
 #define CNET_conv2d_relu_pool(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                           \
     IN(real, x) IN(real, weight) IN(real, bias) OUT(real, y) OUT(uint8_t, codes) GEOMETRY(conv2d, g)
 #define CNET_conv2d_relu_pool_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                  \
@@ -154,7 +159,9 @@
     IN(real, x) OUT(real, y) GEOMETRY(pair, g)
 #define CNET_copy(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER) IN(real, x) OUT(real, y) COUNT(count)
 #define CNET_softmax(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                    \
-    IN(real, x) OUT(real, y) GEOMETRY(rows, g) INTEGER(logarithm)
+    IN(real, x) OUT(real, y) GEOMETRY(norm, g) INTEGER(logarithm)
+#define CNET_softmax_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                           \
+    IN(real, grad_output) IN(real, y) OUT(real, dx) GEOMETRY(norm, g) INTEGER(logarithm)
 
 /* ---- reduce ---- */
 #define CNET_reduce(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                     \
@@ -243,6 +250,8 @@
     KERNEL(col2im, NO_WORKSPACE)                                                                   \
     KERNEL(conv2d, WORKSPACE)                                                                      \
     KERNEL(conv2d_backward, WORKSPACE)                                                             \
+    KERNEL(conv2d_nhwc, WORKSPACE)                                                                 \
+    KERNEL(conv2d_nhwc_backward, WORKSPACE)                                                        \
     KERNEL(conv2d_relu_pool, WORKSPACE)                                                            \
     KERNEL(conv2d_relu_pool_backward, WORKSPACE)                                                   \
     KERNEL(prepare_conv2d, WORKSPACE)                                                              \
@@ -282,6 +291,7 @@
     KERNEL(arithmetic, NO_WORKSPACE)                                                               \
     KERNEL(strided_copy, NO_WORKSPACE)                                                             \
     KERNEL(softmax, NO_WORKSPACE)                                                                  \
+    KERNEL(softmax_backward, NO_WORKSPACE)                                                         \
     KERNEL(reduce, WORKSPACE)                                                                      \
     KERNEL(accumulate, NO_WORKSPACE)                                                               \
     KERNEL(batch_norm_stats, NO_WORKSPACE)                                                         \

@@ -680,3 +680,13 @@ def test_leaves_can_be_copied():
     gradients_share_nothing([x, y], [x.detach().numpy(), y.detach().numpy()])
     np.testing.assert_array_equal(y.grad, x.grad)
     assert y.requires_grad
+
+
+def test_gradients_share_no_memory_with_the_given_one():
+    x, given = cnet.tensor([1.0, 2.0], requires_grad=True), cnet.tensor([3.0, 4.0])
+    (x + 0).backward(given)
+    x.backward(given)
+    gradients = cnet.autograd.grad(x + 0, x, given)
+    given.numpy()[...] = 0
+    assert np.array_equal(x.grad.numpy(), [6, 8])
+    assert np.array_equal(gradients[0].numpy(), [3, 4])

@@ -67,6 +67,36 @@ coursera = SimpleNamespace(
 )  # fmt: skip
 
 
+def _holberton_forward(
+    A_prev: Any, W: Any, b: Any, activation: Any, padding: str = "same", stride: Any = (1, 1)
+) -> Any:
+    """A loop over rows, columns and filters, for all images at once; 'same' of odd kernels."""
+    (kh, kw, _, filters), (sh, sw), (h, w) = W.shape, stride, A_prev.shape[1:3]
+    padded = np.pad(A_prev, ((0, 0), (kh // 2, kh // 2), (kw // 2, kw // 2), (0, 0)))
+    Z = np.zeros((len(A_prev), (h - 1) // sh + 1, (w - 1) // sw + 1, filters))
+    for i, j, k in np.ndindex(Z.shape[1:]):
+        window = padded[:, i * sh : i * sh + kh, j * sw : j * sw + kw]
+        Z[:, i, j, k] = np.sum(window * W[..., k], axis=(1, 2, 3)) + b[0, 0, 0, k]
+    return activation(Z)
+
+
+def _holberton_backward(
+    dZ: Any, A_prev: Any, W: Any, b: Any, padding: str = "same", stride: Any = (1, 1)
+) -> Any:
+    (kh, kw, _, _), (sh, sw), (h, w) = W.shape, stride, A_prev.shape[1:3]
+    ph, pw = kh // 2, kw // 2
+    padded = np.pad(A_prev, ((0, 0), (ph, ph), (pw, pw), (0, 0)))
+    dA, dW = np.zeros_like(padded), np.zeros_like(W)
+    for n, i, j, k in np.ndindex(dZ.shape):
+        at = n, slice(i * sh, i * sh + kh), slice(j * sw, j * sw + kw)
+        dA[at] += W[..., k] * dZ[n, i, j, k]
+        dW[..., k] += padded[at] * dZ[n, i, j, k]
+    return dA[:, ph : ph + h, pw : pw + w], dW, dZ.sum((0, 1, 2), keepdims=True)
+
+
+holberton = SimpleNamespace(conv_forward=_holberton_forward, conv_backward=_holberton_backward)
+
+
 # ---- One image: a loop over filters, rows and columns --------------------------------------------
 
 
@@ -192,3 +222,45 @@ class _Conv2d:
 
 
 mytorch = SimpleNamespace(Conv2d=_Conv2d)
+
+
+class _Conv2D:
+    """One product with columns that are gathered by arrays of indices; 'same' for odd kernels."""
+
+    def __init__(self, n_filters: int, filter_shape: Any, input_shape: Any) -> None:
+        self.n_filters, self.filter_shape, self.input_shape = n_filters, filter_shape, input_shape
+
+    def initialize(self, optimizer: Any) -> None:
+        limit = 1 / np.sqrt(np.prod(self.filter_shape))
+        shape = self.n_filters, self.input_shape[0], *self.filter_shape
+        self.W = np.random.uniform(-limit, limit, size=shape)
+        self.w0, self.optimizer = np.zeros((self.n_filters, 1)), optimizer
+
+    def _indices(self) -> Any:
+        (c, h, w), (kh, kw) = self.input_shape, self.filter_shape
+        i = np.tile(np.repeat(np.arange(kh), kw), c)[:, None] + np.repeat(np.arange(h), w)
+        j = np.tile(np.arange(kw), kh * c)[:, None] + np.tile(np.arange(w), h)
+        return np.repeat(np.arange(c), kh * kw)[:, None], i, j
+
+    def forward_pass(self, X: Any, training: bool = True) -> Any:
+        kh, kw = self.filter_shape
+        padded = np.pad(X, ((0, 0), (0, 0), (kh // 2, kh // 2), (kw // 2, kw // 2)))
+        cols = padded[(slice(None), *self._indices())]
+        self.X_col = cols.transpose(1, 2, 0).reshape(cols.shape[1], -1)
+        y = self.W.reshape(self.n_filters, -1) @ self.X_col + self.w0
+        return y.reshape(self.n_filters, *self.input_shape[1:], len(X)).transpose(3, 0, 1, 2)
+
+    def backward_pass(self, accum_grad: Any) -> Any:
+        (c, h, w), (kh, kw) = self.input_shape, self.filter_shape
+        grad = accum_grad.transpose(1, 2, 3, 0).reshape(self.n_filters, -1)
+        cols = self.W.reshape(self.n_filters, -1).T @ grad
+        gradient = (grad @ self.X_col.T).reshape(self.W.shape)
+        self.W = self.optimizer.update(self.W, gradient)
+        self.w0 = self.optimizer.update(self.w0, grad.sum(axis=1, keepdims=True))
+        dx = np.zeros((len(accum_grad), c, h + kh - 1, w + kw - 1))
+        each = cols.reshape(len(cols), -1, len(accum_grad)).transpose(2, 0, 1)
+        np.add.at(dx, (slice(None), *self._indices()), each)
+        return dx[:, :, kh // 2 : kh // 2 + h, kw // 2 : kw // 2 + w]
+
+
+mlfs = SimpleNamespace(Conv2D=_Conv2D)

@@ -23,7 +23,9 @@ from cnet.dropin import (
     cs231n,
     dlfs,
     fau,
+    holberton,
     layerwise,
+    mlfs,
     mlp,
     mytorch,
     node,
@@ -40,7 +42,8 @@ SEEDS = Path(
 
 ours = SimpleNamespace(
     node=node, layerwise=layerwise, op=op, stateless=stateless, mlp=mlp, cs231n=cs231n, dlfs=dlfs,
-    coursera=coursera, fau=fau, mytorch=mytorch, alescontrela=alescontrela, vzhou=vzhou,
+    coursera=coursera, holberton=holberton, fau=fau, mytorch=mytorch, mlfs=mlfs,
+    alescontrela=alescontrela, vzhou=vzhou,
 )  # fmt: skip
 
 
@@ -196,7 +199,8 @@ class _Originals:
     )
     dlfs = SimpleNamespace(Convolution=_Convolution, Pooling=_Pooling)
 
-    coursera, fau, mytorch = loops.coursera, loops.fau, loops.mytorch
+    coursera, holberton, fau = loops.coursera, loops.holberton, loops.fau
+    mytorch, mlfs = loops.mytorch, loops.mlfs
     alescontrela, vzhou = loops.alescontrela, loops.vzhou
 
 

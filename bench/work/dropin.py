@@ -159,6 +159,32 @@ def _coursera_pool(side: Any, batch: int) -> Work:
     return lambda: m.pool_backward(grad, m.pool_forward(x, param)[1])
 
 
+def _holberton_conv(side: Any, batch: int) -> Work:
+    m, rng = side.holberton, np.random.default_rng(0)
+    x, w = rng.normal(size=(batch, 14, 14, 3)), rng.normal(size=(3, 3, 3, 8))
+    b, grad = np.zeros((1, 1, 1, 8)), rng.normal(size=(batch, 14, 14, 8))
+
+    def step() -> Any:
+        y = m.conv_forward(x, w, b, np.tanh, padding="same", stride=(1, 1))
+        return y, m.conv_backward(grad, x, w, b, padding="same", stride=(1, 1))
+
+    return step
+
+
+class _Descent:
+    def update(self, w: Any, gradient: Any) -> Any:
+        return w - 1e-6 * gradient
+
+
+def _mlfs_conv(side: Any, batch: int) -> Work:
+    rng = np.random.default_rng(0)
+    np.random.seed(0)
+    conv = side.mlfs.Conv2D(16, (3, 3), input_shape=(8, 14, 14))
+    conv.initialize(_Descent())
+    x, grad = rng.normal(size=(batch, 8, 14, 14)), rng.normal(size=(batch, 16, 14, 14))
+    return lambda: (conv.forward_pass(x), conv.backward_pass(grad))
+
+
 def _fau_conv(side: Any, batch: int) -> Work:
     rng = np.random.default_rng(0)
     np.random.seed(0)
@@ -220,6 +246,8 @@ OF_LIBRARIES = {
                            _coursera_conv, 2),
     "coursera_pool": _case("coursera: max pooling, 2 images, forward + backward",
                            _coursera_pool, 2),
+    "holberton": _case("holberton: convolution, 8 images, forward + backward", _holberton_conv, 8),
+    "mlfs": _case("mlfs: Conv2D, 32 images, forward + backward + update", _mlfs_conv, 32),
     "fau": _case("fau: Conv, 8 images, forward + backward", _fau_conv, 8),
     "mytorch": _case("mytorch: Conv2d, 8 images, forward + backward", _mytorch_conv, 8),
     "alescontrela": _case("alescontrela: convolution of one image, forward + backward",

@@ -5,6 +5,10 @@
 
 #include "variant.h"
 
+#if defined(__AVX__)
+#include <immintrin.h>
+#endif
+
 #if defined(SHORT_VECTORS)
 #define VECTOR_BYTES ISA_SHORT_VECTOR_BYTES
 #else
@@ -112,6 +116,23 @@ static inline __attribute__((always_inline)) void zero_run(real *to, ptrdiff_t c
 #define FIRSTS 0, 2
 #define SECONDS 1, 3
 #endif
+/* Positions within parts of 16 bytes, see transpose_parts. */
+#if VECTOR_BYTES == 64
+#define LOWS 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29
+#define HIGHS 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31
+#define LOW_PAIRS 0, 8, 2, 10, 4, 12, 6, 14
+#define HIGH_PAIRS 1, 9, 3, 11, 5, 13, 7, 15
+#elif VECTOR_BYTES == 32
+#define LOWS 0, 8, 1, 9, 4, 12, 5, 13
+#define HIGHS 2, 10, 3, 11, 6, 14, 7, 15
+#define LOW_PAIRS 0, 4, 2, 6
+#define HIGH_PAIRS 1, 5, 3, 7
+#else
+#define LOWS 0, 4, 1, 5
+#define HIGHS 2, 6, 3, 7
+#define LOW_PAIRS 0, 2
+#define HIGH_PAIRS 1, 3
+#endif
 static inline vec evens(vec a, vec b) { return __builtin_shufflevector(a, b, EVENS); }
 static inline vec odds(vec a, vec b) { return __builtin_shufflevector(a, b, ODDS); }
 static inline vec zip_first(vec a, vec b) { return __builtin_shufflevector(a, b, FIRSTS); }
@@ -134,9 +155,80 @@ static inline __attribute__((always_inline)) void interleave(vec *rows, const in
     }
 }
 
+/* ---- Transposition. A square is loaded in parts of 16 bytes, which can be placed anywhere in a
+ * vector, and each group of parts is transposed within the parts. ---- */
+
+enum { PART = 16 / (int)sizeof(real) };
+
+/* The parts at x, x + step, ... one after the other. By intrinsics, because the compiler combines
+ * parts in registers, which only one port can do. */
+static inline vec load_parts(const real *x, ptrdiff_t step) {
+#define PART_AT(r) _mm_loadu_ps((const float *)(x + (r) * step))
+#if VECTOR_BYTES == 64
+    __m512 parts = _mm512_castps128_ps512(PART_AT(0));
+    parts = _mm512_insertf32x4(parts, PART_AT(1), 1);
+    parts = _mm512_insertf32x4(parts, PART_AT(2), 2);
+    return (vec)_mm512_insertf32x4(parts, PART_AT(3), 3);
+#elif VECTOR_BYTES == 32
+    return (vec)_mm256_insertf128_ps(_mm256_castps128_ps256(PART_AT(0)), PART_AT(1), 1);
+#else
+    (void)step;
+    return load(x);
+#endif
+#undef PART_AT
+}
+
+/* In each part: the first or last elements of both vectors, or pairs of 4-byte elements,
+ * interleaved. */
+typedef double pairs_vec __attribute__((vector_size(VECTOR_BYTES)));
+static inline vec zip_low_pairs(vec a, vec b) {
+    return (vec)__builtin_shufflevector((pairs_vec)a, (pairs_vec)b, LOW_PAIRS);
+}
+static inline vec zip_high_pairs(vec a, vec b) {
+    return (vec)__builtin_shufflevector((pairs_vec)a, (pairs_vec)b, HIGH_PAIRS);
+}
+
+static inline void transpose_parts(vec rows[PART]) {
+#if defined(CNET_REAL_f32)
+    const vec low = __builtin_shufflevector(rows[0], rows[1], LOWS),
+              high = __builtin_shufflevector(rows[0], rows[1], HIGHS),
+              next_low = __builtin_shufflevector(rows[2], rows[3], LOWS),
+              next_high = __builtin_shufflevector(rows[2], rows[3], HIGHS);
+    rows[0] = zip_low_pairs(low, next_low);
+    rows[1] = zip_high_pairs(low, next_low);
+    rows[2] = zip_low_pairs(high, next_high);
+    rows[3] = zip_high_pairs(high, next_high);
+#else
+    const vec first = rows[0];
+    rows[0] = zip_low_pairs(first, rows[1]);
+    rows[1] = zip_high_pairs(first, rows[1]);
+#endif
+}
+
+/* Element r of columns[i] is x[r * step + i]. Not inlined, because a loop around it would keep the
+ * address of each row, for which there are not enough registers. */
+static __attribute__((noinline, unused)) void load_transposed(const real *x, ptrdiff_t step,
+                                                              vec *columns) {
+#pragma GCC unroll 4
+    for (int i = 0; i < LANES; i += PART) {
+        vec rows[PART];
+#pragma GCC unroll 4
+        for (int r = 0; r < PART; r++)
+            rows[r] = load_parts(x + (r * step + i), PART * step);
+        transpose_parts(rows);
+#pragma GCC unroll 4
+        for (int r = 0; r < PART; r++)
+            columns[i + r] = rows[r];
+    }
+}
+
 /* Transposes a square: element i of row r becomes element r of row i. */
 static inline void transpose(vec rows[VECTOR_BYTES / sizeof(real)]) {
-    interleave(rows, (int)LANES);
+    vec square[VECTOR_BYTES / sizeof(real)];
+#pragma GCC unroll 16
+    for (int r = 0; r < LANES; r++)
+        square[r] = rows[r];
+    load_transposed((const real *)square, LANES, rows);
 }
 
 #endif

@@ -7,19 +7,28 @@
  *
  * Methods. exp: x = n log 2 + r, |r| <= log(2) / 2, with log 2 as the sum of a short number, whose
  * products with n are exact, and a remainder (W. J. Cody and W. Waite, Software Manual for the
- * Elementary Functions, 1980). log: x = 2^k (1 + f), 1 + f in [sqrt(1/2), sqrt(2)), and
- * s = f / (2 + f), so that log(1 + f) = 2 atanh(s) = f - f^2 / 2 + s (f^2 / 2 + s^2 R(s^2)), as in
- * fdlibm (Sun Microsystems, 1993). tanh: x + x^3 R(x^2), R rational, below 0.625 (Cody and Waite),
- * and 1 - 2 / (exp(2 x) + 1) above. erf: x + x P(x^2) below 1, and 1 - exp(G(x)) above, where G is
- * a polynomial for log(erfc(x)).
+ * Elementary Functions, 1980). log: x = 2^k (1 + f), 1 + f in [sqrt(1/2), sqrt(2)) or [3/4, 3/2),
+ * and s = f / (2 + f), so that log(1 + f) = 2 atanh(s) = f - f^2 / 2 + s (f^2 / 2 + s^2 R(s^2)), as
+ * in fdlibm (Sun Microsystems, 1993). tanh: e / (e + 2), e = exp(2 x) - 1. erf: x + x P(x^2) below
+ * 1, and 1 - exp(G(x)) above, where G is a polynomial for log(erfc(x)).
  *
  * The coefficients are minimax, for the relative error of the function value: computed by the Remez
  * exchange algorithm with 40 digits, then rounded to the dtype. Relative approximation errors as
- * powers of two, float32 and float64: exp -25, -58; log -30, -58; tanh -27, -60; erf -29, -59. */
+ * powers of two, float32 and float64: exp(x) - 1 -28, -56; log -30, -58; erf -29, -59. */
 #ifndef CNET_SIMD_MATH_H
 #define CNET_SIMD_MATH_H
 
 #include "simd.h"
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+#if VECTOR_BYTES == 64 && defined(CNET_REAL_f32)
+#define LOG_NEEDS_NO_EDGES 1 /* instructions split all numbers, also 0 and infinity */
+#else
+#define LOG_NEEDS_NO_EDGES 0
+#endif
 
 #if defined(CNET_REAL_f32)
 typedef uint32_t bits_t;
@@ -31,12 +40,11 @@ typedef uint32_t bits_t;
 #define SQRT_HALF_BITS 0x3f3504f3
 #define EXP_LEAST -104
 #define EXP_GREATEST 89
-#define ERF_ONE 4 /* erf is 1 from this x on */
-static const real exp_terms[] = {0x1.fffffap-2, 0x1.555590p-3, 0x1.55699ep-5, 0x1.11b9f0p-7,
-                                 0x1.592f58p-10};
+#define ERF_ONE 4   /* erf is 1 from this x on */
+#define TANH_ONE 10 /* and tanh */
+static const real exp_terms[] = {0x1p-1,       0x1.555556p-3,  0x1.5554aep-5,
+                                 0x1.11109p-7, 0x1.6d74cep-10, 0x1.a1a1bp-13};
 static const real log_terms[] = {0x1.55557ap-1, 0x1.995eb6p-2, 0x1.31e35ep-2};
-static const real tanh_numerator[] = {-0x1.555544p-2, -0x1.941cc6p-10};
-static const real tanh_denominator[] = {1, 0x1.9e52aep-2};
 static const real erf_terms[] = {0x1.06eba8p-3, -0x1.81273ep-2,  0x1.ce2cf8p-4, -0x1.b7f910p-6,
                                  0x1.5405bep-8, -0x1.a3f71ep-11, 0x1.496a12p-14};
 static const real log_erfc_terms[] = {-0x1.661d7cp-12, -0x1.2088eap+0, -0x1.46baecp-1,
@@ -53,6 +61,7 @@ typedef uint64_t bits_t;
 #define EXP_LEAST -746
 #define EXP_GREATEST 710
 #define ERF_ONE 6
+#define TANH_ONE 20
 static const real exp_terms[] = {
     0x1.000000000000ap-1,  0x1.55555555554fap-3,  0x1.555555555087dp-5,  0x1.1111111127be7p-7,
     0x1.6c16c1842a0ffp-10, 0x1.a01a012a570b6p-13, 0x1.a0199a0c691c3p-16, 0x1.71df2553cf019p-19,
@@ -60,10 +69,6 @@ static const real exp_terms[] = {
 static const real log_terms[] = {0x1.555555555557cp-1, 0x1.99999999847b5p-2, 0x1.2492493fb0e02p-2,
                                  0x1.c71c52bb3f3efp-3, 0x1.746648978100bp-3, 0x1.399d154f235f8p-3,
                                  0x1.2f51c76fc9989p-3};
-static const real tanh_numerator[] = {-0x1.5555555555554p-2, -0x1.4fd1c03d5fda6p-6,
-                                      -0x1.a18509edcb8e1p-13};
-static const real tanh_denominator[] = {1, 0x1.d890eda51b819p-2, 0x1.7d8fab32e2711p-6,
-                                        0x1.b0eeb3e768656p-13};
 static const real erf_terms[] = {
     0x1.06eba8214db69p-3,  -0x1.812746b0379e6p-2,  0x1.ce2f21a042b21p-4,  -0x1.b82ce312849afp-6,
     0x1.565bcd0db0530p-8,  -0x1.c02db3d8f264ep-11, 0x1.f9a321a195b9dp-14, -0x1.f4d1df40274b3p-17,
@@ -81,6 +86,7 @@ static const real log_erfc_terms[] = {
 typedef mask_t mask_vec __attribute__((vector_size(sizeof(vec))));
 /* The bits of the lanes of a vector, as unsigned integers. */
 typedef bits_t bits_vec __attribute__((vector_size(sizeof(vec))));
+#define HALF ((real)0.5)
 #define LOG2_E 0x1.71547652b82fep+0
 #define SIGN_BIT ((bits_t)1 << (8 * sizeof(real) - 1))
 #define MANTISSA_MASK (((bits_t)1 << MANTISSA_BITS) - 1)
@@ -88,9 +94,35 @@ typedef bits_t bits_vec __attribute__((vector_size(sizeof(vec))));
 static inline vec choose(mask_vec condition, vec a, vec b) {
     return (vec)((condition & (mask_vec)a) | (~condition & (mask_vec)b));
 }
+/* The lesser or greater of two numbers; x if it is NaN. */
+#if VECTOR_BYTES == 64 && defined(CNET_REAL_f32)
+static inline vec at_most(vec x, vec limit) { return (vec)_mm512_min_ps((__m512)limit, (__m512)x); }
+static inline vec at_least(vec x, vec limit) {
+    return (vec)_mm512_max_ps((__m512)limit, (__m512)x);
+}
+#elif VECTOR_BYTES == 32 && defined(CNET_REAL_f32)
+static inline vec at_most(vec x, vec limit) { return (vec)_mm256_min_ps((__m256)limit, (__m256)x); }
+static inline vec at_least(vec x, vec limit) {
+    return (vec)_mm256_max_ps((__m256)limit, (__m256)x);
+}
+#else
+static inline vec at_most(vec x, vec limit) { return choose(limit < x, limit, x); }
+static inline vec at_least(vec x, vec limit) { return choose(limit > x, limit, x); }
+#endif
 static inline vec vec_abs(vec x) { return (vec)((bits_vec)x & ~SIGN_BIT); }
 static inline vec copy_sign(vec size, vec sign) {
     return (vec)((bits_vec)size | ((bits_vec)sign & SIGN_BIT));
+}
+/* a / b for numbers b of normal size, with an error of at most 1 unit in the last place: the
+ * division of the longest vectors takes as long as 30 other instructions. */
+static inline vec quotient(vec a, vec b) {
+#if VECTOR_BYTES == 64 && defined(CNET_REAL_f32)
+    const vec estimate = (vec)_mm512_rcp14_ps((__m512)b);
+    const vec inverse = estimate + estimate * (1 - b * estimate), y = a * inverse;
+    return y + inverse * (a - b * y);
+#else
+    return a / b;
+#endif
 }
 static inline vec vec_sqrt(vec x) {
     for (ptrdiff_t lane = 0; lane < LANES; lane++)
@@ -119,19 +151,51 @@ static inline __attribute__((always_inline)) vec polynomial(vec x, const real *t
 #define EXPONENT_ROUNDER (ROUNDER + EXPONENT_BIAS)
 static inline vec power_of_two(vec rounded) { return (vec)((bits_vec)rounded << MANTISSA_BITS); }
 
-static inline vec vec_exp(vec x) {
-    x = choose(x < EXP_LEAST, broadcast(EXP_LEAST), x);
-    x = choose(x > EXP_GREATEST, broadcast(EXP_GREATEST), x);
-    const vec n = (x * (real)LOG2_E + (real)ROUNDER) - (real)ROUNDER;
-    const vec r = (x - n * (real)LOG2_HIGH) - n * (real)LOG2_LOW;
-    const vec y = 1 + (r + r * r * POLYNOMIAL(r, exp_terms));
+/* y * 2^n, rounded once, for y near 1 and an integer n. */
+static inline vec scaled(vec y, vec n) {
+#if VECTOR_BYTES == 64 && defined(CNET_REAL_f32)
+    return (vec)_mm512_scalef_ps((__m512)y, (__m512)n);
+#elif VECTOR_BYTES == 64
+    return (vec)_mm512_scalef_pd((__m512d)y, (__m512d)n);
+#else
     /* 2^n may not be a normal number: multiply by two factors, the last of which rounds. */
     const vec half = n * (real)0.5 + (real)EXPONENT_ROUNDER;
     const vec rest = (n - (half - (real)EXPONENT_ROUNDER)) + (real)EXPONENT_ROUNDER;
     return y * power_of_two(half) * power_of_two(rest);
+#endif
 }
 
-static inline vec vec_log(vec x) {
+/* exp(r) - 1 for x = n log 2 + r. */
+static inline vec exponential_of_rest(vec x, vec *n) {
+    *n = (x * (real)LOG2_E + (real)ROUNDER) - (real)ROUNDER;
+    const vec r = (x - *n * (real)LOG2_HIGH) - *n * (real)LOG2_LOW;
+    return r + r * r * POLYNOMIAL(r, exp_terms);
+}
+
+static inline vec vec_exp(vec x) {
+    vec n;
+    const vec bounded = at_most(at_least(x, broadcast(EXP_LEAST)), broadcast(EXP_GREATEST));
+    const vec y = 1 + exponential_of_rest(bounded, &n);
+    return scaled(y, n);
+}
+
+/* exp(x) - 1 for numbers x whose exponential is finite. */
+static inline vec vec_expm1(vec x) {
+    vec n;
+    const vec y = exponential_of_rest(at_least(x, broadcast(EXP_LEAST)), &n);
+    const vec power = scaled(broadcast(1), n);
+    return copy_sign(vec_abs(y * power + (power - 1)), x);
+}
+
+/* x = 2^k (1 + f), with an exact f. */
+static inline vec split_exponent(vec x, vec *k) {
+#if LOG_NEEDS_NO_EDGES
+    /* k of 0 and infinity is infinite, f of negative numbers is NaN. */
+    const __m512 number = (__m512)(x + 0); /* no negative zero */
+    const __m512 mantissa = _mm512_getmant_ps(number, _MM_MANT_NORM_p75_1p5, _MM_MANT_SIGN_nan);
+    *k = (vec)(_mm512_getexp_ps(number) - _mm512_getexp_ps(mantissa));
+    return (vec)mantissa - 1;
+#else
     const mask_vec subnormal = x < (real)SMALLEST_NORMAL;
     const vec normal = choose(subnormal, x * (real)0x1p54, x);
     const bits_vec bits =
@@ -139,28 +203,36 @@ static inline vec vec_log(vec x) {
     const vec two = broadcast((real)((bits_t)1 << MANTISSA_BITS));
     /* An integer below 2^MANTISSA_BITS becomes a number through its mantissa. */
     const vec exponent = (vec)((bits >> MANTISSA_BITS) | (bits_vec)two) - two - EXPONENT_BIAS;
-    const vec k = exponent - (vec)(subnormal & (mask_vec)broadcast(54));
-    const vec f = (vec)((bits & MANTISSA_MASK) + SQRT_HALF_BITS) - 1;
-    const vec s = f / (2 + f), z = s * s, h = (real)0.5 * f * f;
+    *k = exponent - (vec)(subnormal & (mask_vec)broadcast(54));
+    return (vec)((bits & MANTISSA_MASK) + SQRT_HALF_BITS) - 1;
+#endif
+}
+
+static inline vec vec_log(vec x) {
+    vec k;
+    const vec f = split_exponent(x, &k);
+    const vec s = quotient(f, 2 + f), z = s * s, h = (real)0.5 * f * f;
     const vec low = s * (h + z * POLYNOMIAL(z, log_terms)) + k * (real)LOG2_LOW;
     const vec y = k * (real)LOG2_HIGH + (f - (h - low));
+#if LOG_NEEDS_NO_EDGES
+    return y;
+#else
     const vec edge = choose(x == 0, broadcast(-REAL_INFINITY), broadcast((real)NAN));
     return choose(x == REAL_INFINITY, x, choose(x > 0, y, edge));
+#endif
 }
 
 static inline vec vec_tanh(vec x) {
-    const vec size = vec_abs(x), square = x * x;
-    const mask_vec small = size < (real)0.625;
-    const vec numerator = size * square * POLYNOMIAL(square, tanh_numerator);
-    const vec denominator = POLYNOMIAL(square, tanh_denominator);
-    const vec quotient =
-        choose(small, numerator, broadcast(-2)) / choose(small, denominator, vec_exp(2 * size) + 1);
-    return copy_sign(choose(small, size, broadcast(1)) + quotient, x);
+    const vec e = vec_expm1(at_most(2 * vec_abs(x), broadcast(2 * TANH_ONE)));
+    /* The rounding error of e + 2 is corrected where it matters; 1 / (e + 2) is (1 - tanh) / 2. */
+    const vec y = quotient(e, e + 2), small = at_most(e, broadcast(2));
+    const vec lost = small - ((small + 2) - 2);
+    return copy_sign(y - y * lost * (HALF - HALF * y), x);
 }
 
 static inline vec vec_erf(vec x) {
     const vec size = vec_abs(x), square = x * x;
-    const vec bounded = choose(size > ERF_ONE, broadcast(ERF_ONE), size);
+    const vec bounded = at_most(size, broadcast(ERF_ONE));
     const vec near = size + size * POLYNOMIAL(square, erf_terms);
     const vec far = 1 - vec_exp(POLYNOMIAL(bounded, log_erfc_terms));
     return copy_sign(choose(size < 1, near, far), x);

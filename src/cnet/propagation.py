@@ -71,7 +71,7 @@ def propagate_to_leaves(
 
     If an error occurs, no leaf is changed.
     """
-    pending = _started(tensors, gradients)
+    pending = _started(tensors, gradients, _first_gradient)
     for node in topological(tensors):
         _pass_on(pending, node, retain_graph)
     for leaf, total in [(edge[0], pending.take(edge)) for edge in tuple(pending)]:
@@ -94,7 +94,7 @@ def gradients_of(
     for node in reversed(order):
         if any(edge is not None and (edge in wanted or edge[0] in between) for edge in node.edges):
             between.add(node)
-    pending = _started(outputs, gradients)
+    pending = _started(outputs, gradients, starting_gradient)
     found: dict[Edge, Array | None] = {}
     for node in order:
         for edge in wanted:
@@ -135,13 +135,23 @@ def _pass_on(
 
 
 def starting_gradient(tensor: Variable, gradient: Any) -> Array:
-    """The gradient that back-propagation starts with at a tensor; 1 if `gradient` is None."""
+    """The gradient that back-propagation starts with at a tensor; 1 if `gradient` is None.
+
+    It shares no memory with `gradient`.
+    """
+    first = _first_gradient(tensor, gradient)
+    return first if gradient is None else copied(first)
+
+
+def _first_gradient(tensor: Variable, gradient: Any) -> Array:
+    """`starting_gradient`, which may share memory unless it is the gradient of a leaf."""
     edge = tensor.edge
     if not tensor._requires_grad:
         raise RuntimeError("backward: the tensor does not require grad and has no grad_fn")
     if gradient is not None:
-        fitted = fitting(gradient, edge, "backward")
-        return fitted if isinstance(gradient, Variable) else copied(fitted)
+        array = gradient._array if isinstance(gradient, Variable) else gradient
+        fitted = fitting(array, edge, "backward")
+        return copied(fitted) if isinstance(edge[0], Variable) else fitted
     if tensor._array.size != 1:
         raise RuntimeError(
             "backward: grad can be implicitly created only for scalar outputs "
@@ -150,10 +160,13 @@ def starting_gradient(tensor: Variable, gradient: Any) -> Array:
     return constant(np.ones_like(tensor._array))
 
 
-def _started(tensors: Sequence[Variable], gradients: Sequence[Any] | None) -> Gradients:
+def _started(
+    tensors: Sequence[Variable], gradients: Sequence[Any] | None,
+    first: Callable[[Variable, Any], Array],
+) -> Gradients:  # fmt: skip
     pending = Gradients()
     for tensor, gradient in zip(tensors, gradients or [None] * len(tensors), strict=True):
-        pending.add(tensor.edge, starting_gradient(tensor, gradient))
+        pending.add(tensor.edge, first(tensor, gradient))
     return pending
 
 

@@ -221,6 +221,93 @@ static void conv2d_backward_case(const cnet_conv2d *g) {
 
 void test_conv2d_backward(void) { for_each_conv2d_case(conv2d_backward_case); }
 
+/* ---- With channels last ------------------------------------------------------------------- */
+
+/* The position, in images with channels first, of cell t of images with channels last. */
+static ptrdiff_t channels_first(ptrdiff_t t, ptrdiff_t channels, ptrdiff_t pixels) {
+    const ptrdiff_t image = t / (channels * pixels), rest = t % (channels * pixels);
+    return (image * channels + rest % channels) * pixels + rest / channels;
+}
+
+/* The position in weights (o, c, kh, kw) of element t of weights (kh, kw, c, o). */
+static ptrdiff_t filters_first(ptrdiff_t t, const cnet_conv2d *g) {
+    return (t % g->o * g->c + t / g->o % g->c) * g->kh * g->kw + t / g->o / g->c;
+}
+
+/* Copies whose element t is the element at(t) of the original. */
+#define REORDERED(type, allocate, from, count, at)                                                 \
+    type *to = from ? (type *)allocate(count) : NULL;                                              \
+    for (ptrdiff_t t = 0; to && t < count; t++)                                                    \
+        to[t] = from[at];                                                                          \
+    return to;
+
+static const double *images_last(const double *from, ptrdiff_t count, ptrdiff_t channels,
+                                 ptrdiff_t pixels) {
+    REORDERED(double, randoms, from, count, channels_first(t, channels, pixels))
+}
+
+static sum *sums_last(const sum *from, ptrdiff_t count, ptrdiff_t channels, ptrdiff_t pixels) {
+    REORDERED(sum, sums, from, count, channels_first(t, channels, pixels))
+}
+
+static const double *weights_last(const double *from, const cnet_conv2d *g) {
+    REORDERED(double, randoms, from, w_count(g), filters_first(t, g))
+}
+
+static sum *weight_sums_last(const sum *from, const cnet_conv2d *g) {
+    REORDERED(sum, sums, from, w_count(g), filters_first(t, g))
+}
+
+static void conv2d_nhwc_case(const cnet_conv2d *g) {
+    if (g->g != 1)
+        return;
+    const ptrdiff_t cells = g->h * g->w, outputs = g->oh * g->ow;
+    const double *x = randoms(x_count(g)), *weight = randoms(w_count(g));
+    const double *bias = random_size(0, 1) ? randoms(g->o) : NULL;
+    sum *y = sums(y_count(g));
+    add_products(g, x, weight, NULL, y);
+    for (ptrdiff_t t = 0; bias && t < y_count(g); t++)
+        add(&y[t], bias[t / outputs % g->o]);
+    describe_geometry(g, sizeof *g);
+    check(&(subject){
+        .call = {CNET_KERNEL_conv2d_nhwc, .conv2d_nhwc = {.g = *g}},
+        .in = {{x_count(g), images_last(x, x_count(g), g->c, cells)},
+               {w_count(g), weights_last(weight, g)},
+               {g->o, bias}},
+        .out = {{y_count(g), sums_last(y, y_count(g), g->o, outputs), NULL}},
+    });
+}
+
+void test_conv2d_nhwc(void) { for_each_conv2d_case(conv2d_nhwc_case); }
+
+static void conv2d_nhwc_backward_case(const cnet_conv2d *g) {
+    if (g->g != 1)
+        return;
+    const ptrdiff_t cells = g->h * g->w, outputs = g->oh * g->ow, needs = random_size(1, 7);
+    const double *dy = randoms(y_count(g)), *x = randoms(x_count(g)), *weight = randoms(w_count(g));
+    sum *dx = needs & 1 ? sums(x_count(g)) : NULL, *dw = needs & 2 ? sums(w_count(g)) : NULL;
+    sum *db = needs & 4 ? sums(g->o) : NULL;
+    if (dx)
+        add_products(g, NULL, weight, dy, dx);
+    if (dw)
+        add_products(g, x, NULL, dy, dw);
+    for (ptrdiff_t t = 0; db && t < y_count(g); t++)
+        add(&db[t / outputs % g->o], dy[t]);
+    describe_geometry(g, sizeof *g);
+    describe_also(", to %s %s %s", dx ? "dx" : "", dw ? "dw" : "", db ? "db" : "");
+    check(&(subject){
+        .call = {CNET_KERNEL_conv2d_nhwc_backward, .conv2d_nhwc_backward = {.g = *g}},
+        .in = {{y_count(g), images_last(dy, y_count(g), g->o, outputs)},
+               {x_count(g), dw ? images_last(x, x_count(g), g->c, cells) : NULL},
+               {w_count(g), dx ? weights_last(weight, g) : NULL}},
+        .out = {{x_count(g), sums_last(dx, x_count(g), g->c, cells), NULL},
+                {w_count(g), weight_sums_last(dw, g), NULL},
+                {g->o, db, NULL}},
+    });
+}
+
+void test_conv2d_nhwc_backward(void) { for_each_conv2d_case(conv2d_nhwc_backward_case); }
+
 /* ---- With ReLU and pooling ---------------------------------------------------------------- */
 
 static int can_pool(const cnet_conv2d *g) {

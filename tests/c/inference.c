@@ -114,36 +114,79 @@ static const ptrdiff_t counts[] = {0, 1, 5, 33, 100, 32768, 32769};
 enum { COUNTS = sizeof counts / sizeof counts[0] };
 
 typedef struct {
-    ptrdiff_t n, c;
+    ptrdiff_t n, c, size;
     int logarithm;
 } softmax_arguments;
 
+static ptrdiff_t softmax_count(const softmax_arguments *a) { return a->n * a->c * a->size; }
+
+/* The first of the elements along the axis of an element. */
+static ptrdiff_t softmax_first(const softmax_arguments *a, ptrdiff_t t) {
+    return t / (a->c * a->size) * a->c * a->size + t % a->size;
+}
+
 static void softmax_case(const softmax_arguments *a) {
-    double *x = randoms(a->n * a->c);
-    sum *y = sums(a->n * a->c);
-    for (ptrdiff_t t = 0; t < a->n * a->c; t++)
+    const ptrdiff_t count = softmax_count(a);
+    double *x = randoms(count);
+    sum *y = sums(count);
+    for (ptrdiff_t t = 0; t < count; t++)
         x[t] *= 64;
-    for (ptrdiff_t t = 0; t < a->n * a->c; t++) {
-        const double *row = x + t / a->c * a->c;
+    for (ptrdiff_t t = 0; t < count; t++) {
+        const double *row = x + softmax_first(a, t);
         double total = 0;
         for (ptrdiff_t p = 0; p < a->c; p++)
-            total += exp(row[p] - x[t]);
+            total += exp(row[p * a->size] - x[t]);
         y[t] = (sum){a->logarithm ? -log(total) : 1 / total, a->logarithm ? 256 : 2, (double)a->c};
     }
-    describe("%td rows of %td, logarithm %d", a->n, a->c, a->logarithm);
+    describe("%td arrays of %td x %td, logarithm %d", a->n, a->c, a->size, a->logarithm);
     check(&(subject){
-        .call = {CNET_KERNEL_softmax, .softmax = {.g = {a->n, a->c}, .logarithm = a->logarithm}},
-        .in = {{a->n * a->c, x}},
-        .out = {{a->n * a->c, y, NULL}},
+        .call = {CNET_KERNEL_softmax,
+                 .softmax = {.g = {a->n, a->c, a->size}, .logarithm = a->logarithm}},
+        .in = {{count, x}},
+        .out = {{count, y, NULL}},
     });
 }
 
-void test_softmax(void) {
-    static const ptrdiff_t rows[][2] = {{0, 3}, {1, 1}, {3, 10}, {5, 1}, {700, 50}, {3000, 20}};
-    for (int i = 0; i < 6; i++)
-        for (int logarithm = 0; logarithm < 2; logarithm++)
-            softmax_case(&(softmax_arguments){rows[i][0], rows[i][1], logarithm});
+static void softmax_backward_case(const softmax_arguments *a) {
+    const ptrdiff_t count = softmax_count(a);
+    const double *grad = randoms(count), *y = randoms(count);
+    sum *dx = sums(count);
+    for (ptrdiff_t t = 0; t < count; t++) {
+        const ptrdiff_t first = softmax_first(a, t);
+        double total = 0, size = 0;
+        for (ptrdiff_t p = 0; p < a->c; p++) {
+            const ptrdiff_t at = first + p * a->size;
+            const double term = a->logarithm ? grad[at] : grad[at] * y[at];
+            total += term;
+            size += fabs(term);
+        }
+        const double by = a->logarithm ? exp(y[t]) : y[t];
+        dx[t] = (sum){
+            a->logarithm ? grad[t] - by * total : by * (grad[t] - total),
+            fabs(grad[t]) + fabs(by) * (fabs(grad[t]) + 4 * size),
+            (double)a->c,
+        };
+    }
+    describe("%td arrays of %td x %td, logarithm %d", a->n, a->c, a->size, a->logarithm);
+    check(&(subject){
+        .call = {CNET_KERNEL_softmax_backward,
+                 .softmax_backward = {.g = {a->n, a->c, a->size}, .logarithm = a->logarithm}},
+        .in = {{count, grad}, {count, y}},
+        .out = {{count, dx, NULL}},
+    });
 }
+
+static void softmax_cases(void (*test)(const softmax_arguments *)) {
+    static const ptrdiff_t shapes[][3] = {{0, 3, 1},    {1, 1, 1},     {3, 10, 1}, {5, 1, 1},
+                                          {700, 50, 1}, {3000, 20, 1}, {2, 70, 5}, {3, 4, 33},
+                                          {1, 0, 3},    {50, 10, 100}};
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
+        for (int logarithm = 0; logarithm < 2; logarithm++)
+            test(&(softmax_arguments){shapes[i][0], shapes[i][1], shapes[i][2], logarithm});
+}
+
+void test_softmax(void) { softmax_cases(softmax_case); }
+void test_softmax_backward(void) { softmax_cases(softmax_backward_case); }
 
 void test_add(void) {
     for (int i = 0; i < COUNTS; i++) {

@@ -115,3 +115,14 @@ X, THREE = np.ones((2, 3), np.float32), np.ones(3, np.float32)
 def test_errors_of_norms(call: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=re.escape(message)):
         call()
+
+
+def test_group_norm_computes_the_statistics():
+    x = np.random.default_rng(0).standard_normal((3, 6, 5))
+    mean, var = kernels.batch_norm_stats(x.reshape(1, 6, 15))
+    expected = kernels.group_norm(x, var.reshape(3, 2), mean.reshape(3, 2))
+    assert np.allclose(kernels.group_norm(x, None, groups=2), expected, rtol=1e-13, atol=1e-14)
+    with pytest.raises(ValueError, match=r"groups must divide x.shape\[1\].*got 4 and shape"):
+        kernels.group_norm(x, None, groups=4)
+    with pytest.raises(ValueError, match="mean must be None if var is None"):
+        kernels.group_norm(x, None, mean.reshape(3, 2), groups=2)

@@ -81,3 +81,13 @@ def test_coordinates_and_powers():
 def test_errors(call, error, message):
     with pytest.raises(error, match=message):
         call(tensor(X))
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (3, 5), (5, 3), (2, 150, 70), (2, 70, 150), (65, 65), (3, 0)]
+)
+@pytest.mark.parametrize("diagonal", [-90, -64, -3, 0, 2, 63, 90])
+def test_triangles_of_many_rows(shape, diagonal):
+    x = np.arange(1.0, 1 + np.prod(shape)).reshape(shape)
+    assert np.array_equal(cnet.tril(x, diagonal).numpy(), np.tril(x, diagonal))
+    assert np.array_equal(cnet.triu(x, diagonal).numpy(), np.triu(x, diagonal))

@@ -1,12 +1,13 @@
-"""Pooling with channels last, on windows of the table of channels first; transposition."""
+"""Convolution and pooling with channels last, on cases of channels first; transposition."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from specs import pooling
-from specs.spec import HUGE, MUST_FIT, Call, Case, Shape, Spec, zeros
+from specs import conv, pooling
+from specs.spec import HUGE, MUST_FIT, NAMED_PADDING, Call, Case, Shape, Spec, zeros
+from specs.tables.conv2d import CONV2D_CASES, Conv2dCase
 from specs.tables.pool2d import POOL2D_CASES, Pool2dCase
 
 
@@ -28,6 +29,78 @@ def _of_channels_first(spec: Spec) -> Any:
 
     return call
 
+
+def _filters_last(weight: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(weight.transpose(2, 3, 1, 0))
+
+
+def _conv2d_nhwc(case: Conv2dCase, dtype: Any) -> Call:
+    x, weight, bias, _ = case.arrays(dtype)
+    arrays = _last(x), _filters_last(weight), bias
+    return Call("conv2d_nhwc", arrays, case.window, (case.taps,))
+
+
+def _conv2d_nhwc_backward(case: Conv2dCase, dtype: Any) -> Call:
+    s = case.sizes
+    x, weight, _, grad_output = case.arrays(dtype)
+    pixels = s.n * s.oh * s.ow
+    return Call(
+        "conv2d_nhwc_backward",
+        (_last(grad_output), _last(x), _filters_last(weight)),
+        case.window,
+        (s.o * s.kh * s.kw, pixels, pixels),
+    )
+
+
+ONE_GROUP = tuple(
+    case for case in CONV2D_CASES if case.groups == 1 and case.algorithm in ("auto", "product")
+)
+CONVOLUTION = Conv2dCase((2, 4, 9, 8), (6, 4, 3, 2), (2, 1), (1, 2), (1, 2))
+LARGE_CONVOLUTIONS = (
+    Conv2dCase((5, 6, 29, 31), (10, 6, 3, 5), (1, 2), (1, 2)),
+    Conv2dCase((1, 40, 19, 17), (70, 40, 3, 3), padding=1),
+    Conv2dCase((70, 1, 14, 14), (4, 1, 5, 5), padding=2),
+    Conv2dCase((9, 20, 31, 30), (18, 20, 1, 1), (1, 2)),
+    Conv2dCase((2, 130, 9, 9), (129, 130, 3, 3), padding=2, name="parts are few"),
+)
+CHANNELS = "weight.shape[2] must equal x.shape[3] (got 3 and 4)"
+
+conv2d_nhwc = Spec(
+    "conv2d_nhwc",
+    call=_conv2d_nhwc,
+    cases=ONE_GROUP,
+    typical=CONVOLUTION,
+    large=LARGE_CONVOLUTIONS,
+    good={"x": zeros(2, 5, 6, 4), "weight": zeros(3, 2, 4, 6), "bias": zeros(6), "padding": 1},
+    bad=(
+        *NAMED_PADDING,
+        ({"weight": zeros(3, 2, 3, 6)}, ValueError, CHANNELS),
+        ({"weight": zeros(8, 2, 4, 6)}, ValueError, f"{MUST_FIT} (got 8x2 and 7x8)"),
+        ({"bias": zeros(5)}, ValueError,
+         "bias.shape must equal (weight.shape[3],) (got (5,) and (6,))"),
+    ),
+)  # fmt: skip
+
+conv2d_nhwc_backward = Spec(
+    "conv2d_nhwc_backward",
+    call=_conv2d_nhwc_backward,
+    cases=ONE_GROUP,
+    typical=CONVOLUTION,
+    large=LARGE_CONVOLUTIONS,
+    good={
+        "grad_output": zeros(2, 5, 7, 6),
+        "x": zeros(2, 5, 6, 4),
+        "weight": zeros(3, 2, 4, 6),
+        "padding": 1,
+    },
+    bad=(
+        *NAMED_PADDING,
+        *conv.NEEDS,
+        ({"weight": zeros(3, 2, 3, 6)}, ValueError, CHANNELS),
+        ({"grad_output": zeros(2, 5, 6, 6)}, ValueError,
+         "grad_output.shape must equal (n, oh, ow, o) (got (2, 5, 6, 6) and (2, 5, 7, 6))"),
+    ),
+)  # fmt: skip
 
 SOME = POOL2D_CASES[::3]
 SOME_AVERAGES = pooling.AVERAGES[::3]

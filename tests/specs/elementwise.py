@@ -129,35 +129,79 @@ relu_backward = Spec(
 class SoftmaxCase(Case):
     shape: Shape
     logarithm: bool = False
+    axis: int = -1
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return {"logarithm": self.logarithm, "axis": self.axis}
 
 
 def _softmax(case: SoftmaxCase, dtype: Any) -> Call:
     x = 3 * case.random().standard_normal(case.shape, dtype)
-    return Call("softmax", (x,), {"logarithm": case.logarithm}, (case.shape[-1],))
+    return Call("softmax", (x,), case.options, (case.shape[case.axis],))
 
 
 def _softmax_scales(call: Call, expected: tuple[np.ndarray, ...]) -> tuple[np.ndarray]:
     """The exponential multiplies the rounding error of its argument."""
     (x,), (y,) = call.arrays, expected
-    distance = x.max(-1, keepdims=True, initial=-np.inf) - x
-    return ((4 + distance) * (1 if call.options["logarithm"] else y),)
+    distance = x.max(call.options.get("axis", -1), keepdims=True, initial=-np.inf) - x
+    return ((4 + distance) * (1 if call.options.get("logarithm") else y),)
 
+
+def _softmax_backward(case: SoftmaxCase, dtype: Any) -> Call:
+    rng = case.random()
+    grad_output, y = (rng.standard_normal(case.shape, dtype) for _ in range(2))
+    return Call("softmax_backward", (grad_output, y), case.options, (case.shape[case.axis],))
+
+
+def _softmax_backward_scales(call: Call, expected: tuple[np.ndarray, ...]) -> tuple[np.ndarray]:
+    (grad, y), axis = call.arrays, call.options.get("axis", -1)
+    terms, by = (np.abs(grad), np.exp(y)) if call.options.get("logarithm") else (
+        np.abs(grad * y), np.abs(y)
+    )  # fmt: skip
+    return (np.abs(grad) + by * (np.abs(grad) + 4 * terms.sum(axis, keepdims=True)),)
+
+
+SOFTMAX_CASES = tuple(
+    SoftmaxCase(shape, logarithm, axis)
+    for shape, axis in (
+        ((1,), -1), ((7,), 0), ((3, 16), -1), ((2, 3, 33), -1), ((5, 1000), -1), ((0, 3), -1),
+        ((4, 0), -1), ((1, 70_001), -1), ((2, 3, 33), 1), ((70, 5), 0), ((3, 0, 2), 1),
+        ((2, 9, 4, 5), 1), ((1000, 19), 0),
+    )
+    for logarithm in (False, True)
+)  # fmt: skip
 
 softmax = Spec(
     "softmax",
     call=_softmax,
     scales=_softmax_scales,
-    cases=tuple(
-        SoftmaxCase(shape, logarithm)
-        for shape in ((1,), (7,), (3, 16), (2, 3, 33), (5, 1000), (0, 3), (4, 0), (1, 70_001))
-        for logarithm in (False, True)
-    ),
+    cases=SOFTMAX_CASES,
     typical=SoftmaxCase((3, 5, 7)),
-    large=(SoftmaxCase((700, 301)),),
+    large=(SoftmaxCase((700, 301)), SoftmaxCase((40, 30, 60), axis=1)),
     any_rank=("x",),
     good={"x": zeros(3, 4)},
-    bad=(({"x": HUGE}, ValueError, "x would be too large"),),
+    bad=(
+        ({"x": HUGE}, ValueError, "x would be too large"),
+        ({"axis": 2}, IndexError, "axis must be in range for (3, 4) (got 2)"),
+    ),
 )
+
+softmax_backward = Spec(
+    "softmax_backward",
+    call=_softmax_backward,
+    scales=_softmax_backward_scales,
+    cases=SOFTMAX_CASES,
+    typical=SoftmaxCase((3, 5, 7)),
+    large=(SoftmaxCase((700, 301)), SoftmaxCase((40, 30, 60), axis=1)),
+    any_rank=("grad_output", "y"),
+    good={"grad_output": zeros(3, 4), "y": zeros(3, 4)},
+    bad=(
+        ({"y": zeros(4, 3)}, ValueError,
+         "grad_output.shape must equal y.shape (got (3, 4) and (4, 3))"),
+        ({"axis": 2}, IndexError, "axis must be in range for (3, 4) (got 2)"),
+    ),
+)  # fmt: skip
 
 add = Spec(
     "add",

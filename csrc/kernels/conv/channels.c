@@ -65,8 +65,7 @@ static void pack_filters(const void *argument, ptrdiff_t chunk, int slot) {
             real *to = filters_at(job, panel, c0) + c * TILE_COLS + s;
             for (ptrdiff_t t = 0; t < job->taps; t += LANES) {
                 vec rows[VECTOR_BYTES / sizeof(real)];
-                load_rows(job->arrays.weight, size, first + t, o_step, job->outputs - o, rows);
-                transpose(rows);
+                load_columns(job->arrays.weight, size, first + t, o_step, job->outputs - o, rows);
                 for (ptrdiff_t r = 0; r < min_size(LANES, job->taps - t); r++)
                     store(to + (t + r) * channels * TILE_COLS, rows[r]);
             }

@@ -62,8 +62,7 @@ static void stage_image(const pass_t *pass, const real *x, ptrdiff_t n, ptrdiff_
     const ptrdiff_t pixels = g->h * g->w, size = g->n * g->c * pixels;
     for (ptrdiff_t t = 0; t < pixels; t += LANES) {
         vec rows[VECTOR_BYTES / sizeof(real)];
-        load_rows(x, size, (n * g->c + c) * pixels + t, pixels, g->c - c, rows);
-        transpose(rows);
+        load_columns(x, size, (n * g->c + c) * pixels + t, pixels, g->c - c, rows);
         for (ptrdiff_t r = 0; r < min_size(LANES, pixels - t); r++)
             if (pass->sources[t + r] >= 0)
                 store(to + pass->sources[t + r], rows[r]);
@@ -76,9 +75,8 @@ static void stage_pixels(const job_t *job, ptrdiff_t n, ptrdiff_t c, real *to) {
     const ptrdiff_t pixels = g->oh * g->ow, size = g->n * g->o * pixels;
     for (ptrdiff_t t = 0; t < pixels; t += LANES) {
         vec rows[VECTOR_BYTES / sizeof(real)];
-        load_rows(job->arrays.grad_output, size, (n * g->o + c) * pixels + t, pixels, g->o - c,
-                  rows);
-        transpose(rows);
+        load_columns(job->arrays.grad_output, size, (n * g->o + c) * pixels + t, pixels, g->o - c,
+                     rows);
         for (ptrdiff_t r = 0; r < LANES; r++)
             store(to + (t + r) * LANES, rows[r]);
     }
@@ -89,8 +87,7 @@ static void stage_filters(const job_t *job, ptrdiff_t c, real *to) {
     const ptrdiff_t taps = job->taps, size = job->g.c * taps;
     for (ptrdiff_t t = 0; t < taps; t += LANES) {
         vec rows[VECTOR_BYTES / sizeof(real)];
-        load_rows(job->arrays.weight, size, c * taps + t, taps, job->g.c - c, rows);
-        transpose(rows);
+        load_columns(job->arrays.weight, size, c * taps + t, taps, job->g.c - c, rows);
         for (ptrdiff_t r = 0; r < min_size(LANES, taps - t); r++)
             store(to + (t + r) * LANES, rows[r]);
     }

@@ -13,6 +13,9 @@
 /* A staged line holds this many pixels, and the excess of a transposition. */
 enum { RUN_PIXELS = 64, LINE_PIXELS = RUN_PIXELS + VECTOR_BYTES / (int)sizeof(real) };
 
+/* Elements in a cache line. */
+enum { LINE_CELLS = CNET_ALIGNMENT / (int)sizeof(real) };
+
 /* The tiling of the outputs of a convolution. */
 typedef struct {
     int tile, taps; /* per side */
@@ -47,18 +50,17 @@ typedef struct images {
     ptrdiff_t n, c, h, w, top, left;
 } images;
 
-/* rows[r] = the vector at x[first + r * step], for r < count; zeros for the other rows and for
- * elements beyond x[size - 1]. */
-UNROLLED void load_rows(const real *x, ptrdiff_t size, ptrdiff_t first, ptrdiff_t step,
-                        ptrdiff_t count, vec *rows) {
+/* A square of x: element r of columns[i] is x[first + r * step + i] for r < count; 0 for the other
+ * rows and for elements beyond x[size - 1]. */
+UNROLLED void load_columns(const real *x, ptrdiff_t size, ptrdiff_t first, ptrdiff_t step,
+                           ptrdiff_t count, vec *columns) {
     if (count >= LANES && first + (LANES - 1) * step + LANES <= size) {
-#pragma GCC unroll 16
-        for (ptrdiff_t r = 0; r < LANES; r++)
-            rows[r] = load(x + (first + r * step));
+        load_transposed(x + first, step, columns);
         return;
     }
     for (ptrdiff_t r = 0; r < LANES; r++, first += step)
-        rows[r] = r < count ? load_run(x + first, size - first) : (vec){0};
+        columns[r] = r < count ? load_run(x + first, size - first) : (vec){0};
+    transpose(columns);
 }
 
 /* line[j] = pixel (ih, iw + j) of image n, for the channels from c on: 0 outside of the image. */
@@ -70,14 +72,8 @@ static inline void stage_line(const images *m, ptrdiff_t n, ptrdiff_t c, ptrdiff
     const ptrdiff_t step = m->h * m->w, first = ((n * m->c + c) * m->h + ih) * m->w + iw;
     for (ptrdiff_t j = 0; j < in.begin; j++)
         line[j] = (vec){0};
-    for (ptrdiff_t j = in.begin; j < in.end; j += LANES) {
-        vec rows[VECTOR_BYTES / sizeof(real)];
-        load_rows(m->x, m->n * m->c * step, first + j, step, m->c - c, rows);
-        transpose(rows);
-#pragma GCC unroll 16
-        for (ptrdiff_t r = 0; r < LANES; r++)
-            line[j + r] = rows[r];
-    }
+    for (ptrdiff_t j = in.begin; j < in.end; j += LANES)
+        load_columns(m->x, m->n * m->c * step, first + j, step, m->c - c, line + j);
     for (ptrdiff_t j = in.end; j < pixels; j++)
         line[j] = (vec){0};
 }
@@ -94,17 +90,49 @@ typedef struct {
  * compete for the same cache sets. */
 static inline ptrdiff_t plane_step(ptrdiff_t elements) { return round_up(elements, LANES) + LANES; }
 
+/* Prefetches the line that takes the place of line `ih` in the run below, or in the first run of
+ * the next image, for the channels from c on. */
+static inline void prefetch_next(const images *m, const tiling *t, ptrdiff_t n, ptrdiff_t c,
+                                 ptrdiff_t ih, ptrdiff_t iw, ptrdiff_t pixels) {
+    ptrdiff_t next = ih + t->tile;
+    if (next >= m->h) {
+        next -= t->rows * t->tile;
+        n++;
+    }
+    if (next < 0 || next >= m->h || n == m->n)
+        return;
+    const range in = inside(iw, 1, m->w, pixels);
+    const real *x = m->x + (((n * m->c + c) * m->h + next) * m->w + iw);
+    for (ptrdiff_t r = 0; r < min_size(LANES, m->c - c); r++, x += m->h * m->w)
+        for (ptrdiff_t j = in.begin; j < in.end; j += LINE_CELLS)
+            __builtin_prefetch(x + j);
+}
+
+/* Whether a run lies directly below another one, so that both read the same columns. */
+static inline int is_below(const tiling *t, const run *a, const run *b) {
+    return a->n == b->n && a->left == b->left && a->count == b->count && a->top == b->top + t->tile;
+}
+
 UNROLLED void transform_tiles(const images *m, const tiling *t, ptrdiff_t first, ptrdiff_t count,
                               ptrdiff_t c0, ptrdiff_t c1, const operand *to, const int tile,
                               const int gradients) {
     vec lines[WINOGRAD_PATCH][LINE_PIXELS];
     const int rows = gradients ? tile : WINOGRAD_PATCH;
-    for (ptrdiff_t done = 0; done < count;) {
-        const run run = run_at(t, first + done, count - done);
-        for (ptrdiff_t c = c0; c < c1; c += LANES) {
-            for (int i = 0; i < rows; i++)
-                stage_line(m, run.n, c, run.top + i - m->top, run.left - m->left,
-                           tile * (run.count - 1) + rows, lines[i]);
+    for (ptrdiff_t c = c0; c < c1; c += LANES) {
+        run above = {0};
+        for (ptrdiff_t done = 0; done < count; done += above.count) {
+            const run run = run_at(t, first + done, count - done);
+            const ptrdiff_t pixels = tile * (run.count - 1) + rows;
+            int staged = 0;
+            if (done && is_below(t, &run, &above))
+                for (; staged < rows - tile; staged++)
+                    memcpy(lines[staged], lines[staged + tile], (size_t)pixels * sizeof(vec));
+            for (; staged < rows; staged++) {
+                stage_line(m, run.n, c, run.top + staged - m->top, run.left - m->left, pixels,
+                           lines[staged]);
+                prefetch_next(m, t, run.n, c, run.top + staged - m->top, run.left - m->left,
+                              pixels);
+            }
             real *x = to->x + (c / to->width * to->panel + done * to->row + c % to->width);
             for (ptrdiff_t k = 0; k < run.count; k++) {
                 const vec *from = lines[0] + tile * k;
@@ -114,8 +142,8 @@ UNROLLED void transform_tiles(const images *m, const tiling *t, ptrdiff_t first,
                 else
                     winograd_input_2d(from, LINE_PIXELS, y, to->plane / LANES);
             }
+            above = run;
         }
-        done += run.count;
     }
 }
 

@@ -57,9 +57,8 @@ UNROLLED void transform_taps(const job_t *job, ptrdiff_t panel, ptrdiff_t c0, pt
 #pragma GCC unroll 16
             for (ptrdiff_t k = 0; k < area; k += LANES) {
                 vec rows[VECTOR_BYTES / sizeof(real)];
-                load_rows(job->arrays.weight, size, o * o_step + c * c_step + k, o_step, g->o - o,
-                          rows);
-                transpose(rows);
+                load_columns(job->arrays.weight, size, o * o_step + c * c_step + k, o_step,
+                             g->o - o, rows);
 #pragma GCC unroll 16
                 for (ptrdiff_t r = 0; r < min_size(LANES, area - k); r++)
                     filter[rotated ? area - 1 - k - r : k + r] = rows[r];
@@ -92,9 +91,7 @@ static inline void store_line(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdif
     real *y = job->arrays.to + (((n * g->o + o) * g->oh + oh) * g->ow + ow);
     for (ptrdiff_t j = 0; j < pixels; j += LANES) {
         vec rows[VECTOR_BYTES / sizeof(real)];
-        for (ptrdiff_t r = 0; r < LANES; r++)
-            rows[r] = line[j + r];
-        transpose(rows);
+        load_transposed((const real *)(line + j), LANES, rows);
         if (outputs == LANES && pixels - j >= LANES)
 #pragma GCC unroll 16
             for (ptrdiff_t r = 0; r < LANES; r++)
@@ -103,6 +100,19 @@ static inline void store_line(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdif
             for (ptrdiff_t r = 0; r < outputs; r++)
                 store_run(y + (r * step + j), rows[r], pixels - j);
     }
+}
+
+/* Fetches the lines of y that a run of tiles will overwrite. */
+static inline void prefetch_outputs(const job_t *job, const run *run, ptrdiff_t o, ptrdiff_t pixels,
+                                    int tile) {
+    const cnet_conv2d *g = &job->g;
+    for (ptrdiff_t r = 0; r < min_size(LANES, g->o - o); r++)
+        for (ptrdiff_t i = 0; i < min_size(tile, g->oh - run->top); i++) {
+            const real *y = job->arrays.to +
+                            (((run->n * g->o + o + r) * g->oh + run->top + i) * g->ow + run->left);
+            for (ptrdiff_t j = 0; j < pixels; j += LINE_CELLS)
+                __builtin_prefetch(y + j, 1);
+        }
 }
 
 UNROLLED void transform_sums(const job_t *job, ptrdiff_t first, ptrdiff_t count, ptrdiff_t panel,
@@ -117,6 +127,7 @@ UNROLLED void transform_sums(const job_t *job, ptrdiff_t first, ptrdiff_t count,
             const ptrdiff_t o = panel * TILE_COLS + s;
             if (o >= g->o)
                 break;
+            prefetch_outputs(job, &run, o, pixels, tile);
             vec bias = {0};
             if (job->arrays.bias)
                 bias = load_run(job->arrays.bias + o, g->o - o);
@@ -145,6 +156,21 @@ static void transform_outputs(const job_t *job, ptrdiff_t block, ptrdiff_t panel
 
 /* ---- Products -------------------------------------------------------------------------- */
 
+/* A part of the shared operand that is multiplied after the rows from `row` on of plane t: of the
+ * next plane of U, or the next rows of V. */
+static fetch next_part(const job_t *job, ptrdiff_t tiles, int t, ptrdiff_t row, const real *v,
+                       const real *u) {
+    if (!job->share_filters) {
+        const int is_last = row + TILE_ROWS >= tiles;
+        const real *next = is_last ? v + (t + 1) * job->v_plane
+                                   : v + (t * job->v_plane + (row + TILE_ROWS) * job->v_row);
+        return (fetch){next, LINE_CELLS, TILE_ROWS * job->v_row / LINE_CELLS};
+    }
+    const ptrdiff_t part = ceil_div(job->g.c * TILE_COLS, ceil_div(tiles, TILE_ROWS));
+    return (fetch){u + ((t + 1) * job->u_plane + row / TILE_ROWS * part), LINE_CELLS,
+                   ceil_div(part, LINE_CELLS)};
+}
+
 /* Computes the outputs of a block of tiles and a panel of outputs; m is scratch memory. */
 static void multiply(const job_t *job, ptrdiff_t block, ptrdiff_t panel, const real *v,
                      const real *u, real *m) {
@@ -153,7 +179,7 @@ static void multiply(const job_t *job, ptrdiff_t block, ptrdiff_t panel, const r
     for (int t = 0; t < WINOGRAD_PLANES; t++)
         for (ptrdiff_t row = 0; row < tiles; row += TILE_ROWS)
             multiply_columns(job->g.c, v + (t * job->v_plane + row * job->v_row), job->v_row, 1,
-                             u + t * job->u_plane, outputs,
+                             u + t * job->u_plane, outputs, next_part(job, tiles, t, row, v, u),
                              m + (t * job->m_plane + row * TILE_COLS));
     transform_outputs(job, block, panel, m);
 }

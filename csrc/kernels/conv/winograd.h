@@ -49,94 +49,122 @@ static const winograd_scale NO_SCALE = {1, 1, 1};
 
 #define UNROLLED static inline __attribute__((always_inline))
 
-/* y = B' d, from 6 to 6 values. All vectors in this file are a step apart. */
-UNROLLED void winograd_input(const vec *d, ptrdiff_t from_step, vec *y, ptrdiff_t to_step) {
-    const vec d1 = d[from_step], d2 = d[2 * from_step], d3 = d[3 * from_step],
-              d4 = d[4 * from_step];
-    const vec p_even = d4 - Q2 * d2, p_odd = POINT_P * (d3 - Q2 * d1);
-    const vec q_even = d4 - P2 * d2, q_odd = POINT_Q * (d3 - P2 * d1);
-    y[0] = P2 * Q2 * d[0] - (P2 + Q2) * d2 + d4;
-    y[to_step] = p_even + p_odd;
-    y[2 * to_step] = p_even - p_odd;
-    y[3 * to_step] = q_even + q_odd;
-    y[4 * to_step] = q_even - q_odd;
-    y[5 * to_step] = P2 * Q2 * d1 - (P2 + Q2) * d3 + d[5 * from_step];
+/* The values at 0 and infinity, at p and -p, at q and -q: all transforms compute two at a time. */
+enum { WINOGRAD_PAIRS = 3 };
+static const int WINOGRAD_PAIR[WINOGRAD_PAIRS][2] = {{0, 5}, {1, 2}, {3, 4}};
+
+/* y = a pair of values of B' d. The vectors of d are a step apart. */
+UNROLLED void winograd_input(const int pair, const vec *d, ptrdiff_t step, vec y[2]) {
+    if (pair == 0) {
+        y[0] = P2 * Q2 * d[0] - (P2 + Q2) * d[2 * step] + d[4 * step];
+        y[1] = P2 * Q2 * d[step] - (P2 + Q2) * d[3 * step] + d[5 * step];
+        return;
+    }
+    const real point = pair == 1 ? POINT_P : POINT_Q, other = pair == 1 ? Q2 : P2;
+    const vec even = d[4 * step] - other * d[2 * step], odd = d[3 * step] - other * d[step];
+    y[0] = even + point * odd;
+    y[1] = even - point * odd;
 }
 
-/* y = the polynomial with `count` coefficients x at the six points: G (scaled) or A. */
-UNROLLED void winograd_evaluate(const int count, const winograd_scale s, const vec *x,
-                                ptrdiff_t from_step, vec *y, ptrdiff_t to_step) {
-    vec p[2] = {x[0], POINT_P * x[from_step]}, q[2] = {x[0], POINT_Q * x[from_step]};
-    real p_power = POINT_P, q_power = POINT_Q;
+/* y = a pair of values of the polynomial with `count` coefficients x: G (scaled) or A. */
+UNROLLED void winograd_evaluate(const int pair, const int count, const winograd_scale s,
+                                const vec *x, ptrdiff_t step, vec y[2]) {
+    if (pair == 0) {
+        y[0] = s.zero * x[0];
+        y[1] = x[(count - 1) * step];
+        return;
+    }
+    const real point = pair == 1 ? POINT_P : POINT_Q, scale = pair == 1 ? s.p : s.q;
+    vec sums[2] = {x[0], point * x[step]};
+    real power = point;
 #pragma GCC unroll 5
     for (int k = 2; k < count; k++) {
-        p_power *= POINT_P;
-        q_power *= POINT_Q;
-        p[k % 2] += p_power * x[k * from_step];
-        q[k % 2] += q_power * x[k * from_step];
+        power *= point;
+        sums[k % 2] += power * x[k * step];
     }
-    y[0] = s.zero * x[0];
-    y[to_step] = s.p * (p[0] + p[1]);
-    y[2 * to_step] = s.p * (p[0] - p[1]);
-    y[3 * to_step] = s.q * (q[0] + q[1]);
-    y[4 * to_step] = s.q * (q[0] - q[1]);
-    y[5 * to_step] = x[(count - 1) * from_step];
+    y[0] = scale * (sums[0] + sums[1]);
+    y[1] = scale * (sums[0] - sums[1]);
 }
 
-/* The transpose, from 6 to `count` values: G' (scaled) or A'. */
-UNROLLED void winograd_combine(const int count, const winograd_scale s, const vec *m,
-                               ptrdiff_t from_step, vec *y, ptrdiff_t to_step) {
-    const vec p[2] = {s.p * (m[from_step] + m[2 * from_step]),
-                      s.p * (m[from_step] - m[2 * from_step])};
-    const vec q[2] = {s.q * (m[3 * from_step] + m[4 * from_step]),
-                      s.q * (m[3 * from_step] - m[4 * from_step])};
-    real p_power = 1, q_power = 1;
-#pragma GCC unroll 5
-    for (int k = 0; k < count; k++) {
-        vec sum = p_power * p[k % 2] + q_power * q[k % 2];
+/* The transpose, from 6 to `count` values: y[k / 2] = value k of G' m (scaled) or A' m, for k even
+ * (parity 0) or odd (1). */
+UNROLLED void winograd_combine(const int parity, const int count, const winograd_scale s,
+                               const vec *m, ptrdiff_t step, vec y[3]) {
+    const vec p = s.p * (parity ? m[step] - m[2 * step] : m[step] + m[2 * step]);
+    const vec q = s.q * (parity ? m[3 * step] - m[4 * step] : m[3 * step] + m[4 * step]);
+    real p_power = parity ? POINT_P : 1, q_power = parity ? POINT_Q : 1;
+#pragma GCC unroll 3
+    for (int k = parity; k < count; k += 2) {
+        vec sum = p_power * p + q_power * q;
         if (k == 0)
             sum += s.zero * m[0];
         if (k == count - 1)
-            sum += m[5 * from_step];
-        y[k * to_step] = sum;
-        p_power *= POINT_P;
-        q_power *= POINT_Q;
+            sum += m[5 * step];
+        y[k / 2] = sum;
+        p_power *= P2;
+        q_power *= Q2;
     }
 }
 
-/* Both axes, columns first. Rows of d and y are `row` vectors apart, and the 36 planes are `plane`
- * vectors apart; taps are contiguous. */
+/* Both axes, columns first: for two or three rows at a time, whose values stay in registers. Rows
+ * of d and y are `row` vectors apart, and the 36 planes are `plane` vectors apart; taps are
+ * contiguous. */
 UNROLLED void winograd_input_2d(const vec *d, ptrdiff_t row, vec *y, ptrdiff_t plane) {
-    vec half[WINOGRAD_PLANES];
+#pragma GCC unroll 3
+    for (int pair = 0; pair < WINOGRAD_PAIRS; pair++) {
+        vec half[WINOGRAD_PATCH][2];
 #pragma GCC unroll 6
-    for (int j = 0; j < WINOGRAD_PATCH; j++)
-        winograd_input(d + j, row, half + j, WINOGRAD_PATCH);
+        for (int j = 0; j < WINOGRAD_PATCH; j++)
+            winograd_input(pair, d + j, row, half[j]);
 #pragma GCC unroll 6
-    for (int i = 0; i < WINOGRAD_PATCH; i++)
-        winograd_input(half + WINOGRAD_PATCH * i, 1, y + WINOGRAD_PATCH * i * plane, plane);
+        for (int k = 0; k < 2 * WINOGRAD_PAIRS; k++) {
+            const int side = k % 2, across = k / 2;
+            vec *to = y + WINOGRAD_PATCH * WINOGRAD_PAIR[pair][side] * plane, two[2];
+            winograd_input(across, half[0] + side, 2, two);
+            to[WINOGRAD_PAIR[across][0] * plane] = two[0];
+            to[WINOGRAD_PAIR[across][1] * plane] = two[1];
+        }
+    }
 }
 
 UNROLLED void winograd_evaluate_2d(const int count, const winograd_scale s, const vec *x,
                                    ptrdiff_t row, vec *y, ptrdiff_t plane) {
-    vec half[WINOGRAD_PATCH * WINOGRAD_LARGEST];
+#pragma GCC unroll 3
+    for (int pair = 0; pair < WINOGRAD_PAIRS; pair++) {
+        vec half[WINOGRAD_LARGEST][2];
 #pragma GCC unroll 5
-    for (int j = 0; j < count; j++)
-        winograd_evaluate(count, s, x + j, row, half + j, WINOGRAD_LARGEST);
+        for (int j = 0; j < count; j++)
+            winograd_evaluate(pair, count, s, x + j, row, half[j]);
 #pragma GCC unroll 6
-    for (int i = 0; i < WINOGRAD_PATCH; i++)
-        winograd_evaluate(count, s, half + WINOGRAD_LARGEST * i, 1, y + WINOGRAD_PATCH * i * plane,
-                          plane);
+        for (int k = 0; k < 2 * WINOGRAD_PAIRS; k++) {
+            const int side = k % 2, across = k / 2;
+            vec *to = y + WINOGRAD_PATCH * WINOGRAD_PAIR[pair][side] * plane, two[2];
+            winograd_evaluate(across, count, s, half[0] + side, 2, two);
+            to[WINOGRAD_PAIR[across][0] * plane] = two[0];
+            to[WINOGRAD_PAIR[across][1] * plane] = two[1];
+        }
+    }
 }
 
 UNROLLED void winograd_combine_2d(const int count, const winograd_scale s, const vec *m,
                                   ptrdiff_t plane, vec *y, ptrdiff_t row) {
-    vec half[WINOGRAD_LARGEST * WINOGRAD_PATCH];
+#pragma GCC unroll 2
+    for (int parity = 0; parity < 2; parity++) {
+        vec half[WINOGRAD_PATCH][3];
 #pragma GCC unroll 6
-    for (int j = 0; j < WINOGRAD_PATCH; j++)
-        winograd_combine(count, s, m + j * plane, WINOGRAD_PATCH * plane, half + j, WINOGRAD_PATCH);
-#pragma GCC unroll 5
-    for (int i = 0; i < count; i++)
-        winograd_combine(count, s, half + WINOGRAD_PATCH * i, 1, y + i * row, 1);
+        for (int j = 0; j < WINOGRAD_PATCH; j++)
+            winograd_combine(parity, count, s, m + j * plane, WINOGRAD_PATCH * plane, half[j]);
+#pragma GCC unroll 3
+        for (int i = parity; i < count; i += 2)
+#pragma GCC unroll 2
+            for (int across = 0; across < 2; across++) {
+                vec values[3];
+                winograd_combine(across, count, s, half[0] + i / 2, 3, values);
+#pragma GCC unroll 3
+                for (int k = across; k < count; k += 2)
+                    y[i * row + k] = values[k / 2];
+            }
+    }
 }
 
 #endif

@@ -16,8 +16,8 @@
 #include "tiles.h"
 
 enum {
-    GROUP_BYTES = 3 << 20,
-    LEAST_TILES = 128,
+    GROUP_BYTES = 3 << 19,
+    LEAST_TILES = 64,
     BLOCK_TILES = 32,
     /* A multiple of TILE_ROWS and of LANES. */
     SLICE = ISA_WINOGRAD_SLICE
@@ -72,9 +72,10 @@ UNROLLED void transform_sums(const job_t *job, ptrdiff_t o, ptrdiff_t c, const r
         winograd_combine_2d(taps, FILTER_SCALE, (const vec *)(sums + i * TILE_COLS),
                             SUMS_PLANE / LANES, dw + i * area, taps);
     for (ptrdiff_t t = 0; t < channels * area; t += LANES) {
-        transpose(dw + t);
+        vec rows[VECTOR_BYTES / sizeof(real)];
+        load_transposed((const real *)(dw + t), LANES, rows);
         for (ptrdiff_t r = 0; r < outputs; r++)
-            store_run(job->arrays.to + (((o + r) * g->c + c) * area + t), dw[t + r],
+            store_run(job->arrays.to + (((o + r) * g->c + c) * area + t), rows[r],
                       channels * area - t);
     }
 }
@@ -88,13 +89,16 @@ static void multiply_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const ptrdiff_t cols = min_size(TILE_COLS, job->g.o - panel * TILE_COLS);
     const size_t part = (size_t)(has_one_group(job) ? slot : chunk);
     real *sums = job->sums + part * (job->chunk_bytes / sizeof(real));
+    const ptrdiff_t channels = min_size(SLICE, job->g.c - slice * SLICE);
     for (int t = 0; t < WINOGRAD_PLANES; t++) {
         const real *v = job->v.x + (t * job->v.plane + slice * job->v.panel);
         const real *z = job->z.x + (t * job->z.plane + panel * job->z.panel);
-        for (ptrdiff_t row = 0; row < SLICE; row += TILE_ROWS) {
+        for (ptrdiff_t row = 0; row < channels; row += TILE_ROWS) {
             _Alignas(CNET_ALIGNMENT) real more[TILE_ROWS * TILE_COLS];
             real *to = sums + (t * SUMS_PLANE + row * TILE_COLS);
-            multiply_columns(job->count, v + row, 1, SLICE, z, cols, job->first ? more : to);
+            const fetch next = {v + (job->v.plane + job->count * row), LINE_CELLS,
+                                job->count * TILE_ROWS / LINE_CELLS};
+            multiply_columns(job->count, v + row, 1, SLICE, z, cols, next, job->first ? more : to);
             if (job->first)
                 for (ptrdiff_t s = 0; s < TILE_ROWS * TILE_COLS; s += LANES)
                     store(to + s, load(to + s) + load(more + s));
@@ -125,7 +129,9 @@ static job_t make_job(const cnet_conv2d *g) {
     };
     const ptrdiff_t tile_bytes =
         WINOGRAD_PLANES * (ptrdiff_t)sizeof(real) * (job.slices * SLICE + job.panels * TILE_COLS);
-    const ptrdiff_t most = max_size(LEAST_TILES, GROUP_BYTES / tile_bytes);
+    /* The sums, which each group reads and writes, move no more often than transformed tiles. */
+    const ptrdiff_t least = max_size(LEAST_TILES, g->c * g->o / (g->c + g->o));
+    const ptrdiff_t most = max_size(least, GROUP_BYTES / tile_bytes);
     job.group = ceil_div(job.t.count, ceil_div(job.t.count, most));
     job.v = operand_of(g->c, SLICE, job.group);
     job.z = operand_of(g->o, TILE_COLS, job.group);

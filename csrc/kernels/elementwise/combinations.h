@@ -29,12 +29,12 @@
     OP(lerp,                3, lerp(a, b, c))                                                      \
     OP(times_quotient,      3, a * (b / c))                                                        \
     OP(times_exp,           3, a * vec_exp(b - c))                                                 \
-    OP(softmax_backward,    3, b * (a - c))                                                        \
-    OP(log_softmax_backward, 3, a - vec_exp(b) * c)                                                \
     OP(remainder_db,        3, -a * floor_divide(b, c))                                            \
     OP(fmod_db,             3, -a * vec_trunc(b / c))                                              \
     OP(prelu_dx,            3, choose(b > 0, a, c * a))                                            \
+    OP(huber,               3, c * (a - HALF * within(a, b)) * within(a, b))                       \
     OP(glu_db,              3, a * b * sigmoid_slope(c))                                           \
+    OP(huber_backward,      4, a * (d * within(b, c)))                                             \
     OP(addcmul,             4, a + d * (b * c))                                                    \
     OP(addcdiv,             4, a + d * (b / c))                                                    \
     OP(nan_to_num,          4, nan_to_num(a, b, c, d))                                             \

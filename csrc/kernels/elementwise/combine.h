@@ -9,6 +9,9 @@ static inline vec signs(vec x) {
     return choose(x > 0, broadcast(1), choose(x < 0, broadcast(-1), ZERO));
 }
 
+/* The number from -limit to limit that is nearest to x. */
+static inline vec within(vec x, vec limit) { return at_most(at_least(x, -limit), limit); }
+
 /* From this size on, all numbers are integers. */
 #define ALL_INTEGERS ((real)((bits_t)1 << MANTISSA_BITS))
 /* Rounds down. */
@@ -78,23 +81,42 @@ static inline vec divided(vec a, vec b, vec *rest, mask_vec *ready) {
 #endif
 }
 static inline int all_lanes(mask_vec mask) {
+#if VECTOR_BYTES == 64
+    return _mm512_movepi8_mask((__m512i)mask) == UINT64_MAX;
+#elif VECTOR_BYTES == 32
+    return _mm256_movemask_epi8((__m256i)mask) == -1;
+#else
     mask_t all = -1;
     for (ptrdiff_t lane = 0; lane < LANES; lane++)
         all &= mask[lane];
     return all != 0;
+#endif
 }
+
+/* clang-format off */
+/* y, where the lanes that are not ready are computed by libm. They are rare, and functions of their
+ * own keep them out of the loops. */
+#define BY_LIBM(name, arguments, value)                                                            \
+    static __attribute__((noinline)) vec name arguments {                                          \
+        _Pragma("GCC unroll 1")                                                                    \
+        for (ptrdiff_t lane = 0; lane < LANES; lane++)                                             \
+            if (!ready[lane])                                                                      \
+                y[lane] = value;                                                                   \
+        return y;                                                                                  \
+    }
+BY_LIBM(fmod_by_libm, (vec y, vec a, vec b, mask_vec ready), REAL_FMOD(a[lane], b[lane]))
+BY_LIBM(sin_by_libm, (vec y, vec a, mask_vec ready), REAL_SIN(a[lane]))
+BY_LIBM(cos_by_libm, (vec y, vec a, mask_vec ready), REAL_COS(a[lane]))
+#undef BY_LIBM
+/* clang-format on */
 
 /* The remainder of a division rounded towards zero, with the sign of a. */
 static inline vec vec_fmod(vec a, vec b) {
     vec rest;
     mask_vec ready;
     divided(a, b, &rest, &ready);
-    vec y = copy_sign(rest, a);
-    if (!all_lanes(ready))
-        for (ptrdiff_t lane = 0; lane < LANES; lane++)
-            if (!ready[lane])
-                y[lane] = REAL_FMOD(a[lane], b[lane]);
-    return y;
+    const vec y = copy_sign(rest, a);
+    return all_lanes(ready) ? y : fmod_by_libm(y, a, b, ready);
 }
 static inline mask_vec signs_differ(vec a, vec b) {
     return (mask_vec)(((bits_vec)a ^ (bits_vec)b) >> (8 * sizeof(real) - 1)) != 0;
@@ -105,23 +127,27 @@ static inline vec vec_remainder(vec a, vec b) {
     const vec y = choose((rest != 0) & signs_differ(rest, b), rest + b, rest);
     return choose(y == 0, copy_sign(ZERO, b), y);
 }
+static __attribute__((noinline)) vec floor_by_libm(vec y, vec a, vec b, mask_vec ready) {
+    const vec rounded = a / b;
+#pragma GCC unroll 1
+    for (ptrdiff_t lane = 0; lane < LANES; lane++)
+        if (!ready[lane]) {
+            const real modulus = REAL_FMOD(a[lane], b[lane]), divisor = b[lane];
+            const int is_below = modulus != 0 && (modulus < 0) != (divisor < 0);
+            const real whole = (a[lane] - modulus) / divisor - (real)is_below;
+            const real nearest = REAL_FLOOR(whole + HALF);
+            y[lane] = divisor == 0 ? rounded[lane] : whole == 0 ? 0 * rounded[lane] : nearest;
+        }
+    return y;
+}
 /* floor(a / b), from the exact quotient. */
 static inline vec floor_divide(vec a, vec b) {
     vec rest;
     mask_vec ready;
-    const vec quotient = divided(a, b, &rest, &ready), rounded = a / b;
+    const vec whole = divided(a, b, &rest, &ready);
     const mask_vec down = signs_differ(a, b) & (rest != 0);
-    vec y = copy_sign(quotient + choose(down, broadcast(1), ZERO), rounded);
-    if (!all_lanes(ready))
-        for (ptrdiff_t lane = 0; lane < LANES; lane++)
-            if (!ready[lane]) {
-                const real modulus = REAL_FMOD(a[lane], b[lane]), divisor = b[lane];
-                const int is_below = modulus != 0 && (modulus < 0) != (divisor < 0);
-                const real whole = (a[lane] - modulus) / divisor - (real)is_below;
-                const real nearest = REAL_FLOOR(whole + HALF);
-                y[lane] = divisor == 0 ? rounded[lane] : whole == 0 ? 0 * rounded[lane] : nearest;
-            }
-    return y;
+    const vec y = copy_sign(whole + choose(down, broadcast(1), ZERO), a / b);
+    return all_lanes(ready) ? y : floor_by_libm(y, a, b, ready);
 }
 
 /* ---- Sine and cosine ----
@@ -157,14 +183,12 @@ static inline vec vec_sin(vec x, int quarter) {
     /* The low bits of this sum are those of the integer n + quarter. */
     const bits_vec turns = (bits_vec)(n + ((real)ROUNDER + (real)quarter));
     const vec size = choose((mask_vec)(turns & 1) != 0, cosine, sine);
-    vec y = (vec)((bits_vec)size ^ ((turns & 2) << (8 * sizeof(real) - 2)));
-    y = choose(x == 0, quarter ? broadcast(1) : x, y);
+    const vec signed_size = (vec)((bits_vec)size ^ ((turns & 2) << (8 * sizeof(real) - 2)));
+    const vec y = choose(x == 0, quarter ? broadcast(1) : x, signed_size);
     const mask_vec ready = vec_abs(x) <= SIN_GREATEST;
-    if (!all_lanes(ready))
-        for (ptrdiff_t lane = 0; lane < LANES; lane++)
-            if (!ready[lane])
-                y[lane] = quarter ? REAL_COS(x[lane]) : REAL_SIN(x[lane]);
-    return y;
+    if (all_lanes(ready))
+        return y;
+    return quarter ? cos_by_libm(y, x, ready) : sin_by_libm(y, x, ready);
 }
 
 #endif

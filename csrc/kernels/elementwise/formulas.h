@@ -5,11 +5,7 @@
 #include "simd_math.h"
 
 #define ZERO ((vec){0})
-#define HALF ((real)0.5)
 
-/* NaN stays NaN. */
-static inline vec at_most(vec x, vec limit) { return choose(x > limit, limit, x); }
-static inline vec at_least(vec x, vec limit) { return choose(x < limit, limit, x); }
 /* -1, 0 or 1. */
 static inline vec sign(vec x) {
     return choose(x > 0, broadcast(1), choose(x < 0, broadcast(-1), x));
@@ -23,20 +19,15 @@ static inline vec log1p_of_fraction(vec x) {
     const vec sum = 1 + x;
     return vec_log(sum) + (x - (sum - 1)) / sum;
 }
-/* exp(x) - 1 for x <= 0. */
-static inline vec expm1_of_negative(vec x) {
-    const vec t = vec_tanh(HALF * x);
-    return 2 * t / (1 - t);
-}
-
 /* 1 / (1 + exp(-x)) */
 static inline vec sigmoid(vec x) {
     const vec decayed = vec_exp(-vec_abs(x)); /* at most 1 */
-    return choose(x >= 0, broadcast(1), decayed) / (1 + decayed);
+    return quotient(choose(x >= 0, broadcast(1), decayed), 1 + decayed);
 }
 /* sigmoid(x), and 1 - sigmoid(x) without cancellation. */
 static inline vec sigmoid_and_rest(vec x, vec *rest) {
-    const vec decayed = vec_exp(-vec_abs(x)), high = 1 / (1 + decayed), low = decayed * high;
+    const vec decayed = vec_exp(-vec_abs(x)), high = quotient(broadcast(1), 1 + decayed),
+              low = decayed * high;
     const mask_vec positive = x >= 0;
     *rest = choose(positive, low, high);
     return choose(positive, high, low);
@@ -127,7 +118,7 @@ static inline vec gelu_tanh_slope(vec x) {
 /* mish(x) = x tanh(log(1 + e)) = x n / (n + 2), n = e (e + 2), e = exp(x); equal to x above 20. */
 static inline vec mish(vec x) {
     const vec e = vec_exp(at_most(x, broadcast(20))), n = e * (e + 2);
-    return x * (n / (n + 2));
+    return x * quotient(n, n + 2);
 }
 static inline vec mish_slope(vec x) {
     const vec c = at_most(x, broadcast(20)), e = vec_exp(c), n = e * (e + 2), d = n + 2;

@@ -15,9 +15,9 @@
        x,           choose(x > 0, g, a * g))                                                       \
     OP(threshold,   choose(x <= a, b, x),                                                          \
        x,           choose(x <= a, ZERO, g))                                                       \
-    OP(elu,         choose(x > 0, b * x, a * expm1_of_negative(at_most(x, ZERO))),                 \
+    OP(elu,         choose(x > 0, b * x, a * vec_expm1(at_most(x, ZERO))),                         \
        x,           g * choose(x > 0, b, a * vec_exp(at_most(x, ZERO))))                           \
-    OP(celu,        choose(x > 0, x, a * expm1_of_negative(at_most(x / a, ZERO))),                 \
+    OP(celu,        choose(x > 0, x, a * vec_expm1(at_most(x / a, ZERO))),                         \
        x,           g * choose(x > 0, broadcast(1), vec_exp(at_most(x / a, ZERO))))                \
     OP(gelu,        x * normal_cdf(x),                                                             \
        x,           g * (normal_cdf(x) + x * normal_density(x)))                                   \

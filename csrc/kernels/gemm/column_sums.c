@@ -1,5 +1,5 @@
 /* The sums of the columns of a matrix: the gradient of the bias of a linear layer. */
-#include "variant.h"
+#include "gemm/column_sums.h"
 
 enum { COLUMNS = 64, ROWS = 1024 };
 
@@ -33,12 +33,16 @@ static void columns_chunk(const void *argument, ptrdiff_t chunk, int slot) {
         job->y[first + j] = (real)sums[j];
 }
 
+void CNET_FN(sum_columns)(const real *x, real *y, ptrdiff_t rows, ptrdiff_t columns, int threads) {
+    const job_t job = {.x = x, .y = y, .g = {.n = rows, .c = columns}};
+    const int small = rows * columns < ELEMENTS_PER_CHUNK;
+    cnet_parallel(columns_chunk, &job, ceil_div(columns, COLUMNS), small ? 1 : threads);
+}
+
 /* y[j] = sum_i x[i, j].
  *
  * x (n, c), y (c); overwrites y. Computed in double, in blocks of ROWS rows. Parallel over j. */
 void CNET_FN(column_sums)(const cnet_call *call) {
     const cnet_column_sums_arguments *a = &call->column_sums;
-    const job_t job = {.x = a->x, .y = a->y, .g = a->g};
-    const int small = a->g.n * a->g.c < ELEMENTS_PER_CHUNK;
-    cnet_parallel(columns_chunk, &job, ceil_div(a->g.c, COLUMNS), small ? 1 : call->threads);
+    CNET_FN(sum_columns)(a->x, a->y, a->g.n, a->g.c, call->threads);
 }

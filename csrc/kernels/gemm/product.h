@@ -57,17 +57,16 @@ multiply_fetching(ptrdiff_t depth, const real *a, const ptrdiff_t row_step,
             *(vec *)(to + r * TILE_COLS + v * LANES) = sum[r][v];
 }
 
-/* The same without prefetching, for as many vectors as hold `cols` columns of a panel. */
+/* The same for as many vectors as hold `cols` columns of a panel. */
 static inline __attribute__((always_inline)) void
 multiply_columns(ptrdiff_t depth, const real *a, const ptrdiff_t row_step,
-                 const ptrdiff_t depth_step, const real *b, ptrdiff_t cols, real *to) {
-    const fetch nothing = {0};
+                 const ptrdiff_t depth_step, const real *b, ptrdiff_t cols, fetch ahead, real *to) {
     if (cols <= LANES)
-        multiply_fetching(depth, a, row_step, depth_step, b, TILE_COLS, 1, nothing, to);
+        multiply_fetching(depth, a, row_step, depth_step, b, TILE_COLS, 1, ahead, to);
     else if (cols <= 2 * LANES || TILE_VECTORS == 2)
-        multiply_fetching(depth, a, row_step, depth_step, b, TILE_COLS, 2, nothing, to);
+        multiply_fetching(depth, a, row_step, depth_step, b, TILE_COLS, 2, ahead, to);
     else
-        multiply_fetching(depth, a, row_step, depth_step, b, TILE_COLS, TILE_VECTORS, nothing, to);
+        multiply_fetching(depth, a, row_step, depth_step, b, TILE_COLS, TILE_VECTORS, ahead, to);
 }
 
 typedef struct product product;

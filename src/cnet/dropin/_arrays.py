@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .. import geometry
-from ..arrays import Array, Shape
+from ..arrays import FLOAT32, FLOAT64, Array
 
 
 def floats(function: str, name: str, x: Any, dtype: Any, *ndims: int) -> Array:
@@ -33,8 +33,15 @@ def floats(function: str, name: str, x: Any, dtype: Any, *ndims: int) -> Array:
 
 def float_dtype(*arrays: Any) -> Any:
     """float32 if NumPy promotes all arrays, except None, to float32, else float64."""
+    first = getattr(arrays[0], "dtype", None)
+    if first is FLOAT32 or first is FLOAT64:
+        for x in arrays:
+            if x is not None and getattr(x, "dtype", None) is not first:
+                break
+        else:
+            return first
     dtype = np.result_type(*[np.asarray(x).dtype for x in arrays if x is not None])
-    return np.float32 if dtype == np.float32 else np.float64
+    return FLOAT32 if dtype == FLOAT32 else FLOAT64
 
 
 def size(function: str, name: str, value: Any) -> int:
@@ -80,7 +87,7 @@ def same_ndim(function: str, name: str, x: Array, axes: str) -> None:
         )
 
 
-def ends(function: str, padding: Any, kernel: Shape, dilation: Any = 1) -> Any:
+def ends(function: str, padding: Any, kernel_size: Any, dilation: Any = 1) -> Any:
     """Padding as `cnet.kernels` takes it: a number, a pair, or a pair for each axis.
 
     Also takes four numbers (top, bottom, left, right), and 'same' and 'same_lower' with any stride:
@@ -104,6 +111,7 @@ def ends(function: str, padding: Any, kernel: Shape, dilation: Any = 1) -> Any:
             f"'same' or 'same_lower' (got {padding!r})"
         )
     dilations = geometry.per_axis(function, "dilation", dilation, 2, 1)
+    kernel = pair(function, "kernel_size", kernel_size)
     totals = [d * (k - 1) for d, k in zip(dilations, kernel, strict=True)]
     halves = [(total // 2, total - total // 2) for total in totals]
     return tuple(halves if padding == "same" else [pair[::-1] for pair in halves])

@@ -7,116 +7,133 @@ and o.
 
 from functools import lru_cache
 from math import prod
-from typing import NamedTuple
 
 import numpy as np
 
 from .. import kernels
 from ..arrays import Array, Shape
 
-IMAGES, CHANNELS_LAST, FILTERS = "nchw", "nhwc", "oihw"
-"""The orders of the kernels. Only pooling has kernels for channels last."""
+IMAGES, CHANNELS_LAST = "nchw", "nhwc"
+FILTERS, FILTERS_LAST = "oihw", "hwio"
+"""The orders of the kernels."""
 
 
-class Layout(NamedTuple):
-    """The axes of an array, and how the kernels see it."""
+class Layout:
+    """The axes of an array, and how the kernels see it. `layout` makes one, once."""
 
-    axes: str
-    """The letters of the axes that the array has."""
-    full: str
-    """The order of all four axes."""
-    target: str
-    """Their order in the kernels: `IMAGES`, `CHANNELS_LAST` or `FILTERS`."""
+    __slots__ = (
+        "axes", "from_order", "full", "is_target", "kept", "lacks_axes", "places", "target",
+        "to_order",
+    )  # fmt: skip
+
+    def __init__(self, axes: str, full: str, target: str) -> None:
+        self.axes = axes
+        """The letters of the axes that the array has."""
+        self.full = full
+        """The order of all four axes."""
+        self.target = target
+        """Their order in the kernels: `IMAGES`, `CHANNELS_LAST` or `FILTERS`."""
+        present = _in_order(target, axes)
+        self.is_target = axes == target
+        self.lacks_axes = len(axes) < len(target)
+        self.to_order = tuple(axes.index(letter) for letter in present)
+        self.from_order = tuple(present.index(letter) for letter in axes)
+        self.kept = tuple(target.index(letter) for letter in present)
+        self.places = tuple(axes.find(letter) for letter in target)
 
     def to_kernels(self, x: Array) -> Array:
         """The array with four axes in the order of the kernels, C-contiguous."""
-        if self.axes == self.target:
+        if self.is_target:
             return np.ascontiguousarray(x)
-        y = _transposed(x, _orders(self.axes, self.target)[0])
-        return (
-            y if len(self.axes) == len(self.target) else y.reshape(self.shape_to_kernels(x.shape))
-        )
+        y = _transposed(x, self.to_order)
+        return y.reshape(self.shape_to_kernels(x.shape)) if self.lacks_axes else y
 
     def from_kernels(self, x: Array) -> Array:
         """The array in this layout, C-contiguous, from one with four axes."""
-        if self.axes == self.target:
+        if self.is_target:
             return x
-        _, order, kept = _orders(self.axes, self.target)
-        if len(kept) < x.ndim:
-            x = x.reshape([x.shape[axis] for axis in kept])
-        return _transposed(x, order)
+        if self.lacks_axes:
+            x = x.reshape([x.shape[axis] for axis in self.kept])
+        return _transposed(x, self.from_order)
 
     def shape_to_kernels(self, shape: Shape) -> Shape:
         """The four sizes, with 1 for an axis that the array does not have."""
-        sizes = dict(zip(self.axes, shape, strict=True))
-        return tuple([sizes.get(letter, 1) for letter in self.target])
+        return tuple([shape[place] if place >= 0 else 1 for place in self.places])
+
+    def for_kernels(self, target: str) -> "Layout":
+        """The layout of the same array for kernels with another order."""
+        return layout(self.axes, self.full, target)
 
     def with_axes(self, axes: str) -> "Layout":
         """The layout of an array that has these axes, in the same order."""
-        return self._replace(axes=_in_order(self.full, axes))
+        return layout(_in_order(self.full, axes), self.full, self.target)
 
     def with_taps(self) -> "Layout":
         """The layout of an array that has another axis, t, after that of columns."""
-        return Layout(*[letters.replace("w", "wt") for letters in self])
+        orders = self.axes, self.full, self.target
+        return layout(*[letters.replace("w", "wt") for letters in orders])
+
+
+layout = lru_cache(maxsize=1024)(Layout)
 
 
 def _in_order(order: str, letters: str) -> str:
     return "".join(letter for letter in order if letter in letters)
 
 
-def images(function: str, layout: object, ndim: int) -> Layout:
+def images(function: str, order: object, ndim: int) -> Layout:
     """The layout of images with this number of dimensions.
 
     Raises
     ------
     TypeError, ValueError
-        If `layout` is not an order of h, w and some of n and c, or the array has another number of
+        If `order` is not an order of h, w and some of n and c, or the array has another number of
         dimensions.
     """
-    return _read(function, "layout", _text(function, "layout", layout), "x", ndim, IMAGES, "nc")
+    return _read(function, "layout", _text(function, "layout", order), "x", ndim, IMAGES, "nc")
 
 
-def filters(function: str, layout: object, ndim: int, of_images: Layout) -> Layout:
+def filters(function: str, order: object, ndim: int, of_images: Layout) -> Layout:
     """The layout of filters; by default "hwio" if channels come after rows and columns."""
-    if layout is None:
+    if order is None:
         is_last = of_images.full.index("c") > of_images.full.index("h")
-        layout = "hwio" if is_last else FILTERS
+        order = FILTERS_LAST if is_last else FILTERS
     name = "weight_layout"
-    return _read(function, name, _text(function, name, layout), "weight", ndim, FILTERS, "io")
+    return _read(function, name, _text(function, name, order), "weight", ndim, FILTERS, "io")
 
 
-def _text(function: str, name: str, layout: object) -> str:
-    if not isinstance(layout, str):
-        raise TypeError(f"{function}: {name} must be a string (got {layout!r})")
-    return layout
+def _text(function: str, name: str, order: object) -> str:
+    if not isinstance(order, str):
+        raise TypeError(f"{function}: {name} must be a string (got {order!r})")
+    return order
 
 
 @lru_cache(maxsize=1024)
 def _read(
-    function: str, name: str, layout: str, array: str, ndim: int, target: str, optional: str
+    function: str, name: str, order: str, array: str, ndim: int, target: str, optional: str
 ) -> Layout:
     """`optional` are the letters that may be missing; the first is dropped first."""
-    if not set("hw") <= set(layout) <= set(target) or len(set(layout)) != len(layout):
+    if not set("hw") <= set(order) <= set(target) or len(set(order)) != len(order):
         raise ValueError(
             f"{function}: {name} must be the letters h and w, and {target[0]} and {target[1]} at "
-            f"most once each, in any order (got {layout!r})"
+            f"most once each, in any order (got {order!r})"
         )
-    full = layout
+    full = order
     if target[1] not in full:
         place = min(full.index("h"), full.index("w"))
         full = full[:place] + target[1] + full[place:]
     if target[0] not in full:
         full = target[0] + full
-    axes = layout
+    axes = order
     for letter in optional:
         if len(axes) > ndim:
             axes = axes.replace(letter, "")
     if len(axes) != ndim:
-        counts = " or ".join(map(str, range(2, len(layout) + 1)))
+        counts = " or ".join(map(str, range(2, len(order) + 1)))
         raise ValueError(
-            f"{function}: {array} must have {counts} dimensions for {name}={layout!r} (got {ndim})"
+            f"{function}: {array} must have {counts} dimensions for {name}={order!r} (got {ndim})"
         )
-    return Layout(axes, full, target)
+    return layout(axes, full, target)
 
 
 # ---- Transposition -------------------------------------------------------------------------------
@@ -125,22 +142,9 @@ LARGE = 4096
 """Elements from which the kernel is faster than NumPy."""
 
 
-@lru_cache(maxsize=1024)
-def _orders(axes: str, target: str) -> tuple[tuple[int, ...], ...]:
-    """The arguments of `transpose` to the kernels and back, and the axes of `target` in `axes`."""
-    present = _in_order(target, axes)
-    return (
-        tuple(axes.index(letter) for letter in present),
-        tuple(present.index(letter) for letter in axes),
-        tuple(target.index(letter) for letter in present),
-    )
-
-
 def _transposed(x: Array, order: tuple[int, ...]) -> Array:
     """``x.transpose(order)``, C-contiguous."""
     view = x.transpose(order)
-    if view.flags.c_contiguous:
-        return view
     is_ready = x.size >= LARGE and x.flags.c_contiguous and x.dtype.kind == "f"
     steps = _steps(order, x.shape) if is_ready else None
     if steps is None:

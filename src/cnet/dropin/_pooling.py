@@ -9,8 +9,9 @@ from .. import geometry, kernels
 from ..arrays import INT32, Array
 from ..kernels import channels_last, pooling
 from ..kernels.pooling import checked_divisor
-from ._arrays import ends, float_dtype, floats, pair, same_ndim, same_shape, shape_of
+from ._arrays import ends, float_dtype, floats, same_ndim, same_shape, shape_of
 from ._layouts import CHANNELS_LAST, IMAGES, Layout, images
+from ._layouts import layout as layout_of
 
 TIES = ("first", "last", "all", "share")
 NONE, BORDER = -1, -2
@@ -21,7 +22,7 @@ def _images(function: str, layout: object, ndim: int) -> tuple[Layout, Any]:
     """The layout of images, as the kernels for it take them, and the module of these kernels."""
     given = images(function, layout, ndim)
     if given.full == CHANNELS_LAST and "c" in given.axes:
-        return given._replace(target=CHANNELS_LAST), channels_last
+        return given.for_kernels(CHANNELS_LAST), channels_last
     return given, pooling
 
 
@@ -29,7 +30,7 @@ def _geometry(
     function: str, layout: Layout, shape: Sequence[int], window: Any, stride: Any, padding: Any,
     dilation: Any, ceil_mode: bool,
 ) -> geometry.Window:  # fmt: skip
-    sizes = layout._replace(target=IMAGES).shape_to_kernels(tuple(shape))
+    sizes = layout.for_kernels(IMAGES).shape_to_kernels(tuple(shape))
     return geometry.pool(
         function, sizes, window, stride, padding, dilation, ceil_mode, any_padding=True
     )
@@ -108,16 +109,15 @@ def _prepared(
     ceil_mode: bool, layout: object, pad_value: float,
 ) -> _Prepared:  # fmt: skip
     form, module = _images(function, layout, x.ndim)
-    window = pair(function, "kernel_size", kernel_size)
-    pads = ends(function, padding, window, dilation)
-    g = _geometry(function, form, x.shape, window, stride, pads, dilation, ceil_mode)
+    pads = ends(function, padding, kernel_size, dilation)
+    g = _geometry(function, form, x.shape, kernel_size, stride, pads, dilation, ceil_mode)
     border = None
     if pad_value != -np.inf:
         border = g.axes
         widths = {a: (axis.begin, axis.end) for a, axis in zip("hw", border, strict=True)}
         pairs = [widths.get(letter, (0, 0)) for letter in form.axes]
         x = np.pad(x, pairs, constant_values=pad_value)
-        g = _geometry(function, form, x.shape, window, stride, 0, dilation, ceil_mode)
+        g = _geometry(function, form, x.shape, kernel_size, stride, 0, dilation, ceil_mode)
     return _Prepared(form, module, form.to_kernels(x), g, border)
 
 
@@ -367,8 +367,8 @@ def avg_pool2d(
     x = floats(f, "x", x, float_dtype(x))
     form, module = _images(f, layout, x.ndim)
     divisor = checked_divisor(f, divisor_override)
-    window = pair(f, "kernel_size", kernel_size)
-    g = _geometry(f, form, x.shape, window, stride, ends(f, padding, window), 1, ceil_mode)
+    pads = ends(f, padding, kernel_size)
+    g = _geometry(f, form, x.shape, kernel_size, stride, pads, 1, ceil_mode)
     return form.from_kernels(module.avg_pool(form.to_kernels(x), g, count_include_pad, divisor))
 
 
@@ -383,10 +383,10 @@ def avg_pool2d_backward(
     shape = shape_of(f, "x_shape", x_shape)
     form, module = _images(f, layout, len(shape))
     divisor = checked_divisor(f, divisor_override)
-    window = pair(f, "kernel_size", kernel_size)
-    g = _geometry(f, form, shape, window, stride, ends(f, padding, window), 1, ceil_mode)
+    pads = ends(f, padding, kernel_size)
+    g = _geometry(f, form, shape, kernel_size, stride, pads, 1, ceil_mode)
     same_ndim(f, "grad_output", grad, form.axes)
     four = form.to_kernels(grad)
-    expected = tuple(dict(zip(IMAGES, g.y_shape, strict=True))[letter] for letter in form.target)
+    expected = layout_of(IMAGES, IMAGES, form.target).shape_to_kernels(g.y_shape)
     same_shape(f, "grad_output", four.shape, "that of the result", expected)
     return form.from_kernels(module.avg_pool_backward(four, g, count_include_pad, divisor))

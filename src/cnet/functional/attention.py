@@ -85,19 +85,18 @@ def scaled_dot_product_attention(
         key, value = (_repeated(function, x, query) for x in (key, value))
     if is_causal and attn_mask is not None:
         raise RuntimeError(f"{function}: attn_mask must be None if is_causal is True")
-    if is_causal:
-        attn_mask = _causal(query.shape[-2], key.shape[-2])
     factor = 1 / sqrt(query.shape[-1]) if scale is None else scale
     scores = (query * factor) @ key.transpose(-2, -1)
+    if is_causal:
+        scores = _masked(function, scores, as_tensor(_causal(query.shape[-2], key.shape[-2])))
     if attn_mask is not None:
         scores = _masked(function, scores, as_tensor(attn_mask))
-    # The softmax of a row of -inf is not defined.
-    unused = (scores._array == -np.inf).all(-1, keepdims=True)
-    if unused.any():
-        weights = where(unused, 0.0, softmax(where(unused, 0.0, scores), -1))
-    else:
-        weights = softmax(scores, -1)
-    return dropout(weights, dropout_p) @ value
+        # The softmax of a row of -inf is not defined.
+        unused = (scores._array == -np.inf).all(-1, keepdims=True)
+        if unused.any():
+            weights = where(unused, 0.0, softmax(where(unused, 0.0, scores), -1))
+            return dropout(weights, dropout_p) @ value
+    return dropout(softmax(scores, -1), dropout_p) @ value
 
 
 def _check_operands(function: str, query: Tensor, key: Tensor, value: Tensor) -> None:
@@ -136,7 +135,7 @@ def _causal(queries: int, keys: int) -> Array:
 
 def _masked(function: str, scores: Tensor, mask: Tensor) -> Tensor:
     if mask.dtype == np.bool_:
-        return where(mask, scores, -np.inf)
+        mask = as_tensor(np.where(mask._array, 0, -np.inf).astype(scores.dtype))
     if mask.dtype != scores.dtype:
         raise TypeError(
             f"{function}: attn_mask.dtype must be bool or query.dtype (got {mask.dtype} and "

@@ -19,17 +19,10 @@ class Norm(Operation[Tensor]):
 
     @staticmethod
     def forward(ctx: Context, x: Array, *, p: float, axis: int) -> Any:
-        a = np.abs(x)
-        if p == 0:
-            y = (a != 0).sum(axis, keepdims=True, dtype=x.dtype)
-        elif np.isinf(p):
-            y = a.max(axis, keepdims=True, initial=0) if p > 0 else a.min(axis, keepdims=True)
-        elif p == 1:
-            y = total(a, (axis,), keepdims=True)
-        elif p == 2:
-            y = np.sqrt(_squares(x, axis))
+        if p == 2:
+            y = np.sqrt(_squares(x, axis)).astype(x.dtype, copy=False)
         else:
-            y = total(a**p, (axis,), keepdims=True) ** (1 / p)
+            y = _norm_of(np.abs(x), p, axis)
         ctx.save_for_backward(x, y)
         ctx.p, ctx.axis = p, axis
         return y
@@ -52,13 +45,22 @@ class Norm(Operation[Tensor]):
         return grad * np.sign(x) * powers
 
 
+def _norm_of(a: Array, p: float, axis: int) -> Any:
+    """The p-norm of numbers that are not negative."""
+    if p == 0:
+        return (a != 0).sum(axis, keepdims=True, dtype=a.dtype)
+    if np.isinf(p):
+        return a.max(axis, keepdims=True, initial=0) if p > 0 else a.min(axis, keepdims=True)
+    if p == 1:
+        return total(a, (axis,), keepdims=True)
+    return total(a**p, (axis,), keepdims=True) ** (1 / p)
+
+
 def _squares(x: Array, axis: int) -> Any:
     """The sum of squares along an axis, which is kept."""
-    if axis < x.ndim - 1 or x.dtype.itemsize < 4:
+    if x.dtype.itemsize < 4:
         return total(x * x, (axis,), keepdims=True)
-    count = x.shape[-1]
-    mean, var = kernels.batch_norm_stats(x.reshape(1, x.size // max(count, 1), count))
-    return ((mean * mean + var) * count).reshape(*x.shape[:-1], 1)
+    return kernels.reduce(x, "squares", (axis,))
 
 
 def norm(function: str, x: Tensor, p: float, dim: int) -> Tensor:

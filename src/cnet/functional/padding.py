@@ -1,11 +1,16 @@
 """Padding."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
+from math import prod
 from typing import Any, TypeAlias
+
+import numpy as np
 
 from ..autograd import Array, Context, Operation
 from ..geometry import integer
 from ..kernels._memory import empty
+from ..operations._positions import scattered, slices_at
 from ..operations.indexing import Index
 from ..tensor import Tensor, TensorLike, as_tensor
 
@@ -40,21 +45,15 @@ class Pad(Operation[Tensor]):
         return grad[ctx.inside]
 
 
-def _borders(mode: str, size: int, before: int, after: int) -> Iterator[tuple[slice, slice]]:
-    """The added cells on an axis, and the cells that are copied there, both in the padded axis."""
-    first, end = before, before + size
-    if mode == "replicate":
-        sources = slice(first, first + 1), slice(end - 1, end)
-    elif mode == "circular":
-        sources = slice(end - before, end), slice(first, first + after)
-    else:
-        low = end - 2 - after
-        sources = (
-            slice(first + before, first, -1),
-            slice(end - 2, low if low >= 0 else None, -1),
-        )
-    yield slice(0, before), sources[0]
-    yield slice(end, end + after), sources[1]
+NUMPY_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+
+
+@lru_cache(maxsize=64)
+def _sources(sizes: tuple[int, ...], ends: tuple[tuple[int, int], ...], mode: str) -> Array:
+    """For each cell of padded axes, the position of its source in the axes without padding."""
+    positions = np.arange(prod(sizes)).reshape(sizes)
+    padded: Array = np.pad(positions, ends, NUMPY_MODES[mode])  # type: ignore[call-overload]
+    return padded.reshape(-1)
 
 
 class PadFromInside(Operation[Tensor]):
@@ -62,27 +61,19 @@ class PadFromInside(Operation[Tensor]):
 
     @staticmethod
     def forward(ctx: Context, x: Array, *, ends: Ends, mode: str) -> Array:
-        ctx.inside, ctx.copies = _inside(x.shape, ends), []
-        y = empty(_padded(x.shape, ends), x.dtype)
-        y[ctx.inside] = x
-        for axis, (size, end) in enumerate(zip(x.shape, ends, strict=True)):
-            for to, source in _borders(mode, size, *end) if any(end) else ():
-                before = (slice(None),) * axis
-                ctx.copies.append((axis, (*before, to), (*before, source)))
-        for _, to, source in ctx.copies:
-            y[to] = y[source]
-        return y
+        first = next(axis for axis, end in enumerate(ends) if any(end))
+        leading = prod(x.shape[:first])
+        ctx.sources = _sources(x.shape[first:], tuple(ends[first:]), mode)
+        ctx.rows = leading, prod(x.shape[first:])
+        padded = _padded(x.shape, ends)
+        return slices_at("pad", x.reshape(ctx.rows), ctx.sources, 1).reshape(padded)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Array:
-        grad = grad.copy()
-        for axis, to, source in ctx.copies:
-            added, target = grad[to], grad[source]
-            if target.shape != added.shape:
-                added = added.sum(axis, keepdims=True)
-            target += added
-        inside: Array = grad[ctx.inside]
-        return inside
+        dx = np.zeros(ctx.rows, grad.dtype)
+        rows = grad.reshape(ctx.rows[0], -1)
+        scattered("pad", dx, ctx.sources, rows, 1, "add", whole=True)
+        return dx.reshape(ctx.input_shape(0))
 
 
 MODES = "constant", "reflect", "replicate", "circular"

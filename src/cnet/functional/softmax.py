@@ -2,18 +2,15 @@
 
 import warnings
 from operator import index
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import kernels, random
 from ..autograd import Array, Context, Operation
-from ..kernels import _memory
 from ..operations._common import also_dim
-from ..operations._elementwise import by_kernel
 from ..operations._promotion import require_float
-from ..operations._sums import total
 from ..operations.arithmetic import add, neg, sub
 from ..operations.division import div
 from ..operations.registry import operation
@@ -25,40 +22,25 @@ DType = npt.DTypeLike | None
 
 
 class Softmax(Operation[Tensor]):
-    @staticmethod
-    def forward(ctx: Context, x: Array, *, axis: int) -> Any:
-        if _is_last(x, axis):
-            y = kernels.softmax(x)
-        else:
-            y = np.subtract(x, _greatest(x, axis), out=_memory.empty(x.shape, x.dtype))
-            np.exp(y, out=y)
-            y /= y.sum(axis, keepdims=True)
+    """Softmax, and its logarithm as `LogSoftmax`."""
+
+    logarithm: ClassVar[bool] = False
+
+    @classmethod
+    def forward(cls, ctx: Context, x: Array, *, axis: int) -> Any:
+        dtype = x.dtype
+        rows = np.atleast_1d(x if dtype.itemsize > 2 else x.astype(np.float32))
+        y = kernels.softmax(rows, cls.logarithm, axis).reshape(x.shape)
         ctx.save_for_backward(y)
         ctx.axis = axis
-        return y
+        return y.astype(dtype, copy=False)
 
-    @staticmethod
-    def backward(ctx: Context, grad: Array) -> Any:
+    @classmethod
+    def backward(cls, ctx: Context, grad: Array) -> Any:
         (y,) = ctx.saved
-        return _softmax_dx(grad, y, _sum(_product(grad, y), ctx.axis))
-
-
-_product = by_kernel("product")(lambda a, b: a * b)
-_softmax_dx = by_kernel("softmax_backward")(lambda g, y, dot: y * (g - dot))
-_log_softmax_dx = by_kernel("log_softmax_backward")(lambda g, y, total: g - np.exp(y) * total)
-
-
-def _sum(x: Array, axis: int) -> Array:
-    return total(x, (axis % x.ndim,) if x.ndim else (), keepdims=True)
-
-
-def _is_last(x: Array, axis: int) -> bool:
-    """Whether the kernel, which computes along the last axis, supports the arguments."""
-    return x.ndim > 0 and axis in (-1, x.ndim - 1) and x.dtype in (np.float32, np.float64)
-
-
-def _greatest(x: Array, axis: int) -> Any:
-    return np.max(x, axis, keepdims=True, initial=-np.inf)
+        grads = np.atleast_1d(grad.astype(y.dtype, copy=False))
+        dx = kernels.softmax_backward(grads, np.atleast_1d(y), cls.logarithm, ctx.axis)
+        return dx.reshape(y.shape)
 
 
 def _arguments(
@@ -121,22 +103,8 @@ def softmax(
     return Softmax.apply(input, axis=axis)
 
 
-class LogSoftmax(Operation[Tensor]):
-    @staticmethod
-    def forward(ctx: Context, x: Array, *, axis: int) -> Any:
-        if _is_last(x, axis):
-            y = kernels.softmax(x, logarithm=True)
-        else:
-            y = np.subtract(x, _greatest(x, axis), out=_memory.empty(x.shape, x.dtype))
-            y -= np.log(np.exp(y).sum(axis, keepdims=True))
-        ctx.save_for_backward(y)
-        ctx.axis = axis
-        return y
-
-    @staticmethod
-    def backward(ctx: Context, grad: Array) -> Any:
-        (y,) = ctx.saved
-        return _log_softmax_dx(grad, y, _sum(grad, ctx.axis))
+class LogSoftmax(Softmax):
+    logarithm = True
 
 
 @operation(LogSoftmax, methods=("log_softmax",))

@@ -12,6 +12,8 @@ from .algorithms import conv2d_algorithm, conv2d_choice
 from .channels_last import (
     avg_pool2d_nhwc,
     avg_pool2d_nhwc_backward,
+    conv2d_nhwc,
+    conv2d_nhwc_backward,
     max_pool2d_nhwc,
     max_pool2d_nhwc_backward,
     transpose,
@@ -19,7 +21,15 @@ from .channels_last import (
 from .columns import col2im, im2col
 from .combine import combine
 from .conv import conv2d, conv2d_backward
-from .elementwise import add, elementwise, elementwise_backward, relu, relu_backward, softmax
+from .elementwise import (
+    add,
+    elementwise,
+    elementwise_backward,
+    relu,
+    relu_backward,
+    softmax,
+    softmax_backward,
+)
 from .fused import (
     conv2d_relu_pool,
     conv2d_relu_pool_backward,
@@ -67,6 +77,8 @@ __all__ = [
     "conv2d_algorithm",
     "conv2d_backward",
     "conv2d_choice",
+    "conv2d_nhwc",
+    "conv2d_nhwc_backward",
     "conv2d_relu_pool",
     "conv2d_relu_pool_backward",
     "conv_transpose2d",
@@ -99,5 +111,6 @@ __all__ = [
     "scatter",
     "sgd_step",
     "softmax",
+    "softmax_backward",
     "transpose",
 ]

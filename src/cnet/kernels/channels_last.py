@@ -1,9 +1,10 @@
-"""Pooling of images with channels last, and transposition between channels first and last."""
+"""Convolution and pooling with channels last, and transposition between first and last."""
 
 from collections.abc import Sequence
 
 from .. import _check, geometry
 from ..arrays import INT32, Array, Shape, Size
+from ..geometry import Padding
 from . import _memory
 from ._dispatch import call
 from .pooling import checked_divisor
@@ -56,6 +57,113 @@ def _channels_first(shape: Shape) -> Shape:
 def _channels_last(shape: Shape) -> Shape:
     n, c, h, w = shape
     return n, h, w, c
+
+
+def conv2d_nhwc(
+    x: Array, weight: Array, bias: Array | None = None, stride: Size = 1, padding: Padding = 0,
+    dilation: Size = 1,
+) -> Array:  # fmt: skip
+    """`conv2d` of images with channels last, which it does not transpose.
+
+    Faster than transposing for few channels and filters. `conv2d` has faster algorithms for many.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, h, w, c)
+        Images, float32 or float64.
+    weight : ndarray, shape (kh, kw, c, o)
+        Filters, of the same dtype.
+    bias : ndarray, shape (o,), optional
+        Added to each output channel.
+    stride, padding, dilation
+        As in `conv2d`.
+
+    Returns
+    -------
+    ndarray, shape (n, oh, ow, o)
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `conv2d`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> x = np.arange(18.0).reshape(1, 3, 3, 2)
+    >>> kernels.conv2d_nhwc(x, np.ones((2, 2, 2, 1)))[0, :, :, 0]
+    array([[ 36.,  52.],
+           [ 84., 100.]])
+    """
+    f = "conv2d_nhwc"
+    x, weight, bias, g = checked_conv(f, x, weight, bias, stride, padding, dilation)
+    return conv(x, weight, bias, g)
+
+
+def conv2d_nhwc_backward(
+    grad_output: Array, x: Array, weight: Array, stride: Size = 1, padding: Padding = 0,
+    dilation: Size = 1, needs: tuple[bool, bool, bool] = (True, True, True),
+) -> tuple[Array | None, Array | None, Array | None]:  # fmt: skip
+    """Gradients of `conv2d_nhwc` with respect to its input, weights and bias.
+
+    Parameters
+    ----------
+    grad_output : ndarray, shape (n, oh, ow, o)
+        Gradient with respect to the result of `conv2d_nhwc`.
+    x, weight, stride, padding, dilation
+        The arguments of `conv2d_nhwc`.
+    needs : (bool, bool, bool), default all
+        Which of the three gradients to compute.
+
+    Returns
+    -------
+    dx : ndarray, shape (n, h, w, c), or None
+    dw : ndarray, shape (kh, kw, c, o), or None
+    db : ndarray, shape (o,), or None
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `conv2d_nhwc`, and if `grad_output` does not have the shape of its result.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> x, w, dy = np.ones((1, 3, 3, 1)), np.ones((2, 2, 1, 1)), np.ones((1, 2, 2, 1))
+    >>> dx, dw, db = kernels.conv2d_nhwc_backward(dy, x, w)
+    >>> dx[0, :, :, 0], dw[:, :, 0, 0], db
+    (array([[1., 2., 1.],
+           [2., 4., 2.],
+           [1., 2., 1.]]), array([[4., 4.],
+           [4., 4.]]), array([4.]))
+    """
+    f = "conv2d_nhwc_backward"
+    grad_output = _check.array(f, "grad_output", grad_output, 4)
+    x, weight, _, g = checked_conv(f, x, weight, None, stride, padding, dilation)
+    expected = _channels_last(g.y_shape)
+    _check.same_shape(f, "grad_output", grad_output.shape, "(n, oh, ow, o)", expected)
+    _check.same_dtype(f, x=x, grad_output=grad_output)
+    return conv_backward(grad_output, x, weight, g, _check.needs(f, needs))
+
+
+def checked_conv(
+    f: str, x: Array, weight: Array, bias: Array | None, stride: Size, padding: Padding,
+    dilation: Size,
+) -> tuple[Array, Array, Array | None, geometry.Conv]:  # fmt: skip
+    """The arrays of a convolution as the kernels take them, and its geometry."""
+    x = _check.array(f, "x", x, 4)
+    weight = _check.array(f, "weight", weight, 4)
+    kh, kw, c, o = weight.shape
+    if c != x.shape[3]:
+        raise ValueError(f"{f}: weight.shape[2] must equal x.shape[3] (got {c} and {x.shape[3]})")
+    g = geometry.conv(f, _channels_first(x.shape), (o, c, kh, kw), stride, padding, dilation)
+    if bias is not None:
+        bias = _check.array(f, "bias", bias, 1)
+        _check.same_shape(f, "bias", bias.shape, "(weight.shape[3],)", (o,))
+    _check.same_dtype(f, x=x, weight=weight, bias=bias)
+    return x, weight, bias, g
 
 
 def max_pool2d_nhwc(
@@ -230,6 +338,21 @@ def avg_pool2d_nhwc_backward(
 
 
 # ---- Checked arguments; the geometry is that of (n, c, h, w) -------------------------------------
+
+
+def conv(x: Array, weight: Array, bias: Array | None, g: geometry.Conv) -> Array:
+    y = _memory.empty(_channels_last(g.y_shape), x.dtype)
+    call("conv2d_nhwc", x, weight, bias, y, g.sizes2d)
+    return y
+
+
+def conv_backward(
+    grad_output: Array, x: Array, weight: Array, g: geometry.Conv, needs: tuple[bool, bool, bool]
+) -> tuple[Array | None, Array | None, Array | None]:
+    shapes = _channels_last(g.x_shape), weight.shape, (g.o,)
+    dx, dw, db = _memory.empty_needed(shapes, needs, x.dtype)
+    call("conv2d_nhwc_backward", grad_output, x, weight, dx, dw, db, g.sizes2d)
+    return dx, dw, db
 
 
 def max_pool(x: Array, g: geometry.Window) -> tuple[Array, Array]:

@@ -1,9 +1,10 @@
 """Functions of single elements."""
 
 from math import prod
+from operator import index
 
 from .. import _check, _core
-from ..arrays import Array
+from ..arrays import Array, Shape
 from . import _memory
 from ._dispatch import call
 
@@ -18,7 +19,9 @@ def _number(function: str, operation: str) -> int:
     return _core.operations[operation]
 
 
-def elementwise(x: Array, operation: str, a: float = 0.0, b: float = 0.0) -> Array:
+def elementwise(
+    x: Array, operation: str, a: float = 0.0, b: float = 0.0, out: Array | None = None
+) -> Array:
     """Apply a function to every element of an array.
 
     Parameters
@@ -34,6 +37,8 @@ def elementwise(x: Array, operation: str, a: float = 0.0, b: float = 0.0) -> Arr
         ``reciprocal``, ``abs``, ``erf``, ``erfc``. They are defined as in PyTorch.
     a, b : float, default 0
         The parameters of the operation; operations without parameters ignore them.
+    out : ndarray, shape and dtype of `x`, optional
+        The array for the result, which may be `x`; C-contiguous and writable.
 
     Returns
     -------
@@ -46,7 +51,7 @@ def elementwise(x: Array, operation: str, a: float = 0.0, b: float = 0.0) -> Arr
     TypeError
         If `x` is not an array of a float dtype.
     ValueError
-        If the operation does not exist.
+        If the operation does not exist, or `out` cannot be written.
 
     Examples
     --------
@@ -59,9 +64,14 @@ def elementwise(x: Array, operation: str, a: float = 0.0, b: float = 0.0) -> Arr
     """
     number = _number("elementwise", operation)
     x = _check.array("elementwise", "x", x)
-    y = _memory.empty(x.shape, x.dtype)
-    call("elementwise", x, y, number, float(a), float(b))
-    return y
+    if out is None:
+        out = _memory.empty(x.shape, x.dtype)
+    else:
+        _check.writable("elementwise", "out", out)
+        _check.same_shape("elementwise", "out", out.shape, "x.shape", x.shape)
+        _check.same_dtype("elementwise", x=x, out=out)
+    call("elementwise", x, out, number, float(a), float(b))
+    return out
 
 
 def elementwise_backward(
@@ -199,20 +209,22 @@ def add(a: Array, b: Array, out: Array | None = None) -> Array:
     return out
 
 
-def softmax(x: Array, logarithm: bool = False) -> Array:
-    """Exponentials divided by their sum, along the last axis.
+def softmax(x: Array, logarithm: bool = False, axis: int = -1) -> Array:
+    """Exponentials divided by their sum, along an axis.
 
     Parameters
     ----------
-    x : ndarray, shape (..., c)
+    x : ndarray, at least 1 dimension
         Float32 or float64.
     logarithm : bool, default False
         Compute the logarithm of the result, without overflow.
+    axis : int, default -1
+        The axis along which the results add up to 1.
 
     Returns
     -------
     ndarray, shape of `x`
-        A row that contains NaN or inf, or only −inf, becomes NaN.
+        Where there is NaN or inf, or only −inf, along the axis, all results are NaN.
 
     Raises
     ------
@@ -220,6 +232,8 @@ def softmax(x: Array, logarithm: bool = False) -> Array:
         If `x` is not an array of a float dtype.
     ValueError
         If `x` has no dimensions.
+    IndexError
+        If the axis is out of range.
 
     Examples
     --------
@@ -230,11 +244,58 @@ def softmax(x: Array, logarithm: bool = False) -> Array:
            [0. , 1. ]])
     """
     x = _check.array("softmax", "x", x)
-    if x.ndim == 0:
-        raise ValueError("softmax: x must have at least 1 dimension (got 0, shape ())")
     y = _memory.empty(x.shape, x.dtype)
-    call("softmax", x, y, (prod(x.shape[:-1]), x.shape[-1]), int(bool(logarithm)))
+    call("softmax", x, y, _around("softmax", "x", x.shape, axis), int(bool(logarithm)))
     return y
+
+
+def softmax_backward(
+    grad_output: Array, y: Array, logarithm: bool = False, axis: int = -1
+) -> Array:
+    """Gradient of `softmax`, from its result.
+
+    Parameters
+    ----------
+    grad_output, y : ndarray, the same shape and dtype
+        Gradient with respect to the result of `softmax`, and that result.
+    logarithm, axis
+        As in `softmax`.
+
+    Returns
+    -------
+    ndarray, the same shape
+
+    Raises
+    ------
+    TypeError, ValueError
+        If shapes or dtypes differ, or there are no dimensions.
+    IndexError
+        If the axis is out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> kernels.softmax_backward(np.array([1.0, 0.0]), np.array([0.5, 0.5]))
+    array([ 0.25, -0.25])
+    """
+    f = "softmax_backward"
+    grad_output, y = _check.array(f, "grad_output", grad_output), _check.array(f, "y", y)
+    _check.same_shape(f, "grad_output", grad_output.shape, "y.shape", y.shape)
+    _check.same_dtype(f, y=y, grad_output=grad_output)
+    dx = _memory.empty(y.shape, y.dtype)
+    call(f, grad_output, y, dx, _around(f, "y", y.shape, axis), int(bool(logarithm)))
+    return dx
+
+
+def _around(function: str, name: str, shape: Shape, axis: int) -> tuple[int, int, int]:
+    """The sizes before, along and after an axis."""
+    if not shape:
+        raise ValueError(f"{function}: {name} must have at least 1 dimension (got 0, shape ())")
+    if not -len(shape) <= index(axis) < len(shape):
+        raise IndexError(f"{function}: axis must be in range for {shape} (got {axis})")
+    axis %= len(shape)
+    return prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :])
 
 
 _RELU = _core.operations["relu"]

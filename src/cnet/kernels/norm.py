@@ -6,6 +6,7 @@ from typing import Any
 
 from .. import _check, _core
 from ..arrays import Array
+from ..geometry import integer
 from . import _memory
 from ._dispatch import call
 
@@ -234,8 +235,8 @@ def batch_norm_backward(
 
 
 def group_norm(
-    x: Array, var: Array, mean: Array | None = None, weight: Array | None = None,
-    bias: Array | None = None, eps: float = 1e-5,
+    x: Array, var: Array | None, mean: Array | None = None, weight: Array | None = None,
+    bias: Array | None = None, eps: float = 1e-5, groups: int | None = None,
 ) -> Array:  # fmt: skip
     """``(x - mean) / sqrt(var + eps) * weight + bias``, for each group of channels of each image.
 
@@ -243,14 +244,17 @@ def group_norm(
     ----------
     x : ndarray, shape (n, c, ...)
         Float32 or float64.
-    var : ndarray, shape (n, groups)
-        Of the same dtype. A group has c / groups consecutive channels.
+    var : ndarray, shape (n, groups), or None
+        Of the same dtype. A group has c / groups consecutive channels. None means mean and variance
+        of the groups of `x`.
     mean : ndarray, shape (n, groups), optional
-        Of the same dtype; zeros by default.
+        Of the same dtype; zeros by default. Must not be given if `var` is None.
     weight, bias : ndarray, shape (c,), optional
         Ones and zeros by default.
     eps : float, default 1e-5
         Added to the variance, so that the divisor is not 0.
+    groups : int, optional
+        The number of groups, if `var` is None.
 
     Returns
     -------
@@ -276,9 +280,20 @@ def group_norm(
     f = "group_norm"
     _check.number(f, "eps", eps)
     x, weight, bias = channels(f, x, weight=weight, bias=bias)
-    mean, var = _groups(f, x, mean, var)
+    if var is None:
+        if mean is not None:
+            raise ValueError(f"{f}: mean must be None if var is None")
+        groups = integer(f, "groups", groups)
+        if groups < 1 or x.shape[1] % groups or not x.size:
+            raise ValueError(
+                f"{f}: groups must divide x.shape[1], and x must not be empty "
+                f"(got {groups} and shape {x.shape})"
+            )
+    else:
+        mean, var = _groups(f, x, mean, var)
+        groups = var.shape[1]
     y = _memory.empty(x.shape, x.dtype)
-    call("group_norm", x, mean, var, weight, bias, y, _runs(x), var.shape[1], eps)
+    call("group_norm", x, mean, var, weight, bias, y, _runs(x), groups, eps)
     return y
 
 

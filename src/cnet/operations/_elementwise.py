@@ -122,6 +122,15 @@ class Elementwise(Operation[Tensor]):
         return y.astype(dtype) if dtype is _FLOAT16 else y
 
     @classmethod
+    def in_place(cls, ctx: Context, x: Array, *args: Any, a: float = 0.0, b: float = 0.0) -> None:
+        """Compute without another array if no values must be saved for the derivative."""
+        kernel = x.dtype is FLOAT32 or x.dtype is FLOAT64
+        if kernel and x.flags.c_contiguous and ctx.edges == (None,):
+            kernels.elementwise(x, cls.title, a, b, out=x)
+        else:
+            super().in_place(ctx, x, *args, a=a, b=b)
+
+    @classmethod
     def backward(cls, ctx: Context, grad_output: Array) -> Array:
         (saved,) = ctx.saved
         if grad_output.dtype is not saved.dtype:

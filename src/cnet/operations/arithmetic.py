@@ -47,6 +47,20 @@ def _is_large(a: Any, b: Any) -> bool:
     )
 
 
+def _covers(a: Any, b: Any) -> bool:
+    """Whether the result of a large array and a small one has the shape of the first."""
+    return (
+        type(a) is np.ndarray
+        and a.size >= LARGE
+        and type(b) is np.ndarray
+        and a.flags.c_contiguous
+        and 0 < b.ndim == a.ndim
+        and a.dtype is b.dtype
+        and (a.dtype is FLOAT32 or a.dtype is FLOAT64)
+        and all(n in (1, size) for n, size in zip(b.shape, a.shape, strict=True))
+    )
+
+
 def added(a: Array, b: Array, out: Array | None = None) -> Any:
     """The sum of two arrays, in `out` if it is given."""
     if _is_large(a, b) and (out is None or out.flags.carray):
@@ -70,7 +84,7 @@ class Arithmetic(Operation[Tensor]):
     def compute(cls, a: Any, b: Any) -> Any:
         """The result for promoted operands."""
         try:
-            if _is_large(a, b):
+            if _is_large(a, b) or _covers(a, b):
                 return cls.ufunc(a, b, out=_memory.empty(a.shape, a.dtype))
             return cls.symbol(a, b)
         except ValueError as error:

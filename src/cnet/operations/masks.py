@@ -190,6 +190,21 @@ def masked_scatter(input: TensorLike, mask: TensorLike, source: TensorLike) -> T
     return MaskedScatter.apply(input, whole, source)
 
 
+def _positions(array: Array) -> Array:
+    """The positions of all elements that are not zero, shape (count, dimensions).
+
+    NumPy finds positions in a flat array much faster.
+    """
+    if array.ndim < 2:
+        return np.argwhere(array)
+    found = np.empty((np.count_nonzero(array), array.ndim), np.int64)
+    rest = np.flatnonzero(array)
+    for axis in range(array.ndim - 1, 0, -1):
+        np.divmod(rest, array.shape[axis], out=(rest, found[:, axis]))
+    found[:, 0] = rest
+    return found
+
+
 @operation(methods=("nonzero",))
 def nonzero(input: TensorLike, *, as_tuple: bool = False, out: Tensor | None = None) -> Any:
     """The positions of all elements that are not zero, in row-major order.
@@ -216,7 +231,7 @@ def nonzero(input: TensorLike, *, as_tuple: bool = False, out: Tensor | None = N
     array = array_of(input)
     if as_tuple:
         return tuple([Tensor(found) for found in np.nonzero(np.atleast_1d(array))])
-    return Tensor(np.argwhere(array))
+    return Tensor(_positions(array))
 
 
 @operation(methods=("argwhere",), numpy=(np.argwhere,))

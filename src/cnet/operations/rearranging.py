@@ -9,6 +9,7 @@ from ..autograd import Array, Context, Operation
 from ..tensor import Tensor, TensorLike, array_of
 from ._common import also_dim
 from ._dims import dim_of, dims_of, integer, variadic
+from ._sums import total
 from .gathering import index_select
 from .registry import numpy_function, operation
 from .shape import Reshape
@@ -78,6 +79,21 @@ def tile(input: TensorLike, *dims: int | Sequence[int]) -> Tensor:
     return _tiled("tile", input, (*missing, *dims))  # type: ignore[arg-type]
 
 
+class RepeatEach(Operation[Tensor]):
+    """Repeats each element along an axis `count` times."""
+
+    @staticmethod
+    def forward(ctx: Context, x: Array, *, count: int, axis: int) -> Array:
+        ctx.count, ctx.axis = count, axis
+        return np.repeat(x, count, axis)
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Array:
+        shape, axis = ctx.input_shape(0), ctx.axis
+        parts = grad.reshape(*shape[: axis + 1], ctx.count, *shape[axis + 1 :])
+        return total(parts, (axis + 1,))
+
+
 @operation(methods=("repeat_interleave",), numpy=(np.repeat,))
 @also_dim
 def repeat_interleave(
@@ -128,6 +144,8 @@ def repeat_interleave(
             "repeat_interleave: repeats must be one number, or one for each element along dim, and "
             f"not negative (got shape {counts.shape} and {size} elements)"
         )
+    if counts.size == 1 and input.ndim:
+        return RepeatEach.apply(input, count=int(counts.reshape(())), axis=axis)
     return index_select(input, axis, np.repeat(np.arange(size), counts))
 
 

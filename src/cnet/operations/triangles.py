@@ -197,10 +197,24 @@ class Triangle(Operation[Tensor]):
 def _triangle(x: Array, diagonal: int, upper: bool) -> Array:
     y = empty(x.shape, x.dtype)
     y[...] = x
-    for row in range(x.shape[-2]):
-        edge = max(row + diagonal + (not upper), 0)
-        y[..., row, slice(None, edge) if upper else slice(edge, None)] = 0
+    rows, columns = x.shape[-2:]
+    for top in range(0, rows, _BAND):
+        bottom = min(top + _BAND, rows)
+        # The edges of the rows are columns from `first` to `last`.
+        first, last = (
+            min(max(row + diagonal + (not upper), 0), columns) for row in (top, bottom - 1)
+        )
+        band = y[..., top:bottom, :]
+        band[..., : first if upper else None][..., 0 if upper else last :] = 0
+        edges = np.arange(top, bottom)[:, np.newaxis] + (diagonal + (not upper))
+        columns_between = np.arange(first, last)
+        outside = columns_between < edges if upper else columns_between >= edges
+        np.copyto(band[..., first:last], 0, where=outside)
     return y
+
+
+_BAND = 64
+"""Rows whose zeros are written together."""
 
 
 def _triangle_of(function: str, x: TensorLike, diagonal: int) -> Tensor:

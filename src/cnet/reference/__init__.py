@@ -11,6 +11,8 @@ from .blocked import block, blocked_conv2d, blocked_pool2d, prepare_blocked_conv
 from .channels_last import (
     avg_pool2d_nhwc,
     avg_pool2d_nhwc_backward,
+    conv2d_nhwc,
+    conv2d_nhwc_backward,
     max_pool2d_nhwc,
     max_pool2d_nhwc_backward,
     max_pool2d_ties_backward,
@@ -26,6 +28,7 @@ from .elementwise import (
     elementwise,
     elementwise_backward,
     softmax,
+    softmax_backward,
     strided_copy,
 )
 from .fused import (
@@ -77,6 +80,8 @@ __all__ = [
     "combine",
     "conv2d",
     "conv2d_backward",
+    "conv2d_nhwc",
+    "conv2d_nhwc_backward",
     "conv2d_relu_pool",
     "conv2d_relu_pool_backward",
     "copy",
@@ -111,6 +116,7 @@ __all__ = [
     "scatter",
     "sgd_step",
     "softmax",
+    "softmax_backward",
     "strided_copy",
     "transpose",
     "unblock",

@@ -1,10 +1,10 @@
-"""Pooling of images with channels last: that of channels first, of transposed views."""
+"""Convolution and pooling with channels last: those of channels first, of transposed views."""
 
 import numpy as np
 
 from ..arrays import Array
-from ..geometry import Window2d
-from . import pooling
+from ..geometry import Conv2d, Window2d
+from . import conv, pooling
 from ._windows import padding, positions, zeros
 
 
@@ -16,6 +16,31 @@ def _first(x: Array) -> Array:
 def transpose(x: Array, y: Array, g: tuple[int, int, int]) -> None:
     """y[n, column, row] = x[n, row, column]."""
     y[...] = x.swapaxes(1, 2)
+
+
+def conv2d_nhwc(x: Array, weight: Array, bias: Array | None, y: Array, g: Conv2d) -> None:
+    """y[n, y, x, o] of conv2d, with weight[i, j, c, o]."""
+    images = np.empty((g.n, g.o, g.oh, g.ow), y.dtype)
+    conv.conv2d(_first(x), weight.transpose(3, 2, 0, 1), bias, images, g, 0)
+    y[...] = images.transpose(0, 2, 3, 1)
+
+
+def conv2d_nhwc_backward(
+    grad_output: Array, x: Array, weight: Array, dx: Array | None, dw: Array | None,
+    db: Array | None, g: Conv2d,
+) -> None:  # fmt: skip
+    """dx[n, h, w, c], dw[i, j, c, o] and db[o] of conv2d_backward."""
+    dtype = grad_output.dtype
+    images = None if dx is None else np.empty((g.n, g.c, g.h, g.w), dtype)
+    filters = None if dw is None else np.empty((g.o, g.c, g.kh, g.kw), dtype)
+    conv.conv2d_backward(
+        np.ascontiguousarray(_first(grad_output)), _first(x), weight.transpose(3, 2, 0, 1), images,
+        filters, db, g, 0,
+    )  # fmt: skip
+    if dx is not None and images is not None:
+        dx[...] = images.transpose(0, 2, 3, 1)
+    if dw is not None and filters is not None:
+        dw[...] = filters.transpose(2, 3, 1, 0)
 
 
 def max_pool2d_nhwc(x: Array, y: Array, indices: Array | None, g: Window2d) -> None:

@@ -167,16 +167,29 @@ def elementwise_saved(operation: int, x: Array, a: float, b: float) -> Array:
     return y
 
 
-def softmax(x: Array, y: Array, g: tuple[int, int], logarithm: bool) -> None:
-    """y[i, j] = exp(x[i, j]) / Σ_k exp(x[i, k]), or the logarithm of that.
+def softmax(x: Array, y: Array, g: tuple[int, int, int], logarithm: bool) -> None:
+    """y[n, i, t] = exp(x[n, i, t]) / Σ_k exp(x[n, k, t]), or the logarithm of that.
 
-    `g` is (rows, columns).
+    `g` is the shape (n, c, size).
     """
     rows = x.reshape(g)
-    shifted = rows - rows.max(1, keepdims=True, initial=-np.inf)
     with np.errstate(all="ignore"):
+        shifted = rows - rows.max(1, keepdims=True, initial=-np.inf)
         shifted -= np.log(np.exp(shifted).sum(1, keepdims=True))
     y[...] = (shifted if logarithm else np.exp(shifted)).reshape(y.shape)
+
+
+def softmax_backward(
+    grad_output: Array, y: Array, dx: Array, g: tuple[int, int, int], logarithm: bool
+) -> None:
+    """The gradient of `softmax`, from its result."""
+    grad, result = grad_output.reshape(g), y.reshape(g)
+    with np.errstate(all="ignore"):
+        if logarithm:
+            found = grad - np.exp(result) * grad.sum(1, keepdims=True)
+        else:
+            found = result * (grad - (grad * result).sum(1, keepdims=True))
+    dx[...] = found.reshape(dx.shape)
 
 
 def add(a: Array, b: Array, y: Array) -> None:

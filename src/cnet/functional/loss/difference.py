@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ...autograd import Array, Context, Operation
-from ...kernels._memory import empty
+from ...operations._elementwise import by_kernel
 from ...operations._promotion import floating
 from ...tensor import Tensor, TensorLike, as_tensor
 from ._reduction import reduced, reduction_of, warn_of_broadcasting, weighted
@@ -103,30 +103,30 @@ def l1_loss(
     return weighted("l1_loss", losses, weight, reduction)
 
 
+@by_kernel("huber")
+def _huber(d: Array, threshold: float, slope: float) -> Any:
+    bounded = np.clip(d, -threshold, threshold)
+    return slope * (d - bounded / 2) * bounded
+
+
+@by_kernel("huber_backward")
+def _huber_dx(g: Array, d: Array, threshold: float, slope: float) -> Any:
+    return g * (slope * np.clip(d, -threshold, threshold))
+
+
 class Huber(Operation[Tensor]):
     """``slope * d**2 / 2`` up to an absolute value `threshold` of d, and linear beyond it."""
 
     @staticmethod
     def forward(ctx: Context, d: Array, *, threshold: float, slope: float) -> Any:
         d = floating("huber_loss", d)
-        bounded, losses = (empty(d.shape, d.dtype) for _ in range(2))
-        np.clip(d, -threshold, threshold, out=bounded)
-        ctx.save_for_backward(bounded)
-        ctx.slope = slope
-        np.multiply(bounded, -0.5, out=losses)
-        losses += d
-        losses *= bounded
-        if slope != 1:
-            losses *= slope
-        return losses
+        ctx.save_for_backward(d)
+        ctx.options = {"threshold": threshold, "slope": slope}
+        return _huber(d, **ctx.options)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
-        (bounded,) = ctx.saved
-        dx = np.multiply(grad, bounded, out=empty(bounded.shape, bounded.dtype))
-        if ctx.slope != 1:
-            dx *= ctx.slope
-        return dx
+        return _huber_dx(grad, *ctx.saved, **ctx.options)
 
 
 def smooth_l1_loss(

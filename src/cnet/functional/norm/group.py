@@ -20,7 +20,10 @@ Statistics = tuple[Array, Array]
 
 
 class GroupNorm(Operation[Tensor]):
-    """Normalise the groups of `x`, shape (n, c, ...), by their statistics; see `kernels`."""
+    """Normalise groups of channels of `x`, shape (n, c, ...); see `kernels.group_norm`.
+
+    Without `statistics`, mean and variance, they are those of the groups.
+    """
 
     @staticmethod
     def forward(
@@ -29,10 +32,13 @@ class GroupNorm(Operation[Tensor]):
         weight: Array | None,
         bias: Array | None,
         *,
-        mean: Array | None,
-        var: Array,
+        groups: int,
         eps: float,
+        statistics: tuple[Array | None, Array] | None = None,
     ) -> Array:
+        if statistics is None and x.size and not any(ctx.needs_input_grad):
+            return kernels.group_norm(x, None, None, weight, bias, eps, groups)
+        mean, var = _statistics(x, groups) if statistics is None else statistics
         ctx.save_for_backward(x, weight, mean, var)
         ctx.eps = eps
         return kernels.group_norm(x, var, mean, weight, bias, eps)
@@ -117,8 +123,7 @@ def layer_norm(
         _parameter("layer_norm", name, value, input, shape)
         for name, value in (("weight", weight), ("bias", bias))
     ]
-    mean, var = _statistics(x._array, 1)
-    y: Tensor = GroupNorm.apply(x, *parameters, mean=mean, var=var, eps=eps)
+    y: Tensor = GroupNorm.apply(x, *parameters, groups=1, eps=eps)
     return y if y.shape == input.shape else y.reshape(input.shape)
 
 
@@ -169,7 +174,8 @@ def rms_norm(
     weight = _parameter("rms_norm", "weight", weight, input, shape)
     mean, var = _statistics(x._array, 1)
     eps = float(np.finfo(x.dtype).eps) if eps is None else eps
-    y: Tensor = GroupNorm.apply(x, weight, None, mean=None, var=var + mean * mean, eps=eps)
+    square = var + mean * mean
+    y: Tensor = GroupNorm.apply(x, weight, None, groups=1, eps=eps, statistics=(None, square))
     return y if y.shape == input.shape else y.reshape(input.shape)
 
 
@@ -253,8 +259,7 @@ def group_norm(
         _parameter("group_norm", name, value, input, (channels,))
         for name, value in (("weight", weight), ("bias", bias))
     ]
-    mean, var = _statistics(input._array, num_groups)
-    return GroupNorm.apply(input, *parameters, mean=mean, var=var, eps=eps)
+    return GroupNorm.apply(input, *parameters, groups=num_groups, eps=eps)
 
 
 def instance_norm(
@@ -325,10 +330,12 @@ def instance_norm(
     ]
     if channels == 0:
         return input
-    mean, var = _statistics(input._array, channels)
     running = [None if value is None else array_of(value) for value in (running_mean, running_var)]
+    if running_mean is None and running_var is None:
+        return GroupNorm.apply(input, *parameters, groups=channels, eps=eps)
+    mean, var = _statistics(input._array, channels)
     if input.numel():
         update_running(
             "instance_norm", (running[0], running[1]), (mean, var), size / (size - 1), momentum
         )
-    return GroupNorm.apply(input, *parameters, mean=mean, var=var, eps=eps)
+    return GroupNorm.apply(input, *parameters, groups=channels, eps=eps, statistics=(mean, var))

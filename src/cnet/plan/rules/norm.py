@@ -46,11 +46,16 @@ def _fold(step: Step, mean: Array, var: Array, weight: Any, bias: Any, eps: floa
 
 @RULES.of(GroupNorm)
 def group_norm(
-    x: Value, weight: Any, bias: Any, *, mean: Array | None, var: Array, eps: float
-) -> Step | None:
+    x: Value, weight: Any, bias: Any, *, groups: int, eps: float,
+    statistics: tuple[Array | None, Array] | None = None,
+) -> Step | None:  # fmt: skip
     """Layer, group and instance norm; the statistics of the example have no effect."""
-    if mean is None or isinstance(weight, Value) or isinstance(bias, Value):
+    if (
+        (statistics and statistics[0] is None)
+        or isinstance(weight, Value)
+        or isinstance(bias, Value)
+    ):
         return None
     g = x.shape[0], x.shape[1], prod(x.shape[2:])
     arguments = {"mean": None, "var": None, "weight": weight, "bias": bias, "g": g}
-    return Step("group_norm", (x.step,), x.shape, {**arguments, "groups": var.shape[1], "eps": eps})
+    return Step("group_norm", (x.step,), x.shape, {**arguments, "groups": groups, "eps": eps})

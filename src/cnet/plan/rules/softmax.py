@@ -9,7 +9,7 @@ from ..steps import RULES, Step, Value, elementwise
 def _softmax(x: Value, axis: int, logarithm: int) -> Step | None:
     if len(x.shape) < 2 or axis not in (-1, len(x.shape) - 1):
         return None
-    g = prod(x.shape[:-1]), x.shape[-1]
+    g = prod(x.shape[:-1]), x.shape[-1], 1
     return elementwise("softmax", x, g=g, logarithm=logarithm)
 
 

@@ -1,0 +1,203 @@
+"""Convolution of images in any layout, with any padding, and its gradients."""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from .. import _check, kernels
+from ..arrays import Array, Shape
+from ..kernels import channels_last
+from ._arrays import ends, float_dtype, floats, same_ndim
+from ._layouts import CHANNELS_LAST, FILTERS_LAST, Layout, filters, images
+
+VECTOR_BYTES = 64
+
+
+@lru_cache(maxsize=1024)
+def _convolved(x: Layout, weight: Layout) -> Layout:
+    """The layout of the result of a convolution."""
+    n = "n" if "n" in x.axes else ""
+    c = "c" if "c" in x.axes or "o" in weight.axes else ""
+    return x.with_axes(f"{n}{c}hw")
+
+
+# ---- Which kernels -------------------------------------------------------------------------------
+
+
+def _is_channels_last(x: Layout, weight: Layout, groups: int, algorithm: str) -> bool:
+    """Whether there are kernels that take these layouts as they are."""
+    is_last = x.axes == CHANNELS_LAST and weight.axes == FILTERS_LAST
+    return is_last and groups == 1 and algorithm == "auto"
+
+
+def _is_faster(channels: int, filters: int, window: Shape, stride: Any, dtype: Any) -> bool:
+    """Whether these kernels are faster than transposing, by measurements.
+
+    They need filters that fill a vector. `cnet.kernels.conv2d` is faster for one channel, and for
+    many with a window that Winograd's algorithm computes.
+    """
+    is_winograd = window in ((3, 3), (5, 5)) and stride in (1, (1, 1)) and channels >= 16
+    return channels > 1 and filters * dtype.itemsize >= VECTOR_BYTES and not is_winograd
+
+
+# ---- Convolution ---------------------------------------------------------------------------------
+
+
+def bias_of(function: str, bias: Any, count: int, dtype: Any) -> tuple[Array | None, Array | None]:
+    """The bias of each filter, or the bias of each cell of the result."""
+    if bias is None:
+        return None, None
+    array = floats(function, "bias", bias, dtype)
+    if array.size == 1:
+        return np.full(count, array.item(), dtype), None
+    return (array.reshape(-1), None) if array.size == count else (None, array)
+
+
+def _add_to_cells(y: Array, axes: str, bias: Array, filters: int) -> None:
+    """Add the bias of each cell to the results of all images."""
+    one = tuple(size for letter, size in zip(axes, y.shape, strict=True) if letter != "n")
+    if bias.shape != one:
+        raise ValueError(
+            f"conv2d: bias must have {filters} elements, or 1, or the shape {one} of the result "
+            f"for one image (got shape {bias.shape})"
+        )
+    y += np.expand_dims(bias, axes.index("n")) if "n" in axes else bias
+
+
+def conv2d(
+    x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
+    groups: int = 1, algorithm: str = "auto", *, layout: str = "nchw",
+    weight_layout: str | None = None,
+) -> Array:  # fmt: skip
+    """Cross-correlate images with filters.
+
+    Parameters
+    ----------
+    x : array_like
+        Images, with axes as in `layout`.
+    weight : array_like
+        Filters, with axes as in `weight_layout`.
+    bias : array_like, optional
+        Any shape with one element for each filter; one element; or the shape of the result for one
+        image.
+    stride, dilation, groups, algorithm
+        As in `cnet.kernels.conv2d`.
+    padding : default 0
+        See the top of this module.
+    layout, weight_layout : str, default 'nchw' and its counterpart
+        The order of the axes.
+
+    Returns
+    -------
+    ndarray
+        With axes as in `layout`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an array does not hold real numbers, a layout does not fit it, or sizes do not fit
+        together.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.dropin import kernels
+    >>> image = np.arange(9, dtype=np.uint8).reshape(1, 3, 3)
+    >>> kernels.conv2d(image, np.ones((1, 1, 2, 2)), bias=[[0.5]])
+    array([[[ 8.5, 12.5],
+            [20.5, 24.5]]])
+    >>> kernels.conv2d(np.ones((5, 28, 28, 3)), np.ones((2, 2, 3, 8)), layout="nhwc").shape
+    (5, 27, 27, 8)
+    """
+    f = "conv2d"
+    dtype = float_dtype(x, weight, bias)
+    x, weight = floats(f, "x", x, dtype), floats(f, "weight", weight, dtype)
+    of_x = images(f, layout, x.ndim)
+    of_weight = filters(f, weight_layout, weight.ndim, of_x)
+    o, c, *window = of_weight.shape_to_kernels(weight.shape)
+    each, cells = bias_of(f, bias, o, dtype)
+    options = stride, ends(f, padding, window, dilation), dilation
+    of_y = _convolved(of_x, of_weight)
+    if _is_channels_last(of_x, of_weight, groups, algorithm) and _is_faster(
+        c, o, tuple(window), stride, dtype
+    ):
+        y = channels_last.conv(*channels_last.checked_conv(f, x, weight, each, *options))
+    else:
+        arrays = of_x.to_kernels(x), of_weight.to_kernels(weight), each
+        y = of_y.from_kernels(kernels.conv2d(*arrays, *options, groups, algorithm))
+    if cells is not None:
+        _add_to_cells(y, of_y.axes, cells, o)
+    return y
+
+
+def conv2d_backward(
+    grad_output: Any, x: Any, weight: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
+    groups: int = 1, needs: tuple[bool, bool, bool] = (True, True, True), algorithm: str = "auto",
+    *, layout: str = "nchw", weight_layout: str | None = None,
+) -> tuple[Array | None, Array | None, Array | None]:  # fmt: skip
+    """Gradients of `conv2d` with respect to its input, filters and bias.
+
+    Parameters
+    ----------
+    grad_output : array_like
+        Gradient with respect to the result, with its axes.
+    x, weight, stride, padding, dilation, groups, layout, weight_layout
+        The arguments of `conv2d`.
+    needs, algorithm
+        As in `cnet.kernels.conv2d_backward`.
+
+    Returns
+    -------
+    dx, dw : ndarray or None
+        In the shapes of `x` and `weight`.
+    db : ndarray or None, shape (o,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `conv2d`, and if `grad_output` does not have the shape of its result.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.dropin import kernels
+    >>> image, kernel, grad = np.ones((3, 3)), np.ones((2, 2)), np.ones((2, 2))
+    >>> dx, dw, db = kernels.conv2d_backward(grad, image, kernel, layout="hw", weight_layout="hw")
+    >>> dx, dw, db
+    (array([[1., 2., 1.],
+           [2., 4., 2.],
+           [1., 2., 1.]]), array([[4., 4.],
+           [4., 4.]]), array([4.]))
+    """
+    f = "conv2d_backward"
+    dtype = float_dtype(grad_output, x, weight)
+    grad = floats(f, "grad_output", grad_output, dtype)
+    x, weight = floats(f, "x", x, dtype), floats(f, "weight", weight, dtype)
+    of_x = images(f, layout, x.ndim)
+    of_weight = filters(f, weight_layout, weight.ndim, of_x)
+    of_y = _convolved(of_x, of_weight)
+    same_ndim(f, "grad_output", grad, of_y.axes)
+    o, c, *window = of_weight.shape_to_kernels(weight.shape)
+    options = stride, ends(f, padding, window, dilation), dilation
+    needs = _check.needs(f, needs)
+    last: tuple[bool, bool, bool] = False, False, False
+    if _is_channels_last(of_x, of_weight, groups, algorithm):
+        size, is_dense = tuple(window), stride in (1, (1, 1))
+        by_dx = needs[0] and is_dense and _is_faster(o, c, size, stride, dtype)
+        by_dw = needs[1] and _is_faster(c, o, size, stride, dtype)
+        last = by_dx, by_dw, needs[2] and (by_dx or by_dw)
+    found: list[Array | None] = [None, None, None]
+    if any(last):
+        x, weight, _, g = channels_last.checked_conv(f, x, weight, None, *options)
+        n, _, *size_of_y = g.y_shape
+        _check.same_shape(f, "grad_output", grad.shape, "(n, oh, ow, o)", (n, *size_of_y, o))
+        found = list(channels_last.conv_backward(grad, x, weight, g, last))
+    if last != needs:
+        first: Any = tuple([need and not done for need, done in zip(needs, last, strict=True)])
+        arrays = of_y.to_kernels(grad), of_x.to_kernels(x), of_weight.to_kernels(weight)
+        dx, dw, db = kernels.conv2d_backward(*arrays, *options, groups, first, algorithm)
+        found[0] = found[0] if dx is None else of_x.from_kernels(dx)
+        found[1] = found[1] if dw is None else of_weight.from_kernels(dw)
+        found[2] = found[2] if db is None else db
+    return found[0], found[1], found[2]
