@@ -268,7 +268,7 @@
     KERNEL(prepare_quantized_conv2d, WORKSPACE)                                                    \
     KERNEL(quantized_conv2d, WORKSPACE)                                                            \
     KERNEL(quantized_max_pool2d, NO_WORKSPACE)
-#define CNET_REAL_KERNELS(KERNEL)                                                                       \
+#define CNET_REAL_KERNELS(KERNEL)                                                                  \
     KERNEL(im2col, NO_WORKSPACE)                                                                   \
     KERNEL(col2im, NO_WORKSPACE)                                                                   \
     KERNEL(conv2d, WORKSPACE)                                                                      \

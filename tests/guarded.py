@@ -16,12 +16,14 @@ ENDING, BEGINNING = "ending", "beginning"
 PLACES = ENDING, BEGINNING
 
 
+_LIBC = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None
+
+
 def _protect(address: int) -> None:
     """Make a page unreadable and unwritable."""
-    if os.name != "posix":
+    if _LIBC is None:
         return
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mprotect(ctypes.c_void_p(address), ctypes.c_size_t(mmap.PAGESIZE), 0):
+    if _LIBC.mprotect(ctypes.c_void_p(address), ctypes.c_size_t(mmap.PAGESIZE), 0):
         raise OSError(ctypes.get_errno(), "mprotect failed")
 
 

@@ -23,6 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from cnet import nn
 from cnet._files import atomic_write
 from cnet._narrow import NARROW
 from cnet.checkpoint import CheckpointError, load, save, structure
@@ -226,6 +227,10 @@ class TestWhatIsNotSaved:
             ({"m": {(1, 2): 3}}, r"the keys of obj\['m'\] must be str or int \(got \(1, 2\)\)"),
             ({True: 1}, r"the keys of obj must be str or int \(got True\)"),
             ({"x": np.zeros(2, complex)}, r"obj\['x'\] has a dtype .*\(got complex128\)"),
+            (
+                nn.Linear(1, 1),
+                r"obj has a type .*'cnet\.nn\.linear\.Linear'>\); pass its state_dict\(\)",
+            ),
             ([np.array([None])], r"obj\[0\] has a dtype that cannot be stored \(got object\)"),
             ([np.array(["x"])], r"obj\[0\] has a dtype that cannot be stored \(got <U1\)"),
             ([np.zeros(1, np.longdouble)], r"obj\[0\] has a dtype .*\(got float128\)"),

@@ -1,4 +1,4 @@
-"""Functions at the top level of PyTorch, `amp`, `jit`, `utils.checkpoint`, `autograd.gradcheck`."""
+"""Functions at the top level of PyTorch, and its `amp`, `jit`, `onnx` and `utils.checkpoint`."""
 
 import cnet.cuda.amp
 import numpy as np
@@ -114,6 +114,12 @@ def test_scripts_are_python():
         jit.trace(double, cnet.ones(1))
 
 
+def test_models_are_not_exported():
+    assert not cnet.onnx.is_in_onnx_export()
+    with pytest.raises(NotImplementedError, match=r"onnx\.export is not supported"):
+        cnet.onnx.export(nn.Identity(), cnet.ones(1), "model.onnx")
+
+
 def test_gradcheck_of_pytorch():
     class Wrong(cnet.autograd.Function):
         @staticmethod
@@ -133,3 +139,10 @@ def test_gradcheck_of_pytorch():
         cnet.autograd.gradcheck(cnet.exp, (x,), check_forward_ad=True)
     with pytest.raises(TypeError, match="unexpected argument 'tolerance'"):
         cnet.autograd.gradcheck(cnet.exp, (x,), tolerance=1)
+
+
+def test_lists_of_safe_classes_have_no_effect(tmp_path):
+    cnet.serialization.add_safe_globals([nn.Linear])
+    cnet.save({"x": 1}, tmp_path / "x.safetensors")
+    with cnet.serialization.safe_globals([nn.Linear]):
+        assert cnet.serialization.load(tmp_path / "x.safetensors") == {"x": 1}

@@ -1,5 +1,6 @@
 """Kernels against PyTorch, which defines names, defaults and corner cases."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -39,14 +40,20 @@ def torch_conv2d(case: Conv2dCase, arrays: list[np.ndarray]) -> list[np.ndarray]
     return [tensor.detach().numpy() for tensor in (y, *gradients)]
 
 
+@lru_cache(maxsize=4)  # for the next implementation
+def expected_of_conv2d(case: Conv2dCase, dtype: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """The results for arrays of a dtype, and those for their magnitudes."""
+    arrays = case.arrays(dtype)
+    return torch_conv2d(case, list(arrays)), torch_conv2d(case, [np.abs(a) for a in arrays])
+
+
 @pytest.mark.filterwarnings("ignore:Using padding='same':UserWarning")
 @pytest.mark.parametrize("case", CONVS, ids=lambda case: case.id)
 def test_conv2d(impl: str, dtype: Any, case: Conv2dCase) -> None:
-    x, weight, bias, grad_output = arrays = case.arrays(dtype)
+    x, weight, bias, grad_output = case.arrays(dtype)
     y = kernels.conv2d(x, weight, bias, **case.options)
     gradients = kernels.conv2d_backward(grad_output, x, weight, **case.options)
-    expected = torch_conv2d(case, list(arrays))
-    scales = torch_conv2d(case, [np.abs(a) for a in arrays])
+    expected, scales = expected_of_conv2d(case, dtype)
     forward, backward = (SPECS[name].call(case, dtype) for name in ("conv2d", "conv2d_backward"))
     terms = forward.terms + backward.terms
     for got, wanted, k, scale in zip((y, *gradients), expected, terms, scales, strict=True):

@@ -54,6 +54,7 @@ DIRECTIONS = {
     "transforms": "nn tensor",
     "checkpoint": "nn tensor",
     "hub": "checkpoint datasets",
+    "serialization": "checkpoint",
     "plots": "autograd inspection nn tensor",
     "dropin": "kernels",
     "accelerate": "dropin kernels",

@@ -1,18 +1,15 @@
 """Convolutional networks on NumPy arrays: C kernels, autograd, a PyTorch-shaped API."""
 
-from importlib import import_module
 from math import e as e
 from math import inf as inf
 from math import nan as nan
 from math import pi as pi
 from typing import TYPE_CHECKING, Any
 
+from . import _lazy, dtypes
 from . import autograd as autograd
-from . import dtypes
 from . import functional as functional
 from . import kernels as kernels
-from . import nn as nn
-from . import optim as optim
 from . import random as random
 from .autograd import Function as Function
 from .autograd import enable_grad as enable_grad
@@ -23,7 +20,6 @@ from .autograd import set_grad_enabled as set_grad_enabled
 from .devices import *
 from .dtypes import *
 from .gradcheck import *
-from .graphs import *
 from .layouts import *
 from .native import *
 from .operations import *
@@ -48,7 +44,11 @@ if TYPE_CHECKING:
     from . import linalg as linalg
     from . import metrics as metrics
     from . import models as models
+    from . import nn as nn
+    from . import onnx as onnx
+    from . import optim as optim
     from . import plots as plots
+    from . import serialization as serialization
     from . import training as training
     from . import transforms as transforms
     from . import utils as utils
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from .checkpoint import save as save
     from .generator import Generator as Generator
     from .generator import default_generator as default_generator
+    from .graphs import graph as graph
     from .inspection import profile as profile
     from .inspection import summary as summary
     from .legacy import BoolTensor as BoolTensor
@@ -81,7 +82,8 @@ newaxis = None
 
 _LAZY_MODULES = {
     "accelerate", "accelerator", "amp", "backends", "cuda", "datasets", "func", "hub", "jit",
-    "linalg", "metrics", "models", "plots", "training", "transforms", "utils", "version",
+    "linalg", "metrics", "models", "nn", "onnx", "optim", "plots", "serialization", "training",
+    "transforms", "utils", "version",
 }  # fmt: skip
 _LAZY = {
     "CheckpointError": "checkpoint",
@@ -93,6 +95,7 @@ _LAZY = {
     "check": "checking",
     "compile": "plan",
     "default_generator": "generator",
+    "graph": "graphs",
     "load": "checkpoint",
     "profile": "inspection",
     "save": "checkpoint",
@@ -101,17 +104,13 @@ _LAZY = {
 """Names that are imported when they are used, each with its module."""
 _LAZY.update(dict.fromkeys(dtypes.TENSOR_TYPES, "legacy"))
 
+_get, __dir__ = _lazy.attributes(__name__, _LAZY_MODULES, _LAZY)
+
 
 def __getattr__(name: str) -> Any:
-    if name in _LAZY_MODULES:
-        return import_module(f".{name}", __name__)
-    if name in _LAZY:
-        return getattr(import_module(f".{_LAZY[name]}", __name__), name)
+    if name in _LAZY_MODULES or name in _LAZY:
+        return _get(name)
     if name[-1:] == "_" != name[-2:-1] and hasattr(Tensor, name):  # in place: exp_
         return getattr(Tensor, name)
     reason = f": {dtypes.REFUSED[name]}" if name in dtypes.REFUSED else ""
     raise AttributeError(f"module 'cnet' has no attribute {name!r}{reason}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY_MODULES, *_LAZY})

@@ -152,3 +152,6 @@ cdef extern from "cnet.h" nogil:
     cnet_block cnet_acquire(size_t) noexcept
     void cnet_release(cnet_block) noexcept
     void cnet_empty_cache() noexcept
+
+cdef enum:
+    CACHED_BYTES = 1 << 16

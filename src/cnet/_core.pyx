@@ -8,7 +8,7 @@ Callers check arrays (`_check`) and allocate results (`kernels`); geometries are
 
 cimport cython
 cimport numpy as cnp
-from libc.stdint cimport int64_t
+from libc.stdint cimport PTRDIFF_MAX, int64_t
 from numpy cimport PyArray_DATA, PyArray_SIZE, PyArray_TYPE, ndarray
 
 cnp.import_array()
@@ -49,6 +49,7 @@ conv2d_fields = tuple(
     cnet_conv2d_names[i].decode() for i in range(sizeof(cnet_conv2d) // sizeof(ptrdiff_t)))
 window2d_fields = conv2d_fields[:sizeof(cnet_window2d) // sizeof(ptrdiff_t)]
 compiler = CNET_COMPILER.decode()
+cached_bytes = CACHED_BYTES  # larger arrays use the cache of memory
 max_threads = CNET_MAX_THREADS
 algorithms = {
     "auto": CNET_AUTO,
@@ -99,20 +100,30 @@ cdef class Memory:
             cnet_release(self.block)
 
 
-def empty(tuple shape, int typenum, size_t itemsize):
-    """A new array of up to 8 dimensions in memory that is aligned and reused."""
-    cdef cnp.npy_intp sizes[8]
-    cdef size_t bytes = itemsize
-    cdef int axis, ndim = len(shape)
-    for axis in range(ndim):
-        sizes[axis] = shape[axis]
-        bytes *= <size_t>sizes[axis]
-    cdef Memory memory = Memory()
-    memory.block = acquire(bytes)
-    cdef ndarray array = cnp.PyArray_SimpleNewFromData(
-        ndim, sizes, typenum, memory.block.data)
+cdef ndarray array_in(Memory memory, int ndim, cnp.npy_intp *sizes, int typenum):
+    """An array whose elements are the memory."""
+    cdef ndarray array = cnp.PyArray_SimpleNewFromData(ndim, sizes, typenum, memory.block.data)
     cnp.set_array_base(array, memory)
     return array
+
+
+def empty(tuple shape, cnp.dtype dtype):
+    """A new array; if it is large, in memory that is aligned and reused."""
+    cdef cnp.npy_intp sizes[64]
+    cdef size_t bytes = cnp.PyDataType_ELSIZE(dtype)
+    cdef int axis, ndim = len(shape)
+    if ndim > 64:
+        raise ValueError(f"an array has at most 64 dimensions (got {ndim})")
+    for axis in range(ndim):
+        sizes[axis] = shape[axis]
+        if sizes[axis] < 0 or (sizes[axis] and bytes > PTRDIFF_MAX // <size_t>sizes[axis]):
+            raise MemoryError(f"cnet: no memory for an array of shape {shape}")
+        bytes *= <size_t>sizes[axis]
+    if bytes < CACHED_BYTES:
+        return cnp.PyArray_EMPTY(ndim, sizes, dtype.num, 0)
+    cdef Memory memory = Memory()
+    memory.block = acquire(bytes)
+    return array_in(memory, ndim, sizes, dtype.num)
 
 
 # ---- Kernels -------------------------------------------------------------------------------------
@@ -233,9 +244,7 @@ def prepare(*values):
     cdef Memory memory = Memory()
     run(values, &memory.block)
     cdef cnp.npy_intp bytes = memory.block.bytes
-    cdef ndarray array = cnp.PyArray_SimpleNewFromData(1, &bytes, cnp.NPY_UINT8, memory.block.data)
-    cnp.set_array_base(array, memory)
-    return array
+    return array_in(memory, 1, &bytes, cnp.NPY_UINT8)
 
 
 def choose(int typenum, *values):
@@ -329,10 +338,9 @@ cdef class Plan:
                 x, self.typenum, self.x_ndim, self.x_sizes):
             x, out = self.normalise(x, out)
         cdef ptrdiff_t images = cnp.PyArray_DIM(<ndarray>x, 0)
-        cdef size_t itemsize = cnp.PyArray_ITEMSIZE(<ndarray>x)
         cdef ndarray y = out
         if out is None:
-            y = empty((images,) + self.y_shape[1:], self.typenum, itemsize)
+            y = empty((images,) + self.y_shape[1:], cnp.PyArray_DescrFromType(self.typenum))
         if images == 0:
             return y
         cdef int threads = cnet_get_num_threads()
@@ -375,7 +383,10 @@ cdef class Tape:
     def __cinit__(self, list calls, size_t arena_bytes):
         """Each call with an offset in the arena for each array, or -1 if it keeps its memory."""
         cdef Py_ssize_t i
-        self.arena = empty((arena_bytes,), cnp.NPY_UINT8, 1)
+        cdef Memory arena = Memory()
+        cdef cnp.npy_intp bytes = arena_bytes
+        arena.block = acquire(arena_bytes)
+        self.arena = array_in(arena, 1, &bytes, cnp.NPY_UINT8)
         self.tape.kernels[<int>CNET_F32] = cnet_active_kernels(CNET_F32)
         self.tape.kernels[<int>CNET_F64] = cnet_active_kernels(CNET_F64)
         self.calls, self.workspace, self.kept, self.threads = Memory(), Memory(), [], 0

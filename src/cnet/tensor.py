@@ -479,7 +479,8 @@ def as_tensor(data: Any, dtype: DType = None, device: Place = None) -> Tensor:
     >>> cnet.as_tensor(array).numpy() is array
     True
     """
-    require_cpu("as_tensor", device)
+    if device is not None:
+        require_cpu("as_tensor", device)
     if isinstance(data, Tensor):
         return data if dtype is None or data.dtype == dtype else data.astype(dtype)
     return Tensor(to_array("as_tensor", data, dtype))

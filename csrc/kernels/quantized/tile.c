@@ -109,10 +109,10 @@ UNROLLED void compute(const tile *t, const int rows, const int width, const int 
 /* Tiles of one row that other tiles are computed in: dots that are several instructions need more
  * registers, and have shorter chains of sums. */
 enum {
-    PART_REGISTERS = (ISA_REGISTERS - 3 - 2 * BLOCK_VECTORS) / BLOCK_VECTORS,
-    PART = PART_REGISTERS > 4 ? 4
-    : PART_REGISTERS < 1      ? 1
-                              : PART_REGISTERS
+    FREE_OF_PART = (ISA_REGISTERS - 3 - 2 * BLOCK_VECTORS) / BLOCK_VECTORS,
+    PART_PIXELS = FREE_OF_PART > 4 ? 4
+    : FREE_OF_PART < 1             ? 1
+                                   : FREE_OF_PART
 };
 
 /* A part of a tile: `width` pixels of one row, from pixel p on. */
@@ -141,8 +141,8 @@ UNROLLED void in_parts(const tile *t, int rows, int width, const int most, const
     static void name(const tile *t, int rows, int width) {                                         \
         in_parts(t, rows, width, most, has_channels, vnni);                                        \
     }
-PARTS(dense, PART, 0, 0)
-PARTS(channels, PART, 1, 0)
+PARTS(dense, PART_PIXELS, 0, 0)
+PARTS(channels, PART_PIXELS, 1, 0)
 
 #if HAS_VNNI
 /* A case for each size; sizes beyond MOST_PIXELS compile to nothing. */

@@ -48,7 +48,10 @@ def encode(obj: Any, path: tuple[Any, ...], arrays: dict[str, Array]) -> Any:
             return {"tuple": [encode(item, (*path, i), arrays) for i, item in enumerate(obj)]}
         case dict():
             return {"dict": [_encode_item(*item, path, arrays) for item in obj.items()]}
-    raise TypeError(f"save: {_where(path)} has a type that cannot be stored (got {type(obj)})")
+    hint = "; pass its state_dict()" if hasattr(obj, "state_dict") else ""
+    raise TypeError(
+        f"save: {_where(path)} has a type that cannot be stored (got {type(obj)}){hint}"
+    )
 
 
 def _encode_item(key: Any, value: Any, path: tuple[Any, ...], arrays: dict[str, Array]) -> Any:

@@ -15,8 +15,7 @@ computed before an operation in place, or before an array is handed out (see `en
 
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,8 +30,7 @@ from ..tensor import Tensor
 _ARRAY: Any = Variable.__dict__["_array"]
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(NamedTuple):
     """A batch norm and the addition after it: the arguments of `kernels.batch_norm`."""
 
     nodes: tuple[Context, ...]
@@ -178,7 +176,7 @@ class Deferred(Tensor):
         ):
             edges = (self.edge, other.edge)
             node = recorded(Add, edges[::-1] if reflected else edges, self.shape, self.dtype)
-            return replace(chain, nodes=(*chain.nodes, node), residual=other._array)
+            return chain._replace(nodes=(*chain.nodes, node), residual=other._array)
         return None
 
     def activated(
@@ -191,7 +189,7 @@ class Deferred(Tensor):
         y = chain.value(operation.title, a, b)
         node = recorded(operation, (self.edge,), y.shape, y.dtype, Chained)
         node.parameters, node.activation = (a, b), operation.title
-        node.chain = replace(chain, residual=None)  # the backward pass does not need it
+        node.chain = chain._replace(residual=None)  # the backward pass does not need it
         inner = chain.nodes
         if chain.source is not None and chain.residual is None:
             inner = chain.source, *inner

@@ -1,8 +1,10 @@
 """Convolutions and transposed convolutions with one to three spatial axes."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar, Literal, TypeAlias
 
+from .. import kernels
 from ..autograd import Array, Context, Operation
 from ..kernels import conv_nd
 from ..tensor import Tensor, TensorLike
@@ -23,8 +25,8 @@ class Convolution(Operation[Tensor]):
 
     name: ClassVar[str]
     axes: ClassVar[int]
-    kernel: ClassVar[Callable[..., Any]] = conv_nd.conv
-    gradients: ClassVar[Callable[..., Any]] = conv_nd.conv_backward
+    kernel: ClassVar[Callable[..., Array]]
+    gradients: ClassVar[Callable[..., Any]]
 
     @classmethod
     def forward(
@@ -32,44 +34,45 @@ class Convolution(Operation[Tensor]):
     ) -> Array:
         ctx.save_for_backward(x, weight)
         ctx.options = options
-        y: Array = cls.kernel(cls.name, x, weight, bias, cls.axes, **options)
-        return y
+        return cls.kernel(x, weight, bias, **options)
 
     @classmethod
     def backward(cls, ctx: Context, grad: Array) -> Any:
-        needs = ctx.needs_input_grad
-        return cls.gradients(cls.name, grad, *ctx.saved, cls.axes, needs, **ctx.options)
+        return cls.gradients(grad, *ctx.saved, needs=ctx.needs_input_grad, **ctx.options)
 
 
 class Conv1d(Convolution):
     name, axes = "conv1d", 1
+    kernel = partial(conv_nd.conv, name, axes)
+    gradients = partial(conv_nd.conv_backward, name, axes)
 
 
 class Conv2d(Convolution):
     name, axes = "conv2d", 2
+    kernel, gradients = kernels.conv2d, kernels.conv2d_backward
 
 
 class Conv3d(Convolution):
     name, axes = "conv3d", 3
+    kernel = partial(conv_nd.conv, name, axes)
+    gradients = partial(conv_nd.conv_backward, name, axes)
 
 
-class Transposed(Convolution):
-    """Base class of the transposed convolutions."""
-
-    kernel = conv_nd.conv_transpose
-    gradients = conv_nd.conv_transpose_backward
-
-
-class ConvTranspose1d(Transposed):
+class ConvTranspose1d(Convolution):
     name, axes = "conv_transpose1d", 1
+    kernel = partial(conv_nd.conv_transpose, name, axes)
+    gradients = partial(conv_nd.conv_transpose_backward, name, axes)
 
 
-class ConvTranspose2d(Transposed):
+class ConvTranspose2d(Convolution):
     name, axes = "conv_transpose2d", 2
+    kernel, gradients = kernels.conv_transpose2d, kernels.conv_transpose2d_backward
 
 
-class ConvTranspose3d(Transposed):
+class ConvTranspose3d(Convolution):
     name, axes = "conv_transpose3d", 3
+    kernel = partial(conv_nd.conv_transpose, name, axes)
+    gradients = partial(conv_nd.conv_transpose_backward, name, axes)
 
 
 def _apply(

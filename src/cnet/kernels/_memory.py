@@ -1,7 +1,6 @@
 """The memory of results."""
 
 from collections.abc import Sequence
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -9,14 +8,11 @@ import numpy as np
 from .. import _core
 from ..arrays import Array, Shape
 
-CACHED_BYTES = 1 << 16
+CACHED_BYTES = _core.cached_bytes
+"""Results of at least so many bytes use the cached memory of the C library."""
 
-
-def empty(shape: Shape, dtype: np.dtype[Any]) -> Array:
-    """Allocate a result of a kernel; large results use the cached memory of the C library."""
-    if prod(shape) * dtype.itemsize < CACHED_BYTES or len(shape) > 8:
-        return np.empty(shape, dtype)
-    return _core.empty(shape, dtype.num, dtype.itemsize)
+empty = _core.empty
+"""Allocate a result of a kernel, from its shape and dtype."""
 
 
 def empty_needed(

@@ -69,10 +69,12 @@ def default_number() -> int:
 
 def algorithm_number(f: str, name: str, g: geometry.Conv, passes: Sequence[int], x: Array) -> int:
     """The number of an algorithm; ValueError if it does not support these passes."""
+    if name == "auto":
+        return default_number()
     if name not in ALGORITHMS:
         raise ValueError(f"{f}: algorithm must be one of {', '.join(ALGORITHMS)} (got {name!r})")
-    algorithm = default_number() if name == "auto" else _core.algorithms[name]
-    if name not in ("auto", "exact") and not _suits(algorithm, g, passes, x):
+    algorithm = _core.algorithms[name]
+    if name != "exact" and not _suits(algorithm, g, passes, x):
         sizes = g.sizes2d
         raise ValueError(
             f"{f}: algorithm={name!r} cannot compute this convolution "

@@ -1,4 +1,4 @@
-"""Convolutions with one to three spatial axes, computed by those with two.
+"""Convolutions with one or three spatial axes, computed by those with two.
 
 A convolution with one axis is one of images with a single row. With three axes, each position of
 the window on the first axis is an image, whose channels are the taps on that axis: see
@@ -19,10 +19,10 @@ from . import conv as convolution
 Gradients = tuple[Array | None, Array | None, Array | None]
 
 
-def conv(f: str, x: Array, weight: Array, bias: Array | None, axes: int, **options: Any) -> Array:
-    """`kernels.conv2d` for any number of axes."""
-    if axes == 2:
-        return convolution.conv2d(x, weight, bias, **options)
+def conv(
+    f: str, axes: int, x: Array, weight: Array, bias: Array | None = None, **options: Any
+) -> Array:
+    """`kernels.conv2d` for one or three axes."""
     x, weight, bias, g = convolution.checked(f, x, weight, bias, **options, ndim=axes + 2)
     images, filters = _unfolded(x, g), weight.reshape(g.images.weight_shape)
     y = convolution.conv2d(images, filters, bias, **g.images.options)
@@ -30,12 +30,10 @@ def conv(f: str, x: Array, weight: Array, bias: Array | None, axes: int, **optio
 
 
 def conv_backward(
-    f: str, grad_output: Array, x: Array, weight: Array, axes: int, needs: tuple[bool, bool, bool],
-    **options: Any,
+    f: str, axes: int, grad_output: Array, x: Array, weight: Array,
+    needs: tuple[bool, bool, bool], **options: Any,
 ) -> Gradients:  # fmt: skip
-    """`kernels.conv2d_backward` for any number of axes."""
-    if axes == 2:
-        return convolution.conv2d_backward(grad_output, x, weight, **options, needs=needs)
+    """`kernels.conv2d_backward` for one or three axes."""
     x, weight, _, g = convolution.checked(f, x, weight, None, **options, ndim=axes + 2)
     grad_output = _to_images(_check.array(f, "grad_output", grad_output, axes + 2), g)
     images, filters = _unfolded(x, g), weight.reshape(g.images.weight_shape)
@@ -47,11 +45,9 @@ def conv_backward(
 
 
 def conv_transpose(
-    f: str, x: Array, weight: Array, bias: Array | None, axes: int, **options: Any
+    f: str, axes: int, x: Array, weight: Array, bias: Array | None = None, **options: Any
 ) -> Array:
-    """`kernels.conv_transpose2d` for any number of axes."""
-    if axes == 2:
-        return transposed.conv_transpose2d(x, weight, bias, **options)
+    """`kernels.conv_transpose2d` for one or three axes."""
     x, weight, bias, g = transposed.checked(f, x, weight, bias, **options, ndim=axes + 2)
     filters = weight.reshape(g.images.weight_shape)
     y = _folded(transposed.adjoint(_to_images(x, g), filters, g.images), g)
@@ -59,12 +55,10 @@ def conv_transpose(
 
 
 def conv_transpose_backward(
-    f: str, grad_output: Array, x: Array, weight: Array, axes: int, needs: tuple[bool, bool, bool],
-    **options: Any,
+    f: str, axes: int, grad_output: Array, x: Array, weight: Array,
+    needs: tuple[bool, bool, bool], **options: Any,
 ) -> Gradients:  # fmt: skip
-    """`kernels.conv_transpose2d_backward` for any number of axes."""
-    if axes == 2:
-        return transposed.conv_transpose2d_backward(grad_output, x, weight, **options, needs=needs)
+    """`kernels.conv_transpose2d_backward` for one or three axes."""
     x, weight, _, g = transposed.checked(f, x, weight, None, **options, ndim=axes + 2)
     grad_output = _check.array(f, "grad_output", grad_output, axes + 2)
     images, filters = _unfolded(grad_output, g), weight.reshape(g.images.weight_shape)

@@ -3,9 +3,9 @@
 `__all__` of a module lists its public classes, which are available as ``cnet.nn.<name>``.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from .. import _lazy
 from .. import functional as functional
 from . import init as init
 from .activation import *
@@ -67,14 +67,7 @@ _LAZY = {
 }
 """Names that are imported when they are used, each with its module."""
 
+__getattr__, __dir__ = _lazy.attributes(__name__, _LAZY_MODULES, _LAZY)
 
-def __getattr__(name: str) -> Any:
-    if name in _LAZY_MODULES:
-        return import_module(f".{name}", __name__)
-    if name in _LAZY:
-        return getattr(import_module(f".{_LAZY[name]}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY_MODULES, *_LAZY})
+if not TYPE_CHECKING:  # type checkers read the lists of the families
+    __all__ = [name for name in __dir__() if not name.startswith("_")]

@@ -32,10 +32,12 @@ def also_dim(function: Callable[..., Result]) -> Callable[..., Result]:
         if name in parameters and other not in parameters
     }
 
+    others = {*our_names, *_NUMPY_OPTIONS}
+
     @wraps(function)
     def either_name(*args: Any, **kwargs: Any) -> Result:
-        if not kwargs:
-            return function(*args)
+        if others.isdisjoint(kwargs):
+            return function(*args, **kwargs)
         renamed = {
             our_names.get(name, name): value
             for name, value in kwargs.items()

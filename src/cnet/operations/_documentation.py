@@ -1,7 +1,8 @@
 """The sections that the documentation of elementwise functions has in common."""
 
 from collections.abc import Callable
-from inspect import cleandoc
+from functools import cache
+from textwrap import indent
 from typing import Any, TypeVar
 
 from . import _promotion
@@ -18,14 +19,13 @@ _DTYPES = {
 }
 """What the rules of promotion do."""
 
-_OUT = """
-out : Tensor, optional
-    A tensor of the same shape that the result is written into; it is not part of the graph.
-"""
-_UNARY = f"""Parameters
+_UNARY = """Parameters
 ----------
 input : Tensor or ndarray, any shape
-    {{dtypes}}{_OUT}
+    {dtypes}
+out : Tensor, optional
+    A tensor of the same shape that the result is written into; it is not part of the graph.
+
 Returns
 -------
 Tensor
@@ -37,10 +37,13 @@ TypeError
     If `input` is not a tensor or array, or has another dtype.
 
 """
-_BINARY = f"""Parameters
+_BINARY = """Parameters
 ----------
 input, other : Tensor, ndarray or number
-    Operands whose shapes broadcast. {{dtypes}}{_OUT}
+    Operands whose shapes broadcast. {dtypes}
+out : Tensor, optional
+    A tensor of the same shape that the result is written into; it is not part of the graph.
+
 Returns
 -------
 Tensor
@@ -56,10 +59,17 @@ ValueError
 """
 
 
+@cache
+def _sections(unary: bool, promote: Callable[..., Any], indentation: str) -> str:
+    text = (_UNARY if unary else _BINARY).format(dtypes=_DTYPES.get(promote, ""))
+    return indent(text, indentation)[len(indentation) :]
+
+
 def documented(function: Documented, promote: Callable[..., Any]) -> Documented:
     """Insert the sections on arguments, results and errors before the examples."""
     unary = function.__wrapped__.__code__.co_argcount == 1  # type: ignore[attr-defined]
-    sections = (_UNARY if unary else _BINARY).format(dtypes=_DTYPES.get(promote, ""))
-    summary, examples, rest = cleandoc(function.__doc__ or "").partition("Examples\n--------")
-    function.__doc__ = summary + sections + examples + rest
+    assert function.__doc__ is not None
+    before, title, after = function.__doc__.partition("Examples\n")
+    indentation = before[before.rindex("\n") + 1 :]
+    function.__doc__ = before + _sections(unary, promote, indentation) + indentation + title + after
     return function

@@ -28,6 +28,7 @@ from ..tensor import Tensor
 from ._blocks import blockwise
 from ._common import unbroadcast
 from ._documentation import documented
+from ._out import written
 from ._promotion import common_float, common_number, floating
 from .registry import numpy_function, operation
 
@@ -179,9 +180,17 @@ def _gradient(formula: Callable[..., Any]) -> Gradient:
     return Gradient(_evaluation(formula, single=not needs), tuple(needs))
 
 
+_SILENT = (
+    np.negative, np.positive, np.sign, np.floor, np.ceil, np.trunc, np.rint, np.maximum, np.minimum,
+    np.fmax, np.fmin, np.copysign, np.signbit, np.isnan, np.isinf, np.isfinite, np.logical_and,
+    np.logical_or, np.logical_xor, np.logical_not,
+)  # fmt: skip
+"""Functions of NumPy that never warn."""
+
+
 def _evaluation(formula: Callable[..., Any], single: bool) -> Callable[..., Any]:
     """The formula, in blocks unless it is `single`, and without the warnings of NumPy."""
-    if hasattr(formula, "kernel"):
+    if hasattr(formula, "kernel") or formula in _SILENT:
         return formula
 
     def evaluate(*arrays: Any, **options: Any) -> Any:
@@ -267,6 +276,7 @@ def formula(
             methods=(*names, *methods),
             reflected=reflected,
             in_place=(*[f"{each}_" for each in names], *in_place),
+            writes_out=True,
         )(documented(_call_of(declaration, function, numbers), promote))
 
     return declare
@@ -290,6 +300,7 @@ def compiled(
             methods=(*names, *methods),
             in_place=[f"{name}_" for name in names],
             numpy=numpy,
+            writes_out=True,
         )(documented(_call_of(declaration, function), promote))
 
     return declare
@@ -304,7 +315,8 @@ def _call_of(
     def unary(input: Any, *, out: Tensor | None = None) -> Tensor:
         if not isinstance(input, _UNARY):
             raise TypeError(_refusal(name, "input", input))
-        return apply(input)
+        y = apply(input)
+        return y if out is None else written(name, y, out)
 
     def binary(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
         if not isinstance(input, _TENSORS):
@@ -312,7 +324,8 @@ def _call_of(
                 raise TypeError(_refusal(name, "input", input))
         elif numbers == "none" and not isinstance(other, _TENSORS):
             raise TypeError(_refusal(name, "other", other))
-        return apply(input, other)
+        y = apply(input, other)
+        return y if out is None else written(name, y, out)
 
     call: Any = unary if declaration.__code__.co_argcount == 1 else binary
     for attribute in ("__module__", "__name__", "__qualname__", "__doc__", "__annotations__"):

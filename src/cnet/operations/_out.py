@@ -41,12 +41,14 @@ def accepts_out(call: Public) -> Public:
 
     @wraps(call)
     def function(*args: Any, out: Any = None, **kwargs: Any) -> Any:
+        if out is None:
+            return call(*args, **kwargs)
         if isinstance(out, Tensor) and call.__name__ in _SEPARATE:
             _check_separate(call.__name__, (args, kwargs), out)
         result = call(*args, **kwargs)
         if isinstance(out, Tensor) and call.__name__ in _OF_THE_SAME_DTYPE:
             _check_dtype(call.__name__, result, out)
-        return result if out is None else written(call.__name__, result, out)
+        return written(call.__name__, result, out)
 
     return function  # type: ignore[return-value]
 

@@ -264,7 +264,14 @@ def _close(
     if rtol < 0 or atol < 0:
         raise ValueError(f"{function}: rtol and atol must not be negative (got {rtol} and {atol})")
     check_broadcast(function, (a, b))
-    return np.asarray(np.isclose(a, b, rtol, atol, equal_nan))
+    if a.dtype.kind != "f":
+        return np.asarray(np.isclose(a, b, rtol, atol, equal_nan))
+    with np.errstate(invalid="ignore"):
+        close = (np.abs(a - b) <= atol + rtol * np.abs(b)) & np.isfinite(b)
+    close |= a == b
+    if equal_nan:
+        close |= np.isnan(a) & np.isnan(b)
+    return np.asarray(close)
 
 
 @operation(methods=("equal",))

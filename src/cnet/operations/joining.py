@@ -48,7 +48,7 @@ class Cat(Operation[Tensor]):
         if _is_for_kernels(grad.dtype, grad.size):
             parts: Any = _split(grad, ctx.sizes, ctx.axis)
         else:
-            parts = np.split(grad, np.cumsum(ctx.sizes[:-1]), ctx.axis)
+            parts = np.split(grad, list(accumulate(ctx.sizes[:-1])), ctx.axis)
         return tuple(
             part.reshape(0) if left_out else part
             for part, left_out in zip(parts, ctx.left_out, strict=True)
@@ -140,9 +140,8 @@ def cat(tensors: Tensors, dim: int = 0, *, out: Tensor | None = None) -> Tensor:
         raise ValueError("cat: tensors must have at least 1 dimension (got 0)")
     axis = dim_of("cat", dim, len(shapes[0]))
     for first, second in pairwise(shapes):
-        if len(first) != len(second) or any(
-            a != b for i, (a, b) in enumerate(zip(first, second, strict=True)) if i != axis
-        ):
+        others = (shape[:axis] + shape[axis + 1 :] for shape in (first, second))
+        if len(first) != len(second) or len({*others}) > 1:
             raise ValueError(
                 f"cat: the shapes of tensors must be equal except in dim {axis} "
                 f"(got {first} and {second})"

@@ -48,6 +48,7 @@ def operation(
     in_place: Sequence[str] = (),
     written: Sequence[str] = (),
     numpy: Sequence[Any] = (),
+    writes_out: bool = False,
 ) -> Callable[[Public], Public]:
     """Register a public function of tensors.
 
@@ -69,17 +70,19 @@ def operation(
     numpy : sequence of ufuncs and functions
         NumPy functions that call the public function when their arguments are tensors. They must
         take the same arguments; see `numpy_function` for other signatures.
+    writes_out : bool, default False
+        Whether the public function itself handles the argument `out` that it declares. Otherwise
+        the returned function handles it: see `_out`.
 
     Returns
     -------
     callable
-        A decorator that returns the public function; it handles the argument `out` if the function
-        declares one: see `_out`.
+        A decorator that returns the public function.
     """
 
     def register(call: Public) -> Public:
         computed = call
-        if declares_out(call):
+        if not writes_out and declares_out(call):
             call = accepts_out(call)
         for name in methods:
             setattr(Methods, name, computed if name.startswith("__") else call)

@@ -10,7 +10,7 @@ from ..tensor import Axis, Tensor, TensorLike
 from ._common import also_dim
 from ._dims import reduced_axes
 from ._promotion import require_float
-from ._sums import average, total
+from ._sums import average, total, wide_total
 from .reductions import Axes, mean, squeezed
 from .registry import numpy_function, operation
 
@@ -24,11 +24,14 @@ class Var(Operation[Tensor]):
     def forward(
         ctx: Context, x: Array, *, axes: Axes, correction: float, keepdims: bool, root: bool
     ) -> Array:
-        mean = average(x, axes)
-        deviation = np.asarray(x - mean)
-        rest = average(deviation, axes)  # the rounding error of the mean
-        deviation -= rest
         count = prod([x.shape[axis] for axis in axes])
+        wide = wide_total(x, axes) / count
+        mean = wide.astype(x.dtype, copy=False)
+        deviation = np.asarray(x - mean)
+        # The rounding error of the mean, from its float64 value or the sum of all deviations.
+        rest = np.subtract(wide, mean) if x.itemsize < 8 else average(deviation, axes)
+        rest = np.asarray(rest, x.dtype)
+        deviation -= rest
         ctx.freedom = np.float64(max(count - correction, 0))
         y = (total(deviation * deviation, axes, keepdims=True) / ctx.freedom).astype(x.dtype)
         if root:

@@ -1,8 +1,8 @@
 """Optimizers: one update rule per file, with PyTorch's names, defaults and arithmetic."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from .. import _lazy
 from .adam import Adam
 from .adamw import AdamW
 from .optimizer import Optimizer
@@ -63,15 +63,4 @@ __all__ = [
     "swa_utils",
 ]
 
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
-
-
-def __getattr__(name: str) -> Any:
-    """Schedules, averages and rarer rules are imported when they are used."""
-    if name in _MODULES:
-        return import_module(f".{name}", __name__)
-    if name in _RULES:
-        return getattr(import_module(f".{_RULES[name]}", __name__), name)
-    raise AttributeError(f"module 'cnet.optim' has no attribute {name!r}")
+__getattr__, __dir__ = _lazy.attributes(__name__, _MODULES, _RULES)

@@ -7,6 +7,12 @@ from ..geometry import Conv2d
 from ._windows import padding, positions, zeros
 
 
+def _by_position(weight: Array, g: Conv2d) -> Array:
+    """A contiguous matrix for each position of the filter and each group."""
+    weight = weight.reshape(g.g, g.o // g.g, g.c // g.g, g.kh, g.kw)
+    return np.ascontiguousarray(weight.transpose(3, 4, 0, 1, 2))
+
+
 def conv2d(
     x: Array, weight: Array, bias: Array | None, y: Array, g: Conv2d, algorithm: int
 ) -> None:
@@ -14,10 +20,10 @@ def conv2d(
 
     c runs over the channels of the group that o belongs to.
     """
-    weight = weight.reshape(g.g, g.o // g.g, g.c // g.g, g.kh, g.kw)
+    weight = _by_position(weight, g)
     total = np.zeros((g.n, g.g, g.o // g.g, g.oh * g.ow), x.dtype)
     for i, j, cells in positions(np.pad(x, padding(g)), g):
-        total += weight[..., i, j] @ cells.reshape(g.n, g.g, g.c // g.g, g.oh * g.ow)
+        total += weight[i, j] @ cells.reshape(g.n, g.g, g.c // g.g, g.oh * g.ow)
     y[...] = total.reshape(y.shape)
     if bias is not None:
         y += bias[:, None, None]
@@ -34,10 +40,10 @@ def conv2d_backward(
     """
     grad = grad_output.reshape(g.n, g.g, g.o // g.g, g.oh * g.ow)
     if dx is not None:
-        weight = weight.reshape(g.g, g.o // g.g, g.c // g.g, g.kh, g.kw)
+        weight = _by_position(weight, g)
         padded, images = zeros(g, grad.dtype)
         for i, j, cells in positions(padded, g):
-            cells += (weight[..., i, j].swapaxes(1, 2) @ grad).reshape(cells.shape)
+            cells += (weight[i, j].swapaxes(1, 2) @ grad).reshape(cells.shape)
         dx[...] = images
     if dw is not None:
         by_group = dw.reshape(g.g, g.o // g.g, g.c // g.g, g.kh, g.kw)

@@ -8,19 +8,28 @@ from . import utils
 
 PATHS = {
     "activation": "activation",
+    "adaptive": "adaptive_softmax",
     "batchnorm": "norm.batch",
+    "channelshuffle": "fold",
     "container": "containers",
     "conv": "conv",
+    "distance": "distance",
     "dropout": "dropout",
     "flatten": "flatten",
+    "fold": "fold",
     "instancenorm": "norm.instance",
     "lazy": "lazy",
     "linear": "linear",
     "loss": "loss",
     "module": "module",
     "normalization": "norm.layer",
+    "padding": "padding",
+    "pixelshuffle": "fold",
     "pooling": "pooling",
     "rnn": "rnn",
+    "sparse": "embedding",
+    "transformer": "transformer",
+    "upsampling": "upsampling",
 }
 """The modules of `cnet.nn` by their names in ``torch.nn.modules``."""
 
