@@ -30,13 +30,13 @@ BUILTINS = frozenset((
 ))  # fmt: skip
 
 ACTIONS = frozenset((
-    "random", "rand", "randn", "randint", "randperm", "shuffle", "permutation", "choice", "seed",
-    "default_rng", "standard_normal", "binomial", "uniform", "normal", "bernoulli", "save",
-    "savez", "savetxt", "savez_compressed", "load", "loadtxt", "tofile", "dump", "memmap",
-    "seterr", "set_printoptions", "errstate", "printoptions", "__dict__", "__class__",
-    "cache_clear",
+    "save", "savez", "savetxt", "savez_compressed", "load", "loadtxt", "tofile", "dump", "memmap",
+    "seed", "seterr", "set_printoptions", "errstate", "printoptions", "__dict__", "__class__", "cache_clear",
 ))  # fmt: skip
-"""Attributes that stand for an effect, for chance, or for access to attributes by other means."""
+"""Attributes that stand for an effect, or for access to attributes by other means.
+
+Random numbers are noticed when they are drawn.
+"""
 
 
 _SOURCES = (np.random.Generator, np.random.RandomState, np.random.BitGenerator)
