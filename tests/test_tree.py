@@ -57,6 +57,8 @@ DIRECTIONS = {
     "serialization": "checkpoint",
     "plots": "autograd inspection nn tensor",
     "dropin": "kernels",
+    "accelerate": "dropin kernels",
+    "checking": "accelerate dropin kernels",
     "plan": "_core autograd functional kernels nn operations reference runtime tensor",
     "recording": "_core autograd kernels runtime tensor",
     "onnx": "autograd functional nn plan tensor",

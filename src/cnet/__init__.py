@@ -32,6 +32,7 @@ from .tensor import *
 from .tensor import Tensor as Tensor
 
 if TYPE_CHECKING:
+    from . import accelerate as accelerate
     from . import accelerator as accelerator
     from . import amp as amp
     from . import backends as backends
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from . import version as version
     from .amp import GradScaler as GradScaler
     from .amp import autocast as autocast
+    from .checking import check as check
     from .checkpoint import CheckpointError as CheckpointError
     from .checkpoint import load as load
     from .checkpoint import save as save
@@ -79,9 +81,9 @@ __version__ = "0.1.0"
 newaxis = None
 
 _LAZY_MODULES = {
-    "accelerator", "amp", "backends", "cuda", "datasets", "func", "hub", "jit", "linalg", "metrics",
-    "models", "nn", "onnx", "optim", "plots", "serialization", "training", "transforms", "utils",
-    "version",
+    "accelerate", "accelerator", "amp", "backends", "cuda", "datasets", "func", "hub", "jit",
+    "linalg", "metrics", "models", "nn", "onnx", "optim", "plots", "serialization", "training",
+    "transforms", "utils", "version",
 }  # fmt: skip
 _LAZY = {
     "CheckpointError": "checkpoint",
@@ -90,6 +92,7 @@ _LAZY = {
     "autocast": "amp",
     "capture": "recording",
     "CaptureError": "recording",
+    "check": "checking",
     "compile": "plan",
     "default_generator": "generator",
     "graph": "graphs",

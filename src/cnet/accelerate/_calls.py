@@ -1,0 +1,261 @@
+"""One call of a function: its arguments by name, and everything that it returned or changed."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import FunctionType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..arrays import Array, Shape
+from ._scan import Scan, scan
+from ._values import Node, Refused, Tree, describe, kind_of, walk
+
+
+class Arguments(NamedTuple):
+    """The arguments of a call; a path begins with the name of one."""
+
+    values: dict[str, Any]
+    places: dict[str, str]
+    """Where each is found, ``args[0]`` or ``kwargs['stride']``."""
+
+
+def arguments(
+    function: FunctionType, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Arguments:
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = inspect.signature(function, follow_wrapped=False).parameters.values()
+    names = [parameter.name for parameter in parameters if parameter.kind in kinds]
+    names += [f"args[{place}]" for place in range(len(names), len(args))]
+    values = dict(zip(names, args, strict=False)) | dict(kwargs)
+    places = {name: f"args[{place}]" for place, name in enumerate(names[: len(args)])}
+    return Arguments(values, places | {name: f"kwargs[{name!r}]" for name in kwargs})
+
+
+def with_values(
+    places: Mapping[str, str], values: Mapping[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of a call from its values by name, and the places where they belong."""
+    args = tuple(values[name] for name, place in places.items() if place.startswith("args"))
+    return args, {n: values[n] for n, place in places.items() if not place.startswith("args")}
+
+
+def read(
+    function: FunctionType, roots: Mapping[str, Any], skip: frozenset[str] = frozenset(),
+    more: frozenset[str] = frozenset(),
+) -> tuple[Scan, Tree]:  # fmt: skip
+    """What the code may do, and all values that it can read; `more` are other attributes to read.
+
+    Raises
+    ------
+    Refused
+        If the code may do more than compute, or can read a value of an unknown type.
+    """
+    classes: set[type] = {type(v) for v in roots.values() if kind_of(v) == "instance"}
+    functions: set[Any] = set()
+    while True:
+        found = scan(function, sorted(classes, key=str), functions)
+        tree = walk(roots, frozenset(found.reads) | more, skip)
+        now = {type(node.value) for node in tree.nodes if node.kind == "instance"}
+        called = {node.value for node in tree.nodes if callable(node.value)} | {*tree.functions()}
+        called = {one for one in called if kind_of(one) == "constant"}
+        if now <= classes and called <= functions:
+            return found, tree
+        classes |= now
+        functions |= called
+
+
+# ---- Results -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Existing:
+    """An object that the function could read."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """A new array, by its name in the outputs."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class View:
+    """A contiguous array in another shape: ``of.reshape(shape).transpose(order)``."""
+
+    of: Existing | Fresh
+    shape: Shape
+    order: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A number or a constant."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class Build:
+    """A new tuple, list or dict; a second use of the same one has no items."""
+
+    name: str
+    kind: type
+    keys: tuple[Any, ...]
+    items: "tuple[Template, ...] | None"
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A value that cannot be made without the function."""
+
+    reason: str
+    is_view: bool = False
+
+
+Template = Existing | Fresh | View | Leaf | Build | Unknown
+
+
+@dataclass
+class Outcome:
+    """What a call returned, set and changed."""
+
+    result: Template
+    writes: dict[tuple[str, Any], Template]
+    """By the path of the instance, dict or list, and the name, key or index in it."""
+    mutated: list[str]
+    """Paths of arrays that were changed in place."""
+    arrays: dict[str, Array]
+    """The new arrays by name, and the changed ones by path, after the call."""
+    touched: dict[str, set[Any]] = field(default_factory=dict)
+    """Keys with new values in dicts, by path; also of dicts that are unknown."""
+
+
+class Before:
+    """The state before a call, to find out afterwards what it has changed."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+        self.holders: list[tuple[Node, Any]] = []
+        self.unknown: list[tuple[Node, Any]] = []
+        self.inputs: dict[str, Array] = {}
+        self.numbers = tree.numbers()
+        for node in tree.nodes:
+            if node.kind == "array":
+                self.inputs[node.path] = node.value.copy()
+            elif node.kind == "instance":
+                self.holders.append((node, dict(node.value.__dict__)))
+            elif node.kind in ("list", "dict"):
+                self.holders.append((node, node.value.copy()))
+            elif node.type is dict:
+                self.unknown.append((node, node.value.copy()))
+
+    def after(self, result: Any) -> Outcome:
+        """Compare with the state now.
+
+        Raises
+        ------
+        Refused
+            If the call has removed something, or changed the length of a list.
+        """
+        return _Comparison(self).outcome(result)
+
+
+def same_bits(a: Array, b: Array) -> bool:
+    return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
+
+
+@dataclass
+class _Comparison:
+    before: Before
+    arrays: dict[str, Array] = field(default_factory=dict)
+    builds: dict[int, str] = field(default_factory=dict)
+
+    def outcome(self, result: Any) -> Outcome:
+        known = [node for node in self.before.tree.nodes if node.kind not in ("number", "alias")]
+        self.existing = {id(node.value): node.path for node in known if node.value is not None}
+        self.sources = {node.path: node.value for node in known if node.kind == "array"}
+        mutated = [
+            path for path, old in self.before.inputs.items()
+            if not same_bits(old, self.sources[path])
+        ]  # fmt: skip
+        template = self.template(result, "return")
+        writes = {}
+        for node, old in self.before.holders:
+            for key, value in self.changed(node, old):
+                path = f"{node.path}.{key}" if node.kind == "instance" else f"{node.path}[{key!r}]"
+                writes[node.path, key] = self.template(value, path)
+        arrays = self.arrays | {path: self.sources[path] for path in mutated}
+        touched = {
+            node.path: {key for key, _ in self.changed(node, old)}
+            for node, old in [*self.before.holders, *self.before.unknown]
+            if node.type is dict
+        }
+        return Outcome(template, writes, mutated, arrays, touched)
+
+    def changed(self, node: Node, old: Any) -> list[tuple[Any, Any]]:
+        now = node.value.__dict__ if node.kind == "instance" else node.value
+        if node.kind == "list":
+            if len(now) != len(old):
+                raise Refused(f"it changes the length of {node.path}")
+            old, now = dict(enumerate(old)), dict(enumerate(now))
+        if gone := old.keys() - now.keys():
+            raise Refused(f"it removes {min(map(str, gone))} from {node.path}")
+        return [
+            (key, value) for key, value in now.items()
+            if key not in old or not _is_same(old[key], value)
+        ]  # fmt: skip
+
+    def template(self, value: Any, name: str) -> Template:
+        kind = kind_of(value)
+        if id(value) in self.existing and kind != "constant":
+            return Existing(self.existing[id(value)])
+        if kind in ("number", "constant"):
+            return Leaf(value)
+        if kind == "array":
+            return self.array(value, name)
+        if kind in ("tuple", "list", "dict"):
+            if id(value) in self.builds:
+                return Build(self.builds[id(value)], type(value), (), None)
+            self.builds[id(value)] = name
+            pairs = value.items() if kind == "dict" else enumerate(value)
+            made = {key: self.template(item, f"{name}[{key!r}]") for key, item in pairs}
+            return Build(name, type(value), tuple(made), tuple(made.values()))
+        return Unknown(describe(value))
+
+    def array(self, value: Array, name: str) -> Template:
+        for other, array in self.arrays.items():
+            if array is value:
+                return Fresh(other)
+        makers: list[tuple[dict[str, Array], Callable[[str], Existing | Fresh]]]
+        makers = [(self.sources, Existing), (self.arrays, Fresh)]
+        for sources, make in makers:
+            for path, source in sources.items():
+                if np.may_share_memory(value, source) and value.size:
+                    view = _view(value, source, make(path))
+                    return view or Unknown(f"a view of {path}", is_view=True)
+        self.arrays[name] = value
+        return Fresh(name)
+
+
+def _is_same(old: Any, new: Any) -> bool:
+    if old is new:
+        return True
+    return kind_of(old) == "number" and type(old) is type(new) and old == new
+
+
+def _view(value: Array, source: Array, of: Existing | Fresh) -> View | None:
+    """`value` as a reshaped and transposed view of the whole `source`."""
+    order = np.argsort([-stride for stride in value.strides], kind="stable")
+    straight = value.transpose(order)
+    is_whole = (
+        value.size == source.size and value.dtype == source.dtype
+        and source.flags.c_contiguous and straight.flags.c_contiguous
+        and value.ctypes.data == source.ctypes.data
+    )  # fmt: skip
+    inverse = tuple(int(axis) for axis in np.argsort(order))
+    return View(of, straight.shape, inverse) if is_whole else None

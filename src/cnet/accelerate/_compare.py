@@ -1,0 +1,99 @@
+"""Compares what a plan computes with what the original has done."""
+
+from collections.abc import Callable, Mapping, Sequence
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array
+from ._calls import Before, Build, Existing, Leaf, Outcome, Template, arguments
+from ._plans import Plan, Values
+from ._values import walk
+
+TOLERANCE = {"float16": 1e-2, "float32": 2e-4, "float64": 1e-8}
+"""The largest difference that is rounding, relative to the largest element."""
+
+
+class Mismatch(Exception):
+    """A plan and the original differ."""
+
+    def __init__(self, output: str, difference: str, ours: Any = None, theirs: Any = None) -> None:
+        super().__init__(f"{output} {difference}")
+        self.output, self.ours, self.theirs = output, ours, theirs
+
+
+def run_original(
+    plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Any, Callable[[], Outcome], float]:
+    """Call the original for the user: its result, what finds out what it has done, its seconds."""
+    roots = arguments(plan.original, args, kwargs).values
+    before = Before(walk(roots, plan.reads, plan.skip))
+    start = perf_counter()
+    result = plan.original(*args, **kwargs)
+    seconds = perf_counter() - start
+    return result, lambda: before.after(result), seconds
+
+
+def compare(
+    plan: Plan, values: Values, made: Sequence[Array], outcome: Outcome, rtol: float | None
+) -> None:
+    """Raise `Mismatch` unless the original has done what the plan would have done."""
+    left_out = plan.forward.deferred if plan.forward is not None else frozenset()
+    numbers = {path: values[index] for path, index in plan.leaves}
+    theirs = {
+        place: template for place, template in outcome.writes.items()
+        if place[0] != plan.own or place[1] not in left_out
+    }  # fmt: skip
+    if theirs.keys() != plan.outcome.writes.keys():
+        names = {f"{a}.{b}" for a, b in theirs.keys() ^ plan.outcome.writes.keys()}
+        raise Mismatch(min(names), "is not set by both")
+    if outcome.mutated != plan.outcome.mutated:
+        both = {*outcome.mutated} ^ {*plan.outcome.mutated}
+        raise Mismatch(min(both), "is not changed by both")
+    if not _matches(plan.outcome.result, outcome.result, numbers):
+        raise Mismatch("the result", "is another kind of value")
+    for (holder, key), template in plan.outcome.writes.items():
+        is_deferred = holder == plan.own and key in plan.deferred
+        if not is_deferred and not _matches(template, theirs[holder, key], numbers):
+            raise Mismatch(f"{holder}.{key}", "is another kind of value")
+    limit = rtol if rtol is not None else _tolerance(plan, values)
+    for name, array in zip(plan.expressions, made, strict=True):
+        _compare_arrays(name, array, outcome.arrays[name], limit)
+
+
+def _matches(ours: Template, theirs: Template, numbers: Mapping[str, Any]) -> bool:
+    if isinstance(ours, Existing) and isinstance(theirs, Leaf):
+        number = numbers.get(ours.path)
+        return type(number) is type(theirs.value) and number == theirs.value
+    if isinstance(ours, Leaf) and isinstance(theirs, Leaf):
+        return type(ours.value) is type(theirs.value) and bool(ours.value == theirs.value)
+    if isinstance(ours, Build) and isinstance(theirs, Build):
+        if ours.items is None or theirs.items is None:
+            return ours.name == theirs.name
+        if (ours.kind, ours.keys) != (theirs.kind, theirs.keys):
+            return False
+        pairs = zip(ours.items, theirs.items, strict=True)
+        return all(_matches(a, b, numbers) for a, b in pairs)
+    return ours == theirs
+
+
+def _tolerance(plan: Plan, values: Values) -> float:
+    arrays = [values[index] for _, index in plan.leaves]
+    names = [array.dtype.name for array in arrays if isinstance(array, np.ndarray)]
+    return max([TOLERANCE["float64"], *(TOLERANCE.get(name, 0.0) for name in names)])
+
+
+def _compare_arrays(name: str, ours: Array, theirs: Array, limit: float) -> None:
+    if ours.shape != theirs.shape or ours.dtype != theirs.dtype:
+        sides = f"{theirs.dtype}{theirs.shape}, and {ours.dtype}{ours.shape} by cnet"
+        raise Mismatch(name, f"is {sides}", ours, theirs)
+    if ours.size == 0:
+        return
+    with np.errstate(all="ignore"):
+        gap = np.abs(ours.astype(np.float64) - theirs.astype(np.float64)).max()
+        scale = np.abs(theirs.astype(np.float64)).max()
+    if not gap <= limit * scale + 1e-300:
+        raise Mismatch(
+            name, f"differs by {gap:.2g}, and its largest element is {scale:.2g}", ours, theirs
+        )

@@ -1,0 +1,289 @@
+"""Calls of the original on copies of the user's objects, with other data: samples to learn from."""
+
+import copy
+import random
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+from ..arrays import Array
+from ._calls import Before, Outcome, arguments, read
+from ._values import Node, Refused, Tree, walk
+from .explain import Sample
+
+FORWARD = "forward."
+"""Begins the paths of what the last forward call has read, as it was then."""
+
+
+class _Local(threading.local):
+    is_learning = False
+    """Whether this thread runs originals on copies, so that wrappers must not interfere."""
+    inner = 0.0
+    """Seconds that watched functions have taken inside of the current one."""
+    others: set[Any] | None = None
+    """These functions, while an original is observed."""
+
+
+local = _Local()
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Run originals without wrappers, and restore the state of the random number generators."""
+    was, local.is_learning = local.is_learning, True
+    states = np.random.get_state(), random.getstate()
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    finally:
+        np.random.set_state(states[0])
+        random.setstate(states[1])
+        local.is_learning = was
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A call of a function: what is needed to make similar ones."""
+
+    function: FunctionType
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    result: Any = None
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """A sample with everything else that the call did."""
+
+    sample: Sample
+    outcome: Outcome
+    tree: Tree
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How the data of a sample are made."""
+
+    draw: Callable[[np.random.Generator, Array], Array]
+    varies: bool = False
+    """Whether numbers in the state, such as learning rates, get other values."""
+    disturbs: bool = False
+    """Whether arrays change between the forward and the backward call."""
+
+
+def _normal(rng: np.random.Generator, old: Array) -> Array:
+    return rng.standard_normal(old.shape)
+
+
+def _large(rng: np.random.Generator, old: Array) -> Array:
+    """From 0.1 to 1000, so that clipping and thresholds show."""
+    return rng.standard_normal(old.shape) * 10.0 ** rng.integers(-1, 4, old.shape)
+
+
+def _tied(rng: np.random.Generator, old: Array) -> Array:
+    return rng.integers(-2, 3, old.shape).astype(np.float64)
+
+
+NORMAL, TIED, LARGE = Kind(_normal), Kind(_tied, varies=True), Kind(_large, varies=True)
+DISTURBED = Kind(_large, varies=True, disturbs=True)
+
+
+def fill(tree: Tree, kind: Kind, seed: int) -> None:
+    """Give the arrays of a copy other elements, and some numbers other values.
+
+    The elements depend on nothing but the path and the seed.
+    """
+    for node in tree.nodes:
+        rng = np.random.default_rng((seed, crc32(node.path.encode())))
+        if node.kind == "array" and node.value.size:
+            array = node.value
+            if array.dtype.kind == "f":
+                array[...] = kind.draw(rng, array)
+            else:
+                array[...] = rng.permutation(array.reshape(-1)).reshape(array.shape)
+        elif kind.varies and is_variable(node):
+            _replace(node, type(node.value)(node.value * rng.uniform(0.4, 0.9)))
+
+
+def is_variable(node: Node) -> bool:
+    """Whether a number may have other values: a float other than zero in the state."""
+    is_float = isinstance(node.value, (float, np.floating))
+    held = node.parent is not None and node.parent.kind in ("instance", "dict", "list")
+    return node.kind == "number" and is_float and held and node.value != 0
+
+
+def _replace(node: Node, value: Any) -> None:
+    assert node.parent is not None
+    holder = node.parent.value
+    if node.parent.kind == "instance":
+        holder = holder.__dict__
+    holder[node.key] = value
+    node.value = value
+
+
+def disturb(arrays: Mapping[str, Array], rng: np.random.Generator) -> None:
+    for array in arrays.values():
+        if array.dtype.kind == "f" and array.flags.writeable:
+            array += rng.standard_normal(array.shape)
+
+
+@dataclass(frozen=True)
+class Unread:
+    """Paths of attributes that a call sets before it reads them."""
+
+    replaced: frozenset[str] = frozenset()
+    """Attributes that get a new value."""
+    refilled: frozenset[str] = frozenset()
+    """Dicts that get new items."""
+
+    def paths(self) -> frozenset[str]:
+        return self.replaced | self.refilled
+
+    def places(self) -> Iterator[tuple[str, str, bool]]:
+        for path in self.paths():
+            root, _, name = path.partition(".")
+            yield root, name, path in self.refilled
+
+
+class Episode:
+    """Makes samples of one call, with the forward call before it if there was one."""
+
+    def __init__(
+        self, call: Recorded, forward: Recorded | None = None,
+        deferred: frozenset[str] = frozenset(), unread: frozenset[str] = frozenset(),
+        held: frozenset[str] = frozenset(),
+    ) -> None:  # fmt: skip
+        self.call, self.forward = call, forward
+        self.deferred = deferred
+        """Paths that the forward call does not set, since they are computed when they are read."""
+        self.unread = unread
+        """Paths that the forward call does not read."""
+        self.held = held
+        """Names of dicts that the instance lacks, and that the forward call fills."""
+        self.classes: list[type] = []
+        """Classes that the code may change."""
+        self.calls = 0
+
+    def run(self, kind: Kind, seed: int, unread: "Unread | None" = None) -> Sampled:
+        """A sample; attributes in `unread` are deleted before the call, or empty."""
+        with undisturbed():
+            call, forward = self._twin()
+            past: dict[str, Array] = {}
+            if forward is not None:
+                for name in self.held:
+                    vars(call.args[0]).setdefault(name, {})
+                call, past = self._after_forward(call, forward, kind, seed)
+            roots = arguments(call.function, call.args, call.kwargs).values
+            for root, name, is_dict in unread.places() if unread is not None else ():
+                vars(roots[root]).pop(name, None)
+                if is_dict:
+                    vars(roots[root])[name] = {}
+            scan, tree = read(call.function, roots, self.deferred)
+            self.classes = scan.classes
+            if forward is None:
+                fill(tree, kind, seed)
+            before = Before(tree)
+            outcome = before.after(self._original(call))
+        copies = {path: array.copy() for path, array in outcome.arrays.items()}
+        return Sampled(Sample(before.inputs | past, before.numbers, copies), outcome, tree)
+
+    def _twin(self) -> tuple[Recorded, Recorded | None]:
+        """Copies of the recorded calls, in which equal objects stay equal."""
+        try:
+            return copy.deepcopy((self.call, self.forward), _memo_of(self.call, self.forward))
+        except Exception as error:
+            raise Refused(f"it cannot be copied: {error}") from error
+
+    def _original(self, call: Recorded) -> Any:
+        self.calls += 1
+        states = np.random.get_state(), random.getstate()
+        try:
+            with _unchanged(self.classes):
+                result = call.function(*call.args, **call.kwargs)
+        except Refused:
+            raise
+        except Exception as error:
+            raise Refused(f"it raises {type(error).__name__} for random data: {error}") from error
+        if _differ(states, (np.random.get_state(), random.getstate())):
+            raise Refused("it draws random numbers")
+        return result
+
+    def _after_forward(
+        self, call: Recorded, forward: Recorded, kind: Kind, seed: int
+    ) -> tuple[Recorded, dict[str, Array]]:
+        """The call as it is after a forward call with other data; what the latter has read."""
+        values = arguments(call.function, call.args, call.kwargs).values
+        scan, tree = read(call.function, values, self.deferred)
+        roots = arguments(forward.function, forward.args, forward.kwargs).values
+        own, state = read(forward.function, roots, self.deferred, frozenset(scan.reads))
+        self.classes = own.classes
+        fill(tree, kind, seed)
+        fill(state, kind, seed)
+        _, read_then = read(forward.function, roots, self.unread)
+        past = {FORWARD + path: array.copy() for path, array in read_then.arrays().items()}
+        result = self._original(forward)
+        call = _linked(call, forward.result, result)
+        if kind.disturbs:
+            returned = walk({"y": result}, frozenset())
+            disturb(state.arrays() | returned.arrays(), np.random.default_rng(seed))
+        return call, past
+
+
+@contextmanager
+def _unchanged(classes: Iterable[type]) -> Iterator[None]:
+    """Restore attributes of classes that a call changes, and refuse such a call."""
+    before = {cls: dict(vars(cls)) for cls in classes}
+    yield
+    for cls, names in before.items():
+        changed = [n for n in vars(cls).keys() | names if vars(cls).get(n) is not names.get(n)]
+        for name in changed:
+            if name in names:
+                setattr(cls, name, names[name])
+            else:
+                delattr(cls, name)
+        if changed and changed != ["__slotnames__"]:
+            raise Refused(f"it changes {cls.__qualname__}.{changed[0]}")
+
+
+def _memo_of(*calls: Recorded | None) -> dict[int, Any]:
+    return {id(call.function): call.function for call in calls if call is not None}
+
+
+def _linked(call: Recorded, old: Any, new: Any) -> Recorded:
+    """The call with the results of a new forward call in place of those of the old one."""
+    place: dict[int, Any] = {}
+
+    def match(a: Any, b: Any) -> None:
+        if isinstance(a, (np.ndarray, tuple, list, dict)):
+            place[id(a)] = b
+        if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)):
+            for one, other in zip(a, b, strict=False):
+                match(one, other)
+        elif isinstance(a, dict) and isinstance(b, dict):
+            for key in a.keys() & b.keys():
+                match(a[key], b[key])
+
+    def put(value: Any) -> Any:
+        if id(value) in place:
+            return place[id(value)]
+        if type(value) in (tuple, list):
+            return type(value)([put(item) for item in value])
+        if type(value) is dict:
+            return {key: put(item) for key, item in value.items()}
+        return value
+
+    match(old, new)
+    args = tuple(put(value) for value in call.args)
+    kwargs = {key: put(value) for key, value in call.kwargs.items()}
+    return Recorded(call.function, args, kwargs)
+
+
+def _differ(a: Any, b: Any) -> bool:
+    (first, own), (second, other) = a, b
+    return own != other or first[2:] != second[2:] or not np.array_equal(first[1], second[1])

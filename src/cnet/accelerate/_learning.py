@@ -1,0 +1,360 @@
+"""Learns from samples what a function computes, and makes a plan of it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from time import thread_time
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array
+from . import _deferred
+from ._calls import (
+    Build,
+    Existing,
+    Fresh,
+    Leaf,
+    Outcome,
+    Template,
+    Unknown,
+    View,
+    arguments,
+    read,
+    same_bits,
+)
+from ._episodes import (
+    DISTURBED,
+    FORWARD,
+    LARGE,
+    NORMAL,
+    TIED,
+    Episode,
+    Recorded,
+    Sampled,
+    Unread,
+    is_variable,
+)
+from ._plans import Findings, Plan
+from ._scan import Scan
+from ._values import Refused, Tree, kind_of
+from .explain import Expression, Sample, explain
+
+
+def learn(
+    call: Recorded, forward: Recorded | None = None, forward_plan: Plan | None = None,
+    keep: Iterable[str] | None = (), hints: Sequence[Expression] = (), seconds: float = 2.0,
+) -> Plan:  # fmt: skip
+    """A plan for calls like this one.
+
+    Parameters
+    ----------
+    call : Recorded
+        The call, before it is made.
+    forward : Recorded, optional
+        The forward call before it, if this is a backward call.
+    forward_plan : Plan, optional
+        The plan by which forward calls leave attributes out.
+    keep : iterable of str, optional
+        Attributes that are always computed; None for all.
+    hints : sequence of Expression
+        Those of other calls.
+    seconds : float, default 2.0
+        The time of the processor after which the search for explanations ends.
+
+    Raises
+    ------
+    Refused
+        If there is something that cannot be explained.
+    """
+    found = arguments(call.function, call.args, call.kwargs)
+    first = next(iter(found.values), "")
+    own = first if first and kind_of(found.values[first]) == "instance" else ""
+    left_out = forward_plan if forward_plan is not None and forward_plan.deferred else None
+    deferred = left_out.deferred if left_out is not None else frozenset()
+    skip = frozenset(f"{own}.{name}" for name in deferred)
+    scan, tree = read(call.function, found.values, skip)
+    if left_out is None:
+        episode = Episode(call, forward, skip)
+    else:
+        episode = Episode(call, forward, skip, left_out.skip, left_out.held)
+    samples, unread = _samples(episode, _unread(scan, tree, own))
+    skip |= unread.paths()
+    scan, tree = read(call.function, found.values, skip)
+    tree.check()
+    learning = _Learning(
+        call, own, scan, tree, samples, skip, unread, left_out,
+        None if keep is None else frozenset(keep), hints, seconds,
+    )  # fmt: skip
+    return learning.plan(found.places)
+
+
+def _unread(scan: Scan, tree: Tree, own: str) -> Unread:
+    """Attributes that the call may set before it reads them."""
+    state = [node for node in tree.nodes if node.parent is not None and node.parent.path == own]
+    replaced = {node.path for node in state if node.key in scan.writes}
+    refilled = {node.path for node in state if node.type is dict}
+    return Unread(frozenset(replaced), frozenset(refilled - replaced))
+
+
+def _samples(episode: Episode, unread: Unread) -> tuple[list[Sampled], Unread]:
+    """Samples, and the attributes that the call does set before it reads them.
+
+    The first two calls have the same data: if results differ, they depend on chance or on memory
+    that is not initialised.
+    """
+    first, again = episode.run(NORMAL, 0), None
+    costly = {
+        path for path in unread.refilled if first.outcome.touched.get(path)
+        and any(_is_costly(t) for (holder, _), t in first.outcome.writes.items() if holder == path)
+    }  # fmt: skip
+    unknown = {node.path for node in first.tree.nodes if node.kind == "unknown"}
+    unread = Unread(unread.replaced, unread.refilled & (costly | unknown))
+    if unread.paths():
+        try:
+            again = episode.run(NORMAL, 0, unread)
+        except Refused:
+            again = None
+        if again is None or not _agree(first.outcome, again.outcome, unread.refilled):
+            unread = Unread()
+    if not unread.paths():
+        again = episode.run(NORMAL, 0)
+        if not _agree(first.outcome, again.outcome):
+            raise Refused("two calls with the same data differ")
+    assert again is not None
+    kinds = [TIED, LARGE] if episode.forward is None else [TIED, DISTURBED]
+    more = [episode.run(kind, seed, unread) for seed, kind in enumerate(kinds, 1)]
+    return [again, *more], unread
+
+
+def _agree(a: Outcome, b: Outcome, refilled: frozenset[str] = frozenset()) -> bool:
+    """Whether two calls have done the same; dicts in `refilled` were empty before the second."""
+    if a.mutated != b.mutated or not is_same(a.result, b.result):
+        return False
+    for path in refilled:
+        if b.touched.get(path, set()) != a.touched.get(path, set()):
+            return False
+    ours, theirs = ({p: t for p, t in c.writes.items() if p[0] not in refilled} for c in (a, b))
+    if ours.keys() != theirs.keys():
+        return False
+    if not all(isinstance(t, Unknown) or is_same(t, theirs[place]) for place, t in ours.items()):
+        return False
+    names = {*_fresh(a.result), *a.mutated, *(name for t in ours.values() for name in _fresh(t))}
+    return all(same_bits(a.arrays[name], b.arrays[name]) for name in names)
+
+
+def is_same(a: Template, b: Template) -> bool:
+    """Whether two templates make the same values."""
+    if isinstance(a, Leaf) and isinstance(b, Leaf):
+        return type(a.value) is type(b.value) and bool(a.value == b.value)
+    if isinstance(a, Build) and isinstance(b, Build):
+        if a.items is None or b.items is None:
+            return a.name == b.name and a.items is b.items
+        return (a.kind, a.keys) == (b.kind, b.keys) and all(map(is_same, a.items, b.items))
+    return a == b
+
+
+@dataclass
+class _Learning:
+    call: Recorded
+    own: str
+    scan: Scan
+    tree: Tree
+    samples: list[Sampled]
+    skip: frozenset[str]
+    unread: Unread
+    forward: Plan | None
+    keep: frozenset[str] | None
+    hints: Sequence[Expression]
+    seconds: float
+    expressions: dict[str, Expression] = field(default_factory=dict)
+
+    def plan(self, places: Mapping[str, str]) -> Plan:
+        first = self.samples[0].outcome
+        for other in self.samples[1:]:
+            self.check_structure(first, other.outcome)
+        result = self.merged([s.outcome.result for s in self.samples], "its result")
+        writes = {}
+        for holder, key in first.writes:
+            if holder in self.unread.refilled:
+                continue
+            name = f"{holder}.{key}"
+            templates = [s.outcome.writes[holder, key] for s in self.samples]
+            writes[holder, key] = self.merged(templates, name)
+        self.check_known(result)
+        needed = {*_fresh(result), *first.mutated}
+        held = self.held(first, [result, *writes.values()], needed)
+        deferred = self.deferred(writes, first, needed) | held
+        for (holder, key), template in writes.items():
+            if holder != self.own or key not in deferred:
+                self.check_known(template)
+                needed |= {*_fresh(template)}
+        self.explain_all(needed)
+        if deferred:
+            _deferred.hook(type(self.call.args[0]))
+        numbers = {path for e in self.expressions.values() for path in e.numbers}
+        variable = {node.path for node in self.tree.nodes if is_variable(node)} & numbers
+        return Plan(
+            self.call.function,
+            Findings(
+                self.scan, self.tree, places, result, writes, self.expressions, first.mutated,
+                frozenset(variable), frozenset(deferred), frozenset(held), self.own, self.skip,
+                self.forward,
+            ),
+        )  # fmt: skip
+
+    def check_structure(self, first: Outcome, other: Outcome) -> None:
+        same = first.writes.keys() == other.writes.keys() and first.mutated == other.mutated
+        if not same or first.arrays.keys() != other.arrays.keys():
+            raise Refused("what it sets depends on the data")
+        for name, array in first.arrays.items():
+            if array.shape != other.arrays[name].shape or array.dtype != other.arrays[name].dtype:
+                raise Refused(f"the shape or dtype of {name} depends on the data")
+
+    def merged(self, templates: Sequence[Template], name: str) -> Template:
+        """The template that holds for all samples."""
+        first = templates[0]
+        if isinstance(first, Leaf):
+            return self.leaf([t.value for t in templates if isinstance(t, Leaf)], name, templates)
+        if isinstance(first, Build) and first.items is not None:
+            others = [t for t in templates if isinstance(t, Build) and t.items is not None]
+            same = len(others) == len(templates) and all(t.keys == first.keys for t in others)
+            if not same or any(t.kind is not first.kind for t in others):
+                return Unknown(f"{name} of a structure that depends on the data")
+            columns = zip(*[t.items or () for t in others], strict=True)
+            return replace(first, items=tuple(self.merged(column, name) for column in columns))
+        if all(t == first for t in templates):
+            return first
+        return Unknown(f"{name}, which depends on the data")
+
+    def leaf(self, values: Sequence[Any], name: str, templates: Sequence[Template]) -> Template:
+        """A number or constant that does not depend on the data, or a number of the state."""
+        first = values[0]
+        is_complete = len(values) == len(templates)
+        if is_complete and all(type(v) is type(first) and v == first for v in values):
+            if kind_of(first) == "constant" or first in self.known_numbers():
+                return templates[0]
+        elif is_complete:
+            for path in self.tree.numbers():
+                numbers = [s.sample.numbers.get(path) for s in self.samples]
+                if all(n is not None and type(n) is type(v) and n == v
+                       for n, v in zip(numbers, values, strict=True)):  # fmt: skip
+                    return Existing(path)
+        return Unknown(f"{name}, a number that depends on the data")
+
+    def known_numbers(self) -> set[Any]:
+        """Numbers that do not come from the data: sizes, constants of the code, and arguments."""
+        arrays = [*self.tree.arrays().values(), *self.samples[0].outcome.arrays.values()]
+        sizes = {size for array in arrays for size in (*array.shape, array.size, array.ndim)}
+        numbers = set(self.tree.numbers().values())
+        known: set[Any] = sizes | numbers | self.scan.constants | {True, False}
+        return known
+
+    def check_known(self, template: Template) -> None:
+        if isinstance(template, Unknown):
+            raise Refused(f"it sets {template.reason}")
+        if isinstance(template, Build):
+            for item in template.items or ():
+                self.check_known(item)
+
+    def held(self, first: Outcome, others: Sequence[Template], needed: set[str]) -> set[str]:
+        """Names of the dicts whose items need not be computed.
+
+        Raises
+        ------
+        Refused
+            If such a dict is used elsewhere, or its items are needed.
+        """
+        names = set()
+        for path in self.unread.refilled:
+            templates = [t for (holder, _), t in first.writes.items() if holder == path]
+            name = path.partition(".")[2]
+            used = any(Existing(path) in _items(template) for template in others)
+            if not self.may_defer(first) or used or name in (self.keep or ()) or not all(
+                not _is_costly(template) or _is_deferrable(template, needed)
+                for template in templates
+            ):  # fmt: skip
+                raise Refused(f"it sets items of {path}")
+            names.add(name)
+        return names
+
+    def may_defer(self, first: Outcome) -> bool:
+        is_method = bool(self.own) and self.keep is not None and not first.mutated
+        return is_method and _deferred.may_defer(type(self.call.args[0]))
+
+    def deferred(
+        self, writes: Mapping[tuple[str, Any], Template], first: Outcome, needed: set[str]
+    ) -> set[str]:
+        """Names of the attributes that need not be computed."""
+        if not self.may_defer(first):
+            return set()
+        kept = {
+            *(self.keep or ()),
+            *(n.key for n in self.tree.nodes if n.path == f"{self.own}.{n.key}"),
+        }
+        return {
+            key for (holder, key), template in writes.items()
+            if holder == self.own and key not in kept and _is_deferrable(template, needed)
+        }  # fmt: skip
+
+    def explain_all(self, names: Iterable[str]) -> None:
+        """Find expressions, for small arrays first: they are hints for large ones."""
+        arrays = self.samples[0].outcome.arrays
+        end = thread_time() + self.seconds
+        for name in sorted(names, key=lambda name: (arrays[name].size, name)):
+            self.expressions[name] = self.explained(name, end - thread_time())
+
+    def explained(self, name: str, seconds: float) -> Expression:
+        samples = [self.inputs_of(sampled) for sampled in self.samples]
+        if not all(_is_finite(sample.outputs[name]) for sample in samples):
+            raise Refused(f"{name} is not finite for random data")
+        known = (*self.hints, *self.expressions.values())
+        with np.errstate(all="ignore"):
+            expression = explain(samples, name, known, seconds)
+        if expression is None:
+            raise Refused(f"{name} is not explained")
+        return expression
+
+    def inputs_of(self, sampled: Sampled) -> Sample:
+        """The sample, without what the plan cannot read."""
+        sample = sampled.sample
+        kept = set(self.tree.arrays())
+        if self.forward is not None:
+            kept |= {FORWARD + path for path in self.forward.arrays}
+        inputs = {path: x for path, x in sample.inputs.items() if path in kept}
+        numbers = {p: float(n) for p, n in sample.numbers.items() if p in self.tree.numbers()}
+        return Sample(inputs, numbers, sample.outputs)
+
+
+def _is_deferrable(template: Template, needed: set[str]) -> bool:
+    """Whether a value is costly or unknown, and shares no array with what is computed."""
+    return _is_costly(template) and not any(
+        isinstance(item, View)
+        or (isinstance(item, Unknown) and item.is_view)
+        or (isinstance(item, Fresh) and item.name in needed)
+        for item in _items(template)
+    )
+
+
+def _is_costly(template: Template) -> bool:
+    """Whether a value has new arrays, or cannot be made."""
+    return any(isinstance(item, (Fresh, Unknown)) for item in _items(template))
+
+
+def _is_finite(array: Array) -> bool:
+    return bool(np.isfinite(array).all())
+
+
+def _items(template: Template) -> list[Template]:
+    if isinstance(template, Build):
+        return [inner for item in template.items or () for inner in _items(item)]
+    return [template]
+
+
+def _fresh(template: Template) -> list[str]:
+    """Names of the new arrays in a value."""
+    found = []
+    for item in _items(template):
+        item = item.of if isinstance(item, View) else item
+        if isinstance(item, Fresh):
+            found.append(item.name)
+    return found

@@ -1,0 +1,45 @@
+"""The report: who has computed each watched function, and how much time that has saved."""
+
+from collections.abc import Iterable
+
+from ._watched import Watched
+
+
+def report_of(watched: Iterable[Watched]) -> str:
+    """A table with a line for each function that was called."""
+    rows = [_row(one) for one in watched if one.calls]
+    if not rows:
+        return "cnet.accelerate: no watched function was called"
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    lines = []
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        lines.append("  ".join([*cells, row[3]]).rstrip())
+    return "\n".join(lines)
+
+
+def _row(one: Watched) -> tuple[str, str, str, str]:
+    what = one.plans[0].describe() if one.plans else reason_of(one)
+    if not one.by_cnet:
+        return one.label, what, "own code", ""
+    calls = f"by cnet {_count(one.by_cnet)} of {_count(one.calls)}"
+    per_call = one.cnet_seconds / one.by_cnet
+    factor = (one.saved + one.cnet_seconds) / one.by_cnet / per_call
+    saved = f"x{factor:.3g}, saved {_seconds(one.saved)}, learned in {_seconds(one.spent)}"
+    return one.label, what, calls, saved
+
+
+def reason_of(one: Watched) -> str:
+    """Why the original computes a function."""
+    refusals = [s.refusal for s in one.situations.values() if s.refusal]
+    if any(not w.is_hopeless() for s in one.situations.values() for w in s.inner):
+        refusals = ["its time is spent in other watched functions"]
+    return one.reason or (refusals[-1] if refusals else "too few calls to learn from")
+
+
+def _count(number: int) -> str:
+    return f"{number:,}".replace(",", " ")
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f} s" if abs(seconds) >= 0.1 else f"{1000 * seconds:.1f} ms"

@@ -1,0 +1,215 @@
+"""Runs a script as it is, and watches the layers in it and in the modules next to it.
+
+All modules outside of the standard library and ``site-packages`` are compiled with a decorator on
+each class, and on each function whose name is that of a layer. Line numbers stay as they are.
+"""
+
+import argparse
+import ast
+import builtins
+import fnmatch
+import importlib.machinery
+import importlib.util
+import io
+import os
+import site
+import sys
+import sysconfig
+import tokenize
+from collections.abc import Callable, Sequence
+from importlib.abc import MetaPathFinder
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+from ._report import report_of
+from ._targets import function_role, places, unwatch, watch_class, watch_function
+from ._watched import Options
+
+DECORATOR = "__cnet_accelerate__"
+"""The name of the decorator, a builtin while a script runs."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the script that the arguments name; the exit status."""
+    options = _parser().parse_args(arguments)
+    path = Path(options.script).absolute()
+    if not path.is_file():
+        print(f"cnet.accelerate: no such file: {options.script}", file=sys.stderr)
+        return 2
+    finder = _Finder()
+    setattr(builtins, DECORATOR, _decorator(options.only))
+    sys.meta_path.insert(0, finder)
+    try:
+        _run(path, [options.script, *options.arguments])
+    finally:
+        sys.meta_path.remove(finder)
+        delattr(builtins, DECORATOR)
+        if options.report:
+            print(report_of(place.watched for place in places), file=sys.stderr)
+        if options.write:
+            for file in write():
+                print(f"cnet.accelerate: changed {file}", file=sys.stderr)
+        unwatch(places)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m cnet.accelerate", description="Run a script with its layers accelerated."
+    )
+    parser.add_argument("--report", action="store_true", help="say at the end what cnet computed")
+    parser.add_argument(
+        "--only", metavar="PATTERN", default="*",
+        help="watch only the classes and functions with such names, for example 'Conv*'",
+    )  # fmt: skip
+    parser.add_argument(
+        "--write", action="store_true",
+        help="write @cnet.accelerate above the classes that cnet computed",
+    )  # fmt: skip
+    parser.add_argument("script")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER)
+    return parser
+
+
+def _run(path: Path, arguments: Sequence[str]) -> None:
+    """Run a file as ``python path`` does."""
+    loader = _Loader("__main__", str(path))
+    spec = importlib.util.spec_from_file_location("__main__", path, loader=loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    module.__spec__ = None
+    before = sys.modules["__main__"], sys.argv, sys.path[0]
+    sys.modules["__main__"] = module
+    sys.argv, sys.path[0] = [*arguments], str(path.resolve().parent)
+    try:
+        loader.exec_module(module)
+    finally:
+        sys.modules["__main__"], sys.argv, sys.path[0] = before
+
+
+def _decorator(pattern: str) -> Callable[[Any], Any]:
+    def watch(target: Any) -> Any:
+        if not fnmatch.fnmatch(getattr(target, "__qualname__", ""), pattern):
+            return target
+        if isinstance(target, type):
+            watch_class(target, Options())
+        elif isinstance(target, FunctionType):
+            role = function_role(target.__name__)
+            return watch_function(target, role or "forward", Options()).wrapper
+        return target
+
+    return watch
+
+
+# ---- Compilation ---------------------------------------------------------------------------------
+
+
+class _Decorated(ast.NodeTransformer):
+    """Adds the decorator to classes, and to functions outside of classes and functions."""
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        return self._decorated(node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        return self._decorated(node) if function_role(node.name) else node
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
+        return node
+
+    def _decorated(self, node: Any) -> ast.AST:
+        first = node.decorator_list[0] if node.decorator_list else node
+        node.decorator_list.insert(0, ast.copy_location(ast.Name(DECORATOR, ast.Load()), first))
+        return node  # type: ignore[no-any-return]
+
+
+def compiled(source: bytes, path: str) -> Any:
+    """The code of a module with the decorators in it."""
+    tree = ast.parse(source, path)
+    return compile(_Decorated().visit(tree), path, "exec", dont_inherit=True)
+
+
+class _Loader(importlib.machinery.SourceFileLoader):
+    def get_code(self, fullname: str) -> Any:
+        path = self.get_filename(fullname)
+        return compiled(self.get_data(path), path)
+
+
+class _Finder(MetaPathFinder):
+    """Finds the modules of the user, to load them with the decorators."""
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
+        if spec is None or type(spec.loader) is not importlib.machinery.SourceFileLoader:
+            return None
+        if not spec.origin or _is_installed(spec.origin):
+            return None
+        spec.loader = _Loader(fullname, spec.origin)
+        return spec
+
+
+def _is_installed(origin: str) -> bool:
+    keys = ("stdlib", "platstdlib", "purelib", "platlib")
+    roots = [sysconfig.get_path(key) for key in keys] + [site.getusersitepackages()]
+    roots += [str(Path(__file__).parents[1])]
+    file = os.path.realpath(origin)
+    return any(file.startswith(os.path.realpath(root) + os.sep) for root in roots)
+
+
+# ---- Writing -------------------------------------------------------------------------------------
+
+
+def write() -> list[Path]:
+    """Write ``@cnet.accelerate`` above the classes that cnet has computed; the changed files."""
+    lines: dict[str, set[int]] = {}
+    for place in places:
+        if place.watched.by_cnet:
+            code = place.watched.original.__code__
+            lines.setdefault(code.co_filename, set()).add(code.co_firstlineno)
+    changed = []
+    for name, numbers in lines.items():
+        path = Path(name)
+        encoding = tokenize.detect_encoding(io.BytesIO(path.read_bytes()).readline)[0]
+        text = path.read_text(encoding)
+        new = decorated(text, numbers)
+        if new != text:
+            path.write_text(new, encoding)
+            changed.append(path)
+    return changed
+
+
+def decorated(text: str, numbers: set[int]) -> str:
+    """A module with the decorator above the definitions that contain these lines."""
+    tree = ast.parse(text)
+    places = []
+    for node in tree.body:
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and node.end_lineno is not None:
+            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+            own = [ast.unparse(decorator) for decorator in node.decorator_list]
+            if "cnet.accelerate" not in own and numbers & {*range(first, node.end_lineno + 1)}:
+                places.append(first)
+    lines = text.splitlines(keepends=True)
+    for place in sorted(places, reverse=True):
+        lines.insert(place - 1, "@cnet.accelerate\n")
+    if places and not _imports_cnet(tree):
+        lines.insert(_first_line(tree) - 1, "import cnet\n")
+    return "".join(lines)
+
+
+def _imports_cnet(tree: ast.Module) -> bool:
+    return any(
+        alias.name == "cnet" and alias.asname is None
+        for node in tree.body if isinstance(node, ast.Import)
+        for alias in node.names
+    )  # fmt: skip
+
+
+def _first_line(tree: ast.Module) -> int:
+    """The line of the first statement after the docstring and imports from ``__future__``."""
+    for index, node in enumerate(tree.body):
+        is_docstring = index == 0 and ast.get_docstring(tree) is not None
+        if not is_docstring and getattr(node, "module", None) != "__future__":
+            first: Any = node
+            decorators = getattr(first, "decorator_list", [])
+            return int(min([first.lineno, *(d.lineno for d in decorators)]))
+    return 1

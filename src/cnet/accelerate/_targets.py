@@ -1,0 +1,237 @@
+"""Which functions of a target are watched, and their replacement by wrappers and back."""
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from types import FunctionType, ModuleType
+from typing import Any
+
+from . import _deferred
+from ._values import is_plain
+from ._watched import Options, Watched
+
+FORWARD = (
+    "forward", "forwardpass", "forwardprop", "forwardpropagate", "forwardpropagation",
+    "feedforward", "fprop", "call",
+)  # fmt: skip
+"""Names of forward methods, the most specific first, without underscores and in lower case."""
+BACKWARD = (
+    "backward", "backwardpass", "backwardprop", "backprop", "backpropagate", "backpropagation",
+    "backwardpropagate", "backwardpropagation", "bprop", "computegrads", "computegradients",
+)  # fmt: skip
+BACKWARD_FUNCTION = re.compile(r"_?(backward|backprop|back|bwd|grad)(?=_|$|[A-Z])", re.IGNORECASE)
+FUNCTION = re.compile(
+    r"(^|_)(conv|pool|max_?pool|avg_?pool|dense|affine|relu)|forward|convol", re.I
+)
+"""What is in the names of functions that are watched in modules."""
+
+
+@dataclass(eq=False)
+class Place:
+    """Where a watched function belongs."""
+
+    owner: Any
+    """A class, or the names of a module."""
+    name: str
+    raw: Any
+    """What was there: the function, or its staticmethod."""
+    watched: Watched
+
+    def put_back(self) -> None:
+        if isinstance(self.owner, type):
+            current = vars(self.owner).get(self.name)
+            if getattr(current, "__func__", current) is self.watched.wrapper:
+                setattr(self.owner, self.name, self.raw)
+            return
+        _replace(self.watched.wrapper, self.raw, self.owner)
+
+
+places: list[Place] = []
+"""All that is watched."""
+
+
+def watched_in(owner: Any) -> list[Watched]:
+    return [place.watched for place in places if place.owner is owner]
+
+
+# ---- Finding -------------------------------------------------------------------------------------
+
+
+def watch_class(
+    cls: type, options: Options, forward: str | None = None, backward: str | None = None
+) -> list[Watched]:
+    """Watch the methods of a class, also where base classes define them."""
+    names = dict.fromkeys(name for base in reversed(cls.__mro__) for name in vars(base))
+    roles = {name: role for name in names if (role := method_role(name, forward, backward))}
+    found = []
+    for name, role in roles.items():
+        owner = next((base for base in cls.__mro__ if name in vars(base)), None)
+        if owner is None or not (owner is cls or _is_users(owner)):
+            continue
+        raw = vars(owner)[name]
+        inner = getattr(raw, "__func__", raw) if isinstance(raw, staticmethod) else raw
+        if not isinstance(inner, FunctionType):
+            continue
+        if hasattr(inner, "cnet_watched"):
+            found.append(inner.cnet_watched)
+            continue
+        watched = Watched(f"{owner.__qualname__}.{name}", inner, role, options, _forward_of)
+        is_static = isinstance(raw, staticmethod)
+        setattr(owner, name, staticmethod(watched.wrapper) if is_static else watched.wrapper)
+        found.append(_placed(Place(owner, name, raw, watched)))
+    return found
+
+
+def method_role(name: str, forward: str | None = None, backward: str | None = None) -> str | None:
+    """The role of a method by its name; None if it is neither a forward nor a backward method."""
+    short = _short(name)
+    if name == forward if forward else (short in FORWARD and name != "call"):
+        return "forward"
+    return "backward" if (name == backward if backward else short in BACKWARD) else None
+
+
+def _short(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+def _is_users(owner: type) -> bool:
+    return owner.__module__.split(".")[0] not in ("builtins", "abc", "typing", "numpy", "cnet")
+
+
+def _forward_of(instance: Any) -> Watched | None:
+    """The watched forward method of an instance."""
+    methods = {
+        place.name: place.watched
+        for base in reversed(type(instance).__mro__)
+        for place in places
+        if place.owner is base and place.watched.role == "forward" and not place.watched.reason
+    }
+    order = {name: place for place, name in enumerate(FORWARD)}
+    names = sorted(methods, key=lambda name: order.get(_short(name), len(order)))
+    return methods[names[0]] if names else None
+
+
+def watch_function(
+    function: FunctionType, role: str, options: Options, partner: Watched | None = None
+) -> Watched:
+    """Watch a function; it is replaced in all modules that hold it."""
+    if hasattr(function, "cnet_watched"):
+        found: Watched = function.cnet_watched
+        return found
+    if partner is None:
+        watched = Watched(function.__qualname__, function, role, options, _named_partner(function))
+    else:
+        watched = Watched(function.__qualname__, function, role, options, lambda _: partner)
+    _replace(function, watched.wrapper, function.__globals__)
+    return _placed(Place(function.__globals__, function.__name__, function, watched))
+
+
+def _replace(old: Any, new: Any, own: dict[str, Any]) -> None:
+    """Replace a function in its own module and in all others that hold it."""
+    for names in [own, *(vars(m) for m in [*sys.modules.values()] if isinstance(m, ModuleType))]:
+        for name, value in [*names.items()]:
+            if value is old:
+                names[name] = new
+
+
+def _named_partner(function: FunctionType) -> Callable[[Any], Watched | None]:
+    """Finds the forward function of the same module with the same name but for the role."""
+    stem = BACKWARD_FUNCTION.sub("", function.__name__).strip("_").lower()
+
+    def partner(_: Any) -> Watched | None:
+        for place in places:
+            watched = place.watched
+            if watched.role == "forward" and watched.original.__globals__ is function.__globals__:
+                name = re.sub("_?forward", "", watched.original.__name__, flags=re.I)
+                if name.strip("_").lower() == stem:
+                    return watched
+        return None
+
+    return partner
+
+
+def watch_module(module: ModuleType, options: Options) -> list[Watched]:
+    """Watch the classes and functions that a module defines."""
+    found = []
+    for value in [*vars(module).values()]:
+        if not _is_in(value, module):
+            continue
+        if isinstance(value, type):
+            found += watch_class(value, options)
+        elif isinstance(value, FunctionType) and (role := function_role(value.__name__)):
+            found.append(watch_function(value, role, options))
+    return found
+
+
+def _is_in(value: Any, module: ModuleType) -> bool:
+    """Whether a class or function is defined in a module, or in a module of a package."""
+    name = getattr(value, "__module__", None) or ""
+    is_package = hasattr(module, "__path__")
+    return name == module.__name__ or (is_package and name.startswith(f"{module.__name__}."))
+
+
+def function_role(name: str) -> str | None:
+    """The role of a function by its name; None if it is not one of a layer."""
+    if BACKWARD_FUNCTION.search(name):
+        return "backward"
+    return "forward" if FUNCTION.search(name) else None
+
+
+def classes_in(instance: Any) -> Iterator[type]:
+    """The classes of all objects that an object holds."""
+    seen: set[int] = set()
+    waiting = [instance]
+    while waiting:
+        value = waiting.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, (list, tuple)):
+            waiting += value
+        elif isinstance(value, dict):
+            waiting += value.values()
+        elif is_plain(type(value)) and _is_users(type(value)):
+            yield type(value)
+            waiting += vars(value).values()
+
+
+def _placed(place: Place) -> Watched:
+    place.watched.give_back = place.put_back
+    places.append(place)
+    return place.watched
+
+
+def _all_classes(cls: type) -> Iterator[type]:
+    yield cls
+    subclasses: list[type] = cls.__subclasses__()
+    for sub in subclasses:
+        yield from _all_classes(sub)
+
+
+def unwatch(chosen: Iterable[Place]) -> None:
+    """Put the originals back, and set what was left out."""
+    for place in [*chosen]:
+        place.watched.stop("off")
+        if isinstance(place.owner, type):
+            for cls in _all_classes(place.owner):
+                _deferred.unhook(cls)
+        places.remove(place)
+
+
+def places_of(target: Any) -> list[Place]:
+    """The places that belong to a target of `cnet.accelerate`."""
+    if isinstance(target, type):
+        return [place for place in places if place.owner in target.__mro__]
+    if isinstance(target, ModuleType):
+        return [
+            place for place in places
+            if place.owner is vars(target) or _is_in(place.owner, target)
+        ]  # fmt: skip
+    if inspect.isfunction(target):
+        return [place for place in places if target in (place.watched.wrapper, place.raw)]
+    if isinstance(target, (tuple, list)):
+        return [place for one in target for place in places_of(one)]
+    classes = {base for cls in classes_in(target) for base in cls.__mro__}
+    return [place for place in places if place.owner in classes]

@@ -1,0 +1,243 @@
+"""The values that a function can read: its arguments and the state that they hold, by path.
+
+A path is written as in Python, ``x``, ``self.W`` or ``self.cache['x'][0]``. `walk` makes a `Tree`
+of all values that code with given attribute names can reach.
+"""
+
+import enum
+import types
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array
+
+MOST_NODES = 300
+MOST_ITEMS = 64
+"""Containers with more items are not read."""
+
+
+class Refused(Exception):
+    """A call cannot be taken over; the message says why."""
+
+
+class Impure(Refused):
+    """The code of a function may do more than compute, so that no call can be taken over."""
+
+
+NUMBERS = (bool, int, float, np.bool_, np.integer, np.floating)
+CONSTANTS = (
+    type(None), str, bytes, complex, slice, range, type, types.ModuleType, types.FunctionType,
+    types.BuiltinFunctionType, np.ufunc, np.dtype, enum.Enum, type(Ellipsis), type(NotImplemented),
+)  # fmt: skip
+"""Types of values that are compared and never explained."""
+
+
+@dataclass(eq=False)
+class Node:
+    """A value. `kind` is that of `kind_of`, or alias."""
+
+    path: str
+    kind: str
+    value: Any
+    parent: "Node | None" = None
+    key: Any = None
+    of: "Node | None" = None
+    """The node with the same value, if this is an alias."""
+    type: Any = None
+    """The type of the value."""
+
+    @property
+    def is_leaf(self) -> bool:
+        return self.kind in ("array", "number")
+
+    def forget(self) -> None:
+        """Release a value that belongs to the user."""
+        if self.kind not in ("number", "constant"):
+            self.value = None
+
+
+@dataclass(eq=False)
+class Tree:
+    """The values of a call, in the order in which they are reached."""
+
+    roots: dict[str, Node]
+    nodes: list[Node]
+    absent: list[tuple[Node, str]]
+    """Attributes that the code may read and that an instance does not have."""
+    class_values: dict[tuple[type, str], Any]
+    """Values that are found in classes."""
+
+    def arrays(self) -> dict[str, Array]:
+        return {node.path: node.value for node in self.nodes if node.kind == "array"}
+
+    def check(self) -> None:
+        """Raise Refused if a value is unknown."""
+        for node in self.nodes:
+            if node.kind == "unknown":
+                raise Refused(f"{node.path} is {describe(node.value)}")
+
+    def numbers(self) -> dict[str, Any]:
+        return {node.path: node.value for node in self.nodes if node.kind == "number"}
+
+    def functions(self) -> Iterator[types.FunctionType]:
+        """Python functions among the values."""
+        for value in [*[n.value for n in self.nodes], *self.class_values.values()]:
+            if isinstance(value, types.FunctionType):
+                yield value
+
+
+def kind_of(value: Any) -> str:
+    """The kind of a value: array, number, constant, tuple, list, dict, instance or unknown."""
+    cls = type(value)
+    if cls is np.ndarray:
+        return "array" if value.dtype.kind in "fiub" else "unknown"
+    if isinstance(value, NUMBERS):
+        return "number"
+    if isinstance(value, CONSTANTS):
+        return "constant"
+    if cls in (tuple, list, dict):
+        is_simple = cls is not dict or all(isinstance(key, (str, int)) for key in value)
+        return cls.__name__ if len(value) <= MOST_ITEMS and is_simple else "unknown"
+    return "instance" if is_plain(cls) else "unknown"
+
+
+def describe(value: Any) -> str:
+    """What an unknown value is."""
+    if type(value) in (tuple, list, dict):
+        return f"a {type(value).__name__} with {len(value)} items"
+    return f"a {type(value).__module__}.{type(value).__qualname__}"
+
+
+_PLAIN: tuple[Any, Any] = (object.__setattr__, object.__getattribute__)
+
+
+def is_plain(cls: type) -> bool:
+    """Whether instances keep their attributes in ``__dict__`` alone, without hooks."""
+    own = [base for base in cls.__mro__ if base is not object]
+    return (
+        cls.__setattr__ is _PLAIN[0]
+        and cls.__getattribute__ is _PLAIN[1]
+        and cls.__module__.split(".")[0] not in ("builtins", "numpy", "scipy")
+        and not any(vars(base).get("__slots__") for base in own)
+        and any("__dict__" in vars(base) for base in own)
+        and not any(base.__module__ == "builtins" for base in own)
+    )
+
+
+def children(node: Node, reads: frozenset[str] | None) -> dict[Any, Any]:
+    """The values that a value holds; of instances only the attributes in `reads`."""
+    value = node.value
+    if node.kind in ("tuple", "list"):
+        return dict(enumerate(value))
+    if node.kind == "dict":
+        return dict(value)
+    if node.kind == "instance":
+        state = value.__dict__
+        return {name: state[name] for name in state if reads is None or name in reads}
+    return {}
+
+
+def child_path(node: Node, key: Any) -> str:
+    return f"{node.path}.{key}" if node.kind == "instance" else f"{node.path}[{key!r}]"
+
+
+class _Walk:
+    def __init__(self, reads: frozenset[str] | None, skip: frozenset[str]) -> None:
+        self.reads, self.skip = reads, skip
+        self.tree = Tree({}, [], [], {})
+        self.seen: dict[int, Node] = {}
+
+    def add(self, path: str, value: Any, parent: Node | None = None, key: Any = None) -> Node:
+        kind = kind_of(value)
+        node = Node(path, kind, value, parent, key, type=type(value))
+        self.tree.nodes.append(node)
+        if len(self.tree.nodes) > MOST_NODES:
+            raise Refused(f"it can read more than {MOST_NODES} values")
+        if kind not in ("number", "constant"):
+            first = self.seen.setdefault(id(value), node)
+            if first is not node:
+                node.kind, node.of = "alias", first
+                return node
+        for name, child in children(node, self.reads).items():
+            inner = child_path(node, name)
+            if inner not in self.skip:
+                self.add(inner, child, node, name)
+        if kind == "instance":
+            self.classes(node)
+        return node
+
+    def classes(self, node: Node) -> None:
+        """Note what the code reads from the class, and what is not there."""
+        cls, state = type(node.value), node.value.__dict__
+        for name in sorted(self.reads or ()):
+            if name in state or child_path(node, name) in self.skip:
+                continue
+            owner = next((base for base in cls.__mro__ if name in vars(base)), None)
+            if owner is not object:
+                self.tree.absent.append((node, name))
+            if owner not in (None, object):
+                self.class_value(owner, name)
+
+    def class_value(self, owner: type, name: str) -> None:
+        value = vars(owner)[name]
+        inner = getattr(value, "__func__", value)
+        if isinstance(value, property):
+            inner = value.fget
+        if not isinstance(inner, (*NUMBERS, *CONSTANTS)) and not _is_fixed(inner):
+            raise Refused(f"{owner.__qualname__}.{name} is a {type(value).__qualname__}")
+        self.tree.class_values[owner, name] = value
+
+
+def _is_fixed(value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(v, (*NUMBERS, str)) for v in value)
+
+
+def walk(
+    roots: Mapping[str, Any],
+    reads: frozenset[str] | None = None,
+    skip: frozenset[str] = frozenset(),
+) -> Tree:
+    """All values that the roots hold, except the paths in `skip`.
+
+    Raises
+    ------
+    Refused
+        If there are too many.
+    """
+    walking = _Walk(reads, skip)
+    for name, value in roots.items():
+        walking.tree.roots[name] = walking.add(name, value)
+    return walking.tree
+
+
+def rebuilt(tree: Tree, value_of: Callable[[Node], Any]) -> dict[str, Any]:
+    """Copies of all roots, with other values in the containers and instances.
+
+    `value_of` gives the value of all nodes that hold no others.
+    """
+    made: dict[Node, Any] = {}
+    inner: dict[Node, dict[Any, Node]] = {node: {} for node in tree.nodes}
+    for node in tree.nodes:
+        if node.parent is not None:
+            inner[node.parent][node.key] = node
+
+    def build(node: Node) -> Any:
+        if node.kind == "alias":
+            assert node.of is not None
+            return made[node.of]
+        if node.kind == "instance":
+            copy = made[node] = object.__new__(node.type)
+            copy.__dict__.update({name: build(child) for name, child in inner[node].items()})
+        elif node.kind in ("tuple", "list"):
+            copy = node.type([build(child) for child in inner[node].values()])
+        elif node.kind == "dict":
+            copy = {name: build(child) for name, child in inner[node].items()}
+        else:
+            copy = value_of(node)
+        made[node] = copy
+        return copy
+
+    return {name: build(node) for name, node in tree.roots.items()}

@@ -1,0 +1,12 @@
+"""Finds out what a function computes, from samples of its arguments and results.
+
+`explain` looks for an operation of `cnet.kernels` that gives one output of a call from the inputs
+of that call. A result holds for all samples, so samples should have random arrays, and others with
+equal elements.
+"""
+
+from .expressions import Expression, Scale, Term
+from .samples import Sample
+from .search import explain
+
+__all__ = ["Expression", "Sample", "Scale", "Term", "explain"]

@@ -1,0 +1,217 @@
+"""Copies, transposes, sums, elementwise functions and matrix products."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import combinations, permutations
+from math import prod
+
+import numpy as np
+
+from ... import kernels
+from ...arrays import Array, Shape
+from ...dropin._arrays import float_dtype
+from .affine import ACTIVATIONS, biases
+from .expressions import Term, in_one_dtype
+from .fitting import is_multiple
+from .samples import Operand, Problem
+
+
+@dataclass(frozen=True)
+class Copy:
+    """An input with its axes in another order, in the shape of the result."""
+
+    axes: tuple[int, ...]
+
+    def __call__(self, *arrays: Array) -> Array:
+        return np.array(arrays[0].transpose(self.axes), order="C")
+
+    def __str__(self) -> str:
+        is_moved = self.axes != tuple(range(len(self.axes)))
+        return f"transpose {self.axes}" if is_moved else "copy"
+
+
+def copies(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
+    size = problem.result.size
+    places = np.linspace(0, size - 1, min(size, 8)).astype(int)
+    for path in problem.of_size(size):
+        array = problem.inputs[path][0]
+        for axes in permutations(range(array.ndim)) if array.ndim <= 4 else ():
+            value = np.array([array.transpose(axes).flat[place] for place in places], np.float64)
+            if any(
+                is_multiple(target.values[0].flat[places], value, target.errors[0])
+                for target in problem.targets
+            ):
+                yield Term(Copy(axes), (path,))
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The same numbers in every call."""
+
+    value: float
+    shape: Shape
+
+    def __call__(self, *arrays: Array) -> Array:
+        return np.full(self.shape, self.value)
+
+    def __str__(self) -> str:
+        return f"all {self.value:g}"
+
+
+@dataclass(frozen=True)
+class Sum:
+    """The sum over some axes."""
+
+    axes: tuple[int, ...]
+
+    def __call__(self, *arrays: Array) -> Array:
+        total: Array = np.sum(arrays[0], self.axes, dtype=float_dtype(arrays[0]))
+        return total
+
+    def __str__(self) -> str:
+        return f"sum over the axes {self.axes}"
+
+
+def sums(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
+    for path in problem.singles():
+        shape = problem.inputs[path][0].shape
+        for count in range(1, len(shape) + 1):
+            for axes in combinations(range(len(shape)), count):
+                kept = prod(size for axis, size in enumerate(shape) if axis not in axes)
+                if kept == problem.result.size:
+                    yield Term(Sum(axes), (path,))
+
+
+FUNCTIONS: dict[str, Callable[..., Array]] = {
+    "relu": kernels.relu,
+    "sigmoid": ACTIVATIONS["sigmoid"],
+    "tanh": ACTIVATIONS["tanh"],
+    "positive": lambda x: x > 0,
+    "not positive": lambda x: x <= 0,
+    "not negative": lambda x: x >= 0,
+}
+GRADIENTS: dict[str, Callable[..., Array]] = {
+    "product": lambda dy, x: dy * x,
+    "relu, dx": lambda dy, x: dy * (x > 0),
+    "relu, dx, 1 at 0": lambda dy, x: dy * (x >= 0),
+    "relu, dx from the inverse mask": lambda dy, x: dy * (x == 0),
+    "sigmoid, dx from the result": lambda dy, y: dy * y * (1 - y),
+    "tanh, dx from the result": lambda dy, y: dy * (1 - y * y),
+    "sigmoid, dx": lambda dy, x: GRADIENTS["sigmoid, dx from the result"](
+        dy, FUNCTIONS["sigmoid"](x)
+    ),
+    "tanh, dx": lambda dy, x: GRADIENTS["tanh, dx from the result"](dy, FUNCTIONS["tanh"](x)),
+}
+
+
+@dataclass(frozen=True)
+class Elementwise:
+    """A function of one or two arrays of the same shape."""
+
+    name: str
+
+    def __call__(self, *arrays: Array) -> Array:
+        functions = FUNCTIONS if len(arrays) == 1 else GRADIENTS
+        return functions[self.name](*in_one_dtype(arrays))
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def elementwise(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
+    size = problem.result.size
+    same = list(problem.of_size(size))
+    places = np.linspace(0, size - 1, min(size, 64)).astype(int)
+    parts = {path: problem.inputs[path][0].reshape(-1)[places].astype(np.float64) for path in same}
+    targets = [
+        (target.values[0].reshape(-1)[places], target.errors[0]) for target in problem.targets
+    ]
+    calls: list[tuple[str, tuple[Operand, ...]]] = [
+        (name, (path,)) for path in same for name in FUNCTIONS
+    ]
+    calls += [(name, pair) for pair in permutations(same, 2) for name in GRADIENTS]
+    for name, paths in calls:
+        with np.errstate(all="ignore"):
+            value = Elementwise(name)(*[parts[path] for path in paths])
+        if any(is_multiple(values, value, error) for values, error in targets):
+            yield Term(Elementwise(name), paths)
+
+
+SMALL = 20_000
+"""Multiplications up to which NumPy's product is faster, because a call takes less time."""
+
+
+@dataclass(frozen=True)
+class Product:
+    """The product of two matrices, plus a bias, with an activation."""
+
+    first: Shape
+    second: Shape
+    is_first_transposed: bool
+    is_second_transposed: bool
+    bias: Shape = ()
+    activation: str = ""
+
+    def __call__(self, *arrays: Array) -> Array:
+        arrays = in_one_dtype(arrays)
+        a, b = arrays[0].reshape(self.first), arrays[1].reshape(self.second)
+        a, b = a.T if self.is_first_transposed else a, b.T if self.is_second_transposed else b
+        is_small = a.size * b.shape[1] < SMALL
+        y = a @ b if is_small else kernels.matmul(a, b)
+        if len(arrays) > 2:
+            y += arrays[2].reshape(self.bias)
+        return ACTIVATIONS[self.activation](y) if self.activation else y
+
+    def __str__(self) -> str:
+        a = "a.T" if self.is_first_transposed else "a"
+        b = "b.T" if self.is_second_transposed else "b"
+        parts = [f"{a} @ {b}" + (" + bias" if self.bias else "")]
+        return ", ".join(["matrix product", *parts] + [self.activation] * bool(self.activation))
+
+
+def _matrices(shape: Shape) -> list[Shape]:
+    """The array as a matrix: some leading axes are rows, the others columns."""
+    return list(dict.fromkeys(
+        (prod(shape[:split]), prod(shape[split:])) for split in range(len(shape) + 1)
+    ))  # fmt: skip
+
+
+def products(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
+    if problem.result.dtype.kind != "f":
+        return
+    results = _matrices(problem.shape)
+    for paths in problem.pairs():
+        a, b = (problem.inputs[path][0] for path in paths)
+        for first in _matrices(a.shape):
+            for a_transposed in (False, True):
+                m, inner = first[::-1] if a_transposed else first
+                for second in _matrices(b.shape):
+                    for b_transposed in (False, True):
+                        rows, p = second[::-1] if b_transposed else second
+                        if rows == inner and (m, p) in results:
+                            yield from _dense(
+                                problem, paths, Product(first, second, a_transposed, b_transposed)
+                            )
+
+
+def _dense(problem: Problem, paths: tuple[Operand, ...], operation: Product) -> Iterator[Term]:
+    value = operation(*[problem.inputs[path][0] for path in paths]).astype(np.float64)
+    if any(
+        is_multiple(target.values[0].reshape(value.shape), value, target.errors[0])
+        for target in problem.targets
+    ):
+        yield Term(operation, paths)
+    for axis in (1, 0):
+        for activation, bias, shape in biases(problem, value, axis, 1 - axis, paths):
+            operands = paths if bias is None else (*paths, bias)
+            yield Term(
+                Product(*_fields(operation), shape if bias is not None else (), activation),
+                operands,
+            )
+
+
+def _fields(operation: Product) -> tuple[Shape, Shape, bool, bool]:
+    return (
+        operation.first, operation.second, operation.is_first_transposed,
+        operation.is_second_transposed,
+    )  # fmt: skip

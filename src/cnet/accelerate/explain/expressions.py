@@ -1,0 +1,138 @@
+"""Expressions: how one output of a call is computed from its inputs."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+
+from ...arrays import FLOAT32, FLOAT64, Array, Shape
+from ...dropin._arrays import float_dtype
+
+
+class Operation(Protocol):
+    """A function of arrays, with everything else as fields; prints as a short description."""
+
+    def __call__(self, *arrays: Array) -> Array: ...
+
+
+@dataclass(frozen=True)
+class Term:
+    """An operation applied to inputs, which are paths, and to other terms."""
+
+    operation: Operation
+    operands: "tuple[str | Term, ...]"
+
+    def compute(self, arrays: Mapping[str, Array]) -> Array:
+        return self.operation(
+            *[arrays[x] if isinstance(x, str) else x.compute(arrays) for x in self.operands]
+        )
+
+    def paths(self) -> Iterator[str]:
+        for operand in self.operands:
+            if isinstance(operand, str):
+                yield operand
+            else:
+                yield from operand.paths()
+
+    def __str__(self) -> str:
+        inner = [str(operand) for operand in self.operands if isinstance(operand, Term)]
+        return "; ".join([*inner, str(self.operation)])
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A factor: a constant, times some numbers of the call, divided by others."""
+
+    constant: float = 1.0
+    times: tuple[str, ...] = ()
+    over: tuple[str, ...] = ()
+
+    def value(self, numbers: Mapping[str, float]) -> float:
+        value = self.constant
+        for path in self.times:
+            value *= numbers[path]
+        for path in self.over:
+            value /= numbers[path]
+        return value
+
+    def __str__(self) -> str:
+        if not self.times and not self.over:
+            return f"{self.constant:g}"
+        numbers = " * ".join(self.times) or "1"
+        if self.over:
+            numbers += " / " + " / ".join(self.over)
+        return {1.0: "", -1.0: "-"}.get(self.constant, f"{self.constant:g} * ") + numbers
+
+
+@dataclass(frozen=True)
+class Expression:
+    """``[old +] scale * term``, with the dtype, shape and memory order of the original's result.
+
+    It is valid for inputs of the shapes and dtypes from which it was found.
+    """
+
+    term: Term
+    scale: Scale
+    old: str | None
+    shape: Shape
+    dtype: np.dtype[Any]
+    order: tuple[int, ...] | None
+    """The axes from the largest step in memory to the smallest; None if C-contiguous."""
+
+    @property
+    def operands(self) -> tuple[str, ...]:
+        """Paths of the inputs that it reads."""
+        own = () if self.old is None else (self.old,)
+        return tuple(dict.fromkeys((*own, *self.term.paths())))
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Paths of the numbers that it reads."""
+        return tuple(dict.fromkeys(self.scale.times + self.scale.over))
+
+    def compute(self, arrays: Mapping[str, Array], numbers: Mapping[str, float]) -> Array:
+        """The result for these inputs, as a new array."""
+        value = self.term.compute(arrays)
+        if value.shape != self.shape:
+            value = value.reshape(self.shape)
+        if self._is_scaled:
+            value = value * self.scale.value(numbers)
+        if self.old is not None:
+            value = arrays[self.old] + value
+        if value.dtype is not self.dtype:
+            value = value.astype(self.dtype)
+        if self.order is not None:
+            back = np.argsort(self.order)
+            return np.ascontiguousarray(value.transpose(self.order)).transpose(back)
+        return value if value.flags.c_contiguous else np.ascontiguousarray(value)
+
+    @cached_property
+    def _is_scaled(self) -> bool:
+        return self.scale != Scale()
+
+    def __str__(self) -> str:
+        scale = "" if self.scale == Scale() else f", times {self.scale}"
+        old = "" if self.old is None else f", added to {self.old}"
+        return f"{self.term}{scale}{old}"
+
+
+def memory_order(array: Array) -> tuple[int, ...] | None:
+    """The order of the axes in memory; None if the array is C-contiguous."""
+    if array.flags.c_contiguous:
+        return None
+    return tuple(sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis])))
+
+
+def in_one_dtype(arrays: tuple[Array, ...]) -> tuple[Array, ...]:
+    """The arrays in float32 if NumPy promotes them to it, else in float64."""
+    dtype = arrays[0].dtype
+    if dtype is FLOAT64 or dtype is FLOAT32:
+        for array in arrays:
+            if array.dtype is not dtype:
+                break
+        else:
+            return arrays
+    dtype = np.dtype(float_dtype(*arrays))
+    return tuple([array.astype(dtype, copy=False) for array in arrays])

@@ -1,0 +1,119 @@
+"""Fits a term to an output: its factor, and the proof that it holds in every sample."""
+
+from collections.abc import Iterable, Iterator
+from itertools import product
+from math import isfinite, prod
+
+import numpy as np
+
+from ...arrays import Array
+from .expressions import Expression, Scale, Term, memory_order
+from .samples import Problem, Target
+
+
+def is_multiple(target: Array, value: Array, error: float) -> bool:
+    """Whether `target` is `value` times some number, up to an absolute error."""
+    target, value = target.ravel(), value.ravel().astype(np.float64, copy=False)
+    square = value @ value
+    if not np.isfinite(square):
+        return False
+    if not square > 0:
+        return bool(np.abs(target).max(initial=0) <= error)
+    return bool(np.abs(target - (target @ value / square) * value).max() <= error)
+
+
+def fit(problem: Problem, terms: Iterable[Term]) -> Expression | None:
+    """The first term that explains the output in all samples."""
+    for term in terms:
+        for target in problem.targets:
+            scale = _scale(problem, target, term)
+            if scale is not None:
+                result = problem.result
+                return Expression(
+                    term, scale, target.old, result.shape, result.dtype, memory_order(result)
+                )
+    return None
+
+
+def _scale(problem: Problem, target: Target, term: Term) -> Scale | None:
+    """The factor of the term, if the product is the target in all samples."""
+    factors, margins, values = [], [], []
+    for index, wanted in enumerate(target.values):
+        value = term.compute(problem.samples[index].inputs).astype(np.float64).ravel()
+        if value.size != wanted.size or not np.isfinite(value).all():
+            return None
+        square, largest = value @ value, np.abs(value).max()
+        error = target.errors[index]
+        if not square > 0:
+            if target.sizes[index] > error:
+                return None
+            continue
+        factor = float(wanted.ravel() @ value / square)
+        if not np.abs(wanted.ravel() - factor * value).max() <= error:
+            return None
+        if abs(factor) * largest <= error:
+            return None
+        values.append((index, value))
+        factors.append(factor)
+        margins.append(2 * error / float(largest))
+    if not values:
+        return None
+    for scale in _scales(problem, [index for index, _ in values], factors, margins):
+        if all(
+            np.abs(target.values[index].ravel() - factor * value).max() <= 2 * target.errors[index]
+            for (index, value), factor in (
+                (pair, scale.value(problem.samples[pair[0]].numbers)) for pair in values
+            )
+        ):
+            return scale
+    return None
+
+
+def _scales(
+    problem: Problem, indices: list[int], factors: list[float], margins: list[float]
+) -> Iterator[Scale]:
+    """Factors that agree with those of the samples, the simplest first."""
+    numbers = [problem.samples[index].numbers for index in indices]
+
+    def agrees(scale: Scale) -> bool:
+        return all(
+            abs(scale.value(known) - factor) <= margin
+            for known, factor, margin in zip(numbers, factors, margins, strict=True)
+        )
+
+    paths = [
+        path for path, number in numbers[0].items()
+        if isfinite(number) and number not in (0, 1) and all(known.get(path) for known in numbers)
+    ]  # fmt: skip
+    counts = _counts(problem)
+    for sign in (1.0, -1.0):
+        yield from filter(agrees, [Scale(sign)])
+    for sign, path in product((1.0, -1.0), paths):
+        yield from filter(agrees, [Scale(sign, (path,)), Scale(sign, (), (path,))])
+    for sign, count in product((1.0, -1.0), counts):
+        yield from filter(agrees, [Scale(sign / count)])
+    for sign, path, count in product((1.0, -1.0), paths, counts):
+        yield from filter(agrees, [Scale(sign / count, (path,)), Scale(sign / count, (), (path,))])
+    for sign, first, second in product((1.0, -1.0), paths, paths):
+        yield from filter(agrees, [Scale(sign, (first, second)), Scale(sign, (first,), (second,))])
+    constant = Scale(_shortest(factors[0], margins[0]))
+    if agrees(constant):
+        yield constant
+
+
+def _counts(problem: Problem) -> list[int]:
+    """Numbers of elements along one axis or some leading or trailing axes of any array."""
+    counts = set()
+    for array in [problem.result, *(arrays[0] for arrays in problem.inputs.values())]:
+        for start in range(array.ndim):
+            counts |= {prod(array.shape[start:stop]) for stop in range(start + 1, array.ndim + 1)}
+    return sorted(counts - {0, 1})
+
+
+def _shortest(value: float, margin: float) -> float:
+    """The number with the fewest digits within the margin."""
+    for digits in range(1, 17):
+        rounded = float(f"{value:.{digits}g}")
+        if abs(rounded - value) <= margin:
+            return rounded
+    return value

@@ -1,0 +1,161 @@
+"""Max and average pooling and their gradients, in any layout."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import inf
+from typing import Any, Literal
+
+import numpy as np
+
+from ...arrays import Array, Shape
+from ...dropin import kernels
+from ...dropin._pooling import TIES
+from .expressions import Term
+from .fitting import is_multiple
+from .forms import Form, are_together, image_forms
+from .samples import Operand, Problem
+from .windows import Plane, describe, planes
+
+MOST_MULTIPLES = 2
+"""Windows of at most this many times the ratio of sizes are tried, and those of the whole image."""
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """Pooling of images, or its gradient.
+
+    The operands are (x) for the result; for the gradient (dy, x) of maxima, (dy) of means.
+    """
+
+    kind: Literal["max", "mean"]
+    layout: str
+    x_shape: Shape
+    kernel: Shape
+    plane: Plane
+    is_gradient: bool = False
+    ties: str = "first"
+    pad_value: float = -inf
+    """The number in the padding of maxima."""
+    count_include_pad: bool = True
+
+    def __call__(self, *arrays: Array) -> Array:
+        stride, padding, _ = self.plane.short
+        size: tuple[Any, ...] = self.kernel, stride, padding
+        if self.kind == "mean":
+            size = *size, False, self.count_include_pad
+            if self.is_gradient:
+                return kernels.avg_pool2d_backward(
+                    arrays[0], self.x_shape, *size, layout=self.layout
+                )
+            return kernels.avg_pool2d(arrays[0], *size, layout=self.layout)
+        options: dict[str, Any] = {"layout": self.layout, "pad_value": self.pad_value}
+        if self.is_gradient:
+            dy, x = arrays
+            return kernels.max_pool2d_gradient(dy, x, *size, ties=self.ties, **options)
+        return kernels.max_pool2d(arrays[0], *size, **options)[0]
+
+    def __str__(self) -> str:
+        parts = [f"{self.kind} pool" + ", dx" * self.is_gradient, self.layout]
+        parts += describe(self.kernel, self.plane, self.kernel)
+        if self.kind == "max" and self.is_gradient and self.ties != "first":
+            parts.append(f"ties: {self.ties}")
+        return ", ".join(parts)
+
+
+def poolings(problem: Problem, hints: tuple[object, ...]) -> Iterator[Term]:
+    """Pooling operations that may explain the output; those of the hints first."""
+    if problem.result.ndim < 2:
+        return
+    for hint in hints:
+        if isinstance(hint, Pooling):
+            yield from _gradients_of(problem, hint)
+    for path in problem.singles():
+        for x in _images(problem.inputs[path][0].shape):
+            for y in _results(x, problem.shape):
+                for operation in _sizes(x, y):
+                    yield from _probed(problem, operation, (path,))
+    for path in problem.singles():
+        for x in _images(problem.shape):
+            for y in _results(x, problem.inputs[path][0].shape):
+                for operation in _sizes(x, y):
+                    yield from _gradients(problem, replace(operation, is_gradient=True), path)
+
+
+def _images(shape: Shape) -> Iterator[Form]:
+    return (form for form in image_forms(shape) if "h" in form.letters)
+
+
+def _gradients_of(problem: Problem, hint: Pooling) -> Iterator[Term]:
+    """Gradients of the pooling of the forward pass."""
+    if hint.x_shape != problem.shape:
+        return
+    operation = replace(hint, is_gradient=True)
+    y_shape = hint(np.zeros(hint.x_shape)).shape
+    for path, arrays in problem.inputs.items():
+        if arrays[0].shape == y_shape:
+            yield from _gradients(problem, operation, path)
+
+
+def _gradients(problem: Problem, operation: Pooling, path: Operand) -> Iterator[Term]:
+    if operation.kind == "mean":
+        yield from _probed(problem, operation, (path,))
+        return
+    for x_path, arrays in problem.inputs.items():
+        if arrays[0].shape == problem.shape and x_path != path:
+            for ties in TIES:
+                yield from _probed(problem, replace(operation, ties=ties), (path, x_path))
+
+
+def _results(x: Form, shape: Shape) -> Iterator[Form]:
+    """Forms of results for images of the form `x`."""
+    if len(shape) != len(x.letters):
+        return
+    y = x._replace(sizes=shape)
+    if are_together(x, y) and x.full[:2] == y.full[:2] and all(
+        0 < after <= before for before, after in zip(x.full[2:], y.full[2:], strict=True)
+    ):  # fmt: skip
+        yield y
+
+
+def _sizes(x: Form, y: Form) -> Iterator[Pooling]:
+    """Windows, strides and paddings, the most common first."""
+    size, output = x.full[2:], y.full[2:]
+    ratios = [-(-before // after) for before, after in zip(size, output, strict=True)]
+    most = min(max(size), MOST_MULTIPLES * max(ratios) + 1)
+    squares = [(k, k) for k in range(2, most + 1)]
+    squares.sort(key=lambda kernel: abs(kernel[0] - ratios[0]))
+    for kernel in dict.fromkeys([tuple(ratios), *squares, size]):
+        if kernel == (1, 1) or kernel[0] > size[0] + 1 or kernel[1] > size[1] + 1:
+            continue
+        for plane in planes(size, kernel, output)[0]:
+            if all(2 * begin <= k for (begin, _), k in zip(plane.padding, kernel, strict=True)):
+                for kind in ("max", "mean"):
+                    base = Pooling(kind, x.letters, x.sizes, kernel, plane)
+                    yield base
+                    if plane.padding != ((0, 0), (0, 0)):
+                        is_max = kind == "max"
+                        yield (
+                            replace(base, pad_value=0)
+                            if is_max
+                            else replace(base, count_include_pad=False)
+                        )
+
+
+def _probed(problem: Problem, operation: Pooling, paths: tuple[Operand, ...]) -> Iterator[Term]:
+    """The term, if it agrees with one plane of the first sample."""
+    form = Form(operation.layout, problem.shape, "nchw")
+    totals = np.abs(problem.targets[0].values[0])
+    sums = form.to_kernels(totals).sum((2, 3))
+    n, c = np.unravel_index(int(np.argmax(sums)), sums.shape)
+    place = tuple({"n": n, "c": c}.get(letter, slice(None)) for letter in operation.layout)
+    part = replace(
+        operation,
+        layout="".join(letter for letter in operation.layout if letter in "hw"),
+        x_shape=tuple(s for s, letter in zip(operation.x_shape, operation.layout, strict=True)
+                      if letter in "hw"),
+    )  # fmt: skip
+    value = part(*[problem.inputs[path][0][place] for path in paths])
+    if any(
+        is_multiple(target.values[0][place], value, target.errors[0]) for target in problem.targets
+    ):
+        yield Term(operation, paths)

@@ -1,0 +1,173 @@
+"""Recorded calls of a function, and what an explanation of one of their results has to match."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import permutations
+from time import thread_time
+
+import numpy as np
+
+from ...arrays import Array
+from .expressions import Term
+
+Operand = str | Term
+"""An input, by its path, or what is computed from inputs."""
+
+TOLERANCE = {np.dtype(np.float32): 2e-5, np.dtype(np.float16): 5e-3}
+"""The allowed error relative to the largest element, by the least precise dtype of a sample."""
+EXACT = 1e-10
+"""The allowed relative error in float64."""
+MOST_OLD = 3
+"""The largest number of inputs to which the result may be added."""
+ROUNDING = 8
+"""The allowed error of a sum with old values, in units in the last place of the largest."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One call of the original.
+
+    Parameters
+    ----------
+    inputs : mapping of str to ndarray
+        Arguments and state before the call, by path: "x", "self.W".
+    numbers : mapping of str to float
+        Scalars by path: "self.lr", "self.stride".
+    outputs : mapping of str to ndarray
+        Returned, set or changed arrays after the call: "return", "return[0]", "self.dW".
+    """
+
+    inputs: Mapping[str, Array]
+    numbers: Mapping[str, float]
+    outputs: Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Target:
+    """The numbers that a term has to equal up to a factor, for each sample."""
+
+    old: str | None
+    """The input that the term is added to."""
+    values: list[Array]
+    """In float64, in the shape of the output."""
+    errors: list[float]
+    """The allowed absolute error of each."""
+
+    @cached_property
+    def sizes(self) -> list[float]:
+        return [float(np.abs(value).max(initial=0)) for value in self.values]
+
+
+class OutOfTime(Exception):
+    """The search has taken too long."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One output of all samples, with the inputs that may explain it."""
+
+    samples: Sequence[Sample]
+    output: str
+    results: list[Array] = field(init=False)
+    inputs: dict[Operand, list[Array]] = field(init=False)
+    """Arrays of all samples: real numbers, and at least one."""
+    deadline: float = float("inf")
+    """The search ends when `time.thread_time` has reached this."""
+    known_targets: list[Target] = field(init=False)
+    new: frozenset[Operand] = frozenset()
+    """If not empty, operands of which an explanation must have at least one."""
+
+    def __post_init__(self) -> None:
+        results = [np.asarray(sample.outputs[self.output]) for sample in self.samples]
+        inputs = {}
+        for path in self.samples[0].inputs:
+            arrays = [sample.inputs.get(path) for sample in self.samples]
+            if all(_is_usable(array) for array in arrays):
+                inputs[path] = [np.asarray(array) for array in arrays]
+        object.__setattr__(self, "results", results)
+        object.__setattr__(self, "inputs", inputs)
+        object.__setattr__(self, "known_targets", list(self._targets()))
+
+    @property
+    def targets(self) -> list[Target]:
+        """What may be explained; each attempt asks for it.
+
+        Raises
+        ------
+        OutOfTime
+            After the deadline.
+        """
+        if thread_time() > self.deadline:
+            raise OutOfTime
+        return self.known_targets
+
+    @property
+    def result(self) -> Array:
+        return self.results[0]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.results[0].shape
+
+    @cached_property
+    def tolerance(self) -> float:
+        arrays = [self.result, *(arrays[0] for arrays in self.inputs.values())]
+        return max([EXACT, *(TOLERANCE.get(array.dtype, 0.0) for array in arrays)])
+
+    def of_size(self, size: int) -> Iterator[Operand]:
+        """The inputs with this number of elements."""
+        return (path for path, arrays in self.inputs.items() if arrays[0].size == size)
+
+    def singles(self) -> Iterator[Operand]:
+        """The inputs that may be the only operand."""
+        return (path for path in self.inputs if not self.new or path in self.new)
+
+    def pairs(self) -> Iterator[tuple[Operand, Operand]]:
+        """The ordered pairs of inputs that may be the two operands."""
+        for first, second in permutations(self.inputs, 2):
+            if not self.new or first in self.new or second in self.new:
+                yield first, second
+
+    def with_terms(self, terms: Sequence[Term]) -> "Problem":
+        """The same with what these terms compute as further inputs, at least one of them used."""
+        other = copy(self)
+        more = {
+            term: [np.asarray(term.compute(sample.inputs)) for sample in self.samples]
+            for term in terms
+        }
+        object.__setattr__(other, "inputs", {**self.inputs, **more})
+        object.__setattr__(other, "new", frozenset(terms))
+        return other
+
+    def _targets(self) -> Iterator[Target]:
+        values = [result.astype(np.float64) for result in self.results]
+        largest = [float(np.abs(value).max(initial=0)) for value in values]
+        yield Target(None, values, [self.tolerance * size + 1e-300 for size in largest])
+        if self.result.dtype.kind != "f":
+            return
+        places = [self.output] if self.output in self.inputs else self.inputs
+        same = [path for path in places if self.inputs[path][0].shape == self.shape]
+        for path in same[:MOST_OLD]:
+            if isinstance(path, str) and (target := self._change(path, values)):
+                yield target
+
+    def _change(self, path: str, values: list[Array]) -> Target | None:
+        """What is added to an input; None if that is too small to tell."""
+        old = self.inputs[path]
+        changes = [value - before for value, before in zip(values, old, strict=True)]
+        sizes = [float(np.abs(change).max(initial=0)) for change in changes]
+        unit = ROUNDING * float(np.finfo(self.result.dtype).eps)
+        noise = [
+            unit * max(float(np.abs(value).max(initial=0)), float(np.abs(before).max()))
+            for value, before in zip(values, old, strict=True)
+        ]
+        if not all(size > 1000 * error for size, error in zip(sizes, noise, strict=True)):
+            return None
+        errors = [self.tolerance * size + error for size, error in zip(sizes, noise, strict=True)]
+        return Target(path, changes, errors)
+
+
+def _is_usable(array: object) -> bool:
+    return isinstance(array, np.ndarray) and array.dtype.kind in "fiub" and array.size > 0

@@ -1,0 +1,124 @@
+"""``python -m cnet.accelerate``: the same output as without it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from cnet.accelerate._script import decorated
+
+SCRIPT = '''"""A script."""
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+from net import MaxPool2
+
+
+class Conv3x3:
+    def __init__(self, filters):
+        self.filters = np.random.randn(filters, 3, 3) / 9
+
+    def regions(self, image):
+        for i in range(image.shape[0] - 2):
+            for j in range(image.shape[1] - 2):
+                yield image[i : i + 3, j : j + 3], i, j
+
+    def forward(self, x):
+        self.last = x
+        y = np.zeros((x.shape[0] - 2, x.shape[1] - 2, len(self.filters)))
+        for region, i, j in self.regions(x):
+            y[i, j] = np.sum(region * self.filters, axis=(1, 2))
+        return y
+
+    def backprop(self, grad, lr):
+        change = np.zeros(self.filters.shape)
+        for region, i, j in self.regions(self.last):
+            for f in range(len(self.filters)):
+                change[f] += grad[i, j, f] * region
+        self.filters -= lr * change
+
+
+np.random.seed(0)
+conv, pool = Conv3x3(8), MaxPool2()
+for step in range(12):
+    y = pool.forward(conv.forward(np.random.randn(14, 14)))
+    conv.backprop(pool.backprop(y - 1), 0.005)
+print(sys.argv[1:], __name__, __file__, f"{y.sum():.9f} {np.random.rand()}")
+assert conv.filters.shape == (8, 3, 3)
+if "--fail" in sys.argv:
+    raise SystemExit(3)
+'''
+
+NET = """
+import numpy as np
+
+
+class MaxPool2:
+    def forward(self, x):
+        self.last = x
+        h, w, f = x.shape
+        return x[: h // 2 * 2, : w // 2 * 2].reshape(h // 2, 2, w // 2, 2, f).max(axis=(1, 3))
+
+    def backprop(self, grad):
+        dx = np.zeros(self.last.shape)
+        for i in range(grad.shape[0]):
+            for j in range(grad.shape[1]):
+                window = self.last[2 * i : 2 * i + 2, 2 * j : 2 * j + 2]
+                dx[2 * i : 2 * i + 2, 2 * j : 2 * j + 2] = (
+                    window == window.max(axis=(0, 1))
+                ) * grad[i, j]
+        return dx
+"""
+
+
+def run(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_script_prints_the_same(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(SCRIPT)
+    (tmp_path / "net.py").write_text(NET)
+    own = run(tmp_path, "train.py", "--fail", "a")
+    assert own.returncode == 3
+    got = run(tmp_path, "-m", "cnet.accelerate", "--report", "train.py", "--fail", "a")
+    assert (got.stdout, got.returncode) == (own.stdout, own.returncode)
+    report = got.stderr.splitlines()
+    assert [line.split()[0] for line in report] == [
+        "MaxPool2.forward", "MaxPool2.backprop", "Conv3x3.forward", "Conv3x3.backprop",
+    ]  # fmt: skip
+    assert "by cnet" in got.stderr
+
+
+def test_only_and_write(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(SCRIPT)
+    (tmp_path / "net.py").write_text(NET)
+    own = run(tmp_path, "train.py")
+    got = run(tmp_path, "-m", "cnet.accelerate", "--only", "Conv*", "--write", "train.py")
+    assert got.stdout == own.stdout
+    assert (tmp_path / "net.py").read_text() == NET
+    text = (tmp_path / "train.py").read_text()
+    assert text == SCRIPT.replace("import sys\n", "import cnet\nimport sys\n").replace(
+        "class Conv3x3", "@cnet.accelerate\nclass Conv3x3"
+    )
+    again = run(tmp_path, "train.py")
+    assert (again.stdout, again.returncode) == (own.stdout, 0)
+
+
+def test_errors_of_the_command(tmp_path: Path) -> None:
+    got = run(tmp_path, "-m", "cnet.accelerate", "none.py")
+    assert (got.returncode, got.stderr) == (2, "cnet.accelerate: no such file: none.py\n")
+    (tmp_path / "wrong.py").write_text(
+        "x = 1\n\ndef conv_forward(x):\n    return 1 / 0\n\nconv_forward(1)\n"
+    )
+    own = run(tmp_path, "wrong.py")
+    got = run(tmp_path, "-m", "cnet.accelerate", "wrong.py")
+    assert got.returncode == own.returncode == 1
+    assert own.stderr.splitlines()[-3:] == got.stderr.splitlines()[-3:]
+
+
+def test_decorators_are_written_once() -> None:
+    text = "import cnet\n\n@cnet.accelerate\nclass A:\n    x = 1\n\n@d\nclass B:\n    x = 1\n"
+    assert decorated(text, {5, 9}) == text.replace("@d", "@cnet.accelerate\n@d")
