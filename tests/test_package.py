@@ -57,8 +57,8 @@ def _modules_after_import() -> set[str]:
     "name",
     [
         "sklearn", "matplotlib", "tqdm", "safetensors", "torch", "urllib.request", "http", "ssl",
-        "socket", "multiprocessing", "cnet.bench", "cnet.checking", "cnet.checkpoint", "cnet.cli", "cnet.datasets",
-        "cnet.models",
+        "socket", "multiprocessing", "cnet.bench", "cnet.checking", "cnet.checkpoint",
+        "cnet.cli", "cnet.datasets", "cnet.models",
         "cnet.inspection", "cnet.metrics", "cnet.plan", "cnet.plots", "cnet.training",
         "cnet.transforms", "cnet.utils",
     ],
