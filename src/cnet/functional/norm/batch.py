@@ -1,6 +1,5 @@
 """Normalisation of channels: over a batch, or of each item."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -141,7 +140,7 @@ def _normalised(
     node.options = {"eps": eps, "from_batch": from_batch}
     vectors = [None if value is None else copied(value) for value in (mean, var, scales, shifts)]
     chain = Chain((node,), array, *vectors, eps=eps, from_batch=from_batch)  # type: ignore[arg-type, misc]
-    return deferred(replace(chain, source=_concatenation(edges[0])))
+    return deferred(chain._replace(source=_concatenation(edges[0])))
 
 
 def _concatenation(edge: "Edge | None") -> Context | None:
