@@ -31,7 +31,8 @@ BUILTINS = frozenset((
 
 ACTIONS = frozenset((
     "save", "savez", "savetxt", "savez_compressed", "load", "loadtxt", "tofile", "dump", "memmap",
-    "seed", "seterr", "set_printoptions", "errstate", "printoptions", "__dict__", "__class__", "cache_clear",
+    "seed", "seterr", "set_printoptions", "errstate", "printoptions", "__dict__", "__class__",
+    "cache_clear",
 ))  # fmt: skip
 """Attributes that stand for an effect, or for access to attributes by other means.
 
