@@ -11,6 +11,7 @@ import numpy as np
 from ..arrays import Array, Shape
 from ._scan import Scan, scan
 from ._values import Node, Refused, Tree, describe, kind_of, walk
+from .explain.memory import is_ordinary
 
 
 class Arguments(NamedTuple):
@@ -238,6 +239,8 @@ class _Comparison:
                 if np.may_share_memory(value, source) and value.size:
                     view = _view(value, source, make(path))
                     return view or Unknown(f"a view of {path}", is_view=True)
+        if not is_ordinary(value):
+            return Unknown(f"{name}, which is read-only or has elements that share memory")
         self.arrays[name] = value
         return Fresh(name)
 

@@ -10,6 +10,7 @@ from ..arrays import Array
 from ._calls import Before, Build, Existing, Leaf, Outcome, Template, arguments
 from ._plans import Plan, Values
 from ._values import walk
+from .explain.memory import steps
 
 TOLERANCE = {"float16": 1e-2, "float32": 2e-4, "float64": 1e-8}
 """The largest difference that is rounding, relative to the largest element."""
@@ -59,7 +60,12 @@ def compare(
             raise Mismatch(f"{holder}.{key}", "is another kind of value")
     limit = rtol if rtol is not None else _tolerance(plan, values)
     for name, array in zip(plan.expressions, made, strict=True):
-        _compare_arrays(name, array, outcome.arrays[name], limit)
+        theirs_now = outcome.arrays[name]
+        _compare_arrays(name, array, theirs_now, limit)
+        is_new = name not in outcome.mutated
+        if is_new and steps(array.shape, array.strides) != steps(array.shape, theirs_now.strides):
+            sides = f"{theirs_now.strides}, and {array.strides} by cnet"
+            raise Mismatch(name, f"has the strides {sides}")
 
 
 def _matches(ours: Template, theirs: Template, numbers: Mapping[str, Any]) -> bool:

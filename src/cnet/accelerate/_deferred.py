@@ -15,6 +15,7 @@ from ..arrays import Array
 from ._calls import with_values
 from ._episodes import local, undisturbed
 from ._values import rebuilt
+from .explain.memory import copied
 
 if TYPE_CHECKING:
     from ._plans import Plan, Values
@@ -38,11 +39,15 @@ class Pending:
         self.actual = {path: values[index] for path, index in plan.leaves}
         for path in plan.arrays:
             value, kept = self.actual[path], self.arrays.get(path)
-            if kept is None or kept.shape != value.shape or kept.dtype != value.dtype:
-                self.arrays[path] = value.copy()
+            if kept is None or not _is_like(kept, value):
+                self.arrays[path] = copied(value)
             else:
                 np.copyto(kept, value)
         self.plan = plan
+
+
+def _is_like(a: Array, b: Array) -> bool:
+    return a.shape == b.shape and a.strides == b.strides and a.dtype == b.dtype
 
 
 pending: dict[int, Pending] = {}

@@ -16,6 +16,7 @@ from ..arrays import Array
 from ._calls import Before, Outcome, arguments, read
 from ._values import Node, Refused, Tree, walk
 from .explain import Sample
+from .explain.memory import copied
 
 FORWARD = "forward."
 """Begins the paths of what the last forward call has read, as it was then."""
@@ -190,7 +191,7 @@ class Episode:
                 fill(tree, kind, seed)
             before = Before(tree)
             outcome = before.after(self._original(call))
-        copies = {path: array.copy() for path, array in outcome.arrays.items()}
+        copies = {path: copied(array) for path, array in outcome.arrays.items()}
         return Sampled(Sample(before.inputs | past, before.numbers, copies), outcome, tree)
 
     def _twin(self) -> tuple[Recorded, Recorded | None]:

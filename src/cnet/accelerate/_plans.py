@@ -97,7 +97,6 @@ class _Writer:
         self.nodes = findings.tree.nodes
         self.names = {node.path: f"v{index}" for index, node in enumerate(self.nodes)}
         self.space: dict[str, Any] = {"ndarray": np.ndarray, "deferred": _deferred}
-        self.viewed = _viewed([findings.result, *findings.writes.values()])
         self.outputs = {name: f"f{index}" for index, name in enumerate(findings.expressions)}
         self.built: dict[str, str] = {}
 
@@ -162,8 +161,7 @@ class _Writer:
                 f"{name}.shape != {self.constant(value.shape)}",
             ]
             tests.append(f"{name}.dtype != {self.constant(value.dtype)}")
-            if node.path in self.viewed:
-                tests.append(f"{name}.strides != {self.constant(value.strides)}")
+            tests.append(f"{name}.strides != {self.constant(value.strides)}")
             if node.path in self.findings.mutated:
                 tests.append(f"not {name}.flags.writeable")
             return " or ".join(tests)
@@ -327,17 +325,6 @@ def _built(template: Build, items: Sequence[str]) -> str:
         return f"{{{', '.join(f'{key!r}: {item}' for key, item in pairs)}}}"
     inner = ", ".join(items)
     return f"[{inner}]" if template.kind is list else f"({inner}{',' if items else ''})"
-
-
-def _viewed(templates: Sequence[Template]) -> set[str]:
-    """Paths of inputs that results are views of."""
-    found = set()
-    for template in templates:
-        if isinstance(template, View) and isinstance(template.of, Existing):
-            found.add(template.of.path)
-        elif isinstance(template, Build) and template.items is not None:
-            found |= _viewed(template.items)
-    return found
 
 
 def _indented(lines: Sequence[str]) -> list[str]:

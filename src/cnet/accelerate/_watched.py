@@ -367,7 +367,7 @@ class Watched:
 def _seen(value: Any) -> Any:
     """What tells apart situations, of one argument."""
     if isinstance(value, np.ndarray):
-        return value.shape, value.dtype
+        return value.shape, value.strides, value.dtype
     if isinstance(value, (int, float, str)):
         return value
     return type(value)

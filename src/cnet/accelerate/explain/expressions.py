@@ -9,6 +9,7 @@ import numpy as np
 
 from ...arrays import FLOAT32, FLOAT64, Array, Shape
 from ...dropin._arrays import float_dtype
+from .memory import placed, steps
 
 
 class Operation(Protocol):
@@ -68,7 +69,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Expression:
-    """``[old +] scale * term``, with the dtype, shape and memory order of the original's result.
+    """``[old +] scale * term``, with the dtype, shape and strides of the original's result.
 
     It is valid for inputs of the shapes and dtypes from which it was found.
     """
@@ -78,8 +79,7 @@ class Expression:
     old: str | None
     shape: Shape
     dtype: np.dtype[Any]
-    order: tuple[int, ...] | None
-    """The axes from the largest step in memory to the smallest; None if C-contiguous."""
+    strides: Shape
 
     @property
     def operands(self) -> tuple[str, ...]:
@@ -103,10 +103,13 @@ class Expression:
             value = arrays[self.old] + value
         if value.dtype is not self.dtype:
             value = value.astype(self.dtype)
-        if self.order is not None:
-            back = np.argsort(self.order)
-            return np.ascontiguousarray(value.transpose(self.order)).transpose(back)
-        return value if value.flags.c_contiguous else np.ascontiguousarray(value)
+        if value.strides != self.strides and steps(value.shape, value.strides) != self._steps:
+            value = placed(value, self.strides)
+        return value
+
+    @cached_property
+    def _steps(self) -> Shape:
+        return steps(self.shape, self.strides)
 
     @cached_property
     def _is_scaled(self) -> bool:
@@ -116,13 +119,6 @@ class Expression:
         scale = "" if self.scale == Scale() else f", times {self.scale}"
         old = "" if self.old is None else f", added to {self.old}"
         return f"{self.term}{scale}{old}"
-
-
-def memory_order(array: Array) -> tuple[int, ...] | None:
-    """The order of the axes in memory; None if the array is C-contiguous."""
-    if array.flags.c_contiguous:
-        return None
-    return tuple(sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis])))
 
 
 def in_one_dtype(arrays: tuple[Array, ...]) -> tuple[Array, ...]:

@@ -7,7 +7,7 @@ from math import isfinite, prod
 import numpy as np
 
 from ...arrays import Array
-from .expressions import Expression, Scale, Term, memory_order
+from .expressions import Expression, Scale, Term
 from .samples import Problem, Target
 
 
@@ -30,7 +30,7 @@ def fit(problem: Problem, terms: Iterable[Term]) -> Expression | None:
             if scale is not None:
                 result = problem.result
                 return Expression(
-                    term, scale, target.old, result.shape, result.dtype, memory_order(result)
+                    term, scale, target.old, result.shape, result.dtype, result.strides
                 )
     return None
 

@@ -9,7 +9,7 @@ import numpy as np
 from .arithmetic import Constant, Elementwise, copies, elementwise, products, sums
 from .columns import columns, paddings
 from .convolution import convolutions
-from .expressions import Expression, Scale, Term, memory_order
+from .expressions import Expression, Scale, Term
 from .fitting import fit
 from .pooling import poolings
 from .samples import OutOfTime, Problem, Sample
@@ -120,7 +120,7 @@ def _zeros(problem: Problem) -> Expression:
     result = problem.result
     return Expression(
         Term(Constant(0.0, result.shape), ()), Scale(), None, result.shape, result.dtype,
-        memory_order(result),
+        result.strides,
     )  # fmt: skip
 
 

@@ -1,0 +1,45 @@
+"""Where the elements of arrays are in memory: their strides.
+
+Code that runs after a call can depend on them: ``reshape`` makes a view of some arrays and a copy
+of others. So results of a plan have the strides of those of the original.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from ...arrays import Array, Shape
+
+
+def steps(shape: Shape, strides: Shape) -> Shape:
+    """The strides that matter: those of axes with one element are 0."""
+    pairs = zip(shape, strides, strict=True)
+    return tuple([stride if size > 1 else 0 for size, stride in pairs])
+
+
+def is_ordinary(array: Array) -> bool:
+    """Whether an array can be written, and each element has memory of its own."""
+    extent = array.itemsize
+    axes = zip(array.strides, array.shape, strict=True)
+    for stride, size in sorted((abs(stride), size) for stride, size in axes):
+        if size > 1:
+            if stride < extent:
+                return False
+            extent += (size - 1) * stride
+    return array.size == 0 or array.flags.writeable
+
+
+def placed(array: Array, strides: Shape) -> Array:
+    """A new array with the same elements and these strides."""
+    ends = [(n - 1) * stride for n, stride in zip(array.shape, strides, strict=True)]
+    first = -sum(end for end in ends if end < 0)
+    count = first + sum(end for end in ends if end > 0) + array.itemsize
+    memory: np.ndarray[Any, Any] = np.empty(count, np.uint8)
+    result: Array = np.ndarray(array.shape, array.dtype, memory, first, strides)
+    result[...] = array
+    return result
+
+
+def copied(array: Array) -> Array:
+    """A copy with the same strides, if no elements share memory."""
+    return placed(array, array.strides) if is_ordinary(array) and array.size else array.copy("K")
