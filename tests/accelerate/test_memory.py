@@ -14,9 +14,11 @@ from own_layers import close, counts
 RNG = np.random.default_rng
 
 
-def _both(make: Callable[[], Any], story: Callable[[Any], Any]) -> dict[str, int]:
+def _both(
+    make: Callable[[], Any], story: Callable[[Any], Any], verify: str = "never"
+) -> dict[str, int]:
     expected = story(make())
-    cls = cnet.accelerate(make(), verify="never")
+    cls = cnet.accelerate(make(), verify=verify)
     close(story(cls), expected)
     return counts(cls)
 
@@ -115,6 +117,38 @@ def test_a_result_that_is_a_view_of_an_attribute() -> None:
         return seen
 
     assert _both(_relu, story)["forward"] > 0
+
+
+@pytest.mark.parametrize("reads", [False, True])
+@pytest.mark.parametrize("verify", ["log", "always", "never"])
+def test_the_same_input_in_two_calls(reads: bool, verify: str) -> None:
+    """The second call sets the attribute to the value that it has."""
+
+    def make() -> Any:
+        class Dense:
+            def __init__(self):
+                self.x, self.W = None, RNG(0).standard_normal((8, 5))
+
+            def forward(self, x):
+                self.x = x
+                return (self.x if reads else x) @ self.W
+
+            def backward(self, grad):
+                self.dW = self.x.T @ grad
+                return grad @ self.W.T
+
+        return Dense
+
+    def story(cls: Any) -> Any:
+        rng, layer, seen = RNG(0), cls(), []
+        for _ in range(9):
+            x = rng.standard_normal((6, 8))
+            seen += [layer.forward(x), layer.backward(rng.standard_normal((6, 5))), layer.dW]
+            seen += [layer.forward(x), layer.x is x]
+        return seen
+
+    found = _both(make, story, verify)
+    assert min(found.values()) >= (0 if verify == "always" else 5)
 
 
 @pytest.mark.parametrize("part", ["[1:-1, ::2]", "[::-1, 3:].T", "[:1, :0]", "[2:3].reshape(-1)"])

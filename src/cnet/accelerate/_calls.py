@@ -1,7 +1,7 @@
 """One call of a function: its arguments by name, and everything that it returned or changed."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any, NamedTuple
@@ -137,10 +137,13 @@ class Outcome:
 
 
 class Before:
-    """The state before a call, to find out afterwards what it has changed."""
+    """The state before a call, to find out afterwards what it has changed.
 
-    def __init__(self, tree: Tree) -> None:
-        self.tree = tree
+    `places` are those that the call is known to set, if only to the value that they had.
+    """
+
+    def __init__(self, tree: Tree, places: Collection[tuple[str, Any]] = ()) -> None:
+        self.tree, self.places = tree, places
         self.holders: list[tuple[Node, Any]] = []
         self.unknown: list[tuple[Node, Any]] = []
         self.inputs: dict[str, Array] = {}
@@ -209,6 +212,7 @@ class _Comparison:
         return [
             (key, value) for key, value in now.items()
             if key not in old or not _is_same(old[key], value)
+            or (node.path, key) in self.before.places
         ]  # fmt: skip
 
     def template(self, value: Any, name: str) -> Template:

@@ -187,6 +187,9 @@ class Episode:
                     vars(roots[root])[name] = {}
             scan, tree = read(call.function, roots, self.deferred)
             self.classes = scan.classes
+            for node in tree.nodes:  # a value that is set again, the same, is set as well
+                for name in scan.writes - scan.reads if node.kind == "instance" else ():
+                    vars(node.value).pop(name, None)
             if forward is None:
                 fill(tree, kind, seed)
             before = Before(tree)

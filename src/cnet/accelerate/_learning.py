@@ -114,7 +114,7 @@ def _samples(episode: Episode, unread: Unread) -> tuple[list[Sampled], Unread]:
             again = episode.run(NORMAL, 0, unread)
         except Refused:
             again = None
-        if again is None or not _agree(first.outcome, again.outcome, unread.refilled):
+        if again is None or not _agree(first.outcome, again.outcome, unread):
             unread = Unread()
     if not unread.paths():
         again = episode.run(NORMAL, 0)
@@ -126,15 +126,19 @@ def _samples(episode: Episode, unread: Unread) -> tuple[list[Sampled], Unread]:
     return [again, *more], unread
 
 
-def _agree(a: Outcome, b: Outcome, refilled: frozenset[str] = frozenset()) -> bool:
-    """Whether two calls have done the same; dicts in `refilled` were empty before the second."""
+def _agree(a: Outcome, b: Outcome, unread: Unread = Unread()) -> bool:  # noqa: B008
+    """Whether two calls have done the same; before the second, attributes were missing."""
     if a.mutated != b.mutated or not is_same(a.result, b.result):
         return False
-    for path in refilled:
+    for path in unread.refilled:
         if b.touched.get(path, set()) != a.touched.get(path, set()):
             return False
-    ours, theirs = ({p: t for p, t in c.writes.items() if p[0] not in refilled} for c in (a, b))
-    if ours.keys() != theirs.keys():
+    ours, theirs = (
+        {place: t for place, t in c.writes.items() if place[0] not in unread.refilled}
+        for c in (a, b)
+    )
+    again = {place for place in theirs if ".".join(map(str, place)) in unread.replaced}
+    if not ours.keys() <= theirs.keys() or not theirs.keys() - ours.keys() <= again:
         return False
     if not all(isinstance(t, Unknown) or is_same(t, theirs[place]) for place, t in ours.items()):
         return False
