@@ -131,13 +131,20 @@ def test_the_same_input_in_two_calls(reads: bool, verify: str) -> None:
 
             def forward(self, x):
                 self.x = x
-                return (self.x if reads else x) @ self.W
+                return x @ self.W
 
             def backward(self, grad):
                 self.dW = self.x.T @ grad
                 return grad @ self.W.T
 
-        return Dense
+        class Reading(Dense):
+            def forward(self, x):
+                self.x = x
+                return self.x @ self.W
+
+            backward = Dense.backward
+
+        return Reading if reads else Dense
 
     def story(cls: Any) -> Any:
         rng, layer, seen = RNG(0), cls(), []
