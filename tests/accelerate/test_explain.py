@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from cnet import kernels as strict
-from cnet.accelerate.explain import Expression, Sample, explain
+from cnet.accelerate.explain import Expression, Sample, explain, pooling
+from cnet.accelerate.explain.samples import Problem
+from cnet.accelerate.explain.windows import Plane
 from cnet.dropin import kernels
 
 Arrays = Mapping[str, Any]
@@ -362,3 +364,50 @@ def test_columns_of_a_known_convolution() -> None:
         assert found is not None
         inputs = _inputs(shapes, 9)
         np.testing.assert_array_equal(found.compute(inputs, {}), function(**inputs)[name])
+
+
+# ---- Bounded time --------------------------------------------------------------------------------
+
+
+def _unknown_gradient() -> list[Sample]:
+    """Calls whose result is no gradient of a pooling, for a large batch."""
+    samples = []
+    for seed in range(3):
+        inputs = _inputs({"x": (40, 6, 12, 12), "dy": (40, 6, 6, 6)}, seed)
+        wide = inputs["dy"].repeat(2, axis=2).repeat(2, axis=3)
+        samples.append(Sample(inputs, {}, {"dx": np.sin(inputs["x"]) * wide}))
+    return samples
+
+
+def test_the_search_for_a_pooling_reads_few_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = []
+    absolute = np.abs
+
+    def watched(x: Any, *args: Any, **options: Any) -> Any:
+        sizes.append(np.size(x))
+        return absolute(x, *args, **options)
+
+    samples = _unknown_gradient()
+    problem = Problem(samples, "dx")
+    monkeypatch.setattr(pooling.np, "abs", watched)
+    assert list(pooling.poolings(problem, ())) == []
+    assert sizes
+    assert max(sizes) < samples[0].inputs["x"].size / 4
+
+
+def test_the_search_ends_when_the_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    samples, seconds = _unknown_gradient(), iter(range(1000))
+    monkeypatch.setattr("cnet.accelerate.explain.samples.perf_counter", lambda: next(seconds))
+    monkeypatch.setattr("cnet.accelerate.explain.search.perf_counter", lambda: 0)
+    assert explain(samples, "dx", seconds=5) is None
+    assert next(seconds) == 7
+
+
+@pytest.mark.parametrize(("size", "kernel", "stride", "padding"), [(7, 3, 2, 0), (8, 2, 2, 1)])
+def test_the_shape_of_the_result_of_a_pooling(
+    size: int, kernel: int, stride: int, padding: int
+) -> None:
+    x = np.zeros((2, size, size + 1, 3))
+    plane = Plane((stride, stride), ((padding, padding),) * 2, (1, 1))
+    operation = pooling.Pooling("max", "nhwc", x.shape, (kernel, kernel), plane)
+    assert operation.y_shape == operation(x).shape

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from time import thread_time
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -59,7 +59,7 @@ def learn(
     hints : sequence of Expression
         Those of other calls.
     seconds : float, default 2.0
-        The time of the processor after which the search for explanations ends.
+        The time after which the search for explanations ends.
 
     Raises
     ------
@@ -303,9 +303,9 @@ class _Learning:
     def explain_all(self, names: Iterable[str]) -> None:
         """Find expressions, for small arrays first: they are hints for large ones."""
         arrays = self.samples[0].outcome.arrays
-        end = thread_time() + self.seconds
+        end = perf_counter() + self.seconds
         for name in sorted(names, key=lambda name: (arrays[name].size, name)):
-            self.expressions[name] = self.explained(name, end - thread_time())
+            self.expressions[name] = self.explained(name, end - perf_counter())
 
     def explained(self, name: str, seconds: float) -> Expression:
         samples = [self.inputs_of(sampled) for sampled in self.samples]

@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median
-from time import perf_counter, thread_time
+from time import perf_counter
 from types import FunctionType
 from typing import Any
 
@@ -22,7 +22,7 @@ from ._values import Impure, Refused, is_plain
 from ._verdict import verdict
 
 MOST_SECONDS = 2.0
-"""Seconds of the processor for learning, beyond those that have been saved."""
+"""Seconds for learning, beyond those that have been saved."""
 LEAST_SECONDS = 15e-6
 """The shortest call of an original that cnet may replace."""
 MOST_REFUSALS = 3
@@ -297,7 +297,7 @@ class Watched:
         self.latest[key] = (weak, call, plan)
 
     def learned(self, situation: Situation, args: Any, kwargs: Any) -> Plan | None:
-        start = thread_time()
+        start = perf_counter()
         try:
             forward, forward_plan = self.forward_call(args)
             hints = [e for plan in self.plans for e in plan.expressions.values()]
@@ -312,7 +312,7 @@ class Watched:
         except Exception as error:  # a mistake here must not stop the user's program
             self.refuse(situation, f"learning failed, {type(error).__name__}: {error}", True, args)
         finally:
-            self.spent += thread_time() - start
+            self.spent += perf_counter() - start
         return None
 
     def forward_call(self, args: Any) -> tuple[Recorded | None, Plan | None]:

@@ -54,6 +54,15 @@ class Pooling:
             return kernels.max_pool2d_gradient(dy, x, *size, ties=self.ties, **options)
         return kernels.max_pool2d(arrays[0], *size, **options)[0]
 
+    @property
+    def y_shape(self) -> Shape:
+        """The shape of the result."""
+        sizes = dict(zip(self.layout, self.x_shape, strict=True))
+        for axis, letter in enumerate("hw"):
+            room = sizes[letter] + sum(self.plane.padding[axis]) - self.kernel[axis]
+            sizes[letter] = room // self.plane.stride[axis] + 1
+        return tuple(sizes.values())
+
     def __str__(self) -> str:
         parts = [f"{self.kind} pool" + ", dx" * self.is_gradient, self.layout]
         parts += describe(self.kernel, self.plane, self.kernel)
@@ -90,9 +99,8 @@ def _gradients_of(problem: Problem, hint: Pooling) -> Iterator[Term]:
     if hint.x_shape != problem.shape:
         return
     operation = replace(hint, is_gradient=True)
-    y_shape = hint(np.zeros(hint.x_shape)).shape
     for path, arrays in problem.inputs.items():
-        if arrays[0].shape == y_shape:
+        if arrays[0].shape == hint.y_shape:
             yield from _gradients(problem, operation, path)
 
 
@@ -142,10 +150,10 @@ def _sizes(x: Form, y: Form) -> Iterator[Pooling]:
 
 
 def _probed(problem: Problem, operation: Pooling, paths: tuple[Operand, ...]) -> Iterator[Term]:
-    """The term, if it agrees with one plane of the first sample."""
-    form = Form(operation.layout, problem.shape, "nchw")
-    totals = np.abs(problem.targets[0].values[0])
-    sums = form.to_kernels(totals).sum((2, 3))
+    """The term, if it agrees with one plane of the first two images of the first sample."""
+    some = tuple(slice(2) if letter == "n" else slice(None) for letter in operation.layout)
+    totals = np.abs(problem.targets[0].values[0][some])
+    sums = Form(operation.layout, totals.shape, "nchw").to_kernels(totals).sum((2, 3))
     n, c = np.unravel_index(int(np.argmax(sums)), sums.shape)
     place = tuple({"n": n, "c": c}.get(letter, slice(None)) for letter in operation.layout)
     part = replace(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import permutations
-from time import thread_time
+from time import perf_counter
 
 import numpy as np
 
@@ -38,7 +38,7 @@ def explain(
         Those of other calls, as of the forward pass. Their geometries are tried first.
 
     seconds : float, default inf
-        The time of the processor after which the search ends without a result.
+        The time after which the search ends without a result.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def explain(
     """
     if not samples or not all(_same_shapes(samples[0], sample) for sample in samples):
         return None
-    problem = Problem(samples, output, thread_time() + seconds)
+    problem = Problem(samples, output, perf_counter() + seconds)
     results = problem.results
     if problem.result.size == 0 or problem.result.dtype.kind not in "fiub":
         return None
