@@ -4,9 +4,10 @@ import functools
 import threading
 import warnings
 import weakref
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from statistics import median
+from statistics import median, median_low
 from time import perf_counter
 from types import FunctionType
 from typing import Any
@@ -30,7 +31,9 @@ MOST_SITUATIONS = 1000
 MOST_MISSES = 64
 """Calls of a situation without a plan, after which no other is learned."""
 FIRST_CALLS = 10
-"""Calls after which a plan must be faster than the original."""
+"""Calls after which a plan must be faster than the original, and at each check later."""
+LAST_CALLS = 3
+"""Calls of the original whose median is compared with those of the plan."""
 
 
 class AccelerateWarning(RuntimeWarning):
@@ -57,11 +60,17 @@ class Situation:
 
     misses: int = 0
     """Calls for which there was no plan. At the second, fourth, eighth one is learned."""
+    timed: deque[float] = field(default_factory=lambda: deque(maxlen=LAST_CALLS))
+    """Seconds of the last calls of the original."""
     seconds: float = 0.0
-    """Of one call of the original."""
+    """Their median."""
     refusal: str = ""
     inner: "frozenset[Watched]" = frozenset()
     """Watched functions inside of the call that take most of its time."""
+
+    def time(self, seconds: float) -> None:
+        self.timed.append(seconds)
+        self.seconds = median_low(self.timed)
 
 
 @dataclass
@@ -71,13 +80,12 @@ class Use:
     situation: Situation
     calls: int = 1
     """With the first one, which the original has made."""
-    seconds: list[float] = field(default_factory=list)
-    """Of its first calls."""
-    own_seconds: list[float] = field(default_factory=list)
-    """Of the calls of the original that were checked."""
+    seconds: deque[float] = field(default_factory=lambda: deque(maxlen=FIRST_CALLS))
+    """Of its last calls."""
 
-    def is_slower(self) -> bool:
-        return median(self.seconds) > median(self.own_seconds)
+    def is_slower(self, now: float = 0.0) -> bool:
+        """Whether the plan takes longer than the original, also than its call `now`."""
+        return bool(self.seconds) and median(self.seconds) > max(self.situation.seconds, now)
 
 
 class Active:
@@ -154,8 +162,11 @@ class Watched:
         self.by_cnet += 1
         self.cnet_seconds += seconds
         self.saved += use.situation.seconds - seconds
+        use.seconds.append(seconds)
         if use.calls <= FIRST_CALLS or use.calls & 1023 == 0:
-            self._first_calls(plan, use, seconds, args, kwargs, result)
+            self.note(plan, args, kwargs, result)
+            if use.calls >= FIRST_CALLS and use.is_slower():
+                self.drop_slower(plan, use)
         return result
 
     def _is_due(self, count: int) -> bool:
@@ -164,15 +175,6 @@ class Watched:
             return _is_power_of_two(count) and (count < 4 or count.bit_length() % 2 == 1)
         return self.options.verify == "always"
 
-    def _first_calls(
-        self, plan: Plan, use: Use, seconds: float, args: Any, kwargs: Any, result: Any
-    ) -> None:
-        use.seconds = [*use.seconds, seconds][-FIRST_CALLS:]
-        self.note(plan, args, kwargs, result)
-        if use.calls >= FIRST_CALLS and use.is_slower():
-            use.situation.refusal = "cnet is not faster"
-            self.drop(plan)
-
     def checked_call(
         self, plan: Plan, use: Use, values: Values, made: Any, args: Any, kwargs: Any
     ) -> Any:  # fmt: skip
@@ -180,8 +182,7 @@ class Watched:
         if plan.own:
             _deferred.restore(args[0])
         result, outcome, seconds = run_original(plan, args, kwargs)
-        use.own_seconds.append(seconds)
-        use.situation.seconds = median(use.own_seconds)
+        use.situation.time(seconds)
         local.inner += seconds
         if local.others is not None:
             local.others.add(self)
@@ -199,7 +200,13 @@ class Watched:
         if plan.deferred:
             _deferred.defer(args[0], plan, values)
         self.note(plan, args, kwargs, result)
+        if use.calls > FIRST_CALLS and use.is_slower(seconds):
+            self.drop_slower(plan, use)
         return result
+
+    def drop_slower(self, plan: Plan, use: Use) -> None:
+        use.situation.refusal = "cnet is not faster"
+        self.drop(plan)
 
     def mismatch(self, mismatch: Exception, args: tuple[Any, ...]) -> None:
         """Give the function back for good, and say so."""
@@ -276,7 +283,7 @@ class Watched:
             self.calls += 1
             self.own_seconds += seconds
         if situation.misses <= MOST_MISSES:
-            situation.seconds = min(situation.seconds or seconds, seconds)
+            situation.time(seconds)
             situation.inner = frozenset(inside if 2 * inner > seconds else ())
             self.note(None, args, kwargs, result)
         return result
