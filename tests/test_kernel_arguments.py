@@ -110,8 +110,8 @@ def test_only_the_dispatch_calls_the_compiled_module_for_a_kernel() -> None:
                 assert called not in ARGUMENTS, f"{name}: line {node.lineno}"
 
 
-CONV2D = {"conv2d", "prepare_blocked_conv2d"}
-"""The arguments of the first contain those of the second."""
+CONV2D = {"conv2d", "conv2d_nhwc", "prepare_blocked_conv2d"}
+"""The arguments of the first contain those of the others."""
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,7 @@ def _holberton_conv(side: Any, batch: int) -> Work:
 
     def step() -> Any:
         y = m.conv_forward(x, w, b, np.tanh, padding="same", stride=(1, 1))
-        return y, m.conv_backward(grad, x, w, b, padding="same", stride=(1, 1))
+        return y, *m.conv_backward(grad, x, w, b, padding="same", stride=(1, 1))
 
     return step
 

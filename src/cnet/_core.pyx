@@ -112,11 +112,9 @@ def empty(tuple shape, cnp.dtype dtype):
     cdef cnp.npy_intp sizes[64]
     cdef size_t bytes = cnp.PyDataType_ELSIZE(dtype)
     cdef int axis, ndim = len(shape)
-    if ndim > 64:
-        raise ValueError(f"an array has at most 64 dimensions (got {ndim})")
     for axis in range(ndim):
         sizes[axis] = shape[axis]
-        if sizes[axis] < 0 or (sizes[axis] and bytes > PTRDIFF_MAX // <size_t>sizes[axis]):
+        if ndim > 64 or sizes[axis] < 0 or (sizes[axis] and bytes > PTRDIFF_MAX // <size_t>sizes[axis]):
             raise MemoryError(f"cnet: no memory for an array of shape {shape}")
         bytes *= <size_t>sizes[axis]
     if bytes < CACHED_BYTES:
@@ -474,7 +472,6 @@ def active_isa():
 
 
 def active_vnni():
-    """Whether this CPU has VNNI for the registers of the active instruction set."""
     return bool(cnet_active_vnni())
 
 

@@ -74,7 +74,7 @@ def test_absent_peers_are_left_out_and_named(monkeypatch, capsys):
     everyone = {
         name for parts in table.values() for part in parts for name in part.comparison.sides
     }
-    ours = {"cnet", "cnet plan", "cnet int8", "cnet, op by op"}
+    ours = {"cnet", "cnet plan", "cnet int8", "cnet AVX2", "cnet, op by op"}
     assert everyone == ours | {"NumPy best", "NumPy loops", "original"}
     said = capsys.readouterr().err
     for peer in ("PyTorch", "compiled PyTorch", "ONNX Runtime", "the machine"):

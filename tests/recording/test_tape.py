@@ -92,7 +92,7 @@ def test_workspaces_follow_the_number_of_threads() -> None:
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
 def test_updated_arrays_are_listed(spec: Spec) -> None:
-    if spec.in_place:
+    if spec.in_place and spec.function in NUMBERS:  # copy_range only writes
         assert UPDATED[spec.function] == tuple(spec.in_place)
 
 

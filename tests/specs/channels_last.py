@@ -62,6 +62,7 @@ LARGE_CONVOLUTIONS = (
     Conv2dCase((70, 1, 14, 14), (4, 1, 5, 5), padding=2),
     Conv2dCase((9, 20, 31, 30), (18, 20, 1, 1), (1, 2)),
     Conv2dCase((2, 130, 9, 9), (129, 130, 3, 3), padding=2, name="parts are few"),
+    Conv2dCase((1, 1, 2, 2), (17_000, 1, 1, 1), name="many filters"),
 )
 CHANNELS = "weight.shape[2] must equal x.shape[3] (got 3 and 4)"
 

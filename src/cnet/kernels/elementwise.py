@@ -340,7 +340,9 @@ def softmax_backward(
     _check.same_shape(f, "grad_output", grad_output.shape, "y.shape", y.shape)
     _check.same_dtype(f, y=y, grad_output=grad_output)
     dx = _memory.empty(y.shape, y.dtype)
-    call(f, grad_output, y, dx, _around(f, "y", y.shape, axis), int(bool(logarithm)))
+    call(
+        "softmax_backward", grad_output, y, dx, _around(f, "y", y.shape, axis), int(bool(logarithm))
+    )
     return dx
 
 

@@ -312,7 +312,7 @@ def group_norm(
     x, weight, bias = channels(f, x, weight=weight, bias=bias)
     if var is None:
         if mean is not None:
-            raise ValueError(f"{f}: mean must be None if var is None")
+            raise TypeError(f"{f}: var must be a NumPy array (got NoneType)")
         groups = integer(f, "groups", groups)
         if groups < 1 or x.shape[1] % groups or not x.size:
             raise ValueError(
