@@ -208,10 +208,11 @@ def _alescontrela_conv(side: Any, batch: int) -> Work:
     return lambda: (m.convolution(x, w, b), *m.convolutionBackward(grad, x, w, 1))
 
 
-def _vzhou_conv(side: Any, batch: int) -> Work:
+def _conv3x3(side: Any, style: str) -> Work:
     rng = np.random.default_rng(0)
     np.random.seed(0)
-    conv, x, grad = side.vzhou.Conv3x3(8), rng.random((28, 28)), rng.normal(size=(26, 26, 8))
+    conv, x = getattr(side, style).Conv3x3(8), rng.random((28, 28))
+    grad = rng.normal(size=(26, 26, 8))
 
     def step() -> Any:
         y = conv.forward(x)
@@ -219,6 +220,14 @@ def _vzhou_conv(side: Any, batch: int) -> Work:
         return y, conv.filters.copy()
 
     return step
+
+
+def _vzhou_conv(side: Any, batch: int) -> Work:
+    return _conv3x3(side, "vzhou")
+
+
+def _accelerated_conv(side: Any, batch: int) -> Work:
+    return _conv3x3(side, "accelerated")
 
 
 def _case(title: str, bind: Any, batch: int) -> Case:
@@ -253,6 +262,7 @@ OF_LIBRARIES = {
     "alescontrela": _case("alescontrela: convolution of one image, forward + backward",
                           _alescontrela_conv, 1),
     "vzhou": _case("vzhou: Conv3x3, one image, forward + backprop", _vzhou_conv, 1),
+    "accelerate": _case("accelerate: the original of vzhou", _accelerated_conv, 1),
 }  # fmt: skip
 """Compared with NumPy versions of the same layers: strided views, window loops, BLAS."""
 
