@@ -26,8 +26,8 @@ ADVICE = """\
 
 - Train with cnet when the network is small or medium, has 3x3 convolutions, or the batch is small.
 - Compile for inference (`cnet.compile`); a plan is faster than calling the model.
-- If the table below lists the layers that your network spends its time in, measure it first:
-  `cnet bench --network NAME` compares a training step on your machine.
+- If your network spends its time in layers of the lists below, measure it first:
+  `cnet bench --network NAME` times a training step on your machine.
 """
 
 
@@ -55,6 +55,7 @@ WORKS = (
     Work("training steps of known architectures", "networks", "training"),
     Work("inference of the reference CNN", "inference"),
     Work("inference of known architectures", "networks", "inference"),
+    Work("inference with 8-bit integers", "quantized"),
     Work("convolutions, float32", "convolutions"),
     Work("convolutions, float64", "float64"),
     Work("matrix products", "products"),
