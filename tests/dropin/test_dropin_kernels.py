@@ -102,3 +102,15 @@ def test_errors():
         kernels.conv2d(X, W.astype(complex))
     with pytest.raises(ValueError, match=r"conv2d: .*shape\[1\]"):
         kernels.conv2d(X[:, :2], W)
+
+
+@pytest.mark.parametrize("stride", [np.array([1, 1]), [1, 1], np.int64(1), np.array([2, 1])])
+def test_strides_of_any_kind_with_channels_last(stride):
+    x, weight = np.ones((2, 6, 6, 3)), np.ones((3, 3, 3, 8))
+    plain = tuple(map(int, np.broadcast_to(stride, 2)))
+    y = kernels.conv2d(x, weight, None, stride, 1, layout="nhwc")
+    np.testing.assert_array_equal(y, kernels.conv2d(x, weight, None, plain, 1, layout="nhwc"))
+    ours = kernels.conv2d_backward(y, x, weight, stride, 1, layout="nhwc")
+    expected = kernels.conv2d_backward(y, x, weight, plain, 1, layout="nhwc")
+    for a, b in zip(ours, expected, strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -8,7 +8,7 @@ import numpy as np
 from .. import _check, kernels
 from ..arrays import Array, Shape
 from ..kernels import channels_last
-from ._arrays import ends, float_dtype, floats, same_ndim
+from ._arrays import ends, float_dtype, floats, pair, same_ndim
 from ._layouts import CHANNELS_LAST, FILTERS_LAST, Layout, filters, images
 
 VECTOR_BYTES = 64
@@ -31,13 +31,13 @@ def _is_channels_last(x: Layout, weight: Layout, groups: int, algorithm: str) ->
     return is_last and groups == 1 and algorithm == "auto"
 
 
-def _is_faster(channels: int, filters: int, window: Shape, stride: Any, dtype: Any) -> bool:
+def _is_faster(channels: int, filters: int, window: Shape, stride: Shape, dtype: Any) -> bool:
     """Whether these kernels are faster than transposing, by measurements.
 
     They need filters that fill a vector. `cnet.kernels.conv2d` is faster for one channel, and for
     many with a window that Winograd's algorithm computes.
     """
-    is_winograd = window in ((3, 3), (5, 5)) and stride in (1, (1, 1)) and channels >= 16
+    is_winograd = window in ((3, 3), (5, 5)) and stride == (1, 1) and channels >= 16
     return channels > 1 and filters * dtype.itemsize >= VECTOR_BYTES and not is_winograd
 
 
@@ -120,7 +120,7 @@ def conv2d(
     options = stride, ends(f, padding, window, dilation), dilation
     of_y = _convolved(of_x, of_weight)
     if _is_channels_last(of_x, of_weight, groups, algorithm) and _is_faster(
-        c, o, tuple(window), stride, dtype
+        c, o, tuple(window), pair(f, "stride", stride), dtype
     ):
         y = channels_last.conv(*channels_last.checked_conv(f, x, weight, each, *options))
     else:
@@ -183,9 +183,9 @@ def conv2d_backward(
     needs = _check.needs(f, needs)
     last: tuple[bool, bool, bool] = False, False, False
     if _is_channels_last(of_x, of_weight, groups, algorithm):
-        size, is_dense = tuple(window), stride in (1, (1, 1))
-        by_dx = needs[0] and is_dense and _is_faster(o, c, size, stride, dtype)
-        by_dw = needs[1] and _is_faster(c, o, size, stride, dtype)
+        size, step = tuple(window), pair(f, "stride", stride)
+        by_dx = needs[0] and step == (1, 1) and _is_faster(o, c, size, step, dtype)
+        by_dw = needs[1] and _is_faster(c, o, size, step, dtype)
         last = by_dx, by_dw, needs[2] and (by_dx or by_dw)
     found: list[Array | None] = [None, None, None]
     if any(last):
