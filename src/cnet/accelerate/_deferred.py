@@ -13,7 +13,7 @@ import numpy as np
 
 from ..arrays import Array
 from ._calls import with_values
-from ._episodes import local, undisturbed
+from ._recorded import local, undisturbed
 from ._values import rebuilt
 from .explain.memory import copied
 

@@ -29,15 +29,19 @@ from ._episodes import (
     NORMAL,
     TIED,
     Episode,
-    Recorded,
     Sampled,
     Unread,
     is_variable,
 )
 from ._plans import Findings, Plan
+from ._recorded import Recorded
 from ._scan import Scan
 from ._values import Refused, Tree, kind_of
 from .explain import Expression, Sample, explain
+
+
+class Unfinished(Exception):
+    """The time for learning was too short."""
 
 
 def learn(
@@ -65,7 +69,10 @@ def learn(
     ------
     Refused
         If there is something that cannot be explained.
+    Unfinished
+        If the time was not enough.
     """
+    end = perf_counter() + seconds
     found = arguments(call.function, call.args, call.kwargs)
     first = next(iter(found.values), "")
     own = first if first and kind_of(found.values[first]) == "instance" else ""
@@ -83,7 +90,7 @@ def learn(
     tree.check()
     learning = _Learning(
         call, own, scan, tree, samples, skip, unread, left_out,
-        None if keep is None else frozenset(keep), hints, seconds,
+        None if keep is None else frozenset(keep), hints, end,
     )  # fmt: skip
     return learning.plan(found.places)
 
@@ -169,7 +176,8 @@ class _Learning:
     forward: Plan | None
     keep: frozenset[str] | None
     hints: Sequence[Expression]
-    seconds: float
+    end: float
+    """When the search ends, by `time.perf_counter`."""
     expressions: dict[str, Expression] = field(default_factory=dict)
 
     def plan(self, places: Mapping[str, str]) -> Plan:
@@ -303,17 +311,18 @@ class _Learning:
     def explain_all(self, names: Iterable[str]) -> None:
         """Find expressions, for small arrays first: they are hints for large ones."""
         arrays = self.samples[0].outcome.arrays
-        end = perf_counter() + self.seconds
         for name in sorted(names, key=lambda name: (arrays[name].size, name)):
-            self.expressions[name] = self.explained(name, end - perf_counter())
+            self.expressions[name] = self.explained(name)
 
-    def explained(self, name: str, seconds: float) -> Expression:
+    def explained(self, name: str) -> Expression:
         samples = [self.inputs_of(sampled) for sampled in self.samples]
         if not all(_is_finite(sample.outputs[name]) for sample in samples):
             raise Refused(f"{name} is not finite for random data")
         known = (*self.hints, *self.expressions.values())
         with np.errstate(all="ignore"):
-            expression = explain(samples, name, known, seconds)
+            expression = explain(samples, name, known, self.end - perf_counter())
+        if expression is None and perf_counter() > self.end:
+            raise Unfinished
         if expression is None:
             raise Refused(f"{name} is not explained")
         return expression

@@ -22,6 +22,7 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
+from ._budget import Budget
 from ._report import report_of
 from ._targets import function_role, places, unwatch, watch_class, watch_function
 from ._watched import Options
@@ -38,7 +39,8 @@ def main(arguments: Sequence[str]) -> int:
         print(f"cnet.accelerate: no such file: {options.script}", file=sys.stderr)
         return 2
     finder = _Finder()
-    setattr(builtins, DECORATOR, _decorator(options.only))
+    budget = None if options.at_once else Budget(is_patient=True)
+    setattr(builtins, DECORATOR, _decorator(options.only, Options(budget=budget)))
     sys.meta_path.insert(0, finder)
     try:
         _run(path, [options.script, *options.arguments])
@@ -67,6 +69,10 @@ def _parser() -> argparse.ArgumentParser:
         "--write", action="store_true",
         help="write @cnet.accelerate above the classes that cnet computed",
     )  # fmt: skip
+    parser.add_argument(
+        "--at-once", action="store_true",
+        help="learn each function at its second call, even if it takes little time in all",
+    )  # fmt: skip
     parser.add_argument("script")
     parser.add_argument("arguments", nargs=argparse.REMAINDER)
     return parser
@@ -88,15 +94,15 @@ def _run(path: Path, arguments: Sequence[str]) -> None:
         sys.modules["__main__"], sys.argv, sys.path[0] = before
 
 
-def _decorator(pattern: str) -> Callable[[Any], Any]:
+def _decorator(pattern: str, options: Options) -> Callable[[Any], Any]:
     def watch(target: Any) -> Any:
         if not fnmatch.fnmatch(getattr(target, "__qualname__", ""), pattern):
             return target
         if isinstance(target, type):
-            watch_class(target, Options())
+            watch_class(target, options)
         elif isinstance(target, FunctionType):
             role = function_role(target.__name__)
-            return watch_function(target, role or "forward", Options()).wrapper
+            return watch_function(target, role or "forward", options).wrapper
         return target
 
     return watch

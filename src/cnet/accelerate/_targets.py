@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from types import FunctionType, ModuleType
 from typing import Any
 
-from . import _deferred
 from ._values import is_plain
 from ._watched import Options, Watched
 
@@ -214,7 +213,9 @@ def unwatch(chosen: Iterable[Place]) -> None:
     """Put the originals back, and set what was left out."""
     for place in [*chosen]:
         place.watched.stop("off")
-        if isinstance(place.owner, type):
+        if isinstance(place.owner, type) and place.watched.learned is not None:
+            from . import _deferred
+
             for cls in _all_classes(place.owner):
                 _deferred.unhook(cls)
         places.remove(place)
