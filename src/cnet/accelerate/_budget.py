@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-SHARE = 0.1
+SHARE = 0.05
 """Of the time in originals, what a patient budget spends on learning."""
 MOST_SECONDS = 2.0
 """Seconds for learning, beyond those that have been saved."""

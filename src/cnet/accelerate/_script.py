@@ -102,7 +102,7 @@ def _decorator(pattern: str, options: Options) -> Callable[[Any], Any]:
             watch_class(target, options)
         elif isinstance(target, FunctionType):
             role = function_role(target.__name__)
-            return watch_function(target, role or "forward", options).wrapper
+            return watch_function(target, role or "forward", options, is_new=True).wrapper
         return target
 
     return watch
@@ -144,22 +144,32 @@ class _Loader(importlib.machinery.SourceFileLoader):
 class _Finder(MetaPathFinder):
     """Finds the modules of the user, to load them with the decorators."""
 
+    def __init__(self) -> None:
+        keys = ("stdlib", "platstdlib", "purelib", "platlib")
+        folders = [sysconfig.get_path(key) for key in keys] + [site.getusersitepackages()]
+        folders.append(str(Path(__file__).parents[1]))
+        forms = [form(folder) for folder in folders for form in (os.path.abspath, os.path.realpath)]
+        self.installed = tuple({folder + os.sep for folder in forms})
+        """Where the modules of others are, with symbolic links and without."""
+        self.foreign: set[str] = set()
+        """Packages that were found there."""
+
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
+        package = fullname.partition(".")[0]
+        if package in self.foreign:
+            return None
         spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
         if spec is None or type(spec.loader) is not importlib.machinery.SourceFileLoader:
             return None
-        if not spec.origin or _is_installed(spec.origin):
+        if not spec.origin or self.is_installed(spec.origin):
+            self.foreign.add(package)
             return None
         spec.loader = _Loader(fullname, spec.origin)
         return spec
 
-
-def _is_installed(origin: str) -> bool:
-    keys = ("stdlib", "platstdlib", "purelib", "platlib")
-    roots = [sysconfig.get_path(key) for key in keys] + [site.getusersitepackages()]
-    roots += [str(Path(__file__).parents[1])]
-    file = os.path.realpath(origin)
-    return any(file.startswith(os.path.realpath(root) + os.sep) for root in roots)
+    def is_installed(self, origin: str) -> bool:
+        names = os.path.abspath(origin), os.path.realpath(origin)
+        return any(name.startswith(self.installed) for name in names)
 
 
 # ---- Writing -------------------------------------------------------------------------------------

@@ -113,9 +113,10 @@ def _forward_of(instance: Any) -> Watched | None:
 
 
 def watch_function(
-    function: FunctionType, role: str, options: Options, partner: Watched | None = None
-) -> Watched:
-    """Watch a function; it is replaced in all modules that hold it."""
+    function: FunctionType, role: str, options: Options, partner: Watched | None = None,
+    is_new: bool = False,
+) -> Watched:  # fmt: skip
+    """Watch a function; it is replaced in all modules that hold it, unless it is new."""
     if hasattr(function, "cnet_watched"):
         found: Watched = function.cnet_watched
         return found
@@ -123,16 +124,16 @@ def watch_function(
         watched = Watched(function.__qualname__, function, role, options, _named_partner(function))
     else:
         watched = Watched(function.__qualname__, function, role, options, lambda _: partner)
-    _replace(function, watched.wrapper, function.__globals__)
+    if not is_new:
+        _replace(function, watched.wrapper, function.__globals__)
     return _placed(Place(function.__globals__, function.__name__, function, watched))
 
 
 def _replace(old: Any, new: Any, own: dict[str, Any]) -> None:
     """Replace a function in its own module and in all others that hold it."""
     for names in [own, *(vars(m) for m in [*sys.modules.values()] if isinstance(m, ModuleType))]:
-        for name, value in [*names.items()]:
-            if value is old:
-                names[name] = new
+        for name in [name for name, value in names.copy().items() if value is old]:
+            names[name] = new
 
 
 def _named_partner(function: FunctionType) -> Callable[[Any], Watched | None]:

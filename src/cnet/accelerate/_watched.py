@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._budget import LEAST_SECONDS, MOST_SECONDS, SAMPLES, SEARCH_SECONDS, Budget
+from . import _budget
+from ._budget import SAMPLES, SEARCH_SECONDS, Budget
 from ._recorded import Recorded, local
 from ._values import is_plain
 
@@ -91,7 +92,9 @@ class Watched:
         self.partner_of = partner
         """The watched forward function that belongs to the first argument of a backward call."""
         self.keep = options.keep
-        self.budget = Budget(left=MOST_SECONDS) if options.budget is None else options.budget
+        self.budget = (
+            Budget(left=_budget.MOST_SECONDS) if options.budget is None else options.budget
+        )
         self.learned: Learned | None = None
         self.plans: list[Plan] = []
         self.situations: dict[Any, Situation] = {}
@@ -144,7 +147,7 @@ class Watched:
             with self.lock:
                 situation.next = 2 * situation.misses
                 price = self.price(situation)
-                seconds = min(MOST_SECONDS, self.budget.left)
+                seconds = min(_budget.MOST_SECONDS, self.budget.left)
                 if self.budget.is_patient:
                     seconds = min(seconds, 2 * price)
                 plan = learned.learn(situation, args, kwargs, seconds)
@@ -210,7 +213,7 @@ class Watched:
         is_due = situation.next <= situation.misses and situation.next <= MOST_MISSES
         if not is_due or situation.refusal or self.lock.locked():
             return False
-        if situation.seconds < LEAST_SECONDS:
+        if situation.seconds < _budget.LEAST_SECONDS:
             situation.refusal = f"it takes only {1e6 * situation.seconds:.0f} µs"
             return False
         if not all(other.is_hopeless() for other in situation.inner):
