@@ -104,6 +104,8 @@ class Watched:
         """The number of forward calls that are still noted there."""
         self.is_wanted = False
         """Whether it is learned for the sake of its backward function."""
+        self.is_waiting = False
+        """Whether it is learned as soon as the forward function is known."""
         self.resting = self.rested = 0
         """Calls that are not observed: those to come, and those since the last observed one."""
         self.reason = ""
@@ -198,9 +200,13 @@ class Watched:
                 situation.inner |= inside
         if self.noting:
             self.note(None, args, kwargs, result)
-        elif not self.plans and (situation.refusal or self.budget.is_patient):
+        elif self._may_rest(situation):
             self.resting = self.rested = int(OBSERVED_SECONDS / max(situation.seconds, 1e-6))
         return result
+
+    def _may_rest(self, situation: Situation) -> bool:
+        is_open = self.plans or self.is_waiting
+        return not is_open and (bool(situation.refusal) or self.budget.is_patient)
 
     def wake(self) -> None:
         """Observe the next call."""
@@ -221,7 +227,8 @@ class Watched:
         so_far = situation.so_far if not self.is_wanted else float("inf")
         if not self.budget.allows(self.price(situation), situation.seconds, so_far):
             return False
-        return self._is_prepared(args)
+        self.is_waiting = not self._is_prepared(args)
+        return not self.is_waiting
 
     def price(self, situation: Situation) -> float:
         """Seconds that learning takes, if nothing is unusual."""
