@@ -9,17 +9,30 @@ from .. import _check, kernels
 from ..arrays import Array, Shape
 from ..kernels import channels_last
 from ._arrays import ends, float_dtype, floats, pair, same_ndim
-from ._layouts import CHANNELS_LAST, FILTERS_LAST, Layout, filters, images
+from ._layouts import CHANNELS_LAST, FILTERS_LAST, Layout, filters, images, text
 
 VECTOR_BYTES = 64
 
 
+def _layouts(
+    function: str, layout: object, weight_layout: object, x: Array, weight: Array
+) -> tuple[Layout, Layout, Layout]:
+    """The layouts of images and filters, and that of the result of their convolution."""
+    text(function, "layout", layout)
+    if weight_layout is not None:
+        text(function, "weight_layout", weight_layout)
+    return _read(function, layout, weight_layout, x.ndim, weight.ndim)
+
+
 @lru_cache(maxsize=1024)
-def _convolved(x: Layout, weight: Layout) -> Layout:
-    """The layout of the result of a convolution."""
+def _read(
+    function: str, layout: object, weight_layout: object, x_ndim: int, weight_ndim: int
+) -> tuple[Layout, Layout, Layout]:
+    x = images(function, layout, x_ndim)
+    weight = filters(function, weight_layout, weight_ndim, x)
     n = "n" if "n" in x.axes else ""
     c = "c" if "c" in x.axes or "o" in weight.axes else ""
-    return x.with_axes(f"{n}{c}hw")
+    return x, weight, x.with_axes(f"{n}{c}hw")
 
 
 # ---- Which kernels -------------------------------------------------------------------------------
@@ -34,11 +47,11 @@ def _is_channels_last(x: Layout, weight: Layout, groups: int, algorithm: str) ->
 def _is_faster(channels: int, filters: int, window: Shape, stride: Shape, dtype: Any) -> bool:
     """Whether these kernels are faster than transposing, by measurements.
 
-    They need filters that fill a vector. `cnet.kernels.conv2d` is faster for one channel, and for
-    many with a window that Winograd's algorithm computes.
+    They need filters that fill a vector. `cnet.kernels.conv2d` is faster for many channels with a
+    window that Winograd's algorithm computes.
     """
-    is_winograd = window in ((3, 3), (5, 5)) and stride == (1, 1) and channels >= 16
-    return channels > 1 and filters * dtype.itemsize >= VECTOR_BYTES and not is_winograd
+    is_winograd = window in ((3, 3), (5, 5)) and stride == (1, 1) and channels >= 32
+    return filters * dtype.itemsize >= VECTOR_BYTES and not is_winograd
 
 
 # ---- Convolution ---------------------------------------------------------------------------------
@@ -113,12 +126,10 @@ def conv2d(
     f = "conv2d"
     dtype = float_dtype(x, weight, bias)
     x, weight = floats(f, "x", x, dtype), floats(f, "weight", weight, dtype)
-    of_x = images(f, layout, x.ndim)
-    of_weight = filters(f, weight_layout, weight.ndim, of_x)
+    of_x, of_weight, of_y = _layouts(f, layout, weight_layout, x, weight)
     o, c, *window = of_weight.shape_to_kernels(weight.shape)
     each, cells = bias_of(f, bias, o, dtype)
     options = stride, ends(f, padding, window, dilation), dilation
-    of_y = _convolved(of_x, of_weight)
     if _is_channels_last(of_x, of_weight, groups, algorithm) and _is_faster(
         c, o, tuple(window), pair(f, "stride", stride), dtype
     ):
@@ -174,9 +185,7 @@ def conv2d_backward(
     dtype = float_dtype(grad_output, x, weight)
     grad = floats(f, "grad_output", grad_output, dtype)
     x, weight = floats(f, "x", x, dtype), floats(f, "weight", weight, dtype)
-    of_x = images(f, layout, x.ndim)
-    of_weight = filters(f, weight_layout, weight.ndim, of_x)
-    of_y = _convolved(of_x, of_weight)
+    of_x, of_weight, of_y = _layouts(f, layout, weight_layout, x, weight)
     same_ndim(f, "grad_output", grad, of_y.axes)
     o, c, *window = of_weight.shape_to_kernels(weight.shape)
     options = stride, ends(f, padding, window, dilation), dilation
