@@ -52,7 +52,7 @@ def _read(
 # ---- Which kernels -------------------------------------------------------------------------------
 
 
-def _is_faster(channels: int, filters: int, window: Shape, stride: Shape, dtype: Any) -> bool:
+def is_faster(channels: int, filters: int, window: Shape, stride: Shape, dtype: Any) -> bool:
     """Whether these kernels are faster than transposing, by measurements.
 
     They need filters that fill a vector. `cnet.kernels.conv2d` is faster for many channels with a
@@ -142,7 +142,7 @@ def conv2d(
         last is not None
         and groups == 1
         and algorithm == "auto"
-        and _is_faster(c, o, tuple(window), pair(f, "stride", stride), dtype)
+        and is_faster(c, o, tuple(window), pair(f, "stride", stride), dtype)
     ):
         arrays = last.x.to_kernels(x), last.weight.to_kernels(weight), each
         y = last.y.from_kernels(
@@ -207,8 +207,8 @@ def conv2d_backward(
     found: list[Array | None] = [None, None, None]
     if last is not None and groups == 1 and algorithm == "auto":
         size, step = tuple(window), pair(f, "stride", stride)
-        by_dx = needs[0] and step == (1, 1) and _is_faster(o, c, size, step, dtype)
-        by_dw = needs[1] and _is_faster(c, o, size, step, dtype)
+        by_dx = needs[0] and step == (1, 1) and is_faster(o, c, size, step, dtype)
+        by_dw = needs[1] and is_faster(c, o, size, step, dtype)
         if by_dx or by_dw:
             done = by_dx, by_dw, needs[2]
             found = _gradients_last(f, grad, x, weight, last, options, done)
