@@ -344,6 +344,8 @@ def conv(
     dilation: Size = 1, groups: int = 1,
 ) -> Conv:  # fmt: skip
     """The geometry of a convolution of (n, c, ...) with weights (o, c / groups, ...)."""
+    if type(stride) is type(padding) is type(dilation) is type(groups) is int:
+        return _conv(function, x_shape, weight_shape, stride, padding, dilation, groups)
     axes = len(x_shape) - 2
     return _conv(
         function, x_shape, weight_shape, plain(function, "stride", stride, axes),

@@ -39,10 +39,12 @@ def declares_out(call: Callable[..., Any]) -> bool:
 def accepts_out(call: Public) -> Public:
     """Write the result of a function into the argument `out`, which the function does not get."""
 
+    positional = getattr(call, "positional", call)
+
     @wraps(call)
     def function(*args: Any, out: Any = None, **kwargs: Any) -> Any:
         if out is None:
-            return call(*args, **kwargs)
+            return call(*args, **kwargs) if kwargs else positional(*args)
         if isinstance(out, Tensor) and call.__name__ in _SEPARATE:
             _check_separate(call.__name__, (args, kwargs), out)
         result = call(*args, **kwargs)
