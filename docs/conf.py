@@ -106,8 +106,8 @@ def _package() -> list[str]:
         names = []
         for name in _public(module):
             item = getattr(module, name)
-            if item not in listed:
-                place = "cnet" if getattr(cnet, name, None) is item else module.__name__
+            place = "cnet" if getattr(cnet, name, None) is item else module.__name__
+            if item not in listed and (place == "cnet" or hasattr(module, "__all__")):
                 names.append(f"{place}.{name}")
                 listed.add(item)
         lines += _title(_heading(module), "-") + _table(names)

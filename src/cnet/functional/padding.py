@@ -71,7 +71,7 @@ class PadFromInside(Operation[Tensor]):
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Array:
         dx = np.zeros(ctx.rows, grad.dtype)
-        rows = grad.reshape(ctx.rows[0], -1)
+        rows = grad.reshape(ctx.rows[0], ctx.sources.size)
         scattered("pad", dx, ctx.sources, rows, 1, "add", whole=True)
         return dx.reshape(ctx.input_shape(0))
 

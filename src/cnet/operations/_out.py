@@ -57,7 +57,7 @@ def accepts_out(call: Public) -> Public:
 
 def _check_separate(function: str, arguments: Any, out: Tensor) -> None:
     if isinstance(arguments, Tensor):
-        if np.may_share_memory(arguments._array, out._array):
+        if arguments is out or np.may_share_memory(arguments._array, out._array):
             raise RuntimeError(
                 f"{function}: unsupported operation: out shares memory with another argument"
             )
