@@ -1,5 +1,6 @@
 """Matrix products."""
 
+from itertools import product
 from math import prod
 
 import numpy as np
@@ -157,6 +158,8 @@ def _factors(a: Array, b: Array) -> tuple[Array, Array]:
 
 
 def _batch(a: Array, b: Array) -> Shape:
+    if a.shape[:-2] == b.shape[:-2]:
+        return a.shape[:-2]
     try:
         return np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     except ValueError:
@@ -180,11 +183,12 @@ def _product(a: Array, b: Array, bias: Array | None = None, relu: bool = False) 
 
 
 def _batched_product(a: Array, b: Array) -> Array:
-    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    batch = _batch(a, b)
     y = _memory.empty((*batch, a.shape[-2], b.shape[-1]), a.dtype)
-    a = np.broadcast_to(a, batch + a.shape[-2:])
-    b = np.broadcast_to(b, batch + b.shape[-2:])
-    for index in np.ndindex(batch):
+    if not a.shape[:-2] == b.shape[:-2] == batch:
+        a = np.broadcast_to(a, batch + a.shape[-2:])
+        b = np.broadcast_to(b, batch + b.shape[-2:])
+    for index in product(*map(range, batch)):
         _gemm(a[index], b[index], y[index])
     return y
 
