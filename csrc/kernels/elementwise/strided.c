@@ -79,6 +79,9 @@ static void compute_chunk(const void *argument, ptrdiff_t chunk, int slot) {
 static void copy_row(const real *x, ptrdiff_t x_step, real *y, ptrdiff_t y_step, ptrdiff_t count) {
     if (x_step == 1 && y_step == 1) {
         memcpy(y, x, (size_t)count * sizeof(real));
+    } else if (x_step == 0 && y_step == 1) {
+        for (ptrdiff_t t = 0; t < count; t++)
+            y[t] = *x;
     } else if (y_step == 1) {
         for (ptrdiff_t t = 0; t < count; t++)
             y[t] = x[t * x_step];
@@ -109,8 +112,8 @@ static void run_rows(cnet_task *task, job_t job, int threads) {
 
 /* y = a + b, a - b, a * b or a / b (cnet_arithmetic), element by element.
  *
- * y (n, s1, s2, s3, s4); a and b have the strides of the pair. Overwrites y. Exact. Parallel over
- * runs along the last axis. */
+ * y (n, s1, s2, s3, s4); a and b have the strides of the pair. Overwrites y, which may be an
+ * operand with the strides of y. Exact. Parallel over runs along the last axis. */
 void CNET_FN(arithmetic)(const cnet_call *call) {
     const cnet_arithmetic_arguments *a = &call->arithmetic;
     const job_t job = {.g = &a->g, .a = a->a, .b = a->b, .y = a->y, .operation = (int)a->operation};

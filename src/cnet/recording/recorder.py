@@ -19,7 +19,7 @@ from ..kernels import _dispatch
 from ..random import get_rng_state
 from .buffers import Buffers, arrays_in
 from .calls import Call
-from .repeats import Again, AgainInPlace, Backward, Repeat, light
+from .repeats import Again, AgainInPlace, Backward, Count, Repeat, light
 from .updates import Numbers, Update
 
 
@@ -333,6 +333,14 @@ class Recorder:
 
         self._repeat(Repeat(name, again, [], [*arrays, *results]))
         return result
+
+    def counted(self, array: Array) -> None:
+        """Add 1 to a number that no kernel reads."""
+        count = Count(array)
+        count()
+        if self._calls is None:
+            self.buffers.older([array])
+            self._repeat(count)
 
     def changed(self, array: Array, name: str) -> None:
         """Refuse a change in place that no recorded call has made."""

@@ -13,7 +13,7 @@ from ...operations.indexing import Index
 from ...operations.joining import Cat, Stack
 from ...operations.shape import BroadcastTo, Reshape
 from ..steps import RULES, Step, Value, for_one_image
-from ..strides import broadcast, pair, strides_of
+from ...kernels._strides import broadcast, pair, strides_of
 
 
 @RULES.of(Reshape)
