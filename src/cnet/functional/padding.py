@@ -34,6 +34,8 @@ def _padded(shape: tuple[int, ...], ends: Ends) -> tuple[int, ...]:
 class Pad(Operation[Tensor]):
     """Adds cells of a constant value."""
 
+    owns_result = True
+
     @staticmethod
     def forward(ctx: Context, x: Array, *, ends: Ends, value: float) -> Array:
         ctx.inside = _inside(x.shape, ends)

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import _check
+from .. import _check, geometry
 from ..arrays import FLOAT32, FLOAT64, Array, Shape
 from ..replay import constant
 from . import _memory
 from ._dispatch import call
-from ._strides import pair, strides_of
+from ._strides import pair
 
 
 def copy_range(
@@ -90,7 +90,7 @@ def embed(x: Array, shape: Shape, index: Any, value: float = 0.0) -> Array:
     Raises
     ------
     TypeError
-        If `x` is not an array of a float dtype.
+        If `x` is not an array of a float dtype, or `index` has arrays or booleans.
     ValueError
         If the place does not have the shape of `x`.
     IndexError
@@ -104,16 +104,20 @@ def embed(x: Array, shape: Shape, index: Any, value: float = 0.0) -> Array:
     array([0., 1., 0., 2., 0.])
     """
     f = "embed"
-    is_float = isinstance(x, np.ndarray) and x.dtype in (FLOAT32, FLOAT64)
-    source = _in_memory(x) if is_float else None
-    if source is None:
-        x = _check.array(f, "x", x)
-        source = x, 0, strides_of(x.shape)
+    memory = _memory_of(x)
+    if memory is None:
+        x = memory = _check.array(f, "x", x)
+    geometry.check_size(f, "y", shape)
     y = _memory.empty(shape, x.dtype)
-    place = y[(*index, ...) if isinstance(index, tuple) else (index, ...)]
+    parts = index if isinstance(index, tuple) else (index,)
+    if not is_basic(parts):
+        raise TypeError(f"{f}: index must consist of slices, integers, None and ... (got {index})")
+    try:
+        place = y[parts if ... in parts else (*parts, ...)]  # a view also of a single element
+    except IndexError as error:
+        raise IndexError(f"{f}: index must fit the shape {shape} ({error})") from None
     _check.same_shape(f, "x", x.shape, "y[index].shape", place.shape)
-    memory, first, strides = source
-    _, y_first, y_strides = _in_memory(place) or (y, 0, ())
+    (first, *strides), (y_first, *y_strides) = _visited(x, memory), _visited(place, y)
     inside = pair((1, *x.shape), (0, *strides), (0, *y_strides), first, y_first)
     if inside is None:  # more axes than the kernel visits
         y[...] = value
@@ -127,16 +131,29 @@ def embed(x: Array, shape: Shape, index: Any, value: float = 0.0) -> Array:
     return y
 
 
-def _in_memory(x: Array) -> tuple[Array, int, tuple[int, ...]] | None:
-    """A contiguous array that `x` is a view of, the first of its elements, and strides, in elements.
+def is_basic(parts: tuple[Any, ...]) -> bool:
+    """Whether the parts of an index select a view, without arrays and booleans."""
+    return all(
+        part is None or part is ... or isinstance(part, slice)
+        or (isinstance(part, int) and not isinstance(part, bool))
+        for part in parts
+    )  # fmt: skip
 
-    None if there is no such array.
-    """
-    memory, step = x, x.itemsize
+
+def _memory_of(x: Any) -> Array | None:
+    """A contiguous array of floats that `x` is a view of, or None."""
+    if not isinstance(x, np.ndarray) or x.dtype not in (FLOAT32, FLOAT64):
+        return None
+    memory: Any = x
     while not memory.flags.c_contiguous and isinstance(memory.base, np.ndarray):
         memory = memory.base
-    start = x.__array_interface__["data"][0] - memory.__array_interface__["data"][0]
-    fits = memory.flags.c_contiguous and memory.flags.aligned and memory.dtype == x.dtype
-    if not fits or any(number % step for number in (start, *x.strides)):
+    if type(memory) is not np.ndarray or memory.dtype != x.dtype:
         return None
-    return memory, start // step, tuple([stride // step for stride in x.strides])
+    fits = memory.flags.c_contiguous and memory.flags.aligned
+    return memory if fits and not any(n % x.itemsize for n in _visited(x, memory, 1)) else None
+
+
+def _visited(x: Array, memory: Array, unit: int | None = None) -> list[int]:
+    """The first element of a view in its memory and the strides, in elements or other units."""
+    start, origin = (a.__array_interface__["data"][0] for a in (x, memory))
+    return [n // (unit or x.itemsize) for n in (start - origin, *x.strides)]

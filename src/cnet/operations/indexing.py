@@ -8,6 +8,7 @@ import numpy as np
 from .. import kernels
 from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, ViewOperation
+from ..kernels.strided import is_basic
 from ..tensor import Operand, Tensor
 from ._positions import from_the_end, scattered
 from ._writing import fill
@@ -56,15 +57,6 @@ def _may_repeat(index: Any) -> bool:
     """Whether an element can be selected twice: by arrays of positions, not by slices or masks."""
     parts = index if isinstance(index, tuple) else (index,)
     return any(isinstance(part, np.ndarray) and part.dtype.kind in "iu" for part in parts)
-
-
-def _is_basic(index: Any) -> bool:
-    """Whether an index has no array and no boolean, so that its result is a view."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return all(
-        part is None or part is ... or (isinstance(part, (int, slice)) and type(part) is not bool)
-        for part in parts
-    )
 
 
 def add_at(x: Array, index: Any, values: Array) -> None:
@@ -120,7 +112,8 @@ class Index(ViewOperation[Tensor]):
     def backward(ctx: Context, grad: Array) -> Any:
         (index,) = ctx.saved
         shape = ctx.input_shape(0)
-        if _is_basic(index) and grad.dtype in (FLOAT32, FLOAT64):
+        parts = index if isinstance(index, tuple) else (index,)
+        if is_basic(parts) and grad.dtype in (FLOAT32, FLOAT64):
             return kernels.embed(grad, shape, index)
         dx = np.zeros(shape, grad.dtype)
         if _may_repeat(index):
