@@ -19,8 +19,9 @@ comparison with NumPy on yours.
 
 Each library runs in its own process, and the processes take turns. A time is the median of all
 rounds. The number in brackets is the ratio to cnet's time: the median of the ratios of the rounds.
-Above 1, cnet is faster. The fastest of the other libraries is bold. Where a step captured by
-`cnet.capture` is faster than the same step run as usual, its time is bold, and the ratios are to it.
+Above 1, cnet is faster. The fastest of the other libraries is bold. Where a step that
+`cnet.capture` replays is faster than the same step run as usual, its time is bold, and the ratios
+are to it.
 
 "Of peak" compares cnet's rate with the peak of this machine: a loop of multiply-adds or, for
 kernels limited by memory, a copy. Rates count the operations of the usual algorithm. Winograd's

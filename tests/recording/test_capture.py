@@ -10,7 +10,6 @@ import pytest
 
 import cnet
 from cnet import nn, optim
-
 from cnet.recording import repeats, updates
 
 from .networks import NETWORKS, OPTIMIZERS, Training, batches
