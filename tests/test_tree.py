@@ -68,7 +68,7 @@ DIRECTIONS = {
     "metrics": "",
     "training": "autograd checkpoint functional inspection metrics nn operations optim recording "
     "optim.swa_utils tensor utils",
-    "bench": "_commands autograd functional kernels models optim plan runtime tensor",
+    "bench": "_commands autograd functional kernels models optim plan recording runtime tensor",
     "_commands": "datasets models runtime utils",
     "experiment": "_commands graphs models optim plots tensor training utils",
     "cli": "*",

@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from .. import kernels
+from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation
 from ..geometry import integer
 from ..kernels._memory import empty
@@ -32,9 +34,13 @@ def _padded(shape: tuple[int, ...], ends: Ends) -> tuple[int, ...]:
 class Pad(Operation[Tensor]):
     """Adds cells of a constant value."""
 
+    owns_result = True
+
     @staticmethod
     def forward(ctx: Context, x: Array, *, ends: Ends, value: float) -> Array:
         ctx.inside = _inside(x.shape, ends)
+        if x.dtype in (FLOAT32, FLOAT64):
+            return kernels.embed(x, _padded(x.shape, ends), ctx.inside, value)
         y = empty(_padded(x.shape, ends), x.dtype)
         y[...] = value
         y[ctx.inside] = x

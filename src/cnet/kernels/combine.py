@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import _check, _core
 from ..arrays import Array, Shape
+from ..replay import constant
 from . import _memory
 from ._dispatch import call
 
@@ -69,7 +70,7 @@ def combine(a: Array, b: Any = None, c: Any = None, d: Any = None, *, operation:
     for k in range(1, count):
         x = operands[k]
         if isinstance(x, _NUMBERS):
-            arrays.append(np.array(x, dtype))
+            arrays.append(constant(np.array(x, dtype)))
             continue
         if not _check.fits(x, dtype, shape):
             x = _check.array("combine", "abcd"[k], x)

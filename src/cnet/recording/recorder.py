@@ -20,7 +20,7 @@ from ..random import get_rng_state
 from ..runtime import redirect_kernels
 from .buffers import Buffers, arrays_in
 from .calls import Call
-from .repeats import Again, AgainInPlace, Backward, Repeat, light
+from .repeats import Again, AgainInPlace, Backward, Count, Repeat, light
 from .updates import Numbers, Update
 
 
@@ -336,6 +336,14 @@ class Recorder:
 
         self._repeat(Repeat(name, again, [], [*arrays, *results]))
         return result
+
+    def counted(self, array: Array) -> None:
+        """Add 1 to a number that no kernel reads."""
+        count = Count(array)
+        count()
+        if self._calls is None:
+            self.buffers.older([array])
+            self._repeat(count)
 
     def changed(self, array: Array, name: str) -> None:
         """Refuse a change in place that no recorded call has made."""
