@@ -238,6 +238,9 @@ static void convolutions(void) {
         geometry(3, 96, 4, 4, 160, 3, 1, 1, 1, 1),   geometry(1, 40, 2, 2, 3, 2, 1, 0, 1, 1),
         geometry(1, 18, 11, 13, 18, 7, 4, 3, 1, 18), geometry(1, 8, 20, 20, 8, 5, 1, 2, 1, 8),
         geometry(2, 32, 12, 9, 24, 3, 1, 0, 1, 1),   geometry(1, 16, 19, 7, 16, 3, 1, 0, 2, 1),
+        geometry(2, 64, 20, 21, 80, 3, 2, 1, 1, 1),  geometry(1, 96, 9, 9, 96, 3, 1, 1, 1, 3),
+        geometry(1, 128, 9, 9, 64, 1, 3, 1, 1, 1),   geometry(2, 300, 7, 7, 70, 3, 1, 1, 1, 1),
+        geometry(1, 48, 13, 13, 64, 3, 2, 2, 2, 1),
     };
     for (size_t i = 0; i < sizeof geometries / sizeof *geometries; i++) {
         const cnet_conv2d *g = &geometries[i];
@@ -250,6 +253,9 @@ static void convolutions(void) {
             random_floats(g->o, spread),
             random_floats(g->o, 100),
         };
+        current.bias[0] = 1e30f; /* no integer */
+        if (g->o > 1)
+            current.bias[1] = -1e30f;
         const conv_case cases[] = {
             {*g, 0, 0, 1, 0, LEVELS},
             {*g, 131, 1, 1, 20.25, 180},
