@@ -282,9 +282,9 @@ static fetch share_of(const job_t *job, const work *w, ptrdiff_t p, ptrdiff_t j,
 }
 
 static void fetch_tile(const job_t *job, const work *w, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
-                       ptrdiff_t cols) {
+                       ptrdiff_t cols, int is_complete) {
     const product *q = job->q;
-    if (!q->find_c || job->s.parts > 1)
+    if (!q->find_c || job->s.parts > 1 || (q->streams && is_complete))
         return;
     const strided c = q->find_c(q, w->b, i, j);
     for (ptrdiff_t r = 0; r < rows; r++)
@@ -321,7 +321,7 @@ static void multiply_group(const job_t *job, const work *w, ptrdiff_t j0, ptrdif
             const ptrdiff_t cols = min_size(TILE_COLS, j1 - j);
             const fetch ahead =
                 share_of(job, w, p, j + GROUP_PANELS * TILE_COLS, (i - w->i0) / TILE_ROWS, tiles);
-            fetch_tile(job, w, i, rows, j, cols);
+            fetch_tile(job, w, i, rows, j, cols, first && last);
             if (a.step == TILE_ROWS && a.lane == 1)
                 multiply_packed(depth, a, b[number], cols, ahead, tile);
             else
@@ -362,6 +362,7 @@ static void multiply_chunk(const void *argument, ptrdiff_t chunk, int slot) {
         for (ptrdiff_t j = w.j0; j < w.j1; j += GROUP_PANELS * TILE_COLS)
             multiply_group(job, &w, j, min_size(w.j1, j + GROUP_PANELS * TILE_COLS), p, depth);
     }
+    end_streams();
 }
 
 /* ---- What is done with all tiles ------------------------------------------------------- */
@@ -384,6 +385,7 @@ static void finish_chunk(const void *argument, ptrdiff_t chunk, int slot) {
                         part == 0);
         q->store(q, b, i, rows, j, cols, tile, 1, 1);
     }
+    end_streams();
 }
 
 static job_t make_job(const product *q, plan s, char *workspace) {

@@ -90,6 +90,9 @@ struct product {
     strided (*find_b)(const product *q, ptrdiff_t b, ptrdiff_t p, ptrdiff_t j);
     /* Optional: where the tile at (i, j) of C will be stored, so that it can be prefetched. */
     strided (*find_c)(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t j);
+    /* Optional: whether `store` streams tiles that are complete after one block of the depth; these
+     * are not prefetched. */
+    int streams;
 };
 
 /* Packs a panel of a matrix with these strides: `count` lanes, padded with zeros to `width`. */
