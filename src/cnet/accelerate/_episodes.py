@@ -2,11 +2,12 @@
 
 import copy
 import random
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FunctionType
+from types import CodeType, FrameType, FunctionType
 from typing import Any
 from zlib import crc32
 
@@ -14,7 +15,8 @@ import numpy as np
 
 from ..arrays import Array
 from ._calls import Before, Outcome, arguments, read
-from ._values import Node, Refused, Tree, walk
+from ._scan import Scan
+from ._values import Impure, Node, Refused, Tree, walk
 from .explain import Sample
 from .explain.memory import copied
 
@@ -167,8 +169,8 @@ class Episode:
         """Paths that the forward call does not read."""
         self.held = held
         """Names of dicts that the instance lacks, and that the forward call fills."""
-        self.classes: list[type] = []
-        """Classes that the code may change."""
+        self.scan = Scan()
+        """What the code that runs may do."""
         self.calls = 0
 
     def run(self, kind: Kind, seed: int, unread: "Unread | None" = None) -> Sampled:
@@ -186,7 +188,7 @@ class Episode:
                 if is_dict:
                     vars(roots[root])[name] = {}
             scan, tree = read(call.function, roots, self.deferred)
-            self.classes = scan.classes
+            self.scan = scan
             for node in tree.nodes:  # a value that is set again, the same, is set as well
                 for name in scan.writes - scan.reads if node.kind == "instance" else ():
                     vars(node.value).pop(name, None)
@@ -208,7 +210,7 @@ class Episode:
         self.calls += 1
         states = np.random.get_state(), random.getstate()
         try:
-            with _unchanged(self.classes):
+            with _unchanged(self.scan.classes), _without(self.scan.effects):
                 result = call.function(*call.args, **call.kwargs)
         except Refused:
             raise
@@ -226,7 +228,7 @@ class Episode:
         scan, tree = read(call.function, values, self.deferred)
         roots = arguments(forward.function, forward.args, forward.kwargs).values
         own, state = read(forward.function, roots, self.deferred, frozenset(scan.reads))
-        self.classes = own.classes
+        self.scan = own
         fill(tree, kind, seed)
         fill(state, kind, seed)
         _, read_then = read(forward.function, roots, self.unread)
@@ -253,6 +255,36 @@ def _unchanged(classes: Iterable[type]) -> Iterator[None]:
                 delattr(cls, name)
         if changed and changed != ["__slotnames__"]:
             raise Refused(f"it changes {cls.__qualname__}.{changed[0]}")
+
+
+@contextmanager
+def _without(effects: Mapping[CodeType, Mapping[int, str]]) -> Iterator[None]:
+    """Stop a call before an instruction that does more than compute."""
+    found: list[str] = []
+
+    def stop(frame: FrameType, event: str, _: Any) -> Any:
+        if event == "opcode" and frame.f_lasti in effects[frame.f_code]:
+            found.append(effects[frame.f_code][frame.f_lasti])
+            raise Impure(found[0])
+        return stop
+
+    def enter(frame: FrameType, event: str, _: Any) -> Any:
+        if frame.f_code not in effects:
+            return None
+        frame.f_trace_lines, frame.f_trace_opcodes = False, True
+        return stop
+
+    if not effects:
+        yield
+        return
+    before = sys.gettrace()
+    sys.settrace(enter)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+        if found:
+            raise Impure(found[0])
 
 
 def _memo_of(*calls: Recorded | None) -> dict[int, Any]:

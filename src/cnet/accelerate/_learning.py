@@ -69,6 +69,7 @@ def learn(
     found = arguments(call.function, call.args, call.kwargs)
     first = next(iter(found.values), "")
     own = first if first and kind_of(found.values[first]) == "instance" else ""
+    keep = None if keep is None else frozenset(keep)
     left_out = forward_plan if forward_plan is not None and forward_plan.deferred else None
     deferred = left_out.deferred if left_out is not None else frozenset()
     skip = frozenset(f"{own}.{name}" for name in deferred)
@@ -77,23 +78,26 @@ def learn(
         episode = Episode(call, forward, skip)
     else:
         episode = Episode(call, forward, skip, left_out.skip, left_out.held)
-    samples, unread = _samples(episode, _unread(scan, tree, own))
-    skip |= unread.paths()
-    scan, tree = read(call.function, found.values, skip)
-    tree.check()
-    learning = _Learning(
-        call, own, scan, tree, samples, skip, unread, left_out,
-        None if keep is None else frozenset(keep), hints, seconds,
-    )  # fmt: skip
-    return learning.plan(found.places)
-
-
-def _unread(scan: Scan, tree: Tree, own: str) -> Unread:
-    """Attributes that the call may set before it reads them."""
     state = [node for node in tree.nodes if node.parent is not None and node.parent.path == own]
-    replaced = {node.path for node in state if node.key in scan.writes}
-    refilled = {node.path for node in state if node.type is dict}
-    return Unread(frozenset(replaced), frozenset(refilled - replaced))
+    replaced = frozenset(node.path for node in state if node.key in scan.writes)
+    refilled = frozenset(node.path for node in state if node.type is dict) - replaced
+    candidates = [Unread(replaced, refilled)] * (keep is not None) + [Unread(replaced)]
+    while True:
+        samples, unread = _samples(episode, candidates.pop(0))
+        scan, tree = read(call.function, found.values, skip | unread.paths())
+        tree.check()
+        try:
+            return _Learning(
+                call, own, scan, tree, samples, skip | unread.paths(), unread, left_out, keep,
+                hints, seconds,
+            ).plan(found.places)  # fmt: skip
+        except _NeedsItems:
+            if not candidates:
+                raise
+
+
+class _NeedsItems(Refused):
+    """A call sets items of a dict that cannot be left out."""
 
 
 def _samples(episode: Episode, unread: Unread) -> tuple[list[Sampled], Unread]:
@@ -265,7 +269,7 @@ class _Learning:
 
         Raises
         ------
-        Refused
+        _NeedsItems
             If such a dict is used elsewhere, or its items are needed.
         """
         names = set()
@@ -277,7 +281,7 @@ class _Learning:
                 not _is_costly(template) or _is_deferrable(template, needed)
                 for template in templates
             ):  # fmt: skip
-                raise Refused(f"it sets items of {path}")
+                raise _NeedsItems(f"it sets items of {path}")
             names.add(name)
         return names
 

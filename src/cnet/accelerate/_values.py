@@ -99,9 +99,14 @@ def kind_of(value: Any) -> str:
     if isinstance(value, CONSTANTS):
         return "constant"
     if cls in (tuple, list, dict):
-        is_simple = cls is not dict or all(isinstance(key, (str, int)) for key in value)
+        is_simple = cls is not dict or all(_is_key(key) for key in value)
         return cls.__name__ if len(value) <= MOST_ITEMS and is_simple else "unknown"
     return "instance" if is_plain(cls) else "unknown"
+
+
+def _is_key(key: Any) -> bool:
+    """Whether a key of a dict can be written in code."""
+    return type(key) in (str, int) or (type(key) is tuple and all(map(_is_key, key)))
 
 
 def describe(value: Any) -> str:
