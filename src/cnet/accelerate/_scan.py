@@ -13,6 +13,7 @@ import types
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -178,7 +179,7 @@ class _Scanning:
 
         `outer` are the variables of enclosing functions that had returned before the call.
         """
-        instructions = [*dis.get_instructions(code)]
+        instructions = _instructions(code)
         for instruction, after in zip(instructions, [*instructions[1:], None], strict=True):
             self.place = code, instruction.offset
             if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
@@ -268,6 +269,11 @@ def _is_of(module: str | None) -> bool:
     """Whether a module is one of `MODULES` or inside of one, but not for random numbers."""
     parts = (module or "").split(".")
     return parts[0] in MODULES and "random" not in parts
+
+
+@lru_cache(maxsize=1024)
+def _instructions(code: types.CodeType) -> tuple[dis.Instruction, ...]:
+    return tuple(dis.get_instructions(code))
 
 
 def _is_name(instruction: dis.Instruction, after: dis.Instruction | None) -> bool:

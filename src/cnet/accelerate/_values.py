@@ -31,6 +31,7 @@ NUMBERS = (bool, int, float, np.bool_, np.integer, np.floating)
 CONSTANTS = (
     type(None), str, bytes, complex, slice, range, type, types.ModuleType, types.FunctionType,
     types.BuiltinFunctionType, np.ufunc, np.dtype, enum.Enum, type(Ellipsis), type(NotImplemented),
+    type(np.max),
 )  # fmt: skip
 """Types of values that are compared and never explained."""
 

@@ -14,7 +14,7 @@ from .expressions import Term
 from .fitting import is_multiple
 from .forms import Form, are_together, image_forms
 from .samples import Operand, Problem
-from .windows import Plane, describe, planes
+from .windows import Plane, common_planes, describe
 
 MOST_MULTIPLES = 2
 """Windows of at most this many times the ratio of sizes are tried, and those of the whole image."""
@@ -135,7 +135,7 @@ def _sizes(x: Form, y: Form) -> Iterator[Pooling]:
     for kernel in dict.fromkeys([tuple(ratios), *squares, size]):
         if kernel == (1, 1) or kernel[0] > size[0] + 1 or kernel[1] > size[1] + 1:
             continue
-        for plane in planes(size, kernel, output)[0]:
+        for plane in common_planes(size, kernel, output):
             if all(2 * begin <= k for (begin, _), k in zip(plane.padding, kernel, strict=True)):
                 for kind in ("max", "mean"):
                     base = Pooling(kind, x.letters, x.sizes, kernel, plane)

@@ -8,7 +8,8 @@ import numpy as np
 
 from .arithmetic import Constant, Elementwise, copies, elementwise, products, sums
 from .columns import columns, paddings
-from .convolution import convolutions
+from .contractions import contractions
+from .convolution import convolutions, known_convolutions
 from .expressions import Expression, Scale, Term
 from .fitting import fit
 from .pooling import poolings
@@ -17,7 +18,9 @@ from .samples import OutOfTime, Problem, Sample
 Rule = Callable[[Problem, tuple[object, ...]], Iterator[Term]]
 MOST_MASKED = 8
 """Operands to try that are gradients of activations."""
-CHEAP: tuple[Rule, ...] = (copies, elementwise, sums, paddings, columns, products)
+CHEAP: tuple[Rule, ...] = (
+    copies, elementwise, sums, paddings, columns, products, known_convolutions, contractions,
+)  # fmt: skip
 COSTLY: tuple[Rule, ...] = (poolings, convolutions)
 
 
@@ -95,7 +98,7 @@ def _of_masked(problem: Problem, operations: tuple[object, ...]) -> Expression |
     masked = list(_masked(problem))
     if not 0 < len(masked) <= MOST_MASKED:
         return None
-    return _first(problem.with_terms(masked), (sums, products, *COSTLY), operations)
+    return _first(problem.with_terms(masked), (sums, products, known_convolutions, contractions, *COSTLY), operations)
 
 
 def _masked(problem: Problem) -> Iterator[Term]:
