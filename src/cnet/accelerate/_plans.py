@@ -21,6 +21,7 @@ from ._episodes import FORWARD
 from ._scan import Scan
 from ._values import NUMBERS, Node, Refused, Tree
 from .explain import Expression
+from .explain.memory import viewed
 
 Values = tuple[Any, ...]
 
@@ -305,7 +306,9 @@ class _Writer:
             return self.outputs[template.name]
         if isinstance(template, View):
             of = self.value(template.of, lines)
-            return f"{of}.reshape({template.shape!r}).transpose({template.order!r})"
+            self.space["viewed"] = viewed
+            place = template.shape, template.strides, template.offset, template.is_writeable
+            return f"viewed({of}, {', '.join(map(repr, place))})"
         if isinstance(template, Leaf):
             return self.constant_object(template.value)
         if isinstance(template, Build):
