@@ -22,6 +22,8 @@ from .explain.memory import copied
 
 FORWARD = "forward."
 """Begins the paths of what the last forward call has read, as it was then."""
+AFTER = "after."
+"""Begins the paths of new values of the state."""
 
 
 class _Local(threading.local):

@@ -23,6 +23,7 @@ from ._calls import (
     same_bits,
 )
 from ._episodes import (
+    AFTER,
     DISTURBED,
     FORWARD,
     LARGE,
@@ -305,30 +306,44 @@ class _Learning:
         }  # fmt: skip
 
     def explain_all(self, names: Iterable[str]) -> None:
-        """Find expressions, for small arrays first: they are hints for large ones."""
-        arrays = self.samples[0].outcome.arrays
-        end = perf_counter() + self.seconds
-        for name in sorted(names, key=lambda name: (arrays[name].size, name)):
-            self.expressions[name] = self.explained(name, end - perf_counter())
+        """Find expressions, for small arrays first: they are hints for large ones.
 
-    def explained(self, name: str, seconds: float) -> Expression:
-        samples = [self.inputs_of(sampled) for sampled in self.samples]
+        What is not explained by the inputs may be by new values of the state.
+        """
+        arrays, state = self.samples[0].outcome.arrays, self.tree.arrays()
+        end = perf_counter() + self.seconds
+        waiting = sorted(names, key=lambda name: (arrays[name].size, name))
+        changed: list[str] = []
+        while waiting:
+            failed: list[str] = []
+            for name in waiting:
+                is_of_use = not failed or name in state
+                expression = self.explained(name, changed, end) if is_of_use else None
+                if expression is None:
+                    failed.append(name)
+                else:
+                    self.expressions[name] = expression
+            before, changed = changed, [name for name in self.expressions if name in state]
+            if failed and len(before) == len(changed):
+                raise Refused(f"{failed[0]} is not explained")
+            waiting = failed
+
+    def explained(self, name: str, changed: Sequence[str], end: float) -> Expression | None:
+        samples = [self.inputs_of(sampled, changed) for sampled in self.samples]
         if not all(_is_finite(sample.outputs[name]) for sample in samples):
             raise Refused(f"{name} is not finite for random data")
         known = (*self.hints, *self.expressions.values())
         with np.errstate(all="ignore"):
-            expression = explain(samples, name, known, seconds)
-        if expression is None:
-            raise Refused(f"{name} is not explained")
-        return expression
+            return explain(samples, name, known, end - perf_counter())
 
-    def inputs_of(self, sampled: Sampled) -> Sample:
-        """The sample, without what the plan cannot read."""
+    def inputs_of(self, sampled: Sampled, changed: Sequence[str]) -> Sample:
+        """The sample, without what the plan cannot read, and with new values of the state."""
         sample = sampled.sample
         kept = set(self.tree.arrays())
         if self.forward is not None:
             kept |= {FORWARD + path for path in self.forward.arrays}
         inputs = {path: x for path, x in sample.inputs.items() if path in kept}
+        inputs |= {AFTER + path: sample.outputs[path] for path in changed}
         numbers = {p: float(n) for p, n in sample.numbers.items() if p in self.tree.numbers()}
         return Sample(inputs, numbers, sample.outputs)
 

@@ -17,7 +17,7 @@ import numpy as np
 from ..arrays import Array
 from . import _deferred
 from ._calls import Build, Existing, Fresh, Leaf, Outcome, Template, View
-from ._episodes import FORWARD
+from ._episodes import AFTER, FORWARD
 from ._scan import Scan
 from ._values import NUMBERS, Node, Refused, Tree
 from .explain import Expression
@@ -254,6 +254,8 @@ class _Writer:
         expressions = self.findings.expressions
         arrays = {path for expression in expressions.values() for path in expression.operands}
         numbers = {path for expression in expressions.values() for path in expression.numbers}
+        later = {path for path in arrays if path.startswith(AFTER)}
+        arrays -= later
         lines = [
             f"{', '.join([*self.names.values(), *self.extra()])}, = v",
             f"a = {{{', '.join(f'{path!r}: {self.array(path)}' for path in sorted(arrays))}}}",
@@ -262,6 +264,8 @@ class _Writer:
         for name, expression in expressions.items():
             function = self.constant(expression.compute)
             lines.append(f"{self.outputs[name]} = {function}(a, n)")
+            if AFTER + name in later:
+                lines.append(f"a[{AFTER + name!r}] = {self.outputs[name]}")
         made = ", ".join(self.outputs.values())
         return ["def compute(v):", *_indented([*lines, f"return ({made}{',' if made else ''})"])]
 

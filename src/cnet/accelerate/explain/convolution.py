@@ -217,13 +217,14 @@ class Probe:
     ) -> None:
         self.problem, self.shapes, self.paths = problem, shapes, (first, second)
 
-    def planes(self, is_rare: bool) -> tuple[Plane, ...]:
+    def planes(self, is_rare: bool) -> Iterator[Plane]:
         """Common or rare geometries; it is rare that images are smaller than the result."""
         x, y = self.shapes.x.full[2:], self.shapes.y.full[2:]
         sizes = x, self.shapes.weight.full[2:], y
-        if max(y) <= max(x):
-            return (rare_planes if is_rare else common_planes)(*sizes)
-        return common_planes(*sizes) + rare_planes(*sizes) if is_rare else ()
+        if is_rare == (max(y) > max(x)):
+            yield from common_planes(*sizes)
+        if is_rare:
+            yield from rare_planes(*sizes)
 
     @property
     def is_plausible(self) -> bool:

@@ -18,6 +18,8 @@ from .windows import Plane, common_planes, describe
 
 MOST_MULTIPLES = 2
 """Windows of at most this many times the ratio of sizes are tried, and those of the whole image."""
+MOST_PADDED = 7
+"""The largest windows of padded images."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,10 @@ def _sizes(x: Form, y: Form) -> Iterator[Pooling]:
         if kernel == (1, 1) or kernel[0] > size[0] + 1 or kernel[1] > size[1] + 1:
             continue
         for plane in common_planes(size, kernel, output):
-            if all(2 * begin <= k for (begin, _), k in zip(plane.padding, kernel, strict=True)):
+            if all(
+                begin == 0 or 2 * begin <= k <= MOST_PADDED
+                for (begin, _), k in zip(plane.padding, kernel, strict=True)
+            ):
                 for kind in ("max", "mean"):
                     base = Pooling(kind, x.letters, x.sizes, kernel, plane)
                     yield base

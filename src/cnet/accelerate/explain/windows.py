@@ -1,6 +1,8 @@
 """Strides, paddings and dilations that windows of given sizes may have."""
 
+from collections.abc import Iterator
 from functools import lru_cache
+from itertools import product
 from typing import Any, NamedTuple
 
 from ...arrays import Shape
@@ -71,19 +73,15 @@ def common_planes(size: Shape, kernel: Shape, output: Shape) -> tuple[Plane, ...
     return tuple(found)
 
 
-@lru_cache(maxsize=1024)
-def rare_planes(size: Shape, kernel: Shape, output: Shape) -> tuple[Plane, ...]:
+def rare_planes(size: Shape, kernel: Shape, output: Shape) -> Iterator[Plane]:
     """All others."""
-    rows, columns = _sorted_steps(size, kernel, output)
-    return tuple([
-        _plane(row, column)
-        for row in rows
-        for column in columns
-        if (row.dilation == column.dilation or min(kernel) == 1)
-        and not _is_common(row, column, size, kernel, output)
-    ])  # fmt: skip
+    for row, column in product(*_sorted_steps(size, kernel, output)):
+        is_possible = row.dilation == column.dilation or min(kernel) == 1
+        if is_possible and not _is_common(row, column, size, kernel, output):
+            yield _plane(row, column)
 
 
+@lru_cache(maxsize=1024)
 def _sorted_steps(size: Shape, kernel: Shape, output: Shape) -> tuple[list[Steps], list[Steps]]:
     rows, columns = (
         sorted(axis_steps(*sizes), key=_rarity)
