@@ -190,7 +190,7 @@ class _Writer:
         for (owner, name), value in self.findings.tree.class_values.items():
             if owner in node.type.__mro__:
                 held = f"{self.constant(owner)}.__dict__.get({name!r})"
-                lines.append(f"if {held} is not {self.constant(value)}: return None")
+                lines.append(f"if {held} is not {self.constant_object(value)}: return None")
         return lines
 
     def globals(self) -> list[str]:

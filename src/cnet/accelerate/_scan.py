@@ -13,7 +13,7 @@ import types
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -134,6 +134,8 @@ class _Scanning:
     def value(self, name: str, value: Any) -> None:
         """A value that the code reads from outside of its arguments."""
         value = getattr(value, "__wrapped__", value)
+        if isinstance(value, partial):
+            value = value.func
         if isinstance(value, types.FunctionType):
             if not _is_of(value.__module__):
                 self.function(value)

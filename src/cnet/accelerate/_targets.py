@@ -14,12 +14,13 @@ from ._watched import Options, Watched
 
 FORWARD = (
     "forward", "forwardpass", "forwardprop", "forwardpropagate", "forwardpropagation",
-    "feedforward", "fprop", "call",
+    "feedforward", "fprop", "convolve", "call",
 )  # fmt: skip
 """Names of forward methods, the most specific first, without underscores and in lower case."""
 BACKWARD = (
     "backward", "backwardpass", "backwardprop", "backprop", "backpropagate", "backpropagation",
     "backwardpropagate", "backwardpropagation", "bprop", "computegrads", "computegradients",
+    "gradient", "gradientdescentstep",
 )  # fmt: skip
 BACKWARD_FUNCTION = re.compile(r"_?(backward|backprop|back|bwd|grad)(?=_|$|[A-Z])", re.IGNORECASE)
 FUNCTION = re.compile(

@@ -1,6 +1,6 @@
 """The gradient of filters from the columns of im2col, in any order of their axes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
@@ -8,10 +8,9 @@ import numpy as np
 
 from ... import kernels
 from ...arrays import Array, Shape
-from .columns import LETTERS
 from .expressions import Term, in_one_dtype
 from .fitting import is_multiple
-from .forms import FILTERS, Form, image_forms
+from .forms import FILTERS, Form, image_forms, merged_orders
 from .samples import Operand, Problem
 
 POSITIONS, TAPS = "nhw", "cij"
@@ -69,7 +68,7 @@ def contractions(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
             for weight in _weights(problem.shape, y.full[1]):
                 sizes = _sizes(y, weight)
                 if "h" in y.letters and prod(sizes.values()) == columns.size:
-                    for order in _orders(sizes, columns.shape):
+                    for order in merged_orders(sizes, columns.shape):
                         operation = Contraction(y, weight, order)
                         if _agrees(problem, operation, first, second):
                             yield Term(operation, (first, second))
@@ -87,26 +86,6 @@ def _weights(shape: Shape, count: int) -> Iterator[Form]:
             yield Form("oihw", (rows, columns, 1, 1), "oihw")
         if columns == count:
             yield Form("ihwo", (rows, 1, 1, columns), "oihw")
-
-
-def _orders(sizes: Mapping[str, int], shape: Shape) -> Iterator[str]:
-    """Orders of the axes that give the shape, if neighbours are merged."""
-    short = "".join(letter for letter in LETTERS if sizes[letter] == 1)
-    long = "".join(letter for letter in LETTERS if sizes[letter] > 1)
-
-    def filled(left: str, axes: Shape, room: int) -> Iterator[str]:
-        if room == 1 and axes:
-            yield from filled(left, axes[1:], axes[0])
-        elif not left:
-            if room == 1:
-                yield ""
-        else:
-            for letter in left:
-                if room % sizes[letter] == 0:
-                    rest = filled(left.replace(letter, ""), axes, room // sizes[letter])
-                    yield from (letter + order for order in rest)
-
-    yield from (short + order for order in filled(long, shape, 1))
 
 
 def _agrees(problem: Problem, operation: Contraction, first: Operand, second: Operand) -> bool:

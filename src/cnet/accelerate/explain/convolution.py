@@ -242,6 +242,7 @@ class Probe:
         if is_flipped and self.shapes.weight.full[2:] == (1, 1):
             return
         for plane in self.planes(is_rare):
+            self.problem.check_time()
             operation = replace(self.shapes, plane=plane, is_flipped=is_flipped)
             if self._holds(operation):
                 yield from _terms(self.problem, operation, *self.paths)

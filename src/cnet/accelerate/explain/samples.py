@@ -99,9 +99,13 @@ class Problem:
         OutOfTime
             After the deadline.
         """
+        self.check_time()
+        return self.known_targets
+
+    def check_time(self) -> None:
+        """Raise `OutOfTime` after the deadline."""
         if perf_counter() > self.deadline:
             raise OutOfTime
-        return self.known_targets
 
     @property
     def result(self) -> Array:

@@ -12,6 +12,7 @@ from .contractions import contractions
 from .convolution import convolutions, known_convolutions
 from .expressions import Expression, Scale, Term
 from .fitting import fit
+from .places import places
 from .pooling import poolings
 from .samples import OutOfTime, Problem, Sample
 
@@ -20,6 +21,7 @@ MOST_MASKED = 8
 """Operands to try that are gradients of activations."""
 CHEAP: tuple[Rule, ...] = (
     copies, elementwise, sums, paddings, columns, products, known_convolutions, contractions,
+    places,
 )  # fmt: skip
 COSTLY: tuple[Rule, ...] = (poolings, convolutions)
 
