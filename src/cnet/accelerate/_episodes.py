@@ -4,7 +4,7 @@ import copy
 import random
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import CodeType, FrameType, FunctionType
@@ -22,8 +22,8 @@ from .explain.memory import copied
 
 FORWARD = "forward."
 """Begins the paths of what the last forward call has read, as it was then."""
-AFTER = "after."
-"""Begins the paths of new values of the state."""
+RESULT = "result."
+"""Begins the paths of results, from which other results may be computed."""
 
 
 class _Local(threading.local):
@@ -212,7 +212,7 @@ class Episode:
         self.calls += 1
         states = np.random.get_state(), random.getstate()
         try:
-            with _unchanged(self.scan.classes), _without(self.scan.effects):
+            with _unchanged(self.scan), _without(self.scan.effects):
                 result = call.function(*call.args, **call.kwargs)
         except Refused:
             raise
@@ -244,18 +244,21 @@ class Episode:
 
 
 @contextmanager
-def _unchanged(classes: Iterable[type]) -> Iterator[None]:
-    """Restore attributes of classes that a call changes, and refuse such a call."""
-    before = {cls: dict(vars(cls)) for cls in classes}
+def _unchanged(scan: Scan) -> Iterator[None]:
+    """Restore attributes of classes and global objects that a call changes, and refuse the call."""
+    holders = [*scan.classes, *(value for value, _ in scan.objects)]
+    before = [dict(vars(holder)) for holder in holders]
     yield
-    for cls, names in before.items():
-        changed = [n for n in vars(cls).keys() | names if vars(cls).get(n) is not names.get(n)]
+    for holder, names in zip(holders, before, strict=True):
+        now = vars(holder)
+        changed = [name for name in now.keys() | names if now.get(name) is not names.get(name)]
         for name in changed:
             if name in names:
-                setattr(cls, name, names[name])
+                setattr(holder, name, names[name])
             else:
-                delattr(cls, name)
+                delattr(holder, name)
         if changed and changed != ["__slotnames__"]:
+            cls = holder if isinstance(holder, type) else type(holder)
             raise Refused(f"it changes {cls.__qualname__}.{changed[0]}")
 
 

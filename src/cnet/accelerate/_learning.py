@@ -23,11 +23,11 @@ from ._calls import (
     same_bits,
 )
 from ._episodes import (
-    AFTER,
     DISTURBED,
     FORWARD,
     LARGE,
     NORMAL,
+    RESULT,
     TIED,
     Episode,
     Recorded,
@@ -308,42 +308,41 @@ class _Learning:
     def explain_all(self, names: Iterable[str]) -> None:
         """Find expressions, for small arrays first: they are hints for large ones.
 
-        What is not explained by the inputs may be by new values of the state.
+        What is not explained by the inputs may be by other results.
         """
-        arrays, state = self.samples[0].outcome.arrays, self.tree.arrays()
+        arrays = self.samples[0].outcome.arrays
         end = perf_counter() + self.seconds
         waiting = sorted(names, key=lambda name: (arrays[name].size, name))
-        changed: list[str] = []
+        known: list[str] = []
         while waiting:
             failed: list[str] = []
             for name in waiting:
-                is_of_use = not failed or name in state
-                expression = self.explained(name, changed, end) if is_of_use else None
+                expression = self.explained(name, known, end)
                 if expression is None:
                     failed.append(name)
                 else:
                     self.expressions[name] = expression
-            before, changed = changed, [name for name in self.expressions if name in state]
-            if failed and len(before) == len(changed):
+            before, known = known, [*self.expressions]
+            if failed and len(before) == len(known):
                 raise Refused(f"{failed[0]} is not explained")
             waiting = failed
 
-    def explained(self, name: str, changed: Sequence[str], end: float) -> Expression | None:
-        samples = [self.inputs_of(sampled, changed) for sampled in self.samples]
+    def explained(self, name: str, results: Sequence[str], end: float) -> Expression | None:
+        samples = [self.inputs_of(sampled, results) for sampled in self.samples]
         if not all(_is_finite(sample.outputs[name]) for sample in samples):
             raise Refused(f"{name} is not finite for random data")
         known = (*self.hints, *self.expressions.values())
         with np.errstate(all="ignore"):
             return explain(samples, name, known, end - perf_counter())
 
-    def inputs_of(self, sampled: Sampled, changed: Sequence[str]) -> Sample:
-        """The sample, without what the plan cannot read, and with new values of the state."""
+    def inputs_of(self, sampled: Sampled, results: Sequence[str]) -> Sample:
+        """The sample, without what the plan cannot read, and with some results."""
         sample = sampled.sample
         kept = set(self.tree.arrays())
         if self.forward is not None:
             kept |= {FORWARD + path for path in self.forward.arrays}
         inputs = {path: x for path, x in sample.inputs.items() if path in kept}
-        inputs |= {AFTER + path: sample.outputs[path] for path in changed}
+        inputs |= {RESULT + path: sample.outputs[path] for path in results}
         numbers = {p: float(n) for p, n in sample.numbers.items() if p in self.tree.numbers()}
         return Sample(inputs, numbers, sample.outputs)
 

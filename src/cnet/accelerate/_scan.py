@@ -63,6 +63,8 @@ class Scan:
     codes: set[types.CodeType] = field(default_factory=set)
     classes: list[type] = field(default_factory=list)
     """Classes of the arguments, and others that the code names."""
+    objects: list[tuple[Any, dict[str, Any]]] = field(default_factory=list)
+    """Instances outside of the arguments, with their attributes, which are numbers or constants."""
     effects: dict[types.CodeType, dict[int, str]] = field(default_factory=dict)
     """Instructions that do more than compute, by their offset, and what they do."""
 
@@ -152,6 +154,10 @@ class _Scanning:
         elif isinstance(value, tuple):
             for item in value:
                 self.value(name, item)
+        elif _is_settled(value):
+            if all(value is not known for known, _ in self.found.objects):
+                self.found.objects.append((value, dict(vars(value))))
+                self.add_class(type(value))
         elif isinstance(value, (*_SOURCES, np.ndarray)) or not (
             kind_of(value) in ("number", "constant") or _is_of(type(value).__module__)
         ):
@@ -190,7 +196,7 @@ class _Scanning:
             elif instruction.opname in ("STORE_DEREF", "DELETE_DEREF"):
                 if instruction.argval in outer:
                     self.refuse(f"it changes {instruction.argval} of an enclosing function")
-            elif not _is_name(instruction, after):
+            elif not _is_class(instruction, after):
                 self.instruction(instruction)
         self.place = None
         for constant in code.co_consts:
@@ -273,12 +279,19 @@ def _is_of(module: str | None) -> bool:
     return parts[0] in MODULES and "random" not in parts
 
 
+def _is_settled(value: Any) -> bool:
+    """Whether a value is an instance that holds nothing but numbers and constants."""
+    return kind_of(value) == "instance" and all(
+        kind_of(held) in ("number", "constant") for held in vars(value).values()
+    )
+
+
 @lru_cache(maxsize=1024)
 def _instructions(code: types.CodeType) -> tuple[dis.Instruction, ...]:
     return tuple(dis.get_instructions(code))
 
 
-def _is_name(instruction: dis.Instruction, after: dis.Instruction | None) -> bool:
-    """Whether the instruction begins to read the name of a class."""
-    names = "__name__", "__qualname__"
-    return instruction.argval == "__class__" and after is not None and after.argval in names
+def _is_class(instruction: dis.Instruction, after: dis.Instruction | None) -> bool:
+    """Whether the instruction gets the class of an object, but not to change it."""
+    is_changed = after is None or after.opname in ("STORE_ATTR", "DELETE_ATTR")
+    return instruction.argval == "__class__" and not is_changed

@@ -10,6 +10,7 @@ import numpy as np
 from ...arrays import Array, Shape
 from ...dropin import kernels
 from ...dropin._pooling import TIES
+from .affine import ACTIVATIONS
 from .expressions import Term
 from .fitting import is_multiple
 from .forms import Form, are_together, image_forms
@@ -39,8 +40,11 @@ class Pooling:
     pad_value: float = -inf
     """The number in the padding of maxima."""
     count_include_pad: bool = True
+    activation: str = ""
 
     def __call__(self, *arrays: Array) -> Array:
+        if self.activation:
+            return ACTIVATIONS[self.activation](replace(self, activation="")(*arrays))
         stride, padding, _ = self.plane.short
         size: tuple[Any, ...] = self.kernel, stride, padding
         if self.kind == "mean":
@@ -70,6 +74,7 @@ class Pooling:
         parts += describe(self.kernel, self.plane, self.kernel)
         if self.kind == "max" and self.is_gradient and self.ties != "first":
             parts.append(f"ties: {self.ties}")
+        parts += [self.activation] * bool(self.activation)
         return ", ".join(parts)
 
 
@@ -134,15 +139,15 @@ def _sizes(x: Form, y: Form) -> Iterator[Pooling]:
     most = min(max(size), MOST_MULTIPLES * max(ratios) + 1)
     squares = [(k, k) for k in range(2, most + 1)]
     squares.sort(key=lambda kernel: abs(kernel[0] - ratios[0]))
-    for kernel in dict.fromkeys([tuple(ratios), *squares, size]):
-        if kernel == (1, 1) or kernel[0] > size[0] + 1 or kernel[1] > size[1] + 1:
+    for kernel in dict.fromkeys([tuple(ratios), *squares, size, (1, 1)]):
+        if (kernel == (1, 1) and size == output) or kernel[0] > size[0] + 1 or kernel[1] > size[1] + 1:
             continue
         for plane in common_planes(size, kernel, output):
             if all(
                 begin == 0 or 2 * begin <= k <= MOST_PADDED
                 for (begin, _), k in zip(plane.padding, kernel, strict=True)
             ):
-                for kind in ("max", "mean"):
+                for kind in ("max", "mean") if kernel != (1, 1) else ("mean",):
                     base = Pooling(kind, x.letters, x.sizes, kernel, plane)
                     yield base
                     if plane.padding != ((0, 0), (0, 0)):
@@ -168,7 +173,9 @@ def _probed(problem: Problem, operation: Pooling, paths: tuple[Operand, ...]) ->
                       if letter in "hw"),
     )  # fmt: skip
     value = part(*[problem.inputs[path][0][place] for path in paths])
-    if any(
-        is_multiple(target.values[0][place], value, target.errors[0]) for target in problem.targets
-    ):
+    targets = [(target.values[0][place], target.errors[0]) for target in problem.targets]
+    if any(is_multiple(wanted, value, error) for wanted, error in targets):
         yield Term(operation, paths)
+    elif not operation.is_gradient and problem.result.min() == 0 > value.min():
+        if is_multiple(targets[0][0], ACTIVATIONS["relu"](value), targets[0][1]):
+            yield Term(replace(operation, activation="relu"), paths)
