@@ -240,7 +240,8 @@ class _Learning:
         first = values[0]
         is_complete = len(values) == len(templates)
         if is_complete and all(type(v) is type(first) and v == first for v in values):
-            if kind_of(first) == "constant" or first in self.known_numbers():
+            is_size = isinstance(first, (int, np.integer))
+            if kind_of(first) == "constant" or is_size or first in self.known_numbers():
                 return templates[0]
         elif is_complete:
             for path in self.tree.numbers():
