@@ -104,5 +104,5 @@ def places(problem: Problem, hints: tuple[object, ...]) -> Iterator[Term]:
 def _are_places(arrays: list[Array], pool: Pooling) -> bool:
     most = pool.kernel[0] * pool.kernel[1]
     return all(
-        array.dtype.kind in "iu" and 0 <= array.min() and array.max() < most for array in arrays
+        array.dtype.kind in "iu" and array.min() >= 0 and array.max() < most for array in arrays
     )

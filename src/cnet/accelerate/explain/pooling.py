@@ -140,7 +140,11 @@ def _sizes(x: Form, y: Form) -> Iterator[Pooling]:
     squares = [(k, k) for k in range(2, most + 1)]
     squares.sort(key=lambda kernel: abs(kernel[0] - ratios[0]))
     for kernel in dict.fromkeys([tuple(ratios), *squares, size, (1, 1)]):
-        if (kernel == (1, 1) and size == output) or kernel[0] > size[0] + 1 or kernel[1] > size[1] + 1:
+        if (
+            (kernel == (1, 1) and size == output)
+            or kernel[0] > size[0] + 1
+            or kernel[1] > size[1] + 1
+        ):
             continue
         for plane in common_planes(size, kernel, output):
             if all(
@@ -176,6 +180,6 @@ def _probed(problem: Problem, operation: Pooling, paths: tuple[Operand, ...]) ->
     targets = [(target.values[0][place], target.errors[0]) for target in problem.targets]
     if any(is_multiple(wanted, value, error) for wanted, error in targets):
         yield Term(operation, paths)
-    elif not operation.is_gradient and problem.result.min() == 0 > value.min():
+    if not operation.is_gradient and problem.result.min() == 0:
         if is_multiple(targets[0][0], ACTIVATIONS["relu"](value), targets[0][1]):
             yield Term(replace(operation, activation="relu"), paths)

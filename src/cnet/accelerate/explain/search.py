@@ -100,7 +100,11 @@ def _of_masked(problem: Problem, operations: tuple[object, ...]) -> Expression |
     masked = list(_masked(problem))
     if not 0 < len(masked) <= MOST_MASKED:
         return None
-    return _first(problem.with_terms(masked), (sums, products, known_convolutions, contractions, *COSTLY), operations)
+    return _first(
+        problem.with_terms(masked),
+        (sums, products, known_convolutions, contractions, *COSTLY),
+        operations,
+    )
 
 
 def _masked(problem: Problem) -> Iterator[Term]:
