@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import permutations, product
 
 import numpy as np
 
 from ...arrays import Array
 from ...dropin import kernels
-from .expressions import Term
+from .expressions import Term, in_one_dtype
 from .forms import merged_orders
 from .pooling import Pooling
 from .samples import Problem
@@ -57,6 +58,33 @@ class FromPlaces:
         return f"{self.pool}, dx from places"
 
 
+@dataclass(frozen=True)
+class FromMaxima:
+    """The gradient of max pooling where the images equal the maxima; operands (dy, x, maxima).
+
+    Windows do not overlap.
+    """
+
+    pool: Pooling
+
+    def __call__(self, *arrays: Array) -> Array:
+        dy, x, maxima = in_one_dtype(arrays)
+        return self._spread(dy) * (x == self._spread(maxima, np.nan))
+
+    def _spread(self, y: Array, rest: float = 0.0) -> Array:
+        """Each element for its whole window; `rest` outside of windows."""
+        for letter, step in zip("hw", self.pool.kernel, strict=True):
+            axis = self.pool.layout.index(letter)
+            y = np.repeat(y, step, axis)
+            gap = [(0, 0)] * y.ndim
+            gap[axis] = (0, self.pool.x_shape[axis] - y.shape[axis])
+            y = np.pad(y, gap, constant_values=rest) if gap[axis][1] else y
+        return y
+
+    def __str__(self) -> str:
+        return f"{self.pool}, dx from the maxima"
+
+
 def _width(pool: Pooling) -> int:
     return pool.x_shape[pool.layout.index("w")]
 
@@ -83,7 +111,7 @@ def places(problem: Problem, hints: tuple[object, ...]) -> Iterator[Term]:
     for hint in hints:
         if not isinstance(hint, Pooling) or hint.kind != "max" or hint.is_gradient:
             continue
-        if hint.plane.padding != ((0, 0), (0, 0)):
+        if hint.plane.padding != ((0, 0), (0, 0)) or hint.unused != (0, 0):
             continue
         sizes = dict(zip(hint.layout, hint.y_shape, strict=True))
         count = int(np.prod(hint.y_shape))
@@ -99,6 +127,16 @@ def places(problem: Problem, hints: tuple[object, ...]) -> Iterator[Term]:
                 if is_match and dy.dtype.kind == "f" and _are_places(problem.inputs[second], hint):
                     for order in merged_orders(sizes, indices.shape):
                         yield Term(FromPlaces(hint, order), (first, second))
+            yield from _from_maxima(problem, hint)
+
+
+def _from_maxima(problem: Problem, hint: Pooling) -> Iterator[Term]:
+    if hint.kernel != hint.plane.stride or hint.activation or hint.unused != (0, 0):
+        return
+    images = [path for path in problem.inputs if problem.inputs[path][0].shape == hint.x_shape]
+    results = [path for path in problem.inputs if problem.inputs[path][0].shape == hint.y_shape]
+    for x, (first, second) in product(images, permutations(results, 2)):
+        yield Term(FromMaxima(hint), (first, x, second))
 
 
 def _are_places(arrays: list[Array], pool: Pooling) -> bool:
