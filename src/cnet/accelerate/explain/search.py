@@ -83,6 +83,7 @@ def explain(
             or (_of_masked(problem, operations) if is_masked else None)
             or _first(problem, COSTLY, operations)
             or (None if is_masked else _of_masked(problem, operations))
+            or _with_decay(problem, operations)
         )
     except OutOfTime:
         return None
@@ -105,6 +106,12 @@ def _of_masked(problem: Problem, operations: tuple[object, ...]) -> Expression |
         (sums, products, known_convolutions, contractions, *COSTLY),
         operations,
     )
+
+
+def _with_decay(problem: Problem, operations: tuple[object, ...]) -> Expression | None:
+    """An explanation by what is added to a multiple of the old value, as by momentum."""
+    decayed = problem.with_decay()
+    return decayed and (_first(decayed, CHEAP, operations) or _of_masked(decayed, operations))
 
 
 def _masked(problem: Problem) -> Iterator[Term]:
