@@ -1,13 +1,14 @@
 """The gradient of filters from the columns of im2col, in any order of their axes."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
 
 from ... import kernels
 from ...arrays import Array, Shape
+from .convolution import Convolution
 from .expressions import Term, in_one_dtype
 from .fitting import is_multiple
 from .forms import FILTERS, Form, image_forms, merged_orders
@@ -47,6 +48,44 @@ class Contraction:
 
     def __str__(self) -> str:
         return f"conv2d, dw from columns, {self.y}, {self.weight}, {self.order}"
+
+
+@dataclass(frozen=True)
+class PerImage:
+    """The gradient of filters for each image; the operands are (dy, x)."""
+
+    of_one: Convolution
+    """That of one image."""
+
+    def __call__(self, *arrays: Array) -> Array:
+        dy, x = in_one_dtype(arrays)
+        axes = self.of_one.y.letters.index("n"), self.of_one.x.letters.index("n")
+        return np.stack([
+            self.of_one(*[part.take([n], axis) for part, axis in zip((dy, x), axes, strict=True)])
+            for n in range(dy.shape[axes[0]])
+        ])  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"{self.of_one}, for each image"
+
+
+def gradients_per_image(problem: Problem, hints: tuple[object, ...]) -> Iterator[Term]:
+    """Gradients of the filters of a known convolution, for each image."""
+    for hint in hints:
+        if isinstance(hint, Convolution) and "n" in hint.x.letters and hint.weight.sizes == (
+            problem.shape[1:]
+        ):  # fmt: skip
+            x, y = (_of_one_image(form) for form in (hint.x, hint.y))
+            of_one = replace(hint, result="dw", x=x, y=y, activation="", bias_times=1)
+            for first, second in problem.pairs():
+                shapes = [problem.inputs[path][0].shape for path in (first, second)]
+                if shapes == [hint.y.sizes, hint.x.sizes]:
+                    yield Term(PerImage(of_one), (first, second))
+
+
+def _of_one_image(form: Form) -> Form:
+    pairs = zip(form.letters, form.sizes, strict=True)
+    return form._replace(sizes=tuple(1 if letter == "n" else size for letter, size in pairs))
 
 
 def _sizes(y: Form, weight: Form) -> dict[str, int]:

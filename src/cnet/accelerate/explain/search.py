@@ -8,7 +8,7 @@ import numpy as np
 
 from .arithmetic import Constant, Elementwise, copies, elementwise, products, sums
 from .columns import columns, paddings
-from .contractions import contractions
+from .contractions import contractions, gradients_per_image
 from .convolution import convolutions, known_convolutions
 from .expressions import Expression, Scale, Term
 from .fitting import fit
@@ -21,7 +21,7 @@ MOST_MASKED = 8
 """Operands to try that are gradients of activations."""
 CHEAP: tuple[Rule, ...] = (
     copies, elementwise, sums, paddings, columns, products, known_convolutions, contractions,
-    places,
+    gradients_per_image, places,
 )  # fmt: skip
 COSTLY: tuple[Rule, ...] = (poolings, convolutions)
 
