@@ -308,3 +308,131 @@ class Layer:
     assert same(body.replace("ACTIVATION", "np.maximum(y, 0)"), (3, 2, 6, 8))["forward"] == 6
     assert same(body.replace("ACTIVATION", "np.maximum(y, 0.1)"), (3, 2, 6, 8))["forward"] == 0
     assert same(body.replace("ACTIVATION", "np.abs(y)"), (3, 2, 6, 8))["forward"] == 0
+
+
+DENSE = """
+class Layer:
+    def __init__(self, rng):
+        self.W, self.v, self.b = rng.standard_normal((8, 5)), rng.standard_normal((8, 5)), np.ones(5)
+        self.lr, self.beta, self.decay, self.u = 0.1, 0.9, 0.01, np.ones(5)
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+
+    def backward(self, g):
+        dx = g @ self.W.T
+        UPDATE
+        return dx
+"""
+UPDATES = [
+    "self.v = self.beta * self.v + (1 - self.beta) * self.x.T @ g; self.W -= self.lr * self.v",
+    "self.v *= self.beta; self.v -= self.lr * self.x.T @ g; self.W = self.W + self.v",
+    "self.W *= 1 - self.lr * self.decay; self.W -= self.lr * self.x.T @ g",
+    "self.W -= self.lr * (self.x.T @ g / len(g) + self.decay * self.W)",
+    "self.u = self.beta * self.u + (1 - self.beta) * g.sum(0) / len(g); self.b -= self.lr * self.u",
+]
+
+
+@pytest.mark.parametrize("update", UPDATES)
+def test_updates_with_momentum_and_decay(update: str) -> None:
+    def between(layer: Any, _: Any) -> None:
+        layer.lr, layer.beta = 0.9 * layer.lr, 0.99 * layer.beta
+
+    assert same(DENSE.replace("UPDATE", update), (6, 8), between) == BOTH
+
+
+@pytest.mark.parametrize(
+    "update",
+    [
+        "self.v = self.beta * self.v + (1 - self.beta) * (self.x.T @ g) ** 2",
+        "self.v = np.maximum(self.beta * self.v, self.x.T @ g)",
+        "self.W *= 1 - self.lr * self.decay * (self.W > 0); self.W -= self.lr * self.x.T @ g",
+        "self.W *= self.beta; self.W -= self.lr * np.sign(self.x.T @ g)",
+    ],
+)
+def test_other_updates_are_left_alone(update: str) -> None:
+    assert same(DENSE.replace("UPDATE", update), (6, 8)) == {"forward": 6, "backward": 0}
+
+
+POOL = """
+class Layer:
+    def __init__(self, rng):
+        pass
+
+    def forward(self, x):
+        self.x = x
+        n, c, h, w = x.shape
+        y = np.zeros((n, c, h // 2, w // 2))
+        for i in range(h // 2):
+            for j in range(w // 2):
+                y[:, :, i, j] = x[:, :, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2].max(axis=(2, 3))
+        self.y = y
+        return y
+
+    def backward(self, g):
+        dx = np.zeros_like(self.x)
+        n, c, h, w = self.x.shape
+        for i in range(h // 2):
+            for j in range(w // 2):
+                rows, columns = slice(2 * i, 2 * i + 2), slice(2 * j, 2 * j + 2)
+                mask = self.x[:, :, rows, columns] == self.y[:, :, i, j][:, :, None, None]
+                dx[:, :, rows, columns] += mask * g[:, :, i, j][:, :, None, None]
+        return dx
+"""
+
+
+@pytest.mark.parametrize("shape", [(3, 2, 6, 8), (2, 3, 7, 5)])
+def test_gradients_from_kept_maxima(shape: tuple[int, ...]) -> None:
+    def between(layer: Any, x: Any) -> None:
+        layer.y[0] *= 0.5
+        x[1] *= 2
+
+    assert same(POOL, shape) == BOTH
+    assert same(POOL, shape, between) == BOTH
+    more = POOL.replace("] == self.y", "] >= self.y")
+    assert same(more, shape, between) == {"forward": 6, "backward": 0}
+
+
+def test_windows_that_forget_the_stride() -> None:
+    """The places of windows are not multiplied by the stride, so that they are at the begin."""
+    body = POOL.replace("2 * i : 2 * i + 2, 2 * j : 2 * j + 2", "i : i + 2, j : j + 2")
+    body = body.replace("slice(2 * i, 2 * i + 2)", "slice(i, i + 2)")
+    body = body.replace("slice(2 * j, 2 * j + 2)", "slice(j, j + 2)")
+    maxima = "self.x[:, :, rows, columns].max((2, 3), keepdims=True)"
+    body = body.replace("self.y[:, :, i, j][:, :, None, None]", maxima)
+    assert same(body, (3, 2, 6, 8)) == BOTH
+    overwritten = body.replace("columns] +=", "columns] =")
+    assert same(overwritten, (3, 2, 6, 8)) == {"forward": 6, "backward": 0}
+
+
+IMAGES = """
+class Layer:
+    def __init__(self, rng):
+        self.W = rng.standard_normal((3, 2, 3, 3))
+
+    def forward(self, x):
+        self.x = x
+        return np.einsum("nchwij,ocij->nohw", sliding_window_view(x, (3, 3), (2, 3)), self.W)
+
+    def backward(self, g):
+        windows = sliding_window_view(self.x, (3, 3), (2, 3))
+        self.dW = np.einsum("nohw,nchwij->nocij", g, windows)
+        return 2 * g
+"""
+
+
+def test_gradients_for_each_image() -> None:
+    assert same(IMAGES, (4, 2, 8, 7)) == BOTH
+    reversed_ = IMAGES.replace("g, windows)", "g[::-1], windows)")
+    assert same(reversed_, (4, 2, 8, 7)) == {"forward": 6, "backward": 0}
+
+
+def test_names_that_are_those_of_a_layer_together() -> None:
+    body = POOL.replace("def forward", "def pool").replace("def backward", "def train")
+    layer, x = cnet.accelerate(made(body))(None), RNG(0).standard_normal((3, 2, 6, 8))
+    for _ in range(5):
+        close(layer.train(layer.pool(x)).shape, x.shape)
+    assert counts(type(layer)).keys() == {"pool", "train"}
+    with pytest.raises(ValueError, match="must have a function named"):
+        cnet.accelerate(made(POOL.replace("forward", "predict").replace("backward", "train")))

@@ -177,7 +177,10 @@ class Problem:
         return other if other.known_targets else None
 
     def _change(
-        self, path: Operand, values: list[Array], scale: Scale = Scale()  # noqa: B008
+        self,
+        path: Operand,
+        values: list[Array],
+        scale: Scale = Scale(),  # noqa: B008
     ) -> Target | None:
         """What is added to a multiple of an input; None if that is too small to tell."""
         old = [
