@@ -134,6 +134,7 @@ def _causal(queries: int, keys: int) -> Array:
 
 
 def _masked(function: str, scores: Tensor, mask: Tensor) -> Tensor:
+    """Add a mask to scores, in place: nothing else uses them."""
     if mask.dtype == np.bool_:
         mask = as_tensor(np.where(mask._array, 0, -np.inf).astype(scores.dtype))
     if mask.dtype != scores.dtype:
@@ -141,7 +142,7 @@ def _masked(function: str, scores: Tensor, mask: Tensor) -> Tensor:
             f"{function}: attn_mask.dtype must be bool or query.dtype (got {mask.dtype} and "
             f"{scores.dtype})"
         )
-    return scores + mask
+    return scores.add_(mask)
 
 
 def multi_head_attention_forward(
