@@ -75,7 +75,7 @@ def test_workspaces_follow_the_number_of_threads() -> None:
     rng = np.random.default_rng(0)
     a, b = (rng.normal(size=(300, 300)).astype(np.float32) for _ in range(2))
     y = np.empty_like(a)
-    geometry = 300, 300, 300, 300, 1, 300, 1
+    geometry = 300, 300, 300, 300, 1, 300, 1, 1, 1, 0, 0, 0, 0
     tape = _core.Tape([(("gemm", a, b, None, y, geometry, 0), (-1,) * 4)], 0)
     threads = _core.get_num_threads()
     try:

@@ -230,9 +230,12 @@ static int is_in_place(strided operand, int whole) { return operand.at && whole;
 
 static strided panel_of_a(const job_t *job, const work *w, ptrdiff_t i, ptrdiff_t p,
                           ptrdiff_t depth) {
-    const strided a = job->q->a;
-    if (is_in_place(a, w->i1 - i >= TILE_ROWS))
-        return (strided){a.at + (i * a.lane + p * a.step), a.lane, a.step};
+    const product *q = job->q;
+    const strided a = q->a;
+    if (is_in_place(a, w->i1 - i >= TILE_ROWS)) {
+        const ptrdiff_t distance = q->a_distance ? q->a_distance(q, w->b) : 0;
+        return (strided){a.at + (distance + i * a.lane + p * a.step), a.lane, a.step};
+    }
     real *at =
         job->share_a ? shared_a(job, w->b, i, p, depth) : w->a + (a.at ? 0 : (i - w->i0) * depth);
     return (strided){at, 1, TILE_ROWS};
@@ -251,8 +254,10 @@ static strided panel_of_b(const job_t *job, const work *w, ptrdiff_t j, ptrdiff_
                           ptrdiff_t depth, ptrdiff_t number) {
     const product *q = job->q;
     const ptrdiff_t cols = min_size(TILE_COLS, w->j1 - j);
-    if (is_in_place(q->b, cols % LANES == 0))
-        return (strided){q->b.at + (p * q->b.step + j), 1, q->b.step};
+    if (is_in_place(q->b, cols % LANES == 0)) {
+        const ptrdiff_t distance = q->b_distance ? q->b_distance(q, w->b) : 0;
+        return (strided){q->b.at + (distance + p * q->b.step + j), 1, q->b.step};
+    }
     if (job->share_b)
         return (strided){shared_b(job, w->b, j, p, depth), 1, TILE_COLS};
     real *to = w->b_panels + (q->b.at ? 0 : number * TILE_COLS * depth);
