@@ -58,7 +58,7 @@ class Learned:
             forward, forward_plan = own.forward_call(args)
             call = Recorded(own.original, args, kwargs)
             keep = own.keep if own.role == "forward" else None
-            return learn(call, forward, forward_plan, keep, self.hints(forward_plan), seconds)
+            return learn(call, forward, forward_plan, keep, self.hints(args), seconds)
         except Unfinished:
             if own.budget.is_patient:
                 situation.price = 3 * (perf_counter() - start)
@@ -72,8 +72,9 @@ class Learned:
             own.spend(perf_counter() - start)
         return None
 
-    def hints(self, forward: Plan | None) -> "Sequence[Expression]":
-        plans = [*self.watched.plans, *([] if forward is None else [forward])]
+    def hints(self, args: Any) -> "Sequence[Expression]":
+        """What is known of related functions."""
+        plans = [plan for one in self.watched.relatives(args) for plan in one.plans]
         return [expression for plan in plans for expression in plan.expressions.values()]
 
     def confirm(self, plan: Plan, situation: "Situation", args: Any, kwargs: Any) -> Any:

@@ -69,6 +69,8 @@ class Situation:
         self.refusal = ""
         self.inner: frozenset[Watched] = frozenset()
         """Watched functions inside of the call that take most of its time."""
+        self.inside: set[Watched] = set()
+        """All watched functions inside of calls."""
 
     def time(self, seconds: float) -> None:
         self.timed = (*self.timed[-2:], seconds)
@@ -196,6 +198,7 @@ class Watched:
             self.budget.worked(count * seconds)
         if situation.misses <= MOST_MISSES or self.budget.is_patient:
             situation.time(seconds)
+            situation.inside |= inside
             if 2 * inner > seconds:
                 situation.inner |= inside
         if self.noting:
@@ -257,6 +260,13 @@ class Watched:
     def partner(self, args: tuple[Any, ...]) -> "Watched | None":
         """The forward function of a backward one."""
         return self.partner_of(args[0] if args else None) if self.role == "backward" else None
+
+    def relatives(self, args: tuple[Any, ...]) -> "list[Watched]":
+        """This function, the forward function that belongs to it, and those inside of that."""
+        partner = self.partner(args)
+        situations = {} if partner is None else partner.situations
+        inside = dict.fromkeys(one for s in situations.values() for one in s.inside)
+        return [self, *([] if partner is None else [partner]), *inside]
 
     def note(self, plan: "Plan | None", args: Any, kwargs: Any, result: Any) -> None:
         """Keep a forward call until its backward call has been learned."""
