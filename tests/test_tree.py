@@ -14,7 +14,9 @@ PACKAGE = Path(cnet.__file__).parent
 ROOT = Path(__file__).parents[1]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-SUFFIXES = {".c", ".h", ".md", ".py", ".pxd", ".pyi", ".pyx", ".toml", ".txt", ".cmake", ".yml"}
+SUFFIXES = {
+    ".c", ".h", ".md", ".py", ".pxd", ".pxi", ".pyi", ".pyx", ".toml", ".txt", ".cmake", ".yml",
+}  # fmt: skip
 
 
 def _files(*places: str) -> list[Path]:
@@ -227,7 +229,8 @@ def _cython_functions(text: str) -> Iterator[tuple[str, int]]:
 
 
 FUNCTIONS = {
-    ".py": _python_functions, ".pyx": _cython_functions, ".c": _c_functions, ".h": _c_functions,
+    ".py": _python_functions, ".pyx": _cython_functions, ".pxi": _cython_functions,
+    ".c": _c_functions, ".h": _c_functions,
 }  # fmt: skip
 
 

@@ -198,7 +198,7 @@ def _tape(recorder: Recorder) -> _core.Tape:
     return _core.Tape(
         [
             (
-                (call.number, *call.arguments),
+                (call.kernel, *call.arguments),
                 tuple(map(offset, call.slots)),
             )
             for call in calls

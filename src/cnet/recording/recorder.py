@@ -17,6 +17,7 @@ from ..engine import Context, Variable, wrap
 from ..grad_mode import current
 from ..kernels import _dispatch
 from ..random import get_rng_state
+from ..runtime import redirect_kernels
 from .buffers import Buffers, arrays_in
 from .calls import Call
 from .repeats import Again, AgainInPlace, Backward, Count, Repeat, light
@@ -62,11 +63,13 @@ class Recorder:
     def recording(self) -> Iterator[None]:
         """Record what this thread does in the ``with`` block."""
         current.recorder = self
+        redirect_kernels(+1)
         self._random, others = get_rng_state(), _other_random_states()
         try:
             yield
         finally:
             current.recorder = None
+            redirect_kernels(-1)
         self._forbid_draws()
         if _other_random_states() != others:
             self.refuse("it draws random numbers from Python's or NumPy's global generator")

@@ -197,7 +197,7 @@ class NLL(Operation[Tensor]):
     def forward(
         ctx: Context, x: Array, target: Array, *, weight: Array | None, ignore_index: int
     ) -> Array:
-        rows = np.flatnonzero(target != ignore_index)
+        (rows,) = (target != ignore_index).nonzero()
         classes = target[rows]
         outside = classes[(classes < 0) | (classes >= x.shape[1])]
         if outside.size:
