@@ -7,6 +7,7 @@
 #include "conv.h"
 #include "pixels.h"
 #include "gemm/product.h"
+#include "stream.h"
 #include "strided.h"
 
 typedef struct {
