@@ -22,7 +22,7 @@ typedef struct {
     ptrdiff_t parts, part;                      /* of these rows; rows of each part */
     ptrdiff_t set, n, images;                   /* images of a set; of this set: first, number */
     ptrdiff_t band;                             /* rows of outputs that are added at a time */
-    ptrdiff_t width;                            /* outputs of a staged panel, in whole vectors */
+    ptrdiff_t width;                            /* outputs of a staged panel: LANES or TILE_COLS */
     cell_grid cells;
     ptrdiff_t *offsets; /* of the taps of a vector of channels */
     real *staged, *gradients, *sums;
@@ -49,8 +49,6 @@ static void stage_chunk(const void *argument, ptrdiff_t chunk, int slot) {
                    ((group * job->panels + panel) * job->set + image) * pixels * job->width;
         if (job->width == LANES)
             pack_strided(from, pixels, 1, outputs, pixels, LANES, to);
-        else if (job->width == 2 * LANES)
-            pack_strided(from, pixels, 1, outputs, pixels, 2 * LANES, to);
         else
             pack_strided(from, pixels, 1, outputs, pixels, TILE_COLS, to);
     }
@@ -160,7 +158,7 @@ static job_t make_job(const cnet_conv2d *g) {
     };
     job.vectors = ceil_div(job.inputs, LANES);
     job.panels = ceil_div(job.outputs, TILE_COLS);
-    job.width = min_size(TILE_COLS, round_up(job.outputs, LANES));
+    job.width = job.outputs <= LANES ? LANES : TILE_COLS;
     job.rows = round_up(min_size(job.inputs, LANES) * job.taps, TILE_ROWS);
     job.parts = ceil_div(ENOUGH_CHUNKS, g->g * job.vectors * job.panels);
     job.part = round_up(ceil_div(job.rows, job.parts), TILE_ROWS);
