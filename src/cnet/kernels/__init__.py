@@ -21,9 +21,9 @@ from .channels_last import (
 from .columns import col2im, im2col
 from .combine import combine
 from .conv import conv2d, conv2d_backward
+from .copies import copy_range, flip
 from .elementwise import (
     add,
-    copy_range,
     elementwise,
     elementwise_backward,
     relu,
@@ -54,7 +54,7 @@ from .norm import (
 from .optim import adam_step, sgd_step
 from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from .products import column_sums, linear, matmul
-from .random import multinomial
+from .random import multinomial, normal
 from .reduce import accumulate, reduce
 from .resample import resample
 from .sampling import grid_sample, grid_sample_backward
@@ -89,6 +89,7 @@ __all__ = [
     "cross_entropy_backward",
     "elementwise",
     "elementwise_backward",
+    "flip",
     "gather",
     "grid_sample",
     "grid_sample_backward",
@@ -102,6 +103,7 @@ __all__ = [
     "max_pool2d_nhwc",
     "max_pool2d_nhwc_backward",
     "multinomial",
+    "normal",
     "reduce",
     "reduce_losses",
     "reduce_losses_backward",

@@ -21,6 +21,7 @@ from .channels_last import (
 from .columns import col2im, im2col
 from .combine import combine
 from .conv import conv2d, conv2d_backward
+from .copies import strided_copy
 from .elementwise import (
     add,
     arithmetic,
@@ -29,7 +30,6 @@ from .elementwise import (
     elementwise_backward,
     softmax,
     softmax_backward,
-    strided_copy,
 )
 from .fused import (
     conv2d_relu_pool,
@@ -62,7 +62,7 @@ from .quantized import (
     quantized_conv2d,
     quantized_max_pool2d,
 )
-from .random import multinomial
+from .random import multinomial, normal
 from .reduce import accumulate, reduce
 from .resample import resample
 from .sampling import grid_sample, grid_sample_backward
@@ -110,6 +110,7 @@ __all__ = [
     "max_pool2d_nhwc_backward",
     "max_pool2d_ties_backward",
     "multinomial",
+    "normal",
     "prepare_blocked_conv2d",
     "prepare_conv2d",
     "prepare_linear",
