@@ -71,13 +71,13 @@
 #define CNET_dequantize(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                 \
     IN(uint8_t, x) OUT(real, y) COUNT(count) NUMBER(scale) NUMBER(zero)
 #define CNET_prepare_quantized_conv2d(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                   \
-    IN(real, scale) IN(real, bias) IN(int8_t, weight) GEOMETRY(conv2d, g) INTEGER(zero)
+    IN(real, scale) IN(real, bias) IN(int8_t, weight) GEOMETRY(conv2d, g) INTEGER(zero) INTEGER(dots)
 #define CNET_quantized_conv2d(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                           \
     IN(uint8_t, x)                                                                                 \
     IN(void, prepared)                                                                             \
     IN(uint8_t, residual)                                                                          \
     OUT(void, y) GEOMETRY(conv2d, g) INTEGER(zero) NUMBER(residual_scale) NUMBER(low) NUMBER(high) \
-        INTEGER(quantized) INTEGER(vnni)
+        INTEGER(quantized) INTEGER(dots)
 #define CNET_quantized_max_pool2d(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                       \
     IN(uint8_t, x) OUT(uint8_t, y) GEOMETRY(window2d, g)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import cnet
-from cnet import _core, nn
+from cnet import _core, nn, runtime
 from cnet import functional as F
 from cnet.models import cifar_resnet20, mobilenet_v2, reference_cnn
 from cnet.plan.blocking import lay_out
@@ -63,17 +63,17 @@ def test_is_near_the_model(name: str) -> None:
     assert error.mean() < 0.02 * np.abs(expected).std()
 
 
-@pytest.mark.parametrize("vnni", [False, True])
+@pytest.mark.parametrize("dots", range(3))
 @pytest.mark.parametrize("isa", [isa for isa in cnet.available_isas() if isa != "reference"])
 @pytest.mark.parametrize("name", INTEGERS)
 def test_equals_the_equations(
-    name: str, isa: str, vnni: bool, monkeypatch: pytest.MonkeyPatch
+    name: str, isa: str, dots: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     x = _images()
     with cnet.use_isa(isa):
-        if vnni and not _core.active_vnni():
-            pytest.skip("the CPU has no VNNI for these registers")
-        monkeypatch.setattr(_core, "active_vnni", lambda: vnni)
+        if dots > _core.active_dots():
+            pytest.skip("the CPU has no such instructions beside these registers")
+        monkeypatch.setattr(runtime, "int8_dots", lambda: dots)
         results = []
         for make in (compiled_plan, reference_plan):
             steps, result = lower(Of(INTEGERS[name]).eval(), x)

@@ -21,7 +21,6 @@ from .channels_last import (
 from .columns import col2im, im2col
 from .combine import combine
 from .conv import conv2d, conv2d_backward
-from .copies import copy_range, flip
 from .elementwise import (
     add,
     elementwise,
@@ -58,6 +57,7 @@ from .random import multinomial, normal
 from .reduce import accumulate, reduce
 from .resample import resample
 from .sampling import grid_sample, grid_sample_backward
+from .strided import copy_range, embed, flip
 from .transposed import conv_transpose2d, conv_transpose2d_backward
 
 __all__ = [
@@ -89,6 +89,7 @@ __all__ = [
     "cross_entropy_backward",
     "elementwise",
     "elementwise_backward",
+    "embed",
     "flip",
     "gather",
     "grid_sample",

@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import _check, _core
 from ..arrays import Array, Shape
+from ..replay import constant
 from . import _memory
 from ._dispatch import call
 
@@ -30,10 +31,11 @@ def combine(
         ``product`` (a·b), ``times_quotient`` (a·(b/c)), ``times_exp`` (a·exp(b − c)),
         ``plus_distance`` (a + abs(b − c)), ``times_sign`` (a·sign(b − c)), ``hypot``,
         ``logaddexp``, ``fmod``, ``remainder``, ``floor_divide``, ``trunc_divide``, ``glu``
-        (a·sigmoid(b)), ``prelu`` (x, weight), ``huber`` (difference, threshold, scale), ``lerp``
-        (a, b, weight), ``addcmul`` (a + d·b·c), ``addcdiv`` (a + d·b/c), ``nan_to_num`` (x, nan,
-        posinf, neginf), or of one operand ``sign``, ``frac``, ``sin``, ``cos``, ``logit``. They are
-        defined as in PyTorch. The others are gradients: `a` is the gradient with respect to the
+        (a·sigmoid(b)), ``gated_tanh`` (sigmoid(a)·tanh(b)), ``prelu`` (x, weight), ``huber``
+        (difference, threshold, scale), ``lerp`` (a, b, weight), ``addcmul`` (a + d·b·c),
+        ``addcdiv`` (a + d·b/c), ``nan_to_num`` (x, nan, posinf, neginf), or of one operand
+        ``sign``, ``frac``, ``sin``, ``cos``, ``logit``. They are defined as in PyTorch. The others
+        are gradients: `a` is the gradient with respect to the
         result.
     out : ndarray, in the broadcast shape and of the dtype of `a`, optional
         The array for the result, which may be an operand of this shape; C-contiguous and writable.
@@ -75,7 +77,7 @@ def combine(
     for k in range(1, count):
         x = operands[k]
         if isinstance(x, _NUMBERS):
-            arrays.append(np.array(x, dtype))
+            arrays.append(constant(np.array(x, dtype)))
             continue
         if not _check.fits(x, dtype, shape):
             x = _check.array("combine", "abcd"[k], x)

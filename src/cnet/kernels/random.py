@@ -76,8 +76,8 @@ def normal(
     Parameters
     ----------
     words : integer ndarray, shape (n,)
-        Integers from 0 to 2⁶⁴ − 1 with equal probabilities: one for two numbers of float32, or for each number of
-        float64. n is rounded up for an odd number of results.
+        Integers from 0 to 2⁶⁴ − 1 with equal probabilities: one for two numbers of float32, or for
+        each number of float64. n is rounded up for an odd number of results.
     shape : tuple of int
         The shape of the result.
     dtype : dtype, default float32

@@ -18,6 +18,8 @@ __all__ = ["argsort", "msort", "sort", "topk"]
 
 _FEW = 4
 """`topk` sorts everything if more than this part of the elements is wanted."""
+_MANY = 1024
+"""`np.argsort` has less overhead for fewer elements."""
 _MOST_PLACES = 1 << 32
 """Positions that fit beside a key of 32 bits."""
 _GREATEST = np.int32(2**31 - 1)
@@ -34,14 +36,15 @@ def _order(function: str, x: TensorLike, dim: int, descending: bool) -> tuple[Ar
 
 def _sorting(array: Array, axis: int, descending: bool) -> Array:
     """The positions that sort along an axis; equal elements keep their order."""
-    keys = _keys(array) if array.shape[axis] <= _MOST_PLACES else None
+    axis %= array.ndim
+    size = array.shape[axis]
+    keys = _keys(array) if array.size >= _MANY and size <= _MOST_PLACES else None
     if keys is not None:
-        # Sorting a key and a position as one number is faster than `np.argsort`.
+        # Keys and positions are sorted together, as one number: faster than `np.argsort`.
         if descending:
             np.invert(keys, out=keys)
         np.left_shift(keys, 32, out=keys)
-        shape = (-1,) + (1,) * (array.ndim - 1 - axis)
-        np.bitwise_or(keys, np.arange(array.shape[axis]).reshape(shape), out=keys)
+        np.bitwise_or(keys, np.arange(size).reshape(-1, *(1,) * (array.ndim - 1 - axis)), out=keys)
         keys.sort(axis)
         return np.bitwise_and(keys, _MOST_PLACES - 1, out=keys)
     if not descending:
@@ -52,18 +55,19 @@ def _sorting(array: Array, axis: int, descending: bool) -> Array:
 
 
 def _keys(array: Array) -> Array | None:
-    """Integers of 32 bits, as int64, in the order of the elements; None for larger elements."""
-    if array.itemsize > 4 or array.dtype.kind not in "biuf" or array.dtype == np.uint32:
+    """Signed integers of 32 bits in the order of the elements, as int64; None if they are longer."""
+    kind = array.dtype.kind
+    if array.itemsize > (2 if kind == "u" else 4) or kind not in "biuf":
         return None
-    if array.dtype.kind != "f":
+    if kind != "f":
         return array.astype(np.int64)
-    x = array.astype(np.float32, copy=False) + np.float32(0)  # no negative zeros
-    bits = x.view(np.int32)
-    # The bits of negative numbers are in the opposite order.
-    bits ^= (bits >> 31) & _GREATEST
-    if np.isnan(x.max(initial=0)):
-        bits[np.isnan(array)] = _GREATEST
-    return bits.astype(np.int64)
+    numbers = array.astype(np.float32, copy=False) + np.float32(0)  # no negative zeros
+    keys = numbers.view(np.int32)
+    is_nan = np.isnan(numbers) if np.isnan(numbers.max(initial=0)) else None
+    keys ^= (keys >> 31) & _GREATEST  # the bits of negative numbers are in the opposite order
+    if is_nan is not None:
+        keys[is_nan] = _GREATEST
+    return keys.astype(np.int64)
 
 
 def _kth(rows: Array, k: int) -> Array:

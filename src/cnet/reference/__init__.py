@@ -21,7 +21,6 @@ from .channels_last import (
 from .columns import col2im, im2col
 from .combine import combine
 from .conv import conv2d, conv2d_backward
-from .copies import strided_copy
 from .elementwise import (
     add,
     arithmetic,
@@ -66,6 +65,7 @@ from .random import multinomial, normal
 from .reduce import accumulate, reduce
 from .resample import resample
 from .sampling import grid_sample, grid_sample_backward
+from .strided import strided_copy
 
 __all__ = [
     "accumulate",

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from ..arrays import Array
-from .copies import visited
+from .strided import visited
 
 
 class Operation(NamedTuple):

@@ -1,9 +1,9 @@
-"""copy_range, flip: copies of parts of arrays, and in another order."""
+"""Copies of arrays to places in other arrays, and in another order."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from specs.spec import Call, Case, Shape, Spec, zeros
+from specs.spec import HUGE, Call, Case, Shape, Spec, zeros
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,55 @@ copy_range = Spec(
          "y.shape must equal x.shape except along the axis (got (5, 3) and (5, 4))"),
         ({"y_begin": 1}, ValueError, "the range must be within y.shape[0] (got 1 to 4 and 3)"),
         ({"count": -1}, ValueError, "the range must be within x.shape[0] (got 0 to -1 and 3)"),
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PlaceCase(Case):
+    x_shape: Shape
+    shape: Shape
+    index: Any
+    value: float = 0.0
+
+
+def _embed(case: PlaceCase, dtype: Any) -> Call:
+    x = case.random().standard_normal(case.x_shape, dtype)
+    options = {"shape": case.shape, "index": case.index, "value": case.value}
+    return Call("embed", (x,), options, (None,))
+
+
+ALL = slice(None)
+STEPS = slice(None, None, 2)
+
+embed = Spec(
+    "embed",
+    call=_embed,
+    cases=tuple(
+        PlaceCase(*arguments)  # type: ignore[arg-type]
+        for arguments in (
+            ((3,), (5,), slice(1, 4), -2.5), ((2,), (5,), slice(4, None, -3), 1.0),
+            ((), (3,), 1), ((), (), (), 3.0), ((2, 3), (2, 3), ...), ((3,), (2, 3), 1, 0.5),
+            ((2, 1, 3), (2, 3), (ALL, None)), ((4, 3, 2, 4), (4, 3, 4, 7), (..., STEPS, STEPS)),
+            ((2, 3, 4, 5), (2, 5, 7, 6), (ALL, slice(1, 4), slice(2, 6), slice(0, 5)), 2.0),
+            ((2, 5), (2, 4, 5), (ALL, -1)), ((1, 2, 1, 2, 1, 2), (2, 3) * 3, (slice(1), STEPS) * 3),
+            ((0, 3), (2, 3), slice(0), 1.0), ((0,), (0,), ALL), ((2, 17), (2, 33), (ALL, STEPS)),
+        )
+    ),
+    typical=PlaceCase((2, 3), (4, 5), (slice(1, 3), STEPS), 0.5),
+    large=(
+        PlaceCase((20, 30, 100), (40, 30, 110), (STEPS, ALL, slice(5, 105))),
+        PlaceCase((300_000,), (400_000,), slice(7, 300_007), 1.5),
+    ),
+    any_rank=("x",),
+    good={"x": zeros(3, 4), "shape": (5, 4), "index": slice(3)},
+    bad=(
+        ({"index": ...}, ValueError,
+         "x.shape must equal y[index].shape (got (3, 4) and (5, 4))"),
+        ({"index": [0, 1, 2]}, TypeError, "index must consist of slices, integers"),
+        ({"index": True}, TypeError, "index must consist of slices, integers"),
+        ({"index": (0, 0, 0)}, IndexError, "index must fit the shape (5, 4)"),
+        ({"x": HUGE, "shape": HUGE.shape, "index": ...}, ValueError, "y would be too large"),
     ),
 )  # fmt: skip
 
