@@ -55,7 +55,7 @@ def _sorting(array: Array, axis: int, descending: bool) -> Array:
 
 
 def _keys(array: Array) -> Array | None:
-    """Signed integers of 32 bits in the order of the elements, as int64; None if they are longer."""
+    """Integers of 32 bits in the order of the elements, as int64; None for longer elements."""
     kind = array.dtype.kind
     if array.itemsize > (2 if kind == "u" else 4) or kind not in "biuf":
         return None
