@@ -166,7 +166,7 @@ def flip(x: Array, axes: Sequence[int]) -> Array:
         raise ValueError(f"{f}: axes must be in range for {x.ndim} dimensions (got {axes})")
     if len({axis % x.ndim for axis in axes}) < len(axes):
         raise ValueError(f"{f}: axes must be different (got {axes})")
-    y, reverse = _memory.empty(x.shape, x.dtype), np.flip(x, axes)
+    y, reverse = _memory.empty(x.shape, x.dtype), np.flip(x, tuple(axes))
     (first, *strides), (_, *y_strides) = _visited(reverse, x), _visited(y, y)
     g = pair((1, *x.shape), (0, *strides), (0, *y_strides), first)
     if g is None:  # more axes than the kernel visits
