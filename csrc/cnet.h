@@ -36,9 +36,11 @@ typedef struct {
     CNET_CONV2D_FIELDS(CNET_SIZE)
 } cnet_conv2d;
 #undef CNET_SIZE
-/* Y(m, n) = A(m, k) B(k, n): row and column strides in elements, of any sign. */
+/* Y(m, n) = A(m, k) B(k, n), for outer x inner pairs of matrices: strides in elements, of any sign,
+ * between rows and columns, and between matrices along both axes. */
 typedef struct {
     ptrdiff_t m, n, k, a_row, a_col, b_row, b_col;
+    ptrdiff_t outer, inner, a_outer, a_inner, b_outer, b_inner;
 } cnet_gemm;
 /* A linear layer: m rows, k inputs, n outputs. */
 typedef struct {

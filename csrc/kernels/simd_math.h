@@ -113,6 +113,18 @@ static inline vec vec_abs(vec x) { return (vec)((bits_vec)x & ~SIGN_BIT); }
 static inline vec copy_sign(vec size, vec sign) {
     return (vec)((bits_vec)size | ((bits_vec)sign & SIGN_BIT));
 }
+/* From this size on, all numbers are integers. */
+#define ALL_INTEGERS ((real)((bits_t)1 << MANTISSA_BITS))
+/* Rounds to the nearest integer, and in the middle to the even one. */
+static inline vec vec_rint(vec x) {
+    const vec size = vec_abs(x), nearest = (size + ALL_INTEGERS) - ALL_INTEGERS;
+    return copy_sign(choose(size < ALL_INTEGERS, nearest, size), x);
+}
+/* Rounds down. */
+static inline vec vec_floor(vec x) {
+    const vec rounded = vec_rint(x);
+    return rounded - choose(rounded > x, broadcast(1), (vec){0});
+}
 /* a / b for numbers b of normal size, with an error of at most 1 unit in the last place: the
  * division of the longest vectors takes as long as 30 other instructions. */
 static inline vec quotient(vec a, vec b) {

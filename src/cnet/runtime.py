@@ -17,6 +17,7 @@ import os
 import platform
 import re
 from collections.abc import Callable
+from threading import Lock
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -46,6 +47,8 @@ DOTS = "pairs", "vnni", "amx"
 _compiled = dict(_core.isas())
 _names = tuple(_compiled)
 _reference = False
+_redirections = 0
+_redirecting = Lock()
 _exact = False
 _amx = True
 
@@ -139,7 +142,20 @@ def _set_isa(argument: str, name: str) -> None:
                 f"{argument}: this machine does not support {name!r}; it supports {usable}"
             )
         _core.set_active_isa(_names.index(name))
-    _reference = name == REFERENCE
+    is_reference = name == REFERENCE
+    redirect_kernels(is_reference - _reference)
+    _reference = is_reference
+
+
+def redirect_kernels(change: int) -> None:
+    """Add to the number of reasons why calls of kernels are not made directly.
+
+    These are the reference implementation, and recorders (`kernels._dispatch`).
+    """
+    global _redirections
+    with _redirecting:
+        _redirections += change
+        _core.redirect(_redirections > 0)
 
 
 def int8_dots() -> int:

@@ -12,14 +12,6 @@ static inline vec signs(vec x) {
 /* The number from -limit to limit that is nearest to x. */
 static inline vec within(vec x, vec limit) { return at_most(at_least(x, -limit), limit); }
 
-/* From this size on, all numbers are integers. */
-#define ALL_INTEGERS ((real)((bits_t)1 << MANTISSA_BITS))
-/* Rounds down. */
-static inline vec vec_floor(vec x) {
-    const vec size = vec_abs(x), nearest = (size + ALL_INTEGERS) - ALL_INTEGERS;
-    const vec rounded = copy_sign(choose(size < ALL_INTEGERS, nearest, size), x);
-    return rounded - choose(rounded > x, broadcast(1), ZERO);
-}
 /* Rounds towards zero. */
 static inline vec vec_trunc(vec x) { return copy_sign(vec_floor(vec_abs(x)), x); }
 

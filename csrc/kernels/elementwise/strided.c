@@ -1,14 +1,14 @@
 /* Arithmetic and copies of arrays with any strides: broadcasting, permutation, parts of arrays.
  *
  * A pair (cnet_pair) says which elements of two arrays are visited together. */
-#include "simd.h"
+#include "streams.h"
 
 typedef struct {
     const cnet_pair *g;
     const real *a, *b;
     real *y;
     ptrdiff_t rows; /* runs along the last axis per chunk */
-    int operation;
+    int operation, streams;
 } job_t;
 
 static ptrdiff_t row_count(const cnet_pair *g) { return g->n * g->s1 * g->s2 * g->s3; }
@@ -76,9 +76,15 @@ static void compute_chunk(const void *argument, ptrdiff_t chunk, int slot) {
         compute_rows(job, begin, end, CNET_DIV);
 }
 
-static void copy_row(const real *x, ptrdiff_t x_step, real *y, ptrdiff_t y_step, ptrdiff_t count) {
-    if (x_step == 1 && y_step == 1) {
+static void copy_row(const real *x, ptrdiff_t x_step, real *y, ptrdiff_t y_step, ptrdiff_t count,
+                     int streams) {
+    if (x_step == 1 && y_step == 1 && streams) {
+        stream_copy(y, x, count);
+    } else if (x_step == 1 && y_step == 1) {
         memcpy(y, x, (size_t)count * sizeof(real));
+    } else if (x_step == 0 && y_step == 1) {
+        for (ptrdiff_t t = 0; t < count; t++)
+            y[t] = *x;
     } else if (y_step == 1) {
         for (ptrdiff_t t = 0; t < count; t++)
             y[t] = x[t * x_step];
@@ -96,8 +102,9 @@ static void copy_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     for (ptrdiff_t row = chunk * job->rows; row < end; row++) {
         ptrdiff_t x, y;
         find_row(g, row, &x, &y);
-        copy_row(job->a + x, g->a4, job->y + y, g->b4, g->s4);
+        copy_row(job->a + x, g->a4, job->y + y, g->b4, g->s4, job->streams);
     }
+    end_streams();
 }
 
 static void run_rows(cnet_task *task, job_t job, int threads) {
@@ -109,8 +116,8 @@ static void run_rows(cnet_task *task, job_t job, int threads) {
 
 /* y = a + b, a - b, a * b or a / b (cnet_arithmetic), element by element.
  *
- * y (n, s1, s2, s3, s4); a and b have the strides of the pair. Overwrites y. Exact. Parallel over
- * runs along the last axis. */
+ * y (n, s1, s2, s3, s4); a and b have the strides of the pair. Overwrites y, which may be an
+ * operand with the strides of y. Exact. Parallel over runs along the last axis. */
 void CNET_FN(arithmetic)(const cnet_call *call) {
     const cnet_arithmetic_arguments *a = &call->arithmetic;
     const job_t job = {.g = &a->g, .a = a->a, .b = a->b, .y = a->y, .operation = (int)a->operation};
@@ -122,5 +129,7 @@ void CNET_FN(arithmetic)(const cnet_call *call) {
  * No element of y is visited twice. Exact. Parallel over runs along the last axis. */
 void CNET_FN(strided_copy)(const cnet_call *call) {
     const cnet_strided_copy_arguments *a = &call->strided_copy;
-    run_rows(copy_chunk, (job_t){.g = &a->g, .a = a->x, .y = a->y}, call->threads);
+    const job_t job = {
+        .g = &a->g, .a = a->x, .y = a->y, .streams = is_streamed(row_count(&a->g) * a->g.s4)};
+    run_rows(copy_chunk, job, call->threads);
 }

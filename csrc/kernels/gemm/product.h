@@ -82,14 +82,20 @@ struct product {
      * first block overwrites C, the following blocks are added; after the last, C is complete. */
     void (*store)(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
                   ptrdiff_t cols, const real *tile, int first, int last);
-    /* Optional: operands, the same for each b, that are read in place because that is faster than a
-     * copy. Such a B has contiguous rows. Partial panels are copied nevertheless. */
+    /* Optional: operands that are read in place because that is faster than a copy: A[0] and B[0],
+     * and the distances of A[b] and B[b] from them, NULL if all are the same. Such a B has
+     * contiguous rows. Partial panels are copied nevertheless. */
     strided a, b;
+    ptrdiff_t (*a_distance)(const product *q, ptrdiff_t b);
+    ptrdiff_t (*b_distance)(const product *q, ptrdiff_t b);
     /* Optional: where panel j of B lies, if pack_b copies it row by row, so that it can be
      * prefetched while other panels are multiplied. */
     strided (*find_b)(const product *q, ptrdiff_t b, ptrdiff_t p, ptrdiff_t j);
     /* Optional: where the tile at (i, j) of C will be stored, so that it can be prefetched. */
     strided (*find_c)(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t j);
+    /* Optional: whether `store` streams tiles that are complete after one block of the depth; these
+     * are not prefetched. */
+    int streams;
 };
 
 /* Packs a panel of a matrix with these strides: `count` lanes, padded with zeros to `width`. */

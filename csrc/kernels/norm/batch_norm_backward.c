@@ -3,12 +3,14 @@
  * A chunk takes two passes: the first computes the sums over its channels, the second, for which
  * the arrays are often still in the cache, computes dx. */
 #include "batch_norm.h"
+#include "streams.h"
 
 /* Arrays of a run. y is NULL without a residual, dresidual if it is not wanted. */
 typedef struct {
     const real *grad, *x, *y;
     real *dx, *dresidual;
     ptrdiff_t count;
+    int streams; /* dx is streamed */
 } run_t;
 
 /* dx = by_grad * gradient + (by_x * (x - mean) + constant), with the inner gradient: that with
@@ -36,7 +38,7 @@ typedef struct {
     ptrdiff_t pitch;
     double eps;
     real a, b;
-    int from_batch;
+    int from_batch, streams;
 } job_t;
 
 /* The inner gradient of the elements from t on; missing elements have 0. It is recomputed from x,
@@ -95,7 +97,10 @@ ALWAYS_INLINE void write_run(const int operation, const run_t *r, const chunk_ce
             v *= inner_gradient(operation, r, t, x, c, at, a, b, has_y);
         if (from_batch)
             v += load(c->by_x + at) * (x - load(c->f.mean + at)) + load(c->constant + at);
-        store_run(r->dx + t, v, rest);
+        if (r->streams && rest >= LANES)
+            stream(r->dx + t, v);
+        else
+            store_run(r->dx + t, v, rest);
     }
 }
 
@@ -143,6 +148,7 @@ static void take_runs(const job_t *job, const span *s, const chunk_cells *c, cel
                 .dx = job->dx ? job->dx + at : NULL,
                 .dresidual = job->dresidual ? job->dresidual + at : NULL,
                 .count = s->length,
+                .streams = !sums && job->streams && takes_streams(job->dx + at),
             };
             if (sums)
                 job->passes.add(&run, c, i * d->cells, d->mask, a, b, sums);
@@ -182,6 +188,7 @@ static void gradients_of_chunk(const void *argument, ptrdiff_t chunk, int slot) 
         finish_sums(job, i, s.first + i, &sums, &c);
     if (job->dx)
         take_runs(job, &s, &c, NULL);
+    end_streams();
 }
 
 /* With s[c] = 1 / sqrt(var[c] + eps), h = (x - mean) * s, g the gradient with respect to the
@@ -218,6 +225,7 @@ void CNET_FN(batch_norm_backward)(const cnet_call *call) {
         .a = (real)a->a,
         .b = (real)a->b,
         .from_batch = a->from_batch != 0,
+        .streams = is_streamed(a->g.n * a->g.c * a->g.size),
     };
     const int is_small = a->g.n * a->g.c * a->g.size <= ELEMENTS_PER_CHUNK;
     cnet_parallel(gradients_of_chunk, &job, ceil_div(a->g.c, job.d.channels),

@@ -23,7 +23,6 @@ from .combine import combine
 from .conv import conv2d, conv2d_backward
 from .elementwise import (
     add,
-    copy_range,
     elementwise,
     elementwise_backward,
     relu,
@@ -58,6 +57,7 @@ from .random import multinomial
 from .reduce import accumulate, reduce
 from .resample import resample
 from .sampling import grid_sample, grid_sample_backward
+from .strided import copy_range, embed
 from .transposed import conv_transpose2d, conv_transpose2d_backward
 
 __all__ = [
@@ -89,6 +89,7 @@ __all__ = [
     "cross_entropy_backward",
     "elementwise",
     "elementwise_backward",
+    "embed",
     "gather",
     "grid_sample",
     "grid_sample_backward",

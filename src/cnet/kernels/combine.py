@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import _check, _core
 from ..arrays import Array, Shape
+from ..replay import constant
 from . import _memory
 from ._dispatch import call
 
@@ -26,7 +27,7 @@ def combine(a: Array, b: Any = None, c: Any = None, d: Any = None, *, operation:
     operation : str
         ``product`` (a·b), ``times_quotient`` (a·(b/c)), ``times_exp`` (a·exp(b − c)), ``hypot``,
         ``logaddexp``, ``fmod``, ``remainder``, ``floor_divide``, ``trunc_divide``, ``glu``
-        (a·sigmoid(b)), ``prelu`` (x, weight), ``huber`` (difference, threshold, scale), ``lerp``
+        (a·sigmoid(b)), ``gated_tanh`` (sigmoid(a)·tanh(b)), ``prelu`` (x, weight), ``huber`` (difference, threshold, scale), ``lerp``
         (a, b, weight), ``addcmul`` (a + d·b·c), ``addcdiv`` (a + d·b/c), ``nan_to_num`` (x, nan,
         posinf, neginf), or of one operand ``sign``, ``frac``, ``sin``, ``cos``, ``logit``. They are
         defined as in PyTorch. The others are gradients: `a` is the gradient with respect to the
@@ -69,7 +70,7 @@ def combine(a: Array, b: Any = None, c: Any = None, d: Any = None, *, operation:
     for k in range(1, count):
         x = operands[k]
         if isinstance(x, _NUMBERS):
-            arrays.append(np.array(x, dtype))
+            arrays.append(constant(np.array(x, dtype)))
             continue
         if not _check.fits(x, dtype, shape):
             x = _check.array("combine", "abcd"[k], x)

@@ -4,7 +4,6 @@ NumPy's names `axis` and `keepdims` are accepted for `dim` and `keepdim`. If `di
 empty sequence, all dimensions are reduced.
 """
 
-from math import prod as product
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from ._dims import broadcast, reduced_axes
 from ._elementwise import by_kernel
 from ._options import sizes
 from ._promotion import floating, require_float
-from ._sums import SMALL, average, total
+from ._sums import SMALL, average, length, total
 from .division import div
 from .masks import masked_fill
 from .registry import operation
@@ -109,7 +108,7 @@ def sum_to_size(self: Tensor, *size: Any) -> Tensor:
 class Mean(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Array:
-        ctx.count = product([x.shape[axis] for axis in axes])
+        ctx.count = length(x, axes)
         return squeezed(ctx, average(x, axes), axes, keepdims)
 
     @staticmethod

@@ -63,18 +63,19 @@ def _part(
 
 def _call(step: Step, images: int, places: dict[Step | None, int]) -> tuple[Any, ...]:
     """Values of a call, places of its arrays, rows per image, and whether it is parallel."""
-    number, names = _core.kernels[step.kernel]
+    names = _core.kernels[step.kernel]
     arguments = dict(step.arguments)
     if step.kernel in PREPARE:
-        prepare, needed = _core.kernels[PREPARE[step.kernel]]
-        arguments["prepared"] = _core.prepare(prepare, *_values(needed, arguments))
+        prepare = PREPARE[step.kernel]
+        needed = _values(_core.kernels[prepare], arguments)
+        arguments["prepared"] = _core.prepare(prepare, *needed)
     moving = {name: places[source] for name, source in step.moving().items()}
     values = _values(names, arguments)
     arrays = names[: _core.arrays[step.kernel]]
     rows = arguments["g"][0] // images if "g" in arguments else prod(step.memory) // images
     return (
-        (number, *values), tuple(moving.get(name, _core.plan_constant) for name in arrays), rows,
-        _cost(step) >= WORTH_THREADS,
+        (step.kernel, *values), tuple(moving.get(name, _core.plan_constant) for name in arrays),
+        rows, _cost(step) >= WORTH_THREADS,
     )  # fmt: skip
 
 

@@ -40,6 +40,7 @@ COMBINATIONS: dict[str, Callable[..., Any]] = {
     "floor_divide": np.floor_divide,
     "trunc_divide": lambda a, b: np.trunc(a / b),
     "glu": lambda a, b: a / (1 + np.exp(-b)),
+    "gated_tanh": lambda a, b: np.tanh(b) / (1 + np.exp(-a)),
     "prelu": lambda x, w: np.where(x > 0, x, w * x),
     "prelu_dweight": lambda g, x: np.where(x > 0, 0, g * x),
     "sin_backward": lambda g, x: g * np.cos(x),
@@ -54,6 +55,8 @@ COMBINATIONS: dict[str, Callable[..., Any]] = {
         scale * (d - np.clip(d, -limit, limit) / 2) * np.clip(d, -limit, limit)
     ),
     "glu_db": lambda g, a, b: g * a / ((1 + np.exp(-b)) * (1 + np.exp(b))),
+    "gated_tanh_da": lambda g, a, b: g * np.tanh(b) / ((1 + np.exp(-a)) * (1 + np.exp(a))),
+    "gated_tanh_db": lambda g, a, b: g / (1 + np.exp(-a)) * (1 - np.tanh(b) ** 2),
     "huber_backward": lambda g, d, limit, scale: g * (scale * np.clip(d, -limit, limit)),
     "addcmul": lambda a, b, c, d: a + d * (b * c),
     "addcdiv": lambda a, b, c, d: a + d * (b / c),
