@@ -313,7 +313,8 @@ class Layer:
 DENSE = """
 class Layer:
     def __init__(self, rng):
-        self.W, self.v, self.b = rng.standard_normal((8, 5)), rng.standard_normal((8, 5)), np.ones(5)
+        self.W, self.v = rng.standard_normal((2, 8, 5))
+        self.b = np.ones(5)
         self.lr, self.beta, self.decay, self.u = 0.1, 0.9, 0.01, np.ones(5)
 
     def forward(self, x):
