@@ -64,17 +64,20 @@ def test_calls_that_are_not_observed_are_counted() -> None:
     assert not forward.plans
 
 
-def test_a_forward_function_is_learned_before_its_backward_one() -> None:
+def test_a_forward_function_is_learned_before_its_backward_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cnet.accelerate._watched.SEARCH_SECONDS", 5.0)
     budget, cls = Budget(is_patient=True), dense()
     forward, backward = watch_class(cls, Options(budget=budget))
     layer = cls()
     order: list[Any] = []
     for step in range(60):
         if step == 20:  # as if the backward pass had taken much time
-            budget.left = 10.0
+            budget.left = 100.0
             for situation in backward.situations.values():
                 situation.so_far = 100.0
             backward.wake()
         layer.backward(layer.forward(np.full((400, 3), 0.5)))
-        order += [one for one in (forward, backward) if one.plans and one not in order]
+        order += [one for one in (forward, backward) if one.spent and one not in order]
     assert order == [forward, backward]
