@@ -33,9 +33,7 @@ def images(request: pytest.FixtureRequest, dtype: Any) -> Array:
 
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("name", ROWS)
-def test_images_are_computed_as_if_alone(
-    impl: str, threads: int, name: str, images: Array
-) -> None:
+def test_images_are_computed_as_if_alone(impl: str, threads: int, name: str, images: Array) -> None:
     x, y = images
     with cnet.use_threads(threads):
         together = ROWS[name](x, y)
