@@ -1,4 +1,4 @@
-"""Copies of arrays to places in other arrays."""
+"""Copies of arrays to places in other arrays, and in another order."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -99,5 +99,38 @@ embed = Spec(
         ({"index": True}, TypeError, "index must consist of slices, integers"),
         ({"index": (0, 0, 0)}, IndexError, "index must fit the shape (5, 4)"),
         ({"x": HUGE, "shape": HUGE.shape, "index": ...}, ValueError, "y would be too large"),
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FlipCase(Case):
+    shape: Shape
+    axes: tuple[int, ...]
+
+
+def _flip(case: FlipCase, dtype: Any) -> Call:
+    x = case.random().standard_normal(case.shape, dtype)
+    return Call("flip", (x,), {"axes": case.axes}, (None,))
+
+
+flip = Spec(
+    "flip",
+    call=_flip,
+    cases=[
+        FlipCase(*arguments)
+        for arguments in (
+            ((5,), (0,)), ((37,), (-1,)), ((3, 40), (1,)), ((3, 40), (0,)), ((3, 5), (1, 0)),
+            ((3, 5), ()), ((2, 3, 4, 5, 6), (0, 2, 4)), ((2, 3, 4, 1, 2, 3), (1, 3, 5)),
+            ((2, 2, 3, 2, 2, 3), (0, 2, 4)), ((0, 3), (1,)), ((), ()),
+        )
+    ],
+    typical=FlipCase((3, 4, 9), (2,)),
+    large=(FlipCase((2, 100_000), (1,)), FlipCase((400, 300), (0,))),
+    any_rank=("x",),
+    good={"x": zeros(3, 4), "axes": (1,)},
+    bad=(
+        ({"axes": (2,)}, ValueError, "axes must be in range for 2 dimensions (got (2,))"),
+        ({"axes": (1, -1)}, ValueError, "axes must be different (got (1, -1))"),
     ),
 )  # fmt: skip

@@ -1,5 +1,6 @@
-"""Copies of arrays to places in other arrays."""
+"""Copies of arrays to places in other arrays, and in another order."""
 
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -63,9 +64,8 @@ def copy_range(
             )
     n, inner = prod(x.shape[:axis]), prod(x.shape[axis + 1 :])
     if n * count * inner:
-        pitches = x.shape[axis] * inner, y.shape[axis] * inner
-        strides = [stride for pitch in pitches for stride in (pitch, 0, 0, inner, 1)]
-        g = (n, 1, 1, count, inner, *strides, x_begin * inner, y_begin * inner)
+        x_pitch, y_pitch = x.shape[axis] * inner, y.shape[axis] * inner
+        g = pair((n, count * inner), (x_pitch, 1), (y_pitch, 1), x_begin * inner, y_begin * inner)
         call("strided_copy", x, y, g)
 
 
@@ -128,6 +128,51 @@ def embed(x: Array, shape: Shape, index: Any, value: float = 0.0) -> Array:
         call("strided_copy", number, y, pair((1, y.size), (0, 0), (0, 1)))
     if place.size:
         call("strided_copy", memory, y, inside)
+    return y
+
+
+def flip(x: Array, axes: Sequence[int]) -> Array:
+    """Reverse the order of the elements along axes.
+
+    Parameters
+    ----------
+    x : ndarray, any shape
+        Float32 or float64.
+    axes : sequence of int
+        Different axes of `x`.
+
+    Returns
+    -------
+    ndarray, shape of `x`
+
+    Raises
+    ------
+    TypeError
+        If `x` is not an array of a float dtype.
+    ValueError
+        If an axis is out of range, or given twice.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> kernels.flip(np.array([[1.0, 2.0], [3.0, 4.0]]), (1,))
+    array([[2., 1.],
+           [4., 3.]])
+    """
+    f = "flip"
+    x = _check.array(f, "x", x)
+    if not all(-x.ndim <= axis < x.ndim for axis in axes):
+        raise ValueError(f"{f}: axes must be in range for {x.ndim} dimensions (got {axes})")
+    if len({axis % x.ndim for axis in axes}) < len(axes):
+        raise ValueError(f"{f}: axes must be different (got {axes})")
+    y, reverse = _memory.empty(x.shape, x.dtype), np.flip(x, tuple(axes))
+    (first, *strides), (_, *y_strides) = _visited(reverse, x), _visited(y, y)
+    g = pair((1, *x.shape), (0, *strides), (0, *y_strides), first)
+    if g is None:  # more axes than the kernel visits
+        y[...] = reverse
+    elif x.size:
+        call("strided_copy", x, y, g)
     return y
 
 

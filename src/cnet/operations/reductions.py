@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from .. import kernels
 from ..autograd import Array, Context, Operation
+from ..kernels._memory import empty
 from ..tensor import Axis, Tensor, TensorLike, array_of, as_tensor
 from ._common import also_dim
 from ._dims import broadcast, reduced_axes
@@ -171,8 +172,10 @@ class LogSumExp(Operation[Tensor]):
         x = floating("logsumexp", x)
         greatest = np.max(x, axes, keepdims=True, initial=-np.inf)
         shift = np.where(np.isfinite(greatest), greatest, 0)
+        powers = np.subtract(x, shift, out=empty(x.shape, x.dtype))
+        np.exp(powers, out=powers)
         with np.errstate(divide="ignore"):  # if the sum is 0, the result is -inf
-            y = np.log(total(np.exp(x - shift), axes, keepdims=True)) + shift
+            y = np.log(total(powers, axes, keepdims=True)) + shift
         ctx.save_for_backward(x, y)
         return squeezed(ctx, y, axes, keepdims)
 
