@@ -19,7 +19,9 @@ ROWS: dict[str, Callable[[Array, Array], Array]] = {
     "add": kernels.add,
     "relu": lambda x, y: kernels.relu(x),
     "relu_backward": kernels.relu_backward,
-    "embed": lambda x, y: kernels.embed(x, (len(x), 9, *x.shape[2:]), (slice(None), slice(len(x[0])))),
+    "embed": lambda x, y: kernels.embed(
+        x, (len(x), 9, *x.shape[2:]), (slice(None), slice(x.shape[1]))
+    ),
     "batch_norm": lambda x, y: kernels.batch_norm(
         x, *np.ones((2, x.shape[1]), x.dtype), residual=y, activation="relu"
     ),
