@@ -27,10 +27,10 @@ def combine(a: Array, b: Any = None, c: Any = None, d: Any = None, *, operation:
         ``product`` (a·b), ``times_quotient`` (a·(b/c)), ``times_exp`` (a·exp(b − c)), ``hypot``,
         ``logaddexp``, ``fmod``, ``remainder``, ``floor_divide``, ``trunc_divide``, ``glu``
         (a·sigmoid(b)), ``gated_tanh`` (sigmoid(a)·tanh(b)), ``prelu`` (x, weight), ``huber``
-        (difference, threshold, scale), ``lerp`` (a, b, weight), ``addcmul`` (a + d·b·c), ``addcdiv`` (a + d·b/c), ``nan_to_num`` (x, nan,
-        posinf, neginf), or of one operand ``sign``, ``frac``, ``sin``, ``cos``, ``logit``. They are
-        defined as in PyTorch. The others are gradients: `a` is the gradient with respect to the
-        result.
+        (difference, threshold, scale), ``lerp`` (a, b, weight), ``addcmul`` (a + d·b·c),
+        ``addcdiv`` (a + d·b/c), ``nan_to_num`` (x, nan, posinf, neginf), or of one operand
+        ``sign``, ``frac``, ``sin``, ``cos``, ``logit``. They are defined as in PyTorch. The others
+        are gradients: `a` is the gradient with respect to the result.
 
     Returns
     -------
