@@ -191,8 +191,8 @@ class Recurrent(Operation[tuple[Tensor, ...]]):
             hidden = kernels.matmul(active[0], filters)
             if b_hh is not None:
                 hidden += b_hh
-            pair = [_by_gate(each, cell.gates) for each in (products[rows], hidden)]
-            following, values = cell.step(*pair, active)
+            a, b = _by_gate(products[rows], cell.gates), _by_gate(hidden, cell.gates)
+            following, values = cell.step(a, b, active)
             if w_hr is not None:
                 values = *values, following[0]
                 following = kernels.linear(following[0], w_hr), *following[1:]
