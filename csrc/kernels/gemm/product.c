@@ -7,11 +7,12 @@
  * depth long, the depth is split into parts instead, each with its own copy of C, and nothing is
  * shared. The split depends on the sizes alone, never on the number of threads. */
 #include "gemm/product.h"
+#include "streams.h"
 
 /* A panel of A, TILE_ROWS x DEPTH, stays in the first-level cache while a group of panels of B,
  * which stays in the second-level cache, streams past it. */
 enum {
-    DEPTH = sizeof(real) == 4 ? 384 : 256,
+    DEPTH = sizeof(real) == 4 ? 512 : 256,
     GROUP_PANELS = 2,
     CHUNK_PANELS = 8,
     CHUNK_TILES = 24,
@@ -287,9 +288,9 @@ static fetch share_of(const job_t *job, const work *w, ptrdiff_t p, ptrdiff_t j,
 }
 
 static void fetch_tile(const job_t *job, const work *w, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
-                       ptrdiff_t cols) {
+                       ptrdiff_t cols, int is_complete) {
     const product *q = job->q;
-    if (!q->find_c || job->s.parts > 1)
+    if (!q->find_c || job->s.parts > 1 || (q->streams && is_complete))
         return;
     const strided c = q->find_c(q, w->b, i, j);
     for (ptrdiff_t r = 0; r < rows; r++)
@@ -326,7 +327,7 @@ static void multiply_group(const job_t *job, const work *w, ptrdiff_t j0, ptrdif
             const ptrdiff_t cols = min_size(TILE_COLS, j1 - j);
             const fetch ahead =
                 share_of(job, w, p, j + GROUP_PANELS * TILE_COLS, (i - w->i0) / TILE_ROWS, tiles);
-            fetch_tile(job, w, i, rows, j, cols);
+            fetch_tile(job, w, i, rows, j, cols, first && last);
             if (a.step == TILE_ROWS && a.lane == 1)
                 multiply_packed(depth, a, b[number], cols, ahead, tile);
             else
@@ -367,6 +368,8 @@ static void multiply_chunk(const void *argument, ptrdiff_t chunk, int slot) {
         for (ptrdiff_t j = w.j0; j < w.j1; j += GROUP_PANELS * TILE_COLS)
             multiply_group(job, &w, j, min_size(w.j1, j + GROUP_PANELS * TILE_COLS), p, depth);
     }
+    if (job->q->streams)
+        end_streams();
 }
 
 /* ---- What is done with all tiles ------------------------------------------------------- */
@@ -389,6 +392,8 @@ static void finish_chunk(const void *argument, ptrdiff_t chunk, int slot) {
                         part == 0);
         q->store(q, b, i, rows, j, cols, tile, 1, 1);
     }
+    if (q->streams)
+        end_streams();
 }
 
 static job_t make_job(const product *q, plan s, char *workspace) {

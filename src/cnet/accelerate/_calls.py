@@ -11,7 +11,7 @@ import numpy as np
 from ..arrays import Array, Shape
 from ._scan import Scan, scan
 from ._values import Node, Refused, Tree, describe, kind_of, walk
-from .explain.memory import is_ordinary
+from .explain.memory import is_ordinary, owner, viewed
 
 
 class Arguments(NamedTuple):
@@ -86,11 +86,13 @@ class Fresh:
 
 @dataclass(frozen=True)
 class View:
-    """A contiguous array in another shape: ``of.reshape(shape).transpose(order)``."""
+    """Elements of a contiguous array; see `viewed`."""
 
     of: Existing | Fresh
     shape: Shape
-    order: tuple[int, ...]
+    strides: Shape
+    offset: int
+    is_writeable: bool
 
 
 @dataclass(frozen=True)
@@ -243,10 +245,14 @@ class _Comparison:
                 if np.may_share_memory(value, source) and value.size:
                     view = _view(value, source, make(path))
                     return view or Unknown(f"a view of {path}", is_view=True)
-        if not is_ordinary(value):
-            return Unknown(f"{name}, which is read-only or has elements that share memory")
-        self.arrays[name] = value
-        return Fresh(name)
+        if is_ordinary(value):
+            self.arrays[name] = value
+            return Fresh(name)
+        base = owner(value)
+        if is_ordinary(base) and (view := _view(value, base, Fresh(f"{name}.base"))):
+            self.arrays[f"{name}.base"] = base
+            return view
+        return Unknown(f"{name}, which is read-only or has elements that share memory")
 
 
 def _is_same(old: Any, new: Any) -> bool:
@@ -256,13 +262,12 @@ def _is_same(old: Any, new: Any) -> bool:
 
 
 def _view(value: Array, source: Array, of: Existing | Fresh) -> View | None:
-    """`value` as a reshaped and transposed view of the whole `source`."""
-    order = np.argsort([-stride for stride in value.strides], kind="stable")
-    straight = value.transpose(order)
-    is_whole = (
-        value.size == source.size and value.dtype == source.dtype
-        and source.flags.c_contiguous and straight.flags.c_contiguous
-        and value.ctypes.data == source.ctypes.data
-    )  # fmt: skip
-    inverse = tuple(int(axis) for axis in np.argsort(order))
-    return View(of, straight.shape, inverse) if is_whole else None
+    """`value` as elements of the contiguous `source`, if it is."""
+    offset = value.ctypes.data - source.ctypes.data
+    is_writeable = value.flags.writeable or not source.flags.writeable
+    view = View(of, value.shape, value.strides, offset, is_writeable)
+    try:
+        same = viewed(source, view.shape, view.strides, offset, is_writeable)
+    except (ValueError, BufferError, TypeError):
+        return None
+    return view if value.dtype == source.dtype and same.ctypes.data == value.ctypes.data else None

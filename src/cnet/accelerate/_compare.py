@@ -44,7 +44,7 @@ def compare(
     numbers = {path: values[index] for path, index in plan.leaves}
     theirs = {
         place: template for place, template in outcome.writes.items()
-        if place[0] != plan.own or place[1] not in left_out
+        if place[0] != plan.own or place[1] not in left_out or place in plan.outcome.writes
     }  # fmt: skip
     if theirs.keys() != plan.outcome.writes.keys():
         names = {f"{a}.{b}" for a, b in theirs.keys() ^ plan.outcome.writes.keys()}

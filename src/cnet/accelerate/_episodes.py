@@ -2,11 +2,12 @@
 
 import copy
 import random
+import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FunctionType
+from types import CodeType, FrameType, FunctionType
 from typing import Any
 from zlib import crc32
 
@@ -14,12 +15,15 @@ import numpy as np
 
 from ..arrays import Array
 from ._calls import Before, Outcome, arguments, read
-from ._values import Node, Refused, Tree, walk
+from ._scan import Scan
+from ._values import Impure, Node, Refused, Tree, walk
 from .explain import Sample
 from .explain.memory import copied
 
 FORWARD = "forward."
 """Begins the paths of what the last forward call has read, as it was then."""
+RESULT = "result."
+"""Begins the paths of results, from which other results may be computed."""
 
 
 class _Local(threading.local):
@@ -167,8 +171,8 @@ class Episode:
         """Paths that the forward call does not read."""
         self.held = held
         """Names of dicts that the instance lacks, and that the forward call fills."""
-        self.classes: list[type] = []
-        """Classes that the code may change."""
+        self.scan = Scan()
+        """What the code that runs may do."""
         self.calls = 0
 
     def run(self, kind: Kind, seed: int, unread: "Unread | None" = None) -> Sampled:
@@ -186,7 +190,7 @@ class Episode:
                 if is_dict:
                     vars(roots[root])[name] = {}
             scan, tree = read(call.function, roots, self.deferred)
-            self.classes = scan.classes
+            self.scan = scan
             for node in tree.nodes:  # a value that is set again, the same, is set as well
                 for name in scan.writes - scan.reads if node.kind == "instance" else ():
                     vars(node.value).pop(name, None)
@@ -208,7 +212,7 @@ class Episode:
         self.calls += 1
         states = np.random.get_state(), random.getstate()
         try:
-            with _unchanged(self.classes):
+            with _unchanged(self.scan), _without(self.scan.effects):
                 result = call.function(*call.args, **call.kwargs)
         except Refused:
             raise
@@ -226,7 +230,7 @@ class Episode:
         scan, tree = read(call.function, values, self.deferred)
         roots = arguments(forward.function, forward.args, forward.kwargs).values
         own, state = read(forward.function, roots, self.deferred, frozenset(scan.reads))
-        self.classes = own.classes
+        self.scan = own
         fill(tree, kind, seed)
         fill(state, kind, seed)
         _, read_then = read(forward.function, roots, self.unread)
@@ -240,19 +244,52 @@ class Episode:
 
 
 @contextmanager
-def _unchanged(classes: Iterable[type]) -> Iterator[None]:
-    """Restore attributes of classes that a call changes, and refuse such a call."""
-    before = {cls: dict(vars(cls)) for cls in classes}
+def _unchanged(scan: Scan) -> Iterator[None]:
+    """Restore attributes of classes and global objects that a call changes, and refuse the call."""
+    holders = [*scan.classes, *(value for value, _ in scan.objects)]
+    before = [dict(vars(holder)) for holder in holders]
     yield
-    for cls, names in before.items():
-        changed = [n for n in vars(cls).keys() | names if vars(cls).get(n) is not names.get(n)]
+    for holder, names in zip(holders, before, strict=True):
+        now = vars(holder)
+        changed = [name for name in now.keys() | names if now.get(name) is not names.get(name)]
         for name in changed:
             if name in names:
-                setattr(cls, name, names[name])
+                setattr(holder, name, names[name])
             else:
-                delattr(cls, name)
+                delattr(holder, name)
         if changed and changed != ["__slotnames__"]:
+            cls = holder if isinstance(holder, type) else type(holder)
             raise Refused(f"it changes {cls.__qualname__}.{changed[0]}")
+
+
+@contextmanager
+def _without(effects: Mapping[CodeType, Mapping[int, str]]) -> Iterator[None]:
+    """Stop a call before an instruction that does more than compute."""
+    found: list[str] = []
+
+    def stop(frame: FrameType, event: str, _: Any) -> Any:
+        if event == "opcode" and frame.f_lasti in effects[frame.f_code]:
+            found.append(effects[frame.f_code][frame.f_lasti])
+            raise Impure(found[0])
+        return stop
+
+    def enter(frame: FrameType, event: str, _: Any) -> Any:
+        if frame.f_code not in effects:
+            return None
+        frame.f_trace_lines, frame.f_trace_opcodes = False, True
+        return stop
+
+    if not effects:
+        yield
+        return
+    before = sys.gettrace()
+    sys.settrace(enter)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+        if found:
+            raise Impure(found[0])
 
 
 def _memo_of(*calls: Recorded | None) -> dict[int, Any]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
+from math import prod
 from time import perf_counter
 from typing import Any
 
@@ -27,6 +29,7 @@ from ._episodes import (
     FORWARD,
     LARGE,
     NORMAL,
+    RESULT,
     TIED,
     Episode,
     Recorded,
@@ -69,6 +72,7 @@ def learn(
     found = arguments(call.function, call.args, call.kwargs)
     first = next(iter(found.values), "")
     own = first if first and kind_of(found.values[first]) == "instance" else ""
+    keep = None if keep is None else frozenset(keep)
     left_out = forward_plan if forward_plan is not None and forward_plan.deferred else None
     deferred = left_out.deferred if left_out is not None else frozenset()
     skip = frozenset(f"{own}.{name}" for name in deferred)
@@ -77,23 +81,26 @@ def learn(
         episode = Episode(call, forward, skip)
     else:
         episode = Episode(call, forward, skip, left_out.skip, left_out.held)
-    samples, unread = _samples(episode, _unread(scan, tree, own))
-    skip |= unread.paths()
-    scan, tree = read(call.function, found.values, skip)
-    tree.check()
-    learning = _Learning(
-        call, own, scan, tree, samples, skip, unread, left_out,
-        None if keep is None else frozenset(keep), hints, seconds,
-    )  # fmt: skip
-    return learning.plan(found.places)
-
-
-def _unread(scan: Scan, tree: Tree, own: str) -> Unread:
-    """Attributes that the call may set before it reads them."""
     state = [node for node in tree.nodes if node.parent is not None and node.parent.path == own]
-    replaced = {node.path for node in state if node.key in scan.writes}
-    refilled = {node.path for node in state if node.type is dict}
-    return Unread(frozenset(replaced), frozenset(refilled - replaced))
+    replaced = frozenset(node.path for node in state if node.key in scan.writes)
+    refilled = frozenset(node.path for node in state if node.type is dict) - replaced
+    candidates = [Unread(replaced, refilled)] * (keep is not None) + [Unread(replaced)]
+    while True:
+        samples, unread = _samples(episode, candidates.pop(0))
+        scan, tree = read(call.function, found.values, skip | unread.paths())
+        tree.check()
+        try:
+            return _Learning(
+                call, own, scan, tree, samples, skip | unread.paths(), unread, left_out, keep,
+                hints, seconds,
+            ).plan(found.places)  # fmt: skip
+        except _NeedsItems:
+            if not candidates:
+                raise
+
+
+class _NeedsItems(Refused):
+    """A call sets items of a dict that cannot be left out."""
 
 
 def _samples(episode: Episode, unread: Unread) -> tuple[list[Sampled], Unread]:
@@ -131,8 +138,8 @@ def _agree(a: Outcome, b: Outcome, unread: Unread = Unread()) -> bool:  # noqa: 
     if a.mutated != b.mutated or not is_same(a.result, b.result):
         return False
     for path in unread.refilled:
-        if b.touched.get(path, set()) != a.touched.get(path, set()):
-            return False
+        if not a.touched.get(path, set()) <= b.touched.get(path, set()):
+            return False  # others are set to what they were
     ours, theirs = (
         {place: t for place, t in c.writes.items() if place[0] not in unread.refilled}
         for c in (a, b)
@@ -224,6 +231,8 @@ class _Learning:
             same = len(others) == len(templates) and all(t.keys == first.keys for t in others)
             if not same or any(t.kind is not first.kind for t in others):
                 return Unknown(f"{name} of a structure that depends on the data")
+            if _is_shape(first) and all(t == first for t in templates):
+                return first
             columns = zip(*[t.items or () for t in others], strict=True)
             return replace(first, items=tuple(self.merged(column, name) for column in columns))
         if all(t == first for t in templates):
@@ -248,7 +257,11 @@ class _Learning:
     def known_numbers(self) -> set[Any]:
         """Numbers that do not come from the data: sizes, constants of the code, and arguments."""
         arrays = [*self.tree.arrays().values(), *self.samples[0].outcome.arrays.values()]
-        sizes = {size for array in arrays for size in (*array.shape, array.size, array.ndim)}
+        sizes = {size for array in arrays for size in (*array.shape, array.ndim)} | {
+            prod(array.shape[start:stop])
+            for array in arrays
+            for start, stop in combinations(range(array.ndim + 1), 2)
+        }
         numbers = set(self.tree.numbers().values())
         known: set[Any] = sizes | numbers | self.scan.constants | {True, False}
         return known
@@ -265,7 +278,7 @@ class _Learning:
 
         Raises
         ------
-        Refused
+        _NeedsItems
             If such a dict is used elsewhere, or its items are needed.
         """
         names = set()
@@ -277,7 +290,7 @@ class _Learning:
                 not _is_costly(template) or _is_deferrable(template, needed)
                 for template in templates
             ):  # fmt: skip
-                raise Refused(f"it sets items of {path}")
+                raise _NeedsItems(f"it sets items of {path}")
             names.add(name)
         return names
 
@@ -301,32 +314,52 @@ class _Learning:
         }  # fmt: skip
 
     def explain_all(self, names: Iterable[str]) -> None:
-        """Find expressions, for small arrays first: they are hints for large ones."""
+        """Find expressions, for small arrays first: they are hints for large ones.
+
+        What is not explained by the inputs may be by other results.
+        """
         arrays = self.samples[0].outcome.arrays
         end = perf_counter() + self.seconds
-        for name in sorted(names, key=lambda name: (arrays[name].size, name)):
-            self.expressions[name] = self.explained(name, end - perf_counter())
+        waiting = sorted(names, key=lambda name: (arrays[name].size, name))
+        known: list[str] = []
+        while waiting:
+            failed: list[str] = []
+            for name in waiting:
+                expression = self.explained(name, known, end)
+                if expression is None:
+                    failed.append(name)
+                else:
+                    self.expressions[name] = expression
+            before, known = known, [*self.expressions]
+            if failed and len(before) == len(known):
+                raise Refused(f"{failed[0]} is not explained")
+            waiting = failed
 
-    def explained(self, name: str, seconds: float) -> Expression:
-        samples = [self.inputs_of(sampled) for sampled in self.samples]
+    def explained(self, name: str, results: Sequence[str], end: float) -> Expression | None:
+        samples = [self.inputs_of(sampled, results) for sampled in self.samples]
         if not all(_is_finite(sample.outputs[name]) for sample in samples):
             raise Refused(f"{name} is not finite for random data")
         known = (*self.hints, *self.expressions.values())
         with np.errstate(all="ignore"):
-            expression = explain(samples, name, known, seconds)
-        if expression is None:
-            raise Refused(f"{name} is not explained")
-        return expression
+            return explain(samples, name, known, end - perf_counter())
 
-    def inputs_of(self, sampled: Sampled) -> Sample:
-        """The sample, without what the plan cannot read."""
+    def inputs_of(self, sampled: Sampled, results: Sequence[str]) -> Sample:
+        """The sample, without what the plan cannot read, and with some results."""
         sample = sampled.sample
         kept = set(self.tree.arrays())
         if self.forward is not None:
             kept |= {FORWARD + path for path in self.forward.arrays}
         inputs = {path: x for path, x in sample.inputs.items() if path in kept}
+        inputs |= {RESULT + path: sample.outputs[path] for path in results}
         numbers = {p: float(n) for p, n in sample.numbers.items() if p in self.tree.numbers()}
         return Sample(inputs, numbers, sample.outputs)
+
+
+def _is_shape(template: Build) -> bool:
+    """Whether a value may be the shape of an array, also of one that is not kept."""
+    numbers = [item.value for item in template.items or () if isinstance(item, Leaf)]
+    is_complete = template.kind is tuple and 3 <= len(template.keys) == len(numbers)
+    return is_complete and all(type(number) is int and number >= 0 for number in numbers)
 
 
 def _is_deferrable(template: Template, needed: set[str]) -> bool:

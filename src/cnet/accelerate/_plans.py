@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from sys import getrefcount
-from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,11 @@ import numpy as np
 from ..arrays import Array
 from . import _deferred
 from ._calls import Build, Existing, Fresh, Leaf, Outcome, Template, View
-from ._episodes import FORWARD
+from ._episodes import FORWARD, RESULT
 from ._scan import Scan
 from ._values import NUMBERS, Node, Refused, Tree
 from .explain import Expression
+from .explain.memory import viewed
 
 Values = tuple[Any, ...]
 
@@ -189,17 +190,19 @@ class _Writer:
         for (owner, name), value in self.findings.tree.class_values.items():
             if owner in node.type.__mro__:
                 held = f"{self.constant(owner)}.__dict__.get({name!r})"
-                lines.append(f"if {held} is not {self.constant(value)}: return None")
+                lines.append(f"if {held} is not {self.constant_object(value)}: return None")
         return lines
 
     def globals(self) -> list[str]:
         lines = []
         for (_, name), (holder, value) in self.findings.scan.globals.items():
-            if isinstance(value, (FunctionType, tuple, str, *NUMBERS)) and not isinstance(
-                value, (ModuleType, type, BuiltinFunctionType)
-            ):
+            is_fixed = isinstance(value, (FunctionType, tuple, str, *NUMBERS))
+            if is_fixed or any(value is one for one, _ in self.findings.scan.objects):
                 held = f"{self.constant(holder)}.get({name!r})"
                 lines.append(f"if {held} is not {self.constant_object(value)}: return None")
+        for value, state in self.findings.scan.objects:
+            held = f"{self.constant_object(value)}.__dict__"
+            lines.append(f"if {held} != {self.constant_object(state)}: return None")
         for cell, value in self.findings.scan.cells:
             held = f"{self.constant_object(cell)}.cell_contents"
             lines.append(f"if {held} is not {self.constant_object(value)}: return None")
@@ -253,6 +256,8 @@ class _Writer:
         expressions = self.findings.expressions
         arrays = {path for expression in expressions.values() for path in expression.operands}
         numbers = {path for expression in expressions.values() for path in expression.numbers}
+        later = {path for path in arrays if path.startswith(RESULT)}
+        arrays -= later
         lines = [
             f"{', '.join([*self.names.values(), *self.extra()])}, = v",
             f"a = {{{', '.join(f'{path!r}: {self.array(path)}' for path in sorted(arrays))}}}",
@@ -261,6 +266,8 @@ class _Writer:
         for name, expression in expressions.items():
             function = self.constant(expression.compute)
             lines.append(f"{self.outputs[name]} = {function}(a, n)")
+            if RESULT + name in later:
+                lines.append(f"a[{RESULT + name!r}] = {self.outputs[name]}")
         made = ", ".join(self.outputs.values())
         return ["def compute(v):", *_indented([*lines, f"return ({made}{',' if made else ''})"])]
 
@@ -305,7 +312,9 @@ class _Writer:
             return self.outputs[template.name]
         if isinstance(template, View):
             of = self.value(template.of, lines)
-            return f"{of}.reshape({template.shape!r}).transpose({template.order!r})"
+            self.space["viewed"] = viewed
+            place = template.shape, template.strides, template.offset, template.is_writeable
+            return f"viewed({of}, {', '.join(map(repr, place))})"
         if isinstance(template, Leaf):
             return self.constant_object(template.value)
         if isinstance(template, Build):

@@ -2,15 +2,18 @@
 
 A function that prints, reads the clock, draws random numbers or changes globals cannot be replaced
 by a formula. Everything that it may call is read as well: functions of the program by their global
-names, methods by their names in the classes of the arguments.
+names, methods by their names in the classes of the arguments. Instructions with an effect are
+collected: a function may have them in branches that its calls do not take.
 """
 
 import builtins
 import dis
 import sys
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -60,6 +63,10 @@ class Scan:
     codes: set[types.CodeType] = field(default_factory=set)
     classes: list[type] = field(default_factory=list)
     """Classes of the arguments, and others that the code names."""
+    objects: list[tuple[Any, dict[str, Any]]] = field(default_factory=list)
+    """Instances outside of the arguments, with their attributes, which are numbers or constants."""
+    effects: dict[types.CodeType, dict[int, str]] = field(default_factory=dict)
+    """Instructions that do more than compute, by their offset, and what they do."""
 
 
 def scan(
@@ -70,7 +77,7 @@ def scan(
     Raises
     ------
     Impure
-        If it may do more than compute.
+        If it may do more than compute, and that is not up to a single instruction.
     """
     scanning = _Scanning(list(classes))
     scanning.function(function)
@@ -86,6 +93,24 @@ class _Scanning:
         self.modules: list[types.ModuleType] = []
         self.found = Scan(classes=classes)
         self.waiting: list[types.FunctionType] = []
+        self.place: tuple[types.CodeType, int] | None = None
+        """The instruction that is read."""
+        self.impure: dict[tuple[int, str], str] = {}
+        """What is wrong with global values."""
+
+    def refuse(self, reason: str) -> None:
+        """Note that the instruction has an effect."""
+        if self.place is None:
+            raise Impure(reason)
+        code, offset = self.place
+        self.found.effects.setdefault(code, {})[offset] = reason
+
+    @contextmanager
+    def anywhere(self) -> Iterator[None]:
+        """For values that other instructions may use as well."""
+        place, self.place = self.place, None
+        yield
+        self.place = place
 
     def run(self) -> None:
         while self.waiting:
@@ -99,16 +124,20 @@ class _Scanning:
         self.found.codes.add(function.__code__)
         self.waiting.append(function)
         names = function.__code__.co_freevars
-        for name, cell in zip(names, function.__closure__ or (), strict=True):
-            contents = cell.cell_contents
-            self.value(name, contents)
-            self.found.cells.append((cell, contents))
-        for value in [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]:
-            self.value("a default", value)
+        defaults = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+        with self.anywhere():
+            for name, cell in zip(names, function.__closure__ or (), strict=True):
+                contents = cell.cell_contents
+                self.value(name, contents)
+                self.found.cells.append((cell, contents))
+            for value in defaults:
+                self.value("a default", value)
 
     def value(self, name: str, value: Any) -> None:
         """A value that the code reads from outside of its arguments."""
         value = getattr(value, "__wrapped__", value)
+        if isinstance(value, partial):
+            value = value.func
         if isinstance(value, types.FunctionType):
             if not _is_of(value.__module__):
                 self.function(value)
@@ -118,17 +147,21 @@ class _Scanning:
         elif isinstance(value, types.BuiltinFunctionType):
             is_known = _is_of(value.__module__) or value.__name__ in BUILTINS
             if not is_known or isinstance(value.__self__, _SOURCES):
-                raise Impure(f"it uses {name}()")
+                self.refuse(f"it uses {name}()")
         elif isinstance(value, type):
             if not _is_of(value.__module__) and value.__module__ != "builtins":
                 self.add_class(value)
         elif isinstance(value, tuple):
             for item in value:
                 self.value(name, item)
+        elif _is_settled(value):
+            if all(value is not known for known, _ in self.found.objects):
+                self.found.objects.append((value, dict(vars(value))))
+                self.add_class(type(value))
         elif isinstance(value, (*_SOURCES, np.ndarray)) or not (
             kind_of(value) in ("number", "constant") or _is_of(type(value).__module__)
         ):
-            raise Impure(f"it uses {name}, a {type(value).__qualname__} outside of its arguments")
+            self.refuse(f"it uses {name}, a {type(value).__qualname__} outside of its arguments")
 
     def add_module(self, module: types.ModuleType) -> None:
         """A module of the program; the code may read anything from it whose name it contains."""
@@ -136,11 +169,12 @@ class _Scanning:
         if name in sys.stdlib_module_names or "site-packages" in str(
             getattr(module, "__file__", "")
         ):
-            raise Impure(f"it uses the module {module.__name__}")
-        if module not in self.modules:
+            self.refuse(f"it uses the module {module.__name__}")
+        elif module not in self.modules:
             self.modules.append(module)
-            for name in self.found.reads & vars(module).keys():
-                self.global_value(name, vars(module))
+            with self.anywhere():
+                for name in self.found.reads & vars(module).keys():
+                    self.global_value(name, vars(module))
 
     def add_class(self, cls: type) -> None:
         if cls not in self.classes:
@@ -153,16 +187,18 @@ class _Scanning:
 
         `outer` are the variables of enclosing functions that had returned before the call.
         """
-        instructions = [*dis.get_instructions(code)]
+        instructions = _instructions(code)
         for instruction, after in zip(instructions, [*instructions[1:], None], strict=True):
+            self.place = code, instruction.offset
             if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
                 is_called = after is None or after.opname not in ("LOAD_ATTR", "LOAD_METHOD")
                 self.global_value(instruction.argval, names, is_called)
             elif instruction.opname in ("STORE_DEREF", "DELETE_DEREF"):
                 if instruction.argval in outer:
-                    raise Impure(f"it changes {instruction.argval} of an enclosing function")
-            else:
-                self.instruction(instruction, names)
+                    self.refuse(f"it changes {instruction.argval} of an enclosing function")
+            elif not _is_class(instruction, after):
+                self.instruction(instruction)
+        self.place = None
         for constant in code.co_consts:
             if isinstance(constant, types.CodeType):
                 self.code(constant, names, outer)
@@ -178,18 +214,19 @@ class _Scanning:
             for item in constant:
                 self.constant(item)
 
-    def instruction(self, instruction: dis.Instruction, names: dict[str, Any]) -> None:
+    def instruction(self, instruction: dis.Instruction) -> None:
         name, value = instruction.opname, instruction.argval
         if name in ("STORE_GLOBAL", "DELETE_GLOBAL"):
-            raise Impure(f"it changes the global {value}")
-        if name == "DELETE_ATTR":
-            raise Impure(f"it deletes the attribute {value}")
-        if name == "IMPORT_NAME" and not _is_of(value):
-            raise Impure(f"it imports {value}")
-        if name in ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR"):
+            self.refuse(f"it changes the global {value}")
+        elif name == "DELETE_ATTR":
+            self.refuse(f"it deletes the attribute {value}")
+        elif name == "IMPORT_NAME" and not _is_of(value):
+            self.refuse(f"it imports {value}")
+        elif name in ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR"):
             if value in ACTIONS:
-                raise Impure(f"it uses .{value}")
-            self.attribute(value)
+                self.refuse(f"it uses .{value}")
+            else:
+                self.attribute(value)
         elif name == "STORE_ATTR":
             self.found.writes.add(value)
 
@@ -201,22 +238,28 @@ class _Scanning:
             if key not in self.found.globals:
                 self.found.globals[key] = names, names[name]
                 self.value(name, names[name])
+                if self.place is not None:
+                    code, offset = self.place
+                    self.impure[key] = self.found.effects.get(code, {}).get(offset, "")
+            elif reason := self.impure.get(key):
+                self.refuse(reason)
         elif hasattr(builtins, name):
             value = getattr(builtins, name)
             is_error = isinstance(value, type) and issubclass(value, BaseException)
             if name not in BUILTINS and not is_error:
-                raise Impure(f"it uses {name}()")
+                self.refuse(f"it uses {name}()")
 
     def attribute(self, name: str) -> None:
         """A name that may be read from an argument; methods of that name may be called."""
         if name in self.found.reads:
             return
         self.found.reads.add(name)
-        for cls in self.classes:
-            self.method(cls, name)
-        for module in self.modules:
-            if name in vars(module):
-                self.global_value(name, vars(module))
+        with self.anywhere():
+            for cls in self.classes:
+                self.method(cls, name)
+            for module in self.modules:
+                if name in vars(module):
+                    self.global_value(name, vars(module))
 
     def method(self, cls: type, name: str) -> None:
         for base in cls.__mro__:
@@ -234,3 +277,21 @@ def _is_of(module: str | None) -> bool:
     """Whether a module is one of `MODULES` or inside of one, but not for random numbers."""
     parts = (module or "").split(".")
     return parts[0] in MODULES and "random" not in parts
+
+
+def _is_settled(value: Any) -> bool:
+    """Whether a value is an instance that holds nothing but numbers and constants."""
+    return kind_of(value) == "instance" and all(
+        kind_of(held) in ("number", "constant") for held in vars(value).values()
+    )
+
+
+@lru_cache(maxsize=1024)
+def _instructions(code: types.CodeType) -> tuple[dis.Instruction, ...]:
+    return tuple(dis.get_instructions(code))
+
+
+def _is_class(instruction: dis.Instruction, after: dis.Instruction | None) -> bool:
+    """Whether the instruction gets the class of an object, but not to change it."""
+    is_changed = after is None or after.opname in ("STORE_ATTR", "DELETE_ATTR")
+    return instruction.argval == "__class__" and not is_changed

@@ -20,7 +20,10 @@ FORWARD = (
 BACKWARD = (
     "backward", "backwardpass", "backwardprop", "backprop", "backpropagate", "backpropagation",
     "backwardpropagate", "backwardpropagation", "bprop", "computegrads", "computegradients",
+    "gradient", "gradientdescentstep",
 )  # fmt: skip
+TOGETHER = {"convolve": "forward", "pool": "forward", "train": "backward"}
+"""Names of methods that belong to a layer if a class has one of each role."""
 BACKWARD_FUNCTION = re.compile(r"_?(backward|backprop|back|bwd|grad)(?=_|$|[A-Z])", re.IGNORECASE)
 FUNCTION = re.compile(
     r"(^|_)(conv|pool|max_?pool|avg_?pool|dense|affine|relu)|forward|convol", re.I
@@ -65,6 +68,9 @@ def watch_class(
     """Watch the methods of a class, also where base classes define them."""
     names = dict.fromkeys(name for base in reversed(cls.__mro__) for name in vars(base))
     roles = {name: role for name in names if (role := method_role(name, forward, backward))}
+    more = {name: TOGETHER[_short(name)] for name in names if _short(name) in TOGETHER}
+    if {*more.values()} - {*roles.values()} == {"forward", "backward"}:
+        roles |= more
     found = []
     for name, role in roles.items():
         owner = next((base for base in cls.__mro__ if name in vars(base)), None)

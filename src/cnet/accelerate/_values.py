@@ -5,6 +5,7 @@ of all values that code with given attribute names can reach.
 """
 
 import enum
+import functools
 import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ NUMBERS = (bool, int, float, np.bool_, np.integer, np.floating)
 CONSTANTS = (
     type(None), str, bytes, complex, slice, range, type, types.ModuleType, types.FunctionType,
     types.BuiltinFunctionType, np.ufunc, np.dtype, enum.Enum, type(Ellipsis), type(NotImplemented),
+    type(np.max),
 )  # fmt: skip
 """Types of values that are compared and never explained."""
 
@@ -96,12 +98,25 @@ def kind_of(value: Any) -> str:
         return "array" if value.dtype.kind in "fiub" else "unknown"
     if isinstance(value, NUMBERS):
         return "number"
-    if isinstance(value, CONSTANTS):
+    if isinstance(value, CONSTANTS) or _is_partial(value):
         return "constant"
     if cls in (tuple, list, dict):
-        is_simple = cls is not dict or all(isinstance(key, (str, int)) for key in value)
+        is_simple = cls is not dict or all(_is_key(key) for key in value)
         return cls.__name__ if len(value) <= MOST_ITEMS and is_simple else "unknown"
     return "instance" if is_plain(cls) else "unknown"
+
+
+def _is_partial(value: Any) -> bool:
+    """Whether a value is a function with fixed numbers among its arguments."""
+    if not isinstance(value, functools.partial):
+        return False
+    held = (value.func, *value.args, *value.keywords.values())
+    return all(isinstance(one, (*NUMBERS, *CONSTANTS)) for one in held)
+
+
+def _is_key(key: Any) -> bool:
+    """Whether a key of a dict can be written in code."""
+    return type(key) in (str, int) or (type(key) is tuple and all(map(_is_key, key)))
 
 
 def describe(value: Any) -> str:

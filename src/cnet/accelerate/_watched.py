@@ -67,6 +67,8 @@ class Situation:
     refusal: str = ""
     inner: "frozenset[Watched]" = frozenset()
     """Watched functions inside of the call that take most of its time."""
+    inside: "set[Watched]" = field(default_factory=set)
+    """All watched functions inside of calls."""
 
     def time(self, seconds: float) -> None:
         self.timed.append(seconds)
@@ -285,6 +287,7 @@ class Watched:
         if situation.misses <= MOST_MISSES:
             situation.time(seconds)
             situation.inner = frozenset(inside if 2 * inner > seconds else ())
+            situation.inside |= inside
             self.note(None, args, kwargs, result)
         return result
 
@@ -307,9 +310,8 @@ class Watched:
         start = perf_counter()
         try:
             forward, forward_plan = self.forward_call(args)
-            hints = [e for plan in self.plans for e in plan.expressions.values()]
-            if forward_plan is not None:
-                hints += forward_plan.expressions.values()
+            hints = [e for one in self.relatives(args) for plan in one.plans
+                     for e in plan.expressions.values()]  # fmt: skip
             call = Recorded(self.original, args, kwargs)
             left = MOST_SECONDS + max(self.saved, 0.0) - self.spent
             keep = self.keep if self.role == "forward" else None
@@ -321,6 +323,13 @@ class Watched:
         finally:
             self.spent += perf_counter() - start
         return None
+
+    def relatives(self, args: Any) -> "list[Watched]":
+        """This function, the forward function that belongs to it, and those inside of that."""
+        partner = self.partner_of(args[0] if args else None) if self.role == "backward" else None
+        situations = {} if partner is None else partner.situations
+        inside = dict.fromkeys(one for s in situations.values() for one in s.inside)
+        return [self, *([] if partner is None else [partner]), *inside]
 
     def forward_call(self, args: Any) -> tuple[Recorded | None, Plan | None]:
         """The forward call before a backward call."""

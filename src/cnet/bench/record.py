@@ -89,17 +89,21 @@ def _blas() -> str:
 
 
 def _commit() -> str | None:
-    """The commit of this checkout, with "-dirty" after changes; None outside a checkout."""
-    here = Path(__file__).parent
-    git = ["git", "-C", str(here)]
+    """The commit of this checkout, with "-dirty" after changes; None outside a checkout.
+
+    The records are no part of what is measured: writing one does not make the next one dirty.
+    """
     try:
         # An installed package may lie inside an unrelated repository.
-        subprocess.run([*git, "ls-files", "--error-unmatch", Path(__file__).name],
-                       capture_output=True, check=True)  # fmt: skip
-        described = subprocess.run(
-            [*git, "describe", "--always", "--dirty", "--exclude=*"],
-            capture_output=True, check=True, text=True,
-        )  # fmt: skip
+        _git("ls-files", "--error-unmatch", Path(__file__).name)
+        commit = _git("rev-parse", "--short", "HEAD")
+        changes = _git("status", "--porcelain", "--untracked-files=no", "--", ":/",
+                       ":(top,exclude)bench/results")  # fmt: skip
     except (OSError, subprocess.CalledProcessError):
         return None
-    return described.stdout.strip()
+    return f"{commit}-dirty" if changes else commit
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(Path(__file__).parent), *arguments]
+    return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()

@@ -135,7 +135,9 @@ def _avg_pool(x: TensorLike, axes: int, **options: Any) -> Tensor:
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     """As in PyTorch, an empty sequence as a stride means the default."""
     stride = options["stride"]
-    return {**options, "stride": None} if isinstance(stride, Sequence) and not stride else options
+    if stride is None or type(stride) is int or not isinstance(stride, Sequence) or stride:
+        return options
+    return {**options, "stride": None}
 
 
 def max_pool1d(

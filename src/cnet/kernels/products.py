@@ -1,5 +1,6 @@
 """Matrix products."""
 
+from itertools import product
 from math import prod
 
 import numpy as np
@@ -157,6 +158,8 @@ def _factors(a: Array, b: Array) -> tuple[Array, Array]:
 
 
 def _batch(a: Array, b: Array) -> Shape:
+    if a.shape[:-2] == b.shape[:-2]:
+        return a.shape[:-2]
     try:
         return np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     except ValueError:
@@ -188,7 +191,7 @@ def _product(a: Array, b: Array, bias: Array | None = None, relu: bool = False) 
 
 
 def _batched_product(a: Array, b: Array) -> Array:
-    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    batch = _batch(a, b)
     y = _memory.empty((*batch, a.shape[-2], b.shape[-1]), a.dtype)
     if not y.size:
         return y

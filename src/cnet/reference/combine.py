@@ -48,6 +48,8 @@ COMBINATIONS: dict[str, Callable[..., Any]] = {
     "lerp": _lerp,
     "times_quotient": lambda a, b, c: a * (b / c),
     "times_exp": lambda a, b, c: a * np.exp(b - c),
+    "plus_distance": lambda a, b, c: a + np.abs(b - c),
+    "times_sign": lambda a, b, c: a * np.where(b > c, 1, np.where(b < c, -1, 0)),
     "remainder_db": lambda g, a, b: -g * np.floor_divide(a, b),
     "fmod_db": lambda g, a, b: -g * np.trunc(a / b),
     "prelu_dx": lambda g, x, w: np.where(x > 0, g, w * g),

@@ -15,7 +15,7 @@ from .expressions import Term, in_one_dtype
 from .fitting import is_multiple
 from .forms import Form, are_together, filter_forms, image_forms
 from .samples import Operand, Problem
-from .windows import Plane, describe, planes
+from .windows import Plane, common_planes, describe, rare_planes
 
 OPERANDS = {"y": ("x", "weight"), "dx": ("y", "weight"), "dw": ("y", "x")}
 """What each result of a convolution is computed from; gradients from that of ``y``."""
@@ -107,8 +107,8 @@ class Convolution:
         return ", ".join(parts + [self.activation] * bool(self.activation))
 
 
-def convolutions(problem: Problem, hints: tuple[object, ...]) -> Iterator[Term]:
-    """Convolutions that may explain the output; those of the hints first."""
+def known_convolutions(problem: Problem, hints: tuple[object, ...]) -> Iterator[Term]:
+    """Convolutions with the sizes of the hints that may explain the output."""
     known = [hint for hint in hints if isinstance(hint, Convolution)]
     for result, first, second in _roles(problem):
         for hint in known:
@@ -121,6 +121,10 @@ def convolutions(problem: Problem, hints: tuple[object, ...]) -> Iterator[Term]:
                     first,
                     second,
                 )
+
+
+def convolutions(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
+    """Convolutions that may explain the output."""
     probes = [
         Probe(problem, operation, first, second)
         for result, first, second in _roles(problem)
@@ -213,13 +217,14 @@ class Probe:
     ) -> None:
         self.problem, self.shapes, self.paths = problem, shapes, (first, second)
 
-    @cached_property
-    def planes(self) -> tuple[list[Plane], list[Plane]]:
-        """Common and rare geometries; it is rare that images are smaller than the result."""
+    def planes(self, is_rare: bool) -> Iterator[Plane]:
+        """Common or rare geometries; it is rare that images are smaller than the result."""
         x, y = self.shapes.x.full[2:], self.shapes.y.full[2:]
-        common, rare = planes(x, self.shapes.weight.full[2:], y)
-        is_common = max(y) <= max(x)
-        return (common, rare) if is_common else ([], common + rare)
+        sizes = x, self.shapes.weight.full[2:], y
+        if is_rare == (max(y) > max(x)):
+            yield from common_planes(*sizes)
+        if is_rare:
+            yield from rare_planes(*sizes)
 
     @property
     def is_plausible(self) -> bool:
@@ -236,7 +241,8 @@ class Probe:
         """Convolutions with common or with rare geometries that agree with the part."""
         if is_flipped and self.shapes.weight.full[2:] == (1, 1):
             return
-        for plane in self.planes[is_rare]:
+        for plane in self.planes(is_rare):
+            self.problem.check_time()
             operation = replace(self.shapes, plane=plane, is_flipped=is_flipped)
             if self._holds(operation):
                 yield from _terms(self.problem, operation, *self.paths)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any, Protocol
 
 import numpy as np
@@ -44,11 +45,20 @@ class Term:
 
 @dataclass(frozen=True)
 class Scale:
-    """A factor: a constant, times some numbers of the call, divided by others."""
+    """A factor: a constant, times some numbers of the call, divided by others.
+
+    It may also have a factor of one minus the product of some numbers.
+    """
 
     constant: float = 1.0
     times: tuple[str, ...] = ()
     over: tuple[str, ...] = ()
+    rest: tuple[str, ...] = ()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Of the numbers."""
+        return self.times + self.over + self.rest
 
     def value(self, numbers: Mapping[str, float]) -> float:
         value = self.constant
@@ -56,20 +66,24 @@ class Scale:
             value *= numbers[path]
         for path in self.over:
             value /= numbers[path]
-        return value
+        return value * (1 - prod(numbers[path] for path in self.rest)) if self.rest else value
 
     def __str__(self) -> str:
-        if not self.times and not self.over:
+        if not self.paths:
             return f"{self.constant:g}"
-        numbers = " * ".join(self.times) or "1"
+        rest = [f"(1 - {' * '.join(self.rest)})"] * bool(self.rest)
+        numbers = " * ".join([*self.times, *rest]) or "1"
         if self.over:
             numbers += " / " + " / ".join(self.over)
         return {1.0: "", -1.0: "-"}.get(self.constant, f"{self.constant:g} * ") + numbers
 
 
+ONE = Scale()
+
+
 @dataclass(frozen=True)
 class Expression:
-    """``[old +] scale * term``, with the dtype, shape and strides of the original's result.
+    """``[old_scale * old +] scale * term``, in the memory order of the original's result.
 
     It is valid for inputs of the shapes and dtypes from which it was found.
     """
@@ -80,6 +94,7 @@ class Expression:
     shape: Shape
     dtype: np.dtype[Any]
     strides: Shape
+    old_scale: Scale = ONE
 
     @property
     def operands(self) -> tuple[str, ...]:
@@ -90,7 +105,7 @@ class Expression:
     @property
     def numbers(self) -> tuple[str, ...]:
         """Paths of the numbers that it reads."""
-        return tuple(dict.fromkeys(self.scale.times + self.scale.over))
+        return tuple(dict.fromkeys(self.scale.paths + self.old_scale.paths))
 
     def compute(self, arrays: Mapping[str, Array], numbers: Mapping[str, float]) -> Array:
         """The result for these inputs, as a new array."""
@@ -100,7 +115,8 @@ class Expression:
         if self._is_scaled:
             value = value * self.scale.value(numbers)
         if self.old is not None:
-            value = arrays[self.old] + value
+            old = arrays[self.old]
+            value = (old * self.old_scale.value(numbers) if self.old_scale.paths else old) + value
         if value.dtype is not self.dtype:
             value = value.astype(self.dtype)
         if value.strides != self.strides and steps(value.shape, value.strides) != self._steps:
@@ -113,11 +129,12 @@ class Expression:
 
     @cached_property
     def _is_scaled(self) -> bool:
-        return self.scale != Scale()
+        return self.scale != ONE
 
     def __str__(self) -> str:
-        scale = "" if self.scale == Scale() else f", times {self.scale}"
-        old = "" if self.old is None else f", added to {self.old}"
+        scale = "" if self.scale == ONE else f", times {self.scale}"
+        times = f"{self.old_scale} * " if self.old_scale.paths else ""
+        old = "" if self.old is None else f", added to {times}{self.old}"
         return f"{self.term}{scale}{old}"
 
 

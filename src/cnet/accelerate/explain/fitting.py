@@ -30,8 +30,9 @@ def fit(problem: Problem, terms: Iterable[Term]) -> Expression | None:
             if scale is not None:
                 result = problem.result
                 return Expression(
-                    term, scale, target.old, result.shape, result.dtype, result.strides
-                )
+                    term, scale, target.old, result.shape, result.dtype, result.strides,
+                    target.scale,
+                )  # fmt: skip
     return None
 
 
@@ -89,16 +90,23 @@ def _scales(
     for sign in (1.0, -1.0):
         yield from filter(agrees, [Scale(sign)])
     for sign, path in product((1.0, -1.0), paths):
-        yield from filter(agrees, [Scale(sign, (path,)), Scale(sign, (), (path,))])
+        yield from filter(agrees, [Scale(sign, *some) for some in _alone(path)])
     for sign, count in product((1.0, -1.0), counts):
         yield from filter(agrees, [Scale(sign / count)])
     for sign, path, count in product((1.0, -1.0), paths, counts):
-        yield from filter(agrees, [Scale(sign / count, (path,)), Scale(sign / count, (), (path,))])
+        several = [Scale(sign / count, *some) for some in _alone(path)]
+        yield from filter(agrees, several)
     for sign, first, second in product((1.0, -1.0), paths, paths):
-        yield from filter(agrees, [Scale(sign, (first, second)), Scale(sign, (first,), (second,))])
+        pairs = ((first, second),), ((first,), (second,)), ((first,), (), (second,))
+        yield from filter(agrees, [Scale(sign, *some) for some in pairs])
     constant = Scale(_shortest(factors[0], margins[0]))
     if agrees(constant):
         yield constant
+
+
+def _alone(path: str) -> tuple[tuple[tuple[str, ...], ...], ...]:
+    """The fields of factors with one number: times it, over it, times one minus it."""
+    return ((path,),), ((), (path,)), ((), (), (path,))
 
 
 def _counts(problem: Problem) -> list[int]:

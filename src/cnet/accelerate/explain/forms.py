@@ -1,6 +1,6 @@
 """Forms: which letter each axis of an array has, after a reshape if axes are merged."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from math import isqrt, prod
 from typing import NamedTuple
@@ -91,3 +91,22 @@ def are_together(x: Form, y: Form) -> bool:
     if is_sequence != ("h" not in y.letters):
         return False
     return in_x == in_y and ("n" in x.letters) == ("n" in y.letters) and x.full[0] == y.full[0]
+
+
+def merged_orders(sizes: Mapping[str, int], shape: Shape) -> Iterator[str]:
+    """Orders of axes with these sizes that give the shape, if neighbours are merged."""
+    short = "".join(letter for letter, size in sizes.items() if size == 1)
+    long = "".join(letter for letter, size in sizes.items() if size > 1)
+
+    def filled(left: str, axes: Shape, room: int) -> Iterator[str]:
+        if room == 1 and axes:
+            yield from filled(left, axes[1:], axes[0])
+        elif not left:
+            yield from [""] * (room == 1)
+        else:
+            for letter in left:
+                if room % sizes[letter] == 0:
+                    rest = filled(left.replace(letter, ""), axes, room // sizes[letter])
+                    yield from (letter + order for order in rest)
+
+    yield from (short + order for order in filled(long, shape, 1))

@@ -43,3 +43,29 @@ def placed(array: Array, strides: Shape) -> Array:
 def copied(array: Array) -> Array:
     """A copy with the same strides, if no elements share memory."""
     return placed(array, array.strides) if is_ordinary(array) and array.size else array.copy("K")
+
+
+def viewed(
+    array: Array, shape: Shape, strides: Shape, offset: int = 0, is_writeable: bool = True
+) -> Array:
+    """A view of a contiguous array, which begins some bytes after its first element.
+
+    Raises
+    ------
+    ValueError
+        If the array is not contiguous, or the view has elements outside of it.
+    """
+    buffer = array if array.flags.c_contiguous else array.T
+    view: Array = np.ndarray(shape, array.dtype, buffer, offset, strides)
+    if not is_writeable:
+        view.flags.writeable = False
+    return view
+
+
+def owner(array: Array) -> Array:
+    """The array that a view belongs to."""
+    found, base = array, array.base
+    while base is not None:
+        found = base if isinstance(base, np.ndarray) else found
+        base = getattr(base, "base", None)
+    return found

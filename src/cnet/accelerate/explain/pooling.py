@@ -10,14 +10,17 @@ import numpy as np
 from ...arrays import Array, Shape
 from ...dropin import kernels
 from ...dropin._pooling import TIES
+from .affine import ACTIVATIONS
 from .expressions import Term
 from .fitting import is_multiple
 from .forms import Form, are_together, image_forms
 from .samples import Operand, Problem
-from .windows import Plane, describe, planes
+from .windows import Plane, common_planes, describe
 
 MOST_MULTIPLES = 2
 """Windows of at most this many times the ratio of sizes are tried, and those of the whole image."""
+MOST_PADDED = 7
+"""The largest windows of padded images."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,15 @@ class Pooling:
     pad_value: float = -inf
     """The number in the padding of maxima."""
     count_include_pad: bool = True
+    activation: str = ""
+    unused: tuple[int, int] = (0, 0)
+    """Rows and columns at the end of the images that are in no window."""
 
     def __call__(self, *arrays: Array) -> Array:
+        if self.activation:
+            return ACTIVATIONS[self.activation](replace(self, activation="")(*arrays))
+        if self.unused != (0, 0):
+            return self._of_part(*arrays)
         stride, padding, _ = self.plane.short
         size: tuple[Any, ...] = self.kernel, stride, padding
         if self.kind == "mean":
@@ -54,12 +64,29 @@ class Pooling:
             return kernels.max_pool2d_gradient(dy, x, *size, ties=self.ties, **options)
         return kernels.max_pool2d(arrays[0], *size, **options)[0]
 
+    def _of_part(self, *arrays: Array) -> Array:
+        """The result of the part of the images that is in windows."""
+        unused = dict(zip("hw", self.unused, strict=True))
+        sizes = [
+            size - unused.get(letter, 0)
+            for size, letter in zip(self.x_shape, self.layout, strict=True)
+        ]
+        used = tuple(slice(size) for size in sizes)
+        pool = replace(self, x_shape=tuple(sizes), unused=(0, 0))
+        if not self.is_gradient:
+            return pool(arrays[0][used])
+        part = pool(arrays[0], *[x[used] for x in arrays[1:]])
+        dx = np.zeros(self.x_shape, part.dtype)
+        dx[used] = part
+        return dx
+
     @property
     def y_shape(self) -> Shape:
         """The shape of the result."""
         sizes = dict(zip(self.layout, self.x_shape, strict=True))
         for axis, letter in enumerate("hw"):
             room = sizes[letter] + sum(self.plane.padding[axis]) - self.kernel[axis]
+            room -= self.unused[axis]
             sizes[letter] = room // self.plane.stride[axis] + 1
         return tuple(sizes.values())
 
@@ -68,6 +95,9 @@ class Pooling:
         parts += describe(self.kernel, self.plane, self.kernel)
         if self.kind == "max" and self.is_gradient and self.ties != "first":
             parts.append(f"ties: {self.ties}")
+        if self.unused != (0, 0):
+            parts.append(f"without the last {self.unused[0]} rows and {self.unused[1]} columns")
+        parts += [self.activation] * bool(self.activation)
         return ", ".join(parts)
 
 
@@ -132,12 +162,19 @@ def _sizes(x: Form, y: Form) -> Iterator[Pooling]:
     most = min(max(size), MOST_MULTIPLES * max(ratios) + 1)
     squares = [(k, k) for k in range(2, most + 1)]
     squares.sort(key=lambda kernel: abs(kernel[0] - ratios[0]))
-    for kernel in dict.fromkeys([tuple(ratios), *squares, size]):
-        if kernel == (1, 1) or kernel[0] > size[0] + 1 or kernel[1] > size[1] + 1:
+    for kernel in dict.fromkeys([tuple(ratios), *squares, size, (1, 1)]):
+        if (
+            (kernel == (1, 1) and size == output)
+            or kernel[0] > size[0] + 1
+            or kernel[1] > size[1] + 1
+        ):
             continue
-        for plane in planes(size, kernel, output)[0]:
-            if all(2 * begin <= k for (begin, _), k in zip(plane.padding, kernel, strict=True)):
-                for kind in ("max", "mean"):
+        for plane in common_planes(size, kernel, output):
+            if all(
+                begin == 0 or 2 * begin <= k <= MOST_PADDED
+                for (begin, _), k in zip(plane.padding, kernel, strict=True)
+            ):
+                for kind in ("max", "mean") if kernel != (1, 1) else ("mean",):
                     base = Pooling(kind, x.letters, x.sizes, kernel, plane)
                     yield base
                     if plane.padding != ((0, 0), (0, 0)):
@@ -147,6 +184,17 @@ def _sizes(x: Form, y: Form) -> Iterator[Pooling]:
                             if is_max
                             else replace(base, count_include_pad=False)
                         )
+    yield from _cut(x, y, (ratios[0], ratios[1]))
+
+
+def _cut(x: Form, y: Form, kernel: Shape) -> Iterator[Pooling]:
+    """Windows that move by one, in the first rows and columns only: the stride is forgotten."""
+    size, output = x.full[2:], y.full[2:]
+    rows, columns = (s - n - k + 1 for s, n, k in zip(size, output, kernel, strict=True))
+    if rows > 0 and columns > 0:
+        plane = Plane((1, 1), ((0, 0), (0, 0)), (1, 1))
+        for kind in ("max", "mean"):
+            yield Pooling(kind, x.letters, x.sizes, kernel, plane, unused=(rows, columns))
 
 
 def _probed(problem: Problem, operation: Pooling, paths: tuple[Operand, ...]) -> Iterator[Term]:
@@ -163,7 +211,9 @@ def _probed(problem: Problem, operation: Pooling, paths: tuple[Operand, ...]) ->
                       if letter in "hw"),
     )  # fmt: skip
     value = part(*[problem.inputs[path][0][place] for path in paths])
-    if any(
-        is_multiple(target.values[0][place], value, target.errors[0]) for target in problem.targets
-    ):
+    targets = [(target.values[0][place], target.errors[0]) for target in problem.targets]
+    if any(is_multiple(wanted, value, error) for wanted, error in targets):
         yield Term(operation, paths)
+    is_possible = not operation.is_gradient and problem.result.min() == 0
+    if is_possible and is_multiple(targets[0][0], ACTIVATIONS["relu"](value), targets[0][1]):
+        yield Term(replace(operation, activation="relu"), paths)

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import permutations
+from itertools import combinations, permutations
 from time import perf_counter
 
 import numpy as np
 
 from ...arrays import Array
-from .expressions import Term
+from .expressions import ONE, Scale, Term
 
 Operand = str | Term
 """An input, by its path, or what is computed from inputs."""
@@ -21,6 +21,8 @@ EXACT = 1e-10
 """The allowed relative error in float64."""
 MOST_OLD = 3
 """The largest number of inputs to which the result may be added."""
+MOST_DECAYS = 24
+"""The largest number of factors of the old value to try."""
 ROUNDING = 8
 """The allowed error of a sum with old values, in units in the last place of the largest."""
 
@@ -54,6 +56,8 @@ class Target:
     """In float64, in the shape of the output."""
     errors: list[float]
     """The allowed absolute error of each."""
+    scale: Scale = ONE
+    """The factor of that input."""
 
     @cached_property
     def sizes(self) -> list[float]:
@@ -99,9 +103,13 @@ class Problem:
         OutOfTime
             After the deadline.
         """
+        self.check_time()
+        return self.known_targets
+
+    def check_time(self) -> None:
+        """Raise `OutOfTime` after the deadline."""
         if perf_counter() > self.deadline:
             raise OutOfTime
-        return self.known_targets
 
     @property
     def result(self) -> Array:
@@ -153,9 +161,27 @@ class Problem:
             if isinstance(path, str) and (target := self._change(path, values)):
                 yield target
 
-    def _change(self, path: str, values: list[Array]) -> Target | None:
-        """What is added to an input; None if that is too small to tell."""
-        old = self.inputs[path]
+    def with_decay(self) -> "Problem | None":
+        """The same for what is added to a multiple of the old value; None if there is no number."""
+        if self.output not in self.inputs or self.result.dtype.kind != "f":
+            return None
+        all_numbers = [sample.numbers for sample in self.samples]
+        paths = [path for path in all_numbers[0] if all(0 < n[path] < 1 for n in all_numbers)]
+        scales = [Scale(1.0, (path,)) for path in paths] + [
+            Scale(rest=some) for count in (1, 2) for some in combinations(paths, count)
+        ]
+        values = [result.astype(np.float64) for result in self.results]
+        targets = [self._change(self.output, values, scale) for scale in scales[:MOST_DECAYS]]
+        other = copy(self)
+        object.__setattr__(other, "known_targets", [target for target in targets if target])
+        return other if other.known_targets else None
+
+    def _change(self, path: Operand, values: list[Array], scale: Scale = ONE) -> Target | None:
+        """What is added to a multiple of an input; None if that is too small to tell."""
+        old = [
+            array * scale.value(sample.numbers) if scale.paths else array
+            for array, sample in zip(self.inputs[path], self.samples, strict=True)
+        ]
         changes = [value - before for value, before in zip(values, old, strict=True)]
         sizes = [float(np.abs(change).max(initial=0)) for change in changes]
         unit = ROUNDING * float(np.finfo(self.result.dtype).eps)
@@ -166,7 +192,7 @@ class Problem:
         if not all(size > 1000 * error for size, error in zip(sizes, noise, strict=True)):
             return None
         errors = [self.tolerance * size + error for size, error in zip(sizes, noise, strict=True)]
-        return Target(path, changes, errors)
+        return Target(str(path), changes, errors, scale)
 
 
 def _is_usable(array: object) -> bool:

@@ -8,16 +8,21 @@ import numpy as np
 
 from .arithmetic import Constant, Elementwise, copies, elementwise, products, sums
 from .columns import columns, paddings
-from .convolution import convolutions
+from .contractions import contractions, gradients_per_image
+from .convolution import convolutions, known_convolutions
 from .expressions import Expression, Scale, Term
 from .fitting import fit
+from .places import places
 from .pooling import poolings
 from .samples import OutOfTime, Problem, Sample
 
 Rule = Callable[[Problem, tuple[object, ...]], Iterator[Term]]
 MOST_MASKED = 8
 """Operands to try that are gradients of activations."""
-CHEAP: tuple[Rule, ...] = (copies, elementwise, sums, paddings, columns, products)
+CHEAP: tuple[Rule, ...] = (
+    copies, elementwise, sums, paddings, columns, products, known_convolutions, contractions,
+    gradients_per_image, places,
+)  # fmt: skip
 COSTLY: tuple[Rule, ...] = (poolings, convolutions)
 
 
@@ -78,6 +83,7 @@ def explain(
             or (_of_masked(problem, operations) if is_masked else None)
             or _first(problem, COSTLY, operations)
             or (None if is_masked else _of_masked(problem, operations))
+            or _with_decay(problem, operations)
         )
     except OutOfTime:
         return None
@@ -95,7 +101,19 @@ def _of_masked(problem: Problem, operations: tuple[object, ...]) -> Expression |
     masked = list(_masked(problem))
     if not 0 < len(masked) <= MOST_MASKED:
         return None
-    return _first(problem.with_terms(masked), (sums, products, *COSTLY), operations)
+    return _first(
+        problem.with_terms(masked),
+        (sums, products, known_convolutions, contractions, *COSTLY),
+        operations,
+    )
+
+
+def _with_decay(problem: Problem, operations: tuple[object, ...]) -> Expression | None:
+    """An explanation by what is added to a multiple of the old value, as by momentum."""
+    decayed = problem.with_decay()
+    if decayed is None:
+        return None
+    return _first(decayed, CHEAP, operations) or _of_masked(decayed, operations)
 
 
 def _masked(problem: Problem) -> Iterator[Term]:

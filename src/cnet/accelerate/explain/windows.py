@@ -1,6 +1,8 @@
 """Strides, paddings and dilations that windows of given sizes may have."""
 
+from collections.abc import Iterator
 from functools import lru_cache
+from itertools import product
 from typing import Any, NamedTuple
 
 from ...arrays import Shape
@@ -57,25 +59,41 @@ def axis_steps(size: int, kernel: int, output: int) -> list[Steps]:
     return found
 
 
-def planes(size: Shape, kernel: Shape, output: Shape) -> tuple[list[Plane], list[Plane]]:
-    """The geometries of two axes: those where both axes are alike, and all others.
+@lru_cache(maxsize=1024)
+def common_planes(size: Shape, kernel: Shape, output: Shape) -> tuple[Plane, ...]:
+    """The geometries of two axes that are alike and not dilated, the most common first."""
+    rows, columns = _sorted_steps(size, kernel, output)
+    by_stride: dict[int, list[Steps]] = {}
+    for column in columns:
+        by_stride.setdefault(column.stride, []).append(column)
+    found = []
+    for row in rows:
+        choices = columns if min(output) == 1 else by_stride.get(row.stride, ())
+        found += [_plane(row, c) for c in choices if _is_common(row, c, size, kernel, output)]
+    return tuple(found)
 
-    In both lists, the most common are first.
-    """
-    rows, columns = (axis_steps(*sizes) for sizes in zip(size, kernel, output, strict=True))
-    common: list[Plane] = []
-    rare: list[Plane] = []
-    for row in sorted(rows, key=_rarity):
-        for column in sorted(columns, key=_rarity):
-            if row.dilation != column.dilation and min(kernel) > 1:
-                continue
-            plane = Plane(
-                (row.stride, column.stride), (row[1:3], column[1:3]),
-                (row.dilation, column.dilation),
-            )  # fmt: skip
-            is_common = _is_alike(row, column, size, kernel, output) and row.dilation == 1
-            (common if is_common else rare).append(plane)
-    return common, rare
+
+def rare_planes(size: Shape, kernel: Shape, output: Shape) -> Iterator[Plane]:
+    """All others."""
+    for row, column in product(*_sorted_steps(size, kernel, output)):
+        is_possible = row.dilation == column.dilation or min(kernel) == 1
+        if is_possible and not _is_common(row, column, size, kernel, output):
+            yield _plane(row, column)
+
+
+@lru_cache(maxsize=1024)
+def _sorted_steps(size: Shape, kernel: Shape, output: Shape) -> tuple[list[Steps], list[Steps]]:
+    rows, columns = (
+        sorted(axis_steps(*sizes), key=_rarity)
+        for sizes in zip(size, kernel, output, strict=True)
+    )  # fmt: skip
+    return rows, columns
+
+
+def _plane(row: Steps, column: Steps) -> Plane:
+    return Plane(
+        (row.stride, column.stride), (row[1:3], column[1:3]), (row.dilation, column.dilation)
+    )
 
 
 def _rarity(steps: Steps) -> tuple[int, ...]:
@@ -83,11 +101,11 @@ def _rarity(steps: Steps) -> tuple[int, ...]:
     return dilation, abs(end - begin), begin, stride
 
 
-def _is_alike(row: Steps, column: Steps, size: Shape, kernel: Shape, output: Shape) -> bool:
+def _is_common(row: Steps, column: Steps, size: Shape, kernel: Shape, output: Shape) -> bool:
     """Whether two axes may come from the same arguments; sizes may make them differ."""
     is_stride = row.stride == column.stride or min(output) == 1
     is_padding = row[1:3] == column[1:3] or kernel[0] != kernel[1] or size[0] != size[1]
-    return is_stride and is_padding and row.dilation == column.dilation
+    return is_stride and is_padding and row.dilation == column.dilation == 1
 
 
 def describe(size: Shape, plane: Plane, stride: Shape = (1, 1)) -> list[str]:
