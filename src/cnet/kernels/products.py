@@ -1,6 +1,5 @@
 """Matrix products."""
 
-from itertools import product
 from math import prod
 
 import numpy as np
