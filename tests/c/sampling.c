@@ -8,8 +8,8 @@ enum { BILINEAR, NEAREST, BICUBIC, MODES };
 enum { ZEROS, BORDER, REFLECTION, PADDINGS };
 enum { AXES = 3, MAX_TAPS = 4 };
 
-/* n, c, d, h, w, samples, axes: around a block of 64 samples, a chunk of 1024 samples, and a chunk
- * of 8 channels. */
+/* n, c, d, h, w, samples, axes: around whole vectors of samples, a chunk of 1024 samples, and a
+ * chunk of 8 channels. */
 static const cnet_grid grids[] = {
     {1, 1, 1, 1, 1, 5, 2},   {2, 3, 1, 5, 7, 0, 2},    {0, 3, 1, 5, 7, 4, 2},
     {2, 0, 1, 5, 7, 4, 2},   {2, 3, 1, 1, 6, 63, 2},   {2, 9, 1, 5, 7, 64, 2},
