@@ -27,24 +27,6 @@ static inline vec load(const real *p) { return *(const unaligned_vec *)p; }
 static inline void store(real *p, vec v) { *(unaligned_vec *)p = v; }
 static inline vec broadcast(real x) { return x - (vec){0}; }
 
-/* Stores a vector without reading its cache line first or keeping it, where the instruction set can.
- * For whole lines of results that the caches cannot hold; `p` is aligned. A task calls end_streams
- * before it ends, so that other threads see the stores. */
-static inline void stream(real *p, vec v) {
-#if VECTOR_BYTES == 64
-    _mm512_stream_ps((float *)p, (__m512)v);
-#elif VECTOR_BYTES == 32
-    _mm256_stream_ps((float *)p, (__m256)v);
-#else
-    *(vec *)p = v;
-#endif
-}
-static inline void end_streams(void) {
-#if defined(__AVX__)
-    _mm_sfence();
-#endif
-}
-
 /* Copies a short run, inline. A run shorter than a vector is copied as two overlapping pieces of
  * fixed size. */
 static inline __attribute__((always_inline)) void copy_run(real *to, const real *from,

@@ -7,6 +7,7 @@
 #include "conv.h"
 #include "pixels.h"
 #include "gemm/product.h"
+#include "streams.h"
 #include "strided.h"
 
 typedef struct {
@@ -87,12 +88,11 @@ static void store_pixels(const product *q, ptrdiff_t group, ptrdiff_t i, ptrdiff
     }
 }
 
-/* Whether runs of pixels are whole cache lines of an array that the shared cache cannot hold. */
+/* Whether the result is streamed: runs of pixels are whole cache lines of a large array. */
 static int can_stream(const pixels *l, ptrdiff_t images, const real *to) {
     const ptrdiff_t line = CNET_ALIGNMENT / (ptrdiff_t)sizeof(real);
     return l->pixels == l->plane && l->col == 1 && l->plane % line == 0 &&
-           (uintptr_t)to % CNET_ALIGNMENT == 0 &&
-           images * l->channels * l->plane > ISA_SHARED_CACHE_BYTES / (ptrdiff_t)sizeof(real);
+           takes_streams(to) && is_streamed(images * l->channels * l->plane);
 }
 
 static job_t make_job(const cnet_conv2d *g, ptrdiff_t from, ptrdiff_t to) {

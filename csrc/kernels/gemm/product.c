@@ -7,6 +7,7 @@
  * depth long, the depth is split into parts instead, each with its own copy of C, and nothing is
  * shared. The split depends on the sizes alone, never on the number of threads. */
 #include "gemm/product.h"
+#include "streams.h"
 
 /* A panel of A, TILE_ROWS x DEPTH, stays in the first-level cache while a group of panels of B,
  * which stays in the second-level cache, streams past it. */
