@@ -35,10 +35,10 @@ def normal(y: Array, words: Array, mean: float, std: float) -> None:
     bits: Any = words.view(np.uint64)
     if y.dtype == np.float32:
         first, second = (bits >> 32).astype(np.uint32), bits.astype(np.uint32)
-        size, kept, signed = 32, 31, np.dtype(np.int32)
+        size, kept, signed = 32, 31, "int32"
     else:
         first, second = np.split(bits, 2)
-        size, kept, signed = 64, 53, np.dtype(np.int64)
+        size, kept, signed = 64, 53, "int64"
     uniform = ((first >> (size - kept)).astype(y.dtype) + 0.5) * 0.5**kept
     radius = np.sqrt(-2 * np.log(uniform, dtype=np.float64))
     turn = np.pi / 2 * 0.5**size * (second << 2).view(signed)
