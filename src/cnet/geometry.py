@@ -409,23 +409,19 @@ def pool(
 
     `any_padding` allows more than half of the window, and a pair (begin, end) for each axis.
     """
-    if stride is None:
-        stride = kernel_size
+    stride = kernel_size if stride is None else stride
     if type(kernel_size) is type(stride) is type(padding) is type(dilation) is int:
-        return _pool(
-            function, x_shape, kernel_size, stride, padding, dilation, bool(ceil_mode), any_padding
-        )
-    axes = len(x_shape) - 2
-    paddings: PlainPadding
-    if any_padding:
-        paddings = plain_padding(function, padding, axes)
+        sizes: tuple[Any, ...] = kernel_size, stride, padding, dilation
     else:
-        paddings = plain(function, "padding", padding, axes)
-    return _pool(
-        function, x_shape, plain(function, "kernel_size", kernel_size, axes),
-        plain(function, "stride", stride, axes), paddings,
-        plain(function, "dilation", dilation, axes), bool(ceil_mode), any_padding,
-    )  # fmt: skip
+        axes = len(x_shape) - 2
+        sizes = (
+            plain(function, "kernel_size", kernel_size, axes),
+            plain(function, "stride", stride, axes),
+            plain_padding(function, padding, axes) if any_padding
+            else plain(function, "padding", padding, axes),
+            plain(function, "dilation", dilation, axes),
+        )  # fmt: skip
+    return _pool(function, x_shape, *sizes, bool(ceil_mode), any_padding)
 
 
 def _check_plane(function: str, name: str, sizes: Sequence[int]) -> None:

@@ -211,7 +211,8 @@ def simple(forward: str, backward: str = "return g * (self.x > 0)") -> str:
         ("self.cache[0, 1] = self.x = x; return np.maximum(x, 0)", 6),
         ("self.cache[0, 'a', (2,)] = self.x = x; return np.maximum(x, 0)", 6),
         ("self.x = x; y = np.maximum(x, 0); self.cache.update(y=y, x=x); return y", 6),
-        ("self.x = x; self.ctx = {'half': x.shape[0] // 2}; return np.maximum(x, 0)", 6),
+        ("self.x = x; self.ctx = {'size': x.shape[0] * 8}; return np.maximum(x, 0)", 6),
+        ("self.x = x; self.ctx = {'s': (1, 8, 11)}; return np.maximum(x, 0)", 6),
         ("self.x = x; return self.act(x)", 6),
         ("self.x = x; self.name = self.__class__.__name__; return np.maximum(x, 0)", 6),
         ("self.x = x; assert not issubclass(self.__class__, Slope); return np.maximum(x, 0)", 6),
@@ -313,7 +314,8 @@ class Layer:
 DENSE = """
 class Layer:
     def __init__(self, rng):
-        self.W, self.v, self.b = rng.standard_normal((8, 5)), rng.standard_normal((8, 5)), np.ones(5)
+        self.W, self.v = rng.standard_normal((2, 8, 5))
+        self.b = np.ones(5)
         self.lr, self.beta, self.decay, self.u = 0.1, 0.9, 0.01, np.ones(5)
 
     def forward(self, x):

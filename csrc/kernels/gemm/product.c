@@ -12,7 +12,7 @@
 /* A panel of A, TILE_ROWS x DEPTH, stays in the first-level cache while a group of panels of B,
  * which stays in the second-level cache, streams past it. */
 enum {
-    DEPTH = sizeof(real) == 4 ? 384 : 256,
+    DEPTH = sizeof(real) == 4 ? 512 : 256,
     GROUP_PANELS = 2,
     CHUNK_PANELS = 8,
     CHUNK_TILES = 24,
@@ -368,7 +368,8 @@ static void multiply_chunk(const void *argument, ptrdiff_t chunk, int slot) {
         for (ptrdiff_t j = w.j0; j < w.j1; j += GROUP_PANELS * TILE_COLS)
             multiply_group(job, &w, j, min_size(w.j1, j + GROUP_PANELS * TILE_COLS), p, depth);
     }
-    end_streams();
+    if (job->q->streams)
+        end_streams();
 }
 
 /* ---- What is done with all tiles ------------------------------------------------------- */
@@ -391,7 +392,8 @@ static void finish_chunk(const void *argument, ptrdiff_t chunk, int slot) {
                         part == 0);
         q->store(q, b, i, rows, j, cols, tile, 1, 1);
     }
-    end_streams();
+    if (q->streams)
+        end_streams();
 }
 
 static job_t make_job(const product *q, plan s, char *workspace) {

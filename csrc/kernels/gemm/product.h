@@ -98,6 +98,10 @@ struct product {
     int streams;
 };
 
+/* Lanes that are not contiguous are fetched this many vectors ahead: they are more streams than the
+ * hardware follows. */
+enum { PACKED_AHEAD = 4 };
+
 /* Packs a panel of a matrix with these strides: `count` lanes, padded with zeros to `width`. */
 static inline __attribute__((always_inline)) void
 pack_strided(const real *from, ptrdiff_t lane_stride, ptrdiff_t depth_stride, ptrdiff_t count,
@@ -120,10 +124,18 @@ pack_strided(const real *from, ptrdiff_t lane_stride, ptrdiff_t depth_stride, pt
     if (depth_stride == 1)
         for (; t + LANES <= depth; t += LANES)
             for (ptrdiff_t s = 0; s < min_size(count, fitting); s += LANES) {
+                const real *at = from + (s * lane_stride + t);
+                const ptrdiff_t lanes = min_size(count - s, LANES);
                 vec rows[VECTOR_BYTES / sizeof(real)];
-                for (ptrdiff_t r = 0; r < LANES; r++)
-                    rows[r] = s + r < count ? load(from + (s + r) * lane_stride + t) : (vec){0};
-                transpose(rows);
+                for (ptrdiff_t r = 0; r < lanes; r++)
+                    __builtin_prefetch(at + (r * lane_stride + PACKED_AHEAD * LANES));
+                if (lanes == LANES) {
+                    load_transposed(at, lane_stride, rows);
+                } else {
+                    for (ptrdiff_t r = 0; r < LANES; r++)
+                        rows[r] = r < lanes ? load(at + r * lane_stride) : (vec){0};
+                    transpose(rows);
+                }
                 for (ptrdiff_t r = 0; r + 1 < LANES; r++)
                     store(to + (t + r) * width + s, rows[r]);
                 store_run(to + (t + LANES - 1) * width + s, rows[LANES - 1], width);

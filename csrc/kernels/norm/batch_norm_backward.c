@@ -20,6 +20,7 @@ typedef struct {
     real by_grad[ROW_CELLS], by_x[ROW_CELLS], constant[ROW_CELLS];
 } chunk_cells;
 
+enum { FEW = 4 };
 typedef void add_t(const run_t *r, const chunk_cells *c, ptrdiff_t cell, ptrdiff_t mask, vec a,
                    vec b, cell_sums *sums);
 typedef void write_t(const run_t *r, const chunk_cells *c, ptrdiff_t cell, ptrdiff_t mask, vec a,
@@ -54,32 +55,40 @@ ALWAYS_INLINE vec inner_gradient(const int operation, const run_t *r, ptrdiff_t 
     return activation_gradient(operation, g, z, has_y ? z : activate(operation, z, a, b), a, b);
 }
 
-/* Adds the inner gradients, and their products with x - mean; `mask` is constant. */
+/* Adds the inner gradients, and their products with x - mean; `mask` is constant. Numbers with the
+ * same cells are added as vectors, a few at a time, before they are widened. */
 ALWAYS_INLINE void add_run(const int operation, const run_t *r, const chunk_cells *c,
                            ptrdiff_t cell, const ptrdiff_t mask, vec a, vec b, cell_sums *sums,
                            const int has_y) {
+    const ptrdiff_t step = mask ? LANES : FEW * LANES;
     double *first = sums->first + cell, *second = sums->second + cell;
-    wide_vec s = load_sums(first), p = load_sums(second), mean = load_as_wide(c->f.mean + cell);
-    for (ptrdiff_t t = 0; t < r->count; t += LANES) {
-        if (mask) {
-            s = load_sums(first + t);
-            p = load_sums(second + t);
-            mean = load_as_wide(c->f.mean + cell + t);
+    wide_vec total = load_sums(first), products = load_sums(second);
+    for (ptrdiff_t begin = 0; begin < r->count; begin += step) {
+        const vec mean = load(c->f.mean + cell + (begin & mask));
+        vec sum = {0}, product = {0};
+        for (ptrdiff_t t = begin; t < min_size(begin + step, r->count); t += LANES) {
+            const ptrdiff_t rest = r->count - t;
+            const vec x = load_run(r->x + t, rest);
+            const vec g = inner_gradient(operation, r, t, x, c, cell + (t & mask), a, b, has_y);
+            if (r->dresidual)
+                store_run(r->dresidual + t, g, rest);
+            sum += g;
+            product += g * (x - mean);
         }
-        const ptrdiff_t rest = r->count - t;
-        const vec x = load_run(r->x + t, rest);
-        const vec g = inner_gradient(operation, r, t, x, c, cell + (t & mask), a, b, has_y);
-        if (r->dresidual)
-            store_run(r->dresidual + t, g, rest);
-        add_vector(load_as_wide((const real *)&g), load_as_wide((const real *)&x), mean, &s, &p);
         if (mask) {
-            store_sums(first + t, s);
-            store_sums(second + t, p);
+            total = load_sums(first + begin);
+            products = load_sums(second + begin);
+        }
+        add_vector(sum, &total);
+        add_vector(product, &products);
+        if (mask) {
+            store_sums(first + begin, total);
+            store_sums(second + begin, products);
         }
     }
     if (!mask) {
-        store_sums(first, s);
-        store_sums(second, p);
+        store_sums(first, total);
+        store_sums(second, products);
     }
 }
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
+from math import prod
 from time import perf_counter
 from typing import Any
 
@@ -229,6 +231,8 @@ class _Learning:
             same = len(others) == len(templates) and all(t.keys == first.keys for t in others)
             if not same or any(t.kind is not first.kind for t in others):
                 return Unknown(f"{name} of a structure that depends on the data")
+            if _is_shape(first) and all(t == first for t in templates):
+                return first
             columns = zip(*[t.items or () for t in others], strict=True)
             return replace(first, items=tuple(self.merged(column, name) for column in columns))
         if all(t == first for t in templates):
@@ -240,8 +244,7 @@ class _Learning:
         first = values[0]
         is_complete = len(values) == len(templates)
         if is_complete and all(type(v) is type(first) and v == first for v in values):
-            is_size = isinstance(first, (int, np.integer))
-            if kind_of(first) == "constant" or is_size or first in self.known_numbers():
+            if kind_of(first) == "constant" or first in self.known_numbers():
                 return templates[0]
         elif is_complete:
             for path in self.tree.numbers():
@@ -254,7 +257,11 @@ class _Learning:
     def known_numbers(self) -> set[Any]:
         """Numbers that do not come from the data: sizes, constants of the code, and arguments."""
         arrays = [*self.tree.arrays().values(), *self.samples[0].outcome.arrays.values()]
-        sizes = {size for array in arrays for size in (*array.shape, array.size, array.ndim)}
+        sizes = {size for array in arrays for size in (*array.shape, array.ndim)} | {
+            prod(array.shape[start:stop])
+            for array in arrays
+            for start, stop in combinations(range(array.ndim + 1), 2)
+        }
         numbers = set(self.tree.numbers().values())
         known: set[Any] = sizes | numbers | self.scan.constants | {True, False}
         return known
@@ -346,6 +353,13 @@ class _Learning:
         inputs |= {RESULT + path: sample.outputs[path] for path in results}
         numbers = {p: float(n) for p, n in sample.numbers.items() if p in self.tree.numbers()}
         return Sample(inputs, numbers, sample.outputs)
+
+
+def _is_shape(template: Build) -> bool:
+    """Whether a value may be the shape of an array, also of one that is not kept."""
+    numbers = [item.value for item in template.items or () if isinstance(item, Leaf)]
+    is_complete = template.kind is tuple and 3 <= len(template.keys) == len(numbers)
+    return is_complete and all(type(number) is int and number >= 0 for number in numbers)
 
 
 def _is_deferrable(template: Template, needed: set[str]) -> bool:

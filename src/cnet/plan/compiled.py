@@ -9,6 +9,7 @@ import numpy as np
 from .. import _core
 from ..arrays import Shape
 from .arena import place
+from .split import Split, first_part
 from .steps import NUMBERS, PREPARE, Step, Value
 
 CACHE_BYTES = 1 << 18
@@ -24,18 +25,39 @@ WORTH_THREADS = 1 << 18
 def compiled_plan(
     steps: Sequence[Step], result: Value, x_shape: Shape, dtype: np.dtype[Any],
     normalise: Callable[..., Any],
-) -> _core.Plan:  # fmt: skip
+) -> _core.Plan | Split:  # fmt: skip
     """A plan in C; arguments that do not have the right layout are passed to `normalise`."""
     images = x_shape[0]
-    offsets, arena = place(steps, result.step, images, dtype.itemsize)
+    _, arena = place(steps, result.step, images, dtype.itemsize)
     constants = (value for step in steps for value in step.arguments.values())
     weights = sum(value.nbytes for value in constants if isinstance(value, np.ndarray))
-    blocked = images > BLOCK and arena * BLOCK <= CACHE_BYTES and weights <= WEIGHT_BYTES
-    places: dict[Step | None, int] = {None: _core.plan_x}
+    if images > BLOCK and arena * BLOCK <= CACHE_BYTES and weights <= WEIGHT_BYTES:
+        return _part(steps, None, result.step, x_shape, result.shape, dtype, BLOCK, normalise)
+    count = first_part(steps, images, dtype.itemsize)
+    if not count:
+        return _part(steps, None, result.step, x_shape, result.shape, dtype, images, normalise)
+    between = steps[count - 1]
+    first = _part(steps[:count], None, between, x_shape, between.memory, dtype, 1, normalise)
+    second = _part(
+        steps[count:], between, result.step, between.memory, result.shape, dtype, images,
+        lambda x, out: (x, out),
+    )  # fmt: skip
+    return Split(first, second, normalise)
+
+
+def _part(
+    steps: Sequence[Step], source: Step | None, last: Step | None, x_shape: Shape, y_shape: Shape,
+    dtype: np.dtype[Any], block: int, normalise: Callable[..., Any],
+) -> _core.Plan:  # fmt: skip
+    """The plan of some steps: what it reads is the result of `source`, None for the input of the
+    network, and it returns the result of `last`."""
+    images = x_shape[0]
+    offsets, arena = place(steps, last, images, dtype.itemsize)
+    places: dict[Step | None, int] = {source: _core.plan_x}
     places.update((step, offsets.get(step, _core.plan_y)) for step in steps)
     return _core.Plan(
-        [_call(step, images, places) for step in steps], tuple(map(str, steps)), x_shape,
-        result.shape, dtype, BLOCK if blocked else images, arena, normalise,
+        [_call(step, images, places) for step in steps], tuple(map(str, steps)), x_shape, y_shape,
+        dtype, block, arena, normalise,
     )  # fmt: skip
 
 

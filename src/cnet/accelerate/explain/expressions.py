@@ -78,9 +78,12 @@ class Scale:
         return {1.0: "", -1.0: "-"}.get(self.constant, f"{self.constant:g} * ") + numbers
 
 
+ONE = Scale()
+
+
 @dataclass(frozen=True)
 class Expression:
-    """``[old_scale * old +] scale * term``, with the dtype, shape and strides of the original's result.
+    """``[old_scale * old +] scale * term``, in the memory order of the original's result.
 
     It is valid for inputs of the shapes and dtypes from which it was found.
     """
@@ -91,7 +94,7 @@ class Expression:
     shape: Shape
     dtype: np.dtype[Any]
     strides: Shape
-    old_scale: Scale = Scale()
+    old_scale: Scale = ONE
 
     @property
     def operands(self) -> tuple[str, ...]:
@@ -126,10 +129,10 @@ class Expression:
 
     @cached_property
     def _is_scaled(self) -> bool:
-        return self.scale != Scale()
+        return self.scale != ONE
 
     def __str__(self) -> str:
-        scale = "" if self.scale == Scale() else f", times {self.scale}"
+        scale = "" if self.scale == ONE else f", times {self.scale}"
         times = f"{self.old_scale} * " if self.old_scale.paths else ""
         old = "" if self.old is None else f", added to {times}{self.old}"
         return f"{self.term}{scale}{old}"

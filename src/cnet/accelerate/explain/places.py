@@ -69,7 +69,8 @@ class FromMaxima:
 
     def __call__(self, *arrays: Array) -> Array:
         dy, x, maxima = in_one_dtype(arrays)
-        return self._spread(dy) * (x == self._spread(maxima, np.nan))
+        dx: Array = self._spread(dy) * (x == self._spread(maxima, np.nan))
+        return dx
 
     def _spread(self, y: Array, rest: float = 0.0) -> Array:
         """Each element for its whole window; `rest` outside of windows."""

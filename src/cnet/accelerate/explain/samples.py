@@ -10,7 +10,7 @@ from time import perf_counter
 import numpy as np
 
 from ...arrays import Array
-from .expressions import Scale, Term
+from .expressions import ONE, Scale, Term
 
 Operand = str | Term
 """An input, by its path, or what is computed from inputs."""
@@ -56,7 +56,7 @@ class Target:
     """In float64, in the shape of the output."""
     errors: list[float]
     """The allowed absolute error of each."""
-    scale: Scale = Scale()
+    scale: Scale = ONE
     """The factor of that input."""
 
     @cached_property
@@ -176,12 +176,7 @@ class Problem:
         object.__setattr__(other, "known_targets", [target for target in targets if target])
         return other if other.known_targets else None
 
-    def _change(
-        self,
-        path: Operand,
-        values: list[Array],
-        scale: Scale = Scale(),  # noqa: B008
-    ) -> Target | None:
+    def _change(self, path: Operand, values: list[Array], scale: Scale = ONE) -> Target | None:
         """What is added to a multiple of an input; None if that is too small to tell."""
         old = [
             array * scale.value(sample.numbers) if scale.paths else array

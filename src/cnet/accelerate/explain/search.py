@@ -111,7 +111,9 @@ def _of_masked(problem: Problem, operations: tuple[object, ...]) -> Expression |
 def _with_decay(problem: Problem, operations: tuple[object, ...]) -> Expression | None:
     """An explanation by what is added to a multiple of the old value, as by momentum."""
     decayed = problem.with_decay()
-    return decayed and (_first(decayed, CHEAP, operations) or _of_masked(decayed, operations))
+    if decayed is None:
+        return None
+    return _first(decayed, CHEAP, operations) or _of_masked(decayed, operations)
 
 
 def _masked(problem: Problem) -> Iterator[Term]:
