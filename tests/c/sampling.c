@@ -339,7 +339,7 @@ static void normal_case(ptrdiff_t count, double mean, double std) {
         const double turns = 4 * fraction(words[half + i]), quarter = floor(turns);
         const double part = turns - quarter, pi = acos(-1);
         const double angle = (part < 0.5 ? part : part - 1) * pi / 2;
-        const double radius = sqrt(-2 * log(fraction(words[i])));
+        const double radius = sqrt(-2 * log(fraction(words[i]) + 0x1p-54));
         const double sine = sin(angle), cosine = quarter >= 2 ? -cos(angle) : cos(angle);
         const int exchanged = quarter == 1 || quarter == 3;
         const double first = radius * (exchanged ? sine : cosine),
