@@ -322,26 +322,33 @@ class _Learning:
         end = perf_counter() + self.seconds
         waiting = sorted(names, key=lambda name: (arrays[name].size, name))
         known: list[str] = []
+        is_first, is_thorough = True, False
         while waiting:
-            failed: list[str] = []
-            for name in waiting:
-                expression = self.explained(name, known, end)
-                if expression is None:
-                    failed.append(name)
-                else:
-                    self.expressions[name] = expression
             before, known = known, [*self.expressions]
-            if failed and len(before) == len(known):
-                raise Refused(f"{failed[0]} is not explained")
-            waiting = failed
+            if not is_first and before == known:
+                if is_thorough:
+                    raise Refused(f"{waiting[0]} is not explained")
+                is_thorough = True
+            is_first = False
+            for name in waiting:
+                expression = self.explained(name, known, end, is_thorough)
+                if expression is not None:
+                    self.expressions[name] = expression
+                    if is_thorough:
+                        break
+            if len(self.expressions) > len(known):
+                is_thorough = False
+            waiting = [name for name in waiting if name not in self.expressions]
 
-    def explained(self, name: str, results: Sequence[str], end: float) -> Expression | None:
+    def explained(
+        self, name: str, results: Sequence[str], end: float, is_thorough: bool
+    ) -> Expression | None:
         samples = [self.inputs_of(sampled, results) for sampled in self.samples]
         if not all(_is_finite(sample.outputs[name]) for sample in samples):
             raise Refused(f"{name} is not finite for random data")
         known = (*self.hints, *self.expressions.values())
         with np.errstate(all="ignore"):
-            return explain(samples, name, known, end - perf_counter())
+            return explain(samples, name, known, end - perf_counter(), is_thorough)
 
     def inputs_of(self, sampled: Sampled, results: Sequence[str]) -> Sample:
         """The sample, without what the plan cannot read, and with some results."""
