@@ -321,24 +321,21 @@ class _Learning:
         arrays = self.samples[0].outcome.arrays
         end = perf_counter() + self.seconds
         waiting = sorted(names, key=lambda name: (arrays[name].size, name))
-        known: list[str] = []
-        is_first, is_thorough = True, False
         while waiting:
-            before, known = known, [*self.expressions]
-            if not is_first and before == known:
-                if is_thorough:
-                    raise Refused(f"{waiting[0]} is not explained")
-                is_thorough = True
-            is_first = False
-            for name in waiting:
-                expression = self.explained(name, known, end, is_thorough)
-                if expression is not None:
-                    self.expressions[name] = expression
-                    if is_thorough:
-                        break
-            if len(self.expressions) > len(known):
-                is_thorough = False
+            if not any(self.explain_more(waiting, end, thorough) for thorough in (False, True)):
+                raise Refused(f"{waiting[0]} is not explained")
             waiting = [name for name in waiting if name not in self.expressions]
+
+    def explain_more(self, names: Sequence[str], end: float, is_thorough: bool) -> bool:
+        """Find expressions for some results, or for one by a thorough search."""
+        known = [*self.expressions]
+        for name in names:
+            expression = self.explained(name, known, end, is_thorough)
+            if expression is not None:
+                self.expressions[name] = expression
+                if is_thorough:
+                    break
+        return len(self.expressions) > len(known)
 
     def explained(
         self, name: str, results: Sequence[str], end: float, is_thorough: bool
