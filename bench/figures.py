@@ -10,6 +10,9 @@ from cnet.bench.record import ratio as paired_ratio
 
 OURS = "cnet"
 
+CAPTURED = " captured"
+"""The end of the name of a side that replays the training steps of another one."""
+
 UNITS = {"float32": "GFLOP/s", "float64": "GFLOP/s", "memory": "GB/s"}
 """Units of the rates, 10^9 a second."""
 
@@ -49,13 +52,15 @@ class Records:
         return rate(self.case("machine", resource, threads), "machine", "min")
 
     def share_of_peak(self, case: Record, threads: int) -> float:
-        """The rate of the first side divided by the peak."""
-        return rate(case, first(case)) / self.peak(case["resource"], threads)
+        """The rate of our side divided by the peak."""
+        return rate(case, ours(case)) / self.peak(case["resource"], threads)
 
 
-def first(case: Record) -> str:
-    """The first side, which the others are compared with."""
-    return next(iter(case["timings"]))
+def ours(case: Record) -> str:
+    """The side that the others are compared with: the first one, or its captured form if faster."""
+    first = next(iter(case["timings"]))
+    forms = [side for side in (first, first + CAPTURED) if side in case["timings"]]
+    return min(forms, key=lambda side: figure(case, side))
 
 
 def figure(case: Record, side: str, which: str = "median") -> float:
@@ -78,9 +83,9 @@ def fastest(case: Record, among: str = "", but: str = OURS) -> str:
     return min(sides, key=lambda side: figure(case, side))
 
 
-def ratio(case: Record, theirs: str, ours: str | None = None) -> float:
-    """`theirs` divided by `ours`; above 1, ours is better."""
-    return paired_ratio(case, theirs, ours or first(case))
+def ratio(case: Record, theirs: str, side: str | None = None) -> float:
+    """`theirs` divided by `side`, by default ours; above 1, ours is better."""
+    return paired_ratio(case, theirs, side or ours(case))
 
 
 def mean_ratio(cases: Iterable[Record], among: str = "") -> float:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from cnet.bench.record import Record
-from figures import Records, fastest, figure, mean_ratio, ratio
+from figures import Records, fastest, figure, mean_ratio, ours, ratio
 from work.architectures import ARCHITECTURES, SINGLE_IMAGES
 from work.convolutions import BACKWARD, COMMON, FORWARD, ODD, Shape
 
@@ -32,10 +32,10 @@ def _as_installed(case: Record) -> str:
     return fastest(case | {"timings": untuned}, PYTORCH)
 
 
-def _step(name: str, threads: int = 2, ours: str | None = None) -> Callable[[Records], float]:
+def _step(name: str, threads: int = 2, side: str | None = None) -> Callable[[Records], float]:
     def measured(records: Records) -> float:
         case = records.case("training", name, threads)
-        return ratio(case, _as_installed(case), ours)
+        return ratio(case, _as_installed(case), side)
 
     return measured
 
@@ -118,7 +118,7 @@ def _inference_of_networks(records: Records) -> float:
 
 def _two_threads_over_one(records: Records) -> float:
     one, two = (records.case("training", "reference 256", threads) for threads in (1, 2))
-    return figure(one, "cnet") / figure(two, "cnet")
+    return figure(one, ours(one)) / figure(two, ours(two))
 
 
 def _network(name: str) -> Callable[[Records], float]:
@@ -157,7 +157,7 @@ GOALS = (
          _step("reference 256", 1)),
     Goal("training, reference CNN, batch 256, against hand-written NumPy", 60, _against_loops),
     Goal("training, reference CNN, batch 256, op by op, against PyTorch", 1.8,
-         _step("reference 256", ours=ONE_BY_ONE)),
+         _step("reference 256", side=ONE_BY_ONE)),
     Goal("training, CIFAR CNN, against PyTorch as installed", 3.0, _step("cifar 128")),
     Goal("training, CIFAR CNN, against PyTorch with its allocator tuned", 2.3, _tuned_step),
     *(

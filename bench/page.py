@@ -5,7 +5,7 @@ from statistics import geometric_mean
 
 from cnet.bench.record import Record
 from cnet.bench.table import TIMES, three_digits
-from figures import MISSING, UNITS, Records, fastest, figure, rate, ratio
+from figures import CAPTURED, MISSING, UNITS, Records, fastest, figure, ours, rate, ratio
 from goals import GOALS
 from summary import ABSENT, percent
 
@@ -19,7 +19,9 @@ comparison with NumPy on yours.
 
 Each library runs in its own process, and the processes take turns. A time is the median of all
 rounds. The number in brackets is the ratio to cnet's time: the median of the ratios of the rounds.
-Above 1, cnet is faster. The fastest of the other libraries is bold.
+Above 1, cnet is faster. The fastest of the other libraries is bold. Where a step that
+`cnet.capture` replays is faster than the same step run as usual, its time is bold, and the ratios
+are to it.
 
 "Of peak" compares cnet's rate with the peak of this machine: a loop of multiply-adds or, for
 kernels limited by memory, a copy. Rates count the operations of the usual algorithm. Winograd's
@@ -142,19 +144,22 @@ def _machine(records: Records) -> Rows:
 
 
 def _table(records: Records, record: Record) -> Rows:
-    ours, *others = record["sides"]
+    first, *others = record["sides"]
     counted = any(case.get("amount") for case in record["cases"])
     unit = record["unit"]
-    head = ("work", f"{ours} {unit}", *(("rate", "of peak") if counted else ()), *others)
+    head = ("work", f"{first} {unit}", *(("rate", "of peak") if counted else ()), *others)
     rows: Rows = [head]
     for case in record["cases"]:
-        cells = [case["title"], three_digits(figure(case, ours))]
+        own = ours(case)
+        cells = [case["title"], three_digits(figure(case, first))]
         if counted:
-            cells += [_rate(case, ours), percent(records, case, record["threads"])]
+            cells += [_rate(case, own), percent(records, case, record["threads"])]
         best = fastest(case)
         for side in others:
-            words = f"{three_digits(figure(case, side))} ({_times(ratio(case, side))})"
-            cells.append(f"**{words}**" if side == best else words)
+            words = three_digits(figure(case, side))
+            if side != first + CAPTURED:
+                words += f" ({_times(ratio(case, side))})"
+            cells.append(f"**{words}**" if side in (own, best) else words)
         rows.append(cells)
     return [*rows, *_means(record, len(head) - len(others))]
 

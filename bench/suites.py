@@ -99,6 +99,7 @@ def _machine() -> tuple[Part, ...]:
 def suites() -> dict[str, tuple[Part, ...]]:
     """The suites by name, which is also the name of the record's file."""
     ours = {"cnet": Contender("peers.ours")}
+    captured = {"cnet captured": Contender("peers.ours:captured")}
     plan = {"cnet plan": Contender("peers.ours:plan")}
     quantized_plan = {"cnet int8": Contender("peers.ours:quantized_plan")}
     library = {"cnet": Contender("peers.ours:library")}
@@ -113,6 +114,8 @@ def suites() -> dict[str, tuple[Part, ...]]:
         return Part(name, Comparison(f"work.{cases}", everyone), threads)
 
     steps, inferences = "networks:STEP_CASES", "networks:INFERENCE_CASES"
+    networks = ours, captured, layouts, tuned
+    training = ours, captured, one_by_one, layouts, tuned
     inference = plan, ours, layouts, _onnx_runtime()
     doubles = "convolutions:FLOAT64_CASES"
     numpy_best = {"NumPy best": AGAINST_NUMPY.sides["NumPy best"]}
@@ -136,8 +139,8 @@ def suites() -> dict[str, tuple[Part, ...]]:
         "machine": _machine(),
         "numpy": (Part("numpy", AGAINST_NUMPY),),
         "training": (
-            part("training", steps, ours, one_by_one, layouts, tuned, threads=(1,)),
-            part("training", steps, ours, one_by_one, layouts, tuned, compiled, threads=(2,)),
+            part("training", steps, *training, threads=(1,)),
+            part("training", steps, *training, compiled, threads=(2,)),
         ),
         "inference": (
             part("inference", inferences, *inference, threads=(1,)),
@@ -150,9 +153,8 @@ def suites() -> dict[str, tuple[Part, ...]]:
         "float64": (part("float64", doubles, ours, numpy_best, _pytorch("nchw")),),
         "products": (part("products", "products:CASES", ours, blas),),
         "networks": (
-            part("training", "architectures:STEP_CASES", ours, layouts, tuned, threads=(1,)),
-            part("training", "architectures:STEP_CASES", ours, layouts, tuned, compiled,
-                 threads=(2,)),
+            part("training", "architectures:STEP_CASES", *networks, threads=(1,)),
+            part("training", "architectures:STEP_CASES", *networks, compiled, threads=(2,)),
             part("inference", "architectures:INFERENCE_CASES", *inference),
         ),
         "quantized": (

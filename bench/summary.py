@@ -7,7 +7,7 @@ from typing import NamedTuple
 import plot
 from cnet.bench.record import Record
 from cnet.bench.table import TIMES, three_digits
-from figures import MISSING, Records, fastest, figure, first, mean_ratio, ratio
+from figures import CAPTURED, MISSING, Records, fastest, figure, mean_ratio, ours, ratio
 from work.architectures import ARCHITECTURES
 from work.convolutions import BACKWARD, COMMON, FORWARD, ODD
 
@@ -86,12 +86,18 @@ def table(records: Records) -> list[Sequence[str]]:
         theirs = fastest(case)
         rows.append((
             line.title,
-            three_digits(figure(case, first(case))),
+            _time(case),
             percent(records, case, line.threads),
             f"{theirs}: {three_digits(figure(case, theirs))} ms",
             f"**{three_digits(ratio(case, theirs))}{TIMES}**",
         ))  # fmt: skip
     return rows
+
+
+def _time(case: Record) -> str:
+    """Our milliseconds, and whether they are those of a captured step."""
+    side = ours(case)
+    return three_digits(figure(case, side)) + CAPTURED * side.endswith(CAPTURED)
 
 
 def styles(records: Records) -> list[Sequence[str]]:
@@ -109,7 +115,7 @@ def styles(records: Records) -> list[Sequence[str]]:
 
 
 def percent(records: Records, case: Record, threads: int) -> str:
-    """The rate of the first side in percent of the machine's peak."""
+    """The rate of our side in percent of the machine's peak."""
     try:
         return f"{100 * records.share_of_peak(case, threads):.0f} %"
     except MISSING:
@@ -125,8 +131,7 @@ def picture(records: Records) -> str:
             for side in SERIES
             if all(side in case["timings"] for case in cases)
         }
-        ours = three_digits(figure(cases[0], first(cases[0])))
-        note = f"{ours} ms" if len(cases) == 1 else "mean"
+        note = f"{three_digits(figure(cases[0], ours(cases[0])))} ms" if len(cases) == 1 else "mean"
         rows.append(plot.Row(line.title, note, ratios))
     if not rows:
         raise MISSING("nothing has been measured")

@@ -16,8 +16,9 @@ INTRODUCTION = f"""\
 Written by `bench/report.py` from the records in `bench/results`. A ratio is the time of the fastest
 other library divided by cnet's, both with the same number of threads: PyTorch in both memory
 layouts, as installed, with a tuned allocator and, for training steps, compiled; ONNX Runtime for
-inference; the fastest NumPy code for float64 convolutions and matrix products. From {FASTER} on,
-cnet counts as faster, below {SLOWER} as slower, between them as equal.
+inference; the fastest NumPy code for float64 convolutions and matrix products. cnet's time of a
+training step is that of `cnet.capture` or of the step run as usual, whichever is less. From
+{FASTER} on, cnet counts as faster, below {SLOWER} as slower, between them as equal.
 [benchmarks.md](benchmarks.md) has every time.
 """
 
@@ -25,6 +26,7 @@ ADVICE = """\
 ## What follows from it
 
 - Train with cnet when the network is small or medium, has 3x3 convolutions, or the batch is small.
+- Capture training steps (`cnet.capture`, or `Trainer`, which does it by itself).
 - Compile for inference (`cnet.compile`); a plan is faster than calling the model.
 - If your network spends its time in layers of the lists below, measure it first:
   `cnet bench --network NAME` times a training step on your machine.

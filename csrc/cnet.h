@@ -36,9 +36,11 @@ typedef struct {
     CNET_CONV2D_FIELDS(CNET_SIZE)
 } cnet_conv2d;
 #undef CNET_SIZE
-/* Y(m, n) = A(m, k) B(k, n): row and column strides in elements, of any sign. */
+/* Y(m, n) = A(m, k) B(k, n), for outer x inner pairs of matrices: strides in elements, of any sign,
+ * between rows and columns, and between matrices along both axes. */
 typedef struct {
     ptrdiff_t m, n, k, a_row, a_col, b_row, b_col;
+    ptrdiff_t outer, inner, a_outer, a_inner, b_outer, b_inner;
 } cnet_gemm;
 /* A linear layer: m rows, k inputs, n outputs. */
 typedef struct {
@@ -214,9 +216,12 @@ int cnet_isa_supported(int isa);
 int cnet_active_isa(void);
 /* The caller must check that `isa` is supported. */
 void cnet_set_active_isa(int isa);
-/* Whether this CPU has vpdpbusd (VNNI) for the registers of the active instruction set: 8-bit
- * kernels may then be asked to use it. */
-int cnet_active_vnni(void);
+/* How 8-bit kernels add products, slowest first: by instructions for 16-bit integers; vpdpbusd
+ * (VNNI); tdpbusd on tiles of 16 x 64 bytes (AMX). */
+typedef enum { CNET_DOTS_PAIRS, CNET_DOTS_VNNI, CNET_DOTS_AMX } cnet_dots;
+/* The fastest that this CPU and this operating system support beside the active instruction set.
+ * Asks Linux for the permission to use AMX. */
+cnet_dots cnet_active_dots(void);
 /* The kernels, indexed by cnet_kernel. Kernels that exist only for float32 are {NULL, NULL} in the
  * table of float64. */
 const cnet_implementation *cnet_active_kernels(cnet_dtype dtype);

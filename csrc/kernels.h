@@ -71,13 +71,13 @@
 #define CNET_dequantize(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                 \
     IN(uint8_t, x) OUT(real, y) COUNT(count) NUMBER(scale) NUMBER(zero)
 #define CNET_prepare_quantized_conv2d(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                   \
-    IN(real, scale) IN(real, bias) IN(int8_t, weight) GEOMETRY(conv2d, g) INTEGER(zero)
+    IN(real, scale) IN(real, bias) IN(int8_t, weight) GEOMETRY(conv2d, g) INTEGER(zero) INTEGER(dots)
 #define CNET_quantized_conv2d(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                           \
     IN(uint8_t, x)                                                                                 \
     IN(void, prepared)                                                                             \
     IN(uint8_t, residual)                                                                          \
     OUT(void, y) GEOMETRY(conv2d, g) INTEGER(zero) NUMBER(residual_scale) NUMBER(low) NUMBER(high) \
-        INTEGER(quantized) INTEGER(vnni)
+        INTEGER(quantized) INTEGER(dots)
 #define CNET_quantized_max_pool2d(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                       \
     IN(uint8_t, x) OUT(uint8_t, y) GEOMETRY(window2d, g)
 
@@ -145,6 +145,9 @@
 #define CNET_multinomial(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                \
     IN(real, weights)                                                                              \
     IN(double, draws) OUT(int64_t, indices) GEOMETRY(rows, g) INTEGER(samples)
+
+#define CNET_normal(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                     \
+    OUT(real, y) IN(int64_t, words) COUNT(count) NUMBER(mean) NUMBER(std)
 
 /* ---- gemm ---- */
 #define CNET_gemm(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                       \
@@ -268,7 +271,7 @@
     KERNEL(prepare_quantized_conv2d, WORKSPACE)                                                    \
     KERNEL(quantized_conv2d, WORKSPACE)                                                            \
     KERNEL(quantized_max_pool2d, NO_WORKSPACE)
-#define CNET_REAL_KERNELS(KERNEL)                                                                  \
+#define CNET_IMAGE_KERNELS(KERNEL)                                                                 \
     KERNEL(im2col, NO_WORKSPACE)                                                                   \
     KERNEL(col2im, NO_WORKSPACE)                                                                   \
     KERNEL(conv2d, WORKSPACE)                                                                      \
@@ -294,7 +297,8 @@
     KERNEL(max_pool2d_nhwc_backward, NO_WORKSPACE)                                                 \
     KERNEL(avg_pool2d_nhwc, NO_WORKSPACE)                                                          \
     KERNEL(avg_pool2d_nhwc_backward, NO_WORKSPACE)                                                 \
-    KERNEL(max_pool2d_ties_backward, NO_WORKSPACE)                                                 \
+    KERNEL(max_pool2d_ties_backward, NO_WORKSPACE)
+#define CNET_ARRAY_KERNELS(KERNEL)                                                                 \
     KERNEL(transpose, NO_WORKSPACE)                                                                \
     KERNEL(resample, NO_WORKSPACE)                                                                 \
     KERNEL(gather, NO_WORKSPACE)                                                                   \
@@ -302,6 +306,7 @@
     KERNEL(grid_sample, NO_WORKSPACE)                                                              \
     KERNEL(grid_sample_backward, NO_WORKSPACE)                                                     \
     KERNEL(multinomial, WORKSPACE)                                                                 \
+    KERNEL(normal, NO_WORKSPACE)                                                                   \
     KERNEL(gemm, WORKSPACE)                                                                        \
     KERNEL(column_sums, NO_WORKSPACE)                                                              \
     KERNEL(prepare_linear, WORKSPACE)                                                              \
@@ -328,6 +333,7 @@
     KERNEL(reduce_losses_backward, NO_WORKSPACE)                                                   \
     KERNEL(sgd_step, NO_WORKSPACE)                                                                 \
     KERNEL(adam_step, NO_WORKSPACE)
+#define CNET_REAL_KERNELS(KERNEL) CNET_IMAGE_KERNELS(KERNEL) CNET_ARRAY_KERNELS(KERNEL)
 #define CNET_KERNELS(KERNEL) CNET_REAL_KERNELS(KERNEL) CNET_FLOAT32_KERNELS(KERNEL)
 
 /* clang-format on */

@@ -31,13 +31,20 @@ FAMILIES = {
 }
 """Pages with a section for each family: the title, the prefix of the names, and the package."""
 
+PACKAGE = [
+    "tensor", "autograd", "gradcheck", "graphs", "recording", "plan", "checking",
+    "accelerate", "inspection", "checkpoint", "random", "generator", "dtypes", "devices", "runtime",
+    "settings", "func", "onnx",
+]  # fmt: skip
+"""The modules on the page of the package: a section for each, with names of `cnet` where it can."""
+
 MODULES = {
     "linalg": ("Linear algebra", ["cnet.linalg"]),
     "optim": ("Optimizers", ["cnet.optim", "cnet.optim.lr_scheduler", "cnet.optim.swa_utils"]),
     "data": ("Data", ["cnet.utils.data", "cnet.datasets", "cnet.transforms"]),
     "training": (
         "Training",
-        ["cnet.training", "cnet.recording", "cnet.metrics", "cnet.plots", "cnet.models"],
+        ["cnet.training", "cnet.metrics", "cnet.plots", "cnet.models"],
     ),
     "other": (
         "Other parts of PyTorch",
@@ -54,7 +61,11 @@ def _title(text: str, line: str) -> list[str]:
 
 def _summary(prefix: str, names) -> list[str]:
     listed = sorted(names, key=str.lower)
-    return [".. autosummary::", "   :toctree: api", "", *(f"   {prefix}.{n}" for n in listed), ""]
+    return _table([f"{prefix}.{name}" for name in listed])
+
+
+def _table(names: list[str]) -> list[str]:
+    return [".. autosummary::", "   :toctree: api", "", *(f"   {name}" for name in names), ""]
 
 
 def _heading(module) -> str:
@@ -81,14 +92,31 @@ def _public(module) -> list[str]:
     return [
         name
         for name, item in items.items()
-        if (inspect.isclass(item) or inspect.isfunction(item))
+        if ((inspect.isclass(item) and item.__name__ == name) or inspect.isfunction(item))
         and item.__module__.startswith(origin)
     ]
 
 
+def _package() -> list[str]:
+    """The page of the names in `cnet` that no other page has."""
+    cnet = importlib.import_module("cnet")
+    lines, listed = _title("The package", "="), set()
+    for each in PACKAGE:
+        module = importlib.import_module(f"cnet.{each}")
+        names = []
+        for name in _public(module):
+            item = getattr(module, name)
+            place = "cnet" if getattr(cnet, name, None) is item else module.__name__
+            if item not in listed and (place == "cnet" or hasattr(module, "__all__")):
+                names.append(f"{place}.{name}")
+                listed.add(item)
+        lines += _title(_heading(module), "-") + _table(names)
+    return lines
+
+
 def _write_pages(app, config) -> None:
     """Write the pages of the reference."""
-    pages = {}
+    pages = {"package": _package()}
     for page, (title, prefix, package) in FAMILIES.items():
         pages[page] = _title(title, "=")
         for family in _families(package):

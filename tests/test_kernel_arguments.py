@@ -12,13 +12,13 @@ import pytest
 import cnet
 from cnet import _core, reference
 
-ARGUMENTS = {name: arguments for name, (_, arguments) in _core.kernels.items()}
+ARGUMENTS = _core.kernels
 """The list, csrc/kernels.h."""
 
 SOURCE = Path(cnet.__file__).parent
 FILES = {
     file.relative_to(SOURCE).as_posix(): file
-    for suffix in ("py", "pyi", "pyx", "pxd")
+    for suffix in ("py", "pyi", "pyx", "pxd", "pxi")
     for file in sorted(SOURCE.rglob(f"*.{suffix}"))
 }
 PYTHON = [name for name in FILES if name.endswith(".py")]
@@ -99,7 +99,7 @@ def test_no_module_states_the_arguments_again() -> None:
 
 
 def test_the_boundary_does_not_state_them() -> None:
-    assert _stated([name for name in FILES if name.startswith("_core.p")]) == {}
+    assert _stated([name for name in FILES if name.startswith("_core")]) == {}
 
 
 def test_only_the_dispatch_calls_the_compiled_module_for_a_kernel() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import cnet
-from cnet import _core, nn
+from cnet import _core, nn, runtime
 from cnet import functional as F
 from cnet.models import cifar_resnet20, mobilenet_v2, reference_cnn
 from cnet.plan.blocking import lay_out
@@ -63,17 +63,17 @@ def test_is_near_the_model(name: str) -> None:
     assert error.mean() < 0.02 * np.abs(expected).std()
 
 
-@pytest.mark.parametrize("vnni", [False, True])
+@pytest.mark.parametrize("dots", range(3))
 @pytest.mark.parametrize("isa", [isa for isa in cnet.available_isas() if isa != "reference"])
 @pytest.mark.parametrize("name", INTEGERS)
 def test_equals_the_equations(
-    name: str, isa: str, vnni: bool, monkeypatch: pytest.MonkeyPatch
+    name: str, isa: str, dots: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     x = _images()
     with cnet.use_isa(isa):
-        if vnni and not _core.active_vnni():
-            pytest.skip("the CPU has no VNNI for these registers")
-        monkeypatch.setattr(_core, "active_vnni", lambda: vnni)
+        if dots > _core.active_dots():
+            pytest.skip("the CPU has no such instructions beside these registers")
+        monkeypatch.setattr(runtime, "int8_dots", lambda: dots)
         results = []
         for make in (compiled_plan, reference_plan):
             steps, result = lower(Of(INTEGERS[name]).eval(), x)
@@ -145,12 +145,33 @@ def test_results_of_zeros_and_of_tiny_numbers() -> None:
         assert np.abs(plan(x)).max() <= 1e-30
 
 
+def test_percentiles_leave_out_extremes() -> None:
+    model, x = nn.Conv2d(3, 4, 1).eval(), _images()[:, :3].copy()
+    x[0, 0, 0, 0] = 1e4
+    expected = cnet.compile(model, x)(x)[1:]
+    errors = [
+        np.abs(
+            cnet.compile(model, x, dtype="int8", calibration=x, percentile=percentile)(x)[1:]
+            - expected
+        ).mean()
+        for percentile in (100, 99)
+    ]
+    assert errors[1] < 0.02 * errors[0]
+
+
 def test_errors() -> None:
     model, x = nn.Conv2d(3, 4, 3).eval(), np.ones((2, 3, 8, 8), np.float32)
     with pytest.raises(ValueError, match="needs images for calibration"):
         cnet.compile(model, x, dtype="int8")
     with pytest.raises(ValueError, match="calibration is only for dtype='int8'"):
         cnet.compile(model, x, calibration=x)
+    with pytest.raises(ValueError, match="percentile is only for dtype='int8'"):
+        cnet.compile(model, x, percentile=99)
+    for percentile in (50, 101, np.nan):
+        with pytest.raises(ValueError, match=r"percentile must be in \(50, 100\] \(got"):
+            cnet.compile(model, x, dtype="int8", calibration=x, percentile=percentile)
+    with pytest.raises(TypeError, match="percentile"):
+        cnet.compile(model, x, dtype="int8", calibration=x, percentile="99")
     with pytest.raises(ValueError, match="dtype must be None or 'int8' \\(got 'int4'\\)"):
         cnet.compile(model, x, dtype="int4", calibration=x)
     with pytest.raises(ValueError, match="calibration must have the example's shape"):
@@ -171,7 +192,6 @@ def test_errors() -> None:
 
 
 def test_kernels_of_float32_refuse_float64() -> None:
-    number, _ = _core.kernels["quantize"]
     x, y = np.zeros(16), np.zeros(16, np.uint8)
     with pytest.raises(TypeError, match="quantize takes float32"):
-        _core.call(number, x, y, (1, 16, 1), 1.0, 0.0)
+        _core.call("quantize", x, y, (1, 16, 1), 1.0, 0.0)

@@ -156,6 +156,17 @@ def test_cnet_isa_must_be_known(name: str) -> None:
     )
 
 
+def test_cnet_amx() -> None:
+    code = "from cnet import runtime as r; print(r.config()['int8'], r.int8_dots())"
+    name, number = _printed(code).split()
+    assert name == runtime.DOTS[int(number)]
+    name, number = _printed(code, CNET_AMX="0").split()
+    assert name == runtime.DOTS[int(number)] != "amx"
+    assert _last_line(_python("import cnet.runtime", CNET_AMX="no")) == (
+        "ValueError: CNET_AMX must be 0 or 1 (got 'no')"
+    )
+
+
 @pytest.mark.parametrize(("value", "threads"), [("1", 1), ("3", 3), (" 8 ", 8), ("256", 256)])
 def test_cnet_num_threads(value: str, threads: int) -> None:
     code = "from cnet import runtime; print(runtime.get_num_threads())"

@@ -14,7 +14,9 @@ PACKAGE = Path(cnet.__file__).parent
 ROOT = Path(__file__).parents[1]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-SUFFIXES = {".c", ".h", ".md", ".py", ".pxd", ".pyi", ".pyx", ".toml", ".txt", ".cmake", ".yml"}
+SUFFIXES = {
+    ".c", ".h", ".md", ".py", ".pxd", ".pxi", ".pyi", ".pyx", ".toml", ".txt", ".cmake", ".yml",
+}  # fmt: skip
 
 
 def _files(*places: str) -> list[Path]:
@@ -66,7 +68,7 @@ DIRECTIONS = {
     "metrics": "",
     "training": "autograd checkpoint functional inspection metrics nn operations optim recording "
     "optim.swa_utils tensor utils",
-    "bench": "_commands autograd functional kernels models optim plan runtime tensor",
+    "bench": "_commands autograd functional kernels models optim plan recording runtime tensor",
     "_commands": "datasets models runtime utils",
     "experiment": "_commands graphs models optim plots tensor training utils",
     "cli": "*",
@@ -227,7 +229,8 @@ def _cython_functions(text: str) -> Iterator[tuple[str, int]]:
 
 
 FUNCTIONS = {
-    ".py": _python_functions, ".pyx": _cython_functions, ".c": _c_functions, ".h": _c_functions,
+    ".py": _python_functions, ".pyx": _cython_functions, ".pxi": _cython_functions,
+    ".c": _c_functions, ".h": _c_functions,
 }  # fmt: skip
 
 

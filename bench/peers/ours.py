@@ -20,7 +20,7 @@ from cnet.bench.sides import Array
 from work.networks import reference_cnn
 
 __all__ = [
-    "asarray", "col2im", "conv2d", "conv2d_backward", "im2col", "library", "matmul",
+    "asarray", "captured", "col2im", "conv2d", "conv2d_backward", "im2col", "library", "matmul",
     "max_pool2d", "max_pool2d_backward", "one_by_one", "plan", "predictor", "quantized_plan",
     "relu", "trainer",
 ]  # fmt: skip
@@ -105,6 +105,16 @@ class OneByOne:
         return compiled.Trainer(parameters, _Unfused(build(nn)))
 
 
+class Captured:
+    """Training with a step that `cnet.capture` replays."""
+
+    asarray = staticmethod(np.asarray)
+
+    @staticmethod
+    def trainer(parameters: Sequence[Array], build: Build = reference_cnn) -> compiled.Trainer:
+        return compiled.Trainer(parameters, build(nn), captured=True)
+
+
 class Library:
     """The package itself, for functions of tensors that are the same in both libraries."""
 
@@ -116,4 +126,5 @@ class Library:
         return cnet.Tensor(array.copy(), requires_grad)
 
 
-library, one_by_one, plan, quantized_plan = Library(), OneByOne(), Plan(), QuantizedPlan()
+captured, library, one_by_one = Captured(), Library(), OneByOne()
+plan, quantized_plan = Plan(), QuantizedPlan()

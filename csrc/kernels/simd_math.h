@@ -24,7 +24,8 @@
 #include <immintrin.h>
 #endif
 
-#if VECTOR_BYTES == 64 && defined(CNET_REAL_f32)
+/* A source that defines SAME_ON_ALL_ISAS gets functions without instructions that others lack. */
+#if VECTOR_BYTES == 64 && defined(CNET_REAL_f32) && !defined(SAME_ON_ALL_ISAS)
 #define LOG_NEEDS_NO_EDGES 1 /* instructions split all numbers, also 0 and infinity */
 #else
 #define LOG_NEEDS_NO_EDGES 0
@@ -113,10 +114,22 @@ static inline vec vec_abs(vec x) { return (vec)((bits_vec)x & ~SIGN_BIT); }
 static inline vec copy_sign(vec size, vec sign) {
     return (vec)((bits_vec)size | ((bits_vec)sign & SIGN_BIT));
 }
+/* From this size on, all numbers are integers. */
+#define ALL_INTEGERS ((real)((bits_t)1 << MANTISSA_BITS))
+/* Rounds to the nearest integer, and in the middle to the even one. */
+static inline vec vec_rint(vec x) {
+    const vec size = vec_abs(x), nearest = (size + ALL_INTEGERS) - ALL_INTEGERS;
+    return copy_sign(choose(size < ALL_INTEGERS, nearest, size), x);
+}
+/* Rounds down. */
+static inline vec vec_floor(vec x) {
+    const vec rounded = vec_rint(x);
+    return rounded - choose(rounded > x, broadcast(1), (vec){0});
+}
 /* a / b for numbers b of normal size, with an error of at most 1 unit in the last place: the
  * division of the longest vectors takes as long as 30 other instructions. */
 static inline vec quotient(vec a, vec b) {
-#if VECTOR_BYTES == 64 && defined(CNET_REAL_f32)
+#if VECTOR_BYTES == 64 && defined(CNET_REAL_f32) && !defined(SAME_ON_ALL_ISAS)
     const vec estimate = (vec)_mm512_rcp14_ps((__m512)b);
     const vec inverse = estimate + estimate * (1 - b * estimate), y = a * inverse;
     return y + inverse * (a - b * y);

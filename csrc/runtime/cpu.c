@@ -1,6 +1,9 @@
 /* CPUID reports the features of the processor, XGETBV whether the operating system saves the
  * registers they use; an instruction set needs both. Compiled for the baseline, without any -m
  * flag. */
+#if defined(__linux__)
+#define _GNU_SOURCE /* syscall */
+#endif
 #include "runtime/cpu.h"
 
 int cnet_cpu_generic(void) { return 1; }
@@ -11,9 +14,10 @@ int cnet_cpu_neon(void) { return 1; } /* part of every aarch64 */
 #include <stdint.h>
 #include <string.h>
 
-enum { XCR0_AVX = 0x06, XCR0_AVX512 = 0xe6 };
+enum { XCR0_AVX = 0x06, XCR0_AVX512 = 0xe6, XCR0_AMX = 0x60000 };
 enum { LEAF1_ECX_FMA = 1 << 12, LEAF1_ECX_OSXSAVE = 1 << 27, LEAF1_ECX_AVX = 1 << 28 };
 enum { LEAF7_ECX_AVX512_VNNI = 1 << 11, LEAF7_1_EAX_AVX_VNNI = 1 << 4 };
+enum { LEAF7_EDX_AMX_TILE = 1 << 24, LEAF7_EDX_AMX_INT8 = 1 << 25 };
 enum {
     LEAF7_EBX_AVX2 = 1 << 5,
     LEAF7_EBX_BMI2 = 1 << 8,
@@ -59,8 +63,27 @@ int cnet_cpu_vnni(const char *isa) {
            __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax & LEAF7_1_EAX_AVX_VNNI);
 }
 
+#if defined(__linux__) && defined(__x86_64__)
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Linux saves the tiles of a process only if it has asked for that. */
+enum { REQUEST_STATE = 0x1023, STATE_OF_TILES = 18 };
+
+int cnet_cpu_amx(const char *isa) {
+    const uint32_t bits = LEAF7_EDX_AMX_TILE | LEAF7_EDX_AMX_INT8;
+    uint32_t eax, ebx, ecx, edx;
+    return !strcmp(isa, "avx512") && cnet_cpu_avx512() && (xcr0() & XCR0_AMX) == XCR0_AMX &&
+           __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (edx & bits) == bits &&
+           !syscall(SYS_arch_prctl, REQUEST_STATE, STATE_OF_TILES);
+}
+#else
+int cnet_cpu_amx(const char *isa) { return (void)isa, 0; }
+#endif
+
 #else
 int cnet_cpu_avx2(void) { return 0; }
 int cnet_cpu_avx512(void) { return 0; }
 int cnet_cpu_vnni(const char *isa) { return (void)isa, 0; }
+int cnet_cpu_amx(const char *isa) { return (void)isa, 0; }
 #endif

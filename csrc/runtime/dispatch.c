@@ -47,7 +47,12 @@ const char *cnet_isa_name(int isa) {
 int cnet_isa_supported(int isa) { return variants[isa].supported(); }
 int cnet_active_isa(void) { return atomic_load(&active); }
 void cnet_set_active_isa(int isa) { atomic_store(&active, isa); }
-int cnet_active_vnni(void) { return cnet_cpu_vnni(variants[cnet_active_isa()].name); }
+cnet_dots cnet_active_dots(void) {
+    const char *isa = variants[cnet_active_isa()].name;
+    if (!cnet_cpu_vnni(isa))
+        return CNET_DOTS_PAIRS;
+    return cnet_cpu_amx(isa) ? CNET_DOTS_AMX : CNET_DOTS_VNNI;
+}
 const cnet_implementation *cnet_active_kernels(cnet_dtype dtype) {
     return variants[cnet_active_isa()].kernels[dtype];
 }

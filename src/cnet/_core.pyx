@@ -24,18 +24,16 @@ cdef extern from *:
     const char *CNET_COMPILER
 
 
-# The kernels of csrc/kernels.h: their numbers, and the names of the arguments that `call` takes.
+# The kernels of csrc/kernels.h, each with the names of the arguments that `call` takes.
 kernels = {
-    cnet_signatures[i].name.decode(): (
-        i,
-        tuple(
-            cnet_signatures[i].arguments[j].name.decode()
-            for j in range(cnet_signatures[i].count)
-            if cnet_signatures[i].arguments[j].kind != CNET_COUNT
-        ),
+    cnet_signatures[i].name.decode(): tuple(
+        cnet_signatures[i].arguments[j].name.decode()
+        for j in range(cnet_signatures[i].count)
+        if cnet_signatures[i].arguments[j].kind != CNET_COUNT
     )
     for i in range(CNET_KERNEL_COUNT)
 }
+cdef dict numbers = {name: number for number, name in enumerate(kernels)}
 # For each array of each kernel, whether the kernel writes it.
 written = {
     cnet_signatures[i].name.decode(): tuple(
@@ -161,10 +159,11 @@ cdef inline const cnet_implementation *implementation(int kernel, int typenum) n
 
 
 cdef int fill(cnet_call *c, int typenum, tuple values) except -1:
-    """Fill in a call from the number and the arguments of a kernel."""
-    cdef int kernel = values[0] if len(values) else -1
-    if not 0 <= kernel < CNET_KERNEL_COUNT:
-        raise ValueError(f"there is no kernel {kernel}")
+    """Fill in a call from the name and the arguments of a kernel."""
+    number = numbers.get(values[0]) if len(values) else None
+    if number is None:
+        raise ValueError(f"there is no kernel {values[:1]}")
+    cdef int kernel = number
     cdef const cnet_signature *s = &cnet_signatures[kernel]
     cdef const cnet_argument *argument = s.arguments
     cdef const cnet_argument *end = argument + s.count
@@ -204,7 +203,7 @@ cdef inline int dtype_of(tuple values) noexcept:
     return PyArray_TYPE(<ndarray>values[1])
 
 
-cdef ptrdiff_t run(tuple values, cnet_block *block) except -1:
+cdef ptrdiff_t run_in(tuple values, cnet_block *block) except -1:
     """Run a call; return the number of invalid indices. The caller releases `block`."""
     cdef cnet_call c
     cdef ptrdiff_t invalid = 0
@@ -228,10 +227,37 @@ class Unsuitable(ValueError):
     """A kernel, or the selected algorithm, does not support a geometry."""
 
 
+cdef bint redirected = False
+cdef object elsewhere = None
+
+
+def redirect(bint on):
+    """Set whether `call` is redirected to the function of `set_elsewhere`, in all threads."""
+    global redirected
+    redirected = on
+
+
+def set_elsewhere(function):
+    """``function(name, arguments)`` is called in place of a kernel while calls are redirected."""
+    global elsewhere
+    elsewhere = function
+
+
 def call(*values):
-    """Run a kernel, given its number and its arguments; return the number of invalid indices."""
+    """Run a kernel, given its name and its arguments; return the number of invalid indices."""
+    if redirected:
+        return elsewhere(values[0], values[1:])
+    return compute(values)
+
+
+def run(*values):
+    """`call`, without redirection."""
+    return compute(values)
+
+
+cdef ptrdiff_t compute(tuple values) except -1:
     cdef cnet_block block = cnet_block(NULL, 0)
-    cdef ptrdiff_t invalid = run(values, &block)
+    cdef ptrdiff_t invalid = run_in(values, &block)
     if block.data != NULL:
         cnet_release(block)
     return invalid
@@ -240,7 +266,7 @@ def call(*values):
 def prepare(*values):
     """Run a kernel that writes its result into its workspace; return that as an array of bytes."""
     cdef Memory memory = Memory()
-    run(values, &memory.block)
+    run_in(values, &memory.block)
     cdef cnp.npy_intp bytes = memory.block.bytes
     return array_in(memory, 1, &bytes, cnp.NPY_UINT8)
 
@@ -261,199 +287,7 @@ def choose(int typenum, *values):
     return tuple(c.choices[i] for i in range(CNET_PASSES))
 
 
-# ---- Plans ---------------------------------------------------------------------------------------
-
-plan_x, plan_y, plan_constant = CNET_PLAN_X, CNET_PLAN_Y, CNET_PLAN_CONSTANT
-
-
-cdef inline bint has(ndarray x, int typenum, int ndim, const cnp.npy_intp *shape) noexcept:
-    """Whether an array has this shape except for axis 0, and a layout that needs no copy."""
-    cdef int axis
-    if PyArray_TYPE(x) != typenum or cnp.PyArray_NDIM(x) != ndim:
-        return False
-    for axis in range(1, ndim):
-        if cnp.PyArray_DIM(x, axis) != shape[axis]:
-            return False
-    return cnp.PyArray_ISCARRAY_RO(x)
-
-
-@cython.final
-@cython.auto_pickle(False)
-cdef class Plan:
-    """A compiled network: see `cnet.compile`."""
-    cdef cnet_plan plan
-    cdef Memory steps
-    cdef list kept
-    cdef object normalise
-    cdef int typenum, x_ndim
-    cdef cnp.npy_intp x_sizes[8]
-    cdef tuple labels
-    cdef readonly tuple x_shape, y_shape
-
-    def __cinit__(
-            self, list steps, tuple labels, tuple x_shape, tuple y_shape, dtype, ptrdiff_t block,
-            size_t arena_image, normalise):
-        """`normalise(x, out)` returns arrays with the right layout, or raises."""
-        cdef int axis
-        cdef Py_ssize_t i
-        self.normalise, self.typenum, self.labels = normalise, dtype.num, labels
-        self.x_shape, self.y_shape, self.x_ndim = x_shape, y_shape, len(x_shape)
-        self.plan.kernels = implementation(0, self.typenum)
-        self.plan.x_image = self.plan.y_image = dtype.itemsize
-        for axis in range(self.x_ndim):
-            self.x_sizes[axis] = x_shape[axis]
-            self.plan.x_image *= <size_t>(x_shape[axis] if axis else 1)
-        for axis in range(1, len(y_shape)):
-            self.plan.y_image *= <size_t>y_shape[axis]
-        self.plan.block = block
-        self.plan.arena_image, self.plan.count = arena_image, len(steps)
-        self.kept = steps
-        self.steps = Memory()
-        self.steps.block = acquire(len(steps) * sizeof(cnet_step))
-        self.plan.steps = <cnet_step *>self.steps.block.data
-        for i in range(len(steps)):
-            self.fill_step(self.plan.steps + i, steps[i])
-        if not cnet_plan_finish(&self.plan):
-            raise Unsuitable("plan: a kernel cannot compute its step")
-
-    cdef int fill_step(self, cnet_step *step, tuple fields) except -1:
-        """Values of a call, places of its arrays, rows per image, and whether it is parallel.
-
-        Arrays among the values are constants. The other arrays are None and have a place.
-        """
-        cdef Py_ssize_t i
-        cdef tuple values, places
-        values, places, step.rows, step.is_parallel = fields
-        fill(&step.call, self.typenum, values)
-        if len(places) != cnet_signatures[step.call.kernel].arrays:
-            raise TypeError(f"plan: a place for each array is missing in {places}")
-        for i in range(len(places)):
-            step.places[i] = places[i]
-        return 0
-
-    cdef compute(self, x, out, double *seconds):
-        if out is not None or type(x) is not ndarray or not has(
-                x, self.typenum, self.x_ndim, self.x_sizes):
-            x, out = self.normalise(x, out)
-        cdef ptrdiff_t images = cnp.PyArray_DIM(<ndarray>x, 0)
-        cdef ndarray y = out
-        if out is None:
-            y = empty((images,) + self.y_shape[1:], cnp.PyArray_DescrFromType(self.typenum))
-        if images == 0:
-            return y
-        cdef int threads = cnet_get_num_threads()
-        cdef cnet_block block = acquire(cnet_plan_memory(&self.plan, images, threads))
-        with nogil:
-            cnet_plan_run(
-                &self.plan, images, PyArray_DATA(<ndarray>x), PyArray_DATA(y), threads, block.data,
-                seconds)
-        cnet_release(block)
-        return y
-
-    def __call__(self, x, out=None):
-        """Compute the network for `x`, in `out` if it is given."""
-        return self.compute(x, out, NULL)
-
-    def profile(self, x):
-        """The steps in order, each with the seconds that it takes for `x`."""
-        cdef ndarray seconds = cnp.PyArray_ZEROS(1, [len(self.labels)], cnp.NPY_FLOAT64, 0)
-        self.compute(x, None, <double *>PyArray_DATA(seconds))
-        return list(zip(self.labels, seconds.tolist()))
-
-    def __repr__(self):
-        dtype = "float32" if self.typenum == cnp.NPY_FLOAT32 else "float64"
-        return f"<plan: {self.x_shape} to {self.y_shape}, {dtype}>"
-
-
-# ---- Tapes ---------------------------------------------------------------------------------------
-
-
-@cython.final
-@cython.auto_pickle(False)
-cdef class Tape:
-    """Recorded calls of kernels, which run again on the same memory: see `cnet.capture`."""
-    cdef cnet_tape tape
-    cdef Memory calls, workspace
-    cdef int threads
-    cdef readonly object arena
-    cdef list kept
-
-    def __cinit__(self, list calls, size_t arena_bytes):
-        """Each call with an offset in the arena for each array, or -1 if it keeps its memory."""
-        cdef Py_ssize_t i
-        cdef Memory arena = Memory()
-        cdef cnp.npy_intp bytes = arena_bytes
-        arena.block = acquire(arena_bytes)
-        self.arena = array_in(arena, 1, &bytes, cnp.NPY_UINT8)
-        self.tape.kernels[<int>CNET_F32] = cnet_active_kernels(CNET_F32)
-        self.tape.kernels[<int>CNET_F64] = cnet_active_kernels(CNET_F64)
-        self.calls, self.workspace, self.kept, self.threads = Memory(), Memory(), [], 0
-        self.calls.block = acquire(len(calls) * sizeof(cnet_recorded))
-        self.tape.calls = <cnet_recorded *>self.calls.block.data
-        self.tape.count = len(calls)
-        for i in range(len(calls)):
-            self.fill_call(self.tape.calls + i, calls[i][0], calls[i][1])
-
-    cdef int fill_call(self, cnet_recorded *recorded, tuple values, tuple places) except -1:
-        cdef int i, typenum = dtype_of(values)
-        fill(&recorded.call, typenum, values)
-        recorded.dtype = CNET_F32 if typenum == cnp.NPY_FLOAT32 else CNET_F64
-        if len(places) != cnet_signatures[recorded.call.kernel].arrays:
-            raise TypeError(f"tape: a place for each array is missing in {places}")
-        for i in range(len(places)):
-            if places[i] >= 0:
-                recorded.call.slots[i].pointer = (
-                    <char *>PyArray_DATA(<ndarray>self.arena) + <size_t>places[i])
-            else:
-                self.kept.append(values[i + 1])
-        return 0
-
-    cdef cnet_call *at(self, Py_ssize_t number) except NULL:
-        if not 0 <= number < self.tape.count:
-            raise IndexError(f"tape: there is no call {number}")
-        return &self.tape.calls[number].call
-
-    def point(self, Py_ssize_t number, Py_ssize_t slot, ndarray array, size_t offset):
-        """Let an array of a call lie at an offset in the memory of `array`, which must stay alive."""
-        cdef cnet_call *c = self.at(number)
-        if not 0 <= slot < cnet_signatures[c.kernel].arrays:
-            raise IndexError(f"tape: call {number} has no array {slot}")
-        c.slots[slot].pointer = <char *>PyArray_DATA(array) + offset
-
-    def set_numbers(self, Py_ssize_t number, tuple values):
-        """Replace the numbers of a call, which follow its arrays and its geometry."""
-        cdef cnet_call *c = self.at(number)
-        cdef const cnet_signature *s = &cnet_signatures[c.kernel]
-        cdef cnet_slot *slot = c.slots
-        cdef Py_ssize_t i, next = 0
-        for i in range(s.count):
-            if s.arguments[i].kind == CNET_INTEGER:
-                slot.integer = values[next]
-                next += 1
-            elif s.arguments[i].kind == CNET_NUMBER:
-                slot.number = values[next]
-                next += 1
-            slot += s.arguments[i].slots
-        if next != len(values):
-            raise TypeError(f"{s.name.decode()} takes {next} numbers (got {len(values)})")
-
-    def run(self, Py_ssize_t first, Py_ssize_t last):
-        """Make calls; return the number of the first with indices out of range, or else `last`."""
-        cdef int threads = cnet_get_num_threads()
-        cdef size_t bytes
-        cdef ptrdiff_t reached
-        if not 0 <= first <= last <= self.tape.count:
-            raise IndexError(f"tape: there are no calls from {first} to {last}")
-        if threads != self.threads:
-            bytes = cnet_tape_prepare(&self.tape, threads)
-            if bytes == CNET_UNSUITABLE:
-                raise Unsuitable("tape: a kernel cannot compute its call")
-            self.workspace, self.threads = Memory(), 0
-            self.workspace.block = acquire(bytes)
-            self.threads = threads
-        with nogil:
-            reached = cnet_tape_run(&self.tape, first, last, self.workspace.block.data)
-        return reached
+include "_core_plans.pxi"
 
 
 # ---- Control -------------------------------------------------------------------------------------
@@ -471,8 +305,8 @@ def active_isa():
     return cnet_active_isa()
 
 
-def active_vnni():
-    return bool(cnet_active_vnni())
+def active_dots():
+    return cnet_active_dots()
 
 
 def set_active_isa(int isa):

@@ -242,7 +242,7 @@ class Context:
     @property
     def needs_input_grad(self) -> tuple[bool, ...]:
         """For each positional argument of `apply`, whether its gradient is needed."""
-        return tuple([edge is not None for edge in self.edges])
+        return tuple(map(bool, self.edges))
 
     def _output(self, result: Any) -> Variable:
         """Wrap the next result of `forward` in a tensor, with this node as origin if recorded."""
@@ -392,7 +392,7 @@ class Operation(Generic[Output]):
         ctx = object.__new__(Context)  # a call of the class takes twice as long
         ctx.function, ctx.edges = cls, tuple(edges)
         if mode.recorder is None:
-            result = cls.forward(ctx, *inputs, **kwargs)
+            result = cls.forward(ctx, *inputs, **kwargs) if kwargs else cls.forward(ctx, *inputs)
         else:
             result = mode.recorder.forward(ctx, args, inputs, kwargs)
         if recorded:

@@ -344,6 +344,8 @@ def conv(
     dilation: Size = 1, groups: int = 1,
 ) -> Conv:  # fmt: skip
     """The geometry of a convolution of (n, c, ...) with weights (o, c / groups, ...)."""
+    if type(stride) is type(padding) is type(dilation) is type(groups) is int:
+        return _conv(function, x_shape, weight_shape, stride, padding, dilation, groups)
     axes = len(x_shape) - 2
     return _conv(
         function, x_shape, weight_shape, plain(function, "stride", stride, axes),
@@ -407,18 +409,19 @@ def pool(
 
     `any_padding` allows more than half of the window, and a pair (begin, end) for each axis.
     """
-    axes = len(x_shape) - 2
-    paddings: PlainPadding
-    if any_padding:
-        paddings = plain_padding(function, padding, axes)
+    stride = kernel_size if stride is None else stride
+    if type(kernel_size) is type(stride) is type(padding) is type(dilation) is int:
+        sizes: tuple[Any, ...] = kernel_size, stride, padding, dilation
     else:
-        paddings = plain(function, "padding", padding, axes)
-    kernel = plain(function, "kernel_size", kernel_size, axes)
-    return _pool(
-        function, x_shape, kernel,
-        kernel if stride is None else plain(function, "stride", stride, axes), paddings,
-        plain(function, "dilation", dilation, axes), bool(ceil_mode), any_padding,
-    )  # fmt: skip
+        axes = len(x_shape) - 2
+        sizes = (
+            plain(function, "kernel_size", kernel_size, axes),
+            plain(function, "stride", stride, axes),
+            plain_padding(function, padding, axes) if any_padding
+            else plain(function, "padding", padding, axes),
+            plain(function, "dilation", dilation, axes),
+        )  # fmt: skip
+    return _pool(function, x_shape, *sizes, bool(ceil_mode), any_padding)
 
 
 def _check_plane(function: str, name: str, sizes: Sequence[int]) -> None:

@@ -23,6 +23,14 @@ def repeated(name: str, function: Callable[..., Any], *args: Any) -> Any:
     return current.recorder.repeated(name, function, args)
 
 
+def count(array: Array) -> None:
+    """Add 1 to a number that only Python reads."""
+    if current.recorder is None:
+        array += 1
+    else:
+        current.recorder.counted(array)
+
+
 def constant(array: Array) -> Array:
     """A new array whose values are the same in each step."""
     return array if current.recorder is None else current.recorder.constant(array)

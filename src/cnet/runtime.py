@@ -1,9 +1,11 @@
 """The instruction set and the number of threads that kernels run with.
 
-Two environment variables, read at import, set them for a process:
+Three environment variables, read at import, set them for a process:
 
 - ``CNET_ISA``: ``generic``, ``avx2``, ``avx512``, or ``reference`` for the plain NumPy
   implementation. Default: the fastest that this machine supports.
+- ``CNET_AMX``: ``0`` keeps plans of 8-bit integers from using AMX, ``1`` is the default: use it
+  where the processor and Linux support it. Results are the same.
 - ``CNET_NUM_THREADS``: default is the first number in ``OMP_NUM_THREADS``, else the number that
   affinity, cgroup quota and cores allow.
 
@@ -15,6 +17,7 @@ import os
 import platform
 import re
 from collections.abc import Callable
+from threading import Lock
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -38,11 +41,16 @@ __all__ = [
 ]
 
 REFERENCE = "reference"
+DOTS = "pairs", "vnni", "amx"
+"""How 8-bit kernels add products, slowest first."""
 
 _compiled = dict(_core.isas())
 _names = tuple(_compiled)
 _reference = False
+_redirections = 0
+_redirecting = Lock()
 _exact = False
+_amx = True
 
 
 class _Restore:
@@ -134,7 +142,26 @@ def _set_isa(argument: str, name: str) -> None:
                 f"{argument}: this machine does not support {name!r}; it supports {usable}"
             )
         _core.set_active_isa(_names.index(name))
-    _reference = name == REFERENCE
+    is_reference = name == REFERENCE
+    redirect_kernels(is_reference - _reference)
+    _reference = is_reference
+
+
+def redirect_kernels(change: int) -> None:
+    """Add to the number of reasons why calls of kernels are not made directly.
+
+    These are the reference implementation, and recorders (`kernels._dispatch`).
+    """
+    global _redirections
+    with _redirecting:
+        _redirections += change
+        _core.redirect(_redirections > 0)
+
+
+def int8_dots() -> int:
+    """How 8-bit kernels add products: the number of a ``cnet_dots`` in csrc/cnet.h."""
+    dots = _core.active_dots()
+    return dots if _amx else min(dots, DOTS.index("vnni"))
 
 
 def exact_is_on() -> bool:
@@ -328,6 +355,7 @@ def config() -> dict[str, Any]:
         "cpu": _cpu_name(),
         "isa": current_isa(),
         "available_isas": list(available_isas()),
+        "int8": DOTS[int8_dots()],
         "threads": get_num_threads(),
         "default_threads": _default_threads(),
         "compiler": _core.compiler,
@@ -371,7 +399,12 @@ def _default_threads() -> int:
 
 
 def _from_environment() -> None:
+    global _amx
     _set_isa("CNET_ISA", _variable("CNET_ISA") or available_isas()[-1])
+    amx = _variable("CNET_AMX") or "1"
+    if amx not in ("0", "1"):
+        raise ValueError(f"CNET_AMX must be 0 or 1 (got {amx!r})")
+    _amx = amx == "1"
     threads = _variable("CNET_NUM_THREADS")
     if not threads:
         _core.set_num_threads(_default_threads())

@@ -100,7 +100,7 @@ def test_one_network(tmp_path, capsys):
     assert cli.run(_parse(*words, "--threads", "1", "--json", str(path))) == 0
     head, *rows, last = capsys.readouterr().out.splitlines()
     assert head.split() == ["work", "ms", "fastest", "images/s"]
-    works = ["training step", "inference", "inference, compiled"]
+    works = ["training step", "training step, captured", "inference", "inference, compiled"]
     assert [row[: len(work)] for row, work in zip(rows, works, strict=True)] == works
     assert last.startswith("small_cnn, 2 images of 3x12x12, 1 thread, median of 2 rounds; peak")
     kept = json.loads(path.read_text())

@@ -210,6 +210,8 @@ def test_figures_of_a_case():
     assert ratio(case, "a") == 1.5
     assert ratio(case, "a", "cnet plan") == 3
     assert mean_ratio([case, case]) == pytest.approx(0.75)
+    captured = {"median": 1.5, "runs": [1.5]}
+    assert ratio(case | {"timings": case["timings"] | {"cnet captured": captured}}, "a") == 2
     assert rate(case, "cnet") == 2000
     with pytest.raises(MISSING):
         fastest(case, "c")

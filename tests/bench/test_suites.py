@@ -64,6 +64,21 @@ def test_networks_train_alike(network):
         assert [theirs() for _ in range(3)] == pytest.approx(losses, rel=1e-4)
 
 
+@pytest.mark.parametrize("network", networks.STEP_CASES)
+def test_captured_steps_give_the_same_losses(network):
+    case = networks.STEP_CASES[network]
+    eager, captured = (case.bind(resolve_name(f"peers.ours{end}"), 4) for end in ("", ":captured"))
+    assert [eager() for _ in range(6)] == [captured() for _ in range(6)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", architectures.ARCHITECTURES)
+def test_captured_networks_give_the_same_losses(name):
+    case = architectures.STEP_CASES[name]
+    eager, captured = (case.bind(resolve_name(f"peers.ours{end}"), 2) for end in ("", ":captured"))
+    assert [eager() for _ in range(5)] == [captured() for _ in range(5)]
+
+
 def test_absent_peers_are_left_out_and_named(monkeypatch, capsys):
     monkeypatch.setattr(suites, "find_spec", lambda name: None)
     monkeypatch.setattr(suites.shutil, "which", lambda name: None)
@@ -74,7 +89,7 @@ def test_absent_peers_are_left_out_and_named(monkeypatch, capsys):
     everyone = {
         name for parts in table.values() for part in parts for name in part.comparison.sides
     }
-    ours = {"cnet", "cnet plan", "cnet int8", "cnet AVX2", "cnet, op by op"}
+    ours = {"cnet", "cnet captured", "cnet plan", "cnet int8", "cnet AVX2", "cnet, op by op"}
     assert everyone == ours | {"NumPy best", "NumPy loops", "original"}
     said = capsys.readouterr().err
     for peer in ("PyTorch", "compiled PyTorch", "ONNX Runtime", "the machine"):

@@ -41,36 +41,60 @@ typedef struct {
     int relu;
 } gemm_arguments;
 
-static gemm_arguments make_arguments(const ptrdiff_t *mnk, layout how_a, layout how_b) {
+static gemm_arguments make_arguments(const ptrdiff_t mnk[3], layout how_a, layout how_b) {
     const ptrdiff_t m = mnk[0], n = mnk[1], k = mnk[2];
     const matrix a = lay_out(how_a, m, k), b = lay_out(how_b, k, n);
     describe("m=%td n=%td k=%td, layouts %d and %d", m, n, k, how_a, how_b);
-    return (gemm_arguments){{m, n, k, a.row, a.col, b.row, b.col}, a, b, 0};
+    return (gemm_arguments){
+        .g = {m, n, k, a.row, a.col, b.row, b.col, .outer = 1, .inner = 1}, .a = a, .b = b};
 }
 
 static void gemm_case(const gemm_arguments *arguments, int with_bias) {
     const cnet_gemm *g = &arguments->g;
     const matrix ma = arguments->a, mb = arguments->b;
-    const double *a = randoms(ma.count), *b = randoms(mb.count);
+    const ptrdiff_t a_count = ma.count + (g->outer - 1) * g->a_outer + (g->inner - 1) * g->a_inner;
+    const ptrdiff_t b_count = mb.count + (g->outer - 1) * g->b_outer + (g->inner - 1) * g->b_inner;
+    const double *a = randoms(a_count), *b = randoms(b_count);
     const double *bias = with_bias ? randoms(g->n) : NULL;
-    sum *c = sums(g->m * g->n);
-    for (ptrdiff_t i = 0; i < g->m; i++) {
-        for (ptrdiff_t j = 0; j < g->n; j++) {
-            for (ptrdiff_t p = 0; p < g->k; p++)
-                add(&c[i * g->n + j],
-                    a[ma.first + i * ma.row + p * ma.col] * b[mb.first + p * mb.row + j * mb.col]);
-            if (bias)
-                add(&c[i * g->n + j], bias[j]);
-            if (arguments->relu && c[i * g->n + j].value <= 0)
-                c[i * g->n + j].value = 0;
-        }
+    const ptrdiff_t c_count = g->outer * g->inner * g->m * g->n;
+    sum *c = sums(c_count);
+    for (ptrdiff_t t = 0; t < c_count; t++) {
+        const ptrdiff_t j = t % g->n, i = t / g->n % g->m, number = t / g->n / g->m;
+        const ptrdiff_t outer = number / g->inner, inner = number % g->inner;
+        const double *row = a + ma.first + outer * g->a_outer + inner * g->a_inner + i * ma.row;
+        const double *column = b + mb.first + outer * g->b_outer + inner * g->b_inner + j * mb.col;
+        for (ptrdiff_t p = 0; p < g->k; p++)
+            add(&c[t], row[p * ma.col] * column[p * mb.row]);
+        if (bias)
+            add(&c[t], bias[j]);
+        if (arguments->relu && c[t].value <= 0)
+            c[t].value = 0;
     }
     check(&(subject){
         .call = {CNET_KERNEL_gemm, .gemm = {.g = *g, .relu = arguments->relu}},
         .first = {ma.first, mb.first},
-        .in = {{ma.count, a}, {mb.count, b}, {g->n, bias}},
-        .out = {{g->m * g->n, c, NULL}},
+        .in = {{a_count, a}, {b_count, b}, {g->n, bias}},
+        .out = {{c_count, c, NULL}},
     });
+}
+
+/* Products of several matrices, each pair in the same layouts; the same B along one axis. */
+static void gemm_batches(void) {
+    static const ptrdiff_t sizes[][3] = {{1, 1, 1},    {3, 2, 0},   {9, 49, 7},  {16, 16, 5},
+                                         {64, 64, 16}, {64, 16, 9}, {33, 150, 4}};
+    for (int i = 0; i < (int)(sizeof sizes / sizeof sizes[0]); i++) {
+        for (layout how = 0; how < LAYOUTS; how++) {
+            gemm_arguments arguments = make_arguments(sizes[i], how, (how + i) % LAYOUTS);
+            cnet_gemm *g = &arguments.g;
+            g->outer = 3;
+            g->inner = 2;
+            g->a_inner = arguments.a.count;
+            g->a_outer = 2 * arguments.a.count + 1;
+            g->b_inner = i % 2 ? 0 : 3 * arguments.b.count;
+            g->b_outer = i % 2 ? arguments.b.count : arguments.b.count / 2;
+            gemm_case(&arguments, i % 2);
+        }
+    }
 }
 
 /* Every pair of layouts, each with a third of the sizes. */
@@ -84,6 +108,7 @@ void test_gemm(void) {
             }
         }
     }
+    gemm_batches();
 }
 
 /* n, c: around a block of 64 columns or 1024 rows; the last ones are computed by several threads.

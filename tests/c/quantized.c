@@ -1,5 +1,6 @@
 /* Kernels of 8-bit images, whose results must be equal on every instruction set, with and without
- * VNNI. Arrays end where their memory ends, so that a sanitizer detects every access beyond them.
+ * VNNI and AMX. Arrays end where their memory ends, so that a sanitizer detects every access beyond
+ * them.
  */
 #include "check.h"
 #include "tests.h"
@@ -52,23 +53,24 @@ static char *run(cnet_call *call, int threads) {
     return call->workspace;
 }
 
-/* Calls a test for every instruction set, and for VNNI if the CPU has it. */
-static void everywhere(void (*test)(const void *, int vnni), const void *data) {
+/* Calls a test for every instruction set, and each way to add products that the CPU has. */
+static void everywhere(void (*test)(const void *, int dots), const void *data) {
     const int active = cnet_active_isa();
     for (int isa = 0; cnet_isa_name(isa); isa++) {
         if (!cnet_isa_supported(isa))
             continue;
         cnet_set_active_isa(isa);
-        for (int vnni = 0; vnni <= cnet_active_vnni(); vnni++)
-            test(data, vnni);
+        const int most = (int)cnet_active_dots();
+        for (int dots = CNET_DOTS_PAIRS; dots <= most; dots++)
+            test(data, dots);
     }
     cnet_set_active_isa(active);
 }
 
 /* ---- Conversions -------------------------------------------------------------------------- */
 
-static void quantize_case(const void *data, int vnni) {
-    (void)vnni;
+static void quantize_case(const void *data, int dots) {
+    (void)dots;
     const ptrdiff_t *s = data, n = s[0], c = s[1], size = s[2];
     const float scale = 100.0f, zero = 117.0f;
     float *x = random_floats(n * c * size, 2);
@@ -99,8 +101,8 @@ void test_quantize(void) {
         everywhere(quantize_case, sizes[i]);
 }
 
-static void dequantize_case(const void *data, int vnni) {
-    (void)vnni;
+static void dequantize_case(const void *data, int dots) {
+    (void)dots;
     const ptrdiff_t count = *(const ptrdiff_t *)data;
     uint8_t *x = random_bytes(count);
     float *y = allocate((size_t)count * sizeof *y);
@@ -172,25 +174,25 @@ static void compare(const conv_case *s, const void *y) {
     }
 }
 
-static void convolution_case(const void *data, int vnni) {
+static void convolution_case(const void *data, int dots) {
     const conv_case *s = data;
     const cnet_conv2d *g = &s->g;
     const size_t bytes = (size_t)(g->n * blocked_channels(g->o) * g->oh * g->ow) *
                          (s->quantized ? 1 : sizeof(float));
     describe_geometry(g, sizeof *g);
-    describe_also(" vnni=%d quantized=%d", vnni, s->quantized);
+    describe_also(" dots=%d quantized=%d", dots, s->quantized);
     cnet_conv2d one = *g; /* prepared weights are for any number of images */
     one.n = 1;
-    cnet_call prepare = {
-        CNET_KERNEL_prepare_quantized_conv2d,
-        .prepare_quantized_conv2d = {current.scale, current.bias, current.weight, one, s->zero}};
+    cnet_call prepare = {CNET_KERNEL_prepare_quantized_conv2d,
+                         .prepare_quantized_conv2d = {current.scale, current.bias, current.weight,
+                                                      one, s->zero, dots}};
     char *prepared = run(&prepare, 1);
     for (int threads = 1; threads <= THREADS; threads += THREADS - 1) {
         void *y = allocate(bytes);
         cnet_call call = {CNET_KERNEL_quantized_conv2d,
                           .quantized_conv2d = {current.x, prepared,
                                                s->has_residual ? current.residual : NULL, y, *g,
-                                               s->zero, 0.75, s->low, s->high, s->quantized, vnni}};
+                                               s->zero, 0.75, s->low, s->high, s->quantized, dots}};
         free(run(&call, threads));
         compare(s, y);
         free(y);
@@ -236,6 +238,9 @@ static void convolutions(void) {
         geometry(3, 96, 4, 4, 160, 3, 1, 1, 1, 1),   geometry(1, 40, 2, 2, 3, 2, 1, 0, 1, 1),
         geometry(1, 18, 11, 13, 18, 7, 4, 3, 1, 18), geometry(1, 8, 20, 20, 8, 5, 1, 2, 1, 8),
         geometry(2, 32, 12, 9, 24, 3, 1, 0, 1, 1),   geometry(1, 16, 19, 7, 16, 3, 1, 0, 2, 1),
+        geometry(2, 64, 20, 21, 80, 3, 2, 1, 1, 1),  geometry(1, 96, 9, 9, 96, 3, 1, 1, 1, 3),
+        geometry(1, 128, 9, 9, 64, 1, 3, 1, 1, 1),   geometry(2, 300, 7, 7, 70, 3, 1, 1, 1, 1),
+        geometry(1, 48, 13, 13, 64, 3, 2, 2, 2, 1),
     };
     for (size_t i = 0; i < sizeof geometries / sizeof *geometries; i++) {
         const cnet_conv2d *g = &geometries[i];
@@ -248,6 +253,9 @@ static void convolutions(void) {
             random_floats(g->o, spread),
             random_floats(g->o, 100),
         };
+        current.bias[0] = 1e30f; /* no integer */
+        if (g->o > 1)
+            current.bias[1] = -1e30f;
         const conv_case cases[] = {
             {*g, 0, 0, 1, 0, LEVELS},
             {*g, 131, 1, 1, 20.25, 180},
@@ -266,8 +274,8 @@ void test_quantized_conv2d(void) { convolutions(); }
 
 /* ---- Pooling ------------------------------------------------------------------------------ */
 
-static void pooling_case(const void *data, int vnni) {
-    (void)vnni;
+static void pooling_case(const void *data, int dots) {
+    (void)dots;
     const cnet_window2d *g = data;
     const ptrdiff_t pixels = g->oh * g->ow;
     uint8_t *x = random_bytes(g->n * blocked_channels(g->c) * g->h * g->w);

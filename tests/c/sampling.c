@@ -311,3 +311,53 @@ void test_multinomial(void) {
     for (int i = 0; i < DRAWS; i++)
         multinomial_case(draws_of[i][0], draws_of[i][1], draws_of[i][2]);
 }
+
+/* ---- normal ------------------------------------------------------------------------------- */
+
+/* A word with 53 random bits, which both a double and an int64_t represent. */
+static double random_word(void) {
+    return (double)random_size(-((ptrdiff_t)1 << 30), ((ptrdiff_t)1 << 30) - 1) * 0x1p33 +
+           (double)random_size(0, (1 << 22) - 1) * 0x1p11;
+}
+
+/* The fraction of 2^64 that a word is, as an unsigned integer. */
+static double fraction(double word) { return (word < 0 ? word + 0x1p64 : word) * 0x1p-64; }
+
+/* The numbers of a word and of the angle in its low half. float64 has the angle in another word,
+ * which is this half. Fractions are at least 2^-10, because float32 has fewer bits of them. */
+static void normal_case(ptrdiff_t count, double mean, double std) {
+    describe("count=%td mean=%g std=%g", count, mean, std);
+    const ptrdiff_t half = (count + 1) / 2;
+    double *words = numbers(2 * half);
+    sum *y = sums(count);
+    for (ptrdiff_t i = 0; i < half; i++) {
+        do
+            words[i] = random_word();
+        while (fraction(words[i]) < 0x1p-10);
+        const double low = words[i] - floor(words[i] * 0x1p-32) * 0x1p32;
+        words[half + i] = low * 0x1p32 - (low >= 0x1p31 ? 0x1p64 : 0);
+        const double turns = 4 * fraction(words[half + i]), quarter = floor(turns);
+        const double part = turns - quarter, pi = acos(-1);
+        const double angle = (part < 0.5 ? part : part - 1) * pi / 2;
+        const double radius = sqrt(-2 * log(fraction(words[i])));
+        const double sine = sin(angle), cosine = quarter >= 2 ? -cos(angle) : cos(angle);
+        const int exchanged = quarter == 1 || quarter == 3;
+        const double first = radius * (exchanged ? sine : cosine),
+                     second = radius * (exchanged ? cosine : sine);
+        y[i] = (sum){mean + std * first, 1 + fabs(mean) + 4 * std, 16};
+        if (half + i < count)
+            y[half + i] = (sum){mean + std * second, 1 + fabs(mean) + 4 * std, 16};
+    }
+    check(&(subject){
+        .call = {CNET_KERNEL_normal, .normal = {.count = count, .mean = mean, .std = std}},
+        .in = {{2 * half, words}},
+        .out = {{count, y}},
+    });
+}
+
+void test_normal(void) {
+    const ptrdiff_t counts[] = {0, 1, 2, 31, 64, 1001, 70001};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        normal_case(counts[i], 0, 1);
+    normal_case(100, 3, 0.5);
+}

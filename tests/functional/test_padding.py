@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import cnet
 from cnet import functional as F
 from cnet.gradcheck import gradcheck
 from cnet.tensor import Tensor
@@ -52,6 +53,12 @@ def test_the_result_is_new():
     x = Tensor(np.zeros((1, 3)), requires_grad=True)
     assert not np.shares_memory(F.pad(x, (0, 0)).detach(), x.detach())
     assert F.pad(np.zeros((0, 3)), (1, 1, 0, 0)).shape == (0, 5)
+
+
+def test_an_empty_batch_has_an_empty_gradient():
+    x = cnet.zeros(0, 3, 3, requires_grad=True)
+    F.pad(x, (1, 2), "reflect").sum().backward()
+    assert x.grad.shape == (0, 3, 3)
 
 
 def test_numbers_of_cells_are_integers():

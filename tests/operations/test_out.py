@@ -92,6 +92,7 @@ def test_errors(call, error, message):
     "call",
     [
         lambda x: cnet.cat([x, x], out=x),
+        lambda x: cnet.cat([x, empty := cnet.zeros(0)], out=empty),
         lambda x: cnet.take(x, cnet.tensor([0, 1]), out=x[1:]),
         lambda x: cnet.gather(x, 0, cnet.tensor([0, 1]), out=x[1:]),
     ],

@@ -7,7 +7,7 @@ import numpy as np
 
 import cnet
 from cnet import nn, optim
-from cnet.functional import cross_entropy
+from cnet.functional import avg_pool2d, cross_entropy, pad
 
 Batch = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
 SHAPE = (3, 8, 8)
@@ -49,8 +49,25 @@ def various() -> nn.Module:
     )  # fmt: skip
 
 
+class Places(nn.Module):
+    """Convolutions whose images are enlarged, cut, padded and joined, with a class for a pixel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 4, 3, padding=1)
+        self.bn1 = nn.BatchNorm2d(4)
+        self.up = nn.ConvTranspose2d(4, 2, 2, stride=2)
+        self.conv2 = nn.Conv2d(6, 10, 1)
+
+    def forward(self, x: Any) -> cnet.Tensor:
+        x = self.bn1(self.conv1(x)).relu()
+        around = pad(x[:, :, ::2, 1::2], (2, 2, 1, 3), value=0.5)
+        return avg_pool2d(self.conv2(cnet.cat([self.up(avg_pool2d(x, 2)), around], 1)), 8)
+
+
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "plain": plain,
+    "places": Places,
     "residual": Residual,
     "various": various,
 }
@@ -88,7 +105,7 @@ class Training:
     def _step(self, x: Any, target: Any) -> tuple[cnet.Tensor, dict[str, cnet.Tensor]]:
         self.optimizer.zero_grad()
         scores = self.model(x)
-        loss = cross_entropy(scores, target)
+        loss = cross_entropy(scores, target.reshape(-1, *[1] * (scores.ndim - 2)))
         loss.backward()
         self.before_update()
         self.optimizer.step()

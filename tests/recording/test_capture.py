@@ -10,6 +10,7 @@ import pytest
 
 import cnet
 from cnet import nn, optim
+from cnet.recording import repeats, updates
 
 from .networks import NETWORKS, OPTIMIZERS, Training, batches
 
@@ -23,6 +24,17 @@ def test_networks_give_the_same_bits(network: str, dtype: Any) -> None:
     assert eager.run(data) == captured.run(data)
     assert eager.bits() == captured.bits()
     assert captured.step.replayed == 1
+
+
+@pytest.mark.parametrize("network", ["plain", "places"])
+def test_operations_with_kernels_do_not_run_in_python(
+    network: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    captured = Training(network, "Adam", captured=True)
+    captured.run(batches(3))
+    for kind in (repeats.Again, repeats.Backward, updates.Update):
+        monkeypatch.setattr(kind, "__call__", lambda self: pytest.fail(self.name))
+    captured.run(batches(1))
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

@@ -48,7 +48,7 @@ combine = Spec(
     call=_call,
     cases=tuple(
         CombineCase(operation, shapes, special=True)
-        for operation in ("sign", *EXACT[:3], "prelu_dx", "nan_to_num")
+        for operation in ("sign", *EXACT[:3], "prelu_dx", "times_sign", "nan_to_num")
         for shapes in SHAPES[_core.combinations[operation][1]]
     ),
     typical=CombineCase("fmod", ((3, 5, 7), (5, 1))),
@@ -67,5 +67,7 @@ combine = Spec(
         ({"c": 1.0}, ValueError, "hypot takes 2 operands (got 3)"),
         ({"b": zeros(3)}, ValueError, "shapes (3, 4) and (3,) do not broadcast"),
         ({"a": HUGE}, ValueError, "a would be too large"),
+        ({"out": zeros(4)}, ValueError, "out.shape must equal the broadcast shape"),
+        ({"out": zeros(3, 4).astype(float)}, TypeError, "out.dtype must equal a.dtype"),
     ),
 )

@@ -178,6 +178,29 @@ def test_where_stderr_is_no_terminal_each_epoch_is_a_plain_line(capfd):
     assert second.startswith("epoch 2/2  loss ")
 
 
+def test_the_report_says_once_why_steps_are_not_captured(capfd):
+    def loss_fn(scores, target):
+        loss = F.cross_entropy(scores, target)
+        assert loss.item() > 0
+        return loss
+
+    trainer, loader, _ = trainer_and_loaders(loss_fn)
+    assert trainer.refusal is None
+    trainer.fit(loader, 3)
+    reason = "item() reads values, on which Python code may depend"
+    assert trainer.refusal == reason
+    lines = capfd.readouterr().err.splitlines()
+    assert len(lines) == 4
+    assert lines[0] == f"steps are not captured: {reason}"
+
+
+def test_the_step_of_the_optimizer_is_captured():
+    trainer, loader, _ = trainer_and_loaders(capture=True)
+    trainer.fit(loader, 6, progress=False)
+    sizes = {len(target) for _, target in loader}
+    assert [captured.replayed for captured in trainer._captured] == [len(sizes)] * 2
+
+
 class Terminal(io.StringIO):
     def isatty(self):
         return True

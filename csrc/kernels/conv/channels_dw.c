@@ -4,12 +4,14 @@
  *
  * Arrays as in conv.h; dw is overwritten. Each sum runs over the outputs of all images in ascending
  * order. Images are staged in sets that fit into the cache, and shared. Parallel over vectors of
- * channels and panels of outputs. Workspace: a set of cells and of gradients, and all sums. */
+ * channels and panels of outputs, and over the taps where these are few. Workspace: a set of cells
+ * and of gradients, and all sums. */
 #include "channels.h"
 
 enum {
-    SET_BYTES = 3 << 20,
+    SET_BYTES = ISA_CORE_CACHE_BYTES,
     GRADIENTS_BYTES = 16 << 10, /* that are added to one tile after the other */
+    ENOUGH_CHUNKS = 8
 };
 
 typedef struct {
@@ -17,8 +19,10 @@ typedef struct {
     cnet_conv2d g;
     ptrdiff_t inputs, outputs, vectors, panels; /* per group */
     ptrdiff_t taps, rows;                       /* of a filter; of a vector of channels */
+    ptrdiff_t parts, part;                      /* of these rows; rows of each part */
     ptrdiff_t set, n, images;                   /* images of a set; of this set: first, number */
     ptrdiff_t band;                             /* rows of outputs that are added at a time */
+    ptrdiff_t width;                            /* outputs of a staged panel: LANES or TILE_COLS */
     cell_grid cells;
     ptrdiff_t *offsets; /* of the taps of a vector of channels */
     real *staged, *gradients, *sums;
@@ -40,9 +44,13 @@ static void stage_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     } else {
         const ptrdiff_t panel = part - job->vectors, o = panel * TILE_COLS;
         const real *from = job->arrays.grad_output + (n * g->o + group * job->outputs + o) * pixels;
-        pack_strided(from, pixels, 1, min_size(TILE_COLS, job->outputs - o), pixels, TILE_COLS,
-                     job->gradients +
-                         ((group * job->panels + panel) * job->set + image) * pixels * TILE_COLS);
+        const ptrdiff_t outputs = min_size(TILE_COLS, job->outputs - o);
+        real *to = job->gradients +
+                   ((group * job->panels + panel) * job->set + image) * pixels * job->width;
+        if (job->width == LANES)
+            pack_strided(from, pixels, 1, outputs, pixels, LANES, to);
+        else
+            pack_strided(from, pixels, 1, outputs, pixels, TILE_COLS, to);
     }
 }
 
@@ -57,7 +65,7 @@ UNROLLED void add_rows(const job_t *job, const real *const *taps, ptrdiff_t firs
             sum[r][v] = load(sums + r * TILE_COLS + v * LANES);
     for (ptrdiff_t y = 0; y < rows; y++, first += job->g.sh * job->cells.row) {
         const ptrdiff_t step = job->g.sw * LANES, end = first + job->g.ow * step;
-        for (ptrdiff_t at = first; at < end; at += step, gradients += TILE_COLS) {
+        for (ptrdiff_t at = first; at < end; at += step, gradients += job->width) {
             vec row[TILE_VECTORS];
 #pragma GCC unroll 8
             for (int v = 0; v < vectors; v++)
@@ -76,29 +84,30 @@ UNROLLED void add_rows(const job_t *job, const real *const *taps, ptrdiff_t firs
             store(sums + r * TILE_COLS + v * LANES, sum[r][v]);
 }
 
-/* Adds a band of rows of outputs of an image to the sums of a vector of channels and a panel. */
-static void add_band(const job_t *job, const real *cells, ptrdiff_t channels, ptrdiff_t top,
+/* Adds a band of rows of outputs of an image to the sums of some taps, of a vector of channels and
+ * a panel. */
+static void add_band(const job_t *job, const real *cells, range taps, ptrdiff_t top,
                      const real *gradients, ptrdiff_t outputs, real *sums) {
     const cnet_conv2d *g = &job->g;
-    const ptrdiff_t count = channels * job->taps, rows = min_size(job->band, g->oh - top);
+    const ptrdiff_t rows = min_size(job->band, g->oh - top);
     const ptrdiff_t first = top * g->sh * job->cells.row;
-    for (ptrdiff_t k = 0; k < count; k += TILE_ROWS, sums += TILE_ROWS * TILE_COLS) {
-        const real *taps[TILE_ROWS];
+    for (ptrdiff_t k = taps.begin; k < taps.end; k += TILE_ROWS, sums += TILE_ROWS * TILE_COLS) {
+        const real *from[TILE_ROWS];
         for (int r = 0; r < TILE_ROWS; r++)
-            taps[r] = cells + job->offsets[min_size(k + r, count - 1)];
+            from[r] = cells + job->offsets[min_size(k + r, taps.end - 1)];
         if (outputs <= LANES)
-            add_rows(job, taps, first, rows, gradients, sums, 1);
+            add_rows(job, from, first, rows, gradients, sums, 1);
         else if (outputs <= 2 * LANES || TILE_VECTORS == 2)
-            add_rows(job, taps, first, rows, gradients, sums, 2);
+            add_rows(job, from, first, rows, gradients, sums, 2);
         else
-            add_rows(job, taps, first, rows, gradients, sums, TILE_VECTORS);
+            add_rows(job, from, first, rows, gradients, sums, TILE_VECTORS);
     }
 }
 
 /* Stores finished sums: in dw, the taps of all channels of an output are contiguous. */
-static void store_sums(const job_t *job, ptrdiff_t group, ptrdiff_t c, ptrdiff_t o,
-                       ptrdiff_t channels, ptrdiff_t outputs, const real *sums) {
-    const ptrdiff_t count = channels * job->taps, step = job->inputs * job->taps;
+static void store_sums(const job_t *job, ptrdiff_t group, ptrdiff_t c, ptrdiff_t o, range taps,
+                       ptrdiff_t outputs, const real *sums) {
+    const ptrdiff_t count = taps.end - taps.begin, step = job->inputs * job->taps;
     for (ptrdiff_t s = 0; s < outputs; s += LANES) {
         real *to = job->arrays.to + (group * job->outputs + o + s) * step + c * job->taps;
         for (ptrdiff_t k = 0; k < count; k += LANES) {
@@ -107,33 +116,37 @@ static void store_sums(const job_t *job, ptrdiff_t group, ptrdiff_t c, ptrdiff_t
                 rows[r] = load(sums + min_size(k + r, count - 1) * TILE_COLS + s);
             transpose(rows);
             for (ptrdiff_t r = 0; r < min_size(LANES, outputs - s); r++)
-                store_run(to + r * step + k, rows[r], count - k);
+                store_run(to + r * step + taps.begin + k, rows[r], count - k);
         }
     }
 }
 
-/* A vector of channels and a panel of outputs. */
+/* Some taps of a vector of channels and a panel of outputs. */
 static void add_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
     const cnet_conv2d *g = &job->g;
-    const ptrdiff_t panel = chunk % job->panels, vector = chunk / job->panels % job->vectors;
-    const ptrdiff_t group = chunk / job->panels / job->vectors;
+    const ptrdiff_t part = chunk % job->parts, number = chunk / job->parts;
+    const ptrdiff_t panel = number % job->panels, vector = number / job->panels % job->vectors;
+    const ptrdiff_t group = number / job->panels / job->vectors;
     const ptrdiff_t c = vector * LANES, o = panel * TILE_COLS, pixels = g->oh * g->ow;
-    const ptrdiff_t channels = min_size(LANES, job->inputs - c);
     const ptrdiff_t outputs = min_size(TILE_COLS, job->outputs - o);
     const real *cells = job->staged + (group * job->vectors + vector) * job->cells.vector;
     const real *gradients =
-        job->gradients + (group * job->panels + panel) * job->set * pixels * TILE_COLS;
-    real *sums = job->sums + chunk * job->rows * TILE_COLS;
+        job->gradients + (group * job->panels + panel) * job->set * pixels * job->width;
+    real *sums = job->sums + chunk * job->part * TILE_COLS;
+    range taps = {part * job->part, min_size(LANES, job->inputs - c) * job->taps};
+    taps.end = min_size(taps.end, taps.begin + job->part);
+    if (taps.begin >= taps.end)
+        return;
     if (job->n == 0)
-        memset(sums, 0, (size_t)(job->rows * TILE_COLS) * sizeof(real));
+        memset(sums, 0, (size_t)(job->part * TILE_COLS) * sizeof(real));
     for (ptrdiff_t n = 0; n < job->images; n++)
         for (ptrdiff_t top = 0; top < g->oh; top += job->band)
-            add_band(job, cells + n * job->cells.image, channels, top,
-                     gradients + (n * pixels + top * g->ow) * TILE_COLS, outputs, sums);
+            add_band(job, cells + n * job->cells.image, taps, top,
+                     gradients + (n * pixels + top * g->ow) * job->width, outputs, sums);
     if (job->n + job->images == g->n)
-        store_sums(job, group, c, o, channels, outputs, sums);
+        store_sums(job, group, c, o, taps, outputs, sums);
 }
 
 static job_t make_job(const cnet_conv2d *g) {
@@ -145,8 +158,12 @@ static job_t make_job(const cnet_conv2d *g) {
     };
     job.vectors = ceil_div(job.inputs, LANES);
     job.panels = ceil_div(job.outputs, TILE_COLS);
+    job.width = job.outputs <= LANES ? LANES : TILE_COLS;
     job.rows = round_up(min_size(job.inputs, LANES) * job.taps, TILE_ROWS);
-    const ptrdiff_t row = g->ow * TILE_COLS, size = (ptrdiff_t)sizeof(real);
+    job.parts = ceil_div(ENOUGH_CHUNKS, g->g * job.vectors * job.panels);
+    job.part = round_up(ceil_div(job.rows, job.parts), TILE_ROWS);
+    job.parts = ceil_div(job.rows, job.part);
+    const ptrdiff_t row = g->ow * job.width, size = (ptrdiff_t)sizeof(real);
     const ptrdiff_t image =
         g->g * (job.vectors * cells_of(g, 1, g->oh).image + job.panels * g->oh * row);
     job.set = max_size(1, min_size(g->n, SET_BYTES / size / image));
@@ -161,16 +178,18 @@ static size_t staged_bytes(const job_t *job) {
     return bytes_of(cell_elements(&job->cells, job->g.g * job->vectors * LANES), sizeof(real));
 }
 static size_t gradients_bytes(const job_t *job) {
-    return bytes_of(job->g.g * job->panels * job->set * job->g.oh * job->g.ow * TILE_COLS,
+    return bytes_of(job->g.g * job->panels * job->set * job->g.oh * job->g.ow * job->width,
                     sizeof(real));
 }
-static ptrdiff_t chunks_of(const job_t *job) { return job->g.g * job->vectors * job->panels; }
+static ptrdiff_t chunks_of(const job_t *job) {
+    return job->g.g * job->vectors * job->panels * job->parts;
+}
 
 size_t CNET_FN(channels_dw_workspace)(const cnet_conv2d *g, int threads) {
     (void)threads;
     const job_t job = make_job(g);
     return offsets_bytes(&job) + staged_bytes(&job) + gradients_bytes(&job) +
-           bytes_of(chunks_of(&job) * job.rows * TILE_COLS, sizeof(real));
+           bytes_of(chunks_of(&job) * job.part * TILE_COLS, sizeof(real));
 }
 
 void CNET_FN(channels_dw)(const conv2d_arrays *arrays, const cnet_conv2d *g,

@@ -7,6 +7,7 @@
 #include "conv.h"
 #include "pixels.h"
 #include "gemm/product.h"
+#include "streams.h"
 #include "strided.h"
 
 typedef struct {
@@ -65,17 +66,19 @@ static strided find_target(const product *q, ptrdiff_t group, ptrdiff_t i, ptrdi
 
 static void store_pixels(const product *q, ptrdiff_t group, ptrdiff_t i, ptrdiff_t rows,
                          ptrdiff_t j, ptrdiff_t cols, const real *tile, int first, int last) {
-    (void)last;
     const job_t *job = (const job_t *)q;
     const pixels *l = &job->target;
     pixel_run runs[TILE_COLS];
     const int number = find_runs(l, group * q->m + i, j, cols, runs);
+    const int streams = q->streams && first && last;
     for (ptrdiff_t r = 0; r < rows; r++, tile += TILE_COLS) {
         const real bias = first && job->bias ? job->bias[group * q->m + i + r] : 0;
         const real *row = tile;
         for (int t = 0; t < number; row += runs[t++].count) {
             real *to = job->to + (runs[t].first + r * l->plane);
             ptrdiff_t s = 0;
+            for (; streams && s < runs[t].count; s += LANES)
+                stream(to + s, broadcast(bias) + load(row + s));
             if (l->col == 1)
                 for (; s + LANES <= runs[t].count; s += LANES)
                     store(to + s, (first ? broadcast(bias) : load(to + s)) + load(row + s));
@@ -83,6 +86,13 @@ static void store_pixels(const product *q, ptrdiff_t group, ptrdiff_t i, ptrdiff
                 to[s * l->col] = (first ? bias : to[s * l->col]) + row[s];
         }
     }
+}
+
+/* Whether the result is streamed: runs of pixels are whole cache lines of a large array. */
+static int can_stream(const pixels *l, ptrdiff_t images, const real *to) {
+    const ptrdiff_t line = CNET_ALIGNMENT / (ptrdiff_t)sizeof(real);
+    return l->pixels == l->plane && l->col == 1 && l->plane % line == 0 && takes_streams(to) &&
+           is_streamed(images * l->channels * l->plane);
 }
 
 static job_t make_job(const cnet_conv2d *g, ptrdiff_t from, ptrdiff_t to) {
@@ -119,6 +129,7 @@ void CNET_FN(pointwise_forward)(const conv2d_arrays *arrays, const cnet_conv2d *
     job.weight_col = 1;
     job.source = pixels_of_x(g);
     job.target = pixels_of_y(g);
+    job.base.streams = can_stream(&job.target, g->n, job.to);
     CNET_FN(product)(&job.base, call);
 }
 
@@ -145,5 +156,6 @@ void CNET_FN(pointwise_dx)(const conv2d_arrays *arrays, const cnet_conv2d *g,
     job.target = pixels_of_x(g);
     if (job.target.pixels < job.target.plane)
         cnet_parallel(clear_plane, &job, g->n * g->c, call->threads);
+    job.base.streams = can_stream(&job.target, g->n, job.to);
     CNET_FN(product)(&job.base, call);
 }

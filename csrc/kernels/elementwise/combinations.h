@@ -22,6 +22,7 @@
     OP(floor_divide,        2, floor_divide(a, b))                                                 \
     OP(trunc_divide,        2, vec_trunc(a / b))                                                   \
     OP(glu,                 2, a * sigmoid(b))                                                     \
+    OP(gated_tanh,          2, sigmoid(a) * vec_tanh(b))                                           \
     OP(prelu,               2, choose(a > 0, a, b * a))                                            \
     OP(prelu_dweight,       2, choose(b > 0, ZERO, a * b))                                         \
     OP(sin_backward,        2, a * vec_sin(b, 1))                                                  \
@@ -29,11 +30,15 @@
     OP(lerp,                3, lerp(a, b, c))                                                      \
     OP(times_quotient,      3, a * (b / c))                                                        \
     OP(times_exp,           3, a * vec_exp(b - c))                                                 \
+    OP(plus_distance,       3, a + vec_abs(b - c))                                                 \
+    OP(times_sign,          3, a * signs(b - c))                                                   \
     OP(remainder_db,        3, -a * floor_divide(b, c))                                            \
     OP(fmod_db,             3, -a * vec_trunc(b / c))                                              \
     OP(prelu_dx,            3, choose(b > 0, a, c * a))                                            \
     OP(huber,               3, c * (a - HALF * within(a, b)) * within(a, b))                       \
     OP(glu_db,              3, a * b * sigmoid_slope(c))                                           \
+    OP(gated_tanh_da,       3, a * vec_tanh(c) * sigmoid_slope(b))                                 \
+    OP(gated_tanh_db,       3, a * sigmoid(b) * (1 - squared(vec_tanh(c))))                        \
     OP(huber_backward,      4, a * (d * within(b, c)))                                             \
     OP(addcmul,             4, a + d * (b * c))                                                    \
     OP(addcdiv,             4, a + d * (b / c))                                                    \

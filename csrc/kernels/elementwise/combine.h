@@ -3,6 +3,7 @@
 #define CNET_COMBINE_H
 
 #include "formulas.h"
+#include "sine.h"
 
 /* -1, 0 or 1; 0 for NaN. */
 static inline vec signs(vec x) {
@@ -12,14 +13,6 @@ static inline vec signs(vec x) {
 /* The number from -limit to limit that is nearest to x. */
 static inline vec within(vec x, vec limit) { return at_most(at_least(x, -limit), limit); }
 
-/* From this size on, all numbers are integers. */
-#define ALL_INTEGERS ((real)((bits_t)1 << MANTISSA_BITS))
-/* Rounds down. */
-static inline vec vec_floor(vec x) {
-    const vec size = vec_abs(x), nearest = (size + ALL_INTEGERS) - ALL_INTEGERS;
-    const vec rounded = copy_sign(choose(size < ALL_INTEGERS, nearest, size), x);
-    return rounded - choose(rounded > x, broadcast(1), ZERO);
-}
 /* Rounds towards zero. */
 static inline vec vec_trunc(vec x) { return copy_sign(vec_floor(vec_abs(x)), x); }
 
@@ -153,23 +146,13 @@ static inline vec floor_divide(vec a, vec b) {
 /* ---- Sine and cosine ----
  *
  * x = n pi/2 + r, |r| <= pi/4, with pi/2 as a sum of short numbers, whose products with n are
- * exact, and a remainder (Cody and Waite). sin(r) = r + r^3 S(r^2), cos(r) = 1 - r^2/2 + r^4
- * C(r^2); both polynomials are minimax for the relative error. Lanes beyond SIN_GREATEST are left
- * to libm. */
+ * exact, and a remainder (Cody and Waite). Lanes beyond SIN_GREATEST are left to libm. */
 #if defined(CNET_REAL_f32)
 #define SIN_GREATEST 6000
 static const real half_pi[] = {0x1.92p+0, 0x1.fb4p-12, 0x1.444p-24, 0x1.68c234p-39};
-static const real sin_terms[] = {-0x1.555544p-3, 0x1.1106fcp-7, -0x1.992c3p-13};
-static const real cos_terms[] = {0x1.55554ap-5, -0x1.6c0c22p-10, 0x1.99e37p-16};
 #else
 #define SIN_GREATEST 1000000
 static const real half_pi[] = {0x1.921fb544p+0, 0x1.0b4611a6p-34, 0x1.3198a2e037073p-69};
-static const real sin_terms[] = {
-    -0x1.5555555555555p-3,  0x1.111111111110ap-7,  -0x1.a01a01a0188b5p-13, 0x1.71de3a530b972p-19,
-    -0x1.ae64525bdf379p-26, 0x1.61206bd70e320p-33, -0x1.aa91d51f5313fp-41};
-static const real cos_terms[] = {0x1.555555555554ap-5,  -0x1.6c16c16c14ec2p-10,
-                                 0x1.a01a019c6abdap-16, -0x1.27e4f7d4ea550p-22,
-                                 0x1.1ee9c6cd85f0ap-29, -0x1.8f9ae54c30710p-37};
 #endif
 /* sin(x + quarter pi/2) */
 static inline vec vec_sin(vec x, int quarter) {
@@ -177,9 +160,7 @@ static inline vec vec_sin(vec x, int quarter) {
     vec r = x;
     for (size_t i = 0; i < sizeof(half_pi) / sizeof(half_pi[0]); i++)
         r -= n * half_pi[i];
-    const vec square = r * r;
-    const vec sine = r + r * square * POLYNOMIAL(square, sin_terms);
-    const vec cosine = 1 - (HALF * square - square * square * POLYNOMIAL(square, cos_terms));
+    const vec sine = sine_of_rest(r), cosine = cosine_of_rest(r);
     /* The low bits of this sum are those of the integer n + quarter. */
     const bits_vec turns = (bits_vec)(n + ((real)ROUNDER + (real)quarter));
     const vec size = choose((mask_vec)(turns & 1) != 0, cosine, sine);

@@ -1,5 +1,6 @@
 /* Runs the operations of operations.h on arrays. */
 #include "formulas.h"
+#include "streams.h"
 
 /* y[t] = f(from[t]), or dx[t] = g[t] f' computed from from[t], for a whole number of vectors. */
 typedef void loop_t(const real *from, const real *g, real *to, ptrdiff_t count, vec a, vec b);
@@ -31,8 +32,21 @@ typedef struct {
     const real *from, *g;
     real *to;
     ptrdiff_t count;
+    int streams;
     real a, b;
 } job_t;
+
+/* Computes a part at a time in the cache, and streams it. */
+static void stream_elements(const job_t *job, ptrdiff_t begin, ptrdiff_t count, vec a, vec b) {
+    enum { PART = 1024 };
+    _Alignas(VECTOR_BYTES) real part[PART];
+    for (ptrdiff_t t = begin; t < begin + count; t += PART) {
+        const ptrdiff_t length = min_size(PART, begin + count - t);
+        job->loop(job->from + t, job->g + t, part, length, a, b);
+        stream_copy(job->to + t, part, length);
+    }
+    end_streams();
+}
 
 static void elements_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
@@ -41,7 +55,10 @@ static void elements_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const ptrdiff_t count = min_size(job->count - begin, ELEMENTS_PER_CHUNK);
     const ptrdiff_t rest = count % LANES, end = begin + count - rest;
     const vec a = broadcast(job->a), b = broadcast(job->b);
-    job->loop(job->from + begin, job->g + begin, job->to + begin, count - rest, a, b);
+    if (job->streams)
+        stream_elements(job, begin, count - rest, a, b);
+    else
+        job->loop(job->from + begin, job->g + begin, job->to + begin, count - rest, a, b);
     if (rest) { /* the same instructions, so that a result does not depend on its position */
         const vec from_rest = load_run(job->from + end, rest),
                   g_rest = load_run(job->g + end, rest);
@@ -61,6 +78,7 @@ void CNET_FN(elementwise)(const cnet_call *call) {
                        .g = a->x,
                        .to = a->y,
                        .count = a->count,
+                       .streams = is_streamed(a->count) && a->y != a->x && takes_streams(a->y),
                        .a = (real)a->a,
                        .b = (real)a->b};
     cnet_parallel(elements_chunk, &job, ceil_div(a->count, ELEMENTS_PER_CHUNK), call->threads);
@@ -77,6 +95,8 @@ void CNET_FN(elementwise_backward)(const cnet_call *call) {
                        .g = a->grad_output,
                        .to = a->dx,
                        .count = a->count,
+                       .streams =
+                           is_streamed(a->count) && a->dx != a->grad_output && takes_streams(a->dx),
                        .a = (real)a->a,
                        .b = (real)a->b};
     cnet_parallel(elements_chunk, &job, ceil_div(a->count, ELEMENTS_PER_CHUNK), call->threads);

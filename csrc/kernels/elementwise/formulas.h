@@ -80,12 +80,23 @@ static const real log_tail_terms[] = {
     -0x1.aadae5f0982ecp-38, 0x1.432981fe7d612p-43};
 #endif
 
+/* 1 - F(size) for size >= 0, where F is the distribution function of the normal distribution. */
+#define NORMAL_ZERO (ERF_ONE * (real)1.41421356237309504880)
+static inline vec normal_tail(vec size) {
+    vec n;
+    const vec z = at_most(size, broadcast(NORMAL_ZERO)) * (real)0.70710678118654752440;
+    const vec rest = exponential_of_rest(POLYNOMIAL(z, log_tail_terms), &n);
+    return choose(size > NORMAL_ZERO, ZERO, HALF * scaled(1 + rest, n));
+}
 /* Distribution function and density of the normal distribution. */
 static inline vec normal_cdf(vec x) {
-    const vec z = vec_abs(x) * (real)0.70710678118654752440;
-    const vec tail = HALF * vec_exp(POLYNOMIAL(at_most(z, broadcast(ERF_ONE)), log_tail_terms));
-    const vec outside = choose(z > ERF_ONE, ZERO, tail);
-    return choose(x < 0, outside, 1 - outside);
+    const vec tail = normal_tail(vec_abs(x));
+    return choose(x < 0, tail, 1 - tail);
+}
+/* x normal_cdf(x) */
+static inline vec gelu(vec x) {
+    const vec size = vec_abs(x);
+    return at_least(x, ZERO) - at_most(size, broadcast(NORMAL_ZERO)) * normal_tail(size);
 }
 static inline vec normal_density(vec x) {
     return (real)0.39894228040143267794 * vec_exp(-HALF * x * x);

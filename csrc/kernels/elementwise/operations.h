@@ -19,7 +19,7 @@
        x,           g * choose(x > 0, b, a * vec_exp(at_most(x, ZERO))))                           \
     OP(celu,        choose(x > 0, x, a * vec_expm1(at_most(x / a, ZERO))),                         \
        x,           g * choose(x > 0, broadcast(1), vec_exp(at_most(x / a, ZERO))))                \
-    OP(gelu,        x * normal_cdf(x),                                                             \
+    OP(gelu,        gelu(x),                                                                       \
        x,           g * (normal_cdf(x) + x * normal_density(x)))                                   \
     OP(gelu_tanh,   x * sigmoid(gelu_argument(x)),                                                 \
        x,           g * gelu_tanh_slope(x))                                                        \

@@ -24,31 +24,29 @@ static void softmax_row(const job_t *job, const real *x, real *y) {
             y[t] = x[t] - greatest - logarithm;
     else
         for (ptrdiff_t t = 0; t < c; t += LANES)
-            store_run(y + t, quotient(load_run(y + t, c - t), broadcast(sum)), c - t);
+            store_run(y + t, load_run(y + t, c - t) * (1 / sum), c - t);
 }
 
 /* Up to a vector of columns, whose elements are `stride` apart. */
 static void softmax_columns(const job_t *job, const real *x, real *y, ptrdiff_t count) {
     const ptrdiff_t c = job->g.c, stride = job->g.size;
     vec greatest = broadcast(-REAL_INFINITY), sum = {0};
-    for (ptrdiff_t t = 0; t < c; t++) {
-        const vec next = load_run(x + t * stride, count);
-        greatest = choose((next > greatest) | (next != next), next, greatest);
-    }
+    for (ptrdiff_t t = 0; t < c; t++)
+        greatest = greater_of(greatest, load_run(x + t * stride, count));
     for (ptrdiff_t first = 0; first < c; first += TERMS) {
         vec part = {0};
         for (ptrdiff_t t = first; t < min_size(c, first + TERMS); t++) {
-            const vec power = vec_exp(load_run(x + t * stride, count) - greatest);
+            const vec power = power_of(load_run(x + t * stride, count) - greatest);
             if (!job->logarithm)
                 store_run(y + t * stride, power, count);
             part += power;
         }
         sum += part;
     }
-    const vec logarithm = vec_log(sum);
+    const vec logarithm = vec_log(sum), inverse = 1 / sum;
     for (ptrdiff_t t = 0; t < c; t++) {
         const vec at = load_run((job->logarithm ? x : y) + t * stride, count);
-        const vec value = job->logarithm ? at - greatest - logarithm : quotient(at, sum);
+        const vec value = job->logarithm ? at - greatest - logarithm : at * inverse;
         store_run(y + t * stride, value, count);
     }
 }
@@ -114,8 +112,9 @@ static void run(job_t job, int threads) {
 /* y[n, i, t] = exp(x[n, i, t]) / sum over k of exp(x[n, k, t]); with `logarithm`, the logarithm of
  * that.
  *
- * x and y (n, c, size); overwrites y, which may be x. The maximum is subtracted first. Where there
- * is NaN or +inf, or only -inf, along c, all results are NaN. Parallel over n and t. */
+ * x and y (n, c, size); overwrites y, which may be x. The maximum is subtracted first; exponentials
+ * that would be subnormal count as 0. Where there is NaN or +inf, or only -inf, along c, all
+ * results are NaN. Parallel over n and t. */
 void CNET_FN(softmax)(const cnet_call *call) {
     const cnet_softmax_arguments *a = &call->softmax;
     run((job_t){.x = a->x, .y = a->y, .g = a->g, .logarithm = a->logarithm != 0}, call->threads);

@@ -1,24 +1,37 @@
 /* Arithmetic and copies of arrays with any strides: broadcasting, permutation, parts of arrays.
  *
  * A pair (cnet_pair) says which elements of two arrays are visited together. */
-#include "simd.h"
+#include "streams.h"
 
 typedef struct {
     const cnet_pair *g;
     const real *a, *b;
     real *y;
-    ptrdiff_t rows; /* runs along the last axis per chunk */
-    int operation;
+    ptrdiff_t rows;           /* runs along the last axis per chunk */
+    ptrdiff_t length, pieces; /* a long run is divided into pieces, each of which is a chunk */
+    int operation, streams;
 } job_t;
+
+/* The elements [from, from + count) of the runs [row, end): a chunk. */
+typedef struct {
+    ptrdiff_t row, end, from, count;
+} span_t;
 
 static ptrdiff_t row_count(const cnet_pair *g) { return g->n * g->s1 * g->s2 * g->s3; }
 
-/* The offsets of a row in both arrays. */
-static void find_row(const cnet_pair *g, ptrdiff_t row, ptrdiff_t *a, ptrdiff_t *b) {
+static span_t span_of(const job_t *job, ptrdiff_t chunk) {
+    const ptrdiff_t row = chunk / job->pieces * job->rows, from = chunk % job->pieces * job->length;
+    return (span_t){row, min_size(row_count(job->g), row + job->rows), from,
+                    min_size(job->g->s4 - from, job->length)};
+}
+
+/* The offsets of element `from` of a row in both arrays. */
+static void find_row(const cnet_pair *g, ptrdiff_t row, ptrdiff_t from, ptrdiff_t *a,
+                     ptrdiff_t *b) {
     const ptrdiff_t i3 = row % g->s3, i2 = row / g->s3 % g->s2, i1 = row / g->s3 / g->s2 % g->s1,
                     n = row / g->s3 / g->s2 / g->s1;
-    *a = g->a_first + n * g->a_n + i1 * g->a1 + i2 * g->a2 + i3 * g->a3;
-    *b = g->b_first + n * g->b_n + i1 * g->b1 + i2 * g->b2 + i3 * g->b3;
+    *a = g->a_first + n * g->a_n + i1 * g->a1 + i2 * g->a2 + i3 * g->a3 + from * g->a4;
+    *b = g->b_first + n * g->b_n + i1 * g->b1 + i2 * g->b2 + i3 * g->b3 + from * g->b4;
 }
 
 static inline __attribute__((always_inline)) real compute(real a, real b, const int operation) {
@@ -43,42 +56,52 @@ static inline __attribute__((always_inline)) void compute_row(const real *a, con
         y[t] = compute(a[t * a_step], b[t * b_step], operation);
 }
 
-static inline __attribute__((always_inline)) void compute_rows(const job_t *job, ptrdiff_t begin,
-                                                               ptrdiff_t end, const int operation) {
+static inline __attribute__((always_inline)) void compute_rows(const job_t *job, span_t span,
+                                                               const int operation) {
     const cnet_pair *g = job->g;
-    for (ptrdiff_t row = begin; row < end; row++) {
+    for (ptrdiff_t row = span.row; row < span.end; row++) {
         ptrdiff_t a_at, b_at;
-        find_row(g, row, &a_at, &b_at);
+        find_row(g, row, span.from, &a_at, &b_at);
         const real *a = job->a + a_at, *b = job->b + b_at;
-        real *y = job->y + row * g->s4;
+        real *y = job->y + row * g->s4 + span.from;
         if (g->a4 == 1 && g->b4 == 1)
-            compute_row(a, 1, b, 1, y, g->s4, operation);
+            compute_row(a, 1, b, 1, y, span.count, operation);
         else if (g->a4 == 1 && g->b4 == 0)
-            compute_row(a, 1, b, 0, y, g->s4, operation);
+            compute_row(a, 1, b, 0, y, span.count, operation);
         else if (g->a4 == 0 && g->b4 == 1)
-            compute_row(a, 0, b, 1, y, g->s4, operation);
+            compute_row(a, 0, b, 1, y, span.count, operation);
         else
-            compute_row(a, g->a4, b, g->b4, y, g->s4, operation);
+            compute_row(a, g->a4, b, g->b4, y, span.count, operation);
     }
 }
 
 static void compute_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
-    const ptrdiff_t begin = chunk * job->rows, end = min_size(row_count(job->g), begin + job->rows);
+    const span_t span = span_of(job, chunk);
     if (job->operation == CNET_ADD)
-        compute_rows(job, begin, end, CNET_ADD);
+        compute_rows(job, span, CNET_ADD);
     else if (job->operation == CNET_SUB)
-        compute_rows(job, begin, end, CNET_SUB);
+        compute_rows(job, span, CNET_SUB);
     else if (job->operation == CNET_MUL)
-        compute_rows(job, begin, end, CNET_MUL);
+        compute_rows(job, span, CNET_MUL);
     else
-        compute_rows(job, begin, end, CNET_DIV);
+        compute_rows(job, span, CNET_DIV);
 }
 
-static void copy_row(const real *x, ptrdiff_t x_step, real *y, ptrdiff_t y_step, ptrdiff_t count) {
-    if (x_step == 1 && y_step == 1) {
+/* Constant strides become part of the code, as above. */
+static void copy_row(const real *x, const ptrdiff_t x_step, real *y, const ptrdiff_t y_step,
+                     ptrdiff_t count, int streams) {
+    if (x_step == 1 && y_step == 1 && streams) {
+        stream_copy(y, x, count);
+    } else if (x_step == 1 && y_step == 1) {
         memcpy(y, x, (size_t)count * sizeof(real));
+    } else if (x_step == 0 && y_step == 1) {
+        for (ptrdiff_t t = 0; t < count; t++)
+            y[t] = *x;
+    } else if (x_step == -1 && y_step == 1) {
+        for (ptrdiff_t t = 0; t < count; t++)
+            y[t] = x[-t];
     } else if (y_step == 1) {
         for (ptrdiff_t t = 0; t < count; t++)
             y[t] = x[t * x_step];
@@ -92,25 +115,29 @@ static void copy_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
     const cnet_pair *g = job->g;
-    const ptrdiff_t end = min_size(row_count(g), (chunk + 1) * job->rows);
-    for (ptrdiff_t row = chunk * job->rows; row < end; row++) {
+    const span_t span = span_of(job, chunk);
+    for (ptrdiff_t row = span.row; row < span.end; row++) {
         ptrdiff_t x, y;
-        find_row(g, row, &x, &y);
-        copy_row(job->a + x, g->a4, job->y + y, g->b4, g->s4);
+        find_row(g, row, span.from, &x, &y);
+        copy_row(job->a + x, g->a4, job->y + y, g->b4, span.count, job->streams);
     }
+    end_streams();
 }
 
 static void run_rows(cnet_task *task, job_t job, int threads) {
     if (job.g->s4 < 1)
         return;
-    job.rows = max_size(1, ELEMENTS_PER_CHUNK / job.g->s4);
-    cnet_parallel(task, &job, ceil_div(row_count(job.g), job.rows), threads);
+    job.length = min_size(job.g->s4, ELEMENTS_PER_CHUNK);
+    job.pieces = ceil_div(job.g->s4, job.length);
+    job.rows = ELEMENTS_PER_CHUNK / job.length; /* 1 if a run has several pieces */
+    cnet_parallel(task, &job, ceil_div(row_count(job.g), job.rows) * job.pieces, threads);
 }
 
 /* y = a + b, a - b, a * b or a / b (cnet_arithmetic), element by element.
  *
- * y (n, s1, s2, s3, s4); a and b have the strides of the pair. Overwrites y. Exact. Parallel over
- * runs along the last axis. */
+ * y (n, s1, s2, s3, s4); a and b have the strides of the pair. Overwrites y, which may be an
+ * operand with the strides of y. Exact. Parallel over runs along the last axis and pieces of long
+ * runs. */
 void CNET_FN(arithmetic)(const cnet_call *call) {
     const cnet_arithmetic_arguments *a = &call->arithmetic;
     const job_t job = {.g = &a->g, .a = a->a, .b = a->b, .y = a->y, .operation = (int)a->operation};
@@ -119,8 +146,11 @@ void CNET_FN(arithmetic)(const cnet_call *call) {
 
 /* Copies elements of x to y; a is x and b is y in the pair. Other elements of y are not changed.
  *
- * No element of y is visited twice. Exact. Parallel over runs along the last axis. */
+ * No element of y is visited twice. Exact. Parallel over runs along the last axis and pieces of
+ * long runs. */
 void CNET_FN(strided_copy)(const cnet_call *call) {
     const cnet_strided_copy_arguments *a = &call->strided_copy;
-    run_rows(copy_chunk, (job_t){.g = &a->g, .a = a->x, .y = a->y}, call->threads);
+    const job_t job = {
+        .g = &a->g, .a = a->x, .y = a->y, .streams = is_streamed(row_count(&a->g) * a->g.s4)};
+    run_rows(copy_chunk, job, call->threads);
 }

@@ -10,34 +10,41 @@ typedef struct {
     int relu;
 } job_t;
 
+/* The distances of the matrices number b from the first ones. */
+static ptrdiff_t a_distance(const product *q, ptrdiff_t b) {
+    const cnet_gemm *g = &((const job_t *)q)->g;
+    return b / g->inner * g->a_outer + b % g->inner * g->a_inner;
+}
+
+static ptrdiff_t b_distance(const product *q, ptrdiff_t b) {
+    const cnet_gemm *g = &((const job_t *)q)->g;
+    return b / g->inner * g->b_outer + b % g->inner * g->b_inner;
+}
+
 static void pack_a(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t p,
                    ptrdiff_t depth, real *to) {
-    (void)b;
     const job_t *job = (const job_t *)q;
-    pack_strided(job->a + i * job->g.a_row + p * job->g.a_col, job->g.a_row, job->g.a_col, rows,
-                 depth, TILE_ROWS, to);
+    pack_strided(job->a + (a_distance(q, b) + i * job->g.a_row + p * job->g.a_col), job->g.a_row,
+                 job->g.a_col, rows, depth, TILE_ROWS, to);
 }
 
 static void pack_b(const product *q, ptrdiff_t b, ptrdiff_t p, ptrdiff_t depth, ptrdiff_t j,
                    ptrdiff_t cols, real *to) {
-    (void)b;
     const job_t *job = (const job_t *)q;
-    pack_strided(job->b + p * job->g.b_row + j * job->g.b_col, job->g.b_col, job->g.b_row, cols,
-                 depth, TILE_COLS, to);
+    pack_strided(job->b + (b_distance(q, b) + p * job->g.b_row + j * job->g.b_col), job->g.b_col,
+                 job->g.b_row, cols, depth, TILE_COLS, to);
 }
 
 static strided find_b(const product *q, ptrdiff_t b, ptrdiff_t p, ptrdiff_t j) {
-    (void)b;
     const job_t *job = (const job_t *)q;
-    return (strided){job->b + (p * job->g.b_row + j), 1, job->g.b_row};
+    return (strided){job->b + (b_distance(q, b) + p * job->g.b_row + j), 1, job->g.b_row};
 }
 
 static void store_tile(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
                        ptrdiff_t cols, const real *tile, int first, int last) {
-    (void)b;
     const job_t *job = (const job_t *)q;
     for (ptrdiff_t r = 0; r < rows; r++, tile += TILE_COLS) {
-        real *y = job->y + ((i + r) * job->g.n + j);
+        real *y = job->y + ((b * job->g.m + i + r) * job->g.n + j);
         put_row(y, tile, cols, first);
         if (first && job->bias)
             for (ptrdiff_t s = 0; s < cols; s++)
@@ -56,24 +63,26 @@ enum { FEW_ROWS = 256, FEW_COLS = 768, PAGE = 4096 };
 enum { FEWEST_ROWS = 16, LONG_VECTORS = 8, FEW_PRODUCTS = 1 << 17 };
 
 static int dots_pay(const cnet_gemm *g) {
-    return g->m <= FEWEST_ROWS && g->k >= LONG_VECTORS * LANES && g->a_col == 1 && g->b_row == 1;
+    return g->outer * g->inner == 1 && g->m <= FEWEST_ROWS && g->k >= LONG_VECTORS * LANES && g->a_col == 1 && g->b_row == 1;
 }
 
 /* choices[0] is whether dot products compute the result. */
 size_t CNET_FN(gemm_workspace)(cnet_call *call) {
     const cnet_gemm *g = &call->gemm.g;
     call->choices[0] = dots_pay(g);
-    return call->choices[0] ? 0 : CNET_FN(product_workspace)(1, g->m, g->n, g->k, call->threads);
+    return call->choices[0] ? 0 : CNET_FN(product_workspace)(g->outer * g->inner, g->m, g->n,
+                                                              g->k, call->threads);
 }
 
 static int shares_cache_sets(ptrdiff_t step) { return step * (ptrdiff_t)sizeof(real) % PAGE == 0; }
 
-/* Y = A B, plus bias[j] in every row if bias is not NULL; with `relu`, results <= 0 become 0 and
- * NaN stays.
+/* Y[b] = A[b] B[b], plus bias[j] in every row if bias is not NULL; with `relu`, results <= 0 become
+ * 0 and NaN stays.
  *
- * A (m, k) and B (k, n) have any strides, so that transposed operands need no copy. Y (m, n) is
- * contiguous, is overwritten, and overlaps no other array. Order of summation, parallel axis and
- * workspace as in product.h; as in dots.h for a few long rows times contiguous columns. */
+ * A (outer, inner, m, k) and B (outer, inner, k, n) have any strides, so that transposed and
+ * repeated operands need no copy. Y (outer, inner, m, n) is contiguous, is overwritten, and overlaps
+ * no other array. Order of summation, parallel axis and workspace as in product.h; as in dots.h for
+ * one product of a few long rows and contiguous columns. */
 void CNET_FN(gemm)(const cnet_call *call) {
     const cnet_gemm_arguments *a = &call->gemm;
     const cnet_gemm *g = &a->g;
@@ -85,12 +94,14 @@ void CNET_FN(gemm)(const cnet_call *call) {
         return;
     }
     job_t job = {
-        .base = {.batch = 1,
+        .base = {.batch = g->outer * g->inner,
                  .m = g->m,
                  .n = g->n,
                  .k = g->k,
                  .pack_a = pack_a,
                  .pack_b = pack_b,
+                 .a_distance = a_distance,
+                 .b_distance = b_distance,
                  .store = store_tile},
         .a = a->a,
         .b = a->b,

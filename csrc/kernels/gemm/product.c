@@ -7,11 +7,12 @@
  * depth long, the depth is split into parts instead, each with its own copy of C, and nothing is
  * shared. The split depends on the sizes alone, never on the number of threads. */
 #include "gemm/product.h"
+#include "streams.h"
 
 /* A panel of A, TILE_ROWS x DEPTH, stays in the first-level cache while a group of panels of B,
  * which stays in the second-level cache, streams past it. */
 enum {
-    DEPTH = sizeof(real) == 4 ? 384 : 256,
+    DEPTH = sizeof(real) == 4 ? 512 : 256,
     GROUP_PANELS = 2,
     CHUNK_PANELS = 8,
     CHUNK_TILES = 24,
@@ -230,9 +231,12 @@ static int is_in_place(strided operand, int whole) { return operand.at && whole;
 
 static strided panel_of_a(const job_t *job, const work *w, ptrdiff_t i, ptrdiff_t p,
                           ptrdiff_t depth) {
-    const strided a = job->q->a;
-    if (is_in_place(a, w->i1 - i >= TILE_ROWS))
-        return (strided){a.at + (i * a.lane + p * a.step), a.lane, a.step};
+    const product *q = job->q;
+    const strided a = q->a;
+    if (is_in_place(a, w->i1 - i >= TILE_ROWS)) {
+        const ptrdiff_t distance = q->a_distance ? q->a_distance(q, w->b) : 0;
+        return (strided){a.at + (distance + i * a.lane + p * a.step), a.lane, a.step};
+    }
     real *at =
         job->share_a ? shared_a(job, w->b, i, p, depth) : w->a + (a.at ? 0 : (i - w->i0) * depth);
     return (strided){at, 1, TILE_ROWS};
@@ -251,8 +255,10 @@ static strided panel_of_b(const job_t *job, const work *w, ptrdiff_t j, ptrdiff_
                           ptrdiff_t depth, ptrdiff_t number) {
     const product *q = job->q;
     const ptrdiff_t cols = min_size(TILE_COLS, w->j1 - j);
-    if (is_in_place(q->b, cols % LANES == 0))
-        return (strided){q->b.at + (p * q->b.step + j), 1, q->b.step};
+    if (is_in_place(q->b, cols % LANES == 0)) {
+        const ptrdiff_t distance = q->b_distance ? q->b_distance(q, w->b) : 0;
+        return (strided){q->b.at + (distance + p * q->b.step + j), 1, q->b.step};
+    }
     if (job->share_b)
         return (strided){shared_b(job, w->b, j, p, depth), 1, TILE_COLS};
     real *to = w->b_panels + (q->b.at ? 0 : number * TILE_COLS * depth);
@@ -282,9 +288,9 @@ static fetch share_of(const job_t *job, const work *w, ptrdiff_t p, ptrdiff_t j,
 }
 
 static void fetch_tile(const job_t *job, const work *w, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
-                       ptrdiff_t cols) {
+                       ptrdiff_t cols, int is_complete) {
     const product *q = job->q;
-    if (!q->find_c || job->s.parts > 1)
+    if (!q->find_c || job->s.parts > 1 || (q->streams && is_complete))
         return;
     const strided c = q->find_c(q, w->b, i, j);
     for (ptrdiff_t r = 0; r < rows; r++)
@@ -321,7 +327,7 @@ static void multiply_group(const job_t *job, const work *w, ptrdiff_t j0, ptrdif
             const ptrdiff_t cols = min_size(TILE_COLS, j1 - j);
             const fetch ahead =
                 share_of(job, w, p, j + GROUP_PANELS * TILE_COLS, (i - w->i0) / TILE_ROWS, tiles);
-            fetch_tile(job, w, i, rows, j, cols);
+            fetch_tile(job, w, i, rows, j, cols, first && last);
             if (a.step == TILE_ROWS && a.lane == 1)
                 multiply_packed(depth, a, b[number], cols, ahead, tile);
             else
@@ -362,6 +368,8 @@ static void multiply_chunk(const void *argument, ptrdiff_t chunk, int slot) {
         for (ptrdiff_t j = w.j0; j < w.j1; j += GROUP_PANELS * TILE_COLS)
             multiply_group(job, &w, j, min_size(w.j1, j + GROUP_PANELS * TILE_COLS), p, depth);
     }
+    if (job->q->streams)
+        end_streams();
 }
 
 /* ---- What is done with all tiles ------------------------------------------------------- */
@@ -384,6 +392,8 @@ static void finish_chunk(const void *argument, ptrdiff_t chunk, int slot) {
                         part == 0);
         q->store(q, b, i, rows, j, cols, tile, 1, 1);
     }
+    if (q->streams)
+        end_streams();
 }
 
 static job_t make_job(const product *q, plan s, char *workspace) {

@@ -82,15 +82,25 @@ struct product {
      * first block overwrites C, the following blocks are added; after the last, C is complete. */
     void (*store)(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
                   ptrdiff_t cols, const real *tile, int first, int last);
-    /* Optional: operands, the same for each b, that are read in place because that is faster than a
-     * copy. Such a B has contiguous rows. Partial panels are copied nevertheless. */
+    /* Optional: operands that are read in place because that is faster than a copy: A[0] and B[0],
+     * and the distances of A[b] and B[b] from them, NULL if all are the same. Such a B has
+     * contiguous rows. Partial panels are copied nevertheless. */
     strided a, b;
+    ptrdiff_t (*a_distance)(const product *q, ptrdiff_t b);
+    ptrdiff_t (*b_distance)(const product *q, ptrdiff_t b);
     /* Optional: where panel j of B lies, if pack_b copies it row by row, so that it can be
      * prefetched while other panels are multiplied. */
     strided (*find_b)(const product *q, ptrdiff_t b, ptrdiff_t p, ptrdiff_t j);
     /* Optional: where the tile at (i, j) of C will be stored, so that it can be prefetched. */
     strided (*find_c)(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t j);
+    /* Optional: whether `store` streams tiles that are complete after one block of the depth; these
+     * are not prefetched. */
+    int streams;
 };
+
+/* Lanes that are not contiguous are fetched this many vectors ahead: they are more streams than the
+ * hardware follows. */
+enum { PACKED_AHEAD = 4 };
 
 /* Packs a panel of a matrix with these strides: `count` lanes, padded with zeros to `width`. */
 static inline __attribute__((always_inline)) void
@@ -114,10 +124,18 @@ pack_strided(const real *from, ptrdiff_t lane_stride, ptrdiff_t depth_stride, pt
     if (depth_stride == 1)
         for (; t + LANES <= depth; t += LANES)
             for (ptrdiff_t s = 0; s < min_size(count, fitting); s += LANES) {
+                const real *at = from + (s * lane_stride + t);
+                const ptrdiff_t lanes = min_size(count - s, LANES);
                 vec rows[VECTOR_BYTES / sizeof(real)];
-                for (ptrdiff_t r = 0; r < LANES; r++)
-                    rows[r] = s + r < count ? load(from + (s + r) * lane_stride + t) : (vec){0};
-                transpose(rows);
+                for (ptrdiff_t r = 0; r < lanes; r++)
+                    __builtin_prefetch(at + (r * lane_stride + PACKED_AHEAD * LANES));
+                if (lanes == LANES) {
+                    load_transposed(at, lane_stride, rows);
+                } else {
+                    for (ptrdiff_t r = 0; r < LANES; r++)
+                        rows[r] = r < lanes ? load(at + r * lane_stride) : (vec){0};
+                    transpose(rows);
+                }
                 for (ptrdiff_t r = 0; r + 1 < LANES; r++)
                     store(to + (t + r) * width + s, rows[r]);
                 store_run(to + (t + LANES - 1) * width + s, rows[LANES - 1], width);

@@ -3,6 +3,7 @@
  * Arrays are (n, c, size): a channel consists of n contiguous runs of `size` elements. Sums over a
  * channel are computed in double, in order. */
 #include "batch_norm.h"
+#include "streams.h"
 
 /* ---- Statistics ---- */
 
@@ -124,6 +125,7 @@ void CNET_FN(batch_norm_stats)(const cnet_call *call) {
 typedef struct {
     const real *x, *residual;
     real *y;
+    int streams; /* y is streamed */
 } arrays_t;
 typedef void transform_t(arrays_t run, ptrdiff_t count, const affine_cells *f, ptrdiff_t cell,
                          ptrdiff_t mask, vec a, vec b);
@@ -134,6 +136,7 @@ typedef struct {
     real *y;
     division d;
     ptrdiff_t images; /* per chunk */
+    int streams;
     double eps;
     real a, b;
 } job_t;
@@ -148,7 +151,11 @@ ALWAYS_INLINE void transform_run(const int operation, arrays_t run, ptrdiff_t co
         vec z = normalise(load_run(run.x + t, rest), affine_at(f, cell + (t & mask)));
         if (has_residual)
             z += load_run(run.residual + t, rest);
-        store_run(run.y + t, activate(operation, z, a, b), rest);
+        const vec y = activate(operation, z, a, b);
+        if (run.streams && rest >= LANES)
+            stream(run.y + t, y);
+        else
+            store_run(run.y + t, y, rest);
     }
 }
 #define TRANSFORM(name, operation)                                                                 \
@@ -179,9 +186,10 @@ static void transform_chunk(const void *argument, ptrdiff_t chunk, int slot) {
         for (ptrdiff_t run = 0; run < s.runs; run++) {
             const ptrdiff_t at = (n * d->g.c + s.first + run) * d->g.size;
             const arrays_t arrays = {job->x + at, job->residual ? job->residual + at : NULL,
-                                     job->y + at};
+                                     job->y + at, job->streams && takes_streams(job->y + at)};
             job->transform(arrays, s.length, &f, run * d->cells, d->mask, a, b);
         }
+    end_streams();
 }
 
 /* y[n, c, t] = f((x[n, c, t] - mean[c]) * weight[c] / sqrt(var[c] + eps) + bias[c]
@@ -207,6 +215,7 @@ void CNET_FN(batch_norm)(const cnet_call *call) {
         .y = a->y,
         .d = d,
         .images = max_size(1, ELEMENTS_PER_CHUNK / (d.channels * size)),
+        .streams = is_streamed(a->g.n * a->g.c * size) && a->y != a->x && a->y != a->residual,
         .eps = a->eps,
         .a = (real)a->a,
         .b = (real)a->b,

@@ -157,14 +157,11 @@ ALWAYS_INLINE wide_vec load_as_wide(const real *p) {
     return v;
 }
 
-/* first += factor and second += factor * (x - mean). */
-ALWAYS_INLINE void add_vector(wide_vec factor, wide_vec x, wide_vec mean, wide_vec *first,
-                              wide_vec *second) {
+ALWAYS_INLINE void add_vector(vec v, wide_vec *sums) {
+    const wide_vec wide = load_as_wide((const real *)&v);
 #pragma GCC unroll 2
-    for (int i = 0; i < WIDES; i++) {
-        first->part[i] += factor.part[i];
-        second->part[i] += factor.part[i] * (x.part[i] - mean.part[i]);
-    }
+    for (int i = 0; i < WIDES; i++)
+        sums->part[i] += wide.part[i];
 }
 
 ALWAYS_INLINE wide_vec load_sums(const double *p) {

@@ -3,12 +3,14 @@
  * A chunk takes two passes: the first computes the sums over its channels, the second, for which
  * the arrays are often still in the cache, computes dx. */
 #include "batch_norm.h"
+#include "streams.h"
 
 /* Arrays of a run. y is NULL without a residual, dresidual if it is not wanted. */
 typedef struct {
     const real *grad, *x, *y;
     real *dx, *dresidual;
     ptrdiff_t count;
+    int streams; /* dx is streamed */
 } run_t;
 
 /* dx = by_grad * gradient + (by_x * (x - mean) + constant), with the inner gradient: that with
@@ -18,6 +20,7 @@ typedef struct {
     real by_grad[ROW_CELLS], by_x[ROW_CELLS], constant[ROW_CELLS];
 } chunk_cells;
 
+enum { FEW = 4 };
 typedef void add_t(const run_t *r, const chunk_cells *c, ptrdiff_t cell, ptrdiff_t mask, vec a,
                    vec b, cell_sums *sums);
 typedef void write_t(const run_t *r, const chunk_cells *c, ptrdiff_t cell, ptrdiff_t mask, vec a,
@@ -36,7 +39,7 @@ typedef struct {
     ptrdiff_t pitch;
     double eps;
     real a, b;
-    int from_batch;
+    int from_batch, streams;
 } job_t;
 
 /* The inner gradient of the elements from t on; missing elements have 0. It is recomputed from x,
@@ -52,32 +55,40 @@ ALWAYS_INLINE vec inner_gradient(const int operation, const run_t *r, ptrdiff_t 
     return activation_gradient(operation, g, z, has_y ? z : activate(operation, z, a, b), a, b);
 }
 
-/* Adds the inner gradients, and their products with x - mean; `mask` is constant. */
+/* Adds the inner gradients, and their products with x - mean; `mask` is constant. Numbers with the
+ * same cells are added as vectors, a few at a time, before they are widened. */
 ALWAYS_INLINE void add_run(const int operation, const run_t *r, const chunk_cells *c,
                            ptrdiff_t cell, const ptrdiff_t mask, vec a, vec b, cell_sums *sums,
                            const int has_y) {
+    const ptrdiff_t step = mask ? LANES : FEW * LANES;
     double *first = sums->first + cell, *second = sums->second + cell;
-    wide_vec s = load_sums(first), p = load_sums(second), mean = load_as_wide(c->f.mean + cell);
-    for (ptrdiff_t t = 0; t < r->count; t += LANES) {
-        if (mask) {
-            s = load_sums(first + t);
-            p = load_sums(second + t);
-            mean = load_as_wide(c->f.mean + cell + t);
+    wide_vec total = load_sums(first), products = load_sums(second);
+    for (ptrdiff_t begin = 0; begin < r->count; begin += step) {
+        const vec mean = load(c->f.mean + cell + (begin & mask));
+        vec sum = {0}, product = {0};
+        for (ptrdiff_t t = begin; t < min_size(begin + step, r->count); t += LANES) {
+            const ptrdiff_t rest = r->count - t;
+            const vec x = load_run(r->x + t, rest);
+            const vec g = inner_gradient(operation, r, t, x, c, cell + (t & mask), a, b, has_y);
+            if (r->dresidual)
+                store_run(r->dresidual + t, g, rest);
+            sum += g;
+            product += g * (x - mean);
         }
-        const ptrdiff_t rest = r->count - t;
-        const vec x = load_run(r->x + t, rest);
-        const vec g = inner_gradient(operation, r, t, x, c, cell + (t & mask), a, b, has_y);
-        if (r->dresidual)
-            store_run(r->dresidual + t, g, rest);
-        add_vector(load_as_wide((const real *)&g), load_as_wide((const real *)&x), mean, &s, &p);
         if (mask) {
-            store_sums(first + t, s);
-            store_sums(second + t, p);
+            total = load_sums(first + begin);
+            products = load_sums(second + begin);
+        }
+        add_vector(sum, &total);
+        add_vector(product, &products);
+        if (mask) {
+            store_sums(first + begin, total);
+            store_sums(second + begin, products);
         }
     }
     if (!mask) {
-        store_sums(first, s);
-        store_sums(second, p);
+        store_sums(first, total);
+        store_sums(second, products);
     }
 }
 
@@ -95,7 +106,10 @@ ALWAYS_INLINE void write_run(const int operation, const run_t *r, const chunk_ce
             v *= inner_gradient(operation, r, t, x, c, at, a, b, has_y);
         if (from_batch)
             v += load(c->by_x + at) * (x - load(c->f.mean + at)) + load(c->constant + at);
-        store_run(r->dx + t, v, rest);
+        if (r->streams && rest >= LANES)
+            stream(r->dx + t, v);
+        else
+            store_run(r->dx + t, v, rest);
     }
 }
 
@@ -143,6 +157,7 @@ static void take_runs(const job_t *job, const span *s, const chunk_cells *c, cel
                 .dx = job->dx ? job->dx + at : NULL,
                 .dresidual = job->dresidual ? job->dresidual + at : NULL,
                 .count = s->length,
+                .streams = !sums && job->streams && takes_streams(job->dx + at),
             };
             if (sums)
                 job->passes.add(&run, c, i * d->cells, d->mask, a, b, sums);
@@ -182,6 +197,7 @@ static void gradients_of_chunk(const void *argument, ptrdiff_t chunk, int slot) 
         finish_sums(job, i, s.first + i, &sums, &c);
     if (job->dx)
         take_runs(job, &s, &c, NULL);
+    end_streams();
 }
 
 /* With s[c] = 1 / sqrt(var[c] + eps), h = (x - mean) * s, g the gradient with respect to the
@@ -218,6 +234,7 @@ void CNET_FN(batch_norm_backward)(const cnet_call *call) {
         .a = (real)a->a,
         .b = (real)a->b,
         .from_batch = a->from_batch != 0,
+        .streams = is_streamed(a->g.n * a->g.c * a->g.size),
     };
     const int is_small = a->g.n * a->g.c * a->g.size <= ELEMENTS_PER_CHUNK;
     cnet_parallel(gradients_of_chunk, &job, ceil_div(a->g.c, job.d.channels),

@@ -8,11 +8,17 @@
 #include <immintrin.h>
 #endif
 
-/* Whether vpdpbusd can be used: it belongs to CPUs that have VNNI, see cnet_cpu_vnni. */
+/* Whether vpdpbusd and tdpbusd can be used: they belong to CPUs that have VNNI and AMX, see
+ * cnet_cpu_vnni and cnet_cpu_amx. */
 #if defined(__AVX2__)
 #define HAS_VNNI 1
 #else
 #define HAS_VNNI 0
+#endif
+#if defined(__AVX512F__) && defined(__linux__)
+#define HAS_AMX 1
+#else
+#define HAS_AMX 0
 #endif
 
 typedef int16_t halves __attribute__((vector_size(VECTOR_BYTES)));

@@ -8,38 +8,65 @@ enum { FILTERS_AHEAD = 48 };
 
 #define UNROLLED static inline __attribute__((always_inline))
 
-/* Converts the sums to results. A loop for all tiles, because unrolled code would be as large as
- * that of the sums. Bytes may alias everything, so what the loop reads is copied first. */
-static __attribute__((noinline, noclone)) void finish(const tile *t, int rows, int width,
-                                                      const ivec *sums) {
+/* The numbers of a vector of outputs of one pixel, before they are limited. */
+UNROLLED vec scaled(const outputs *to, ptrdiff_t place, ivec sum, vec scale, vec bias) {
+    const vec y = __builtin_convertvector(sum, vec) * scale + bias;
+    if (!to->residual)
+        return y;
+    return y + __builtin_convertvector(load_bytes(to->residual + place), vec) *
+                   broadcast(to->residual_scale);
+}
+
+#if defined(__AVX512F__)
+/* Pixels in 64 bytes. Limits are applied to integers, because rounding keeps the order; but the
+ * upper one first to numbers, which may have no integer. NaN becomes the lower one. */
+enum { TOGETHER = 4 };
+UNROLLED void finish_together(const outputs *to, ptrdiff_t at, const int32_t *sums, vec scale,
+                              vec bias) {
+    __m512i q[TOGETHER];
+#pragma GCC unroll 4
+    for (int p = 0; p < TOGETHER; p++) {
+        const vec y = scaled(to, at + p * QBLOCK, load_ints(sums + p * QBLOCK), scale, bias);
+        q[p] = _mm512_cvtps_epi32(_mm512_min_ps(_mm512_set1_ps(to->high), (__m512)y));
+    }
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    const __m512i bytes =
+        _mm512_packus_epi16(_mm512_packs_epi32(q[0], q[1]), _mm512_packs_epi32(q[2], q[3]));
+    const __m512i low = _mm512_set1_epi8((char)lrintf(to->low));
+    _mm512_storeu_si512(to->y + at, _mm512_max_epu8(_mm512_permutexvar_epi32(order, bytes), low));
+}
+#endif
+
+/* A loop for all tiles, because unrolled code would be as large as that of the sums. Bytes may
+ * alias everything, so what the loops read is copied first. */
+__attribute__((noinline)) void CNET_FN(quantized_finish)(const tile *t, ptrdiff_t at,
+                                                         ptrdiff_t count, const int32_t *sums) {
     const outputs to = *t->outputs;
     const vec low = broadcast(to.low), high = broadcast(to.high);
-    const vec residual_scale = broadcast(to.residual_scale);
-    const ptrdiff_t y_row = t->y_row, y_pixel = t->y_pixel, first = t->at;
+    const ptrdiff_t y_pixel = t->y_pixel;
     vec scale[BLOCK_VECTORS], bias[BLOCK_VECTORS];
     for (int v = 0; v < BLOCK_VECTORS; v++) {
         scale[v] = load(t->scale + v * BLOCK_LANES);
         bias[v] = load(t->bias + v * BLOCK_LANES);
     }
+    ptrdiff_t p = 0;
+#if defined(__AVX512F__)
+    if (to.y && y_pixel == QBLOCK)
+        for (; p + TOGETHER <= count; p += TOGETHER)
+            finish_together(&to, at + p * QBLOCK, sums + p * QBLOCK, scale[0], bias[0]);
+#endif
 #pragma GCC unroll 1
-    for (int r = 0; r < rows; r++) {
-        ptrdiff_t at = first + r * y_row;
-#pragma GCC unroll 1
-        for (int p = 0; p < width; p++, at += y_pixel, sums += BLOCK_VECTORS)
+    for (; p < count; p++)
 #pragma GCC unroll 4
-            for (int v = 0; v < BLOCK_VECTORS; v++) {
-                const ptrdiff_t place = at + v * BLOCK_LANES;
-                vec y = __builtin_convertvector(sums[v], vec) * scale[v] + bias[v];
-                if (to.residual)
-                    y += __builtin_convertvector(load_bytes(to.residual + place), vec) *
-                         residual_scale;
-                y = between(y, low, high);
-                if (to.y)
-                    store_bytes(to.y + place, nearest(y));
-                else
-                    store(to.real_y + place, y);
-            }
-    }
+        for (int v = 0; v < BLOCK_VECTORS; v++) {
+            const ptrdiff_t place = at + p * y_pixel + v * BLOCK_LANES;
+            const ivec sum = load_ints(sums + p * QBLOCK + v * BLOCK_LANES);
+            const vec y = between(scaled(&to, place, sum, scale[v], bias[v]), low, high);
+            if (to.y)
+                store_bytes(to.y + place, nearest(y));
+            else
+                store(to.real_y + place, y);
+        }
 }
 
 UNROLLED void compute(const tile *t, const int rows, const int width, const int has_channels,
@@ -79,13 +106,15 @@ UNROLLED void compute(const tile *t, const int rows, const int width, const int 
                 }
             }
     }
-    ivec finished[MOST_PIXELS * BLOCK_VECTORS];
+    int32_t finished[MOST_PIXELS * QBLOCK];
 #pragma GCC unroll 16
     for (int p = 0; p < rows * width; p++)
 #pragma GCC unroll 4
         for (int v = 0; v < BLOCK_VECTORS; v++)
-            finished[p * BLOCK_VECTORS + v] = sums[p][v];
-    finish(t, rows, width, finished);
+            store_ints(finished + p * QBLOCK + v * BLOCK_LANES, sums[p][v]);
+#pragma GCC unroll 1
+    for (int r = 0; r < rows; r++)
+        CNET_FN(quantized_finish)(t, t->at + r * t->y_row, width, finished + r * width * QBLOCK);
 }
 
 #define WIDTHS(CASE, rows)                                                                         \

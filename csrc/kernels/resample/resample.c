@@ -44,19 +44,38 @@ static void line(const cnet_resample_arguments *a, const real *x, real *y, ptrdi
     }
 }
 
-/* One output whose cells are runs of `inner` elements. */
+/* `count` vectors of an output, from those at the same place in its cells. A vector that is longer
+ * than a cell has `lanes` elements. */
+static inline __attribute__((always_inline)) void
+sum_vectors(const real *x, ptrdiff_t inner, const real *weights, const int32_t *cells, real *y,
+            ptrdiff_t terms, const int count, ptrdiff_t lanes) {
+    vec sums[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < count; i++)
+        sums[i] = weights[0] * load_run(x + cells[0] * inner + i * LANES, lanes);
+    for (ptrdiff_t t = 1; t < terms; t++)
+#pragma GCC unroll 4
+        for (int i = 0; i < count; i++)
+            sums[i] += weights[t] * load_run(x + cells[t] * inner + i * LANES, lanes);
+#pragma GCC unroll 4
+    for (int i = 0; i < count; i++)
+        store_run(y + i * LANES, sums[i], lanes);
+}
+
+/* One output whose cells are runs of `inner` elements. The last vector of a run begins before the
+ * end of the vector before it, if the run is not shorter than a vector. */
 static inline __attribute__((always_inline)) void sum_runs(const cnet_resample_arguments *a,
                                                            const real *x, real *y, ptrdiff_t begin,
                                                            ptrdiff_t terms) {
-    const ptrdiff_t inner = a->g.inner;
+    const ptrdiff_t inner = a->g.inner, lanes = min_size(LANES, inner), last = inner - lanes;
     const real *weights = (const real *)a->weights + begin;
     const int32_t *cells = (const int32_t *)a->cells + begin;
-    for (ptrdiff_t s = 0; s < inner; s += LANES) {
-        const ptrdiff_t lanes = min_size(LANES, inner - s);
-        vec sum = weights[0] * load_run(x + cells[0] * inner + s, lanes);
-        for (ptrdiff_t t = 1; t < terms; t++)
-            sum += weights[t] * load_run(x + cells[t] * inner + s, lanes);
-        store_run(y + s, sum, lanes);
+    ptrdiff_t s = 0;
+    for (; s + 4 * LANES <= inner; s += 4 * LANES)
+        sum_vectors(x + s, inner, weights, cells, y + s, terms, 4, LANES);
+    for (; s < inner; s += LANES) {
+        const ptrdiff_t at = min_size(s, last);
+        sum_vectors(x + at, inner, weights, cells, y + at, terms, 1, lanes);
     }
 }
 

@@ -1,24 +1,13 @@
 /* Samples of images and volumes at given positions, and their gradients. */
-#include "simd.h"
-
-#if defined(CNET_REAL_f32)
-#define REAL_FLOOR floorf
-#define REAL_RINT rintf
-#define REAL_FMOD fmodf
-#define REAL_FABS fabsf
-#else
-#define REAL_FLOOR floor
-#define REAL_RINT rint
-#define REAL_FMOD fmod
-#define REAL_FABS fabs
-#endif
+#include "lanes.h"
+#include "simd_math.h"
 
 /* In the order of the names in kernels/sampling.py. */
 enum { BILINEAR, NEAREST, BICUBIC };
 enum { ZEROS, BORDER, REFLECTION };
 
-/* Samples are computed in blocks of this length. */
-enum { BLOCK = 64, AXES = 3, MAX_TAPS = 4, MAX_CELLS = 16 };
+/* Samples are computed a vector at a time. */
+enum { AXES = 3, MAX_TAPS = 4, MAX_CELLS = 16 };
 
 /* How the samples are taken; sizes and strides of the images, from the last axis on. */
 typedef struct {
@@ -26,18 +15,18 @@ typedef struct {
     ptrdiff_t sizes[AXES], strides[AXES];
 } sampling_t;
 
-/* The cells along one axis that contribute to the samples of a block, -1 if outside of the image;
- * their weights, and the derivatives of these with respect to the coordinate. */
+/* The cells along one axis that contribute to some samples, -1 if outside of the image; their
+ * weights, and the derivatives of these with respect to the coordinate. */
 typedef struct {
-    int32_t cells[MAX_TAPS][BLOCK];
-    real weights[MAX_TAPS][BLOCK], slopes[MAX_TAPS][BLOCK];
+    ivec cells[MAX_TAPS];
+    vec weights[MAX_TAPS], slopes[MAX_TAPS];
 } taps_t;
 
-/* The cells of an image that contribute to the samples of a block, -1 if outside. */
+/* The cells of an image that contribute to some samples, -1 if outside. */
 typedef struct {
     taps_t along[AXES];
-    int32_t cells[MAX_CELLS][BLOCK];
-    real weights[MAX_CELLS][BLOCK];
+    ivec cells[MAX_CELLS];
+    vec weights[MAX_CELLS];
 } window_t;
 
 static sampling_t sampling_of(cnet_grid g, ptrdiff_t mode, ptrdiff_t padding, ptrdiff_t align) {
@@ -59,137 +48,108 @@ static sampling_t sampling_of(cnet_grid g, ptrdiff_t mode, ptrdiff_t padding, pt
 /* A position at OUTSIDE is before any cell that is read, one at FAR behind the end of any image. */
 static const real OUTSIDE = -8, FAR = (real)(1 << 30);
 
-/* The selections below are written without branches, so that loops over them are vectorized. */
-static real finite(real x) {
-    const real replacement = x > 0 ? FAR : OUTSIDE;
-    return x - x == 0 ? x : replacement;
+static inline vec finite(vec x) {
+    return choose(x - x == 0, x, choose(x > 0, broadcast(FAR), broadcast(OUTSIDE)));
 }
 
-/* A coordinate from -1 to 1 in cells. */
-static real pixels(const sampling_t *p, real coordinate, ptrdiff_t size) {
-    return finite(p->align_corners ? (coordinate + 1) / 2 * (real)(size - 1)
-                                   : ((coordinate + 1) * (real)size - 1) / 2);
+/* Coordinates from -1 to 1 in cells. */
+static vec pixels(const sampling_t *p, vec coordinates, ptrdiff_t size) {
+    return finite(p->align_corners ? (coordinates + 1) / 2 * (real)(size - 1)
+                                   : ((coordinates + 1) * (real)size - 1) / 2);
 }
 
-/* Moves a position to the image; *slope is multiplied with the derivative. */
-static real clipped(real x, ptrdiff_t size, real *slope) {
-    const real last = (real)(size - 1);
-    *slope = (x > 0) & (x < last) ? *slope : 0;
-    const real above = x > 0 ? x : 0;
-    return above < last ? above : last;
+/* Moves positions to the image; *slopes are multiplied with the derivatives. */
+static vec clipped(vec x, ptrdiff_t size, vec *slopes) {
+    const vec last = broadcast((real)(size - 1)), zero = {0};
+    *slopes = choose((x > 0) & (x < last), *slopes, zero);
+    return at_most(at_least(x, zero), last);
 }
 
-static real reflected(const sampling_t *p, real x, ptrdiff_t size, real *slope) {
-    const real low = p->align_corners ? 0 : (real)-0.5;
+static vec reflected(const sampling_t *p, vec x, ptrdiff_t size, vec *slopes) {
+    const real low = p->align_corners ? 0 : -HALF;
     const real span = (real)(p->align_corners ? size - 1 : size);
     if (span == 0) {
-        *slope = 0;
-        return 0;
+        *slopes = (vec){0};
+        return (vec){0};
     }
-    const real distance = REAL_FABS(x - low), extra = REAL_FMOD(distance, span);
-    const real turns = REAL_FLOOR(distance / span);
-    const int odd = turns - 2 * REAL_FLOOR(turns / 2) != 0;
-    *slope = (x < low) == odd ? *slope : -*slope;
-    return clipped((odd ? span - extra : extra) + low, size, slope);
+    const vec distance = vec_abs(x - low), turns = vec_floor(distance / span);
+    vec extra = distance;
+#pragma GCC unroll 1
+    for (ptrdiff_t lane = 0; lane < LANES; lane++)
+        extra[lane] = REAL_FMOD(distance[lane], span);
+    const mask_vec odd = turns - 2 * vec_floor(turns / 2) != 0;
+    *slopes = choose((x < low) == odd, *slopes, -*slopes);
+    return clipped(choose(odd, span - extra, extra) + low, size, slopes);
 }
 
-static real moved_inside(const sampling_t *p, real x, ptrdiff_t size, real *slope) {
-    return p->padding == BORDER       ? clipped(x, size, slope)
-           : p->padding == REFLECTION ? reflected(p, x, size, slope)
+static vec moved_inside(const sampling_t *p, vec x, ptrdiff_t size, vec *slopes) {
+    return p->padding == BORDER       ? clipped(x, size, slopes)
+           : p->padding == REFLECTION ? reflected(p, x, size, slopes)
                                       : x;
 }
 
 /* ---- Taps --------------------------------------------------------------------------------- */
 
 /* The numbers of the cells at whole numbers, or -1. */
-static void fill_cells(int32_t *restrict cells, const real *restrict x, ptrdiff_t count,
-                       ptrdiff_t size) {
-    for (ptrdiff_t s = 0; s < count; s++) {
-        const real above = x[s] > -1 ? x[s] : -1;
-        cells[s] = (int32_t)(above < FAR ? above : FAR);
-    }
-    for (ptrdiff_t s = 0; s < count; s++)
-        cells[s] |= -(cells[s] >= (int32_t)size);
+static ivec cells_at(vec x, ptrdiff_t size) {
+    const vec bounded = at_most(at_least(x, broadcast(-1)), broadcast(FAR));
+    const ivec cells = __builtin_convertvector(bounded, ivec);
+    return cells | (cells >= (mask_t)size);
 }
 
-static void linear_taps(taps_t *restrict taps, const real *restrict x, const real *restrict slopes,
-                        ptrdiff_t count, ptrdiff_t size) {
-    real first[BLOCK], second[BLOCK];
-    for (ptrdiff_t s = 0; s < count; s++) {
-        first[s] = REAL_FLOOR(x[s]);
-        second[s] = first[s] + 1;
-    }
-    fill_cells(taps->cells[0], first, count, size);
-    fill_cells(taps->cells[1], second, count, size);
-    for (ptrdiff_t s = 0; s < count; s++) {
-        const real share = x[s] - first[s];
-        taps->weights[0][s] = 1 - share;
-        taps->weights[1][s] = share;
-        taps->slopes[0][s] = -slopes[s];
-        taps->slopes[1][s] = slopes[s];
-    }
+static void linear_taps(taps_t *taps, vec x, vec slopes, ptrdiff_t size) {
+    const vec first = vec_floor(x), share = x - first;
+    taps->cells[0] = cells_at(first, size);
+    taps->cells[1] = cells_at(first + 1, size);
+    taps->weights[0] = 1 - share;
+    taps->weights[1] = share;
+    taps->slopes[0] = -slopes;
+    taps->slopes[1] = slopes;
 }
 
-static void nearest_taps(taps_t *taps, const real *x, ptrdiff_t count, ptrdiff_t size) {
-    real whole[BLOCK];
-    for (ptrdiff_t s = 0; s < count; s++)
-        whole[s] = REAL_RINT(x[s]);
-    fill_cells(taps->cells[0], whole, count, size);
-    for (ptrdiff_t s = 0; s < count; s++) {
-        taps->weights[0][s] = 1;
-        taps->slopes[0][s] = 0;
-    }
+static void nearest_taps(taps_t *taps, vec x, ptrdiff_t size) {
+    taps->cells[0] = cells_at(vec_rint(x), size);
+    taps->weights[0] = broadcast(1);
+    taps->slopes[0] = (vec){0};
 }
 
 /* Weights of Keys' cubic convolution at a distance of at most 1, and of 1 to 2. */
 static const real CUBIC = (real)-0.75;
-static real near_weight(real t) { return ((CUBIC + 2) * t - (CUBIC + 3)) * t * t + 1; }
-static real far_weight(real t) { return ((t - 5) * t + 8) * t * CUBIC - 4 * CUBIC; }
-static real near_slope(real t) { return (3 * (CUBIC + 2) * t - 2 * (CUBIC + 3)) * t; }
-static real far_slope(real t) { return ((3 * t - 10) * t + 8) * CUBIC; }
+static inline vec near_weight(vec t) { return ((CUBIC + 2) * t - (CUBIC + 3)) * t * t + 1; }
+static inline vec far_weight(vec t) { return ((t - 5) * t + 8) * t * CUBIC - 4 * CUBIC; }
+static inline vec near_slope(vec t) { return (3 * (CUBIC + 2) * t - 2 * (CUBIC + 3)) * t; }
+static inline vec far_slope(vec t) { return ((3 * t - 10) * t + 8) * CUBIC; }
 
-static void cubic_taps(const sampling_t *p, taps_t *taps, const real *x, const real *slopes,
-                       ptrdiff_t count, ptrdiff_t size) {
+static void cubic_taps(const sampling_t *p, taps_t *taps, vec x, vec slopes, ptrdiff_t size) {
+    const vec first = vec_floor(x), share = x - first, rest = 1 - share;
     for (int k = 0; k < 4; k++) {
-        real cells[BLOCK];
-        for (ptrdiff_t s = 0; s < count; s++) {
-            real ignored = 0;
-            cells[s] = REAL_RINT(moved_inside(p, REAL_FLOOR(x[s]) + (real)(k - 1), size, &ignored));
-        }
-        fill_cells(taps->cells[k], cells, count, size);
+        vec ignored = {0};
+        taps->cells[k] =
+            cells_at(vec_rint(moved_inside(p, first + (real)(k - 1), size, &ignored)), size);
     }
-    for (ptrdiff_t s = 0; s < count; s++) {
-        const real first = REAL_FLOOR(x[s]), share = x[s] - first;
-        const real rest = 1 - share;
-        const real weights[] = {far_weight(share + 1), near_weight(share), near_weight(rest),
-                                far_weight(2 - share)};
-        const real derivatives[] = {far_slope(share + 1), near_slope(share), -near_slope(rest),
-                                    -far_slope(2 - share)};
-        for (int k = 0; k < 4; k++) {
-            taps->weights[k][s] = weights[k];
-            taps->slopes[k][s] = derivatives[k] * slopes[s];
-        }
-    }
+    taps->weights[0] = far_weight(share + 1);
+    taps->weights[1] = near_weight(share);
+    taps->weights[2] = near_weight(rest);
+    taps->weights[3] = far_weight(2 - share);
+    taps->slopes[0] = far_slope(share + 1) * slopes;
+    taps->slopes[1] = near_slope(share) * slopes;
+    taps->slopes[2] = -near_slope(rest) * slopes;
+    taps->slopes[3] = -far_slope(2 - share) * slopes;
 }
 
-static void fill_taps(const sampling_t *p, taps_t *taps, const real *grid, int axis,
-                      ptrdiff_t count) {
+static void fill_taps(const sampling_t *p, taps_t *taps, vec coordinates, int axis) {
     const ptrdiff_t size = p->sizes[axis];
-    const real scale = (real)(p->align_corners ? size - 1 : size) / 2;
-    real x[BLOCK], slopes[BLOCK];
-    for (ptrdiff_t s = 0; s < count; s++) {
-        x[s] = pixels(p, grid[s * p->axes + axis], size);
-        slopes[s] = scale;
+    vec slopes = broadcast((real)(p->align_corners ? size - 1 : size) / 2);
+    vec x = pixels(p, coordinates, size);
+    if (p->mode == BICUBIC) {
+        cubic_taps(p, taps, x, slopes, size);
+        return;
     }
-    if (p->mode != BICUBIC && p->padding != ZEROS)
-        for (ptrdiff_t s = 0; s < count; s++)
-            x[s] = moved_inside(p, x[s], size, &slopes[s]);
+    x = moved_inside(p, x, size, &slopes);
     if (p->mode == BILINEAR)
-        linear_taps(taps, x, slopes, count, size);
-    else if (p->mode == NEAREST)
-        nearest_taps(taps, x, count, size);
+        linear_taps(taps, x, slopes, size);
     else
-        cubic_taps(p, taps, x, slopes, count, size);
+        nearest_taps(taps, x, size);
 }
 
 /* The tap of each axis that belongs to a cell of the window. */
@@ -200,25 +160,39 @@ static void split(const sampling_t *p, int cell, int k[AXES]) {
     }
 }
 
+/* x[places[lane]] */
+static inline vec gathered(const real *x, ivec places) {
+#if VECTOR_BYTES == 64 && defined(CNET_REAL_f32)
+    return (vec)_mm512_i32gather_ps((__m512i)places, x, sizeof(real));
+#elif VECTOR_BYTES == 64
+    return (vec)_mm512_i64gather_pd((__m512i)places, x, sizeof(real));
+#elif VECTOR_BYTES == 32 && defined(CNET_REAL_f32)
+    return (vec)_mm256_i32gather_ps(x, (__m256i)places, sizeof(real));
+#else
+    vec values;
+    for (ptrdiff_t lane = 0; lane < LANES; lane++)
+        values[lane] = x[places[lane]];
+    return values;
+#endif
+}
+
+/* The window of up to a vector of samples; lanes beyond `count` repeat the first sample. */
 static void fill_window(const sampling_t *p, window_t *window, const real *grid, ptrdiff_t count) {
+    const ivec lanes = lane_numbers(), samples = lanes & (lanes < (mask_t)count);
     for (int axis = 0; axis < p->axes; axis++)
-        fill_taps(p, &window->along[axis], grid, axis, count);
+        fill_taps(p, &window->along[axis], gathered(grid + axis, samples * (mask_t)p->axes), axis);
     for (int cell = 0; cell < p->cells; cell++) {
         int k[AXES];
         split(p, cell, k);
-        int32_t *cells = window->cells[cell];
-        real *weights = window->weights[cell];
-        memcpy(cells, window->along[0].cells[k[0]], (size_t)count * sizeof *cells);
-        memcpy(weights, window->along[0].weights[k[0]], (size_t)count * sizeof *weights);
+        ivec cells = window->along[0].cells[k[0]];
+        vec weights = window->along[0].weights[k[0]];
         for (int axis = 1; axis < p->axes; axis++) {
-            const taps_t *taps = &window->along[axis];
-            const int32_t *more = taps->cells[k[axis]], stride = (int32_t)p->strides[axis];
-            const real *factors = taps->weights[k[axis]];
-            for (ptrdiff_t s = 0; s < count; s++) {
-                cells[s] = (cells[s] | more[s]) < 0 ? -1 : cells[s] + more[s] * stride;
-                weights[s] *= factors[s];
-            }
+            const ivec more = window->along[axis].cells[k[axis]];
+            cells = (cells + more * (mask_t)p->strides[axis]) | ((cells | more) < 0);
+            weights *= window->along[axis].weights[k[axis]];
         }
+        window->cells[cell] = cells;
+        window->weights[cell] = weights;
     }
 }
 
@@ -232,28 +206,12 @@ typedef struct {
     ptrdiff_t parts; /* chunks of each image */
 } job_t;
 
-/* A chunk of samples of one image. */
-enum { SAMPLES = 16 * BLOCK, CHANNELS = 8 };
+/* A chunk of samples of one image; a chunk of its channels. */
+enum { SAMPLES = 1024, CHANNELS = 8 };
 
-/* The numbers of the cells, 0 in place of -1: cell 0 can be read and written in any case. */
-static inline void fill_places(int32_t *places, const int32_t *cells, ptrdiff_t count) {
-    for (ptrdiff_t s = 0; s < count; s++)
-        places[s] = cells[s] > 0 ? cells[s] : 0;
-}
-
-/* sums[s] += factors[s] * x[cells[s]], where cells outside are 0. */
-static inline void add_cells(real *sums, const real *factors, const real *x, const int32_t *cells,
-                             ptrdiff_t count) {
-    int32_t places[BLOCK];
-    real values[BLOCK];
-    fill_places(places, cells, count);
-    for (ptrdiff_t s = 0; s < count; s++) {
-        ptrdiff_t place = places[s];
-        __asm__("" : "+r"(place)); /* single loads are faster than vectors of them */
-        values[s] = x[place];
-    }
-    for (ptrdiff_t s = 0; s < count; s++)
-        sums[s] += cells[s] < 0 ? 0 : factors[s] * values[s];
+/* factors * x[cells], where cells outside are 0. */
+static inline vec products(vec factors, const real *x, ivec cells) {
+    return choose(cells >= 0, factors * gathered(x, cells & (cells >= 0)), (vec){0});
 }
 
 static void sample_chunk(const void *argument, ptrdiff_t chunk, int slot) {
@@ -264,15 +222,14 @@ static void sample_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const ptrdiff_t n = chunk / job->parts, size = g.d * g.h * g.w;
     const ptrdiff_t end = min_size(g.samples, (chunk % job->parts + 1) * SAMPLES);
     window_t window;
-    for (ptrdiff_t first = chunk % job->parts * SAMPLES; first < end; first += BLOCK) {
-        const ptrdiff_t count = min_size(BLOCK, end - first);
+    for (ptrdiff_t first = chunk % job->parts * SAMPLES; first < end; first += LANES) {
+        const ptrdiff_t count = min_size(LANES, end - first);
         fill_window(p, &window, job->grid + (n * g.samples + first) * p->axes, count);
-        for (ptrdiff_t c = 0; c < g.c; c++) {
-            const real *x = job->x + (n * g.c + c) * size;
-            real sums[BLOCK] = {0};
+        for (ptrdiff_t channel = n * g.c; channel < (n + 1) * g.c; channel++) {
+            vec sum = {0};
             for (int cell = 0; cell < p->cells; cell++)
-                add_cells(sums, window.weights[cell], x, window.cells[cell], count);
-            memcpy(job->y + (n * g.c + c) * g.samples + first, sums, (size_t)count * sizeof *sums);
+                sum += products(window.weights[cell], job->x + channel * size, window.cells[cell]);
+            store_run(job->y + channel * g.samples + first, sum, count);
         }
     }
 }
@@ -287,21 +244,18 @@ static void dx_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const ptrdiff_t c = chunk % job->parts * CHANNELS, last = min_size(g.c, c + CHANNELS);
     memset(job->dx + (n * g.c + c) * size, 0, (size_t)((last - c) * size) * sizeof(real));
     window_t window;
-    for (ptrdiff_t first = 0; first < g.samples; first += BLOCK) {
-        const ptrdiff_t count = min_size(BLOCK, g.samples - first);
+    for (ptrdiff_t first = 0; first < g.samples; first += LANES) {
+        const ptrdiff_t count = min_size(LANES, g.samples - first);
         fill_window(p, &window, job->grid + (n * g.samples + first) * p->axes, count);
         for (ptrdiff_t channel = n * g.c + c; channel < n * g.c + last; channel++) {
-            const real *grad = job->grad_output + channel * g.samples + first;
+            const vec grad = load_run(job->grad_output + channel * g.samples + first, count);
             real *dx = job->dx + channel * size;
             for (int cell = 0; cell < p->cells; cell++) {
-                const int32_t *cells = window.cells[cell];
-                int32_t places[BLOCK];
-                real terms[BLOCK];
-                fill_places(places, cells, count);
-                for (ptrdiff_t s = 0; s < count; s++)
-                    terms[s] = cells[s] < 0 ? 0 : window.weights[cell][s] * grad[s];
-                for (ptrdiff_t s = 0; s < count; s++)
-                    dx[places[s]] += terms[s];
+                const ivec cells = window.cells[cell];
+                const vec terms = choose(cells >= 0, window.weights[cell] * grad, (vec){0});
+                const ivec places = cells & (cells >= 0);
+                for (ptrdiff_t lane = 0; lane < count; lane++)
+                    dx[places[lane]] += terms[lane];
             }
         }
     }
@@ -316,30 +270,31 @@ static void dgrid_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const ptrdiff_t n = chunk / job->parts, size = g.d * g.h * g.w;
     const ptrdiff_t end = min_size(g.samples, (chunk % job->parts + 1) * SAMPLES);
     window_t window;
-    for (ptrdiff_t first = chunk % job->parts * SAMPLES; first < end; first += BLOCK) {
-        const ptrdiff_t count = min_size(BLOCK, end - first);
+    for (ptrdiff_t first = chunk % job->parts * SAMPLES; first < end; first += LANES) {
+        const ptrdiff_t count = min_size(LANES, end - first);
         real *dgrid = job->dgrid + (n * g.samples + first) * p->axes;
         fill_window(p, &window, job->grid + (n * g.samples + first) * p->axes, count);
-        memset(dgrid, 0, (size_t)(count * p->axes) * sizeof *dgrid);
+        vec sums[AXES] = {0};
         for (int cell = 0; cell < p->cells; cell++) {
             /* The derivative with respect to the weight of this cell, summed over the channels. */
-            real along[BLOCK] = {0};
-            for (ptrdiff_t c = 0; c < g.c; c++) {
-                const real *x = job->x + (n * g.c + c) * size;
-                const real *grad = job->grad_output + (n * g.c + c) * g.samples + first;
-                add_cells(along, grad, x, window.cells[cell], count);
+            vec along = {0};
+            for (ptrdiff_t channel = n * g.c; channel < (n + 1) * g.c; channel++) {
+                const vec grad = load_run(job->grad_output + channel * g.samples + first, count);
+                along += products(grad, job->x + channel * size, window.cells[cell]);
             }
             int k[AXES];
             split(p, cell, k);
-            for (int axis = 0; axis < p->axes; axis++)
-                for (ptrdiff_t s = 0; s < count; s++) {
-                    real product = along[s];
-                    for (int other = 0; other < p->axes; other++)
-                        product *= other == axis ? window.along[other].slopes[k[other]][s]
-                                                 : window.along[other].weights[k[other]][s];
-                    dgrid[s * p->axes + axis] += product;
-                }
+            for (int axis = 0; axis < p->axes; axis++) {
+                vec product = along;
+                for (int other = 0; other < p->axes; other++)
+                    product *= other == axis ? window.along[other].slopes[k[other]]
+                                             : window.along[other].weights[k[other]];
+                sums[axis] += product;
+            }
         }
+        for (int axis = 0; axis < p->axes; axis++)
+            for (ptrdiff_t lane = 0; lane < count; lane++)
+                dgrid[lane * p->axes + axis] = sums[axis][lane];
     }
 }
 

@@ -8,6 +8,8 @@ import numpy.typing as npt
 
 from .. import functional as F
 from .. import kernels, models, optim
+from ..recording import capture
+from ..tensor import Tensor
 from .numpy_network import BETAS, EPS, LR
 from .sides import Array
 
@@ -47,12 +49,17 @@ def max_pool2d_backward(grad_output: Array, saved: Any) -> Array:
 
 
 class Trainer:
-    def __init__(self, parameters: Sequence[Array], model: Any = None) -> None:
+    """Training steps of a network, by default the reference CNN, replayed if `captured`."""
+
+    def __init__(
+        self, parameters: Sequence[Array], model: Any = None, captured: bool = False
+    ) -> None:
         self._model = (model or models.reference_cnn()).to(parameters[0].dtype)
         self._tensors = list(self._model.parameters())
         for tensor, values in zip(self._tensors, parameters, strict=True):
             tensor.detach().numpy()[...] = values
         self._optimizer = optim.Adam(self._tensors, LR, BETAS, EPS)
+        self._step = capture(self._eager_step) if captured else self._eager_step
 
     @property
     def parameters(self) -> list[Array]:
@@ -62,12 +69,15 @@ class Trainer:
     def gradients(self) -> list[Array]:
         return [tensor.grad.numpy() for tensor in self._tensors if tensor.grad is not None]
 
-    def step(self, x: Array, target: npt.NDArray[np.int64]) -> float:
+    def _eager_step(self, x: Array, target: npt.NDArray[np.int64]) -> Tensor:
         self._optimizer.zero_grad()
         loss = F.cross_entropy(self._model(x), target)
         loss.backward()
         self._optimizer.step()
-        return float(loss.item())
+        return loss
+
+    def step(self, x: Array, target: npt.NDArray[np.int64]) -> float:
+        return float(self._step(x, target).item())
 
 
 trainer = Trainer

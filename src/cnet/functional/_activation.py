@@ -8,14 +8,17 @@ from ..operations._promotion import common_number, require_float
 from ..tensor import Tensor, TensorLike, array_of, as_tensor
 from ._deferred import Deferred
 
+UNUSED = 0.0
+"""The parameters of operations without parameters."""
+
 
 def activated(
     function: str,
     input: TensorLike,
     inplace: bool = False,
     kernel: str | None = None,
-    a: float = 0,
-    b: float = 0,
+    a: float = UNUSED,
+    b: float = UNUSED,
     dtypes: Literal["floats", "numbers"] = "floats",
 ) -> Tensor:
     """Apply an operation of the kernels, by default the one with the name of the function."""
@@ -25,12 +28,13 @@ def activated(
         result = input.activated(operation, float(a), float(b), inplace)
         if result is not None:
             return result
-    if dtypes == "floats":
+    if dtypes == "floats" or (isinstance(input, Tensor) and input.dtype.kind == "f"):
         require_float(function, input)
     else:
         common_number(function, array_of(input))
+    parameters = {} if a is UNUSED else {"a": float(a), "b": float(b)}
     if inplace:
-        result = apply_in_place(operation, as_tensor(input), a=float(a), b=float(b))
+        result = apply_in_place(operation, as_tensor(input), **parameters)
     else:
-        result = operation.apply(input, a=float(a), b=float(b))
+        result = operation.apply(input, **parameters)
     return result

@@ -5,8 +5,9 @@ from functools import cached_property
 
 import numpy as np
 
-from .. import kernels
+from .. import _check
 from ..autograd import Array, Context, Operation
+from ..kernels.resample import multiplied, uniform
 from ..tensor import Tensor
 
 
@@ -25,7 +26,7 @@ class Matrix:
 
     def __init__(self, counts: Array, cells: Array, weights: Array, size: int) -> None:
         self.counts, self.size = counts, size
-        self.starts = np.concatenate([[0], np.cumsum(counts)])
+        self.starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         self.cells, self.weights = cells.astype(np.int32), weights
 
     @property
@@ -39,15 +40,16 @@ class Matrix:
         counts = np.bincount(self.cells, minlength=self.size)
         return Matrix(counts, rows, self.weights[order], self.outputs)
 
-    @property
+    @cached_property
     def terms(self) -> int:
         """The number of terms of each row, if all rows have as many; else 0."""
-        uniform = self.counts.size and (self.counts == self.counts[0]).all()
-        return int(self.counts[0]) if uniform else 0
+        return uniform(self.counts)
 
     def multiply(self, x: Array, axis: int) -> Array:
-        """The products with all lines of x along an axis."""
-        return kernels.resample(x, self.starts, self.cells, self.weights, axis)
+        """The products with all lines of x, in the dtype of the weights, along an axis."""
+        x = _check.array("resample", "x", x)
+        _check.same_dtype("resample", x=x, weights=self.weights)
+        return multiplied(x, self.starts, self.cells, self.weights, axis, self.terms)
 
 
 def order(shape: Sequence[int], matrices: Sequence[Matrix]) -> list[tuple[int, Matrix]]:

@@ -121,7 +121,7 @@ def _adaptive_max(x: TensorLike, axes: int, output_size: Outputs, return_indices
     counts = _counts(function, output_size, sizes)
     if _divide(counts, sizes):
         kernel = tuple([size // count for size, count in zip(sizes, counts, strict=True)])
-        results = MAX_POOLS[axes].apply(batch, kernel_size=kernel)
+        results = MAX_POOLS[axes].apply(batch, return_indices=return_indices, kernel_size=kernel)
     else:
         windows = [_covering(size, count) for size, count in zip(sizes, counts, strict=True)]
         cells, kernel = zip(*windows, strict=True)

@@ -1,10 +1,14 @@
 """Attention: averages of values, weighted by the similarity of queries and keys."""
 
-from math import sqrt
+from collections.abc import Iterator
+from math import prod, sqrt
+from typing import Any, ClassVar
 
 import numpy as np
 
-from ..autograd import Array
+from .. import kernels
+from ..autograd import Array, Context, Operation
+from ..kernels._memory import empty
 from ..operations._promotion import require_float
 from ..operations.joining import cat
 from ..operations.selection import where
@@ -86,11 +90,16 @@ def scaled_dot_product_attention(
     if is_causal and attn_mask is not None:
         raise RuntimeError(f"{function}: attn_mask must be None if is_causal is True")
     factor = 1 / sqrt(query.shape[-1]) if scale is None else scale
+    mask = _causal(query.shape[-2], key.shape[-2]) if is_causal else attn_mask
+    if mask is not None:
+        mask = _added(function, as_tensor(mask), query.dtype)
+    if dropout_p == 0 and Attention.computes(query, key, value, mask):
+        unused = mask is not None and (mask._array == -np.inf).all(-1).any()
+        if not unused:
+            return Attention.apply(query, key, value, mask, factor=float(factor))
     scores = (query * factor) @ key.transpose(-2, -1)
-    if is_causal:
-        scores = _masked(function, scores, as_tensor(_causal(query.shape[-2], key.shape[-2])))
-    if attn_mask is not None:
-        scores = _masked(function, scores, as_tensor(attn_mask))
+    if mask is not None:
+        scores = scores + mask
         # The softmax of a row of -inf is not defined.
         unused = (scores._array == -np.inf).all(-1, keepdims=True)
         if unused.any():
@@ -133,15 +142,89 @@ def _causal(queries: int, keys: int) -> Array:
     return np.tri(queries, keys, dtype=np.bool_)
 
 
-def _masked(function: str, scores: Tensor, mask: Tensor) -> Tensor:
+def _added(function: str, mask: Tensor, dtype: Any) -> Tensor:
+    """The numbers to add to the scores for a mask."""
     if mask.dtype == np.bool_:
-        mask = as_tensor(np.where(mask._array, 0, -np.inf).astype(scores.dtype))
-    if mask.dtype != scores.dtype:
+        mask = as_tensor(np.where(mask._array, 0, -np.inf).astype(dtype))
+    if mask.dtype != dtype:
         raise TypeError(
             f"{function}: attn_mask.dtype must be bool or query.dtype (got {mask.dtype} and "
-            f"{scores.dtype})"
+            f"{dtype})"
         )
-    return scores + mask
+    return mask
+
+
+class Attention(Operation[Tensor]):
+    """Attention in blocks of matrices, whose scores stay in the cache.
+
+    The backward pass computes the weights again instead of keeping those of all blocks. The mask,
+    shape (l, s) or None, has no gradient.
+    """
+
+    BLOCK: ClassVar[int] = 1 << 16
+    """Scores of a block."""
+
+    @staticmethod
+    def computes(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> bool:
+        """Whether the operation supports these arguments."""
+        return (
+            query.shape[:-2] == key.shape[:-2] == value.shape[:-2]
+            and query.dtype.itemsize >= 4
+            and min(query.numel(), key.numel(), value.numel()) > 0
+            and (
+                mask is None
+                or (mask.shape == (query.shape[-2], key.shape[-2]) and not mask.requires_grad)
+            )
+        )
+
+    @classmethod
+    def forward(
+        cls, ctx: Context, q: Array, k: Array, v: Array, mask: Array | None, *, factor: float
+    ) -> Array:
+        ctx.save_for_backward(q, k, v, mask)
+        ctx.factor = factor
+        y = empty((*q.shape[:-1], v.shape[-1]), q.dtype)
+        results = _stack(y)
+        for queries, keys, values, block in cls._blocks(q, k, v):
+            results[block] = kernels.matmul(_weights(queries * factor, keys, mask), values)
+        return y
+
+    @classmethod
+    def backward(cls, ctx: Context, grad: Array) -> Any:
+        q, k, v, mask = ctx.saved
+        dq, dk, dv = (empty(x.shape, x.dtype) for x in (q, k, v))
+        grads = _stack(grad)
+        for queries, keys, values, block in cls._blocks(q, k, v):
+            scaled = queries * ctx.factor
+            weights = _weights(scaled, keys, mask)
+            _stack(dv)[block] = kernels.matmul(weights.swapaxes(1, 2), grads[block])
+            dweights = kernels.matmul(grads[block], values.swapaxes(1, 2))
+            dscores = kernels.softmax_backward(dweights, weights, False, 2)
+            np.multiply(kernels.matmul(dscores, keys), ctx.factor, out=_stack(dq)[block])
+            _stack(dk)[block] = kernels.matmul(dscores.swapaxes(1, 2), scaled)
+        return dq, dk, dv, None
+
+    @classmethod
+    def _blocks(cls, *arrays: Array) -> Iterator[tuple[Any, ...]]:
+        """The matrices of each block, and their positions."""
+        stacks = [_stack(x) for x in arrays]
+        scores = arrays[0].shape[-2] * arrays[1].shape[-2]
+        length = max(1, cls.BLOCK // scores)
+        for first in range(0, len(stacks[0]), length):
+            block = slice(first, first + length)
+            yield *[stack[block] for stack in stacks], block
+
+
+def _stack(x: Array) -> Array:
+    """Combine all axes but the last two."""
+    return x.reshape(prod(x.shape[:-2]), *x.shape[-2:])
+
+
+def _weights(queries: Array, keys: Array, mask: Array | None) -> Array:
+    scores = kernels.matmul(queries, keys.swapaxes(1, 2))
+    if mask is not None:
+        scores += mask
+    return kernels.softmax(scores, False, 2)
 
 
 def multi_head_attention_forward(

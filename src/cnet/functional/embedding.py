@@ -175,7 +175,7 @@ def embedding(
 
 
 class EmbeddingBag(Operation[Tensor]):
-    """Reduce the rows of each bag; `bags` are the sorted bag numbers of the rows."""
+    """Reduce the rows of each bag; `lengths` are the numbers of rows of the bags."""
 
     @staticmethod
     def forward(
@@ -184,8 +184,7 @@ class EmbeddingBag(Operation[Tensor]):
         sample_weights: Array | None,
         *,
         rows: Array,
-        bags: Array,
-        count: int,
+        lengths: Array,
         mode: str,
         by_frequency: bool,
     ) -> Any:
@@ -193,19 +192,19 @@ class EmbeddingBag(Operation[Tensor]):
         need_samples = ctx.needs_input_grad[1]
         taken = np.take(weight, rows, 0) if need_samples else None
         if mode == "max":
-            y, winners = _segment_maxima(np.take(weight, rows, 0), bags, count)
+            y, winners = _segment_maxima(np.take(weight, rows, 0), _numbered(lengths), len(lengths))
         else:
-            lengths = np.bincount(bags, minlength=count)
             y = _bag_sums(weight, rows, lengths, sample_weights)
             if mode == "mean":
                 sizes = np.maximum(lengths, 1).astype(y.dtype)
                 y /= sizes[:, np.newaxis]
-        ctx.save_for_backward(rows, bags, sizes, winners, sample_weights, taken)
+        ctx.save_for_backward(rows, lengths, sizes, winners, sample_weights, taken)
         return y
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
-        rows, bags, sizes, winners, sample_weights, taken = ctx.saved
+        rows, lengths, sizes, winners, sample_weights, taken = ctx.saved
+        bags = _numbered(lengths)
         need_weight, need_samples = ctx.needs_input_grad
         dweight = dsamples = None
         if need_samples:
@@ -224,12 +223,17 @@ class EmbeddingBag(Operation[Tensor]):
         return dweight, dsamples
 
 
+def _numbered(lengths: Array) -> Array:
+    """The number of the bag of each row."""
+    return np.repeat(np.arange(len(lengths)), lengths)
+
+
 def _bag_sums(weight: Array, rows: Array, lengths: Array, factors: Array | None) -> Array:
     """The sums of the rows of each bag: the product with a sparse matrix."""
     if weight.itemsize < 4 or lengths.max(initial=0) > _REPEATS:
         taken = np.take(weight, rows, 0)
         taken = taken if factors is None else taken * factors[:, np.newaxis]
-        return _segment_sums(taken, np.repeat(np.arange(len(lengths)), lengths), len(lengths))
+        return _segment_sums(taken, _numbered(lengths), len(lengths))
     starts = np.concatenate([[0], np.cumsum(lengths)])
     ones = np.ones(len(rows), weight.dtype) if factors is None else factors
     return kernels.resample(weight, starts, rows, ones, 0)
@@ -316,18 +320,18 @@ def embedding_bag(
     if samples is not None:
         _check_samples(samples, rows, mode)
         samples = samples.reshape(-1)
-    bags, count = _bags(rows, offsets, include_last_offset)
+    lengths = _lengths(rows, offsets, include_last_offset)
     rows = rows.reshape(-1)
     if max_norm is not None:
         _renorm(weight, rows, max_norm, norm_type)
     if padding_idx is not None:
         kept = np.flatnonzero(rows != padding_idx)
-        rows, bags = rows[kept], bags[kept]
+        rows, bags = rows[kept], _numbered(lengths)[kept]
+        lengths = np.bincount(bags, minlength=len(lengths))
         samples = None if samples is None else samples[kept]
     return EmbeddingBag.apply(
-        weight, samples, rows=rows, bags=bags, count=count, mode=mode,
-        by_frequency=scale_grad_by_freq,
-    )  # fmt: skip
+        weight, samples, rows=rows, lengths=lengths, mode=mode, by_frequency=scale_grad_by_freq
+    )
 
 
 def _check_samples(samples: Tensor, rows: Array, mode: str) -> None:
@@ -342,12 +346,12 @@ def _check_samples(samples: Tensor, rows: Array, mode: str) -> None:
         )
 
 
-def _bags(rows: Array, offsets: TensorLike | None, include_last_offset: bool) -> tuple[Array, int]:
-    """The number of the bag of each row, and the number of bags."""
+def _lengths(rows: Array, offsets: TensorLike | None, include_last_offset: bool) -> Array:
+    """The number of rows of each bag."""
     if rows.ndim == 2:
         if offsets is not None:
             raise ValueError("embedding_bag: offsets must be None if input has 2 dimensions")
-        return np.repeat(np.arange(len(rows)), rows.shape[1]), len(rows)
+        return np.full(len(rows), rows.shape[1])
     if rows.ndim != 1:
         raise ValueError(f"embedding_bag: input must have 1 or 2 dimensions (got {rows.ndim})")
     if offsets is None:
@@ -362,7 +366,7 @@ def _bags(rows: Array, offsets: TensorLike | None, include_last_offset: bool) ->
             "embedding_bag: offsets must have 1 dimension, begin with 0, and increase up to at "
             f"most the length of input (got {array_of(offsets).tolist()} and {len(rows)})"
         )
-    return np.repeat(np.arange(len(sizes)), sizes), len(sizes)
+    return sizes
 
 
 def one_hot(input: TensorLike, num_classes: int = -1) -> Tensor:

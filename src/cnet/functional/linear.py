@@ -17,10 +17,10 @@ class Linear(Operation[Tensor]):
     def forward(
         ctx: Context, x: Array, weight: Array, bias: Array | None, relu: bool = False
     ) -> Array:
-        need_x, need_weight, _ = ctx.needs_input_grad
+        from_x, from_weight, _ = ctx.edges
         y = kernels.linear(x, weight, bias, relu)
         ctx.save_for_backward(
-            x if need_weight else None, weight if need_x else None, y if relu else None
+            x if from_weight else None, weight if from_x else None, y if relu else None
         )
         ctx.operations = 2 if relu else 1
         return y

@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from .. import kernels
+from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation
 from ..geometry import integer
 from ..kernels._memory import empty
@@ -22,19 +24,23 @@ Ends: TypeAlias = list[tuple[int, int]]
 
 def _inside(shape: tuple[int, ...], ends: Ends) -> tuple[slice, ...]:
     """The place of an array of this shape in the padded array."""
-    return tuple([slice(end[0], end[0] + n) for end, n in zip(ends, shape, strict=True)])
+    return tuple([slice(before, before + n) for (before, _), n in zip(ends, shape, strict=True)])
 
 
 def _padded(shape: tuple[int, ...], ends: Ends) -> tuple[int, ...]:
-    return tuple([n + sum(end) for end, n in zip(ends, shape, strict=True)])
+    return tuple([n + before + after for (before, after), n in zip(ends, shape, strict=True)])
 
 
 class Pad(Operation[Tensor]):
     """Adds cells of a constant value."""
 
+    owns_result = True
+
     @staticmethod
     def forward(ctx: Context, x: Array, *, ends: Ends, value: float) -> Array:
         ctx.inside = _inside(x.shape, ends)
+        if x.dtype in (FLOAT32, FLOAT64):
+            return kernels.embed(x, _padded(x.shape, ends), ctx.inside, value)
         y = empty(_padded(x.shape, ends), x.dtype)
         y[...] = value
         y[ctx.inside] = x
@@ -71,7 +77,7 @@ class PadFromInside(Operation[Tensor]):
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Array:
         dx = np.zeros(ctx.rows, grad.dtype)
-        rows = grad.reshape(ctx.rows[0], -1)
+        rows = grad.reshape(ctx.rows[0], ctx.sources.size)
         scattered("pad", dx, ctx.sources, rows, 1, "add", whole=True)
         return dx.reshape(ctx.input_shape(0))
 
@@ -140,13 +146,15 @@ def pad(
 
 def _cropped(x: Tensor, ends: Ends, pad: Sequence[int]) -> Tensor:
     """The array without the cells that negative numbers remove."""
+    if min(pad, default=0) >= 0:
+        return x
     kept = [
         slice(max(-before, 0), size - max(-after, 0))
         for size, (before, after) in zip(x.shape, ends, strict=True)
     ]
     if any(part.start > part.stop for part in kept):
         raise ValueError(f"pad: pad removes too much (got {tuple(pad)} and shape {x.shape})")
-    return Index.apply(x, index=tuple(kept)) if min(pad, default=0) < 0 else x
+    return Index.apply(x, index=tuple(kept))
 
 
 def _check_ends(mode: str, value: float | None, shape: tuple[int, ...], ends: Ends) -> None:

@@ -25,19 +25,22 @@ def scatter(values: Array, indices: Array, shape: tuple[int, ...]) -> Array:
 
 
 class MaxPool(Operation[tuple[Tensor, Tensor]]):
-    """Base class of max pooling; the second result holds the positions of the maxima."""
+    """Base class of max pooling; the second result holds the positions of the maxima.
+
+    There is no second result if neither the caller nor the derivative needs it.
+    """
 
     name: ClassVar[str]
 
     @classmethod
-    def forward(cls, ctx: Context, x: Array, **window: Any) -> tuple[Array, Array]:
+    def forward(cls, ctx: Context, x: Array, *, return_indices: bool = False, **window: Any) -> Any:
         g = geometry.pool(cls.name, x.shape, **window)
         if x.dtype.kind in "iu":
-            y, indices = _max_of_integers(x, g)
-        else:
-            y, indices = pooling.max_pool(_check.array(cls.name, "input", x), g)
+            return _max_of_integers(x, g)
+        wanted = return_indices or ctx.edges[0] is not None
+        y, indices = pooling.max_pool(_check.array(cls.name, "input", x), g, wanted)
         ctx.save_for_backward(indices)
-        return y, indices
+        return (y, indices) if wanted else y
 
     @staticmethod
     def backward(ctx: Context, grad: Array, _: None) -> Array:
@@ -107,15 +110,19 @@ def _max_pool(x: TensorLike, axes: int, return_indices: bool, **window: Any) -> 
     batch, unbatched = as_batch(operation.name, x, axes)
     if batch.shape[1] == 0:
         raise ValueError(f"{operation.name}: input must have channels (got shape {batch.shape})")
-    return max_results(operation.apply(batch, **_given(window)), unbatched, return_indices)
+    results = operation.apply(batch, return_indices=return_indices, **_given(window))
+    return max_results(results, unbatched, return_indices)
 
 
 def max_results(results: Any, unbatched: bool, return_indices: bool) -> Any:
     """The results of max pooling as the public functions return them."""
-    y, indices = results
+    y = results[0] if isinstance(results, tuple) else results
     if unbatched:
-        y, indices = y.squeeze(0), indices.squeeze(0)
-    return (y, indices.astype(np.int64)) if return_indices else y
+        y = y.squeeze(0)
+    if not return_indices:
+        return y
+    indices = results[1].astype(np.int64)
+    return y, indices.squeeze(0) if unbatched else indices
 
 
 def _avg_pool(x: TensorLike, axes: int, **options: Any) -> Tensor:
@@ -128,7 +135,9 @@ def _avg_pool(x: TensorLike, axes: int, **options: Any) -> Tensor:
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     """As in PyTorch, an empty sequence as a stride means the default."""
     stride = options["stride"]
-    return {**options, "stride": None} if isinstance(stride, Sequence) and not stride else options
+    if stride is None or type(stride) is int or not isinstance(stride, Sequence) or stride:
+        return options
+    return {**options, "stride": None}
 
 
 def max_pool1d(

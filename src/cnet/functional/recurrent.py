@@ -22,27 +22,37 @@ def _sigmoid(x: Array) -> Array:
     return kernels.elementwise(x, "sigmoid")
 
 
+def _tanh(x: Array) -> Array:
+    return kernels.elementwise(x, "tanh")
+
+
 class Cell:
     """One step: the next states from the products of the input and the hidden state.
 
-    Products have shape (n, gates * hidden): one block of columns for each gate.
+    Products have shape (gates, n, hidden).
     """
 
     gates: ClassVar[int]
     states: ClassVar[int] = 1
+    separate: ClassVar[bool] = False
+    """Whether the gradients of both products differ."""
 
     @staticmethod
     def step(a: Array, b: Array, states: Sequence[Array]) -> tuple[States, States]:
         """Return the next states, and the arrays that `back` needs.
 
         `a` is the product of the input and `b` the product of the hidden state, with their biases.
-        Both may be overwritten.
+        `b` may be overwritten.
         """
         raise NotImplementedError
 
     @staticmethod
-    def back(kept: Sequence[Array], grads: Sequence[Any]) -> tuple[Array, Array, list[Any]]:
-        """Return the gradients of `a`, `b`, and those of the previous states that bypass `b`."""
+    def back(kept: Sequence[Array], grads: Sequence[Any], da: Array, db: Array) -> list[Any]:
+        """Write the gradients of the products, of shape (n, gates, hidden).
+
+        `da` and `db` are the same array unless they are `separate`. Returns the gradients of the
+        previous states that bypass the products.
+        """
         raise NotImplementedError
 
 
@@ -51,15 +61,14 @@ class TanhCell(Cell):
 
     @staticmethod
     def step(a: Array, b: Array, states: Sequence[Array]) -> tuple[States, States]:
-        a += b
-        y = np.tanh(a, out=a)
+        b += a
+        y = _tanh(b[0])
         return (y,), (y,)
 
     @staticmethod
-    def back(kept: Sequence[Array], grads: Sequence[Any]) -> tuple[Array, Array, list[Any]]:
-        (y,) = kept
-        d = grads[0] * (1 - y * y)
-        return d, d, [0]
+    def back(kept: Sequence[Array], grads: Sequence[Any], da: Array, db: Array) -> list[Any]:
+        da[:, 0] = kernels.elementwise_backward(grads[0], kept[0], "tanh")
+        return [0]
 
 
 class ReLUCell(Cell):
@@ -67,14 +76,14 @@ class ReLUCell(Cell):
 
     @staticmethod
     def step(a: Array, b: Array, states: Sequence[Array]) -> tuple[States, States]:
-        a += b
-        y = np.maximum(a, 0, out=a)
+        b += a
+        y = np.maximum(b[0], 0, out=b[0])
         return (y,), (y,)
 
     @staticmethod
-    def back(kept: Sequence[Array], grads: Sequence[Any]) -> tuple[Array, Array, list[Any]]:
-        d = grads[0] * (kept[0] > 0)
-        return d, d, [0]
+    def back(kept: Sequence[Array], grads: Sequence[Any], da: Array, db: Array) -> list[Any]:
+        np.multiply(grads[0], kept[0] > 0, out=da[:, 0])
+        return [0]
 
 
 class LSTMCell(Cell):
@@ -85,62 +94,52 @@ class LSTMCell(Cell):
 
     @staticmethod
     def step(a: Array, b: Array, states: Sequence[Array]) -> tuple[States, States]:
-        _, c = states
-        h = c.shape[1]
-        a += b
-        gates = _sigmoid(a)  # that of g is not used
-        i, f, o = gates[:, :h], gates[:, h : 2 * h], gates[:, 3 * h :]
-        g = np.tanh(a[:, 2 * h : 3 * h])
-        following = f * c
-        following += i * g
-        squashed = np.tanh(following)
-        return (o * squashed, following), (i, f, g, o, c, squashed)
+        c = states[1]
+        b += a
+        i, f, g, o = b
+        following = kernels.combine(c, f, operation="glu")
+        following += kernels.combine(i, g, operation="gated_tanh")
+        return (kernels.combine(o, following, operation="gated_tanh"), following), (b, c, following)
 
     @staticmethod
-    def back(kept: Sequence[Array], grads: Sequence[Any]) -> tuple[Array, Array, list[Any]]:
-        i, f, g, o, c, squashed = kept[:6]
+    def back(kept: Sequence[Array], grads: Sequence[Any], da: Array, db: Array) -> list[Any]:
+        (i, f, g, o), c, following = kept[:3]
         dh, dc = grads
-        dc = dc + dh * o * (1 - squashed * squashed)
-        gates = (
-            dc * g * i * (1 - i),
-            dc * c * f * (1 - f),
-            dc * i * (1 - g * g),
-            dh * squashed * o * (1 - o),
-        )
-        d = np.concatenate(gates, axis=1)
-        return d, d, [0, dc * f]
+        dc = dc + kernels.combine(dh, o, following, operation="gated_tanh_db")
+        da[:, 0] = kernels.combine(dc, i, g, operation="gated_tanh_da")
+        da[:, 1] = kernels.combine(dc, c, f, operation="glu_db")
+        da[:, 2] = kernels.combine(dc, i, g, operation="gated_tanh_db")
+        da[:, 3] = kernels.combine(dh, o, following, operation="gated_tanh_da")
+        return [0, kernels.combine(dc, f, operation="glu")]
 
 
 class GRUCell(Cell):
     """The gates are reset, update and new."""
 
     gates = 3
+    separate = True
 
     @staticmethod
     def step(a: Array, b: Array, states: Sequence[Array]) -> tuple[States, States]:
         (h,) = states
-        size = h.shape[1]
-        a_new, b_new = a[:, 2 * size :], b[:, 2 * size :]
-        gates = _sigmoid(a[:, : 2 * size] + b[:, : 2 * size])
-        reset, update = gates[:, :size], gates[:, size:]
-        new = reset * b_new
-        new += a_new
-        np.tanh(new, out=new)
+        reset, update = _sigmoid(a[:2] + b[:2])
+        new = reset * b[2]
+        new += a[2]
+        new = _tanh(new)
         following = h - new
         following *= update
         following += new
-        return (following,), (reset, update, new, b_new, h)
+        return (following,), (reset, update, new, b[2], h)
 
     @staticmethod
-    def back(kept: Sequence[Array], grads: Sequence[Any]) -> tuple[Array, Array, list[Any]]:
-        reset, update, new, b_new, h = kept
+    def back(kept: Sequence[Array], grads: Sequence[Any], da: Array, db: Array) -> list[Any]:
+        reset, update, new, b_new, h = kept[:5]
         (dh,) = grads
-        d_new = dh * (1 - update) * (1 - new * new)
-        d_update = dh * (h - new) * update * (1 - update)
-        d_reset = d_new * b_new * reset * (1 - reset)
-        da = np.concatenate([d_reset, d_update, d_new], axis=1)
-        db = np.concatenate([d_reset, d_update, d_new * reset], axis=1)
-        return da, db, [dh * update]
+        da[:, 2] = d_new = dh * (1 - update) * (1 - new * new)
+        da[:, 1] = db[:, 1] = dh * (h - new) * update * (1 - update)
+        da[:, 0] = db[:, 0] = d_new * b_new * reset * (1 - reset)
+        db[:, 2] = d_new * reset
+        return [dh * update]
 
 
 class Recurrent(Operation[tuple[Tensor, ...]]):
@@ -169,15 +168,19 @@ class Recurrent(Operation[tuple[Tensor, ...]]):
         batch_sizes: Sequence[int],
         reverse: bool,
     ) -> States:
-        products = kernels.linear(x, w_ih, b_ih)
+        products = _by_gate(x, _transposed(w_ih, cell.gates), b_ih)
+        steps = _steps(batch_sizes, reverse)
+        filters = _transposed(w_hh, cell.gates)
+        if len(steps) > 1:
+            filters = np.ascontiguousarray(filters)  # products need no copies of such factors
         shape = len(x), w_hh.shape[1]
         before, y = empty(shape, x.dtype), empty(shape, x.dtype)
         kept: list[Array] = []
-        for rows, count in _steps(batch_sizes, reverse):
+        for rows, count in steps:
             active = [state[:count] for state in states]
             before[rows] = active[0]
-            hidden = kernels.linear(active[0], w_hh, b_hh)
-            following, values = cell.step(products[rows], hidden, active)
+            hidden = _by_gate(active[0], filters, b_hh)
+            following, values = cell.step(products[:, rows], hidden, active)
             if w_hr is not None:
                 values = *values, following[0]
                 following = kernels.linear(following[0], w_hr), *following[1:]
@@ -185,14 +188,16 @@ class Recurrent(Operation[tuple[Tensor, ...]]):
             kept.extend(values)
             states = _replaced(states, following, count)
         ctx.save_for_backward(x, w_ih, w_hh, w_hr, before, *kept)
-        ctx.cell, ctx.steps = cell, _steps(batch_sizes, reverse)
+        ctx.cell, ctx.steps = cell, steps
         return y, *states
 
     @staticmethod
     def backward(ctx: Context, dy: Array, *grads: Any) -> Any:
         x, w_ih, w_hh, w_hr, before, *kept = ctx.saved
-        shape = len(x), len(w_hh)
-        da, db, dh = (empty(each, x.dtype) for each in (shape, shape, dy.shape))
+        gates, dh = ctx.cell.gates, empty(dy.shape, x.dtype)
+        da = empty((len(x), gates, len(w_hh) // gates), x.dtype)
+        db = empty(da.shape, x.dtype) if ctx.cell.separate else da
+        of_a, of_b = da.reshape(len(x), len(w_hh)), db.reshape(len(x), len(w_hh))
         width, hidden = len(kept) // len(ctx.steps), None
         if w_hr is not None:
             hidden = empty((len(x), w_hr.shape[1]), x.dtype)
@@ -203,19 +208,32 @@ class Recurrent(Operation[tuple[Tensor, ...]]):
             active = [grad[:count] for grad in grads]
             dh[rows] = active[0] + dy[rows]
             active[0] = dh[rows] if w_hr is None else kernels.matmul(dh[rows], w_hr)
-            da[rows], db[rows], previous = ctx.cell.back(values, active)
-            previous[0] = previous[0] + kernels.matmul(db[rows], w_hh)
+            previous = ctx.cell.back(values, active, da[rows], db[rows])
+            previous[0] = previous[0] + kernels.matmul(of_b[rows], w_hh)
             grads = _replaced(grads, previous, count)
         needs = ctx.needs_input_grad
         return (
-            kernels.matmul(da, w_ih) if needs[0] else None,
-            kernels.matmul(da.T, x) if needs[1] else None,
-            kernels.matmul(db.T, before) if needs[2] else None,
-            total(da, (0,)) if needs[3] else None,
-            total(db, (0,)) if needs[4] else None,
+            kernels.matmul(of_a, w_ih) if needs[0] else None,
+            kernels.matmul(of_a.T, x) if needs[1] else None,
+            kernels.matmul(of_b.T, before) if needs[2] else None,
+            total(of_a, (0,)) if needs[3] else None,
+            total(of_b, (0,)) if needs[4] else None,
             kernels.matmul(dh.T, hidden) if hidden is not None and needs[5] else None,
             *grads,
         )
+
+
+def _transposed(weight: Array, gates: int) -> Array:
+    """The weights of each gate, shape (gates, inputs, hidden)."""
+    return weight.reshape(gates, len(weight) // gates, weight.shape[1]).swapaxes(1, 2)
+
+
+def _by_gate(x: Array, filters: Array, bias: Array | None) -> Array:
+    """The products of rows and the weights of each gate, shape (gates, n, hidden)."""
+    y = kernels.matmul(x, filters)
+    if bias is not None:
+        y += bias.reshape(len(filters), 1, filters.shape[2])
+    return y
 
 
 def _replaced(states: States, following: Sequence[Array], count: int) -> States:

@@ -28,12 +28,15 @@ class Softmax(Operation[Tensor]):
 
     @classmethod
     def forward(cls, ctx: Context, x: Array, *, axis: int) -> Any:
-        dtype = x.dtype
-        rows = np.atleast_1d(x if dtype.itemsize > 2 else x.astype(np.float32))
+        ctx.axis = axis
+        if x.ndim and x.itemsize > 2:
+            y = kernels.softmax(x, cls.logarithm, axis)
+            ctx.save_for_backward(y)
+            return y
+        rows = np.atleast_1d(x if x.itemsize > 2 else x.astype(np.float32))
         y = kernels.softmax(rows, cls.logarithm, axis).reshape(x.shape)
         ctx.save_for_backward(y)
-        ctx.axis = axis
-        return y.astype(dtype, copy=False)
+        return y.astype(x.dtype, copy=False)
 
     @classmethod
     def backward(cls, ctx: Context, grad: Array) -> Any:
@@ -58,7 +61,8 @@ def _arguments(
             f"{function}: the implicit choice of dim is deprecated; use dim={axis}",
             stacklevel=stacklevel + 1,
         )
-    if not -max(x.ndim, 1) <= index(axis) < max(x.ndim, 1):
+    reach = x.ndim or 1
+    if not -reach <= index(axis) < reach:
         raise np.exceptions.AxisError(axis, x.ndim, function)
     return x, axis
 

@@ -23,7 +23,6 @@ from .combine import combine
 from .conv import conv2d, conv2d_backward
 from .elementwise import (
     add,
-    copy_range,
     elementwise,
     elementwise_backward,
     relu,
@@ -54,10 +53,11 @@ from .norm import (
 from .optim import adam_step, sgd_step
 from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from .products import column_sums, linear, matmul
-from .random import multinomial
+from .random import multinomial, normal
 from .reduce import accumulate, reduce
 from .resample import resample
 from .sampling import grid_sample, grid_sample_backward
+from .strided import copy_range, embed, flip
 from .transposed import conv_transpose2d, conv_transpose2d_backward
 
 __all__ = [
@@ -89,6 +89,8 @@ __all__ = [
     "cross_entropy_backward",
     "elementwise",
     "elementwise_backward",
+    "embed",
+    "flip",
     "gather",
     "grid_sample",
     "grid_sample_backward",
@@ -102,6 +104,7 @@ __all__ = [
     "max_pool2d_nhwc",
     "max_pool2d_nhwc_backward",
     "multinomial",
+    "normal",
     "reduce",
     "reduce_losses",
     "reduce_losses_backward",

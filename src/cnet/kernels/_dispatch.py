@@ -2,32 +2,35 @@
 
 from typing import Any
 
-from .. import _core, runtime
+from .. import _core
 from ..grad_mode import current
+from ..runtime import reference_is_active
 
-_NUMBERS = {name: number for name, (number, _) in _core.kernels.items()}
+call = _core.call
+"""Run a kernel on finished arguments: checked, contiguous, with the results allocated.
+
+``call(name, *arguments)`` takes the arguments in csrc/kernels.h. It returns the number of indices
+that are out of range for kernels that read indices, and 0 for the others. The compiled module makes
+the call itself, unless `runtime.redirect_kernels` redirects it to `_elsewhere`.
+"""
 
 
-def call(name: str, *arguments: Any) -> int:
-    """Run a kernel on finished arguments: checked, contiguous, with the results allocated.
-
-    The arguments are those in csrc/kernels.h. Returns the number of indices that are out of range
-    for kernels that read indices, and 0 for the others.
-    """
+def _elsewhere(name: str, arguments: tuple[Any, ...]) -> int:
     if current.recorder is not None:
         return current.recorder.call(name, arguments)  # type: ignore[no-any-return]
-    if runtime.reference_is_active():
-        return run(name, arguments)
-    return _core.call(_NUMBERS[name], *arguments)
+    return run(name, arguments)
+
+
+_core.set_elsewhere(_elsewhere)
 
 
 def run(name: str, arguments: tuple[Any, ...]) -> int:
     """`call`, without recording it."""
-    if runtime.reference_is_active():
+    if reference_is_active():
         from .. import reference  # not at import, which stays short
 
         return getattr(reference, name)(*arguments) or 0
-    return _core.call(_NUMBERS[name], *arguments)
+    return _core.run(name, *arguments)
 
 
 def choices(name: str, dtype_number: int, *arguments: Any) -> tuple[int, ...] | None:
@@ -35,4 +38,4 @@ def choices(name: str, dtype_number: int, *arguments: Any) -> tuple[int, ...] | 
 
     None if the kernel does not support the arguments. Arrays may be None.
     """
-    return _core.choose(dtype_number, _NUMBERS[name], *arguments)
+    return _core.choose(dtype_number, name, *arguments)

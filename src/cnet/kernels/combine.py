@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import _check, _core
 from ..arrays import Array, Shape
+from ..replay import constant
 from . import _memory
 from ._dispatch import call
 
@@ -14,7 +15,10 @@ _NUMBERS = (float, int, np.number)
 _MISSING: tuple[tuple[None, ...], ...] = tuple([(None,) * (4 - count) for count in range(5)])
 
 
-def combine(a: Array, b: Any = None, c: Any = None, d: Any = None, *, operation: str) -> Array:
+def combine(
+    a: Array, b: Any = None, c: Any = None, d: Any = None, *, operation: str,
+    out: Array | None = None,
+) -> Array:  # fmt: skip
     """Apply a function to the elements of up to four operands, which broadcast.
 
     Parameters
@@ -24,13 +28,17 @@ def combine(a: Array, b: Any = None, c: Any = None, d: Any = None, *, operation:
     b, c, d : ndarray of the dtype of `a`, or float
         As many as the operation takes.
     operation : str
-        ``product`` (a·b), ``times_quotient`` (a·(b/c)), ``times_exp`` (a·exp(b − c)), ``hypot``,
+        ``product`` (a·b), ``times_quotient`` (a·(b/c)), ``times_exp`` (a·exp(b − c)),
+        ``plus_distance`` (a + abs(b − c)), ``times_sign`` (a·sign(b − c)), ``hypot``,
         ``logaddexp``, ``fmod``, ``remainder``, ``floor_divide``, ``trunc_divide``, ``glu``
-        (a·sigmoid(b)), ``prelu`` (x, weight), ``huber`` (difference, threshold, scale), ``lerp``
-        (a, b, weight), ``addcmul`` (a + d·b·c), ``addcdiv`` (a + d·b/c), ``nan_to_num`` (x, nan,
-        posinf, neginf), or of one operand ``sign``, ``frac``, ``sin``, ``cos``, ``logit``. They are
-        defined as in PyTorch. The others are gradients: `a` is the gradient with respect to the
+        (a·sigmoid(b)), ``gated_tanh`` (sigmoid(a)·tanh(b)), ``prelu`` (x, weight), ``huber``
+        (difference, threshold, scale), ``lerp`` (a, b, weight), ``addcmul`` (a + d·b·c),
+        ``addcdiv`` (a + d·b/c), ``nan_to_num`` (x, nan, posinf, neginf), or of one operand
+        ``sign``, ``frac``, ``sin``, ``cos``, ``logit``. They are defined as in PyTorch. The others
+        are gradients: `a` is the gradient with respect to the
         result.
+    out : ndarray, in the broadcast shape and of the dtype of `a`, optional
+        The array for the result, which may be an operand of this shape; C-contiguous and writable.
 
     Returns
     -------
@@ -69,7 +77,7 @@ def combine(a: Array, b: Any = None, c: Any = None, d: Any = None, *, operation:
     for k in range(1, count):
         x = operands[k]
         if isinstance(x, _NUMBERS):
-            arrays.append(np.array(x, dtype))
+            arrays.append(constant(np.array(x, dtype)))
             continue
         if not _check.fits(x, dtype, shape):
             x = _check.array("combine", "abcd"[k], x)
@@ -81,9 +89,14 @@ def combine(a: Array, b: Any = None, c: Any = None, d: Any = None, *, operation:
     geometry = 1, 1, first.size
     if not joined:
         shape, geometry, axes = _broadcast(arrays)
-    y = _memory.empty(shape, dtype)
-    call("combine", *arrays, *_MISSING[count], y, geometry, number, axes)
-    return y
+    if out is None:
+        out = _memory.empty(shape, dtype)
+    else:
+        _check.writable("combine", "out", out)
+        _check.same_shape("combine", "out", out.shape, "the broadcast shape", shape)
+        _check.same_dtype("combine", a=first, out=out)
+    call("combine", *arrays, *_MISSING[count], out, geometry, number, axes)
+    return out
 
 
 def _broadcast(arrays: list[Array]) -> tuple[Shape, tuple[int, int, int], int]:

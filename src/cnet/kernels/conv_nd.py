@@ -51,7 +51,9 @@ def conv_transpose(
     x, weight, bias, g = transposed.checked(f, x, weight, bias, **options, ndim=axes + 2)
     filters = weight.reshape(g.images.weight_shape)
     y = _folded(transposed.adjoint(_to_images(x, g), filters, g.images), g)
-    return y if bias is None else np.add(y, bias.reshape(-1, *[1] * axes), out=y)
+    if bias is not None:
+        transposed.add_bias(y, bias)
+    return y
 
 
 def conv_transpose_backward(

@@ -209,62 +209,6 @@ def add(a: Array, b: Array, out: Array | None = None) -> Array:
     return out
 
 
-def copy_range(
-    x: Array, y: Array, axis: int = 0, x_begin: int = 0, y_begin: int = 0, count: int | None = None
-) -> None:
-    """Copy cells along an axis to an array that has the same shape otherwise, in place.
-
-    Parameters
-    ----------
-    x : ndarray, any shape with at least 1 dimension
-        Float32 or float64.
-    y : ndarray
-        Of the same dtype, and of the same shape except along the axis; its cells from `y_begin` on
-        are overwritten. C-contiguous and writable; must not share memory with `x`.
-    axis : int, default 0
-    x_begin, y_begin : int, default 0
-        The first cells.
-    count : int, optional
-        The number of cells; by default all from `x_begin` on.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the arrays do not fit, or do not have these cells.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from cnet import kernels
-    >>> y = np.zeros((1, 3))
-    >>> kernels.copy_range(np.array([[1.0, 2.0]]), y, axis=1, y_begin=1)
-    >>> y
-    array([[0., 1., 2.]])
-    """
-    f = "copy_range"
-    x = _check.array(f, "x", x)
-    _check.writable(f, "y", y)
-    _check.same_dtype(f, x=x, y=y)
-    if not -x.ndim <= axis < x.ndim:
-        raise ValueError(f"{f}: axis must be in range (got {axis} for {x.ndim} dimensions)")
-    axis %= x.ndim
-    expected = (*x.shape[:axis], y.shape[axis] if y.ndim > axis else 0, *x.shape[axis + 1 :])
-    _check.same_shape(f, "y", y.shape, "x.shape except along the axis", expected)
-    count = x.shape[axis] - x_begin if count is None else count
-    for name, begin, size in (("x", x_begin, x.shape[axis]), ("y", y_begin, y.shape[axis])):
-        if not 0 <= begin <= begin + count <= size:
-            raise ValueError(
-                f"{f}: the range must be within {name}.shape[{axis}] "
-                f"(got {begin} to {begin + count} and {size})"
-            )
-    n, inner = prod(x.shape[:axis]), prod(x.shape[axis + 1 :])
-    if n * count * inner:
-        pitches = x.shape[axis] * inner, y.shape[axis] * inner
-        strides = [stride for pitch in pitches for stride in (pitch, 0, 0, inner, 1)]
-        g = (n, 1, 1, count, inner, *strides, x_begin * inner, y_begin * inner)
-        call("strided_copy", x, y, g)
-
-
 def softmax(x: Array, logarithm: bool = False, axis: int = -1) -> Array:
     """Exponentials divided by their sum, along an axis.
 

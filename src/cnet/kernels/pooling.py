@@ -5,6 +5,7 @@ The functions at the end take checked arrays and a window with one to three axes
 
 from collections.abc import Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -208,8 +209,16 @@ def checked_divisor(f: str, divisor_override: int | None) -> int:
 # ---- Checked arguments, any number of axes -------------------------------------------------------
 
 
-def max_pool(x: Array, g: geometry.Window) -> tuple[Array, Array]:
-    """`max_pool2d` for any number of axes; indices are row-major positions in an image."""
+def max_pool(x: Array, g: geometry.Window, indices: bool = True) -> tuple[Array, Any]:
+    """`max_pool2d` for any number of axes; indices are row-major positions in an image, or None."""
+    if not indices:
+        for stage in g.stages:
+            x, _ = _max_pool2d(x.reshape(stage.x_shape), stage, False)
+        return x.reshape(g.y_shape), None
+    return _max_pool_with_indices(x, g)
+
+
+def _max_pool_with_indices(x: Array, g: geometry.Window) -> tuple[Array, Array]:
     y, indices = _max_pool2d(x.reshape(g.stages[0].x_shape), g.stages[0])
     for stage in g.stages[1:]:
         plane = prod(g.stages[0].x_shape[2:])
@@ -222,8 +231,9 @@ def max_pool(x: Array, g: geometry.Window) -> tuple[Array, Array]:
     return y.reshape(g.y_shape), indices.reshape(g.y_shape)
 
 
-def _max_pool2d(x: Array, g: geometry.Window) -> tuple[Array, Array]:
-    y, indices = _memory.empty(g.y_shape, x.dtype), _memory.empty(g.y_shape, INT32)
+def _max_pool2d(x: Array, g: geometry.Window, wanted: bool = True) -> tuple[Array, Any]:
+    y = _memory.empty(g.y_shape, x.dtype)
+    indices = _memory.empty(g.y_shape, INT32) if wanted else None
     call("max_pool2d", x, y, indices, g.sizes2d)
     return y, indices
 

@@ -1,5 +1,6 @@
 """Matrix products."""
 
+from itertools import product
 from math import prod
 
 import numpy as np
@@ -157,6 +158,8 @@ def _factors(a: Array, b: Array) -> tuple[Array, Array]:
 
 
 def _batch(a: Array, b: Array) -> Shape:
+    if a.shape[:-2] == b.shape[:-2]:
+        return a.shape[:-2]
     try:
         return np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     except ValueError:
@@ -175,28 +178,51 @@ def _native(x: Array) -> Array:
 
 def _product(a: Array, b: Array, bias: Array | None = None, relu: bool = False) -> Array:
     y = _memory.empty((a.shape[0], b.shape[1]), a.dtype)
-    _gemm(a, b, y, bias, relu)
-    return y
-
-
-def _batched_product(a: Array, b: Array) -> Array:
-    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    y = _memory.empty((*batch, a.shape[-2], b.shape[-1]), a.dtype)
-    a = np.broadcast_to(a, batch + a.shape[-2:])
-    b = np.broadcast_to(b, batch + b.shape[-2:])
-    for index in np.ndindex(batch):
-        _gemm(a[index], b[index], y[index])
-    return y
-
-
-def _gemm(a: Array, b: Array, y: Array, bias: Array | None = None, relu: bool = False) -> None:
     size, (ar, ac), (br, bc) = a.itemsize, a.strides, b.strides
     if (ar | ac | br | bc) % size:  # not all are multiples of size, a power of two
         a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
         (ar, ac), (br, bc) = a.strides, b.strides
-    strides = ar // size, ac // size, br // size, bc // size
-    g = a.shape[0], b.shape[1], a.shape[1], *strides
+    g = (
+        a.shape[0], b.shape[1], a.shape[1], ar // size, ac // size, br // size, bc // size,
+        1, 1, 0, 0, 0, 0,
+    )  # fmt: skip
     call("gemm", a, b, bias, y, g, relu)
+    return y
+
+
+def _batched_product(a: Array, b: Array) -> Array:
+    batch = _batch(a, b)
+    y = _memory.empty((*batch, a.shape[-2], b.shape[-1]), a.dtype)
+    if not y.size:
+        return y
+    if a.shape[:-2] != batch:
+        a = np.broadcast_to(a, batch + a.shape[-2:])
+    if b.shape[:-2] != batch:
+        b = np.broadcast_to(b, batch + b.shape[-2:])
+    axes, size = _joined(batch, a, b), a.itemsize
+    if len(axes) > 2 or any([stride % size for stride in a.strides + b.strides]):
+        a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
+        axes = _joined(batch, a, b)
+    (outer, a_outer, b_outer), (inner, a_inner, b_inner) = [(1, 0, 0)] * (2 - len(axes)) + axes
+    strides = *a.strides[-2:], *b.strides[-2:]
+    strides_of_matrices = a_outer, a_inner, b_outer, b_inner
+    g = (
+        *y.shape[-2:], a.shape[-1], *[stride // size for stride in strides], outer, inner,
+        *[stride // size for stride in strides_of_matrices],
+    )  # fmt: skip
+    call("gemm", a, b, None, y, g, False)
+    return y
+
+
+def _joined(batch: Shape, a: Array, b: Array) -> list[tuple[int, int, int]]:
+    """The sizes of the axes of a batch and their strides in `a` and `b`; joined where possible."""
+    axes: list[tuple[int, int, int]] = []
+    for size, a_stride, b_stride in zip(batch, a.strides, b.strides, strict=False):
+        if axes and axes[-1][1:] == (size * a_stride, size * b_stride):
+            axes[-1] = axes[-1][0] * size, a_stride, b_stride
+        elif size > 1:
+            axes.append((size, a_stride, b_stride))
+    return axes
 
 
 def _rows(x: Array) -> Array:

@@ -1,11 +1,16 @@
-"""Random positions with given probabilities."""
+"""Random numbers from the bits or the uniform numbers of a generator."""
+
+from math import prod
+from typing import Any
 
 import numpy as np
 
-from .. import _check
-from ..arrays import FLOAT64, INT64, Array
+from .. import _check, geometry
+from ..arrays import FLOAT32, FLOAT64, INT64, Array, Shape
 from . import _memory
 from ._dispatch import call
+
+_UINT64 = np.dtype(np.uint64)
 
 
 def multinomial(weights: Array, draws: Array) -> Array:
@@ -58,3 +63,62 @@ def multinomial(weights: Array, draws: Array) -> Array:
             f"(got a row from {bad[0].min()} to {bad[0].max()})"
         )
     return indices
+
+
+def normal(
+    words: Array, shape: Shape, dtype: Any = FLOAT32, mean: float = 0.0, std: float = 1.0
+) -> Array:
+    """Turn random bits into numbers from a normal distribution.
+
+    By the method of Box and Muller: uniform numbers give the radius and the angle of a point in the
+    plane, whose coordinates are the results.
+
+    Parameters
+    ----------
+    words : integer ndarray, shape (n,)
+        Integers from 0 to 2⁶⁴ − 1 with equal probabilities: one for two numbers of float32, or for
+        each number of float64. n is rounded up for an odd number of results.
+    shape : tuple of int
+        The shape of the result.
+    dtype : dtype, default float32
+        Float32 or float64.
+    mean, std : float, default 0 and 1
+        The mean and the standard deviation.
+
+    Returns
+    -------
+    ndarray, in the shape
+        The same bits on every instruction set, but for ``reference``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has a wrong type, shape or dtype, or `std` is negative.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> words = np.array([1 << 62, 1 << 61], np.uint64)
+    >>> kernels.normal(words, (4,)).round(3)
+    array([1.665, 2.039, 0.   , 0.   ], dtype=float32)
+    """
+    f = "normal"
+    words = _check.integers(f, "words", words, 1, _UINT64)
+    if dtype not in (FLOAT32, FLOAT64):
+        raise TypeError(f"{f}: dtype must be float32 or float64 (got {dtype})")
+    geometry.check_size(f, "the result", shape)
+    count = words_of(shape, dtype)
+    if words.shape != (count,):
+        raise ValueError(f"{f}: words.shape must be ({count},) for {shape} (got {words.shape})")
+    if not std >= 0:
+        raise ValueError(f"{f}: std must not be negative (got {std})")
+    y = _memory.empty(tuple(shape), FLOAT32 if dtype == FLOAT32 else FLOAT64)
+    call("normal", y, words.view(INT64), float(mean), float(std))
+    return y
+
+
+def words_of(shape: Shape, dtype: Any) -> int:
+    """The number of words that `normal` needs."""
+    pairs = (prod(shape) + 1) // 2
+    return pairs if dtype == FLOAT32 else 2 * pairs

@@ -68,10 +68,22 @@ def resample(x: Array, starts: Array, cells: Array, weights: Array, axis: int = 
             f"{f}: cells must be at least 0 and less than x.shape[axis] "
             f"(got {cells.min()} to {cells.max()} and {size})"
         )
-    shape = *x.shape[:axis], counts.size, *x.shape[axis + 1 :]
-    geometry.check_size(f, "the result", shape)
+    return multiplied(x, starts, cells, weights, axis, uniform(counts))
+
+
+def uniform(counts: Array) -> int:
+    """The number that all counts are equal to, or 0."""
+    return int(counts[0]) if counts.size and (counts == counts[0]).all() else 0
+
+
+def multiplied(
+    x: Array, starts: Array, cells: Array, weights: Array, axis: int, terms: int
+) -> Array:
+    """`resample` with a matrix that fits; `terms` is the `uniform` number of terms of its rows."""
+    outputs = starts.size - 1
+    shape = *x.shape[:axis], outputs, *x.shape[axis + 1 :]
+    geometry.check_size("resample", "the result", shape)
     y = _memory.empty(shape, x.dtype)
-    terms = int(counts[0]) if counts.size and (counts == counts[0]).all() else 0
-    g = prod(x.shape[:axis]), size, counts.size, prod(x.shape[axis + 1 :])
+    g = prod(x.shape[:axis]), x.shape[axis], outputs, prod(x.shape[axis + 1 :])
     call("resample", x, starts, cells, weights, y, g, terms)
     return y

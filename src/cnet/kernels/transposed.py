@@ -1,6 +1,8 @@
 """Transposed convolution, the adjoint of convolution in its input, and its gradients."""
 
-from .. import _check, geometry
+from math import prod
+
+from .. import _check, _core, geometry
 from ..arrays import Array, Size
 from . import _memory
 from ._dispatch import call
@@ -60,7 +62,7 @@ def conv_transpose2d(
     )
     y = adjoint(x, weight, g, algorithm_number(f, algorithm, g, (DX,), x))
     if bias is not None:
-        y += bias[:, None, None]
+        add_bias(y, bias)
     return y
 
 
@@ -140,6 +142,15 @@ def adjoint(x: Array, weight: Array, g: geometry.Conv, number: int | None = None
     y = _memory.empty(g.x_shape, x.dtype)
     call("conv2d_backward", x, None, weight, y, None, None, g.sizes2d, number)
     return y
+
+
+def add_bias(y: Array, bias: Array) -> None:
+    """Add a number to each channel of `y`, in place."""
+    n, c, *sizes = y.shape
+    size = prod(sizes)
+    if y.size:
+        g = n, 1, 1, c, size, c * size, 0, 0, size, 1, 0, 0, 0, 1, 0, 0, 0
+        call("arithmetic", y, bias, y, g, _core.arithmetic_operations["add"])
 
 
 def adjoint_backward(

@@ -31,7 +31,7 @@ def dim_of(function: str, dim: Any, ndim: int, name: str = "dim") -> int:
 def dims_of(function: str, dims: Sequence[Any], ndim: int, name: str = "dims") -> Dims:
     """Several dimensions as non-negative numbers, in the given order, none of them twice."""
     found = tuple([dim_of(function, dim, ndim, name) for dim in dims])
-    if len(set(found)) < len(found):
+    if len(found) > 1 and len(set(found)) < len(found):
         raise ValueError(f"{function}: {name} must not contain a dim twice (got {tuple(dims)})")
     return found
 
@@ -63,7 +63,7 @@ def integer(function: str, name: str, value: Any) -> int:
 def integers(function: str, name: str, values: Any) -> Dims:
     """Integers that were given as separate arguments or as one sequence."""
     if len(values) == 1 and type(values[0]) is not int:
-        if isinstance(values[0], Sequence):
+        if type(values[0]) is tuple or isinstance(values[0], Sequence):
             values = values[0]
         elif getattr(values[0], "ndim", 0):
             values = values[0].tolist()

@@ -39,10 +39,12 @@ def declares_out(call: Callable[..., Any]) -> bool:
 def accepts_out(call: Public) -> Public:
     """Write the result of a function into the argument `out`, which the function does not get."""
 
+    positional = getattr(call, "positional", call)
+
     @wraps(call)
     def function(*args: Any, out: Any = None, **kwargs: Any) -> Any:
         if out is None:
-            return call(*args, **kwargs)
+            return call(*args, **kwargs) if kwargs else positional(*args)
         if isinstance(out, Tensor) and call.__name__ in _SEPARATE:
             _check_separate(call.__name__, (args, kwargs), out)
         result = call(*args, **kwargs)
@@ -55,7 +57,7 @@ def accepts_out(call: Public) -> Public:
 
 def _check_separate(function: str, arguments: Any, out: Tensor) -> None:
     if isinstance(arguments, Tensor):
-        if np.may_share_memory(arguments._array, out._array):
+        if arguments is out or np.may_share_memory(arguments._array, out._array):
             raise RuntimeError(
                 f"{function}: unsupported operation: out shares memory with another argument"
             )

@@ -49,7 +49,7 @@ def elements_at(function: str, x: Array, index: Array, axis: int) -> Array:
     if x.ndim == 0:
         return elements_at(function, x.reshape(1), index.reshape(1), 0).reshape(())
     x = x[_part(index.shape, axis)]
-    bits = _bits(x)
+    bits = bits_of(x)
     if bits is None:
         check_range(function, index, x.shape[axis])
         return np.take_along_axis(x, index, axis)
@@ -58,7 +58,7 @@ def elements_at(function: str, x: Array, index: Array, axis: int) -> Array:
 
 def slices_at(function: str, x: Array, index: Array, axis: int) -> Array:
     """The slices of x at a vector of positions."""
-    bits = _bits(x)
+    bits = bits_of(x)
     if bits is None:
         check_range(function, index, x.shape[axis])
         return np.take(x, index, axis)
@@ -83,7 +83,7 @@ def scattered(
     if not whole:
         src = _source(src, index.shape, y.dtype)
     part = y if whole else y[_part(index.shape, axis)]
-    bits = _bits(part) if operation == "write" or y.dtype.kind == "f" else None
+    bits = bits_of(part) if operation == "write" or y.dtype.kind == "f" else None
     if bits is None or np.ndim(src) == 0:
         check_range(function, index, y.shape[axis])
         _combine(part, index, src, axis, operation, whole)
@@ -112,7 +112,7 @@ def _part(shape: tuple[int, ...], axis: int) -> tuple[slice, ...]:
     return tuple([slice(None if d == axis else size) for d, size in enumerate(shape)])
 
 
-def _bits(x: Array) -> Array | None:
+def bits_of(x: Array) -> Array | None:
     """A view of x as floats of the same size, for kernels that copy elements; None if impossible.
 
     Kernels copy such elements bit by bit, whatever they are.

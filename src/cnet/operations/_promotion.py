@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array
 from ..dtypes import of_number
 from .registry import weak
@@ -119,7 +120,8 @@ def floating(function: str, x: Any) -> Array:
 
 def require_float(function: str, x: Any) -> None:
     """Raise TypeError unless an array has a float dtype."""
-    if _kind(function, x) < 2:
+    dtype = getattr(x, "dtype", None)
+    if dtype is not FLOAT32 and dtype is not FLOAT64 and _kind(function, x) < 2:
         raise TypeError(f"{function}: input must have a float dtype (got {x.dtype})")
 
 

@@ -43,8 +43,13 @@ def total(x: Array, axes: Axes, keepdims: bool = False) -> Array:
 
 def average(x: Array, axes: Axes) -> Array:
     """The arithmetic mean of floats, with the axes kept; exact for equal float32 numbers."""
-    count = prod([x.shape[axis] for axis in axes])
-    return np.asarray((wide_total(x, axes) / count).astype(x.dtype, copy=False))
+    return np.asarray((wide_total(x, axes) / length(x, axes)).astype(x.dtype, copy=False))
+
+
+def length(x: Array, axes: Axes) -> int:
+    """The number of elements along axes."""
+    shape = x.shape
+    return x.size if len(axes) == len(shape) else prod([shape[axis] for axis in axes])
 
 
 def wide_total(x: Array, axes: Axes) -> Array:

@@ -84,7 +84,7 @@ class Arithmetic(Operation[Tensor]):
     def compute(cls, a: Any, b: Any) -> Any:
         """The result for promoted operands."""
         try:
-            if _is_large(a, b) or _covers(a, b):
+            if type(a) is np.ndarray and a.size >= LARGE and (_is_large(a, b) or _covers(a, b)):
                 return cls.ufunc(a, b, out=_memory.empty(a.shape, a.dtype))
             return cls.symbol(a, b)
         except ValueError as error:
@@ -246,8 +246,8 @@ class Mul(Arithmetic):
     @classmethod
     def forward(cls, ctx: Context, a: Array, b: Array) -> Any:
         a, b = promoted("mul", a, b)
-        need_a, need_b = ctx.needs_input_grad
-        ctx.save_for_backward(a if need_b else None, b if need_a else None)
+        from_a, from_b = ctx.edges
+        ctx.save_for_backward(a if from_b else None, b if from_a else None)
         return cls.compute(a, b)
 
     @staticmethod

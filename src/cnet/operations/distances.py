@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..autograd import Array, Context, Operation
 from ..kernels._memory import empty
 from ..tensor import Tensor, TensorLike, as_tensor
 from ._dims import broadcast
+from ._elementwise import by_kernel
 from ._promotion import require_float
 from .arithmetic import sub
 from .norms import vector_norm
@@ -63,14 +65,11 @@ class PowerDistance(Operation[Tensor]):
     def forward(ctx: Context, x1: Array, x2: Array, *, p: float) -> Array:
         columns = np.ascontiguousarray(x2.swapaxes(-1, -2))
         y = empty((len(x1), x1.shape[1], x2.shape[1]), x1.dtype)
-        y[...] = 0
         for rows in _blocks(y):
-            d = np.empty_like(y[:, rows])
+            sums = np.zeros(y[:, rows].shape, y.dtype)
             for k in range(x1.shape[2]):
-                np.subtract(x1[:, rows, k, np.newaxis], columns[:, np.newaxis, k], out=d)
-                y[:, rows] += _power(d, p)
-            if p != 1:
-                y[:, rows] **= 1 / p
+                _add_power(sums, x1[:, rows, k, np.newaxis], columns[:, np.newaxis, k], p)
+            y[:, rows] = sums if p == 1 else sums ** (1 / p)
         ctx.save_for_backward(x1, columns, y)
         ctx.p = p
         return y
@@ -86,22 +85,34 @@ class PowerDistance(Operation[Tensor]):
                                   where=y[:, rows] != 0)  # fmt: skip
                 factors = factors * powers
             for k in range(x1.shape[2]):
-                d = x1[:, rows, k, np.newaxis] - columns[:, np.newaxis, k]
-                slopes = np.sign(d)
+                left, right = x1[:, rows, k, np.newaxis], columns[:, np.newaxis, k]
+                slopes = _times_sign(factors, left, right)
                 if p != 1:
-                    slopes *= np.power(np.abs(d), p - 1, out=np.zeros_like(d), where=d != 0)
-                slopes *= factors
+                    d = np.abs(left - right)
+                    slopes *= np.power(d, p - 1, out=np.zeros_like(d), where=d != 0)
                 dx1[:, rows, k] = slopes.sum(-1)
                 dcolumns[:, k] -= slopes.sum(-2)
         return dx1, dcolumns.swapaxes(-1, -2)
 
 
-def _power(d: Array, p: float) -> Array:
-    """|d| to the power p, in place of d if possible."""
+def _add_power(sums: Array, a: Array, b: Array, p: float) -> None:
+    """Add |a - b| to the power p, in place."""
+    if p == 1 and sums.itemsize > 2:
+        kernels.combine(sums, a, b, operation="plus_distance", out=sums)
+        return
+    d = np.subtract(a, b)
     if p == 2:
-        return np.multiply(d, d, out=d)
-    np.abs(d, out=d)
-    return d if p == 1 else d**p
+        d *= d
+    else:
+        np.abs(d, out=d)
+        d = d if p == 1 else d**p
+    sums += d
+
+
+@by_kernel("times_sign")
+def _times_sign(factors: Array, a: Array, b: Array) -> Any:
+    """The factors times the sign of a - b."""
+    return factors * np.sign(a - b)
 
 
 def _blocks(y: Array) -> list[slice]:

@@ -33,8 +33,7 @@ class Div(Arithmetic):
     @classmethod
     def forward(cls, ctx: Context, a: Array, b: Array) -> Any:
         a, b = promoted_to_float("div", a, b)
-        _, need_b = ctx.needs_input_grad
-        ctx.save_for_backward(a if need_b else None, b)
+        ctx.save_for_backward(a if ctx.edges[1] else None, b)
         return cls.compute(a, b)
 
     @staticmethod

@@ -41,8 +41,7 @@ def normal_(
     _require("normal_", "std must not be negative", std >= 0, std)
     return _filled(
         "normal_", self, generator,
-        lambda source, shape, dtype: draw_normal(source, shape, dtype) * dtype.type(std)
-        + dtype.type(mean),
+        lambda source, shape, dtype: draw_normal(source, shape, dtype, mean, std),
     )  # fmt: skip
 
 

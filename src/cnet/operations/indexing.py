@@ -5,7 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
+from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, ViewOperation
+from ..kernels.strided import is_basic
 from ..tensor import Operand, Tensor
 from ._positions import from_the_end, scattered
 from ._writing import fill
@@ -108,7 +111,11 @@ class Index(ViewOperation[Tensor]):
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         (index,) = ctx.saved
-        dx = np.zeros(ctx.input_shape(0), grad.dtype)
+        shape = ctx.input_shape(0)
+        parts = index if isinstance(index, tuple) else (index,)
+        if is_basic(parts) and grad.dtype in (FLOAT32, FLOAT64):
+            return kernels.embed(grad, shape, index)
+        dx = np.zeros(shape, grad.dtype)
         if _may_repeat(index):
             add_at(dx, index, grad)
         else:

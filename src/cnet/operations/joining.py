@@ -84,14 +84,18 @@ def _resized(shape: tuple[int, ...], axis: int, size: int) -> tuple[int, ...]:
 
 
 def _common_dtype(function: str, arrays: Sequence[Any]) -> np.dtype[Any]:
-    if len({getattr(array, "dtype", None) for array in arrays}) == 1:
+    if len(dtypes := {getattr(array, "dtype", None) for array in arrays}) == 1:
         arrays = arrays[:1]
+        if FLOAT32 in dtypes or FLOAT64 in dtypes:
+            return arrays[0].dtype  # type: ignore[no-any-return]
     return result_type(function, *arrays)
 
 
 def _listed(function: str, tensors: Any) -> Sequence[Any]:
     """The tensors of a sequence or of a tensor's first dimension; at least one."""
-    if not isinstance(tensors, (Sequence, Tensor, np.ndarray)):
+    if type(tensors) not in (list, tuple) and not isinstance(
+        tensors, (Sequence, Tensor, np.ndarray)
+    ):
         raise TypeError(f"{function}: tensors must be a sequence of tensors (got {tensors!r})")
     listed = list(tensors)
     if not listed:
@@ -140,8 +144,11 @@ def cat(tensors: Tensors, dim: int = 0, *, out: Tensor | None = None) -> Tensor:
         raise ValueError("cat: tensors must have at least 1 dimension (got 0)")
     axis = dim_of("cat", dim, len(shapes[0]))
     for first, second in pairwise(shapes):
-        others = (shape[:axis] + shape[axis + 1 :] for shape in (first, second))
-        if len(first) != len(second) or len({*others}) > 1:
+        if (
+            len(first) != len(second)
+            or first[:axis] != second[:axis]
+            or first[axis + 1 :] != second[axis + 1 :]
+        ):
             raise ValueError(
                 f"cat: the shapes of tensors must be equal except in dim {axis} "
                 f"(got {first} and {second})"

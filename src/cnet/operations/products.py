@@ -29,10 +29,10 @@ class MatMul(Operation[Tensor]):
         if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
             a, b = promoted("matmul", a, b)
         y = product_of(a, b)
-        need_a, need_b = ctx.needs_input_grad
+        from_a, from_b = ctx.edges
         rows = a[np.newaxis] if a.ndim == 1 else a
         columns = b[:, np.newaxis] if b.ndim == 1 else b
-        ctx.save_for_backward(rows if need_b else None, columns if need_a else None)
+        ctx.save_for_backward(rows if from_b else None, columns if from_a else None)
         ctx.lost_axes = ([-2] if a.ndim == 1 else []) + ([-1] if b.ndim == 1 else [])
         return y
 

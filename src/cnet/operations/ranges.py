@@ -11,6 +11,7 @@ import numpy as np
 
 from ..autograd import Array
 from ..dtypes import get_default_dtype
+from ..kernels._memory import empty
 from ..tensor import Number, Tensor
 from ._options import OutOptions, chosen_dtype, created, dtype_of, number_of, sizes
 
@@ -100,18 +101,17 @@ def _steps(function: str, numbers: list[Any], dtype: np.dtype[Any], inclusive: b
     return _progression(start, step, count, dtype)
 
 
-_BLOCK = 1 << 14
+_BLOCK = 1 << 15
 """Numbers that are computed together, so that temporary arrays stay small."""
 
 
 def _progression(start: float, step: float, count: int, dtype: np.dtype[Any]) -> Array:
     """``start + step * i``, computed in float64."""
-    result = np.empty(count, dtype)
-    steps = np.arange(min(count, _BLOCK), dtype=np.float64)
+    result = empty((count,), dtype)
+    distances = np.arange(min(count, _BLOCK)) * float(step)
     for begin in builtins.range(0, count, _BLOCK):
         block = result[begin : begin + _BLOCK]
-        numbers = (steps[: block.size] + begin) * step
-        np.add(numbers, start, out=block, casting="unsafe")
+        np.add(distances[: block.size], start + begin * step, out=block, casting="unsafe")
     return result
 
 

@@ -5,11 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..autograd import Array, Context, Operation
 from ..tensor import Tensor, TensorLike, array_of
 from ._common import also_dim
 from ._dims import dim_of, dims_of, integer, variadic
+from ._positions import bits_of
 from ._sums import total
+from .arithmetic import LARGE
 from .gathering import index_select
 from .registry import numpy_function, operation
 from .shape import Reshape
@@ -149,15 +152,20 @@ def repeat_interleave(
     return index_select(input, axis, np.repeat(np.arange(size), counts))
 
 
+def _flipped(x: Array, axes: tuple[int, ...]) -> Array:
+    bits = bits_of(x) if x.size >= LARGE else None
+    return np.array(np.flip(x, axes)) if bits is None else kernels.flip(bits, axes).view(x.dtype)
+
+
 class Flip(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axes: tuple[int, ...]) -> Array:
         ctx.axes = axes
-        return np.array(np.flip(x, axes))
+        return _flipped(x, axes)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
-        return np.flip(grad, ctx.axes)
+        return _flipped(grad, ctx.axes)
 
 
 @operation(Flip, methods=("flip",))
@@ -299,8 +307,11 @@ def _numpy_flip(m: TensorLike, axis: Any = None) -> Tensor:
 class Rot90(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, k: int, axes: tuple[int, int]) -> Array:
-        ctx.k, ctx.axes = k, axes
-        return np.array(np.rot90(x, k, axes))
+        ctx.k, ctx.axes = k % 4, axes
+        # A rotation by one right angle is a reversal and an exchange of the axes.
+        reversed_axes = ((), axes[1:], axes, axes[:1])[ctx.k]
+        y = _flipped(x, reversed_axes)
+        return y.swapaxes(*axes) if ctx.k % 2 else y
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:

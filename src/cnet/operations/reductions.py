@@ -4,7 +4,6 @@ NumPy's names `axis` and `keepdims` are accepted for `dim` and `keepdim`. If `di
 empty sequence, all dimensions are reduced.
 """
 
-from math import prod as product
 from typing import Any
 
 import numpy as np
@@ -12,13 +11,14 @@ import numpy.typing as npt
 
 from .. import kernels
 from ..autograd import Array, Context, Operation
+from ..kernels._memory import empty
 from ..tensor import Axis, Tensor, TensorLike, array_of, as_tensor
 from ._common import also_dim
 from ._dims import broadcast, reduced_axes
 from ._elementwise import by_kernel
 from ._options import sizes
 from ._promotion import floating, require_float
-from ._sums import SMALL, average, total
+from ._sums import SMALL, average, length, total
 from .division import div
 from .masks import masked_fill
 from .registry import operation
@@ -109,7 +109,7 @@ def sum_to_size(self: Tensor, *size: Any) -> Tensor:
 class Mean(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Array:
-        ctx.count = product([x.shape[axis] for axis in axes])
+        ctx.count = length(x, axes)
         return squeezed(ctx, average(x, axes), axes, keepdims)
 
     @staticmethod
@@ -172,8 +172,10 @@ class LogSumExp(Operation[Tensor]):
         x = floating("logsumexp", x)
         greatest = np.max(x, axes, keepdims=True, initial=-np.inf)
         shift = np.where(np.isfinite(greatest), greatest, 0)
+        powers = np.subtract(x, shift, out=empty(x.shape, x.dtype))
+        np.exp(powers, out=powers)
         with np.errstate(divide="ignore"):  # if the sum is 0, the result is -inf
-            y = np.log(total(np.exp(x - shift), axes, keepdims=True)) + shift
+            y = np.log(total(powers, axes, keepdims=True)) + shift
         ctx.save_for_backward(x, y)
         return squeezed(ctx, y, axes, keepdims)
 

@@ -1,6 +1,6 @@
 """Random tensors.
 
-The random numbers are those of NumPy. `generator` is a `Generator` or `numpy.random.Generator`, by
+The random bits are those of NumPy. `generator` is a `Generator` or `numpy.random.Generator`, by
 default the one that `manual_seed` seeds. The keyword arguments that all functions share are
 documented in `zeros`.
 """
@@ -32,6 +32,8 @@ __all__ = [
 
 Generator: TypeAlias = "np.random.Generator | None"
 
+_GREATEST = 2**64 - 1
+
 
 def draw_uniform(generator: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """Uniform numbers in [0, 1), in a float dtype."""
@@ -39,9 +41,15 @@ def draw_uniform(generator: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -
     return drawn.astype(dtype, copy=False)
 
 
-def draw_normal(generator: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """Numbers of the standard normal distribution, in a float dtype."""
-    drawn = np.asarray(generator.standard_normal(shape, float64 if dtype == float64 else float32))
+def draw_normal(
+    generator: Any, shape: tuple[int, ...], dtype: np.dtype[Any], mean: float = 0.0,
+    std: float = 1.0,
+) -> Array:  # fmt: skip
+    """Numbers of a normal distribution, in a float dtype."""
+    real = float64 if dtype == float64 else float32
+    count = kernels.random.words_of(shape, real)
+    words = generator.integers(0, _GREATEST, count, np.uint64, endpoint=True)
+    drawn = kernels.normal(words, shape, real, mean, std)
     return drawn.astype(dtype, copy=False)
 
 

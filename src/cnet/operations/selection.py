@@ -212,6 +212,10 @@ def _is_number(bound: Any) -> bool:
     return bound is None or (type(bound) in (int, float) and bound == bound)
 
 
+def _limits(min: float | None, max: float | None) -> tuple[float, float]:
+    return -np.inf if min is None else min, np.inf if max is None else max
+
+
 class Clip(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, min: Any, max: Any) -> Any:
@@ -219,8 +223,7 @@ class Clip(Operation[Tensor]):
             raise TypeError(f"clamp: input must be a Tensor or array (got {type(x).__name__})")
         if x.dtype in (np.float32, np.float64) and _is_number(min) and _is_number(max):
             ctx.save_for_backward(x, min, max)
-            low, high = -np.inf if min is None else min, np.inf if max is None else max
-            return kernels.elementwise(x, "hardtanh", low, high)
+            return kernels.elementwise(x, "hardtanh", *_limits(min, max))
         for bound in (min, max):
             if bound is not None:
                 x, _ = promoted("clamp", x, bound)
@@ -241,7 +244,10 @@ class Clip(Operation[Tensor]):
         """Avoid the copy if the bounds are numbers and no gradient is needed."""
         numbers = all(map(_is_number, args))
         if numbers and ctx.edges == (None, None, None) and x.dtype.kind == "f":
-            np.clip(x, *args, out=x)
+            if x.dtype in (np.float32, np.float64) and x.flags.c_contiguous:
+                kernels.elementwise(x, "hardtanh", *_limits(*args), out=x)
+            else:
+                np.clip(x, *args, out=x)
         else:
             super().in_place(ctx, x, *args)
 

@@ -259,7 +259,8 @@ def squeeze(input: TensorLike, dim: Axis = None) -> Tensor:
     """
     if dim is None:
         return Reshape.apply(input, shape=tuple([size for size in input.shape if size != 1]))
-    chosen = dims_of("squeeze", dim if isinstance(dim, Sequence) else (dim,), input.ndim, "dim")
+    dims = (dim,) if type(dim) is int or not isinstance(dim, Sequence) else dim
+    chosen = dims_of("squeeze", dims, input.ndim, "dim")
     kept = [size for axis, size in enumerate(input.shape) if size != 1 or axis not in chosen]
     return Reshape.apply(input, shape=tuple(kept))
 

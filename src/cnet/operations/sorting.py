@@ -18,6 +18,11 @@ __all__ = ["argsort", "msort", "sort", "topk"]
 
 _FEW = 4
 """`topk` sorts everything if more than this part of the elements is wanted."""
+_MANY = 1024
+"""`np.argsort` has less overhead for fewer elements."""
+_MOST_PLACES = 1 << 32
+"""Positions that fit beside a key of 32 bits."""
+_GREATEST = np.int32(2**31 - 1)
 
 
 def _order(function: str, x: TensorLike, dim: int, descending: bool) -> tuple[Array, int]:
@@ -31,11 +36,38 @@ def _order(function: str, x: TensorLike, dim: int, descending: bool) -> tuple[Ar
 
 def _sorting(array: Array, axis: int, descending: bool) -> Array:
     """The positions that sort along an axis; equal elements keep their order."""
+    axis %= array.ndim
+    size = array.shape[axis]
+    keys = _keys(array) if array.size >= _MANY and size <= _MOST_PLACES else None
+    if keys is not None:
+        # Keys and positions are sorted together, as one number: faster than `np.argsort`.
+        if descending:
+            np.invert(keys, out=keys)
+        np.left_shift(keys, 32, out=keys)
+        np.bitwise_or(keys, np.arange(size).reshape(-1, *(1,) * (array.ndim - 1 - axis)), out=keys)
+        keys.sort(axis)
+        return np.bitwise_and(keys, _MOST_PLACES - 1, out=keys)
     if not descending:
         return np.argsort(array, axis, stable=True)
     backwards = np.argsort(np.flip(array, axis), axis, stable=True)
     order: Array = array.shape[axis] - 1 - np.flip(backwards, axis)
     return order
+
+
+def _keys(array: Array) -> Array | None:
+    """Integers of 32 bits in the order of the elements, as int64; None for longer elements."""
+    kind = array.dtype.kind
+    if array.itemsize > (2 if kind == "u" else 4) or kind not in "biuf":
+        return None
+    if kind != "f":
+        return array.astype(np.int64)
+    numbers = array.astype(np.float32, copy=False) + np.float32(0)  # no negative zeros
+    keys = numbers.view(np.int32)
+    is_nan = np.isnan(numbers) if np.isnan(numbers.max(initial=0)) else None
+    keys ^= (keys >> 31) & _GREATEST  # the bits of negative numbers are in the opposite order
+    if is_nan is not None:
+        keys[is_nan] = _GREATEST
+    return keys.astype(np.int64)
 
 
 def _kth(rows: Array, k: int) -> Array:

@@ -1,6 +1,5 @@
 """Variances and standard deviations."""
 
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from ..tensor import Axis, Tensor, TensorLike
 from ._common import also_dim
 from ._dims import reduced_axes
 from ._promotion import require_float
-from ._sums import average, total, wide_total
+from ._sums import average, length, total, wide_total
 from .reductions import Axes, mean, squeezed
 from .registry import numpy_function, operation
 
@@ -24,7 +23,7 @@ class Var(Operation[Tensor]):
     def forward(
         ctx: Context, x: Array, *, axes: Axes, correction: float, keepdims: bool, root: bool
     ) -> Array:
-        count = prod([x.shape[axis] for axis in axes])
+        count = length(x, axes)
         wide = wide_total(x, axes) / count
         mean = wide.astype(x.dtype, copy=False)
         deviation = np.asarray(x - mean)

@@ -17,8 +17,9 @@ from .quantization import quantize
 
 
 def compile(
-    model: Module, example: Array, *, dtype: Any = None, calibration: Any = None
-) -> Callable[..., Array]:
+    model: Module, example: Array, *, dtype: Any = None, calibration: Any = None,
+    percentile: float = 100.0,
+) -> Callable[..., Array]:  # fmt: skip
     """Compile a network for inference into one C call for images of a fixed shape.
 
     The network runs once on the example, and each of its operations becomes a step of the plan.
@@ -49,6 +50,10 @@ def compile(
         Images for ``dtype="int8"``, with the shape of the example except for their number. The
         model runs on them once, and the ranges of its results become the scales. Batches may be
         arrays, tensors, or pairs of images and labels as those of a `DataLoader`.
+    percentile : float, default 100
+        More than 50, at most 100. The range of a result of a batch is from the percentile
+        ``100 - percentile`` of its elements to `percentile`; 100 means all elements. Elements
+        beyond it become the smallest and the largest integers, and the others have finer ones.
 
     Returns
     -------
@@ -93,10 +98,10 @@ def compile(
                 f"compile: the model must be in eval mode ({where}{type(module).__name__} is in "
                 "training mode)"
             )
-    batches = _calibration(dtype, calibration, example)
+    batches = _calibration(dtype, calibration, percentile, example)
     steps, result = lower(model, example)
     if batches:
-        steps = quantize(steps, result, Ranges(batches, model).of)
+        steps = quantize(steps, result, Ranges(batches, model, percentile).of)
     steps = lay_out(steps, result, example.dtype)
 
     def normalise(x: Array, out: Array | None) -> tuple[Array, Array | None]:
@@ -106,7 +111,7 @@ def compile(
     return make(steps, result, example.shape, example.dtype, normalise)
 
 
-def _calibration(dtype: Any, calibration: Any, example: Array) -> list[Array]:
+def _calibration(dtype: Any, calibration: Any, percentile: float, example: Array) -> list[Array]:
     """The images for calibration of a plan of this dtype; none if it needs none."""
     name = dtype if dtype is None or isinstance(dtype, str) else np.dtype(dtype).name
     if name not in (None, "int8"):
@@ -114,7 +119,12 @@ def _calibration(dtype: Any, calibration: Any, example: Array) -> list[Array]:
     if name is None:
         if calibration is not None:
             raise ValueError("compile: calibration is only for dtype='int8' (got dtype=None)")
+        if percentile != 100:
+            raise ValueError("compile: percentile is only for dtype='int8' (got dtype=None)")
         return []
+    _check.number("compile", "percentile", percentile)
+    if not 50 < percentile <= 100:
+        raise ValueError(f"compile: percentile must be in (50, 100] (got {percentile})")
     if example.dtype != np.float32:
         raise TypeError(f"compile: dtype='int8' needs a float32 example (got {example.dtype})")
     return batches_of(calibration, example)

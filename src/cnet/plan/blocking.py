@@ -12,8 +12,8 @@ import numpy as np
 
 from ..arrays import Shape
 from ..geometry import Conv2d, Window2d
+from ..kernels._strides import broadcast, pair
 from .steps import BLOCK_BYTES, Step, Value, blocked_shape, lanes_of
-from .strides import broadcast, pair
 
 # ---- Convolutions --------------------------------------------------------------------------------
 

@@ -17,16 +17,24 @@ Range = tuple[float, float]
 class _Observer(list[Call]):
     """A list of calls that keeps the ranges of their results, which may change later."""
 
-    def __init__(self) -> None:
+    def __init__(self, percentile: float) -> None:
         self.ranges: list[Range] = []
+        self._percentile = percentile
 
     def append(self, call: Call) -> None:
         array = call.outputs[0]._array
-        self.ranges.append(_range(array))
+        self.ranges.append(_range(array, self._percentile))
 
 
-def _range(array: Array) -> Range:
-    return (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
+def _range(array: Array, percentile: float) -> Range:
+    """The range of all elements but the smallest and the largest ones beyond a percentile."""
+    if not array.size:
+        return 0.0, 0.0
+    low, high = float(array.min()), float(array.max())
+    if percentile == 100 or not np.isfinite(low + high):
+        return low, high
+    low, high = np.percentile(array, (100 - percentile, percentile))
+    return float(low), float(high)
 
 
 def _join(first: Range, second: Range) -> Range:
@@ -36,13 +44,15 @@ def _join(first: Range, second: Range) -> Range:
 class Ranges:
     """The ranges of the input and of the results of all operations."""
 
-    def __init__(self, batches: list[Array], model: Callable[[Tensor], Any]) -> None:
-        self._input, *others = map(_range, batches)
+    def __init__(
+        self, batches: list[Array], model: Callable[[Tensor], Any], percentile: float
+    ) -> None:
+        self._input, *others = (_range(batch, percentile) for batch in batches)
         for other in others:
             self._input = _join(self._input, other)
         self._results: list[Range] = []
         for batch in batches:
-            with no_grad(), listing_calls(_Observer()) as calls:
+            with no_grad(), listing_calls(_Observer(percentile)) as calls:
                 model(Tensor(batch.copy()))  # an in-place operation may write into it
             assert isinstance(calls, _Observer)
             if self._results and len(self._results) != len(calls.ranges):

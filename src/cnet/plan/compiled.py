@@ -9,6 +9,7 @@ import numpy as np
 from .. import _core
 from ..arrays import Shape
 from .arena import place
+from .split import Split, first_part
 from .steps import NUMBERS, PREPARE, Step, Value
 
 CACHE_BYTES = 1 << 18
@@ -24,35 +25,57 @@ WORTH_THREADS = 1 << 18
 def compiled_plan(
     steps: Sequence[Step], result: Value, x_shape: Shape, dtype: np.dtype[Any],
     normalise: Callable[..., Any],
-) -> _core.Plan:  # fmt: skip
+) -> _core.Plan | Split:  # fmt: skip
     """A plan in C; arguments that do not have the right layout are passed to `normalise`."""
     images = x_shape[0]
-    offsets, arena = place(steps, result.step, images, dtype.itemsize)
+    _, arena = place(steps, result.step, images, dtype.itemsize)
     constants = (value for step in steps for value in step.arguments.values())
     weights = sum(value.nbytes for value in constants if isinstance(value, np.ndarray))
-    blocked = images > BLOCK and arena * BLOCK <= CACHE_BYTES and weights <= WEIGHT_BYTES
-    places: dict[Step | None, int] = {None: _core.plan_x}
+    if images > BLOCK and arena * BLOCK <= CACHE_BYTES and weights <= WEIGHT_BYTES:
+        return _part(steps, None, result.step, x_shape, result.shape, dtype, BLOCK, normalise)
+    count = first_part(steps, images, dtype.itemsize)
+    if not count:
+        return _part(steps, None, result.step, x_shape, result.shape, dtype, images, normalise)
+    between = steps[count - 1]
+    first = _part(steps[:count], None, between, x_shape, between.memory, dtype, 1, normalise)
+    second = _part(
+        steps[count:], between, result.step, between.memory, result.shape, dtype, images,
+        lambda x, out: (x, out),
+    )  # fmt: skip
+    return Split(first, second, normalise)
+
+
+def _part(
+    steps: Sequence[Step], source: Step | None, last: Step | None, x_shape: Shape, y_shape: Shape,
+    dtype: np.dtype[Any], block: int, normalise: Callable[..., Any],
+) -> _core.Plan:  # fmt: skip
+    """The plan of some steps: what it reads is the result of `source`, None for the input of the
+    network, and it returns the result of `last`."""
+    images = x_shape[0]
+    offsets, arena = place(steps, last, images, dtype.itemsize)
+    places: dict[Step | None, int] = {source: _core.plan_x}
     places.update((step, offsets.get(step, _core.plan_y)) for step in steps)
     return _core.Plan(
-        [_call(step, images, places) for step in steps], tuple(map(str, steps)), x_shape,
-        result.shape, dtype, BLOCK if blocked else images, arena, normalise,
+        [_call(step, images, places) for step in steps], tuple(map(str, steps)), x_shape, y_shape,
+        dtype, block, arena, normalise,
     )  # fmt: skip
 
 
 def _call(step: Step, images: int, places: dict[Step | None, int]) -> tuple[Any, ...]:
     """Values of a call, places of its arrays, rows per image, and whether it is parallel."""
-    number, names = _core.kernels[step.kernel]
+    names = _core.kernels[step.kernel]
     arguments = dict(step.arguments)
     if step.kernel in PREPARE:
-        prepare, needed = _core.kernels[PREPARE[step.kernel]]
-        arguments["prepared"] = _core.prepare(prepare, *_values(needed, arguments))
+        prepare = PREPARE[step.kernel]
+        needed = _values(_core.kernels[prepare], arguments)
+        arguments["prepared"] = _core.prepare(prepare, *needed)
     moving = {name: places[source] for name, source in step.moving().items()}
     values = _values(names, arguments)
     arrays = names[: _core.arrays[step.kernel]]
     rows = arguments["g"][0] // images if "g" in arguments else prod(step.memory) // images
     return (
-        (number, *values), tuple(moving.get(name, _core.plan_constant) for name in arrays), rows,
-        _cost(step) >= WORTH_THREADS,
+        (step.kernel, *values), tuple(moving.get(name, _core.plan_constant) for name in arrays),
+        rows, _cost(step) >= WORTH_THREADS,
     )  # fmt: skip
 
 

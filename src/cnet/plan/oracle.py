@@ -14,7 +14,7 @@ from .steps import NUMBERS, PREPARE, RESULT, Step, Value
 
 def _compute(step: Step, results: Mapping[Step | None, Array]) -> Array:
     """Run the reference of a step's kernel, whose arguments have the names of csrc/kernels.h."""
-    _, names = _core.kernels[step.kernel]
+    names = _core.kernels[step.kernel]
     arguments = {
         name: NUMBERS[value] if isinstance(value, str) else value
         for name, value in step.arguments.items()
@@ -33,7 +33,7 @@ def _compute(step: Step, results: Mapping[Step | None, Array]) -> Array:
             shape = g.n, g.c, g.oh, g.ow
     arguments.update(moving)
     if step.kernel in PREPARE:
-        _, needed = _core.kernels[PREPARE[step.kernel]]
+        needed = _core.kernels[PREPARE[step.kernel]]
         prepare = getattr(reference, PREPARE[step.kernel])
         arguments["prepared"] = prepare(*(arguments.get(name) for name in needed))
     y = results[step.onto] if step.onto else np.empty(shape, step.dtype or results[None].dtype)

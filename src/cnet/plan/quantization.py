@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import _core, geometry
+from .. import geometry, runtime
 from ..arrays import Array
 from ..geometry import Conv2d
 from .blocking import is_depthwise
@@ -205,7 +205,7 @@ def _numbers(
         "bias": shift.astype(np.float32),
         "weight": np.rint(weight / steps[:, None, None, None]).astype(np.int8),
         "g": g, "zero": x.zero, "residual_scale": residual_scale, "low": low, "high": high,
-        "quantized": int(y is not None), "vnni": int(_core.active_vnni()),
+        "quantized": int(y is not None), "dots": runtime.int8_dots(),
     } | ({} if residuals else {"residual": None})  # fmt: skip
 
 

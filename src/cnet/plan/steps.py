@@ -85,7 +85,7 @@ class Step:
 
     def moving(self) -> "dict[str, Step | None]":
         """The steps that compute the arrays which are not constants, by the names of the arrays."""
-        _, names = _core.kernels[self.kernel]
+        names = _core.kernels[self.kernel]
         free = [name for name in names if name not in self.arguments and name != "prepared"]
         return dict(zip(free, self.inputs, strict=False)) | {RESULT.get(self.kernel, "y"): self}
 

@@ -34,7 +34,7 @@ class Call(NamedTuple):
     @property
     def reads(self) -> list[Array]:
         """The arrays that the kernel reads."""
-        names, updated = _core.kernels[self.kernel][1], UPDATED.get(self.kernel, ())
+        names, updated = _core.kernels[self.kernel], UPDATED.get(self.kernel, ())
         slots = zip(self.slots, names, _core.written[self.kernel], strict=False)
         return [
             a for a, name, written in slots if a is not None and (name in updated or not written)
@@ -45,8 +45,3 @@ class Call(NamedTuple):
         """The arrays that the kernel writes."""
         slots = zip(self.slots, _core.written[self.kernel], strict=True)
         return [array for array, written in slots if array is not None and written]
-
-    @property
-    def number(self) -> int:
-        """The number of the kernel."""
-        return _core.kernels[self.kernel][0]

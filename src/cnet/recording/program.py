@@ -13,6 +13,7 @@ from ..engine import Variable
 from .buffers import Buffer, arrays_in, place
 from .calls import Call
 from .recorder import Gradient, Recorder
+from .repeats import Count
 from .trace import trace
 from .updates import Numbers
 
@@ -50,25 +51,29 @@ class Program:
     def _arranged(self, recorder: Recorder) -> list[Callable[[], None]]:
         """The items in order; consecutive calls of kernels become one segment.
 
-        Gradients are assigned before the next item that runs in Python, and at the end.
+        Gradients are assigned, and numbers counted, before the next item that runs in Python, and
+        at the end.
         """
         steps: list[Callable[[], None]] = []
         gradients: dict[int, Gradient] = {}
+        counts: list[Count] = []
         first = number = 0
         for item in recorder.items:
             if isinstance(item, Call):
                 number += 1
             elif isinstance(item, Gradient):
                 gradients[id(item.leaf)] = item
+            elif isinstance(item, Count):
+                counts.append(item)
             elif isinstance(item, Numbers):
                 steps += self._segment(first, number)
                 steps.append(partial(item.renew, self._tape, number))
                 first = number
             else:
-                steps += self._segment(first, number) + _assignments(gradients)
+                steps += self._segment(first, number) + _late(gradients, counts)
                 steps.append(item)
                 first = number
-        return steps + self._segment(first, number) + _assignments(gradients)
+        return steps + self._segment(first, number) + _late(gradients, counts)
 
     def _segment(self, first: int, last: int) -> list[Callable[[], None]]:
         tape = self._tape
@@ -155,16 +160,20 @@ def fresh(result: Any) -> Any:
     return result
 
 
-def _assignments(gradients: dict[int, Gradient]) -> list[Callable[[], None]]:
-    """The step that assigns gradients, if there are any; they are removed from the dict."""
+def _late(gradients: dict[int, Gradient], counts: list[Count]) -> list[Callable[[], None]]:
+    """The step that assigns gradients and counts, if there is anything to do; empties both."""
     assigned = [(gradient.leaf, gradient.value) for gradient in gradients.values()]
+    counted = [*counts]
     gradients.clear()
+    counts.clear()
 
-    def assign() -> None:
+    def run() -> None:
         for leaf, value in assigned:
             leaf._grad = value
+        for count in counted:
+            count()
 
-    return [assign] if assigned else []
+    return [run] if assigned or counted else []
 
 
 def _tape(recorder: Recorder) -> _core.Tape:
@@ -189,7 +198,7 @@ def _tape(recorder: Recorder) -> _core.Tape:
     return _core.Tape(
         [
             (
-                (call.number, *call.arguments),
+                (call.kernel, *call.arguments),
                 tuple(map(offset, call.slots)),
             )
             for call in calls

@@ -17,9 +17,10 @@ from ..engine import Context, Variable, wrap
 from ..grad_mode import current
 from ..kernels import _dispatch
 from ..random import get_rng_state
+from ..runtime import redirect_kernels
 from .buffers import Buffers, arrays_in
 from .calls import Call
-from .repeats import Again, AgainInPlace, Backward, Repeat, light
+from .repeats import Again, AgainInPlace, Backward, Count, Repeat, light
 from .updates import Numbers, Update
 
 
@@ -62,11 +63,13 @@ class Recorder:
     def recording(self) -> Iterator[None]:
         """Record what this thread does in the ``with`` block."""
         current.recorder = self
+        redirect_kernels(+1)
         self._random, others = get_rng_state(), _other_random_states()
         try:
             yield
         finally:
             current.recorder = None
+            redirect_kernels(-1)
         self._forbid_draws()
         if _other_random_states() != others:
             self.refuse("it draws random numbers from Python's or NumPy's global generator")
@@ -333,6 +336,14 @@ class Recorder:
 
         self._repeat(Repeat(name, again, [], [*arrays, *results]))
         return result
+
+    def counted(self, array: Array) -> None:
+        """Add 1 to a number that no kernel reads."""
+        count = Count(array)
+        count()
+        if self._calls is None:
+            self.buffers.older([array])
+            self._repeat(count)
 
     def changed(self, array: Array, name: str) -> None:
         """Refuse a change in place that no recorded call has made."""

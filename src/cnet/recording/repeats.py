@@ -47,6 +47,13 @@ class Repeat:
         return ()
 
 
+class Count(Repeat):
+    """Adds 1 to a number that only Python reads, at any time before it may be read."""
+
+    def __init__(self, array: Array) -> None:
+        super().__init__("count", lambda: np.add(array, 1, out=array), [], [array])
+
+
 class Again(Repeat):
     """The forward computation of an operation."""
 

@@ -73,8 +73,8 @@ class Numbers:
         return [*arrays_in([state.get(param) for param in self._params])]
 
     def fits(self) -> bool:
-        """Whether the state has the recorded arrays."""
-        return [*map(id, self.writes())] == [*map(id, self._state)]
+        """Whether the state has the recorded arrays, and no hook was added."""
+        return not self._optimizer._hooks and [*map(id, self.writes())] == [*map(id, self._state)]
 
     def renew(self, tape: _core.Tape, first: int) -> None:
         """Write the numbers of the next step into the calls of a tape, from the number `first`."""

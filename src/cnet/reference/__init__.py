@@ -29,7 +29,6 @@ from .elementwise import (
     elementwise_backward,
     softmax,
     softmax_backward,
-    strided_copy,
 )
 from .fused import (
     conv2d_relu_pool,
@@ -62,10 +61,11 @@ from .quantized import (
     quantized_conv2d,
     quantized_max_pool2d,
 )
-from .random import multinomial
+from .random import multinomial, normal
 from .reduce import accumulate, reduce
 from .resample import resample
 from .sampling import grid_sample, grid_sample_backward
+from .strided import strided_copy
 
 __all__ = [
     "accumulate",
@@ -110,6 +110,7 @@ __all__ = [
     "max_pool2d_nhwc_backward",
     "max_pool2d_ties_backward",
     "multinomial",
+    "normal",
     "prepare_blocked_conv2d",
     "prepare_conv2d",
     "prepare_linear",

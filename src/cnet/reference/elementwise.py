@@ -1,13 +1,13 @@
-"""The formulas of the elementwise operations; softmax, sums and copies."""
+"""The formulas of the elementwise operations; softmax and sums."""
 
 import math
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from ..arrays import Array
+from .strided import visited
 
 
 class Operation(NamedTuple):
@@ -200,24 +200,13 @@ def add(a: Array, b: Array, y: Array) -> None:
 _ARITHMETIC = np.add, np.subtract, np.multiply, np.divide
 
 
-def _visited(x: Array, sizes: tuple[int, ...], strides: tuple[int, ...], first: int) -> Array:
-    """The elements of an array with these strides, counted in elements."""
-    elements = x.reshape(-1)[first:]
-    return as_strided(elements, sizes, [stride * x.itemsize for stride in strides])
-
-
 def arithmetic(a: Array, b: Array, y: Array, g: tuple[int, ...], operation: int) -> None:
     """y = a + b, a - b, a * b or a / b.
 
     `g` has five sizes, five strides of each operand and their first elements.
     """
-    x = _visited(a, g[:5], g[5:10], g[15]), _visited(b, g[:5], g[10:15], g[16])
+    x = visited(a, g[:5], g[5:10], g[15]), visited(b, g[:5], g[10:15], g[16])
     y[...] = _ARITHMETIC[operation](*x).reshape(y.shape)
-
-
-def strided_copy(x: Array, y: Array, g: tuple[int, ...]) -> None:
-    """Copies elements of x to y; `g` as in `arithmetic`."""
-    _visited(y, g[:5], g[10:15], g[16])[...] = _visited(x, g[:5], g[5:10], g[15])
 
 
 def copy(x: Array, y: Array) -> None:

@@ -8,7 +8,7 @@ from ..arrays import Array
 def gemm(a: Array, b: Array, bias: Array | None, y: Array, g: tuple[int, ...], relu: bool) -> None:
     """y[i, j] = bias[j] + Σ_k a[i, k] b[k, j], then ReLU if `relu`.
 
-    `g` is (m, n, k, row and column strides of a, row and column strides of b).
+    `g` has the sizes m, n and k, and strides. The operands may have leading axes, which broadcast.
     """
     y[...] = a @ b
     if bias is not None:

@@ -38,7 +38,7 @@ def _put(y: Array, z: Array) -> None:
 
 
 def prepare_quantized_conv2d(
-    scale: Array, bias: Array, weight: Array, g: Conv2d, zero: int
+    scale: Array, bias: Array, weight: Array, g: Conv2d, zero: int, dots: int
 ) -> tuple[Array, Array, Array]:
     """The weights of `quantized_conv2d`."""
     return scale, bias, weight
@@ -46,7 +46,7 @@ def prepare_quantized_conv2d(
 
 def quantized_conv2d(
     x: Array, prepared: Any, residual: Array | None, y: Array, g: Conv2d, zero: int,
-    residual_scale: float, low: float, high: float, quantized: bool, vnni: bool,
+    residual_scale: float, low: float, high: float, quantized: bool, dots: int,
 ) -> None:  # fmt: skip
     """y = conv2d(x - zero, weight) * scale + bias + residual * residual_scale, limited; rounded if
     `quantized`."""

@@ -1,4 +1,4 @@
-"""Random positions with given probabilities."""
+"""Random numbers from the bits or the uniform numbers of a generator."""
 
 import numpy as np
 
@@ -22,3 +22,25 @@ def multinomial(
         found = np.searchsorted(sums, numbers * sums[-1], side="right")
         indices[row] = np.minimum(found, np.searchsorted(sums, sums[-1]))
     return int(np.count_nonzero(bad))
+
+
+def normal(y: Array, words: Array, mean: float, std: float) -> None:
+    """Coordinates of points whose radii are from the first half of the bits, angles from the other.
+
+    The two highest bits of an angle select a quarter turn; the others, a signed fraction of it.
+    """
+    bits = words.view(np.uint64)
+    if y.dtype == np.float32:
+        first, second, size, kept = bits >> 32, bits << 32, 32, 31
+        second = (second >> 32).astype(np.uint32)
+    else:
+        (first, second), size, kept = np.split(bits, 2), 64, 53
+    uniform = ((first >> (size - kept)).astype(y.dtype) + 0.5) * 0.5**kept
+    radius = np.sqrt(-2 * np.log(uniform, dtype=np.float64))
+    turn = np.pi / 2 * 0.5**size * (second << 2).view(np.int32 if size == 32 else np.int64)
+    sine = np.sin(turn)
+    cosine = np.where(second >> (size - 1), -1, 1) * np.cos(turn)
+    exchanged = (second >> (size - 2) & 1).astype(bool)
+    pairs = np.where(exchanged, sine, cosine), np.where(exchanged, cosine, sine)
+    points = np.concatenate([mean + std * (radius * x) for x in pairs])
+    y.reshape(-1)[...] = points[: y.size]

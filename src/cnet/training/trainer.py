@@ -60,9 +60,10 @@ class Trainer:
         The number of batches for one step of the optimizer. Its gradient is that of all their
         samples as one batch, if the loss is a mean over samples.
     capture : bool or "auto", default "auto"
-        Whether to record the forward and the backward pass, and replay them: see `cnet.capture`.
-        "auto" does so where it is possible, and only without `accumulate`. Use False for a model
-        or a loss whose Python code depends on more than shapes, for example on a counter of calls.
+        Whether to record the forward and the backward pass, and the step of the optimizer, and
+        replay them: see `cnet.capture`. "auto" does so where it is possible, and only without
+        `accumulate`; `refusal` says why it is not. Use False for a model or a loss whose Python
+        code depends on more than shapes, for example on a counter of calls.
 
     Attributes
     ----------
@@ -124,8 +125,13 @@ class Trainer:
         self.metrics = fresh("Trainer", metrics)
         self.accumulate = accumulate
         self._compute: Callable[..., tuple[Tensor, Tensor]] = self._propagated
+        self._renew: Callable[..., None] = self._updated
+        self._captured: tuple[CapturedStep, ...] = ()
         if capture and accumulate == 1:
-            self._compute = CapturedStep(self._propagated, strict=capture != "auto")
+            strict = capture != "auto"
+            self._compute = propagated = CapturedStep(self._propagated, strict)
+            self._renew = updated = CapturedStep(self._updated, strict)
+            self._captured = propagated, updated
         self.history = History()
         self.epochs = 0
         self.steps: int | None = None
@@ -142,6 +148,12 @@ class Trainer:
     def step(self) -> int:
         """The number of batches of this epoch that have been trained."""
         return self._totals.steps
+
+    @property
+    def refusal(self) -> str | None:
+        """Why the steps cannot be captured, or None."""
+        reasons = [captured.refusal for captured in self._captured if captured.refusal]
+        return reasons[0] if reasons else None
 
     @property
     def evaluated_model(self) -> Module:
@@ -266,7 +278,7 @@ class Trainer:
                     if gradient is not None:
                         gradient.detach().mul_(1 / self._pending)
             self._call("on_gradients")
-            self._update()
+            self._renew(tuple(x.shape))
             self._pending = 0
             self.updates += 1
 
@@ -282,6 +294,10 @@ class Trainer:
     def _backward(self, loss: Tensor) -> None:
         """Compute gradients; a subclass may define another training rule."""
         loss.backward()
+
+    def _updated(self, shape: tuple[int, ...]) -> None:
+        """Change the parameters; a captured step has its own gradients for each shape of inputs."""
+        self._update()
 
     def _update(self) -> None:
         """Change the parameters; a subclass may define another training rule."""

@@ -9,6 +9,8 @@ def reduced(losses: Tensor, reduction: str, divisor: float | None = None) -> Ten
     """Apply a reduction; "mean" divides by `divisor`, by default the number of losses."""
     if reduction == "none":
         return losses
+    if reduction == "mean" and divisor is None and losses.dtype.kind == "f":
+        return losses.mean()
     total = losses.sum()
     if reduction == "sum":
         return total

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ... import kernels
+from ...arrays import FLOAT32, FLOAT64
 from ...autograd import Array, Context, Operation
 from ...tensor import Tensor, TensorLike, array_of, as_tensor
 from ._reduction import check_same_shape, reduced, reduction_of
@@ -28,9 +29,31 @@ def _rows(function: str, input: Tensor, target: Tensor) -> tuple[Tensor, Array]:
             f"input.shape {input.shape})"
         )
     if input.ndim > 2:
-        input = input.permute(0, *range(2, input.ndim), 1)
-        input = input.reshape(prod(input.shape[:-1]), input.shape[-1])
+        input = Scores.apply(input)
     return input, target._array.reshape(-1)
+
+
+class Scores(Operation[Tensor]):
+    """The scores (m, c) of all positions of an array (n, c, ...)."""
+
+    owns_result = True
+
+    @staticmethod
+    def forward(ctx: Context, x: Array) -> Array:
+        n, c, *sizes = x.shape
+        return _transposed(x.reshape(n, c, prod(sizes))).reshape(-1, c)
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Array:
+        n, c, *sizes = ctx.input_shape(0)
+        return _transposed(grad.reshape(n, prod(sizes), c)).reshape(n, c, *sizes)
+
+
+def _transposed(x: Array) -> Array:
+    """A copy of an array (n, rows, columns) as (n, columns, rows)."""
+    if x.dtype in (FLOAT32, FLOAT64):
+        return kernels.transpose(x)
+    return np.ascontiguousarray(x.swapaxes(1, 2))
 
 
 def _counted_weight(target: Array, weight: Array | None, ignore_index: int) -> float:
@@ -174,7 +197,7 @@ class NLL(Operation[Tensor]):
     def forward(
         ctx: Context, x: Array, target: Array, *, weight: Array | None, ignore_index: int
     ) -> Array:
-        rows = np.flatnonzero(target != ignore_index)
+        (rows,) = (target != ignore_index).nonzero()
         classes = target[rows]
         outside = classes[(classes < 0) | (classes >= x.shape[1])]
         if outside.size:

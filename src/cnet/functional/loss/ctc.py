@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...autograd import Array, Context, Operation
+from ...operations._elementwise import by_kernel
 from ...operations._promotion import require_float
 from ...operations.selection import where
 from ...tensor import Tensor, TensorLike, array_of, as_tensor
@@ -19,38 +20,42 @@ class Paths:
 
     Attributes
     ----------
-    states : ndarray, shape (n, 2 * s + 1)
+    states : ndarray, shape (2 * s + 1, n)
         The class of each state.
-    skips : ndarray of bool, shape (n, 2 * s + 1)
-        Whether a path may enter a state from two states before: over a blank between different
-        labels.
+    barred : ndarray, shape (2 * s - 1, n)
+        0 if a path may enter a state from two states before, over a blank between different
+        labels; else minus infinity. The first two states have no such transition.
     inputs, labels : ndarray, shape (n,)
         The numbers of steps and of labels of each item.
     """
 
-    def __init__(self, states: Array, skips: Array, inputs: Array, labels: Array) -> None:
+    def __init__(self, states: Array, barred: Array, inputs: Array, labels: Array) -> None:
         self.states = states
-        self.skips = skips
+        self.barred = barred
         self.inputs = inputs
         self.labels = labels
 
 
 class CTC(Operation[Tensor]):
-    """The forward-backward algorithm with logarithms of probabilities, for all items at once."""
+    """The forward-backward algorithm with logarithms of probabilities, for all items at once.
+
+    Arrays of states have shape (states, n) for each step, so that transitions are sums of rows.
+    """
 
     @staticmethod
     def forward(ctx: Context, log_probs: Array, *, paths: Paths) -> Any:
         emitted = _emitted(log_probs, paths)
         alpha = np.full(emitted.shape, -np.inf, log_probs.dtype)
         if len(alpha):
-            alpha[0, :, :2] = emitted[0, :, :2]
+            alpha[0, :2] = emitted[0, :2]
         for t in range(1, len(alpha)):
-            alpha[t] = _entered(alpha[t - 1], paths.skips) + emitted[t]
+            _enter(alpha[t], alpha[t - 1], paths.barred)
+            alpha[t] += emitted[t]
         items = np.arange(len(paths.inputs))
         last, end = np.maximum(paths.inputs - 1, 0), 2 * paths.labels
         if len(alpha):
-            finished = alpha[last, items, end]
-            before = np.where(end > 0, alpha[last, items, np.maximum(end - 1, 0)], -np.inf)
+            finished = alpha[last, end, items]
+            before = np.where(end > 0, alpha[last, np.maximum(end - 1, 0), items], -np.inf)
             losses = -np.logaddexp(finished, before)
         else:
             losses = np.empty(len(items), log_probs.dtype)
@@ -70,43 +75,58 @@ class CTC(Operation[Tensor]):
         steps, items, classes = log_probs.shape
         emitted = _emitted(log_probs, paths)
         with np.errstate(invalid="ignore"):  # an infinite loss has no derivative
-            share = np.exp(alpha + _beta(emitted, paths) - emitted + losses[:, np.newaxis])
-        rows = np.arange(steps * items).reshape(steps, items, 1)
-        places = rows * classes + paths.states
+            share = _beta(emitted, paths)
+            share += alpha
+            share -= emitted
+            share += losses
+            np.exp(share, out=share)
+        places = np.arange(steps)[:, None, None] * (items * classes) + _places(paths, classes)
         expected = np.bincount(places.ravel(), share.ravel(), log_probs.size)
-        dx = (np.exp(log_probs) - expected.reshape(log_probs.shape)) * grad[:, np.newaxis]
+        dx = np.exp(log_probs)
+        dx -= expected.reshape(log_probs.shape)
+        dx *= grad[:, np.newaxis]
         within = np.arange(steps)[:, np.newaxis] < paths.inputs
-        return np.where((within & (grad != 0))[:, :, np.newaxis], dx, 0)
+        dx[~(within & (grad != 0))] = 0
+        return dx
 
 
-def _emitted(log_probs: Array, paths: Paths) -> Any:
+def _places(paths: Paths, classes: int) -> Array:
+    """The positions of the states in the row of all items and classes of a step."""
+    return np.arange(len(paths.inputs)) * classes + paths.states
+
+
+def _emitted(log_probs: Array, paths: Paths) -> Array:
     """The logarithm of the probability of the class of each state at each step."""
-    return np.take_along_axis(log_probs, paths.states[np.newaxis], 2)
+    steps, items, classes = log_probs.shape
+    return log_probs.reshape(steps, items * classes).take(_places(paths, classes), 1)
 
 
-def _entered(before: Array, skips: Array) -> Array:
-    """The logarithm of the probability of all transitions into each state."""
-    y = before.copy()
-    y[:, 1:] = np.logaddexp(y[:, 1:], before[:, :-1])
-    skipped = np.where(skips[:, 2:], before[:, :-2], -np.inf)
-    y[:, 2:] = np.logaddexp(y[:, 2:], skipped)
-    return y
+@by_kernel("logaddexp")
+def _either(a: Array, b: Array) -> Any:
+    return np.logaddexp(a, b)
+
+
+def _enter(y: Array, before: Array, barred: Array) -> None:
+    """Overwrite y with the logarithm of the probability of all transitions into each state."""
+    y[0] = before[0]
+    y[1:] = _either(before[1:], before[:-1])
+    y[2:] = _either(y[2:], before[:-2] + barred)
 
 
 def _beta(emitted: Array, paths: Paths) -> Array:
     """The logarithm of the probability of the rest of a path from each state, with that state."""
-    beta = np.full(emitted.shape, -np.inf, emitted.dtype)
-    state, end = np.arange(emitted.shape[2]), 2 * paths.labels[:, np.newaxis]
-    final = (state == end) | (state == end - 1)
-    # Leaving a state over a blank is entering the state two places further.
-    backwards = np.zeros_like(paths.skips)
-    backwards[:, 2:] = paths.skips[:, :1:-1]
+    beta = np.empty(emitted.shape, emitted.dtype)
+    state, end = np.arange(emitted.shape[1])[:, np.newaxis], 2 * paths.labels
+    ends = np.where((state == end) | (state == end - 1), 0, -np.inf).astype(emitted.dtype)
     for t in range(len(emitted) - 1, -1, -1):
-        rest = np.where((paths.inputs == t + 1)[:, np.newaxis] & final, 0, -np.inf)
-        if t + 1 < len(emitted):
-            left = _entered(beta[t + 1, :, ::-1], backwards)[:, ::-1]
-            rest = np.where((paths.inputs > t + 1)[:, np.newaxis], left, rest)
-        beta[t] = rest + emitted[t]
+        last, after = paths.inputs == t + 1, paths.inputs <= t
+        if t + 1 < len(emitted):  # leaving a state is entering it in the reversed order
+            _enter(beta[t, ::-1], beta[t + 1, ::-1], paths.barred[::-1])
+        if last.any():
+            np.copyto(beta[t], ends, where=last)
+        if after.any():
+            np.copyto(beta[t], -np.inf, where=after)
+        beta[t] += emitted[t]
     return beta
 
 
@@ -179,7 +199,7 @@ def ctc_loss(
         )
     inputs = _lengths("input_lengths", input_lengths, items, steps)
     labels = _lengths("target_lengths", target_lengths, items)
-    paths = _paths(_integers("targets", targets), inputs, labels, blank, classes)
+    paths = _paths(_integers("targets", targets), inputs, labels, blank, classes, batch.dtype)
     losses = CTC.apply(batch, paths=paths)
     if zero_infinity:
         losses = where(losses._array == np.inf, 0.0, losses)
@@ -207,7 +227,9 @@ def _lengths(name: str, values: Any, items: int, most: int | None = None) -> Arr
     return lengths
 
 
-def _paths(targets: Array, inputs: Array, labels: Array, blank: int, classes: int) -> Paths:
+def _paths(
+    targets: Array, inputs: Array, labels: Array, blank: int, classes: int, dtype: np.dtype[Any]
+) -> Paths:
     used = np.arange(labels.max(initial=0)) < labels[:, np.newaxis]
     padded = np.full(used.shape, blank)
     if targets.ndim == 2 and len(targets) == len(labels) and targets.shape[1] >= used.shape[1]:
@@ -226,8 +248,8 @@ def _paths(targets: Array, inputs: Array, labels: Array, blank: int, classes: in
             f"ctc_loss: targets must be at least 0 and less than the number of classes "
             f"(got {outside[0]} and {classes})"
         )
-    states = np.full((len(labels), 2 * used.shape[1] + 1), blank)
-    states[:, 1::2] = padded
-    skips = np.zeros(states.shape, np.bool_)
-    skips[:, 3::2] = padded[:, 1:] != padded[:, :-1]
-    return Paths(states, skips, inputs, labels)
+    states = np.full((2 * used.shape[1] + 1, len(labels)), blank)
+    states[1::2] = padded.T
+    barred = np.full((max(len(states) - 2, 0), len(labels)), -np.inf, dtype)
+    barred[1::2][(padded[:, 1:] != padded[:, :-1]).T] = 0
+    return Paths(states, barred, inputs, labels)

@@ -138,8 +138,10 @@ def _normalised(
     node = recorded(BatchNorm, edges, array.shape, array.dtype)
     node.save_for_backward(array, affine[0], mean, var)
     node.options = {"eps": eps, "from_batch": from_batch}
-    vectors = [None if value is None else copied(value) for value in (mean, var, scales, shifts)]
-    chain = Chain((node,), array, *vectors, eps=eps, from_batch=from_batch)  # type: ignore[arg-type, misc]
+    if not from_batch:  # running statistics may change before the result is computed
+        mean, var = copied(mean), copied(var)
+    affine = tuple([None if value is None else copied(value) for value in (scales, shifts)])
+    chain = Chain((node,), array, mean, var, *affine, eps=eps, from_batch=from_batch)  # type: ignore[arg-type, misc]
     return deferred(chain._replace(source=_concatenation(edges[0])))
 
 

@@ -36,7 +36,7 @@ class GroupNorm(Operation[Tensor]):
         eps: float,
         statistics: tuple[Array | None, Array] | None = None,
     ) -> Array:
-        if statistics is None and x.size and not any(ctx.needs_input_grad):
+        if statistics is None and x.size and not any(ctx.edges):
             return kernels.group_norm(x, None, None, weight, bias, eps, groups)
         mean, var = _statistics(x, groups) if statistics is None else statistics
         ctx.save_for_backward(x, weight, mean, var)

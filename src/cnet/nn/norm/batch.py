@@ -2,11 +2,9 @@
 
 from typing import Any
 
-import numpy as np
-
 from ... import functional as F
 from ...dtypes import DType
-from ...replay import repeated
+from ...replay import count
 from ...tensor import Tensor, array_of
 from ._running import ChannelNorm
 
@@ -56,7 +54,7 @@ class _BatchNorm(ChannelNorm):
             self.eps,
         )
         if tracked is not None:
-            repeated(name, np.add, tracked._array, 1, tracked._array)
+            count(tracked._array)
             tracked.note_change(name)
         return y
 

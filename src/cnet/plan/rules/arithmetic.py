@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from ...kernels._strides import broadcast, pair
 from ...operations.arithmetic import Add, Mul, Sub
 from ...operations.division import Div
 from ..steps import RULES, Rule, Step, Value, extendable, for_one_image, is_finished
-from ..strides import broadcast, pair
 
 
 def arithmetic(name: str, a: Any, b: Any) -> Step | Value | None:

@@ -12,7 +12,7 @@ from ..steps import RULES, Step, Value, extendable
 
 @RULES.of(MaxPool1d)
 @RULES.of(MaxPool2d)
-def max_pool(x: Value, **options: Any) -> Step | Value:
+def max_pool(x: Value, *, return_indices: bool = False, **options: Any) -> Step | Value:
     g = geometry.pool("compile", x.shape, **options)
     step = extendable(x)
     halves = (

@@ -8,12 +8,12 @@ import numpy as np
 
 from ...arrays import Shape
 from ...functional.padding import Pad
+from ...kernels._strides import broadcast, pair, strides_of
 from ...operations.axes import Permute
 from ...operations.indexing import Index
 from ...operations.joining import Cat, Stack
 from ...operations.shape import BroadcastTo, Reshape
 from ..steps import RULES, Step, Value, for_one_image
-from ..strides import broadcast, pair, strides_of
 
 
 @RULES.of(Reshape)

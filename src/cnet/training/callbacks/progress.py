@@ -13,12 +13,14 @@ if TYPE_CHECKING:
 class Progress(Callback):
     """A line for each epoch on stderr and, if stderr is a terminal, a progress bar.
 
+    A line also says, once, why steps are not captured, if that is not possible.
     `Trainer.fit` adds it unless ``progress=False``.
     """
 
     def __init__(self) -> None:
         self._bar: Any = None
         self._label = ""
+        self._refusal: str | None = None
 
     def on_epoch_begin(self, trainer: "Trainer") -> None:
         """Show the bar."""
@@ -46,6 +48,9 @@ class Progress(Callback):
     def on_epoch_end(self, trainer: "Trainer") -> None:
         """Replace the bar by a line."""
         self.close()
+        if trainer.refusal != self._refusal:
+            self._refusal = trainer.refusal
+            print(f"steps are not captured: {self._refusal}", file=sys.stderr)
         print(self._label + self._summary(trainer, trainer.history[-1]), file=sys.stderr)
 
     def close(self) -> None:

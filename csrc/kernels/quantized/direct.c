@@ -1,0 +1,367 @@
+/* Direct convolution of 8-bit images by register tiles.
+ *
+ * A chunk computes some blocks of outputs, called panels, of some bands of rows. It stages the rows
+ * that it needs, so that every tap is at a fixed offset from its output: with the zero point as
+ * padding and by the phases of the stride (conv/stage.h); or for depthwise convolutions, at the
+ * column of each output, the four columns that its first taps read. */
+#include "conv/stage.h"
+#include "quantized.h"
+
+enum {
+    LEAST_DOTS = 1 << 13, /* dots of a block in a chunk: enough to be worth a thread */
+    MOST_DOTS = 1 << 16,
+    IMAGE_CHUNKS = 8,     /* of an image, between these sizes */
+    BAND_BYTES = 32 << 10 /* of staged rows */
+};
+
+/* How the images are seen. */
+typedef enum {
+    ROWS,  /* as they are */
+    FLAT,  /* 1 x 1 filters: a row is as many pixels as a tile has, in any rows */
+    IMAGES /* images of one pixel: a row is as many images as a tile has pixels */
+} view;
+
+typedef struct {
+    cnet_conv2d g;
+    const conv_arrays *arrays;
+    view view;
+    int is_depthwise, is_staged;
+    ptrdiff_t columns, all_rows, pixels; /* of a row of outputs; rows, pixels in an image */
+    ptrdiff_t images;
+    ptrdiff_t blocks, panels, taps; /* blocks of x; taps of a panel */
+    ptrdiff_t pixel, pitch, plane;  /* bytes of x as the tiles read it */
+    ptrdiff_t x_row;                /* bytes between rows of outputs there */
+    int height, width;              /* of tiles */
+    ptrdiff_t rows, bands;          /* rows in a band; bands in an image */
+    ptrdiff_t band_group, panel_group;
+    int panels_first;
+    stage stage;
+    char *scratch; /* of each thread */
+    size_t band_bytes;
+} job_t;
+
+static void find_view(job_t *job) {
+    const cnet_conv2d *g = &job->g;
+    const int is_one = g->kh == 1 && g->kw == 1 && !has_padding(g);
+    job->is_depthwise = is_depthwise(g);
+    job->images = g->n;
+    job->columns = g->ow;
+    job->all_rows = g->oh;
+    job->pixels = g->oh * g->ow;
+    job->view = ROWS;
+    if (is_one && !job->is_depthwise && g->h == 1 && g->w == 1) {
+        job->view = IMAGES;
+        job->pixels = g->n;
+        job->images = 1;
+    } else if (is_one && !job->is_depthwise && g->sh == 1 && g->sw == 1 &&
+               g->oh * g->ow == g->h * g->w) {
+        job->view = FLAT;
+    }
+    if (job->view != ROWS) {
+        job->columns = MOST_PIXELS;
+        job->all_rows = ceil_div(job->pixels, MOST_PIXELS);
+    }
+    job->is_staged =
+        job->view == IMAGES || job->is_depthwise || has_padding(g) || g->sh > 1 || g->sw > 1;
+}
+
+static void find_tiles(job_t *job) {
+    const ptrdiff_t columns = job->columns;
+    job->height = 1;
+    if (job->view == ROWS)
+        for (int rows = 4; rows > 1 && job->height == 1; rows /= 2)
+            if (columns * rows <= MOST_PIXELS && job->all_rows >= rows)
+                job->height = rows;
+    job->width = (int)ceil_div(columns, ceil_div(columns, MOST_PIXELS));
+}
+
+/* The layout of the rows that a band of `rows` rows reads. */
+static void find_layout(job_t *job, ptrdiff_t rows) {
+    const cnet_conv2d *g = &job->g;
+    job->rows = rows;
+    job->pixel = job->is_depthwise ? QBLOCK * QUAD : QBLOCK;
+    if (job->view == IMAGES) {
+        job->plane = job->pitch = MOST_PIXELS * QBLOCK;
+        job->x_row = job->blocks * job->plane;
+        job->band_bytes = (size_t)(rows * job->x_row);
+    } else if (job->is_depthwise) {
+        job->pitch = (g->ow + (quads_of(g->kw) - 1) * QUAD / g->sw) * job->pixel;
+        job->plane = 0;
+        job->x_row = g->sh * job->pitch;
+        job->band_bytes = (size_t)(((rows - 1) * g->sh + (g->kh - 1) * g->dh + 1) * job->pitch);
+    } else if (job->is_staged) {
+        job->stage = stage_of(g, rows);
+        job->x_row = job->pitch = job->stage.pitch * QBLOCK;
+        job->plane = job->stage.channel * QBLOCK;
+        job->band_bytes = (size_t)(job->blocks * job->plane);
+    } else {
+        job->pitch = g->w * QBLOCK;
+        job->x_row = job->view == FLAT ? job->columns * QBLOCK : job->pitch;
+        job->plane = g->h * g->w * QBLOCK;
+        job->band_bytes = 0;
+    }
+    job->band_bytes = (size_t)round_up((ptrdiff_t)job->band_bytes, CNET_ALIGNMENT);
+}
+
+static job_t make_job(const cnet_conv2d *g) {
+    job_t job = {.g = *g, .blocks = qblocks_of(g->c), .panels = qblocks_of(g->o)};
+    find_view(&job);
+    find_tiles(&job);
+    const ptrdiff_t channels = g->c / g->g;
+    job.taps = g->kh * (job.is_depthwise ? quads_of(g->kw) : g->kw * quads_of(channels));
+    const ptrdiff_t cost = job.columns * job.taps; /* of a row of a panel */
+    const ptrdiff_t staged_at_once = job.is_depthwise ? 1 : job.panels;
+    const ptrdiff_t chunk =
+        min_size(MOST_DOTS, max_size(LEAST_DOTS, job.all_rows * job.panels * cost / IMAGE_CHUNKS));
+    ptrdiff_t rows = job.height;
+    for (; rows < job.all_rows && 2 * rows * staged_at_once * cost <= chunk; rows *= 2) {
+        find_layout(&job, 2 * rows);
+        if (job.band_bytes > BAND_BYTES)
+            break;
+    }
+    rows = min_size(rows, job.all_rows);
+    find_layout(&job, rows);
+    job.bands = ceil_div(job.all_rows, rows);
+    const ptrdiff_t bands = job.images * job.bands;
+    const ptrdiff_t in_cache = BAND_BYTES / max_size(1, (ptrdiff_t)job.band_bytes);
+    job.band_group = max_size(1, min_size(min_size(bands, in_cache), chunk / (rows * cost)));
+    job.panel_group = min_size(job.panels, max_size(1, chunk / (job.band_group * rows * cost)));
+    job.panels_first = job.panels * job.taps * QUAD > bands * job.rows * job.columns * job.blocks;
+    return job;
+}
+
+/* ---- Preparation ------------------------------------------------------------------------- */
+
+prepared_sizes CNET_FN(quantized_direct_sizes)(const cnet_conv2d *g) {
+    const job_t job = make_job(g);
+    return (prepared_sizes){job.taps, job.taps};
+}
+
+static ptrdiff_t offset_of(const job_t *job, ptrdiff_t block, ptrdiff_t i, ptrdiff_t j) {
+    const cnet_conv2d *g = &job->g;
+    if (job->is_depthwise)
+        return i * g->dh * job->pitch + j / g->sw * job->pixel;
+    if (job->is_staged && job->view == ROWS)
+        return stage_offset(g, &job->stage, block, i, j) * QBLOCK;
+    return block * job->plane + i * g->dh * job->pitch + j * g->dw * QBLOCK;
+}
+
+static void put_offsets(const job_t *job, int32_t *to) {
+    const cnet_conv2d *g = &job->g;
+    const ptrdiff_t channels = job->is_depthwise ? 1 : g->c / g->g;
+    const ptrdiff_t step = job->is_depthwise ? QUAD : 1;
+    for (ptrdiff_t c = 0; c < channels; c += QBLOCK)
+        for (ptrdiff_t i = 0; i < g->kh; i++)
+            for (ptrdiff_t j = 0; j < g->kw; j += step)
+                for (ptrdiff_t d = 0; d < quads_of(min_size(QBLOCK, channels - c)); d++)
+                    *to++ = (int32_t)(offset_of(job, c / QBLOCK, i, j) + d * QUAD);
+}
+
+/* Four neighbouring taps of a row of each filter, from column j on. */
+static int8_t *put_columns(const cnet_conv2d *g, const int8_t *weight, ptrdiff_t outputs,
+                           ptrdiff_t i, ptrdiff_t j, int8_t *to) {
+    for (ptrdiff_t lane = 0; lane < QBLOCK; lane++)
+        for (ptrdiff_t column = j; column < j + QUAD; column++)
+            *to++ =
+                lane < outputs && column < g->kw ? weight[(lane * g->kh + i) * g->kw + column] : 0;
+    return to;
+}
+
+/* Panel by panel, tap by tap. */
+void CNET_FN(quantized_direct_put)(const cnet_conv2d *g, const int8_t *weight, int32_t *offsets,
+                                   int8_t *filters) {
+    const job_t job = make_job(g);
+    const ptrdiff_t channels = g->c / g->g;
+    put_offsets(&job, offsets);
+    for (ptrdiff_t o = 0; o < g->o; o += QBLOCK, weight += QBLOCK * channels * g->kh * g->kw)
+        for (ptrdiff_t c = 0; c < channels; c += QBLOCK)
+            for (ptrdiff_t i = 0; i < g->kh; i++)
+                for (ptrdiff_t j = 0; j < g->kw; j += job.is_depthwise ? QUAD : 1) {
+                    if (job.is_depthwise) {
+                        filters = put_columns(g, weight, g->o - o, i, j, filters);
+                        continue;
+                    }
+                    const ptrdiff_t end = min_size(channels, c + QBLOCK);
+                    for (ptrdiff_t d = c; d < end; d += QUAD)
+                        filters = put_quad(g, weight, g->o - o, d, i, j, filters);
+                }
+}
+
+/* ---- Staging ----------------------------------------------------------------------------- */
+
+/* The pixels of images as columns: (rows, blocks, MOST_PIXELS). */
+static void stage_images(const job_t *job, ptrdiff_t top, ptrdiff_t rows, uint8_t *to) {
+    const ptrdiff_t end = min_size(job->pixels, (top + rows) * MOST_PIXELS);
+    for (ptrdiff_t n = top * MOST_PIXELS; n < end; n++)
+        for (ptrdiff_t b = 0; b < job->blocks; b++)
+            memcpy(to + (n / MOST_PIXELS - top) * job->x_row + b * job->plane +
+                       n % MOST_PIXELS * QBLOCK,
+                   job->arrays->x + (n * job->blocks + b) * QBLOCK, QBLOCK);
+}
+
+/* A block of an image, for the rows of outputs from `top` on. */
+static void stage_block(const job_t *job, const uint8_t *x, ptrdiff_t top, uint8_t *to) {
+    const cnet_conv2d *g = &job->g;
+    const stage *s = &job->stage;
+    for (ptrdiff_t phase_h = 0; phase_h < s->phases_h; phase_h++)
+        for (ptrdiff_t phase_w = 0; phase_w < s->phases_w; phase_w++) {
+            const range in = inside(phase_w - g->pw, g->sw, g->w, s->pitch);
+            for (ptrdiff_t row = 0; row < s->phase_rows; row++, to += job->pitch) {
+                const ptrdiff_t ih = (top + row) * g->sh + phase_h - g->ph;
+                if (ih < 0 || ih >= g->h || in.begin == in.end) {
+                    memset(to, job->arrays->zero, (size_t)job->pitch);
+                    continue;
+                }
+                const uint8_t *from = x + (ih * g->w + in.begin * g->sw + phase_w - g->pw) * QBLOCK;
+                memset(to, job->arrays->zero, (size_t)(in.begin * QBLOCK));
+                if (g->sw == 1)
+                    memcpy(to + in.begin * QBLOCK, from, (size_t)((in.end - in.begin) * QBLOCK));
+                else
+                    for (ptrdiff_t t = in.begin; t < in.end; t++)
+                        memcpy(to + t * QBLOCK, from + (t - in.begin) * g->sw * QBLOCK, QBLOCK);
+                memset(to + in.end * QBLOCK, job->arrays->zero,
+                       (size_t)(job->pitch - in.end * QBLOCK));
+            }
+        }
+}
+
+/* Of one row of a block: at each place, four neighbouring columns of each channel. */
+static void stage_quads(const job_t *job, const uint8_t *row, uint8_t *to) {
+    const cnet_conv2d *g = &job->g;
+    uint8_t zeros[QBLOCK];
+    memset(zeros, job->arrays->zero, QBLOCK);
+    const ptrdiff_t width = row ? g->w : 0, step = g->sw;
+    ivec quads[BLOCK_VECTORS] = {0};
+    ptrdiff_t column = -g->pw;
+    for (ptrdiff_t place = job->pitch / job->pixel, next = QUAD; place > 0; place--, next = step) {
+        for (ptrdiff_t k = 0; k < next; k++, column++) {
+            const uint8_t *from = column >= 0 && column < width ? row + column * QBLOCK : zeros;
+#pragma GCC unroll 4
+            for (int v = 0; v < BLOCK_VECTORS; v++)
+                quads[v] = shift_right(quads[v], 8) | load_bytes(from + v * BLOCK_LANES) << 24;
+        }
+#pragma GCC unroll 4
+        for (int v = 0; v < BLOCK_VECTORS; v++, to += VECTOR_BYTES)
+            store_ints((int32_t *)to, quads[v]);
+    }
+}
+
+static void stage_channels(const job_t *job, const uint8_t *x, ptrdiff_t top, ptrdiff_t rows,
+                           uint8_t *to) {
+    const cnet_conv2d *g = &job->g;
+    const ptrdiff_t count = (rows - 1) * g->sh + (g->kh - 1) * g->dh + 1;
+    for (ptrdiff_t row = 0; row < count; row++, to += job->pitch) {
+        const ptrdiff_t ih = top * g->sh - g->ph + row;
+        stage_quads(job, ih >= 0 && ih < g->h ? x + ih * g->w * QBLOCK : NULL, to);
+    }
+}
+
+/* ---- Convolution ------------------------------------------------------------------------- */
+
+typedef struct {
+    ptrdiff_t n, top, rows;
+} place;
+
+static place place_of(const job_t *job, ptrdiff_t band) {
+    const ptrdiff_t top = band % job->bands * job->rows;
+    return (place){band / job->bands, top, min_size(job->rows, job->all_rows - top)};
+}
+
+static uint8_t *find_band(const job_t *job, ptrdiff_t number, int slot) {
+    const size_t all = (size_t)job->band_group * job->band_bytes;
+    return (uint8_t *)job->scratch + (size_t)slot * all + (size_t)number * job->band_bytes;
+}
+
+/* All blocks of a band; those of a depthwise convolution are staged one at a time. */
+static void stage_band(const job_t *job, place at, uint8_t *to) {
+    const cnet_conv2d *g = &job->g;
+    if (job->view == IMAGES) {
+        stage_images(job, at.top, at.rows, to);
+        return;
+    }
+    for (ptrdiff_t b = 0; b < job->blocks; b++)
+        stage_block(job, job->arrays->x + (at.n * job->blocks + b) * g->h * g->w * QBLOCK, at.top,
+                    to + b * job->plane);
+}
+
+static void run_band(const job_t *job, tile *t, const uint8_t *x, ptrdiff_t panel, place at) {
+    const ptrdiff_t pixel = job->view == IMAGES ? job->panels * QBLOCK : QBLOCK;
+    const ptrdiff_t first =
+        job->view == IMAGES ? panel * QBLOCK : (at.n * job->panels + panel) * job->pixels * QBLOCK;
+    t->x_row = job->x_row;
+    t->y_pixel = pixel;
+    t->y_row = job->columns * pixel;
+    for (ptrdiff_t row = 0; row < at.rows;) {
+        int height = job->height;
+        while (height > at.rows - row)
+            height /= 2;
+        const ptrdiff_t begin = (at.top + row) * job->columns;
+        const ptrdiff_t columns = min_size(job->columns, job->pixels - begin);
+        for (ptrdiff_t column = 0; column < columns; column += job->width) {
+            t->x = x + row * job->x_row + column * job->pixel;
+            t->at = first + (begin + column) * pixel;
+            CNET_FN(quantized_tile)
+            (t, job->is_depthwise ? TILE_CHANNELS : TILE_DENSE, job->arrays->vnni, height,
+             (int)min_size(job->width, columns - column));
+        }
+        row += height;
+    }
+}
+
+/* Where the tiles of a panel read a band. */
+static const uint8_t *find_rows(const job_t *job, ptrdiff_t panel, place at, uint8_t *staged) {
+    const cnet_conv2d *g = &job->g;
+    const ptrdiff_t size = g->h * g->w * QBLOCK;
+    if (job->is_depthwise) {
+        stage_channels(job, job->arrays->x + (at.n * job->blocks + panel) * size, at.top, at.rows,
+                       staged);
+        return staged;
+    }
+    const ptrdiff_t group = panel / (job->panels / g->g > 0 ? job->panels / g->g : 1);
+    const ptrdiff_t block = group * (g->c / g->g / QBLOCK);
+    if (job->is_staged)
+        return staged + block * job->plane;
+    return job->arrays->x + (at.n * job->blocks + block) * size + at.top * job->x_row;
+}
+
+static void run_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+    const job_t *job = argument;
+    const ptrdiff_t panel_groups = ceil_div(job->panels, job->panel_group);
+    const ptrdiff_t bands = job->images * job->bands,
+                    band_groups = ceil_div(bands, job->band_group);
+    const ptrdiff_t p = job->panels_first ? chunk / band_groups : chunk % panel_groups;
+    const ptrdiff_t b = job->panels_first ? chunk % band_groups : chunk / panel_groups;
+    const ptrdiff_t first = b * job->band_group, last = min_size(bands, first + job->band_group);
+    if (job->is_staged && !job->is_depthwise)
+        for (ptrdiff_t band = first; band < last; band++)
+            stage_band(job, place_of(job, band), find_band(job, band - first, slot));
+    const prepared *from = &job->arrays->prepared;
+    tile t = {.taps = job->taps, .offsets = from->offsets, .outputs = &job->arrays->outputs};
+    for (ptrdiff_t panel = p * job->panel_group;
+         panel < min_size(job->panels, (p + 1) * job->panel_group); panel++) {
+        t.filters = from->filters + panel * job->taps * QBLOCK * QUAD;
+        t.start = from->start + panel * QBLOCK;
+        t.scale = from->scale + panel * QBLOCK;
+        t.bias = from->bias + panel * QBLOCK;
+        for (ptrdiff_t band = first; band < last; band++) {
+            const place at = place_of(job, band);
+            run_band(job, &t, find_rows(job, panel, at, find_band(job, band - first, slot)), panel,
+                     at);
+        }
+    }
+}
+
+size_t CNET_FN(quantized_direct_workspace)(const cnet_conv2d *g, int threads) {
+    const job_t job = make_job(g);
+    return (size_t)threads * (size_t)job.band_group * job.band_bytes;
+}
+
+void CNET_FN(quantized_direct)(const conv_arrays *arrays, const cnet_conv2d *g, int threads,
+                               char *workspace) {
+    job_t job = make_job(g);
+    job.arrays = arrays;
+    job.scratch = workspace;
+    const ptrdiff_t chunks =
+        ceil_div(job.panels, job.panel_group) * ceil_div(job.images * job.bands, job.band_group);
+    cnet_parallel(run_chunk, &job, chunks, threads);
+}

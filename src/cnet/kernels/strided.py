@@ -1,0 +1,204 @@
+"""Copies of arrays to places in other arrays, and in another order."""
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .. import _check, geometry
+from ..arrays import FLOAT32, FLOAT64, Array, Shape
+from ..replay import constant
+from . import _memory
+from ._dispatch import call
+from ._strides import pair
+
+
+def copy_range(
+    x: Array, y: Array, axis: int = 0, x_begin: int = 0, y_begin: int = 0, count: int | None = None
+) -> None:
+    """Copy cells along an axis to an array that has the same shape otherwise, in place.
+
+    Parameters
+    ----------
+    x : ndarray, any shape with at least 1 dimension
+        Float32 or float64.
+    y : ndarray
+        Of the same dtype, and of the same shape except along the axis; its cells from `y_begin` on
+        are overwritten. C-contiguous and writable; must not share memory with `x`.
+    axis : int, default 0
+    x_begin, y_begin : int, default 0
+        The first cells.
+    count : int, optional
+        The number of cells; by default all from `x_begin` on.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the arrays do not fit, or do not have these cells.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> y = np.zeros((1, 3))
+    >>> kernels.copy_range(np.array([[1.0, 2.0]]), y, axis=1, y_begin=1)
+    >>> y
+    array([[0., 1., 2.]])
+    """
+    f = "copy_range"
+    x = _check.array(f, "x", x)
+    _check.writable(f, "y", y)
+    _check.same_dtype(f, x=x, y=y)
+    if not -x.ndim <= axis < x.ndim:
+        raise ValueError(f"{f}: axis must be in range (got {axis} for {x.ndim} dimensions)")
+    axis %= x.ndim
+    expected = (*x.shape[:axis], y.shape[axis] if y.ndim > axis else 0, *x.shape[axis + 1 :])
+    _check.same_shape(f, "y", y.shape, "x.shape except along the axis", expected)
+    count = x.shape[axis] - x_begin if count is None else count
+    for name, begin, size in (("x", x_begin, x.shape[axis]), ("y", y_begin, y.shape[axis])):
+        if not 0 <= begin <= begin + count <= size:
+            raise ValueError(
+                f"{f}: the range must be within {name}.shape[{axis}] "
+                f"(got {begin} to {begin + count} and {size})"
+            )
+    n, inner = prod(x.shape[:axis]), prod(x.shape[axis + 1 :])
+    if n * count * inner:
+        x_pitch, y_pitch = x.shape[axis] * inner, y.shape[axis] * inner
+        g = pair((n, count * inner), (x_pitch, 1), (y_pitch, 1), x_begin * inner, y_begin * inner)
+        call("strided_copy", x, y, g)
+
+
+def embed(x: Array, shape: Shape, index: Any, value: float = 0.0) -> Array:
+    """A new array that has `x` at a place: ``y = np.full(shape, value); y[index] = x``.
+
+    Parameters
+    ----------
+    x : ndarray, any shape
+        Float32 or float64, of any layout.
+    shape : tuple of int
+        The shape of the result.
+    index : slice, int, None, Ellipsis or a tuple of them
+        The place, which must have the shape of `x`.
+    value : float, default 0
+        The other elements.
+
+    Returns
+    -------
+    ndarray of the dtype of `x`
+
+    Raises
+    ------
+    TypeError
+        If `x` is not an array of a float dtype, or `index` has arrays or booleans.
+    ValueError
+        If the place does not have the shape of `x`.
+    IndexError
+        If `shape` does not have this place.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> kernels.embed(np.array([1.0, 2.0]), (5,), slice(1, None, 2))
+    array([0., 1., 0., 2., 0.])
+    """
+    f = "embed"
+    memory = _memory_of(x)
+    if memory is None:
+        x = memory = _check.array(f, "x", x)
+    geometry.check_size(f, "y", shape)
+    y = _memory.empty(shape, x.dtype)
+    parts = index if isinstance(index, tuple) else (index,)
+    if not is_basic(parts):
+        raise TypeError(f"{f}: index must consist of slices, integers, None and ... (got {index})")
+    try:
+        place = y[parts if ... in parts else (*parts, ...)]  # a view also of a single element
+    except IndexError as error:
+        raise IndexError(f"{f}: index must fit the shape {shape} ({error})") from None
+    _check.same_shape(f, "x", x.shape, "y[index].shape", place.shape)
+    (first, *strides), (y_first, *y_strides) = _visited(x, memory), _visited(place, y)
+    inside = pair((1, *x.shape), (0, *strides), (0, *y_strides), first, y_first)
+    if inside is None:  # more axes than the kernel visits
+        y[...] = value
+        place[...] = x
+        return y
+    if place.size < y.size:
+        number = constant(np.full(1, value, x.dtype))
+        call("strided_copy", number, y, pair((1, y.size), (0, 0), (0, 1)))
+    if place.size:
+        call("strided_copy", memory, y, inside)
+    return y
+
+
+def flip(x: Array, axes: Sequence[int]) -> Array:
+    """Reverse the order of the elements along axes.
+
+    Parameters
+    ----------
+    x : ndarray, any shape
+        Float32 or float64.
+    axes : sequence of int
+        Different axes of `x`.
+
+    Returns
+    -------
+    ndarray, shape of `x`
+
+    Raises
+    ------
+    TypeError
+        If `x` is not an array of a float dtype.
+    ValueError
+        If an axis is out of range, or given twice.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> kernels.flip(np.array([[1.0, 2.0], [3.0, 4.0]]), (1,))
+    array([[2., 1.],
+           [4., 3.]])
+    """
+    f = "flip"
+    x = _check.array(f, "x", x)
+    if not all(-x.ndim <= axis < x.ndim for axis in axes):
+        raise ValueError(f"{f}: axes must be in range for {x.ndim} dimensions (got {axes})")
+    if len({axis % x.ndim for axis in axes}) < len(axes):
+        raise ValueError(f"{f}: axes must be different (got {axes})")
+    y, reverse = _memory.empty(x.shape, x.dtype), np.flip(x, tuple(axes))
+    (first, *strides), (_, *y_strides) = _visited(reverse, x), _visited(y, y)
+    g = pair((1, *x.shape), (0, *strides), (0, *y_strides), first)
+    if g is None:  # more axes than the kernel visits
+        y[...] = reverse
+    elif x.size:
+        call("strided_copy", x, y, g)
+    return y
+
+
+def is_basic(parts: tuple[Any, ...]) -> bool:
+    """Whether the parts of an index select a view, without arrays and booleans."""
+    return all(
+        part is None or part is ... or isinstance(part, slice)
+        or (isinstance(part, int) and not isinstance(part, bool))
+        for part in parts
+    )  # fmt: skip
+
+
+def _memory_of(x: Any) -> Array | None:
+    """A contiguous array of floats that `x` is a view of, or None."""
+    if not isinstance(x, np.ndarray) or x.dtype not in (FLOAT32, FLOAT64):
+        return None
+    memory: Any = x
+    while not memory.flags.c_contiguous and isinstance(memory.base, np.ndarray):
+        memory = memory.base
+    if type(memory) is not np.ndarray or memory.dtype != x.dtype:
+        return None
+    fits = memory.flags.c_contiguous and memory.flags.aligned
+    return memory if fits and not any(n % x.itemsize for n in _visited(x, memory, 1)) else None
+
+
+def _visited(x: Array, memory: Array, unit: int | None = None) -> list[int]:
+    """The first element of a view in its memory and the strides, in elements or other units."""
+    start, origin = (a.__array_interface__["data"][0] for a in (x, memory))
+    return [n // (unit or x.itemsize) for n in (start - origin, *x.strides)]
