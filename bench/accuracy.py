@@ -3,9 +3,8 @@
     python bench/accuracy.py [--mnist FOLDER] [--epochs N]
 
 Trains the reference CNN on the digits of scikit-learn, and on MNIST if its files are in a folder.
-The ranges of the 8-bit plans come from 512 images of the training set, up to some percentiles of the
-elements. Times are for 256 images, the
-medians of alternating calls.
+The ranges of the 8-bit plans come from 512 images of the training set, up to some percentiles of
+their elements. Times are for 256 images, the medians of alternating calls.
 """
 
 import argparse

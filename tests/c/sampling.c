@@ -8,8 +8,8 @@ enum { BILINEAR, NEAREST, BICUBIC, MODES };
 enum { ZEROS, BORDER, REFLECTION, PADDINGS };
 enum { AXES = 3, MAX_TAPS = 4 };
 
-/* n, c, d, h, w, samples, axes: around a block of 64 samples, a chunk of 1024 samples, and a chunk
- * of 8 channels. */
+/* n, c, d, h, w, samples, axes: around whole vectors of samples, a chunk of 1024 samples, and a
+ * chunk of 8 channels. */
 static const cnet_grid grids[] = {
     {1, 1, 1, 1, 1, 5, 2},   {2, 3, 1, 5, 7, 0, 2},    {0, 3, 1, 5, 7, 4, 2},
     {2, 0, 1, 5, 7, 4, 2},   {2, 3, 1, 1, 6, 63, 2},   {2, 9, 1, 5, 7, 64, 2},
@@ -339,7 +339,7 @@ static void normal_case(ptrdiff_t count, double mean, double std) {
         const double turns = 4 * fraction(words[half + i]), quarter = floor(turns);
         const double part = turns - quarter, pi = acos(-1);
         const double angle = (part < 0.5 ? part : part - 1) * pi / 2;
-        const double radius = sqrt(-2 * log(fraction(words[i])));
+        const double radius = sqrt(-2 * log(fraction(words[i]) + 0x1p-54));
         const double sine = sin(angle), cosine = quarter >= 2 ? -cos(angle) : cos(angle);
         const int exchanged = quarter == 1 || quarter == 3;
         const double first = radius * (exchanged ? sine : cosine),

@@ -19,7 +19,9 @@ ROWS: dict[str, Callable[[Array, Array], Array]] = {
     "add": kernels.add,
     "relu": lambda x, y: kernels.relu(x),
     "relu_backward": kernels.relu_backward,
-    "embed": lambda x, y: kernels.embed(x, (len(x), 9, *x.shape[2:]), (slice(None), slice(len(x[0])))),
+    "embed": lambda x, y: kernels.embed(
+        x, (len(x), 9, *x.shape[2:]), (slice(None), slice(x.shape[1]))
+    ),
     "batch_norm": lambda x, y: kernels.batch_norm(
         x, *np.ones((2, x.shape[1]), x.dtype), residual=y, activation="relu"
     ),
@@ -33,9 +35,7 @@ def images(request: pytest.FixtureRequest, dtype: Any) -> Array:
 
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("name", ROWS)
-def test_images_are_computed_as_if_alone(
-    impl: str, threads: int, name: str, images: Array
-) -> None:
+def test_images_are_computed_as_if_alone(impl: str, threads: int, name: str, images: Array) -> None:
     x, y = images
     with cnet.use_threads(threads):
         together = ROWS[name](x, y)

@@ -8,6 +8,7 @@
  * Chunks are vectors of channels and parts of the batch. Each part has its own copy of dw and db;
  * the copies are added in order. */
 #include "channels.h"
+#include "depthwise.h"
 
 enum {
     CELLS_BYTES = 24 << 10,

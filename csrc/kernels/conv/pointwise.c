@@ -88,11 +88,12 @@ static void store_pixels(const product *q, ptrdiff_t group, ptrdiff_t i, ptrdiff
     }
 }
 
-/* Whether the result is streamed: runs of pixels are whole cache lines of a large array. */
+/* Whether the result is streamed: runs of pixels are whole cache lines of an array that the shared
+ * cache cannot hold. A smaller one is read from that cache by what follows. */
 static int can_stream(const pixels *l, ptrdiff_t images, const real *to) {
     const ptrdiff_t line = CNET_ALIGNMENT / (ptrdiff_t)sizeof(real);
     return l->pixels == l->plane && l->col == 1 && l->plane % line == 0 && takes_streams(to) &&
-           is_streamed(images * l->channels * l->plane);
+           images * l->channels * l->plane > ISA_SHARED_CACHE_BYTES / (ptrdiff_t)sizeof(real);
 }
 
 static job_t make_job(const cnet_conv2d *g, ptrdiff_t from, ptrdiff_t to) {

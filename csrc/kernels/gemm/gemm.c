@@ -63,15 +63,17 @@ enum { FEW_ROWS = 256, FEW_COLS = 768, PAGE = 4096 };
 enum { FEWEST_ROWS = 16, LONG_VECTORS = 8, FEW_PRODUCTS = 1 << 17 };
 
 static int dots_pay(const cnet_gemm *g) {
-    return g->outer * g->inner == 1 && g->m <= FEWEST_ROWS && g->k >= LONG_VECTORS * LANES && g->a_col == 1 && g->b_row == 1;
+    return g->outer * g->inner == 1 && g->m <= FEWEST_ROWS && g->k >= LONG_VECTORS * LANES &&
+           g->a_col == 1 && g->b_row == 1;
 }
 
 /* choices[0] is whether dot products compute the result. */
 size_t CNET_FN(gemm_workspace)(cnet_call *call) {
     const cnet_gemm *g = &call->gemm.g;
     call->choices[0] = dots_pay(g);
-    return call->choices[0] ? 0 : CNET_FN(product_workspace)(g->outer * g->inner, g->m, g->n,
-                                                              g->k, call->threads);
+    return call->choices[0]
+               ? 0
+               : CNET_FN(product_workspace)(g->outer * g->inner, g->m, g->n, g->k, call->threads);
 }
 
 static int shares_cache_sets(ptrdiff_t step) { return step * (ptrdiff_t)sizeof(real) % PAGE == 0; }
@@ -80,9 +82,9 @@ static int shares_cache_sets(ptrdiff_t step) { return step * (ptrdiff_t)sizeof(r
  * 0 and NaN stays.
  *
  * A (outer, inner, m, k) and B (outer, inner, k, n) have any strides, so that transposed and
- * repeated operands need no copy. Y (outer, inner, m, n) is contiguous, is overwritten, and overlaps
- * no other array. Order of summation, parallel axis and workspace as in product.h; as in dots.h for
- * one product of a few long rows and contiguous columns. */
+ * repeated operands need no copy. Y (outer, inner, m, n) is contiguous, is overwritten, and
+ * overlaps no other array. Order of summation, parallel axis and workspace as in product.h; as in
+ * dots.h for one product of a few long rows and contiguous columns. */
 void CNET_FN(gemm)(const cnet_call *call) {
     const cnet_gemm_arguments *a = &call->gemm;
     const cnet_gemm *g = &a->g;

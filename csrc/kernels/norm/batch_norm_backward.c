@@ -188,7 +188,7 @@ static void gradients_of_chunk(const void *argument, ptrdiff_t chunk, int slot) 
     (void)slot;
     const job_t *job = argument;
     const span s = span_of(&job->d, chunk);
-    chunk_cells c;
+    chunk_cells c = {0};
     cell_sums sums = {0};
     fill_affine(&job->d, &s, job->mean, job->var, job->weight, job->bias, job->eps, &c.f);
     if (job->dbias || job->dweight || job->dresidual || (job->dx && job->from_batch))

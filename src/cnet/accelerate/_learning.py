@@ -328,27 +328,30 @@ class _Learning:
         """
         arrays = self.samples[0].outcome.arrays
         waiting = sorted(names, key=lambda name: (arrays[name].size, name))
-        known: list[str] = []
         while waiting:
-            failed: list[str] = []
-            for name in waiting:
-                expression = self.explained(name, known)
-                if expression is None:
-                    failed.append(name)
-                else:
-                    self.expressions[name] = expression
-            before, known = known, [*self.expressions]
-            if failed and len(before) == len(known):
-                raise Refused(f"{failed[0]} is not explained")
-            waiting = failed
+            if not any(self.explain_more(waiting, thorough) for thorough in (False, True)):
+                raise Refused(f"{waiting[0]} is not explained")
+            waiting = [name for name in waiting if name not in self.expressions]
 
-    def explained(self, name: str, results: Sequence[str]) -> Expression | None:
+    def explain_more(self, names: Sequence[str], is_thorough: bool) -> bool:
+        """Find expressions for some results, or for one by a thorough search."""
+        known = [*self.expressions]
+        for name in names:
+            expression = self.explained(name, known, is_thorough)
+            if expression is not None:
+                self.expressions[name] = expression
+                if is_thorough:
+                    break
+        return len(self.expressions) > len(known)
+
+    def explained(self, name: str, results: Sequence[str], is_thorough: bool) -> Expression | None:
         samples = [self.inputs_of(sampled, results) for sampled in self.samples]
         if not all(_is_finite(sample.outputs[name]) for sample in samples):
             raise Refused(f"{name} is not finite for random data")
         known = (*self.hints, *self.expressions.values())
         with np.errstate(all="ignore"):
-            expression = explain(samples, name, known, self.end - perf_counter())
+            seconds = self.end - perf_counter()
+            expression = explain(samples, name, known, seconds, is_thorough)
         if expression is None and perf_counter() > self.end:
             raise Unfinished
         return expression

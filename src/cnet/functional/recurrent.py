@@ -14,6 +14,9 @@ from ..tensor import Tensor
 
 __all__: list[str] = []
 
+_FEW = 16
+"""Products of up to this many rows need no other layout of the weights."""
+
 States = tuple[Array, ...]
 """The hidden state, and the cell state if the cell has one; each of shape (n, hidden)."""
 
@@ -29,20 +32,20 @@ def _tanh(x: Array) -> Array:
 class Cell:
     """One step: the next states from the products of the input and the hidden state.
 
-    Products have shape (gates, n, hidden).
+    Products have shape (gates, n, hidden), and are not contiguous if there are several gates.
     """
 
     gates: ClassVar[int]
     states: ClassVar[int] = 1
     separate: ClassVar[bool] = False
-    """Whether the gradients of both products differ."""
+    """Whether the gradients of both products, and so of their biases, differ."""
 
     @staticmethod
     def step(a: Array, b: Array, states: Sequence[Array]) -> tuple[States, States]:
         """Return the next states, and the arrays that `back` needs.
 
-        `a` is the product of the input and `b` the product of the hidden state, with their biases.
-        `b` may be overwritten.
+        `a` is the product of the input and `b` the product of the hidden state; `b` is without its
+        bias, which is added to `a`, unless they are `separate`. `b` may be overwritten.
         """
         raise NotImplementedError
 
@@ -95,11 +98,15 @@ class LSTMCell(Cell):
     @staticmethod
     def step(a: Array, b: Array, states: Sequence[Array]) -> tuple[States, States]:
         c = states[1]
-        b += a
-        i, f, g, o = b
+        products = np.add(a, b, out=empty(a.shape, a.dtype))
+        i, f, g, o = products
         following = kernels.combine(c, f, operation="glu")
         following += kernels.combine(i, g, operation="gated_tanh")
-        return (kernels.combine(o, following, operation="gated_tanh"), following), (b, c, following)
+        return (kernels.combine(o, following, operation="gated_tanh"), following), (
+            products,
+            c,
+            following,
+        )
 
     @staticmethod
     def back(kept: Sequence[Array], grads: Sequence[Any], da: Array, db: Array) -> list[Any]:
@@ -122,7 +129,7 @@ class GRUCell(Cell):
     @staticmethod
     def step(a: Array, b: Array, states: Sequence[Array]) -> tuple[States, States]:
         (h,) = states
-        reset, update = _sigmoid(a[:2] + b[:2])
+        reset, update = _sigmoid(np.add(a[:2], b[:2], out=empty(a[:2].shape, a.dtype)))
         new = reset * b[2]
         new += a[2]
         new = _tanh(new)
@@ -168,24 +175,30 @@ class Recurrent(Operation[tuple[Tensor, ...]]):
         batch_sizes: Sequence[int],
         reverse: bool,
     ) -> States:
-        products = _by_gate(x, _transposed(w_ih, cell.gates), b_ih)
-        steps = _steps(batch_sizes, reverse)
-        filters = _transposed(w_hh, cell.gates)
-        if len(steps) > 1:
-            filters = np.ascontiguousarray(filters)  # products need no copies of such factors
+        if not cell.separate and b_ih is not None and b_hh is not None:
+            b_ih, b_hh = b_ih + b_hh, None
+        products = kernels.linear(x, w_ih, b_ih)
+        steps, filters = _steps(batch_sizes, reverse), w_hh.T
+        if len(steps) > 1 and batch_sizes[0] > _FEW:
+            filters = np.ascontiguousarray(filters)  # which the products of all steps read in place
         shape = len(x), w_hh.shape[1]
         before, y = empty(shape, x.dtype), empty(shape, x.dtype)
         kept: list[Array] = []
+        keeps = True in ctx.needs_input_grad
         for rows, count in steps:
             active = [state[:count] for state in states]
             before[rows] = active[0]
-            hidden = _by_gate(active[0], filters, b_hh)
-            following, values = cell.step(products[:, rows], hidden, active)
+            hidden = kernels.matmul(active[0], filters)
+            if b_hh is not None:
+                hidden += b_hh
+            a, b = _by_gate(products[rows], cell.gates), _by_gate(hidden, cell.gates)
+            following, values = cell.step(a, b, active)
             if w_hr is not None:
                 values = *values, following[0]
                 following = kernels.linear(following[0], w_hr), *following[1:]
             y[rows] = following[0]
-            kept.extend(values)
+            if keeps:
+                kept.extend(values)
             states = _replaced(states, following, count)
         ctx.save_for_backward(x, w_ih, w_hh, w_hr, before, *kept)
         ctx.cell, ctx.steps = cell, steps
@@ -223,17 +236,10 @@ class Recurrent(Operation[tuple[Tensor, ...]]):
         )
 
 
-def _transposed(weight: Array, gates: int) -> Array:
-    """The weights of each gate, shape (gates, inputs, hidden)."""
-    return weight.reshape(gates, len(weight) // gates, weight.shape[1]).swapaxes(1, 2)
-
-
-def _by_gate(x: Array, filters: Array, bias: Array | None) -> Array:
-    """The products of rows and the weights of each gate, shape (gates, n, hidden)."""
-    y = kernels.matmul(x, filters)
-    if bias is not None:
-        y += bias.reshape(len(filters), 1, filters.shape[2])
-    return y
+def _by_gate(products: Array, gates: int) -> Array:
+    """The products of each gate, shape (gates, n, hidden)."""
+    rows, columns = products.shape
+    return products.reshape(rows, gates, columns // gates).swapaxes(0, 1)
 
 
 def _replaced(states: States, following: Sequence[Array], count: int) -> States:

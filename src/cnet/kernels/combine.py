@@ -35,8 +35,7 @@ def combine(
         (difference, threshold, scale), ``lerp`` (a, b, weight), ``addcmul`` (a + d·b·c),
         ``addcdiv`` (a + d·b/c), ``nan_to_num`` (x, nan, posinf, neginf), or of one operand
         ``sign``, ``frac``, ``sin``, ``cos``, ``logit``. They are defined as in PyTorch. The others
-        are gradients: `a` is the gradient with respect to the
-        result.
+        are gradients: `a` is the gradient with respect to the result.
     out : ndarray, in the broadcast shape and of the dtype of `a`, optional
         The array for the result, which may be an operand of this shape; C-contiguous and writable.
 

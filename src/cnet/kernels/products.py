@@ -1,6 +1,5 @@
 """Matrix products."""
 
-from itertools import product
 from math import prod
 
 import numpy as np
@@ -200,7 +199,7 @@ def _batched_product(a: Array, b: Array) -> Array:
     if b.shape[:-2] != batch:
         b = np.broadcast_to(b, batch + b.shape[-2:])
     axes, size = _joined(batch, a, b), a.itemsize
-    if len(axes) > 2 or any([stride % size for stride in a.strides + b.strides]):
+    if len(axes) > 2 or any(stride % size for stride in a.strides + b.strides):
         a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
         axes = _joined(batch, a, b)
     (outer, a_outer, b_outer), (inner, a_inner, b_inner) = [(1, 0, 0)] * (2 - len(axes)) + axes

@@ -1,5 +1,7 @@
 """Random numbers from the bits or the uniform numbers of a generator."""
 
+from typing import Any
+
 import numpy as np
 
 from ..arrays import Array
@@ -25,19 +27,21 @@ def multinomial(
 
 
 def normal(y: Array, words: Array, mean: float, std: float) -> None:
-    """Coordinates of points whose radii are from the first half of the bits, angles from the other.
+    """Coordinates of points, whose radii and angles are from the high and low halves of words, or
+    from the words of both halves of the array.
 
     The two highest bits of an angle select a quarter turn; the others, a signed fraction of it.
     """
-    bits = words.view(np.uint64)
+    bits: Any = words.view(np.uint64)
     if y.dtype == np.float32:
-        first, second, size, kept = bits >> 32, bits << 32, 32, 31
-        second = (second >> 32).astype(np.uint32)
+        first, second = (bits >> 32).astype(np.uint32), bits.astype(np.uint32)
+        size, kept, signed = 32, 31, "int32"
     else:
-        (first, second), size, kept = np.split(bits, 2), 64, 53
+        first, second = np.split(bits, 2)
+        size, kept, signed = 64, 53, "int64"
     uniform = ((first >> (size - kept)).astype(y.dtype) + 0.5) * 0.5**kept
     radius = np.sqrt(-2 * np.log(uniform, dtype=np.float64))
-    turn = np.pi / 2 * 0.5**size * (second << 2).view(np.int32 if size == 32 else np.int64)
+    turn = np.pi / 2 * 0.5**size * (second << 2).view(signed)
     sine = np.sin(turn)
     cosine = np.where(second >> (size - 1), -1, 1) * np.cos(turn)
     exchanged = (second >> (size - 2) & 1).astype(bool)

@@ -28,7 +28,7 @@ COSTLY: tuple[Rule, ...] = (poolings, convolutions)
 
 def explain(
     samples: Sequence[Sample], output: str, hints: Sequence[Expression] = (),
-    seconds: float = float("inf"),
+    seconds: float = float("inf"), is_thorough: bool = True,
 ) -> Expression | None:  # fmt: skip
     """How an output is computed from the inputs, if it is a known operation.
 
@@ -44,6 +44,8 @@ def explain(
 
     seconds : float, default inf
         The time after which the search ends without a result.
+    is_thorough : bool, default True
+        Whether to look for convolutions and pooling of unknown sizes.
 
     Returns
     -------
@@ -80,10 +82,9 @@ def explain(
     try:
         return (
             _first(problem, CHEAP, operations)
-            or (_of_masked(problem, operations) if is_masked else None)
-            or _first(problem, COSTLY, operations)
-            or (None if is_masked else _of_masked(problem, operations))
+            or (_of_masked(problem, operations, is_thorough) if is_masked else None)
             or _with_decay(problem, operations)
+            or (_thorough(problem, operations, is_masked) if is_thorough else None)
         )
     except OutOfTime:
         return None
@@ -96,15 +97,24 @@ def _first(
     return next(filter(None, (fit(problem, rule(problem, operations)) for rule in rules)), None)
 
 
-def _of_masked(problem: Problem, operations: tuple[object, ...]) -> Expression | None:
+def _thorough(
+    problem: Problem, operations: tuple[object, ...], is_masked: bool
+) -> Expression | None:
+    return _first(problem, COSTLY, operations) or (
+        None if is_masked else _of_masked(problem, operations, True)
+    )
+
+
+def _of_masked(
+    problem: Problem, operations: tuple[object, ...], is_thorough: bool
+) -> Expression | None:
     """An explanation with gradients of activations among the operands."""
     masked = list(_masked(problem))
     if not 0 < len(masked) <= MOST_MASKED:
         return None
+    rules = (sums, products, known_convolutions, contractions)
     return _first(
-        problem.with_terms(masked),
-        (sums, products, known_convolutions, contractions, *COSTLY),
-        operations,
+        problem.with_terms(masked), (*rules, *COSTLY) if is_thorough else rules, operations
     )
 
 
@@ -113,7 +123,7 @@ def _with_decay(problem: Problem, operations: tuple[object, ...]) -> Expression 
     decayed = problem.with_decay()
     if decayed is None:
         return None
-    return _first(decayed, CHEAP, operations) or _of_masked(decayed, operations)
+    return _first(decayed, CHEAP, operations) or _of_masked(decayed, operations, False)
 
 
 def _masked(problem: Problem) -> Iterator[Term]:
