@@ -10,14 +10,14 @@ from ..arrays import FLOAT32, FLOAT64, Array
 
 
 def floats(function: str, name: str, x: Any, dtype: Any, *ndims: int) -> Array:
-    """`x` as a C-contiguous array of `dtype`; `ndims` are the valid numbers of dimensions.
+    """`x` as a C-contiguous, aligned array of `dtype`; `ndims` are the valid numbers of dimensions.
 
     Raises
     ------
     TypeError, ValueError
         If `x` does not hold real numbers, or has another number of dimensions.
     """
-    is_ready = type(x) is np.ndarray and x.dtype == dtype and x.flags.c_contiguous
+    is_ready = type(x) is np.ndarray and x.dtype is dtype and x.flags.carray
     if is_ready and (not ndims or x.ndim in ndims):
         return x
     x = np.asarray(x)
@@ -28,7 +28,7 @@ def floats(function: str, name: str, x: Any, dtype: Any, *ndims: int) -> Array:
         raise ValueError(
             f"{function}: {name} must have {wanted} dimensions (got {x.ndim}, shape {x.shape})"
         )
-    return np.asarray(x, dtype, order="C")
+    return np.require(np.asarray(x), dtype, ["C", "A"])
 
 
 def float_dtype(*arrays: Any) -> Any:

@@ -5,48 +5,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import _check, kernels
+from .. import _check, geometry
+from .._sizes import plain, plain_padding
 from ..arrays import Array, Shape
-from ..kernels import channels_last
-from ._arrays import ends, float_dtype, floats, pair, same_ndim
+from ..kernels import channels_last, conv
+from ._arrays import ends, float_dtype, floats, same_ndim
 from ._layouts import CHANNELS_LAST, FILTERS_LAST, Layout, filters, images, text
 
 VECTOR_BYTES = 64
-
-
-class _Layouts(NamedTuple):
-    """The layouts of images and filters, and that of the result of their convolution."""
-
-    x: Layout
-    weight: Layout
-    y: Layout
-
-    def for_last(self) -> "_Layouts":
-        x, weight, y = self.x, self.weight, self.y
-        last, filters_last = x.for_kernels(CHANNELS_LAST), weight.for_kernels(FILTERS_LAST)
-        return _Layouts(last, filters_last, y.for_kernels(CHANNELS_LAST))
-
-
-def _layouts(
-    function: str, layout: object, weight_layout: object, x: Array, weight: Array
-) -> tuple[_Layouts, _Layouts | None]:
-    """The layouts, and those for the kernels with channels last if they may be used."""
-    text(function, "layout", layout)
-    if weight_layout is not None:
-        text(function, "weight_layout", weight_layout)
-    return _read(function, layout, weight_layout, x.ndim, weight.ndim)
-
-
-@lru_cache(maxsize=1024)
-def _read(
-    function: str, layout: object, weight_layout: object, x_ndim: int, weight_ndim: int
-) -> tuple[_Layouts, _Layouts | None]:
-    x = images(function, layout, x_ndim)
-    weight = filters(function, weight_layout, weight_ndim, x)
-    n = "n" if "n" in x.axes else ""
-    c = "c" if "c" in x.axes or "o" in weight.axes else ""
-    found = _Layouts(x, weight, x.with_axes(f"{n}{c}hw"))
-    return found, found.for_last() if x.full == CHANNELS_LAST else None
 
 
 # ---- Which kernels -------------------------------------------------------------------------------
@@ -62,6 +28,75 @@ def is_faster(channels: int, filters: int, window: Shape, stride: Shape, dtype: 
     return filters * dtype.itemsize >= VECTOR_BYTES and not is_winograd
 
 
+def gradients_are_faster(channels: int, window: Shape, needs: tuple[bool, bool, bool]) -> bool:
+    """The same for the gradients that are needed, together."""
+    is_first_layer = needs[1] and not needs[0] and channels <= 8
+    return window == (1, 1) or is_first_layer
+
+
+class _Plan(NamedTuple):
+    """What is known of a convolution from the shapes of its arrays and its options."""
+
+    is_last: bool
+    """Whether the kernels for channels last compute it."""
+    x: Layout
+    weight: Layout
+    y: Layout
+    g: geometry.Conv
+
+
+def _plan(
+    function: str, x: Array, weight: Array, stride: Any, padding: Any, dilation: Any, groups: Any,
+    algorithm: str, layout: Any, weight_layout: Any,
+    needs: tuple[bool, bool, bool] | None = None,
+) -> _Plan:  # fmt: skip
+    """`needs` are the gradients to compute, None for the convolution itself."""
+    text(function, "layout", layout)
+    if weight_layout is not None:
+        text(function, "weight_layout", weight_layout)
+    if not (type(stride) is type(padding) is type(dilation) is type(groups) is int):
+        stride = plain(function, "stride", stride, 2)
+        dilation = plain(function, "dilation", dilation, 2)
+        groups = geometry.integer(function, "groups", groups)
+        if not isinstance(padding, str):
+            padding = plain_padding(function, ends(function, padding, None), 2)
+    return _made(
+        function, x.shape, weight.shape, x.dtype, stride, padding, dilation, groups,
+        algorithm == "auto", layout, weight_layout, needs,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=1024)
+def _made(
+    function: str, x_shape: Shape, weight_shape: Shape, dtype: Any, stride: Any, padding: Any,
+    dilation: Any, groups: int, is_auto: bool, layout: str, weight_layout: str | None,
+    needs: tuple[bool, bool, bool] | None,
+) -> _Plan:  # fmt: skip
+    """`_plan` for arguments of exact types, which are the key of this cache."""
+    of_x = images(function, layout, len(x_shape))
+    of_weight = filters(function, weight_layout, len(weight_shape), of_x)
+    n = "n" if "n" in of_x.axes else ""
+    c = "c" if "c" in of_x.axes or "o" in of_weight.axes else ""
+    of_y = of_x.with_axes(f"{n}{c}hw")
+    full = of_weight.shape_to_kernels(weight_shape)
+    filters_count, channels, *window = full
+    g = geometry.conv(
+        function, of_x.shape_to_kernels(x_shape), full, stride,
+        ends(function, padding, window, dilation), dilation, groups,
+    )  # fmt: skip
+    steps = g.axes[0].stride, g.axes[1].stride
+    size = window[0], window[1]
+    is_last = of_x.full == CHANNELS_LAST and groups == 1 and is_auto
+    if is_last and needs is None:
+        is_last = is_faster(channels, filters_count, size, steps, dtype)
+    elif is_last and needs is not None:
+        is_last = gradients_are_faster(channels, size, needs)
+    if is_last:
+        of_x, of_y = of_x.for_kernels(CHANNELS_LAST), of_y.for_kernels(CHANNELS_LAST)
+        of_weight = of_weight.for_kernels(FILTERS_LAST)
+    return _Plan(is_last, of_x, of_weight, of_y, g)
+
+
 # ---- Convolution ---------------------------------------------------------------------------------
 
 
@@ -70,9 +105,9 @@ def bias_of(function: str, bias: Any, count: int, dtype: Any) -> tuple[Array | N
     if bias is None:
         return None, None
     array = floats(function, "bias", bias, dtype)
-    if array.size == 1:
-        return np.full(count, array.item(), dtype), None
-    return (array.reshape(-1), None) if array.size == count else (None, array)
+    if array.size == count:
+        return array if array.ndim == 1 else array.reshape(-1), None
+    return (np.full(count, array.item(), dtype), None) if array.size == 1 else (None, array)
 
 
 def _add_to_cells(y: Array, axes: str, bias: Array, filters: int) -> None:
@@ -134,25 +169,17 @@ def conv2d(
     f = "conv2d"
     dtype = float_dtype(x, weight, bias)
     x, weight = floats(f, "x", x, dtype), floats(f, "weight", weight, dtype)
-    first, last = _layouts(f, layout, weight_layout, x, weight)
-    o, c, *window = first.weight.shape_to_kernels(weight.shape)
-    each, cells = bias_of(f, bias, o, dtype)
-    options = stride, ends(f, padding, window, dilation), dilation
-    if (
-        last is not None
-        and groups == 1
-        and algorithm == "auto"
-        and is_faster(c, o, tuple(window), pair(f, "stride", stride), dtype)
-    ):
-        arrays = last.x.to_kernels(x), last.weight.to_kernels(weight), each
-        y = last.y.from_kernels(
-            channels_last.conv(*channels_last.checked_conv(f, *arrays, *options))
-        )
+    is_last, of_x, of_weight, of_y, g = _plan(
+        f, x, weight, stride, padding, dilation, groups, algorithm, layout, weight_layout
+    )
+    each, cells = bias_of(f, bias, g.o, dtype)
+    x, weight = of_x.to_kernels(x), of_weight.to_kernels(weight)
+    if is_last:
+        y = of_y.from_kernels(channels_last.conv(x, weight, each, g))
     else:
-        arrays = first.x.to_kernels(x), first.weight.to_kernels(weight), each
-        y = first.y.from_kernels(kernels.conv2d(*arrays, *options, groups, algorithm))
+        y = of_y.from_kernels(conv.conv(f, x, weight, each, g, algorithm))
     if cells is not None:
-        _add_to_cells(y, first.y.axes, cells, o)
+        _add_to_cells(y, of_y.axes, cells, g.o)
     return y
 
 
@@ -199,45 +226,21 @@ def conv2d_backward(
     dtype = float_dtype(grad_output, x, weight)
     grad = floats(f, "grad_output", grad_output, dtype)
     x, weight = floats(f, "x", x, dtype), floats(f, "weight", weight, dtype)
-    first, last = _layouts(f, layout, weight_layout, x, weight)
-    same_ndim(f, "grad_output", grad, first.y.axes)
-    o, c, *window = first.weight.shape_to_kernels(weight.shape)
-    options = stride, ends(f, padding, window, dilation), dilation
     needs = _check.needs(f, needs)
-    found: list[Array | None] = [None, None, None]
-    if last is not None and groups == 1 and algorithm == "auto":
-        size, step = tuple(window), pair(f, "stride", stride)
-        by_dx = needs[0] and step == (1, 1) and is_faster(o, c, size, step, dtype)
-        by_dw = needs[1] and is_faster(c, o, size, step, dtype)
-        if by_dx or by_dw:
-            done = by_dx, by_dw, needs[2]
-            found = _gradients_last(f, grad, x, weight, last, options, done)
-            left = [need and not is_done for need, is_done in zip(needs, done, strict=True)]
-            needs = left[0], left[1], left[2]
-            if not any(needs):
-                return found[0], found[1], found[2]
-    arrays = first.y.to_kernels(grad), first.x.to_kernels(x), first.weight.to_kernels(weight)
-    dx, dw, db = kernels.conv2d_backward(*arrays, *options, groups, needs, algorithm)
+    is_last, of_x, of_weight, of_y, g = _plan(
+        f, x, weight, stride, padding, dilation, groups, algorithm, layout, weight_layout, needs
+    )
+    same_ndim(f, "grad_output", grad, of_y.axes)
+    grad, x, weight = of_y.to_kernels(grad), of_x.to_kernels(x), of_weight.to_kernels(weight)
+    if is_last:
+        n, o, *size = g.y_shape
+        _check.same_shape(f, "grad_output", grad.shape, "(n, oh, ow, o)", (n, *size, o))
+        dx, dw, db = channels_last.conv_backward(grad, x, weight, g, needs)
+    else:
+        _check.same_shape(f, "grad_output", grad.shape, "(n, o, oh, ow)", g.y_shape)
+        dx, dw, db = conv.conv_backward(f, grad, x, weight, g, needs, algorithm)
     if dx is not None:
-        found[0] = first.x.from_kernels(dx)
+        dx = of_x.from_kernels(dx)
     if dw is not None:
-        found[1] = first.weight.from_kernels(dw)
-    return found[0], found[1], found[2] if db is None else db
-
-
-def _gradients_last(
-    function: str, grad: Array, x: Array, weight: Array, of: _Layouts, options: Any,
-    needs: tuple[bool, bool, bool],
-) -> list[Array | None]:  # fmt: skip
-    """Those gradients that are needed, by the kernels for channels last."""
-    arrays = of.x.to_kernels(x), of.weight.to_kernels(weight), None
-    x, weight, _, g = channels_last.checked_conv(function, *arrays, *options)
-    grad = of.y.to_kernels(grad)
-    n, o, *size = g.y_shape
-    _check.same_shape(function, "grad_output", grad.shape, "(n, oh, ow, o)", (n, *size, o))
-    dx, dw, db = channels_last.conv_backward(grad, x, weight, g, needs)
-    return [
-        None if dx is None else of.x.from_kernels(dx),
-        None if dw is None else of.weight.from_kernels(dw),
-        db,
-    ]
+        dw = of_weight.from_kernels(dw)
+    return dx, dw, db

@@ -148,8 +148,8 @@ def _read(
 
 # ---- Transposition -------------------------------------------------------------------------------
 
-LARGE = 4096
-"""Elements from which the kernel is faster than NumPy."""
+LARGE, WIDE = 16384, 8
+"""Elements, and columns of each matrix, from which the kernel is faster than NumPy."""
 
 
 def _transposed(x: Array, order: tuple[int, ...]) -> Array:
@@ -179,11 +179,14 @@ def _steps(order: tuple[int, ...], shape: Shape) -> tuple[Shape, ...] | None:
             groups.append([axis])
     ranks = tuple(sorted(groups).index(group) for group in groups)
     sizes = [prod(shape[kept[axis]] for axis in group) for group in sorted(groups)]
+    steps: tuple[Shape, ...]
     if ranks == (1, 0):
-        return ((1, *sizes),)
-    if ranks == (0, 2, 1):
-        return (tuple(sizes),)
-    if ranks == (2, 1, 0):
+        steps = ((1, *sizes),)
+    elif ranks == (0, 2, 1):
+        steps = (tuple(sizes),)
+    elif ranks == (2, 1, 0):
         first, second, third = sizes
-        return (1, first * second, third), (third, first, second)
-    return None
+        steps = (1, first * second, third), (third, first, second)
+    else:
+        return None
+    return steps if all(columns >= WIDE for _, _, columns in steps) else None

@@ -84,11 +84,8 @@ def conv2d(
     array([[ 8., 12.],
            [20., 24.]])
     """
-    x, weight, bias, g = checked("conv2d", x, weight, bias, stride, padding, dilation, groups)
-    number = algorithm_number("conv2d", algorithm, g, (FORWARD,), x)
-    y = _memory.empty(g.y_shape, x.dtype)
-    call("conv2d", x, weight, bias, y, g.sizes2d, number)
-    return y
+    f = "conv2d"
+    return conv(f, *checked(f, x, weight, bias, stride, padding, dilation, groups), algorithm)
 
 
 def checked(
@@ -153,6 +150,27 @@ def conv2d_backward(
     _check.same_shape(f, "grad_output", grad_output.shape, "(n, o, oh, ow)", g.y_shape)
     _check.same_dtype(f, x=x, grad_output=grad_output)
     needs = _check.needs(f, needs)
+    return conv_backward(f, grad_output, x, weight, g, needs, algorithm)
+
+
+# ---- Checked arguments ---------------------------------------------------------------------------
+
+
+def conv(
+    f: str, x: Array, weight: Array, bias: Array | None, g: geometry.Conv, algorithm: str
+) -> Array:
+    """`conv2d` for checked arrays."""
+    number = algorithm_number(f, algorithm, g, (FORWARD,), x)
+    y = _memory.empty(g.y_shape, x.dtype)
+    call("conv2d", x, weight, bias, y, g.sizes2d, number)
+    return y
+
+
+def conv_backward(
+    f: str, grad_output: Array, x: Array, weight: Array, g: geometry.Conv,
+    needs: tuple[bool, bool, bool], algorithm: str,
+) -> tuple[Array | None, Array | None, Array | None]:  # fmt: skip
+    """`conv2d_backward` for checked arrays."""
     passes = [direction for direction, need in ((DX, needs[0]), (DW, needs[1])) if need]
     number = algorithm_number(f, algorithm, g, passes, x)
     shapes = g.x_shape, g.weight_shape, (g.o,)
