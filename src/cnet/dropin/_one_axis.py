@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array
+from ..arrays import FLOAT64, Array
 from . import kernels
 from ._arrays import floats
 
@@ -23,34 +23,34 @@ class Convolution:
     """
 
     def __init__(
-        self, function: str, weight: Any, stride: Any, padding: Any = 0, dilation: int = 1
+        self, function: str, weight: Any, stride: Any, padding: Any = 0, dilation: Any = 1
     ) -> None:
         self.function = function
-        self.weight = floats(function, "weight", weight, np.float64, 3, 4)
+        self.weight = floats(function, "weight", weight, FLOAT64, 3, 4)
         self.is_1d = self.weight.ndim == 3
-        numbers = np.ravel(stride).tolist()
-        self.options: dict[str, Any] = {
-            "stride": (1, numbers[-1]) if self.is_1d else stride,
-            "padding": (0, padding) if self.is_1d and not isinstance(padding, str) else padding,
-            "dilation": (1, dilation) if self.is_1d else dilation,
-        }
+        if self.is_1d:
+            step = stride if isinstance(stride, int) else np.ravel(stride).tolist()[-1]
+            stride, dilation = (1, step), (1, dilation)
+            padding = padding if isinstance(padding, str) else (0, padding)
+        self.options = stride, padding, dilation
 
     def _images(self, name: str, x: Any) -> Array:
-        array = floats(self.function, name, x, np.float64, self.weight.ndim)
+        array = floats(self.function, name, x, FLOAT64, self.weight.ndim)
         return array[:, :, np.newaxis] if self.is_1d else array
+
+    def _filters(self) -> Array:
+        return self.weight[:, :, np.newaxis] if self.is_1d else self.weight
 
     def _given(self, x: Array) -> Array:
         return x[:, :, 0] if self.is_1d else x
 
     def forward(self, x: Any, bias: Any) -> Array:
-        filters = self.weight[:, :, np.newaxis] if self.is_1d else self.weight
-        return self._given(kernels.conv2d(self._images("x", x), filters, bias, **self.options))
+        arrays = self._images("x", x), self._filters(), bias
+        return self._given(kernels.conv2d(*arrays, *self.options))
 
     def backward(self, grad_output: Any, x: Any) -> tuple[Array, Array, Array]:
         """dx, dw and db."""
-        filters = self.weight[:, :, np.newaxis] if self.is_1d else self.weight
-        gradients: Any = kernels.conv2d_backward(
-            self._images("grad_output", grad_output), self._images("x", x), filters, **self.options
-        )
+        grad, images = self._images("grad_output", grad_output), self._images("x", x)
+        gradients: Any = kernels.conv2d_backward(grad, images, self._filters(), *self.options)
         dx, dw, db = gradients
         return self._given(dx), self._given(dw), db

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import geometry, kernels
-from ..arrays import Array
+from ..arrays import FLOAT64, Array
 from ._arrays import floats, shape_of
 
 
@@ -41,7 +41,7 @@ def im2col(input_data: Any, filter_h: int, filter_w: int, stride: int = 1, pad: 
     >>> im2col(np.arange(9.0).reshape(1, 1, 3, 3), 2, 2)[1]
     array([1., 2., 4., 5.])
     """
-    x = floats("im2col", "input_data", input_data, np.float64, 4)
+    x = floats("im2col", "input_data", input_data, FLOAT64, 4)
     cols = kernels.im2col(x, (filter_h, filter_w), stride, pad)
     return np.ascontiguousarray(cols.swapaxes(1, 2)).reshape(-1, cols.shape[1])
 
@@ -65,7 +65,7 @@ def col2im(
     """
     input_shape = shape_of("col2im", "input_shape", input_shape)
     g = geometry.window("col2im", input_shape, (filter_h, filter_w), stride, pad, 1)
-    rows = floats("col2im", "col", col, np.float64)
+    rows = floats("col2im", "col", col, FLOAT64)
     n, size, positions = g.cols_shape
     if rows.size != n * size * positions:
         raise ValueError(
@@ -79,7 +79,7 @@ def _kept(layer: Any) -> Array:
     """The input of the last `forward`."""
     if layer.x is None:
         raise RuntimeError(f"{type(layer).__name__}.backward: call forward first")
-    return floats(f"{type(layer).__name__}.backward", "x", layer.x, np.float64, 4)
+    return floats(f"{type(layer).__name__}.backward", "x", layer.x, FLOAT64, 4)
 
 
 class Convolution:
@@ -140,16 +140,16 @@ class Convolution:
 
     def forward(self, x: Any) -> Array:
         f = "Convolution.forward"
-        images = floats(f, "x", x, np.float64, 4)
-        filters, bias = floats(f, "W", self.W, np.float64, 4), floats(f, "b", self.b, np.float64)
+        images = floats(f, "x", x, FLOAT64, 4)
+        filters, bias = floats(f, "W", self.W, FLOAT64, 4), floats(f, "b", self.b, FLOAT64)
         y = kernels.conv2d(images, filters, bias.reshape(-1), self.stride, self.pad)
         self.x = x
         return y
 
     def backward(self, dout: Any) -> Array:
         f = "Convolution.backward"
-        images, filters = _kept(self), floats(f, "W", self.W, np.float64, 4)
-        grad = floats(f, "dout", dout, np.float64, 4)
+        images, filters = _kept(self), floats(f, "W", self.W, FLOAT64, 4)
+        grad = floats(f, "dout", dout, FLOAT64, 4)
         dx, self.dW, self.db = kernels.conv2d_backward(grad, images, filters, self.stride, self.pad)
         assert dx is not None
         return dx
@@ -206,7 +206,7 @@ class Pooling:
         return (rows * self.pool_w + columns).astype(np.intp).ravel()
 
     def forward(self, x: Any) -> Array:
-        images = floats("Pooling.forward", "x", x, np.float64, 4)
+        images = floats("Pooling.forward", "x", x, FLOAT64, 4)
         y, self._argmax = kernels.max_pool2d(
             images, (self.pool_h, self.pool_w), self.stride, self.pad
         )
@@ -216,5 +216,5 @@ class Pooling:
     def backward(self, dout: Any) -> Array:
         shape = _kept(self).shape
         assert self._argmax is not None
-        grad = floats("Pooling.backward", "dout", dout, np.float64, 4)
+        grad = floats("Pooling.backward", "dout", dout, FLOAT64, 4)
         return kernels.max_pool2d_backward(grad, self._argmax, shape)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
-from ..arrays import Array
+from ..arrays import FLOAT64, Array
 from ._arrays import floats, shape_of
 from ._one_axis import Convolution
 
@@ -158,14 +158,14 @@ class Pooling(BaseLayer):
         self.pooling_shape = pooling_shape
 
     def forward(self, input_tensor: Any) -> Array:
-        x = floats("Pooling.forward", "input_tensor", input_tensor, np.float64, 4)
+        x = floats("Pooling.forward", "input_tensor", input_tensor, FLOAT64, 4)
         y, self._indices = kernels.max_pool2d(x, self.pooling_shape, self.stride_shape)
         self.input_tensor = input_tensor
         return y
 
     def backward(self, error_tensor: Any) -> Array:
         shape = np.shape(_kept(self, "input_tensor"))
-        grad = floats("Pooling.backward", "error_tensor", error_tensor, np.float64, 4)
+        grad = floats("Pooling.backward", "error_tensor", error_tensor, FLOAT64, 4)
         return kernels.max_pool2d_backward(grad, self._indices, shape)
 
 

@@ -20,23 +20,22 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
-from ..arrays import Array
+from ..arrays import FLOAT64, Array
 from ._arrays import floats, same_shape
 
-_FLOAT64 = np.dtype(np.float64)
 _ONE = np.ones(())  # with a small array, NumPy computes faster than with a Python number
 
 
 def _image(function: str, name: str, x: Any) -> Array:
     """One image, in the shape that the kernels need."""
-    return floats(function, name, x, np.float64, 2)[np.newaxis, np.newaxis]
+    return floats(function, name, x, FLOAT64, 2)[np.newaxis, np.newaxis]
 
 
 def _vector(function: str, name: str, x: Any, of: str, size: int) -> Array:
     """`x` as a float64 vector of this size; quick if it is one already."""
-    if type(x) is np.ndarray and x.dtype is _FLOAT64 and x.ndim == 1 and len(x) == size:
+    if type(x) is np.ndarray and x.dtype is FLOAT64 and x.ndim == 1 and len(x) == size:
         return x
-    vector = floats(function, name, x, np.float64, 1)
+    vector = floats(function, name, x, FLOAT64, 1)
     same_shape(function, name, vector.shape, of, (size,))
     return vector
 
@@ -120,8 +119,8 @@ class Sigmoid:
     """1 / (1 + exp(-x)); stores the result as `output` for `backward`."""
 
     def forward(self, x: Any) -> Array:
-        if type(x) is not np.ndarray or x.dtype is not _FLOAT64:
-            x = floats("Sigmoid.forward", "x", x, np.float64)
+        if type(x) is not np.ndarray or x.dtype is not FLOAT64:
+            x = floats("Sigmoid.forward", "x", x, FLOAT64)
         powers = np.exp(-x)
         powers += _ONE
         self.output: Array = np.reciprocal(powers)
@@ -129,8 +128,8 @@ class Sigmoid:
 
     def backward(self, grad_output: Any) -> Array:
         y = _kept(self, "output")
-        if type(grad_output) is not np.ndarray or grad_output.dtype is not _FLOAT64:
-            grad_output = floats("Sigmoid.backward", "grad_output", grad_output, np.float64)
+        if type(grad_output) is not np.ndarray or grad_output.dtype is not FLOAT64:
+            grad_output = floats("Sigmoid.backward", "grad_output", grad_output, FLOAT64)
         dx: Array = grad_output * y * (_ONE - y)
         return dx
 
@@ -177,7 +176,7 @@ class Dense:
         f, weights = "Dense.backward", self.weights
         x = _kept(self, "input")
         grad = _vector(f, "grad_output", grad_output, "biases.shape", len(weights))
-        self.grad_weights = np.multiply(grad[:, np.newaxis], x, dtype=_FLOAT64)
+        self.grad_weights = np.multiply(grad[:, np.newaxis], x, dtype=FLOAT64)
         self.grad_biases = grad.copy()
         dx: Array = weights.T.dot(grad)
         return dx
@@ -298,8 +297,8 @@ class SoftmaxCrossEntropyLoss:
 
     def forward(self, logits: Any, labels: Any) -> Any:
         f = "SoftmaxCrossEntropyLoss.forward"
-        rows = floats(f, "logits", logits, np.float64, 1, 2)
-        targets = floats(f, "labels", labels, np.float64)
+        rows = floats(f, "logits", logits, FLOAT64, 1, 2)
+        targets = floats(f, "labels", labels, FLOAT64)
         same_shape(f, "labels", targets.shape, "logits.shape", rows.shape)
         powers = np.exp(rows - rows.max(axis=-1, keepdims=True))
         self.probs: Array = powers / powers.sum(axis=-1, keepdims=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array
+from ..arrays import FLOAT64, Array
 from ._arrays import floats, same_shape
 
 
@@ -116,7 +116,7 @@ class MLPFromScratch:
 
     def forward(self, X: Any) -> Array:
         """The outputs, one row for each row of X."""
-        x = floats("MLPFromScratch.forward", "X", X, np.float64, 2)
+        x = floats("MLPFromScratch.forward", "X", X, FLOAT64, 2)
         self.z1 = x @ self.W1 + self.b1
         self.a1 = np.maximum(0, self.z1)
         self.z2 = self.a1 @ self.W2 + self.b2
@@ -134,8 +134,8 @@ class MLPFromScratch:
         f = "MLPFromScratch.backward"
         if "a2" not in vars(self):
             raise RuntimeError(f"{f}: call forward first")
-        x = floats(f, "X", X, np.float64, 2)
-        y = floats(f, "y_true", y_true, np.float64)
+        x = floats(f, "X", X, FLOAT64, 2)
+        y = floats(f, "y_true", y_true, FLOAT64)
         same_shape(f, "y_true", y.shape, "(len(X), output_dim)", (len(x), len(self.b2)))
         same_shape(f, "X", x.shape, "X.shape of forward", (len(self.a2), len(self.W1)))
         dz2 = 2 * (self.a2 - y) / len(x) * (self.a2 * (1 - self.a2))

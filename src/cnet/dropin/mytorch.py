@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
-from ..arrays import Array
+from ..arrays import FLOAT64, Array
 from ._arrays import floats, size
 from ._one_axis import Convolution
 
@@ -338,14 +338,14 @@ class MaxPool2d:
         self.stride = stride
 
     def forward(self, A: Any) -> Array:
-        x = floats(f"{type(self).__name__}.forward", "A", A, np.float64, 4)
+        x = floats(f"{type(self).__name__}.forward", "A", A, FLOAT64, 4)
         Z, self._indices = kernels.max_pool2d(x, self.kernel, self.stride)
         self._shape = x.shape
         return Z
 
     def backward(self, dLdZ: Any) -> Array:
         shape = _kept(self, "_shape")
-        grad = floats(f"{type(self).__name__}.backward", "dLdZ", dLdZ, np.float64, 4)
+        grad = floats(f"{type(self).__name__}.backward", "dLdZ", dLdZ, FLOAT64, 4)
         return kernels.max_pool2d_backward(grad, self._indices, shape)
 
 
@@ -357,14 +357,14 @@ class MeanPool2d:
         self.stride = stride
 
     def forward(self, A: Any) -> Array:
-        x = floats(f"{type(self).__name__}.forward", "A", A, np.float64, 4)
+        x = floats(f"{type(self).__name__}.forward", "A", A, FLOAT64, 4)
         Z = kernels.avg_pool2d(x, self.kernel, self.stride)
         self._shape = x.shape
         return Z
 
     def backward(self, dLdZ: Any) -> Array:
         shape = _kept(self, "_shape")
-        grad = floats(f"{type(self).__name__}.backward", "dLdZ", dLdZ, np.float64, 4)
+        grad = floats(f"{type(self).__name__}.backward", "dLdZ", dLdZ, FLOAT64, 4)
         return kernels.avg_pool2d_backward(grad, shape, self.kernel, self.stride)
 
 

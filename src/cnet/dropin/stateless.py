@@ -11,20 +11,20 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .. import kernels
-from ..arrays import Array
+from ..arrays import FLOAT64, Array
 from ._arrays import floats, same_shape, size
 
 Pairs: TypeAlias = list[tuple[Array, Array]]
 
 
 def _rows(function: str, name: str, x: Any) -> Array:
-    x = floats(function, name, x, np.float64)
+    x = floats(function, name, x, FLOAT64)
     return x[np.newaxis] if x.ndim == 1 else x
 
 
 def _images(function: str, name: str, x: Any) -> Array:
     """Images (n, h, w), or one image (h, w), as images with one channel."""
-    x = floats(function, name, x, np.float64, 2, 3)
+    x = floats(function, name, x, FLOAT64, 2, 3)
     return x.reshape(-1, 1, *x.shape[-2:])
 
 
@@ -278,8 +278,8 @@ class NeuralNetwork:
     ) -> None:
         """Do one step per `batch_size` rows, in an order drawn by ``rng.shuffle``."""
         rng = np.random.default_rng() if rng is None else rng
-        x = floats("NeuralNetwork.fit_one_epoch", "X", X, np.float64)
-        y = floats("NeuralNetwork.fit_one_epoch", "Y", Y, np.float64)
+        x = floats("NeuralNetwork.fit_one_epoch", "X", X, FLOAT64)
+        y = floats("NeuralNetwork.fit_one_epoch", "Y", Y, FLOAT64)
         if len(x) != len(y):
             raise ValueError(
                 f"NeuralNetwork.fit_one_epoch: X and Y must have the same number of rows "
@@ -341,7 +341,7 @@ class SimpleConv(Layer):
         return self.K.size + self.b.size
 
     def _filters(self, function: str) -> Array:
-        return floats(function, "K", self.K, np.float64, 2)[np.newaxis, np.newaxis]
+        return floats(function, "K", self.K, FLOAT64, 2)[np.newaxis, np.newaxis]
 
     def _gradients(
         self, function: str, x: Any, grad_out: Any, needs: tuple[bool, bool, bool]

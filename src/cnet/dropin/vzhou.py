@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array
+from ..arrays import FLOAT64, Array
 from . import kernels
 from ._arrays import floats
 
@@ -53,8 +53,8 @@ class Conv3x3:
 
     def _arrays(self, function: str, image: Any) -> tuple[Array, Array]:
         """The image with one channel, and the filters."""
-        x = floats(function, "input", image, np.float64, 2)
-        return x[:, :, np.newaxis], floats(function, "filters", self.filters, np.float64, 3)
+        x = floats(function, "input", image, FLOAT64, 2)
+        return x[:, :, np.newaxis], floats(function, "filters", self.filters, FLOAT64, 3)
 
     def forward(self, input: Any) -> Array:
         x, filters = self._arrays("Conv3x3.forward", input)
