@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .. import geometry
+from .._sizes import plain_padding
 from ..arrays import FLOAT32, FLOAT64, Array
 
 
@@ -115,6 +116,13 @@ def ends(function: str, padding: Any, kernel_size: Any, dilation: Any = 1) -> An
     totals = [d * (k - 1) for d, k in zip(dilations, kernel, strict=True)]
     halves = [(total // 2, total - total // 2) for total in totals]
     return tuple(halves if padding == "same" else [pair[::-1] for pair in halves])
+
+
+def plain_ends(function: str, padding: Any) -> Any:
+    """Padding other than one number, as a key of a cache: a string, or plain integers."""
+    if isinstance(padding, str):
+        return padding
+    return plain_padding(function, ends(function, padding, None), 2)
 
 
 def axes(axis: Any) -> Any:

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import _check, geometry
-from .._sizes import plain, plain_padding
+from .._sizes import plain
 from ..arrays import Array, Shape
 from ..kernels import channels_last, conv
-from ._arrays import ends, float_dtype, floats, same_ndim
+from ._arrays import ends, float_dtype, floats, plain_ends, same_ndim
 from ._layouts import CHANNELS_LAST, FILTERS_LAST, Layout, filters, images, text
 
 VECTOR_BYTES = 64
@@ -58,8 +58,7 @@ def _plan(
         stride = plain(function, "stride", stride, 2)
         dilation = plain(function, "dilation", dilation, 2)
         groups = geometry.integer(function, "groups", groups)
-        if not isinstance(padding, str):
-            padding = plain_padding(function, ends(function, padding, None), 2)
+        padding = plain_ends(function, padding)
     return _made(
         function, x.shape, weight.shape, x.dtype, stride, padding, dilation, groups,
         algorithm == "auto", layout, weight_layout, needs,

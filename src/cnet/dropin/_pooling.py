@@ -1,17 +1,18 @@
 """Pooling of images in any layout, with any padding, and with rules for equal maxima."""
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import geometry, kernels
-from ..arrays import INT32, Array
+from .. import _check, geometry
+from .._sizes import plain
+from ..arrays import INT32, Array, Shape
 from ..kernels import channels_last, pooling
 from ..kernels.pooling import checked_divisor
-from ._arrays import ends, float_dtype, floats, same_ndim, same_shape, shape_of
-from ._layouts import CHANNELS_LAST, IMAGES, Layout, images
-from ._layouts import layout as layout_of
+from ._arrays import ends, float_dtype, floats, plain_ends, same_ndim, same_shape, shape_of
+from ._layouts import CHANNELS_LAST, IMAGES, Layout, images, text
 
 TIES = ("first", "last", "all", "share")
 NONE, BORDER = -1, -2
@@ -26,14 +27,46 @@ def _images(function: str, layout: object, ndim: int) -> tuple[Layout, Any]:
     return given, pooling
 
 
-def _geometry(
-    function: str, layout: Layout, shape: Sequence[int], window: Any, stride: Any, padding: Any,
-    dilation: Any, ceil_mode: bool,
-) -> geometry.Window:  # fmt: skip
-    sizes = layout.for_kernels(IMAGES).shape_to_kernels(tuple(shape))
-    return geometry.pool(
-        function, sizes, window, stride, padding, dilation, ceil_mode, any_padding=True
-    )
+class _Plan(NamedTuple):
+    """What is known of pooling from the shape of the images and the options."""
+
+    form: Layout
+    module: Any
+    g: geometry.Window
+    border: tuple[geometry.Axis, ...] | None
+    """The axes of the images without a border, if the images get one instead of padding."""
+
+
+def _plan(
+    function: str, shape: Shape, window: Any, stride: Any, padding: Any, dilation: Any,
+    ceil_mode: bool, layout: Any, has_border: bool = False,
+) -> _Plan:  # fmt: skip
+    text(function, "layout", layout)
+    stride = window if stride is None else stride
+    if not (type(window) is type(stride) is type(padding) is type(dilation) is int):
+        window = plain(function, "kernel_size", window, 2)
+        stride = plain(function, "stride", stride, 2)
+        dilation = plain(function, "dilation", dilation, 2)
+        padding = plain_ends(function, padding)
+    options = window, stride, padding, dilation, bool(ceil_mode)
+    return _made(function, shape, layout, has_border, *options)
+
+
+@lru_cache(maxsize=1024)
+def _made(
+    function: str, shape: Shape, layout: str, has_border: bool, window: Any, stride: Any,
+    padding: Any, dilation: Any, ceil_mode: bool,
+) -> _Plan:  # fmt: skip
+    """`_plan` for arguments of exact types, which are the key of this cache."""
+    form, module = _images(function, layout, len(shape))
+    sizes = form.for_kernels(IMAGES).shape_to_kernels(shape)
+    pads = ends(function, padding, window, dilation)
+    options = dilation, ceil_mode, True
+    g = geometry.pool(function, sizes, window, stride, pads, *options)
+    if not has_border:
+        return _Plan(form, module, g, None)
+    padded = *sizes[:2], *(axis.padded for axis in g.axes)
+    return _Plan(form, module, geometry.pool(function, padded, window, stride, 0, *options), g.axes)
 
 
 def _check_ties(function: str, ties: object) -> None:
@@ -92,33 +125,24 @@ def _all_maxima(x: Array, y: Array, g: geometry.Window, layout: Layout) -> Array
     return np.ascontiguousarray(np.moveaxis(indices, 0, layout.target.index("w") + 1))
 
 
-class _Prepared(NamedTuple):
-    """Images for max pooling."""
+def _with_border(x: Array, plan: _Plan, value: float) -> Array:
+    """The images as the kernels take them, with cells of this value around if there is a border."""
+    cells = plan.form.to_kernels(x)
+    if plan.border is None:
+        return cells
+    vertical, horizontal = plan.border
+    n, c = plan.g.n, plan.g.c
+    sizes = {"n": n, "c": c, "h": vertical.padded, "w": horizontal.padded}
+    padded = np.full([sizes[letter] for letter in plan.form.target], value, x.dtype)
+    padded[_inner(plan)] = cells
+    return padded
 
-    form: Layout
-    module: Any
-    cells: Array
-    """The images, with a border if the padding is not -inf, as the kernels take them."""
-    g: geometry.Window
-    border: tuple[geometry.Axis, ...] | None
-    """The axes of the images without the border, if there is one."""
 
-
-def _prepared(
-    function: str, x: Array, kernel_size: Any, stride: Any, padding: Any, dilation: Any,
-    ceil_mode: bool, layout: object, pad_value: float,
-) -> _Prepared:  # fmt: skip
-    form, module = _images(function, layout, x.ndim)
-    pads = ends(function, padding, kernel_size, dilation)
-    g = _geometry(function, form, x.shape, kernel_size, stride, pads, dilation, ceil_mode)
-    border = None
-    if pad_value != -np.inf:
-        border = g.axes
-        widths = {a: (axis.begin, axis.end) for a, axis in zip("hw", border, strict=True)}
-        pairs = [widths.get(letter, (0, 0)) for letter in form.axes]
-        x = np.pad(x, pairs, constant_values=pad_value)
-        g = _geometry(function, form, x.shape, kernel_size, stride, 0, dilation, ceil_mode)
-    return _Prepared(form, module, form.to_kernels(x), g, border)
+def _inner(plan: _Plan) -> tuple[slice, ...]:
+    """The index of the images in those with a border."""
+    assert plan.border is not None
+    rows, columns = (slice(axis.begin, axis.begin + axis.size) for axis in plan.border)
+    return _along(plan.form, rows, columns)
 
 
 def _without_border(indices: Array, width: int, border: tuple[geometry.Axis, ...]) -> Array:
@@ -185,9 +209,11 @@ def max_pool2d(
     f = "max_pool2d"
     _check_ties(f, ties)
     x = floats(f, "x", x, float_dtype(x))
-    form, module, cells, g, border = _prepared(
-        f, x, kernel_size, stride, padding, dilation, ceil_mode, layout, pad_value
+    plan = _plan(
+        f, x.shape, kernel_size, stride, padding, dilation, ceil_mode, layout, pad_value != -np.inf
     )
+    form, module, g, border = plan
+    cells = _with_border(x, plan, pad_value)
     y, indices = module.max_pool(cells, g)
     if ties == "last":
         indices = _last_maxima(cells, y, g, form)
@@ -235,19 +261,14 @@ def max_pool2d_backward(
     shape = shape_of(f, "x_shape", x_shape)
     form, module = _images(f, layout, len(shape))
     same_ndim(f, "grad_output", grad, form.axes)
-    positions = np.asarray(indices)
+    positions = _check.integers(f, "indices", np.asarray(indices), None, INT32)
     of_indices = form.with_taps() if ties in ("all", "share") else form
     same_ndim(f, "indices", positions, of_indices.axes)
     grad, positions = form.to_kernels(grad), of_indices.to_kernels(positions)
     if of_indices is not form:
         grad, positions = _of_taps(grad, positions, form.target.index("w"), ties == "share")
-    return form.from_kernels(_scatter(module, grad, positions, form.shape_to_kernels(shape)))
-
-
-def _scatter(module: Any, grad: Array, indices: Array, shape: Sequence[int]) -> Array:
-    if module is channels_last:
-        return kernels.max_pool2d_nhwc_backward(grad, indices, shape)
-    return kernels.max_pool2d_backward(grad, indices, shape)
+    dx = module.max_pool_backward(f, grad, positions, form.shape_to_kernels(shape))
+    return form.from_kernels(dx)
 
 
 def _of_taps(grad: Array, indices: Array, columns: int, is_shared: bool) -> tuple[Array, Array]:
@@ -297,23 +318,20 @@ def max_pool2d_gradient(
     _check_ties(f, ties)
     dtype = float_dtype(grad_output, x)
     grad, x = floats(f, "grad_output", grad_output, dtype), floats(f, "x", x, dtype)
-    form, module, cells, g, border = _prepared(
-        f, x, kernel_size, stride, padding, dilation, ceil_mode, layout, pad_value
+    plan = _plan(
+        f, x.shape, kernel_size, stride, padding, dilation, ceil_mode, layout, pad_value != -np.inf
     )
+    form, module, g, border = plan
+    cells = _with_border(x, plan, pad_value)
     same_ndim(f, "grad_output", grad, form.axes)
     grad = form.to_kernels(grad)
     y, indices = module.max_pool(cells, g)
     same_shape(f, "grad_output", grad.shape, "that of the result", y.shape)
     if ties == "first":
-        dx = form.from_kernels(_scatter(module, grad, indices, cells.shape))
+        dx = module.max_pool_backward(f, grad, indices, cells.shape)
     else:
-        dx = form.from_kernels(_spread(module, grad, cells, y, g, ties))
-    if border is None:
-        return dx
-    inner = {
-        a: slice(axis.begin, axis.begin + axis.size) for a, axis in zip("hw", border, strict=True)
-    }
-    return dx[tuple([inner.get(letter, slice(None)) for letter in form.axes])].copy()
+        dx = _spread(module, grad, cells, y, g, ties)
+    return form.from_kernels(dx if border is None else dx[_inner(plan)].copy())
 
 
 def _spread(module: Any, grad: Array, x: Array, y: Array, g: geometry.Window, ties: str) -> Array:
@@ -365,10 +383,8 @@ def avg_pool2d(
     """
     f = "avg_pool2d"
     x = floats(f, "x", x, float_dtype(x))
-    form, module = _images(f, layout, x.ndim)
+    form, module, g, _ = _plan(f, x.shape, kernel_size, stride, padding, 1, ceil_mode, layout)
     divisor = checked_divisor(f, divisor_override)
-    pads = ends(f, padding, kernel_size)
-    g = _geometry(f, form, x.shape, kernel_size, stride, pads, 1, ceil_mode)
     return form.from_kernels(module.avg_pool(form.to_kernels(x), g, count_include_pad, divisor))
 
 
@@ -381,12 +397,11 @@ def avg_pool2d_backward(
     f = "avg_pool2d_backward"
     grad = floats(f, "grad_output", grad_output, float_dtype(grad_output))
     shape = shape_of(f, "x_shape", x_shape)
-    form, module = _images(f, layout, len(shape))
+    form, module, g, _ = _plan(f, shape, kernel_size, stride, padding, 1, ceil_mode, layout)
     divisor = checked_divisor(f, divisor_override)
-    pads = ends(f, padding, kernel_size)
-    g = _geometry(f, form, shape, kernel_size, stride, pads, 1, ceil_mode)
     same_ndim(f, "grad_output", grad, form.axes)
     four = form.to_kernels(grad)
-    expected = layout_of(IMAGES, IMAGES, form.target).shape_to_kernels(g.y_shape)
+    n, c, *size = g.y_shape
+    expected = (n, *size, c) if form.target == CHANNELS_LAST else g.y_shape
     same_shape(f, "grad_output", four.shape, "that of the result", expected)
     return form.from_kernels(module.avg_pool_backward(four, g, count_include_pad, divisor))

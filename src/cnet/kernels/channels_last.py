@@ -239,20 +239,7 @@ def max_pool2d_nhwc_backward(grad_output: Array, indices: Array, x_shape: Sequen
     f = "max_pool2d_nhwc_backward"
     grad_output = _check.array(f, "grad_output", grad_output, 4)
     indices = _check.integers(f, "indices", indices, 4, INT32)
-    shape = _check.shape(f, "x_shape", x_shape)
-    _check.same_shape(f, "indices", indices.shape, "grad_output.shape", grad_output.shape)
-    n, h, w, c = shape
-    kept = grad_output.shape[0], grad_output.shape[3]
-    _check.same_shape(f, "grad_output", kept, "(n, c) of x_shape", (n, c))
-    g = geometry.scatter(f, _channels_first(shape), _channels_first(grad_output.shape))
-    dx = _memory.empty(shape, grad_output.dtype)
-    if call("max_pool2d_nhwc_backward", grad_output, indices, dx, g.sizes2d):
-        bad = indices[(indices < -1) | (indices >= h * w)]
-        raise ValueError(
-            f"{f}: indices must be at least -1 and less than x_shape[1] * x_shape[2] "
-            f"(got {bad[0]} and {h * w})"
-        )
-    return dx
+    return max_pool_backward(f, grad_output, indices, x_shape)
 
 
 def avg_pool2d_nhwc(
@@ -360,6 +347,24 @@ def max_pool(x: Array, g: geometry.Window) -> tuple[Array, Array]:
     y, indices = _memory.empty(shape, x.dtype), _memory.empty(shape, INT32)
     call("max_pool2d_nhwc", x, y, indices, g.sizes2d)
     return y, indices
+
+
+def max_pool_backward(f: str, grad_output: Array, indices: Array, x_shape: Sequence[int]) -> Array:
+    """`max_pool2d_nhwc_backward`, which checks the shapes of checked arrays."""
+    shape = _check.shape(f, "x_shape", x_shape)
+    _check.same_shape(f, "indices", indices.shape, "grad_output.shape", grad_output.shape)
+    n, h, w, c = shape
+    kept = grad_output.shape[0], grad_output.shape[3]
+    _check.same_shape(f, "grad_output", kept, "(n, c) of x_shape", (n, c))
+    g = geometry.scatter(f, _channels_first(shape), _channels_first(grad_output.shape))
+    dx = _memory.empty(shape, grad_output.dtype)
+    if call("max_pool2d_nhwc_backward", grad_output, indices, dx, g.sizes2d):
+        bad = indices[(indices < -1) | (indices >= h * w)]
+        raise ValueError(
+            f"{f}: indices must be at least -1 and less than x_shape[1] * x_shape[2] "
+            f"(got {bad[0]} and {h * w})"
+        )
+    return dx
 
 
 def avg_pool(x: Array, g: geometry.Window, count_include_pad: bool, divisor: int) -> Array:

@@ -99,19 +99,7 @@ def max_pool2d_backward(grad_output: Array, indices: Array, x_shape: Sequence[in
     f = "max_pool2d_backward"
     grad_output = _check.array(f, "grad_output", grad_output, 4)
     indices = _check.integers(f, "indices", indices, 4, INT32)
-    shape = _check.shape(f, "x_shape", x_shape)
-    _check.same_shape(f, "indices", indices.shape, "grad_output.shape", grad_output.shape)
-    _check.same_shape(f, "grad_output", grad_output.shape[:2], "x_shape[:2]", shape[:2])
-    g = geometry.scatter(f, shape, grad_output.shape)
-    dx = _memory.empty(shape, grad_output.dtype)
-    if call("max_pool2d_backward", grad_output, indices, dx, g.sizes2d):
-        plane = shape[2] * shape[3]
-        bad = indices[(indices < -1) | (indices >= plane)]
-        raise ValueError(
-            f"{f}: indices must be at least -1 and less than x_shape[2] * x_shape[3] "
-            f"(got {bad[0]} and {plane})"
-        )
-    return dx
+    return max_pool_backward(f, grad_output, indices, x_shape)
 
 
 def avg_pool2d(
@@ -236,6 +224,23 @@ def _max_pool2d(x: Array, g: geometry.Window, wanted: bool = True) -> tuple[Arra
     indices = _memory.empty(g.y_shape, INT32) if wanted else None
     call("max_pool2d", x, y, indices, g.sizes2d)
     return y, indices
+
+
+def max_pool_backward(f: str, grad_output: Array, indices: Array, x_shape: Sequence[int]) -> Array:
+    """`max_pool2d_backward`, which checks the shapes of checked arrays."""
+    shape = _check.shape(f, "x_shape", x_shape)
+    _check.same_shape(f, "indices", indices.shape, "grad_output.shape", grad_output.shape)
+    _check.same_shape(f, "grad_output", grad_output.shape[:2], "x_shape[:2]", shape[:2])
+    g = geometry.scatter(f, shape, grad_output.shape)
+    dx = _memory.empty(shape, grad_output.dtype)
+    if call("max_pool2d_backward", grad_output, indices, dx, g.sizes2d):
+        plane = shape[2] * shape[3]
+        bad = indices[(indices < -1) | (indices >= plane)]
+        raise ValueError(
+            f"{f}: indices must be at least -1 and less than x_shape[2] * x_shape[3] "
+            f"(got {bad[0]} and {plane})"
+        )
+    return dx
 
 
 def avg_pool(x: Array, g: geometry.Window, count_include_pad: bool, divisor: int) -> Array:
