@@ -6,6 +6,7 @@ import numpy as np
 
 from ..arrays import Array
 from . import kernels
+from ._pooling import maxima
 
 LAYOUTS: Any = {"layout": "nhwc", "weight_layout": "hwio"}
 
@@ -22,7 +23,7 @@ def conv_gradients(
 def pooled(function: str, A_prev: Any, window: Any, stride: Any, mode: str) -> Array:
     """The maximum or the mean of each window."""
     if check_mode(function, mode) == "max":
-        return kernels.max_pool2d(A_prev, window, stride, layout="nhwc")[0]
+        return maxima(A_prev, window, stride, layout="nhwc")
     return kernels.avg_pool2d(A_prev, window, stride, layout="nhwc")
 
 

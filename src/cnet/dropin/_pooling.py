@@ -229,6 +229,19 @@ def max_pool2d(
     return form.from_kernels(y), of_indices.from_kernels(indices)
 
 
+def maxima(
+    x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, *, layout: str,
+    pad_value: float = -np.inf,
+) -> Array:  # fmt: skip
+    """The result of `max_pool2d` without positions."""
+    f = "max_pool2d"
+    x = floats(f, "x", x, float_dtype(x))
+    has_border = pad_value != -np.inf
+    plan = _plan(f, x.shape, kernel_size, stride, padding, 1, False, layout, has_border)
+    y, _ = plan.module.max_pool(_with_border(x, plan, pad_value), plan.g, False)
+    return plan.form.from_kernels(y)
+
+
 def max_pool2d_backward(
     grad_output: Any, indices: Any, x_shape: Sequence[int], *, layout: str = "nchw",
     ties: str = "first",
@@ -325,7 +338,7 @@ def max_pool2d_gradient(
     cells = _with_border(x, plan, pad_value)
     same_ndim(f, "grad_output", grad, form.axes)
     grad = form.to_kernels(grad)
-    y, indices = module.max_pool(cells, g)
+    y, indices = module.max_pool(cells, g, ties == "first")
     same_shape(f, "grad_output", grad.shape, "that of the result", y.shape)
     if ties == "first":
         dx = module.max_pool_backward(f, grad, indices, cells.shape)

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..arrays import Array
 from . import _install, kernels
+from ._pooling import maxima
 
 __all__ = ["install", "uninstall"]
 
@@ -76,7 +77,7 @@ def _pool_forward(original: Original, self: Any, X: Any, retain_derived: bool = 
     p = _pads(original, X, self.pad, self.kernel_shape, self.stride, 0)
     window = self.kernel_shape, self.stride, p
     if self.mode == "max":
-        Y, _ = kernels.max_pool2d(X, *window, pad_value=0 if any(p) else -np.inf, **LAYOUT)
+        Y = maxima(X, *window, pad_value=0 if any(p) else -np.inf, **LAYOUT)
     else:
         Y = kernels.avg_pool2d(X, *window, **LAYOUT)
     if retain_derived:

@@ -1,6 +1,7 @@
 """Convolution and pooling with channels last, and transposition between first and last."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from .. import _check, geometry
 from ..arrays import INT32, Array, Shape, Size
@@ -342,9 +343,10 @@ def conv_backward(
     return dx, dw, db
 
 
-def max_pool(x: Array, g: geometry.Window) -> tuple[Array, Array]:
+def max_pool(x: Array, g: geometry.Window, wanted: bool = True) -> tuple[Array, Any]:
+    """`max_pool2d_nhwc`, with indices if they are wanted, else None."""
     shape = _channels_last(g.y_shape)
-    y, indices = _memory.empty(shape, x.dtype), _memory.empty(shape, INT32)
+    y, indices = _memory.empty(shape, x.dtype), _memory.empty(shape, INT32) if wanted else None
     call("max_pool2d_nhwc", x, y, indices, g.sizes2d)
     return y, indices
 
