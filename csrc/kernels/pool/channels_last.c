@@ -14,11 +14,6 @@ typedef struct {
     _Atomic ptrdiff_t *invalid;
 } job_t;
 
-/* Channels from `at` on, `count` of them. A vector may read the cells that follow, up to `end`. */
-static inline vec channels_at(const real *x, ptrdiff_t at, ptrdiff_t count, ptrdiff_t end) {
-    return at + LANES <= end ? load(x + at) : load_run(x + at, count);
-}
-
 /* The maxima of up to LANES channels, and their positions. */
 static inline void max_of_window(const job_t *job, const window_t *window, ptrdiff_t first,
                                  ptrdiff_t count, vec *best, ivec *where) {
@@ -271,11 +266,29 @@ static void spread_window(const job_t *job, const window_t *window, const real *
     }
 }
 
+/* The shares of channels of a window that shares no cell, fewer than LANES. */
+static inline row_of_taps spread_shares(const void *argument, ptrdiff_t oh, ptrdiff_t ow,
+                                        ptrdiff_t output) {
+    const job_t *job = argument;
+    const cnet_window2d *g = job->g;
+    const vec grads = few_channels_at(job->from, output, g->c, g->n * g->oh * g->ow * g->c);
+    return (row_of_taps){.shares = grads / divisor_of(job, oh, ow)};
+}
+
+static inline vec whole_shares(const void *argument, const row_of_taps *row, ptrdiff_t at) {
+    (void)argument, (void)at;
+    return row->shares;
+}
+
 static void spread_images(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
     const cnet_window2d g = *job->g;
     const range images = part_of(chunk, images_per_chunk(&g), g.n);
+    if (shares_no_cell(&g)) {
+        write_each_cell(&g, images, job, job->to, spread_shares, whole_shares);
+        return;
+    }
     for (ptrdiff_t image = images.begin; image < images.end; image++) {
         const real *grad_output = job->from + image * g.oh * g.ow * g.c;
         real *dx = job->to + image * g.h * g.w * g.c;

@@ -59,11 +59,34 @@ static void spread(const cnet_window2d *g, cnet_ties ties, const part_t *part) {
     }
 }
 
+/* The gradients and maxima of a window that shares no cell, with fewer than LANES channels. */
+static inline row_of_taps maxima_of_window(const void *argument, ptrdiff_t oh, ptrdiff_t ow,
+                                           ptrdiff_t output) {
+    (void)oh, (void)ow;
+    const job_t *job = argument;
+    const cnet_window2d *g = job->g;
+    const ptrdiff_t end = g->n * g->oh * g->ow * g->c;
+    return (row_of_taps){.shares = few_channels_at(job->grad_output, output, g->c, end),
+                         .maxima = channels_at(job->y, output, g->c, end)};
+}
+
+static inline vec shares_of_maxima(const void *argument, const row_of_taps *row, ptrdiff_t at) {
+    const job_t *job = argument;
+    const cnet_window2d *g = job->g;
+    const vec cells = channels_at(job->x, at, g->c, g->n * g->h * g->w * g->c);
+    const ivec both_nan = (cells != cells) & (row->maxima != row->maxima);
+    return select_cell((cells == row->maxima) | both_nan, row->shares, (vec){0});
+}
+
 static void spread_images(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
     const cnet_window2d g = *job->g;
     const range images = part_of(chunk, images_per_chunk(&g), g.n);
+    if (job->ties == CNET_TIES_ALL && shares_no_cell(&g)) {
+        write_each_cell(&g, images, job, job->dx, maxima_of_window, shares_of_maxima);
+        return;
+    }
     part_t part;
     for (ptrdiff_t image = images.begin; image < images.end; image++) {
         const ptrdiff_t cells = image * g.h * g.w * g.c;
