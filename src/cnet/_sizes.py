@@ -73,6 +73,10 @@ def _is_sequence(value: object) -> bool:
     return isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, (str, bytes))
 
 
+def _is_plain_pair(value: object) -> bool:
+    return type(value) is tuple and len(value) == 2 and type(value[0]) is type(value[1]) is int
+
+
 def _ints(axes: int) -> str:
     return {1: "an int", 2: "an int or a pair of ints"}.get(axes, f"an int or {axes} ints")
 
@@ -102,6 +106,8 @@ def plain_padding(function: str, padding: Any, axes: int) -> PlainPadding:
             raise ValueError(
                 f"{function}: padding must be {numbers}, 'valid' or 'same' (got {padding!r})"
             )
+        return padding
+    if type(padding) is tuple and all(map(_is_plain_pair, padding)):
         return padding
     first = padding[0] if isinstance(padding, (tuple, list)) and padding else 0
     if not isinstance(first, int) and all(map(_is_sequence, padding)):

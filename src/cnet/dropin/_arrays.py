@@ -73,9 +73,9 @@ def shape_of(function: str, name: str, value: Any) -> tuple[int, ...]:
         raise TypeError(f"{function}: {name} must be a sequence of ints (got {value!r})") from None
 
 
-def pair(function: str, name: str, value: Any) -> tuple[int, int]:
-    """One or two positive sizes as a pair."""
-    height, width = geometry.per_axis(function, name, value, 2, 1)
+def pair(function: str, name: str, value: Any, least: int = 1) -> tuple[int, int]:
+    """One or two sizes, each at least `least`, as a pair."""
+    height, width = geometry.per_axis(function, name, value, 2, least)
     return height, width
 
 

@@ -148,8 +148,9 @@ def _read(
 
 # ---- Transposition -------------------------------------------------------------------------------
 
-LARGE, WIDE = 16384, 8
-"""Elements, and columns of each matrix, from which the kernel is faster than NumPy."""
+LARGE, LARGE_TALL, COLUMNS = 4096, 16384, 8
+"""From how many elements the kernel is faster than NumPy: of wide matrices, and of tall ones with
+at least so many columns."""
 
 
 def _transposed(x: Array, order: tuple[int, ...]) -> Array:
@@ -189,4 +190,10 @@ def _steps(order: tuple[int, ...], shape: Shape) -> tuple[Shape, ...] | None:
         steps = (1, first * second, third), (third, first, second)
     else:
         return None
-    return steps if all(columns >= WIDE for _, _, columns in steps) else None
+    return steps if all(map(_is_faster, steps)) else None
+
+
+def _is_faster(step: Shape) -> bool:
+    """Whether the kernel is, for a batch of matrices with at least `LARGE` elements."""
+    _, rows, columns = step
+    return columns > rows or (columns >= COLUMNS and prod(step) >= LARGE_TALL)

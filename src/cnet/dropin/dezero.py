@@ -73,8 +73,9 @@ def _pooling(original: Callable[..., Any], self: Any, x: Any) -> Any:
     self.cnet_positions = None
     if not _are_floats(x):
         return original(self, x)
-    window, stride = pair("pooling", "kernel_size", self.kernel_size), pair("p", "s", self.stride)
-    ph, pw = np.broadcast_to(self.pad, 2).tolist()
+    window = pair("pooling", "kernel_size", self.kernel_size)
+    stride = pair("pooling", "stride", self.stride)
+    ph, pw = pair("pooling", "pad", self.pad, 0)
     padded = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw))) if ph or pw else x
     y, positions = strict.max_pool2d(padded, window, stride)
     self.cnet_positions = positions, padded.shape
@@ -90,9 +91,11 @@ def _pooling_gradient(original: Callable[..., Any], self: Any, gy: Any) -> Any:
     if kept is None or not _are_floats(gy):
         return original(self, gy)
     positions, shape = kept
-    ph, pw = np.broadcast_to(self.pad, 2).tolist()
-    h, w = self.mpool2d.inputs[0].shape[2:]
     gx = strict.max_pool2d_backward(np.asarray(gy, self.dtype), positions, shape)
+    h, w = self.mpool2d.inputs[0].shape[2:]
+    if (h, w) == shape[2:]:
+        return gx
+    ph, pw = pair("pooling", "pad", self.pad, 0)
     return gx[:, :, ph : ph + h, pw : pw + w]
 
 

@@ -53,9 +53,8 @@ class Conv3x3:
         self.filters: Array = np.random.randn(num_filters, 3, 3) / 9
 
     def _arrays(self, function: str, image: Any) -> tuple[Array, Array]:
-        """The image with one channel, and the filters."""
         x = floats(function, "input", image, FLOAT64, 2)
-        return x[:, :, np.newaxis], floats(function, "filters", self.filters, FLOAT64, 3)
+        return x, floats(function, "filters", self.filters, FLOAT64, 3)
 
     def forward(self, input: Any) -> Array:
         x, filters = self._arrays("Conv3x3.forward", input)
