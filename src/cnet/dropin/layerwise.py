@@ -32,9 +32,13 @@ def _image(function: str, name: str, x: Any) -> Array:
 
 
 def _vector(function: str, name: str, x: Any, of: str, size: int) -> Array:
-    """`x` as a float64 vector of this size; quick if it is one already."""
-    if type(x) is np.ndarray and x.dtype is FLOAT64 and x.ndim == 1 and len(x) == size:
-        return x
+    """`x` as a float64 vector of this size; quick if it is a vector of numbers already."""
+    if type(x) is np.ndarray and x.ndim == 1 and len(x) == size:
+        dtype = x.dtype
+        if dtype is FLOAT64:
+            return x
+        if dtype.kind in "fiub":
+            return x.astype(FLOAT64)
     vector = floats(function, name, x, FLOAT64, 1)
     same_shape(function, name, vector.shape, of, (size,))
     return vector
@@ -123,7 +127,7 @@ class Sigmoid:
             x = floats("Sigmoid.forward", "x", x, FLOAT64)
         powers = np.exp(-x)
         powers += _ONE
-        self.output: Array = np.reciprocal(powers)
+        self.output: Array = np.reciprocal(powers, powers)
         return self.output.copy()
 
     def backward(self, grad_output: Any) -> Array:
