@@ -110,7 +110,7 @@ def int64(function: str, name: str, value: Any) -> None:
 def shape(function: str, name: str, value: Any, ndim: int = 4) -> Shape:
     """A shape given by the user, such as (n, c, h, w)."""
     try:
-        sizes = tuple(index(size) for size in value)
+        sizes = tuple([index(size) for size in value])
     except TypeError:
         raise TypeError(f"{function}: {name} must be a sequence of ints (got {value!r})") from None
     if len(sizes) != ndim or min(sizes) < 0:

@@ -119,8 +119,8 @@ def ends(function: str, padding: Any, kernel_size: Any, dilation: Any = 1) -> An
 
 
 def plain_ends(function: str, padding: Any) -> Any:
-    """Padding other than one number, as a key of a cache: a string, or plain integers."""
-    if isinstance(padding, str):
+    """Padding as a key of a cache: a string, or plain integers."""
+    if type(padding) is int or isinstance(padding, str):
         return padding
     return plain_padding(function, ends(function, padding, None), 2)
 

@@ -168,10 +168,19 @@ def conv2d(
     f = "conv2d"
     dtype = float_dtype(x, weight, bias)
     x, weight = floats(f, "x", x, dtype), floats(f, "weight", weight, dtype)
+    options = stride, padding, dilation, groups, algorithm, layout, weight_layout
+    return convolved(f, x, weight, bias, *options)
+
+
+def convolved(
+    f: str, x: Array, weight: Array, bias: Any, stride: Any, padding: Any, dilation: Any = 1,
+    groups: int = 1, algorithm: str = "auto", layout: Any = "nchw", weight_layout: Any = None,
+) -> Array:  # fmt: skip
+    """`conv2d` of two arrays from `floats`, with the same dtype."""
     is_last, of_x, of_weight, of_y, g = _plan(
         f, x, weight, stride, padding, dilation, groups, algorithm, layout, weight_layout
     )
-    each, cells = bias_of(f, bias, g.o, dtype)
+    each, cells = bias_of(f, bias, g.o, x.dtype)
     x, weight = of_x.to_kernels(x), of_weight.to_kernels(weight)
     if is_last:
         y = of_y.from_kernels(channels_last.conv(x, weight, each, g))
@@ -225,7 +234,16 @@ def conv2d_backward(
     dtype = float_dtype(grad_output, x, weight)
     grad = floats(f, "grad_output", grad_output, dtype)
     x, weight = floats(f, "x", x, dtype), floats(f, "weight", weight, dtype)
-    needs = _check.needs(f, needs)
+    options = stride, padding, dilation, _check.needs(f, needs), groups, algorithm
+    return gradients(f, grad, x, weight, *options, layout, weight_layout)
+
+
+def gradients(
+    f: str, grad: Array, x: Array, weight: Array, stride: Any, padding: Any, dilation: Any = 1,
+    needs: tuple[bool, bool, bool] = (True, True, True), groups: int = 1, algorithm: str = "auto",
+    layout: Any = "nchw", weight_layout: Any = None,
+) -> tuple[Array | None, Array | None, Array | None]:  # fmt: skip
+    """`conv2d_backward` of three arrays from `floats`, with the same dtype."""
     is_last, of_x, of_weight, of_y, g = _plan(
         f, x, weight, stride, padding, dilation, groups, algorithm, layout, weight_layout, needs
     )

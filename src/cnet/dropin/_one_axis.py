@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from ..arrays import FLOAT64, Array
-from . import kernels
 from ._arrays import floats
+from ._convolution import convolved, gradients
 
 
 class Convolution:
@@ -46,11 +46,11 @@ class Convolution:
 
     def forward(self, x: Any, bias: Any) -> Array:
         arrays = self._images("x", x), self._filters(), bias
-        return self._given(kernels.conv2d(*arrays, *self.options))
+        return self._given(convolved(self.function, *arrays, *self.options))
 
     def backward(self, grad_output: Any, x: Any) -> tuple[Array, Array, Array]:
         """dx, dw and db."""
         grad, images = self._images("grad_output", grad_output), self._images("x", x)
-        gradients: Any = kernels.conv2d_backward(grad, images, self._filters(), *self.options)
-        dx, dw, db = gradients
+        found: Any = gradients(self.function, grad, images, self._filters(), *self.options)
+        dx, dw, db = found
         return self._given(dx), self._given(dw), db

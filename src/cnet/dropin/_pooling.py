@@ -272,16 +272,24 @@ def max_pool2d_backward(
     _check_ties(f, ties)
     grad = floats(f, "grad_output", grad_output, float_dtype(grad_output))
     shape = shape_of(f, "x_shape", x_shape)
-    form, module = _images(f, layout, len(shape))
+    text(f, "layout", layout)
+    form, of_indices, module, four = _scatter_plan(f, layout, shape, ties in ("all", "share"))
     same_ndim(f, "grad_output", grad, form.axes)
     positions = _check.integers(f, "indices", np.asarray(indices), None, INT32)
-    of_indices = form.with_taps() if ties in ("all", "share") else form
     same_ndim(f, "indices", positions, of_indices.axes)
     grad, positions = form.to_kernels(grad), of_indices.to_kernels(positions)
     if of_indices is not form:
         grad, positions = _of_taps(grad, positions, form.target.index("w"), ties == "share")
-    dx = module.max_pool_backward(f, grad, positions, form.shape_to_kernels(shape))
-    return form.from_kernels(dx)
+    return form.from_kernels(module.max_pool_backward(f, grad, positions, four))
+
+
+@lru_cache(maxsize=1024)
+def _scatter_plan(
+    function: str, layout: str, shape: Shape, has_taps: bool
+) -> tuple[Layout, Layout, Any, Shape]:
+    """The layouts of images and of positions, the module, and the shape as its kernels take it."""
+    form, module = _images(function, layout, len(shape))
+    return form, form.with_taps() if has_taps else form, module, form.shape_to_kernels(shape)
 
 
 def _of_taps(grad: Array, indices: Array, columns: int, is_shared: bool) -> tuple[Array, Array]:

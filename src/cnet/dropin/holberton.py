@@ -11,11 +11,12 @@ is an error.
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from ..arrays import Array
+from ..arrays import Array, Shape
 from . import _courses, kernels
 from ._arrays import pair
 
@@ -42,7 +43,11 @@ def _padding(function: str, padding: Any, images: Any, kernel: Any, stride: Any)
         return padding
     if padding != "same":
         raise ValueError(f"{function}: padding must be 'same', 'valid' or a pair (got {padding!r})")
-    strides, sizes = pair(function, "stride", stride), np.shape(images)[1:3]
+    return _same(np.shape(images)[1:3], pair(function, "stride", stride), kernel)
+
+
+@lru_cache(maxsize=1024)
+def _same(sizes: Shape, strides: Shape, kernel: Shape) -> Shape:
     totals = [(n - 1) * s + k - n for n, s, k in zip(sizes, strides, kernel, strict=True)]
     return tuple(max(0, (total + 1) // 2) for total in totals)
 

@@ -13,9 +13,12 @@ import numpy as np
 from ..arrays import FLOAT64, Array
 from . import kernels
 from ._arrays import floats
+from ._convolution import convolved, gradients
 from ._pooling import maxima
 
 __all__ = ["Conv3x3", "MaxPool2", "Softmax"]
+
+LAYOUTS: Any = {"layout": "hwc", "weight_layout": "ohw"}
 
 
 def _kept(layer: Any, name: str) -> Any:
@@ -57,17 +60,18 @@ class Conv3x3:
         return x, floats(function, "filters", self.filters, FLOAT64, 3)
 
     def forward(self, input: Any) -> Array:
-        x, filters = self._arrays("Conv3x3.forward", input)
-        y = kernels.conv2d(x, filters, layout="hwc", weight_layout="ohw")
+        f = "Conv3x3.forward"
+        y = convolved(f, *self._arrays(f, input), None, 1, 0, **LAYOUTS)
         self.last_input = input
         return y
 
     def backprop(self, d_L_d_out: Any, learn_rate: float) -> None:
         """Update `filters`; there is no gradient of the image."""
-        x, filters = self._arrays("Conv3x3.backprop", _kept(self, "last_input"))
-        _, gradient, _ = kernels.conv2d_backward(
-            d_L_d_out, x, filters, needs=(False, True, False), layout="hwc", weight_layout="ohw"
-        )
+        f = "Conv3x3.backprop"
+        arrays = self._arrays(f, _kept(self, "last_input"))
+        grad = floats(f, "d_L_d_out", d_L_d_out, FLOAT64)
+        needs = False, True, False
+        _, gradient, _ = gradients(f, grad, *arrays, 1, 0, needs=needs, **LAYOUTS)
         assert gradient is not None
         self.filters -= learn_rate * gradient
 
