@@ -22,7 +22,7 @@ class Layout:
     """The axes of an array, and how the kernels see it. `layout` makes one, once."""
 
     __slots__ = (
-        "axes", "dropped", "from_order", "full", "inserted", "is_ordered", "is_target", "kept",
+        "axes", "dropped", "from_order", "full", "inserted", "is_ordered", "is_target",
         "lacks_axes", "places", "target", "to_order",
     )  # fmt: skip
 
@@ -43,7 +43,6 @@ class Layout:
         self.lacks_axes = len(axes) < len(target)
         self.to_order = tuple(axes.index(letter) for letter in present)
         self.from_order = tuple(present.index(letter) for letter in axes)
-        self.kept = tuple(target.index(letter) for letter in present)
         self.places = tuple(axes.find(letter) for letter in target)
 
     def to_kernels(self, x: Array) -> Array:
@@ -53,7 +52,7 @@ class Layout:
         if self.is_ordered and x.flags.c_contiguous:
             return x[self.inserted]
         y = _transposed(x, self.to_order)
-        return y.reshape(self.shape_to_kernels(x.shape)) if self.lacks_axes else y
+        return y[self.inserted] if self.lacks_axes else y
 
     def from_kernels(self, x: Array) -> Array:
         """The array in this layout, C-contiguous, from one with four axes."""
@@ -63,7 +62,7 @@ class Layout:
             y: Array = x[self.dropped]
             return y
         if self.lacks_axes:
-            x = x.reshape([x.shape[axis] for axis in self.kept])
+            x = x[self.dropped]
         return _transposed(x, self.from_order)
 
     def shape_to_kernels(self, shape: Shape) -> Shape:
