@@ -21,7 +21,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 
 def _fresh(code: str, *flags: str) -> Any:
-    """The JSON output of code in a new interpreter, which keeps byte code, whatever this one does."""
+    """The JSON output of code in a new interpreter, which keeps byte code in any case."""
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     process = subprocess.run(
         [sys.executable, *flags, "-c", code], env=environment, capture_output=True, text=True
