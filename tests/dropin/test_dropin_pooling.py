@@ -47,17 +47,18 @@ def test_rules(layout, pad_value, ties, window, stride, padding):
 
 @pytest.mark.parametrize("channels", [1, 5, 70])
 @pytest.mark.parametrize("ties", ["last", "all", "share"])
-def test_gradient_on_every_implementation(impl, dtype, ties, channels):
+@pytest.mark.parametrize("window", [(3, 2, 1), (2, 2, 0), (2, 3, 1)])
+def test_gradient_on_every_implementation(impl, dtype, window, ties, channels):
     x = RNG.integers(-2, 2, (2, channels, 5, 6)).astype(dtype)
     x[0, 0, 2, 2] = np.nan
-    y, indices = kernels.max_pool2d(x, 3, 2, 1, ties=ties)
+    y, indices = kernels.max_pool2d(x, *window, ties=ties)
     grad = RNG.integers(-4, 5, y.shape).astype(dtype)
     expected = kernels.max_pool2d_backward(grad, indices, x.shape, ties=ties)
-    dx = kernels.max_pool2d_gradient(grad, x, 3, 2, 1, ties=ties)
+    dx = kernels.max_pool2d_gradient(grad, x, *window, ties=ties)
     assert dx.dtype == dtype
     np.testing.assert_allclose(dx, expected, rtol=1e-6, atol=1e-6)
     last = kernels.max_pool2d_gradient(
-        loops.last(grad), loops.last(x), 3, 2, 1, ties=ties, layout="nhwc"
+        loops.last(grad), loops.last(x), *window, ties=ties, layout="nhwc"
     )
     np.testing.assert_allclose(last, loops.last(expected), rtol=1e-6, atol=1e-6)
 
