@@ -17,9 +17,10 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels as strict
 from ..arrays import Array
 from . import kernels
-from ._arrays import pair, shape_of
+from ._arrays import float_dtype, floats, pair, shape_of
 
 __all__ = [
     "AveragePooling2D",
@@ -223,7 +224,9 @@ class MaxPooling2D(PoolingLayer):
 
     def backward_pass(self, accum_grad: Any) -> Array:
         shape = np.shape(self._kept_input())
-        return kernels.max_pool2d_backward(accum_grad, self.cache, shape)
+        f = "MaxPooling2D.backward_pass"
+        grad = floats(f, "accum_grad", accum_grad, float_dtype(accum_grad))
+        return strict.max_pool2d_backward(grad, self.cache, shape)
 
 
 class AveragePooling2D(PoolingLayer):
