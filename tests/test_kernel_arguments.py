@@ -57,7 +57,9 @@ OF_PLANS = {
 }  # fmt: skip
 """Kernels that only plans call."""
 
-TRANSPOSED = {("conv2d", "kernels/transposed.py"), ("conv2d_backward", "kernels/transposed.py")}
+TRANSPOSED = {
+    (kernel, "kernels/transposed.py") for kernel in ("conv2d", "conv2d_backward", "arithmetic")
+}
 """Transposed convolutions have no kernels of their own."""
 
 

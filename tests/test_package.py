@@ -3,6 +3,7 @@
 import ast
 import inspect
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,8 +21,11 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 
 def _fresh(code: str, *flags: str) -> Any:
-    """The JSON output of code in a new interpreter."""
-    process = subprocess.run([sys.executable, *flags, "-c", code], capture_output=True, text=True)
+    """The JSON output of code in a new interpreter, which keeps byte code in any case."""
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    process = subprocess.run(
+        [sys.executable, *flags, "-c", code], env=environment, capture_output=True, text=True
+    )
     assert process.returncode == 0, process.stderr
     return json.loads(process.stdout)
 

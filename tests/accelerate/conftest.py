@@ -16,5 +16,5 @@ def _off() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _small_layers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Layers of tests are small: learn them, however fast they are and however busy the machine."""
-    monkeypatch.setattr("cnet.accelerate._watched.LEAST_SECONDS", 0)
-    monkeypatch.setattr("cnet.accelerate._watched.MOST_SECONDS", 10)
+    monkeypatch.setattr("cnet.accelerate._budget.LEAST_SECONDS", 0)
+    monkeypatch.setattr("cnet.accelerate._budget.MOST_SECONDS", 10)

@@ -288,7 +288,7 @@ def test_a_plan_that_becomes_slower_is_dropped_at_a_check(
         result, outcome, _ = _compare.run_original(*arguments)
         return result, outcome, 1.0 if call < 10 else 0.0
 
-    monkeypatch.setattr("cnet.accelerate._watched.run_original", run_original)
+    monkeypatch.setattr("cnet.accelerate._learned.run_original", run_original)
     cls = cnet.accelerate(layer_class("return np.maximum(x, 0)"))
     layer = cls()
     for call in range(100):  # noqa: B007 - read by run_original

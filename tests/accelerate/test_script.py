@@ -83,7 +83,7 @@ def test_a_script_prints_the_same(tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(NET)
     own = run(tmp_path, "train.py", "--fail", "a")
     assert own.returncode == 3
-    got = run(tmp_path, "-m", "cnet.accelerate", "--report", "train.py", "--fail", "a")
+    got = run(tmp_path, "-m", "cnet.accelerate", "--report", "--at-once", "train.py", "--fail", "a")
     assert (got.stdout, got.returncode) == (own.stdout, own.returncode)
     report = got.stderr.splitlines()
     assert [line.split()[0] for line in report] == [
@@ -96,7 +96,9 @@ def test_only_and_write(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(SCRIPT)
     (tmp_path / "net.py").write_text(NET)
     own = run(tmp_path, "train.py")
-    got = run(tmp_path, "-m", "cnet.accelerate", "--only", "Conv*", "--write", "train.py")
+    got = run(
+        tmp_path, "-m", "cnet.accelerate", "--at-once", "--only", "Conv*", "--write", "train.py"
+    )
     assert got.stdout == own.stdout
     assert (tmp_path / "net.py").read_text() == NET
     text = (tmp_path / "train.py").read_text()

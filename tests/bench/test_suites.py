@@ -22,9 +22,10 @@ PARTS = {
 
 
 SLOW = "work.architectures:"
-TOLERANCES = {"quantized": 0.25}
+TOLERANCES = {"quantized": 0.25, "moving": 4e-5}
 """Largest differences relative to the largest result; 2e-5 for other parts. Plans of 8-bit integers
-differ from float32 by up to an eighth in MobileNetV2 with random weights."""
+differ from float32 by up to an eighth in MobileNetV2 with random weights. The gradients of ctc_loss
+are exponentials of logarithms of about 100, which float32 rounds to 4e-6."""
 
 
 @pytest.mark.parametrize(

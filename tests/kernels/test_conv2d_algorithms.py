@@ -23,7 +23,7 @@ from specs.tables.winograd import WINOGRAD_CASES, random_winograd
 from tolerance import assert_exact
 
 CASES = (*CONV2D_CASES, *WINOGRAD_CASES, *DEPTHWISE_CASES, *POINTWISE_CASES)
-DEEP = Conv2dCase((2, 45, 17, 18), (46, 45, 3, 3), padding=1)
+DEEP = Conv2dCase((2, 61, 17, 18), (46, 61, 3, 3), padding=1)
 """Uses Winograd's algorithm by default, and has sums long enough for different orders."""
 
 

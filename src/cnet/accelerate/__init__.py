@@ -80,8 +80,9 @@ def accelerate(
     Notes
     -----
     The first call with arguments of some shape is timed. At the second, the function is learned
-    from four to eight calls on copies. A plan that is not faster in its first ten calls, or at a
-    later check, is dropped. Results have the strides of those of the original.
+    from four to eight calls on copies; ``python -m cnet.accelerate`` learns it later, when its
+    calls have taken enough time. A plan that is not faster in its first ten calls, or at a later
+    check, is dropped. Results have the strides of those of the original.
     `report` says what is computed by cnet, and why other functions are not.
 
     Examples

@@ -9,11 +9,8 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ..arrays import Array
 from ._calls import with_values
-from ._episodes import local, undisturbed
+from ._recorded import local, undisturbed
 from ._values import rebuilt
 from .explain.memory import copied
 
@@ -24,30 +21,22 @@ if TYPE_CHECKING:
 class Pending:
     """The last call by a plan that has left attributes out, for one instance."""
 
-    def __init__(self, instance: Any) -> None:
+    def __init__(self, instance: Any, plan: "Plan", values: "Values") -> None:
         key = id(instance)
         self.owner = weakref.ref(instance, lambda _: pending.pop(key, None))
-        self.plan: Plan | None = None
-        self.actual: dict[str, Any] = {}
-        """Arrays and numbers that the call could read, by path."""
-        self.arrays: dict[str, Array] = {}
-        """Copies of the arrays."""
+        self.plan = plan
+        self.leaves = [values[index] for _, index in plan.leaves]
+        """Arrays and numbers that the call could read."""
+        self.arrays = {path: copied(values[index]) for path, index in plan.arrays.items()}
+        """Copies of the arrays, by path."""
         self.held: dict[str, dict[Any, Any]] = {}
         """Dicts of the instance that lack items."""
 
-    def record(self, plan: "Plan", values: "Values") -> None:
-        self.actual = {path: values[index] for path, index in plan.leaves}
-        for path in plan.arrays:
-            value, kept = self.actual[path], self.arrays.get(path)
-            if kept is None or not _is_like(kept, value):
-                self.arrays[path] = copied(value)
-            else:
-                np.copyto(kept, value)
-        self.plan = plan
-
-
-def _is_like(a: Array, b: Array) -> bool:
-    return a.shape == b.shape and a.strides == b.strides and a.dtype == b.dtype
+    def again(self, values: "Values") -> None:
+        """Another call by the same plan; its arrays are like those before."""
+        self.leaves = [values[index] for _, index in self.plan.leaves]
+        for kept, index in zip(self.arrays.values(), self.plan.arrays.values(), strict=True):
+            kept[...] = values[index]
 
 
 pending: dict[int, Pending] = {}
@@ -61,16 +50,15 @@ def defer(instance: Any, plan: "Plan", values: "Values") -> None:
     """Note that a call by `plan` has left its deferred attributes out."""
     state = instance.__dict__
     one = pending.get(id(instance))
-    if one is None:
-        one = pending[id(instance)] = Pending(instance)
-    elif one.plan is not plan and one.plan is not None:
+    if one is not None and one.plan is plan:
+        one.again(values)
+    else:
         restore(instance)
-        one = pending[id(instance)] = Pending(instance)
+        one = pending[id(instance)] = Pending(instance, plan, values)
     for name in plan.deferred:
         value = state.pop(name, None)
         if name in plan.held and value is not None:
             one.held[name] = value
-    one.record(plan, values)
 
 
 def holds(instance: Any, name: str) -> bool:
@@ -82,7 +70,7 @@ def holds(instance: Any, name: str) -> bool:
 def restore(instance: Any) -> None:
     """Set all attributes that are left out."""
     one = pending.pop(id(instance), None)
-    if one is None or one.plan is None:
+    if one is None:
         return
     missing = one.plan.deferred - instance.__dict__.keys()
     if missing:
@@ -96,15 +84,15 @@ def restore(instance: Any) -> None:
 
 def _computed(one: Pending) -> dict[str, Any]:
     """The attributes, from a call of the original on copies of its inputs."""
-    assert one.plan is not None
-    values = one.actual | one.arrays
+    actual = {path: leaf for (path, _), leaf in zip(one.plan.leaves, one.leaves, strict=True)}
+    values = actual | one.arrays
     roots = rebuilt(one.plan.tree, lambda node: values.get(node.path, node.value))
     for name in one.plan.held:
         roots[one.plan.own].__dict__[name] = {}
     args, kwargs = with_values(one.plan.places, roots)
     with undisturbed():
         one.plan.original(*args, **kwargs)
-    back = {id(copy): one.actual[path] for path, copy in one.arrays.items()}
+    back = {id(copy): actual[path] for path, copy in one.arrays.items()}
     state = roots[one.plan.own].__dict__
     return {name: _with_actual(state[name], back) for name in one.plan.deferred}
 
@@ -159,7 +147,7 @@ def hook(cls: type) -> None:
 
     def __getattr__(self: Any, name: str) -> Any:
         one = pending.get(id(self))
-        if one is not None and one.plan is not None and name in one.plan.deferred:
+        if one is not None and name in one.plan.deferred:
             read_counts[cls, name] = read_counts.get((cls, name), 0) + 1
             restore(self)
             return self.__dict__[name]

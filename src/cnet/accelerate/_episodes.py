@@ -3,11 +3,10 @@
 import copy
 import random
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import CodeType, FrameType, FunctionType
+from types import CodeType, FrameType
 from typing import Any
 from zlib import crc32
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from ..arrays import Array
 from ._calls import Before, Outcome, arguments, read
+from ._recorded import Recorded, undisturbed
 from ._scan import Scan
 from ._values import Impure, Node, Refused, Tree, walk
 from .explain import Sample
@@ -24,42 +24,6 @@ FORWARD = "forward."
 """Begins the paths of what the last forward call has read, as it was then."""
 RESULT = "result."
 """Begins the paths of results, from which other results may be computed."""
-
-
-class _Local(threading.local):
-    is_learning = False
-    """Whether this thread runs originals on copies, so that wrappers must not interfere."""
-    inner = 0.0
-    """Seconds that watched functions have taken inside of the current one."""
-    others: set[Any] | None = None
-    """These functions, while an original is observed."""
-
-
-local = _Local()
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Run originals without wrappers, and restore the state of the random number generators."""
-    was, local.is_learning = local.is_learning, True
-    states = np.random.get_state(), random.getstate()
-    try:
-        with np.errstate(all="ignore"):
-            yield
-    finally:
-        np.random.set_state(states[0])
-        random.setstate(states[1])
-        local.is_learning = was
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """A call of a function: what is needed to make similar ones."""
-
-    function: FunctionType
-    args: tuple[Any, ...]
-    kwargs: Mapping[str, Any]
-    result: Any = None
 
 
 @dataclass(frozen=True)

@@ -32,15 +32,19 @@ from ._episodes import (
     RESULT,
     TIED,
     Episode,
-    Recorded,
     Sampled,
     Unread,
     is_variable,
 )
 from ._plans import Findings, Plan
+from ._recorded import Recorded
 from ._scan import Scan
 from ._values import Refused, Tree, kind_of
 from .explain import Expression, Sample, explain
+
+
+class Unfinished(Exception):
+    """The time for learning was too short."""
 
 
 def learn(
@@ -68,7 +72,10 @@ def learn(
     ------
     Refused
         If there is something that cannot be explained.
+    Unfinished
+        If the time was not enough.
     """
+    end = perf_counter() + seconds
     found = arguments(call.function, call.args, call.kwargs)
     first = next(iter(found.values), "")
     own = first if first and kind_of(found.values[first]) == "instance" else ""
@@ -92,7 +99,7 @@ def learn(
         try:
             return _Learning(
                 call, own, scan, tree, samples, skip | unread.paths(), unread, left_out, keep,
-                hints, seconds,
+                hints, end,
             ).plan(found.places)  # fmt: skip
         except _NeedsItems:
             if not candidates:
@@ -176,7 +183,8 @@ class _Learning:
     forward: Plan | None
     keep: frozenset[str] | None
     hints: Sequence[Expression]
-    seconds: float
+    end: float
+    """When the search ends, by `time.perf_counter`."""
     expressions: dict[str, Expression] = field(default_factory=dict)
 
     def plan(self, places: Mapping[str, str]) -> Plan:
@@ -319,33 +327,34 @@ class _Learning:
         What is not explained by the inputs may be by other results.
         """
         arrays = self.samples[0].outcome.arrays
-        end = perf_counter() + self.seconds
         waiting = sorted(names, key=lambda name: (arrays[name].size, name))
         while waiting:
-            if not any(self.explain_more(waiting, end, thorough) for thorough in (False, True)):
+            if not any(self.explain_more(waiting, thorough) for thorough in (False, True)):
                 raise Refused(f"{waiting[0]} is not explained")
             waiting = [name for name in waiting if name not in self.expressions]
 
-    def explain_more(self, names: Sequence[str], end: float, is_thorough: bool) -> bool:
+    def explain_more(self, names: Sequence[str], is_thorough: bool) -> bool:
         """Find expressions for some results, or for one by a thorough search."""
         known = [*self.expressions]
         for name in names:
-            expression = self.explained(name, known, end, is_thorough)
+            expression = self.explained(name, known, is_thorough)
             if expression is not None:
                 self.expressions[name] = expression
                 if is_thorough:
                     break
         return len(self.expressions) > len(known)
 
-    def explained(
-        self, name: str, results: Sequence[str], end: float, is_thorough: bool
-    ) -> Expression | None:
+    def explained(self, name: str, results: Sequence[str], is_thorough: bool) -> Expression | None:
         samples = [self.inputs_of(sampled, results) for sampled in self.samples]
         if not all(_is_finite(sample.outputs[name]) for sample in samples):
             raise Refused(f"{name} is not finite for random data")
         known = (*self.hints, *self.expressions.values())
         with np.errstate(all="ignore"):
-            return explain(samples, name, known, end - perf_counter(), is_thorough)
+            seconds = self.end - perf_counter()
+            expression = explain(samples, name, known, seconds, is_thorough)
+        if expression is None and perf_counter() > self.end:
+            raise Unfinished
+        return expression
 
     def inputs_of(self, sampled: Sampled, results: Sequence[str]) -> Sample:
         """The sample, without what the plan cannot read, and with some results."""

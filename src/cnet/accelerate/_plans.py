@@ -66,7 +66,9 @@ class Plan:
         leaves = [(node.path, i) for i, node in enumerate(self.tree.nodes) if node.is_leaf]
         self.leaves: list[tuple[str, int]] = leaves
         """Paths of arrays and numbers, and their places in the values."""
-        self.arrays = [*self.tree.arrays()]
+        arrays = self.tree.arrays()
+        self.arrays = {path: index for path, index in leaves if path in arrays}
+        """Those that are arrays."""
         self.reads = frozenset(findings.scan.reads)
         self.skip = findings.skip
         self.forward = findings.forward

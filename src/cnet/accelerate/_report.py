@@ -34,7 +34,10 @@ def reason_of(one: Watched) -> str:
     refusals = [s.refusal for s in one.situations.values() if s.refusal]
     if any(not w.is_hopeless() for s in one.situations.values() for w in s.inner):
         refusals = ["its time is spent in other watched functions"]
-    return one.reason or (refusals[-1] if refusals else "too few calls to learn from")
+    if one.reason or refusals:
+        return one.reason or refusals[-1]
+    so_far = sum(s.so_far for s in one.situations.values())
+    return f"too few calls to learn from, {_seconds(so_far)} in all"
 
 
 def _count(number: int) -> str:

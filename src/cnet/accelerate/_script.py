@@ -22,6 +22,7 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
+from ._budget import Budget
 from ._report import report_of
 from ._targets import function_role, places, unwatch, watch_class, watch_function
 from ._watched import Options
@@ -38,7 +39,8 @@ def main(arguments: Sequence[str]) -> int:
         print(f"cnet.accelerate: no such file: {options.script}", file=sys.stderr)
         return 2
     finder = _Finder()
-    setattr(builtins, DECORATOR, _decorator(options.only))
+    budget = None if options.at_once else Budget(is_patient=True)
+    setattr(builtins, DECORATOR, _decorator(options.only, Options(budget=budget)))
     sys.meta_path.insert(0, finder)
     try:
         _run(path, [options.script, *options.arguments])
@@ -67,6 +69,10 @@ def _parser() -> argparse.ArgumentParser:
         "--write", action="store_true",
         help="write @cnet.accelerate above the classes that cnet computed",
     )  # fmt: skip
+    parser.add_argument(
+        "--at-once", action="store_true",
+        help="learn each function at its second call, even if it takes little time in all",
+    )  # fmt: skip
     parser.add_argument("script")
     parser.add_argument("arguments", nargs=argparse.REMAINDER)
     return parser
@@ -88,15 +94,15 @@ def _run(path: Path, arguments: Sequence[str]) -> None:
         sys.modules["__main__"], sys.argv, sys.path[0] = before
 
 
-def _decorator(pattern: str) -> Callable[[Any], Any]:
+def _decorator(pattern: str, options: Options) -> Callable[[Any], Any]:
     def watch(target: Any) -> Any:
         if not fnmatch.fnmatch(getattr(target, "__qualname__", ""), pattern):
             return target
         if isinstance(target, type):
-            watch_class(target, Options())
+            watch_class(target, options)
         elif isinstance(target, FunctionType):
             role = function_role(target.__name__)
-            return watch_function(target, role or "forward", Options()).wrapper
+            return watch_function(target, role or "forward", options, is_new=True).wrapper
         return target
 
     return watch
@@ -138,22 +144,32 @@ class _Loader(importlib.machinery.SourceFileLoader):
 class _Finder(MetaPathFinder):
     """Finds the modules of the user, to load them with the decorators."""
 
+    def __init__(self) -> None:
+        keys = ("stdlib", "platstdlib", "purelib", "platlib")
+        folders = [sysconfig.get_path(key) for key in keys] + [site.getusersitepackages()]
+        folders.append(str(Path(__file__).parents[1]))
+        forms = [form(folder) for folder in folders for form in (os.path.abspath, os.path.realpath)]
+        self.installed = tuple({folder + os.sep for folder in forms})
+        """Where the modules of others are, with symbolic links and without."""
+        self.foreign: set[str] = set()
+        """Packages that were found there."""
+
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
+        package = fullname.partition(".")[0]
+        if package in self.foreign:
+            return None
         spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
         if spec is None or type(spec.loader) is not importlib.machinery.SourceFileLoader:
             return None
-        if not spec.origin or _is_installed(spec.origin):
+        if not spec.origin or self.is_installed(spec.origin):
+            self.foreign.add(package)
             return None
         spec.loader = _Loader(fullname, spec.origin)
         return spec
 
-
-def _is_installed(origin: str) -> bool:
-    keys = ("stdlib", "platstdlib", "purelib", "platlib")
-    roots = [sysconfig.get_path(key) for key in keys] + [site.getusersitepackages()]
-    roots += [str(Path(__file__).parents[1])]
-    file = os.path.realpath(origin)
-    return any(file.startswith(os.path.realpath(root) + os.sep) for root in roots)
+    def is_installed(self, origin: str) -> bool:
+        names = os.path.abspath(origin), os.path.realpath(origin)
+        return any(name.startswith(self.installed) for name in names)
 
 
 # ---- Writing -------------------------------------------------------------------------------------

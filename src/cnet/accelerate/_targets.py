@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from types import FunctionType, ModuleType
 from typing import Any
 
-from . import _deferred
 from ._values import is_plain
 from ._watched import Options, Watched
 
@@ -120,9 +119,10 @@ def _forward_of(instance: Any) -> Watched | None:
 
 
 def watch_function(
-    function: FunctionType, role: str, options: Options, partner: Watched | None = None
-) -> Watched:
-    """Watch a function; it is replaced in all modules that hold it."""
+    function: FunctionType, role: str, options: Options, partner: Watched | None = None,
+    is_new: bool = False,
+) -> Watched:  # fmt: skip
+    """Watch a function; it is replaced in all modules that hold it, unless it is new."""
     if hasattr(function, "cnet_watched"):
         found: Watched = function.cnet_watched
         return found
@@ -130,16 +130,16 @@ def watch_function(
         watched = Watched(function.__qualname__, function, role, options, _named_partner(function))
     else:
         watched = Watched(function.__qualname__, function, role, options, lambda _: partner)
-    _replace(function, watched.wrapper, function.__globals__)
+    if not is_new:
+        _replace(function, watched.wrapper, function.__globals__)
     return _placed(Place(function.__globals__, function.__name__, function, watched))
 
 
 def _replace(old: Any, new: Any, own: dict[str, Any]) -> None:
     """Replace a function in its own module and in all others that hold it."""
     for names in [own, *(vars(m) for m in [*sys.modules.values()] if isinstance(m, ModuleType))]:
-        for name, value in [*names.items()]:
-            if value is old:
-                names[name] = new
+        for name in [name for name, value in names.copy().items() if value is old]:
+            names[name] = new
 
 
 def _named_partner(function: FunctionType) -> Callable[[Any], Watched | None]:
@@ -220,7 +220,9 @@ def unwatch(chosen: Iterable[Place]) -> None:
     """Put the originals back, and set what was left out."""
     for place in [*chosen]:
         place.watched.stop("off")
-        if isinstance(place.owner, type):
+        if isinstance(place.owner, type) and place.watched.learned is not None:
+            from . import _deferred
+
             for cls in _all_classes(place.owner):
                 _deferred.unhook(cls)
         places.remove(place)

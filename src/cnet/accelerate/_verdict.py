@@ -8,7 +8,7 @@ import numpy as np
 from ..arrays import Array
 from ._calls import arguments
 from ._compare import Mismatch
-from ._episodes import Recorded, undisturbed
+from ._recorded import Recorded, undisturbed
 
 STEP = 1e-6
 

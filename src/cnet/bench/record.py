@@ -91,7 +91,7 @@ def _blas() -> str:
 def _commit() -> str | None:
     """The commit of this checkout, with "-dirty" after changes; None outside a checkout.
 
-    The records are no part of what is measured: writing one does not make the next one dirty.
+    Changed records do not count: writing one does not make the next one dirty.
     """
     try:
         # An installed package may lie inside an unrelated repository.

@@ -1,7 +1,7 @@
 """Convolution of images in any layout, with any padding, and its gradients."""
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -9,36 +9,57 @@ from .. import _check, kernels
 from ..arrays import Array, Shape
 from ..kernels import channels_last
 from ._arrays import ends, float_dtype, floats, pair, same_ndim
-from ._layouts import CHANNELS_LAST, FILTERS_LAST, Layout, filters, images
+from ._layouts import CHANNELS_LAST, FILTERS_LAST, Layout, filters, images, text
 
 VECTOR_BYTES = 64
 
 
+class _Layouts(NamedTuple):
+    """The layouts of images and filters, and that of the result of their convolution."""
+
+    x: Layout
+    weight: Layout
+    y: Layout
+
+    def for_last(self) -> "_Layouts":
+        x, weight, y = self.x, self.weight, self.y
+        last, filters_last = x.for_kernels(CHANNELS_LAST), weight.for_kernels(FILTERS_LAST)
+        return _Layouts(last, filters_last, y.for_kernels(CHANNELS_LAST))
+
+
+def _layouts(
+    function: str, layout: object, weight_layout: object, x: Array, weight: Array
+) -> tuple[_Layouts, _Layouts | None]:
+    """The layouts, and those for the kernels with channels last if they may be used."""
+    text(function, "layout", layout)
+    if weight_layout is not None:
+        text(function, "weight_layout", weight_layout)
+    return _read(function, layout, weight_layout, x.ndim, weight.ndim)
+
+
 @lru_cache(maxsize=1024)
-def _convolved(x: Layout, weight: Layout) -> Layout:
-    """The layout of the result of a convolution."""
+def _read(
+    function: str, layout: object, weight_layout: object, x_ndim: int, weight_ndim: int
+) -> tuple[_Layouts, _Layouts | None]:
+    x = images(function, layout, x_ndim)
+    weight = filters(function, weight_layout, weight_ndim, x)
     n = "n" if "n" in x.axes else ""
     c = "c" if "c" in x.axes or "o" in weight.axes else ""
-    return x.with_axes(f"{n}{c}hw")
+    found = _Layouts(x, weight, x.with_axes(f"{n}{c}hw"))
+    return found, found.for_last() if x.full == CHANNELS_LAST else None
 
 
 # ---- Which kernels -------------------------------------------------------------------------------
 
 
-def _is_channels_last(x: Layout, weight: Layout, groups: int, algorithm: str) -> bool:
-    """Whether there are kernels that take these layouts as they are."""
-    is_last = x.axes == CHANNELS_LAST and weight.axes == FILTERS_LAST
-    return is_last and groups == 1 and algorithm == "auto"
-
-
-def _is_faster(channels: int, filters: int, window: Shape, stride: Shape, dtype: Any) -> bool:
+def is_faster(channels: int, filters: int, window: Shape, stride: Shape, dtype: Any) -> bool:
     """Whether these kernels are faster than transposing, by measurements.
 
-    They need filters that fill a vector. `cnet.kernels.conv2d` is faster for one channel, and for
-    many with a window that Winograd's algorithm computes.
+    They need filters that fill a vector. `cnet.kernels.conv2d` is faster for many channels with a
+    window that Winograd's algorithm computes.
     """
-    is_winograd = window in ((3, 3), (5, 5)) and stride == (1, 1) and channels >= 16
-    return channels > 1 and filters * dtype.itemsize >= VECTOR_BYTES and not is_winograd
+    is_winograd = window in ((3, 3), (5, 5)) and stride == (1, 1) and channels >= 32
+    return filters * dtype.itemsize >= VECTOR_BYTES and not is_winograd
 
 
 # ---- Convolution ---------------------------------------------------------------------------------
@@ -113,21 +134,25 @@ def conv2d(
     f = "conv2d"
     dtype = float_dtype(x, weight, bias)
     x, weight = floats(f, "x", x, dtype), floats(f, "weight", weight, dtype)
-    of_x = images(f, layout, x.ndim)
-    of_weight = filters(f, weight_layout, weight.ndim, of_x)
-    o, c, *window = of_weight.shape_to_kernels(weight.shape)
+    first, last = _layouts(f, layout, weight_layout, x, weight)
+    o, c, *window = first.weight.shape_to_kernels(weight.shape)
     each, cells = bias_of(f, bias, o, dtype)
     options = stride, ends(f, padding, window, dilation), dilation
-    of_y = _convolved(of_x, of_weight)
-    if _is_channels_last(of_x, of_weight, groups, algorithm) and _is_faster(
-        c, o, tuple(window), pair(f, "stride", stride), dtype
+    if (
+        last is not None
+        and groups == 1
+        and algorithm == "auto"
+        and is_faster(c, o, tuple(window), pair(f, "stride", stride), dtype)
     ):
-        y = channels_last.conv(*channels_last.checked_conv(f, x, weight, each, *options))
+        arrays = last.x.to_kernels(x), last.weight.to_kernels(weight), each
+        y = last.y.from_kernels(
+            channels_last.conv(*channels_last.checked_conv(f, *arrays, *options))
+        )
     else:
-        arrays = of_x.to_kernels(x), of_weight.to_kernels(weight), each
-        y = of_y.from_kernels(kernels.conv2d(*arrays, *options, groups, algorithm))
+        arrays = first.x.to_kernels(x), first.weight.to_kernels(weight), each
+        y = first.y.from_kernels(kernels.conv2d(*arrays, *options, groups, algorithm))
     if cells is not None:
-        _add_to_cells(y, of_y.axes, cells, o)
+        _add_to_cells(y, first.y.axes, cells, o)
     return y
 
 
@@ -174,30 +199,45 @@ def conv2d_backward(
     dtype = float_dtype(grad_output, x, weight)
     grad = floats(f, "grad_output", grad_output, dtype)
     x, weight = floats(f, "x", x, dtype), floats(f, "weight", weight, dtype)
-    of_x = images(f, layout, x.ndim)
-    of_weight = filters(f, weight_layout, weight.ndim, of_x)
-    of_y = _convolved(of_x, of_weight)
-    same_ndim(f, "grad_output", grad, of_y.axes)
-    o, c, *window = of_weight.shape_to_kernels(weight.shape)
+    first, last = _layouts(f, layout, weight_layout, x, weight)
+    same_ndim(f, "grad_output", grad, first.y.axes)
+    o, c, *window = first.weight.shape_to_kernels(weight.shape)
     options = stride, ends(f, padding, window, dilation), dilation
     needs = _check.needs(f, needs)
-    last: tuple[bool, bool, bool] = False, False, False
-    if _is_channels_last(of_x, of_weight, groups, algorithm):
-        size, step = tuple(window), pair(f, "stride", stride)
-        by_dx = needs[0] and step == (1, 1) and _is_faster(o, c, size, step, dtype)
-        by_dw = needs[1] and _is_faster(c, o, size, step, dtype)
-        last = by_dx, by_dw, needs[2] and (by_dx or by_dw)
     found: list[Array | None] = [None, None, None]
-    if any(last):
-        x, weight, _, g = channels_last.checked_conv(f, x, weight, None, *options)
-        n, _, *size_of_y = g.y_shape
-        _check.same_shape(f, "grad_output", grad.shape, "(n, oh, ow, o)", (n, *size_of_y, o))
-        found = list(channels_last.conv_backward(grad, x, weight, g, last))
-    if last != needs:
-        first: Any = tuple([need and not done for need, done in zip(needs, last, strict=True)])
-        arrays = of_y.to_kernels(grad), of_x.to_kernels(x), of_weight.to_kernels(weight)
-        dx, dw, db = kernels.conv2d_backward(*arrays, *options, groups, first, algorithm)
-        found[0] = found[0] if dx is None else of_x.from_kernels(dx)
-        found[1] = found[1] if dw is None else of_weight.from_kernels(dw)
-        found[2] = found[2] if db is None else db
-    return found[0], found[1], found[2]
+    if last is not None and groups == 1 and algorithm == "auto":
+        size, step = tuple(window), pair(f, "stride", stride)
+        by_dx = needs[0] and step == (1, 1) and is_faster(o, c, size, step, dtype)
+        by_dw = needs[1] and is_faster(c, o, size, step, dtype)
+        if by_dx or by_dw:
+            done = by_dx, by_dw, needs[2]
+            found = _gradients_last(f, grad, x, weight, last, options, done)
+            left = [need and not is_done for need, is_done in zip(needs, done, strict=True)]
+            needs = left[0], left[1], left[2]
+            if not any(needs):
+                return found[0], found[1], found[2]
+    arrays = first.y.to_kernels(grad), first.x.to_kernels(x), first.weight.to_kernels(weight)
+    dx, dw, db = kernels.conv2d_backward(*arrays, *options, groups, needs, algorithm)
+    if dx is not None:
+        found[0] = first.x.from_kernels(dx)
+    if dw is not None:
+        found[1] = first.weight.from_kernels(dw)
+    return found[0], found[1], found[2] if db is None else db
+
+
+def _gradients_last(
+    function: str, grad: Array, x: Array, weight: Array, of: _Layouts, options: Any,
+    needs: tuple[bool, bool, bool],
+) -> list[Array | None]:  # fmt: skip
+    """Those gradients that are needed, by the kernels for channels last."""
+    arrays = of.x.to_kernels(x), of.weight.to_kernels(weight), None
+    x, weight, _, g = channels_last.checked_conv(function, *arrays, *options)
+    grad = of.y.to_kernels(grad)
+    n, o, *size = g.y_shape
+    _check.same_shape(function, "grad_output", grad.shape, "(n, oh, ow, o)", (n, *size, o))
+    dx, dw, db = channels_last.conv_backward(grad, x, weight, g, needs)
+    return [
+        None if dx is None else of.x.from_kernels(dx),
+        None if dw is None else of.weight.from_kernels(dw),
+        db,
+    ]

@@ -22,8 +22,8 @@ class Layout:
     """The axes of an array, and how the kernels see it. `layout` makes one, once."""
 
     __slots__ = (
-        "axes", "from_order", "full", "is_target", "kept", "lacks_axes", "places", "target",
-        "to_order",
+        "axes", "dropped", "from_order", "full", "inserted", "is_ordered", "is_target", "kept",
+        "lacks_axes", "places", "target", "to_order",
     )  # fmt: skip
 
     def __init__(self, axes: str, full: str, target: str) -> None:
@@ -35,6 +35,11 @@ class Layout:
         """Their order in the kernels: `IMAGES`, `CHANNELS_LAST` or `FILTERS`."""
         present = _in_order(target, axes)
         self.is_target = axes == target
+        self.is_ordered = axes == present
+        """Whether the array has the axes that it has in the order of the kernels."""
+        self.inserted = tuple(slice(None) if letter in axes else None for letter in target)
+        self.dropped = tuple(slice(None) if letter in axes else 0 for letter in target)
+        """The indices that insert the missing axes, and drop them."""
         self.lacks_axes = len(axes) < len(target)
         self.to_order = tuple(axes.index(letter) for letter in present)
         self.from_order = tuple(present.index(letter) for letter in axes)
@@ -45,6 +50,8 @@ class Layout:
         """The array with four axes in the order of the kernels, C-contiguous."""
         if self.is_target:
             return np.ascontiguousarray(x)
+        if self.is_ordered and x.flags.c_contiguous:
+            return x[self.inserted]
         y = _transposed(x, self.to_order)
         return y.reshape(self.shape_to_kernels(x.shape)) if self.lacks_axes else y
 
@@ -52,6 +59,9 @@ class Layout:
         """The array in this layout, C-contiguous, from one with four axes."""
         if self.is_target:
             return x
+        if self.is_ordered:
+            y: Array = x[self.dropped]
+            return y
         if self.lacks_axes:
             x = x.reshape([x.shape[axis] for axis in self.kept])
         return _transposed(x, self.from_order)
@@ -90,7 +100,7 @@ def images(function: str, order: object, ndim: int) -> Layout:
         If `order` is not an order of h, w and some of n and c, or the array has another number of
         dimensions.
     """
-    return _read(function, "layout", _text(function, "layout", order), "x", ndim, IMAGES, "nc")
+    return _read(function, "layout", text(function, "layout", order), "x", ndim, IMAGES, "nc")
 
 
 def filters(function: str, order: object, ndim: int, of_images: Layout) -> Layout:
@@ -99,10 +109,10 @@ def filters(function: str, order: object, ndim: int, of_images: Layout) -> Layou
         is_last = of_images.full.index("c") > of_images.full.index("h")
         order = FILTERS_LAST if is_last else FILTERS
     name = "weight_layout"
-    return _read(function, name, _text(function, name, order), "weight", ndim, FILTERS, "io")
+    return _read(function, name, text(function, name, order), "weight", ndim, FILTERS, "io")
 
 
-def _text(function: str, name: str, order: object) -> str:
+def text(function: str, name: str, order: object) -> str:
     if not isinstance(order, str):
         raise TypeError(f"{function}: {name} must be a string (got {order!r})")
     return order

@@ -11,6 +11,7 @@ from ... import kernels
 from ...arrays import Array
 from ...dropin._arrays import float_dtype
 from .affine import ACTIVATIONS, biases, has_constant_rest, repeated_biases
+from .channels_last import ChannelsLast, is_last
 from .expressions import Term, in_one_dtype
 from .fitting import is_multiple
 from .forms import Form, are_together, filter_forms, image_forms
@@ -46,6 +47,8 @@ class Convolution:
 
     def __call__(self, *arrays: Array) -> Array:
         arrays = in_one_dtype(arrays)
+        if self._last is not None and arrays[0].dtype in self._last.dtypes:
+            return self._by_last(self._last, *arrays)
         to_first, to_second = self._to_kernels
         first, second = to_first(arrays[0]), to_second(arrays[1])
         if self.is_flipped and self.result != "dw":
@@ -61,17 +64,43 @@ class Convolution:
         return self.own_form.from_kernels(result)
 
     @cached_property
+    def _last(self) -> ChannelsLast | None:
+        """The same by the kernels for channels last, if they can do it."""
+        is_known = self.groups == 1 and not self.is_flipped and self.bias_times == 1
+        if not is_known or not is_last(self.x) or not is_last(self.y) or "c" not in self.y.letters:
+            return None
+        return ChannelsLast(self.result, self.x, self.weight, self.y, self.plane)
+
+    def _by_last(
+        self, last: ChannelsLast, first: Array, second: Array, bias: Array | None = None
+    ) -> Array:
+        if bias is not None and self.result == "y" and bias.size == self.weight.full[0]:
+            result = last.compute(first, second, bias.reshape(-1))
+        else:
+            result = last.compute(first, second)
+            if bias is not None:
+                result += bias.reshape(-1) if self._is_for_channels(bias) else self._of_cells(bias)
+        return ACTIVATIONS[self.activation](result) if self.activation else result
+
+    @cached_property
     def _to_kernels(self) -> tuple[Callable[[Array], Array], ...]:
         first, second = OPERANDS[self.result]
         return getattr(self, first).to_kernels, getattr(self, second).to_kernels
 
     def _bias(self, bias: Array) -> Array:
         """The bias as it is added to a result in the order of the kernels."""
-        if bias.size in (1, self.own_form.full[1]):
+        if self._is_for_channels(bias):
             return bias.reshape(-1, 1, 1)
-        letters = self.own_form.letters
-        sizes = [s for s, a in zip(self.own_form.sizes, letters, strict=True) if a != "n"]
-        return Form(letters.replace("n", ""), tuple(sizes), "nchw").to_kernels(bias)
+        cells = self._of_cells(bias)
+        return Form(self.own_form.letters.replace("n", ""), cells.shape, "nchw").to_kernels(cells)
+
+    def _is_for_channels(self, bias: Array) -> bool:
+        return bias.size in (1, self.own_form.full[1])
+
+    def _of_cells(self, bias: Array) -> Array:
+        """A bias for each cell of an image."""
+        sizes = zip(self.own_form.sizes, self.own_form.letters, strict=True)
+        return bias.reshape([size for size, letter in sizes if letter != "n"])
 
     @cached_property
     def own_form(self) -> Form:

@@ -1,0 +1,54 @@
+"""When learning pays: the seconds that it may take, and those that it can save."""
+
+from dataclasses import dataclass
+
+SHARE = 0.05
+"""Of the time in originals, what a patient budget spends on learning."""
+MOST_SECONDS = 2.0
+"""Seconds for learning, beyond those that have been saved."""
+LEAST_SECONDS = 15e-6
+"""The shortest call of an original that cnet may replace."""
+SAMPLES = 8
+"""Calls of the original on copies, at most."""
+SEARCH_SECONDS = 0.05
+"""Learning takes about this long, and the calls on copies."""
+
+
+@dataclass
+class Budget:
+    """Seconds that may be spent on learning.
+
+    An eager budget starts with `MOST_SECONDS` for each function, and learns at once. A patient one
+    belongs to a whole script and starts with nothing. A function is learned when its original has
+    taken longer than learning will take, and a share of all time in originals pays for that. So a
+    script of which nothing can be learned loses little.
+    """
+
+    is_patient: bool = False
+    left: float = 0.0
+
+    def worked(self, seconds: float) -> None:
+        """Originals have worked for the user."""
+        if self.is_patient:
+            self.left += SHARE * seconds
+
+    def changed(self, seconds: float) -> None:
+        """Calls by cnet have saved seconds, or learning has taken them, if negative."""
+        self.left += seconds
+
+    def allows(self, price: float, call: float, so_far: float) -> bool:
+        """Whether to learn a function now.
+
+        Parameters
+        ----------
+        price : float
+            The seconds that learning takes, if it is patient.
+        call : float
+            Those of a call of the original.
+        so_far : float
+            Those of all its calls. As many are expected to come.
+        """
+        if not self.is_patient:
+            return self.left > 0
+        can_save = so_far * (1 - LEAST_SECONDS / max(call, LEAST_SECONDS))
+        return self.left >= price and can_save >= price

@@ -1,0 +1,83 @@
+"""A patient budget: a function is learned when its original has used enough time."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cnet.accelerate import _budget
+from cnet.accelerate._budget import Budget
+from cnet.accelerate._targets import watch_class
+from cnet.accelerate._watched import Options
+
+
+def test_an_eager_budget_learns_at_once() -> None:
+    assert Budget(left=2.0).allows(price=9.0, call=1e-3, so_far=0.0)
+    assert not Budget(left=0.0).allows(price=0.0, call=1e-3, so_far=1.0)
+
+
+def test_a_patient_budget_spends_a_share() -> None:
+    budget = Budget(is_patient=True)
+    budget.worked(1.0)
+    assert budget.left == _budget.SHARE
+    assert budget.allows(price=_budget.SHARE, call=1e-3, so_far=1.0)
+    assert not budget.allows(price=2 * _budget.SHARE, call=1e-3, so_far=1.0)
+    budget.left -= _budget.SHARE
+    assert not budget.allows(price=1e-3, call=1e-3, so_far=1.0)
+
+
+@pytest.mark.parametrize(("call", "pays"), [(1e-3, True), (1e-5, False)])
+def test_the_original_must_have_taken_longer_than_learning(
+    call: float, pays: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_budget, "LEAST_SECONDS", 1e-5)
+    budget = Budget(is_patient=True, left=1.0)
+    assert budget.allows(price=0.1, call=call, so_far=0.2) is pays
+    assert not budget.allows(price=0.1, call=call, so_far=0.1)
+
+
+def dense() -> type:
+    class Dense:
+        def __init__(self) -> None:
+            self.weight = np.ones((3, 2))
+
+        def forward(self, x: Any) -> Any:
+            self.x = x
+            return x @ self.weight
+
+        def backward(self, grad: Any) -> Any:
+            self.grad = self.x.T @ grad
+            return grad @ self.weight.T
+
+    return Dense
+
+
+def test_calls_that_are_not_observed_are_counted() -> None:
+    cls = dense()
+    forward, _ = watch_class(cls, Options(budget=Budget(is_patient=True)))
+    layer = cls()
+    for _ in range(1000):
+        layer.forward(np.ones((4, 3)))
+    (situation,) = forward.situations.values()
+    assert situation.misses < 500  # the others were not looked at
+    assert forward.calls + forward.rested - forward.resting == 1000
+    assert not forward.plans
+
+
+def test_a_forward_function_is_learned_before_its_backward_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cnet.accelerate._watched.SEARCH_SECONDS", 5.0)
+    budget, cls = Budget(is_patient=True), dense()
+    forward, backward = watch_class(cls, Options(budget=budget))
+    layer = cls()
+    order: list[Any] = []
+    for step in range(60):
+        if step == 20:  # as if the backward pass had taken much time
+            budget.left = 100.0
+            for situation in backward.situations.values():
+                situation.so_far = 100.0
+            backward.wake()
+        layer.backward(layer.forward(np.full((400, 3), 0.5)))
+        order += [one for one in (forward, backward) if one.spent and one not in order]
+    assert order == [forward, backward]
