@@ -248,6 +248,16 @@
     OUT(real, loss) OUT(real, divisor) GEOMETRY(rows, g) INTEGER(mean) INTEGER(ignore_index)
 #define CNET_reduce_losses_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                     \
     IN(real, grad_loss) IN(real, divisor) OUT(real, grad_losses) GEOMETRY(rows, g)
+#define CNET_nll_loss(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                   \
+    IN(real, x)                                                                                    \
+    IN(int64_t, target)                                                                            \
+    IN(real, weight)                                                                               \
+    OUT(real, losses)                                                                              \
+    OUT(real, loss) OUT(real, divisor) GEOMETRY(rows, g) INTEGER(mean) INTEGER(ignore_index)
+#define CNET_nll_loss_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                          \
+    IN(real, grad_losses)                                                                          \
+    IN(int64_t, target)                                                                            \
+    IN(real, weight) OUT(real, dx) GEOMETRY(rows, g) INTEGER(ignore_index)
 
 /* ---- optim ---- */
 #define CNET_sgd_step(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                   \
@@ -331,6 +341,8 @@
     KERNEL(cross_entropy_backward, NO_WORKSPACE)                                                   \
     KERNEL(reduce_losses, NO_WORKSPACE)                                                            \
     KERNEL(reduce_losses_backward, NO_WORKSPACE)                                                   \
+    KERNEL(nll_loss, NO_WORKSPACE)                                                                 \
+    KERNEL(nll_loss_backward, NO_WORKSPACE)                                                        \
     KERNEL(sgd_step, NO_WORKSPACE)                                                                 \
     KERNEL(adam_step, NO_WORKSPACE)
 #define CNET_REAL_KERNELS(KERNEL) CNET_IMAGE_KERNELS(KERNEL) CNET_ARRAY_KERNELS(KERNEL)

@@ -35,22 +35,9 @@ from ._sizes import (
 from .arrays import Shape, Size
 
 __all__ = [
-    "Axis",
-    "Conv",
-    "Conv2d",
-    "Padding",
-    "Window",
-    "Window2d",
-    "check_size",
-    "conv",
-    "integer",
-    "output_size",
-    "per_axis",
-    "pool",
-    "scatter",
-    "transposed",
-    "window",
-]
+    "Axis", "Conv", "Conv2d", "Padding", "Window", "Window2d", "check_size", "conv", "integer",
+    "output_size", "per_axis", "pool", "scatter", "transposed", "window",
+]  # fmt: skip
 
 MAX_PLANE = 2**31 - 1  # an index of max pooling is an int32 position within its plane
 
@@ -121,6 +108,14 @@ class Axis(NamedTuple):
     @property
     def padded(self) -> int:
         return self.begin + self.size + self.end
+
+    @property
+    def is_partition(self) -> bool:
+        """Whether each cell, in order, is one tap of one position: windows side by side."""
+        return (
+            self.kernel == self.stride and self.kernel * self.output == self.size
+            and self.begin == 0 and (self.dilation == 1 or self.kernel == 1)
+        )  # fmt: skip
 
     def cells(self, tap: int) -> tuple[slice, slice]:
         """The positions of the window at which a tap is in the image, and the cells it reads."""

@@ -222,6 +222,59 @@ static void cross_entropy_backward_case(loss_arguments *a, int with_weight) {
 
 void test_cross_entropy_backward(void) { for_each_loss(cross_entropy_backward_case); }
 
+static double nll_weight(const loss_arguments *a, double target) {
+    return !is_class(a, target) ? 0 : a->weight ? a->weight[(ptrdiff_t)target] : 1;
+}
+
+static void nll_loss_case(loss_arguments *a, int with_weight) {
+    ptrdiff_t invalid;
+    const double *x = randoms(a->n * a->c), *target = random_targets(a, &invalid);
+    const int mean = a->smoothing == 0;
+    sum *losses = sums(a->n), *loss = sums(1), *divisor = sums(1);
+    a->weight = with_weight ? positive_randoms(a->c) : NULL;
+    divisor->value = divisor->scale = !mean;
+    for (ptrdiff_t i = 0; i < a->n; i++) {
+        const double weight = nll_weight(a, target[i]);
+        const double value = weight ? -weight * x[i * a->c + (ptrdiff_t)target[i]] : 0;
+        losses[i] = of_scale(value, 1);
+        add(loss, value);
+        if (mean && weight)
+            add(divisor, weight);
+    }
+    loss->value /= divisor->value;
+    loss->scale /= divisor->value;
+    check(&(subject){
+        .call = {CNET_KERNEL_nll_loss,
+                 .nll_loss = {.g = {a->n, a->c}, .mean = mean, .ignore_index = IGNORED}},
+        .in = {{a->n * a->c, x}, {a->n, target}, {a->c, a->weight}},
+        .out = {{a->n, losses}, {1, loss}, {1, divisor}},
+        .invalid = invalid,
+    });
+}
+
+void test_nll_loss(void) { for_each_loss(nll_loss_case); }
+
+static void nll_loss_backward_case(loss_arguments *a, int with_weight) {
+    ptrdiff_t invalid;
+    const double *grad = randoms(a->n), *target = random_targets(a, &invalid);
+    sum *dx = sums(a->n * a->c);
+    a->weight = with_weight ? positive_randoms(a->c) : NULL;
+    for (ptrdiff_t i = 0; i < a->n; i++)
+        if (is_class(a, target[i])) {
+            const double value = -nll_weight(a, target[i]) * grad[i];
+            dx[i * a->c + (ptrdiff_t)target[i]] = of_scale(value, 1);
+        }
+    check(&(subject){
+        .call = {CNET_KERNEL_nll_loss_backward,
+                 .nll_loss_backward = {.g = {a->n, a->c}, .ignore_index = IGNORED}},
+        .in = {{a->n, grad}, {a->n, target}, {a->c, a->weight}},
+        .out = {{a->n * a->c, dx}},
+        .invalid = invalid,
+    });
+}
+
+void test_nll_loss_backward(void) { for_each_loss(nll_loss_backward_case); }
+
 /* A part of the sum is 2^13 losses, or more if there were over 64 parts. */
 static const ptrdiff_t loss_counts[] = {0, 1, 7, 100, 8191, 8192, 8193, 70001, 600000};
 enum { LOSS_COUNTS = sizeof loss_counts / sizeof loss_counts[0], CLASSES = 5 };

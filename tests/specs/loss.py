@@ -1,4 +1,4 @@
-"""Cross entropy and its gradient."""
+"""Cross entropy, negative log-likelihood and their gradients."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -178,5 +178,61 @@ reduce_losses_backward = Spec(
     bad=(
         ({"n": -1}, ValueError, "n must not be negative (got -1)"),
         ({"divisor": zeros(2)}, ValueError, "divisor.shape must equal (1,) (got (2,) and (1,))"),
+    ),
+)
+
+
+def _nll_loss(case: CrossEntropyCase, dtype: Any) -> Call:
+    x, target, weight, _ = case.arrays(dtype)
+    options = {"mean": case.label_smoothing == 0, "ignore_index": case.ignore_index}
+    return Call("nll_loss", (x, target, weight), options, (2, case.n + 1, case.n + 1))
+
+
+def _nll_loss_backward(case: CrossEntropyCase, dtype: Any) -> Call:
+    _, target, weight, grad_losses = case.arrays(dtype)
+    options = {"classes": case.classes, "ignore_index": case.ignore_index}
+    return Call("nll_loss_backward", (grad_losses, target, weight), options, (2,))
+
+
+def _scales_of_nll(call: Call, expected: Arrays) -> tuple[Any, ...]:
+    losses, _, divisor = expected
+    with np.errstate(all="ignore"):
+        return np.abs(losses), np.abs(losses).sum() / divisor, divisor
+
+
+_BAD_NLL: tuple[Bad, ...] = (
+    ({"target": np.array([0, 5, -100])}, ValueError, "(got 5 and 5)"),
+    ({"target": np.array([0, -1, 2])}, ValueError, "(got -1 and 5)"),
+    ({"ignore_index": 2**63}, ValueError, "ignore_index"),
+)
+
+nll_loss = Spec(
+    "nll_loss",
+    call=_nll_loss,
+    cases=CROSS_ENTROPY_CASES,
+    typical=TYPICAL,
+    large=LARGE,
+    scales=_scales_of_nll,
+    good={"x": zeros(3, 5), "target": np.arange(3), "weight": zeros(5)},
+    bad=(
+        *_BAD_NLL,
+        ({"target": np.arange(2)}, ValueError, "target.shape must equal (x.shape[0],)"),
+        ({"weight": zeros(4)}, ValueError, "weight.shape must equal (x.shape[1],)"),
+    ),
+)
+
+nll_loss_backward = Spec(
+    "nll_loss_backward",
+    call=_nll_loss_backward,
+    cases=CROSS_ENTROPY_CASES,
+    typical=TYPICAL,
+    large=LARGE,
+    scales=lambda call, expected: tuple(map(np.abs, expected)),
+    good={"grad_losses": zeros(3), "target": np.arange(3), "weight": zeros(5), "classes": 5},
+    bad=(
+        *_BAD_NLL,
+        ({"target": np.arange(2)}, ValueError, "target.shape must equal grad_losses.shape"),
+        ({"weight": zeros(4)}, ValueError, "weight.shape must equal (classes,)"),
+        ({"classes": 1.5}, TypeError, "classes must be an int"),
     ),
 )

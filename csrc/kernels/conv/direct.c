@@ -272,12 +272,10 @@ static void batch_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     real *staged = (real *)(job->workspace + (size_t)slot * job->bytes_per_thread);
     real *work = staged + staged_elements(job, l);
     for (ptrdiff_t c = 0; c < inputs; c++) {
-        for (ptrdiff_t i = 0; i < LANES; i++)
-            stage_channel(g, &l->s,
-                          job->arrays.x + ((n + i) * g->c + group * inputs + c) * g->h * g->w, 0,
-                          work + i * l->s.channel);
-        pack_strided(work, l->s.channel, 1, LANES, l->s.channel, LANES,
-                     staged + c * l->s.channel * LANES);
+        const ptrdiff_t cells = g->h * g->w;
+        pack_strided(job->arrays.x + (n * g->c + group * inputs + c) * cells, g->c * cells, 1,
+                     LANES, cells, LANES, work);
+        stage_batch(g, &l->s, work, staged + c * l->s.channel * LANES);
     }
     for (ptrdiff_t panel = 0; panel < job->panels; panel++) {
         const ptrdiff_t first = panel * job->tile, channels = min_size(job->tile, outputs - first);
@@ -318,24 +316,29 @@ static ptrdiff_t summed_positions(const job_t *job) {
                                   round_up(job->image.rows * job->image.s.pitch, LANES);
 }
 
-/* Whether the unused sums cost more than interleaving the images. */
+/* Whether rows are so short that, with a stride, cells of one image are copied one by one. */
+static int copies_cells(const job_t *job) { return job->g.sw > 1 && job->image.s.pitch < LANES; }
+
+/* Whether interleaving the images costs less than the unused sums, or the copies of cells. */
 static int batch_pays(const job_t *job) {
     const cnet_conv2d *g = &job->g;
     const ptrdiff_t outputs = g->oh * g->ow;
+    const ptrdiff_t cells = g->c / g->g * job->batch.s.channel + g->h * g->w;
     return job->finish == finish_plain && g->n / LANES * g->g >= ENOUGH_CHUNKS &&
-           g->c / g->g * job->batch.s.channel * VECTOR_BYTES <= BATCH_BYTES &&
-           (summed_positions(job) - outputs) * job->taps > outputs * TRANSPOSING;
+           cells * VECTOR_BYTES <= BATCH_BYTES &&
+           (copies_cells(job) ||
+            (summed_positions(job) - outputs) * job->taps > outputs * TRANSPOSING);
 }
 
 static ptrdiff_t elements_per_thread(const job_t *job) {
+    const cnet_conv2d *g = &job->g;
     const layout *l = &job->image, *b = &job->batch;
     ptrdiff_t elements = staged_elements(job, l);
     if (!job->is_straight)
         elements += job->column_phases * job->tile * l->sums;
     if (job->batches)
-        elements =
-            max_size(elements, staged_elements(job, b) +
-                                   max_size(LANES * b->s.channel + LANES, job->tile * b->sums));
+        elements = max_size(elements, staged_elements(job, b) +
+                                          max_size(LANES * g->h * g->w, job->tile * b->sums));
     return elements;
 }
 

@@ -45,25 +45,48 @@ static inline ptrdiff_t stage_offset(const cnet_conv2d *g, const stage *s, ptrdi
            y / g->sh * s->pitch + x / g->sw;
 }
 
-/* Stages one channel, a plane of h x w, for the outputs of row `top` and below. */
-static inline void stage_channel(const cnet_conv2d *g, const stage *s, const real *plane,
-                                 ptrdiff_t top, real *to) {
+/* to[t] = from[t * stride], for cells that are vectors. */
+static inline void copy_cells(real *to, const real *from, ptrdiff_t stride, ptrdiff_t count) {
+    for (ptrdiff_t t = 0; t < count; t++)
+        store(to + t * LANES, load(from + t * stride * LANES));
+}
+
+/* Stages a plane of h x w cells, of `lanes` elements each, for the outputs of row `top` and below.
+ */
+static inline __attribute__((always_inline)) void stage_lanes(const cnet_conv2d *g, const stage *s,
+                                                              const real *plane, ptrdiff_t top,
+                                                              const ptrdiff_t lanes, real *to) {
     for (ptrdiff_t phase_h = 0; phase_h < s->phases_h; phase_h++) {
         for (ptrdiff_t phase_w = 0; phase_w < s->phases_w; phase_w++) {
             const range in = inside(phase_w - g->pw, g->sw, g->w, s->pitch);
-            for (ptrdiff_t row = 0; row < s->phase_rows; row++, to += s->pitch) {
+            for (ptrdiff_t row = 0; row < s->phase_rows; row++, to += s->pitch * lanes) {
                 const ptrdiff_t ih = (top + row) * g->sh + phase_h - g->ph;
                 if (ih < 0 || ih >= g->h || in.begin == in.end) {
-                    zero_run(to, s->pitch);
+                    zero_run(to, s->pitch * lanes);
                     continue;
                 }
                 const ptrdiff_t first = ih * g->w + in.begin * g->sw + phase_w - g->pw;
-                zero_run(to, in.begin);
-                gather_run(to + in.begin, plane + first, g->sw, in.end - in.begin);
-                zero_run(to + in.end, s->pitch - in.end);
+                zero_run(to, in.begin * lanes);
+                if (lanes == 1)
+                    gather_run(to + in.begin, plane + first, g->sw, in.end - in.begin);
+                else
+                    copy_cells(to + in.begin * lanes, plane + first * lanes, g->sw,
+                               in.end - in.begin);
+                zero_run(to + in.end * lanes, (s->pitch - in.end) * lanes);
             }
         }
     }
+}
+
+/* Stages one channel of an image. */
+static inline void stage_channel(const cnet_conv2d *g, const stage *s, const real *plane,
+                                 ptrdiff_t top, real *to) {
+    stage_lanes(g, s, plane, top, 1, to);
+}
+
+/* Stages one channel of LANES images whose cells are interleaved. */
+static inline void stage_batch(const cnet_conv2d *g, const stage *s, const real *plane, real *to) {
+    stage_lanes(g, s, plane, 0, LANES, to);
 }
 
 #endif

@@ -83,6 +83,9 @@ def _unfolded(x: Array, g: Conv) -> Array:
     first = g.axes[0]
     shape = g.n, first.output, g.c, first.kernel, *x.shape[3:]
     images = _memory.empty(shape, x.dtype)
+    if first.is_partition:
+        images[...] = x.reshape(g.n, g.c, first.output, first.kernel, *x.shape[3:]).swapaxes(1, 2)
+        return images.reshape(g.images.x_shape)
     for tap in range(first.kernel):
         outputs, cells = first.cells(tap)
         images[:, : outputs.start, :, tap] = 0
@@ -98,6 +101,9 @@ def _folded(images: Array, g: Conv) -> Array:
     first = g.axes[0]
     images = images.reshape(g.n, first.output, g.c, first.kernel, *g.x_shape[3:])
     x = _memory.empty(g.x_shape, images.dtype)
+    if first.is_partition:
+        x.reshape(images.swapaxes(1, 2).shape)[...] = images.swapaxes(1, 2)
+        return x
     x[...] = 0
     for tap in range(first.kernel):
         outputs, cells = first.cells(tap)

@@ -1,6 +1,6 @@
-"""Softmax cross-entropy."""
+"""Softmax cross-entropy and negative log-likelihood."""
 
-from .. import _check
+from .. import _check, geometry
 from ..arrays import INT64, Array
 from . import _memory
 from ._dispatch import call
@@ -59,7 +59,7 @@ def cross_entropy(
         "cross_entropy", logits, target, weight, losses, logsumexp, logits.shape, label_smoothing,
         ignore_index,
     ):  # fmt: skip
-        raise _no_class(f, target, logits.shape[1], ignore_index)
+        raise _no_class(f, "logits.shape[1]", target, logits.shape[1], ignore_index)
     return losses, logsumexp
 
 
@@ -108,7 +108,7 @@ def cross_entropy_backward(
         "cross_entropy_backward", grad_losses, logits, target, logsumexp, weight, dlogits,
         logits.shape, label_smoothing, ignore_index,
     ):  # fmt: skip
-        raise _no_class(f, target, logits.shape[1], ignore_index)
+        raise _no_class(f, "logits.shape[1]", target, logits.shape[1], ignore_index)
     return dlogits
 
 
@@ -211,28 +211,137 @@ def reduce_losses_backward(grad_loss: Array, divisor: Array, n: int) -> Array:
     return grad_losses
 
 
+def nll_loss(
+    x: Array, target: Array, weight: Array | None = None, *, mean: bool = True,
+    ignore_index: int = -100,
+) -> tuple[Array, Array, Array]:  # fmt: skip
+    """The negative log-likelihood of the target classes, and its mean or sum.
+
+    ``losses[i] = -weight[target[i]] * x[i, target[i]]``.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, c)
+        Log-probabilities, float32 or float64.
+    target : integer ndarray, shape (n,)
+        Classes from 0 to c - 1.
+    weight : ndarray, shape (c,), optional
+        Weights of the classes; ones by default.
+    mean : bool, default True
+        Divide the sum as `reduce_losses` does.
+    ignore_index : int, default -100
+        Target of rows whose loss is 0 and does not count.
+
+    Returns
+    -------
+    losses : ndarray, shape (n,)
+    loss, divisor : ndarray, shape (1,)
+        As from `reduce_losses`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has a wrong type, rank, dtype or range, or a target is not a class.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> kernels.nll_loss(np.array([[-0.5, -1.0], [-2.0, -0.1]]), np.array([1, 0]))
+    (array([1., 2.]), array([1.5]), array([2.]))
+    """
+    f = "nll_loss"
+    x = _check.array(f, "x", x, 2)
+    target, weight = _classes(f, "x", x, target, weight, ignore_index)
+    losses = _memory.empty(target.shape, x.dtype)
+    loss, divisor = _memory.empty((1,), x.dtype), _memory.empty((1,), x.dtype)
+    if call(
+        "nll_loss", x, target, weight, losses, loss, divisor, x.shape, int(bool(mean)),
+        ignore_index,
+    ):  # fmt: skip
+        raise _no_class(f, "x.shape[1]", target, x.shape[1], ignore_index)
+    return losses, loss, divisor
+
+
+def nll_loss_backward(
+    grad_losses: Array, target: Array, weight: Array | None = None, *, classes: int,
+    ignore_index: int = -100,
+) -> Array:  # fmt: skip
+    """Gradient of the losses of `nll_loss` with respect to x.
+
+    Parameters
+    ----------
+    grad_losses : ndarray, shape (n,)
+        Gradient with respect to ``losses``.
+    classes : int
+        Number of classes, c.
+    target, weight, ignore_index
+        The arguments of `nll_loss`.
+
+    Returns
+    -------
+    ndarray, shape (n, c)
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `nll_loss`, and if `grad_losses` does not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> kernels.nll_loss_backward(np.array([0.5]), np.array([1]), classes=3)
+    array([[ 0. , -0.5,  0. ]])
+    """
+    f = "nll_loss_backward"
+    grad_losses = _check.array(f, "grad_losses", grad_losses, 1)
+    _check.int64(f, "classes", classes)
+    target = _check.integers(f, "target", target, 1, INT64)
+    _check.same_shape(f, "target", target.shape, "grad_losses.shape", grad_losses.shape)
+    if weight is not None:
+        weight = _check.array(f, "weight", weight, 1)
+        _check.same_shape(f, "weight", weight.shape, "(classes,)", (classes,))
+    _check.same_dtype(f, grad_losses=grad_losses, weight=weight)
+    _check.int64(f, "ignore_index", ignore_index)
+    shape = *grad_losses.shape, classes
+    geometry.check_size(f, "the result", shape)
+    dx = _memory.empty(shape, grad_losses.dtype)
+    if call("nll_loss_backward", grad_losses, target, weight, dx, shape, ignore_index):
+        raise _no_class(f, "classes", target, classes, ignore_index)
+    return dx
+
+
+def _classes(
+    f: str, name: str, scores: Array, target: Array, weight: Array | None, ignore_index: int
+) -> tuple[Array, Array | None]:
+    """Targets and weights as the kernels take them; `name` is that of the scores, shape (n, c)."""
+    target = _check.integers(f, "target", target, 1, INT64)
+    _check.same_shape(f, "target", target.shape, f"({name}.shape[0],)", scores.shape[:1])
+    if weight is not None:
+        weight = _check.array(f, "weight", weight, 1)
+        _check.same_shape(f, "weight", weight.shape, f"({name}.shape[1],)", scores.shape[1:])
+    _check.same_dtype(f, **{name: scores, "weight": weight})
+    _check.int64(f, "ignore_index", ignore_index)
+    return target, weight
+
+
 def _rows(
     f: str, logits: Array, target: Array, weight: Array | None, label_smoothing: float,
     ignore_index: int,
 ) -> tuple[Array, Array, Array | None]:  # fmt: skip
     """Logits, targets and weights as the kernels take them."""
     logits = _check.array(f, "logits", logits, 2)
-    target = _check.integers(f, "target", target, 1, INT64)
-    _check.same_shape(f, "target", target.shape, "(logits.shape[0],)", logits.shape[:1])
-    if weight is not None:
-        weight = _check.array(f, "weight", weight, 1)
-        _check.same_shape(f, "weight", weight.shape, "(logits.shape[1],)", logits.shape[1:])
-    _check.same_dtype(f, logits=logits, weight=weight)
-    _check.int64(f, "ignore_index", ignore_index)
+    target, weight = _classes(f, "logits", logits, target, weight, ignore_index)
     _check.number(f, "label_smoothing", label_smoothing)
     if not 0.0 <= label_smoothing <= 1.0:
         raise ValueError(f"{f}: label_smoothing must be between 0 and 1 (got {label_smoothing})")
     return logits, target, weight
 
 
-def _no_class(f: str, target: Array, classes: int, ignore_index: int) -> ValueError:
+def _no_class(f: str, name: str, target: Array, classes: int, ignore_index: int) -> ValueError:
     """The error for a target outside of the classes."""
     bad = target[(target != ignore_index) & ((target < 0) | (target >= classes))]
     return ValueError(
-        f"{f}: target must be at least 0 and less than logits.shape[1] (got {bad[0]} and {classes})"
+        f"{f}: target must be at least 0 and less than {name} (got {bad[0]} and {classes})"
     )

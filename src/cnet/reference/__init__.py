@@ -40,6 +40,8 @@ from .indexing import gather, scatter
 from .loss import (
     cross_entropy,
     cross_entropy_backward,
+    nll_loss,
+    nll_loss_backward,
     reduce_losses,
     reduce_losses_backward,
 )
@@ -110,6 +112,8 @@ __all__ = [
     "max_pool2d_nhwc_backward",
     "max_pool2d_ties_backward",
     "multinomial",
+    "nll_loss",
+    "nll_loss_backward",
     "normal",
     "prepare_blocked_conv2d",
     "prepare_conv2d",

@@ -1,4 +1,4 @@
-"""Softmax cross-entropy. `g` is (n, classes)."""
+"""Softmax cross-entropy and negative log-likelihood. `g` is (n, classes)."""
 
 import numpy as np
 
@@ -61,6 +61,42 @@ def reduce_losses_backward(
     """grad_losses[i] = grad_loss / divisor."""
     with np.errstate(all="ignore"):
         grad_losses[...] = grad_loss / divisor
+
+
+def nll_loss(
+    x: Array, target: Array, weight: Array | None, losses: Array, loss: Array, divisor: Array,
+    g: tuple[int, int], mean: int, ignore_index: int,
+) -> int:  # fmt: skip
+    """losses[i] = -weight[target[i]] x[i, target[i]] and their reduction, as in `reduce_losses`.
+
+    Returns the number of targets that are not a class.
+    """
+    rows, classes, bad = _counted(target, g[1], ignore_index)
+    losses[...] = 0
+    losses[rows] = -x[rows, classes] if weight is None else -x[rows, classes] * weight[classes]
+    reduce_losses(losses, target, weight, loss, divisor, g, mean, ignore_index)
+    return bad
+
+
+def nll_loss_backward(
+    grad_losses: Array, target: Array, weight: Array | None, dx: Array, g: tuple[int, int],
+    ignore_index: int,
+) -> int:  # fmt: skip
+    """dx[i, target[i]] = -weight[target[i]] grad_losses[i], and 0 elsewhere.
+
+    Returns the number of targets that are not a class.
+    """
+    rows, classes, bad = _counted(target, g[1], ignore_index)
+    dx[...] = 0
+    dx[rows, classes] = -grad_losses[rows] * (1 if weight is None else weight[classes])
+    return bad
+
+
+def _counted(target: Array, count: int, ignore_index: int) -> tuple[Array, Array, int]:
+    """The rows whose targets count, their classes, and the number of invalid targets."""
+    (rows,) = ((target != ignore_index) & (target >= 0) & (target < count)).nonzero()
+    ignored = np.count_nonzero(target == ignore_index)
+    return rows, target[rows], len(target) - len(rows) - int(ignored)
 
 
 def _label_distribution(

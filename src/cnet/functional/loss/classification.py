@@ -56,12 +56,6 @@ def _transposed(x: Array) -> Array:
     return np.ascontiguousarray(x.swapaxes(1, 2))
 
 
-def _counted_weight(target: Array, weight: Array | None, ignore_index: int) -> float:
-    """The divisor of the mean: the number of targets that count, or the sum of their weights."""
-    counts = target != ignore_index
-    return int(np.count_nonzero(counts)) if weight is None else float(weight[target[counts]].sum())
-
-
 class CrossEntropy(Operation[Tensor]):
     """The losses and their reduction in one node, which is faster than separate Sum and Div."""
 
@@ -193,30 +187,26 @@ def _soft_cross_entropy(
 
 
 class NLL(Operation[Tensor]):
+    """The losses and their reduction, as in `CrossEntropy`."""
+
     @staticmethod
     def forward(
-        ctx: Context, x: Array, target: Array, *, weight: Array | None, ignore_index: int
-    ) -> Array:
-        (rows,) = (target != ignore_index).nonzero()
-        classes = target[rows]
-        outside = classes[(classes < 0) | (classes >= x.shape[1])]
-        if outside.size:
-            raise ValueError(
-                f"nll_loss: target must be at least 0 and less than input.shape[1] "
-                f"(got {outside[0]} and {x.shape[1]})"
-            )
-        weights = np.ones(len(rows), x.dtype) if weight is None else weight[classes]
-        ctx.save_for_backward(rows, classes, weights)
-        losses = np.zeros(len(x), x.dtype)
-        losses[rows] = -weights * x[rows, classes]
-        return losses
+        ctx: Context, x: Array, target: Array, *, reduction: str, weight: Array | None,
+        ignore_index: int,
+    ) -> Any:  # fmt: skip
+        losses, loss, divisor = kernels.nll_loss(
+            x, target, weight, mean=reduction == "mean", ignore_index=ignore_index
+        )
+        ctx.options = {"classes": x.shape[1], "weight": weight, "ignore_index": ignore_index}
+        ctx.save_for_backward(target, None if reduction == "none" else divisor)
+        return losses if reduction == "none" else loss.reshape(())
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
-        rows, classes, weights = ctx.saved
-        dx = np.zeros(ctx.input_shape(0), grad.dtype)
-        dx[rows, classes] = -weights * grad[rows]
-        return dx, None
+        target, divisor = ctx.saved
+        if divisor is not None:
+            grad = kernels.reduce_losses_backward(grad.reshape(1), divisor, target.shape[0])
+        return kernels.nll_loss_backward(grad, target, **ctx.options), None
 
 
 def nll_loss(
@@ -276,7 +266,5 @@ def nll_loss(
         raise TypeError(
             f"nll_loss: weight.dtype must equal input.dtype (got {weights.dtype} and {x.dtype})"
         )
-    losses = NLL.apply(x, classes, weight=weights, ignore_index=ignore_index)
-    if reduction == "mean":
-        return reduced(losses, reduction, _counted_weight(classes, weights, ignore_index))
-    return reduced(losses.reshape(target.shape), reduction)
+    losses = NLL.apply(x, classes, reduction=reduction, weight=weights, ignore_index=ignore_index)
+    return losses.reshape(target.shape) if reduction == "none" else losses
