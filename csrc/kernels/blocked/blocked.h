@@ -10,9 +10,12 @@
 enum {
     BLOCK = CNET_ALIGNMENT / (int)sizeof(real),
     BLOCK_VECTORS = CNET_ALIGNMENT / VECTOR_BYTES,
-    /* Pixels of a register tile: their sums leave registers for the filters and one number. */
-    MOST_PIXELS = (ISA_REGISTERS - 3) / BLOCK_VECTORS < 28 ? (ISA_REGISTERS - 3) / BLOCK_VECTORS
-                                                           : 28
+    /* Pixels of a register tile: their sums leave registers for the filters and one number. Half as
+     * many are enough to hide the latency of a sum; float64 has no more, because each size is a
+     * function of its own. */
+    REGISTER_PIXELS = (ISA_REGISTERS - 3) / BLOCK_VECTORS,
+    LISTED_PIXELS = sizeof(real) == 8 ? 14 : 28,
+    MOST_PIXELS = REGISTER_PIXELS < LISTED_PIXELS ? REGISTER_PIXELS : LISTED_PIXELS
 };
 
 static inline ptrdiff_t blocks_of(ptrdiff_t channels) { return ceil_div(channels, BLOCK); }

@@ -72,15 +72,15 @@ UNROLLED void compute(const tile *t, const int rows, const int width, const ptrd
         finish(t, rows, width, finished);
 }
 
-#define WIDTHS_1(CASE, rows) CASE(rows, 1) CASE(rows, 2) CASE(rows, 3)
+#define WIDTHS_3(CASE, rows) CASE(rows, 1) CASE(rows, 2) CASE(rows, 3)
 #if ISA_REGISTERS >= 32 && ISA_VECTOR_BYTES < 64
 #define WIDTHS(CASE, rows)                                                                         \
-    WIDTHS_1(CASE, rows) CASE(rows, 4) CASE(rows, 5) CASE(rows, 6) CASE(rows, 7)
+    WIDTHS_3(CASE, rows) CASE(rows, 4) CASE(rows, 5) CASE(rows, 6) CASE(rows, 7)
 #elif ISA_VECTOR_BYTES == 32
-#define WIDTHS(CASE, rows) WIDTHS_1(CASE, rows) CASE(rows, 4) CASE(rows, 5) CASE(rows, 6)
+#define WIDTHS(CASE, rows) WIDTHS_3(CASE, rows) CASE(rows, 4) CASE(rows, 5) CASE(rows, 6)
 #elif ISA_VECTOR_BYTES == 64
-#define WIDTHS(CASE, rows)                                                                         \
-    WIDTHS_1(CASE, rows)                                                                           \
+#define WIDTHS_14(CASE, rows)                                                                      \
+    WIDTHS_3(CASE, rows)                                                                           \
     CASE(rows, 4)                                                                                  \
     CASE(rows, 5)                                                                                  \
     CASE(rows, 6)                                                                                  \
@@ -91,7 +91,12 @@ UNROLLED void compute(const tile *t, const int rows, const int width, const ptrd
     CASE(rows, 11)                                                                                 \
     CASE(rows, 12)                                                                                 \
     CASE(rows, 13)                                                                                 \
-    CASE(rows, 14)                                                                                 \
+    CASE(rows, 14)
+#ifdef CNET_REAL_f64
+#define WIDTHS WIDTHS_14
+#else
+#define WIDTHS(CASE, rows)                                                                         \
+    WIDTHS_14(CASE, rows)                                                                          \
     CASE(rows, 15)                                                                                 \
     CASE(rows, 16)                                                                                 \
     CASE(rows, 17)                                                                                 \
@@ -106,8 +111,9 @@ UNROLLED void compute(const tile *t, const int rows, const int width, const ptrd
     CASE(rows, 26)                                                                                 \
     CASE(rows, 27)                                                                                 \
     CASE(rows, 28)
+#endif
 #else
-#define WIDTHS(CASE, rows) WIDTHS_1(CASE, rows)
+#define WIDTHS(CASE, rows) WIDTHS_3(CASE, rows)
 #endif
 
 typedef void compute_tile(const tile *t);
