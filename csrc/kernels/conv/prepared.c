@@ -8,11 +8,17 @@
 #include "lanes.h"
 #include "stage.h"
 
+/* Panels of half a vector, for layers of at most eight outputs, are for float32. */
+#if ISA_HALF_PANELS && defined(CNET_REAL_f32)
+#define HALF_PANELS 1
+#else
+#define HALF_PANELS 0
+#endif
+
 enum {
     MAX_PIXELS = ISA_PREPARED_PIXELS, /* two rows of pixels and a filter fill the registers */
     CODES = sizeof(mask_t),           /* codes of pooled pixels, one byte each, per lane */
     CODE_PARTS = (MAX_PIXELS / 2 + CODES - 1) / CODES,
-    HALVES = ISA_HALF_PANELS,
     STAGE_BYTES = 128 << 10,
     CHUNK = 1 << 18 /* multiplications: enough to be worth a thread */
 };
@@ -48,21 +54,16 @@ enum { LANES_WHOLE = VECTOR_BYTES / (int)sizeof(real), LANES_HALF = LANES_WHOLE 
 #define TILE_FIRSTS FIRSTS
 #define TILE_SECONDS SECONDS
 #include "prepared_tile.h"
-#if ISA_HALF_PANELS
+#if HALF_PANELS
 #define TILE_LANES LANES_HALF
 #define TILE_FN(name) name##_half
-#if defined(CNET_REAL_f32)
 #define TILE_FIRSTS 0, 8, 1, 9, 2, 10, 3, 11
 #define TILE_SECONDS 4, 12, 5, 13, 6, 14, 7, 15
-#else
-#define TILE_FIRSTS 0, 4, 1, 5
-#define TILE_SECONDS 2, 6, 3, 7
-#endif
 #include "prepared_tile.h"
 #endif
 
 static ptrdiff_t panel_lanes(ptrdiff_t outputs) {
-    return HALVES && outputs <= LANES_HALF ? LANES_HALF : LANES_WHOLE;
+    return HALF_PANELS && outputs <= LANES_HALF ? LANES_HALF : LANES_WHOLE;
 }
 
 /* Rows per chunk. The rule does not depend on the number of images, so that offsets can be
@@ -174,7 +175,7 @@ static void run_panel(const job_t *job, const real *filters, const real *staged,
             to.codes = job->codes ? job->codes + first + at : NULL;
             to.valid = min_size(job->width, ow - column) / step;
             to.room = job->pool ? end - at : ow - column; /* the second row may already be stored */
-#if ISA_HALF_PANELS
+#if HALF_PANELS
             if (outputs <= LANES_HALF) {
                 tile_of_half(job, filters, x, &to);
                 continue;
