@@ -226,7 +226,7 @@ nll_loss_backward = Spec(
     call=_nll_loss_backward,
     cases=CROSS_ENTROPY_CASES,
     typical=TYPICAL,
-    large=LARGE,
+    large=(*LARGE, CrossEntropyCase(20_000, 11, weighted=True)),
     scales=lambda call, expected: tuple(map(np.abs, expected)),
     good={"grad_losses": zeros(3), "target": np.arange(3), "weight": zeros(5), "classes": 5},
     bad=(

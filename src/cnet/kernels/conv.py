@@ -157,23 +157,23 @@ def conv2d_backward(
 
 
 def conv(
-    f: str, x: Array, weight: Array, bias: Array | None, g: geometry.Conv, algorithm: str
+    f: str, x: Array, weight: Array, bias: Array | None, sizes: geometry.Conv, algorithm: str
 ) -> Array:
     """`conv2d` for checked arrays."""
-    number = algorithm_number(f, algorithm, g, (FORWARD,), x)
-    y = _memory.empty(g.y_shape, x.dtype)
-    call("conv2d", x, weight, bias, y, g.sizes2d, number)
+    number = algorithm_number(f, algorithm, sizes, (FORWARD,), x)
+    y = _memory.empty(sizes.y_shape, x.dtype)
+    call("conv2d", x, weight, bias, y, sizes.sizes2d, number)
     return y
 
 
 def conv_backward(
-    f: str, grad_output: Array, x: Array, weight: Array, g: geometry.Conv,
+    f: str, grad_output: Array, x: Array, weight: Array, sizes: geometry.Conv,
     needs: tuple[bool, bool, bool], algorithm: str,
 ) -> tuple[Array | None, Array | None, Array | None]:  # fmt: skip
     """`conv2d_backward` for checked arrays."""
     passes = [direction for direction, need in ((DX, needs[0]), (DW, needs[1])) if need]
-    number = algorithm_number(f, algorithm, g, passes, x)
-    shapes = g.x_shape, g.weight_shape, (g.o,)
+    number = algorithm_number(f, algorithm, sizes, passes, x)
+    shapes = sizes.x_shape, sizes.weight_shape, (sizes.o,)
     dx, dw, db = _memory.empty_needed(shapes, needs, x.dtype)
-    call("conv2d_backward", grad_output, x, weight, dx, dw, db, g.sizes2d, number)
+    call("conv2d_backward", grad_output, x, weight, dx, dw, db, sizes.sizes2d, number)
     return dx, dw, db
