@@ -39,10 +39,12 @@ class Budget:
     def allows(self, price: float, call: float, so_far: float) -> bool:
         """Whether to learn a function now.
 
+        An eager budget only asks whether anything is left.
+
         Parameters
         ----------
         price : float
-            The seconds that learning takes, if it is patient.
+            The seconds that learning takes.
         call : float
             Those of a call of the original.
         so_far : float
