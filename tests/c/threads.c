@@ -178,7 +178,10 @@ static void *use_blocks(void *argument) {
     return NULL;
 }
 
-static void test_a_block_belongs_to_one_holder(void) { run_in_threads(use_blocks); }
+static void test_a_block_belongs_to_one_holder(void) {
+    run_in_threads(use_blocks);
+    cnet_empty_cache();
+}
 
 static void test_sizes_of_blocks(void) {
     static const size_t sizes[] = {0,    1,    511,     512,           513,
