@@ -92,6 +92,7 @@ cdef cnet_block acquire(size_t bytes) except *:
 cdef class Memory:
     """The memory of an array from `empty`; released to the cache after the last view is deleted."""
     cdef cnet_block block
+    cdef object __weakref__
 
     def __dealloc__(self):
         if self.block.data != NULL:

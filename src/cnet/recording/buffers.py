@@ -1,7 +1,8 @@
 """The memory of a recorded step: what is known, and where it lies in a replay."""
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+from weakref import ref
 
 import numpy as np
 
@@ -26,11 +27,17 @@ def arrays_in(value: Any) -> Iterator[Array]:
 
 
 class Buffer:
-    """A block of memory that arrays of the step share."""
+    """A block of memory that arrays of the step share.
+
+    Only a fixed buffer keeps its memory alive. That of others is free for new arrays of the step as
+    soon as no array uses it.
+    """
 
     def __init__(self, owner: Any) -> None:
-        self.owner = owner
+        self._owner = _weakly(owner)
         self.low, self.high = 0, 0
+        self.memory: Any = None
+        """The owner, if the buffer is fixed."""
         self.is_shared = False
         """Whether code in Python reads or writes it in a replay."""
         self.is_written = False
@@ -39,6 +46,10 @@ class Buffer:
         """Whether it existed before the step."""
         self.first = self.last = -1
         """The numbers of the first and the last call that use it."""
+
+    def belongs_to(self, owner: Any) -> bool:
+        """Whether its memory is that of an owner."""
+        return self._owner() is owner
 
     @property
     def is_fixed(self) -> bool:
@@ -57,43 +68,78 @@ class Buffer:
         self.high = max(self.high, high)
 
 
-class Buffers:
-    """The buffers of a step, found by the owner of their memory.
+def _weakly(owner: Any) -> Callable[[], Any]:
+    try:
+        return ref(owner)
+    except TypeError:  # such as bytes
+        return lambda: owner
 
-    They keep their memory alive while the step is recorded, so that addresses are not used twice.
-    """
+
+class Use(NamedTuple):
+    """An array as an argument of a recorded call, without its memory."""
+
+    buffer: Buffer
+    interface: dict[str, Any]
+    """Address, shape, strides and dtype, as in the protocol of NumPy."""
+    array: Array | None
+    """The array itself, if it existed before the step."""
+
+    @property
+    def offset(self) -> int:
+        """The distance of its first element from the start of the buffer."""
+        return int(self.interface["data"][0]) - self.buffer.low
+
+    def again(self) -> Array:
+        """An equal array; only if the buffer is fixed, its elements exist."""
+        return self.array if self.array is not None else np.asarray(_Again(self))
+
+
+class _Again:
+    """Lets NumPy make the array of a use again."""
+
+    def __init__(self, use: Use) -> None:
+        self.__array_interface__, self._memory = use.interface, use.buffer.memory
+
+
+class Buffers:
+    """The buffers of a step, found by the owner of their memory."""
 
     def __init__(self) -> None:
         self._buffers: dict[int, Buffer] = {}
 
-    def __iter__(self) -> Iterator[Buffer]:
-        return iter(self._buffers.values())
-
     def find(self, array: Array) -> Buffer | None:
         """The buffer of an array, or None if nothing recorded has used its memory."""
-        return self._buffers.get(id(owner(array)))
+        whose = owner(array)
+        buffer = self._buffers.get(id(whose))
+        return buffer if buffer is not None and buffer.belongs_to(whose) else None
 
     def of(self, array: Array) -> Buffer:
         """The buffer of an array, which is added if it is new."""
-        whose = owner(array)
-        buffer = self._buffers.get(id(whose))
+        buffer = self.find(array)
         if buffer is None:
+            whose = owner(array)
             buffer = self._buffers[id(whose)] = Buffer(whose)
         buffer.cover(array)
         return buffer
 
+    def use(self, array: Array) -> Use:
+        """An array as an argument of a recorded call."""
+        buffer = self.of(array)
+        return Use(buffer, array.__array_interface__, array if buffer.is_older else None)
+
     def older(self, arrays: Iterable[Array]) -> None:
         """Note arrays that the step reads; new ones existed before it, or are constants."""
         for array in arrays:
-            if self.find(array) is None:
-                self.of(array).is_older = True
-            else:
-                self.of(array)
+            is_new = self.find(array) is None
+            buffer = self.of(array)
+            if is_new:
+                buffer.is_older, buffer.memory = True, owner(array)
 
     def share(self, arrays: Iterable[Array]) -> None:
         """Note arrays that code in Python reads or writes in a replay."""
         for array in arrays:
-            self.of(array).is_shared = True
+            buffer = self.of(array)
+            buffer.is_shared, buffer.memory = True, owner(array)
 
 
 def place(buffers: Iterable[Buffer]) -> tuple[dict[Buffer, int], int]:

@@ -1,16 +1,16 @@
 """A recorded step in the form that replays run: calls of kernels, and Python between."""
 
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
 from .. import _core
 from ..arrays import Array
-from ..changes import changed, owner
+from ..changes import changed
 from ..engine import Variable
-from .buffers import Buffer, arrays_in, place
+from .buffers import Buffer, Use, arrays_in, place
 from .calls import Call
 from .recorder import Gradient, Recorder
 from .repeats import Count
@@ -44,7 +44,7 @@ class Program:
         internal = {id(array) for numbers in self._numbers for array in numbers.writes()}
         self._noted = [array for array in self._changed if id(array) not in internal]
         self.trace = trace(recorder, inputs)
-        self._tape = _tape(recorder)
+        self._calls, self._arena_bytes = _placed(recorder)
         self._inputs = [_Input(array, recorder) for array in inputs]
         self._steps = self._arranged(recorder)
 
@@ -67,7 +67,7 @@ class Program:
                 counts.append(item)
             elif isinstance(item, Numbers):
                 steps += self._segment(first, number)
-                steps.append(partial(item.renew, self._tape, number))
+                steps.append(partial(self._renew, item, number))
                 first = number
             else:
                 steps += self._segment(first, number) + _late(gradients, counts)
@@ -76,14 +76,23 @@ class Program:
         return steps + self._segment(first, number) + _late(gradients, counts)
 
     def _segment(self, first: int, last: int) -> list[Callable[[], None]]:
-        tape = self._tape
-
         def run() -> None:
-            reached = tape.run(first, last)
+            reached = self._tape.run(first, last)
             if reached != last:
                 raise ValueError("capture: an index, such as a target class, is out of range")
 
         return [run] if last > first else []
+
+    def _renew(self, numbers: Numbers, first: int) -> None:
+        numbers.renew(self._tape, first)
+
+    @cached_property
+    def _tape(self) -> _core.Tape:
+        """The calls of kernels. Their memory takes the place of what earlier steps left."""
+        _core.empty_cache()
+        calls = [((call.kernel, *call.again()), places) for call, places in self._calls]
+        self._calls.clear()
+        return _core.Tape(calls, self._arena_bytes)
 
     def fits(self) -> bool:
         """Whether leaves, modules and gradients are those of the recorded step."""
@@ -114,14 +123,15 @@ class _Input:
 
     def __init__(self, array: Array, recorder: Recorder) -> None:
         self._own = array
-        self._is_copied = recorder.buffers.of(array).is_shared
-        start = address(array)
+        buffer = recorder.buffers.of(array)
+        self._is_copied = buffer.is_shared
         calls = [item for item in recorder.items if isinstance(item, Call)]
+        start = recorder.buffers.use(array).offset
         self._uses = [
-            (number, slot, address(used) - start)
+            (number, slot, use.offset - start)
             for number, call in enumerate(calls)
-            for slot, used in enumerate(call.slots)
-            if used is not None and owner(used) is owner(array)
+            for slot, use in enumerate(call.slots)
+            if use is not None and use.buffer is buffer
         ]
 
     def put(self, given: Array, tape: _core.Tape) -> None:
@@ -137,13 +147,14 @@ def _changed(recorder: Recorder) -> list[Array]:
     """The arrays from before the step that it changes."""
     changed = {}
     for item in recorder.items:
+        uses: list[Use] = []
         if isinstance(item, Call):
-            arrays = item.writes
-        else:
-            arrays = [] if isinstance(item, Gradient) else item.writes()
-        for array in arrays:
-            if recorder.buffers.of(array).is_older:
-                changed[address(array), array.shape] = array
+            uses = item.writes
+        elif not isinstance(item, Gradient):
+            uses = [*map(recorder.buffers.use, item.writes())]
+        for use in uses:
+            if use.array is not None:
+                changed[use.interface["data"], use.array.shape] = use.array
     return [*changed.values()]
 
 
@@ -176,37 +187,23 @@ def _late(gradients: dict[int, Gradient], counts: list[Count]) -> list[Callable[
     return [run] if assigned or counted else []
 
 
-def _tape(recorder: Recorder) -> _core.Tape:
-    """The calls of kernels, with the memory that only they use in one arena."""
+def _placed(recorder: Recorder) -> tuple[list[tuple[Call, tuple[int, ...]]], int]:
+    """The calls, with a place for each array in an arena of the memory that only kernels use.
+
+    The place is -1 for arrays that keep their memory. Also returns the size of the arena.
+    """
     calls = [item for item in recorder.items if isinstance(item, Call)]
     movable: dict[int, Buffer] = {}
     for number, call in enumerate(calls):
-        for array in call.arrays:
-            buffer = recorder.buffers.of(array)
+        for use in call.arrays:
+            buffer = use.buffer
             buffer.first = number if buffer.first < 0 else buffer.first
             buffer.last = number
             if not buffer.is_fixed:
                 movable[id(buffer)] = buffer
     places, size = place(movable.values())
 
-    def offset(array: Array | None) -> int:
-        buffer = None if array is None else recorder.buffers.of(array)
-        if buffer is None or buffer.is_fixed:
-            return -1
-        return places[buffer] + address(array) - buffer.low
+    def offset(use: Use | None) -> int:
+        return -1 if use is None or use.buffer.is_fixed else places[use.buffer] + use.offset
 
-    return _core.Tape(
-        [
-            (
-                (call.kernel, *call.arguments),
-                tuple(map(offset, call.slots)),
-            )
-            for call in calls
-        ],
-        size,
-    )
-
-
-def address(array: Any) -> int:
-    """The address of the first element."""
-    return int(array.__array_interface__["data"][0])
+    return [(call, tuple(map(offset, call.slots))) for call in calls], size

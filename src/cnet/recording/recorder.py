@@ -124,11 +124,10 @@ class Recorder:
 
     def _add(self, calls: list[Call]) -> None:
         for call in calls:
-            for array in call.arrays:
-                self.buffers.of(array)
-            for array in call.writes:
-                self.buffers.of(array).is_written = True
-        self.items += calls
+            recorded = call.recorded(self.buffers)
+            for use in recorded.writes:
+                use.buffer.is_written = True
+            self.items.append(recorded)
 
     def _account_for(self, calls: list[Call], arrays: list[Array]) -> bool:
         """Whether the calls are all that an operation does.

@@ -1,7 +1,6 @@
 """capture: a function that is recorded while it runs, and then replayed."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from threading import RLock
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from ..arrays import Array
 from ..engine import Variable
 from ..grad_mode import current
+from ..kernels._memory import empty
 from ..random import get_rng_state, set_rng_state
 from ..runtime import current_isa, exact_is_on, reference_is_active
 from ..tensor import Tensor
@@ -30,10 +30,10 @@ def capture(function: Callable[..., Any], *, strict: bool = True) -> "CapturedSt
     """Capture a training step, so that later calls run it without Python between the kernels.
 
     The first call with arguments of certain shapes runs the function as usual. The second one also
-    records which kernels run on which memory. The third one replays the recorded step, runs the
-    function again from the same state, and compares what they do and all results, bit for bit. All
-    later calls are replays: the kernels run
-    one after the other, on memory that was planned once. Each call makes exactly one step.
+    records which kernels run on which memory. The third one runs the function again, replays
+    the recorded step from the same state, and compares what they do and all results, bit for bit.
+    All later calls are replays: the kernels run one after the other, on memory that was planned
+    once. Each call makes exactly one step.
 
     Parameters
     ----------
@@ -173,25 +173,30 @@ class CapturedStep:
         return fresh(result)
 
     def _verify(self, shape: _Shape, program: Program, args: tuple[Any, ...]) -> Any:
-        """Compare a replay with the function, both from the same state."""
-        leaves = [*program.gradients.values()]
-        with _restored(program.state(), leaves):
-            replayed = program.run(arrays_in(args))
-            outcome = _outcome(replayed, program.state(), leaves)
+        """Compare a replay with the function, both from the same state.
+
+        The function is first, so that the replay reuses its memory.
+        """
+        state = _State(program.state(), [*program.gradients.values()])
+        result, reason = self._compared(program, args)
+        if reason is None:
+            state.swap()
+            try:
+                reason = state.difference(result, program.run(arrays_in(args)))
+            finally:
+                shape.is_verified = reason is None
+                if not shape.is_verified:
+                    state.swap()
+        if reason is not None:
+            self._refuse(reason)
+        program.trace.clear()
+        return result
+
+    def _compared(self, program: Program, args: tuple[Any, ...]) -> tuple[Any, str | None]:
+        """Run the function; its result, and how it differs from the recorded step."""
         result, recorder, inputs = self._run(args)
         reason = recorder.refusal or difference(program.trace, trace(recorder, inputs))
-        names = ("result", "state", "gradient")
-        for name, array, other in zip(
-            names, outcome, _outcome(result, program.state(), leaves), strict=True
-        ):
-            if not _same(array, other):
-                reason = reason or f"a replay gives another {name}"
-        if reason is None:
-            program.trace.clear()
-            shape.is_verified = True
-        else:
-            self._refuse(reason)
-        return fresh(result)
+        return fresh(result), reason
 
     def _refuse(self, reason: str) -> None:
         self._shapes.clear()
@@ -200,10 +205,10 @@ class CapturedStep:
             raise CaptureError(f"capture: the function cannot be captured: {reason}")
 
 
-def _outcome(result: Any, state: list[Array], leaves: list[Variable]) -> tuple[list[Array], ...]:
-    gradients = [leaf._grad for leaf in leaves]
-    copies = ([a.copy() for a in arrays_in(x)] for x in (result, state, gradients))
-    return tuple(copies)
+def _copied(array: Array) -> Array:
+    copy = empty(array.shape, array.dtype)
+    copy[...] = array
+    return copy
 
 
 def _same(arrays: list[Array], others: list[Array]) -> bool:
@@ -213,20 +218,39 @@ def _same(arrays: list[Array], others: list[Array]) -> bool:
     )
 
 
-@contextmanager
-def _restored(state: list[Array], leaves: list[Variable]) -> Iterator[None]:
-    """Undo what the block changes: arrays, gradients and the random generator."""
-    copies = [array.copy() for array in state]
-    gradients = [leaf._grad for leaf in leaves]
-    random = get_rng_state()
-    try:
-        yield
-    finally:
-        for array, copy in zip(state, copies, strict=True):
+class _State:
+    """What a step changes, at two times: the present one, and another one kept here."""
+
+    def __init__(self, arrays: list[Array], leaves: list[Variable]) -> None:
+        self._arrays, self._leaves = arrays, leaves
+        self._copies = [_copied(array) for array in arrays]
+        self._gradients = [leaf._grad for leaf in leaves]
+        self._random = get_rng_state()
+
+    def swap(self) -> None:
+        """Go to the other time."""
+        for array, copy in zip(self._arrays, self._copies, strict=True):
+            present = _copied(array)
             array[...] = copy
-        for leaf, gradient in zip(leaves, gradients, strict=True):
-            leaf._grad = gradient
-        set_rng_state(random)
+            copy[...] = present
+        for i, leaf in enumerate(self._leaves):
+            leaf._grad, self._gradients[i] = self._gradients[i], leaf._grad
+        random = get_rng_state()
+        set_rng_state(self._random)
+        self._random = random
+
+    def difference(self, result: Any, replayed: Any) -> str | None:
+        """How the present, after a replay, differs from the other time; None if it does not."""
+        present = [leaf._grad for leaf in self._leaves]
+        pairs = {
+            "result": (result, replayed),
+            "state": (self._copies, self._arrays),
+            "gradient": (self._gradients, present),
+        }
+        for name, both in pairs.items():
+            if not _same(*[[*arrays_in(each)] for each in both]):
+                return f"a replay gives another {name}"
+        return None
 
 
 def _key(args: tuple[Any, ...]) -> Any:

@@ -8,6 +8,7 @@ that NumPy makes in each step, is found even if it has little effect on the resu
 from typing import Any, NamedTuple
 
 from ..arrays import Array
+from .buffers import Use
 from .calls import Call
 from .recorder import Gradient, Recorder
 from .updates import Numbers
@@ -25,11 +26,12 @@ class Event(NamedTuple):
 def trace(recorder: Recorder, inputs: list[Array]) -> list[Event]:
     """The events of a recorded step, whose arguments are `inputs`."""
     events = []
-    given = {id(recorder.buffers.of(array)) for array in inputs}
+    buffers = recorder.buffers
+    given = {id(buffers.of(array)) for array in inputs}
     free = 0  # calls whose numbers may change
     for item in recorder.items:
         numbers: tuple[Any, ...] = ()
-        reads: list[Array] = []
+        reads: list[Use] = []
         if isinstance(item, Call):
             name, reads = item.kernel, item.arrays
             numbers = () if free else tuple(item.arguments[len(item.slots) :])
@@ -39,11 +41,10 @@ def trace(recorder: Recorder, inputs: list[Array]) -> list[Event]:
         elif isinstance(item, Gradient):
             name = "gradient"
         else:
-            name, reads, numbers = item.name, item.reads(), item.numbers()
+            name, numbers = item.name, item.numbers()
+            reads = [*map(buffers.use, item.reads())]
         older = [
-            array
-            for array in reads
-            if (buffer := recorder.buffers.of(array)).is_older and id(buffer) not in given
+            use.array for use in reads if use.array is not None and id(use.buffer) not in given
         ]
         events.append(Event(name, numbers, tuple(older)))
     return events
