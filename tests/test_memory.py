@@ -110,11 +110,12 @@ def test_memory_is_used_again_by_similar_sizes_and_other_dtypes() -> None:
 
 def test_what_was_dropped_last_is_used_first() -> None:
     """The most recent block is most likely to be in a cache of the processor."""
-    a, b = _new(), _new()
+    a, between, b, after = (_new() for _ in range(4))
     first, last = _address(a), _address(b)
     del a
     del b
     c, d = _new(), _new()
+    assert (between == after).all()
     assert (_address(c), _address(d)) == (last, first)
 
 
@@ -254,6 +255,19 @@ grown()
 """)
     assert 38 < kept < 1.25 * 38 + 64 + 16
     assert left < 32
+
+
+@needs_proc
+def test_results_of_other_sizes_reuse_memory() -> None:
+    """The memory of 10 results of 8 MB serves 16 of 5 MB."""
+    first, second = _grown("""
+for size in (8, 5):
+    ys = [result(size) for _ in range(80 // size)]
+    grown()
+    del ys
+""")
+    assert 75 < first < 90
+    assert second < first + 16
 
 
 @needs_proc

@@ -189,44 +189,47 @@ static void test_sizes_of_blocks(void) {
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         const cnet_block block = cnet_acquire(sizes[i]);
         REQUIRE(block.data && block.bytes >= sizes[i]);
-        REQUIRE(block.bytes <= sizes[i] + sizes[i] / 8 + 512);
+        REQUIRE(block.bytes <= sizes[i] + 4096);
         memset(block.data, 1, block.bytes);
         cnet_release(block);
     }
     cnet_empty_cache();
 }
 
-static void test_blocks_are_reused(void) {
-    enum { MANY = 200 };
+/* Blocks are released in an order in which each has a neighbour in use, and then between two free
+ * ones. */
+static void test_released_blocks_are_merged(void) {
+    enum { MANY = 200, SIZE = 8192 };
     cnet_block blocks[MANY];
-    for (int i = 0; i < MANY; i++)
-        blocks[i] = cnet_acquire(5000);
-    for (int i = 0; i < MANY; i++)
-        cnet_release(blocks[i]);
-    for (int i = 0; i < MANY; i++)
-        REQUIRE(cnet_acquire(5000).data == blocks[MANY - 1 - i].data);
-    for (int i = 0; i < MANY; i++)
-        cnet_release(blocks[i]);
+    const char *lowest = NULL;
+    for (int i = 0; i < MANY; i++) {
+        blocks[i] = cnet_acquire(SIZE);
+        lowest = !i || blocks[i].data < lowest ? blocks[i].data : lowest;
+    }
+    for (int i = 0; i < 2 * MANY; i += 2)
+        cnet_release(blocks[i < MANY ? i : i - MANY + 1]);
+    for (int size = SIZE; size <= MANY * SIZE; size += SIZE) {
+        const cnet_block block = cnet_acquire((size_t)size);
+        REQUIRE(block.data == lowest);
+        cnet_release(block);
+    }
     cnet_empty_cache();
 }
 
-/* One block is needed at a time, of which the largest has 30 MB. So as many free blocks are kept as
- * fit into 5/4 of that and the spare bytes: those of 30, 28 and 26 MB. */
-static void test_recent_blocks_are_kept(void) {
-    enum { FIRST = 16, LAST = 30, STEP = 2, MB = 1 << 20, KEPT = 26 };
-    const char *at[LAST + 1];
-    for (int size = FIRST; size <= LAST; size += STEP) {
-        const cnet_block block = cnet_acquire((size_t)size * MB);
-        at[size] = block.data;
-        cnet_release(block);
-    }
-    cnet_block held[LAST + 1];
-    for (int size = LAST; size >= KEPT; size -= STEP) {
-        held[size] = cnet_acquire((size_t)size * MB);
-        REQUIRE(held[size].data == at[size]);
-    }
-    for (int size = LAST; size >= KEPT; size -= STEP)
-        cnet_release(held[size]);
+/* Of free blocks of the same size, the newest is taken. */
+static void test_the_smallest_and_newest_block_is_taken(void) {
+    enum { MANY = 9, SIZE = 8192 }; /* every second block is released */
+    cnet_block blocks[MANY];
+    for (int i = 0; i < MANY; i++)
+        blocks[i] = cnet_acquire(i == 5 ? SIZE / 2 : SIZE);
+    for (int i = 1; i < MANY; i += 2)
+        cnet_release(blocks[i]);
+    REQUIRE(cnet_acquire(SIZE).data == blocks[7].data);
+    REQUIRE(cnet_acquire(SIZE).data == blocks[3].data);
+    REQUIRE(cnet_acquire(SIZE / 2).data == blocks[5].data);
+    REQUIRE(cnet_acquire(SIZE).data == blocks[1].data);
+    for (int i = 0; i < MANY; i++)
+        cnet_release(blocks[i]);
     cnet_empty_cache();
 }
 
@@ -306,8 +309,8 @@ int main(void) {
     test_many_callers_at_once();
     test_a_block_belongs_to_one_holder();
     test_sizes_of_blocks();
-    test_blocks_are_reused();
-    test_recent_blocks_are_kept();
+    test_released_blocks_are_merged();
+    test_the_smallest_and_newest_block_is_taken();
     test_more_than_there_is();
 #if !defined(__SANITIZE_THREAD__)
     test_fork_after_a_region();
