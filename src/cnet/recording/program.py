@@ -10,6 +10,7 @@ from .. import _core
 from ..arrays import Array
 from ..changes import changed
 from ..engine import Variable
+from ..runtime import empty_cache
 from .buffers import Buffer, Use, arrays_in, place
 from .calls import Call
 from .recorder import Gradient, Recorder
@@ -89,7 +90,7 @@ class Program:
     @cached_property
     def _tape(self) -> _core.Tape:
         """The calls of kernels. Their memory takes the place of what earlier steps left."""
-        _core.empty_cache()
+        empty_cache()
         calls = [((call.kernel, *call.again()), places) for call, places in self._calls]
         self._calls.clear()
         return _core.Tape(calls, self._arena_bytes)

@@ -11,7 +11,7 @@ from ..engine import Variable
 from ..grad_mode import current
 from ..kernels._memory import empty
 from ..random import get_rng_state, set_rng_state
-from ..runtime import current_isa, exact_is_on, reference_is_active
+from ..runtime import current_isa, empty_cache, exact_is_on, reference_is_active
 from ..tensor import Tensor
 from .buffers import arrays_in
 from .program import Program, fresh
@@ -190,6 +190,7 @@ class CapturedStep:
         if reason is not None:
             self._refuse(reason)
         program.trace.clear()
+        empty_cache()  # replays allocate only their results
         return result
 
     def _compared(self, program: Program, args: tuple[Any, ...]) -> tuple[Any, str | None]:
