@@ -2,16 +2,19 @@
  * tile are taps, and each step of the depth multiplies a vector of grad_output with the cells that
  * the taps of one output see. For any kernel, stride, dilation and groups.
  *
- * Arrays as in conv.h; dw is overwritten. Each sum runs over the outputs of all images in ascending
- * order. Images are staged in sets that fit into the cache, and shared. Parallel over vectors of
- * channels and panels of outputs, and over the taps where these are few. Workspace: a set of cells
- * and of gradients, and all sums. */
+ * Arrays as in conv.h; dw is overwritten. Where an image and all sums fit into the cache of a core,
+ * the batch is split into parts, each with its own copy of the sums; the copies are added in order.
+ * Parallel over these parts. Otherwise images are staged in sets that fit into the cache, and
+ * shared; parallel over vectors of channels and panels of outputs, and over the taps where these
+ * are few. Each sum runs over the outputs of the images of a copy in ascending order. Workspace: a
+ * set of cells and of gradients, for each thread if there are copies, and all sums. */
 #include "channels.h"
 
 enum {
     SET_BYTES = ISA_CORE_CACHE_BYTES,
     GRADIENTS_BYTES = 16 << 10, /* that are added to one tile after the other */
-    ENOUGH_CHUNKS = 8
+    ENOUGH_CHUNKS = 8,
+    MOST_COPIES = 16
 };
 
 typedef struct {
@@ -20,6 +23,8 @@ typedef struct {
     ptrdiff_t inputs, outputs, vectors, panels; /* per group */
     ptrdiff_t taps, rows;                       /* of a filter; of a vector of channels */
     ptrdiff_t parts, part;                      /* of these rows; rows of each part */
+    ptrdiff_t copies, share;                    /* of the sums; images of each copy */
+    ptrdiff_t first;                            /* image of this copy */
     ptrdiff_t set, n, images;                   /* images of a set; of this set: first, number */
     ptrdiff_t band;                             /* rows of outputs that are added at a time */
     ptrdiff_t width;                            /* outputs of a staged panel: LANES or TILE_COLS */
@@ -27,6 +32,25 @@ typedef struct {
     ptrdiff_t *offsets; /* of the taps of a vector of channels */
     real *staged, *gradients, *sums;
 } job_t;
+
+static ptrdiff_t chunks_of(const job_t *job) {
+    return job->g.g * job->vectors * job->panels * job->parts;
+}
+static ptrdiff_t staging_chunks(const job_t *job) {
+    return job->g.g * job->images * (job->vectors + job->panels);
+}
+
+/* Elements of a copy of the sums. */
+static ptrdiff_t sums_of(const job_t *job) { return chunks_of(job) * job->part * TILE_COLS; }
+
+static size_t staged_bytes(const job_t *job) {
+    return bytes_of(cell_elements(&job->cells, job->g.g * job->vectors * LANES), sizeof(real));
+}
+static size_t set_bytes(const job_t *job) {
+    return staged_bytes(job) +
+           bytes_of(job->g.g * job->panels * job->set * job->g.oh * job->g.ow * job->width,
+                    sizeof(real));
+}
 
 /* Stages a vector of channels of x, or a panel of outputs of grad_output, of one image. */
 static void stage_chunk(const void *argument, ptrdiff_t chunk, int slot) {
@@ -104,49 +128,90 @@ static void add_band(const job_t *job, const real *cells, range taps, ptrdiff_t 
     }
 }
 
+/* Some taps of a vector of channels and a panel of outputs. */
+typedef struct {
+    ptrdiff_t group, vector, panel, outputs;
+    range taps; /* may be empty */
+    ptrdiff_t sums;
+} piece_t;
+
+static piece_t piece_of(const job_t *job, ptrdiff_t chunk) {
+    const ptrdiff_t part = chunk % job->parts, number = chunk / job->parts;
+    piece_t p = {
+        .group = number / job->panels / job->vectors,
+        .vector = number / job->panels % job->vectors,
+        .panel = number % job->panels,
+        .sums = chunk * job->part * TILE_COLS,
+    };
+    p.outputs = min_size(TILE_COLS, job->outputs - p.panel * TILE_COLS);
+    const ptrdiff_t rows = min_size(LANES, job->inputs - p.vector * LANES) * job->taps;
+    p.taps = (range){part * job->part, min_size(rows, (part + 1) * job->part)};
+    return p;
+}
+
+static void add_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    const job_t *job = argument;
+    const cnet_conv2d *g = &job->g;
+    const piece_t p = piece_of(job, chunk);
+    const ptrdiff_t pixels = g->oh * g->ow;
+    const real *cells = job->staged + (p.group * job->vectors + p.vector) * job->cells.vector;
+    const real *gradients =
+        job->gradients + (p.group * job->panels + p.panel) * job->set * pixels * job->width;
+    real *sums = job->sums + p.sums;
+    if (job->n == job->first)
+        memset(sums, 0, (size_t)(job->part * TILE_COLS) * sizeof(real));
+    for (ptrdiff_t n = 0; n < job->images; n++)
+        for (ptrdiff_t top = 0; top < g->oh; top += job->band)
+            add_band(job, cells + n * job->cells.image, p.taps, top,
+                     gradients + (n * pixels + top * g->ow) * job->width, p.outputs, sums);
+}
+
 /* Stores finished sums: in dw, the taps of all channels of an output are contiguous. */
-static void store_sums(const job_t *job, ptrdiff_t group, ptrdiff_t c, ptrdiff_t o, range taps,
-                       ptrdiff_t outputs, const real *sums) {
-    const ptrdiff_t count = taps.end - taps.begin, step = job->inputs * job->taps;
-    for (ptrdiff_t s = 0; s < outputs; s += LANES) {
-        real *to = job->arrays.to + (group * job->outputs + o + s) * step + c * job->taps;
+static void store_sums(const job_t *job, const piece_t *p, const real *sums) {
+    const ptrdiff_t count = p->taps.end - p->taps.begin, step = job->inputs * job->taps;
+    for (ptrdiff_t s = 0; s < p->outputs; s += LANES) {
+        const ptrdiff_t o = p->group * job->outputs + p->panel * TILE_COLS + s;
+        real *to = job->arrays.to + o * step + p->vector * LANES * job->taps;
         for (ptrdiff_t k = 0; k < count; k += LANES) {
             vec rows[VECTOR_BYTES / sizeof(real)];
             for (ptrdiff_t r = 0; r < LANES; r++)
                 rows[r] = load(sums + min_size(k + r, count - 1) * TILE_COLS + s);
             transpose(rows);
-            for (ptrdiff_t r = 0; r < min_size(LANES, outputs - s); r++)
-                store_run(to + r * step + taps.begin + k, rows[r], count - k);
+            for (ptrdiff_t r = 0; r < min_size(LANES, p->outputs - s); r++)
+                store_run(to + r * step + p->taps.begin + k, rows[r], count - k);
         }
     }
 }
 
-/* Some taps of a vector of channels and a panel of outputs. */
-static void add_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+/* Adds the copies of the sums of a piece, and stores them. */
+static void store_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
-    const cnet_conv2d *g = &job->g;
-    const ptrdiff_t part = chunk % job->parts, number = chunk / job->parts;
-    const ptrdiff_t panel = number % job->panels, vector = number / job->panels % job->vectors;
-    const ptrdiff_t group = number / job->panels / job->vectors;
-    const ptrdiff_t c = vector * LANES, o = panel * TILE_COLS, pixels = g->oh * g->ow;
-    const ptrdiff_t outputs = min_size(TILE_COLS, job->outputs - o);
-    const real *cells = job->staged + (group * job->vectors + vector) * job->cells.vector;
-    const real *gradients =
-        job->gradients + (group * job->panels + panel) * job->set * pixels * job->width;
-    real *sums = job->sums + chunk * job->part * TILE_COLS;
-    range taps = {part * job->part, min_size(LANES, job->inputs - c) * job->taps};
-    taps.end = min_size(taps.end, taps.begin + job->part);
-    if (taps.begin >= taps.end)
-        return;
-    if (job->n == 0)
-        memset(sums, 0, (size_t)(job->part * TILE_COLS) * sizeof(real));
-    for (ptrdiff_t n = 0; n < job->images; n++)
-        for (ptrdiff_t top = 0; top < g->oh; top += job->band)
-            add_band(job, cells + n * job->cells.image, taps, top,
-                     gradients + (n * pixels + top * g->ow) * job->width, outputs, sums);
-    if (job->n + job->images == g->n)
-        store_sums(job, group, c, o, taps, outputs, sums);
+    const piece_t p = piece_of(job, chunk);
+    real *sums = job->sums + p.sums;
+    for (ptrdiff_t copy = 1; copy < job->copies; copy++)
+        for (ptrdiff_t t = 0; t < job->part * TILE_COLS; t += LANES)
+            store(sums + t, load(sums + t) + load(sums + copy * sums_of(job) + t));
+    store_sums(job, &p, sums);
+}
+
+/* ---- Jobs ------------------------------------------------------------------------------ */
+
+/* Adds the images of a copy, one after the other. */
+static void copy_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+    job_t job = *(const job_t *)argument;
+    const ptrdiff_t end = min_size(job.g.n, (chunk + 1) * job.share);
+    job.staged = (real *)((char *)job.staged + (size_t)slot * set_bytes(&job));
+    job.gradients = (real *)((char *)job.gradients + (size_t)slot * set_bytes(&job));
+    job.sums += chunk * sums_of(&job);
+    job.first = chunk * job.share;
+    for (job.n = job.first; job.n < end; job.n++) {
+        for (ptrdiff_t i = 0; i < staging_chunks(&job); i++)
+            stage_chunk(&job, i, slot);
+        for (ptrdiff_t i = 0; i < chunks_of(&job); i++)
+            add_chunk(&job, i, slot);
+    }
 }
 
 static job_t make_job(const cnet_conv2d *g) {
@@ -166,30 +231,25 @@ static job_t make_job(const cnet_conv2d *g) {
     const ptrdiff_t row = g->ow * job.width, size = (ptrdiff_t)sizeof(real);
     const ptrdiff_t image =
         g->g * (job.vectors * cells_of(g, 1, g->oh).image + job.panels * g->oh * row);
-    job.set = max_size(1, min_size(g->n, SET_BYTES / size / image));
-    job.set = ceil_div(g->n, ceil_div(g->n, job.set));
+    job.share = ceil_div(g->n, MOST_COPIES);
+    job.copies = ceil_div(g->n, job.share);
+    job.images = job.set = 1;
+    if (job.copies < ENOUGH_CHUNKS || (image + sums_of(&job)) * size > SET_BYTES) {
+        job.copies = 1;
+        job.set = max_size(1, min_size(g->n, SET_BYTES / size / image));
+        job.set = ceil_div(g->n, ceil_div(g->n, job.set));
+    }
     job.band = max_size(1, min_size(g->oh, GRADIENTS_BYTES / size / row));
     job.cells = cells_of(g, job.set, g->oh);
     return job;
 }
 
 static size_t offsets_bytes(const job_t *job) { return bytes_of(job->rows, sizeof(ptrdiff_t)); }
-static size_t staged_bytes(const job_t *job) {
-    return bytes_of(cell_elements(&job->cells, job->g.g * job->vectors * LANES), sizeof(real));
-}
-static size_t gradients_bytes(const job_t *job) {
-    return bytes_of(job->g.g * job->panels * job->set * job->g.oh * job->g.ow * job->width,
-                    sizeof(real));
-}
-static ptrdiff_t chunks_of(const job_t *job) {
-    return job->g.g * job->vectors * job->panels * job->parts;
-}
 
 size_t CNET_FN(channels_dw_workspace)(const cnet_conv2d *g, int threads) {
-    (void)threads;
     const job_t job = make_job(g);
-    return offsets_bytes(&job) + staged_bytes(&job) + gradients_bytes(&job) +
-           bytes_of(chunks_of(&job) * job.part * TILE_COLS, sizeof(real));
+    return offsets_bytes(&job) + bytes_of(job.copies * sums_of(&job), sizeof(real)) +
+           (size_t)(job.copies > 1 ? threads : 1) * set_bytes(&job);
 }
 
 void CNET_FN(channels_dw)(const conv2d_arrays *arrays, const cnet_conv2d *g,
@@ -198,17 +258,20 @@ void CNET_FN(channels_dw)(const conv2d_arrays *arrays, const cnet_conv2d *g,
     job.arrays = *arrays;
     char *workspace = call->workspace;
     job.offsets = (ptrdiff_t *)workspace;
-    job.staged = (real *)(workspace += offsets_bytes(&job));
-    job.gradients = (real *)(workspace += staged_bytes(&job));
-    job.sums = (real *)(workspace += gradients_bytes(&job));
+    job.sums = (real *)(workspace += offsets_bytes(&job));
+    job.staged = (real *)(workspace += bytes_of(job.copies * sums_of(&job), sizeof(real)));
+    job.gradients = (real *)(workspace + staged_bytes(&job));
     for (ptrdiff_t k = 0; k < min_size(job.inputs, LANES) * job.taps; k++) {
         const ptrdiff_t i = k % job.taps / g->kw, j = k % g->kw;
         job.offsets[k] = i * g->dh * job.cells.row + j * g->dw * LANES + k / job.taps;
     }
-    for (; job.n < g->n; job.n += job.images) {
-        job.images = min_size(job.set, g->n - job.n);
-        cnet_parallel(stage_chunk, &job, g->g * job.images * (job.vectors + job.panels),
-                      call->threads);
-        cnet_parallel(add_chunk, &job, chunks_of(&job), call->threads);
-    }
+    if (job.copies > 1)
+        cnet_parallel(copy_chunk, &job, job.copies, call->threads);
+    else
+        for (; job.n < g->n; job.n += job.images) {
+            job.images = min_size(job.set, g->n - job.n);
+            cnet_parallel(stage_chunk, &job, staging_chunks(&job), call->threads);
+            cnet_parallel(add_chunk, &job, chunks_of(&job), call->threads);
+        }
+    cnet_parallel(store_chunk, &job, chunks_of(&job), call->threads);
 }

@@ -101,8 +101,9 @@ static inline cnet_conv2d gradient_geometry(const cnet_conv2d *g) {
     return d;
 }
 
-/* The largest number of filters per channel in the depthwise algorithm. */
-enum { DEPTHWISE_MULTIPLIERS = 8 };
+/* The largest number of filters per channel in the depthwise algorithm, and the longest stride
+ * whose phases are listed. */
+enum { DEPTHWISE_MULTIPLIERS = 8, LONGEST_STRIDE = 8 };
 
 /* Size in bytes of a part of a workspace. */
 static inline size_t bytes_of(ptrdiff_t elements, size_t size) {

@@ -18,37 +18,6 @@ typedef struct {
     ptrdiff_t to_pitch;
 } outputs_t;
 
-/* A plane with its padding. Vectors extend over the ends of its rows; cells there count as 0. Where
- * a vector would leave the array, the row is copied to `copy`. */
-typedef struct {
-    const real *plane;
-    ptrdiff_t pitch, height, width;
-    ptrdiff_t ph, pw;
-    ptrdiff_t before, behind; /* cells of the array before plane[0], and from plane[0] on */
-    ptrdiff_t reach;          /* cells of a padded row that vectors read */
-    const real *zeros;        /* a padded row */
-    real *copy;               /* memory for another padded row */
-} image_t;
-
-/* Row y of the padded image. */
-INLINE const real *padded_row(const image_t *image, ptrdiff_t y) {
-    const ptrdiff_t row = y - image->ph, begin = row * image->pitch - image->pw;
-    if (row < 0 || row >= image->height)
-        return image->zeros;
-    if (begin + image->before >= 0 && begin + image->reach <= image->behind)
-        return image->plane + begin;
-    copy_run(image->copy + image->pw, image->plane + row * image->pitch, image->width);
-    return image->copy;
-}
-
-/* from[j + t * stride] for all lanes t. */
-INLINE vec strided_cells(const real *from, const int j, const int stride) {
-    if (stride == 1)
-        return load(from + j);
-    const vec first = load(from + j / 2 * 2), second = load(from + (j / 2 * 2 + LANES));
-    return j % 2 ? odds(first, second) : evens(first, second);
-}
-
 /* Two vectors of columns, or one, for a dense k x k filter. Each row of cells is loaded once, for
  * all rows of outputs that use it; their sums move by one place with every stride. */
 INLINE void sweep(const outputs_t *out, const image_t *image, const vec *weights, ptrdiff_t column,
@@ -180,6 +149,47 @@ void CNET_FN(sum_taps)(const tap_list *taps, const real *from, ptrdiff_t pitch, 
         sum_listed(&out, taps, from, pitch);
 }
 
+void CNET_FN(sum_pairs)(const tap_list taps[2], const real *from, ptrdiff_t pitch, ptrdiff_t rows,
+                        ptrdiff_t width, real *to, ptrdiff_t to_pitch, ptrdiff_t ahead) {
+    const ptrdiff_t pairs = ceil_div(width, 2);
+    for (ptrdiff_t row = 0; row < rows; row += TILE_HEIGHT) {
+        const ptrdiff_t y = max_size(min_size(row, rows - TILE_HEIGHT), 0);
+        for (ptrdiff_t column = 0; column < pairs; column += LANES) {
+            const ptrdiff_t x = vector_at(column, pairs),
+                            cells = min_size(2 * LANES, width - 2 * x);
+            real *tile = to + y * to_pitch + 2 * x;
+            vec sums[2][TILE_HEIGHT] = {{{0}}};
+#pragma GCC unroll 2
+            for (int residue = 0; residue < 2; residue++)
+                for (ptrdiff_t t = 0; t < taps[residue].count; t++) {
+                    const vec weight = broadcast(taps[residue].weights[t]);
+                    const real *at = from + taps[residue].offsets[t] + y * pitch + x;
+#pragma GCC unroll 4
+                    for (int r = 0; r < TILE_HEIGHT; r++)
+                        sums[residue][r] += weight * load(at + r * pitch);
+                }
+            if (cells == 2 * LANES && rows >= TILE_HEIGHT) {
+#pragma GCC unroll 4
+                for (int r = 0; r < TILE_HEIGHT; r++) {
+                    store(tile + r * to_pitch, zip_first(sums[0][r], sums[1][r]));
+                    store(tile + r * to_pitch + LANES, zip_second(sums[0][r], sums[1][r]));
+                    __builtin_prefetch(tile + r * to_pitch + ahead, 1, 2);
+                    __builtin_prefetch(tile + r * to_pitch + LANES + ahead, 1, 2);
+                }
+            } else {
+                vec joined[TILE_HEIGHT][2];
+#pragma GCC unroll 4
+                for (int r = 0; r < TILE_HEIGHT; r++) {
+                    joined[r][0] = zip_first(sums[0][r], sums[1][r]);
+                    joined[r][1] = zip_second(sums[0][r], sums[1][r]);
+                }
+                for (ptrdiff_t r = 0; r < min_size(TILE_HEIGHT, rows); r++)
+                    copy_row((const real *)joined[r], cells, tile + r * to_pitch);
+            }
+        }
+    }
+}
+
 /* ---- Forward --------------------------------------------------------------------------- */
 
 typedef struct {
@@ -198,15 +208,6 @@ static int sweeps_image(const cnet_conv2d *g) {
     const ptrdiff_t cached = CACHED_BYTES / (ptrdiff_t)sizeof(real);
     return (g->kh == 3 || g->kh == 5) && g->kw == g->kh && g->dh == 1 && g->dw == 1 && g->sh <= 2 &&
            g->sw == g->sh && g->n * g->c * g->h * g->w <= cached;
-}
-
-/* The number of cells of a padded row that vectors read. */
-static ptrdiff_t cells_read(const cnet_conv2d *g) {
-    return g->sw * max_size(g->ow, LANES) + g->kw - 1;
-}
-
-static size_t padded_row_bytes(const cnet_conv2d *g) {
-    return bytes_of(max_size(g->w + g->pw, cells_read(g)), sizeof(real));
 }
 
 /* Memory per thread: two padded rows, or a band. */

@@ -6,6 +6,7 @@
 #define CNET_DEPTHWISE_H
 
 #include "conv.h"
+#include "lanes.h"
 #include "simd.h"
 #include "stage.h"
 
@@ -105,6 +106,52 @@ static inline void stage_band(const cnet_conv2d *g, const stage *s, const real *
     }
 }
 
+/* A plane with its padding. Vectors extend over the ends of its rows; cells there count as 0. Where
+ * a vector would leave the array, the row is copied to `copy`. */
+typedef struct {
+    const real *plane;
+    ptrdiff_t pitch, height, width;
+    ptrdiff_t ph, pw;
+    ptrdiff_t before, behind; /* cells of the array before plane[0], and from plane[0] on */
+    ptrdiff_t reach;          /* cells of a padded row that vectors read */
+    const real *zeros;        /* a padded row */
+    real *copy;               /* memory for another padded row */
+} image_t;
+
+/* The number of cells of a padded row that vectors read. */
+static inline ptrdiff_t cells_read(const cnet_conv2d *g) {
+    return g->sw * max_size(g->ow, LANES) + g->kw - 1;
+}
+
+static inline size_t padded_row_bytes(const cnet_conv2d *g) {
+    return bytes_of(max_size(g->w + g->pw, cells_read(g)), sizeof(real));
+}
+
+/* Not inlined, because few rows are copied. */
+static __attribute__((noinline, unused)) void copy_row(const real *from, ptrdiff_t count,
+                                                       real *to) {
+    copy_run(to, from, count);
+}
+
+/* Row y of the padded image. */
+INLINE const real *padded_row(const image_t *image, ptrdiff_t y) {
+    const ptrdiff_t row = y - image->ph, begin = row * image->pitch - image->pw;
+    if (row < 0 || row >= image->height)
+        return image->zeros;
+    if (begin + image->before >= 0 && begin + image->reach <= image->behind)
+        return image->plane + begin;
+    copy_row(image->plane + row * image->pitch, image->width, image->copy + image->pw);
+    return image->copy;
+}
+
+/* from[j + t * stride] for all lanes t. */
+INLINE vec strided_cells(const real *from, const int j, const int stride) {
+    if (stride == 1)
+        return load(from + j);
+    const vec first = load(from + j / 2 * 2), second = load(from + (j / 2 * 2 + LANES));
+    return j % 2 ? odds(first, second) : evens(first, second);
+}
+
 /* Whether the taps are those of a dense k x k filter, in row-major order. */
 static inline int is_square(ptrdiff_t count, const ptrdiff_t *offsets, ptrdiff_t pitch,
                             ptrdiff_t k) {
@@ -120,6 +167,11 @@ static inline int is_square(ptrdiff_t count, const ptrdiff_t *offsets, ptrdiff_t
  * x] for y < rows and x < columns; overwrites. `from` is a band. */
 void CNET_FN(sum_taps)(const tap_list *taps, const real *from, ptrdiff_t pitch, real bias,
                        ptrdiff_t rows, ptrdiff_t columns, real *to, ptrdiff_t to_pitch);
+
+/* to[y * to_pitch + 2 x + r] = sum over the taps t of taps[r] of weights[t] * from[offsets[t] + y *
+ * pitch + x] for y < rows and 2 x + r < width; overwrites. Prefetches the cells `ahead` of each. */
+void CNET_FN(sum_pairs)(const tap_list taps[2], const real *from, ptrdiff_t pitch, ptrdiff_t rows,
+                        ptrdiff_t width, real *to, ptrdiff_t to_pitch, ptrdiff_t ahead);
 
 /* The same convolution and gradients with channels as lanes (depthwise_cells.c): for one filter per
  * channel, where that is faster. */

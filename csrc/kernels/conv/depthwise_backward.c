@@ -17,6 +17,7 @@ typedef struct {
     conv2d_arrays arrays;
     cnet_conv2d g;
     ptrdiff_t outputs, taps;      /* per channel; per output */
+    int is_in_place;              /* whether x is read in place, for dw */
     ptrdiff_t parts, images;      /* parts of the batch, and images per part */
     stage band, gradient_band;    /* of x for dw, of grad_output for dx */
     cnet_conv2d gradient;         /* geometry that stages grad_output */
@@ -37,6 +38,15 @@ typedef struct {
 
 /* ---- Gradient of the weights ----------------------------------------------------------- */
 
+/* Not inlined, because few rows are shorter than a vector. */
+static __attribute__((noinline)) vec load_short(const real *from, ptrdiff_t count) {
+    return load_run(from, count);
+}
+
+INLINE vec load_row(const real *from, ptrdiff_t count) {
+    return count >= LANES ? load(from) : load_short(from, count);
+}
+
 /* sums[t] += grad_output[y, x] * from[offset of tap t + (y, x)], for a vector of columns and
  * `height` rows, with the taps of a dense k x k filter. */
 INLINE void square_rows(const real *from, ptrdiff_t pitch, const real *grad_output,
@@ -45,7 +55,7 @@ INLINE void square_rows(const real *from, ptrdiff_t pitch, const real *grad_outp
     vec rows[TILE_HEIGHT];
 #pragma GCC unroll 4
     for (int r = 0; r < height; r++)
-        rows[r] = load_run(grad_output + r * dy_pitch, columns);
+        rows[r] = load_row(grad_output + r * dy_pitch, columns);
 #pragma GCC unroll 8
     for (int row = 0; row < height + k - 1; row++)
 #pragma GCC unroll 5
@@ -81,7 +91,7 @@ static void listed_columns(const ptrdiff_t *offsets, const real *from, ptrdiff_t
                            ptrdiff_t columns, ivec counted, vec *totals) {
     vec sums[LISTED_TAPS] = {{0}};
     for (ptrdiff_t y = 0; y < rows; y++) {
-        const vec row = load_run(grad_output + y * dy_pitch, columns);
+        const vec row = load_row(grad_output + y * dy_pitch, columns);
 #pragma GCC unroll 9
         for (int t = 0; t < LISTED_TAPS; t++)
             sums[t] += row * load(from + offsets[t] + y * pitch);
@@ -113,9 +123,75 @@ static void add_dw(const job_t *job, const real *from, const real *grad_output, 
     }
 }
 
+/* The same for a band of a plane that is read in place, with the taps of a 3 x 3 filter and strides
+ * of 2. Prefetches the cells `ahead` meanwhile. */
+static void add_dw_in_place(const image_t *image, const real *grad_output, ptrdiff_t rows,
+                            ptrdiff_t columns, const real *ahead, vec *totals) {
+    enum { K = 3, STRIDE = 2 };
+    for (ptrdiff_t column = 0; column < columns; column += LANES) {
+        const ptrdiff_t x = vector_at(column, columns);
+        vec sums[K * K] = {{0}};
+        ivec inside_image[K];
+        for (int j = 0; j < K; j++) {
+            const range in = inside(x * STRIDE + j - image->pw, STRIDE, image->width, LANES);
+            inside_image[j] =
+                (lane_numbers() >= splat(in.begin)) & (lane_numbers() < splat(in.end));
+        }
+        for (ptrdiff_t y = 0; y < rows; y++) {
+            const vec row = load_row(grad_output + y * columns + x, columns - x);
+            if (column == 0)
+                for (ptrdiff_t t = 0; t < STRIDE * image->width; t += CNET_ALIGNMENT / sizeof(real))
+                    __builtin_prefetch(ahead + y * STRIDE * image->width + t, 0, 2);
+#pragma GCC unroll 3
+            for (int i = 0; i < K; i++) {
+                const real *from = padded_row(image, y * STRIDE + i) + x * STRIDE;
+#pragma GCC unroll 3
+                for (int j = 0; j < K; j++) {
+                    const vec cells = strided_cells(from, j, STRIDE);
+                    sums[i * K + j] += row * (vec)((ivec)cells & inside_image[j]);
+                }
+            }
+        }
+        const ivec counted =
+            (lane_numbers() >= splat(column - x)) & (lane_numbers() < splat(columns - x));
+#pragma GCC unroll 9
+        for (int t = 0; t < K * K; t++)
+            totals[t] += (vec)((ivec)sums[t] & counted);
+    }
+}
+
+static void add_plane_in_place(const job_t *job, const scratch *s, ptrdiff_t n, ptrdiff_t c) {
+    const cnet_conv2d *g = &job->g;
+    const ptrdiff_t plane = n * g->c + c, pixels = g->h * g->w;
+    const ptrdiff_t next = min_size(n + 1, g->n - 1) * g->c + c;
+    image_t image = {
+        .plane = job->arrays.x + plane * pixels,
+        .pitch = g->w,
+        .height = g->h,
+        .width = g->w,
+        .ph = g->ph,
+        .pw = g->pw,
+        .before = plane * pixels,
+        .behind = (g->n * g->c - plane) * pixels,
+        .reach = cells_read(g),
+        .zeros = s->band,
+        .copy = s->band + padded_row_bytes(g) / sizeof(real),
+    };
+    for (ptrdiff_t top = 0; top < g->oh; top += job->band.rows) {
+        image.ph = g->ph - top * g->sh;
+        add_dw_in_place(&image, job->arrays.grad_output + (plane * g->oh + top) * g->ow,
+                        min_size(job->band.rows, g->oh - top), g->ow,
+                        job->arrays.x + next * pixels + top * g->sh * g->w, s->sums);
+    }
+}
+
 static void add_plane_to_dw(const job_t *job, const scratch *s, ptrdiff_t n, ptrdiff_t c) {
     const cnet_conv2d *g = &job->g;
     const ptrdiff_t next = min_size(n + 1, g->n - 1);
+    if (job->is_in_place) {
+        add_plane_in_place(job, s, n, c);
+        return;
+    }
     for (ptrdiff_t top = 0; top < g->oh; top += job->band.rows) {
         const ptrdiff_t rows = min_size(job->band.rows, g->oh - top);
         stage_band(g, &job->band, job->arrays.x + (n * g->c + c) * g->h * g->w,
@@ -180,48 +256,35 @@ static void list_gradient_taps(job_t *job) {
     job->begins[g->sh * g->sw] = count;
 }
 
-/* Interleaves: to[2 t] = even[t] and to[2 t + 1] = odd[t] for t < pairs. */
-static void join_pairs(const real *even, const real *odd, ptrdiff_t pairs, real *to) {
-    if (pairs < LANES) {
-        for (ptrdiff_t t = 0; t < pairs; t++) {
-            to[2 * t] = even[t];
-            to[2 * t + 1] = odd[t];
-        }
-        return;
-    }
-    for (ptrdiff_t begin = 0; begin < pairs; begin += LANES) {
-        const ptrdiff_t t = vector_at(begin, pairs);
-        const vec a = load(even + t), b = load(odd + t);
-        store(to + 2 * t, zip_first(a, b));
-        store(to + 2 * t + LANES, zip_second(a, b));
-    }
-}
-
 /* Interleaves the columns of all residues, `next` apart, into a row. */
 static void join_row(const real *columns, ptrdiff_t next, ptrdiff_t step, ptrdiff_t width,
                      real *to) {
-    if (step == 2) {
-        join_pairs(columns, columns + next, width / 2, to);
-        if (width % 2)
-            to[width - 1] = columns[width / 2];
-        return;
-    }
     for (ptrdiff_t residue = 0; residue < step; residue++, columns += next)
         for (ptrdiff_t t = 0; t * step + residue < width; t++)
             to[t * step + residue] = columns[t];
 }
 
-/* Computes `rows` rows of dx, one stride apart. */
+/* Computes `rows` rows of dx, one stride apart. With a stride of 2 along the rows, it prefetches
+ * the cells `ahead` of them. */
 static void sum_rows_of_dx(const job_t *job, const scratch *s, ptrdiff_t residue_h, ptrdiff_t rows,
-                           real *dx) {
+                           real *dx, ptrdiff_t ahead) {
     const cnet_conv2d *g = &job->g;
     const ptrdiff_t next = job->gradient_band.rows * job->pitch;
-    for (ptrdiff_t residue_w = 0; residue_w < min_size(g->sw, g->w); residue_w++) {
+    tap_list lists[LONGEST_STRIDE];
+    for (ptrdiff_t residue_w = 0; residue_w < g->sw; residue_w++) {
         const ptrdiff_t begin = job->begins[residue_h * g->sw + residue_w];
         const ptrdiff_t end = job->begins[residue_h * g->sw + residue_w + 1];
-        const tap_list list = {end - begin, job->gradient_offsets + begin, s->weights + begin};
+        lists[residue_w] =
+            (tap_list){end - begin, job->gradient_offsets + begin, s->weights + begin};
+    }
+    if (g->sw == 2) {
+        CNET_FN(sum_pairs)(lists, s->gradient_band, job->gradient_band.pitch, rows, g->w, dx,
+                           g->sh * g->w, ahead);
+        return;
+    }
+    for (ptrdiff_t residue_w = 0; residue_w < min_size(g->sw, g->w); residue_w++) {
         const int is_row = g->sw == 1;
-        CNET_FN(sum_taps)(&list, s->gradient_band, job->gradient_band.pitch, 0, rows,
+        CNET_FN(sum_taps)(&lists[residue_w], s->gradient_band, job->gradient_band.pitch, 0, rows,
                           ceil_div(g->w - residue_w, g->sw),
                           is_row ? dx : s->columns + residue_w * next,
                           is_row ? g->sh * g->w : job->pitch);
@@ -242,8 +305,9 @@ static void compute_plane_of_dx(const job_t *job, const scratch *s, ptrdiff_t n,
     const cnet_conv2d *g = &job->g;
     const stage *band = &job->gradient_band;
     real *dx = job->arrays.dx + (n * g->c + c) * g->h * g->w;
-    fetch_for_writing(job->arrays.dx + (min_size(n + 1, g->n - 1) * g->c + c) * g->h * g->w,
-                      g->h * g->w);
+    const ptrdiff_t ahead = n + 1 < g->n ? g->c * g->h * g->w : 0;
+    if (g->sw != 2)
+        fetch_for_writing(dx + ahead, g->h * g->w);
     for (ptrdiff_t top = 0; top < job->gradient.oh; top += band->rows) {
         for (ptrdiff_t k = 0; k < job->outputs; k++) {
             const ptrdiff_t o = n * g->o + c * job->outputs + k;
@@ -256,20 +320,25 @@ static void compute_plane_of_dx(const job_t *job, const scratch *s, ptrdiff_t n,
              residue++) {
             const ptrdiff_t rows = ceil_div(g->h - residue, g->sh) - top;
             sum_rows_of_dx(job, s, residue, min_size(rows, band->rows),
-                           dx + (top * g->sh + residue) * g->w);
+                           dx + (top * g->sh + residue) * g->w, ahead);
         }
     }
 }
 
 /* ---- All of them ----------------------------------------------------------------------- */
 
+/* Bytes of a staged band of x, or of two rows where it is read in place. */
+static size_t x_bytes(const job_t *job) {
+    return job->is_in_place ? 2 * padded_row_bytes(&job->g) : band_bytes(&job->band, 1);
+}
+
 static size_t lay_out_scratch(const job_t *job, char *memory, scratch *s) {
     const cnet_conv2d *g = &job->g;
-    const ptrdiff_t columns = g->sw > 1 ? g->sw * job->gradient_band.rows * job->pitch : 0;
+    const ptrdiff_t columns = g->sw > 2 ? g->sw * job->gradient_band.rows * job->pitch : 0;
     size_t used = 0;
 #define PART(part, bytes) (s->part = memory ? (void *)(memory + used) : NULL, used += (bytes))
     PART(sums, bytes_of(job->outputs * job->padded_taps, sizeof(vec)));
-    PART(band, band_bytes(&job->band, 1));
+    PART(band, x_bytes(job));
     PART(gradient_band, band_bytes(&job->gradient_band, job->outputs));
     PART(columns, bytes_of(columns, sizeof(real)));
     PART(weights, bytes_of(job->outputs * job->taps, sizeof(real)));
@@ -292,6 +361,11 @@ static size_t lay_out(job_t *job, char *memory) {
     return used;
 }
 
+static int can_be_read_in_place(const cnet_conv2d *g) {
+    return g->o == g->c && g->kh == 3 && g->kw == 3 && g->sh == 2 && g->sw == 2 && g->dh == 1 &&
+           g->dw == 1;
+}
+
 static job_t make_job(const cnet_conv2d *g) {
     const cnet_conv2d gradient = gradient_stage(g);
     const ptrdiff_t parts = min_size(g->n, ceil_div(ENOUGH_CHUNKS, g->c));
@@ -305,6 +379,7 @@ static job_t make_job(const cnet_conv2d *g) {
         .band = band_of(g, 1),
         .gradient_band = band_of(&gradient, g->o / g->c),
         .gradient = gradient,
+        .is_in_place = can_be_read_in_place(g),
         .padded_taps = round_up(g->kh * g->kw, LISTED_TAPS),
         .pitch = round_up(gradient.ow, LANES),
     };
@@ -319,6 +394,14 @@ size_t CNET_FN(depthwise_backward_workspace)(const cnet_conv2d *g, int threads) 
     return shared + (size_t)threads * lay_out_scratch(&job, NULL, &s);
 }
 
+/* Not inlined, because the compiler would add up several vectors at a time, which is much code. */
+static __attribute__((noinline)) real sum_lanes(const vec *v) {
+    real sum = 0;
+    for (ptrdiff_t lane = 0; lane < LANES; lane++)
+        sum += (*v)[lane];
+    return sum;
+}
+
 /* The contribution of some images to one channel. */
 static void channel_backward(const void *argument, ptrdiff_t chunk, int slot) {
     const job_t *job = argument;
@@ -329,8 +412,7 @@ static void channel_backward(const void *argument, ptrdiff_t chunk, int slot) {
     scratch s;
     lay_out_scratch(job, job->slots + (size_t)slot * lay_out_scratch(job, NULL, &s), &s);
     real *copy = job->copies + (part * g->o + c * job->outputs) * (job->taps + 1);
-    memset(copy, 0, (size_t)(taps + job->outputs) * sizeof(real));
-    memset(s.band, 0, band_bytes(&job->band, 1));
+    memset(s.band, 0, x_bytes(job));
     memset(s.gradient_band, 0, band_bytes(&job->gradient_band, job->outputs));
     memset(s.sums, 0, (size_t)(job->outputs * job->padded_taps) * sizeof(vec));
     for (ptrdiff_t t = 0; job->arrays.dx && t < taps; t++)
@@ -348,8 +430,7 @@ static void channel_backward(const void *argument, ptrdiff_t chunk, int slot) {
         copy[k * (job->taps + 1) + job->taps] = (real)bias_sums[k];
     for (ptrdiff_t k = 0; k < job->outputs; k++)
         for (ptrdiff_t t = 0; t < job->taps; t++)
-            for (ptrdiff_t lane = 0; lane < LANES; lane++)
-                copy[k * (job->taps + 1) + t] += s.sums[k * job->padded_taps + t][lane];
+            copy[k * (job->taps + 1) + t] = sum_lanes(s.sums + k * job->padded_taps + t);
 }
 
 static void add_copies(const job_t *job) {

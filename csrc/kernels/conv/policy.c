@@ -29,7 +29,6 @@ static int is_1x1_without_padding(const cnet_conv2d *g) {
 }
 
 enum { CACHED_TAPS = 1024, CACHED_BYTES = ISA_CORE_CACHE_BYTES, STAGED_BYTES = 64 << 20 };
-enum { LONGEST_STRIDE = 8 };
 
 /* Whether direct convolution stages at most this many bytes for some rows of outputs. That is about
  * the size of these rows of the image, but so much more with large padding and dilation that a

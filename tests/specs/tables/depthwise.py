@@ -38,6 +38,7 @@ def _depthwise_convs() -> Iterator[Conv2dCase]:
         case((3, 17, 20, 9), (17, 1, 5, 4), (3, 2), 2, (2, 1), 17, "narrow, dilated"),
         case((1, 2, 150, 70), (2, 1, 3, 3), padding=1, groups=2, name="bands"),
         case((1, 2, 151, 70), (2, 1, 5, 5), 2, 2, 1, 2, name="bands, strided"),
+        case((2, 2, 151, 70), (2, 1, 3, 3), 2, 1, 1, 2, name="bands, strided, in place"),
         case((1, 2, 75, 130), (6, 1, 3, 3), padding=1, groups=2, name="bands, 3 each"),
         case((1, 2, 1, 1), (2, 1, 3, 3), 2, 9, 1, 2, name="depthwise, mostly padding"),
         case((1, 2, 9, 9), (2, 1, 2, 2), 5, 0, 1, 2, name="depthwise, cells without taps"),
