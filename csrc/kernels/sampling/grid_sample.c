@@ -11,8 +11,9 @@ enum { AXES = 3, MAX_TAPS = 4, MAX_CELLS = 16 };
 
 /* How the samples are taken; sizes and strides of the images, from the last axis on. */
 typedef struct {
-    int mode, padding, align_corners, axes, taps, cells;
+    int mode, padding, align_corners, axes, cells;
     ptrdiff_t sizes[AXES], strides[AXES];
+    int taps[MAX_CELLS][AXES]; /* of each cell of a window: its tap along each axis */
 } sampling_t;
 
 /* The cells along one axis that contribute to some samples, -1 if outside of the image; their
@@ -31,16 +32,20 @@ typedef struct {
 
 static sampling_t sampling_of(cnet_grid g, ptrdiff_t mode, ptrdiff_t padding, ptrdiff_t align) {
     const int axes = (int)g.axes, taps = mode == NEAREST ? 1 : mode == BILINEAR ? 2 : 4;
-    return (sampling_t){
+    sampling_t p = {
         .mode = (int)mode,
         .padding = (int)padding,
         .align_corners = align != 0,
         .axes = axes,
-        .taps = taps,
         .cells = axes == 2 ? taps * taps : taps * taps * taps,
         .sizes = {g.w, g.h, g.d},
         .strides = {1, g.w, g.w * g.h},
     };
+    for (int cell = 0; cell < p.cells; cell++) {
+        const int tap[AXES] = {cell % taps, cell / taps % taps, cell / taps / taps};
+        memcpy(p.taps[cell], tap, sizeof tap);
+    }
+    return p;
 }
 
 /* ---- Positions ---------------------------------------------------------------------------- */
@@ -152,14 +157,6 @@ static void fill_taps(const sampling_t *p, taps_t *taps, vec coordinates, int ax
         nearest_taps(taps, x, size);
 }
 
-/* The tap of each axis that belongs to a cell of the window. */
-static void split(const sampling_t *p, int cell, int k[AXES]) {
-    for (int axis = 0; axis < AXES; axis++) {
-        k[axis] = axis < p->axes ? cell % p->taps : 0;
-        cell /= p->taps;
-    }
-}
-
 /* x[places[lane]] */
 static inline vec gathered(const real *x, ivec places) {
 #if VECTOR_BYTES == 64 && defined(CNET_REAL_f32)
@@ -182,8 +179,7 @@ static void fill_window(const sampling_t *p, window_t *window, const real *grid,
     for (int axis = 0; axis < p->axes; axis++)
         fill_taps(p, &window->along[axis], gathered(grid + axis, samples * (mask_t)p->axes), axis);
     for (int cell = 0; cell < p->cells; cell++) {
-        int k[AXES];
-        split(p, cell, k);
+        const int *k = p->taps[cell];
         ivec cells = window->along[0].cells[k[0]];
         vec weights = window->along[0].weights[k[0]];
         for (int axis = 1; axis < p->axes; axis++) {
@@ -282,8 +278,7 @@ static void dgrid_chunk(const void *argument, ptrdiff_t chunk, int slot) {
                 const vec grad = load_run(job->grad_output + channel * g.samples + first, count);
                 along += products(grad, job->x + channel * size, window.cells[cell]);
             }
-            int k[AXES];
-            split(p, cell, k);
+            const int *k = p->taps[cell];
             for (int axis = 0; axis < p->axes; axis++) {
                 vec product = along;
                 for (int other = 0; other < p->axes; other++)
