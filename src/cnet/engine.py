@@ -492,14 +492,9 @@ def fitting(gradient: Any, edge: Edge, source: str) -> Array:
 
 def _unshared(array: Array, held: list[int]) -> Array:
     """The array, or a copy if it may share memory; `held` lists the `id` of all arrays in use."""
-    fresh = array.flags.carray and _is_alone(array)
-    return array if fresh and held.count(id(array)) < 2 else copied(array)
-
-
-def _is_alone(array: Array) -> bool:
-    """Whether no other array has the memory: it is its own, or its base has no other views."""
-    if not isinstance(array.base, np.ndarray):
-        return True
-    if isinstance(array.base.base, np.ndarray) or array.base.size != array.size:
-        return False
-    return sys.getrefcount(array.base) == 2  # that of the array, and the argument
+    shared = isinstance(array.base, np.ndarray) and (
+        array.base.size != array.size
+        or isinstance(array.base.base, np.ndarray)
+        or sys.getrefcount(array.base) > 2  # those of the array and of this call
+    )
+    return copied(array) if shared or not array.flags.carray or held.count(id(array)) > 1 else array
