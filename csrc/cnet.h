@@ -76,6 +76,11 @@ typedef struct {
     ptrdiff_t n, c, d, h, w, samples, axes;
 } cnet_grid;
 
+/* n images (h, w) or volumes (d, h, w) of c channels, with (oh, ow) or (od, oh, ow) windows. */
+typedef struct {
+    ptrdiff_t n, c, d, h, w, od, oh, ow;
+} cnet_windows;
+
 /* The algorithms of a convolution. Besides one by name, a caller may ask for CNET_AUTO, the fastest
  * that suits the geometry, or CNET_EXACT, the fastest except Winograd, which rounds more. */
 typedef enum {

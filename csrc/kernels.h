@@ -90,6 +90,10 @@
     IN(real, x) OUT(real, y) OUT(int32_t, indices) GEOMETRY(window2d, g)
 #define CNET_max_pool2d_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                        \
     IN(real, grad_output) IN(int32_t, indices) OUT(real, dx) GEOMETRY(window2d, g)
+#define CNET_max_pool_windows(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                           \
+    IN(real, x)                                                                                    \
+    IN(int32_t, bounds)                                                                            \
+    OUT(real, y) OUT(int32_t, indices) GEOMETRY(windows, g) INTEGER(shared)
 #define CNET_avg_pool2d(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                 \
     IN(real, x)                                                                                    \
     OUT(real, y) GEOMETRY(window2d, g) INTEGER(count_include_pad) INTEGER(divisor_override)
@@ -301,6 +305,7 @@
     KERNEL(relu_pool_backward, NO_WORKSPACE)                                                       \
     KERNEL(max_pool2d, NO_WORKSPACE)                                                               \
     KERNEL(max_pool2d_backward, NO_WORKSPACE)                                                      \
+    KERNEL(max_pool_windows, NO_WORKSPACE)                                                         \
     KERNEL(avg_pool2d, NO_WORKSPACE)                                                               \
     KERNEL(avg_pool2d_backward, NO_WORKSPACE)                                                      \
     KERNEL(max_pool2d_nhwc, NO_WORKSPACE)                                                          \

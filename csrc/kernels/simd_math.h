@@ -116,16 +116,23 @@ static inline vec copy_sign(vec size, vec sign) {
 }
 /* From this size on, all numbers are integers. */
 #define ALL_INTEGERS ((real)((bits_t)1 << MANTISSA_BITS))
-/* Rounds to the nearest integer, and in the middle to the even one. */
+/* vec_rint rounds to the nearest integer, and in the middle to the even one; vec_floor down. */
+#if VECTOR_BYTES == 64 && defined(CNET_REAL_f32)
+static inline vec vec_rint(vec x) { return (vec)_mm512_roundscale_ps((__m512)x, 0x08); }
+static inline vec vec_floor(vec x) { return (vec)_mm512_roundscale_ps((__m512)x, 0x09); }
+#elif VECTOR_BYTES == 32 && defined(CNET_REAL_f32)
+static inline vec vec_rint(vec x) { return (vec)_mm256_round_ps((__m256)x, 0x08); }
+static inline vec vec_floor(vec x) { return (vec)_mm256_round_ps((__m256)x, 0x09); }
+#else
 static inline vec vec_rint(vec x) {
     const vec size = vec_abs(x), nearest = (size + ALL_INTEGERS) - ALL_INTEGERS;
     return copy_sign(choose(size < ALL_INTEGERS, nearest, size), x);
 }
-/* Rounds down. */
 static inline vec vec_floor(vec x) {
     const vec rounded = vec_rint(x);
     return rounded - choose(rounded > x, broadcast(1), (vec){0});
 }
+#endif
 /* a / b for numbers b of normal size, with an error of at most 1 unit in the last place: the
  * division of the longest vectors takes as long as 30 other instructions. */
 static inline vec quotient(vec a, vec b) {

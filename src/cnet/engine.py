@@ -492,5 +492,9 @@ def fitting(gradient: Any, edge: Edge, source: str) -> Array:
 
 def _unshared(array: Array, held: list[int]) -> Array:
     """The array, or a copy if it may share memory; `held` lists the `id` of all arrays in use."""
-    fresh = array.flags.carray and not isinstance(array.base, np.ndarray)
-    return array if fresh and held.count(id(array)) < 2 else copied(array)
+    shared = isinstance(array.base, np.ndarray) and (
+        array.base.size != array.size
+        or isinstance(array.base.base, np.ndarray)
+        or sys.getrefcount(array.base) > 2  # those of the array and of this call
+    )
+    return copied(array) if shared or not array.flags.carray or held.count(id(array)) > 1 else array

@@ -389,7 +389,7 @@ def _pool(
         )
     )
     _check_fits(function, axes, ", or hang over it by less than stride" if ceil_mode else "")
-    _check_plane(function, "an image", sizes)
+    check_plane(function, "an image", sizes)
     g = Window(n, c, axes)
     check_size(function, "x", x_shape)
     check_size(function, "the result", g.y_shape)
@@ -419,7 +419,7 @@ def pool(
     return _pool(function, x_shape, *sizes, bool(ceil_mode), any_padding)
 
 
-def _check_plane(function: str, name: str, sizes: Sequence[int]) -> None:
+def check_plane(function: str, name: str, sizes: Sequence[int]) -> None:
     """ValueError if the positions of a plane do not fit into the indices of max pooling."""
     if prod(sizes) > MAX_PLANE:
         raise ValueError(
@@ -432,7 +432,7 @@ def scatter(function: str, x_shape: Shape, y_shape: Shape) -> Window:
     """The geometry of values (n, c, ...) that are added to images at given positions."""
     n, c, *sizes = x_shape
     check_size(function, "the result", x_shape)
-    _check_plane(function, "x_shape", sizes)
+    check_plane(function, "x_shape", sizes)
     outputs = y_shape[2:]
     axes = (Axis(size, 1, 1, 0, 0, 1, output) for size, output in zip(sizes, outputs, strict=True))
     return Window(n, c, tuple(axes))

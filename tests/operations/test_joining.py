@@ -180,3 +180,12 @@ def test_the_first_tensor_of_a_list_may_be_empty():
     assert x.grad.tolist() == [[2, 2]]
     assert empty.grad.shape == (0,)
     assert cnet.cat([empty, empty]).shape == (0,)
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((2, 90, 100), 0), ((1, 90, 100), 1)])
+def test_contiguous_parts_of_a_gradient_are_not_copied(shape, axis):
+    x = tensor(np.ones(shape, np.float32), requires_grad=True)
+    y = cnet.cat([x.neg(), x.neg()], axis)
+    grad = np.ones(y.shape, np.float32)
+    for _, part in y.grad_fn.propagate([grad]):
+        assert np.shares_memory(part, grad)

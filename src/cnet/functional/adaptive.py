@@ -10,9 +10,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .. import _check, geometry
+from .. import _check, geometry, kernels
 from ..autograd import Array, Context, Operation
-from ..kernels import pooling
 from ..tensor import Tensor, TensorLike
 from ._batch import as_batch
 from ._resampling import Matrix, resampled
@@ -65,29 +64,22 @@ def _means(size: int, count: int, dtype: np.dtype[Any]) -> Matrix:
     return Matrix(counts, cells, np.repeat(1 / counts, counts).astype(dtype), size)
 
 
-class WindowMaxPool(Operation[tuple[Tensor, Tensor]]):
-    """Max pooling with windows at any places: copies them side by side, and pools these.
+@lru_cache(maxsize=256)
+def _bounds(sizes: tuple[int, ...], counts: tuple[int, ...]) -> Array:
+    """The bounds of the windows along all axes, one after the other."""
+    pairs = zip(sizes, counts, strict=True)
+    return np.concatenate([np.stack(_windows(*pair), 1) for pair in pairs]).astype(np.int32)
 
-    `cells` holds the positions on each axis, window after window of the size `kernel`: of shape
-    (windows * kernel,), or (n, c, windows * kernel) if they differ between channels.
-    """
+
+class WindowMaxPool(Operation[tuple[Tensor, Tensor]]):
+    """Max pooling with windows at any bounds, see `kernels.max_pool_windows`."""
 
     @staticmethod
     def forward(
-        ctx: Context, x: Array, *, function: str, cells: tuple[Array, ...], kernel: tuple[int, ...]
+        ctx: Context, x: Array, *, function: str, bounds: Array, outputs: tuple[int, ...]
     ) -> tuple[Array, Array]:
-        x, sizes = _check.array(function, "input", x), x.shape[2:]
-        for axis, taken in enumerate(cells):
-            if taken.ndim == 1:
-                x = np.take(x, taken, axis + 2)
-            else:
-                after = (1,) * (len(cells) - 1 - axis)
-                rows = taken.reshape(*taken.shape[:2], *(1,) * axis, taken.shape[2], *after)
-                x = np.take_along_axis(x, rows, axis + 2)
-        y, indices = pooling.max_pool(x, geometry.pool(function, x.shape, kernel))
-        places = np.unravel_index(indices, x.shape[2:])
-        original = [_at(taken, place) for taken, place in zip(cells, places, strict=True)]
-        indices = np.ravel_multi_index(original, sizes).astype(np.int32)
+        x = _check.array(function, "input", x)
+        y, indices = kernels.max_pool_windows(x, bounds, outputs)
         ctx.save_for_backward(indices)
         return y, indices
 
@@ -95,23 +87,6 @@ class WindowMaxPool(Operation[tuple[Tensor, Tensor]]):
     def backward(ctx: Context, grad: Array, _: None) -> Array:
         (indices,) = ctx.saved
         return scatter(grad, indices, ctx.input_shape(0))
-
-
-def _at(cells: Array, places: Array) -> Array:
-    if cells.ndim == 1:
-        return cells[places]
-    rows = places.reshape(*places.shape[:2], int(np.prod(places.shape[2:])))
-    return np.take_along_axis(cells, rows, 2).reshape(places.shape)
-
-
-def _covering(size: int, count: int) -> tuple[Array, int]:
-    """The cells of the windows, all as large as the largest one, and its size.
-
-    A smaller window is filled up with its last cell, which does not change its maximum.
-    """
-    begin, end = _windows(size, count)
-    kernel = int((end - begin).max())
-    return np.minimum(begin[:, None] + np.arange(kernel), end[:, None] - 1).ravel(), kernel
 
 
 def _adaptive_max(x: TensorLike, axes: int, output_size: Outputs, return_indices: bool) -> Any:
@@ -123,9 +98,8 @@ def _adaptive_max(x: TensorLike, axes: int, output_size: Outputs, return_indices
         kernel = tuple([size // count for size, count in zip(sizes, counts, strict=True)])
         results = MAX_POOLS[axes].apply(batch, return_indices=return_indices, kernel_size=kernel)
     else:
-        windows = [_covering(size, count) for size, count in zip(sizes, counts, strict=True)]
-        cells, kernel = zip(*windows, strict=True)
-        results = WindowMaxPool.apply(batch, function=function, cells=cells, kernel=kernel)
+        bounds = _bounds(sizes, counts)
+        results = WindowMaxPool.apply(batch, function=function, bounds=bounds, outputs=counts)
     return max_results(results, unbatched, return_indices)
 
 

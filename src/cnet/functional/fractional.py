@@ -81,13 +81,10 @@ def _fractional_max_pool(
         _starts(samples[..., number], *axis)
         for number, axis in zip(order, zip(sizes, outputs, kernel, strict=True), strict=True)
     ]
-    cells = tuple(
-        [
-            (first[..., None] + np.arange(k)).reshape(n, c, first.shape[2] * k)
-            for first, k in zip(starts, kernel, strict=True)
-        ]
+    bounds = np.concatenate(
+        [np.stack([first, first + k], -1) for first, k in zip(starts, kernel, strict=True)], 2
     )
-    results = WindowMaxPool.apply(batch, function=function, cells=cells, kernel=kernel)
+    results = WindowMaxPool.apply(batch, function=function, bounds=bounds, outputs=outputs)
     return max_results(results, unbatched, return_indices)
 
 

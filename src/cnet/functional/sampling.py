@@ -1,7 +1,6 @@
 """Sampling of images and volumes at given positions."""
 
 from collections.abc import Sequence
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from .. import _check, kernels
 from ..autograd import Array, Context, Operation
 from ..geometry import integer
 from ..kernels.sampling import MODES, PADDING_MODES
-from ..operations.products import matmul
+from ..replay import constant
 from ..tensor import Tensor, TensorLike, as_tensor
 
 __all__ = ["affine_grid", "grid_sample"]
@@ -114,6 +113,26 @@ def _check_grid(x: Tensor, grid: Tensor) -> None:
         raise ValueError(f"grid_sample: input must have cells on its spatial axes (got {x.shape})")
 
 
+class AffineGrid(Operation[Tensor]):
+    """Multiplies points, of shape (axes + 1, count), by matrices of shape (n, axes, axes + 1).
+
+    As one product, whose rows are the coordinates: products with two or three columns are slow.
+    """
+
+    @staticmethod
+    def forward(ctx: Context, matrices: Array, *, points: Array) -> Array:
+        ctx.points = constant(points)
+        n, axes, terms = matrices.shape
+        rows = kernels.matmul(matrices.reshape(n * axes, terms), points)
+        return kernels.transpose(rows.reshape(n, axes, points.shape[1]))
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Array:
+        n, count, axes = grad.shape
+        rows = kernels.transpose(grad).reshape(n * axes, count)
+        return kernels.matmul(rows, ctx.points.T).reshape(ctx.input_shape(0))
+
+
 def affine_grid(
     theta: TensorLike, size: Sequence[int], align_corners: bool | None = None
 ) -> Tensor:
@@ -162,6 +181,6 @@ def affine_grid(
         ends = np.linspace(-1, 1, count) if count > 1 else np.zeros(1)
         lines.append(ends if align_corners else ends * (count - 1) / count)
     coordinates = np.meshgrid(*lines, indexing="ij")[::-1]
-    points = np.stack([*coordinates, np.ones(shape[2:])], -1).astype(matrices.dtype)
-    grid = matmul(points.reshape(1, prod(shape[2:]), axes + 1), matrices.transpose(1, 2))
+    points = np.stack([*coordinates, np.ones(shape[2:])]).astype(matrices.dtype)
+    grid: Tensor = AffineGrid.apply(matrices, points=points.reshape(axes + 1, -1))
     return grid.reshape(shape[0], *shape[2:], axes)

@@ -53,7 +53,13 @@ from .norm import (
     group_norm_backward,
 )
 from .optim import adam_step, sgd_step
-from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
+from .pooling import (
+    avg_pool2d,
+    avg_pool2d_backward,
+    max_pool2d,
+    max_pool2d_backward,
+    max_pool_windows,
+)
 from .products import column_sums, linear, matmul
 from .random import multinomial, normal
 from .reduce import accumulate, reduce
@@ -105,6 +111,7 @@ __all__ = [
     "max_pool2d_backward",
     "max_pool2d_nhwc",
     "max_pool2d_nhwc_backward",
+    "max_pool_windows",
     "multinomial",
     "nll_loss",
     "nll_loss_backward",

@@ -102,6 +102,69 @@ def max_pool2d_backward(grad_output: Array, indices: Array, x_shape: Sequence[in
     return max_pool_backward(f, grad_output, indices, x_shape)
 
 
+def max_pool_windows(x: Array, bounds: Array, outputs: Sequence[int]) -> tuple[Array, Array]:
+    """The maximum of each of a given number of windows along each axis, and its position.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, c, l), (n, c, h, w) or (n, c, d, h, w)
+        Sequences, images or volumes, float32 or float64.
+    bounds : integer ndarray, shape (windows, 2) or (n, c, windows, 2)
+        For each window along the first spatial axis, then the next ones, its first cell and the
+        cell after its last; the same for all channels, or for each.
+    outputs : sequence of int
+        The number of windows along each spatial axis.
+
+    Returns
+    -------
+    y : ndarray, shape (n, c, *outputs)
+    indices : int32 ndarray, shape (n, c, *outputs)
+        Row-major positions in a channel. Ties and NaN as in `max_pool2d`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has a wrong type, shape or dtype, or a window is empty or not in the input.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> x = np.array([[[1.0, 5.0, 2.0, 4.0, 3.0]]])
+    >>> kernels.max_pool_windows(x, np.array([[0, 3], [2, 5]]), (2,))
+    (array([[[5., 4.]]]), array([[[1, 3]]], dtype=int32))
+    """
+    f = "max_pool_windows"
+    x, bounds = _check.array(f, "x", x), _check.integers(f, "bounds", bounds, None, INT32)
+    axes = x.ndim - 2
+    if axes not in (1, 2, 3):
+        raise ValueError(f"{f}: x must have 3, 4 or 5 dimensions (got {x.ndim}, shape {x.shape})")
+    outputs = geometry.per_axis(f, "outputs", outputs, axes, 0)
+    shared = bounds.ndim == 2
+    expected = (sum(outputs), 2) if shared else (*x.shape[:2], sum(outputs), 2)
+    _check.same_shape(f, "bounds", bounds.shape, "that of the windows", expected)
+    first = 0
+    for size, count in zip(x.shape[2:], outputs, strict=True):
+        begin, end = np.moveaxis(bounds[..., first : first + count, :], -1, 0)
+        if not ((begin >= 0) & (begin < end) & (end <= size)).all():
+            raise ValueError(
+                f"{f}: bounds must be those of windows in the input, which are not empty "
+                f"(got {begin.tolist()} to {end.tolist()} and {size} cells)"
+            )
+        first += count
+    geometry.check_plane(f, "x", x.shape[2:])
+    geometry.check_size(f, "y", (*x.shape[:2], *outputs))
+    y = _memory.empty((*x.shape[:2], *outputs), x.dtype)
+    indices = _memory.empty(y.shape, INT32)
+    missing = (1,) * (3 - axes)
+    whole = np.zeros((*bounds.shape[:-2], len(missing), 2), INT32)
+    whole[..., 1] = 1
+    bounds = np.concatenate([whole, bounds], -2)
+    g = *x.shape[:2], *missing, *x.shape[2:], *missing, *outputs
+    call("max_pool_windows", x, bounds, y, indices, g, shared)
+    return y, indices
+
+
 def avg_pool2d(
     x: Array, kernel_size: Size, stride: Size | None = None, padding: Size = 0,
     ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,8 @@ class Cat(Operation[Tensor]):
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
-        if _is_for_kernels(grad.dtype, grad.size):
+        contiguous = prod(grad.shape[: ctx.axis]) == 1
+        if _is_for_kernels(grad.dtype, grad.size) and not contiguous:
             parts: Any = _split(grad, ctx.sizes, ctx.axis)
         else:
             parts = np.split(grad, list(accumulate(ctx.sizes[:-1])), ctx.axis)

@@ -53,7 +53,13 @@ from .norm import (
     group_norm_backward,
 )
 from .optim import adam_step, sgd_step
-from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
+from .pooling import (
+    avg_pool2d,
+    avg_pool2d_backward,
+    max_pool2d,
+    max_pool2d_backward,
+    max_pool_windows,
+)
 from .prepared import prepare_conv2d, prepare_linear, prepared_conv2d, prepared_linear
 from .products import column_sums, gemm
 from .quantized import (
@@ -111,6 +117,7 @@ __all__ = [
     "max_pool2d_nhwc",
     "max_pool2d_nhwc_backward",
     "max_pool2d_ties_backward",
+    "max_pool_windows",
     "multinomial",
     "nll_loss",
     "nll_loss_backward",

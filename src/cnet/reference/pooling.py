@@ -36,6 +36,29 @@ def max_pool2d_backward(grad_output: Array, indices: Array, dx: Array, g: Window
     return int(np.count_nonzero(~taken & (indices != -1)))
 
 
+def max_pool_windows(
+    x: Array, bounds: Array, y: Array, indices: Array, g: tuple[int, ...], shared: bool
+) -> None:
+    """y[n, c, …] = max of the cells x[n, c, begin:end, …], indices = the first such cell.
+
+    NaN counts as larger than any number, and the last NaN is taken.
+    """
+    planes, sizes, outputs = g[0] * g[1], g[2:5], g[5:]
+    images, bounds = x.reshape(planes, *sizes), bounds.reshape(-1, sum(outputs), 2)
+    tables = [np.split(table, np.cumsum(outputs[:-1])) for table in bounds]
+    y, indices = y.reshape(planes, *outputs), indices.reshape(planes, *outputs)
+    for plane, *place in np.ndindex(y.shape):
+        table = tables[0 if shared else plane]
+        ends = [axis[i] for axis, i in zip(table, place, strict=True)]
+        cells = np.ix_(*(np.arange(*pair) for pair in ends))
+        window = images[(plane, *cells)].ravel()
+        nan = np.flatnonzero(np.isnan(window))
+        chosen = nan[-1] if nan.size else window.argmax()
+        y[(plane, *place)] = window[chosen]
+        positions = np.broadcast_arrays(*cells)
+        indices[(plane, *place)] = np.ravel_multi_index(positions, sizes).ravel()[chosen]
+
+
 def avg_pool2d(
     x: Array, y: Array, g: Window2d, count_include_pad: bool, divisor_override: int
 ) -> None:

@@ -69,13 +69,16 @@ class Pool2dCase(Case):
         return *self.x_shape[:2], *sides
 
     def x(self, dtype: Any) -> np.ndarray:
-        """Small integers, so that maxima may be equal, with some NaN and infinities."""
-        rng = self.random()
-        x = rng.integers(-4, 5, self.x_shape).astype(dtype)
-        rare = rng.random(self.x_shape)
-        x[rare < 0.02] = np.nan
-        x[(rare > 0.02) & (rare < 0.06)] = -np.inf
-        return x
+        return cells(self.random(), self.x_shape, dtype)
+
+
+def cells(rng: np.random.Generator, shape: Shape, dtype: Any) -> np.ndarray:
+    """Small integers, so that maxima may be equal, with some NaN and infinities."""
+    x = rng.integers(-4, 5, shape).astype(dtype)
+    rare = rng.random(shape)
+    x[rare < 0.02] = np.nan
+    x[(rare > 0.02) & (rare < 0.06)] = -np.inf
+    return x
 
 
 def _named_pools() -> Iterator[Pool2dCase]:
