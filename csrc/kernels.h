@@ -336,7 +336,7 @@
     KERNEL(batch_norm, NO_WORKSPACE)                                                               \
     KERNEL(batch_norm_backward, NO_WORKSPACE)                                                      \
     KERNEL(group_norm, NO_WORKSPACE)                                                               \
-    KERNEL(group_norm_backward, NO_WORKSPACE)                                                      \
+    KERNEL(group_norm_backward, WORKSPACE)                                                         \
     KERNEL(cross_entropy, NO_WORKSPACE)                                                            \
     KERNEL(cross_entropy_backward, NO_WORKSPACE)                                                   \
     KERNEL(reduce_losses, NO_WORKSPACE)                                                            \
