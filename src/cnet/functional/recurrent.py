@@ -176,7 +176,6 @@ class Recurrent(Operation[tuple[Tensor, ...]]):
         keeps = True in ctx.needs_input_grad
         for rows, count in steps:
             active = [state[:count] for state in states]
-            before[rows] = active[0]
             hidden = kernels.matmul(active[0], filters)
             if b_hh is not None:
                 hidden += b_hh
@@ -186,6 +185,7 @@ class Recurrent(Operation[tuple[Tensor, ...]]):
                 following = kernels.linear(following[0], w_hr), *following[1:]
             y[rows] = following[0]
             if keeps:
+                before[rows] = active[0]
                 kept.extend(values)
             states = _replaced(states, following, count)
         ctx.save_for_backward(x, w_ih, w_hh, w_hr, before, *kept)
