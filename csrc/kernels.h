@@ -173,7 +173,8 @@
     IN(real, a)                                                                                    \
     IN(real, b)                                                                                    \
     IN(real, c)                                                                                    \
-    IN(real, d) OUT(real, y) GEOMETRY(norm, g) INTEGER(operation) INTEGER(axes)
+    IN(real, d) OUT(real, y) GEOMETRY(norm, g) INTEGER(operation) INTEGER(axes)                    \
+        INTEGER(a_pitch) INTEGER(b_pitch) INTEGER(c_pitch) INTEGER(d_pitch) INTEGER(y_pitch)
 #define CNET_add(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                        \
     IN(real, a) IN(real, b) OUT(real, y) COUNT(count)
 #define CNET_arithmetic(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                 \
@@ -231,6 +232,18 @@
     IN(real, mean)                                                                                 \
     IN(real, var) IN(real, weight) OUT(real, dx) OUT(real, dweight) OUT(real, dbias)               \
         GEOMETRY(norm, g) INTEGER(groups) NUMBER(eps)
+
+/* ---- recurrent ---- */
+#define CNET_lstm_cell(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                  \
+    IN(real, a)                                                                                    \
+    IN(real, b)                                                                                    \
+    IN(real, cx)                                                                                   \
+    OUT(real, gates) OUT(real, cy) OUT(real, tanh_cy) OUT(real, hy) GEOMETRY(rows, g)
+#define CNET_lstm_cell_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                         \
+    IN(real, grad_hy)                                                                              \
+    IN(real, grad_cy)                                                                              \
+    IN(real, gates)                                                                                \
+    IN(real, cx) IN(real, tanh_cy) OUT(real, dgates) OUT(real, dcx) GEOMETRY(rows, g)
 
 /* ---- loss ---- */
 #define CNET_cross_entropy(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                              \
@@ -341,7 +354,9 @@
     KERNEL(batch_norm, NO_WORKSPACE)                                                               \
     KERNEL(batch_norm_backward, NO_WORKSPACE)                                                      \
     KERNEL(group_norm, NO_WORKSPACE)                                                               \
-    KERNEL(group_norm_backward, NO_WORKSPACE)                                                      \
+    KERNEL(group_norm_backward, WORKSPACE)                                                         \
+    KERNEL(lstm_cell, NO_WORKSPACE)                                                                \
+    KERNEL(lstm_cell_backward, NO_WORKSPACE)                                                       \
     KERNEL(cross_entropy, NO_WORKSPACE)                                                            \
     KERNEL(cross_entropy_backward, NO_WORKSPACE)                                                   \
     KERNEL(reduce_losses, NO_WORKSPACE)                                                            \

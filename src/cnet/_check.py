@@ -50,6 +50,13 @@ def float_dtype(function: str, name: str, dtype: np.dtype[Any]) -> np.dtype[Any]
 
 def integers(function: str, name: str, x: Any, ndim: int | None, dtype: np.dtype[Any]) -> Array:
     """Check an integer array, and convert it to `dtype`, in which its values must fit."""
+    if (
+        type(x) is np.ndarray
+        and x.dtype is dtype
+        and (ndim is None or x.ndim == ndim)
+        and x.flags.carray
+    ):
+        return x
     if not isinstance(x, np.ndarray):
         raise TypeError(f"{function}: {name} must be a NumPy array (got {type(x).__name__})")
     if ndim is not None and x.ndim != ndim:

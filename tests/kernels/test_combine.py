@@ -99,3 +99,28 @@ def test_nan_is_the_extremum(dtype, impl):
     assert np.isnan(kernels.reduce(x, "maximum", [1])[0, 0])
     assert np.isnan(kernels.reduce(x, "minimum")[0, 0])
     assert kernels.reduce(x[1:], "maximum")[0, 0] == np.inf
+
+
+@pytest.mark.parametrize("shape", [(1, 5), (7, 16), (33, 50), (300, 1001), (3, 0)])
+def test_matrices_with_distant_rows(shape, dtype, impl):
+    rows, columns = shape
+    rng = np.random.default_rng(0)
+    wide = rng.standard_normal((rows, 3, columns)).astype(dtype)
+    y, expected = wide.copy(), wide.copy()
+    b = rng.standard_normal(shape).astype(dtype)
+    expected[:, 2] = kernels.combine(
+        wide[:, 1].copy(), b, wide[:, 0].copy(), 0.5, operation="addcmul"
+    )
+    kernels.combine(wide[:, 1], b, wide[:, 0], 0.5, operation="addcmul", out=y[:, 2])
+    np.testing.assert_array_equal(y, expected)
+    new = kernels.combine(wide[:, 1], b, wide[:, 0], 0.5, operation="addcmul")
+    np.testing.assert_array_equal(new, expected[:, 2])
+
+
+def test_distant_rows_that_broadcast(impl):
+    wide = np.arange(24.0).reshape(4, 2, 3)
+    row = np.array([1.0, 2.0, 3.0])
+    y = kernels.combine(wide[:, 1], row, operation="product")
+    np.testing.assert_array_equal(y, wide[:, 1] * row)
+    with pytest.raises(ValueError, match="out must be C-contiguous"):
+        kernels.combine(wide[:, 1], row, operation="product", out=wide[:, 0])

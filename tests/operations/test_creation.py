@@ -98,6 +98,17 @@ def test_errors(call, error, message):
         call()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("steps", [0, 1, 2, 32768, 32769, 100_003])
+def test_linspace_of_any_length(steps, dtype):
+    expected = np.linspace(-3.3, 7.1, steps).astype(dtype)
+    numbers = cnet.linspace(-3.3, 7.1, steps, dtype=getattr(cnet, dtype)).numpy()
+    np.testing.assert_allclose(numbers, expected, rtol=0, atol=4 * np.finfo(dtype).eps)
+    np.testing.assert_array_equal(numbers[[0, -1][:steps]], expected[[0, -1][:steps]])
+    powers = cnet.logspace(-3.3, 7.1, steps, 2.0, dtype=getattr(cnet, dtype)).numpy()
+    np.testing.assert_allclose(powers, 2**expected, rtol=30 * np.finfo(dtype).eps)
+
+
 def test_shared_memory():
     array = np.zeros(2)
     assert cnet.from_numpy(array).numpy() is array

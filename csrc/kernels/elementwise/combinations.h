@@ -15,6 +15,7 @@
     OP(cos,                 1, vec_sin(a, 1))                                                      \
     OP(logit,               1, vec_log(a / (1 - a)))                                               \
     OP(product,             2, a * b)                                                              \
+    OP(squared_difference,  2, squared(a - b))                                                     \
     OP(hypot,               2, vec_hypot(a, b))                                                    \
     OP(logaddexp,           2, logaddexp(a, b))                                                    \
     OP(fmod,                2, vec_fmod(a, b))                                                     \
@@ -22,7 +23,6 @@
     OP(floor_divide,        2, floor_divide(a, b))                                                 \
     OP(trunc_divide,        2, vec_trunc(a / b))                                                   \
     OP(glu,                 2, a * sigmoid(b))                                                     \
-    OP(gated_tanh,          2, sigmoid(a) * vec_tanh(b))                                           \
     OP(prelu,               2, choose(a > 0, a, b * a))                                            \
     OP(prelu_dweight,       2, choose(b > 0, ZERO, a * b))                                         \
     OP(sin_backward,        2, a * vec_sin(b, 1))                                                  \
@@ -32,14 +32,13 @@
     OP(times_exp,           3, a * vec_exp(b - c))                                                 \
     OP(plus_distance,       3, a + vec_abs(b - c))                                                 \
     OP(times_sign,          3, a * signs(b - c))                                                   \
+    OP(squared_difference_da, 3, 2 * a * (b - c))                                                  \
     OP(remainder_db,        3, -a * floor_divide(b, c))                                            \
     OP(fmod_db,             3, -a * vec_trunc(b / c))                                              \
     OP(prelu_dx,            3, choose(b > 0, a, c * a))                                            \
-    OP(huber,               3, c * (a - HALF * within(a, b)) * within(a, b))                       \
     OP(glu_db,              3, a * b * sigmoid_slope(c))                                           \
-    OP(gated_tanh_da,       3, a * vec_tanh(c) * sigmoid_slope(b))                                 \
-    OP(gated_tanh_db,       3, a * sigmoid(b) * (1 - squared(vec_tanh(c))))                        \
-    OP(huber_backward,      4, a * (d * within(b, c)))                                             \
+    OP(huber,               4, d * (a - b - HALF * within(a - b, c)) * within(a - b, c))           \
+    OP(times_within,        4, a * within(b - c, d))                                               \
     OP(addcmul,             4, a + d * (b * c))                                                    \
     OP(addcdiv,             4, a + d * (b / c))                                                    \
     OP(nan_to_num,          4, nan_to_num(a, b, c, d))                                             \

@@ -27,6 +27,7 @@ typedef struct {
     const real *operands[OPERANDS];
     ptrdiff_t strides[OPERANDS][3]; /* 0 along the axes of the result that an operand lacks */
     real *y;
+    ptrdiff_t y_pitch; /* between the runs of y along its last axis */
     cnet_norm g;
 } job_t;
 
@@ -68,7 +69,7 @@ static void combine_chunk(const void *argument, ptrdiff_t chunk, int slot) {
             const ptrdiff_t *strides = job->strides[i];
             at[i] = job->operands[i] + n * strides[0] + channel * strides[1] + first * strides[2];
         }
-        run(job, at, job->y + t, length);
+        run(job, at, job->y + row * job->y_pitch + first, length);
         t += length;
     }
 }
@@ -76,19 +77,24 @@ static void combine_chunk(const void *argument, ptrdiff_t chunk, int slot) {
 /* y[i, j, t] = f(a[i, j, t], b[i, j, t], ...), where f is the operation of up to four operands.
  *
  * y (n, c, size); overwrites y. Bit 3 k + axis of `axes` says whether operand k has that axis of y;
- * along the others it is repeated. Operands that the operation does not have are NULL. Parallel
- * over elements. */
+ * along the others it is repeated. Operands that the operation does not have are NULL. A pitch is
+ * the distance between the runs of an array along its last axis, or 0 if they follow each other.
+ * Parallel over elements. */
 void CNET_FN(combine)(const cnet_call *call) {
     const cnet_combine_arguments *a = &call->combine;
     const ptrdiff_t sizes[3] = {a->g.n, a->g.c, a->g.size};
-    job_t job = {
-        .loop = loops[a->operation], .operands = {a->a, a->b, a->c, a->d}, .y = a->y, .g = a->g};
+    const ptrdiff_t pitches[OPERANDS] = {a->a_pitch, a->b_pitch, a->c_pitch, a->d_pitch};
+    job_t job = {.loop = loops[a->operation],
+                 .operands = {a->a, a->b, a->c, a->d},
+                 .y = a->y,
+                 .y_pitch = a->y_pitch ? a->y_pitch : a->g.size,
+                 .g = a->g};
     for (int i = 0; i < OPERANDS; i++) {
         ptrdiff_t stride = 1;
         for (int axis = 2; axis >= 0; axis--)
             if (a->axes >> (3 * i + axis) & 1) {
                 job.strides[i][axis] = stride;
-                stride *= sizes[axis];
+                stride = axis == 2 && pitches[i] ? pitches[i] : stride * sizes[axis];
             }
     }
     const ptrdiff_t count = a->g.n * a->g.c * a->g.size;

@@ -18,13 +18,15 @@ static void softmax_row(const job_t *job, const real *x, real *y) {
     const ptrdiff_t c = job->g.c;
     const real greatest = greatest_of(x, c);
     const real sum = sum_of_powers(x, greatest, job->logarithm ? NULL : y, c);
-    const real logarithm = REAL_LOG(sum);
-    if (job->logarithm)
+    if (job->logarithm) {
+        const real logarithm = REAL_LOG(sum);
         for (ptrdiff_t t = 0; t < c; t++)
             y[t] = x[t] - greatest - logarithm;
-    else
-        for (ptrdiff_t t = 0; t < c; t += LANES)
-            store_run(y + t, load_run(y + t, c - t) * (1 / sum), c - t);
+        return;
+    }
+    const real inverse = 1 / sum;
+    for (ptrdiff_t t = 0; t < c; t += LANES)
+        store_run(y + t, load_run(y + t, c - t) * inverse, c - t);
 }
 
 /* Up to a vector of columns, whose elements are `stride` apart. */

@@ -7,17 +7,14 @@
 
 typedef struct {
     const real *x, *grad_output, *mean, *var, *weight, *bias;
-    real *y, *dx, *dweight, *dbias;
+    real *y, *dx;
+    double *sums; /* of dweight and dbias, 2 c for each chunk; or NULL */
     cnet_norm g;
     double eps;
     ptrdiff_t groups;
     ptrdiff_t channels; /* per group */
     ptrdiff_t rows;     /* groups of all images per chunk */
 } job_t;
-
-/* The columns of a block of channels of size 1, whose sums over the images are computed together,
- * and the images whose terms are added one after the other. */
-enum { COLUMNS = 256, IMAGES = 1024 };
 
 static void run_rows(cnet_task *task, job_t *job, const cnet_call *call) {
     job->channels = job->g.c / job->groups;
@@ -102,53 +99,100 @@ void CNET_FN(group_norm)(const cnet_call *call) {
     run_rows(transform_chunk, &job, call);
 }
 
-/* Adds the sums of dy * weight and of dy * weight * (x - mean). A NULL weight means ones. */
-static void add_sums(const real *dy, const real *x, const real *weight, double mean,
-                     ptrdiff_t count, double *plain, double *centred) {
+/* ---- Gradients ---- */
+
+/* Chunks whose sums over images are added to dweight and dbias. */
+enum { MOST_PARTS = 16 };
+
+/* Fewer chunks if their sums would take more memory than x. */
+static ptrdiff_t rows_per_part(const cnet_group_norm_backward_arguments *a) {
+    const ptrdiff_t bytes = 2 * (ptrdiff_t)sizeof(double), rows = a->g.n * a->groups;
+    const ptrdiff_t fitting = a->g.n * a->g.size * (ptrdiff_t)sizeof(real) / bytes;
+    const ptrdiff_t least = ELEMENTS_PER_CHUNK * a->groups / max_size(1, a->g.c * a->g.size);
+    return max_size(max_size(1, least), ceil_div(rows, max_size(1, min_size(MOST_PARTS, fitting))));
+}
+
+static int has_sums(const cnet_group_norm_backward_arguments *a) { return a->dweight || a->dbias; }
+
+static ptrdiff_t parts_of(const cnet_group_norm_backward_arguments *a) {
+    return ceil_div(a->g.n * a->groups, rows_per_part(a));
+}
+
+static inline void add_wide(double *to, wide v) {
+    wide sum;
+    memcpy(&sum, to, sizeof sum);
+    sum += v;
+    memcpy(to, &sum, sizeof sum);
+}
+
+/* Adds the sums of dy * weight and of dy * weight * (x - mean); and dy and scale * dy * (x - mean)
+ * to each element of dbias and dweight. A NULL weight means ones, and dweight and dbias may be
+ * NULL. */
+static void add_sums(const real *dy, const real *x, const real *weight, double mean, double scale,
+                     ptrdiff_t count, double *plain, double *centred, double *dweight,
+                     double *dbias) {
     wide plain_sums[4] = {0}, centred_sums[4] = {0};
     ptrdiff_t t = 0;
     for (; t + WIDE_BLOCK <= count; t += WIDE_BLOCK)
 #pragma GCC unroll 4
         for (int i = 0; i < 4; i++) {
             const ptrdiff_t at = t + i * WIDE_LANES;
-            const wide term =
-                weight ? load_wide(dy + at) * load_wide(weight + at) : load_wide(dy + at);
-            plain_sums[i] += term;
-            centred_sums[i] += term * (load_wide(x + at) - mean);
+            const wide term = load_wide(dy + at), product = term * (load_wide(x + at) - mean);
+            if (dbias) {
+                add_wide(dweight + at, scale * product);
+                add_wide(dbias + at, term);
+            }
+            plain_sums[i] += weight ? term * load_wide(weight + at) : term;
+            centred_sums[i] += weight ? product * load_wide(weight + at) : product;
         }
     *plain += sum_wide(plain_sums);
     *centred += sum_wide(centred_sums);
     for (; t < count; t++) {
-        const double term = (double)dy[t] * (weight ? (double)weight[t] : 1);
-        *plain += term;
-        *centred += term * ((double)x[t] - mean);
+        const double term = (double)dy[t], product = term * ((double)x[t] - mean);
+        const double factor = weight ? (double)weight[t] : 1;
+        if (dbias) {
+            dweight[t] += scale * product;
+            dbias[t] += term;
+        }
+        *plain += factor * term;
+        *centred += factor * product;
     }
 }
 
-static void dx_of_row(const job_t *job, ptrdiff_t row) {
+/* dx of a row, and its terms of dweight and dbias, which may be NULL. */
+static void gradients_of_row(const job_t *job, ptrdiff_t row, double *dweight, double *dbias) {
     const ptrdiff_t size = job->g.size, channels = job->channels;
     const ptrdiff_t first = row % job->groups * channels, count = channels * size;
     const real *x = job->x + row * count, *dy = job->grad_output + row * count;
     const real *weight = job->weight ? job->weight + first : NULL;
-    real *dx = job->dx + row * count;
     const real mean = mean_of(job, row);
     const double scale = inverse_deviation(job, row);
+    if (dbias)
+        dweight += first, dbias += first;
+
+    double plain = 0, centred = 0;
+    if (size == 1)
+        add_sums(dy, x, weight, (double)mean, scale, channels, &plain, &centred, dweight, dbias);
+    else
+        for (ptrdiff_t c = 0; c < channels; c++) {
+            double plain_sum = 0, centred_sum = 0;
+            add_sums(dy + c * size, x + c * size, NULL, (double)mean, scale, size, &plain_sum,
+                     &centred_sum, NULL, NULL);
+            plain += (weight ? (double)weight[c] : 1) * plain_sum;
+            centred += (weight ? (double)weight[c] : 1) * centred_sum;
+            if (dbias) {
+                dweight[c] += scale * centred_sum;
+                dbias[c] += plain_sum;
+            }
+        }
+    if (!job->dx)
+        return;
+
+    real *dx = job->dx + row * count;
     if (count == 1 && job->mean) {
         dx[0] = 0;
         return;
     }
-
-    double plain = 0, centred = 0;
-    if (size == 1)
-        add_sums(dy, x, weight, (double)mean, channels, &plain, &centred);
-    else
-        for (ptrdiff_t c = 0; c < channels; c++) {
-            double plain_sum = 0, centred_sum = 0;
-            add_sums(dy + c * size, x + c * size, NULL, (double)mean, size, &plain_sum,
-                     &centred_sum);
-            plain += (weight ? (double)weight[c] : 1) * plain_sum;
-            centred += (weight ? (double)weight[c] : 1) * centred_sum;
-        }
     const real by_dy = (real)scale;
     const real by_x = (real)(-scale * scale * scale * centred / (double)count);
     const real constant = job->mean ? (real)(-scale * plain / (double)count) : 0;
@@ -165,72 +209,30 @@ static void dx_of_row(const job_t *job, ptrdiff_t row) {
     }
 }
 
-static void dx_of_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+static void gradients_of_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
+    const ptrdiff_t c = job->g.c;
+    double *dweight = job->sums ? job->sums + 2 * c * chunk : NULL;
+    double *dbias = job->sums ? dweight + c : NULL;
+    if (job->sums)
+        memset(dweight, 0, 2 * (size_t)c * sizeof(double));
     for (ptrdiff_t row = chunk * job->rows; row < last_row(job, chunk); row++)
-        dx_of_row(job, row);
+        gradients_of_row(job, row, dweight, dbias);
 }
 
-/* dweight and dbias of up to COLUMNS channels of size 1 in the same group. */
-static void columns_of_block(const job_t *job, ptrdiff_t first, ptrdiff_t count) {
-    const ptrdiff_t group = first / job->channels;
-    double dweight[COLUMNS] = {0}, dbias[COLUMNS] = {0};
-    for (ptrdiff_t start = 0; start < job->g.n; start += IMAGES) {
-        double centred[COLUMNS] = {0}, plain[COLUMNS] = {0};
-        for (ptrdiff_t n = start; n < min_size(job->g.n, start + IMAGES); n++) {
-            const ptrdiff_t row = n * job->groups + group;
-            const real *x = job->x + n * job->g.c + first,
-                       *dy = job->grad_output + n * job->g.c + first;
-            const double mean = (double)mean_of(job, row), scale = inverse_deviation(job, row);
-            for (ptrdiff_t c = 0; c < count; c++) {
-                plain[c] += (double)dy[c];
-                centred[c] += (double)dy[c] * (((double)x[c] - mean) * scale);
-            }
-        }
-        for (ptrdiff_t c = 0; c < count; c++) {
-            dweight[c] += centred[c];
-            dbias[c] += plain[c];
-        }
-    }
-    for (ptrdiff_t c = 0; c < count; c++) {
-        if (job->dweight)
-            job->dweight[first + c] = (real)dweight[c];
-        if (job->dbias)
-            job->dbias[first + c] = (real)dbias[c];
-    }
+/* to[i] = the sum of sums[i] of all parts; changes those of the first part. */
+static void join_parts(real *to, double *sums, ptrdiff_t c, ptrdiff_t parts) {
+    for (ptrdiff_t part = 1; part < parts; part++)
+        for (ptrdiff_t i = 0; i < c; i++)
+            sums[i] += sums[2 * c * part + i];
+    for (ptrdiff_t i = 0; i < c; i++)
+        to[i] = parts ? (real)sums[i] : 0;
 }
 
-/* The blocks of a group do not reach into the next group. */
-static ptrdiff_t blocks_per_group(const job_t *job) { return ceil_div(job->channels, COLUMNS); }
-
-static void columns_chunk(const void *argument, ptrdiff_t chunk, int slot) {
-    (void)slot;
-    const job_t *job = argument;
-    const ptrdiff_t group = chunk / blocks_per_group(job),
-                    within = chunk % blocks_per_group(job) * COLUMNS;
-    columns_of_block(job, group * job->channels + within,
-                     min_size(COLUMNS, job->channels - within));
-}
-
-static void channel_chunk(const void *argument, ptrdiff_t channel, int slot) {
-    (void)slot;
-    const job_t *job = argument;
-    const ptrdiff_t size = job->g.size;
-    double dweight = 0, dbias = 0;
-    for (ptrdiff_t n = 0; n < job->g.n; n++) {
-        const ptrdiff_t row = n * job->groups + channel / job->channels;
-        const ptrdiff_t at = (n * job->g.c + channel) * size;
-        double plain = 0, centred = 0;
-        add_sums(job->grad_output + at, job->x + at, NULL, (double)mean_of(job, row), size, &plain,
-                 &centred);
-        dweight += centred * inverse_deviation(job, row);
-        dbias += plain;
-    }
-    if (job->dweight)
-        job->dweight[channel] = (real)dweight;
-    if (job->dbias)
-        job->dbias[channel] = (real)dbias;
+size_t CNET_FN(group_norm_backward_workspace)(cnet_call *call) {
+    const cnet_group_norm_backward_arguments *a = &call->group_norm_backward;
+    return has_sums(a) ? (size_t)(2 * a->g.c * parts_of(a)) * sizeof(double) : 0;
 }
 
 /* With s = 1 / sqrt(var + eps) and h = (x - mean) * s:
@@ -243,7 +245,8 @@ static void channel_chunk(const void *argument, ptrdiff_t channel, int slot) {
  *
  * grad_output, x and dx (n, c, size), mean and var (n, groups), weight, dweight and dbias (c);
  * groups divides c. A NULL weight means ones. Overwrites dx, dweight and dbias; those that are NULL
- * are not computed. Parallel over groups for dx, over channels for the others. */
+ * are not computed. Workspace: the sums of up to MOST_PARTS parts of the images. Parallel over
+ * groups of images. */
 void CNET_FN(group_norm_backward)(const cnet_call *call) {
     const cnet_group_norm_backward_arguments *a = &call->group_norm_backward;
     job_t job = {
@@ -253,19 +256,17 @@ void CNET_FN(group_norm_backward)(const cnet_call *call) {
         .var = a->var,
         .weight = a->weight,
         .dx = a->dx,
-        .dweight = a->dweight,
-        .dbias = a->dbias,
+        .sums = has_sums(a) ? (double *)call->workspace : NULL,
         .g = a->g,
         .eps = a->eps,
         .groups = a->groups,
         .channels = a->g.c / a->groups,
+        .rows = rows_per_part(a),
     };
-    if (job.dx)
-        run_rows(dx_of_chunk, &job, call);
-    if (!job.dweight && !job.dbias)
-        return;
-    if (job.g.size == 1)
-        cnet_parallel(columns_chunk, &job, job.groups * blocks_per_group(&job), call->threads);
-    else
-        cnet_parallel(channel_chunk, &job, job.g.c, call->threads);
+    const ptrdiff_t parts = parts_of(a), c = a->g.c;
+    cnet_parallel(gradients_of_chunk, &job, parts, call->threads);
+    if (a->dweight)
+        join_parts(a->dweight, job.sums, c, parts);
+    if (a->dbias)
+        join_parts(a->dbias, job.sums + c, c, parts);
 }

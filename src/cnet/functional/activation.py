@@ -1,5 +1,6 @@
 """Smooth activation functions, gates and shrinkage; see also `rectifiers`."""
 
+from math import prod
 from operator import index
 from typing import Any, Literal
 
@@ -371,23 +372,35 @@ _glu_dgates = by_kernel("glu_db")(lambda g, x, gates: g * x * expit(gates) * exp
 class GLU(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axis: int) -> Any:
-        halves = np.split(x, 2, axis)
-        values, gates = [_memory.empty(half.shape, half.dtype) for half in halves]
-        values[...], gates[...] = halves
-        ctx.save_for_backward(values, gates)
+        ctx.save_for_backward(x)
         ctx.axis = axis
-        return _glu(values, gates)
+        y = _memory.empty(_shape_of_half(x, axis), x.dtype)
+        values, gates = _halves(x, axis)
+        _glu(values, gates, out=y.reshape(values.shape))
+        return y
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
-        values, gates = ctx.saved
-        shape = list(grad.shape)
-        shape[ctx.axis] *= 2
-        dx = _memory.empty(tuple(shape), grad.dtype)
-        dvalues, dgates = np.split(dx, 2, ctx.axis)
-        dvalues[...] = _glu(grad, gates)
-        dgates[...] = _glu_dgates(grad, values, gates)
+        (x,) = ctx.saved
+        values, gates = _halves(x, ctx.axis)
+        dx = _memory.empty(x.shape, x.dtype)
+        dvalues, dgates = _halves(dx, ctx.axis)
+        grad = grad.reshape(values.shape)
+        _glu(grad, gates, out=dvalues)
+        _glu_dgates(grad, values, gates, out=dgates)
         return dx
+
+
+def _shape_of_half(x: Array, axis: int) -> tuple[int, ...]:
+    shape = list(x.shape)
+    shape[axis] //= 2
+    return tuple(shape)
+
+
+def _halves(x: Array, axis: int) -> Array:
+    """The halves of an array along an axis, as two matrices with contiguous rows."""
+    outer, inner = prod(x.shape[: axis % x.ndim]), prod(_shape_of_half(x, axis)[axis:])
+    return x.reshape(outer, 2, inner).swapaxes(0, 1)
 
 
 def glu(input: TensorLike, dim: int = -1) -> Tensor:

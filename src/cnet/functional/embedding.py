@@ -4,10 +4,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .. import kernels
 from ..autograd import Array, Context, Operation
+from ..kernels.resample import uniform
 from ..operations._positions import scattered
 from ..tensor import Tensor, TensorLike, array_of, as_tensor
+from ._resampling import Matrix
 
 __all__ = ["embedding", "embedding_bag", "one_hot"]
 
@@ -197,7 +198,7 @@ class EmbeddingBag(Operation[Tensor]):
             y = _bag_sums(weight, rows, lengths, sample_weights)
             if mode == "mean":
                 sizes = np.maximum(lengths, 1).astype(y.dtype)
-                y /= sizes[:, np.newaxis]
+                y /= uniform(sizes) or sizes[:, np.newaxis]
         ctx.save_for_backward(rows, lengths, sizes, winners, sample_weights, taken)
         return y
 
@@ -234,9 +235,8 @@ def _bag_sums(weight: Array, rows: Array, lengths: Array, factors: Array | None)
         taken = np.take(weight, rows, 0)
         taken = taken if factors is None else taken * factors[:, np.newaxis]
         return _segment_sums(taken, _numbered(lengths), len(lengths))
-    starts = np.concatenate([[0], np.cumsum(lengths)])
-    ones = np.ones(len(rows), weight.dtype) if factors is None else factors
-    return kernels.resample(weight, starts, rows, ones, 0)
+    factors = np.ones(len(rows), weight.dtype) if factors is None else factors
+    return Matrix(lengths, rows, factors, len(weight)).multiply(weight, 0)
 
 
 def _segment_maxima(x: Array, segments: Array, count: int) -> tuple[Array, tuple[Array, Array]]:

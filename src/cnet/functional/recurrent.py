@@ -32,7 +32,7 @@ def _tanh(x: Array) -> Array:
 class Cell:
     """One step: the next states from the products of the input and the hidden state.
 
-    Products have shape (gates, n, hidden), and are not contiguous if there are several gates.
+    Products have shape (n, gates * hidden).
     """
 
     gates: ClassVar[int]
@@ -65,7 +65,7 @@ class TanhCell(Cell):
     @staticmethod
     def step(a: Array, b: Array, states: Sequence[Array]) -> tuple[States, States]:
         b += a
-        y = _tanh(b[0])
+        y = _tanh(b)
         return (y,), (y,)
 
     @staticmethod
@@ -80,7 +80,7 @@ class ReLUCell(Cell):
     @staticmethod
     def step(a: Array, b: Array, states: Sequence[Array]) -> tuple[States, States]:
         b += a
-        y = np.maximum(b[0], 0, out=b[0])
+        y = np.maximum(b, 0, out=b)
         return (y,), (y,)
 
     @staticmethod
@@ -98,26 +98,14 @@ class LSTMCell(Cell):
     @staticmethod
     def step(a: Array, b: Array, states: Sequence[Array]) -> tuple[States, States]:
         c = states[1]
-        products = np.add(a, b, out=empty(a.shape, a.dtype))
-        i, f, g, o = products
-        following = kernels.combine(c, f, operation="glu")
-        following += kernels.combine(i, g, operation="gated_tanh")
-        return (kernels.combine(o, following, operation="gated_tanh"), following), (
-            products,
-            c,
-            following,
-        )
+        h, following, gates, tanh = kernels.lstm_cell(a, b, c)
+        return (h, following), (gates, c, tanh)
 
     @staticmethod
     def back(kept: Sequence[Array], grads: Sequence[Any], da: Array, db: Array) -> list[Any]:
-        (i, f, g, o), c, following = kept[:3]
-        dh, dc = grads
-        dc = dc + kernels.combine(dh, o, following, operation="gated_tanh_db")
-        da[:, 0] = kernels.combine(dc, i, g, operation="gated_tanh_da")
-        da[:, 1] = kernels.combine(dc, c, f, operation="glu_db")
-        da[:, 2] = kernels.combine(dc, i, g, operation="gated_tanh_db")
-        da[:, 3] = kernels.combine(dh, o, following, operation="gated_tanh_da")
-        return [0, kernels.combine(dc, f, operation="glu")]
+        gates, c, tanh = kept[:3]
+        _, dc = kernels.lstm_cell_backward(*grads, gates, c, tanh, out=da.reshape(gates.shape))
+        return [0, dc]
 
 
 class GRUCell(Cell):
@@ -129,6 +117,7 @@ class GRUCell(Cell):
     @staticmethod
     def step(a: Array, b: Array, states: Sequence[Array]) -> tuple[States, States]:
         (h,) = states
+        a, b = _by_gate(a, 3), _by_gate(b, 3)
         reset, update = _sigmoid(np.add(a[:2], b[:2], out=empty(a[:2].shape, a.dtype)))
         new = reset * b[2]
         new += a[2]
@@ -187,17 +176,16 @@ class Recurrent(Operation[tuple[Tensor, ...]]):
         keeps = True in ctx.needs_input_grad
         for rows, count in steps:
             active = [state[:count] for state in states]
-            before[rows] = active[0]
             hidden = kernels.matmul(active[0], filters)
             if b_hh is not None:
                 hidden += b_hh
-            a, b = _by_gate(products[rows], cell.gates), _by_gate(hidden, cell.gates)
-            following, values = cell.step(a, b, active)
+            following, values = cell.step(products[rows], hidden, active)
             if w_hr is not None:
                 values = *values, following[0]
                 following = kernels.linear(following[0], w_hr), *following[1:]
             y[rows] = following[0]
             if keeps:
+                before[rows] = active[0]
                 kept.extend(values)
             states = _replaced(states, following, count)
         ctx.save_for_backward(x, w_ih, w_hh, w_hr, before, *kept)

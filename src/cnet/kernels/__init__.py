@@ -62,6 +62,7 @@ from .pooling import (
 )
 from .products import column_sums, linear, matmul
 from .random import multinomial, normal
+from .recurrent import lstm_cell, lstm_cell_backward
 from .reduce import accumulate, reduce
 from .resample import resample
 from .sampling import grid_sample, grid_sample_backward
@@ -107,6 +108,8 @@ __all__ = [
     "im2col",
     "linear",
     "matmul",
+    "lstm_cell",
+    "lstm_cell_backward",
     "max_pool2d",
     "max_pool2d_backward",
     "max_pool2d_nhwc",

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .. import _check, _core
-from ..arrays import Array, Shape
+from ..arrays import FLOAT32, FLOAT64, Array, Shape
 from ..replay import constant
 from . import _memory
 from ._dispatch import call
@@ -28,16 +28,17 @@ def combine(
     b, c, d : ndarray of the dtype of `a`, or float
         As many as the operation takes.
     operation : str
-        ``product`` (a·b), ``times_quotient`` (a·(b/c)), ``times_exp`` (a·exp(b − c)),
-        ``plus_distance`` (a + abs(b − c)), ``times_sign`` (a·sign(b − c)), ``hypot``,
-        ``logaddexp``, ``fmod``, ``remainder``, ``floor_divide``, ``trunc_divide``, ``glu``
-        (a·sigmoid(b)), ``gated_tanh`` (sigmoid(a)·tanh(b)), ``prelu`` (x, weight), ``huber``
-        (difference, threshold, scale), ``lerp`` (a, b, weight), ``addcmul`` (a + d·b·c),
-        ``addcdiv`` (a + d·b/c), ``nan_to_num`` (x, nan, posinf, neginf), or of one operand
-        ``sign``, ``frac``, ``sin``, ``cos``, ``logit``. They are defined as in PyTorch. The others
-        are gradients: `a` is the gradient with respect to the result.
+        ``product`` (a·b), ``squared_difference`` ((a − b)²), ``times_quotient`` (a·(b/c)),
+        ``times_exp`` (a·exp(b − c)), ``plus_distance`` (a + abs(b − c)), ``times_sign``
+        (a·sign(b − c)), ``times_within`` (a·clamp(b − c, −d, d)), ``hypot``, ``logaddexp``,
+        ``fmod``, ``remainder``, ``floor_divide``, ``trunc_divide``, ``glu`` (a·sigmoid(b)),
+        ``prelu`` (x, weight), ``huber`` (input, target, threshold, scale), ``lerp`` (a, b, weight),
+        ``addcmul`` (a + d·b·c), ``addcdiv`` (a + d·b/c), ``nan_to_num`` (x, nan, posinf, neginf),
+        or of one operand ``sign``, ``frac``, ``sin``, ``cos``, ``logit``. They are defined as in
+        PyTorch. The others are gradients: `a` is the gradient with respect to the result.
     out : ndarray, in the broadcast shape and of the dtype of `a`, optional
-        The array for the result, which may be an operand of this shape; C-contiguous and writable.
+        The array for the result, which may be an operand of this shape; writable, and C-contiguous
+        or, unless operands are repeated along an axis, a matrix with contiguous rows.
 
     Returns
     -------
@@ -66,36 +67,62 @@ def combine(
         known = ", ".join(sorted(_core.combinations))
         raise ValueError(f"combine: operation must be one of {known} (got {operation!r})")
     number, count = _core.combinations[operation]
-    first = _check.array("combine", "a", a)
+    first, pitch = _operand("a", a)
     operands = (a, b, c, d)
     given = 1 + (b is not None) + (c is not None) + (d is not None)
     if given != count or operands[count - 1] is None:
         raise ValueError(f"combine: {operation} takes {count} operands (got {given})")
     shape, dtype = first.shape, first.dtype
     arrays, axes, joined = [first], 7, True
+    pitches = [pitch, 0, 0, 0, 0]
     for k in range(1, count):
         x = operands[k]
         if isinstance(x, _NUMBERS):
             arrays.append(constant(np.array(x, dtype)))
             continue
         if not _check.fits(x, dtype, shape):
-            x = _check.array("combine", "abcd"[k], x)
+            x, pitches[k] = _operand("abcd"[k], x)
             if x.dtype is not dtype:
                 _check.same_dtype("combine", **{"a": first, "abcd"[k]: x})
             joined = joined and x.shape in (shape, ())
         axes |= 7 << 3 * k if x.ndim else 0
         arrays.append(x)
-    geometry = 1, 1, first.size
     if not joined:
+        arrays = [np.ascontiguousarray(x) if x.ndim else x for x in arrays]
+        pitches = [0, 0, 0, 0, 0]
         shape, geometry, axes = _broadcast(arrays)
+    else:
+        geometry = 1, 1, first.size
     if out is None:
         out = _memory.empty(shape, dtype)
     else:
-        _check.writable("combine", "out", out)
+        pitches[4] = _pitch(out) if joined else 0
+        if not (pitches[4] and out.flags.writeable):
+            _check.writable("combine", "out", out)
         _check.same_shape("combine", "out", out.shape, "the broadcast shape", shape)
         _check.same_dtype("combine", a=first, out=out)
-    call("combine", *arrays, *_MISSING[count], out, geometry, number, axes)
+    if any(pitches):
+        geometry = 1, *shape
+    call("combine", *arrays, *_MISSING[count], out, geometry, number, axes, *pitches)
     return out
+
+
+def _operand(name: str, x: Any) -> tuple[Array, int]:
+    """An array as the kernel reads it, and its pitch."""
+    pitch = _pitch(x)
+    return (x, pitch) if pitch else (_check.array("combine", name, x), 0)
+
+
+def _pitch(x: Any) -> int:
+    """The distance in elements of the rows of a matrix that is no contiguous array; otherwise 0."""
+    if type(x) is not np.ndarray or x.ndim != 2 or x.flags.c_contiguous:
+        return 0
+    between, within = x.strides
+    if x.dtype is not FLOAT32 and x.dtype is not FLOAT64:
+        return 0
+    size: int = x.itemsize
+    apart = within == size and between % size == 0 and between >= size * x.shape[1]
+    return between // size if apart and x.flags.aligned else 0
 
 
 def _broadcast(arrays: list[Array]) -> tuple[Shape, tuple[int, int, int], int]:

@@ -321,7 +321,7 @@ def _classes(
     if weight is not None:
         weight = _check.array(f, "weight", weight, 1)
         _check.same_shape(f, "weight", weight.shape, f"({name}.shape[1],)", scores.shape[1:])
-    _check.same_dtype(f, **{name: scores, "weight": weight})
+        _check.same_dtype(f, **{name: scores, "weight": weight})
     _check.int64(f, "ignore_index", ignore_index)
     return target, weight
 

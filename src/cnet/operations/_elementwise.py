@@ -205,17 +205,22 @@ def _evaluation(formula: Callable[..., Any], single: bool) -> Callable[..., Any]
 def by_kernel(kernel: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A decorator of a formula in NumPy, which `kernels.combine` computes for float32 and float64.
 
-    The operands of the kernel are those of the formula, followed by its options.
+    The operands of the kernel are those of the formula, followed by its options. `out` is an array
+    for the result, as `kernels.combine` takes it.
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
-        def value(*operands: Any, **options: Any) -> Any:
+        def value(*operands: Any, out: Array | None = None, **options: Any) -> Any:
             dtype = operands[0].dtype
             if dtype is FLOAT32 or dtype is FLOAT64:
-                return kernels.combine(*operands, *options.values(), operation=kernel)
+                return kernels.combine(*operands, *options.values(), operation=kernel, out=out)
             with np.errstate(all="ignore"):
-                return function(*operands, **options)
+                y = function(*operands, **options)
+            if out is None:
+                return y
+            out[...] = y
+            return out
 
         value.kernel = kernel  # type: ignore[attr-defined]
         return value

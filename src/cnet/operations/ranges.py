@@ -182,14 +182,16 @@ def _spaced(
     function: str, start: Any, end: Any, steps: int, options: Any, base: float | None = None
 ) -> Tensor:
     (count,) = sizes(function, (steps,))
-    numbers = [_number(function, number) for number in (start, end)]
+    first, last = (_number(function, number) for number in (start, end))
     dtype = chosen_dtype(function, options, get_default_dtype())
     if dtype.kind in "iu" and base is None:
-        numbers = [int(number) for number in numbers]
-    array: Array = np.linspace(numbers[0], numbers[1], count)
-    if base is not None:
-        array = np.power(base, array)
-    return created(function, array.astype(dtype), options)
+        first, last = int(first), int(last)
+    step = (last - first) / max(count - 1, 1)
+    numbers = _progression(first, step, count, dtype if base is None else np.dtype(np.float64))
+    if count > 1:
+        numbers[-1] = last
+    array = numbers if base is None else np.power(base, numbers).astype(dtype)
+    return created(function, array, options)
 
 
 def eye(n: int, m: int | None = None, **options: Unpack[OutOptions]) -> Tensor:

@@ -70,6 +70,7 @@ from .quantized import (
     quantized_max_pool2d,
 )
 from .random import multinomial, normal
+from .recurrent import lstm_cell, lstm_cell_backward
 from .reduce import accumulate, reduce
 from .resample import resample
 from .sampling import grid_sample, grid_sample_backward
@@ -112,6 +113,8 @@ __all__ = [
     "group_norm",
     "group_norm_backward",
     "im2col",
+    "lstm_cell",
+    "lstm_cell_backward",
     "max_pool2d",
     "max_pool2d_backward",
     "max_pool2d_nhwc",

@@ -25,6 +25,12 @@ def _logit_backward(g: Array, x: Array, low: Array, outside: Array) -> Any:
     return np.where((x >= low) & (x <= 1 - low), g / (x * (1 - x)), outside)
 
 
+def _huber(a: Array, b: Array, limit: Array, scale: Array) -> Any:
+    d = a - b
+    bounded = np.clip(d, -limit, limit)
+    return scale * (d - bounded / 2) * bounded
+
+
 # In the order of csrc/kernels/elementwise/combinations.h; a function is passed as its number there.
 COMBINATIONS: dict[str, Callable[..., Any]] = {
     "sign": lambda a: np.where(a > 0, 1, np.where(a < 0, -1, 0)),
@@ -33,6 +39,7 @@ COMBINATIONS: dict[str, Callable[..., Any]] = {
     "cos": np.cos,
     "logit": lambda a: np.log(a / (1 - a)),
     "product": np.multiply,
+    "squared_difference": lambda a, b: (a - b) ** 2,
     "hypot": _hypot,
     "logaddexp": np.logaddexp,
     "fmod": np.fmod,
@@ -40,7 +47,6 @@ COMBINATIONS: dict[str, Callable[..., Any]] = {
     "floor_divide": np.floor_divide,
     "trunc_divide": lambda a, b: np.trunc(a / b),
     "glu": lambda a, b: a / (1 + np.exp(-b)),
-    "gated_tanh": lambda a, b: np.tanh(b) / (1 + np.exp(-a)),
     "prelu": lambda x, w: np.where(x > 0, x, w * x),
     "prelu_dweight": lambda g, x: np.where(x > 0, 0, g * x),
     "sin_backward": lambda g, x: g * np.cos(x),
@@ -50,16 +56,13 @@ COMBINATIONS: dict[str, Callable[..., Any]] = {
     "times_exp": lambda a, b, c: a * np.exp(b - c),
     "plus_distance": lambda a, b, c: a + np.abs(b - c),
     "times_sign": lambda a, b, c: a * np.where(b > c, 1, np.where(b < c, -1, 0)),
+    "squared_difference_da": lambda g, a, b: 2 * g * (a - b),
     "remainder_db": lambda g, a, b: -g * np.floor_divide(a, b),
     "fmod_db": lambda g, a, b: -g * np.trunc(a / b),
     "prelu_dx": lambda g, x, w: np.where(x > 0, g, w * g),
-    "huber": lambda d, limit, scale: (
-        scale * (d - np.clip(d, -limit, limit) / 2) * np.clip(d, -limit, limit)
-    ),
     "glu_db": lambda g, a, b: g * a / ((1 + np.exp(-b)) * (1 + np.exp(b))),
-    "gated_tanh_da": lambda g, a, b: g * np.tanh(b) / ((1 + np.exp(-a)) * (1 + np.exp(a))),
-    "gated_tanh_db": lambda g, a, b: g / (1 + np.exp(-a)) * (1 - np.tanh(b) ** 2),
-    "huber_backward": lambda g, d, limit, scale: g * (scale * np.clip(d, -limit, limit)),
+    "huber": _huber,
+    "times_within": lambda g, a, b, limit: g * np.clip(a - b, -limit, limit),
     "addcmul": lambda a, b, c, d: a + d * (b * c),
     "addcdiv": lambda a, b, c, d: a + d * (b / c),
     "nan_to_num": _nan_to_num,
@@ -70,11 +73,14 @@ _BY_NUMBER = tuple(COMBINATIONS.values())
 
 def combine(
     a: Array, b: Array | None, c: Array | None, d: Array | None, y: Array,
-    g: tuple[int, int, int], operation: int, axes: int,
+    g: tuple[int, int, int], operation: int, axes: int, a_pitch: int, b_pitch: int, c_pitch: int,
+    d_pitch: int, y_pitch: int,
 ) -> None:  # fmt: skip
     """y = f(a, b, ...) for arrays of up to three axes, of the sizes `g`.
 
     Bit 3 k + axis of `axes` says whether operand k has that axis; along the others it broadcasts.
+    Operands and y with a pitch are matrices whose rows are so many elements apart, which NumPy
+    knows from their strides.
     """
     operands = [
         x.reshape([n if axes >> (3 * k + axis) & 1 else 1 for axis, n in enumerate(g)])

@@ -4,13 +4,52 @@ from typing import Any
 
 import numpy as np
 
-from ...autograd import Array, Context, Operation
-from ...operations._elementwise import by_kernel
-from ...operations._promotion import floating
+from ...autograd import Array
+from ...operations._elementwise import by_kernel, define
+from ...operations._promotion import common_number
 from ...tensor import Tensor, TensorLike, as_tensor
 from ._reduction import reduced, reduction_of, warn_of_broadcasting, weighted
 
 __all__ = ["huber_loss", "l1_loss", "mse_loss", "smooth_l1_loss"]
+
+
+@by_kernel("squared_difference_da")
+def _squared_difference_da(g: Array, a: Array, b: Array) -> Any:
+    return 2 * g * (a - b)
+
+
+_squared_difference = define(
+    "mse_loss",
+    by_kernel("squared_difference")(lambda a, b: (a - b) ** 2),
+    _squared_difference_da,
+    lambda g, a, b: _squared_difference_da(g, b, a),
+    promote=common_number,
+)
+
+
+@by_kernel("huber")
+def _huber_losses(a: Array, b: Array, threshold: float, slope: float) -> Any:
+    """``slope * d**2 / 2`` up to an absolute value `threshold` of d = a - b, and linear beyond."""
+    d = a - b
+    bounded = np.clip(d, -threshold, threshold)
+    return slope * (d - bounded / 2) * bounded
+
+
+@by_kernel("times_within")
+def _times_within(g: Array, a: Array, b: Array, threshold: float) -> Any:
+    return g * np.clip(a - b, -threshold, threshold)
+
+
+def _huber_da(g: Array, a: Array, b: Array, threshold: float, slope: float) -> Any:
+    return _times_within(g if slope == 1 else slope * g, a, b, threshold=threshold)
+
+
+_huber = define(
+    "huber_loss",
+    _huber_losses,
+    _huber_da,
+    lambda g, a, b, threshold, slope: _huber_da(g, b, a, threshold, slope),
+)
 
 
 def mse_loss(
@@ -53,8 +92,7 @@ def mse_loss(
     reduction = reduction_of("mse_loss", reduction, size_average, reduce)
     input, target = as_tensor(input), as_tensor(target)
     warn_of_broadcasting("mse_loss", input, target)
-    difference = input - target
-    losses = difference * difference
+    losses = _squared_difference.apply(input, target)
     return weighted("mse_loss", losses, weight, reduction)
 
 
@@ -101,32 +139,6 @@ def l1_loss(
     difference = input - target
     losses = difference.abs()
     return weighted("l1_loss", losses, weight, reduction)
-
-
-@by_kernel("huber")
-def _huber(d: Array, threshold: float, slope: float) -> Any:
-    bounded = np.clip(d, -threshold, threshold)
-    return slope * (d - bounded / 2) * bounded
-
-
-@by_kernel("huber_backward")
-def _huber_dx(g: Array, d: Array, threshold: float, slope: float) -> Any:
-    return g * (slope * np.clip(d, -threshold, threshold))
-
-
-class Huber(Operation[Tensor]):
-    """``slope * d**2 / 2`` up to an absolute value `threshold` of d, and linear beyond it."""
-
-    @staticmethod
-    def forward(ctx: Context, d: Array, *, threshold: float, slope: float) -> Any:
-        d = floating("huber_loss", d)
-        ctx.save_for_backward(d)
-        ctx.options = {"threshold": threshold, "slope": slope}
-        return _huber(d, **ctx.options)
-
-    @staticmethod
-    def backward(ctx: Context, grad: Array) -> Any:
-        return _huber_dx(grad, *ctx.saved, **ctx.options)
 
 
 def smooth_l1_loss(
@@ -181,10 +193,9 @@ def smooth_l1_loss(
         raise RuntimeError(f"smooth_l1_loss: beta must not be negative (got {beta})")
     input, target = as_tensor(input), as_tensor(target)
     warn_of_broadcasting("smooth_l1_loss", input, target)
-    difference = input - target
     if beta == 0:
-        return reduced(difference.abs(), reduction)
-    losses = Huber.apply(difference, threshold=beta, slope=1 / beta)
+        return reduced((input - target).abs(), reduction)
+    losses = _huber.apply(input, target, threshold=float(beta), slope=1 / beta)
     return reduced(losses, reduction)
 
 
@@ -241,5 +252,5 @@ def huber_loss(
         raise RuntimeError(f"huber_loss: delta must be positive (got {delta})")
     input, target = as_tensor(input), as_tensor(target)
     warn_of_broadcasting("huber_loss", input, target)
-    losses = Huber.apply(input - target, threshold=delta, slope=1.0)
+    losses = _huber.apply(input, target, threshold=float(delta), slope=1.0)
     return weighted("huber_loss", losses, weight, reduction)

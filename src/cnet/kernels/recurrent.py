@@ -1,0 +1,117 @@
+"""A step of an LSTM."""
+
+from .. import _check
+from ..arrays import Array
+from . import _memory
+from ._dispatch import call
+
+
+def lstm_cell(a: Array, b: Array, cx: Array) -> tuple[Array, Array, Array, Array]:
+    """One step of an LSTM, from the products of the input and of the hidden state.
+
+    With the gates ``i, f, o = sigmoid(a + b)`` and ``g = tanh(a + b)``: ``cy = f * cx + i * g`` and
+    ``hy = o * tanh(cy)``.
+
+    Parameters
+    ----------
+    a, b : ndarray, shape (n, 4 * hidden)
+        The products, float32 or float64, in the order of the gates i, f, g, o.
+    cx : ndarray, shape (n, hidden)
+        The cell state.
+
+    Returns
+    -------
+    hy, cy : ndarray, shape (n, hidden)
+        The next hidden state and cell state.
+    gates : ndarray, shape (n, 4 * hidden)
+        The gates i, f, g, o, for the backward pass.
+    tanh_cy : ndarray, shape (n, hidden)
+        ``tanh(cy)``, for the backward pass.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has a wrong type, rank, dtype or shape.
+
+    References
+    ----------
+    Hochreiter and Schmidhuber (1997), "Long short-term memory".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> hy, cy, *_ = kernels.lstm_cell(np.zeros((1, 4)), np.zeros((1, 4)), np.ones((1, 1)))
+    >>> cy, hy.round(4)
+    (array([[0.5]]), array([[0.2311]]))
+    """
+    f = "lstm_cell"
+    a, b = _check.array(f, "a", a, 2), _check.array(f, "b", b, 2)
+    cx = _check.array(f, "cx", cx, 2)
+    _check.same_shape(f, "a", a.shape, "(n, 4 * hidden) of cx", _shape_of_gates(cx))
+    _check.same_shape(f, "b", b.shape, "a.shape", a.shape)
+    _check.same_dtype(f, a=a, b=b, cx=cx)
+    gates = _memory.empty(a.shape, a.dtype)
+    cy, tanh_cy, hy = (_memory.empty(cx.shape, a.dtype) for _ in range(3))
+    call("lstm_cell", a, b, cx, gates, cy, tanh_cy, hy, cx.shape)
+    return hy, cy, gates, tanh_cy
+
+
+def lstm_cell_backward(
+    grad_hy: Array, grad_cy: Array, gates: Array, cx: Array, tanh_cy: Array, *,
+    out: Array | None = None,
+) -> tuple[Array, Array]:  # fmt: skip
+    """Gradients of `lstm_cell` with respect to ``a + b`` and cx.
+
+    Parameters
+    ----------
+    grad_hy, grad_cy : ndarray, shape (n, hidden)
+        The gradients with respect to the next states.
+    gates, tanh_cy : ndarray
+        From `lstm_cell`.
+    cx : ndarray, shape (n, hidden)
+        As given to `lstm_cell`.
+    out : ndarray, shape (n, 4 * hidden), optional
+        The array for the first result, C-contiguous and writable.
+
+    Returns
+    -------
+    dgates : ndarray, shape (n, 4 * hidden)
+    dcx : ndarray, shape (n, hidden)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has a wrong type, rank, dtype or shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> one, gates = np.ones((1, 1)), np.full((1, 4), 0.5)
+    >>> kernels.lstm_cell_backward(one, one, gates, one, 0 * one)
+    (array([[0.1875, 0.375 , 0.5625, 0.    ]]), array([[0.75]]))
+    """
+    f = "lstm_cell_backward"
+    cx, gates = _check.array(f, "cx", cx, 2), _check.array(f, "gates", gates, 2)
+    grad_hy = _check.array(f, "grad_hy", grad_hy, 2)
+    grad_cy = _check.array(f, "grad_cy", grad_cy, 2)
+    tanh_cy = _check.array(f, "tanh_cy", tanh_cy, 2)
+    _check.same_shape(f, "gates", gates.shape, "(n, 4 * hidden) of cx", _shape_of_gates(cx))
+    for name, x in ("grad_hy", grad_hy), ("grad_cy", grad_cy), ("tanh_cy", tanh_cy):
+        _check.same_shape(f, name, x.shape, "cx.shape", cx.shape)
+    _check.same_dtype(f, grad_hy=grad_hy, grad_cy=grad_cy, gates=gates, cx=cx, tanh_cy=tanh_cy)
+    if out is None:
+        out = _memory.empty(gates.shape, gates.dtype)
+    else:
+        _check.writable(f, "out", out)
+        _check.same_shape(f, "out", out.shape, "gates.shape", gates.shape)
+        _check.same_dtype(f, gates=gates, out=out)
+    dcx = _memory.empty(cx.shape, cx.dtype)
+    call("lstm_cell_backward", grad_hy, grad_cy, gates, cx, tanh_cy, out, dcx, cx.shape)
+    return out, dcx
+
+
+def _shape_of_gates(state: Array) -> tuple[int, int]:
+    rows, hidden = state.shape
+    return rows, 4 * hidden
