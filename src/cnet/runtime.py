@@ -41,8 +41,10 @@ __all__ = [
 ]
 
 REFERENCE = "reference"
-DOTS = "pairs", "vnni", "amx"
-"""How 8-bit kernels add products, slowest first."""
+DOTS = {"int8": ("pairs", "vnni", "amx"), "bfloat16": ("pairs", "avx512_bf16", "amx")}
+"""How kernels of these dtypes add products, slowest first."""
+FORMATS = {"int8": 1, "bfloat16": 2}
+"""The numbers of the dtypes: ``cnet_format`` in csrc/cnet.h."""
 
 _compiled = dict(_core.isas())
 _names = tuple(_compiled)
@@ -158,10 +160,10 @@ def redirect_kernels(change: int) -> None:
         _core.redirect(_redirections > 0)
 
 
-def int8_dots() -> int:
-    """How 8-bit kernels add products: the number of a ``cnet_dots`` in csrc/cnet.h."""
-    dots = _core.active_dots()
-    return dots if _amx else min(dots, DOTS.index("vnni"))
+def dots_of(dtype: str) -> int:
+    """How kernels of a dtype add products: the number of a ``cnet_dots`` in csrc/cnet.h."""
+    dots, names = _core.active_dots(FORMATS[dtype]), DOTS[dtype]
+    return dots if _amx else min(dots, names.index("amx") - 1)
 
 
 def exact_is_on() -> bool:
@@ -355,7 +357,7 @@ def config() -> dict[str, Any]:
         "cpu": _cpu_name(),
         "isa": current_isa(),
         "available_isas": list(available_isas()),
-        "int8": DOTS[int8_dots()],
+        **{dtype: names[dots_of(dtype)] for dtype, names in DOTS.items()},
         "threads": get_num_threads(),
         "default_threads": _default_threads(),
         "compiler": _core.compiler,

@@ -7,6 +7,13 @@ results (None if not needed), then the geometry and numbers. It writes the resul
 Each function is written as its equation. There is one file per family, as in `cnet.kernels`.
 """
 
+from .bfloat16 import (
+    bfloat16_conv2d,
+    bfloat16_max_pool2d,
+    from_bfloat16,
+    prepare_bfloat16_conv2d,
+    to_bfloat16,
+)
 from .blocked import block, blocked_conv2d, blocked_pool2d, prepare_blocked_conv2d, unblock
 from .channels_last import (
     avg_pool2d_nhwc,
@@ -81,6 +88,8 @@ __all__ = [
     "batch_norm",
     "batch_norm_backward",
     "batch_norm_stats",
+    "bfloat16_conv2d",
+    "bfloat16_max_pool2d",
     "block",
     "blocked_conv2d",
     "blocked_pool2d",
@@ -99,6 +108,7 @@ __all__ = [
     "dequantize",
     "elementwise",
     "elementwise_backward",
+    "from_bfloat16",
     "gather",
     "gemm",
     "grid_sample",
@@ -115,6 +125,7 @@ __all__ = [
     "nll_loss",
     "nll_loss_backward",
     "normal",
+    "prepare_bfloat16_conv2d",
     "prepare_blocked_conv2d",
     "prepare_conv2d",
     "prepare_linear",
@@ -135,6 +146,7 @@ __all__ = [
     "softmax",
     "softmax_backward",
     "strided_copy",
+    "to_bfloat16",
     "transpose",
     "unblock",
 ]
