@@ -149,7 +149,7 @@ def test_architectures(build: Callable[[], nn.Module]) -> None:
     x = np.random.default_rng(0).standard_normal((3, *shape)).astype(np.float32)
     plan = cnet.compile(model, x, dtype="bfloat16")
     expected = cnet.compile(model, x)(x)
-    assert np.abs(plan(x) - expected).max() < 4 * PRECISION * np.abs(expected).max()
+    assert np.abs(plan(x) - expected).max() < 6 * PRECISION * np.abs(expected).max()
     with cnet.use_threads(1):
         one = plan(x)
     for threads in (2, 3):
@@ -171,7 +171,7 @@ def test_numbers_that_are_not_finite(
     layers = nn.Conv2d(32, 32, 3, groups=groups, padding=1), nn.Conv2d(32, 16, 1), nn.ReLU()
     model = nn.Sequential(*layers).eval()
     monkeypatch.setattr(runtime, "dots_of", lambda dtype: dots)
-    with cnet.use_isa(isa), np.errstate(invalid="ignore"):
+    with cnet.use_isa(isa), cnet.use_exact(), np.errstate(invalid="ignore"):
         y = cnet.compile(model, x, dtype="bfloat16")(x)
         expected = cnet.compile(model, x)(x)
     np.testing.assert_array_equal(np.isfinite(y), np.isfinite(expected))
