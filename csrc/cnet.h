@@ -216,15 +216,12 @@ int cnet_isa_supported(int isa);
 int cnet_active_isa(void);
 /* The caller must check that `isa` is supported. */
 void cnet_set_active_isa(int isa);
-/* The formats of images in csrc/kernels/quantized; the values are the bytes of an element. */
-typedef enum { CNET_INT8 = 1, CNET_BFLOAT16 = 2 } cnet_format;
-/* How kernels of these formats add products, slowest first: by instructions for 16-bit integers, or
- * for float32; by one instruction, vpdpbusd (VNNI) or vdpbf16ps (AVX512-BF16); by tdpbusd or
- * tdpbf16ps on tiles of 16 x 64 bytes (AMX). */
-typedef enum { CNET_DOTS_PAIRS, CNET_DOTS_FUSED, CNET_DOTS_AMX } cnet_dots;
+/* How 8-bit kernels add products, slowest first: by instructions for 16-bit integers; vpdpbusd
+ * (VNNI); tdpbusd on tiles of 16 x 64 bytes (AMX). With AMX, bfloat16 kernels use tdpbf16ps. */
+typedef enum { CNET_DOTS_PAIRS, CNET_DOTS_VNNI, CNET_DOTS_AMX } cnet_dots;
 /* The fastest that this CPU and this operating system support beside the active instruction set.
  * Asks Linux for the permission to use AMX. */
-cnet_dots cnet_active_dots(cnet_format format);
+cnet_dots cnet_active_dots(void);
 /* The kernels, indexed by cnet_kernel. Kernels that exist only for float32 are {NULL, NULL} in the
  * table of float64. */
 const cnet_implementation *cnet_active_kernels(cnet_dtype dtype);

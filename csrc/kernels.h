@@ -85,12 +85,12 @@
 #define CNET_from_bfloat16(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                              \
     IN(uint16_t, x) OUT(real, y) COUNT(count)
 #define CNET_prepare_bfloat16_conv2d(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                    \
-    IN(real, bias) IN(uint16_t, weight) GEOMETRY(conv2d, g) INTEGER(dots)
+    IN(real, bias) IN(uint16_t, weight) GEOMETRY(conv2d, g) INTEGER(amx)
 #define CNET_bfloat16_conv2d(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                            \
     IN(uint16_t, x)                                                                                \
     IN(void, prepared)                                                                             \
     IN(uint16_t, residual)                                                                         \
-    OUT(void, y) GEOMETRY(conv2d, g) NUMBER(low) NUMBER(high) INTEGER(rounded) INTEGER(dots)
+    OUT(void, y) GEOMETRY(conv2d, g) NUMBER(low) NUMBER(high) INTEGER(rounded) INTEGER(amx)
 #define CNET_bfloat16_max_pool2d(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                        \
     IN(uint16_t, x) OUT(uint16_t, y) GEOMETRY(window2d, g)
 

@@ -65,31 +65,29 @@ def test_is_near_the_model(name: str) -> None:
 
 
 def _ways() -> list[Any]:
-    """Each instruction set with each way to add products that the CPU has beside it."""
+    """Each instruction set, without and with AMX beside it."""
     found = []
     for isa in cnet.available_isas():
         if isa == "reference":
             continue
+        found.append(pytest.param(isa, False, id=isa))
         with cnet.use_isa(isa):
-            most = _core.active_dots(runtime.FORMATS["bfloat16"])
-        found += [
-            pytest.param(isa, dots, id=f"{isa}-{runtime.DOTS['bfloat16'][dots]}")
-            for dots in range(most + 1)
-        ]
+            if runtime.DOTS[_core.active_dots()] == "amx":
+                found.append(pytest.param(isa, True, id=f"{isa}-amx"))
     return found
 
 
 WAYS = _ways()
 
 
-@pytest.mark.parametrize(("isa", "dots"), WAYS)
+@pytest.mark.parametrize(("isa", "amx"), WAYS)
 @pytest.mark.parametrize("name", NARROW)
 def test_equals_the_equations(
-    name: str, isa: str, dots: int, monkeypatch: pytest.MonkeyPatch
+    name: str, isa: str, amx: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A sum that is rounded to another bfloat16 changes later sums, by little."""
     x = _images()
-    monkeypatch.setattr(runtime, "dots_of", lambda dtype: dots)
+    monkeypatch.setattr(runtime, "amx_is_used", lambda: amx)
     with cnet.use_isa(isa):
         actual, expected = _plans(NARROW[name], x, compiled_plan, reference_plan)
     np.testing.assert_allclose(actual, expected, rtol=0, atol=PRECISION * np.abs(expected).max())
@@ -102,12 +100,11 @@ def test_is_the_same_on_all_instruction_sets_but_amx(
 ) -> None:
     x, results = _images(), []
     for way in WAYS:
-        isa, dots = way.values
-        if runtime.DOTS["bfloat16"][dots] == "amx":
-            continue
-        monkeypatch.setattr(runtime, "dots_of", lambda dtype, dots=dots: dots)
-        with cnet.use_isa(isa):
-            results += _plans(NARROW[name], x, compiled_plan)
+        isa, amx = way.values
+        if not amx:
+            monkeypatch.setattr(runtime, "amx_is_used", lambda: False)
+            with cnet.use_isa(isa):
+                results += _plans(NARROW[name], x, compiled_plan)
     for other in results[1:]:
         np.testing.assert_array_equal(other, results[0])
 
@@ -121,8 +118,8 @@ def test_all_steps_are_of_bfloat16(name: str) -> None:
     assert set(others) <= {"to_bfloat16", "from_bfloat16", "unblock", "strided_copy"}, kernels
 
 
-@pytest.mark.parametrize(("isa", "dots"), WAYS)
-def test_one_layer_equals_pytorch(isa: str, dots: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("isa", "amx"), WAYS)
+def test_one_layer_equals_pytorch(isa: str, amx: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sums of few integers are exact in any order, so that only the rounding remains."""
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(0)
@@ -133,7 +130,7 @@ def test_one_layer_equals_pytorch(isa: str, dots: int, monkeypatch: pytest.Monke
     layer.weight.data[...], layer.bias.data[...] = weight, bias
     more = nn.Conv2d(24, 24, 1, groups=24, bias=False).eval()
     more.weight.data[...] = 1
-    monkeypatch.setattr(runtime, "dots_of", lambda dtype: dots)
+    monkeypatch.setattr(runtime, "amx_is_used", lambda: amx)
     with cnet.use_isa(isa):
         y = cnet.compile(nn.Sequential(layer, nn.ReLU(), more).eval(), x, dtype="bfloat16")(x)
     z = torch.nn.functional.conv2d(torch.tensor(x), torch.tensor(weight), padding=1)
@@ -159,18 +156,18 @@ def test_architectures(build: Callable[[], nn.Module]) -> None:
     np.testing.assert_array_equal(plan(more), np.concatenate([one] * 4))
 
 
-@pytest.mark.parametrize(("isa", "dots"), WAYS)
+@pytest.mark.parametrize(("isa", "amx"), WAYS)
 @pytest.mark.parametrize("groups", [1, 32])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_numbers_that_are_not_finite(
-    value: float, groups: int, isa: str, dots: int, monkeypatch: pytest.MonkeyPatch
+    value: float, groups: int, isa: str, amx: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They spread as far as the filters reach, and no further; ReLU keeps NaN."""
     x = _images()
     x[0, 3, 4, 2] = value
     layers = nn.Conv2d(32, 32, 3, groups=groups, padding=1), nn.Conv2d(32, 16, 1), nn.ReLU()
     model = nn.Sequential(*layers).eval()
-    monkeypatch.setattr(runtime, "dots_of", lambda dtype: dots)
+    monkeypatch.setattr(runtime, "amx_is_used", lambda: amx)
     with cnet.use_isa(isa), cnet.use_exact(), np.errstate(invalid="ignore"):
         y = cnet.compile(model, x, dtype="bfloat16")(x)
         expected = cnet.compile(model, x)(x)

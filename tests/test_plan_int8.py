@@ -72,9 +72,9 @@ def test_equals_the_equations(
 ) -> None:
     x = _images()
     with cnet.use_isa(isa):
-        if dots > _core.active_dots(runtime.FORMATS["int8"]):
+        if dots > _core.active_dots():
             pytest.skip("the CPU has no such instructions beside these registers")
-        monkeypatch.setattr(runtime, "dots_of", lambda dtype: dots)
+        monkeypatch.setattr(runtime, "int8_dots", lambda: dots)
         results = []
         for make in (compiled_plan, reference_plan):
             steps, result = lower(Of(INTEGERS[name]).eval(), x)

@@ -157,11 +157,11 @@ def test_cnet_isa_must_be_known(name: str) -> None:
 
 
 def test_cnet_amx() -> None:
-    code = "from cnet import runtime as r; print(r.config()['int8'], r.dots_of('int8'))"
+    code = "from cnet import runtime as r; print(r.config()['int8'], r.int8_dots())"
     name, number = _printed(code).split()
-    assert name == runtime.DOTS["int8"][int(number)]
+    assert name == runtime.DOTS[int(number)]
     name, number = _printed(code, CNET_AMX="0").split()
-    assert name == runtime.DOTS["int8"][int(number)] != "amx"
+    assert name == runtime.DOTS[int(number)] != "amx"
     assert _last_line(_python("import cnet.runtime", CNET_AMX="no")) == (
         "ValueError: CNET_AMX must be 0 or 1 (got 'no')"
     )

@@ -16,8 +16,7 @@ int cnet_cpu_neon(void) { return 1; } /* part of every aarch64 */
 
 enum { XCR0_AVX = 0x06, XCR0_AVX512 = 0xe6, XCR0_AMX = 0x60000 };
 enum { LEAF1_ECX_FMA = 1 << 12, LEAF1_ECX_OSXSAVE = 1 << 27, LEAF1_ECX_AVX = 1 << 28 };
-enum { LEAF7_ECX_AVX512_VNNI = 1 << 11 };
-enum { LEAF7_1_EAX_AVX_VNNI = 1 << 4, LEAF7_1_EAX_AVX512_BF16 = 1 << 5 };
+enum { LEAF7_ECX_AVX512_VNNI = 1 << 11, LEAF7_1_EAX_AVX_VNNI = 1 << 4 };
 enum { LEAF7_EDX_AMX_BF16 = 1 << 22, LEAF7_EDX_AMX_TILE = 1 << 24, LEAF7_EDX_AMX_INT8 = 1 << 25 };
 enum {
     LEAF7_EBX_AVX2 = 1 << 5,
@@ -64,12 +63,6 @@ int cnet_cpu_vnni(const char *isa) {
            __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax & LEAF7_1_EAX_AVX_VNNI);
 }
 
-int cnet_cpu_bf16(const char *isa) {
-    uint32_t eax, ebx, ecx, edx;
-    return !strcmp(isa, "avx512") && cnet_cpu_avx512() &&
-           __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax & LEAF7_1_EAX_AVX512_BF16);
-}
-
 #if defined(__linux__) && defined(__x86_64__)
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -92,6 +85,5 @@ int cnet_cpu_amx(const char *isa) { return (void)isa, 0; }
 int cnet_cpu_avx2(void) { return 0; }
 int cnet_cpu_avx512(void) { return 0; }
 int cnet_cpu_vnni(const char *isa) { return (void)isa, 0; }
-int cnet_cpu_bf16(const char *isa) { return (void)isa, 0; }
 int cnet_cpu_amx(const char *isa) { return (void)isa, 0; }
 #endif

@@ -47,11 +47,11 @@ const char *cnet_isa_name(int isa) {
 int cnet_isa_supported(int isa) { return variants[isa].supported(); }
 int cnet_active_isa(void) { return atomic_load(&active); }
 void cnet_set_active_isa(int isa) { atomic_store(&active, isa); }
-cnet_dots cnet_active_dots(cnet_format format) {
+cnet_dots cnet_active_dots(void) {
     const char *isa = variants[cnet_active_isa()].name;
-    if (!(format == CNET_INT8 ? cnet_cpu_vnni(isa) : cnet_cpu_bf16(isa)))
+    if (!cnet_cpu_vnni(isa))
         return CNET_DOTS_PAIRS;
-    return cnet_cpu_amx(isa) ? CNET_DOTS_AMX : CNET_DOTS_FUSED;
+    return cnet_cpu_amx(isa) ? CNET_DOTS_AMX : CNET_DOTS_VNNI;
 }
 const cnet_implementation *cnet_active_kernels(cnet_dtype dtype) {
     return variants[cnet_active_isa()].kernels[dtype];

@@ -102,9 +102,7 @@ cdef extern from "cnet.h" nogil:
     const char *cnet_isa_name(int) noexcept
     int cnet_isa_supported(int) noexcept
     int cnet_active_isa() noexcept
-    ctypedef enum cnet_format:
-        pass
-    int cnet_active_dots(cnet_format format) noexcept
+    int cnet_active_dots() noexcept
     void cnet_set_active_isa(int) noexcept
     const cnet_implementation *cnet_active_kernels(cnet_dtype) noexcept
 

@@ -305,8 +305,8 @@ def active_isa():
     return cnet_active_isa()
 
 
-def active_dots(int format):
-    return cnet_active_dots(<cnet_format>format)
+def active_dots():
+    return cnet_active_dots()
 
 
 def set_active_isa(int isa):

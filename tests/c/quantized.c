@@ -60,7 +60,7 @@ static void everywhere(void (*test)(const void *, int dots), const void *data) {
         if (!cnet_isa_supported(isa))
             continue;
         cnet_set_active_isa(isa);
-        const int most = (int)cnet_active_dots(CNET_INT8);
+        const int most = (int)cnet_active_dots();
         for (int dots = CNET_DOTS_PAIRS; dots <= most; dots++)
             test(data, dots);
     }

@@ -27,7 +27,7 @@ enum {
 
 typedef struct {
     cnet_conv2d g;
-    cnet_format format;
+    number_format format;
     const conv_arrays *arrays;
     ptrdiff_t images, blocks, panels;
     ptrdiff_t x_image, x_pixel, x_block; /* bytes between images, pixels and blocks of x */
@@ -107,7 +107,7 @@ static ptrdiff_t loads_of(ptrdiff_t run) {
 static ptrdiff_t find_pixel(const job_t *job, ptrdiff_t columns) {
     const ptrdiff_t block = block_bytes(job->format), least = job->blocks * block;
     if (job->g.c < QBLOCK)
-        return quads_of(job->g.c, job->format) * QUAD;
+        return round_up(job->g.c * (ptrdiff_t)job->format, QUAD);
     ptrdiff_t pixel = least;
     for (ptrdiff_t more = least; job->g.g == 1 && more < least + ROW_BYTES; more += block)
         if (loads_of(columns * more) < loads_of(columns * pixel))
@@ -117,7 +117,7 @@ static ptrdiff_t find_pixel(const job_t *job, ptrdiff_t columns) {
 
 static ptrdiff_t panel_bytes(const job_t *job) { return job->loads * job->load * QBLOCK; }
 
-static job_t make_job(const cnet_conv2d *g, cnet_format format) {
+static job_t make_job(const cnet_conv2d *g, number_format format) {
     job_t job = {.g = *g, .format = format, .blocks = qblocks_of(g->c), .panels = qblocks_of(g->o)};
     find_view(&job);
     const ptrdiff_t joined = g->g == 1 && g->dw == 1 ? g->kw : 1; /* columns of a run */
@@ -156,9 +156,9 @@ static job_t make_job(const cnet_conv2d *g, cnet_format format) {
 
 /* ---- Preparation: offsets and filters of the loads ---------------------------------------- */
 
-prepared_sizes CNET_FN(quantized_amx_sizes)(const cnet_conv2d *g, cnet_format format) {
+prepared_sizes CNET_FN(quantized_amx_sizes)(const cnet_conv2d *g, number_format format) {
     const job_t job = make_job(g, format);
-    return (prepared_sizes){job.loads, panel_bytes(&job) / (QBLOCK * QUAD)};
+    return (prepared_sizes){job.loads, panel_bytes(&job)};
 }
 
 /* Where the run of a tap begins. */
@@ -169,7 +169,7 @@ static ptrdiff_t offset_of(const job_t *job, ptrdiff_t i, ptrdiff_t j) {
 }
 
 /* Panel by panel, load by load. */
-void CNET_FN(quantized_amx_put)(const cnet_conv2d *g, cnet_format format, const void *weight,
+void CNET_FN(quantized_amx_put)(const cnet_conv2d *g, number_format format, const void *weight,
                                 int32_t *offsets, char *filters) {
     const job_t job = make_job(g, format);
     const ptrdiff_t taps = job.runs / g->kh; /* runs in a row of a filter */
@@ -181,15 +181,23 @@ void CNET_FN(quantized_amx_put)(const cnet_conv2d *g, cnet_format format, const 
             for (ptrdiff_t at = 0; at < job.run; at += QUAD) {
                 const ptrdiff_t j = run % taps + (taps == 1 ? at / job.pixel : 0);
                 const ptrdiff_t channel = at % job.pixel / (ptrdiff_t)format;
-                filters = put_quad(g, format, weight, o, channel, run / taps, j, filters);
+                filters = put_quad(g, format, weight, o, channel, QUAD / (ptrdiff_t)format,
+                                   run / taps, j, filters);
             }
 }
 
 /* ---- Staging ------------------------------------------------------------------------------ */
 
+static inline void copy_block(void *to, const void *from, number_format format) {
+    if (format == INT8)
+        memcpy(to, from, QBLOCK);
+    else
+        memcpy(to, from, 2 * QBLOCK);
+}
+
 static inline __attribute__((always_inline)) void
 stage_blocks(const job_t *job, const uint8_t *from, ptrdiff_t from_step, ptrdiff_t count,
-             uint8_t *to, const cnet_format format) {
+             uint8_t *to, const number_format format) {
     const ptrdiff_t pixel = job->pixel, block = job->x_block, blocks = job->blocks;
     const size_t more = (size_t)(pixel - blocks * block_bytes(format));
     ptrdiff_t b = 0;
@@ -213,10 +221,10 @@ static void stage_pixels(const job_t *job, const uint8_t *from, ptrdiff_t from_s
         for (; count > 0; count--, from += from_step)
             for (ptrdiff_t quad = 0; quad < job->pixel; quad += QUAD, to += QUAD)
                 memcpy(to, from + quad, QUAD);
-    else if (job->format == CNET_INT8)
-        stage_blocks(job, from, from_step, count, to, CNET_INT8);
+    else if (job->format == INT8)
+        stage_blocks(job, from, from_step, count, to, INT8);
     else
-        stage_blocks(job, from, from_step, count, to, CNET_BFLOAT16);
+        stage_blocks(job, from, from_step, count, to, BFLOAT16);
 }
 
 /* A row of x; `row` may be outside of the image. */
@@ -271,7 +279,7 @@ static void stage_band(const job_t *job, band b) {
     __asm__ volatile(instruction " %%tmm" #filters ", %%tmm" #positions ", %%tmm" #sums::)
 #define DOTS(sums, filters, positions)                                                             \
     do {                                                                                           \
-        if (format == CNET_INT8)                                                                   \
+        if (format == INT8)                                                                        \
             DOTS_BY("tdpbusd", sums, filters, positions);                                          \
         else                                                                                       \
             DOTS_BY("tdpbf16ps", sums, filters, positions);                                        \
@@ -303,7 +311,7 @@ typedef struct {
 
 /* The sums of one or two tiles of positions and one or two panels. */
 static inline __attribute__((always_inline)) void
-add_products(const products *of, const int tiles, const int panels, const cnet_format format) {
+add_products(const products *of, const int tiles, const int panels, const number_format format) {
     const products p = *of;
     const ptrdiff_t size = p.load * QBLOCK, panel = p.loads * size;
     LOAD(0, p.start, 0);
@@ -340,7 +348,7 @@ add_products(const products *of, const int tiles, const int panels, const cnet_f
 }
 
 static inline __attribute__((always_inline)) void add(const products *of, ptrdiff_t count,
-                                                      int panels, const cnet_format format) {
+                                                      int panels, const number_format format) {
     if (count > ROWS && panels > 1)
         add_products(of, 2, 2, format);
     else if (count > ROWS)
@@ -387,10 +395,10 @@ static void run_band(const job_t *job, band b, ptrdiff_t panel, int panels) {
     for (ptrdiff_t first = 0; first < count; first += PAIR * ROWS) {
         const ptrdiff_t left = min_size(PAIR * ROWS, count - first);
         p.x = b.staged + group * job->run + first * p.step;
-        if (job->format == CNET_INT8)
-            add(&p, left, panels, CNET_INT8);
+        if (job->format == INT8)
+            add(&p, left, panels, INT8);
         else
-            add(&p, left, panels, CNET_BFLOAT16);
+            add(&p, left, panels, BFLOAT16);
         for (int k = 0; k < panels; k++) {
             t.scale = from->scale + (panel + k) * QBLOCK;
             t.bias = from->bias + (panel + k) * QBLOCK;
@@ -431,7 +439,7 @@ static void run_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     end_tiles();
 }
 
-size_t CNET_FN(quantized_amx_workspace)(const cnet_conv2d *g, cnet_format format, int threads) {
+size_t CNET_FN(quantized_amx_workspace)(const cnet_conv2d *g, number_format format, int threads) {
     const job_t job = make_job(g, format);
     return (size_t)threads * (size_t)scratch_bytes(&job);
 }

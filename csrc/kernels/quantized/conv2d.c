@@ -18,16 +18,16 @@ static const algorithm amx = RUNS(amx);
 #endif
 #undef RUNS
 
-/* Quads of the filters of an output, times panels, from which tiles pay for their staging. */
-enum { LEAST_QUADS = 32 };
+/* Bytes of the filters of an output, times panels, from which tiles pay for their staging. */
+enum { LEAST_BYTES = 128 };
 
-static const algorithm *algorithm_of(const cnet_conv2d *g, cnet_format format, ptrdiff_t dots) {
+static const algorithm *algorithm_of(const cnet_conv2d *g, number_format format, int has_tiles) {
 #if HAS_AMX
-    const ptrdiff_t quads = g->kh * g->kw * quads_of(g->c / g->g, format) * qblocks_of(g->o);
-    if (dots == CNET_DOTS_AMX && !is_depthwise(g) && quads >= LEAST_QUADS)
+    const ptrdiff_t bytes = g->kh * g->kw * round_up(g->c / g->g * (ptrdiff_t)format, QUAD);
+    if (has_tiles && !is_depthwise(g) && bytes * qblocks_of(g->o) >= LEAST_BYTES)
         return &amx;
 #endif
-    (void)g, (void)format, (void)dots;
+    (void)g, (void)format, (void)has_tiles;
     return &direct;
 }
 
@@ -36,9 +36,9 @@ static size_t aligned(ptrdiff_t count) {
 }
 
 /* Sets the pointers into the prepared memory; returns its size. */
-static size_t find_prepared(const cnet_conv2d *g, cnet_format format, ptrdiff_t dots,
+static size_t find_prepared(const cnet_conv2d *g, number_format format, int has_tiles,
                             const char *memory, prepared *to) {
-    const prepared_sizes sizes = algorithm_of(g, format, dots)->sizes(g, format);
+    const prepared_sizes sizes = algorithm_of(g, format, has_tiles)->sizes(g, format);
     const ptrdiff_t panels = qblocks_of(g->o);
     const size_t of_offsets = aligned(sizes.offsets), of_outputs = aligned(panels * QBLOCK);
     to->offsets = (const int32_t *)memory;
@@ -46,25 +46,25 @@ static size_t find_prepared(const cnet_conv2d *g, cnet_format format, ptrdiff_t 
     to->scale = (const float *)(memory + of_offsets + of_outputs);
     to->bias = (const float *)(memory + of_offsets + 2 * of_outputs);
     to->filters = memory + of_offsets + 3 * of_outputs;
-    return of_offsets + 3 * of_outputs + (size_t)(panels * sizes.quads * QBLOCK * QUAD);
+    return of_offsets + 3 * of_outputs + (size_t)(panels * sizes.panel);
 }
 
 /* Sums start at 0, and scales are 0. */
-static prepared prepare(const cnet_conv2d *g, cnet_format format, ptrdiff_t dots,
+static prepared prepare(const cnet_conv2d *g, number_format format, int has_tiles,
                         const void *weight, const float *bias, char *memory) {
     prepared to;
-    find_prepared(g, format, dots, memory, &to);
+    find_prepared(g, format, has_tiles, memory, &to);
     memset(memory, 0, (size_t)(to.filters - memory));
     memcpy((float *)to.bias, bias, (size_t)g->o * sizeof *bias);
-    algorithm_of(g, format, dots)
+    algorithm_of(g, format, has_tiles)
         ->put(g, format, weight, (int32_t *)to.offsets, (char *)to.filters);
     return to;
 }
 
-static void run(conv_arrays *arrays, const cnet_conv2d *g, ptrdiff_t dots, const void *memory,
+static void run(conv_arrays *arrays, const cnet_conv2d *g, int has_tiles, const void *memory,
                 const cnet_call *call) {
-    find_prepared(g, arrays->format, dots, memory, &arrays->prepared);
-    algorithm_of(g, arrays->format, dots)->run(arrays, g, call->threads, call->workspace);
+    find_prepared(g, arrays->format, has_tiles, memory, &arrays->prepared);
+    algorithm_of(g, arrays->format, has_tiles)->run(arrays, g, call->threads, call->workspace);
 }
 
 /* ---- 8-bit integers ----------------------------------------------------------------------- */
@@ -72,7 +72,7 @@ static void run(conv_arrays *arrays, const cnet_conv2d *g, ptrdiff_t dots, const
 size_t CNET_FN(prepare_quantized_conv2d_workspace)(cnet_call *call) {
     const cnet_prepare_quantized_conv2d_arguments *a = &call->prepare_quantized_conv2d;
     prepared to;
-    return find_prepared(&a->g, CNET_INT8, a->dots, NULL, &to);
+    return find_prepared(&a->g, INT8, a->dots == CNET_DOTS_AMX, NULL, &to);
 }
 
 /* Packs filters for quantized_conv2d with the same geometry, except for n, and the same `dots`; the
@@ -84,7 +84,8 @@ void CNET_FN(prepare_quantized_conv2d)(const cnet_call *call) {
     const cnet_prepare_quantized_conv2d_arguments *a = &call->prepare_quantized_conv2d;
     const ptrdiff_t cells = a->g.c / a->g.g * a->g.kh * a->g.kw;
     const int8_t *weight = a->weight;
-    const prepared to = prepare(&a->g, CNET_INT8, a->dots, weight, a->bias, call->workspace);
+    const prepared to =
+        prepare(&a->g, INT8, a->dots == CNET_DOTS_AMX, weight, a->bias, call->workspace);
     memcpy((float *)to.scale, a->scale, (size_t)a->g.o * sizeof(float));
     for (ptrdiff_t o = 0; o < a->g.o; o++) {
         int32_t total = 0;
@@ -96,7 +97,8 @@ void CNET_FN(prepare_quantized_conv2d)(const cnet_call *call) {
 
 size_t CNET_FN(quantized_conv2d_workspace)(cnet_call *call) {
     const cnet_quantized_conv2d_arguments *a = &call->quantized_conv2d;
-    return algorithm_of(&a->g, CNET_INT8, a->dots)->workspace(&a->g, CNET_INT8, call->threads);
+    return algorithm_of(&a->g, INT8, a->dots == CNET_DOTS_AMX)
+        ->workspace(&a->g, INT8, call->threads);
 }
 
 /* y = s * scale + bias + residual * residual_scale, limited to [low, high], with the sums
@@ -114,14 +116,14 @@ size_t CNET_FN(quantized_conv2d_workspace)(cnet_call *call) {
 void CNET_FN(quantized_conv2d)(const cnet_call *call) {
     const cnet_quantized_conv2d_arguments *a = &call->quantized_conv2d;
     conv_arrays arrays = {
-        .format = CNET_INT8,
+        .format = INT8,
         .x = a->x,
         .zero = (int)a->zero,
-        .fused = a->dots != CNET_DOTS_PAIRS,
+        .vnni = a->dots != CNET_DOTS_PAIRS,
         .outputs = {a->residual, a->quantized ? a->y : NULL, a->quantized ? NULL : a->y,
                     (float)a->residual_scale, (float)a->low, (float)a->high},
     };
-    run(&arrays, &a->g, a->dots, a->prepared, call);
+    run(&arrays, &a->g, a->dots == CNET_DOTS_AMX, a->prepared, call);
 }
 
 /* ---- bfloat16 ----------------------------------------------------------------------------- */
@@ -129,20 +131,19 @@ void CNET_FN(quantized_conv2d)(const cnet_call *call) {
 size_t CNET_FN(prepare_bfloat16_conv2d_workspace)(cnet_call *call) {
     const cnet_prepare_bfloat16_conv2d_arguments *a = &call->prepare_bfloat16_conv2d;
     prepared to;
-    return find_prepared(&a->g, CNET_BFLOAT16, a->dots, NULL, &to);
+    return find_prepared(&a->g, BFLOAT16, (int)a->amx, NULL, &to);
 }
 
-/* Packs filters for bfloat16_conv2d with the same geometry, except for n, and the same `dots`; the
+/* Packs filters for bfloat16_conv2d with the same geometry, except for n, and the same `amx`; the
  * result is the workspace. weight (o, c/g, kh, kw) and bias (o). Runs on the calling thread. */
 void CNET_FN(prepare_bfloat16_conv2d)(const cnet_call *call) {
     const cnet_prepare_bfloat16_conv2d_arguments *a = &call->prepare_bfloat16_conv2d;
-    prepare(&a->g, CNET_BFLOAT16, a->dots, a->weight, a->bias, call->workspace);
+    prepare(&a->g, BFLOAT16, (int)a->amx, a->weight, a->bias, call->workspace);
 }
 
 size_t CNET_FN(bfloat16_conv2d_workspace)(cnet_call *call) {
     const cnet_bfloat16_conv2d_arguments *a = &call->bfloat16_conv2d;
-    return algorithm_of(&a->g, CNET_BFLOAT16, a->dots)
-        ->workspace(&a->g, CNET_BFLOAT16, call->threads);
+    return algorithm_of(&a->g, BFLOAT16, (int)a->amx)->workspace(&a->g, BFLOAT16, call->threads);
 }
 
 /* y = sum of x * weight, + bias + residual, limited to [low, high], with weight and bias prepared
@@ -150,25 +151,25 @@ size_t CNET_FN(bfloat16_conv2d_workspace)(cnet_call *call) {
  * is of reals.
  *
  * x (n, c, h, w), y and residual (n, o, oh, ow) are blocked (quantized.h); residual may be NULL.
- * Padding is 0. Overwrites y. NaN stays NaN; products with infinities may become NaN if channels
- * fill a block only in part. Sums are of float32, product by product: over blocks of channels, rows
- * and columns of the filter, and channels, of each pair the second one first. Tiles (AMX) add the
- * products in another order, in which the same bound of the error holds. AVX512-BF16 and AMX treat
- * denormal numbers as 0. A convolution is dense, depthwise with c = o = g, or in groups of whole
- * blocks of inputs and outputs. The geometry must not be empty. `dots` is a cnet_dots that the CPU
- * has for the instruction set. Parallel over bands of rows and blocks of outputs. The workspace
- * holds the staged rows of each thread. */
+ * Padding is 0. Overwrites y. NaN stays NaN; infinities may become NaN if channels fill a block
+ * only in part. A convolution is dense, depthwise with c = o = g, or in groups of whole blocks of
+ * inputs and outputs. The geometry must not be empty.
+ *
+ * Sums are of float32, product by product: over blocks of channels, rows and columns of the filter,
+ * and channels in the block. If `amx`, which the CPU must have for the instruction set, tiles
+ * compute dense convolutions: they add the even and the odd products of up to 32 channels, then
+ * both sums to the result, and treat denormal numbers as 0. Parallel over bands of rows and blocks
+ * of outputs. The workspace holds the staged rows of each thread. */
 void CNET_FN(bfloat16_conv2d)(const cnet_call *call) {
     const cnet_bfloat16_conv2d_arguments *a = &call->bfloat16_conv2d;
     conv_arrays arrays = {
-        .format = CNET_BFLOAT16,
+        .format = BFLOAT16,
         .x = a->x,
-        .fused = a->dots != CNET_DOTS_PAIRS,
         .outputs = {.residual = a->residual,
                     .y = a->rounded ? a->y : NULL,
                     .real_y = a->rounded ? NULL : a->y,
                     .low = (float)a->low,
                     .high = (float)a->high},
     };
-    run(&arrays, &a->g, a->dots, a->prepared, call);
+    run(&arrays, &a->g, (int)a->amx, a->prepared, call);
 }

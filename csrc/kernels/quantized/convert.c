@@ -18,16 +18,16 @@ typedef struct {
 
 /* ---- From float32 ------------------------------------------------------------------------- */
 
-UNROLLED void convert(const job_t *job, vec x, void *y, ptrdiff_t at, const cnet_format format) {
+UNROLLED void convert(const job_t *job, vec x, void *y, ptrdiff_t at, const number_format format) {
     const vec scaled = x * broadcast(job->scale) + broadcast(job->zero);
-    if (format == CNET_INT8)
+    if (format == INT8)
         store_bytes((uint8_t *)y + at, nearest(between(scaled, (vec){0}, broadcast(255))));
     else
         store_halves((uint16_t *)y + at, bfloat16_of(x));
 }
 
 /* The pixels of a block of channels: rows of a plain image, columns of a blocked one. */
-UNROLLED void convert_block(const job_t *job, ptrdiff_t chunk, const cnet_format format) {
+UNROLLED void convert_block(const job_t *job, ptrdiff_t chunk, const number_format format) {
     const cnet_norm *g = &job->g;
     const ptrdiff_t blocks = qblocks_of(g->c), parts = ceil_div(g->size, PIXELS_PER_CHUNK);
     const ptrdiff_t block = chunk / parts % blocks, n = chunk / parts / blocks;
@@ -51,13 +51,13 @@ UNROLLED void convert_block(const job_t *job, ptrdiff_t chunk, const cnet_format
 }
 
 /* A block of channels of one pixel each, as they are: already blocked images, or rows. */
-UNROLLED void convert_run(const job_t *job, ptrdiff_t chunk, const cnet_format format) {
+UNROLLED void convert_run(const job_t *job, ptrdiff_t chunk, const number_format format) {
     const ptrdiff_t end = min_size(job->count, (chunk + 1) * ELEMENTS_PER_CHUNK);
     for (ptrdiff_t t = chunk * ELEMENTS_PER_CHUNK; t < end; t += LANES)
         convert(job, load((const real *)job->x + t), job->y, t, format);
 }
 
-UNROLLED void convert_chunk(const job_t *job, ptrdiff_t chunk, const cnet_format format) {
+UNROLLED void convert_chunk(const job_t *job, ptrdiff_t chunk, const number_format format) {
     if (job->g.size == 1 && job->g.c % QBLOCK == 0)
         convert_run(job, chunk, format);
     else
@@ -65,11 +65,11 @@ UNROLLED void convert_chunk(const job_t *job, ptrdiff_t chunk, const cnet_format
 }
 static void quantize_chunk(const void *job, ptrdiff_t chunk, int slot) {
     (void)slot;
-    convert_chunk(job, chunk, CNET_INT8);
+    convert_chunk(job, chunk, INT8);
 }
 static void round_chunk(const void *job, ptrdiff_t chunk, int slot) {
     (void)slot;
-    convert_chunk(job, chunk, CNET_BFLOAT16);
+    convert_chunk(job, chunk, BFLOAT16);
 }
 
 static void convert_all(job_t job, cnet_task *task, int threads) {
@@ -103,13 +103,13 @@ void CNET_FN(to_bfloat16)(const cnet_call *call) {
 
 /* ---- To float32 --------------------------------------------------------------------------- */
 
-UNROLLED vec numbers(const job_t *job, const void *x, const cnet_format format) {
-    if (format == CNET_BFLOAT16)
+UNROLLED vec numbers(const job_t *job, const void *x, const number_format format) {
+    if (format == BFLOAT16)
         return of_bfloat16(load_halves(x));
     return (__builtin_convertvector(load_bytes(x), vec) - job->zero) * job->scale;
 }
 
-UNROLLED void widen_chunk(const job_t *job, ptrdiff_t chunk, const cnet_format format) {
+UNROLLED void widen_chunk(const job_t *job, ptrdiff_t chunk, const number_format format) {
     const char *x = job->x;
     real *y = job->y;
     const ptrdiff_t end = min_size(job->count, (chunk + 1) * ELEMENTS_PER_CHUNK);
@@ -124,11 +124,11 @@ UNROLLED void widen_chunk(const job_t *job, ptrdiff_t chunk, const cnet_format f
 }
 static void dequantize_chunk(const void *job, ptrdiff_t chunk, int slot) {
     (void)slot;
-    widen_chunk(job, chunk, CNET_INT8);
+    widen_chunk(job, chunk, INT8);
 }
 static void from_bfloat16_chunk(const void *job, ptrdiff_t chunk, int slot) {
     (void)slot;
-    widen_chunk(job, chunk, CNET_BFLOAT16);
+    widen_chunk(job, chunk, BFLOAT16);
 }
 
 /* y = (x - zero) * scale. Overwrites y. Parallel over elements. */

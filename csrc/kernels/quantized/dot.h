@@ -1,5 +1,5 @@
-/* Dots of four 8-bit integers or two bfloat16, and what else these formats need of an instruction
- * set. */
+/* Dots of four 8-bit integers, products of bfloat16, and what else these formats need of an
+ * instruction set. */
 #ifndef CNET_DOT_H
 #define CNET_DOT_H
 
@@ -9,17 +9,12 @@
 #include <immintrin.h>
 #endif
 
-/* Whether vpdpbusd, vdpbf16ps and tiles can be used: they belong to CPUs that have VNNI,
- * AVX512-BF16 and AMX, see runtime/cpu.h. */
+/* Whether vpdpbusd and tiles can be used: they belong to CPUs that have VNNI and AMX, see
+ * runtime/cpu.h. */
 #if defined(__AVX2__)
 #define HAS_VNNI 1
 #else
 #define HAS_VNNI 0
-#endif
-#if defined(__AVX512F__)
-#define HAS_BF16 1
-#else
-#define HAS_BF16 0
 #endif
 #if defined(__AVX512F__) && defined(__linux__)
 #define HAS_AMX 1
@@ -113,8 +108,8 @@ static inline __attribute__((always_inline)) ivec dot(ivec sum, ivec x, ivec w, 
     return add_pairs(sum, shift_right(x, 8) & bytes, w_odd);
 }
 
-/* sum + a * b, rounded once where the instruction set can do that. The product of two bfloat16 is a
- * float32, so the result is the same otherwise, unless the product is too large or too small. */
+/* sum + a * b for numbers that are bfloat16, whose product is a float32 unless it is too large or
+ * too small. So the sum is rounded once, with and without an instruction for that. */
 static inline vec add_product(vec sum, vec a, vec b) {
 #if defined(__AVX512F__)
     return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)sum);
@@ -123,22 +118,6 @@ static inline vec add_product(vec sum, vec a, vec b) {
 #else
     return sum + a * b;
 #endif
-}
-
-/* (sum + x1 w1) + x0 w0 for the two bfloat16 of a lane of x and of w. vdpbf16ps rounds in the same
- * way, but treats denormal numbers as 0. */
-static inline __attribute__((always_inline)) ivec dot_bfloat16(ivec sum, ivec x, ivec w,
-                                                               const int bf16) {
-#if HAS_BF16
-    if (bf16) {
-        __asm__("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(x), "v"(w));
-        return sum;
-    }
-#endif
-    (void)bf16;
-    const ivec upper = splat((int32_t)0xffff0000);
-    const vec odd = add_product((vec)sum, (vec)(x & upper), (vec)(w & upper));
-    return (ivec)add_product(odd, (vec)(x << 16), (vec)(w << 16));
 }
 
 /* The nearest bfloat16, halves to even; NaN stays NaN. */

@@ -8,7 +8,8 @@
  * set.
  *
  * Of bfloat16 images, the last block is filled up with channels that are finite if the others are.
- * Sums are of float32; tiles (AMX) add the products in another order than other instructions. */
+ * Sums are of float32. They are the same on every instruction set, but for those of tiles (AMX),
+ * which add the products in another order. */
 #ifndef CNET_QUANTIZED_H
 #define CNET_QUANTIZED_H
 
@@ -27,26 +28,16 @@ enum {
 
 static inline ptrdiff_t qblocks_of(ptrdiff_t channels) { return ceil_div(channels, QBLOCK); }
 
-/* Elements in a quad; quads of so many elements. */
-static inline ptrdiff_t quad_size(cnet_format format) { return QUAD / (ptrdiff_t)format; }
-static inline ptrdiff_t quads_of(ptrdiff_t count, cnet_format format) {
-    return ceil_div(count, quad_size(format));
-}
+/* The formats of images; the values are the bytes of an element. */
+typedef enum { INT8 = 1, BFLOAT16 = 2 } number_format;
+
 /* Bytes of a pixel of a block. */
-static inline ptrdiff_t block_bytes(cnet_format format) { return QBLOCK * (ptrdiff_t)format; }
-static inline void copy_block(void *to, const void *from, cnet_format format) {
-    if (format == CNET_INT8)
-        memcpy(to, from, QBLOCK);
-    else
-        memcpy(to, from, 2 * QBLOCK);
-}
+static inline ptrdiff_t block_bytes(number_format format) { return QBLOCK * (ptrdiff_t)format; }
 
 /* What a register tile sums for each of its pixels and each tap: the dots of
- *     TILE_DENSE     a quad of channels of the pixel with quads of filters of each output;
- *                    neighbouring pixels are a block apart;
- *     TILE_CHANNELS  four columns of each channel with four filters of that channel, or of
- *                    bfloat16, one column and one filter as float32; neighbouring pixels are
- *                    QBLOCK * QUAD bytes apart. */
+ *     TILE_DENSE     a quad of channels of the pixel with a quad of filters of each output;
+ *     TILE_CHANNELS  a quad of columns of each channel with a quad of filters of that channel.
+ * A quad is of four 8-bit integers, or one bfloat16, which x holds as float32. */
 typedef enum { TILE_DENSE, TILE_CHANNELS, TILE_KINDS } tile_kind;
 
 /* What happens to the sums of 8-bit images: s * scale + bias, + residual * residual_scale; and to
@@ -61,11 +52,11 @@ typedef struct {
 
 /* A tile has 1, 2 or 4 rows of pixels. Offsets are in bytes, steps of y in elements. */
 typedef struct {
-    cnet_format format;
-    int fused; /* whether a dot is one instruction */
+    number_format format;
+    int vnni;
     ptrdiff_t taps;
     const int32_t *offsets; /* of the taps in x */
-    const char *filters;    /* (taps, QBLOCK, QUAD) */
+    const char *filters;    /* (taps, QBLOCK), quads or bfloat16 */
     const uint8_t *x;
     ptrdiff_t x_row, y_row, y_pixel;
     ptrdiff_t at; /* the first element of y, and of the residual */
@@ -82,29 +73,29 @@ void CNET_FN(quantized_tile)(const tile *t, tile_kind kind, int rows, int width)
 void CNET_FN(quantized_finish)(const tile *t, ptrdiff_t at, ptrdiff_t count, const int32_t *sums);
 
 /* What the preparation makes: offsets of taps or of runs of them; for each output where its sum
- * starts, its scale and bias; for each panel its filters (quads, QBLOCK, QUAD). */
+ * starts, its scale and bias; for each panel its filters. */
 typedef struct {
     const int32_t *offsets, *start;
     const float *scale, *bias;
     const char *filters;
 } prepared;
 typedef struct {
-    ptrdiff_t offsets, quads;
+    ptrdiff_t offsets, panel; /* panel: bytes of the filters of one */
 } prepared_sizes;
 
 /* Algorithms of a convolution (direct.c, amx.c), called by conv2d.c. */
 typedef struct {
-    cnet_format format;
+    number_format format;
     const uint8_t *x;
     int zero; /* the zero point of x */
-    int fused;
+    int vnni;
     prepared prepared;
     outputs outputs;
 } conv_arrays;
-typedef prepared_sizes sizes_of(const cnet_conv2d *g, cnet_format format);
-typedef void put_filters(const cnet_conv2d *g, cnet_format format, const void *weight,
+typedef prepared_sizes sizes_of(const cnet_conv2d *g, number_format format);
+typedef void put_filters(const cnet_conv2d *g, number_format format, const void *weight,
                          int32_t *offsets, char *filters);
-typedef size_t workspace_of(const cnet_conv2d *g, cnet_format format, int threads);
+typedef size_t workspace_of(const cnet_conv2d *g, number_format format, int threads);
 typedef void run_conv(const conv_arrays *arrays, const cnet_conv2d *g, int threads,
                       char *workspace);
 sizes_of CNET_FN(quantized_direct_sizes), CNET_FN(quantized_amx_sizes);
@@ -122,21 +113,22 @@ static inline int has_padding(const cnet_conv2d *g) {
 }
 
 /* Puts the element `index` of the weights, or 0 if there is none; returns what follows it. */
-static inline char *put_weight(cnet_format format, const void *weight, ptrdiff_t index, int exists,
-                               char *to) {
+static inline char *put_weight(number_format format, const void *weight, ptrdiff_t index,
+                               int exists, char *to) {
     memset(to, 0, (size_t)format);
     if (exists)
         memcpy(to, (const char *)weight + index * (ptrdiff_t)format, (size_t)format);
     return to + format;
 }
 
-/* The filters of a panel, from output `o` on, for a quad of channels from `channel` on, at tap
- * (i, j); zeros where there is no output or channel. Returns what follows them. */
-static inline char *put_quad(const cnet_conv2d *g, cnet_format format, const void *weight,
-                             ptrdiff_t o, ptrdiff_t channel, ptrdiff_t i, ptrdiff_t j, char *to) {
+/* The filters of a panel, from output `o` on, for `count` channels from `channel` on, at tap (i,
+ * j); zeros where there is no output or channel. Returns what follows them. */
+static inline char *put_quad(const cnet_conv2d *g, number_format format, const void *weight,
+                             ptrdiff_t o, ptrdiff_t channel, ptrdiff_t count, ptrdiff_t i,
+                             ptrdiff_t j, char *to) {
     const ptrdiff_t channels = g->c / g->g;
     for (ptrdiff_t lane = o; lane < o + QBLOCK; lane++)
-        for (ptrdiff_t c = channel; c < channel + quad_size(format); c++)
+        for (ptrdiff_t c = channel; c < channel + count; c++)
             to = put_weight(format, weight, ((lane * channels + c) * g->kh + i) * g->kw + j,
                             lane < g->o && c < channels, to);
     return to;

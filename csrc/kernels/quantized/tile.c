@@ -10,8 +10,8 @@ enum { FILTERS_AHEAD = 48 };
 
 /* The numbers of a vector of outputs of one pixel, before they are limited. */
 UNROLLED vec finished(const outputs *to, ptrdiff_t place, ivec sum, vec scale, vec bias,
-                      const cnet_format format) {
-    if (format == CNET_BFLOAT16) {
+                      const number_format format) {
+    if (format == BFLOAT16) {
         const vec y = (vec)sum + bias;
         return to->residual ? y + of_bfloat16(load_halves((const uint16_t *)to->residual + place))
                             : y;
@@ -33,7 +33,7 @@ UNROLLED void finish_together(const outputs *to, ptrdiff_t at, const int32_t *su
 #pragma GCC unroll 4
     for (int p = 0; p < TOGETHER; p++) {
         const vec y =
-            finished(to, at + p * QBLOCK, load_ints(sums + p * QBLOCK), scale, bias, CNET_INT8);
+            finished(to, at + p * QBLOCK, load_ints(sums + p * QBLOCK), scale, bias, INT8);
         q[p] = _mm512_cvtps_epi32(_mm512_min_ps(_mm512_set1_ps(to->high), (__m512)y));
     }
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
@@ -48,7 +48,7 @@ UNROLLED void finish_together(const outputs *to, ptrdiff_t at, const int32_t *su
 /* A loop for all tiles, because unrolled code would be as large as that of the sums. Bytes may
  * alias everything, so what the loops read is copied first. */
 UNROLLED void finish(const tile *t, ptrdiff_t at, ptrdiff_t count, const int32_t *sums,
-                     const cnet_format format) {
+                     const number_format format) {
     const outputs to = *t->outputs;
     const vec low = broadcast(to.low), high = broadcast(to.high);
     const ptrdiff_t y_pixel = t->y_pixel;
@@ -59,7 +59,7 @@ UNROLLED void finish(const tile *t, ptrdiff_t at, ptrdiff_t count, const int32_t
     }
     ptrdiff_t p = 0;
 #if defined(__AVX512F__)
-    if (format == CNET_INT8 && to.y && y_pixel == QBLOCK)
+    if (format == INT8 && to.y && y_pixel == QBLOCK)
         for (; p + TOGETHER <= count; p += TOGETHER)
             finish_together(&to, at + p * QBLOCK, sums + p * QBLOCK, scale[0], bias[0]);
 #endif
@@ -70,10 +70,10 @@ UNROLLED void finish(const tile *t, ptrdiff_t at, ptrdiff_t count, const int32_t
             const ptrdiff_t place = at + p * y_pixel + v * BLOCK_LANES;
             const ivec sum = load_ints(sums + p * QBLOCK + v * BLOCK_LANES);
             const vec all = finished(&to, place, sum, scale[v], bias[v], format);
-            const vec y = format == CNET_INT8 ? between(all, low, high) : limited(all, low, high);
+            const vec y = format == INT8 ? between(all, low, high) : limited(all, low, high);
             if (!to.y)
                 store(to.real_y + place, y);
-            else if (format == CNET_INT8)
+            else if (format == INT8)
                 store_bytes((uint8_t *)to.y + place, nearest(y));
             else
                 store_halves((uint16_t *)to.y + place, bfloat16_of(y));
@@ -81,30 +81,37 @@ UNROLLED void finish(const tile *t, ptrdiff_t at, ptrdiff_t count, const int32_t
 }
 __attribute__((noinline)) void CNET_FN(quantized_finish)(const tile *t, ptrdiff_t at,
                                                          ptrdiff_t count, const int32_t *sums) {
-    if (t->format == CNET_INT8)
-        finish(t, at, count, sums, CNET_INT8);
+    if (t->format == INT8)
+        finish(t, at, count, sums, INT8);
     else
-        finish(t, at, count, sums, CNET_BFLOAT16);
+        finish(t, at, count, sums, BFLOAT16);
 }
 
 /* What a tile computes, as constants of its code. */
 typedef struct {
     tile_kind kind;
-    cnet_format format;
-    int fused;
+    number_format format;
+    int vnni;
 } arithmetic;
 
 UNROLLED ivec add_dot(ivec sum, ivec x, ivec filter, const arithmetic how) {
-    if (how.format == CNET_INT8)
-        return dot(sum, x, filter, how.fused);
-    if (how.kind == TILE_CHANNELS)
-        return (ivec)add_product((vec)sum, (vec)x, (vec)filter);
-    return dot_bfloat16(sum, x, filter, how.fused);
+    if (how.format == INT8)
+        return dot(sum, x, filter, how.vnni);
+    return (ivec)add_product((vec)sum, (vec)x, (vec)filter);
 }
 
-/* Bytes from a pixel to the next one. */
+/* Bytes from a pixel to the next one, and from a tap to the next one. */
 UNROLLED ptrdiff_t pixel_bytes(const arithmetic how) {
-    return how.kind == TILE_CHANNELS ? QBLOCK * QUAD : block_bytes(how.format);
+    return how.kind == TILE_CHANNELS || how.format == BFLOAT16 ? QBLOCK * QUAD : QBLOCK;
+}
+UNROLLED ptrdiff_t tap_bytes(const arithmetic how) {
+    return how.format == BFLOAT16 ? block_bytes(how.format) : QBLOCK * QUAD;
+}
+
+UNROLLED ivec load_filters(const char *filters, int v, const arithmetic how) {
+    if (how.format == BFLOAT16)
+        return (ivec)of_bfloat16(load_halves((const uint16_t *)filters + v * BLOCK_LANES));
+    return load_ints(filters + v * VECTOR_BYTES);
 }
 
 UNROLLED void compute(const tile *t, const int rows, const int width, const arithmetic how) {
@@ -116,18 +123,18 @@ UNROLLED void compute(const tile *t, const int rows, const int width, const arit
             sums[p][v] = load_ints(t->start + v * BLOCK_LANES);
     const char *filters = t->filters;
 #pragma GCC unroll 1
-    for (ptrdiff_t k = 0; k < t->taps; k++, filters += QBLOCK * QUAD) {
+    for (ptrdiff_t k = 0; k < t->taps; k++, filters += tap_bytes(how)) {
         const uint8_t *x[4];
 #pragma GCC unroll 4
         for (int r = 0; r < rows; r++) {
             x[r] = t->x + (t->offsets[k] + r * t->x_row);
             __asm__("" : "+r"(x[r])); /* one pointer for each row */
         }
-        __builtin_prefetch(filters + FILTERS_AHEAD * QBLOCK * QUAD);
+        __builtin_prefetch(filters + FILTERS_AHEAD * tap_bytes(how));
         ivec filter[BLOCK_VECTORS];
 #pragma GCC unroll 4
         for (int v = 0; v < BLOCK_VECTORS; v++)
-            filter[v] = load_ints(filters + v * VECTOR_BYTES);
+            filter[v] = load_filters(filters, v, how);
 #pragma GCC unroll 4
         for (int r = 0; r < rows; r++)
 #pragma GCC unroll 16
@@ -192,22 +199,21 @@ UNROLLED void in_parts(const tile *t, int rows, int width, const arithmetic how)
     static void name(const tile *t, int rows, int width) {                                         \
         in_parts(t, rows, width, (arithmetic){__VA_ARGS__});                                       \
     }
-PARTS(dense_int8, TILE_DENSE, CNET_INT8, 0)
-PARTS(dense_bfloat16, TILE_DENSE, CNET_BFLOAT16, 0)
-PARTS(channels_int8, TILE_CHANNELS, CNET_INT8, 0)
-PARTS(channels_bfloat16, TILE_CHANNELS, CNET_BFLOAT16, 0)
+PARTS(dense_int8, TILE_DENSE, INT8, 0)
+PARTS(channels_int8, TILE_CHANNELS, INT8, 0)
+PARTS(channels_bfloat16, TILE_CHANNELS, BFLOAT16, 0)
 
 /* ---- Tiles whose size is a constant ---- */
 
-#if HAS_VNNI || HAS_BF16
 /* A case for each size; sizes beyond MOST_PIXELS compile to nothing. */
 #define CASE(rows, width)                                                                          \
     case rows * 32 + width:                                                                        \
         if (rows * width <= MOST_PIXELS)                                                           \
             compute(&t, rows, rows *width <= MOST_PIXELS ? width : 1, how);                        \
         break;
-#define WIDTHS(rows) CASE(rows, 1) CASE(rows, 2) CASE(rows, 3) CASE(rows, 4)
-#define MORE_WIDTHS(rows) CASE(rows, 5) CASE(rows, 6) CASE(rows, 7) CASE(rows, 8)
+#define ODD_WIDTHS(rows) CASE(rows, 1) CASE(rows, 3) CASE(rows, 5) CASE(rows, 7)
+#define EVEN_WIDTHS(rows) CASE(rows, 2) CASE(rows, 4) CASE(rows, 6) CASE(rows, 8)
+#define LARGE_ODD_WIDTHS(rows) CASE(rows, 9) CASE(rows, 11) CASE(rows, 13) CASE(rows, 15)
 
 /* A row of an even number of pixels is computed as two or four rows. */
 UNROLLED void of_size(const tile *of, int rows, int width, const arithmetic how) {
@@ -219,36 +225,25 @@ UNROLLED void of_size(const tile *of, int rows, int width, const arithmetic how)
         t.y_row = width * t.y_pixel;
     }
     switch (rows * 32 + width) {
-        CASE(1, 1)
-        CASE(1, 3)
-        CASE(1, 5)
-        CASE(1, 7)
-        CASE(1, 9)
-        CASE(1, 11)
-        CASE(1, 13)
-        CASE(1, 15)
-        WIDTHS(2)
-        MORE_WIDTHS(2)
-        WIDTHS(4)
+        ODD_WIDTHS(1)
+        LARGE_ODD_WIDTHS(1)
+        ODD_WIDTHS(2)
+        EVEN_WIDTHS(2)
+        ODD_WIDTHS(4)
+        EVEN_WIDTHS(4)
     }
 }
 #define OF_SIZE(name, ...)                                                                         \
     static void name(const tile *t, int rows, int width) {                                         \
         of_size(t, rows, width, (arithmetic){__VA_ARGS__});                                        \
     }
-#endif
-
+OF_SIZE(dense_bfloat16, TILE_DENSE, BFLOAT16, 0)
 #if HAS_VNNI
-OF_SIZE(dense_vnni, TILE_DENSE, CNET_INT8, 1)
-PARTS(channels_vnni, TILE_CHANNELS, CNET_INT8, 1)
+OF_SIZE(dense_vnni, TILE_DENSE, INT8, 1)
+PARTS(channels_vnni, TILE_CHANNELS, INT8, 1)
 #else
 #define dense_vnni dense_int8
 #define channels_vnni channels_int8
-#endif
-#if HAS_BF16
-OF_SIZE(dense_bf16, TILE_DENSE, CNET_BFLOAT16, 1)
-#else
-#define dense_bf16 dense_bfloat16
 #endif
 
 void CNET_FN(quantized_tile)(const tile *t, tile_kind kind, int rows, int width) {
@@ -257,9 +252,9 @@ void CNET_FN(quantized_tile)(const tile *t, tile_kind kind, int rows, int width)
         [TILE_DENSE] = {dense_int8, dense_vnni},
         [TILE_CHANNELS] = {channels_int8, channels_vnni},
     };
-    static compute_tile *const of_bfloat16[TILE_KINDS][2] = {
-        [TILE_DENSE] = {dense_bfloat16, dense_bf16},
-        [TILE_CHANNELS] = {channels_bfloat16, channels_bfloat16},
+    static compute_tile *const of_bfloat16[TILE_KINDS] = {
+        [TILE_DENSE] = dense_bfloat16,
+        [TILE_CHANNELS] = channels_bfloat16,
     };
-    (t->format == CNET_INT8 ? of_int8 : of_bfloat16)[kind][t->fused](t, rows, width);
+    (t->format == INT8 ? of_int8[kind][t->vnni] : of_bfloat16[kind])(t, rows, width);
 }

@@ -39,5 +39,5 @@ class Bfloat16(Format):
         return {
             "bias": np.zeros(g.o, np.float32) if bias is None else bias,
             "weight": to_bfloat16(weight), "g": g, "low": low, "high": high,
-            "rounded": int(is_narrow), "dots": runtime.dots_of("bfloat16"),
+            "rounded": int(is_narrow), "amx": int(runtime.amx_is_used()),
         }  # fmt: skip

@@ -91,5 +91,5 @@ class Int8(Format):
             "bias": shift.astype(np.float32),
             "weight": np.rint(weight / steps[:, None, None, None]).astype(np.int8),
             "g": g, "zero": x.zero, "residual_scale": residual_scale, "low": low, "high": high,
-            "quantized": int(is_narrow), "dots": runtime.dots_of("int8"),
+            "quantized": int(is_narrow), "dots": runtime.int8_dots(),
         }  # fmt: skip

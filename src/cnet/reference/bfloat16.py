@@ -28,7 +28,7 @@ def _numbers(x: Array, shape: tuple[int, ...]) -> Array:
 
 
 def prepare_bfloat16_conv2d(
-    bias: Array, weight: Array, g: Conv2d, dots: int
+    bias: Array, weight: Array, g: Conv2d, amx: int
 ) -> tuple[Array, Array]:
     """The weights of `bfloat16_conv2d`."""
     return bias, of_bfloat16(weight)
@@ -36,7 +36,7 @@ def prepare_bfloat16_conv2d(
 
 def bfloat16_conv2d(
     x: Array, prepared: Any, residual: Array | None, y: Array, g: Conv2d, low: float, high: float,
-    rounded: bool, dots: int,
+    rounded: bool, amx: int,
 ) -> None:  # fmt: skip
     """y = conv2d(x, weight, bias) + residual, limited; rounded to bfloat16 if `rounded`."""
     bias, weight = prepared
