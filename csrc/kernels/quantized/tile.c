@@ -209,28 +209,33 @@ PARTS(channels_bfloat16, TILE_CHANNELS, BFLOAT16, 0)
 #define CASE(rows, width)                                                                          \
     case rows * 32 + width:                                                                        \
         if (rows * width <= MOST_PIXELS)                                                           \
-            compute(&t, rows, rows *width <= MOST_PIXELS ? width : 1, how);                        \
+            compute(t, rows, rows *width <= MOST_PIXELS ? width : 1, how);                         \
         break;
-#define ODD_WIDTHS(rows) CASE(rows, 1) CASE(rows, 3) CASE(rows, 5) CASE(rows, 7)
-#define EVEN_WIDTHS(rows) CASE(rows, 2) CASE(rows, 4) CASE(rows, 6) CASE(rows, 8)
-#define LARGE_ODD_WIDTHS(rows) CASE(rows, 9) CASE(rows, 11) CASE(rows, 13) CASE(rows, 15)
+#define WIDTHS(rows)                                                                               \
+    CASE(rows, 1)                                                                                  \
+    CASE(rows, 2)                                                                                  \
+    CASE(rows, 3)                                                                                  \
+    CASE(rows, 4)                                                                                  \
+    CASE(rows, 5)                                                                                  \
+    CASE(rows, 6)                                                                                  \
+    CASE(rows, 7)                                                                                  \
+    CASE(rows, 8)
+#define MORE_WIDTHS(rows)                                                                          \
+    CASE(rows, 9)                                                                                  \
+    CASE(rows, 10)                                                                                 \
+    CASE(rows, 11)                                                                                 \
+    CASE(rows, 12)                                                                                 \
+    CASE(rows, 13)                                                                                 \
+    CASE(rows, 14)                                                                                 \
+    CASE(rows, 15)                                                                                 \
+    CASE(rows, 16)
 
-/* A row of an even number of pixels is computed as two or four rows. */
-UNROLLED void of_size(const tile *of, int rows, int width, const arithmetic how) {
-    tile t = *of;
-    if (rows == 1 && width % 2 == 0) {
-        rows = width % 4 ? 2 : 4;
-        width /= rows;
-        t.x_row = width * pixel_bytes(how);
-        t.y_row = width * t.y_pixel;
-    }
+UNROLLED void of_size(const tile *t, int rows, int width, const arithmetic how) {
     switch (rows * 32 + width) {
-        ODD_WIDTHS(1)
-        LARGE_ODD_WIDTHS(1)
-        ODD_WIDTHS(2)
-        EVEN_WIDTHS(2)
-        ODD_WIDTHS(4)
-        EVEN_WIDTHS(4)
+        WIDTHS(1)
+        MORE_WIDTHS(1)
+        WIDTHS(2)
+        WIDTHS(4)
     }
 }
 #define OF_SIZE(name, ...)                                                                         \
@@ -240,7 +245,7 @@ UNROLLED void of_size(const tile *of, int rows, int width, const arithmetic how)
 OF_SIZE(dense_bfloat16, TILE_DENSE, BFLOAT16, 0)
 #if HAS_VNNI
 OF_SIZE(dense_vnni, TILE_DENSE, INT8, 1)
-PARTS(channels_vnni, TILE_CHANNELS, INT8, 1)
+OF_SIZE(channels_vnni, TILE_CHANNELS, INT8, 1)
 #else
 #define dense_vnni dense_int8
 #define channels_vnni channels_int8
