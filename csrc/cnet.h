@@ -222,7 +222,7 @@ int cnet_active_isa(void);
 /* The caller must check that `isa` is supported. */
 void cnet_set_active_isa(int isa);
 /* How 8-bit kernels add products, slowest first: by instructions for 16-bit integers; vpdpbusd
- * (VNNI); tdpbusd on tiles of 16 x 64 bytes (AMX). */
+ * (VNNI); tdpbusd on tiles of 16 x 64 bytes (AMX). With AMX, bfloat16 kernels use tdpbf16ps. */
 typedef enum { CNET_DOTS_PAIRS, CNET_DOTS_VNNI, CNET_DOTS_AMX } cnet_dots;
 /* The fastest that this CPU and this operating system support beside the active instruction set.
  * Asks Linux for the permission to use AMX. */

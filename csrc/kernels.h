@@ -80,6 +80,19 @@
         INTEGER(quantized) INTEGER(dots)
 #define CNET_quantized_max_pool2d(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                       \
     IN(uint8_t, x) OUT(uint8_t, y) GEOMETRY(window2d, g)
+#define CNET_to_bfloat16(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                \
+    IN(real, x) OUT(uint16_t, y) GEOMETRY(norm, g)
+#define CNET_from_bfloat16(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                              \
+    IN(uint16_t, x) OUT(real, y) COUNT(count)
+#define CNET_prepare_bfloat16_conv2d(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                    \
+    IN(real, bias) IN(uint16_t, weight) GEOMETRY(conv2d, g) INTEGER(amx)
+#define CNET_bfloat16_conv2d(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                            \
+    IN(uint16_t, x)                                                                                \
+    IN(void, prepared)                                                                             \
+    IN(uint16_t, residual)                                                                         \
+    OUT(void, y) GEOMETRY(conv2d, g) NUMBER(low) NUMBER(high) INTEGER(rounded) INTEGER(amx)
+#define CNET_bfloat16_max_pool2d(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                        \
+    IN(uint16_t, x) OUT(uint16_t, y) GEOMETRY(window2d, g)
 
 /* ---- pool ---- */
 #define CNET_relu_pool(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                  \
@@ -297,7 +310,12 @@
     KERNEL(dequantize, NO_WORKSPACE)                                                               \
     KERNEL(prepare_quantized_conv2d, WORKSPACE)                                                    \
     KERNEL(quantized_conv2d, WORKSPACE)                                                            \
-    KERNEL(quantized_max_pool2d, NO_WORKSPACE)
+    KERNEL(quantized_max_pool2d, NO_WORKSPACE)                                                     \
+    KERNEL(to_bfloat16, NO_WORKSPACE)                                                              \
+    KERNEL(from_bfloat16, NO_WORKSPACE)                                                            \
+    KERNEL(prepare_bfloat16_conv2d, WORKSPACE)                                                     \
+    KERNEL(bfloat16_conv2d, WORKSPACE)                                                             \
+    KERNEL(bfloat16_max_pool2d, NO_WORKSPACE)
 #define CNET_IMAGE_KERNELS(KERNEL)                                                                 \
     KERNEL(im2col, NO_WORKSPACE)                                                                   \
     KERNEL(col2im, NO_WORKSPACE)                                                                   \

@@ -13,8 +13,9 @@ from cnet.models import cifar_resnet20, mobilenet_v2, reference_cnn
 from cnet.plan.blocking import lay_out
 from cnet.plan.compiled import compiled_plan
 from cnet.plan.lowering import lower
+from cnet.plan.narrowing import narrow
 from cnet.plan.oracle import reference_plan
-from cnet.plan.quantization import quantize
+from cnet.plan.quantization import Int8
 from test_plan_blocked import Of, _conv, _images, _residual, _shortcut, _weight
 
 INTEGERS: dict[str, Callable[[Any], Any]] = {
@@ -77,7 +78,7 @@ def test_equals_the_equations(
         results = []
         for make in (compiled_plan, reference_plan):
             steps, result = lower(Of(INTEGERS[name]).eval(), x)
-            steps = quantize(steps, result, lambda step: (-2.5, 2.25))
+            steps = narrow(steps, result, Int8(lambda step: (-2.5, 2.25)))
             steps = lay_out(steps, result, x.dtype)
             plan = make(steps, result, x.shape, x.dtype, lambda x, out: (x, out))
             results.append(plan(x))
@@ -172,7 +173,7 @@ def test_errors() -> None:
             cnet.compile(model, x, dtype="int8", calibration=x, percentile=percentile)
     with pytest.raises(TypeError, match="percentile"):
         cnet.compile(model, x, dtype="int8", calibration=x, percentile="99")
-    with pytest.raises(ValueError, match="dtype must be None or 'int8' \\(got 'int4'\\)"):
+    with pytest.raises(ValueError, match="dtype must be None, 'int8' or 'bfloat16' \\(got 'int4'\\)"):
         cnet.compile(model, x, dtype="int4", calibration=x)
     with pytest.raises(ValueError, match="calibration must have the example's shape"):
         cnet.compile(model, x, dtype="int8", calibration=x[:, :2])

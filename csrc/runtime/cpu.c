@@ -17,7 +17,7 @@ int cnet_cpu_neon(void) { return 1; } /* part of every aarch64 */
 enum { XCR0_AVX = 0x06, XCR0_AVX512 = 0xe6, XCR0_AMX = 0x60000 };
 enum { LEAF1_ECX_FMA = 1 << 12, LEAF1_ECX_OSXSAVE = 1 << 27, LEAF1_ECX_AVX = 1 << 28 };
 enum { LEAF7_ECX_AVX512_VNNI = 1 << 11, LEAF7_1_EAX_AVX_VNNI = 1 << 4 };
-enum { LEAF7_EDX_AMX_TILE = 1 << 24, LEAF7_EDX_AMX_INT8 = 1 << 25 };
+enum { LEAF7_EDX_AMX_BF16 = 1 << 22, LEAF7_EDX_AMX_TILE = 1 << 24, LEAF7_EDX_AMX_INT8 = 1 << 25 };
 enum {
     LEAF7_EBX_AVX2 = 1 << 5,
     LEAF7_EBX_BMI2 = 1 << 8,
@@ -71,7 +71,7 @@ int cnet_cpu_vnni(const char *isa) {
 enum { REQUEST_STATE = 0x1023, STATE_OF_TILES = 18 };
 
 int cnet_cpu_amx(const char *isa) {
-    const uint32_t bits = LEAF7_EDX_AMX_TILE | LEAF7_EDX_AMX_INT8;
+    const uint32_t bits = LEAF7_EDX_AMX_TILE | LEAF7_EDX_AMX_INT8 | LEAF7_EDX_AMX_BF16;
     uint32_t eax, ebx, ecx, edx;
     return !strcmp(isa, "avx512") && cnet_cpu_avx512() && (xcr0() & XCR0_AMX) == XCR0_AMX &&
            __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (edx & bits) == bits &&

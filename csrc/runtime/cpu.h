@@ -8,7 +8,7 @@ int cnet_cpu_avx512(void);
 int cnet_cpu_neon(void);
 /* Whether the CPU has vpdpbusd for the registers of an instruction set. */
 int cnet_cpu_vnni(const char *isa);
-/* Whether tiles of 8-bit integers (AMX) can be used beside an instruction set. */
+/* Whether tiles of 8-bit integers and bfloat16 (AMX) can be used beside an instruction set. */
 int cnet_cpu_amx(const char *isa);
 
 #endif

@@ -8,6 +8,7 @@
 #define SIZE_OF_double CNET_DOUBLE
 #define SIZE_OF_uint8_t 1
 #define SIZE_OF_int8_t 1
+#define SIZE_OF_uint16_t 2
 #define SIZE_OF_int32_t 4
 #define SIZE_OF_int64_t 8
 

@@ -1,4 +1,5 @@
-"""Floats of 8 and 16 bits for which NumPy has no dtype, widened to float32 without rounding.
+"""Floats of 8 and 16 bits for which NumPy has no dtype: widened to float32 without rounding, and
+float32 rounded to bfloat16.
 
 References
 ----------
@@ -41,9 +42,30 @@ def widen(data: bytes | bytearray | npt.NDArray[Any], dtype: str) -> npt.NDArray
     >>> widen(bytes([0x80, 0x3F, 0x49, 0x40]), "BF16")
     array([1.      , 3.140625], dtype=float32)
     """
-    if dtype == "BF16":  # the upper half of a float32
-        return (np.frombuffer(data, "<u2").astype(np.uint32) << 16).view(np.float32)
+    if dtype == "BF16":
+        return of_bfloat16(np.frombuffer(data, "<u2"))
     return _float8_values(dtype)[np.frombuffer(data, np.uint8)]
+
+
+def of_bfloat16(bits: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The float32 of which a bfloat16, given by its bits as uint16, is the upper half."""
+    return (bits.astype(np.uint32) << 16).view(np.float32)
+
+
+def to_bfloat16(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The bits of the nearest bfloat16 of float32, as uint16; halves to even; NaN stays NaN.
+
+    Examples
+    --------
+    >>> from cnet._narrow import of_bfloat16, to_bfloat16
+    >>> of_bfloat16(to_bfloat16(np.array([1, 3.141592, np.inf], np.float32)))
+    array([1.      , 3.140625,      inf], dtype=float32)
+    """
+    bits = np.ascontiguousarray(x, np.float32).view(np.uint32)
+    upper = bits >> 16
+    with np.errstate(over="ignore"):
+        nearest = (bits + 0x7FFF + (upper & 1)) >> 16
+    return np.where(np.isnan(x), upper | 0x40, nearest).astype(np.uint16)
 
 
 @cache

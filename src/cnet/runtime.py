@@ -4,8 +4,9 @@ Three environment variables, read at import, set them for a process:
 
 - ``CNET_ISA``: ``generic``, ``avx2``, ``avx512``, or ``reference`` for the plain NumPy
   implementation. Default: the fastest that this machine supports.
-- ``CNET_AMX``: ``0`` keeps plans of 8-bit integers from using AMX, ``1`` is the default: use it
-  where the processor and Linux support it. Results are the same.
+- ``CNET_AMX``: ``0`` keeps plans of 8-bit integers and bfloat16 from using AMX, ``1`` is the
+  default: use it where the processor and Linux support it. Results of 8-bit integers are the same,
+  those of bfloat16 differ by rounding.
 - ``CNET_NUM_THREADS``: default is the first number in ``OMP_NUM_THREADS``, else the number that
   affinity, cgroup quota and cores allow.
 
@@ -162,6 +163,11 @@ def int8_dots() -> int:
     """How 8-bit kernels add products: the number of a ``cnet_dots`` in csrc/cnet.h."""
     dots = _core.active_dots()
     return dots if _amx else min(dots, DOTS.index("vnni"))
+
+
+def amx_is_used() -> bool:
+    """Whether kernels of 8-bit integers and bfloat16 use AMX."""
+    return DOTS[int8_dots()] == "amx"
 
 
 def exact_is_on() -> bool:
@@ -356,6 +362,7 @@ def config() -> dict[str, Any]:
         "isa": current_isa(),
         "available_isas": list(available_isas()),
         "int8": DOTS[int8_dots()],
+        "bfloat16": "amx" if amx_is_used() else "float32",
         "threads": get_num_threads(),
         "default_threads": _default_threads(),
         "compiler": _core.compiler,

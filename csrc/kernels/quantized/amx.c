@@ -1,10 +1,11 @@
-/* Dense convolution of 8-bit images by tiles of 16 x 64 bytes (AMX).
+/* Dense convolution by tiles of 16 x 64 bytes (AMX).
  *
- * A tile of sums belongs to 16 positions and a panel of outputs. tdpbusd adds the products of 64
- * bytes of each position with 16 quads of filters. For that, rows are staged with all channels of a
- * pixel together, with the zero point as padding, and split by the phases of the stride of rows. A
- * run is what taps read at one place: the channels of a pixel, or of neighbouring pixels. The last
- * 64 bytes of a run may extend into others, whose filters are then zeros.
+ * A tile of sums belongs to 16 positions and a panel of outputs. tdpbusd and tdpbf16ps add the
+ * products of up to 64 bytes of each position with up to 16 quads of filters. For that, rows are
+ * staged with all channels of a pixel together, with the zero point as padding, and split by the
+ * phases of the stride of rows. A run is what taps read at one place: the channels of a pixel, or
+ * of neighbouring pixels. It is divided into equal loads; if it has no divisor that suits, pixels
+ * get some more channels.
  *
  * Positions are places of outputs in the staged rows, one `stride` apart, from the first row to the
  * last without a gap; sums at places between rows belong to no output and are ignored. */
@@ -15,8 +16,7 @@
 enum {
     ROWS = 16,      /* of a tile */
     ROW_BYTES = 64, /* QBLOCK * QUAD */
-    TILE_BYTES = ROWS * ROW_BYTES,
-    PAIR = 2, /* tiles of positions, and panels, that are computed together */
+    PAIR = 2,       /* tiles of positions, and panels, that are computed together */
     BAND_BYTES = 48 << 10,
     PANEL_BYTES = 512 << 10, /* filters that a thread reads for several bands */
     STAGING = 32,            /* bytes to stage in a quarter of the time of a tile's products */
@@ -27,6 +27,7 @@ enum {
 
 typedef struct {
     cnet_conv2d g;
+    number_format format;
     const conv_arrays *arrays;
     ptrdiff_t images, blocks, panels;
     ptrdiff_t x_image, x_pixel, x_block; /* bytes between images, pixels and blocks of x */
@@ -36,7 +37,8 @@ typedef struct {
     ptrdiff_t pixel, pitch;              /* bytes of a staged pixel; pixels of a staged row */
     ptrdiff_t step, stride; /* columns of x between staged ones; staged ones between positions */
     ptrdiff_t phases, phase_rows;
-    ptrdiff_t run, runs, loads;        /* bytes of a run; runs, ROW_BYTES of them in a panel */
+    ptrdiff_t run, runs;               /* bytes of a run; runs in a panel */
+    ptrdiff_t load, loads;             /* bytes of a load; loads in a panel */
     ptrdiff_t rows, bands, band_bytes; /* rows in a band; bands in an image */
     ptrdiff_t band_group, panel_group;
     int panels_first;
@@ -49,23 +51,26 @@ static void find_view(job_t *job) {
     job->columns = g->ow;
     job->all_rows = g->oh;
     job->pixels = g->oh * g->ow;
-    job->x_pixel = job->y_pixel = QBLOCK;
-    job->x_block = g->h * g->w * QBLOCK;
+    const ptrdiff_t block = block_bytes(job->format);
+    job->y_pixel = QBLOCK;
+    job->x_pixel = block;
+    job->x_block = g->h * g->w * block;
     job->y_panel = job->pixels * QBLOCK;
     const int is_one = g->kh == 1 && g->kw == 1 && !has_padding(g) && g->sh == 1 && g->sw == 1;
     job->is_flat = is_one && g->oh * g->ow == g->h * g->w;
     if (job->is_flat && job->pixels == 1) { /* the pixels are images */
         job->images = 1;
         job->pixels = g->n;
-        job->x_block = job->y_panel = QBLOCK;
-        job->x_pixel = job->blocks * QBLOCK;
+        job->x_block = block;
+        job->y_panel = QBLOCK;
+        job->x_pixel = job->blocks * block;
         job->y_pixel = job->panels * QBLOCK;
     }
     if (job->is_flat) {
         job->columns = ROWS;
         job->all_rows = ceil_div(job->pixels, ROWS);
     }
-    job->x_image = job->blocks * g->h * g->w * QBLOCK;
+    job->x_image = job->blocks * g->h * g->w * block;
     job->y_image = job->panels * job->pixels * QBLOCK;
 }
 
@@ -89,18 +94,41 @@ static ptrdiff_t even_part(ptrdiff_t count, ptrdiff_t most, ptrdiff_t unit) {
     return min_size(count, round_up(part, unit));
 }
 
-static job_t make_job(const cnet_conv2d *g) {
-    job_t job = {.g = *g, .blocks = qblocks_of(g->c), .panels = qblocks_of(g->o)};
+/* Of equal loads of a run. */
+static ptrdiff_t loads_of(ptrdiff_t run) {
+    const ptrdiff_t quads = run / QUAD;
+    ptrdiff_t loads = ceil_div(quads, ROWS);
+    while (quads % loads)
+        loads++;
+    return loads;
+}
+
+/* Bytes of a pixel, of which `columns` are a run, so that it has as few loads as possible. */
+static ptrdiff_t find_pixel(const job_t *job, ptrdiff_t columns) {
+    const ptrdiff_t block = block_bytes(job->format), least = job->blocks * block;
+    if (job->g.c < QBLOCK)
+        return round_up(job->g.c * (ptrdiff_t)job->format, QUAD);
+    ptrdiff_t pixel = least;
+    for (ptrdiff_t more = least; job->g.g == 1 && more < least + ROW_BYTES; more += block)
+        if (loads_of(columns * more) < loads_of(columns * pixel))
+            pixel = more;
+    return pixel;
+}
+
+static ptrdiff_t panel_bytes(const job_t *job) { return job->loads * job->load * QBLOCK; }
+
+static job_t make_job(const cnet_conv2d *g, number_format format) {
+    job_t job = {.g = *g, .format = format, .blocks = qblocks_of(g->c), .panels = qblocks_of(g->o)};
     find_view(&job);
-    job.pixel = g->c < QBLOCK ? quads_of(g->c) * QUAD : job.blocks * QBLOCK;
+    const ptrdiff_t joined = g->g == 1 && g->dw == 1 ? g->kw : 1; /* columns of a run */
+    job.pixel = find_pixel(&job, joined);
     job.step = g->kw == 1 ? g->sw : 1;
     job.stride = g->sw / job.step;
     job.pitch = round_up((job.columns - 1) * job.stride + (g->kw - 1) * g->dw + 1, job.stride);
-    const int is_joined = g->g == 1 && g->dw == 1;
-    const ptrdiff_t channels = g->g == 1 ? job.pixel : g->c / g->g;
-    job.run = is_joined ? g->kw * channels : channels;
-    job.runs = is_joined ? g->kh : g->kh * g->kw;
-    job.loads = job.runs * ceil_div(job.run, ROW_BYTES);
+    job.run = g->g == 1 ? joined * job.pixel : g->c / g->g * (ptrdiff_t)format;
+    job.runs = g->kh * g->kw / joined;
+    job.load = job.run / loads_of(job.run);
+    job.loads = job.runs * loads_of(job.run);
 
     ptrdiff_t rows = 1;
     for (; rows < job.all_rows; rows++) {
@@ -118,19 +146,19 @@ static job_t make_job(const cnet_conv2d *g) {
     const ptrdiff_t chunk =
         min_size(MOST_PRODUCTS, max_size(LEAST_PRODUCTS, of_image / IMAGE_CHUNKS));
     const ptrdiff_t least = max_size(PAIR, job.band_bytes / (cost * STAGING));
-    const ptrdiff_t cached = max_size(least, PANEL_BYTES / (job.loads * TILE_BYTES));
+    const ptrdiff_t cached = max_size(least, PANEL_BYTES / panel_bytes(&job));
     job.panel_group = even_part(job.panels, min_size(cached, max_size(least, chunk / cost)), PAIR);
     job.band_group = max_size(1, min_size(bands, chunk / (cost * job.panel_group)));
     job.band_group = even_part(bands, min_size(job.band_group, BAND_BYTES / job.band_bytes), 1);
-    job.panels_first = job.panels * job.loads * TILE_BYTES > bands * job.band_bytes;
+    job.panels_first = job.panels * panel_bytes(&job) > bands * job.band_bytes;
     return job;
 }
 
 /* ---- Preparation: offsets and filters of the loads ---------------------------------------- */
 
-prepared_sizes CNET_FN(quantized_amx_sizes)(const cnet_conv2d *g) {
-    const job_t job = make_job(g);
-    return (prepared_sizes){job.loads, job.loads * ROWS};
+prepared_sizes CNET_FN(quantized_amx_sizes)(const cnet_conv2d *g, number_format format) {
+    const job_t job = make_job(g, format);
+    return (prepared_sizes){job.loads, panel_bytes(&job)};
 }
 
 /* Where the run of a tap begins. */
@@ -141,42 +169,62 @@ static ptrdiff_t offset_of(const job_t *job, ptrdiff_t i, ptrdiff_t j) {
 }
 
 /* Panel by panel, load by load. */
-void CNET_FN(quantized_amx_put)(const cnet_conv2d *g, const int8_t *weight, int32_t *offsets,
-                                int8_t *filters) {
-    const job_t job = make_job(g);
+void CNET_FN(quantized_amx_put)(const cnet_conv2d *g, number_format format, const void *weight,
+                                int32_t *offsets, char *filters) {
+    const job_t job = make_job(g, format);
     const ptrdiff_t taps = job.runs / g->kh; /* runs in a row of a filter */
     for (ptrdiff_t run = 0; run < job.runs; run++)
-        for (ptrdiff_t at = 0; at < job.run; at += ROW_BYTES)
+        for (ptrdiff_t at = 0; at < job.run; at += job.load)
             *offsets++ = (int32_t)(offset_of(&job, run / taps, run % taps) + at);
-    for (ptrdiff_t o = 0; o < g->o; o += QBLOCK, weight += QBLOCK * (g->c / g->g) * g->kh * g->kw)
+    for (ptrdiff_t o = 0; o < g->o; o += QBLOCK)
         for (ptrdiff_t run = 0; run < job.runs; run++)
-            for (ptrdiff_t at = 0; at < round_up(job.run, ROW_BYTES); at += QUAD) {
+            for (ptrdiff_t at = 0; at < job.run; at += QUAD) {
                 const ptrdiff_t j = run % taps + (taps == 1 ? at / job.pixel : 0);
-                const ptrdiff_t outputs = at < job.run ? g->o - o : 0;
-                filters = put_quad(g, weight, outputs, at % job.pixel, run / taps, j, filters);
+                const ptrdiff_t channel = at % job.pixel / (ptrdiff_t)format;
+                filters = put_quad(g, format, weight, o, channel, QUAD / (ptrdiff_t)format,
+                                   run / taps, j, filters);
             }
 }
 
 /* ---- Staging ------------------------------------------------------------------------------ */
 
+static inline void copy_block(void *to, const void *from, number_format format) {
+    if (format == INT8)
+        memcpy(to, from, QBLOCK);
+    else
+        memcpy(to, from, 2 * QBLOCK);
+}
+
+static inline __attribute__((always_inline)) void
+stage_blocks(const job_t *job, const uint8_t *from, ptrdiff_t from_step, ptrdiff_t count,
+             uint8_t *to, const number_format format) {
+    const ptrdiff_t pixel = job->pixel, block = job->x_block, blocks = job->blocks;
+    const size_t more = (size_t)(pixel - blocks * block_bytes(format));
+    ptrdiff_t b = 0;
+    for (; b + 4 <= blocks; b += 4)
+        for (ptrdiff_t p = 0; p < count; p++)
+            for (ptrdiff_t k = b; k < b + 4; k++)
+                copy_block(to + p * pixel + k * block_bytes(format),
+                           from + p * from_step + k * block, format);
+    for (; b < blocks; b++)
+        for (ptrdiff_t p = 0; p < count; p++)
+            copy_block(to + p * pixel + b * block_bytes(format), from + p * from_step + b * block,
+                       format);
+    for (ptrdiff_t p = 0; more && p < count; p++)
+        memset(to + (p + 1) * pixel - more, 0, more);
+}
+
 /* Pixels of x, `from_step` bytes apart, with all their channels. */
 static void stage_pixels(const job_t *job, const uint8_t *from, ptrdiff_t from_step,
                          ptrdiff_t count, uint8_t *to) {
-    const ptrdiff_t pixel = job->pixel, block = job->x_block;
-    if (pixel < QBLOCK) {
+    if (job->g.c < QBLOCK)
         for (; count > 0; count--, from += from_step)
-            for (ptrdiff_t quad = 0; quad < pixel; quad += QUAD, to += QUAD)
+            for (ptrdiff_t quad = 0; quad < job->pixel; quad += QUAD, to += QUAD)
                 memcpy(to, from + quad, QUAD);
-        return;
-    }
-    ptrdiff_t b = 0;
-    for (; (b + 4) * QBLOCK <= pixel; b += 4)
-        for (ptrdiff_t p = 0; p < count; p++)
-            for (ptrdiff_t k = b; k < b + 4; k++)
-                memcpy(to + p * pixel + k * QBLOCK, from + p * from_step + k * block, QBLOCK);
-    for (; b * QBLOCK < pixel; b++)
-        for (ptrdiff_t p = 0; p < count; p++)
-            memcpy(to + p * pixel + b * QBLOCK, from + p * from_step + b * block, QBLOCK);
+    else if (job->format == INT8)
+        stage_blocks(job, from, from_step, count, to, INT8);
+    else
+        stage_blocks(job, from, from_step, count, to, BFLOAT16);
 }
 
 /* A row of x; `row` may be outside of the image. */
@@ -186,8 +234,8 @@ static void stage_row(const job_t *job, const uint8_t *x, ptrdiff_t row, uint8_t
         row >= 0 && row < g->h ? min_size(job->pitch, ceil_div(g->pw, job->step)) : job->pitch;
     const ptrdiff_t last = max_size(first, min_size(job->pitch, ceil_div(g->w + g->pw, job->step)));
     memset(to, job->arrays->zero, (size_t)(first * job->pixel));
-    const uint8_t *from = x + (row * g->w + first * job->step - g->pw) * QBLOCK;
-    stage_pixels(job, from, job->step * QBLOCK, last - first, to + first * job->pixel);
+    const uint8_t *from = x + (row * g->w + first * job->step - g->pw) * job->x_pixel;
+    stage_pixels(job, from, job->step * job->x_pixel, last - first, to + first * job->pixel);
     memset(to + last * job->pixel, job->arrays->zero, (size_t)((job->pitch - last) * job->pixel));
 }
 
@@ -227,36 +275,45 @@ static void stage_band(const job_t *job, band b) {
                      :                                                                             \
                      : "r"(to), "r"((ptrdiff_t)ROW_BYTES)                                          \
                      : "memory")
+#define DOTS_BY(instruction, sums, filters, positions)                                             \
+    __asm__ volatile(instruction " %%tmm" #filters ", %%tmm" #positions ", %%tmm" #sums::)
 #define DOTS(sums, filters, positions)                                                             \
-    __asm__ volatile("tdpbusd %%tmm" #filters ", %%tmm" #positions ", %%tmm" #sums::)
+    do {                                                                                           \
+        if (format == INT8)                                                                        \
+            DOTS_BY("tdpbusd", sums, filters, positions);                                          \
+        else                                                                                       \
+            DOTS_BY("tdpbf16ps", sums, filters, positions);                                        \
+    } while (0)
 
-/* All tiles are whole. */
-static void begin_tiles(void) {
-    static const struct {
+/* For loads of so many bytes. */
+static void begin_tiles(ptrdiff_t load) {
+    const uint16_t bytes = (uint16_t)load;
+    const uint8_t quads = (uint8_t)(load / QUAD);
+    const struct {
         uint8_t palette, start_row, reserved[14];
         uint16_t row_bytes[16];
         uint8_t rows[16];
     } shapes = {.palette = 1,
-                .row_bytes = {ROW_BYTES, ROW_BYTES, ROW_BYTES, ROW_BYTES, ROW_BYTES, ROW_BYTES,
-                              ROW_BYTES, ROW_BYTES},
-                .rows = {ROWS, ROWS, ROWS, ROWS, ROWS, ROWS, ROWS, ROWS}};
+                .row_bytes = {ROW_BYTES, ROW_BYTES, ROW_BYTES, ROW_BYTES, bytes, bytes, ROW_BYTES,
+                              ROW_BYTES},
+                .rows = {ROWS, ROWS, ROWS, ROWS, ROWS, ROWS, quads, quads}};
     __asm__ volatile("ldtilecfg %0" : : "m"(shapes));
 }
 static void end_tiles(void) { __asm__ volatile("tilerelease" ::); }
 
 typedef struct {
-    ptrdiff_t loads, step;          /* step: bytes between positions */
+    ptrdiff_t loads, load, step;    /* bytes of a load; bytes between positions */
     const int32_t *offsets, *start; /* start of the sums of a panel, and of the next one */
-    const int8_t *filters;
+    const char *filters;
     const uint8_t *x;
     int32_t (*sums)[PAIR * ROWS * QBLOCK]; /* of each panel */
 } products;
 
 /* The sums of one or two tiles of positions and one or two panels. */
-static inline __attribute__((always_inline)) void add_products(const products *of, const int tiles,
-                                                               const int panels) {
+static inline __attribute__((always_inline)) void
+add_products(const products *of, const int tiles, const int panels, const number_format format) {
     const products p = *of;
-    const ptrdiff_t panel = p.loads * TILE_BYTES;
+    const ptrdiff_t size = p.load * QBLOCK, panel = p.loads * size;
     LOAD(0, p.start, 0);
     if (panels > 1)
         LOAD(1, p.start + QBLOCK, 0);
@@ -264,8 +321,8 @@ static inline __attribute__((always_inline)) void add_products(const products *o
         LOAD(2, p.start, 0);
     if (tiles > 1 && panels > 1)
         LOAD(3, p.start + QBLOCK, 0);
-    const int8_t *filters = p.filters;
-    for (ptrdiff_t k = 0; k < p.loads; k++, filters += TILE_BYTES) {
+    const char *filters = p.filters;
+    for (ptrdiff_t k = 0; k < p.loads; k++, filters += size) {
         const uint8_t *x = p.x + p.offsets[k];
         LOAD(6, filters, ROW_BYTES);
         LOAD(4, x, p.step);
@@ -288,6 +345,18 @@ static inline __attribute__((always_inline)) void add_products(const products *o
         STORE(2, p.sums[0] + ROWS * QBLOCK);
     if (tiles > 1 && panels > 1)
         STORE(3, p.sums[1] + ROWS * QBLOCK);
+}
+
+static inline __attribute__((always_inline)) void add(const products *of, ptrdiff_t count,
+                                                      int panels, const number_format format) {
+    if (count > ROWS && panels > 1)
+        add_products(of, 2, 2, format);
+    else if (count > ROWS)
+        add_products(of, 2, 1, format);
+    else if (panels > 1)
+        add_products(of, 1, 2, format);
+    else
+        add_products(of, 1, 1, format);
 }
 
 /* ---- Convolution -------------------------------------------------------------------------- */
@@ -316,23 +385,20 @@ static void run_band(const job_t *job, band b, ptrdiff_t panel, int panels) {
     const ptrdiff_t count = positions_of(job, b.rows);
     int32_t sums[PAIR][PAIR * ROWS * QBLOCK] __attribute__((aligned(64)));
     products p = {.loads = job->loads,
+                  .load = job->load,
                   .step = job->stride * job->pixel,
                   .offsets = from->offsets,
                   .start = from->start + panel * QBLOCK,
-                  .filters = from->filters + panel * job->loads * TILE_BYTES,
+                  .filters = from->filters + panel * panel_bytes(job),
                   .sums = sums};
-    tile t = {.outputs = &job->arrays->outputs, .y_pixel = job->y_pixel};
+    tile t = {.format = job->format, .outputs = &job->arrays->outputs, .y_pixel = job->y_pixel};
     for (ptrdiff_t first = 0; first < count; first += PAIR * ROWS) {
         const ptrdiff_t left = min_size(PAIR * ROWS, count - first);
-        p.x = b.staged + group * (job->g.c / job->g.g) + first * p.step;
-        if (left > ROWS && panels > 1)
-            add_products(&p, 2, 2);
-        else if (left > ROWS)
-            add_products(&p, 2, 1);
-        else if (panels > 1)
-            add_products(&p, 1, 2);
+        p.x = b.staged + group * job->run + first * p.step;
+        if (job->format == INT8)
+            add(&p, left, panels, INT8);
         else
-            add_products(&p, 1, 1);
+            add(&p, left, panels, BFLOAT16);
         for (int k = 0; k < panels; k++) {
             t.scale = from->scale + (panel + k) * QBLOCK;
             t.bias = from->bias + (panel + k) * QBLOCK;
@@ -363,7 +429,7 @@ static void run_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     uint8_t *staged = (uint8_t *)job->scratch + slot * scratch_bytes(job);
     for (ptrdiff_t k = first; k < last; k++)
         stage_band(job, band_of(job, k, staged + (k - first) * job->band_bytes));
-    begin_tiles();
+    begin_tiles(job->load);
     for (ptrdiff_t panel = p * job->panel_group, count; panel < end; panel += count) {
         count = min_size(min_size(PAIR, end - panel), in_group - panel % in_group);
         for (ptrdiff_t k = first; k < last; k++)
@@ -373,14 +439,14 @@ static void run_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     end_tiles();
 }
 
-size_t CNET_FN(quantized_amx_workspace)(const cnet_conv2d *g, int threads) {
-    const job_t job = make_job(g);
+size_t CNET_FN(quantized_amx_workspace)(const cnet_conv2d *g, number_format format, int threads) {
+    const job_t job = make_job(g, format);
     return (size_t)threads * (size_t)scratch_bytes(&job);
 }
 
 void CNET_FN(quantized_amx)(const conv_arrays *arrays, const cnet_conv2d *g, int threads,
                             char *workspace) {
-    job_t job = make_job(g);
+    job_t job = make_job(g, arrays->format);
     job.arrays = arrays;
     job.scratch = workspace;
     const ptrdiff_t chunks =

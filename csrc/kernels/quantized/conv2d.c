@@ -1,5 +1,5 @@
-/* Convolution of 8-bit images in blocks of channels: the kernels, and their algorithms. Linear
- * layers are convolutions of images of one pixel. */
+/* Convolution of 8-bit and bfloat16 images in blocks of channels: the kernels, and their
+ * algorithms. Linear layers are convolutions of images of one pixel. */
 #include "quantized.h"
 
 typedef struct {
@@ -18,16 +18,16 @@ static const algorithm amx = RUNS(amx);
 #endif
 #undef RUNS
 
-/* Quads of the filters of an output, times panels, from which tiles pay for their staging. */
-enum { LEAST_QUADS = 32 };
+/* Bytes of the filters of an output, times panels, from which tiles pay for their staging. */
+enum { LEAST_BYTES = 128 };
 
-static const algorithm *algorithm_of(const cnet_conv2d *g, ptrdiff_t dots) {
+static const algorithm *algorithm_of(const cnet_conv2d *g, number_format format, int has_tiles) {
 #if HAS_AMX
-    const ptrdiff_t quads = g->kh * g->kw * quads_of(g->c / g->g) * qblocks_of(g->o);
-    if (dots == CNET_DOTS_AMX && !is_depthwise(g) && quads >= LEAST_QUADS)
+    const ptrdiff_t bytes = g->kh * g->kw * round_up(g->c / g->g * (ptrdiff_t)format, QUAD);
+    if (has_tiles && !is_depthwise(g) && bytes * qblocks_of(g->o) >= LEAST_BYTES)
         return &amx;
 #endif
-    (void)g, (void)dots;
+    (void)g, (void)format, (void)has_tiles;
     return &direct;
 }
 
@@ -36,23 +36,43 @@ static size_t aligned(ptrdiff_t count) {
 }
 
 /* Sets the pointers into the prepared memory; returns its size. */
-static size_t find_prepared(const cnet_conv2d *g, ptrdiff_t dots, const char *memory,
-                            prepared *to) {
-    const prepared_sizes sizes = algorithm_of(g, dots)->sizes(g);
+static size_t find_prepared(const cnet_conv2d *g, number_format format, int has_tiles,
+                            const char *memory, prepared *to) {
+    const prepared_sizes sizes = algorithm_of(g, format, has_tiles)->sizes(g, format);
     const ptrdiff_t panels = qblocks_of(g->o);
     const size_t of_offsets = aligned(sizes.offsets), of_outputs = aligned(panels * QBLOCK);
     to->offsets = (const int32_t *)memory;
     to->start = (const int32_t *)(memory + of_offsets);
     to->scale = (const float *)(memory + of_offsets + of_outputs);
     to->bias = (const float *)(memory + of_offsets + 2 * of_outputs);
-    to->filters = (const int8_t *)(memory + of_offsets + 3 * of_outputs);
-    return of_offsets + 3 * of_outputs + (size_t)(panels * sizes.quads * QBLOCK * QUAD);
+    to->filters = memory + of_offsets + 3 * of_outputs;
+    return of_offsets + 3 * of_outputs + (size_t)(panels * sizes.panel);
 }
+
+/* Sums start at 0, and scales are 0. */
+static prepared prepare(const cnet_conv2d *g, number_format format, int has_tiles,
+                        const void *weight, const float *bias, char *memory) {
+    prepared to;
+    find_prepared(g, format, has_tiles, memory, &to);
+    memset(memory, 0, (size_t)(to.filters - memory));
+    memcpy((float *)to.bias, bias, (size_t)g->o * sizeof *bias);
+    algorithm_of(g, format, has_tiles)
+        ->put(g, format, weight, (int32_t *)to.offsets, (char *)to.filters);
+    return to;
+}
+
+static void run(conv_arrays *arrays, const cnet_conv2d *g, int has_tiles, const void *memory,
+                const cnet_call *call) {
+    find_prepared(g, arrays->format, has_tiles, memory, &arrays->prepared);
+    algorithm_of(g, arrays->format, has_tiles)->run(arrays, g, call->threads, call->workspace);
+}
+
+/* ---- 8-bit integers ----------------------------------------------------------------------- */
 
 size_t CNET_FN(prepare_quantized_conv2d_workspace)(cnet_call *call) {
     const cnet_prepare_quantized_conv2d_arguments *a = &call->prepare_quantized_conv2d;
     prepared to;
-    return find_prepared(&a->g, a->dots, NULL, &to);
+    return find_prepared(&a->g, INT8, a->dots == CNET_DOTS_AMX, NULL, &to);
 }
 
 /* Packs filters for quantized_conv2d with the same geometry, except for n, and the same `dots`; the
@@ -63,24 +83,22 @@ size_t CNET_FN(prepare_quantized_conv2d_workspace)(cnet_call *call) {
 void CNET_FN(prepare_quantized_conv2d)(const cnet_call *call) {
     const cnet_prepare_quantized_conv2d_arguments *a = &call->prepare_quantized_conv2d;
     const ptrdiff_t cells = a->g.c / a->g.g * a->g.kh * a->g.kw;
-    const float *scale = a->scale, *bias = a->bias;
     const int8_t *weight = a->weight;
-    prepared to;
-    find_prepared(&a->g, a->dots, call->workspace, &to);
-    for (ptrdiff_t o = 0; o < qblocks_of(a->g.o) * QBLOCK; o++) {
+    const prepared to =
+        prepare(&a->g, INT8, a->dots == CNET_DOTS_AMX, weight, a->bias, call->workspace);
+    memcpy((float *)to.scale, a->scale, (size_t)a->g.o * sizeof(float));
+    for (ptrdiff_t o = 0; o < a->g.o; o++) {
         int32_t total = 0;
-        for (ptrdiff_t t = 0; o < a->g.o && t < cells; t++)
+        for (ptrdiff_t t = 0; t < cells; t++)
             total += weight[o * cells + t];
         ((int32_t *)to.start)[o] = -(int32_t)a->zero * total;
-        ((float *)to.scale)[o] = o < a->g.o ? scale[o] : 0;
-        ((float *)to.bias)[o] = o < a->g.o ? bias[o] : 0;
     }
-    algorithm_of(&a->g, a->dots)->put(&a->g, weight, (int32_t *)to.offsets, (int8_t *)to.filters);
 }
 
 size_t CNET_FN(quantized_conv2d_workspace)(cnet_call *call) {
     const cnet_quantized_conv2d_arguments *a = &call->quantized_conv2d;
-    return algorithm_of(&a->g, a->dots)->workspace(&a->g, call->threads);
+    return algorithm_of(&a->g, INT8, a->dots == CNET_DOTS_AMX)
+        ->workspace(&a->g, INT8, call->threads);
 }
 
 /* y = s * scale + bias + residual * residual_scale, limited to [low, high], with the sums
@@ -98,12 +116,60 @@ size_t CNET_FN(quantized_conv2d_workspace)(cnet_call *call) {
 void CNET_FN(quantized_conv2d)(const cnet_call *call) {
     const cnet_quantized_conv2d_arguments *a = &call->quantized_conv2d;
     conv_arrays arrays = {
+        .format = INT8,
         .x = a->x,
         .zero = (int)a->zero,
         .vnni = a->dots != CNET_DOTS_PAIRS,
         .outputs = {a->residual, a->quantized ? a->y : NULL, a->quantized ? NULL : a->y,
                     (float)a->residual_scale, (float)a->low, (float)a->high},
     };
-    find_prepared(&a->g, a->dots, a->prepared, &arrays.prepared);
-    algorithm_of(&a->g, a->dots)->run(&arrays, &a->g, call->threads, call->workspace);
+    run(&arrays, &a->g, a->dots == CNET_DOTS_AMX, a->prepared, call);
+}
+
+/* ---- bfloat16 ----------------------------------------------------------------------------- */
+
+size_t CNET_FN(prepare_bfloat16_conv2d_workspace)(cnet_call *call) {
+    const cnet_prepare_bfloat16_conv2d_arguments *a = &call->prepare_bfloat16_conv2d;
+    prepared to;
+    return find_prepared(&a->g, BFLOAT16, (int)a->amx, NULL, &to);
+}
+
+/* Packs filters for bfloat16_conv2d with the same geometry, except for n, and the same `amx`; the
+ * result is the workspace. weight (o, c/g, kh, kw) and bias (o). Runs on the calling thread. */
+void CNET_FN(prepare_bfloat16_conv2d)(const cnet_call *call) {
+    const cnet_prepare_bfloat16_conv2d_arguments *a = &call->prepare_bfloat16_conv2d;
+    prepare(&a->g, BFLOAT16, (int)a->amx, a->weight, a->bias, call->workspace);
+}
+
+size_t CNET_FN(bfloat16_conv2d_workspace)(cnet_call *call) {
+    const cnet_bfloat16_conv2d_arguments *a = &call->bfloat16_conv2d;
+    return algorithm_of(&a->g, BFLOAT16, (int)a->amx)->workspace(&a->g, BFLOAT16, call->threads);
+}
+
+/* y = sum of x * weight, + bias + residual, limited to [low, high], with weight and bias prepared
+ * by prepare_bfloat16_conv2d. If `rounded`, y is rounded to bfloat16, halves to even. Otherwise it
+ * is of reals.
+ *
+ * x (n, c, h, w), y and residual (n, o, oh, ow) are blocked (quantized.h); residual may be NULL.
+ * Padding is 0. Overwrites y. NaN stays NaN; infinities may become NaN if channels fill a block
+ * only in part. A convolution is dense, depthwise with c = o = g, or in groups of whole blocks of
+ * inputs and outputs. The geometry must not be empty.
+ *
+ * Sums are of float32, product by product: over blocks of channels, rows and columns of the filter,
+ * and channels in the block. If `amx`, which the CPU must have for the instruction set, tiles
+ * compute dense convolutions: they add the even and the odd products of up to 32 channels, then
+ * both sums to the result, and treat denormal numbers as 0. Parallel over bands of rows and blocks
+ * of outputs. The workspace holds the staged rows of each thread. */
+void CNET_FN(bfloat16_conv2d)(const cnet_call *call) {
+    const cnet_bfloat16_conv2d_arguments *a = &call->bfloat16_conv2d;
+    conv_arrays arrays = {
+        .format = BFLOAT16,
+        .x = a->x,
+        .outputs = {.residual = a->residual,
+                    .y = a->rounded ? a->y : NULL,
+                    .real_y = a->rounded ? NULL : a->y,
+                    .low = (float)a->low,
+                    .high = (float)a->high},
+    };
+    run(&arrays, &a->g, (int)a->amx, a->prepared, call);
 }

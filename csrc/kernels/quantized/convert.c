@@ -1,8 +1,11 @@
-/* Conversions between numbers and 8-bit integers in any layout, and maxima of 8-bit images. */
+/* Conversions between float32 and 8-bit integers or bfloat16 in any layout, and maxima of such
+ * images. */
 #include "quantized.h"
 #include "window.h"
 
 enum { PIXELS_PER_CHUNK = 1 << 11 };
+
+#define UNROLLED static inline __attribute__((always_inline))
 
 typedef struct {
     const void *x;
@@ -13,10 +16,18 @@ typedef struct {
     cnet_window2d window;
 } job_t;
 
+/* ---- From float32 ------------------------------------------------------------------------- */
+
+UNROLLED void convert(const job_t *job, vec x, void *y, ptrdiff_t at, const number_format format) {
+    const vec scaled = x * broadcast(job->scale) + broadcast(job->zero);
+    if (format == INT8)
+        store_bytes((uint8_t *)y + at, nearest(between(scaled, (vec){0}, broadcast(255))));
+    else
+        store_halves((uint16_t *)y + at, bfloat16_of(x));
+}
+
 /* The pixels of a block of channels: rows of a plain image, columns of a blocked one. */
-static void quantize_chunk(const void *argument, ptrdiff_t chunk, int slot) {
-    (void)slot;
-    const job_t *job = argument;
+UNROLLED void convert_block(const job_t *job, ptrdiff_t chunk, const number_format format) {
     const cnet_norm *g = &job->g;
     const ptrdiff_t blocks = qblocks_of(g->c), parts = ceil_div(g->size, PIXELS_PER_CHUNK);
     const ptrdiff_t block = chunk / parts % blocks, n = chunk / parts / blocks;
@@ -24,8 +35,7 @@ static void quantize_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const ptrdiff_t first = chunk % parts * PIXELS_PER_CHUNK;
     const ptrdiff_t last = min_size(g->size, first + PIXELS_PER_CHUNK);
     const real *x = (const real *)job->x + (n * g->c + block * QBLOCK) * g->size;
-    uint8_t *y = (uint8_t *)job->y + (n * blocks + block) * g->size * QBLOCK;
-    const vec scale = broadcast(job->scale), zero = broadcast(job->zero);
+    const ptrdiff_t y = (n * blocks + block) * g->size * QBLOCK;
     for (ptrdiff_t p = first; p < last; p += LANES)
         for (ptrdiff_t s = 0; s < QBLOCK; s += LANES) {
             vec rows[VECTOR_BYTES / sizeof(real)];
@@ -35,24 +45,41 @@ static void quantize_chunk(const void *argument, ptrdiff_t chunk, int slot) {
                     s + r < channels ? load_run(x + (s + r) * g->size + p, last - p) : (vec){0};
             transpose(rows);
 #pragma GCC unroll 1
-            for (ptrdiff_t r = 0; r < min_size(LANES, last - p); r++) {
-                const vec v = rows[r] * scale + zero;
-                store_bytes(y + (p + r) * QBLOCK + s,
-                            nearest(between(v, (vec){0}, broadcast(255))));
-            }
+            for (ptrdiff_t r = 0; r < min_size(LANES, last - p); r++)
+                convert(job, rows[r], job->y, y + (p + r) * QBLOCK + s, format);
         }
 }
 
 /* A block of channels of one pixel each, as they are: already blocked images, or rows. */
-static void quantize_run_chunk(const void *argument, ptrdiff_t chunk, int slot) {
-    (void)slot;
-    const job_t *job = argument;
-    const vec scale = broadcast(job->scale), zero = broadcast(job->zero);
+UNROLLED void convert_run(const job_t *job, ptrdiff_t chunk, const number_format format) {
     const ptrdiff_t end = min_size(job->count, (chunk + 1) * ELEMENTS_PER_CHUNK);
-    for (ptrdiff_t t = chunk * ELEMENTS_PER_CHUNK; t < end; t += LANES) {
-        const vec v = load((const real *)job->x + t) * scale + zero;
-        store_bytes((uint8_t *)job->y + t, nearest(between(v, (vec){0}, broadcast(255))));
-    }
+    for (ptrdiff_t t = chunk * ELEMENTS_PER_CHUNK; t < end; t += LANES)
+        convert(job, load((const real *)job->x + t), job->y, t, format);
+}
+
+UNROLLED void convert_chunk(const job_t *job, ptrdiff_t chunk, const number_format format) {
+    if (job->g.size == 1 && job->g.c % QBLOCK == 0)
+        convert_run(job, chunk, format);
+    else
+        convert_block(job, chunk, format);
+}
+static void quantize_chunk(const void *job, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    convert_chunk(job, chunk, INT8);
+}
+static void round_chunk(const void *job, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    convert_chunk(job, chunk, BFLOAT16);
+}
+
+static void convert_all(job_t job, cnet_task *task, int threads) {
+    const cnet_norm *g = &job.g;
+    job.count = g->n * g->c;
+    cnet_parallel(task, &job,
+                  g->size == 1 && g->c % QBLOCK == 0
+                      ? ceil_div(job.count, ELEMENTS_PER_CHUNK)
+                      : g->n * qblocks_of(g->c) * ceil_div(g->size, PIXELS_PER_CHUNK),
+                  threads);
 }
 
 /* y = x * scale + zero, limited to [0, 255] and rounded to the nearest integer, halves to even.
@@ -62,32 +89,46 @@ static void quantize_run_chunk(const void *argument, ptrdiff_t chunk, int slot) 
  */
 void CNET_FN(quantize)(const cnet_call *call) {
     const cnet_quantize_arguments *a = &call->quantize;
-    const job_t job = {.x = a->x,
-                       .y = a->y,
-                       .g = a->g,
-                       .count = a->g.n * a->g.c,
-                       .scale = (float)a->scale,
-                       .zero = (float)a->zero};
-    if (a->g.size == 1 && a->g.c % QBLOCK == 0)
-        cnet_parallel(quantize_run_chunk, &job, ceil_div(job.count, ELEMENTS_PER_CHUNK),
-                      call->threads);
-    else
-        cnet_parallel(quantize_chunk, &job,
-                      a->g.n * qblocks_of(a->g.c) * ceil_div(a->g.size, PIXELS_PER_CHUNK),
-                      call->threads);
+    convert_all(
+        (job_t){.x = a->x, .y = a->y, .g = a->g, .scale = (float)a->scale, .zero = (float)a->zero},
+        quantize_chunk, call->threads);
 }
 
-static void dequantize_chunk(const void *argument, ptrdiff_t chunk, int slot) {
-    (void)slot;
-    const job_t *job = argument;
-    const uint8_t *x = job->x;
+/* y = x rounded to the nearest bfloat16, halves to even, in the layouts of quantize. NaN stays NaN.
+ * Overwrites y. Parallel over blocks and pixels. */
+void CNET_FN(to_bfloat16)(const cnet_call *call) {
+    const cnet_to_bfloat16_arguments *a = &call->to_bfloat16;
+    convert_all((job_t){.x = a->x, .y = a->y, .g = a->g}, round_chunk, call->threads);
+}
+
+/* ---- To float32 --------------------------------------------------------------------------- */
+
+UNROLLED vec numbers(const job_t *job, const void *x, const number_format format) {
+    if (format == BFLOAT16)
+        return of_bfloat16(load_halves(x));
+    return (__builtin_convertvector(load_bytes(x), vec) - job->zero) * job->scale;
+}
+
+UNROLLED void widen_chunk(const job_t *job, ptrdiff_t chunk, const number_format format) {
+    const char *x = job->x;
     real *y = job->y;
     const ptrdiff_t end = min_size(job->count, (chunk + 1) * ELEMENTS_PER_CHUNK);
     ptrdiff_t t = chunk * ELEMENTS_PER_CHUNK;
     for (; t + LANES <= end; t += LANES)
-        store(y + t, (__builtin_convertvector(load_bytes(x + t), vec) - job->zero) * job->scale);
-    for (; t < end; t++)
-        y[t] = ((real)x[t] - job->zero) * job->scale;
+        store(y + t, numbers(job, x + t * (ptrdiff_t)format, format));
+    if (t < end) {
+        char rest[VECTOR_BYTES] = {0};
+        memcpy(rest, x + t * (ptrdiff_t)format, (size_t)((end - t) * (ptrdiff_t)format));
+        store_run(y + t, numbers(job, rest, format), end - t);
+    }
+}
+static void dequantize_chunk(const void *job, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    widen_chunk(job, chunk, INT8);
+}
+static void from_bfloat16_chunk(const void *job, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    widen_chunk(job, chunk, BFLOAT16);
 }
 
 /* y = (x - zero) * scale. Overwrites y. Parallel over elements. */
@@ -96,6 +137,43 @@ void CNET_FN(dequantize)(const cnet_call *call) {
     const job_t job = {
         .x = a->x, .y = a->y, .count = a->count, .scale = (float)a->scale, .zero = (float)a->zero};
     cnet_parallel(dequantize_chunk, &job, ceil_div(a->count, ELEMENTS_PER_CHUNK), call->threads);
+}
+
+/* y = x as float32. Overwrites y. Parallel over elements. */
+void CNET_FN(from_bfloat16)(const cnet_call *call) {
+    const cnet_from_bfloat16_arguments *a = &call->from_bfloat16;
+    const job_t job = {.x = a->x, .y = a->y, .count = a->count};
+    cnet_parallel(from_bfloat16_chunk, &job, ceil_div(a->count, ELEMENTS_PER_CHUNK), call->threads);
+}
+
+/* ---- Maxima ------------------------------------------------------------------------------- */
+
+/* Of bfloat16 images; NaN is the largest, and the first of equal maxima is taken. */
+static void bfloat16_pool_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    const job_t *job = argument;
+    const cnet_window2d *g = &job->window;
+    const uint16_t *x = (const uint16_t *)job->x + chunk * g->h * g->w * QBLOCK;
+    uint16_t *y = (uint16_t *)job->y + chunk * g->oh * g->ow * QBLOCK;
+    for (ptrdiff_t oy = 0; oy < g->oh; oy++) {
+        const ptrdiff_t top = oy * g->sh - g->ph;
+        const range rows = inside(top, g->dh, g->h, g->kh);
+        for (ptrdiff_t ox = 0; ox < g->ow; ox++) {
+            const ptrdiff_t left = ox * g->sw - g->pw;
+            const range columns = inside(left, g->dw, g->w, g->kw);
+            for (int v = 0; v < BLOCK_VECTORS; v++, y += BLOCK_LANES) {
+                vec most = broadcast(-INFINITY);
+                for (ptrdiff_t i = rows.begin; i < rows.end; i++)
+                    for (ptrdiff_t j = columns.begin; j < columns.end; j++) {
+                        const ptrdiff_t pixel = (top + i * g->dh) * g->w + left + j * g->dw;
+                        const vec cell =
+                            of_bfloat16(load_halves(x + pixel * QBLOCK + v * BLOCK_LANES));
+                        most = select_cell((cell <= most) | (most != most), most, cell);
+                    }
+                store_halves(y, shift_right((ivec)most, 16));
+            }
+        }
+    }
 }
 
 static void pool_chunk(const void *argument, ptrdiff_t chunk, int slot) {
@@ -123,10 +201,15 @@ static void pool_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     }
 }
 
-/* The maximum of each window of blocked 8-bit images, x (n, c, h, w) and y (n, c, oh, ow); padding
- * does not count. Overwrites y. Parallel over blocks. */
+/* The maximum of each window of blocked images, x (n, c, h, w) and y (n, c, oh, ow); padding does
+ * not count. Overwrites y. Parallel over blocks. */
 void CNET_FN(quantized_max_pool2d)(const cnet_call *call) {
     const cnet_quantized_max_pool2d_arguments *a = &call->quantized_max_pool2d;
     const job_t job = {.x = a->x, .y = a->y, .window = a->g};
     cnet_parallel(pool_chunk, &job, a->g.n * qblocks_of(a->g.c), call->threads);
+}
+void CNET_FN(bfloat16_max_pool2d)(const cnet_call *call) {
+    const cnet_bfloat16_max_pool2d_arguments *a = &call->bfloat16_max_pool2d;
+    const job_t job = {.x = a->x, .y = a->y, .window = a->g};
+    cnet_parallel(bfloat16_pool_chunk, &job, a->g.n * qblocks_of(a->g.c), call->threads);
 }

@@ -1,9 +1,10 @@
-/* Direct convolution of 8-bit images by register tiles.
+/* Direct convolution by register tiles.
  *
  * A chunk computes some blocks of outputs, called panels, of some bands of rows. It stages the rows
  * that it needs, so that every tap is at a fixed offset from its output: with the zero point as
- * padding and by the phases of the stride (conv/stage.h); or for depthwise convolutions, at the
- * column of each output, the four columns that its first taps read. */
+ * padding and by the phases of the stride (conv/stage.h); or for depthwise convolutions of 8-bit
+ * images, at the column of each output, the four columns that its first taps read. Images of
+ * bfloat16 are staged as float32, so that quads are of one element. */
 #include "conv/stage.h"
 #include "quantized.h"
 
@@ -23,14 +24,17 @@ typedef enum {
 
 typedef struct {
     cnet_conv2d g;
+    number_format format;
     const conv_arrays *arrays;
     view view;
     int is_depthwise, is_staged;
     ptrdiff_t columns, all_rows, pixels; /* of a row of outputs; rows, pixels in an image */
     ptrdiff_t images;
     ptrdiff_t blocks, panels, taps; /* blocks of x; taps of a panel */
+    ptrdiff_t tap_bytes;            /* of the filters of a panel */
     ptrdiff_t pixel, pitch, plane;  /* bytes of x as the tiles read it */
     ptrdiff_t x_row;                /* bytes between rows of outputs there */
+    int has_columns;                /* whether quads are of columns */
     int height, width;              /* of tiles */
     ptrdiff_t rows, bands;          /* rows in a band; bands in an image */
     ptrdiff_t band_group, panel_group;
@@ -39,6 +43,9 @@ typedef struct {
     char *scratch; /* of each thread */
     size_t band_bytes;
 } job_t;
+
+/* Elements of a quad. */
+static ptrdiff_t quad_size(number_format format) { return format == INT8 ? QUAD : 1; }
 
 static void find_view(job_t *job) {
     const cnet_conv2d *g = &job->g;
@@ -61,8 +68,9 @@ static void find_view(job_t *job) {
         job->columns = MOST_PIXELS;
         job->all_rows = ceil_div(job->pixels, MOST_PIXELS);
     }
-    job->is_staged =
-        job->view == IMAGES || job->is_depthwise || has_padding(g) || g->sh > 1 || g->sw > 1;
+    job->has_columns = job->is_depthwise && job->format == INT8;
+    job->is_staged = job->format == BFLOAT16 || job->view == IMAGES || job->is_depthwise ||
+                     has_padding(g) || g->sh > 1 || g->sw > 1;
 }
 
 static void find_tiles(job_t *job) {
@@ -79,148 +87,186 @@ static void find_tiles(job_t *job) {
 static void find_layout(job_t *job, ptrdiff_t rows) {
     const cnet_conv2d *g = &job->g;
     job->rows = rows;
-    job->pixel = job->is_depthwise ? QBLOCK * QUAD : QBLOCK;
+    job->pixel = job->has_columns || job->format == BFLOAT16 ? QBLOCK * QUAD : QBLOCK;
     if (job->view == IMAGES) {
-        job->plane = job->pitch = MOST_PIXELS * QBLOCK;
+        job->plane = job->pitch = MOST_PIXELS * job->pixel;
         job->x_row = job->blocks * job->plane;
         job->band_bytes = (size_t)(rows * job->x_row);
-    } else if (job->is_depthwise) {
-        job->pitch = (g->ow + (quads_of(g->kw) - 1) * QUAD / g->sw) * job->pixel;
+    } else if (job->has_columns) {
+        job->pitch = (g->ow + (ceil_div(g->kw, QUAD) - 1) * QUAD / g->sw) * job->pixel;
         job->plane = 0;
         job->x_row = g->sh * job->pitch;
         job->band_bytes = (size_t)(((rows - 1) * g->sh + (g->kh - 1) * g->dh + 1) * job->pitch);
+    } else if (job->is_staged && job->view == FLAT) {
+        job->x_row = job->pitch = job->columns * job->pixel;
+        job->plane = rows * job->pitch;
+        job->band_bytes = (size_t)(job->blocks * job->plane);
     } else if (job->is_staged) {
         job->stage = stage_of(g, rows);
-        job->x_row = job->pitch = job->stage.pitch * QBLOCK;
-        job->plane = job->stage.channel * QBLOCK;
-        job->band_bytes = (size_t)(job->blocks * job->plane);
+        job->x_row = job->pitch = job->stage.pitch * job->pixel;
+        job->plane = job->stage.channel * job->pixel;
+        job->band_bytes = (size_t)((job->is_depthwise ? 1 : job->blocks) * job->plane);
     } else {
-        job->pitch = g->w * QBLOCK;
-        job->x_row = job->view == FLAT ? job->columns * QBLOCK : job->pitch;
-        job->plane = g->h * g->w * QBLOCK;
+        job->pitch = g->w * job->pixel;
+        job->x_row = job->view == FLAT ? job->columns * job->pixel : job->pitch;
+        job->plane = g->h * g->w * job->pixel;
         job->band_bytes = 0;
     }
     job->band_bytes = (size_t)round_up((ptrdiff_t)job->band_bytes, CNET_ALIGNMENT);
 }
 
-static job_t make_job(const cnet_conv2d *g) {
-    job_t job = {.g = *g, .blocks = qblocks_of(g->c), .panels = qblocks_of(g->o)};
+static job_t make_job(const cnet_conv2d *g, number_format format) {
+    job_t job = {.g = *g, .format = format, .blocks = qblocks_of(g->c), .panels = qblocks_of(g->o)};
     find_view(&job);
     find_tiles(&job);
     const ptrdiff_t channels = g->c / g->g;
-    job.taps = g->kh * (job.is_depthwise ? quads_of(g->kw) : g->kw * quads_of(channels));
+    const ptrdiff_t quad = quad_size(format);
+    job.taps =
+        g->kh * (job.is_depthwise ? ceil_div(g->kw, quad) : g->kw * ceil_div(channels, quad));
+    job.tap_bytes = QBLOCK * quad * (ptrdiff_t)format;
     const ptrdiff_t cost = job.columns * job.taps; /* of a row of a panel */
     const ptrdiff_t staged_at_once = job.is_depthwise ? 1 : job.panels;
     const ptrdiff_t chunk =
         min_size(MOST_DOTS, max_size(LEAST_DOTS, job.all_rows * job.panels * cost / IMAGE_CHUNKS));
+    const ptrdiff_t most = BAND_BYTES * (format == BFLOAT16 ? QUAD : 1);
     ptrdiff_t rows = job.height;
     for (; rows < job.all_rows && 2 * rows * staged_at_once * cost <= chunk; rows *= 2) {
         find_layout(&job, 2 * rows);
-        if (job.band_bytes > BAND_BYTES)
+        if ((ptrdiff_t)job.band_bytes > most)
             break;
     }
     rows = min_size(rows, job.all_rows);
     find_layout(&job, rows);
     job.bands = ceil_div(job.all_rows, rows);
     const ptrdiff_t bands = job.images * job.bands;
-    const ptrdiff_t in_cache = BAND_BYTES / max_size(1, (ptrdiff_t)job.band_bytes);
+    const ptrdiff_t in_cache = most / max_size(1, (ptrdiff_t)job.band_bytes);
     job.band_group = max_size(1, min_size(min_size(bands, in_cache), chunk / (rows * cost)));
     job.panel_group = min_size(job.panels, max_size(1, chunk / (job.band_group * rows * cost)));
-    job.panels_first = job.panels * job.taps * QUAD > bands * job.rows * job.columns * job.blocks;
+    job.panels_first = job.panels * job.taps * job.tap_bytes >
+                       bands * job.rows * job.columns * job.blocks * block_bytes(format);
     return job;
 }
 
 /* ---- Preparation ------------------------------------------------------------------------- */
 
-prepared_sizes CNET_FN(quantized_direct_sizes)(const cnet_conv2d *g) {
-    const job_t job = make_job(g);
-    return (prepared_sizes){job.taps, job.taps};
+prepared_sizes CNET_FN(quantized_direct_sizes)(const cnet_conv2d *g, number_format format) {
+    const job_t job = make_job(g, format);
+    return (prepared_sizes){job.taps, job.taps * job.tap_bytes};
 }
 
 static ptrdiff_t offset_of(const job_t *job, ptrdiff_t block, ptrdiff_t i, ptrdiff_t j) {
     const cnet_conv2d *g = &job->g;
-    if (job->is_depthwise)
+    if (job->has_columns)
         return i * g->dh * job->pitch + j / g->sw * job->pixel;
     if (job->is_staged && job->view == ROWS)
-        return stage_offset(g, &job->stage, block, i, j) * QBLOCK;
-    return block * job->plane + i * g->dh * job->pitch + j * g->dw * QBLOCK;
+        return stage_offset(g, &job->stage, block, i, j) * job->pixel;
+    return block * job->plane + i * g->dh * job->pitch + j * g->dw * job->pixel;
 }
 
 static void put_offsets(const job_t *job, int32_t *to) {
     const cnet_conv2d *g = &job->g;
     const ptrdiff_t channels = job->is_depthwise ? 1 : g->c / g->g;
-    const ptrdiff_t step = job->is_depthwise ? QUAD : 1;
+    const ptrdiff_t quad = quad_size(job->format), step = job->is_depthwise ? quad : 1;
     for (ptrdiff_t c = 0; c < channels; c += QBLOCK)
         for (ptrdiff_t i = 0; i < g->kh; i++)
             for (ptrdiff_t j = 0; j < g->kw; j += step)
-                for (ptrdiff_t d = 0; d < quads_of(min_size(QBLOCK, channels - c)); d++)
+                for (ptrdiff_t d = 0; d < ceil_div(min_size(QBLOCK, channels - c), quad); d++)
                     *to++ = (int32_t)(offset_of(job, c / QBLOCK, i, j) + d * QUAD);
 }
 
-/* Four neighbouring taps of a row of each filter, from column j on. */
-static int8_t *put_columns(const cnet_conv2d *g, const int8_t *weight, ptrdiff_t outputs,
-                           ptrdiff_t i, ptrdiff_t j, int8_t *to) {
-    for (ptrdiff_t lane = 0; lane < QBLOCK; lane++)
-        for (ptrdiff_t column = j; column < j + QUAD; column++)
-            *to++ =
-                lane < outputs && column < g->kw ? weight[(lane * g->kh + i) * g->kw + column] : 0;
+/* Neighbouring taps of a row of each filter, from column j on. */
+static char *put_columns(const cnet_conv2d *g, number_format format, const void *weight,
+                         ptrdiff_t o, ptrdiff_t i, ptrdiff_t j, char *to) {
+    for (ptrdiff_t lane = o; lane < o + QBLOCK; lane++)
+        for (ptrdiff_t column = j; column < j + quad_size(format); column++)
+            to = put_weight(format, weight, (lane * g->kh + i) * g->kw + column,
+                            lane < g->o && column < g->kw, to);
     return to;
 }
 
 /* Panel by panel, tap by tap. */
-void CNET_FN(quantized_direct_put)(const cnet_conv2d *g, const int8_t *weight, int32_t *offsets,
-                                   int8_t *filters) {
-    const job_t job = make_job(g);
-    const ptrdiff_t channels = g->c / g->g;
+void CNET_FN(quantized_direct_put)(const cnet_conv2d *g, number_format format, const void *weight,
+                                   int32_t *offsets, char *filters) {
+    const job_t job = make_job(g, format);
+    const ptrdiff_t channels = g->c / g->g, quad = quad_size(format);
     put_offsets(&job, offsets);
-    for (ptrdiff_t o = 0; o < g->o; o += QBLOCK, weight += QBLOCK * channels * g->kh * g->kw)
+    for (ptrdiff_t o = 0; o < g->o; o += QBLOCK)
         for (ptrdiff_t c = 0; c < channels; c += QBLOCK)
             for (ptrdiff_t i = 0; i < g->kh; i++)
-                for (ptrdiff_t j = 0; j < g->kw; j += job.is_depthwise ? QUAD : 1) {
+                for (ptrdiff_t j = 0; j < g->kw; j += job.is_depthwise ? quad : 1) {
                     if (job.is_depthwise) {
-                        filters = put_columns(g, weight, g->o - o, i, j, filters);
+                        filters = put_columns(g, format, weight, o, i, j, filters);
                         continue;
                     }
                     const ptrdiff_t end = min_size(channels, c + QBLOCK);
-                    for (ptrdiff_t d = c; d < end; d += QUAD)
-                        filters = put_quad(g, weight, g->o - o, d, i, j, filters);
+                    for (ptrdiff_t d = c; d < end; d += quad)
+                        filters = put_quad(g, format, weight, o, d, quad, i, j, filters);
                 }
 }
 
 /* ---- Staging ----------------------------------------------------------------------------- */
+
+typedef struct {
+    ptrdiff_t n, top, rows;
+} place;
+
+static place place_of(const job_t *job, ptrdiff_t band) {
+    const ptrdiff_t top = band % job->bands * job->rows;
+    return (place){band / job->bands, top, min_size(job->rows, job->all_rows - top)};
+}
+
+/* Pixels of a block, `step` pixels apart, as the tiles read them. */
+static void stage_pixels(const job_t *job, uint8_t *to, const uint8_t *from, ptrdiff_t step,
+                         ptrdiff_t count) {
+    if (job->format == INT8 && step == 1)
+        memcpy(to, from, (size_t)(count * QBLOCK));
+    else if (job->format == INT8)
+        for (ptrdiff_t t = 0; t < count; t++)
+            memcpy(to + t * QBLOCK, from + t * step * QBLOCK, QBLOCK);
+    else
+        for (ptrdiff_t t = 0; t < count; t++, from += step * block_bytes(BFLOAT16))
+            for (int v = 0; v < BLOCK_VECTORS; v++, to += VECTOR_BYTES)
+                store((float *)to,
+                      of_bfloat16(load_halves((const uint16_t *)from + v * BLOCK_LANES)));
+}
 
 /* The pixels of images as columns: (rows, blocks, MOST_PIXELS). */
 static void stage_images(const job_t *job, ptrdiff_t top, ptrdiff_t rows, uint8_t *to) {
     const ptrdiff_t end = min_size(job->pixels, (top + rows) * MOST_PIXELS);
     for (ptrdiff_t n = top * MOST_PIXELS; n < end; n++)
         for (ptrdiff_t b = 0; b < job->blocks; b++)
-            memcpy(to + (n / MOST_PIXELS - top) * job->x_row + b * job->plane +
-                       n % MOST_PIXELS * QBLOCK,
-                   job->arrays->x + (n * job->blocks + b) * QBLOCK, QBLOCK);
+            stage_pixels(job,
+                         to + (n / MOST_PIXELS - top) * job->x_row + b * job->plane +
+                             n % MOST_PIXELS * job->pixel,
+                         job->arrays->x + (n * job->blocks + b) * block_bytes(job->format), 1, 1);
 }
 
 /* A block of an image, for the rows of outputs from `top` on. */
-static void stage_block(const job_t *job, const uint8_t *x, ptrdiff_t top, uint8_t *to) {
+static void stage_block(const job_t *job, const uint8_t *x, place at, uint8_t *to) {
     const cnet_conv2d *g = &job->g;
     const stage *s = &job->stage;
+    const ptrdiff_t pixel = job->pixel, block = block_bytes(job->format);
+    if (job->view == FLAT) {
+        const ptrdiff_t first = at.top * job->columns;
+        stage_pixels(job, to, x + first * block, 1,
+                     min_size(at.rows * job->columns, job->pixels - first));
+        return;
+    }
     for (ptrdiff_t phase_h = 0; phase_h < s->phases_h; phase_h++)
         for (ptrdiff_t phase_w = 0; phase_w < s->phases_w; phase_w++) {
             const range in = inside(phase_w - g->pw, g->sw, g->w, s->pitch);
             for (ptrdiff_t row = 0; row < s->phase_rows; row++, to += job->pitch) {
-                const ptrdiff_t ih = (top + row) * g->sh + phase_h - g->ph;
+                const ptrdiff_t ih = (at.top + row) * g->sh + phase_h - g->ph;
                 if (ih < 0 || ih >= g->h || in.begin == in.end) {
                     memset(to, job->arrays->zero, (size_t)job->pitch);
                     continue;
                 }
-                const uint8_t *from = x + (ih * g->w + in.begin * g->sw + phase_w - g->pw) * QBLOCK;
-                memset(to, job->arrays->zero, (size_t)(in.begin * QBLOCK));
-                if (g->sw == 1)
-                    memcpy(to + in.begin * QBLOCK, from, (size_t)((in.end - in.begin) * QBLOCK));
-                else
-                    for (ptrdiff_t t = in.begin; t < in.end; t++)
-                        memcpy(to + t * QBLOCK, from + (t - in.begin) * g->sw * QBLOCK, QBLOCK);
-                memset(to + in.end * QBLOCK, job->arrays->zero,
-                       (size_t)(job->pitch - in.end * QBLOCK));
+                memset(to, job->arrays->zero, (size_t)(in.begin * pixel));
+                stage_pixels(job, to + in.begin * pixel,
+                             x + (ih * g->w + in.begin * g->sw + phase_w - g->pw) * block, g->sw,
+                             in.end - in.begin);
+                memset(to + in.end * pixel, job->arrays->zero,
+                       (size_t)(job->pitch - in.end * pixel));
             }
         }
 }
@@ -246,26 +292,17 @@ static void stage_quads(const job_t *job, const uint8_t *row, uint8_t *to) {
     }
 }
 
-static void stage_channels(const job_t *job, const uint8_t *x, ptrdiff_t top, ptrdiff_t rows,
-                           uint8_t *to) {
+/* Of a block of an image, quads of columns. */
+static void stage_columns(const job_t *job, const uint8_t *x, place at, uint8_t *to) {
     const cnet_conv2d *g = &job->g;
-    const ptrdiff_t count = (rows - 1) * g->sh + (g->kh - 1) * g->dh + 1;
+    const ptrdiff_t count = (at.rows - 1) * g->sh + (g->kh - 1) * g->dh + 1;
     for (ptrdiff_t row = 0; row < count; row++, to += job->pitch) {
-        const ptrdiff_t ih = top * g->sh - g->ph + row;
+        const ptrdiff_t ih = at.top * g->sh - g->ph + row;
         stage_quads(job, ih >= 0 && ih < g->h ? x + ih * g->w * QBLOCK : NULL, to);
     }
 }
 
 /* ---- Convolution ------------------------------------------------------------------------- */
-
-typedef struct {
-    ptrdiff_t n, top, rows;
-} place;
-
-static place place_of(const job_t *job, ptrdiff_t band) {
-    const ptrdiff_t top = band % job->bands * job->rows;
-    return (place){band / job->bands, top, min_size(job->rows, job->all_rows - top)};
-}
 
 static uint8_t *find_band(const job_t *job, ptrdiff_t number, int slot) {
     const size_t all = (size_t)job->band_group * job->band_bytes;
@@ -280,8 +317,9 @@ static void stage_band(const job_t *job, place at, uint8_t *to) {
         return;
     }
     for (ptrdiff_t b = 0; b < job->blocks; b++)
-        stage_block(job, job->arrays->x + (at.n * job->blocks + b) * g->h * g->w * QBLOCK, at.top,
-                    to + b * job->plane);
+        stage_block(
+            job, job->arrays->x + (at.n * job->blocks + b) * g->h * g->w * block_bytes(job->format),
+            at, to + b * job->plane);
 }
 
 static void run_band(const job_t *job, tile *t, const uint8_t *x, ptrdiff_t panel, place at) {
@@ -301,7 +339,7 @@ static void run_band(const job_t *job, tile *t, const uint8_t *x, ptrdiff_t pane
             t->x = x + row * job->x_row + column * job->pixel;
             t->at = first + (begin + column) * pixel;
             CNET_FN(quantized_tile)
-            (t, job->is_depthwise ? TILE_CHANNELS : TILE_DENSE, job->arrays->vnni, height,
+            (t, job->is_depthwise ? TILE_CHANNELS : TILE_DENSE, height,
              (int)min_size(job->width, columns - column));
         }
         row += height;
@@ -311,10 +349,13 @@ static void run_band(const job_t *job, tile *t, const uint8_t *x, ptrdiff_t pane
 /* Where the tiles of a panel read a band. */
 static const uint8_t *find_rows(const job_t *job, ptrdiff_t panel, place at, uint8_t *staged) {
     const cnet_conv2d *g = &job->g;
-    const ptrdiff_t size = g->h * g->w * QBLOCK;
+    const ptrdiff_t size = g->h * g->w * block_bytes(job->format);
     if (job->is_depthwise) {
-        stage_channels(job, job->arrays->x + (at.n * job->blocks + panel) * size, at.top, at.rows,
-                       staged);
+        const uint8_t *x = job->arrays->x + (at.n * job->blocks + panel) * size;
+        if (job->has_columns)
+            stage_columns(job, x, at, staged);
+        else
+            stage_block(job, x, at, staged);
         return staged;
     }
     const ptrdiff_t group = panel / (job->panels / g->g > 0 ? job->panels / g->g : 1);
@@ -336,10 +377,14 @@ static void run_chunk(const void *argument, ptrdiff_t chunk, int slot) {
         for (ptrdiff_t band = first; band < last; band++)
             stage_band(job, place_of(job, band), find_band(job, band - first, slot));
     const prepared *from = &job->arrays->prepared;
-    tile t = {.taps = job->taps, .offsets = from->offsets, .outputs = &job->arrays->outputs};
+    tile t = {.format = job->format,
+              .vnni = job->arrays->vnni,
+              .taps = job->taps,
+              .offsets = from->offsets,
+              .outputs = &job->arrays->outputs};
     for (ptrdiff_t panel = p * job->panel_group;
          panel < min_size(job->panels, (p + 1) * job->panel_group); panel++) {
-        t.filters = from->filters + panel * job->taps * QBLOCK * QUAD;
+        t.filters = from->filters + panel * job->taps * job->tap_bytes;
         t.start = from->start + panel * QBLOCK;
         t.scale = from->scale + panel * QBLOCK;
         t.bias = from->bias + panel * QBLOCK;
@@ -351,14 +396,15 @@ static void run_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     }
 }
 
-size_t CNET_FN(quantized_direct_workspace)(const cnet_conv2d *g, int threads) {
-    const job_t job = make_job(g);
+size_t CNET_FN(quantized_direct_workspace)(const cnet_conv2d *g, number_format format,
+                                           int threads) {
+    const job_t job = make_job(g, format);
     return (size_t)threads * (size_t)job.band_group * job.band_bytes;
 }
 
 void CNET_FN(quantized_direct)(const conv_arrays *arrays, const cnet_conv2d *g, int threads,
                                char *workspace) {
-    job_t job = make_job(g);
+    job_t job = make_job(g, arrays->format);
     job.arrays = arrays;
     job.scratch = workspace;
     const ptrdiff_t chunks =

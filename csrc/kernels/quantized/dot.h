@@ -1,4 +1,5 @@
-/* Dots of four 8-bit integers, and what else 8-bit kernels need of an instruction set. */
+/* Dots of four 8-bit integers, products of bfloat16, and what else these formats need of an
+ * instruction set. */
 #ifndef CNET_DOT_H
 #define CNET_DOT_H
 
@@ -8,8 +9,8 @@
 #include <immintrin.h>
 #endif
 
-/* Whether vpdpbusd and tdpbusd can be used: they belong to CPUs that have VNNI and AMX, see
- * cnet_cpu_vnni and cnet_cpu_amx. */
+/* Whether vpdpbusd and tiles can be used: they belong to CPUs that have VNNI and AMX, see
+ * runtime/cpu.h. */
 #if defined(__AVX2__)
 #define HAS_VNNI 1
 #else
@@ -25,6 +26,8 @@ typedef int16_t halves __attribute__((vector_size(VECTOR_BYTES)));
 typedef int32_t unaligned_ivec __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias));
 typedef uint8_t unaligned_bytes
     __attribute__((vector_size(VECTOR_BYTES / sizeof(real)), aligned(1), may_alias));
+typedef uint16_t unaligned_halves
+    __attribute__((vector_size(VECTOR_BYTES / 2), aligned(2), may_alias));
 
 static inline ivec load_ints(const void *p) { return *(const unaligned_ivec *)p; }
 static inline void store_ints(int32_t *p, ivec v) { *(unaligned_ivec *)p = v; }
@@ -47,6 +50,23 @@ static inline void store_bytes(uint8_t *p, ivec v) {
     _mm_storel_epi64((__m128i *)p, _mm_unpacklo_epi32(low, high));
 #else
     *(unaligned_bytes *)p = __builtin_convertvector(v, unaligned_bytes);
+#endif
+}
+/* One 16-bit integer for each lane. */
+static inline ivec load_halves(const uint16_t *p) {
+#if defined(__AVX2__) && !defined(__AVX512F__)
+    return (ivec)_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));
+#else
+    return __builtin_convertvector(*(const unaligned_halves *)p, ivec);
+#endif
+}
+/* Lanes in [0, 65535]. */
+static inline void store_halves(uint16_t *p, ivec v) {
+#if defined(__AVX2__) && !defined(__AVX512F__)
+    const __m256i words = _mm256_packus_epi32((__m256i)v, (__m256i)v);
+    _mm_storeu_si128((__m128i *)p, _mm256_castsi256_si128(_mm256_permute4x64_epi64(words, 8)));
+#else
+    *(unaligned_halves *)p = __builtin_convertvector(v, unaligned_halves);
 #endif
 }
 static inline ivec shift_right(ivec x, int bits) {
@@ -86,6 +106,38 @@ static inline __attribute__((always_inline)) ivec dot(ivec sum, ivec x, ivec w, 
     const ivec w_even = (ivec)((halves)((halves)w << 8) >> 8), w_odd = (ivec)((halves)w >> 8);
     sum = add_pairs(sum, x & bytes, w_even);
     return add_pairs(sum, shift_right(x, 8) & bytes, w_odd);
+}
+
+/* sum + a * b for numbers that are bfloat16, whose product is a float32 unless it is too large or
+ * too small. So the sum is rounded once, with and without an instruction for that. */
+static inline vec add_product(vec sum, vec a, vec b) {
+#if defined(__AVX512F__)
+    return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)sum);
+#elif defined(__AVX2__)
+    return (vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)sum);
+#else
+    return sum + a * b;
+#endif
+}
+
+/* The nearest bfloat16, halves to even; NaN stays NaN. */
+static inline ivec bfloat16_of(vec x) {
+    const ivec upper = shift_right((ivec)x, 16);
+    const ivec nearest = shift_right((ivec)x + 0x7fff + (upper & 1), 16);
+    return select_index(x == x, nearest, upper | 0x40);
+}
+static inline vec of_bfloat16(ivec x) { return (vec)(x << 16); }
+
+/* x limited to [low, high]; NaN stays NaN. */
+static inline vec limited(vec x, vec low, vec high) {
+#if defined(__AVX512F__)
+    return (vec)_mm512_min_ps((__m512)high, _mm512_max_ps((__m512)low, (__m512)x));
+#elif defined(__AVX2__)
+    return (vec)_mm256_min_ps((__m256)high, _mm256_max_ps((__m256)low, (__m256)x));
+#else
+    x = select_cell(x < low, low, x);
+    return select_cell(x > high, high, x);
+#endif
 }
 
 /* x limited to [low, high]; NaN becomes low. */

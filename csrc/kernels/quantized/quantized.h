@@ -1,9 +1,15 @@
-/* Images of 8-bit integers in blocks of channels: (n, blocks, h, w, QBLOCK), as plans of dtype int8
- * keep them between convolutions. An element q stands for the number (q - zero) * scale.
+/* Images of 8-bit integers or bfloat16 in blocks of channels: (n, blocks, h, w, QBLOCK), as plans
+ * of these dtypes keep them between convolutions. Channel c is element c % QBLOCK of block c /
+ * QBLOCK.
  *
- * Channel c is element c % QBLOCK of block c / QBLOCK; the last block is filled up with channels
- * whose values do not matter. Sums are exact, and everything that follows them is rounded without
- * contraction, so that results are the same integers on every instruction set. */
+ * Of 8-bit images, an element q stands for the number (q - zero) * scale, and the last block is
+ * filled up with channels whose values do not matter. Sums are exact, and everything that follows
+ * them is rounded without contraction, so that results are the same integers on every instruction
+ * set.
+ *
+ * Of bfloat16 images, the last block is filled up with channels that are finite if the others are.
+ * Sums are of float32. They are the same on every instruction set, but for those of tiles (AMX),
+ * which add the products in another order. */
 #ifndef CNET_QUANTIZED_H
 #define CNET_QUANTIZED_H
 
@@ -11,7 +17,7 @@
 
 enum {
     QBLOCK = 16,
-    QUAD = 4, /* products that one lane of a dot adds */
+    QUAD = 4, /* bytes of x and of the filters that one lane of a dot reads */
     BLOCK_LANES = (int)(VECTOR_BYTES / sizeof(int32_t)),
     BLOCK_VECTORS = QBLOCK / BLOCK_LANES,
     /* Pixels of a register tile: their sums leave registers for a vector of filters and one of x.
@@ -22,27 +28,35 @@ enum {
 
 static inline ptrdiff_t qblocks_of(ptrdiff_t channels) { return ceil_div(channels, QBLOCK); }
 
+/* The formats of images; the values are the bytes of an element. */
+typedef enum { INT8 = 1, BFLOAT16 = 2 } number_format;
+
+/* Bytes of a pixel of a block. */
+static inline ptrdiff_t block_bytes(number_format format) { return QBLOCK * (ptrdiff_t)format; }
+
 /* What a register tile sums for each of its pixels and each tap: the dots of
- *     TILE_DENSE     four channels of the pixel with four filters of each output; neighbouring
- *                    pixels are QBLOCK bytes apart;
- *     TILE_CHANNELS  four columns of each channel with four filters of that channel; neighbouring
- *                    pixels are QBLOCK * QUAD bytes apart. */
+ *     TILE_DENSE     a quad of channels of the pixel with a quad of filters of each output;
+ *     TILE_CHANNELS  a quad of columns of each channel with a quad of filters of that channel.
+ * A quad is of four 8-bit integers, or one bfloat16, which x holds as float32. */
 typedef enum { TILE_DENSE, TILE_CHANNELS, TILE_KINDS } tile_kind;
 
-/* What happens to the sums: s * scale + bias, + residual * residual_scale, then limited to
- * [low, high], and rounded to the nearest integer unless y is of reals. */
+/* What happens to the sums of 8-bit images: s * scale + bias, + residual * residual_scale; and to
+ * those of bfloat16: s + bias, + residual. Then they are limited to [low, high], and rounded to the
+ * format unless y is of reals. */
 typedef struct {
-    const uint8_t *residual; /* or NULL */
-    uint8_t *y;              /* unless y is of reals */
+    const void *residual; /* or NULL */
+    void *y;              /* unless y is of reals */
     real *real_y;
     float residual_scale, low, high;
 } outputs;
 
 /* A tile has 1, 2 or 4 rows of pixels. Offsets are in bytes, steps of y in elements. */
 typedef struct {
+    number_format format;
+    int vnni;
     ptrdiff_t taps;
     const int32_t *offsets; /* of the taps in x */
-    const int8_t *filters;  /* (taps, QBLOCK, QUAD) */
+    const char *filters;    /* (taps, QBLOCK), quads or bfloat16 */
     const uint8_t *x;
     ptrdiff_t x_row, y_row, y_pixel;
     ptrdiff_t at; /* the first element of y, and of the residual */
@@ -52,43 +66,42 @@ typedef struct {
 } tile;
 
 /* Computes the tile; `rows` is 1, 2 or 4, and rows * width at most MOST_PIXELS. */
-void CNET_FN(quantized_tile)(const tile *t, tile_kind kind, int vnni, int rows, int width);
+void CNET_FN(quantized_tile)(const tile *t, tile_kind kind, int rows, int width);
 
 /* Converts sums (count, QBLOCK) to the results of `count` pixels, the first of them at `at`. Of the
- * tile, only scale, bias, outputs and y_pixel are read. */
+ * tile, only format, scale, bias, outputs and y_pixel are read. */
 void CNET_FN(quantized_finish)(const tile *t, ptrdiff_t at, ptrdiff_t count, const int32_t *sums);
 
-/* What prepare_quantized_conv2d makes: offsets of taps or of runs of them; for each output where
- * its sum starts, its scale and bias; for each panel its filters (quads, QBLOCK, QUAD). */
+/* What the preparation makes: offsets of taps or of runs of them; for each output where its sum
+ * starts, its scale and bias; for each panel its filters. */
 typedef struct {
     const int32_t *offsets, *start;
     const float *scale, *bias;
-    const int8_t *filters;
+    const char *filters;
 } prepared;
 typedef struct {
-    ptrdiff_t offsets, quads;
+    ptrdiff_t offsets, panel; /* panel: bytes of the filters of one */
 } prepared_sizes;
 
 /* Algorithms of a convolution (direct.c, amx.c), called by conv2d.c. */
 typedef struct {
+    number_format format;
     const uint8_t *x;
     int zero; /* the zero point of x */
     int vnni;
     prepared prepared;
     outputs outputs;
 } conv_arrays;
-typedef prepared_sizes sizes_of(const cnet_conv2d *g);
-typedef void put_filters(const cnet_conv2d *g, const int8_t *weight, int32_t *offsets,
-                         int8_t *filters);
-typedef size_t workspace_of(const cnet_conv2d *g, int threads);
+typedef prepared_sizes sizes_of(const cnet_conv2d *g, number_format format);
+typedef void put_filters(const cnet_conv2d *g, number_format format, const void *weight,
+                         int32_t *offsets, char *filters);
+typedef size_t workspace_of(const cnet_conv2d *g, number_format format, int threads);
 typedef void run_conv(const conv_arrays *arrays, const cnet_conv2d *g, int threads,
                       char *workspace);
 sizes_of CNET_FN(quantized_direct_sizes), CNET_FN(quantized_amx_sizes);
 put_filters CNET_FN(quantized_direct_put), CNET_FN(quantized_amx_put);
 workspace_of CNET_FN(quantized_direct_workspace), CNET_FN(quantized_amx_workspace);
 run_conv CNET_FN(quantized_direct), CNET_FN(quantized_amx);
-
-static inline ptrdiff_t quads_of(ptrdiff_t count) { return ceil_div(count, QUAD); }
 
 static inline int is_depthwise(const cnet_conv2d *g) {
     return g->g == g->c && g->c == g->o && g->g > 1;
@@ -99,16 +112,25 @@ static inline int has_padding(const cnet_conv2d *g) {
            (g->ow - 1) * g->sw + (g->kw - 1) * g->dw >= g->w;
 }
 
-/* The filters of a panel for four channels from `channel` on, at tap (i, j); zeros where there is
- * no channel. `weight` is that of the first of `outputs` outputs. Returns what follows them. */
-static inline int8_t *put_quad(const cnet_conv2d *g, const int8_t *weight, ptrdiff_t outputs,
-                               ptrdiff_t channel, ptrdiff_t i, ptrdiff_t j, int8_t *to) {
+/* Puts the element `index` of the weights, or 0 if there is none; returns what follows it. */
+static inline char *put_weight(number_format format, const void *weight, ptrdiff_t index,
+                               int exists, char *to) {
+    memset(to, 0, (size_t)format);
+    if (exists)
+        memcpy(to, (const char *)weight + index * (ptrdiff_t)format, (size_t)format);
+    return to + format;
+}
+
+/* The filters of a panel, from output `o` on, for `count` channels from `channel` on, at tap (i,
+ * j); zeros where there is no output or channel. Returns what follows them. */
+static inline char *put_quad(const cnet_conv2d *g, number_format format, const void *weight,
+                             ptrdiff_t o, ptrdiff_t channel, ptrdiff_t count, ptrdiff_t i,
+                             ptrdiff_t j, char *to) {
     const ptrdiff_t channels = g->c / g->g;
-    for (ptrdiff_t lane = 0; lane < QBLOCK; lane++)
-        for (ptrdiff_t c = channel; c < channel + QUAD; c++)
-            *to++ = lane < outputs && c < channels
-                        ? weight[((lane * channels + c) * g->kh + i) * g->kw + j]
-                        : 0;
+    for (ptrdiff_t lane = o; lane < o + QBLOCK; lane++)
+        for (ptrdiff_t c = channel; c < channel + count; c++)
+            to = put_weight(format, weight, ((lane * channels + c) * g->kh + i) * g->kw + j,
+                            lane < g->o && c < channels, to);
     return to;
 }
 

@@ -8,12 +8,14 @@ import numpy as np
 from .. import _check, runtime
 from ..autograd import Array
 from ..nn import Module
+from .bfloat16 import Bfloat16
 from .blocking import lay_out
 from .calibration import Ranges, batches_of
 from .compiled import compiled_plan
 from .lowering import lower
+from .narrowing import Format, narrow
 from .oracle import reference_plan
-from .quantization import quantize
+from .quantization import Int8
 
 
 def compile(
@@ -40,12 +42,16 @@ def compile(
         An input with the shape and dtype of the plan's inputs. Axis 0 is the batch; the model must
         treat its images independently. The plan takes any number of images; it is planned for as
         many as the example has.
-    dtype : None or "int8", default None
-        ``"int8"`` computes convolutions and linear layers with 8-bit integers: each image between
+    dtype : None, "int8" or "bfloat16", default None
+        ``"bfloat16"`` computes convolutions and linear layers with bfloat16 weights and images,
+        rounded to nearest, halves to even, and float32 sums: it has the range of float32 with 8
+        bits of precision. Biases, batch normalisation, activations that are limits, and residual
+        additions are computed in float32 before a result is rounded. ``"int8"`` computes convolutions and linear layers with 8-bit integers: each image between
         layers has one scale and zero point, weights have a scale for each output, and sums are
-        exact. Images and results of the plan are still float32. Layers that the 8-bit kernels do
-        not support are computed in float32; ``plan.profile(x)`` shows which they are: the names of
-        the others begin with ``quantized``. None computes all steps in the dtype of the example.
+        exact. Images and results of the plan are still float32. Layers that the kernels for these
+        dtypes do not support are computed in float32; ``plan.profile(x)`` shows which they are: the
+        names of the others begin with ``quantized`` or ``bfloat16``. None computes all steps in the
+        dtype of the example.
     calibration : ndarray, Tensor or iterable of batches, default None
         Images for ``dtype="int8"``, with the shape of the example except for their number. The
         model runs on them once, and the ranges of its results become the scales. Batches may be
@@ -61,14 +67,15 @@ def compile(
         A function ``plan(x, out=None)`` of an array with the dtype of the example, and with its
         shape except for the number of images. It returns a new array, or `out`. It may be called
         from several threads at the same time, and after a fork. Its results equal those of the
-        model within rounding, and are identical, bit for bit, for every number of threads. It uses
-        the instruction set that was active during compilation. ``plan.profile(x)`` lists the steps,
+        model within rounding to `dtype`, and are identical, bit for bit, for every number of
+        threads. It uses the instruction set that was active during compilation. ``plan.profile(x)`` lists the steps,
         each with the seconds that it takes.
 
     Raises
     ------
     TypeError
-        If the model has an unsupported operation, or an argument has a wrong type.
+        If the model has an unsupported operation, an argument has a wrong type, or the example is
+        not float32 for ``"int8"`` or ``"bfloat16"``.
     ValueError
         If a module is in training mode, or the example has no elements. If `calibration` is missing
         for ``"int8"``, is given for another dtype, has images of another shape or dtype, or makes
@@ -98,10 +105,16 @@ def compile(
                 f"compile: the model must be in eval mode ({where}{type(module).__name__} is in "
                 "training mode)"
             )
-    batches = _calibration(dtype, calibration, percentile, example)
+    name = _name(dtype, example)
+    batches = _calibration(name, calibration, percentile, example)
     steps, result = lower(model, example)
-    if batches:
-        steps = quantize(steps, result, Ranges(batches, model, percentile).of)
+    format: Format | None = None
+    if name == "int8":
+        format = Int8(Ranges(batches, model, percentile).of)
+    elif name == "bfloat16":
+        format = Bfloat16()
+    if format:
+        steps = narrow(steps, result, format)
     steps = lay_out(steps, result, example.dtype)
 
     def normalise(x: Array, out: Array | None) -> tuple[Array, Array | None]:
@@ -111,20 +124,30 @@ def compile(
     return make(steps, result, example.shape, example.dtype, normalise)
 
 
-def _calibration(dtype: Any, calibration: Any, percentile: float, example: Array) -> list[Array]:
-    """The images for calibration of a plan of this dtype; none if it needs none."""
+DTYPES = "int8", "bfloat16"
+
+
+def _name(dtype: Any, example: Array) -> str | None:
+    """The name of the dtype of a plan; None for that of the example."""
     name = dtype if dtype is None or isinstance(dtype, str) else np.dtype(dtype).name
-    if name not in (None, "int8"):
-        raise ValueError(f"compile: dtype must be None or 'int8' (got {dtype!r})")
-    if name is None:
+    if name is not None and name not in DTYPES:
+        raise ValueError(f"compile: dtype must be None, 'int8' or 'bfloat16' (got {dtype!r})")
+    if name is not None and example.dtype != np.float32:
+        raise TypeError(f"compile: dtype={name!r} needs a float32 example (got {example.dtype})")
+    return name
+
+
+def _calibration(
+    dtype: str | None, calibration: Any, percentile: float, example: Array
+) -> list[Array]:
+    """The images for calibration of a plan of this dtype; none if it needs none."""
+    if dtype != "int8":
         if calibration is not None:
-            raise ValueError("compile: calibration is only for dtype='int8' (got dtype=None)")
+            raise ValueError(f"compile: calibration is only for dtype='int8' (got dtype={dtype!r})")
         if percentile != 100:
-            raise ValueError("compile: percentile is only for dtype='int8' (got dtype=None)")
+            raise ValueError(f"compile: percentile is only for dtype='int8' (got dtype={dtype!r})")
         return []
     _check.number("compile", "percentile", percentile)
     if not 50 < percentile <= 100:
         raise ValueError(f"compile: percentile must be in (50, 100] (got {percentile})")
-    if example.dtype != np.float32:
-        raise TypeError(f"compile: dtype='int8' needs a float32 example (got {example.dtype})")
     return batches_of(calibration, example)

@@ -13,7 +13,7 @@ import numpy as np
 from ..arrays import Shape
 from ..geometry import Conv2d, Window2d
 from ..kernels._strides import broadcast, pair
-from .steps import BLOCK_BYTES, Step, Value, blocked_shape, lanes_of
+from .steps import BLOCK_BYTES, NARROWING, Step, Value, blocked_shape, lanes_of
 
 # ---- Convolutions --------------------------------------------------------------------------------
 
@@ -196,7 +196,7 @@ class Layouts:
             plain = reads_plain(g, self.lanes)
             source = self.plain(x) if plain else self.blocked(x, (g.n, g.c, g.h, g.w))
             step.inputs = source, *(self.blocked(y, step.shape) for y in residuals)
-        elif step.kernel == "quantize":
+        elif step.kernel in NARROWING:
             n, c, *sizes = step.shape
             (x,) = step.inputs
             if x and x.lanes and _sizes(x) == (n, c, prod(sizes)):
@@ -205,7 +205,7 @@ class Layouts:
                 step.inputs = (self.plain(x),)
                 step.arguments["g"] = n, c, prod(sizes)
         elif step.lanes:
-            pass  # steps of 8-bit images get their inputs as they need them
+            pass  # steps of narrow images get their inputs as they need them
         elif all(self._changes(part) for part in parts):
             changes = self._changes(step)
             assert changes

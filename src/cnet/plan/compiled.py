@@ -22,6 +22,13 @@ WORTH_THREADS = 1 << 18
 """Number of multiplications of a step from which several threads are faster."""
 
 
+AT_ONCE = {
+    "conv2d": 1, "prepared_conv2d": 1, "blocked_conv2d": 1, "bfloat16_conv2d": 2,
+    "quantized_conv2d": 4,
+}  # fmt: skip
+"""The multiplications of convolutions that take the time of one of float32."""
+
+
 def compiled_plan(
     steps: Sequence[Step], result: Value, x_shape: Shape, dtype: np.dtype[Any],
     normalise: Callable[..., Any],
@@ -91,10 +98,8 @@ def _cost(step: Step) -> int:
     g: Any = step.arguments.get("g")
     if step.kernel == "prepared_linear":
         return results * int(g[2])
-    if step.kernel in ("conv2d", "prepared_conv2d", "blocked_conv2d"):
-        return int(g.n * g.oh * g.ow * g.o * (g.c // g.g) * g.kh * g.kw)
-    if step.kernel == "quantized_conv2d":
-        return int(g.n * g.oh * g.ow * g.o * (g.c // g.g) * g.kh * g.kw) // 4
+    if step.kernel in AT_ONCE:
+        return int(g.n * g.oh * g.ow * g.o * (g.c // g.g) * g.kh * g.kw) // AT_ONCE[step.kernel]
     if step.kernel in ("max_pool2d", "avg_pool2d", "blocked_pool2d"):
         return results * int(g.kh * g.kw) * 4
     return results * 4

@@ -17,12 +17,15 @@ PREPARE = {
     "prepared_linear": "prepare_linear",
     "blocked_conv2d": "prepare_blocked_conv2d",
     "quantized_conv2d": "prepare_quantized_conv2d",
+    "bfloat16_conv2d": "prepare_bfloat16_conv2d",
 }
 """The kernel that prepares the weights of another."""
 NUMBERS = _core.algorithms | _core.operations | _core.arithmetic_operations
 """The numbers in C of algorithms and operations."""
 RESULT = {"conv2d_backward": "dx"}
 """The name of the result of a kernel, unless it is y."""
+NARROWING = "quantize", "to_bfloat16"
+"""Kernels that convert float32 in either layout to blocked images of another dtype."""
 DETAILS = "algorithm", "operation"
 """Arguments that the description of a step names."""
 BLOCK_BYTES = 64

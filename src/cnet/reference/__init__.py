@@ -7,6 +7,13 @@ results (None if not needed), then the geometry and numbers. It writes the resul
 Each function is written as its equation. There is one file per family, as in `cnet.kernels`.
 """
 
+from .bfloat16 import (
+    bfloat16_conv2d,
+    bfloat16_max_pool2d,
+    from_bfloat16,
+    prepare_bfloat16_conv2d,
+    to_bfloat16,
+)
 from .blocked import block, blocked_conv2d, blocked_pool2d, prepare_blocked_conv2d, unblock
 from .channels_last import (
     avg_pool2d_nhwc,
@@ -88,6 +95,8 @@ __all__ = [
     "batch_norm",
     "batch_norm_backward",
     "batch_norm_stats",
+    "bfloat16_conv2d",
+    "bfloat16_max_pool2d",
     "block",
     "blocked_conv2d",
     "blocked_pool2d",
@@ -106,6 +115,7 @@ __all__ = [
     "dequantize",
     "elementwise",
     "elementwise_backward",
+    "from_bfloat16",
     "gather",
     "gemm",
     "grid_sample",
@@ -125,6 +135,7 @@ __all__ = [
     "nll_loss",
     "nll_loss_backward",
     "normal",
+    "prepare_bfloat16_conv2d",
     "prepare_blocked_conv2d",
     "prepare_conv2d",
     "prepare_linear",
@@ -145,6 +156,7 @@ __all__ = [
     "softmax",
     "softmax_backward",
     "strided_copy",
+    "to_bfloat16",
     "transpose",
     "unblock",
 ]

@@ -16,7 +16,7 @@ LANES = 16
 def quantize(x: Array, y: Array, g: tuple[int, int, int], scale: float, zero: float) -> None:
     """y = x * scale + zero, limited to [0, 255], rounded and blocked; NaN becomes 0."""
     z = np.nan_to_num(x.reshape(g) * np.float32(scale) + np.float32(zero), posinf=255, neginf=0)
-    _put(y, np.rint(z.clip(0, 255)))
+    put(y, np.rint(z.clip(0, 255)))
 
 
 def dequantize(x: Array, y: Array, scale: float, zero: float) -> None:
@@ -24,13 +24,15 @@ def dequantize(x: Array, y: Array, scale: float, zero: float) -> None:
     y[...] = ((x.astype(np.float32) - np.float32(zero)) * np.float32(scale)).reshape(y.shape)
 
 
-def _plain(x: Array, shape: tuple[int, ...]) -> Array:
+def plain(x: Array, shape: tuple[int, ...]) -> Array:
+    """Blocked images as plain ones of a shape."""
     n, c, *sizes = shape
     planes = x.reshape(n, -1, prod(sizes), LANES).swapaxes(2, 3).reshape(n, -1, prod(sizes))
-    return planes[:, :c].reshape(shape).astype(np.float64)
+    return planes[:, :c].reshape(shape)
 
 
-def _put(y: Array, z: Array) -> None:
+def put(y: Array, z: Array) -> None:
+    """y = z in blocks, which are filled up with zeros."""
     n, c, *sizes = z.shape
     padded = np.zeros((n, -(-c // LANES) * LANES, prod(sizes)), z.dtype)
     padded[:, :c] = z.reshape(n, c, -1)
@@ -52,17 +54,18 @@ def quantized_conv2d(
     `quantized`."""
     scale, bias, weight = prepared
     sums = np.empty((g.n, g.o, g.oh, g.ow))
-    conv2d(_plain(x, (g.n, g.c, g.h, g.w)) - zero, weight.astype(np.float64), None, sums, g, 0)
+    images = plain(x, (g.n, g.c, g.h, g.w)).astype(np.float64) - zero
+    conv2d(images, weight.astype(np.float64), None, sums, g, 0)
     of_output = 1, -1, 1, 1
     z = sums.astype(np.float32) * scale.reshape(of_output) + bias.reshape(of_output)
     if residual is not None:
-        z += _plain(residual, sums.shape).astype(np.float32) * np.float32(residual_scale)
+        z += plain(residual, sums.shape).astype(np.float32) * np.float32(residual_scale)
     z = z.clip(np.float32(low), np.float32(high))
-    _put(y, np.rint(z) if quantized else z)
+    put(y, np.rint(z) if quantized else z)
 
 
 def quantized_max_pool2d(x: Array, y: Array, g: Window2d) -> None:
     """Maxima of windows."""
     z = np.empty((g.n, g.c, g.oh, g.ow))
-    max_pool2d(_plain(x, (g.n, g.c, g.h, g.w)), z, None, g)
-    _put(y, z)
+    max_pool2d(plain(x, (g.n, g.c, g.h, g.w)).astype(np.float64), z, None, g)
+    put(y, z)
