@@ -19,7 +19,7 @@ from . import _deferred
 from ._calls import Build, Existing, Fresh, Leaf, Outcome, Template, View
 from ._episodes import FORWARD, RESULT
 from ._scan import Scan
-from ._values import NUMBERS, Node, Refused, Tree
+from ._values import NUMBERS, Node, Refused, Tree, is_setting
 from .explain import Expression
 from .explain.memory import viewed
 
@@ -165,6 +165,8 @@ class _Writer:
             ]
             tests.append(f"{name}.dtype != {self.constant(value.dtype)}")
             tests.append(f"{name}.strides != {self.constant(value.strides)}")
+            if is_setting(value):
+                tests.append(f"{name}.tobytes() != {self.constant(value.tobytes())}")
             if node.path in self.findings.mutated:
                 tests.append(f"not {name}.flags.writeable")
             return " or ".join(tests)

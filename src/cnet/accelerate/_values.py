@@ -18,6 +18,8 @@ from ..arrays import Array
 MOST_NODES = 300
 MOST_ITEMS = 64
 """Containers with more items are not read."""
+MOST_SETTINGS = 8
+"""Arrays with more integers are data."""
 
 
 class Refused(Exception):
@@ -104,6 +106,11 @@ def kind_of(value: Any) -> str:
         is_simple = cls is not dict or all(_is_key(key) for key in value)
         return cls.__name__ if len(value) <= MOST_ITEMS and is_simple else "unknown"
     return "instance" if is_plain(cls) else "unknown"
+
+
+def is_setting(array: Array) -> bool:
+    """Whether an array holds a few integers, as strides do: a plan is for these integers alone."""
+    return array.dtype.kind in "iu" and array.size <= MOST_SETTINGS
 
 
 def _is_partial(value: Any) -> bool:
