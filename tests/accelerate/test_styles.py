@@ -438,3 +438,43 @@ def test_names_that_are_those_of_a_layer_together() -> None:
     assert counts(type(layer)).keys() == {"pool", "train"}
     with pytest.raises(ValueError, match="must have a function named"):
         cnet.accelerate(made(POOL.replace("forward", "predict").replace("backward", "train")))
+
+
+ACTIVATION = """
+class Layer:
+    def __init__(self, rng):
+        self.slope = 0.1
+
+    def forward(self, x):
+        self.x = x
+        self.y = FORWARD
+        return self.y
+
+    def backward(self, g):
+        x, d = self.x, np.ones_like(self.x)
+        BACKWARD
+        return g * d
+"""
+GELU = "np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))"
+
+
+@pytest.mark.parametrize(
+    ("forward", "backward"),
+    [
+        ("np.where(x > 0, x, self.slope * x)", "d[x < 0] = self.slope"),
+        ("np.where(x > 0, x, self.slope * x)", "d[x <= 0] = self.slope"),
+        ("np.maximum(0.01 * x, x)", "d[x < 0] = 0.01"),
+        ("np.maximum(-0.01 * x, x)", "d = np.where(x > 0, 1, -0.01)"),
+        ("np.where(x > 0, x, np.expm1(x))", "d = np.where(x > 0, 1, np.exp(np.minimum(x, 0)))"),
+        ("np.where(x > 0, x, np.expm1(x))", "d = np.where(self.y > 0, 1, self.y + 1)"),
+        ("x / (1 + np.exp(-x))", "s = 1 / (1 + np.exp(-x)); d = s + x * s * (1 - s)"),
+        (f"0.5 * x * (1 + {GELU})", "d = np.cos(x)"),
+    ],
+)
+def test_activations(forward: str, backward: str) -> None:
+    def between(layer: Any, _: Any) -> None:
+        layer.slope *= 0.9
+
+    body = ACTIVATION.replace("FORWARD", forward).replace("BACKWARD", backward)
+    expected = {**BOTH, "backward": 6 if "cos" not in backward else 0}
+    assert same(body, (6, 9), between) == expected

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations, permutations
 from math import prod
 
@@ -82,10 +83,22 @@ def sums(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
                     yield Term(Sum(axes), (path,))
 
 
+def _smooth(name: str, x: Array) -> Array:
+    return kernels.elementwise(x, name, *SMOOTH[name])
+
+
+def _smooth_backward(name: str, dy: Array, x: Array) -> Array:
+    return kernels.elementwise_backward(dy, x, name, *SMOOTH[name])
+
+
+SMOOTH: dict[str, tuple[float, ...]] = {"elu": (1.0, 1.0), "gelu": (), "gelu_tanh": (), "silu": ()}
+"""Other activations of the kernels, with their parameters."""
 FUNCTIONS: dict[str, Callable[..., Array]] = {
     "relu": kernels.relu,
     "sigmoid": ACTIVATIONS["sigmoid"],
     "tanh": ACTIVATIONS["tanh"],
+    **{name: partial(_smooth, name) for name in SMOOTH},
+    "negative part": lambda x: np.minimum(x, 0),
     "positive": lambda x: x > 0,
     "not positive": lambda x: x <= 0,
     "not negative": lambda x: x >= 0,
@@ -95,6 +108,10 @@ GRADIENTS: dict[str, Callable[..., Array]] = {
     "relu, dx": lambda dy, x: dy * (x > 0),
     "relu, dx, 1 at 0": lambda dy, x: dy * (x >= 0),
     "relu, dx from the inverse mask": lambda dy, x: dy * (x == 0),
+    "negative part, dx": lambda dy, x: dy * (x < 0),
+    "negative part, dx, 1 at 0": lambda dy, x: dy * (x <= 0),
+    **{f"{name}, dx": partial(_smooth_backward, name) for name in SMOOTH},
+    "elu, dx from the result": lambda dy, y: dy * np.where(y > 0, 1, y + 1),
     "sigmoid, dx from the result": lambda dy, y: dy * y * (1 - y),
     "tanh, dx from the result": lambda dy, y: dy * (1 - y * y),
     "sigmoid, dx": lambda dy, x: GRADIENTS["sigmoid, dx from the result"](
