@@ -6,6 +6,7 @@ of these inputs, in the method ``__getattr__`` that is added to the class.
 """
 
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -104,8 +105,8 @@ def _with_actual(value: Any, back: dict[int, tuple[Array, Array]]) -> Any:
     """The value with the user's arrays, and views of them, in place of their copies."""
     if type(value) in (tuple, list):
         return type(value)([_with_actual(item, back) for item in value])
-    if type(value) is dict:
-        return {key: _with_actual(item, back) for key, item in value.items()}
+    if type(value) in (dict, OrderedDict):
+        return type(value)({key: _with_actual(item, back) for key, item in value.items()})
     if not isinstance(value, np.ndarray) or id(owner(value)) not in back:
         return value
     copy, actual = back[id(owner(value))]

@@ -3,6 +3,7 @@
 import copy
 import random
 import sys
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ def _permuted(rng: np.random.Generator, old: Array) -> Array:
     """In another order; if all are equal, some become 0, or 1 if they are 0."""
     first = old.flat[0]
     if (old == first).all():
-        return rng.integers(0, 2, old.shape).astype(old.dtype) * (first or old.dtype.type(1))
+        return np.where(rng.integers(0, 2, old.shape), first or 1, 0).astype(old.dtype)
     return rng.permutation(old.reshape(-1)).reshape(old.shape)
 
 
@@ -303,8 +304,8 @@ def _linked(call: Recorded, old: Any, new: Any) -> Recorded:
             return place[id(value)]
         if type(value) in (tuple, list):
             return type(value)([put(item) for item in value])
-        if type(value) is dict:
-            return {key: put(item) for key, item in value.items()}
+        if type(value) in (dict, OrderedDict):
+            return type(value)({key: put(item) for key, item in value.items()})
         return value
 
     match(old, new)

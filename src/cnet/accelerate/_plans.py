@@ -327,13 +327,17 @@ class _Writer:
             assert template.items is not None
             name = self.built[template.name] = f"b{len(self.built)}"
             items = [self.value(item, lines) for item in template.items]
-            lines.append(f"{name} = {_built(template, items)}")
+            of_kind = "" if template.kind in _LITERALS else self.constant(template.kind)
+            lines.append(f"{name} = {of_kind}({_built(template, items)})")
             return name
         raise Refused(f"it makes {template.reason}")
 
 
+_LITERALS = (tuple, list, dict)
+
+
 def _built(template: Build, items: Sequence[str]) -> str:
-    if template.kind is dict:
+    if template.kind not in (tuple, list):
         pairs = zip(template.keys, items, strict=True)
         return f"{{{', '.join(f'{key!r}: {item}' for key, item in pairs)}}}"
     inner = ", ".join(items)

@@ -91,7 +91,7 @@ def _smooth_backward(name: str, dy: Array, x: Array) -> Array:
     return kernels.elementwise_backward(dy, x, name, *SMOOTH[name])
 
 
-SMOOTH: dict[str, tuple[float, ...]] = {"elu": (1.0, 1.0), "gelu": (), "gelu_tanh": (), "silu": ()}
+SMOOTH = {"elu": (1.0, 1.0), "gelu": (0.0, 0.0), "gelu_tanh": (0.0, 0.0), "silu": (0.0, 0.0)}
 """Other activations of the kernels, with their parameters."""
 FUNCTIONS: dict[str, Callable[..., Array]] = {
     "relu": kernels.relu,
