@@ -135,6 +135,35 @@ class Elementwise:
         return self.name
 
 
+@dataclass(frozen=True)
+class Step:
+    """One number where an input is positive, another where it is negative, and one of them at 0."""
+
+    above: float
+    below: float
+    at_zero: float
+
+    def __call__(self, *arrays: Array) -> Array:
+        x = arrays[0]
+        is_above = x >= 0 if self.at_zero == self.above else x > 0
+        return np.where(is_above, self.above, self.below)
+
+    def __str__(self) -> str:
+        return f"{self.above:g} above 0, {self.below:g} below"
+
+
+def steps(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
+    """Derivatives of piecewise linear functions."""
+    values = np.unique(problem.result[: 1 if problem.result.ndim > 2 else None])
+    if len(values) != 2:
+        return
+    low, high = (float(value) for value in values)
+    for path in problem.of_size(problem.result.size):
+        for above, below in ((high, low), (low, high)):
+            for at_zero in (below, above):
+                yield Term(Step(above, below, at_zero), (path,))
+
+
 def elementwise(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
     size = problem.result.size
     same = list(problem.of_size(size))
