@@ -33,13 +33,15 @@ class Copy:
 
 def copies(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
     size = problem.result.size
-    places = np.linspace(0, size - 1, min(size, 8)).astype(int)
+    known = np.flatnonzero(problem.result)
+    places = known[np.linspace(0, len(known) - 1, min(len(known), 8)).astype(int)]
     for path in problem.of_size(size):
         array = problem.inputs[path][0]
         for axes in permutations(range(array.ndim)) if array.ndim <= 4 else ():
-            value = np.array([array.transpose(axes).flat[place] for place in places], np.float64)
+            moved = array.transpose(axes)
+            value = moved[np.unravel_index(places, moved.shape)].astype(np.float64)
             if any(
-                is_multiple(target.values[0].flat[places], value, target.errors[0])
+                is_multiple(target.values[0].reshape(-1)[places], value, target.errors[0])
                 for target in problem.targets
             ):
                 yield Term(Copy(axes), (path,))
