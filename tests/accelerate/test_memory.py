@@ -172,3 +172,50 @@ def test_arrays_whose_elements_share_memory() -> None:
     assert not is_ordinary(windows)
     assert not is_ordinary(np.broadcast_to(np.zeros(3), (2, 3)))
     assert is_ordinary(np.zeros((4, 5)).T[::-1, ::2])
+
+
+def test_kept_views_of_weights_follow_them() -> None:
+    """Columns are left out, with the view of the weights that is in the same dict."""
+
+    class Layer:
+        def __init__(self) -> None:
+            self.W, self.cache = RNG(0).standard_normal((6, 2, 4)), {}
+
+        def forward(self, x):
+            self.cache["columns"] = x * 2
+            self.cache["W"] = self.W.reshape(6, -1)
+            return x @ self.W.reshape(6, -1).T
+
+        def backward(self, grad):
+            self.dW = (grad.T @ self.cache["columns"] / 2).reshape(self.W.shape)
+            return grad @ self.cache["W"]
+
+    layer = cnet.accelerate(Layer, verify="never")()
+    for step in range(8):
+        layer.backward(layer.forward(RNG(step).standard_normal((5, 8))))
+        layer.W -= 0.1 * layer.dW
+    assert counts(Layer) == {"forward": 6, "backward": 6}
+    assert np.shares_memory(layer.cache["W"], layer.W)
+    close(layer.cache["W"], layer.W.reshape(6, -1))
+
+
+def test_a_change_in_place_that_changes_nothing() -> None:
+    class Layer:
+        def forward(self, x):
+            self.x = x
+            return np.maximum(x, 0)
+
+        def backward(self, grad):
+            grad[self.x <= 0] = 0
+            return grad
+
+    layer = cnet.accelerate(Layer, verify="always", on_mismatch="raise")()
+    for step in range(8):
+        x = RNG(step).standard_normal((5, 8))
+        y = layer.forward(x)
+        grad = y * 2 if step % 2 else RNG(step).standard_normal((5, 8))
+        expected = np.where(x > 0, grad, 0)
+        assert layer.backward(grad) is grad
+        close(grad, expected)
+    assert counts(Layer)["backward"] == 0
+    assert "relu, dx" in cnet.accelerate.report()

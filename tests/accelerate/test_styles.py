@@ -1,76 +1,15 @@
 """Layers in the styles that people write: what they keep, print, and hold."""
 
-import functools
-from collections.abc import Callable
+from collections import OrderedDict
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 import cnet
 from own_layers import close, counts
+from written_layers import BOTH, COUNTING, RNG, SLOPE, made, same
 
-RNG = np.random.default_rng
-
-
-class Slope:
-    """An object outside of the arguments."""
-
-    def __init__(self) -> None:
-        self.factor = 2.0
-
-    def apply(self, x: Any) -> Any:
-        return np.maximum(x, 0) * self.factor
-
-
-class Counting(Slope):
-    def apply(self, x: Any) -> Any:
-        self.factor += 1
-        return x
-
-
-SLOPE, COUNTING = Slope(), Counting()
-NAMES = {
-    "np": np, "as_strided": as_strided, "sliding_window_view": sliding_window_view,
-    "functools": functools, "SLOPE": SLOPE, "COUNTING": COUNTING, "Slope": Slope,
-}  # fmt: skip
-
-
-def made(body: str) -> Any:
-    """The class `Layer` of some code."""
-    names = {**NAMES, "__name__": "styles"}
-    exec(compile(body, "<styles>", "exec"), names)
-    return names["Layer"]
-
-
-def run(cls: Any, shape: tuple[int, ...], between: Callable[[Any, Any], None] | None = None) -> Any:
-    """Numbers of eight steps; `between` may change the input and the layer before `backward`."""
-    rng = RNG(0)
-    layer, seen = cls(rng), []
-    for _ in range(8):
-        x = rng.standard_normal(shape)
-        y = layer.forward(x)
-        seen.append(np.array(y))
-        g = rng.standard_normal(y.shape)
-        if between is not None:
-            between(layer, x)
-        seen.append(np.array(layer.backward(g)))
-        seen += [np.array(v) for _, v in sorted(vars(layer).items()) if isinstance(v, np.ndarray)]
-    return seen
-
-
-def same(
-    body: str, shape: tuple[int, ...], between: Any = None, keep: tuple[str, ...] = ()
-) -> dict[str, int]:
-    """How many calls cnet has computed of a layer whose numbers stay the same."""
-    expected = run(made(body), shape, between)
-    cls = cnet.accelerate(made(body), verify="never", keep=keep)
-    close(run(cls, shape, between), expected)
-    return counts(cls)
-
-
-BOTH = {"forward": 6, "backward": 6}
 WINDOWS = """
 class Layer:
     def __init__(self, rng):
@@ -213,6 +152,7 @@ def simple(forward: str, backward: str = "return g * (self.x > 0)") -> str:
         ("self.x = x; y = np.maximum(x, 0); self.cache.update(y=y, x=x); return y", 6),
         ("self.x = x; self.ctx = {'size': x.shape[0] * 8}; return np.maximum(x, 0)", 6),
         ("self.x = x; self.ctx = {'s': (1, 8, 11)}; return np.maximum(x, 0)", 6),
+        ("self.x = x; self.cache['o'] = OrderedDict(y=x, n=2); return np.maximum(x, 0)", 6),
         ("self.x = x; return self.act(x)", 6),
         ("self.x = x; self.name = self.__class__.__name__; return np.maximum(x, 0)", 6),
         ("self.x = x; assert not issubclass(self.__class__, Slope); return np.maximum(x, 0)", 6),
@@ -336,6 +276,26 @@ UPDATES = [
 ]
 
 
+def test_a_vector_through_an_activation_and_weights() -> None:
+    body = """
+class Layer:
+    def __init__(self, rng):
+        self.W, self.b = rng.standard_normal((12, 5)), np.ones(5)
+
+    def forward(self, x):
+        self.x = x.ravel()
+        self.y = 1 / (1 + np.exp(-(self.x @ self.W / 9 + self.b)))
+        return self.y
+
+    def backward(self, g):
+        g = g * self.y * (1 - self.y)
+        self.W -= 0.1 * g * self.x[:, None]
+        self.b -= 0.1 * g
+        return (self.W @ g).reshape(3, 4)
+"""
+    assert same(body, (3, 4))["backward"] == 6
+
+
 @pytest.mark.parametrize("update", UPDATES)
 def test_updates_with_momentum_and_decay(update: str) -> None:
     def between(layer: Any, _: Any) -> None:
@@ -438,3 +398,75 @@ def test_names_that_are_those_of_a_layer_together() -> None:
     assert counts(type(layer)).keys() == {"pool", "train"}
     with pytest.raises(ValueError, match="must have a function named"):
         cnet.accelerate(made(POOL.replace("forward", "predict").replace("backward", "train")))
+
+
+ACTIVATION = """
+class Layer:
+    def __init__(self, rng):
+        self.slope = 0.1
+
+    def forward(self, x):
+        self.x = x
+        self.y = FORWARD
+        return self.y
+
+    def backward(self, g):
+        x, d = self.x, np.ones_like(self.x)
+        BACKWARD
+        return g * d
+"""
+GELU = "np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))"
+
+
+@pytest.mark.parametrize(
+    ("forward", "backward"),
+    [
+        ("np.where(x > 0, x, self.slope * x)", "d[x < 0] = self.slope"),
+        ("np.where(x > 0, x, self.slope * x)", "d[x <= 0] = self.slope"),
+        ("np.maximum(0.01 * x, x)", "d[x < 0] = 0.01"),
+        ("np.maximum(-0.01 * x, x)", "d = np.where(x > 0, 1, -0.01)"),
+        ("np.where(x > 0, x, np.expm1(x))", "d = np.where(x > 0, 1, np.exp(np.minimum(x, 0)))"),
+        ("np.where(x > 0, x, np.expm1(x))", "d = np.where(self.y > 0, 1, self.y + 1)"),
+        ("x / (1 + np.exp(-x))", "s = 1 / (1 + np.exp(-x)); d = s + x * s * (1 - s)"),
+        ("np.where(x > 0, 2.0, -0.5)", "d = np.where(x >= 0, 1, 0.25)"),
+        (f"0.5 * x * (1 + {GELU})", "d = np.cos(x)"),
+    ],
+)
+def test_activations(forward: str, backward: str) -> None:
+    def between(layer: Any, _: Any) -> None:
+        layer.slope *= 0.9
+
+    body = ACTIVATION.replace("FORWARD", forward).replace("BACKWARD", backward)
+    expected = {**BOTH, "backward": 6 if "cos" not in backward else 0}
+    assert same(body, (6, 9), between) == expected
+
+
+def test_ordered_dicts() -> None:
+    body = """
+class Layer:
+    def __init__(self, rng):
+        self.params = OrderedDict(w=rng.standard_normal((7, 5)), b=np.ones(5))
+
+    def step(self, x):
+        outputs = OrderedDict()
+        outputs["data"] = x["data"] @ self.params["w"] + self.params["b"]
+        outputs["width"] = x["width"]
+        return outputs
+
+    def forward(self, x):
+        self.y = self.step(OrderedDict(data=x, width=5))
+        return self.y["data"]
+
+    def backward(self, g):
+        return g @ self.params["w"].T
+"""
+    assert same(body, (6, 7)) == BOTH
+    cls = cnet.accelerate(made(body), forward="step", verify="never")
+    layer, expected = cls(RNG(0)), made(body)(RNG(0))
+    for step in range(8):
+        x = OrderedDict(data=RNG(step).standard_normal((6, 7)), width=5)
+        y = layer.step(x)
+        assert type(y) is OrderedDict
+        assert [*y.items()][1:] == [("width", 5)]
+        close(y["data"], expected.step(x)["data"])
+    assert counts(cls)["step"] == 6

@@ -141,11 +141,14 @@ class Outcome:
 class Before:
     """The state before a call, to find out afterwards what it has changed.
 
-    `places` are those that the call is known to set, if only to the value that they had.
+    `places` are those that the call is known to set, and `mutated` the paths of arrays that it is
+    known to change, if only to the values that they had.
     """
 
-    def __init__(self, tree: Tree, places: Collection[tuple[str, Any]] = ()) -> None:
-        self.tree, self.places = tree, places
+    def __init__(
+        self, tree: Tree, places: Collection[tuple[str, Any]] = (), mutated: Collection[str] = ()
+    ) -> None:  # fmt: skip
+        self.tree, self.places, self.mutated = tree, places, mutated
         self.holders: list[tuple[Node, Any]] = []
         self.unknown: list[tuple[Node, Any]] = []
         self.inputs: dict[str, Array] = {}
@@ -187,7 +190,7 @@ class _Comparison:
         self.sources = {node.path: node.value for node in known if node.kind == "array"}
         mutated = [
             path for path, old in self.before.inputs.items()
-            if not same_bits(old, self.sources[path])
+            if path in self.before.mutated or not same_bits(old, self.sources[path])
         ]  # fmt: skip
         template = self.template(result, "return")
         writes = {}

@@ -29,7 +29,8 @@ def run_original(
 ) -> tuple[Any, Callable[[], Outcome], float]:
     """Call the original for the user: its result, what finds out what it has done, its seconds."""
     roots = arguments(plan.original, args, kwargs).values
-    before = Before(walk(roots, plan.reads, plan.skip), plan.outcome.writes)
+    tree = walk(roots, plan.reads, plan.skip)
+    before = Before(tree, plan.outcome.writes, plan.outcome.mutated)
     start = perf_counter()
     result = plan.original(*args, **kwargs)
     seconds = perf_counter() - start

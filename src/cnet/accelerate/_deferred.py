@@ -6,13 +6,17 @@ of these inputs, in the method ``__getattr__`` that is added to the class.
 """
 
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from ..arrays import Array
 from ._calls import with_values
 from ._recorded import local, undisturbed
 from ._values import rebuilt
-from .explain.memory import copied
+from .explain.memory import copied, owner, viewed
 
 if TYPE_CHECKING:
     from ._plans import Plan, Values
@@ -92,18 +96,26 @@ def _computed(one: Pending) -> dict[str, Any]:
     args, kwargs = with_values(one.plan.places, roots)
     with undisturbed():
         one.plan.original(*args, **kwargs)
-    back = {id(copy): actual[path] for path, copy in one.arrays.items()}
+    back = {id(owner(copy)): (copy, actual[path]) for path, copy in one.arrays.items()}
     state = roots[one.plan.own].__dict__
     return {name: _with_actual(state[name], back) for name in one.plan.deferred}
 
 
-def _with_actual(value: Any, back: dict[int, Any]) -> Any:
-    """The value with the user's arrays in place of their copies."""
+def _with_actual(value: Any, back: dict[int, tuple[Array, Array]]) -> Any:
+    """The value with the user's arrays, and views of them, in place of their copies."""
     if type(value) in (tuple, list):
         return type(value)([_with_actual(item, back) for item in value])
-    if type(value) is dict:
-        return {key: _with_actual(item, back) for key, item in value.items()}
-    return back.get(id(value), value)
+    if type(value) in (dict, OrderedDict):
+        return type(value)({key: _with_actual(item, back) for key, item in value.items()})
+    if not isinstance(value, np.ndarray) or id(owner(value)) not in back:
+        return value
+    copy, actual = back[id(owner(value))]
+    if value is copy:
+        return actual
+    if copy.strides != actual.strides or not copy.flags.forc:
+        return value
+    offset = value.ctypes.data - copy.ctypes.data
+    return viewed(actual, value.shape, value.strides, offset, value.flags.writeable)
 
 
 # ---- Classes -------------------------------------------------------------------------------------

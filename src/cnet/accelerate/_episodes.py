@@ -3,6 +3,7 @@
 import copy
 import random
 import sys
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from ..arrays import Array
 from ._calls import Before, Outcome, arguments, read
 from ._recorded import Recorded, undisturbed
 from ._scan import Scan
-from ._values import Impure, Node, Refused, Tree, walk
+from ._values import Impure, Node, Refused, Tree, is_setting, walk
 from .explain import Sample
 from .explain.memory import copied
 
@@ -40,6 +41,9 @@ class Kind:
     """How the data of a sample are made."""
 
     draw: Callable[[np.random.Generator, Array], Array]
+    """Makes other real numbers."""
+    mix: Callable[[np.random.Generator, Array], Array]
+    """Makes other integers, which may be indices: among those in the array and 0."""
     varies: bool = False
     """Whether numbers in the state, such as learning rates, get other values."""
     disturbs: bool = False
@@ -59,8 +63,27 @@ def _tied(rng: np.random.Generator, old: Array) -> Array:
     return rng.integers(-2, 3, old.shape).astype(np.float64)
 
 
-NORMAL, TIED, LARGE = Kind(_normal), Kind(_tied, varies=True), Kind(_large, varies=True)
-DISTURBED = Kind(_large, varies=True, disturbs=True)
+def _booleans(rng: np.random.Generator, old: Array) -> Array:
+    return rng.integers(0, 2, old.shape).astype(bool)
+
+
+def _permuted(rng: np.random.Generator, old: Array) -> Array:
+    """In another order; if all are equal, some become 0, or 1 if they are 0."""
+    first = old.flat[0]
+    if (old == first).all():
+        return np.where(rng.integers(0, 2, old.shape), first or 1, 0).astype(old.dtype)
+    return rng.permutation(old.reshape(-1)).reshape(old.shape)
+
+
+def _smaller(rng: np.random.Generator, old: Array) -> Array:
+    """None of the largest, so that what depends on the largest shows."""
+    values = np.unique(np.append(old, old.dtype.type(0)))
+    return rng.choice(values[:-1], old.shape) if len(values) > 1 else _permuted(rng, old)
+
+
+NORMAL, TIED = Kind(_normal, _permuted), Kind(_tied, _smaller, varies=True)
+LARGE = Kind(_large, _permuted, varies=True)
+DISTURBED = Kind(_large, _permuted, varies=True, disturbs=True)
 
 
 def fill(tree: Tree, kind: Kind, seed: int) -> None:
@@ -74,8 +97,10 @@ def fill(tree: Tree, kind: Kind, seed: int) -> None:
             array = node.value
             if array.dtype.kind == "f":
                 array[...] = kind.draw(rng, array)
-            else:
-                array[...] = rng.permutation(array.reshape(-1)).reshape(array.shape)
+            elif not is_setting(array):
+                array[...] = (
+                    _booleans(rng, array) if array.dtype.kind == "b" else kind.mix(rng, array)
+                )
         elif kind.varies and is_variable(node):
             _replace(node, type(node.value)(node.value * rng.uniform(0.4, 0.9)))
 
@@ -279,8 +304,8 @@ def _linked(call: Recorded, old: Any, new: Any) -> Recorded:
             return place[id(value)]
         if type(value) in (tuple, list):
             return type(value)([put(item) for item in value])
-        if type(value) is dict:
-            return {key: put(item) for key, item in value.items()}
+        if type(value) in (dict, OrderedDict):
+            return type(value)({key: put(item) for key, item in value.items()})
         return value
 
     match(old, new)

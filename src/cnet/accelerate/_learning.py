@@ -40,7 +40,7 @@ from ._plans import Findings, Plan
 from ._recorded import Recorded
 from ._scan import Scan
 from ._values import Refused, Tree, kind_of
-from .explain import Expression, Sample, explain
+from .explain import STAGES, Expression, Sample, explain
 
 
 class Unfinished(Exception):
@@ -329,29 +329,29 @@ class _Learning:
         arrays = self.samples[0].outcome.arrays
         waiting = sorted(names, key=lambda name: (arrays[name].size, name))
         while waiting:
-            if not any(self.explain_more(waiting, thorough) for thorough in (False, True)):
+            if not any(self.explain_more(waiting, stage) for stage in STAGES):
                 raise Refused(f"{waiting[0]} is not explained")
             waiting = [name for name in waiting if name not in self.expressions]
 
-    def explain_more(self, names: Sequence[str], is_thorough: bool) -> bool:
-        """Find expressions for some results, or for one by a thorough search."""
-        known = [*self.expressions]
+    def explain_more(self, names: Sequence[str], stage: str) -> bool:
+        """Find expressions for some results, or for one if that takes more time."""
+        before = len(self.expressions)
         for name in names:
-            expression = self.explained(name, known, is_thorough)
+            expression = self.explained(name, [*self.expressions], stage)
             if expression is not None:
                 self.expressions[name] = expression
-                if is_thorough:
+                if stage != STAGES[0]:
                     break
-        return len(self.expressions) > len(known)
+        return len(self.expressions) > before
 
-    def explained(self, name: str, results: Sequence[str], is_thorough: bool) -> Expression | None:
+    def explained(self, name: str, results: Sequence[str], stage: str) -> Expression | None:
         samples = [self.inputs_of(sampled, results) for sampled in self.samples]
         if not all(_is_finite(sample.outputs[name]) for sample in samples):
             raise Refused(f"{name} is not finite for random data")
         known = (*self.hints, *self.expressions.values())
         with np.errstate(all="ignore"):
             seconds = self.end - perf_counter()
-            expression = explain(samples, name, known, seconds, is_thorough)
+            expression = explain(samples, name, known, seconds, (stage,))
         if expression is None and perf_counter() > self.end:
             raise Unfinished
         return expression

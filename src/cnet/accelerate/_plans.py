@@ -19,7 +19,7 @@ from . import _deferred
 from ._calls import Build, Existing, Fresh, Leaf, Outcome, Template, View
 from ._episodes import FORWARD, RESULT
 from ._scan import Scan
-from ._values import NUMBERS, Node, Refused, Tree
+from ._values import NUMBERS, Node, Refused, Tree, is_setting
 from .explain import Expression
 from .explain.memory import viewed
 
@@ -165,6 +165,8 @@ class _Writer:
             ]
             tests.append(f"{name}.dtype != {self.constant(value.dtype)}")
             tests.append(f"{name}.strides != {self.constant(value.strides)}")
+            if is_setting(value):
+                tests.append(f"{name}.tobytes() != {self.constant(value.tobytes())}")
             if node.path in self.findings.mutated:
                 tests.append(f"not {name}.flags.writeable")
             return " or ".join(tests)
@@ -325,13 +327,17 @@ class _Writer:
             assert template.items is not None
             name = self.built[template.name] = f"b{len(self.built)}"
             items = [self.value(item, lines) for item in template.items]
-            lines.append(f"{name} = {_built(template, items)}")
+            of_kind = "" if template.kind in _LITERALS else self.constant(template.kind)
+            lines.append(f"{name} = {of_kind}({_built(template, items)})")
             return name
         raise Refused(f"it makes {template.reason}")
 
 
+_LITERALS = (tuple, list, dict)
+
+
 def _built(template: Build, items: Sequence[str]) -> str:
-    if template.kind is dict:
+    if template.kind not in (tuple, list):
         pairs = zip(template.keys, items, strict=True)
         return f"{{{', '.join(f'{key!r}: {item}' for key, item in pairs)}}}"
     inner = ", ".join(items)

@@ -20,7 +20,18 @@ import numpy as np
 
 from ._values import Impure, kind_of
 
-MODULES = ("numpy", "math", "scipy", "itertools", "functools", "operator", "typing", "abc", "copy")
+MODULES = (
+    "numpy",
+    "math",
+    "scipy",
+    "itertools",
+    "functools",
+    "operator",
+    "typing",
+    "abc",
+    "copy",
+    "collections",
+)
 """Modules whose functions have no side effects, except those in `ACTIONS`."""
 
 BUILTINS = frozenset((

@@ -13,7 +13,7 @@ from ._watched import Options, Watched
 
 FORWARD = (
     "forward", "forwardpass", "forwardprop", "forwardpropagate", "forwardpropagation",
-    "feedforward", "fprop", "call",
+    "feedforward", "fprop", "propagate", "call",
 )  # fmt: skip
 """Names of forward methods, the most specific first, without underscores and in lower case."""
 BACKWARD = (

@@ -7,6 +7,7 @@ of all values that code with given attribute names can reach.
 import enum
 import functools
 import types
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ from ..arrays import Array
 MOST_NODES = 300
 MOST_ITEMS = 64
 """Containers with more items are not read."""
+MOST_SETTINGS = 8
+"""Arrays with more integers are data."""
 
 
 class Refused(Exception):
@@ -35,6 +38,9 @@ CONSTANTS = (
     type(np.max),
 )  # fmt: skip
 """Types of values that are compared and never explained."""
+
+CONTAINERS: dict[Any, str] = {tuple: "tuple", list: "list", dict: "dict", OrderedDict: "dict"}
+"""The kinds of containers."""
 
 
 @dataclass(eq=False)
@@ -100,10 +106,15 @@ def kind_of(value: Any) -> str:
         return "number"
     if isinstance(value, CONSTANTS) or _is_partial(value):
         return "constant"
-    if cls in (tuple, list, dict):
-        is_simple = cls is not dict or all(_is_key(key) for key in value)
-        return cls.__name__ if len(value) <= MOST_ITEMS and is_simple else "unknown"
+    if cls in CONTAINERS:
+        is_simple = CONTAINERS[cls] != "dict" or all(_is_key(key) for key in value)
+        return CONTAINERS[cls] if len(value) <= MOST_ITEMS and is_simple else "unknown"
     return "instance" if is_plain(cls) else "unknown"
+
+
+def is_setting(array: Array) -> bool:
+    """Whether an array holds a few integers, as strides do: a plan is for these integers alone."""
+    return array.dtype.kind in "iu" and array.size <= MOST_SETTINGS
 
 
 def _is_partial(value: Any) -> bool:
@@ -121,7 +132,7 @@ def _is_key(key: Any) -> bool:
 
 def describe(value: Any) -> str:
     """What an unknown value is."""
-    if type(value) in (tuple, list, dict):
+    if type(value) in CONTAINERS:
         return f"a {type(value).__name__} with {len(value)} items"
     return f"a {type(value).__module__}.{type(value).__qualname__}"
 
@@ -249,7 +260,7 @@ def rebuilt(tree: Tree, value_of: Callable[[Node], Any]) -> dict[str, Any]:
         elif node.kind in ("tuple", "list"):
             copy = node.type([build(child) for child in inner[node].values()])
         elif node.kind == "dict":
-            copy = {name: build(child) for name, child in inner[node].items()}
+            copy = node.type({name: build(child) for name, child in inner[node].items()})
         else:
             copy = value_of(node)
         made[node] = copy

@@ -7,6 +7,6 @@ equal elements.
 
 from .expressions import Expression, Scale, Term
 from .samples import Sample
-from .search import explain
+from .search import STAGES, explain
 
-__all__ = ["Expression", "Sample", "Scale", "Term", "explain"]
+__all__ = ["STAGES", "Expression", "Sample", "Scale", "Term", "explain"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations, permutations
 from math import prod
 
@@ -32,13 +33,15 @@ class Copy:
 
 def copies(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
     size = problem.result.size
-    places = np.linspace(0, size - 1, min(size, 8)).astype(int)
+    known = np.flatnonzero(problem.result)
+    places = known[np.linspace(0, len(known) - 1, min(len(known), 8)).astype(int)]
     for path in problem.of_size(size):
         array = problem.inputs[path][0]
         for axes in permutations(range(array.ndim)) if array.ndim <= 4 else ():
-            value = np.array([array.transpose(axes).flat[place] for place in places], np.float64)
+            moved = array.transpose(axes)
+            value = moved[np.unravel_index(places, moved.shape)].astype(np.float64)
             if any(
-                is_multiple(target.values[0].flat[places], value, target.errors[0])
+                is_multiple(target.values[0].reshape(-1)[places], value, target.errors[0])
                 for target in problem.targets
             ):
                 yield Term(Copy(axes), (path,))
@@ -82,10 +85,22 @@ def sums(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
                     yield Term(Sum(axes), (path,))
 
 
+def _smooth(name: str, x: Array) -> Array:
+    return kernels.elementwise(x, name, *SMOOTH[name])
+
+
+def _smooth_backward(name: str, dy: Array, x: Array) -> Array:
+    return kernels.elementwise_backward(dy, x, name, *SMOOTH[name])
+
+
+SMOOTH = {"elu": (1.0, 1.0), "gelu": (0.0, 0.0), "gelu_tanh": (0.0, 0.0), "silu": (0.0, 0.0)}
+"""Other activations of the kernels, with their parameters."""
 FUNCTIONS: dict[str, Callable[..., Array]] = {
     "relu": kernels.relu,
     "sigmoid": ACTIVATIONS["sigmoid"],
     "tanh": ACTIVATIONS["tanh"],
+    **{name: partial(_smooth, name) for name in SMOOTH},
+    "negative part": lambda x: np.minimum(x, 0),
     "positive": lambda x: x > 0,
     "not positive": lambda x: x <= 0,
     "not negative": lambda x: x >= 0,
@@ -95,6 +110,10 @@ GRADIENTS: dict[str, Callable[..., Array]] = {
     "relu, dx": lambda dy, x: dy * (x > 0),
     "relu, dx, 1 at 0": lambda dy, x: dy * (x >= 0),
     "relu, dx from the inverse mask": lambda dy, x: dy * (x == 0),
+    "negative part, dx": lambda dy, x: dy * (x < 0),
+    "negative part, dx, 1 at 0": lambda dy, x: dy * (x <= 0),
+    **{f"{name}, dx": partial(_smooth_backward, name) for name in SMOOTH},
+    "elu, dx from the result": lambda dy, y: dy * np.where(y > 0, 1, y + 1),
     "sigmoid, dx from the result": lambda dy, y: dy * y * (1 - y),
     "tanh, dx from the result": lambda dy, y: dy * (1 - y * y),
     "sigmoid, dx": lambda dy, x: GRADIENTS["sigmoid, dx from the result"](
@@ -116,6 +135,35 @@ class Elementwise:
 
     def __str__(self) -> str:
         return self.name
+
+
+@dataclass(frozen=True)
+class Step:
+    """One number where an input is positive, another where it is negative, and one of them at 0."""
+
+    above: float
+    below: float
+    at_zero: float
+
+    def __call__(self, *arrays: Array) -> Array:
+        x = arrays[0]
+        is_above = x >= 0 if self.at_zero == self.above else x > 0
+        return np.where(is_above, self.above, self.below)
+
+    def __str__(self) -> str:
+        return f"{self.above:g} above 0, {self.below:g} below"
+
+
+def steps(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
+    """Derivatives of piecewise linear functions."""
+    values = np.unique(problem.result[: 1 if problem.result.ndim > 2 else None])
+    if len(values) != 2:
+        return
+    low, high = (float(value) for value in values)
+    for path in problem.of_size(problem.result.size):
+        for above, below in ((high, low), (low, high)):
+            for at_zero in (below, above):
+                yield Term(Step(above, below, at_zero), (path,))
 
 
 def elementwise(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:

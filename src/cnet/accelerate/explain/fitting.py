@@ -25,8 +25,9 @@ def is_multiple(target: Array, value: Array, error: float) -> bool:
 def fit(problem: Problem, terms: Iterable[Term]) -> Expression | None:
     """The first term that explains the output in all samples."""
     for term in terms:
+        values: list[Array] = []
         for target in problem.targets:
-            scale = _scale(problem, target, term)
+            scale = _scale(problem, target, term, values)
             if scale is not None:
                 result = problem.result
                 return Expression(
@@ -36,11 +37,17 @@ def fit(problem: Problem, terms: Iterable[Term]) -> Expression | None:
     return None
 
 
-def _scale(problem: Problem, target: Target, term: Term) -> Scale | None:
-    """The factor of the term, if the product is the target in all samples."""
+def _scale(problem: Problem, target: Target, term: Term, found: list[Array]) -> Scale | None:
+    """The factor of the term, if the product is the target in all samples.
+
+    `found` are the values of the term in the first samples, and get those of more.
+    """
     factors, margins, values = [], [], []
     for index, wanted in enumerate(target.values):
-        value = term.compute(problem.samples[index].inputs).astype(np.float64).ravel()
+        if index == len(found):
+            value = term.compute(problem.samples[index].inputs)
+            found.append(value.astype(np.float64).ravel())
+        value = found[index]
         if value.size != wanted.size or not np.isfinite(value).all():
             return None
         square, largest = value @ value, np.abs(value).max()

@@ -6,7 +6,7 @@ from time import perf_counter
 
 import numpy as np
 
-from .arithmetic import Constant, Elementwise, copies, elementwise, products, sums
+from .arithmetic import Constant, Elementwise, copies, elementwise, products, steps, sums
 from .columns import columns, paddings
 from .contractions import contractions, gradients_per_image
 from .convolution import convolutions, known_convolutions
@@ -18,17 +18,19 @@ from .samples import OutOfTime, Problem, Sample
 
 Rule = Callable[[Problem, tuple[object, ...]], Iterator[Term]]
 MOST_MASKED = 8
-"""Operands to try that are gradients of activations."""
+"""Operands to try that are gradients of activations, those of arguments first."""
 CHEAP: tuple[Rule, ...] = (
-    copies, elementwise, sums, paddings, columns, products, known_convolutions, contractions,
+    copies, elementwise, steps, sums, paddings, columns, products, known_convolutions, contractions,
     gradients_per_image, places,
 )  # fmt: skip
 COSTLY: tuple[Rule, ...] = (poolings, convolutions)
+STAGES = ("known", "masked", "unknown")
+"""Parts of the search, by the time that they take."""
 
 
 def explain(
     samples: Sequence[Sample], output: str, hints: Sequence[Expression] = (),
-    seconds: float = float("inf"), is_thorough: bool = True,
+    seconds: float = float("inf"), stages: Sequence[str] = STAGES,
 ) -> Expression | None:  # fmt: skip
     """How an output is computed from the inputs, if it is a known operation.
 
@@ -44,8 +46,9 @@ def explain(
 
     seconds : float, default inf
         The time after which the search ends without a result.
-    is_thorough : bool, default True
-        Whether to look for convolutions and pooling of unknown sizes.
+    stages : sequence of str, default ('known', 'masked', 'unknown')
+        Where to look: for operations that are simple or have the sizes of the hints; for those of a
+        gradient through an activation; for convolutions and pooling of unknown sizes.
 
     Returns
     -------
@@ -79,13 +82,13 @@ def explain(
         return fit(problem, [constant]) if first else _zeros(problem)
     operations = tuple(hint.term.operation for hint in hints)
     is_masked = any(isinstance(x, Term) for hint in hints for x in hint.term.operands)
+    search: dict[str, Callable[[], Expression | None]] = {
+        "known": lambda: _known(problem, operations),
+        "masked": lambda: _of_masked(problem, operations),
+        "unknown": lambda: _unknown(problem, operations, is_masked),
+    }
     try:
-        return (
-            _first(problem, CHEAP, operations)
-            or (_of_masked(problem, operations, is_thorough) if is_masked else None)
-            or _with_decay(problem, operations)
-            or (_thorough(problem, operations, is_masked) if is_thorough else None)
-        )
+        return next(filter(None, (search[stage]() for stage in stages)), None)
     except OutOfTime:
         return None
 
@@ -97,25 +100,28 @@ def _first(
     return next(filter(None, (fit(problem, rule(problem, operations)) for rule in rules)), None)
 
 
-def _thorough(
+def _known(problem: Problem, operations: tuple[object, ...]) -> Expression | None:
+    return _first(problem, CHEAP, operations) or _with_decay(problem, operations)
+
+
+def _unknown(
     problem: Problem, operations: tuple[object, ...], is_masked: bool
 ) -> Expression | None:
-    return _first(problem, COSTLY, operations) or (
-        None if is_masked else _of_masked(problem, operations, True)
-    )
+    """What needs more time; gradients of activations come first if other results have them."""
+    rules: list[Callable[[], Expression | None]] = [
+        lambda: _first(problem, COSTLY, operations),
+        lambda: _of_masked(problem, operations, COSTLY),
+    ]
+    return next(filter(None, (rule() for rule in (reversed(rules) if is_masked else rules))), None)
 
 
 def _of_masked(
-    problem: Problem, operations: tuple[object, ...], is_thorough: bool
-) -> Expression | None:
+    problem: Problem, operations: tuple[object, ...],
+    rules: Sequence[Rule] = (sums, products, known_convolutions, contractions),
+) -> Expression | None:  # fmt: skip
     """An explanation with gradients of activations among the operands."""
-    masked = list(_masked(problem))
-    if not 0 < len(masked) <= MOST_MASKED:
-        return None
-    rules = (sums, products, known_convolutions, contractions)
-    return _first(
-        problem.with_terms(masked), (*rules, *COSTLY) if is_thorough else rules, operations
-    )
+    masked = sorted(_masked(problem), key=lambda term: "." in str(term.operands[0]))[:MOST_MASKED]
+    return _first(problem.with_terms(masked), rules, operations) if masked else None
 
 
 def _with_decay(problem: Problem, operations: tuple[object, ...]) -> Expression | None:
@@ -123,22 +129,24 @@ def _with_decay(problem: Problem, operations: tuple[object, ...]) -> Expression 
     decayed = problem.with_decay()
     if decayed is None:
         return None
-    return _first(decayed, CHEAP, operations) or _of_masked(decayed, operations, False)
+    return _first(decayed, CHEAP, operations) or _of_masked(decayed, operations)
 
 
 def _masked(problem: Problem) -> Iterator[Term]:
     """Gradients of activations, which may be operands: a layer may apply the activation itself."""
     for first, second in permutations(problem.inputs, 2):
         grad, other = problem.inputs[first][0], problem.inputs[second][0]
-        if grad.shape != other.shape or grad.dtype.kind != "f" or grad.ndim < 2:
+        if grad.shape != other.shape or grad.dtype.kind != "f" or grad.size < 2:
             continue
         if other.dtype.kind == "b" or np.isin(other, (0, 1)).all():
             yield Term(Elementwise("product"), (first, second))
         else:
-            names = ["relu, dx"] if min(map(np.min, problem.inputs[second])) < 0 else []
-            if all(0 <= array.min() <= array.max() <= 1 for array in problem.inputs[second]):
+            undisturbed = problem.inputs[second][:2]
+            low, high = min(map(np.min, undisturbed)), max(map(np.max, undisturbed))
+            names = ["relu, dx"] if low < 0 else []
+            if low >= 0 and high <= 1:
                 names.append("sigmoid, dx from the result")
-            elif all(np.abs(array).max() <= 1 for array in problem.inputs[second]):
+            elif low >= -1 and high <= 1:
                 names.append("tanh, dx from the result")
             for name in names or ["relu, dx"]:
                 yield Term(Elementwise(name), (first, second))
