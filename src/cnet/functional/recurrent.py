@@ -103,8 +103,9 @@ class LSTMCell(Cell):
 
     @staticmethod
     def back(kept: Sequence[Array], grads: Sequence[Any], da: Array, db: Array) -> list[Any]:
-        gates, c, tanh = kept[:3]
-        _, dc = kernels.lstm_cell_backward(*grads, gates, c, tanh, out=da.reshape(gates.shape))
+        (dh, dc), (gates, c, tanh) = grads, kept[:3]
+        out = da.reshape(gates.shape)
+        _, dc = kernels.lstm_cell_backward(dh, dc, gates, c, tanh, out=out)
         return [0, dc]
 
 

@@ -24,7 +24,8 @@ def combine(
     Parameters
     ----------
     a : ndarray
-        Float32 or float64.
+        Float32 or float64. Matrices with contiguous rows are not copied, even if the rows are
+        apart, as those of a part of an array.
     b, c, d : ndarray of the dtype of `a`, or float
         As many as the operation takes.
     operation : str
