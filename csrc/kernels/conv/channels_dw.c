@@ -2,17 +2,18 @@
  * tile are taps, and each step of the depth multiplies a vector of grad_output with the cells that
  * the taps of one output see. For any kernel, stride, dilation and groups.
  *
- * Arrays as in conv.h; dw is overwritten. Where an image and all sums fit into the cache of a core,
- * the batch is split into parts, each with its own copy of the sums; the copies are added in order.
- * Parallel over these parts. Otherwise images are staged in sets that fit into the cache, and
- * shared; parallel over vectors of channels and panels of outputs, and over the taps where these
- * are few. Each sum runs over the outputs of the images of a copy in ascending order. Workspace: a
- * set of cells and of gradients, for each thread if there are copies, and all sums. */
+ * Arrays as in conv.h; dw is overwritten. Where an image and all sums are small, the batch is split
+ * into parts, each with its own copy of the sums; the copies are added in order. Parallel over
+ * these parts. Otherwise images are staged in sets that fit into the cache, and shared; parallel
+ * over vectors of channels and panels of outputs, and over the taps where these are few. Each sum
+ * runs over the outputs of the images of a copy in ascending order. Workspace: a set of cells and
+ * of gradients, for each thread if there are copies, and all sums. */
 #include "channels.h"
 
 enum {
     SET_BYTES = ISA_CORE_CACHE_BYTES,
-    GRADIENTS_BYTES = 16 << 10, /* that are added to one tile after the other */
+    COPY_BYTES = 2 * ISA_CORE_CACHE_BYTES, /* of an image and a copy, not all used at a time */
+    GRADIENTS_BYTES = 16 << 10,            /* that are added to one tile after the other */
     ENOUGH_CHUNKS = 8,
     MOST_COPIES = 16
 };
@@ -234,7 +235,7 @@ static job_t make_job(const cnet_conv2d *g) {
     job.share = ceil_div(g->n, MOST_COPIES);
     job.copies = ceil_div(g->n, job.share);
     job.images = job.set = 1;
-    if (job.copies < ENOUGH_CHUNKS || (image + sums_of(&job)) * size > SET_BYTES) {
+    if (job.copies < ENOUGH_CHUNKS || (image + sums_of(&job)) * size > COPY_BYTES) {
         job.copies = 1;
         job.set = max_size(1, min_size(g->n, SET_BYTES / size / image));
         job.set = ceil_div(g->n, ceil_div(g->n, job.set));

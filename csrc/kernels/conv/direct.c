@@ -17,7 +17,7 @@ enum {
     BATCH_BYTES = 512 << 10,
     SUMS_BYTES = 16 << 10,
     ENOUGH_CHUNKS = 8,
-    TRANSPOSING = 12 /* cost of transposing a vector of images, in taps */
+    TRANSPOSING = 10 /* cost of transposing a vector of images, in taps */
 };
 
 /* The layout of staged images and the offsets of their taps. */

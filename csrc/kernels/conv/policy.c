@@ -114,12 +114,12 @@ static ptrdiff_t tile_rows_for(ptrdiff_t filters) {
 }
 
 /* The direct sum pads the channels of x and the rows of grad_output; it is preferred as long as
- * that adds at most a ninth to the work of folding. */
+ * that adds at most a seventh to the work of folding. */
 static int folding_is_less_work(const cnet_conv2d *g) {
     const cnet_conv2d gradient = gradient_geometry(g);
     const ptrdiff_t inputs = g->c / g->g;
     const ptrdiff_t direct = tile_rows_for(inputs) * g->kw * (gradient.ow + gradient.kw - 1);
-    return 9 * direct > 10 * tile_rows_for(inputs * g->kw) * g->ow;
+    return 7 * direct > 8 * tile_rows_for(inputs * g->kw) * g->ow;
 }
 
 static int direct_gradient_pays(const cnet_conv2d *g) {
