@@ -15,7 +15,7 @@ static float widened(uint16_t bits) {
 }
 
 /* The nearest bfloat16, from the distances to its neighbours. */
-static uint16_t rounded(float x) {
+static uint16_t nearest(float x) {
     uint32_t word;
     memcpy(&word, &x, sizeof word);
     const uint16_t below = (uint16_t)(word >> 16);
@@ -29,7 +29,7 @@ static uint16_t *random_bfloat16(ptrdiff_t count, double scale) {
     float *floats = random_floats(count, scale);
     uint16_t *to = allocate((size_t)count * sizeof *to);
     for (ptrdiff_t t = 0; t < count; t++)
-        to[t] = rounded(floats[t]);
+        to[t] = nearest(floats[t]);
     free(floats);
     return to;
 }
@@ -51,7 +51,7 @@ static void rounding_case(const void *data, int dots) {
         for (ptrdiff_t k = 0; k < blocked_channels(c); k++)
             for (ptrdiff_t p = 0; p < size; p++)
                 require(y[place(c, size, i, k, p)] ==
-                            (k < c ? rounded(x[(i * c + k) * size + p]) : 0),
+                            (k < c ? nearest(x[(i * c + k) * size + p]) : 0),
                         "a wrong number");
     free(x), free(y);
 }
@@ -97,12 +97,7 @@ typedef struct {
 
 static arrays current;
 
-/* A sum of products, and of their magnitudes. */
-typedef struct {
-    double value, magnitude;
-} sum;
-
-static sum convolve(const conv_case *s, ptrdiff_t n, ptrdiff_t o, ptrdiff_t oy, ptrdiff_t ox) {
+static sum convolved(const conv_case *s, ptrdiff_t n, ptrdiff_t o, ptrdiff_t oy, ptrdiff_t ox) {
     const cnet_conv2d *g = &s->g;
     const ptrdiff_t channels = g->c / g->g, first = o / (g->o / g->g) * channels;
     sum all = {0};
@@ -115,30 +110,25 @@ static sum convolve(const conv_case *s, ptrdiff_t n, ptrdiff_t o, ptrdiff_t oy, 
                     continue;
                 const ptrdiff_t at = place(g->c, g->h * g->w, n, first + c, iy * g->w + ix);
                 const ptrdiff_t tap = ((o * channels + c) * g->kh + i) * g->kw + j;
-                const double product =
-                    (double)widened(current.x[at]) * widened(current.weight[tap]);
-                all.value += product;
-                all.magnitude += fabs(product);
+                add(&all, (double)widened(current.x[at]) * widened(current.weight[tap]));
             }
     return all;
 }
 
 static void compare(const conv_case *s, const void *y) {
     const cnet_conv2d *g = &s->g;
-    const double terms = (double)(g->c / g->g * g->kh * g->kw + 3);
     for (ptrdiff_t t = 0; t < g->n * g->o * g->oh * g->ow; t++) {
         const ptrdiff_t ox = t % g->ow, oy = t / g->ow % g->oh, o = t / g->ow / g->oh % g->o;
         const ptrdiff_t n = t / g->ow / g->oh / g->o;
         const ptrdiff_t at = place(g->o, g->oh * g->ow, n, o, oy * g->ow + ox);
-        sum all = convolve(s, n, o, oy, ox);
-        const double more = s->has_residual ? widened(current.residual[at]) : 0;
-        all.value += current.bias[o] + more;
-        all.magnitude += fabs(current.bias[o]) + fabs(more);
+        sum all = convolved(s, n, o, oy, ox);
+        add(&all, current.bias[o]);
+        add(&all, s->has_residual ? widened(current.residual[at]) : 0);
         const double value = fmin(fmax(all.value, s->low), s->high);
         const double actual =
             s->rounded ? widened(((const uint16_t *)y)[at]) : ((const float *)y)[at];
         const double bound =
-            terms * FLT_EPSILON * all.magnitude + (s->rounded ? 0x1p-8 * fabs(value) : 0);
+            2 * sqrt(all.terms) * FLT_EPSILON * all.scale + (s->rounded ? 0x1p-8 * fabs(value) : 0);
         require(fabs(actual - value) <= bound, "a wrong number");
     }
 }
