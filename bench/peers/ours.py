@@ -20,9 +20,9 @@ from cnet.bench.sides import Array
 from work.networks import reference_cnn
 
 __all__ = [
-    "asarray", "bfloat16_plan", "captured", "col2im", "conv2d", "conv2d_backward", "im2col", "library", "matmul",
-    "max_pool2d", "max_pool2d_backward", "one_by_one", "plan", "predictor", "quantized_plan",
-    "relu", "trainer",
+    "asarray", "bfloat16_plan", "captured", "col2im", "conv2d", "conv2d_backward", "im2col",
+    "library", "matmul", "max_pool2d", "max_pool2d_backward", "one_by_one", "plan", "predictor",
+    "quantized_plan", "relu", "trainer",
 ]  # fmt: skip
 
 Build = Callable[[Any], Any]
