@@ -1,4 +1,4 @@
-"""The accuracy and the time of plans of float32 and of 8-bit integers, as a table.
+"""The accuracy and the time of plans of float32, bfloat16 and 8-bit integers, as a table.
 
     python bench/accuracy.py [--mnist FOLDER] [--epochs N]
 
@@ -23,6 +23,7 @@ from cnet.models import reference_cnn
 CALIBRATION = 512
 PERCENTILES = 100, 99.99, 99.9
 BATCH = 256
+DTYPES = {"float32": None, "bfloat16": "bfloat16"}
 ROUNDS = 50
 
 
@@ -66,7 +67,7 @@ def _rows(title: str, load: Callable[[bool], tuple[Array, Array]], epochs: int) 
     model.eval()
     batch = test_images[:BATCH]
     some = images[:CALIBRATION]
-    plans = {"float32": cnet.compile(model, batch)}
+    plans = {dtype: cnet.compile(model, batch, dtype=of) for dtype, of in DTYPES.items()}
     for percentile in PERCENTILES:
         plans[f"int8, {percentile} %"] = cnet.compile(
             model, batch, dtype="int8", calibration=some, percentile=percentile

@@ -54,6 +54,7 @@ HEADINGS = {
     "inference": "Inference of the reference CNN",
     "networks": "Known architectures",
     "quantized": "Inference with 8-bit integers",
+    "bfloat16": "Inference with bfloat16",
     "convolutions": "Convolutions, float32",
     "avx2": "cnet and PyTorch with AVX2 only",
     "float64": "Convolutions, float64",

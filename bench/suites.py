@@ -101,6 +101,7 @@ def suites() -> dict[str, tuple[Part, ...]]:
     ours = {"cnet": Contender("peers.ours")}
     captured = {"cnet captured": Contender("peers.ours:captured")}
     plan = {"cnet plan": Contender("peers.ours:plan")}
+    bfloat16_plan = {"cnet bfloat16": Contender("peers.ours:bfloat16_plan")}
     quantized_plan = {"cnet int8": Contender("peers.ours:quantized_plan")}
     library = {"cnet": Contender("peers.ours:library")}
     one_by_one = {"cnet, op by op": Contender("peers.ours:one_by_one")}
@@ -158,8 +159,12 @@ def suites() -> dict[str, tuple[Part, ...]]:
             part("inference", "architectures:INFERENCE_CASES", *inference),
         ),
         "quantized": (
-            part("quantized", "architectures:QUANTIZED_CASES", quantized_plan, plan,
+            part("quantized", "architectures:NARROW_CASES", quantized_plan, plan,
                  _quantized_onnx_runtime()),
+        ),
+        "bfloat16": (
+            part("bfloat16", "architectures:NARROW_CASES", bfloat16_plan, plan,
+                 _pytorch("bfloat16", "channels_last"), _onnx_runtime()),
         ),
         "operations": tuple([
             part(name, f"{name}:CASES", library, _pytorch("library"), threads=(1,))

@@ -58,6 +58,7 @@ WORKS = (
     Work("inference of the reference CNN", "inference"),
     Work("inference of known architectures", "networks", "inference"),
     Work("inference with 8-bit integers", "quantized"),
+    Work("inference with bfloat16", "bfloat16"),
     Work("convolutions, float32", "convolutions"),
     Work("convolutions, float64", "float64"),
     Work("matrix products", "products"),

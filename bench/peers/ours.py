@@ -20,9 +20,9 @@ from cnet.bench.sides import Array
 from work.networks import reference_cnn
 
 __all__ = [
-    "asarray", "captured", "col2im", "conv2d", "conv2d_backward", "im2col", "library", "matmul",
-    "max_pool2d", "max_pool2d_backward", "one_by_one", "plan", "predictor", "quantized_plan",
-    "relu", "trainer",
+    "asarray", "bfloat16_plan", "captured", "col2im", "conv2d", "conv2d_backward", "im2col",
+    "library", "matmul", "max_pool2d", "max_pool2d_backward", "one_by_one", "plan", "predictor",
+    "quantized_plan", "relu", "trainer",
 ]  # fmt: skip
 
 Build = Callable[[Any], Any]
@@ -58,28 +58,22 @@ def predictor(
 
 
 class Plan:
-    """Inference with a plan that `cnet.compile` makes for the shape of the images."""
+    """Inference with a plan that `cnet.compile` makes for the shape of the images.
+
+    The ranges of 8-bit integers are those of the images.
+    """
 
     asarray = staticmethod(np.ascontiguousarray)
 
-    @staticmethod
+    def __init__(self, dtype: str | None = None) -> None:
+        self._dtype = dtype
+
     def predictor(
-        parameters: Sequence[Array], example: Array, build: Build = reference_cnn
+        self, parameters: Sequence[Array], example: Array, build: Build = reference_cnn
     ) -> Predictor:
-        return cnet.compile(_model(parameters, build), example)
-
-
-class QuantizedPlan:
-    """Inference with a plan of 8-bit integers, whose ranges are those of the images."""
-
-    asarray = staticmethod(np.ascontiguousarray)
-
-    @staticmethod
-    def predictor(
-        parameters: Sequence[Array], example: Array, build: Build = reference_cnn
-    ) -> Predictor:
+        calibration = example if self._dtype == "int8" else None
         model = _model(parameters, build)
-        return cnet.compile(model, example, dtype="int8", calibration=example)
+        return cnet.compile(model, example, dtype=self._dtype, calibration=calibration)
 
 
 class _Unfused(nn.Module):
@@ -127,4 +121,4 @@ class Library:
 
 
 captured, library, one_by_one = Captured(), Library(), OneByOne()
-plan, quantized_plan = Plan(), QuantizedPlan()
+plan, bfloat16_plan, quantized_plan = Plan(), Plan("bfloat16"), Plan("int8")

@@ -115,6 +115,20 @@ class PyTorch:
         return model, torch.compile(model, dynamic=False) if self._compiled else model
 
 
+class Bfloat16(PyTorch):
+    """Inference with weights and images of bfloat16; images and results are converted."""
+
+    def __init__(self) -> None:
+        super().__init__(torch.channels_last)
+
+    def predictor(
+        self, parameters: Sequence[Array], example: Tensor, build: Build = reference_cnn
+    ) -> Any:
+        model, run = self._network(parameters, build)
+        model.eval().bfloat16()
+        return torch.inference_mode()(lambda x: run(x.bfloat16()).float())
+
+
 class Library:
     """See `peers.ours.Library`."""
 
@@ -130,3 +144,4 @@ library = Library()
 nchw = PyTorch(torch.contiguous_format)
 channels_last = PyTorch(torch.channels_last)
 compiled = PyTorch(torch.contiguous_format, compiled=True)
+bfloat16 = Bfloat16()

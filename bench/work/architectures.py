@@ -134,7 +134,7 @@ INFERENCE_CASES = {
     for batch in (1, 8, 64)
 }
 
-QUANTIZED_CASES = {
+NARROW_CASES = {
     name: case for name, case in INFERENCE_CASES.items() if name.split()[1] in ("1", "8")
 }
-"""The cases for plans of 8-bit integers."""
+"""The cases for plans of 8-bit integers and bfloat16."""

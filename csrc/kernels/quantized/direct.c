@@ -128,7 +128,7 @@ static job_t make_job(const cnet_conv2d *g, number_format format) {
     const ptrdiff_t staged_at_once = job.is_depthwise ? 1 : job.panels;
     const ptrdiff_t chunk =
         min_size(MOST_DOTS, max_size(LEAST_DOTS, job.all_rows * job.panels * cost / IMAGE_CHUNKS));
-    const ptrdiff_t most = BAND_BYTES * (format == BFLOAT16 ? QUAD : 1);
+    const ptrdiff_t most = BAND_BYTES * (format == BFLOAT16 && !job.is_depthwise ? QUAD : 1);
     ptrdiff_t rows = job.height;
     for (; rows < job.all_rows && 2 * rows * staged_at_once * cost <= chunk; rows *= 2) {
         find_layout(&job, 2 * rows);

@@ -163,8 +163,8 @@ UNROLLED void compute(const tile *t, const int rows, const int width, const arit
         CNET_FN(quantized_finish)(t, t->at + r * t->y_row, count, finished + p * QBLOCK);
 }
 
-/* ---- Tiles of any size, in parts of one row: for dots that are several instructions, which need
- * more registers, and for few taps, whose code is small then ---- */
+/* ---- Tiles in parts of one row: dots that are several instructions need more registers, and have
+ * shorter chains of sums ---- */
 
 enum {
     FREE_OF_PART = (ISA_REGISTERS - 3 - 2 * BLOCK_VECTORS) / BLOCK_VECTORS,
@@ -201,7 +201,6 @@ UNROLLED void in_parts(const tile *t, int rows, int width, const arithmetic how)
     }
 PARTS(dense_int8, TILE_DENSE, INT8, 0)
 PARTS(channels_int8, TILE_CHANNELS, INT8, 0)
-PARTS(channels_bfloat16, TILE_CHANNELS, BFLOAT16, 0)
 
 /* ---- Tiles whose size is a constant ---- */
 
@@ -243,6 +242,7 @@ UNROLLED void of_size(const tile *t, int rows, int width, const arithmetic how) 
         of_size(t, rows, width, (arithmetic){__VA_ARGS__});                                        \
     }
 OF_SIZE(dense_bfloat16, TILE_DENSE, BFLOAT16, 0)
+OF_SIZE(channels_bfloat16, TILE_CHANNELS, BFLOAT16, 0)
 #if HAS_VNNI
 OF_SIZE(dense_vnni, TILE_DENSE, INT8, 1)
 OF_SIZE(channels_vnni, TILE_CHANNELS, INT8, 1)

@@ -43,15 +43,15 @@ def compile(
         treat its images independently. The plan takes any number of images; it is planned for as
         many as the example has.
     dtype : None, "int8" or "bfloat16", default None
-        ``"bfloat16"`` computes convolutions and linear layers with bfloat16 weights and images,
-        rounded to nearest, halves to even, and float32 sums: it has the range of float32 with 8
-        bits of precision. Biases, batch normalisation, activations that are limits, and residual
-        additions are computed in float32 before a result is rounded. ``"int8"`` computes convolutions and linear layers with 8-bit integers: each image between
-        layers has one scale and zero point, weights have a scale for each output, and sums are
-        exact. Images and results of the plan are still float32. Layers that the kernels for these
-        dtypes do not support are computed in float32; ``plan.profile(x)`` shows which they are: the
-        names of the others begin with ``quantized`` or ``bfloat16``. None computes all steps in the
-        dtype of the example.
+        The dtype of convolutions and linear layers; images and results of the plan are float32.
+        ``"bfloat16"``: weights, and images between layers, are rounded to bfloat16, to the nearest,
+        halves to even; sums are float32. Biases, batch normalisation, residual additions, and
+        limits such as ReLU are computed in float32 before a result is rounded.
+        ``"int8"``: each image between layers has one scale and zero point, weights have a scale for
+        each output, and sums are exact.
+        Layers that the kernels for these dtypes do not support are computed in float32;
+        ``plan.profile(x)`` shows which they are: the names of the others begin with ``bfloat16`` or
+        ``quantized``. None computes all steps in the dtype of the example.
     calibration : ndarray, Tensor or iterable of batches, default None
         Images for ``dtype="int8"``, with the shape of the example except for their number. The
         model runs on them once, and the ranges of its results become the scales. Batches may be
@@ -68,8 +68,8 @@ def compile(
         shape except for the number of images. It returns a new array, or `out`. It may be called
         from several threads at the same time, and after a fork. Its results equal those of the
         model within rounding to `dtype`, and are identical, bit for bit, for every number of
-        threads. It uses the instruction set that was active during compilation. ``plan.profile(x)`` lists the steps,
-        each with the seconds that it takes.
+        threads. It uses the instruction set that was active during compilation.
+        ``plan.profile(x)`` lists the steps, each with the seconds that it takes.
 
     Raises
     ------
@@ -89,6 +89,9 @@ def compile(
     >>> plan = cnet.compile(model, x)
     >>> numpy.allclose(plan(x), model(x).detach())
     True
+    >>> plan = cnet.compile(model, x, dtype="bfloat16")
+    >>> numpy.allclose(plan(x), model(x).detach(), atol=2**-6)
+    True
     """
     if not isinstance(model, Module):
         raise TypeError(f"compile: model must be a Module (got {type(model).__name__})")
@@ -105,13 +108,13 @@ def compile(
                 f"compile: the model must be in eval mode ({where}{type(module).__name__} is in "
                 "training mode)"
             )
-    name = _name(dtype, example)
-    batches = _calibration(name, calibration, percentile, example)
+    precision = _precision(dtype, example)
+    batches = _calibration(precision, calibration, percentile, example)
     steps, result = lower(model, example)
     format: Format | None = None
-    if name == "int8":
+    if precision == "int8":
         format = Int8(Ranges(batches, model, percentile).of)
-    elif name == "bfloat16":
+    elif precision == "bfloat16":
         format = Bfloat16()
     if format:
         steps = narrow(steps, result, format)
@@ -125,9 +128,10 @@ def compile(
 
 
 DTYPES = "int8", "bfloat16"
+"""The dtypes of plans, beside those of examples."""
 
 
-def _name(dtype: Any, example: Array) -> str | None:
+def _precision(dtype: Any, example: Array) -> str | None:
     """The name of the dtype of a plan; None for that of the example."""
     name = dtype if dtype is None or isinstance(dtype, str) else np.dtype(dtype).name
     if name is not None and name not in DTYPES:

@@ -27,9 +27,7 @@ def _numbers(x: Array, shape: tuple[int, ...]) -> Array:
     return of_bfloat16(plain(x, shape))
 
 
-def prepare_bfloat16_conv2d(
-    bias: Array, weight: Array, g: Conv2d, amx: int
-) -> tuple[Array, Array]:
+def prepare_bfloat16_conv2d(bias: Array, weight: Array, g: Conv2d, amx: int) -> tuple[Array, Array]:
     """The weights of `bfloat16_conv2d`."""
     return bias, of_bfloat16(weight)
 
