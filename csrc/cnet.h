@@ -311,6 +311,7 @@ void cnet_set_num_threads(int threads);
 typedef struct {
     char *data;
     size_t bytes;
+    void *range; /* of memory.c */
 } cnet_block;
 /* At least `bytes` bytes; data is NULL if memory is exhausted. */
 cnet_block cnet_acquire(size_t bytes);

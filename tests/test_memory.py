@@ -108,15 +108,15 @@ def test_memory_is_used_again_by_similar_sizes_and_other_dtypes() -> None:
     assert _address(y) == address
 
 
-def test_what_was_dropped_last_is_used_first() -> None:
-    """The most recent block is most likely to be in a cache of the processor."""
+def test_the_first_place_that_fits_is_used() -> None:
+    """So the later ones become free, and are returned to the system if they are not needed."""
     a, between, b, after = (_new() for _ in range(4))
-    first, last = _address(a), _address(b)
-    del a
+    first, second = _address(a), _address(b)
     del b
+    del a
     c, d = _new(), _new()
+    assert (_address(c), _address(d)) == (first, second)
     assert (between == after).all()
-    assert (_address(c), _address(d)) == (last, first)
 
 
 HOLDERS: dict[str, Callable[[np.ndarray], Any]] = {

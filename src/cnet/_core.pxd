@@ -149,6 +149,7 @@ cdef extern from "cnet.h" nogil:
     ctypedef struct cnet_block:
         char *data
         size_t bytes
+        void *range
     cnet_block cnet_acquire(size_t) noexcept
     void cnet_release(cnet_block) noexcept
     void cnet_empty_cache() noexcept

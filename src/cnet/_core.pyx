@@ -257,7 +257,7 @@ def run(*values):
 
 
 cdef ptrdiff_t compute(tuple values) except -1:
-    cdef cnet_block block = cnet_block(NULL, 0)
+    cdef cnet_block block = cnet_block(NULL, 0, NULL)
     cdef ptrdiff_t invalid = run_in(values, &block)
     if block.data != NULL:
         cnet_release(block)

@@ -44,6 +44,11 @@ def changed(array: np.ndarray[Any, Any], name: str) -> None:
     _changes[id(owner(array))] = latest, name
 
 
+def last_change(array: np.ndarray[Any, Any]) -> tuple[int, str]:
+    """The number of the last change of an array, or -1, and the operation that changed it."""
+    return _changes.get(id(owner(array)), (-1, ""))
+
+
 def check(number: int, reader: str, saved: Iterable[Any]) -> None:
     """Raise RuntimeError if an array among `saved` was changed after the node `number`.
 
@@ -51,7 +56,7 @@ def check(number: int, reader: str, saved: Iterable[Any]) -> None:
     """
     for value in saved:
         if isinstance(value, np.ndarray):
-            when, name = _changes.get(id(owner(value)), (-1, ""))
+            when, name = last_change(value)
             if when > number:
                 raise RuntimeError(
                     "one of the variables needed for gradient computation has been modified by an "

@@ -216,18 +216,16 @@ static void test_released_blocks_are_merged(void) {
     cnet_empty_cache();
 }
 
-/* Of free blocks of the same size, the newest is taken. */
-static void test_the_smallest_and_newest_block_is_taken(void) {
-    enum { MANY = 9, SIZE = 8192 }; /* every second block is released */
+static void test_the_first_free_block_is_taken(void) {
+    enum { MANY = 9, SIZE = 8192 };
     cnet_block blocks[MANY];
     for (int i = 0; i < MANY; i++)
-        blocks[i] = cnet_acquire(i == 5 ? SIZE / 2 : SIZE);
-    for (int i = 1; i < MANY; i += 2)
+        blocks[i] = cnet_acquire(i == 3 ? 2 * SIZE : SIZE);
+    for (int i = MANY - 2; i > 0; i -= 2)
         cnet_release(blocks[i]);
-    REQUIRE(cnet_acquire(SIZE).data == blocks[7].data);
-    REQUIRE(cnet_acquire(SIZE).data == blocks[3].data);
-    REQUIRE(cnet_acquire(SIZE / 2).data == blocks[5].data);
-    REQUIRE(cnet_acquire(SIZE).data == blocks[1].data);
+    REQUIRE(cnet_acquire(2 * SIZE).data == blocks[3].data);
+    for (int i = 1; i < MANY; i += i == 1 ? 4 : 2)
+        REQUIRE(cnet_acquire(SIZE).data == blocks[i].data);
     for (int i = 0; i < MANY; i++)
         cnet_release(blocks[i]);
     cnet_empty_cache();
@@ -310,7 +308,7 @@ int main(void) {
     test_a_block_belongs_to_one_holder();
     test_sizes_of_blocks();
     test_released_blocks_are_merged();
-    test_the_smallest_and_newest_block_is_taken();
+    test_the_first_free_block_is_taken();
     test_more_than_there_is();
 #if !defined(__SANITIZE_THREAD__)
     test_fork_after_a_region();

@@ -5,6 +5,7 @@ Everything must be as if each operation were computed by itself: bits, graph, ho
 
 from collections.abc import Callable
 from typing import Any
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ import pytest
 import cnet
 from cnet import functional as F
 from cnet import nn
-from cnet.functional._deferred import Deferred
+from cnet.changes import owner
+from cnet.functional import conv
+from cnet.functional._deferred import Deferred, Source
 from cnet.operations.joining import Cat
 
 ACTIVATIONS: dict[str, Callable[[Any, bool], Any]] = {
@@ -283,3 +286,53 @@ def test_the_parts_of_joined_channels_get_their_gradients_from_the_norm(
     monkeypatch.setattr(Cat, "backward", None)
     y.sum().backward()
     assert all(conv.weight.grad is not None for conv in convs)
+
+
+def _doubled(h: Any) -> Any:
+    with cnet.no_grad():
+        return h.mul_(2)
+
+
+NEXT: dict[str, Callable[[Any, Any], Any]] = {
+    "conv2d": lambda h, w: F.conv2d(h, w, padding=1),
+    "stride 2": lambda h, w: F.conv2d(h, w, stride=2),
+    "conv_transpose2d": lambda h, w: F.conv_transpose2d(h, w, stride=2),
+    "changed before": lambda h, w: F.conv2d(_doubled(h), w),
+    "changed later": lambda h, w: F.conv2d(h, w) + h.mul_(2).sum(),
+    "value handed out": lambda h, w: F.conv2d(h, w) * float(h.detach().numpy().sum()),
+}
+
+
+@pytest.mark.parametrize("following", NEXT)
+@pytest.mark.parametrize("activation", ["relu", "relu6", "silu", "hardswish", "hardtanh"])
+def test_the_input_of_a_convolution_may_be_computed_again(
+    activation: str, following: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gradients(least: float) -> list[bytes]:
+        monkeypatch.setattr(conv, "LEAST_PRODUCTS", least)
+        block = Block(deferred=True)
+        weight = cnet.tensor(np.ones((8, 8, 3, 3), np.float32), requires_grad=True)
+        h = ACTIVATIONS[activation](block.norm(0), False)
+        y = NEXT[following](h, weight)
+        (y * y).sum().backward()
+        leaves = [weight, block.x, block.convs[0].weight, *block.norms[0].parameters()]
+        return [leaf.grad.numpy().tobytes() for leaf in leaves]
+
+    if following == "changed later":  # the input itself would have been saved
+        with pytest.raises(RuntimeError, match="Conv2d saved it"):
+            gradients(np.inf)
+        gradients(0)
+    else:
+        assert gradients(0) == gradients(np.inf)
+
+
+@pytest.mark.parametrize(("channels", "is_kept"), [(28, True), (29, False)])
+def test_the_input_of_an_expensive_convolution_is_not_kept(channels: int, is_kept: bool) -> None:
+    block = Block(deferred=True)
+    weight = cnet.tensor(np.ones((channels, 8, 3, 3), np.float32), requires_grad=True)
+    h = F.relu(block.norm(0))
+    memory = ref(owner(h._array))
+    y = F.conv2d(h, weight, padding=1)
+    del h
+    assert (memory() is not None) == is_kept
+    assert isinstance(y._grad_fn.saved[0], Source) != is_kept

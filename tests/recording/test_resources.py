@@ -4,12 +4,14 @@ import gc
 import os
 import threading
 import tracemalloc
+from weakref import ref
 
 import numpy as np
 import pytest
 
 import cnet
 from cnet import nn, training
+from cnet.changes import owner
 from cnet.recording.buffers import Buffer, place
 from cnet.utils.data import ArrayDataset, DataLoader
 
@@ -30,6 +32,24 @@ def test_a_replay_allocates_only_results() -> None:
     finally:
         tracemalloc.stop()
     assert most < 20_000  # the scores have 2560 bytes, activations 65 kB
+
+
+def test_recording_keeps_no_values_that_only_kernels_use() -> None:
+    alive = []
+
+    @cnet.capture
+    def step(x: cnet.Tensor) -> cnet.Tensor:
+        middle = cnet.functional.relu(x)
+        memory = ref(owner(middle._array))
+        y = cnet.functional.relu(middle)
+        del middle
+        alive.append(memory() is not None)
+        return y
+
+    x = cnet.tensor(np.arange(-5e4, 5e4, dtype=np.float32))
+    results = [step(x).numpy() for _ in range(5)]
+    assert alive == [False] * 3
+    assert all((y == np.maximum(x.numpy(), 0)).all() for y in results)
 
 
 def test_buffers_in_use_at_the_same_time_are_apart() -> None:

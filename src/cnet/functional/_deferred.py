@@ -61,11 +61,34 @@ class Chain(NamedTuple):
         return activation in (ACTIVATIONS if self.residual is None else FROM_RESULT)
 
 
+class Source(NamedTuple):
+    """What a result was computed from. It can be saved for the backward pass in place of it."""
+
+    chain: Chain
+    activation: str
+    a: float
+    b: float
+
+    def value(self) -> Array:
+        """The result, with the same bits."""
+        return self.chain.value(self.activation, self.a, self.b)
+
+
 class Chained(Context):
     """The node of an activation that was computed together with the operations before it."""
 
     chain: Chain | None
     activation: str
+
+    @property
+    def source(self) -> Source:
+        """What the result was computed from; only without a residual."""
+        return Source(self.chain, self.activation, *self.parameters)  # type: ignore[arg-type]
+
+    @property
+    def saves_result(self) -> bool:
+        """Whether the derivative of the activation is computed from its result."""
+        return self.activation in FROM_RESULT
 
     def propagate(
         self, gradients: Sequence[Array | None], changed: bool = False
@@ -73,7 +96,7 @@ class Chained(Context):
         """Compute the gradient of the activation alone."""
         if self.saved or self.chain is None:
             return super().propagate(gradients, changed)
-        self.saved = (self.chain.value(),)
+        self.saved = (self.source.value() if self.saves_result else self.chain.value(),)
         try:
             return super().propagate(gradients, changed)
         finally:
@@ -194,7 +217,7 @@ class Deferred(Tensor):
         if chain.source is not None and chain.residual is None:
             inner = chain.source, *inner
         node.spanned = tuple([(each, 0) for each in inner])
-        if operation.title in FROM_RESULT:
+        if node.saves_result and chain.residual is not None:
             node.save_for_backward(y)
         if not inplace:
             return wrap(y, node)  # type: ignore[return-value]
@@ -214,6 +237,14 @@ def is_private(x: Any) -> bool:
         return False
     node = x._grad_fn
     return node is not None and node.function.owns_result and not node.is_shared
+
+
+def source_of(x: Any) -> Source | None:
+    """What a tensor was computed from, if that is kept for the backward pass anyway."""
+    node = x._grad_fn if is_private(x) else None
+    if type(node) is not Chained or node.chain is None or len(node.chain.nodes) > 1:
+        return None
+    return node.source if changes.last_change(x._array)[0] < node.number else None
 
 
 def origin(x: Any) -> "Edge | None":

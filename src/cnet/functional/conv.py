@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import prod
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from .. import kernels
@@ -9,6 +10,7 @@ from ..autograd import Array, Context, Operation
 from ..kernels import conv_nd
 from ..tensor import Tensor, TensorLike
 from ._batch import as_batch
+from ._deferred import Source, source_of
 
 __all__ = [
     "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
@@ -16,6 +18,11 @@ __all__ = [
 
 Sizes: TypeAlias = int | Sequence[int]
 Padding: TypeAlias = Sizes | Literal["valid", "same"]
+
+
+LEAST_PRODUCTS = 256
+"""The products for each element of an input from which on the input is not kept for the backward
+pass if it can be computed again: that takes about 1 % of the time of the convolution."""
 
 
 class Convolution(Operation[Tensor]):
@@ -38,7 +45,10 @@ class Convolution(Operation[Tensor]):
 
     @classmethod
     def backward(cls, ctx: Context, grad: Array) -> Any:
-        return cls.gradients(grad, *ctx.saved, needs=ctx.needs_input_grad, **ctx.options)
+        x, weight = ctx.saved
+        if isinstance(x, Source):
+            x = x.value()
+        return cls.gradients(grad, x, weight, needs=ctx.needs_input_grad, **ctx.options)
 
 
 class Conv1d(Convolution):
@@ -75,11 +85,22 @@ class ConvTranspose3d(Convolution):
     gradients = partial(conv_nd.conv_transpose_backward, name, axes)
 
 
+def _products(x: Sequence[int], weight: Sequence[int], y: Sequence[int]) -> float:
+    """The products that a convolution with these shapes computes for each element of its input."""
+    pixels = prod(x[2:])
+    return prod(weight) / x[1] * min(pixels, prod(y[2:])) / max(pixels, 1)
+
+
 def _apply(
     operation: type[Convolution], x: TensorLike, *arrays: TensorLike | None, **options: Any
 ) -> Tensor:
     batch, unbatched = as_batch(operation.name, x, operation.axes)
     y: Tensor = operation.apply(batch, *arrays, **options)
+    source = source_of(batch)
+    if source is not None and y._grad_fn is not None:
+        _, weight = y._grad_fn.saved
+        if _products(batch.shape, weight.shape, y.shape) >= LEAST_PRODUCTS:
+            y._grad_fn.save_for_backward(source, weight)
     return y.squeeze(0) if unbatched else y
 
 
