@@ -118,11 +118,19 @@ static inline vec copy_sign(vec size, vec sign) {
 #define ALL_INTEGERS ((real)((bits_t)1 << MANTISSA_BITS))
 /* vec_rint rounds to the nearest integer, and in the middle to the even one; vec_floor down. */
 #if VECTOR_BYTES == 64 && defined(CNET_REAL_f32)
-static inline vec vec_rint(vec x) { return (vec)_mm512_roundscale_ps((__m512)x, 0x08); }
-static inline vec vec_floor(vec x) { return (vec)_mm512_roundscale_ps((__m512)x, 0x09); }
+#define ROUNDED(x, mode) (vec) _mm512_roundscale_ps((__m512)x, mode)
+#elif VECTOR_BYTES == 64
+#define ROUNDED(x, mode) (vec) _mm512_roundscale_pd((__m512d)x, mode)
 #elif VECTOR_BYTES == 32 && defined(CNET_REAL_f32)
-static inline vec vec_rint(vec x) { return (vec)_mm256_round_ps((__m256)x, 0x08); }
-static inline vec vec_floor(vec x) { return (vec)_mm256_round_ps((__m256)x, 0x09); }
+#define ROUNDED(x, mode) (vec) _mm256_round_ps((__m256)x, mode)
+#elif VECTOR_BYTES == 32
+#define ROUNDED(x, mode) (vec) _mm256_round_pd((__m256d)x, mode)
+#endif
+#if defined(ROUNDED)
+static inline vec vec_rint(vec x) {
+    return ROUNDED(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+static inline vec vec_floor(vec x) { return ROUNDED(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); }
 #else
 static inline vec vec_rint(vec x) {
     const vec size = vec_abs(x), nearest = (size + ALL_INTEGERS) - ALL_INTEGERS;

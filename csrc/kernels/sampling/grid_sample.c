@@ -149,8 +149,8 @@ static void cubic_taps(const sampling_t *p, taps_t *taps, const vec *x, vec slop
     }
 }
 
-/* x[places[lane]], or 0 where a place is negative. Instructions that gather wait for the former value
- * of the register that they write, so they get a new one. */
+/* x[places[lane]], or 0 where a place is negative. Instructions that gather wait for the former
+ * value of the register that they write, so they get a new one. */
 static inline vec gathered(const real *x, ivec places) {
 #if VECTOR_BYTES == 64 && defined(CNET_REAL_f32)
     const __mmask16 inside = _mm512_cmpge_epi32_mask((__m512i)places, _mm512_setzero_si512());
