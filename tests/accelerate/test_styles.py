@@ -46,6 +46,18 @@ def test_windows_that_share_memory_are_kept(view: str, padding: int) -> None:
     assert same(body, (4, 2, 8, 7), between) == {"forward": 6, "backward": 0}
 
 
+def test_windows_of_images_in_another_order() -> None:
+    body = WINDOWS.replace("VIEW", VIEWS[0]).replace("p = PAD", "p = 0")
+    cls, other = cnet.accelerate(made(body), verify="never"), made(body)
+    layer, expected = cls(RNG(0)), other(RNG(0))
+    for step in range(8):
+        x = RNG(step).standard_normal((4, 8, 7, 2)).transpose(0, 3, 1, 2)
+        close(layer.forward(x), expected.forward(x))
+        x *= 0.5
+        close(layer.windows, expected.windows)
+    assert counts(cls)["forward"] == 6
+
+
 COLUMNS = """
 class Layer:
     def __init__(self, rng):

@@ -12,6 +12,9 @@ typedef struct {
     _Atomic ptrdiff_t *invalid;
 } job_t;
 
+/* Stands for all strides with which no vectors of cells are loaded. */
+enum { LONG_STRIDE = 3 };
+
 /* The positions of the maxima in a vector of outputs. */
 typedef int32_t positions
     __attribute__((vector_size(VECTOR_BYTES / sizeof(real) * sizeof(int32_t))));
@@ -35,21 +38,22 @@ static inline __attribute__((always_inline)) vec cells_of_tap(const real *x, con
 }
 
 /* Outputs whose taps all lie in the image. `at` is the position of the first tap of the first
- * output: it is the maximum until a larger cell is found. `kh`, `kw` and `dw` are those of the
+ * output: it is the maximum until a larger cell is found. `kw` and `dw` are those of the
  * window, passed as constants where possible. */
 static inline __attribute__((always_inline)) void
-max_inside(const real *x, ptrdiff_t at, const cnet_window2d *g, const ptrdiff_t kh,
-           const ptrdiff_t kw, const ptrdiff_t dw, const ptrdiff_t stride, ptrdiff_t stored,
-           real *y, int32_t *indices) {
+max_inside(const real *x, ptrdiff_t at, const cnet_window2d *g, const ptrdiff_t kw,
+           const ptrdiff_t dw, const ptrdiff_t stride, ptrdiff_t stored, real *y,
+           int32_t *indices) {
     vec best = broadcast(-REAL_INFINITY);
     ivec where = splat(0);
-    for (ptrdiff_t i = 0; i < kh; i++) {
+    for (ptrdiff_t i = 0; i < g->kh; i++) {
         const ptrdiff_t row = i * g->dh * g->w;
         for (ptrdiff_t j = 0; j < kw; j++) {
             const vec cells = cells_of_tap(x + row, stride, j * dw);
             const ivec take = (cells > best) | (cells != cells);
             best = select_cell(take, cells, best);
-            where = select_index(take, splat(row + j * dw), where);
+            if (indices)
+                where = select_index(take, splat(row + j * dw), where);
         }
     }
     store_maxima(best, where + splat(at) + lane_numbers() * splat(stride), stored, y, indices);
@@ -92,21 +96,20 @@ static inline __attribute__((always_inline)) void max_row(const job_t *job, cons
     const int rows_are_inside = top >= 0 && lowest < g->h;
     for (ptrdiff_t t = 0; t < g->ow; t += LANES) {
         const ptrdiff_t ow = min_size(t, max_size(0, g->ow - LANES));
-        const ptrdiff_t count = min_size(LANES, g->ow - ow), left = ow * stride - g->pw;
+        const ptrdiff_t count = min_size(LANES, g->ow - ow), left = ow * g->sw - g->pw;
         const ptrdiff_t at = top * g->w + left, stored = min_size(LANES, results - first - ow);
         real *y = job->to + (first + ow);
         int32_t *indices = job->indices ? job->indices + (first + ow) : NULL;
-        if (stride > 2 || !rows_are_inside || left < 0 ||
+        if (stride == LONG_STRIDE || !rows_are_inside || left < 0 ||
             left + (count - 1) * stride + width >= g->w ||
             origin + lowest * g->w + left + width + stride * LANES > end)
             max_at_edge(job->from, origin, end, top, left, g, count, stored, y, indices);
-        else if (g->kh == 2 && g->kw == 2 && g->dw == 1)
-            max_inside(job->from + (origin + at), at, g, 2, 2, 1, stride, stored, y, indices);
-        else if (g->kh == 3 && g->kw == 3 && g->dw == 1)
-            max_inside(job->from + (origin + at), at, g, 3, 3, 1, stride, stored, y, indices);
+        else if (g->kw == 2 && g->dw == 1)
+            max_inside(job->from + (origin + at), at, g, 2, 1, stride, stored, y, indices);
+        else if (g->kw == 3 && g->dw == 1)
+            max_inside(job->from + (origin + at), at, g, 3, 1, stride, stored, y, indices);
         else
-            max_inside(job->from + (origin + at), at, g, g->kh, g->kw, g->dw, stride, stored, y,
-                       indices);
+            max_inside(job->from + (origin + at), at, g, g->kw, g->dw, stride, stored, y, indices);
     }
 }
 
@@ -123,7 +126,7 @@ static void max_planes(const void *argument, ptrdiff_t chunk, int slot) {
             else if (g.sw == 2)
                 max_row(job, &g, plane, oh, results, 2);
             else
-                max_row(job, &g, plane, oh, results, g.sw);
+                max_row(job, &g, plane, oh, results, LONG_STRIDE);
         }
     }
 }

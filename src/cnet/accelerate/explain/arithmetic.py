@@ -32,10 +32,8 @@ class Copy:
 
 
 def copies(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
-    size = problem.result.size
-    known = np.flatnonzero(problem.result)
-    places = known[np.linspace(0, len(known) - 1, min(len(known), 8)).astype(int)]
-    for path in problem.of_size(size):
+    places = problem.places
+    for path in problem.of_size(problem.result.size):
         array = problem.inputs[path][0]
         for axes in permutations(range(array.ndim)) if array.ndim <= 4 else ():
             moved = array.transpose(axes)
@@ -169,7 +167,7 @@ def steps(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
 def elementwise(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
     size = problem.result.size
     same = list(problem.of_size(size))
-    places = np.linspace(0, size - 1, min(size, 64)).astype(int)
+    places = problem.places
     parts = {path: problem.inputs[path][0].reshape(-1)[places].astype(np.float64) for path in same}
     targets = [
         (target.values[0].reshape(-1)[places], target.errors[0]) for target in problem.targets

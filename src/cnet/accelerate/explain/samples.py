@@ -23,6 +23,8 @@ MOST_OLD = 3
 """The largest number of inputs to which the result may be added."""
 MOST_DECAYS = 24
 """The largest number of factors of the old value to try."""
+PROBED = 16
+"""Elements to compare before all are computed."""
 ROUNDING = 8
 """The allowed error of a sum with old values, in units in the last place of the largest."""
 
@@ -58,6 +60,13 @@ class Target:
     """The allowed absolute error of each."""
     scale: Scale = ONE
     """The factor of that input."""
+
+    @cached_property
+    def places(self) -> Array:
+        """Some places where the first value is not zero, to compare before all are computed."""
+        known = np.flatnonzero(self.values[0])
+        places: Array = known[np.linspace(0, len(known) - 1, min(len(known), PROBED)).astype(int)]
+        return places
 
     @cached_property
     def sizes(self) -> list[float]:
@@ -123,6 +132,11 @@ class Problem:
     def tolerance(self) -> float:
         arrays = [self.result, *(arrays[0] for arrays in self.inputs.values())]
         return max([EXACT, *(TOLERANCE.get(array.dtype, 0.0) for array in arrays)])
+
+    @property
+    def places(self) -> Array:
+        """Those of all targets; no term that is zero there explains one of them."""
+        return np.unique(np.concatenate([target.places for target in self.known_targets]))
 
     def of_size(self, size: int) -> Iterator[Operand]:
         """The inputs with this number of elements."""
