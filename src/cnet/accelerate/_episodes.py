@@ -15,6 +15,7 @@ import numpy as np
 
 from ..arrays import Array
 from ._calls import Before, Outcome, arguments, read
+from ._counters import Counter
 from ._recorded import Recorded, undisturbed
 from ._scan import Scan
 from ._values import Impure, Node, Refused, Tree, is_setting, walk
@@ -44,6 +45,8 @@ class Kind:
     """Makes other real numbers."""
     mix: Callable[[np.random.Generator, Array], Array]
     """Makes other integers, which may be indices: among those in the array and 0."""
+    count: Callable[[int, int], int] = lambda old, some: old + 1000 * some
+    """Another value of a counter, from the old one and a small number."""
     varies: bool = False
     """Whether numbers in the state, such as learning rates, get other values."""
     disturbs: bool = False
@@ -81,13 +84,14 @@ def _smaller(rng: np.random.Generator, old: Array) -> Array:
     return rng.choice(values[:-1], old.shape) if len(values) > 1 else _permuted(rng, old)
 
 
-NORMAL, TIED = Kind(_normal, _permuted), Kind(_tied, _smaller, varies=True)
+NORMAL = Kind(_normal, _permuted)
+TIED = Kind(_tied, _smaller, lambda _, some: some, varies=True)
 LARGE = Kind(_large, _permuted, varies=True)
 DISTURBED = Kind(_large, _permuted, varies=True, disturbs=True)
 
 
-def fill(tree: Tree, kind: Kind, seed: int) -> None:
-    """Give the arrays of a copy other elements, and some numbers other values.
+def fill(tree: Tree, kind: Kind, seed: int, counters: frozenset[str] = frozenset()) -> None:
+    """Give the arrays of a copy other elements, and some numbers and `counters` other values.
 
     The elements depend on nothing but the path and the seed.
     """
@@ -103,6 +107,8 @@ def fill(tree: Tree, kind: Kind, seed: int) -> None:
                 )
         elif kind.varies and is_variable(node):
             _replace(node, type(node.value)(node.value * rng.uniform(0.4, 0.9)))
+        elif kind.varies and node.path in counters:
+            _replace(node, Counter(kind.count(node.value, int(rng.integers(1, 9)))))
 
 
 def is_variable(node: Node) -> bool:
@@ -160,6 +166,8 @@ class Episode:
         """Paths that the forward call does not read."""
         self.held = held
         """Names of dicts that the instance lacks, and that the forward call fills."""
+        self.counters: frozenset[str] = frozenset()
+        """Paths of integers that each call increases by one."""
         self.scan = Scan()
         """What the code that runs may do."""
         self.calls = 0
@@ -184,7 +192,7 @@ class Episode:
                 for name in scan.writes - scan.reads if node.kind == "instance" else ():
                     vars(node.value).pop(name, None)
             if forward is None:
-                fill(tree, kind, seed)
+                fill(tree, kind, seed, self.counters)
             before = Before(tree)
             outcome = before.after(self._original(call))
         copies = {path: copied(array) for path, array in outcome.arrays.items()}
@@ -199,6 +207,7 @@ class Episode:
 
     def _original(self, call: Recorded) -> Any:
         self.calls += 1
+        Counter.decided = False
         states = np.random.get_state(), random.getstate()
         try:
             with _unchanged(self.scan), _without(self.scan.effects):
@@ -209,6 +218,8 @@ class Episode:
             raise Refused(f"it raises {type(error).__name__} for random data: {error}") from error
         if _differ(states, (np.random.get_state(), random.getstate())):
             raise Refused("it draws random numbers")
+        if Counter.decided:
+            raise Refused("it decides by how often it was called")
         return result
 
     def _after_forward(
@@ -220,8 +231,8 @@ class Episode:
         roots = arguments(forward.function, forward.args, forward.kwargs).values
         own, state = read(forward.function, roots, self.deferred, frozenset(scan.reads))
         self.scan = own
-        fill(tree, kind, seed)
-        fill(state, kind, seed)
+        fill(tree, kind, seed, self.counters)
+        fill(state, kind, seed, self.counters)
         _, read_then = read(forward.function, roots, self.unread)
         past = {FORWARD + path: array.copy() for path, array in read_then.arrays().items()}
         result = self._original(forward)

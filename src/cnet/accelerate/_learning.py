@@ -16,6 +16,7 @@ from ._calls import (
     Existing,
     Fresh,
     Leaf,
+    Next,
     Outcome,
     Template,
     Unknown,
@@ -117,6 +118,7 @@ def _samples(episode: Episode, unread: Unread) -> tuple[list[Sampled], Unread]:
     that is not initialised.
     """
     first, again = episode.run(NORMAL, 0), None
+    episode.counters = first.outcome.counted(first.tree.numbers())
     costly = {
         path for path in unread.refilled if first.outcome.touched.get(path)
         and any(_is_costly(t) for (holder, _), t in first.outcome.writes.items() if holder == path)
@@ -192,13 +194,16 @@ class _Learning:
         for other in self.samples[1:]:
             self.check_structure(first, other.outcome)
         result = self.merged([s.outcome.result for s in self.samples], "its result")
-        writes = {}
+        counted = [s.outcome.counted(s.sample.numbers) for s in self.samples]
+        counters = frozenset.intersection(*counted)
+        writes: dict[tuple[str, Any], Template] = {}
         for holder, key in first.writes:
             if holder in self.unread.refilled:
                 continue
             name = f"{holder}.{key}"
             templates = [s.outcome.writes[holder, key] for s in self.samples]
-            writes[holder, key] = self.merged(templates, name)
+            counter = next(iter(counters & {name, f"{holder}[{key!r}]"}), None)
+            writes[holder, key] = Next(counter) if counter else self.merged(templates, name)
         self.check_known(result)
         needed = {*_fresh(result), *first.mutated}
         held = self.held(first, [result, *writes.values()], needed)
@@ -212,6 +217,7 @@ class _Learning:
             _deferred.hook(type(self.call.args[0]))
         numbers = {path for e in self.expressions.values() for path in e.numbers}
         variable = {node.path for node in self.tree.nodes if is_variable(node)} & numbers
+        variable |= counters
         return Plan(
             self.call.function,
             Findings(
