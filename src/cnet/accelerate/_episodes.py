@@ -19,7 +19,7 @@ from ._counters import Counter
 from ._recorded import Recorded, undisturbed
 from ._scan import Scan
 from ._values import Impure, Node, Refused, Tree, is_setting, walk
-from .explain import Sample
+from .explain import TINY, Sample
 from .explain.memory import copied
 
 FORWARD = "forward."
@@ -90,8 +90,18 @@ LARGE = Kind(_large, _permuted, varies=True)
 DISTURBED = Kind(_large, _permuted, varies=True, disturbs=True)
 
 
-def fill(tree: Tree, kind: Kind, seed: int, counters: frozenset[str] = frozenset()) -> None:
-    """Give the arrays of a copy other elements, and some numbers and `counters` other values.
+@dataclass(frozen=True)
+class Special:
+    """Paths of values of which only some make sense."""
+
+    counters: frozenset[str] = frozenset()
+    """Integers that each call increases by one."""
+    positive: frozenset[str] = frozenset()
+    """Arrays that each call sets, and that have no negative elements, as means of squares."""
+
+
+def fill(tree: Tree, kind: Kind, seed: int, special: Special = Special()) -> None:
+    """Give the arrays of a copy other elements, and some numbers other values.
 
     The elements depend on nothing but the path and the seed.
     """
@@ -101,21 +111,23 @@ def fill(tree: Tree, kind: Kind, seed: int, counters: frozenset[str] = frozenset
             array = node.value
             if array.dtype.kind == "f":
                 array[...] = kind.draw(rng, array)
+                if node.path in special.positive:
+                    np.abs(array, out=array)
             elif not is_setting(array):
                 array[...] = (
                     _booleans(rng, array) if array.dtype.kind == "b" else kind.mix(rng, array)
                 )
         elif kind.varies and is_variable(node):
             _replace(node, type(node.value)(node.value * rng.uniform(0.4, 0.9)))
-        elif kind.varies and node.path in counters:
+        elif kind.varies and node.path in special.counters:
             _replace(node, Counter(kind.count(node.value, int(rng.integers(1, 9)))))
 
 
 def is_variable(node: Node) -> bool:
-    """Whether a number may have other values: a float other than zero in the state."""
+    """Whether a number may have other values: a float in the state, neither zero nor tiny."""
     is_float = isinstance(node.value, (float, np.floating))
     held = node.parent is not None and node.parent.kind in ("instance", "dict", "list")
-    return node.kind == "number" and is_float and held and node.value != 0
+    return node.kind == "number" and is_float and held and abs(node.value) > TINY
 
 
 def _replace(node: Node, value: Any) -> None:
@@ -127,10 +139,14 @@ def _replace(node: Node, value: Any) -> None:
     node.value = value
 
 
-def disturb(arrays: Mapping[str, Array], rng: np.random.Generator) -> None:
-    for array in arrays.values():
+def disturb(
+    arrays: Mapping[str, Array], rng: np.random.Generator, positive: frozenset[str]
+) -> None:
+    for path, array in arrays.items():
         if array.dtype.kind == "f" and array.flags.writeable:
             array += rng.standard_normal(array.shape)
+            if path in positive:
+                np.abs(array, out=array)
 
 
 @dataclass(frozen=True)
@@ -166,11 +182,22 @@ class Episode:
         """Paths that the forward call does not read."""
         self.held = held
         """Names of dicts that the instance lacks, and that the forward call fills."""
-        self.counters: frozenset[str] = frozenset()
-        """Paths of integers that each call increases by one."""
+        self.special = Special()
         self.scan = Scan()
         """What the code that runs may do."""
         self.calls = 0
+
+    def positive(self, outcome: Outcome) -> frozenset[str]:
+        """Paths of arrays without negative elements that a call sets."""
+        roots = arguments(self.call.function, self.call.args, self.call.kwargs).values
+        _, tree = read(self.call.function, roots, self.deferred)
+        places = {f"{holder}.{key}" for holder, key in outcome.writes} | {
+            f"{holder}[{key!r}]" for holder, key in outcome.writes
+        }
+        return frozenset(
+            path for path, array in tree.arrays().items()
+            if (path in places or path in outcome.mutated) and array.size and array.min() >= 0
+        )  # fmt: skip
 
     def run(self, kind: Kind, seed: int, unread: "Unread | None" = None) -> Sampled:
         """A sample; attributes in `unread` are deleted before the call, or empty."""
@@ -192,7 +219,7 @@ class Episode:
                 for name in scan.writes - scan.reads if node.kind == "instance" else ():
                     vars(node.value).pop(name, None)
             if forward is None:
-                fill(tree, kind, seed, self.counters)
+                fill(tree, kind, seed, self.special)
             before = Before(tree)
             outcome = before.after(self._original(call))
         copies = {path: copied(array) for path, array in outcome.arrays.items()}
@@ -231,15 +258,16 @@ class Episode:
         roots = arguments(forward.function, forward.args, forward.kwargs).values
         own, state = read(forward.function, roots, self.deferred, frozenset(scan.reads))
         self.scan = own
-        fill(tree, kind, seed, self.counters)
-        fill(state, kind, seed, self.counters)
+        fill(tree, kind, seed, self.special)
+        fill(state, kind, seed, self.special)
         _, read_then = read(forward.function, roots, self.unread)
         past = {FORWARD + path: array.copy() for path, array in read_then.arrays().items()}
         result = self._original(forward)
         call = _linked(call, forward.result, result)
         if kind.disturbs:
             returned = walk({"y": result}, frozenset())
-            disturb(state.arrays() | returned.arrays(), np.random.default_rng(seed))
+            rng = np.random.default_rng(seed)
+            disturb(state.arrays() | returned.arrays(), rng, self.special.positive)
         return call, past
 
 

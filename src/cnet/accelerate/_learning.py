@@ -34,6 +34,7 @@ from ._episodes import (
     TIED,
     Episode,
     Sampled,
+    Special,
     Unread,
     is_variable,
 )
@@ -118,7 +119,11 @@ def _samples(episode: Episode, unread: Unread) -> tuple[list[Sampled], Unread]:
     that is not initialised.
     """
     first, again = episode.run(NORMAL, 0), None
-    episode.counters = first.outcome.counted(first.tree.numbers())
+    counters = first.outcome.counted(first.tree.numbers())
+    episode.special = Special(counters)
+    if not all(_is_finite(array) for array in first.outcome.arrays.values()):
+        episode.special = Special(counters, episode.positive(first.outcome))
+        first = episode.run(NORMAL, 0)
     costly = {
         path for path in unread.refilled if first.outcome.touched.get(path)
         and any(_is_costly(t) for (holder, _), t in first.outcome.writes.items() if holder == path)
@@ -354,10 +359,10 @@ class _Learning:
         samples = [self.inputs_of(sampled, results) for sampled in self.samples]
         if not all(_is_finite(sample.outputs[name]) for sample in samples):
             raise Refused(f"{name} is not finite for random data")
-        known = (*self.hints, *self.expressions.values())
+        others = [*self.expressions.values()]
         with np.errstate(all="ignore"):
             seconds = self.end - perf_counter()
-            expression = explain(samples, name, known, seconds, (stage,))
+            expression = explain(samples, name, (*self.hints, *others), seconds, others, (stage,))
         if expression is None and perf_counter() > self.end:
             raise Unfinished
         return expression

@@ -45,7 +45,8 @@ def _scale(problem: Problem, target: Target, term: Term, found: list[Array]) -> 
     factors, margins, values = [], [], []
     for index, wanted in enumerate(target.values):
         if index == len(found):
-            value = term.compute(problem.samples[index].inputs)
+            sample = problem.samples[index]
+            value = term.compute(sample.inputs, sample.numbers)
             found.append(value.astype(np.float64).ravel())
         value = found[index]
         if value.size != wanted.size or not np.isfinite(value).all():

@@ -23,6 +23,8 @@ MOST_OLD = 3
 """The largest number of inputs to which the result may be added."""
 MOST_DECAYS = 24
 """The largest number of factors of the old value to try."""
+TINY = 1e-6
+"""Numbers up to this are constants, as those that are added to a denominator."""
 PROBED = 16
 """Elements to compare before all are computed."""
 ROUNDING = 8
@@ -156,7 +158,9 @@ class Problem:
         """The same with what these terms compute as further inputs, at least one of them used."""
         other = copy(self)
         more = {
-            term: [np.asarray(term.compute(sample.inputs)) for sample in self.samples]
+            term: [
+                np.asarray(term.compute(sample.inputs, sample.numbers)) for sample in self.samples
+            ]
             for term in terms
         }
         object.__setattr__(other, "inputs", {**self.inputs, **more})
