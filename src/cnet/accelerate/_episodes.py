@@ -99,6 +99,12 @@ class Special:
     positive: frozenset[str] = frozenset()
     """Arrays that each call sets, and that have no negative elements, as means of squares."""
 
+    def restrict(self, tree: Tree) -> None:
+        """Make the elements of these arrays positive."""
+        for node in tree.nodes:
+            if node.path in self.positive and node.kind == "array":
+                np.abs(node.value, out=node.value)
+
 
 def fill(tree: Tree, kind: Kind, seed: int, special: Special = Special()) -> None:
     """Give the arrays of a copy other elements, and some numbers other values.
@@ -111,8 +117,6 @@ def fill(tree: Tree, kind: Kind, seed: int, special: Special = Special()) -> Non
             array = node.value
             if array.dtype.kind == "f":
                 array[...] = kind.draw(rng, array)
-                if node.path in special.positive:
-                    np.abs(array, out=array)
             elif not is_setting(array):
                 array[...] = (
                     _booleans(rng, array) if array.dtype.kind == "b" else kind.mix(rng, array)
@@ -139,14 +143,10 @@ def _replace(node: Node, value: Any) -> None:
     node.value = value
 
 
-def disturb(
-    arrays: Mapping[str, Array], rng: np.random.Generator, positive: frozenset[str]
-) -> None:
-    for path, array in arrays.items():
+def disturb(arrays: Mapping[str, Array], rng: np.random.Generator) -> None:
+    for array in arrays.values():
         if array.dtype.kind == "f" and array.flags.writeable:
             array += rng.standard_normal(array.shape)
-            if path in positive:
-                np.abs(array, out=array)
 
 
 @dataclass(frozen=True)
@@ -220,6 +220,7 @@ class Episode:
                     vars(node.value).pop(name, None)
             if forward is None:
                 fill(tree, kind, seed, self.special)
+                self.special.restrict(tree)
             before = Before(tree)
             outcome = before.after(self._original(call))
         copies = {path: copied(array) for path, array in outcome.arrays.items()}
@@ -260,14 +261,15 @@ class Episode:
         self.scan = own
         fill(tree, kind, seed, self.special)
         fill(state, kind, seed, self.special)
+        self.special.restrict(tree)
         _, read_then = read(forward.function, roots, self.unread)
         past = {FORWARD + path: array.copy() for path, array in read_then.arrays().items()}
         result = self._original(forward)
         call = _linked(call, forward.result, result)
         if kind.disturbs:
             returned = walk({"y": result}, frozenset())
-            rng = np.random.default_rng(seed)
-            disturb(state.arrays() | returned.arrays(), rng, self.special.positive)
+            disturb(state.arrays() | returned.arrays(), np.random.default_rng(seed))
+            self.special.restrict(tree)
         return call, past
 
 
