@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from math import prod
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,6 +13,8 @@ import numpy as np
 from ...arrays import FLOAT32, FLOAT64, Array, Shape
 from ...dropin._arrays import float_dtype
 from .memory import placed, steps
+
+NO_NUMBERS: Mapping[str, float] = MappingProxyType({})
 
 
 class Operation(Protocol):
@@ -80,7 +83,9 @@ class Term:
     operands: "tuple[str | Term, ...]"
     factors: "tuple[Correction, ...]" = ()
 
-    def compute(self, arrays: Mapping[str, Array], numbers: Mapping[str, float]) -> Array:
+    def compute(
+        self, arrays: Mapping[str, Array], numbers: Mapping[str, float] = NO_NUMBERS
+    ) -> Array:
         return self.operation(
             *[x.compute(arrays, numbers) if isinstance(x, Term) else arrays[x]
               for x in self.operands],
