@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from math import prod
-from time import perf_counter
+from time import thread_time
 from typing import Any
 
 import numpy as np
@@ -68,7 +68,7 @@ def learn(
     hints : sequence of Expression
         Those of other calls.
     seconds : float, default 2.0
-        The time after which the search for explanations ends.
+        The processor time after which the search for explanations ends.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def learn(
     Unfinished
         If the time was not enough.
     """
-    end = perf_counter() + seconds
+    end = thread_time() + seconds
     found = arguments(call.function, call.args, call.kwargs)
     first = next(iter(found.values), "")
     own = first if first and kind_of(found.values[first]) == "instance" else ""
@@ -191,7 +191,7 @@ class _Learning:
     keep: frozenset[str] | None
     hints: Sequence[Expression]
     end: float
-    """When the search ends, by `time.perf_counter`."""
+    """When the search ends, by `time.thread_time`."""
     expressions: dict[str, Expression] = field(default_factory=dict)
 
     def plan(self, places: Mapping[str, str]) -> Plan:
@@ -361,9 +361,9 @@ class _Learning:
             raise Refused(f"{name} is not finite for random data")
         others = [*self.expressions.values()]
         with np.errstate(all="ignore"):
-            seconds = self.end - perf_counter()
+            seconds = self.end - thread_time()
             expression = explain(samples, name, (*self.hints, *others), seconds, others, (stage,))
-        if expression is None and perf_counter() > self.end:
+        if expression is None and thread_time() > self.end:
             raise Unfinished
         return expression
 

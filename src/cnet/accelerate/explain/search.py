@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import permutations
-from time import perf_counter
+from time import thread_time
 
 import numpy as np
 
@@ -47,7 +47,7 @@ def explain(
         Those of other calls, as of the forward pass. Their geometries are tried first.
 
     seconds : float, default inf
-        The time after which the search ends without a result.
+        The processor time after which the search ends without a result.
     results : sequence of Expression, optional
         Those of other results of the same call, which may be computed from the same gradients.
     stages : sequence of str, default ('known', 'masked', 'unknown')
@@ -74,7 +74,7 @@ def explain(
     """
     if not samples or not all(_same_shapes(samples[0], sample) for sample in samples):
         return None
-    problem = Problem(samples, output, perf_counter() + seconds)
+    problem = Problem(samples, output, thread_time() + seconds)
     values = problem.results
     if problem.result.size == 0 or problem.result.dtype.kind not in "fiub":
         return None
