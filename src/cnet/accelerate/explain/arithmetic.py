@@ -137,7 +137,7 @@ class Elementwise:
 
 
 @dataclass(frozen=True)
-class Step:
+class TwoValued:
     """One number where an input is positive, another where it is negative, and one of them at 0."""
 
     above: float
@@ -153,7 +153,7 @@ class Step:
         return f"{self.above:g} above 0, {self.below:g} below"
 
 
-def steps(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
+def two_valued(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
     """Derivatives of piecewise linear functions."""
     flat = problem.result.reshape(-1)
     if len(np.unique(flat[:64])) > 2 or len(values := np.unique(flat)) != 2:
@@ -162,7 +162,7 @@ def steps(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
     for path in problem.of_size(problem.result.size):
         for above, below in ((high, low), (low, high)):
             for at_zero in (below, above):
-                yield Term(Step(above, below, at_zero), (path,))
+                yield Term(TwoValued(above, below, at_zero), (path,))
 
 
 def elementwise(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:

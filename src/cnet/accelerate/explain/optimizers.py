@@ -19,7 +19,7 @@ EPSILONS = (0.0, 1e-8, 1e-7)
 
 
 @dataclass(frozen=True)
-class Step:
+class OptimizerStep:
     """A moment, divided by the root of the second moment, perhaps with corrections of both."""
 
     epsilon: float
@@ -71,7 +71,7 @@ def steps_of_optimizers(problem: Problem, terms: Sequence[Term]) -> Iterator[Ter
             continue
         for epsilon, corrections in product(dict.fromkeys((*tiny, *EPSILONS)), factors):
             for is_inside in (True, False)[: 1 + bool(corrections)]:
-                term = Term(Step(epsilon, is_inside), (first, second), corrections)
+                term = Term(OptimizerStep(epsilon, is_inside), (first, second), corrections)
                 if _agrees(problem, term):
                     yield term
 

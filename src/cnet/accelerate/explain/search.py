@@ -6,7 +6,7 @@ from time import thread_time
 
 import numpy as np
 
-from .arithmetic import Constant, Elementwise, copies, elementwise, products, steps, sums
+from .arithmetic import Constant, Elementwise, copies, elementwise, products, sums, two_valued
 from .columns import columns, paddings
 from .contractions import contractions, gradients_per_image
 from .convolution import convolutions, known_convolutions
@@ -21,8 +21,8 @@ Rule = Callable[[Problem, tuple[object, ...]], Iterator[Term]]
 MOST_MASKED = 8
 """Operands to try that are gradients of activations, those of arguments first."""
 CHEAP: tuple[Rule, ...] = (
-    copies, elementwise, steps, sums, paddings, columns, products, known_convolutions, contractions,
-    gradients_per_image, places,
+    copies, elementwise, two_valued, sums, paddings, columns, products, known_convolutions,
+    contractions, gradients_per_image, places,
 )  # fmt: skip
 COSTLY: tuple[Rule, ...] = (poolings, convolutions)
 STAGES = ("known", "masked", "unknown")
@@ -45,7 +45,6 @@ def explain(
         The path of the output.
     hints : sequence of Expression, optional
         Those of other calls, as of the forward pass. Their geometries are tried first.
-
     seconds : float, default inf
         The processor time after which the search ends without a result.
     results : sequence of Expression, optional
