@@ -46,6 +46,18 @@ def test_windows_that_share_memory_are_kept(view: str, padding: int) -> None:
     assert same(body, (4, 2, 8, 7), between) == {"forward": 6, "backward": 0}
 
 
+def test_windows_of_images_in_another_order() -> None:
+    body = WINDOWS.replace("VIEW", VIEWS[0]).replace("p = PAD", "p = 0")
+    cls, other = cnet.accelerate(made(body), verify="never"), made(body)
+    layer, expected = cls(RNG(0)), other(RNG(0))
+    for step in range(8):
+        x = RNG(step).standard_normal((4, 8, 7, 2)).transpose(0, 3, 1, 2)
+        close(layer.forward(x), expected.forward(x))
+        x *= 0.5
+        close(layer.windows, expected.windows)
+    assert counts(cls)["forward"] == 6
+
+
 COLUMNS = """
 class Layer:
     def __init__(self, rng):
@@ -276,26 +288,6 @@ UPDATES = [
 ]
 
 
-def test_a_vector_through_an_activation_and_weights() -> None:
-    body = """
-class Layer:
-    def __init__(self, rng):
-        self.W, self.b = rng.standard_normal((12, 5)), np.ones(5)
-
-    def forward(self, x):
-        self.x = x.ravel()
-        self.y = 1 / (1 + np.exp(-(self.x @ self.W / 9 + self.b)))
-        return self.y
-
-    def backward(self, g):
-        g = g * self.y * (1 - self.y)
-        self.W -= 0.1 * g * self.x[:, None]
-        self.b -= 0.1 * g
-        return (self.W @ g).reshape(3, 4)
-"""
-    assert same(body, (3, 4))["backward"] == 6
-
-
 @pytest.mark.parametrize("update", UPDATES)
 def test_updates_with_momentum_and_decay(update: str) -> None:
     def between(layer: Any, _: Any) -> None:
@@ -356,6 +348,37 @@ def test_gradients_from_kept_maxima(shape: tuple[int, ...]) -> None:
     assert same(more, shape, between) == {"forward": 6, "backward": 0}
 
 
+KEPT_WINDOWS = """
+class Layer:
+    def __init__(self, rng):
+        pass
+
+    def forward(self, x):
+        self.windows = sliding_window_view(x, (3, 3), (2, 3))[:, :, ::2, ::2]
+        self.shape = x.shape
+        return self.windows.max(axis=(4, 5))
+
+    def backward(self, g):
+        windows = self.windows.reshape(*g.shape, 9)
+        one = np.eye(9)[windows.PLACES(-1)] * g[..., None]
+        dx = np.zeros(self.shape)
+        for i in range(g.shape[2]):
+            for j in range(g.shape[3]):
+                part = one[:, :, i, j].reshape(*g.shape[:2], 3, 3)
+                dx[:, :, 2 * i : 2 * i + 3, 2 * j : 2 * j + 3] += part
+        return dx
+"""
+
+
+def test_gradients_from_kept_windows() -> None:
+    def between(_: Any, x: Any) -> None:
+        x[1] *= -2
+
+    assert same(KEPT_WINDOWS.replace("PLACES", "argmax"), (3, 2, 7, 9), between) == BOTH
+    least = KEPT_WINDOWS.replace("PLACES", "argmin")
+    assert same(least, (3, 2, 7, 9), between)["backward"] == 0
+
+
 def test_windows_that_forget_the_stride() -> None:
     """The places of windows are not multiplied by the stride, so that they are at the begin."""
     body = POOL.replace("2 * i : 2 * i + 2, 2 * j : 2 * j + 2", "i : i + 2, j : j + 2")
@@ -398,47 +421,6 @@ def test_names_that_are_those_of_a_layer_together() -> None:
     assert counts(type(layer)).keys() == {"pool", "train"}
     with pytest.raises(ValueError, match="must have a function named"):
         cnet.accelerate(made(POOL.replace("forward", "predict").replace("backward", "train")))
-
-
-ACTIVATION = """
-class Layer:
-    def __init__(self, rng):
-        self.slope = 0.1
-
-    def forward(self, x):
-        self.x = x
-        self.y = FORWARD
-        return self.y
-
-    def backward(self, g):
-        x, d = self.x, np.ones_like(self.x)
-        BACKWARD
-        return g * d
-"""
-GELU = "np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))"
-
-
-@pytest.mark.parametrize(
-    ("forward", "backward"),
-    [
-        ("np.where(x > 0, x, self.slope * x)", "d[x < 0] = self.slope"),
-        ("np.where(x > 0, x, self.slope * x)", "d[x <= 0] = self.slope"),
-        ("np.maximum(0.01 * x, x)", "d[x < 0] = 0.01"),
-        ("np.maximum(-0.01 * x, x)", "d = np.where(x > 0, 1, -0.01)"),
-        ("np.where(x > 0, x, np.expm1(x))", "d = np.where(x > 0, 1, np.exp(np.minimum(x, 0)))"),
-        ("np.where(x > 0, x, np.expm1(x))", "d = np.where(self.y > 0, 1, self.y + 1)"),
-        ("x / (1 + np.exp(-x))", "s = 1 / (1 + np.exp(-x)); d = s + x * s * (1 - s)"),
-        ("np.where(x > 0, 2.0, -0.5)", "d = np.where(x >= 0, 1, 0.25)"),
-        (f"0.5 * x * (1 + {GELU})", "d = np.cos(x)"),
-    ],
-)
-def test_activations(forward: str, backward: str) -> None:
-    def between(layer: Any, _: Any) -> None:
-        layer.slope *= 0.9
-
-    body = ACTIVATION.replace("FORWARD", forward).replace("BACKWARD", backward)
-    expected = {**BOTH, "backward": 6 if "cos" not in backward else 0}
-    assert same(body, (6, 9), between) == expected
 
 
 def test_ordered_dicts() -> None:

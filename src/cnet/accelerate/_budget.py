@@ -1,4 +1,7 @@
-"""When learning pays: the seconds that it may take, and those that it can save."""
+"""When learning pays: the seconds that it may take, and those that it can save.
+
+Those of learning are of the processor, so that other programs do not end it earlier.
+"""
 
 from dataclasses import dataclass
 

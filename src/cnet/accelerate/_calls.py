@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arrays import Array, Shape
+from ._counters import Counter
 from ._scan import Scan, scan
 from ._values import Node, Refused, Tree, describe, kind_of, walk
 from .explain.memory import is_ordinary, owner, viewed
@@ -103,6 +104,13 @@ class Leaf:
 
 
 @dataclass(frozen=True)
+class Next:
+    """An integer that the function could read, plus one."""
+
+    path: str
+
+
+@dataclass(frozen=True)
 class Build:
     """A new tuple, list or dict; a second use of the same one has no items."""
 
@@ -120,7 +128,7 @@ class Unknown:
     is_view: bool = False
 
 
-Template = Existing | Fresh | View | Leaf | Build | Unknown
+Template = Existing | Fresh | View | Leaf | Next | Build | Unknown
 
 
 @dataclass
@@ -136,6 +144,18 @@ class Outcome:
     """The new arrays by name, and the changed ones by path, after the call."""
     touched: dict[str, set[Any]] = field(default_factory=dict)
     """Keys with new values in dicts, by path; also of dicts that are unknown."""
+
+    def counted(self, numbers: Mapping[str, Any]) -> frozenset[str]:
+        """Paths of the integers that the call has increased by one, from `numbers`."""
+        found = set()
+        for (holder, key), template in self.writes.items():
+            for path in (f"{holder}.{key}", f"{holder}[{key!r}]"):
+                old = numbers.get(path)
+                new = template.value if isinstance(template, Leaf) else None
+                is_counter = type(old) is type(new) and type(old) in (int, Counter)
+                if is_counter and int(new) == int(old) + 1:  # type: ignore[arg-type]
+                    found.add(path)
+        return frozenset(found)
 
 
 class Before:

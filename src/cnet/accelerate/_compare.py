@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from ._calls import Before, Build, Existing, Leaf, Outcome, Template, arguments
+from ._calls import Before, Build, Existing, Leaf, Next, Outcome, Template, arguments
 from ._plans import Plan, Values
 from ._values import walk
 from .explain.memory import steps
@@ -73,6 +73,8 @@ def _matches(ours: Template, theirs: Template, numbers: Mapping[str, Any]) -> bo
     if isinstance(ours, Existing) and isinstance(theirs, Leaf):
         number = numbers.get(ours.path)
         return type(number) is type(theirs.value) and number == theirs.value
+    if isinstance(ours, Next):
+        return theirs == Leaf(numbers[ours.path] + 1)
     if isinstance(ours, Leaf) and isinstance(theirs, Leaf):
         return type(ours.value) is type(theirs.value) and bool(ours.value == theirs.value)
     if isinstance(ours, Build) and isinstance(theirs, Build):

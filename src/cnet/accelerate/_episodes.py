@@ -15,10 +15,11 @@ import numpy as np
 
 from ..arrays import Array
 from ._calls import Before, Outcome, arguments, read
+from ._counters import Counter
 from ._recorded import Recorded, undisturbed
 from ._scan import Scan
 from ._values import Impure, Node, Refused, Tree, is_setting, walk
-from .explain import Sample
+from .explain import TINY, Sample
 from .explain.memory import copied
 
 FORWARD = "forward."
@@ -44,6 +45,8 @@ class Kind:
     """Makes other real numbers."""
     mix: Callable[[np.random.Generator, Array], Array]
     """Makes other integers, which may be indices: among those in the array and 0."""
+    count: Callable[[int, int], int] = lambda old, some: old + 1000 * some
+    """Another value of a counter, from the old one and a small number."""
     varies: bool = False
     """Whether numbers in the state, such as learning rates, get other values."""
     disturbs: bool = False
@@ -81,12 +84,29 @@ def _smaller(rng: np.random.Generator, old: Array) -> Array:
     return rng.choice(values[:-1], old.shape) if len(values) > 1 else _permuted(rng, old)
 
 
-NORMAL, TIED = Kind(_normal, _permuted), Kind(_tied, _smaller, varies=True)
+NORMAL = Kind(_normal, _permuted)
+TIED = Kind(_tied, _smaller, lambda _, some: some, varies=True)
 LARGE = Kind(_large, _permuted, varies=True)
 DISTURBED = Kind(_large, _permuted, varies=True, disturbs=True)
 
 
-def fill(tree: Tree, kind: Kind, seed: int) -> None:
+@dataclass(frozen=True)
+class Special:
+    """Paths of values of which only some make sense."""
+
+    counters: frozenset[str] = frozenset()
+    """Integers that each call increases by one."""
+    positive: frozenset[str] = frozenset()
+    """Arrays that each call sets, and that have no negative elements, as means of squares."""
+
+    def restrict(self, tree: Tree) -> None:
+        """Make the elements of these arrays positive."""
+        for node in tree.nodes:
+            if node.path in self.positive and node.kind == "array":
+                np.abs(node.value, out=node.value)
+
+
+def fill(tree: Tree, kind: Kind, seed: int, special: Special = Special()) -> None:
     """Give the arrays of a copy other elements, and some numbers other values.
 
     The elements depend on nothing but the path and the seed.
@@ -103,13 +123,15 @@ def fill(tree: Tree, kind: Kind, seed: int) -> None:
                 )
         elif kind.varies and is_variable(node):
             _replace(node, type(node.value)(node.value * rng.uniform(0.4, 0.9)))
+        elif kind.varies and node.path in special.counters:
+            _replace(node, Counter(kind.count(node.value, int(rng.integers(1, 9)))))
 
 
 def is_variable(node: Node) -> bool:
-    """Whether a number may have other values: a float other than zero in the state."""
+    """Whether a number may have other values: a float in the state, neither zero nor tiny."""
     is_float = isinstance(node.value, (float, np.floating))
     held = node.parent is not None and node.parent.kind in ("instance", "dict", "list")
-    return node.kind == "number" and is_float and held and node.value != 0
+    return node.kind == "number" and is_float and held and abs(node.value) > TINY
 
 
 def _replace(node: Node, value: Any) -> None:
@@ -160,9 +182,22 @@ class Episode:
         """Paths that the forward call does not read."""
         self.held = held
         """Names of dicts that the instance lacks, and that the forward call fills."""
+        self.special = Special()
         self.scan = Scan()
         """What the code that runs may do."""
         self.calls = 0
+
+    def positive(self, outcome: Outcome) -> frozenset[str]:
+        """Paths of arrays without negative elements that a call sets."""
+        roots = arguments(self.call.function, self.call.args, self.call.kwargs).values
+        _, tree = read(self.call.function, roots, self.deferred)
+        places = {f"{holder}.{key}" for holder, key in outcome.writes} | {
+            f"{holder}[{key!r}]" for holder, key in outcome.writes
+        }
+        return frozenset(
+            path for path, array in tree.arrays().items()
+            if (path in places or path in outcome.mutated) and array.size and array.min() >= 0
+        )  # fmt: skip
 
     def run(self, kind: Kind, seed: int, unread: "Unread | None" = None) -> Sampled:
         """A sample; attributes in `unread` are deleted before the call, or empty."""
@@ -184,7 +219,8 @@ class Episode:
                 for name in scan.writes - scan.reads if node.kind == "instance" else ():
                     vars(node.value).pop(name, None)
             if forward is None:
-                fill(tree, kind, seed)
+                fill(tree, kind, seed, self.special)
+                self.special.restrict(tree)
             before = Before(tree)
             outcome = before.after(self._original(call))
         copies = {path: copied(array) for path, array in outcome.arrays.items()}
@@ -199,6 +235,7 @@ class Episode:
 
     def _original(self, call: Recorded) -> Any:
         self.calls += 1
+        Counter.decided = False
         states = np.random.get_state(), random.getstate()
         try:
             with _unchanged(self.scan), _without(self.scan.effects):
@@ -209,6 +246,8 @@ class Episode:
             raise Refused(f"it raises {type(error).__name__} for random data: {error}") from error
         if _differ(states, (np.random.get_state(), random.getstate())):
             raise Refused("it draws random numbers")
+        if Counter.decided:
+            raise Refused("it decides by how often it was called")
         return result
 
     def _after_forward(
@@ -220,8 +259,9 @@ class Episode:
         roots = arguments(forward.function, forward.args, forward.kwargs).values
         own, state = read(forward.function, roots, self.deferred, frozenset(scan.reads))
         self.scan = own
-        fill(tree, kind, seed)
-        fill(state, kind, seed)
+        fill(tree, kind, seed, self.special)
+        fill(state, kind, seed, self.special)
+        self.special.restrict(tree)
         _, read_then = read(forward.function, roots, self.unread)
         past = {FORWARD + path: array.copy() for path, array in read_then.arrays().items()}
         result = self._original(forward)
@@ -229,6 +269,7 @@ class Episode:
         if kind.disturbs:
             returned = walk({"y": result}, frozenset())
             disturb(state.arrays() | returned.arrays(), np.random.default_rng(seed))
+            self.special.restrict(tree)
         return call, past
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from math import prod
-from time import perf_counter
+from time import thread_time
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from ._calls import (
     Existing,
     Fresh,
     Leaf,
+    Next,
     Outcome,
     Template,
     Unknown,
@@ -33,6 +34,7 @@ from ._episodes import (
     TIED,
     Episode,
     Sampled,
+    Special,
     Unread,
     is_variable,
 )
@@ -66,7 +68,7 @@ def learn(
     hints : sequence of Expression
         Those of other calls.
     seconds : float, default 2.0
-        The time after which the search for explanations ends.
+        The processor time after which the search for explanations ends.
 
     Raises
     ------
@@ -75,7 +77,7 @@ def learn(
     Unfinished
         If the time was not enough.
     """
-    end = perf_counter() + seconds
+    end = thread_time() + seconds
     found = arguments(call.function, call.args, call.kwargs)
     first = next(iter(found.values), "")
     own = first if first and kind_of(found.values[first]) == "instance" else ""
@@ -117,6 +119,11 @@ def _samples(episode: Episode, unread: Unread) -> tuple[list[Sampled], Unread]:
     that is not initialised.
     """
     first, again = episode.run(NORMAL, 0), None
+    counters = first.outcome.counted(first.tree.numbers())
+    episode.special = Special(counters)
+    if not all(_is_finite(array) for array in first.outcome.arrays.values()):
+        episode.special = Special(counters, episode.positive(first.outcome))
+        first = episode.run(NORMAL, 0)
     costly = {
         path for path in unread.refilled if first.outcome.touched.get(path)
         and any(_is_costly(t) for (holder, _), t in first.outcome.writes.items() if holder == path)
@@ -184,7 +191,7 @@ class _Learning:
     keep: frozenset[str] | None
     hints: Sequence[Expression]
     end: float
-    """When the search ends, by `time.perf_counter`."""
+    """When the search ends, by `time.thread_time`."""
     expressions: dict[str, Expression] = field(default_factory=dict)
 
     def plan(self, places: Mapping[str, str]) -> Plan:
@@ -192,13 +199,16 @@ class _Learning:
         for other in self.samples[1:]:
             self.check_structure(first, other.outcome)
         result = self.merged([s.outcome.result for s in self.samples], "its result")
-        writes = {}
+        counted = [s.outcome.counted(s.sample.numbers) for s in self.samples]
+        counters = frozenset.intersection(*counted)
+        writes: dict[tuple[str, Any], Template] = {}
         for holder, key in first.writes:
             if holder in self.unread.refilled:
                 continue
             name = f"{holder}.{key}"
             templates = [s.outcome.writes[holder, key] for s in self.samples]
-            writes[holder, key] = self.merged(templates, name)
+            counter = next(iter(counters & {name, f"{holder}[{key!r}]"}), None)
+            writes[holder, key] = Next(counter) if counter else self.merged(templates, name)
         self.check_known(result)
         needed = {*_fresh(result), *first.mutated}
         held = self.held(first, [result, *writes.values()], needed)
@@ -212,6 +222,7 @@ class _Learning:
             _deferred.hook(type(self.call.args[0]))
         numbers = {path for e in self.expressions.values() for path in e.numbers}
         variable = {node.path for node in self.tree.nodes if is_variable(node)} & numbers
+        variable |= counters
         return Plan(
             self.call.function,
             Findings(
@@ -348,11 +359,11 @@ class _Learning:
         samples = [self.inputs_of(sampled, results) for sampled in self.samples]
         if not all(_is_finite(sample.outputs[name]) for sample in samples):
             raise Refused(f"{name} is not finite for random data")
-        known = (*self.hints, *self.expressions.values())
+        others = [*self.expressions.values()]
         with np.errstate(all="ignore"):
-            seconds = self.end - perf_counter()
-            expression = explain(samples, name, known, seconds, (stage,))
-        if expression is None and perf_counter() > self.end:
+            seconds = self.end - thread_time()
+            expression = explain(samples, name, (*self.hints, *others), seconds, others, (stage,))
+        if expression is None and thread_time() > self.end:
             raise Unfinished
         return expression
 

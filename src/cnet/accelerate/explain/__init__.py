@@ -6,7 +6,7 @@ equal elements.
 """
 
 from .expressions import Expression, Scale, Term
-from .samples import Sample
+from .samples import TINY, Sample
 from .search import STAGES, explain
 
-__all__ = ["STAGES", "Expression", "Sample", "Scale", "Term", "explain"]
+__all__ = ["STAGES", "TINY", "Expression", "Sample", "Scale", "Term", "explain"]

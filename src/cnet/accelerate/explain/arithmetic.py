@@ -32,10 +32,8 @@ class Copy:
 
 
 def copies(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
-    size = problem.result.size
-    known = np.flatnonzero(problem.result)
-    places = known[np.linspace(0, len(known) - 1, min(len(known), 8)).astype(int)]
-    for path in problem.of_size(size):
+    places = problem.places
+    for path in problem.of_size(problem.result.size):
         array = problem.inputs[path][0]
         for axes in permutations(range(array.ndim)) if array.ndim <= 4 else ():
             moved = array.transpose(axes)
@@ -101,6 +99,7 @@ FUNCTIONS: dict[str, Callable[..., Array]] = {
     "tanh": ACTIVATIONS["tanh"],
     **{name: partial(_smooth, name) for name in SMOOTH},
     "negative part": lambda x: np.minimum(x, 0),
+    "square": lambda x: x * x,
     "positive": lambda x: x > 0,
     "not positive": lambda x: x <= 0,
     "not negative": lambda x: x >= 0,
@@ -138,7 +137,7 @@ class Elementwise:
 
 
 @dataclass(frozen=True)
-class Step:
+class TwoValued:
     """One number where an input is positive, another where it is negative, and one of them at 0."""
 
     above: float
@@ -154,22 +153,22 @@ class Step:
         return f"{self.above:g} above 0, {self.below:g} below"
 
 
-def steps(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
+def two_valued(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
     """Derivatives of piecewise linear functions."""
-    values = np.unique(problem.result[: 1 if problem.result.ndim > 2 else None])
-    if len(values) != 2:
+    flat = problem.result.reshape(-1)
+    if len(np.unique(flat[:64])) > 2 or len(values := np.unique(flat)) != 2:
         return
     low, high = (float(value) for value in values)
     for path in problem.of_size(problem.result.size):
         for above, below in ((high, low), (low, high)):
             for at_zero in (below, above):
-                yield Term(Step(above, below, at_zero), (path,))
+                yield Term(TwoValued(above, below, at_zero), (path,))
 
 
 def elementwise(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
     size = problem.result.size
     same = list(problem.of_size(size))
-    places = np.linspace(0, size - 1, min(size, 64)).astype(int)
+    places = problem.places
     parts = {path: problem.inputs[path][0].reshape(-1)[places].astype(np.float64) for path in same}
     targets = [
         (target.values[0].reshape(-1)[places], target.errors[0]) for target in problem.targets

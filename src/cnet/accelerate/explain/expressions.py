@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from math import prod
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,35 +14,13 @@ from ...arrays import FLOAT32, FLOAT64, Array, Shape
 from ...dropin._arrays import float_dtype
 from .memory import placed, steps
 
+NO_NUMBERS: Mapping[str, float] = MappingProxyType({})
+
 
 class Operation(Protocol):
     """A function of arrays, with everything else as fields; prints as a short description."""
 
-    def __call__(self, *arrays: Array) -> Array: ...
-
-
-@dataclass(frozen=True)
-class Term:
-    """An operation applied to inputs, which are paths, and to other terms."""
-
-    operation: Operation
-    operands: "tuple[str | Term, ...]"
-
-    def compute(self, arrays: Mapping[str, Array]) -> Array:
-        return self.operation(
-            *[arrays[x] if isinstance(x, str) else x.compute(arrays) for x in self.operands]
-        )
-
-    def paths(self) -> Iterator[str]:
-        for operand in self.operands:
-            if isinstance(operand, str):
-                yield operand
-            else:
-                yield from operand.paths()
-
-    def __str__(self) -> str:
-        inner = [str(operand) for operand in self.operands if isinstance(operand, Term)]
-        return "; ".join([*inner, str(self.operation)])
+    def __call__(self, *arrays: Any) -> Array: ...
 
 
 @dataclass(frozen=True)
@@ -78,6 +58,58 @@ class Scale:
         return {1.0: "", -1.0: "-"}.get(self.constant, f"{self.constant:g} * ") + numbers
 
 
+@dataclass(frozen=True)
+class Correction:
+    """One minus a power of a number, as Adam corrects its moments; the exponent is a counter."""
+
+    base: str
+    exponent: str
+    offset: int
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return self.base, self.exponent
+
+    def value(self, numbers: Mapping[str, float]) -> float:
+        exponent = numbers[self.exponent] + self.offset
+        return 1.0 - float(pow(numbers[self.base], exponent))
+
+
+@dataclass(frozen=True)
+class Term:
+    """An operation applied to inputs, which are paths, to other terms, and to numbers."""
+
+    operation: Operation
+    operands: "tuple[str | Term, ...]"
+    factors: "tuple[Correction, ...]" = ()
+
+    def compute(
+        self, arrays: Mapping[str, Array], numbers: Mapping[str, float] = NO_NUMBERS
+    ) -> Array:
+        return self.operation(
+            *[x.compute(arrays, numbers) if isinstance(x, Term) else arrays[x]
+              for x in self.operands],
+            *[factor.value(numbers) for factor in self.factors],
+        )  # fmt: skip
+
+    def paths(self) -> Iterator[str]:
+        for operand in self.operands:
+            if isinstance(operand, str):
+                yield operand
+            else:
+                yield from operand.paths()
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Paths of the numbers that it reads."""
+        inner = [x.numbers for x in self.operands if isinstance(x, Term)]
+        return tuple(chain(*inner, *[factor.paths for factor in self.factors]))
+
+    def __str__(self) -> str:
+        inner = [str(operand) for operand in self.operands if isinstance(operand, Term)]
+        return "; ".join([*inner, str(self.operation)])
+
+
 ONE = Scale()
 
 
@@ -105,11 +137,11 @@ class Expression:
     @property
     def numbers(self) -> tuple[str, ...]:
         """Paths of the numbers that it reads."""
-        return tuple(dict.fromkeys(self.scale.paths + self.old_scale.paths))
+        return tuple(dict.fromkeys(self.scale.paths + self.old_scale.paths + self.term.numbers))
 
     def compute(self, arrays: Mapping[str, Array], numbers: Mapping[str, float]) -> Array:
         """The result for these inputs, as a new array."""
-        value = self.term.compute(arrays)
+        value = self.term.compute(arrays, numbers)
         if value.shape != self.shape:
             value = value.reshape(self.shape)
         if self._is_scaled:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...arrays import Array
 from .expressions import Expression, Scale, Term
-from .samples import Problem, Target
+from .samples import PROBED, Problem, Target
 
 
 def is_multiple(target: Array, value: Array, error: float) -> bool:
@@ -45,13 +45,17 @@ def _scale(problem: Problem, target: Target, term: Term, found: list[Array]) -> 
     factors, margins, values = [], [], []
     for index, wanted in enumerate(target.values):
         if index == len(found):
-            value = term.compute(problem.samples[index].inputs)
+            sample = problem.samples[index]
+            value = term.compute(sample.inputs, sample.numbers)
             found.append(value.astype(np.float64).ravel())
         value = found[index]
         if value.size != wanted.size or not np.isfinite(value).all():
             return None
-        square, largest = value @ value, np.abs(value).max()
         error = target.errors[index]
+        places = target.places if index == 0 else slice(PROBED)
+        if not is_multiple(wanted.ravel()[places], value[places], error):
+            return None
+        square, largest = value @ value, np.abs(value).max()
         if not square > 0:
             if target.sizes[index] > error:
                 return None

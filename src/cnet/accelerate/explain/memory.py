@@ -7,6 +7,7 @@ of others. So results of a plan have the strides of those of the original.
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from ...arrays import Array, Shape
 
@@ -48,13 +49,18 @@ def copied(array: Array) -> Array:
 def viewed(
     array: Array, shape: Shape, strides: Shape, offset: int = 0, is_writeable: bool = True
 ) -> Array:
-    """A view of a contiguous array, which begins some bytes after its first element.
+    """A view of an array, which begins some bytes after its first element.
+
+    If the array is not contiguous, it is for the caller to know that it has all elements.
 
     Raises
     ------
     ValueError
-        If the array is not contiguous, or the view has elements outside of it.
+        If the view has elements outside of a contiguous array, or does not begin with the first
+        element of another.
     """
+    if offset == 0 and not array.flags.forc:
+        return as_strided(array, shape, strides, writeable=is_writeable)
     buffer = array if array.flags.c_contiguous else array.T
     view: Array = np.ndarray(shape, array.dtype, buffer, offset, strides)
     if not is_writeable:

@@ -6,7 +6,7 @@ from itertools import permutations, product
 
 import numpy as np
 
-from ...arrays import Array
+from ...arrays import Array, Shape
 from ...dropin import kernels
 from .expressions import Term, in_one_dtype
 from .forms import merged_orders
@@ -56,6 +56,20 @@ class FromPlaces:
 
     def __str__(self) -> str:
         return f"{self.pool}, dx from places"
+
+
+@dataclass(frozen=True)
+class InWindows:
+    """The place of the first maximum in each of the windows, which are kept in an array."""
+
+    y_shape: Shape
+
+    def __call__(self, *arrays: Array) -> Array:
+        places: Array = arrays[0].reshape(*self.y_shape, -1).argmax(-1)
+        return places
+
+    def __str__(self) -> str:
+        return "places of the maxima in windows"
 
 
 @dataclass(frozen=True)
@@ -128,7 +142,18 @@ def places(problem: Problem, hints: tuple[object, ...]) -> Iterator[Term]:
                 if is_match and dy.dtype.kind == "f" and _are_places(problem.inputs[second], hint):
                     for order in merged_orders(sizes, indices.shape):
                         yield Term(FromPlaces(hint, order), (first, second))
+            yield from _from_windows(problem, hint)
             yield from _from_maxima(problem, hint)
+
+
+def _from_windows(problem: Problem, hint: Pooling) -> Iterator[Term]:
+    window = (hint.kernel, (hint.kernel[0] * hint.kernel[1],))
+    for first, second in problem.pairs():
+        shape = problem.inputs[second][0].shape
+        is_match = problem.inputs[first][0].shape == hint.y_shape
+        if is_match and shape in [(*hint.y_shape, *sizes) for sizes in window]:
+            indices = Term(InWindows(hint.y_shape), (second,))
+            yield Term(FromPlaces(hint, hint.layout), (first, indices))
 
 
 def _from_maxima(problem: Problem, hint: Pooling) -> Iterator[Term]:

@@ -5,7 +5,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations, permutations
-from time import perf_counter
+from time import thread_time
 
 import numpy as np
 
@@ -23,6 +23,10 @@ MOST_OLD = 3
 """The largest number of inputs to which the result may be added."""
 MOST_DECAYS = 24
 """The largest number of factors of the old value to try."""
+TINY = 1e-6
+"""Numbers up to this are constants, as those that are added to a denominator."""
+PROBED = 16
+"""Elements to compare before all are computed."""
 ROUNDING = 8
 """The allowed error of a sum with old values, in units in the last place of the largest."""
 
@@ -60,6 +64,13 @@ class Target:
     """The factor of that input."""
 
     @cached_property
+    def places(self) -> Array:
+        """Some places where the first value is not zero, to compare before all are computed."""
+        known = np.flatnonzero(self.values[0])
+        places: Array = known[np.linspace(0, len(known) - 1, min(len(known), PROBED)).astype(int)]
+        return places
+
+    @cached_property
     def sizes(self) -> list[float]:
         return [float(np.abs(value).max(initial=0)) for value in self.values]
 
@@ -78,7 +89,7 @@ class Problem:
     inputs: dict[Operand, list[Array]] = field(init=False)
     """Arrays of all samples: real numbers, and at least one."""
     deadline: float = float("inf")
-    """The search ends when `time.perf_counter` has reached this."""
+    """The search ends when `time.thread_time` has reached this."""
     known_targets: list[Target] = field(init=False)
     new: frozenset[Operand] = frozenset()
     """If not empty, operands of which an explanation must have at least one."""
@@ -108,7 +119,7 @@ class Problem:
 
     def check_time(self) -> None:
         """Raise `OutOfTime` after the deadline."""
-        if perf_counter() > self.deadline:
+        if thread_time() > self.deadline:
             raise OutOfTime
 
     @property
@@ -123,6 +134,11 @@ class Problem:
     def tolerance(self) -> float:
         arrays = [self.result, *(arrays[0] for arrays in self.inputs.values())]
         return max([EXACT, *(TOLERANCE.get(array.dtype, 0.0) for array in arrays)])
+
+    @property
+    def places(self) -> Array:
+        """Those of all targets; no term that is zero there explains one of them."""
+        return np.unique(np.concatenate([target.places for target in self.known_targets]))
 
     def of_size(self, size: int) -> Iterator[Operand]:
         """The inputs with this number of elements."""
@@ -142,7 +158,9 @@ class Problem:
         """The same with what these terms compute as further inputs, at least one of them used."""
         other = copy(self)
         more = {
-            term: [np.asarray(term.compute(sample.inputs)) for sample in self.samples]
+            term: [
+                np.asarray(term.compute(sample.inputs, sample.numbers)) for sample in self.samples
+            ]
             for term in terms
         }
         object.__setattr__(other, "inputs", {**self.inputs, **more})

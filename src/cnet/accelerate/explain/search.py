@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import permutations
-from time import perf_counter
+from time import thread_time
 
 import numpy as np
 
-from .arithmetic import Constant, Elementwise, copies, elementwise, products, steps, sums
+from .arithmetic import Constant, Elementwise, copies, elementwise, products, sums, two_valued
 from .columns import columns, paddings
 from .contractions import contractions, gradients_per_image
 from .convolution import convolutions, known_convolutions
 from .expressions import Expression, Scale, Term
 from .fitting import fit
+from .optimizers import gradients, squares, steps_of_optimizers
 from .places import places
 from .pooling import poolings
 from .samples import OutOfTime, Problem, Sample
@@ -20,8 +21,8 @@ Rule = Callable[[Problem, tuple[object, ...]], Iterator[Term]]
 MOST_MASKED = 8
 """Operands to try that are gradients of activations, those of arguments first."""
 CHEAP: tuple[Rule, ...] = (
-    copies, elementwise, steps, sums, paddings, columns, products, known_convolutions, contractions,
-    gradients_per_image, places,
+    copies, elementwise, two_valued, sums, paddings, columns, products, known_convolutions,
+    contractions, gradients_per_image, places,
 )  # fmt: skip
 COSTLY: tuple[Rule, ...] = (poolings, convolutions)
 STAGES = ("known", "masked", "unknown")
@@ -30,7 +31,8 @@ STAGES = ("known", "masked", "unknown")
 
 def explain(
     samples: Sequence[Sample], output: str, hints: Sequence[Expression] = (),
-    seconds: float = float("inf"), stages: Sequence[str] = STAGES,
+    seconds: float = float("inf"), results: Sequence[Expression] = (),
+    stages: Sequence[str] = STAGES,
 ) -> Expression | None:  # fmt: skip
     """How an output is computed from the inputs, if it is a known operation.
 
@@ -43,9 +45,10 @@ def explain(
         The path of the output.
     hints : sequence of Expression, optional
         Those of other calls, as of the forward pass. Their geometries are tried first.
-
     seconds : float, default inf
-        The time after which the search ends without a result.
+        The processor time after which the search ends without a result.
+    results : sequence of Expression, optional
+        Those of other results of the same call, which may be computed from the same gradients.
     stages : sequence of str, default ('known', 'masked', 'unknown')
         Where to look: for operations that are simple or have the sizes of the hints; for those of a
         gradient through an activation; for convolutions and pooling of unknown sizes.
@@ -70,20 +73,20 @@ def explain(
     """
     if not samples or not all(_same_shapes(samples[0], sample) for sample in samples):
         return None
-    problem = Problem(samples, output, perf_counter() + seconds)
-    results = problem.results
+    problem = Problem(samples, output, thread_time() + seconds)
+    values = problem.results
     if problem.result.size == 0 or problem.result.dtype.kind not in "fiub":
         return None
-    if not all(np.isfinite(result).all() for result in results):
+    if not all(np.isfinite(result).all() for result in values):
         return None
-    first = results[0].flat[0]
-    if all((result == first).all() for result in results):
+    first = values[0].flat[0]
+    if all((result == first).all() for result in values):
         constant = Term(Constant(float(first), problem.shape), ())
         return fit(problem, [constant]) if first else _zeros(problem)
     operations = tuple(hint.term.operation for hint in hints)
     is_masked = any(isinstance(x, Term) for hint in hints for x in hint.term.operands)
     search: dict[str, Callable[[], Expression | None]] = {
-        "known": lambda: _known(problem, operations),
+        "known": lambda: _known(problem, operations, gradients(problem, results)),
         "masked": lambda: _of_masked(problem, operations),
         "unknown": lambda: _unknown(problem, operations, is_masked),
     }
@@ -100,8 +103,15 @@ def _first(
     return next(filter(None, (fit(problem, rule(problem, operations)) for rule in rules)), None)
 
 
-def _known(problem: Problem, operations: tuple[object, ...]) -> Expression | None:
-    return _first(problem, CHEAP, operations) or _with_decay(problem, operations)
+def _known(
+    problem: Problem, operations: tuple[object, ...], terms: Sequence[Term]
+) -> Expression | None:
+    return (
+        _first(problem, CHEAP, operations)
+        or fit(problem, squares(terms))
+        or fit(problem, steps_of_optimizers(problem, terms))
+        or _with_decay(problem, operations, terms)
+    )
 
 
 def _unknown(
@@ -124,12 +134,18 @@ def _of_masked(
     return _first(problem.with_terms(masked), rules, operations) if masked else None
 
 
-def _with_decay(problem: Problem, operations: tuple[object, ...]) -> Expression | None:
+def _with_decay(
+    problem: Problem, operations: tuple[object, ...], terms: Sequence[Term]
+) -> Expression | None:
     """An explanation by what is added to a multiple of the old value, as by momentum."""
     decayed = problem.with_decay()
     if decayed is None:
         return None
-    return _first(decayed, CHEAP, operations) or _of_masked(decayed, operations)
+    return (
+        fit(decayed, squares(terms))
+        or _first(decayed, CHEAP, operations)
+        or _of_masked(decayed, operations)
+    )
 
 
 def _masked(problem: Problem) -> Iterator[Term]:
