@@ -157,11 +157,17 @@ def test_cnet_isa_must_be_known(name: str) -> None:
 
 
 def test_cnet_amx() -> None:
-    code = "from cnet import runtime as r; print(r.config()['int8'], r.int8_dots())"
-    name, number = _printed(code).split()
+    code = (
+        "from cnet import runtime as r; c = r.config();"
+        "print(c['int8'], r.int8_dots(), c['bfloat16'], r.amx_is_used())"
+    )
+    name, number, bfloat16, amx = _printed(code).split()
     assert name == runtime.DOTS[int(number)]
-    name, number = _printed(code, CNET_AMX="0").split()
+    assert bfloat16 == ("amx" if name == "amx" else "float32")
+    assert amx == str(name == "amx")
+    name, number, bfloat16, amx = _printed(code, CNET_AMX="0").split()
     assert name == runtime.DOTS[int(number)] != "amx"
+    assert (bfloat16, amx) == ("float32", "False")
     assert _last_line(_python("import cnet.runtime", CNET_AMX="no")) == (
         "ValueError: CNET_AMX must be 0 or 1 (got 'no')"
     )
