@@ -22,7 +22,7 @@ Padding: TypeAlias = Sizes | Literal["valid", "same"]
 
 LEAST_PRODUCTS = 256
 """The products for each element of an input from which on the input is not kept for the backward
-pass if it can be computed again: that takes about 1 % of the time of the convolution."""
+pass if it can be computed again: that takes little time beside the gradients."""
 
 
 class Convolution(Operation[Tensor]):
