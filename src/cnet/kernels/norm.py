@@ -56,7 +56,7 @@ def batch_norm_stats(
     (x,) = channels(f, x)
     running = _running(f, x, running_mean, running_var)
     _check.number(f, "momentum", momentum)
-    mean, var = (_memory.empty(x.shape[1:2], x.dtype) for _ in range(2))
+    mean, var = _memory.empty(x.shape[1:2], x.dtype), _memory.empty(x.shape[1:2], x.dtype)
     if x.size:
         call("batch_norm_stats", x, mean, var, *running, _runs(x), momentum)
     else:
@@ -384,6 +384,21 @@ def group_norm_backward(
     return dx, dw, db
 
 
+def group_norm_stats(f: str, x: Array, groups: int) -> tuple[Array, Array]:
+    """Mean and variance of the groups of channels of each image, both of shape (n, groups).
+
+    `groups` divides the number of channels. Zeros if the groups are empty.
+    """
+    x = _check.array(f, "x", x)
+    shape, count = (len(x), groups), len(x) * groups
+    mean, var = _memory.empty(shape, x.dtype), _memory.empty(shape, x.dtype)
+    if x.size:
+        call("batch_norm_stats", x, mean, var, None, None, (1, count, x.size // count), 0.0)
+    else:
+        mean[...] = var[...] = 0
+    return mean, var
+
+
 def _groups(f: str, x: Array, mean: Any, var: Any) -> tuple[Array | None, Array]:
     """Check the statistics of the groups of all images; the mean may be None."""
     var = _check.array(f, "var", var, 2)
@@ -410,12 +425,12 @@ def channels(f: str, x: Any, **vectors: Any) -> tuple[Any, ...]:
         raise ValueError(f"{f}: x must have at least 2 dimensions (got {x.ndim}, shape {x.shape})")
     dtype, shape, fit = x.dtype, x.shape[1:2], True
     for name, vector in vectors.items():
-        if _check.fits(vector, dtype, shape):
+        optional = name == "weight" or name == "bias"
+        if (vector is None and optional) or _check.fits(vector, dtype, shape):
             continue
         fit = False
-        if vector is not None or name not in ("weight", "bias"):
-            vectors[name] = vector = _check.array(f, name, vector, 1)
-            _check.same_shape(f, name, vector.shape, "(x.shape[1],)", x.shape[1:2])
+        vectors[name] = vector = _check.array(f, name, vector, 1)
+        _check.same_shape(f, name, vector.shape, "(x.shape[1],)", shape)
     if not fit:
         _check.same_dtype(f, x=x, **vectors)
     return x, *vectors.values()
@@ -423,4 +438,5 @@ def channels(f: str, x: Any, **vectors: Any) -> tuple[Any, ...]:
 
 def _runs(x: Array) -> tuple[int, int, int]:
     """(n, c, elements per channel of an image): cnet_norm in cnet.h."""
-    return x.shape[0], x.shape[1], prod(x.shape[2:])
+    n, c, *sizes = x.shape
+    return n, c, prod(sizes)
