@@ -50,6 +50,8 @@ def float_dtype(function: str, name: str, dtype: np.dtype[Any]) -> np.dtype[Any]
 
 def integers(function: str, name: str, x: Any, ndim: int | None, dtype: np.dtype[Any]) -> Array:
     """Check an integer array, and convert it to `dtype`, in which its values must fit."""
+    if type(x) is np.ndarray and x.dtype is dtype and (ndim is None or x.ndim == ndim):
+        return _layout(function, name, x, dtype)
     if not isinstance(x, np.ndarray):
         raise TypeError(f"{function}: {name} must be a NumPy array (got {type(x).__name__})")
     if ndim is not None and x.ndim != ndim:
@@ -102,8 +104,9 @@ def number(function: str, name: str, value: Any) -> None:
 
 
 def int64(function: str, name: str, value: Any) -> None:
-    limit = 2**63
-    if not -limit <= geometry.integer(function, name, value) < limit:
+    if type(value) is not int:
+        value = geometry.integer(function, name, value)
+    if not -(2**63) <= value < 2**63:
         raise ValueError(f"{function}: {name} must fit into int64 (got {value!r})")
 
 

@@ -54,7 +54,8 @@ def cross_entropy(
     """
     f = "cross_entropy"
     logits, target, weight = _rows(f, logits, target, weight, label_smoothing, ignore_index)
-    losses, logsumexp = (_memory.empty(target.shape, logits.dtype) for _ in range(2))
+    losses = _memory.empty(target.shape, logits.dtype)
+    logsumexp = _memory.empty(target.shape, logits.dtype)
     if call(
         "cross_entropy", logits, target, weight, losses, logsumexp, logits.shape, label_smoothing,
         ignore_index,
@@ -161,9 +162,9 @@ def reduce_losses(
     if weight is not None:
         weight = _check.array(f, "weight", weight, 1)
         _check.same_shape(f, "weight", weight.shape, "(classes,)", (classes,))
-    _check.same_dtype(f, losses=losses, weight=weight)
+        _check.same_dtype(f, losses=losses, weight=weight)
     _check.int64(f, "ignore_index", ignore_index)
-    loss, divisor = (_memory.empty((1,), losses.dtype) for _ in range(2))
+    loss, divisor = _memory.empty((1,), losses.dtype), _memory.empty((1,), losses.dtype)
     call(
         "reduce_losses", losses, target, weight, loss, divisor, (losses.shape[0], classes),
         int(bool(mean)), ignore_index,
@@ -321,7 +322,7 @@ def _classes(
     if weight is not None:
         weight = _check.array(f, "weight", weight, 1)
         _check.same_shape(f, "weight", weight.shape, f"({name}.shape[1],)", scores.shape[1:])
-    _check.same_dtype(f, **{name: scores, "weight": weight})
+        _check.same_dtype(f, **{name: scores, "weight": weight})
     _check.int64(f, "ignore_index", ignore_index)
     return target, weight
 

@@ -16,21 +16,22 @@ __all__ = ["cross_entropy", "nll_loss"]
 
 def _rows(function: str, input: Tensor, target: Tensor) -> tuple[Tensor, Array]:
     """Reshape (n, c, ...) and (n, ...), or (c,) and (), to scores (m, c) and classes (m,)."""
-    if input.ndim == 0:
+    classes, shape = target._array, input.shape
+    if not shape:
         raise ValueError(f"{function}: input must have at least 1 dimension (got 0)")
-    if input.ndim == 1:
+    if len(shape) == 1:
         input = input.unsqueeze(0)
         expected: tuple[int, ...] = ()
     else:
-        expected = input.shape[:1] + input.shape[2:]
-    if target.shape != expected:
+        expected = shape[:1] + shape[2:]
+    if classes.shape != expected:
         raise ValueError(
-            f"{function}: target.shape must be {expected} for classes (got {target.shape}, "
+            f"{function}: target.shape must be {expected} for classes (got {classes.shape}, "
             f"input.shape {input.shape})"
         )
-    if input.ndim > 2:
-        input = Scores.apply(input)
-    return input, target._array.reshape(-1)
+    if len(shape) == 2:
+        return input, classes
+    return input if len(shape) == 1 else Scores.apply(input), classes.reshape(-1)
 
 
 class Scores(Operation[Tensor]):
