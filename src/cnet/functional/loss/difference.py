@@ -5,12 +5,38 @@ from typing import Any
 import numpy as np
 
 from ...autograd import Array, Context, Operation
+from ...operations._common import unbroadcast
 from ...operations._elementwise import by_kernel
 from ...operations._promotion import floating
+from ...operations._sums import average, total
+from ...operations.arithmetic import Mul, Sub
 from ...tensor import Tensor, TensorLike, as_tensor
 from ._reduction import reduced, reduction_of, warn_of_broadcasting, weighted
 
 __all__ = ["huber_loss", "l1_loss", "mse_loss", "smooth_l1_loss"]
+
+
+class SquaredError(Operation[Tensor]):
+    """The squared differences of floats and their mean, or their sum, in one node."""
+
+    @staticmethod
+    def forward(ctx: Context, x: Array, target: Array, *, mean: bool) -> Array:
+        difference = Sub.forward(ctx, x, target)
+        axes = tuple(range(difference.ndim))
+        squares = Mul.compute(difference, difference)
+        ctx.save_for_backward(difference)
+        ctx.factor = 2 / max(difference.size, 1) if mean else 2
+        return average(squares, axes).reshape(()) if mean else total(squares, axes)
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        (difference,) = ctx.saved
+        need_x, need_target = ctx.needs_input_grad
+        dx = Mul.compute(difference, grad * grad.dtype.type(ctx.factor))
+        return (
+            unbroadcast(dx, ctx.input_shape(0)) if need_x else None,
+            unbroadcast(-dx, ctx.input_shape(1)) if need_target else None,
+        )
 
 
 def mse_loss(
@@ -53,9 +79,10 @@ def mse_loss(
     reduction = reduction_of("mse_loss", reduction, size_average, reduce)
     input, target = as_tensor(input), as_tensor(target)
     warn_of_broadcasting("mse_loss", input, target)
+    if weight is None and reduction != "none" and "f" in input.dtype.kind + target.dtype.kind:
+        return SquaredError.apply(input, target, mean=reduction == "mean")
     difference = input - target
-    losses = difference * difference
-    return weighted("mse_loss", losses, weight, reduction)
+    return weighted("mse_loss", difference * difference, weight, reduction)
 
 
 def l1_loss(
