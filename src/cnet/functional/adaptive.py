@@ -28,7 +28,11 @@ Outputs: TypeAlias = int | Sequence[int | None] | None
 
 def _counts(function: str, output_size: Outputs, sizes: tuple[int, ...]) -> tuple[int, ...]:
     """The number of windows on each axis; None means that of the input."""
-    given = tuple(output_size) if isinstance(output_size, Sequence) else (output_size,)
+    given: tuple[Any, ...]
+    if type(output_size) is not int and isinstance(output_size, Sequence):
+        given = tuple(output_size)
+    else:
+        given = (output_size,)
     if len(given) == 1:
         given *= len(sizes)
     if len(given) != len(sizes):
@@ -138,7 +142,9 @@ def _adaptive_avg(x: TensorLike, axes: int, output_size: Outputs) -> Tensor:
     _check.float_dtype(function, "input.dtype", batch.dtype)
     kernel = _size_of_all(counts, sizes)
     if kernel:
-        y: Tensor = AVG_POOLS[axes].apply(batch, kernel_size=kernel)
+        y: Tensor = AVG_POOLS[axes].apply(
+            batch, kernel_size=kernel, count_include_pad=True, divisor_override=None
+        )
     else:
         pairs = zip(sizes, counts, strict=True)
         y = resampled(batch, tuple([_means(*pair, batch.dtype) for pair in pairs]))
