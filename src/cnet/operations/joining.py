@@ -9,13 +9,12 @@ import numpy as np
 from .. import kernels
 from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation
-from ..grad_mode import current
 from ..kernels import _memory
 from ..tensor import Tensor, TensorLike, array_of, as_tensor
 from ._common import also_dim
 from ._dims import dim_of
 from ._promotion import result_type
-from .arithmetic import LARGE
+from .arithmetic import is_copied_by_kernel
 from .registry import operation
 from .shape import expanded
 
@@ -37,7 +36,7 @@ class Cat(Operation[Tensor]):
         ctx.axis = axis
         ctx.sizes = tuple([0 if array.shape == (0,) else array.shape[axis] for array in arrays])
         ctx.left_out = tuple([array.shape == (0,) for array in arrays])
-        if _is_for_kernels(dtype, sum([array.size for array in joined])) and all(
+        if is_copied_by_kernel(dtype, sum([array.size for array in joined])) and all(
             array.dtype is dtype for array in joined
         ):
             return _joined(joined, axis)
@@ -45,7 +44,7 @@ class Cat(Operation[Tensor]):
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
-        if _is_for_kernels(grad.dtype, grad.size):
+        if is_copied_by_kernel(grad.dtype, grad.size):
             parts: Any = _split(grad, ctx.sizes, ctx.axis)
         else:
             parts = np.split(grad, list(accumulate(ctx.sizes[:-1])), ctx.axis)
@@ -53,13 +52,6 @@ class Cat(Operation[Tensor]):
             part.reshape(0) if left_out else part
             for part, left_out in zip(parts, ctx.left_out, strict=True)
         )
-
-
-def _is_for_kernels(dtype: np.dtype[Any], size: int) -> bool:
-    """Whether kernels copy such arrays faster than NumPy, or so that the copies are captured."""
-    return (dtype is FLOAT32 or dtype is FLOAT64) and (
-        size >= LARGE or current.recorder is not None
-    )
 
 
 def _joined(arrays: Sequence[Array], axis: int) -> Array:
