@@ -10,7 +10,7 @@ from .. import kernels
 from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation
 from ..kernels import _memory
-from ..tensor import Tensor, TensorLike, array_of, as_tensor
+from ..tensor import Tensor, TensorLike, as_tensor
 from ._common import also_dim
 from ._dims import dim_of
 from ._promotion import result_type
@@ -32,10 +32,13 @@ class Cat(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, *arrays: Array, axis: int, dtype: np.dtype[Any]) -> Array:
         # Arrays of shape (0,) are ignored, because loops often start with an empty array.
-        joined = [array for array in arrays if array.shape != (0,)] or [*arrays]
+        shapes = [array.shape for array in arrays]
+        joined: Sequence[Array] = arrays
+        if (0,) in shapes:
+            joined = [array for array in arrays if array.shape != (0,)] or arrays
         ctx.axis = axis
-        ctx.sizes = tuple([0 if array.shape == (0,) else array.shape[axis] for array in arrays])
-        ctx.left_out = tuple([array.shape == (0,) for array in arrays])
+        ctx.sizes = tuple([0 if shape == (0,) else shape[axis] for shape in shapes])
+        ctx.left_out = tuple([shape == (0,) for shape in shapes])
         if is_copied_by_kernel(dtype, sum([array.size for array in joined])) and all(
             array.dtype is dtype for array in joined
         ):
@@ -76,10 +79,14 @@ def _resized(shape: tuple[int, ...], axis: int, size: int) -> tuple[int, ...]:
 
 
 def _common_dtype(function: str, arrays: Sequence[Any]) -> np.dtype[Any]:
-    if len(dtypes := {getattr(array, "dtype", None) for array in arrays}) == 1:
+    first = getattr(arrays[0], "dtype", None)
+    for array in arrays:
+        if getattr(array, "dtype", None) is not first:
+            break
+    else:
+        if first is FLOAT32 or first is FLOAT64:
+            return first
         arrays = arrays[:1]
-        if FLOAT32 in dtypes or FLOAT64 in dtypes:
-            return arrays[0].dtype  # type: ignore[no-any-return]
     return result_type(function, *arrays)
 
 
@@ -130,13 +137,14 @@ def cat(tensors: Tensors, dim: int = 0, *, out: Tensor | None = None) -> Tensor:
             [10., 20.]])
     """
     listed = _listed("cat", tensors)
-    dtype = _common_dtype("cat", [array_of(x) if isinstance(x, Tensor) else x for x in listed])
-    shapes = [x.shape for x in listed if x.shape != (0,)] or [(0,)]
+    arrays = [x._array if isinstance(x, Tensor) else x for x in listed]
+    dtype = _common_dtype("cat", arrays)
+    shapes = [shape for shape in [x.shape for x in arrays] if shape != (0,)] or [(0,)]
     if min(map(len, shapes)) == 0:
         raise ValueError("cat: tensors must have at least 1 dimension (got 0)")
     axis = dim_of("cat", dim, len(shapes[0]))
     for first, second in pairwise(shapes):
-        if (
+        if first != second and (
             len(first) != len(second)
             or first[:axis] != second[:axis]
             or first[axis + 1 :] != second[axis + 1 :]
@@ -152,7 +160,8 @@ class Stack(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, *arrays: Array, axis: int, dtype: np.dtype[Any]) -> Array:
         ctx.axis = axis
-        return np.stack(arrays, axis, dtype=dtype)
+        place = *[slice(None)] * axis, np.newaxis
+        return np.concatenate([array[place] for array in arrays], axis, dtype=dtype)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
@@ -194,13 +203,14 @@ def stack(tensors: Tensors, dim: int = 0, *, out: Tensor | None = None) -> Tenso
             [ 2., 20.]])
     """
     listed = _listed("stack", tensors)
-    dtype = _common_dtype("stack", [array_of(x) if isinstance(x, Tensor) else x for x in listed])
-    for first, second in pairwise([x.shape for x in listed]):
+    arrays = [x._array if isinstance(x, Tensor) else x for x in listed]
+    dtype = _common_dtype("stack", arrays)
+    for first, second in pairwise([x.shape for x in arrays]):
         if first != second:
             raise ValueError(
                 f"stack: all tensors must have the same shape (got {first} and {second})"
             )
-    axis = dim_of("stack", dim, listed[0].ndim + 1)
+    axis = dim_of("stack", dim, arrays[0].ndim + 1)
     return Stack.apply(*listed, axis=axis, dtype=dtype)
 
 
