@@ -41,6 +41,26 @@ def fits(x: Any, dtype: np.dtype[Any], shape: Shape) -> bool:
     return type(x) is np.ndarray and x.dtype is dtype and x.shape == shape and x.flags.carray
 
 
+def like(
+    function: str, name: str, x: Any, other_name: str, other: Array, shape: Shape | None = None,
+    expected: str = "",
+) -> Array:  # fmt: skip
+    """Check an array with the dtype of another one, and with its shape or the given one.
+
+    `expected` is the given shape as the message shows it.
+    """
+    if fits(x, other.dtype, other.shape if shape is None else shape):
+        return x  # type: ignore[no-any-return]
+    if shape is None:
+        x = array(function, name, x)
+        same_shape(function, name, x.shape, f"{other_name}.shape", other.shape)
+    else:
+        x = array(function, name, x, len(shape))
+        same_shape(function, name, x.shape, expected, shape)
+    same_dtype(function, **{other_name: other, name: x})
+    return x  # type: ignore[no-any-return]
+
+
 def float_dtype(function: str, name: str, dtype: np.dtype[Any]) -> np.dtype[Any]:
     """float32 or float64, in native byte order."""
     if dtype.kind != "f" or dtype.itemsize not in (4, 8):

@@ -99,11 +99,9 @@ def cross_entropy_backward(
     """
     f = "cross_entropy_backward"
     logits, target, weight = _rows(f, logits, target, weight, label_smoothing, ignore_index)
-    grad_losses = _check.array(f, "grad_losses", grad_losses, 1)
-    logsumexp = _check.array(f, "logsumexp", logsumexp, 1)
-    _check.same_shape(f, "grad_losses", grad_losses.shape, "target.shape", target.shape)
-    _check.same_shape(f, "logsumexp", logsumexp.shape, "target.shape", target.shape)
-    _check.same_dtype(f, logits=logits, grad_losses=grad_losses, logsumexp=logsumexp)
+    of_targets = "logits", logits, target.shape, "target.shape"
+    grad_losses = _check.like(f, "grad_losses", grad_losses, *of_targets)
+    logsumexp = _check.like(f, "logsumexp", logsumexp, *of_targets)
     dlogits = _memory.empty(logits.shape, logits.dtype)
     if call(
         "cross_entropy_backward", grad_losses, logits, target, logsumexp, weight, dlogits,
@@ -200,10 +198,8 @@ def reduce_losses_backward(grad_loss: Array, divisor: Array, n: int) -> Array:
     """
     f = "reduce_losses_backward"
     grad_loss = _check.array(f, "grad_loss", grad_loss, 1)
-    divisor = _check.array(f, "divisor", divisor, 1)
     _check.same_shape(f, "grad_loss", grad_loss.shape, "(1,)", (1,))
-    _check.same_shape(f, "divisor", divisor.shape, "(1,)", (1,))
-    _check.same_dtype(f, grad_loss=grad_loss, divisor=divisor)
+    divisor = _check.like(f, "divisor", divisor, "grad_loss", grad_loss, (1,), "(1,)")
     _check.int64(f, "n", n)
     if n < 0:
         raise ValueError(f"{f}: n must not be negative (got {n})")

@@ -137,7 +137,7 @@ def batch_norm(
     x, mean, var, weight, bias = channels(f, x, mean=mean, var=var, weight=weight, bias=bias)
     number = _activation_number(f, activation)
     if residual is not None:
-        residual = _like_x(f, "residual", residual, x)
+        residual = _check.like(f, "residual", residual, "x", x)
     y = _memory.empty(x.shape, x.dtype)
     call(
         "batch_norm", x, mean, var, weight, bias, residual, y, _runs(x), eps, number, float(a),
@@ -155,13 +155,6 @@ def _activation_number(f: str, activation: str | None) -> int:
             f"{f}: activation must be one of {', '.join(ACTIVATIONS)} (got {activation!r})"
         )
     return 1 + _core.operations[activation]
-
-
-def _like_x(f: str, name: str, array: Array, x: Array) -> Array:
-    array = _check.array(f, name, array)
-    _check.same_shape(f, name, array.shape, "x.shape", x.shape)
-    _check.same_dtype(f, x=x, **{name: array})
-    return array
 
 
 def batch_norm_backward(
@@ -219,10 +212,10 @@ def batch_norm_backward(
     f = "batch_norm_backward"
     _check.number(f, "eps", eps)
     x, mean, var, weight, bias = channels(f, x, mean=mean, var=var, weight=weight, bias=bias)
-    grad_output = _like_x(f, "grad_output", grad_output, x)
+    grad_output = _check.like(f, "grad_output", grad_output, "x", x)
     number = _activation_number(f, activation)
     if y is not None:
-        y = _like_x(f, "y", y, x)
+        y = _check.like(f, "y", y, "x", x)
         if activation not in FROM_RESULT:
             raise ValueError(
                 f"{f}: with y, activation must be one of {', '.join(FROM_RESULT)} "
@@ -372,9 +365,7 @@ def group_norm_backward(
     _check.number(f, "eps", eps)
     x, weight = channels(f, x, weight=weight)
     mean, var = _groups(f, x, mean, var)
-    grad_output = _check.array(f, "grad_output", grad_output)
-    _check.same_shape(f, "grad_output", grad_output.shape, "x.shape", x.shape)
-    _check.same_dtype(f, x=x, grad_output=grad_output)
+    grad_output = _check.like(f, "grad_output", grad_output, "x", x)
     shapes = x.shape, x.shape[1:2], x.shape[1:2]
     dx, dw, db = _memory.empty_needed(shapes, _check.needs(f, needs), x.dtype)
     call(
@@ -408,10 +399,10 @@ def _groups(f: str, x: Array, mean: Any, var: Any) -> tuple[Array | None, Array]
             f"{f}: var.shape[1] must divide x.shape[1] (got {groups} and {x.shape[1]})"
         )
     _check.same_shape(f, "var", var.shape, "(x.shape[0], groups)", (len(x), groups))
+    if var.dtype is not x.dtype:
+        _check.same_dtype(f, x=x, var=var)
     if mean is not None:
-        mean = _check.array(f, "mean", mean, 2)
-        _check.same_shape(f, "mean", mean.shape, "var.shape", var.shape)
-    _check.same_dtype(f, x=x, mean=mean, var=var)
+        mean = _check.like(f, "mean", mean, "x", x, var.shape, "var.shape")
     return mean, var
 
 

@@ -126,11 +126,11 @@ def linear(x: Array, weight: Array, bias: Array | None = None, relu: bool = Fals
             f"linear: x.shape[-1] must equal weight.shape[1] "
             f"(got {x.shape[-1]} and {weight.shape[1]})"
         )
+    if weight.dtype is not x.dtype:
+        _check.same_dtype("linear", x=x, weight=weight)
     if bias is not None:
-        bias = _check.array("linear", "bias", bias, 1)
-        _check.same_shape("linear", "bias", bias.shape, "(weight.shape[0],)", weight.shape[:1])
-    if weight.dtype is not x.dtype or (bias is not None and bias.dtype is not x.dtype):
-        _check.same_dtype("linear", x=x, weight=weight, bias=bias)
+        shape = weight.shape[:1]
+        bias = _check.like("linear", "bias", bias, "x", x, shape, "(weight.shape[0],)")
     geometry.check_size("linear", "the result", (*x.shape[:-1], weight.shape[0]))
     if x.ndim == 2:
         return _product(x, weight.T, bias, bool(relu))
