@@ -14,16 +14,16 @@ from typing import Any
 import numpy as np
 
 from . import geometry
+from ._core import fits as fits
+from ._core import is_plain
 from .arrays import FLOAT32, FLOAT64, Array, Shape
 from .replay import note_copy
 
 
 def array(function: str, name: str, x: Any, ndim: int | None = None) -> Array:
     """Check a float array, and make it C-contiguous, aligned and native in byte order."""
-    if type(x) is np.ndarray and (ndim is None or x.ndim == ndim):
-        dtype = x.dtype
-        if (dtype is FLOAT32 or dtype is FLOAT64) and x.flags.carray:
-            return x
+    if is_plain(x, ndim):
+        return x  # type: ignore[no-any-return]
     if not isinstance(x, np.ndarray):
         raise TypeError(f"{function}: {name} must be a NumPy array (got {type(x).__name__})")
     if ndim is not None and x.ndim != ndim:
@@ -34,11 +34,6 @@ def array(function: str, name: str, x: Any, ndim: int | None = None) -> Array:
     if dtype is not FLOAT32 and dtype is not FLOAT64:
         dtype = float_dtype(function, f"{name}.dtype", dtype)
     return _layout(function, name, x, dtype)
-
-
-def fits(x: Any, dtype: np.dtype[Any], shape: Shape) -> bool:
-    """Whether an array has this dtype and shape, and a layout that kernels read and write."""
-    return type(x) is np.ndarray and x.dtype is dtype and x.shape == shape and x.flags.carray
 
 
 def like(
