@@ -61,6 +61,7 @@ HEADINGS = {
     "products": "Matrix products",
     "memory_bound": "Kernels limited by memory bandwidth",
     "operations": "Functions of tensors, 10⁶ elements and one element",
+    "calls": "1000 calls on tensors of a few elements (milliseconds are microseconds per call)",
     "dropin": "Programs in the styles of `cnet.dropin` (one BLAS thread)",
     "numpy": "Layers of the reference CNN against NumPy, batch 256",
     "memory": "Additional peak memory of three training steps",

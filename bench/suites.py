@@ -170,6 +170,7 @@ def suites() -> dict[str, tuple[Part, ...]]:
             part(name, f"{name}:CASES", library, _pytorch("library"), threads=(1,))
             for name in ("operations", "moving")
         ]),
+        "calls": (part("calls", "calls:CASES", library, _pytorch("library"), threads=(1,)),),
         "memory_bound": (
             part("memory_bound", "memory_bound:CASES", ours, _pytorch("nchw"),
                  _pytorch("nchw", tuned=True)),

@@ -64,6 +64,7 @@ WORKS = (
     Work("matrix products", "products"),
     Work("ReLU, pooling, im2col, col2im", "memory_bound"),
     Work("functions of tensors", "operations"),
+    Work("calls on small tensors", "calls"),
 )
 
 

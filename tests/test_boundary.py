@@ -36,6 +36,22 @@ def test_invalid_indices_are_counted() -> None:
     assert dx.ravel().tolist() == [1, 0, 0, 0]
 
 
+def test_plain_arrays():
+    x = np.zeros((2, 3), np.float32)
+    read_only = x.copy()
+    read_only.flags.writeable = False
+    assert _core.is_plain(x)
+    assert _core.is_plain(x, 2)
+    assert _core.fits(x, x.dtype, (2, 3))
+    assert not _core.is_plain(x, 1)
+    assert not any(_core.fits(x, x.dtype, shape) for shape in ((3, 2), (2,), (2, 3, 1)))
+    assert not _core.fits(x, np.dtype(np.float64), (2, 3))
+    others = x.T, x[:, ::2], x.astype(">f4"), x.astype(np.float16), read_only, x.tolist(), None
+    for other in others:
+        assert not _core.is_plain(other)
+        assert not _core.fits(other, x.dtype, np.shape(other))
+
+
 @pytest.mark.parametrize("name", sorted(_core.kernels))
 @pytest.mark.parametrize("count", [0, 1, 2, 30])
 def test_a_wrong_number_of_arguments(name: str, count: int) -> None:

@@ -31,9 +31,10 @@ def _files(*places: str) -> list[Path]:
 
 DIRECTIONS = {
     "_core": "",
+    "_check": "_core",
     "runtime": "_core",
     "reference": "",
-    "kernels": "_core reference runtime",
+    "kernels": "_check _core reference runtime",
     "autograd": "",
     "tensor": "autograd",
     "graphs": "autograd tensor",
@@ -41,7 +42,7 @@ DIRECTIONS = {
     "operations": "autograd kernels tensor",
     "legacy": "tensor",
     "linalg": "autograd operations tensor",
-    "functional": "autograd kernels operations tensor",
+    "functional": "_check autograd kernels operations tensor",
     "native": "functional tensor",
     "nn": "autograd functional linalg operations tensor",
     "func": "nn",
@@ -58,10 +59,10 @@ DIRECTIONS = {
     "hub": "checkpoint datasets",
     "serialization": "checkpoint",
     "plots": "autograd inspection nn tensor",
-    "dropin": "kernels",
+    "dropin": "_check kernels",
     "accelerate": "dropin kernels",
     "checking": "accelerate dropin kernels",
-    "plan": "_core autograd functional kernels nn operations reference runtime tensor",
+    "plan": "_check _core autograd functional kernels nn operations reference runtime tensor",
     "recording": "_core autograd kernels runtime tensor",
     "onnx": "autograd functional nn plan tensor",
     "distributed": "autograd nn optim tensor",
@@ -153,7 +154,7 @@ def test_imports_have_no_circle() -> None:
 
 def test_only_the_boundary_knows_the_compiled_module() -> None:
     knows = {part for part, imported in _own_imports().items() if "_core" in imported}
-    assert knows == {"kernels", "plan", "recording", "runtime"}
+    assert knows == {"_check", "kernels", "plan", "recording", "runtime"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -248,7 +248,8 @@ LAYERS: Table = {
 """Layers with parameters."""
 
 
-def _array(item: Input, batch: int, rng: np.random.Generator) -> Any:
+def make_array(item: Input, batch: int, rng: np.random.Generator) -> Any:
+    """The values of an input; `batch` is the number of rows."""
     sizes = item.sizes if isinstance(item, (Positions, Mask)) else item
     shape = tuple([batch if size is None else size for size in sizes])
     if isinstance(item, Mask):
@@ -258,7 +259,8 @@ def _array(item: Input, batch: int, rng: np.random.Generator) -> Any:
     return rng.standard_normal(shape, np.float32)
 
 
-def _function(function: Function | Layer, side: Any, backward: bool) -> Function:
+def callable_of(function: Function | Layer, side: Any, backward: bool) -> Function:
+    """The function, or a call of the layer, which gets the same parameters on every side."""
     if not isinstance(function, Layer):
         return function
     layer = function.build(side.package.nn)
@@ -274,9 +276,9 @@ def _bind(
 ) -> Work:
     """The call of a function, and its backward pass."""
     rng = np.random.default_rng(0)
-    numbers = [_array(item, batch, rng) for item in inputs]
+    numbers = [make_array(item, batch, rng) for item in inputs]
     tensors = [side.tensor(array, backward and array.dtype.kind == "f") for array in numbers]
-    call = partial(_function(function, side, backward), side.package, side.functional, *tensors)
+    call = partial(callable_of(function, side, backward), side.package, side.functional, *tensors)
     if not backward:
         return call
     grad_output = side.tensor(rng.standard_normal(tuple(call().shape), np.float32), False)

@@ -14,16 +14,16 @@ from typing import Any
 import numpy as np
 
 from . import geometry
+from ._core import fits as fits
+from ._core import is_plain
 from .arrays import FLOAT32, FLOAT64, Array, Shape
 from .replay import note_copy
 
 
 def array(function: str, name: str, x: Any, ndim: int | None = None) -> Array:
     """Check a float array, and make it C-contiguous, aligned and native in byte order."""
-    if type(x) is np.ndarray and (ndim is None or x.ndim == ndim):
-        dtype = x.dtype
-        if (dtype is FLOAT32 or dtype is FLOAT64) and x.flags.carray:
-            return x
+    if is_plain(x, ndim):
+        return x  # type: ignore[no-any-return]
     if not isinstance(x, np.ndarray):
         raise TypeError(f"{function}: {name} must be a NumPy array (got {type(x).__name__})")
     if ndim is not None and x.ndim != ndim:
@@ -36,9 +36,24 @@ def array(function: str, name: str, x: Any, ndim: int | None = None) -> Array:
     return _layout(function, name, x, dtype)
 
 
-def fits(x: Any, dtype: np.dtype[Any], shape: Shape) -> bool:
-    """Whether an array has this dtype and shape, and a layout that kernels read and write."""
-    return type(x) is np.ndarray and x.dtype is dtype and x.shape == shape and x.flags.carray
+def like(
+    function: str, name: str, x: Any, other_name: str, other: Array, shape: Shape | None = None,
+    expected: str = "",
+) -> Array:  # fmt: skip
+    """Check an array with the dtype of another one, and with its shape or the given one.
+
+    `expected` is the given shape as the message shows it.
+    """
+    if fits(x, other.dtype, other.shape if shape is None else shape):
+        return x  # type: ignore[no-any-return]
+    if shape is None:
+        x = array(function, name, x)
+        same_shape(function, name, x.shape, f"{other_name}.shape", other.shape)
+    else:
+        x = array(function, name, x, len(shape))
+        same_shape(function, name, x.shape, expected, shape)
+    same_dtype(function, **{other_name: other, name: x})
+    return x  # type: ignore[no-any-return]
 
 
 def float_dtype(function: str, name: str, dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -50,13 +65,8 @@ def float_dtype(function: str, name: str, dtype: np.dtype[Any]) -> np.dtype[Any]
 
 def integers(function: str, name: str, x: Any, ndim: int | None, dtype: np.dtype[Any]) -> Array:
     """Check an integer array, and convert it to `dtype`, in which its values must fit."""
-    if (
-        type(x) is np.ndarray
-        and x.dtype is dtype
-        and (ndim is None or x.ndim == ndim)
-        and x.flags.carray
-    ):
-        return x
+    if type(x) is np.ndarray and x.dtype is dtype and (ndim is None or x.ndim == ndim):
+        return _layout(function, name, x, dtype)
     if not isinstance(x, np.ndarray):
         raise TypeError(f"{function}: {name} must be a NumPy array (got {type(x).__name__})")
     if ndim is not None and x.ndim != ndim:
@@ -109,8 +119,9 @@ def number(function: str, name: str, value: Any) -> None:
 
 
 def int64(function: str, name: str, value: Any) -> None:
-    limit = 2**63
-    if not -limit <= geometry.integer(function, name, value) < limit:
+    if type(value) is not int:
+        value = geometry.integer(function, name, value)
+    if not -(2**63) <= value < 2**63:
         raise ValueError(f"{function}: {name} must fit into int64 (got {value!r})")
 
 

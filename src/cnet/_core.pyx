@@ -3,13 +3,23 @@
 
 Callers check arrays (`_check`) and allocate results (`kernels`); geometries are the named tuples of
 `geometry`. This module verifies the number and types of arguments, but not their values. So only
-`kernels`, `plan` and `runtime` may call it.
+`kernels`, `plan`, `recording` and `runtime` may call it; `_check` asks it about arrays.
 """
 
 cimport cython
 cimport numpy as cnp
 from libc.stdint cimport PTRDIFF_MAX, int64_t
-from numpy cimport PyArray_DATA, PyArray_SIZE, PyArray_TYPE, ndarray
+from numpy cimport (
+    PyArray_CheckExact,
+    PyArray_DATA,
+    PyArray_DESCR,
+    PyArray_DIM,
+    PyArray_ISCARRAY,
+    PyArray_NDIM,
+    PyArray_SIZE,
+    PyArray_TYPE,
+    ndarray,
+)
 
 cnp.import_array()
 
@@ -121,6 +131,37 @@ def empty(tuple shape, cnp.dtype dtype):
     cdef Memory memory = Memory()
     memory.block = acquire(bytes)
     return array_in(memory, ndim, sizes, dtype.num)
+
+
+# ---- Arrays --------------------------------------------------------------------------------------
+
+
+def is_plain(x, ndim=None):
+    """Whether kernels take an array as it is: C-contiguous, writable, of native floats.
+
+    It has `ndim` dimensions, if that is given.
+    """
+    if not PyArray_CheckExact(x):
+        return False
+    cdef int typenum = PyArray_TYPE(<ndarray>x)
+    return (
+        (typenum == cnp.NPY_FLOAT32 or typenum == cnp.NPY_FLOAT64)
+        and PyArray_ISCARRAY(<ndarray>x)
+        and (ndim is None or PyArray_NDIM(<ndarray>x) == <int>ndim)
+    )
+
+
+def fits(x, cnp.dtype dtype, tuple shape):
+    """Whether an array has this dtype and shape, and a layout that kernels read and write."""
+    cdef int axis
+    if not PyArray_CheckExact(x) or not PyArray_ISCARRAY(<ndarray>x):
+        return False
+    if <void *>PyArray_DESCR(<ndarray>x) != <void *>dtype or PyArray_NDIM(<ndarray>x) != len(shape):
+        return False
+    for axis in range(PyArray_NDIM(<ndarray>x)):
+        if PyArray_DIM(<ndarray>x, axis) != <cnp.npy_intp>shape[axis]:
+            return False
+    return True
 
 
 # ---- Kernels -------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["get_rng_state", "initial_seed", "manual_seed", "seed", "set_rng_state"]
 
 
+@cache
 def _shared_generator() -> "Generator":
     from .generator import default_generator
 

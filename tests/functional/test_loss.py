@@ -287,3 +287,17 @@ def test_weighted_differences(loss, power):
     np.testing.assert_allclose(loss(x, y, weight=w, reduction="none"), each)
     np.testing.assert_allclose(loss(x, y, weight=w, reduction="sum"), each.sum())
     np.testing.assert_allclose(loss(x, y, weight=w), each.sum() / 4)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_mse_loss_is_one_node(reduction):
+    x = tensor([[1.0], [3.0]], requires_grad=True)
+    target = tensor([[2.0, 5.0]], requires_grad=True)
+    with pytest.warns(UserWarning, match="broadcast"):
+        loss = F.mse_loss(x, target, reduction=reduction)
+    assert loss.grad_fn.edges == ((x, 0), (target, 0))
+    loss.backward()
+    count = 4 if reduction == "mean" else 1
+    assert loss.item() == (1 + 16 + 1 + 4) / count
+    assert x.grad.tolist() == [[-10 / count], [-2 / count]]
+    assert target.grad.tolist() == [[0.0, 12 / count]]

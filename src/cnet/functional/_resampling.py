@@ -1,7 +1,6 @@
 """Products with sparse matrices along axes: the computation of resizing and adaptive averages."""
 
-from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -48,17 +47,19 @@ class Matrix:
     def multiply(self, x: Array, axis: int) -> Array:
         """The products with all lines of x, in the dtype of the weights, along an axis."""
         x = _check.array("resample", "x", x)
-        _check.same_dtype("resample", x=x, weights=self.weights)
+        if x.dtype is not self.weights.dtype:
+            _check.same_dtype("resample", x=x, weights=self.weights)
         return multiplied(x, self.starts, self.cells, self.weights, axis, self.terms)
 
 
-def order(shape: Sequence[int], matrices: Sequence[Matrix]) -> list[tuple[int, Matrix]]:
-    """The last axes with their matrices, in the order that is fastest.
+@lru_cache(maxsize=256)
+def order(ndim: int, matrices: tuple[Matrix, ...]) -> list[tuple[int, Matrix]]:
+    """The last of `ndim` axes with their matrices, in the order that is fastest.
 
     The last axis, whose cells are not runs of memory, takes the longest. It comes after the axes
     that become shorter and before those that become longer.
     """
-    first, last = len(shape) - len(matrices), len(shape) - 1
+    first, last = ndim - len(matrices), ndim - 1
     steps = [(first + number, matrix) for number, matrix in enumerate(matrices)]
     steps.sort(key=lambda step: 1 if step[0] == last else step[1].outputs / step[1].size)
     return steps
@@ -69,7 +70,7 @@ class Resample(Operation[Tensor]):
 
     @staticmethod
     def forward(ctx: Context, x: Array, *, matrices: tuple[Matrix, ...]) -> Array:
-        ctx.steps = order(x.shape, matrices)
+        ctx.steps = order(x.ndim, matrices)
         for axis, matrix in ctx.steps:
             x = matrix.multiply(x, axis)
         return x

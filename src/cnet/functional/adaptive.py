@@ -27,8 +27,13 @@ Outputs: TypeAlias = int | Sequence[int | None] | None
 
 def _counts(function: str, output_size: Outputs, sizes: tuple[int, ...]) -> tuple[int, ...]:
     """The number of windows on each axis; None means that of the input."""
-    given = output_size if isinstance(output_size, Sequence) else (output_size,)
-    given = tuple(given) * len(sizes) if len(given) == 1 else tuple(given)
+    given: tuple[Any, ...]
+    if type(output_size) is not int and isinstance(output_size, Sequence):
+        given = tuple(output_size)
+    else:
+        given = (output_size,)
+    if len(given) == 1:
+        given *= len(sizes)
     if len(given) != len(sizes):
         raise ValueError(
             f"{function}: output_size must have {len(sizes)} items (got {output_size})"
@@ -94,8 +99,8 @@ def _adaptive_max(x: TensorLike, axes: int, output_size: Outputs, return_indices
     batch, unbatched = as_batch(function, x, axes)
     sizes = batch.shape[2:]
     counts = _counts(function, output_size, sizes)
-    if _divide(counts, sizes):
-        kernel = tuple([size // count for size, count in zip(sizes, counts, strict=True)])
+    kernel = _size_of_all(counts, sizes)
+    if kernel:
         results = MAX_POOLS[axes].apply(batch, return_indices=return_indices, kernel_size=kernel)
     else:
         bounds = _bounds(sizes, counts)
@@ -109,8 +114,8 @@ def _adaptive_avg(x: TensorLike, axes: int, output_size: Outputs) -> Tensor:
     sizes = batch.shape[2:]
     counts = _counts(function, output_size, sizes)
     _check.float_dtype(function, "input.dtype", batch.dtype)
-    if _divide(counts, sizes):
-        kernel = tuple([size // count for size, count in zip(sizes, counts, strict=True)])
+    kernel = _size_of_all(counts, sizes)
+    if kernel:
         y: Tensor = AVG_POOLS[axes].apply(
             batch, kernel_size=kernel, count_include_pad=True, divisor_override=None
         )
@@ -120,10 +125,13 @@ def _adaptive_avg(x: TensorLike, axes: int, output_size: Outputs) -> Tensor:
     return y.squeeze(0) if unbatched else y
 
 
-def _divide(counts: tuple[int, ...], sizes: tuple[int, ...]) -> bool:
-    """Whether all windows are of the same size."""
-    pairs = zip(sizes, counts, strict=True)
-    return all(count and size % count == 0 for size, count in pairs)
+@lru_cache(maxsize=1024)
+def _size_of_all(counts: tuple[int, ...], sizes: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The size of all windows, or None if they differ in size."""
+    pairs = [*zip(sizes, counts, strict=True)]
+    if any(not count or size % count for size, count in pairs):
+        return None
+    return tuple([size // count for size, count in pairs])
 
 
 def adaptive_avg_pool1d(input: TensorLike, output_size: Outputs) -> Tensor:

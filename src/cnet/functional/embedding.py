@@ -25,7 +25,7 @@ class Embedding(Operation[Tensor]):
     ) -> Any:
         ctx.save_for_backward(rows)
         ctx.padding_idx, ctx.by_frequency = padding_idx, by_frequency
-        return np.take(weight, rows, 0)
+        return weight.take(rows, 0)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from ..arrays import FLOAT32
 from ..autograd import Array
 from ..geometry import integer
 from ..tensor import Tensor, TensorLike, as_tensor
@@ -139,10 +140,14 @@ _AVERAGES: tuple[Callable[..., Tensor], ...] = (
 
 
 @lru_cache(maxsize=256)
-def _matrix(mode: str, antialias: bool, line: Line) -> Matrix:
+def _matrices(
+    mode: str, antialias: bool, align_corners: bool, dtype: np.dtype[Any],
+    *sizes: tuple[int, int, float | None],
+) -> tuple[Matrix, ...]:  # fmt: skip
+    """The matrix of each axis, for its sizes before and after, and its scale factor."""
     resize = MODES[mode].antialiased if antialias else MODES[mode].matrix
     assert resize is not None
-    return resize(line)
+    return tuple([resize(Line(*each, align_corners, dtype)) for each in sizes])
 
 
 # ---- Arguments -----------------------------------------------------------------------------------
@@ -151,7 +156,7 @@ Scale: TypeAlias = float | Sequence[float]
 
 
 def _per_axis(name: str, value: Any, axes: int) -> list[Any]:
-    if not isinstance(value, (Sequence, np.ndarray)):
+    if type(value) in (int, float) or not isinstance(value, (Sequence, np.ndarray)):
         return [value] * axes
     if len(value) != axes:
         raise ValueError(
@@ -271,24 +276,22 @@ def interpolate(
     Acoustics, Speech, and Signal Processing 29 (1981), for "bicubic".
     """
     x = as_tensor(input)
-    axes = x.ndim - 2
+    shape = x.shape
+    axes = len(shape) - 2
     if axes not in (1, 2, 3):
         raise NotImplementedError(
             f"interpolate: input must have 3, 4 or 5 dimensions (got {x.ndim}, shape {x.shape})"
         )
     _check_mode(mode, axes, align_corners, antialias)
-    outputs, scales = _sizes(x.shape[2:], size, scale_factor, recompute_scale_factor)
+    outputs, scales = _sizes(shape[2:], size, scale_factor, recompute_scale_factor)
     if mode == "area":
         return _AVERAGES[axes - 1](x, outputs)
     if x.dtype.kind != "f" and not mode.startswith("nearest"):
         raise TypeError(f"interpolate: input must have a float dtype in mode {mode!r} "
                         f"(got {x.dtype})")  # fmt: skip
-    dtype = x.dtype if x.dtype.kind == "f" else np.dtype(np.float32)
-    lines = [
-        Line(n, output, scale, bool(align_corners), dtype)
-        for n, output, scale in zip(x.shape[2:], outputs, scales, strict=True)
-    ]
-    matrices = tuple([_matrix(mode, antialias, line) for line in lines])
+    dtype = x.dtype if x.dtype.kind == "f" else FLOAT32
+    sizes = zip(shape[2:], outputs, scales, strict=True)
+    matrices = _matrices(mode, bool(antialias), bool(align_corners), dtype, *sizes)
     if x.dtype.kind == "f":
         return resampled(x, matrices)
     array = x._array

@@ -8,27 +8,28 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .. import kernels
-from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation
 from ..geometry import integer
 from ..kernels._memory import empty
 from ..operations._positions import scattered, slices_at
+from ..operations.arithmetic import is_copied_by_kernel
 from ..operations.indexing import Index
 from ..tensor import Tensor, TensorLike, as_tensor
 
 __all__ = ["pad"]
 
-Ends: TypeAlias = list[tuple[int, int]]
+Ends: TypeAlias = tuple[tuple[int, int], ...]
 """For each axis, the numbers of cells to add before and after."""
 
 
-def _inside(shape: tuple[int, ...], ends: Ends) -> tuple[slice, ...]:
-    """The place of an array of this shape in the padded array."""
-    return tuple([slice(before, before + n) for (before, _), n in zip(ends, shape, strict=True)])
-
-
-def _padded(shape: tuple[int, ...], ends: Ends) -> tuple[int, ...]:
-    return tuple([n + before + after for (before, after), n in zip(ends, shape, strict=True)])
+@lru_cache(maxsize=256)
+def _padded(shape: tuple[int, ...], ends: Ends) -> tuple[tuple[int, ...], tuple[slice, ...]]:
+    """The shape of the padded array, and the place of the array in it."""
+    pairs = [*zip(shape, ends, strict=True)]
+    return (
+        tuple([before + n + after for n, (before, after) in pairs]),
+        tuple([slice(before, before + n) for n, (before, _) in pairs]),
+    )
 
 
 class Pad(Operation[Tensor]):
@@ -38,10 +39,10 @@ class Pad(Operation[Tensor]):
 
     @staticmethod
     def forward(ctx: Context, x: Array, *, ends: Ends, value: float) -> Array:
-        ctx.inside = _inside(x.shape, ends)
-        if x.dtype in (FLOAT32, FLOAT64):
-            return kernels.embed(x, _padded(x.shape, ends), ctx.inside, value)
-        y = empty(_padded(x.shape, ends), x.dtype)
+        shape, ctx.inside = _padded(x.shape, ends)
+        if is_copied_by_kernel(x.dtype, prod(shape)):
+            return kernels.embed(x, shape, ctx.inside, value)
+        y = empty(shape, x.dtype)
         y[...] = value
         y[ctx.inside] = x
         return y
@@ -55,7 +56,7 @@ NUMPY_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
 @lru_cache(maxsize=64)
-def _sources(sizes: tuple[int, ...], ends: tuple[tuple[int, int], ...], mode: str) -> Array:
+def _sources(sizes: tuple[int, ...], ends: Ends, mode: str) -> Array:
     """For each cell of padded axes, the position of its source in the axes without padding."""
     positions = np.arange(prod(sizes)).reshape(sizes)
     padded: Array = np.pad(positions, ends, NUMPY_MODES[mode])  # type: ignore[call-overload]
@@ -69,9 +70,9 @@ class PadFromInside(Operation[Tensor]):
     def forward(ctx: Context, x: Array, *, ends: Ends, mode: str) -> Array:
         first = next(axis for axis, end in enumerate(ends) if any(end))
         leading = prod(x.shape[:first])
-        ctx.sources = _sources(x.shape[first:], tuple(ends[first:]), mode)
+        ctx.sources = _sources(x.shape[first:], ends[first:], mode)
         ctx.rows = leading, prod(x.shape[first:])
-        padded = _padded(x.shape, ends)
+        padded, _ = _padded(x.shape, ends)
         return slices_at("pad", x.reshape(ctx.rows), ctx.sources, 1).reshape(padded)
 
     @staticmethod
@@ -130,9 +131,11 @@ def pad(
     if mode not in MODES:
         raise ValueError(f"pad: mode must be one of {', '.join(MODES)} (got {mode!r})")
     numbers = [integer("pad", "pad", number) for number in pad]
-    pairs = [(numbers[i], numbers[i + 1]) for i in range(len(pad) - 2, -1, -2)]
-    ends = [(0, 0)] * (input.ndim - len(pairs)) + pairs
-    added = [(max(before, 0), max(after, 0)) for before, after in ends]
+    pairs = zip(numbers[-2::-2], numbers[::-2], strict=True)
+    ends = *[(0, 0)] * (input.ndim - len(pad) // 2), *pairs
+    added = ends
+    if min(numbers, default=0) < 0:
+        added = tuple([(max(before, 0), max(after, 0)) for before, after in ends])
     x = as_tensor(input)
     if mode in ("constant", "circular"):
         x = _cropped(x, ends, pad)

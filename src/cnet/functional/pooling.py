@@ -25,10 +25,7 @@ def scatter(values: Array, indices: Array, shape: tuple[int, ...]) -> Array:
 
 
 class MaxPool(Operation[tuple[Tensor, Tensor]]):
-    """Base class of max pooling; the second result holds the positions of the maxima.
-
-    There is no second result if neither the caller nor the derivative needs it.
-    """
+    """Base class of max pooling; if `return_indices`, also returns the positions of the maxima."""
 
     name: ClassVar[str]
 
@@ -40,10 +37,10 @@ class MaxPool(Operation[tuple[Tensor, Tensor]]):
         wanted = return_indices or ctx.edges[0] is not None
         y, indices = pooling.max_pool(_check.array(cls.name, "input", x), g, wanted)
         ctx.save_for_backward(indices)
-        return (y, indices) if wanted else y
+        return (y, indices) if return_indices else y
 
     @staticmethod
-    def backward(ctx: Context, grad: Array, _: None) -> Array:
+    def backward(ctx: Context, grad: Array, _: None = None) -> Array:
         (indices,) = ctx.saved
         return scatter(grad, indices, ctx.input_shape(0))
 

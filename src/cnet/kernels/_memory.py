@@ -20,4 +20,4 @@ def empty_needed(
 ) -> tuple[Array | None, ...]:
     """A result for each shape, or None where it is not needed."""
     pairs = zip(shapes, needs, strict=True)
-    return tuple(empty(shape, dtype) if need else None for shape, need in pairs)
+    return tuple([empty(shape, dtype) if need else None for shape, need in pairs])

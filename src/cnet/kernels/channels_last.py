@@ -141,11 +141,9 @@ def conv2d_nhwc_backward(
            [4., 4.]]), array([4.]))
     """
     f = "conv2d_nhwc_backward"
-    grad_output = _check.array(f, "grad_output", grad_output, 4)
     x, weight, _, g = checked_conv(f, x, weight, None, stride, padding, dilation)
     expected = _channels_last(g.y_shape)
-    _check.same_shape(f, "grad_output", grad_output.shape, "(n, oh, ow, o)", expected)
-    _check.same_dtype(f, x=x, grad_output=grad_output)
+    grad_output = _check.like(f, "grad_output", grad_output, "x", x, expected, "(n, oh, ow, o)")
     return conv_backward(grad_output, x, weight, g, _check.needs(f, needs))
 
 
@@ -160,10 +158,10 @@ def checked_conv(
     if c != x.shape[3]:
         raise ValueError(f"{f}: weight.shape[2] must equal x.shape[3] (got {c} and {x.shape[3]})")
     g = geometry.conv(f, _channels_first(x.shape), (o, c, kh, kw), stride, padding, dilation)
+    if weight.dtype is not x.dtype:
+        _check.same_dtype(f, x=x, weight=weight)
     if bias is not None:
-        bias = _check.array(f, "bias", bias, 1)
-        _check.same_shape(f, "bias", bias.shape, "(weight.shape[3],)", (o,))
-    _check.same_dtype(f, x=x, weight=weight, bias=bias)
+        bias = _check.like(f, "bias", bias, "x", x, (o,), "(weight.shape[3],)")
     return x, weight, bias, g
 
 

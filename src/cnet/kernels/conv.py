@@ -96,11 +96,10 @@ def checked(
     x = _check.array(f, "x", x, ndim)
     weight = _check.array(f, "weight", weight, ndim)
     g = geometry.conv(f, x.shape, weight.shape, stride, padding, dilation, groups)
+    if weight.dtype is not x.dtype:
+        _check.same_dtype(f, x=x, weight=weight)
     if bias is not None:
-        bias = _check.array(f, "bias", bias, 1)
-        _check.same_shape(f, "bias", bias.shape, "(weight.shape[0],)", (g.o,))
-    if weight.dtype is not x.dtype or (bias is not None and bias.dtype is not x.dtype):
-        _check.same_dtype(f, x=x, weight=weight, bias=bias)
+        bias = _check.like(f, "bias", bias, "x", x, (g.o,), "(weight.shape[0],)")
     return x, weight, bias, g
 
 
@@ -145,10 +144,8 @@ def conv2d_backward(
            [4., 4.]]), array([4.]))
     """
     f = "conv2d_backward"
-    grad_output = _check.array(f, "grad_output", grad_output, 4)
     x, weight, _, g = checked(f, x, weight, None, stride, padding, dilation, groups)
-    _check.same_shape(f, "grad_output", grad_output.shape, "(n, o, oh, ow)", g.y_shape)
-    _check.same_dtype(f, x=x, grad_output=grad_output)
+    grad_output = _check.like(f, "grad_output", grad_output, "x", x, g.y_shape, "(n, o, oh, ow)")
     needs = _check.needs(f, needs)
     return conv_backward(f, grad_output, x, weight, g, needs, algorithm)
 

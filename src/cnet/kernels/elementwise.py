@@ -196,15 +196,14 @@ def add(a: Array, b: Array, out: Array | None = None) -> Array:
     >>> kernels.add(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
     array([4., 6.])
     """
-    a, b = _check.array("add", "a", a), _check.array("add", "b", b)
-    _check.same_shape("add", "b", b.shape, "a.shape", a.shape)
+    a = _check.array("add", "a", a)
+    b = _check.like("add", "b", b, "a", a)
     if out is None:
-        _check.same_dtype("add", a=a, b=b)
         out = _memory.empty(a.shape, a.dtype)
     else:
         _check.writable("add", "out", out)
         _check.same_shape("add", "out", out.shape, "a.shape", a.shape)
-        _check.same_dtype("add", a=a, b=b, out=out)
+        _check.same_dtype("add", a=a, out=out)
     call("add", a, b, out)
     return out
 
@@ -280,9 +279,8 @@ def softmax_backward(
     array([ 0.25, -0.25])
     """
     f = "softmax_backward"
-    grad_output, y = _check.array(f, "grad_output", grad_output), _check.array(f, "y", y)
-    _check.same_shape(f, "grad_output", grad_output.shape, "y.shape", y.shape)
-    _check.same_dtype(f, y=y, grad_output=grad_output)
+    y = _check.array(f, "y", y)
+    grad_output = _check.like(f, "grad_output", grad_output, "y", y)
     dx = _memory.empty(y.shape, y.dtype)
     call(
         "softmax_backward", grad_output, y, dx, _around(f, "y", y.shape, axis), int(bool(logarithm))
@@ -306,10 +304,8 @@ _RELU = _core.operations["relu"]
 def _backward(
     function: str, grad_output: Array, name: str, saved: Array, number: int, a: float, b: float
 ) -> Array:
-    grad_output = _check.array(function, "grad_output", grad_output)
     saved = _check.array(function, name, saved)
-    _check.same_shape(function, "grad_output", grad_output.shape, f"{name}.shape", saved.shape)
-    _check.same_dtype(function, **{name: saved, "grad_output": grad_output})
+    grad_output = _check.like(function, "grad_output", grad_output, name, saved)
     dx = _memory.empty(saved.shape, saved.dtype)
     call("elementwise_backward", grad_output, saved, dx, number, a, b)
     return dx

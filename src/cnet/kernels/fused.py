@@ -105,13 +105,12 @@ def conv2d_relu_pool_backward(
            [7., 8.]]), array([1.]))
     """
     f = "conv2d_relu_pool_backward"
-    grad_output = _check.array(f, "grad_output", grad_output, 4)
     codes = _check.integers(f, "codes", codes, 4, UINT8)
     x, weight, _, g = checked(f, x, weight, None, stride, padding, dilation, groups)
     shape = geometry.pool(f, g.y_shape, 2).y_shape
-    _check.same_shape(f, "grad_output", grad_output.shape, "(n, o, oh / 2, ow / 2)", shape)
+    expected = "(n, o, oh / 2, ow / 2)"
+    grad_output = _check.like(f, "grad_output", grad_output, "x", x, shape, expected)
     _check.same_shape(f, "codes", codes.shape, "grad_output.shape", grad_output.shape)
-    _check.same_dtype(f, x=x, grad_output=grad_output)
     needs = _check.needs(f, needs)
     if not sparse_backward_pays(g, x.dtype):
         full = relu_pool_backward(grad_output, codes, g.y_shape)

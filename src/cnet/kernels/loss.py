@@ -54,7 +54,8 @@ def cross_entropy(
     """
     f = "cross_entropy"
     logits, target, weight = _rows(f, logits, target, weight, label_smoothing, ignore_index)
-    losses, logsumexp = (_memory.empty(target.shape, logits.dtype) for _ in range(2))
+    losses = _memory.empty(target.shape, logits.dtype)
+    logsumexp = _memory.empty(target.shape, logits.dtype)
     if call(
         "cross_entropy", logits, target, weight, losses, logsumexp, logits.shape, label_smoothing,
         ignore_index,
@@ -98,11 +99,9 @@ def cross_entropy_backward(
     """
     f = "cross_entropy_backward"
     logits, target, weight = _rows(f, logits, target, weight, label_smoothing, ignore_index)
-    grad_losses = _check.array(f, "grad_losses", grad_losses, 1)
-    logsumexp = _check.array(f, "logsumexp", logsumexp, 1)
-    _check.same_shape(f, "grad_losses", grad_losses.shape, "target.shape", target.shape)
-    _check.same_shape(f, "logsumexp", logsumexp.shape, "target.shape", target.shape)
-    _check.same_dtype(f, logits=logits, grad_losses=grad_losses, logsumexp=logsumexp)
+    of_targets = "logits", logits, target.shape, "target.shape"
+    grad_losses = _check.like(f, "grad_losses", grad_losses, *of_targets)
+    logsumexp = _check.like(f, "logsumexp", logsumexp, *of_targets)
     dlogits = _memory.empty(logits.shape, logits.dtype)
     if call(
         "cross_entropy_backward", grad_losses, logits, target, logsumexp, weight, dlogits,
@@ -161,9 +160,9 @@ def reduce_losses(
     if weight is not None:
         weight = _check.array(f, "weight", weight, 1)
         _check.same_shape(f, "weight", weight.shape, "(classes,)", (classes,))
-    _check.same_dtype(f, losses=losses, weight=weight)
+        _check.same_dtype(f, losses=losses, weight=weight)
     _check.int64(f, "ignore_index", ignore_index)
-    loss, divisor = (_memory.empty((1,), losses.dtype) for _ in range(2))
+    loss, divisor = _memory.empty((1,), losses.dtype), _memory.empty((1,), losses.dtype)
     call(
         "reduce_losses", losses, target, weight, loss, divisor, (losses.shape[0], classes),
         int(bool(mean)), ignore_index,
@@ -199,10 +198,8 @@ def reduce_losses_backward(grad_loss: Array, divisor: Array, n: int) -> Array:
     """
     f = "reduce_losses_backward"
     grad_loss = _check.array(f, "grad_loss", grad_loss, 1)
-    divisor = _check.array(f, "divisor", divisor, 1)
     _check.same_shape(f, "grad_loss", grad_loss.shape, "(1,)", (1,))
-    _check.same_shape(f, "divisor", divisor.shape, "(1,)", (1,))
-    _check.same_dtype(f, grad_loss=grad_loss, divisor=divisor)
+    divisor = _check.like(f, "divisor", divisor, "grad_loss", grad_loss, (1,), "(1,)")
     _check.int64(f, "n", n)
     if n < 0:
         raise ValueError(f"{f}: n must not be negative (got {n})")

@@ -56,7 +56,7 @@ def batch_norm_stats(
     (x,) = channels(f, x)
     running = _running(f, x, running_mean, running_var)
     _check.number(f, "momentum", momentum)
-    mean, var = (_memory.empty(x.shape[1:2], x.dtype) for _ in range(2))
+    mean, var = _memory.empty(x.shape[1:2], x.dtype), _memory.empty(x.shape[1:2], x.dtype)
     if x.size:
         call("batch_norm_stats", x, mean, var, *running, _runs(x), momentum)
     else:
@@ -137,7 +137,7 @@ def batch_norm(
     x, mean, var, weight, bias = channels(f, x, mean=mean, var=var, weight=weight, bias=bias)
     number = _activation_number(f, activation)
     if residual is not None:
-        residual = _like_x(f, "residual", residual, x)
+        residual = _check.like(f, "residual", residual, "x", x)
     y = _memory.empty(x.shape, x.dtype)
     call(
         "batch_norm", x, mean, var, weight, bias, residual, y, _runs(x), eps, number, float(a),
@@ -155,13 +155,6 @@ def _activation_number(f: str, activation: str | None) -> int:
             f"{f}: activation must be one of {', '.join(ACTIVATIONS)} (got {activation!r})"
         )
     return 1 + _core.operations[activation]
-
-
-def _like_x(f: str, name: str, array: Array, x: Array) -> Array:
-    array = _check.array(f, name, array)
-    _check.same_shape(f, name, array.shape, "x.shape", x.shape)
-    _check.same_dtype(f, x=x, **{name: array})
-    return array
 
 
 def batch_norm_backward(
@@ -219,10 +212,10 @@ def batch_norm_backward(
     f = "batch_norm_backward"
     _check.number(f, "eps", eps)
     x, mean, var, weight, bias = channels(f, x, mean=mean, var=var, weight=weight, bias=bias)
-    grad_output = _like_x(f, "grad_output", grad_output, x)
+    grad_output = _check.like(f, "grad_output", grad_output, "x", x)
     number = _activation_number(f, activation)
     if y is not None:
-        y = _like_x(f, "y", y, x)
+        y = _check.like(f, "y", y, "x", x)
         if activation not in FROM_RESULT:
             raise ValueError(
                 f"{f}: with y, activation must be one of {', '.join(FROM_RESULT)} "
@@ -372,9 +365,7 @@ def group_norm_backward(
     _check.number(f, "eps", eps)
     x, weight = channels(f, x, weight=weight)
     mean, var = _groups(f, x, mean, var)
-    grad_output = _check.array(f, "grad_output", grad_output)
-    _check.same_shape(f, "grad_output", grad_output.shape, "x.shape", x.shape)
-    _check.same_dtype(f, x=x, grad_output=grad_output)
+    grad_output = _check.like(f, "grad_output", grad_output, "x", x)
     shapes = x.shape, x.shape[1:2], x.shape[1:2]
     dx, dw, db = _memory.empty_needed(shapes, _check.needs(f, needs), x.dtype)
     call(
@@ -382,6 +373,21 @@ def group_norm_backward(
         var.shape[1], eps,
     )  # fmt: skip
     return dx, dw, db
+
+
+def group_norm_stats(f: str, x: Array, groups: int) -> tuple[Array, Array]:
+    """Mean and variance of the groups of channels of each image, both of shape (n, groups).
+
+    `groups` divides the number of channels. Zeros if the groups are empty.
+    """
+    x = _check.array(f, "x", x)
+    shape, count = (len(x), groups), len(x) * groups
+    mean, var = _memory.empty(shape, x.dtype), _memory.empty(shape, x.dtype)
+    if x.size:
+        call("batch_norm_stats", x, mean, var, None, None, (1, count, x.size // count), 0.0)
+    else:
+        mean[...] = var[...] = 0
+    return mean, var
 
 
 def _groups(f: str, x: Array, mean: Any, var: Any) -> tuple[Array | None, Array]:
@@ -393,10 +399,10 @@ def _groups(f: str, x: Array, mean: Any, var: Any) -> tuple[Array | None, Array]
             f"{f}: var.shape[1] must divide x.shape[1] (got {groups} and {x.shape[1]})"
         )
     _check.same_shape(f, "var", var.shape, "(x.shape[0], groups)", (len(x), groups))
+    if var.dtype is not x.dtype:
+        _check.same_dtype(f, x=x, var=var)
     if mean is not None:
-        mean = _check.array(f, "mean", mean, 2)
-        _check.same_shape(f, "mean", mean.shape, "var.shape", var.shape)
-    _check.same_dtype(f, x=x, mean=mean, var=var)
+        mean = _check.like(f, "mean", mean, "x", x, var.shape, "var.shape")
     return mean, var
 
 
@@ -410,12 +416,12 @@ def channels(f: str, x: Any, **vectors: Any) -> tuple[Any, ...]:
         raise ValueError(f"{f}: x must have at least 2 dimensions (got {x.ndim}, shape {x.shape})")
     dtype, shape, fit = x.dtype, x.shape[1:2], True
     for name, vector in vectors.items():
-        if _check.fits(vector, dtype, shape):
+        optional = name == "weight" or name == "bias"
+        if (vector is None and optional) or _check.fits(vector, dtype, shape):
             continue
         fit = False
-        if vector is not None or name not in ("weight", "bias"):
-            vectors[name] = vector = _check.array(f, name, vector, 1)
-            _check.same_shape(f, name, vector.shape, "(x.shape[1],)", x.shape[1:2])
+        vectors[name] = vector = _check.array(f, name, vector, 1)
+        _check.same_shape(f, name, vector.shape, "(x.shape[1],)", shape)
     if not fit:
         _check.same_dtype(f, x=x, **vectors)
     return x, *vectors.values()
@@ -423,4 +429,5 @@ def channels(f: str, x: Any, **vectors: Any) -> tuple[Any, ...]:
 
 def _runs(x: Array) -> tuple[int, int, int]:
     """(n, c, elements per channel of an image): cnet_norm in cnet.h."""
-    return x.shape[0], x.shape[1], prod(x.shape[2:])
+    n, c, *sizes = x.shape
+    return n, c, prod(sizes)

@@ -120,19 +120,20 @@ def adam_step(
 
 def _numbers(f: str, **values: float) -> None:
     for name, value in values.items():
-        if type(value) is not float:
+        if type(value) is not float and type(value) is not int:
             _check.number(f, name, value)
 
 
 def _arrays(f: str, param: Array, grad: Array, **state: Array) -> tuple[Array, Array]:
     """Check the arrays of one step; all except `grad` are updated in place."""
-    if isinstance(param, np.ndarray) and param.dtype in (FLOAT32, FLOAT64):
+    if isinstance(param, np.ndarray):
         dtype, shape = param.dtype, param.shape
-        for x in (param, grad, *state.values()):
-            if not _check.fits(x, dtype, shape):
-                break
-        else:
-            return param, grad
+        if dtype is FLOAT32 or dtype is FLOAT64:
+            for x in (param, grad, *state.values()):
+                if not _check.fits(x, dtype, shape):
+                    break
+            else:
+                return param, grad
     param = _check.writable(f, "param", param)
     grad = _check.array(f, "grad", grad)
     for name, x in state.items():

@@ -262,6 +262,8 @@ def checked_divisor(f: str, divisor_override: int | None) -> int:
 
 def max_pool(x: Array, g: geometry.Window, indices: bool = True) -> tuple[Array, Any]:
     """`max_pool2d` for any number of axes; indices are row-major positions in an image, or None."""
+    if len(g.axes) == 2:
+        return _max_pool2d(x, g, indices)
     if not indices:
         for stage in g.stages:
             x, _ = _max_pool2d(x.reshape(stage.x_shape), stage, False)
@@ -308,12 +310,17 @@ def max_pool_backward(f: str, grad_output: Array, indices: Array, x_shape: Seque
 
 def avg_pool(x: Array, g: geometry.Window, count_include_pad: bool, divisor: int) -> Array:
     """`avg_pool2d` for any number of axes; `divisor` is 0 or `divisor_override`."""
+    if len(g.axes) == 2:
+        return _avg_pool2d(x, g, count_include_pad, divisor)
     for stage, number in zip(g.stages, _divisors(divisor), strict=False):
-        y = _memory.empty(stage.y_shape, x.dtype)
-        x = x.reshape(stage.x_shape)
-        call("avg_pool2d", x, y, stage.sizes2d, bool(count_include_pad), number)
-        x = y
+        x = _avg_pool2d(x.reshape(stage.x_shape), stage, count_include_pad, number)
     return x.reshape(g.y_shape)
+
+
+def _avg_pool2d(x: Array, g: geometry.Window, count_include_pad: bool, divisor: int) -> Array:
+    y = _memory.empty(g.y_shape, x.dtype)
+    call("avg_pool2d", x, y, g.sizes2d, bool(count_include_pad), divisor)
+    return y
 
 
 def avg_pool_backward(

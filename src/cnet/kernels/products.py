@@ -1,5 +1,7 @@
 """Matrix products."""
 
+from collections.abc import Iterable
+from functools import lru_cache
 from math import prod
 
 import numpy as np
@@ -39,11 +41,13 @@ def matmul(a: Array, b: Array) -> Array:
            [3., 4.]])
     """
     a, b = _factors(a, b)
+    if a.ndim == 2 and b.ndim == 2:
+        return _product(a, b)
     a2 = a[np.newaxis] if a.ndim == 1 else a
     b2 = b[:, np.newaxis] if b.ndim == 1 else b
     if b2.ndim == 2 and a2.ndim > 2:
         y = _product(_rows(a2), b2).reshape(*a2.shape[:-1], b2.shape[1])
-    elif a2.ndim == 2 and b2.ndim == 2:
+    elif b2.ndim == 2:
         y = _product(a2, b2)
     else:
         y = _batched_product(a2, b2)
@@ -122,11 +126,11 @@ def linear(x: Array, weight: Array, bias: Array | None = None, relu: bool = Fals
             f"linear: x.shape[-1] must equal weight.shape[1] "
             f"(got {x.shape[-1]} and {weight.shape[1]})"
         )
+    if weight.dtype is not x.dtype:
+        _check.same_dtype("linear", x=x, weight=weight)
     if bias is not None:
-        bias = _check.array("linear", "bias", bias, 1)
-        _check.same_shape("linear", "bias", bias.shape, "(weight.shape[0],)", weight.shape[:1])
-    if weight.dtype is not x.dtype or (bias is not None and bias.dtype is not x.dtype):
-        _check.same_dtype("linear", x=x, weight=weight, bias=bias)
+        shape = weight.shape[:1]
+        bias = _check.like("linear", "bias", bias, "x", x, shape, "(weight.shape[0],)")
     geometry.check_size("linear", "the result", (*x.shape[:-1], weight.shape[0]))
     if x.ndim == 2:
         return _product(x, weight.T, bias, bool(relu))
@@ -135,44 +139,44 @@ def linear(x: Array, weight: Array, bias: Array | None = None, relu: bool = Fals
 
 def _factors(a: Array, b: Array) -> tuple[Array, Array]:
     """Check operands with at least one dimension; strides are not changed."""
-    for name, x in (("a", a), ("b", b)):
-        if not isinstance(x, np.ndarray):
-            raise TypeError(f"matmul: {name} must be a NumPy array (got {type(x).__name__})")
-        if x.ndim == 0:
-            raise ValueError(f"matmul: {name} must have at least 1 dimension (got 0)")
-        if x.dtype is not FLOAT32 and x.dtype is not FLOAT64:
-            _check.float_dtype("matmul", f"{name}.dtype", x.dtype)
-    a, b = _native(a), _native(b)
+    a, b = _factor("a", a), _factor("b", b)
     if a.dtype is not b.dtype:
         _check.same_dtype("matmul", a=a, b=b)
-    inner = b.shape[0] if b.ndim == 1 else b.shape[-2]
-    if a.shape[-1] != inner:
+    a_shape, b_shape = a.shape, b.shape
+    inner = b_shape[0] if len(b_shape) == 1 else b_shape[-2]
+    if a_shape[-1] != inner:
         raise ValueError(
             f"matmul: a.shape[-1] must equal b.shape[{-1 if b.ndim == 1 else -2}] "
-            f"(got {a.shape[-1]} and {inner})"
+            f"(got {a_shape[-1]} and {inner})"
         )
-    batch = () if a.ndim <= 2 and b.ndim <= 2 else _batch(a, b)
-    geometry.check_size("matmul", "the result", (*batch, *a.shape[-2:-1], *b.shape[-1:]))
+    batch = _batch(a_shape, b_shape)
+    geometry.check_size("matmul", "the result", (*batch, *a_shape[-2:-1], *b_shape[-1:]))
     return a, b
 
 
-def _batch(a: Array, b: Array) -> Shape:
-    if a.shape[:-2] == b.shape[:-2]:
-        return a.shape[:-2]
-    try:
-        return np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    except ValueError:
-        raise ValueError(
-            f"matmul: a.shape[:-2] and b.shape[:-2] must broadcast "
-            f"(got {a.shape[:-2]} and {b.shape[:-2]})"
-        ) from None
-
-
-def _native(x: Array) -> Array:
+def _factor(name: str, x: Array) -> Array:
+    if not isinstance(x, np.ndarray):
+        raise TypeError(f"matmul: {name} must be a NumPy array (got {type(x).__name__})")
+    if x.ndim == 0:
+        raise ValueError(f"matmul: {name} must have at least 1 dimension (got 0)")
     dtype = x.dtype
     if (dtype is FLOAT32 or dtype is FLOAT64) and x.flags.aligned:
         return x if type(x) is np.ndarray else np.asarray(x)
-    return np.require(np.asarray(x), dtype.newbyteorder("="), ["C", "A"])
+    dtype = _check.float_dtype("matmul", f"{name}.dtype", dtype)
+    return np.require(np.asarray(x), dtype, ["C", "A"])
+
+
+def _batch(a_shape: Shape, b_shape: Shape) -> Shape:
+    """The shape to which the axes before the matrices are broadcast."""
+    a_batch, b_batch = a_shape[:-2], b_shape[:-2]
+    if a_batch == b_batch:
+        return a_batch
+    try:
+        return np.broadcast_shapes(a_batch, b_batch)
+    except ValueError:
+        raise ValueError(
+            f"matmul: a.shape[:-2] and b.shape[:-2] must broadcast (got {a_batch} and {b_batch})"
+        ) from None
 
 
 def _product(a: Array, b: Array, bias: Array | None = None, relu: bool = False) -> Array:
@@ -190,33 +194,47 @@ def _product(a: Array, b: Array, bias: Array | None = None, relu: bool = False) 
 
 
 def _batched_product(a: Array, b: Array) -> Array:
-    batch = _batch(a, b)
-    y = _memory.empty((*batch, a.shape[-2], b.shape[-1]), a.dtype)
+    y_shape, g = _batched_sizes(a.shape, a.strides, b.shape, b.strides, a.itemsize)
+    y = _memory.empty(y_shape, a.dtype)
     if not y.size:
         return y
-    if a.shape[:-2] != batch:
-        a = np.broadcast_to(a, batch + a.shape[-2:])
-    if b.shape[:-2] != batch:
-        b = np.broadcast_to(b, batch + b.shape[-2:])
-    axes, size = _joined(batch, a, b), a.itemsize
-    if len(axes) > 2 or any(stride % size for stride in a.strides + b.strides):
-        a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
-        axes = _joined(batch, a, b)
-    (outer, a_outer, b_outer), (inner, a_inner, b_inner) = [(1, 0, 0)] * (2 - len(axes)) + axes
-    strides = *a.strides[-2:], *b.strides[-2:]
-    strides_of_matrices = a_outer, a_inner, b_outer, b_inner
-    g = (
-        *y.shape[-2:], a.shape[-1], *[stride // size for stride in strides], outer, inner,
-        *[stride // size for stride in strides_of_matrices],
-    )  # fmt: skip
+    if g is None:
+        a = np.ascontiguousarray(np.broadcast_to(a, y_shape[:-2] + a.shape[-2:]))
+        b = np.ascontiguousarray(np.broadcast_to(b, y_shape[:-2] + b.shape[-2:]))
+        _, g = _batched_sizes(a.shape, a.strides, b.shape, b.strides, a.itemsize)
     call("gemm", a, b, None, y, g, False)
     return y
 
 
-def _joined(batch: Shape, a: Array, b: Array) -> list[tuple[int, int, int]]:
-    """The sizes of the axes of a batch and their strides in `a` and `b`; joined where possible."""
+@lru_cache(maxsize=1024)
+def _batched_sizes(
+    a_shape: Shape, a_strides: Shape, b_shape: Shape, b_strides: Shape, size: int
+) -> tuple[Shape, tuple[int, ...] | None]:
+    """The shape of the result, and the geometry; None if the kernel does not take the strides."""
+    batch = _batch(a_shape, b_shape)
+    y_shape = (*batch, a_shape[-2], b_shape[-1])
+    axes = _joined(batch, *(
+        [0] * (len(y_shape) - len(shape))
+        + [0 if n == 1 else stride for n, stride in zip(shape[:-2], strides, strict=False)]
+        for shape, strides in ((a_shape, a_strides), (b_shape, b_strides))
+    ))  # fmt: skip
+    if len(axes) > 2 or any(stride % size for stride in a_strides + b_strides):
+        return y_shape, None
+    (outer, a_outer, b_outer), (inner, a_inner, b_inner) = [(1, 0, 0)] * (2 - len(axes)) + axes
+    strides = (*a_strides[-2:], *b_strides[-2:])
+    strides_of_matrices = a_outer, a_inner, b_outer, b_inner
+    return y_shape, (
+        *y_shape[-2:], a_shape[-1], *[stride // size for stride in strides], outer, inner,
+        *[stride // size for stride in strides_of_matrices],
+    )  # fmt: skip
+
+
+def _joined(
+    batch: Shape, a_strides: Iterable[int], b_strides: Iterable[int]
+) -> list[tuple[int, int, int]]:
+    """The sizes of the axes of a batch and their strides in both operands; joined if possible."""
     axes: list[tuple[int, int, int]] = []
-    for size, a_stride, b_stride in zip(batch, a.strides, b.strides, strict=False):
+    for size, a_stride, b_stride in zip(batch, a_strides, b_strides, strict=True):
         if axes and axes[-1][1:] == (size * a_stride, size * b_stride):
             axes[-1] = axes[-1][0] * size, a_stride, b_stride
         elif size > 1:

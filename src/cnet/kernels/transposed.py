@@ -76,10 +76,10 @@ def checked(
     g = geometry.transposed(
         f, x.shape, weight.shape, stride, padding, output_padding, dilation, groups
     )
+    if weight.dtype is not x.dtype:
+        _check.same_dtype(f, x=x, weight=weight)
     if bias is not None:
-        bias = _check.array(f, "bias", bias, 1)
-        _check.same_shape(f, "bias", bias.shape, "(weight.shape[1] * groups,)", (g.c,))
-    _check.same_dtype(f, x=x, weight=weight, bias=bias)
+        bias = _check.like(f, "bias", bias, "x", x, (g.c,), "(weight.shape[1] * groups,)")
     return x, weight, bias, g
 
 
@@ -122,10 +122,8 @@ def conv_transpose2d_backward(
     (array([[[[4.]]]]), True, array([4.]))
     """
     f = "conv_transpose2d_backward"
-    grad_output = _check.array(f, "grad_output", grad_output, 4)
     x, weight, _, g = checked(f, x, weight, None, stride, padding, output_padding, groups, dilation)
-    _check.same_shape(f, "grad_output", grad_output.shape, "(n, o, oh, ow)", g.x_shape)
-    _check.same_dtype(f, x=x, grad_output=grad_output)
+    grad_output = _check.like(f, "grad_output", grad_output, "x", x, g.x_shape, "(n, o, oh, ow)")
     needs = _check.needs(f, needs)
     passes = [direction for direction, need in ((FORWARD, needs[0]), (DW, needs[1])) if need]
     number = algorithm_number(f, algorithm, g, passes, x)

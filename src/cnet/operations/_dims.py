@@ -41,9 +41,12 @@ def reduced_axes(function: str, x: Any, axis: Axis) -> Dims:
     ndim = x.ndim
     if type(axis) is int and -ndim <= axis < ndim:
         return (axis % ndim,)
-    if axis is None or (isinstance(axis, Sequence) and not axis):
+    if axis is None:
         return tuple(range(ndim))
-    found = dims_of(function, axis if isinstance(axis, Sequence) else [axis], ndim, "dim")
+    dims: Any = axis if type(axis) is tuple or isinstance(axis, Sequence) else (axis,)
+    if not dims:
+        return tuple(range(ndim))
+    found = dims_of(function, dims, ndim, "dim")
     return tuple(sorted(found)) if ndim else ()
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from .. import kernels, propagation
 from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation
+from ..grad_mode import current
 from ..inplace import apply_in_place
 from ..kernels import _memory
 from ..tensor import Number, Operand, Tensor, TensorLike, array_of
@@ -31,6 +32,13 @@ _BOOL = np.dtype(np.bool_)
 
 LARGE = 1 << 14
 """From this number of elements on, results use the memory of the kernels."""
+
+
+def is_copied_by_kernel(dtype: np.dtype[Any], size: int) -> bool:
+    """Whether kernels copy such arrays faster than NumPy, or so that the copies are captured."""
+    return (dtype is FLOAT32 or dtype is FLOAT64) and (
+        size >= LARGE or current.recorder is not None
+    )
 
 
 def _is_large(a: Any, b: Any) -> bool:

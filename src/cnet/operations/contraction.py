@@ -5,6 +5,7 @@ that the gradients are those of these operations.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -37,14 +38,17 @@ def contracted(a: Tensor, b: Tensor, la: Labels, lb: Labels, kept: Labels) -> tu
     sizes = {label: _common_size(la, a, lb, b, label) for label in (*batch, *inside)}
     a = _arranged(a, la, [*batch, *rows, *inside], sizes)
     b = _arranged(b, lb, [*batch, *inside, *columns], sizes)
-    nb, ni = len(batch), len(inside)
-    shape = a.shape[: nb + len(rows)] + b.shape[nb + ni :]
-    front, m = a.shape[:nb], prod(a.shape[nb : nb + len(rows)])
-    n, k = prod(b.shape[nb + ni :]), prod([sizes[label] for label in inside])
-    left = a.reshape((*front, m, k))
-    right = b.reshape((*front, k, n))
+    nb, ni, a_shape, b_shape = len(batch), len(inside), a.shape, b.shape
+    shape = a_shape[: nb + len(rows)] + b_shape[nb + ni :]
+    front, m = a_shape[:nb], prod(a_shape[nb : nb + len(rows)])
+    n, k = prod(b_shape[nb + ni :]), prod([sizes[label] for label in inside])
+    left, right = _shaped(a, (*front, m, k)), _shaped(b, (*front, k, n))
     product = matmul(left, right) if inside else mul(left, right)
-    return product.reshape(shape), [*batch, *rows, *columns]
+    return _shaped(product, shape), [*batch, *rows, *columns]
+
+
+def _shaped(x: Tensor, shape: tuple[int, ...]) -> Tensor:
+    return x if x.shape == shape else x.reshape(shape)
 
 
 def _common_size(la: Labels, a: Tensor, lb: Labels, b: Tensor, label: str) -> int:
@@ -58,15 +62,18 @@ def _common_size(la: Labels, a: Tensor, lb: Labels, b: Tensor, label: str) -> in
 
 
 def _summed(x: Tensor, labels: Labels, kept: Labels) -> tuple[Tensor, Labels]:
-    dims = [axis for axis, label in enumerate(labels) if label not in kept]
-    return (sum(x, dims), kept) if dims else (x, labels)
+    if labels == kept:
+        return x, labels
+    return sum(x, [axis for axis, label in enumerate(labels) if label not in kept]), kept
 
 
 def _arranged(x: Tensor, labels: Labels, order: Labels, sizes: dict[str, int]) -> Tensor:
     """Reorder labelled dimensions, and repeat those of size 1 to their sizes."""
-    x = permute(x, [labels.index(label) for label in order])
-    shape = tuple([sizes.get(label, x.shape[axis]) for axis, label in enumerate(order)])
-    return x if shape == x.shape else x.expand(shape)
+    if labels != order:
+        x = permute(x, [labels.index(label) for label in order])
+    own = x.shape
+    shape = tuple([sizes.get(label, size) for label, size in zip(order, own, strict=True)])
+    return x if shape == own else x.expand(shape)
 
 
 def einsum(equation: Any, *operands: Any) -> Tensor:
@@ -104,13 +111,15 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
     elif len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
     tensors = [as_tensor(x) for x in operands]
-    inputs, output = _parsed(equation, [x.ndim for x in tensors])
+    inputs, output = _parsed(equation, tuple([x.ndim for x in tensors]))
     pairs = [_diagonals(x, labels) for x, labels in zip(tensors, inputs, strict=True)]
     result, labels = pairs[0]
     for position, (x, own) in enumerate(pairs[1:], start=1):
         later = [label for _, others in pairs[position + 1 :] for label in others]
         result, labels = contracted(result, x, labels, own, [*output, *later])
     result, labels = _summed(result, labels, [label for label in labels if label in output])
+    if len(tensors) > 1 and labels == output:
+        return result
     return permute(result, [labels.index(label) for label in output])
 
 
@@ -132,8 +141,12 @@ def _letter(label: Any) -> str:
     return _LETTERS[number]
 
 
-def _parsed(equation: str, ndims: list[int]) -> tuple[list[Labels], Labels]:
-    """The labels of the operands and of the result; an ellipsis becomes the labels "0", "1", …"""
+@lru_cache(maxsize=256)
+def _parsed(equation: str, ndims: tuple[int, ...]) -> tuple[list[Labels], Labels]:
+    """The labels of the operands and of the result; an ellipsis becomes the labels "0", "1", …
+
+    The lists must not be changed.
+    """
     left, arrow, right = equation.replace(" ", "").partition("->")
     terms = left.split(",")
     if not ndims:
@@ -179,6 +192,8 @@ def _labels(term: str, dots: Labels) -> Labels:
 
 def _diagonals(x: Tensor, labels: Labels) -> tuple[Tensor, Labels]:
     """Replace dimensions with the same label by their diagonal."""
+    if len(set(labels)) == len(labels):
+        return x, labels
     for label in dict.fromkeys(labels):
         while labels.count(label) > 1:
             first = labels.index(label)

@@ -39,7 +39,7 @@ class _Extremum(Operation[Tensor]):
 class Max(_Extremum):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Any:
-        y = np.max(x, axes, keepdims=True)
+        y = np.maximum.reduce(x, axes, keepdims=True)
         ctx.save_for_backward(x, y)
         ctx.axes = axes
         return y if keepdims else y.squeeze(axes)
@@ -48,7 +48,7 @@ class Max(_Extremum):
 class Min(_Extremum):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Any:
-        y = np.min(x, axes, keepdims=True)
+        y = np.minimum.reduce(x, axes, keepdims=True)
         ctx.save_for_backward(x, y)
         ctx.axes = axes
         return y if keepdims else y.squeeze(axes)
@@ -286,7 +286,7 @@ def max(
     >>> cnet.max(x), cnet.max(x, axis=0)
     (tensor(4.), tensor([4., 3.]))
     """
-    return _extremum("max", maximum, amax, np.argmax, input, dim, keepdim, options)
+    return _extremum("max", maximum, amax, np.ndarray.argmax, input, dim, keepdim, options)
 
 
 @operation(methods=("min",), numpy=(np.min, np.amin))
@@ -332,7 +332,7 @@ def min(
     tensor([[1. , 2. ],
             [1.5, 2.5]])
     """
-    return _extremum("min", minimum, amin, np.argmin, input, dim, keepdim, options)
+    return _extremum("min", minimum, amin, np.ndarray.argmin, input, dim, keepdim, options)
 
 
 @operation(methods=("argmax",), numpy=(np.argmax,))

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
-from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, ViewOperation
 from ..kernels.strided import is_basic
 from ..tensor import Operand, Tensor
 from ._positions import from_the_end, scattered
 from ._writing import fill
+from .arithmetic import is_copied_by_kernel
 from .registry import operation
 
 __all__ = []
@@ -113,7 +113,7 @@ class Index(ViewOperation[Tensor]):
         (index,) = ctx.saved
         shape = ctx.input_shape(0)
         parts = index if isinstance(index, tuple) else (index,)
-        if is_basic(parts) and grad.dtype in (FLOAT32, FLOAT64):
+        if is_copied_by_kernel(grad.dtype, prod(shape)) and is_basic(parts):
             return kernels.embed(grad, shape, index)
         dx = np.zeros(shape, grad.dtype)
         if _may_repeat(index):

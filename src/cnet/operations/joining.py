@@ -10,13 +10,12 @@ import numpy as np
 from .. import kernels
 from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation
-from ..grad_mode import current
 from ..kernels import _memory
-from ..tensor import Tensor, TensorLike, array_of, as_tensor
+from ..tensor import Tensor, TensorLike, as_tensor
 from ._common import also_dim
 from ._dims import dim_of
 from ._promotion import result_type
-from .arithmetic import LARGE
+from .arithmetic import is_copied_by_kernel
 from .registry import operation
 from .shape import expanded
 
@@ -34,11 +33,14 @@ class Cat(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, *arrays: Array, axis: int, dtype: np.dtype[Any]) -> Array:
         # Arrays of shape (0,) are ignored, because loops often start with an empty array.
-        joined = [array for array in arrays if array.shape != (0,)] or [*arrays]
+        shapes = [array.shape for array in arrays]
+        joined: Sequence[Array] = arrays
+        if (0,) in shapes:
+            joined = [array for array in arrays if array.shape != (0,)] or arrays
         ctx.axis = axis
-        ctx.sizes = tuple([0 if array.shape == (0,) else array.shape[axis] for array in arrays])
-        ctx.left_out = tuple([array.shape == (0,) for array in arrays])
-        if _is_for_kernels(dtype, sum([array.size for array in joined])) and all(
+        ctx.sizes = tuple([0 if shape == (0,) else shape[axis] for shape in shapes])
+        ctx.left_out = tuple([shape == (0,) for shape in shapes])
+        if is_copied_by_kernel(dtype, sum([array.size for array in joined])) and all(
             array.dtype is dtype for array in joined
         ):
             return _joined(joined, axis)
@@ -47,7 +49,7 @@ class Cat(Operation[Tensor]):
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         contiguous = prod(grad.shape[: ctx.axis]) == 1
-        if _is_for_kernels(grad.dtype, grad.size) and not contiguous:
+        if is_copied_by_kernel(grad.dtype, grad.size) and not contiguous:
             parts: Any = _split(grad, ctx.sizes, ctx.axis)
         else:
             parts = np.split(grad, list(accumulate(ctx.sizes[:-1])), ctx.axis)
@@ -55,13 +57,6 @@ class Cat(Operation[Tensor]):
             part.reshape(0) if left_out else part
             for part, left_out in zip(parts, ctx.left_out, strict=True)
         )
-
-
-def _is_for_kernels(dtype: np.dtype[Any], size: int) -> bool:
-    """Whether kernels copy such arrays faster than NumPy, or so that the copies are captured."""
-    return (dtype is FLOAT32 or dtype is FLOAT64) and (
-        size >= LARGE or current.recorder is not None
-    )
 
 
 def _joined(arrays: Sequence[Array], axis: int) -> Array:
@@ -86,10 +81,14 @@ def _resized(shape: tuple[int, ...], axis: int, size: int) -> tuple[int, ...]:
 
 
 def _common_dtype(function: str, arrays: Sequence[Any]) -> np.dtype[Any]:
-    if len(dtypes := {getattr(array, "dtype", None) for array in arrays}) == 1:
+    first = getattr(arrays[0], "dtype", None)
+    for array in arrays:
+        if getattr(array, "dtype", None) is not first:
+            break
+    else:
+        if first is FLOAT32 or first is FLOAT64:
+            return first
         arrays = arrays[:1]
-        if FLOAT32 in dtypes or FLOAT64 in dtypes:
-            return arrays[0].dtype  # type: ignore[no-any-return]
     return result_type(function, *arrays)
 
 
@@ -140,13 +139,14 @@ def cat(tensors: Tensors, dim: int = 0, *, out: Tensor | None = None) -> Tensor:
             [10., 20.]])
     """
     listed = _listed("cat", tensors)
-    dtype = _common_dtype("cat", [array_of(x) if isinstance(x, Tensor) else x for x in listed])
-    shapes = [x.shape for x in listed if x.shape != (0,)] or [(0,)]
+    arrays = [x._array if isinstance(x, Tensor) else x for x in listed]
+    dtype = _common_dtype("cat", arrays)
+    shapes = [shape for shape in [x.shape for x in arrays] if shape != (0,)] or [(0,)]
     if min(map(len, shapes)) == 0:
         raise ValueError("cat: tensors must have at least 1 dimension (got 0)")
     axis = dim_of("cat", dim, len(shapes[0]))
     for first, second in pairwise(shapes):
-        if (
+        if first != second and (
             len(first) != len(second)
             or first[:axis] != second[:axis]
             or first[axis + 1 :] != second[axis + 1 :]
@@ -162,7 +162,8 @@ class Stack(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, *arrays: Array, axis: int, dtype: np.dtype[Any]) -> Array:
         ctx.axis = axis
-        return np.stack(arrays, axis, dtype=dtype)
+        place = *[slice(None)] * axis, np.newaxis
+        return np.concatenate([array[place] for array in arrays], axis, dtype=dtype)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
@@ -204,13 +205,14 @@ def stack(tensors: Tensors, dim: int = 0, *, out: Tensor | None = None) -> Tenso
             [ 2., 20.]])
     """
     listed = _listed("stack", tensors)
-    dtype = _common_dtype("stack", [array_of(x) if isinstance(x, Tensor) else x for x in listed])
-    for first, second in pairwise([x.shape for x in listed]):
+    arrays = [x._array if isinstance(x, Tensor) else x for x in listed]
+    dtype = _common_dtype("stack", arrays)
+    for first, second in pairwise([x.shape for x in arrays]):
         if first != second:
             raise ValueError(
                 f"stack: all tensors must have the same shape (got {first} and {second})"
             )
-    axis = dim_of("stack", dim, listed[0].ndim + 1)
+    axis = dim_of("stack", dim, arrays[0].ndim + 1)
     return Stack.apply(*listed, axis=axis, dtype=dtype)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import kernels
 from ..autograd import Array, Context, Operation
-from ..tensor import Number, Tensor, TensorLike, as_tensor
+from ..tensor import Number, Tensor, TensorLike, array_of, as_tensor
 from ._common import unbroadcast
 from ._dims import broadcast, dim_of
 from ._promotion import promoted
@@ -39,7 +39,8 @@ class MatMul(Operation[Tensor]):
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         rows, columns = ctx.saved
-        grad = np.expand_dims(grad, ctx.lost_axes)
+        if ctx.lost_axes:
+            grad = np.expand_dims(grad, ctx.lost_axes)
         da = db = None
         if columns is not None:
             shape = ctx.input_shape(0)
@@ -121,21 +122,26 @@ def _numpy_dot(a: TensorLike, b: TensorLike) -> Tensor:
 
 
 def _shaped(function: str, **operands: tuple[Any, int]) -> None:
-    """Check the numbers of dimensions, and that the dtypes are equal."""
+    """Check the numbers of dimensions, and that the dtypes and shapes match."""
+    arrays = []
     for name, (x, ndim) in operands.items():
         if not isinstance(x, (Tensor, np.ndarray)):
             raise TypeError(f"{function}: {name} must be a tensor (got {type(x).__name__})")
-        if x.ndim != ndim:
-            raise ValueError(f"{function}: {name} must have {ndim} dimensions (got {x.ndim})")
-    (first, (a, _)), (second, (b, _)) = operands.items()
-    if a.dtype != b.dtype:
+        array = array_of(x)
+        if array.ndim != ndim:
+            raise ValueError(f"{function}: {name} must have {ndim} dimensions (got {array.ndim})")
+        arrays.append(array)
+    a, b = arrays
+    if a.dtype is not b.dtype and a.dtype != b.dtype:
         raise TypeError(
-            f"{function}: {first} and {second} must have the same dtype (got {a.dtype}, {b.dtype})"
+            f"{function}: {' and '.join(operands)} must have the same dtype "
+            f"(got {a.dtype}, {b.dtype})"
         )
-    if a.shape[-1] != b.shape[-2 if b.ndim > 1 else -1] or a.shape[:-2] != b.shape[:-2]:
+    a_shape, b_shape = a.shape, b.shape
+    if a_shape[-1] != b_shape[-2 if b.ndim > 1 else -1] or a_shape[:-2] != b_shape[:-2]:
         raise ValueError(
-            f"{function}: the shapes of {first} and {second} do not match "
-            f"(got {a.shape} and {b.shape})"
+            f"{function}: the shapes of {' and '.join(operands)} do not match "
+            f"(got {a_shape} and {b_shape})"
         )
 
 

@@ -18,7 +18,7 @@ from ._dims import broadcast, reduced_axes
 from ._elementwise import by_kernel
 from ._options import sizes
 from ._promotion import floating, require_float
-from ._sums import SMALL, average, length, total
+from ._sums import SMALL, average, length, spread, total
 from .division import div
 from .masks import masked_fill
 from .registry import operation
@@ -42,7 +42,7 @@ class Sum(Operation[Tensor]):
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
-        return np.broadcast_to(grad.reshape(ctx.kept_shape), ctx.input_shape(0))
+        return spread(grad.reshape(ctx.kept_shape), ctx.input_shape(0))
 
 
 @operation(Sum, methods=("sum",), numpy=(np.sum,))
@@ -115,7 +115,7 @@ class Mean(Operation[Tensor]):
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         shape = ctx.input_shape(0)
-        return np.broadcast_to(grad.reshape(ctx.kept_shape) / max(ctx.count, 1), shape)
+        return spread(grad.reshape(ctx.kept_shape) / max(ctx.count, 1), shape)
 
 
 @operation(Mean, methods=("mean",), numpy=(np.mean,))

@@ -108,27 +108,29 @@ class Rule(Optimizer):
         loss = None if closure is None else enable_grad()(closure)()
         for group in self.param_groups:
             options = self._options(group)
+            initial = self._initial(options)
             for param in group["params"]:
-                grad = param.grad
-                if grad is not None:
-                    self._move(param, grad._array, options)
+                if param._grad is not None:
+                    self._move(param, param._grad._array, options, initial)
         return loss
 
-    def _move(self, param: Tensor, grad: Array, options: dict[str, Any]) -> None:
+    def _move(
+        self, param: Tensor, grad: Array, options: dict[str, Any], initial: dict[str, float]
+    ) -> None:
         """Update a parameter, whose array may have any layout, and record the change."""
-        make_writable(param)
-        array = param._array
-        values = array
+        values = array = param._array
+        if not (array.flags.carray and array.dtype.isnative):
+            make_writable(param)
+            array = param._array
+            values = np.require(array, array.dtype.newbyteorder("="), ("C", "A"))
         if grad.shape != array.shape:
             raise ValueError(
                 f"{self._name}: grad.shape must equal the shape of the parameter "
                 f"(got {grad.shape} and {array.shape})"
             )
-        if not (array.flags.carray and array.dtype.isnative):
-            values = np.require(array, array.dtype.newbyteorder("="), ("C", "A"))
         kept = self.state.get(param, {})
         state = {name: value._array for name, value in kept.items()}
-        for name, value in self._initial(options).items():
+        for name, value in initial.items():
             if name not in state:
                 state[name] = self._entry(name, values, value)
         self._update(values, np.ascontiguousarray(grad), state, options)

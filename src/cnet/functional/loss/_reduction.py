@@ -2,6 +2,7 @@
 
 import warnings
 
+from ...operations.reductions import Mean
 from ...tensor import Tensor, TensorLike, as_tensor
 
 
@@ -10,7 +11,7 @@ def reduced(losses: Tensor, reduction: str, divisor: float | None = None) -> Ten
     if reduction == "none":
         return losses
     if reduction == "mean" and divisor is None and losses.dtype.kind == "f":
-        return losses.mean()
+        return Mean.apply(losses, axes=tuple(range(losses.ndim)), keepdims=False)
     total = losses.sum()
     if reduction == "sum":
         return total

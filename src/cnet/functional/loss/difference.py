@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from ...autograd import Array
+from ...autograd import Array, Context, Operation
 from ...operations._elementwise import by_kernel, define
 from ...operations._promotion import common_number
+from ...operations._sums import average, total
 from ...tensor import Tensor, TensorLike, as_tensor
 from ._reduction import reduced, reduction_of, warn_of_broadcasting, weighted
 
@@ -52,6 +53,21 @@ _huber = define(
 )
 
 
+class MeanSquaredError(Operation[Tensor]):
+    """The mean of the squared differences, or their sum, in one node."""
+
+    @staticmethod
+    def forward(ctx: Context, x: Array, target: Array, *, mean: bool) -> Array:
+        squares = _squared_difference.forward(ctx, x, target)
+        axes = tuple(range(squares.ndim))
+        ctx.divisor = max(squares.size, 1) if mean else 1
+        return average(squares, axes).reshape(()) if mean else total(squares, axes)
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        return _squared_difference.backward(ctx, np.asarray(grad / grad.dtype.type(ctx.divisor)))
+
+
 def mse_loss(
     input: TensorLike,
     target: TensorLike,
@@ -92,6 +108,8 @@ def mse_loss(
     reduction = reduction_of("mse_loss", reduction, size_average, reduce)
     input, target = as_tensor(input), as_tensor(target)
     warn_of_broadcasting("mse_loss", input, target)
+    if weight is None and reduction != "none" and "f" in input.dtype.kind + target.dtype.kind:
+        return MeanSquaredError.apply(input, target, mean=reduction == "mean")
     losses = _squared_difference.apply(input, target)
     return weighted("mse_loss", losses, weight, reduction)
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ... import kernels
+from ..._check import fits
 from ...autograd import Array, Context, Operation
 from ...changes import changed
 from ...engine import Edge
@@ -173,10 +174,11 @@ def _with_batch_statistics(
         )
     if not eps > 0:
         raise ValueError(f"batch_norm: eps must be positive with batch statistics (got {eps})")
-    if x.ndim >= 2 and x.shape[1] and not array_of(x).size:
+    array = array_of(x)
+    if not array.size and array.ndim >= 2 and array.shape[1]:
         zeros = np.zeros(x.shape[1], x.dtype)  # an empty batch has no statistics and no result
         return BatchNorm.apply(x, weight, bias, mean=zeros, var=zeros, eps=eps, from_batch=False)
-    mean, var = _statistics(array_of(x), running_mean, running_var, momentum)
+    mean, var = _statistics(array, running_mean, running_var, momentum)
     return _normalised(x, weight, bias, mean, var, eps, from_batch=True)
 
 
@@ -192,9 +194,7 @@ def _statistics(
         )
     if running_mean is None or running_var is None or not count:
         return kernels.batch_norm_stats(x)
-    batch = x.shape[1:2], x.dtype
-    _check_running("batch_norm", (running_mean, running_var), (batch, batch))
-    if not (running_mean.flags.carray and running_var.flags.carray):
+    if not (fits(running_mean, x.dtype, x.shape[1:2]) and fits(running_var, x.dtype, x.shape[1:2])):
         mean, var = kernels.batch_norm_stats(x)
         running = running_mean, running_var
         update_running("batch_norm", running, (mean, var), count / (count - 1), momentum)

@@ -9,14 +9,12 @@ import numpy as np
 
 from ... import kernels
 from ...autograd import Array, Context, Operation
+from ...kernels.norm import group_norm_stats
 from ...operations._promotion import require_float
 from ...tensor import Tensor, TensorLike, array_of, as_tensor
 from .batch import batch_norm, update_running
 
 __all__ = ["group_norm", "instance_norm", "layer_norm", "rms_norm"]
-
-Statistics = tuple[Array, Array]
-"""Mean and variance of the groups of all items, shape (n, groups)."""
 
 
 class GroupNorm(Operation[Tensor]):
@@ -38,7 +36,7 @@ class GroupNorm(Operation[Tensor]):
     ) -> Array:
         if statistics is None and x.size and not any(ctx.edges):
             return kernels.group_norm(x, None, None, weight, bias, eps, groups)
-        mean, var = _statistics(x, groups) if statistics is None else statistics
+        mean, var = statistics or group_norm_stats("group_norm", x, groups)
         ctx.save_for_backward(x, weight, mean, var)
         ctx.eps = eps
         return kernels.group_norm(x, var, mean, weight, bias, eps)
@@ -51,13 +49,6 @@ class GroupNorm(Operation[Tensor]):
         )
 
 
-def _statistics(x: Array, groups: int) -> Statistics:
-    count = len(x) * groups
-    rows = x.reshape(1, count, x.size // count) if x.size else x.reshape(1, count, 0)
-    mean, var = kernels.batch_norm_stats(rows)
-    return mean.reshape(len(x), groups), var.reshape(len(x), groups)
-
-
 def _parameter(
     function: str, name: str, value: TensorLike | None, input: Tensor, shape: tuple[int, ...]
 ) -> Tensor | None:
@@ -65,7 +56,7 @@ def _parameter(
     if value is None:
         return None
     value = as_tensor(value)
-    if (value.shape, value.dtype) != (shape, input.dtype):
+    if value.shape != shape or value.dtype != input.dtype:
         raise ValueError(
             f"{function}: {name} must have shape {shape} and the dtype of input "
             f"(got {value.shape} {value.dtype} and {input.dtype})"
@@ -119,11 +110,9 @@ def layer_norm(
     """
     input = as_tensor(input)
     x, shape = _rows("layer_norm", input, normalized_shape)
-    parameters = [
-        _parameter("layer_norm", name, value, input, shape)
-        for name, value in (("weight", weight), ("bias", bias))
-    ]
-    y: Tensor = GroupNorm.apply(x, *parameters, groups=1, eps=eps)
+    weight = _parameter("layer_norm", "weight", weight, input, shape)
+    bias = _parameter("layer_norm", "bias", bias, input, shape)
+    y: Tensor = GroupNorm.apply(x, weight, bias, groups=1, eps=eps)
     return y if y.shape == input.shape else y.reshape(input.shape)
 
 
@@ -172,7 +161,7 @@ def rms_norm(
     input = as_tensor(input)
     x, shape = _rows("rms_norm", input, normalized_shape)
     weight = _parameter("rms_norm", "weight", weight, input, shape)
-    mean, var = _statistics(x._array, 1)
+    mean, var = group_norm_stats("rms_norm", x._array, 1)
     eps = float(np.finfo(x.dtype).eps) if eps is None else eps
     square = var + mean * mean
     y: Tensor = GroupNorm.apply(x, weight, None, groups=1, eps=eps, statistics=(None, square))
@@ -184,16 +173,16 @@ def _rows(
 ) -> tuple[Tensor, tuple[int, ...]]:
     """Check the normalised shape, and combine its axes to rows: (..., shape) to (n, c)."""
     require_float(function, input)
-    shape = tuple([index(size) for size in normalized_shape])
-    leading = input.ndim - len(shape)
-    if not shape or leading < 0 or input.shape[leading:] != shape:
+    shape, sizes = tuple(map(index, normalized_shape)), input.shape
+    leading = len(sizes) - len(shape)
+    if not shape or leading < 0 or sizes[leading:] != shape:
         raise ValueError(
             f"{function}: normalized_shape must be the sizes of the last axes of input "
-            f"(got {shape} and {input.shape})"
+            f"(got {shape} and {sizes})"
         )
-    if (input.ndim, leading) == (2, 1):
+    if leading == 1 and len(shape) == 1:
         return input, shape
-    return input.reshape(prod(input.shape[:leading]), prod(shape)), shape
+    return input.reshape(prod(sizes[:leading]), prod(shape)), shape
 
 
 def group_norm(
@@ -255,11 +244,9 @@ def group_norm(
             "group_norm: input must have at least 2 values per group to normalise "
             f"(got shape {input.shape} and {num_groups} groups)"
         )
-    parameters = [
-        _parameter("group_norm", name, value, input, (channels,))
-        for name, value in (("weight", weight), ("bias", bias))
-    ]
-    return GroupNorm.apply(input, *parameters, groups=num_groups, eps=eps)
+    weight = _parameter("group_norm", "weight", weight, input, (channels,))
+    bias = _parameter("group_norm", "bias", bias, input, (channels,))
+    return GroupNorm.apply(input, weight, bias, groups=num_groups, eps=eps)
 
 
 def instance_norm(
@@ -333,7 +320,7 @@ def instance_norm(
     running = [None if value is None else array_of(value) for value in (running_mean, running_var)]
     if running_mean is None and running_var is None:
         return GroupNorm.apply(input, *parameters, groups=channels, eps=eps)
-    mean, var = _statistics(input._array, channels)
+    mean, var = group_norm_stats("instance_norm", input._array, channels)
     if input.numel():
         update_running(
             "instance_norm", (running[0], running[1]), (mean, var), size / (size - 1), momentum

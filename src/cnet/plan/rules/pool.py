@@ -53,7 +53,7 @@ def mean(x: Value, *, axes: tuple[int, ...], keepdims: bool) -> Step | None:
 def resample(x: Value, *, matrices: tuple[Matrix, ...]) -> Step | None:
     """A step for each axis, in the order of eager calls."""
     shape, step = list(x.shape), x.step
-    for axis, matrix in order(x.shape, matrices):
+    for axis, matrix in order(len(x.shape), matrices):
         g = prod(shape[:axis]), matrix.size, matrix.outputs, prod(shape[axis + 1 :])
         shape[axis] = matrix.outputs
         arguments = {
