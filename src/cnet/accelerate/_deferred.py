@@ -9,8 +9,8 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ._calls import with_values
-from ._recorded import local, undisturbed
+from ._calls import undisturbed, with_values
+from ._recorded import local
 from ._values import rebuilt
 from .explain.memory import copied
 

@@ -13,8 +13,8 @@ from zlib import crc32
 import numpy as np
 
 from ..arrays import Array
-from ._calls import Before, Outcome, arguments, read
-from ._recorded import Recorded, undisturbed
+from ._calls import Before, Outcome, arguments, read, undisturbed
+from ._recorded import Recorded
 from ._scan import Scan
 from ._values import Impure, Node, Refused, Tree, walk
 from .explain import Sample

@@ -1,6 +1,7 @@
 """A watched function: its wrapper, its calls by the original, and the decision to learn it."""
 
 import functools
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _budget
-from ._budget import SAMPLES, SEARCH_SECONDS, Budget
+from ._budget import IMPORT_SECONDS, SAMPLES, SEARCH_SECONDS, Budget
 from ._recorded import Recorded, local
 from ._values import is_plain
 
@@ -20,14 +21,16 @@ if TYPE_CHECKING:
     from ._learned import Learned
     from ._plans import Plan
 
+LEARNED = f"{__package__}._learned"
+"""The module that learns, which is imported for the first function."""
 MOST_REFUSALS = 3
 MOST_SITUATIONS = 1000
 MOST_MISSES = 64
 """Calls of a situation without a plan, after which no other is learned."""
 MOST_NOTED = 64
 """Forward calls that are kept for a backward call."""
-OBSERVED_SECONDS = 2e-4
-"""Of this time of the original, one call is observed: so observing takes about 2 % of it."""
+OBSERVED_SECONDS = 1e-3
+"""Of this time of the original, one call is observed: so observing takes less than 1 % of it."""
 
 
 class AccelerateWarning(RuntimeWarning):
@@ -162,9 +165,11 @@ class Watched:
     def learner(self) -> "Learned":
         """What learns this function; its modules are imported when the first one is learned."""
         if self.learned is None:
+            start = perf_counter()
             from ._learned import Learned
 
             self.learned = Learned(self)
+            self.spend(perf_counter() - start)
         return self.learned
 
     def situation(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Situation:
@@ -193,14 +198,15 @@ class Watched:
             count = 1 + self.rested - self.resting
             self.calls += count
             self.resting = self.rested = 0
-        situation.so_far += count * seconds
-        if others is None:
-            self.budget.worked(count * seconds)
         if situation.misses <= MOST_MISSES or self.budget.is_patient:
             situation.time(seconds)
             situation.inside |= inside
             if 2 * inner > seconds:
                 situation.inner |= inside
+        worked = seconds + (count - 1) * situation.seconds
+        situation.so_far += worked
+        if others is None:
+            self.budget.worked(worked)
         if self.noting:
             self.note(None, args, kwargs, result)
         elif self._may_rest(situation):
@@ -235,7 +241,8 @@ class Watched:
 
     def price(self, situation: Situation) -> float:
         """Seconds that learning takes, if nothing is unusual."""
-        return situation.price or SEARCH_SECONDS + SAMPLES * situation.seconds
+        first = 0.0 if LEARNED in sys.modules else IMPORT_SECONDS
+        return first + (situation.price or SEARCH_SECONDS + SAMPLES * situation.seconds)
 
     def _is_prepared(self, args: tuple[Any, ...]) -> bool:
         """Whether what is known of the forward function is enough to learn the backward one."""
