@@ -109,7 +109,7 @@ def bias_of(function: str, bias: Any, count: int, dtype: Any) -> tuple[Array | N
     return (np.full(count, array.item(), dtype), None) if array.size == 1 else (None, array)
 
 
-def _add_to_cells(y: Array, axes: str, bias: Array, filters: int) -> None:
+def add_to_cells(y: Array, axes: str, bias: Array, filters: int) -> None:
     """Add the bias of each cell to the results of all images."""
     one = tuple(size for letter, size in zip(axes, y.shape, strict=True) if letter != "n")
     if bias.shape != one:
@@ -187,7 +187,7 @@ def convolved(
     else:
         y = of_y.from_kernels(conv.conv(f, x, weight, each, g, algorithm))
     if cells is not None:
-        _add_to_cells(y, of_y.axes, cells, g.o)
+        add_to_cells(y, of_y.axes, cells, g.o)
     return y
 
 
