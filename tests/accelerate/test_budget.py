@@ -18,6 +18,12 @@ def test_an_eager_budget_learns_at_once() -> None:
     assert not Budget(left=0.0).allows(price=0.0, call=1e-3, so_far=1.0)
 
 
+def test_a_search_ends_at_twice_the_price() -> None:
+    assert Budget(is_patient=True, left=0.1).most_seconds(price=0.1) == 0.2
+    assert Budget(is_patient=True, left=9.0).most_seconds(price=9.0) == _budget.MOST_SECONDS
+    assert Budget(left=0.5).most_seconds(price=0.1) == 0.5
+
+
 def test_a_patient_budget_spends_a_share() -> None:
     budget = Budget(is_patient=True)
     budget.worked(1.0)
@@ -44,18 +50,18 @@ def test_the_first_function_pays_for_the_import(monkeypatch: pytest.MonkeyPatch)
     assert forward.price(Situation()) == later + _budget.IMPORT_SECONDS
 
 
-def test_a_call_that_was_interrupted_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Calls that are not observed count with the median of those that are."""
+def test_waiting_for_the_processor_is_not_work(monkeypatch: pytest.MonkeyPatch) -> None:
     budget, cls = Budget(is_patient=True), dense()
     clock = iter([0.0, 1e-6, 1e-6, 2e-6, 2e-6, 5.0])
     forward, _ = watch_class(cls, Options(budget=budget))
     monkeypatch.setattr("cnet.accelerate._watched.perf_counter", lambda: next(clock))
     situation = Situation()
     for _ in range(3):
-        forward.rested = 1000
+        forward.rested = 100  # calls that were not observed
         forward.observed(situation, (cls(), np.ones((4, 3))), {})
         forward.resting = 0
-    assert situation.so_far == pytest.approx(5.0, abs=0.01)
+    assert situation.so_far < 1
+    assert budget.left == pytest.approx(_budget.SHARE * situation.so_far)
 
 
 def dense() -> type:

@@ -397,8 +397,8 @@ def test_the_search_for_a_pooling_reads_few_images(monkeypatch: pytest.MonkeyPat
 
 def test_the_search_ends_when_the_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     samples, seconds = _unknown_gradient(), iter(range(1000))
-    monkeypatch.setattr("cnet.accelerate.explain.samples.perf_counter", lambda: next(seconds))
-    monkeypatch.setattr("cnet.accelerate.explain.search.perf_counter", lambda: 0)
+    monkeypatch.setattr("cnet.accelerate.explain.samples.thread_time", lambda: next(seconds))
+    monkeypatch.setattr("cnet.accelerate.explain.search.thread_time", lambda: 0)
     assert explain(samples, "dx", seconds=5) is None
     assert next(seconds) == 7
 

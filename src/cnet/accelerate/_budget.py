@@ -12,7 +12,7 @@ HALVED_SECONDS = 3e-4
 """A call of an original that takes this long is expected to take half of it in cnet."""
 SAMPLES = 6
 """Calls of the original on copies, in most cases."""
-SEARCH_SECONDS = 0.03
+SEARCH_SECONDS = 0.04
 """Learning takes about this long, and the calls on copies."""
 IMPORT_SECONDS = 0.03
 """The import of the modules that learn, for the first function."""
@@ -20,7 +20,7 @@ IMPORT_SECONDS = 0.03
 
 @dataclass
 class Budget:
-    """Seconds that may be spent on learning.
+    """Seconds of the processor that may be spent on learning.
 
     An eager budget starts with `MOST_SECONDS` for each function, and learns at once. A patient one
     belongs to a whole script and starts with nothing. A function is learned when its original has
@@ -35,6 +35,10 @@ class Budget:
         """Originals have worked for the user."""
         if self.is_patient:
             self.left += SHARE * seconds
+
+    def most_seconds(self, price: float) -> float:
+        """The time after which the search for an explanation ends."""
+        return min(MOST_SECONDS, 2 * price if self.is_patient else self.left)
 
     def allows(self, price: float, call: float, so_far: float) -> bool:
         """Whether to learn a function now.

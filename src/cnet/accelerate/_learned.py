@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import TYPE_CHECKING, Any
 
 from . import _deferred
@@ -53,7 +53,7 @@ class Learned:
         self, situation: "Situation", args: Any, kwargs: Any, seconds: float
     ) -> Plan | None:  # fmt: skip
         """A plan for calls like this one, before it is made; None if there is no explanation."""
-        own, start = self.watched, perf_counter()
+        own, start = self.watched, thread_time()
         try:
             forward, forward_plan = own.forward_call(args)
             call = Recorded(own.original, args, kwargs)
@@ -61,7 +61,7 @@ class Learned:
             return learn(call, forward, forward_plan, keep, self.hints(args), seconds)
         except Unfinished:
             if own.budget.is_patient:
-                situation.price = 3 * (perf_counter() - start)
+                situation.price = 3 * (thread_time() - start)
             else:
                 own.refuse(situation, f"it is not explained in {seconds:.1f} s", False, args)
         except Refused as refusal:
@@ -69,7 +69,7 @@ class Learned:
         except Exception as error:  # a mistake here must not stop the user's program
             own.refuse(situation, f"learning failed, {type(error).__name__}: {error}", True, args)
         finally:
-            own.spend(perf_counter() - start)
+            own.spend(thread_time() - start)
         return None
 
     def hints(self, args: Any) -> "Sequence[Expression]":

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from math import prod
-from time import perf_counter
+from time import thread_time
 from typing import Any
 
 import numpy as np
@@ -75,7 +75,7 @@ def learn(
     Unfinished
         If the time was not enough.
     """
-    end = perf_counter() + seconds
+    end = thread_time() + seconds
     found = arguments(call.function, call.args, call.kwargs)
     first = next(iter(found.values), "")
     own = first if first and kind_of(found.values[first]) == "instance" else ""
@@ -184,7 +184,7 @@ class _Learning:
     keep: frozenset[str] | None
     hints: Sequence[Expression]
     end: float
-    """When the search ends, by `time.perf_counter`."""
+    """When the search ends, by `time.thread_time`."""
     expressions: dict[str, Expression] = field(default_factory=dict)
 
     def plan(self, places: Mapping[str, str]) -> Plan:
@@ -350,9 +350,9 @@ class _Learning:
             raise Refused(f"{name} is not finite for random data")
         known = (*self.hints, *self.expressions.values())
         with np.errstate(all="ignore"):
-            seconds = self.end - perf_counter()
+            seconds = self.end - thread_time()
             expression = explain(samples, name, known, seconds, is_thorough)
-        if expression is None and perf_counter() > self.end:
+        if expression is None and thread_time() > self.end:
             raise Unfinished
         return expression
 

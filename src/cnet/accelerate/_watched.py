@@ -6,7 +6,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import perf_counter
+from time import perf_counter, thread_time
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +66,7 @@ class Situation:
         self.seconds = 0.0
         """Their median."""
         self.so_far = 0.0
-        """Seconds of all calls of the original."""
+        """Seconds of the processor in all calls of the original."""
         self.price = 0.0
         """Seconds for learning, if it did not end in fewer."""
         self.refusal = ""
@@ -153,10 +153,7 @@ class Watched:
             learned = self.learner()
             with self.lock:
                 situation.next = 2 * situation.misses
-                price = self.price(situation)
-                seconds = min(_budget.MOST_SECONDS, self.budget.left)
-                if self.budget.is_patient:
-                    seconds = min(seconds, 2 * price)
+                seconds = self.budget.most_seconds(self.price(situation))
                 plan = learned.learn(situation, args, kwargs, seconds)
             if plan is not None:
                 return learned.confirm(plan, situation, args, kwargs)
@@ -165,11 +162,11 @@ class Watched:
     def learner(self) -> "Learned":
         """What learns this function; its modules are imported when the first one is learned."""
         if self.learned is None:
-            start = perf_counter()
+            start = thread_time()
             from ._learned import Learned
 
             self.learned = Learned(self)
-            self.spend(perf_counter() - start)
+            self.spend(thread_time() - start)
         return self.learned
 
     def situation(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Situation:
@@ -186,11 +183,11 @@ class Watched:
         outer, others = local.inner, local.others
         inside: set[Watched] = set()
         local.inner, local.others = 0.0, inside
-        start = perf_counter()
+        start, started = perf_counter(), thread_time()
         try:
             result = self.original(*args, **kwargs)
         finally:
-            seconds = perf_counter() - start
+            worked, seconds = thread_time() - started, perf_counter() - start
             inner = local.inner
             local.inner, local.others = outer + seconds, others
             if others is not None:
@@ -203,10 +200,9 @@ class Watched:
             situation.inside |= inside
             if 2 * inner > seconds:
                 situation.inner |= inside
-        worked = seconds + (count - 1) * situation.seconds
-        situation.so_far += worked
+        situation.so_far += count * worked
         if others is None:
-            self.budget.worked(worked)
+            self.budget.worked(count * worked)
         if self.noting:
             self.note(None, args, kwargs, result)
         elif self._may_rest(situation):

@@ -5,7 +5,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations, permutations
-from time import perf_counter
+from time import thread_time
 
 import numpy as np
 
@@ -78,7 +78,7 @@ class Problem:
     inputs: dict[Operand, list[Array]] = field(init=False)
     """Arrays of all samples: real numbers, and at least one."""
     deadline: float = float("inf")
-    """The search ends when `time.perf_counter` has reached this."""
+    """The search ends when `time.thread_time` has reached this."""
     known_targets: list[Target] = field(init=False)
     new: frozenset[Operand] = frozenset()
     """If not empty, operands of which an explanation must have at least one."""
@@ -108,7 +108,7 @@ class Problem:
 
     def check_time(self) -> None:
         """Raise `OutOfTime` after the deadline."""
-        if perf_counter() > self.deadline:
+        if thread_time() > self.deadline:
             raise OutOfTime
 
     @property

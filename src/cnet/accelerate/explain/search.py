@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import permutations
-from time import perf_counter
+from time import thread_time
 
 import numpy as np
 
@@ -67,7 +67,7 @@ def explain(
     """
     if not samples or not all(_same_shapes(samples[0], sample) for sample in samples):
         return None
-    problem = Problem(samples, output, perf_counter() + seconds)
+    problem = Problem(samples, output, thread_time() + seconds)
     results = problem.results
     if problem.result.size == 0 or problem.result.dtype.kind not in "fiub":
         return None
