@@ -51,8 +51,9 @@ def _plan(
     needs: tuple[bool, bool, bool] | None = None,
 ) -> _Plan:  # fmt: skip
     """`needs` are the gradients to compute, None for the convolution itself."""
-    text(function, "layout", layout)
-    if weight_layout is not None:
+    if type(layout) is not str:
+        text(function, "layout", layout)
+    if weight_layout is not None and type(weight_layout) is not str:
         text(function, "weight_layout", weight_layout)
     if not (type(stride) is type(padding) is type(dilation) is type(groups) is int):
         stride = plain(function, "stride", stride, 2)

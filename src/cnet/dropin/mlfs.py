@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 
-UNPADDED = "valid", 0
+UNPADDED = 0, "valid"
 """The names of no padding."""
 
 

@@ -16,6 +16,7 @@ homework 2, part 1.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,12 @@ def _drawn(shape: tuple[int, ...], weight_init_fn: Init, bias_init_fn: Init) -> 
 # ---- Resampling ----------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=256)
+def _steps(factor: int, axes: int) -> tuple[Any, ...]:
+    """The index of every `factor`-th cell of the last axes."""
+    return (..., *(slice(None, None, factor),) * axes)
+
+
 class _Resampling:
     """`Up` puts zeros between the cells of the spatial axes; its adjoint keeps every k-th cell."""
 
@@ -80,7 +87,7 @@ class _Resampling:
     def _every(self, factor: int) -> tuple[Any, ...]:
         if type(factor) is not int:
             factor = size(type(self).__name__, "factor", factor)
-        return (..., *(slice(None, None, factor),) * self.axes)
+        return _steps(factor, self.axes)
 
     def _spread(self, x: Array, factor: int, sizes: tuple[int, ...]) -> Array:
         y = np.zeros(x.shape[:2] + sizes, x.dtype)
