@@ -10,7 +10,7 @@ import pytest
 from cnet.accelerate import _budget
 from cnet.accelerate._budget import Budget
 from cnet.accelerate._targets import watch_class
-from cnet.accelerate._watched import LEARNED, Options, Situation
+from cnet.accelerate._watched import LEARNED, MOST_SHORT, Options, Situation
 
 
 def test_an_eager_budget_learns_at_once() -> None:
@@ -90,6 +90,26 @@ def test_calls_that_are_not_observed_are_counted() -> None:
     assert situation.misses < 500  # the others were not looked at
     assert forward.calls + forward.rested - forward.resting == 1000
     assert not forward.plans
+
+
+@pytest.mark.parametrize("longer", [False, True])
+def test_functions_that_are_always_short_are_given_back(
+    longer: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_budget, "LEAST_SECONDS", 0.1)
+    monkeypatch.setattr("cnet.accelerate._watched.OBSERVED_SECONDS", 0.0)
+    cls = dense()
+    original = cls.forward
+    forward, _ = watch_class(cls, Options(budget=Budget(is_patient=True)))
+    layer = cls()
+    for step in range(MOST_SHORT):
+        assert cls.forward is forward.wrapper
+        if longer and step == 10:
+            forward.situation((layer, np.ones((5, 3))), {}).timed = (1.0, 1.0)
+            layer.forward(np.ones((5, 3)))
+        layer.forward(np.ones((4, 3)))
+    assert (cls.forward is original) is not longer
+    assert ("it takes only" in forward.reason) is not longer
 
 
 def test_a_forward_function_is_learned_before_its_backward_one(

@@ -29,6 +29,8 @@ MOST_MISSES = 64
 """Calls of a situation without a plan, after which no other is learned."""
 MOST_NOTED = 64
 """Forward calls that are kept for a backward call."""
+MOST_SHORT = 64
+"""Observed calls after which a function of a script is given back, if all of them were short."""
 OBSERVED_SECONDS = 1e-3
 """Of this time of the original, one call is observed: so observing takes less than 1 % of it."""
 
@@ -113,6 +115,8 @@ class Watched:
         """Whether it is learned as soon as the forward function is known."""
         self.resting = self.rested = 0
         """Calls that are not observed: those to come, and those since the last observed one."""
+        self.short = 0
+        """Observed calls that were too short for cnet, if there were no others."""
         self.reason = ""
         """Why the original computes everything, if it does."""
         self.calls = self.by_cnet = self.checked = 0
@@ -129,7 +133,7 @@ class Watched:
         def call(*args: Any, **kwargs: Any) -> Any:
             if own.resting:
                 own.resting -= 1
-                return original(*args, **kwargs)
+                return original(*args, **kwargs) if kwargs else original(*args)
             if local.is_learning or Active.paused or own.reason:
                 return original(*args, **kwargs)
             start = perf_counter()
@@ -207,7 +211,17 @@ class Watched:
             self.note(None, args, kwargs, result)
         elif self._may_rest(situation):
             self.resting = self.rested = int(OBSERVED_SECONDS / max(situation.seconds, 1e-6))
+            self._count_short(situation)
         return result
+
+    def _count_short(self, situation: Situation) -> None:
+        """Give the function back if it is always short, so that its calls cost nothing more."""
+        if not self.budget.is_patient:
+            return
+        is_short = situation.seconds < _budget.LEAST_SECONDS
+        self.short = self.short + 1 if is_short and self.short >= 0 else -1
+        if self.short >= MOST_SHORT:
+            self.stop(_short(situation))
 
     def _may_rest(self, situation: Situation) -> bool:
         is_open = self.plans or self.is_waiting
@@ -225,7 +239,7 @@ class Watched:
         if not is_due or situation.refusal or self.lock.locked():
             return False
         if situation.seconds < _budget.LEAST_SECONDS:
-            situation.refusal = f"it takes only {1e6 * situation.seconds:.0f} µs"
+            situation.refusal = _short(situation)
             return False
         if not all(other.is_hopeless() for other in situation.inner):
             return False
@@ -322,6 +336,10 @@ class Watched:
         self.reason = reason
         self.latest.clear()
         self.give_back()
+
+
+def _short(situation: Situation) -> str:
+    return f"it takes only {1e6 * situation.seconds:.0f} µs"
 
 
 def _seen(value: Any) -> Any:
