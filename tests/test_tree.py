@@ -75,6 +75,7 @@ DIRECTIONS = {
     "cli": "*",
     "__main__": "cli",
     "__init__": "*",
+    "_public": "*",
 }
 """The parts of the package, modules or folders, and the listed parts that each may import; ``*``
 means all of them.

@@ -1,35 +1,19 @@
 """Convolutional networks on NumPy arrays: C kernels, autograd, a PyTorch-shaped API."""
 
-from math import e as e
-from math import inf as inf
-from math import nan as nan
-from math import pi as pi
 from typing import TYPE_CHECKING, Any
 
 from . import _lazy, dtypes
-from . import autograd as autograd
-from . import functional as functional
-from . import kernels as kernels
-from . import random as random
-from .autograd import Function as Function
-from .autograd import enable_grad as enable_grad
-from .autograd import inference_mode as inference_mode
-from .autograd import is_grad_enabled as is_grad_enabled
-from .autograd import no_grad as no_grad
-from .autograd import set_grad_enabled as set_grad_enabled
-from .devices import *
-from .dtypes import *
-from .gradcheck import *
-from .layouts import *
-from .native import *
-from .operations import *
-from .printing import *
-from .random import *
-from .runtime import *
-from .settings import *
-from .size import *
-from .tensor import *
-from .tensor import Tensor as Tensor
+
+_FREE = {
+    "_check", "_core", "_cpus", "_sizes", "accelerate", "arrays", "dropin", "dtypes", "geometry",
+    "grad_mode", "kernels", "replay", "runtime",
+}  # fmt: skip
+"""Submodules that do not need the names of `_public`."""
+
+if TYPE_CHECKING or not _lazy.runs("cnet.accelerate"):
+    from ._public import *
+else:  # a script that may need nothing of them
+    _lazy.postpone(__name__, "_public", _FREE)
 
 if TYPE_CHECKING:
     from . import accelerate as accelerate
@@ -104,13 +88,18 @@ _LAZY = {
 """Names that are imported when they are used, each with its module."""
 _LAZY.update(dict.fromkeys(dtypes.TENSOR_TYPES, "legacy"))
 
-_get, __dir__ = _lazy.attributes(__name__, _LAZY_MODULES, _LAZY)
+_get, __dir__ = _lazy.attributes(__name__, _LAZY_MODULES | _FREE, _LAZY)
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LAZY_MODULES or name in _LAZY:
+    if _lazy.complete(__name__, name) and name in globals():
+        return globals()[name]
+    if name in _FREE or name in _LAZY_MODULES or name in _LAZY:
         return _get(name)
-    if name[-1:] == "_" != name[-2:-1] and hasattr(Tensor, name):  # in place: exp_
-        return getattr(Tensor, name)
+    if name[-1:] == "_" != name[-2:-1]:  # in place: exp_
+        from .tensor import Tensor
+
+        if hasattr(Tensor, name):
+            return getattr(Tensor, name)
     reason = f": {dtypes.REFUSED[name]}" if name in dtypes.REFUSED else ""
     raise AttributeError(f"module 'cnet' has no attribute {name!r}{reason}")

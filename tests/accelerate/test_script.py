@@ -1,10 +1,13 @@
 """``python -m cnet.accelerate``: the same output as without it."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
-from cnet.accelerate._script import decorated
+import pytest
+
+from cnet.accelerate._write import decorated
 
 SCRIPT = '''"""A script."""
 from __future__ import annotations
@@ -124,3 +127,45 @@ def test_errors_of_the_command(tmp_path: Path) -> None:
 def test_decorators_are_written_once() -> None:
     text = "import cnet\n\n@cnet.accelerate\nclass A:\n    x = 1\n\n@d\nclass B:\n    x = 1\n"
     assert decorated(text, {5, 9}) == text.replace("@d", "@cnet.accelerate\n@d")
+
+
+def modules_of(folder: Path, text: str) -> set[str]:
+    """The modules of cnet that a script has imported in the end."""
+    (folder / "script.py").write_text(
+        f"import sys\n{text}\nprint(*(name for name in sys.modules if name.startswith('cnet')))"
+    )
+    got = run(folder, "-m", "cnet.accelerate", "script.py")
+    assert got.returncode == 0, got.stderr
+    return set(got.stdout.split())
+
+
+def test_a_script_of_which_nothing_is_learned_imports_little(tmp_path: Path) -> None:
+    assert not {"cnet.kernels", "cnet.tensor", "cnet.accelerate._learned"} & modules_of(
+        tmp_path, ""
+    )
+    assert "cnet.tensor" not in modules_of(tmp_path, "import cnet.accelerate._learned")
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "import cnet; t = cnet.Tensor", "from cnet import *; t = Tensor",
+        "from cnet import nn; from cnet import Tensor as t", "from cnet.tensor import Tensor as t",
+        "import cnet.functional as F; t = type(F.relu(cnet.ones(1)))",
+        "import cnet; t = cnet; cnet.exp_", "import cnet; t = cnet; assert 'relu' in dir(cnet)",
+    ],
+)  # fmt: skip
+def test_a_script_may_use_cnet(use: str, tmp_path: Path) -> None:
+    check = "import cnet; assert t in (cnet, cnet.Tensor) and cnet.ones(2).exp().sum() > 5"
+    more = "assert sys.modules['cnet.tensor'].__spec__.origin and cnet.tensor(1) == 1"
+    assert "cnet.functional" in modules_of(tmp_path, f"import cnet\n{use}\n{check}\n{more}")
+
+
+def test_byte_code_with_decorators_has_a_file_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text("from net import MaxPool2\nprint(MaxPool2.forward)\n")
+    (tmp_path / "net.py").write_text(NET)
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    for command in (["script.py"], ["-m", "cnet.accelerate", "script.py"]) * 2:
+        subprocess.run([sys.executable, *command], cwd=tmp_path, env=environment, check=True)
+    names = [path.name for path in (tmp_path / "__pycache__").iterdir()]
+    assert sorted("-cnet-" in name for name in names) == [False, True]

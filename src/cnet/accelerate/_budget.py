@@ -5,21 +5,25 @@ Those of learning are of the processor, so that other programs do not end it ear
 
 from dataclasses import dataclass
 
-SHARE = 0.05
+SHARE = 0.02
 """Of the time in originals, what a patient budget spends on learning."""
 MOST_SECONDS = 2.0
 """Seconds for learning, beyond those that have been saved."""
 LEAST_SECONDS = 15e-6
 """The shortest call of an original that cnet may replace."""
-SAMPLES = 8
-"""Calls of the original on copies, at most."""
-SEARCH_SECONDS = 0.05
+HALVED_SECONDS = 3e-4
+"""A call of an original that takes this long is expected to take half of it in cnet."""
+SAMPLES = 6
+"""Calls of the original on copies, in most cases."""
+SEARCH_SECONDS = 0.04
 """Learning takes about this long, and the calls on copies."""
+IMPORT_SECONDS = 0.03
+"""The import of the modules that learn, for the first function."""
 
 
 @dataclass
 class Budget:
-    """Seconds that may be spent on learning.
+    """Seconds of the processor that may be spent on learning.
 
     An eager budget starts with `MOST_SECONDS` for each function, and learns at once. A patient one
     belongs to a whole script and starts with nothing. A function is learned when its original has
@@ -35,9 +39,9 @@ class Budget:
         if self.is_patient:
             self.left += SHARE * seconds
 
-    def changed(self, seconds: float) -> None:
-        """Calls by cnet have saved seconds, or learning has taken them, if negative."""
-        self.left += seconds
+    def most_seconds(self, price: float) -> float:
+        """The time after which the search for an explanation ends."""
+        return min(MOST_SECONDS, 2 * price if self.is_patient else self.left)
 
     def allows(self, price: float, call: float, so_far: float) -> bool:
         """Whether to learn a function now.
@@ -55,5 +59,5 @@ class Budget:
         """
         if not self.is_patient:
             return self.left > 0
-        can_save = so_far * (1 - LEAST_SECONDS / max(call, LEAST_SECONDS))
+        can_save = so_far * call / (call + HALVED_SECONDS)
         return self.left >= price and can_save >= price

@@ -1,7 +1,9 @@
 """One call of a function: its arguments by name, and everything that it returned or changed."""
 
 import inspect
-from collections.abc import Callable, Collection, Mapping
+import random
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any, NamedTuple
@@ -10,6 +12,7 @@ import numpy as np
 
 from ..arrays import Array, Shape
 from ._counters import Counter
+from ._recorded import local
 from ._scan import Scan, scan
 from ._values import Node, Refused, Tree, describe, kind_of, walk
 from .explain.memory import is_ordinary, owner, viewed
@@ -66,6 +69,20 @@ def read(
             return found, tree
         classes |= now
         functions |= called
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Run originals without wrappers, and restore the state of the random number generators."""
+    was, local.is_learning = local.is_learning, True
+    states = np.random.get_state(), random.getstate()
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    finally:
+        np.random.set_state(states[0])
+        random.setstate(states[1])
+        local.is_learning = was
 
 
 # ---- Results -------------------------------------------------------------------------------------

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import Array
-from ._calls import with_values
-from ._recorded import local, undisturbed
+from ._calls import undisturbed, with_values
+from ._recorded import local
 from ._values import rebuilt
 from .explain.memory import copied, owner, viewed
 

@@ -14,9 +14,9 @@ from zlib import crc32
 import numpy as np
 
 from ..arrays import Array
-from ._calls import Before, Outcome, arguments, read
+from ._calls import Before, Outcome, arguments, read, undisturbed
 from ._counters import Counter
-from ._recorded import Recorded, undisturbed
+from ._recorded import Recorded
 from ._scan import Scan
 from ._values import Impure, Node, Refused, Tree, is_setting, walk
 from .explain import TINY, Sample

@@ -1,14 +1,10 @@
 """Recorded calls of originals, and what wrappers must know about the current thread."""
 
-import random
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
-
-import numpy as np
 
 
 @dataclass(frozen=True)
@@ -31,17 +27,3 @@ class _Local(threading.local):
 
 
 local = _Local()
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Run originals without wrappers, and restore the state of the random number generators."""
-    was, local.is_learning = local.is_learning, True
-    states = np.random.get_state(), random.getstate()
-    try:
-        with np.errstate(all="ignore"):
-            yield
-    finally:
-        np.random.set_state(states[0])
-        random.setstate(states[1])
-        local.is_learning = was

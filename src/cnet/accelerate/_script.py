@@ -10,18 +10,16 @@ import builtins
 import fnmatch
 import importlib.machinery
 import importlib.util
-import io
 import os
 import site
 import sys
 import sysconfig
-import tokenize
 from collections.abc import Callable, Sequence
-from importlib.abc import MetaPathFinder
-from pathlib import Path
+from functools import partial
 from types import FunctionType
 from typing import Any
 
+from .. import __version__
 from ._budget import Budget
 from ._report import report_of
 from ._targets import function_role, places, unwatch, watch_class, watch_function
@@ -34,8 +32,8 @@ DECORATOR = "__cnet_accelerate__"
 def main(arguments: Sequence[str]) -> int:
     """Run the script that the arguments name; the exit status."""
     options = _parser().parse_args(arguments)
-    path = Path(options.script).absolute()
-    if not path.is_file():
+    path = os.path.abspath(options.script)
+    if not os.path.isfile(path):
         print(f"cnet.accelerate: no such file: {options.script}", file=sys.stderr)
         return 2
     finder = _Finder()
@@ -50,6 +48,8 @@ def main(arguments: Sequence[str]) -> int:
         if options.report:
             print(report_of(place.watched for place in places), file=sys.stderr)
         if options.write:
+            from ._write import write
+
             for file in write():
                 print(f"cnet.accelerate: changed {file}", file=sys.stderr)
         unwatch(places)
@@ -58,8 +58,9 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m cnet.accelerate", description="Run a script with its layers accelerated."
-    )
+        prog="python -m cnet.accelerate", description="Run a script with its layers accelerated.",
+        formatter_class=partial(argparse.HelpFormatter, width=80),  # else argparse imports shutil
+    )  # fmt: skip
     parser.add_argument("--report", action="store_true", help="say at the end what cnet computed")
     parser.add_argument(
         "--only", metavar="PATTERN", default="*",
@@ -78,16 +79,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(path: Path, arguments: Sequence[str]) -> None:
+def _run(path: str, arguments: Sequence[str]) -> None:
     """Run a file as ``python path`` does."""
-    loader = _Loader("__main__", str(path))
+    loader = _ScriptLoader("__main__", path)
     spec = importlib.util.spec_from_file_location("__main__", path, loader=loader)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
     module.__spec__ = None
     before = sys.modules["__main__"], sys.argv, sys.path[0]
     sys.modules["__main__"] = module
-    sys.argv, sys.path[0] = [*arguments], str(path.resolve().parent)
+    sys.argv, sys.path[0] = [*arguments], os.path.dirname(os.path.realpath(path))
     try:
         loader.exec_module(module)
     finally:
@@ -100,9 +101,8 @@ def _decorator(pattern: str, options: Options) -> Callable[[Any], Any]:
             return target
         if isinstance(target, type):
             watch_class(target, options)
-        elif isinstance(target, FunctionType):
-            role = function_role(target.__name__)
-            return watch_function(target, role or "forward", options, is_new=True).wrapper
+        elif isinstance(target, FunctionType) and (role := function_role(target.__name__)):
+            return watch_function(target, role, options, is_new=True).wrapper
         return target
 
     return watch
@@ -112,13 +112,13 @@ def _decorator(pattern: str, options: Options) -> Callable[[Any], Any]:
 
 
 class _Decorated(ast.NodeTransformer):
-    """Adds the decorator to classes, and to functions outside of classes and functions."""
+    """Adds the decorator to classes and functions outside of classes and functions."""
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         return self._decorated(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        return self._decorated(node) if function_role(node.name) else node
+        return self._decorated(node)
 
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
         return node
@@ -136,18 +136,40 @@ def compiled(source: bytes, path: str) -> Any:
 
 
 class _Loader(importlib.machinery.SourceFileLoader):
+    """Loads a module with the decorators; its byte code has a cache file of its own."""
+
+    def source_to_code(  # type: ignore[override]
+        self, data: Any, path: Any, *, _optimization: int = -1
+    ) -> Any:
+        return compiled(data, path)
+
+    def get_data(self, path: str) -> bytes:
+        return super().get_data(self._own(path))
+
+    def set_data(self, path: str, data: Any, *, _mode: int = 0o666) -> None:
+        super().set_data(self._own(path), data, _mode=_mode)
+
+    @staticmethod
+    def _own(path: str) -> str:
+        root, suffix = os.path.splitext(path)
+        return path if suffix != ".pyc" else f"{root}-cnet-{__version__}{suffix}"
+
+
+class _ScriptLoader(_Loader):
+    """Loads the script itself, without a cache file, as Python does."""
+
     def get_code(self, fullname: str) -> Any:
         path = self.get_filename(fullname)
         return compiled(self.get_data(path), path)
 
 
-class _Finder(MetaPathFinder):
+class _Finder:
     """Finds the modules of the user, to load them with the decorators."""
 
     def __init__(self) -> None:
         keys = ("stdlib", "platstdlib", "purelib", "platlib")
         folders = [sysconfig.get_path(key) for key in keys] + [site.getusersitepackages()]
-        folders.append(str(Path(__file__).parents[1]))
+        folders.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
         forms = [form(folder) for folder in folders for form in (os.path.abspath, os.path.realpath)]
         self.installed = tuple({folder + os.sep for folder in forms})
         """Where the modules of others are, with symbolic links and without."""
@@ -170,62 +192,3 @@ class _Finder(MetaPathFinder):
     def is_installed(self, origin: str) -> bool:
         names = os.path.abspath(origin), os.path.realpath(origin)
         return any(name.startswith(self.installed) for name in names)
-
-
-# ---- Writing -------------------------------------------------------------------------------------
-
-
-def write() -> list[Path]:
-    """Write ``@cnet.accelerate`` above the classes that cnet has computed; the changed files."""
-    lines: dict[str, set[int]] = {}
-    for place in places:
-        if place.watched.by_cnet:
-            code = place.watched.original.__code__
-            lines.setdefault(code.co_filename, set()).add(code.co_firstlineno)
-    changed = []
-    for name, numbers in lines.items():
-        path = Path(name)
-        encoding = tokenize.detect_encoding(io.BytesIO(path.read_bytes()).readline)[0]
-        text = path.read_text(encoding)
-        new = decorated(text, numbers)
-        if new != text:
-            path.write_text(new, encoding)
-            changed.append(path)
-    return changed
-
-
-def decorated(text: str, numbers: set[int]) -> str:
-    """A module with the decorator above the definitions that contain these lines."""
-    tree = ast.parse(text)
-    places = []
-    for node in tree.body:
-        if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and node.end_lineno is not None:
-            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-            own = [ast.unparse(decorator) for decorator in node.decorator_list]
-            if "cnet.accelerate" not in own and numbers & {*range(first, node.end_lineno + 1)}:
-                places.append(first)
-    lines = text.splitlines(keepends=True)
-    for place in sorted(places, reverse=True):
-        lines.insert(place - 1, "@cnet.accelerate\n")
-    if places and not _imports_cnet(tree):
-        lines.insert(_first_line(tree) - 1, "import cnet\n")
-    return "".join(lines)
-
-
-def _imports_cnet(tree: ast.Module) -> bool:
-    return any(
-        alias.name == "cnet" and alias.asname is None
-        for node in tree.body if isinstance(node, ast.Import)
-        for alias in node.names
-    )  # fmt: skip
-
-
-def _first_line(tree: ast.Module) -> int:
-    """The line of the first statement after the docstring and imports from ``__future__``."""
-    for index, node in enumerate(tree.body):
-        is_docstring = index == 0 and ast.get_docstring(tree) is not None
-        if not is_docstring and getattr(node, "module", None) != "__future__":
-            first: Any = node
-            decorators = getattr(first, "decorator_list", [])
-            return int(min([first.lineno, *(d.lineno for d in decorators)]))
-    return 1

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from ._calls import arguments
+from ._calls import arguments, undisturbed
 from ._compare import Mismatch
-from ._recorded import Recorded, undisturbed
+from ._recorded import Recorded
 
 STEP = 1e-6
 

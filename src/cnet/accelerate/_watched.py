@@ -1,18 +1,19 @@
 """A watched function: its wrapper, its calls by the original, and the decision to learn it."""
 
 import functools
+import sys
 import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import perf_counter
+from time import perf_counter, thread_time
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import _budget
-from ._budget import SAMPLES, SEARCH_SECONDS, Budget
+from ._budget import IMPORT_SECONDS, SAMPLES, SEARCH_SECONDS, Budget
 from ._recorded import Recorded, local
 from ._values import is_plain
 
@@ -20,14 +21,18 @@ if TYPE_CHECKING:
     from ._learned import Learned
     from ._plans import Plan
 
+LEARNED = f"{__package__}._learned"
+"""The module that learns, which is imported for the first function."""
 MOST_REFUSALS = 3
 MOST_SITUATIONS = 1000
 MOST_MISSES = 64
 """Calls of a situation without a plan, after which no other is learned."""
 MOST_NOTED = 64
 """Forward calls that are kept for a backward call."""
-OBSERVED_SECONDS = 2e-4
-"""Of this time of the original, one call is observed: so observing takes about 2 % of it."""
+MOST_SHORT = 64
+"""Observed calls after which a function of a script is given back, if all of them were short."""
+OBSERVED_SECONDS = 1e-3
+"""Of this time of the original, one call is observed: so observing takes less than 1 % of it."""
 
 
 class AccelerateWarning(RuntimeWarning):
@@ -63,7 +68,7 @@ class Situation:
         self.seconds = 0.0
         """Their median."""
         self.so_far = 0.0
-        """Seconds of all calls of the original."""
+        """Seconds of the processor in all calls of the original."""
         self.price = 0.0
         """Seconds for learning, if it did not end in fewer."""
         self.refusal = ""
@@ -110,6 +115,8 @@ class Watched:
         """Whether it is learned as soon as the forward function is known."""
         self.resting = self.rested = 0
         """Calls that are not observed: those to come, and those since the last observed one."""
+        self.short = 0
+        """Observed calls that were too short for cnet, if there were no others."""
         self.reason = ""
         """Why the original computes everything, if it does."""
         self.calls = self.by_cnet = self.checked = 0
@@ -126,7 +133,7 @@ class Watched:
         def call(*args: Any, **kwargs: Any) -> Any:
             if own.resting:
                 own.resting -= 1
-                return original(*args, **kwargs)
+                return original(*args, **kwargs) if kwargs else original(*args)
             if local.is_learning or Active.paused or own.reason:
                 return original(*args, **kwargs)
             start = perf_counter()
@@ -150,10 +157,7 @@ class Watched:
             learned = self.learner()
             with self.lock:
                 situation.next = 2 * situation.misses
-                price = self.price(situation)
-                seconds = min(_budget.MOST_SECONDS, self.budget.left)
-                if self.budget.is_patient:
-                    seconds = min(seconds, 2 * price)
+                seconds = self.budget.most_seconds(self.price(situation))
                 plan = learned.learn(situation, args, kwargs, seconds)
             if plan is not None:
                 return learned.confirm(plan, situation, args, kwargs)
@@ -162,9 +166,11 @@ class Watched:
     def learner(self) -> "Learned":
         """What learns this function; its modules are imported when the first one is learned."""
         if self.learned is None:
+            start = thread_time()
             from ._learned import Learned
 
             self.learned = Learned(self)
+            self.spend(thread_time() - start)
         return self.learned
 
     def situation(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Situation:
@@ -181,11 +187,11 @@ class Watched:
         outer, others = local.inner, local.others
         inside: set[Watched] = set()
         local.inner, local.others = 0.0, inside
-        start = perf_counter()
+        start, started = perf_counter(), thread_time()
         try:
             result = self.original(*args, **kwargs)
         finally:
-            seconds = perf_counter() - start
+            worked, seconds = thread_time() - started, perf_counter() - start
             inner = local.inner
             local.inner, local.others = outer + seconds, others
             if others is not None:
@@ -193,19 +199,29 @@ class Watched:
             count = 1 + self.rested - self.resting
             self.calls += count
             self.resting = self.rested = 0
-        situation.so_far += count * seconds
-        if others is None:
-            self.budget.worked(count * seconds)
         if situation.misses <= MOST_MISSES or self.budget.is_patient:
             situation.time(seconds)
             situation.inside |= inside
             if 2 * inner > seconds:
                 situation.inner |= inside
+        situation.so_far += count * worked
+        if others is None:
+            self.budget.worked(count * worked)
         if self.noting:
             self.note(None, args, kwargs, result)
         elif self._may_rest(situation):
             self.resting = self.rested = int(OBSERVED_SECONDS / max(situation.seconds, 1e-6))
+            self._count_short(situation)
         return result
+
+    def _count_short(self, situation: Situation) -> None:
+        """Give the function back if it is always short, so that its calls cost nothing more."""
+        if not self.budget.is_patient:
+            return
+        is_short = situation.seconds < _budget.LEAST_SECONDS
+        self.short = self.short + 1 if is_short and self.short >= 0 else -1
+        if self.short >= MOST_SHORT:
+            self.stop(_short(situation))
 
     def _may_rest(self, situation: Situation) -> bool:
         is_open = self.plans or self.is_waiting
@@ -223,7 +239,7 @@ class Watched:
         if not is_due or situation.refusal or self.lock.locked():
             return False
         if situation.seconds < _budget.LEAST_SECONDS:
-            situation.refusal = f"it takes only {1e6 * situation.seconds:.0f} µs"
+            situation.refusal = _short(situation)
             return False
         if not all(other.is_hopeless() for other in situation.inner):
             return False
@@ -235,7 +251,8 @@ class Watched:
 
     def price(self, situation: Situation) -> float:
         """Seconds that learning takes, if nothing is unusual."""
-        return situation.price or SEARCH_SECONDS + SAMPLES * situation.seconds
+        first = 0.0 if LEARNED in sys.modules else IMPORT_SECONDS
+        return first + (situation.price or SEARCH_SECONDS + SAMPLES * situation.seconds)
 
     def _is_prepared(self, args: tuple[Any, ...]) -> bool:
         """Whether what is known of the forward function is enough to learn the backward one."""
@@ -319,6 +336,10 @@ class Watched:
         self.reason = reason
         self.latest.clear()
         self.give_back()
+
+
+def _short(situation: Situation) -> str:
+    return f"it takes only {1e6 * situation.seconds:.0f} µs"
 
 
 def _seen(value: Any) -> Any:

@@ -122,7 +122,9 @@ def plain_ends(function: str, padding: Any) -> Any:
     """Padding as a key of a cache: a string, or plain integers."""
     if type(padding) is int or isinstance(padding, str):
         return padding
-    return plain_padding(function, ends(function, padding, None), 2)
+    if type(padding) is not tuple or len(padding) == 4:
+        padding = ends(function, padding, None)
+    return plain_padding(function, padding, 2)
 
 
 def axes(axis: Any) -> Any:

@@ -51,8 +51,9 @@ def _plan(
     needs: tuple[bool, bool, bool] | None = None,
 ) -> _Plan:  # fmt: skip
     """`needs` are the gradients to compute, None for the convolution itself."""
-    text(function, "layout", layout)
-    if weight_layout is not None:
+    if type(layout) is not str:
+        text(function, "layout", layout)
+    if weight_layout is not None and type(weight_layout) is not str:
         text(function, "weight_layout", weight_layout)
     if not (type(stride) is type(padding) is type(dilation) is type(groups) is int):
         stride = plain(function, "stride", stride, 2)
@@ -109,7 +110,7 @@ def bias_of(function: str, bias: Any, count: int, dtype: Any) -> tuple[Array | N
     return (np.full(count, array.item(), dtype), None) if array.size == 1 else (None, array)
 
 
-def _add_to_cells(y: Array, axes: str, bias: Array, filters: int) -> None:
+def add_to_cells(y: Array, axes: str, bias: Array, filters: int) -> None:
     """Add the bias of each cell to the results of all images."""
     one = tuple(size for letter, size in zip(axes, y.shape, strict=True) if letter != "n")
     if bias.shape != one:
@@ -187,7 +188,7 @@ def convolved(
     else:
         y = of_y.from_kernels(conv.conv(f, x, weight, each, g, algorithm))
     if cells is not None:
-        _add_to_cells(y, of_y.axes, cells, g.o)
+        add_to_cells(y, of_y.axes, cells, g.o)
     return y
 
 

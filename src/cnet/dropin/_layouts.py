@@ -155,7 +155,9 @@ at least so many columns."""
 def _transposed(x: Array, order: tuple[int, ...]) -> Array:
     """``x.transpose(order)``, C-contiguous."""
     view = x.transpose(order)
-    is_ready = x.size >= LARGE and x.flags.c_contiguous and x.dtype.kind == "f"
+    if x.size < LARGE:
+        return view.copy()
+    is_ready = x.flags.c_contiguous and x.dtype.kind == "f"
     steps = _steps(order, x.shape) if is_ready else None
     if steps is None:
         return np.ascontiguousarray(view)

@@ -17,15 +17,18 @@ from .. import kernels as strict
 from ..arrays import Array
 from . import _install, kernels
 from ._arrays import float_dtype, pair
+from ._channels_first import max_pool_backward
 
 __all__ = ["install", "uninstall"]
 
 
 def _are_floats(*arrays: Any) -> bool:
-    return all(
-        x is None or (type(x) is np.ndarray and x.dtype.kind == "f" and x.dtype.itemsize in (4, 8))
-        for x in arrays
-    )
+    for x in arrays:
+        if x is None:
+            continue
+        if type(x) is not np.ndarray or x.dtype.kind != "f" or x.dtype.itemsize not in (4, 8):
+            return False
+    return True
 
 
 def _converted(*arrays: Any) -> list[Any]:
@@ -78,7 +81,8 @@ def _pooling(original: Callable[..., Any], self: Any, x: Any) -> Any:
     ph, pw = pair("pooling", "pad", self.pad, 0)
     padded = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw))) if ph or pw else x
     y, positions = strict.max_pool2d(padded, window, stride)
-    self.cnet_positions = positions, padded.shape
+    inner = slice(ph, ph + x.shape[2]), slice(pw, pw + x.shape[3])
+    self.cnet_positions = positions, padded.shape, (..., *inner) if ph or pw else ()
     rows, columns = np.divmod(positions, np.int32(padded.shape[3]))
     rows -= np.arange(y.shape[2], dtype=np.int32)[:, np.newaxis] * np.int32(stride[0])
     columns -= np.arange(y.shape[3], dtype=np.int32) * np.int32(stride[1])
@@ -90,13 +94,9 @@ def _pooling_gradient(original: Callable[..., Any], self: Any, gy: Any) -> Any:
     kept = getattr(self.mpool2d, "cnet_positions", None)
     if kept is None or not _are_floats(gy):
         return original(self, gy)
-    positions, shape = kept
-    gx = strict.max_pool2d_backward(np.asarray(gy, self.dtype), positions, shape)
-    h, w = self.mpool2d.inputs[0].shape[2:]
-    if (h, w) == shape[2:]:
-        return gx
-    ph, pw = pair("pooling", "pad", self.pad, 0)
-    return gx[:, :, ph : ph + h, pw : pw + w]
+    positions, shape, inner = kept
+    gx = max_pool_backward("pooling", "gy", gy, self.dtype, positions, shape)
+    return gx[inner] if inner else gx
 
 
 def _average_pooling(original: Callable[..., Any], self: Any, x: Any) -> Array:

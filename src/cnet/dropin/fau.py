@@ -18,10 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import kernels
 from ..arrays import FLOAT64, Array
-from ._arrays import floats, shape_of
-from ._one_axis import Convolution
+from ._arrays import shape_of
+from ._channels_first import convolved, gradients, max_pool, max_pool_backward
 
 __all__ = ["BaseLayer", "Conv", "Flatten", "Pooling"]
 
@@ -115,18 +114,17 @@ class Conv(BaseLayer):
         self.weights = weights_initializer.initialize(shape, fan_in, fan_out)
         self.bias = bias_initializer.initialize((self.num_kernels,), fan_in, fan_out)
 
-    def _convolution(self, function: str) -> Convolution:
-        return Convolution(function, self.weights, self.stride_shape, "same_lower")
-
     def forward(self, input_tensor: Any) -> Array:
-        y = self._convolution("Conv.forward").forward(input_tensor, self.bias)
+        y = convolved(
+            "Conv.forward", input_tensor, self.weights, self.bias, self.stride_shape, "same_lower"
+        )
         self.input_tensor = input_tensor
         return y
 
     def backward(self, error_tensor: Any) -> Array:
         x = _kept(self, "input_tensor")
-        dx, self.gradient_weights, self.gradient_bias = self._convolution("Conv.backward").backward(
-            error_tensor, x
+        dx, self.gradient_weights, self.gradient_bias = gradients(
+            "Conv.backward", error_tensor, x, self.weights, self.stride_shape, "same_lower"
         )
         if self._optimizer is not None:
             self.weights = self._optimizer.calculate_update(self.weights, self.gradient_weights)
@@ -158,15 +156,18 @@ class Pooling(BaseLayer):
         self.pooling_shape = pooling_shape
 
     def forward(self, input_tensor: Any) -> Array:
-        x = floats("Pooling.forward", "input_tensor", input_tensor, FLOAT64, 4)
-        y, self._indices = kernels.max_pool2d(x, self.pooling_shape, self.stride_shape)
+        window = self.pooling_shape, self.stride_shape
+        y, self._indices = max_pool(
+            "Pooling.forward", "input_tensor", input_tensor, FLOAT64, *window
+        )
         self.input_tensor = input_tensor
         return y
 
     def backward(self, error_tensor: Any) -> Array:
         shape = np.shape(_kept(self, "input_tensor"))
-        grad = floats("Pooling.backward", "error_tensor", error_tensor, FLOAT64, 4)
-        return kernels.max_pool2d_backward(grad, self._indices, shape)
+        return max_pool_backward(
+            "Pooling.backward", "error_tensor", error_tensor, FLOAT64, self._indices, shape
+        )
 
 
 class Flatten(BaseLayer):

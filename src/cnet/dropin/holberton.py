@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from .._sizes import plain
 from ..arrays import Array, Shape
 from . import _courses, kernels
 from ._arrays import pair
@@ -43,11 +44,12 @@ def _padding(function: str, padding: Any, images: Any, kernel: Any, stride: Any)
         return padding
     if padding != "same":
         raise ValueError(f"{function}: padding must be 'same', 'valid' or a pair (got {padding!r})")
-    return _same(np.shape(images)[1:3], pair(function, "stride", stride), kernel)
+    return _same(function, np.shape(images)[1:3], plain(function, "stride", stride, 2), kernel)
 
 
 @lru_cache(maxsize=1024)
-def _same(sizes: Shape, strides: Shape, kernel: Shape) -> Shape:
+def _same(function: str, sizes: Shape, stride: Any, kernel: Shape) -> Shape:
+    strides = pair(function, "stride", stride)
     totals = [(n - 1) * s + k - n for n, s, k in zip(sizes, strides, kernel, strict=True)]
     return tuple(max(0, (total + 1) // 2) for total in totals)
 

@@ -13,14 +13,16 @@ Reference: E. Linder-Norén, "ML-From-Scratch" (2017).
 import copy
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from .. import kernels as strict
+from .._sizes import plain
 from ..arrays import Array
 from . import kernels
-from ._arrays import float_dtype, floats, pair, shape_of
+from ._arrays import float_dtype, pair, shape_of
+from ._channels_first import avg_pool, avg_pool_backward, max_pool, max_pool_backward
 
 __all__ = [
     "AveragePooling2D",
@@ -32,16 +34,25 @@ __all__ = [
 ]
 
 
+UNPADDED = 0, "valid"
+"""The names of no padding."""
+
+
 def determine_padding(
     filter_shape: Sequence[int], output_shape: Any = "same"
 ) -> tuple[tuple[int, int], tuple[int, int]]:
     """The padding (begin, end) of rows and columns for 'same' or 'valid'; 0 is 'valid'."""
-    if output_shape in ("valid", 0):
+    if output_shape in UNPADDED:
         return (0, 0), (0, 0)
     if output_shape != "same":
         raise ValueError(
             f"determine_padding: output_shape must be 'same' or 'valid' (got {output_shape!r})"
         )
+    return _same(plain("determine_padding", "filter_shape", filter_shape, 2))
+
+
+@lru_cache(maxsize=1024)
+def _same(filter_shape: Any) -> tuple[tuple[int, int], tuple[int, int]]:
     height, width = pair("determine_padding", "filter_shape", filter_shape)
     return ((height - 1) // 2, height // 2), ((width - 1) // 2, width // 2)
 
@@ -215,28 +226,36 @@ class MaxPooling2D(PoolingLayer):
     gradient."""
 
     def forward_pass(self, X: Any, training: bool = True) -> Array:
-        y, self.cache = kernels.max_pool2d(X, *self._window(), pad_value=self._pad_value())
+        if self.padding in UNPADDED:
+            f, options = "MaxPooling2D.forward_pass", (float_dtype(X), self.pool_shape, self.stride)
+            y, self.cache = max_pool(f, "X", X, *options)
+        else:
+            y, self.cache = kernels.max_pool2d(X, *self._window(), pad_value=0.0)
         self.layer_input = X
         return y
 
-    def _pad_value(self) -> float:
-        return 0.0 if self.padding == "same" else -np.inf
-
     def backward_pass(self, accum_grad: Any) -> Array:
+        f, dtype = "MaxPooling2D.backward_pass", float_dtype(accum_grad)
         shape = np.shape(self._kept_input())
-        f = "MaxPooling2D.backward_pass"
-        grad = floats(f, "accum_grad", accum_grad, float_dtype(accum_grad))
-        return strict.max_pool2d_backward(grad, self.cache, shape)
+        return max_pool_backward(f, "accum_grad", accum_grad, dtype, self.cache, shape)
 
 
 class AveragePooling2D(PoolingLayer):
     """The mean of each window."""
 
     def forward_pass(self, X: Any, training: bool = True) -> Array:
-        y = kernels.avg_pool2d(X, *self._window())
+        if self.padding in UNPADDED:
+            f, options = "AveragePooling2D.forward_pass", (self.pool_shape, self.stride)
+            y = avg_pool(f, "X", X, float_dtype(X), *options)
+        else:
+            y = kernels.avg_pool2d(X, *self._window())
         self.layer_input = X
         return y
 
     def backward_pass(self, accum_grad: Any) -> Array:
         shape = np.shape(self._kept_input())
+        if self.padding in UNPADDED:
+            f, dtype = "AveragePooling2D.backward_pass", float_dtype(accum_grad)
+            options = dtype, shape, self.pool_shape, self.stride
+            return avg_pool_backward(f, "accum_grad", accum_grad, *options)
         return kernels.avg_pool2d_backward(accum_grad, shape, *self._window())

@@ -16,14 +16,21 @@ homework 2, part 1.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from .. import kernels
 from ..arrays import FLOAT64, Array
-from ._arrays import floats, size
-from ._one_axis import Convolution
+from ._arrays import size
+from ._channels_first import (
+    avg_pool,
+    avg_pool_backward,
+    convolved,
+    gradients,
+    max_pool,
+    max_pool_backward,
+)
 
 __all__ = [
     "Conv1D",
@@ -66,16 +73,24 @@ def _drawn(shape: tuple[int, ...], weight_init_fn: Init, bias_init_fn: Init) -> 
 # ---- Resampling ----------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=256)
+def _steps(factor: int, axes: int) -> tuple[Any, ...]:
+    """The index of every `factor`-th cell of the last axes."""
+    return (..., *(slice(None, None, factor),) * axes)
+
+
 class _Resampling:
     """`Up` puts zeros between the cells of the spatial axes; its adjoint keeps every k-th cell."""
 
     axes: int
 
     def _every(self, factor: int) -> tuple[Any, ...]:
-        return (..., *[slice(None, None, size(type(self).__name__, "factor", factor))] * self.axes)
+        if type(factor) is not int:
+            factor = size(type(self).__name__, "factor", factor)
+        return _steps(factor, self.axes)
 
     def _spread(self, x: Array, factor: int, sizes: tuple[int, ...]) -> Array:
-        y = np.zeros((*x.shape[:2], *sizes), x.dtype)
+        y = np.zeros(x.shape[:2] + sizes, x.dtype)
         y[self._every(factor)] = x
         return y
 
@@ -88,8 +103,8 @@ class _Upsample(_Resampling):
 
     def forward(self, A: Any) -> Array:
         A = np.asarray(A)
-        sizes = tuple(self.upsampling_factor * (n - 1) + 1 for n in A.shape[2:])
-        return self._spread(A, self.upsampling_factor, sizes)
+        factor = self.upsampling_factor
+        return self._spread(A, factor, tuple([factor * (n - 1) + 1 for n in A.shape[2:]]))
 
     def backward(self, dLdZ: Any) -> Array:
         dLdA: Array = np.asarray(dLdZ)[self._every(self.upsampling_factor)]
@@ -157,14 +172,14 @@ class _Stride1:
     def convolve(self, A: Any, stride: int, padding: int) -> Array:
         """`forward` with a stride and with zeros around the images."""
         f = f"{type(self).__name__}.forward"
-        Z = Convolution(f, self.W, stride, padding).forward(A, self.b)
+        Z = convolved(f, A, self.W, self.b, stride, padding)
         self.A = A
         return Z
 
     def gradient(self, dLdZ: Any, stride: int, padding: int) -> Array:
         """`backward` for `convolve`."""
         f, A = f"{type(self).__name__}.backward", _kept(self, "A")
-        dLdA, self.dLdW, self.dLdb = Convolution(f, self.W, stride, padding).backward(dLdZ, A)
+        dLdA, self.dLdW, self.dLdb = gradients(f, dLdZ, A, self.W, stride, padding)
         return dLdA
 
 
@@ -303,13 +318,13 @@ class _Accumulating:
 
     def forward(self, x: Any) -> Array:
         f = f"{type(self).__name__}.forward"
-        y = Convolution(f, self.W, self.stride).forward(x, self.b)
+        y = convolved(f, x, self.W, self.b, self.stride)
         self.x = x
         return y
 
     def backward(self, delta: Any) -> Array:
         f, x = f"{type(self).__name__}.backward", _kept(self, "x")
-        dx, dW, db = Convolution(f, self.W, self.stride).backward(delta, x)
+        dx, dW, db = gradients(f, delta, x, self.W, self.stride)
         self.dW += dW
         self.db += db
         return dx
@@ -338,15 +353,14 @@ class MaxPool2d:
         self.stride = stride
 
     def forward(self, A: Any) -> Array:
-        x = floats(f"{type(self).__name__}.forward", "A", A, FLOAT64, 4)
-        Z, self._indices = kernels.max_pool2d(x, self.kernel, self.stride)
-        self._shape = x.shape
+        f = f"{type(self).__name__}.forward"
+        Z, self._indices = max_pool(f, "A", A, FLOAT64, self.kernel, self.stride)
+        self.A = A
         return Z
 
     def backward(self, dLdZ: Any) -> Array:
-        shape = _kept(self, "_shape")
-        grad = floats(f"{type(self).__name__}.backward", "dLdZ", dLdZ, FLOAT64, 4)
-        return kernels.max_pool2d_backward(grad, self._indices, shape)
+        f, shape = f"{type(self).__name__}.backward", np.shape(_kept(self, "A"))
+        return max_pool_backward(f, "dLdZ", dLdZ, FLOAT64, self._indices, shape)
 
 
 class MeanPool2d:
@@ -357,15 +371,14 @@ class MeanPool2d:
         self.stride = stride
 
     def forward(self, A: Any) -> Array:
-        x = floats(f"{type(self).__name__}.forward", "A", A, FLOAT64, 4)
-        Z = kernels.avg_pool2d(x, self.kernel, self.stride)
-        self._shape = x.shape
+        f = f"{type(self).__name__}.forward"
+        Z = avg_pool(f, "A", A, FLOAT64, self.kernel, self.stride)
+        self.A = A
         return Z
 
     def backward(self, dLdZ: Any) -> Array:
-        shape = _kept(self, "_shape")
-        grad = floats(f"{type(self).__name__}.backward", "dLdZ", dLdZ, FLOAT64, 4)
-        return kernels.avg_pool2d_backward(grad, shape, self.kernel, self.stride)
+        f, shape = f"{type(self).__name__}.backward", np.shape(_kept(self, "A"))
+        return avg_pool_backward(f, "dLdZ", dLdZ, FLOAT64, shape, self.kernel, self.stride)
 
 
 class MaxPool2d_stride1(MaxPool2d):

@@ -1,0 +1,114 @@
+"""Convolution and pooling with channels first, as courses have them, without other options.
+
+The functions convert the arrays once, under the names that the caller gives them, and call the
+kernels for checked arrays.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from .. import _check, geometry
+from ..arrays import FLOAT64, Array, Shape
+from ..kernels import conv, pooling
+from ._arrays import ends, floats
+from ._convolution import add_to_cells, bias_of
+
+# ---- Convolution ---------------------------------------------------------------------------------
+
+
+def _geometry(function: str, x: Array, weight: Array, stride: Any, padding: Any) -> geometry.Conv:
+    if weight.ndim == 3 and type(stride) is not int:
+        stride = stride[-1] if type(stride) is tuple else np.ravel(stride).tolist()[-1]
+    if type(padding) is str:
+        padding = _ends(function, padding, weight.shape[2:])
+    return geometry.conv(function, x.shape, weight.shape, stride, padding)
+
+
+@lru_cache(maxsize=1024)
+def _ends(function: str, padding: str, window: Shape) -> Any:
+    """The padding for windows with one or two axes."""
+    return ends(function, padding, (*window, 1)[:2])[: len(window)]
+
+
+def convolved(
+    function: str, x: Any, weight: Any, bias: Any, stride: Any, padding: Any = 0
+) -> Array:
+    """The cross-correlation of images (n, c, h, w) or sequences (n, c, w) with filters, in float64.
+
+    `stride` is a number or one for each axis, of which sequences take the last; `padding` a number
+    or 'same_lower'. Sequences are images with one row.
+    """
+    weight = floats(function, "weight", weight, FLOAT64, 3, 4)
+    x = floats(function, "x", x, FLOAT64, weight.ndim)
+    g = _geometry(function, x, weight, stride, padding)
+    each, cells = bias_of(function, bias, g.o, FLOAT64)
+    if weight.ndim == 4:
+        y = conv.conv(function, x, weight, each, g, "auto")
+    else:
+        i = g.images
+        x, weight = x.reshape(i.x_shape), weight.reshape(i.weight_shape)
+        y = conv.conv(function, x, weight, each, i, "auto").reshape(g.y_shape)
+    if cells is not None:
+        add_to_cells(y, "nchw" if y.ndim == 4 else "ncw", cells, g.o)
+    return y
+
+
+def gradients(
+    function: str, grad_output: Any, x: Any, weight: Any, stride: Any, padding: Any = 0
+) -> tuple[Array, Array, Array]:
+    """dx, dw and db of `convolved`."""
+    weight = floats(function, "weight", weight, FLOAT64, 3, 4)
+    grad = floats(function, "grad_output", grad_output, FLOAT64, weight.ndim)
+    x = floats(function, "x", x, FLOAT64, weight.ndim)
+    g = _geometry(function, x, weight, stride, padding)
+    _check.same_shape(function, "grad_output", grad.shape, "that of the result", g.y_shape)
+    i = g
+    if weight.ndim == 3:
+        i = g.images
+        grad, x = grad.reshape(i.y_shape), x.reshape(i.x_shape)
+        weight = weight.reshape(i.weight_shape)
+    needs = True, True, True
+    dx, dw, db = conv.conv_backward(function, grad, x, weight, i, needs, "auto")
+    assert dx is not None
+    assert dw is not None
+    assert db is not None
+    if i is g:
+        return dx, dw, db
+    return dx.reshape(g.x_shape), dw.reshape(g.weight_shape), db
+
+
+# ---- Pooling -------------------------------------------------------------------------------------
+
+
+def max_pool(
+    function: str, name: str, x: Any, dtype: Any, window: Any, stride: Any
+) -> tuple[Array, Array]:
+    """The maximum of each window of images (n, c, h, w), and the position of the first one."""
+    x = floats(function, name, x, dtype, 4)
+    return pooling.max_pool(x, geometry.pool(function, x.shape, window, stride))
+
+
+def max_pool_backward(
+    function: str, name: str, grad: Any, dtype: Any, indices: Array, shape: Shape
+) -> Array:
+    """The gradient of `max_pool` for images of this shape."""
+    grad = floats(function, name, grad, dtype, 4)
+    return pooling.max_pool_backward(function, grad, indices, shape)
+
+
+def avg_pool(function: str, name: str, x: Any, dtype: Any, window: Any, stride: Any) -> Array:
+    """The mean of each window of images (n, c, h, w)."""
+    x = floats(function, name, x, dtype, 4)
+    return pooling.avg_pool(x, geometry.pool(function, x.shape, window, stride), True, 0)
+
+
+def avg_pool_backward(
+    function: str, name: str, grad: Any, dtype: Any, shape: Shape, window: Any, stride: Any
+) -> Array:
+    """The gradient of `avg_pool` for images of this shape."""
+    grad = floats(function, name, grad, dtype, 4)
+    g = geometry.pool(function, shape, window, stride)
+    _check.same_shape(function, name, grad.shape, "that of the result", g.y_shape)
+    return pooling.avg_pool_backward(grad, g, True, 0)
