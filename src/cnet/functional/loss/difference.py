@@ -7,7 +7,7 @@ import numpy as np
 from ...autograd import Array, Context, Operation
 from ...operations._elementwise import by_kernel, define
 from ...operations._promotion import common_number
-from ...operations._sums import average, total
+from ...operations._sums import average, spread, total
 from ...tensor import Tensor, TensorLike, as_tensor
 from ._reduction import reduced, reduction_of, warn_of_broadcasting, weighted
 
@@ -60,12 +60,13 @@ class MeanSquaredError(Operation[Tensor]):
     def forward(ctx: Context, x: Array, target: Array, *, mean: bool) -> Array:
         squares = _squared_difference.forward(ctx, x, target)
         axes = tuple(range(squares.ndim))
-        ctx.divisor = max(squares.size, 1) if mean else 1
+        ctx.shape, ctx.divisor = squares.shape, max(squares.size, 1) if mean else 1
         return average(squares, axes).reshape(()) if mean else total(squares, axes)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
-        return _squared_difference.backward(ctx, np.asarray(grad / grad.dtype.type(ctx.divisor)))
+        share = grad / grad.dtype.type(ctx.divisor)
+        return _squared_difference.backward(ctx, spread(share, ctx.shape))
 
 
 def mse_loss(
