@@ -1,5 +1,6 @@
 """The graph of nodes, its modules, and Adam with the circular echo."""
 
+import gc
 import gzip
 
 import numpy as np
@@ -369,3 +370,22 @@ def test_values_belong_to_their_nodes():
     x.value[:] = 5
     assert (doubled.value == 2).all()
     assert (of_a_parameter.value == 1).all()
+
+
+def test_a_step_leaves_no_cycles():
+    """The memory of a step is free as soon as its graph is, not when cycles are collected."""
+    model = nn.Sequential(
+        nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 8, 3), nn.ReLU(),
+        nn.Flatten(), nn.Linear(8 * 4 * 4, 10),
+    )  # fmt: skip
+    optimizer = node.AdamOptimizer(model.parameters(), circular_strength=0.01, neumann_steps=1)
+
+    def step():
+        loss = node.cross_entropy_loss_stable(model(Node(RNG.random((4, 1, 12, 12)))), [0, 1, 2, 3])
+        model.zero_grad()
+        optimizer.step(topo_graph=loss.backward())
+
+    step()
+    gc.collect()
+    step()
+    assert gc.collect() == 0

@@ -137,12 +137,13 @@ class _Convolution(Node):
 
     def __init__(self, x: Node, weight: Node, bias: Node, stride: Any, padding: Any) -> None:
         images = floats("Conv2d", "x", x.value, np.float32, 4)
-        self.options = {"stride": stride, "padding": padding}
+        # Locals in the function, so that the node is no part of a cycle.
+        self.options = options = {"stride": stride, "padding": padding}
         # Copies, because an optimizer may update them in place before the value is read.
-        self.arrays = images, weight.value.copy(), bias.value.copy()
+        self.arrays = arrays = images, weight.value.copy(), bias.value.copy()
         g = geometry.conv("Conv2d", images.shape, weight.value.shape, stride, padding, 1, 1)
         self.shape = g.y_shape
-        self._value = Deferred(lambda: kernels.conv2d(*self.arrays, **self.options))
+        self._value = Deferred(lambda: kernels.conv2d(*arrays, **options))
         self._grad = None
         self._backward = _backward_of_convolution
         self.parents = (x, weight, bias)
@@ -151,14 +152,14 @@ class _Convolution(Node):
 
 def _backward_of_convolution(out: Any) -> None:
     x, weight, bias = out.parents
-    images, filters = out.arrays[0], weight.value
+    images, filters, options = out.arrays[0], weight.value, out.options
     grad = out._grad if isinstance(out._grad, Unpooled) else out._given
 
     def gradients(filters: Array, needs: tuple[bool, bool, bool]) -> Any:
         if isinstance(grad, Unpooled):
             arrays = grad.values, grad.codes, images, filters
-            return kernels.conv2d_relu_pool_backward(*arrays, **out.options, needs=needs)
-        return kernels.conv2d_backward(grad, images, filters, **out.options, needs=needs)
+            return kernels.conv2d_relu_pool_backward(*arrays, **options, needs=needs)
+        return kernels.conv2d_backward(grad, images, filters, **options, needs=needs)
 
     dx, dw, db = gradients(filters, (bool(x.parents), True, True))
     weight._add(dw)
