@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 import traceback
 import types
 import warnings
@@ -13,6 +14,7 @@ import pytest
 import cnet
 import own_layers as layers
 from cnet.accelerate import _compare
+from cnet.accelerate._learned import Learned
 from own_layers import close, counts
 
 RNG = np.random.default_rng
@@ -355,6 +357,37 @@ def test_threads() -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_one_function_is_learned_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another thread would see, and undo, what is added to a class."""
+    running: list[int] = []
+    learn = Learned.learn
+
+    def counted(*args: Any) -> Any:
+        running.append(1)
+        overlaps.append(len(running))
+        time.sleep(0.01)
+        plan = learn(*args)
+        running.pop()
+        return plan
+
+    overlaps: list[int] = []
+    monkeypatch.setattr(Learned, "learn", counted)
+    cls = cnet.accelerate(layers.conv_columns(), verify="never")
+
+    def work(seed: int) -> None:
+        layer = cls(RNG(seed))
+        for _ in range(12):
+            layer.backward(layer.forward(RNG(seed).standard_normal((2, 2, 6, 6))))
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert overlaps
+    assert max(overlaps) == 1
 
 
 def test_instances_are_released() -> None:

@@ -88,6 +88,11 @@ class Active:
     paused = 0
 
 
+learning = threading.Lock()
+"""One function is learned at a time: learning restores what its calls of the originals change, and
+adds methods to classes."""
+
+
 class Watched:
     """One function of the user."""
 
@@ -121,7 +126,6 @@ class Watched:
         """Why the original computes everything, if it does."""
         self.calls = self.by_cnet = self.checked = 0
         self.saved = self.spent = self.cnet_seconds = 0.0
-        self.lock = threading.Lock()
         self.give_back: Callable[[], None] = lambda: None
         """Puts the original back in its place."""
         self.wrapper = self._wrapper()
@@ -155,7 +159,7 @@ class Watched:
         situation.misses += 1
         if learns and self._may_learn(situation, args):
             learned = self.learner()
-            with self.lock:
+            with learning:
                 situation.next = 2 * situation.misses
                 seconds = self.budget.most_seconds(self.price(situation))
                 plan = learned.learn(situation, args, kwargs, seconds)
@@ -236,7 +240,7 @@ class Watched:
 
     def _may_learn(self, situation: Situation, args: tuple[Any, ...]) -> bool:
         is_due = situation.next <= situation.misses and situation.next <= MOST_MISSES
-        if not is_due or situation.refusal or self.lock.locked():
+        if not is_due or situation.refusal or learning.locked():
             return False
         if situation.seconds < _budget.LEAST_SECONDS:
             situation.refusal = _short(situation)
