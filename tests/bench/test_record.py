@@ -1,5 +1,6 @@
 """The circumstances that a record names."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from cnet.bench import record
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository with a module `record.py` and a record, both committed."""
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
     for path in ("src/record.py", "bench/results/training.json"):
         (tmp_path / path).parent.mkdir(parents=True)
         (tmp_path / path).write_text("{}\n")
