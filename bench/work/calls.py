@@ -13,7 +13,7 @@ import numpy as np
 from cnet.bench.cases import Case, Work, arrays
 
 from .moving import Input, Layer, Mask, Positions, callable_of, make_array
-from .operations import Function
+from .operations import Function, with_gradients
 
 CALLS = 1000
 
@@ -120,13 +120,7 @@ def _bind(
         return lambda: _repeat(calls, call).detach()
     grad_output = side.tensor(rng.standard_normal(tuple(call().shape), np.float32), False)
     leaves = [tensor for tensor in tensors if tensor.requires_grad]
-
-    def both() -> tuple[Any, ...]:
-        for tensor in leaves:
-            tensor.grad = None
-        call().backward(grad_output)
-        return tuple([tensor.grad for tensor in leaves])
-
+    both = with_gradients(call, leaves, grad_output)
     return lambda: _repeat(calls, both)
 
 

@@ -4,7 +4,7 @@ A case is one line of a table: a function of the package ``t``, its module ``F``
 the shapes of the tensors. Operations of another family are added as lines.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -190,13 +190,17 @@ def _bind(
     call = partial(function, side.package, side.functional, *tensors)
     if not backward:
         return call
-    grad_output = side.tensor(*arrays(tuple(call().shape)), False)
+    return with_gradients(call, tensors, side.tensor(*arrays(tuple(call().shape)), False))
+
+
+def with_gradients(call: Function, leaves: Iterable[Any], grad_output: Any) -> Work:
+    """A call and its backward pass; returns the gradients of the leaves."""
 
     def both() -> tuple[Any, ...]:
-        for tensor in tensors:
+        for tensor in leaves:
             tensor.grad = None
         call().backward(grad_output)
-        return tuple([tensor.grad for tensor in tensors])
+        return tuple([tensor.grad for tensor in leaves])
 
     return both
 
