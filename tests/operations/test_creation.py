@@ -82,6 +82,8 @@ ERRORS = [
     (lambda: cnet.arange(3, dtype=bool), TypeError, "arange: dtype"),
     (lambda: cnet.arange(0, 5, 0.5, dtype=int), ValueError, "arange: step"),
     (lambda: cnet.linspace(0, 1, -1), ValueError, "linspace: size must not be negative"),
+    (lambda: cnet.linspace(0, 300, 4, dtype=cnet.int8), RuntimeError,
+     "linspace: end must fit into int8"),
     (lambda: cnet.eye(-1), ValueError, "eye: size must not be negative"),
     (lambda: cnet.from_numpy([1]), TypeError, "from_numpy: expected np.ndarray"),
     (lambda: cnet.asarray([1], copy=False), ValueError, "asarray: can't alias"),

@@ -135,6 +135,8 @@ def linspace(start: Number, end: Number, steps: int, **options: Unpack[OutOption
     ------
     ValueError
         If `steps` is negative.
+    RuntimeError
+        If the dtype is an integer dtype into which `start` or `end` does not fit.
 
     Examples
     --------
@@ -186,6 +188,10 @@ def _spaced(
     dtype = chosen_dtype(function, options, get_default_dtype())
     if dtype.kind in "iu" and base is None:
         first, last = int(first), int(last)
+        limits = np.iinfo(dtype)
+        for name, number in (("start", first), ("end", last)):
+            if not limits.min <= number <= limits.max:
+                raise RuntimeError(f"{function}: {name} must fit into {dtype} (got {number})")
     step = (last - first) / max(count - 1, 1)
     numbers = _progression(first, step, count, dtype if base is None else np.dtype(np.float64))
     if count > 1:
