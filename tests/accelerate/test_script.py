@@ -96,7 +96,7 @@ def test_a_script_prints_the_same(tmp_path: Path) -> None:
 
 
 def test_only_and_write(tmp_path: Path) -> None:
-    (tmp_path / "train.py").write_text(SCRIPT)
+    (tmp_path / "train.py").write_bytes(SCRIPT.replace("\n", "\r\n").encode())
     (tmp_path / "net.py").write_text(NET)
     own = run(tmp_path, "train.py")
     got = run(
@@ -104,10 +104,10 @@ def test_only_and_write(tmp_path: Path) -> None:
     )
     assert got.stdout == own.stdout
     assert (tmp_path / "net.py").read_text() == NET
-    text = (tmp_path / "train.py").read_text()
-    assert text == SCRIPT.replace("import sys\n", "import cnet\nimport sys\n").replace(
+    expected = SCRIPT.replace("import sys\n", "import cnet\nimport sys\n").replace(
         "class Conv3x3", "@cnet.accelerate\nclass Conv3x3"
     )
+    assert (tmp_path / "train.py").read_bytes() == expected.replace("\n", "\r\n").encode()
     again = run(tmp_path, "train.py")
     assert (again.stdout, again.returncode) == (own.stdout, 0)
 
@@ -127,6 +127,12 @@ def test_errors_of_the_command(tmp_path: Path) -> None:
 def test_decorators_are_written_once() -> None:
     text = "import cnet\n\n@cnet.accelerate\nclass A:\n    x = 1\n\n@d\nclass B:\n    x = 1\n"
     assert decorated(text, {5, 9}) == text.replace("@d", "@cnet.accelerate\n@d")
+
+
+def test_lines_are_those_of_python() -> None:
+    """A form feed, which may separate parts of a file, does not end a line."""
+    text = "import cnet\n\f\nclass A:\n    x = 1\n"
+    assert decorated(text, {4}) == text.replace("class", "@cnet.accelerate\nclass")
 
 
 def modules_of(folder: Path, text: str) -> set[str]:

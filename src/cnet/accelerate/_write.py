@@ -6,6 +6,7 @@ import tokenize
 from pathlib import Path
 from typing import Any
 
+from .._files import atomic_write
 from ._targets import places
 
 
@@ -19,11 +20,12 @@ def write() -> list[Path]:
     changed = []
     for name, numbers in lines.items():
         path = Path(name)
-        encoding = tokenize.detect_encoding(io.BytesIO(path.read_bytes()).readline)[0]
-        text = path.read_text(encoding)
+        data = path.read_bytes()
+        encoding = tokenize.detect_encoding(io.BytesIO(data).readline)[0]
+        text = data.decode(encoding)
         new = decorated(text, numbers)
         if new != text:
-            path.write_text(new, encoding)
+            atomic_write(path, new.encode(encoding))
             changed.append(path)
     return changed
 
@@ -38,11 +40,12 @@ def decorated(text: str, numbers: set[int]) -> str:
             own = [ast.unparse(decorator) for decorator in node.decorator_list]
             if "cnet.accelerate" not in own and numbers & {*range(first, node.end_lineno + 1)}:
                 places.append(first)
-    lines = text.splitlines(keepends=True)
+    lines = io.StringIO(text, newline="").readlines()
+    end = "\r\n" if "\r\n" in text else "\n"
     for place in sorted(places, reverse=True):
-        lines.insert(place - 1, "@cnet.accelerate\n")
+        lines.insert(place - 1, f"@cnet.accelerate{end}")
     if places and not _imports_cnet(tree):
-        lines.insert(_first_line(tree) - 1, "import cnet\n")
+        lines.insert(_first_line(tree) - 1, f"import cnet{end}")
     return "".join(lines)
 
 
