@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import runtime
+from .._files import atomic_write
 from .measure import AGAINST_NUMPY, Comparison, measure
 
 Record = dict[str, Any]
@@ -49,7 +50,7 @@ def take(
 
 def save(records: Record | list[Record], path: Path) -> None:
     """Write one or several records as JSON."""
-    path.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
+    atomic_write(path, (json.dumps(records, indent=1) + "\n").encode())
 
 
 def summary(runs: list[float]) -> Record:

@@ -137,7 +137,7 @@ class _Convolution(Node):
 
     def __init__(self, x: Node, weight: Node, bias: Node, stride: Any, padding: Any) -> None:
         images = floats("Conv2d", "x", x.value, np.float32, 4)
-        # Locals in the function, so that the node is no part of a cycle.
+        # The lambda below uses local names, not self: the node must not refer to itself.
         self.options = options = {"stride": stride, "padding": padding}
         # Copies, because an optimizer may update them in place before the value is read.
         self.arrays = arrays = images, weight.value.copy(), bias.value.copy()
