@@ -1,7 +1,8 @@
 """Read the records and compute ratios, rates and percentages of the peak."""
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from statistics import geometric_mean
 
@@ -20,14 +21,43 @@ MISSING = KeyError
 """Raised by every function here for work that has not been measured."""
 
 
-class Records:
-    """All records in a folder, by suite, part and number of threads."""
+ISAS = {"avx512": "AVX-512", "avx2": "AVX2", "neon": "NEON"}
+"""The usual names of the instruction sets."""
 
-    def __init__(self, folder: Path) -> None:
+
+def machine(config: Mapping[str, str]) -> str:
+    """The CPU and the instruction set of a record, such as "Intel Xeon, AVX-512"."""
+    cpu = re.sub(r"\(\w+\)|\bProcessor\b|\bCPU\b|@.*", " ", config["cpu"])
+    return f"{' '.join(cpu.split())}, {ISAS.get(config['isa'], config['isa'])}"
+
+
+def folder(title: str) -> str:
+    """The name of a machine as a file name, such as "intel-xeon-avx-512"."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+
+
+class Records:
+    """All records of one machine, by suite, part and number of threads."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.name
         self._suites: dict[str, list[Record]] = {
-            path.stem: json.loads(path.read_text(encoding="utf-8"))
-            for path in sorted(folder.glob("*.json"))
+            file.stem: json.loads(file.read_text(encoding="utf-8"))
+            for file in sorted(path.glob("*.json"))
         }
+
+    @property
+    def config(self) -> Mapping[str, str]:
+        """The configuration of the machine, from its first record."""
+        for records in self._suites.values():
+            for record in records:
+                return record["config"]  # type: ignore[no-any-return]
+        raise MISSING(f"{self.name}: no records")
+
+    @property
+    def title(self) -> str:
+        """The CPU and the instruction set."""
+        return machine(self.config)
 
     def suite(self, suite: str) -> list[Record]:
         """Every record of a suite."""
@@ -54,6 +84,12 @@ class Records:
     def share_of_peak(self, case: Record, threads: int) -> float:
         """The rate of our side divided by the peak."""
         return rate(case, ours(case)) / self.peak(case["resource"], threads)
+
+
+def machines(results: Path) -> list[Records]:
+    """The records of every machine: one folder each, in alphabetical order."""
+    folders = sorted(path.parent for path in results.glob("*/*.json"))
+    return [Records(path) for path in dict.fromkeys(folders)]
 
 
 def ours(case: Record) -> str:

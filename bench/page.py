@@ -1,12 +1,24 @@
-"""docs/benchmarks.md with all results, and bench/goals.md with the goals."""
+"""The pages of docs/benchmarks with all results, and bench/goals.md with the goals."""
 
 from collections.abc import Iterator, Sequence
 from statistics import geometric_mean
 
 from cnet.bench.record import Record
 from cnet.bench.table import TIMES, three_digits
-from figures import CAPTURED, MISSING, UNITS, Records, fastest, figure, ours, rate, ratio
-from goals import GOALS
+from figures import (
+    CAPTURED,
+    ISAS,
+    MISSING,
+    UNITS,
+    Records,
+    fastest,
+    figure,
+    folder,
+    ours,
+    rate,
+    ratio,
+)
+from goals import GOALS, Goal
 from summary import ABSENT, percent
 
 Rows = list[Sequence[str]]
@@ -14,16 +26,18 @@ Rows = list[Sequence[str]]
 INTRODUCTION = """\
 # Benchmarks
 
-cnet compared with PyTorch, ONNX Runtime and NumPy on one machine. `cnet bench` runs a short
-comparison with NumPy on yours.
+cnet compared with PyTorch, ONNX Runtime and NumPy. `cnet bench` runs a short comparison with NumPy
+on your machine. These machines have been measured:
+"""
 
+METHOD = """\
 Each library runs in its own process, and the processes take turns. A time is the median of all
 rounds. The number in brackets is the ratio to cnet's time: the median of the ratios of the rounds.
 Above 1, cnet is faster. The fastest of the other libraries is bold. Where a step that
 `cnet.capture` replays is faster than the same step run as usual, its time is bold, and the ratios
 are to it.
 
-"Of peak" compares cnet's rate with the peak of this machine: a loop of multiply-adds or, for
+"Of peak" compares cnet's rate with the peak of the machine: a loop of multiply-adds or, for
 kernels limited by memory, a copy. Rates count the operations of the usual algorithm. Winograd's
 algorithm and the backward pass of max-pooling need fewer, so that their percentages can exceed 100.
 """
@@ -33,8 +47,8 @@ REPEAT = """\
 
 ```sh
 pip install torch onnx onnxruntime   # whichever is absent is left out
-python bench/run.py                  # 14 minutes on two cores
-python bench/report.py               # writes this page from the records in bench/results
+python bench/run.py                  # an hour on two cores; --rounds 3 takes half of it
+python bench/report.py               # writes these pages from the records in bench/results
 ```
 
 [bench/README.md](../bench/README.md) describes the cases and the method,
@@ -46,7 +60,8 @@ GOALS_INTRODUCTION = """\
 
 Written by `bench/report.py` from the records in `bench/results`; `bench/goals.py` defines the
 goals. Unless a goal says otherwise, a figure is a ratio of times with 2 threads: the time of the
-fastest other side divided by cnet's.
+fastest other side divided by cnet's. Figures that miss the goal are bold. A dash stands where
+nothing was measured, or where the goal is for another instruction set.
 """
 
 HEADINGS = {
@@ -56,7 +71,6 @@ HEADINGS = {
     "quantized": "Inference with 8-bit integers",
     "bfloat16": "Inference with bfloat16",
     "convolutions": "Convolutions, float32",
-    "avx2": "cnet and PyTorch with AVX2 only",
     "float64": "Convolutions, float64",
     "products": "Matrix products",
     "memory_bound": "Kernels limited by memory bandwidth",
@@ -76,9 +90,18 @@ def markdown(rows: Rows) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, alignment, *others)) + "\n"
 
 
-def results(records: Records, plots: Sequence[str]) -> str:
+def overview(machines: Sequence[Records]) -> str:
     """The page docs/benchmarks.md."""
-    parts = [INTRODUCTION, *(f"![{plot}]({plot})\n" for plot in plots), REPEAT]
+    links = "".join(f"- [{each.title}](benchmarks/{folder(each.title)}.md)\n" for each in machines)
+    pages = "".join(f"benchmarks/{folder(each.title)}\n" for each in machines)
+    hidden = f"```{{toctree}}\n:hidden:\n\n{pages}```\n"
+    return "\n".join([INTRODUCTION, links, REPEAT, *([hidden] if pages else [])])
+
+
+def results(records: Records, plots: Sequence[str]) -> str:
+    """The page of a machine in docs/benchmarks."""
+    parts = [f"# Benchmarks: {records.title}\n", METHOD]
+    parts += [f"![{plot}]({plot})\n" for plot in plots]
     try:
         parts += ["## The machine\n", markdown(_machine(records))]
     except MISSING:
@@ -94,19 +117,26 @@ def results(records: Records, plots: Sequence[str]) -> str:
     return "\n".join(parts)
 
 
-def goals(records: Records) -> str:
+def goals(machines: Sequence[Records]) -> str:
     """The page bench/goals.md."""
-    rows: Rows = [("work", "goal", "measured", "reached")]
+    rows: Rows = [("work", "goal", *(records.title for records in machines))]
     for goal in GOALS:
         sign = "≤" if goal.at_most else "≥"
-        wanted = f"{sign} {goal.wanted:.2f}"
-        try:
-            value = goal.measured(records)
-        except MISSING:
-            rows.append((goal.work, wanted, ABSENT, "not measured"))
-            continue
-        rows.append((goal.work, wanted, f"{value:.2f}", "yes" if goal.reached(value) else "**no**"))
+        figures = (_reached(goal, records) for records in machines)
+        isa = f", {ISAS[goal.isa]}" if goal.isa else ""
+        rows.append((f"{goal.work}{isa}", f"{sign} {goal.wanted:.2f}", *figures))
     return f"{GOALS_INTRODUCTION}\n{markdown(rows)}"
+
+
+def _reached(goal: Goal, records: Records) -> str:
+    """The figure of a goal on a machine, bold if it misses the goal."""
+    if not goal.applies(records):
+        return ABSENT
+    try:
+        value = goal.measured(records)
+    except MISSING:
+        return ABSENT
+    return f"{value:.2f}" if goal.reached(value) else f"**{value:.2f}**"
 
 
 def count(number: int, what: str) -> str:

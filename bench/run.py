@@ -1,4 +1,6 @@
-"""Measure and write the records in bench/results: ``python bench/run.py [SUITE ...]``."""
+"""Measure and write records: ``python bench/run.py [SUITE ...]``.
+
+The records of each machine have a folder of their own in bench/results."""
 
 import argparse
 import os
@@ -8,11 +10,13 @@ from pathlib import Path
 from pkgutil import resolve_name
 from time import monotonic
 
+import figures
 import memory
 from busy import busy_processes
+from cnet import runtime
 from cnet.bench import cli, record, table
 from cnet.bench.record import Record
-from suites import Part, suites
+from suites import AVX2, WITH_AVX2, Part, suites
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -75,15 +79,28 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=cli.positive, default=cli.ROUNDS)
     parser.add_argument("--quick", action="store_const", const=cli.QUICK_ROUNDS, dest="rounds",
                         help=f"{cli.QUICK_ROUNDS} rounds")  # fmt: skip
-    parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the records")
+    parser.add_argument(
+        "--avx2",
+        action="store_true",
+        help=f"use no instructions beyond AVX2 (suites: {', '.join(WITH_AVX2)})",
+    )
+    parser.add_argument("--results", type=Path, default=RESULTS,
+                        help="folder for the records, with a folder for each machine")  # fmt: skip
     args = parser.parse_args(argv)
     if unknown := set(args.suites) - set(names):
         parser.error(f"unknown suite: {', '.join(sorted(unknown))}")
+    if args.avx2:
+        names = list(WITH_AVX2)
+        if others := set(args.suites) - set(names):
+            parser.error(f"--avx2 does not limit all sides of {', '.join(sorted(others))}")
+        runtime.use_isa("avx2")
+        os.environ.update(AVX2)
 
     # The processes of the sides import from this folder.
     paths = [str(HERE), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    args.results.mkdir(exist_ok=True)
+    results = args.results / figures.folder(figures.machine(runtime.config()))
+    results.mkdir(parents=True, exist_ok=True)
     start = monotonic()
     for name in args.suites or names:
         if name == "memory":
@@ -95,7 +112,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 for threads in part.threads
             ]
         if records:
-            record.save(records, args.results / f"{name}.json")
+            record.save(records, results / f"{name}.json")
         print(f"{monotonic() - start:.0f} s so far", end="\n\n", flush=True)
 
 

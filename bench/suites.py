@@ -7,7 +7,6 @@ from functools import cache
 from importlib.util import find_spec
 from typing import NamedTuple
 
-from cnet import runtime
 from cnet.bench.measure import AGAINST_NUMPY, Comparison
 from cnet.bench.sides import Contender
 from peers.machine import COMPILER
@@ -27,6 +26,9 @@ AVX2 = {
     "MKL_ENABLE_INSTRUCTIONS": "AVX2",
 }
 """Settings by which cnet, PyTorch and its libraries use no instructions beyond AVX2."""
+
+WITH_AVX2 = "training", "convolutions"
+"""The suites without other libraries, which these settings do not limit."""
 
 Sides = Mapping[str, Contender]
 
@@ -80,14 +82,6 @@ def _quantized_onnx_runtime() -> Sides:
     }
 
 
-def _limited_to_avx2(*sides: Sides) -> Sides:
-    return {
-        f"{name} AVX2": side._replace(environment={**side.environment, **AVX2})
-        for group in sides
-        for name, side in group.items()
-    }
-
-
 def _machine() -> tuple[Part, ...]:
     if shutil.which(COMPILER) is None:
         _absent("the machine's peak", f"there is no C compiler {COMPILER!r}")
@@ -126,14 +120,6 @@ def suites() -> dict[str, tuple[Part, ...]]:
         "original": Contender("peers.styles:originals", one_blas_thread),
     }
     dropin = "dropin:CASES" if SEEDS.exists() else "dropin:OF_LIBRARIES"
-    avx2 = {}
-    if "avx2" in runtime.available_isas():
-        limited = _limited_to_avx2(ours, layouts)
-        avx2["avx2"] = (
-            part("training", steps, _limited_to_avx2(ours, tuned), threads=(2,)),
-            part("common", "convolutions:COMMON_CASES", limited, threads=(2,)),
-            part("odd", "convolutions:ODD_CASES", limited, threads=(2,)),
-        )
     busy = part("busy", "networks:BUSY_CASES", ours, layouts, threads=(2,))
     # torch.compile takes half a minute for each case and number of threads.
     return {
@@ -177,5 +163,4 @@ def suites() -> dict[str, tuple[Part, ...]]:
         ),
         "busy": (busy._replace(busy=1),),
         "dropin": (part("dropin", dropin, styles, threads=(2,)),),
-        **avx2,
     }  # fmt: skip

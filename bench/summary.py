@@ -1,13 +1,13 @@
 """The short tables of README.md and docs/dropin.md, and the plots."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import geometric_mean
 from typing import NamedTuple
 
 import plot
 from cnet.bench.record import Record
 from cnet.bench.table import TIMES, three_digits
-from figures import CAPTURED, MISSING, Records, fastest, figure, mean_ratio, ours, ratio
+from figures import MISSING, Records, fastest, figure, mean_ratio, ours, ratio
 from work.architectures import ARCHITECTURES
 from work.convolutions import BACKWARD, COMMON, FORWARD, ODD
 
@@ -73,45 +73,45 @@ def measured(records: Records) -> Iterator[tuple[Line, list[Record]]]:
             continue
 
 
-def table(records: Records) -> list[Sequence[str]]:
-    """Rows of cells, column titles first."""
-    rows: list[Sequence[str]] = [("work", "cnet ms", "of peak", "fastest other", "ratio")]
-    for line, cases in measured(records):
-        if len(cases) > 1:
-            peers = sorted({fastest(case).split()[0] for case in cases})
-            times = three_digits(mean_ratio(cases)) + TIMES
-            rows.append((line.title, ABSENT, ABSENT, ", ".join(peers), f"**{times}**"))
+def table(machines: Sequence[Records]) -> list[Sequence[str]]:
+    """Rows of cells, column titles first: the ratio to the fastest other side, and our time."""
+    return _side_by_side({
+        records.title: {line.title: _ratio_and_time(cases) for line, cases in measured(records)}
+        for records in machines
+    })  # fmt: skip
+
+
+def _ratio_and_time(cases: Sequence[Record]) -> str:
+    if len(cases) > 1:
+        return f"**{three_digits(mean_ratio(cases))}{TIMES}**"
+    (case,) = cases
+    times = f"**{three_digits(ratio(case, fastest(case)))}{TIMES}**"
+    return f"{times} ({three_digits(figure(case, ours(case)))} ms)"
+
+
+def styles(machines: Sequence[Records]) -> list[Sequence[str]]:
+    """The speed-up of each style of `cnet.dropin` over its original, and our time."""
+    columns: dict[str, dict[str, str]] = {}
+    for records in machines:
+        try:
+            cases = records.record("dropin")["cases"]
+        except MISSING:
             continue
-        (case,) = cases
-        theirs = fastest(case)
-        rows.append((
-            line.title,
-            _time(case),
-            percent(records, case, line.threads),
-            f"{theirs}: {three_digits(figure(case, theirs))} ms",
-            f"**{three_digits(ratio(case, theirs))}{TIMES}**",
-        ))  # fmt: skip
-    return rows
+        columns[records.title] = {
+            f"`{style}`: {work}": f"**{three_digits(ratio(case, 'original'))}** "
+            f"({three_digits(figure(case, 'cnet'))} ms)"
+            for case in cases
+            for style, _, work in [case["title"].partition(": ")]
+        }
+    return _side_by_side(columns)
 
 
-def _time(case: Record) -> str:
-    """Our milliseconds, and whether they are those of a captured step."""
-    side = ours(case)
-    return three_digits(figure(case, side)) + CAPTURED * side.endswith(CAPTURED)
-
-
-def styles(records: Records) -> list[Sequence[str]]:
-    """The speed-up of each style of `cnet.dropin` over its original."""
-    rows: list[Sequence[str]] = [("work", "cnet ms", "original ms", "speed-up")]
-    try:
-        cases = records.record("dropin")["cases"]
-    except MISSING:
-        return rows
-    for case in cases:
-        style, _, work = case["title"].partition(": ")
-        times = three_digits(figure(case, "cnet")), three_digits(figure(case, "original"))
-        rows.append((f"`{style}`: {work}", *times, f"**{three_digits(ratio(case, 'original'))}**"))
-    return rows
+def _side_by_side(columns: Mapping[str, Mapping[str, str]]) -> list[Sequence[str]]:
+    """Rows of cells, column titles first, from the cells of each column by their row."""
+    titles = dict.fromkeys(title for cells in columns.values() for title in cells)
+    head = ("work", *columns)
+    rows = [(title, *(cells.get(title, ABSENT) for cells in columns.values())) for title in titles]
+    return [head, *rows]
 
 
 def percent(records: Records, case: Record, threads: int) -> str:

@@ -68,15 +68,33 @@ WORKS = (
 )
 
 
-def page(records: Records) -> str:
+def page(machines: Sequence[Records]) -> str:
     """The page docs/speed.md."""
-    rows: list[Sequence[str]] = [("work", "measured", "faster", "equal", "slower", "mean ratio")]
-    slower: list[str] = []
+    parts = [INTRODUCTION]
+    for records in machines:
+        parts += [f"## {records.title}\n", _counts(records)]
+    parts.append(ADVICE)
+    for records in machines:
+        parts += [f"## Where it is slower: {records.title}\n", *_slower(records)]
+    return "\n".join(parts)
+
+
+def _measured(records: Records) -> Iterator[tuple[Work, list[tuple[Record, int]]]]:
+    """The kinds of work that have been measured, each with its cases."""
     for work in WORKS:
         try:
-            cases = list(work.cases(records))
+            yield work, list(work.cases(records))
         except MISSING:
             continue
+
+
+def _counts(records: Records) -> str:
+    """The table of how many cases are faster, equal and slower."""
+    rows: list[Sequence[str]] = [
+        ("work", "measured", "faster", "equal", "slower", "mean ratio"),
+        ("---", *["--:"] * 5),
+    ]
+    for work, cases in _measured(records):
         ratios = [ratio(case, fastest(case)) for case, _ in cases]
         counts = (
             sum(value >= FASTER for value in ratios),
@@ -85,17 +103,20 @@ def page(records: Records) -> str:
         )
         mean = three_digits(mean_ratio(case for case, _ in cases)) + TIMES
         rows.append((work.title, str(len(cases)), *map(str, counts), mean))
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in rows) + "\n"
+
+
+def _slower(records: Records) -> Iterator[str]:
+    """A list for each kind of work with slower cases, under its title."""
+    for work, cases in _measured(records):
         found = sorted(
             (value, case["title"], threads)
-            for value, (case, threads) in zip(ratios, cases, strict=True)
-            if value < SLOWER
+            for case, threads in cases
+            if (value := ratio(case, fastest(case))) < SLOWER
         )
         if found:
-            slower += [f"### {work.title.capitalize()}\n", _list(found)]
-    head, *others = rows
-    table = [head, ["---", *["--:"] * (len(head) - 1)], *others]
-    lines = "\n".join("| " + " | ".join(cells) + " |" for cells in table) + "\n"
-    return "\n".join([INTRODUCTION, lines, ADVICE, "## Where it is slower\n", *slower])
+            yield f"### {work.title.capitalize()}\n"
+            yield _list(found)
 
 
 def _list(found: Sequence[tuple[float, str, int]]) -> str:

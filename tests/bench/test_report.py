@@ -13,7 +13,7 @@ import plot
 import report
 import suites
 from cnet.bench.table import TIMES
-from figures import MISSING, Records, fastest, mean_ratio, rate, ratio
+from figures import MISSING, Records, fastest, folder, machine, mean_ratio, rate, ratio
 from goals import GOALS
 from summary import ABSENT
 
@@ -54,16 +54,24 @@ def _record(part: suites.Part, threads: int) -> dict[str, Any]:
     return {
         "part": part.name, "threads": threads, "rounds": 15, "sides": sides, "cases": cases,
         "unit": "ms", "commit": "c0ffee", "date": "2026-01-02T03:04:05", "load_average": 0.25,
-        "config": {"cnet": "1.2", "isa": "avx2", "cpu": "a CPU", "compiler": "cc 1"},
+        "config": {"cnet": "1.2", "isa": "avx2", "cpu": "Any(R) CPU @ 3 GHz", "compiler": "cc 1"},
         "numpy": {"version": "2.4", "blas": "a BLAS"}, "versions": {"torch": "9.8"},
     }  # fmt: skip
 
 
-def _save(folder: Path, taken: dict[str, Any]) -> Records:
-    folder.mkdir(exist_ok=True)
+def _save(path: Path, taken: dict[str, Any]) -> Records:
+    path.mkdir(parents=True, exist_ok=True)
     for suite, records in taken.items():
-        (folder / f"{suite}.json").write_text(json.dumps(records))
-    return Records(folder)
+        (path / f"{suite}.json").write_text(json.dumps(records))
+    return Records(path)
+
+
+def _without_avx2(taken: dict[str, Any]) -> dict[str, Any]:
+    """The same records, taken with AVX-512."""
+    return {
+        suite: [record | {"config": record["config"] | {"isa": "avx512"}} for record in records]
+        for suite, records in taken.items()
+    }
 
 
 @pytest.fixture
@@ -82,47 +90,63 @@ def _main(monkeypatch: pytest.MonkeyPatch, root: Path, *words: str) -> int:
 
 
 def test_files_are_written_and_checked(root, everything, monkeypatch, capsys):
-    _save(root / "results", everything)
+    _save(root / "results" / "first", everything)
+    _save(root / "results" / "second", _without_avx2({"dropin": everything["dropin"]}))
     assert _main(monkeypatch, root, "--check") == 1
     assert (root / "README.md").read_text() == README
     assert _main(monkeypatch, root) == 0
     assert _main(monkeypatch, root, "--check") == 0
 
     readme = (root / "README.md").read_text()
-    assert readme.startswith("before\n<!-- bench:begin -->\n| work | cnet ms |")
-    assert readme.endswith("<!-- bench:end -->\nafter\n")
+    assert readme.startswith("before\n<!-- bench:begin -->\n| work | Any, AVX2 | Any, AVX-512 |")
+    assert readme.endswith("(docs/benchmarks/any-avx2.svg)\n<!-- bench:end -->\nafter\n")
     rows = [
-        f"| inference, reference CNN, batch 1 | 1.00 | 0 % | PyTorch NCHW: 4.00 ms "
-        f"| **4.00{TIMES}** |",
-        f"| 28 convolutions, backward | {ABSENT} | {ABSENT} | PyTorch | **4.00{TIMES}** |",
+        f"| inference, reference CNN, batch 1 | **4.00{TIMES}** (1.00 ms) | {ABSENT} |",
+        f"| 28 convolutions, backward | **4.00{TIMES}** | {ABSENT} |",
     ]
     assert all(row in readme.splitlines() for row in rows)
     styles = (root / "docs" / "dropin.md").read_text().splitlines()
-    assert "| `node`: training step, batch 256 | 1.00 | 4.00 | **4.00** |" in styles
-    page = (root / "docs" / "benchmarks.md").read_text()
+    speed_up = "**4.00** (1.00 ms)"
+    assert f"| `node`: training step, batch 256 | {speed_up} | {speed_up} |" in styles
+    overview = (root / "docs" / "benchmarks.md").read_text()
+    assert "- [Any, AVX2](benchmarks/any-avx2.md)" in overview.splitlines()
+    pages = root / "docs" / "benchmarks"
+    assert "`node`" not in (pages / "any-avx-512.md").read_text()
+    page = (pages / "any-avx2.md").read_text()
     assert "commit c0ffee, 2026-01-02" in page
     for parts in suites.suites().values():
         for part in parts:
             for case in resolve_name(part.comparison.cases).values():
                 assert f"| {case.title} |" in page
-    for name in ("benchmarks.svg", "convolutions.svg"):
+    for name in ("any-avx2.svg", "any-avx2-convolutions.svg"):
         assert f"]({name})" in page
-        ElementTree.parse(root / "docs" / name)
+        ElementTree.parse(pages / name)
 
     capsys.readouterr()
     everything["busy"][0]["cases"][0]["timings"]["cnet"]["median"] = 2.0
-    _save(root / "results", everything)
+    _save(root / "results" / "first", everything)
+    (root / "results" / "second" / "dropin.json").unlink()
     assert _main(monkeypatch, root, "--check") == 1
     said = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in said] == ["docs/benchmarks.md", "bench/goals.md"]
+    assert {
+        "docs/benchmarks/any-avx2.md",
+        "docs/benchmarks/any-avx-512.md",
+        "bench/goals.md",
+    } <= {line.split()[0] for line in said}
     assert all("differs from the records" in line for line in said)
+    assert _main(monkeypatch, root) == 0
+    assert sorted(path.name for path in pages.iterdir()) == [
+        "any-avx2-convolutions.svg",
+        "any-avx2.md",
+        "any-avx2.svg",
+    ]
 
 
 def test_verdicts_say_where_cnet_is_slower(root, everything, monkeypatch):
     case = everything["convolutions"][0]["cases"][0]
     slow = {"median": 2.0, "min": 2.0, "runs": [2.0 * max(case["timings"]["cnet"]["runs"]) * 4]}
     case["timings"] = case["timings"] | {"cnet": slow}
-    _save(root / "results", everything)
+    _save(root / "results" / "any", everything)
     assert _main(monkeypatch, root) == 0
     page = (root / "docs" / "speed.md").read_text()
     rows = page.splitlines()
@@ -131,18 +155,17 @@ def test_verdicts_say_where_cnet_is_slower(root, everything, monkeypatch):
 
 
 def test_few_records_are_enough(root, everything, monkeypatch):
-    _save(root / "results", {"numpy": everything["numpy"]})
+    _save(root / "results" / "any", {"numpy": everything["numpy"]})
     assert _main(monkeypatch, root) == 0
     assert _main(monkeypatch, root, "--check") == 0
-    page = (root / "docs" / "benchmarks.md").read_text()
+    page = (root / "docs" / "benchmarks" / "any-avx2.md").read_text()
     assert "The peak of the machine has not been measured" in page
     goals = (root / "bench" / "goals.md").read_text()
-    assert goals.count("not measured") == len(GOALS) - 1
-    assert not (root / "docs" / "convolutions.svg").exists()
+    assert goals.count(f"| {ABSENT} |") == len(GOALS) - 1
+    assert not (root / "docs" / "benchmarks" / "any-avx2-convolutions.svg").exists()
 
 
 def test_no_records_say_so(root, monkeypatch):
-    _save(root / "results", {})
     assert _main(monkeypatch, root) == 0
     assert "Nothing has been measured" in (root / "README.md").read_text()
 
@@ -156,11 +179,14 @@ def test_readme_without_markers_is_refused(text):
 
 
 def _values(records: Records) -> dict[str, float]:
-    return {goal.work: goal.measured(records) for goal in GOALS}
+    return {goal.work: goal.measured(records) for goal in GOALS if goal.applies(records)}
 
 
-def test_every_goal_finds_its_records(tmp_path, everything):
-    values = _values(_save(tmp_path, everything))
+@pytest.mark.parametrize("isa", ["avx2", "avx512"])
+def test_every_goal_finds_its_records(tmp_path, everything, isa):
+    taken = everything if isa == "avx2" else _without_avx2(everything)
+    values = _values(_save(tmp_path, taken))
+    assert len(values) == len({goal.work for goal in GOALS})
     # cnet takes 1 ms, or 1 MB, PyTorch NCHW 4, ONNX Runtime 6, loops 5.
     others = {
         "hand-written NumPy": 5,
@@ -217,6 +243,20 @@ def test_figures_of_a_case():
         fastest(case, "c")
     with pytest.raises(MISSING):
         rate(case | {"amount": 0}, "cnet")
+
+
+@pytest.mark.parametrize(
+    ("cpu", "isa", "title", "name"),
+    [
+        ("Intel(R) Xeon(R) Processor", "avx512", "Intel Xeon, AVX-512", "intel-xeon-avx-512"),
+        ("Intel(R) Core(TM) i7-8750H CPU @ 2.20GHz", "avx2", "Intel Core i7-8750H, AVX2",
+         "intel-core-i7-8750h-avx2"),
+        ("AMD EPYC", "generic", "AMD EPYC, generic", "amd-epyc-generic"),
+    ],
+)  # fmt: skip
+def test_the_name_of_a_machine(cpu, isa, title, name):
+    assert machine({"cpu": cpu, "isa": isa}) == title
+    assert folder(title) == name
 
 
 def test_marks_stand_where_the_ratios_are():

@@ -11,9 +11,13 @@ import pytest
 
 import busy
 import run as script
+from cnet import runtime
 from cnet.bench.measure import AGAINST_NUMPY, Comparison
 from cnet.bench.sides import Contender
-from suites import Part
+from figures import folder, machine
+from suites import AVX2, Part
+
+MACHINE = folder(machine(runtime.config()))
 
 
 @pytest.fixture
@@ -56,7 +60,7 @@ def _main(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
 
 def test_a_file_for_each_suite(tmp_path, monkeypatch, table):
     _main(monkeypatch, "first", "absent", "--rounds", "4", "--results", str(tmp_path / "new"))
-    (path,) = (tmp_path / "new").iterdir()
+    (path,) = (tmp_path / "new" / MACHINE).iterdir()
     assert path.name == "first.json"
     kept = [
         (taken["part"], taken["threads"], taken["rounds"], taken["around"], taken["sides"])
@@ -82,15 +86,34 @@ def test_memory_is_measured_without_the_variants_of_the_environment(tmp_path, mo
     monkeypatch.setattr(script.memory, "take", take)
     _main(monkeypatch, "memory", "--results", str(tmp_path))
     assert asked == [(["peers.ours"], case, 2, 3) for case in script.MEMORY_CASES]
-    (taken,) = json.loads((tmp_path / "memory.json").read_text())
+    (taken,) = json.loads((tmp_path / MACHINE / "memory.json").read_text())
     assert (taken["part"], taken["threads"], taken["unit"]) == ("memory", 2, "MB")
     assert taken["cases"][0]["timings"]["cnet"]["median"] == 100
 
 
-def test_unknown_suites_are_refused(monkeypatch, table, capsys):
+@pytest.mark.skipif("avx2" not in runtime.available_isas(), reason="this CPU has no AVX2")
+def test_a_machine_can_be_held_to_avx2(tmp_path, monkeypatch, table):
+    table["training"] = table["second"]
+    for name in AVX2:
+        monkeypatch.setenv(name, "")  # restored after the test
+    with runtime.use_isa(runtime.config()["isa"]):
+        _main(monkeypatch, "training", "--avx2", "--results", str(tmp_path))
+    assert {name: os.environ[name] for name in AVX2} == AVX2
+    (path,) = tmp_path.glob("*/training.json")
+    assert path.parent.name.endswith("-avx2")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["no such"], "unknown suite: no such"),
+        (["networks", "--avx2"], "--avx2 does not limit all sides of networks"),
+    ],
+)
+def test_unknown_suites_are_refused(monkeypatch, table, capsys, words, message):
     with pytest.raises(SystemExit, match="2"):
-        _main(monkeypatch, "no such")
-    assert "unknown suite: no such" in capsys.readouterr().err
+        _main(monkeypatch, *words)
+    assert message in capsys.readouterr().err
 
 
 def test_busy_processes_end_with_the_block(monkeypatch):

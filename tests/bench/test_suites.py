@@ -92,7 +92,7 @@ def test_absent_peers_are_left_out_and_named(monkeypatch, capsys):
         name for parts in table.values() for part in parts for name in part.comparison.sides
     }
     ours = {
-        "cnet", "cnet captured", "cnet plan", "cnet int8", "cnet bfloat16", "cnet AVX2",
+        "cnet", "cnet captured", "cnet plan", "cnet int8", "cnet bfloat16",
         "cnet, op by op",
     }  # fmt: skip
     assert everyone == ours | {"NumPy best", "NumPy loops", "original"}
