@@ -43,8 +43,6 @@ def total(x: Array, axes: Axes, keepdims: bool = False) -> Array:
 
 def average(x: Array, axes: Axes) -> Array:
     """The arithmetic mean of floats, with the axes kept; exact for equal float32 numbers."""
-    if len(axes) == x.ndim and x.size <= SMALL:  # NumPy divides a scalar faster than an array
-        return np.array(_reduce(x, axes, np.float64) / x.size, x.dtype).reshape((1,) * x.ndim)
     return np.asarray((wide_total(x, axes) / length(x, axes)).astype(x.dtype, copy=False))
 
 
@@ -65,7 +63,7 @@ def length(x: Array, axes: Axes) -> int:
 
 def wide_total(x: Array, axes: Axes) -> Array:
     """The sum of floats in float64, with the axes kept."""
-    if x.size <= SMALL or x.itemsize == 2:
+    if x.itemsize == 2:
         return np.asarray(_reduce(x, axes, np.float64, keepdims=True))
     return kernels.reduce(x, "sum", axes)
 
