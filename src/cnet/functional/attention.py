@@ -93,19 +93,23 @@ def scaled_dot_product_attention(
     mask = _causal(query.shape[-2], key.shape[-2]) if is_causal else attn_mask
     if mask is not None:
         mask = _added(function, as_tensor(mask), query.dtype)
-    if dropout_p == 0 and Attention.computes(query, key, value, mask):
-        unused = mask is not None and (mask._array == -np.inf).all(-1).any()
-        if not unused:
-            return Attention.apply(query, key, value, mask, factor=float(factor))
+    in_one_node = dropout_p == 0 and Attention.computes(query, key, value, mask)
+    if in_one_node and (is_causal or mask is None or not _unused(mask).any()):
+        return Attention.apply(query, key, value, mask, factor=float(factor))
     scores = (query * factor) @ key.transpose(-2, -1)
     if mask is not None:
         scores = scores + mask
-        # The softmax of a row of -inf is not defined.
-        unused = (scores._array == -np.inf).all(-1, keepdims=True)
+        unused = _unused(scores)
         if unused.any():
             weights = where(unused, 0.0, softmax(where(unused, 0.0, scores), -1))
             return dropout(weights, dropout_p) @ value
     return dropout(softmax(scores, -1), dropout_p) @ value
+
+
+def _unused(scores: Tensor) -> Array:
+    """The rows without keys, whose scores are all −inf; the softmax of such a row is undefined."""
+    found: Array = (scores._array == -np.inf).all(-1, keepdims=True)
+    return found
 
 
 def _check_operands(function: str, query: Tensor, key: Tensor, value: Tensor) -> None:
@@ -145,7 +149,7 @@ def _causal(queries: int, keys: int) -> Array:
 def _added(function: str, mask: Tensor, dtype: Any) -> Tensor:
     """The numbers to add to the scores for a mask."""
     if mask.dtype == np.bool_:
-        mask = as_tensor(np.where(mask._array, 0, -np.inf).astype(dtype))
+        mask = as_tensor(np.where(mask._array, dtype.type(0), dtype.type(-np.inf)))
     if mask.dtype != dtype:
         raise TypeError(
             f"{function}: attn_mask.dtype must be bool or query.dtype (got {mask.dtype} and "
