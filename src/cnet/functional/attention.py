@@ -84,7 +84,7 @@ def scaled_dot_product_attention(
     """
     function = "scaled_dot_product_attention"
     query, key, value = as_tensor(query), as_tensor(key), as_tensor(value)
-    _check_operands(function, query, key, value)
+    _check_operands(function, query._array, key._array, value._array)
     if enable_gqa:
         key, value = (_repeated(function, x, query) for x in (key, value))
     if is_causal and attn_mask is not None:
@@ -112,7 +112,7 @@ def _unused(scores: Tensor) -> Array:
     return found
 
 
-def _check_operands(function: str, query: Tensor, key: Tensor, value: Tensor) -> None:
+def _check_operands(function: str, query: Array, key: Array, value: Array) -> None:
     for name, x in (("query", query), ("key", key), ("value", value)):
         require_float(function, x)
         if x.ndim < 2:
@@ -171,14 +171,12 @@ class Attention(Operation[Tensor]):
     @staticmethod
     def computes(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> bool:
         """Whether the operation supports these arguments."""
+        q, k, v = query.shape, key.shape, value.shape
         return (
-            query.shape[:-2] == key.shape[:-2] == value.shape[:-2]
+            q[:-2] == k[:-2] == v[:-2]
             and query.dtype.itemsize >= 4
-            and min(query.numel(), key.numel(), value.numel()) > 0
-            and (
-                mask is None
-                or (mask.shape == (query.shape[-2], key.shape[-2]) and not mask.requires_grad)
-            )
+            and 0 not in q + k + v
+            and (mask is None or (mask.shape == (q[-2], k[-2]) and not mask.requires_grad))
         )
 
     @classmethod
