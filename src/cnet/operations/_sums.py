@@ -43,6 +43,8 @@ def total(x: Array, axes: Axes, keepdims: bool = False) -> Array:
 
 def average(x: Array, axes: Axes) -> Array:
     """The arithmetic mean of floats, with the axes kept; exact for equal float32 numbers."""
+    if len(axes) == x.ndim and x.size <= SMALL:  # NumPy divides a scalar faster than an array
+        return np.array(_reduce(x, axes, np.float64) / x.size, x.dtype).reshape((1,) * x.ndim)
     return np.asarray((wide_total(x, axes) / length(x, axes)).astype(x.dtype, copy=False))
 
 
