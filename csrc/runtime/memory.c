@@ -101,10 +101,13 @@ static void take_units(range *r, size_t units) {
     take(r);
     if (!rest)
         return;
-    *rest = (range){.segment = r->segment, .first = r->first + units, .units = r->units - units};
-    rest->resident = r->resident == r->units ? rest->units : count_resident(rest);
+    const size_t all = r->units, resident = r->resident;
     r->units = units;
-    r->resident -= rest->resident;
+    r->resident = resident == all ? units : count_resident(r); /* few units: those of a request */
+    *rest = (range){.segment = r->segment,
+                    .first = r->first + units,
+                    .units = all - units,
+                    .resident = resident - r->resident};
     insert(rest);
 }
 

@@ -258,8 +258,9 @@ cdef ptrdiff_t run_in(tuple values, cnet_block *block) except -1:
         bytes = kernel.workspace(&c)
         if bytes == CNET_UNSUITABLE:
             raise Unsuitable(f"{cnet_signatures[c.kernel].name.decode()} cannot compute {values[1:]}")
-        block[0] = acquire(bytes)
-        c.workspace = block.data
+        if bytes:
+            block[0] = acquire(bytes)
+            c.workspace = block.data
     with nogil:
         kernel.run(&c)
     return invalid

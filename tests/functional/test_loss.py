@@ -301,3 +301,22 @@ def test_mse_loss_is_one_node(reduction):
     assert loss.item() == (1 + 16 + 1 + 4) / count
     assert x.grad.tolist() == [[-10 / count], [-2 / count]]
     assert target.grad.tolist() == [[0.0, 12 / count]]
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        F.mse_loss, F.l1_loss, F.smooth_l1_loss, F.huber_loss, F.binary_cross_entropy,
+        F.binary_cross_entropy_with_logits,
+    ],
+)  # fmt: skip
+def test_elementwise_losses_are_one_node(loss, reduction):
+    x = tensor([[0.25], [0.75]], requires_grad=True)
+    target = tensor([[1.0], [0.0]], requires_grad=True)
+    y = loss(x, target, reduction=reduction)
+    assert y.grad_fn.edges == ((x, 0), (target, 0))
+    each = loss(x, target, reduction="none")
+    assert y.item() == pytest.approx(
+        each.mean().item() if reduction == "mean" else each.sum().item()
+    )

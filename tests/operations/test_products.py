@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import cnet
+from cnet import kernels
 from cnet.gradcheck import gradcheck
 from cnet.tensor import Tensor, tensor
 
@@ -130,3 +131,23 @@ ERRORS = [
 def test_errors(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def layouts(x: np.ndarray) -> list[np.ndarray]:
+    """Arrays with the same elements and other strides."""
+    apart = np.zeros([2 * size for size in x.shape])[(slice(None, None, 2),) * x.ndim]
+    fields = np.zeros(x.shape, [("first", "i1"), ("x", x.dtype)])["x"]  # not aligned
+    apart[...] = fields[...] = x
+    reordered = np.ascontiguousarray(x.swapaxes(0, -1)).swapaxes(0, -1)
+    return [x, reordered, np.ascontiguousarray(x[::-1])[::-1], apart, fields]
+
+
+@pytest.mark.parametrize("a_shape", [(3,), (4, 3), (2, 4, 3), (5, 1, 4, 3), (5, 2, 4, 3), (0, 3)])
+@pytest.mark.parametrize("b_shape", [(3,), (3, 6), (3, 1), (2, 3, 6), (5, 2, 3, 6)])
+def test_kernel_of_operands_with_any_strides(a_shape, b_shape):
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal(a_shape), rng.standard_normal(b_shape)
+    expected = a @ b
+    for first in layouts(a):
+        for second in layouts(b):
+            np.testing.assert_allclose(kernels.matmul(first, second), expected, rtol=1e-12)

@@ -16,6 +16,8 @@
     OP(logit,               1, vec_log(a / (1 - a)))                                               \
     OP(product,             2, a * b)                                                              \
     OP(squared_difference,  2, squared(a - b))                                                     \
+    OP(distance,            2, vec_abs(a - b))                                                     \
+    OP(logits_loss,         2, logits_loss(a, b))                                                  \
     OP(hypot,               2, vec_hypot(a, b))                                                    \
     OP(logaddexp,           2, logaddexp(a, b))                                                    \
     OP(fmod,                2, vec_fmod(a, b))                                                     \
@@ -32,6 +34,7 @@
     OP(times_exp,           3, a * vec_exp(b - c))                                                 \
     OP(plus_distance,       3, a + vec_abs(b - c))                                                 \
     OP(times_sign,          3, a * signs(b - c))                                                   \
+    OP(logits_loss_da,      3, a * (sigmoid(b) - c))                                               \
     OP(squared_difference_da, 3, 2 * a * (b - c))                                                  \
     OP(remainder_db,        3, -a * floor_divide(b, c))                                            \
     OP(fmod_db,             3, -a * vec_trunc(b / c))                                              \

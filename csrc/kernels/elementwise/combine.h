@@ -38,6 +38,11 @@ static inline vec logaddexp(vec a, vec b) {
     return choose(a > b, a, b) + log1p_of_fraction(vec_exp(-distance));
 }
 
+/* The cross-entropy of the probability sigmoid(x) with the target t. */
+static inline vec logits_loss(vec x, vec t) {
+    return at_least(x, ZERO) - x * t + log1p_of_fraction(vec_exp(-vec_abs(x)));
+}
+
 /* a + c (b - a), and exactly b for c = 1. */
 static inline vec lerp(vec a, vec b, vec c) {
     const vec step = b - a;

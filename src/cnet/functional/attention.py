@@ -84,7 +84,7 @@ def scaled_dot_product_attention(
     """
     function = "scaled_dot_product_attention"
     query, key, value = as_tensor(query), as_tensor(key), as_tensor(value)
-    _check_operands(function, query, key, value)
+    _check_operands(function, query._array, key._array, value._array)
     if enable_gqa:
         key, value = (_repeated(function, x, query) for x in (key, value))
     if is_causal and attn_mask is not None:
@@ -93,22 +93,26 @@ def scaled_dot_product_attention(
     mask = _causal(query.shape[-2], key.shape[-2]) if is_causal else attn_mask
     if mask is not None:
         mask = _added(function, as_tensor(mask), query.dtype)
-    if dropout_p == 0 and Attention.computes(query, key, value, mask):
-        unused = mask is not None and (mask._array == -np.inf).all(-1).any()
-        if not unused:
-            return Attention.apply(query, key, value, mask, factor=float(factor))
+    in_one_node = dropout_p == 0 and Attention.computes(query, key, value, mask)
+    if in_one_node and (is_causal or mask is None or not _unused(mask).any()):
+        return Attention.apply(query, key, value, mask, factor=float(factor))
     scores = (query * factor) @ key.transpose(-2, -1)
     if mask is not None:
         scores = scores + mask
-        # The softmax of a row of -inf is not defined.
-        unused = (scores._array == -np.inf).all(-1, keepdims=True)
+        unused = _unused(scores)
         if unused.any():
             weights = where(unused, 0.0, softmax(where(unused, 0.0, scores), -1))
             return dropout(weights, dropout_p) @ value
     return dropout(softmax(scores, -1), dropout_p) @ value
 
 
-def _check_operands(function: str, query: Tensor, key: Tensor, value: Tensor) -> None:
+def _unused(scores: Tensor) -> Array:
+    """The rows without keys, whose scores are all −inf; the softmax of such a row is undefined."""
+    found: Array = (scores._array == -np.inf).all(-1, keepdims=True)
+    return found
+
+
+def _check_operands(function: str, query: Array, key: Array, value: Array) -> None:
     for name, x in (("query", query), ("key", key), ("value", value)):
         require_float(function, x)
         if x.ndim < 2:
@@ -145,7 +149,7 @@ def _causal(queries: int, keys: int) -> Array:
 def _added(function: str, mask: Tensor, dtype: Any) -> Tensor:
     """The numbers to add to the scores for a mask."""
     if mask.dtype == np.bool_:
-        mask = as_tensor(np.where(mask._array, 0, -np.inf).astype(dtype))
+        mask = as_tensor(np.where(mask._array, dtype.type(0), dtype.type(-np.inf)))
     if mask.dtype != dtype:
         raise TypeError(
             f"{function}: attn_mask.dtype must be bool or query.dtype (got {mask.dtype} and "
@@ -167,14 +171,12 @@ class Attention(Operation[Tensor]):
     @staticmethod
     def computes(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> bool:
         """Whether the operation supports these arguments."""
+        q, k, v = query.shape, key.shape, value.shape
         return (
-            query.shape[:-2] == key.shape[:-2] == value.shape[:-2]
+            q[:-2] == k[:-2] == v[:-2]
             and query.dtype.itemsize >= 4
-            and min(query.numel(), key.numel(), value.numel()) > 0
-            and (
-                mask is None
-                or (mask.shape == (query.shape[-2], key.shape[-2]) and not mask.requires_grad)
-            )
+            and 0 not in q + k + v
+            and (mask is None or (mask.shape == (q[-2], k[-2]) and not mask.requires_grad))
         )
 
     @classmethod

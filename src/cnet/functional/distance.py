@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import kernels
 from ..autograd import Array, Context, Operation
+from ..operations._dims import broadcast
 from ..operations._promotion import require_float
 from ..operations._sums import total
 from ..operations.registry import operation
@@ -63,6 +64,17 @@ def _squares(x: Array, axis: int) -> Any:
     return kernels.reduce(x, "squares", (axis,))
 
 
+def _axis(function: str, x: Tensor, dim: int) -> int:
+    """Check a tensor and its dimension, which is returned as a non-negative number."""
+    require_float(function, x)
+    axes = max(x.ndim, 1)
+    if not -axes <= dim < axes:
+        raise IndexError(
+            f"{function}: dim must be between {-axes} and {axes - 1} (got {dim}, shape {x.shape})"
+        )
+    return dim % axes
+
+
 def norm(function: str, x: Tensor, p: float, dim: int) -> Tensor:
     """The p-norm along an axis, which is kept.
 
@@ -73,15 +85,38 @@ def norm(function: str, x: Tensor, p: float, dim: int) -> Tensor:
     IndexError
         If `dim` is out of range.
     """
-    require_float(function, x)
-    axes = max(x.ndim, 1)
-    if not -axes <= dim < axes:
-        raise IndexError(
-            f"{function}: dim must be between {-axes} and {axes - 1} (got {dim}, shape {x.shape})"
-        )
+    axis = _axis(function, x, dim)
     if x.ndim == 0:
         return norm(function, x.reshape(1), p, 0).reshape(())
-    return Norm.apply(x, p=float(p), axis=dim % axes)
+    return Norm.apply(x, p=float(p), axis=axis)
+
+
+class CosineSimilarity(Operation[Tensor]):
+    @staticmethod
+    @np.errstate(all="ignore")
+    def forward(ctx: Context, x1: Array, x2: Array, *, axis: int, eps: float) -> Array:
+        (first, size1), (second, size2) = _unit(x1, axis, eps), _unit(x2, axis, eps)
+        ctx.save_for_backward(first, second, size1, size2)
+        ctx.axis, ctx.eps = axis, eps
+        return total(first * second, (axis,))
+
+    @staticmethod
+    @np.errstate(all="ignore")
+    def backward(ctx: Context, grad: Array) -> Any:
+        first, second, size1, size2 = ctx.saved
+        grad = np.expand_dims(grad, ctx.axis)
+        y = total(first * second, (ctx.axis,), keepdims=True)
+        # The gradient of a norm that is less than eps is 0.
+        return tuple(
+            grad * (other - np.where(size >= ctx.eps, y * own, 0)) / np.maximum(size, ctx.eps)
+            for own, other, size in ((first, second, size1), (second, first, size2))
+        )
+
+
+def _unit(x: Array, axis: int, eps: float) -> tuple[Array, Array]:
+    """Vectors divided by their norm, which is at least `eps`, and their norm."""
+    size = np.sqrt(_squares(x, axis)).astype(x.dtype, copy=False)
+    return x / np.maximum(size, eps), size
 
 
 @operation()
@@ -165,11 +200,13 @@ def cosine_similarity(x1: TensorLike, x2: TensorLike, dim: int = 1, eps: float =
     """
     function = "cosine_similarity"
     x1, x2 = as_tensor(x1), as_tensor(x2)
-    shape = np.broadcast_shapes(x1.shape, x2.shape)
-    x1, x2 = x1.expand(shape), x2.expand(shape)
-    first, second = (x / norm(function, x, 2, dim).clamp(min=eps) for x in (x1, x2))
-    products = first * second
-    return products.sum(dim) if shape else products
+    shape = broadcast(function, x1.shape, x2.shape)
+    x1, x2 = (x if x.shape == shape else x.expand(shape) for x in (x1, x2))
+    axis = _axis(function, x1, dim)
+    require_float(function, x2)
+    if not shape:
+        x1, x2 = x1.reshape(1), x2.reshape(1)
+    return CosineSimilarity.apply(x1, x2, axis=axis, eps=eps)
 
 
 def pairwise_distance(

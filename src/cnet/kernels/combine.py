@@ -1,5 +1,6 @@
 """Elementwise functions of several operands, which broadcast."""
 
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -29,7 +30,8 @@ def combine(
     b, c, d : ndarray of the dtype of `a`, or float
         As many as the operation takes.
     operation : str
-        ``product`` (a·b), ``squared_difference`` ((a − b)²), ``times_quotient`` (a·(b/c)),
+        ``product`` (a·b), ``squared_difference`` ((a − b)²), ``distance`` (abs(a − b)),
+        ``logits_loss`` (logits, target), ``times_quotient`` (a·(b/c)),
         ``times_exp`` (a·exp(b − c)), ``plus_distance`` (a + abs(b − c)), ``times_sign``
         (a·sign(b − c)), ``times_within`` (a·clamp(b − c, −d, d)), ``hypot``, ``logaddexp``,
         ``fmod``, ``remainder``, ``floor_divide``, ``trunc_divide``, ``glu`` (a·sigmoid(b)),
@@ -64,11 +66,12 @@ def combine(
     >>> kernels.combine(np.zeros(3), np.arange(3.0), 0.5, operation="lerp")
     array([0. , 0.5, 1. ])
     """
-    if operation not in _core.combinations:
+    found = _core.combinations.get(operation)
+    if found is None:
         known = ", ".join(sorted(_core.combinations))
         raise ValueError(f"combine: operation must be one of {known} (got {operation!r})")
-    number, count = _core.combinations[operation]
-    first, pitch = _operand("a", a)
+    number, count = found
+    first, pitch = (a, 0) if _core.is_plain(a) else _operand("a", a)
     operands = (a, b, c, d)
     given = 1 + (b is not None) + (c is not None) + (d is not None)
     if given != count or operands[count - 1] is None:
@@ -78,10 +81,10 @@ def combine(
     pitches = [pitch, 0, 0, 0, 0]
     for k in range(1, count):
         x = operands[k]
-        if isinstance(x, _NUMBERS):
-            arrays.append(constant(np.array(x, dtype)))
-            continue
         if not _check.fits(x, dtype, shape):
+            if isinstance(x, _NUMBERS):
+                arrays.append(constant(np.array(x, dtype)))
+                continue
             x, pitches[k] = _operand("abcd"[k], x)
             if x.dtype is not dtype:
                 _check.same_dtype("combine", **{"a": first, "abcd"[k]: x})
@@ -91,12 +94,17 @@ def combine(
     if not joined:
         arrays = [np.ascontiguousarray(x) if x.ndim else x for x in arrays]
         pitches = [0, 0, 0, 0, 0]
-        shape, geometry, axes = _broadcast(arrays)
+        shape, geometry, axes, equal = _broadcast(tuple([x.shape for x in arrays]))
+        if equal:
+            arrays = [
+                x if x.size == 1 else np.ascontiguousarray(np.broadcast_to(x, shape))
+                for x in arrays
+            ]
     else:
         geometry = 1, 1, first.size
     if out is None:
         out = _memory.empty(shape, dtype)
-    else:
+    elif not _check.fits(out, dtype, shape):
         pitches[4] = _pitch(out) if joined else 0
         if not (pitches[4] and out.flags.writeable):
             _check.writable("combine", "out", out)
@@ -126,16 +134,17 @@ def _pitch(x: Any) -> int:
     return between // size if apart and x.flags.aligned else 0
 
 
-def _broadcast(arrays: list[Array]) -> tuple[Shape, tuple[int, int, int], int]:
-    """The shape of the result; its sizes as three axes; and the axes that each operand has.
+@lru_cache(maxsize=1024)
+def _broadcast(shapes: tuple[Shape, ...]) -> tuple[Shape, tuple[int, int, int], int, bool]:
+    """The shape to which operands broadcast, their geometry, and the axes that each has.
 
-    Axes that all operands have or lack together are joined. If more than three remain, arrays are
-    replaced by copies in the shape of the result.
+    Adjacent axes that the same operands have are joined. If more than three remain, all operands
+    of more than one element must be copied to the shape, which the last result tells.
     """
     try:
-        shape = np.broadcast_shapes(*[x.shape for x in arrays])
+        shape = np.broadcast_shapes(*shapes)
     except ValueError:
-        listed = " and ".join([str(x.shape) for x in arrays])
+        listed = " and ".join(map(str, shapes))
         raise ValueError(f"combine: shapes {listed} do not broadcast") from None
     sizes: list[int] = []
     groups: list[list[bool]] = []
@@ -143,22 +152,20 @@ def _broadcast(arrays: list[Array]) -> tuple[Shape, tuple[int, int, int], int]:
         size = shape[axis]
         if size == 1:
             continue
-        has = [x.ndim >= -axis and x.shape[axis] == size for x in arrays]
+        has = [len(own) >= -axis and own[axis] == size for own in shapes]
         if groups and groups[-1] == has:
             sizes[-1] *= size
         else:
             sizes.append(size)
             groups.append(has)
-    if len(sizes) > 3:
-        arrays[:] = [
-            x if x.size == 1 else np.ascontiguousarray(np.broadcast_to(x, shape)) for x in arrays
-        ]
+    equal = len(sizes) > 3
+    if equal:
         sizes = [prod(shape)]
-        groups = [[x.size != 1 for x in arrays]]
+        groups = [[prod(own) != 1 for own in shapes]]
     skipped = 3 - len(sizes)
     axes = 0
     for axis, has in enumerate(groups, skipped):
         for k, has_axis in enumerate(has):
             axes |= has_axis << (3 * k + axis)
     n, c, size = (1,) * skipped + tuple(sizes)
-    return shape, (n, c, size), axes
+    return shape, (n, c, size), axes, equal

@@ -14,6 +14,9 @@ from ..arrays import INT32, Array, Size
 from . import _memory
 from ._dispatch import call
 
+_CELL = np.array([0, 1], INT32)
+"""The bounds of a window of one cell."""
+
 
 def max_pool2d(
     x: Array, kernel_size: Size, stride: Size | None = None, padding: Size = 0,
@@ -145,8 +148,9 @@ def max_pool_windows(x: Array, bounds: Array, outputs: Sequence[int]) -> tuple[A
     _check.same_shape(f, "bounds", bounds.shape, "that of the windows", expected)
     first = 0
     for size, count in zip(x.shape[2:], outputs, strict=True):
-        begin, end = np.moveaxis(bounds[..., first : first + count, :], -1, 0)
-        if not ((begin >= 0) & (begin < end) & (end <= size)).all():
+        windows = bounds[..., first : first + count, :]
+        begin, end = windows[..., 0], windows[..., 1]
+        if windows.size and not (begin.min() >= 0 and end.max() <= size and (begin < end).all()):
             raise ValueError(
                 f"{f}: bounds must be those of windows in the input, which are not empty "
                 f"(got {begin.tolist()} to {end.tolist()} and {size} cells)"
@@ -157,9 +161,9 @@ def max_pool_windows(x: Array, bounds: Array, outputs: Sequence[int]) -> tuple[A
     y = _memory.empty((*x.shape[:2], *outputs), x.dtype)
     indices = _memory.empty(y.shape, INT32)
     missing = (1,) * (3 - axes)
-    whole = np.zeros((*bounds.shape[:-2], len(missing), 2), INT32)
-    whole[..., 1] = 1
-    bounds = np.concatenate([whole, bounds], -2)
+    if missing:  # an axis with one window, of one cell
+        whole = np.broadcast_to(_CELL, (*bounds.shape[:-2], len(missing), 2))
+        bounds = np.concatenate([whole, bounds], -2)
     g = *x.shape[:2], *missing, *x.shape[2:], *missing, *outputs
     call("max_pool_windows", x, bounds, y, indices, g, shared)
     return y, indices

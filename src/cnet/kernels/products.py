@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable
 from functools import lru_cache
-from math import prod
 
 import numpy as np
 
-from .. import _check, geometry
+from .. import _check, _core, geometry
 from ..arrays import FLOAT32, FLOAT64, Array, Shape
 from . import _memory
 from ._dispatch import call
@@ -40,20 +39,10 @@ def matmul(a: Array, b: Array) -> Array:
     array([[1., 2.],
            [3., 4.]])
     """
-    a, b = _factors(a, b)
-    if a.ndim == 2 and b.ndim == 2:
-        return _product(a, b)
-    a2 = a[np.newaxis] if a.ndim == 1 else a
-    b2 = b[:, np.newaxis] if b.ndim == 1 else b
-    if b2.ndim == 2 and a2.ndim > 2:
-        y = _product(_rows(a2), b2).reshape(*a2.shape[:-1], b2.shape[1])
-    elif b2.ndim == 2:
-        y = _product(a2, b2)
-    else:
-        y = _batched_product(a2, b2)
-    if a.ndim == 1:
-        y = y[..., 0, :]
-    return y[..., 0] if b.ndim == 1 else y
+    a, b = _factor("a", a), _factor("b", b)
+    if a.dtype is not b.dtype:
+        _check.same_dtype("matmul", a=a, b=b)
+    return _product("matmul", a, b)
 
 
 def column_sums(x: Array) -> Array:
@@ -131,30 +120,13 @@ def linear(x: Array, weight: Array, bias: Array | None = None, relu: bool = Fals
     if bias is not None:
         shape = weight.shape[:1]
         bias = _check.like("linear", "bias", bias, "x", x, shape, "(weight.shape[0],)")
-    geometry.check_size("linear", "the result", (*x.shape[:-1], weight.shape[0]))
-    if x.ndim == 2:
-        return _product(x, weight.T, bias, bool(relu))
-    return _product(_rows(x), weight.T, bias, bool(relu)).reshape(*x.shape[:-1], weight.shape[0])
-
-
-def _factors(a: Array, b: Array) -> tuple[Array, Array]:
-    """Check operands with at least one dimension; strides are not changed."""
-    a, b = _factor("a", a), _factor("b", b)
-    if a.dtype is not b.dtype:
-        _check.same_dtype("matmul", a=a, b=b)
-    a_shape, b_shape = a.shape, b.shape
-    inner = b_shape[0] if len(b_shape) == 1 else b_shape[-2]
-    if a_shape[-1] != inner:
-        raise ValueError(
-            f"matmul: a.shape[-1] must equal b.shape[{-1 if b.ndim == 1 else -2}] "
-            f"(got {a_shape[-1]} and {inner})"
-        )
-    batch = _batch(a_shape, b_shape)
-    geometry.check_size("matmul", "the result", (*batch, *a_shape[-2:-1], *b_shape[-1:]))
-    return a, b
+    return _product("linear", x, weight.T, bias, bool(relu))
 
 
 def _factor(name: str, x: Array) -> Array:
+    """Check an operand, which must have a dimension; its strides are not changed."""
+    if _core.is_plain(x) and x.ndim:
+        return x
     if not isinstance(x, np.ndarray):
         raise TypeError(f"matmul: {name} must be a NumPy array (got {type(x).__name__})")
     if x.ndim == 0:
@@ -166,67 +138,73 @@ def _factor(name: str, x: Array) -> Array:
     return np.require(np.asarray(x), dtype, ["C", "A"])
 
 
-def _batch(a_shape: Shape, b_shape: Shape) -> Shape:
-    """The shape to which the axes before the matrices are broadcast."""
-    a_batch, b_batch = a_shape[:-2], b_shape[:-2]
-    if a_batch == b_batch:
-        return a_batch
-    try:
-        return np.broadcast_shapes(a_batch, b_batch)
-    except ValueError:
-        raise ValueError(
-            f"matmul: a.shape[:-2] and b.shape[:-2] must broadcast (got {a_batch} and {b_batch})"
-        ) from None
-
-
-def _product(a: Array, b: Array, bias: Array | None = None, relu: bool = False) -> Array:
-    y = _memory.empty((a.shape[0], b.shape[1]), a.dtype)
-    size, (ar, ac), (br, bc) = a.itemsize, a.strides, b.strides
-    if (ar | ac | br | bc) % size:  # not all are multiples of size, a power of two
-        a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
-        (ar, ac), (br, bc) = a.strides, b.strides
-    g = (
-        a.shape[0], b.shape[1], a.shape[1], ar // size, ac // size, br // size, bc // size,
-        1, 1, 0, 0, 0, 0,
-    )  # fmt: skip
-    call("gemm", a, b, bias, y, g, relu)
-    return y
-
-
-def _batched_product(a: Array, b: Array) -> Array:
-    y_shape, g = _batched_sizes(a.shape, a.strides, b.shape, b.strides, a.itemsize)
+def _product(
+    function: str, a: Array, b: Array, bias: Array | None = None, relu: bool = False
+) -> Array:
+    """The product of operands of one dtype, whose shapes are checked here."""
+    y_shape, g = _sizes(function, a.shape, a.strides, b.shape, b.strides, a.itemsize)
     y = _memory.empty(y_shape, a.dtype)
     if not y.size:
         return y
     if g is None:
-        a = np.ascontiguousarray(np.broadcast_to(a, y_shape[:-2] + a.shape[-2:]))
-        b = np.ascontiguousarray(np.broadcast_to(b, y_shape[:-2] + b.shape[-2:]))
-        _, g = _batched_sizes(a.shape, a.strides, b.shape, b.strides, a.itemsize)
-    call("gemm", a, b, None, y, g, False)
+        batch = y_shape[: max(a.ndim, b.ndim) - 2]
+        a, b = [
+            np.ascontiguousarray(np.broadcast_to(x, (*batch, *x.shape[-2:])) if x.ndim > 2 else x)
+            for x in (a, b)
+        ]
+        _, g = _sizes(function, a.shape, a.strides, b.shape, b.strides, a.itemsize)
+    call("gemm", a, b, bias, y, g, relu)
     return y
 
 
 @lru_cache(maxsize=1024)
-def _batched_sizes(
-    a_shape: Shape, a_strides: Shape, b_shape: Shape, b_strides: Shape, size: int
+def _sizes(
+    function: str, a_shape: Shape, a_strides: Shape, b_shape: Shape, b_strides: Shape, size: int
 ) -> tuple[Shape, tuple[int, ...] | None]:
-    """The shape of the result, and the geometry; None if the kernel does not take the strides."""
-    batch = _batch(a_shape, b_shape)
-    y_shape = (*batch, a_shape[-2], b_shape[-1])
-    axes = _joined(batch, *(
-        [0] * (len(y_shape) - len(shape))
-        + [0 if n == 1 else stride for n, stride in zip(shape[:-2], strides, strict=False)]
-        for shape, strides in ((a_shape, a_strides), (b_shape, b_strides))
-    ))  # fmt: skip
-    if len(axes) > 2 or any(stride % size for stride in a_strides + b_strides):
+    """The shape of a product, and its geometry; None if the kernel does not take the strides.
+
+    ValueError if the shapes do not fit.
+    """
+    k = b_shape[-2:][0]
+    if a_shape[-1] != k:
+        raise ValueError(
+            f"{function}: a.shape[-1] must equal b.shape[{-1 if len(b_shape) == 1 else -2}] "
+            f"(got {a_shape[-1]} and {k})"
+        )
+    batch = _batch(function, a_shape, b_shape)
+    y_shape = *batch, *a_shape[-2:-1], *(b_shape[-1:] if len(b_shape) > 1 else ())
+    geometry.check_size(function, "the result", y_shape)
+    columns, column = (b_shape[-1], b_strides[-1]) if len(b_shape) > 1 else (1, 0)
+    if len(b_shape) <= 2:  # one product, with the rows of all matrices of a
+        rows = _joined(a_shape[:-1], a_strides[:-1], [0] * (len(a_shape) - 1))
+        axes = []
+    else:
+        rows = [(a_shape[-2], a_strides[-2], 0)] if len(a_shape) > 1 else []
+        axes = _joined(batch, *(
+            [0] * (len(batch) - len(shape[:-2]))
+            + [0 if n == 1 else stride for n, stride in zip(shape[:-2], strides, strict=False)]
+            for shape, strides in ((a_shape, a_strides), (b_shape, b_strides))
+        ))  # fmt: skip
+    steps = zip(a_shape + b_shape, a_strides + b_strides, strict=True)
+    if len(rows) > 1 or len(axes) > 2 or any(n > 1 and step % size for n, step in steps):
         return y_shape, None
+    m, row, _ = rows[0] if rows else (1, 0, 0)
     (outer, a_outer, b_outer), (inner, a_inner, b_inner) = [(1, 0, 0)] * (2 - len(axes)) + axes
-    strides = (*a_strides[-2:], *b_strides[-2:])
-    strides_of_matrices = a_outer, a_inner, b_outer, b_inner
-    return y_shape, (
-        *y_shape[-2:], a_shape[-1], *[stride // size for stride in strides], outer, inner,
-        *[stride // size for stride in strides_of_matrices],
-    )  # fmt: skip
+    strides = row, a_strides[-1], b_strides[-2:][0], column, a_outer, a_inner, b_outer, b_inner
+    ar, ac, br, bc, *of_matrices = [stride // size for stride in strides]
+    return y_shape, (m, columns, a_shape[-1], ar, ac, br, bc, outer, inner, *of_matrices)
+
+
+def _batch(function: str, a_shape: Shape, b_shape: Shape) -> Shape:
+    """The shape to which the axes before the matrices are broadcast."""
+    a_batch, b_batch = a_shape[:-2], b_shape[:-2]
+    try:
+        return np.broadcast_shapes(a_batch, b_batch)
+    except ValueError:
+        raise ValueError(
+            f"{function}: a.shape[:-2] and b.shape[:-2] must broadcast "
+            f"(got {a_batch} and {b_batch})"
+        ) from None
 
 
 def _joined(
@@ -240,8 +218,3 @@ def _joined(
         elif size > 1:
             axes.append((size, a_stride, b_stride))
     return axes
-
-
-def _rows(x: Array) -> Array:
-    """Merge all axes except the last. (-1 would be ambiguous if the last axis is empty.)"""
-    return x.reshape(prod(x.shape[:-1]), x.shape[-1])

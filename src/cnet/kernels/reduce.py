@@ -1,16 +1,16 @@
 """Reductions and running sums along axes."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import prod
 
 import numpy as np
 
 from .. import _check, _core
-from ..arrays import Array
+from ..arrays import FLOAT64, Array, Shape
 from . import _memory
 from ._dispatch import call
 
-_FLOAT64 = np.dtype(np.float64)
 _SUMMED = {"squares": "sum", "magnitudes": "sum"}
 """The reductions whose partial results are joined by another one."""
 
@@ -49,38 +49,45 @@ def reduce(x: Array, operation: str, axes: Sequence[int] | None = None) -> Array
     array([[ 5.],
            [25.]])
     """
-    if operation not in _core.reductions:
+    number = _core.reductions.get(operation)
+    if number is None:
         known = ", ".join(sorted(_core.reductions))
         raise ValueError(f"reduce: operation must be one of {known} (got {operation!r})")
-    if isinstance(x, np.ndarray) and not x.flags.c_contiguous and x.ndim > 1:
-        order = np.argsort([-abs(stride) for stride in x.strides], kind="stable")
-        if not np.array_equal(order, np.arange(x.ndim)):
-            reduced = _axes(axes, x.ndim)
-            moved = tuple([position for position, axis in enumerate(order) if axis in reduced])
-            return reduce(x.transpose(order), operation, moved).transpose(np.argsort(order))
-    x = _check.array("reduce", "x", x)
-    reduced = _axes(axes, x.ndim)
-    if len(reduced) == x.ndim:
-        return _run(x, (1, x.size, 1), operation).reshape((1,) * x.ndim)
-    kept = tuple([1 if axis in reduced else size for axis, size in enumerate(x.shape)])
+    if not _core.is_plain(x):
+        if isinstance(x, np.ndarray) and not x.flags.c_contiguous and x.ndim > 1:
+            order = np.argsort([-abs(stride) for stride in x.strides], kind="stable")
+            if not np.array_equal(order, np.arange(x.ndim)):
+                reduced = _axes(axes, x.ndim)
+                moved = tuple([place for place, axis in enumerate(order) if axis in reduced])
+                return reduce(x.transpose(order), operation, moved).transpose(np.argsort(order))
+        x = _check.array("reduce", "x", x)
+    kept, passes = _passes(x.shape, None if axes is None else tuple(axes))
+    y = x
+    for geometry in passes:
+        before, y = y, _memory.empty(geometry[::2], FLOAT64)
+        call("reduce", before, y, geometry, number)
+        number = _core.reductions[_SUMMED.get(operation, operation)]
+    return y.reshape(kept)
+
+
+@lru_cache(maxsize=1024)
+def _passes(shape: Shape, axes: tuple[int, ...] | None) -> tuple[Shape, list[tuple[int, int, int]]]:
+    """The shape of a result, and the geometry of each pass; neighbouring axes need only one."""
+    reduced = _axes(axes, len(shape))
+    kept = tuple([1 if axis in reduced else size for axis, size in enumerate(shape)])
+    if len(reduced) == len(shape):
+        return kept, [(1, prod(shape), 1)]
     if not reduced:
-        return _run(x, (x.size, 1, 1), operation).reshape(kept)
-    shape, y = x.shape, x
-    while reduced:  # neighbouring axes are reduced together, the last ones first
+        return kept, [(prod(shape), 1, 1)]
+    passes = []
+    while reduced:  # the last axes first
         last = first = reduced[-1]
         while first - 1 in reduced:
             first -= 1
         outer, inner = prod(shape[:first]), prod(kept[last + 1 :])
-        y = _run(y, (outer, prod(shape[first : last + 1]), inner), operation)
-        operation = _SUMMED.get(operation, operation)
+        passes.append((outer, prod(shape[first : last + 1]), inner))
         reduced = tuple([axis for axis in reduced if axis < first])
-    return y.reshape(kept)
-
-
-def _run(x: Array, geometry: tuple[int, int, int], operation: str) -> Array:
-    y = _memory.empty((geometry[0], geometry[2]), _FLOAT64)
-    call("reduce", x, y, geometry, _core.reductions[operation])
-    return y
+    return kept, passes
 
 
 def _axes(axes: Sequence[int] | None, ndim: int) -> tuple[int, ...]:

@@ -18,9 +18,12 @@ def blockwise(function: Callable[..., Any], *arrays: Any, **options: Any) -> Any
     Arrays that are small, not contiguous, or of different shapes are not divided. Arrays without
     axes and other arguments are passed unchanged.
     """
-    large = [array for array in arrays if isinstance(array, np.ndarray) and array.ndim]
-    if not large or large[0].size <= BLOCK:
+    for array in arrays:
+        if isinstance(array, np.ndarray) and array.size > BLOCK:
+            break
+    else:
         return function(*arrays, **options)
+    large = [array for array in arrays if isinstance(array, np.ndarray) and array.ndim]
     shape, size = large[0].shape, large[0].size
     for array in large:
         if array.shape != shape or not array.flags.c_contiguous:

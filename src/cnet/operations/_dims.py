@@ -4,7 +4,7 @@ Errors of dimensions out of range are both an IndexError, as in PyTorch, and a V
 """
 
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import lru_cache, wraps
 from operator import index
 from typing import Any, TypeVar
 
@@ -100,6 +100,7 @@ def variadic(name: str) -> Callable[[Callable[..., Result]], Callable[..., Resul
     return decorate
 
 
+@lru_cache(maxsize=1024)
 def broadcast(function: str, *shapes: Dims) -> Dims:
     """The shape to which all shapes broadcast."""
     try:

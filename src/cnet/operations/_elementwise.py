@@ -193,11 +193,12 @@ def _evaluation(formula: Callable[..., Any], single: bool) -> Callable[..., Any]
     if hasattr(formula, "kernel") or formula in _SILENT:
         return formula
 
+    if single:
+        return np.errstate(all="ignore")(formula)
+
+    @np.errstate(all="ignore")
     def evaluate(*arrays: Any, **options: Any) -> Any:
-        with np.errstate(all="ignore"):
-            if single:
-                return formula(*arrays, **options)
-            return blockwise(formula, *arrays, **options)
+        return blockwise(formula, *arrays, **options)
 
     return evaluate
 

@@ -47,6 +47,8 @@ _KNOWN = {"dtype", "layout", "device", "requires_grad", "pin_memory", "out"}
 
 def chosen_dtype(function: str, options: Any, default: np.dtype[Any]) -> np.dtype[Any]:
     """Check the options of a call; return the dtype, or `default` if it is missing."""
+    if not options:
+        return default
     unknown = sorted(set(options) - _KNOWN)
     if unknown:
         raise TypeError(f"{function}() got an unexpected keyword argument {unknown[0]!r}")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
+from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array
 from ..tensor import array_of
 from ._sums import add_rows
@@ -53,7 +54,7 @@ def elements_at(function: str, x: Array, index: Array, axis: int) -> Array:
     if bits is None:
         check_range(function, index, x.shape[axis])
         return np.take_along_axis(x, index, axis)
-    return _read(function, bits, index, axis).view(x.dtype)
+    return _read(function, bits, index, axis, x.dtype)
 
 
 def slices_at(function: str, x: Array, index: Array, axis: int) -> Array:
@@ -62,7 +63,7 @@ def slices_at(function: str, x: Array, index: Array, axis: int) -> Array:
     if bits is None:
         check_range(function, index, x.shape[axis])
         return np.take(x, index, axis)
-    return _read(function, bits, index, axis).view(x.dtype)
+    return _read(function, bits, index, axis, x.dtype)
 
 
 def scattered(
@@ -89,7 +90,7 @@ def scattered(
         _combine(part, index, src, axis, operation, whole)
         return y
     target = np.ascontiguousarray(bits)
-    elements = src.view(bits.dtype)
+    elements = src if src.dtype is bits.dtype else src.view(bits.dtype)
     try:
         kernels.scatter(elements, index, target, axis, operation)
     except IndexError:
@@ -117,14 +118,17 @@ def bits_of(x: Array) -> Array | None:
 
     Kernels copy such elements bit by bit, whatever they are.
     """
+    if x.dtype is FLOAT32 or x.dtype is FLOAT64:
+        return x
     if x.dtype.kind not in "iuf" or x.dtype.itemsize < 4:
         return None
     return x.view(np.float32 if x.dtype.itemsize == 4 else np.float64)
 
 
-def _read(function: str, x: Array, index: Array, axis: int) -> Array:
+def _read(function: str, x: Array, index: Array, axis: int, dtype: np.dtype[Any]) -> Array:
     try:
-        return kernels.gather(x, index, axis)
+        y = kernels.gather(x, index, axis)
+        return y if y.dtype is dtype else y.view(dtype)
     except IndexError:
         check_range(function, index, x.shape[axis])
         raise

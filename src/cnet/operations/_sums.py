@@ -2,7 +2,8 @@
 
 NumPy uses pairwise summation only along a contiguous last axis. Along other axes it adds one number
 after the other, so that a float32 sum of a million rows has an error of a percent. Here, large
-arrays are summed by `kernels.reduce`, which adds in float64 and in blocks, and small ones by NumPy.
+arrays are summed by `kernels.reduce`, which adds in float64 and in blocks, and small ones by NumPy
+where that is as accurate.
 Axes are a sorted tuple of non-negative numbers.
 """
 
@@ -65,7 +66,7 @@ def length(x: Array, axes: Axes) -> int:
 
 def wide_total(x: Array, axes: Axes) -> Array:
     """The sum of floats in float64, with the axes kept."""
-    if x.size <= SMALL or x.itemsize == 2:
+    if x.itemsize == 2:
         return np.asarray(_reduce(x, axes, np.float64, keepdims=True))
     return kernels.reduce(x, "sum", axes)
 

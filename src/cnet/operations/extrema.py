@@ -5,7 +5,7 @@
 gradient.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from ..autograd import Array, Context, Operation
 from ..tensor import Axis, Tensor, TensorLike, array_of
 from ._common import also_dim
 from ._dims import reduced_axes
-from .reductions import Axes
+from ._positions import elements_at
+from .reductions import Axes, kept_shape
 from .registry import operation
 from .selection import maximum, minimum
 
@@ -29,29 +30,29 @@ class ValuesAndIndices(NamedTuple):
 
 
 class _Extremum(Operation[Tensor]):
+    ufunc: ClassVar[np.ufunc]
+
+    @classmethod
+    def forward(cls, ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Any:
+        y = np.asarray(cls.ufunc.reduce(x, axes, keepdims=keepdims))
+        ctx.save_for_backward(x, y)
+        ctx.axes = axes
+        return y
+
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         x, y = ctx.saved
-        ties = x == y
-        return ties * (grad.reshape(y.shape) / ties.sum(ctx.axes, keepdims=True))
+        kept = kept_shape(x.shape, ctx.axes)
+        ties = x == y.reshape(kept)
+        return ties * (grad.reshape(kept) / ties.sum(ctx.axes, keepdims=True))
 
 
 class Max(_Extremum):
-    @staticmethod
-    def forward(ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Any:
-        y = np.maximum.reduce(x, axes, keepdims=True)
-        ctx.save_for_backward(x, y)
-        ctx.axes = axes
-        return y if keepdims else y.squeeze(axes)
+    ufunc = np.maximum
 
 
 class Min(_Extremum):
-    @staticmethod
-    def forward(ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Any:
-        y = np.minimum.reduce(x, axes, keepdims=True)
-        ctx.save_for_backward(x, y)
-        ctx.axes = axes
-        return y if keepdims else y.squeeze(axes)
+    ufunc = np.minimum
 
 
 @operation(Max, methods=("amax",))
@@ -176,7 +177,7 @@ class Take(Operation[tuple[Tensor, Tensor]]):
     ) -> tuple[Array, Array]:
         ctx.save_for_backward(indices)
         ctx.axis = axis
-        values = np.take_along_axis(x, indices, axis)
+        values = elements_at("take", x, indices, axis)
         return (values, indices) if keepdims else (values.squeeze(axis), indices.squeeze(axis))
 
     @staticmethod

@@ -23,6 +23,11 @@ def mask_of(function: str, mask: Any) -> Array:
     return array
 
 
+def expanded_array(x: Array, shape: tuple[int, ...]) -> Array:
+    """An array broadcast to a shape: a view, or the array itself."""
+    return x if x.shape == shape else np.broadcast_to(x, shape)
+
+
 @operation(Index, methods=("masked_select",))
 def masked_select(input: TensorLike, mask: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The elements where a mask is true, in row-major order.
@@ -55,17 +60,16 @@ def masked_select(input: TensorLike, mask: TensorLike, *, out: Tensor | None = N
     """
     chosen = mask_of("masked_select", mask)
     shape = broadcast("masked_select", input.shape, chosen.shape)
-    whole = expanded("masked_select", input, shape)
-    result = Index.apply(whole, index=(np.broadcast_to(chosen, shape),))
-    return result.reshape(-1)
+    whole = input if input.shape == shape else expanded("masked_select", input, shape)
+    return Index.apply(whole, index=(expanded_array(chosen, shape),))
 
 
 class MaskedFill(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, mask: Array, value: Any) -> Array:
         ctx.save_for_backward(mask)
-        y = np.array(np.broadcast_to(x, np.broadcast_shapes(x.shape, mask.shape)))
-        y[np.broadcast_to(mask, y.shape)] = value
+        y = np.array(expanded_array(x, broadcast("masked_fill", x.shape, mask.shape)))
+        np.copyto(y, value, "unsafe", where=mask)
         return y
 
     @staticmethod
@@ -127,7 +131,7 @@ class MaskedScatter(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, mask: Array, source: Array) -> Array:
         ctx.save_for_backward(mask)
-        y = np.array(np.broadcast_to(x, mask.shape))
+        y = np.array(expanded_array(x, mask.shape))
         y[mask] = source.reshape(-1)[: np.count_nonzero(mask)]
         return y
 
@@ -180,7 +184,7 @@ def masked_scatter(input: TensorLike, mask: TensorLike, source: TensorLike) -> T
             "masked_scatter: source must have the dtype of input "
             f"(got {source.dtype} and {input.dtype})"
         )
-    whole = np.broadcast_to(chosen, broadcast("masked_scatter", input.shape, chosen.shape))
+    whole = expanded_array(chosen, broadcast("masked_scatter", input.shape, chosen.shape))
     count, available = np.count_nonzero(whole), array_of(source).size
     if count > available:
         raise ValueError(

@@ -30,17 +30,20 @@ class MatMul(Operation[Tensor]):
             a, b = promoted("matmul", a, b)
         y = product_of(a, b)
         from_a, from_b = ctx.edges
-        rows = a[np.newaxis] if a.ndim == 1 else a
-        columns = b[:, np.newaxis] if b.ndim == 1 else b
-        ctx.save_for_backward(rows if from_b else None, columns if from_a else None)
-        ctx.lost_axes = ([-2] if a.ndim == 1 else []) + ([-1] if b.ndim == 1 else [])
+        ctx.save_for_backward(a if from_b else None, b if from_a else None)
+        ctx.dimensions = a.ndim, b.ndim
         return y
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         rows, columns = ctx.saved
-        if ctx.lost_axes:
-            grad = np.expand_dims(grad, ctx.lost_axes)
+        if 1 in ctx.dimensions:  # a vector is a matrix with one row, or with one column
+            axes = zip((-2, -1), ctx.dimensions, strict=True)
+            grad = np.expand_dims(grad, [axis for axis, ndim in axes if ndim == 1])
+            rows = rows[np.newaxis] if rows is not None and rows.ndim == 1 else rows
+            columns = (
+                columns[:, np.newaxis] if columns is not None and columns.ndim == 1 else columns
+            )
         da = db = None
         if columns is not None:
             shape = ctx.input_shape(0)

@@ -4,7 +4,7 @@ The keyword arguments that all functions share are documented in `zeros`.
 """
 
 import builtins
-from math import ceil
+from math import ceil, isfinite
 from typing import Any, Unpack
 
 import numpy as np
@@ -81,7 +81,7 @@ def _number(function: str, value: Any) -> Any:
 def _steps(function: str, numbers: list[Any], dtype: np.dtype[Any], inclusive: bool) -> Array:
     if dtype.kind == "b":
         raise TypeError(f"{function}: dtype must be an integer or float dtype (got {dtype})")
-    if not np.isfinite(numbers).all():
+    if not all(map(isfinite, numbers)):
         raise ValueError(f"{function}: all numbers must be finite (got {tuple(numbers)})")
     start, end, step = map(int, numbers) if dtype.kind in "iu" else numbers
     if step == 0 or (end - start) * step < 0:
@@ -108,7 +108,8 @@ _BLOCK = 1 << 15
 def _progression(start: float, step: float, count: int, dtype: np.dtype[Any]) -> Array:
     """``start + step * i``, computed in float64."""
     result = empty((count,), dtype)
-    distances = np.arange(min(count, _BLOCK)) * float(step)
+    distances = np.arange(float(min(count, _BLOCK)))
+    distances *= step
     for begin in builtins.range(0, count, _BLOCK):
         block = result[begin : begin + _BLOCK]
         np.add(distances[: block.size], start + begin * step, out=block, casting="unsafe")

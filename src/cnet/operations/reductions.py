@@ -35,14 +35,21 @@ def squeezed(ctx: Context, y: Array, axes: Axes, keepdims: bool) -> Array:
     return y if keepdims else y.squeeze(axes)
 
 
+def kept_shape(shape: tuple[int, ...], axes: Axes) -> tuple[int, ...]:
+    """The shape of a result in which the reduced axes have size 1."""
+    return tuple([1 if axis in axes else size for axis, size in enumerate(shape)])
+
+
 class Sum(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Array:
-        return squeezed(ctx, total(x, axes, keepdims=True), axes, keepdims)
+        ctx.axes = axes
+        return total(x, axes, keepdims)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
-        return spread(grad.reshape(ctx.kept_shape), ctx.input_shape(0))
+        shape = ctx.input_shape(0)
+        return spread(grad.reshape(kept_shape(shape, ctx.axes)), shape)
 
 
 @operation(Sum, methods=("sum",), numpy=(np.sum,))

@@ -18,6 +18,8 @@ __all__ = ["argsort", "msort", "sort", "topk"]
 
 _FEW = 4
 """`topk` sorts everything if more than this part of the elements is wanted."""
+_SELECTED = 1 << 14
+"""`topk` also sorts everything if there are fewer elements than these."""
 _MANY = 1024
 """`np.argsort` has less overhead for fewer elements."""
 _MOST_PLACES = 1 << 32
@@ -258,12 +260,12 @@ def topk(
         if k == 0:
             raise ValueError("topk: k must be 1 for a tensor without dimensions (got 0)")
         return _taken(input, np.zeros((), np.int64), 0)
-    if 0 < k <= size // _FEW and array_of(input).size:
+    if 0 < k <= size // _FEW and array_of(input).size >= _SELECTED:
         found = _leading(np.moveaxis(array_of(input), axes[0], -1), index(k), largest)
         if found is not None:
             return _taken(input, np.moveaxis(found, -1, axes[0]), axes[0])
     order = _order("topk", input, dim, largest)[0]
-    return _taken(input, np.take(order, range(k), axes[0]), axes[0])
+    return _taken(input, order[(*[slice(None)] * axes[0], slice(k))], axes[0])
 
 
 def _taken(x: TensorLike, order: Array, axis: int) -> ValuesAndIndices:

@@ -1,9 +1,40 @@
 """The arguments and the reduction that losses share."""
 
 import warnings
+from typing import Any
 
+from ...autograd import Array, Context, Operation
+from ...operations._sums import average, spread, total
 from ...operations.reductions import Mean
 from ...tensor import Tensor, TensorLike, as_tensor
+
+
+class Reduced(Operation[Tensor]):
+    """The mean or the sum of the results of an elementwise operation, in one node."""
+
+    @staticmethod
+    def forward(
+        ctx: Context, *operands: Any, operation: Any, mean: bool, options: dict[str, Any]
+    ) -> Array:
+        losses = operation.forward(ctx, *operands, **options)
+        axes = tuple(range(losses.ndim))
+        ctx.operation, ctx.shape = operation, losses.shape
+        ctx.divisor = max(losses.size, 1) if mean else 1
+        return average(losses, axes).reshape(()) if mean else total(losses, axes)
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        share = grad / grad.dtype.type(ctx.divisor)
+        return ctx.operation.backward(ctx, spread(share, ctx.shape))
+
+
+def loss_of(
+    operation: type[Operation[Tensor]], *operands: TensorLike, reduction: str, **options: Any
+) -> Tensor:
+    """Apply an elementwise operation with float results, and a reduction."""
+    if reduction == "none":
+        return operation.apply(*operands, **options)
+    return Reduced.apply(*operands, operation=operation, mean=reduction == "mean", options=options)
 
 
 def reduced(losses: Tensor, reduction: str, divisor: float | None = None) -> Tensor:
@@ -66,9 +97,7 @@ def warn_of_broadcasting(function: str, input: Tensor, target: Tensor) -> None:
         )
 
 
-def weighted(function: str, losses: Tensor, weight: TensorLike | None, reduction: str) -> Tensor:
-    if weight is None:
-        return reduced(losses, reduction)
+def weighted(function: str, losses: Tensor, weight: TensorLike, reduction: str) -> Tensor:
     weight = as_tensor(weight)
     if weight.shape != losses.shape:
         raise ValueError(

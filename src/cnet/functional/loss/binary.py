@@ -6,9 +6,10 @@ import numpy as np
 
 from ... import kernels
 from ...autograd import Array, Context, Operation
+from ...operations._elementwise import by_kernel, define
 from ...operations._promotion import cast, promoted, promoted_to_float, result_type
 from ...tensor import Tensor, TensorLike, array_of, as_tensor
-from ._reduction import check_same_shape, reduced, reduction_of
+from ._reduction import check_same_shape, loss_of, reduced, reduction_of
 
 __all__ = [
     "binary_cross_entropy",
@@ -107,10 +108,10 @@ def binary_cross_entropy(
     reduction = reduction_of(function, reduction, size_average, reduce)
     input, target = as_tensor(input), as_tensor(target)
     check_same_shape(function, input, target)
+    if weight is None:
+        return loss_of(BCE, input, target, reduction=reduction)
     losses = BCE.apply(input, target)
-    return reduced(
-        losses if weight is None else losses * _broadcast(function, weight, losses), reduction
-    )
+    return reduced(losses * _broadcast(function, weight, losses), reduction)
 
 
 def _broadcast(function: str, weight: TensorLike, losses: Tensor) -> Tensor:
@@ -123,14 +124,27 @@ def _broadcast(function: str, weight: TensorLike, losses: Tensor) -> Tensor:
         ) from None
 
 
-class BCEWithLogits(Operation[Tensor]):
+@by_kernel("logits_loss_da")
+def _logits_loss_da(g: Array, a: Array, b: Array) -> Any:
+    return g * (1 / (1 + np.exp(-a)) - b)
+
+
+_logits_loss = define(
+    "binary_cross_entropy_with_logits",
+    by_kernel("logits_loss")(lambda a, b: np.maximum(a, 0) - a * b + _tail(a)),
+    _logits_loss_da,
+    lambda g, a: -g * a,
+)
+
+
+class WeightedBCE(Operation[Tensor]):
+    """The cross-entropy of logits, in which targets of 1 have weights."""
+
     @staticmethod
-    def forward(ctx: Context, x: Array, target: Array, *, pos_weight: Array | None) -> Any:
+    def forward(ctx: Context, x: Array, target: Array, *, pos_weight: Array) -> Any:
         x, target = promoted("binary_cross_entropy_with_logits", x, target)
         ctx.save_for_backward(x, target)
         ctx.pos_weight = pos_weight
-        if pos_weight is None:
-            return np.maximum(x, 0) - x * target + _tail(x)
         return (1 - target) * x + (1 + (pos_weight - 1) * target) * _softplus(-x)
 
     @staticmethod
@@ -138,9 +152,6 @@ class BCEWithLogits(Operation[Tensor]):
         x, target = ctx.saved
         need_x, need_target = ctx.needs_input_grad
         dx = dtarget = None
-        if ctx.pos_weight is None:
-            dx = grad * (kernels.elementwise(x, "sigmoid") - target) if need_x else None
-            return dx, -grad * x if need_target else None
         if need_x:
             positive = (1 + (ctx.pos_weight - 1) * target) * kernels.elementwise(-x, "sigmoid")
             dx = grad * (1 - target - positive)
@@ -209,11 +220,13 @@ def binary_cross_entropy_with_logits(
     reduction = reduction_of(function, reduction, size_average, reduce)
     input, target = as_tensor(input), as_tensor(target)
     check_same_shape(function, input, target)
+    operation, options = _logits_loss, {}
     if pos_weight is not None:
         dtype = result_type(function, input._array, target._array)
-        pos_weight = cast(array_of(pos_weight), dtype)
-    losses = BCEWithLogits.apply(input, target, pos_weight=pos_weight)
-    return reduced(losses if weight is None else losses * weight, reduction)
+        operation, options = WeightedBCE, {"pos_weight": cast(array_of(pos_weight), dtype)}
+    if weight is None:
+        return loss_of(operation, input, target, reduction=reduction, **options)
+    return reduced(operation.apply(input, target, **options) * weight, reduction)
 
 
 def soft_margin_loss(
@@ -253,8 +266,7 @@ def soft_margin_loss(
     """
     reduction = reduction_of("soft_margin_loss", reduction, size_average, reduce)
     signed = as_tensor(input) * as_tensor(target)
-    losses = BCEWithLogits.apply(signed, np.ones_like(array_of(signed)), pos_weight=None)
-    return reduced(losses, reduction)
+    return loss_of(_logits_loss, signed, np.ones_like(array_of(signed)), reduction=reduction)
 
 
 def multilabel_soft_margin_loss(
@@ -301,7 +313,7 @@ def multilabel_soft_margin_loss(
     reduction = reduction_of(function, reduction, size_average, reduce)
     input, target = as_tensor(input), as_tensor(target)
     check_same_shape(function, input, target)
-    losses = BCEWithLogits.apply(input, target, pos_weight=None)
+    losses = _logits_loss.apply(input, target)
     if weight is not None:
         losses = losses * _broadcast(function, weight, losses)
     return reduced(losses.mean(-1), reduction)

@@ -109,25 +109,27 @@ def _either(a: Array, b: Array) -> Any:
 def _enter(y: Array, before: Array, barred: Array) -> None:
     """Overwrite y with the logarithm of the probability of all transitions into each state."""
     y[0] = before[0]
-    y[1:] = _either(before[1:], before[:-1])
-    y[2:] = _either(y[2:], before[:-2] + barred)
+    _either(before[1:], before[:-1], out=y[1:])
+    _either(y[2:], before[:-2] + barred, out=y[2:])
 
 
 def _beta(emitted: Array, paths: Paths) -> Array:
     """The logarithm of the probability of the rest of a path from each state, with that state."""
+    # Leaving a state is entering it in the reversed order, in which beta is computed.
+    emitted, barred = (np.ascontiguousarray(np.flip(x, -2)) for x in (emitted, paths.barred))
     beta = np.empty(emitted.shape, emitted.dtype)
-    state, end = np.arange(emitted.shape[1])[:, np.newaxis], 2 * paths.labels
+    state, end = np.arange(emitted.shape[1])[::-1, np.newaxis], 2 * paths.labels
     ends = np.where((state == end) | (state == end - 1), 0, -np.inf).astype(emitted.dtype)
     for t in range(len(emitted) - 1, -1, -1):
         last, after = paths.inputs == t + 1, paths.inputs <= t
-        if t + 1 < len(emitted):  # leaving a state is entering it in the reversed order
-            _enter(beta[t, ::-1], beta[t + 1, ::-1], paths.barred[::-1])
+        if t + 1 < len(emitted):
+            _enter(beta[t], beta[t + 1], barred)
         if last.any():
             np.copyto(beta[t], ends, where=last)
         if after.any():
             np.copyto(beta[t], -np.inf, where=after)
         beta[t] += emitted[t]
-    return beta
+    return np.ascontiguousarray(beta[:, ::-1])
 
 
 def ctc_loss(

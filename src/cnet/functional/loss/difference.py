@@ -4,12 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from ...autograd import Array, Context, Operation
+from ...autograd import Array, Operation
 from ...operations._elementwise import by_kernel, define
 from ...operations._promotion import common_number
-from ...operations._sums import average, spread, total
 from ...tensor import Tensor, TensorLike, as_tensor
-from ._reduction import reduced, reduction_of, warn_of_broadcasting, weighted
+from ._reduction import loss_of, reduced, reduction_of, warn_of_broadcasting, weighted
 
 __all__ = ["huber_loss", "l1_loss", "mse_loss", "smooth_l1_loss"]
 
@@ -24,6 +23,20 @@ _squared_difference = define(
     by_kernel("squared_difference")(lambda a, b: (a - b) ** 2),
     _squared_difference_da,
     lambda g, a, b: _squared_difference_da(g, b, a),
+    promote=common_number,
+)
+
+
+@by_kernel("times_sign")
+def _times_sign(g: Array, a: Array, b: Array) -> Any:
+    return g * np.sign(a - b)
+
+
+_distance = define(
+    "l1_loss",
+    by_kernel("distance")(lambda a, b: np.abs(a - b)),
+    _times_sign,
+    lambda g, a, b: _times_sign(g, b, a),
     promote=common_number,
 )
 
@@ -51,22 +64,6 @@ _huber = define(
     _huber_da,
     lambda g, a, b, threshold, slope: _huber_da(g, b, a, threshold, slope),
 )
-
-
-class MeanSquaredError(Operation[Tensor]):
-    """The mean of the squared differences, or their sum, in one node."""
-
-    @staticmethod
-    def forward(ctx: Context, x: Array, target: Array, *, mean: bool) -> Array:
-        squares = _squared_difference.forward(ctx, x, target)
-        axes = tuple(range(squares.ndim))
-        ctx.shape, ctx.divisor = squares.shape, max(squares.size, 1) if mean else 1
-        return average(squares, axes).reshape(()) if mean else total(squares, axes)
-
-    @staticmethod
-    def backward(ctx: Context, grad: Array) -> Any:
-        share = grad / grad.dtype.type(ctx.divisor)
-        return _squared_difference.backward(ctx, spread(share, ctx.shape))
 
 
 def mse_loss(
@@ -109,10 +106,20 @@ def mse_loss(
     reduction = reduction_of("mse_loss", reduction, size_average, reduce)
     input, target = as_tensor(input), as_tensor(target)
     warn_of_broadcasting("mse_loss", input, target)
-    if weight is None and reduction != "none" and "f" in input.dtype.kind + target.dtype.kind:
-        return MeanSquaredError.apply(input, target, mean=reduction == "mean")
-    losses = _squared_difference.apply(input, target)
-    return weighted("mse_loss", losses, weight, reduction)
+    return _of_numbers(_squared_difference, "mse_loss", input, target, weight, reduction)
+
+
+def _of_numbers(
+    operation: type[Operation[Tensor]], function: str, input: Tensor, target: Tensor,
+    weight: TensorLike | None, reduction: str,
+) -> Tensor:  # fmt: skip
+    """A loss that is an integer for integers."""
+    if weight is None and "f" in input.dtype.kind + target.dtype.kind:
+        return loss_of(operation, input, target, reduction=reduction)
+    losses = operation.apply(input, target)
+    if weight is None:
+        return reduced(losses, reduction)
+    return weighted(function, losses, weight, reduction)
 
 
 def l1_loss(
@@ -155,9 +162,7 @@ def l1_loss(
     reduction = reduction_of("l1_loss", reduction, size_average, reduce)
     input, target = as_tensor(input), as_tensor(target)
     warn_of_broadcasting("l1_loss", input, target)
-    difference = input - target
-    losses = difference.abs()
-    return weighted("l1_loss", losses, weight, reduction)
+    return _of_numbers(_distance, "l1_loss", input, target, weight, reduction)
 
 
 def smooth_l1_loss(
@@ -213,9 +218,9 @@ def smooth_l1_loss(
     input, target = as_tensor(input), as_tensor(target)
     warn_of_broadcasting("smooth_l1_loss", input, target)
     if beta == 0:
-        return reduced((input - target).abs(), reduction)
-    losses = _huber.apply(input, target, threshold=float(beta), slope=1 / beta)
-    return reduced(losses, reduction)
+        return _of_numbers(_distance, "smooth_l1_loss", input, target, None, reduction)
+    options = {"threshold": float(beta), "slope": 1 / beta}
+    return loss_of(_huber, input, target, reduction=reduction, **options)
 
 
 def huber_loss(
@@ -271,5 +276,8 @@ def huber_loss(
         raise RuntimeError(f"huber_loss: delta must be positive (got {delta})")
     input, target = as_tensor(input), as_tensor(target)
     warn_of_broadcasting("huber_loss", input, target)
-    losses = _huber.apply(input, target, threshold=float(delta), slope=1.0)
+    options = {"threshold": float(delta), "slope": 1.0}
+    if weight is None:
+        return loss_of(_huber, input, target, reduction=reduction, **options)
+    losses = _huber.apply(input, target, **options)
     return weighted("huber_loss", losses, weight, reduction)
