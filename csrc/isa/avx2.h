@@ -24,5 +24,7 @@
 /* TILE(filters, vectors) of sums over taps. Of two tiles that waste the same, the later one is
  * used. */
 #define ISA_TAP_TILES(TILE) TILE(4, 3) TILE(5, 2) TILE(6, 2)
+/* The number of float32 cells whose live ones are packed together, by a permutation. */
+#define ISA_COMPRESS 8
 
 #endif

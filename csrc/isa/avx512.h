@@ -24,7 +24,7 @@
 /* TILE(filters, vectors) of sums over taps. Of two tiles that waste the same, the later one is
  * used. */
 #define ISA_TAP_TILES(TILE) TILE(4, 6) TILE(5, 5) TILE(6, 4) TILE(7, 3) TILE(9, 3) TILE(8, 3)
-/* The number of float32 cells whose live ones one instruction packs together. */
+/* The number of float32 cells whose live ones are packed together, by one instruction. */
 #define ISA_COMPRESS 16
 
 #endif

@@ -68,6 +68,19 @@ def test_second_steps_by_hand():
     np.testing.assert_allclose(state["step_size"], [0.25, 0.72])
 
 
+def test_sgd_ignores_dampening_and_buffer_without_momentum():
+    w = nn.Parameter(np.array([1.0, 2.0]))
+    optimizer = optim.SGD([w], lr=0.5, momentum=0.9, dampening=0.5)
+    w.grad = cnet.tensor([1.0, 1.0], dtype=w.dtype)
+    optimizer.step()
+    buffer = optimizer.state[w]["momentum_buffer"].clone()
+    optimizer.param_groups[0]["momentum"] = 0
+    w.grad *= 2
+    optimizer.step()
+    assert w.tolist() == [-0.5, 0.5]
+    assert optimizer.state[w]["momentum_buffer"].tolist() == buffer.tolist()
+
+
 def test_rprop_keeps_its_step_sizes_in_bounds():
     options = {"lr": 1.0, "step_sizes": (0.75, 1.1)}
     _, state = after_steps(optim.Rprop, options, [1.0, 1.0], [1.0, -1.0])

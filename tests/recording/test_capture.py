@@ -47,6 +47,27 @@ def test_optimizers_give_the_same_bits_when_lr_changes(optimizer: str) -> None:
     assert eager.bits() == captured.bits()
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "options"),
+    [
+        ("Adam", {"amsgrad": True}),
+        ("AMSGrad", {"amsgrad": False}),
+        ("SGD", {"momentum": 0.9}),
+        ("momentum", {"momentum": 0.0, "nesterov": False}),
+        ("AdamW", {"betas": (0.5, 0.9), "weight_decay": 0.1, "maximize": True}),
+    ],
+)
+def test_options_of_optimizers_may_change(optimizer: str, options: dict[str, Any]) -> None:
+    eager, captured = Training("plain", optimizer), Training("plain", optimizer, captured=True)
+    for training in (eager, captured):
+        training.run(batches(5))
+        training.optimizer.param_groups[0].update(options)
+    for batch in batches(5):
+        assert eager.run([batch]) == captured.run([batch])
+    assert captured.step.replayed == 1
+    assert eager.bits() == captured.bits()
+
+
 def test_threads_and_isas_may_change() -> None:
     eager, captured = Training("residual"), Training("residual", captured=True)
     for number, batch in enumerate(batches(20)):

@@ -136,7 +136,7 @@ static void finish_gradient(const job_t *job, ptrdiff_t n, ptrdiff_t c, ptrdiff_
 }
 
 /* Adds the bias, applies ReLU and the maximum of 2 x 2 outputs, and writes the codes for the
- * backward pass. */
+ * backward pass. Vectors extend into the next rows of results, which are written later. */
 static void finish_pooled(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t top, ptrdiff_t rows,
                           ptrdiff_t phase, const real *sums, ptrdiff_t step) {
     (void)phase, (void)step;
@@ -144,14 +144,15 @@ static void finish_pooled(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t 
     const ptrdiff_t height = g->oh / 2, width = g->ow / 2, pitch = job->image.s.pitch;
     const vec bias = broadcast(job->arrays.bias ? job->arrays.bias[o] : 0);
     const ptrdiff_t first = ((n * g->o + o) * height + top / 2) * width;
-    for (ptrdiff_t row = 0; row + 1 < rows; row += 2, sums += 2 * pitch) {
-        real *y = job->arrays.to + first + row / 2 * width;
-        uint8_t *codes = job->codes + first + row / 2 * width;
+    real *y = job->arrays.to + first;
+    uint8_t *codes = job->codes + first;
+    ptrdiff_t left = rows / 2 * width;
+    for (; left > 0; left -= width, y += width, codes += width, sums += 2 * pitch) {
         for (ptrdiff_t t = 0; t < width; t += LANES) {
             const real *above = sums + 2 * t, *below = above + pitch;
             const vec a = load(above) + bias, b = load(above + LANES) + bias;
             const vec c = load(below) + bias, d = load(below + LANES) + bias;
-            relu_pool_run(a, b, c, d, y + t, codes + t, min_size(LANES, width - t));
+            relu_pool_run(a, b, c, d, y + t, codes + t, min_size(LANES, left - t));
         }
     }
 }

@@ -19,8 +19,12 @@
 #if defined(ISA_COMPRESS) && defined(CNET_REAL_f32)
 #include <immintrin.h>
 #define COMPRESS ISA_COMPRESS
+#else
+#define COMPRESS 0
 #endif
 
+/* One order of lanes for each pattern of live cells, where a permutation packs them. */
+enum { ORDERS = COMPRESS == 8 ? 1 << COMPRESS : 0 };
 enum { ENOUGH_PARTS = 16, BLOCK_VECTORS = 9, CHAINED_VECTORS = 6, STAGED_BYTES = 512 << 10 };
 
 /* The live cells of a pooled plane: the offset of their first tap in the staged image, and their
@@ -44,6 +48,7 @@ typedef struct {
     ptrdiff_t parts, images;      /* parts of the batch; images per part */
     ptrdiff_t *offsets, *pixels;  /* of vectors, from the first tap; of pixels of x */
     mask_t *places, shifts[4];    /* first tap of a pooled cell; shift of it for each code */
+    uint8_t *orders;              /* (ORDERS, COMPRESS): the set bits of a number, ascending */
     real *filters, *sums;         /* (o, vector, lane); (part, o, vector, lane), followed by db */
     char *workspace;
     size_t bytes_per_thread;
@@ -103,8 +108,27 @@ static inline void list_cell(const job_t *job, const real *grad_output, const ui
     list->count += codes[t] < POOL_DEAD;
 }
 
-#ifdef COMPRESS
 /* The same for COMPRESS cells. Portable vectors cannot pack the live lanes together. */
+#if COMPRESS == 8
+static inline void list_vector(const job_t *job, const real *grad_output, const uint8_t *codes,
+                               ptrdiff_t t, list_t *list) {
+    const __m128i code = _mm_loadl_epi64((const __m128i *)(codes + t));
+    const __m128i last = _mm_set1_epi8(POOL_DEAD - 1);
+    const __m128i living = _mm_cmpeq_epi8(_mm_min_epu8(code, last), code);
+    const int pattern = _mm_movemask_epi8(living) & 0xff;
+    const __m256i shifts =
+        _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)job->shifts));
+    const __m256i shift = _mm256_permutevar8x32_epi32(shifts, _mm256_cvtepu8_epi32(code));
+    const __m256i at =
+        _mm256_add_epi32(_mm256_loadu_si256((const __m256i *)(job->places + t)), shift);
+    const __m256i order = (__m256i)load_bytes(job->orders + pattern * COMPRESS);
+    _mm256_storeu_si256((__m256i *)(list->at + list->count),
+                        _mm256_permutevar8x32_epi32(at, order));
+    store(list->gradients + list->count,
+          (vec)_mm256_permutevar8x32_ps((__m256)load(grad_output + t), order));
+    list->count += __builtin_popcount((unsigned)pattern);
+}
+#elif COMPRESS == 16
 static inline void list_vector(const job_t *job, const real *grad_output, const uint8_t *codes,
                                ptrdiff_t t, list_t *list) {
     const __m128i code = _mm_loadu_si128((const __m128i *)(codes + t));
@@ -127,7 +151,7 @@ static void list_cells(const job_t *job, const real *grad_output, const uint8_t 
                        list_t *list) {
     list->count = 0;
     ptrdiff_t t = 0;
-#ifdef COMPRESS
+#if COMPRESS
     for (; t + COMPRESS <= job->cells; t += COMPRESS)
         list_vector(job, grad_output, codes, t, list);
 #endif
@@ -322,6 +346,7 @@ static size_t pixels_bytes(const job_t *job) {
     return bytes_of(job->g.h * job->g.w, sizeof(ptrdiff_t));
 }
 static size_t places_bytes(const job_t *job) { return bytes_of(job->cells, sizeof(mask_t)); }
+static size_t orders_bytes(void) { return bytes_of(ORDERS, COMPRESS); }
 static size_t filters_bytes(const job_t *job) {
     return bytes_of(job->g.o * job->vectors * LANES, sizeof(real));
 }
@@ -342,8 +367,8 @@ size_t CNET_FN(conv2d_relu_pool_backward_workspace)(cnet_call *call) {
     if (!pays(g))
         return CNET_UNSUITABLE;
     const job_t job = make_job(g, call->conv2d_relu_pool_backward.dx != NULL);
-    return offsets_bytes(&job) + pixels_bytes(&job) + places_bytes(&job) + filters_bytes(&job) +
-           sums_bytes(&job) + (size_t)call->threads * job.bytes_per_thread;
+    return offsets_bytes(&job) + pixels_bytes(&job) + places_bytes(&job) + orders_bytes() +
+           filters_bytes(&job) + sums_bytes(&job) + (size_t)call->threads * job.bytes_per_thread;
 }
 
 static void fill_lists(const job_t *job) {
@@ -359,6 +384,10 @@ static void fill_lists(const job_t *job) {
     for (ptrdiff_t t = 0; t < job->cells; t++)
         job->places[t] = (mask_t)(2 * (t / (g->ow / 2)) * g->sh * row +
                                   2 * (t % (g->ow / 2)) * g->sw * job->pixel);
+    for (int pattern = 0; pattern < ORDERS; pattern++)
+        for (int lane = 0, next = pattern * COMPRESS; lane < COMPRESS; lane++)
+            if (pattern >> lane & 1)
+                job->orders[next++] = (uint8_t)lane;
 }
 
 /* The gradients of conv2d_relu_pool: those of conv2d for an output gradient that is grad_output at
@@ -380,7 +409,8 @@ void CNET_FN(conv2d_relu_pool_backward)(const cnet_call *call) {
     job.offsets = (ptrdiff_t *)next;
     job.pixels = (ptrdiff_t *)(next += offsets_bytes(&job));
     job.places = (mask_t *)(next += pixels_bytes(&job));
-    job.filters = (real *)(next += places_bytes(&job));
+    job.orders = (uint8_t *)(next += places_bytes(&job));
+    job.filters = (real *)(next += orders_bytes());
     job.sums = (real *)(next += filters_bytes(&job));
     job.workspace = next + sums_bytes(&job);
     fill_lists(&job);

@@ -80,16 +80,11 @@ static void unpool_planes(const void *argument, ptrdiff_t chunk, int slot) {
             const int left = 2 * (int)(row % 2);
             for (ptrdiff_t t = 0; t < g.ow; t += LANES) {
                 const ptrdiff_t count = min_size(LANES, g.ow - t);
-                lane_bytes packed = {0};
-                vec grad_output = {0};
-                if (first + t + LANES <= end) { /* lanes from `count` on are not stored */
-                    memcpy(&packed, job->given + first + t, sizeof packed);
-                    grad_output = load(job->from + first + t);
-                } else {
-                    memcpy(&packed, job->given + first + t, (size_t)count);
-                    grad_output = load_run(job->from + first + t, count);
-                }
-                const ivec code = __builtin_convertvector(packed, ivec);
+                const int is_whole = first + t + LANES <= end; /* not all lanes are stored */
+                const ivec code = is_whole ? load_bytes(job->given + first + t)
+                                           : load_bytes_run(job->given + first + t, count);
+                const vec grad_output =
+                    is_whole ? load(job->from + first + t) : load_run(job->from + first + t, count);
                 const vec a = select_cell(code == splat(left), grad_output, (vec){0});
                 const vec b = select_cell(code == splat(left + 1), grad_output, (vec){0});
                 store_run(dx + 2 * t, zip_first(a, b), min_size(LANES, 2 * count));

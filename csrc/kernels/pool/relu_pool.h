@@ -17,10 +17,12 @@ static inline __attribute__((always_inline)) void relu_pool_run(vec a, vec b, ve
         code = select_index(take, splat(k), code);
     }
     const ivec dead = best <= (vec){0};
-    const lane_bytes packed =
-        __builtin_convertvector(select_index(dead, splat(POOL_DEAD), code), lane_bytes);
+    code = select_index(dead, splat(POOL_DEAD), code);
     store_run(y, select_cell(dead, (vec){0}, best), count);
-    memcpy(codes, &packed, count >= LANES ? sizeof packed : (size_t)count);
+    if (count >= LANES)
+        store_bytes(codes, code);
+    else
+        store_bytes_run(codes, code, count);
 }
 
 #endif

@@ -24,34 +24,11 @@
 
 typedef int16_t halves __attribute__((vector_size(VECTOR_BYTES)));
 typedef int32_t unaligned_ivec __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias));
-typedef uint8_t unaligned_bytes
-    __attribute__((vector_size(VECTOR_BYTES / sizeof(real)), aligned(1), may_alias));
 typedef uint16_t unaligned_halves
     __attribute__((vector_size(VECTOR_BYTES / 2), aligned(2), may_alias));
 
 static inline ivec load_ints(const void *p) { return *(const unaligned_ivec *)p; }
 static inline void store_ints(int32_t *p, ivec v) { *(unaligned_ivec *)p = v; }
-/* One byte for each lane. */
-static inline ivec load_bytes(const uint8_t *p) {
-#if defined(__AVX512F__)
-    return (ivec)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p));
-#elif defined(__AVX2__)
-    return (ivec)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
-#else
-    return __builtin_convertvector(*(const unaligned_bytes *)p, ivec);
-#endif
-}
-/* Lanes in [0, 255]. */
-static inline void store_bytes(uint8_t *p, ivec v) {
-#if defined(__AVX2__) && !defined(__AVX512F__)
-    const __m256i words = _mm256_packus_epi32((__m256i)v, (__m256i)v);
-    const __m256i bytes = _mm256_packus_epi16(words, words);
-    const __m128i low = _mm256_castsi256_si128(bytes), high = _mm256_extracti128_si256(bytes, 1);
-    _mm_storel_epi64((__m128i *)p, _mm_unpacklo_epi32(low, high));
-#else
-    *(unaligned_bytes *)p = __builtin_convertvector(v, unaligned_bytes);
-#endif
-}
 /* One 16-bit integer for each lane. */
 static inline ivec load_halves(const uint16_t *p) {
 #if defined(__AVX2__) && !defined(__AVX512F__)

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..tensor import Tensor
 from .optimizer import Params
-from .rule import Array, Rule, checks
+from .rule import Array, Rule, checks, next_step
 
 
 def _not_positive(function: str, name: str, value: float) -> None:
@@ -126,8 +126,7 @@ class Adafactor(Rule):
         for name in ("step", "row_var", "col_var") if param.ndim > 1 else ("step", "variance"):
             if name not in state:
                 state[name] = self._entry(name, param, 0.0)
-        state["step"] += 1
-        t, lr, (eps1, eps2) = float(state["step"]), options["lr"], options["eps"]
+        t, lr, (eps1, eps2) = float(next_step(state)), options["lr"], options["eps"]
         eps1 = float(np.finfo(param.dtype).eps) if eps1 is None else eps1
         alpha = max(eps2, _rms(param)) * min(lr, t**-0.5)
         param *= 1 - lr * options["weight_decay"]

@@ -8,7 +8,7 @@ import numpy as np
 from .. import kernels
 from ..tensor import Tensor
 from .optimizer import Params
-from .rule import Array, ElementwiseRule, checks, decays
+from .rule import Array, ElementwiseRule, checks, decays, next_step
 
 
 class Adam(ElementwiseRule):
@@ -113,10 +113,10 @@ class Adam(ElementwiseRule):
         names = ("step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq")
         return dict.fromkeys(names if options["amsgrad"] else names[:3], 0.0)
 
-    def _numbers(self, state: dict[str, Any], options: dict[str, Any]) -> dict[str, float] | None:
-        if options["amsgrad"]:
-            return None
-        state["step"] += 1
+    def _entries(self, options: dict[str, Any]) -> tuple[str, ...] | None:
+        return None if options["amsgrad"] else ("exp_avg", "exp_avg_sq")
+
+    def _numbers(self, state: dict[str, Any], options: dict[str, Any]) -> dict[str, float]:
         beta1, beta2 = options["betas"]
         return {
             "lr": options["lr"],
@@ -124,7 +124,7 @@ class Adam(ElementwiseRule):
             "beta2": beta2,
             "eps": options["eps"],
             "weight_decay": options["weight_decay"],
-            "step": int(state["step"]),
+            "step": next_step(state),
             "maximize": options["maximize"],
             "decoupled": options["decoupled_weight_decay"],
         }
@@ -132,10 +132,10 @@ class Adam(ElementwiseRule):
     def _update(
         self, param: Array, grad: Array, state: dict[str, Array], options: dict[str, Any]
     ) -> None:
-        numbers: Any = self._numbers(state, options)
-        if numbers is None:
+        if self._entries(options) is None:
             super()._update(param, grad, state, options)
         else:
+            numbers: Any = self._numbers(state, options)
             kernels.adam_step(param, grad, state["exp_avg"], state["exp_avg_sq"], **numbers)
 
     def _prepare(self, o: SimpleNamespace, s: SimpleNamespace) -> None:

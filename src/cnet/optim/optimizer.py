@@ -235,14 +235,20 @@ class Optimizer:
 
     # Steps
 
-    def _numbers(self, state: dict[str, Any], options: dict[str, Any]) -> dict[str, float] | None:
-        """The numbers that the kernel of the update takes for a parameter, in its order.
+    def _entries(self, options: dict[str, Any]) -> tuple[str, ...] | None:
+        """The entries of the state that the kernel of the update takes, in its order.
 
-        None if the update is not a single call of a kernel, which has the arguments parameter,
-        gradient, arrays of the state and these numbers. The number of the step in `state` increases
-        by 1; `state` maps names to arrays.
+        None if the update of a parameter is not a single call of a kernel, which has the arguments
+        parameter, gradient, these entries and `_numbers`.
         """
         return None
+
+    def _numbers(self, state: dict[str, Any], options: dict[str, Any]) -> dict[str, float]:
+        """The numbers that the kernel of the update takes for a parameter, in its order.
+
+        The number of the step in `state` increases by 1; `state` maps names to arrays.
+        """
+        raise NotImplementedError
 
     def _options(self, group: dict[str, Any]) -> dict[str, Any]:
         """The options of a group."""

@@ -6,7 +6,7 @@ that compute each element by itself: it runs them in blocks that fit into the ca
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from types import SimpleNamespace
+from types import NoneType, SimpleNamespace
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -36,11 +36,23 @@ def plain(value: Any) -> Any:
     One of float32 becomes a scalar of NumPy, so that numbers computed from it are float32, as in
     PyTorch.
     """
+    if type(value) in (float, int, bool, NoneType):
+        return value
     if isinstance(value, Tensor) and value.numel() == 1:
         value = value._array.reshape(-1)[0]
     if isinstance(value, np.generic):
         return value if value.dtype == np.float32 else value.item()
     return tuple(map(plain, value)) if isinstance(value, (tuple, list)) else value
+
+
+def next_step(state: Mapping[str, Array]) -> int:
+    """Add 1 to the number of the step in the state of a parameter, and return it.
+
+    With numbers of Python, because operators of NumPy take longer for one element.
+    """
+    step = state["step"]
+    step[()] = step.item() + 1
+    return int(step)
 
 
 def non_negative(function: str, name: str, value: Any) -> None:
@@ -199,9 +211,8 @@ class ElementwiseRule(Rule):
         arrays = {name: array for name, array in state.items() if name not in self._scalars}
         arrays = {name: self._flat(name, array, param.shape) for name, array in arrays.items()}
         param, grad = param.reshape(-1), grad.reshape(-1)
-        state["step"] += 1
         o = SimpleNamespace(**options)
-        o.step = int(state["step"])
+        o.step = next_step(state)
         self._prepare(o, SimpleNamespace(**state))
         length = BLOCK_BYTES // param.itemsize
         for start in range(0, param.size, length):

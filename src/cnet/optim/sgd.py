@@ -105,6 +105,9 @@ class SGD(Rule):
                 f"(got {momentum} and {dampening})"
             )
 
+    def _entries(self, options: dict[str, Any]) -> tuple[str, ...]:
+        return ("momentum_buffer",) if options["momentum"] != 0 else ()
+
     def _numbers(self, state: dict[str, Any], options: dict[str, Any]) -> dict[str, float]:
         return {
             "lr": options["lr"],
@@ -120,6 +123,9 @@ class SGD(Rule):
         self, param: Array, grad: Array, state: dict[str, Array], options: dict[str, Any]
     ) -> None:
         numbers: Any = self._numbers(state, options)
-        if options["momentum"] != 0 and "momentum_buffer" not in state:
-            state["momentum_buffer"] = np.empty_like(param)
-        kernels.sgd_step(param, grad, state.get("momentum_buffer"), **numbers)
+        buffer = None
+        if options["momentum"] != 0:
+            if "momentum_buffer" not in state:
+                state["momentum_buffer"] = np.empty_like(param)
+            buffer = state["momentum_buffer"]
+        kernels.sgd_step(param, grad, buffer, **numbers)

@@ -311,8 +311,8 @@ class Recorder:
         self.buffers.older(arrays_in([param._grad for param in trained]))
         with self._collecting() as calls:
             result = step()
-        numbers = Numbers(optimizer, trained)
-        if numbers.explain(calls) and self._account_for(calls, []):
+        numbers = Numbers.explaining(calls, optimizer, trained)
+        if numbers is not None and self._account_for(calls, []):
             self.items.append(numbers)
             self._add(calls)
         else:

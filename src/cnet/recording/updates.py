@@ -1,6 +1,6 @@
 """Steps of optimizers in a recorded step."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .. import _core
@@ -28,6 +28,20 @@ class Update(Repeat):
         return [*arrays_in((self._params(), list(self._optimizer.state.values())))]
 
 
+class _Updated:
+    """A parameter, and the arrays of its state when the step was recorded."""
+
+    def __init__(self, param: Variable, state: Mapping[Any, Any]) -> None:
+        self._param = param
+        self.arrays = {name: value._array for name, value in state.get(param, {}).items()}
+
+    def fits(self, state: Mapping[Any, Any]) -> bool:
+        """Whether these are still the arrays of its state."""
+        values = state.get(self._param, {}).values()
+        pairs = zip(values, self.arrays.values(), strict=False)
+        return len(values) == len(self.arrays) and all(v._array is array for v, array in pairs)
+
+
 class Numbers:
     """The numbers that kernels of an optimizer take: learning rates and numbers of steps.
 
@@ -41,48 +55,56 @@ class Numbers:
 
     def __init__(self, optimizer: Any, params: Sequence[Variable]) -> None:
         self._optimizer = optimizer
+        self.count = len(params)
+        """The number of calls."""
         trained = {id(param) for param in params}
         self._groups = [
-            [param for param in group["params"] if id(param) in trained]
+            [_Updated(param, optimizer.state) for param in group["params"] if id(param) in trained]
             for group in optimizer.param_groups
         ]
-        self._params = params
-        self._state = self.writes()
+        self._entries = _entries(optimizer)
 
-    @property
-    def count(self) -> int:
-        """The number of calls."""
-        return len(self._params)
+    @classmethod
+    def explaining(
+        cls, calls: Sequence[Call], optimizer: Any, params: Sequence[Variable]
+    ) -> "Numbers | None":
+        """The numbers of these calls.
 
-    def explain(self, calls: Sequence[Call]) -> bool:
-        """Whether the calls are one for each parameter, of an optimizer of this package."""
-        optimizer = self._optimizer
-        return (
+        None unless they are one for each parameter, of an optimizer of this package.
+        """
+        if (
             type(optimizer).__module__.startswith("cnet.")
             and not optimizer._hooks
-            and len(calls) == len(self._params)
-            and all(
-                call.arguments[0] is param._array and call.kernel.endswith("_step")
-                for call, param in zip(calls, self._params, strict=True)
-            )
-        )
+            and None not in _entries(optimizer)
+            and len(calls) == len(params)
+            and all(c.arguments[0] is p._array for c, p in zip(calls, params, strict=True))
+        ):
+            return cls(optimizer, params)
+        return None
 
     def writes(self) -> list[Array]:
         """The arrays of the state, which include numbers of steps."""
-        state = self._optimizer.state
-        return [*arrays_in([state.get(param) for param in self._params])]
+        return [*arrays_in([each.arrays for group in self._groups for each in group])]
 
     def fits(self) -> bool:
-        """Whether the state has the recorded arrays, and no hook was added."""
-        return not self._optimizer._hooks and [*map(id, self.writes())] == [*map(id, self._state)]
+        """Whether the kernel takes the recorded arrays, and no hook was added."""
+        optimizer = self._optimizer
+        return (
+            not optimizer._hooks
+            and _entries(optimizer) == self._entries
+            and all(each.fits(optimizer.state) for group in self._groups for each in group)
+        )
 
     def renew(self, tape: _core.Tape, first: int) -> None:
         """Write the numbers of the next step into the calls of a tape, from the number `first`."""
         optimizer = self._optimizer
         for group, params in zip(optimizer.param_groups, self._groups, strict=True):
             options = optimizer._options(group)
-            for param in params:
-                kept = optimizer.state.get(param, {})
-                state = {name: value._array for name, value in kept.items()}
-                tape.set_numbers(first, tuple(optimizer._numbers(state, options).values()))
+            for each in params:
+                tape.set_numbers(first, tuple(optimizer._numbers(each.arrays, options).values()))
                 first += 1
+
+
+def _entries(optimizer: Any) -> list[tuple[str, ...] | None]:
+    """What `Optimizer._entries` returns for each group."""
+    return [*map(optimizer._entries, optimizer.param_groups)]
