@@ -22,8 +22,8 @@ import numpy as np
 from .. import kernels
 from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation, Variable
-from ..kernels import _memory
 from ..kernels.elementwise import SAVED
+from ..kernels.strided import filled
 from ..tensor import Tensor
 from ._blocks import blockwise
 from ._common import unbroadcast
@@ -230,9 +230,7 @@ def by_kernel(kernel: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
 
 def zeros(g: Array) -> Array:
     """The gradient of a function that is constant between its jumps."""
-    y = _memory.empty(g.shape, g.dtype)
-    y.fill(0)
-    return y
+    return filled(g.shape, g.dtype, 0)
 
 
 def formula(
