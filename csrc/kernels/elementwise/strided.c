@@ -97,11 +97,16 @@ static void compute_chunk(const void *argument, ptrdiff_t chunk, int slot) {
         compute_rows(job, span, CNET_DIV);
 }
 
+/* Shorter runs are copied inline. */
+enum { INLINE_COPY = 256 };
+
 /* Constant strides become part of the code, as above. */
 static void copy_row(const real *x, const ptrdiff_t x_step, real *y, const ptrdiff_t y_step,
                      ptrdiff_t count, int streams) {
     if (x_step == 1 && y_step == 1 && streams) {
         stream_copy(y, x, count);
+    } else if (x_step == 1 && y_step == 1 && count <= INLINE_COPY) {
+        copy_run(y, x, count);
     } else if (x_step == 1 && y_step == 1) {
         memcpy(y, x, (size_t)count * sizeof(real));
     } else if (x_step == 0 && y_step == 1) {

@@ -228,6 +228,12 @@ def by_kernel(kernel: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
     return decorate
 
 
+def calls_kernels(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A decorator of a formula that consists of formulas `by_kernel` and of numbers."""
+    function.kernel = function.__name__  # type: ignore[attr-defined]
+    return function
+
+
 def zeros(g: Array) -> Array:
     """The gradient of a function that is constant between its jumps."""
     return filled(g.shape, g.dtype, 0)
