@@ -365,8 +365,9 @@ void CNET_FN(grid_sample)(const cnet_call *call) {
 
 /* The gradients of grid_sample with respect to x and to grid; either may be NULL.
  *
- * grad_output (n, c, samples); overwrites dx and dgrid, which is 0 for nearest cells. dx is parallel over n and blocks of
- * channels, and adds samples in order; dgrid is parallel over n and blocks of samples. */
+ * grad_output (n, c, samples); overwrites dx and dgrid, which is 0 for nearest cells. dx is
+ * parallel over n and blocks of channels, and adds samples in order; dgrid is parallel over n and
+ * blocks of samples. */
 void CNET_FN(grid_sample_backward)(const cnet_call *call) {
     const cnet_grid_sample_backward_arguments *a = &call->grid_sample_backward;
     job_t job = {
