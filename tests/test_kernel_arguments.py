@@ -50,7 +50,7 @@ def _dispatched(tree: ast.AST) -> Iterator[str]:
 
 
 OF_PLANS = {
-    "arithmetic", "block", "blocked_conv2d", "blocked_pool2d", "copy", "dequantize",
+    "block", "blocked_conv2d", "blocked_pool2d", "copy", "dequantize",
     "bfloat16_conv2d", "bfloat16_max_pool2d", "from_bfloat16", "prepare_bfloat16_conv2d",
     "prepare_blocked_conv2d", "prepare_conv2d", "prepare_linear", "prepare_quantized_conv2d",
     "prepared_conv2d", "prepared_linear", "quantize", "quantized_conv2d", "quantized_max_pool2d",

@@ -85,3 +85,24 @@ def test_rows_are_added_at_repeated_positions(highest):
     np.testing.assert_array_equal(target, expected)
     _sums.add_rows(target, index[:0], rows[:0])
     np.testing.assert_array_equal(target, expected)
+
+
+@pytest.mark.parametrize("axes", [(0,), (1,), (0, 1)])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_equal_numbers_are_added_without_rounding(axes: tuple[int, ...], dtype: type) -> None:
+    x = np.full((1031, 217), 0.1, dtype)
+    count = np.prod([x.shape[axis] for axis in axes])
+    assert (kernels.reduce(x, "sum", axes) / count == x[0, 0]).all() or dtype is np.float64
+    assert (_sums.average(x, axes) == x[0, 0]).all() or dtype is np.float64
+
+
+@pytest.mark.parametrize("axes", [(0,), (1,), (0, 1)])
+@pytest.mark.parametrize("columns", [3, 200])
+def test_sums_overflow_only_if_their_result_does(axes: tuple[int, ...], columns: int) -> None:
+    x = np.full((256, columns), 3e38, np.float32)
+    count = np.prod([x.shape[axis] for axis in axes])
+    assert (kernels.reduce(x, "sum", axes) == float(np.float32(3e38)) * count).all()
+    assert (_sums.average(x, axes) == np.float32(3e38)).all()
+    x[5, 1], x[6, 2] = np.inf, np.nan
+    expected = x.astype(np.float64).sum(axes, keepdims=True)
+    assert np.array_equal(kernels.reduce(x, "sum", axes), expected, equal_nan=True)

@@ -6,6 +6,7 @@ Outside of captured steps, these functions do only what they are named for.
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from .grad_mode import current
@@ -36,9 +37,13 @@ def constant(array: Array) -> Array:
     return array if current.recorder is None else current.recorder.constant(array)
 
 
+copying: Callable[[Array], Array] = np.ndarray.copy
+"""Copies an array; `kernels` replaces it by a copy in its memory."""
+
+
 def copied(array: Array) -> Array:
-    """A copy of an array."""
-    return array.copy() if current.recorder is None else current.recorder.copied(array)
+    """A C-contiguous copy of an array."""
+    return copying(array) if current.recorder is None else current.recorder.copied(array)
 
 
 def note_copy(array: Array, copy: Array) -> Array:

@@ -216,3 +216,45 @@ add = Spec(
         ({"out": zeros(4, 3)}, ValueError, "out.shape must equal a.shape (got (4, 3) and (3, 4))"),
     ),
 )
+
+
+@dataclass(frozen=True)
+class ArithmeticCase(Case):
+    a_shape: Shape
+    b_shape: Shape
+    operation: str
+
+
+def _arithmetic(case: ArithmeticCase, dtype: Any) -> Call:
+    a, _ = ElementsCase(case.a_shape, "a").arrays(dtype)
+    b, _ = ElementsCase(case.b_shape, "b").arrays(dtype)
+    return Call("arithmetic", (a, b), {"operation": case.operation}, (None,))
+
+
+arithmetic = Spec(
+    "arithmetic",
+    call=_arithmetic,
+    cases=tuple(
+        ArithmeticCase(a_shape, b_shape, operation)
+        for a_shape, b_shape in (
+            ((), ()), ((9,), ()), ((1,), (33,)), ((5, 17), (5, 17)), ((5, 17), (17,)),
+            ((5, 17), (5, 1)), ((3, 1), (3, 40)), ((2, 0, 3), (2, 1, 1)), ((3, 1), (1, 4)),
+            ((2, 3, 7), (3, 1)), ((2, 3, 2, 3, 2), (2, 1, 2, 1, 2)),
+            ((2, 3, 2, 3, 2, 3), (2, 1, 2, 1, 2, 1)),
+        )
+        for operation in ("add", "sub", "mul", "div")
+    ),
+    typical=ArithmeticCase((3, 5, 7), (5, 1), "sub"),
+    large=(
+        ArithmeticCase((3, 70_001), (3, 1), "add"),
+        ArithmeticCase((1, 1001), (210, 1001), "div"),
+    ),
+    any_rank=("a", "b"),
+    good={"a": zeros(3, 4), "b": zeros(4), "operation": "mul"},
+    bad=(
+        ({"operation": "pow"}, ValueError, "operation must be one of add, div, mul, sub (got 'pow"),
+        ({"b": zeros(3)}, ValueError, "shapes (3, 4) and (3,) do not broadcast"),
+        ({"b": zeros(4).astype(float)}, TypeError, "b.dtype must equal a.dtype"),
+        ({"a": HUGE}, ValueError, "a would be too large"),
+    ),
+)  # fmt: skip

@@ -4,15 +4,26 @@
 enum { OPERANDS = 4 };
 
 /* to[t] = f(from[0][t & masks[0]], ...) for a whole number of vectors: a mask of 0 repeats the
- * first vector. */
+ * first vector. Pointers and masks are kept in registers, because `to` could overwrite them. */
 typedef void loop_t(const real *const from[OPERANDS], const ptrdiff_t masks[OPERANDS], real *to,
                     ptrdiff_t count);
-#define OPERAND(name, i) const vec name = load(from[i] + (t & masks[i]));
+#define OPERAND(name, i)                                                                           \
+    const real *const from_##name = from[i];                                                       \
+    const ptrdiff_t mask_##name = masks[i]
+#define ELEMENTS(name) const vec name = load(from_##name + (t & mask_##name))
 #define OP(name, operands, value)                                                                  \
     static void name##_loop(const real *const from[OPERANDS], const ptrdiff_t masks[OPERANDS],     \
                             real *to, ptrdiff_t count) {                                           \
+        OPERAND(a, 0);                                                                             \
+        OPERAND(b, 1);                                                                             \
+        OPERAND(c, 2);                                                                             \
+        OPERAND(d, 3);                                                                             \
         for (ptrdiff_t t = 0; t < count; t += LANES) {                                             \
-            OPERAND(a, 0) OPERAND(b, 1) OPERAND(c, 2) OPERAND(d, 3)(void) b, (void)c, (void)d;     \
+            ELEMENTS(a);                                                                           \
+            ELEMENTS(b);                                                                           \
+            ELEMENTS(c);                                                                           \
+            ELEMENTS(d);                                                                           \
+            (void)b, (void)c, (void)d;                                                             \
             store(to + t, value);                                                                  \
         }                                                                                          \
     }

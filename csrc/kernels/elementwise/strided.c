@@ -34,44 +34,52 @@ static void find_row(const cnet_pair *g, ptrdiff_t row, ptrdiff_t from, ptrdiff_
     *b = g->b_first + n * g->b_n + i1 * g->b1 + i2 * g->b2 + i3 * g->b3 + from * g->b4;
 }
 
-static inline __attribute__((always_inline)) real compute(real a, real b, const int operation) {
-    switch (operation) {
-    case CNET_ADD:
-        return a + b;
-    case CNET_SUB:
-        return a - b;
-    case CNET_MUL:
-        return a * b;
-    default:
-        return a / b;
-    }
+/* The rows from `row` on that are as far from each other in both arrays, up to the row `end`. */
+static ptrdiff_t regular_rows(const cnet_pair *g, ptrdiff_t row, ptrdiff_t end) {
+    return min_size(end - row, g->s3 - row % g->s3);
 }
+
+#define COMPUTE(a, b)                                                                              \
+    (operation == CNET_ADD   ? (a) + (b)                                                           \
+     : operation == CNET_SUB ? (a) - (b)                                                           \
+     : operation == CNET_MUL ? (a) * (b)                                                           \
+                             : (a) / (b))
 
 /* Constant strides and a constant operation become part of the code. */
 static inline __attribute__((always_inline)) void compute_row(const real *a, const ptrdiff_t a_step,
                                                               const real *b, const ptrdiff_t b_step,
                                                               real *y, ptrdiff_t count,
                                                               const int operation) {
-    for (ptrdiff_t t = 0; t < count; t++)
-        y[t] = compute(a[t * a_step], b[t * b_step], operation);
+    ptrdiff_t t = 0;
+    for (; t + LANES <= count; t += LANES) {
+        const vec x = a_step ? load(a + t) : broadcast(*a),
+                  z = b_step ? load(b + t) : broadcast(*b);
+        store(y + t, COMPUTE(x, z));
+    }
+    for (; t < count; t++)
+        y[t] = COMPUTE(a[t * a_step], b[t * b_step]);
 }
 
 static inline __attribute__((always_inline)) void compute_rows(const job_t *job, span_t span,
                                                                const int operation) {
     const cnet_pair *g = job->g;
-    for (ptrdiff_t row = span.row; row < span.end; row++) {
+    real *y = job->y + span.row * g->s4 + span.from;
+    for (ptrdiff_t row = span.row; row < span.end;) {
         ptrdiff_t a_at, b_at;
         find_row(g, row, span.from, &a_at, &b_at);
-        const real *a = job->a + a_at, *b = job->b + b_at;
-        real *y = job->y + row * g->s4 + span.from;
-        if (g->a4 == 1 && g->b4 == 1)
-            compute_row(a, 1, b, 1, y, span.count, operation);
-        else if (g->a4 == 1 && g->b4 == 0)
-            compute_row(a, 1, b, 0, y, span.count, operation);
-        else if (g->a4 == 0 && g->b4 == 1)
-            compute_row(a, 0, b, 1, y, span.count, operation);
-        else
-            compute_row(a, g->a4, b, g->b4, y, span.count, operation);
+        const ptrdiff_t end = row + regular_rows(g, row, span.end);
+        for (; row < end; row++, a_at += g->a3, b_at += g->b3, y += g->s4) {
+            const real *a = job->a + a_at, *b = job->b + b_at;
+            if (g->a4 == 1 && g->b4 == 1)
+                compute_row(a, 1, b, 1, y, span.count, operation);
+            else if (g->a4 == 1 && g->b4 == 0)
+                compute_row(a, 1, b, 0, y, span.count, operation);
+            else if (g->a4 == 0 && g->b4 == 1)
+                compute_row(a, 0, b, 1, y, span.count, operation);
+            else
+                for (ptrdiff_t t = 0; t < span.count; t++)
+                    y[t] = COMPUTE(a[t * g->a4], b[t * g->b4]);
+        }
     }
 }
 
@@ -89,16 +97,22 @@ static void compute_chunk(const void *argument, ptrdiff_t chunk, int slot) {
         compute_rows(job, span, CNET_DIV);
 }
 
+/* Shorter runs are copied inline. */
+enum { INLINE_COPY = 256 };
+
 /* Constant strides become part of the code, as above. */
 static void copy_row(const real *x, const ptrdiff_t x_step, real *y, const ptrdiff_t y_step,
                      ptrdiff_t count, int streams) {
     if (x_step == 1 && y_step == 1 && streams) {
         stream_copy(y, x, count);
+    } else if (x_step == 1 && y_step == 1 && count <= INLINE_COPY) {
+        copy_run(y, x, count);
     } else if (x_step == 1 && y_step == 1) {
         memcpy(y, x, (size_t)count * sizeof(real));
     } else if (x_step == 0 && y_step == 1) {
+        const real value = *x; /* y could overwrite it */
         for (ptrdiff_t t = 0; t < count; t++)
-            y[t] = *x;
+            y[t] = value;
     } else if (x_step == -1 && y_step == 1) {
         for (ptrdiff_t t = 0; t < count; t++)
             y[t] = x[-t];
@@ -116,10 +130,12 @@ static void copy_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const job_t *job = argument;
     const cnet_pair *g = job->g;
     const span_t span = span_of(job, chunk);
-    for (ptrdiff_t row = span.row; row < span.end; row++) {
+    for (ptrdiff_t row = span.row; row < span.end;) {
         ptrdiff_t x, y;
         find_row(g, row, span.from, &x, &y);
-        copy_row(job->a + x, g->a4, job->y + y, g->b4, span.count, job->streams);
+        const ptrdiff_t end = row + regular_rows(g, row, span.end);
+        for (; row < end; row++, x += g->a3, y += g->b3)
+            copy_row(job->a + x, g->a4, job->y + y, g->b4, span.count, job->streams);
     }
     end_streams();
 }

@@ -37,26 +37,29 @@ static inline __attribute__((always_inline)) vec cells_of_tap(const real *x, con
                  : evens(load(x + j), load(x + (j + LANES)));
 }
 
-/* Outputs whose taps all lie in the image. `at` is the position of the first tap of the first
- * output: it is the maximum until a larger cell is found. `kh`, `kw` and `dw` are those of the
- * window, passed as constants where possible. */
+/* A run of vectors of outputs whose taps all lie in the image. `at` is the position of the first
+ * tap of the first output: it is the maximum until a larger cell is found. `kh`, `kw` and `dw` are
+ * those of the window, passed as constants where possible. */
 static inline __attribute__((always_inline)) void
 max_inside(const real *x, ptrdiff_t at, const cnet_window2d *g, const ptrdiff_t kh,
-           const ptrdiff_t kw, const ptrdiff_t dw, const ptrdiff_t stride, ptrdiff_t stored,
-           real *y, int32_t *indices) {
-    vec best = broadcast(-REAL_INFINITY);
-    ivec where = splat(0);
-    for (ptrdiff_t i = 0; i < kh; i++) {
-        const ptrdiff_t row = i * g->dh * g->w;
-        for (ptrdiff_t j = 0; j < kw; j++) {
-            const vec cells = cells_of_tap(x + row, stride, j * dw);
-            const ivec take = (cells > best) | (cells != cells);
-            best = select_cell(take, cells, best);
-            if (indices)
-                where = select_index(take, splat(row + j * dw), where);
+           const ptrdiff_t kw, const ptrdiff_t dw, const ptrdiff_t stride, ptrdiff_t vectors,
+           ptrdiff_t stored, real *y, int32_t *indices) {
+    for (ptrdiff_t v = 0; v < vectors; v++, x += stride * LANES, at += stride * LANES, y += LANES) {
+        vec best = broadcast(-REAL_INFINITY);
+        ivec where = splat(0);
+        for (ptrdiff_t i = 0; i < kh; i++) {
+            const ptrdiff_t row = i * g->dh * g->w;
+            for (ptrdiff_t j = 0; j < kw; j++) {
+                const vec cells = cells_of_tap(x + row, stride, j * dw);
+                const ivec take = (cells > best) | (cells != cells);
+                best = select_cell(take, cells, best);
+                if (indices)
+                    where = select_index(take, splat(row + j * dw), where);
+            }
         }
+        where += splat(at) + lane_numbers() * splat(stride);
+        store_maxima(best, where, stored, y, indices ? indices + v * LANES : NULL);
     }
-    store_maxima(best, where + splat(at) + lane_numbers() * splat(stride), stored, y, indices);
 }
 
 /* Outputs with taps outside of the image: there is no maximum until a tap lies in the image. */
@@ -93,24 +96,33 @@ static inline __attribute__((always_inline)) void max_row(const job_t *job, cons
     const ptrdiff_t origin = plane * g->h * g->w, end = g->n * g->c * g->h * g->w;
     const ptrdiff_t top = oh * g->sh - g->ph, first = (plane * g->oh + oh) * g->ow;
     const ptrdiff_t lowest = top + (g->kh - 1) * g->dh, width = (g->kw - 1) * g->dw;
-    const int rows_are_inside = top >= 0 && lowest < g->h;
-    for (ptrdiff_t t = 0; t < g->ow; t += LANES) {
-        const ptrdiff_t ow = min_size(t, max_size(0, g->ow - LANES));
-        const ptrdiff_t count = min_size(LANES, g->ow - ow), left = ow * g->sw - g->pw;
+    const ptrdiff_t count = min_size(LANES, g->ow); /* outputs of a vector */
+    /* Where the last vector begins whose taps lie in the image and whose loads lie in x. */
+    ptrdiff_t last = min_size(g->w - 1 - width - (count - 1) * stride,
+                              end - origin - lowest * g->w - width - LANES * stride);
+    if (stride == LONG_STRIDE || top < 0 || lowest >= g->h)
+        last = -1;
+    ptrdiff_t vectors;
+    for (ptrdiff_t t = 0; t < g->ow; t += vectors * LANES) {
+        const ptrdiff_t ow = min_size(t, g->ow - count), left = ow * g->sw - g->pw;
         const ptrdiff_t at = top * g->w + left, stored = min_size(LANES, results - first - ow);
+        const real *x = job->from + (origin + at);
         real *y = job->to + (first + ow);
         int32_t *indices = job->indices ? job->indices + (first + ow) : NULL;
-        if (stride == LONG_STRIDE || !rows_are_inside || left < 0 ||
-            left + (count - 1) * stride + width >= g->w ||
-            origin + lowest * g->w + left + width + stride * LANES > end)
+        vectors = 1;
+        if (left < 0 || left > last) {
             max_at_edge(job->from, origin, end, top, left, g, count, stored, y, indices);
-        else if (g->kh == 2 && g->kw == 2 && g->dw == 1)
-            max_inside(job->from + (origin + at), at, g, 2, 2, 1, stride, stored, y, indices);
+            continue;
+        }
+        vectors = max_size(1, min_size((g->ow - ow) / LANES, (last - left) / (LANES * stride) + 1));
+        if (g->kh == 2 && g->kw == 2 && g->dw == 1)
+            max_inside(x, at, g, 2, 2, 1, stride, vectors, stored, y, indices);
+        else if (g->kw == 2 && g->dw == 1)
+            max_inside(x, at, g, g->kh, 2, 1, stride, vectors, stored, y, indices);
         else if (g->kw == 3 && g->dw == 1)
-            max_inside(job->from + (origin + at), at, g, g->kh, 3, 1, stride, stored, y, indices);
+            max_inside(x, at, g, g->kh, 3, 1, stride, vectors, stored, y, indices);
         else
-            max_inside(job->from + (origin + at), at, g, g->kh, g->kw, g->dw, stride, stored, y,
-                       indices);
+            max_inside(x, at, g, g->kh, g->kw, g->dw, stride, vectors, stored, y, indices);
     }
 }
 

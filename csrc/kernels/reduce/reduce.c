@@ -24,10 +24,29 @@ static inline wide greater_of(wide y, wide x) {
 typedef wide step_t(wide y, wide x);
 #define INLINE static inline __attribute__((always_inline))
 
+/* Sums can be those of groups: four numbers are added in their own precision and then widened,
+ * because widening each of them would take longer than all the rest. */
+enum { GROUP = 4 };
+
+static inline vec add_group(const real *x, ptrdiff_t stride) {
+    return (load(x) + load(x + stride)) + (load(x + 2 * stride) + load(x + 3 * stride));
+}
+
 /* The reduction of a contiguous run. */
-INLINE double run_of(step_t *step, step_t *join, double start, const real *x, ptrdiff_t count) {
+INLINE double run_of(step_t *step, step_t *join, double start, const int in_groups, const real *x,
+                     ptrdiff_t count) {
     wide results[4] = {splat_wide(start), splat_wide(start), splat_wide(start), splat_wide(start)};
     ptrdiff_t t = 0;
+    if (in_groups)
+        for (; t + GROUP * WIDE_BLOCK <= count; t += GROUP * WIDE_BLOCK) {
+            real groups[WIDE_BLOCK];
+#pragma GCC unroll 4
+            for (ptrdiff_t i = 0; i < WIDE_BLOCK; i += LANES)
+                store(groups + i, add_group(x + t + i, WIDE_BLOCK));
+#pragma GCC unroll 4
+            for (int i = 0; i < 4; i++)
+                results[i] = step(results[i], load_wide(groups + i * WIDE_LANES));
+        }
     for (; t + WIDE_BLOCK <= count; t += WIDE_BLOCK)
 #pragma GCC unroll 4
         for (int i = 0; i < 4; i++)
@@ -71,16 +90,20 @@ INLINE void rows_of(step_t *step, const real *x, ptrdiff_t rows, ptrdiff_t strid
 /* Joins `count` results of `width` columns to y. */
 INLINE void fold_of(step_t *join, const double *results, ptrdiff_t count, ptrdiff_t width,
                     double *y) {
-    for (ptrdiff_t row = 0; row < count; row++)
-        for (ptrdiff_t t = 0; t < width; t++)
-            y[t] = join(splat_wide(y[t]), splat_wide(results[row * width + t]))[0];
+    for (ptrdiff_t row = 0; row < count; row++, results += width) {
+        ptrdiff_t t = 0;
+        for (; t + WIDE_LANES <= width; t += WIDE_LANES)
+            store_doubles(y + t, join(load_doubles(y + t), load_doubles(results + t)));
+        for (; t < width; t++)
+            y[t] = join(splat_wide(y[t]), splat_wide(results[t]))[0];
+    }
 }
 
 #define OP(name, start, add, joined)                                                               \
     static inline wide step_##name(wide y, wide x) { return add; }                                 \
     static inline wide join_##name(wide y, wide x) { return joined; }                              \
     static double run_##name(const real *x, ptrdiff_t count) {                                     \
-        return run_of(step_##name, join_##name, start, x, count);                                  \
+        return run_of(step_##name, join_##name, start, 0, x, count);                               \
     }                                                                                              \
     static void rows_##name(const real *x, ptrdiff_t rows, ptrdiff_t stride, ptrdiff_t width,      \
                             double *y) {                                                           \
@@ -102,10 +125,57 @@ typedef struct {
 static const reduction_t reductions[] = {CNET_REDUCTIONS(OP)};
 #undef OP
 
+/* ---- Sums of groups. ---- */
+
+static double run_groups(const real *x, ptrdiff_t count) {
+    return run_of(step_sum, join_sum, 0, 1, x, count);
+}
+
+/* Adds two groups of rows. */
+static void add_groups(const real *x, ptrdiff_t stride, ptrdiff_t width, double *y) {
+    const real *next = x + GROUP * stride;
+    ptrdiff_t t = 0;
+    for (; t + LANES <= width; t += LANES) {
+        real groups[2][VECTOR_BYTES / sizeof(real)];
+        store(groups[0], add_group(x + t, stride));
+        store(groups[1], add_group(next + t, stride));
+#pragma GCC unroll 2
+        for (ptrdiff_t i = 0; i < LANES; i += WIDE_LANES) {
+            const wide sum = load_doubles(y + t + i) + load_wide(groups[0] + i);
+            store_doubles(y + t + i, sum + load_wide(groups[1] + i));
+        }
+    }
+    for (; t < width; t++)
+        for (const real *at = x + t; at <= next + t; at += GROUP * stride) {
+            const real first = at[0] + at[stride], second = at[2 * stride] + at[3 * stride];
+            y[t] += (double)(first + second);
+        }
+}
+static void rows_groups(const real *x, ptrdiff_t rows, ptrdiff_t stride, ptrdiff_t width,
+                        double *y) {
+    ptrdiff_t row = 0;
+    for (; row + 2 * GROUP <= rows; row += 2 * GROUP)
+        add_groups(x + row * stride, stride, width, y);
+    rows_sum(x + row * stride, rows - row, stride, width, y);
+}
+
+static const reduction_t groups = {0, run_groups, rows_groups, fold_sum};
+
+/* Computes sums of groups again that overflowed. */
+static void repeat_overflowed(const reduction_t *reduction, const real *x, ptrdiff_t rows,
+                              ptrdiff_t stride, ptrdiff_t width, double *y) {
+    for (ptrdiff_t t = 0; t < width; t++)
+        if (!isfinite(y[t])) {
+            y[t] = reduction->start;
+            reduction->rows(x + t, rows, stride, 1, y + t);
+        }
+}
+
 /* The work is divided into blocks of rows and tiles of columns, which depend on the geometry only.
  * If there is more than one block of rows, their results are joined in order at the end. */
 typedef struct {
-    const reduction_t *reduction;
+    const reduction_t *reduction; /* that is computed */
+    const reduction_t *exact;     /* the same, or that of single numbers for sums of groups */
     const real *x;
     double *y;
     cnet_norm g;
@@ -160,13 +230,15 @@ static void reduce_chunk(const void *argument, ptrdiff_t chunk, int slot) {
         double *y = job->y + block * size + column;
         if (size == 1) {
             *y = reduction->run(x, rows);
-            continue;
+        } else {
+            fill_doubles(y, reduction->start, width);
+            if (size < WIDE_BLOCK)
+                reduce_narrow(reduction, x, rows, size, y);
+            else
+                reduction->rows(x, rows, size, width, y);
         }
-        fill_doubles(y, reduction->start, width);
-        if (size < WIDE_BLOCK)
-            reduce_narrow(reduction, x, rows, size, y);
-        else
-            reduction->rows(x, rows, size, width, y);
+        if (reduction != job->exact)
+            repeat_overflowed(job->exact, x, rows, size, width, y);
     }
 }
 
@@ -179,13 +251,15 @@ size_t CNET_FN(reduce_workspace)(cnet_call *call) {
 /* y[n, t] = the reduction of x[n, :, t].
  *
  * x (n, c, size), y (n, size); overwrites y. Computed in double: numbers are added to at least 32
- * results per block, which are then joined in a fixed order, as are the blocks. NaN stays NaN.
+ * results per block, which are then joined in a fixed order, as are the blocks. For sums, these are
+ * sums of up to four numbers, rounded to real unless they overflow. NaN stays NaN.
  * Parallel over all three axes. */
 void CNET_FN(reduce)(const cnet_call *call) {
     const cnet_reduce_arguments *a = &call->reduce;
     job_t job = divided(a->g);
     double *y = a->y;
-    job.reduction = &reductions[a->operation];
+    job.exact = &reductions[a->operation];
+    job.reduction = a->operation == CNET_REDUCTION_sum ? &groups : job.exact;
     job.x = a->x;
     job.y = job.blocks > 1 ? (double *)call->workspace : y;
     cnet_parallel(reduce_chunk, &job, ceil_div(job.pieces, job.together), call->threads);

@@ -149,7 +149,8 @@ static void cubic_taps(const sampling_t *p, taps_t *taps, const vec *x, vec slop
     }
 }
 
-/* x[places[lane]], or 0 where a place is negative. Instructions that gather wait for the former
+/* x[places[lane]]; any number where a place is negative. On many CPUs with short vectors, the
+ * instructions that gather take longer than single loads. Those of AVX-512 wait for the former
  * value of the register that they write, so they get a new one. */
 static inline vec gathered(const real *x, ivec places) {
 #if VECTOR_BYTES == 64 && defined(CNET_REAL_f32)
@@ -160,15 +161,18 @@ static inline vec gathered(const real *x, ivec places) {
     const __mmask8 inside = _mm512_cmpge_epi64_mask((__m512i)places, _mm512_setzero_si512());
     return (vec)_mm512_mask_i64gather_pd(_mm512_setzero_pd(), inside, (__m512i)places, x,
                                          sizeof(real));
-#elif VECTOR_BYTES == 32 && defined(CNET_REAL_f32)
-    return (vec)_mm256_mask_i32gather_ps(_mm256_setzero_ps(), x, (__m256i)places, (__m256)~places,
-                                         sizeof(real));
 #else
-    vec values = {0};
+    const ivec inside = places & (places >= 0);
+    mask_t at[VECTOR_BYTES / sizeof(real)];
+    memcpy(at, &inside, sizeof at);
+#if VECTOR_BYTES == 32 && defined(CNET_REAL_f32)
+    return (vec){x[at[0]], x[at[1]], x[at[2]], x[at[3]], x[at[4]], x[at[5]], x[at[6]], x[at[7]]};
+#else
+    vec values;
     for (ptrdiff_t lane = 0; lane < LANES; lane++)
-        if (places[lane] >= 0)
-            values[lane] = x[places[lane]];
+        values[lane] = x[at[lane]];
     return values;
+#endif
 #endif
 }
 
@@ -361,8 +365,9 @@ void CNET_FN(grid_sample)(const cnet_call *call) {
 
 /* The gradients of grid_sample with respect to x and to grid; either may be NULL.
  *
- * grad_output (n, c, samples); overwrites dx and dgrid. dx is parallel over n and blocks of
- * channels, and adds samples in order; dgrid is parallel over n and blocks of samples. */
+ * grad_output (n, c, samples); overwrites dx and dgrid, which is 0 for nearest cells. dx is
+ * parallel over n and blocks of channels, and adds samples in order; dgrid is parallel over n and
+ * blocks of samples. */
 void CNET_FN(grid_sample_backward)(const cnet_call *call) {
     const cnet_grid_sample_backward_arguments *a = &call->grid_sample_backward;
     job_t job = {
@@ -378,7 +383,9 @@ void CNET_FN(grid_sample_backward)(const cnet_call *call) {
         job.parts = ceil_div(a->g.c, CHANNELS);
         cnet_parallel(dx_chunk, &job, a->g.n * job.parts, call->threads);
     }
-    if (job.dgrid) {
+    if (job.dgrid && job.p.mode == NEAREST) {
+        memset(job.dgrid, 0, (size_t)(a->g.n * a->g.samples * a->g.axes) * sizeof(real));
+    } else if (job.dgrid) {
         job.parts = ceil_div(a->g.samples, SAMPLES);
         cnet_parallel(dgrid_chunk, &job, a->g.n * job.parts, call->threads);
     }

@@ -23,6 +23,7 @@ from .combine import combine
 from .conv import conv2d, conv2d_backward
 from .elementwise import (
     add,
+    arithmetic,
     elementwise,
     elementwise_backward,
     relu,
@@ -73,6 +74,7 @@ __all__ = [
     "accumulate",
     "adam_step",
     "add",
+    "arithmetic",
     "avg_pool2d",
     "avg_pool2d_backward",
     "avg_pool2d_nhwc",

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import _core
+from .. import _core, replay
 from ..arrays import Array, Shape
 
 CACHED_BYTES = _core.cached_bytes
@@ -21,3 +21,15 @@ def empty_needed(
     """A result for each shape, or None where it is not needed."""
     pairs = zip(shapes, needs, strict=True)
     return tuple([empty(shape, dtype) if need else None for shape, need in pairs])
+
+
+def copied(x: Array) -> Array:
+    """A C-contiguous copy of an array of numbers."""
+    if x.nbytes < CACHED_BYTES:
+        return x.copy()
+    y: Array = empty(x.shape, x.dtype)
+    y[...] = x
+    return y
+
+
+replay.copying = copied

@@ -1,12 +1,16 @@
 """Functions of single elements."""
 
+from functools import lru_cache
 from math import prod
 from operator import index
 
-from .. import _check, _core
+import numpy as np
+
+from .. import _check, _core, geometry
 from ..arrays import Array, Shape
 from . import _memory
 from ._dispatch import call
+from ._strides import broadcast, pair
 
 SAVED = _core.saved_by_operations
 """The array that the gradient of an operation needs: its argument ``x`` or its result ``y``."""
@@ -206,6 +210,63 @@ def add(a: Array, b: Array, out: Array | None = None) -> Array:
         _check.same_dtype("add", a=a, out=out)
     call("add", a, b, out)
     return out
+
+
+def arithmetic(a: Array, b: Array, operation: str) -> Array:
+    """The sum, difference, product or quotient of two arrays, which broadcast.
+
+    Parameters
+    ----------
+    a, b : ndarray, the same dtype
+        Float32 or float64.
+    operation : str
+        ``add``, ``sub``, ``mul`` or ``div``.
+
+    Returns
+    -------
+    ndarray, in the broadcast shape
+        There is no warning for infinite or NaN results.
+
+    Raises
+    ------
+    TypeError
+        If the dtypes differ or are not float dtypes.
+    ValueError
+        If the operation does not exist, or the shapes do not broadcast.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> kernels.arithmetic(np.array([[1.0], [2.0]]), np.array([3.0, 4.0]), "mul")
+    array([[3., 4.],
+           [6., 8.]])
+    """
+    f = "arithmetic"
+    if operation not in _core.arithmetic_operations:
+        known = ", ".join(sorted(_core.arithmetic_operations))
+        raise ValueError(f"{f}: operation must be one of {known} (got {operation!r})")
+    a, b = _check.array(f, "a", a), _check.array(f, "b", b)
+    _check.same_dtype(f, a=a, b=b)
+    shape, g = _visited_together(a.shape, b.shape)
+    y = _memory.empty(shape, a.dtype)
+    if g is None:  # more axes than the kernel visits
+        a, b = (np.ascontiguousarray(np.broadcast_to(x, shape)) for x in (a, b))
+        g = pair((1, y.size), (0, 1), (0, 1))
+    if y.size:
+        call("arithmetic", a, b, y, g, _core.arithmetic_operations[operation])
+    return y
+
+
+@lru_cache(maxsize=256)
+def _visited_together(a: Shape, b: Shape) -> tuple[Shape, tuple[int, ...] | None]:
+    """The broadcast shape of two arrays, and how the kernel visits them."""
+    try:
+        shape = np.broadcast_shapes(a, b)
+    except ValueError:
+        raise ValueError(f"arithmetic: shapes {a} and {b} do not broadcast") from None
+    geometry.check_size("arithmetic", "the result", shape)
+    return shape, pair((1, *shape), (0, *broadcast(a, shape)), (0, *broadcast(b, shape)))
 
 
 def softmax(x: Array, logarithm: bool = False, axis: int = -1) -> Array:

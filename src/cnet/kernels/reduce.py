@@ -31,8 +31,9 @@ def reduce(x: Array, operation: str, axes: Sequence[int] | None = None) -> Array
     Returns
     -------
     ndarray of float64
-        The reduced axes have size 1. An empty sum is 0, an empty product 1, an empty maximum −inf,
-        an empty minimum inf. NaN stays NaN.
+        The reduced axes have size 1. In sums of float32, the sum of four numbers is rounded to
+        float32, unless it overflows, before it is added in float64. An empty sum is 0, an empty
+        product 1, an empty maximum −inf, an empty minimum inf. NaN stays NaN.
 
     Raises
     ------

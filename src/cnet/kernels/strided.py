@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import _check, geometry
 from ..arrays import FLOAT32, FLOAT64, Array, Shape
+from ..grad_mode import current
 from ..replay import constant
 from . import _memory
 from ._dispatch import call
@@ -108,10 +109,11 @@ def embed(x: Array, shape: Shape, index: Any, value: float = 0.0) -> Array:
     if memory is None:
         x = memory = _check.array(f, "x", x)
     geometry.check_size(f, "y", shape)
-    y = _memory.empty(shape, x.dtype)
     parts = index if isinstance(index, tuple) else (index,)
     if not is_basic(parts):
         raise TypeError(f"{f}: index must consist of slices, integers, None and ... (got {index})")
+    outside = prod(shape) > x.size
+    y = filled(shape, x.dtype, value) if outside else _memory.empty(shape, x.dtype)
     try:
         place = y[parts if ... in parts else (*parts, ...)]  # a view also of a single element
     except IndexError as error:
@@ -120,14 +122,21 @@ def embed(x: Array, shape: Shape, index: Any, value: float = 0.0) -> Array:
     (first, *strides), (y_first, *y_strides) = _visited(x, memory), _visited(place, y)
     inside = pair((1, *x.shape), (0, *strides), (0, *y_strides), first, y_first)
     if inside is None:  # more axes than the kernel visits
-        y[...] = value
         place[...] = x
-        return y
-    if place.size < y.size:
-        number = constant(np.full(1, value, x.dtype))
-        call("strided_copy", number, y, pair((1, y.size), (0, 0), (0, 1)))
-    if place.size:
+    elif place.size:
         call("strided_copy", memory, y, inside)
+    return y
+
+
+def filled(shape: Shape, dtype: np.dtype[Any], value: Any) -> Array:
+    """Allocate a result whose elements are all `value`."""
+    y: Array = _memory.empty(shape, dtype)
+    by_kernel = y.nbytes >= _memory.CACHED_BYTES or current.recorder is not None
+    if by_kernel and y.size and (dtype is FLOAT32 or dtype is FLOAT64):
+        number = constant(np.full(1, value, dtype))
+        call("strided_copy", number, y, pair((1, y.size), (0, 0), (0, 1)))
+    else:
+        y.fill(value)
     return y
 
 

@@ -22,8 +22,8 @@ import numpy as np
 from .. import kernels
 from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation, Variable
-from ..kernels import _memory
 from ..kernels.elementwise import SAVED
+from ..kernels.strided import filled
 from ..tensor import Tensor
 from ._blocks import blockwise
 from ._common import unbroadcast
@@ -229,11 +229,15 @@ def by_kernel(kernel: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
     return decorate
 
 
+def calls_kernels(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A decorator of a formula that consists of formulas `by_kernel` and of numbers."""
+    function.kernel = function.__name__  # type: ignore[attr-defined]
+    return function
+
+
 def zeros(g: Array) -> Array:
     """The gradient of a function that is constant between its jumps."""
-    y = _memory.empty(g.shape, g.dtype)
-    y.fill(0)
-    return y
+    return filled(g.shape, g.dtype, 0)
 
 
 def formula(

@@ -2,8 +2,8 @@
 
 NumPy uses pairwise summation only along a contiguous last axis. Along other axes it adds one number
 after the other, so that a float32 sum of a million rows has an error of a percent. Here, large
-arrays are summed by `kernels.reduce`, which adds in float64 and in blocks, and small ones by NumPy
-where that is as accurate.
+arrays are summed by `kernels.reduce`, which adds groups of numbers in float64 and in blocks, and
+small ones by NumPy where that is as accurate.
 Axes are a sorted tuple of non-negative numbers.
 """
 

@@ -92,8 +92,11 @@ class Arithmetic(Operation[Tensor]):
     def compute(cls, a: Any, b: Any) -> Any:
         """The result for promoted operands."""
         try:
-            if type(a) is np.ndarray and a.size >= LARGE and (_is_large(a, b) or _covers(a, b)):
-                return cls.ufunc(a, b, out=_memory.empty(a.shape, a.dtype))
+            if type(a) is np.ndarray and a.size >= LARGE:
+                if _is_large(a, b):
+                    return cls.ufunc(a, b, out=_memory.empty(a.shape, a.dtype))
+                if _covers(a, b):
+                    return kernels.arithmetic(a, b, cls.__name__.lower())
             return cls.symbol(a, b)
         except ValueError as error:
             check_broadcast(cls.__name__.lower(), (a, b))

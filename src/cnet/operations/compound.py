@@ -8,7 +8,7 @@ from ..autograd import Array
 from ..inplace import apply_in_place
 from ..tensor import Number, Operand, Tensor, TensorLike
 from ._common import weak
-from ._elementwise import by_kernel, define
+from ._elementwise import by_kernel, calls_kernels, define
 from ._promotion import common_number, only_floats
 from .registry import operation
 
@@ -146,11 +146,19 @@ def _lerp(a: Array, b: Array, c: Array) -> Any:
     return np.where(np.abs(c) < 0.5, a + c * step, b - step * (1 - c))
 
 
+_product = by_kernel("product")(lambda g, c: g * c)
+
+
+@calls_kernels
+def _share_of_input(g: Array, c: Any) -> Any:
+    return _product(g, 1 - c)
+
+
 Lerp = define(
     "lerp",
     _lerp,
-    lambda g, c: g * (1 - c),
-    by_kernel("product")(lambda g, c: g * c),
+    _share_of_input,
+    _product,
     lambda g, a, b: g * (b - a),
     promote=only_floats,
 )

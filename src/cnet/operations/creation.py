@@ -7,9 +7,11 @@ from typing import Any, Unpack
 
 import numpy as np
 
+from ..autograd import Array
 from ..construction import constructed
 from ..devices import Place, require_cpu
 from ..dtypes import get_default_dtype
+from ..kernels.strided import filled
 from ..tensor import Number, Tensor, TensorLike, tensor
 from ._options import (
     LikeOptions,
@@ -81,7 +83,7 @@ def ones(*size: Size, **options: Unpack[OutOptions]) -> Tensor:
     >>> cnet.ones(3, dtype=cnet.int64)
     tensor([1, 1, 1])
     """
-    return _of_size("ones", np.ones, size, options)
+    return _of_size("ones", _ones, size, options)
 
 
 def empty(*size: Size, **options: Unpack[OutOptions]) -> Tensor:
@@ -94,6 +96,10 @@ def empty(*size: Size, **options: Unpack[OutOptions]) -> Tensor:
     (2, 3)
     """
     return _of_size("empty", np.empty, size, options)
+
+
+def _ones(shape: tuple[int, ...], dtype: Any) -> Array:
+    return filled(shape, dtype, 1)
 
 
 def _of_size(function: str, make: Any, size: Any, options: Any) -> Tensor:
@@ -150,7 +156,7 @@ def full(size: Size, fill_value: Any, **options: Unpack[OutOptions]) -> Tensor:
     shape = sizes("full", (size,))
     value = number_of("full", "fill_value", fill_value)
     dtype = chosen_dtype("full", options, dtype_of(value))
-    return created("full", np.full(shape, value, dtype), options)
+    return created("full", filled(shape, dtype, value), options)
 
 
 def scalar_tensor(s: Number, **options: Unpack[Options]) -> Tensor:
@@ -199,7 +205,7 @@ def ones_like(input: TensorLike, **options: Unpack[LikeOptions]) -> Tensor:
     >>> cnet.ones_like(cnet.tensor([1.5, 2.5]))
     tensor([1., 1.])
     """
-    return like("ones_like", input, options, np.ones)
+    return like("ones_like", input, options, _ones)
 
 
 def empty_like(input: TensorLike, **options: Unpack[LikeOptions]) -> Tensor:
@@ -225,8 +231,9 @@ def full_like(input: TensorLike, fill_value: Any, **options: Unpack[LikeOptions]
     """
     value = number_of("full_like", "fill_value", fill_value)
     return like(
-        "full_like", input, options, lambda shape, dtype: np.full(shape, value).astype(dtype)
-    )
+        "full_like", input, options,
+        lambda shape, dtype: filled(shape, dtype, np.array(value).astype(dtype)),
+    )  # fmt: skip
 
 
 # Methods that create a tensor with the dtype of another
@@ -241,7 +248,7 @@ def new_zeros(self: Tensor, *size: Size, **options: Unpack[OutOptions]) -> Tenso
 @operation(methods=("new_ones",))
 def new_ones(self: Tensor, *size: Size, **options: Unpack[OutOptions]) -> Tensor:
     """Like `ones`, by default with the dtype of this tensor."""
-    return _of_size("new_ones", np.ones, size, {"dtype": self.dtype, **options})
+    return _of_size("new_ones", _ones, size, {"dtype": self.dtype, **options})
 
 
 @operation(methods=("new_empty",))

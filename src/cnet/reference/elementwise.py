@@ -206,7 +206,8 @@ def arithmetic(a: Array, b: Array, y: Array, g: tuple[int, ...], operation: int)
     `g` has five sizes, five strides of each operand and their first elements.
     """
     x = visited(a, g[:5], g[5:10], g[15]), visited(b, g[:5], g[10:15], g[16])
-    y[...] = _ARITHMETIC[operation](*x).reshape(y.shape)
+    with np.errstate(all="ignore"):
+        y[...] = _ARITHMETIC[operation](*x).reshape(y.shape)
 
 
 def copy(x: Array, y: Array) -> None:
