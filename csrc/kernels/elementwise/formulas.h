@@ -17,7 +17,7 @@ static inline vec squared(vec x) { return x * x; }
  * first term of a series. */
 static inline vec log1p_of_fraction(vec x) {
     const vec sum = 1 + x;
-    return vec_log(sum) + (x - (sum - 1)) / sum;
+    return logarithm(sum, ((sum - 1) - x) / sum);
 }
 /* 1 / (1 + exp(-x)) */
 static inline vec sigmoid(vec x) {
@@ -113,6 +113,42 @@ static inline vec vec_erfc(vec x) {
 }
 /* d erf / dx = 2 / sqrt(pi) exp(-x^2) */
 static inline vec erf_slope(vec x) { return (real)1.12837916709551257390 * vec_exp(-x * x); }
+
+/* ---- Inverse of the error function ----
+ *
+ * x P(w - 5/2) or x Q(sqrt(w) - 3), w = -log(1 - x^2) (M. Giles, Approximating the erfinv function,
+ * 2011); the polynomials are minimax, with relative errors of 2^-23 and, beyond the range of
+ * float32, 2^-20. In float64, a step of Halley's method follows. */
+#define ERFINV_FAR 5 /* P below this w */
+#if defined(CNET_REAL_f32)
+static const real erfinv_terms[] = {0x1.805c5ep+0,   0x1.f91ec6p-3,  -0x1.11ca4ep-8,
+                                    -0x1.48a6eap-10, 0x1.ca7136p-13, -0x1.270e4ap-18,
+                                    -0x1.d9a39cp-19, 0x1.71109cp-22, 0x1.ea43dcp-26};
+static const real erfinv_far_terms[] = {0x1.6a9efep+1,  0x1.006db6p+0, 0x1.353d18p-7,
+                                        -0x1.f3981cp-8, 0x1.78eafap-8, -0x1.e0db54p-9,
+                                        0x1.5ac974p-10, 0x1.8e168p-14, -0x1.7c8d7ap-13};
+#else
+static const real erfinv_terms[] = {
+    0x1.805c5e2c9d6c7p+0,   0x1.f91ec5f249471p-3,  -0x1.11ca4ef2d75dp-8,
+    -0x1.48a6ea0fa7f88p-10, 0x1.ca713613335cdp-13, -0x1.270e4a684381dp-18,
+    -0x1.d9a39c8fb7974p-19, 0x1.71109c07e0ac2p-22, 0x1.ea43db7805a51p-26};
+static const real erfinv_far_terms[] = {
+    0x1.6a9ef7a1999aap+1,  0x1.006eb6152d41cp+0,  0x1.35f7e15b219a3p-7,  -0x1.fd45209ceafc8p-8,
+    0x1.756fa09f56827p-8,  -0x1.aa3c559bba88dp-9, 0x1.412d8a6094043p-10, -0x1.1ed35b305c3p-12,
+    0x1.0752aec15b9e6p-15, -0x1.5e519063146e8p-20};
+#endif
+static inline vec vec_erfinv(vec x) {
+    const vec size = vec_abs(x), w = -vec_log((1 - size) * (1 + size));
+    const vec near = POLYNOMIAL(w - (real)2.5, erfinv_terms);
+    const vec far = POLYNOMIAL(vec_sqrt(w) - 3, erfinv_far_terms);
+    vec y = size * choose(w < ERFINV_FAR, near, far);
+#if defined(CNET_REAL_f64)
+    const vec excess = choose(size < HALF, vec_erf(y) - size, (1 - size) - vec_erfc(y));
+    const vec step = excess / erf_slope(y);
+    y -= step / (1 + y * step);
+#endif
+    return copy_sign(vec_abs(choose(size == 1, broadcast(REAL_INFINITY), y)), x);
+}
 
 /* gelu_tanh(x) = x (1 + tanh(u)) / 2 = x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3). */
 #define GELU_SCALE ((real)1.59576912160573071176) /* 2 sqrt(2 / pi) */

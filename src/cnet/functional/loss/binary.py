@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from ... import kernels
 from ...autograd import Array, Context, Operation
+from ...operations._elementwise import by_kernel, computed
 from ...operations._promotion import cast, promoted, promoted_to_float, result_type
+from ...operations.elementwise import expit
 from ...tensor import Tensor, TensorLike, array_of, as_tensor
 from ._reduction import check_same_shape, reduced, reduction_of
 
@@ -52,8 +53,8 @@ class BCE(Operation[Tensor]):
 
 def _logarithms(x: Array) -> tuple[Any, Any]:
     """The bounded logarithms of x and 1 - x."""
-    with np.errstate(divide="ignore"):
-        return np.maximum(np.log(x), _LEAST_LOGARITHM), np.maximum(np.log1p(-x), _LEAST_LOGARITHM)
+    of_1, of_0 = computed("log", x), computed("log1p", -x)
+    return np.maximum(of_1, _LEAST_LOGARITHM), np.maximum(of_0, _LEAST_LOGARITHM)
 
 
 def binary_cross_entropy(
@@ -130,7 +131,7 @@ class BCEWithLogits(Operation[Tensor]):
         ctx.save_for_backward(x, target)
         ctx.pos_weight = pos_weight
         if pos_weight is None:
-            return np.maximum(x, 0) - x * target + _tail(x)
+            return _losses(x, target)
         return (1 - target) * x + (1 + (pos_weight - 1) * target) * _softplus(-x)
 
     @staticmethod
@@ -139,24 +140,29 @@ class BCEWithLogits(Operation[Tensor]):
         need_x, need_target = ctx.needs_input_grad
         dx = dtarget = None
         if ctx.pos_weight is None:
-            dx = grad * (kernels.elementwise(x, "sigmoid") - target) if need_x else None
+            dx = _slopes(grad, x, target) if need_x else None
             return dx, -grad * x if need_target else None
         if need_x:
-            positive = (1 + (ctx.pos_weight - 1) * target) * kernels.elementwise(-x, "sigmoid")
+            positive = (1 + (ctx.pos_weight - 1) * target) * computed("sigmoid", -x)
             dx = grad * (1 - target - positive)
         if need_target:
             dtarget = grad * ((ctx.pos_weight - 1) * _softplus(-x) - x)
         return dx, dtarget
 
 
-def _softplus(x: Array) -> Any:
+@by_kernel("bce_with_logits")
+def _losses(x: Array, target: Array) -> Any:
+    return np.maximum(x, 0) - x * target + np.log1p(np.exp(-np.abs(x)))
+
+
+@by_kernel("bce_with_logits_dx")
+def _slopes(grad: Array, x: Array, target: Array) -> Any:
+    return grad * (expit(x) - target)
+
+
+def _softplus(x: Array) -> Array:
     """``log(1 + exp(x))`` without overflow."""
-    return _tail(x) + np.maximum(x, 0)
-
-
-def _tail(x: Array) -> Any:
-    """The difference of `_softplus` from its asymptotes 0 and x."""
-    return np.log1p(np.exp(-np.abs(x)))
+    return computed("softplus", x, 1.0, np.inf)
 
 
 def binary_cross_entropy_with_logits(
