@@ -10,32 +10,33 @@
 
 #include "simd_math.h"
 
-/* The constants of a logarithm: those of 2 and e, each as the sum of a short number, whose products
- * with the numbers of log_to_base are exact, and a remainder. */
+/* HIGH_BITS: of numbers whose products with each other are exact. The logarithms of 2 and e to
+ * other bases are sums of such a number, or of one whose products with exponents are exact, and a
+ * rest. */
 #if defined(CNET_REAL_f32)
-#define EXP2_LEAST -150
-#define EXP2_GREATEST 128
-static const real sinh_terms[] = {0x1.555556p-3, 0x1.111134p-7, 0x1.9ffe94p-13, 0x1.7a158cp-19};
-#define LOG_HIGH_BITS (~(bits_t)0 << 12)
+#define HIGH_BITS (~(bits_t)0 << 12)
 #define LOG2_E_HIGH 0x1.716p+0
 #define LOG2_E_LOW -0x1.7135a8p-13
 #define LOG10_E_HIGH 0x1.bccp-2
 #define LOG10_E_LOW -0x1.09d5b2p-15
 #define LOG10_2_HIGH 0x1.344p-2
 #define LOG10_2_LOW 0x1.3509f8p-18
+#define EXP2_LEAST -150
+#define EXP2_GREATEST 128
+static const real sinh_terms[] = {0x1.555556p-3, 0x1.111134p-7, 0x1.9ffe94p-13, 0x1.7a158cp-19};
 #else
-#define EXP2_LEAST -1075
-#define EXP2_GREATEST 1024
-static const real sinh_terms[] = {
-    0x1.5555555555556p-3,  0x1.11111111110a6p-7,  0x1.a01a01a02899bp-13, 0x1.71de3a465b2fdp-19,
-    0x1.ae64671b09543p-26, 0x1.611a56246f331p-33, 0x1.b4c7586f78046p-41};
-#define LOG_HIGH_BITS (~(bits_t)0 << 27)
+#define HIGH_BITS (~(bits_t)0 << 27)
 #define LOG2_E_HIGH 0x1.7154768p+0
 #define LOG2_E_LOW -0x1.6a3e80f444178p-27
 #define LOG10_E_HIGH 0x1.bcb7b18p-2
 #define LOG10_E_LOW -0x1.6c8d78e6acaa4p-29
 #define LOG10_2_HIGH 0x1.34413509f8p-2
 #define LOG10_2_LOW -0x1.80433b83b532ap-44
+#define EXP2_LEAST -1075
+#define EXP2_GREATEST 1024
+static const real sinh_terms[] = {
+    0x1.5555555555556p-3,  0x1.11111111110a6p-7,  0x1.a01a01a02899bp-13, 0x1.71de3a465b2fdp-19,
+    0x1.ae64671b09543p-26, 0x1.611a56246f331p-33, 0x1.b4c7586f78046p-41};
 #endif
 
 /* From this size on, x + 1 and sqrt(x^2 + 1) are x. */
@@ -71,7 +72,7 @@ static inline __attribute__((always_inline)) vec log_to_base(vec x, real two_hig
     vec k;
     const vec f = split_exponent(x, &k);
     const vec s = f / (2 + f), z = s * s, h = HALF * f * f;
-    const vec high = (vec)((bits_vec)(f - h) & LOG_HIGH_BITS);
+    const vec high = (vec)((bits_vec)(f - h) & HIGH_BITS);
     const vec low = ((f - high) - h) + s * (h + z * POLYNOMIAL(z, log_terms));
     const vec rest = k * two_low + (low + high) * e_low + low * e_high;
     const vec y = k * two_high + (high * e_high + rest);

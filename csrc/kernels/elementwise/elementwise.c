@@ -1,6 +1,5 @@
 /* Runs the operations of operations.h on arrays. */
 #include "formulas.h"
-#include "hyperbolic.h"
 #include "streams.h"
 #include "trigonometric.h"
 

@@ -1,8 +1,8 @@
-/* Formulas for operations.h, in addition to simd_math.h. */
+/* Formulas for operations.h, in addition to hyperbolic.h. */
 #ifndef CNET_FORMULAS_H
 #define CNET_FORMULAS_H
 
-#include "simd_math.h"
+#include "hyperbolic.h"
 
 #define ZERO ((vec){0})
 
@@ -53,7 +53,6 @@ static inline vec hardsigmoid(vec x) { return at_most(at_least(x + 3, ZERO), bro
 #if defined(CNET_REAL_f32)
 #define ERFC_ZERO 11
 #define ERFC_CENTRE 2
-#define HIGH_BITS (~(bits_t)0 << 12)
 static const real erfc_terms[] = {0x1.46e80ep+0,   -0x1.7bf5eap-4,  -0x1.5407dp-3,  0x1.4ff9f6p-3,
                                   -0x1.bc271cp-5,  -0x1.072354p-7,  0x1.1d661ap-7,  0x1.47ff24p-10,
                                   -0x1.75113ap-10, -0x1.a35578p-12, 0x1.692054p-13, 0x1.521e76p-14};
@@ -63,7 +62,6 @@ static const real log_tail_terms[] = {0x1.028f22p-26,  -0x1.20dd9p+0,  -0x1.45ef
 #else
 #define ERFC_ZERO 28
 #define ERFC_CENTRE 3.75
-#define HIGH_BITS (~(bits_t)0 << 27)
 static const real erfc_terms[] = {
     0x1.3ccda0b5d5dc2p+0,  -0x1.1f367683f89a6p-3, 0x1.d5f29481596c4p-9,   0x1.510169d09673fp-4,
     -0x1.bda9309a27bf9p-4, 0x1.7a14188a9baa7p-4,  -0x1.e0d0fa6e2781dp-5,  0x1.d0b0037d3035p-6,
