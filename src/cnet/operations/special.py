@@ -100,7 +100,7 @@ def _xlogy_gradient(g: Array, a: Array, b: Array) -> Any:
 
 
 def _logaddexp2(a: Array, b: Array) -> Any:
-    distance = np.where(a == b, 0, np.abs(a - b))  # 0 for equal infinities
+    distance = np.fmax(np.abs(a - b), 0)  # 0 for equal infinities
     return np.maximum(a, b) + computed("log1p", computed("exp2", -distance)) * (1 / math.log(2))
 
 
