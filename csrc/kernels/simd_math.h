@@ -1,4 +1,5 @@
-/* exp, log, tanh and erf of every lane of a vector, and the helpers they share.
+/* exp, expm1, log, tanh and erf of every lane of a vector, and the helpers they share. hyperbolic.h
+ * and trigonometric.h have the other elementary functions.
  *
  * Errors are at most 2 units in the last place in float32 and 4 in float64, for all inputs and with
  * or without FMA. Infinities, NaN, signed zeros and subnormal numbers are handled as in libm. The
@@ -40,9 +41,10 @@ typedef uint32_t bits_t;
 #define LOG2_LOW 0x1.0bfbe8p-15
 #define SQRT_HALF_BITS 0x3f3504f3
 #define EXP_LEAST -104
-#define EXP_GREATEST 89
-#define ERF_ONE 4   /* erf is 1 from this x on */
-#define TANH_ONE 10 /* and tanh */
+#define EXP_GREATEST 90 /* half of the exponential overflows */
+#define EXPM1_LEAST -18 /* exp(x) - 1 is -1 up to this x */
+#define ERF_ONE 4       /* erf is 1 from this x on */
+#define TANH_ONE 10     /* and tanh */
 static const real exp_terms[] = {0x1p-1,       0x1.555556p-3,  0x1.5554aep-5,
                                  0x1.11109p-7, 0x1.6d74cep-10, 0x1.a1a1bp-13};
 static const real log_terms[] = {0x1.55557ap-1, 0x1.995eb6p-2, 0x1.31e35ep-2};
@@ -60,7 +62,8 @@ typedef uint64_t bits_t;
 #define LOG2_LOW 0x1.9ef35793c7673p-41
 #define SQRT_HALF_BITS 0x3fe6a09e667f3bcd
 #define EXP_LEAST -746
-#define EXP_GREATEST 710
+#define EXP_GREATEST 711
+#define EXPM1_LEAST -38
 #define ERF_ONE 6
 #define TANH_ONE 20
 static const real exp_terms[] = {
@@ -152,6 +155,30 @@ static inline vec quotient(vec a, vec b) {
     return a / b;
 #endif
 }
+static inline int all_lanes(mask_vec mask) {
+#if VECTOR_BYTES == 64
+    return _mm512_movepi8_mask((__m512i)mask) == UINT64_MAX;
+#elif VECTOR_BYTES == 32
+    return _mm256_movemask_epi8((__m256i)mask) == -1;
+#else
+    mask_t all = -1;
+    for (ptrdiff_t lane = 0; lane < LANES; lane++)
+        all &= mask[lane];
+    return all != 0;
+#endif
+}
+/* clang-format off */
+/* y, where the lanes that are not ready are computed by libm. They are rare, and functions of their
+ * own keep them out of the loops. */
+#define BY_LIBM(name, arguments, value)                                                            \
+    static __attribute__((noinline)) vec name arguments {                                          \
+        _Pragma("GCC unroll 1")                                                                    \
+        for (ptrdiff_t lane = 0; lane < LANES; lane++)                                             \
+            if (!ready[lane])                                                                      \
+                y[lane] = value;                                                                   \
+        return y;                                                                                  \
+    }
+/* clang-format on */
 static inline vec vec_sqrt(vec x) {
     for (ptrdiff_t lane = 0; lane < LANES; lane++)
         x[lane] = REAL_SQRT(x[lane]);
@@ -193,11 +220,13 @@ static inline vec scaled(vec y, vec n) {
 #endif
 }
 
+/* exp(r) - 1 for |r| <= log(2) / 2. */
+static inline vec expm1_of_rest(vec r) { return r + r * r * POLYNOMIAL(r, exp_terms); }
+
 /* exp(r) - 1 for x = n log 2 + r. */
 static inline vec exponential_of_rest(vec x, vec *n) {
     *n = (x * (real)LOG2_E + (real)ROUNDER) - (real)ROUNDER;
-    const vec r = (x - *n * (real)LOG2_HIGH) - *n * (real)LOG2_LOW;
-    return r + r * r * POLYNOMIAL(r, exp_terms);
+    return expm1_of_rest((x - *n * (real)LOG2_HIGH) - *n * (real)LOG2_LOW);
 }
 
 static inline vec vec_exp(vec x) {
@@ -207,12 +236,13 @@ static inline vec vec_exp(vec x) {
     return scaled(y, n);
 }
 
-/* exp(x) - 1 for numbers x whose exponential is finite. */
 static inline vec vec_expm1(vec x) {
     vec n;
-    const vec y = exponential_of_rest(at_least(x, broadcast(EXP_LEAST)), &n);
-    const vec power = scaled(broadcast(1), n);
-    return copy_sign(vec_abs(y * power + (power - 1)), x);
+    const vec bounded = at_most(at_least(x, broadcast(EXPM1_LEAST)), broadcast(EXP_GREATEST));
+    const vec y = exponential_of_rest(bounded, &n);
+    const vec negative = at_least(-n, broadcast(1 - EXPONENT_BIAS)); /* 2^-n is a normal number */
+    const vec inverse = power_of_two(negative + (real)EXPONENT_ROUNDER);
+    return copy_sign(vec_abs(scaled(y + (1 - inverse), n)), x);
 }
 
 /* x = 2^k (1 + f), with an exact f. */
@@ -236,11 +266,12 @@ static inline vec split_exponent(vec x, vec *k) {
 #endif
 }
 
-static inline vec vec_log(vec x) {
+/* log(x) - excess, for an excess that is small compared to the logarithm. */
+static inline vec logarithm(vec x, vec excess) {
     vec k;
     const vec f = split_exponent(x, &k);
     const vec s = quotient(f, 2 + f), z = s * s, h = (real)0.5 * f * f;
-    const vec low = s * (h + z * POLYNOMIAL(z, log_terms)) + k * (real)LOG2_LOW;
+    const vec low = s * (h + z * POLYNOMIAL(z, log_terms)) + k * (real)LOG2_LOW - excess;
     const vec y = k * (real)LOG2_HIGH + (f - (h - low));
 #if LOG_NEEDS_NO_EDGES
     return y;
@@ -249,6 +280,8 @@ static inline vec vec_log(vec x) {
     return choose(x == REAL_INFINITY, x, choose(x > 0, y, edge));
 #endif
 }
+
+static inline vec vec_log(vec x) { return logarithm(x, (vec){0}); }
 
 static inline vec vec_tanh(vec x) {
     const vec e = vec_expm1(at_most(2 * vec_abs(x), broadcast(2 * TANH_ONE)));

@@ -31,6 +31,7 @@ typedef int32_t mask_t;
 #define REAL_FLOOR floorf
 #define REAL_SIN sinf
 #define REAL_COS cosf
+#define REAL_TAN tanf
 #define REAL_INFINITY INFINITY
 #else
 typedef double real;
@@ -44,6 +45,7 @@ typedef int64_t mask_t;
 #define REAL_FLOOR floor
 #define REAL_SIN sin
 #define REAL_COS cos
+#define REAL_TAN tan
 #define REAL_INFINITY ((double)INFINITY)
 #endif
 

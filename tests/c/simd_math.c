@@ -1,6 +1,6 @@
-/* The errors of simd_math.h on one instruction set, in units of the last place: against libm in
- * double for float32, and in long double for float64. Tests every 97th number of float32; the
- * command line may give another step (1: all numbers). */
+/* The errors of simd_math.h, hyperbolic.h and trigonometric.h on one instruction set, in units of
+ * the last place: against libm in double for float32, and in long double for float64. Tests every
+ * 97th number of float32; the command line may give another step (1: all numbers). */
 #include "runtime/cpu.h"
 #include "simd_math_test.h"
 
@@ -127,20 +127,39 @@ static const double edges[] = {
     0x1p-126,
     0x1p-27,
     0.34657359027997264, /* log(2) / 2 */
+    0.5,                 /* asin and acos */
     0.625,
     0.70710678118654752,
+    0.78539816339744831, /* the angles of sin, cos and tan: pi/4, pi/2, 3 pi/4, 1000 pi */
     1,
     1.41421356237309505,
+    1.5707963267948966,
+    2.3561944901923449,
     4,
     6,
     9.0109133472, /* tanh becomes 1: in float32, in float64 */
+    18,           /* the least expm1 */
     19.061547465,
-    87.336544750553, /* exp in float32: least normal, greatest, 0 */
+    38,
+    87.336544750553, /* exp in float32: least normal, greatest, its half, 0 */
     88.722839052068,
+    89.415986232628,
     103.97207708399,
+    126, /* exp2 in float32: least normal, greatest, 0 */
+    128,
+    150,
     708.39641853226, /* in float64 */
     709.78271289338,
+    710.47586007394,
     745.13321910194,
+    1022,
+    1024,
+    1075,
+    3141.5926535897932,
+    6000, /* the greatest angle: in float32, in float64 */
+    1000000,
+    0x1p25, /* x^2 + 1 becomes x^2: in float32, in float64 */
+    0x1p54,
     0x1p127,
     0x1p1023,
     INFINITY,

@@ -1,6 +1,7 @@
 /* Compiled once per variant, like the kernels. */
-#include "simd_math.h"
+#include "hyperbolic.h"
 #include "simd_math_test.h"
+#include "trigonometric.h"
 
 #define RUN(name)                                                                                  \
     static void run_##name(const real *x, real *y, ptrdiff_t count) {                              \

@@ -58,6 +58,24 @@ def test_sine_and_cosine_of_many_magnitudes(operation, dtype):
         assert good.all(), x[~good][:3]
 
 
+def test_angles_of_points_of_many_magnitudes(dtype):
+    rng = np.random.default_rng(2)
+    points = rng.normal(0, 1, (2, 20_000)) * 10.0 ** rng.uniform(-6, 6, (2, 20_000))
+    special = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e30, -1e-30, 1e-44]
+    points = np.concatenate([points, np.stack(np.meshgrid(special, special)).reshape(2, -1)], 1)
+    y, x = points.astype(dtype)
+    expected = np.arctan2(y.astype(wider(dtype)), x.astype(wider(dtype)))
+    unit = np.abs(np.spacing(expected.astype(dtype)))
+    for isa in runtime.available_isas()[1:]:
+        with runtime.use_isa(isa):
+            angle = kernels.combine(y, x, operation="atan2")
+        good = (np.abs(angle - expected) <= 2.5 * unit) | (np.isnan(angle) & np.isnan(expected))
+        assert good.all(), (y[~good][:3], x[~good][:3])
+        np.testing.assert_array_equal(
+            np.signbit(angle[~np.isnan(angle)]), np.signbit(expected[~np.isnan(angle)])
+        )
+
+
 @operations
 def test_a_result_depends_on_nothing_but_its_operands(operation, dtype):
     operands = numbers(operation, dtype, 70_001, -3, 3)

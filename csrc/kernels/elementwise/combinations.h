@@ -17,9 +17,11 @@
     OP(product,             2, a * b)                                                              \
     OP(squared_difference,  2, squared(a - b))                                                     \
     OP(distance,            2, vec_abs(a - b))                                                     \
-    OP(logits_loss,         2, logits_loss(a, b))                                                  \
+    OP(atan2,               2, vec_atan2(a, b))                                                    \
     OP(hypot,               2, vec_hypot(a, b))                                                    \
     OP(logaddexp,           2, logaddexp(a, b))                                                    \
+    OP(xlogy,               2, xlogy(a, b))                                                        \
+    OP(bce_with_logits,     2, bce_with_logits(a, b))                                              \
     OP(fmod,                2, vec_fmod(a, b))                                                     \
     OP(remainder,           2, vec_remainder(a, b))                                                \
     OP(floor_divide,        2, floor_divide(a, b))                                                 \
@@ -32,16 +34,20 @@
     OP(lerp,                3, lerp(a, b, c))                                                      \
     OP(times_quotient,      3, a * (b / c))                                                        \
     OP(times_exp,           3, a * vec_exp(b - c))                                                 \
+    OP(xlogy_da,            3, a * xlogy_slope(b, c))                                              \
+    OP(bce_with_logits_da,  3, a * (sigmoid(b) - c))                                               \
     OP(plus_distance,       3, a + vec_abs(b - c))                                                 \
     OP(times_sign,          3, a * signs(b - c))                                                   \
-    OP(logits_loss_da,      3, a * (sigmoid(b) - c))                                               \
     OP(squared_difference_da, 3, 2 * a * (b - c))                                                  \
+    OP(atan2_da,            3, a * (c / (b * b + c * c)))                                          \
+    OP(atan2_db,            3, a * (-b / (b * b + c * c)))                                         \
     OP(remainder_db,        3, -a * floor_divide(b, c))                                            \
     OP(fmod_db,             3, -a * vec_trunc(b / c))                                              \
     OP(prelu_dx,            3, choose(b > 0, a, c * a))                                            \
     OP(glu_db,              3, a * b * sigmoid_slope(c))                                           \
     OP(huber,               4, d * (a - b - HALF * within(a - b, c)) * within(a - b, c))           \
     OP(times_within,        4, a * within(b - c, d))                                               \
+    OP(is_close,            4, is_close(a, b, c, d))                                               \
     OP(addcmul,             4, a + d * (b * c))                                                    \
     OP(addcdiv,             4, a + d * (b / c))                                                    \
     OP(nan_to_num,          4, nan_to_num(a, b, c, d))                                             \

@@ -3,7 +3,7 @@
 #define CNET_COMBINE_H
 
 #include "formulas.h"
-#include "sine.h"
+#include "trigonometric.h"
 
 /* -1, 0 or 1; 0 for NaN. */
 static inline vec signs(vec x) {
@@ -38,9 +38,23 @@ static inline vec logaddexp(vec a, vec b) {
     return choose(a > b, a, b) + log1p_of_fraction(vec_exp(-distance));
 }
 
-/* The cross-entropy of the probability sigmoid(x) with the target t. */
-static inline vec logits_loss(vec x, vec t) {
-    return at_least(x, ZERO) - x * t + log1p_of_fraction(vec_exp(-vec_abs(x)));
+/* a log(b), and 0 for a = 0. */
+static inline vec xlogy(vec a, vec b) { return choose((a == 0) & (b == b), ZERO, a * vec_log(b)); }
+static inline vec xlogy_slope(vec a, vec b) {
+    return choose((a == 0) & (b <= 0), ZERO, vec_log(b));
+}
+
+/* -target log(sigmoid(x)) - (1 - target) log(1 - sigmoid(x)) */
+static inline vec bce_with_logits(vec x, vec target) {
+    return at_least(x, ZERO) - x * target + log1p_of_fraction(vec_exp(-vec_abs(x)));
+}
+
+/* Whether a differs from b by at most atol + rtol |b|: 1 or 0. Infinities are close only to
+ * themselves. */
+static inline vec is_close(vec a, vec b, vec rtol, vec atol) {
+    const vec size = vec_abs(b);
+    const mask_vec close = (vec_abs(a - b) <= atol + rtol * size) & (size < REAL_INFINITY);
+    return choose(close | (a == b), broadcast(1), ZERO);
 }
 
 /* a + c (b - a), and exactly b for c = 1. */
@@ -78,35 +92,7 @@ static inline vec divided(vec a, vec b, vec *rest, mask_vec *ready) {
     return ZERO;
 #endif
 }
-static inline int all_lanes(mask_vec mask) {
-#if VECTOR_BYTES == 64
-    return _mm512_movepi8_mask((__m512i)mask) == UINT64_MAX;
-#elif VECTOR_BYTES == 32
-    return _mm256_movemask_epi8((__m256i)mask) == -1;
-#else
-    mask_t all = -1;
-    for (ptrdiff_t lane = 0; lane < LANES; lane++)
-        all &= mask[lane];
-    return all != 0;
-#endif
-}
-
-/* clang-format off */
-/* y, where the lanes that are not ready are computed by libm. They are rare, and functions of their
- * own keep them out of the loops. */
-#define BY_LIBM(name, arguments, value)                                                            \
-    static __attribute__((noinline)) vec name arguments {                                          \
-        _Pragma("GCC unroll 1")                                                                    \
-        for (ptrdiff_t lane = 0; lane < LANES; lane++)                                             \
-            if (!ready[lane])                                                                      \
-                y[lane] = value;                                                                   \
-        return y;                                                                                  \
-    }
 BY_LIBM(fmod_by_libm, (vec y, vec a, vec b, mask_vec ready), REAL_FMOD(a[lane], b[lane]))
-BY_LIBM(sin_by_libm, (vec y, vec a, mask_vec ready), REAL_SIN(a[lane]))
-BY_LIBM(cos_by_libm, (vec y, vec a, mask_vec ready), REAL_COS(a[lane]))
-#undef BY_LIBM
-/* clang-format on */
 
 /* The remainder of a division rounded towards zero, with the sign of a. */
 static inline vec vec_fmod(vec a, vec b) {
@@ -146,35 +132,6 @@ static inline vec floor_divide(vec a, vec b) {
     const mask_vec down = signs_differ(a, b) & (rest != 0);
     const vec y = copy_sign(whole + choose(down, broadcast(1), ZERO), a / b);
     return all_lanes(ready) ? y : floor_by_libm(y, a, b, ready);
-}
-
-/* ---- Sine and cosine ----
- *
- * x = n pi/2 + r, |r| <= pi/4, with pi/2 as a sum of short numbers, whose products with n are
- * exact, and a remainder (Cody and Waite). Lanes beyond SIN_GREATEST are left to libm. */
-#if defined(CNET_REAL_f32)
-#define SIN_GREATEST 6000
-static const real half_pi[] = {0x1.92p+0, 0x1.fb4p-12, 0x1.444p-24, 0x1.68c234p-39};
-#else
-#define SIN_GREATEST 1000000
-static const real half_pi[] = {0x1.921fb544p+0, 0x1.0b4611a6p-34, 0x1.3198a2e037073p-69};
-#endif
-/* sin(x + quarter pi/2) */
-static inline vec vec_sin(vec x, int quarter) {
-    const vec n = (x * (real)0.63661977236758134308 + (real)ROUNDER) - (real)ROUNDER;
-    vec r = x;
-    for (size_t i = 0; i < sizeof(half_pi) / sizeof(half_pi[0]); i++)
-        r -= n * half_pi[i];
-    const vec sine = sine_of_rest(r), cosine = cosine_of_rest(r);
-    /* The low bits of this sum are those of the integer n + quarter. */
-    const bits_vec turns = (bits_vec)(n + ((real)ROUNDER + (real)quarter));
-    const vec size = choose((mask_vec)(turns & 1) != 0, cosine, sine);
-    const vec signed_size = (vec)((bits_vec)size ^ ((turns & 2) << (8 * sizeof(real) - 2)));
-    const vec y = choose(x == 0, quarter ? broadcast(1) : x, signed_size);
-    const mask_vec ready = vec_abs(x) <= SIN_GREATEST;
-    if (all_lanes(ready))
-        return y;
-    return quarter ? cos_by_libm(y, x, ready) : sin_by_libm(y, x, ready);
 }
 
 #endif

@@ -1,6 +1,7 @@
 /* Runs the operations of operations.h on arrays. */
 #include "formulas.h"
 #include "streams.h"
+#include "trigonometric.h"
 
 /* y[t] = f(from[t]), or dx[t] = g[t] f' computed from from[t], for a whole number of vectors. */
 typedef void loop_t(const real *from, const real *g, real *to, ptrdiff_t count, vec a, vec b);

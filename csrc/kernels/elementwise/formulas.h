@@ -1,8 +1,8 @@
-/* Formulas for operations.h, in addition to simd_math.h. */
+/* Formulas for operations.h, in addition to hyperbolic.h. */
 #ifndef CNET_FORMULAS_H
 #define CNET_FORMULAS_H
 
-#include "simd_math.h"
+#include "hyperbolic.h"
 
 #define ZERO ((vec){0})
 
@@ -17,7 +17,7 @@ static inline vec squared(vec x) { return x * x; }
  * first term of a series. */
 static inline vec log1p_of_fraction(vec x) {
     const vec sum = 1 + x;
-    return vec_log(sum) + (x - (sum - 1)) / sum;
+    return logarithm(sum, ((sum - 1) - x) / sum);
 }
 /* 1 / (1 + exp(-x)) */
 static inline vec sigmoid(vec x) {
@@ -53,7 +53,6 @@ static inline vec hardsigmoid(vec x) { return at_most(at_least(x + 3, ZERO), bro
 #if defined(CNET_REAL_f32)
 #define ERFC_ZERO 11
 #define ERFC_CENTRE 2
-#define HIGH_BITS (~(bits_t)0 << 12)
 static const real erfc_terms[] = {0x1.46e80ep+0,   -0x1.7bf5eap-4,  -0x1.5407dp-3,  0x1.4ff9f6p-3,
                                   -0x1.bc271cp-5,  -0x1.072354p-7,  0x1.1d661ap-7,  0x1.47ff24p-10,
                                   -0x1.75113ap-10, -0x1.a35578p-12, 0x1.692054p-13, 0x1.521e76p-14};
@@ -63,7 +62,6 @@ static const real log_tail_terms[] = {0x1.028f22p-26,  -0x1.20dd9p+0,  -0x1.45ef
 #else
 #define ERFC_ZERO 28
 #define ERFC_CENTRE 3.75
-#define HIGH_BITS (~(bits_t)0 << 27)
 static const real erfc_terms[] = {
     0x1.3ccda0b5d5dc2p+0,  -0x1.1f367683f89a6p-3, 0x1.d5f29481596c4p-9,   0x1.510169d09673fp-4,
     -0x1.bda9309a27bf9p-4, 0x1.7a14188a9baa7p-4,  -0x1.e0d0fa6e2781dp-5,  0x1.d0b0037d3035p-6,
@@ -113,6 +111,42 @@ static inline vec vec_erfc(vec x) {
 }
 /* d erf / dx = 2 / sqrt(pi) exp(-x^2) */
 static inline vec erf_slope(vec x) { return (real)1.12837916709551257390 * vec_exp(-x * x); }
+
+/* ---- Inverse of the error function ----
+ *
+ * x P(w - 5/2) or x Q(sqrt(w) - 3), w = -log(1 - x^2) (M. Giles, Approximating the erfinv function,
+ * 2011); the polynomials are minimax, with relative errors of 2^-23 and, beyond the range of
+ * float32, 2^-20. In float64, a step of Halley's method follows. */
+#define ERFINV_FAR 5 /* P below this w */
+#if defined(CNET_REAL_f32)
+static const real erfinv_terms[] = {0x1.805c5ep+0,   0x1.f91ec6p-3,  -0x1.11ca4ep-8,
+                                    -0x1.48a6eap-10, 0x1.ca7136p-13, -0x1.270e4ap-18,
+                                    -0x1.d9a39cp-19, 0x1.71109cp-22, 0x1.ea43dcp-26};
+static const real erfinv_far_terms[] = {0x1.6a9efep+1,  0x1.006db6p+0, 0x1.353d18p-7,
+                                        -0x1.f3981cp-8, 0x1.78eafap-8, -0x1.e0db54p-9,
+                                        0x1.5ac974p-10, 0x1.8e168p-14, -0x1.7c8d7ap-13};
+#else
+static const real erfinv_terms[] = {
+    0x1.805c5e2c9d6c7p+0,   0x1.f91ec5f249471p-3,  -0x1.11ca4ef2d75dp-8,
+    -0x1.48a6ea0fa7f88p-10, 0x1.ca713613335cdp-13, -0x1.270e4a684381dp-18,
+    -0x1.d9a39c8fb7974p-19, 0x1.71109c07e0ac2p-22, 0x1.ea43db7805a51p-26};
+static const real erfinv_far_terms[] = {
+    0x1.6a9ef7a1999aap+1,  0x1.006eb6152d41cp+0,  0x1.35f7e15b219a3p-7,  -0x1.fd45209ceafc8p-8,
+    0x1.756fa09f56827p-8,  -0x1.aa3c559bba88dp-9, 0x1.412d8a6094043p-10, -0x1.1ed35b305c3p-12,
+    0x1.0752aec15b9e6p-15, -0x1.5e519063146e8p-20};
+#endif
+static inline vec vec_erfinv(vec x) {
+    const vec size = vec_abs(x), w = -vec_log((1 - size) * (1 + size));
+    const vec near = POLYNOMIAL(w - (real)2.5, erfinv_terms);
+    const vec far = POLYNOMIAL(vec_sqrt(w) - 3, erfinv_far_terms);
+    vec y = size * choose(w < ERFINV_FAR, near, far);
+#if defined(CNET_REAL_f64)
+    const vec excess = choose(size < HALF, vec_erf(y) - size, (1 - size) - vec_erfc(y));
+    const vec step = excess / erf_slope(y);
+    y -= step / (1 + y * step);
+#endif
+    return copy_sign(vec_abs(choose(size == 1, broadcast(REAL_INFINITY), y)), x);
+}
 
 /* gelu_tanh(x) = x (1 + tanh(u)) / 2 = x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3). */
 #define GELU_SCALE ((real)1.59576912160573071176) /* 2 sqrt(2 / pi) */

@@ -53,6 +53,25 @@ static void softmax_columns(const job_t *job, const real *x, real *y, ptrdiff_t 
     }
 }
 
+/* Rows of at most this length are transposed, and a vector of them is computed together. */
+enum { SHORT_ROW = 32 };
+
+/* Up to a vector of short rows, which follow each other. */
+static void softmax_short_rows(const job_t *job, const real *x, real *y, ptrdiff_t count) {
+    const ptrdiff_t c = job->g.c;
+    job_t columns = *job;
+    columns.g.size = LANES;
+    vec part[SHORT_ROW] = {0};
+    real *const numbers = (real *)part;
+    for (ptrdiff_t row = 0; row < count; row++)
+        for (ptrdiff_t t = 0; t < c; t++)
+            numbers[t * LANES + row] = x[row * c + t];
+    softmax_columns(&columns, numbers, numbers, LANES);
+    for (ptrdiff_t row = 0; row < count; row++)
+        for (ptrdiff_t t = 0; t < c; t++)
+            y[row * c + t] = numbers[t * LANES + row];
+}
+
 static void dx_of_row(const job_t *job, const real *grad_output, const real *y, real *dx) {
     const ptrdiff_t c = job->g.c;
     const vec sum = broadcast((real)(job->logarithm ? sum_run(grad_output, 0, c)
@@ -88,12 +107,16 @@ static void softmax_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const job_t *job = argument;
     const cnet_norm g = job->g;
     const ptrdiff_t end = min_size(g.n * job->blocks, (chunk + 1) * job->together);
-    for (ptrdiff_t piece = chunk * job->together; piece < end; piece++) {
+    const int has_short_rows = g.size == 1 && g.c <= SHORT_ROW && !job->grad_output;
+    const ptrdiff_t step = has_short_rows ? LANES : 1;
+    for (ptrdiff_t piece = chunk * job->together; piece < end; piece += step) {
         const ptrdiff_t column = piece % job->blocks * LANES,
                         count = min_size(LANES, g.size - column);
         const ptrdiff_t at = piece / job->blocks * g.c * g.size + column;
         const real *grad_output = job->grad_output ? job->grad_output + at : NULL;
-        if (g.size == 1 && grad_output)
+        if (has_short_rows)
+            softmax_short_rows(job, job->x + at, job->y + at, min_size(step, end - piece));
+        else if (g.size == 1 && grad_output)
             dx_of_row(job, grad_output, job->x + at, job->y + at);
         else if (g.size == 1)
             softmax_row(job, job->x + at, job->y + at);

@@ -30,7 +30,7 @@ ALWAYS_INLINE vec activate(const int operation, vec x, vec a, vec b) {
 #define OP(name, value, saved, gradient)                                                           \
     case CNET_OPERATION_##name:                                                                    \
         return value;
-        CNET_OPERATIONS(OP)
+        CNET_ACTIVATIONS(OP)
 #undef OP
     default:
         return x;
@@ -44,7 +44,7 @@ ALWAYS_INLINE vec activation_gradient(const int operation, vec g, vec x, vec y, 
 #define OP(name, value, saved, gradient)                                                           \
     case CNET_OPERATION_##name:                                                                    \
         return gradient;
-        CNET_OPERATIONS(OP)
+        CNET_ACTIVATIONS(OP)
 #undef OP
     default:
         return g;

@@ -37,8 +37,10 @@ def elementwise(
         `a`, positive numbers times `b`), ``celu`` (α = `a`), ``gelu``, ``gelu_tanh``, ``silu``,
         ``mish``, ``sigmoid``, ``logsigmoid``, ``softplus`` (β = `a`, threshold `b`), ``hardtanh``
         (from `a` to `b`), ``hardsigmoid``, ``hardswish``, ``hardshrink`` (λ = `a`), ``softshrink``
-        (λ = `a`), ``tanhshrink``, ``softsign``, ``tanh``, ``exp``, ``log``, ``sqrt``, ``rsqrt``,
-        ``reciprocal``, ``abs``, ``erf``, ``erfc``. They are defined as in PyTorch.
+        (λ = `a`), ``tanhshrink``, ``softsign``, ``exp``, ``exp2``, ``expm1``, ``log``, ``log2``,
+        ``log10``, ``log1p``, ``sqrt``, ``rsqrt``, ``reciprocal``, ``abs``, ``erf``, ``erfc``,
+        ``erfinv``, ``tan``, ``asin``, ``acos``, ``atan``, ``sinh``, ``cosh``, ``tanh``, ``asinh``,
+        ``acosh``, ``atanh``. They are defined as in PyTorch.
     a, b : float, default 0
         The parameters of the operation; operations without parameters ignore them.
     out : ndarray, shape and dtype of `x`, optional
@@ -47,8 +49,9 @@ def elementwise(
     Returns
     -------
     ndarray, shape of `x`
-        ``exp``, ``log``, ``tanh`` and ``erf`` have errors of at most 2 units in the last place in
-        float32, and 4 in float64. There is no warning for infinite or NaN results.
+        Exponentials, logarithms, trigonometric and hyperbolic functions, their inverses, and
+        ``erf`` have errors of at most 2 units in the last place in float32, and 4 in float64. There
+        is no warning for infinite or NaN results.
 
     Raises
     ------
@@ -87,8 +90,8 @@ def elementwise_backward(
     ----------
     grad_output, saved : ndarray, the same shape and dtype
         `grad_output` is the gradient with respect to the result y of the operation. `saved` is y if
-        the operation is ``relu``, ``sigmoid``, ``tanh``, ``exp``, ``sqrt``, ``rsqrt`` or
-        ``reciprocal``, else its argument x; `SAVED` lists this.
+        the operation is ``relu``, ``sigmoid``, ``exp``, ``exp2``, ``expm1``, ``sqrt``, ``rsqrt``,
+        ``reciprocal``, ``erfinv``, ``tan`` or ``tanh``, else its argument x; `SAVED` lists this.
     operation, a, b
         As in `elementwise`.
 

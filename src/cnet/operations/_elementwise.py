@@ -119,7 +119,7 @@ class Elementwise(Operation[Tensor]):
         y = kernels.elementwise(x, cls.title, a, b)
         ctx.save_for_backward(x if SAVED[cls.title] == "x" else y)
         ctx.parameters = a, b
-        return y.astype(dtype) if dtype is _FLOAT16 else y
+        return _as_float16(y) if dtype is _FLOAT16 else y
 
     @classmethod
     def in_place(cls, ctx: Context, x: Array, *args: Any, a: float = 0.0, b: float = 0.0) -> None:
@@ -136,6 +136,18 @@ class Elementwise(Operation[Tensor]):
         if grad_output.dtype is not saved.dtype:
             grad_output = grad_output.astype(saved.dtype)
         return kernels.elementwise_backward(grad_output, saved, cls.title, *ctx.parameters)
+
+
+def computed(name: str, x: Array, a: float = 0.0, b: float = 0.0) -> Array:
+    """An operation of `cnet.kernels.elementwise` on an array of any float dtype."""
+    if x.dtype == _FLOAT16:
+        return _as_float16(kernels.elementwise(x.astype(np.float32), name, a, b))
+    return kernels.elementwise(x, name, a, b)
+
+
+def _as_float16(y: Array) -> Array:
+    with np.errstate(over="ignore"):
+        return y.astype(_FLOAT16)
 
 
 def _class_of(base: type[Operation[Tensor]], **members: Any) -> type[Operation[Tensor]]:

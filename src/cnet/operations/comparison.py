@@ -10,7 +10,7 @@ import numpy as np
 from ..autograd import Array
 from ..tensor import Operand, Tensor, TensorLike, array_of
 from ._common import weak
-from ._elementwise import check_broadcast, formula
+from ._elementwise import by_kernel, check_broadcast, formula
 from ._promotion import common, require_number
 from .registry import operation
 
@@ -253,6 +253,11 @@ def allclose(
     return bool(_close("allclose", input, other, rtol, atol, equal_nan).all())
 
 
+@by_kernel("is_close")
+def _is_close(a: Array, b: Array, rtol: float, atol: float) -> Any:
+    return (np.isfinite(b) & (np.abs(a - b) <= atol + rtol * np.abs(b))) | (a == b)
+
+
 def _close(
     function: str, input: Any, other: Any, rtol: float, atol: float, equal_nan: bool
 ) -> Array:
@@ -266,9 +271,7 @@ def _close(
     check_broadcast(function, (a, b))
     if a.dtype.kind != "f":
         return np.asarray(np.isclose(a, b, rtol, atol, equal_nan))
-    with np.errstate(invalid="ignore"):
-        close = (np.abs(a - b) <= atol + rtol * np.abs(b)) & np.isfinite(b)
-    close |= a == b
+    close = _is_close(a, b, rtol=float(rtol), atol=float(atol)) != 0
     if equal_nan:
         close |= np.isnan(a) & np.isnan(b)
     return np.asarray(close)

@@ -2,7 +2,6 @@
 
 # mypy: disable-error-code="empty-body"
 
-import math
 from typing import Any
 
 import numpy as np
@@ -138,7 +137,7 @@ def exp(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """
 
 
-@formula(np.exp2, lambda g, y: g * y * math.log(2))
+@compiled("exp2", numpy=(np.exp2,))
 def exp2(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Powers of 2.
 
@@ -150,7 +149,7 @@ def exp2(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """
 
 
-@formula(np.expm1, lambda g, y: g * (y + 1))
+@compiled("expm1", numpy=(np.expm1,))
 def expm1(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """``exp(x) - 1``, accurate also for small numbers.
 
@@ -174,7 +173,7 @@ def log(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """
 
 
-@formula(np.log2, lambda g, x: g / (x * math.log(2)))
+@compiled("log2", numpy=(np.log2,))
 def log2(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The logarithm to the base 2.
 
@@ -186,7 +185,7 @@ def log2(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """
 
 
-@formula(np.log10, lambda g, x: g / (x * math.log(10)))
+@compiled("log10", numpy=(np.log10,))
 def log10(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The logarithm to the base 10.
 
@@ -198,7 +197,7 @@ def log10(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """
 
 
-@formula(np.log1p, lambda g, x: g / (x + 1))
+@compiled("log1p", numpy=(np.log1p,))
 def log1p(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """``log(1 + x)``, accurate also for small numbers.
 

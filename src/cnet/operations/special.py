@@ -10,7 +10,7 @@ import numpy as np
 
 from ..autograd import Array
 from ..tensor import Operand, Tensor, TensorLike, as_tensor
-from ._elementwise import formula
+from ._elementwise import by_kernel, compiled, computed, formula
 from .registry import operation
 
 __all__ = ["digamma", "erfinv", "i0", "lgamma", "logaddexp2", "mvlgamma", "sinc", "xlogy"]
@@ -75,24 +75,6 @@ _digamma_of = _in_float64(_digamma)
 _trigamma_of = _in_float64(_trigamma)
 
 
-_erf_of, _erfc_of = (np.vectorize(f, otypes=[np.float64]) for f in (math.erf, math.erfc))
-_WINITZKI = 0.147
-"""The constant of an approximation of `erfinv` by elementary functions."""
-
-
-def _erfinv(x: Array) -> Any:
-    """An approximation with an error of 0.4 %, then three steps of Newton's method."""
-    size = np.abs(x)
-    logarithm = np.log((1 - size) * (1 + size))
-    half = 2 / (np.pi * _WINITZKI) + logarithm / 2
-    y = np.sqrt(np.sqrt(half * half - logarithm / _WINITZKI) - half)
-    for _ in range(3):
-        finite = np.where(np.isfinite(y), y, 0)
-        excess = np.where(size < 0.5, _erf_of(finite) - size, (1 - size) - _erfc_of(finite))
-        y = y - excess * np.exp(finite * finite) * np.sqrt(np.pi) / 2
-    return np.copysign(np.where(size == 1, np.inf, y), x)
-
-
 def _i0_derivative(x: Array) -> Any:
     """The modified Bessel function of order 1: an integral that the trapezoidal rule computes."""
     angles = (np.arange(64) + 0.5) * np.pi / 64
@@ -107,22 +89,29 @@ def _sinc_gradient(g: Array, x: Array) -> Any:
     return g * np.where(product == 0, 0, slope * np.pi)
 
 
+@by_kernel("xlogy")
 def _xlogy(a: Array, b: Array) -> Any:
     return np.where((a == 0) & ~np.isnan(b), 0, a * np.log(b))
 
 
+@by_kernel("xlogy_da")
 def _xlogy_gradient(g: Array, a: Array, b: Array) -> Any:
     return g * np.where((a == 0) & (b <= 0), 0, np.log(b))
 
 
+def _logaddexp2(a: Array, b: Array) -> Any:
+    distance = np.fmax(np.abs(a - b), 0)  # 0 for equal infinities
+    return np.maximum(a, b) + computed("log1p", computed("exp2", -distance)) * (1 / math.log(2))
+
+
 def _weights2(a: Array, b: Array, y: Array) -> Any:
-    return np.exp2(np.where(a == b, -1, a - y))
+    return computed("exp2", np.where(a == b, -1, a - y))
 
 
-_erfinv_of, _i1_of = _in_float64(_erfinv), _in_float64(_i0_derivative)
+_i1_of = _in_float64(_i0_derivative)
 
 
-@formula(_erfinv_of, lambda g, y: g * (np.sqrt(np.pi) / 2) * np.exp(y * y))
+@compiled("erfinv")
 def erfinv(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The inverse of `erf`: infinite at -1 and 1, and NaN outside.
 
@@ -161,7 +150,7 @@ def i0(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
 @formula(
     _xlogy,
     _xlogy_gradient,
-    lambda g, a, b: g * (a / b),
+    by_kernel("times_quotient")(lambda g, a, b: g * (a / b)),
     numbers="either",
 )
 def xlogy(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
@@ -176,9 +165,10 @@ def xlogy(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tenso
 
 
 @formula(
-    np.logaddexp2,
+    _logaddexp2,
     lambda g, a, b, y: g * _weights2(a, b, y),
     lambda g, a, b, y: g * _weights2(b, a, y),
+    numpy=(np.logaddexp2,),
 )
 def logaddexp2(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The logarithm to base 2 of ``2 ** input + 2 ** other``, without overflow.

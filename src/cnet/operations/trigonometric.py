@@ -65,7 +65,7 @@ def cos(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """
 
 
-@formula(np.tan, lambda g, y: g * (1 + y * y))
+@compiled("tan", numpy=(np.tan,))
 def tan(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The tangent of angles in radians.
 
@@ -77,7 +77,7 @@ def tan(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """
 
 
-@formula(np.arcsin, lambda g, x: g / np.sqrt(1 - x * x), aliases=("arcsin",))
+@compiled("asin", aliases=("arcsin",), numpy=(np.arcsin,))
 def asin(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The angle from −π/2 to π/2 with the sine `input`; NaN outside of −1 to 1.
 
@@ -89,7 +89,7 @@ def asin(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """
 
 
-@formula(np.arccos, lambda g, x: -g / np.sqrt(1 - x * x), aliases=("arccos",))
+@compiled("acos", aliases=("arccos",), numpy=(np.arccos,))
 def acos(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The angle from 0 to π with the cosine `input`; NaN outside of −1 to 1.
 
@@ -101,7 +101,7 @@ def acos(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """
 
 
-@formula(np.arctan, lambda g, x: g / (1 + x * x), aliases=("arctan",))
+@compiled("atan", aliases=("arctan",), numpy=(np.arctan,))
 def atan(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The angle from −π/2 to π/2 with the tangent `input`.
 
@@ -114,10 +114,11 @@ def atan(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
 
 
 @formula(
-    np.arctan2,
-    lambda g, a, b: g * (b / (a * a + b * b)),
-    lambda g, a, b: g * (-a / (a * a + b * b)),
+    by_kernel("atan2")(lambda a, b: np.arctan2(a, b)),
+    by_kernel("atan2_da")(lambda g, a, b: g * (b / (a * a + b * b))),
+    by_kernel("atan2_db")(lambda g, a, b: g * (-a / (a * a + b * b))),
     aliases=("arctan2",),
+    numpy=(np.arctan2,),
 )
 def atan2(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The angle from −π to π of the point with ordinate `input` and abscissa `other`.
@@ -130,7 +131,7 @@ def atan2(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tenso
     """
 
 
-@formula(np.sinh, lambda g, x: g * np.cosh(x))
+@compiled("sinh", numpy=(np.sinh,))
 def sinh(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The hyperbolic sine.
 
@@ -142,7 +143,7 @@ def sinh(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """
 
 
-@formula(np.cosh, lambda g, x: g * np.sinh(x))
+@compiled("cosh", numpy=(np.cosh,))
 def cosh(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The hyperbolic cosine.
 
@@ -166,7 +167,7 @@ def tanh(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """
 
 
-@formula(np.arcsinh, lambda g, x: g / np.sqrt(x * x + 1), aliases=("arcsinh",))
+@compiled("asinh", aliases=("arcsinh",), numpy=(np.arcsinh,))
 def asinh(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The inverse of `sinh`.
 
@@ -178,7 +179,7 @@ def asinh(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """
 
 
-@formula(np.arccosh, lambda g, x: g / np.sqrt(x * x - 1), aliases=("arccosh",))
+@compiled("acosh", aliases=("arccosh",), numpy=(np.arccosh,))
 def acosh(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The inverse of `cosh`; NaN for numbers below 1.
 
@@ -190,7 +191,7 @@ def acosh(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """
 
 
-@formula(np.arctanh, lambda g, x: g / (1 - x * x), aliases=("arctanh",))
+@compiled("atanh", aliases=("arctanh",), numpy=(np.arctanh,))
 def atanh(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """The inverse of `tanh`; NaN outside of −1 to 1.
 

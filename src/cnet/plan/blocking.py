@@ -65,7 +65,7 @@ def winograd_pays(g: Conv2d, lanes: int) -> bool:
 Changes: TypeAlias = tuple[str, dict[str, Any]]
 """The kernel and the arguments with which a step computes on blocked images."""
 
-NOT_FINITE_AT_0 = ("log", "rsqrt", "reciprocal")
+NOT_FINITE_AT_0 = ("log", "log2", "log10", "rsqrt", "reciprocal", "acosh")
 """Operations that would fill up blocks with infinities."""
 
 

@@ -25,6 +25,18 @@ def _logit_backward(g: Array, x: Array, low: Array, outside: Array) -> Any:
     return np.where((x >= low) & (x <= 1 - low), g / (x * (1 - x)), outside)
 
 
+def _xlogy(a: Array, b: Array) -> Any:
+    return np.where((a == 0) & ~np.isnan(b), 0, a * np.log(b))
+
+
+def _bce_with_logits(x: Array, target: Array) -> Any:
+    return np.logaddexp(0, x) - x * target
+
+
+def _is_close(a: Array, b: Array, rtol: Array, atol: Array) -> Any:
+    return (np.isfinite(b) & (np.abs(a - b) <= atol + rtol * np.abs(b))) | (a == b)
+
+
 def _huber(a: Array, b: Array, limit: Array, scale: Array) -> Any:
     d = a - b
     bounded = np.clip(d, -limit, limit)
@@ -41,9 +53,11 @@ COMBINATIONS: dict[str, Callable[..., Any]] = {
     "product": np.multiply,
     "squared_difference": lambda a, b: (a - b) ** 2,
     "distance": lambda a, b: np.abs(a - b),
-    "logits_loss": lambda x, t: np.maximum(x, 0) - x * t + np.log1p(np.exp(-np.abs(x))),
+    "atan2": np.arctan2,
     "hypot": _hypot,
     "logaddexp": np.logaddexp,
+    "xlogy": _xlogy,
+    "bce_with_logits": _bce_with_logits,
     "fmod": np.fmod,
     "remainder": np.remainder,
     "floor_divide": np.floor_divide,
@@ -56,16 +70,20 @@ COMBINATIONS: dict[str, Callable[..., Any]] = {
     "lerp": _lerp,
     "times_quotient": lambda a, b, c: a * (b / c),
     "times_exp": lambda a, b, c: a * np.exp(b - c),
+    "xlogy_da": lambda g, a, b: g * np.where((a == 0) & (b <= 0), 0, np.log(b)),
+    "bce_with_logits_da": lambda g, x, target: g * (1 / (1 + np.exp(-x)) - target),
     "plus_distance": lambda a, b, c: a + np.abs(b - c),
     "times_sign": lambda a, b, c: a * np.where(b > c, 1, np.where(b < c, -1, 0)),
-    "logits_loss_da": lambda g, x, t: g * (1 / (1 + np.exp(-x)) - t),
     "squared_difference_da": lambda g, a, b: 2 * g * (a - b),
+    "atan2_da": lambda g, a, b: g * (b / (a * a + b * b)),
+    "atan2_db": lambda g, a, b: g * (-a / (a * a + b * b)),
     "remainder_db": lambda g, a, b: -g * np.floor_divide(a, b),
     "fmod_db": lambda g, a, b: -g * np.trunc(a / b),
     "prelu_dx": lambda g, x, w: np.where(x > 0, g, w * g),
     "glu_db": lambda g, a, b: g * a / ((1 + np.exp(-b)) * (1 + np.exp(b))),
     "huber": _huber,
     "times_within": lambda g, a, b, limit: g * np.clip(a - b, -limit, limit),
+    "is_close": _is_close,
     "addcmul": lambda a, b, c, d: a + d * (b * c),
     "addcdiv": lambda a, b, c, d: a + d * (b / c),
     "nan_to_num": _nan_to_num,

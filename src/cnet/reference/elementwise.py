@@ -22,6 +22,20 @@ def _each(function: Callable[[float], float], x: Array) -> Any:
     return np.vectorize(function, otypes=[np.float64])(x).astype(x.dtype)
 
 
+def _erfinv(x: Array) -> Any:
+    """By bisection, in float64; the function is linear near 0."""
+    size = np.abs(x).astype(np.float64)
+    low, high = np.zeros_like(size), np.full_like(size, 6)
+    for _ in range(70):
+        middle = (low + high) / 2
+        tail = _each(math.erfc, middle)
+        above = np.where(size < 0.5, _each(math.erf, middle) > size, tail < 1 - size)
+        low, high = np.where(above, low, middle), np.where(above, middle, high)
+    low = np.where(size < 1e-9, size * (math.sqrt(math.pi) / 2), low)
+    y = np.where(size < 1, low, np.where(size == 1, np.inf, np.nan))
+    return np.copysign(y, x).astype(x.dtype)
+
+
 def _sigmoid(x: Array) -> Any:
     decayed = np.exp(-np.abs(x))
     return np.where(x >= 0, 1, decayed) / (1 + decayed)
@@ -119,9 +133,24 @@ OPERATIONS = {
     "exp": Operation(
         lambda x, a, b: np.exp(x),
         "y", lambda g, y, a, b: g * y),
+    "exp2": Operation(
+        lambda x, a, b: np.exp2(x),
+        "y", lambda g, y, a, b: g * y * math.log(2)),
+    "expm1": Operation(
+        lambda x, a, b: np.expm1(x),
+        "y", lambda g, y, a, b: g * (y + 1)),
     "log": Operation(
         lambda x, a, b: np.log(x),
         "x", lambda g, x, a, b: g / x),
+    "log2": Operation(
+        lambda x, a, b: np.log2(x),
+        "x", lambda g, x, a, b: g / (x * math.log(2))),
+    "log10": Operation(
+        lambda x, a, b: np.log10(x),
+        "x", lambda g, x, a, b: g / (x * math.log(10))),
+    "log1p": Operation(
+        lambda x, a, b: np.log1p(x),
+        "x", lambda g, x, a, b: g / (x + 1)),
     "sqrt": Operation(
         lambda x, a, b: np.sqrt(x),
         "y", lambda g, y, a, b: g / (2 * y)),
@@ -140,6 +169,36 @@ OPERATIONS = {
     "erfc": Operation(
         lambda x, a, b: _each(math.erfc, x),
         "x", lambda g, x, a, b: -g * (2 / math.sqrt(math.pi) * np.exp(-(x**2)))),
+    "erfinv": Operation(
+        lambda x, a, b: _erfinv(x),
+        "y", lambda g, y, a, b: g * (math.sqrt(math.pi) / 2 * np.exp(y**2))),
+    "tan": Operation(
+        lambda x, a, b: np.tan(x),
+        "y", lambda g, y, a, b: g * (1 + y * y)),
+    "asin": Operation(
+        lambda x, a, b: np.arcsin(x),
+        "x", lambda g, x, a, b: g / np.sqrt((1 - x) * (1 + x))),
+    "acos": Operation(
+        lambda x, a, b: np.arccos(x),
+        "x", lambda g, x, a, b: -g / np.sqrt((1 - x) * (1 + x))),
+    "atan": Operation(
+        lambda x, a, b: np.arctan(x),
+        "x", lambda g, x, a, b: g / (1 + x * x)),
+    "sinh": Operation(
+        lambda x, a, b: np.sinh(x),
+        "x", lambda g, x, a, b: g * np.cosh(x)),
+    "cosh": Operation(
+        lambda x, a, b: np.cosh(x),
+        "x", lambda g, x, a, b: g * np.sinh(x)),
+    "asinh": Operation(
+        lambda x, a, b: np.arcsinh(x),
+        "x", lambda g, x, a, b: g / np.sqrt(1 + x * x)),
+    "acosh": Operation(
+        lambda x, a, b: np.arccosh(x),
+        "x", lambda g, x, a, b: g / np.sqrt((x - 1) * (x + 1))),
+    "atanh": Operation(
+        lambda x, a, b: np.arctanh(x),
+        "x", lambda g, x, a, b: g / ((1 - x) * (1 + x))),
 }  # fmt: skip
 _BY_NUMBER = tuple(OPERATIONS.values())
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from ... import kernels
 from ...autograd import Array, Context, Operation
-from ...operations._elementwise import by_kernel, define
+from ...operations._elementwise import by_kernel, computed, define
 from ...operations._promotion import cast, promoted, promoted_to_float, result_type
+from ...operations.elementwise import expit
 from ...tensor import Tensor, TensorLike, array_of, as_tensor
 from ._reduction import check_same_shape, loss_of, reduced, reduction_of
 
@@ -53,8 +53,8 @@ class BCE(Operation[Tensor]):
 
 def _logarithms(x: Array) -> tuple[Any, Any]:
     """The bounded logarithms of x and 1 - x."""
-    with np.errstate(divide="ignore"):
-        return np.maximum(np.log(x), _LEAST_LOGARITHM), np.maximum(np.log1p(-x), _LEAST_LOGARITHM)
+    of_1, of_0 = computed("log", x), computed("log1p", -x)
+    return np.maximum(of_1, _LEAST_LOGARITHM), np.maximum(of_0, _LEAST_LOGARITHM)
 
 
 def binary_cross_entropy(
@@ -124,16 +124,18 @@ def _broadcast(function: str, weight: TensorLike, losses: Tensor) -> Tensor:
         ) from None
 
 
-@by_kernel("logits_loss_da")
-def _logits_loss_da(g: Array, a: Array, b: Array) -> Any:
-    return g * (1 / (1 + np.exp(-a)) - b)
+@by_kernel("bce_with_logits")
+def _losses(a: Array, b: Array) -> Any:
+    return np.maximum(a, 0) - a * b + np.log1p(np.exp(-np.abs(a)))
 
 
-_logits_loss = define(
-    "binary_cross_entropy_with_logits",
-    by_kernel("logits_loss")(lambda a, b: np.maximum(a, 0) - a * b + _tail(a)),
-    _logits_loss_da,
-    lambda g, a: -g * a,
+@by_kernel("bce_with_logits_da")
+def _losses_da(g: Array, a: Array, b: Array) -> Any:
+    return g * (expit(a) - b)
+
+
+_bce_with_logits = define(
+    "binary_cross_entropy_with_logits", _losses, _losses_da, lambda g, a: -g * a
 )
 
 
@@ -153,21 +155,16 @@ class WeightedBCE(Operation[Tensor]):
         need_x, need_target = ctx.needs_input_grad
         dx = dtarget = None
         if need_x:
-            positive = (1 + (ctx.pos_weight - 1) * target) * kernels.elementwise(-x, "sigmoid")
+            positive = (1 + (ctx.pos_weight - 1) * target) * computed("sigmoid", -x)
             dx = grad * (1 - target - positive)
         if need_target:
             dtarget = grad * ((ctx.pos_weight - 1) * _softplus(-x) - x)
         return dx, dtarget
 
 
-def _softplus(x: Array) -> Any:
+def _softplus(x: Array) -> Array:
     """``log(1 + exp(x))`` without overflow."""
-    return _tail(x) + np.maximum(x, 0)
-
-
-def _tail(x: Array) -> Any:
-    """The difference of `_softplus` from its asymptotes 0 and x."""
-    return np.log1p(np.exp(-np.abs(x)))
+    return computed("softplus", x, 1.0, np.inf)
 
 
 def binary_cross_entropy_with_logits(
@@ -220,7 +217,7 @@ def binary_cross_entropy_with_logits(
     reduction = reduction_of(function, reduction, size_average, reduce)
     input, target = as_tensor(input), as_tensor(target)
     check_same_shape(function, input, target)
-    operation, options = _logits_loss, {}
+    operation, options = _bce_with_logits, {}
     if pos_weight is not None:
         dtype = result_type(function, input._array, target._array)
         operation, options = WeightedBCE, {"pos_weight": cast(array_of(pos_weight), dtype)}
@@ -266,7 +263,7 @@ def soft_margin_loss(
     """
     reduction = reduction_of("soft_margin_loss", reduction, size_average, reduce)
     signed = as_tensor(input) * as_tensor(target)
-    return loss_of(_logits_loss, signed, np.ones_like(array_of(signed)), reduction=reduction)
+    return loss_of(_bce_with_logits, signed, np.ones_like(array_of(signed)), reduction=reduction)
 
 
 def multilabel_soft_margin_loss(
@@ -313,7 +310,7 @@ def multilabel_soft_margin_loss(
     reduction = reduction_of(function, reduction, size_average, reduce)
     input, target = as_tensor(input), as_tensor(target)
     check_same_shape(function, input, target)
-    losses = _logits_loss.apply(input, target)
+    losses = _bce_with_logits.apply(input, target)
     if weight is not None:
         losses = losses * _broadcast(function, weight, losses)
     return reduced(losses.mean(-1), reduction)
