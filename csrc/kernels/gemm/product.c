@@ -350,7 +350,7 @@ static void store_strip(const job_t *job, const work *w, ptrdiff_t i, ptrdiff_t 
         put_row(c + r * q->n, strip + r * STRIP_COLS, cols, first);
 }
 
-/* C(i0..i1, j0..j1), for a strip of columns, over one block of the depth. */
+/* C(i0..i1, j0..j1), strips of the same columns, over one block of the depth. */
 static void multiply_strips(const job_t *job, const work *w, ptrdiff_t j0, ptrdiff_t j1,
                             ptrdiff_t p, ptrdiff_t depth, ptrdiff_t chunk) {
     _Alignas(CNET_ALIGNMENT) real strip[TILE_ROWS * STRIP_COLS];

@@ -13,7 +13,7 @@
  * of a row; the panels of B that it needs are copied together, and it is stored as a whole. */
 enum {
     TILE_ROWS = ISA_PRODUCT_ROWS,
-    SHORT_ROWS = 4, /* of tiles at the end of C, which so few accumulators compute as fast */
+    SHORT_ROWS = 4, /* a last tile of so few rows leaves out the others */
     TILE_VECTORS = ISA_PRODUCT_VECTORS,
     TILE_COLS = TILE_VECTORS * VECTOR_BYTES / (int)sizeof(real),
     STRIP_BYTES = 512,
