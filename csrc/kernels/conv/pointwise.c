@@ -20,7 +20,7 @@ typedef struct {
 
 /* Finds the runs of the columns j, …, j + cols - 1 in a channel, and returns their number. */
 static int find_runs(const pixels *l, ptrdiff_t channel, ptrdiff_t j, ptrdiff_t cols,
-                     pixel_run runs[TILE_COLS]) {
+                     pixel_run runs[STRIP_COLS]) {
     int number = 0;
     for (ptrdiff_t s = 0; s < cols; s += runs[number++].count)
         runs[number] = pixel_run_at(l, channel, j + s, cols - s);
@@ -38,17 +38,19 @@ static void pack_pixels(const product *q, ptrdiff_t group, ptrdiff_t p, ptrdiff_
                         ptrdiff_t j, ptrdiff_t cols, real *to) {
     const job_t *job = (const job_t *)q;
     const pixels *l = &job->source;
-    pixel_run runs[TILE_COLS];
+    pixel_run runs[STRIP_COLS];
     const int number = find_runs(l, group * q->k + p, j, cols, runs);
     if (number == 1 && l->col == 1) {
-        pack_strided(job->from + runs[0].first, 1, l->plane, cols, depth, TILE_COLS, to);
+        pack_columns(job->from + runs[0].first, 1, l->plane, cols, depth, to);
         return;
     }
+    _Alignas(CNET_ALIGNMENT) real line[STRIP_COLS] = {0};
     for (ptrdiff_t d = 0; d < depth; d++, to += TILE_COLS) {
-        real *row = to;
-        for (int i = 0; i < number; row += runs[i++].count)
-            gather_run(row, job->from + (runs[i].first + d * l->plane), l->col, runs[i].count);
-        zero_run(row, TILE_COLS - cols);
+        real *at = line;
+        for (int i = 0; i < number; at += runs[i++].count)
+            gather_run(at, job->from + (runs[i].first + d * l->plane), l->col, runs[i].count);
+        for (ptrdiff_t s = 0; s < cols; s += TILE_COLS)
+            memcpy(to + s * depth, line + s, TILE_COLS * sizeof(real));
     }
 }
 
@@ -61,19 +63,19 @@ static strided find_pixels(const product *q, ptrdiff_t group, ptrdiff_t p, ptrdi
 static strided find_target(const product *q, ptrdiff_t group, ptrdiff_t i, ptrdiff_t j) {
     const job_t *job = (const job_t *)q;
     const pixel_run r = pixel_run_at(&job->target, group * q->m + i, j, 1);
-    return (strided){job->to + r.first, job->target.plane, 1};
+    return (strided){job->to + r.first, 1, job->target.plane};
 }
 
 static void store_pixels(const product *q, ptrdiff_t group, ptrdiff_t i, ptrdiff_t rows,
-                         ptrdiff_t j, ptrdiff_t cols, const real *tile, int first, int last) {
+                         ptrdiff_t j, ptrdiff_t cols, const real *strip, int first, int last) {
     const job_t *job = (const job_t *)q;
     const pixels *l = &job->target;
-    pixel_run runs[TILE_COLS];
+    pixel_run runs[STRIP_COLS];
     const int number = find_runs(l, group * q->m + i, j, cols, runs);
     const int streams = q->streams && first && last;
-    for (ptrdiff_t r = 0; r < rows; r++, tile += TILE_COLS) {
+    for (ptrdiff_t r = 0; r < rows; r++, strip += STRIP_COLS) {
         const real bias = first && job->bias ? job->bias[group * q->m + i + r] : 0;
-        const real *row = tile;
+        const real *row = strip;
         for (int t = 0; t < number; row += runs[t++].count) {
             real *to = job->to + (runs[t].first + r * l->plane);
             ptrdiff_t s = 0;

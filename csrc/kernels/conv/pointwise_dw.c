@@ -37,15 +37,23 @@ static void pack_dy(const product *q, ptrdiff_t group, ptrdiff_t i, ptrdiff_t ro
 static void pack_x(const product *q, ptrdiff_t group, ptrdiff_t p, ptrdiff_t depth, ptrdiff_t j,
                    ptrdiff_t cols, real *to) {
     const job_t *job = (const job_t *)q;
-    pack_channels(&job->x_pixels, job->x, group * q->n + j, cols, p, depth, TILE_COLS, to);
+    for (ptrdiff_t s = 0; s < cols; s += TILE_COLS)
+        pack_channels(&job->x_pixels, job->x, group * q->n + j + s, min_size(TILE_COLS, cols - s),
+                      p, depth, TILE_COLS, to + s * depth);
+}
+
+static strided find_x(const product *q, ptrdiff_t group, ptrdiff_t p, ptrdiff_t j) {
+    const job_t *job = (const job_t *)q;
+    const pixel_run r = pixel_run_at(&job->x_pixels, group * q->n + j, p, 1);
+    return (strided){job->x + r.first, job->x_pixels.plane, 1};
 }
 
 static void store_dw(const product *q, ptrdiff_t group, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
-                     ptrdiff_t cols, const real *tile, int first, int last) {
+                     ptrdiff_t cols, const real *strip, int first, int last) {
     (void)last;
     const job_t *job = (const job_t *)q;
     for (ptrdiff_t r = 0; r < rows; r++)
-        put_row(job->dw + ((group * q->m + i + r) * q->n + j), tile + r * TILE_COLS, cols, first);
+        put_row(job->dw + ((group * q->m + i + r) * q->n + j), strip + r * STRIP_COLS, cols, first);
 }
 
 static job_t make_job(const cnet_conv2d *g) {
@@ -56,7 +64,8 @@ static job_t make_job(const cnet_conv2d *g) {
                  .k = g->n * g->oh * g->ow,
                  .pack_a = pack_dy,
                  .pack_b = pack_x,
-                 .store = store_dw},
+                 .store = store_dw,
+                 .find_b = find_x},
         .y_pixels = pixels_of_y(g),
         .x_pixels = pixels_of_x(g),
     };

@@ -22,19 +22,22 @@ static void pack_weight(const product *q, ptrdiff_t group, ptrdiff_t i, ptrdiff_
 static void pack_outputs_as_columns(const product *q, ptrdiff_t group, ptrdiff_t p, ptrdiff_t depth,
                                     ptrdiff_t j, ptrdiff_t cols, real *to) {
     const job_t *job = (const job_t *)q;
-    if (cols < TILE_COLS)
-        memset(to, 0, (size_t)(depth * TILE_COLS) * sizeof(real));
+    const ptrdiff_t whole = cols / TILE_COLS * TILE_COLS;
+    if (whole < cols)
+        memset(to + whole * depth, 0, (size_t)(depth * TILE_COLS) * sizeof(real));
     for (ptrdiff_t s = 0; s < cols;) {
-        const run r = run_at(&job->g, j + s, cols - s);
+        const ptrdiff_t lane = s % TILE_COLS;
+        const run r = run_at(&job->g, j + s, min_size(cols - s, TILE_COLS - lane));
         tap t = tap_at(&job->g, p);
         for (ptrdiff_t d = 0; d < depth; d++, t = next_tap(&job->g, t))
-            copy_taps(&job->g, job->arrays.x, group, t, r, to + d * TILE_COLS + s);
+            copy_taps(&job->g, job->arrays.x, group, t, r,
+                      to + ((s - lane) * depth + d * TILE_COLS + lane));
         s += r.count;
     }
 }
 
 static void store_output(const product *q, ptrdiff_t group, ptrdiff_t i, ptrdiff_t rows,
-                         ptrdiff_t j, ptrdiff_t cols, const real *tile, int first, int last) {
+                         ptrdiff_t j, ptrdiff_t cols, const real *strip, int first, int last) {
     (void)last;
     const job_t *job = (const job_t *)q;
     for (ptrdiff_t s = 0; s < cols;) {
@@ -42,7 +45,7 @@ static void store_output(const product *q, ptrdiff_t group, ptrdiff_t i, ptrdiff
         const ptrdiff_t count = min_size(cols - s, job->pixels - pixel);
         for (ptrdiff_t r = 0; r < rows; r++) {
             const ptrdiff_t o = group * q->m + i + r;
-            const real *from = tile + r * TILE_COLS + s;
+            const real *from = strip + r * STRIP_COLS + s;
             real *y = job->arrays.to + (n * job->g.o + o) * job->pixels + pixel;
             if (first) {
                 const real bias = job->arrays.bias ? job->arrays.bias[o] : 0;

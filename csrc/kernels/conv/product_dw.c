@@ -27,9 +27,8 @@ static void pack_dy(const product *q, ptrdiff_t group, ptrdiff_t i, ptrdiff_t ro
 /* Taps are copied as rows of several outputs, then transposed. */
 enum { STAGED_OUTPUTS = 64, STAGED_PITCH = STAGED_OUTPUTS + 16 };
 
-static void pack_taps_as_columns(const product *q, ptrdiff_t group, ptrdiff_t p, ptrdiff_t depth,
-                                 ptrdiff_t j, ptrdiff_t cols, real *to) {
-    const job_t *job = (const job_t *)q;
+static void pack_taps_as_panel(const job_t *job, ptrdiff_t group, ptrdiff_t p, ptrdiff_t depth,
+                               ptrdiff_t j, ptrdiff_t cols, real *to) {
     for (ptrdiff_t d = 0; d < depth;) {
         real staged[TILE_COLS * STAGED_PITCH];
         const ptrdiff_t outputs = min_size(depth - d, STAGED_OUTPUTS);
@@ -45,12 +44,19 @@ static void pack_taps_as_columns(const product *q, ptrdiff_t group, ptrdiff_t p,
     }
 }
 
+static void pack_taps_as_columns(const product *q, ptrdiff_t group, ptrdiff_t p, ptrdiff_t depth,
+                                 ptrdiff_t j, ptrdiff_t cols, real *to) {
+    for (ptrdiff_t s = 0; s < cols; s += TILE_COLS)
+        pack_taps_as_panel((const job_t *)q, group, p, depth, j + s, min_size(TILE_COLS, cols - s),
+                           to + s * depth);
+}
+
 static void store_dw(const product *q, ptrdiff_t group, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
-                     ptrdiff_t cols, const real *tile, int first, int last) {
+                     ptrdiff_t cols, const real *strip, int first, int last) {
     (void)last;
     const job_t *job = (const job_t *)q;
     for (ptrdiff_t r = 0; r < rows; r++)
-        put_row(job->arrays.to + ((group * q->m + i + r) * q->n + j), tile + r * TILE_COLS, cols,
+        put_row(job->arrays.to + ((group * q->m + i + r) * q->n + j), strip + r * STRIP_COLS, cols,
                 first);
 }
 

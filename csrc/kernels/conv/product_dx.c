@@ -34,17 +34,17 @@ static void pack_dy(const product *q, ptrdiff_t group, ptrdiff_t p, ptrdiff_t de
                     ptrdiff_t cols, real *to) {
     const job_t *job = (const job_t *)q;
     const ptrdiff_t o = job->n * job->g.o + group * q->k + p;
-    pack_strided(job->arrays.grad_output + o * job->pixels + job->output + j, 1, job->pixels, cols,
-                 depth, TILE_COLS, to);
+    pack_columns(job->arrays.grad_output + o * job->pixels + job->output + j, 1, job->pixels, cols,
+                 depth, to);
 }
 
 static void store_cols(const product *q, ptrdiff_t group, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
-                       ptrdiff_t cols, const real *tile, int first, int last) {
+                       ptrdiff_t cols, const real *strip, int first, int last) {
     (void)group;
     (void)last;
     const job_t *job = (const job_t *)q;
     for (ptrdiff_t r = 0; r < rows; r++)
-        put_row(job->cols + (i + r) * q->n + j, tile + r * TILE_COLS, cols, first);
+        put_row(job->cols + (i + r) * q->n + j, strip + r * STRIP_COLS, cols, first);
 }
 
 /* Adds the unfolded part to the planes of the block. */

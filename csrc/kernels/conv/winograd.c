@@ -178,9 +178,10 @@ static void multiply(const job_t *job, ptrdiff_t block, ptrdiff_t panel, const r
     const ptrdiff_t outputs = job->g.o - panel * TILE_COLS;
     for (int t = 0; t < WINOGRAD_PLANES; t++)
         for (ptrdiff_t row = 0; row < tiles; row += TILE_ROWS)
-            multiply_columns(job->g.c, v + (t * job->v_plane + row * job->v_row), job->v_row, 1,
-                             u + t * job->u_plane, outputs, next_part(job, tiles, t, row, v, u),
-                             m + (t * job->m_plane + row * TILE_COLS));
+            multiply_columns(job->g.c, TILE_ROWS, v + (t * job->v_plane + row * job->v_row),
+                             job->v_row, 1, u + t * job->u_plane, TILE_COLS, outputs,
+                             next_part(job, tiles, t, row, v, u),
+                             m + (t * job->m_plane + row * TILE_COLS), TILE_COLS);
     transform_outputs(job, block, panel, m);
 }
 

@@ -98,7 +98,8 @@ static void multiply_chunk(const void *argument, ptrdiff_t chunk, int slot) {
             real *to = sums + (t * SUMS_PLANE + row * TILE_COLS);
             const fetch next = {v + (job->v.plane + job->count * row), LINE_CELLS,
                                 job->count * TILE_ROWS / LINE_CELLS};
-            multiply_columns(job->count, v + row, 1, SLICE, z, cols, next, job->first ? more : to);
+            multiply_columns(job->count, TILE_ROWS, v + row, 1, SLICE, z, TILE_COLS, cols, next,
+                             job->first ? more : to, TILE_COLS);
             if (job->first)
                 for (ptrdiff_t s = 0; s < TILE_ROWS * TILE_COLS; s += LANES)
                     store(to + s, load(to + s) + load(more + s));

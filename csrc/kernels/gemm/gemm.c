@@ -31,21 +31,27 @@ static void pack_a(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t rows, p
 static void pack_b(const product *q, ptrdiff_t b, ptrdiff_t p, ptrdiff_t depth, ptrdiff_t j,
                    ptrdiff_t cols, real *to) {
     const job_t *job = (const job_t *)q;
-    pack_strided(job->b + (b_distance(q, b) + p * job->g.b_row + j * job->g.b_col), job->g.b_col,
-                 job->g.b_row, cols, depth, TILE_COLS, to);
+    pack_columns(job->b + (b_distance(q, b) + p * job->g.b_row + j * job->g.b_col), job->g.b_col,
+                 job->g.b_row, cols, depth, to);
 }
 
 static strided find_b(const product *q, ptrdiff_t b, ptrdiff_t p, ptrdiff_t j) {
-    const job_t *job = (const job_t *)q;
-    return (strided){job->b + (b_distance(q, b) + p * job->g.b_row + j), 1, job->g.b_row};
+    const cnet_gemm *g = &((const job_t *)q)->g;
+    return (strided){((const job_t *)q)->b + (b_distance(q, b) + p * g->b_row + j * g->b_col),
+                     g->b_col, g->b_row};
 }
 
-static void store_tile(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
-                       ptrdiff_t cols, const real *tile, int first, int last) {
+static strided find_c(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t j) {
     const job_t *job = (const job_t *)q;
-    for (ptrdiff_t r = 0; r < rows; r++, tile += TILE_COLS) {
+    return (strided){job->y + ((b * job->g.m + i) * job->g.n + j), 1, job->g.n};
+}
+
+static void store_strip(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
+                        ptrdiff_t cols, const real *strip, int first, int last) {
+    const job_t *job = (const job_t *)q;
+    for (ptrdiff_t r = 0; r < rows; r++, strip += STRIP_COLS) {
         real *y = job->y + ((b * job->g.m + i + r) * job->g.n + j);
-        put_row(y, tile, cols, first);
+        put_row(y, strip, cols, first);
         if (first && job->bias)
             for (ptrdiff_t s = 0; s < cols; s++)
                 y[s] += job->bias[j + s];
@@ -57,7 +63,7 @@ static void store_tile(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t row
 
 /* A copy pays if a panel is read many times, or if its rows are a multiple of a page apart: these
  * compete for the same few cache sets. */
-enum { FEW_ROWS = 256, FEW_COLS = 768, PAGE = 4096 };
+enum { FEW_COLS = 768, PAGE = 4096 };
 
 /* Dot products need no copy, but have to add up lanes for each element of C. */
 enum { FEWEST_ROWS = 16, LONG_VECTORS = 8, FEW_PRODUCTS = 1 << 17 };
@@ -104,7 +110,8 @@ void CNET_FN(gemm)(const cnet_call *call) {
                  .pack_b = pack_b,
                  .a_distance = a_distance,
                  .b_distance = b_distance,
-                 .store = store_tile},
+                 .store = store_strip,
+                 .find_c = find_c},
         .a = a->a,
         .b = a->b,
         .bias = a->bias,
@@ -112,11 +119,11 @@ void CNET_FN(gemm)(const cnet_call *call) {
         .g = *g,
         .relu = a->relu != 0,
     };
-    if (g->n <= FEW_COLS && !shares_cache_sets(g->a_row))
+    if (g->m >= TILE_ROWS && g->n <= FEW_COLS && !shares_cache_sets(g->a_row))
         job.base.a = (strided){a->a, g->a_row, g->a_col};
-    if (g->b_col == 1 && g->m <= FEW_ROWS)
+    if (g->b_col == 1 && g->m <= ISA_IN_PLACE_ROWS && !shares_cache_sets(g->b_row))
         job.base.b = (strided){a->b, 1, g->b_row};
-    else if (g->b_col == 1)
+    else if (g->b_col == 1 || g->b_row == 1)
         job.base.find_b = find_b;
     CNET_FN(product)(&job.base, call);
 }

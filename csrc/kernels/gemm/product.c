@@ -9,11 +9,10 @@
 #include "gemm/product.h"
 #include "streams.h"
 
-/* A panel of A, TILE_ROWS x DEPTH, stays in the first-level cache while a group of panels of B,
- * which stays in the second-level cache, streams past it. */
+/* A panel of A, TILE_ROWS x DEPTH, stays in the first-level cache while the panels of a strip,
+ * which stay in the second-level cache, stream past it. */
 enum {
     DEPTH = sizeof(real) == 4 ? 512 : 256,
-    GROUP_PANELS = 2,
     CHUNK_PANELS = 8,
     CHUNK_TILES = 24,
     SLAB_TILES = (2304 * 4 / (int)sizeof(real)) / TILE_ROWS,
@@ -109,10 +108,10 @@ static size_t bytes_of(ptrdiff_t elements) {
 
 /* Bytes that a chunk needs for the panels it packs itself. */
 static size_t own_a_bytes(const plan *s, ptrdiff_t depth) {
-    return bytes_of((s->a_lanes ? TILE_ROWS : round_up(s->rows, TILE_ROWS)) * depth);
+    return bytes_of(s->a_lanes ? 0 : round_up(s->rows, TILE_ROWS) * depth);
 }
 static size_t own_b_bytes(const plan *s, ptrdiff_t depth) {
-    return bytes_of((s->b_lanes ? 1 : GROUP_PANELS) * TILE_COLS * depth);
+    return bytes_of((s->b_lanes ? TILE_COLS : STRIP_COLS) * depth);
 }
 static size_t own_bytes(const plan *s, ptrdiff_t depth) {
     return own_a_bytes(s, depth) + own_b_bytes(s, depth);
@@ -153,6 +152,7 @@ typedef struct {
     ptrdiff_t b0, b1, i0, i1, p0, p1; /* the slab */
     real *a, *b, *parts;
     char *own;
+    int threads;
 } job_t;
 
 /* The panels of a slab are stored block by block, the panels of a block one after the other. */
@@ -171,7 +171,7 @@ static ptrdiff_t products_of(const job_t *job) { return job->b1 - job->b0; }
 
 static ptrdiff_t shared_panels(const job_t *job) {
     return (job->share_a ? ceil_div(job->i1 - job->i0, PACKED_TILES * TILE_ROWS) : 0) +
-           (job->share_b ? ceil_div(job->q->n, TILE_COLS) : 0);
+           (job->share_b ? ceil_div(job->q->n, STRIP_COLS) : 0);
 }
 
 static ptrdiff_t packing_chunks(const job_t *job) {
@@ -183,13 +183,13 @@ static void pack_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const job_t *job = argument;
     const product *q = job->q;
     const ptrdiff_t each = shared_panels(job), blocks = ceil_div(job->p1 - job->p0, job->s.depth);
-    const ptrdiff_t first_b = job->share_b ? each - ceil_div(q->n, TILE_COLS) : each;
+    const ptrdiff_t first_b = job->share_b ? each - ceil_div(q->n, STRIP_COLS) : each;
     const ptrdiff_t b = job->b0 + chunk / each / blocks;
     const ptrdiff_t p = job->p0 + chunk / each % blocks * job->s.depth;
     const ptrdiff_t depth = min_size(job->s.depth, job->p1 - p), panel = chunk % each;
     if (panel >= first_b) {
-        const ptrdiff_t j = (panel - first_b) * TILE_COLS;
-        q->pack_b(q, b, p, depth, j, min_size(TILE_COLS, q->n - j), shared_b(job, b, j, p, depth));
+        const ptrdiff_t j = (panel - first_b) * STRIP_COLS;
+        q->pack_b(q, b, p, depth, j, min_size(STRIP_COLS, q->n - j), shared_b(job, b, j, p, depth));
         return;
     }
     const ptrdiff_t first = job->i0 + panel * PACKED_TILES * TILE_ROWS;
@@ -199,26 +199,25 @@ static void pack_chunk(const void *argument, ptrdiff_t chunk, int slot) {
                   shared_a(job, b, i, p, depth));
 }
 
-static inline __attribute__((always_inline)) void
-multiply(ptrdiff_t depth, strided a, const ptrdiff_t row_step, const ptrdiff_t depth_step,
-         strided b, ptrdiff_t cols, fetch ahead, real *tile) {
-    if (cols <= LANES)
-        multiply_fetching(depth, a.at, row_step, depth_step, b.at, b.step, 1, ahead, tile);
-    else if (cols <= 2 * LANES || TILE_VECTORS == 2)
-        multiply_fetching(depth, a.at, row_step, depth_step, b.at, b.step, 2, ahead, tile);
+static inline __attribute__((always_inline)) void multiply(ptrdiff_t depth, const int rows,
+                                                           strided a, strided b, ptrdiff_t cols,
+                                                           fetch ahead, real *to) {
+    if (a.step == TILE_ROWS && a.lane == 1)
+        multiply_columns(depth, rows, a.at, 1, TILE_ROWS, b.at, b.step, cols, ahead, to,
+                         STRIP_COLS);
     else
-        multiply_fetching(depth, a.at, row_step, depth_step, b.at, b.step, TILE_VECTORS, ahead,
-                          tile);
+        multiply_columns(depth, rows, a.at, a.lane, a.step, b.at, b.step, cols, ahead, to,
+                         STRIP_COLS);
 }
 
-static void multiply_packed(ptrdiff_t depth, strided a, strided b, ptrdiff_t cols, fetch ahead,
-                            real *tile) {
-    multiply(depth, a, 1, TILE_ROWS, b, cols, ahead, tile);
+static void multiply_tile(ptrdiff_t depth, strided a, strided b, ptrdiff_t cols, fetch ahead,
+                          real *to) {
+    multiply(depth, TILE_ROWS, a, b, cols, ahead, to);
 }
 
-static void multiply_in_place(ptrdiff_t depth, strided a, strided b, ptrdiff_t cols, fetch ahead,
-                              real *tile) {
-    multiply(depth, a, a.lane, a.step, b, cols, ahead, tile);
+static void multiply_short(ptrdiff_t depth, strided a, strided b, ptrdiff_t cols, fetch ahead,
+                           real *to) {
+    multiply(depth, SHORT_ROWS, a, b, cols, ahead, to);
 }
 
 /* The work of a chunk: C[b](i0..i1, j0..j1), summed over p0..p1. */
@@ -227,146 +226,169 @@ typedef struct {
     real *a, *b_panels;
 } work;
 
-static int is_in_place(strided operand, int whole) { return operand.at && whole; }
-
-static strided panel_of_a(const job_t *job, const work *w, ptrdiff_t i, ptrdiff_t p,
-                          ptrdiff_t depth) {
-    const product *q = job->q;
-    const strided a = q->a;
-    if (is_in_place(a, w->i1 - i >= TILE_ROWS)) {
-        const ptrdiff_t distance = q->a_distance ? q->a_distance(q, w->b) : 0;
-        return (strided){a.at + (distance + i * a.lane + p * a.step), a.lane, a.step};
-    }
-    real *at =
-        job->share_a ? shared_a(job, w->b, i, p, depth) : w->a + (a.at ? 0 : (i - w->i0) * depth);
-    return (strided){at, 1, TILE_ROWS};
-}
-
-static void pack_own_a(const job_t *job, const work *w, ptrdiff_t p, ptrdiff_t depth) {
-    const product *q = job->q;
-    for (ptrdiff_t i = w->i0; i < w->i1 && !job->share_a; i += TILE_ROWS) {
-        const ptrdiff_t rows = min_size(TILE_ROWS, w->i1 - i);
-        if (!is_in_place(q->a, rows == TILE_ROWS))
-            q->pack_a(q, w->b, i, rows, p, depth, w->a + (q->a.at ? 0 : (i - w->i0) * depth));
-    }
-}
-
-static strided panel_of_b(const job_t *job, const work *w, ptrdiff_t j, ptrdiff_t p,
-                          ptrdiff_t depth, ptrdiff_t number) {
-    const product *q = job->q;
-    const ptrdiff_t cols = min_size(TILE_COLS, w->j1 - j);
-    if (is_in_place(q->b, cols % LANES == 0)) {
-        const ptrdiff_t distance = q->b_distance ? q->b_distance(q, w->b) : 0;
-        return (strided){q->b.at + (distance + p * q->b.step + j), 1, q->b.step};
-    }
-    if (job->share_b)
-        return (strided){shared_b(job, w->b, j, p, depth), 1, TILE_COLS};
-    real *to = w->b_panels + (q->b.at ? 0 : number * TILE_COLS * depth);
-    q->pack_b(q, w->b, p, depth, j, cols, to);
-    return (strided){to, 1, TILE_COLS};
-}
-
-/* The share of the panel at (p, j) that tile number `tile` of `tiles` prefetches: one cache line
- * per row, for some of the rows. */
-static fetch share_of(const job_t *job, const work *w, ptrdiff_t p, ptrdiff_t j, ptrdiff_t tile,
-                      ptrdiff_t tiles) {
-    enum { LINES = (TILE_COLS + LINE_CELLS - 1) / LINE_CELLS };
-    const product *q = job->q;
-    if (j >= w->j1) {
-        j = w->j0 + (j - w->j1) / TILE_COLS % GROUP_PANELS * TILE_COLS;
-        p += job->s.depth;
-    }
-    const ptrdiff_t shares = tiles / LINES, line = tile % LINES, share = tile / LINES;
-    if (!q->find_b || job->share_b || p >= w->p1 || share >= shares ||
-        line * LINE_CELLS >= w->j1 - j)
-        return (fetch){0};
-    const strided b = q->find_b(q, w->b, p, j);
-    const ptrdiff_t depth = min_size(job->s.depth, w->p1 - p), rows = ceil_div(depth, shares);
-    const ptrdiff_t first = min_size(depth, share * rows);
-    return (fetch){b.at + first * b.step + line * LINE_CELLS, b.step,
-                   min_size(rows, depth - first)};
-}
-
-static void fetch_tile(const job_t *job, const work *w, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
-                       ptrdiff_t cols, int is_complete) {
-    const product *q = job->q;
-    if (!q->find_c || job->s.parts > 1 || (q->streams && is_complete))
-        return;
-    const strided c = q->find_c(q, w->b, i, j);
-    for (ptrdiff_t r = 0; r < rows; r++)
-        for (ptrdiff_t s = 0; s < cols; s += LINE_CELLS)
-            __builtin_prefetch(c.at + (r * c.lane + s), 1, 3);
-}
-
-static void store_tile(const job_t *job, const work *w, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
-                       ptrdiff_t cols, const real *tile, int first, int last) {
-    const product *q = job->q;
-    if (job->s.parts == 1) {
-        q->store(q, w->b, i, rows, j, cols, tile, first, last);
-        return;
-    }
-    real *c = job->parts + (((w->b * job->s.parts + w->part) * q->m + i) * q->n + j);
-    for (ptrdiff_t r = 0; r < rows; r++)
-        put_row(c + r * q->n, tile + r * TILE_COLS, cols, first);
-}
-
-/* C(i0..i1, j0..j1), for a group of panels of B, over one block of the depth. */
-static void multiply_group(const job_t *job, const work *w, ptrdiff_t j0, ptrdiff_t j1, ptrdiff_t p,
-                           ptrdiff_t depth) {
-    _Alignas(CNET_ALIGNMENT) real tile[TILE_ROWS * TILE_COLS];
-    strided b[GROUP_PANELS];
-    const ptrdiff_t tiles = ceil_div(w->i1 - w->i0, TILE_ROWS), begin = w->part * job->s.part_depth;
-    const int first = p == begin,
-              last = p + depth == min_size(job->q->k, begin + job->s.part_depth);
-    for (ptrdiff_t j = j0, number = 0; j < j1; j += TILE_COLS, number++)
-        b[number] = panel_of_b(job, w, j, p, depth, number);
-    for (ptrdiff_t i = w->i0; i < w->i1; i += TILE_ROWS) {
-        const ptrdiff_t rows = min_size(TILE_ROWS, w->i1 - i);
-        const strided a = panel_of_a(job, w, i, p, depth);
-        for (ptrdiff_t j = j0, number = 0; j < j1; j += TILE_COLS, number++) {
-            const ptrdiff_t cols = min_size(TILE_COLS, j1 - j);
-            const fetch ahead =
-                share_of(job, w, p, j + GROUP_PANELS * TILE_COLS, (i - w->i0) / TILE_ROWS, tiles);
-            fetch_tile(job, w, i, rows, j, cols, first && last);
-            if (a.step == TILE_ROWS && a.lane == 1)
-                multiply_packed(depth, a, b[number], cols, ahead, tile);
-            else
-                multiply_in_place(depth, a, b[number], cols, ahead, tile);
-            store_tile(job, w, i, rows, j, cols, tile, first, last);
-        }
-    }
-}
-
 static ptrdiff_t multiplying_chunks(const job_t *job) {
     return products_of(job) * job->s.parts * ceil_div(job->i1 - job->i0, job->s.rows) *
            ceil_div(job->q->n, job->s.cols);
 }
 
 /* Chunks with the same columns follow each other: their part of B is still in a cache. */
-static void multiply_chunk(const void *argument, ptrdiff_t chunk, int slot) {
-    const job_t *job = argument;
+static work work_of(const job_t *job, ptrdiff_t chunk) {
     const plan *s = &job->s;
     const ptrdiff_t row_blocks = ceil_div(job->i1 - job->i0, s->rows);
     const ptrdiff_t col_blocks = ceil_div(job->q->n, s->cols);
     const ptrdiff_t number = chunk / row_blocks / col_blocks;
-    char *own = job->own + (size_t)slot * own_bytes(s, s->depth);
     work w = {
         .b = job->b0 + number / s->parts,
         .part = number % s->parts,
         .i0 = job->i0 + chunk % row_blocks * s->rows,
         .j0 = chunk / row_blocks % col_blocks * s->cols,
-        .a = (real *)own,
-        .b_panels = (real *)(own + own_a_bytes(s, s->depth)),
     };
     w.i1 = min_size(job->i1, w.i0 + s->rows);
     w.j1 = min_size(job->q->n, w.j0 + s->cols);
     w.p0 = s->parts == 1 ? job->p0 : w.part * s->part_depth;
     w.p1 = s->parts == 1 ? job->p1 : min_size(job->q->k, w.p0 + s->part_depth);
+    return w;
+}
+
+static strided panel_of_a(const job_t *job, const work *w, ptrdiff_t i, ptrdiff_t p,
+                          ptrdiff_t depth) {
+    const product *q = job->q;
+    if (q->a.at) {
+        const ptrdiff_t distance = q->a_distance ? q->a_distance(q, w->b) : 0;
+        return (strided){q->a.at + (distance + i * q->a.lane + p * q->a.step), q->a.lane,
+                         q->a.step};
+    }
+    real *at = job->share_a ? shared_a(job, w->b, i, p, depth) : w->a + (i - w->i0) * depth;
+    return (strided){at, 1, TILE_ROWS};
+}
+
+static void pack_own_a(const job_t *job, const work *w, ptrdiff_t p, ptrdiff_t depth) {
+    const product *q = job->q;
+    for (ptrdiff_t i = w->i0; i < w->i1 && !job->share_a && !q->a.at; i += TILE_ROWS)
+        q->pack_a(q, w->b, i, min_size(TILE_ROWS, w->i1 - i), p, depth, w->a + (i - w->i0) * depth);
+}
+
+/* Finds the panels of the columns j0..j1 of B; packs those that are neither shared nor in place. */
+static void find_panels(const job_t *job, const work *w, ptrdiff_t j0, ptrdiff_t j1, ptrdiff_t p,
+                        ptrdiff_t depth, strided panels[STRIP_PANELS]) {
+    const product *q = job->q;
+    const ptrdiff_t rest = (j1 - j0) % TILE_COLS;
+    const ptrdiff_t first = !q->b.at ? j0 : rest % LANES ? j1 - rest : j1; /* not in place */
+    const ptrdiff_t distance = q->b_distance ? q->b_distance(q, w->b) : 0;
+    const real *at = w->b_panels;
+    if (job->share_b)
+        at = shared_b(job, w->b, j0, p, depth);
+    else if (first < j1)
+        q->pack_b(q, w->b, p, depth, first, j1 - first, w->b_panels);
+    for (ptrdiff_t j = j0; j < j1; j += TILE_COLS)
+        *panels++ = j < first ? (strided){q->b.at + (distance + p * q->b.step + j), 1, q->b.step}
+                              : (strided){at + (j - first) * depth, 1, TILE_COLS};
+}
+
+/* Cells that will be copied soon: `rows` rows, `step` apart, of so many cache lines. Each of the
+ * tiles of a strip prefetches one line of some of the rows. */
+typedef struct {
+    const real *at;
+    ptrdiff_t step, rows, lines, tiles;
+} soon;
+
+/* The columns of B that the next strip of this thread will copy. */
+static soon next_columns(const job_t *job, work w, ptrdiff_t j, ptrdiff_t p, ptrdiff_t chunk,
+                         ptrdiff_t tiles) {
+    const product *q = job->q;
+    if (!q->find_b || job->share_b)
+        return (soon){0};
+    j += STRIP_COLS;
+    if (j >= w.j1) {
+        j = w.j0;
+        p += job->s.depth;
+    }
+    if (p >= w.p1) {
+        chunk += job->threads;
+        if (chunk >= multiplying_chunks(job))
+            return (soon){0};
+        w = work_of(job, chunk);
+        j = w.j0;
+        p = w.p0;
+    }
+    const strided b = q->find_b(q, w.b, p, j);
+    const ptrdiff_t cols = min_size(STRIP_COLS, w.j1 - j);
+    const ptrdiff_t depth = min_size(job->s.depth, w.p1 - p);
+    if (b.lane == 1)
+        return (soon){b.at, b.step, depth, ceil_div(cols, LINE_CELLS), tiles};
+    return (soon){b.at, b.lane, cols, ceil_div(depth, LINE_CELLS), tiles};
+}
+
+static fetch share_of(const soon *s, ptrdiff_t tile) {
+    if (!s->at || s->tiles < s->lines)
+        return (fetch){0};
+    const ptrdiff_t share = tile / s->lines, rows = ceil_div(s->rows, s->tiles / s->lines);
+    return (fetch){s->at + share * rows * s->step + tile % s->lines * LINE_CELLS, s->step,
+                   min_size(rows, s->rows - share * rows)};
+}
+
+static void fetch_strip(const job_t *job, const work *w, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
+                        ptrdiff_t cols, int is_complete) {
+    const product *q = job->q;
+    if (!q->find_c || job->s.parts > 1 || (q->streams && is_complete))
+        return;
+    const strided c = q->find_c(q, w->b, i, j);
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t s = 0; s < cols; s += LINE_CELLS)
+            __builtin_prefetch(c.at + (r * c.step + s), 1, 3);
+}
+
+static void store_strip(const job_t *job, const work *w, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
+                        ptrdiff_t cols, const real *strip, int first, int last) {
+    const product *q = job->q;
+    if (job->s.parts == 1) {
+        q->store(q, w->b, i, rows, j, cols, strip, first, last);
+        return;
+    }
+    real *c = job->parts + (((w->b * job->s.parts + w->part) * q->m + i) * q->n + j);
+    for (ptrdiff_t r = 0; r < rows; r++)
+        put_row(c + r * q->n, strip + r * STRIP_COLS, cols, first);
+}
+
+/* C(i0..i1, j0..j1), strips of the same columns, over one block of the depth. */
+static void multiply_strips(const job_t *job, const work *w, ptrdiff_t j0, ptrdiff_t j1,
+                            ptrdiff_t p, ptrdiff_t depth, ptrdiff_t chunk) {
+    _Alignas(CNET_ALIGNMENT) real strip[TILE_ROWS * STRIP_COLS];
+    strided b[STRIP_PANELS];
+    const ptrdiff_t panels = ceil_div(j1 - j0, TILE_COLS), begin = w->part * job->s.part_depth;
+    const ptrdiff_t tiles = ceil_div(w->i1 - w->i0, TILE_ROWS) * panels;
+    const int first = p == begin,
+              last = p + depth == min_size(job->q->k, begin + job->s.part_depth);
+    const soon next = next_columns(job, *w, j0, p, chunk, tiles);
+    find_panels(job, w, j0, j1, p, depth, b);
+    for (ptrdiff_t i = w->i0, tile = 0; i < w->i1; i += TILE_ROWS) {
+        const ptrdiff_t rows = min_size(TILE_ROWS, w->i1 - i);
+        const int is_short = rows <= SHORT_ROWS;
+        /* At the end of an A in place, a tile begins with rows that are already computed. */
+        const ptrdiff_t excess = i + (is_short ? SHORT_ROWS : TILE_ROWS) - job->q->m;
+        const ptrdiff_t again = job->q->a.at ? max_size(0, excess) : 0;
+        const strided a = panel_of_a(job, w, i - again, p, depth);
+        fetch_strip(job, w, i, rows, j0, j1 - j0, first && last);
+        for (ptrdiff_t number = 0; number < panels; number++, tile++)
+            (is_short ? multiply_short
+                      : multiply_tile)(depth, a, b[number], j1 - j0 - number * TILE_COLS,
+                                       share_of(&next, tile), strip + number * TILE_COLS);
+        store_strip(job, w, i, rows, j0, j1 - j0, strip + again * STRIP_COLS, first, last);
+    }
+}
+
+static void multiply_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+    const job_t *job = argument;
+    const plan *s = &job->s;
+    char *own = job->own + (size_t)slot * own_bytes(s, s->depth);
+    work w = work_of(job, chunk);
+    w.a = (real *)own;
+    w.b_panels = (real *)(own + own_a_bytes(s, s->depth));
     for (ptrdiff_t p = w.p0; p < w.p1; p += s->depth) {
         const ptrdiff_t depth = min_size(s->depth, w.p1 - p);
         pack_own_a(job, &w, p, depth);
-        for (ptrdiff_t j = w.j0; j < w.j1; j += GROUP_PANELS * TILE_COLS)
-            multiply_group(job, &w, j, min_size(w.j1, j + GROUP_PANELS * TILE_COLS), p, depth);
+        for (ptrdiff_t j = w.j0; j < w.j1; j += STRIP_COLS)
+            multiply_strips(job, &w, j, min_size(w.j1, j + STRIP_COLS), p, depth, chunk);
     }
     if (job->q->streams)
         end_streams();
@@ -382,15 +404,15 @@ static void finish_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const ptrdiff_t parts = q->k ? job->s.parts : 0;
     const ptrdiff_t b = job->b0, i = chunk * TILE_ROWS;
     const ptrdiff_t rows = min_size(TILE_ROWS, q->m - i);
-    for (ptrdiff_t j = 0; j < q->n; j += TILE_COLS) {
-        _Alignas(CNET_ALIGNMENT) real tile[TILE_ROWS * TILE_COLS] = {0};
-        const ptrdiff_t cols = min_size(TILE_COLS, q->n - j);
+    for (ptrdiff_t j = 0; j < q->n; j += STRIP_COLS) {
+        _Alignas(CNET_ALIGNMENT) real strip[TILE_ROWS * STRIP_COLS] = {0};
+        const ptrdiff_t cols = min_size(STRIP_COLS, q->n - j);
         for (ptrdiff_t part = 0; part < parts; part++)
             for (ptrdiff_t r = 0; r < rows; r++)
-                put_row(tile + r * TILE_COLS,
+                put_row(strip + r * STRIP_COLS,
                         job->parts + (((b * parts + part) * q->m + i + r) * q->n + j), cols,
                         part == 0);
-        q->store(q, b, i, rows, j, cols, tile, 1, 1);
+        q->store(q, b, i, rows, j, cols, strip, 1, 1);
     }
     if (q->streams)
         end_streams();
@@ -414,6 +436,7 @@ static job_t make_job(const product *q, plan s, char *workspace) {
 
 static void run(const product *q, const plan *s, job_t *job, ptrdiff_t b0, ptrdiff_t b1,
                 int threads) {
+    job->threads = threads;
     for (job->b0 = b0; job->b0 < b1; job->b0 = job->b1) {
         job->b1 = min_size(b1, job->b0 + s->batches);
         for (job->i0 = 0; job->i0 < q->m; job->i0 = job->i1) {

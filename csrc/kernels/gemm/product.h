@@ -9,11 +9,16 @@
 #include "simd.h"
 
 /* The register tile: TILE_ROWS x TILE_VECTORS accumulators, which with one row of B and a broadcast
- * fill the available registers. */
+ * fill the available registers. A strip of C is as many tiles side by side as fit into STRIP_BYTES
+ * of a row; the panels of B that it needs are copied together, and it is stored as a whole. */
 enum {
     TILE_ROWS = ISA_PRODUCT_ROWS,
+    SHORT_ROWS = 4, /* a last tile of so few rows leaves out the others */
     TILE_VECTORS = ISA_PRODUCT_VECTORS,
-    TILE_COLS = TILE_VECTORS * VECTOR_BYTES / (int)sizeof(real)
+    TILE_COLS = TILE_VECTORS * VECTOR_BYTES / (int)sizeof(real),
+    STRIP_BYTES = 512,
+    STRIP_PANELS = STRIP_BYTES / (TILE_VECTORS * VECTOR_BYTES),
+    STRIP_COLS = STRIP_PANELS * TILE_COLS
 };
 
 /* Lane r of step t is at[r * lane + t * step]. */
@@ -28,14 +33,14 @@ typedef struct {
     ptrdiff_t step, count;
 } fetch;
 
-/* One register tile: to[r * TILE_COLS + s] = sum over t of a(r, t) * b[t * b_step + s] with a(r, t)
- * = a[r * row_step + t * depth_step], for the first `vectors` vectors of a row; `to` is aligned.
- * Prefetches `ahead` meanwhile. Inlined, so that constant steps and numbers of vectors become part
- * of the code. */
+/* One register tile: to[r * to_step + s] = sum over t of a(r, t) * b[t * b_step + s] with a(r, t)
+ * = a[r * row_step + t * depth_step], for r < rows and the first `vectors` vectors of a row; `to`
+ * is aligned. Prefetches `ahead` meanwhile. Inlined, so that constant steps and numbers of vectors
+ * become part of the code. */
 static inline __attribute__((always_inline)) void
-multiply_fetching(ptrdiff_t depth, const real *a, const ptrdiff_t row_step,
+multiply_fetching(ptrdiff_t depth, const int rows, const real *a, const ptrdiff_t row_step,
                   const ptrdiff_t depth_step, const real *b, const ptrdiff_t b_step,
-                  const int vectors, fetch ahead, real *to) {
+                  const int vectors, fetch ahead, real *to, const ptrdiff_t to_step) {
     vec sum[TILE_ROWS][TILE_VECTORS] = {0};
     for (ptrdiff_t t = 0; t < depth; t++, a += depth_step, b += b_step) {
         vec row[TILE_VECTORS];
@@ -45,28 +50,30 @@ multiply_fetching(ptrdiff_t depth, const real *a, const ptrdiff_t row_step,
         for (int v = 0; v < vectors; v++)
             row[v] = load(b + v * LANES);
 #pragma GCC unroll 8
-        for (int r = 0; r < TILE_ROWS; r++)
+        for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
             for (int v = 0; v < vectors; v++)
                 sum[r][v] += a[r * row_step] * row[v];
     }
 #pragma GCC unroll 8
-    for (int r = 0; r < TILE_ROWS; r++)
+    for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
         for (int v = 0; v < vectors; v++)
-            *(vec *)(to + r * TILE_COLS + v * LANES) = sum[r][v];
+            *(vec *)(to + r * to_step + v * LANES) = sum[r][v];
 }
 
 /* The same for as many vectors as hold `cols` columns of a panel. */
 static inline __attribute__((always_inline)) void
-multiply_columns(ptrdiff_t depth, const real *a, const ptrdiff_t row_step,
-                 const ptrdiff_t depth_step, const real *b, ptrdiff_t cols, fetch ahead, real *to) {
+multiply_columns(ptrdiff_t depth, const int rows, const real *a, const ptrdiff_t row_step,
+                 const ptrdiff_t depth_step, const real *b, const ptrdiff_t b_step, ptrdiff_t cols,
+                 fetch ahead, real *to, const ptrdiff_t to_step) {
     if (cols <= LANES)
-        multiply_fetching(depth, a, row_step, depth_step, b, TILE_COLS, 1, ahead, to);
+        multiply_fetching(depth, rows, a, row_step, depth_step, b, b_step, 1, ahead, to, to_step);
     else if (cols <= 2 * LANES || TILE_VECTORS == 2)
-        multiply_fetching(depth, a, row_step, depth_step, b, TILE_COLS, 2, ahead, to);
+        multiply_fetching(depth, rows, a, row_step, depth_step, b, b_step, 2, ahead, to, to_step);
     else
-        multiply_fetching(depth, a, row_step, depth_step, b, TILE_COLS, TILE_VECTORS, ahead, to);
+        multiply_fetching(depth, rows, a, row_step, depth_step, b, b_step, TILE_VECTORS, ahead, to,
+                          to_step);
 }
 
 typedef struct product product;
@@ -75,26 +82,30 @@ struct product {
     /* to[t * TILE_ROWS + r] = A[b](i + r, p + t) for r < rows, 0 for the other rows. */
     void (*pack_a)(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t p,
                    ptrdiff_t depth, real *to);
-    /* to[t * TILE_COLS + s] = B[b](p + t, j + s) for s < cols, 0 for the other columns. */
+    /* Copies up to STRIP_COLS columns of B to panels of TILE_COLS * depth elements, one after the
+     * other. Element t * TILE_COLS + s of the panel of column j is B[b](p + t, j + s); columns of
+     * the last panel that are not copied are 0. */
     void (*pack_b)(const product *q, ptrdiff_t b, ptrdiff_t p, ptrdiff_t depth, ptrdiff_t j,
                    ptrdiff_t cols, real *to);
-    /* Stores tile[r * TILE_COLS + s], a sum over one block of the depth, to C[b](i + r, j + s). The
-     * first block overwrites C, the following blocks are added; after the last, C is complete. */
+    /* Stores strip[r * STRIP_COLS + s], a sum over one block of the depth, to C[b](i + r, j + s)
+     * for s < cols <= STRIP_COLS. The first block overwrites C, the following blocks are added;
+     * after the last, C is complete. */
     void (*store)(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
-                  ptrdiff_t cols, const real *tile, int first, int last);
+                  ptrdiff_t cols, const real *strip, int first, int last);
     /* Optional: operands that are read in place because that is faster than a copy: A[0] and B[0],
-     * and the distances of A[b] and B[b] from them, NULL if all are the same. Such a B has
-     * contiguous rows. Partial panels are copied nevertheless. */
+     * and the distances of A[b] and B[b] from them, NULL if all are the same. Such an
+     * A has at least TILE_ROWS rows; such a B has contiguous rows, and partial vectors are copied
+     * nevertheless. */
     strided a, b;
     ptrdiff_t (*a_distance)(const product *q, ptrdiff_t b);
     ptrdiff_t (*b_distance)(const product *q, ptrdiff_t b);
-    /* Optional: where panel j of B lies, if pack_b copies it row by row, so that it can be
-     * prefetched while other panels are multiplied. */
+    /* Optional: where B[b](p, j) lies, so that the columns from j on can be prefetched while others
+     * are multiplied, and where C[b](i, j) will be stored. Along one of the axes, lane for columns
+     * and step for rows, the next elements are contiguous. */
     strided (*find_b)(const product *q, ptrdiff_t b, ptrdiff_t p, ptrdiff_t j);
-    /* Optional: where the tile at (i, j) of C will be stored, so that it can be prefetched. */
     strided (*find_c)(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t j);
-    /* Optional: whether `store` streams tiles that are complete after one block of the depth; these
-     * are not prefetched. */
+    /* Optional: whether `store` streams strips that are complete after one block of the depth;
+     * these are not prefetched. */
     int streams;
 };
 
@@ -148,13 +159,28 @@ pack_strided(const real *from, ptrdiff_t lane_stride, ptrdiff_t depth_stride, pt
             to[t * width + s] = from[t * depth_stride + s * lane_stride];
 }
 
-/* Adds a row of a tile to a row of C, or overwrites it if `first`. */
-static inline void put_row(real *c, const real *tile, ptrdiff_t cols, int first) {
+/* Packs columns of a matrix with these strides, as `pack_b` does. */
+static inline void pack_columns(const real *from, ptrdiff_t col_stride, ptrdiff_t row_stride,
+                                ptrdiff_t cols, ptrdiff_t depth, real *to) {
+    const ptrdiff_t whole = col_stride == 1 ? cols / TILE_COLS * TILE_COLS : 0;
+    for (ptrdiff_t t = 0; t < depth && whole; t++)
+        for (ptrdiff_t s = 0; s < whole; s += TILE_COLS)
+#pragma GCC unroll 8
+            for (int v = 0; v < TILE_VECTORS; v++)
+                store(to + (s * depth + t * TILE_COLS + v * LANES),
+                      load(from + (t * row_stride + s + v * LANES)));
+    for (ptrdiff_t s = whole; s < cols; s += TILE_COLS)
+        pack_strided(from + s * col_stride, col_stride, row_stride, min_size(TILE_COLS, cols - s),
+                     depth, TILE_COLS, to + s * depth);
+}
+
+/* Adds a row of a strip to a row of C, or overwrites it if `first`. */
+static inline void put_row(real *c, const real *sums, ptrdiff_t cols, int first) {
     ptrdiff_t s = 0;
     for (; s + LANES <= cols; s += LANES)
-        store(c + s, first ? load(tile + s) : load(c + s) + load(tile + s));
+        store(c + s, first ? load(sums + s) : load(c + s) + load(sums + s));
     for (; s < cols; s++)
-        c[s] = first ? tile[s] : c[s] + tile[s];
+        c[s] = first ? sums[s] : c[s] + sums[s];
 }
 
 /* Computes the whole product on the pool. Every element of C is summed over k in ascending order
