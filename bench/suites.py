@@ -126,6 +126,10 @@ def suites() -> dict[str, tuple[Part, ...]]:
         "original": Contender("peers.styles:originals", one_blas_thread),
     }
     dropin = "dropin:CASES" if SEEDS.exists() else "dropin:OF_LIBRARIES"
+    layouts_of_images = {
+        "cnet": Contender("peers.layouts:channels_last"),
+        "channels first": Contender("peers.layouts:channels_first"),
+    }
     avx2 = {}
     if "avx2" in runtime.available_isas():
         limited = _limited_to_avx2(ours, layouts)
@@ -177,5 +181,6 @@ def suites() -> dict[str, tuple[Part, ...]]:
         ),
         "busy": (busy._replace(busy=1),),
         "dropin": (part("dropin", dropin, styles, threads=(2,)),),
+        "layouts": (part("layouts", "layouts:CASES", layouts_of_images, threads=(1,)),),
         **avx2,
     }  # fmt: skip
