@@ -22,7 +22,7 @@ def floats(function: str, name: str, x: Any, dtype: Any, *ndims: int) -> Array:
         If `x` does not hold real numbers, or has another number of dimensions.
     """
     if is_plain(x) and (dtype is None or x.dtype is dtype) and (not ndims or x.ndim in ndims):
-        return x  # type: ignore[no-any-return]
+        return x
     x = np.asarray(x)
     if x.dtype.kind not in "fiub":
         raise TypeError(f"{function}: {name} must hold real numbers (got dtype {x.dtype})")
