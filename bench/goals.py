@@ -214,4 +214,7 @@ GOALS = (
     Goal("drop-in `cs231n`, convolution", 1.5, _dropin("cs231n_conv")),
     Goal("drop-in `cs231n`, max pooling", 4.0, _dropin("cs231n_pool")),
     Goal("drop-in `dlfs`, training step", 5.0, _dropin("dlfs")),
+    Goal("drop-in `kernels`, 1 thread, channels last divided by channels first, the worst",
+         1.2, lambda records: 1 / _worst_against("layouts", "channels first")(records),
+         at_most=True),
 )  # fmt: skip

@@ -77,6 +77,7 @@ HEADINGS = {
     "operations": "Functions of tensors, 10⁶ elements and one element",
     "calls": "1000 calls on tensors of a few elements (milliseconds are microseconds per call)",
     "dropin": "Programs in the styles of `cnet.dropin` (one BLAS thread)",
+    "layouts": "Convolutions and pools of `cnet.dropin.kernels`: channels last against first",
     "numpy": "Layers of the reference CNN against NumPy, batch 256",
     "memory": "Additional peak memory of three training steps",
     "busy": "Training step beside a busy process",

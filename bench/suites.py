@@ -120,6 +120,10 @@ def suites() -> dict[str, tuple[Part, ...]]:
         "original": Contender("peers.styles:originals", one_blas_thread),
     }
     dropin = "dropin:CASES" if SEEDS.exists() else "dropin:OF_LIBRARIES"
+    layouts_of_images = {
+        "cnet": Contender("peers.layouts:channels_last"),
+        "channels first": Contender("peers.layouts:channels_first"),
+    }
     busy = part("busy", "networks:BUSY_CASES", ours, layouts, threads=(2,))
     # torch.compile takes half a minute for each case and number of threads.
     return {
@@ -163,4 +167,5 @@ def suites() -> dict[str, tuple[Part, ...]]:
         ),
         "busy": (busy._replace(busy=1),),
         "dropin": (part("dropin", dropin, styles, threads=(2,)),),
+        "layouts": (part("layouts", "layouts:CASES", layouts_of_images, threads=(1,)),),
     }  # fmt: skip

@@ -342,7 +342,7 @@
     KERNEL(max_pool2d_nhwc, NO_WORKSPACE)                                                          \
     KERNEL(max_pool2d_nhwc_backward, NO_WORKSPACE)                                                 \
     KERNEL(avg_pool2d_nhwc, NO_WORKSPACE)                                                          \
-    KERNEL(avg_pool2d_nhwc_backward, NO_WORKSPACE)                                                 \
+    KERNEL(avg_pool2d_nhwc_backward, WORKSPACE)                                                    \
     KERNEL(max_pool2d_ties_backward, NO_WORKSPACE)
 #define CNET_ARRAY_KERNELS(KERNEL)                                                                 \
     KERNEL(transpose, NO_WORKSPACE)                                                                \

@@ -15,7 +15,7 @@ import numpy as np
 
 from . import geometry
 from ._core import fits as fits
-from ._core import is_plain
+from ._core import is_plain as is_plain
 from .arrays import FLOAT32, FLOAT64, Array, Shape
 from .replay import note_copy
 

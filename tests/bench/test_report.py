@@ -194,6 +194,7 @@ def test_every_goal_finds_its_records(tmp_path, everything, isa):
         "second thread": 1,
         "peak memory": 0.25,
         "busy process": 1,
+        "channels first": 0.25,
     }
     for work, value in values.items():
         if "bandwidth" in work:

@@ -95,7 +95,7 @@ def test_absent_peers_are_left_out_and_named(monkeypatch, capsys):
         "cnet", "cnet captured", "cnet plan", "cnet int8", "cnet bfloat16",
         "cnet, op by op",
     }  # fmt: skip
-    assert everyone == ours | {"NumPy best", "NumPy loops", "original"}
+    assert everyone == ours | {"NumPy best", "NumPy loops", "original", "channels first"}
     said = capsys.readouterr().err
     for peer in ("PyTorch", "compiled PyTorch", "ONNX Runtime", "the machine"):
         assert said.count(f"{peer}") >= 1

@@ -5,11 +5,13 @@ import pytest
 
 from cnet import kernels as strict
 from cnet.dropin import kernels
+from cnet.dropin._layouts import images
 
 RNG = np.random.default_rng(0)
-X = RNG.normal(size=(2, 3, 7, 6))
-W = RNG.normal(size=(4, 3, 3, 2))
-B = RNG.normal(size=4)
+X = RNG.integers(-9, 10, size=(2, 3, 7, 6)).astype(float)
+W = RNG.integers(-9, 10, size=(4, 3, 3, 2)).astype(float)
+B = RNG.integers(-9, 10, size=4).astype(float)
+"""Integers, so that sums are exact in the order of every kernel."""
 
 LAYOUTS = ("nchw", "nhwc", "hwcn", "chwn", "nwhc", "cnhw", "wchn")
 
@@ -109,6 +111,47 @@ def test_pooling_and_columns(layout):
         kernels.col2im(columns, given.shape, *window, layout=layout),
         arranged(back, "nchw", layout),
     )
+
+
+@pytest.mark.parametrize(
+    ("channels", "filters", "kernel", "stride"), [(1, 8, 3, 1), (8, 1, 3, 2), (3, 64, 1, 2)]
+)
+def test_gradients_of_different_kernels(channels, filters, kernel, stride):
+    x = RNG.integers(-9, 10, size=(4, channels, 28, 28)).astype(float)
+    w = RNG.integers(-9, 10, size=(filters, channels, kernel, kernel)).astype(float)
+    y = strict.conv2d(x, w, None, stride)
+    grad = RNG.integers(-9, 10, size=y.shape).astype(float)
+    x_last, filters_last = arranged(x, "nchw", "nhwc"), arranged(w, "oihw", "hwio")
+    equal(kernels.conv2d(x_last, filters_last, None, stride, layout="nhwc"),
+          arranged(y, "nchw", "nhwc"))  # fmt: skip
+    dx, dw, db = strict.conv2d_backward(grad, x, w, stride)
+    dy = arranged(grad, "nchw", "nhwc")
+    ours = kernels.conv2d_backward(dy, x_last, filters_last, stride, layout="nhwc")
+    for actual, expected in zip(
+        ours, (arranged(dx, "nchw", "nhwc"), arranged(dw, "oihw", "hwio"), db), strict=True
+    ):
+        equal(actual, expected)
+    nothing = kernels.conv2d_backward(
+        dy, x_last, filters_last, stride, needs=(False, False, True), layout="nhwc"
+    )
+    assert nothing[:2] == (None, None)
+    equal(nothing[2], db)
+
+
+def test_images_with_one_channel_are_not_copied():
+    x = arranged(X[:, :1], "nchw", "nhwc")
+    one = images("test", "nhwc", 4).with_single("c")
+    assert np.shares_memory(one.to_kernels(x), x)
+    equal(one.to_kernels(x), X[:, :1])
+    equal(one.from_kernels(X[:, :1].copy()), x)
+    equal(one.to_kernels(x[::2]), X[::2, :1])
+    y, indices = kernels.max_pool2d(x, 2, layout="nhwc")
+    expected, positions = strict.max_pool2d(X[:, :1], 2)
+    equal(y, arranged(expected, "nchw", "nhwc"))
+    equal(indices, arranged(positions, "nchw", "nhwc"))
+    dx = kernels.max_pool2d_backward(y, indices, x.shape, layout="nhwc")
+    equal(dx, arranged(strict.max_pool2d_backward(expected, positions, (2, 1, 7, 6)),
+                       "nchw", "nhwc"))  # fmt: skip
 
 
 def test_a_bias_for_each_cell():

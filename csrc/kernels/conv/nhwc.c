@@ -213,15 +213,31 @@ static walk walk_of_taps(const window *s) {
     return (walk){{s->kh, s->kw, c}, {s->dh * s->pitch, s->dw * c, 1}};
 }
 
-/* Where the taps of the outputs from `first` on begin, at most TILE_ROWS of `outputs`. Lanes
- * without an output repeat the last one. */
-static void list_outputs(const window *s, ptrdiff_t first, ptrdiff_t outputs, ptrdiff_t *lanes) {
-    ptrdiff_t y = first / s->ow, x = first % s->ow;
+/* Where the taps of the next TILE_ROWS outputs of a block begin, from output (y, x) on; the last of
+ * `outputs` is repeated in lanes without one. Moves (y, x) on. */
+static void list_outputs(const window *s, ptrdiff_t *y, ptrdiff_t *x, ptrdiff_t outputs,
+                         ptrdiff_t *lanes) {
     for (int r = 0; r < TILE_ROWS; r++) {
-        lanes[r] = y * s->sh * s->pitch + x * s->sw * s->image.c;
-        if (first + r + 1 < outputs && ++x == s->ow) {
-            x = 0;
-            y++;
+        lanes[r] = *y * s->sh * s->pitch + *x * s->sw * s->image.c;
+        if (r + 1 < outputs && ++*x == s->ow) {
+            *x = 0;
+            ++*y;
+        }
+    }
+}
+
+/* Stores columns of a tile, with bias, as filters from `first` on. `left` filters of the block have
+ * not been stored: if a tile holds all filters, vectors may extend into those that come later. */
+static void store_tile(const window *s, const real *tile, ptrdiff_t first, ptrdiff_t rows,
+                       ptrdiff_t cols, real *to, ptrdiff_t left) {
+    const int in_order = s->o <= TILE_COLS;
+    vec bias[TILE_VECTORS] = {0};
+    for (ptrdiff_t f = 0; s->bias && f < cols; f += LANES)
+        bias[f / LANES] = load_run(s->bias + first + f, cols - f);
+    for (ptrdiff_t r = 0; r < rows; r++, to += s->o, left -= s->o) {
+        for (ptrdiff_t f = 0; f < cols; f += LANES) {
+            const vec y = load(tile + r * TILE_COLS + f) + bias[f / LANES];
+            store_run(to + f, y, in_order && f + LANES <= left ? LANES : cols - f);
         }
     }
 }
@@ -233,18 +249,17 @@ static void convolve_block(const void *argument, ptrdiff_t chunk, int slot) {
     const real *image = padded_rows(s, n, first, rows, slot);
     const walk taps = walk_of_taps(s);
     real *to = s->to + (n * s->oh + first) * s->ow * s->o;
+    ptrdiff_t y = 0, x = 0;
     for (ptrdiff_t at = 0; at < outputs; at += TILE_ROWS) {
         ptrdiff_t lanes[TILE_ROWS];
-        list_outputs(s, at, outputs, lanes);
+        list_outputs(s, &y, &x, outputs - at, lanes);
         for (ptrdiff_t j = 0; j < s->o; j += TILE_COLS) {
             _Alignas(CNET_ALIGNMENT) real tile[TILE_ROWS * TILE_COLS];
             const ptrdiff_t cols = min_size(TILE_COLS, s->o - j);
             sum_columns_of_tile(image, lanes, &taps, s->weights + j * s->taps, TILE_COLS, cols,
                                 tile);
-            for (ptrdiff_t r = 0; r < min_size(TILE_ROWS, outputs - at); r++)
-                for (ptrdiff_t f = 0; f < cols; f++)
-                    to[(at + r) * s->o + j + f] =
-                        tile[r * TILE_COLS + f] + (s->bias ? s->bias[j + f] : 0);
+            store_tile(s, tile, j, min_size(TILE_ROWS, outputs - at), cols, to + at * s->o + j,
+                       (outputs - at) * s->o);
         }
     }
 }

@@ -18,17 +18,32 @@ static range block_of(ptrdiff_t block, ptrdiff_t size) {
     return (range){block * SIDE, min_size(size, block * SIDE + SIDE)};
 }
 
-/* y[s, c] = x[c, s] for some rows c and columns s, one by one; the longer loop is the inner one. */
+/* Cells at these distances in x and y. */
+typedef struct {
+    ptrdiff_t count, in_x, in_y;
+} line_t;
+
+/* Copies the cells of lines, one by one; `three` means that each line has three. */
+static inline __attribute__((always_inline)) void
+copy_cells(const real *x, real *y, const line_t *lines, const line_t *line, const int three) {
+    for (ptrdiff_t i = 0; i < lines->count; i++)
+        for (ptrdiff_t j = 0; j < (three ? 3 : line->count); j++)
+            y[i * lines->in_y + j * line->in_y] = x[i * lines->in_x + j * line->in_x];
+}
+
+/* y[s, c] = x[c, s] for some rows c and columns s. The longer loop is the inner one, except for
+ * three rows or columns, as images in color have them: their cells are copied together. */
 static void transpose_cells(const real *x, real *y, const cnet_norm *g, range rows, range columns) {
-    if (rows.end - rows.begin < columns.end - columns.begin) {
-        for (ptrdiff_t c = rows.begin; c < rows.end; c++)
-            for (ptrdiff_t s = columns.begin; s < columns.end; s++)
-                y[s * g->c + c] = x[c * g->size + s];
-    } else {
-        for (ptrdiff_t s = columns.begin; s < columns.end; s++)
-            for (ptrdiff_t c = rows.begin; c < rows.end; c++)
-                y[s * g->c + c] = x[c * g->size + s];
-    }
+    const line_t down = {rows.end - rows.begin, g->size, 1};
+    const line_t along = {columns.end - columns.begin, 1, g->c};
+    x += rows.begin * g->size + columns.begin;
+    y += columns.begin * g->c + rows.begin;
+    const int is_wide = down.count < along.count;
+    const line_t *few = is_wide ? &down : &along, *many = is_wide ? &along : &down;
+    if (few->count == 3)
+        copy_cells(x, y, many, few, 1);
+    else
+        copy_cells(x, y, few, many, 0);
 }
 
 /* The same in squares of vectors, with the cells that remain at the end of rows and columns. */

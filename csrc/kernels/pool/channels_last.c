@@ -12,6 +12,7 @@ typedef struct {
     int count_include_pad;
     ptrdiff_t divisor_override;
     _Atomic ptrdiff_t *invalid;
+    char *workspace;
 } job_t;
 
 /* The maxima of up to LANES channels, and their positions. */
@@ -49,45 +50,50 @@ static inline void store_channels(const job_t *job, ptrdiff_t at, ptrdiff_t coun
         memcpy(job->indices + at, &narrow, (size_t)count * sizeof *job->indices);
 }
 
-/* Whether all taps of a window lie in the image, and vectors at them in the images. */
-static inline int is_inside(const cnet_window2d *g, const window_t *window, ptrdiff_t image) {
-    const ptrdiff_t last = position_of(g, window, g->kh - 1, g->kw - 1);
-    return window->rows.end - window->rows.begin == g->kh &&
-           window->columns.end - window->columns.begin == g->kw &&
-           image + last * g->c + round_up(g->c, LANES) <= g->n * g->h * g->w * g->c;
-}
-
-/* The maxima of a window that is_inside. `kh` and `kw` are those of the window, passed as constants
- * where possible. */
-static inline __attribute__((always_inline)) void
-max_inside(const job_t *job, const cnet_window2d *g, const real *x, ptrdiff_t position,
-           const ptrdiff_t kh, const ptrdiff_t kw, ptrdiff_t at, ptrdiff_t end) {
-    for (ptrdiff_t ch = 0; ch < g->c; ch += LANES) {
-        vec best = broadcast(-REAL_INFINITY);
-        ivec where = splat(0);
-        for (ptrdiff_t i = 0; i < kh; i++) {
-            for (ptrdiff_t j = 0; j < kw; j++) {
-                const ptrdiff_t tap = i * g->dh * g->w + j * g->dw;
-                const vec cells = load(x + (tap * g->c + ch));
-                const ivec take = (cells > best) | (cells != cells);
-                best = select_cell(take, cells, best);
-                where = select_index(take, splat(tap), where);
-            }
+/* The maxima of any windows of a row. */
+static void max_at_edge(const job_t *job, ptrdiff_t row, range outputs, ptrdiff_t end) {
+    const cnet_window2d *g = job->g;
+    const ptrdiff_t image = row / g->oh * g->h * g->w * g->c;
+    for (ptrdiff_t ow = outputs.begin; ow < outputs.end; ow++) {
+        const window_t window = window_at(g, row % g->oh, ow);
+        for (ptrdiff_t ch = 0; ch < g->c; ch += LANES) {
+            const ptrdiff_t count = min_size(LANES, g->c - ch);
+            vec best;
+            ivec where;
+            max_of_window(job, &window, image + ch, count, &best, &where);
+            store_channels(job, (row * g->ow + ow) * g->c + ch, count, end, best, where);
         }
-        store_channels(job, at + ch, min_size(LANES, g->c - ch), end, best,
-                       where + splat(position));
     }
 }
 
-/* The maxima of any window. */
-static void max_at_edge(const job_t *job, const cnet_window2d *g, const window_t *window,
-                        ptrdiff_t image, ptrdiff_t at, ptrdiff_t end) {
-    for (ptrdiff_t ch = 0; ch < g->c; ch += LANES) {
-        const ptrdiff_t count = min_size(LANES, g->c - ch);
-        vec best;
-        ivec where;
-        max_of_window(job, window, image + ch, count, &best, &where);
-        store_channels(job, at + ch, count, end, best, where);
+/* The maxima of windows from inner_outputs. `kh` and `kw` are those of the window, passed as
+ * constants where possible. */
+static inline __attribute__((always_inline)) void max_inside(const job_t *job,
+                                                             const cnet_window2d *g, ptrdiff_t row,
+                                                             range outputs, const ptrdiff_t kh,
+                                                             const ptrdiff_t kw, ptrdiff_t end) {
+    ptrdiff_t position = first_tap(g, row, outputs.begin);
+    ptrdiff_t first = (row / g->oh * g->h * g->w + position) * g->c;
+    ptrdiff_t at = (row * g->ow + outputs.begin) * g->c;
+    for (ptrdiff_t ow = outputs.begin; ow < outputs.end; ow++) {
+        for (ptrdiff_t ch = 0; ch < g->c; ch += LANES) {
+            vec best = broadcast(-REAL_INFINITY);
+            ivec where = splat(0);
+            for (ptrdiff_t i = 0; i < kh; i++) {
+                for (ptrdiff_t j = 0; j < kw; j++) {
+                    const ptrdiff_t tap = i * g->dh * g->w + j * g->dw;
+                    const vec cells = load(job->from + (first + tap * g->c + ch));
+                    const ivec take = (cells > best) | (cells != cells);
+                    best = select_cell(take, cells, best);
+                    where = select_index(take, splat(tap), where);
+                }
+            }
+            store_channels(job, at + ch, min_size(LANES, g->c - ch), end, best,
+                           where + splat(position));
+        }
+        position += g->sw;
+        first += g->sw * g->c;
+        at += g->c;
     }
 }
 
@@ -98,21 +104,15 @@ static void max_rows(const void *argument, ptrdiff_t chunk, int slot) {
     const range rows = part_of(chunk, rows_per_chunk(&g), g.n * g.oh);
     const ptrdiff_t end = rows.end * g.ow * g.c;
     for (ptrdiff_t row = rows.begin; row < rows.end; row++) {
-        const ptrdiff_t image = row / g.oh * g.h * g.w * g.c;
-        for (ptrdiff_t ow = 0; ow < g.ow; ow++) {
-            const window_t window = window_at(&g, row % g.oh, ow);
-            const ptrdiff_t at = (row * g.ow + ow) * g.c;
-            const ptrdiff_t position = position_of(&g, &window, 0, 0);
-            const real *x = job->from + max_size(0, image + position * g.c);
-            if (!is_inside(&g, &window, image))
-                max_at_edge(job, &g, &window, image, at, end);
-            else if (g.kh == 2 && g.kw == 2)
-                max_inside(job, &g, x, position, 2, 2, at, end);
-            else if (g.kh == 3 && g.kw == 3)
-                max_inside(job, &g, x, position, 3, 3, at, end);
-            else
-                max_inside(job, &g, x, position, g.kh, g.kw, at, end);
-        }
+        const range inner = inner_outputs(&g, row);
+        max_at_edge(job, row, (range){0, inner.begin}, end);
+        if (g.kh == 2 && g.kw == 2)
+            max_inside(job, &g, row, inner, 2, 2, end);
+        else if (g.kh == 3 && g.kw == 3)
+            max_inside(job, &g, row, inner, 3, 3, end);
+        else
+            max_inside(job, &g, row, inner, g.kh, g.kw, end);
+        max_at_edge(job, row, (range){inner.end, g.ow}, end);
     }
 }
 
@@ -186,18 +186,48 @@ static inline vec sum_of_window(const job_t *job, const window_t *window, ptrdif
     return sum;
 }
 
-/* The same of a window that is_inside, from its first tap. */
-static inline __attribute__((always_inline)) vec sum_inside(const cnet_window2d *g, const real *x,
-                                                            const ptrdiff_t kh,
-                                                            const ptrdiff_t kw) {
-    vec sum = {0};
-    for (ptrdiff_t j = 0; j < kw; j++) {
-        vec column = {0};
-        for (ptrdiff_t i = 0; i < kh; i++)
-            column += load(x + (i * g->w + j) * g->c);
-        sum += column;
+static inline void store_mean(const job_t *job, ptrdiff_t at, ptrdiff_t count, ptrdiff_t end,
+                              vec sum, vec divisor) {
+    store_channels(job, at, count, end, select_cell(sum == 0, (vec){0}, sum / divisor), splat(0));
+}
+
+/* The means of any windows of a row. */
+static void average_at_edge(const job_t *job, ptrdiff_t row, range outputs, ptrdiff_t end) {
+    const cnet_window2d *g = job->g;
+    const ptrdiff_t image = row / g->oh * g->h * g->w * g->c;
+    for (ptrdiff_t ow = outputs.begin; ow < outputs.end; ow++) {
+        const window_t window = window_at(g, row % g->oh, ow);
+        const vec divisor = divisor_of(job, row % g->oh, ow);
+        for (ptrdiff_t ch = 0; ch < g->c; ch += LANES) {
+            const ptrdiff_t count = min_size(LANES, g->c - ch);
+            const vec sum = sum_of_window(job, &window, image + ch, count);
+            store_mean(job, (row * g->ow + ow) * g->c + ch, count, end, sum, divisor);
+        }
     }
-    return sum;
+}
+
+/* The means of windows from inner_outputs; `kh` and `kw` as in max_inside. */
+static inline __attribute__((always_inline)) void
+average_inside(const job_t *job, const cnet_window2d *g, ptrdiff_t row, range outputs,
+               const ptrdiff_t kh, const ptrdiff_t kw, ptrdiff_t end) {
+    const vec divisor = divisor_of(job, row % g->oh, outputs.begin);
+    const ptrdiff_t position = first_tap(g, row, outputs.begin);
+    ptrdiff_t first = (row / g->oh * g->h * g->w + position) * g->c;
+    ptrdiff_t at = (row * g->ow + outputs.begin) * g->c;
+    for (ptrdiff_t ow = outputs.begin; ow < outputs.end; ow++) {
+        for (ptrdiff_t ch = 0; ch < g->c; ch += LANES) {
+            vec sum = {0};
+            for (ptrdiff_t j = 0; j < kw; j++) {
+                vec column = {0};
+                for (ptrdiff_t i = 0; i < kh; i++)
+                    column += load(job->from + (first + (i * g->w + j) * g->c + ch));
+                sum += column;
+            }
+            store_mean(job, at + ch, min_size(LANES, g->c - ch), end, sum, divisor);
+        }
+        first += g->sw * g->c;
+        at += g->c;
+    }
 }
 
 static void average_rows(const void *argument, ptrdiff_t chunk, int slot) {
@@ -207,25 +237,13 @@ static void average_rows(const void *argument, ptrdiff_t chunk, int slot) {
     const range rows = part_of(chunk, rows_per_chunk(&g), g.n * g.oh);
     const ptrdiff_t end = rows.end * g.ow * g.c;
     for (ptrdiff_t row = rows.begin; row < rows.end; row++) {
-        const ptrdiff_t image = row / g.oh * g.h * g.w * g.c;
-        for (ptrdiff_t ow = 0; ow < g.ow; ow++) {
-            const window_t window = window_at(&g, row % g.oh, ow);
-            const vec divisor = divisor_of(job, row % g.oh, ow);
-            const ptrdiff_t first = image + position_of(&g, &window, 0, 0) * g.c;
-            const int inner = is_inside(&g, &window, image);
-            for (ptrdiff_t ch = 0; ch < g.c; ch += LANES) {
-                const ptrdiff_t count = min_size(LANES, g.c - ch);
-                vec sum;
-                if (!inner)
-                    sum = sum_of_window(job, &window, image + ch, count);
-                else if (g.kh == 2 && g.kw == 2)
-                    sum = sum_inside(&g, job->from + (first + ch), 2, 2);
-                else
-                    sum = sum_inside(&g, job->from + (first + ch), g.kh, g.kw);
-                store_channels(job, (row * g.ow + ow) * g.c + ch, count, end,
-                               select_cell(sum == 0, (vec){0}, sum / divisor), splat(0));
-            }
-        }
+        const range inner = inner_outputs(&g, row);
+        average_at_edge(job, row, (range){0, inner.begin}, end);
+        if (g.kh == 2 && g.kw == 2)
+            average_inside(job, &g, row, inner, 2, 2, end);
+        else
+            average_inside(job, &g, row, inner, g.kh, g.kw, end);
+        average_at_edge(job, row, (range){inner.end, g.ow}, end);
     }
 }
 
@@ -244,67 +262,81 @@ void CNET_FN(avg_pool2d_nhwc)(const cnet_call *call) {
                   call->threads);
 }
 
-/* Adds the shares of one window to its cells. */
-static void spread_window(const job_t *job, const window_t *window, const real *grad_output,
-                          vec divisor, real *dx) {
-    const cnet_window2d *g = job->g;
-    for (ptrdiff_t ch = 0; ch < g->c; ch += LANES) {
-        const ptrdiff_t count = min_size(LANES, g->c - ch);
-        const vec shares = load_run(grad_output + ch, count) / divisor;
-        real each[VECTOR_BYTES / sizeof(real)];
-        store(each, shares);
-        for (ptrdiff_t i = window->rows.begin; i < window->rows.end; i++) {
-            real *cells = dx + (position_of(g, window, i, window->columns.begin) * g->c + ch);
-            for (ptrdiff_t j = window->columns.begin; j < window->columns.end; j++, cells += g->c) {
-                if (count == LANES)
-                    store(cells, load(cells) + shares);
-                else
-                    for (ptrdiff_t lane = 0; lane < count; lane++)
-                        cells[lane] += each[lane];
+/* The shares of a row of outputs, each in the cells of its window along a row of the image. Tap j
+ * is in layer (kw - 1 - j) / sw, so that the windows of a layer share no cell, and the terms of a
+ * cell, in the order of the layers, have the order of the windows. */
+static ptrdiff_t layers_of(const cnet_window2d *g) { return (g->kw - 1) / g->sw + 1; }
+
+/* From one layer to the next: a row of the image, and what the vector of its last cell exceeds. */
+static ptrdiff_t layer_pitch(const cnet_window2d *g) {
+    return round_up(g->w * g->c, LANES) + LANES;
+}
+
+static size_t layers_bytes(const cnet_window2d *g) {
+    return (size_t)(layers_of(g) * layer_pitch(g)) * sizeof(real);
+}
+
+/* Cells without a share stay as they are. Vectors of fewer channels than lanes have 0 in the other
+ * lanes, in cells that are written later or have no share. */
+static void fill_layers(const job_t *job, const cnet_window2d *g, ptrdiff_t row, real *layers) {
+    const ptrdiff_t end = g->n * g->oh * g->ow * g->c, pitch = layer_pitch(g);
+    for (ptrdiff_t ow = 0; ow < g->ow; ow++) {
+        const ptrdiff_t left = ow * g->sw - g->pw, output = (row * g->ow + ow) * g->c;
+        const range columns = inside(left, 1, g->w, g->kw);
+        const vec divisor = divisor_of(job, row % g->oh, ow);
+        for (ptrdiff_t ch = 0; ch < g->c; ch += LANES) {
+            const ptrdiff_t count = min_size(LANES, g->c - ch);
+            const vec shares = few_channels_at(job->from, output + ch, count, end) / divisor;
+            real *layer = layers + (left * g->c + ch);
+            for (ptrdiff_t last = g->kw; last > 0; last -= g->sw, layer += pitch) {
+                const ptrdiff_t first = max_size(columns.begin, last - g->sw);
+                for (ptrdiff_t j = first; j < min_size(columns.end, last); j++) {
+                    if (g->c < LANES)
+                        store(layer + j * g->c, shares);
+                    else
+                        store_run(layer + j * g->c, shares, count);
+                }
             }
         }
     }
 }
 
-/* The shares of channels of a window that shares no cell, fewer than LANES. */
-static inline row_of_taps spread_shares(const void *argument, ptrdiff_t oh, ptrdiff_t ow,
-                                        ptrdiff_t output) {
-    const job_t *job = argument;
-    const cnet_window2d *g = job->g;
-    const vec grads = few_channels_at(job->from, output, g->c, g->n * g->oh * g->ow * g->c);
-    return (row_of_taps){.shares = grads / divisor_of(job, oh, ow)};
-}
-
-static inline vec whole_shares(const void *argument, const row_of_taps *row, ptrdiff_t at) {
-    (void)argument, (void)at;
-    return row->shares;
+static void add_to_row(real *to, const real *terms, ptrdiff_t count) {
+    ptrdiff_t at = 0;
+    for (; at + LANES <= count; at += LANES)
+        store(to + at, load(to + at) + load(terms + at));
+    for (; at < count; at++)
+        to[at] += terms[at];
 }
 
 static void spread_images(const void *argument, ptrdiff_t chunk, int slot) {
-    (void)slot;
     const job_t *job = argument;
     const cnet_window2d g = *job->g;
     const range images = part_of(chunk, images_per_chunk(&g), g.n);
-    if (shares_no_cell(&g)) {
-        write_each_cell(&g, images, job, job->to, spread_shares, whole_shares);
-        return;
-    }
-    for (ptrdiff_t image = images.begin; image < images.end; image++) {
-        const real *grad_output = job->from + image * g.oh * g.ow * g.c;
-        real *dx = job->to + image * g.h * g.w * g.c;
-        memset(dx, 0, (size_t)(g.h * g.w * g.c) * sizeof(real));
-        for (ptrdiff_t oh = 0; oh < g.oh; oh++) {
-            for (ptrdiff_t ow = 0; ow < g.ow; ow++) {
-                const window_t window = window_at(&g, oh, ow);
-                spread_window(job, &window, grad_output + (oh * g.ow + ow) * g.c,
-                              divisor_of(job, oh, ow), dx);
-            }
+    const ptrdiff_t width = g.w * g.c;
+    real *layers = (real *)(job->workspace + (size_t)slot * layers_bytes(&g));
+    memset(layers, 0, layers_bytes(&g));
+    memset(job->to + images.begin * g.h * width, 0,
+           (size_t)((images.end - images.begin) * g.h * width) * sizeof(real));
+    for (ptrdiff_t row = images.begin * g.oh; row < images.end * g.oh; row++) {
+        const ptrdiff_t top = row % g.oh * g.sh - g.ph;
+        const range rows = inside(top, 1, g.h, g.kh);
+        fill_layers(job, &g, row, layers);
+        for (ptrdiff_t i = rows.begin; i < rows.end; i++) {
+            real *to = job->to + (row / g.oh * g.h + top + i) * width;
+            for (ptrdiff_t layer = 0; layer < layers_of(&g); layer++)
+                add_to_row(to, layers + layer * layer_pitch(&g), width);
         }
     }
 }
 
+size_t CNET_FN(avg_pool2d_nhwc_backward_workspace)(cnet_call *call) {
+    return (size_t)call->threads * layers_bytes(&call->avg_pool2d_nhwc_backward.g);
+}
+
 /* avg_pool2d_backward of grad_output (n, oh, ow, c), with dx (n, h, w, c). The terms of a cell are
- * added in the order of the windows. Parallel over images. */
+ * added in the order of the windows. Parallel over images. Workspace: for each thread, layers of a
+ * row. */
 void CNET_FN(avg_pool2d_nhwc_backward)(const cnet_call *call) {
     const cnet_avg_pool2d_nhwc_backward_arguments *a = &call->avg_pool2d_nhwc_backward;
     const job_t job = {
@@ -313,6 +345,7 @@ void CNET_FN(avg_pool2d_nhwc_backward)(const cnet_call *call) {
         .g = &a->g,
         .count_include_pad = a->count_include_pad != 0,
         .divisor_override = a->divisor_override,
+        .workspace = call->workspace,
     };
     cnet_parallel(spread_images, &job, ceil_div(a->g.n, images_per_chunk(&a->g)), call->threads);
 }

@@ -59,23 +59,49 @@ static void spread(const cnet_window2d *g, cnet_ties ties, const part_t *part) {
     }
 }
 
-/* The gradients and maxima of a window that shares no cell, with fewer than LANES channels. */
-static inline row_of_taps maxima_of_window(const void *argument, ptrdiff_t oh, ptrdiff_t ow,
-                                           ptrdiff_t output) {
-    (void)oh, (void)ow;
-    const job_t *job = argument;
-    const cnet_window2d *g = job->g;
-    const ptrdiff_t end = g->n * g->oh * g->ow * g->c;
-    return (row_of_taps){.shares = few_channels_at(job->grad_output, output, g->c, end),
-                         .maxima = channels_at(job->y, output, g->c, end)};
+/* ---- Few channels, in windows that share no cell ----------------------------------------- */
+
+static inline int shares_no_cell(const cnet_window2d *g) {
+    return g->c < LANES && g->dh * (g->kh - 1) < g->sh && g->dw * (g->kw - 1) < g->sw;
 }
 
-static inline vec shares_of_maxima(const void *argument, const row_of_taps *row, ptrdiff_t at) {
-    const job_t *job = argument;
-    const cnet_window2d *g = job->g;
-    const vec cells = channels_at(job->x, at, g->c, g->n * g->h * g->w * g->c);
-    const ivec both_nan = (cells != cells) & (row->maxima != row->maxima);
-    return select_cell((cells == row->maxima) | both_nan, row->shares, (vec){0});
+/* The share of one cell. */
+static inline vec share_of_maximum(const job_t *job, vec shares, vec maxima, ptrdiff_t at,
+                                   ptrdiff_t end) {
+    const vec cells = channels_at(job->x, at, job->g->c, end);
+    const ivec both_nan = (cells != cells) & (maxima != maxima);
+    return (vec){0} + select_cell((cells == maxima) | both_nan, shares, (vec){0});
+}
+
+/* Writes the gradients of some images in the order of their addresses, a vector for each cell. The
+ * lanes without a channel are 0, in cells that are written later or stay 0. */
+static void write_each_cell(const job_t *job, range images) {
+    const cnet_window2d g = *job->g;
+    const ptrdiff_t plane = g.h * g.w * g.c, end = images.end * plane, cells = g.n * plane;
+    const ptrdiff_t outputs = g.n * g.oh * g.ow * g.c;
+    memset(job->dx + images.begin * plane, 0,
+           (size_t)((images.end - images.begin) * plane) * sizeof(real));
+    for (ptrdiff_t row = images.begin * g.oh; row < images.end * g.oh; row++) {
+        const ptrdiff_t top = row % g.oh * g.sh - g.ph;
+        const range rows = inside(top, g.dh, g.h, g.kh);
+        for (ptrdiff_t i = rows.begin; i < rows.end; i++) {
+            const ptrdiff_t first = (row / g.oh * g.h + top + i * g.dh) * g.w;
+            for (ptrdiff_t ow = 0; ow < g.ow; ow++) {
+                const ptrdiff_t left = ow * g.sw - g.pw, output = (row * g.ow + ow) * g.c;
+                const range columns = inside(left, g.dw, g.w, g.kw);
+                const vec shares = few_channels_at(job->grad_output, output, g.c, outputs);
+                const vec maxima = channels_at(job->y, output, g.c, outputs);
+                for (ptrdiff_t j = columns.begin; j < columns.end; j++) {
+                    const ptrdiff_t at = (first + left + j * g.dw) * g.c;
+                    const vec share = share_of_maximum(job, shares, maxima, at, cells);
+                    if (at + LANES <= end)
+                        store(job->dx + at, share);
+                    else
+                        store_run(job->dx + at, share, g.c);
+                }
+            }
+        }
+    }
 }
 
 static void spread_images(const void *argument, ptrdiff_t chunk, int slot) {
@@ -84,7 +110,7 @@ static void spread_images(const void *argument, ptrdiff_t chunk, int slot) {
     const cnet_window2d g = *job->g;
     const range images = part_of(chunk, images_per_chunk(&g), g.n);
     if (job->ties == CNET_TIES_ALL && shares_no_cell(&g)) {
-        write_each_cell(&g, images, job, job->dx, maxima_of_window, shares_of_maxima);
+        write_each_cell(job, images);
         return;
     }
     part_t part;

@@ -6,20 +6,22 @@ from typing import Any
 import numpy as np
 
 from .. import geometry
+from .._check import is_plain
 from .._sizes import plain_padding
 from ..arrays import FLOAT32, FLOAT64, Array
 
 
 def floats(function: str, name: str, x: Any, dtype: Any, *ndims: int) -> Array:
-    """`x` as a C-contiguous, aligned array of `dtype`; `ndims` are the valid numbers of dimensions.
+    """`x` as a C-contiguous, aligned array of `dtype`, or if that is None, of `float_dtype`.
+
+    `ndims` are the valid numbers of dimensions.
 
     Raises
     ------
     TypeError, ValueError
         If `x` does not hold real numbers, or has another number of dimensions.
     """
-    is_ready = type(x) is np.ndarray and x.dtype is dtype and x.flags.carray
-    if is_ready and (not ndims or x.ndim in ndims):
+    if is_plain(x) and (dtype is None or x.dtype is dtype) and (not ndims or x.ndim in ndims):
         return x
     x = np.asarray(x)
     if x.dtype.kind not in "fiub":
@@ -29,7 +31,7 @@ def floats(function: str, name: str, x: Any, dtype: Any, *ndims: int) -> Array:
         raise ValueError(
             f"{function}: {name} must have {wanted} dimensions (got {x.ndim}, shape {x.shape})"
         )
-    return np.require(np.asarray(x), dtype, ["C", "A"])
+    return np.require(np.asarray(x), float_dtype(x) if dtype is None else dtype, ["C", "A"])
 
 
 def float_dtype(*arrays: Any) -> Any:

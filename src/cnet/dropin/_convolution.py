@@ -1,6 +1,7 @@
 """Convolution of images in any layout, with any padding, and its gradients."""
 
 from functools import lru_cache
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,26 +13,44 @@ from ..kernels import channels_last, conv
 from ._arrays import ends, float_dtype, floats, plain_ends, same_ndim
 from ._layouts import CHANNELS_LAST, FILTERS_LAST, Layout, filters, images, text
 
-VECTOR_BYTES = 64
+VECTOR_BYTES, TILE_ROWS = 32, 6
+"""The tiles of the kernels for channels last: vectors of columns, and rows."""
+
+DIRECT, WINOGRAD, MOVED, CALL = 1.2, 0.45, 25, 60_000
+"""Times in units of a product in the kernels for channels first: of a product in those for channels
+last, of one that Winograd's algorithm saves in part, of transposing an element, and of the calls
+that transpose. Measured with AVX2, where the choices that follow take 1.3 % more time than the best
+ones, on average."""
 
 
-# ---- Which kernels -------------------------------------------------------------------------------
+def is_faster(g: geometry.Conv, result: str, dtype: Any) -> bool:
+    """Whether the kernels for channels last compute a result faster than those for channels first.
 
-
-def is_faster(channels: int, filters: int, window: Shape, stride: Shape, dtype: Any) -> bool:
-    """Whether these kernels are faster than transposing, by measurements.
-
-    They need filters that fill a vector. `cnet.kernels.conv2d` is faster for many channels with a
-    window that Winograd's algorithm computes.
+    `result` is "y", "dx" or "dw". Both compute the products of the convolution. Those for channels
+    last also compute what fills up their tiles and, for dx with a stride, products with the zeros
+    between the cells of grad_output. The others transpose three arrays; images with one channel or
+    filter are the same in both layouts.
     """
-    is_winograd = window in ((3, 3), (5, 5)) and stride == (1, 1) and channels >= 32
-    return filters * dtype.itemsize >= VECTOR_BYTES and not is_winograd
+    kernel = tuple([axis.kernel for axis in g.axes])
+    taps, outputs, cells = prod(kernel), g.n * prod(g.output), g.n * prod(a.size for a in g.axes)
+    products = outputs * taps * g.c * g.o
+    lanes = VECTOR_BYTES // dtype.itemsize
+    if result == "y":
+        computed = outputs * taps * g.c * _filled(g.o, lanes)
+    elif result == "dx":
+        computed = cells * taps * g.o * _filled(g.c, lanes)
+    else:
+        computed = outputs * _filled(taps * g.c, TILE_ROWS) * _filled(g.o, lanes)
+    is_plain = all(axis.stride == axis.dilation == 1 for axis in g.axes)
+    has_winograd = is_plain and kernel in ((3, 3), (5, 5)) and min(g.c, g.o) >= 32
+    moved = cells * g.c * (g.c > 1) + outputs * g.o * (g.o > 1) + 2 * taps * g.c * g.o
+    others = products * (WINOGRAD if has_winograd else 1) + moved * MOVED + CALL
+    return computed * DIRECT < others
 
 
-def gradients_are_faster(channels: int, window: Shape, needs: tuple[bool, bool, bool]) -> bool:
-    """The same for the gradients that are needed, together."""
-    is_first_layer = needs[1] and not needs[0] and channels <= 8
-    return window == (1, 1) or is_first_layer
+def _filled(count: int, size: int) -> int:
+    """The smallest multiple of `size` that is at least `count`."""
+    return -(-count // size) * size
 
 
 class _Plan(NamedTuple):
@@ -43,6 +62,8 @@ class _Plan(NamedTuple):
     weight: Layout
     y: Layout
     g: geometry.Conv
+    needs_dx_apart: bool
+    """Whether the gradient of the images is computed by a call of its own, by other kernels."""
 
 
 def _plan(
@@ -79,22 +100,26 @@ def _made(
     c = "c" if "c" in of_x.axes or "o" in of_weight.axes else ""
     of_y = of_x.with_axes(f"{n}{c}hw")
     full = of_weight.shape_to_kernels(weight_shape)
-    filters_count, channels, *window = full
+    window = full[2:]
     g = geometry.conv(
         function, of_x.shape_to_kernels(x_shape), full, stride,
         ends(function, padding, window, dilation), dilation, groups,
     )  # fmt: skip
-    steps = g.axes[0].stride, g.axes[1].stride
-    size = window[0], window[1]
-    is_last = of_x.full == CHANNELS_LAST and groups == 1 and is_auto
-    if is_last and needs is None:
-        is_last = is_faster(channels, filters_count, size, steps, dtype)
-    elif is_last and needs is not None:
-        is_last = gradients_are_faster(channels, size, needs)
+    if needs is None:
+        results = ["y"]
+    else:
+        results = [result for result, need in zip(("dx", "dw"), needs, strict=False) if need]
+    is_possible = of_x.full == CHANNELS_LAST and groups == 1 and is_auto
+    choices = [is_possible and is_faster(g, result, dtype) for result in results]
+    is_last = choices[-1] if choices else is_possible
+    if g.c == 1:
+        of_x = of_x.with_single("c")
+    if g.o == 1:
+        of_y = of_y.with_single("c")
     if is_last:
         of_x, of_y = of_x.for_kernels(CHANNELS_LAST), of_y.for_kernels(CHANNELS_LAST)
         of_weight = of_weight.for_kernels(FILTERS_LAST)
-    return _Plan(is_last, of_x, of_weight, of_y, g)
+    return _Plan(is_last, of_x, of_weight, of_y, g, len(set(choices)) == 2)
 
 
 # ---- Convolution ---------------------------------------------------------------------------------
@@ -178,7 +203,7 @@ def convolved(
     groups: int = 1, algorithm: str = "auto", layout: Any = "nchw", weight_layout: Any = None,
 ) -> Array:  # fmt: skip
     """`conv2d` of two arrays from `floats`, with the same dtype."""
-    is_last, of_x, of_weight, of_y, g = _plan(
+    is_last, of_x, of_weight, of_y, g, _ = _plan(
         f, x, weight, stride, padding, dilation, groups, algorithm, layout, weight_layout
     )
     each, cells = bias_of(f, bias, g.o, x.dtype)
@@ -245,9 +270,14 @@ def gradients(
     layout: Any = "nchw", weight_layout: Any = None,
 ) -> tuple[Array | None, Array | None, Array | None]:  # fmt: skip
     """`conv2d_backward` of three arrays from `floats`, with the same dtype."""
-    is_last, of_x, of_weight, of_y, g = _plan(
+    is_last, of_x, of_weight, of_y, g, needs_dx_apart = _plan(
         f, x, weight, stride, padding, dilation, groups, algorithm, layout, weight_layout, needs
     )
+    if needs_dx_apart:
+        options = groups, algorithm, layout, weight_layout
+        of_dx, others = (True, False, False), (False, *needs[1:])
+        dx = gradients(f, grad, x, weight, stride, padding, dilation, of_dx, *options)[0]
+        return dx, *gradients(f, grad, x, weight, stride, padding, dilation, others, *options)[1:]
     same_ndim(f, "grad_output", grad, of_y.axes)
     grad, x, weight = of_y.to_kernels(grad), of_x.to_kernels(x), of_weight.to_kernels(weight)
     if is_last:

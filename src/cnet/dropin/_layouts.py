@@ -23,22 +23,26 @@ class Layout:
 
     __slots__ = (
         "axes", "dropped", "from_order", "full", "inserted", "is_ordered", "is_target",
-        "lacks_axes", "places", "target", "to_order",
+        "lacks_axes", "places", "single", "target", "to_order",
     )  # fmt: skip
 
-    def __init__(self, axes: str, full: str, target: str) -> None:
+    def __init__(self, axes: str, full: str, target: str, single: str = "") -> None:
         self.axes = axes
         """The letters of the axes that the array has."""
         self.full = full
         """The order of all four axes."""
         self.target = target
         """Their order in the kernels: `IMAGES`, `CHANNELS_LAST` or `FILTERS`."""
+        self.single = single
+        """The letters of axes that have size 1: no element moves if they change their place."""
         present = _in_order(target, axes)
         self.is_target = axes == target
-        self.is_ordered = axes == present
-        """Whether the array has the axes that it has in the order of the kernels."""
-        self.inserted = tuple(slice(None) if letter in axes else None for letter in target)
-        self.dropped = tuple(slice(None) if letter in axes else 0 for letter in target)
+        self.is_ordered = _without(single, axes) == _without(single, present)
+        """Whether the array has its elements in the order of the kernels."""
+        given = axes if self.is_ordered else present
+        optional = single + _without(axes, target)
+        self.inserted = _index(given, target, optional)
+        self.dropped = _index(target, given, optional)
         """The indices that insert the missing axes, and drop them."""
         self.lacks_axes = len(axes) < len(target)
         self.to_order = tuple(axes.index(letter) for letter in present)
@@ -49,8 +53,10 @@ class Layout:
         """The array with four axes in the order of the kernels, C-contiguous."""
         if self.is_target:
             return np.ascontiguousarray(x)
-        if self.is_ordered and x.flags.c_contiguous:
-            return x[self.inserted]
+        y: Array
+        if self.is_ordered:
+            y = np.ascontiguousarray(x)[self.inserted]
+            return y
         y = _transposed(x, self.to_order)
         return y[self.inserted] if self.lacks_axes else y
 
@@ -71,16 +77,20 @@ class Layout:
 
     def for_kernels(self, target: str) -> "Layout":
         """The layout of the same array for kernels with another order."""
-        return layout(self.axes, self.full, target)
+        return layout(self.axes, self.full, target, self.single)
+
+    def with_single(self, letter: str) -> "Layout":
+        """The layout of an array whose axis with this letter has size 1."""
+        return layout(self.axes, self.full, self.target, letter)
 
     def with_axes(self, axes: str) -> "Layout":
         """The layout of an array that has these axes, in the same order."""
-        return layout(_in_order(self.full, axes), self.full, self.target)
+        return layout(_in_order(self.full, axes), self.full, self.target, self.single)
 
     def with_taps(self) -> "Layout":
         """The layout of an array that has another axis, t, after that of columns."""
         orders = self.axes, self.full, self.target
-        return layout(*[letters.replace("w", "wt") for letters in orders])
+        return layout(*[letters.replace("w", "wt") for letters in orders], self.single)
 
 
 layout = lru_cache(maxsize=1024)(Layout)
@@ -88,6 +98,27 @@ layout = lru_cache(maxsize=1024)(Layout)
 
 def _in_order(order: str, letters: str) -> str:
     return "".join(letter for letter in order if letter in letters)
+
+
+def _without(removed: str, letters: str) -> str:
+    return "".join(letter for letter in letters if letter not in removed)
+
+
+def _index(source: str, target: str, optional: str) -> tuple[slice | int | None, ...]:
+    """The index that makes the axes `target` of `source`, which have the same order.
+
+    Those that are `optional` have size 1; they are inserted, or dropped.
+    """
+    index: list[slice | int | None] = []
+    rest = source
+    for letter in target:
+        while rest and rest[0] != letter and rest[0] in optional:
+            index.append(0)
+            rest = rest[1:]
+        is_given = rest[:1] == letter
+        index.append(slice(None) if is_given else None)
+        rest = rest[is_given:]
+    return *index, *[0] * len(rest)
 
 
 def images(function: str, order: object, ndim: int) -> Layout:

@@ -19,12 +19,18 @@ NONE, BORDER = -1, -2
 """Instead of a position: no maximum, and a maximum in the padding."""
 
 
-def _images(function: str, layout: object, ndim: int) -> tuple[Layout, Any]:
-    """The layout of images, as the kernels for it take them, and the module of these kernels."""
-    given = images(function, layout, ndim)
-    if given.full == CHANNELS_LAST and "c" in given.axes:
-        return given.for_kernels(CHANNELS_LAST), channels_last
-    return given, pooling
+def _images(function: str, layout: object, shape: Shape) -> tuple[Layout, Any]:
+    """The layout of images, as the kernels for it take them, and the module of these kernels.
+
+    Images with one channel are the same in memory with channels first, whose kernels are faster:
+    their vectors hold cells of a row.
+    """
+    given = images(function, layout, len(shape))
+    if given.full != CHANNELS_LAST or "c" not in given.axes:
+        return given, pooling
+    if shape[-1] == 1:
+        return given.with_single("c"), pooling
+    return given.for_kernels(CHANNELS_LAST), channels_last
 
 
 class _Plan(NamedTuple):
@@ -58,7 +64,7 @@ def _made(
     padding: Any, dilation: Any, ceil_mode: bool,
 ) -> _Plan:  # fmt: skip
     """`_plan` for arguments of exact types, which are the key of this cache."""
-    form, module = _images(function, layout, len(shape))
+    form, module = _images(function, layout, shape)
     sizes = form.for_kernels(IMAGES).shape_to_kernels(shape)
     pads = ends(function, padding, window, dilation)
     options = dilation, ceil_mode, True
@@ -208,7 +214,7 @@ def max_pool2d(
     """
     f = "max_pool2d"
     _check_ties(f, ties)
-    x = floats(f, "x", x, float_dtype(x))
+    x = floats(f, "x", x, None)
     plan = _plan(
         f, x.shape, kernel_size, stride, padding, dilation, ceil_mode, layout, pad_value != -np.inf
     )
@@ -235,7 +241,7 @@ def maxima(
 ) -> Array:  # fmt: skip
     """The result of `max_pool2d` without positions."""
     f = "max_pool2d"
-    x = floats(f, "x", x, float_dtype(x))
+    x = floats(f, "x", x, None)
     has_border = pad_value != -np.inf
     plan = _plan(f, x.shape, kernel_size, stride, padding, 1, False, layout, has_border)
     y, _ = plan.module.max_pool(_with_border(x, plan, pad_value), plan.g, False)
@@ -270,7 +276,7 @@ def max_pool2d_backward(
     """
     f = "max_pool2d_backward"
     _check_ties(f, ties)
-    grad = floats(f, "grad_output", grad_output, float_dtype(grad_output))
+    grad = floats(f, "grad_output", grad_output, None)
     shape = shape_of(f, "x_shape", x_shape)
     text(f, "layout", layout)
     form, of_indices, module, four = _scatter_plan(f, layout, shape, ties in ("all", "share"))
@@ -288,7 +294,7 @@ def _scatter_plan(
     function: str, layout: str, shape: Shape, has_taps: bool
 ) -> tuple[Layout, Layout, Any, Shape]:
     """The layouts of images and of positions, the module, and the shape as its kernels take it."""
-    form, module = _images(function, layout, len(shape))
+    form, module = _images(function, layout, shape)
     return form, form.with_taps() if has_taps else form, module, form.shape_to_kernels(shape)
 
 
@@ -403,7 +409,7 @@ def avg_pool2d(
     array([[1.5]])
     """
     f = "avg_pool2d"
-    x = floats(f, "x", x, float_dtype(x))
+    x = floats(f, "x", x, None)
     form, module, g, _ = _plan(f, x.shape, kernel_size, stride, padding, 1, ceil_mode, layout)
     divisor = checked_divisor(f, divisor_override)
     return form.from_kernels(module.avg_pool(form.to_kernels(x), g, count_include_pad, divisor))
@@ -416,7 +422,7 @@ def avg_pool2d_backward(
 ) -> Array:  # fmt: skip
     """The gradient of `avg_pool2d`, in the shape `x_shape`; the other arguments are the same."""
     f = "avg_pool2d_backward"
-    grad = floats(f, "grad_output", grad_output, float_dtype(grad_output))
+    grad = floats(f, "grad_output", grad_output, None)
     shape = shape_of(f, "x_shape", x_shape)
     form, module, g, _ = _plan(f, shape, kernel_size, stride, padding, 1, ceil_mode, layout)
     divisor = checked_divisor(f, divisor_override)

@@ -53,7 +53,7 @@ def im2col_indices(
     >>> im2col_indices(np.arange(9.0).reshape(1, 1, 3, 3), 2, 2, padding=0)[0]
     array([0., 1., 3., 4.])
     """
-    images = floats("im2col_indices", "x", x, float_dtype(x), 4)
+    images = floats("im2col_indices", "x", x, None, 4)
     cols = kernels.im2col(images, (field_height, field_width), stride, padding)
     return np.ascontiguousarray(cols.transpose(1, 2, 0)).reshape(cols.shape[1], -1)
 
@@ -81,7 +81,7 @@ def col2im_indices(
     ndarray, shape `x_shape`
     """
     x_shape = shape_of("col2im_indices", "x_shape", x_shape)
-    values = floats("col2im_indices", "cols", cols, float_dtype(cols), 2)
+    values = floats("col2im_indices", "cols", cols, None, 2)
     values = values.reshape(len(values), -1, x_shape[0]).transpose(2, 0, 1)
     return kernels.col2im(values, x_shape, (field_height, field_width), stride, padding)
 
@@ -110,7 +110,7 @@ def col2im_6d_cython(
     cols: Any, N: int, C: int, H: int, W: int, HH: int, WW: int, pad: int, stride: int
 ) -> Array:
     """Fold columns of shape (C, HH, WW, N, oh, ow) back into images (N, C, H, W)."""
-    values = floats("col2im_6d_cython", "cols", cols, float_dtype(cols), 6)
+    values = floats("col2im_6d_cython", "cols", cols, None, 6)
     c, hh, ww, n, oh, ow = values.shape
     same_shape("col2im_6d_cython", "cols[:4]", values.shape[:4], "(C, HH, WW, N)", (C, HH, WW, N))
     values = values.transpose(3, 0, 1, 2, 4, 5).reshape(n, c * hh * ww, oh * ow)
@@ -246,7 +246,7 @@ conv_backward_fast = conv_backward_strides
 def _pool(function: str, x: Any, pool_param: Any) -> tuple[Array, tuple[int, int], int]:
     keys = "pool_height", "pool_width", "stride"
     height, width, stride = _numbers(function, "pool_param", pool_param, *keys)
-    return floats(function, "x", x, float_dtype(x), 4), (height, width), stride
+    return floats(function, "x", x, None, 4), (height, width), stride
 
 
 def _tiles(images: Array, window: tuple[int, int], stride: int) -> bool:

@@ -82,7 +82,7 @@ def im2col(
     array([[1., 3.],
            [2., 4.]])
     """
-    x = floats("im2col", "x", x, float_dtype(x))
+    x = floats("im2col", "x", x, None)
     of_x = images("im2col", layout, x.ndim)
     pads = ends("im2col", padding, pair("im2col", "kernel_size", kernel_size), dilation)
     cols = kernels.im2col(of_x.to_kernels(x), kernel_size, stride, pads, dilation)
@@ -98,7 +98,7 @@ def col2im(
     shape = shape_of(f, "x_shape", x_shape)
     of_x = images(f, layout, len(shape))
     is_batch = "n" in of_x.axes
-    columns = floats(f, "cols", cols, float_dtype(cols), 3 if is_batch else 2)
+    columns = floats(f, "cols", cols, None, 3 if is_batch else 2)
     pads = ends(f, padding, pair(f, "kernel_size", kernel_size), dilation)
     x = kernels.col2im(
         columns if is_batch else columns[np.newaxis], of_x.shape_to_kernels(shape), kernel_size,
@@ -127,7 +127,7 @@ def matmul(a: Any, b: Any) -> Array:
 
 def relu(x: Any) -> Array:
     """``max(0, x)``."""
-    return kernels.relu(floats("relu", "x", x, float_dtype(x)))
+    return kernels.relu(floats("relu", "x", x, None))
 
 
 def relu_backward(grad_output: Any, y: Any) -> Array:

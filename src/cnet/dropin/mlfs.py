@@ -21,7 +21,7 @@ import numpy as np
 from .._sizes import plain
 from ..arrays import Array
 from . import kernels
-from ._arrays import float_dtype, pair, shape_of
+from ._arrays import pair, shape_of
 from ._channels_first import avg_pool, avg_pool_backward, max_pool, max_pool_backward
 
 __all__ = [
@@ -227,17 +227,16 @@ class MaxPooling2D(PoolingLayer):
 
     def forward_pass(self, X: Any, training: bool = True) -> Array:
         if self.padding in UNPADDED:
-            f, options = "MaxPooling2D.forward_pass", (float_dtype(X), self.pool_shape, self.stride)
-            y, self.cache = max_pool(f, "X", X, *options)
+            f = "MaxPooling2D.forward_pass"
+            y, self.cache = max_pool(f, "X", X, None, self.pool_shape, self.stride)
         else:
             y, self.cache = kernels.max_pool2d(X, *self._window(), pad_value=0.0)
         self.layer_input = X
         return y
 
     def backward_pass(self, accum_grad: Any) -> Array:
-        f, dtype = "MaxPooling2D.backward_pass", float_dtype(accum_grad)
-        shape = np.shape(self._kept_input())
-        return max_pool_backward(f, "accum_grad", accum_grad, dtype, self.cache, shape)
+        f, shape = "MaxPooling2D.backward_pass", np.shape(self._kept_input())
+        return max_pool_backward(f, "accum_grad", accum_grad, None, self.cache, shape)
 
 
 class AveragePooling2D(PoolingLayer):
@@ -245,8 +244,8 @@ class AveragePooling2D(PoolingLayer):
 
     def forward_pass(self, X: Any, training: bool = True) -> Array:
         if self.padding in UNPADDED:
-            f, options = "AveragePooling2D.forward_pass", (self.pool_shape, self.stride)
-            y = avg_pool(f, "X", X, float_dtype(X), *options)
+            f = "AveragePooling2D.forward_pass"
+            y = avg_pool(f, "X", X, None, self.pool_shape, self.stride)
         else:
             y = kernels.avg_pool2d(X, *self._window())
         self.layer_input = X
@@ -255,7 +254,6 @@ class AveragePooling2D(PoolingLayer):
     def backward_pass(self, accum_grad: Any) -> Array:
         shape = np.shape(self._kept_input())
         if self.padding in UNPADDED:
-            f, dtype = "AveragePooling2D.backward_pass", float_dtype(accum_grad)
-            options = dtype, shape, self.pool_shape, self.stride
-            return avg_pool_backward(f, "accum_grad", accum_grad, *options)
+            f, options = "AveragePooling2D.backward_pass", (shape, self.pool_shape, self.stride)
+            return avg_pool_backward(f, "accum_grad", accum_grad, None, *options)
         return kernels.avg_pool2d_backward(accum_grad, shape, *self._window())

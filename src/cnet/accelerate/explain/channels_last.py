@@ -26,13 +26,9 @@ class ChannelsLast:
             for name, form in self.forms.items()
         }
         self.g = geometry.conv("accelerate", x.full, weight.full, *plane)
-        o, c, *window = weight.full
-        sizes = (o, c) if result == "dx" else (c, o)
-        is_possible = result != "dx" or plane.stride == (1, 1)
         self.dtypes = [
-            dtype for dtype in (FLOAT32, FLOAT64)
-            if is_possible and is_faster(*sizes, tuple(window), plane.stride, dtype)
-        ]  # fmt: skip
+            dtype for dtype in (FLOAT32, FLOAT64) if is_faster(self.g, self.result, dtype)
+        ]
         """Those for which this is faster than transposing."""
 
     def compute(self, first: Array, second: Array, bias: Array | None = None) -> Array:
