@@ -35,24 +35,33 @@ def test_a_patient_budget_spends_a_share() -> None:
     assert not budget.allows(price=1e-3, can_save=1e-3)
 
 
-def test_what_promises_much_is_learned_in_advance() -> None:
+def test_a_patient_budget_spends_in_proportion_to_what_can_be_saved() -> None:
     budget = Budget(is_patient=True)
     budget.worked(1.0)
-    price = _budget.SHARE + _budget.ADVANCE
-    assert budget.allows(price, can_save=_budget.PROMISE * price)
-    assert not budget.allows(price, can_save=0.9 * _budget.PROMISE * price)
-    budget.left -= price  # it was learned, and nothing was saved: no other until the time has paid
-    assert not budget.allows(price, can_save=1.0)
+    for times in (1, 2, 4):
+        price = times * _budget.SHARE
+        assert budget.allows(price, can_save=1.001 * times * price)
+        assert not budget.allows(price, can_save=0.99 * times * price)
+    assert budget.allows(_budget.MOST_SHARE, can_save=100.0)
+    assert not budget.allows(1.01 * _budget.MOST_SHARE, can_save=100.0)
+
+
+def test_what_was_spent_in_vain_is_paid_first() -> None:
+    budget = Budget(is_patient=True)
+    budget.worked(1.0)
+    price = _budget.MOST_SHARE
+    budget.left -= price
+    assert not budget.allows(price, can_save=100.0)
     budget.worked(0.9)
-    assert not budget.allows(price, can_save=1.0)
+    assert not budget.allows(price, can_save=100.0)
     budget.worked(0.2)
-    assert budget.allows(price, can_save=1.0)
+    assert budget.allows(price, can_save=100.0)
 
 
 def test_loops_save_more_than_operations_of_numpy() -> None:
     """The time for each element tells them apart."""
     assert _budget.saved_share(call=1e-2, elements=10_000) > 0.9
-    assert _budget.saved_share(call=1e-3, elements=100_000) < 0.5
+    assert _budget.saved_share(call=4e-4, elements=100_000) < 0.5
     assert _budget.saved_share(call=1e-4, elements=100_000) == 0
     assert _budget.saved_share(call=1e-6, elements=10) == 0
 

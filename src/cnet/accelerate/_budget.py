@@ -11,17 +11,15 @@ import numpy as np
 
 SHARE = 0.02
 """Of the time in originals, what a patient budget spends on learning."""
-ADVANCE = 0.06
-"""Of this time, what it spends in advance on functions that promise much."""
-PROMISE = 3
-"""These have already taken more than what learning takes, as many times."""
+MOST_SHARE = 0.1
+"""The largest share, for a function that could have saved several times what learning takes."""
 MOST_SECONDS = 2.0
 """Seconds for learning, beyond those that have been saved."""
 LEAST_SECONDS = 15e-6
 """The shortest call of an original that cnet may replace."""
 CALL_SECONDS = 20e-6
 """A call of cnet is expected to take this long, and the following."""
-ELEMENT_SECONDS = 5e-9
+ELEMENT_SECONDS = 2.5e-9
 """For each element of its arrays."""
 SAMPLES = 6
 """Calls of the original on copies, in most cases."""
@@ -38,8 +36,8 @@ class Budget:
     An eager budget starts with `MOST_SECONDS` for each function, and learns at once. A patient one
     belongs to a whole script and starts with nothing. A function is learned when cnet could have
     saved more of its time than learning will take, and a share of all time in originals, or what
-    was saved before, pays for that. Functions that could have saved much more may be learned
-    before there is enough. So a script of which nothing can be learned loses little.
+    was saved before, pays for that. The share is in proportion to what could have been saved, up to
+    `MOST_SHARE`. So a script of which nothing can be learned loses little.
     """
 
     is_patient: bool = False
@@ -71,9 +69,10 @@ class Budget:
         """
         if not self.is_patient:
             return self.left > 0
-        if can_save >= PROMISE * price:
-            return self.left + ADVANCE * self.total >= price
-        return self.left >= price and can_save >= price
+        if can_save < price:
+            return False
+        share = min(SHARE * can_save / price, MOST_SHARE) if price else MOST_SHARE
+        return self.left + (share - SHARE) * self.total >= price
 
 
 def saved_share(call: float, elements: int) -> float:
