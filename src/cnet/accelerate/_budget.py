@@ -11,7 +11,7 @@ import numpy as np
 
 SHARE = 0.02
 """Of the time in originals, what a patient budget spends on learning."""
-MOST_SHARE = 0.1
+MOST_SHARE = 0.06
 """The largest share, for a function that could have saved several times what learning takes."""
 MOST_SECONDS = 2.0
 """Seconds for learning, beyond those that have been saved."""

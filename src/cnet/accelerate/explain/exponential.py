@@ -21,8 +21,8 @@ class Elu:
     """``x`` where it is positive, and elsewhere ``alpha * (exp(x) - 1)``; operands (x, alpha)."""
 
     def __call__(self, *operands: Any) -> Array:
-        x, alpha = operands
-        return kernels.elementwise(*in_one_dtype((x,)), "elu", float(alpha), 1.0)
+        (x,) = in_one_dtype(operands[:1])
+        return kernels.elementwise(x, "elu", float(operands[1]), 1.0)
 
     def __str__(self) -> str:
         return "elu with a factor"
@@ -37,7 +37,7 @@ class EluGradient:
     def __call__(self, *operands: Any) -> Array:
         dy, x = in_one_dtype(operands[:2])
         alpha = float(operands[2])
-        dx = kernels.elementwise_backward(dy, x, "elu", alpha, 1.0)
+        dx: Array = kernels.elementwise_backward(dy, x, "elu", alpha, 1.0)
         np.copyto(dx, dy if self.is_one_at_zero else alpha * dy, where=x == 0)
         return dx
 
