@@ -33,6 +33,12 @@ GELU = "np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))"
         ("np.maximum(-0.01 * x, x)", "d = np.where(x > 0, 1, -0.01)"),
         ("np.where(x > 0, x, np.expm1(x))", "d = np.where(x > 0, 1, np.exp(np.minimum(x, 0)))"),
         ("np.where(x > 0, x, np.expm1(x))", "d = np.where(self.y > 0, 1, self.y + 1)"),
+        ("np.where(x >= 0, x, 1.2 * np.expm1(x))", "d = np.where(x >= 0, 1, 1.2 * np.exp(x))"),
+        (
+            "1.5 * np.where(x > 0, x, self.slope * np.expm1(x))",
+            "d = 1.5 * np.where(x > 0, 1, self.slope * np.exp(x))",
+        ),
+        ("np.where(x > 0, x, 1.2 * np.expm1(x))", "d = np.where(x > 0, 1, 1.2 * np.cos(x))"),
         ("x / (1 + np.exp(-x))", "s = 1 / (1 + np.exp(-x)); d = s + x * s * (1 - s)"),
         ("np.where(x > 0, 2.0, -0.5)", "d = np.where(x >= 0, 1, 0.25)"),
         (f"0.5 * x * (1 + {GELU})", "d = np.cos(x)"),

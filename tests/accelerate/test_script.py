@@ -167,6 +167,18 @@ def test_a_script_may_use_cnet(use: str, tmp_path: Path) -> None:
     assert "cnet.functional" in modules_of(tmp_path, f"import cnet\n{use}\n{check}\n{more}")
 
 
+def test_packages_of_other_environments_are_left_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "other" / "site-packages"
+    folder.mkdir(parents=True)
+    (folder / "installed.py").write_text(NET)
+    (tmp_path / "net.py").write_text(NET)
+    (tmp_path / "script.py").write_text(
+        f"import sys\nsys.path.insert(0, {str(folder)!r})\nimport installed, net\n"
+        "print(*(hasattr(m.MaxPool2.forward, 'cnet_watched') for m in (installed, net)))\n"
+    )
+    assert run(tmp_path, "-m", "cnet.accelerate", "script.py").stdout == "False True\n"
+
+
 def test_byte_code_with_decorators_has_a_file_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text("from net import MaxPool2\nprint(MaxPool2.forward)\n")
     (tmp_path / "net.py").write_text(NET)

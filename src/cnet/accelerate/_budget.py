@@ -3,16 +3,24 @@
 Those of learning are of the processor, so that other programs do not end it earlier.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 SHARE = 0.02
 """Of the time in originals, what a patient budget spends on learning."""
+MOST_SHARE = 0.06
+"""The largest share, for a function that could have saved several times what learning takes."""
 MOST_SECONDS = 2.0
 """Seconds for learning, beyond those that have been saved."""
 LEAST_SECONDS = 15e-6
 """The shortest call of an original that cnet may replace."""
-HALVED_SECONDS = 3e-4
-"""A call of an original that takes this long is expected to take half of it in cnet."""
+CALL_SECONDS = 20e-6
+"""A call of cnet is expected to take this long, and the following."""
+ELEMENT_SECONDS = 2.5e-9
+"""For each element of its arrays."""
 SAMPLES = 6
 """Calls of the original on copies, in most cases."""
 SEARCH_SECONDS = 0.04
@@ -26,24 +34,28 @@ class Budget:
     """Seconds of the processor that may be spent on learning.
 
     An eager budget starts with `MOST_SECONDS` for each function, and learns at once. A patient one
-    belongs to a whole script and starts with nothing. A function is learned when its original has
-    taken longer than learning will take, and a share of all time in originals pays for that. So a
-    script of which nothing can be learned loses little.
+    belongs to a whole script and starts with nothing. A function is learned when cnet could have
+    saved more of its time than learning will take, and a share of all time in originals, or what
+    was saved before, pays for that. The share is in proportion to what could have been saved, up to
+    `MOST_SHARE`. So a script of which nothing can be learned loses little.
     """
 
     is_patient: bool = False
     left: float = 0.0
+    total: float = 0.0
+    """Of a patient budget, the seconds in originals."""
 
     def worked(self, seconds: float) -> None:
         """Originals have worked for the user."""
         if self.is_patient:
             self.left += SHARE * seconds
+            self.total += seconds
 
     def most_seconds(self, price: float) -> float:
         """The time after which the search for an explanation ends."""
         return min(MOST_SECONDS, 2 * price if self.is_patient else self.left)
 
-    def allows(self, price: float, call: float, so_far: float) -> bool:
+    def allows(self, price: float, can_save: float) -> bool:
         """Whether to learn a function now.
 
         An eager budget only asks whether anything is left.
@@ -52,12 +64,47 @@ class Budget:
         ----------
         price : float
             The seconds that learning takes.
-        call : float
-            Those of a call of the original.
-        so_far : float
-            Those of all its calls. As many are expected to come.
+        can_save : float
+            Those that cnet could have saved so far. As many are expected to come.
         """
         if not self.is_patient:
             return self.left > 0
-        can_save = so_far * call / (call + HALVED_SECONDS)
-        return self.left >= price and can_save >= price
+        if can_save < price:
+            return False
+        share = min(SHARE * can_save / price, MOST_SHARE) if price else MOST_SHARE
+        return self.left + (share - SHARE) * self.total >= price
+
+
+def saved_share(call: float, elements: int) -> float:
+    """The share of the time of an original that cnet is expected to save.
+
+    Parameters
+    ----------
+    call : float
+        The seconds of a call.
+    elements : int
+        The elements of the arrays that it can read or has returned.
+    """
+    return max(0.0, 1 - (CALL_SECONDS + ELEMENT_SECONDS * elements) / max(call, 1e-9))
+
+
+def count_elements(values: Iterable[Any]) -> int:
+    """The elements of all arrays among values, and in what they hold."""
+    found: dict[int, int] = {}
+    for value in values:
+        _find_arrays(value, found, 3)
+    return sum(found.values())
+
+
+def _find_arrays(value: Any, found: dict[int, int], depth: int) -> None:
+    """Note the sizes of arrays by their id."""
+    if isinstance(value, np.ndarray):
+        found[id(value)] = value.size
+        return
+    if isinstance(value, (tuple, list)):
+        held = list(value)
+    else:
+        state = value if isinstance(value, dict) else getattr(value, "__dict__", None)
+        held = [*state.values()] if isinstance(state, dict) else []
+    for item in held if depth else ():
+        _find_arrays(item, found, depth - 1)

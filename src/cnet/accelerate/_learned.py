@@ -4,7 +4,6 @@ import warnings
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from statistics import median
 from time import perf_counter, thread_time
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +36,8 @@ class Use:
 
     def is_slower(self, now: float = 0.0) -> bool:
         """Whether the plan takes longer than the original, also than its call `now`."""
-        return bool(self.seconds) and median(self.seconds) > max(self.situation.seconds, now)
+        middle = sorted(self.seconds)[len(self.seconds) // 2] if self.seconds else 0.0
+        return middle > max(self.situation.seconds, now)
 
 
 class Learned:

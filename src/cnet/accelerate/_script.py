@@ -1,7 +1,7 @@
 """Runs a script as it is, and watches the layers in it and in the modules next to it.
 
-All modules outside of the standard library and ``site-packages`` are compiled with a decorator on
-each class, and on each function whose name is that of a layer. Line numbers stay as they are.
+All modules outside of the standard library and of installed packages are compiled with a decorator
+on each class, and on each function whose name is that of a layer. Line numbers stay as they are.
 """
 
 import argparse
@@ -27,6 +27,8 @@ from ._watched import Options
 
 DECORATOR = "__cnet_accelerate__"
 """The name of the decorator, a builtin while a script runs."""
+PACKAGES = frozenset(("site-packages", "dist-packages"))
+"""The names of folders with the modules of others, also of another environment that is in use."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -191,4 +193,7 @@ class _Finder:
 
     def is_installed(self, origin: str) -> bool:
         names = os.path.abspath(origin), os.path.realpath(origin)
-        return any(name.startswith(self.installed) for name in names)
+        return any(
+            name.startswith(self.installed) or not PACKAGES.isdisjoint(name.split(os.sep))
+            for name in names
+        )

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _budget
-from ._budget import IMPORT_SECONDS, SAMPLES, SEARCH_SECONDS, Budget
+from ._budget import (
+    IMPORT_SECONDS,
+    SAMPLES,
+    SEARCH_SECONDS,
+    Budget,
+    count_elements,
+    saved_share,
+)
 from ._recorded import Recorded, local
 from ._values import is_plain
 
@@ -29,9 +36,11 @@ MOST_MISSES = 64
 """Calls of a situation without a plan, after which no other is learned."""
 MOST_NOTED = 64
 """Forward calls that are kept for a backward call."""
-MOST_SHORT = 64
+MOST_AWAITED = 8
+"""Backward calls that are not learned since the forward calls before them were not kept."""
+MOST_SHORT = 32
 """Observed calls after which a function of a script is given back, if all of them were short."""
-OBSERVED_SECONDS = 1e-3
+OBSERVED_SECONDS = 3e-3
 """Of this time of the original, one call is observed: so observing takes less than 1 % of it."""
 
 
@@ -69,6 +78,10 @@ class Situation:
         """Their median."""
         self.so_far = 0.0
         """Seconds of the processor in all calls of the original."""
+        self.work = float("inf")
+        """Those in the shortest one."""
+        self.elements = 0
+        """Those of the arrays of a call; of a script only."""
         self.price = 0.0
         """Seconds for learning, if it did not end in fewer."""
         self.refusal = ""
@@ -80,6 +93,11 @@ class Situation:
     def time(self, seconds: float) -> None:
         self.timed = (*self.timed[-2:], seconds)
         self.seconds = sorted(self.timed)[(len(self.timed) - 1) // 2]
+
+    @property
+    def saved_share(self) -> float:
+        """The share of the time of the original that cnet is expected to save."""
+        return saved_share(self.work, self.elements)
 
 
 class Active:
@@ -118,10 +136,12 @@ class Watched:
         """Whether it is learned for the sake of its backward function."""
         self.is_waiting = False
         """Whether it is learned as soon as the forward function is known."""
+        self.awaited = 0
+        """Calls before which no forward call was kept."""
         self.resting = self.rested = 0
         """Calls that are not observed: those to come, and those since the last observed one."""
         self.short = 0
-        """Observed calls that were too short for cnet, if there were no others."""
+        """Observed calls that were too short for cnet, since the last other one."""
         self.reason = ""
         """Why the original computes everything, if it does."""
         self.calls = self.by_cnet = self.checked = 0
@@ -208,22 +228,24 @@ class Watched:
             situation.inside |= inside
             if 2 * inner > seconds:
                 situation.inner |= inside
+        situation.work = min(situation.work, worked)
         situation.so_far += count * worked
         if others is None:
             self.budget.worked(count * worked)
         if self.noting:
             self.note(None, args, kwargs, result)
         elif self._may_rest(situation):
+            if not situation.elements:
+                situation.elements = count_elements((*args, *kwargs.values(), result))
             self.resting = self.rested = int(OBSERVED_SECONDS / max(situation.seconds, 1e-6))
             self._count_short(situation)
         return result
 
     def _count_short(self, situation: Situation) -> None:
-        """Give the function back if it is always short, so that its calls cost nothing more."""
+        """Give the function back if its calls are short, so that they cost nothing more."""
         if not self.budget.is_patient:
             return
-        is_short = situation.seconds < _budget.LEAST_SECONDS
-        self.short = self.short + 1 if is_short and self.short >= 0 else -1
+        self.short = 0 if situation.saved_share else self.short + 1
         if self.short >= MOST_SHORT:
             self.stop(_short(situation))
 
@@ -247,8 +269,10 @@ class Watched:
             return False
         if not all(other.is_hopeless() for other in situation.inner):
             return False
-        so_far = situation.so_far if not self.is_wanted else float("inf")
-        if not self.budget.allows(self.price(situation), situation.seconds, so_far):
+        can_save = situation.so_far * situation.saved_share
+        if not self.budget.allows(
+            self.price(situation), can_save if not self.is_wanted else float("inf")
+        ):
             return False
         self.is_waiting = not self._is_prepared(args)
         return not self.is_waiting
@@ -256,7 +280,7 @@ class Watched:
     def price(self, situation: Situation) -> float:
         """Seconds that learning takes, if nothing is unusual."""
         first = 0.0 if LEARNED in sys.modules else IMPORT_SECONDS
-        return first + (situation.price or SEARCH_SECONDS + SAMPLES * situation.seconds)
+        return first + (situation.price or SEARCH_SECONDS + SAMPLES * situation.work)
 
     def _is_prepared(self, args: tuple[Any, ...]) -> bool:
         """Whether what is known of the forward function is enough to learn the backward one."""
@@ -271,7 +295,10 @@ class Watched:
             partner.noting = MOST_NOTED
             partner.wake()
             return False
-        return True
+        if partner.reason or self.forward_call(args)[0] is not None:
+            return True
+        self.awaited += 1
+        return self.awaited > MOST_AWAITED
 
     def is_hopeless(self) -> bool:
         """Whether the original will compute everything."""
@@ -343,7 +370,8 @@ class Watched:
 
 
 def _short(situation: Situation) -> str:
-    return f"it takes only {1e6 * situation.seconds:.0f} µs"
+    elements = f" for {situation.elements} elements" if situation.elements else ""
+    return f"it takes only {1e6 * situation.seconds:.0f} µs{elements}"
 
 
 def _seen(value: Any) -> Any:

@@ -81,7 +81,7 @@ class Term:
 
     operation: Operation
     operands: "tuple[str | Term, ...]"
-    factors: "tuple[Correction, ...]" = ()
+    factors: "tuple[Correction | Scale, ...]" = ()
 
     def compute(
         self, arrays: Mapping[str, Array], numbers: Mapping[str, float] = NO_NUMBERS

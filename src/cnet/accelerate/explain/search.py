@@ -10,6 +10,7 @@ from .arithmetic import Constant, Elementwise, copies, elementwise, products, su
 from .columns import columns, paddings
 from .contractions import contractions, gradients_per_image
 from .convolution import convolutions, known_convolutions
+from .exponential import exponential_units
 from .expressions import Expression, Scale, Term
 from .fitting import fit
 from .optimizers import gradients, squares, steps_of_optimizers
@@ -22,7 +23,7 @@ MOST_MASKED = 8
 """Operands to try that are gradients of activations, those of arguments first."""
 CHEAP: tuple[Rule, ...] = (
     copies, elementwise, two_valued, sums, paddings, columns, products, known_convolutions,
-    contractions, gradients_per_image, places,
+    contractions, gradients_per_image, places, exponential_units,
 )  # fmt: skip
 COSTLY: tuple[Rule, ...] = (poolings, convolutions)
 STAGES = ("known", "masked", "unknown")
