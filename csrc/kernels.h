@@ -370,7 +370,7 @@
     KERNEL(accumulate, NO_WORKSPACE)                                                               \
     KERNEL(batch_norm_stats, NO_WORKSPACE)                                                         \
     KERNEL(batch_norm, NO_WORKSPACE)                                                               \
-    KERNEL(batch_norm_backward, NO_WORKSPACE)                                                      \
+    KERNEL(batch_norm_backward, WORKSPACE)                                                         \
     KERNEL(group_norm, NO_WORKSPACE)                                                               \
     KERNEL(group_norm_backward, WORKSPACE)                                                         \
     KERNEL(lstm_cell, NO_WORKSPACE)                                                                \

@@ -25,6 +25,11 @@ static inline wide load_wide(const real *p) {
 #endif
 }
 
+typedef double unaligned_wide
+    __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(double)), may_alias));
+static inline wide load_doubles(const double *p) { return *(const unaligned_wide *)p; }
+static inline void store_doubles(double *p, wide v) { *(unaligned_wide *)p = v; }
+
 static inline double sum_wide(const wide sums[4]) {
     const wide lanes = (sums[0] + sums[1]) + (sums[2] + sums[3]);
     double sum = 0;

@@ -51,6 +51,7 @@ LARGE = (
     Conv2dCase((70, 1, 14, 14), (4, 1, 5, 5), padding=2, name="many images, few weights"),
     Conv2dCase((130, 6, 12, 9), (10, 6, 5, 5), name="images in lanes", algorithm="direct"),
     Conv2dCase((9, 3, 31, 33), (6, 1, 3, 3), 1, 1, 1, 3, "few channels", "depthwise"),
+    Conv2dCase((40, 20, 7, 7), (20, 1, 3, 3), 1, 1, 1, 20, "flat planes", "depthwise"),
     Conv2dCase((9, 20, 31, 30), (18, 20, 1, 1), (1, 2), algorithm="pointwise"),
     Conv2dCase((2, 9, 512, 512), (9, 9, 1, 1), name="larger than caches", algorithm="pointwise"),
     Conv2dCase((1, 1, 2, 2), (17_000, 1, 1, 1), name="many filters"),

@@ -289,6 +289,8 @@ static void convolve_planes(const void *argument, ptrdiff_t chunk, int slot) {
 }
 
 size_t CNET_FN(depthwise_forward_workspace)(const cnet_conv2d *g, int threads) {
+    if (is_flat(g))
+        return CNET_FN(depthwise_flat_workspace)(g, threads);
     if (is_narrow(g))
         return CNET_FN(depthwise_cells_workspace)(g, threads);
     const stage band = band_of(g, 1);
@@ -298,6 +300,10 @@ size_t CNET_FN(depthwise_forward_workspace)(const cnet_conv2d *g, int threads) {
 /* Parallel over chunks of input planes. */
 void CNET_FN(depthwise_forward)(const conv2d_arrays *arrays, const cnet_conv2d *g,
                                 const cnet_call *call) {
+    if (is_flat(g)) {
+        CNET_FN(depthwise_flat_forward)(arrays, g, call);
+        return;
+    }
     if (is_narrow(g)) {
         CNET_FN(depthwise_cells_forward)(arrays, g, call);
         return;

@@ -173,6 +173,47 @@ void CNET_FN(sum_taps)(const tap_list *taps, const real *from, ptrdiff_t pitch, 
 void CNET_FN(sum_pairs)(const tap_list taps[2], const real *from, ptrdiff_t pitch, ptrdiff_t rows,
                         ptrdiff_t width, real *to, ptrdiff_t to_pitch, ptrdiff_t ahead);
 
+/* Not inlined, because the compiler would add up several vectors at a time, which is much code. */
+static __attribute__((noinline, unused)) real sum_lanes(const vec *v) {
+    real sum = 0;
+    for (ptrdiff_t lane = 0; lane < LANES; lane++)
+        sum += (*v)[lane];
+    return sum;
+}
+
+/* Adds the copies of dw and db, copies[(part * outputs + o) * (taps + 1) + t], in order; t = taps
+ * is db. */
+static inline void add_copies(const conv2d_arrays *arrays, const real *copies, ptrdiff_t parts,
+                              ptrdiff_t outputs, ptrdiff_t taps) {
+    for (ptrdiff_t o = 0; o < outputs; o++)
+        for (ptrdiff_t t = 0; t <= taps; t++) {
+            real sum = 0;
+            for (ptrdiff_t part = 0; part < parts; part++)
+                sum += copies[(part * outputs + o) * (taps + 1) + t];
+            if (t < taps && arrays->dw)
+                arrays->dw[o * taps + t] = sum;
+            if (t == taps && arrays->db)
+                arrays->db[o] = sum;
+        }
+}
+
+/* The same convolution and gradients with pixels of a plane as lanes (depthwise_flat.c): for one
+ * filter per channel, where that is faster. */
+conv2d_bytes CNET_FN(depthwise_flat_workspace);
+conv2d_run CNET_FN(depthwise_flat_forward), CNET_FN(depthwise_flat_backward);
+
+/* The widest results with pixels of a plane as lanes, the fewest pixels, and the bytes of the
+ * copies of a plane. */
+enum { FLAT = 14, FLAT_PIXELS = 16, PLANE_COPIES_BYTES = 16 << 10 };
+
+static inline int is_flat(const cnet_conv2d *g) {
+    const ptrdiff_t reach_h = (g->kh - 1) * g->dh, reach_w = (g->kw - 1) * g->dw;
+    const ptrdiff_t copy = g->h * g->w + 2 * (reach_h * g->w + reach_w);
+    return g->o == g->c && g->sh == 1 && g->sw == 1 && g->oh == g->h && g->ow == g->w &&
+           g->w <= FLAT && g->h * g->w >= FLAT_PIXELS && g->ph <= reach_h && g->pw <= reach_w &&
+           g->kw * copy <= PLANE_COPIES_BYTES / (ptrdiff_t)sizeof(real);
+}
+
 /* The same convolution and gradients with channels as lanes (depthwise_cells.c): for one filter per
  * channel, where that is faster. */
 conv2d_bytes CNET_FN(depthwise_cells_workspace);

@@ -386,20 +386,14 @@ static job_t make_job(const cnet_conv2d *g) {
 }
 
 size_t CNET_FN(depthwise_backward_workspace)(const cnet_conv2d *g, int threads) {
+    if (is_flat(g))
+        return CNET_FN(depthwise_flat_workspace)(g, threads);
     if (is_narrow(g))
         return CNET_FN(depthwise_cells_workspace)(g, threads);
     job_t job = make_job(g);
     scratch s;
     const size_t shared = lay_out(&job, NULL);
     return shared + (size_t)threads * lay_out_scratch(&job, NULL, &s);
-}
-
-/* Not inlined, because the compiler would add up several vectors at a time, which is much code. */
-static __attribute__((noinline)) real sum_lanes(const vec *v) {
-    real sum = 0;
-    for (ptrdiff_t lane = 0; lane < LANES; lane++)
-        sum += (*v)[lane];
-    return sum;
 }
 
 /* The contribution of some images to one channel. */
@@ -433,24 +427,13 @@ static void channel_backward(const void *argument, ptrdiff_t chunk, int slot) {
             copy[k * (job->taps + 1) + t] = sum_lanes(s.sums + k * job->padded_taps + t);
 }
 
-static void add_copies(const job_t *job) {
-    const ptrdiff_t taps = job->taps, outputs = job->g.o;
-    for (ptrdiff_t o = 0; o < outputs; o++) {
-        for (ptrdiff_t t = 0; t <= taps; t++) {
-            real sum = 0;
-            for (ptrdiff_t part = 0; part < job->parts; part++)
-                sum += job->copies[(part * outputs + o) * (taps + 1) + t];
-            if (t < taps && job->arrays.dw)
-                job->arrays.dw[o * taps + t] = sum;
-            if (t == taps && job->arrays.db)
-                job->arrays.db[o] = sum;
-        }
-    }
-}
-
 /* Computes those of dx, dw and db that are not NULL. */
 void CNET_FN(depthwise_backward)(const conv2d_arrays *arrays, const cnet_conv2d *g,
                                  const cnet_call *call) {
+    if (is_flat(g)) {
+        CNET_FN(depthwise_flat_backward)(arrays, g, call);
+        return;
+    }
     if (is_narrow(g)) {
         CNET_FN(depthwise_cells_backward)(arrays, g, call);
         return;
@@ -464,5 +447,5 @@ void CNET_FN(depthwise_backward)(const conv2d_arrays *arrays, const cnet_conv2d 
     }
     list_gradient_taps(&job);
     cnet_parallel(channel_backward, &job, g->c * job.parts, call->threads);
-    add_copies(&job);
+    add_copies(arrays, job.copies, job.parts, g->o, job.taps);
 }

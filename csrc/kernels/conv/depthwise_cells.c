@@ -57,10 +57,20 @@ static void list_sources(const pass_t *pass) {
     }
 }
 
+/* Prefetches a vector of channels of image n of an array, from c on, if there is such an image. */
+static inline void fetch_planes(const real *array, const cnet_conv2d *g, ptrdiff_t n, ptrdiff_t c,
+                                ptrdiff_t pixels, const int for_writing) {
+    const real *from = array + (n * g->c + c) * pixels;
+    const ptrdiff_t count = n < g->n ? LANES * pixels : 0;
+    for (ptrdiff_t t = 0; t < count; t += CNET_ALIGNMENT / (ptrdiff_t)sizeof(real))
+        __builtin_prefetch(from + t, for_writing, 3);
+}
+
 /* Stages a vector of channels of image n, from c on: the padding must be 0 already. */
 static void stage_image(const pass_t *pass, const real *x, ptrdiff_t n, ptrdiff_t c, real *to) {
     const cnet_conv2d *g = &pass->conv.g;
     const ptrdiff_t pixels = g->h * g->w, size = g->n * g->c * pixels;
+    fetch_planes(x, g, n + 1, c, pixels, 0);
     for (ptrdiff_t t = 0; t < pixels; t += LANES) {
         vec rows[VECTOR_BYTES / sizeof(real)];
         load_columns(x, size, (n * g->c + c) * pixels + t, pixels, g->c - c, rows);
@@ -74,6 +84,7 @@ static void stage_image(const pass_t *pass, const real *x, ptrdiff_t n, ptrdiff_
 static void stage_pixels(const job_t *job, ptrdiff_t n, ptrdiff_t c, real *to) {
     const cnet_conv2d *g = &job->g;
     const ptrdiff_t pixels = g->oh * g->ow, size = g->n * g->o * pixels;
+    fetch_planes(job->arrays.grad_output, g, n + 1, c, pixels, 0);
     for (ptrdiff_t t = 0; t < pixels; t += LANES) {
         vec rows[VECTOR_BYTES / sizeof(real)];
         load_columns(job->arrays.grad_output, size, (n * g->o + c) * pixels + t, pixels, g->o - c,
@@ -128,6 +139,8 @@ static void store_sums(const pass_t *pass, ptrdiff_t n, ptrdiff_t images, ptrdif
     const ptrdiff_t pixels = pass->list.pixels, channels = pass->conv.g.o;
     const ptrdiff_t planes = min_size(LANES, channels - c);
     for (ptrdiff_t i = 0; i < images; i++) {
+        if (i + 1 < images)
+            fetch_planes(pass->to, &pass->conv.g, n + i + 1, c, pixels, 1);
         const ptrdiff_t *places = pass->list.places + i * pixels;
         real *to = pass->to + ((n + i) * channels + c) * pixels;
         /* From the end, so that the excess of a vector is overwritten by the planes after it. */
@@ -275,7 +288,7 @@ static void backward_chunk(const void *argument, ptrdiff_t chunk, int slot) {
         copy[job->taps * job->vectors * LANES + lane] = (real)db[lane];
 }
 
-static void add_copies(const job_t *job) {
+static void join_copies(const job_t *job) {
     const ptrdiff_t row = job->vectors * LANES;
     for (ptrdiff_t c = 0; c < job->g.c; c++)
         for (ptrdiff_t t = 0; t <= job->taps; t++) {
@@ -377,5 +390,5 @@ void CNET_FN(depthwise_cells_backward)(const conv2d_arrays *arrays, const cnet_c
     job_t job = start(arrays, g, call);
     job.gradient.to = arrays->dx;
     cnet_parallel(backward_chunk, &job, job.vectors * job.parts, call->threads);
-    add_copies(&job);
+    join_copies(&job);
 }

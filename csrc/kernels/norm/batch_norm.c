@@ -40,35 +40,57 @@ static void finish_channel(const stats_t *job, ptrdiff_t channel, double sum, do
     }
 }
 
-/* Adds x - shift and its square to the sums of a run; `mask` is constant. Missing elements add
- * nothing. */
-ALWAYS_INLINE void add_run(const real *x, ptrdiff_t count, const real *shifts, const ptrdiff_t mask,
-                           double *first, double *second) {
-    wide_vec a = load_sums(first), b = load_sums(second), shift = load_as_wide(shifts);
-    for (ptrdiff_t t = 0; t < count; t += LANES) {
-        if (mask) {
-            a = load_sums(first + t);
-            b = load_sums(second + t);
-            shift = load_as_wide(shifts + t);
-        }
-        vec rest = load(shifts + (t & mask));
-        if (count - t < LANES)
-            copy_run((real *)&rest, x + t, count - t);
-        wide_vec d = load_as_wide(count - t < LANES ? (const real *)&rest : x + t);
-#pragma GCC unroll 2
-        for (int i = 0; i < WIDES; i++) {
-            d.part[i] -= shift.part[i];
-            a.part[i] += d.part[i];
-            b.part[i] += d.part[i] * d.part[i];
-        }
-        if (mask) {
-            store_sums(first + t, a);
-            store_sums(second + t, b);
-        }
+/* Images whose short runs are added together, so that sums are loaded and stored once for all. */
+enum { TOGETHER = 8 };
+
+/* x - shift for `rest` elements, at most a vector; 0 for those that are missing. */
+ALWAYS_INLINE wide_vec deviations(const real *x, ptrdiff_t rest, const real *shifts) {
+    vec padded;
+    if (rest < LANES) {
+        padded = load(shifts);
+        copy_run((real *)&padded, x, rest);
     }
-    if (!mask) {
-        store_sums(first, a);
-        store_sums(second, b);
+    wide_vec d = load_as_wide(rest < LANES ? (const real *)&padded : x);
+    const wide_vec shift = load_as_wide(shifts);
+#pragma GCC unroll 2
+    for (int i = 0; i < WIDES; i++)
+        d.part[i] -= shift.part[i];
+    return d;
+}
+
+ALWAYS_INLINE void add_deviations(wide_vec d, wide_vec *sums, wide_vec *squares) {
+#pragma GCC unroll 2
+    for (int i = 0; i < WIDES; i++) {
+        sums->part[i] += d.part[i];
+        squares->part[i] += d.part[i] * d.part[i];
+    }
+}
+
+/* Adds x - shift and its square to the sums of a run. Prefetches the elements `ahead` of it. */
+static void add_run(const real *x, ptrdiff_t count, ptrdiff_t ahead, const real *shifts,
+                    double *first, double *second) {
+    wide_vec sums = load_sums(first), squares = load_sums(second);
+    ptrdiff_t t = 0;
+    for (; t + LANES <= count; t += LANES) {
+        __builtin_prefetch(x + t + ahead);
+        add_deviations(deviations(x + t, LANES, shifts), &sums, &squares);
+    }
+    if (t < count)
+        add_deviations(deviations(x + t, count - t, shifts), &sums, &squares);
+    store_sums(first, sums);
+    store_sums(second, squares);
+}
+
+/* The same for a run of each of some images, `pitch` elements apart, with a cell for each element
+ * of a run. */
+static void add_short_runs(const real *x, ptrdiff_t images, ptrdiff_t pitch, ptrdiff_t count,
+                           const real *shifts, double *first, double *second) {
+    for (ptrdiff_t t = 0; t < count; t += LANES) {
+        wide_vec sums = load_sums(first + t), squares = load_sums(second + t);
+        for (ptrdiff_t n = 0; n < images; n++)
+            add_deviations(deviations(x + n * pitch + t, count - t, shifts + t), &sums, &squares);
+        store_sums(first + t, sums);
+        store_sums(second + t, squares);
     }
 }
 
@@ -81,15 +103,16 @@ static void stats_of_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     cell_sums sums = {0};
     for (ptrdiff_t i = 0; i < s.count; i++)
         fill_cells(d, shifts, i, shift_of(job->x + (s.first + i) * d->g.size, d->g.size));
-    for (ptrdiff_t n = 0; n < d->g.n; n++)
-        for (ptrdiff_t run = 0; run < s.runs; run++) {
-            const real *x = job->x + (n * d->g.c + s.first + run) * d->g.size;
-            const ptrdiff_t cell = run * d->cells;
-            if (d->mask)
-                add_run(x, s.length, shifts, -1, sums.first, sums.second);
-            else
-                add_run(x, s.length, shifts + cell, 0, sums.first + cell, sums.second + cell);
-        }
+    const ptrdiff_t pitch = d->g.c * d->g.size;
+    const real *x = job->x + s.first * d->g.size;
+    for (ptrdiff_t n = 0; d->mask && n < d->g.n; n += TOGETHER)
+        add_short_runs(x + n * pitch, min_size(TOGETHER, d->g.n - n), pitch, s.length, shifts,
+                       sums.first, sums.second);
+    for (ptrdiff_t n = 0; !d->mask && n < d->g.n; n++)
+        for (ptrdiff_t run = 0; run < s.runs; run++)
+            add_run(x + n * pitch + run * d->g.size, s.length, n + 1 < d->g.n ? pitch : 0,
+                    shifts + run * d->cells, sums.first + run * d->cells,
+                    sums.second + run * d->cells);
     for (ptrdiff_t i = 0; i < s.count; i++)
         finish_channel(job, s.first + i, total_of(d, sums.first, i), total_of(d, sums.second, i),
                        shifts[i * d->cells]);

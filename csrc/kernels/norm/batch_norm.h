@@ -166,9 +166,15 @@ ALWAYS_INLINE void add_vector(vec v, wide_vec *sums) {
 
 ALWAYS_INLINE wide_vec load_sums(const double *p) {
     wide_vec v;
-    memcpy(&v, p, sizeof v);
+#pragma GCC unroll 2
+    for (int i = 0; i < WIDES; i++)
+        v.part[i] = load_doubles(p + i * WIDE_LANES);
     return v;
 }
-ALWAYS_INLINE void store_sums(double *p, wide_vec v) { memcpy(p, &v, sizeof v); }
+ALWAYS_INLINE void store_sums(double *p, wide_vec v) {
+#pragma GCC unroll 2
+    for (int i = 0; i < WIDES; i++)
+        store_doubles(p + i * WIDE_LANES, v.part[i]);
+}
 
 #endif

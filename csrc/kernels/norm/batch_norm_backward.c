@@ -1,20 +1,22 @@
 /* The gradients of batch normalisation and of its activation.
  *
- * A chunk takes two passes: the first computes the sums over its channels, the second, for which
- * the arrays are often still in the cache, computes dx. */
+ * The inner gradient is that with respect to the argument of the activation. A chunk takes two
+ * passes: the first keeps the inner gradients of its channels and adds them up, the second computes
+ * dx from them. Where they and x fit into the cache of a core, the second pass finds them there. */
 #include "batch_norm.h"
 #include "streams.h"
 
-/* Arrays of a run. y is NULL without a residual, dresidual if it is not wanted. */
+/* Arrays of the runs at the same place in some images, whose images are `pitch` and `out_pitch`
+ * elements apart. y is NULL without a residual, dresidual and inner if they are not wanted. The
+ * inner gradients are kept in whole vectors, with images `inner_pitch` elements apart. */
 typedef struct {
     const real *grad, *x, *y;
-    real *dx, *dresidual;
-    ptrdiff_t count;
-    int streams; /* dx is streamed */
+    real *dresidual, *inner;
+    ptrdiff_t count, images, pitch, out_pitch, inner_pitch;
+    ptrdiff_t ahead; /* elements from the runs to those that are prefetched */
 } run_t;
 
-/* dx = by_grad * gradient + (by_x * (x - mean) + constant), with the inner gradient: that with
- * respect to the argument of the activation. */
+/* dx = by_grad * inner gradient + (by_x * (x - mean) + constant). */
 typedef struct {
     affine_cells f;
     real by_grad[ROW_CELLS], by_x[ROW_CELLS], constant[ROW_CELLS];
@@ -23,31 +25,24 @@ typedef struct {
 enum { FEW = 4 };
 typedef void add_t(const run_t *r, const chunk_cells *c, ptrdiff_t cell, ptrdiff_t mask, vec a,
                    vec b, cell_sums *sums);
-typedef void write_t(const run_t *r, const chunk_cells *c, ptrdiff_t cell, ptrdiff_t mask, vec a,
-                     vec b, int from_batch);
 
 typedef struct {
     add_t *add;
-    write_t *write;
-} passes_t;
-
-typedef struct {
-    passes_t passes;
     const real *grad_output, *x, *y, *mean, *var, *weight, *bias;
     real *dx, *dweight, *dbias, *dresidual;
     division d;
     ptrdiff_t pitch;
+    char *workspace;
     double eps;
     real a, b;
     int from_batch, streams;
 } job_t;
 
-/* The inner gradient of the elements from t on; missing elements have 0. It is recomputed from x,
- * or computed from y if there is a residual. */
-ALWAYS_INLINE vec inner_gradient(const int operation, const run_t *r, ptrdiff_t t, vec x,
-                                 const chunk_cells *c, ptrdiff_t cell, vec a, vec b,
+/* The inner gradient of `rest` elements from t on, at most a vector; missing elements have 0. It is
+ * recomputed from x, or computed from y if there is a residual. */
+ALWAYS_INLINE vec inner_gradient(const int operation, const run_t *r, ptrdiff_t t, ptrdiff_t rest,
+                                 vec x, const chunk_cells *c, ptrdiff_t cell, vec a, vec b,
                                  const int has_y) {
-    const ptrdiff_t rest = r->count - t;
     const vec g = load_run(r->grad + t, rest);
     if (operation == NO_OPERATION)
         return g;
@@ -55,114 +50,154 @@ ALWAYS_INLINE vec inner_gradient(const int operation, const run_t *r, ptrdiff_t 
     return activation_gradient(operation, g, z, has_y ? z : activate(operation, z, a, b), a, b);
 }
 
-/* Adds the inner gradients, and their products with x - mean; `mask` is constant. Numbers with the
- * same cells are added as vectors, a few at a time, before they are widened. */
-ALWAYS_INLINE void add_run(const int operation, const run_t *r, const chunk_cells *c,
-                           ptrdiff_t cell, const ptrdiff_t mask, vec a, vec b, cell_sums *sums,
-                           const int has_y) {
-    const ptrdiff_t step = mask ? LANES : FEW * LANES;
+/* Adds the inner gradients from element `at` of the run of image n, and their products with
+ * x - mean. */
+ALWAYS_INLINE void add_vector_of(const int operation, const run_t *r, ptrdiff_t n, ptrdiff_t at,
+                                 ptrdiff_t rest, const chunk_cells *c, ptrdiff_t cell, vec a, vec b,
+                                 const int has_y, vec *sum, vec *product) {
+    const ptrdiff_t t = n * r->pitch + at;
+    const vec x = load_run(r->x + t, rest);
+    const vec g = inner_gradient(operation, r, t, rest, x, c, cell, a, b, has_y);
+    if (r->inner)
+        store(r->inner + n * r->inner_pitch + at, g);
+    if (r->dresidual)
+        store_run(r->dresidual + n * r->out_pitch + at, g, rest);
+    *sum += g;
+    *product += g * (x - load(c->f.mean + cell));
+}
+
+/* Adds long runs, whose vectors have the same cells: a few are added before they are widened. */
+ALWAYS_INLINE void add_run(const int operation, const run_t *run, const chunk_cells *c,
+                           ptrdiff_t cell, vec a, vec b, cell_sums *sums, const int has_y) {
+    const run_t r = *run;
     double *first = sums->first + cell, *second = sums->second + cell;
     wide_vec total = load_sums(first), products = load_sums(second);
-    for (ptrdiff_t begin = 0; begin < r->count; begin += step) {
-        const vec mean = load(c->f.mean + cell + (begin & mask));
+    ptrdiff_t t = 0;
+    for (; t + FEW * LANES <= r.count; t += FEW * LANES) {
         vec sum = {0}, product = {0};
-        for (ptrdiff_t t = begin; t < min_size(begin + step, r->count); t += LANES) {
-            const ptrdiff_t rest = r->count - t;
-            const vec x = load_run(r->x + t, rest);
-            const vec g = inner_gradient(operation, r, t, x, c, cell + (t & mask), a, b, has_y);
-            if (r->dresidual)
-                store_run(r->dresidual + t, g, rest);
-            sum += g;
-            product += g * (x - mean);
-        }
-        if (mask) {
-            total = load_sums(first + begin);
-            products = load_sums(second + begin);
+#pragma GCC unroll 4
+        for (ptrdiff_t i = t; i < t + FEW * LANES; i += LANES) {
+            __builtin_prefetch(r.grad + i + r.ahead);
+            __builtin_prefetch(r.x + i + r.ahead);
+            add_vector_of(operation, &r, 0, i, LANES, c, cell, a, b, has_y, &sum, &product);
         }
         add_vector(sum, &total);
         add_vector(product, &products);
-        if (mask) {
-            store_sums(first + begin, total);
-            store_sums(second + begin, products);
-        }
     }
-    if (!mask) {
-        store_sums(first, total);
-        store_sums(second, products);
+    vec sum = {0}, product = {0};
+    for (; t < r.count; t += LANES)
+        add_vector_of(operation, &r, 0, t, r.count - t, c, cell, a, b, has_y, &sum, &product);
+    add_vector(sum, &total);
+    add_vector(product, &products);
+    store_sums(first, total);
+    store_sums(second, products);
+}
+
+/* Adds short runs, which have a cell for each element: the images are added before they are
+ * widened. */
+ALWAYS_INLINE void add_short_runs(const int operation, const run_t *run, const chunk_cells *c,
+                                  vec a, vec b, cell_sums *sums, const int has_y) {
+    const run_t r = *run;
+    for (ptrdiff_t t = 0; t < r.count; t += LANES) {
+        vec sum = {0}, product = {0};
+        for (ptrdiff_t n = 0; n < r.images; n++)
+            add_vector_of(operation, &r, n, t, r.count - t, c, t, a, b, has_y, &sum, &product);
+        wide_vec total = load_sums(sums->first + t), products = load_sums(sums->second + t);
+        add_vector(sum, &total);
+        add_vector(product, &products);
+        store_sums(sums->first + t, total);
+        store_sums(sums->second + t, products);
     }
 }
 
-/* Computes dx; dresidual, if there is one, already holds the inner gradients. */
-ALWAYS_INLINE void write_run(const int operation, const run_t *r, const chunk_cells *c,
-                             ptrdiff_t cell, ptrdiff_t mask, vec a, vec b, int from_batch,
-                             const int has_y) {
-    for (ptrdiff_t t = 0; t < r->count; t += LANES) {
-        const ptrdiff_t rest = r->count - t, at = cell + (t & mask);
-        const vec x = load_run(r->x + t, rest);
-        vec v = load(c->by_grad + at);
-        if (r->dresidual)
-            v *= load_run(r->dresidual + t, rest);
-        else
-            v *= inner_gradient(operation, r, t, x, c, at, a, b, has_y);
-        if (from_batch)
-            v += load(c->by_x + at) * (x - load(c->f.mean + at)) + load(c->constant + at);
-        if (r->streams && rest >= LANES)
-            stream(r->dx + t, v);
-        else
-            store_run(r->dx + t, v, rest);
-    }
-}
-
-#define PASSES(name, operation, has_y)                                                             \
+#define ADD(name, operation, has_y)                                                                \
     static void name##_add(const run_t *r, const chunk_cells *c, ptrdiff_t cell, ptrdiff_t mask,   \
                            vec a, vec b, cell_sums *sums) {                                        \
         if (mask)                                                                                  \
-            add_run(operation, r, c, cell, -1, a, b, sums, has_y);                                 \
+            add_short_runs(operation, r, c, a, b, sums, has_y);                                    \
         else                                                                                       \
-            add_run(operation, r, c, cell, 0, a, b, sums, has_y);                                  \
-    }                                                                                              \
-    static void name##_write(const run_t *r, const chunk_cells *c, ptrdiff_t cell, ptrdiff_t mask, \
-                             vec a, vec b, int from_batch) {                                       \
-        write_run(operation, r, c, cell, mask, a, b, from_batch, has_y);                           \
+            add_run(operation, r, c, cell, a, b, sums, has_y);                                     \
     }
-#define PASSES_OF(index, name) PASSES(name, CNET_OPERATION_##name, 0)
-PASSES(plain, NO_OPERATION, 0)
-ACTIVATIONS(PASSES_OF)
-PASSES(relu_of_y, CNET_OPERATION_relu, 1)
-PASSES(hardtanh_of_y, CNET_OPERATION_hardtanh, 1)
+#define ADD_OF(index, name) ADD(name, CNET_OPERATION_##name, 0)
+ADD(plain, NO_OPERATION, 0)
+ACTIVATIONS(ADD_OF)
+ADD(relu_of_y, CNET_OPERATION_relu, 1)
+ADD(hardtanh_of_y, CNET_OPERATION_hardtanh, 1)
 
-#define ENTRY(index, name) [index] = {name##_add, name##_write},
-static passes_t passes_of(ptrdiff_t activation, int has_y) {
-    static const passes_t passes[ACTIVATION_COUNT] = {{plain_add, plain_write}, ACTIVATIONS(ENTRY)};
+#define ENTRY(index, name) [index] = name##_add,
+static add_t *add_of(ptrdiff_t activation, int has_y) {
+    static add_t *const functions[ACTIVATION_COUNT] = {plain_add, ACTIVATIONS(ENTRY)};
     if (has_y && activation == 1 + CNET_OPERATION_relu)
-        return (passes_t){relu_of_y_add, relu_of_y_write};
+        return relu_of_y_add;
     if (has_y && activation == 1 + CNET_OPERATION_hardtanh)
-        return (passes_t){hardtanh_of_y_add, hardtanh_of_y_write};
-    return passes[activation_index(activation)];
+        return hardtanh_of_y_add;
+    return functions[activation_index(activation)];
 }
 #undef ENTRY
 
-/* Adds all runs of a chunk to the sums, or computes dx if `sums` is NULL. */
-static void take_runs(const job_t *job, const span *s, const chunk_cells *c, cell_sums *sums) {
+/* Elements from one run of kept inner gradients to the next. */
+static inline ptrdiff_t inner_pitch(ptrdiff_t length) { return round_up(length, LANES); }
+
+/* Adds all runs of a chunk to the sums, and keeps the inner gradients unless `inner` is NULL. */
+static void add_runs(const job_t *job, const span *s, const chunk_cells *c, cell_sums *sums,
+                     real *inner) {
     const division *d = &job->d;
     const vec a = broadcast(job->a), b = broadcast(job->b);
-    for (ptrdiff_t n = 0; n < d->g.n; n++)
+    const ptrdiff_t pitch = job->pitch, out_pitch = d->g.c * d->g.size, step = d->mask ? FEW : 1;
+    const ptrdiff_t kept_pitch = inner_pitch(s->length);
+    for (ptrdiff_t n = 0; n < d->g.n; n += step)
         for (ptrdiff_t i = 0; i < s->runs; i++) {
-            const ptrdiff_t channel = (s->first + i) * d->g.size;
-            const ptrdiff_t from = n * job->pitch + channel, at = n * d->g.c * d->g.size + channel;
+            const ptrdiff_t channel = (s->first + i) * d->g.size, from = n * pitch + channel;
             const run_t run = {
                 .grad = job->grad_output + from,
                 .x = job->x + from,
                 .y = job->y ? job->y + from : NULL,
-                .dx = job->dx ? job->dx + at : NULL,
-                .dresidual = job->dresidual ? job->dresidual + at : NULL,
+                .dresidual = job->dresidual ? job->dresidual + n * out_pitch + channel : NULL,
+                .inner = inner ? inner + (n * s->runs + i) * kept_pitch : NULL,
                 .count = s->length,
-                .streams = !sums && job->streams && takes_streams(job->dx + at),
+                .images = min_size(step, d->g.n - n),
+                .pitch = pitch,
+                .out_pitch = out_pitch,
+                .inner_pitch = kept_pitch,
+                .ahead = n + 1 < d->g.n ? pitch : 0,
             };
-            if (sums)
-                job->passes.add(&run, c, i * d->cells, d->mask, a, b, sums);
+            job->add(&run, c, i * d->cells, d->mask, a, b, sums);
+        }
+}
+
+/* dx of a run; `mask` and `from_batch` are constant. */
+ALWAYS_INLINE void write_run(const real *inner, const real *x, real *dx, ptrdiff_t count,
+                             int streams, const chunk_cells *c, ptrdiff_t cell,
+                             const ptrdiff_t mask, const int from_batch) {
+    for (ptrdiff_t t = 0; t < count; t += LANES) {
+        const ptrdiff_t rest = count - t, at = cell + (t & mask);
+        vec v = load(c->by_grad + at) * load(inner + t);
+        if (from_batch) {
+            const vec centred = load_run(x + t, rest) - load(c->f.mean + at);
+            v += load(c->by_x + at) * centred + load(c->constant + at);
+        }
+        if (streams && rest >= LANES)
+            stream(dx + t, v);
+        else
+            store_run(dx + t, v, rest);
+    }
+}
+
+/* Computes dx of a chunk. */
+static void write_runs(const job_t *job, const span *s, const chunk_cells *c, const real *inner) {
+    const division *d = &job->d;
+    for (ptrdiff_t n = 0; n < d->g.n; n++)
+        for (ptrdiff_t i = 0; i < s->runs; i++, inner += inner_pitch(s->length)) {
+            const ptrdiff_t channel = (s->first + i) * d->g.size;
+            const real *x = job->x + n * job->pitch + channel;
+            real *dx = job->dx + n * d->g.c * d->g.size + channel;
+            const int streams = job->streams && takes_streams(dx);
+            if (!job->from_batch)
+                write_run(inner, x, dx, s->length, streams, c, i * d->cells, d->mask, 0);
+            else if (d->mask)
+                write_run(inner, x, dx, s->length, streams, c, 0, -1, 1);
             else
-                job->passes.write(&run, c, i * d->cells, d->mask, a, b, job->from_batch);
+                write_run(inner, x, dx, s->length, streams, c, i * d->cells, 0, 1);
         }
 }
 
@@ -184,20 +219,31 @@ static void finish_sums(const job_t *job, ptrdiff_t i, ptrdiff_t channel, const 
     fill_cells(d, c->constant, i, (real)(-scale * dbias / count));
 }
 
+/* Bytes of the inner gradients of a chunk. */
+static size_t inner_bytes(const division *d) {
+    const span s = span_of(d, 0);
+    return (size_t)(d->g.n * s.runs * inner_pitch(s.length)) * sizeof(real);
+}
+
 static void gradients_of_chunk(const void *argument, ptrdiff_t chunk, int slot) {
-    (void)slot;
     const job_t *job = argument;
     const span s = span_of(&job->d, chunk);
+    real *inner = job->dx ? (real *)(job->workspace + (size_t)slot * inner_bytes(&job->d)) : NULL;
     chunk_cells c = {0};
     cell_sums sums = {0};
     fill_affine(&job->d, &s, job->mean, job->var, job->weight, job->bias, job->eps, &c.f);
-    if (job->dbias || job->dweight || job->dresidual || (job->dx && job->from_batch))
-        take_runs(job, &s, &c, &sums);
+    add_runs(job, &s, &c, &sums, inner);
     for (ptrdiff_t i = 0; i < s.count; i++)
         finish_sums(job, i, s.first + i, &sums, &c);
     if (job->dx)
-        take_runs(job, &s, &c, NULL);
+        write_runs(job, &s, &c, inner);
     end_streams();
+}
+
+size_t CNET_FN(batch_norm_backward_workspace)(cnet_call *call) {
+    const cnet_batch_norm_backward_arguments *a = &call->batch_norm_backward;
+    const division d = divided_for_sums(a->g);
+    return a->dx ? (size_t)call->threads * inner_bytes(&d) : 0;
 }
 
 /* With s[c] = 1 / sqrt(var[c] + eps), h = (x - mean) * s, g the gradient with respect to the
@@ -212,11 +258,12 @@ static void gradients_of_chunk(const void *argument, ptrdiff_t chunk, int slot) 
  * grad_output, x, y, dx and dresidual (n, c, size), the other arrays (c). The images of
  * grad_output, x and y are `pitch` elements apart, at least c * size. A NULL weight means ones, a
  * NULL bias zeros. Overwrites dx, dweight, dbias and dresidual; those that are NULL are not
- * computed. Parallel over channels. */
+ * computed. Parallel over channels; for dx, the workspace has the inner gradients of a chunk of
+ * channels for each thread. */
 void CNET_FN(batch_norm_backward)(const cnet_call *call) {
     const cnet_batch_norm_backward_arguments *a = &call->batch_norm_backward;
     const job_t job = {
-        .passes = passes_of(a->activation, a->y != NULL),
+        .add = add_of(a->activation, a->y != NULL),
         .grad_output = a->grad_output,
         .x = a->x,
         .y = a->y,
@@ -230,6 +277,7 @@ void CNET_FN(batch_norm_backward)(const cnet_call *call) {
         .dresidual = a->dresidual,
         .d = divided_for_sums(a->g),
         .pitch = a->pitch,
+        .workspace = call->workspace,
         .eps = a->eps,
         .a = (real)a->a,
         .b = (real)a->b,

@@ -118,12 +118,7 @@ static ptrdiff_t parts_of(const cnet_group_norm_backward_arguments *a) {
     return ceil_div(a->g.n * a->groups, rows_per_part(a));
 }
 
-static inline void add_wide(double *to, wide v) {
-    wide sum;
-    memcpy(&sum, to, sizeof sum);
-    sum += v;
-    memcpy(to, &sum, sizeof sum);
-}
+static inline void add_wide(double *to, wide v) { store_doubles(to, load_doubles(to) + v); }
 
 /* Adds the sums of dy * weight and of dy * weight * (x - mean); and dy and scale * dy * (x - mean)
  * to each element of dbias and dweight. A NULL weight means ones, and dweight and dbias may be

@@ -8,12 +8,6 @@ enum { TILE = 1024 };
 typedef int64_t wide_mask __attribute__((vector_size(VECTOR_BYTES)));
 
 static inline wide splat_wide(double x) { return x - (wide){0}; }
-static inline wide load_doubles(const double *p) {
-    wide v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-static inline void store_doubles(double *p, wide v) { memcpy(p, &v, sizeof v); }
 static inline wide wide_abs(wide x) { return (wide)((wide_mask)x & INT64_MAX); }
 /* The greater number; NaN if either is NaN. */
 static inline wide greater_of(wide y, wide x) {

@@ -27,7 +27,14 @@ def _depthwise_convs() -> Iterator[Conv2dCase]:
     for dilation in (2, (1, 3), (4, 2)):
         for stride in (1, 2):
             yield case((1, 2, 20, 37), (2, 1, 3, 3), stride, 3, dilation, 2, "depthwise, dilated")
+    for size in (3, 4, 5, 7, 8, 9, 13, 14):
+        yield case((2, 19, size + 2, size), (19, 1, 3, 3), padding=1, groups=19, name="flat")
     yield from (
+        case((3, 18, 7, 14), (18, 1, 5, 5), padding=2, groups=18, name="flat, 5x5"),
+        case((3, 5, 11, 13), (5, 1, 4, 3), 1, (3, 2), (2, 2), 5, name="flat, dilated"),
+        case((3, 6, 9, 6), (6, 1, 7, 1), padding=(3, 0), groups=6, name="flat, one column"),
+        case((3, 6, 6, 9), (6, 1, 1, 7), padding=(0, 3), groups=6, name="flat, one row"),
+        case((2, 3, 2, 14), (3, 1, 3, 9), padding=(1, 4), groups=3, name="flat, mostly zeros"),
         case((1, 1, 8, 8), (1, 1, 3, 3), padding=1, name="one channel"),
         case((21, 3, 6, 6), (3, 1, 3, 3), padding=1, groups=3, name="images in parts"),
         case(
