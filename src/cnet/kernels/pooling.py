@@ -14,9 +14,6 @@ from ..arrays import INT32, Array, Size
 from . import _memory
 from ._dispatch import call
 
-_CELL = np.array([0, 1], INT32)
-"""The bounds of a window of one cell."""
-
 
 def max_pool2d(
     x: Array, kernel_size: Size, stride: Size | None = None, padding: Size = 0,
@@ -162,7 +159,8 @@ def max_pool_windows(x: Array, bounds: Array, outputs: Sequence[int]) -> tuple[A
     indices = _memory.empty(y.shape, INT32)
     missing = (1,) * (3 - axes)
     if missing:  # an axis with one window, of one cell
-        whole = np.broadcast_to(_CELL, (*bounds.shape[:-2], len(missing), 2))
+        whole = np.empty((*bounds.shape[:-2], len(missing), 2), INT32)
+        whole[:] = 0, 1
         bounds = np.concatenate([whole, bounds], -2)
     g = *x.shape[:2], *missing, *x.shape[2:], *missing, *outputs
     call("max_pool_windows", x, bounds, y, indices, g, shared)
