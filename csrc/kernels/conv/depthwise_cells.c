@@ -62,8 +62,12 @@ static inline void fetch_planes(const real *array, const cnet_conv2d *g, ptrdiff
                                 ptrdiff_t pixels, const int for_writing) {
     const real *from = array + (n * g->c + c) * pixels;
     const ptrdiff_t count = n < g->n ? LANES * pixels : 0;
-    for (ptrdiff_t t = 0; t < count; t += CNET_ALIGNMENT / (ptrdiff_t)sizeof(real))
-        __builtin_prefetch(from + t, for_writing, 3);
+    for (ptrdiff_t t = 0; t < count; t += CNET_ALIGNMENT / (ptrdiff_t)sizeof(real)) {
+        if (for_writing)
+            __builtin_prefetch(from + t, 1);
+        else
+            __builtin_prefetch(from + t);
+    }
 }
 
 /* Stages a vector of channels of image n, from c on: the padding must be 0 already. */
