@@ -1,5 +1,7 @@
 """Losses: gradients, reductions, corner cases and errors; values also in test_torch_parity."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -171,6 +173,22 @@ def test_binary_cross_entropy_with_weights():
     expected = -weight * (pos_weight * target * np.log(s) + (1 - target) * np.log(1 - s))
     np.testing.assert_allclose(loss(x, target, weight), expected.mean(), rtol=1e-12)
     assert gradcheck(loss, (x, target, weight))
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        (F.binary_cross_entropy, -np.log(0.25)),
+        (F.binary_cross_entropy_with_logits, np.log1p(np.exp(-0.25))),
+        (partial(F.binary_cross_entropy_with_logits, pos_weight=2.0), 2 * np.log1p(np.exp(-0.25))),
+    ],
+)
+def test_binary_cross_entropy_of_one_number(loss, expected):
+    x = tensor(0.25, "float64", requires_grad=True)
+    y = loss(x, tensor(1.0, "float64"))
+    y.backward()
+    assert y.item() == pytest.approx(expected)
+    assert x.grad.shape == ()
 
 
 def test_binary_cross_entropy_does_not_overflow():

@@ -129,6 +129,7 @@ ERRORS = [
     (lambda x: x.index_select(0, tensor([-1])), IndexError, "index_select: index must be in range"),
     (lambda x: x.masked_fill(x, 1), TypeError, "masked_fill: mask must be boolean"),
     (lambda x: x.masked_fill(MASK, 1), ValueError, "masked_fill: shapes .* do not broadcast"),
+    (lambda x: x.masked_fill(x > 0, 1j), TypeError, "masked_fill: value must be a real number"),
     (lambda x: x.long().masked_fill(x > 0, 0.5), TypeError, "masked_fill: value must be an int"),
     (lambda x: x.masked_scatter(x < 9, SRC), ValueError, "masked_scatter: source must have at"),
     (lambda x: x.scatter(1, INDEX, SRC[:2]), ValueError, "scatter: index must not be larger than"),

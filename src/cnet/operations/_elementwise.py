@@ -139,7 +139,11 @@ class Elementwise(Operation[Tensor]):
 
 
 def computed(name: str, x: Array, a: float = 0.0, b: float = 0.0) -> Array:
-    """An operation of `cnet.kernels.elementwise` on an array of any float dtype."""
+    """An operation of `cnet.kernels.elementwise` on an array or a scalar of any float dtype.
+
+    NumPy's operators return scalars instead of arrays without dimensions.
+    """
+    x = np.asarray(x)
     if x.dtype == _FLOAT16:
         return _as_float16(kernels.elementwise(x.astype(np.float32), name, a, b))
     return kernels.elementwise(x, name, a, b)

@@ -69,7 +69,7 @@ class MaskedFill(Operation[Tensor]):
     def forward(ctx: Context, x: Array, mask: Array, value: Any) -> Array:
         ctx.save_for_backward(mask)
         y = np.array(expanded_array(x, broadcast("masked_fill", x.shape, mask.shape)))
-        np.copyto(y, value, "unsafe", where=mask)
+        np.copyto(y, y.dtype.type(value), where=mask)
         return y
 
     @staticmethod
@@ -122,6 +122,8 @@ def fill_value(function: str, input: TensorLike, value: Any) -> Any:
         raise ValueError(
             f"{function}: value must be a number or have no dimensions (got shape {array.shape})"
         )
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{function}: value must be a real number (got {array})")
     if array.dtype.kind == "f" and input.dtype.kind != "f":
         raise TypeError(f"{function}: value must be an integer for {input.dtype} (got {array})")
     return weak(value)
