@@ -1,6 +1,6 @@
 """The short tables of README.md and docs/dropin.md, and the plots."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import geometric_mean
 from typing import NamedTuple
 
@@ -75,10 +75,11 @@ def measured(records: Records) -> Iterator[tuple[Line, list[Record]]]:
 
 def table(machines: Sequence[Records]) -> list[Sequence[str]]:
     """Rows of cells, column titles first: the ratio to the fastest other side, and our time."""
-    return _side_by_side({
+    columns = {
         records.title: {line.title: _ratio_and_time(cases) for line, cases in measured(records)}
         for records in machines
-    })  # fmt: skip
+    }
+    return _side_by_side(columns, [line.title for line in LINES])
 
 
 def _ratio_and_time(cases: Sequence[Record]) -> str:
@@ -103,15 +104,21 @@ def styles(machines: Sequence[Records]) -> list[Sequence[str]]:
             for case in cases
             for style, _, work in [case["title"].partition(": ")]
         }
-    return _side_by_side(columns)
+    names = dict.fromkeys(title for cells in columns.values() for title in cells)
+    return _side_by_side(columns, names)
 
 
-def _side_by_side(columns: Mapping[str, Mapping[str, str]]) -> list[Sequence[str]]:
+def _side_by_side(
+    columns: Mapping[str, Mapping[str, str]], order: Iterable[str]
+) -> list[Sequence[str]]:
     """Rows of cells, column titles first, from the cells of each column by their row."""
-    titles = dict.fromkeys(title for cells in columns.values() for title in cells)
-    head = ("work", *columns)
-    rows = [(title, *(cells.get(title, ABSENT) for cells in columns.values())) for title in titles]
-    return [head, *rows]
+    measured = {title for cells in columns.values() for title in cells}
+    rows = [
+        (title, *(cells.get(title, ABSENT) for cells in columns.values()))
+        for title in order
+        if title in measured
+    ]
+    return [("work", *columns), *rows]
 
 
 def percent(records: Records, case: Record, threads: int) -> str:
