@@ -7,6 +7,7 @@ from cnet.bench.record import Record
 from figures import Records, fastest, figure, mean_ratio, ours, ratio
 from work.architectures import ARCHITECTURES, SINGLE_IMAGES
 from work.convolutions import BACKWARD, COMMON, FORWARD, ODD, Shape
+from work.operations import CALLS
 
 SHAPES = len(COMMON) + len(ODD)
 PYTORCH, TUNED = "PyTorch", "tuned"
@@ -98,6 +99,23 @@ def _worst_against(suite: str, peer: str) -> Callable[[Records], float]:
     )
 
 
+def _worst_function(records: Records) -> float:
+    return min(
+        ratio(case, "PyTorch")
+        for case in records.record("operations", threads=1)["cases"]
+        if not case["title"].endswith(CALLS)
+    )
+
+
+def _longest_call(records: Records) -> float:
+    """The longest time of a function of one element or a row, in microseconds."""
+    return 1e3 * max(
+        figure(case, ours(case))
+        for case in records.record("operations", threads=1)["cases"]
+        if case["title"].endswith(CALLS)
+    )
+
+
 def _bandwidth(records: Records) -> float:
     cases = records.record("memory_bound")["cases"]
     return min(records.share_of_peak(case, 2) for case in cases)
@@ -117,9 +135,12 @@ def _inference_of_networks(records: Records) -> float:
     )
 
 
-def _two_threads_over_one(records: Records) -> float:
-    one, two = (records.case("training", "reference 256", threads) for threads in (1, 2))
-    return figure(one, ours(one)) / figure(two, ours(two))
+def _two_threads_over_one(suite: str, name: str) -> Callable[[Records], float]:
+    def measured(records: Records) -> float:
+        one, two = (records.case(suite, name, threads, "training") for threads in (1, 2))
+        return figure(one, ours(one)) / figure(two, ours(two))
+
+    return measured
 
 
 def _network(name: str) -> Callable[[Records], float]:
@@ -193,8 +214,13 @@ GOALS = (
          _inference_of_networks),
     Goal("matrix products against NumPy, the worst", 1.0,
          _worst_against("products", "NumPy best")),
+    Goal("functions of 10⁶ elements, 1 thread, against PyTorch, the worst", 0.67, _worst_function),
+    Goal("functions of one element, a row or a small image, 1 thread, µs, the longest", 5,
+         _longest_call, at_most=True),
     Goal("training, reference CNN, batch 256, speed-up by a second thread", 1.8,
-         _two_threads_over_one),
+         _two_threads_over_one("training", "reference 256")),
+    Goal("training, ResNet-18, speed-up by a second thread", 1.85,
+         _two_threads_over_one("networks", "resnet18")),
     Goal("training, CIFAR CNN, peak memory divided by PyTorch's", 0.6, _memory("cifar 128"),
          at_most=True),
     *(

@@ -1,14 +1,18 @@
 """docs/speed.md: where cnet is faster than the fastest other library, where equal, where slower."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from cnet.bench.record import Record
 from cnet.bench.table import TIMES, three_digits
-from figures import MISSING, Records, fastest, mean_ratio, ratio
+from figures import MISSING, Records, fastest, folder, mean_ratio, ratio
+from work.operations import CALLS
 
 FASTER, SLOWER = 1.1, 0.9
 """Ratios from which cnet counts as faster, and below which as slower."""
+
+LISTED = 12
+"""The length of a list of slower cases; a longer one ends with the number of the others."""
 
 INTRODUCTION = f"""\
 # Where cnet is faster, and where it is slower
@@ -39,17 +43,22 @@ class Work(NamedTuple):
     title: str
     suite: str
     part: str | None = None
+    suits: Callable[[str], bool] = lambda title: True
 
     def cases(self, records: Records) -> Iterator[tuple[Record, int]]:
         """The cases that another library was measured for, each with its number of threads."""
         for record in records.suite(self.suite):
             if self.part in (None, record["part"]):
-                for case in record["cases"]:
+                for case in filter(lambda case: self.suits(case["title"]), record["cases"]):
                     try:
                         fastest(case)
                     except MISSING:
                         continue
                     yield case, record["threads"]
+
+
+def _is_call(title: str) -> bool:
+    return title.endswith(CALLS)
 
 
 WORKS = (
@@ -63,7 +72,8 @@ WORKS = (
     Work("convolutions, float64", "float64"),
     Work("matrix products", "products"),
     Work("ReLU, pooling, im2col, col2im", "memory_bound"),
-    Work("functions of tensors", "operations"),
+    Work("functions of a million elements", "operations", suits=lambda title: not _is_call(title)),
+    Work("functions of one element, a row or a small image", "operations", suits=_is_call),
     Work("calls on small tensors", "calls"),
 )
 
@@ -116,12 +126,15 @@ def _slower(records: Records) -> Iterator[str]:
         )
         if found:
             yield f"### {work.title.capitalize()}\n"
-            yield _list(found)
+            yield _list(found, f"benchmarks/{folder(records.title)}.md")
 
 
-def _list(found: Sequence[tuple[float, str, int]]) -> str:
-    """One line for each case that is slower, the slowest first."""
-    return "".join(
+def _list(found: Sequence[tuple[float, str, int]], everything: str) -> str:
+    """One line for each of the slowest cases, and a link to the page with everything."""
+    lines = [
         f"- {title}, {threads} thread{'s' * (threads > 1)}: {value:.2f}{TIMES}\n"
-        for value, title, threads in found
-    )
+        for value, title, threads in found[:LISTED]
+    ]
+    if others := len(found) - len(lines):
+        lines.append(f"- and {others} more: [all results]({everything})\n")
+    return "".join(lines)

@@ -13,7 +13,7 @@ import numpy as np
 
 from cnet.bench.cases import Case, Work, arrays
 
-from .operations import Function, Sizes, with_gradients
+from .operations import SMALL, Function, Sizes, with_gradients
 
 
 class Positions(NamedTuple):
@@ -288,7 +288,7 @@ def _bind(
 
 def _cases(name: str, entry: Any, backward: bool, rows: int) -> Iterator[tuple[str, Case]]:
     function, *inputs = entry
-    kinds = [("forward", rows, False), ("forward + backward", rows, True), ("small", 1, False)]
+    kinds = [("forward", rows, False), ("forward + backward", rows, True), (SMALL, 1, False)]
     for kind, batch, both in kinds:
         if backward or not both:
             title = f"{name}, {kind}"

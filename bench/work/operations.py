@@ -15,6 +15,10 @@ Sizes: TypeAlias = tuple[int | None, ...]
 """A shape; None is the number of rows."""
 Table: TypeAlias = dict[str, tuple[Function, *tuple[Sizes, ...]]]
 
+ONE_ELEMENT, SMALL = "one element", "small"
+CALLS = ONE_ELEMENT, SMALL
+"""The ends of the titles of cases whose time is mostly that of a call."""
+
 ROWS = 1000
 MANY, ROW = (None, 1000), (1, 1000)
 CHANNELS = (None, 10, 100)
@@ -209,7 +213,7 @@ def _cases(name: str, entry: Any, backward: bool, positive: bool) -> Iterator[tu
     function, *sizes = entry
     kinds = [("forward", sizes, False), ("forward + backward", sizes, True)][: 1 + backward]
     if name != "glu":
-        kinds.append(("one element", [(1,) * len(each) for each in sizes], False))
+        kinds.append((ONE_ELEMENT, [(1,) * len(each) for each in sizes], False))
     for kind, each, both in kinds:
         title = f"{name}, {kind}"
         yield title, Case(title, partial(_bind, function, tuple(each), both, positive), ROWS)
