@@ -56,6 +56,7 @@ MODULES = {
             "cnet.amp",
             "cnet.jit",
             "cnet.distributed",
+            "cnet.distributions",
             "cnet.multiprocessing",
         ],
     ),

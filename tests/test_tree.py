@@ -68,6 +68,7 @@ DIRECTIONS = {
     "recording": "_core autograd kernels runtime tensor",
     "onnx": "autograd functional nn plan tensor",
     "distributed": "autograd nn optim tensor",
+    "distributions": "functional operations tensor",
     "metrics": "",
     "training": "autograd checkpoint functional inspection metrics nn operations optim recording "
     "optim.swa_utils tensor utils",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from . import cuda as cuda
     from . import datasets as datasets
     from . import distributed as distributed
+    from . import distributions as distributions
     from . import func as func
     from . import hub as hub
     from . import jit as jit
@@ -71,9 +72,9 @@ __version__ = "0.1.0"
 newaxis = None
 
 _LAZY_MODULES = {
-    "accelerate", "accelerator", "amp", "backends", "cuda", "datasets", "distributed", "func",
-    "hub", "jit", "linalg", "metrics", "models", "multiprocessing", "nn", "onnx", "ops", "optim",
-    "plots", "serialization", "training", "transforms", "utils", "version",
+    "accelerate", "accelerator", "amp", "backends", "cuda", "datasets", "distributed",
+    "distributions", "func", "hub", "jit", "linalg", "metrics", "models", "multiprocessing", "nn",
+    "onnx", "ops", "optim", "plots", "serialization", "training", "transforms", "utils", "version",
 }  # fmt: skip
 _LAZY = {
     "CheckpointError": "checkpoint",
