@@ -155,7 +155,7 @@ class Bernoulli(Distribution):
     --------
     >>> from cnet.distributions import Bernoulli
     >>> Bernoulli(logits=0.0).probs
-    tensor(0.5000)
+    tensor(0.5)
     """
 
     def __init__(
@@ -267,7 +267,7 @@ class Beta(Distribution):
     --------
     >>> from cnet.distributions import Beta
     >>> Beta(2.0, 6.0).mean
-    tensor(0.2500)
+    tensor(0.25)
     """
 
     def __init__(
@@ -306,7 +306,7 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
     --------
     >>> from cnet.distributions import Normal, kl_divergence
     >>> kl_divergence(Normal(1.0, 1.0), Normal(0.0, 1.0))
-    tensor(0.5000)
+    tensor(0.5)
     """
     if isinstance(p, Normal) and isinstance(q, Normal):
         ratio = (p.scale / q.scale) ** 2
