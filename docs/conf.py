@@ -48,7 +48,17 @@ MODULES = {
     ),
     "other": (
         "Other parts of PyTorch",
-        ["cnet.nn.utils.rnn", "cnet.utils.checkpoint", "cnet.hub", "cnet.amp", "cnet.jit"],
+        [
+            "cnet.nn.utils.rnn",
+            "cnet.utils.checkpoint",
+            "cnet.ops",
+            "cnet.hub",
+            "cnet.amp",
+            "cnet.jit",
+            "cnet.distributed",
+            "cnet.distributions",
+            "cnet.multiprocessing",
+        ],
     ),
     "arrays": ("Functions of arrays", ["cnet.kernels", "cnet.dropin.kernels"]),
 }

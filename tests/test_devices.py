@@ -37,6 +37,13 @@ def test_devices_are_values():
         (lambda: cnet.bfloat16, AttributeError, "NumPy has no such dtype"),
         (lambda: cnet.complex64, AttributeError, "complex numbers are not supported"),
         (lambda: cnet.cuda.set_device(0), RuntimeError, "cuda.set_device: there is no GPU"),
+        (lambda: cnet.cuda.FloatTensor(2), RuntimeError, "cuda.FloatTensor: there is no GPU"),
+        (lambda: x.type(cnet.cuda.FloatTensor), RuntimeError, "cuda.FloatTensor: there is no GPU"),
+        (lambda: x.type("torch.cuda.FloatTensor"), RuntimeError, "torch.cuda.FloatTensor is not"),
+        (lambda: cnet.set_default_tensor_type("torch.cuda.FloatTensor"), RuntimeError, "the CPU"),
+        (lambda: cnet.set_default_tensor_type(cnet.LongTensor), TypeError, "float32 or float64"),
+        (lambda: cnet.set_image_backend("accimage"), ValueError, "must be 'PIL'"),
+        (lambda: cnet.nn.parallel.scatter(x, [0]), RuntimeError, "nn.parallel.scatter: there is"),
         (lambda: x.to(memory_format=cnet.channels_last), ValueError, "requires 4 dimensions"),
         (lambda: x.share_memory_(), RuntimeError, "share_memory_"),
         (lambda: cnet.set_printoptions(profile="long"), ValueError, "profile must be one of"),
@@ -133,3 +140,39 @@ def test_modules_for_compatibility():
     assert isinstance(v, cnet.Tensor)
     assert isinstance(v, cnet.autograd.Variable)
     assert v.requires_grad
+
+
+def test_older_types_of_tensors():
+    assert isinstance(x, cnet.FloatTensor)
+    assert not isinstance(x, cnet.cuda.FloatTensor)
+    try:
+        cnet.set_default_tensor_type("torch.DoubleTensor")
+        assert cnet.zeros(1).dtype == "float64"
+    finally:
+        cnet.set_default_tensor_type(cnet.FloatTensor)
+    assert cnet.zeros(1).dtype == "float32"
+
+
+def test_paths_of_pytorch():
+    from cnet.autograd.function import Function, InplaceFunction, once_differentiable
+    from cnet.autograd.variable import Variable
+    from cnet.jit.annotations import List
+    from cnet.nn.parallel._functions import Broadcast, ReduceAddCoalesced
+    from cnet.nn.parallel.data_parallel import DataParallel
+
+    from cnet.nn.attention import SDPBackend, sdpa_kernel
+
+    assert Function is InplaceFunction is cnet.autograd.Function
+    assert Variable is cnet.autograd.Variable
+    assert once_differentiable is cnet.autograd.once_differentiable
+    assert DataParallel is cnet.nn.DataParallel
+    assert callable(Broadcast)
+    assert callable(ReduceAddCoalesced)
+    assert List
+    assert cnet.jit.ScriptModule is cnet.nn.Module
+    assert cnet.get_image_backend() == "PIL"
+    cnet.set_image_backend("PIL")
+    with sdpa_kernel([SDPBackend.MATH]), cnet.jit.optimized_execution(True):
+        pass
+    with cnet.autograd.set_detect_anomaly(True), cnet.autograd.detect_anomaly():
+        pass

@@ -21,6 +21,11 @@ def test_a_seed_fixes_the_draws():
     assert not np.array_equal(random.manual_seed(4).random(5), first)
 
 
+def test_a_seed_must_be_an_integer():
+    with pytest.raises(TypeError, match=r"manual_seed: seed must be an int \(got 'a'\)"):
+        random.manual_seed("a")
+
+
 def test_the_draws_are_those_of_numpy():
     assert np.array_equal(random.manual_seed(7).random(5), np.random.default_rng(7).random(5))
 

@@ -22,14 +22,18 @@ if TYPE_CHECKING:
     from . import backends as backends
     from . import cuda as cuda
     from . import datasets as datasets
+    from . import distributed as distributed
+    from . import distributions as distributions
     from . import func as func
     from . import hub as hub
     from . import jit as jit
     from . import linalg as linalg
     from . import metrics as metrics
     from . import models as models
+    from . import multiprocessing as multiprocessing
     from . import nn as nn
     from . import onnx as onnx
+    from . import ops as ops
     from . import optim as optim
     from . import plots as plots
     from . import serialization as serialization
@@ -43,6 +47,8 @@ if TYPE_CHECKING:
     from .checkpoint import CheckpointError as CheckpointError
     from .checkpoint import load as load
     from .checkpoint import save as save
+    from .datasets.folder import get_image_backend as get_image_backend
+    from .datasets.folder import set_image_backend as set_image_backend
     from .generator import Generator as Generator
     from .generator import default_generator as default_generator
     from .graphs import graph as graph
@@ -57,6 +63,7 @@ if TYPE_CHECKING:
     from .legacy import IntTensor as IntTensor
     from .legacy import LongTensor as LongTensor
     from .legacy import ShortTensor as ShortTensor
+    from .legacy import set_default_tensor_type as set_default_tensor_type
     from .plan import compile as compile
     from .recording import CaptureError as CaptureError
     from .recording import capture as capture
@@ -65,9 +72,9 @@ __version__ = "0.1.0"
 newaxis = None
 
 _LAZY_MODULES = {
-    "accelerate", "accelerator", "amp", "backends", "cuda", "datasets", "func", "hub", "jit",
-    "linalg", "metrics", "models", "nn", "onnx", "optim", "plots", "serialization", "training",
-    "transforms", "utils", "version",
+    "accelerate", "accelerator", "amp", "backends", "cuda", "datasets", "distributed",
+    "distributions", "func", "hub", "jit", "linalg", "metrics", "models", "multiprocessing", "nn",
+    "onnx", "ops", "optim", "plots", "serialization", "training", "transforms", "utils", "version",
 }  # fmt: skip
 _LAZY = {
     "CheckpointError": "checkpoint",
@@ -79,10 +86,13 @@ _LAZY = {
     "check": "checking",
     "compile": "plan",
     "default_generator": "generator",
+    "get_image_backend": "datasets.folder",
     "graph": "graphs",
     "load": "checkpoint",
     "profile": "inspection",
     "save": "checkpoint",
+    "set_default_tensor_type": "legacy",
+    "set_image_backend": "datasets.folder",
     "summary": "inspection",
 }
 """Names that are imported when they are used, each with its module."""

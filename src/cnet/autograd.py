@@ -1,5 +1,6 @@
 """The public interface of the graph: the backward pass, and base classes for operations."""
 
+import sys
 from importlib import import_module
 from typing import Any, Generic, TypeVar
 
@@ -28,9 +29,9 @@ from .propagation import gradients_of, propagate_to_leaves, starting_gradient, t
 
 __all__ = [
     "Array", "Call", "Context", "Edge", "Function", "Hooks", "Operation", "Variable",
-    "ViewOperation", "backward", "enable_grad", "grad", "inference_mode", "is_grad_enabled",
-    "is_listing_calls", "listing_calls", "no_grad", "once_differentiable", "set_grad_enabled",
-    "starting_gradient", "topological",
+    "ViewOperation", "backward", "detect_anomaly", "enable_grad", "grad", "inference_mode",
+    "is_grad_enabled", "is_listing_calls", "listing_calls", "no_grad", "once_differentiable",
+    "set_detect_anomaly", "set_grad_enabled", "starting_gradient", "topological",
 ]  # fmt: skip
 
 Output = TypeVar("Output")
@@ -103,6 +104,9 @@ class Function(Generic[Output]):
             results = tuple([_changed_input(result, args, dirty) for result in results])
             output = results if type(output) is tuple else results[0]
         return output  # type: ignore[no-any-return]
+
+
+InplaceFunction = Function
 
 
 def once_differentiable(function: Any) -> Any:
@@ -287,8 +291,40 @@ def refuse_create_graph(function: str, create_graph: bool) -> None:
         )
 
 
+class set_detect_anomaly:
+    """A function or context without an effect: errors of a backward pass name the operation anyway.
+
+    Parameters
+    ----------
+    mode : bool
+        Not used.
+    check_nan : bool, default True
+        Not used: gradients are not searched for NaN.
+    """
+
+    def __init__(self, mode: bool, check_nan: bool = True) -> None:
+        pass
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class detect_anomaly(set_detect_anomaly):
+    """A context without an effect; see `set_detect_anomaly`."""
+
+    def __init__(self, check_nan: bool = True) -> None:
+        super().__init__(True, check_nan)
+
+
 def _listed(tensors: Any) -> list[Any]:
     return list(tensors) if isinstance(tensors, (tuple, list)) else [tensors]
+
+
+for _path in ("function", "variable"):  # modules in PyTorch
+    globals()[_path] = sys.modules[f"{__name__}.{_path}"] = sys.modules[__name__]
 
 
 def __getattr__(name: str) -> Any:

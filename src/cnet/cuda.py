@@ -4,6 +4,7 @@ import sys
 from typing import Any, NoReturn
 
 from . import cuda_amp as amp
+from .dtypes import TENSOR_TYPES
 
 __all__ = [
     "device_count", "empty_cache", "init", "is_available", "is_bf16_supported", "is_initialized",
@@ -50,14 +51,28 @@ def synchronize(device: Any = None) -> None:
 
 def init() -> NoReturn:
     """Raise RuntimeError."""
-    raise RuntimeError("cuda: there is no GPU support: all tensors are on the CPU")
+    _refuse("init")
+
+
+class TensorType(type):
+    """A type of tensors on a GPU, such as ``cuda.FloatTensor``, which no tensor has."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> NoReturn:
+        _refuse(cls.__name__)
+
+    @property
+    def dtype(cls) -> NoReturn:
+        """Asked by conversions to this type: raises RuntimeError."""
+        _refuse(cls.__name__)
+
+
+def _refuse(name: str) -> NoReturn:
+    raise RuntimeError(f"cuda.{name}: there is no GPU support: all tensors are on the CPU")
 
 
 def __getattr__(name: str) -> Any:
+    if name in TENSOR_TYPES:
+        return TensorType(name, (), {})
     if name.startswith("_"):
         raise AttributeError(f"module 'cnet.cuda' has no attribute {name!r}")
-
-    def refused(*args: Any, **kwargs: Any) -> NoReturn:
-        raise RuntimeError(f"cuda.{name}: there is no GPU support: all tensors are on the CPU")
-
-    return refused
+    return lambda *args, **kwargs: _refuse(name)

@@ -123,9 +123,16 @@ def set_default_dtype(d: npt.DTypeLike) -> None:
 
 
 def as_dtype(function: str, value: Any) -> np.dtype[Any]:
-    """Convert a dtype, Python type or name to a dtype of real numbers; TypeError if it is none."""
+    """Convert a dtype, Python type or name to a dtype of real numbers; TypeError if it is none.
+
+    RuntimeError if the name is that of a type of tensors on a GPU.
+    """
     if type(value) is str:
-        value = value.rpartition(".")[2]
+        place, _, value = value.rpartition(".")
+        if place.endswith("cuda"):
+            raise RuntimeError(
+                f"{function}: {place}.{value} is not available: all tensors are on the CPU"
+            )
         if value in REFUSED:
             raise TypeError(f"{function}: dtype {value}: {REFUSED[value]}")
         value = TENSOR_TYPES.get(value, value)

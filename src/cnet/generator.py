@@ -57,7 +57,10 @@ class Generator(np.random.Generator):
 
         `seed` is any integer at least −2⁶³; 2⁶⁴ is added to a negative one.
         """
-        number = index(seed)
+        try:
+            number = index(seed)
+        except TypeError:
+            raise TypeError(f"manual_seed: seed must be an int (got {seed!r})") from None
         number += 2**_BITS if -(2 ** (_BITS - 1)) <= number < 0 else 0
         self.set_state(dict(np.random.PCG64(number).state))
         self._seed = number

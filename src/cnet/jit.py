@@ -3,11 +3,16 @@
 Values are those of the Python code, as in PyTorch with ``PYTORCH_JIT=0``.
 """
 
+import sys
+import typing
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final, NoReturn, TypeVar
 
 __all__ = [
-    "Final", "annotate", "export", "ignore", "is_scripting", "is_tracing", "load", "save", "script",
-    "script_method", "trace", "unused",
+    "Final", "annotate", "export", "ignore", "is_scripting", "is_tracing", "load",
+    "optimized_execution", "save", "script", "script_if_tracing", "script_method", "trace",
+    "unused",
 ]  # fmt: skip
 
 Marked = TypeVar("Marked")
@@ -33,6 +38,16 @@ def script_method(fn: Marked) -> Marked:
     return fn
 
 
+def script_if_tracing(fn: Marked) -> Marked:
+    """Return the function unchanged."""
+    return fn
+
+
+def _overload_method(fn: Marked) -> Marked:
+    """Return the function unchanged."""
+    return fn
+
+
 def export(fn: Marked) -> Marked:
     """Return the function unchanged."""
     return fn
@@ -51,6 +66,12 @@ def ignore(drop: Any = False, **kwargs: Any) -> Any:
 def annotate(the_type: Any, the_value: Marked) -> Marked:
     """Return the value unchanged."""
     return the_value
+
+
+@contextmanager
+def optimized_execution(should_optimize: bool) -> Iterator[None]:
+    """A context without an effect."""
+    yield
 
 
 def is_scripting() -> bool:
@@ -76,3 +97,13 @@ def _refused(name: str) -> Any:
 
 
 trace, save, load = map(_refused, ("trace", "save", "load"))
+
+sys.modules[f"{__name__}.annotations"] = typing
+
+
+def __getattr__(name: str) -> Any:
+    if name == "ScriptModule":
+        from .nn import Module
+
+        return Module
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,12 +9,12 @@ import numpy as np
 
 from .construction import constructed
 from .devices import Place, require_cpu
-from .dtypes import TENSOR_TYPES
+from .dtypes import TENSOR_TYPES, as_dtype, set_default_dtype
 from .tensor import Tensor
 
 __all__ = [
     "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "HalfTensor",
-    "IntTensor", "LongTensor", "ShortTensor",
+    "IntTensor", "LongTensor", "ShortTensor", "set_default_tensor_type",
 ]  # fmt: skip
 
 
@@ -64,4 +64,29 @@ if TYPE_CHECKING:
     LongTensor: TensorType
     ShortTensor: TensorType
 
-globals().update({name: TensorType(name, TENSOR_TYPES[name]) for name in __all__})
+globals().update({name: TensorType(name, dtype) for name, dtype in TENSOR_TYPES.items()})
+
+
+def set_default_tensor_type(t: TensorType | str) -> None:
+    """Set the dtype of Python floats and of new tensors, as `set_default_dtype` does.
+
+    Parameters
+    ----------
+    t : type of tensors or str
+        `FloatTensor` or `DoubleTensor`, or their name, as in ``"torch.FloatTensor"``.
+
+    Raises
+    ------
+    RuntimeError
+        If the type is one of tensors on a GPU.
+    TypeError
+        If `t` is of another dtype.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.set_default_tensor_type("torch.FloatTensor")
+    >>> cnet.zeros(2).dtype
+    dtype('float32')
+    """
+    set_default_dtype(as_dtype("set_default_tensor_type", getattr(t, "dtype", t)))

@@ -215,6 +215,18 @@ def test_a_saved_input_that_changed_is_noticed() -> None:
             y.sum().backward()
 
 
+def test_values_computed_again_are_not_taken_for_changed_ones() -> None:
+    """They may be at the address of memory that was changed, and freed, in the meantime."""
+    block = Block(True)
+    z = block.norm(0)
+    y = F.relu(z)
+    others = [y.detach() * 1 for _ in range(8)]
+    for other in others:
+        other += 1
+    del others, other
+    cnet.autograd.grad(y.sum(), [z, block.x])
+
+
 def test_a_graph_is_propagated_only_once() -> None:
     block = Block(True)
     loss = F.relu(block.norm(0)).sum()

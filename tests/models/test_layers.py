@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import cnet
-from cnet import nn
+from cnet import models, nn
+from cnet.models._utils import IntermediateLayerGetter
 from cnet.models.cifar import PadShortcut
 from cnet.models.convnext import LayerNorm2d
 from cnet.models.layers import (
@@ -127,3 +128,17 @@ def test_pad_shortcut() -> None:
 )
 def test_make_divisible(value: float, divisor: int, expected: int) -> None:
     assert make_divisible(value, divisor) == expected
+
+
+def test_intermediate_layers() -> None:
+    net = models.resnet18(num_classes=3).eval()
+    body = IntermediateLayerGetter(net, {"layer3": "c", "layer1": "a"})
+    assert list(body) == ["conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3"]
+    images = cnet.randn(1, 3, 32, 32)
+    found = body(images)
+    first = net.layer1(net.maxpool(net.relu(net.bn1(net.conv1(images)))))
+    assert list(found) == ["a", "c"]
+    assert found["a"].equal(first)
+    assert found["c"].equal(net.layer3(net.layer2(first)))
+    with pytest.raises(ValueError, match=r"must name children of model \(got \['layer9'\] and \["):
+        IntermediateLayerGetter(net, {"layer9": "x", "layer1": "a"})

@@ -252,3 +252,11 @@ def test_names_are_those_of_pytorch():
         assert list(ours.parameters) == list(theirs.parameters)
         for key, parameter in ours.parameters.items():
             assert parameter.default == theirs.parameters[key].default
+
+
+def test_fans_under_the_name_that_public_code_imports():
+    assert init._calculate_fan_in_and_fan_out(cnet.zeros(SHAPE)) == (FAN_IN, FAN_OUT)
+    with pytest.raises(
+        ValueError, match="_calculate_fan_in_and_fan_out: tensor must have at least"
+    ):
+        init._calculate_fan_in_and_fan_out(cnet.zeros(3))

@@ -96,6 +96,8 @@ def test_repr(layer, text):
          lambda: nn.Dropout(float("nan"))),
         (ValueError, "Unflatten: dim must be an axis of input (got 2 and (2, 4))",
          lambda: nn.Unflatten(2, (2, 2))(np.zeros((2, 4)))),
+        (ValueError, "unflatten: the product of sizes must be the size of dim (got (2, 3) and 4)",
+         lambda: nn.Unflatten(1, (2, 3))(np.zeros((2, 4)))),
         (ValueError,
          "CrossEntropyLoss: label_smoothing must be between 0 and 1 (got -0.1)",
          lambda: nn.CrossEntropyLoss(label_smoothing=-0.1)),

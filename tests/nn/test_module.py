@@ -523,3 +523,16 @@ def test_a_state_without_hooks_is_completed():
     net.__setstate__({"training": False})
     assert net(3) == 3
     assert not net.training
+
+
+def test_a_mixin_may_have_a_state_of_its_own():
+    class Pattern:
+        def __setstate__(self, state):
+            self.__init__(state["pattern"])
+
+    class Layer(Pattern, nn.Module):
+        def __init__(self, pattern):
+            super().__init__()
+            self.pattern = pattern
+
+    assert Layer("b c -> c b").pattern == "b c -> c b"

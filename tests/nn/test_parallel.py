@@ -45,6 +45,8 @@ def test_batch_norms_are_converted():
     [
         ("utils", "_pair"), ("batchnorm", "_BatchNorm"), ("loss", "_Loss"), ("conv", "Conv2d"),
         ("module", "Module"), ("container", "Sequential"), ("linear", "Linear"),
+        ("activation", "MultiheadAttention"), ("pooling", "AdaptiveAvgPool2d"),
+        ("conv", "_ConvTransposeNd"),
     ],
 )  # fmt: skip
 def test_paths_of_pytorch(path, name):
@@ -54,14 +56,32 @@ def test_paths_of_pytorch(path, name):
 
 
 def test_layers_are_in_modules():
-    assert nn.modules.Conv2d is nn.Conv2d
+    assert nn.modules.Conv2d is nn.modules.conv.Conv2d is nn.Conv2d
+    assert nn.modules.activation.ReLU is nn.ReLU
     with pytest.raises(AttributeError, match="has no attribute 'Conv9d'"):
         nn.modules.Conv9d  # noqa: B018
+    with pytest.raises(AttributeError, match=r"modules\.conv' has no attribute 'Conv9d'"):
+        nn.modules.conv.Conv9d  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("path", "base", "layer"),
+    [
+        ("conv", "_ConvNd", nn.ConvTranspose1d(1, 1, 1)), ("dropout", "_DropoutNd", nn.Dropout2d()),
+        ("batchnorm", "_NormBase", nn.InstanceNorm2d(1)),
+        ("pooling", "_MaxPoolNd", nn.MaxPool1d(1)),
+        ("instancenorm", "_InstanceNorm", nn.InstanceNorm1d(1)),
+    ],
+)  # fmt: skip
+def test_base_classes_of_pytorch(path, base, layer):
+    assert isinstance(layer, getattr(getattr(nn.modules, path), base))
+    assert not isinstance(nn.ReLU(), getattr(getattr(nn.modules, path), base))
 
 
 def test_tuples_and_prefixes():
     assert module_utils._pair(3) == (3, 3)
     assert module_utils._triple([1, 2, 3]) == (1, 2, 3)
+    assert module_utils._reverse_repeat_tuple((1, 2), 2) == (2, 2, 1, 1)
     state = nn.DataParallel(nn.Linear(1, 1)).state_dict()
     module_utils.consume_prefix_in_state_dict_if_present(state, "module.")
     nn.Linear(1, 1).load_state_dict(state)

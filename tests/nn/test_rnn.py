@@ -152,6 +152,11 @@ def test_dropout_between_layers():
             ValueError,
             r"GRU: hx must be tensors of shapes \[\(1, 2, 4\)\]",
         ),
+        (
+            lambda: nn.LSTM(3, 4)(X, X),
+            ValueError,
+            r"LSTM: hx must .* \[\(1, 2, 4\), \(1, 2, 4\)\] \(got \[\(5, 2, 3\)\]\)",
+        ),
         (lambda: nn.LSTMCell(3, 4)(X), ValueError, "LSTMCell: input must have 1 or 2 dimensions"),
         (lambda: nn.RNNCell(3, 4, device="cuda"), RuntimeError, "device must be 'cpu'"),
     ],

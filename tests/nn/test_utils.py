@@ -40,6 +40,8 @@ def test_norms_that_are_not_finite():
     parameters = with_gradients([np.inf])
     with pytest.raises(RuntimeError, match="is not finite"):
         nn.utils.clip_grad_norm_(parameters, 1.0, error_if_nonfinite=True)
+    with pytest.raises(TypeError, match=r"clip_grad_value_: parameters must be .* \(got ReLU\)"):
+        nn.utils.clip_grad_value_(nn.ReLU(), 1.0)
     assert nn.utils.clip_grad_norm_([], 1.0).item() == 0
     with pytest.warns(FutureWarning, match="use clip_grad_norm_"):
         assert nn.utils.clip_grad_norm(with_gradients([3.0])[0], 1.0).item() == 3

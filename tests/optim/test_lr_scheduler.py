@@ -259,6 +259,8 @@ def test_the_only_list_of_names():
 OTHER = schedules.StepLR(optimizer(), 1)
 ERRORS = [
     (TypeError, "StepLR: optimizer must be an Optimizer (got int)", "StepLR", (3, 1), {}),
+    (TypeError, "MultiStepLR: milestones must be a list of int (got 3)", "MultiStepLR",
+     (optimizer(), 3), {}),
     (ValueError, "ConstantLR: factor must be at least 0 and at most 1 (got 2)",
      "ConstantLR", None, {"factor": 2}),
     (ValueError, "LinearLR: start_factor must be greater than 0 and at most 1 (got 0)",

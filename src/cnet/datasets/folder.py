@@ -34,6 +34,30 @@ def default_loader(path: Root) -> Any:
             raise ValueError(f"default_loader: {path} is too large: {error}") from error
 
 
+def get_image_backend() -> str:
+    """The package that reads images: ``"PIL"``, which is Pillow.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.get_image_backend()
+    'PIL'
+    """
+    return "PIL"
+
+
+def set_image_backend(backend: str) -> None:
+    """Check the package that reads images: ValueError if it is not ``"PIL"``.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.set_image_backend("PIL")
+    """
+    if backend != "PIL":
+        raise ValueError(f"set_image_backend: backend must be 'PIL' (got {backend!r})")
+
+
 def find_classes(directory: Root) -> tuple[list[str], dict[str, int]]:
     """The names of the folders in a folder, and the number of each.
 

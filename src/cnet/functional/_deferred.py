@@ -98,7 +98,7 @@ class Chained(Context):
             return super().propagate(gradients, changed)
         self.saved = (self.source.value() if self.saves_result else self.chain.value(),)
         try:
-            return super().propagate(gradients, changed)
+            return super().propagate(gradients, changed=True)  # what was saved is new
         finally:
             self.saved = ()
 

@@ -86,7 +86,8 @@ class Recurrent(Module):
         shapes = [(*shape, size) for size in sizes]
         if hx is None:
             return tuple([as_tensor(np.zeros(shape, x.dtype)) for shape in shapes])
-        given = tuple(map(as_tensor, hx)) if count > 1 else (as_tensor(hx),)
+        is_listed = isinstance(hx, (tuple, list))
+        given = tuple(map(as_tensor, hx)) if count > 1 and is_listed else (as_tensor(hx),)
         got = [state.shape for state in given]
         if got != shapes:
             raise ValueError(f"{name}: hx must be tensors of shapes {shapes} (got {got})")

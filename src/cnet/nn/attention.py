@@ -1,5 +1,7 @@
 """Multi-head attention."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -176,3 +178,22 @@ class MultiheadAttention(Module):
             is_causal=is_causal,
         )
         return output.transpose(0, 1) if swaps else output, weights
+
+
+class SDPBackend:
+    """PyTorch's implementations of attention, for `sdpa_kernel`."""
+
+    ERROR, MATH, FLASH_ATTENTION, EFFICIENT_ATTENTION, CUDNN_ATTENTION = range(-1, 4)
+
+
+@contextmanager
+def sdpa_kernel(backends: Any, set_priority: bool = False) -> Iterator[None]:
+    """A context without an effect: there is one implementation of attention.
+
+    Examples
+    --------
+    >>> from cnet.nn.attention import SDPBackend, sdpa_kernel
+    >>> with sdpa_kernel(SDPBackend.MATH):
+    ...     pass
+    """
+    yield

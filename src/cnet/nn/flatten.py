@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ..operations.shape import flatten, reshape
+from ..operations.shape import flatten, unflatten
 from ..tensor import Tensor, as_tensor
 from .module import Module
 
@@ -84,8 +84,7 @@ class Unflatten(Module):
             raise ValueError(
                 f"Unflatten: dim must be an axis of input (got {self.dim} and {input.shape})"
             )
-        dim = self.dim % input.ndim
-        return reshape(input, *input.shape[:dim], *self.unflattened_size, *input.shape[dim + 1 :])
+        return unflatten(input, self.dim, self.unflattened_size)
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}, unflattened_size={self.unflattened_size}"

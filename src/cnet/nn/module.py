@@ -48,7 +48,7 @@ class Module(Hooked, Stateful, Convertible):
     training: bool
 
     def __init__(self) -> None:
-        self.__setstate__({})
+        Module.__setstate__(self, {})  # a subclass may have a method of its own
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Set the attributes of a copy; those that `state` lacks are as in a new module."""

@@ -1,9 +1,14 @@
-"""PyTorch's wrappers for several devices, which pass all calls on: there is only the CPU."""
+"""PyTorch's wrappers for several devices, which pass all calls on: there is only the CPU.
+
+The functions that move data between GPUs can be imported, also from PyTorch's modules of this
+package, and raise RuntimeError.
+"""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 from .module import Module
 from .norm.batch import _BatchNorm
@@ -151,3 +156,24 @@ class SyncBatchNorm(_BatchNorm):
         for name, child in list(module.named_children()):
             setattr(module, name, cls.convert_sync_batchnorm(child))
         return module
+
+
+# ---- What moves data between GPUs ----------------------------------------------------------------
+
+
+def _refused(name: str) -> Any:
+    def function(*args: Any, **kwargs: Any) -> NoReturn:
+        raise RuntimeError(f"nn.parallel.{name}: there is no GPU: all tensors are on the CPU")
+
+    return function
+
+
+for _name in (
+    "Broadcast", "Gather", "ReduceAddCoalesced", "Scatter", "gather", "parallel_apply", "replicate",
+    "scatter", "scatter_kwargs",
+):  # fmt: skip
+    globals()[_name] = _refused(_name)
+for _path in (
+    "_functions", "data_parallel", "distributed", "parallel_apply", "replicate", "scatter_gather",
+):  # fmt: skip
+    sys.modules[f"{__name__}.{_path}"] = sys.modules[__name__]

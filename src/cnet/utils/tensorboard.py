@@ -1,5 +1,6 @@
 """Records for TensorBoard, written by tensorboardX."""
 
+import warnings
 from typing import Any, Self
 
 from ..tensor import Tensor
@@ -48,14 +49,10 @@ class SummaryWriter:
         self._writer = tensorboardX.SummaryWriter(log_dir, **kwargs)
 
     def add_graph(self, *args: Any, **kwargs: Any) -> None:
-        """Not supported.
-
-        Raises
-        ------
-        NotImplementedError
-            Always; `cnet.graph` shows a graph.
-        """
-        raise NotImplementedError("SummaryWriter.add_graph: use cnet.graph to show a graph")
+        """Write nothing, with a warning: `cnet.graph` shows a graph."""
+        warnings.warn(
+            "SummaryWriter.add_graph: writes nothing; use cnet.graph to show a graph", stacklevel=2
+        )
 
     def __getattr__(self, name: str) -> Any:
         if name == "_writer":

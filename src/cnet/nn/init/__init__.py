@@ -10,6 +10,7 @@ from typing import Any
 
 from .basic import constant_, normal_, ones_, trunc_normal_, uniform_, zeros_
 from .structured import dirac_, eye_, orthogonal_, sparse_
+from .variance import _calculate_fan_in_and_fan_out as _calculate_fan_in_and_fan_out
 from .variance import (
     calculate_gain,
     kaiming_normal_,

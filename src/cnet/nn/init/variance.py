@@ -210,6 +210,11 @@ def _fans(function: str, tensor: Any) -> tuple[int, int]:
     return max(1, shape[1] * kernel), max(1, shape[0] * kernel)
 
 
+def _calculate_fan_in_and_fan_out(tensor: Any) -> tuple[int, int]:
+    """fan_in and fan_out under the name by which public code imports the function from PyTorch."""
+    return _fans("_calculate_fan_in_and_fan_out", tensor)
+
+
 def _xavier_std(function: str, tensor: Any, gain: float) -> float:
     return gain * math.sqrt(2 / sum(_fans(function, tensor)))
 

@@ -2,6 +2,7 @@
 
 import sys
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from . import utils
@@ -33,13 +34,44 @@ PATHS = {
 }
 """The modules of `cnet.nn` by their names in ``torch.nn.modules``."""
 
+BASES = {
+    "_ConvNd": ("conv", "ConvNd"),
+    "_ConvTransposeNd": ("conv_transpose", "_ConvTransposeNd"),
+    "_DropoutNd": ("dropout", "_Dropout"),
+    "_NormBase": ("norm._running", "ChannelNorm"),
+}
+"""Base classes that public code names in ``isinstance``, each with its module and name here."""
+
+
+class Path(ModuleType):
+    """A module of ``torch.nn.modules``: the one of `cnet.nn`, and all layers."""
+
+    def __init__(self, name: str, source: ModuleType) -> None:
+        super().__init__(name, source.__doc__)
+        self.source = source
+
+    def __getattr__(self, name: str) -> Any:
+        if name in BASES:
+            module, base = BASES[name]
+            return getattr(import_module(f"cnet.nn.{module}"), base)
+        if hasattr(self.source, name):
+            return getattr(self.source, name)
+        return _layer(self.__name__, name)
+
+
+def _layer(module: str, name: str) -> Any:
+    """A class of `cnet.nn`."""
+    found = getattr(import_module("cnet.nn"), name, None)
+    if isinstance(found, type):
+        return found
+    raise AttributeError(f"module {module!r} has no attribute {name!r}")
+
+
 for _path, _name in PATHS.items():
-    globals()[_path] = sys.modules[f"{__name__}.{_path}"] = import_module(f"cnet.nn.{_name}")
+    _full = f"{__name__}.{_path}"
+    globals()[_path] = sys.modules[_full] = Path(_full, import_module(f"cnet.nn.{_name}"))
 
 
 def __getattr__(name: str) -> Any:
     """The layers, which are also attributes of ``torch.nn.modules``."""
-    nn = import_module("cnet.nn")
-    if isinstance(getattr(nn, name, None), type):
-        return getattr(nn, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _layer(__name__, name)

@@ -20,6 +20,11 @@ _triple = _ntuple(3, "_triple")
 _quadruple = _ntuple(4, "_quadruple")
 
 
+def _reverse_repeat_tuple(t: tuple[Any, ...], n: int) -> tuple[Any, ...]:
+    """The items in reverse order, each `n` times: the order of `functional.pad`."""
+    return tuple([x for x in reversed(t) for _ in range(n)])
+
+
 def consume_prefix_in_state_dict_if_present(state_dict: dict[str, Any], prefix: str) -> None:
     """Remove a prefix, such as ``module.`` of `DataParallel`, from the names in a state dict.
 

@@ -49,7 +49,11 @@ def get_total_norm(
     tensor(5.)
     """
     total: Tensor = repeated(
-        "get_total_norm", _total_norm, _listed(tensors), float(norm_type), error_if_nonfinite
+        "get_total_norm",
+        _total_norm,
+        _listed("get_total_norm", "tensors", tensors),
+        float(norm_type),
+        error_if_nonfinite,
     )
     return total
 
@@ -110,7 +114,7 @@ def clip_grad_norm_(
     >>> x.grad
     tensor([0.6, 0.8])
     """
-    gradients = _gradients(_listed(parameters))
+    gradients = _gradients(_listed("clip_grad_norm_", "parameters", parameters))
     total = get_total_norm(gradients, norm_type, error_if_nonfinite)
     repeated("clip_grad_norm_", _scale, gradients, max_norm, total)
     return total
@@ -120,7 +124,7 @@ def clip_grads_with_norm_(
     parameters: Tensors, max_norm: float, total_norm: Any, foreach: bool | None = None
 ) -> None:
     """Scale gradients in place by ``max_norm / total_norm`` if that is less than 1."""
-    gradients = _gradients(_listed(parameters))
+    gradients = _gradients(_listed("clip_grads_with_norm_", "parameters", parameters))
     repeated("clip_grads_with_norm_", _scale, gradients, max_norm, total_norm)
 
 
@@ -155,7 +159,7 @@ def clip_grad_value_(parameters: Tensors, clip_value: float, foreach: bool | Non
     foreach : bool, optional
         Has no effect.
     """
-    gradients = _gradients(_listed(parameters))
+    gradients = _gradients(_listed("clip_grad_value_", "parameters", parameters))
     repeated("clip_grad_value_", _limit, gradients, float(clip_value))
 
 
@@ -165,8 +169,15 @@ def _limit(gradients: list[Tensor], limit: float) -> None:
         gradient.note_change("clip_grad_value_")
 
 
-def _listed(tensors: Tensors) -> list[Tensor]:
-    return [tensors] if isinstance(tensors, Tensor) else list(tensors)
+def _listed(function: str, name: str, tensors: Tensors) -> list[Tensor]:
+    if isinstance(tensors, Tensor):
+        return [tensors]
+    if not isinstance(tensors, Iterable):
+        raise TypeError(
+            f"{function}: {name} must be a tensor or an iterable of tensors (got "
+            f"{type(tensors).__name__})"
+        )
+    return list(tensors)
 
 
 def _gradients(parameters: list[Tensor]) -> list[Tensor]:

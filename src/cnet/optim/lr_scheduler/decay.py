@@ -91,6 +91,8 @@ class MultiStepLR(FactorScheduler):
         gamma: float = 0.1,
         last_epoch: int = -1,
     ) -> None:
+        if not isinstance(milestones, Iterable):
+            raise TypeError(f"{self._name}: milestones must be a list of int (got {milestones!r})")
         self.milestones = Counter(milestones)
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
