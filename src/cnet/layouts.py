@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import Array
+from .kernels.channels_last import contiguous_copy
 
 __all__ = [
     "channels_last", "channels_last_3d", "contiguous_format", "layout", "memory_format",
@@ -80,7 +81,7 @@ def copied(function: str, array: Array, chosen: Any) -> Array:
     if chosen is preserve_format:
         return preserved(array)
     order = axis_order(function, array.ndim, chosen)
-    return array.transpose(order).copy(order="C").transpose(np.argsort(order))
+    return contiguous_copy(array.transpose(order)).transpose(np.argsort(order))
 
 
 def preserved(array: Array) -> Array:

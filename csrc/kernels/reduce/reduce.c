@@ -26,15 +26,19 @@ static inline wide wide_greater_of(wide y, wide x) {
     return (wide)((wide_mask)wide_at_least(y, x) | (wide_mask)wide_at_least(x, y));
 }
 
-/* Positions that exchange the neighbours, the pairs and the fours of a vector. */
+/* The numbers of the lanes, and positions that exchange the neighbours, the pairs and the fours of
+ * a vector. */
 #if VECTOR_BYTES == 64
+static const wide_mask lane_numbers = {0, 1, 2, 3, 4, 5, 6, 7};
 #define SWAPPED_ONES 1, 0, 3, 2, 5, 4, 7, 6
 #define SWAPPED_TWOS 2, 3, 0, 1, 6, 7, 4, 5
 #define SWAPPED_FOURS 4, 5, 6, 7, 0, 1, 2, 3
 #elif VECTOR_BYTES == 32
+static const wide_mask lane_numbers = {0, 1, 2, 3};
 #define SWAPPED_ONES 1, 0, 3, 2
 #define SWAPPED_TWOS 2, 3, 0, 1
 #else
+static const wide_mask lane_numbers = {0, 1};
 #define SWAPPED_ONES 1, 0
 #endif
 #define SWAPPED(x, positions) __builtin_shufflevector(x, x, positions)
@@ -77,9 +81,11 @@ INLINE double run_of(step_t *step, step_t *join, group_t *group, double start, c
             results[i] = step(results[i], load_wide(x + t + i * WIDE_LANES));
     for (; t + WIDE_LANES <= count; t += WIDE_LANES)
         results[0] = step(results[0], load_wide(x + t));
-    wide rest = splat_wide(start);
-    for (; t < count; t++)
-        rest = step(rest, splat_wide((double)x[t]));
+    if (t < count) {
+        const wide_mask is_read = lane_numbers < (int64_t)(count - t);
+        const wide result = step(results[1], load_wide_run(x + t, count - t));
+        results[1] = (wide)((is_read & (wide_mask)result) | (~is_read & (wide_mask)results[1]));
+    }
     wide lanes = join(join(results[0], results[1]), join(results[2], results[3]));
 #if defined(SWAPPED_FOURS)
     lanes = join(lanes, SWAPPED(lanes, SWAPPED_FOURS));
@@ -88,7 +94,7 @@ INLINE double run_of(step_t *step, step_t *join, group_t *group, double start, c
     lanes = join(lanes, SWAPPED(lanes, SWAPPED_TWOS));
 #endif
     lanes = join(lanes, SWAPPED(lanes, SWAPPED_ONES));
-    return join(lanes, rest)[0];
+    return lanes[0];
 }
 
 /* Adds `count` rows, `stride` elements apart, to the results y of `width` columns. */
@@ -245,12 +251,26 @@ static void reduce_narrow(const reduction_t *reduction, const real *x, ptrdiff_t
     reduction->rows(x, rows, size, size, y);
 }
 
+/* Rows that are reduced one after the other. */
+static void reduce_rows(const job_t *job, ptrdiff_t row, ptrdiff_t end) {
+    const ptrdiff_t c = job->g.c;
+    for (; row < end; row++) {
+        job->y[row] = job->reduction->run(job->x + row * c, c);
+        if (job->reduction == &reductions[CNET_REDUCTION_sum])
+            repeat_overflowed(job->x + row * c, c, 1, 1, job->y + row);
+    }
+}
+
 static void reduce_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
     const reduction_t *reduction = job->reduction;
     const ptrdiff_t c = job->g.c, size = job->g.size;
     const ptrdiff_t end = min_size(job->pieces, (chunk + 1) * job->together);
+    if (size == 1 && job->blocks == 1) {
+        reduce_rows(job, chunk * job->together, end);
+        return;
+    }
     for (ptrdiff_t piece = chunk * job->together; piece < end; piece++) {
         const ptrdiff_t tile = piece % job->tiles, block = piece / job->tiles;
         const ptrdiff_t first = block % job->blocks * job->rows, column = tile * TILE;

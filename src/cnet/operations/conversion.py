@@ -26,8 +26,9 @@ class Cast(Operation[Tensor]):
     def forward(
         ctx: Context, x: Array, *, dtype: npt.DTypeLike, order: memory_format = preserve_format
     ) -> Array:
-        y = x.astype(dtype)
-        return y if order is preserve_format else copied("clone", y, order)
+        if order is preserve_format:
+            return x.astype(dtype)
+        return copied("clone", x.astype(dtype, copy=False), order)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:

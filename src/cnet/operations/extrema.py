@@ -9,13 +9,12 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from .. import kernels
 from ..autograd import Array, Context, Operation
 from ..tensor import Axis, Tensor, TensorLike, array_of
 from ._common import also_dim
 from ._dims import reduced_axes
+from ._extremes import extremum
 from ._positions import elements_at
-from ._sums import SMALL
 from .reductions import Axes, kept_shape
 from .registry import operation
 from .selection import maximum, minimum
@@ -36,11 +35,7 @@ class _Extremum(Operation[Tensor]):
 
     @classmethod
     def forward(cls, ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Any:
-        if x.itemsize > 2 and x.dtype.kind == "f" and x.size > SMALL:
-            y = kernels.reduce(x, cls.ufunc.__name__, axes).astype(x.dtype, copy=False)
-            y = y if keepdims else y.squeeze(axes)
-        else:
-            y = np.asarray(cls.ufunc.reduce(x, axes, keepdims=keepdims))
+        y = extremum(cls.ufunc, x, axes, keepdims)
         ctx.save_for_backward(x, y)
         ctx.axes = axes
         return y
