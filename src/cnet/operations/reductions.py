@@ -11,12 +11,11 @@ import numpy.typing as npt
 
 from .. import kernels
 from ..autograd import Array, Context, Operation
-from ..kernels._memory import empty
 from ..tensor import Axis, Tensor, TensorLike, array_of, as_tensor
 from ._common import also_dim
 from ._dims import broadcast, reduced_axes
-from ._extremes import extremum
 from ._elementwise import by_kernel
+from ._extremes import extremum
 from ._options import sizes
 from ._promotion import floating, require_float
 from ._sums import SMALL, average, length, spread, total

@@ -223,8 +223,10 @@ def searchsorted(
         raise ValueError("searchsorted: sorted_sequence must have at least 1 dimension (got 0)")
     if sorter is not None:
         sequences = np.take_along_axis(sequences, array_of(sorter), -1)
-    if sequences.dtype in (FLOAT32, FLOAT64) and elements.dtype == sequences.dtype and (
-        sequences.shape[:-1] in ((), elements.shape[:-1]) and sequences.shape[-1] < 2**31
+    if (
+        sequences.dtype in (FLOAT32, FLOAT64)
+        and elements.dtype == sequences.dtype
+        and (sequences.shape[:-1] in ((), elements.shape[:-1]) and sequences.shape[-1] < 2**31)
     ):
         found = kernels.searchsorted(sequences, elements, where == "right")
     elif sequences.ndim == 1:
