@@ -36,7 +36,6 @@ DIRECTIONS = {
     "reference": "",
     "kernels": "_check _core reference runtime",
     "autograd": "",
-    "layouts": "kernels",
     "tensor": "autograd",
     "graphs": "autograd tensor",
     "gradcheck": "autograd tensor",

@@ -2,10 +2,7 @@
 
 from typing import Any
 
-import numpy as np
-
 from .arrays import Array
-from .kernels.channels_last import contiguous_copy
 
 __all__ = [
     "channels_last", "channels_last_3d", "contiguous_format", "layout", "memory_format",
@@ -74,14 +71,6 @@ def axis_order(function: str, ndim: int, chosen: Any) -> tuple[int, ...]:
 def is_in_format(function: str, array: Array, chosen: Any) -> bool:
     """Whether the elements of an array are contiguous in a format."""
     return array.transpose(axis_order(function, array.ndim, chosen)).flags.c_contiguous
-
-
-def copied(function: str, array: Array, chosen: Any) -> Array:
-    """A copy of an array in a format."""
-    if chosen is preserve_format:
-        return preserved(array)
-    order = axis_order(function, array.ndim, chosen)
-    return contiguous_copy(array.transpose(order)).transpose(np.argsort(order))
 
 
 def preserved(array: Array) -> Array:
