@@ -124,7 +124,7 @@ typedef struct {
 extern const cnet_combination_names cnet_combinations[CNET_COMBINATION_COUNT]; /* signatures.c */
 
 /* Reductions: reductions.h. */
-#define CNET_ENUMERATOR(name, start, step, join) CNET_REDUCTION_##name,
+#define CNET_ENUMERATOR(name, start, step, join, group) CNET_REDUCTION_##name,
 typedef enum { CNET_REDUCTIONS(CNET_ENUMERATOR) CNET_REDUCTION_COUNT } cnet_reduction;
 #undef CNET_ENUMERATOR
 extern const char *const cnet_reductions[CNET_REDUCTION_COUNT]; /* signatures.c */

@@ -145,6 +145,8 @@
 #define CNET_scatter(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                    \
     IN(real, src)                                                                                  \
     IN(int64_t, index) OUT(real, y) GEOMETRY(cells, g) INTEGER(operation) INTEGER(shared)
+#define CNET_searchsorted(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                               \
+    IN(real, x) IN(real, values) OUT(int64_t, y) GEOMETRY(cells, g) INTEGER(right)
 
 /* ---- sampling ---- */
 #define CNET_grid_sample(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                \
@@ -349,6 +351,7 @@
     KERNEL(resample, NO_WORKSPACE)                                                                 \
     KERNEL(gather, NO_WORKSPACE)                                                                   \
     KERNEL(scatter, NO_WORKSPACE)                                                                  \
+    KERNEL(searchsorted, NO_WORKSPACE)                                                             \
     KERNEL(grid_sample, NO_WORKSPACE)                                                              \
     KERNEL(grid_sample_backward, NO_WORKSPACE)                                                     \
     KERNEL(multinomial, WORKSPACE)                                                                 \

@@ -15,15 +15,18 @@ static inline vec power_of(vec x) {
     return choose(x < LEAST_POWER, (vec){0}, vec_exp(at_least(x, broadcast(LEAST_POWER))));
 }
 
-static inline vec greater_of(vec a, vec b) { return choose((b > a) | (b != b), b, a); }
-
 /* The greatest number of a row; NaN if it contains NaN. */
 static inline real greatest_of(const real *x, ptrdiff_t c) {
     real greatest = -REAL_INFINITY;
     ptrdiff_t t = 0;
     if (c >= LANES) {
-        vec lanes = load(x);
-        for (t = LANES; t + LANES <= c; t += LANES)
+        vec lanes = load(x), others = lanes;
+        for (t = LANES; t + 2 * LANES <= c; t += 2 * LANES) {
+            lanes = greater_of(lanes, load(x + t));
+            others = greater_of(others, load(x + t + LANES));
+        }
+        lanes = greater_of(lanes, others);
+        for (; t + LANES <= c; t += LANES)
             lanes = greater_of(lanes, load(x + t));
         for (ptrdiff_t count = LANES; count > 1; count /= 2)
             lanes = greater_of(evens(lanes, lanes), odds(lanes, lanes));

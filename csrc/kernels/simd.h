@@ -50,7 +50,35 @@ static inline __attribute__((always_inline)) void copy_run(real *to, const real 
 #undef COPY_PIECES
 }
 
-/* The first `count` lanes of a vector, the others 0; none if count is not positive. */
+/* load_run: the first `count` lanes of a vector, the others 0; none if count is not positive.
+ * store_run stores them. Neither touches memory of other lanes. */
+#if defined(__AVX512VL__)
+#if VECTOR_BYTES == 64
+#define VECTOR_INTRINSIC(name) CNET_JOIN(_mm512_##name, SUFFIX)
+#else
+#define VECTOR_INTRINSIC(name) CNET_JOIN(_mm256_##name, SUFFIX)
+#endif
+#if defined(CNET_REAL_f32)
+#define SUFFIX ps
+typedef __mmask16 lanes_t;
+#else
+#define SUFFIX pd
+typedef __mmask8 lanes_t;
+#endif
+static inline lanes_t first_lanes(ptrdiff_t count) {
+    return (lanes_t)_bzhi_u32(UINT32_MAX, (unsigned)max_size(0, count));
+}
+static inline vec load_run(const real *from, ptrdiff_t count) {
+    return count >= LANES ? load(from)
+                          : (vec)VECTOR_INTRINSIC(maskz_loadu)(first_lanes(count), from);
+}
+static inline void store_run(real *to, vec v, ptrdiff_t count) {
+    if (count >= LANES)
+        store(to, v);
+    else
+        VECTOR_INTRINSIC(mask_storeu)(to, first_lanes(count), v);
+}
+#else
 static inline vec load_run(const real *from, ptrdiff_t count) {
     if (count >= LANES)
         return load(from);
@@ -64,6 +92,7 @@ static inline void store_run(real *to, vec v, ptrdiff_t count) {
     else
         copy_run(to, (const real *)&v, count);
 }
+#endif
 
 static inline __attribute__((always_inline)) void zero_run(real *to, ptrdiff_t count) {
 #define ZERO_PIECES(size)                                                                          \

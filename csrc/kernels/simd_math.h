@@ -113,6 +113,11 @@ static inline vec at_least(vec x, vec limit) {
 static inline vec at_most(vec x, vec limit) { return choose(limit < x, limit, x); }
 static inline vec at_least(vec x, vec limit) { return choose(limit > x, limit, x); }
 #endif
+/* The greater of two numbers; NaN if either is NaN, because the bits of a NaN and a number together
+ * are those of a NaN. */
+static inline vec greater_of(vec a, vec b) {
+    return (vec)((mask_vec)at_least(a, b) | (mask_vec)at_least(b, a));
+}
 static inline vec vec_abs(vec x) { return (vec)((bits_vec)x & ~SIGN_BIT); }
 static inline vec copy_sign(vec size, vec sign) {
     return (vec)((bits_vec)size | ((bits_vec)sign & SIGN_BIT));

@@ -25,6 +25,22 @@ static inline wide load_wide(const real *p) {
 #endif
 }
 
+/* The first `count` lanes, fewer than all; the others are 0. */
+static inline wide load_wide_run(const real *p, ptrdiff_t count) {
+#if defined(CNET_REAL_f32) && defined(__AVX512VL__) && VECTOR_BYTES == 64
+    return (wide)_mm512_cvtps_pd(_mm256_maskz_loadu_ps((__mmask8)first_lanes(count), p));
+#elif defined(CNET_REAL_f32) && VECTOR_BYTES == 32
+    const __m128i numbers = _mm_setr_epi32(0, 1, 2, 3);
+    const __m128i is_read = _mm_cmpgt_epi32(_mm_set1_epi32((int)count), numbers);
+    return (wide)_mm256_cvtps_pd(_mm_maskload_ps(p, is_read));
+#else
+    real lanes[WIDE_LANES] = {0};
+    for (ptrdiff_t t = 0; t < count; t++)
+        lanes[t] = p[t];
+    return load_wide(lanes);
+#endif
+}
+
 typedef double unaligned_wide
     __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(double)), may_alias));
 static inline wide load_doubles(const double *p) { return *(const unaligned_wide *)p; }

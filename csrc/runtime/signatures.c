@@ -56,5 +56,5 @@ const cnet_operation_names cnet_operations[CNET_OPERATION_COUNT] = {CNET_OPERATI
 const cnet_combination_names cnet_combinations[CNET_COMBINATION_COUNT] = {
     CNET_COMBINATIONS(OPERANDS)};
 
-#define REDUCTION(name, start, step, join) #name,
+#define REDUCTION(name, start, step, join, group) #name,
 const char *const cnet_reductions[CNET_REDUCTION_COUNT] = {CNET_REDUCTIONS(REDUCTION)};

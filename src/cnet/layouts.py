@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from .arrays import Array
 
 __all__ = [
@@ -73,14 +71,6 @@ def axis_order(function: str, ndim: int, chosen: Any) -> tuple[int, ...]:
 def is_in_format(function: str, array: Array, chosen: Any) -> bool:
     """Whether the elements of an array are contiguous in a format."""
     return array.transpose(axis_order(function, array.ndim, chosen)).flags.c_contiguous
-
-
-def copied(function: str, array: Array, chosen: Any) -> Array:
-    """A copy of an array in a format."""
-    if chosen is preserve_format:
-        return preserved(array)
-    order = axis_order(function, array.ndim, chosen)
-    return array.transpose(order).copy(order="C").transpose(np.argsort(order))
 
 
 def preserved(array: Array) -> Array:

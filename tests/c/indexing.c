@@ -1,6 +1,8 @@
 /* Reading and writing of elements at positions along an axis. */
 #include "tests.h"
 
+#include <stdlib.h>
+
 /* n, size, count, inner: around the lengths of a run of positions, 512, of a block of columns, 128,
  * and of a chunk, 2^15 elements. */
 static const cnet_cells geometries[] = {
@@ -39,10 +41,16 @@ static ptrdiff_t cell_of(const indexing_t *a, ptrdiff_t at, double position) {
 static void fill_index(indexing_t *a) {
     const double outside[] = {-1, (double)a->g.size, -0x1p62, 0x1p40};
     a->index = numbers(positions_of(a));
-    for (ptrdiff_t t = 0; t < positions_of(a); t++)
-        a->index[t] = a->g.size == 0 || (a->with_invalid && random_size(0, 9) == 0)
-                          ? outside[random_size(0, 3)]
-                          : (double)random_size(0, a->g.size - 1);
+    const int follow = (int)random_size(0, 1); /* whether most positions are those after the last */
+    for (ptrdiff_t t = 0; t < positions_of(a); t++) {
+        const double next = t ? a->index[t - 1] + 1 : -1;
+        if (a->g.size == 0 || (a->with_invalid && random_size(0, 9) == 0))
+            a->index[t] = outside[random_size(0, 3)];
+        else if (follow && is_inside(a, next) && random_size(0, 19))
+            a->index[t] = next;
+        else
+            a->index[t] = (double)random_size(0, a->g.size - 1);
+    }
 }
 
 /* How many positions outside a kernel reports: a shared one counts once for each of the n arrays.
@@ -141,3 +149,52 @@ static void scatter_case(const indexing_t *arguments) {
 }
 
 void test_scatter(void) { for_each_indexing(scatter_case); }
+
+/* ---- searchsorted ------------------------------------------------------------------------- */
+
+static int compare(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* n, size, count, and the number of NaNs at the end of each row. */
+static const ptrdiff_t searches[][4] = {
+    {0, 3, 2, 0}, {2, 3, 0, 0},     {2, 0, 3, 0},     {1, 1, 5, 0},
+    {3, 2, 9, 1}, {2, 1000, 37, 3}, {1, 33, 9000, 2}, {3, 64, 1700, 64},
+};
+enum { SEARCHES = sizeof searches / sizeof searches[0] };
+
+static void searchsorted_case(const ptrdiff_t *sizes, int right) {
+    const ptrdiff_t n = sizes[0], size = sizes[1], count = sizes[2], nans = sizes[3];
+    describe("n=%td size=%td count=%td nans=%td right=%d", n, size, count, nans, right);
+    double *x = numbers(n * size), *values = numbers(n * count);
+    sum *y = sums(n * count);
+    for (ptrdiff_t t = 0; t < n * size; t++)
+        x[t] = (double)random_size(-9, 9);
+    for (ptrdiff_t row = 0; row < n; row++) {
+        qsort(x + row * size, (size_t)size, sizeof *x, compare);
+        for (ptrdiff_t t = size - nans; t < size; t++)
+            x[row * size + t] = NAN;
+    }
+    for (ptrdiff_t t = 0; t < n * count; t++) {
+        const double value = (double)random_size(-20, 20) / 2;
+        values[t] = random_size(0, 19) ? value : NAN;
+        for (ptrdiff_t i = t / count * size; i < (t / count + 1) * size; i++) {
+            const int is_equal = x[i] == values[t] || (x[i] != x[i] && values[t] != values[t]);
+            const int is_less = x[i] < values[t] || (x[i] == x[i] && values[t] != values[t]);
+            y[t].value += is_less || (right && is_equal);
+        }
+    }
+    check(&(subject){
+        .call = {CNET_KERNEL_searchsorted,
+                 .searchsorted = {.g = {n, size, count, 1}, .right = right}},
+        .in = {{n * size, x}, {n * count, values}},
+        .out = {{n * count, y}},
+    });
+}
+
+void test_searchsorted(void) {
+    for (int i = 0; i < SEARCHES; i++)
+        for (int right = 0; right < 2; right++)
+            searchsorted_case(searches[i], right);
+}

@@ -61,6 +61,9 @@ def test_vectors_of_zeros():
     np.testing.assert_array_equal(F.normalize(x).detach(), np.zeros((2, 3)))
     np.testing.assert_allclose(x.grad, np.full((2, 3), 1e12))
     assert F.cosine_similarity(np.zeros(3), np.ones(3), 0).item() == 0
+    huge = np.array([[1e30, 2e30]], np.float32)  # the products overflow
+    np.testing.assert_allclose(F.cosine_similarity(huge, huge[:, ::-1]), [0.8], rtol=1e-6)
+    np.testing.assert_allclose(F.cosine_similarity(huge, huge.astype(np.float64)), [1], rtol=1e-6)
     y = Tensor(np.zeros((2, 3)), requires_grad=True)
     F.pdist(y).sum().backward()
     np.testing.assert_array_equal(y.grad, np.zeros((2, 3)))

@@ -142,3 +142,15 @@ def test_distant_rows_that_broadcast(impl):
     np.testing.assert_array_equal(y, wide[:, 1] * row)
     with pytest.raises(ValueError, match="out must be C-contiguous"):
         kernels.combine(wide[:, 1], row, operation="product", out=wide[:, 0])
+
+
+@pytest.mark.parametrize("count", [1, 3, 5, 9, 17, 33, 37, 100])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_result_that_replaces_an_operand_of_any_length(count, dtype):
+    x = np.arange(2 * count, dtype=dtype).reshape(2, count)
+    expected, y = 3 * x, x.copy()
+    kernels.combine(y, 3.0, operation="product", out=y)
+    np.testing.assert_array_equal(y, expected)
+    y, factors = x.copy(), np.array([[3.0], [4.0]], dtype)
+    kernels.combine(y, factors, operation="product", out=y)
+    np.testing.assert_array_equal(y, x * factors)

@@ -139,3 +139,17 @@ def test_integers():
     values, indices = tensor([[1, 3], [2, 0]]).max(0)
     assert (values.tolist(), values.dtype) == ([2, 3], np.int64)
     assert indices.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16, np.int64])
+@pytest.mark.parametrize("axes", [0, 1, (0, 2), (0, 1, 2)])
+def test_extrema_of_large_arrays(dtype, axes):
+    x = (1000 * np.random.default_rng(0).standard_normal((37, 40, 50))).astype(dtype)
+    if dtype is not np.int64:
+        x[3, 4, 5], x[:, 1], x[6, 7, 8] = np.nan, -np.inf, np.inf
+    for ours, theirs in ((cnet.amax, np.max), (cnet.amin, np.min)):
+        for keepdim in (False, True):
+            y = ours(tensor(x), axes, keepdim)
+            expected = theirs(x, axes, keepdims=keepdim)
+            assert y.dtype == expected.dtype
+            np.testing.assert_array_equal(y.numpy(), expected)

@@ -271,3 +271,30 @@ def test_a_wrong_axis():
             reduction(np.zeros((2, 3)), axis=(0, -2))
         with pytest.raises(TypeError):
             reduction(np.zeros((2, 3)), axis=0.5)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("axes", [0, 1, (0, 2), (0, 1, 2)])
+def test_logsumexp_of_large_arrays(dtype, axes):
+    x = 100 * np.random.default_rng(0).standard_normal((19, 30, 40)).astype(dtype)
+    x[:, 2] = -np.inf
+    x[4, 5, 6] = np.inf
+    x[7, 8, 9] = np.nan
+    with np.errstate(all="ignore"):
+        expected = np.logaddexp.reduce(x.astype(np.longdouble), axes)
+    y = cnet.logsumexp(cnet.tensor(x), axes)
+    assert y.dtype == dtype
+    rtol = 1e-6 if dtype is np.float32 else 1e-14
+    np.testing.assert_allclose(y.numpy(), expected.astype(dtype), rtol=rtol)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_gradient_of_a_norm_of_large_rows(dtype):
+    x = np.random.default_rng(0).standard_normal((40, 50)).astype(dtype)
+    x[3] = 0
+    tracked = cnet.tensor(x, requires_grad=True)
+    grad = np.arange(40, dtype=dtype)
+    cnet.norm(tracked, dim=1).backward(cnet.tensor(grad))
+    norms = np.sqrt((x.astype(np.float64) ** 2).sum(1, keepdims=True))
+    expected = grad[:, None] * x / np.where(norms == 0, 1, norms)
+    np.testing.assert_allclose(tracked.grad.numpy(), expected, rtol=1e-6)

@@ -1,5 +1,7 @@
 """Operations that change the shape."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -204,3 +206,23 @@ def test_changes_of_a_view_change_the_tensor_and_its_gradient(view):
 def test_overlapping_windows_are_read_only():
     with pytest.raises(RuntimeError, match="read-only"):
         tensor([1.0, 2.0, 3.0]).unfold(0, 2, 1).zero_()
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32])
+def test_contiguous_copies_of_large_arrays(order, dtype):
+    x = np.arange(7 * 20 * 33 * 30).reshape(7, 20, 33, 30).astype(dtype)
+    for view in (x, x[:, :1], x[::-1, ::2]):
+        y = Tensor(view).permute(order).contiguous()
+        assert y.numpy().flags.c_contiguous
+        np.testing.assert_array_equal(y.numpy(), view.transpose(order))
+    clone = Tensor(x.transpose(order)).clone(memory_format=cnet.contiguous_format)
+    assert not np.shares_memory(clone.numpy(), x)
+
+
+def test_a_cast_to_a_memory_format_converts_and_copies():
+    x = cnet.arange(24.0).reshape(1, 2, 3, 4)
+    y = x.to(cnet.float64, memory_format=cnet.channels_last)
+    assert y.dtype == cnet.float64
+    assert y.is_contiguous(memory_format=cnet.channels_last)
+    np.testing.assert_array_equal(y.numpy(), x.numpy())

@@ -16,11 +16,18 @@ class GatherCase(Case):
     axis: int = -1
     shared: bool = False
     name: str = ""
+    following: int = 1
+    """The length of the runs of positions that follow each other, but for two that are swapped."""
 
     def index(self, rng: np.random.Generator) -> np.ndarray:
-        return rng.integers(
-            0, max(self.x_shape[self.axis], 1), self.count if self.shared else self.shape
-        )
+        size = max(self.x_shape[self.axis], 1)
+        index = rng.integers(0, size, self.count if self.shared else self.shape)
+        if self.following > 1:
+            flat = index.reshape(-1)
+            flat[:] = (np.repeat(flat[:: self.following], self.following)[: flat.size]
+                       + np.arange(flat.size)) % size  # fmt: skip
+            flat[5:7] = flat[6:4:-1]
+        return index
 
     @property
     def shape(self) -> Shape:
@@ -74,6 +81,10 @@ gather = Spec(
     call=_gather,
     cases=[
         GatherCase(*shape, shared=shared) for shape in _SHAPES for shared in (False, True)
+    ] + [
+        GatherCase((2, 90), 150, shared=shared, name="runs", following=following)
+        for shared in (False, True)
+        for following in (9, 70)
     ],
     typical=GatherCase((2, 6, 7), 4, 1),
     large=(
@@ -115,5 +126,47 @@ scatter = Spec(
         ({"src": zeros(2, 3)}, ValueError,
          "src.shape must equal that of y with the positions along axis (got (2, 3) and (2, 2))"),
         ({"operation": "subtract"}, ValueError, "operation must be one of write, add"),
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SearchCase(Case):
+    x_shape: Shape
+    values_shape: Shape
+    right: bool = False
+    nans: int = 0
+
+
+def _search(case: SearchCase, dtype: Any) -> Call:
+    rng = case.random()
+    x = np.sort(rng.integers(-9, 9, case.x_shape).astype(dtype), -1)
+    values = np.asarray(rng.integers(-20, 20, case.values_shape) / 2, dtype)
+    if case.nans:
+        x[..., -case.nans :] = np.nan
+        values.reshape(-1)[:1] = np.nan
+    return Call("searchsorted", (x, values), {"right": case.right}, (None,))
+
+
+searchsorted = Spec(
+    "searchsorted",
+    call=_search,
+    cases=[
+        SearchCase(*shapes, right, nans)
+        for shapes in (
+            ((1,), (4,)), ((7,), (3, 5)), ((9,), ()), ((2, 33), (2, 4)), ((3, 2, 5), (3, 2, 0)),
+        )
+        for right in (False, True)
+        for nans in (0, 1)
+    ] + [SearchCase((0,), (3,)), SearchCase((2, 0), (2, 3))],
+    typical=SearchCase((2, 9), (2, 5)),
+    large=(SearchCase((100,), (9001,), nans=2), SearchCase((3, 40), (3, 2500), True)),
+    any_rank=("x", "values"),
+    good={"x": zeros(2, 4), "values": zeros(2, 3)},
+    bad=(
+        ({"values": zeros(3, 3)}, ValueError,
+         "values.shape[:-1] must equal x.shape[:-1] (got (3, 3) and (2, 4))"),
+        ({"values": np.zeros((2, 3))}, TypeError, "dtype"),
+        ({"x": np.array(3, np.float32)}, ValueError, "x must have at least 1 dimension (got 0)"),
     ),
 )  # fmt: skip

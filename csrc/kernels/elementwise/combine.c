@@ -53,17 +53,26 @@ static void run(const job_t *job, const real *const at[OPERANDS], real *y, ptrdi
         from[i] = masks[i] ? at[i] : (const real *)&constants[i];
     }
     const ptrdiff_t rest = count % LANES, end = count - rest;
-    job->loop(from, masks, y, end);
-    if (rest) { /* the same instructions, so that a result does not depend on its position */
-        for (int i = 0; i < OPERANDS; i++)
-            if (masks[i]) {
-                constants[i] = load_run(from[i] + end, rest);
-                from[i] = (const real *)&constants[i];
-            }
-        vec y_rest;
-        job->loop(from, masks, (real *)&y_rest, LANES);
-        store_run(y + end, y_rest, rest);
+    if (!rest) {
+        job->loop(from, masks, y, end);
+        return;
     }
+    /* The last vector overlaps with the others, or is the only one. It is computed first, because y
+     * may be an operand, and by the same instructions, so that a result does not depend on its
+     * position. */
+    const ptrdiff_t last = max_size(0, count - LANES);
+    const real *from_last[OPERANDS];
+    vec lasts[OPERANDS], y_last;
+    for (int i = 0; i < OPERANDS; i++) {
+        from_last[i] = masks[i] ? from[i] + last : from[i];
+        if (masks[i] && !end) {
+            lasts[i] = load_run(from[i], rest);
+            from_last[i] = (const real *)&lasts[i];
+        }
+    }
+    job->loop(from_last, masks, (real *)&y_last, LANES);
+    job->loop(from, masks, y, end);
+    store_run(y + last, y_last, end ? LANES : rest);
 }
 
 static void combine_chunk(const void *argument, ptrdiff_t chunk, int slot) {

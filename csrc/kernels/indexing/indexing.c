@@ -34,6 +34,33 @@ static void note_invalid(const job_t *job, ptrdiff_t count) {
         atomic_fetch_add(job->invalid, count);
 }
 
+/* Whether the positions for a vector follow each other. */
+static inline int is_vector(const int64_t *index) {
+    int64_t differences = index[LANES - 1] - index[0] - (LANES - 1);
+    if (differences)
+        return 0;
+    for (ptrdiff_t lane = 0; lane < LANES; lane++)
+        differences |= index[lane] - index[0] - lane;
+    return !differences;
+}
+
+/* to[t] = from[index[t]] for valid positions. */
+static void gather_cells(const real *from, const int64_t *index, real *to, ptrdiff_t count) {
+    ptrdiff_t t = 0;
+    while (t + LANES <= count) {
+        if (is_vector(index + t)) {
+            store(to + t, load(from + index[t]));
+            t += LANES;
+            continue;
+        }
+#pragma GCC unroll 8
+        for (int i = 0; i < 8 && i < LANES; i++, t++)
+            to[t] = from[index[t]];
+    }
+    for (; t < count; t++)
+        to[t] = from[index[t]];
+}
+
 /* to[t] = from[index[t] * inner + t * step] for a run of positions. */
 static void gather_elements(const job_t *job, const real *from, const int64_t *index, real *to,
                             ptrdiff_t count, ptrdiff_t inner, ptrdiff_t step) {
@@ -46,10 +73,8 @@ static void gather_elements(const job_t *job, const real *from, const int64_t *i
         if (outside) {
             for (ptrdiff_t t = begin; t < end; t++)
                 to[t] = is_inside(index[t], size) ? from[index[t] * inner + t * step] : 0;
-        } else if (inner == 1) {
-#pragma GCC unroll 8
-            for (ptrdiff_t t = begin; t < end; t++)
-                to[t] = from[index[t] + t * step];
+        } else if (inner == 1 && step == 0) {
+            gather_cells(from, index + begin, to + begin, end - begin);
         } else {
             for (ptrdiff_t t = begin; t < end; t++)
                 to[t] = from[index[t] * inner + t * step];

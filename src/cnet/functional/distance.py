@@ -7,8 +7,9 @@ import numpy as np
 from .. import kernels
 from ..autograd import Array, Context, Operation
 from ..operations._dims import broadcast
-from ..operations._promotion import require_float
+from ..operations._promotion import common_float, require_float
 from ..operations._sums import total
+from ..operations.reductions import times_quotient
 from ..operations.registry import operation
 from ..tensor import Tensor, TensorLike, as_tensor
 
@@ -38,9 +39,10 @@ class Norm(Operation[Tensor]):
         if np.isinf(p):
             extreme = np.abs(x) == y
             return grad * np.sign(x) * extreme / extreme.sum(ctx.axis, keepdims=True, dtype=x.dtype)
-        inverse = np.divide(1, y, out=np.zeros_like(y), where=y != 0)
         if p == 2:
-            return grad * inverse * x
+            is_zero = y == 0
+            return times_quotient(np.where(is_zero, 0, grad), x, np.where(is_zero, 1, y))
+        inverse = np.divide(1, y, out=np.zeros_like(y), where=y != 0)
         # Elements that are 0 do not matter, but a negative power of them is infinite.
         powers = np.power(np.abs(x) * inverse, p - 1, out=np.zeros_like(x), where=x != 0)
         return grad * np.sign(x) * powers
@@ -95,17 +97,20 @@ class CosineSimilarity(Operation[Tensor]):
     @staticmethod
     @np.errstate(all="ignore")
     def forward(ctx: Context, x1: Array, x2: Array, *, axis: int, eps: float) -> Array:
-        (first, size1), (second, size2) = _unit(x1, axis, eps), _unit(x2, axis, eps)
-        ctx.save_for_backward(first, second, size1, size2)
+        x1, x2 = common_float("cosine_similarity", x1, x2)
+        size1, size2 = _size(x1, axis), _size(x2, axis)
+        products = times_quotient(x2, x1, np.maximum(size1, eps))  # does not overflow
+        y = total(products, (axis,), keepdims=True) / np.maximum(size2, eps)
+        ctx.save_for_backward(x1, x2, size1, size2, y)
         ctx.axis, ctx.eps = axis, eps
-        return total(first * second, (axis,))
+        return np.squeeze(y, axis)
 
     @staticmethod
     @np.errstate(all="ignore")
     def backward(ctx: Context, grad: Array) -> Any:
-        first, second, size1, size2 = ctx.saved
+        x1, x2, size1, size2, y = ctx.saved
+        first, second = x1 / np.maximum(size1, ctx.eps), x2 / np.maximum(size2, ctx.eps)
         grad = np.expand_dims(grad, ctx.axis)
-        y = total(first * second, (ctx.axis,), keepdims=True)
         # The gradient of a norm that is less than eps is 0.
         return tuple(
             grad * (other - np.where(size >= ctx.eps, y * own, 0)) / np.maximum(size, ctx.eps)
@@ -113,10 +118,10 @@ class CosineSimilarity(Operation[Tensor]):
         )
 
 
-def _unit(x: Array, axis: int, eps: float) -> tuple[Array, Array]:
-    """Vectors divided by their norm, which is at least `eps`, and their norm."""
-    size = np.sqrt(_squares(x, axis)).astype(x.dtype, copy=False)
-    return x / np.maximum(size, eps), size
+def _size(x: Array, axis: int) -> Array:
+    """The norm along an axis, which is kept."""
+    size: Array = np.sqrt(_squares(x, axis)).astype(x.dtype, copy=False)
+    return size
 
 
 @operation()

@@ -37,7 +37,7 @@ from .fused import (
     relu_pool,
     relu_pool_backward,
 )
-from .indexing import gather, scatter
+from .indexing import gather, scatter, searchsorted
 from .loss import (
     cross_entropy,
     cross_entropy_backward,
@@ -130,6 +130,7 @@ __all__ = [
     "relu_pool_backward",
     "resample",
     "scatter",
+    "searchsorted",
     "sgd_step",
     "softmax",
     "softmax_backward",

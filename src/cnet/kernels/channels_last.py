@@ -1,10 +1,13 @@
 """Convolution and pooling with channels last, and transposition between first and last."""
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
+import numpy as np
+
 from .. import _check, geometry
-from ..arrays import INT32, Array, Shape, Size
+from ..arrays import FLOAT32, FLOAT64, INT32, Array, Shape, Size
 from ..geometry import Padding
 from . import _memory
 from ._dispatch import call
@@ -48,6 +51,24 @@ def transpose(x: Array) -> Array:
     y = _memory.empty((n, columns, rows), x.dtype)
     call("transpose", x, y, (n, rows, columns))
     return y
+
+
+def contiguous_copy(x: Array) -> Array:
+    """A C-contiguous copy of an array of any layout.
+
+    `transpose` makes it if the array is large and only two neighbouring groups of axes are
+    exchanged in memory, as those of a transposed matrix.
+    """
+    if x.nbytes >= _memory.CACHED_BYTES and x.dtype in (FLOAT32, FLOAT64):
+        order = np.argsort([-stride for stride in x.strides], kind="stable")
+        memory, axes = x.transpose(order), np.argsort(order).tolist()
+        first = next((axis for axis, place in enumerate(axes) if axis != place), 0)
+        second, end = axes[first], x.ndim
+        exchanged = axes[first:] == [*range(second, end), *range(first, second)]
+        if exchanged and first < second and memory.flags.c_contiguous:
+            groups = memory.shape[:first], memory.shape[first:second], memory.shape[second:]
+            return transpose(memory.reshape([*map(prod, groups)])).reshape(x.shape)
+    return x.copy(order="C")
 
 
 def _channels_first(shape: Shape) -> Shape:

@@ -111,6 +111,52 @@ def scatter(src: Array, index: Array, y: Array, axis: int = -1, operation: str =
         raise _outside(f, index, y.shape[axis])
 
 
+def searchsorted(x: Array, values: Array, right: bool = False) -> Array:
+    """The positions at which values can be inserted so that sequences remain sorted.
+
+    Parameters
+    ----------
+    x : ndarray, shape (size,) or (..., size)
+        Ascending sequences, float32 or float64. NaN is greater than all numbers.
+    values : ndarray of the same dtype, any shape or (..., count)
+        If there are several sequences, one row for each of them.
+    right : bool, default False
+        Insert after equal elements, not before them.
+
+    Returns
+    -------
+    ndarray of int64, shape of `values`
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has a wrong type or dtype, or the shapes do not match.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> kernels.searchsorted(np.array([1.0, 3.0, 5.0]), np.array([3.0, 6.0]))
+    array([1, 3])
+    """
+    f = "searchsorted"
+    x, values = _check.array(f, "x", x), _check.array(f, "values", values)
+    _check.same_dtype(f, x=x, values=values)
+    if x.ndim == 0:
+        raise ValueError(f"{f}: x must have at least 1 dimension (got 0)")
+    rows = x.shape[:-1]
+    if rows and values.shape[:-1] != rows:
+        raise ValueError(
+            f"{f}: values.shape[:-1] must equal x.shape[:-1] (got {values.shape} and {x.shape})"
+        )
+    if x.shape[-1] >= 2**31:
+        raise ValueError(f"{f}: x.shape[-1] must be less than 2**31 (got {x.shape[-1]})")
+    y = _memory.empty(values.shape, INT64)
+    count = values.shape[-1] if rows else values.size
+    call("searchsorted", x, values, y, (prod(rows), x.shape[-1], count, 1), bool(right))
+    return y
+
+
 def _positions(f: str, name: str, x: Array, index: Array, axis: int) -> tuple[Array, int, bool]:
     """The positions, the axis as a non-negative number, and whether slices share positions."""
     index = _check.integers(f, "index", index, None, INT64)

@@ -314,7 +314,8 @@ def _classes(
 ) -> tuple[Array, Array | None]:
     """Targets and weights as the kernels take them; `name` is that of the scores, shape (n, c)."""
     target = _check.integers(f, "target", target, 1, INT64)
-    _check.same_shape(f, "target", target.shape, f"({name}.shape[0],)", scores.shape[:1])
+    if len(target) != len(scores):  # its message takes time
+        _check.same_shape(f, "target", target.shape, f"({name}.shape[0],)", scores.shape[:1])
     if weight is not None:
         weight = _check.array(f, "weight", weight, 1)
         _check.same_shape(f, "weight", weight.shape, f"({name}.shape[1],)", scores.shape[1:])

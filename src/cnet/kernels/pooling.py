@@ -314,7 +314,7 @@ def avg_pool(x: Array, g: geometry.Window, count_include_pad: bool, divisor: int
     """`avg_pool2d` for any number of axes; `divisor` is 0 or `divisor_override`."""
     if len(g.axes) == 2:
         return _avg_pool2d(x, g, count_include_pad, divisor)
-    for stage, number in zip(g.stages, _divisors(divisor), strict=False):
+    for stage, number in zip(_mean_stages(g), _divisors(divisor), strict=False):
         x = _avg_pool2d(x.reshape(stage.x_shape), stage, count_include_pad, number)
     return x.reshape(g.y_shape)
 
@@ -329,7 +329,7 @@ def avg_pool_backward(
     grad_output: Array, g: geometry.Window, count_include_pad: bool, divisor: int
 ) -> Array:
     """The gradient of `avg_pool` with respect to x."""
-    for stage, number in reversed([*zip(g.stages, _divisors(divisor), strict=False)]):
+    for stage, number in reversed([*zip(_mean_stages(g), _divisors(divisor), strict=False)]):
         dx = _memory.empty(stage.x_shape, grad_output.dtype)
         grad_output = grad_output.reshape(stage.y_shape)
         call(
@@ -337,6 +337,20 @@ def avg_pool_backward(
         )  # fmt: skip
         grad_output = dx
     return grad_output.reshape(g.x_shape)
+
+
+def _mean_stages(g: geometry.Window) -> tuple[geometry.Window, ...]:
+    """As `g.stages`, but the first one pools across planes.
+
+    Its rows are long, and it leaves less to the second. Maxima need the other order, in which the
+    first of equal ones is found.
+    """
+    if len(g.axes) < 3:
+        return g.stages
+    first, *others = g.axes
+    planes = geometry.Axis(size := prod(axis.size for axis in others), 1, 1, 0, 0, 1, size)
+    across = geometry.Window(g.n, g.c, (first, planes))
+    return across, geometry.Window(g.n, g.c * first.output, tuple(others))
 
 
 def _divisors(divisor: int) -> tuple[int, int]:

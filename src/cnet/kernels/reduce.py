@@ -73,21 +73,28 @@ def reduce(x: Array, operation: str, axes: Sequence[int] | None = None) -> Array
 
 @lru_cache(maxsize=1024)
 def _passes(shape: Shape, axes: tuple[int, ...] | None) -> tuple[Shape, list[tuple[int, int, int]]]:
-    """The shape of a result, and the geometry of each pass; neighbouring axes need only one."""
+    """The shape of a result, and the geometry of each pass.
+
+    Neighbouring axes need only one pass. The longest is the first, so that the others have little
+    to do.
+    """
     reduced = _axes(axes, len(shape))
     kept = tuple([1 if axis in reduced else size for axis, size in enumerate(shape)])
     if len(reduced) == len(shape):
         return kept, [(1, prod(shape), 1)]
     if not reduced:
         return kept, [(prod(shape), 1, 1)]
-    passes = []
-    while reduced:  # the last axes first
-        last = first = reduced[-1]
-        while first - 1 in reduced:
-            first -= 1
-        outer, inner = prod(shape[:first]), prod(kept[last + 1 :])
-        passes.append((outer, prod(shape[first : last + 1]), inner))
-        reduced = tuple([axis for axis in reduced if axis < first])
+    runs = [[reduced[0]]]
+    for axis in reduced[1:]:
+        if axis == runs[-1][-1] + 1:
+            runs[-1].append(axis)
+        else:
+            runs.append([axis])
+    passes, sizes = [], list(shape)
+    for run in sorted(runs, key=lambda run: -prod([shape[axis] for axis in run])):
+        first, end = run[0], run[-1] + 1
+        passes.append((prod(sizes[:first]), prod(sizes[first:end]), prod(sizes[end:])))
+        sizes[first:end] = [1] * len(run)
     return kept, passes
 
 

@@ -9,9 +9,10 @@ import numpy as np
 from ..autograd import Array
 from ..devices import Place, require_cpu
 from ..dtypes import DType, as_dtype, of_number
-from ..layouts import copied, memory_format, preserve_format, require_strided
+from ..layouts import memory_format, preserve_format, require_strided
 from ..random import default_generator
 from ..tensor import Tensor, TensorLike, array_of
+from ._formats import copied
 from ._out import written
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ from ..autograd import Array, Context, Operation
 from ..construction import to_array
 from ..devices import Place, device, require_cpu
 from ..dtypes import DType, as_dtype
-from ..layouts import contiguous_format, copied, is_in_format, memory_format, preserve_format
+from ..layouts import contiguous_format, is_in_format, memory_format, preserve_format
 from ..tensor import Tensor, TensorLike, array_of
+from ._formats import copied
 from .registry import operation
 
 __all__ = [
@@ -26,8 +27,9 @@ class Cast(Operation[Tensor]):
     def forward(
         ctx: Context, x: Array, *, dtype: npt.DTypeLike, order: memory_format = preserve_format
     ) -> Array:
-        y = x.astype(dtype)
-        return y if order is preserve_format else copied("clone", y, order)
+        if order is preserve_format:
+            return x.astype(dtype)
+        return copied("clone", x.astype(dtype, copy=False), order)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:

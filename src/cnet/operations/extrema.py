@@ -13,6 +13,7 @@ from ..autograd import Array, Context, Operation
 from ..tensor import Axis, Tensor, TensorLike, array_of
 from ._common import also_dim
 from ._dims import reduced_axes
+from ._extremes import extremum
 from ._positions import elements_at
 from .reductions import Axes, kept_shape
 from .registry import operation
@@ -34,7 +35,7 @@ class _Extremum(Operation[Tensor]):
 
     @classmethod
     def forward(cls, ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Any:
-        y = np.asarray(cls.ufunc.reduce(x, axes, keepdims=keepdims))
+        y = extremum(cls.ufunc, x, axes, keepdims)
         ctx.save_for_backward(x, y)
         ctx.axes = axes
         return y

@@ -15,7 +15,7 @@ from ._promotion import require_float
 from ._sums import total
 from .arithmetic import sub
 from .extrema import amax, amin
-from .reductions import Axes, squeezed, sum
+from .reductions import Axes, squeezed, sum, times_quotient
 from .registry import operation
 
 __all__ = ["dist", "norm"]
@@ -60,7 +60,8 @@ class VectorNorm(Operation[Tensor]):
                 ties = (np.abs(x) == y) | (np.isnan(x) & np.isnan(y))
                 return np.sign(x) * ties * (grad / ties.sum(ctx.axes, keepdims=True))
             if order == 2:
-                return np.where(y == 0, 0, grad * (x / y))
+                is_zero = y == 0
+                return times_quotient(np.where(is_zero, 0, grad), x, np.where(is_zero, 1, y))
             slope = np.sign(x) * (np.abs(x) / y) ** (order - 1)
             return np.where((y == 0) | (x == 0), 0, grad * slope)
 

@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from .. import kernels
 from ..autograd import Array, Context, Operation
-from ..kernels._memory import empty
 from ..tensor import Axis, Tensor, TensorLike, array_of, as_tensor
 from ._common import also_dim
 from ._dims import broadcast, reduced_axes
 from ._elementwise import by_kernel
+from ._extremes import extremum
 from ._options import sizes
 from ._promotion import floating, require_float
 from ._sums import SMALL, average, length, spread, total
@@ -177,10 +177,9 @@ class LogSumExp(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Array:
         x = floating("logsumexp", x)
-        greatest = np.max(x, axes, keepdims=True, initial=-np.inf)
-        shift = np.where(np.isfinite(greatest), greatest, 0)
-        powers = np.subtract(x, shift, out=empty(x.shape, x.dtype))
-        np.exp(powers, out=powers)
+        greatest = extremum(np.maximum, x, axes, keepdims=True, initial=-np.inf)
+        shift = np.where(np.isfinite(greatest), greatest, x.dtype.type(0))
+        powers = _times_exp(np.ones_like(shift), x, shift)
         with np.errstate(divide="ignore"):  # if the sum is 0, the result is -inf
             y = np.log(total(powers, axes, keepdims=True)) + shift
         ctx.save_for_backward(x, y)
@@ -230,7 +229,7 @@ def logsumexp(
 
 
 _times_exp = by_kernel("times_exp")(lambda g, x, y: g * np.exp(x - y))
-_times_quotient = by_kernel("times_quotient")(lambda g, y, x: g * (y / x))
+times_quotient = by_kernel("times_quotient")(lambda g, y, x: g * (y / x))
 
 
 class Prod(Operation[Tensor]):
@@ -249,7 +248,7 @@ class Prod(Operation[Tensor]):
     def backward(ctx: Context, grad: Array) -> Any:
         x, y = ctx.saved
         if y.all() or x.all():
-            return _times_quotient(grad.reshape(ctx.kept_shape), y, x)
+            return times_quotient(grad.reshape(ctx.kept_shape), y, x)
         zeros = (x == 0).sum(ctx.axes, keepdims=True)
         factors = np.where(x == 0, 1, x)
         others = np.prod(factors, ctx.axes, keepdims=True) / factors

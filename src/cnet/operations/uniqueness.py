@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
+from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array
 from ..dtypes import int64
 from ..tensor import Tensor, TensorLike, array_of
@@ -221,7 +223,13 @@ def searchsorted(
         raise ValueError("searchsorted: sorted_sequence must have at least 1 dimension (got 0)")
     if sorter is not None:
         sequences = np.take_along_axis(sequences, array_of(sorter), -1)
-    if sequences.ndim == 1:
+    if (
+        sequences.dtype in (FLOAT32, FLOAT64)
+        and elements.dtype == sequences.dtype
+        and (sequences.shape[:-1] in ((), elements.shape[:-1]) and sequences.shape[-1] < 2**31)
+    ):
+        found = kernels.searchsorted(sequences, elements, where == "right")
+    elif sequences.ndim == 1:
         found = np.searchsorted(sequences, elements, where)
     else:
         if sequences.shape[:-1] != elements.shape[:-1]:

@@ -43,7 +43,7 @@ from .fused import (
     relu_pool,
     relu_pool_backward,
 )
-from .indexing import gather, scatter
+from .indexing import gather, scatter, searchsorted
 from .loss import (
     cross_entropy,
     cross_entropy_backward,
@@ -152,6 +152,7 @@ __all__ = [
     "relu_pool_backward",
     "resample",
     "scatter",
+    "searchsorted",
     "sgd_step",
     "softmax",
     "softmax_backward",

@@ -23,6 +23,14 @@ def gather(x: Array, index: Array, y: Array, g: Cells, shared: bool) -> int:
     return _outside(inside)
 
 
+def searchsorted(x: Array, values: Array, y: Array, g: Cells, right: bool) -> None:
+    """y[n, j] is the position of values[n, j] in the sorted row x[n]."""
+    n, size, count, _ = g
+    rows = x.reshape(n, size), values.reshape(n, count), y.reshape(n, count)
+    for sequence, row, found in zip(*rows, strict=True):
+        found[...] = np.searchsorted(sequence, row, "right" if right else "left")
+
+
 def scatter(src: Array, index: Array, y: Array, g: Cells, operation: int, shared: bool) -> int:
     """y[n, i, s] is combined with src[n, j, s], i = index[n, j, s], for j = 0, 1, … in this order.
 

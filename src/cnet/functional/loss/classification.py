@@ -17,6 +17,8 @@ __all__ = ["cross_entropy", "nll_loss"]
 def _rows(function: str, input: Tensor, target: Tensor) -> tuple[Tensor, Array]:
     """Reshape (n, c, ...) and (n, ...), or (c,) and (), to scores (m, c) and classes (m,)."""
     classes, shape = target._array, input._array.shape
+    if len(shape) == 2 and classes.shape == shape[:1]:
+        return input, classes
     if not shape:
         raise ValueError(f"{function}: input must have at least 1 dimension (got 0)")
     expected = shape[:1] + shape[2:] if len(shape) > 1 else ()
@@ -25,8 +27,6 @@ def _rows(function: str, input: Tensor, target: Tensor) -> tuple[Tensor, Array]:
             f"{function}: target.shape must be {expected} for classes (got {classes.shape}, "
             f"input.shape {shape})"
         )
-    if len(shape) == 2:
-        return input, classes
     return Scores.apply(input) if len(shape) > 2 else input.unsqueeze(0), classes.reshape(-1)
 
 
@@ -194,8 +194,9 @@ class NLL(Operation[Tensor]):
         losses, loss, divisor = kernels.nll_loss(
             x, target, weight, mean=reduction == "mean", ignore_index=ignore_index
         )
-        ctx.options = {"classes": x.shape[1], "weight": weight, "ignore_index": ignore_index}
-        ctx.save_for_backward(target, None if reduction == "none" else divisor)
+        if ctx.edges[0] is not None:
+            ctx.options = {"classes": x.shape[1], "weight": weight, "ignore_index": ignore_index}
+            ctx.save_for_backward(target, None if reduction == "none" else divisor)
         return losses if reduction == "none" else loss.reshape(())
 
     @staticmethod
@@ -250,7 +251,7 @@ def nll_loss(
     """
     reduction = reduction_of("nll_loss", reduction, size_average, reduce)
     input, target = as_tensor(input), as_tensor(target)
-    if target.dtype.kind not in "iu":
+    if target._array.dtype.kind not in "iu":
         raise TypeError(f"nll_loss: target.dtype must be an integer dtype (got {target.dtype})")
     weights = None if weight is None else array_of(weight)
     x, classes = _rows("nll_loss", input, target)
