@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from . import geometry
+from ._core import are_alike as are_alike
 from ._core import fits as fits
 from ._core import is_plain as is_plain
 from .arrays import FLOAT32, FLOAT64, Array, Shape
