@@ -151,6 +151,16 @@ def is_plain(x, ndim=None):
     )
 
 
+def has_layout(x, cnp.dtype dtype, ndim=None):
+    """Whether kernels read an array as it is: C-contiguous, aligned, of exactly this dtype."""
+    return (
+        PyArray_CheckExact(x)
+        and <void *>PyArray_DESCR(<ndarray>x) == <void *>dtype
+        and cnp.PyArray_ISCARRAY_RO(<ndarray>x)
+        and (ndim is None or PyArray_NDIM(<ndarray>x) == <int>ndim)
+    )
+
+
 def fits(x, cnp.dtype dtype, tuple shape):
     """Whether an array has this dtype and shape, and a layout that kernels read and write."""
     cdef int axis

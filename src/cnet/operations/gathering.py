@@ -25,9 +25,12 @@ def element_positions(
 
     `gathered` and `scattered` check the positions themselves.
     """
-    axis = dim_of(function, dim, x.ndim)
-    shape = x.shape or (1,)
+    x_shape = x.shape
+    axis = dim_of(function, dim, len(x_shape))
     positions = integers_of(function, index)
+    if _leads(positions.shape, x_shape, axis):
+        return positions, axis
+    shape = x_shape or (1,)
     if not positions.size:
         return positions, axis
     if x.ndim != positions.ndim and (positions.size > 1 or max(x.ndim, positions.ndim) > 1):
@@ -42,6 +45,16 @@ def element_positions(
             f"(got {positions.shape} and {shape})"
         )
     return positions, axis
+
+
+def _leads(shape: tuple[int, ...], other: tuple[int, ...], axis: int) -> bool:
+    """Whether an array that is not empty has the shape of another except along an axis."""
+    return (
+        shape[:axis] == other[:axis]
+        and shape[axis + 1 :] == other[axis + 1 :]
+        and len(shape) == len(other) > 0
+        and 0 not in shape
+    )
 
 
 class Gather(Operation[Tensor]):
@@ -158,6 +171,9 @@ def take_along_dim(
             f"(got {input.ndim} and {positions.ndim})"
         )
     axis = dim_of("take_along_dim", dim, input.ndim)
+    if _leads(positions.shape, input.shape, axis):
+        positions = integers_of("take_along_dim", positions, "indices")
+        return gather(input, axis, from_the_end(positions, input.shape[axis]))
     rest = broadcast(
         "take_along_dim",
         *[(*shape[:axis], 1, *shape[axis + 1 :]) for shape in (input.shape, positions.shape)],
