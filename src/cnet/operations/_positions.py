@@ -12,7 +12,7 @@ from .. import kernels
 from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array
 from ..tensor import array_of
-from ._sums import add_rows
+from ._sums import add_rows, spread
 
 _least: Any = np.minimum.reduce
 
@@ -107,7 +107,7 @@ def _source(src: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """The elements for positions of this shape."""
     if isinstance(src, np.ndarray):
         return src if src.shape == shape else src[tuple(map(slice, shape))]
-    return np.broadcast_to(np.asarray(src, dtype), shape)
+    return spread(np.asarray(src, dtype), shape)
 
 
 def _beginning(x: Array, shape: tuple[int, ...], axis: int) -> Array:

@@ -18,6 +18,7 @@ from ..autograd import Array
 Axes = tuple[int, ...]
 
 _reduce: Any = np.add.reduce
+_any: Any = np.logical_or.reduce
 
 SMALL = 1024
 """NumPy has less overhead for arrays of up to this many elements."""
@@ -56,6 +57,11 @@ def spread(x: Array, shape: tuple[int, ...]) -> Array:
     y = np.empty(shape, x.dtype)
     y[...] = x
     return y
+
+
+def any_of(mask: Array) -> bool:
+    """``mask.any()``, in less time for small arrays."""
+    return bool(_any(mask, axis=None))
 
 
 def length(x: Array, axes: Axes) -> int:

@@ -133,8 +133,9 @@ def amin(
 
 def _axes(function: str, x: TensorLike, axis: Axis) -> Axes:
     axes = reduced_axes(function, x, axis)
+    shape = x.shape
     for number in axes:
-        if x.shape[number] == 0:
+        if shape[number] == 0:
             raise ValueError(
                 f"{function}: input must have elements to search (got shape {x.shape}, "
                 f"axis {number})"

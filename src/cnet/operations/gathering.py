@@ -4,6 +4,7 @@
 take one position for a whole slice.
 """
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -261,7 +262,25 @@ def index_select(
     return Reshape.apply(input, shape=())
 
 
-@operation(Gather, methods=("take",))
+class TakeFlat(Operation[Tensor]):
+    """Elements at positions in the flattened array."""
+
+    @staticmethod
+    def forward(ctx: Context, x: Array, index: Array) -> Array:
+        flat = x.reshape(-1)
+        positions = from_the_end(index.reshape(-1), flat.size)
+        ctx.save_for_backward(positions)
+        return elements_at("take", flat, positions, 0).reshape(index.shape)
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        (positions,) = ctx.saved
+        shape = ctx.input_shape(0)
+        dx = np.zeros(prod(shape), grad.dtype)
+        return scattered("take", dx, positions, grad.reshape(-1), 0, "add").reshape(shape), None
+
+
+@operation(TakeFlat, methods=("take",))
 def take(input: TensorLike, index: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Elements at positions in the flattened tensor; negative positions count from the end.
 
@@ -289,7 +308,4 @@ def take(input: TensorLike, index: TensorLike, *, out: Tensor | None = None) -> 
     >>> cnet.take(cnet.tensor([[1, 2], [3, 4]]), cnet.tensor([0, -1]))
     tensor([1, 4])
     """
-    flat = Reshape.apply(input, shape=(-1,))
-    positions = from_the_end(integers_of("take", index), flat.shape[0])
-    result = Gather.apply(flat, positions.reshape(-1), axis=0, function="take")
-    return result.reshape(positions.shape)
+    return TakeFlat.apply(input, integers_of("take", index))

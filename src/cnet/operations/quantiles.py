@@ -9,6 +9,8 @@ from ..tensor import Tensor, TensorLike, array_of, as_tensor
 from ._common import also_dim
 from ._dims import dim_of, integer
 from ._promotion import require_float
+from ._strided import axis_last
+from ._sums import any_of
 from .arithmetic import mul, sub
 from .axes import movedim
 from .extrema import ValuesAndIndices, take
@@ -44,7 +46,7 @@ class Median(Operation[Tensor]):
 def _median_positions(rows: Array, ignore_nan: bool) -> Array:
     """The position of the lower median in each row; of NaN, if it counts."""
     missing = np.isnan(rows)
-    if not missing.any():
+    if not any_of(missing):
         return kth_positions(rows, (rows.shape[-1] - 1) // 2)
     if not ignore_nan:
         middle = kth_positions(rows, (rows.shape[-1] - 1) // 2)
@@ -64,8 +66,10 @@ def _chosen(
         return ValuesAndIndices(as_tensor(x).reshape(()), Tensor(np.zeros((), np.int64)))
     if x.shape[axis] == 0:
         raise IndexError(f"{function}: dim must have elements (got shape {x.shape}, dim {axis})")
-    indices = np.expand_dims(positions(np.moveaxis(array_of(x), axis, -1)), axis)
-    return take(x, np.asarray(indices, np.int64), axis, keepdim)
+    shape = x.shape
+    indices = positions(axis_last(array_of(x), axis))
+    indices = indices.reshape(*shape[:axis], 1, *shape[axis + 1 :])
+    return take(x, indices.astype(np.int64, copy=False), axis, keepdim)
 
 
 def _median(function: str, x: TensorLike, dim: Any, keepdim: bool, ignore_nan: bool) -> Any:
