@@ -196,6 +196,22 @@ def are_alike(tuple arrays):
     return True
 
 
+def are_channels(x, tuple vectors):
+    """Whether x is plain, with 2 axes or more, and all vectors except None have its dtype and a
+    number for each of its channels.
+    """
+    if not is_plain(x) or PyArray_NDIM(<ndarray>x) < 2:
+        return False
+    for vector in vectors:
+        if vector is None:
+            continue
+        if not is_plain(vector, 1) or PyArray_TYPE(<ndarray>vector) != PyArray_TYPE(<ndarray>x):
+            return False
+        if PyArray_DIM(<ndarray>vector, 0) != PyArray_DIM(<ndarray>x, 1):
+            return False
+    return True
+
+
 # ---- Kernels -------------------------------------------------------------------------------------
 
 

@@ -411,6 +411,10 @@ def channels(f: str, x: Any, **vectors: Any) -> tuple[Any, ...]:
 
     Weight and bias may be None.
     """
+    found = tuple(vectors.values())
+    required = vectors.get("mean", x) is not None and vectors.get("var", x) is not None
+    if required and _core.are_channels(x, found):
+        return x, *found
     x = _check.array(f, "x", x)
     if x.ndim < 2:
         raise ValueError(f"{f}: x must have at least 2 dimensions (got {x.ndim}, shape {x.shape})")
