@@ -82,7 +82,8 @@ def _one_axis(index: Any, shape: tuple[int, ...]) -> tuple[int, tuple[int, ...],
     the axis to which they can be joined; None for any other index.
     """
     parts = index if isinstance(index, tuple) else (index,)
-    axis, arrays = 0, []
+    axis = 0
+    arrays: list[Array] = []
     for d, part in enumerate(parts):
         if isinstance(part, np.ndarray) and part.dtype.kind in "iu":
             axis = axis if arrays else d
@@ -95,7 +96,8 @@ def _one_axis(index: Any, shape: tuple[int, ...]) -> tuple[int, tuple[int, ...],
         return None
     sizes = shape[axis : axis + len(arrays)]
     checked = [
-        from_the_end(array, size).astype(np.intp, copy=False) for array, size in zip(arrays, sizes, strict=True)
+        from_the_end(array, size).astype(np.intp, copy=False)
+        for array, size in zip(arrays, sizes, strict=True)
     ]
     if len(checked) == 1:
         return axis, sizes, checked[0]
