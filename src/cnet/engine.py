@@ -26,6 +26,9 @@ Hooks: TypeAlias = dict[int, Callable[[Any], Any]]
 Output = TypeVar("Output")
 
 _NO_HOOKS: dict[int, Hooks] = {}
+_new: Any = object.__new__
+_ndarray = np.ndarray
+_numbers = changes.numbers
 AFTER_OTHER_HOOKS = sys.maxsize
 """The number of the hook that keeps a gradient for `Tensor.retain_grad`."""
 
@@ -188,14 +191,13 @@ UNWATCHED = _unwatched()
 
 def wrap(array: Array, grad_fn: "Context | None" = None, output_index: int = 0) -> Variable:
     """Create a tensor without the checks of its constructor."""
-    variable = object.__new__(Variable.tensor_type)
+    variable = _new(Variable.tensor_type)  # attributes are set as in `_init`
     variable._array = array
     variable._grad_fn = grad_fn
     variable._output_index = output_index
-    variable._grad = None
+    variable._grad = variable._view = None
     variable._hooks = _NO_HOOKS
     variable._requires_grad = grad_fn is not None
-    variable._view = None
     return variable
 
 
@@ -246,11 +248,12 @@ class Context:
 
     def _output(self, result: Any) -> Variable:
         """Wrap the next result of `forward` in a tensor, with this node as origin if recorded."""
-        array = result if type(result) is np.ndarray else np.asarray(result)
+        array = result if type(result) is _ndarray else np.asarray(result)
         if self.number < 0:
             return wrap(array)
-        index, dtype = len(self.outputs), array.dtype
-        self.outputs += ((array.shape, dtype),)
+        outputs, dtype = self.outputs, array.dtype
+        index = len(outputs)
+        self.outputs = (*outputs, (array.shape, dtype)) if outputs else ((array.shape, dtype),)
         if dtype.kind != "f" or index in self.without_grad:
             return wrap(array)
         return wrap(array, self, index)
@@ -389,24 +392,25 @@ class Operation(Generic[Output]):
                 arg = arg._array
             inputs.append(arg)
             edges.append(edge)
-        ctx = object.__new__(Context)  # a call of the class takes twice as long
+        ctx = _new(Context)  # a call of the class takes twice as long
         ctx.function, ctx.edges = cls, tuple(edges)
         if mode.recorder is None:
             result = cls.forward(ctx, *inputs, **kwargs) if kwargs else cls.forward(ctx, *inputs)
         else:
             result = mode.recorder.forward(ctx, args, inputs, kwargs)
+        calls = mode.calls
         if recorded:
-            ctx.number = next(changes.numbers)
-        elif mode.calls is None and type(result) is np.ndarray:
+            ctx.number = next(_numbers)
+        elif calls is None and type(result) is _ndarray:
             return wrap(result)  # type: ignore[return-value]
         output: Any
         if type(result) is tuple:
             output = tuple([ctx._output(array) for array in result])
         else:
             output = ctx._output(result)
-        if mode.calls is not None:
+        if calls is not None:
             outputs = output if type(output) is tuple else (output,)
-            mode.calls.append(Call(cls, args, kwargs, outputs))
+            calls.append(Call(cls, args, kwargs, outputs))
         return output  # type: ignore[no-any-return]
 
     @classmethod
