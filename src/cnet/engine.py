@@ -191,7 +191,7 @@ UNWATCHED = _unwatched()
 
 def wrap(array: Array, grad_fn: "Context | None" = None, output_index: int = 0) -> Variable:
     """Create a tensor without the checks of its constructor."""
-    variable = _new(Variable.tensor_type)  # attributes are set as in `_init`
+    variable: Variable = _new(Variable.tensor_type)  # attributes are set as in `_init`
     variable._array = array
     variable._grad_fn = grad_fn
     variable._output_index = output_index

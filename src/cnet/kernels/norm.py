@@ -315,6 +315,28 @@ def group_norm(
     else:
         mean, var = _groups(f, x, mean, var)
         groups = var.shape[1]
+    return _transformed(x, mean, var, weight, bias, groups, eps)
+
+
+def group_norm_with_stats(
+    x: Array, weight: Array | None, bias: Array | None, eps: float, groups: int
+) -> tuple[Array, Array, Array]:
+    """`group_norm` with the statistics of `x`, and these: the result, the means, the variances.
+
+    `groups` divides the number of channels.
+    """
+    f = "group_norm"
+    _check.number(f, "eps", eps)
+    x, weight, bias = channels(f, x, weight=weight, bias=bias)
+    mean, var = group_norm_stats(f, x, groups)
+    return _transformed(x, mean, var, weight, bias, groups, eps), mean, var
+
+
+def _transformed(
+    x: Array, mean: Array | None, var: Array | None, weight: Array | None, bias: Array | None,
+    groups: int | None, eps: float,
+) -> Array:  # fmt: skip
+    """`group_norm` of checked arrays."""
     y = _memory.empty(x.shape, x.dtype)
     call("group_norm", x, mean, var, weight, bias, y, _runs(x), groups, eps)
     return y

@@ -87,7 +87,7 @@ def scattered(
         src = _source(src, index.shape, y.dtype)
     part = y if whole else _beginning(y, index.shape, axis)
     bits = bits_of(part) if operation == "write" or y.dtype.kind == "f" else None
-    if bits is None or np.ndim(src) == 0:
+    if bits is None or not isinstance(src, np.ndarray) or not src.ndim:
         check_range(function, index, y.shape[axis])
         _combine(part, index, src, axis, operation, whole)
         return y

@@ -174,7 +174,7 @@ def take_along_dim(
     axis = dim_of("take_along_dim", dim, input.ndim)
     if _leads(positions.shape, input.shape, axis):
         positions = integers_of("take_along_dim", positions, "indices")
-        return gather(input, axis, from_the_end(positions, input.shape[axis]))
+        return Gather.apply(input, from_the_end(positions, input.shape[axis]), axis=axis)
     rest = broadcast(
         "take_along_dim",
         *[(*shape[:axis], 1, *shape[axis + 1 :]) for shape in (input.shape, positions.shape)],

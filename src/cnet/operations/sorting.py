@@ -75,18 +75,24 @@ def _keys(array: Array) -> Array | None:
     return keys.astype(np.int64)
 
 
-def _kth(rows: Array, k: int) -> Array:
+def kth(rows: Array, k: int) -> Array:
     """The element of each row that sorting moves to position k, with the axis kept."""
     parted = empty(rows.shape, rows.dtype)
     parted[...] = rows
     parted.partition(k, -1)
-    return parted[..., k, np.newaxis]
+    return parted[..., k : k + 1]
+
+
+def first_positions(rows: Array, elements: Array) -> Array:
+    """The position in each row of the first element that equals that of `elements`."""
+    found: Array = (rows == elements).argmax(-1)
+    return found
 
 
 def kth_positions(rows: Array, k: int) -> Array:
     """The position in each row of the element that sorting moves to position k; the first one."""
-    bound = _kth(rows, k)
-    found: Array = (rows == bound).argmax(-1)
+    bound = kth(rows, k)
+    found = first_positions(rows, bound)
     if rows.dtype.kind == "f" and any_of(np.isnan(bound)):
         found = np.where(np.isnan(bound[..., 0]), np.isnan(rows).argmax(-1), found)
     return found
@@ -96,7 +102,7 @@ def _leading(rows: Array, k: int, largest: bool) -> Array | None:
     """The sorted positions of the k first elements of each row; None if they could be NaN."""
     size = rows.shape[-1]
     place = size - k if largest else k - 1
-    bound = _kth(rows, place)
+    bound = kth(rows, place)
     if any_of(np.isnan(bound)):
         return None
     candidates = ~(rows < bound) if largest else rows <= bound
