@@ -1,11 +1,12 @@
 """Batch and group normalisation."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import prod
 from typing import Any
 
 from .. import _check, _core
-from ..arrays import Array
+from ..arrays import Array, Shape
 from ..geometry import integer
 from . import _memory
 from ._dispatch import call
@@ -56,7 +57,8 @@ def batch_norm_stats(
     (x,) = channels(f, x)
     running = _running(f, x, running_mean, running_var)
     _check.number(f, "momentum", momentum)
-    mean, var = _memory.empty(x.shape[1:2], x.dtype), _memory.empty(x.shape[1:2], x.dtype)
+    shape, dtype = x.shape[1:2], x.dtype
+    mean, var = _memory.empty(shape, dtype), _memory.empty(shape, dtype)
     if x.size:
         call("batch_norm_stats", x, mean, var, *running, _runs(x), momentum)
     else:
@@ -70,13 +72,12 @@ def _running(
     """Check the running statistics of the channels of `x`, which are updated in place."""
     if mean is None and var is None:
         return None, None
-    dtype, shape = x.dtype, x.shape[1:2]
     for name, value in (("running_mean", mean), ("running_var", var)):
-        if _check.fits(value, dtype, shape):
+        if value is not None and _core.are_channels(x, (value,)):
             continue
         _check.writable(f, name, value)
         assert value is not None
-        _check.same_shape(f, name, value.shape, "(x.shape[1],)", shape)
+        _check.same_shape(f, name, value.shape, "(x.shape[1],)", x.shape[1:2])
         _check.same_dtype(f, x=x, **{name: value})
     if x.size and x.size == x.shape[1]:
         raise ValueError(
@@ -455,5 +456,10 @@ def channels(f: str, x: Any, **vectors: Any) -> tuple[Any, ...]:
 
 def _runs(x: Array) -> tuple[int, int, int]:
     """(n, c, elements per channel of an image): cnet_norm in cnet.h."""
-    n, c, *sizes = x.shape
+    return _runs_of(x.shape)
+
+
+@lru_cache(maxsize=1024)
+def _runs_of(shape: Shape) -> tuple[int, int, int]:
+    n, c, *sizes = shape
     return n, c, prod(sizes)
