@@ -26,9 +26,6 @@ Hooks: TypeAlias = dict[int, Callable[[Any], Any]]
 Output = TypeVar("Output")
 
 _NO_HOOKS: dict[int, Hooks] = {}
-_new: Any = object.__new__
-_ndarray = np.ndarray
-_numbers = changes.numbers
 AFTER_OTHER_HOOKS = sys.maxsize
 """The number of the hook that keeps a gradient for `Tensor.retain_grad`."""
 
@@ -191,7 +188,7 @@ UNWATCHED = _unwatched()
 
 def wrap(array: Array, grad_fn: "Context | None" = None, output_index: int = 0) -> Variable:
     """Create a tensor without the checks of its constructor."""
-    variable: Variable = _new(Variable.tensor_type)  # attributes are set as in `_init`
+    variable: Variable = object.__new__(Variable.tensor_type)
     variable._array = array
     variable._grad_fn = grad_fn
     variable._output_index = output_index
@@ -248,12 +245,11 @@ class Context:
 
     def _output(self, result: Any) -> Variable:
         """Wrap the next result of `forward` in a tensor, with this node as origin if recorded."""
-        array = result if type(result) is _ndarray else np.asarray(result)
+        array = result if type(result) is np.ndarray else np.asarray(result)
         if self.number < 0:
             return wrap(array)
-        outputs, dtype = self.outputs, array.dtype
-        index = len(outputs)
-        self.outputs = (*outputs, (array.shape, dtype)) if outputs else ((array.shape, dtype),)
+        index, dtype = len(self.outputs), array.dtype
+        self.outputs += ((array.shape, dtype),)
         if dtype.kind != "f" or index in self.without_grad:
             return wrap(array)
         return wrap(array, self, index)
@@ -392,7 +388,7 @@ class Operation(Generic[Output]):
                 arg = arg._array
             inputs.append(arg)
             edges.append(edge)
-        ctx = _new(Context)  # a call of the class takes twice as long
+        ctx = object.__new__(Context)  # a call of the class takes twice as long
         ctx.function, ctx.edges = cls, tuple(edges)
         if mode.recorder is None:
             result = cls.forward(ctx, *inputs, **kwargs) if kwargs else cls.forward(ctx, *inputs)
@@ -400,8 +396,8 @@ class Operation(Generic[Output]):
             result = mode.recorder.forward(ctx, args, inputs, kwargs)
         calls = mode.calls
         if recorded:
-            ctx.number = next(_numbers)
-        elif calls is None and type(result) is _ndarray:
+            ctx.number = next(changes.numbers)
+        elif calls is None and type(result) is np.ndarray:
             return wrap(result)  # type: ignore[return-value]
         output: Any
         if type(result) is tuple:

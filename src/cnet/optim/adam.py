@@ -70,6 +70,7 @@ class Adam(ElementwiseRule):
     """
 
     _checks = checks("lr", "eps", "weight_decay", betas=decays)
+    _kernel = staticmethod(kernels.adam_step)
 
     def __init__(
         self,
@@ -112,8 +113,6 @@ class Adam(ElementwiseRule):
     def _initial(self, options: dict[str, Any]) -> dict[str, float]:
         names = ("step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq")
         return dict.fromkeys(names if options["amsgrad"] else names[:3], 0.0)
-
-    _kernel = staticmethod(kernels.adam_step)
 
     def _entries(self, options: dict[str, Any]) -> tuple[str, ...] | None:
         return None if options["amsgrad"] else ("exp_avg", "exp_avg_sq")

@@ -66,6 +66,7 @@ class SGD(Rule):
     """
 
     _checks = checks("lr", "momentum", "weight_decay")
+    _kernel = staticmethod(kernels.sgd_step)
 
     def __init__(
         self,
@@ -105,8 +106,6 @@ class SGD(Rule):
 
     def _initial(self, options: dict[str, Any]) -> dict[str, float]:
         return {"momentum_buffer": 0.0} if options["momentum"] != 0 else {}
-
-    _kernel = staticmethod(kernels.sgd_step)
 
     def _entries(self, options: dict[str, Any]) -> tuple[str, ...]:
         return ("momentum_buffer",) if options["momentum"] != 0 else ()
