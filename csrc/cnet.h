@@ -279,6 +279,11 @@ size_t cnet_tape_prepare(cnet_tape *tape, int threads);
 /* Makes the calls from `first` up to `last`, which is excluded. Stops after a call that finds
  * indices out of range and returns its number; otherwise returns `last`. */
 ptrdiff_t cnet_tape_run(const cnet_tape *tape, ptrdiff_t first, ptrdiff_t last, char *workspace);
+/* Makes all calls in one region of threads, with the results of one after the other; on one thread
+ * if they depend on each other. Their kernels compute each element by itself, and take real arrays
+ * whose elements the slot after them counts. The workspace is for `count` calls. */
+void cnet_tape_run_elements(const cnet_tape *tape, int threads, char *workspace);
+size_t cnet_tape_elements_workspace(ptrdiff_t count);
 
 /* ---- Threads (threads.c) -------------------------------------------------------------------
  * One pool for the whole process. cnet_parallel calls a task once for every chunk in [0, chunks),

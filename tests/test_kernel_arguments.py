@@ -38,12 +38,12 @@ def _tree(file: str) -> ast.AST:
 
 
 def _dispatched(tree: ast.AST) -> Iterator[str]:
-    """Kernels that are called: the first argument of each `call(...)`."""
+    """Kernels that are called: the first argument of each `call(...)` and `call_each(...)`."""
     for node in ast.walk(tree):
         if (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Name)
-            and node.func.id == "call"
+            and node.func.id in ("call", "call_each")
         ):
             assert isinstance(node.args[0], ast.Constant), ast.unparse(node)
             yield node.args[0].value

@@ -14,7 +14,10 @@ from typing import Any
 import numpy as np
 
 from . import geometry
+from ._core import are_alike as are_alike
+from ._core import are_channels as are_channels
 from ._core import fits as fits
+from ._core import has_layout as has_layout
 from ._core import is_plain as is_plain
 from .arrays import FLOAT32, FLOAT64, Array, Shape
 from .replay import note_copy
@@ -65,8 +68,8 @@ def float_dtype(function: str, name: str, dtype: np.dtype[Any]) -> np.dtype[Any]
 
 def integers(function: str, name: str, x: Any, ndim: int | None, dtype: np.dtype[Any]) -> Array:
     """Check an integer array, and convert it to `dtype`, in which its values must fit."""
-    if type(x) is np.ndarray and x.dtype is dtype and (ndim is None or x.ndim == ndim):
-        return _layout(function, name, x, dtype)
+    if has_layout(x, dtype, ndim):
+        return x  # type: ignore[no-any-return]
     if not isinstance(x, np.ndarray):
         raise TypeError(f"{function}: {name} must be a NumPy array (got {type(x).__name__})")
     if ndim is not None and x.ndim != ndim:
@@ -151,6 +154,8 @@ def needs(function: str, value: Any) -> tuple[bool, bool, bool]:
 
 def writable(function: str, name: str, x: Any) -> Array:
     """Check an array that a kernel updates in place, which must not be copied."""
+    if is_plain(x):
+        return x  # type: ignore[no-any-return]
     if not isinstance(x, np.ndarray):
         raise TypeError(f"{function}: {name} must be a NumPy array (got {type(x).__name__})")
     dtype = x.dtype

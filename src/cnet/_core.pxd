@@ -139,6 +139,8 @@ cdef extern from "cnet.h" nogil:
         ptrdiff_t count
     size_t cnet_tape_prepare(cnet_tape *, int) noexcept
     ptrdiff_t cnet_tape_run(const cnet_tape *, ptrdiff_t, ptrdiff_t, char *) noexcept
+    void cnet_tape_run_elements(const cnet_tape *, int, char *) noexcept
+    size_t cnet_tape_elements_workspace(ptrdiff_t) noexcept
 
     int CNET_MAX_THREADS
     int cnet_get_num_threads() noexcept

@@ -151,6 +151,16 @@ def is_plain(x, ndim=None):
     )
 
 
+def has_layout(x, cnp.dtype dtype, ndim=None):
+    """Whether kernels read an array as it is: C-contiguous, aligned, of exactly this dtype."""
+    return (
+        PyArray_CheckExact(x)
+        and <void *>PyArray_DESCR(<ndarray>x) == <void *>dtype
+        and cnp.PyArray_ISCARRAY_RO(<ndarray>x)
+        and (ndim is None or PyArray_NDIM(<ndarray>x) == <int>ndim)
+    )
+
+
 def fits(x, cnp.dtype dtype, tuple shape):
     """Whether an array has this dtype and shape, and a layout that kernels read and write."""
     cdef int axis
@@ -160,6 +170,44 @@ def fits(x, cnp.dtype dtype, tuple shape):
         return False
     for axis in range(PyArray_NDIM(<ndarray>x)):
         if PyArray_DIM(<ndarray>x, axis) != <cnp.npy_intp>shape[axis]:
+            return False
+    return True
+
+
+def are_alike(tuple arrays):
+    """Whether the first array is plain, and the others have its dtype, shape and layout or are None.
+    """
+    cdef ndarray first, other
+    cdef int axis
+    if not is_plain(arrays[0]):
+        return False
+    first = arrays[0]
+    for array in arrays:
+        if array is None or array is first:
+            continue
+        if not PyArray_CheckExact(array) or not PyArray_ISCARRAY(<ndarray>array):
+            return False
+        other = array
+        if PyArray_TYPE(other) != PyArray_TYPE(first) or PyArray_NDIM(other) != PyArray_NDIM(first):
+            return False
+        for axis in range(PyArray_NDIM(first)):
+            if PyArray_DIM(other, axis) != PyArray_DIM(first, axis):
+                return False
+    return True
+
+
+def are_channels(x, tuple vectors):
+    """Whether x is plain, with 2 axes or more, and all vectors except None have its dtype and a
+    number for each of its channels.
+    """
+    if not is_plain(x) or PyArray_NDIM(<ndarray>x) < 2:
+        return False
+    for vector in vectors:
+        if vector is None:
+            continue
+        if not is_plain(vector, 1) or PyArray_TYPE(<ndarray>vector) != PyArray_TYPE(<ndarray>x):
+            return False
+        if PyArray_DIM(<ndarray>vector, 0) != PyArray_DIM(<ndarray>x, 1):
             return False
     return True
 
@@ -304,6 +352,42 @@ cdef ptrdiff_t compute(tuple values) except -1:
     if block.data != NULL:
         cnet_release(block)
     return invalid
+
+
+def call_each(str name, list rows, tuple rest):
+    """`call` for each tuple of arrays in `rows`, followed by `rest`, in one region of threads.
+
+    The kernel computes each element by itself. The arrays of a row have one dtype and size.
+    """
+    cdef cnet_tape tape
+    cdef cnet_block block
+    cdef tuple row
+    cdef int threads = cnet_get_num_threads()
+    cdef Py_ssize_t i
+    if redirected:
+        for row in rows:
+            elsewhere(name, row + rest)
+        return
+    tape.count = len(rows)
+    tape.kernels[<int>CNET_F32] = cnet_active_kernels(CNET_F32)
+    tape.kernels[<int>CNET_F64] = cnet_active_kernels(CNET_F64)
+    cdef size_t bytes = len(rows) * sizeof(cnet_recorded)
+    block = acquire(bytes + cnet_tape_elements_workspace(len(rows)))
+    tape.calls = <cnet_recorded *>block.data
+    try:
+        for i in range(len(rows)):
+            fill_recorded(&tape.calls[i], (name,) + <tuple>rows[i] + rest)
+        with nogil:
+            cnet_tape_run_elements(&tape, threads, block.data + bytes)
+    finally:
+        cnet_release(block)
+
+
+cdef int fill_recorded(cnet_recorded *recorded, tuple values) except -1:
+    """Fill in a recorded call, with its dtype."""
+    cdef int typenum = dtype_of(values)
+    recorded.dtype = CNET_F32 if typenum == cnp.NPY_FLOAT32 else CNET_F64
+    return fill(&recorded.call, typenum, values)
 
 
 def prepare(*values):

@@ -132,9 +132,8 @@ cdef class Tape:
             self.fill_call(self.tape.calls + i, calls[i][0], calls[i][1])
 
     cdef int fill_call(self, cnet_recorded *recorded, tuple values, tuple places) except -1:
-        cdef int i, typenum = dtype_of(values)
-        fill(&recorded.call, typenum, values)
-        recorded.dtype = CNET_F32 if typenum == cnp.NPY_FLOAT32 else CNET_F64
+        cdef int i
+        fill_recorded(recorded, values)
         if len(places) != cnet_signatures[recorded.call.kernel].arrays:
             raise TypeError(f"tape: a place for each array is missing in {places}")
         for i in range(len(places)):

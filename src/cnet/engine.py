@@ -188,14 +188,13 @@ UNWATCHED = _unwatched()
 
 def wrap(array: Array, grad_fn: "Context | None" = None, output_index: int = 0) -> Variable:
     """Create a tensor without the checks of its constructor."""
-    variable = object.__new__(Variable.tensor_type)
+    variable: Variable = object.__new__(Variable.tensor_type)
     variable._array = array
     variable._grad_fn = grad_fn
     variable._output_index = output_index
-    variable._grad = None
+    variable._grad = variable._view = None
     variable._hooks = _NO_HOOKS
     variable._requires_grad = grad_fn is not None
-    variable._view = None
     return variable
 
 
@@ -395,18 +394,19 @@ class Operation(Generic[Output]):
             result = cls.forward(ctx, *inputs, **kwargs) if kwargs else cls.forward(ctx, *inputs)
         else:
             result = mode.recorder.forward(ctx, args, inputs, kwargs)
+        calls = mode.calls
         if recorded:
             ctx.number = next(changes.numbers)
-        elif mode.calls is None and type(result) is np.ndarray:
+        elif calls is None and type(result) is np.ndarray:
             return wrap(result)  # type: ignore[return-value]
         output: Any
         if type(result) is tuple:
             output = tuple([ctx._output(array) for array in result])
         else:
             output = ctx._output(result)
-        if mode.calls is not None:
+        if calls is not None:
             outputs = output if type(output) is tuple else (output,)
-            mode.calls.append(Call(cls, args, kwargs, outputs))
+            calls.append(Call(cls, args, kwargs, outputs))
         return output  # type: ignore[no-any-return]
 
     @classmethod

@@ -18,7 +18,7 @@ from ._methods import Methods
 from .construction import constructed, to_array
 from .devices import CPU, Place, device, require_cpu
 from .dtypes import DType
-from .engine import AFTER_OTHER_HOOKS, UNWATCHED, Array, Hooks, Variable
+from .engine import AFTER_OTHER_HOOKS, UNWATCHED, Array, Hooks, Variable, wrap
 from .grad_mode import current
 from .layouts import strided
 from .replay import note_read
@@ -215,7 +215,7 @@ class Tensor(Variable, Methods):
 
     def detach(self) -> "Tensor":
         """A tensor outside the graph that shares the memory."""
-        return Tensor(self._share())
+        return wrap(self._share())  # type: ignore[return-value]
 
     def register_hook(self, hook: "Callable[[Tensor], TensorLike | None]") -> HookHandle:
         """Call ``hook(grad)`` in every backward pass, once the gradient of this tensor is complete.

@@ -10,8 +10,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .. import _check, geometry, kernels
+from .. import _check, geometry
 from ..autograd import Array, Context, Operation
+from ..kernels import pooling
 from ..tensor import Tensor, TensorLike
 from ._batch import as_batch
 from ._resampling import Matrix, resampled
@@ -27,28 +28,33 @@ Outputs: TypeAlias = int | Sequence[int | None] | None
 
 def _counts(function: str, output_size: Outputs, sizes: tuple[int, ...]) -> tuple[int, ...]:
     """The number of windows on each axis; None means that of the input."""
-    given: tuple[Any, ...]
-    if type(output_size) is not int and isinstance(output_size, Sequence):
-        given = tuple(output_size)
+    if type(output_size) is int:
+        counts: tuple[int, ...] = (output_size,) * len(sizes)
     else:
-        given = (output_size,)
+        counts = _counts_of_axes(function, output_size, sizes)
+    if min(counts) < 0:
+        raise ValueError(f"{function}: output_size must not be negative (got {output_size})")
+    if min(sizes) < 1:
+        raise ValueError(f"{function}: input must have cells on its spatial axes (got {sizes})")
+    return counts
+
+
+def _counts_of_axes(function: str, output_size: Outputs, sizes: tuple[int, ...]) -> tuple[int, ...]:
+    given: tuple[Any, ...] = (
+        tuple(output_size) if isinstance(output_size, Sequence) else (output_size,)
+    )
     if len(given) == 1:
         given *= len(sizes)
     if len(given) != len(sizes):
         raise ValueError(
             f"{function}: output_size must have {len(sizes)} items (got {output_size})"
         )
-    counts = tuple(
+    return tuple(
         [
             size if count is None else geometry.integer(function, "output_size", count)
             for count, size in zip(given, sizes, strict=True)
         ]
     )
-    if min(counts) < 0:
-        raise ValueError(f"{function}: output_size must not be negative (got {output_size})")
-    if min(sizes) < 1:
-        raise ValueError(f"{function}: input must have cells on its spatial axes (got {sizes})")
-    return counts
 
 
 def _windows(size: int, count: int) -> tuple[Array, Array]:
@@ -71,20 +77,21 @@ def _means(size: int, count: int, dtype: np.dtype[Any]) -> Matrix:
 
 @lru_cache(maxsize=256)
 def _bounds(sizes: tuple[int, ...], counts: tuple[int, ...]) -> Array:
-    """The bounds of the windows along all axes, one after the other."""
+    """The bounds of the windows along all axes, one after the other, as the kernel takes them."""
     pairs = zip(sizes, counts, strict=True)
-    return np.concatenate([np.stack(_windows(*pair), 1) for pair in pairs]).astype(np.int32)
+    bounds = np.concatenate([np.stack(_windows(*pair), 1) for pair in pairs]).astype(np.int32)
+    return pooling.volume_bounds("adaptive pooling", (1, 1, *sizes), bounds, counts)
 
 
 class WindowMaxPool(Operation[tuple[Tensor, Tensor]]):
-    """Max pooling with windows at any bounds, see `kernels.max_pool_windows`."""
+    """Max pooling with windows at any `volume_bounds`, see `kernels.max_pool_windows`."""
 
     @staticmethod
     def forward(
         ctx: Context, x: Array, *, function: str, bounds: Array, outputs: tuple[int, ...]
     ) -> tuple[Array, Array]:
         x = _check.array(function, "input", x)
-        y, indices = kernels.max_pool_windows(x, bounds, outputs)
+        y, indices = pooling.max_windows(x, bounds, outputs)
         ctx.save_for_backward(indices)
         return y, indices
 
@@ -113,7 +120,8 @@ def _adaptive_avg(x: TensorLike, axes: int, output_size: Outputs) -> Tensor:
     batch, unbatched = as_batch(function, x, axes)
     sizes = batch.shape[2:]
     counts = _counts(function, output_size, sizes)
-    _check.float_dtype(function, "input.dtype", batch.dtype)
+    dtype = batch.dtype
+    _check.float_dtype(function, "input.dtype", dtype)
     kernel = _size_of_all(counts, sizes)
     if kernel:
         y: Tensor = AVG_POOLS[axes].apply(
@@ -121,7 +129,7 @@ def _adaptive_avg(x: TensorLike, axes: int, output_size: Outputs) -> Tensor:
         )
     else:
         pairs = zip(sizes, counts, strict=True)
-        y = resampled(batch, tuple([_means(*pair, batch.dtype) for pair in pairs]))
+        y = resampled(batch, tuple([_means(*pair, dtype) for pair in pairs]))
     return y.squeeze(0) if unbatched else y
 
 

@@ -113,11 +113,12 @@ def _unused(scores: Tensor) -> Array:
 
 
 def _check_operands(function: str, query: Array, key: Array, value: Array) -> None:
+    dtype = query.dtype
     for name, x in (("query", query), ("key", key), ("value", value)):
         require_float(function, x)
         if x.ndim < 2:
             raise ValueError(f"{function}: {name} must have at least 2 dimensions (got {x.ndim})")
-        if x.dtype != query.dtype:
+        if x.dtype is not dtype and x.dtype != dtype:
             raise TypeError(
                 f"{function}: {name}.dtype must equal query.dtype (got {x.dtype} and {query.dtype})"
             )
@@ -185,7 +186,11 @@ class Attention(Operation[Tensor]):
     ) -> Array:
         ctx.save_for_backward(q, k, v, mask)
         ctx.factor = factor
-        y = empty((*q.shape[:-1], v.shape[-1]), q.dtype)
+        shape = *q.shape[:-1], v.shape[-1]
+        if prod(q.shape[:-1]) * k.shape[-2] <= cls.BLOCK:
+            weights = _weights(_stack(q) * factor, _stack(k), mask)
+            return kernels.matmul(weights, _stack(v)).reshape(shape)
+        y = empty(shape, q.dtype)
         results = _stack(y)
         for queries, keys, values, block in cls._blocks(q, k, v):
             results[block] = kernels.matmul(_weights(queries * factor, keys, mask), values)

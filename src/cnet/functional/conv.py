@@ -96,11 +96,12 @@ def _apply(
 ) -> Tensor:
     batch, unbatched = as_batch(operation.name, x, operation.axes)
     y: Tensor = operation.apply(batch, *arrays, **options)
-    source = source_of(batch)
-    if source is not None and y._grad_fn is not None:
-        _, weight = y._grad_fn.saved
+    node = y._grad_fn
+    source = None if node is None else source_of(batch)
+    if node is not None and source is not None:
+        _, weight = node.saved
         if _products(batch.shape, weight.shape, y.shape) >= LEAST_PRODUCTS:
-            y._grad_fn.save_for_backward(source, weight)
+            node.save_for_backward(source, weight)
     return y.squeeze(0) if unbatched else y
 
 

@@ -17,21 +17,22 @@ __all__ = ["cosine_similarity", "normalize", "pairwise_distance", "pdist"]
 
 
 class Norm(Operation[Tensor]):
-    """The p-norm along an axis, which is kept. The gradient of a norm 0 is 0."""
+    """The p-norm along an axis. The gradient of a norm 0 is 0."""
 
     @staticmethod
-    def forward(ctx: Context, x: Array, *, p: float, axis: int) -> Any:
+    def forward(ctx: Context, x: Array, *, p: float, axis: int, keepdim: bool) -> Any:
         if p == 2:
             y = np.sqrt(_squares(x, axis)).astype(x.dtype, copy=False)
         else:
             y = _norm_of(np.abs(x), p, axis)
         ctx.save_for_backward(x, y)
         ctx.p, ctx.axis = p, axis
-        return y
+        return y if keepdim else y.squeeze(axis)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         (x, y), p = ctx.saved, ctx.p
+        grad = grad.reshape(y.shape)
         if p == 0:
             return np.zeros_like(x)
         if p == 1:
@@ -77,8 +78,8 @@ def _axis(function: str, x: Tensor, dim: int) -> int:
     return dim % axes
 
 
-def norm(function: str, x: Tensor, p: float, dim: int) -> Tensor:
-    """The p-norm along an axis, which is kept.
+def norm(function: str, x: Tensor, p: float, dim: int, keepdim: bool = True) -> Tensor:
+    """The p-norm along an axis.
 
     Raises
     ------
@@ -90,7 +91,7 @@ def norm(function: str, x: Tensor, p: float, dim: int) -> Tensor:
     axis = _axis(function, x, dim)
     if x.ndim == 0:
         return norm(function, x.reshape(1), p, 0).reshape(())
-    return Norm.apply(x, p=float(p), axis=axis)
+    return Norm.apply(x, p=float(p), axis=axis, keepdim=keepdim)
 
 
 class CosineSimilarity(Operation[Tensor]):
@@ -249,8 +250,7 @@ def pairwise_distance(
     >>> cnet.functional.pairwise_distance(x1, x2)
     tensor([5.])
     """
-    distances = norm("pairwise_distance", as_tensor(x1) - x2 + eps, p, -1)
-    return distances if keepdim else distances.squeeze(-1)
+    return norm("pairwise_distance", as_tensor(x1) - x2 + eps, p, -1, keepdim)
 
 
 def pdist(input: TensorLike, p: float = 2.0) -> Tensor:
@@ -288,4 +288,4 @@ def pdist(input: TensorLike, p: float = 2.0) -> Tensor:
     if not p >= 0:
         raise ValueError(f"pdist: p must not be negative (got {p})")
     first, second = np.triu_indices(len(input), 1)
-    return norm("pdist", input[first] - input[second], p, 1).squeeze(1)
+    return norm("pdist", input[first] - input[second], p, 1, keepdim=False)

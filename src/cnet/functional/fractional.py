@@ -5,8 +5,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .. import geometry
+from .. import _check, geometry
+from ..arrays import INT32
 from ..autograd import Array
+from ..kernels.pooling import volume_bounds
 from ..random import default_generator
 from ..tensor import TensorLike, array_of
 from ._batch import as_batch
@@ -84,6 +86,8 @@ def _fractional_max_pool(
     bounds = np.concatenate(
         [np.stack([first, first + k], -1) for first, k in zip(starts, kernel, strict=True)], 2
     )
+    bounds = _check.integers(function, "bounds", bounds, None, INT32)
+    bounds = volume_bounds("max_pool_windows", batch.shape, bounds, outputs)
     results = WindowMaxPool.apply(batch, function=function, bounds=bounds, outputs=outputs)
     return max_results(results, unbatched, return_indices)
 

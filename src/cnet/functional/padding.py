@@ -32,6 +32,14 @@ def _padded(shape: tuple[int, ...], ends: Ends) -> tuple[tuple[int, ...], tuple[
     )
 
 
+@lru_cache(maxsize=256)
+def _ends(numbers: tuple[int, ...], ndim: int) -> tuple[Ends, Ends]:
+    """The ends of all axes, and those of them that are added."""
+    pairs = zip(numbers[-2::-2], numbers[::-2], strict=True)
+    ends = *[(0, 0)] * (ndim - len(numbers) // 2), *pairs
+    return ends, tuple([(max(before, 0), max(after, 0)) for before, after in ends])
+
+
 class Pad(Operation[Tensor]):
     """Adds cells of a constant value."""
 
@@ -56,11 +64,17 @@ NUMPY_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
 @lru_cache(maxsize=64)
-def _sources(sizes: tuple[int, ...], ends: Ends, mode: str) -> Array:
-    """For each cell of padded axes, the position of its source in the axes without padding."""
+def _sources(
+    shape: tuple[int, ...], ends: Ends, mode: str
+) -> tuple[tuple[int, int], tuple[int, ...], Array]:
+    """The axes before the first padded one and the others, each joined to one; the padded shape;
+    and for each cell of the padded axes, the position of its source in the axes without padding.
+    """
+    first = next(axis for axis, end in enumerate(ends) if any(end))
+    sizes = shape[first:]
     positions = np.arange(prod(sizes)).reshape(sizes)
-    padded: Array = np.pad(positions, ends, NUMPY_MODES[mode])  # type: ignore[call-overload]
-    return padded.reshape(-1)
+    sources: Array = np.pad(positions, ends[first:], NUMPY_MODES[mode])  # type: ignore[call-overload]
+    return (prod(shape[:first]), prod(sizes)), _padded(shape, ends)[0], sources.reshape(-1)
 
 
 class PadFromInside(Operation[Tensor]):
@@ -68,11 +82,7 @@ class PadFromInside(Operation[Tensor]):
 
     @staticmethod
     def forward(ctx: Context, x: Array, *, ends: Ends, mode: str) -> Array:
-        first = next(axis for axis, end in enumerate(ends) if any(end))
-        leading = prod(x.shape[:first])
-        ctx.sources = _sources(x.shape[first:], ends[first:], mode)
-        ctx.rows = leading, prod(x.shape[first:])
-        padded, _ = _padded(x.shape, ends)
+        ctx.rows, padded, ctx.sources = _sources(x.shape, ends, mode)
         return slices_at("pad", x.reshape(ctx.rows), ctx.sources, 1).reshape(padded)
 
     @staticmethod
@@ -130,19 +140,15 @@ def pad(
         )
     if mode not in MODES:
         raise ValueError(f"pad: mode must be one of {', '.join(MODES)} (got {mode!r})")
-    numbers = [integer("pad", "pad", number) for number in pad]
-    pairs = zip(numbers[-2::-2], numbers[::-2], strict=True)
-    ends = *[(0, 0)] * (input.ndim - len(pad) // 2), *pairs
-    added = ends
-    if min(numbers, default=0) < 0:
-        added = tuple([(max(before, 0), max(after, 0)) for before, after in ends])
     x = as_tensor(input)
+    ends, added = _ends(tuple([integer("pad", "pad", number) for number in pad]), x.ndim)
     if mode in ("constant", "circular"):
         x = _cropped(x, ends, pad)
     if mode == "constant":
         return Pad.apply(x, ends=added, value=0 if value is None else value)
-    _check_ends(mode, value, x.shape, added)
-    if any(map(any, added)):
+    if value:
+        raise ValueError(f"pad: value is for the mode 'constant' only (got {value} and {mode!r})")
+    if _check_ends(mode, x.shape, added):
         x = PadFromInside.apply(x, ends=added, mode=mode)
     return x if mode == "circular" else _cropped(x, ends, pad)
 
@@ -160,9 +166,9 @@ def _cropped(x: Tensor, ends: Ends, pad: Sequence[int]) -> Tensor:
     return Index.apply(x, index=tuple(kept))
 
 
-def _check_ends(mode: str, value: float | None, shape: tuple[int, ...], ends: Ends) -> None:
-    if value:
-        raise ValueError(f"pad: value is for the mode 'constant' only (got {value} and {mode!r})")
+@lru_cache(maxsize=256)
+def _check_ends(mode: str, shape: tuple[int, ...], ends: Ends) -> bool:
+    """Check that there are enough cells inside; return whether any are added."""
     for size, end in zip(shape, ends, strict=True):
         limit = {"reflect": size - 1, "circular": size}.get(mode, max(end))
         if max(end) > max(limit, 0) or (size == 0 and max(end) > 0):
@@ -170,3 +176,4 @@ def _check_ends(mode: str, value: float | None, shape: tuple[int, ...], ends: En
                 f"pad: pad must add at most {limit} elements in the mode {mode!r} "
                 f"(got {end} and shape {shape})"
             )
+    return any(map(any, ends))

@@ -3,6 +3,8 @@
 from typing import Any
 
 from ..geometry import integer
+from ..operations.axes import Permute
+from ..operations.shape import Reshape
 from ..tensor import Tensor, TensorLike, as_tensor
 
 __all__ = ["channel_shuffle", "native_channel_shuffle", "pixel_shuffle", "pixel_unshuffle"]
@@ -21,6 +23,14 @@ def _arguments(
     if factor < 1:
         raise ValueError(f"{function}: {name} must be at least 1 (got {factor})")
     return as_tensor(x), factor
+
+
+def _rearranged(
+    x: Tensor, split: tuple[int, ...], order: tuple[int, ...], result: tuple[int, ...]
+) -> Tensor:
+    """Split the axes of x, put the parts in another order, and merge them."""
+    parts = Permute.apply(Reshape.apply(x, shape=split), axes=order)
+    return Reshape.apply(parts, shape=result)
 
 
 def pixel_shuffle(input: TensorLike, upscale_factor: int) -> Tensor:
@@ -61,9 +71,9 @@ def pixel_shuffle(input: TensorLike, upscale_factor: int) -> Tensor:
             f"(got {c} and {r**2})"
         )
     first = len(batch)
-    blocks = x.reshape(*batch, c // r**2, r, r, h, w)
     order = *range(first + 1), first + 3, first + 1, first + 4, first + 2
-    return blocks.permute(*order).reshape(*batch, c // r**2, h * r, w * r)
+    result = *batch, c // r**2, h * r, w * r
+    return _rearranged(x, (*batch, c // r**2, r, r, h, w), order, result)
 
 
 def pixel_unshuffle(input: TensorLike, downscale_factor: int) -> Tensor:
@@ -98,9 +108,9 @@ def pixel_unshuffle(input: TensorLike, downscale_factor: int) -> Tensor:
             f"(got {h}, {w} and {r})"
         )
     first = len(batch)
-    blocks = x.reshape(*batch, c, h // r, r, w // r, r)
     order = *range(first + 1), first + 2, first + 4, first + 1, first + 3
-    return blocks.permute(*order).reshape(*batch, c * r**2, h // r, w // r)
+    result = *batch, c * r**2, h // r, w // r
+    return _rearranged(x, (*batch, c, h // r, r, w // r, r), order, result)
 
 
 def channel_shuffle(input: TensorLike, groups: int) -> Tensor:
@@ -138,8 +148,8 @@ def channel_shuffle(input: TensorLike, groups: int) -> Tensor:
         raise ValueError(
             f"channel_shuffle: groups must divide the channels of input (got {groups} and {c})"
         )
-    grouped = x.reshape(n, groups, c // groups, *sizes)
-    return grouped.transpose(1, 2).reshape(n, c, *sizes)
+    order = 0, 2, 1, *range(3, 3 + len(sizes))
+    return _rearranged(x, (n, groups, c // groups, *sizes), order, (n, c, *sizes))
 
 
 native_channel_shuffle = channel_shuffle

@@ -14,6 +14,12 @@ that are out of range for kernels that read indices, and 0 for the others. The c
 the call itself, unless `runtime.redirect_kernels` redirects it to `_elsewhere`.
 """
 
+call_each = _core.call_each
+"""``call_each(name, rows, rest)`` is ``call(name, *row, *rest)`` for each row, a tuple of arrays.
+
+One call of the compiled module makes all of them. The kernel computes each element by itself.
+"""
+
 
 def _elsewhere(name: str, arguments: tuple[Any, ...]) -> int:
     if current.recorder is not None:

@@ -13,6 +13,8 @@ from . import _memory
 from ._dispatch import call
 
 _NUMBERS = (float, int, np.number)
+_ALL_AXES = tuple([(1 << 3 * count) - 1 for count in range(5)])
+"""The axes of operands that have the shape of the result, by the number of operands."""
 _MISSING: tuple[tuple[None, ...], ...] = tuple([(None,) * (4 - count) for count in range(5)])
 
 
@@ -72,11 +74,15 @@ def combine(
         known = ", ".join(sorted(_core.combinations))
         raise ValueError(f"combine: operation must be one of {known} (got {operation!r})")
     number, count = found
-    first, pitch = (a, 0) if _core.is_plain(a) else _operand("a", a)
     operands = (a, b, c, d)
     given = 1 + (b is not None) + (c is not None) + (d is not None)
     if given != count or operands[count - 1] is None:
         raise ValueError(f"combine: {operation} takes {count} operands (got {given})")
+    if out is None and _check.are_alike(operands):
+        out = _memory.empty(a.shape, a.dtype)
+        call("combine", *operands, out, (1, 1, a.size), number, _ALL_AXES[count], 0, 0, 0, 0, 0)
+        return out
+    first, pitch = (a, 0) if _core.is_plain(a) else _operand("a", a)
     shape, dtype = first.shape, first.dtype
     arrays, axes, joined = [first], 7, True
     pitches = [pitch, 0, 0, 0, 0]
@@ -85,6 +91,9 @@ def combine(
         if not _check.fits(x, dtype, shape):
             if isinstance(x, _NUMBERS):
                 arrays.append(constant(np.array(x, dtype)))
+                continue
+            if _check.has_layout(x, dtype, 0):
+                arrays.append(x)
                 continue
             x, pitches[k] = _operand("abcd"[k], x)
             if x.dtype is not dtype:

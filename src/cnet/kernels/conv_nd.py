@@ -25,7 +25,7 @@ def conv(
     """`kernels.conv2d` for one or three axes."""
     x, weight, bias, g = convolution.checked(f, x, weight, bias, **options, ndim=axes + 2)
     images, filters = _unfolded(x, g), weight.reshape(g.images.weight_shape)
-    y = convolution.conv2d(images, filters, bias, **g.images.options)
+    y = convolution.conv(f, images, filters, bias, g.images, "auto")
     return _from_images(y, g)
 
 
@@ -37,9 +37,7 @@ def conv_backward(
     x, weight, _, g = convolution.checked(f, x, weight, None, **options, ndim=axes + 2)
     grad_output = _to_images(_check.array(f, "grad_output", grad_output, axes + 2), g)
     images, filters = _unfolded(x, g), weight.reshape(g.images.weight_shape)
-    dx, dw, db = convolution.conv2d_backward(
-        grad_output, images, filters, **g.images.options, needs=needs
-    )
+    dx, dw, db = convolution.conv_backward(f, grad_output, images, filters, g.images, needs, "auto")
     dx = None if dx is None else _folded(dx, g)
     return dx, None if dw is None else dw.reshape(weight.shape), db
 

@@ -358,6 +358,12 @@ def _around(function: str, name: str, shape: Shape, axis: int) -> tuple[int, int
         raise ValueError(f"{function}: {name} must have at least 1 dimension (got 0, shape ())")
     if not -len(shape) <= index(axis) < len(shape):
         raise IndexError(f"{function}: axis must be in range for {shape} (got {axis})")
+    return _sizes_around(shape, index(axis))
+
+
+@lru_cache(maxsize=1024)
+def _sizes_around(shape: Shape, axis: int) -> tuple[int, int, int]:
+    """The sizes before, along and after an axis in range."""
     axis %= len(shape)
     return prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :])
 

@@ -1,5 +1,6 @@
 """Reading and writing of elements at positions along an axis."""
 
+from functools import lru_cache
 from math import prod
 
 import numpy as np
@@ -51,11 +52,11 @@ def gather(x: Array, index: Array, axis: int = -1) -> Array:
     """
     f = "gather"
     x = _check.array(f, "x", x)
-    index, axis, shared = _positions(f, "x", x, index, axis)
-    shape = _with_count(x.shape, index, axis, shared)
-    geometry.check_size(f, "the result", shape)
+    index = _check.integers(f, "index", index, None, INT64)
+    axis = geometry.integer(f, "axis", axis)
+    cells, shape, shared = _cells(f, "x", x.shape, index.shape, axis)
     y = _memory.empty(shape, x.dtype)
-    if call("gather", x, index, y, _cells(x.shape, shape[axis], axis), shared):
+    if call("gather", x, index, y, cells, shared):
         raise _outside(f, index, x.shape[axis])
     return y
 
@@ -98,16 +99,17 @@ def scatter(src: Array, index: Array, y: Array, axis: int = -1, operation: str =
     """
     f = "scatter"
     src, y = _check.array(f, "src", src), _check.writable(f, "y", y)
-    _check.same_dtype(f, y=y, src=src)
-    index, axis, shared = _positions(f, "y", y, index, axis)
-    shape = _with_count(y.shape, index, axis, shared)
+    if src.dtype is not y.dtype:
+        _check.same_dtype(f, y=y, src=src)
+    index = _check.integers(f, "index", index, None, INT64)
+    axis = geometry.integer(f, "axis", axis)
+    cells, shape, shared = _cells(f, "y", y.shape, index.shape, axis)
     _check.same_shape(f, "src", src.shape, "that of y with the positions along axis", shape)
     if operation not in OPERATIONS:
         raise ValueError(
             f"{f}: operation must be one of {', '.join(OPERATIONS)} (got {operation!r})"
         )
-    g, number = _cells(y.shape, shape[axis], axis), OPERATIONS.index(operation)
-    if call("scatter", src, index, y, g, number, shared):
+    if call("scatter", src, index, y, cells, OPERATIONS.index(operation), shared):
         raise _outside(f, index, y.shape[axis])
 
 
@@ -157,34 +159,30 @@ def searchsorted(x: Array, values: Array, right: bool = False) -> Array:
     return y
 
 
-def _positions(f: str, name: str, x: Array, index: Array, axis: int) -> tuple[Array, int, bool]:
-    """The positions, the axis as a non-negative number, and whether slices share positions."""
-    index = _check.integers(f, "index", index, None, INT64)
-    axis = geometry.integer(f, "axis", axis)
-    if not -x.ndim <= axis < x.ndim:
+@lru_cache(maxsize=1024)
+def _cells(
+    f: str, name: str, shape: Shape, index_shape: Shape, axis: int
+) -> tuple[tuple[int, int, int, int], Shape, bool]:
+    """The fields of ``cnet_cells``, the shape with the number of positions along an axis, and
+    whether slices share positions.
+    """
+    ndim = len(shape)
+    if not -ndim <= axis < ndim:
         raise ValueError(
-            f"{f}: axis must be in range for {name} (got {axis} and {x.ndim} dimensions)"
+            f"{f}: axis must be in range for {name} (got {axis} and {ndim} dimensions)"
         )
-    axis %= x.ndim
-    shared = index.ndim == 1
-    if not shared:
-        expected = (*x.shape[:axis], *index.shape[axis : axis + 1], *x.shape[axis + 1 :])
-        if index.shape != expected:
-            raise ValueError(
-                f"{f}: index must have 1 dimension, or the shape of {name} but along axis "
-                f"(got {index.shape} and {x.shape})"
-            )
-    return index, axis, shared
-
-
-def _with_count(shape: Shape, index: Array, axis: int, shared: bool) -> Shape:
-    """A shape with the number of positions along an axis."""
-    return (*shape[:axis], index.shape[0 if shared else axis], *shape[axis + 1 :])
-
-
-def _cells(shape: Shape, count: int, axis: int) -> tuple[int, int, int, int]:
-    """The fields of ``cnet_cells``."""
-    return prod(shape[:axis]), shape[axis], count, prod(shape[axis + 1 :])
+    axis %= ndim
+    before, after = shape[:axis], shape[axis + 1 :]
+    shared = len(index_shape) == 1
+    if not shared and index_shape != (*before, *index_shape[axis : axis + 1], *after):
+        raise ValueError(
+            f"{f}: index must have 1 dimension, or the shape of {name} but along axis "
+            f"(got {index_shape} and {shape})"
+        )
+    count = index_shape[0 if shared else axis]
+    with_count = (*before, count, *after)
+    geometry.check_size(f, "the result", with_count)
+    return (prod(before), shape[axis], count, prod(after)), with_count, shared
 
 
 def _outside(f: str, index: Array, size: int) -> IndexError:

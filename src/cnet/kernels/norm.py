@@ -1,11 +1,12 @@
 """Batch and group normalisation."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import prod
 from typing import Any
 
 from .. import _check, _core
-from ..arrays import Array
+from ..arrays import Array, Shape
 from ..geometry import integer
 from . import _memory
 from ._dispatch import call
@@ -56,7 +57,8 @@ def batch_norm_stats(
     (x,) = channels(f, x)
     running = _running(f, x, running_mean, running_var)
     _check.number(f, "momentum", momentum)
-    mean, var = _memory.empty(x.shape[1:2], x.dtype), _memory.empty(x.shape[1:2], x.dtype)
+    shape, dtype = x.shape[1:2], x.dtype
+    mean, var = _memory.empty(shape, dtype), _memory.empty(shape, dtype)
     if x.size:
         call("batch_norm_stats", x, mean, var, *running, _runs(x), momentum)
     else:
@@ -70,13 +72,12 @@ def _running(
     """Check the running statistics of the channels of `x`, which are updated in place."""
     if mean is None and var is None:
         return None, None
-    dtype, shape = x.dtype, x.shape[1:2]
     for name, value in (("running_mean", mean), ("running_var", var)):
-        if _check.fits(value, dtype, shape):
+        if value is not None and _core.are_channels(x, (value,)):
             continue
         _check.writable(f, name, value)
         assert value is not None
-        _check.same_shape(f, name, value.shape, "(x.shape[1],)", shape)
+        _check.same_shape(f, name, value.shape, "(x.shape[1],)", x.shape[1:2])
         _check.same_dtype(f, x=x, **{name: value})
     if x.size and x.size == x.shape[1]:
         raise ValueError(
@@ -315,6 +316,28 @@ def group_norm(
     else:
         mean, var = _groups(f, x, mean, var)
         groups = var.shape[1]
+    return _transformed(x, mean, var, weight, bias, groups, eps)
+
+
+def group_norm_with_stats(
+    x: Array, weight: Array | None, bias: Array | None, eps: float, groups: int
+) -> tuple[Array, Array, Array]:
+    """`group_norm` with the statistics of `x`, and these: the result, the means, the variances.
+
+    `groups` divides the number of channels.
+    """
+    f = "group_norm"
+    _check.number(f, "eps", eps)
+    x, weight, bias = channels(f, x, weight=weight, bias=bias)
+    mean, var = group_norm_stats(f, x, groups)
+    return _transformed(x, mean, var, weight, bias, groups, eps), mean, var
+
+
+def _transformed(
+    x: Array, mean: Array | None, var: Array | None, weight: Array | None, bias: Array | None,
+    groups: int | None, eps: float,
+) -> Array:  # fmt: skip
+    """`group_norm` of checked arrays."""
     y = _memory.empty(x.shape, x.dtype)
     call("group_norm", x, mean, var, weight, bias, y, _runs(x), groups, eps)
     return y
@@ -411,6 +434,10 @@ def channels(f: str, x: Any, **vectors: Any) -> tuple[Any, ...]:
 
     Weight and bias may be None.
     """
+    found = tuple(vectors.values())
+    required = vectors.get("mean", x) is not None and vectors.get("var", x) is not None
+    if required and _core.are_channels(x, found):
+        return x, *found
     x = _check.array(f, "x", x)
     if x.ndim < 2:
         raise ValueError(f"{f}: x must have at least 2 dimensions (got {x.ndim}, shape {x.shape})")
@@ -429,5 +456,10 @@ def channels(f: str, x: Any, **vectors: Any) -> tuple[Any, ...]:
 
 def _runs(x: Array) -> tuple[int, int, int]:
     """(n, c, elements per channel of an image): cnet_norm in cnet.h."""
-    n, c, *sizes = x.shape
+    return _runs_of(x.shape)
+
+
+@lru_cache(maxsize=1024)
+def _runs_of(shape: Shape) -> tuple[int, int, int]:
+    n, c, *sizes = shape
     return n, c, prod(sizes)

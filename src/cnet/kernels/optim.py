@@ -1,14 +1,17 @@
-"""Steps of optimizers."""
+"""Steps of optimizers: of one array of parameters, or of several in one call."""
 
-import numpy as np
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 from .. import _check
-from ..arrays import FLOAT32, FLOAT64, Array
-from ._dispatch import call
+from ..arrays import Array
+from ._dispatch import call_each
+
+Arrays: TypeAlias = Array | Sequence[Array]
 
 
 def sgd_step(
-    param: Array, grad: Array, momentum_buffer: Array | None = None, *, lr: float,
+    param: Arrays, grad: Arrays, momentum_buffer: Arrays | None = None, *, lr: float,
     momentum: float = 0.0, dampening: float = 0.0, weight_decay: float = 0.0,
     nesterov: bool = False, maximize: bool = False, first: bool = False,
 ) -> None:  # fmt: skip
@@ -16,8 +19,10 @@ def sgd_step(
 
     Parameters
     ----------
-    param : ndarray, any shape
-        Parameters; updated. C-contiguous and writable, float32 or float64.
+    param : ndarray, any shape, or a sequence of ndarrays
+        Parameters; updated. C-contiguous and writable, float32 or float64. Several arrays are
+        updated in one call, with the same bits as one after the other; then the following
+        arguments are sequences too, with an array for each.
     grad : ndarray, shape of `param`
         Their gradient.
     momentum_buffer : ndarray, shape of `param`, optional
@@ -55,16 +60,13 @@ def sgd_step(
     _numbers(f, lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay)
     if momentum_buffer is None and momentum != 0:
         raise ValueError(f"{f}: momentum_buffer must be given with momentum (got {momentum})")
-    state = {} if momentum_buffer is None else {"momentum_buffer": momentum_buffer}
-    param, grad = _arrays(f, param, grad, **state)
-    call(
-        "sgd_step", param, grad, momentum_buffer, lr, momentum, dampening, weight_decay, nesterov,
-        maximize, first,
-    )  # fmt: skip
+    rows = _rows(f, param, grad, momentum_buffer=momentum_buffer)
+    numbers = lr, momentum, dampening, weight_decay, nesterov, maximize, first
+    call_each("sgd_step", rows, numbers)
 
 
 def adam_step(
-    param: Array, grad: Array, exp_avg: Array, exp_avg_sq: Array, lr: float, beta1: float,
+    param: Arrays, grad: Arrays, exp_avg: Arrays, exp_avg_sq: Arrays, lr: float, beta1: float,
     beta2: float, eps: float, weight_decay: float, step: int, maximize: bool = False,
     decoupled: bool = False,
 ) -> None:  # fmt: skip
@@ -72,8 +74,10 @@ def adam_step(
 
     Parameters
     ----------
-    param : ndarray, any shape
-        Parameters; updated. C-contiguous and writable, float32 or float64.
+    param : ndarray, any shape, or a sequence of ndarrays
+        Parameters; updated. C-contiguous and writable, float32 or float64. Several arrays are
+        updated in one call, with the same bits as one after the other; then the following
+        arguments are sequences too, with an array for each.
     grad : ndarray, shape of `param`
         Their gradient.
     exp_avg, exp_avg_sq : ndarray, shape of `param`
@@ -111,11 +115,9 @@ def adam_step(
     _check.int64(f, "step", step)
     if step < 1:
         raise ValueError(f"{f}: step must be at least 1 (got {step})")
-    param, grad = _arrays(f, param, grad, exp_avg=exp_avg, exp_avg_sq=exp_avg_sq)
-    call(
-        "adam_step", param, grad, exp_avg, exp_avg_sq, lr, beta1, beta2, eps, weight_decay, step,
-        maximize, decoupled,
-    )  # fmt: skip
+    rows = _rows(f, param, grad, exp_avg=exp_avg, exp_avg_sq=exp_avg_sq)
+    numbers = lr, beta1, beta2, eps, weight_decay, step, maximize, decoupled
+    call_each("adam_step", rows, numbers)
 
 
 def _numbers(f: str, **values: float) -> None:
@@ -124,24 +126,34 @@ def _numbers(f: str, **values: float) -> None:
             _check.number(f, name, value)
 
 
-def _arrays(f: str, param: Array, grad: Array, **state: Array) -> tuple[Array, Array]:
-    """Check the arrays of one step; all except `grad` are updated in place."""
-    if isinstance(param, np.ndarray):
-        dtype, shape = param.dtype, param.shape
-        if dtype is FLOAT32 or dtype is FLOAT64:
-            for x in (param, grad, *state.values()):
-                if not _check.fits(x, dtype, shape):
-                    break
-            else:
-                return param, grad
+def _rows(f: str, param: Any, grad: Any, **state: Any) -> list[tuple[Array | None, ...]]:
+    """The arrays of each parameter; all except `grad` are updated in place."""
+    if not isinstance(param, (list, tuple)):
+        return [_row(f, (*state,), (param, grad, *state.values()))]
+    columns = param, grad, *[[None] * len(param) if x is None else x for x in state.values()]
+    for name, column in zip(("grad", *state), columns[1:], strict=True):
+        if not isinstance(column, (list, tuple)) or len(column) != len(param):
+            got = len(column) if isinstance(column, (list, tuple)) else type(column).__name__
+            raise ValueError(
+                f"{f}: {name} must be a sequence of as many arrays as param "
+                f"(got {got} and {len(param)})"
+            )
+    names = (*state,)
+    return [_row(f, names, row) for row in zip(*columns, strict=True)]
+
+
+def _row(f: str, names: tuple[str, ...], row: tuple[Any, ...]) -> tuple[Array | None, ...]:
+    """Check the parameters, their gradient, and the state with these names."""
+    if _check.are_alike(row):
+        return row
+    param, grad, *state = row
     param = _check.writable(f, "param", param)
     grad = _check.array(f, "grad", grad)
-    for name, x in state.items():
-        _check.writable(f, name, x)
-    dtype, shape = param.dtype, param.shape
-    if any(x.dtype is not dtype or x.shape != shape for x in (grad, *state.values())):
-        _check.same_dtype(f, param=param, grad=grad, **state)
-        _check.same_shape(f, "grad", grad.shape, "param.shape", shape)
-        for name, x in state.items():
-            _check.same_shape(f, name, x.shape, "param.shape", shape)
-    return param, grad
+    _check.same_dtype(f, param=param, grad=grad)
+    _check.same_shape(f, "grad", grad.shape, "param.shape", param.shape)
+    for name, x in zip(names, state, strict=True):
+        if x is not None:
+            x = _check.writable(f, name, x)
+            _check.same_dtype(f, param=param, **{name: x})
+            _check.same_shape(f, name, x.shape, "param.shape", param.shape)
+    return (param, grad, *state)

@@ -4,13 +4,14 @@ The functions at the end take checked arrays and a window with one to three axes
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from .. import _check, geometry
-from ..arrays import INT32, Array, Size
+from ..arrays import INT32, Array, Shape, Size
 from . import _memory
 from ._dispatch import call
 
@@ -140,31 +141,7 @@ def max_pool_windows(x: Array, bounds: Array, outputs: Sequence[int]) -> tuple[A
     if axes not in (1, 2, 3):
         raise ValueError(f"{f}: x must have 3, 4 or 5 dimensions (got {x.ndim}, shape {x.shape})")
     outputs = geometry.per_axis(f, "outputs", outputs, axes, 0)
-    shared = bounds.ndim == 2
-    expected = (sum(outputs), 2) if shared else (*x.shape[:2], sum(outputs), 2)
-    _check.same_shape(f, "bounds", bounds.shape, "that of the windows", expected)
-    first = 0
-    for size, count in zip(x.shape[2:], outputs, strict=True):
-        windows = bounds[..., first : first + count, :]
-        begin, end = windows[..., 0], windows[..., 1]
-        if windows.size and not (begin.min() >= 0 and end.max() <= size and (begin < end).all()):
-            raise ValueError(
-                f"{f}: bounds must be those of windows in the input, which are not empty "
-                f"(got {begin.tolist()} to {end.tolist()} and {size} cells)"
-            )
-        first += count
-    geometry.check_plane(f, "x", x.shape[2:])
-    geometry.check_size(f, "y", (*x.shape[:2], *outputs))
-    y = _memory.empty((*x.shape[:2], *outputs), x.dtype)
-    indices = _memory.empty(y.shape, INT32)
-    missing = (1,) * (3 - axes)
-    if missing:  # an axis with one window, of one cell
-        whole = np.empty((*bounds.shape[:-2], len(missing), 2), INT32)
-        whole[:] = 0, 1
-        bounds = np.concatenate([whole, bounds], -2)
-    g = *x.shape[:2], *missing, *x.shape[2:], *missing, *outputs
-    call("max_pool_windows", x, bounds, y, indices, g, shared)
-    return y, indices
+    return max_windows(x, volume_bounds(f, x.shape, bounds, outputs), outputs)
 
 
 def avg_pool2d(
@@ -291,6 +268,50 @@ def _max_pool2d(x: Array, g: geometry.Window, wanted: bool = True) -> tuple[Arra
     indices = _memory.empty(g.y_shape, INT32) if wanted else None
     call("max_pool2d", x, y, indices, g.sizes2d)
     return y, indices
+
+
+def max_windows(x: Array, bounds: Array, outputs: Shape) -> tuple[Array, Array]:
+    """`max_pool_windows` for checked arrays and `volume_bounds`."""
+    g, shape = _windows(x.shape, outputs)
+    y, indices = _memory.empty(shape, x.dtype), _memory.empty(shape, INT32)
+    call("max_pool_windows", x, bounds, y, indices, g, bounds.ndim == 2)
+    return y, indices
+
+
+def volume_bounds(f: str, x_shape: Shape, bounds: Array, outputs: Shape) -> Array:
+    """Check the bounds of windows, and return those of windows in a volume.
+
+    An axis that is missing has one window, of one cell.
+    """
+    shared = bounds.ndim == 2
+    expected = (sum(outputs), 2) if shared else (*x_shape[:2], sum(outputs), 2)
+    _check.same_shape(f, "bounds", bounds.shape, "that of the windows", expected)
+    first = 0
+    for size, count in zip(x_shape[2:], outputs, strict=True):
+        windows = bounds[..., first : first + count, :]
+        begin, end = windows[..., 0], windows[..., 1]
+        if windows.size and not (begin.min() >= 0 and end.max() <= size and (begin < end).all()):
+            raise ValueError(
+                f"{f}: bounds must be those of windows in the input, which are not empty "
+                f"(got {begin.tolist()} to {end.tolist()} and {size} cells)"
+            )
+        first += count
+    missing = 3 - len(outputs)
+    if not missing:
+        return bounds
+    whole = np.empty((*bounds.shape[:-2], missing, 2), INT32)
+    whole[:] = 0, 1
+    return np.concatenate([whole, bounds], -2)
+
+
+@lru_cache(maxsize=1024)
+def _windows(x_shape: Shape, outputs: Shape) -> tuple[Shape, Shape]:
+    """The fields of ``cnet_windows``, and the shape of the result."""
+    f, shape = "max_pool_windows", (*x_shape[:2], *outputs)
+    geometry.check_plane(f, "x", x_shape[2:])
+    geometry.check_size(f, "y", shape)
+    missing = (1,) * (3 - len(outputs))
+    return (*x_shape[:2], *missing, *x_shape[2:], *missing, *outputs), shape
 
 
 def max_pool_backward(f: str, grad_output: Array, indices: Array, x_shape: Sequence[int]) -> Array:

@@ -1,11 +1,12 @@
 """Weighted sums of cells along an axis."""
 
+from functools import lru_cache
 from math import prod
 
 import numpy as np
 
 from .. import _check, geometry
-from ..arrays import INT32, INT64, Array
+from ..arrays import INT32, INT64, Array, Shape
 from . import _memory
 from ._dispatch import call
 
@@ -80,10 +81,15 @@ def multiplied(
     x: Array, starts: Array, cells: Array, weights: Array, axis: int, terms: int
 ) -> Array:
     """`resample` with a matrix that fits; `terms` is the `uniform` number of terms of its rows."""
-    outputs = starts.size - 1
-    shape = *x.shape[:axis], outputs, *x.shape[axis + 1 :]
-    geometry.check_size("resample", "the result", shape)
+    g, shape = _sizes(x.shape, starts.size - 1, axis)
     y = _memory.empty(shape, x.dtype)
-    g = prod(x.shape[:axis]), x.shape[axis], outputs, prod(x.shape[axis + 1 :])
     call("resample", x, starts, cells, weights, y, g, terms)
     return y
+
+
+@lru_cache(maxsize=1024)
+def _sizes(x_shape: Shape, outputs: int, axis: int) -> tuple[tuple[int, int, int, int], Shape]:
+    """The fields of ``cnet_resample``, and the shape of the result."""
+    shape = *x_shape[:axis], outputs, *x_shape[axis + 1 :]
+    geometry.check_size("resample", "the result", shape)
+    return (prod(x_shape[:axis]), x_shape[axis], outputs, prod(x_shape[axis + 1 :])), shape

@@ -38,7 +38,7 @@ class Hooked:
             current.recorder.module(self)
         if self._has_hooks():
             return self._hooked_call(args, kwargs)
-        return self.forward(*args, **kwargs)
+        return self.forward(*args, **kwargs) if kwargs else self.forward(*args)
 
     def _has_hooks(self) -> bool:
         """Whether a call runs more than `forward`."""

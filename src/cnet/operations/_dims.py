@@ -46,6 +46,11 @@ def reduced_axes(function: str, x: Any, axis: Axis) -> Dims:
     dims: Any = axis if type(axis) is tuple or isinstance(axis, Sequence) else (axis,)
     if not dims:
         return tuple(range(ndim))
+    return _sorted_dims(function, tuple([integer(function, "dim", dim) for dim in dims]), ndim)
+
+
+@lru_cache(maxsize=1024)
+def _sorted_dims(function: str, dims: Dims, ndim: int) -> Dims:
     found = dims_of(function, dims, ndim, "dim")
     return tuple(sorted(found)) if ndim else ()
 
@@ -98,6 +103,14 @@ def variadic(name: str) -> Callable[[Callable[..., Result]], Callable[..., Resul
         return call
 
     return decorate
+
+
+def broadcasts_to(shape: Dims, target: Dims) -> bool:
+    """Whether an array of a shape can be broadcast to a target shape."""
+    try:
+        return broadcast("", shape, target) == target
+    except ValueError:
+        return False
 
 
 @lru_cache(maxsize=1024)

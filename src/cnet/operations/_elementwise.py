@@ -199,7 +199,8 @@ def _gradient(formula: Callable[..., Any]) -> Gradient:
 _SILENT = (
     np.negative, np.positive, np.sign, np.floor, np.ceil, np.trunc, np.rint, np.maximum, np.minimum,
     np.fmax, np.fmin, np.copysign, np.signbit, np.isnan, np.isinf, np.isfinite, np.logical_and,
-    np.logical_or, np.logical_xor, np.logical_not,
+    np.logical_or, np.logical_xor, np.logical_not, np.equal, np.not_equal, np.less, np.less_equal,
+    np.greater, np.greater_equal,
 )  # fmt: skip
 """Functions of NumPy that never warn."""
 

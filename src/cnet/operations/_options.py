@@ -9,6 +9,7 @@ import numpy as np
 from ..autograd import Array
 from ..devices import Place, require_cpu
 from ..dtypes import DType, as_dtype, of_number
+from ..engine import wrap
 from ..layouts import memory_format, preserve_format, require_strided
 from ..random import default_generator
 from ..tensor import Tensor, TensorLike, array_of
@@ -69,7 +70,9 @@ def created(function: str, array: Array, options: Any) -> Tensor:
     if out is not None:
         result: Tensor = written(function, array, out)
         return result
-    return Tensor(array, requires_grad=bool(options.get("requires_grad")))
+    if options.get("requires_grad"):
+        return Tensor(array, requires_grad=True)
+    return wrap(array)  # type: ignore[return-value]
 
 
 def sizes(function: str, size: tuple[Any, ...], options: Any = None) -> tuple[int, ...]:
@@ -80,7 +83,9 @@ def sizes(function: str, size: tuple[Any, ...], options: Any = None) -> tuple[in
         size = (options.pop("size"),)
         if size[0] is None:
             raise TypeError(f"{function}: size must be a sequence of int (got None)")
-    if len(size) == 1 and isinstance(size[0], (Sequence, np.ndarray, Tensor)):
+    if len(size) == 1 and type(size[0]) is tuple:
+        given = size[0]
+    elif len(size) == 1 and isinstance(size[0], (Sequence, np.ndarray, Tensor)):
         given = tuple(size[0]) if getattr(size[0], "ndim", 1) else size
     else:
         given = size
@@ -88,7 +93,7 @@ def sizes(function: str, size: tuple[Any, ...], options: Any = None) -> tuple[in
         shape = tuple([index(number) for number in given])
     except TypeError:
         raise TypeError(f"{function}: size must be a sequence of int (got {given})") from None
-    if any(number < 0 for number in shape):
+    if shape and min(shape) < 0:
         raise ValueError(f"{function}: size must not be negative (got {shape})")
     return shape
 

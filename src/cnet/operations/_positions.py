@@ -12,7 +12,9 @@ from .. import kernels
 from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array
 from ..tensor import array_of
-from ._sums import add_rows
+from ._sums import add_rows, spread
+
+_least: Any = np.minimum.reduce
 
 _UFUNCS: dict[str, Any] = {
     "add": np.add, "multiply": np.multiply, "maximum": np.maximum, "minimum": np.minimum,
@@ -38,7 +40,7 @@ def check_range(function: str, index: Array, size: int, name: str = "index") -> 
 
 def from_the_end(positions: Array, size: int) -> Array:
     """Positions where negative ones, which count from the end, are replaced."""
-    if positions.dtype.kind == "u" or positions.min(initial=0) >= 0:
+    if positions.dtype.kind == "u" or _least(positions, None, initial=0) >= 0:
         return positions
     return np.where(positions < 0, positions + size, positions)
 
@@ -49,7 +51,7 @@ def elements_at(function: str, x: Array, index: Array, axis: int) -> Array:
         return np.empty(index.shape, x.dtype)
     if x.ndim == 0:
         return elements_at(function, x.reshape(1), index.reshape(1), 0).reshape(())
-    x = x[_part(index.shape, axis)]
+    x = _beginning(x, index.shape, axis)
     bits = bits_of(x)
     if bits is None:
         check_range(function, index, x.shape[axis])
@@ -83,9 +85,9 @@ def scattered(
         return y
     if not whole:
         src = _source(src, index.shape, y.dtype)
-    part = y if whole else y[_part(index.shape, axis)]
+    part = y if whole else _beginning(y, index.shape, axis)
     bits = bits_of(part) if operation == "write" or y.dtype.kind == "f" else None
-    if bits is None or np.ndim(src) == 0:
+    if bits is None or not isinstance(src, np.ndarray) or not src.ndim:
         check_range(function, index, y.shape[axis])
         _combine(part, index, src, axis, operation, whole)
         return y
@@ -104,13 +106,15 @@ def scattered(
 def _source(src: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """The elements for positions of this shape."""
     if isinstance(src, np.ndarray):
-        return src[tuple(map(slice, shape))]
-    return np.broadcast_to(np.asarray(src, dtype), shape)
+        return src if src.shape == shape else src[tuple(map(slice, shape))]
+    return spread(np.asarray(src, dtype), shape)
 
 
-def _part(shape: tuple[int, ...], axis: int) -> tuple[slice, ...]:
-    """The index of the beginning of all axes but one."""
-    return tuple([slice(None if d == axis else size) for d, size in enumerate(shape)])
+def _beginning(x: Array, shape: tuple[int, ...], axis: int) -> Array:
+    """The beginning of all axes but one of x, of these sizes."""
+    if x.shape[:axis] == shape[:axis] and x.shape[axis + 1 :] == shape[axis + 1 :]:
+        return x
+    return x[tuple([slice(None if d == axis else size) for d, size in enumerate(shape)])]
 
 
 def bits_of(x: Array) -> Array | None:

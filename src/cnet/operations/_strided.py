@@ -24,6 +24,11 @@ def strided(x: Array, shape: Sequence[int], strides: Sequence[int], offset: int 
     return view
 
 
+def axis_last(x: Array, axis: int) -> Array:
+    """A view with an axis, which is not negative, as the last one."""
+    return x if axis == x.ndim - 1 else np.moveaxis(x, axis, -1)
+
+
 def may_overlap(view: Array) -> bool:
     """Whether the strides allow that elements share memory."""
     if not view.size:

@@ -18,6 +18,8 @@ from ..autograd import Array
 Axes = tuple[int, ...]
 
 _reduce: Any = np.add.reduce
+_any: Any = np.logical_or.reduce
+_all: Any = np.logical_and.reduce
 
 SMALL = 1024
 """NumPy has less overhead for arrays of up to this many elements."""
@@ -44,9 +46,19 @@ def total(x: Array, axes: Axes, keepdims: bool = False) -> Array:
 
 def average(x: Array, axes: Axes) -> Array:
     """The arithmetic mean of floats, with the axes kept; exact for equal float32 numbers."""
-    if len(axes) == x.ndim and x.size <= SMALL:  # NumPy divides a scalar faster than an array
-        return np.array(_reduce(x, axes, np.float64) / x.size, x.dtype).reshape((1,) * x.ndim)
-    return np.asarray((wide_total(x, axes) / length(x, axes)).astype(x.dtype, copy=False))
+    if len(axes) == x.ndim:
+        return average_of_all(x).reshape((1,) * x.ndim)
+    y = wide_total(x, axes)
+    y /= length(x, axes)
+    return y.astype(x.dtype, copy=False)
+
+
+def average_of_all(x: Array) -> Array:
+    """The arithmetic mean of all elements, without dimensions."""
+    if x.size <= SMALL:  # NumPy divides a scalar faster than an array
+        return np.array(_reduce(x, None, np.float64) / x.size, x.dtype)
+    axes = tuple(range(x.ndim))
+    return (wide_total(x, axes) / x.size).astype(x.dtype, copy=False).reshape(())
 
 
 def spread(x: Array, shape: tuple[int, ...]) -> Array:
@@ -56,6 +68,16 @@ def spread(x: Array, shape: tuple[int, ...]) -> Array:
     y = np.empty(shape, x.dtype)
     y[...] = x
     return y
+
+
+def any_of(mask: Array) -> bool:
+    """``mask.any()``, in less time for small arrays."""
+    return bool(_any(mask, axis=None))
+
+
+def all_of(mask: Array) -> bool:
+    """``mask.all()``, in less time for small arrays."""
+    return bool(_all(mask, axis=None))
 
 
 def length(x: Array, axes: Axes) -> int:

@@ -61,7 +61,7 @@ def write_back(function: str, x: Tensor, result: Tensor) -> Tensor:
             f"{function}: the result must have the shape of the tensor "
             f"(got {result.shape} and {x.shape})"
         )
-    if not np.can_cast(result.dtype, x.dtype, "same_kind"):
+    if result.dtype is not x.dtype and not np.can_cast(result.dtype, x.dtype, "same_kind"):
         raise RuntimeError(
             f"{function}: result type {result.dtype} can't be cast to the desired output type "
             f"{x.dtype}"

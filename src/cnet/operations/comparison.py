@@ -262,16 +262,17 @@ def _close(
     function: str, input: Any, other: Any, rtol: float, atol: float, equal_nan: bool
 ) -> Array:
     a, b = array_of(input), array_of(other)
-    if a.dtype != b.dtype:
+    if a.dtype is not b.dtype and a.dtype != b.dtype:
         raise TypeError(
             f"{function}: other.dtype must equal input.dtype (got {b.dtype} and {a.dtype})"
         )
     if rtol < 0 or atol < 0:
         raise ValueError(f"{function}: rtol and atol must not be negative (got {rtol} and {atol})")
-    check_broadcast(function, (a, b))
+    if a.shape != b.shape:
+        check_broadcast(function, (a, b))
     if a.dtype.kind != "f":
         return np.asarray(np.isclose(a, b, rtol, atol, equal_nan))
-    close = _is_close(a, b, rtol=float(rtol), atol=float(atol)) != 0
+    close = _is_close(a, b, rtol=float(rtol), atol=float(atol)).astype(bool, copy=False)
     if equal_nan:
         close |= np.isnan(a) & np.isnan(b)
     return np.asarray(close)

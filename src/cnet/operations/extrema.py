@@ -12,7 +12,7 @@ import numpy as np
 from ..autograd import Array, Context, Operation
 from ..tensor import Axis, Tensor, TensorLike, array_of
 from ._common import also_dim
-from ._dims import reduced_axes
+from ._dims import dim_of, reduced_axes
 from ._extremes import extremum
 from ._positions import elements_at
 from .reductions import Axes, kept_shape
@@ -134,13 +134,15 @@ def amin(
 
 def _axes(function: str, x: TensorLike, axis: Axis) -> Axes:
     axes = reduced_axes(function, x, axis)
+    shape = x.shape
     for number in axes:
-        if x.shape[number] == 0:
-            raise ValueError(
-                f"{function}: input must have elements to search (got shape {x.shape}, "
-                f"axis {number})"
-            )
+        if shape[number] == 0:
+            raise ValueError(_nothing(function, shape, number))
     return axes
+
+
+def _nothing(function: str, shape: tuple[int, ...], axis: int) -> str:
+    return f"{function}: input must have elements to search (got shape {shape}, axis {axis})"
 
 
 class MinAndMax(NamedTuple):
@@ -207,11 +209,14 @@ def _with_indices(
             f"{function}: dim must be an int or a tensor (got {dim!r}); for several axes use "
             f"a{function}"
         )
-    axes = _axes(function, x, dim)
-    if x.ndim == 0:
+    array = array_of(x)
+    axis = dim_of(function, dim, array.ndim)
+    if array.ndim == 0:
         indices = np.zeros((), np.int64)
         return ValuesAndIndices(Max.apply(x, axes=(), keepdims=False), Tensor(indices))
-    return take(x, positions(array_of(x), axes[0], keepdims=True), axes[0], keepdim)
+    if array.shape[axis] == 0:
+        raise ValueError(_nothing(function, array.shape, axis))
+    return take(x, positions(array, axis, keepdims=True), axis, keepdim)
 
 
 def _extremum(

@@ -4,6 +4,7 @@
 take one position for a whole slice.
 """
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,12 @@ def element_positions(
 
     `gathered` and `scattered` check the positions themselves.
     """
-    axis = dim_of(function, dim, x.ndim)
-    shape = x.shape or (1,)
+    x_shape = x.shape
+    axis = dim_of(function, dim, len(x_shape))
     positions = integers_of(function, index)
+    if _leads(positions.shape, x_shape, axis):
+        return positions, axis
+    shape = x_shape or (1,)
     if not positions.size:
         return positions, axis
     if x.ndim != positions.ndim and (positions.size > 1 or max(x.ndim, positions.ndim) > 1):
@@ -42,6 +46,16 @@ def element_positions(
             f"(got {positions.shape} and {shape})"
         )
     return positions, axis
+
+
+def _leads(shape: tuple[int, ...], other: tuple[int, ...], axis: int) -> bool:
+    """Whether an array that is not empty has the shape of another except along an axis."""
+    return (
+        shape[:axis] == other[:axis]
+        and shape[axis + 1 :] == other[axis + 1 :]
+        and len(shape) == len(other) > 0
+        and 0 not in shape
+    )
 
 
 class Gather(Operation[Tensor]):
@@ -158,6 +172,9 @@ def take_along_dim(
             f"(got {input.ndim} and {positions.ndim})"
         )
     axis = dim_of("take_along_dim", dim, input.ndim)
+    if _leads(positions.shape, input.shape, axis):
+        positions = integers_of("take_along_dim", positions, "indices")
+        return Gather.apply(input, from_the_end(positions, input.shape[axis]), axis=axis)
     rest = broadcast(
         "take_along_dim",
         *[(*shape[:axis], 1, *shape[axis + 1 :]) for shape in (input.shape, positions.shape)],
@@ -245,7 +262,25 @@ def index_select(
     return Reshape.apply(input, shape=())
 
 
-@operation(Gather, methods=("take",))
+class TakeFlat(Operation[Tensor]):
+    """Elements at positions in the flattened array."""
+
+    @staticmethod
+    def forward(ctx: Context, x: Array, index: Array) -> Array:
+        flat = x.reshape(-1)
+        positions = from_the_end(index.reshape(-1), flat.size)
+        ctx.save_for_backward(positions)
+        return elements_at("take", flat, positions, 0).reshape(index.shape)
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        (positions,) = ctx.saved
+        shape = ctx.input_shape(0)
+        dx = np.zeros(prod(shape), grad.dtype)
+        return scattered("take", dx, positions, grad.reshape(-1), 0, "add").reshape(shape), None
+
+
+@operation(TakeFlat, methods=("take",))
 def take(input: TensorLike, index: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Elements at positions in the flattened tensor; negative positions count from the end.
 
@@ -273,7 +308,4 @@ def take(input: TensorLike, index: TensorLike, *, out: Tensor | None = None) -> 
     >>> cnet.take(cnet.tensor([[1, 2], [3, 4]]), cnet.tensor([0, -1]))
     tensor([1, 4])
     """
-    flat = Reshape.apply(input, shape=(-1,))
-    positions = from_the_end(integers_of("take", index), flat.shape[0])
-    result = Gather.apply(flat, positions.reshape(-1), axis=0, function="take")
-    return result.reshape(positions.shape)
+    return TakeFlat.apply(input, integers_of("take", index))

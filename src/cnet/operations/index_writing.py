@@ -12,6 +12,7 @@ import numpy as np
 from ..autograd import Array, Context, Operation
 from ..tensor import Number, Operand, Tensor, TensorLike, array_of, as_tensor
 from ._common import unbroadcast
+from ._dims import broadcasts_to
 from ._positions import scattered, slices_at
 from .gathering import slice_positions
 from .indexing import add_at, array_index
@@ -237,11 +238,9 @@ def index_put(
             f"index_put: values must have the dtype of input (got {values.dtype} and {input.dtype})"
         )
     index = array_index(tuple(indices))
-    part = array_of(input)[index]
-    try:
-        np.broadcast_to(array_of(values), np.shape(part))
-    except ValueError:
+    part = np.shape(array_of(input)[index])
+    if values.shape != part and not broadcasts_to(values.shape, part):
         raise ValueError(
-            f"index_put: shapes {values.shape} and {np.shape(part)} do not broadcast to the latter"
-        ) from None
+            f"index_put: shapes {values.shape} and {part} do not broadcast to the latter"
+        )
     return IndexPut.apply(input, values, index=index, accumulate=bool(accumulate))

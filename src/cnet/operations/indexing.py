@@ -10,6 +10,7 @@ from ..autograd import Array, Context, ViewOperation
 from ..kernels.strided import is_basic
 from ..tensor import Operand, Tensor
 from ._positions import from_the_end, scattered
+from ._sums import spread
 from ._writing import fill
 from .arithmetic import is_copied_by_kernel
 from .registry import operation
@@ -68,7 +69,8 @@ def add_at(x: Array, index: Any, values: Array) -> None:
     axis, size, positions = merged
     rest = x.shape[:axis], x.shape[axis + len(size) :]
     shape = *rest[0], *positions.shape, *rest[1]
-    flat = np.broadcast_to(values, shape).reshape(*rest[0], positions.size, *rest[1])
+    flat = values if values.shape == shape else spread(values, shape)
+    flat = flat.reshape(*rest[0], positions.size, *rest[1])
     merged_x = x.reshape(*rest[0], prod(size), *rest[1])
     scattered("index", merged_x, positions.reshape(-1), flat, axis, "add", whole=True)
 
@@ -80,16 +82,22 @@ def _one_axis(index: Any, shape: tuple[int, ...]) -> tuple[int, tuple[int, ...],
     the axis to which they can be joined; None for any other index.
     """
     parts = index if isinstance(index, tuple) else (index,)
-    axis = next((d for d, part in enumerate(parts) if isinstance(part, np.ndarray)), 0)
-    arrays = [part for part in parts[axis:] if isinstance(part, np.ndarray)]
-    whole = [*parts[:axis], *parts[axis + len(arrays) :]]
-    if any(not isinstance(part, slice) or part != slice(None) for part in whole) or not arrays:
-        return None
-    if any(array.dtype.kind not in "iu" for array in arrays):
+    axis = 0
+    arrays: list[Array] = []
+    for d, part in enumerate(parts):
+        if isinstance(part, np.ndarray) and part.dtype.kind in "iu":
+            axis = axis if arrays else d
+            if d != axis + len(arrays):
+                return None
+            arrays.append(part)
+        elif not isinstance(part, slice) or part != slice(None):
+            return None
+    if not arrays:
         return None
     sizes = shape[axis : axis + len(arrays)]
     checked = [
-        from_the_end(array, size).astype(np.intp) for array, size in zip(arrays, sizes, strict=True)
+        from_the_end(array, size).astype(np.intp, copy=False)
+        for array, size in zip(arrays, sizes, strict=True)
     ]
     if len(checked) == 1:
         return axis, sizes, checked[0]

@@ -40,9 +40,8 @@ class Cat(Operation[Tensor]):
         ctx.axis = axis
         ctx.sizes = tuple([0 if shape == (0,) else shape[axis] for shape in shapes])
         ctx.left_out = tuple([shape == (0,) for shape in shapes])
-        if is_copied_by_kernel(dtype, sum([array.size for array in joined])) and all(
-            array.dtype is dtype for array in joined
-        ):
+        size = sum([array.size for array in joined])
+        if is_copied_by_kernel(dtype, size) and all(array.dtype is dtype for array in joined):
             return _joined(joined, axis)
         return np.concatenate(joined, axis, dtype=dtype)
 
@@ -141,19 +140,19 @@ def cat(tensors: Tensors, dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     listed = _listed("cat", tensors)
     arrays = [x._array if isinstance(x, Tensor) else x for x in listed]
     dtype = _common_dtype("cat", arrays)
-    shapes = [shape for shape in [x.shape for x in arrays] if shape != (0,)] or [(0,)]
-    if min(map(len, shapes)) == 0:
-        raise ValueError("cat: tensors must have at least 1 dimension (got 0)")
-    axis = dim_of("cat", dim, len(shapes[0]))
-    for first, second in pairwise(shapes):
-        if first != second and (
-            len(first) != len(second)
-            or first[:axis] != second[:axis]
-            or first[axis + 1 :] != second[axis + 1 :]
-        ):
+    shapes = [x.shape for x in arrays]
+    if (0,) in shapes:
+        shapes = [shape for shape in shapes if shape != (0,)] or [(0,)]
+    first = shapes[0]
+    axis = dim_of("cat", dim, len(first)) if first else 0
+    before, after = first[:axis], first[axis + 1 :]
+    for other in shapes:
+        if not other:
+            raise ValueError("cat: tensors must have at least 1 dimension (got 0)")
+        if len(first) != len(other) or other[:axis] != before or other[axis + 1 :] != after:
             raise ValueError(
                 f"cat: the shapes of tensors must be equal except in dim {axis} "
-                f"(got {first} and {second})"
+                f"(got {first} and {other})"
             )
     return Cat.apply(*listed, axis=axis, dtype=dtype)
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
+from ..arrays import FLOAT32
 from ..autograd import Array, Context, Operation
 from ..dtypes import DType
 from ..tensor import Axis, Tensor, TensorLike, as_tensor
@@ -68,8 +69,8 @@ class VectorNorm(Operation[Tensor]):
 
 def _root(x: Array, axes: Axes) -> Array:
     """The square root of the sum of squares, without overflow and underflow of squares."""
-    if x.dtype == np.float32:  # whose squares are normal numbers in float64
-        return np.asarray(np.sqrt(kernels.reduce(x, "squares", axes)), np.float32)
+    if x.dtype is FLOAT32:  # whose squares are normal numbers in float64
+        return np.sqrt(kernels.reduce(x, "squares", axes)).astype(FLOAT32)
     with np.errstate(over="ignore", under="ignore"):
         squares = kernels.reduce(x, "squares", axes) if x.itemsize > 2 else total(x * x, axes, True)
         y: Array = np.sqrt(squares)
@@ -97,9 +98,9 @@ def vector_norm(
         x = as_tensor(x, dtype)
     require_float(function, x)
     axes = reduced_axes(function, x, dim)
-    empty = 0 in [x.shape[axis] for axis in axes]
-    if empty and (order < 0 or order == np.inf):
-        raise ValueError(f"{function}: input must have elements (got shape {x.shape})")
+    shape = x.shape
+    if (order < 0 or order == np.inf) and 0 in [shape[axis] for axis in axes]:
+        raise ValueError(f"{function}: input must have elements (got shape {shape})")
     return VectorNorm.apply(x, order=float(order), axes=axes, keepdims=keepdim)
 
 

@@ -9,15 +9,19 @@ from ..tensor import Tensor, TensorLike, array_of, as_tensor
 from ._common import also_dim
 from ._dims import dim_of, integer
 from ._promotion import require_float
+from ._strided import axis_last
 from .arithmetic import mul, sub
 from .axes import movedim
 from .extrema import ValuesAndIndices, take
 from .gathering import gather
 from .masks import masked_fill
 from .registry import operation
-from .sorting import kth_positions, sort
+from .sorting import first_positions, kth, kth_positions, sort
 
 __all__ = ["kthvalue", "median", "mode", "nanmedian", "nanquantile", "quantile"]
+
+
+_greatest: Any = np.maximum.reduce
 
 
 class Median(Operation[Tensor]):
@@ -28,7 +32,10 @@ class Median(Operation[Tensor]):
         flat = x.reshape(-1)
         if flat.size == 0:
             return np.array(np.nan, x.dtype)
-        y = flat[_median_positions(flat[np.newaxis], ignore_nan)[0]]
+        if _has_nan(flat):
+            y = flat[_median_positions(flat[np.newaxis], ignore_nan)[0]]
+        else:
+            y = kth(flat, (flat.size - 1) // 2)[0]
         ctx.save_for_backward(x, y)
         return np.asarray(y)
 
@@ -41,11 +48,16 @@ class Median(Operation[Tensor]):
         return ties * (grad / ties.sum())
 
 
+def _has_nan(x: Array) -> bool:
+    """Whether an array with elements has a NaN, which is then its greatest element."""
+    return x.dtype.kind == "f" and bool(np.isnan(_greatest(x, axis=None)))
+
+
 def _median_positions(rows: Array, ignore_nan: bool) -> Array:
     """The position of the lower median in each row; of NaN, if it counts."""
+    if not _has_nan(rows):
+        return first_positions(rows, kth(rows, (rows.shape[-1] - 1) // 2))
     missing = np.isnan(rows)
-    if not missing.any():
-        return kth_positions(rows, (rows.shape[-1] - 1) // 2)
     if not ignore_nan:
         middle = kth_positions(rows, (rows.shape[-1] - 1) // 2)
         return np.where(missing.any(-1), missing.argmax(-1), middle)
@@ -64,8 +76,10 @@ def _chosen(
         return ValuesAndIndices(as_tensor(x).reshape(()), Tensor(np.zeros((), np.int64)))
     if x.shape[axis] == 0:
         raise IndexError(f"{function}: dim must have elements (got shape {x.shape}, dim {axis})")
-    indices = np.expand_dims(positions(np.moveaxis(array_of(x), axis, -1)), axis)
-    return take(x, np.asarray(indices, np.int64), axis, keepdim)
+    shape = x.shape
+    indices = positions(axis_last(array_of(x), axis))
+    indices = indices.reshape(*shape[:axis], 1, *shape[axis + 1 :])
+    return take(x, indices.astype(np.int64, copy=False), axis, keepdim)
 
 
 def _median(function: str, x: TensorLike, dim: Any, keepdim: bool, ignore_nan: bool) -> Any:

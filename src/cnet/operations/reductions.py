@@ -18,7 +18,7 @@ from ._elementwise import by_kernel
 from ._extremes import extremum
 from ._options import sizes
 from ._promotion import floating, require_float
-from ._sums import SMALL, average, length, spread, total
+from ._sums import SMALL, all_of, average, average_of_all, length, spread, total
 from .division import div
 from .masks import masked_fill
 from .registry import operation
@@ -26,6 +26,8 @@ from .registry import operation
 __all__ = ["count_nonzero", "logsumexp", "mean", "nanmean", "nansum", "prod", "sum"]
 
 Axes = tuple[int, ...]
+
+_product: Any = np.multiply.reduce
 DType = npt.DTypeLike | None
 
 
@@ -117,6 +119,9 @@ class Mean(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Array:
         ctx.count = length(x, axes)
+        if len(axes) == x.ndim and not keepdims:
+            ctx.kept_shape = (1,) * x.ndim
+            return average_of_all(x)
         return squeezed(ctx, average(x, axes), axes, keepdims)
 
     @staticmethod
@@ -177,11 +182,18 @@ class LogSumExp(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Array:
         x = floating("logsumexp", x)
-        greatest = extremum(np.maximum, x, axes, keepdims=True, initial=-np.inf)
-        shift = np.where(np.isfinite(greatest), greatest, x.dtype.type(0))
-        powers = _times_exp(np.ones_like(shift), x, shift)
-        with np.errstate(divide="ignore"):  # if the sum is 0, the result is -inf
-            y = np.log(total(powers, axes, keepdims=True)) + shift
+        shift = extremum(np.maximum, x, axes, keepdims=True, initial=-np.inf)
+        finite = np.isfinite(shift)
+        is_finite = all_of(finite)
+        if not is_finite:
+            shift = np.where(finite, shift, x.dtype.type(0))
+        y = total(_times_exp(np.ones_like(shift), x, shift), axes, keepdims=True)
+        if is_finite:
+            y = np.log(y)
+        else:
+            with np.errstate(divide="ignore"):  # if the sum is 0, the result is -inf
+                y = np.log(y)
+        y += shift
         ctx.save_for_backward(x, y)
         return squeezed(ctx, y, axes, keepdims)
 
@@ -239,7 +251,7 @@ class Prod(Operation[Tensor]):
         if x.size > SMALL and x.dtype in (np.float32, np.float64):
             y = kernels.reduce(x, "product", axes).astype(dtype, copy=False)
         else:
-            y = np.asarray(np.prod(x, axes, dtype, keepdims=True))
+            y = np.asarray(_product(x, axes, dtype, keepdims=True))
         ctx.save_for_backward(x, y)
         ctx.axes = axes
         return squeezed(ctx, y, axes, keepdims)

@@ -117,10 +117,14 @@ def _writing(function: type[Operation[Any]]) -> Callable[..., Any]:
 def _written_back(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         # The graph may save the argument, which must not change then.
-        tensors = [x for x in (self, *args) if isinstance(x, Variable)]
-        recorded = any(x.edge and x._requires_grad for x in tensors)
-        source = self.clone() if recorded and current.enabled else self
-        return write_back(name, self, call(source, *args, **kwargs))
+        recorded = False
+        if current.enabled:
+            for x in (self, *args):
+                if isinstance(x, Variable):
+                    if x._view is not None:
+                        x._renew()
+                    recorded = recorded or x._requires_grad
+        return write_back(name, self, call(self.clone() if recorded else self, *args, **kwargs))
 
     return method
 

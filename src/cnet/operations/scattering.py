@@ -85,7 +85,10 @@ def _checked(
             f"{function}: src must have the dtype of input (got {src.dtype} and {x.dtype})"
         )
     source = src if src.ndim == positions.ndim else as_tensor(src).reshape(positions.shape)
-    if any(n > m for n, m in zip(positions.shape, source.shape, strict=True)) and positions.size:
+    larger = positions.shape != source.shape and any(
+        n > m for n, m in zip(positions.shape, source.shape, strict=True)
+    )
+    if larger and positions.size:
         raise ValueError(
             f"{function}: index must not be larger than src "
             f"(got {positions.shape} and {source.shape})"

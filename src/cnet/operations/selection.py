@@ -14,7 +14,7 @@ from ..autograd import Array, Context, Operation
 from ..inplace import apply_in_place
 from ..tensor import Operand, Tensor, TensorLike, array_of
 from ._common import unbroadcast, weak
-from ._elementwise import by_kernel, check_broadcast, define, formula
+from ._elementwise import by_kernel, calls_kernels, check_broadcast, define, formula
 from ._promotion import common, common_number, promoted
 from .registry import numpy_function, operation
 
@@ -139,6 +139,7 @@ def _replaced(x: Array, nan: float, posinf: float, neginf: float) -> Any:
     return np.nan_to_num(x, True, nan, posinf, neginf)
 
 
+@calls_kernels
 def _nan_to_num(x: Array, nan: float | None, posinf: Any, neginf: Any) -> Any:
     if x.dtype.kind != "f":
         return x.copy()
@@ -385,7 +386,7 @@ class Where(Operation[Tensor]):
 
 def _check_condition(condition: Any) -> None:
     dtype = array_of(condition).dtype
-    if dtype not in (np.bool_, np.uint8):
+    if dtype.char not in "?B":
         raise TypeError(f"where: condition must have a boolean dtype (got dtype {dtype})")
 
 

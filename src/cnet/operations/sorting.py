@@ -10,6 +10,8 @@ from ..kernels._memory import empty
 from ..tensor import Tensor, TensorLike, array_of
 from ._common import also_dim
 from ._dims import reduced_axes
+from ._strided import axis_last
+from ._sums import any_of
 from .extrema import ValuesAndIndices, take
 from .registry import operation
 
@@ -20,7 +22,7 @@ _FEW = 4
 """`topk` sorts everything if more than this part of the elements is wanted."""
 _SELECTED = 1 << 14
 """`topk` also sorts everything if there are fewer elements than these."""
-_MANY = 1024
+_MANY = 128
 """`np.argsort` has less overhead for fewer elements."""
 _MOST_PLACES = 1 << 32
 """Positions that fit beside a key of 32 bits."""
@@ -40,7 +42,8 @@ def _sorting(array: Array, axis: int, descending: bool) -> Array:
     """The positions that sort along an axis; equal elements keep their order."""
     axis %= array.ndim
     size = array.shape[axis]
-    keys = _keys(array) if array.size >= _MANY and size <= _MOST_PLACES else None
+    many = array.size >= _MANY and 1 < size <= _MOST_PLACES
+    keys = _keys(array) if many else None
     if keys is not None:
         # Keys and positions are sorted together, as one number: faster than `np.argsort`.
         if descending:
@@ -72,19 +75,25 @@ def _keys(array: Array) -> Array | None:
     return keys.astype(np.int64)
 
 
-def _kth(rows: Array, k: int) -> Array:
+def kth(rows: Array, k: int) -> Array:
     """The element of each row that sorting moves to position k, with the axis kept."""
     parted = empty(rows.shape, rows.dtype)
     parted[...] = rows
     parted.partition(k, -1)
-    return parted[..., k, np.newaxis]
+    return parted[..., k : k + 1]
+
+
+def first_positions(rows: Array, elements: Array) -> Array:
+    """The position in each row of the first element that equals that of `elements`."""
+    found: Array = (rows == elements).argmax(-1)
+    return found
 
 
 def kth_positions(rows: Array, k: int) -> Array:
     """The position in each row of the element that sorting moves to position k; the first one."""
-    bound = _kth(rows, k)
-    found: Array = np.argmax(rows == bound, -1)
-    if rows.dtype.kind == "f" and np.isnan(bound).any():
+    bound = kth(rows, k)
+    found = first_positions(rows, bound)
+    if rows.dtype.kind == "f" and any_of(np.isnan(bound)):
         found = np.where(np.isnan(bound[..., 0]), np.isnan(rows).argmax(-1), found)
     return found
 
@@ -93,8 +102,8 @@ def _leading(rows: Array, k: int, largest: bool) -> Array | None:
     """The sorted positions of the k first elements of each row; None if they could be NaN."""
     size = rows.shape[-1]
     place = size - k if largest else k - 1
-    bound = _kth(rows, place)
-    if np.isnan(bound).any():
+    bound = kth(rows, place)
+    if any_of(np.isnan(bound)):
         return None
     candidates = ~(rows < bound) if largest else rows <= bound
     positions = np.flatnonzero(candidates)
@@ -261,7 +270,7 @@ def topk(
             raise ValueError("topk: k must be 1 for a tensor without dimensions (got 0)")
         return _taken(input, np.zeros((), np.int64), 0)
     if 0 < k <= size // _FEW and array_of(input).size >= _SELECTED:
-        found = _leading(np.moveaxis(array_of(input), axes[0], -1), index(k), largest)
+        found = _leading(axis_last(array_of(input), axes[0]), index(k), largest)
         if found is not None:
             return _taken(input, np.moveaxis(found, -1, axes[0]), axes[0])
     order = _order("topk", input, dim, largest)[0]

@@ -198,18 +198,22 @@ def _triangle(x: Array, diagonal: int, upper: bool) -> Array:
     y = empty(x.shape, x.dtype)
     y[...] = x
     rows, columns = x.shape[-2:]
+    shift = diagonal + (not upper)  # from the row to the column of its edge
     for top in range(0, rows, _BAND):
         bottom = min(top + _BAND, rows)
         # The edges of the rows are columns from `first` to `last`.
-        first, last = (
-            min(max(row + diagonal + (not upper), 0), columns) for row in (top, bottom - 1)
-        )
+        first = min(max(top + shift, 0), columns)
+        last = min(max(bottom - 1 + shift, 0), columns)
         band = y[..., top:bottom, :]
-        band[..., : first if upper else None][..., 0 if upper else last :] = 0
-        edges = np.arange(top, bottom)[:, np.newaxis] + (diagonal + (not upper))
-        columns_between = np.arange(first, last)
-        outside = columns_between < edges if upper else columns_between >= edges
-        np.copyto(band[..., first:last], 0, where=outside)
+        if upper:
+            band[..., :first] = 0
+        else:
+            band[..., last:] = 0
+        if first < last:
+            edges = np.arange(top + shift, bottom + shift)[:, np.newaxis]
+            between = np.arange(first, last)
+            outside = between < edges if upper else between >= edges
+            np.copyto(band[..., first:last], 0, where=outside)
     return y
 
 

@@ -15,6 +15,8 @@ from ._sums import SMALL, average, length, total, wide_total
 from .reductions import Axes, mean, squeezed
 from .registry import numpy_function, operation
 
+_reduce: Any = np.add.reduce
+
 __all__ = ["std", "std_mean", "var", "var_mean"]
 
 
@@ -27,11 +29,20 @@ class Var(Operation[Tensor]):
     ) -> Array:
         count = length(x, axes)
         ctx.freedom = np.float64(max(count - correction, 0))
+        rest = None
         if _is_for_kernel(x, axes):
             mean, y = group_norm_stats("var", x.reshape(1, -1), x.size // count)
-            shape = *x.shape[: -len(axes)], *[1] * len(axes)
-            mean, y = mean.reshape(shape), y.reshape(shape) * x.dtype.type(count / ctx.freedom)
-            rest = None
+            shape = x.shape[: -len(axes)] + (1,) * len(axes)
+            mean, y = mean.reshape(shape), y.reshape(shape)
+            y *= float(count / ctx.freedom)
+        elif x.size <= SMALL and x.itemsize < 8:  # the mean of equal numbers is exact in float64
+            wide = wide_total(x, axes) / count
+            deviation = np.asarray(x - wide)
+            deviation *= deviation
+            y = (_reduce(deviation, axes, keepdims=True) / ctx.freedom).astype(x.dtype)
+            mean = wide.astype(x.dtype)
+            if ctx.edges[0] is not None:
+                rest = np.asarray(wide - mean, x.dtype)
         else:
             wide = wide_total(x, axes) / count
             mean = wide.astype(x.dtype, copy=False)
@@ -42,7 +53,7 @@ class Var(Operation[Tensor]):
             deviation -= rest
             y = (total(deviation * deviation, axes, keepdims=True) / ctx.freedom).astype(x.dtype)
         if root:
-            y = np.sqrt(y)
+            y = np.sqrt(y, out=y)
         ctx.axes = axes
         ctx.save_for_backward(x, mean, rest, y if root else None)
         return squeezed(ctx, y, axes, keepdims)
@@ -62,11 +73,12 @@ class Var(Operation[Tensor]):
 
 def _is_for_kernel(x: Array, axes: Axes) -> bool:
     """Whether the kernel computes such a variance, of few numbers, faster than NumPy."""
-    dtype, ndim = x.dtype, x.ndim
+    dtype = x.dtype
     return (
         0 < x.size <= SMALL
         and (dtype is FLOAT32 or dtype is FLOAT64)
-        and axes == tuple(range(ndim - len(axes), ndim)) != ()
+        and len(axes) > 0
+        and axes[0] == x.ndim - len(axes)
     )
 
 

@@ -70,6 +70,7 @@ class Adam(ElementwiseRule):
     """
 
     _checks = checks("lr", "eps", "weight_decay", betas=decays)
+    _kernel = staticmethod(kernels.adam_step)
 
     def __init__(
         self,
@@ -116,7 +117,10 @@ class Adam(ElementwiseRule):
     def _entries(self, options: dict[str, Any]) -> tuple[str, ...] | None:
         return None if options["amsgrad"] else ("exp_avg", "exp_avg_sq")
 
-    def _numbers(self, state: dict[str, Any], options: dict[str, Any]) -> dict[str, float]:
+    def _progress(self, state: dict[str, Any], is_first: bool) -> int:
+        return next_step(state)
+
+    def _numbers(self, progress: int, options: dict[str, Any]) -> dict[str, float]:
         beta1, beta2 = options["betas"]
         return {
             "lr": options["lr"],
@@ -124,19 +128,10 @@ class Adam(ElementwiseRule):
             "beta2": beta2,
             "eps": options["eps"],
             "weight_decay": options["weight_decay"],
-            "step": next_step(state),
+            "step": progress,
             "maximize": options["maximize"],
             "decoupled": options["decoupled_weight_decay"],
         }
-
-    def _update(
-        self, param: Array, grad: Array, state: dict[str, Array], options: dict[str, Any]
-    ) -> None:
-        if self._entries(options) is None:
-            super()._update(param, grad, state, options)
-        else:
-            numbers: Any = self._numbers(state, options)
-            kernels.adam_step(param, grad, state["exp_avg"], state["exp_avg_sq"], **numbers)
 
     def _prepare(self, o: SimpleNamespace, s: SimpleNamespace) -> None:
         o.beta1, o.beta2 = o.betas

@@ -243,11 +243,16 @@ class Optimizer:
         """
         return None
 
-    def _numbers(self, state: dict[str, Any], options: dict[str, Any]) -> dict[str, float]:
-        """The numbers that the kernel of the update takes for a parameter, in its order.
+    def _progress(self, state: dict[str, Any], is_first: bool) -> int:
+        """The number that differs between parameters which were updated more or less often.
 
-        The number of the step in `state` increases by 1; `state` maps names to arrays.
+        If it is the number of the step in `state`, that increases by 1. `state` maps names to
+        arrays; `is_first` tells whether an entry of it is new.
         """
+        raise NotImplementedError
+
+    def _numbers(self, progress: int, options: dict[str, Any]) -> dict[str, float]:
+        """The numbers that the kernel of the update takes, in its order."""
         raise NotImplementedError
 
     def _options(self, group: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ that compute each element by itself: it runs them in blocks that fit into the ca
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from itertools import groupby
 from types import NoneType, SimpleNamespace
 from typing import Any, ClassVar, TypeAlias
 
@@ -19,6 +20,9 @@ from .optimizer import Closure, Optimizer
 Array: TypeAlias = npt.NDArray[Any]
 Check: TypeAlias = Callable[[str, str, Any], None]
 """A function of the name of the optimizer, the name of an option and its value."""
+Move: TypeAlias = tuple[Tensor, Array, Array, dict[str, Array], int]
+"""A parameter, its values and gradient as contiguous arrays, the arrays of its state, and how many
+of them are not new."""
 
 BLOCK_BYTES = 1 << 18
 """The size of the part of a parameter that an elementwise rule updates at a time."""
@@ -81,6 +85,8 @@ class Rule(Optimizer):
 
     _checks: ClassVar[Mapping[str, Check]] = {}
     """The checks of options."""
+    _kernel: ClassVar[Callable[..., None]]
+    """The function of `kernels` that updates parameters, unless `_entries` is None."""
 
     def _check(self, options: dict[str, Any]) -> None:
         for name, check in self._checks.items():
@@ -118,18 +124,22 @@ class Rule(Optimizer):
         The loss that `closure` returned, or None.
         """
         loss = None if closure is None else enable_grad()(closure)()
+        name = f"{self._name}.step"
         for group in self.param_groups:
             options = self._options(group)
             initial = self._initial(options)
-            for param in group["params"]:
-                if param._grad is not None:
-                    self._move(param, param._grad._array, options, initial)
+            moves = [
+                self._prepared(param, param._grad._array, initial)
+                for param in group["params"]
+                if param._grad is not None
+            ]
+            self._update_all(moves, options)
+            for move in moves:
+                self._finish(move, name)
         return loss
 
-    def _move(
-        self, param: Tensor, grad: Array, options: dict[str, Any], initial: dict[str, float]
-    ) -> None:
-        """Update a parameter, whose array may have any layout, and record the change."""
+    def _prepared(self, param: Tensor, grad: Array, initial: dict[str, float]) -> Move:
+        """What the update of a parameter takes: its array may have any layout."""
         values = array = param._array
         if not (array.flags.carray and array.dtype.isnative):
             make_writable(param)
@@ -140,17 +150,43 @@ class Rule(Optimizer):
                 f"{self._name}: grad.shape must equal the shape of the parameter "
                 f"(got {grad.shape} and {array.shape})"
             )
-        kept = self.state.get(param, {})
-        state = {name: value._array for name, value in kept.items()}
-        for name, value in initial.items():
+        kept = self.state.get(param)
+        state = {name: value._array for name, value in kept.items()} if kept else {}
+        known = len(state)
+        for name in initial:
             if name not in state:
-                state[name] = self._entry(name, values, value)
-        self._update(values, np.ascontiguousarray(grad), state, options)
-        if len(kept) < len(state):
+                state[name] = self._entry(name, values, initial[name])
+        if not grad.flags.c_contiguous:
+            grad = np.ascontiguousarray(grad)
+        return param, values, grad, state, known
+
+    def _update_all(self, moves: list[Move], options: dict[str, Any]) -> None:
+        """Update all parameters of a group: by calls of `_kernel`, each for all parameters with the
+        same numbers, or else one by one.
+        """
+        entries = self._entries(options)
+        if entries is None:
+            for _, values, grad, state, _ in moves:
+                self._update(values, grad, state, options)
+            return
+        for progress, same in groupby(moves, self._progress_of):
+            _, params, grads, states, _ = zip(*same, strict=True)
+            columns = [[each[entry] for each in states] for entry in entries]
+            self._kernel(params, grads, *columns, **self._numbers(progress, options))
+
+    def _progress_of(self, move: Move) -> int:
+        _, _, _, state, known = move
+        return self._progress(state, known < len(state))
+
+    def _finish(self, move: Move, name: str) -> None:
+        """Keep new entries of the state, and record the change of the parameter under a name."""
+        param, values, _, state, known = move
+        if known < len(state):
+            kept = self.state.get(param, {})
             self.state[param] = {n: kept[n] if n in kept else Tensor(a) for n, a in state.items()}
-        if values is not array:
-            array[...] = values
-        param.note_change(f"{self._name}.step")
+        if values is not param._array:
+            param._array[...] = values
+        param.note_change(name)
 
     def _entry(self, name: str, param: Array, value: float) -> Array:
         """A new entry of the state."""

@@ -2,12 +2,10 @@
 
 from typing import Any
 
-import numpy as np
-
 from .. import kernels
 from ..tensor import Tensor
 from .optimizer import Params
-from .rule import Array, Rule, checks
+from .rule import Rule, checks
 
 
 class SGD(Rule):
@@ -68,6 +66,7 @@ class SGD(Rule):
     """
 
     _checks = checks("lr", "momentum", "weight_decay")
+    _kernel = staticmethod(kernels.sgd_step)
 
     def __init__(
         self,
@@ -105,10 +104,16 @@ class SGD(Rule):
                 f"(got {momentum} and {dampening})"
             )
 
+    def _initial(self, options: dict[str, Any]) -> dict[str, float]:
+        return {"momentum_buffer": 0.0} if options["momentum"] != 0 else {}
+
     def _entries(self, options: dict[str, Any]) -> tuple[str, ...]:
         return ("momentum_buffer",) if options["momentum"] != 0 else ()
 
-    def _numbers(self, state: dict[str, Any], options: dict[str, Any]) -> dict[str, float]:
+    def _progress(self, state: dict[str, Any], is_first: bool) -> int:
+        return is_first
+
+    def _numbers(self, progress: int, options: dict[str, Any]) -> dict[str, float]:
         return {
             "lr": options["lr"],
             "momentum": options["momentum"],
@@ -116,16 +121,5 @@ class SGD(Rule):
             "weight_decay": options["weight_decay"],
             "nesterov": options["nesterov"],
             "maximize": options["maximize"],
-            "first": "momentum_buffer" not in state,
+            "first": progress,
         }
-
-    def _update(
-        self, param: Array, grad: Array, state: dict[str, Array], options: dict[str, Any]
-    ) -> None:
-        numbers: Any = self._numbers(state, options)
-        buffer = None
-        if options["momentum"] != 0:
-            if "momentum_buffer" not in state:
-                state["momentum_buffer"] = np.empty_like(param)
-            buffer = state["momentum_buffer"]
-        kernels.sgd_step(param, grad, buffer, **numbers)

@@ -101,7 +101,8 @@ class Numbers:
         for group, params in zip(optimizer.param_groups, self._groups, strict=True):
             options = optimizer._options(group)
             for each in params:
-                tape.set_numbers(first, tuple(optimizer._numbers(each.arrays, options).values()))
+                progress = optimizer._progress(each.arrays, False)
+                tape.set_numbers(first, tuple(optimizer._numbers(progress, options).values()))
                 first += 1
 
 

@@ -4,7 +4,7 @@ import warnings
 from typing import Any
 
 from ...autograd import Array, Context, Operation
-from ...operations._sums import average, spread, total
+from ...operations._sums import average_of_all, spread, total
 from ...operations.reductions import Mean
 from ...tensor import Tensor, TensorLike, as_tensor
 
@@ -17,10 +17,9 @@ class Reduced(Operation[Tensor]):
         ctx: Context, *operands: Any, operation: Any, mean: bool, options: dict[str, Any]
     ) -> Array:
         losses = operation.forward(ctx, *operands, **options)
-        axes = tuple(range(losses.ndim))
         ctx.operation, ctx.shape = operation, losses.shape
         ctx.divisor = max(losses.size, 1) if mean else 1
-        return average(losses, axes).reshape(()) if mean else total(losses, axes)
+        return average_of_all(losses) if mean else total(losses, tuple(range(losses.ndim)))
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:

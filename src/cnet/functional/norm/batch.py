@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ... import kernels
-from ..._check import fits
+from ..._check import are_channels, fits
 from ...autograd import Array, Context, Operation
 from ...changes import changed
 from ...engine import Edge
@@ -194,7 +194,9 @@ def _statistics(
         )
     if running_mean is None or running_var is None or not count:
         return kernels.batch_norm_stats(x)
-    if not (fits(running_mean, x.dtype, x.shape[1:2]) and fits(running_var, x.dtype, x.shape[1:2])):
+    if not are_channels(x, (running_mean, running_var)) and not (
+        fits(running_mean, x.dtype, x.shape[1:2]) and fits(running_var, x.dtype, x.shape[1:2])
+    ):
         mean, var = kernels.batch_norm_stats(x)
         running = running_mean, running_var
         update_running("batch_norm", running, (mean, var), count / (count - 1), momentum)

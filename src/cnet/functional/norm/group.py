@@ -9,7 +9,7 @@ import numpy as np
 
 from ... import kernels
 from ...autograd import Array, Context, Operation
-from ...kernels.norm import group_norm_stats
+from ...kernels.norm import group_norm_stats, group_norm_with_stats
 from ...operations._promotion import require_float
 from ...tensor import Tensor, TensorLike, array_of, as_tensor
 from .batch import batch_norm, update_running
@@ -36,9 +36,13 @@ class GroupNorm(Operation[Tensor]):
     ) -> Array:
         if statistics is None and x.size and not any(ctx.edges):
             return kernels.group_norm(x, None, None, weight, bias, eps, groups)
-        mean, var = statistics or group_norm_stats("group_norm", x, groups)
-        ctx.save_for_backward(x, weight, mean, var)
         ctx.eps = eps
+        if statistics is None:
+            y, *found = group_norm_with_stats(x, weight, bias, eps, groups)
+            ctx.save_for_backward(x, weight, *found)
+            return y
+        mean, var = statistics
+        ctx.save_for_backward(x, weight, mean, var)
         return kernels.group_norm(x, var, mean, weight, bias, eps)
 
     @staticmethod
