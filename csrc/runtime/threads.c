@@ -36,10 +36,11 @@
 
 /* How long to spin before sleeping, in nanoseconds. IDLE, for idle workers: longer than the Python
  * code between two kernels, short enough not to waste a core. LEAVING, for the caller until the
- * last worker is done: no longer than sleeping would cost, because the caller may occupy the core
- * that this worker waits for. Time is measured by the clock, since one CPU takes ten times as long
- * for a pause as another; the clock is read once per PAUSES pauses, about a microsecond. TRIES is
- * the number of attempts to lock the mutex before sleeping on it. */
+ * last worker is done, in addition to the time of two chunks: no longer than sleeping would cost,
+ * because the caller may occupy the core that this worker waits for. Time is measured by the clock,
+ * since one CPU takes ten times as long for a pause as another; the clock is read once per PAUSES
+ * pauses, about a microsecond. TRIES is the number of attempts to lock the mutex before sleeping on
+ * it. */
 enum { IDLE = 2 * 1000 * 1000, LEAVING = 50 * 1000, PAUSES = 32, TRIES = 100 };
 
 typedef struct {
@@ -132,15 +133,18 @@ static void open_ranges(const job_t *job) {
         atomic_store_explicit(&ranges[range].next, first_chunk(job, range), memory_order_relaxed);
 }
 
-static void work(job_t *job, int slot) {
+/* Returns the number of chunks that this thread has run. */
+static ptrdiff_t work(job_t *job, int slot) {
+    ptrdiff_t done = 0;
     for (int i = 0; i < job->threads; i++) {
         const int range = (slot + i) % job->threads;
         atomic_ptrdiff_t *next = &ranges[range].next;
         const ptrdiff_t end = first_chunk(job, range + 1);
         ptrdiff_t chunk;
-        while ((chunk = atomic_fetch_add_explicit(next, 1, memory_order_relaxed)) < end)
+        for (; (chunk = atomic_fetch_add_explicit(next, 1, memory_order_relaxed)) < end; done++)
             job->task(job->argument, chunk, slot);
     }
+    return done;
 }
 
 /* The thread that wakes another one keeps running, and the scheduler may place both on the same
@@ -335,12 +339,14 @@ void cnet_parallel(cnet_task *task, const void *argument, ptrdiff_t chunks, int 
     call_workers(threads);
     pthread_mutex_unlock(&pool.mutex);
 
-    work(&job, 0);
+    const int64_t begin = nanoseconds();
+    const ptrdiff_t done = work(&job, 0);
+    const int64_t each = (nanoseconds() - begin) / (done + !done);
 
     lock_pool();
     pool.job = NULL;
     pthread_mutex_unlock(&pool.mutex);
-    for (spin_t s = {0}; atomic_load(&job.running) && spin(&s, LEAVING);)
+    for (spin_t s = {0}; atomic_load(&job.running) && spin(&s, LEAVING + 2 * each);)
         continue;
     lock_pool();
     job.is_awaited = 1;
