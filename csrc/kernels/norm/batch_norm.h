@@ -137,10 +137,14 @@ typedef struct {
 
 /* The sum of the cells of channel i. */
 static inline double total_of(const division *d, const double *row, ptrdiff_t i) {
-    double sum = 0;
-    for (ptrdiff_t t = 0; t < d->cells; t++)
-        sum += row[i * d->cells + t];
-    return sum;
+    double sums[4] = {0};
+    ptrdiff_t t = 0;
+    for (row += i * d->cells; t + 4 <= d->cells; t += 4)
+        for (int k = 0; k < 4; k++)
+            sums[k] += row[t + k];
+    for (; t < d->cells; t++)
+        sums[0] += row[t];
+    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
 /* A vector of reals, as doubles. */
