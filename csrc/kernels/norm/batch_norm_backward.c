@@ -11,7 +11,6 @@
  * gradients between them. */
 #include "batch_norm.h"
 #include "streams.h"
-#include "window.h"
 
 /* Arrays of the runs at the same place in some images, whose images are `pitch` and `out_pitch`
  * elements apart. y is NULL without a residual, dresidual and inner if they are not wanted. The
@@ -29,7 +28,6 @@ typedef struct {
     real by_grad[ROW_CELLS], by_x[ROW_CELLS], constant[ROW_CELLS];
 } chunk_cells;
 
-enum { FEW = 4 };
 typedef void add_t(const run_t *r, const chunk_cells *c, ptrdiff_t cell, ptrdiff_t mask, vec a,
                    vec b, cell_sums *sums);
 
@@ -41,12 +39,6 @@ typedef struct {
 typedef void write_t(const real *grad, const real *x, real *dx, ptrdiff_t count, ptrdiff_t ahead,
                      const channel_vectors *c, int from_batch, int streams);
 
-/* Chunks of long runs: images per part, channels per block; the blocks of a part follow each
- * other. */
-typedef struct {
-    ptrdiff_t images, channels, parts, blocks;
-} images_of_chunks;
-
 typedef struct {
     add_t *add;
     const real *grad_output, *x, *y, *mean, *var, *weight, *bias;
@@ -56,7 +48,7 @@ typedef struct {
     char *workspace;
     write_t *write;   /* of long runs */
     const real *kept; /* their inner gradients, or NULL */
-    images_of_chunks parts;
+    image_parts parts;
     double *sums;  /* two of each channel, of each chunk of images */
     real *factors; /* three of each channel */
     double eps;
@@ -268,16 +260,6 @@ static void channels_chunk(const void *argument, ptrdiff_t chunk, int slot) {
 
 /* ---- Long runs ---- */
 
-enum { MOST_PARTS = 32, CHANNELS_PER_CHUNK = 64 };
-
-static images_of_chunks parts_of(cnet_norm g) {
-    images_of_chunks p = {.images = max_size(1, ceil_div(g.n, MOST_PARTS))};
-    p.parts = ceil_div(g.n, p.images);
-    p.channels = max_size(1, ceil_div(g.c, ceil_div(ENOUGH_CHUNKS, max_size(1, p.parts))));
-    p.blocks = ceil_div(g.c, p.channels);
-    return p;
-}
-
 /* dx of a run, whose inner gradient is computed from the output gradient. */
 ALWAYS_INLINE void write_long_run(const int operation, const real *grad, const real *x, real *dx,
                                   ptrdiff_t count, ptrdiff_t ahead, const channel_vectors *c,
@@ -322,28 +304,12 @@ static write_t *write_of(ptrdiff_t activation, int is_kept) {
     return plain_write;
 }
 
-/* The channels and images of a chunk, in the order of memory for each of the images. */
-typedef struct {
-    range channels, images;
-    ptrdiff_t part;
-} piece;
-
-static piece piece_of(const job_t *job, ptrdiff_t chunk) {
-    const images_of_chunks *p = &job->parts;
-    const ptrdiff_t part = chunk / p->blocks, c = chunk % p->blocks * p->channels;
-    return (piece){
-        .channels = {c, min_size(job->d.g.c, c + p->channels)},
-        .images = {part * p->images, min_size(job->d.g.n, (part + 1) * p->images)},
-        .part = part,
-    };
-}
-
 /* The inner gradients of a channel in some images, added up. */
 static void add_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
     const division *d = &job->d;
-    const piece p = piece_of(job, chunk);
+    const piece p = piece_of(&job->d.g, &job->parts, chunk);
     const ptrdiff_t out_pitch = d->g.c * d->g.size;
     chunk_cells cells;
     cell_sums sums;
@@ -389,7 +355,7 @@ static void write_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
     const division *d = &job->d;
-    const piece p = piece_of(job, chunk);
+    const piece p = piece_of(&job->d.g, &job->parts, chunk);
     const real *grad = job->kept ? job->kept : job->grad_output;
     const ptrdiff_t out_pitch = d->g.c * d->g.size, pitch = job->kept ? out_pitch : job->pitch;
     affine_cells f;
