@@ -30,7 +30,7 @@ def _conv2d_backward(case: Conv2dCase, dtype: Any) -> Call:
         (grad_output, x, weight),
         {**_options(case), "needs": needs},
         tuple(compress(terms, needs)),
-        case.is_winograd,
+        case.has_winograd_gradient,
     )
 
 
