@@ -371,7 +371,7 @@
     KERNEL(softmax_backward, NO_WORKSPACE)                                                         \
     KERNEL(reduce, WORKSPACE)                                                                      \
     KERNEL(accumulate, NO_WORKSPACE)                                                               \
-    KERNEL(batch_norm_stats, NO_WORKSPACE)                                                         \
+    KERNEL(batch_norm_stats, WORKSPACE)                                                            \
     KERNEL(batch_norm, NO_WORKSPACE)                                                               \
     KERNEL(batch_norm_backward, WORKSPACE)                                                         \
     KERNEL(group_norm, NO_WORKSPACE)                                                               \

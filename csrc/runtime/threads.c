@@ -1,9 +1,15 @@
-/* The thread pool: one job at a time; an atomic counter hands out the chunks.
+/* The thread pool: one job at a time.
  *
- * A worker joins a job by registering under the mutex while the job is open. When no chunk is left,
- * the caller closes the job under the same mutex and waits for the registered workers. So a late
- * worker never sees a finished job, and a worker that is never scheduled costs nothing: the caller
- * runs its chunks.
+ * The chunks are divided into one range for each thread, and each range has an atomic counter. A
+ * thread takes the chunks of its own range first, and then those that are left in the others. So
+ * successive jobs on the same arrays mostly find them in the caches of the same core, as long as
+ * their chunks have the same order: for images, the batch is the slowest axis. That matters where
+ * cores do not share a cache, because there lines move between cores at the speed of memory.
+ *
+ * A worker joins a job under the mutex while the job is open. When no chunk is left, the caller
+ * closes the job under the same mutex and waits for the workers that have joined. So a late worker
+ * never sees a finished job, and a worker that is never scheduled costs nothing: the others run its
+ * chunks.
  *
  * After fork() the child has none of the parent's workers: the child creates a new pool, even if
  * the parent was in a parallel region at that moment. OpenMP pools hang in that case. */
@@ -30,10 +36,11 @@
 
 /* How long to spin before sleeping, in nanoseconds. IDLE, for idle workers: longer than the Python
  * code between two kernels, short enough not to waste a core. LEAVING, for the caller until the
- * last worker is done: no longer than sleeping would cost, because the caller may occupy the core
- * that this worker waits for. Time is measured by the clock, since one CPU takes ten times as long
- * for a pause as another; the clock is read once per PAUSES pauses, about a microsecond. TRIES is
- * the number of attempts to lock the mutex before sleeping on it. */
+ * last worker is done, in addition to the time of two chunks: no longer than sleeping would cost,
+ * because the caller may occupy the core that this worker waits for. Time is measured by the clock,
+ * since one CPU takes ten times as long for a pause as another; the clock is read once per PAUSES
+ * pauses, about a microsecond. TRIES is the number of attempts to lock the mutex before sleeping on
+ * it. */
 enum { IDLE = 2 * 1000 * 1000, LEAVING = 50 * 1000, PAUSES = 32, TRIES = 100 };
 
 typedef struct {
@@ -63,15 +70,14 @@ typedef struct {
     const void *argument;
     ptrdiff_t chunks;
     int threads;
-    int registered; /* workers that have joined so far: the next one gets slot registered + 1 */
-    int is_awaited; /* the caller sleeps until the last worker is done */
-    _Alignas(64) atomic_ptrdiff_t next;
+    int is_awaited;                  /* the caller sleeps until the last worker is done */
     _Alignas(64) atomic_int running; /* workers that are still inside */
 } job_t;
 
-/* A sleeping worker. */
-typedef struct sleeper {
-    struct sleeper *next;
+/* A worker. Its number is its slot in every job that has so many threads. */
+typedef struct worker {
+    int number;
+    struct worker *next; /* of those that sleep */
     pthread_t thread;
     pthread_cond_t wake;
     int is_called;
@@ -79,15 +85,15 @@ typedef struct sleeper {
     int is_kept_off; /* from its caller's CPU */
     cpu_set_t allowed;
 #endif
-} sleeper_t;
+} worker_t;
 
 static struct {
     pthread_mutex_t region; /* held by the thread whose job occupies the pool: other threads, and
                                the tasks of that job, run their chunks alone */
-    pthread_mutex_t mutex;  /* guards job, registered, workers, asleep */
+    pthread_mutex_t mutex;  /* guards job, workers, asleep */
     pthread_cond_t done;    /* the last worker has left a job */
     job_t *job;             /* the open job, or NULL */
-    sleeper_t *asleep;
+    worker_t *asleep;
     int workers;
     atomic_uint opened; /* number of jobs opened so far: idle workers spin on it */
 } pool = {
@@ -112,39 +118,62 @@ static atomic_int num_threads = 1;
 int cnet_get_num_threads(void) { return atomic_load(&num_threads); }
 void cnet_set_num_threads(int threads) { atomic_store(&num_threads, threads); }
 
-static void work(job_t *job, int slot) {
-    ptrdiff_t chunk;
-    while ((chunk = atomic_fetch_add_explicit(&job->next, 1, memory_order_relaxed)) < job->chunks)
-        job->task(job->argument, chunk, slot);
+/* The next chunk of each range of the open job. */
+static struct {
+    _Alignas(64) atomic_ptrdiff_t next;
+} ranges[CNET_MAX_THREADS];
+
+static ptrdiff_t first_chunk(const job_t *job, int range) {
+    const ptrdiff_t each = job->chunks / job->threads, more = job->chunks % job->threads;
+    return range * each + (range < more ? range : more);
+}
+
+static void open_ranges(const job_t *job) {
+    for (int range = 0; range < job->threads; range++)
+        atomic_store_explicit(&ranges[range].next, first_chunk(job, range), memory_order_relaxed);
+}
+
+/* Returns the number of chunks that this thread has run. */
+static ptrdiff_t work(job_t *job, int slot) {
+    ptrdiff_t done = 0;
+    for (int i = 0; i < job->threads; i++) {
+        const int range = (slot + i) % job->threads;
+        atomic_ptrdiff_t *next = &ranges[range].next;
+        const ptrdiff_t end = first_chunk(job, range + 1);
+        ptrdiff_t chunk;
+        for (; (chunk = atomic_fetch_add_explicit(next, 1, memory_order_relaxed)) < end; done++)
+            job->task(job->argument, chunk, slot);
+    }
+    return done;
 }
 
 /* The thread that wakes another one keeps running, and the scheduler may place both on the same
  * CPU: for milliseconds on a virtual machine, where idle CPUs look busy. So the caller excludes its
  * own CPU from the affinity of the workers that it wakes, until they have done their part. */
 #ifdef __linux__
-static void keep_off_this_cpu(sleeper_t *sleeper) {
+static void keep_off_this_cpu(worker_t *worker) {
     const int cpu = sched_getcpu();
     if (cpu < 0 || cpu >= CPU_SETSIZE ||
-        pthread_getaffinity_np(sleeper->thread, sizeof sleeper->allowed, &sleeper->allowed))
+        pthread_getaffinity_np(worker->thread, sizeof worker->allowed, &worker->allowed))
         return;
-    cpu_set_t others = sleeper->allowed;
+    cpu_set_t others = worker->allowed;
     CPU_CLR((size_t)cpu, &others);
-    sleeper->is_kept_off =
-        CPU_COUNT(&others) && !pthread_setaffinity_np(sleeper->thread, sizeof others, &others);
+    worker->is_kept_off =
+        CPU_COUNT(&others) && !pthread_setaffinity_np(worker->thread, sizeof others, &others);
 }
 
-static void allow_every_cpu(sleeper_t *self) {
+static void allow_every_cpu(worker_t *self) {
     if (self->is_kept_off)
         pthread_setaffinity_np(self->thread, sizeof self->allowed, &self->allowed);
     self->is_kept_off = 0;
 }
 #else
-static void keep_off_this_cpu(sleeper_t *sleeper) { (void)sleeper; }
-static void allow_every_cpu(sleeper_t *self) { (void)self; }
+static void keep_off_this_cpu(worker_t *worker) { (void)worker; }
+static void allow_every_cpu(worker_t *self) { (void)self; }
 #endif
 
 /* The mutex must be held. */
-static void sleep_until_called(sleeper_t *self) {
+static void sleep_until_called(worker_t *self) {
     self->is_called = 0;
     self->next = pool.asleep;
     pool.asleep = self;
@@ -153,29 +182,31 @@ static void sleep_until_called(sleeper_t *self) {
 }
 
 /* The mutex must be held. */
-static void call_workers(int wanted) {
-    for (; wanted && pool.asleep; wanted--) {
-        sleeper_t *sleeper = pool.asleep;
-        pool.asleep = sleeper->next;
-        sleeper->is_called = 1;
-        keep_off_this_cpu(sleeper);
-        pthread_cond_signal(&sleeper->wake);
+static void call_workers(int threads) {
+    for (worker_t **at = &pool.asleep, *worker; (worker = *at);) {
+        if (worker->number >= threads) {
+            at = &worker->next;
+            continue;
+        }
+        *at = worker->next;
+        worker->is_called = 1;
+        keep_off_this_cpu(worker);
+        pthread_cond_signal(&worker->wake);
     }
 }
 
-/* The mutex must be held, and is held on return. Joins the open job, if there is one and it needs
- * another worker. Returns whether this worker has woken the job's caller from sleep. Then the
+/* The mutex must be held, and is held on return. Joins the open job, if there is one that has a
+ * slot for this worker. Returns whether this worker has woken the job's caller from sleep. Then the
  * worker must sleep: the scheduler may place the caller on this CPU and so delay the worker, while
  * a sleeping worker is woken on another CPU. */
-static int take_part(sleeper_t *self, unsigned *seen) {
+static int take_part(worker_t *self, unsigned *seen) {
     *seen = atomic_load(&pool.opened);
     job_t *job = pool.job;
-    if (!job || job->registered + 1 >= job->threads)
+    if (!job || self->number >= job->threads)
         return 0;
-    const int slot = ++job->registered;
     atomic_fetch_add(&job->running, 1);
     pthread_mutex_unlock(&pool.mutex);
-    work(job, slot);
+    work(job, self->number);
     allow_every_cpu(self);
     lock_pool();
     const int is_awaited = job->is_awaited;
@@ -185,9 +216,12 @@ static int take_part(sleeper_t *self, unsigned *seen) {
     return 1;
 }
 
-static void *worker(void *unused) {
-    (void)unused;
-    sleeper_t self = {.thread = pthread_self(), .wake = PTHREAD_COND_INITIALIZER};
+static void *run_worker(void *number) {
+    worker_t self = {
+        .number = (int)(intptr_t)number,
+        .thread = pthread_self(),
+        .wake = PTHREAD_COND_INITIALIZER,
+    };
     unsigned seen = 0;
     for (;;) {
         for (spin_t s = {0}; atomic_load(&pool.opened) == seen && spin(&s, IDLE);)
@@ -233,7 +267,7 @@ static void start_workers(int wanted) {
     pthread_sigmask(SIG_SETMASK, &others, &before);
     for (; pool.workers < wanted; pool.workers++) {
         pthread_t thread;
-        if (pthread_create(&thread, NULL, worker, NULL))
+        if (pthread_create(&thread, NULL, run_worker, (void *)(intptr_t)(pool.workers + 1)))
             break;
         pthread_detach(thread);
     }
@@ -299,17 +333,20 @@ void cnet_parallel(cnet_task *task, const void *argument, ptrdiff_t chunks, int 
     job_t job = {.task = task, .argument = argument, .chunks = chunks, .threads = threads};
     lock_pool();
     start_workers(threads - 1);
+    open_ranges(&job);
     pool.job = &job;
     atomic_fetch_add(&pool.opened, 1);
-    call_workers(threads - 1);
+    call_workers(threads);
     pthread_mutex_unlock(&pool.mutex);
 
-    work(&job, 0);
+    const int64_t begin = nanoseconds();
+    const ptrdiff_t done = work(&job, 0);
+    const int64_t each = (nanoseconds() - begin) / (done + !done);
 
     lock_pool();
     pool.job = NULL;
     pthread_mutex_unlock(&pool.mutex);
-    for (spin_t s = {0}; atomic_load(&job.running) && spin(&s, LEAVING);)
+    for (spin_t s = {0}; atomic_load(&job.running) && spin(&s, LEAVING + 2 * each);)
         continue;
     lock_pool();
     job.is_awaited = 1;

@@ -30,7 +30,7 @@ def _conv2d_backward(case: Conv2dCase, dtype: Any) -> Call:
         (grad_output, x, weight),
         {**_options(case), "needs": needs},
         tuple(compress(terms, needs)),
-        case.is_winograd,
+        case.has_winograd_gradient,
     )
 
 
@@ -55,6 +55,7 @@ LARGE = (
     Conv2dCase((9, 20, 31, 30), (18, 20, 1, 1), (1, 2), algorithm="pointwise"),
     Conv2dCase((2, 9, 512, 512), (9, 9, 1, 1), name="larger than caches", algorithm="pointwise"),
     Conv2dCase((1, 1, 2, 2), (17_000, 1, 1, 1), name="many filters"),
+    Conv2dCase((9, 17, 21, 22), (19, 17, 3, 3), padding=1, name="parts", algorithm="winograd"),
     *map(_SQUARE.by, ("winograd", "direct", "product")),
 )
 

@@ -85,7 +85,7 @@ SIZES = [
     *(Conv2dCase((2, 3, 6, 10), (o, 3, 3, 3), padding=1, name=f"{o} outputs of ten columns")
       for o in (14, 15, 16, 23, 24, 32)),
     Conv2dCase((2, 24, 20, 14), (32, 12, 3, 3), padding=1, groups=2, name="groups of 16 outputs"),
-    Conv2dCase((1, 90, 21, 40), (9, 90, 3, 3), padding=1, name="several blocks of rows"),
+    Conv2dCase((1, 90, 21, 40), (7, 90, 3, 3), padding=1, name="several blocks of rows"),
     Conv2dCase((3, 4, 13, 15), (6, 2, 3, 3), 2, 1, 2, 2, "everything"),
     Conv2dCase((3, 4, 14, 15), (8, 1, 5, 2), (1, 2), 2, 1, 4, "depthwise"),
     Conv2dCase((2, 3, 0, 5), (3, 3, 3, 3), padding=3, name="rows of padding"),

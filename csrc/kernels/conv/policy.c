@@ -59,10 +59,24 @@ static int is_depthwise(const cnet_conv2d *g) {
 
 static int has_one_filter_each(const cnet_conv2d *g) { return g->o == g->c && g->c > 1; }
 
-/* The transforms cost as much as about sixteen channels of products, and lanes are channels; a tile
- * has 4 x 4 or 2 x 2 outputs. */
+/* The longest vectors hold this many channels. */
+enum { VECTOR_CHANNELS = 16 };
+
+/* The transforms of a vector of channels take as long as so many products of a channel and an
+ * output, by direct sums; a tile has 4 x 4 or 2 x 2 outputs. */
+enum { LEAST_CHANNELS = 8, TRANSFORM_PRODUCTS = 75, DW_TRANSFORM_PRODUCTS = 32 };
+
+static int transforms_pay(const cnet_conv2d *g, ptrdiff_t products) {
+    const ptrdiff_t vectors = ceil_div(g->c, VECTOR_CHANNELS) + ceil_div(g->o, VECTOR_CHANNELS);
+    return g->c >= LEAST_CHANNELS && g->o >= LEAST_CHANNELS && g->oh >= 3 && g->ow >= 3 &&
+           g->c * g->o >= products * vectors;
+}
+
 static int has_channels_for_winograd(const cnet_conv2d *g) {
-    return g->c >= 16 && g->o >= 16 && g->oh >= 3 && g->ow >= 3;
+    return transforms_pay(g, TRANSFORM_PRODUCTS);
+}
+static int dw_has_channels_for_winograd(const cnet_conv2d *g) {
+    return transforms_pay(g, DW_TRANSFORM_PRODUCTS);
 }
 
 /* A register tile has 6 or 8 rows. With few channels to sum over, packing costs too much: the
@@ -77,8 +91,7 @@ static int tiles_pay(const cnet_conv2d *g, ptrdiff_t summed) {
 static int input_tiles_pay(const cnet_conv2d *g) { return tiles_pay(g, g->c / g->g); }
 static int output_tiles_pay(const cnet_conv2d *g) { return tiles_pay(g, g->o / g->g); }
 
-/* The longest vectors hold this many channels. */
-enum { VECTOR_CHANNELS = 16, ROW_BYTES = 4 * ISA_CORE_CACHE_BYTES };
+enum { ROW_BYTES = 4 * ISA_CORE_CACHE_BYTES };
 
 static int is_larger_than_1x1(const cnet_conv2d *g) { return g->kh * g->kw > 1; }
 
@@ -170,7 +183,7 @@ static const algorithm algorithms[CNET_PASSES][CNET_ALGORITHMS] = {
     [CNET_DW] =
         {
             [CNET_DEPTHWISE] = {is_depthwise, has_one_filter_each, RUNS(depthwise, backward), 1},
-            [CNET_WINOGRAD] = {is_3x3_or_5x5_with_stride_1, has_channels_for_winograd,
+            [CNET_WINOGRAD] = {is_3x3_or_5x5_with_stride_1, dw_has_channels_for_winograd,
                                RUNS(winograd, dw)},
             [CNET_POINTWISE] = {is_1x1_without_padding, input_tiles_pay, RUNS(pointwise, dw)},
             [CNET_CHANNELS] = {can_be_staged_whole, dw_fills_vectors, RUNS(channels, dw)},

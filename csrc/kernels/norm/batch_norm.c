@@ -1,7 +1,8 @@
 /* Batch normalisation: the statistics of channels, and the transform with its activation.
  *
- * Arrays are (n, c, size): a channel consists of n contiguous runs of `size` elements. Sums over a
- * channel are computed in double, in order. */
+ * Arrays are (n, c, size): a channel consists of n contiguous runs of `size` elements. The
+ * statistics of long runs are computed in the order of memory, for some images at a time; those of
+ * short runs for some channels at a time. */
 #include "batch_norm.h"
 #include "streams.h"
 
@@ -11,6 +12,8 @@ typedef struct {
     const real *x;
     real *mean, *var, *running_mean, *running_var;
     division d;
+    image_parts parts;
+    double *sums; /* mean and squares of each channel, of each part of long runs */
     double momentum;
 } stats_t;
 
@@ -18,18 +21,16 @@ typedef struct {
  * are equal. */
 static real shift_of(const real *x, ptrdiff_t size) {
     const double first = (double)x[0];
-    const ptrdiff_t count = min_size(size, 1024);
+    const ptrdiff_t count = min_size(size, 64);
     const real shift = (real)(first + sum_run(x, first, count) / (double)count);
     return isfinite(shift) ? shift : 0;
 }
 
-/* The results of channel i of a chunk from its sums. */
-static void finish_channel(const stats_t *job, ptrdiff_t channel, double sum, double squares,
-                           real shift) {
+/* The results of a channel, from its mean and its sum of squares around the mean. */
+static void finish_channel(const stats_t *job, ptrdiff_t channel, double exact, double squares) {
     const double count = (double)job->d.g.n * (double)job->d.g.size;
-    squares -= sum * sum / count;
     squares = squares < 0 ? 0 : squares;
-    const real mean = (real)((double)shift + sum / count), var = (real)(squares / count);
+    const real mean = (real)exact, var = (real)(squares / count);
     job->mean[channel] = mean;
     job->var[channel] = var;
     if (job->running_mean) {
@@ -39,6 +40,8 @@ static void finish_channel(const stats_t *job, ptrdiff_t channel, double sum, do
         *var_so_far += share * (unbiased - *var_so_far);
     }
 }
+
+/* ---- Statistics of short runs ---- */
 
 /* Images whose short runs are added together, so that sums are loaded and stored once for all. */
 enum { TOGETHER = 8 };
@@ -66,23 +69,8 @@ ALWAYS_INLINE void add_deviations(wide_vec d, wide_vec *sums, wide_vec *squares)
     }
 }
 
-/* Adds x - shift and its square to the sums of a run. Prefetches the elements `ahead` of it. */
-static void add_run(const real *x, ptrdiff_t count, ptrdiff_t ahead, const real *shifts,
-                    double *first, double *second) {
-    wide_vec sums = load_sums(first), squares = load_sums(second);
-    ptrdiff_t t = 0;
-    for (; t + LANES <= count; t += LANES) {
-        __builtin_prefetch(x + t + ahead);
-        add_deviations(deviations(x + t, LANES, shifts), &sums, &squares);
-    }
-    if (t < count)
-        add_deviations(deviations(x + t, count - t, shifts), &sums, &squares);
-    store_sums(first, sums);
-    store_sums(second, squares);
-}
-
-/* The same for a run of each of some images, `pitch` elements apart, with a cell for each element
- * of a run. */
+/* Adds x - shift and its square to the sums of a run of each of some images, `pitch` elements
+ * apart, with a cell for each element of a run. */
 static void add_short_runs(const real *x, ptrdiff_t images, ptrdiff_t pitch, ptrdiff_t count,
                            const real *shifts, double *first, double *second) {
     for (ptrdiff_t t = 0; t < count; t += LANES) {
@@ -94,7 +82,7 @@ static void add_short_runs(const real *x, ptrdiff_t images, ptrdiff_t pitch, ptr
     }
 }
 
-static void stats_of_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+static void channels_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const stats_t *job = argument;
     const division *d = &job->d;
@@ -105,17 +93,98 @@ static void stats_of_chunk(const void *argument, ptrdiff_t chunk, int slot) {
         fill_cells(d, shifts, i, shift_of(job->x + (s.first + i) * d->g.size, d->g.size));
     const ptrdiff_t pitch = d->g.c * d->g.size;
     const real *x = job->x + s.first * d->g.size;
-    for (ptrdiff_t n = 0; d->mask && n < d->g.n; n += TOGETHER)
+    for (ptrdiff_t n = 0; n < d->g.n; n += TOGETHER)
         add_short_runs(x + n * pitch, min_size(TOGETHER, d->g.n - n), pitch, s.length, shifts,
                        sums.first, sums.second);
-    for (ptrdiff_t n = 0; !d->mask && n < d->g.n; n++)
-        for (ptrdiff_t run = 0; run < s.runs; run++)
-            add_run(x + n * pitch + run * d->g.size, s.length, n + 1 < d->g.n ? pitch : 0,
-                    shifts + run * d->cells, sums.first + run * d->cells,
-                    sums.second + run * d->cells);
-    for (ptrdiff_t i = 0; i < s.count; i++)
-        finish_channel(job, s.first + i, total_of(d, sums.first, i), total_of(d, sums.second, i),
-                       shifts[i * d->cells]);
+    const double count = (double)d->g.n * (double)d->g.size;
+    for (ptrdiff_t i = 0; i < s.count; i++) {
+        const double sum = total_of(d, sums.first, i), squares = total_of(d, sums.second, i);
+        finish_channel(job, s.first + i, (double)shifts[i * d->cells] + sum / count,
+                       squares - sum * sum / count);
+    }
+}
+
+/* ---- Statistics of long runs ---- */
+
+/* Adds x - shift and its square to two sums. A few vectors are added before they are widened. */
+static void add_run(const real *x, ptrdiff_t count, ptrdiff_t ahead, vec shift, wide_vec sums[2]) {
+    ptrdiff_t t = 0;
+    while (t < count) {
+        vec sum = {0}, squares = {0};
+#pragma GCC unroll 4
+        for (int k = 0; k < FEW && t + LANES <= count; k++, t += LANES) {
+            __builtin_prefetch(x + t + ahead);
+            const vec d = load(x + t) - shift;
+            sum += d;
+            squares += d * d;
+        }
+        if (t < count && count - t < LANES) {
+            vec padded = shift;
+            copy_run((real *)&padded, x + t, count - t);
+            const vec d = padded - shift;
+            sum += d;
+            squares += d * d;
+            t = count;
+        }
+        add_vector(sum, sums);
+        add_vector(squares, sums + 1);
+    }
+}
+
+static double total_of_lanes(const wide_vec *sums) {
+    double total = 0;
+    for (int i = 0; i < WIDES; i++)
+        for (int lane = 0; lane < WIDE_LANES; lane++)
+            total += sums->part[i][lane];
+    return total;
+}
+
+/* The mean of a part of a channel, and the squares around it. */
+static void part_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    const stats_t *job = argument;
+    const cnet_norm *g = &job->d.g;
+    const piece p = piece_of(g, &job->parts, chunk);
+    const double count = (double)(p.images.end - p.images.begin) * (double)g->size;
+    for (ptrdiff_t c = p.channels.begin; c < p.channels.end; c++) {
+        wide_vec sums[2] = {0};
+        const real *x = job->x + (p.images.begin * g->c + c) * g->size;
+        const real shift = shift_of(x, g->size);
+        for (ptrdiff_t n = p.images.begin; n < p.images.end; n++, x += g->c * g->size)
+            add_run(x, g->size, c + 1 < p.channels.end ? g->size : 0, broadcast(shift), sums);
+        const double sum = total_of_lanes(sums);
+        double *to = job->sums + 2 * (p.part * g->c + c);
+        to[0] = (double)shift + sum / count;
+        to[1] = total_of_lanes(sums + 1) - sum * sum / count;
+    }
+}
+
+/* The statistics of some channels from those of their parts. */
+static void finish_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    const stats_t *job = argument;
+    const cnet_norm *g = &job->d.g;
+    const ptrdiff_t first = chunk * CHANNELS_PER_CHUNK;
+    for (ptrdiff_t c = first; c < min_size(g->c, first + CHANNELS_PER_CHUNK); c++) {
+        const double *parts = job->sums + 2 * c;
+        double shifted = 0, squares = 0;
+        for (ptrdiff_t part = 0; part < job->parts.parts; part++) {
+            const ptrdiff_t images = min_size(job->parts.images, g->n - part * job->parts.images);
+            shifted += (double)images * (parts[2 * part * g->c] - parts[0]);
+        }
+        const double mean = parts[0] + shifted / (double)g->n;
+        for (ptrdiff_t part = 0; part < job->parts.parts; part++) {
+            const ptrdiff_t images = min_size(job->parts.images, g->n - part * job->parts.images);
+            const double d = parts[2 * part * g->c] - mean;
+            squares += parts[2 * part * g->c + 1] + (double)(images * g->size) * d * d;
+        }
+        finish_channel(job, c, mean, squares);
+    }
+}
+
+size_t CNET_FN(batch_norm_stats_workspace)(cnet_call *call) {
+    const cnet_norm g = call->batch_norm_stats.g;
+    return has_short_runs(g) ? 0 : (size_t)(2 * parts_of(g).parts * g.c) * sizeof(double);
 }
 
 /* mean[c] = sum of x[:, c, :] / count and var[c] = sum of (x[:, c, :] - mean[c])^2 / count, with
@@ -123,23 +192,31 @@ static void stats_of_chunk(const void *argument, ptrdiff_t chunk, int slot) {
  * and the unbiased variance: running += momentum * (batch - running).
  *
  * x (n, c, size) with n and size positive, and a count of at least 2 for running statistics; the
- * other arrays (c). Overwrites mean and var. One pass, with the deviations from the mean of the
- * first elements: a channel of equal numbers has exactly that mean and variance 0. A channel with
- * NaN or infinity has NaN in var. Parallel over channels. */
+ * other arrays (c). Overwrites mean and var. One pass, with the deviations from the mean of a few
+ * elements: a channel of equal numbers has exactly that mean and variance 0. A channel with NaN or
+ * infinity has NaN in var. Parallel over images and channels for long runs, whose workspace has the
+ * statistics of parts of the images; else over channels. */
 void CNET_FN(batch_norm_stats)(const cnet_call *call) {
     const cnet_batch_norm_stats_arguments *a = &call->batch_norm_stats;
-    const stats_t job = {
+    stats_t job = {
         .x = a->x,
         .mean = a->mean,
         .var = a->var,
         .running_mean = a->running_mean,
         .running_var = a->running_var,
         .d = divided_for_sums(a->g),
+        .sums = (double *)call->workspace,
         .momentum = a->momentum,
     };
     const int is_small = a->g.n * a->g.c * a->g.size <= ELEMENTS_PER_CHUNK;
-    cnet_parallel(stats_of_chunk, &job, ceil_div(a->g.c, job.d.channels),
-                  is_small ? 1 : call->threads);
+    const int threads = is_small ? 1 : call->threads;
+    if (has_short_runs(a->g)) {
+        cnet_parallel(channels_chunk, &job, ceil_div(a->g.c, job.d.channels), threads);
+        return;
+    }
+    job.parts = parts_of(a->g);
+    cnet_parallel(part_chunk, &job, job.parts.parts * job.parts.blocks, threads);
+    cnet_parallel(finish_chunk, &job, ceil_div(a->g.c, CHANNELS_PER_CHUNK), threads);
 }
 
 /* ---- Transform ---- */

@@ -6,6 +6,7 @@
 #include "elementwise/formulas.h"
 #include "elementwise/operations.h"
 #include "sums.h"
+#include "window.h"
 
 /* The activations, X(index, operation): operations of operations.h. */
 #define ACTIVATIONS(X) X(1, relu) X(2, hardtanh) X(3, silu) X(4, hardswish)
@@ -61,6 +62,8 @@ static inline double inverse_deviation(real var, double eps) { return 1 / sqrt((
  * i * cells, and element t of a run uses cell t & mask from there. */
 enum { SHORT_RUN = 48, MOST_CELLS = 512, ROW_CELLS = MOST_CELLS + VECTOR_BYTES / sizeof(real) };
 enum { ENOUGH_CHUNKS = 16 };
+/* Vectors that are added before they are widened. */
+enum { FEW = 4 };
 typedef struct {
     cnet_norm g;
     ptrdiff_t cells, mask;
@@ -94,6 +97,35 @@ static inline span span_of(const division *d, ptrdiff_t number) {
     const ptrdiff_t first = number * d->channels, count = min_size(d->channels, d->g.c - first);
     return d->mask ? (span){first, count, 1, count * d->g.size}
                    : (span){first, count, count, d->g.size};
+}
+
+/* Chunks of long runs that are computed in the order of memory: images per part, and channels per
+ * block; the blocks of a part follow each other. */
+enum { MOST_PARTS = 32, CHANNELS_PER_CHUNK = 64 };
+typedef struct {
+    ptrdiff_t images, channels, parts, blocks;
+} image_parts;
+
+static inline image_parts parts_of(cnet_norm g) {
+    image_parts p = {.images = max_size(1, ceil_div(g.n, MOST_PARTS))};
+    p.parts = ceil_div(g.n, p.images);
+    p.channels = max_size(1, ceil_div(g.c, ceil_div(ENOUGH_CHUNKS, max_size(1, p.parts))));
+    p.blocks = ceil_div(g.c, p.channels);
+    return p;
+}
+
+typedef struct {
+    range channels, images;
+    ptrdiff_t part;
+} piece;
+
+static inline piece piece_of(const cnet_norm *g, const image_parts *p, ptrdiff_t chunk) {
+    const ptrdiff_t part = chunk / p->blocks, c = chunk % p->blocks * p->channels;
+    return (piece){
+        .channels = {c, min_size(g->c, c + p->channels)},
+        .images = {part * p->images, min_size(g->n, (part + 1) * p->images)},
+        .part = part,
+    };
 }
 
 /* Fills the cells of channel i of a chunk. */
@@ -137,10 +169,14 @@ typedef struct {
 
 /* The sum of the cells of channel i. */
 static inline double total_of(const division *d, const double *row, ptrdiff_t i) {
-    double sum = 0;
-    for (ptrdiff_t t = 0; t < d->cells; t++)
-        sum += row[i * d->cells + t];
-    return sum;
+    double sums[4] = {0};
+    ptrdiff_t t = 0;
+    for (row += i * d->cells; t + 4 <= d->cells; t += 4)
+        for (int k = 0; k < 4; k++)
+            sums[k] += row[t + k];
+    for (; t < d->cells; t++)
+        sums[0] += row[t];
+    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
 /* A vector of reals, as doubles. */

@@ -1,8 +1,14 @@
 /* The gradients of batch normalisation and of its activation.
  *
- * The inner gradient is that with respect to the argument of the activation. A chunk takes two
- * passes: the first keeps the inner gradients of its channels and adds them up, the second computes
- * dx from them. Where they and x fit into the cache of a core, the second pass finds them there. */
+ * The inner gradient is that with respect to the argument of the activation. Two passes: the first
+ * adds up the inner gradients of a channel, the second computes dx from them.
+ *
+ * Long runs: a chunk has some images, so that both passes read arrays in the order of memory; the
+ * sums of the chunks are added in between. The second pass computes inner gradients again, or reads
+ * them from dresidual or dx.
+ *
+ * Short runs: a chunk has some channels of all images, takes both passes, and keeps the inner
+ * gradients between them. */
 #include "batch_norm.h"
 #include "streams.h"
 
@@ -22,9 +28,16 @@ typedef struct {
     real by_grad[ROW_CELLS], by_x[ROW_CELLS], constant[ROW_CELLS];
 } chunk_cells;
 
-enum { FEW = 4 };
 typedef void add_t(const run_t *r, const chunk_cells *c, ptrdiff_t cell, ptrdiff_t mask, vec a,
                    vec b, cell_sums *sums);
+
+/* Constants of a channel, and the array that the inner gradient is computed from. */
+typedef struct {
+    affine f;
+    vec by_grad, by_x, constant, a, b;
+} channel_vectors;
+typedef void write_t(const real *grad, const real *x, real *dx, ptrdiff_t count, ptrdiff_t ahead,
+                     const channel_vectors *c, int from_batch, int streams);
 
 typedef struct {
     add_t *add;
@@ -33,6 +46,11 @@ typedef struct {
     division d;
     ptrdiff_t pitch;
     char *workspace;
+    write_t *write;   /* of long runs */
+    const real *kept; /* their inner gradients, or NULL */
+    image_parts parts;
+    double *sums;  /* two of each channel, of each chunk of images */
+    real *factors; /* three of each channel */
     double eps;
     real a, b;
     int from_batch, streams;
@@ -79,6 +97,8 @@ ALWAYS_INLINE void add_run(const int operation, const run_t *run, const chunk_ce
         for (ptrdiff_t i = t; i < t + FEW * LANES; i += LANES) {
             __builtin_prefetch(r.grad + i + r.ahead);
             __builtin_prefetch(r.x + i + r.ahead);
+            if (has_y)
+                __builtin_prefetch(r.y + i + r.ahead);
             add_vector_of(operation, &r, 0, i, LANES, c, cell, a, b, has_y, &sum, &product);
         }
         add_vector(sum, &total);
@@ -142,39 +162,34 @@ static inline ptrdiff_t inner_pitch(ptrdiff_t length) { return round_up(length, 
 static void add_runs(const job_t *job, const span *s, const chunk_cells *c, cell_sums *sums,
                      real *inner) {
     const division *d = &job->d;
-    const vec a = broadcast(job->a), b = broadcast(job->b);
-    const ptrdiff_t pitch = job->pitch, out_pitch = d->g.c * d->g.size, step = d->mask ? FEW : 1;
-    const ptrdiff_t kept_pitch = inner_pitch(s->length);
-    for (ptrdiff_t n = 0; n < d->g.n; n += step)
-        for (ptrdiff_t i = 0; i < s->runs; i++) {
-            const ptrdiff_t channel = (s->first + i) * d->g.size, from = n * pitch + channel;
-            const run_t run = {
-                .grad = job->grad_output + from,
-                .x = job->x + from,
-                .y = job->y ? job->y + from : NULL,
-                .dresidual = job->dresidual ? job->dresidual + n * out_pitch + channel : NULL,
-                .inner = inner ? inner + (n * s->runs + i) * kept_pitch : NULL,
-                .count = s->length,
-                .images = min_size(step, d->g.n - n),
-                .pitch = pitch,
-                .out_pitch = out_pitch,
-                .inner_pitch = kept_pitch,
-                .ahead = n + 1 < d->g.n ? pitch : 0,
-            };
-            job->add(&run, c, i * d->cells, d->mask, a, b, sums);
-        }
+    const ptrdiff_t first = s->first * d->g.size, out_pitch = d->g.c * d->g.size;
+    for (ptrdiff_t n = 0; n < d->g.n; n += FEW) {
+        const ptrdiff_t from = n * job->pitch + first;
+        const run_t run = {
+            .grad = job->grad_output + from,
+            .x = job->x + from,
+            .y = job->y ? job->y + from : NULL,
+            .dresidual = job->dresidual ? job->dresidual + n * out_pitch + first : NULL,
+            .inner = inner ? inner + n * inner_pitch(s->length) : NULL,
+            .count = s->length,
+            .images = min_size(FEW, d->g.n - n),
+            .pitch = job->pitch,
+            .out_pitch = out_pitch,
+            .inner_pitch = inner_pitch(s->length),
+        };
+        job->add(&run, c, 0, d->mask, broadcast(job->a), broadcast(job->b), sums);
+    }
 }
 
-/* dx of a run; `mask` and `from_batch` are constant. */
+/* dx of a short run; `from_batch` is constant. */
 ALWAYS_INLINE void write_run(const real *inner, const real *x, real *dx, ptrdiff_t count,
-                             int streams, const chunk_cells *c, ptrdiff_t cell,
-                             const ptrdiff_t mask, const int from_batch) {
+                             int streams, const chunk_cells *c, const int from_batch) {
     for (ptrdiff_t t = 0; t < count; t += LANES) {
-        const ptrdiff_t rest = count - t, at = cell + (t & mask);
-        vec v = load(c->by_grad + at) * load(inner + t);
+        const ptrdiff_t rest = count - t;
+        vec v = load(c->by_grad + t) * load(inner + t);
         if (from_batch) {
-            const vec centred = load_run(x + t, rest) - load(c->f.mean + at);
-            v += load(c->by_x + at) * centred + load(c->constant + at);
+            const vec centred = load_run(x + t, rest) - load(c->f.mean + t);
+            v += load(c->by_x + t) * centred + load(c->constant + t);
         }
         if (streams && rest >= LANES)
             stream(dx + t, v);
@@ -186,37 +201,33 @@ ALWAYS_INLINE void write_run(const real *inner, const real *x, real *dx, ptrdiff
 /* Computes dx of a chunk. */
 static void write_runs(const job_t *job, const span *s, const chunk_cells *c, const real *inner) {
     const division *d = &job->d;
-    for (ptrdiff_t n = 0; n < d->g.n; n++)
-        for (ptrdiff_t i = 0; i < s->runs; i++, inner += inner_pitch(s->length)) {
-            const ptrdiff_t channel = (s->first + i) * d->g.size;
-            const real *x = job->x + n * job->pitch + channel;
-            real *dx = job->dx + n * d->g.c * d->g.size + channel;
-            const int streams = job->streams && takes_streams(dx);
-            if (!job->from_batch)
-                write_run(inner, x, dx, s->length, streams, c, i * d->cells, d->mask, 0);
-            else if (d->mask)
-                write_run(inner, x, dx, s->length, streams, c, 0, -1, 1);
-            else
-                write_run(inner, x, dx, s->length, streams, c, i * d->cells, 0, 1);
-        }
+    for (ptrdiff_t n = 0; n < d->g.n; n++, inner += inner_pitch(s->length)) {
+        const real *x = job->x + n * job->pitch + s->first * d->g.size;
+        real *dx = job->dx + (n * d->g.c + s->first) * d->g.size;
+        const int streams = job->streams && takes_streams(dx);
+        if (job->from_batch)
+            write_run(inner, x, dx, s->length, streams, c, 1);
+        else
+            write_run(inner, x, dx, s->length, streams, c, 0);
+    }
 }
 
-/* Computes dbias and dweight of a channel from its sums, and the factors of its dx. */
-static void finish_sums(const job_t *job, ptrdiff_t i, ptrdiff_t channel, const cell_sums *sums,
-                        chunk_cells *c) {
+/* Computes dbias and dweight of a channel from its sums, and the factors of its dx: by_grad, by_x
+ * and the constant. */
+static void finish_channel(const job_t *job, ptrdiff_t channel, double dbias, double products,
+                           real factors[3]) {
     const division *d = &job->d;
     const double deviation = inverse_deviation(job->var[channel], job->eps);
-    const double dbias = total_of(d, sums->first, i);
-    const double dweight = total_of(d, sums->second, i) * deviation;
+    const double dweight = products * deviation;
     const double scale = (job->weight ? (double)job->weight[channel] : 1) * deviation;
     const double count = (double)d->g.n * (double)d->g.size;
     if (job->dbias)
         job->dbias[channel] = (real)dbias;
     if (job->dweight)
         job->dweight[channel] = (real)dweight;
-    fill_cells(d, c->by_grad, i, (real)scale);
-    fill_cells(d, c->by_x, i, (real)(-scale * deviation * dweight / count));
-    fill_cells(d, c->constant, i, (real)(-scale * dbias / count));
+    factors[0] = (real)scale;
+    factors[1] = (real)(-scale * deviation * dweight / count);
+    factors[2] = (real)(-scale * dbias / count);
 }
 
 /* Bytes of the inner gradients of a chunk. */
@@ -225,7 +236,8 @@ static size_t inner_bytes(const division *d) {
     return (size_t)(d->g.n * s.runs * inner_pitch(s.length)) * sizeof(real);
 }
 
-static void gradients_of_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+/* Both passes over some channels of short runs. */
+static void channels_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const job_t *job = argument;
     const span s = span_of(&job->d, chunk);
     real *inner = job->dx ? (real *)(job->workspace + (size_t)slot * inner_bytes(&job->d)) : NULL;
@@ -233,15 +245,168 @@ static void gradients_of_chunk(const void *argument, ptrdiff_t chunk, int slot) 
     cell_sums sums = {0};
     fill_affine(&job->d, &s, job->mean, job->var, job->weight, job->bias, job->eps, &c.f);
     add_runs(job, &s, &c, &sums, inner);
-    for (ptrdiff_t i = 0; i < s.count; i++)
-        finish_sums(job, i, s.first + i, &sums, &c);
+    for (ptrdiff_t i = 0; i < s.count; i++) {
+        real factors[3];
+        finish_channel(job, s.first + i, total_of(&job->d, sums.first, i),
+                       total_of(&job->d, sums.second, i), factors);
+        fill_cells(&job->d, c.by_grad, i, factors[0]);
+        fill_cells(&job->d, c.by_x, i, factors[1]);
+        fill_cells(&job->d, c.constant, i, factors[2]);
+    }
     if (job->dx)
         write_runs(job, &s, &c, inner);
     end_streams();
 }
 
+/* ---- Long runs ---- */
+
+/* dx of a run, whose inner gradient is computed from the output gradient. */
+ALWAYS_INLINE void write_long_run(const int operation, const real *grad, const real *x, real *dx,
+                                  ptrdiff_t count, ptrdiff_t ahead, const channel_vectors *c,
+                                  int from_batch, int streams) {
+    const channel_vectors v = *c;
+    for (ptrdiff_t t = 0; t < count; t += LANES) {
+        const ptrdiff_t rest = count - t;
+        __builtin_prefetch(grad + t + ahead);
+        __builtin_prefetch(x + t + ahead);
+        const vec input = load_run(x + t, rest);
+        vec g = load_run(grad + t, rest);
+        if (operation != NO_OPERATION) {
+            const vec z = normalise(input, v.f);
+            g = activation_gradient(operation, g, z, activate(operation, z, v.a, v.b), v.a, v.b);
+        }
+        vec y = v.by_grad * g;
+        if (from_batch)
+            y += v.by_x * (input - v.f.mean) + v.constant;
+        if (streams && rest >= LANES)
+            stream(dx + t, y);
+        else
+            store_run(dx + t, y, rest);
+    }
+}
+#define WRITE(name, operation)                                                                     \
+    static void name##_write(const real *grad, const real *x, real *dx, ptrdiff_t count,           \
+                             ptrdiff_t ahead, const channel_vectors *c, int from_batch,            \
+                             int streams) {                                                        \
+        write_long_run(operation, grad, x, dx, count, ahead, c, from_batch, streams);              \
+    }
+WRITE(plain, NO_OPERATION)
+WRITE(relu, CNET_OPERATION_relu)
+WRITE(hardtanh, CNET_OPERATION_hardtanh)
+
+/* How the second pass computes dx. Where inner gradients are kept, or the activation takes long, it
+ * reads inner gradients. */
+static write_t *write_of(ptrdiff_t activation, int is_kept) {
+    if (!is_kept && activation == 1 + CNET_OPERATION_relu)
+        return relu_write;
+    if (!is_kept && activation == 1 + CNET_OPERATION_hardtanh)
+        return hardtanh_write;
+    return plain_write;
+}
+
+/* The inner gradients of a channel in some images, added up. */
+static void add_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    const job_t *job = argument;
+    const division *d = &job->d;
+    const piece p = piece_of(&job->d.g, &job->parts, chunk);
+    const ptrdiff_t out_pitch = d->g.c * d->g.size;
+    chunk_cells cells;
+    cell_sums sums;
+    for (ptrdiff_t c = p.channels.begin; c < p.channels.end; c++) {
+        const span s = {c, 1, 1, d->g.size};
+        memset(sums.first, 0, LANES * sizeof(double));
+        memset(sums.second, 0, LANES * sizeof(double));
+        fill_affine(d, &s, job->mean, job->var, job->weight, job->bias, job->eps, &cells.f);
+        for (ptrdiff_t n = p.images.begin; n < p.images.end; n++) {
+            const ptrdiff_t from = n * job->pitch + c * d->g.size;
+            const run_t run = {
+                .grad = job->grad_output + from,
+                .x = job->x + from,
+                .y = job->y ? job->y + from : NULL,
+                .dresidual = job->kept ? (real *)job->kept + n * out_pitch + c * d->g.size : NULL,
+                .count = d->g.size,
+                .ahead = c + 1 < p.channels.end ? d->g.size : 0,
+            };
+            job->add(&run, &cells, 0, 0, broadcast(job->a), broadcast(job->b), &sums);
+        }
+        double *to = job->sums + 2 * (p.part * d->g.c + c);
+        to[0] = total_of(d, sums.first, 0);
+        to[1] = total_of(d, sums.second, 0);
+    }
+}
+
+/* Adds the sums of the parts, for some channels. */
+static void finish_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    const job_t *job = argument;
+    const ptrdiff_t channels = job->d.g.c, first = chunk * CHANNELS_PER_CHUNK;
+    for (ptrdiff_t c = first; c < min_size(channels, first + CHANNELS_PER_CHUNK); c++) {
+        double sum = 0, product = 0;
+        for (ptrdiff_t part = 0; part < job->parts.parts; part++) {
+            sum += job->sums[2 * (part * channels + c)];
+            product += job->sums[2 * (part * channels + c) + 1];
+        }
+        finish_channel(job, c, sum, product, job->factors + 3 * c);
+    }
+}
+
+static void write_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    const job_t *job = argument;
+    const division *d = &job->d;
+    const piece p = piece_of(&job->d.g, &job->parts, chunk);
+    const real *grad = job->kept ? job->kept : job->grad_output;
+    const ptrdiff_t out_pitch = d->g.c * d->g.size, pitch = job->kept ? out_pitch : job->pitch;
+    affine_cells f;
+    for (ptrdiff_t c = p.channels.begin; c < p.channels.end; c++) {
+        const span s = {c, 1, 1, d->g.size};
+        fill_affine(d, &s, job->mean, job->var, job->weight, job->bias, job->eps, &f);
+        const real *factors = job->factors + 3 * c;
+        const channel_vectors v = {
+            .f = affine_at(&f, 0),
+            .by_grad = broadcast(factors[0]),
+            .by_x = broadcast(factors[1]),
+            .constant = broadcast(factors[2]),
+            .a = broadcast(job->a),
+            .b = broadcast(job->b),
+        };
+        for (ptrdiff_t n = p.images.begin; n < p.images.end; n++) {
+            const ptrdiff_t at = c * d->g.size;
+            real *dx = job->dx + (n * out_pitch + at);
+            job->write(grad + (n * pitch + at), job->x + (n * job->pitch + at), dx, d->g.size,
+                       c + 1 < p.channels.end ? d->g.size : 0, &v, job->from_batch,
+                       job->streams && takes_streams(dx));
+        }
+    }
+    end_streams();
+}
+
+static size_t sums_bytes(cnet_norm g) {
+    return (size_t)(2 * parts_of(g).parts * g.c) * sizeof(double);
+}
+
+static void run_long(job_t *job, const cnet_call *call, ptrdiff_t activation) {
+    const int is_simple = activation == 0 || activation == 1 + CNET_OPERATION_relu ||
+                          activation == 1 + CNET_OPERATION_hardtanh;
+    job->kept = job->dresidual ? job->dresidual : is_simple && !job->y ? NULL : job->dx;
+    job->write = write_of(activation, job->kept != NULL);
+    job->parts = parts_of(job->d.g);
+    job->sums = (double *)job->workspace;
+    job->factors = (real *)(job->workspace + sums_bytes(job->d.g));
+    job->streams &= job->kept != job->dx;
+    const int is_small = job->d.g.n * job->d.g.c * job->d.g.size <= ELEMENTS_PER_CHUNK;
+    const int threads = is_small ? 1 : call->threads;
+    cnet_parallel(add_chunk, job, job->parts.parts * job->parts.blocks, threads);
+    cnet_parallel(finish_chunk, job, ceil_div(job->d.g.c, CHANNELS_PER_CHUNK), threads);
+    if (job->dx)
+        cnet_parallel(write_chunk, job, job->parts.parts * job->parts.blocks, threads);
+}
+
 size_t CNET_FN(batch_norm_backward_workspace)(cnet_call *call) {
     const cnet_batch_norm_backward_arguments *a = &call->batch_norm_backward;
+    if (!has_short_runs(a->g))
+        return sums_bytes(a->g) + (size_t)(3 * a->g.c) * sizeof(real);
     const division d = divided_for_sums(a->g);
     return a->dx ? (size_t)call->threads * inner_bytes(&d) : 0;
 }
@@ -258,11 +423,12 @@ size_t CNET_FN(batch_norm_backward_workspace)(cnet_call *call) {
  * grad_output, x, y, dx and dresidual (n, c, size), the other arrays (c). The images of
  * grad_output, x and y are `pitch` elements apart, at least c * size. A NULL weight means ones, a
  * NULL bias zeros. Overwrites dx, dweight, dbias and dresidual; those that are NULL are not
- * computed. Parallel over channels; for dx, the workspace has the inner gradients of a chunk of
- * channels for each thread. */
+ * computed. Parallel over images and channels for long runs; the workspace has the sums of each
+ * chunk and the factors of each channel. Parallel over channels for short runs; for dx, the
+ * workspace has the inner gradients of a chunk of channels for each thread. */
 void CNET_FN(batch_norm_backward)(const cnet_call *call) {
     const cnet_batch_norm_backward_arguments *a = &call->batch_norm_backward;
-    const job_t job = {
+    job_t job = {
         .add = add_of(a->activation, a->y != NULL),
         .grad_output = a->grad_output,
         .x = a->x,
@@ -284,7 +450,11 @@ void CNET_FN(batch_norm_backward)(const cnet_call *call) {
         .from_batch = a->from_batch != 0,
         .streams = is_streamed(a->g.n * a->g.c * a->g.size),
     };
+    if (!has_short_runs(a->g)) {
+        run_long(&job, call, a->activation);
+        return;
+    }
     const int is_small = a->g.n * a->g.c * a->g.size <= ELEMENTS_PER_CHUNK;
-    cnet_parallel(gradients_of_chunk, &job, ceil_div(a->g.c, job.d.channels),
+    cnet_parallel(channels_chunk, &job, ceil_div(a->g.c, job.d.channels),
                   is_small ? 1 : call->threads);
 }

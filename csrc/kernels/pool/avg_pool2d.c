@@ -129,6 +129,45 @@ static void spread_to_whole_planes(const job_t *job, range planes) {
     }
 }
 
+/* Whether windows of 2 x 2 cells cover each plane exactly. */
+static int is_halving(const cnet_window2d *g) {
+    return g->kh == 2 && g->kw == 2 && g->sh == 2 && g->sw == 2 && g->ph == 0 && g->pw == 0 &&
+           g->h == 2 * g->oh && g->w == 2 * g->ow;
+}
+
+static void halve_planes(const job_t *job, range planes) {
+    const cnet_window2d *g = job->g;
+    const vec divisor = broadcast(divisors(job, 0, 0, 1)[0]);
+    for (ptrdiff_t row = planes.begin * g->oh; row < planes.end * g->oh; row++)
+        for (ptrdiff_t t = 0; t < g->ow; t += LANES) {
+            const real *x = job->from + (row * 2 * g->w + 2 * t);
+            const ptrdiff_t first = g->w - 2 * t, second = first - LANES;
+            const vec a = load_run(x, first) + load_run(x + g->w, first);
+            const vec b = second > 0
+                              ? load_run(x + LANES, second) + load_run(x + g->w + LANES, second)
+                              : (vec){0};
+            const vec sum = evens(a, b) + odds(a, b);
+            store_run(job->to + (row * g->ow + t), select_cell(sum == 0, (vec){0}, sum / divisor),
+                      g->ow - t);
+        }
+}
+
+static void double_planes(const job_t *job, range planes) {
+    const cnet_window2d *g = job->g;
+    const vec divisor = broadcast(divisors(job, 0, 0, 1)[0]);
+    for (ptrdiff_t row = planes.begin * g->oh; row < planes.end * g->oh; row++)
+        for (ptrdiff_t t = 0; t < g->ow; t += LANES) {
+            const vec from = load_run(job->from + (row * g->ow + t), g->ow - t);
+            const vec share = (vec){0} + from / divisor; /* no -0, as in sums of windows */
+            real *dx = job->to + (row * 2 * g->w + 2 * t);
+            for (int k = 0; k < 2; k++, dx += g->w) {
+                store_run(dx, zip_first(share, share), g->w - 2 * t);
+                if (g->w - 2 * t > LANES)
+                    store_run(dx + LANES, zip_second(share, share), g->w - 2 * t - LANES);
+            }
+        }
+}
+
 static void average_planes(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
@@ -136,6 +175,10 @@ static void average_planes(const void *argument, ptrdiff_t chunk, int slot) {
     const range planes = planes_of(&g, chunk);
     if (is_global(&g)) {
         average_whole_planes(job, planes);
+        return;
+    }
+    if (is_halving(&g)) {
+        halve_planes(job, planes);
         return;
     }
     for (ptrdiff_t plane = planes.begin; plane < planes.end; plane++) {
@@ -209,6 +252,10 @@ static void spread_planes(const void *argument, ptrdiff_t chunk, int slot) {
     const range planes = planes_of(&g, chunk);
     if (is_global(&g)) {
         spread_to_whole_planes(job, planes);
+        return;
+    }
+    if (is_halving(&g)) {
+        double_planes(job, planes);
         return;
     }
     for (ptrdiff_t plane = planes.begin; plane < planes.end; plane++) {

@@ -203,7 +203,7 @@ def conv2d(
 
     Notes
     -----
-    3x3 and 5x5 filters with stride 1 and at least 16 channels use Winograd's algorithm where it is
+    3x3 and 5x5 filters with stride 1 and at least 8 channels use Winograd's algorithm where it is
     faster. It computes tiles of 4x4 outputs (2x2 for 5x5 filters) and has larger rounding errors
     than the sum above. ``cnet.use_exact()`` disables it.
 

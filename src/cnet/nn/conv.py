@@ -227,7 +227,7 @@ class Conv2d(ConvNd):
 
     Notes
     -----
-    3x3 and 5x5 kernels with stride 1 and at least 16 channels may use Winograd's algorithm, which
+    3x3 and 5x5 kernels with stride 1 and at least 8 channels may use Winograd's algorithm, which
     computes the output in small tiles. Its error is relative to the largest input of a tile.
     Outputs whose inputs are all 0 may be nonzero if other inputs of the tile are not 0. NaN and
     infinity spread over the tile, and float32 inputs must be below 1e37. ``cnet.use_exact()``

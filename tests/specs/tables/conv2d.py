@@ -166,11 +166,22 @@ class Conv2dCase(Case):
 
     @property
     def is_winograd(self) -> bool:
-        """Whether Winograd's algorithm must compute it and its gradients."""
+        """Whether Winograd's algorithm must compute it and the gradient of x."""
+        return self._is_winograd(75)
+
+    @property
+    def has_winograd_gradient(self) -> bool:
+        """Whether Winograd's algorithm must compute any gradient."""
+        return self._is_winograd(32)
+
+    def _is_winograd(self, products: int) -> bool:
+        """Whether the transform of a vector of channels takes as long as so many products."""
         if self.algorithm != "auto":
             return self.algorithm == "winograd"
         s = self.sizes
-        return self.suits("winograd")[0] and min(s.c, s.o) >= 16 and min(s.oh, s.ow) >= 3
+        vectors = -(-s.c // 16) + -(-s.o // 16)
+        pays = min(s.c, s.o) >= 8 and s.c * s.o >= products * vectors
+        return self.suits("winograd")[0] and pays and min(s.oh, s.ow) >= 3
 
 
 def _named_convs() -> Iterator[Conv2dCase]:

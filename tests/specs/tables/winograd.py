@@ -3,7 +3,8 @@
 A tile has 4 x 4 outputs of 3x3 filters, or 2 x 2 of 5x5. Tiles are staged in runs of up to 62
 pixels and multiplied 6 or 8 at a time, in blocks of 18 to 64 and, for the gradient of the filters,
 in groups of 128 or more. Outputs stand in panels of 4 to 48, channels in vectors of 2 to 16 and
-slices of 16 to 32, by the instruction set and the dtype. Where there are more outputs than tiles,
+slices of 16 to 32, by the instruction set and the dtype. For the gradient of the filters, tiles are
+divided into up to 16 parts of several groups. Where there are more outputs than tiles,
 all images are transformed first, otherwise all filters.
 """
 
@@ -75,4 +76,6 @@ def random_winograd(rng: random.Random) -> Conv2dCase:
     return Conv2dCase((n, c, h, w), (o, c, k, k), padding=padding)
 
 
-WINOGRAD_CASES = (*_with_3x3(), *_with_5x5())
+_PARTS = Conv2dCase((5, 2, 96, 96), (3, 2, 5, 5), padding=2, name="11520 tiles of 5x5")
+
+WINOGRAD_CASES = (*_with_3x3(), *_with_5x5(), _PARTS)
