@@ -50,19 +50,42 @@ static inline __attribute__((always_inline)) void copy_run(real *to, const real 
 #undef COPY_PIECES
 }
 
+#if defined(__AVX512F__) && VECTOR_BYTES == 64
+#if defined(CNET_REAL_f32)
+typedef __mmask16 lane_mask;
+#define MASKED(name) _mm512_##name##_ps
+typedef __m512 native_vec;
+#else
+typedef __mmask8 lane_mask;
+#define MASKED(name) _mm512_##name##_pd
+typedef __m512d native_vec;
+#endif
+static inline lane_mask first_lanes(ptrdiff_t count) {
+    return (lane_mask)((1u << max_size(count, 0)) - 1);
+}
+#endif
+
 /* The first `count` lanes of a vector, the others 0; none if count is not positive. */
 static inline vec load_run(const real *from, ptrdiff_t count) {
     if (count >= LANES)
         return load(from);
+#if defined(MASKED)
+    return (vec)MASKED(maskz_loadu)(first_lanes(count), from);
+#else
     vec v = {0};
     copy_run((real *)&v, from, count);
     return v;
+#endif
 }
 static inline void store_run(real *to, vec v, ptrdiff_t count) {
     if (count >= LANES)
         store(to, v);
     else
+#if defined(MASKED)
+        MASKED(mask_storeu)(to, first_lanes(count), (native_vec)v);
+#else
         copy_run(to, (const real *)&v, count);
+#endif
 }
 
 static inline __attribute__((always_inline)) void zero_run(real *to, ptrdiff_t count) {

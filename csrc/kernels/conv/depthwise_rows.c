@@ -10,6 +10,7 @@
  * Forward leaves out rows of taps outside of the image, and dx likewise. Chunks are some channels
  * and parts of the batch. Each part has its own copy of dw and db; the copies are added in order. */
 #include "depthwise.h"
+#include "lanes.h"
 #include "sums.h"
 
 #if MASKED_ROWS
@@ -18,18 +19,19 @@ enum {
     CHANNELS = 16,         /* of a chunk, at most */
     TOGETHER = 4,          /* vectors that sweep at a time, at most */
     MOST_IMAGES = 8,       /* that they hold, at most */
-    FETCHED = 512,         /* elements that are prefetched ahead, about */
+    FETCHED = 512,        /* elements that are prefetched ahead, about */
     PART_CELLS = 1 << 16,  /* of a chunk, about */
-    LONG_PLANE = 1 << 10,
+    LONG_PLANE = 1 << 8,
     ENOUGH_CHUNKS = 16
 };
 
 typedef __mmask16 mask;
+#define ALL_LANES ((mask)-1)
 
-/* The lanes of a vector of columns whose cells are inside of the image, for each load that the taps
- * of a row need, and whose outputs are, for each store; all lanes with an output. */
+/* The lanes of a vector of columns that are inside of the image: of the loads and the stores of a
+ * row, and of the cells of each tap of a row. */
 typedef struct {
-    mask cells[LARGEST_SQUARE + 1], outputs[2], counted;
+    mask loads[2], cells[LARGEST_SQUARE], outputs[2];
 } column_masks;
 
 /* A sum over planes of h x w cells for planes of oh x ow. */
@@ -39,7 +41,7 @@ typedef struct {
     ptrdiff_t from_image, to_image; /* steps from image to image */
     ptrdiff_t ahead_from, ahead_to; /* prefetched elements: whole planes */
     ptrdiff_t split, vectors;       /* images per vector, and vectors that sweep at a time */
-    ptrdiff_t columns;              /* vectors of columns */
+    ptrdiff_t columns, step;        /* of the sums; from vector to vector */
     column_masks *masks, *single;   /* of each of them; with one image per vector */
 } pass_t;
 
@@ -74,33 +76,61 @@ INLINE void store_rows(real *to, ptrdiff_t step, vec v, mask m, const int split)
     }
 }
 
-INLINE vec only(vec v, mask m) { return (vec)_mm512_maskz_mov_ps(m, (__m512)v); }
+/* Prefetches the cells `ahead` of the rows of a vector, which have LANES * stride / split cells at
+ * most. */
+INLINE void fetch_rows(const real *cell, ptrdiff_t step, ptrdiff_t ahead, ptrdiff_t row,
+                       const int for_writing, const int stride, const int split) {
+    if (split > stride && row % (split / stride))
+        return;
+#pragma GCC unroll 4
+    for (int part = 0; part < split; part++)
+        __builtin_prefetch(cell + part * step + ahead, for_writing);
+    if (stride > split)
+        __builtin_prefetch(cell + LANES + ahead, for_writing);
+}
 
-/* Vectors with a stride of 2 are pairs: the even elements of both belong to one tap, the odd ones
- * to the next. The second vector holds the cells behind those of the first, or the other images. */
+/* With a stride of 2, rows of cells (or of dx) are pairs of vectors. The second one holds the cells
+ * behind those of the first, or the other images. */
 INLINE int split_of_pair(const int split) { return split == 4 ? 2 : 1; }
 INLINE ptrdiff_t second_of_pair(ptrdiff_t step, const int split) {
     return split == 1 ? LANES : split / 2 * step;
 }
 
-/* cells[j] = the cells of tap j for all taps of a row, in the lanes with an output. */
-INLINE void load_taps(const real *row, ptrdiff_t step, const column_masks *m, vec *cells,
-                      const int k, const int stride, const int split) {
-    if (stride == 1) {
+/* Lane l of the result is lane l + shift of v, in the lanes of the mask. */
+INLINE vec shifted(vec v, ptrdiff_t shift, mask m) {
+    const ivec from = lane_numbers() + splat(shift);
+    return (vec)_mm512_maskz_permutexvar_ps(m, (__m512i)from, (__m512)v);
+}
+
+/* Where load_taps begins in a row of the image. */
+INLINE ptrdiff_t origin(const pass_t *s, ptrdiff_t column, const int stride, const int split) {
+    return stride == 1 && split > 1 ? 0 : column * stride - s->pw;
+}
+
+/* cells[j] = the cells of tap j of a vector of columns, for all taps of a row; 0 in lanes without
+ * output, and in all lanes unless the row is `counted`. `step` is that from image to image. */
+INLINE void load_taps(const real *row, ptrdiff_t step, ptrdiff_t pw, const column_masks *m,
+                      mask counted, vec *cells, const int k, const int stride, const int split) {
+    if (stride == 2) {
+        const int half = split_of_pair(split);
+        const vec first = load_rows(row, step, m->loads[0] & counted, half),
+                  second = load_rows(row + second_of_pair(step, split), step,
+                                     m->loads[1] & counted, half);
+#pragma GCC unroll 5
+        for (int j = 0; j < k; j++) {
+            const ivec from = lane_numbers() * 2 + splat(j);
+            cells[j] = (vec)_mm512_maskz_permutex2var_ps(m->cells[j], (__m512)first,
+                                                         (__m512i)from, (__m512)second);
+        }
+    } else if (split == 1) {
 #pragma GCC unroll 5
         for (int j = 0; j < k; j++)
-            cells[j] = load_rows(row + j, step, m->cells[j], split);
-        return;
-    }
-    const int half = split_of_pair(split);
-#pragma GCC unroll 3
-    for (int j = 0; j < k; j += 2) {
-        const vec first = load_rows(row + j, step, m->cells[j], half),
-                  second = load_rows(row + j + second_of_pair(step, split), step, m->cells[j + 1],
-                                     half);
-        cells[j] = only(evens(first, second), m->counted);
-        if (j + 1 < k)
-            cells[j + 1] = only(odds(first, second), m->counted);
+            cells[j] = load_rows(row + j, step, m->cells[j] & counted, 1);
+    } else {
+        const vec all = load_rows(row, step, m->loads[0] & counted, split);
+#pragma GCC unroll 5
+        for (int j = 0; j < k; j++)
+            cells[j] = shifted(all, j - pw, m->cells[j]);
     }
 }
 
@@ -110,26 +140,26 @@ static mask lanes_inside(ptrdiff_t first, ptrdiff_t size, ptrdiff_t count) {
     return (mask)((1u << in.end) - (1u << in.begin));
 }
 
-/* The masks of a vector of columns. */
+/* The masks of the vector of columns from `column` on. */
 static column_masks masks_at(const pass_t *s, ptrdiff_t column, ptrdiff_t split) {
     const ptrdiff_t lanes = LANES / split, pair = min_size(LANES, 2 * lanes);
-    column_masks m = {.counted = 0};
-    if (s->is_spread) {
-        for (ptrdiff_t j = 0; j < (s->k + 1) / 2; j++)
-            m.cells[j] = lanes_inside(column - j, s->w, lanes);
-        for (ptrdiff_t second = 0; second < 2; second++)
-            m.outputs[second] =
-                lanes_inside(2 * column + (split == 1) * second * LANES - s->pw, s->ow, pair);
-        return m;
+    const ptrdiff_t next = split == 1 ? LANES : 0; /* from one vector of a pair to the other */
+    const ptrdiff_t sums = split == 1 ? s->step : lanes;
+    column_masks m = {.loads = {lanes_inside(0, s->w, lanes)},
+                      .outputs = {lanes_inside(column, s->ow, sums)}};
+    for (ptrdiff_t i = 0; i < 2; i++) {
+        if (s->is_spread)
+            m.outputs[i] = lanes_inside(2 * column + i * next - s->pw, s->ow, pair);
+        else if (s->stride == 2)
+            m.loads[i] = lanes_inside(2 * column + i * next - s->pw, s->w, pair);
     }
-    const ptrdiff_t first = column * s->stride - s->pw;
-    m.outputs[0] = lanes_inside(column, s->ow, lanes);
-    for (ptrdiff_t part = 0; part < split; part++)
-        m.counted |= (mask)(m.outputs[0] << part * lanes);
-    for (ptrdiff_t j = 0; s->stride == 1 && j < s->k; j++)
-        m.cells[j] = lanes_inside(first + j, s->w, lanes) & m.outputs[0];
-    for (ptrdiff_t j = 0; s->stride == 2 && j < s->k + 1; j++)
-        m.cells[j] = lanes_inside(first + j / 2 * 2 + (split == 1) * (j % 2) * LANES, s->w, pair);
+    for (ptrdiff_t j = 0; j < s->k; j++)
+        for (ptrdiff_t lane = 0; lane < LANES; lane++) {
+            const ptrdiff_t at = column + lane % lanes;
+            const ptrdiff_t cell = s->is_spread ? at - j : at * s->stride + j - s->pw;
+            if (lane % lanes < min_size(sums, s->columns - column) && cell >= 0 && cell < s->w)
+                m.cells[j] |= (mask)(1u << lane);
+        }
     return m;
 }
 
@@ -150,22 +180,23 @@ INLINE void sweep(const pass_t *s, const column_masks *m, const real *from, cons
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++)
             sums[i][v] = broadcast(bias);
-    from += column * stride - s->pw - s->ph * s->w;
-    to += column - (places - 1) * s->ow;
-    for (ptrdiff_t row = 0; row < s->oh + places - 1; row++, to += s->ow) {
+    const ptrdiff_t h = s->h, w = s->w, oh = s->oh, ow = s->ow, ph = s->ph, pw = s->pw;
+    const ptrdiff_t from_image = s->from_image, to_image = s->to_image;
+    const ptrdiff_t ahead_from = s->ahead_from, ahead_to = s->ahead_to;
+    from += origin(s, column, stride, split) - ph * w;
+    to += column - (places - 1) * ow;
+    for (ptrdiff_t row = 0; row < oh + places - 1; row++, to += ow) {
 #pragma GCC unroll 2
-        for (int phase = 0; phase < stride; phase++, from += s->w) {
-            const ptrdiff_t y = row * stride + phase - s->ph;
-            if (y < 0 || y >= s->h)
+        for (int phase = 0; phase < stride; phase++, from += w) {
+            const ptrdiff_t y = row * stride + phase - ph;
+            if (y < 0 || y >= h)
                 continue;
 #pragma GCC unroll 4
             for (int v = 0; v < vectors; v++) {
-                const real *cell = from + v * split * s->from_image;
+                const real *cell = from + v * split * from_image;
                 vec cells[LARGEST_SQUARE];
-#pragma GCC unroll 4
-                for (int part = 0; part < split; part++)
-                    __builtin_prefetch(cell + part * s->from_image + s->ahead_from);
-                load_taps(cell, s->from_image, &masks, cells, k, stride, split);
+                fetch_rows(cell, from_image, ahead_from, row, 0, stride, split);
+                load_taps(cell, from_image, pw, &masks, ALL_LANES, cells, k, stride, split);
 #pragma GCC unroll 5
                 for (int j = 0; j < k; j++)
 #pragma GCC unroll 5
@@ -176,11 +207,9 @@ INLINE void sweep(const pass_t *s, const column_masks *m, const real *from, cons
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++) {
             if (row >= places - 1) {
-                real *y = to + v * split * s->to_image;
-#pragma GCC unroll 4
-                for (int part = 0; part < split; part++)
-                    __builtin_prefetch(y + part * s->to_image + s->ahead_to, 1);
-                store_rows(y, s->to_image, sums[places - 1][v], masks.outputs[0], split);
+                real *y = to + v * split * to_image;
+                fetch_rows(y, to_image, ahead_to, row, 1, 1, split);
+                store_rows(y, to_image, sums[places - 1][v], masks.outputs[0], split);
             }
 #pragma GCC unroll 5
             for (int i = places - 1; i > 0; i--)
@@ -201,21 +230,25 @@ INLINE void spread(const pass_t *s, const column_masks *m, const real *from, con
 #pragma GCC unroll 25
     for (int t = 0; t < k * k; t++)
         weights[t] = broadcast(filter[t]);
+    const ptrdiff_t h = s->h, w = s->w, oh = s->oh, ow = s->ow, ph = s->ph;
+    const ptrdiff_t from_image = s->from_image, to_image = s->to_image;
+    const ptrdiff_t ahead_from = s->ahead_from, ahead_to = s->ahead_to;
     from += column;
     to += 2 * column - s->pw;
-    for (ptrdiff_t row = 0; 2 * row - s->ph < s->oh; row++, from += s->w) {
+    for (ptrdiff_t row = 0; 2 * row - ph < oh; row++, from += w) {
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++) {
-            if (row >= s->h)
+            if (row >= h)
                 break;
-            const real *cell = from + v * split * s->from_image;
+            const real *cell = from + v * split * from_image;
             vec cells[PLACES];
-#pragma GCC unroll 4
-            for (int part = 0; part < split; part++)
-                __builtin_prefetch(cell + part * s->from_image + s->ahead_from);
+            fetch_rows(cell, from_image, ahead_from, row, 0, 1, split);
+            if (split > 1)
+                cells[0] = load_rows(cell, from_image, masks.loads[0], split);
 #pragma GCC unroll 3
-            for (int j = 0; j < places; j++)
-                cells[j] = load_rows(cell - j, s->from_image, masks.cells[j], split);
+            for (int j = places - 1; j >= 0; j--)
+                cells[j] = split == 1 ? load_rows(cell - j, from_image, masks.cells[j], 1)
+                                      : shifted(cells[0], -j, masks.cells[j]);
 #pragma GCC unroll 5
             for (int i = 0; i < k; i++)
 #pragma GCC unroll 5
@@ -226,22 +259,25 @@ INLINE void spread(const pass_t *s, const column_masks *m, const real *from, con
         for (int v = 0; v < vectors; v++) {
 #pragma GCC unroll 2
             for (int i = 0; i < 2; i++) {
-                const ptrdiff_t y = 2 * row + i - s->ph;
-                if (y < 0 || y >= s->oh)
+                const ptrdiff_t y = 2 * row + i - ph;
+                if (y < 0 || y >= oh)
                     continue;
-                const vec *pair = sums[0][v][i];
-                real *x = to + v * split * s->to_image + y * s->ow;
-                real *next = x + second_of_pair(s->to_image, split);
-                __builtin_prefetch(x + s->ahead_to, 1);
-                __builtin_prefetch(next + s->ahead_to, 1);
-                store_rows(x, s->to_image, zip_first(pair[0], pair[1]), masks.outputs[0], half);
-                store_rows(next, s->to_image, zip_second(pair[0], pair[1]), masks.outputs[1],
+                const vec even = sums[0][v][i][0], odd = sums[0][v][i][1];
+                real *x = to + v * split * to_image + y * ow;
+                real *next = x + second_of_pair(to_image, split);
+                __builtin_prefetch(x + ahead_to, 1);
+                __builtin_prefetch(next + ahead_to, 1);
+                store_rows(x, to_image, zip_first(even, odd), masks.outputs[0], half);
+                store_rows(next, to_image, zip_second(even, odd), masks.outputs[1],
                            half);
             }
+#pragma GCC unroll 4
+            for (int phase = 0; phase < 4; phase++) {
 #pragma GCC unroll 3
-            for (int i = 1; i < places; i++)
-                memcpy(sums[i - 1][v], sums[i][v], sizeof sums[i][v]);
-            memset(sums[places - 1][v], 0, sizeof sums[0][v]);
+                for (int i = 1; i < places; i++)
+                    sums[i - 1][v][phase / 2][phase % 2] = sums[i][v][phase / 2][phase % 2];
+                sums[places - 1][v][phase / 2][phase % 2] = (vec){0};
+            }
         }
     }
 }
@@ -252,41 +288,44 @@ INLINE void add_products(const pass_t *s, const column_masks *m, const real *fro
                          const int stride, const int vectors, const int split) {
     const int places = (k - 1) / stride + 1;
     const column_masks masks = *m;
+    const ptrdiff_t h = s->h, w = s->w, oh = s->oh, ow = s->ow, ph = s->ph, pw = s->pw;
+    const ptrdiff_t x_image = s->from_image, y_image = s->to_image, ahead = s->ahead_from;
     vec sums[LARGEST_SQUARE * LARGEST_SQUARE], dy[LARGEST_SQUARE][TOGETHER] = {0};
 #pragma GCC unroll 25
     for (int t = 0; t < k * k; t++)
         sums[t] = load(dw + t * LANES);
-    from += column * stride - s->pw - s->ph * s->w;
+    from += origin(s, column, stride, split) - ph * w;
     grad_output += column;
-    for (ptrdiff_t row = 0; row < s->oh + places - 1; row++, grad_output += s->ow) {
+    for (ptrdiff_t row = 0; row < oh + places - 1; row++, grad_output += ow) {
+        const mask outputs = row < oh ? masks.outputs[0] : 0;
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++) {
 #pragma GCC unroll 5
             for (int i = places - 1; i > 0; i--)
                 dy[i][v] = dy[i - 1][v];
-            if (row < s->oh)
-                dy[0][v] = load_rows(grad_output + v * split * s->to_image, s->to_image,
-                                     masks.outputs[0], split);
+            dy[0][v] = load_rows(grad_output + v * split * y_image, y_image, outputs, split);
         }
 #pragma GCC unroll 2
-        for (int phase = 0; phase < stride; phase++, from += s->w) {
-            const ptrdiff_t y = row * stride + phase - s->ph;
+        for (int phase = 0; phase < stride; phase++, from += w) {
+            const ptrdiff_t y = row * stride + phase - ph;
+            const mask counted = y >= 0 && y < h ? ALL_LANES : 0;
+            mask exists[LARGEST_SQUARE]; /* whether this row of outputs does */
+#pragma GCC unroll 5
+            for (int i = phase; i < k; i += stride)
+                exists[i] = row >= i / stride && row < oh + i / stride ? ALL_LANES : 0;
 #pragma GCC unroll 4
             for (int v = 0; v < vectors; v++) {
-                const real *cell = from + v * split * s->from_image;
-                vec cells[LARGEST_SQUARE] = {0};
-                if (y >= 0 && y < s->h) {
-#pragma GCC unroll 4
-                    for (int part = 0; part < split; part++)
-                        __builtin_prefetch(cell + part * s->from_image + s->ahead_from);
-                    load_taps(cell, s->from_image, &masks, cells, k, stride, split);
-                }
+                const real *cell = from + v * split * x_image;
+                vec cells[LARGEST_SQUARE];
+                fetch_rows(cell, x_image, ahead, row, 0, stride, split);
+                load_taps(cell, x_image, pw, &masks, counted, cells, k, stride, split);
 #pragma GCC unroll 5
                 for (int i = phase; i < k; i += stride)
-                    if (row >= i / stride && row < s->oh + i / stride)
 #pragma GCC unroll 5
-                        for (int j = 0; j < k; j++)
-                            sums[i * k + j] += dy[i / stride][v] * cells[j];
+                    for (int j = 0; j < k; j++)
+                        sums[i * k + j] = (vec)_mm512_mask3_fmadd_ps(
+                            (__m512)dy[i / stride][v], (__m512)cells[j], (__m512)sums[i * k + j],
+                            exists[i]);
             }
         }
     }
@@ -305,7 +344,7 @@ INLINE void add_products(const pass_t *s, const column_masks *m, const real *fro
 static void sum_some(const pass_t *s, const real *from, const real *filter, real bias, real *to,
                      ptrdiff_t vectors, ptrdiff_t split) {
     const column_masks *m = split == s->split ? s->masks : s->single;
-    for (ptrdiff_t column = 0; column < s->columns; column += LANES, m++) {
+    for (ptrdiff_t column = 0; column < s->columns; column += s->step, m++) {
 #define WAY(K, VECTORS, SPLIT)                                                                     \
     if (s->k == K && vectors == VECTORS && split == SPLIT) {                                       \
         if (s->is_spread)                                                                          \
@@ -325,7 +364,7 @@ static void sum_some(const pass_t *s, const real *from, const real *filter, real
 static void add_some(const pass_t *s, const real *from, const real *grad_output, real *dw,
                      ptrdiff_t vectors, ptrdiff_t split) {
     const column_masks *m = split == s->split ? s->masks : s->single;
-    for (ptrdiff_t column = 0; column < s->columns; column += LANES, m++) {
+    for (ptrdiff_t column = 0; column < s->columns; column += s->step, m++) {
 #define WAY(K, VECTORS, SPLIT)                                                                     \
     if (s->k == K && vectors == VECTORS && split == SPLIT)                                         \
         for (ptrdiff_t v = 0; v < VECTORS * SPLIT; v += (K == 3 ? VECTORS : 1) * SPLIT) {          \
@@ -391,7 +430,6 @@ typedef struct {
     conv2d_arrays arrays;
     cnet_conv2d g;
     pass_t forward, gradient;
-    real *filters;               /* of dx: rotated, with a stride of 1 */
     ptrdiff_t channels, blocks;  /* of a chunk; of all channels */
     ptrdiff_t parts, images;     /* of the batch; of a part */
     real *copies;                /* of dw and db: (part, channel, tap) */
@@ -416,6 +454,13 @@ static void forward_chunk(const void *argument, ptrdiff_t chunk, int slot) {
                        min_size(MOST_IMAGES, end - n));
 }
 
+/* The filter of dx: rotated, if the stride is 1. */
+static void copy_filter(const pass_t *s, const real *weight, real *to) {
+    const ptrdiff_t taps = s->k * s->k;
+    for (ptrdiff_t t = 0; t < taps; t++)
+        to[t] = weight[s->is_spread ? t : taps - 1 - t];
+}
+
 static void backward_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const job_t *job = argument;
     const cnet_conv2d *g = &job->g;
@@ -431,9 +476,11 @@ static void backward_chunk(const void *argument, ptrdiff_t chunk, int slot) {
         for (ptrdiff_t c = 0; c < count; c++) {
             const ptrdiff_t plane = n * g->c + first + c, images = min_size(MOST_IMAGES, end - n);
             const real *dy = a->grad_output + plane * g->oh * g->ow;
-            if (a->dx)
-                sum_planes(&job->gradient, dy, job->filters + (first + c) * taps, 0,
-                           a->dx + plane * g->h * g->w, images);
+            if (a->dx) {
+                real filter[LARGEST_SQUARE * LARGEST_SQUARE];
+                copy_filter(&job->gradient, a->weight + (first + c) * taps, filter);
+                sum_planes(&job->gradient, dy, filter, 0, a->dx + plane * g->h * g->w, images);
+            }
             if (a->dw)
                 add_planes(&job->forward, a->x + plane * g->h * g->w, dy, dw + c * taps * LANES,
                            images);
@@ -442,10 +489,8 @@ static void backward_chunk(const void *argument, ptrdiff_t chunk, int slot) {
         }
     real *copy = job->copies + (chunk / job->blocks * g->c + first) * (taps + 1);
     for (ptrdiff_t c = 0; c < count; c++, copy += taps + 1) {
-        for (ptrdiff_t t = 0; t < taps; t++) {
-            const vec sum = load(dw + (c * taps + t) * LANES);
-            copy[t] = sum_lanes(&sum);
-        }
+        for (ptrdiff_t t = 0; t < taps; t++)
+            copy[t] = _mm512_reduce_add_ps((__m512)load(dw + (c * taps + t) * LANES));
         double sum = 0;
         for (ptrdiff_t lane = 0; lane < LANES; lane++)
             sum += db[c][lane];
@@ -462,7 +507,12 @@ static void complete(pass_t *s, ptrdiff_t c) {
     s->ahead_from = round_up(FETCHED, s->h * s->w);
     s->ahead_to = round_up(FETCHED, s->oh * s->ow);
     s->columns = s->is_spread ? (s->ow - 1 + s->pw) / 2 + 1 : s->ow;
-    s->split = s->k == 5 || 2 * s->columns > LANES ? 1 : 4 * s->columns > LANES ? 2 : 4;
+    /* With a stride of 2, a pair of vectors has the cells of all taps. */
+    const ptrdiff_t unused = s->stride == 2 && !s->is_spread ? (s->k - 1) / 2 : 0;
+    const ptrdiff_t lanes = s->stride == 2 && !s->is_spread ? s->columns + unused
+                                                            : max_size(s->columns, s->w);
+    s->step = LANES - unused;
+    s->split = s->k == 5 || 2 * lanes > LANES ? 1 : 4 * lanes > LANES ? 2 : 4;
     s->vectors = s->k == 5 || s->split == 4 ? 2 : 4;
 }
 
@@ -493,11 +543,10 @@ static size_t lay_out(job_t *job, char *memory) {
     const ptrdiff_t taps = job->g.kh * job->g.kw;
     size_t used = 0;
 #define PART(part, bytes) (job->part = memory ? (void *)(memory + used) : NULL, used += (bytes))
-    PART(forward.masks, bytes_of(ceil_div(job->forward.columns, LANES), sizeof(column_masks)));
-    PART(forward.single, bytes_of(ceil_div(job->forward.columns, LANES), sizeof(column_masks)));
-    PART(gradient.masks, bytes_of(ceil_div(job->gradient.columns, LANES), sizeof(column_masks)));
-    PART(gradient.single, bytes_of(ceil_div(job->gradient.columns, LANES), sizeof(column_masks)));
-    PART(filters, bytes_of(job->g.c * taps, sizeof(real)));
+    PART(forward.masks, bytes_of(ceil_div(job->forward.columns, job->forward.step), sizeof(column_masks)));
+    PART(forward.single, bytes_of(ceil_div(job->forward.columns, job->forward.step), sizeof(column_masks)));
+    PART(gradient.masks, bytes_of(ceil_div(job->gradient.columns, job->gradient.step), sizeof(column_masks)));
+    PART(gradient.single, bytes_of(ceil_div(job->gradient.columns, job->gradient.step), sizeof(column_masks)));
     PART(copies, bytes_of(job->parts * job->g.c * (taps + 1), sizeof(real)));
     PART(slots, 0);
 #undef PART
@@ -510,9 +559,9 @@ size_t CNET_FN(depthwise_rows_workspace)(const cnet_conv2d *g, int threads) {
 }
 
 static void fill_masks(const pass_t *s) {
-    for (ptrdiff_t v = 0; v * LANES < s->columns; v++) {
-        s->masks[v] = masks_at(s, v * LANES, s->split);
-        s->single[v] = masks_at(s, v * LANES, 1);
+    for (ptrdiff_t v = 0; v * s->step < s->columns; v++) {
+        s->masks[v] = masks_at(s, v * s->step, s->split);
+        s->single[v] = masks_at(s, v * s->step, 1);
     }
 }
 
@@ -534,13 +583,8 @@ void CNET_FN(depthwise_rows_forward)(const conv2d_arrays *arrays, const cnet_con
 void CNET_FN(depthwise_rows_backward)(const conv2d_arrays *arrays, const cnet_conv2d *g,
                                       const cnet_call *call) {
     const job_t job = start(arrays, g, call);
-    const ptrdiff_t taps = g->kh * g->kw;
-    for (ptrdiff_t t = 0; arrays->dx && t < g->c * taps; t++) {
-        const ptrdiff_t tap = t % taps, source = job.gradient.is_spread ? tap : taps - 1 - tap;
-        job.filters[t] = arrays->weight[t - tap + source];
-    }
     cnet_parallel(backward_chunk, &job, job.blocks * job.parts, call->threads);
-    add_copies(arrays, job.copies, job.parts, g->c, taps);
+    add_copies(arrays, job.copies, job.parts, g->c, g->kh * g->kw);
 }
 
 #endif
