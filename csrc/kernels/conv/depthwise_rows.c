@@ -8,7 +8,8 @@
  * holds rows of 2 or 4 images if they are that short.
  *
  * Forward leaves out rows of taps outside of the image, and dx likewise. Chunks are some channels
- * and parts of the batch. Each part has its own copy of dw and db; the copies are added in order. */
+ * and parts of the batch. Each part has its own copy of dw and db; the copies are added in order.
+ */
 #include "depthwise.h"
 #include "lanes.h"
 #include "sums.h"
@@ -16,17 +17,17 @@
 #if MASKED_ROWS
 
 enum {
-    CHANNELS = 16,         /* of a chunk, at most */
-    TOGETHER = 4,          /* vectors that sweep at a time, at most */
-    MOST_IMAGES = 8,       /* that they hold, at most */
+    CHANNELS = 16,        /* of a chunk, at most */
+    TOGETHER = 4,         /* vectors that sweep at a time, at most */
+    MOST_IMAGES = 8,      /* that they hold, at most */
     FETCHED = 512,        /* elements that are prefetched ahead, about */
-    PART_CELLS = 1 << 16,  /* of a chunk, about */
+    PART_CELLS = 1 << 16, /* of a chunk, about */
     LONG_PLANE = 1 << 8,
     ENOUGH_CHUNKS = 16
 };
 
 typedef __mmask16 mask;
-#define ALL_LANES ((mask)-1)
+#define ALL_LANES ((mask) - 1)
 
 /* The lanes of a vector of columns that are inside of the image: of the loads and the stores of a
  * row, and of the cells of each tap of a row. */
@@ -114,13 +115,13 @@ INLINE void load_taps(const real *row, ptrdiff_t step, ptrdiff_t pw, const colum
     if (stride == 2) {
         const int half = split_of_pair(split);
         const vec first = load_rows(row, step, m->loads[0] & counted, half),
-                  second = load_rows(row + second_of_pair(step, split), step,
-                                     m->loads[1] & counted, half);
+                  second = load_rows(row + second_of_pair(step, split), step, m->loads[1] & counted,
+                                     half);
 #pragma GCC unroll 5
         for (int j = 0; j < k; j++) {
             const ivec from = lane_numbers() * 2 + splat(j);
-            cells[j] = (vec)_mm512_maskz_permutex2var_ps(m->cells[j], (__m512)first,
-                                                         (__m512i)from, (__m512)second);
+            cells[j] = (vec)_mm512_maskz_permutex2var_ps(m->cells[j], (__m512)first, (__m512i)from,
+                                                         (__m512)second);
         }
     } else if (split == 1) {
 #pragma GCC unroll 5
@@ -268,8 +269,7 @@ INLINE void spread(const pass_t *s, const column_masks *m, const real *from, con
                 __builtin_prefetch(x + ahead_to, 1);
                 __builtin_prefetch(next + ahead_to, 1);
                 store_rows(x, to_image, zip_first(even, odd), masks.outputs[0], half);
-                store_rows(next, to_image, zip_second(even, odd), masks.outputs[1],
-                           half);
+                store_rows(next, to_image, zip_second(even, odd), masks.outputs[1], half);
             }
 #pragma GCC unroll 4
             for (int phase = 0; phase < 4; phase++) {
@@ -323,9 +323,9 @@ INLINE void add_products(const pass_t *s, const column_masks *m, const real *fro
                 for (int i = phase; i < k; i += stride)
 #pragma GCC unroll 5
                     for (int j = 0; j < k; j++)
-                        sums[i * k + j] = (vec)_mm512_mask3_fmadd_ps(
-                            (__m512)dy[i / stride][v], (__m512)cells[j], (__m512)sums[i * k + j],
-                            exists[i]);
+                        sums[i * k + j] =
+                            (vec)_mm512_mask3_fmadd_ps((__m512)dy[i / stride][v], (__m512)cells[j],
+                                                       (__m512)sums[i * k + j], exists[i]);
             }
         }
     }
@@ -420,8 +420,8 @@ static void add_plane(const real *plane, ptrdiff_t pixels, double *sums) {
     for (ptrdiff_t p = 0; p < pixels; p += LANES)
         sum += load_run(plane + p, pixels - p);
     for (ptrdiff_t lane = 0; lane < LANES; lane += WIDE_LANES)
-        store_doubles(sums + lane, load_doubles(sums + lane) +
-                                       load_wide((const real *)&sum + lane));
+        store_doubles(sums + lane,
+                      load_doubles(sums + lane) + load_wide((const real *)&sum + lane));
 }
 
 /* ---- Chunks ---------------------------------------------------------------------------- */
@@ -430,9 +430,9 @@ typedef struct {
     conv2d_arrays arrays;
     cnet_conv2d g;
     pass_t forward, gradient;
-    ptrdiff_t channels, blocks;  /* of a chunk; of all channels */
-    ptrdiff_t parts, images;     /* of the batch; of a part */
-    real *copies;                /* of dw and db: (part, channel, tap) */
+    ptrdiff_t channels, blocks; /* of a chunk; of all channels */
+    ptrdiff_t parts, images;    /* of the batch; of a part */
+    real *copies;               /* of dw and db: (part, channel, tap) */
     char *slots;
     size_t slot_bytes;
 } job_t;
@@ -447,11 +447,10 @@ static void forward_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const ptrdiff_t last = min_size(first + job->channels, g->c);
     for (ptrdiff_t n = begin; n < end; n += MOST_IMAGES)
         for (ptrdiff_t c = first; c < last; c++)
-            sum_planes(&job->forward, job->arrays.x + (n * g->c + c) * g->h * g->w,
-                       job->arrays.weight + c * g->kh * g->kw,
-                       job->arrays.bias ? job->arrays.bias[c] : 0,
-                       job->arrays.to + (n * g->c + c) * g->oh * g->ow,
-                       min_size(MOST_IMAGES, end - n));
+            sum_planes(
+                &job->forward, job->arrays.x + (n * g->c + c) * g->h * g->w,
+                job->arrays.weight + c * g->kh * g->kw, job->arrays.bias ? job->arrays.bias[c] : 0,
+                job->arrays.to + (n * g->c + c) * g->oh * g->ow, min_size(MOST_IMAGES, end - n));
 }
 
 /* The filter of dx: rotated, if the stride is 1. */
@@ -509,8 +508,8 @@ static void complete(pass_t *s, ptrdiff_t c) {
     s->columns = s->is_spread ? (s->ow - 1 + s->pw) / 2 + 1 : s->ow;
     /* With a stride of 2, a pair of vectors has the cells of all taps. */
     const ptrdiff_t unused = s->stride == 2 && !s->is_spread ? (s->k - 1) / 2 : 0;
-    const ptrdiff_t lanes = s->stride == 2 && !s->is_spread ? s->columns + unused
-                                                            : max_size(s->columns, s->w);
+    const ptrdiff_t lanes =
+        s->stride == 2 && !s->is_spread ? s->columns + unused : max_size(s->columns, s->w);
     s->step = LANES - unused;
     s->split = s->k == 5 || 2 * lanes > LANES ? 1 : 4 * lanes > LANES ? 2 : 4;
     s->vectors = s->k == 5 || s->split == 4 ? 2 : 4;
@@ -518,11 +517,22 @@ static void complete(pass_t *s, ptrdiff_t c) {
 
 static job_t make_job(const cnet_conv2d *g) {
     job_t job = {.g = *g};
-    job.forward = (pass_t){.k = g->kh, .stride = g->sh, .h = g->h, .w = g->w,
-                           .oh = g->oh, .ow = g->ow, .ph = g->ph, .pw = g->pw};
+    job.forward = (pass_t){.k = g->kh,
+                           .stride = g->sh,
+                           .h = g->h,
+                           .w = g->w,
+                           .oh = g->oh,
+                           .ow = g->ow,
+                           .ph = g->ph,
+                           .pw = g->pw};
     const int is_spread = g->sh == 2;
-    job.gradient = (pass_t){.k = g->kh, .stride = g->sh, .h = g->oh, .w = g->ow,
-                            .oh = g->h, .ow = g->w, .is_spread = is_spread,
+    job.gradient = (pass_t){.k = g->kh,
+                            .stride = g->sh,
+                            .h = g->oh,
+                            .w = g->ow,
+                            .oh = g->h,
+                            .ow = g->w,
+                            .is_spread = is_spread,
                             .ph = is_spread ? g->ph : g->kh - 1 - g->ph,
                             .pw = is_spread ? g->pw : g->kw - 1 - g->pw};
     complete(&job.forward, g->c);
@@ -543,10 +553,14 @@ static size_t lay_out(job_t *job, char *memory) {
     const ptrdiff_t taps = job->g.kh * job->g.kw;
     size_t used = 0;
 #define PART(part, bytes) (job->part = memory ? (void *)(memory + used) : NULL, used += (bytes))
-    PART(forward.masks, bytes_of(ceil_div(job->forward.columns, job->forward.step), sizeof(column_masks)));
-    PART(forward.single, bytes_of(ceil_div(job->forward.columns, job->forward.step), sizeof(column_masks)));
-    PART(gradient.masks, bytes_of(ceil_div(job->gradient.columns, job->gradient.step), sizeof(column_masks)));
-    PART(gradient.single, bytes_of(ceil_div(job->gradient.columns, job->gradient.step), sizeof(column_masks)));
+    PART(forward.masks,
+         bytes_of(ceil_div(job->forward.columns, job->forward.step), sizeof(column_masks)));
+    PART(forward.single,
+         bytes_of(ceil_div(job->forward.columns, job->forward.step), sizeof(column_masks)));
+    PART(gradient.masks,
+         bytes_of(ceil_div(job->gradient.columns, job->gradient.step), sizeof(column_masks)));
+    PART(gradient.single,
+         bytes_of(ceil_div(job->gradient.columns, job->gradient.step), sizeof(column_masks)));
     PART(copies, bytes_of(job->parts * job->g.c * (taps + 1), sizeof(real)));
     PART(slots, 0);
 #undef PART

@@ -1,5 +1,6 @@
 /* Chooses the algorithm that computes a pass of a convolution. */
 #include "conv.h"
+#include "pixels.h"
 #include "stage.h"
 #include "tap_sums.h"
 
@@ -66,12 +67,13 @@ static int has_channels_for_winograd(const cnet_conv2d *g) {
 }
 
 /* A register tile has 6 or 8 rows. With few channels to sum over, packing costs too much: the
- * pixels of large images are better staged. */
+ * pixels of large images are better staged, unless they are read in place. */
 enum { PACKED_CHANNELS = 32, LARGE_PIXELS = 256 };
 
 static int tiles_pay(const cnet_conv2d *g, ptrdiff_t summed) {
     return g->c / g->g >= 4 && g->o / g->g >= 4 &&
-           (summed > PACKED_CHANNELS || g->oh * g->ow < LARGE_PIXELS);
+           (summed > PACKED_CHANNELS || g->oh * g->ow < LARGE_PIXELS ||
+            reads_planes_in_place(g, summed));
 }
 
 static int input_tiles_pay(const cnet_conv2d *g) { return tiles_pay(g, g->c / g->g); }
