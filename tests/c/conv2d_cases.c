@@ -61,7 +61,7 @@ static const case_t cases[] = {
     {{1, 257, 3, 5}, {9, 257, 1, 1}},
     {{3, 70, 9, 8}, {20, 35, 1, 1}, .stride = {2, 3}, .groups = 2},
     {{9, 12, 21, 22}, {17, 12, 1, 1}},                                /* parts of the pixels */
-    {{3, 9, 12, 12}, {17, 9, 1, 1}},                                  /* image by image */
+    {{3, 25, 12, 12}, {27, 25, 1, 1}},                                /* image by image */
     {{2, 5, 4, 6}, {9, 5, 1, 1}, .extra = {1, 2}},                    /* padding on one side */
     {{2, 3, 1, 9}, {4, 3, 1, 1}, .stride = {1, 2}, .extra = {0, -1}}, /* uses a part of the image */
     {{1, 57, 5, 5}, {5, 57, 3, 3}, .padding = {1, 1}},

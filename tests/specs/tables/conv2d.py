@@ -155,7 +155,8 @@ class Conv2dCase(Case):
             return "winograd"
         pixels = s.h * s.w
         fills_vectors = pixels >= 64 and 16 * (-(-pixels // 16) * 16) <= 17 * pixels
-        in_place = fills_vectors and min(s.c, s.o) >= 8 and s.g == s.sh == s.sw == 1
+        plain = inputs >= 24 and filters >= 8 and s.g == s.sh == s.sw == 1
+        in_place = fills_vectors and plain
         packs_little = inputs > 32 or s.oh * s.ow < 256 or in_place
         tiles_pay = min(inputs, filters) >= 4 and packs_little
         if self.suits("pointwise")[0] and tiles_pay:
