@@ -21,6 +21,7 @@
 #define ISA_WINOGRAD_SLICE 24      /* channels per slice of the Winograd weight gradient */
 #define ISA_DIRECT_ACCUMULATORS 12 /* of the direct weight gradient */
 #define ISA_PREPARED_PIXELS 6      /* in each of two rows, with one vector of filters */
+#define ISA_MASKED_ROWS 0          /* whether loads and stores have masks */
 #define ISA_HALF_PANELS 0          /* whether prepared filters have panels of half a vector */
 /* TILE(filters, vectors) of sums over taps. Of two tiles that waste the same, the later one is
  * used. */

@@ -184,6 +184,16 @@ static inline __attribute__((always_inline)) void interleave(vec *rows, const in
     }
 }
 
+/* Adds neighbouring lanes of pairs of vectors, which halves the number of vectors each time, until
+ * each lane is the sum of one of the `count` original vectors, a multiple of LANES. */
+static inline __attribute__((always_inline)) void add_lanes(vec *sums, int count) {
+#pragma GCC unroll 4
+    for (int lanes = (int)LANES; lanes > 1; lanes /= 2, count /= 2)
+#pragma GCC unroll 16
+        for (int i = 0; i < count / 2; i++)
+            sums[i] = evens(sums[2 * i], sums[2 * i + 1]) + odds(sums[2 * i], sums[2 * i + 1]);
+}
+
 /* ---- Transposition. A square is loaded in parts of 16 bytes, which can be placed anywhere in a
  * vector, and each group of parts is transposed within the parts. ---- */
 

@@ -43,6 +43,12 @@ CNET_PASS(depthwise, forward)
 CNET_PASS(depthwise, backward)
 #undef CNET_PASS
 
+/* The weight gradient of a 1 x 1 convolution as dot products of planes, where that is faster
+ * (pointwise_dots.c). */
+int CNET_FN(pointwise_dots_pay)(const cnet_conv2d *g);
+conv2d_bytes CNET_FN(pointwise_dots_workspace);
+conv2d_run CNET_FN(pointwise_dots);
+
 /* The policy of a pass, asked once per call: the algorithm that computes the pass if the caller
  * asks for `wanted`, and its workspace; -1 and CNET_UNSUITABLE if it cannot compute it. */
 typedef struct {

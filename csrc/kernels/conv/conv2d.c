@@ -18,7 +18,8 @@ size_t CNET_FN(conv2d_workspace)(cnet_call *call) {
  * of summation, parallel axis and workspace depend on the algorithm, which is
  * choices[CNET_FORWARD]. Unsuitable if an algorithm that is asked for by name cannot compute the
  * geometry. NaN and infinity propagate as in the sum, except with Winograd (see winograd.h), and
- * except that channels leaves out the taps of a weight that lie outside of the image. */
+ * except that channels and depthwise may leave out the taps of a weight that lie outside of the
+ * image. */
 void CNET_FN(conv2d)(const cnet_call *call) {
     const cnet_conv2d_arguments *a = &call->conv2d;
     const conv2d_arrays arrays = {.x = a->x, .weight = a->weight, .bias = a->bias, .to = a->y};

@@ -289,10 +289,9 @@ static void convolve_planes(const void *argument, ptrdiff_t chunk, int slot) {
 }
 
 size_t CNET_FN(depthwise_forward_workspace)(const cnet_conv2d *g, int threads) {
-    if (is_flat(g))
-        return CNET_FN(depthwise_flat_workspace)(g, threads);
-    if (is_narrow(g))
-        return CNET_FN(depthwise_cells_workspace)(g, threads);
+    const special_kernel special = special_kernel_for(g);
+    if (special.workspace)
+        return special.workspace(g, threads);
     const stage band = band_of(g, 1);
     return bytes_of(g->kh * g->kw, sizeof(ptrdiff_t)) + (size_t)threads * slot_bytes(g, &band);
 }
@@ -300,12 +299,9 @@ size_t CNET_FN(depthwise_forward_workspace)(const cnet_conv2d *g, int threads) {
 /* Parallel over chunks of input planes. */
 void CNET_FN(depthwise_forward)(const conv2d_arrays *arrays, const cnet_conv2d *g,
                                 const cnet_call *call) {
-    if (is_flat(g)) {
-        CNET_FN(depthwise_flat_forward)(arrays, g, call);
-        return;
-    }
-    if (is_narrow(g)) {
-        CNET_FN(depthwise_cells_forward)(arrays, g, call);
+    const special_kernel special = special_kernel_for(g);
+    if (special.forward) {
+        special.forward(arrays, g, call);
         return;
     }
     const stage band = band_of(g, 1);

@@ -227,4 +227,43 @@ static inline int is_narrow(const cnet_conv2d *g) {
     return g->o == g->c && g->ow <= NARROW && rows * columns <= IMAGE_CELLS_BYTES / VECTOR_BYTES;
 }
 
+/* The same convolution and gradients with masked loads and stores (depthwise_rows.c), for float32
+ * on instruction sets that have them. */
+#if ISA_MASKED_ROWS && defined(CNET_REAL_f32)
+#define MASKED_ROWS 1
+#else
+#define MASKED_ROWS 0
+#endif
+conv2d_bytes CNET_FN(depthwise_rows_workspace);
+conv2d_run CNET_FN(depthwise_rows_forward), CNET_FN(depthwise_rows_backward);
+
+static inline int is_masked(const cnet_conv2d *g) {
+    return g->o == g->c && g->kh == g->kw && (g->kh == 3 || g->kh == 5) && g->sh == g->sw &&
+           g->sh <= 2 && g->dh == 1 && g->dw == 1;
+}
+
+/* Kernels that compute only some geometries. */
+typedef struct {
+    conv2d_bytes *workspace;
+    conv2d_run *forward, *backward;
+} special_kernel;
+
+/* The one for this geometry; its functions are NULL if there is none. */
+static inline special_kernel special_kernel_for(const cnet_conv2d *g) {
+#define KERNEL(name)                                                                               \
+    (special_kernel) {                                                                             \
+        CNET_FN(name##_workspace), CNET_FN(name##_forward), CNET_FN(name##_backward)               \
+    }
+#if MASKED_ROWS
+    if (is_masked(g))
+        return KERNEL(depthwise_rows);
+#endif
+    if (is_flat(g))
+        return KERNEL(depthwise_flat);
+    if (is_narrow(g))
+        return KERNEL(depthwise_cells);
+    return (special_kernel){0};
+#undef KERNEL
+}
+
 #endif

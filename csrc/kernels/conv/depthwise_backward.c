@@ -386,10 +386,9 @@ static job_t make_job(const cnet_conv2d *g) {
 }
 
 size_t CNET_FN(depthwise_backward_workspace)(const cnet_conv2d *g, int threads) {
-    if (is_flat(g))
-        return CNET_FN(depthwise_flat_workspace)(g, threads);
-    if (is_narrow(g))
-        return CNET_FN(depthwise_cells_workspace)(g, threads);
+    const special_kernel special = special_kernel_for(g);
+    if (special.workspace)
+        return special.workspace(g, threads);
     job_t job = make_job(g);
     scratch s;
     const size_t shared = lay_out(&job, NULL);
@@ -430,12 +429,9 @@ static void channel_backward(const void *argument, ptrdiff_t chunk, int slot) {
 /* Computes those of dx, dw and db that are not NULL. */
 void CNET_FN(depthwise_backward)(const conv2d_arrays *arrays, const cnet_conv2d *g,
                                  const cnet_call *call) {
-    if (is_flat(g)) {
-        CNET_FN(depthwise_flat_backward)(arrays, g, call);
-        return;
-    }
-    if (is_narrow(g)) {
-        CNET_FN(depthwise_cells_backward)(arrays, g, call);
+    const special_kernel special = special_kernel_for(g);
+    if (special.backward) {
+        special.backward(arrays, g, call);
         return;
     }
     job_t job = make_job(g);

@@ -42,4 +42,19 @@ static inline pixel_run pixel_run_at(const pixels *l, ptrdiff_t channel, ptrdiff
     };
 }
 
+/* Whether a product over `summed` channels is computed image by image, and its pixels are read in
+ * place: few lanes of the last vector of a plane are unused, the stride skips no pixels, and the
+ * planes lie on so few pages that their addresses stay translated. */
+enum { PLANE_PIXELS = 64, MOST_LANES = 16, LEAST_CHANNELS = 8 };
+enum { LEAST_SUMMED = 24, MOST_SUMMED = 192 };
+enum { PAGE_BYTES = 4096, PAGES = 128 };
+
+static inline int reads_planes_in_place(const cnet_conv2d *g, ptrdiff_t summed) {
+    const ptrdiff_t pixels = g->h * g->w, bytes = pixels * (ptrdiff_t)sizeof(real);
+    return g->g == 1 && g->sh == 1 && g->sw == 1 && pixels >= PLANE_PIXELS &&
+           16 * round_up(pixels, MOST_LANES) <= 17 * pixels &&
+           min_size(g->c, g->o) >= LEAST_CHANNELS && summed >= LEAST_SUMMED &&
+           summed <= MOST_SUMMED && summed * min_size(bytes, PAGE_BYTES) <= PAGES * PAGE_BYTES;
+}
+
 #endif

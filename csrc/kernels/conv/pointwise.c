@@ -1,9 +1,11 @@
 /* Convolution with 1 x 1 filters: a matrix product of the weights and the pixels of all images.
  *
  * Columns are the pixels that the stride selects, numbered through all images, so that panels may
- * span images. The input gradient is the same product with the weights transposed; its columns are
- * written to the pixels they correspond to. Order of summation and workspace as in product.h; the
- * bias is added to the first block. Parallel over tiles of (group, channel, pixels). */
+ * span images. If planes fill vectors, each image is a product of its own instead, and weights and
+ * pixels are read in place. The input gradient is the same product with the weights transposed; its
+ * columns are written to the pixels they correspond to. Order of summation and workspace as in
+ * product.h; the bias is added to the first block. Parallel over tiles of (group, channel, pixels).
+ */
 #include "conv.h"
 #include "pixels.h"
 #include "gemm/product.h"
@@ -54,6 +56,43 @@ static void pack_pixels(const product *q, ptrdiff_t group, ptrdiff_t p, ptrdiff_
     }
 }
 
+/* ---- Image by image -------------------------------------------------------------------- */
+
+static ptrdiff_t image_distance(const product *q, ptrdiff_t image) { return image * q->k * q->n; }
+
+static void pack_plane(const product *q, ptrdiff_t image, ptrdiff_t p, ptrdiff_t depth, ptrdiff_t j,
+                       ptrdiff_t cols, real *to) {
+    const job_t *job = (const job_t *)q;
+    pack_columns(job->from + (image_distance(q, image) + p * q->n + j), 1, q->n, cols, depth, to);
+}
+
+static strided find_plane(const product *q, ptrdiff_t image, ptrdiff_t p, ptrdiff_t j) {
+    const job_t *job = (const job_t *)q;
+    return (strided){job->from + (image_distance(q, image) + p * q->n + j), 1, q->n};
+}
+
+static strided find_target_plane(const product *q, ptrdiff_t image, ptrdiff_t i, ptrdiff_t j) {
+    const job_t *job = (const job_t *)q;
+    return (strided){job->to + ((image * q->m + i) * q->n + j), 1, q->n};
+}
+
+static void store_plane(const product *q, ptrdiff_t image, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
+                        ptrdiff_t cols, const real *strip, int first, int last) {
+    const job_t *job = (const job_t *)q;
+    const int streams = q->streams && first && last;
+    real *to = job->to + ((image * q->m + i) * q->n + j);
+    for (ptrdiff_t r = 0; r < rows; r++, strip += STRIP_COLS, to += q->n) {
+        const vec bias = broadcast(first && job->bias ? job->bias[i + r] : 0);
+        ptrdiff_t s = 0;
+        for (; streams && s < cols; s += LANES)
+            stream(to + s, bias + load(strip + s));
+        for (; s < cols; s += LANES) {
+            const vec before = first ? bias : load_run(to + s, cols - s);
+            store_run(to + s, before + load(strip + s), cols - s);
+        }
+    }
+}
+
 static strided find_pixels(const product *q, ptrdiff_t group, ptrdiff_t p, ptrdiff_t j) {
     const job_t *job = (const job_t *)q;
     const pixel_run r = pixel_run_at(&job->source, group * q->k + p, j, 1);
@@ -99,6 +138,19 @@ static int can_stream(const pixels *l, ptrdiff_t images, const real *to) {
 }
 
 static job_t make_job(const cnet_conv2d *g, ptrdiff_t from, ptrdiff_t to) {
+    if (reads_planes_in_place(g, from))
+        return (job_t){
+            .base = {.batch = g->n,
+                     .m = to,
+                     .n = g->h * g->w,
+                     .k = from,
+                     .pack_a = pack_weight,
+                     .pack_b = pack_plane,
+                     .store = store_plane,
+                     .b_distance = image_distance,
+                     .find_b = find_plane,
+                     .find_c = find_target_plane},
+        };
     return (job_t){
         .base = {.batch = g->g,
                  .m = to / g->g,
@@ -117,6 +169,15 @@ static size_t workspace_of(job_t job, int threads) {
     return CNET_FN(product_workspace)(q->batch, q->m, q->n, q->k, threads);
 }
 
+static void run(job_t job, const cnet_conv2d *g, const cnet_call *call) {
+    if (reads_planes_in_place(g, job.base.k)) {
+        job.base.a = (strided){job.weight, job.weight_row, job.weight_col};
+        job.base.b = (strided){job.from, 1, job.base.n};
+    }
+    job.base.streams = can_stream(&job.target, g->n, job.to);
+    CNET_FN(product)(&job.base, call);
+}
+
 size_t CNET_FN(pointwise_forward_workspace)(const cnet_conv2d *g, int threads) {
     return workspace_of(make_job(g, g->c, g->o), threads);
 }
@@ -132,8 +193,7 @@ void CNET_FN(pointwise_forward)(const conv2d_arrays *arrays, const cnet_conv2d *
     job.weight_col = 1;
     job.source = pixels_of_x(g);
     job.target = pixels_of_y(g);
-    job.base.streams = can_stream(&job.target, g->n, job.to);
-    CNET_FN(product)(&job.base, call);
+    run(job, g, call);
 }
 
 size_t CNET_FN(pointwise_dx_workspace)(const cnet_conv2d *g, int threads) {
@@ -159,6 +219,5 @@ void CNET_FN(pointwise_dx)(const conv2d_arrays *arrays, const cnet_conv2d *g,
     job.target = pixels_of_x(g);
     if (job.target.pixels < job.target.plane)
         cnet_parallel(clear_plane, &job, g->n * g->c, call->threads);
-    job.base.streams = can_stream(&job.target, g->n, job.to);
-    CNET_FN(product)(&job.base, call);
+    run(job, g, call);
 }

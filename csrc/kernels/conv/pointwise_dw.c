@@ -72,6 +72,8 @@ static job_t make_job(const cnet_conv2d *g) {
 }
 
 size_t CNET_FN(pointwise_dw_workspace)(const cnet_conv2d *g, int threads) {
+    if (CNET_FN(pointwise_dots_pay)(g))
+        return CNET_FN(pointwise_dots_workspace)(g, threads);
     const job_t job = make_job(g);
     const product *q = &job.base;
     return CNET_FN(product_workspace)(q->batch, q->m, q->n, q->k, threads);
@@ -79,6 +81,10 @@ size_t CNET_FN(pointwise_dw_workspace)(const cnet_conv2d *g, int threads) {
 
 void CNET_FN(pointwise_dw)(const conv2d_arrays *arrays, const cnet_conv2d *g,
                            const cnet_call *call) {
+    if (CNET_FN(pointwise_dots_pay)(g)) {
+        CNET_FN(pointwise_dots)(arrays, g, call);
+        return;
+    }
     job_t job = make_job(g);
     job.grad_output = arrays->grad_output;
     job.x = arrays->x;

@@ -1,5 +1,6 @@
 /* Chooses the algorithm that computes a pass of a convolution. */
 #include "conv.h"
+#include "pixels.h"
 #include "stage.h"
 #include "tap_sums.h"
 
@@ -80,16 +81,23 @@ static int dw_has_channels_for_winograd(const cnet_conv2d *g) {
 }
 
 /* A register tile has 6 or 8 rows. With few channels to sum over, packing costs too much: the
- * pixels of large images are better staged. */
+ * pixels of large images are better staged, unless they are read in place. */
 enum { PACKED_CHANNELS = 32, LARGE_PIXELS = 256 };
 
-static int tiles_pay(const cnet_conv2d *g, ptrdiff_t summed) {
+static int tiles_pay(const cnet_conv2d *g, ptrdiff_t summed, int in_place) {
     return g->c / g->g >= 4 && g->o / g->g >= 4 &&
-           (summed > PACKED_CHANNELS || g->oh * g->ow < LARGE_PIXELS);
+           (summed > PACKED_CHANNELS || g->oh * g->ow < LARGE_PIXELS || in_place);
 }
 
-static int input_tiles_pay(const cnet_conv2d *g) { return tiles_pay(g, g->c / g->g); }
-static int output_tiles_pay(const cnet_conv2d *g) { return tiles_pay(g, g->o / g->g); }
+static int input_tiles_pay(const cnet_conv2d *g) {
+    return tiles_pay(g, g->c / g->g, reads_planes_in_place(g, g->c));
+}
+static int output_tiles_pay(const cnet_conv2d *g) {
+    return tiles_pay(g, g->o / g->g, reads_planes_in_place(g, g->o));
+}
+static int weight_tiles_pay(const cnet_conv2d *g) {
+    return tiles_pay(g, g->c / g->g, CNET_FN(pointwise_dots_pay)(g));
+}
 
 enum { ROW_BYTES = 4 * ISA_CORE_CACHE_BYTES };
 
@@ -185,7 +193,7 @@ static const algorithm algorithms[CNET_PASSES][CNET_ALGORITHMS] = {
             [CNET_DEPTHWISE] = {is_depthwise, has_one_filter_each, RUNS(depthwise, backward), 1},
             [CNET_WINOGRAD] = {is_3x3_or_5x5_with_stride_1, dw_has_channels_for_winograd,
                                RUNS(winograd, dw)},
-            [CNET_POINTWISE] = {is_1x1_without_padding, input_tiles_pay, RUNS(pointwise, dw)},
+            [CNET_POINTWISE] = {is_1x1_without_padding, weight_tiles_pay, RUNS(pointwise, dw)},
             [CNET_CHANNELS] = {can_be_staged_whole, dw_fills_vectors, RUNS(channels, dw)},
             [CNET_DIRECT] = {can_be_staged_whole, has_small_images, RUNS(direct, dw)},
             [CNET_FOLD] = {never, never, NULL, NULL},

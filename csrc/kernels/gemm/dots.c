@@ -5,14 +5,6 @@
 /* The register tile; at the edges its last row or column is repeated. */
 enum { ROWS = 4, COLS = ISA_DOTS_COLS, CHUNK_COLS = 32 };
 
-/* Adds neighbouring lanes of pairs of vectors, which halves the number of vectors each time, until
- * each lane is the sum of one of the original vectors. */
-static void add_lanes(vec sums[ROWS * COLS]) {
-    for (ptrdiff_t lanes = LANES, count = ROWS * COLS; lanes > 1; lanes /= 2, count /= 2)
-        for (ptrdiff_t i = 0; i < count / 2; i++)
-            sums[i] = evens(sums[2 * i], sums[2 * i + 1]) + odds(sums[2 * i], sums[2 * i + 1]);
-}
-
 static void put(const dots *d, ptrdiff_t i, ptrdiff_t j, const real *sums) {
     const ptrdiff_t rows = min_size(ROWS, d->m - i), cols = min_size(COLS, d->n - j);
     for (ptrdiff_t r = 0; r < rows; r++)
@@ -52,7 +44,7 @@ static inline __attribute__((always_inline)) void multiply_tile(const dots *d, p
 #pragma GCC unroll 4
         for (int s = 0; s < COLS; s++)
             sums[r * COLS + s] = sum[r][s];
-    add_lanes(sums);
+    add_lanes(sums, ROWS * COLS);
     put(d, i, j, (const real *)sums);
 }
 

@@ -200,23 +200,25 @@ static void pack_chunk(const void *argument, ptrdiff_t chunk, int slot) {
 }
 
 static inline __attribute__((always_inline)) void multiply(ptrdiff_t depth, const int rows,
-                                                           strided a, strided b, ptrdiff_t cols,
-                                                           fetch ahead, real *to) {
-    if (a.step == TILE_ROWS && a.lane == 1)
-        multiply_columns(depth, rows, a.at, 1, TILE_ROWS, b.at, b.step, cols, ahead, to,
+                                                           const strided *a, const strided *b,
+                                                           ptrdiff_t cols, const fetch *ahead,
+                                                           real *to) {
+    if (a->step == TILE_ROWS && a->lane == 1)
+        multiply_columns(depth, rows, a->at, 1, TILE_ROWS, b->at, b->step, cols, *ahead, to,
                          STRIP_COLS);
     else
-        multiply_columns(depth, rows, a.at, a.lane, a.step, b.at, b.step, cols, ahead, to,
+        multiply_columns(depth, rows, a->at, a->lane, a->step, b->at, b->step, cols, *ahead, to,
                          STRIP_COLS);
 }
 
-static void multiply_tile(ptrdiff_t depth, strided a, strided b, ptrdiff_t cols, fetch ahead,
-                          real *to) {
+/* By pointers: copies of operands that were just written would wait for the stores. */
+static void multiply_tile(ptrdiff_t depth, const strided *a, const strided *b, ptrdiff_t cols,
+                          const fetch *ahead, real *to) {
     multiply(depth, TILE_ROWS, a, b, cols, ahead, to);
 }
 
-static void multiply_short(ptrdiff_t depth, strided a, strided b, ptrdiff_t cols, fetch ahead,
-                           real *to) {
+static void multiply_short(ptrdiff_t depth, const strided *a, const strided *b, ptrdiff_t cols,
+                           const fetch *ahead, real *to) {
     multiply(depth, SHORT_ROWS, a, b, cols, ahead, to);
 }
 
@@ -285,12 +287,20 @@ static void find_panels(const job_t *job, const work *w, ptrdiff_t j0, ptrdiff_t
                               : (strided){at + (j - first) * depth, 1, TILE_COLS};
 }
 
-/* Cells that will be copied soon: `rows` rows, `step` apart, of so many cache lines. Each of the
- * tiles of a strip prefetches one line of some of the rows. */
+/* Cells that will be needed soon: `rows` rows, `step` apart, of so many cache lines. Each of the
+ * tiles of a strip prefetches one line of the next `share` rows. */
 typedef struct {
     const real *at;
-    ptrdiff_t step, rows, lines, tiles;
+    ptrdiff_t step, rows, lines, share;
+    ptrdiff_t row, line; /* where the next tile begins */
 } soon;
+
+static soon soon_of(const real *at, ptrdiff_t step, ptrdiff_t rows, ptrdiff_t lines,
+                    ptrdiff_t tiles) {
+    if (tiles < lines)
+        return (soon){0};
+    return (soon){at, step, rows, lines, ceil_div(rows, tiles / lines), 0, 0};
+}
 
 /* The columns of B that the next strip of this thread will copy. */
 static soon next_columns(const job_t *job, work w, ptrdiff_t j, ptrdiff_t p, ptrdiff_t chunk,
@@ -315,16 +325,20 @@ static soon next_columns(const job_t *job, work w, ptrdiff_t j, ptrdiff_t p, ptr
     const ptrdiff_t cols = min_size(STRIP_COLS, w.j1 - j);
     const ptrdiff_t depth = min_size(job->s.depth, w.p1 - p);
     if (b.lane == 1)
-        return (soon){b.at, b.step, depth, ceil_div(cols, LINE_CELLS), tiles};
-    return (soon){b.at, b.lane, cols, ceil_div(depth, LINE_CELLS), tiles};
+        return soon_of(b.at, b.step, depth, ceil_div(cols, LINE_CELLS), tiles);
+    return soon_of(b.at, b.lane, cols, ceil_div(depth, LINE_CELLS), tiles);
 }
 
-static fetch share_of(const soon *s, ptrdiff_t tile) {
-    if (!s->at || s->tiles < s->lines)
+static fetch next_share(soon *s) {
+    if (!s->at)
         return (fetch){0};
-    const ptrdiff_t share = tile / s->lines, rows = ceil_div(s->rows, s->tiles / s->lines);
-    return (fetch){s->at + share * rows * s->step + tile % s->lines * LINE_CELLS, s->step,
-                   min_size(rows, s->rows - share * rows)};
+    const fetch next = {s->at + s->row * s->step + s->line * LINE_CELLS, s->step,
+                        min_size(s->share, s->rows - s->row)};
+    if (++s->line == s->lines) {
+        s->line = 0;
+        s->row += s->share;
+    }
+    return next;
 }
 
 static void fetch_strip(const job_t *job, const work *w, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
@@ -359,9 +373,9 @@ static void multiply_strips(const job_t *job, const work *w, ptrdiff_t j0, ptrdi
     const ptrdiff_t tiles = ceil_div(w->i1 - w->i0, TILE_ROWS) * panels;
     const int first = p == begin,
               last = p + depth == min_size(job->q->k, begin + job->s.part_depth);
-    const soon next = next_columns(job, *w, j0, p, chunk, tiles);
+    soon next = next_columns(job, *w, j0, p, chunk, tiles);
     find_panels(job, w, j0, j1, p, depth, b);
-    for (ptrdiff_t i = w->i0, tile = 0; i < w->i1; i += TILE_ROWS) {
+    for (ptrdiff_t i = w->i0; i < w->i1; i += TILE_ROWS) {
         const ptrdiff_t rows = min_size(TILE_ROWS, w->i1 - i);
         const int is_short = rows <= SHORT_ROWS;
         /* At the end of an A in place, a tile begins with rows that are already computed. */
@@ -369,10 +383,12 @@ static void multiply_strips(const job_t *job, const work *w, ptrdiff_t j0, ptrdi
         const ptrdiff_t again = job->q->a.at ? max_size(0, excess) : 0;
         const strided a = panel_of_a(job, w, i - again, p, depth);
         fetch_strip(job, w, i, rows, j0, j1 - j0, first && last);
-        for (ptrdiff_t number = 0; number < panels; number++, tile++)
-            (is_short ? multiply_short
-                      : multiply_tile)(depth, a, b[number], j1 - j0 - number * TILE_COLS,
-                                       share_of(&next, tile), strip + number * TILE_COLS);
+        for (ptrdiff_t number = 0; number < panels; number++) {
+            const fetch ahead = next_share(&next);
+            (is_short ? multiply_short : multiply_tile)(depth, &a, &b[number],
+                                                        j1 - j0 - number * TILE_COLS, &ahead,
+                                                        strip + number * TILE_COLS);
+        }
         store_strip(job, w, i, rows, j0, j1 - j0, strip + again * STRIP_COLS, first, last);
     }
 }

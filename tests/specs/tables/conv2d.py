@@ -153,7 +153,12 @@ class Conv2dCase(Case):
             return "depthwise"
         if self.is_winograd:
             return "winograd"
-        tiles_pay = min(inputs, filters) >= 4 and (inputs > 32 or s.oh * s.ow < 256)
+        pixels = s.h * s.w
+        fills_vectors = pixels >= 64 and 16 * (-(-pixels // 16) * 16) <= 17 * pixels
+        plain = inputs >= 24 and filters >= 8 and s.g == s.sh == s.sw == 1
+        in_place = fills_vectors and plain
+        packs_little = inputs > 32 or s.oh * s.ow < 256 or in_place
+        tiles_pay = min(inputs, filters) >= 4 and packs_little
         if self.suits("pointwise")[0] and tiles_pay:
             return "pointwise"
         rows, columns = s.dh * (s.kh - 1) + 1, s.pw + s.w + s.qw

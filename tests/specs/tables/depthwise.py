@@ -29,6 +29,10 @@ def _depthwise_convs() -> Iterator[Conv2dCase]:
             yield case((1, 2, 20, 37), (2, 1, 3, 3), stride, 3, dilation, 2, "depthwise, dilated")
     for size in (3, 4, 5, 7, 8, 9, 13, 14):
         yield case((2, 19, size + 2, size), (19, 1, 3, 3), padding=1, groups=19, name="flat")
+    for kernel, stride, size in product((3, 5), (1, 2), (1, 3, 4, 6, 7, 8, 12, 14, 15, 16, 17, 31)):
+        shape = 11, 3, size + 1, size
+        padding = kernel // 2, max(kernel - size, (size + stride) % kernel)
+        yield case(shape, (3, 1, kernel, kernel), stride, padding, 1, 3, "images together")
     yield from (
         case((3, 18, 7, 14), (18, 1, 5, 5), padding=2, groups=18, name="flat, 5x5"),
         case((3, 5, 11, 13), (5, 1, 4, 3), 1, (3, 2), (2, 2), 5, name="flat, dilated"),

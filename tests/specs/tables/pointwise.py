@@ -24,8 +24,12 @@ def _pointwise_convs() -> Iterator[Conv2dCase]:
     for groups in (2, 3, 7):
         yield case((3, 4 * groups, 6, 7), (5 * groups, 4, 1, 1), groups=groups, name="groups")
         yield case((3, groups, 9, 7), (groups, 1, 1, 1), 2, groups=groups, name="channels alone")
+    for c, o in ((8, 8), (9, 25), (24, 9), (12, 64), (65, 12), (192, 8), (8, 193)):
+        for size in ((8, 8), (12, 12), (17, 15), (19, 22)):
+            yield case((3, c, *size), (o, c, 1, 1), name="image by image")
     yield from (
         case((1, 1, 1, 1), (1, 1, 1, 1), name="one product"),
+        case((17, 24, 32, 32), (25, 24, 1, 1), name="planes of many images"),
         case((60, 3, 1, 1), (4, 3, 1, 1), name="images of a pixel"),
         case((9, 20, 30, 31), (18, 20, 1, 1), name="parts of the pixels"),
         case((9, 20, 61, 59), (18, 20, 1, 1), 2, name="parts of the pixels, strided"),
