@@ -16,11 +16,11 @@ dev: ## create .venv, with cnet in editable mode: an import rebuilds changed C s
 	$(BIN)/pip install --no-build-isolation -Cbuild-dir=build/dev -Ceditable.rebuild=true \
 	    -Ceditable.verbose=false -e '.[dev]'
 
-test: ## run the default tests (under 5 minutes on 2 cores)
+test: ## run the default tests (7 minutes on 2 cores)
 	$(BIN)/pytest -n auto
 
-slow: ## run the default tests and the slow sweeps
-	$(BIN)/pytest -n auto -m "slow or not slow"
+slow: ## run the slow sweeps, which the default tests leave out
+	$(BIN)/pytest -n auto -m slow
 
 lint: ## check style and formatting of Python and C
 	$(BIN)/ruff check .

@@ -2,7 +2,7 @@
 # with its header csrc/isa/<isa>.h; CNET_FLAGS_<isa>: the compiler flags of a variant.
 set(CNET_ISAS generic)
 # CPUs without AVX2 are few: their code is a quarter smaller with -O2.
-set(CNET_FLAGS_generic -O2)
+set(CNET_FLAGS_generic $<$<CONFIG:Release>:-O2>)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
   list(APPEND CNET_ISAS avx2 avx512)
   set(CNET_FLAGS_avx2 -mavx2 -mfma -mbmi2)

@@ -52,18 +52,19 @@ BY_LIBM(sin_by_libm, (vec y, vec a, mask_vec ready), REAL_SIN(a[lane]))
 BY_LIBM(cos_by_libm, (vec y, vec a, mask_vec ready), REAL_COS(a[lane]))
 BY_LIBM(tan_by_libm, (vec y, vec a, mask_vec ready), REAL_TAN(a[lane]))
 
-/* x = n pi/2 + r + rest, where n is the nearest integer, and `rest` what r lost by rounding. */
+/* x = n pi/2 + r + rest, where n is the nearest integer, and `rest` what r lost by rounding. The
+ * first differences are exact; the last part is subtracted together with what the one before it
+ * lost. */
 static inline vec angle_of_rest(vec x, vec *n, vec *rest) {
-    enum { PARTS = sizeof(half_pi) / sizeof(half_pi[0]), EXACT = PARTS - 2 };
+    enum { PARTS = sizeof(half_pi) / sizeof(half_pi[0]) };
     *n = (x * (real)0.63661977236758134308 + (real)ROUNDER) - (real)ROUNDER;
-    *rest = (vec){0};
-    vec r = x;
-    for (int i = 0; i < PARTS; i++) {
-        const vec former = r;
-        r -= *n * half_pi[i];
-        if (i >= EXACT)
-            *rest += (former - r) - *n * half_pi[i];
-    }
+    vec exact = x;
+    for (int i = 0; i < PARTS - 2; i++)
+        exact -= *n * half_pi[i];
+    const vec high = exact - *n * half_pi[PARTS - 2];
+    const vec low = ((exact - high) - *n * half_pi[PARTS - 2]) - *n * half_pi[PARTS - 1];
+    const vec r = high + low;
+    *rest = (high - r) + low;
     return r;
 }
 
@@ -71,7 +72,7 @@ static inline vec angle_of_rest(vec x, vec *n, vec *rest) {
 static inline bits_vec low_bits(vec n) { return (bits_vec)(n + (real)ROUNDER); }
 
 /* sin(x + quarter pi/2) */
-static inline vec vec_sin(vec x, int quarter) {
+static inline vec turned_sine(vec x, int quarter) {
     vec n, rest;
     const vec r = angle_of_rest(x, &n, &rest);
     const vec sine = sine_of_rest(r), cosine = cosine_of_rest(r);
@@ -84,6 +85,8 @@ static inline vec vec_sin(vec x, int quarter) {
         return y;
     return quarter ? cos_by_libm(y, x, ready) : sin_by_libm(y, x, ready);
 }
+static inline vec vec_sin(vec x) { return turned_sine(x, 0); }
+static inline vec vec_cos(vec x) { return turned_sine(x, 1); }
 
 static inline vec vec_tan(vec x) {
     vec n, rest;

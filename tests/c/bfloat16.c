@@ -188,7 +188,6 @@ static void convolutions(void) {
     }
 }
 
-void test_prepare_bfloat16_conv2d(void) { convolutions(); }
 void test_bfloat16_conv2d(void) { convolutions(); }
 
 /* ---- Pooling ------------------------------------------------------------------------------ */

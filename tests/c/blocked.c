@@ -101,7 +101,6 @@ static void conversions(void) {
 }
 
 void test_block(void) { conversions(); }
-void test_unblock(void) { conversions(); }
 
 /* ---- Convolution -------------------------------------------------------------------------- */
 
@@ -240,7 +239,6 @@ static void convolutions(void) {
     }
 }
 
-void test_prepare_blocked_conv2d(void) { convolutions(); }
 void test_blocked_conv2d(void) { convolutions(); }
 
 /* ---- Pooling ------------------------------------------------------------------------------ */

@@ -168,7 +168,6 @@ static void convolutions(void) {
     }
 }
 
-void test_prepare_quantized_conv2d(void) { convolutions(); }
 void test_quantized_conv2d(void) { convolutions(); }
 
 /* ---- Pooling ------------------------------------------------------------------------------ */

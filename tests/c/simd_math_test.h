@@ -8,7 +8,7 @@
 /* clang-format off */
 #define MATH_FUNCTIONS(X)                                                                          \
     X(exp) X(exp2) X(expm1) X(log) X(log2) X(log10) X(log1p) X(sinh) X(cosh) X(tanh) X(asinh)      \
-    X(acosh) X(atanh) X(tan) X(asin) X(acos) X(atan) X(erf)
+    X(acosh) X(atanh) X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(erf)
 /* clang-format on */
 #define MATH_ENUM(name) MATH_##name,
 typedef enum { MATH_FUNCTIONS(MATH_ENUM) MATH_COUNT } math_function;

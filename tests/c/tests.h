@@ -4,6 +4,12 @@
 
 #include "check.h"
 
+/* Kernels that are tested together. */
+#define test_unblock test_block
+#define test_prepare_blocked_conv2d test_blocked_conv2d
+#define test_prepare_bfloat16_conv2d test_bfloat16_conv2d
+#define test_prepare_quantized_conv2d test_quantized_conv2d
+
 #define TEST(name, workspace) void test_##name(void);
 CNET_KERNELS(TEST)
 #undef TEST

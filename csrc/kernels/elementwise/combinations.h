@@ -11,8 +11,8 @@
 #define CNET_COMBINATIONS(OP)                                                                      \
     OP(sign,                1, signs(a))                                                           \
     OP(frac,                1, a - vec_trunc(a))                                                   \
-    OP(sin,                 1, vec_sin(a, 0))                                                      \
-    OP(cos,                 1, vec_sin(a, 1))                                                      \
+    OP(sin,                 1, vec_sin(a))                                                         \
+    OP(cos,                 1, vec_cos(a))                                                         \
     OP(logit,               1, vec_log(a / (1 - a)))                                               \
     OP(product,             2, a * b)                                                              \
     OP(squared_difference,  2, squared(a - b))                                                     \
@@ -29,8 +29,8 @@
     OP(glu,                 2, a * sigmoid(b))                                                     \
     OP(prelu,               2, choose(a > 0, a, b * a))                                            \
     OP(prelu_dweight,       2, choose(b > 0, ZERO, a * b))                                         \
-    OP(sin_backward,        2, a * vec_sin(b, 1))                                                  \
-    OP(cos_backward,        2, -a * vec_sin(b, 0))                                                 \
+    OP(sin_backward,        2, a * vec_cos(b))                                                     \
+    OP(cos_backward,        2, -a * vec_sin(b))                                                    \
     OP(lerp,                3, lerp(a, b, c))                                                      \
     OP(times_quotient,      3, a * (b / c))                                                        \
     OP(times_exp,           3, a * vec_exp(b - c))                                                 \
