@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _deferred
 from ._compare import Mismatch, compare, run_original
-from ._learning import Unfinished, learn
+from ._learning import NeedsState, Unfinished, learn
 from ._plans import Plan, Values, is_finite
 from ._recorded import Recorded, local
 from ._values import Impure, Refused
@@ -54,23 +54,29 @@ class Learned:
     ) -> Plan | None:  # fmt: skip
         """A plan for calls like this one, before it is made; None if there is no explanation."""
         own, start = self.watched, thread_time()
+        plan = None
         try:
             forward, forward_plan = own.forward_call(args)
             call = Recorded(own.original, args, kwargs)
             keep = own.keep if own.role == "forward" else None
-            return learn(call, forward, forward_plan, keep, self.hints(args), seconds)
+            plan = learn(call, forward, forward_plan, keep, self.hints(args), seconds)
         except Unfinished:
             if own.budget.is_patient:
                 situation.price = 3 * (thread_time() - start)
             else:
                 own.refuse(situation, f"it is not explained in {seconds:.1f} s", False, args)
         except Refused as refusal:
+            if isinstance(refusal, NeedsState) and forward_plan and forward_plan.deferred:
+                own.keep_state(args)
+                return None
             own.refuse(situation, str(refusal), isinstance(refusal, Impure), args)
         except Exception as error:  # a mistake here must not stop the user's program
             own.refuse(situation, f"learning failed, {type(error).__name__}: {error}", True, args)
         finally:
-            own.spend(thread_time() - start)
-        return None
+            taken = thread_time() - start
+            own.spend(taken)
+            own.failed += taken if plan is None else 0.0
+        return plan
 
     def hints(self, args: Any) -> "Sequence[Expression]":
         """What is known of related functions."""

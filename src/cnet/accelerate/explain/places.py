@@ -80,11 +80,29 @@ class FromMaxima:
     """
 
     pool: Pooling
+    is_shared: bool = False
+    """Whether equal maxima share the gradient."""
 
     def __call__(self, *arrays: Array) -> Array:
         dy, x, maxima = in_one_dtype(arrays)
-        dx: Array = self._spread(dy) * (x == self._spread(maxima, np.nan))
+        is_maximum = x == self._spread(maxima, np.nan)
+        if self.is_shared:
+            with np.errstate(all="ignore"):
+                dy = dy / self._counts(is_maximum)
+        dx: Array = self._spread(dy) * is_maximum
         return dx
+
+    def _counts(self, is_maximum: Array) -> Array:
+        """The number of maxima in each window."""
+        shape: list[int] = []
+        for letter, size in zip(self.pool.layout, self.pool.y_shape, strict=True):
+            step = self.pool.kernel["hw".index(letter)] if letter in "hw" else 1
+            is_maximum = is_maximum.take(range(size * step), len(shape) // 2)
+            shape += [size, step]
+        counts: Array = np.add.reduce(
+            is_maximum.reshape(shape), tuple(range(1, len(shape), 2)), dtype=np.intp
+        )
+        return counts
 
     def _spread(self, y: Array, rest: float = 0.0) -> Array:
         """Each element for its whole window; `rest` outside of windows."""
@@ -97,7 +115,7 @@ class FromMaxima:
         return y
 
     def __str__(self) -> str:
-        return f"{self.pool}, dx from the maxima"
+        return f"{self.pool}, dx from the maxima" + ", shared" * self.is_shared
 
 
 def _width(pool: Pooling) -> int:
@@ -162,7 +180,8 @@ def _from_maxima(problem: Problem, hint: Pooling) -> Iterator[Term]:
     images = [path for path in problem.inputs if problem.inputs[path][0].shape == hint.x_shape]
     results = [path for path in problem.inputs if problem.inputs[path][0].shape == hint.y_shape]
     for x, (first, second) in product(images, permutations(results, 2)):
-        yield Term(FromMaxima(hint), (first, x, second))
+        for is_shared in (False, True):
+            yield Term(FromMaxima(hint, is_shared), (first, x, second))
 
 
 def _are_places(arrays: list[Array], pool: Pooling) -> bool:
