@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _deferred
 from ._compare import Mismatch, compare, run_original
-from ._learning import NeedsState, Unfinished, learn
+from ._learning import Unfinished, learn
 from ._plans import Plan, Values, is_finite
 from ._recorded import Recorded, local
 from ._values import Impure, Refused
@@ -66,10 +66,11 @@ class Learned:
             else:
                 own.refuse(situation, f"it is not explained in {seconds:.1f} s", False, args)
         except Refused as refusal:
-            if isinstance(refusal, NeedsState) and forward_plan and forward_plan.deferred:
-                own.keep_state(args)
-                return None
-            own.refuse(situation, str(refusal), isinstance(refusal, Impure), args)
+            is_impure = isinstance(refusal, Impure)
+            if forward_plan and forward_plan.deferred and not is_impure:
+                own.keep_state(args)  # what the forward call leaves out may explain it
+            else:
+                own.refuse(situation, str(refusal), is_impure, args)
         except Exception as error:  # a mistake here must not stop the user's program
             own.refuse(situation, f"learning failed, {type(error).__name__}: {error}", True, args)
         finally:

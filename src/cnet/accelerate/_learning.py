@@ -44,6 +44,9 @@ from ._scan import Scan
 from ._values import Refused, Tree, kind_of
 from .explain import STAGES, Expression, FromMaxima, Sample, explain
 
+HINTED_SECONDS = 0.3
+"""For the search among all geometries, where those of related functions were tried before."""
+
 
 class Unfinished(Exception):
     """The time for learning was too short."""
@@ -105,10 +108,6 @@ def learn(
         except _NeedsItems:
             if not candidates:
                 raise
-
-
-class NeedsState(Refused):
-    """A backward call may be explained by attributes that its forward call leaves out."""
 
 
 class _NeedsItems(Refused):
@@ -368,12 +367,14 @@ class _Learning:
         others = [*self.expressions.values()]
         with np.errstate(all="ignore"):
             seconds = self.end - thread_time()
+            if stage == STAGES[-1] and self.hints:
+                seconds = min(seconds, HINTED_SECONDS)
             expression = explain(samples, name, (*self.hints, *others), seconds, others, (stage,))
         if expression is None and thread_time() > self.end:
             raise Unfinished
         is_from_maxima = expression and isinstance(expression.term.operation, FromMaxima)
         if missing and not is_from_maxima:  # that one is not finite for disturbed maxima either
-            raise NeedsState(f"{name} is not finite for random data")
+            raise Refused(f"{name} is not finite for random data")
         return expression
 
     def inputs_of(self, sampled: Sampled, results: Sequence[str]) -> Sample:
