@@ -34,7 +34,7 @@ def test_the_same_text_is_printed(text: str, capfd: Any) -> None:
 
 def test_a_text_that_depends_on_the_data_is_found(capfd: Any) -> None:
     """Copies have large numbers, the data of the user have not."""
-    body = simple("if abs(x).max() > 2: print('large')\n        return np.maximum(x, 0)")
+    body = simple("if abs(x).max() > 1.5: print('large')\n        return np.maximum(x, 0)")
     cls = cnet.accelerate(made(body))
     for step in range(6):
         cls(RNG(0)).forward(np.full((6, 8), 3.0 if step == 5 else 1.0))
@@ -83,16 +83,19 @@ def test_lists_of_the_caller_get_more_items() -> None:
 
 
 def test_lists_that_layers_keep_are_left_alone() -> None:
-    cls = cnet.accelerate(made(APPENDS.replace("PLACE", "self.kept.append(len(self.kept))")))
+    cls = cnet.accelerate(made(APPENDS.replace("PLACE", "self.kept.append(1)")))
     layer = cls(RNG(0))
     for _ in range(6):
         layer.forward(np.ones((4, 8)), [])
     assert counts(cls)["forward"] == 0
-    assert layer.kept == [*range(6)]
+    assert layer.kept == [1] * 6
+    assert "it changes the length of self.kept" in cnet.accelerate.report()
 
 
 @pytest.mark.parametrize("shares", ["", "; d /= m.sum((3, 5), keepdims=True)"])
-def test_a_gradient_where_images_equal_kept_maxima(shares: str) -> None:
+def test_a_gradient_where_images_equal_kept_maxima(
+    shares: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """For other maxima than those of the images, it divides by zero; then the original does it."""
     body = simple(
         "n, c, h, w = x.shape\n"
@@ -105,6 +108,7 @@ def test_a_gradient_where_images_equal_kept_maxima(shares: str) -> None:
         f"        d = m * g[:, :, :, None, :, None]{shares}\n"
         "        return d.reshape(*xs.shape[:2], 2 * xs.shape[2], 2 * xs.shape[4])",
     )
+    monkeypatch.setattr("cnet.accelerate._learned.Use.is_slower", lambda *_: False)
     own, cls, rng = made(body)(RNG(0)), cnet.accelerate(made(body), verify="never"), RNG(0)
     layer = cls(RNG(0))
     with np.errstate(all="ignore"):
@@ -117,5 +121,5 @@ def test_a_gradient_where_images_equal_kept_maxima(shares: str) -> None:
                 x *= 2
             if step == 22:
                 x[...] = y[...] = got[...] = 1
-            np.testing.assert_array_equal(np.isnan(layer.backward(dy)), np.isnan(own.backward(dy)))
             close(layer.backward(dy), own.backward(dy))
+    assert counts(cls)["backward"] >= 15
