@@ -71,3 +71,37 @@ class Layer:
         return (self.W @ g).reshape(3, 4)
 """
     assert same(body, (3, 4))["backward"] == 6
+
+
+@pytest.mark.parametrize("keeps", ["z", "y"])
+@pytest.mark.parametrize(
+    ("function", "slope"),
+    [
+        ("1 / (1 + np.exp(-z))", "y * (1 - y)"),
+        ("np.tanh(z)", "(1 - y * y)"),
+        ("np.maximum(z, 0)", "(y > 0)"),
+    ],
+)
+def test_a_dense_layer_keeps_the_argument_of_its_activation(
+    function: str, slope: str, keeps: str
+) -> None:
+    """The forward call leaves it out at first, and sets it since the backward call needs it."""
+    body = f"""
+class Layer:
+    def __init__(self, rng):
+        self.W, self.b = rng.standard_normal((9, 5)), np.ones(5)
+
+    def forward(self, x):
+        self.x, z = x, x @ self.W + self.b
+        y = {function}
+        self.{keeps} = {keeps}
+        return y
+
+    def backward(self, g):
+        z = {"self.z" if keeps == "z" else "0"}
+        y = {function if keeps == "z" else "self.y"}
+        g = g * {slope}
+        self.dW, self.db = self.x.T @ g, g.sum(0)
+        return g @ self.W.T
+"""
+    assert same(body, (6, 9))["backward"] >= 2

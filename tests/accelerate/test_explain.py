@@ -276,6 +276,20 @@ def test_factors_are_read_from_numbers() -> None:
     np.testing.assert_allclose(result, a["W"] - 0.7 / 6 * a["x"].T @ a["dy"], 1e-12)
 
 
+def test_a_mean_is_divided_by_a_number_of_elements() -> None:
+    """Not by a constant with few digits, and not by one minus a number that is no rate."""
+    samples = []
+    for seed in range(3):
+        a = _inputs({"dy": (3, 5, 7, 11)}, seed)
+        outputs = {"db": a["dy"].mean((0, 2, 3)), "dW": -4 * a["dy"]}
+        samples.append(Sample(a, {"self.size": 5.0}, outputs))
+    db, dw = explain(samples, "db"), explain(samples, "dW")
+    assert db is not None
+    assert db.scale.constant == 1 / (3 * 7 * 11)
+    assert dw is not None
+    assert str(dw.scale) == "-4"
+
+
 def test_updated_parameters_that_are_returned() -> None:
     shapes = {"filters": (4, 3, 3), "image": (8, 9), "grad": (6, 7, 4)}
     samples = []

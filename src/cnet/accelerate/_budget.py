@@ -52,8 +52,8 @@ class Budget:
             self.total += seconds
 
     def most_seconds(self, price: float) -> float:
-        """The time after which the search for an explanation ends."""
-        return min(MOST_SECONDS, 2 * price if self.is_patient else self.left)
+        """The time for the search for an explanation, after the calls on copies."""
+        return min(MOST_SECONDS, price if self.is_patient else self.left)
 
     def allows(self, price: float, can_save: float) -> bool:
         """Whether to learn a function now.

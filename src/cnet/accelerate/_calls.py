@@ -2,7 +2,7 @@
 
 import inspect
 import random
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FunctionType
@@ -12,6 +12,7 @@ import numpy as np
 
 from ..arrays import Array, Shape
 from ._counters import Counter
+from ._printed import collected
 from ._recorded import local
 from ._scan import Scan, scan
 from ._values import Node, Refused, Tree, describe, kind_of, walk
@@ -73,11 +74,11 @@ def read(
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Run originals without wrappers, and restore the state of the random number generators."""
+    """Run originals without wrappers and prints, and restore the random number generators."""
     was, local.is_learning = local.is_learning, True
     states = np.random.get_state(), random.getstate()
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), collected(shows=False):
             yield
     finally:
         np.random.set_state(states[0])
@@ -159,6 +160,8 @@ class Outcome:
     """Paths of arrays that were changed in place."""
     arrays: dict[str, Array]
     """The new arrays by name, and the changed ones by path, after the call."""
+    printed: tuple[str | None, ...] = ()
+    """What was printed; None for what went to a file."""
     touched: dict[str, set[Any]] = field(default_factory=dict)
     """Keys with new values in dicts, by path; also of dicts that are unknown."""
 
@@ -200,15 +203,18 @@ class Before:
             elif node.type is dict:
                 self.unknown.append((node, node.value.copy()))
 
-    def after(self, result: Any) -> Outcome:
-        """Compare with the state now.
+    def after(self, result: Any, printed: Sequence[str | None] = ()) -> Outcome:
+        """Compare with the state now; `result` and `printed` are what the call has made.
 
         Raises
         ------
         Refused
-            If the call has removed something, or changed the length of a list.
+            If the call has removed something, or changed the length of a list; only lists that
+            are arguments, or inside of arguments that are lists, may get more items.
         """
-        return _Comparison(self).outcome(result)
+        outcome = _Comparison(self).outcome(result)
+        outcome.printed = tuple(printed)
+        return outcome
 
 
 def same_bits(a: Array, b: Array) -> bool:
@@ -241,12 +247,12 @@ class _Comparison:
             for node, old in [*self.before.holders, *self.before.unknown]
             if node.type is dict
         }
-        return Outcome(template, writes, mutated, arrays, touched)
+        return Outcome(template, writes, mutated, arrays, touched=touched)
 
     def changed(self, node: Node, old: Any) -> list[tuple[Any, Any]]:
         now = node.value.__dict__ if node.kind == "instance" else node.value
         if node.kind == "list":
-            if len(now) != len(old):
+            if len(now) != len(old) and (len(now) < len(old) or _is_held(node)):
                 raise Refused(f"it changes the length of {node.path}")
             old, now = dict(enumerate(old)), dict(enumerate(now))
         if gone := old.keys() - now.keys():
@@ -293,6 +299,11 @@ class _Comparison:
             self.arrays[f"{name}.base"] = base
             return view
         return Unknown(f"{name}, which is read-only or has elements that share memory")
+
+
+def _is_held(node: Node) -> bool:
+    """Whether an instance or a dict holds a list, perhaps from call to call."""
+    return node.parent is not None and (node.parent.kind != "list" or _is_held(node.parent))
 
 
 def _is_same(old: Any, new: Any) -> bool:

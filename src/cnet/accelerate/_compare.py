@@ -9,6 +9,7 @@ import numpy as np
 from ..arrays import Array
 from ._calls import Before, Build, Existing, Leaf, Next, Outcome, Template, arguments
 from ._plans import Plan, Values
+from ._printed import collected
 from ._values import walk
 from .explain.memory import steps
 
@@ -31,10 +32,11 @@ def run_original(
     roots = arguments(plan.original, args, kwargs).values
     tree = walk(roots, plan.reads, plan.skip)
     before = Before(tree, plan.outcome.writes, plan.outcome.mutated)
-    start = perf_counter()
-    result = plan.original(*args, **kwargs)
-    seconds = perf_counter() - start
-    return result, lambda: before.after(result), seconds
+    with collected(shows=True) as printed:
+        start = perf_counter()
+        result = plan.original(*args, **kwargs)
+        seconds = perf_counter() - start
+    return result, lambda: before.after(result, printed), seconds
 
 
 def compare(
@@ -53,6 +55,8 @@ def compare(
     if outcome.mutated != plan.outcome.mutated:
         both = {*outcome.mutated} ^ {*plan.outcome.mutated}
         raise Mismatch(min(both), "is not changed by both")
+    if outcome.printed != plan.outcome.printed:
+        raise Mismatch("the printed text", "is another one")
     if not _matches(plan.outcome.result, outcome.result, numbers):
         raise Mismatch("the result", "is another kind of value")
     for (holder, key), template in plan.outcome.writes.items():

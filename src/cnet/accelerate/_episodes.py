@@ -16,6 +16,7 @@ import numpy as np
 from ..arrays import Array
 from ._calls import Before, Outcome, arguments, read, undisturbed
 from ._counters import Counter
+from ._printed import collected
 from ._recorded import Recorded
 from ._scan import Scan
 from ._values import Impure, Node, Refused, Tree, is_setting, walk
@@ -28,13 +29,14 @@ RESULT = "result."
 """Begins the paths of results, from which other results may be computed."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sampled:
     """A sample with everything else that the call did."""
 
     sample: Sample
     outcome: Outcome
     tree: Tree
+    kind: "Kind"
 
 
 @dataclass(frozen=True)
@@ -222,9 +224,11 @@ class Episode:
                 fill(tree, kind, seed, self.special)
                 self.special.restrict(tree)
             before = Before(tree)
-            outcome = before.after(self._original(call))
+            with collected(shows=False) as printed:
+                result = self._original(call)
+            outcome = before.after(result, printed)
         copies = {path: copied(array) for path, array in outcome.arrays.items()}
-        return Sampled(Sample(before.inputs | past, before.numbers, copies), outcome, tree)
+        return Sampled(Sample(before.inputs | past, before.numbers, copies), outcome, tree, kind)
 
     def _twin(self) -> tuple[Recorded, Recorded | None]:
         """Copies of the recorded calls, in which equal objects stay equal."""

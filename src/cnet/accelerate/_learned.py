@@ -54,23 +54,30 @@ class Learned:
     ) -> Plan | None:  # fmt: skip
         """A plan for calls like this one, before it is made; None if there is no explanation."""
         own, start = self.watched, thread_time()
+        plan = None
         try:
             forward, forward_plan = own.forward_call(args)
             call = Recorded(own.original, args, kwargs)
             keep = own.keep if own.role == "forward" else None
-            return learn(call, forward, forward_plan, keep, self.hints(args), seconds)
+            plan = learn(call, forward, forward_plan, keep, self.hints(args), seconds)
         except Unfinished:
             if own.budget.is_patient:
                 situation.price = 3 * (thread_time() - start)
             else:
                 own.refuse(situation, f"it is not explained in {seconds:.1f} s", False, args)
         except Refused as refusal:
-            own.refuse(situation, str(refusal), isinstance(refusal, Impure), args)
+            is_impure = isinstance(refusal, Impure)
+            if forward_plan and forward_plan.deferred and not is_impure:
+                own.keep_state(args)  # what the forward call leaves out may explain it
+            else:
+                own.refuse(situation, str(refusal), is_impure, args)
         except Exception as error:  # a mistake here must not stop the user's program
             own.refuse(situation, f"learning failed, {type(error).__name__}: {error}", True, args)
         finally:
-            own.spend(thread_time() - start)
-        return None
+            taken = thread_time() - start
+            own.spend(taken)
+            own.failed += taken if plan is None else 0.0
+        return plan
 
     def hints(self, args: Any) -> "Sequence[Expression]":
         """What is known of related functions."""

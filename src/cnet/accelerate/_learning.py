@@ -42,7 +42,10 @@ from ._plans import Findings, Plan
 from ._recorded import Recorded
 from ._scan import Scan
 from ._values import Refused, Tree, kind_of
-from .explain import STAGES, Expression, Sample, explain
+from .explain import STAGES, Expression, FromMaxima, Sample, explain
+
+HINTED_SECONDS = 0.3
+"""For the search among all geometries, where those of related functions were tried before."""
 
 
 class Unfinished(Exception):
@@ -68,7 +71,7 @@ def learn(
     hints : sequence of Expression
         Those of other calls.
     seconds : float, default 2.0
-        The processor time after which the search for explanations ends.
+        The processor time for the search for explanations, after the calls on copies.
 
     Raises
     ------
@@ -77,7 +80,6 @@ def learn(
     Unfinished
         If the time was not enough.
     """
-    end = thread_time() + seconds
     found = arguments(call.function, call.args, call.kwargs)
     first = next(iter(found.values), "")
     own = first if first and kind_of(found.values[first]) == "instance" else ""
@@ -101,7 +103,7 @@ def learn(
         try:
             return _Learning(
                 call, own, scan, tree, samples, skip | unread.paths(), unread, left_out, keep,
-                hints, end,
+                hints, thread_time() + seconds,
             ).plan(found.places)  # fmt: skip
         except _NeedsItems:
             if not candidates:
@@ -149,7 +151,7 @@ def _samples(episode: Episode, unread: Unread) -> tuple[list[Sampled], Unread]:
 
 def _agree(a: Outcome, b: Outcome, unread: Unread = Unread()) -> bool:  # noqa: B008
     """Whether two calls have done the same; before the second, attributes were missing."""
-    if a.mutated != b.mutated or not is_same(a.result, b.result):
+    if (a.mutated, a.printed) != (b.mutated, b.printed) or not is_same(a.result, b.result):
         return False
     for path in unread.refilled:
         if not a.touched.get(path, set()) <= b.touched.get(path, set()):
@@ -227,8 +229,8 @@ class _Learning:
             self.call.function,
             Findings(
                 self.scan, self.tree, places, result, writes, self.expressions, first.mutated,
-                frozenset(variable), frozenset(deferred), frozenset(held), self.own, self.skip,
-                self.forward,
+                first.printed, frozenset(variable), frozenset(deferred), frozenset(held), self.own,
+                self.skip, self.forward,
             ),
         )  # fmt: skip
 
@@ -236,6 +238,8 @@ class _Learning:
         same = first.writes.keys() == other.writes.keys() and first.mutated == other.mutated
         if not same or first.arrays.keys() != other.arrays.keys():
             raise Refused("what it sets depends on the data")
+        if first.printed != other.printed:
+            raise Refused("what it prints depends on the data")
         for name, array in first.arrays.items():
             if array.shape != other.arrays[name].shape or array.dtype != other.arrays[name].dtype:
                 raise Refused(f"the shape or dtype of {name} depends on the data")
@@ -356,15 +360,21 @@ class _Learning:
         return len(self.expressions) > before
 
     def explained(self, name: str, results: Sequence[str], stage: str) -> Expression | None:
-        samples = [self.inputs_of(sampled, results) for sampled in self.samples]
-        if not all(_is_finite(sample.outputs[name]) for sample in samples):
+        missing = [s for s in self.samples if not _is_finite(s.sample.outputs[name])]
+        if not all(sampled.kind.disturbs for sampled in missing):
             raise Refused(f"{name} is not finite for random data")
+        samples = [self.inputs_of(s, results) for s in self.samples if s not in missing]
         others = [*self.expressions.values()]
         with np.errstate(all="ignore"):
             seconds = self.end - thread_time()
+            if stage == STAGES[-1] and self.hints:
+                seconds = min(seconds, HINTED_SECONDS)
             expression = explain(samples, name, (*self.hints, *others), seconds, others, (stage,))
         if expression is None and thread_time() > self.end:
             raise Unfinished
+        is_from_maxima = expression and isinstance(expression.term.operation, FromMaxima)
+        if missing and not is_from_maxima:  # that one is not finite for disturbed maxima either
+            raise Refused(f"{name} is not finite for random data")
         return expression
 
     def inputs_of(self, sampled: Sampled, results: Sequence[str]) -> Sample:

@@ -5,10 +5,10 @@ depends on with what it was when the plan was made, and returns the values, or N
 all new arrays. `commit` sets and returns them: it cannot fail, so that no call is done by half.
 """
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from sys import getrefcount
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -39,6 +39,8 @@ class Findings:
     expressions: Mapping[str, Expression]
     """Of all new arrays that the plan makes, and of all changed ones."""
     mutated: Sequence[str]
+    printed: tuple[str | None, ...]
+    """The texts that the call prints."""
     variable: frozenset[str]
     """Paths of numbers that may have other values."""
     deferred: frozenset[str]
@@ -61,7 +63,9 @@ class Plan:
         self.tree, self.places, self.own = findings.tree, findings.places, findings.own
         self.deferred, self.held = findings.deferred, findings.held
         self.expressions = findings.expressions
-        self.outcome = Outcome(findings.result, dict(findings.writes), [*findings.mutated], {})
+        self.outcome = Outcome(
+            findings.result, dict(findings.writes), [*findings.mutated], {}, findings.printed
+        )
         """What a call does, without the arrays."""
         leaves = [(node.path, i) for i, node in enumerate(self.tree.nodes) if node.is_leaf]
         self.leaves: list[tuple[str, int]] = leaves
@@ -232,7 +236,7 @@ class _Writer:
     def dicts(self) -> list[str]:
         """Dicts that the plan leaves without their items: no other object must hold them."""
         lines = []
-        self.space["references"] = getrefcount
+        self.space["references"] = sys.getrefcount
         for name in sorted(self.findings.held):
             own = self.names[self.findings.own]
             lines += [
@@ -290,6 +294,7 @@ class _Writer:
         lines = [f"{', '.join([*self.names.values(), *self.extra()])}, = v"]
         if self.outputs:
             lines.append(f"{', '.join(self.outputs.values())}, = f")
+        lines += [f"print({text!r}, end='')" for text in findings.printed]
         lines += [f"{self.names[path]}[...] = {self.outputs[path]}" for path in findings.mutated]
         later = []
         for (holder, key), template in findings.writes.items():
@@ -298,7 +303,9 @@ class _Writer:
             value = self.value(template, lines)
             name = self.names[holder]
             is_instance = any(n.path == holder and n.kind == "instance" for n in self.nodes)
-            later.append(f"{'d' * is_instance}{name}[{key!r}] = {value}")
+            is_more = key in self.appended(holder)
+            place = f"{'d' * is_instance}{name}"
+            later.append(f"{place}.append({value})" if is_more else f"{place}[{key!r}] = {value}")
             if is_instance:
                 lines.append(f"d{name} = {name}.__dict__")
         result = self.value(findings.result, lines)
@@ -307,6 +314,11 @@ class _Writer:
             own = self.names[findings.own]
             lines.append(f"deferred.defer({own}, {self.constant_object(self.plan)}, v)")
         return ["def commit(v, f):", *_indented([*lines, f"return {result}"])]
+
+    def appended(self, holder: str) -> range:
+        """The keys in a list that it does not have before the call."""
+        node = next(node for node in self.nodes if node.path == holder)
+        return range(len(node.value), sys.maxsize) if node.kind == "list" else range(0)
 
     def value(self, template: Template, lines: list[str]) -> str:
         """An expression for a value; `lines` are extended with what it needs."""

@@ -24,6 +24,10 @@ class _Local(threading.local):
     """Seconds that watched functions have taken inside of the current one."""
     others: set[Any] | None = None
     """These functions, while an original is observed."""
+    printed: list[str | None] | None = None
+    """What this thread has printed, while that is collected; None for what went to a file."""
+    shows = False
+    """Whether it is printed nevertheless."""
 
 
 local = _Local()

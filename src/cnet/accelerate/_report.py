@@ -6,8 +6,9 @@ from ._watched import Watched
 
 
 def report_of(watched: Iterable[Watched]) -> str:
-    """A table with a line for each function that was called."""
-    rows = [_row(one) for one in watched if one.calls]
+    """A table with a line for each function that was called, and the times of all."""
+    called = [one for one in watched if one.calls]
+    rows = [_row(one) for one in called]
     if not rows:
         return "cnet.accelerate: no watched function was called"
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
@@ -15,18 +16,25 @@ def report_of(watched: Iterable[Watched]) -> str:
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
         lines.append("  ".join([*cells, row[3]]).rstrip())
+    saved, spent, failed = (sum(times) for times in zip(*map(_times, called), strict=True))
+    failures = f", {_seconds(failed)} of that without success" if failed else ""
+    lines.append(f"in all: saved {_seconds(saved)}, learned in {_seconds(spent)}{failures}")
     return "\n".join(lines)
 
 
 def _row(one: Watched) -> tuple[str, str, str, str]:
     what = one.plans[0].describe() if one.plans else reason_of(one)
     if not one.by_cnet:
-        return one.label, what, "own code", ""
+        return one.label, what, "own code", f"learning took {_seconds(one.spent)}" * bool(one.spent)
     calls = f"by cnet {_count(one.by_cnet)} of {_count(one.calls)}"
     per_call = one.cnet_seconds / one.by_cnet
     factor = (one.saved + one.cnet_seconds) / one.by_cnet / per_call
     saved = f"x{factor:.3g}, saved {_seconds(one.saved)}, learned in {_seconds(one.spent)}"
     return one.label, what, calls, saved
+
+
+def _times(one: Watched) -> tuple[float, float, float]:
+    return one.saved, one.spent, one.failed
 
 
 def reason_of(one: Watched) -> str:

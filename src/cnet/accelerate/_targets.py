@@ -82,7 +82,7 @@ def watch_class(
         if hasattr(inner, "cnet_watched"):
             found.append(inner.cnet_watched)
             continue
-        watched = Watched(f"{owner.__qualname__}.{name}", inner, role, options, _forward_of)
+        watched = Watched(f"{owner.__qualname__}.{name}", inner, role, options, _forward_of(owner))
         is_static = isinstance(raw, staticmethod)
         setattr(owner, name, staticmethod(watched.wrapper) if is_static else watched.wrapper)
         found.append(_placed(Place(owner, name, raw, watched)))
@@ -105,11 +105,24 @@ def _is_users(owner: type) -> bool:
     return owner.__module__.split(".")[0] not in ("builtins", "abc", "typing", "numpy", "cnet")
 
 
-def _forward_of(instance: Any) -> Watched | None:
-    """The watched forward method of an instance."""
+def _forward_of(owner: type) -> Callable[[Any], Watched | None]:
+    """Finds the watched forward method for a backward method of `owner`.
+
+    It is that of the same class, which a derived class may call, unless that is never called.
+    """
+
+    def partner(instance: Any) -> Watched | None:
+        own, derived = _forward_in(owner), _forward_in(type(instance))
+        return own if own is not None and own.calls else derived
+
+    return partner
+
+
+def _forward_in(cls: type) -> Watched | None:
+    """The watched forward method of a class."""
     methods = {
         place.name: place.watched
-        for base in reversed(type(instance).__mro__)
+        for base in reversed(cls.__mro__)
         for place in places
         if place.owner is base and place.watched.role == "forward" and not place.watched.reason
     }

@@ -145,7 +145,8 @@ class Watched:
         self.reason = ""
         """Why the original computes everything, if it does."""
         self.calls = self.by_cnet = self.checked = 0
-        self.saved = self.spent = self.cnet_seconds = 0.0
+        self.saved = self.spent = self.failed = self.cnet_seconds = 0.0
+        """Seconds; `failed` are those of `spent` after which there was no plan."""
         self.give_back: Callable[[], None] = lambda: None
         """Puts the original back in its place."""
         self.wrapper = self._wrapper()
@@ -355,6 +356,10 @@ class Watched:
         refusals = [s.refusal for s in self.situations.values() if s.refusal]
         if not self.plans and (for_good or len(refusals) >= MOST_REFUSALS):
             self.stop(reason)
+        self.keep_state(args)
+
+    def keep_state(self, args: Any) -> None:
+        """Let the forward function of a backward one compute all attributes."""
         partner = self.partner(args)
         if partner is not None and partner.learned is not None:
             partner.learned.compute_all()

@@ -6,7 +6,8 @@ equal elements.
 """
 
 from .expressions import Expression, Scale, Term
+from .places import FromMaxima
 from .samples import TINY, Sample
 from .search import STAGES, explain
 
-__all__ = ["STAGES", "TINY", "Expression", "Sample", "Scale", "Term", "explain"]
+__all__ = ["STAGES", "TINY", "Expression", "FromMaxima", "Sample", "Scale", "Term", "explain"]

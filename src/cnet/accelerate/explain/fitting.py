@@ -1,7 +1,7 @@
 """Fits a term to an output: its factor, and the proof that it holds in every sample."""
 
 from collections.abc import Iterable, Iterator
-from itertools import product
+from itertools import combinations, product
 from math import isfinite, prod
 
 import numpy as np
@@ -88,6 +88,8 @@ def _scales(
     numbers = [problem.samples[index].numbers for index in indices]
 
     def agrees(scale: Scale) -> bool:
+        if not all(0 < known[path] < 1 for known in numbers for path in scale.rest):
+            return False
         return all(
             abs(scale.value(known) - factor) <= margin
             for known, factor, margin in zip(numbers, factors, margins, strict=True)
@@ -121,11 +123,11 @@ def _alone(path: str) -> tuple[tuple[tuple[str, ...], ...], ...]:
 
 
 def _counts(problem: Problem) -> list[int]:
-    """Numbers of elements along one axis or some leading or trailing axes of any array."""
+    """Numbers of elements along some axes of any array."""
     counts = set()
     for array in [problem.result, *(arrays[0] for arrays in problem.inputs.values())]:
-        for start in range(array.ndim):
-            counts |= {prod(array.shape[start:stop]) for stop in range(start + 1, array.ndim + 1)}
+        for number in range(1, array.ndim + 1):
+            counts |= {prod(sizes) for sizes in combinations(array.shape, number)}
     return sorted(counts - {0, 1})
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import permutations, product
+from itertools import chain, permutations, product
 
 import numpy as np
 
@@ -76,15 +76,40 @@ class InWindows:
 class FromMaxima:
     """The gradient of max pooling where the images equal the maxima; operands (dy, x, maxima).
 
-    Windows do not overlap.
+    Windows do not overlap. Images may have two axes for each, as windows and elements in them.
     """
 
     pool: Pooling
+    is_shared: bool = False
+    """Whether equal maxima share the gradient."""
 
     def __call__(self, *arrays: Array) -> Array:
         dy, x, maxima = in_one_dtype(arrays)
-        dx: Array = self._spread(dy) * (x == self._spread(maxima, np.nan))
+        is_maximum = x.reshape(self.pool.x_shape) == self._spread(maxima, np.nan)
+        if self.is_shared:
+            with np.errstate(all="ignore"):
+                dy = dy / self._counts(is_maximum)
+        dx: Array = self._spread(dy) * is_maximum
         return dx
+
+    def _counts(self, is_maximum: Array) -> Array:
+        """The number of maxima in each window."""
+        for axis, size in enumerate(self.pool.y_shape):
+            if self.pool.layout[axis] in "hw":
+                step = self.pool.kernel["hw".index(self.pool.layout[axis])]
+                is_maximum = is_maximum.take(range(size * step), axis)
+        split = is_maximum.reshape(self.split)
+        counts: Array = np.add.reduce(split, tuple(range(1, split.ndim, 2)), dtype=np.intp)
+        return counts
+
+    @property
+    def split(self) -> Shape:
+        """The shape with two axes for each: the windows, and the elements in them."""
+        steps = [
+            self.pool.kernel["hw".index(letter)] if letter in "hw" else 1
+            for letter in self.pool.layout
+        ]
+        return tuple(chain(*zip(self.pool.y_shape, steps, strict=True)))
 
     def _spread(self, y: Array, rest: float = 0.0) -> Array:
         """Each element for its whole window; `rest` outside of windows."""
@@ -97,7 +122,7 @@ class FromMaxima:
         return y
 
     def __str__(self) -> str:
-        return f"{self.pool}, dx from the maxima"
+        return f"{self.pool}, dx from the maxima" + ", shared" * self.is_shared
 
 
 def _width(pool: Pooling) -> int:
@@ -159,10 +184,16 @@ def _from_windows(problem: Problem, hint: Pooling) -> Iterator[Term]:
 def _from_maxima(problem: Problem, hint: Pooling) -> Iterator[Term]:
     if hint.kernel != hint.plane.stride or hint.activation or hint.unused != (0, 0):
         return
-    images = [path for path in problem.inputs if problem.inputs[path][0].shape == hint.x_shape]
+    split = tuple(size for size in FromMaxima(hint).split if size > 1)
+    images = [
+        path for path in problem.inputs
+        if problem.inputs[path][0].shape == hint.x_shape
+        or tuple(size for size in problem.inputs[path][0].shape if size > 1) == split
+    ]  # fmt: skip
     results = [path for path in problem.inputs if problem.inputs[path][0].shape == hint.y_shape]
     for x, (first, second) in product(images, permutations(results, 2)):
-        yield Term(FromMaxima(hint), (first, x, second))
+        for is_shared in (False, True):
+            yield Term(FromMaxima(hint, is_shared), (first, x, second))
 
 
 def _are_places(arrays: list[Array], pool: Pooling) -> bool:

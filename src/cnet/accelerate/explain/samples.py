@@ -25,6 +25,8 @@ MOST_DECAYS = 24
 """The largest number of factors of the old value to try."""
 TINY = 1e-6
 """Numbers up to this are constants, as those that are added to a denominator."""
+UNDERFLOW = 1e-150
+"""The allowed absolute error: smaller numbers have no squares."""
 PROBED = 16
 """Elements to compare before all are computed."""
 ROUNDING = 8
@@ -170,7 +172,7 @@ class Problem:
     def _targets(self) -> Iterator[Target]:
         values = [result.astype(np.float64) for result in self.results]
         largest = [float(np.abs(value).max(initial=0)) for value in values]
-        yield Target(None, values, [self.tolerance * size + 1e-300 for size in largest])
+        yield Target(None, values, [self.tolerance * size + UNDERFLOW for size in largest])
         if self.result.dtype.kind != "f":
             return
         places = [self.output] if self.output in self.inputs else self.inputs

@@ -19,8 +19,10 @@ from .pooling import poolings
 from .samples import OutOfTime, Problem, Sample
 
 Rule = Callable[[Problem, tuple[object, ...]], Iterator[Term]]
-MOST_MASKED = 8
+MOST_MASKED = 12
 """Operands to try that are gradients of activations, those of arguments first."""
+RARE = ("sigmoid, dx", "tanh, dx")
+"""Gradients that are tried last: most layers keep the results of these activations."""
 CHEAP: tuple[Rule, ...] = (
     copies, elementwise, two_valued, sums, paddings, columns, products, known_convolutions,
     contractions, gradients_per_image, places, exponential_units,
@@ -131,8 +133,12 @@ def _of_masked(
     rules: Sequence[Rule] = (sums, products, known_convolutions, contractions),
 ) -> Expression | None:  # fmt: skip
     """An explanation with gradients of activations among the operands."""
-    masked = sorted(_masked(problem), key=lambda term: "." in str(term.operands[0]))[:MOST_MASKED]
+    masked = sorted(_masked(problem), key=_likelihood)[:MOST_MASKED]
     return _first(problem.with_terms(masked), rules, operations) if masked else None
+
+
+def _likelihood(term: Term) -> tuple[bool, bool]:
+    return str(term.operation) in RARE, "." in str(term.operands[0])
 
 
 def _with_decay(
@@ -160,7 +166,7 @@ def _masked(problem: Problem) -> Iterator[Term]:
         else:
             undisturbed = problem.inputs[second][:2]
             low, high = min(map(np.min, undisturbed)), max(map(np.max, undisturbed))
-            names = ["relu, dx"] if low < 0 else []
+            names = ["relu, dx", *RARE] if low < 0 else []
             if low >= 0 and high <= 1:
                 names.append("sigmoid, dx from the result")
             elif low >= -1 and high <= 1:
