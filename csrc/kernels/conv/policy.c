@@ -65,11 +65,11 @@ enum { VECTOR_CHANNELS = 16 };
 
 /* The transforms of a vector of channels take as long as so many products of a channel and an
  * output, by direct sums; a tile has 4 x 4 or 2 x 2 outputs. */
-enum { LEAST_CHANNELS = 8, TRANSFORM_PRODUCTS = 75, DW_TRANSFORM_PRODUCTS = 32 };
+enum { WINOGRAD_CHANNELS = 8, TRANSFORM_PRODUCTS = 75, DW_TRANSFORM_PRODUCTS = 32 };
 
 static int transforms_pay(const cnet_conv2d *g, ptrdiff_t products) {
     const ptrdiff_t vectors = ceil_div(g->c, VECTOR_CHANNELS) + ceil_div(g->o, VECTOR_CHANNELS);
-    return g->c >= LEAST_CHANNELS && g->o >= LEAST_CHANNELS && g->oh >= 3 && g->ow >= 3 &&
+    return g->c >= WINOGRAD_CHANNELS && g->o >= WINOGRAD_CHANNELS && g->oh >= 3 && g->ow >= 3 &&
            g->c * g->o >= products * vectors;
 }
 
