@@ -167,12 +167,13 @@ static void finish_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const ptrdiff_t first = chunk * CHANNELS_PER_CHUNK;
     for (ptrdiff_t c = first; c < min_size(g->c, first + CHANNELS_PER_CHUNK); c++) {
         const double *parts = job->sums + 2 * c;
+        const double base = isfinite(parts[0]) ? parts[0] : 0; /* so that equal means are exact */
         double shifted = 0, squares = 0;
         for (ptrdiff_t part = 0; part < job->parts.parts; part++) {
             const ptrdiff_t images = min_size(job->parts.images, g->n - part * job->parts.images);
-            shifted += (double)images * (parts[2 * part * g->c] - parts[0]);
+            shifted += (double)images * (parts[2 * part * g->c] - base);
         }
-        const double mean = parts[0] + shifted / (double)g->n;
+        const double mean = base + shifted / (double)g->n;
         for (ptrdiff_t part = 0; part < job->parts.parts; part++) {
             const ptrdiff_t images = min_size(job->parts.images, g->n - part * job->parts.images);
             const double d = parts[2 * part * g->c] - mean;
