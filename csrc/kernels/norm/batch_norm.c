@@ -106,29 +106,33 @@ static void channels_chunk(const void *argument, ptrdiff_t chunk, int slot) {
 
 /* ---- Statistics of long runs ---- */
 
+ALWAYS_INLINE void add_squares(vec d, vec *sum, vec *squares) {
+    *sum += d;
+    *squares += d * d;
+}
+
 /* Adds x - shift and its square to two sums. A few vectors are added before they are widened. */
 static void add_run(const real *x, ptrdiff_t count, ptrdiff_t ahead, vec shift, wide_vec sums[2]) {
     ptrdiff_t t = 0;
-    while (t < count) {
+    for (; t + FEW * LANES <= count; t += FEW * LANES) {
         vec sum = {0}, squares = {0};
 #pragma GCC unroll 4
-        for (int k = 0; k < FEW && t + LANES <= count; k++, t += LANES) {
-            __builtin_prefetch(x + t + ahead);
-            const vec d = load(x + t) - shift;
-            sum += d;
-            squares += d * d;
-        }
-        if (t < count && count - t < LANES) {
-            vec padded = shift;
-            copy_run((real *)&padded, x + t, count - t);
-            const vec d = padded - shift;
-            sum += d;
-            squares += d * d;
-            t = count;
+        for (ptrdiff_t i = t; i < t + FEW * LANES; i += LANES) {
+            __builtin_prefetch(x + i + ahead);
+            add_squares(load(x + i) - shift, &sum, &squares);
         }
         add_vector(sum, sums);
         add_vector(squares, sums + 1);
     }
+    vec sum = {0}, squares = {0}, padded = shift;
+    for (; t + LANES <= count; t += LANES)
+        add_squares(load(x + t) - shift, &sum, &squares);
+    if (t < count) {
+        copy_run((real *)&padded, x + t, count - t);
+        add_squares(padded - shift, &sum, &squares);
+    }
+    add_vector(sum, sums);
+    add_vector(squares, sums + 1);
 }
 
 static double total_of_lanes(const wide_vec *sums) {
@@ -167,12 +171,13 @@ static void finish_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const ptrdiff_t first = chunk * CHANNELS_PER_CHUNK;
     for (ptrdiff_t c = first; c < min_size(g->c, first + CHANNELS_PER_CHUNK); c++) {
         const double *parts = job->sums + 2 * c;
+        const double base = isfinite(parts[0]) ? parts[0] : 0; /* so that equal means are exact */
         double shifted = 0, squares = 0;
         for (ptrdiff_t part = 0; part < job->parts.parts; part++) {
             const ptrdiff_t images = min_size(job->parts.images, g->n - part * job->parts.images);
-            shifted += (double)images * (parts[2 * part * g->c] - parts[0]);
+            shifted += (double)images * (parts[2 * part * g->c] - base);
         }
-        const double mean = parts[0] + shifted / (double)g->n;
+        const double mean = base + shifted / (double)g->n;
         for (ptrdiff_t part = 0; part < job->parts.parts; part++) {
             const ptrdiff_t images = min_size(job->parts.images, g->n - part * job->parts.images);
             const double d = parts[2 * part * g->c] - mean;
