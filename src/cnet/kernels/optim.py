@@ -60,7 +60,10 @@ def sgd_step(
     _numbers(f, lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay)
     if momentum_buffer is None and momentum != 0:
         raise ValueError(f"{f}: momentum_buffer must be given with momentum (got {momentum})")
-    rows = _rows(f, param, grad, momentum_buffer=momentum_buffer)
+    if momentum_buffer is None:
+        rows = [(*row, None) for row in _rows(f, param, grad)]
+    else:
+        rows = _rows(f, param, grad, momentum_buffer=momentum_buffer)
     numbers = lr, momentum, dampening, weight_decay, nesterov, maximize, first
     call_each("sgd_step", rows, numbers)
 
@@ -128,9 +131,9 @@ def _numbers(f: str, **values: float) -> None:
 
 def _rows(f: str, param: Any, grad: Any, **state: Any) -> list[tuple[Array | None, ...]]:
     """The arrays of each parameter; all except `grad` are updated in place."""
-    if not isinstance(param, (list, tuple)):
-        return [_row(f, (*state,), (param, grad, *state.values()))]
-    columns = param, grad, *[[None] * len(param) if x is None else x for x in state.values()]
+    names, columns = (*state,), (param, grad, *state.values())
+    if not (isinstance(param, (list, tuple)) and isinstance(grad, (list, tuple))):
+        return [_row(f, names, columns)]
     for name, column in zip(("grad", *state), columns[1:], strict=True):
         if not isinstance(column, (list, tuple)) or len(column) != len(param):
             got = len(column) if isinstance(column, (list, tuple)) else type(column).__name__
@@ -138,13 +141,12 @@ def _rows(f: str, param: Any, grad: Any, **state: Any) -> list[tuple[Array | Non
                 f"{f}: {name} must be a sequence of as many arrays as param "
                 f"(got {got} and {len(param)})"
             )
-    names = (*state,)
     return [_row(f, names, row) for row in zip(*columns, strict=True)]
 
 
 def _row(f: str, names: tuple[str, ...], row: tuple[Any, ...]) -> tuple[Array | None, ...]:
     """Check the parameters, their gradient, and the state with these names."""
-    if _check.are_alike(row):
+    if all([x is not None for x in row]) and _check.are_alike(row):
         return row
     param, grad, *state = row
     param = _check.writable(f, "param", param)
@@ -152,8 +154,7 @@ def _row(f: str, names: tuple[str, ...], row: tuple[Any, ...]) -> tuple[Array | 
     _check.same_dtype(f, param=param, grad=grad)
     _check.same_shape(f, "grad", grad.shape, "param.shape", param.shape)
     for name, x in zip(names, state, strict=True):
-        if x is not None:
-            x = _check.writable(f, name, x)
-            _check.same_dtype(f, param=param, **{name: x})
-            _check.same_shape(f, name, x.shape, "param.shape", param.shape)
+        x = _check.writable(f, name, x)
+        _check.same_dtype(f, param=param, **{name: x})
+        _check.same_shape(f, name, x.shape, "param.shape", param.shape)
     return (param, grad, *state)

@@ -48,9 +48,7 @@ def average(x: Array, axes: Axes) -> Array:
     """The arithmetic mean of floats, with the axes kept; exact for equal float32 numbers."""
     if len(axes) == x.ndim:
         return average_of_all(x).reshape((1,) * x.ndim)
-    y = wide_total(x, axes)
-    y /= length(x, axes)
-    return y.astype(x.dtype, copy=False)
+    return (wide_total(x, axes) / length(x, axes)).astype(x.dtype, copy=False)
 
 
 def average_of_all(x: Array) -> Array:

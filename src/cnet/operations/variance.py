@@ -33,8 +33,7 @@ class Var(Operation[Tensor]):
         if _is_for_kernel(x, axes):
             mean, y = group_norm_stats("var", x.reshape(1, -1), x.size // count)
             shape = x.shape[: -len(axes)] + (1,) * len(axes)
-            mean, y = mean.reshape(shape), y.reshape(shape)
-            y *= float(count / ctx.freedom)
+            mean, y = mean.reshape(shape), y.reshape(shape) * float(count / ctx.freedom)
         elif x.size <= SMALL and x.itemsize < 8:  # the mean of equal numbers is exact in float64
             wide = wide_total(x, axes) / count
             deviation = np.asarray(x - wide)
@@ -53,7 +52,7 @@ class Var(Operation[Tensor]):
             deviation -= rest
             y = (total(deviation * deviation, axes, keepdims=True) / ctx.freedom).astype(x.dtype)
         if root:
-            y = np.sqrt(y, out=y)
+            y = np.sqrt(y)
         ctx.axes = axes
         ctx.save_for_backward(x, mean, rest, y if root else None)
         return squeezed(ctx, y, axes, keepdims)
