@@ -146,7 +146,7 @@ def _rows(f: str, param: Any, grad: Any, **state: Any) -> list[tuple[Array | Non
 
 def _row(f: str, names: tuple[str, ...], row: tuple[Any, ...]) -> tuple[Array | None, ...]:
     """Check the parameters, their gradient, and the state with these names."""
-    if all([x is not None for x in row]) and _check.are_alike(row):
+    if all(x is not None for x in row) and _check.are_alike(row):
         return row
     param, grad, *state = row
     param = _check.writable(f, "param", param)
