@@ -99,21 +99,23 @@ def _worst_against(suite: str, peer: str) -> Callable[[Records], float]:
     )
 
 
+def _functions(records: Records, are_calls: bool) -> list[Record]:
+    """The cases of one element, a row or a small image, or those of 10⁶ elements."""
+    return [
+        case
+        for record in records.suite("operations")
+        for case in record["cases"]
+        if case["title"].endswith(CALLS) == are_calls
+    ]
+
+
 def _worst_function(records: Records) -> float:
-    return min(
-        ratio(case, "PyTorch")
-        for case in records.record("operations", threads=1)["cases"]
-        if not case["title"].endswith(CALLS)
-    )
+    return min(ratio(case, "PyTorch") for case in _functions(records, are_calls=False))
 
 
 def _longest_call(records: Records) -> float:
-    """The longest time of a function of one element or a row, in microseconds."""
-    return 1e3 * max(
-        figure(case, ours(case))
-        for case in records.record("operations", threads=1)["cases"]
-        if case["title"].endswith(CALLS)
-    )
+    """In microseconds."""
+    return 1e3 * max(figure(case, ours(case)) for case in _functions(records, are_calls=True))
 
 
 def _bandwidth(records: Records) -> float:
@@ -132,6 +134,14 @@ def _inference_of_networks(records: Records) -> float:
         ratio(records.case("networks", f"{name} {batch}", part="inference"), "ONNX Runtime")
         for name in SINGLE_IMAGES
         for batch in (1, 8)
+    )
+
+
+def _inference_of_integers(records: Records) -> float:
+    return min(
+        ratio(case, fastest(case, "ONNX Runtime"))
+        for record in records.suite("quantized")
+        for case in record["cases"]
     )
 
 
@@ -212,6 +222,8 @@ GOALS = (
          _inference("reference 1", 1, 2)),
     Goal("inference of known architectures, against ONNX Runtime, batch 1 and 8, the worst", 1.2,
          _inference_of_networks),
+    Goal("inference with 8-bit integers, against ONNX Runtime's, batch 1 and 8, the worst", 1.0,
+         _inference_of_integers),
     Goal("matrix products against NumPy, the worst", 1.0,
          _worst_against("products", "NumPy best")),
     Goal("functions of 10⁶ elements, 1 thread, against PyTorch, the worst", 0.67, _worst_function),

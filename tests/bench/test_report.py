@@ -204,6 +204,7 @@ def test_every_goal_finds_its_records(tmp_path, everything, isa):
     # cnet takes 1 ms (1000 µs), or 1 MB, PyTorch NCHW 4, ONNX Runtime 6, loops 5.
     others = {
         "hand-written NumPy": 5,
+        "8-bit": 4,
         "ONNX Runtime": 6,
         "second thread": 1,
         "peak memory": 0.25,
