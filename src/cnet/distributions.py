@@ -87,7 +87,15 @@ class Normal(Distribution):
     loc : Tensor or float
         The mean.
     scale : Tensor or float
-        The standard deviation, which must be positive.
+        The standard deviation, positive. Both are broadcast to `batch_shape`, in float32 or
+        float64; other numbers become float32.
+    validate_args : bool, optional
+        Has no effect: parameters are always checked.
+
+    Raises
+    ------
+    ValueError
+        If `scale` is not positive.
 
     Examples
     --------
@@ -117,7 +125,19 @@ class Normal(Distribution):
 
 
 class Uniform(Distribution):
-    """The uniform distribution between `low` and `high`, which must be greater.
+    """The uniform distribution between two numbers.
+
+    Parameters
+    ----------
+    low, high : Tensor or float
+        The bounds, broadcast to `batch_shape`, in float32 or float64.
+    validate_args : bool, optional
+        Has no effect: parameters are always checked.
+
+    Raises
+    ------
+    ValueError
+        If `high` is not greater than `low`, or `log_prob` gets a value outside of them.
 
     Examples
     --------
@@ -149,7 +169,22 @@ class Uniform(Distribution):
 
 
 class Bernoulli(Distribution):
-    """1 with the probability `probs`, or the sigmoid of `logits`; otherwise 0.
+    """1 with a probability, otherwise 0.
+
+    Parameters
+    ----------
+    probs : Tensor or float
+        The probability of 1, of shape `batch_shape`, in float32 or float64.
+    logits : Tensor or float
+        Numbers whose sigmoid is the probability. Exactly one of both is given.
+    validate_args : bool, optional
+        Has no effect: parameters are always checked.
+
+    Raises
+    ------
+    ValueError
+        If both or none are given, a probability is not between 0 and 1, or `log_prob` gets a
+        value other than 0 and 1.
 
     Examples
     --------
@@ -192,7 +227,21 @@ class Bernoulli(Distribution):
 
 
 class Categorical(Distribution):
-    """A number from 0 to k - 1, with the weights `probs` (..., k), or the softmax of `logits`.
+    """A number from 0 to k - 1.
+
+    Parameters
+    ----------
+    probs : Tensor, shape batch_shape + (k,)
+        Weights of the numbers, at least 0, in float32 or float64; divided by their sum.
+    logits : Tensor, shape batch_shape + (k,)
+        Numbers whose softmax are the probabilities. Exactly one of both is given.
+    validate_args : bool, optional
+        Has no effect: parameters are always checked.
+
+    Raises
+    ------
+    ValueError
+        If both or none are given, they have no dimension, or a weight is negative.
 
     Examples
     --------
@@ -235,7 +284,12 @@ class Categorical(Distribution):
 
 
 class OneHotCategorical(Categorical):
-    """The same as `Categorical`, with numbers as vectors of one 1 and zeros.
+    """The same as `Categorical`, with numbers as vectors of k elements: one 1 and zeros.
+
+    Parameters
+    ----------
+    probs, logits, validate_args
+        As those of `Categorical`, with the same errors.
 
     Examples
     --------
@@ -261,7 +315,20 @@ class OneHotCategorical(Categorical):
 
 
 class Beta(Distribution):
-    """The beta distribution of two positive parameters; samples have no gradient.
+    """The beta distribution; samples have no gradient.
+
+    Parameters
+    ----------
+    concentration1, concentration0 : Tensor or float
+        The exponents of x and 1 - x, plus 1: positive. Broadcast to `batch_shape`, in float32 or
+        float64.
+    validate_args : bool, optional
+        Has no effect: parameters are always checked.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is not positive, or `log_prob` gets a value outside of 0 to 1.
 
     Examples
     --------
