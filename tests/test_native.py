@@ -1,5 +1,8 @@
 """Functions at the top level of PyTorch, and its `amp`, `jit`, `onnx` and `utils.checkpoint`."""
 
+import subprocess
+import sys
+
 import cnet.cuda.amp
 import numpy as np
 import pytest
@@ -146,3 +149,8 @@ def test_lists_of_safe_classes_have_no_effect(tmp_path):
     cnet.save({"x": 1}, tmp_path / "x.safetensors")
     with cnet.serialization.safe_globals([nn.Linear]):
         assert cnet.serialization.load(tmp_path / "x.safetensors") == {"x": 1}
+
+
+def test_checkpoint_is_an_attribute_of_utils():
+    code = "import cnet\ncnet.utils.checkpoint.checkpoint, cnet.utils.model_zoo.load_url"
+    subprocess.run([sys.executable, "-c", code], check=True)
