@@ -65,6 +65,12 @@ static inline ptrdiff_t max_size(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : 
 static inline ptrdiff_t ceil_div(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; }
 static inline ptrdiff_t round_up(ptrdiff_t a, ptrdiff_t b) { return ceil_div(a, b) * b; }
 
+/* Whether rows so many elements apart compete for the same few sets of a cache. */
+enum { PAGE_BYTES = 4096 };
+static inline int shares_cache_sets(ptrdiff_t step) {
+    return step * (ptrdiff_t)sizeof(real) % PAGE_BYTES == 0;
+}
+
 /* Elements per chunk of an elementwise kernel: enough work to be worth waking a thread. */
 enum { ELEMENTS_PER_CHUNK = 1 << 15 };
 

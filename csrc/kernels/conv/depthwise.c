@@ -31,7 +31,7 @@ INLINE void sweep(const outputs_t *out, const image_t *image, const vec *weights
         for (int j = 0; j < k; j++) {
             const range in =
                 inside(columns[v] * stride + j - image->pw, stride, image->width, LANES);
-            counted[v][j] = (lane_numbers() >= splat(in.begin)) & (lane_numbers() < splat(in.end));
+            counted[v][j] = strided_lanes_in(in, stride);
         }
     }
 #pragma GCC unroll 5
@@ -56,10 +56,11 @@ INLINE void sweep(const outputs_t *out, const image_t *image, const vec *weights
 #pragma GCC unroll 2
         for (int v = 0; v < vectors; v++) {
             const ptrdiff_t at = (row - places + 1) * out->to_pitch + columns[v];
+            const vec sum = strided_order(sums[places - 1][v], stride);
             if (row >= places - 1 && vectors == 2)
-                store(out->to + at, sums[places - 1][v]);
+                store(out->to + at, sum);
             else if (row >= places - 1)
-                store_run(out->to + at, sums[places - 1][v], out->columns);
+                store_run(out->to + at, sum, out->columns);
 #pragma GCC unroll 5
             for (int i = places - 1; i > 0; i--)
                 sums[i][v] = sums[i - 1][v];
@@ -149,6 +150,31 @@ void CNET_FN(sum_taps)(const tap_list *taps, const real *from, ptrdiff_t pitch, 
         sum_listed(&out, taps, from, pitch);
 }
 
+/* Sweeps bands of rows, so that neighbouring vectors find their cells in the cache. */
+void CNET_FN(sweep_plane)(const cnet_conv2d *g, const real *x, ptrdiff_t plane, const real *filter,
+                          real bias, real *memory, real *to) {
+    const ptrdiff_t pixels = g->h * g->w, planes = g->n * g->c;
+    const ptrdiff_t fitting = SWEPT_BYTES / (g->sh * g->w * (ptrdiff_t)sizeof(real));
+    const ptrdiff_t band = min_size(g->oh, max_size(fitting, LEAST_ROWS));
+    for (ptrdiff_t top = 0; top < g->oh; top += band) {
+        const image_t image = {
+            .plane = x + plane * pixels,
+            .pitch = g->w,
+            .height = g->h,
+            .width = g->w,
+            .ph = g->ph - top * g->sh,
+            .pw = g->pw,
+            .before = plane * pixels,
+            .behind = (planes - plane) * pixels,
+            .reach = cells_read(g),
+            .zeros = memory,
+            .copy = memory + padded_row_bytes(g) / sizeof(real),
+        };
+        const outputs_t out = {bias, min_size(band, g->oh - top), g->ow, to + top * g->ow, g->ow};
+        sum_image(&out, &image, filter, g->kh, g->sh);
+    }
+}
+
 void CNET_FN(sum_pairs)(const tap_list taps[2], const real *from, ptrdiff_t pitch, ptrdiff_t rows,
                         ptrdiff_t width, real *to, ptrdiff_t to_pitch, ptrdiff_t ahead) {
     const ptrdiff_t pairs = ceil_div(width, 2);
@@ -206,13 +232,12 @@ typedef struct {
  * prefetches them. */
 static int sweeps_image(const cnet_conv2d *g) {
     const ptrdiff_t cached = CACHED_BYTES / (ptrdiff_t)sizeof(real);
-    return (g->kh == 3 || g->kh == 5) && g->kw == g->kh && g->dh == 1 && g->dw == 1 && g->sh <= 2 &&
-           g->sw == g->sh && g->n * g->c * g->h * g->w <= cached;
+    return can_be_swept(g) && g->n * g->c * g->h * g->w <= cached;
 }
 
 /* Memory per thread: two padded rows, or a band. */
 static size_t slot_bytes(const cnet_conv2d *g, const stage *band) {
-    return sweeps_image(g) ? 2 * padded_row_bytes(g) : band_bytes(band, 1);
+    return sweeps_image(g) ? sweep_bytes(g) : band_bytes(band, 1);
 }
 
 static outputs_t outputs_of(const job_t *job, ptrdiff_t plane, ptrdiff_t k, ptrdiff_t top,
@@ -228,31 +253,14 @@ static outputs_t outputs_of(const job_t *job, ptrdiff_t plane, ptrdiff_t k, ptrd
     };
 }
 
-/* Sweeps bands of rows, so that neighbouring vectors find their cells in the cache. */
-static void sweep_plane(const job_t *job, ptrdiff_t plane, char *slot) {
+static void sweep_outputs(const job_t *job, ptrdiff_t plane, real *memory) {
     const cnet_conv2d *g = job->g;
-    const ptrdiff_t outputs = g->o / g->g, pixels = g->h * g->w, planes = g->n * g->c;
-    const ptrdiff_t fitting = SWEPT_BYTES / (g->sh * g->w * (ptrdiff_t)sizeof(real));
-    const ptrdiff_t band = min_size(g->oh, max_size(fitting, LEAST_ROWS));
-    for (ptrdiff_t top = 0; top < g->oh; top += band) {
-        const image_t image = {
-            .plane = job->arrays.x + plane * pixels,
-            .pitch = g->w,
-            .height = g->h,
-            .width = g->w,
-            .ph = g->ph - top * g->sh,
-            .pw = g->pw,
-            .before = plane * pixels,
-            .behind = (planes - plane) * pixels,
-            .reach = cells_read(g),
-            .zeros = (const real *)slot,
-            .copy = (real *)(slot + padded_row_bytes(g)),
-        };
-        for (ptrdiff_t k = 0; k < outputs; k++) {
-            const outputs_t out = outputs_of(job, plane, k, top, min_size(band, g->oh - top));
-            const ptrdiff_t o = plane % g->c * outputs + k;
-            sum_image(&out, &image, job->arrays.weight + o * g->kh * g->kw, g->kh, g->sh);
-        }
+    const ptrdiff_t outputs = g->o / g->g;
+    for (ptrdiff_t k = 0; k < outputs; k++) {
+        const outputs_t out = outputs_of(job, plane, k, 0, g->oh);
+        const real *filters = job->arrays.weight + plane % g->c * outputs * g->kh * g->kw;
+        CNET_FN(sweep_plane)(g, job->arrays.x, plane, filters + k * g->kh * g->kw, out.bias, memory,
+                             out.to);
     }
 }
 
@@ -282,7 +290,7 @@ static void convolve_planes(const void *argument, ptrdiff_t chunk, int slot) {
     const ptrdiff_t end = min_size((chunk + 1) * job->planes, job->g->n * job->g->c);
     for (ptrdiff_t plane = chunk * job->planes; plane < end; plane++) {
         if (job->sweeps)
-            sweep_plane(job, plane, memory);
+            sweep_outputs(job, plane, (real *)memory);
         else
             stage_plane(job, plane, (real *)memory);
     }

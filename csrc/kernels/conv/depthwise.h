@@ -144,12 +144,21 @@ INLINE const real *padded_row(const image_t *image, ptrdiff_t y) {
     return image->copy;
 }
 
-/* from[j + t * stride] for all lanes t. */
+/* from[j + t * stride] for all lanes t; with a stride of 2, in the order of quick_evens. */
 INLINE vec strided_cells(const real *from, const int j, const int stride) {
     if (stride == 1)
         return load(from + j);
     const vec first = load(from + j / 2 * 2), second = load(from + (j / 2 * 2 + LANES));
-    return j % 2 ? odds(first, second) : evens(first, second);
+    return j % 2 ? quick_odds(first, second) : quick_evens(first, second);
+}
+
+/* A vector in that order, or back. */
+INLINE vec strided_order(vec v, const int stride) { return stride == 1 ? v : ordered(v); }
+
+/* Whether the lanes of strided_cells lie in a range. */
+INLINE ivec strided_lanes_in(range in, const int stride) {
+    const ivec inside = (lane_numbers() >= splat(in.begin)) & (lane_numbers() < splat(in.end));
+    return (ivec)strided_order((vec)inside, stride);
 }
 
 /* Whether the taps are those of a dense k x k filter, in row-major order. */
@@ -172,6 +181,18 @@ void CNET_FN(sum_taps)(const tap_list *taps, const real *from, ptrdiff_t pitch, 
  * pitch + x] for y < rows and 2 x + r < width; overwrites. Prefetches the cells `ahead` of each. */
 void CNET_FN(sum_pairs)(const tap_list taps[2], const real *from, ptrdiff_t pitch, ptrdiff_t rows,
                         ptrdiff_t width, real *to, ptrdiff_t to_pitch, ptrdiff_t ahead);
+
+/* Whether sweep_plane computes a convolution, and the bytes of its memory, which must be 0. */
+static inline int can_be_swept(const cnet_conv2d *g) {
+    return (g->kh == 3 || g->kh == 5) && g->kw == g->kh && g->dh == 1 && g->dw == 1 && g->sh <= 2 &&
+           g->sw == g->sh;
+}
+static inline size_t sweep_bytes(const cnet_conv2d *g) { return 2 * padded_row_bytes(g); }
+
+/* to = bias + the convolution of plane number `plane` of x, which is read in place, with one
+ * filter; overwrites. */
+void CNET_FN(sweep_plane)(const cnet_conv2d *g, const real *x, ptrdiff_t plane, const real *filter,
+                          real bias, real *memory, real *to);
 
 /* Not inlined, because the compiler would add up several vectors at a time, which is much code. */
 static __attribute__((noinline, unused)) real sum_lanes(const vec *v) {

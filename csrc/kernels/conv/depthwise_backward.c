@@ -11,13 +11,14 @@
 #include "lanes.h"
 #include "sums.h"
 
-enum { ENOUGH_CHUNKS = 16, LISTED_TAPS = 9, FETCHED_BYTES = 1 << 16 };
+enum { ENOUGH_CHUNKS = 16, LISTED_TAPS = 9, FETCHED_BYTES = 1 << 16, SWEPT_BYTES = 1 << 13 };
 
 typedef struct {
     conv2d_arrays arrays;
     cnet_conv2d g;
     ptrdiff_t outputs, taps;      /* per channel; per output */
     int is_in_place;              /* whether x is read in place, for dw */
+    int sweeps_gradient;          /* whether grad_output is read in place, for dx */
     ptrdiff_t parts, images;      /* parts of the batch, and images per part */
     stage band, gradient_band;    /* of x for dw, of grad_output for dx */
     cnet_conv2d gradient;         /* geometry that stages grad_output */
@@ -134,11 +135,11 @@ static void add_dw_in_place(const image_t *image, const real *grad_output, ptrdi
         ivec inside_image[K];
         for (int j = 0; j < K; j++) {
             const range in = inside(x * STRIDE + j - image->pw, STRIDE, image->width, LANES);
-            inside_image[j] =
-                (lane_numbers() >= splat(in.begin)) & (lane_numbers() < splat(in.end));
+            inside_image[j] = strided_lanes_in(in, STRIDE);
         }
         for (ptrdiff_t y = 0; y < rows; y++) {
-            const vec row = load_row(grad_output + y * columns + x, columns - x);
+            const vec row =
+                strided_order(load_row(grad_output + y * columns + x, columns - x), STRIDE);
             if (column == 0)
                 for (ptrdiff_t t = 0; t < STRIDE * image->width; t += CNET_ALIGNMENT / sizeof(real))
                     __builtin_prefetch(ahead + y * STRIDE * image->width + t, 0, 2);
@@ -152,8 +153,7 @@ static void add_dw_in_place(const image_t *image, const real *grad_output, ptrdi
                 }
             }
         }
-        const ivec counted =
-            (lane_numbers() >= splat(column - x)) & (lane_numbers() < splat(columns - x));
+        const ivec counted = strided_lanes_in((range){column - x, columns - x}, STRIDE);
 #pragma GCC unroll 9
         for (int t = 0; t < K * K; t++)
             totals[t] += (vec)((ivec)sums[t] & counted);
@@ -293,12 +293,12 @@ static void sum_rows_of_dx(const job_t *job, const scratch *s, ptrdiff_t residue
         join_row(s->columns + row * job->pitch, next, g->sw, g->w, dx + row * g->sh * g->w);
 }
 
-/* Prefetches the next plane for writing, or as much of it as fits beside the other data: otherwise
- * stores to planes that are far apart wait for memory. */
-static void fetch_for_writing(const real *plane, ptrdiff_t count) {
+/* Prefetches the next plane, or as much of it as fits beside the other data: otherwise loads and
+ * stores of planes that are far apart wait for memory. */
+INLINE void fetch_plane(const real *plane, ptrdiff_t count, const int for_writing) {
     const ptrdiff_t line = CNET_ALIGNMENT / (ptrdiff_t)sizeof(real);
     for (ptrdiff_t t = 0; t < min_size(count, FETCHED_BYTES / (ptrdiff_t)sizeof(real)); t += line)
-        __builtin_prefetch(plane + t, 1, 2);
+        __builtin_prefetch(plane + t, for_writing, 2);
 }
 
 static void compute_plane_of_dx(const job_t *job, const scratch *s, ptrdiff_t n, ptrdiff_t c) {
@@ -307,7 +307,14 @@ static void compute_plane_of_dx(const job_t *job, const scratch *s, ptrdiff_t n,
     real *dx = job->arrays.dx + (n * g->c + c) * g->h * g->w;
     const ptrdiff_t ahead = n + 1 < g->n ? g->c * g->h * g->w : 0;
     if (g->sw != 2)
-        fetch_for_writing(dx + ahead, g->h * g->w);
+        fetch_plane(dx + ahead, g->h * g->w, 1);
+    if (job->sweeps_gradient) {
+        const ptrdiff_t plane = n * g->c + c, next = n + 1 < g->n ? plane + g->c : plane;
+        fetch_plane(job->arrays.grad_output + next * g->oh * g->ow, g->oh * g->ow, 0);
+        CNET_FN(sweep_plane)(&job->gradient, job->arrays.grad_output, plane, s->weights, 0,
+                             s->gradient_band, dx);
+        return;
+    }
     for (ptrdiff_t top = 0; top < job->gradient.oh; top += band->rows) {
         for (ptrdiff_t k = 0; k < job->outputs; k++) {
             const ptrdiff_t o = n * g->o + c * job->outputs + k;
@@ -332,6 +339,11 @@ static size_t x_bytes(const job_t *job) {
     return job->is_in_place ? 2 * padded_row_bytes(&job->g) : band_bytes(&job->band, 1);
 }
 
+static size_t gradient_bytes(const job_t *job) {
+    return job->sweeps_gradient ? sweep_bytes(&job->gradient)
+                                : band_bytes(&job->gradient_band, job->outputs);
+}
+
 static size_t lay_out_scratch(const job_t *job, char *memory, scratch *s) {
     const cnet_conv2d *g = &job->g;
     const ptrdiff_t columns = g->sw > 2 ? g->sw * job->gradient_band.rows * job->pitch : 0;
@@ -339,7 +351,7 @@ static size_t lay_out_scratch(const job_t *job, char *memory, scratch *s) {
 #define PART(part, bytes) (s->part = memory ? (void *)(memory + used) : NULL, used += (bytes))
     PART(sums, bytes_of(job->outputs * job->padded_taps, sizeof(vec)));
     PART(band, x_bytes(job));
-    PART(gradient_band, band_bytes(&job->gradient_band, job->outputs));
+    PART(gradient_band, gradient_bytes(job));
     PART(columns, bytes_of(columns, sizeof(real)));
     PART(weights, bytes_of(job->outputs * job->taps, sizeof(real)));
 #undef PART
@@ -366,6 +378,13 @@ static int can_be_read_in_place(const cnet_conv2d *g) {
            g->dw == 1;
 }
 
+/* Whether grad_output is read in place. Large planes are staged instead, because staging prefetches
+ * the next plane meanwhile. */
+static int sweeps_gradient_of(const cnet_conv2d *g) {
+    return g->o == g->c && g->sh == 1 && g->sw == 1 && can_be_swept(g) &&
+           g->oh * g->ow * (ptrdiff_t)sizeof(real) <= SWEPT_BYTES;
+}
+
 static job_t make_job(const cnet_conv2d *g) {
     const cnet_conv2d gradient = gradient_stage(g);
     const ptrdiff_t parts = min_size(g->n, ceil_div(ENOUGH_CHUNKS, g->c));
@@ -380,6 +399,7 @@ static job_t make_job(const cnet_conv2d *g) {
         .gradient_band = band_of(&gradient, g->o / g->c),
         .gradient = gradient,
         .is_in_place = can_be_read_in_place(g),
+        .sweeps_gradient = sweeps_gradient_of(g),
         .padded_taps = round_up(g->kh * g->kw, LISTED_TAPS),
         .pitch = round_up(gradient.ow, LANES),
     };
@@ -406,7 +426,7 @@ static void channel_backward(const void *argument, ptrdiff_t chunk, int slot) {
     lay_out_scratch(job, job->slots + (size_t)slot * lay_out_scratch(job, NULL, &s), &s);
     real *copy = job->copies + (part * g->o + c * job->outputs) * (job->taps + 1);
     memset(s.band, 0, x_bytes(job));
-    memset(s.gradient_band, 0, band_bytes(&job->gradient_band, job->outputs));
+    memset(s.gradient_band, 0, gradient_bytes(job));
     memset(s.sums, 0, (size_t)(job->outputs * job->padded_taps) * sizeof(vec));
     for (ptrdiff_t t = 0; job->arrays.dx && t < taps; t++)
         s.weights[t] = job->arrays.weight[c * taps + job->order[t]];

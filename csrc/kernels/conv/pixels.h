@@ -43,18 +43,20 @@ static inline pixel_run pixel_run_at(const pixels *l, ptrdiff_t channel, ptrdiff
 }
 
 /* Whether a product over `summed` channels is computed image by image, and its pixels are read in
- * place: few lanes of the last vector of a plane are unused, the stride skips no pixels, and the
- * planes lie on so few pages that their addresses stay translated. */
+ * place: results are so few that a copy does not pay, few lanes of the last vector of a plane are
+ * unused, the stride skips no pixels, and the planes lie on so few pages that their addresses stay
+ * translated, and do not compete for the same few cache sets. */
 enum { PLANE_PIXELS = 64, MOST_LANES = 16, LEAST_CHANNELS = 8 };
 enum { LEAST_SUMMED = 24, MOST_SUMMED = 192 };
-enum { PAGE_BYTES = 4096, PAGES = 128 };
+enum { PAGES = 128 };
 
-static inline int reads_planes_in_place(const cnet_conv2d *g, ptrdiff_t summed) {
+static inline int reads_planes_in_place(const cnet_conv2d *g, ptrdiff_t summed, ptrdiff_t results) {
     const ptrdiff_t pixels = g->h * g->w, bytes = pixels * (ptrdiff_t)sizeof(real);
     return g->g == 1 && g->sh == 1 && g->sw == 1 && pixels >= PLANE_PIXELS &&
            16 * round_up(pixels, MOST_LANES) <= 17 * pixels &&
-           min_size(g->c, g->o) >= LEAST_CHANNELS && summed >= LEAST_SUMMED &&
-           summed <= MOST_SUMMED && summed * min_size(bytes, PAGE_BYTES) <= PAGES * PAGE_BYTES;
+           min_size(g->c, g->o) >= LEAST_CHANNELS && results <= ISA_IN_PLACE_ROWS &&
+           summed >= LEAST_SUMMED && summed <= MOST_SUMMED &&
+           summed * min_size(bytes, PAGE_BYTES) <= PAGES * PAGE_BYTES && !shares_cache_sets(pixels);
 }
 
 #endif

@@ -138,7 +138,7 @@ static int can_stream(const pixels *l, ptrdiff_t images, const real *to) {
 }
 
 static job_t make_job(const cnet_conv2d *g, ptrdiff_t from, ptrdiff_t to) {
-    if (reads_planes_in_place(g, from))
+    if (reads_planes_in_place(g, from, to))
         return (job_t){
             .base = {.batch = g->n,
                      .m = to,
@@ -170,7 +170,7 @@ static size_t workspace_of(job_t job, int threads) {
 }
 
 static void run(job_t job, const cnet_conv2d *g, const cnet_call *call) {
-    if (reads_planes_in_place(g, job.base.k)) {
+    if (reads_planes_in_place(g, job.base.k, job.base.m)) {
         job.base.a = (strided){job.weight, job.weight_row, job.weight_col};
         job.base.b = (strided){job.from, 1, job.base.n};
     }

@@ -90,10 +90,10 @@ static int tiles_pay(const cnet_conv2d *g, ptrdiff_t summed, int in_place) {
 }
 
 static int input_tiles_pay(const cnet_conv2d *g) {
-    return tiles_pay(g, g->c / g->g, reads_planes_in_place(g, g->c));
+    return tiles_pay(g, g->c / g->g, reads_planes_in_place(g, g->c, g->o));
 }
 static int output_tiles_pay(const cnet_conv2d *g) {
-    return tiles_pay(g, g->o / g->g, reads_planes_in_place(g, g->o));
+    return tiles_pay(g, g->o / g->g, reads_planes_in_place(g, g->o, g->c));
 }
 static int weight_tiles_pay(const cnet_conv2d *g) {
     return tiles_pay(g, g->c / g->g, CNET_FN(pointwise_dots_pay)(g));

@@ -61,9 +61,8 @@ static void store_strip(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t ro
     }
 }
 
-/* A copy pays if a panel is read many times, or if its rows are a multiple of a page apart: these
- * compete for the same few cache sets. */
-enum { FEW_COLS = 768, PAGE = 4096 };
+/* A copy pays if a panel is read many times, or if its rows compete for the same cache sets. */
+enum { FEW_COLS = 768 };
 
 /* Dot products need no copy, but have to add up lanes for each element of C. */
 enum { FEWEST_ROWS = 16, LONG_VECTORS = 8, FEW_PRODUCTS = 1 << 17 };
@@ -81,8 +80,6 @@ size_t CNET_FN(gemm_workspace)(cnet_call *call) {
                ? 0
                : CNET_FN(product_workspace)(g->outer * g->inner, g->m, g->n, g->k, call->threads);
 }
-
-static int shares_cache_sets(ptrdiff_t step) { return step * (ptrdiff_t)sizeof(real) % PAGE == 0; }
 
 /* Y[b] = A[b] B[b], plus bias[j] in every row if bias is not NULL; with `relu`, results <= 0 become
  * 0 and NaN stays.

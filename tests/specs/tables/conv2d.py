@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cnet import geometry
+from cnet import geometry, runtime
 from specs.spec import Case, Shape, Size
 
 ALGORITHMS = (
@@ -155,8 +155,9 @@ class Conv2dCase(Case):
             return "winograd"
         pixels = s.h * s.w
         fills_vectors = pixels >= 64 and 16 * (-(-pixels // 16) * 16) <= 17 * pixels
-        plain = inputs >= 24 and filters >= 8 and s.g == s.sh == s.sw == 1
-        in_place = fills_vectors and plain
+        most = 32 if runtime.current_isa() == "avx2" else 256
+        plain = inputs >= 24 and 8 <= filters <= most and s.g == s.sh == s.sw == 1
+        in_place = fills_vectors and plain and pixels * np.dtype(dtype).itemsize % 4096 != 0
         packs_little = inputs > 32 or s.oh * s.ow < 256 or in_place
         tiles_pay = min(inputs, filters) >= 4 and packs_little
         if self.suits("pointwise")[0] and tiles_pay:

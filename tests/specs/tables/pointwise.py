@@ -29,7 +29,9 @@ def _pointwise_convs() -> Iterator[Conv2dCase]:
             yield case((3, c, *size), (o, c, 1, 1), name="image by image")
     yield from (
         case((1, 1, 1, 1), (1, 1, 1, 1), name="one product"),
-        case((17, 24, 32, 32), (25, 24, 1, 1), name="planes of many images"),
+        case((17, 24, 32, 30), (25, 24, 1, 1), name="planes of many images"),
+        case((17, 24, 32, 32), (25, 24, 1, 1), name="planes a page apart"),
+        case((3, 24, 12, 12), (40, 24, 1, 1), name="image by image, more results"),
         case((60, 3, 1, 1), (4, 3, 1, 1), name="images of a pixel"),
         case((9, 20, 30, 31), (18, 20, 1, 1), name="parts of the pixels"),
         case((9, 20, 61, 59), (18, 20, 1, 1), 2, name="parts of the pixels, strided"),
