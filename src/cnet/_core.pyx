@@ -14,7 +14,9 @@ from numpy cimport (
     PyArray_DATA,
     PyArray_DESCR,
     PyArray_DIM,
+    PyArray_DIMS,
     PyArray_ISCARRAY,
+    PyArray_NBYTES,
     PyArray_NDIM,
     PyArray_SIZE,
     PyArray_TYPE,
@@ -116,6 +118,14 @@ cdef ndarray array_in(Memory memory, int ndim, cnp.npy_intp *sizes, int typenum)
     return array
 
 
+cdef ndarray allocated(int ndim, cnp.npy_intp *sizes, size_t bytes, int typenum):
+    if bytes < CACHED_BYTES:
+        return cnp.PyArray_EMPTY(ndim, sizes, typenum, 0)
+    cdef Memory memory = Memory()
+    memory.block = acquire(bytes)
+    return array_in(memory, ndim, sizes, typenum)
+
+
 def empty(tuple shape, cnp.dtype dtype):
     """A new array; if it is large, in memory that is aligned and reused."""
     cdef cnp.npy_intp sizes[64]
@@ -126,90 +136,20 @@ def empty(tuple shape, cnp.dtype dtype):
         if ndim > 64 or sizes[axis] < 0 or (sizes[axis] and bytes > PTRDIFF_MAX // <size_t>sizes[axis]):
             raise MemoryError(f"cnet: no memory for an array of shape {shape}")
         bytes *= <size_t>sizes[axis]
-    if bytes < CACHED_BYTES:
-        return cnp.PyArray_EMPTY(ndim, sizes, dtype.num, 0)
-    cdef Memory memory = Memory()
-    memory.block = acquire(bytes)
-    return array_in(memory, ndim, sizes, dtype.num)
+    return allocated(ndim, sizes, bytes, dtype.num)
 
 
-# ---- Arrays --------------------------------------------------------------------------------------
+cdef ndarray number_like(ndarray x, double value):
+    """An array without dimensions of the dtype of an array of floats."""
+    cdef ndarray number = cnp.PyArray_EMPTY(0, NULL, PyArray_TYPE(x), 0)
+    if PyArray_TYPE(x) == cnp.NPY_FLOAT32:
+        (<float *>PyArray_DATA(number))[0] = <float>value
+    else:
+        (<double *>PyArray_DATA(number))[0] = value
+    return number
 
 
-def is_plain(x, ndim=None):
-    """Whether kernels take an array as it is: C-contiguous, writable, of native floats.
-
-    It has `ndim` dimensions, if that is given.
-    """
-    if not PyArray_CheckExact(x):
-        return False
-    cdef int typenum = PyArray_TYPE(<ndarray>x)
-    return (
-        (typenum == cnp.NPY_FLOAT32 or typenum == cnp.NPY_FLOAT64)
-        and PyArray_ISCARRAY(<ndarray>x)
-        and (ndim is None or PyArray_NDIM(<ndarray>x) == <int>ndim)
-    )
-
-
-def has_layout(x, cnp.dtype dtype, ndim=None):
-    """Whether kernels read an array as it is: C-contiguous, aligned, of exactly this dtype."""
-    return (
-        PyArray_CheckExact(x)
-        and <void *>PyArray_DESCR(<ndarray>x) == <void *>dtype
-        and cnp.PyArray_ISCARRAY_RO(<ndarray>x)
-        and (ndim is None or PyArray_NDIM(<ndarray>x) == <int>ndim)
-    )
-
-
-def fits(x, cnp.dtype dtype, tuple shape):
-    """Whether an array has this dtype and shape, and a layout that kernels read and write."""
-    cdef int axis
-    if not PyArray_CheckExact(x) or not PyArray_ISCARRAY(<ndarray>x):
-        return False
-    if <void *>PyArray_DESCR(<ndarray>x) != <void *>dtype or PyArray_NDIM(<ndarray>x) != len(shape):
-        return False
-    for axis in range(PyArray_NDIM(<ndarray>x)):
-        if PyArray_DIM(<ndarray>x, axis) != <cnp.npy_intp>shape[axis]:
-            return False
-    return True
-
-
-def are_alike(tuple arrays):
-    """Whether the first array is plain, and the others have its dtype, shape and layout or are None.
-    """
-    cdef ndarray first, other
-    cdef int axis
-    if not is_plain(arrays[0]):
-        return False
-    first = arrays[0]
-    for array in arrays:
-        if array is None or array is first:
-            continue
-        if not PyArray_CheckExact(array) or not PyArray_ISCARRAY(<ndarray>array):
-            return False
-        other = array
-        if PyArray_TYPE(other) != PyArray_TYPE(first) or PyArray_NDIM(other) != PyArray_NDIM(first):
-            return False
-        for axis in range(PyArray_NDIM(first)):
-            if PyArray_DIM(other, axis) != PyArray_DIM(first, axis):
-                return False
-    return True
-
-
-def are_channels(x, tuple vectors):
-    """Whether x is plain, with 2 axes or more, and all vectors except None have its dtype and a
-    number for each of its channels.
-    """
-    if not is_plain(x) or PyArray_NDIM(<ndarray>x) < 2:
-        return False
-    for vector in vectors:
-        if vector is None:
-            continue
-        if not is_plain(vector, 1) or PyArray_TYPE(<ndarray>vector) != PyArray_TYPE(<ndarray>x):
-            return False
-        if PyArray_DIM(<ndarray>vector, 0) != PyArray_DIM(<ndarray>x, 1):
-            return False
-    return True
+include "_core_arrays.pxi"
 
 
 # ---- Kernels -------------------------------------------------------------------------------------
@@ -352,6 +292,37 @@ cdef ptrdiff_t compute(tuple values) except -1:
     if block.data != NULL:
         cnet_release(block)
     return invalid
+
+
+def combined(int number, tuple operands):
+    """The kernel `combine` for an array, others like it, and numbers; None for other operands.
+
+    None also while calls are redirected.
+    """
+    cdef ndarray first, y
+    cdef int axes = 0, axis = 7
+    cdef list arrays = []
+    if redirected or not is_plain_array(operands[0]):
+        return None
+    first = operands[0]
+    for operand in operands:
+        if isinstance(operand, (float, int)):
+            arrays.append(number_like(first, operand))
+        elif operand is first or is_like(operand, first):
+            arrays.append(operand)
+            axes |= axis
+        else:
+            return None
+        axis <<= 3
+    while len(arrays) < 4:
+        arrays.append(None)
+    y = allocated(
+        PyArray_NDIM(first), PyArray_DIMS(first), PyArray_NBYTES(first), PyArray_TYPE(first))
+    compute((
+        "combine", arrays[0], arrays[1], arrays[2], arrays[3], y, (1, 1, PyArray_SIZE(first)),
+        number, axes, 0, 0, 0, 0, 0,
+    ))
+    return y
 
 
 def call_each(str name, list rows, tuple rest):

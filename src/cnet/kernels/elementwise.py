@@ -15,6 +15,9 @@ from ._strides import broadcast, pair
 SAVED = _core.saved_by_operations
 """The array that the gradient of an operation needs: its argument ``x`` or its result ``y``."""
 
+are_floats = _core.are_floats
+"""Whether all operands, given as a tuple, are arrays of the same dtype, float32 or float64."""
+
 
 def _number(function: str, operation: str) -> int:
     if operation not in _core.operations:

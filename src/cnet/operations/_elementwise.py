@@ -64,7 +64,7 @@ class Formula(Operation[Tensor]):
     def forward(cls, ctx: Context, *operands: Any, **options: Any) -> Any:
         arrays = cls.promote(cls.title, *operands)
         try:
-            y = cls.value(*arrays, **options)
+            y = cls.value(*arrays, **options) if options else cls.value(*arrays)
         except ValueError:
             check_broadcast(cls.title, arrays)
             raise
@@ -232,7 +232,9 @@ def by_kernel(kernel: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
         def value(*operands: Any, out: Array | None = None, **options: Any) -> Any:
             dtype = operands[0].dtype
             if dtype is FLOAT32 or dtype is FLOAT64:
-                return kernels.combine(*operands, *options.values(), operation=kernel, out=out)
+                if options:
+                    operands += tuple(options.values())
+                return kernels.combine(*operands, operation=kernel, out=out)
             with np.errstate(all="ignore"):
                 y = function(*operands, **options)
             if out is None:

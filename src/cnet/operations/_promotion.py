@@ -20,6 +20,7 @@ import numpy as np
 from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array
 from ..dtypes import of_number
+from ..kernels.elementwise import are_floats
 from .registry import weak
 
 DType = np.dtype[Any]
@@ -54,6 +55,8 @@ def promoted_to_float(function: str, a: Any, b: Any) -> tuple[Any, Any]:
 
 def common(function: str, *operands: Any) -> tuple[Array, ...]:
     """Convert operands to arrays of the promoted dtype."""
+    if are_floats(operands):
+        return operands
     first = operands[0]
     if type(first) is np.ndarray and first.dtype.kind in _KINDS:
         dtype, numbers = first.dtype, False
@@ -76,6 +79,8 @@ def common(function: str, *operands: Any) -> tuple[Array, ...]:
 
 def common_float(function: str, *operands: Any) -> tuple[Array, ...]:
     """Like `common`; booleans and integers become float32."""
+    if are_floats(operands):
+        return operands
     arrays = common(function, *operands)
     if arrays[0].dtype.kind == "f":
         return arrays
@@ -84,11 +89,15 @@ def common_float(function: str, *operands: Any) -> tuple[Array, ...]:
 
 def common_number(function: str, *operands: Any) -> tuple[Array, ...]:
     """Like `common`; refuses booleans."""
+    if are_floats(operands):
+        return operands
     return _common_of(function, "iuf", "a number dtype", operands)
 
 
 def only_floats(function: str, *operands: Any) -> tuple[Array, ...]:
     """Like `common`; refuses booleans and integers."""
+    if are_floats(operands):
+        return operands
     return _common_of(function, "f", "a float dtype", operands)
 
 
