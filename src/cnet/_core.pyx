@@ -14,9 +14,7 @@ from numpy cimport (
     PyArray_DATA,
     PyArray_DESCR,
     PyArray_DIM,
-    PyArray_DIMS,
     PyArray_ISCARRAY,
-    PyArray_NBYTES,
     PyArray_NDIM,
     PyArray_SIZE,
     PyArray_TYPE,
@@ -118,14 +116,6 @@ cdef ndarray array_in(Memory memory, int ndim, cnp.npy_intp *sizes, int typenum)
     return array
 
 
-cdef ndarray allocated(int ndim, cnp.npy_intp *sizes, size_t bytes, int typenum):
-    if bytes < CACHED_BYTES:
-        return cnp.PyArray_EMPTY(ndim, sizes, typenum, 0)
-    cdef Memory memory = Memory()
-    memory.block = acquire(bytes)
-    return array_in(memory, ndim, sizes, typenum)
-
-
 def empty(tuple shape, cnp.dtype dtype):
     """A new array; if it is large, in memory that is aligned and reused."""
     cdef cnp.npy_intp sizes[64]
@@ -136,17 +126,11 @@ def empty(tuple shape, cnp.dtype dtype):
         if ndim > 64 or sizes[axis] < 0 or (sizes[axis] and bytes > PTRDIFF_MAX // <size_t>sizes[axis]):
             raise MemoryError(f"cnet: no memory for an array of shape {shape}")
         bytes *= <size_t>sizes[axis]
-    return allocated(ndim, sizes, bytes, dtype.num)
-
-
-cdef ndarray number_like(ndarray x, double value):
-    """An array without dimensions of the dtype of an array of floats."""
-    cdef ndarray number = cnp.PyArray_EMPTY(0, NULL, PyArray_TYPE(x), 0)
-    if PyArray_TYPE(x) == cnp.NPY_FLOAT32:
-        (<float *>PyArray_DATA(number))[0] = <float>value
-    else:
-        (<double *>PyArray_DATA(number))[0] = value
-    return number
+    if bytes < CACHED_BYTES:
+        return cnp.PyArray_EMPTY(ndim, sizes, dtype.num, 0)
+    cdef Memory memory = Memory()
+    memory.block = acquire(bytes)
+    return array_in(memory, ndim, sizes, dtype.num)
 
 
 include "_core_arrays.pxi"
@@ -294,10 +278,10 @@ cdef ptrdiff_t compute(tuple values) except -1:
     return invalid
 
 
-def combined(int number, tuple operands):
+def combined(int number, tuple operands, empty):
     """The kernel `combine` for an array, others like it, and numbers; None for other operands.
 
-    None also while calls are redirected.
+    None also while calls are redirected. `empty` allocates the result.
     """
     cdef ndarray first, y
     cdef int axes = 0, axis = 7
@@ -316,8 +300,7 @@ def combined(int number, tuple operands):
         axis <<= 3
     while len(arrays) < 4:
         arrays.append(None)
-    y = allocated(
-        PyArray_NDIM(first), PyArray_DIMS(first), PyArray_NBYTES(first), PyArray_TYPE(first))
+    y = empty((<object>first).shape, <cnp.dtype>PyArray_DESCR(first))
     compute((
         "combine", arrays[0], arrays[1], arrays[2], arrays[3], y, (1, 1, PyArray_SIZE(first)),
         number, axes, 0, 0, 0, 0, 0,

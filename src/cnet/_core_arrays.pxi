@@ -78,6 +78,16 @@ def are_alike(tuple arrays):
     return True
 
 
+cdef ndarray number_like(ndarray x, double value):
+    """An array without dimensions of the dtype of an array of floats."""
+    cdef ndarray number = cnp.PyArray_EMPTY(0, NULL, PyArray_TYPE(x), 0)
+    if PyArray_TYPE(x) == cnp.NPY_FLOAT32:
+        (<float *>PyArray_DATA(number))[0] = <float>value
+    else:
+        (<double *>PyArray_DATA(number))[0] = value
+    return number
+
+
 def are_channels(x, tuple vectors):
     """Whether x is plain, with 2 axes or more, and all vectors except None have its dtype and a
     number for each of its channels.

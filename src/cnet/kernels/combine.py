@@ -77,7 +77,7 @@ def combine(
     if given != count or operands[count - 1] is None:
         raise ValueError(f"combine: {operation} takes {count} operands (got {given})")
     if out is None:
-        y = _core.combined(number, operands[:count])
+        y = _core.combined(number, operands[:count], _memory.empty)
         if y is not None:
             return y
     first, pitch = (a, 0) if _core.is_plain(a) else _operand("a", a)
