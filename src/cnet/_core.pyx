@@ -295,6 +295,9 @@ def combined(int number, tuple operands, empty):
         elif operand is first or is_like(operand, first):
             arrays.append(operand)
             axes |= axis
+        elif is_plain_array(operand) and PyArray_NDIM(<ndarray>operand) == 0 and (
+                PyArray_TYPE(<ndarray>operand) == PyArray_TYPE(first)):
+            arrays.append(operand)
         else:
             return None
         axis <<= 3

@@ -40,17 +40,44 @@ def fits(x, cnp.dtype dtype, tuple shape):
     return True
 
 
-def are_floats(tuple arrays):
-    """Whether all are arrays of the same dtype, float32 or float64 in native byte order."""
-    cdef int typenum = -1
-    for array in arrays:
-        if not PyArray_CheckExact(array) or not cnp.PyArray_ISNOTSWAPPED(<ndarray>array):
-            return False
-        if typenum < 0:
-            typenum = PyArray_TYPE(<ndarray>array)
-        elif typenum != PyArray_TYPE(<ndarray>array):
-            return False
-    return typenum == cnp.NPY_FLOAT32 or typenum == cnp.NPY_FLOAT64
+cdef ndarray number_like(ndarray x, double value):
+    """An array without dimensions of the dtype of an array of floats."""
+    cdef ndarray number = cnp.PyArray_EMPTY(0, NULL, PyArray_TYPE(x), 0)
+    if PyArray_TYPE(x) == cnp.NPY_FLOAT32:
+        (<float *>PyArray_DATA(number))[0] = <float>value
+    else:
+        (<double *>PyArray_DATA(number))[0] = value
+    return number
+
+
+def as_floats(tuple operands):
+    """The operands as arrays of one dtype, float32 or float64, if only numbers must be converted.
+
+    The first is an array. None for other operands.
+    """
+    cdef int typenum
+    cdef bint numbers = False
+    if not PyArray_CheckExact(operands[0]):
+        return None
+    typenum = PyArray_TYPE(<ndarray>operands[0])
+    if typenum != cnp.NPY_FLOAT32 and typenum != cnp.NPY_FLOAT64:
+        return None
+    for operand in operands:
+        if PyArray_CheckExact(operand):
+            if PyArray_TYPE(<ndarray>operand) != typenum:
+                return None
+            if not cnp.PyArray_ISNOTSWAPPED(<ndarray>operand):
+                return None
+        elif isinstance(operand, (float, int)):
+            numbers = True
+        else:
+            return None
+    if not numbers:
+        return operands
+    return tuple([
+        operand if PyArray_CheckExact(operand) else number_like(operands[0], operand)
+        for operand in operands
+    ])
 
 
 cdef bint is_like(array, ndarray first):
@@ -76,16 +103,6 @@ def are_alike(tuple arrays):
         if not (array is None or array is arrays[0] or is_like(array, arrays[0])):
             return False
     return True
-
-
-cdef ndarray number_like(ndarray x, double value):
-    """An array without dimensions of the dtype of an array of floats."""
-    cdef ndarray number = cnp.PyArray_EMPTY(0, NULL, PyArray_TYPE(x), 0)
-    if PyArray_TYPE(x) == cnp.NPY_FLOAT32:
-        (<float *>PyArray_DATA(number))[0] = <float>value
-    else:
-        (<double *>PyArray_DATA(number))[0] = value
-    return number
 
 
 def are_channels(x, tuple vectors):

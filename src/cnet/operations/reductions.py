@@ -14,7 +14,7 @@ from ..autograd import Array, Context, Operation
 from ..tensor import Axis, Tensor, TensorLike, array_of, as_tensor
 from ._common import also_dim
 from ._dims import broadcast, reduced_axes
-from ._elementwise import by_kernel
+from ._elementwise import by_kernel, computed
 from ._extremes import extremum
 from ._options import sizes
 from ._promotion import floating, require_float
@@ -187,7 +187,11 @@ class LogSumExp(Operation[Tensor]):
         is_finite = all_of(finite)
         if not is_finite:
             shift = np.where(finite, shift, x.dtype.type(0))
-        y = total(_times_exp(np.ones_like(shift), x, shift), axes, keepdims=True)
+        if x.size > SMALL:
+            scaled = _times_exp(np.ones(shift.shape, shift.dtype), x, shift)
+        else:
+            scaled = computed("exp", x - shift)
+        y = total(scaled, axes, keepdims=True)
         if is_finite:
             y = np.log(y)
         else:
@@ -247,11 +251,10 @@ times_quotient = by_kernel("times_quotient")(lambda g, y, x: g * (y / x))
 class Prod(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Array:
-        dtype = x.dtype if x.dtype.kind == "f" else np.int64
         if x.size > SMALL and x.dtype in (np.float32, np.float64):
-            y = kernels.reduce(x, "product", axes).astype(dtype, copy=False)
+            y = kernels.reduce(x, "product", axes).astype(x.dtype, copy=False)
         else:
-            y = np.asarray(_product(x, axes, dtype, keepdims=True))
+            y = np.asarray(_product(x, axes, None if x.dtype.kind == "f" else np.int64, None, True))
         ctx.save_for_backward(x, y)
         ctx.axes = axes
         return squeezed(ctx, y, axes, keepdims)
