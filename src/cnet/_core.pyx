@@ -281,12 +281,15 @@ cdef ptrdiff_t compute(tuple values) except -1:
 def combined(int number, tuple operands, empty):
     """The kernel `combine` for an array, others like it, and numbers; None for other operands.
 
-    None also while calls are redirected. `empty` allocates the result.
+    None also for another number of operands, and while calls are redirected. `empty` allocates the
+    result.
     """
     cdef ndarray first, y
     cdef int axes = 0, axis = 7
     cdef list arrays = []
-    if redirected or not is_plain_array(operands[0]):
+    if redirected or len(operands) != cnet_combinations[number].operands:
+        return None
+    if not is_plain_array(operands[0]):
         return None
     first = operands[0]
     for operand in operands:

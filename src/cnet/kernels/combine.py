@@ -1,5 +1,6 @@
 """Elementwise functions of several operands, which broadcast."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from math import prod
 from typing import Any
@@ -122,6 +123,17 @@ def combine(
         geometry = 1, *shape
     call("combine", *arrays, *_MISSING[count], out, geometry, number, axes, *pitches)
     return out
+
+
+def combiner(operation: str) -> Callable[..., Array]:
+    """`combine` for one operation, as a function of its operands, which has less overhead."""
+    number, _ = _core.combinations[operation]
+
+    def combined(*operands: Any) -> Array:
+        y = _core.combined(number, operands, _memory.empty)
+        return combine(*operands, operation=operation) if y is None else y
+
+    return combined
 
 
 def _operand(name: str, x: Any) -> tuple[Array, int]:

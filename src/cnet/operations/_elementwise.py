@@ -22,6 +22,7 @@ import numpy as np
 from .. import kernels
 from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation, Variable
+from ..kernels.combine import combiner
 from ..kernels.elementwise import SAVED
 from ..kernels.strided import filled
 from ..tensor import Tensor
@@ -227,6 +228,8 @@ def by_kernel(kernel: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
     for the result, as `kernels.combine` takes it.
     """
 
+    combined = combiner(kernel)
+
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
         def value(*operands: Any, out: Array | None = None, **options: Any) -> Any:
@@ -234,6 +237,8 @@ def by_kernel(kernel: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
             if dtype is FLOAT32 or dtype is FLOAT64:
                 if options:
                     operands += tuple(options.values())
+                if out is None:
+                    return combined(*operands)
                 return kernels.combine(*operands, operation=kernel, out=out)
             with np.errstate(all="ignore"):
                 y = function(*operands, **options)

@@ -42,12 +42,9 @@ def accepts_out(call: Public) -> Public:
     positional = getattr(call, "positional", call)
 
     @wraps(call)
-    def function(*args: Any, **kwargs: Any) -> Any:
-        if not kwargs:
-            return positional(*args)
-        out = kwargs.pop("out", None)
+    def function(*args: Any, out: Any = None, **kwargs: Any) -> Any:
         if out is None:
-            return call(*args, **kwargs)
+            return call(*args, **kwargs) if kwargs else positional(*args)
         if isinstance(out, Tensor) and call.__name__ in _SEPARATE:
             _check_separate(call.__name__, (args, kwargs), out)
         result = call(*args, **kwargs)

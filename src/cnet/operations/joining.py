@@ -38,11 +38,10 @@ class Cat(Operation[Tensor]):
         if (0,) in shapes:
             joined = [array for array in arrays if array.shape != (0,)] or arrays
         ctx.axis, ctx.shapes = axis, shapes
-        if any([array.dtype is not dtype for array in joined]):
-            return np.concatenate(joined, axis, dtype=dtype)
-        if is_copied_by_kernel(dtype, sum([array.size for array in joined])):
+        size = sum([array.size for array in joined])
+        if is_copied_by_kernel(dtype, size) and all(array.dtype is dtype for array in joined):
             return _joined(joined, axis)
-        return np.concatenate(joined, axis)
+        return np.concatenate(joined, axis, dtype=dtype)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:

@@ -31,9 +31,11 @@ class Var(Operation[Tensor]):
         ctx.freedom = np.float64(max(count - correction, 0))
         rest = None
         if _is_for_kernel(x, axes):
-            kept = [axis for axis in range(x.ndim) if axis not in axes]
-            rows = x.transpose(*kept, *axes).reshape(1, -1)
-            mean, y = group_norm_stats("var", rows, x.size // count)
+            rows = x
+            if axes[0] != x.ndim - len(axes):
+                kept = [axis for axis in range(x.ndim) if axis not in axes]
+                rows = x.transpose(*kept, *axes)
+            mean, y = group_norm_stats("var", rows.reshape(1, -1), x.size // count)
             shape = kept_shape(x.shape, axes)
             mean, y = mean.reshape(shape), y.reshape(shape) * float(count / ctx.freedom)
         elif x.size <= SMALL and x.itemsize < 8:  # the mean of equal numbers is exact in float64
