@@ -23,14 +23,14 @@ from .. import kernels
 from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation, Variable
 from ..kernels.combine import combiner
-from ..kernels.elementwise import SAVED
+from ..kernels.elementwise import SAVED, as_floats
 from ..kernels.strided import filled
 from ..tensor import Tensor
 from ._blocks import blockwise
 from ._common import unbroadcast
 from ._documentation import documented
 from ._out import written
-from ._promotion import common_float, common_number, floating
+from ._promotion import common_float, common_number, floating, only_bits, only_integers
 from .registry import numpy_function, operation
 
 Declared = TypeVar("Declared", bound=Callable[..., Any])
@@ -59,11 +59,15 @@ class Formula(Operation[Tensor]):
     """The name of the public function."""
     value: ClassVar[Callable[..., Any]]
     promote: ClassVar[Promote]
+    takes_floats: ClassVar[bool]
+    """Whether `promote` accepts floats, of which those of one dtype need no promotion."""
     gradients: ClassVar[tuple[Gradient, ...]]
 
     @classmethod
     def forward(cls, ctx: Context, *operands: Any, **options: Any) -> Any:
-        arrays = cls.promote(cls.title, *operands)
+        arrays = as_floats(operands) if cls.takes_floats else None
+        if arrays is None:
+            arrays = cls.promote(cls.title, *operands)
         try:
             y = cls.value(*arrays, **options) if options else cls.value(*arrays)
         except ValueError:
@@ -186,7 +190,7 @@ def define(
     single = single or isinstance(value, np.ufunc)
     return _class_of(
         Formula, title=title, value=staticmethod(_evaluation(value, single)),
-        promote=staticmethod(promote),
+        promote=staticmethod(promote), takes_floats=promote not in (only_bits, only_integers),
         gradients=tuple(map(_gradient, gradients)),
     )  # fmt: skip
 

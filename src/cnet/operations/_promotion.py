@@ -73,9 +73,6 @@ def common(function: str, *operands: Any) -> tuple[Array, ...]:
 
 def common_float(function: str, *operands: Any) -> tuple[Array, ...]:
     """Like `common`; booleans and integers become float32."""
-    floats = as_floats(operands)
-    if floats is not None:
-        return floats
     arrays = common(function, *operands)
     if arrays[0].dtype.kind == "f":
         return arrays
@@ -84,17 +81,11 @@ def common_float(function: str, *operands: Any) -> tuple[Array, ...]:
 
 def common_number(function: str, *operands: Any) -> tuple[Array, ...]:
     """Like `common`; refuses booleans."""
-    floats = as_floats(operands)
-    if floats is not None:
-        return floats
     return _common_of(function, "iuf", "a number dtype", operands)
 
 
 def only_floats(function: str, *operands: Any) -> tuple[Array, ...]:
     """Like `common`; refuses booleans and integers."""
-    floats = as_floats(operands)
-    if floats is not None:
-        return floats
     return _common_of(function, "f", "a float dtype", operands)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Array
-from ..kernels.elementwise import as_floats
 from ..tensor import Operand, Tensor, TensorLike, array_of
 from ._common import weak
 from ._elementwise import by_kernel, check_broadcast, formula
@@ -24,9 +23,6 @@ __all__ = [
 
 def _exact(function: str, a: Any, b: Any) -> tuple[Any, ...]:
     """Promote operands; NumPy compares arrays with Python integers exactly."""
-    floats = as_floats((a, b))
-    if floats is not None:
-        return floats
     a, b = weak(a), weak(b)
     if isinstance(a, int) or isinstance(b, int):
         require_number(function, a, b)

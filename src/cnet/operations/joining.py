@@ -164,9 +164,8 @@ class Stack(Operation[Tensor]):
         ctx.axis = axis
         shape = arrays[0].shape
         y = _memory.empty((*shape[:axis], len(arrays), *shape[axis:]), dtype)
-        before = (slice(None),) * axis
         for position, array in enumerate(arrays):
-            y[(*before, position)] = array
+            y[(slice(None),) * axis + (position,)] = array
         return y
 
     @staticmethod

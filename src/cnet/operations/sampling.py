@@ -58,7 +58,7 @@ def _words(generator: Any, count: int) -> Array:
     """Integers of 64 random bits."""
     bits = generator.bit_generator
     if type(bits) is np.random.PCG64:  # the same numbers in less time
-        return bits.random_raw(count)  # type: ignore[no-any-return]
+        return bits.random_raw(count)
     words: Array = generator.integers(0, _GREATEST, count, np.uint64, endpoint=True)
     return words
 
