@@ -253,21 +253,25 @@ class Prod(Operation[Tensor]):
     def forward(ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Array:
         if x.size > SMALL and x.dtype in (np.float32, np.float64):
             y = kernels.reduce(x, "product", axes).astype(x.dtype, copy=False)
+            y = y if keepdims else y.squeeze(axes)
         else:
-            y = np.asarray(_product(x, axes, None if x.dtype.kind == "f" else np.int64, None, True))
+            dtype = None if x.dtype.kind == "f" else np.int64
+            y = np.asarray(_product(x, axes, dtype, None, keepdims))
         ctx.save_for_backward(x, y)
         ctx.axes = axes
-        return squeezed(ctx, y, axes, keepdims)
+        return y
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         x, y = ctx.saved
+        kept = kept_shape(x.shape, ctx.axes)
+        y, grad = y.reshape(kept), grad.reshape(kept)
         if y.all() or x.all():
-            return times_quotient(grad.reshape(ctx.kept_shape), y, x)
+            return times_quotient(grad, y, x)
         zeros = (x == 0).sum(ctx.axes, keepdims=True)
         factors = np.where(x == 0, 1, x)
         others = np.prod(factors, ctx.axes, keepdims=True) / factors
-        return grad.reshape(ctx.kept_shape) * np.where(zeros == (x == 0), others, 0)
+        return grad * np.where(zeros == (x == 0), others, 0)
 
 
 @operation(Prod, methods=("prod",), numpy=(np.prod,))
