@@ -133,83 +133,7 @@ def empty(tuple shape, cnp.dtype dtype):
     return array_in(memory, ndim, sizes, dtype.num)
 
 
-# ---- Arrays --------------------------------------------------------------------------------------
-
-
-def is_plain(x, ndim=None):
-    """Whether kernels take an array as it is: C-contiguous, writable, of native floats.
-
-    It has `ndim` dimensions, if that is given.
-    """
-    if not PyArray_CheckExact(x):
-        return False
-    cdef int typenum = PyArray_TYPE(<ndarray>x)
-    return (
-        (typenum == cnp.NPY_FLOAT32 or typenum == cnp.NPY_FLOAT64)
-        and PyArray_ISCARRAY(<ndarray>x)
-        and (ndim is None or PyArray_NDIM(<ndarray>x) == <int>ndim)
-    )
-
-
-def has_layout(x, cnp.dtype dtype, ndim=None):
-    """Whether kernels read an array as it is: C-contiguous, aligned, of exactly this dtype."""
-    return (
-        PyArray_CheckExact(x)
-        and <void *>PyArray_DESCR(<ndarray>x) == <void *>dtype
-        and cnp.PyArray_ISCARRAY_RO(<ndarray>x)
-        and (ndim is None or PyArray_NDIM(<ndarray>x) == <int>ndim)
-    )
-
-
-def fits(x, cnp.dtype dtype, tuple shape):
-    """Whether an array has this dtype and shape, and a layout that kernels read and write."""
-    cdef int axis
-    if not PyArray_CheckExact(x) or not PyArray_ISCARRAY(<ndarray>x):
-        return False
-    if <void *>PyArray_DESCR(<ndarray>x) != <void *>dtype or PyArray_NDIM(<ndarray>x) != len(shape):
-        return False
-    for axis in range(PyArray_NDIM(<ndarray>x)):
-        if PyArray_DIM(<ndarray>x, axis) != <cnp.npy_intp>shape[axis]:
-            return False
-    return True
-
-
-def are_alike(tuple arrays):
-    """Whether the first array is plain, and the others have its dtype, shape and layout or are None.
-    """
-    cdef ndarray first, other
-    cdef int axis
-    if not is_plain(arrays[0]):
-        return False
-    first = arrays[0]
-    for array in arrays:
-        if array is None or array is first:
-            continue
-        if not PyArray_CheckExact(array) or not PyArray_ISCARRAY(<ndarray>array):
-            return False
-        other = array
-        if PyArray_TYPE(other) != PyArray_TYPE(first) or PyArray_NDIM(other) != PyArray_NDIM(first):
-            return False
-        for axis in range(PyArray_NDIM(first)):
-            if PyArray_DIM(other, axis) != PyArray_DIM(first, axis):
-                return False
-    return True
-
-
-def are_channels(x, tuple vectors):
-    """Whether x is plain, with 2 axes or more, and all vectors except None have its dtype and a
-    number for each of its channels.
-    """
-    if not is_plain(x) or PyArray_NDIM(<ndarray>x) < 2:
-        return False
-    for vector in vectors:
-        if vector is None:
-            continue
-        if not is_plain(vector, 1) or PyArray_TYPE(<ndarray>vector) != PyArray_TYPE(<ndarray>x):
-            return False
-        if PyArray_DIM(<ndarray>vector, 0) != PyArray_DIM(<ndarray>x, 1):
-            return False
-    return True
+include "_core_arrays.pxi"
 
 
 # ---- Kernels -------------------------------------------------------------------------------------
@@ -352,6 +276,42 @@ cdef ptrdiff_t compute(tuple values) except -1:
     if block.data != NULL:
         cnet_release(block)
     return invalid
+
+
+def combined(int number, tuple operands, empty):
+    """The kernel `combine` for an array, others like it, and numbers; None for other operands.
+
+    None also for another number of operands, and while calls are redirected. `empty` allocates the
+    result.
+    """
+    cdef ndarray first, y
+    cdef int axes = 0, axis = 7
+    cdef list arrays = []
+    if redirected or len(operands) != cnet_combinations[number].operands:
+        return None
+    if not is_plain_array(operands[0]):
+        return None
+    first = operands[0]
+    for operand in operands:
+        if isinstance(operand, (float, int)):
+            arrays.append(number_like(first, operand))
+        elif operand is first or is_like(operand, first):
+            arrays.append(operand)
+            axes |= axis
+        elif is_plain_array(operand) and PyArray_NDIM(<ndarray>operand) == 0 and (
+                PyArray_TYPE(<ndarray>operand) == PyArray_TYPE(first)):
+            arrays.append(operand)
+        else:
+            return None
+        axis <<= 3
+    while len(arrays) < 4:
+        arrays.append(None)
+    y = empty((<object>first).shape, <cnp.dtype>PyArray_DESCR(first))
+    compute((
+        "combine", arrays[0], arrays[1], arrays[2], arrays[3], y, (1, 1, PyArray_SIZE(first)),
+        number, axes, 0, 0, 0, 0, 0,
+    ))
+    return y
 
 
 def call_each(str name, list rows, tuple rest):

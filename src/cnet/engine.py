@@ -373,8 +373,8 @@ class Operation(Generic[Output]):
         have no gradient. The result is a tensor, or a tuple of tensors if `forward` returns a
         tuple.
         """
-        mode = current
-        enabled, recorded = mode.enabled, False
+        mode = current.__dict__
+        enabled, recorded, recorder = mode["enabled"], False, mode["recorder"]
         inputs: list[Any] = []
         edges: list[Edge | None] = []
         for arg in args:
@@ -390,11 +390,11 @@ class Operation(Generic[Output]):
             edges.append(edge)
         ctx = object.__new__(Context)  # a call of the class takes twice as long
         ctx.function, ctx.edges = cls, tuple(edges)
-        if mode.recorder is None:
+        if recorder is None:
             result = cls.forward(ctx, *inputs, **kwargs) if kwargs else cls.forward(ctx, *inputs)
         else:
-            result = mode.recorder.forward(ctx, args, inputs, kwargs)
-        calls = mode.calls
+            result = recorder.forward(ctx, args, inputs, kwargs)
+        calls = mode["calls"]
         if recorded:
             ctx.number = next(changes.numbers)
         elif calls is None and type(result) is np.ndarray:
@@ -445,8 +445,8 @@ class ViewOperation(Operation[Output]):
         (x,) = args
         if not isinstance(x, Variable):
             return super().apply(x, **kwargs)
-        mode = current
-        enabled, edge = mode.enabled, None
+        mode = current.__dict__
+        enabled, recorder, edge = mode["enabled"], mode["recorder"], None
         if enabled:
             if x._view is not None:
                 x._renew()
@@ -454,10 +454,10 @@ class ViewOperation(Operation[Output]):
                 edge = x._grad_fn or x, x._output_index
         array = x._array
         ctx = Context(cls, (edge,))
-        if mode.recorder is None:
+        if recorder is None:
             result = cls.forward(ctx, array, **kwargs)
         else:
-            result = mode.recorder.forward(ctx, args, [array], kwargs)
+            result = recorder.forward(ctx, args, [array], kwargs)
         if edge is None:
             output = wrap(result)
         else:
@@ -471,8 +471,8 @@ class ViewOperation(Operation[Output]):
             else:
                 origin = x, cls if enabled else None, kwargs, x._grad_fn
                 output._view = tuple.__new__(View, origin)
-        if mode.calls is not None:
-            mode.calls.append(Call(cls, args, kwargs, (output,)))
+        if (calls := mode["calls"]) is not None:
+            calls.append(Call(cls, args, kwargs, (output,)))
         return output  # type: ignore[return-value]
 
 

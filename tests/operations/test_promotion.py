@@ -191,6 +191,21 @@ def test_joined_tensors_are_pytorchs(join):
         assert got.dtype == getattr(torch, join)([*map(torch.tensor, arrays)]).numpy().dtype
 
 
+@pytest.mark.parametrize("number", [2, 0.1, True, np.float64(0.1), np.float32(0.1), np.int64(3)])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_numbers_take_the_dtype_of_floats(dtype, number):
+    a = np.array([0.25, 0.5], dtype)
+    same = np.full(2, number, dtype)
+    for x in (a, a.astype(a.dtype.newbyteorder("S")), a[::-1], a.reshape(2, 1)):
+        for name in ("maximum", "remainder", "atan2", "gt"):
+            function = getattr(cnet, name)
+            other = number if name in ("remainder", "gt") else same[:1]
+            got = function(tensor(x), other)
+            expected = function(tensor(np.array(x, dtype)), tensor(same[:1]))
+            assert got.dtype.newbyteorder("=") == expected.dtype
+            np.testing.assert_array_equal(got.numpy(), expected.numpy())
+
+
 def _assert_same(ours, theirs, a, b, their_a, their_b):
     try:
         expected = theirs(their_a, their_b).numpy()

@@ -90,6 +90,22 @@ def test_generators():
         cnet.Generator("cuda")
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_generators_of_numpy_draw_the_same_normal_numbers(dtype):
+    ours = cnet.Generator()
+    ours.set_state(dict(np.random.PCG64(3).state))
+    other = np.random.Generator(Unfamiliar(3))
+    for count in (0, 1, 7, 1000):
+        expected = cnet.randn(count, generator=other, dtype=dtype)
+        got = cnet.randn(count, generator=ours, dtype=dtype)
+        np.testing.assert_array_equal(got.numpy(), expected.numpy())
+        assert ours.get_state()["state"] == other.bit_generator.state["state"]
+
+
+class Unfamiliar(np.random.PCG64):
+    """A bit generator whose class the package does not know."""
+
+
 def test_the_default_generator():
     assert cnet.manual_seed(3) is cnet.default_generator
     assert cnet.initial_seed() == 3

@@ -118,7 +118,8 @@ class Chained(Context):
         found = kernels.batch_norm_backward(
             grad, chain.x, chain.mean, chain.var, chain.weight, chain.eps, chain.from_batch,
             norm.needs_input_grad, chain.bias, self.saved[0] if additions else None,
-            self.activation, a, b, None if source is None else source.sizes,
+            self.activation, a, b,
+            None if source is None else tuple([shape[1] for shape in source.shapes]),
         )  # fmt: skip
         edges = norm.edges
         if source is not None:

@@ -1,6 +1,8 @@
 """Arrays visited with strides, for the kernels `arithmetic` and `strided_copy`."""
 
 from collections.abc import Sequence
+from functools import lru_cache
+from math import prod
 
 from ..arrays import Shape
 
@@ -46,3 +48,10 @@ def pair(
     axes[1:1] = [(1, 0, 0)] * (AXES - len(axes))
     columns = zip(*axes, strict=True)
     return (*(value for column in columns for value in column), a_first, b_first)
+
+
+@lru_cache(maxsize=1024)
+def sizes_around(shape: Shape, axis: int) -> tuple[int, int, int]:
+    """The sizes before, along and after an axis in range."""
+    axis %= len(shape)
+    return prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :])

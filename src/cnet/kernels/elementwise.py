@@ -1,7 +1,6 @@
 """Functions of single elements."""
 
 from functools import lru_cache
-from math import prod
 from operator import index
 
 import numpy as np
@@ -10,10 +9,16 @@ from .. import _check, _core, geometry
 from ..arrays import Array, Shape
 from . import _memory
 from ._dispatch import call
-from ._strides import broadcast, pair
+from ._strides import broadcast, pair, sizes_around
 
 SAVED = _core.saved_by_operations
 """The array that the gradient of an operation needs: its argument ``x`` or its result ``y``."""
+
+as_floats = _core.as_floats
+"""The operands, given as a tuple, as arrays of one dtype, float32 or float64.
+
+The first is an array, and Python numbers become arrays without dimensions. None for others.
+"""
 
 
 def _number(function: str, operation: str) -> int:
@@ -73,7 +78,7 @@ def elementwise(
     x = _check.array("elementwise", "x", x)
     if out is None:
         out = _memory.empty(x.shape, x.dtype)
-    else:
+    elif out is not x:
         _check.writable("elementwise", "out", out)
         _check.same_shape("elementwise", "out", out.shape, "x.shape", x.shape)
         _check.same_dtype("elementwise", x=x, out=out)
@@ -358,14 +363,7 @@ def _around(function: str, name: str, shape: Shape, axis: int) -> tuple[int, int
         raise ValueError(f"{function}: {name} must have at least 1 dimension (got 0, shape ())")
     if not -len(shape) <= index(axis) < len(shape):
         raise IndexError(f"{function}: axis must be in range for {shape} (got {axis})")
-    return _sizes_around(shape, index(axis))
-
-
-@lru_cache(maxsize=1024)
-def _sizes_around(shape: Shape, axis: int) -> tuple[int, int, int]:
-    """The sizes before, along and after an axis in range."""
-    axis %= len(shape)
-    return prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :])
+    return sizes_around(shape, index(axis))
 
 
 _RELU = _core.operations["relu"]

@@ -10,6 +10,7 @@ from .. import _check, _core
 from ..arrays import FLOAT64, Array, Shape
 from . import _memory
 from ._dispatch import call
+from ._strides import sizes_around
 
 _SUMMED = {"squares": "sum", "magnitudes": "sum"}
 """The reductions whose partial results are joined by another one."""
@@ -143,8 +144,6 @@ def accumulate(x: Array, axis: int, product: bool = False, reverse: bool = False
     x = _check.array("accumulate", "x", x)
     if not -x.ndim <= axis < x.ndim:
         raise ValueError(f"accumulate: axis must be an axis of x (got {axis} and {x.ndim} axes)")
-    axis %= x.ndim
     y = _memory.empty(x.shape, x.dtype)
-    geometry = prod(x.shape[:axis]), x.shape[axis], prod(x.shape[axis + 1 :])
-    call("accumulate", x, y, geometry, int(bool(product)), int(bool(reverse)))
+    call("accumulate", x, y, sizes_around(x.shape, axis), bool(product), bool(reverse))
     return y

@@ -15,6 +15,9 @@ from ..tensor import Axis
 Result = TypeVar("Result")
 Dims = tuple[int, ...]
 
+_ALL = tuple([tuple(range(ndim)) for ndim in range(65)])
+"""All dimensions, by their number, of which arrays have at most 64."""
+
 
 def dim_of(function: str, dim: Any, ndim: int, name: str = "dim") -> int:
     """A dimension as a non-negative number; a tensor without dimensions accepts 0 and -1."""
@@ -42,10 +45,10 @@ def reduced_axes(function: str, x: Any, axis: Axis) -> Dims:
     if type(axis) is int and -ndim <= axis < ndim:
         return (axis % ndim,)
     if axis is None:
-        return tuple(range(ndim))
+        return _ALL[ndim]
     dims: Any = axis if type(axis) is tuple or isinstance(axis, Sequence) else (axis,)
     if not dims:
-        return tuple(range(ndim))
+        return _ALL[ndim]
     return _sorted_dims(function, tuple([integer(function, "dim", dim) for dim in dims]), ndim)
 
 

@@ -22,14 +22,15 @@ import numpy as np
 from .. import kernels
 from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation, Variable
-from ..kernels.elementwise import SAVED
+from ..kernels.combine import combiner
+from ..kernels.elementwise import SAVED, as_floats
 from ..kernels.strided import filled
 from ..tensor import Tensor
 from ._blocks import blockwise
 from ._common import unbroadcast
 from ._documentation import documented
 from ._out import written
-from ._promotion import common_float, common_number, floating
+from ._promotion import common_float, common_number, floating, only_bits, only_integers
 from .registry import numpy_function, operation
 
 Declared = TypeVar("Declared", bound=Callable[..., Any])
@@ -58,13 +59,17 @@ class Formula(Operation[Tensor]):
     """The name of the public function."""
     value: ClassVar[Callable[..., Any]]
     promote: ClassVar[Promote]
+    takes_floats: ClassVar[bool]
+    """Whether `promote` accepts floats, of which those of one dtype need no promotion."""
     gradients: ClassVar[tuple[Gradient, ...]]
 
     @classmethod
     def forward(cls, ctx: Context, *operands: Any, **options: Any) -> Any:
-        arrays = cls.promote(cls.title, *operands)
+        arrays = as_floats(operands) if cls.takes_floats else None
+        if arrays is None:
+            arrays = cls.promote(cls.title, *operands)
         try:
-            y = cls.value(*arrays, **options)
+            y = cls.value(*arrays, **options) if options else cls.value(*arrays)
         except ValueError:
             check_broadcast(cls.title, arrays)
             raise
@@ -185,7 +190,7 @@ def define(
     single = single or isinstance(value, np.ufunc)
     return _class_of(
         Formula, title=title, value=staticmethod(_evaluation(value, single)),
-        promote=staticmethod(promote),
+        promote=staticmethod(promote), takes_floats=promote not in (only_bits, only_integers),
         gradients=tuple(map(_gradient, gradients)),
     )  # fmt: skip
 
@@ -227,12 +232,18 @@ def by_kernel(kernel: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
     for the result, as `kernels.combine` takes it.
     """
 
+    combined = combiner(kernel)
+
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
         def value(*operands: Any, out: Array | None = None, **options: Any) -> Any:
             dtype = operands[0].dtype
             if dtype is FLOAT32 or dtype is FLOAT64:
-                return kernels.combine(*operands, *options.values(), operation=kernel, out=out)
+                if options:
+                    operands += tuple(options.values())
+                if out is None:
+                    return combined(*operands)
+                return kernels.combine(*operands, operation=kernel, out=out)
             with np.errstate(all="ignore"):
                 y = function(*operands, **options)
             if out is None:

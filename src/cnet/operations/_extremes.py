@@ -16,8 +16,8 @@ def extremum(
 
     `initial` is the result for no elements, which is an infinity.
     """
-    if x.itemsize == 2 or x.dtype.kind != "f" or x.size <= SMALL:
+    if x.size <= SMALL or x.itemsize == 2 or x.dtype.kind != "f":
         reduce: Any = ufunc.reduce
-        return np.asarray(reduce(x, axes, keepdims=keepdims, **initial))
+        return np.asarray(reduce(x, axes, None, None, keepdims, **initial))
     y = kernels.reduce(x, ufunc.__name__, axes).astype(x.dtype, copy=False)
     return y if keepdims else y.squeeze(axes)

@@ -91,7 +91,7 @@ def scattered(
         check_range(function, index, y.shape[axis])
         _combine(part, index, src, axis, operation, whole)
         return y
-    target = np.ascontiguousarray(bits)
+    target = bits if bits.flags.c_contiguous else np.ascontiguousarray(bits)
     elements = src if src.dtype is bits.dtype else src.view(bits.dtype)
     try:
         kernels.scatter(elements, index, target, axis, operation)
@@ -112,6 +112,8 @@ def _source(src: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
 
 def _beginning(x: Array, shape: tuple[int, ...], axis: int) -> Array:
     """The beginning of all axes but one of x, of these sizes."""
+    if x.shape == shape:
+        return x
     if x.shape[:axis] == shape[:axis] and x.shape[axis + 1 :] == shape[axis + 1 :]:
         return x
     return x[tuple([slice(None if d == axis else size) for d, size in enumerate(shape)])]

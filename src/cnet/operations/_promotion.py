@@ -20,6 +20,7 @@ import numpy as np
 from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array
 from ..dtypes import of_number
+from ..kernels.elementwise import as_floats
 from .registry import weak
 
 DType = np.dtype[Any]
@@ -54,21 +55,17 @@ def promoted_to_float(function: str, a: Any, b: Any) -> tuple[Any, Any]:
 
 def common(function: str, *operands: Any) -> tuple[Array, ...]:
     """Convert operands to arrays of the promoted dtype."""
+    floats = as_floats(operands)
+    if floats is not None:
+        return floats
     first = operands[0]
     if type(first) is np.ndarray and first.dtype.kind in _KINDS:
-        dtype, numbers = first.dtype, False
+        dtype = first.dtype
         for operand in operands:
-            if type(operand) is np.ndarray:
-                if operand.dtype is not dtype:
-                    break
-            elif dtype.kind == "f" and type(operand) in of_number:
-                numbers = True
-            else:
+            if type(operand) is not np.ndarray or operand.dtype is not dtype:
                 break
         else:
-            if not numbers:
-                return operands
-            return tuple([x if type(x) is np.ndarray else np.array(x, dtype) for x in operands])
+            return operands
     operands = tuple(map(weak, operands))
     dtype = result_type(function, *operands)
     return tuple([cast(operand, dtype) for operand in operands])

@@ -33,13 +33,13 @@ def total(x: Array, axes: Axes, keepdims: bool = False) -> Array:
     """The sum along axes, in the dtype of `x` for floats, in int64 for booleans and integers."""
     if x.dtype.kind != "f":
         return np.asarray(_reduce(x, axes, np.int64, keepdims=keepdims))
+    if x.size <= _FEW:
+        return np.asarray(_reduce(x, axes, None, None, keepdims))
     if x.size <= SMALL:
-        count = 1
-        for axis in axes:
-            count *= x.shape[axis]
+        count = length(x, axes)
         trailing = not axes or axes[0] == x.ndim - len(axes)
         if count <= _FEW or (trailing and x.flags.c_contiguous):
-            return np.asarray(_reduce(x, axes, keepdims=keepdims))
+            return np.asarray(_reduce(x, axes, None, None, keepdims))
     y = wide_total(x, axes).astype(x.dtype, copy=False)
     return y if keepdims else y.squeeze(axes)
 
@@ -48,7 +48,8 @@ def average(x: Array, axes: Axes) -> Array:
     """The arithmetic mean of floats, with the axes kept; exact for equal float32 numbers."""
     if len(axes) == x.ndim:
         return average_of_all(x).reshape((1,) * x.ndim)
-    return (wide_total(x, axes) / length(x, axes)).astype(x.dtype, copy=False)
+    count = float(length(x, axes))  # NumPy divides by an int more slowly
+    return (wide_total(x, axes) / count).astype(x.dtype, copy=False)
 
 
 def average_of_all(x: Array) -> Array:
@@ -80,8 +81,10 @@ def all_of(mask: Array) -> bool:
 
 def length(x: Array, axes: Axes) -> int:
     """The number of elements along axes."""
-    shape = x.shape
-    return x.size if len(axes) == len(shape) else prod([shape[axis] for axis in axes])
+    shape, count = x.shape, 1
+    for axis in axes:
+        count *= shape[axis]
+    return count
 
 
 def wide_total(x: Array, axes: Axes) -> Array:

@@ -209,8 +209,7 @@ def lerp_(x: Tensor, end: TensorLike, weight: Operand) -> Tensor:
 def _of_one_dtype(input: Any, end: Any, weight: Any) -> tuple[Any, Any, Any]:
     weight, dtype = weak(weight), input.dtype
     for name, operand in (("end", end), ("weight", weight)):
-        if isinstance(operand, (Tensor, np.ndarray)) and operand.dtype != dtype:
-            raise TypeError(
-                f"lerp: {name}.dtype must equal input.dtype (got {operand.dtype} and {dtype})"
-            )
+        other = getattr(operand, "dtype", dtype)
+        if other is not dtype and other != dtype:
+            raise TypeError(f"lerp: {name}.dtype must equal input.dtype (got {other} and {dtype})")
     return input, end, weight

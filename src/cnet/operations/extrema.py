@@ -135,9 +135,10 @@ def amin(
 def _axes(function: str, x: TensorLike, axis: Axis) -> Axes:
     axes = reduced_axes(function, x, axis)
     shape = x.shape
-    for number in axes:
-        if shape[number] == 0:
-            raise ValueError(_nothing(function, shape, number))
+    if 0 in shape:
+        for number in axes:
+            if shape[number] == 0:
+                raise ValueError(_nothing(function, shape, number))
     return axes
 
 
@@ -375,7 +376,7 @@ def argmax(
     >>> cnet.argmax(cnet.tensor([[1.0, 2.0], [4.0, 3.0]]), axis=1)
     tensor([1, 0])
     """
-    return _positions("argmax", np.argmax, input, dim, keepdim)
+    return _positions("argmax", np.ndarray.argmax, input, dim, keepdim)
 
 
 @operation(methods=("argmin",), numpy=(np.argmin,))
@@ -411,7 +412,7 @@ def argmin(
     >>> cnet.argmin(cnet.tensor([[1.0, 2.0], [4.0, 3.0]]), axis=1)
     tensor([0, 1])
     """
-    return _positions("argmin", np.argmin, input, dim, keepdim)
+    return _positions("argmin", np.ndarray.argmin, input, dim, keepdim)
 
 
 def _positions(
@@ -420,4 +421,5 @@ def _positions(
     axes = _axes(function, x, axis)
     if x.ndim == 0:
         return Tensor(np.zeros((), np.int64))
-    return Tensor(positions(array_of(x), None if axis is None else axes[0], keepdims=keepdims))
+    found = positions(array_of(x), None if axis is None else axes[0], keepdims=keepdims)
+    return Tensor(np.asarray(found))

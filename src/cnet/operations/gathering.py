@@ -4,6 +4,7 @@
 take one position for a whole slice.
 """
 
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -48,6 +49,7 @@ def element_positions(
     return positions, axis
 
 
+@lru_cache(maxsize=1024)
 def _leads(shape: tuple[int, ...], other: tuple[int, ...], axis: int) -> bool:
     """Whether an array that is not empty has the shape of another except along an axis."""
     return (

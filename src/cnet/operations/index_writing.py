@@ -62,7 +62,7 @@ def _slices(
 ) -> tuple[Array, int]:
     """Check positions, and slices that belong to them."""
     positions, axis = slice_positions(function, x, dim, index)
-    if source.dtype != x.dtype:
+    if source.dtype is not x.dtype and source.dtype != x.dtype:
         raise TypeError(
             f"{function}: {name} must have the dtype of input (got {source.dtype} and {x.dtype})"
         )

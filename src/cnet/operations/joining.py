@@ -37,9 +37,7 @@ class Cat(Operation[Tensor]):
         joined: Sequence[Array] = arrays
         if (0,) in shapes:
             joined = [array for array in arrays if array.shape != (0,)] or arrays
-        ctx.axis = axis
-        ctx.sizes = tuple([0 if shape == (0,) else shape[axis] for shape in shapes])
-        ctx.left_out = tuple([shape == (0,) for shape in shapes])
+        ctx.axis, ctx.shapes = axis, shapes
         size = sum([array.size for array in joined])
         if is_copied_by_kernel(dtype, size) and all(array.dtype is dtype for array in joined):
             return _joined(joined, axis)
@@ -48,13 +46,14 @@ class Cat(Operation[Tensor]):
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         contiguous = prod(grad.shape[: ctx.axis]) == 1
+        sizes = [0 if shape == (0,) else shape[ctx.axis] for shape in ctx.shapes]
         if is_copied_by_kernel(grad.dtype, grad.size) and not contiguous:
-            parts: Any = _split(grad, ctx.sizes, ctx.axis)
+            parts: Any = _split(grad, sizes, ctx.axis)
         else:
-            parts = np.split(grad, list(accumulate(ctx.sizes[:-1])), ctx.axis)
+            parts = np.split(grad, list(accumulate(sizes[:-1])), ctx.axis)
         return tuple(
-            part.reshape(0) if left_out else part
-            for part, left_out in zip(parts, ctx.left_out, strict=True)
+            part.reshape(0) if shape == (0,) else part
+            for part, shape in zip(parts, ctx.shapes, strict=True)
         )
 
 
@@ -147,6 +146,8 @@ def cat(tensors: Tensors, dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     axis = dim_of("cat", dim, len(first)) if first else 0
     before, after = first[:axis], first[axis + 1 :]
     for other in shapes:
+        if other == first and first:
+            continue
         if not other:
             raise ValueError("cat: tensors must have at least 1 dimension (got 0)")
         if len(first) != len(other) or other[:axis] != before or other[axis + 1 :] != after:
@@ -161,8 +162,11 @@ class Stack(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, *arrays: Array, axis: int, dtype: np.dtype[Any]) -> Array:
         ctx.axis = axis
-        place = *[slice(None)] * axis, np.newaxis
-        return np.concatenate([array[place] for array in arrays], axis, dtype=dtype)
+        shape = arrays[0].shape
+        y = _memory.empty((*shape[:axis], len(arrays), *shape[axis:]), dtype)
+        for position, array in enumerate(arrays):
+            y[(slice(None),) * axis + (position,)] = array
+        return y
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:

@@ -69,7 +69,7 @@ class MaskedFill(Operation[Tensor]):
     def forward(ctx: Context, x: Array, mask: Array, value: Any) -> Array:
         ctx.save_for_backward(mask)
         y = np.array(expanded_array(x, broadcast("masked_fill", x.shape, mask.shape)))
-        np.copyto(y, y.dtype.type(value), where=mask)
+        np.putmask(y, expanded_array(mask, y.shape), np.array(value, y.dtype))
         return y
 
     @staticmethod
@@ -203,8 +203,8 @@ def _positions(array: Array) -> Array:
     """
     if array.ndim < 2:
         return np.argwhere(array)
-    found = np.empty((np.count_nonzero(array), array.ndim), np.int64)
-    rest = np.flatnonzero(array)
+    (rest,) = array.reshape(-1).nonzero()
+    found = np.empty((rest.size, array.ndim), np.int64)
     for axis in range(array.ndim - 1, 0, -1):
         np.divmod(rest, array.shape[axis], out=(rest, found[:, axis]))
     found[:, 0] = rest

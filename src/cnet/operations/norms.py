@@ -30,7 +30,9 @@ class VectorNorm(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, order: float, axes: Axes, keepdims: bool) -> Array:
         size = x if order == 2 else np.abs(x)
-        if order == np.inf:
+        if order == 2:
+            y = _root(x, axes)
+        elif order == np.inf:
             y = np.max(size, axes, keepdims=True)
         elif order == -np.inf:
             y = np.min(size, axes, keepdims=True)
@@ -38,8 +40,6 @@ class VectorNorm(Operation[Tensor]):
             y = np.sum(size != 0, axes, x.dtype, keepdims=True)
         elif order == 1:
             y = total(size, axes, keepdims=True)
-        elif order == 2:
-            y = _root(x, axes)
         else:
             y = total(size**order, axes, keepdims=True) ** (1 / order)
         y = np.asarray(y, x.dtype)
@@ -208,14 +208,15 @@ def norm(
     >>> cnet.norm(cnet.tensor([3.0, 4.0]))
     tensor(5.)
     """
+    if p is None or p == "fro":
+        return vector_norm("norm", input, 2, dim, keepdim, dtype)
     if p == "nuc":
         chosen = (-2, -1) if dim is None else dim
         dims = chosen if isinstance(chosen, Sequence) else (chosen,)
         return matrix_norm("norm", input, "nuc", dims, keepdim, dtype)
-    if p not in ("fro", None) and isinstance(p, str):
+    if isinstance(p, str):
         raise ValueError(f"norm: p must be a number, 'fro' or 'nuc' (got {p!r})")
-    order = 2.0 if p in ("fro", None) else p
-    return vector_norm("norm", input, order, dim, keepdim, dtype)  # type: ignore[arg-type]
+    return vector_norm("norm", input, p, dim, keepdim, dtype)
 
 
 @operation(VectorNorm, methods=("dist",))

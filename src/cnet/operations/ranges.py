@@ -107,9 +107,12 @@ _BLOCK = 1 << 15
 
 def _progression(start: float, step: float, count: int, dtype: np.dtype[Any]) -> Array:
     """``start + step * i``, computed in float64."""
-    result = empty((count,), dtype)
     distances = np.arange(float(min(count, _BLOCK)))
     distances *= step
+    if count <= _BLOCK:
+        distances += start
+        return distances.astype(dtype, copy=False)
+    result = empty((count,), dtype)
     for begin in builtins.range(0, count, _BLOCK):
         block = result[begin : begin + _BLOCK]
         np.add(distances[: block.size], start + begin * step, out=block, casting="unsafe")

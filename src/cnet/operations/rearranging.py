@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import kernels
 from ..autograd import Array, Context, Operation
+from ..kernels._memory import empty
 from ..tensor import Tensor, TensorLike, array_of
 from ._common import also_dim
 from ._dims import dim_of, dims_of, integer, variadic
@@ -152,9 +153,18 @@ def repeat_interleave(
     return index_select(input, axis, np.repeat(np.arange(size), counts))
 
 
+_REVERSED = slice(None, None, -1)
+
+
 def _flipped(x: Array, axes: tuple[int, ...]) -> Array:
     bits = bits_of(x) if x.size >= LARGE else None
-    return np.array(np.flip(x, axes)) if bits is None else kernels.flip(bits, axes).view(x.dtype)
+    if bits is not None:
+        return kernels.flip(bits, axes).view(x.dtype)
+    place: list[Any] = [slice(None)] * x.ndim
+    for axis in axes:
+        place[axis] = _REVERSED
+    y: Array = x[(*place, ...)].copy()  # an array also without dimensions
+    return y
 
 
 class Flip(Operation[Tensor]):
@@ -249,10 +259,12 @@ def _rolled(x: Array, shifts: Sequence[int], axes: Sequence[int] | None) -> Arra
     """`np.roll`, which has more overhead."""
     y = x.reshape(-1) if axes is None else x
     for shift, axis in zip(shifts, axes or (0,), strict=True):
+        before, y = y, empty(y.shape, y.dtype)
         size = y.shape[axis]
-        cut = size - shift % size if size else 0
+        begin = shift % size if size else 0
         place = (slice(None),) * axis
-        y = np.concatenate([y[(*place, slice(cut, None))], y[(*place, slice(cut))]], axis)
+        y[(*place, slice(begin, None))] = before[(*place, slice(size - begin))]
+        y[(*place, slice(begin))] = before[(*place, slice(size - begin, None))]
     return y.reshape(x.shape)
 
 
@@ -287,13 +299,12 @@ def roll(
     >>> cnet.roll(cnet.tensor([1, 2, 3]), 1)
     tensor([3, 1, 2])
     """
-    steps = tuple(shifts) if isinstance(shifts, Sequence) else (shifts,)
-    steps = tuple([integer("roll", "shifts", step) for step in steps])
-    if dims is None or (isinstance(dims, Sequence) and not dims):
+    steps = tuple([integer("roll", "shifts", step) for step in _several(shifts)])
+    given = () if dims is None else _several(dims)
+    if not given:
         if len(steps) != 1:
             raise ValueError(f"roll: shifts must be one number without dims (got {steps})")
         return Roll.apply(input, shifts=steps, axes=None)
-    given = dims if isinstance(dims, Sequence) else (dims,)
     axes = tuple([dim_of("roll", dim, input.ndim, "dims") for dim in given])
     if input.ndim == 0:
         raise np.exceptions.AxisError("roll: dims must be in range for 0 dimensions")
@@ -302,6 +313,11 @@ def roll(
             f"roll: shifts and dims must have the same length (got {shifts} and {dims})"
         )
     return Roll.apply(input, shifts=steps, axes=axes)
+
+
+def _several(numbers: Any) -> Sequence[Any]:
+    """One number, or several, as a sequence."""
+    return numbers if type(numbers) is not int and isinstance(numbers, Sequence) else (numbers,)
 
 
 @numpy_function(np.roll)

@@ -14,7 +14,7 @@ from ..autograd import Array, Context, Operation
 from ..tensor import Axis, Tensor, TensorLike, array_of, as_tensor
 from ._common import also_dim
 from ._dims import broadcast, reduced_axes
-from ._elementwise import by_kernel
+from ._elementwise import by_kernel, computed
 from ._extremes import extremum
 from ._options import sizes
 from ._promotion import floating, require_float
@@ -187,7 +187,11 @@ class LogSumExp(Operation[Tensor]):
         is_finite = all_of(finite)
         if not is_finite:
             shift = np.where(finite, shift, x.dtype.type(0))
-        y = total(_times_exp(np.ones_like(shift), x, shift), axes, keepdims=True)
+        if x.size > SMALL:
+            scaled = _times_exp(np.ones(shift.shape, shift.dtype), x, shift)
+        else:
+            scaled = computed("exp", x - shift)
+        y = total(scaled, axes, keepdims=True)
         if is_finite:
             y = np.log(y)
         else:
@@ -247,24 +251,27 @@ times_quotient = by_kernel("times_quotient")(lambda g, y, x: g * (y / x))
 class Prod(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Array:
-        dtype = x.dtype if x.dtype.kind == "f" else np.int64
         if x.size > SMALL and x.dtype in (np.float32, np.float64):
-            y = kernels.reduce(x, "product", axes).astype(dtype, copy=False)
+            y = kernels.reduce(x, "product", axes).astype(x.dtype, copy=False)
+            y = y if keepdims else y.squeeze(axes)
         else:
-            y = np.asarray(_product(x, axes, dtype, keepdims=True))
+            dtype = None if x.dtype.kind == "f" else np.int64
+            y = np.asarray(_product(x, axes, dtype, None, keepdims))
         ctx.save_for_backward(x, y)
         ctx.axes = axes
-        return squeezed(ctx, y, axes, keepdims)
+        return y
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         x, y = ctx.saved
+        kept = kept_shape(x.shape, ctx.axes)
+        y, grad = y.reshape(kept), grad.reshape(kept)
         if y.all() or x.all():
-            return times_quotient(grad.reshape(ctx.kept_shape), y, x)
+            return times_quotient(grad, y, x)
         zeros = (x == 0).sum(ctx.axes, keepdims=True)
         factors = np.where(x == 0, 1, x)
         others = np.prod(factors, ctx.axes, keepdims=True) / factors
-        return grad.reshape(ctx.kept_shape) * np.where(zeros == (x == 0), others, 0)
+        return grad * np.where(zeros == (x == 0), others, 0)
 
 
 @operation(Prod, methods=("prod",), numpy=(np.prod,))

@@ -5,6 +5,7 @@ default the one that `manual_seed` seeds. The keyword arguments that all functio
 documented in `zeros`.
 """
 
+from functools import cache
 from typing import Any, TypeAlias, Unpack
 
 import numpy as np
@@ -21,6 +22,7 @@ from ._options import (
     created,
     generator_of,
     like,
+    number_of,
     sizes,
 )
 from .registry import operation
@@ -48,9 +50,17 @@ def draw_normal(
     """Numbers of a normal distribution, in a float dtype."""
     real = float64 if dtype == float64 else float32
     count = kernels.random.words_of(shape, real)
-    words = generator.integers(0, _GREATEST, count, np.uint64, endpoint=True)
-    drawn = kernels.normal(words, shape, real, mean, std)
+    drawn = kernels.normal(_words(generator, count), shape, real, mean, std)
     return drawn.astype(dtype, copy=False)
+
+
+def _words(generator: Any, count: int) -> Array:
+    """Integers of 64 random bits."""
+    bits = generator.bit_generator
+    if type(bits) is np.random.PCG64:  # the same numbers in less time
+        return bits.random_raw(count)
+    words: Array = generator.integers(0, _GREATEST, count, np.uint64, endpoint=True)
+    return words
 
 
 def _of_size(
@@ -218,18 +228,24 @@ def randint_like(
 def draw_integers(
     function: str, generator: Any, low: Any, high: Any, shape: tuple[int, ...], dtype: np.dtype[Any]
 ) -> Array:
-    low, high = (array_of(bound).item() for bound in (low, high))
+    low, high = (number_of(function, "low and high", bound) for bound in (low, high))
     if not low < high:
         raise ValueError(f"{function}: low must be less than high (got {low} and {high})")
     if dtype.kind in "biu":
-        limits = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
-        if low < limits[0] or high - 1 > limits[1]:
+        least, greatest = _limits(dtype)
+        if low < least or high - 1 > greatest:
             raise ValueError(
                 f"{function}: the integers must fit into {dtype} (got {low} to {high})"
             )
     wide = np.uint64 if high > 2**63 else np.int64
     drawn: Array = generator.integers(low, high, shape, wide)
     return np.asarray(drawn).astype(dtype, copy=False)
+
+
+@cache
+def _limits(dtype: np.dtype[Any]) -> tuple[int, int]:
+    """The least and the greatest number of a dtype of integers or booleans."""
+    return (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
 
 
 def randperm(
@@ -307,7 +323,11 @@ def normal(
     shape = np.broadcast_shapes(means.shape, deviations.shape) if size is None else sizes(
         "normal", (size,)
     )  # fmt: skip
-    drawn = draw_normal(generator_of("normal", generator), shape, dtype)
+    source = generator_of("normal", generator)
+    if not tensors:
+        numbers = float(means), float(deviations)
+        return created("normal", draw_normal(source, shape, dtype, *numbers), options)
+    drawn = draw_normal(source, shape, dtype)
     drawn *= deviations.astype(dtype, copy=False)
     drawn += means.astype(dtype, copy=False)
     return created("normal", drawn, options)

@@ -80,7 +80,7 @@ def _checked(
     positions, axis = element_positions(function, x, dim, index)
     if not isinstance(src, (Tensor, np.ndarray)):
         return positions, fill_value(function, x, src), axis
-    if src.dtype != x.dtype:
+    if src.dtype is not x.dtype and src.dtype != x.dtype:
         raise TypeError(
             f"{function}: src must have the dtype of input (got {src.dtype} and {x.dtype})"
         )

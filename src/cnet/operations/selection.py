@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
+from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation
 from ..inplace import apply_in_place
 from ..tensor import Operand, Tensor, TensorLike, array_of
@@ -222,7 +223,8 @@ class Clip(Operation[Tensor]):
     def forward(ctx: Context, x: Array, min: Any, max: Any) -> Any:
         if not isinstance(x, np.ndarray):
             raise TypeError(f"clamp: input must be a Tensor or array (got {type(x).__name__})")
-        if x.dtype in (np.float32, np.float64) and _is_number(min) and _is_number(max):
+        is_real = x.dtype is FLOAT32 or x.dtype is FLOAT64
+        if is_real and _is_number(min) and _is_number(max):
             ctx.save_for_backward(x, min, max)
             return kernels.elementwise(x, "hardtanh", *_limits(min, max))
         for bound in (min, max):
@@ -243,9 +245,9 @@ class Clip(Operation[Tensor]):
     @classmethod
     def in_place(cls, ctx: Context, x: Array, *args: Any, **kwargs: Any) -> None:
         """Avoid the copy if the bounds are numbers and no gradient is needed."""
-        numbers = all(map(_is_number, args))
+        numbers = _is_number(args[0]) and _is_number(args[1])
         if numbers and ctx.edges == (None, None, None) and x.dtype.kind == "f":
-            if x.dtype in (np.float32, np.float64) and x.flags.c_contiguous:
+            if (x.dtype is FLOAT32 or x.dtype is FLOAT64) and x.flags.c_contiguous:
                 kernels.elementwise(x, "hardtanh", *_limits(*args), out=x)
             else:
                 np.clip(x, *args, out=x)

@@ -12,7 +12,7 @@ from ._common import also_dim
 from ._dims import reduced_axes
 from ._promotion import require_float
 from ._sums import SMALL, average, length, total, wide_total
-from .reductions import Axes, mean, squeezed
+from .reductions import Axes, kept_shape, mean, squeezed
 from .registry import numpy_function, operation
 
 _reduce: Any = np.add.reduce
@@ -31,8 +31,12 @@ class Var(Operation[Tensor]):
         ctx.freedom = np.float64(max(count - correction, 0))
         rest = None
         if _is_for_kernel(x, axes):
-            mean, y = group_norm_stats("var", x.reshape(1, -1), x.size // count)
-            shape = x.shape[: -len(axes)] + (1,) * len(axes)
+            rows = x
+            if axes[0] != x.ndim - len(axes):
+                kept = [axis for axis in range(x.ndim) if axis not in axes]
+                rows = x.transpose(*kept, *axes)
+            mean, y = group_norm_stats("var", rows.reshape(1, -1), x.size // count)
+            shape = kept_shape(x.shape, axes)
             mean, y = mean.reshape(shape), y.reshape(shape) * float(count / ctx.freedom)
         elif x.size <= SMALL and x.itemsize < 8:  # the mean of equal numbers is exact in float64
             wide = wide_total(x, axes) / count
@@ -73,12 +77,7 @@ class Var(Operation[Tensor]):
 def _is_for_kernel(x: Array, axes: Axes) -> bool:
     """Whether the kernel computes such a variance, of few numbers, faster than NumPy."""
     dtype = x.dtype
-    return (
-        0 < x.size <= SMALL
-        and (dtype is FLOAT32 or dtype is FLOAT64)
-        and len(axes) > 0
-        and axes[0] == x.ndim - len(axes)
-    )
+    return 0 < x.size <= SMALL and (dtype is FLOAT32 or dtype is FLOAT64) and len(axes) > 0
 
 
 def _variance(

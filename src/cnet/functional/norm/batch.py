@@ -150,7 +150,7 @@ def _concatenation(edge: "Edge | None") -> Context | None:
     """The node of an edge if it concatenates channels."""
     node = None if edge is None else edge[0]
     if isinstance(node, Context) and node.function is Cat and node.axis == 1:
-        return None if any(node.left_out) else node
+        return None if (0,) in node.shapes else node
     return None
 
 
