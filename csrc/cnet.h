@@ -74,6 +74,10 @@ typedef struct {
 typedef struct {
     ptrdiff_t n, t, s, c;
 } cnet_labels;
+/* n pairs of matrices, of `rows` and of m rows with k numbers. */
+typedef struct {
+    ptrdiff_t n, rows, m, k;
+} cnet_distances;
 /* n images (h, w) or volumes (d, h, w) of c channels, of which `samples` positions with `axes`
  * coordinates are taken. */
 typedef struct {

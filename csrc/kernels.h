@@ -166,6 +166,14 @@
     OUT(real, dx) OUT(real, dgrid)                                                                 \
         GEOMETRY(grid, g) INTEGER(mode) INTEGER(padding) INTEGER(align_corners)
 
+/* ---- distance ---- */
+#define CNET_distances(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                  \
+    IN(real, x) IN(real, columns) OUT(real, y) GEOMETRY(distances, g) NUMBER(p)
+#define CNET_distances_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                         \
+    IN(real, grad)                                                                                 \
+    IN(real, x)                                                                                    \
+    IN(real, columns) IN(real, y) OUT(real, dx) GEOMETRY(distances, g) NUMBER(p)
+
 /* ---- random ---- */
 #define CNET_multinomial(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                \
     IN(real, weights)                                                                              \
@@ -375,6 +383,8 @@
     KERNEL(kth, WORKSPACE)                                                                         \
     KERNEL(grid_sample, NO_WORKSPACE)                                                              \
     KERNEL(grid_sample_backward, NO_WORKSPACE)                                                     \
+    KERNEL(distances, NO_WORKSPACE)                                                                \
+    KERNEL(distances_backward, WORKSPACE)                                                          \
     KERNEL(multinomial, WORKSPACE)                                                                 \
     KERNEL(normal, NO_WORKSPACE)                                                                   \
     KERNEL(gemm, WORKSPACE)                                                                        \

@@ -111,6 +111,8 @@ static void gradients_case(const problem_t *p) {
             fill_beta(p, i, beta);
             losses[i] = rounded(loss_of(p, i, paths));
         }
+        for (ptrdiff_t k = 0; k < rows; k++)
+            paths[k] = rounded(log(paths[k]));
         if (i % 5 == 1 || isinf(losses[i]))
             grad[i] = 0;
         for (ptrdiff_t t = 0; is_valid(p, i) && grad[i] != 0 && t < (ptrdiff_t)p->inputs[i]; t++) {
@@ -119,13 +121,11 @@ static void gradients_case(const problem_t *p) {
                 row[j].value = grad[i] * exp(p->log_probs[(t * n + i) * c + j]);
             for (ptrdiff_t k = 0; k < states_of(p, i); k++)
                 row[class_of(p, i, k)].value -=
-                    grad[i] * paths[t * p->states + k] * beta[t * p->states + k] * exp(losses[i]);
+                    grad[i] * beta[t * p->states + k] * exp(paths[t * p->states + k] + losses[i]);
             for (ptrdiff_t j = 0; j < c; j++)
                 row[j] = (sum){row[j].value, fabs(grad[i]) * (fabs(losses[i]) + 4),
                                16 * (double)(p->g.t + 1)};
         }
-        for (ptrdiff_t k = 0; k < rows; k++)
-            paths[k] = rounded(log(paths[k]));
     }
     check(&(subject){
         .call = {CNET_KERNEL_ctc_loss_backward,

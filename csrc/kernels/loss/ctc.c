@@ -78,21 +78,24 @@ static void emit(const sequence_t *sequence, const real *log_probs) {
     emitted[sequence->states - 1] = log_probs[sequence->blank];
 }
 
+/* One copy of the code, because it is long. */
+static __attribute__((noinline)) vec power(vec x) { return power_of(x); }
+
 /* The logarithm of a sum of three numbers that are given by their logarithms. */
-static vec log_of_sum(vec a, vec b, vec c) {
+static __attribute__((noinline)) vec log_of_sum(vec a, vec b, vec c) {
     const vec top = at_least(at_least(a, b), c);
     const vec shift = choose(top == -REAL_INFINITY, (vec){0}, top);
-    return shift + vec_log(power_of(a - shift) + power_of(b - shift) + power_of(c - shift));
+    return shift + vec_log(power(a - shift) + power(b - shift) + power(c - shift));
 }
 
-/* y[s] = log(exp(x[s]) + exp(x[s + step]) + exp(x[s + 2 step] + barred[s])) + emitted[s] */
+/* y[s] = log(exp(x[s]) + exp(x[s + step]) + exp(x[s + 2 step] + barred[s])) + emitted[s]. Padding
+ * stays minus infinity, or becomes NaN where no other state reads it. */
 static void advance(const sequence_t *sequence, const real *x, ptrdiff_t step, const real *barred,
                     real *y) {
     for (ptrdiff_t s = 0; s < sequence->states; s += LANES) {
-        const ptrdiff_t count = min_size(LANES, sequence->states - s);
         const vec jump = load(x + s + 2 * step) + load(barred + s);
         const vec sum = log_of_sum(load(x + s), load(x + s + step), jump);
-        store_run(y + s, sum + load(sequence->emitted + s), count);
+        store(y + s, sum + load(sequence->emitted + s));
     }
 }
 
@@ -190,8 +193,11 @@ void CNET_FN(ctc_loss)(const cnet_call *call) {
 static void fill_gradient(const sequence_t *sequence, const real *log_probs, real grad, real *dx,
                           ptrdiff_t c) {
     for (ptrdiff_t j = 0; j < c; j += LANES) {
-        const ptrdiff_t count = min_size(LANES, c - j);
-        store_run(dx + j, vec_exp(load_run(log_probs + j, count)), count);
+        const size_t bytes = (size_t)min_size(LANES, c - j) * sizeof(real);
+        vec x = {0};
+        memcpy(&x, log_probs + j, bytes);
+        x = power(x);
+        memcpy(dx + j, &x, bytes);
     }
     const real *probabilities = sequence->probabilities;
     real of_blank = probabilities[sequence->states - 1];
@@ -217,11 +223,11 @@ static void gradient_of(const job_t *job, ptrdiff_t i, sequence_t *sequence) {
                 now[s] = sequence->emitted[s];
         else
             advance(sequence, after, 1, sequence->barred + 2, now);
+        real *p = sequence->probabilities;
+        memcpy(p, alpha + t * all, (size_t)states * sizeof(real));
         for (ptrdiff_t s = 0; s < states; s += LANES) {
-            const ptrdiff_t count = min_size(LANES, states - s);
-            const vec path = load_run(alpha + t * all + s, count) + load_run(now + s, count);
-            const vec other = load_run(sequence->emitted + s, count) - job->losses[i];
-            store_run(sequence->probabilities + s, power_of(path - other), count);
+            const vec other = load(sequence->emitted + s) - job->losses[i];
+            store(p + s, power(load(p + s) + load(now + s) - other));
         }
         fill_gradient(sequence, job->log_probs + row, job->grad_losses[i], job->dx + row, g->c);
         swap(&after, &now);

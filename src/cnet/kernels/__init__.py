@@ -22,6 +22,7 @@ from .columns import col2im, im2col
 from .combine import combine
 from .conv import conv2d, conv2d_backward
 from .ctc import ctc_loss, ctc_loss_backward
+from .distance import distances, distances_backward
 from .elementwise import (
     add,
     arithmetic,
@@ -102,6 +103,8 @@ __all__ = [
     "cross_entropy_backward",
     "ctc_loss",
     "ctc_loss_backward",
+    "distances",
+    "distances_backward",
     "elementwise",
     "elementwise_backward",
     "embed",

@@ -29,6 +29,7 @@ from .columns import col2im, im2col
 from .combine import combine
 from .conv import conv2d, conv2d_backward
 from .ctc import ctc_loss, ctc_loss_backward
+from .distance import distances, distances_backward
 from .elementwise import (
     add,
     arithmetic,
@@ -117,6 +118,8 @@ __all__ = [
     "ctc_loss",
     "ctc_loss_backward",
     "dequantize",
+    "distances",
+    "distances_backward",
     "elementwise",
     "elementwise_backward",
     "from_bfloat16",
