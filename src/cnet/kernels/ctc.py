@@ -49,7 +49,7 @@ def ctc_loss(
     array([0.875])
     """
     f = "ctc_loss"
-    log_probs, *labels, g = _sequences(f, log_probs, targets, input_lengths, target_lengths, blank)
+    log_probs, labels, g = _sequences(f, log_probs, targets, input_lengths, target_lengths, blank)
     losses = _memory.empty((g[0],), log_probs.dtype)
     alpha = _memory.empty(_shape_of_alpha(f, g), log_probs.dtype)
     if call("ctc_loss", log_probs, *labels, losses, alpha, g, blank):
@@ -97,7 +97,7 @@ def ctc_loss_backward(
            [ 0.107, -0.107]])
     """
     f = "ctc_loss_backward"
-    log_probs, *labels, g = _sequences(f, log_probs, targets, input_lengths, target_lengths, blank)
+    log_probs, labels, g = _sequences(f, log_probs, targets, input_lengths, target_lengths, blank)
     one_each = g[:1], "(n,)"
     grad_losses = _check.like(f, "grad_losses", grad_losses, "log_probs", log_probs, *one_each)
     losses = _check.like(f, "losses", losses, "log_probs", log_probs, *one_each)
@@ -116,7 +116,7 @@ Sizes = tuple[int, int, int, int]
 def _sequences(
     f: str, log_probs: Array, targets: Array, input_lengths: Array, target_lengths: Array,
     blank: int,
-) -> tuple[Array, Array, Array, Array, Sizes]:  # fmt: skip
+) -> tuple[Array, tuple[Array, Array, Array], Sizes]:  # fmt: skip
     """The arguments as the kernels take them, with the fields of ``cnet_labels``."""
     log_probs = _check.array(f, "log_probs", log_probs, 3)
     targets = _check.integers(f, "targets", targets, 2, INT64)
@@ -133,7 +133,7 @@ def _sequences(
             f"{f}: blank must be at least 0 and less than the number of classes "
             f"(got {blank} and {c})"
         )
-    return log_probs, targets, input_lengths, target_lengths, (n, t, s, c)
+    return log_probs, (targets, input_lengths, target_lengths), (n, t, s, c)
 
 
 def _shape_of_alpha(f: str, g: Sizes) -> tuple[int, int, int]:

@@ -56,7 +56,8 @@ def ctc_loss_backward(
             p = np.zeros((steps, g[3]), dx.dtype)
             with np.errstate(invalid="ignore"):  # an infinite loss has no derivative
                 shares = np.exp(alpha[i, :steps, : len(states)] + beta - emitted + losses[i])
-            np.add.at(p, (slice(None), states), shares)
+            of_states: Any = slice(None), states
+            np.add.at(p, of_states, shares)
             dx[:steps, i] = grad_losses[i] * (np.exp(log_probs[:steps, i]) - p)
     return invalid
 
