@@ -70,6 +70,14 @@ typedef struct {
 typedef struct {
     ptrdiff_t n, size, count, inner;
 } cnet_cells;
+/* n sequences of t steps, each with a number for each of c classes, and of at most s labels. */
+typedef struct {
+    ptrdiff_t n, t, s, c;
+} cnet_labels;
+/* n pairs of matrices, of `rows` and of m rows with k numbers. */
+typedef struct {
+    ptrdiff_t n, rows, m, k;
+} cnet_distances;
 /* n images (h, w) or volumes (d, h, w) of c channels, of which `samples` positions with `axes`
  * coordinates are taken. */
 typedef struct {
@@ -103,6 +111,9 @@ typedef enum { CNET_ADD, CNET_SUB, CNET_MUL, CNET_DIV } cnet_arithmetic;
 /* Which of equal maxima of a window get its gradient: all of them, all in equal shares, the last.
  */
 typedef enum { CNET_TIES_ALL, CNET_TIES_SHARE, CNET_TIES_LAST } cnet_ties;
+
+/* NaN in the kernel `kth`. */
+typedef enum { CNET_NAN_GREATEST, CNET_NAN_WINS, CNET_NAN_IGNORED } cnet_nan;
 
 /* Elementwise operations: operations.h. */
 #define CNET_ENUMERATOR(name, value, saved, gradient) CNET_OPERATION_##name,

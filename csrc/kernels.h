@@ -147,6 +147,12 @@
     IN(int64_t, index) OUT(real, y) GEOMETRY(cells, g) INTEGER(operation) INTEGER(shared)
 #define CNET_searchsorted(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                               \
     IN(real, x) IN(real, values) OUT(int64_t, y) GEOMETRY(cells, g) INTEGER(right)
+#define CNET_sort(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                       \
+    IN(real, x) OUT(real, values) OUT(int64_t, indices)                                          \
+        GEOMETRY(cells, g) INTEGER(descending) INTEGER(integers)
+#define CNET_kth(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                        \
+    IN(real, x) OUT(real, values) OUT(int64_t, indices)                                          \
+        GEOMETRY(cells, g) INTEGER(k) INTEGER(nan) INTEGER(integers)
 
 /* ---- sampling ---- */
 #define CNET_grid_sample(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                \
@@ -159,6 +165,14 @@
     IN(real, grid)                                                                                 \
     OUT(real, dx) OUT(real, dgrid)                                                                 \
         GEOMETRY(grid, g) INTEGER(mode) INTEGER(padding) INTEGER(align_corners)
+
+/* ---- distance ---- */
+#define CNET_distances(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                  \
+    IN(real, x) IN(real, columns) OUT(real, y) GEOMETRY(distances, g) NUMBER(p)
+#define CNET_distances_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                         \
+    IN(real, grad)                                                                                 \
+    IN(real, x)                                                                                    \
+    IN(real, columns) IN(real, y) OUT(real, dx) GEOMETRY(distances, g) NUMBER(p)
 
 /* ---- random ---- */
 #define CNET_multinomial(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                \
@@ -290,6 +304,19 @@
     IN(real, grad_losses)                                                                          \
     IN(int64_t, target)                                                                            \
     IN(real, weight) OUT(real, dx) GEOMETRY(rows, g) INTEGER(ignore_index)
+#define CNET_ctc_loss(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                   \
+    IN(real, log_probs)                                                                            \
+    IN(int64_t, targets)                                                                           \
+    IN(int64_t, input_lengths)                                                                     \
+    IN(int64_t, target_lengths)                                                                    \
+    OUT(real, losses) OUT(real, alpha) GEOMETRY(labels, g) INTEGER(blank)
+#define CNET_ctc_loss_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                          \
+    IN(real, grad_losses)                                                                          \
+    IN(real, log_probs)                                                                            \
+    IN(int64_t, targets)                                                                           \
+    IN(int64_t, input_lengths)                                                                     \
+    IN(int64_t, target_lengths)                                                                    \
+    IN(real, losses) IN(real, alpha) OUT(real, dx) GEOMETRY(labels, g) INTEGER(blank)
 
 /* ---- optim ---- */
 #define CNET_sgd_step(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                   \
@@ -352,8 +379,12 @@
     KERNEL(gather, NO_WORKSPACE)                                                                   \
     KERNEL(scatter, NO_WORKSPACE)                                                                  \
     KERNEL(searchsorted, NO_WORKSPACE)                                                             \
+    KERNEL(sort, WORKSPACE)                                                                        \
+    KERNEL(kth, WORKSPACE)                                                                         \
     KERNEL(grid_sample, NO_WORKSPACE)                                                              \
     KERNEL(grid_sample_backward, NO_WORKSPACE)                                                     \
+    KERNEL(distances, NO_WORKSPACE)                                                                \
+    KERNEL(distances_backward, WORKSPACE)                                                          \
     KERNEL(multinomial, WORKSPACE)                                                                 \
     KERNEL(normal, NO_WORKSPACE)                                                                   \
     KERNEL(gemm, WORKSPACE)                                                                        \
@@ -384,6 +415,8 @@
     KERNEL(reduce_losses_backward, NO_WORKSPACE)                                                   \
     KERNEL(nll_loss, NO_WORKSPACE)                                                                 \
     KERNEL(nll_loss_backward, NO_WORKSPACE)                                                        \
+    KERNEL(ctc_loss, WORKSPACE)                                                                    \
+    KERNEL(ctc_loss_backward, WORKSPACE)                                                           \
     KERNEL(sgd_step, NO_WORKSPACE)                                                                 \
     KERNEL(adam_step, NO_WORKSPACE)
 #define CNET_REAL_KERNELS(KERNEL) CNET_IMAGE_KERNELS(KERNEL) CNET_ARRAY_KERNELS(KERNEL)

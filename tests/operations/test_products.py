@@ -151,3 +151,24 @@ def test_kernel_of_operands_with_any_strides(a_shape, b_shape):
     for first in layouts(a):
         for second in layouts(b):
             np.testing.assert_allclose(kernels.matmul(first, second), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("p", [0.5, 1, 1.5, 2, 3])
+@pytest.mark.parametrize("shapes", [((5, 4), (7, 4)), ((2, 1, 5, 3), (3, 6, 3)), ((1, 9), (40, 9))])
+def test_distances_of_all_orders(p, shapes):
+    rng = np.random.default_rng(0)
+    x1, x2 = (rng.standard_normal(shape) for shape in shapes)
+    expected = (np.abs(x1[..., :, None, :] - x2[..., None, :, :]) ** p).sum(-1) ** (1 / p)
+    np.testing.assert_allclose(cnet.cdist(x1, x2, p), expected, rtol=1e-6)
+    transposed = tensor(x1.swapaxes(-1, -2).copy()).transpose(-1, -2)
+    np.testing.assert_allclose(cnet.cdist(transposed, x2, p), expected, rtol=1e-6)
+    assert gradcheck(lambda a: cnet.cdist(a, x2, p), x1)
+    assert gradcheck(lambda b: cnet.cdist(x1, b, p), x2)
+    assert gradcheck(lambda a, b: cnet.cdist(a, b, p), (x1, x2))
+
+
+def test_rows_at_distance_0_have_no_gradient():
+    for p in (0.5, 1, 1.5, 3):
+        x = tensor([[1.0, 2.0], [3.0, 2.0]], requires_grad=True)
+        cnet.cdist(x, x.detach(), p).diagonal().sum().backward()
+        np.testing.assert_array_equal(x.grad, 0)

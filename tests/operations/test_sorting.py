@@ -99,3 +99,25 @@ def test_few_of_many_with_nan():
     assert cnet.topk(x, 3).indices.tolist() == [3, 7, 19]
     assert cnet.topk(x, 1).indices.tolist() == [3]
     assert cnet.topk(x, 2, largest=False).indices.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "dtype", [bool, "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8"]
+)
+def test_all_dtypes_are_sorted_exactly(dtype):
+    """Elements that differ only in their last bits are in order, also beside the greatest ones."""
+    x = np.random.default_rng(0).integers(0, 5, (3, 60)).astype(dtype)
+    if x.dtype.kind in "iu":
+        x[1, ::2] = np.iinfo(x.dtype).max - x[1, ::2]
+        x[2, ::2] = np.iinfo(x.dtype).min + x[2, ::2]
+    values, indices = cnet.sort(x)
+    assert values.dtype == x.dtype
+    np.testing.assert_array_equal(values, np.sort(x))
+    np.testing.assert_array_equal(indices, np.argsort(x, stable=True))
+    np.testing.assert_array_equal(cnet.kthvalue(x, 20).values, np.sort(x)[:, 19])
+    np.testing.assert_array_equal(cnet.median(x, 1).values, np.sort(x)[:, 29])
+
+
+def test_complex_numbers_have_no_order():
+    with pytest.raises(TypeError, match="complex128 have no order"):
+        cnet.sort(X + 1j)

@@ -36,7 +36,6 @@
     OP(times_exp,           3, a * vec_exp(b - c))                                                 \
     OP(xlogy_da,            3, a * xlogy_slope(b, c))                                              \
     OP(bce_with_logits_da,  3, a * (sigmoid(b) - c))                                               \
-    OP(plus_distance,       3, a + vec_abs(b - c))                                                 \
     OP(times_sign,          3, a * signs(b - c))                                                   \
     OP(squared_difference_da, 3, 2 * a * (b - c))                                                  \
     OP(atan2_da,            3, a * (c / (b * b + c * c)))                                          \

@@ -21,6 +21,8 @@ from .channels_last import (
 from .columns import col2im, im2col
 from .combine import combine
 from .conv import conv2d, conv2d_backward
+from .ctc import ctc_loss, ctc_loss_backward
+from .distance import distances, distances_backward
 from .elementwise import (
     add,
     arithmetic,
@@ -67,6 +69,7 @@ from .recurrent import lstm_cell, lstm_cell_backward
 from .reduce import accumulate, reduce
 from .resample import resample
 from .sampling import grid_sample, grid_sample_backward
+from .sorting import kth, sort
 from .strided import copy_range, embed, flip
 from .transposed import conv_transpose2d, conv_transpose2d_backward
 
@@ -98,6 +101,10 @@ __all__ = [
     "copy_range",
     "cross_entropy",
     "cross_entropy_backward",
+    "ctc_loss",
+    "ctc_loss_backward",
+    "distances",
+    "distances_backward",
     "elementwise",
     "elementwise_backward",
     "embed",
@@ -108,6 +115,7 @@ __all__ = [
     "group_norm",
     "group_norm_backward",
     "im2col",
+    "kth",
     "linear",
     "lstm_cell",
     "lstm_cell_backward",
@@ -134,5 +142,6 @@ __all__ = [
     "sgd_step",
     "softmax",
     "softmax_backward",
+    "sort",
     "transpose",
 ]

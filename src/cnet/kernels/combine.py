@@ -32,8 +32,8 @@ def combine(
         As many as the operation takes.
     operation : str
         ``product`` (a·b), ``squared_difference`` ((a − b)²), ``distance`` (abs(a − b)),
-        ``times_quotient`` (a·(b/c)), ``times_exp`` (a·exp(b − c)), ``plus_distance``
-        (a + abs(b − c)), ``times_sign`` (a·sign(b − c)), ``times_within`` (a·clamp(b − c, −d, d)),
+        ``times_quotient`` (a·(b/c)), ``times_exp`` (a·exp(b − c)), ``times_sign``
+        (a·sign(b − c)), ``times_within`` (a·clamp(b − c, −d, d)),
         ``atan2``, ``hypot``, ``logaddexp``, ``xlogy``, ``fmod``, ``remainder``, ``floor_divide``,
         ``trunc_divide``, ``bce_with_logits`` (input, target), ``glu`` (a·sigmoid(b)), ``prelu``
         (x, weight), ``huber`` (input, target, threshold, scale), ``lerp`` (a, b, weight),

@@ -1,6 +1,6 @@
 """Distances of all pairs of rows."""
 
-from math import inf, prod
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,6 @@ from ..autograd import Array, Context, Operation
 from ..kernels._memory import empty
 from ..tensor import Tensor, TensorLike, as_tensor
 from ._dims import broadcast
-from ._elementwise import by_kernel
 from ._promotion import require_float
 from .arithmetic import sub
 from .norms import vector_norm
@@ -21,8 +20,6 @@ __all__ = ["cdist"]
 
 _MANY = 25
 """Euclidean distances of more rows than these are computed by a matrix product."""
-_BLOCK = 1 << 16
-"""About the number of distances that are computed together, so that temporary arrays stay small."""
 _MODES = {
     "use_mm_for_euclid_dist_if_necessary": None, "use_mm_for_euclid_dist": True,
     "donot_use_mm_for_euclid_dist": False,
@@ -59,66 +56,25 @@ def _squares(x: Array) -> Array:
 
 
 class PowerDistance(Operation[Tensor]):
-    """Distances of a positive, finite order, computed column by column, in blocks of rows."""
+    """Distances of a positive, finite order."""
 
     @staticmethod
     def forward(ctx: Context, x1: Array, x2: Array, *, p: float) -> Array:
-        columns = np.ascontiguousarray(x2.swapaxes(-1, -2))
-        y = empty((len(x1), x1.shape[1], x2.shape[1]), x1.dtype)
-        for rows in _blocks(y):
-            sums = np.zeros(y[:, rows].shape, y.dtype)
-            for k in range(x1.shape[2]):
-                _add_power(sums, x1[:, rows, k, np.newaxis], columns[:, np.newaxis, k], p)
-            y[:, rows] = sums if p == 1 else sums ** (1 / p)
-        ctx.save_for_backward(x1, columns, y)
+        columns = kernels.transpose(x2)
+        y = kernels.distances(x1, columns, p)
+        ctx.save_for_backward(x1, x2, columns, y)
         ctx.p = p
         return y
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
-        (x1, columns, y), p = ctx.saved, ctx.p
-        dx1, dcolumns = np.empty_like(x1), np.zeros_like(columns)
-        for rows in _blocks(y):
-            factors = grad[:, rows]
-            if p != 1:
-                powers = np.power(y[:, rows], 1 - p, out=np.zeros_like(factors),
-                                  where=y[:, rows] != 0)  # fmt: skip
-                factors = factors * powers
-            for k in range(x1.shape[2]):
-                left, right = x1[:, rows, k, np.newaxis], columns[:, np.newaxis, k]
-                slopes = _times_sign(factors, left, right)
-                if p != 1:
-                    d = np.abs(left - right)
-                    slopes *= np.power(d, p - 1, out=np.zeros_like(d), where=d != 0)
-                dx1[:, rows, k] = slopes.sum(-1)
-                dcolumns[:, k] -= slopes.sum(-2)
-        return dx1, dcolumns.swapaxes(-1, -2)
-
-
-def _add_power(sums: Array, a: Array, b: Array, p: float) -> None:
-    """Add |a - b| to the power p, in place."""
-    if p == 1 and sums.itemsize > 2:
-        kernels.combine(sums, a, b, operation="plus_distance", out=sums)
-        return
-    d = np.subtract(a, b)
-    if p == 2:
-        d *= d
-    else:
-        np.abs(d, out=d)
-        d = d if p == 1 else d**p
-    sums += d
-
-
-@by_kernel("times_sign")
-def _times_sign(factors: Array, a: Array, b: Array) -> Any:
-    """The factors times the sign of a - b."""
-    return factors * np.sign(a - b)
-
-
-def _blocks(y: Array) -> list[slice]:
-    """Blocks of rows of the distances, shape (batch, rows, columns)."""
-    step = max(1, _BLOCK // max(1, len(y) * y.shape[2]))
-    return [slice(first, first + step) for first in range(0, y.shape[1], step)]
+        (x1, x2, columns, y), p = ctx.saved, ctx.p
+        first, second = ctx.needs_input_grad
+        dx1 = kernels.distances_backward(grad, x1, columns, y, p) if first else None
+        if not second:
+            return dx1, None
+        grad, y, rows = (kernels.transpose(x) for x in (grad, y, x1))
+        return dx1, kernels.distances_backward(grad, x2, rows, y, p)
 
 
 def cdist(
@@ -176,8 +132,8 @@ def cdist(
             "cdist", difference, p, -1, False, None
         )  # fmt: skip
     first, second = (
-        as_tensor(x).expand(*batch, size, k).reshape(prod(batch), size, k)
-        for x, size in ((x1, n), (x2, m))
+        (x if x.shape == (*batch, size, k) else x.expand(*batch, size, k)).reshape(-1, size, k)
+        for x, size in ((as_tensor(x1), n), (as_tensor(x2), m))
     )
     product = _MODES[compute_mode]
     if p == 2 and (max(n, m) > _MANY if product is None else product):

@@ -14,7 +14,7 @@ from ..tensor import Axis, Tensor, TensorLike, array_of
 from ._common import also_dim
 from ._dims import dim_of, reduced_axes
 from ._extremes import extremum
-from ._positions import elements_at
+from ._positions import elements_at, scattered
 from .reductions import Axes, kept_shape
 from .registry import operation
 from .selection import maximum, minimum
@@ -172,6 +172,13 @@ def aminmax(
     return MinAndMax(amin(input, dim, keepdim), amax(input, dim, keepdim))
 
 
+def gradient_of_taken(ctx: Context, grad: Array) -> Array:
+    """The gradient of the elements at the saved positions along `ctx.axis`."""
+    (indices,) = ctx.saved
+    dx = np.zeros(ctx.input_shape(0), grad.dtype)
+    return scattered("take", dx, indices, grad.reshape(indices.shape), ctx.axis)
+
+
 class Take(Operation[tuple[Tensor, Tensor]]):
     """Elements along an axis at given positions, none of which may repeat within a row."""
 
@@ -186,10 +193,7 @@ class Take(Operation[tuple[Tensor, Tensor]]):
 
     @staticmethod
     def backward(ctx: Context, grad: Array, _: None) -> Any:
-        (indices,) = ctx.saved
-        dx = np.zeros(ctx.input_shape(0), grad.dtype)
-        np.put_along_axis(dx, indices, grad.reshape(indices.shape), ctx.axis)
-        return dx, None
+        return gradient_of_taken(ctx, grad), None
 
 
 def take(

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..autograd import Array, Context, Operation
 from ..tensor import Tensor, TensorLike, array_of, as_tensor
 from ._common import also_dim
@@ -16,12 +17,9 @@ from .extrema import ValuesAndIndices, take
 from .gathering import gather
 from .masks import masked_fill
 from .registry import operation
-from .sorting import first_positions, kth, kth_positions, sort
+from .sorting import numbers_of, sort
 
 __all__ = ["kthvalue", "median", "mode", "nanmedian", "nanquantile", "quantile"]
-
-
-_greatest: Any = np.maximum.reduce
 
 
 class Median(Operation[Tensor]):
@@ -32,10 +30,7 @@ class Median(Operation[Tensor]):
         flat = x.reshape(-1)
         if flat.size == 0:
             return np.array(np.nan, x.dtype)
-        if _has_nan(flat):
-            y = flat[_median_positions(flat[np.newaxis], ignore_nan)[0]]
-        else:
-            y = kth(flat, (flat.size - 1) // 2)[0]
+        y = flat[_median_positions(flat, 0, ignore_nan)]
         ctx.save_for_backward(x, y)
         return np.asarray(y)
 
@@ -48,44 +43,39 @@ class Median(Operation[Tensor]):
         return ties * (grad / ties.sum())
 
 
-def _has_nan(x: Array) -> bool:
-    """Whether an array with elements has a NaN, which is then its greatest element."""
-    return x.dtype.kind == "f" and bool(np.isnan(_greatest(x, axis=None)))
+def _kth_positions(x: Array, axis: int, k: int, nan: str = "greatest") -> Array:
+    """The first positions of the elements that sorting moves to position k."""
+    numbers, integers = numbers_of(x)
+    nan = "greatest" if integers else nan
+    return kernels.kth(numbers, k, axis, nan=nan, integers=integers)[1]
 
 
-def _median_positions(rows: Array, ignore_nan: bool) -> Array:
-    """The position of the lower median in each row; of NaN, if it counts."""
-    if not _has_nan(rows):
-        return first_positions(rows, kth(rows, (rows.shape[-1] - 1) // 2))
-    missing = np.isnan(rows)
-    if not ignore_nan:
-        middle = kth_positions(rows, (rows.shape[-1] - 1) // 2)
-        return np.where(missing.any(-1), missing.argmax(-1), middle)
-    order = np.argsort(rows, -1, stable=True)
-    middle = np.maximum(rows.shape[-1] - missing.sum(-1) - 1, 0) // 2
-    found: Array = np.take_along_axis(order, middle[..., np.newaxis], -1)[..., 0]
-    return found
+def _median_positions(x: Array, axis: int, ignore_nan: bool) -> Array:
+    """The positions of the lower medians; of NaN, if it counts."""
+    middle = (x.shape[axis] - 1) // 2
+    return _kth_positions(x, axis, middle, "ignored" if ignore_nan else "wins")
 
 
 def _chosen(
     function: str, x: TensorLike, dim: Any, keepdim: bool, positions: Any
 ) -> ValuesAndIndices:
-    """The elements of rows along a dimension at ``positions(rows)``."""
+    """The elements along a dimension at ``positions(array, axis)``."""
     axis = dim_of(function, dim, x.ndim)
     if x.ndim == 0:
         return ValuesAndIndices(as_tensor(x).reshape(()), Tensor(np.zeros((), np.int64)))
     if x.shape[axis] == 0:
         raise IndexError(f"{function}: dim must have elements (got shape {x.shape}, dim {axis})")
     shape = x.shape
-    indices = positions(axis_last(array_of(x), axis))
-    indices = indices.reshape(*shape[:axis], 1, *shape[axis + 1 :])
-    return take(x, indices.astype(np.int64, copy=False), axis, keepdim)
+    indices = positions(array_of(x), axis).reshape(*shape[:axis], 1, *shape[axis + 1 :])
+    return take(x, indices, axis, keepdim)
 
 
 def _median(function: str, x: TensorLike, dim: Any, keepdim: bool, ignore_nan: bool) -> Any:
     if dim is None:
         return Median.apply(x, ignore_nan=ignore_nan)
-    return _chosen(function, x, dim, keepdim, lambda rows: _median_positions(rows, ignore_nan))
+    return _chosen(
+        function, x, dim, keepdim, lambda array, axis: _median_positions(array, axis, ignore_nan)
+    )
 
 
 @operation(Median, methods=("median",))
@@ -195,7 +185,7 @@ def kthvalue(
         raise ValueError(f"kthvalue: k must be between 1 and the size of dim (got {k} and {size})")
     return _chosen(
         "kthvalue", input, dim, keepdim,
-        lambda rows: kth_positions(rows, number - 1),
+        lambda array, axis: _kth_positions(array, axis, number - 1),
     )  # fmt: skip
 
 
@@ -238,7 +228,8 @@ def mode(
     return _chosen("mode", input, dim, keepdim, _most_frequent)
 
 
-def _most_frequent(rows: Array) -> Array:
+def _most_frequent(x: Array, axis: int) -> Array:
+    rows = axis_last(x, axis)
     order = np.argsort(rows, -1, stable=True)
     ordered = np.take_along_axis(rows, order, -1)
     positions = np.arange(rows.shape[-1])

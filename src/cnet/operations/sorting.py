@@ -5,122 +5,69 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Array
-from ..kernels._memory import empty
-from ..tensor import Tensor, TensorLike, array_of
+from .. import kernels
+from ..autograd import Array, Context, Operation
+from ..tensor import Tensor, TensorLike
 from ._common import also_dim
 from ._dims import reduced_axes
-from ._strided import axis_last
-from ._sums import any_of
-from .extrema import ValuesAndIndices, take
+from ._positions import elements_at
+from .extrema import ValuesAndIndices, gradient_of_taken
 from .registry import operation
 
 __all__ = ["argsort", "msort", "sort", "topk"]
 
 
-_FEW = 4
-"""`topk` sorts everything if more than this part of the elements is wanted."""
-_SELECTED = 1 << 14
-"""`topk` also sorts everything if there are fewer elements than these."""
-_MANY = 128
-"""`np.argsort` has less overhead for fewer elements."""
-_MOST_PLACES = 1 << 32
-"""Positions that fit beside a key of 32 bits."""
-_GREATEST = np.int32(2**31 - 1)
+def numbers_of(x: Array) -> tuple[Array, bool]:
+    """An array for kernels that compare elements, in the order of those of `x`.
+
+    And whether its bits are signed integers.
+    """
+    kind = x.dtype.kind
+    if kind == "f":
+        return x.astype(np.float32) if x.itemsize == 2 else x, False
+    if kind not in "biu":
+        raise TypeError(f"the elements of a tensor of {x.dtype} have no order")
+    if x.dtype == np.uint64:
+        return (x ^ _MIDDLE).view(np.float64), True
+    is_short = np.can_cast(x.dtype, np.int32)
+    integers = x.astype(np.int32 if is_short else np.int64, copy=False)
+    return integers.view(np.float32 if is_short else np.float64), True
 
 
-def _order(function: str, x: TensorLike, dim: int, descending: bool) -> tuple[Array, int]:
-    """The positions that sort along a dimension, and the dimension as a non-negative number."""
+_MIDDLE = np.uint64(1 << 63)
+
+
+class Sort(Operation[tuple[Tensor, Tensor]]):
+    """The first of the sorted elements along an axis, and their positions."""
+
+    @staticmethod
+    def forward(
+        ctx: Context, x: Array, *, axis: int, count: int | None, descending: bool
+    ) -> tuple[Array, Array]:
+        numbers, integers = numbers_of(x)
+        values, indices = kernels.sort(
+            numbers, axis, count=count, descending=descending, integers=integers
+        )
+        ctx.save_for_backward(indices)
+        ctx.axis = axis
+        if values.dtype != x.dtype:
+            values = elements_at("sort", x, indices, axis)
+        return values, indices
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array, _: None) -> Any:
+        return gradient_of_taken(ctx, grad)
+
+
+def _sorted(
+    function: str, x: TensorLike, dim: int, descending: bool, count: int | None = None
+) -> ValuesAndIndices:
     axes = reduced_axes(function, x, index(dim))
-    array = array_of(x)
-    if not axes:
-        return np.zeros((), np.int64), 0
-    return _sorting(array, axes[0], descending), axes[0]
-
-
-def _sorting(array: Array, axis: int, descending: bool) -> Array:
-    """The positions that sort along an axis; equal elements keep their order."""
-    axis %= array.ndim
-    size = array.shape[axis]
-    many = array.size >= _MANY and 1 < size <= _MOST_PLACES
-    keys = _keys(array) if many else None
-    if keys is not None:
-        # Keys and positions are sorted together, as one number: faster than `np.argsort`.
-        if descending:
-            np.invert(keys, out=keys)
-        np.left_shift(keys, 32, out=keys)
-        np.bitwise_or(keys, np.arange(size).reshape(-1, *(1,) * (array.ndim - 1 - axis)), out=keys)
-        keys.sort(axis)
-        return np.bitwise_and(keys, _MOST_PLACES - 1, out=keys)
-    if not descending:
-        return np.argsort(array, axis, stable=True)
-    backwards = np.argsort(np.flip(array, axis), axis, stable=True)
-    order: Array = array.shape[axis] - 1 - np.flip(backwards, axis)
-    return order
-
-
-def _keys(array: Array) -> Array | None:
-    """Integers of 32 bits in the order of the elements, as int64; None for longer elements."""
-    kind = array.dtype.kind
-    if array.itemsize > (2 if kind == "u" else 4) or kind not in "biuf":
-        return None
-    if kind != "f":
-        return array.astype(np.int64)
-    numbers = array.astype(np.float32, copy=False) + np.float32(0)  # no negative zeros
-    keys = numbers.view(np.int32)
-    is_nan = np.isnan(numbers) if np.isnan(numbers.max(initial=0)) else None
-    keys ^= (keys >> 31) & _GREATEST  # the bits of negative numbers are in the opposite order
-    if is_nan is not None:
-        keys[is_nan] = _GREATEST
-    return keys.astype(np.int64)
-
-
-def kth(rows: Array, k: int) -> Array:
-    """The element of each row that sorting moves to position k, with the axis kept."""
-    parted = empty(rows.shape, rows.dtype)
-    parted[...] = rows
-    parted.partition(k, -1)
-    return parted[..., k : k + 1]
-
-
-def first_positions(rows: Array, elements: Array) -> Array:
-    """The position in each row of the first element that equals that of `elements`."""
-    found: Array = (rows == elements).argmax(-1)
-    return found
-
-
-def kth_positions(rows: Array, k: int) -> Array:
-    """The position in each row of the element that sorting moves to position k; the first one."""
-    bound = kth(rows, k)
-    found = first_positions(rows, bound)
-    if rows.dtype.kind == "f" and any_of(np.isnan(bound)):
-        found = np.where(np.isnan(bound[..., 0]), np.isnan(rows).argmax(-1), found)
-    return found
-
-
-def _leading(rows: Array, k: int, largest: bool) -> Array | None:
-    """The sorted positions of the k first elements of each row; None if they could be NaN."""
-    size = rows.shape[-1]
-    place = size - k if largest else k - 1
-    bound = kth(rows, place)
-    if any_of(np.isnan(bound)):
-        return None
-    candidates = ~(rows < bound) if largest else rows <= bound
-    positions = np.flatnonzero(candidates)
-    if len(positions) * size > k * rows.size:  # several elements equal the bound
-        positions = np.flatnonzero(_first_candidates(rows, bound, k, largest))
-    positions = (positions % size).reshape(*rows.shape[:-1], k)
-    order = _sorting(np.take_along_axis(rows, positions, -1), -1, largest)
-    return np.take_along_axis(positions, order, -1)
-
-
-def _first_candidates(rows: Array, bound: Array, k: int, largest: bool) -> Array:
-    """Which elements are the k first of each row; of those equal to the bound, the first."""
-    better = ~(rows <= bound) if largest else rows < bound
-    ties = rows == bound
-    missing = k - better.sum(-1, keepdims=True)
-    chosen: Array = better | (ties & (np.cumsum(ties, -1) <= missing))
-    return chosen
+    options: dict[str, Any] = {"count": count, "descending": bool(descending)}
+    if axes:
+        return ValuesAndIndices(*Sort.apply(x, axis=axes[0], **options))
+    found = Sort.apply(x.reshape(1), axis=0, **options)
+    return ValuesAndIndices(*[tensor.reshape(()) for tensor in found])
 
 
 @operation(methods=("sort",))
@@ -164,8 +111,7 @@ def sort(
     >>> values, indices
     (tensor([1., 2., 3.]), tensor([1, 2, 0]))
     """
-    order, axis = _order("sort", input, dim, descending)
-    return _taken(input, order, axis)
+    return _sorted("sort", input, dim, descending)
 
 
 @operation(methods=("msort",))
@@ -214,7 +160,7 @@ def argsort(
     >>> cnet.argsort(cnet.tensor([3.0, 1.0, 2.0]))
     tensor([1, 2, 0])
     """
-    return Tensor(_order("argsort", input, dim, descending)[0])
+    return _sorted("argsort", input, dim, descending).indices
 
 
 @operation(methods=("topk",))
@@ -265,20 +211,6 @@ def topk(
     size = input.shape[axes[0]] if axes else 1
     if not 0 <= index(k) <= size:
         raise ValueError(f"topk: k must be between 0 and the size of dim (got {k} and {size})")
-    if not axes:
-        if k == 0:
-            raise ValueError("topk: k must be 1 for a tensor without dimensions (got 0)")
-        return _taken(input, np.zeros((), np.int64), 0)
-    if 0 < k <= size // _FEW and array_of(input).size >= _SELECTED:
-        found = _leading(axis_last(array_of(input), axes[0]), index(k), largest)
-        if found is not None:
-            return _taken(input, np.moveaxis(found, -1, axes[0]), axes[0])
-    order = _order("topk", input, dim, largest)[0]
-    return _taken(input, order[(*[slice(None)] * axes[0], slice(k))], axes[0])
-
-
-def _taken(x: TensorLike, order: Array, axis: int) -> ValuesAndIndices:
-    if order.ndim:
-        return take(x, order, axis)
-    values: Any = take(x.reshape(1), order.reshape(1), 0)
-    return ValuesAndIndices(*[tensor.reshape(()) for tensor in values])
+    if not axes and k == 0:
+        raise ValueError("topk: k must be 1 for a tensor without dimensions (got 0)")
+    return _sorted("topk", input, dim, largest, index(k))

@@ -28,6 +28,8 @@ from .channels_last import (
 from .columns import col2im, im2col
 from .combine import combine
 from .conv import conv2d, conv2d_backward
+from .ctc import ctc_loss, ctc_loss_backward
+from .distance import distances, distances_backward
 from .elementwise import (
     add,
     arithmetic,
@@ -81,6 +83,7 @@ from .recurrent import lstm_cell, lstm_cell_backward
 from .reduce import accumulate, reduce
 from .resample import resample
 from .sampling import grid_sample, grid_sample_backward
+from .sorting import kth, sort
 from .strided import strided_copy
 
 __all__ = [
@@ -112,7 +115,11 @@ __all__ = [
     "copy",
     "cross_entropy",
     "cross_entropy_backward",
+    "ctc_loss",
+    "ctc_loss_backward",
     "dequantize",
+    "distances",
+    "distances_backward",
     "elementwise",
     "elementwise_backward",
     "from_bfloat16",
@@ -123,6 +130,7 @@ __all__ = [
     "group_norm",
     "group_norm_backward",
     "im2col",
+    "kth",
     "lstm_cell",
     "lstm_cell_backward",
     "max_pool2d",
@@ -156,6 +164,7 @@ __all__ = [
     "sgd_step",
     "softmax",
     "softmax_backward",
+    "sort",
     "strided_copy",
     "to_bfloat16",
     "transpose",

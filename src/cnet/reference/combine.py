@@ -72,7 +72,6 @@ COMBINATIONS: dict[str, Callable[..., Any]] = {
     "times_exp": lambda a, b, c: a * np.exp(b - c),
     "xlogy_da": lambda g, a, b: g * np.where((a == 0) & (b <= 0), 0, np.log(b)),
     "bce_with_logits_da": lambda g, x, target: g * (1 / (1 + np.exp(-x)) - target),
-    "plus_distance": lambda a, b, c: a + np.abs(b - c),
     "times_sign": lambda a, b, c: a * np.where(b > c, 1, np.where(b < c, -1, 0)),
     "squared_difference_da": lambda g, a, b: 2 * g * (a - b),
     "atan2_da": lambda g, a, b: g * (b / (a * a + b * b)),
