@@ -99,7 +99,7 @@ class Special:
     counters: frozenset[str] = frozenset()
     """Integers that each call increases by one."""
     positive: frozenset[str] = frozenset()
-    """Arrays that each call sets, and that have no negative elements, as means of squares."""
+    """Arrays that have no negative elements, as means of squares and variances."""
 
     def restrict(self, tree: Tree) -> None:
         """Make the elements of these arrays positive."""
@@ -146,9 +146,13 @@ def _replace(node: Node, value: Any) -> None:
 
 
 def disturb(arrays: Mapping[str, Array], rng: np.random.Generator) -> None:
+    """Change arrays; those with positive elements only, as variances, keep them positive."""
     for array in arrays.values():
         if array.dtype.kind == "f" and array.flags.writeable:
+            is_positive = array.min(initial=np.inf) > 0
             array += rng.standard_normal(array.shape)
+            if is_positive:
+                np.abs(array, out=array)
 
 
 @dataclass(frozen=True)
@@ -162,6 +166,14 @@ class Unread:
 
     def paths(self) -> frozenset[str]:
         return self.replaced | self.refilled
+
+    def without_needed(self, error: BaseException | None) -> "Unread":
+        """What is left after a call has failed since it needs an attribute, or an item."""
+        missing = f".{error.name}" if isinstance(error, AttributeError) else ""
+        replaced = frozenset(path for path in self.replaced if not path.endswith(missing))
+        if missing and replaced != self.replaced:
+            return Unread(replaced, self.refilled)
+        return Unread(self.replaced) if isinstance(error, KeyError) and self.refilled else Unread()
 
     def places(self) -> Iterator[tuple[str, str, bool]]:
         for path in self.paths():
@@ -190,15 +202,20 @@ class Episode:
         self.calls = 0
 
     def positive(self, outcome: Outcome) -> frozenset[str]:
-        """Paths of arrays without negative elements that a call sets."""
+        """Paths of arrays without negative elements that a call sets, and of positive vectors.
+
+        The latter are those that objects hold, as variances.
+        """
         roots = arguments(self.call.function, self.call.args, self.call.kwargs).values
         _, tree = read(self.call.function, roots, self.deferred)
         places = {f"{holder}.{key}" for holder, key in outcome.writes} | {
             f"{holder}[{key!r}]" for holder, key in outcome.writes
         }
+        arrays = [node for node in tree.nodes if node.kind == "array" and node.value.size]
         return frozenset(
-            path for path, array in tree.arrays().items()
-            if (path in places or path in outcome.mutated) and array.size and array.min() >= 0
+            node.path for node in arrays
+            if ((node.path in places or node.path in outcome.mutated) and node.value.min() >= 0)
+            or (node.parent is not None and _is_vector(node.value) and node.value.min() > 0)
         )  # fmt: skip
 
     def run(self, kind: Kind, seed: int, unread: "Unread | None" = None) -> Sampled:
@@ -206,10 +223,11 @@ class Episode:
         with undisturbed():
             call, forward = self._twin()
             past: dict[str, Array] = {}
+            known: dict[str, Any] = {}
             if forward is not None:
                 for name in self.held:
                     vars(call.args[0]).setdefault(name, {})
-                call, past = self._after_forward(call, forward, kind, seed)
+                call, past, known = self._after_forward(call, forward, kind, seed)
             roots = arguments(call.function, call.args, call.kwargs).values
             for root, name, is_dict in unread.places() if unread is not None else ():
                 vars(roots[root]).pop(name, None)
@@ -228,7 +246,8 @@ class Episode:
                 result = self._original(call)
             outcome = before.after(result, printed)
         copies = {path: copied(array) for path, array in outcome.arrays.items()}
-        return Sampled(Sample(before.inputs | past, before.numbers, copies), outcome, tree, kind)
+        sample = Sample(before.inputs | past, before.numbers | known, copies)
+        return Sampled(sample, outcome, tree, kind)
 
     def _twin(self) -> tuple[Recorded, Recorded | None]:
         """Copies of the recorded calls, in which equal objects stay equal."""
@@ -256,8 +275,11 @@ class Episode:
 
     def _after_forward(
         self, call: Recorded, forward: Recorded, kind: Kind, seed: int
-    ) -> tuple[Recorded, dict[str, Array]]:
-        """The call as it is after a forward call with other data; what the latter has read."""
+    ) -> tuple[Recorded, dict[str, Array], dict[str, Any]]:
+        """The call as it is after a forward call with other data.
+
+        And the arrays and numbers that the latter could read.
+        """
         values = arguments(call.function, call.args, call.kwargs).values
         scan, tree = read(call.function, values, self.deferred)
         roots = arguments(forward.function, forward.args, forward.kwargs).values
@@ -268,13 +290,18 @@ class Episode:
         self.special.restrict(tree)
         _, read_then = read(forward.function, roots, self.unread)
         past = {FORWARD + path: array.copy() for path, array in read_then.arrays().items()}
+        known = {FORWARD + path: number for path, number in read_then.numbers().items()}
         result = self._original(forward)
         call = _linked(call, forward.result, result)
         if kind.disturbs:
             returned = walk({"y": result}, frozenset())
             disturb(state.arrays() | returned.arrays(), np.random.default_rng(seed))
             self.special.restrict(tree)
-        return call, past
+        return call, past, known
+
+
+def _is_vector(array: Array) -> bool:
+    return array.dtype.kind == "f" and max(array.shape, default=1) == array.size
 
 
 @contextmanager

@@ -44,6 +44,8 @@ from ._scan import Scan
 from ._values import Refused, Tree, kind_of
 from .explain import STAGES, Expression, FromMaxima, Sample, explain
 
+MOST_NEEDED = 5
+"""Calls that lack attributes, each without one that the one before needed."""
 HINTED_SECONDS = 0.3
 """For the search among all geometries, where those of related functions were tried before."""
 
@@ -120,7 +122,7 @@ def _samples(episode: Episode, unread: Unread) -> tuple[list[Sampled], Unread]:
     The first two calls have the same data: if results differ, they depend on chance or on memory
     that is not initialised.
     """
-    first, again = episode.run(NORMAL, 0), None
+    first = episode.run(NORMAL, 0)
     counters = first.outcome.counted(first.tree.numbers())
     episode.special = Special(counters)
     if not all(_is_finite(array) for array in first.outcome.arrays.values()):
@@ -132,13 +134,9 @@ def _samples(episode: Episode, unread: Unread) -> tuple[list[Sampled], Unread]:
     }  # fmt: skip
     unknown = {node.path for node in first.tree.nodes if node.kind == "unknown"}
     unread = Unread(unread.replaced, unread.refilled & (costly | unknown))
-    if unread.paths():
-        try:
-            again = episode.run(NORMAL, 0, unread)
-        except Refused:
-            again = None
-        if again is None or not _agree(first.outcome, again.outcome, unread):
-            unread = Unread()
+    again, unread = _lacking(episode, unread)
+    if again is None or not _agree(first.outcome, again.outcome, unread):
+        unread = Unread()
     if not unread.paths():
         again = episode.run(NORMAL, 0)
         if not _agree(first.outcome, again.outcome):
@@ -147,6 +145,17 @@ def _samples(episode: Episode, unread: Unread) -> tuple[list[Sampled], Unread]:
     kinds = [TIED, LARGE] if episode.forward is None else [TIED, DISTURBED]
     more = [episode.run(kind, seed, unread) for seed, kind in enumerate(kinds, 1)]
     return [again, *more], unread
+
+
+def _lacking(episode: Episode, unread: Unread) -> tuple[Sampled | None, Unread]:
+    """A sample of a call that lacks attributes, but for those that it needs; None if it fails."""
+    for _ in range(MOST_NEEDED):
+        if unread.paths():
+            try:
+                return episode.run(NORMAL, 0, unread), unread
+            except Refused as refusal:
+                unread = unread.without_needed(refusal.__cause__)
+    return None, unread
 
 
 def _agree(a: Outcome, b: Outcome, unread: Unread = Unread()) -> bool:  # noqa: B008
@@ -385,8 +394,12 @@ class _Learning:
             kept |= {FORWARD + path for path in self.forward.arrays}
         inputs = {path: x for path, x in sample.inputs.items() if path in kept}
         inputs |= {RESULT + path: sample.outputs[path] for path in results}
-        numbers = {p: float(n) for p, n in sample.numbers.items() if p in self.tree.numbers()}
-        return Sample(inputs, numbers, sample.outputs)
+        read = set(self.tree.numbers())
+        if self.forward is not None:
+            read |= {FORWARD + path for path, _ in self.forward.leaves}
+        numbers = {path: float(n) for path, n in sample.numbers.items() if path in read}
+        constants = frozenset() if self.forward is None else self.forward.constants
+        return Sample(inputs, numbers, sample.outputs, constants | self.scan.constants)
 
 
 def _is_shape(template: Build) -> bool:

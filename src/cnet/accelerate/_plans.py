@@ -74,6 +74,7 @@ class Plan:
         self.arrays = {path: index for path, index in leaves if path in arrays}
         """Those that are arrays."""
         self.reads = frozenset(findings.scan.reads)
+        self.constants = frozenset(findings.scan.constants)
         self.skip = findings.skip
         self.forward = findings.forward
         namespace = _Writer(findings, self).functions()
@@ -269,7 +270,7 @@ class _Writer:
         lines = [
             f"{', '.join([*self.names.values(), *self.extra()])}, = v",
             f"a = {{{', '.join(f'{path!r}: {self.array(path)}' for path in sorted(arrays))}}}",
-            f"n = {{{', '.join(f'{path!r}: {self.names[path]}' for path in sorted(numbers))}}}",
+            f"n = {{{', '.join(f'{path!r}: {self.number(path)}' for path in sorted(numbers))}}}",
         ]
         for name, expression in expressions.items():
             function = self.constant(expression.compute)
@@ -285,6 +286,11 @@ class _Writer:
     def array(self, path: str) -> str:
         if path.startswith(FORWARD):
             return f"p.arrays[{path.removeprefix(FORWARD)!r}]"
+        return self.names[path]
+
+    def number(self, path: str) -> str:
+        if path.startswith(FORWARD):
+            return f"p.number({path.removeprefix(FORWARD)!r})"
         return self.names[path]
 
     # ---- commit ----------------------------------------------------------------------------------

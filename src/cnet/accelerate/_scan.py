@@ -70,7 +70,7 @@ class Scan:
     cells: list[tuple[types.CellType, Any]] = field(default_factory=list)
     """Variables of enclosing functions, with their values."""
     constants: set[Any] = field(default_factory=set)
-    """Numbers in the code."""
+    """Numbers in the code, among its defaults and global values."""
     codes: set[types.CodeType] = field(default_factory=set)
     classes: list[type] = field(default_factory=list)
     """Classes of the arguments, and others that the code names."""
@@ -143,6 +143,7 @@ class _Scanning:
                 self.found.cells.append((cell, contents))
             for value in defaults:
                 self.value("a default", value)
+                self.number(value)
 
     def value(self, name: str, value: Any) -> None:
         """A value that the code reads from outside of its arguments."""
@@ -219,11 +220,16 @@ class _Scanning:
     def constant(self, constant: Any) -> None:
         if isinstance(constant, str) and constant.isidentifier():
             self.attribute(constant)
-        elif isinstance(constant, (int, float)):
-            self.found.constants.add(constant)
         elif isinstance(constant, tuple):
             for item in constant:
                 self.constant(item)
+        else:
+            self.number(constant)
+
+    def number(self, value: Any) -> None:
+        """Note a number that the code has from outside of its arguments."""
+        if isinstance(value, (int, float)):
+            self.found.constants.add(value)
 
     def instruction(self, instruction: dis.Instruction) -> None:
         name, value = instruction.opname, instruction.argval
@@ -249,6 +255,7 @@ class _Scanning:
             if key not in self.found.globals:
                 self.found.globals[key] = names, names[name]
                 self.value(name, names[name])
+                self.number(names[name])
                 if self.place is not None:
                     code, offset = self.place
                     self.impure[key] = self.found.effects.get(code, {}).get(offset, "")

@@ -11,9 +11,7 @@ import fnmatch
 import importlib.machinery
 import importlib.util
 import os
-import site
 import sys
-import sysconfig
 from collections.abc import Callable, Sequence
 from functools import partial
 from types import FunctionType
@@ -169,12 +167,11 @@ class _Finder:
     """Finds the modules of the user, to load them with the decorators."""
 
     def __init__(self) -> None:
-        keys = ("stdlib", "platstdlib", "purelib", "platlib")
-        folders = [sysconfig.get_path(key) for key in keys] + [site.getusersitepackages()]
-        folders.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        folders = os.path.dirname(os.__file__), own  # sysconfig would take a millisecond
         forms = [form(folder) for folder in folders for form in (os.path.abspath, os.path.realpath)]
         self.installed = tuple({folder + os.sep for folder in forms})
-        """Where the modules of others are, with symbolic links and without."""
+        """Where the standard library and cnet are, with symbolic links and without."""
         self.foreign: set[str] = set()
         """Packages that were found there."""
 

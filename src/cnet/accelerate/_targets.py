@@ -25,7 +25,7 @@ TOGETHER = {"convolve": "forward", "pool": "forward", "train": "backward"}
 """Names of methods that belong to a layer if a class has one of each role."""
 BACKWARD_FUNCTION = re.compile(r"_?(backward|backprop|back|bwd|grad)(?=_|$|[A-Z])", re.IGNORECASE)
 FUNCTION = re.compile(
-    r"(^|_)(conv|pool|max_?pool|avg_?pool|dense|affine|relu)|forward|convol", re.I
+    r"(^|_)(conv|pool|max_?pool|avg_?pool|dense|affine|relu|batch_?norm)|forward|convol", re.I
 )
 """What is in the names of functions that are watched in modules."""
 

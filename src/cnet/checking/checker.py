@@ -192,7 +192,8 @@ class Checker:
         if self.forward is None:
             return self.y(values)
         factor = self.forward.scale.value(self.numbers)
-        return factor * self.forward.term.compute(values).reshape(self.forward.shape)
+        y = self.forward.term.compute(values, self.numbers)
+        return factor * y.reshape(self.forward.shape)
 
     def _describe_forward(self, y: Array) -> None:
         if self.forward is None:

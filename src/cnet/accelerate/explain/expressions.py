@@ -148,7 +148,7 @@ class Expression:
             value = value * self.scale.value(numbers)
         if self.old is not None:
             old = arrays[self.old]
-            value = (old * self.old_scale.value(numbers) if self.old_scale.paths else old) + value
+            value = (old * self.old_scale.value(numbers) if self._is_decayed else old) + value
         if value.dtype is not self.dtype:
             value = value.astype(self.dtype)
         if value.strides != self.strides and steps(value.shape, value.strides) != self._steps:
@@ -163,9 +163,13 @@ class Expression:
     def _is_scaled(self) -> bool:
         return self.scale != ONE
 
+    @cached_property
+    def _is_decayed(self) -> bool:
+        return self.old_scale != ONE
+
     def __str__(self) -> str:
         scale = "" if self.scale == ONE else f", times {self.scale}"
-        times = f"{self.old_scale} * " if self.old_scale.paths else ""
+        times = f"{self.old_scale} * " if self._is_decayed else ""
         old = "" if self.old is None else f", added to {times}{self.old}"
         return f"{self.term}{scale}{old}"
 

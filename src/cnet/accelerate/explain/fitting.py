@@ -112,6 +112,12 @@ def _scales(
     for sign, first, second in product((1.0, -1.0), paths, paths):
         pairs = ((first, second),), ((first,), (second,)), ((first,), (), (second,))
         yield from filter(agrees, [Scale(sign, *some) for some in pairs])
+    known = [number for number in problem.samples[0].constants if 0 < number < 1]
+    parts = sorted({part for number in known for part in (number, 1 - number)})
+    for sign, part, count in product((1.0, -1.0), parts, (1, *counts)):
+        yield from filter(agrees, [Scale(sign * part / count)])
+    for sign, part, count in product((1.0, -1.0), (1.0, *parts), counts):
+        yield from filter(agrees, [Scale(sign * part * (count / (count - 1)))])
     constant = Scale(_shortest(factors[0], margins[0]))
     if agrees(constant):
         yield constant

@@ -45,11 +45,14 @@ class Sample:
         Scalars by path: "self.lr", "self.stride".
     outputs : mapping of str to ndarray
         Returned, set or changed arrays after the call: "return", "return[0]", "self.dW".
+    constants : frozenset of float, default empty
+        Numbers in the code of the call.
     """
 
     inputs: Mapping[str, Array]
     numbers: Mapping[str, float]
     outputs: Mapping[str, Array]
+    constants: frozenset[float] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -175,31 +178,41 @@ class Problem:
         yield Target(None, values, [self.tolerance * size + UNDERFLOW for size in largest])
         if self.result.dtype.kind != "f":
             return
-        places = [self.output] if self.output in self.inputs else self.inputs
-        same = [path for path in places if self.inputs[path][0].shape == self.shape]
-        for path in same[:MOST_OLD]:
-            if isinstance(path, str) and (target := self._change(path, values)):
+        for path in self._places_of_old():
+            if target := self._change(path, values):
                 yield target
 
+    def _places_of_old(self) -> list[str]:
+        """Inputs to which something may have been added."""
+        places = [self.output] if self.output in self.inputs else self.inputs
+        same = [path for path in places if self.inputs[path][0].shape == self.shape]
+        return [path for path in same[:MOST_OLD] if isinstance(path, str)]
+
     def with_decay(self) -> "Problem | None":
-        """The same for what is added to a multiple of the old value; None if there is no number."""
-        if self.output not in self.inputs or self.result.dtype.kind != "f":
+        """The same for what is added to a multiple of the old value; None if there is no factor."""
+        if self.result.dtype.kind != "f":
             return None
         all_numbers = [sample.numbers for sample in self.samples]
         paths = [path for path in all_numbers[0] if all(0 < n[path] < 1 for n in all_numbers)]
-        scales = [Scale(1.0, (path,)) for path in paths] + [
-            Scale(rest=some) for count in (1, 2) for some in combinations(paths, count)
+        constants = sorted(number for number in self.samples[0].constants if 0 < number < 1)
+        scales = [
+            *(Scale(1.0, (path,)) for path in paths),
+            *(Scale(rest=some) for count in (1, 2) for some in combinations(paths, count)),
+            *(Scale(factor) for number in constants for factor in (number, 1 - number)),
         ]
         values = [result.astype(np.float64) for result in self.results]
-        targets = [self._change(self.output, values, scale) for scale in scales[:MOST_DECAYS]]
+        targets = [
+            self._change(path, values, scale)
+            for path in self._places_of_old() for scale in scales[:MOST_DECAYS]
+        ]  # fmt: skip
         other = copy(self)
         object.__setattr__(other, "known_targets", [target for target in targets if target])
         return other if other.known_targets else None
 
-    def _change(self, path: Operand, values: list[Array], scale: Scale = ONE) -> Target | None:
+    def _change(self, path: str, values: list[Array], scale: Scale = ONE) -> Target | None:
         """What is added to a multiple of an input; None if that is too small to tell."""
         old = [
-            array * scale.value(sample.numbers) if scale.paths else array
+            array * scale.value(sample.numbers) if scale != ONE else array
             for array, sample in zip(self.inputs[path], self.samples, strict=True)
         ]
         changes = [value - before for value, before in zip(values, old, strict=True)]
@@ -212,7 +225,7 @@ class Problem:
         if not all(size > 1000 * error for size, error in zip(sizes, noise, strict=True)):
             return None
         errors = [self.tolerance * size + error for size, error in zip(sizes, noise, strict=True)]
-        return Target(str(path), changes, errors, scale)
+        return Target(path, changes, errors, scale)
 
 
 def _is_usable(array: object) -> bool:

@@ -13,6 +13,12 @@ from .convolution import convolutions, known_convolutions
 from .exponential import exponential_units
 from .expressions import Expression, Scale, Term
 from .fitting import fit
+from .normalization import (
+    deviations,
+    normalization_gradients,
+    normalizations,
+    weight_gradients,
+)
 from .optimizers import gradients, squares, steps_of_optimizers
 from .places import places
 from .pooling import poolings
@@ -24,8 +30,9 @@ MOST_MASKED = 12
 RARE = ("sigmoid, dx", "tanh, dx")
 """Gradients that are tried last: most layers keep the results of these activations."""
 CHEAP: tuple[Rule, ...] = (
-    copies, elementwise, two_valued, sums, paddings, columns, products, known_convolutions,
-    contractions, gradients_per_image, places, exponential_units,
+    copies, deviations, elementwise, two_valued, sums, paddings, columns, products,
+    known_convolutions, contractions, gradients_per_image, places, exponential_units,
+    normalizations, weight_gradients, normalization_gradients,
 )  # fmt: skip
 COSTLY: tuple[Rule, ...] = (poolings, convolutions)
 STAGES = ("known", "masked", "unknown")
