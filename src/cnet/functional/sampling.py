@@ -1,6 +1,7 @@
 """Sampling of images and volumes at given positions."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -114,23 +115,37 @@ def _check_grid(x: Tensor, grid: Tensor) -> None:
 
 
 class AffineGrid(Operation[Tensor]):
-    """Multiplies points, of shape (axes + 1, count), by matrices of shape (n, axes, axes + 1).
+    """Multiplies the points of a grid by matrices of shape (n, axes, axes + 1).
 
     As one product, whose rows are the coordinates: products with two or three columns are slow.
     """
 
     @staticmethod
-    def forward(ctx: Context, matrices: Array, *, points: Array) -> Array:
-        ctx.points = constant(points)
+    def forward(
+        ctx: Context, matrices: Array, *, sizes: tuple[int, ...], align_corners: bool
+    ) -> Array:
+        ctx.points = points = constant(_points(sizes, align_corners, matrices.dtype))
         n, axes, terms = matrices.shape
         rows = kernels.matmul(matrices.reshape(n * axes, terms), points)
-        return kernels.transpose(rows.reshape(n, axes, points.shape[1]))
+        return kernels.transpose(rows.reshape(n, axes, -1)).reshape(n, *sizes, axes)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Array:
-        n, count, axes = grad.shape
-        rows = kernels.transpose(grad).reshape(n * axes, count)
-        return kernels.matmul(rows, ctx.points.T).reshape(ctx.input_shape(0))
+        n, axes, terms = ctx.input_shape(0)
+        rows = kernels.transpose(grad.reshape(n, -1, axes)).reshape(n * axes, -1)
+        return kernels.matmul(rows, ctx.points.T).reshape(n, axes, terms)
+
+
+@lru_cache(maxsize=8)
+def _points(sizes: tuple[int, ...], align_corners: bool, dtype: np.dtype[Any]) -> Array:
+    """The points of a grid with these sizes, and a row of ones: shape (axes + 1, count)."""
+    lines = []
+    for count in sizes:
+        ends = np.linspace(-1, 1, count) if count > 1 else np.zeros(1)
+        lines.append(ends if align_corners else ends * (count - 1) / count)
+    coordinates = np.meshgrid(*lines, indexing="ij")[::-1]
+    points = np.stack([*coordinates, np.ones(sizes)]).astype(dtype)
+    return points.reshape(len(sizes) + 1, -1)
 
 
 def affine_grid(
@@ -176,11 +191,4 @@ def affine_grid(
             f"affine_grid: theta.shape must equal (size[0], {axes}, {axes + 1}) "
             f"(got {matrices.shape} and size {shape})"
         )
-    lines = []
-    for count in shape[2:]:
-        ends = np.linspace(-1, 1, count) if count > 1 else np.zeros(1)
-        lines.append(ends if align_corners else ends * (count - 1) / count)
-    coordinates = np.meshgrid(*lines, indexing="ij")[::-1]
-    points = np.stack([*coordinates, np.ones(shape[2:])]).astype(matrices.dtype)
-    grid: Tensor = AffineGrid.apply(matrices, points=points.reshape(axes + 1, -1))
-    return grid.reshape(shape[0], *shape[2:], axes)
+    return AffineGrid.apply(matrices, sizes=shape[2:], align_corners=bool(align_corners))

@@ -67,7 +67,7 @@ from .recurrent import lstm_cell, lstm_cell_backward
 from .reduce import accumulate, reduce
 from .resample import resample
 from .sampling import grid_sample, grid_sample_backward
-from .strided import copy_range, embed, flip
+from .strided import copy_range, embed, flip, permute
 from .transposed import conv_transpose2d, conv_transpose2d_backward
 
 __all__ = [
@@ -121,6 +121,7 @@ __all__ = [
     "nll_loss",
     "nll_loss_backward",
     "normal",
+    "permute",
     "reduce",
     "reduce_losses",
     "reduce_losses_backward",

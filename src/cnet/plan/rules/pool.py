@@ -1,7 +1,6 @@
 """Pooling and resampling; 2×2 max-pooling becomes part of a prepared convolution."""
 
 from math import prod
-from typing import Any
 
 from ... import geometry
 from ...functional._resampling import Matrix, Resample, order
