@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import _check, kernels
+from ..arrays import Shape
 from ..autograd import Array, Context, Operation
 from ..geometry import integer
 from ..kernels.sampling import MODES, PADDING_MODES
@@ -80,7 +81,30 @@ def grid_sample(
     M. Jaderberg et al.: Spatial transformer networks, NIPS 2015.
     """
     x, positions = as_tensor(input), as_tensor(grid)
-    _check_grid(x, positions)
+    _check.float_dtype("grid_sample", "input.dtype", x.dtype)
+    _check.same_dtype("grid_sample", input=x._array, grid=positions._array)
+    _check_shapes(x.shape, positions.shape, mode, padding_mode)
+    return GridSample.apply(
+        x, positions, mode=mode, padding_mode=padding_mode, align_corners=bool(align_corners)
+    )
+
+
+@lru_cache(maxsize=1024)
+def _check_shapes(x: Shape, grid: Shape, mode: str, padding_mode: str) -> None:
+    """Check the options, and the shapes of the input and the grid."""
+    axes = len(x) - 2
+    if axes not in (2, 3):
+        raise ValueError(
+            f"grid_sample: input must have 4 or 5 dimensions (got {len(x)}, shape {x})"
+        )
+    if len(grid) != len(x) or grid[0] != x[0] or grid[-1] != axes:
+        expected = f"(n, {'od, ' if axes == 3 else ''}oh, ow, {axes})"
+        raise ValueError(
+            f"grid_sample: grid must have the shape {expected} with the n of input "
+            f"(got {grid} and {x})"
+        )
+    if 0 in x[2:]:
+        raise ValueError(f"grid_sample: input must have cells on its spatial axes (got {x})")
     if mode not in MODES:
         raise ValueError(f"grid_sample: mode must be one of {', '.join(MODES)} (got {mode!r})")
     if padding_mode not in PADDING_MODES:
@@ -88,30 +112,10 @@ def grid_sample(
             f"grid_sample: padding_mode must be one of {', '.join(PADDING_MODES)} "
             f"(got {padding_mode!r})"
         )
-    if mode == "bicubic" and x.ndim != 4:
+    if mode == "bicubic" and axes != 2:
         raise NotImplementedError(
-            f"grid_sample: input must have 4 dimensions in mode 'bicubic' (got {x.ndim})"
+            f"grid_sample: input must have 4 dimensions in mode 'bicubic' (got {len(x)})"
         )
-    return GridSample.apply(
-        x, positions, mode=mode, padding_mode=padding_mode, align_corners=bool(align_corners)
-    )
-
-
-def _check_grid(x: Tensor, grid: Tensor) -> None:
-    _check.float_dtype("grid_sample", "input.dtype", x.dtype)
-    _check.same_dtype("grid_sample", input=x._array, grid=grid._array)
-    if x.ndim not in (4, 5):
-        raise ValueError(
-            f"grid_sample: input must have 4 or 5 dimensions (got {x.ndim}, shape {x.shape})"
-        )
-    expected = f"(n, {'od, ' if x.ndim == 5 else ''}oh, ow, {x.ndim - 2})"
-    if grid.ndim != x.ndim or grid.shape[0] != x.shape[0] or grid.shape[-1] != x.ndim - 2:
-        raise ValueError(
-            f"grid_sample: grid must have the shape {expected} with the n of input "
-            f"(got {grid.shape} and {x.shape})"
-        )
-    if 0 in x.shape[2:]:
-        raise ValueError(f"grid_sample: input must have cells on its spatial axes (got {x.shape})")
 
 
 class AffineGrid(Operation[Tensor]):
