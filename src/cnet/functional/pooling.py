@@ -112,7 +112,7 @@ def _max_pool(
 ) -> Any:  # fmt: skip
     operation = MAX_POOLS[axes]
     batch, unbatched = as_batch(operation.name, x, axes)
-    if batch.shape[1] == 0:
+    if batch._array.shape[1] == 0:
         raise ValueError(f"{operation.name}: input must have channels (got shape {batch.shape})")
     window = kernel_size, _given(stride), *others
     results = operation.apply(batch, window=window, return_indices=return_indices)

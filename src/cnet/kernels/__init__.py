@@ -9,6 +9,7 @@ Each family has a file, with the gradients of an operation below the operation.
 """
 
 from .algorithms import conv2d_algorithm, conv2d_choice
+from .attention import attention
 from .channels_last import (
     avg_pool2d_nhwc,
     avg_pool2d_nhwc_backward,
@@ -75,6 +76,7 @@ __all__ = [
     "adam_step",
     "add",
     "arithmetic",
+    "attention",
     "avg_pool2d",
     "avg_pool2d_backward",
     "avg_pool2d_nhwc",
