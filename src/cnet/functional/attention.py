@@ -173,6 +173,8 @@ class Attention(Operation[Tensor]):
 
     BLOCK: ClassVar[int] = 1 << 16
     """Scores of a block."""
+    FEW, MANY = 16, 64
+    """The kernel copies all keys and values, which takes too long for few queries of many keys."""
 
     @staticmethod
     def computes(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> bool:
@@ -192,15 +194,18 @@ class Attention(Operation[Tensor]):
     ) -> Array:  # fmt: skip
         ctx.save_for_backward(q, k, v, mask)
         ctx.causal, ctx.factor = causal, factor
-        y = kernels.attention(_stack(q), _stack(k), _stack(v), mask, causal=causal, factor=factor)
+        queries, keys, values = _stack(q), _stack(k), _stack(v)
+        if q.shape[-2] < cls.FEW and k.shape[-2] > cls.MANY:
+            weights = _weights(queries * factor, keys, _mask(q, k, mask, causal))
+            y = kernels.matmul(weights, values)
+        else:
+            y = kernels.attention(queries, keys, values, mask, causal=causal, factor=factor)
         return y.reshape(*q.shape[:-1], v.shape[-1])
 
     @classmethod
     def backward(cls, ctx: Context, grad: Array) -> Any:
         q, k, v, mask = ctx.saved
-        if ctx.causal:
-            used = _causal(q.shape[-2], k.shape[-2])
-            mask = np.where(used, q.dtype.type(0), q.dtype.type(-np.inf))
+        mask = _mask(q, k, mask, ctx.causal)
         dq, dk, dv = (empty(x.shape, x.dtype) for x in (q, k, v))
         grads = _stack(grad)
         for queries, keys, values, block in cls._blocks(q, k, v):
@@ -227,6 +232,14 @@ class Attention(Operation[Tensor]):
 def _stack(x: Array) -> Array:
     """Combine all axes but the last two; the array is not empty."""
     return x.reshape(-1, *x.shape[-2:])
+
+
+def _mask(q: Array, k: Array, mask: Array | None, causal: bool) -> Array | None:
+    """The numbers to add to the scores."""
+    if not causal:
+        return mask
+    used = _causal(q.shape[-2], k.shape[-2])
+    return np.where(used, q.dtype.type(0), q.dtype.type(-np.inf))
 
 
 def _weights(queries: Array, keys: Array, mask: Array | None) -> Array:

@@ -38,14 +38,16 @@ def permute(x: Value, *, axes: tuple[int, ...]) -> Step | None:
 
 
 @RULES.of(Rearrange)
-def rearrange(x: Value, *, split: Shape, order: tuple[int, ...], result: Shape) -> Value | None:
+def rearrange(x: Value, *, split: Shape, order: tuple[int, ...], result: Shape) -> Step | None:
     """The first of the split axes has the batch, perhaps with channels."""
     n, first = x.shape[0], split[0]
     if order[0] or first % n:
         return None
     parts = n, first // n, *split[1:]
-    step = permute(reshape(x, shape=parts), axes=(0, *[axis + 1 for axis in (0, *order[1:])]))
-    return Value(result, step, 0) if step else None
+    step = permute(reshape(x, shape=parts), axes=(0, 1, *[axis + 1 for axis in order[1:]]))
+    if step:
+        step.shape = result
+    return step
 
 
 @RULES.of(BroadcastTo)
