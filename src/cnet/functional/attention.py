@@ -239,7 +239,8 @@ def _mask(q: Array, k: Array, mask: Array | None, causal: bool) -> Array | None:
     if not causal:
         return mask
     used = _causal(q.shape[-2], k.shape[-2])
-    return np.where(used, q.dtype.type(0), q.dtype.type(-np.inf))
+    added: Array = np.where(used, q.dtype.type(0), q.dtype.type(-np.inf))
+    return added
 
 
 def _weights(queries: Array, keys: Array, mask: Array | None) -> Array:

@@ -50,7 +50,7 @@ def _arguments(
     function: str, x: TensorLike, axis: int | None, stacklevel: int, dtype: DType
 ) -> tuple[TensorLike, int]:
     """Check the arguments; return the converted input and the axis."""
-    if type(stacklevel) is not int:  # `torch.softmax` has the dtype in this place
+    if not isinstance(stacklevel, int):  # `torch.softmax` has the dtype in this place
         stacklevel, dtype = 3, stacklevel
     if dtype is not None:
         x = as_tensor(x, dtype)

@@ -44,7 +44,9 @@ def rearrange(x: Value, *, split: Shape, order: tuple[int, ...], result: Shape) 
     if order[0] or first % n:
         return None
     parts = n, first // n, *split[1:]
-    step = permute(reshape(x, shape=parts), axes=(0, 1, *[axis + 1 for axis in order[1:]]))
+    strides = strides_of(parts)
+    axes = 0, 1, *[axis + 1 for axis in order[1:]]
+    step = _copied(x, tuple([parts[axis] for axis in axes]), [strides[axis] for axis in axes])
     if step:
         step.shape = result
     return step
