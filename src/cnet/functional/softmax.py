@@ -55,15 +55,16 @@ def _arguments(
     if dtype is not None:
         x = as_tensor(x, dtype)
     require_float(function, x)
+    ndim = x.ndim
     if axis is None:
-        axis = 0 if x.ndim in (0, 1, 3) else 1
+        axis = 0 if ndim in (0, 1, 3) else 1
         warnings.warn(
             f"{function}: the implicit choice of dim is deprecated; use dim={axis}",
             stacklevel=stacklevel + 1,
         )
-    reach = x.ndim or 1
+    reach = ndim or 1
     if not -reach <= index(axis) < reach:
-        raise np.exceptions.AxisError(axis, x.ndim, function)
+        raise np.exceptions.AxisError(axis, ndim, function)
     return x, axis
 
 
