@@ -46,6 +46,10 @@ typedef struct {
 typedef struct {
     ptrdiff_t m, n, k;
 } cnet_linear;
+/* n matrices of l queries and of s keys with e numbers, and of s values with d numbers. */
+typedef struct {
+    ptrdiff_t n, l, s, e, d;
+} cnet_attention;
 /* n rows of c numbers. */
 typedef struct {
     ptrdiff_t n, c;

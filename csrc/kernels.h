@@ -192,6 +192,14 @@
 #define CNET_prepared_linear(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                            \
     IN(real, x) IN(void, prepared) OUT(real, y) GEOMETRY(linear, g) INTEGER(relu)
 
+/* ---- attention ---- */
+#define CNET_attention(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                  \
+    IN(real, q)                                                                                    \
+    IN(real, k)                                                                                    \
+    IN(real, v)                                                                                    \
+    IN(real, mask)                                                                                 \
+    OUT(real, y) GEOMETRY(attention, g) INTEGER(causal) NUMBER(factor)
+
 /* ---- elementwise ---- */
 #define CNET_elementwise(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                \
     IN(real, x) OUT(real, y) COUNT(count) INTEGER(operation) NUMBER(a) NUMBER(b)
@@ -391,6 +399,7 @@
     KERNEL(column_sums, NO_WORKSPACE)                                                              \
     KERNEL(prepare_linear, WORKSPACE)                                                              \
     KERNEL(prepared_linear, NO_WORKSPACE)                                                          \
+    KERNEL(attention, WORKSPACE)                                                                   \
     KERNEL(elementwise, NO_WORKSPACE)                                                              \
     KERNEL(elementwise_backward, NO_WORKSPACE)                                                     \
     KERNEL(combine, NO_WORKSPACE)                                                                  \

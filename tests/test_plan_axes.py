@@ -22,6 +22,10 @@ MODELS = {
         ),
         (2, 3, 9, 8),
     ),
+    "shuffles": (
+        lambda: nn.Sequential(nn.ChannelShuffle(2), nn.PixelShuffle(2), nn.PixelUnshuffle(2)),
+        (2, 4, 3, 5),
+    ),
     "adaptive pooling": (lambda: nn.AdaptiveAvgPool2d((2, 3)), (2, 3, 5, 7)),
     "adaptive pooling by divisors": (
         lambda: nn.Sequential(nn.AdaptiveMaxPool2d((4, 3)), nn.AdaptiveAvgPool2d((2, None))),

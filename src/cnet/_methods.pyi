@@ -465,7 +465,7 @@ class Methods:
     ) -> Tensor: ...
     def log_softmax(
         self,
-        axis: builtins.int | None = None,
+        dim: builtins.int | None = None,
         _stacklevel: builtins.int = 3,
         dtype: DType = None,
         **names: Any,
@@ -743,7 +743,7 @@ class Methods:
     def slogdet(self) -> Any: ...
     def softmax(
         self,
-        axis: builtins.int | None = None,
+        dim: builtins.int | None = None,
         _stacklevel: builtins.int = 3,
         dtype: DType = None,
         **names: Any,

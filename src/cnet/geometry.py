@@ -186,15 +186,11 @@ class Window(_Geometry):
 
     @cached_property
     def stages(self) -> "tuple[Window, ...]":
-        """The windows on two axes that, one after another, have the effect of this one.
+        """The windows on two axes that, one after another, have the effect of one on three axes.
 
-        Three axes take two stages: the first pools planes, the second across planes.
+        The first pools planes, the second across planes.
         """
         first, *others = self.axes
-        if not others:
-            return (Window(self.n, self.c, (_cells(1), first)),)
-        if len(others) == 1:
-            return (self,)
         planes = Window(self.n, self.c * first.size, tuple(others))
         return planes, Window(self.n, self.c, (first, _cells(prod(planes.output))))
 

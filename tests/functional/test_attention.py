@@ -49,6 +49,27 @@ def test_scaled_dot_product_attention(options, expected):
     )
 
 
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("queries", [2, 20])
+def test_many_keys(queries, causal):
+    q, k, v = RNG.normal(size=(2, queries, 3)), *RNG.normal(size=(2, 2, 70, 3))
+    added = minus_infinity(np.tri(queries, 70, dtype=bool)) if causal else 0.0
+
+    def ours(q, k, v):
+        return F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+
+    np.testing.assert_allclose(ours(q, k, v), attention(q, k, v, added), rtol=1e-10)
+    assert gradcheck(ours, (q[:1], k[:1], v[:1]))
+
+
+def test_a_causal_query_does_not_read_later_values():
+    v = V.copy()
+    v[:, :, 2:] = np.nan
+    y = F.scaled_dot_product_attention(Q, K, v, is_causal=True).numpy()
+    assert np.isfinite(y[:, :, :2]).all()
+    assert np.isnan(y[:, :, 2]).all()
+
+
 def test_a_query_without_keys_gives_zeros_and_no_gradient():
     mask = np.zeros((3, 6), bool)
     mask[1] = True

@@ -276,6 +276,14 @@ FUNCTIONS: dict[str, Any] = {
     "normalize": lambda x: cnet.functional.normalize(x, dim=1),
     "softmax": lambda x: x.softmax(1),
     "amax": lambda x: x.amax(0),
+    "channel_shuffle": lambda x: cnet.functional.channel_shuffle(x.reshape(-1, 4, 2), 2),
+    "pixel_shuffle": lambda x: cnet.functional.pixel_shuffle(x.reshape(-1, 4, 2, 2), 2),
+    "max_unpool1d": lambda x: cnet.functional.max_unpool1d(
+        *cnet.functional.max_pool1d(x.reshape(1, 2, -1), 2, return_indices=True), 2
+    ),
+    "attention": lambda x: cnet.functional.scaled_dot_product_attention(
+        *[x.reshape(-1, 4, 4)] * 3, is_causal=True
+    ),
 }
 
 

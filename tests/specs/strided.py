@@ -134,3 +134,36 @@ flip = Spec(
         ({"axes": (1, -1)}, ValueError, "axes must be different (got (1, -1))"),
     ),
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PermuteCase(Case):
+    shape: Shape
+    axes: tuple[int, ...]
+
+
+def _permute(case: PermuteCase, dtype: Any) -> Call:
+    x = case.random().standard_normal(case.shape, dtype).ravel()
+    return Call("permute", (x,), {"shape": case.shape, "axes": case.axes}, (None,))
+
+
+permute = Spec(
+    "permute",
+    call=_permute,
+    cases=[
+        PermuteCase(*arguments)
+        for arguments in (
+            ((5,), (0,)), ((3, 5), (1, 0)), ((37, 41), (1, 0)), ((2, 3, 4, 5), (0, 2, 1, 3)),
+            ((3, 2, 2, 4, 5), (0, 3, 1, 4, 2)), ((3, 4, 2, 5, 2), (0, 2, 4, 1, 3)),
+            ((2, 3, 2, 3, 2, 3), (5, 4, 3, 2, 1, 0)), ((0, 3), (1, 0)), ((), ()),
+        )
+    ],
+    typical=PermuteCase((3, 4, 9), (0, 2, 1)),
+    large=(PermuteCase((4, 100_000), (1, 0)), PermuteCase((12, 2, 2, 64, 64), (0, 3, 1, 4, 2))),
+    any_rank=("x",),
+    good={"x": zeros(3, 4), "shape": (2, 6), "axes": (1, 0)},
+    bad=(
+        ({"axes": (1, 1)}, ValueError, "axes must contain each axis of shape once (got (1, 1)"),
+        ({"shape": (2, 5)}, ValueError, "shape must have as many elements as x (got (2, 5)"),
+    ),
+)  # fmt: skip

@@ -108,7 +108,7 @@ def _adaptive_max(x: TensorLike, axes: int, output_size: Outputs, return_indices
     counts = _counts(function, output_size, sizes)
     kernel = _size_of_all(counts, sizes)
     if kernel:
-        results = MAX_POOLS[axes].apply(batch, return_indices=return_indices, kernel_size=kernel)
+        results = MAX_POOLS[axes].apply(batch, window=(kernel,), return_indices=return_indices)
     else:
         bounds = _bounds(sizes, counts)
         results = WindowMaxPool.apply(batch, function=function, bounds=bounds, outputs=counts)
@@ -125,7 +125,7 @@ def _adaptive_avg(x: TensorLike, axes: int, output_size: Outputs) -> Tensor:
     kernel = _size_of_all(counts, sizes)
     if kernel:
         y: Tensor = AVG_POOLS[axes].apply(
-            batch, kernel_size=kernel, count_include_pad=True, divisor_override=None
+            batch, window=(kernel,), count_include_pad=True, divisor_override=None
         )
     else:
         pairs = zip(sizes, counts, strict=True)

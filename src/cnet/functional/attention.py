@@ -1,7 +1,7 @@
 """Attention: averages of values, weighted by the similarity of queries and keys."""
 
 from collections.abc import Iterator
-from math import prod, sqrt
+from math import sqrt
 from typing import Any, ClassVar
 
 import numpy as np
@@ -90,12 +90,15 @@ def scaled_dot_product_attention(
     if is_causal and attn_mask is not None:
         raise RuntimeError(f"{function}: attn_mask must be None if is_causal is True")
     factor = 1 / sqrt(query.shape[-1]) if scale is None else scale
-    mask = _causal(query.shape[-2], key.shape[-2]) if is_causal else attn_mask
-    if mask is not None:
-        mask = _added(function, as_tensor(mask), query.dtype)
+    dtype = query._array.dtype
+    mask = None if attn_mask is None else _added(function, as_tensor(attn_mask), dtype)
     in_one_node = dropout_p == 0 and Attention.computes(query, key, value, mask)
-    if in_one_node and (is_causal or mask is None or not _unused(mask).any()):
-        return Attention.apply(query, key, value, mask, factor=float(factor))
+    if in_one_node and (mask is None or not _unused(mask).any()):
+        return Attention.apply(
+            query, key, value, mask, causal=bool(is_causal), factor=float(factor)
+        )
+    if is_causal:
+        mask = _added(function, as_tensor(_causal(query.shape[-2], key.shape[-2])), dtype)
     scores = (query * factor) @ key.transpose(-2, -1)
     if mask is not None:
         scores = scores + mask
@@ -160,45 +163,49 @@ def _added(function: str, mask: Tensor, dtype: Any) -> Tensor:
 
 
 class Attention(Operation[Tensor]):
-    """Attention in blocks of matrices, whose scores stay in the cache.
+    """Attention by one kernel.
 
-    The backward pass computes the weights again instead of keeping those of all blocks. The mask,
-    shape (l, s) or None, has no gradient.
+    The backward pass computes the weights again, in blocks of matrices whose scores stay in the
+    cache. The mask, shape (l, s) or None, has no gradient.
     """
+
+    owns_result = True
 
     BLOCK: ClassVar[int] = 1 << 16
     """Scores of a block."""
+    FEW, MANY = 16, 64
+    """The kernel copies all keys and values, which takes too long for few queries of many keys."""
 
     @staticmethod
     def computes(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> bool:
         """Whether the operation supports these arguments."""
-        q, k, v = query.shape, key.shape, value.shape
+        q, k, v = query._array.shape, key._array.shape, value._array.shape
         return (
             q[:-2] == k[:-2] == v[:-2]
-            and query.dtype.itemsize >= 4
+            and query._array.itemsize >= 4
             and 0 not in q + k + v
             and (mask is None or (mask.shape == (q[-2], k[-2]) and not mask.requires_grad))
         )
 
     @classmethod
     def forward(
-        cls, ctx: Context, q: Array, k: Array, v: Array, mask: Array | None, *, factor: float
-    ) -> Array:
+        cls, ctx: Context, q: Array, k: Array, v: Array, mask: Array | None, *, causal: bool,
+        factor: float,
+    ) -> Array:  # fmt: skip
         ctx.save_for_backward(q, k, v, mask)
-        ctx.factor = factor
-        shape = *q.shape[:-1], v.shape[-1]
-        if prod(q.shape[:-1]) * k.shape[-2] <= cls.BLOCK:
-            weights = _weights(_stack(q) * factor, _stack(k), mask)
-            return kernels.matmul(weights, _stack(v)).reshape(shape)
-        y = empty(shape, q.dtype)
-        results = _stack(y)
-        for queries, keys, values, block in cls._blocks(q, k, v):
-            results[block] = kernels.matmul(_weights(queries * factor, keys, mask), values)
-        return y
+        ctx.causal, ctx.factor = causal, factor
+        queries, keys, values = _stack(q), _stack(k), _stack(v)
+        if q.shape[-2] < cls.FEW and k.shape[-2] > cls.MANY:
+            weights = _weights(queries * factor, keys, _mask(q, k, mask, causal))
+            y = kernels.matmul(weights, values)
+        else:
+            y = kernels.attention(queries, keys, values, mask, causal=causal, factor=factor)
+        return y.reshape(*q.shape[:-1], v.shape[-1])
 
     @classmethod
     def backward(cls, ctx: Context, grad: Array) -> Any:
         q, k, v, mask = ctx.saved
+        mask = _mask(q, k, mask, ctx.causal)
         dq, dk, dv = (empty(x.shape, x.dtype) for x in (q, k, v))
         grads = _stack(grad)
         for queries, keys, values, block in cls._blocks(q, k, v):
@@ -223,8 +230,17 @@ class Attention(Operation[Tensor]):
 
 
 def _stack(x: Array) -> Array:
-    """Combine all axes but the last two."""
-    return x.reshape(prod(x.shape[:-2]), *x.shape[-2:])
+    """Combine all axes but the last two; the array is not empty."""
+    return x.reshape(-1, *x.shape[-2:])
+
+
+def _mask(q: Array, k: Array, mask: Array | None, causal: bool) -> Array | None:
+    """The numbers to add to the scores."""
+    if not causal:
+        return mask
+    used = _causal(q.shape[-2], k.shape[-2])
+    added: Array = np.where(used, q.dtype.type(0), q.dtype.type(-np.inf))
+    return added
 
 
 def _weights(queries: Array, keys: Array, mask: Array | None) -> Array:

@@ -94,6 +94,34 @@ def norm(function: str, x: Tensor, p: float, dim: int, keepdim: bool = True) -> 
     return Norm.apply(x, p=float(p), axis=axis, keepdim=keepdim)
 
 
+class Normalize(Operation[Tensor]):
+    """Vectors divided by their 2-norm, or by `eps` if it is greater."""
+
+    @staticmethod
+    @np.errstate(all="ignore")
+    def forward(ctx: Context, x: Array, *, axis: int, eps: float) -> Array:
+        size = _size(x, axis)
+        divisor = np.maximum(size, x.dtype.type(eps))
+        y = _quotient(x, divisor)
+        ctx.save_for_backward(y, size, divisor)
+        ctx.axis = axis
+        return y
+
+    @staticmethod
+    @np.errstate(all="ignore")
+    def backward(ctx: Context, grad: Array) -> Array:
+        y, size, divisor = ctx.saved
+        along = total(grad * y, (ctx.axis,), keepdims=True)
+        # The gradient of a norm that is less than eps is 0.
+        return _quotient(grad - np.where(size < divisor, 0, along) * y, divisor)
+
+
+def _quotient(x: Array, divisor: Array) -> Array:
+    if x.dtype.itemsize < 4:
+        return x / divisor
+    return kernels.arithmetic(x, divisor, "div")
+
+
 class CosineSimilarity(Operation[Tensor]):
     @staticmethod
     @np.errstate(all="ignore")
@@ -166,6 +194,8 @@ def normalize(
     tensor([[0.6, 0.8]])
     """
     input = as_tensor(input)
+    if p == 2 and input.ndim:
+        return Normalize.apply(input, axis=_axis("normalize", input, dim), eps=eps)
     return input / norm("normalize", input, p, dim).clamp(min=eps)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..autograd import Array, Context, Operation
 from ..kernels.resample import uniform
-from ..operations._positions import scattered
+from ..operations._positions import scattered, slices_at
 from ..tensor import Tensor, TensorLike, array_of, as_tensor
 from ._resampling import Matrix
 
@@ -25,7 +25,8 @@ class Embedding(Operation[Tensor]):
     ) -> Any:
         ctx.save_for_backward(rows)
         ctx.padding_idx, ctx.by_frequency = padding_idx, by_frequency
-        return weight.take(rows, 0)
+        taken = slices_at("embedding", weight, rows.reshape(-1), 0)
+        return taken.reshape(*rows.shape, weight.shape[1])
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
@@ -84,19 +85,14 @@ def _segment_sums(x: Array, segments: Array, count: int) -> Array:
 def _checked(
     function: str, input: TensorLike, weight: TensorLike, padding_idx: int | None
 ) -> tuple[Array, Tensor, int | None]:
-    """Check the numbers of rows and the table; return them with a non-negative `padding_idx`."""
+    """Check the arguments, but not the range of the rows; `padding_idx` becomes non-negative."""
     rows, weight = array_of(input), as_tensor(weight)
-    if weight.ndim != 2:
-        raise ValueError(f"{function}: weight must have 2 dimensions (got {weight.ndim})")
-    count = len(weight)
+    shape = weight._array.shape
+    if len(shape) != 2:
+        raise ValueError(f"{function}: weight must have 2 dimensions (got {len(shape)})")
+    count = shape[0]
     if rows.dtype.kind not in "iu":
         raise TypeError(f"{function}: input.dtype must be an integer dtype (got {rows.dtype})")
-    if rows.size and not 0 <= rows.min() <= rows.max() < count:
-        outside = rows[(rows < 0) | (rows >= count)]
-        raise IndexError(
-            f"{function}: input must be at least 0 and less than weight.shape[0] "
-            f"(got {outside[0]} and {count})"
-        )
     if padding_idx is not None:
         if not -count <= padding_idx < count:
             raise ValueError(
@@ -105,6 +101,16 @@ def _checked(
             )
         padding_idx %= count
     return rows, weight, padding_idx
+
+
+def _check_range(function: str, rows: Array, weight: Tensor) -> None:
+    count = len(weight)
+    if rows.size and not 0 <= rows.min() <= rows.max() < count:
+        outside = rows[(rows < 0) | (rows >= count)]
+        raise IndexError(
+            f"{function}: input must be at least 0 and less than weight.shape[0] "
+            f"(got {outside[0]} and {count})"
+        )
 
 
 def _renorm(weight: Tensor, rows: Array, max_norm: float, norm_type: float) -> None:
@@ -169,10 +175,15 @@ def embedding(
     """
     rows, weight, padding_idx = _checked("embedding", input, weight, padding_idx)
     if max_norm is not None:
+        _check_range("embedding", rows, weight)
         _renorm(weight, rows, max_norm, norm_type)
-    return Embedding.apply(
-        weight, rows=rows, padding_idx=padding_idx, by_frequency=scale_grad_by_freq
-    )
+    try:
+        return Embedding.apply(
+            weight, rows=rows, padding_idx=padding_idx, by_frequency=scale_grad_by_freq
+        )
+    except IndexError:
+        _check_range("embedding", rows, weight)
+        raise
 
 
 class EmbeddingBag(Operation[Tensor]):
@@ -408,12 +419,13 @@ def one_hot(input: TensorLike, num_classes: int = -1) -> Tensor:
             f"one_hot: num_classes must be positive, or -1 if input is not empty "
             f"(got {num_classes} and shape {classes.shape})"
         )
-    if classes.size and not 0 <= classes.min() <= classes.max() < num_classes:
+    y = np.zeros((classes.size, num_classes), np.int64)
+    try:
+        scattered("one_hot", y, classes.reshape(-1, 1), 1, 1)
+    except IndexError:
         outside = classes[(classes < 0) | (classes >= num_classes)]
         raise ValueError(
             f"one_hot: input must be at least 0 and less than num_classes "
             f"(got {outside[0]} and {num_classes})"
-        )
-    y = np.zeros((*classes.shape, num_classes), np.int64)
-    y.reshape(-1)[np.arange(classes.size) * num_classes + classes.reshape(-1)] = 1
-    return as_tensor(y)
+        ) from None
+    return as_tensor(y.reshape(*classes.shape, num_classes))

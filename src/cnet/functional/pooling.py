@@ -14,6 +14,8 @@ from ._batch import as_batch
 __all__ = ["avg_pool1d", "avg_pool2d", "avg_pool3d", "max_pool1d", "max_pool2d", "max_pool3d"]
 
 Sizes: TypeAlias = int | Sequence[int]
+WindowArguments: TypeAlias = tuple[Any, ...]
+"""The arguments of `geometry.pool` after the shape: kernel size, stride, padding and so on."""
 
 
 def scatter(values: Array, indices: Array, shape: tuple[int, ...]) -> Array:
@@ -30,8 +32,10 @@ class MaxPool(Operation[tuple[Tensor, Tensor]]):
     name: ClassVar[str]
 
     @classmethod
-    def forward(cls, ctx: Context, x: Array, *, return_indices: bool = False, **window: Any) -> Any:
-        g = geometry.pool(cls.name, x.shape, **window)
+    def forward(
+        cls, ctx: Context, x: Array, *, window: WindowArguments, return_indices: bool = False
+    ) -> Any:
+        g = geometry.pool(cls.name, x.shape, *window)
         if x.dtype.kind in "iu":
             return _max_of_integers(x, g)
         wanted = return_indices or ctx.edges[0] is not None
@@ -60,12 +64,12 @@ class AvgPool(Operation[Tensor]):
 
     @classmethod
     def forward(
-        cls, ctx: Context, x: Array, *, count_include_pad: bool = True,
-        divisor_override: int | None = None, **window: Any,
+        cls, ctx: Context, x: Array, *, window: WindowArguments, count_include_pad: bool = True,
+        divisor_override: int | None = None,
     ) -> Array:  # fmt: skip
         x = _check.array(cls.name, "input", x)
         divisor = pooling.checked_divisor(cls.name, divisor_override)
-        ctx.options = geometry.pool(cls.name, x.shape, **window), count_include_pad, divisor
+        ctx.options = geometry.pool(cls.name, x.shape, *window), count_include_pad, divisor
         return pooling.avg_pool(x, *ctx.options)
 
     @classmethod
@@ -102,12 +106,16 @@ AVG_POOLS = {1: AvgPool1d, 2: AvgPool2d, 3: AvgPool3d}
 """The operations by their number of spatial axes."""
 
 
-def _max_pool(x: TensorLike, axes: int, return_indices: bool, **window: Any) -> Any:
+def _max_pool(
+    x: TensorLike, axes: int, return_indices: bool, kernel_size: Sizes, stride: Sizes | None,
+    *others: Any,
+) -> Any:  # fmt: skip
     operation = MAX_POOLS[axes]
     batch, unbatched = as_batch(operation.name, x, axes)
-    if batch.shape[1] == 0:
+    if batch._array.shape[1] == 0:
         raise ValueError(f"{operation.name}: input must have channels (got shape {batch.shape})")
-    results = operation.apply(batch, return_indices=return_indices, **_given(window))
+    window = kernel_size, _given(stride), *others
+    results = operation.apply(batch, window=window, return_indices=return_indices)
     return max_results(results, unbatched, return_indices)
 
 
@@ -122,19 +130,24 @@ def max_results(results: Any, unbatched: bool, return_indices: bool) -> Any:
     return y, indices.squeeze(0) if unbatched else indices
 
 
-def _avg_pool(x: TensorLike, axes: int, **options: Any) -> Tensor:
+def _avg_pool(
+    x: TensorLike, axes: int, kernel_size: Sizes, stride: Sizes | None, padding: Sizes,
+    ceil_mode: bool, count_include_pad: bool, divisor_override: int | None = None,
+) -> Tensor:  # fmt: skip
     operation = AVG_POOLS[axes]
     batch, unbatched = as_batch(operation.name, x, axes)
-    y: Tensor = operation.apply(batch, **_given(options))
+    window = kernel_size, _given(stride), padding, 1, ceil_mode
+    y: Tensor = operation.apply(
+        batch, window=window, count_include_pad=count_include_pad, divisor_override=divisor_override
+    )
     return y.squeeze(0) if unbatched else y
 
 
-def _given(options: dict[str, Any]) -> dict[str, Any]:
+def _given(stride: Sizes | None) -> Sizes | None:
     """As in PyTorch, an empty sequence as a stride means the default."""
-    stride = options["stride"]
     if stride is None or type(stride) is int or not isinstance(stride, Sequence) or stride:
-        return options
-    return {**options, "stride": None}
+        return stride
+    return None
 
 
 def max_pool1d(
@@ -188,10 +201,7 @@ def max_pool1d(
     >>> y, indices
     (tensor([[3., 5.]]), tensor([[1, 3]]))
     """
-    return _max_pool(
-        input, 1, return_indices, kernel_size=kernel_size, stride=stride, padding=padding,
-        dilation=dilation, ceil_mode=ceil_mode,
-    )  # fmt: skip
+    return _max_pool(input, 1, return_indices, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 def max_pool2d(
@@ -245,10 +255,7 @@ def max_pool2d(
     tensor([[ 5,  7],
             [13, 15]])
     """
-    return _max_pool(
-        input, 2, return_indices, kernel_size=kernel_size, stride=stride, padding=padding,
-        dilation=dilation, ceil_mode=ceil_mode,
-    )  # fmt: skip
+    return _max_pool(input, 2, return_indices, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 def max_pool3d(
@@ -300,10 +307,7 @@ def max_pool3d(
     >>> cnet.functional.max_pool3d(x, 2)
     tensor([[[[[7.]]]]], dtype=float64)
     """
-    return _max_pool(
-        input, 3, return_indices, kernel_size=kernel_size, stride=stride, padding=padding,
-        dilation=dilation, ceil_mode=ceil_mode,
-    )  # fmt: skip
+    return _max_pool(input, 3, return_indices, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 def avg_pool1d(
@@ -347,10 +351,7 @@ def avg_pool1d(
     >>> cnet.functional.avg_pool1d(cnet.tensor([[1.0, 3.0, 2.0, 4.0]]), 2)
     tensor([[2., 3.]])
     """
-    return _avg_pool(
-        input, 1, kernel_size=kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode,
-        count_include_pad=count_include_pad,
-    )  # fmt: skip
+    return _avg_pool(input, 1, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
 def avg_pool2d(
@@ -400,9 +401,8 @@ def avg_pool2d(
             [10.5, 12.5]], dtype=float64)
     """
     return _avg_pool(
-        input, 2, kernel_size=kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode,
-        count_include_pad=count_include_pad, divisor_override=divisor_override,
-    )  # fmt: skip
+        input, 2, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )
 
 
 def avg_pool3d(
@@ -451,6 +451,5 @@ def avg_pool3d(
     tensor([[[[[3.5]]]]], dtype=float64)
     """
     return _avg_pool(
-        input, 3, kernel_size=kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode,
-        count_include_pad=count_include_pad, divisor_override=divisor_override,
-    )  # fmt: skip
+        input, 3, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )

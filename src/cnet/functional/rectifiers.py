@@ -157,7 +157,7 @@ class PReLU(Operation[Tensor]):
 
 def _channels(function: str, x: Array, weight: Array) -> tuple[int, ...]:
     """The shape of the slopes, so that they broadcast along the axis of channels."""
-    if x.dtype != weight.dtype:
+    if x.dtype is not weight.dtype and x.dtype != weight.dtype:
         raise TypeError(
             f"{function}: weight.dtype must equal input.dtype (got {weight.dtype} and {x.dtype})"
         )

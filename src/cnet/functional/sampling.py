@@ -1,11 +1,13 @@
 """Sampling of images and volumes at given positions."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from .. import _check, kernels
+from ..arrays import Shape
 from ..autograd import Array, Context, Operation
 from ..geometry import integer
 from ..kernels.sampling import MODES, PADDING_MODES
@@ -79,7 +81,30 @@ def grid_sample(
     M. Jaderberg et al.: Spatial transformer networks, NIPS 2015.
     """
     x, positions = as_tensor(input), as_tensor(grid)
-    _check_grid(x, positions)
+    _check.float_dtype("grid_sample", "input.dtype", x.dtype)
+    _check.same_dtype("grid_sample", input=x._array, grid=positions._array)
+    _check_shapes(x.shape, positions.shape, mode, padding_mode)
+    return GridSample.apply(
+        x, positions, mode=mode, padding_mode=padding_mode, align_corners=bool(align_corners)
+    )
+
+
+@lru_cache(maxsize=1024)
+def _check_shapes(x: Shape, grid: Shape, mode: str, padding_mode: str) -> None:
+    """Check the options, and the shapes of the input and the grid."""
+    axes = len(x) - 2
+    if axes not in (2, 3):
+        raise ValueError(
+            f"grid_sample: input must have 4 or 5 dimensions (got {len(x)}, shape {x})"
+        )
+    if len(grid) != len(x) or grid[0] != x[0] or grid[-1] != axes:
+        expected = f"(n, {'od, ' if axes == 3 else ''}oh, ow, {axes})"
+        raise ValueError(
+            f"grid_sample: grid must have the shape {expected} with the n of input "
+            f"(got {grid} and {x})"
+        )
+    if 0 in x[2:]:
+        raise ValueError(f"grid_sample: input must have cells on its spatial axes (got {x})")
     if mode not in MODES:
         raise ValueError(f"grid_sample: mode must be one of {', '.join(MODES)} (got {mode!r})")
     if padding_mode not in PADDING_MODES:
@@ -87,50 +112,44 @@ def grid_sample(
             f"grid_sample: padding_mode must be one of {', '.join(PADDING_MODES)} "
             f"(got {padding_mode!r})"
         )
-    if mode == "bicubic" and x.ndim != 4:
+    if mode == "bicubic" and axes != 2:
         raise NotImplementedError(
-            f"grid_sample: input must have 4 dimensions in mode 'bicubic' (got {x.ndim})"
+            f"grid_sample: input must have 4 dimensions in mode 'bicubic' (got {len(x)})"
         )
-    return GridSample.apply(
-        x, positions, mode=mode, padding_mode=padding_mode, align_corners=bool(align_corners)
-    )
-
-
-def _check_grid(x: Tensor, grid: Tensor) -> None:
-    _check.float_dtype("grid_sample", "input.dtype", x.dtype)
-    _check.same_dtype("grid_sample", input=x._array, grid=grid._array)
-    if x.ndim not in (4, 5):
-        raise ValueError(
-            f"grid_sample: input must have 4 or 5 dimensions (got {x.ndim}, shape {x.shape})"
-        )
-    expected = f"(n, {'od, ' if x.ndim == 5 else ''}oh, ow, {x.ndim - 2})"
-    if grid.ndim != x.ndim or grid.shape[0] != x.shape[0] or grid.shape[-1] != x.ndim - 2:
-        raise ValueError(
-            f"grid_sample: grid must have the shape {expected} with the n of input "
-            f"(got {grid.shape} and {x.shape})"
-        )
-    if 0 in x.shape[2:]:
-        raise ValueError(f"grid_sample: input must have cells on its spatial axes (got {x.shape})")
 
 
 class AffineGrid(Operation[Tensor]):
-    """Multiplies points, of shape (axes + 1, count), by matrices of shape (n, axes, axes + 1).
+    """Multiplies the points of a grid by matrices of shape (n, axes, axes + 1).
 
     As one product, whose rows are the coordinates: products with two or three columns are slow.
     """
 
     @staticmethod
-    def forward(ctx: Context, matrices: Array, *, points: Array) -> Array:
-        ctx.points = constant(points)
+    def forward(
+        ctx: Context, matrices: Array, *, sizes: tuple[int, ...], align_corners: bool
+    ) -> Array:
+        ctx.points = points = constant(_points(sizes, align_corners, matrices.dtype))
         n, axes, terms = matrices.shape
         rows = kernels.matmul(matrices.reshape(n * axes, terms), points)
-        return kernels.transpose(rows.reshape(n, axes, points.shape[1]))
+        return kernels.transpose(rows.reshape(n, axes, -1)).reshape(n, *sizes, axes)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Array:
-        n, count, axes = grad.shape
-        rows = kernels.transpose(grad).reshape(n * axes, count)
-        return kernels.matmul(rows, ctx.points.T).reshape(ctx.input_shape(0))
+        n, axes, terms = ctx.input_shape(0)
+        rows = kernels.transpose(grad.reshape(n, -1, axes)).reshape(n * axes, -1)
+        return kernels.matmul(rows, ctx.points.T).reshape(n, axes, terms)
+
+
+@lru_cache(maxsize=8)
+def _points(sizes: tuple[int, ...], align_corners: bool, dtype: np.dtype[Any]) -> Array:
+    """The points of a grid with these sizes, and a row of ones: shape (axes + 1, count)."""
+    lines = []
+    for count in sizes:
+        ends = np.linspace(-1, 1, count) if count > 1 else np.zeros(1)
+        lines.append(ends if align_corners else ends * (count - 1) / count)
+    coordinates = np.meshgrid(*lines, indexing="ij")[::-1]
+    points = np.stack([*coordinates, np.ones(sizes)]).astype(dtype)
+    return points.reshape(len(sizes) + 1, -1)
 
 
 def affine_grid(
@@ -176,11 +195,4 @@ def affine_grid(
             f"affine_grid: theta.shape must equal (size[0], {axes}, {axes + 1}) "
             f"(got {matrices.shape} and size {shape})"
         )
-    lines = []
-    for count in shape[2:]:
-        ends = np.linspace(-1, 1, count) if count > 1 else np.zeros(1)
-        lines.append(ends if align_corners else ends * (count - 1) / count)
-    coordinates = np.meshgrid(*lines, indexing="ij")[::-1]
-    points = np.stack([*coordinates, np.ones(shape[2:])]).astype(matrices.dtype)
-    grid: Tensor = AffineGrid.apply(matrices, points=points.reshape(axes + 1, -1))
-    return grid.reshape(shape[0], *shape[2:], axes)
+    return AffineGrid.apply(matrices, sizes=shape[2:], align_corners=bool(align_corners))

@@ -1,10 +1,15 @@
 """Rearrangements of channels and pixels."""
 
+from math import prod
 from typing import Any
 
+import numpy as np
+
+from .. import kernels
+from ..arrays import Shape
+from ..autograd import Array, Context, Operation
 from ..geometry import integer
-from ..operations.axes import Permute
-from ..operations.shape import Reshape
+from ..operations._positions import bits_of
 from ..tensor import Tensor, TensorLike, as_tensor
 
 __all__ = ["channel_shuffle", "native_channel_shuffle", "pixel_shuffle", "pixel_unshuffle"]
@@ -25,12 +30,32 @@ def _arguments(
     return as_tensor(x), factor
 
 
-def _rearranged(
-    x: Tensor, split: tuple[int, ...], order: tuple[int, ...], result: tuple[int, ...]
-) -> Tensor:
-    """Split the axes of x, put the parts in another order, and merge them."""
-    parts = Permute.apply(Reshape.apply(x, shape=split), axes=order)
-    return Reshape.apply(parts, shape=result)
+class Rearrange(Operation[Tensor]):
+    """Splits axes, puts the parts in another order, and merges them."""
+
+    owns_result = True
+
+    @staticmethod
+    def forward(
+        ctx: Context, x: Array, *, split: Shape, order: tuple[int, ...], result: Shape
+    ) -> Array:
+        ctx.split, ctx.order = split, order
+        return _permuted(x, split, order).reshape(result)
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Array:
+        parts = tuple([ctx.split[axis] for axis in ctx.order])
+        inverse = tuple([ctx.order.index(axis) for axis in range(len(parts))])
+        return _permuted(grad, parts, inverse).reshape(ctx.input_shape(0))
+
+
+def _permuted(x: Array, shape: Shape, axes: tuple[int, ...]) -> Array:
+    """A copy of the elements, in this shape, with its axes in another order."""
+    bits = bits_of(x)
+    if bits is None:
+        return np.ascontiguousarray(x.reshape(shape).transpose(axes))
+    y = kernels.permute(bits, shape, axes)
+    return y if y.dtype is x.dtype else y.view(x.dtype)
 
 
 def pixel_shuffle(input: TensorLike, upscale_factor: int) -> Tensor:
@@ -70,10 +95,9 @@ def pixel_shuffle(input: TensorLike, upscale_factor: int) -> Tensor:
             "pixel_shuffle: the channels of input must be a multiple of upscale_factor ** 2 "
             f"(got {c} and {r**2})"
         )
-    first = len(batch)
-    order = *range(first + 1), first + 3, first + 1, first + 4, first + 2
     result = *batch, c // r**2, h * r, w * r
-    return _rearranged(x, (*batch, c // r**2, r, r, h, w), order, result)
+    split = prod(result[:-2]), r, r, h, w
+    return Rearrange.apply(x, split=split, order=(0, 3, 1, 4, 2), result=result)
 
 
 def pixel_unshuffle(input: TensorLike, downscale_factor: int) -> Tensor:
@@ -107,10 +131,9 @@ def pixel_unshuffle(input: TensorLike, downscale_factor: int) -> Tensor:
             "pixel_unshuffle: height and width of input must be multiples of downscale_factor "
             f"(got {h}, {w} and {r})"
         )
-    first = len(batch)
-    order = *range(first + 1), first + 2, first + 4, first + 1, first + 3
     result = *batch, c * r**2, h // r, w // r
-    return _rearranged(x, (*batch, c, h // r, r, w // r, r), order, result)
+    split = prod(batch) * c, h // r, r, w // r, r
+    return Rearrange.apply(x, split=split, order=(0, 2, 4, 1, 3), result=result)
 
 
 def channel_shuffle(input: TensorLike, groups: int) -> Tensor:
@@ -148,8 +171,8 @@ def channel_shuffle(input: TensorLike, groups: int) -> Tensor:
         raise ValueError(
             f"channel_shuffle: groups must divide the channels of input (got {groups} and {c})"
         )
-    order = 0, 2, 1, *range(3, 3 + len(sizes))
-    return _rearranged(x, (n, groups, c // groups, *sizes), order, (n, c, *sizes))
+    split = n, groups, c // groups, prod(sizes)
+    return Rearrange.apply(x, split=split, order=(0, 2, 1, 3), result=x.shape)
 
 
 native_channel_shuffle = channel_shuffle

@@ -55,75 +55,32 @@ def _arguments(
     if dtype is not None:
         x = as_tensor(x, dtype)
     require_float(function, x)
+    ndim = x.ndim
     if axis is None:
-        axis = 0 if x.ndim in (0, 1, 3) else 1
+        axis = 0 if ndim in (0, 1, 3) else 1
         warnings.warn(
             f"{function}: the implicit choice of dim is deprecated; use dim={axis}",
             stacklevel=stacklevel + 1,
         )
-    reach = x.ndim or 1
+    reach = ndim or 1
     if not -reach <= index(axis) < reach:
-        raise np.exceptions.AxisError(axis, x.ndim, function)
+        raise np.exceptions.AxisError(axis, ndim, function)
     return x, axis
 
 
 @operation(Softmax, methods=("softmax",))
 @also_dim
 def softmax(
-    input: TensorLike, axis: int | None = None, _stacklevel: int = 3, dtype: DType = None
+    input: TensorLike, dim: int | None = None, _stacklevel: int = 3, dtype: DType = None
 ) -> Tensor:
     r"""Positive numbers that add up to 1: :math:`y_i = e^{x_i} / \sum_j e^{x_j}`.
 
     Parameters
     ----------
     input : Tensor or ndarray of floats, any shape
-    axis : int, optional
-        The axis along which numbers add up to 1. PyTorch's name is `dim`. If it is not given, a
-        warning is issued and, as in PyTorch, the axis is 0 for inputs of 0, 1 or 3 dimensions, and
-        1 otherwise.
-    dtype : dtype, optional
-        The dtype to which `input` is converted first.
-
-    Returns
-    -------
-    Tensor
-        In the shape and dtype of `input`.
-
-    Raises
-    ------
-    TypeError
-        If `input` has a boolean or integer dtype, and no float dtype is given.
-    ValueError
-        If the axis is out of range.
-
-    Examples
-    --------
-    >>> import cnet
-    >>> cnet.softmax(cnet.tensor([[1.0, 1.0], [0.0, 1000.0]]), axis=1)
-    tensor([[0.5, 0.5],
-            [0. , 1. ]])
-    """
-    input, axis = _arguments("softmax", input, axis, _stacklevel, dtype)
-    return Softmax.apply(input, axis=axis)
-
-
-class LogSoftmax(Softmax):
-    logarithm = True
-
-
-@operation(LogSoftmax, methods=("log_softmax",))
-@also_dim
-def log_softmax(
-    input: TensorLike, axis: int | None = None, _stacklevel: int = 3, dtype: DType = None
-) -> Tensor:
-    r"""The logarithm of `softmax`: :math:`y_i = x_i - \log \sum_j e^{x_j}`.
-
-    Parameters
-    ----------
-    input : Tensor or ndarray of floats, any shape
-    axis : int, optional
-        The axis along which the exponentials add up to 1. PyTorch's name is `dim`. If it is not
-        given, a warning is issued and, as in PyTorch, the axis is 0 for inputs of 0, 1 or 3
+    dim : int, optional
+        The axis along which numbers add up to 1; `axis` is another name of this argument. If it is
+        not given, a warning is issued and, as in PyTorch, the axis is 0 for inputs of 0, 1 or 3
         dimensions, and 1 otherwise.
     dtype : dtype, optional
         The dtype to which `input` is converted first.
@@ -143,23 +100,67 @@ def log_softmax(
     Examples
     --------
     >>> import cnet
-    >>> cnet.log_softmax(cnet.tensor([[1.0, 1.0], [0.0, 1000.0]]), axis=1)
+    >>> cnet.softmax(cnet.tensor([[1.0, 1.0], [0.0, 1000.0]]), dim=1)
+    tensor([[0.5, 0.5],
+            [0. , 1. ]])
+    """
+    input, axis = _arguments("softmax", input, dim, _stacklevel, dtype)
+    return Softmax.apply(input, axis=axis)
+
+
+class LogSoftmax(Softmax):
+    logarithm = True
+
+
+@operation(LogSoftmax, methods=("log_softmax",))
+@also_dim
+def log_softmax(
+    input: TensorLike, dim: int | None = None, _stacklevel: int = 3, dtype: DType = None
+) -> Tensor:
+    r"""The logarithm of `softmax`: :math:`y_i = x_i - \log \sum_j e^{x_j}`.
+
+    Parameters
+    ----------
+    input : Tensor or ndarray of floats, any shape
+    dim : int, optional
+        The axis along which the exponentials add up to 1; `axis` is another name of this argument.
+        If it is not given, a warning is issued and, as in PyTorch, the axis is 0 for inputs of 0, 1
+        or 3 dimensions, and 1 otherwise.
+    dtype : dtype, optional
+        The dtype to which `input` is converted first.
+
+    Returns
+    -------
+    Tensor
+        In the shape and dtype of `input`.
+
+    Raises
+    ------
+    TypeError
+        If `input` has a boolean or integer dtype, and no float dtype is given.
+    ValueError
+        If the axis is out of range.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.log_softmax(cnet.tensor([[1.0, 1.0], [0.0, 1000.0]]), dim=1)
     tensor([[-6.9315e-01, -6.9315e-01],
             [-1.0000e+03,  0.0000e+00]])
     """
-    input, axis = _arguments("log_softmax", input, axis, _stacklevel, dtype)
+    input, axis = _arguments("log_softmax", input, dim, _stacklevel, dtype)
     return LogSoftmax.apply(input, axis=axis)
 
 
 @also_dim
 def softmin(
-    input: TensorLike, axis: int | None = None, _stacklevel: int = 3, dtype: DType = None
+    input: TensorLike, dim: int | None = None, _stacklevel: int = 3, dtype: DType = None
 ) -> Tensor:
     """The `softmax` of the negative numbers, ``softmax(-input)``.
 
     Parameters
     ----------
-    input, axis, dtype
+    input, dim, dtype
         As in `softmax`.
 
     Returns
@@ -178,7 +179,7 @@ def softmin(
     >>> cnet.functional.softmin(cnet.tensor([0.0, 1000.0]), dim=0)
     tensor([1., 0.])
     """
-    input, axis = _arguments("softmin", input, axis, _stacklevel, dtype)
+    input, axis = _arguments("softmin", input, dim, _stacklevel, dtype)
     return Softmax.apply(neg(input), axis=axis)
 
 

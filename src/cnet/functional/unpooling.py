@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from .. import geometry
 from ..autograd import Array, Context, Operation
+from ..kernels.strided import filled
+from ..operations._positions import elements_at, scattered
 from ..tensor import Tensor, TensorLike, array_of
 from ._batch import as_batch
 
@@ -22,14 +22,14 @@ class MaxUnpool(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, indices: Array, sizes: tuple[int, ...]) -> Array:
         ctx.indices = indices
-        y = np.zeros((*x.shape[:2], prod(sizes)), x.dtype)
-        np.put_along_axis(y, indices, x.reshape(indices.shape), 2)
+        y = filled((*x.shape[:2], prod(sizes)), x.dtype, 0)
+        scattered("max_unpool", y, indices, x.reshape(indices.shape), 2)
         return y.reshape(*x.shape[:2], *sizes)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Array:
         grad = grad.reshape(*grad.shape[:2], prod(grad.shape[2:]))
-        return np.take_along_axis(grad, ctx.indices, 2).reshape(ctx.input_shape(0))
+        return elements_at("max_unpool", grad, ctx.indices, 2).reshape(ctx.input_shape(0))
 
 
 def _max_unpool(
@@ -47,12 +47,13 @@ def _max_unpool(
         )
     sizes = _sizes(function, batch.shape[2:], kernel_size, stride, padding, output_size)
     places = places.reshape(*batch.shape[:2], prod(batch.shape[2:]))
-    if places.size and not (places.min() >= 0 and places.max() < prod(sizes)):
+    try:
+        y: Tensor = MaxUnpool.apply(batch, indices=places, sizes=sizes)
+    except IndexError:
         raise ValueError(
             f"{function}: indices must be at least 0 and less than the cells of the result "
             f"(got {places.min()} to {places.max()}, and {prod(sizes)})"
-        )
-    y: Tensor = MaxUnpool.apply(batch, indices=places, sizes=sizes)
+        ) from None
     return y.squeeze(0) if unbatched else y
 
 

@@ -9,6 +9,7 @@ Each family has a file, with the gradients of an operation below the operation.
 """
 
 from .algorithms import conv2d_algorithm, conv2d_choice
+from .attention import attention
 from .channels_last import (
     avg_pool2d_nhwc,
     avg_pool2d_nhwc_backward,
@@ -70,7 +71,7 @@ from .reduce import accumulate, reduce
 from .resample import resample
 from .sampling import grid_sample, grid_sample_backward
 from .sorting import kth, sort
-from .strided import copy_range, embed, flip
+from .strided import copy_range, embed, flip, permute
 from .transposed import conv_transpose2d, conv_transpose2d_backward
 
 __all__ = [
@@ -78,6 +79,7 @@ __all__ = [
     "adam_step",
     "add",
     "arithmetic",
+    "attention",
     "avg_pool2d",
     "avg_pool2d_backward",
     "avg_pool2d_nhwc",
@@ -129,6 +131,7 @@ __all__ = [
     "nll_loss",
     "nll_loss_backward",
     "normal",
+    "permute",
     "reduce",
     "reduce_losses",
     "reduce_losses_backward",

@@ -51,6 +51,7 @@ def pair(
 
 
 @lru_cache(maxsize=1024)
+@lru_cache(maxsize=1024)
 def sizes_around(shape: Shape, axis: int) -> tuple[int, int, int]:
     """The sizes before, along and after an axis in range."""
     axis %= len(shape)

@@ -8,13 +8,12 @@ the window on the first axis is an image, whose channels are the taps on that ax
 from math import prod
 from typing import Any
 
-import numpy as np
-
 from .. import _check
 from ..arrays import Array
 from ..geometry import Conv
 from . import _memory, transposed
 from . import conv as convolution
+from .strided import permute
 
 Gradients = tuple[Array | None, Array | None, Array | None]
 
@@ -79,11 +78,9 @@ def _unfolded(x: Array, g: Conv) -> Array:
     if len(g.axes) < 3:
         return x.reshape(g.images.x_shape)
     first = g.axes[0]
-    shape = g.n, first.output, g.c, first.kernel, *x.shape[3:]
-    images = _memory.empty(shape, x.dtype)
     if first.is_partition:
-        images[...] = x.reshape(g.n, g.c, first.output, first.kernel, *x.shape[3:]).swapaxes(1, 2)
-        return images.reshape(g.images.x_shape)
+        return _exchanged(x, g.n, g.c, first.output).reshape(g.images.x_shape)
+    images = _memory.empty((g.n, first.output, g.c, first.kernel, *x.shape[3:]), x.dtype)
     for tap in range(first.kernel):
         outputs, cells = first.cells(tap)
         images[:, : outputs.start, :, tap] = 0
@@ -97,11 +94,10 @@ def _folded(images: Array, g: Conv) -> Array:
     if len(g.axes) < 3:
         return images.reshape(g.x_shape)
     first = g.axes[0]
+    if first.is_partition:
+        return _exchanged(images, g.n, first.output, g.c).reshape(g.x_shape)
     images = images.reshape(g.n, first.output, g.c, first.kernel, *g.x_shape[3:])
     x = _memory.empty(g.x_shape, images.dtype)
-    if first.is_partition:
-        x.reshape(images.swapaxes(1, 2).shape)[...] = images.swapaxes(1, 2)
-        return x
     x[...] = 0
     for tap in range(first.kernel):
         outputs, cells = first.cells(tap)
@@ -113,12 +109,16 @@ def _from_images(y: Array, g: Conv) -> Array:
     """The result of a convolution, from its result on two axes."""
     if len(g.axes) < 3:
         return y.reshape(g.y_shape)
-    by_image = y.reshape(g.n, g.output[0], g.o, *g.output[1:])
-    return np.ascontiguousarray(by_image.swapaxes(1, 2))
+    return _exchanged(y, g.n, g.output[0], g.o).reshape(g.y_shape)
 
 
 def _to_images(y: Array, g: Conv) -> Array:
     """The inverse of `_from_images`."""
     if len(g.axes) == 3:
-        y = np.ascontiguousarray(y.swapaxes(1, 2))
+        y = _exchanged(y, g.n, g.o, g.output[0])
     return y.reshape(g.images.y_shape)
+
+
+def _exchanged(x: Array, n: int, a: int, b: int) -> Array:
+    """A copy of an array (n, a, b, ...) as (n, b, a, ...)."""
+    return permute(x, (n, a, b, x.size // (n * a * b) if x.size else 0), (0, 2, 1, 3))

@@ -361,9 +361,10 @@ def _around(function: str, name: str, shape: Shape, axis: int) -> tuple[int, int
     """The sizes before, along and after an axis."""
     if not shape:
         raise ValueError(f"{function}: {name} must have at least 1 dimension (got 0, shape ())")
-    if not -len(shape) <= index(axis) < len(shape):
+    axis = index(axis)
+    if not -len(shape) <= axis < len(shape):
         raise IndexError(f"{function}: axis must be in range for {shape} (got {axis})")
-    return sizes_around(shape, index(axis))
+    return sizes_around(shape, axis)
 
 
 _RELU = _core.operations["relu"]

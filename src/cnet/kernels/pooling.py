@@ -241,7 +241,7 @@ def checked_divisor(f: str, divisor_override: int | None) -> int:
 
 def max_pool(x: Array, g: geometry.Window, indices: bool = True) -> tuple[Array, Any]:
     """`max_pool2d` for any number of axes; indices are row-major positions in an image, or None."""
-    if len(g.axes) == 2:
+    if len(g.axes) < 3:
         return _max_pool2d(x, g, indices)
     if not indices:
         for stage in g.stages:
@@ -251,15 +251,14 @@ def max_pool(x: Array, g: geometry.Window, indices: bool = True) -> tuple[Array,
 
 
 def _max_pool_with_indices(x: Array, g: geometry.Window) -> tuple[Array, Array]:
-    y, indices = _max_pool2d(x.reshape(g.stages[0].x_shape), g.stages[0])
-    for stage in g.stages[1:]:
-        plane = prod(g.stages[0].x_shape[2:])
-        inside = indices.reshape(stage.n, stage.c, prod(stage.x_shape[2:]))
-        y, chosen = _max_pool2d(y.reshape(stage.x_shape), stage)
-        chosen = chosen.reshape(stage.n, stage.c, prod(stage.output))
-        below = np.take_along_axis(inside, np.maximum(chosen, 0), -1)
-        below += chosen // stage.axes[1].size * np.int32(plane)
-        indices = np.where(chosen < 0, chosen, below)
+    planes, across = g.stages
+    y, indices = _max_pool2d(x.reshape(planes.x_shape), planes)
+    inside = indices.reshape(across.n, across.c, prod(across.x_shape[2:]))
+    y, chosen = _max_pool2d(y.reshape(across.x_shape), across)
+    chosen = chosen.reshape(across.n, across.c, prod(across.output))
+    below = np.take_along_axis(inside, np.maximum(chosen, 0), -1)
+    below += chosen // across.axes[1].size * np.int32(prod(planes.x_shape[2:]))
+    indices = np.where(chosen < 0, chosen, below)
     return y.reshape(g.y_shape), indices.reshape(g.y_shape)
 
 
@@ -333,9 +332,9 @@ def max_pool_backward(f: str, grad_output: Array, indices: Array, x_shape: Seque
 
 def avg_pool(x: Array, g: geometry.Window, count_include_pad: bool, divisor: int) -> Array:
     """`avg_pool2d` for any number of axes; `divisor` is 0 or `divisor_override`."""
-    if len(g.axes) == 2:
+    if len(g.axes) < 3:
         return _avg_pool2d(x, g, count_include_pad, divisor)
-    for stage, number in zip(_mean_stages(g), _divisors(divisor), strict=False):
+    for stage, number in zip(_mean_stages(g), _divisors(divisor), strict=True):
         x = _avg_pool2d(x.reshape(stage.x_shape), stage, count_include_pad, number)
     return x.reshape(g.y_shape)
 
@@ -350,24 +349,29 @@ def avg_pool_backward(
     grad_output: Array, g: geometry.Window, count_include_pad: bool, divisor: int
 ) -> Array:
     """The gradient of `avg_pool` with respect to x."""
-    for stage, number in reversed([*zip(_mean_stages(g), _divisors(divisor), strict=False)]):
-        dx = _memory.empty(stage.x_shape, grad_output.dtype)
+    if len(g.axes) < 3:
+        return _avg_pool2d_backward(grad_output, g, count_include_pad, divisor)
+    for stage, number in zip(_mean_stages(g)[::-1], _divisors(divisor)[::-1], strict=True):
         grad_output = grad_output.reshape(stage.y_shape)
-        call(
-            "avg_pool2d_backward", grad_output, dx, stage.sizes2d, bool(count_include_pad), number,
-        )  # fmt: skip
-        grad_output = dx
+        grad_output = _avg_pool2d_backward(grad_output, stage, count_include_pad, number)
     return grad_output.reshape(g.x_shape)
 
 
+def _avg_pool2d_backward(
+    grad_output: Array, g: geometry.Window, count_include_pad: bool, divisor: int
+) -> Array:
+    dx = _memory.empty(g.x_shape, grad_output.dtype)
+    call("avg_pool2d_backward", grad_output, dx, g.sizes2d, bool(count_include_pad), divisor)
+    return dx
+
+
+@lru_cache(maxsize=1024)
 def _mean_stages(g: geometry.Window) -> tuple[geometry.Window, ...]:
     """As `g.stages`, but the first one pools across planes.
 
     Its rows are long, and it leaves less to the second. Maxima need the other order, in which the
     first of equal ones is found.
     """
-    if len(g.axes) < 3:
-        return g.stages
     first, *others = g.axes
     planes = geometry.Axis(size := prod(axis.size for axis in others), 1, 1, 0, 0, 1, size)
     across = geometry.Window(g.n, g.c, (first, planes))

@@ -1,10 +1,11 @@
 """Samples of images and volumes at given positions."""
 
+from functools import lru_cache
 from math import prod
 from typing import Any
 
 from .. import _check, geometry
-from ..arrays import Array
+from ..arrays import Array, Shape
 from . import _memory
 from ._dispatch import call
 
@@ -108,17 +109,27 @@ def _arguments(
 ) -> tuple[Array, Array, tuple[int, ...], tuple[Any, ...]]:
     """The arrays, the fields of ``cnet_grid`` and the options as numbers."""
     x, grid = _check.array(f, "x", x), _check.array(f, "grid", grid)
-    _check.same_dtype(f, x=x, grid=grid)
-    axes = x.ndim - 2
+    if grid.dtype is not x.dtype:
+        _check.same_dtype(f, x=x, grid=grid)
+    g, *numbers = _sizes(f, x.shape, grid.shape, mode, padding_mode)
+    return x, grid, g, (*numbers, bool(align_corners))
+
+
+@lru_cache(maxsize=1024)
+def _sizes(
+    f: str, x: Shape, grid: Shape, mode: str, padding_mode: str
+) -> tuple[tuple[int, ...], int, int]:
+    """The fields of ``cnet_grid``, and the numbers of the modes."""
+    axes = len(x) - 2
     if axes not in (2, 3):
-        raise ValueError(f"{f}: x must have 4 or 5 dimensions (got {x.ndim}, shape {x.shape})")
-    if grid.ndim != x.ndim or grid.shape[0] != x.shape[0] or grid.shape[-1] != axes:
+        raise ValueError(f"{f}: x must have 4 or 5 dimensions (got {len(x)}, shape {x})")
+    if len(grid) != len(x) or grid[0] != x[0] or grid[-1] != axes:
         raise ValueError(
             f"{f}: grid must have the shape (n, ..., {axes}), with as many dimensions as x and its "
-            f"n (got {grid.shape} and {x.shape})"
+            f"n (got {grid} and {x})"
         )
-    if not 0 < prod(x.shape[2:]) < _CELLS:
-        raise ValueError(f"{f}: x must have 1 to 2**30 - 1 cells for each channel (got {x.shape})")
+    if not 0 < prod(x[2:]) < _CELLS:
+        raise ValueError(f"{f}: x must have 1 to 2**30 - 1 cells for each channel (got {x})")
     for name, value, known in (
         ("mode", mode, MODES),
         ("padding_mode", padding_mode, PADDING_MODES),
@@ -126,9 +137,8 @@ def _arguments(
         if value not in known:
             raise ValueError(f"{f}: {name} must be one of {', '.join(known)} (got {value!r})")
     if mode == "bicubic" and axes != 2:
-        raise ValueError(f"{f}: x must have 4 dimensions in mode 'bicubic' (got {x.ndim})")
-    samples = *x.shape[:2], *grid.shape[1:-1]
-    geometry.check_size(f, "the result", samples)
-    sizes = (1,) * (3 - axes) + x.shape[2:]
-    g = *x.shape[:2], *sizes, prod(grid.shape[1:-1]), axes
-    return x, grid, g, (MODES.index(mode), PADDING_MODES.index(padding_mode), bool(align_corners))
+        raise ValueError(f"{f}: x must have 4 dimensions in mode 'bicubic' (got {len(x)})")
+    geometry.check_size(f, "the result", (*x[:2], *grid[1:-1]))
+    missing = (1,) * (3 - axes)
+    g = *x[:2], *missing, *x[2:], prod(grid[1:-1]), axes
+    return g, MODES.index(mode), PADDING_MODES.index(padding_mode)

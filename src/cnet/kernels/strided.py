@@ -1,6 +1,7 @@
 """Copies of arrays to places in other arrays, and in another order."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -12,7 +13,7 @@ from ..grad_mode import current
 from ..replay import constant
 from . import _memory
 from ._dispatch import call
-from ._strides import pair
+from ._strides import pair, strides_of
 
 
 def copy_range(
@@ -183,6 +184,76 @@ def flip(x: Array, axes: Sequence[int]) -> Array:
     elif x.size:
         call("strided_copy", x, y, g)
     return y
+
+
+def permute(x: Array, shape: Shape, axes: Sequence[int]) -> Array:
+    """A copy of the elements in another shape, with its axes in another order.
+
+    ``y = x.reshape(shape).transpose(axes).copy()``.
+
+    Parameters
+    ----------
+    x : ndarray, any shape
+        Float32 or float64.
+    shape : tuple of int
+        The shape whose axes are put in another order; it has as many elements as `x`.
+    axes : sequence of int
+        For each axis of the result, the axis of `shape`.
+
+    Returns
+    -------
+    ndarray of the dtype of `x`
+
+    Raises
+    ------
+    TypeError
+        If `x` is not an array of a float dtype.
+    ValueError
+        If `shape` has another number of elements, or `axes` does not contain each axis once.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet import kernels
+    >>> kernels.permute(np.arange(6.0), (2, 3), (1, 0))
+    array([[0., 3.],
+           [1., 4.],
+           [2., 5.]])
+    """
+    x = _check.array("permute", "x", x)
+    size, y_shape, g = _permuted(tuple(shape), tuple(axes))
+    if x.size != size:
+        raise ValueError(
+            f"permute: shape must have as many elements as x (got {tuple(shape)} and {x.shape})"
+        )
+    y = _memory.empty(y_shape, x.dtype)
+    if g is None or (current.recorder is None and _reads_far(shape, axes)):
+        y[...] = x.reshape(shape).transpose(axes)
+    elif size:
+        call("strided_copy", x, y, g)
+    return y
+
+
+_SHORT = 4
+
+
+def _reads_far(shape: Shape, axes: Sequence[int]) -> bool:
+    """Whether the elements of long rows are not contiguous in memory: NumPy copies them faster."""
+    return len(axes) > 0 and axes[-1] != len(shape) - 1 and shape[axes[-1]] > _SHORT
+
+
+@lru_cache(maxsize=1024)
+def _permuted(shape: Shape, axes: Shape) -> tuple[int, Shape, tuple[int, ...] | None]:
+    """The number of elements, the shape of the result, and how the kernel visits both."""
+    if sorted(axes) != [*range(len(shape))]:
+        raise ValueError(
+            f"permute: axes must contain each axis of shape once (got {axes} and {shape})"
+        )
+    y_shape = tuple([shape[axis] for axis in axes])
+    strides = strides_of(shape)
+    source, target = [strides[axis] for axis in axes], strides_of(y_shape)
+    g = pair((1, *y_shape), (0, *source), (0, *target)) or pair(y_shape, source, target)
+    return prod(shape), y_shape, g
 
 
 def is_basic(parts: tuple[Any, ...]) -> bool:

@@ -7,6 +7,7 @@ results (None if not needed), then the geometry and numbers. It writes the resul
 Each function is written as its equation. There is one file per family, as in `cnet.kernels`.
 """
 
+from .attention import attention
 from .bfloat16 import (
     bfloat16_conv2d,
     bfloat16_max_pool2d,
@@ -91,6 +92,7 @@ __all__ = [
     "adam_step",
     "add",
     "arithmetic",
+    "attention",
     "avg_pool2d",
     "avg_pool2d_backward",
     "avg_pool2d_nhwc",

@@ -13,6 +13,11 @@ from ..arrays import Array
 from ..geometry import Conv2d, Window2d
 
 
+def images(g: Window2d, x: Array, y: Array) -> tuple[Array, Array]:
+    """The input and the result as images; those of a window on one axis have height 1."""
+    return x.reshape(g.n, g.c, g.h, g.w), y.reshape(g.n, g.c, g.oh, g.ow)
+
+
 def padding(g: Window2d | Conv2d) -> tuple[tuple[int, int], ...]:
     """The argument of `numpy.pad` with which every window is inside the image."""
     below = (g.oh - 1) * g.sh + (g.kh - 1) * g.dh + 1 - g.ph - g.h

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..geometry import Window2d
-from ._windows import padding, positions, zeros
+from ._windows import images, padding, positions, zeros
 
 
 def max_pool2d(x: Array, y: Array, indices: Array | None, g: Window2d) -> None:
@@ -13,7 +13,8 @@ def max_pool2d(x: Array, y: Array, indices: Array | None, g: Window2d) -> None:
     NaN counts as larger than any number, and the last NaN is taken. A window without a cell of the
     image gives -inf and -1.
     """
-    indices = np.empty(y.shape, np.int32) if indices is None else indices
+    x, y = images(g, x, y)
+    indices = np.empty(y.shape, np.int32) if indices is None else indices.reshape(y.shape)
     y[...], indices[...] = -np.inf, -1
     places = np.pad(np.arange(g.h * g.w).reshape(1, 1, g.h, g.w), padding(g), constant_values=-1)
     padded = positions(np.pad(x, padding(g)), g)
@@ -67,6 +68,7 @@ def avg_pool2d(
     Unless it is given, the divisor is the number of cells of the window, with or without those in
     the padding. Cells beyond the padding, which ceil_mode allows, do not count.
     """
+    x, y = images(g, x, y)
     y[...] = 0
     for _, _, cells in positions(np.pad(x, padding(g)), g):
         y += cells
@@ -77,11 +79,12 @@ def avg_pool2d_backward(
     grad_output: Array, dx: Array, g: Window2d, count_include_pad: bool, divisor_override: int
 ) -> None:
     """The adjoint of avg_pool2d: each cell of a window gets grad_output[y, x] / divisor[y, x]."""
+    dx, grad_output = images(g, dx, grad_output)
     share = grad_output / _divisor(g, count_include_pad, divisor_override).astype(dx.dtype)
-    padded, images = zeros(g, dx.dtype)
+    padded, inside = zeros(g, dx.dtype)
     for _, _, cells in positions(padded, g):
         cells += share
-    dx[...] = images
+    dx[...] = inside
 
 
 def _divisor(g: Window2d, count_include_pad: bool, divisor_override: int) -> Array:

@@ -71,7 +71,7 @@ def reduction_of(
             f"{function}: size_average and reduce are deprecated; use reduction={reduction!r}",
             stacklevel=3,
         )
-    if reduction not in (*more, "mean", "sum", "none"):
+    if reduction not in ("mean", "sum", "none") and reduction not in more:
         others = "".join([f"{name!r}, " for name in more])
         raise ValueError(
             f"{function}: reduction must be {others}'mean', 'sum' or 'none' (got {reduction!r})"

@@ -60,12 +60,13 @@ def _parameter(
     if value is None:
         return None
     value = as_tensor(value)
-    if value.shape != shape or value.dtype != input.dtype:
+    array, dtype = value._array, input._array.dtype
+    if array.shape != shape or (array.dtype is not dtype and array.dtype != dtype):
         raise ValueError(
             f"{function}: {name} must have shape {shape} and the dtype of input "
             f"(got {value.shape} {value.dtype} and {input.dtype})"
         )
-    return value if value.ndim == 1 else value.reshape(-1)
+    return value if len(shape) == 1 else value.reshape(-1)
 
 
 def layer_norm(
@@ -177,7 +178,7 @@ def _rows(
 ) -> tuple[Tensor, tuple[int, ...]]:
     """Check the normalised shape, and combine its axes to rows: (..., shape) to (n, c)."""
     require_float(function, input)
-    shape, sizes = tuple(map(index, normalized_shape)), input.shape
+    shape, sizes = tuple(map(index, normalized_shape)), input._array.shape
     leading = len(sizes) - len(shape)
     if not shape or leading < 0 or sizes[leading:] != shape:
         raise ValueError(

@@ -1,19 +1,18 @@
 """Pooling and resampling; 2×2 max-pooling becomes part of a prepared convolution."""
 
 from math import prod
-from typing import Any
 
 from ... import geometry
 from ...functional._resampling import Matrix, Resample, order
-from ...functional.pooling import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
+from ...functional.pooling import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d, WindowArguments
 from ...operations.reductions import Mean
 from ..steps import RULES, Step, Value, extendable
 
 
 @RULES.of(MaxPool1d)
 @RULES.of(MaxPool2d)
-def max_pool(x: Value, *, return_indices: bool = False, **options: Any) -> Step | Value:
-    g = geometry.pool("compile", x.shape, **options)
+def max_pool(x: Value, *, window: WindowArguments, return_indices: bool = False) -> Step | Value:
+    g = geometry.pool("compile", x.shape, *window)
     step = extendable(x)
     halves = (
         len(x.shape) == 4 and min(x.shape[2:]) > 1 and g == geometry.pool("compile", x.shape, 2)
@@ -27,9 +26,10 @@ def max_pool(x: Value, *, return_indices: bool = False, **options: Any) -> Step 
 @RULES.of(AvgPool1d)
 @RULES.of(AvgPool2d)
 def avg_pool(
-    x: Value, *, count_include_pad: bool, divisor_override: int | None = None, **window: Any
-) -> Step:
-    g = geometry.pool("compile", x.shape, **window)
+    x: Value, *, window: WindowArguments, count_include_pad: bool,
+    divisor_override: int | None = None,
+) -> Step:  # fmt: skip
+    g = geometry.pool("compile", x.shape, *window)
     arguments = {"count_include_pad": int(count_include_pad)}
     arguments["divisor_override"] = divisor_override or 0
     return Step("avg_pool2d", (x.step,), g.y_shape, {"g": g.sizes2d, **arguments})

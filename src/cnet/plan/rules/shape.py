@@ -8,6 +8,7 @@ import numpy as np
 
 from ...arrays import Shape
 from ...functional.padding import Pad
+from ...functional.shuffling import Rearrange
 from ...kernels._strides import broadcast, pair, strides_of
 from ...operations.axes import Permute
 from ...operations.indexing import Index
@@ -34,6 +35,21 @@ def permute(x: Value, *, axes: tuple[int, ...]) -> Step | None:
     if axes[0] != 0:
         return None
     return _copied(x, tuple(x.shape[axis] for axis in axes), [strides[axis] for axis in axes])
+
+
+@RULES.of(Rearrange)
+def rearrange(x: Value, *, split: Shape, order: tuple[int, ...], result: Shape) -> Step | None:
+    """The first of the split axes has the batch, perhaps with channels."""
+    n, first = x.shape[0], split[0]
+    if order[0] or first % n:
+        return None
+    parts = n, first // n, *split[1:]
+    strides = strides_of(parts)
+    axes = 0, 1, *[axis + 1 for axis in order[1:]]
+    step = _copied(x, tuple([parts[axis] for axis in axes]), [strides[axis] for axis in axes])
+    if step:
+        step.shape = result
+    return step
 
 
 @RULES.of(BroadcastTo)
