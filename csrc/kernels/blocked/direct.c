@@ -8,7 +8,9 @@
 #include "conv/stage.h"
 
 enum {
-    CHUNK_PRODUCTS = 1 << 19, /* multiplications of a chunk: enough to be worth a thread */
+    CHUNK_PRODUCTS = 1 << 18, /* multiplications of a chunk: enough to be worth a thread */
+    CHANNEL_COST = 4,         /* of a multiplication by a filter of one channel */
+    FLAT_PIXELS = 128,        /* of a row that is made of several */
     CHUNK_BYTES = 1 << 18,    /* of x, read again for each panel */
     BAND_ROWS = 4,
     BAND_BYTES = 24 << 10 /* of staged rows of a depthwise convolution */
@@ -39,12 +41,16 @@ static int has_padding(const cnet_conv2d *g) {
            (g->ow - 1) * g->sw + (g->kw - 1) * g->dw >= g->w;
 }
 
-/* A convolution with 1 x 1 filters regards an image as one row. */
+/* A convolution with 1 x 1 filters regards an image as long rows: few tiles at their ends are
+ * small, and threads share an image. */
 static cnet_conv2d flattened(const cnet_conv2d *g) {
     cnet_conv2d f = *g;
     if (g->kh == 1 && g->kw == 1 && g->sh == 1 && g->sw == 1 && !has_padding(g) && g->c >= BLOCK) {
-        f.w = f.ow = g->oh * g->ow;
-        f.h = f.oh = 1;
+        ptrdiff_t rows = max_size(1, min_size(g->oh, g->oh * g->ow / FLAT_PIXELS));
+        while (g->oh % rows)
+            rows--;
+        f.w = f.ow = g->oh / rows * g->ow;
+        f.h = f.oh = rows;
     }
     return f;
 }
@@ -74,7 +80,7 @@ static void find_layout(job_t *job) {
 
 static void find_chunks(job_t *job) {
     const cnet_conv2d *g = &job->g;
-    const ptrdiff_t depth = job->is_depthwise || job->is_plain ? 1 : BLOCK;
+    const ptrdiff_t depth = job->is_depthwise ? CHANNEL_COST : job->is_plain ? 1 : BLOCK;
     const ptrdiff_t cost = job->rows * g->ow * job->taps * depth * BLOCK;
     const ptrdiff_t bytes = job->image / max_size(1, job->bands) * (ptrdiff_t)sizeof(real);
     job->band_group =

@@ -107,7 +107,7 @@ static ptrdiff_t loads_of(ptrdiff_t run) {
 static ptrdiff_t find_pixel(const job_t *job, ptrdiff_t columns) {
     const ptrdiff_t block = block_bytes(job->format), least = job->blocks * block;
     if (job->g.c < QBLOCK)
-        return round_up(job->g.c * (ptrdiff_t)job->format, QUAD);
+        return round_up(job->g.c * element_bytes(job->format), QUAD);
     ptrdiff_t pixel = least;
     for (ptrdiff_t more = least; job->g.g == 1 && more < least + ROW_BYTES; more += block)
         if (loads_of(columns * more) < loads_of(columns * pixel))
@@ -125,7 +125,7 @@ static job_t make_job(const cnet_conv2d *g, number_format format) {
     job.step = g->kw == 1 ? g->sw : 1;
     job.stride = g->sw / job.step;
     job.pitch = round_up((job.columns - 1) * job.stride + (g->kw - 1) * g->dw + 1, job.stride);
-    job.run = g->g == 1 ? joined * job.pixel : g->c / g->g * (ptrdiff_t)format;
+    job.run = g->g == 1 ? joined * job.pixel : g->c / g->g * element_bytes(format);
     job.runs = g->kh * g->kw / joined;
     job.load = job.run / loads_of(job.run);
     job.loads = job.runs * loads_of(job.run);
@@ -180,9 +180,9 @@ void CNET_FN(quantized_amx_put)(const cnet_conv2d *g, number_format format, cons
         for (ptrdiff_t run = 0; run < job.runs; run++)
             for (ptrdiff_t at = 0; at < job.run; at += QUAD) {
                 const ptrdiff_t j = run % taps + (taps == 1 ? at / job.pixel : 0);
-                const ptrdiff_t channel = at % job.pixel / (ptrdiff_t)format;
-                filters = put_quad(g, format, weight, o, channel, QUAD / (ptrdiff_t)format,
-                                   run / taps, j, filters);
+                const ptrdiff_t channel = at % job.pixel / element_bytes(format);
+                filters = put_quad(g, format, weight, o, channel, quad_size(format), run / taps, j,
+                                   filters);
             }
 }
 

@@ -13,6 +13,9 @@ typedef struct {
     {CNET_FN(quantized_##name##_sizes), CNET_FN(quantized_##name##_put),                           \
      CNET_FN(quantized_##name##_workspace), CNET_FN(quantized_##name)}
 static const algorithm direct = RUNS(direct);
+#if HAS_WINOGRAD
+static const algorithm winograd = RUNS(winograd);
+#endif
 #if HAS_AMX
 static const algorithm amx = RUNS(amx);
 #endif
@@ -26,6 +29,10 @@ static const algorithm *algorithm_of(const cnet_conv2d *g, number_format format,
     const ptrdiff_t bytes = g->kh * g->kw * round_up(g->c / g->g * (ptrdiff_t)format, QUAD);
     if (has_tiles && !is_depthwise(g) && bytes * qblocks_of(g->o) >= LEAST_BYTES)
         return &amx;
+#endif
+#if HAS_WINOGRAD
+    if (format == INT8_PAIRS && CNET_FN(quantized_winograd_pays)(g))
+        return &winograd;
 #endif
     (void)g, (void)format, (void)has_tiles;
     return &direct;
@@ -69,10 +76,14 @@ static void run(conv_arrays *arrays, const cnet_conv2d *g, int has_tiles, const 
 
 /* ---- 8-bit integers ----------------------------------------------------------------------- */
 
+static number_format format_of(ptrdiff_t dots) {
+    return dots == CNET_DOTS_PAIRS ? INT8_PAIRS : INT8;
+}
+
 size_t CNET_FN(prepare_quantized_conv2d_workspace)(cnet_call *call) {
     const cnet_prepare_quantized_conv2d_arguments *a = &call->prepare_quantized_conv2d;
     prepared to;
-    return find_prepared(&a->g, INT8, a->dots == CNET_DOTS_AMX, NULL, &to);
+    return find_prepared(&a->g, format_of(a->dots), a->dots == CNET_DOTS_AMX, NULL, &to);
 }
 
 /* Packs filters for quantized_conv2d with the same geometry, except for n, and the same `dots`; the
@@ -84,8 +95,8 @@ void CNET_FN(prepare_quantized_conv2d)(const cnet_call *call) {
     const cnet_prepare_quantized_conv2d_arguments *a = &call->prepare_quantized_conv2d;
     const ptrdiff_t cells = a->g.c / a->g.g * a->g.kh * a->g.kw;
     const int8_t *weight = a->weight;
-    const prepared to =
-        prepare(&a->g, INT8, a->dots == CNET_DOTS_AMX, weight, a->bias, call->workspace);
+    const prepared to = prepare(&a->g, format_of(a->dots), a->dots == CNET_DOTS_AMX, weight,
+                                a->bias, call->workspace);
     memcpy((float *)to.scale, a->scale, (size_t)a->g.o * sizeof(float));
     for (ptrdiff_t o = 0; o < a->g.o; o++) {
         int32_t total = 0;
@@ -97,8 +108,8 @@ void CNET_FN(prepare_quantized_conv2d)(const cnet_call *call) {
 
 size_t CNET_FN(quantized_conv2d_workspace)(cnet_call *call) {
     const cnet_quantized_conv2d_arguments *a = &call->quantized_conv2d;
-    return algorithm_of(&a->g, INT8, a->dots == CNET_DOTS_AMX)
-        ->workspace(&a->g, INT8, call->threads);
+    return algorithm_of(&a->g, format_of(a->dots), a->dots == CNET_DOTS_AMX)
+        ->workspace(&a->g, format_of(a->dots), call->threads);
 }
 
 /* y = s * scale + bias + residual * residual_scale, limited to [low, high], with the sums
@@ -109,17 +120,16 @@ size_t CNET_FN(quantized_conv2d_workspace)(cnet_call *call) {
  *
  * x (n, c, h, w), y and residual (n, o, oh, ow) are blocked (quantized.h); residual may be NULL.
  * Padding is `zero`. Overwrites y. Sums are exact if |s| < 2^31. A convolution is dense; or
- * depthwise, with c = o = g, no dilation of columns, and strides of columns that divide 4; or in
+ * depthwise, with c = o = g, no dilation of columns, and strides of columns of 1 or 2; or in
  * groups of whole blocks of inputs and outputs. The geometry must not be empty. `dots` is a
  * cnet_dots that the CPU has for the instruction set; the results are the same for all. Parallel
  * over bands of rows and blocks of outputs. The workspace holds the staged rows of each thread. */
 void CNET_FN(quantized_conv2d)(const cnet_call *call) {
     const cnet_quantized_conv2d_arguments *a = &call->quantized_conv2d;
     conv_arrays arrays = {
-        .format = INT8,
+        .format = format_of(a->dots),
         .x = a->x,
         .zero = (int)a->zero,
-        .vnni = a->dots != CNET_DOTS_PAIRS,
         .outputs = {a->residual, a->quantized ? a->y : NULL, a->quantized ? NULL : a->y,
                     (float)a->residual_scale, (float)a->low, (float)a->high},
     };

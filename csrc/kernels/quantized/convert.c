@@ -5,8 +5,6 @@
 
 enum { PIXELS_PER_CHUNK = 1 << 11 };
 
-#define UNROLLED static inline __attribute__((always_inline))
-
 typedef struct {
     const void *x;
     void *y;
@@ -115,10 +113,10 @@ UNROLLED void widen_chunk(const job_t *job, ptrdiff_t chunk, const number_format
     const ptrdiff_t end = min_size(job->count, (chunk + 1) * ELEMENTS_PER_CHUNK);
     ptrdiff_t t = chunk * ELEMENTS_PER_CHUNK;
     for (; t + LANES <= end; t += LANES)
-        store(y + t, numbers(job, x + t * (ptrdiff_t)format, format));
+        store(y + t, numbers(job, x + t * element_bytes(format), format));
     if (t < end) {
         char rest[VECTOR_BYTES] = {0};
-        memcpy(rest, x + t * (ptrdiff_t)format, (size_t)((end - t) * (ptrdiff_t)format));
+        memcpy(rest, x + t * element_bytes(format), (size_t)((end - t) * element_bytes(format)));
         store_run(y + t, numbers(job, rest, format), end - t);
     }
 }

@@ -3,16 +3,17 @@
  * A chunk computes some blocks of outputs, called panels, of some bands of rows. It stages the rows
  * that it needs, so that every tap is at a fixed offset from its output: with the zero point as
  * padding and by the phases of the stride (conv/stage.h); or for depthwise convolutions of 8-bit
- * images, at the column of each output, the four columns that its first taps read. Images of
- * bfloat16 are staged as float32, so that quads are of one element. */
+ * images, at the column of each output, the columns that its first taps read, a quad of them.
+ * Images of bfloat16 are staged as float32, so that quads are of one element. */
 #include "conv/stage.h"
 #include "quantized.h"
 
 enum {
     LEAST_DOTS = 1 << 13, /* dots of a block in a chunk: enough to be worth a thread */
     MOST_DOTS = 1 << 16,
-    IMAGE_CHUNKS = 8,     /* of an image, between these sizes */
-    BAND_BYTES = 32 << 10 /* of staged rows */
+    IMAGE_CHUNKS = 8,      /* of an image, between these sizes */
+    BAND_BYTES = 32 << 10, /* of staged rows */
+    STAGED_TAPS = 8        /* of the filters of all panels that read a staged pixel */
 };
 
 /* How the images are seen. */
@@ -44,9 +45,6 @@ typedef struct {
     size_t band_bytes;
 } job_t;
 
-/* Elements of a quad. */
-static ptrdiff_t quad_size(number_format format) { return format == INT8 ? QUAD : 1; }
-
 static void find_view(job_t *job) {
     const cnet_conv2d *g = &job->g;
     const int is_one = g->kh == 1 && g->kw == 1 && !has_padding(g);
@@ -68,8 +66,8 @@ static void find_view(job_t *job) {
         job->columns = MOST_PIXELS;
         job->all_rows = ceil_div(job->pixels, MOST_PIXELS);
     }
-    job->has_columns = job->is_depthwise && job->format == INT8;
-    job->is_staged = job->format == BFLOAT16 || job->view == IMAGES || job->is_depthwise ||
+    job->has_columns = job->is_depthwise && job->format != BFLOAT16;
+    job->is_staged = job->format != INT8 || job->view == IMAGES || job->is_depthwise ||
                      has_padding(g) || g->sh > 1 || g->sw > 1;
 }
 
@@ -87,13 +85,14 @@ static void find_tiles(job_t *job) {
 static void find_layout(job_t *job, ptrdiff_t rows) {
     const cnet_conv2d *g = &job->g;
     job->rows = rows;
-    job->pixel = job->has_columns || job->format == BFLOAT16 ? QBLOCK * QUAD : QBLOCK;
+    job->pixel = job->has_columns ? QBLOCK * QUAD : staged_bytes(job->format);
     if (job->view == IMAGES) {
         job->plane = job->pitch = MOST_PIXELS * job->pixel;
         job->x_row = job->blocks * job->plane;
         job->band_bytes = (size_t)(rows * job->x_row);
     } else if (job->has_columns) {
-        job->pitch = (g->ow + (ceil_div(g->kw, QUAD) - 1) * QUAD / g->sw) * job->pixel;
+        const ptrdiff_t quad = quad_size(job->format);
+        job->pitch = (g->ow + (ceil_div(g->kw, quad) - 1) * quad / g->sw) * job->pixel;
         job->plane = 0;
         job->x_row = g->sh * job->pitch;
         job->band_bytes = (size_t)(((rows - 1) * g->sh + (g->kh - 1) * g->dh + 1) * job->pitch);
@@ -123,12 +122,12 @@ static job_t make_job(const cnet_conv2d *g, number_format format) {
     const ptrdiff_t quad = quad_size(format);
     job.taps =
         g->kh * (job.is_depthwise ? ceil_div(g->kw, quad) : g->kw * ceil_div(channels, quad));
-    job.tap_bytes = QBLOCK * quad * (ptrdiff_t)format;
+    job.tap_bytes = QBLOCK * quad * filter_bytes(format);
     const ptrdiff_t cost = job.columns * job.taps; /* of a row of a panel */
     const ptrdiff_t staged_at_once = job.is_depthwise ? 1 : job.panels;
     const ptrdiff_t chunk =
         min_size(MOST_DOTS, max_size(LEAST_DOTS, job.all_rows * job.panels * cost / IMAGE_CHUNKS));
-    const ptrdiff_t most = BAND_BYTES * (format == BFLOAT16 && !job.is_depthwise ? QUAD : 1);
+    const ptrdiff_t most = BAND_BYTES * (job.is_depthwise ? 1 : QUAD / quad);
     ptrdiff_t rows = job.height;
     for (; rows < job.all_rows && 2 * rows * staged_at_once * cost <= chunk; rows *= 2) {
         find_layout(&job, 2 * rows);
@@ -140,7 +139,11 @@ static job_t make_job(const cnet_conv2d *g, number_format format) {
     job.bands = ceil_div(job.all_rows, rows);
     const ptrdiff_t bands = job.images * job.bands;
     const ptrdiff_t in_cache = most / max_size(1, (ptrdiff_t)job.band_bytes);
-    job.band_group = max_size(1, min_size(min_size(bands, in_cache), chunk / (rows * cost)));
+    const ptrdiff_t of_staging =
+        job.is_staged && !job.is_depthwise ? ceil_div(STAGED_TAPS, g->kh * g->kw) : 1;
+    const ptrdiff_t panels = min_size(job.panels, of_staging);
+    job.band_group =
+        max_size(1, min_size(min_size(bands, in_cache), chunk / (rows * cost * panels)));
     job.panel_group = min_size(job.panels, max_size(1, chunk / (job.band_group * rows * cost)));
     job.panels_first = job.panels * job.taps * job.tap_bytes >
                        bands * job.rows * job.columns * job.blocks * block_bytes(format);
@@ -215,6 +218,15 @@ static place place_of(const job_t *job, ptrdiff_t band) {
     return (place){band / job->bands, top, min_size(job->rows, job->all_rows - top)};
 }
 
+/* Padding. */
+static void stage_zeros(const job_t *job, uint8_t *to, ptrdiff_t bytes) {
+    if (job->format == INT8_PAIRS)
+        for (ptrdiff_t k = 0; k < bytes / 2; k++)
+            ((int16_t *)to)[k] = (int16_t)job->arrays->zero;
+    else
+        memset(to, job->arrays->zero, (size_t)bytes);
+}
+
 /* Pixels of a block, `step` pixels apart, as the tiles read them. */
 static void stage_pixels(const job_t *job, uint8_t *to, const uint8_t *from, ptrdiff_t step,
                          ptrdiff_t count) {
@@ -223,6 +235,11 @@ static void stage_pixels(const job_t *job, uint8_t *to, const uint8_t *from, ptr
     else if (job->format == INT8)
         for (ptrdiff_t t = 0; t < count; t++)
             memcpy(to + t * QBLOCK, from + t * step * QBLOCK, QBLOCK);
+    else if (job->format == INT8_PAIRS)
+        for (ptrdiff_t t = 0; t < count; t++, from += step * QBLOCK, to += sizeof(halves)) {
+            const halves pixel = widen_bytes(from);
+            memcpy(to, &pixel, sizeof pixel);
+        }
     else
         for (ptrdiff_t t = 0; t < count; t++, from += step * block_bytes(BFLOAT16))
             for (int v = 0; v < BLOCK_VECTORS; v++, to += VECTOR_BYTES)
@@ -258,33 +275,36 @@ static void stage_block(const job_t *job, const uint8_t *x, place at, uint8_t *t
             for (ptrdiff_t row = 0; row < s->phase_rows; row++, to += job->pitch) {
                 const ptrdiff_t ih = (at.top + row) * g->sh + phase_h - g->ph;
                 if (ih < 0 || ih >= g->h || in.begin == in.end) {
-                    memset(to, job->arrays->zero, (size_t)job->pitch);
+                    stage_zeros(job, to, job->pitch);
                     continue;
                 }
-                memset(to, job->arrays->zero, (size_t)(in.begin * pixel));
+                stage_zeros(job, to, in.begin * pixel);
                 stage_pixels(job, to + in.begin * pixel,
                              x + (ih * g->w + in.begin * g->sw + phase_w - g->pw) * block, g->sw,
                              in.end - in.begin);
-                memset(to + in.end * pixel, job->arrays->zero,
-                       (size_t)(job->pitch - in.end * pixel));
+                stage_zeros(job, to + in.end * pixel, job->pitch - in.end * pixel);
             }
         }
 }
 
-/* Of one row of a block: at each place, four neighbouring columns of each channel. */
-static void stage_quads(const job_t *job, const uint8_t *row, uint8_t *to) {
+/* Of one row of a block: at each place, a quad of neighbouring columns of each channel. */
+UNROLLED void stage_quads(const job_t *job, const uint8_t *row, uint8_t *to,
+                          const number_format format) {
     const cnet_conv2d *g = &job->g;
+    const int bits = 32 / (int)quad_size(format); /* of an element */
     uint8_t zeros[QBLOCK];
     memset(zeros, job->arrays->zero, QBLOCK);
     const ptrdiff_t width = row ? g->w : 0, step = g->sw;
     ivec quads[BLOCK_VECTORS] = {0};
     ptrdiff_t column = -g->pw;
-    for (ptrdiff_t place = job->pitch / job->pixel, next = QUAD; place > 0; place--, next = step) {
+    ptrdiff_t next = quad_size(format);
+    for (ptrdiff_t place = job->pitch / job->pixel; place > 0; place--, next = step) {
         for (ptrdiff_t k = 0; k < next; k++, column++) {
             const uint8_t *from = column >= 0 && column < width ? row + column * QBLOCK : zeros;
 #pragma GCC unroll 4
             for (int v = 0; v < BLOCK_VECTORS; v++)
-                quads[v] = shift_right(quads[v], 8) | load_bytes(from + v * BLOCK_LANES) << 24;
+                quads[v] = shift_right(quads[v], bits) | load_bytes(from + v * BLOCK_LANES)
+                                                             << (32 - bits);
         }
 #pragma GCC unroll 4
         for (int v = 0; v < BLOCK_VECTORS; v++, to += VECTOR_BYTES)
@@ -298,7 +318,11 @@ static void stage_columns(const job_t *job, const uint8_t *x, place at, uint8_t 
     const ptrdiff_t count = (at.rows - 1) * g->sh + (g->kh - 1) * g->dh + 1;
     for (ptrdiff_t row = 0; row < count; row++, to += job->pitch) {
         const ptrdiff_t ih = at.top * g->sh - g->ph + row;
-        stage_quads(job, ih >= 0 && ih < g->h ? x + ih * g->w * QBLOCK : NULL, to);
+        const uint8_t *from = ih >= 0 && ih < g->h ? x + ih * g->w * QBLOCK : NULL;
+        if (job->format == INT8)
+            stage_quads(job, from, to, INT8);
+        else
+            stage_quads(job, from, to, INT8_PAIRS);
     }
 }
 
@@ -378,7 +402,6 @@ static void run_chunk(const void *argument, ptrdiff_t chunk, int slot) {
             stage_band(job, place_of(job, band), find_band(job, band - first, slot));
     const prepared *from = &job->arrays->prepared;
     tile t = {.format = job->format,
-              .vnni = job->arrays->vnni,
               .taps = job->taps,
               .offsets = from->offsets,
               .outputs = &job->arrays->outputs};

@@ -17,7 +17,7 @@
 
 enum {
     QBLOCK = 16,
-    QUAD = 4, /* bytes of x and of the filters that one lane of a dot reads */
+    QUAD = 4, /* bytes of staged x that one lane of a dot reads */
     BLOCK_LANES = (int)(VECTOR_BYTES / sizeof(int32_t)),
     BLOCK_VECTORS = QBLOCK / BLOCK_LANES,
     /* Pixels of a register tile: their sums leave registers for a vector of filters and one of x.
@@ -28,16 +28,29 @@ enum {
 
 static inline ptrdiff_t qblocks_of(ptrdiff_t channels) { return ceil_div(channels, QBLOCK); }
 
-/* The formats of images; the values are the bytes of an element. */
-typedef enum { INT8 = 1, BFLOAT16 = 2 } number_format;
+/* The formats of images. For CPUs without vpdpbusd, convolutions of 8-bit images stage x and pack
+ * filters as 16-bit integers, which is INT8_PAIRS. */
+typedef enum { INT8, INT8_PAIRS, BFLOAT16 } number_format;
 
-/* Bytes of a pixel of a block. */
-static inline ptrdiff_t block_bytes(number_format format) { return QBLOCK * (ptrdiff_t)format; }
+/* Bytes of an element of an image, and of a packed filter. */
+static inline ptrdiff_t element_bytes(number_format format) { return format == BFLOAT16 ? 2 : 1; }
+static inline ptrdiff_t filter_bytes(number_format format) { return format == INT8 ? 1 : 2; }
+
+/* Elements of a quad: four 8-bit integers, two 16-bit integers, or one bfloat16, which staged x
+ * holds as float32. */
+static inline ptrdiff_t quad_size(number_format format) {
+    return format == INT8 ? 4 : format == INT8_PAIRS ? 2 : 1;
+}
+
+/* Bytes of a pixel of a block: in an image, and as it is staged. */
+static inline ptrdiff_t block_bytes(number_format format) { return QBLOCK * element_bytes(format); }
+static inline ptrdiff_t staged_bytes(number_format format) {
+    return QBLOCK * QUAD / quad_size(format);
+}
 
 /* What a register tile sums for each of its pixels and each tap: the dots of
  *     TILE_DENSE     a quad of channels of the pixel with a quad of filters of each output;
- *     TILE_CHANNELS  a quad of columns of each channel with a quad of filters of that channel.
- * A quad is of four 8-bit integers, or one bfloat16, which x holds as float32. */
+ *     TILE_CHANNELS  a quad of columns of each channel with a quad of filters of that channel. */
 typedef enum { TILE_DENSE, TILE_CHANNELS, TILE_KINDS } tile_kind;
 
 /* What happens to the sums of 8-bit images: s * scale + bias, + residual * residual_scale; and to
@@ -53,16 +66,16 @@ typedef struct {
 /* A tile has 1, 2 or 4 rows of pixels. Offsets are in bytes, steps of y in elements. */
 typedef struct {
     number_format format;
-    int vnni;
     ptrdiff_t taps;
     const int32_t *offsets; /* of the taps in x */
-    const char *filters;    /* (taps, QBLOCK), quads or bfloat16 */
+    const char *filters;    /* (taps, QBLOCK) quads */
     const uint8_t *x;
     ptrdiff_t x_row, y_row, y_pixel;
     ptrdiff_t at; /* the first element of y, and of the residual */
     const int32_t *start;
     const float *scale, *bias;
     const outputs *outputs;
+    int32_t *sums; /* (rows, width, QBLOCK): where the sums are stored as they are, or NULL */
 } tile;
 
 /* Computes the tile; `rows` is 1, 2 or 4, and rows * width at most MOST_PIXELS. */
@@ -83,12 +96,11 @@ typedef struct {
     ptrdiff_t offsets, panel; /* panel: bytes of the filters of one */
 } prepared_sizes;
 
-/* Algorithms of a convolution (direct.c, amx.c), called by conv2d.c. */
+/* Algorithms of a convolution (direct.c, winograd.c, amx.c), called by conv2d.c. */
 typedef struct {
     number_format format;
     const uint8_t *x;
     int zero; /* the zero point of x */
-    int vnni;
     prepared prepared;
     outputs outputs;
 } conv_arrays;
@@ -98,10 +110,18 @@ typedef void put_filters(const cnet_conv2d *g, number_format format, const void 
 typedef size_t workspace_of(const cnet_conv2d *g, number_format format, int threads);
 typedef void run_conv(const conv_arrays *arrays, const cnet_conv2d *g, int threads,
                       char *workspace);
-sizes_of CNET_FN(quantized_direct_sizes), CNET_FN(quantized_amx_sizes);
-put_filters CNET_FN(quantized_direct_put), CNET_FN(quantized_amx_put);
-workspace_of CNET_FN(quantized_direct_workspace), CNET_FN(quantized_amx_workspace);
-run_conv CNET_FN(quantized_direct), CNET_FN(quantized_amx);
+sizes_of CNET_FN(quantized_direct_sizes), CNET_FN(quantized_winograd_sizes),
+    CNET_FN(quantized_amx_sizes);
+put_filters CNET_FN(quantized_direct_put), CNET_FN(quantized_winograd_put),
+    CNET_FN(quantized_amx_put);
+workspace_of CNET_FN(quantized_direct_workspace), CNET_FN(quantized_winograd_workspace),
+    CNET_FN(quantized_amx_workspace);
+run_conv CNET_FN(quantized_direct), CNET_FN(quantized_winograd), CNET_FN(quantized_amx);
+
+/* Whether winograd.c computes a convolution of INT8_PAIRS, in less time than direct.c. */
+int CNET_FN(quantized_winograd_pays)(const cnet_conv2d *g);
+
+#define UNROLLED static inline __attribute__((always_inline))
 
 static inline int is_depthwise(const cnet_conv2d *g) {
     return g->g == g->c && g->c == g->o && g->g > 1;
@@ -115,10 +135,12 @@ static inline int has_padding(const cnet_conv2d *g) {
 /* Puts the element `index` of the weights, or 0 if there is none; returns what follows it. */
 static inline char *put_weight(number_format format, const void *weight, ptrdiff_t index,
                                int exists, char *to) {
-    memset(to, 0, (size_t)format);
-    if (exists)
-        memcpy(to, (const char *)weight + index * (ptrdiff_t)format, (size_t)format);
-    return to + format;
+    const int16_t number = !exists              ? 0
+                           : format == BFLOAT16 ? ((const int16_t *)weight)[index]
+                                                : ((const int8_t *)weight)[index];
+    const int8_t byte = (int8_t)number;
+    memcpy(to, format == INT8 ? (const void *)&byte : &number, (size_t)filter_bytes(format));
+    return to + filter_bytes(format);
 }
 
 /* The filters of a panel, from output `o` on, for `count` channels from `channel` on, at tap (i,

@@ -6,8 +6,6 @@
 /* Filters are prefetched this many vectors of a block ahead. */
 enum { FILTERS_AHEAD = 48 };
 
-#define UNROLLED static inline __attribute__((always_inline))
-
 /* The numbers of a vector of outputs of one pixel, before they are limited. */
 UNROLLED vec finished(const outputs *to, ptrdiff_t place, ivec sum, vec scale, vec bias,
                       const number_format format) {
@@ -23,25 +21,23 @@ UNROLLED vec finished(const outputs *to, ptrdiff_t place, ivec sum, vec scale, v
                    broadcast(to->residual_scale);
 }
 
-#if defined(__AVX512F__)
-/* Pixels in 64 bytes. Limits are applied to integers, because rounding keeps the order; but the
- * upper one first to numbers, which may have no integer. NaN becomes the lower one. */
-enum { TOGETHER = 4 };
-UNROLLED void finish_together(const outputs *to, ptrdiff_t at, const int32_t *sums, vec scale,
-                              vec bias) {
-    __m512i q[TOGETHER];
+/* Pixels whose bytes fill a vector. */
+enum { TOGETHER = VECTOR_BYTES / QBLOCK };
+
+#if HAS_PACKING
+/* Limits are applied to integers, because rounding keeps the order; but the upper one first to
+ * numbers, which may have no integer. NaN becomes the lower one. */
+UNROLLED void finish_together(const outputs *to, ptrdiff_t at, const int32_t *sums,
+                              const vec scale[BLOCK_VECTORS], const vec bias[BLOCK_VECTORS]) {
+    ivec integers[4];
 #pragma GCC unroll 4
-    for (int p = 0; p < TOGETHER; p++) {
-        const vec y =
-            finished(to, at + p * QBLOCK, load_ints(sums + p * QBLOCK), scale, bias, INT8);
-        q[p] = _mm512_cvtps_epi32(_mm512_min_ps(_mm512_set1_ps(to->high), (__m512)y));
+    for (int i = 0; i < 4; i++) {
+        const int v = i % BLOCK_VECTORS;
+        const vec y = finished(to, at + i * BLOCK_LANES, load_ints(sums + i * BLOCK_LANES),
+                               scale[v], bias[v], INT8);
+        integers[i] = nearest_below(y, broadcast(to->high));
     }
-    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    const __m512i bytes =
-        _mm512_packus_epi16(_mm512_packs_epi32(q[0], q[1]), _mm512_packs_epi32(q[2], q[3]));
-    const __m512i low = _mm512_set1_epi8((char)lrintf(to->low));
-    _mm512_storeu_si512((uint8_t *)to->y + at,
-                        _mm512_max_epu8(_mm512_permutexvar_epi32(order, bytes), low));
+    store_packed((uint8_t *)to->y + at, integers, (uint8_t)lrintf(to->low));
 }
 #endif
 
@@ -58,10 +54,10 @@ UNROLLED void finish(const tile *t, ptrdiff_t at, ptrdiff_t count, const int32_t
         bias[v] = load(t->bias + v * BLOCK_LANES);
     }
     ptrdiff_t p = 0;
-#if defined(__AVX512F__)
+#if HAS_PACKING
     if (format == INT8 && to.y && y_pixel == QBLOCK)
         for (; p + TOGETHER <= count; p += TOGETHER)
-            finish_together(&to, at + p * QBLOCK, sums + p * QBLOCK, scale[0], bias[0]);
+            finish_together(&to, at + p * QBLOCK, sums + p * QBLOCK, scale, bias);
 #endif
 #pragma GCC unroll 1
     for (; p < count; p++)
@@ -70,42 +66,45 @@ UNROLLED void finish(const tile *t, ptrdiff_t at, ptrdiff_t count, const int32_t
             const ptrdiff_t place = at + p * y_pixel + v * BLOCK_LANES;
             const ivec sum = load_ints(sums + p * QBLOCK + v * BLOCK_LANES);
             const vec all = finished(&to, place, sum, scale[v], bias[v], format);
-            const vec y = format == INT8 ? between(all, low, high) : limited(all, low, high);
+            const vec y = format == BFLOAT16 ? limited(all, low, high) : between(all, low, high);
             if (!to.y)
                 store(to.real_y + place, y);
-            else if (format == INT8)
-                store_bytes((uint8_t *)to.y + place, nearest(y));
-            else
+            else if (format == BFLOAT16)
                 store_halves((uint16_t *)to.y + place, bfloat16_of(y));
+            else
+                store_bytes((uint8_t *)to.y + place, nearest(y));
         }
 }
 __attribute__((noinline)) void CNET_FN(quantized_finish)(const tile *t, ptrdiff_t at,
                                                          ptrdiff_t count, const int32_t *sums) {
-    if (t->format == INT8)
-        finish(t, at, count, sums, INT8);
-    else
+    if (t->format == BFLOAT16)
         finish(t, at, count, sums, BFLOAT16);
+    else
+        finish(t, at, count, sums, INT8);
 }
 
 /* What a tile computes, as constants of its code. */
 typedef struct {
     tile_kind kind;
     number_format format;
-    int vnni;
 } arithmetic;
 
 UNROLLED ivec add_dot(ivec sum, ivec x, ivec filter, const arithmetic how) {
+#if HAS_VNNI
     if (how.format == INT8)
-        return dot(sum, x, filter, how.vnni);
+        return add_quads(sum, x, filter);
+#endif
+    if (how.format == INT8_PAIRS)
+        return add_pairs(sum, x, filter);
     return (ivec)add_product((vec)sum, (vec)x, (vec)filter);
 }
 
 /* Bytes from a pixel to the next one, and from a tap to the next one. */
 UNROLLED ptrdiff_t pixel_bytes(const arithmetic how) {
-    return how.kind == TILE_CHANNELS || how.format == BFLOAT16 ? QBLOCK * QUAD : QBLOCK;
+    return how.kind == TILE_CHANNELS ? QBLOCK * QUAD : staged_bytes(how.format);
 }
 UNROLLED ptrdiff_t tap_bytes(const arithmetic how) {
-    return how.format == BFLOAT16 ? block_bytes(how.format) : QBLOCK * QUAD;
+    return QBLOCK * quad_size(how.format) * filter_bytes(how.format);
 }
 
 UNROLLED ivec load_filters(const char *filters, int v, const arithmetic how) {
@@ -151,58 +150,19 @@ UNROLLED void compute(const tile *t, const int rows, const int width, const arit
                                 filter[v], how);
             }
     }
-    int32_t finished[MOST_PIXELS * QBLOCK];
+    int32_t local[MOST_PIXELS * QBLOCK], *const finished = t->sums ? t->sums : local;
 #pragma GCC unroll 16
     for (int p = 0; p < rows * width; p++)
 #pragma GCC unroll 4
         for (int v = 0; v < BLOCK_VECTORS; v++)
             store_ints(finished + p * QBLOCK + v * BLOCK_LANES, sums[p][v]);
+    if (t->sums)
+        return;
     const int is_run = t->y_row == width * t->y_pixel; /* all rows, one after the other */
     const int count = is_run ? rows * width : width;
     for (int p = 0, r = 0; p < rows * width; p += count, r++)
         CNET_FN(quantized_finish)(t, t->at + r * t->y_row, count, finished + p * QBLOCK);
 }
-
-/* ---- Tiles in parts of one row: dots that are several instructions need more registers, and have
- * shorter chains of sums ---- */
-
-enum {
-    FREE_OF_PART = (ISA_REGISTERS - 3 - 2 * BLOCK_VECTORS) / BLOCK_VECTORS,
-    PART_PIXELS = FREE_OF_PART >= 8 ? 8
-    : FREE_OF_PART >= 4             ? 4
-    : FREE_OF_PART >= 2             ? 2
-                                    : 1
-};
-
-/* As many parts of `width` pixels of a row as fit, from pixel p on; returns what follows them. */
-UNROLLED int compute_parts(const tile *t, int row, int p, int end, const int width,
-                           const arithmetic how) {
-    for (; width <= PART_PIXELS && p + width <= end; p += width) {
-        tile part = *t;
-        part.x += row * t->x_row + p * pixel_bytes(how);
-        part.at += row * t->y_row + p * t->y_pixel;
-        compute(&part, 1, width <= PART_PIXELS ? width : 1, how);
-    }
-    return p;
-}
-
-UNROLLED void in_parts(const tile *t, int rows, int width, const arithmetic how) {
-    for (int row = 0; row < rows; row++) {
-        int p = compute_parts(t, row, 0, width, 8, how);
-        p = compute_parts(t, row, p, width, 4, how);
-        p = compute_parts(t, row, p, width, 2, how);
-        compute_parts(t, row, p, width, 1, how);
-    }
-}
-
-#define PARTS(name, ...)                                                                           \
-    static void name(const tile *t, int rows, int width) {                                         \
-        in_parts(t, rows, width, (arithmetic){__VA_ARGS__});                                       \
-    }
-PARTS(dense_int8, TILE_DENSE, INT8, 0)
-PARTS(channels_int8, TILE_CHANNELS, INT8, 0)
-
-/* ---- Tiles whose size is a constant ---- */
 
 /* A case for each size; sizes beyond MOST_PIXELS compile to nothing. */
 #define CASE(rows, width)                                                                          \
@@ -241,25 +201,57 @@ UNROLLED void of_size(const tile *t, int rows, int width, const arithmetic how) 
     static void name(const tile *t, int rows, int width) {                                         \
         of_size(t, rows, width, (arithmetic){__VA_ARGS__});                                        \
     }
-OF_SIZE(dense_bfloat16, TILE_DENSE, BFLOAT16, 0)
-OF_SIZE(channels_bfloat16, TILE_CHANNELS, BFLOAT16, 0)
 #if HAS_VNNI
-OF_SIZE(dense_vnni, TILE_DENSE, INT8, 1)
-OF_SIZE(channels_vnni, TILE_CHANNELS, INT8, 1)
-#else
-#define dense_vnni dense_int8
-#define channels_vnni channels_int8
+OF_SIZE(dense_int8, TILE_DENSE, INT8)
+OF_SIZE(channels_int8, TILE_CHANNELS, INT8)
 #endif
+OF_SIZE(dense_bfloat16, TILE_DENSE, BFLOAT16)
+OF_SIZE(channels_bfloat16, TILE_CHANNELS, BFLOAT16)
+
+/* ---- Tiles in parts of one row, which are enough where there are few registers ---- */
+
+enum { PART_PIXELS = MOST_PIXELS < 8 ? MOST_PIXELS : 8 };
+
+typedef void compute_row(const tile *t, int width);
+
+UNROLLED void of_width(const tile *t, int width, const arithmetic how) {
+    const int rows = 1;
+    switch (rows * 32 + width) { WIDTHS(1) }
+}
+
+UNROLLED void in_parts(const tile *t, int rows, int width, compute_row *compute_part,
+                       const arithmetic how) {
+    if (rows == 1 && width <= PART_PIXELS) {
+        compute_part(t, width);
+        return;
+    }
+    tile part = *t;
+    for (int row = 0; row < rows; row++)
+        for (int p = 0; p < width; p += PART_PIXELS) {
+            part.x = t->x + row * t->x_row + p * pixel_bytes(how);
+            part.at = t->at + row * t->y_row + p * t->y_pixel;
+            part.sums = t->sums ? t->sums + (row * width + p) * QBLOCK : NULL;
+            compute_part(&part, (int)min_size(width - p, PART_PIXELS));
+        }
+}
+#define IN_PARTS(name, ...)                                                                        \
+    static __attribute__((noinline)) void name##_row(const tile *t, int width) {                   \
+        of_width(t, width, (arithmetic){__VA_ARGS__});                                             \
+    }                                                                                              \
+    static void name(const tile *t, int rows, int width) {                                         \
+        in_parts(t, rows, width, name##_row, (arithmetic){__VA_ARGS__});                           \
+    }
+IN_PARTS(dense_pairs, TILE_DENSE, INT8_PAIRS)
+IN_PARTS(channels_pairs, TILE_CHANNELS, INT8_PAIRS)
 
 void CNET_FN(quantized_tile)(const tile *t, tile_kind kind, int rows, int width) {
     typedef void compute_tile(const tile *t, int rows, int width);
-    static compute_tile *const of_int8[TILE_KINDS][2] = {
-        [TILE_DENSE] = {dense_int8, dense_vnni},
-        [TILE_CHANNELS] = {channels_int8, channels_vnni},
+    static compute_tile *const tiles[][TILE_KINDS] = {
+#if HAS_VNNI
+        [INT8] = {dense_int8, channels_int8},
+#endif
+        [INT8_PAIRS] = {dense_pairs, channels_pairs},
+        [BFLOAT16] = {dense_bfloat16, channels_bfloat16},
     };
-    static compute_tile *const of_bfloat16[TILE_KINDS] = {
-        [TILE_DENSE] = dense_bfloat16,
-        [TILE_CHANNELS] = channels_bfloat16,
-    };
-    (t->format == INT8 ? of_int8[kind][t->vnni] : of_bfloat16[kind])(t, rows, width);
+    tiles[t->format][kind](t, rows, width);
 }

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import _core
+from .. import _core, runtime
 from ..arrays import Shape
 from .arena import place
+from .blocking import is_depthwise
 from .split import Split, first_part
 from .steps import NUMBERS, PREPARE, Step, Value
 
@@ -22,11 +23,13 @@ WORTH_THREADS = 1 << 18
 """Number of multiplications of a step from which several threads are faster."""
 
 
-AT_ONCE = {
-    "conv2d": 1, "prepared_conv2d": 1, "blocked_conv2d": 1, "bfloat16_conv2d": 2,
-    "quantized_conv2d": 4,
-}  # fmt: skip
+CONVOLUTIONS = (
+    "conv2d", "prepared_conv2d", "blocked_conv2d", "bfloat16_conv2d", "quantized_conv2d"
+)  # fmt: skip
+BFLOAT16_AT_ONCE, INT8_AT_ONCE = 2, {"pairs": 1, "vnni": 4, "amx": 4}
 """The multiplications of convolutions that take the time of one of float32."""
+CHANNEL_COST = 4
+"""The multiplications that take the time of one by a filter of a single channel."""
 
 
 def compiled_plan(
@@ -98,8 +101,15 @@ def _cost(step: Step) -> int:
     g: Any = step.arguments.get("g")
     if step.kernel == "prepared_linear":
         return results * int(g[2])
-    if step.kernel in AT_ONCE:
-        return int(g.n * g.oh * g.ow * g.o * (g.c // g.g) * g.kh * g.kw) // AT_ONCE[step.kernel]
+    if step.kernel in CONVOLUTIONS:
+        products = int(g.n * g.oh * g.ow * g.o * (g.c // g.g) * g.kh * g.kw)
+        return products * (CHANNEL_COST if is_depthwise(g) else 1) // _at_once(step)
     if step.kernel in ("max_pool2d", "avg_pool2d", "blocked_pool2d"):
         return results * int(g.kh * g.kw) * 4
     return results * 4
+
+
+def _at_once(step: Step) -> int:
+    if step.kernel == "quantized_conv2d":
+        return INT8_AT_ONCE[runtime.DOTS[step.arguments["dots"]]]
+    return BFLOAT16_AT_ONCE if step.kernel == "bfloat16_conv2d" else 1

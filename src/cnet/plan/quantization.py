@@ -54,7 +54,7 @@ class Int8(Format):
     def suits(self, g: Conv2d) -> bool:
         if g.c // g.g * g.kh * g.kw > MOST_PRODUCTS:
             return False
-        return not is_depthwise(g) or (g.dw == 1 and g.sw in (1, 2, 4))
+        return not is_depthwise(g) or (g.dw == 1 and g.sw in (1, 2))
 
     def scale_of(self, step: Step | None) -> Scale:
         return Scale.of(self._range_of(step))
