@@ -337,9 +337,9 @@ class Context:
         return self.propagate(gradients)
 
     def release(self) -> None:
-        """Free the saved values: the node can still be inspected, but not propagated again."""
-        self.saved = ()
-        self.released = True
+        """Free the saved arrays. A node that had any can be inspected, but not propagated again."""
+        if next(changes.arrays(self.saved), None) is not None:
+            self.saved, self.released = (), True
 
 
 class Operation(Generic[Output]):

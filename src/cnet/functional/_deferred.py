@@ -133,7 +133,7 @@ class Chained(Context):
 
     def release(self) -> None:
         super().release()
-        self.chain, self.spanned = None, ()
+        self.released, self.chain, self.spanned = True, None, ()
 
 
 class Deferred(Tensor):
