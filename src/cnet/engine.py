@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import changes
+from .dtypes import can_hold
 from .grad_mode import current
 from .replay import assign, constant, copied
 
@@ -418,7 +419,7 @@ class Operation(Generic[Output]):
                 f"{cls.__name__}: output with shape {list(x.shape)} doesn't match the broadcast "
                 f"shape {list(y.shape)}"
             )
-        if not np.can_cast(y.dtype, x.dtype, "same_kind"):
+        if not can_hold(x.dtype, y.dtype):
             raise RuntimeError(
                 f"{cls.__name__}: result type {y.dtype} can't be cast to the desired output type "
                 f"{x.dtype}"

@@ -51,7 +51,7 @@ def _nonzero(function: Callable[[Array, Array], Any]) -> Callable[[Array, Array]
     """The function, which raises ZeroDivisionError for integers divided by 0."""
 
     def checked(a: Array, b: Array) -> Any:
-        if b.dtype.kind in "iu" and not b.all():
+        if b.dtype.kind in "iu" and a.size and not b.all():
             raise ZeroDivisionError("division of integers by zero")
         return function(a, b)
 

@@ -31,7 +31,7 @@ class Median(Operation[Tensor]):
     def forward(ctx: Context, x: Array, *, ignore_nan: bool) -> Array:
         flat = x.reshape(-1)
         if flat.size == 0:
-            return np.array(np.nan, x.dtype)
+            return np.array(np.nan if x.dtype.kind in "bf" else np.iinfo(x.dtype).min, x.dtype)
         if _has_nan(flat):
             y = flat[_median_positions(flat[np.newaxis], ignore_nan)[0]]
         else:
@@ -49,8 +49,8 @@ class Median(Operation[Tensor]):
 
 
 def _has_nan(x: Array) -> bool:
-    """Whether an array with elements has a NaN, which is then its greatest element."""
-    return x.dtype.kind == "f" and bool(np.isnan(_greatest(x, axis=None)))
+    """Whether an array has a NaN, which is then its greatest element."""
+    return x.dtype.kind == "f" and x.size > 0 and bool(np.isnan(_greatest(x, axis=None)))
 
 
 def _median_positions(rows: Array, ignore_nan: bool) -> Array:
