@@ -25,7 +25,6 @@ Edge: TypeAlias = "tuple[Context | Variable, int]"
 """The origin of an array: a node, and the index of its output."""
 Hooks: TypeAlias = dict[int, Callable[[Any], Any]]
 Output = TypeVar("Output")
-
 _NO_HOOKS: dict[int, Hooks] = {}
 AFTER_OTHER_HOOKS = sys.maxsize
 """The number of the hook that keeps a gradient for `Tensor.retain_grad`."""
