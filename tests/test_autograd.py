@@ -221,6 +221,40 @@ def test_backward_frees_the_graph_and_says_so():
     np.testing.assert_array_equal(x.grad, [2, 4])
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x + 1,
+        lambda x: 3 - x,
+        lambda x: x[0],
+        lambda x: x.reshape(4).mean(),
+        lambda x: cnet.cat([x, x.t()]).cumsum(0),
+        lambda x: F.interpolate(F.pad(x, (1, 1))[None, None], scale_factor=2),
+        lambda x: F.adaptive_avg_pool2d(x[None], 1),
+    ],
+)
+def test_nodes_that_saved_no_array_can_be_propagated_again(function):
+    x = leaf([1, -2], [3, 4])
+    loss = function(x).sum()
+    loss.backward()
+    once = x.grad.numpy().copy()
+    loss.backward()
+    np.testing.assert_array_equal(x.grad, 2 * once)
+
+
+@pytest.mark.parametrize(
+    "function", [lambda x: x[[0, 0]], lambda x: x * x, F.relu, lambda x: (x + 1).sum() * x.sum()]
+)
+def test_nodes_that_saved_an_array_cannot(function):
+    x = leaf([1, -2], [3, 4])
+    loss = function(x).sum()
+    loss.backward()
+    once = x.grad.numpy().copy()
+    with pytest.raises(RuntimeError, match="freed the graph"):
+        loss.backward()
+    np.testing.assert_array_equal(x.grad, once)
+
+
 def test_a_retained_graph_can_be_gone_through_again():
     x = leaf(1, 2)
     loss = (x * x).sum()
@@ -378,7 +412,7 @@ def test_a_missing_gradient_goes_nowhere():
             return None
 
     x = leaf(1, 2)
-    y = x * 3
+    y = x * x
     (Detached.apply(y) + 1).sum().backward()
     assert x.grad is None
     with pytest.raises(RuntimeError, match="freed"):

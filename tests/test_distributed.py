@@ -63,6 +63,12 @@ def test_errors_without_a_group(call, error, message):
     assert not dist.is_initialized()
 
 
+def test_only_names_of_pytorch_exist():
+    assert hasattr(dist, "new_group")
+    for name in ("nonsense", "__path__", "scatter_", "DistributedSampler"):
+        assert not hasattr(dist, name)
+
+
 def test_several_processes_are_refused(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(RuntimeError, match="only one process is supported"):

@@ -128,3 +128,11 @@ def test_samples_with_gradients(make):
 def test_errors(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_modules_of_pytorch():
+    from cnet.distributions.categorical import Categorical
+    from cnet.distributions.one_hot_categorical import OneHotCategorical
+
+    assert Categorical is cnet.distributions.Categorical
+    assert OneHotCategorical is cnet.distributions.OneHotCategorical

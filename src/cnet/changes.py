@@ -10,7 +10,7 @@ one without error: a node that saves the memory of the new owner has a higher nu
 change of the old one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import count
 from typing import Any
 
@@ -49,19 +49,25 @@ def last_change(array: np.ndarray[Any, Any]) -> tuple[int, str]:
     return _changes.get(id(owner(array)), (-1, ""))
 
 
+def arrays(saved: Iterable[Any]) -> Iterator[np.ndarray[Any, Any]]:
+    """All arrays among the values that a node saved, and in tuples among them."""
+    for value in saved:
+        if isinstance(value, np.ndarray):
+            yield value
+        elif type(value) is tuple:
+            yield from arrays(value)
+
+
 def check(number: int, reader: str, saved: Iterable[Any]) -> None:
     """Raise RuntimeError if an array among `saved` was changed after the node `number`.
 
     Call it only if `latest` is greater than `number`; otherwise there is nothing to check.
     """
-    for value in saved:
-        if isinstance(value, np.ndarray):
-            when, name = last_change(value)
-            if when > number:
-                raise RuntimeError(
-                    "one of the variables needed for gradient computation has been modified by an "
-                    f"inplace operation: {reader} saved it ({value.dtype}, shape {value.shape}) "
-                    f"for its backward pass, and {name} changed it later"
-                )
-        elif type(value) is tuple:
-            check(number, reader, value)
+    for array in arrays(saved):
+        when, name = last_change(array)
+        if when > number:
+            raise RuntimeError(
+                "one of the variables needed for gradient computation has been modified by an "
+                f"inplace operation: {reader} saved it ({array.dtype}, shape {array.shape}) "
+                f"for its backward pass, and {name} changed it later"
+            )

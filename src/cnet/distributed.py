@@ -147,8 +147,20 @@ def _require_group(function: str) -> str:
     return _backend
 
 
+_REFUSED = {
+    "Backend", "P2POp", "PrefixStore", "ProcessGroup", "Store", "Work", "all_gather_coalesced",
+    "all_gather_into_tensor", "all_gather_object", "all_reduce_coalesced", "all_to_all",
+    "all_to_all_single", "batch_isend_irecv", "broadcast_object_list", "gather", "gather_object",
+    "get_global_rank", "get_group_rank", "get_node_local_rank", "get_process_group_ranks", "irecv",
+    "isend", "monitored_barrier", "new_group", "new_subgroups", "new_subgroups_by_enumeration",
+    "recv", "recv_object_list", "reduce_scatter", "reduce_scatter_tensor", "scatter",
+    "scatter_object_list", "send", "send_object_list", "split_group",
+}  # fmt: skip
+"""Functions and classes of PyTorch that need several processes."""
+
+
 def __getattr__(name: str) -> Any:
-    if name.startswith("_"):
+    if name not in _REFUSED:
         raise AttributeError(f"module 'cnet.distributed' has no attribute {name!r}")
 
     def refused(*args: Any, **kwargs: Any) -> NoReturn:

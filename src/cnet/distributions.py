@@ -5,6 +5,7 @@ Parameters are broadcast to one shape, `batch_shape`. Random numbers come from t
 """
 
 import math
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -386,3 +387,8 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
         return ops.where(never, math.inf, q.cross_entropy(p.probs) - p.entropy())
     names = type(p).__name__, type(q).__name__
     raise NotImplementedError(f"kl_divergence: no formula for {names[0]} and {names[1]}")
+
+
+for _class in (Bernoulli, Beta, Categorical, Normal, OneHotCategorical, Uniform):
+    _module = {"OneHotCategorical": "one_hot_categorical"}.get(_class.__name__, _class.__name__)
+    sys.modules[f"{__name__}.{_module.lower()}"] = sys.modules[__name__]  # modules in PyTorch

@@ -122,6 +122,14 @@ def set_default_dtype(d: npt.DTypeLike) -> None:
     of_number[builtins.float] = chosen
 
 
+def can_hold(target: np.dtype[Any], source: np.dtype[Any]) -> builtins.bool:
+    """Whether an operation in place may write a result of dtype `source` into a `target`.
+
+    A result must not be of a higher kind: bool, integer, float. Integers wrap around.
+    """
+    return np.can_cast(source, target, "same_kind") or source.kind + target.kind == "iu"
+
+
 def as_dtype(function: str, value: Any) -> np.dtype[Any]:
     """Convert a dtype, Python type or name to a dtype of real numbers; TypeError if it is none.
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import changes
+from .dtypes import can_hold
 from .grad_mode import current
 from .replay import assign, constant, copied
 
@@ -24,7 +25,6 @@ Edge: TypeAlias = "tuple[Context | Variable, int]"
 """The origin of an array: a node, and the index of its output."""
 Hooks: TypeAlias = dict[int, Callable[[Any], Any]]
 Output = TypeVar("Output")
-
 _NO_HOOKS: dict[int, Hooks] = {}
 AFTER_OTHER_HOOKS = sys.maxsize
 """The number of the hook that keeps a gradient for `Tensor.retain_grad`."""
@@ -337,9 +337,9 @@ class Context:
         return self.propagate(gradients)
 
     def release(self) -> None:
-        """Free the saved values: the node can still be inspected, but not propagated again."""
-        self.saved = ()
-        self.released = True
+        """Free the saved arrays. A node that had any can be inspected, but not propagated again."""
+        if next(changes.arrays(self.saved), None) is not None:
+            self.saved, self.released = (), True
 
 
 class Operation(Generic[Output]):
@@ -418,7 +418,7 @@ class Operation(Generic[Output]):
                 f"{cls.__name__}: output with shape {list(x.shape)} doesn't match the broadcast "
                 f"shape {list(y.shape)}"
             )
-        if not np.can_cast(y.dtype, x.dtype, "same_kind"):
+        if not can_hold(x.dtype, y.dtype):
             raise RuntimeError(
                 f"{cls.__name__}: result type {y.dtype} can't be cast to the desired output type "
                 f"{x.dtype}"

@@ -44,6 +44,7 @@ def apply_in_place(operation: type[Operation[Any]], x: Any, *args: Any, **kwargs
             arg = arg._array
         arrays.append(arg)
         edges.append(edge)
+    recorded = recorded and array.dtype.kind == "f"
     if enabled and (recorded or x._view is not None):
         _check_base(x, recorded)
     ctx = Context(operation, tuple(edges))

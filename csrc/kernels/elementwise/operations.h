@@ -20,8 +20,8 @@
        x,           choose(x <= a, ZERO, g))                                                       \
     OP(elu,         choose(x > 0, b * x, a * vec_expm1(at_most(x, ZERO))),                         \
        x,           g * choose(x > 0, b, a * vec_exp(at_most(x, ZERO))))                           \
-    OP(celu,        choose(x > 0, x, a * vec_expm1(at_most(x / a, ZERO))),                         \
-       x,           g * choose(x > 0, broadcast(1), vec_exp(at_most(x / a, ZERO))))                \
+    OP(celu,        choose(x > 0, x, a * vec_expm1(at_most(x, ZERO) / a)),                         \
+       x,           g * choose(x > 0, broadcast(1), vec_exp(at_most(x, ZERO) / a)))                \
     OP(gelu,        gelu(x),                                                                       \
        x,           g * (normal_cdf(x) + x * normal_density(x)))                                   \
     OP(gelu_tanh,   x * sigmoid(gelu_argument(x)),                                                 \

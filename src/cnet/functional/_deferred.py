@@ -134,7 +134,7 @@ class Chained(Context):
 
     def release(self) -> None:
         super().release()
-        self.chain, self.spanned = None, ()
+        self.released, self.chain, self.spanned = True, None, ()
 
 
 class Deferred(Tensor):

@@ -1,5 +1,6 @@
 """Distances and similarities of vectors, and vectors divided by their norm."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -157,7 +158,7 @@ def _size(x: Array, axis: int) -> Array:
 def normalize(
     input: TensorLike,
     p: float = 2.0,
-    dim: int = 1,
+    dim: int | Sequence[int] = 1,
     eps: float = 1e-12,
     out: Tensor | None = None,
 ) -> Tensor:
@@ -168,8 +169,8 @@ def normalize(
     input : Tensor or ndarray of floats, any shape
     p : float, default 2.0
         The exponent of the norm.
-    dim : int, default 1
-        The axis of the vectors.
+    dim : int or sequence of int, default 1
+        The axis of the vectors, or several axes whose elements form a vector.
     eps : float, default 1e-12
         The least divisor :math:`\epsilon`.
     out : Tensor, optional
@@ -194,6 +195,8 @@ def normalize(
     tensor([[0.6, 0.8]])
     """
     input = as_tensor(input)
+    if isinstance(dim, Sequence):
+        return input / input.norm(p, dim, keepdim=True).clamp(min=eps)
     if p == 2 and input.ndim:
         return Normalize.apply(input, axis=_axis("normalize", input, dim), eps=eps)
     return input / norm("normalize", input, p, dim).clamp(min=eps)

@@ -1,17 +1,18 @@
 """Power-average pooling: the p-norm of each window."""
 
 from collections.abc import Sequence
-from math import prod
+from math import isinf, prod
 from typing import TypeAlias
 
 from .. import geometry
 from ..tensor import Tensor, TensorLike, as_tensor
-from .pooling import avg_pool1d, avg_pool2d, avg_pool3d
+from .pooling import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
 
 __all__ = ["lp_pool1d", "lp_pool2d", "lp_pool3d"]
 
 Sizes: TypeAlias = int | Sequence[int]
 _AVERAGES = {1: avg_pool1d, 2: avg_pool2d, 3: avg_pool3d}
+_MAXIMA = {1: max_pool1d, 2: max_pool2d, 3: max_pool3d}
 
 
 def _lp_pool(
@@ -23,6 +24,10 @@ def _lp_pool(
     norm_type = float(norm_type)
     if norm_type == 0:
         raise ValueError(f"{function}: norm_type must not be zero")
+    if isinf(norm_type):
+        sign = 1 if norm_type > 0 else -1
+        magnitudes = as_tensor(x).abs()
+        return sign * _MAXIMA[axes](sign * magnitudes, kernel, stride, 0, 1, ceil_mode)
     means = _AVERAGES[axes](as_tensor(x) ** norm_type, kernel, stride, 0, ceil_mode)
     y: Tensor = (means * prod(kernel)) ** (1 / norm_type)
     return y
@@ -43,7 +48,7 @@ def lp_pool1d(
         float32 or float64. For an odd or fractional `norm_type`, numbers are not replaced by their
         magnitudes.
     norm_type : float
-        The exponent p; 1 gives sums.
+        The exponent p; 1 gives sums, and infinity the greatest magnitude.
     kernel_size : int or (int,)
         The size of the window.
     stride : int or (int,), optional
@@ -87,7 +92,7 @@ def lp_pool2d(
         float32 or float64. For an odd or fractional `norm_type`, numbers are not replaced by their
         magnitudes.
     norm_type : float
-        The exponent p; 1 gives sums.
+        The exponent p; 1 gives sums, and infinity the greatest magnitude.
     kernel_size : int or (int, int)
         The size of the window.
     stride : int or (int, int), optional
@@ -131,7 +136,7 @@ def lp_pool3d(
         float32 or float64. For an odd or fractional `norm_type`, numbers are not replaced by their
         magnitudes.
     norm_type : float
-        The exponent p; 1 gives sums.
+        The exponent p; 1 gives sums, and infinity the greatest magnitude.
     kernel_size : int or (int, int, int)
         The size of the window.
     stride : int or (int, int, int), optional

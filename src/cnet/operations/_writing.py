@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Array, Context, Operation
+from ..dtypes import can_hold
 from ..inplace import apply_in_place
 from ..tensor import Tensor
 from ._common import unbroadcast, weak
@@ -61,7 +62,7 @@ def write_back(function: str, x: Tensor, result: Tensor) -> Tensor:
             f"{function}: the result must have the shape of the tensor "
             f"(got {result.shape} and {x.shape})"
         )
-    if result.dtype is not x.dtype and not np.can_cast(result.dtype, x.dtype, "same_kind"):
+    if not can_hold(x.dtype, result.dtype):
         raise RuntimeError(
             f"{function}: result type {result.dtype} can't be cast to the desired output type "
             f"{x.dtype}"

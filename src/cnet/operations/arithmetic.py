@@ -21,6 +21,7 @@ from ._blocks import blockwise
 from ._common import unbroadcast, weak
 from ._elementwise import check_broadcast, define
 from ._promotion import common_number, promoted
+from ._sums import any_of
 from .registry import operation
 
 __all__ = [
@@ -378,6 +379,11 @@ def _fitting(exponent: Any, base: Any) -> Any:
     return exponent
 
 
+def _is_negative(exponent: Any) -> bool:
+    """Whether an exponent is an array of integers with a negative one."""
+    return isinstance(exponent, np.ndarray) and exponent.dtype.kind == "i" and any_of(exponent < 0)
+
+
 class Pow(Arithmetic):
     ufunc, symbol = np.power, operator.pow
 
@@ -385,7 +391,11 @@ class Pow(Arithmetic):
     def forward(cls, ctx: Context, base: Array, exponent: Array) -> Any:
         exponent = _fitting(exponent, base)
         base, exponent = promoted("pow", base, exponent)
-        y = cls.compute(base, exponent)
+        if _is_negative(exponent):  # the power of integers is rounded towards zero
+            power = cls.compute(base, np.abs(exponent))
+            y = np.where((exponent < 0) & (np.abs(base) != 1), 0, power)
+        else:
+            y = cls.compute(base, exponent)
         if y.dtype == np.int8 and base.dtype == np.bool_:
             y = y.astype(np.bool_)
         _, need_exponent = ctx.needs_input_grad
@@ -424,14 +434,14 @@ def pow(input: Operand, exponent: Operand, *, out: Tensor | None = None) -> Tens
     Returns
     -------
     Tensor
-        In the broadcast shape and the promoted dtype.
+        In the broadcast shape and the promoted dtype; integers are rounded towards zero.
 
     Raises
     ------
     TypeError
         If an operand is not a tensor, array or number.
     ValueError
-        If the shapes do not broadcast, or an exponent of integers is negative.
+        If the shapes do not broadcast, or a number as exponent of integers is negative.
 
     Examples
     --------

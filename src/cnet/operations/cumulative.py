@@ -72,9 +72,9 @@ class CumProd(Operation[Tensor]):
 def _along(
     function: str, operation: type[Operation[Tensor]], x: TensorLike, dim: Any, dtype: DType
 ) -> Tensor:
-    axis = dim_of(function, dim, x.ndim)
     if dtype is not None:
-        x = as_tensor(x, dtype)
+        return as_tensor(_along(function, operation, as_tensor(x, dtype), dim, None), dtype)
+    axis = dim_of(function, dim, x.ndim)
     if x.ndim == 0:
         return operation.apply(as_tensor(x).reshape(1), axis=0).reshape(())
     return operation.apply(x, axis=axis)

@@ -52,7 +52,7 @@ def _nonzero(function: Callable[[Array, Array], Any]) -> Callable[[Array, Array]
 
     @calls_kernels
     def checked(a: Array, b: Array) -> Any:
-        if b.dtype.kind in "iu" and not b.all():
+        if b.dtype.kind in "iu" and a.size and not b.all():
             raise ZeroDivisionError("division of integers by zero")
         return function(a, b)
 

@@ -26,8 +26,12 @@ __all__ = [
 class MatMul(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, a: Array, b: Array) -> Array:
-        if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
-            a, b = promoted("matmul", a, b)
+        for operand in (a, b):
+            if not isinstance(operand, np.ndarray):
+                raise TypeError(
+                    f"matmul: operands must be tensors or arrays (got {type(operand).__name__})"
+                )
+        a, b = promoted("matmul", a, b)
         y = product_of(a, b)
         from_a, from_b = ctx.edges
         ctx.save_for_backward(a if from_b else None, b if from_a else None)

@@ -29,7 +29,7 @@ class Median(Operation[Tensor]):
     def forward(ctx: Context, x: Array, *, ignore_nan: bool) -> Array:
         flat = x.reshape(-1)
         if flat.size == 0:
-            return np.array(np.nan, x.dtype)
+            return np.array(np.nan if x.dtype.kind in "bf" else np.iinfo(x.dtype).min, x.dtype)
         y = flat[_median_positions(flat, 0, ignore_nan)]
         ctx.save_for_backward(x, y)
         return np.asarray(y)

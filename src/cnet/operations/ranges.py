@@ -83,7 +83,8 @@ def _steps(function: str, numbers: list[Any], dtype: np.dtype[Any], inclusive: b
         raise TypeError(f"{function}: dtype must be an integer or float dtype (got {dtype})")
     if not all(map(isfinite, numbers)):
         raise ValueError(f"{function}: all numbers must be finite (got {tuple(numbers)})")
-    start, end, step = map(int, numbers) if dtype.kind in "iu" else numbers
+    # As in PyTorch, only for int64 are the numbers rounded before they are counted.
+    start, end, step = map(int, numbers) if dtype == np.int64 else numbers
     if step == 0 or (end - start) * step < 0:
         raise ValueError(
             f"{function}: step must lead from start to end (got start {start}, end {end}, "
@@ -95,8 +96,9 @@ def _steps(function: str, numbers: list[Any], dtype: np.dtype[Any], inclusive: b
     else:
         quotient = (end - start) / step
         count = int(quotient) + 1 if inclusive else ceil(quotient)
-    if integers:
-        result: Array = np.arange(start, start + count * step, step, dtype=np.int64)
+    if integers or dtype.kind in "iu":
+        start, step = int(start), int(step)
+        result = np.arange(start, start + count * step, step) if step else np.full(count, start)
         return result.astype(dtype, copy=False)
     return _progression(start, step, count, dtype)
 

@@ -97,7 +97,7 @@ def sum(
     tensor([3., 7.])
     """
     if dtype is not None:
-        input = as_tensor(input, dtype)
+        return as_tensor(sum(as_tensor(input, dtype), dim, keepdim), dtype)
     return Sum.apply(input, axes=reduced_axes("sum", input, dim), keepdims=keepdim)
 
 
@@ -315,7 +315,7 @@ def prod(
     tensor([ 2., 12.])
     """
     if dtype is not None:
-        input = as_tensor(input, dtype)
+        return as_tensor(prod(as_tensor(input, dtype), dim, keepdim), dtype)
     return Prod.apply(input, axes=reduced_axes("prod", input, dim), keepdims=keepdim)
 
 

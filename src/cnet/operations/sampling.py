@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import kernels
 from ..autograd import Array
-from ..dtypes import float32, float64, get_default_dtype, int64
+from ..dtypes import float16, float32, float64, get_default_dtype, int64
 from ..tensor import Number, Tensor, TensorLike, array_of
 from ._options import (
     LikeOptions,
@@ -40,6 +40,8 @@ _GREATEST = 2**64 - 1
 def draw_uniform(generator: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """Uniform numbers in [0, 1), in a float dtype."""
     drawn: Array = generator.random(shape, float64 if dtype == float64 else float32)
+    if dtype == float16:  # numbers close to 1 would be rounded to 1
+        drawn = np.floor(drawn * 2**11) / 2**11
     return drawn.astype(dtype, copy=False)
 
 

@@ -231,6 +231,11 @@ class Clip(Operation[Tensor]):
             if bound is not None:
                 x, _ = promoted("clamp", x, bound)
         common_number("clamp", x)
+        for bound in (min, max):
+            if type(bound) is int and x.dtype.kind in "iu":
+                limits = np.iinfo(x.dtype)
+                if not limits.min <= bound <= limits.max:
+                    raise RuntimeError(f"clamp: {x.dtype} cannot hold the bound {bound}")
         if min is not None:
             _, min = promoted("clamp", x, min)
         if max is not None:
@@ -300,6 +305,8 @@ def clamp(
     ------
     TypeError
         If `input` is boolean, or not a tensor or array.
+    RuntimeError
+        If a bound is an integer that the dtype of `input` cannot hold.
     ValueError
         If no bound is given, or the shapes do not broadcast.
 

@@ -213,7 +213,7 @@ def _triangle(x: Array, diagonal: int, upper: bool) -> Array:
             edges = np.arange(top + shift, bottom + shift)[:, np.newaxis]
             between = np.arange(first, last)
             outside = between < edges if upper else between >= edges
-            np.copyto(band[..., first:last], 0, where=outside)
+            np.copyto(band[..., first:last], x.dtype.type(0), where=outside)
     return y
 
 

@@ -14,7 +14,7 @@ __all__ = ["all", "any", "isin"]
 
 def _reduced(function: str, ufunc: np.ufunc, x: TensorLike, dim: Axis, keepdim: bool) -> Tensor:
     array = array_of(x)
-    axes = reduced_axes(function, array, dim)
+    axes = () if isinstance(dim, list | tuple) and not dim else reduced_axes(function, array, dim)
     result = np.asarray(ufunc.reduce(array, axes, bool, keepdims=keepdim))
     return Tensor(result.astype(np.uint8) if array.dtype == np.uint8 else result)
 
@@ -30,7 +30,8 @@ def all(
     ----------
     input : Tensor or ndarray, any shape
     dim : int or sequence of int, optional
-        Dimensions to reduce; all by default. NumPy's name is `axis`.
+        Dimensions to reduce; all by default, and none for an empty sequence. NumPy's name is
+        `axis`.
     keepdim : bool, default False
         Whether to keep these dimensions with size 1. NumPy's name is `keepdims`.
     out : Tensor, optional

@@ -1,7 +1,7 @@
 """Compiled inference: a network as one C call."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import numpy as np
 
@@ -14,20 +14,42 @@ from .calibration import Ranges, batches_of
 from .compiled import compiled_plan
 from .lowering import lower
 from .narrowing import Format, narrow
+from .optimized import as_by_torch
 from .oracle import reference_plan
 from .quantization import Int8
 
+Compiled = TypeVar("Compiled", bound=Callable[..., Any])
 
+
+@overload
 def compile(
     model: Module, example: Array, *, dtype: Any = None, calibration: Any = None,
     percentile: float = 100.0,
-) -> Callable[..., Array]:  # fmt: skip
+) -> Callable[..., Array]: ...  # fmt: skip
+@overload
+def compile(
+    model: Compiled, *, fullgraph: bool = False, dynamic: bool | None = None,
+    backend: Any = None, mode: str | None = None, options: Any = None, disable: bool = False,
+) -> Compiled: ...  # fmt: skip
+@overload
+def compile(
+    *, fullgraph: bool = False, dynamic: bool | None = None,
+    backend: Any = None, mode: str | None = None, options: Any = None, disable: bool = False,
+) -> Callable[[Compiled], Compiled]: ...  # fmt: skip
+def compile(
+    model: Any = None, example: Array | None = None, *, dtype: Any = None, calibration: Any = None,
+    percentile: float = 100.0, fullgraph: bool = False, dynamic: bool | None = None,
+    backend: Any = None, mode: str | None = None, options: Any = None, disable: bool = False,
+) -> Any:  # fmt: skip
     """Compile a network for inference into one C call for images of a fixed shape.
 
     The network runs once on the example, and each of its operations becomes a step of the plan.
     Batch normalisation, ReLU and 2×2 max-pooling become part of the convolution or linear layer
     directly before them. Weights are copied and laid out for the kernels, so later changes of the
     model have no effect. Python control flow is executed only once, during compilation.
+
+    Without an example, nothing is compiled, and the result computes and trains as `model` does:
+    code that calls ``torch.compile(model)`` runs unchanged.
 
     Parameters
     ----------
@@ -38,7 +60,8 @@ def compile(
         weights, softmax and log-softmax along the last axis, arithmetic of results and constants,
         means over the last axes, padding with constants, slices, joining, reordering and
         reshaping, and layers that do nothing in `eval` mode.
-    example : ndarray, shape (n, ...)
+        Without an example: any callable; or none, for use as a decorator with options.
+    example : ndarray, shape (n, ...), optional
         An input with the shape and dtype of the plan's inputs. Axis 0 is the batch; the model must
         treat its images independently. The plan takes any number of images; it is planned for as
         many as the example has.
@@ -60,6 +83,8 @@ def compile(
         More than 50, at most 100. The range of a result of a batch is from the percentile
         ``100 - percentile`` of its elements to `percentile`; 100 means all elements. Elements
         beyond it become the smallest and the largest integers, and the others have finer ones.
+    fullgraph, dynamic, backend, mode, options, disable : optional
+        PyTorch's options, without an effect.
 
     Returns
     -------
@@ -70,6 +95,8 @@ def compile(
         model within rounding to `dtype`, and are identical, bit for bit, for every number of
         threads. It uses the instruction set that was active during compilation.
         ``plan.profile(x)`` lists the steps, each with the seconds that it takes.
+        Without an example: a module that holds `model`, with the names of parameters that
+        ``torch.compile`` gives them; a function is returned as it is.
 
     Raises
     ------
@@ -79,7 +106,8 @@ def compile(
     ValueError
         If a module is in training mode, or the example has no elements. If `calibration` is missing
         for ``"int8"``, is given for another dtype, has images of another shape or dtype, or makes
-        results that are not finite.
+        results that are not finite. If `dtype`, `calibration` or `percentile` is given without an
+        example.
 
     Examples
     --------
@@ -92,9 +120,23 @@ def compile(
     >>> plan = cnet.compile(model, x, dtype="bfloat16")
     >>> numpy.allclose(plan(x), model(x).detach(), atol=2**-6)
     True
+    >>> model = cnet.compile(model)
+    >>> model(x).shape
+    (5, 2)
     """
+    if example is None:
+        if dtype is not None or calibration is not None or percentile != 100:
+            raise ValueError("compile: dtype, calibration and percentile need an example")
+        return as_by_torch(model)
     if not isinstance(model, Module):
         raise TypeError(f"compile: model must be a Module (got {type(model).__name__})")
+    return _plan(model, example, dtype, calibration, percentile)
+
+
+def _plan(
+    model: Module, example: Array, dtype: Any, calibration: Any, percentile: float
+) -> Callable[..., Array]:
+    """Check the arguments of `compile`, and compile."""
     example = _check.array("compile", "example", example)
     if not 2 <= example.ndim <= 8 or example.size == 0:
         raise ValueError(

@@ -83,8 +83,8 @@ OPERATIONS = {
         lambda x, a, b: np.where(x > 0, b * x, a * np.expm1(np.minimum(x, 0))),
         "x", lambda g, x, a, b: g * np.where(x > 0, b, a * np.exp(np.minimum(x, 0)))),
     "celu": Operation(
-        lambda x, a, b: np.where(x > 0, x, a * np.expm1(np.minimum(x / a, 0))),
-        "x", lambda g, x, a, b: g * np.where(x > 0, 1, np.exp(np.minimum(x / a, 0)))),
+        lambda x, a, b: np.where(x > 0, x, a * np.expm1(np.minimum(x, 0) / a)),
+        "x", lambda g, x, a, b: g * np.where(x > 0, 1, np.exp(np.minimum(x, 0) / a))),
     "gelu": Operation(
         lambda x, a, b: x * _normal_cdf(x),
         "x", lambda g, x, a, b: g * (_normal_cdf(x) + x * _normal_density(x))),

@@ -6,7 +6,7 @@ import numpy as np
 
 from ...autograd import Array, Context, Operation
 from ...operations._elementwise import by_kernel, computed, define
-from ...operations._promotion import cast, promoted, promoted_to_float, result_type
+from ...operations._promotion import cast, promoted, promoted_to_float, require_float, result_type
 from ...operations.elementwise import expit
 from ...tensor import Tensor, TensorLike, array_of, as_tensor
 from ._reduction import check_same_shape, loss_of, reduced, reduction_of
@@ -202,6 +202,8 @@ def binary_cross_entropy_with_logits(
 
     Raises
     ------
+    TypeError
+        If `input` has no float dtype.
     ValueError
         If the shapes of `input` and `target` differ, a weight does not broadcast, or `reduction` is
         invalid.
@@ -216,6 +218,7 @@ def binary_cross_entropy_with_logits(
     function = "binary_cross_entropy_with_logits"
     reduction = reduction_of(function, reduction, size_average, reduce)
     input, target = as_tensor(input), as_tensor(target)
+    require_float(function, input)
     check_same_shape(function, input, target)
     operation, options = _bce_with_logits, {}
     if pos_weight is not None:
