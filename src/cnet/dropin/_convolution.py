@@ -42,7 +42,7 @@ def is_faster(g: geometry.Conv, result: str, dtype: Any) -> bool:
     else:
         computed = outputs * _filled(taps * g.c, TILE_ROWS) * _filled(g.o, lanes)
     is_plain = all(axis.stride == axis.dilation == 1 for axis in g.axes)
-    has_winograd = is_plain and kernel in ((3, 3), (5, 5)) and min(g.c, g.o) >= 32
+    has_winograd = is_plain and kernel in ((3, 3), (5, 5)) and min(g.c, g.o) >= 16
     moved = cells * g.c * (g.c > 1) + outputs * g.o * (g.o > 1) + 2 * taps * g.c * g.o
     others = products * (WINOGRAD if has_winograd else 1) + moved * MOVED + CALL
     return computed * DIRECT < others

@@ -1,0 +1,175 @@
+/* Code for convolution of images with channels last: padded images, windows that slide over them,
+ * and register tiles. */
+#ifndef CNET_NHWC_H
+#define CNET_NHWC_H
+
+#include "conv.h"
+#include "gemm/product.h"
+
+enum {
+    IMAGE_BYTES = 1 << 17, /* of a block of rows with padding */
+    ENOUGH_CHUNKS = 16,
+    ENOUGH_OUTPUTS = 4 * TILE_ROWS, /* of a block */
+    ENOUGH_PRODUCTS = 1 << 17,      /* for several threads */
+    RUN = 4                         /* neighbouring outputs in tiles of one vector of filters */
+};
+
+/* Images with padding: cell (y, x) of an image lies at (top + y*sh, left + x*sw) of the padded one,
+ * whose other cells are 0. Cells that would lie outside are left out. */
+typedef struct {
+    const real *from; /* (n, h, w, c) */
+    ptrdiff_t h, w, c, top, left, sh, sw;
+    ptrdiff_t height, width; /* of the padded image */
+} padded;
+
+/* A window that slides over padded images. */
+typedef struct {
+    padded image;
+    ptrdiff_t n, kh, kw, sh, sw, dh, dw, oh, ow;
+    ptrdiff_t o;                /* filters */
+    ptrdiff_t taps;             /* of a filter */
+    ptrdiff_t rows, blocks;     /* output rows of a block, blocks of an image */
+    int in_place;               /* whether the images are their own padded images */
+    ptrdiff_t pitch;            /* of a row of the padded image */
+    size_t image_bytes;         /* of the padded image of a block */
+    const real *weights, *bias; /* panels of TILE_COLS filters; bias may be NULL */
+    real *to;
+    char *images; /* a padded image for each thread */
+} window;
+
+/* Positions count[0] x count[1] x count[2], with these distances. */
+typedef struct {
+    ptrdiff_t count[3], step[3];
+} walk;
+
+/* sum[r * run + k][v] = sum over positions of a[lanes[r] + k * step + position] * b[t * b_step + v
+ * * LANES ...], where t counts the positions. */
+static inline __attribute__((always_inline)) void
+sum_tile(const real *a, const ptrdiff_t *lanes, const ptrdiff_t step, const int runs, const int run,
+         const walk *positions, const real *b, ptrdiff_t b_step, const int vectors,
+         vec sum[][TILE_VECTORS]) {
+    const real *at[TILE_ROWS];
+#pragma GCC unroll 16
+    for (int r = 0; r < runs; r++)
+        at[r] = a + lanes[r];
+#pragma GCC unroll 16
+    for (int r = 0; r < runs * run; r++)
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors; v++)
+            sum[r][v] = (vec){0};
+    for (ptrdiff_t i = 0; i < positions->count[0]; i++) {
+        for (ptrdiff_t j = 0; j < positions->count[1]; j++) {
+            ptrdiff_t cell = i * positions->step[0] + j * positions->step[1];
+            for (ptrdiff_t t = 0; t < positions->count[2];
+                 t++, cell += positions->step[2], b += b_step) {
+                vec row[TILE_VECTORS];
+#pragma GCC unroll 8
+                for (int v = 0; v < vectors; v++)
+                    row[v] = load(b + v * LANES);
+#pragma GCC unroll 8
+                for (int k = 0; k < run; k++)
+#pragma GCC unroll 16
+                    for (int r = 0; r < runs; r++)
+#pragma GCC unroll 8
+                        for (int v = 0; v < vectors; v++)
+                            sum[r * run + k][v] += at[r][cell + k * step] * row[v];
+            }
+        }
+    }
+}
+
+/* ---- Padded images ------------------------------------------------------------------------ */
+
+/* Rows of the padded image that a block needs. */
+static inline ptrdiff_t rows_of_image(const window *s, ptrdiff_t rows) {
+    return (rows - 1) * s->sh + s->dh * (s->kh - 1) + 1;
+}
+
+static inline void copy_line(const padded *p, const real *from, real *to) {
+    if (p->sw != 1) {
+        memset(to, 0, (size_t)(p->width * p->c) * sizeof(real));
+        for (ptrdiff_t x = 0; x < p->w; x++) {
+            const ptrdiff_t column = p->left + x * p->sw;
+            if (column >= 0 && column < p->width)
+                memcpy(to + column * p->c, from + x * p->c, (size_t)p->c * sizeof(real));
+        }
+        return;
+    }
+    const ptrdiff_t first = min_size(p->width, max_size(0, p->left)), skipped = first - p->left;
+    const ptrdiff_t count = max_size(0, min_size(p->w - skipped, p->width - first));
+    zero_run(to, first * p->c);
+    if (count)
+        memcpy(to + first * p->c, from + skipped * p->c, (size_t)(count * p->c) * sizeof(real));
+    zero_run(to + (first + count) * p->c, (p->width - first - count) * p->c);
+}
+
+/* The padded image for the outputs of `count` rows from `first` on: where it lies. */
+static inline const real *padded_rows(const window *s, ptrdiff_t n, ptrdiff_t first,
+                                      ptrdiff_t count, int slot) {
+    const padded *p = &s->image;
+    if (s->in_place)
+        return p->from + (n * p->h + first * s->sh) * s->pitch;
+    real *to = (real *)(s->images + (size_t)slot * s->image_bytes);
+    for (ptrdiff_t row = 0; row < rows_of_image(s, count); row++) {
+        const ptrdiff_t at = first * s->sh + row - p->top;
+        if (at < 0 || at % p->sh || at / p->sh >= p->h)
+            memset(to + row * s->pitch, 0, (size_t)s->pitch * sizeof(real));
+        else
+            copy_line(p, p->from + (n * p->h + at / p->sh) * p->w * p->c, to + row * s->pitch);
+    }
+    return to;
+}
+
+/* The window over x. */
+static inline window forward_window(const cnet_conv2d *g) {
+    return (window){
+        .image = {.h = g->h, .w = g->w, .c = g->c, .top = g->ph, .left = g->pw, .sh = 1, .sw = 1},
+        .n = g->n,
+        .kh = g->kh,
+        .kw = g->kw,
+        .sh = g->sh,
+        .sw = g->sw,
+        .dh = g->dh,
+        .dw = g->dw,
+        .oh = g->oh,
+        .ow = g->ow,
+        .o = g->o,
+    };
+}
+
+/* Everything that follows from the sizes of a window. */
+static inline void complete(window *s) {
+    padded *p = &s->image;
+    s->taps = s->kh * s->kw * p->c;
+    p->height = rows_of_image(s, s->oh);
+    p->width = (s->ow - 1) * s->sw + s->dw * (s->kw - 1) + 1;
+    s->in_place =
+        !p->top && !p->left && p->sh == 1 && p->sw == 1 && p->height <= p->h && p->width <= p->w;
+    s->pitch = (s->in_place ? p->w : p->width) * p->c;
+    const ptrdiff_t row = max_size(1, s->pitch) * (ptrdiff_t)sizeof(real);
+    s->rows = s->blocks = 1;
+    if (!s->oh || !s->ow) {
+        s->n = 0; /* no outputs */
+        return;
+    }
+    s->rows = s->oh;
+    while (s->rows > 1 && rows_of_image(s, s->rows) * row > IMAGE_BYTES)
+        s->rows = ceil_div(s->rows, 2);
+    while (s->rows > 1 && s->rows * s->ow > ENOUGH_OUTPUTS &&
+           s->n * ceil_div(s->oh, s->rows) < ENOUGH_CHUNKS)
+        s->rows = ceil_div(s->rows, 2);
+    s->blocks = ceil_div(s->oh, s->rows);
+    s->image_bytes = s->in_place ? 0 : bytes_of(rows_of_image(s, s->rows) * s->pitch, sizeof(real));
+}
+
+/* The number of threads: one for little work. */
+static inline int threads_for(const window *s, int threads) {
+    const double products = (double)(s->n * s->oh * s->ow) * (double)(s->taps * s->o);
+    return products < ENOUGH_PRODUCTS ? 1 : threads;
+}
+
+/* The weight gradient of conv2d_nhwc_backward (nhwc_dw.c). */
+size_t CNET_FN(nhwc_dw_workspace)(const cnet_conv2d *g, int threads);
+void CNET_FN(nhwc_dw)(const cnet_conv2d_nhwc_backward_arguments *a, const cnet_call *call);
+
+#endif
