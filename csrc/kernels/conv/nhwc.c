@@ -8,7 +8,14 @@
 
 #include "gemm/column_sums.h"
 
-enum { RUNS = 2 * TILE_ROWS / RUN }; /* of a tile of one vector of filters */
+enum {
+    IMAGE_BYTES = 1 << 17, /* of a block of rows with padding */
+    ENOUGH_CHUNKS = 16,
+    ENOUGH_OUTPUTS = 4 * TILE_ROWS /* of a block */
+};
+
+/* The outputs of a tile of one vector of filters are runs of neighbours. */
+enum { RUN = 4, RUNS = 2 * TILE_ROWS / RUN };
 
 /* The window over grad_output that gives dx. */
 static window gradient_window(const cnet_conv2d *g) {
@@ -33,12 +40,77 @@ static window gradient_window(const cnet_conv2d *g) {
     };
 }
 
+/* ---- Padded images ------------------------------------------------------------------------ */
+
+/* Rows of the padded image that a block needs. */
+static ptrdiff_t rows_of_image(const window *s, ptrdiff_t rows) {
+    return (rows - 1) * s->sh + s->dh * (s->kh - 1) + 1;
+}
+
+static void copy_line(const padded *p, const real *from, real *to) {
+    if (p->sw != 1) {
+        memset(to, 0, (size_t)(p->width * p->c) * sizeof(real));
+        for (ptrdiff_t x = 0; x < p->w; x++) {
+            const ptrdiff_t column = p->left + x * p->sw;
+            if (column >= 0 && column < p->width)
+                memcpy(to + column * p->c, from + x * p->c, (size_t)p->c * sizeof(real));
+        }
+        return;
+    }
+    const ptrdiff_t first = min_size(p->width, max_size(0, p->left)), skipped = first - p->left;
+    const ptrdiff_t count = max_size(0, min_size(p->w - skipped, p->width - first));
+    zero_run(to, first * p->c);
+    if (count)
+        memcpy(to + first * p->c, from + skipped * p->c, (size_t)(count * p->c) * sizeof(real));
+    zero_run(to + (first + count) * p->c, (p->width - first - count) * p->c);
+}
+
+const real *CNET_FN(nhwc_padded_rows)(const window *s, ptrdiff_t n, ptrdiff_t first,
+                                      ptrdiff_t count, int slot) {
+    const padded *p = &s->image;
+    if (s->in_place)
+        return p->from + (n * p->h + first * s->sh) * s->pitch;
+    real *to = (real *)(s->images + (size_t)slot * s->image_bytes);
+    for (ptrdiff_t row = 0; row < rows_of_image(s, count); row++) {
+        const ptrdiff_t at = first * s->sh + row - p->top;
+        if (at < 0 || at % p->sh || at / p->sh >= p->h)
+            memset(to + row * s->pitch, 0, (size_t)s->pitch * sizeof(real));
+        else
+            copy_line(p, p->from + (n * p->h + at / p->sh) * p->w * p->c, to + row * s->pitch);
+    }
+    return to;
+}
+
+void CNET_FN(nhwc_complete)(window *s) {
+    padded *p = &s->image;
+    s->taps = s->kh * s->kw * p->c;
+    p->height = rows_of_image(s, s->oh);
+    p->width = (s->ow - 1) * s->sw + s->dw * (s->kw - 1) + 1;
+    s->in_place =
+        !p->top && !p->left && p->sh == 1 && p->sw == 1 && p->height <= p->h && p->width <= p->w;
+    s->pitch = (s->in_place ? p->w : p->width) * p->c;
+    const ptrdiff_t row = max_size(1, s->pitch) * (ptrdiff_t)sizeof(real);
+    s->rows = s->blocks = 1;
+    if (!s->oh || !s->ow) {
+        s->n = 0; /* no outputs */
+        return;
+    }
+    s->rows = s->oh;
+    while (s->rows > 1 && rows_of_image(s, s->rows) * row > IMAGE_BYTES)
+        s->rows = ceil_div(s->rows, 2);
+    while (s->rows > 1 && s->rows * s->ow > ENOUGH_OUTPUTS &&
+           s->n * ceil_div(s->oh, s->rows) < ENOUGH_CHUNKS)
+        s->rows = ceil_div(s->rows, 2);
+    s->blocks = ceil_div(s->oh, s->rows);
+    s->image_bytes = s->in_place ? 0 : bytes_of(rows_of_image(s, s->rows) * s->pitch, sizeof(real));
+}
+
 /* ---- Outputs ------------------------------------------------------------------------------ */
 
 /* Runs of neighbouring outputs of a block of rows: where their taps begin in the image, and their
- * places in the block. The next run is that of output x in row y. */
+ * places in the block. The next run begins with output x of row y. */
 typedef struct {
-    ptrdiff_t rows, y, x;
+    ptrdiff_t rows, y, x, lane, place;
     ptrdiff_t lanes[TILE_ROWS], places[TILE_ROWS];
 } outputs;
 
@@ -46,24 +118,29 @@ typedef struct {
  * is repeated: these outputs are computed again. Returns 0 at the end. */
 static inline __attribute__((always_inline)) int list_outputs(const window *s, const int runs,
                                                               const int run, outputs *next) {
-    const ptrdiff_t ow = s->ow, step = s->sw * s->image.c, row = s->sh * s->pitch;
-    ptrdiff_t x = next->x, y = next->y;
-    int is_open = 1;
     for (int r = 0; r < runs; r++) {
-        next->lanes[r] = y * row + x * step;
-        next->places[r] = y * ow + x;
-        if (x + run < ow) {
-            x = min_size(x + run, ow - run);
-        } else if (y + 1 < next->rows) {
-            x = 0;
-            y++;
+        next->lanes[r] = next->lane;
+        next->places[r] = next->place;
+        const ptrdiff_t left = s->ow - next->x - run;
+        if (left > 0) {
+            const ptrdiff_t count = run == 1 ? 1 : min_size(run, left);
+            next->x += count;
+            next->lane += count * s->sw * s->image.c;
+            next->place += count;
+        } else if (next->y + 1 < next->rows) {
+            next->y++;
+            next->x = 0;
+            next->lane = next->y * s->sh * s->pitch;
+            next->place += run;
         } else {
-            is_open = 0;
+            for (; r < runs; r++) {
+                next->lanes[r] = next->lane;
+                next->places[r] = next->place;
+            }
+            return 0;
         }
     }
-    next->x = x;
-    next->y = y;
-    return is_open;
+    return 1;
 }
 
 /* ---- Filters ------------------------------------------------------------------------------ */
@@ -160,22 +237,25 @@ static inline __attribute__((always_inline)) void convolve_tile(const window *s,
     store_part(s, at, runs, run, sums, cols, to);
 }
 
-static void convolve_block(const void *argument, ptrdiff_t chunk, int slot) {
-    const window *s = argument;
-    const ptrdiff_t n = chunk / s->blocks, first = chunk % s->blocks * s->rows;
-    outputs at = {.rows = min_size(s->rows, s->oh - first)};
-    const real *image = padded_rows(s, n, first, at.rows, slot);
+/* The results of a block of rows. With one vector of filters, tiles have
+ * twice as many outputs. Rows of fewer outputs than a run are listed one by one. */
+static __attribute__((noinline)) void convolve_one_vector(const window *s, const real *image,
+                                                          ptrdiff_t rows, real *to) {
     const walk taps = walk_of_taps(s);
-    const ptrdiff_t o = s->o;
-    real *to = s->to + (n * s->oh + first) * s->ow * o;
-    const int is_narrow = o <= LANES && s->ow >= RUN;
+    outputs at = {.rows = rows};
     int is_open = 1;
     while (is_open) {
-        if (is_narrow) {
-            is_open = list_outputs(s, RUNS, RUN, &at);
-            convolve_tile(s, image, &taps, &at, RUNS, RUN, 0, s->o, 1, to);
-            continue;
-        }
+        is_open = list_outputs(s, RUNS, RUN, &at);
+        convolve_tile(s, image, &taps, &at, RUNS, RUN, 0, s->o, 1, to);
+    }
+}
+
+static __attribute__((noinline)) void convolve_vectors(const window *s, const real *image,
+                                                       ptrdiff_t rows, real *to) {
+    const walk taps = walk_of_taps(s);
+    outputs at = {.rows = rows};
+    int is_open = 1;
+    while (is_open) {
         is_open = list_outputs(s, TILE_ROWS, 1, &at);
         for (ptrdiff_t j = 0; j < s->o; j += TILE_COLS) {
             const ptrdiff_t cols = min_size(TILE_COLS, s->o - j);
@@ -189,13 +269,25 @@ static void convolve_block(const void *argument, ptrdiff_t chunk, int slot) {
     }
 }
 
+static void convolve_block(const void *argument, ptrdiff_t chunk, int slot) {
+    const window *s = argument;
+    const ptrdiff_t n = chunk / s->blocks, first = chunk % s->blocks * s->rows;
+    const ptrdiff_t rows = min_size(s->rows, s->oh - first);
+    const real *image = CNET_FN(nhwc_padded_rows)(s, n, first, rows, slot);
+    real *to = s->to + (n * s->oh + first) * s->ow * s->o;
+    if (s->o <= LANES && s->ow >= RUN)
+        convolve_one_vector(s, image, rows, to);
+    else
+        convolve_vectors(s, image, rows, to);
+}
+
 static size_t convolution_bytes(window s, int threads) {
-    complete(&s);
+    CNET_FN(nhwc_complete)(&s);
     return weights_bytes(&s) + (size_t)threads * s.image_bytes;
 }
 
 static void convolve(window s, const packing *filters, const cnet_call *call) {
-    complete(&s);
+    CNET_FN(nhwc_complete)(&s);
     packing job = *filters;
     job.s = &s;
     job.to = (real *)call->workspace;

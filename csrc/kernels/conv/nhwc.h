@@ -6,13 +6,7 @@
 #include "conv.h"
 #include "gemm/product.h"
 
-enum {
-    IMAGE_BYTES = 1 << 17, /* of a block of rows with padding */
-    ENOUGH_CHUNKS = 16,
-    ENOUGH_OUTPUTS = 4 * TILE_ROWS, /* of a block */
-    ENOUGH_PRODUCTS = 1 << 17,      /* for several threads */
-    RUN = 4                         /* neighbouring outputs in tiles of one vector of filters */
-};
+enum { ENOUGH_PRODUCTS = 1 << 17 }; /* for several threads */
 
 /* Images with padding: cell (y, x) of an image lies at (top + y*sh, left + x*sw) of the padded one,
  * whose other cells are 0. Cells that would lie outside are left out. */
@@ -78,48 +72,6 @@ sum_tile(const real *a, const ptrdiff_t *lanes, const ptrdiff_t step, const int 
     }
 }
 
-/* ---- Padded images ------------------------------------------------------------------------ */
-
-/* Rows of the padded image that a block needs. */
-static inline ptrdiff_t rows_of_image(const window *s, ptrdiff_t rows) {
-    return (rows - 1) * s->sh + s->dh * (s->kh - 1) + 1;
-}
-
-static inline void copy_line(const padded *p, const real *from, real *to) {
-    if (p->sw != 1) {
-        memset(to, 0, (size_t)(p->width * p->c) * sizeof(real));
-        for (ptrdiff_t x = 0; x < p->w; x++) {
-            const ptrdiff_t column = p->left + x * p->sw;
-            if (column >= 0 && column < p->width)
-                memcpy(to + column * p->c, from + x * p->c, (size_t)p->c * sizeof(real));
-        }
-        return;
-    }
-    const ptrdiff_t first = min_size(p->width, max_size(0, p->left)), skipped = first - p->left;
-    const ptrdiff_t count = max_size(0, min_size(p->w - skipped, p->width - first));
-    zero_run(to, first * p->c);
-    if (count)
-        memcpy(to + first * p->c, from + skipped * p->c, (size_t)(count * p->c) * sizeof(real));
-    zero_run(to + (first + count) * p->c, (p->width - first - count) * p->c);
-}
-
-/* The padded image for the outputs of `count` rows from `first` on: where it lies. */
-static inline const real *padded_rows(const window *s, ptrdiff_t n, ptrdiff_t first,
-                                      ptrdiff_t count, int slot) {
-    const padded *p = &s->image;
-    if (s->in_place)
-        return p->from + (n * p->h + first * s->sh) * s->pitch;
-    real *to = (real *)(s->images + (size_t)slot * s->image_bytes);
-    for (ptrdiff_t row = 0; row < rows_of_image(s, count); row++) {
-        const ptrdiff_t at = first * s->sh + row - p->top;
-        if (at < 0 || at % p->sh || at / p->sh >= p->h)
-            memset(to + row * s->pitch, 0, (size_t)s->pitch * sizeof(real));
-        else
-            copy_line(p, p->from + (n * p->h + at / p->sh) * p->w * p->c, to + row * s->pitch);
-    }
-    return to;
-}
-
 /* The window over x. */
 static inline window forward_window(const cnet_conv2d *g) {
     return (window){
@@ -138,29 +90,11 @@ static inline window forward_window(const cnet_conv2d *g) {
 }
 
 /* Everything that follows from the sizes of a window. */
-static inline void complete(window *s) {
-    padded *p = &s->image;
-    s->taps = s->kh * s->kw * p->c;
-    p->height = rows_of_image(s, s->oh);
-    p->width = (s->ow - 1) * s->sw + s->dw * (s->kw - 1) + 1;
-    s->in_place =
-        !p->top && !p->left && p->sh == 1 && p->sw == 1 && p->height <= p->h && p->width <= p->w;
-    s->pitch = (s->in_place ? p->w : p->width) * p->c;
-    const ptrdiff_t row = max_size(1, s->pitch) * (ptrdiff_t)sizeof(real);
-    s->rows = s->blocks = 1;
-    if (!s->oh || !s->ow) {
-        s->n = 0; /* no outputs */
-        return;
-    }
-    s->rows = s->oh;
-    while (s->rows > 1 && rows_of_image(s, s->rows) * row > IMAGE_BYTES)
-        s->rows = ceil_div(s->rows, 2);
-    while (s->rows > 1 && s->rows * s->ow > ENOUGH_OUTPUTS &&
-           s->n * ceil_div(s->oh, s->rows) < ENOUGH_CHUNKS)
-        s->rows = ceil_div(s->rows, 2);
-    s->blocks = ceil_div(s->oh, s->rows);
-    s->image_bytes = s->in_place ? 0 : bytes_of(rows_of_image(s, s->rows) * s->pitch, sizeof(real));
-}
+void CNET_FN(nhwc_complete)(window *s);
+
+/* The padded image for the outputs of `count` rows from `first` on: where it lies. */
+const real *CNET_FN(nhwc_padded_rows)(const window *s, ptrdiff_t n, ptrdiff_t first,
+                                      ptrdiff_t count, int slot);
 
 /* The number of threads: one for little work. */
 static inline int threads_for(const window *s, int threads) {

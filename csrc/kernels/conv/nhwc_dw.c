@@ -43,7 +43,7 @@ static ptrdiff_t weight_count(const window *s) { return s->taps * s->o; }
 static dw_job make_dw_job(const cnet_conv2d *g) {
     dw_job job = {.s = forward_window(g)};
     window *s = &job.s;
-    complete(s);
+    CNET_FN(nhwc_complete)(s);
     const ptrdiff_t blocks = s->n * s->blocks;
     const ptrdiff_t part_bytes = max_size(1, weight_count(s)) * (ptrdiff_t)sizeof(real);
     const ptrdiff_t most = max_size(1, min_size(PARTS, PARTS_BYTES / part_bytes));
@@ -97,7 +97,7 @@ static void dw_part(const void *argument, ptrdiff_t part, int slot) {
     for (ptrdiff_t item = part * job->items; item < end; item++) {
         const ptrdiff_t n = item / s->blocks, first = item % s->blocks * s->rows;
         const ptrdiff_t rows = min_size(s->rows, s->oh - first);
-        const real *image = padded_rows(s, n, first, rows, slot);
+        const real *image = CNET_FN(nhwc_padded_rows)(s, n, first, rows, slot);
         const real *grad = grad_rows(job, (n * s->oh + first) * s->ow, rows * s->ow, slot);
         const walk outputs = {{1, rows, s->ow}, {0, s->sh * s->pitch, s->sw * s->image.c}};
         for (ptrdiff_t tap = 0; tap < s->taps; tap += TILE_ROWS) {
