@@ -36,8 +36,8 @@ typedef struct {
     ptrdiff_t count[3], step[3];
 } walk;
 
-/* sum[r * run + k][v] = sum over positions of a[lanes[r] + k * step + position] * b[t * b_step + v
- * * LANES ...], where t counts the positions. */
+/* Element s of vector v of sum[r * run + k] is the sum over positions of a[lanes[r] + k * step +
+ * position] * b[t * b_step + v * LANES + s], where t counts the positions. */
 static inline __attribute__((always_inline)) void
 sum_tile(const real *a, const ptrdiff_t *lanes, const ptrdiff_t step, const int runs, const int run,
          const walk *positions, const real *b, ptrdiff_t b_step, const int vectors,

@@ -320,23 +320,22 @@ static void fill_layers(const job_t *job, const cnet_window2d *g, ptrdiff_t row,
     for (ptrdiff_t t = 0; t < size; t += LANES)
         store(rows->shares + t,
               load_run(grad_output + t, size - t) / (load(rows->columns + t) * counted));
-    for (ptrdiff_t ow = 0; ow < g->ow; ow++) {
-        const ptrdiff_t left = ow * g->sw - g->pw;
-        const range columns = inside(left, 1, g->w, g->kw);
-        for (ptrdiff_t ch = 0; ch < g->c; ch += LANES) {
-            const ptrdiff_t count = min_size(LANES, g->c - ch);
-            const vec shares = select_cell(lane_numbers() < splat(count),
-                                           load(rows->shares + ow * g->c + ch), (vec){0});
-            real *layer = layers + (left * g->c + ch);
-            for (ptrdiff_t last = g->kw; last > 0; last -= g->sw, layer += pitch) {
-                const ptrdiff_t first = max_size(columns.begin, last - g->sw);
-                for (ptrdiff_t j = first; j < min_size(columns.end, last); j++) {
-                    if (g->c < LANES)
-                        store(layer + j * g->c, shares);
-                    else
-                        store_run(layer + j * g->c, shares, count);
-                }
-            }
+    const ivec lanes = lane_numbers() < splat(g->c);
+    for (ptrdiff_t last = g->kw; last > 0; last -= g->sw, layers += pitch) {
+        for (ptrdiff_t ow = 0; ow < g->ow; ow++) {
+            const ptrdiff_t left = ow * g->sw - g->pw;
+            const range columns = inside(left, 1, g->w, g->kw);
+            const ptrdiff_t first = max_size(columns.begin, last - g->sw);
+            const ptrdiff_t end = min_size(columns.end, last);
+            const real *shares = rows->shares + ow * g->c;
+            real *layer = layers + left * g->c;
+            if (g->c < LANES)
+                for (ptrdiff_t j = first; j < end; j++)
+                    store(layer + j * g->c, select_cell(lanes, load(shares), (vec){0}));
+            else
+                for (ptrdiff_t ch = 0; ch < g->c; ch += LANES)
+                    for (ptrdiff_t j = first; j < end; j++)
+                        store_run(layer + (j * g->c + ch), load(shares + ch), g->c - ch);
         }
     }
 }
