@@ -2,8 +2,8 @@
  *
  * Register tiles hold outputs and filters. A tap of all channels is a run in the image, so that
  * cells are read in place; images with padding are first copied with it, a block of rows at a time.
- * The input gradient is the convolution of grad_output with rotated filters, with zeros between its
- * cells if the stride is longer than 1. */
+ * Each phase of the stride of the input gradient is a convolution of grad_output with the taps of
+ * that phase, in reverse order. */
 #include "nhwc.h"
 
 #include "gemm/column_sums.h"
@@ -17,29 +17,6 @@ enum {
 /* The outputs of a tile of one vector of filters are runs of neighbours. */
 enum { RUN = 4, RUNS = 2 * TILE_ROWS / RUN };
 
-/* The window over grad_output that gives dx. */
-static window gradient_window(const cnet_conv2d *g) {
-    return (window){
-        .image = {.h = g->oh,
-                  .w = g->ow,
-                  .c = g->o,
-                  .top = g->dh * (g->kh - 1) - g->ph,
-                  .left = g->dw * (g->kw - 1) - g->pw,
-                  .sh = g->sh,
-                  .sw = g->sw},
-        .n = g->n,
-        .kh = g->kh,
-        .kw = g->kw,
-        .sh = 1,
-        .sw = 1,
-        .dh = g->dh,
-        .dw = g->dw,
-        .oh = g->h,
-        .ow = g->w,
-        .o = g->c,
-    };
-}
-
 /* ---- Padded images ------------------------------------------------------------------------ */
 
 /* Rows of the padded image that a block needs. */
@@ -48,15 +25,6 @@ static ptrdiff_t rows_of_image(const window *s, ptrdiff_t rows) {
 }
 
 static void copy_line(const padded *p, const real *from, real *to) {
-    if (p->sw != 1) {
-        memset(to, 0, (size_t)(p->width * p->c) * sizeof(real));
-        for (ptrdiff_t x = 0; x < p->w; x++) {
-            const ptrdiff_t column = p->left + x * p->sw;
-            if (column >= 0 && column < p->width)
-                memcpy(to + column * p->c, from + x * p->c, (size_t)p->c * sizeof(real));
-        }
-        return;
-    }
     const ptrdiff_t first = min_size(p->width, max_size(0, p->left)), skipped = first - p->left;
     const ptrdiff_t count = max_size(0, min_size(p->w - skipped, p->width - first));
     zero_run(to, first * p->c);
@@ -73,10 +41,10 @@ const real *CNET_FN(nhwc_padded_rows)(const window *s, ptrdiff_t n, ptrdiff_t fi
     real *to = (real *)(s->images + (size_t)slot * s->image_bytes);
     for (ptrdiff_t row = 0; row < rows_of_image(s, count); row++) {
         const ptrdiff_t at = first * s->sh + row - p->top;
-        if (at < 0 || at % p->sh || at / p->sh >= p->h)
+        if (at < 0 || at >= p->h)
             memset(to + row * s->pitch, 0, (size_t)s->pitch * sizeof(real));
         else
-            copy_line(p, p->from + (n * p->h + at / p->sh) * p->w * p->c, to + row * s->pitch);
+            copy_line(p, p->from + (n * p->h + at) * p->w * p->c, to + row * s->pitch);
     }
     return to;
 }
@@ -84,10 +52,10 @@ const real *CNET_FN(nhwc_padded_rows)(const window *s, ptrdiff_t n, ptrdiff_t fi
 void CNET_FN(nhwc_complete)(window *s) {
     padded *p = &s->image;
     s->taps = s->kh * s->kw * p->c;
+    s->is_dense = s->o <= TILE_COLS && s->to_column == s->o && s->to_row == s->ow * s->o;
     p->height = rows_of_image(s, s->oh);
     p->width = (s->ow - 1) * s->sw + s->dw * (s->kw - 1) + 1;
-    s->in_place =
-        !p->top && !p->left && p->sh == 1 && p->sw == 1 && p->height <= p->h && p->width <= p->w;
+    s->in_place = !s->taps || (!p->top && !p->left && p->height <= p->h && p->width <= p->w);
     s->pitch = (s->in_place ? p->w : p->width) * p->c;
     const ptrdiff_t row = max_size(1, s->pitch) * (ptrdiff_t)sizeof(real);
     s->rows = s->blocks = 1;
@@ -126,12 +94,12 @@ static inline __attribute__((always_inline)) int list_outputs(const window *s, c
             const ptrdiff_t count = run == 1 ? 1 : min_size(run, left);
             next->x += count;
             next->lane += count * s->sw * s->image.c;
-            next->place += count;
+            next->place += count * s->to_column;
         } else if (next->y + 1 < next->rows) {
             next->y++;
             next->x = 0;
             next->lane = next->y * s->sh * s->pitch;
-            next->place += run;
+            next->place = next->y * s->to_row;
         } else {
             for (; r < runs; r++) {
                 next->lanes[r] = next->lane;
@@ -152,12 +120,13 @@ static inline walk walk_of_taps(const window *s) {
     return (walk){{s->kh, s->kw, c}, {s->dh * s->pitch, s->dw * c, 1}};
 }
 
+/* Weights in the order of a window: tap m of an axis is tap first + m * step of the filter. */
 typedef struct {
     const window *s;
     const real *weight; /* (kh, kw, c, o) */
     real *to;
-    cnet_conv2d g;
-    int rotated; /* for the input gradient: rotated, with channels as filters */
+    ptrdiff_t kw, row, row_step, column, column_step;
+    ptrdiff_t position, ch, f; /* from one position, channel of the image and filter to the next */
 } packing;
 
 /* Packs the weights of TILE_COLS filters: a row for each tap. */
@@ -165,19 +134,19 @@ static void pack_panel(const void *argument, ptrdiff_t panel, int slot) {
     (void)slot;
     const packing *job = argument;
     const window *s = job->s;
-    const cnet_conv2d *g = &job->g;
     const ptrdiff_t first = panel * TILE_COLS, filters = min_size(TILE_COLS, s->o - first);
-    const ptrdiff_t c = s->image.c, ch_step = job->rotated ? 1 : g->o;
-    const ptrdiff_t f_step = job->rotated ? g->o : 1;
     real *to = job->to + first * s->taps;
     memset(to, 0, (size_t)(s->taps * TILE_COLS) * sizeof(real));
-    for (ptrdiff_t tap = 0; tap < s->taps; tap++, to += TILE_COLS) {
-        const ptrdiff_t position = job->rotated ? g->kh * g->kw - 1 - tap / c : tap / c;
-        const real *from =
-            job->weight + position * g->c * g->o + tap % c * ch_step + first * f_step;
-        for (ptrdiff_t f = 0; f < filters; f++)
-            to[f] = from[f * f_step];
-    }
+    for (ptrdiff_t i = 0; i < s->kh; i++)
+        for (ptrdiff_t j = 0; j < s->kw; j++) {
+            const ptrdiff_t row = job->row + i * job->row_step;
+            const ptrdiff_t column = job->column + j * job->column_step;
+            const real *from =
+                job->weight + (row * job->kw + column) * job->position + first * job->f;
+            for (ptrdiff_t ch = 0; ch < s->image.c; ch++, from += job->ch, to += TILE_COLS)
+                for (ptrdiff_t f = 0; f < filters; f++)
+                    to[f] = from[f * job->f];
+        }
 }
 
 static size_t weights_bytes(const window *s) {
@@ -192,7 +161,7 @@ static __attribute__((noinline)) void store_part(const window *s, const outputs 
                                                  real *to) {
     for (int r = 0; r < runs * run; r++)
         for (ptrdiff_t f = 0; f < cols; f += LANES)
-            store_run(to + (at->places[r / run] + r % run) * s->o + f,
+            store_run(to + at->places[r / run] + r % run * s->to_column + f,
                       load(sums + r * TILE_COLS + f), cols - f);
 }
 
@@ -215,13 +184,14 @@ static inline __attribute__((always_inline)) void convolve_tile(const window *s,
             sum[r][v] += bias[v];
     }
     to += first;
-    const ptrdiff_t o = s->o, end = (at->places[runs - 1] + run - 1) * o + vectors * LANES;
-    if (cols == vectors * LANES || (o <= TILE_COLS && end <= at->rows * s->ow * o)) {
+    const ptrdiff_t step = s->to_column;
+    const ptrdiff_t end = at->places[runs - 1] + (run - 1) * step + vectors * LANES;
+    if (cols == vectors * LANES || (s->is_dense && end <= at->rows * s->to_row)) {
 #pragma GCC unroll 16
         for (int r = 0; r < runs; r++) {
-            real *row = to + at->places[r] * o;
+            real *row = to + at->places[r];
 #pragma GCC unroll 8
-            for (int k = 0; k < run; k++, row += o)
+            for (int k = 0; k < run; k++, row += step)
 #pragma GCC unroll 8
                 for (int v = 0; v < vectors; v++)
                     store(row + v * LANES, sum[r * run + k][v]);
@@ -274,7 +244,7 @@ static void convolve_block(const void *argument, ptrdiff_t chunk, int slot) {
     const ptrdiff_t n = chunk / s->blocks, first = chunk % s->blocks * s->rows;
     const ptrdiff_t rows = min_size(s->rows, s->oh - first);
     const real *image = CNET_FN(nhwc_padded_rows)(s, n, first, rows, slot);
-    real *to = s->to + (n * s->oh + first) * s->ow * s->o;
+    real *to = s->to + n * s->to_n + first * s->to_row;
     if (s->o <= LANES && s->ow >= RUN)
         convolve_one_vector(s, image, rows, to);
     else
@@ -316,14 +286,111 @@ void CNET_FN(conv2d_nhwc)(const cnet_call *call) {
     s.image.from = a->x;
     s.bias = a->bias;
     s.to = a->y;
-    convolve(s, &(packing){.weight = a->weight, .g = a->g}, call);
+    const packing filters = {.weight = a->weight,
+                             .kw = a->g.kw,
+                             .row_step = 1,
+                             .column_step = 1,
+                             .position = a->g.c * a->g.o,
+                             .ch = a->g.o,
+                             .f = 1};
+    convolve(s, &filters, call);
 }
 
 /* ---- Gradients ---------------------------------------------------------------------------- */
 
+/* A phase of one axis: the cells u = position + padding of dx with u % stride == phase, and the
+ * taps i with i * dilation % stride == phase. Cell q of the phase, u = q * stride + phase, is the
+ * sum of grad_output(q - i * dilation / stride) * weight(i). */
+typedef struct {
+    ptrdiff_t first, count;   /* position of the first cell, and their number */
+    ptrdiff_t tap, step;      /* the last tap, and the distance of the taps before it */
+    ptrdiff_t taps, dilation; /* their number, and their distance in grad_output */
+    ptrdiff_t begin;          /* padding of grad_output before its first cell */
+} phase;
+
+static phase phase_of(ptrdiff_t size, ptrdiff_t kernel, ptrdiff_t stride, ptrdiff_t padding,
+                      ptrdiff_t dilation, ptrdiff_t number) {
+    const ptrdiff_t q = ceil_div(max_size(0, padding - number), stride);
+    phase p = {.first = q * stride + number - padding, .step = 1, .dilation = 1};
+    p.count = p.first < size ? (size - 1 - p.first) / stride + 1 : 0;
+    ptrdiff_t tap = 0;
+    while (tap < kernel && tap * dilation % stride != number)
+        tap++;
+    if (tap == kernel)
+        return p;
+    while (p.step * dilation % stride)
+        p.step++;
+    p.taps = (kernel - 1 - tap) / p.step + 1;
+    p.dilation = p.step * dilation / stride;
+    p.tap = tap + (p.taps - 1) * p.step;
+    p.begin = p.tap * dilation / stride - q;
+    return p;
+}
+
+static phase phase_of_rows(const cnet_conv2d *g, ptrdiff_t number) {
+    return phase_of(g->h, g->kh, g->sh, g->ph, g->dh, number);
+}
+
+static phase phase_of_columns(const cnet_conv2d *g, ptrdiff_t number) {
+    return phase_of(g->w, g->kw, g->sw, g->pw, g->dw, number);
+}
+
+/* The window over grad_output that gives the cells of a phase; without taps, they are 0. */
+static window gradient_window(const cnet_conv2d *g, phase rows, phase columns) {
+    const int has_taps = rows.taps && columns.taps;
+    return (window){
+        .image = {.h = g->oh, .w = g->ow, .c = g->o, .top = rows.begin, .left = columns.begin},
+        .n = g->n,
+        .kh = has_taps ? rows.taps : 0,
+        .kw = has_taps ? columns.taps : 0,
+        .sh = 1,
+        .sw = 1,
+        .dh = rows.dilation,
+        .dw = columns.dilation,
+        .oh = rows.count,
+        .ow = columns.count,
+        .o = g->c,
+        .to_n = g->h * g->w * g->c,
+        .to_row = g->sh * g->w * g->c,
+        .to_column = g->sw * g->c,
+    };
+}
+
+static size_t dx_bytes(const cnet_conv2d *g, int threads) {
+    size_t most = 0;
+    for (ptrdiff_t i = 0; i < g->sh; i++)
+        for (ptrdiff_t j = 0; j < g->sw; j++) {
+            const window s = gradient_window(g, phase_of_rows(g, i), phase_of_columns(g, j));
+            const size_t bytes = convolution_bytes(s, threads);
+            most = bytes > most ? bytes : most;
+        }
+    return most;
+}
+
+static void input_gradient(const cnet_conv2d_nhwc_backward_arguments *a, const cnet_call *call) {
+    const cnet_conv2d *g = &a->g;
+    for (ptrdiff_t i = 0; i < g->sh; i++)
+        for (ptrdiff_t j = 0; j < g->sw; j++) {
+            const phase rows = phase_of_rows(g, i), columns = phase_of_columns(g, j);
+            const packing filters = {.weight = a->weight,
+                                     .kw = g->kw,
+                                     .row = rows.tap,
+                                     .row_step = -rows.step,
+                                     .column = columns.tap,
+                                     .column_step = -columns.step,
+                                     .position = g->c * g->o,
+                                     .ch = 1,
+                                     .f = g->o};
+            window s = gradient_window(g, rows, columns);
+            s.image.from = a->grad_output;
+            s.to = (real *)a->dx + (rows.first * g->w + columns.first) * g->c;
+            convolve(s, &filters, call);
+        }
+}
+
 size_t CNET_FN(conv2d_nhwc_backward_workspace)(cnet_call *call) {
     const cnet_conv2d_nhwc_backward_arguments *a = &call->conv2d_nhwc_backward;
-    const size_t for_dx = a->dx ? convolution_bytes(gradient_window(&a->g), call->threads) : 0;
+    const size_t for_dx = a->dx ? dx_bytes(&a->g, call->threads) : 0;
     const size_t for_dw = a->dw ? CNET_FN(nhwc_dw_workspace)(&a->g, call->threads) : 0;
     return for_dx > for_dw ? for_dx : for_dw;
 }
@@ -332,18 +399,14 @@ size_t CNET_FN(conv2d_nhwc_backward_workspace)(cnet_call *call) {
  *
  * grad_output (n, oh, ow, o), x (n, h, w, c), weight (kh, kw, c, o); dx, dw and db have the shapes
  * of x, weight and bias. Overwrites dx, dw and db; those that are NULL are not computed. x may be
- * NULL without dw, weight may be NULL without dx. dx is summed as conv2d_nhwc, with rotated
- * filters. dw is summed over blocks of rows, these in up to PARTS parts, which are added in order;
- * db in double. Parallel over blocks of rows, over parts, and over o. Workspace: as conv2d_nhwc,
- * and the parts. */
+ * NULL without dw, weight may be NULL without dx. dx is summed over the taps in reverse order, and
+ * for each over o. dw is summed over blocks of rows, these in up to PARTS parts, which are added in
+ * order; db in double. Parallel over blocks of rows, over parts, and over o. Workspace: as
+ * conv2d_nhwc, and the parts. */
 void CNET_FN(conv2d_nhwc_backward)(const cnet_call *call) {
     const cnet_conv2d_nhwc_backward_arguments *a = &call->conv2d_nhwc_backward;
-    if (a->dx) {
-        window s = gradient_window(&a->g);
-        s.image.from = a->grad_output;
-        s.to = a->dx;
-        convolve(s, &(packing){.weight = a->weight, .g = a->g, .rotated = 1}, call);
-    }
+    if (a->dx)
+        input_gradient(a, call);
     if (a->dw)
         CNET_FN(nhwc_dw)(a, call);
     if (a->db)

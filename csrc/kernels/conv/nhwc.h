@@ -8,11 +8,11 @@
 
 enum { ENOUGH_PRODUCTS = 1 << 17 }; /* for several threads */
 
-/* Images with padding: cell (y, x) of an image lies at (top + y*sh, left + x*sw) of the padded one,
- * whose other cells are 0. Cells that would lie outside are left out. */
+/* Images with padding: cell (y, x) of an image lies at (top + y, left + x) of the padded one, whose
+ * other cells are 0. Cells that would lie outside are left out. */
 typedef struct {
     const real *from; /* (n, h, w, c) */
-    ptrdiff_t h, w, c, top, left, sh, sw;
+    ptrdiff_t h, w, c, top, left;
     ptrdiff_t height, width; /* of the padded image */
 } padded;
 
@@ -20,15 +20,17 @@ typedef struct {
 typedef struct {
     padded image;
     ptrdiff_t n, kh, kw, sh, sw, dh, dw, oh, ow;
-    ptrdiff_t o;                /* filters */
-    ptrdiff_t taps;             /* of a filter */
-    ptrdiff_t rows, blocks;     /* output rows of a block, blocks of an image */
-    int in_place;               /* whether the images are their own padded images */
-    ptrdiff_t pitch;            /* of a row of the padded image */
-    size_t image_bytes;         /* of the padded image of a block */
-    const real *weights, *bias; /* panels of TILE_COLS filters; bias may be NULL */
-    real *to;
-    char *images; /* a padded image for each thread */
+    ptrdiff_t o;                       /* filters */
+    ptrdiff_t taps;                    /* of a filter */
+    ptrdiff_t rows, blocks;            /* output rows of a block, blocks of an image */
+    int in_place;                      /* whether the images are their own padded images */
+    ptrdiff_t pitch;                   /* of a row of the padded image */
+    size_t image_bytes;                /* of the padded image of a block */
+    const real *weights, *bias;        /* panels of TILE_COLS filters; bias may be NULL */
+    real *to;                          /* the first output of all */
+    ptrdiff_t to_n, to_row, to_column; /* from one image, row and output of it to the next */
+    int is_dense;                      /* whether outputs follow each other, each of one panel */
+    char *images;                      /* a padded image for each thread */
 } window;
 
 /* Positions count[0] x count[1] x count[2], with these distances. */
@@ -75,7 +77,7 @@ sum_tile(const real *a, const ptrdiff_t *lanes, const ptrdiff_t step, const int 
 /* The window over x. */
 static inline window forward_window(const cnet_conv2d *g) {
     return (window){
-        .image = {.h = g->h, .w = g->w, .c = g->c, .top = g->ph, .left = g->pw, .sh = 1, .sw = 1},
+        .image = {.h = g->h, .w = g->w, .c = g->c, .top = g->ph, .left = g->pw},
         .n = g->n,
         .kh = g->kh,
         .kw = g->kw,
@@ -86,6 +88,9 @@ static inline window forward_window(const cnet_conv2d *g) {
         .oh = g->oh,
         .ow = g->ow,
         .o = g->o,
+        .to_n = g->oh * g->ow * g->o,
+        .to_row = g->ow * g->o,
+        .to_column = g->o,
     };
 }
 
