@@ -207,8 +207,7 @@ static inline __attribute__((always_inline)) void convolve_tile(const window *s,
     store_part(s, at, runs, run, sums, cols, to);
 }
 
-/* The results of a block of rows. With one vector of filters, tiles have
- * twice as many outputs. Rows of fewer outputs than a run are listed one by one. */
+/* The outputs of a block of rows, if all filters fill at most one vector: tiles of runs. */
 static __attribute__((noinline)) void convolve_one_vector(const window *s, const real *image,
                                                           ptrdiff_t rows, real *to) {
     const walk taps = walk_of_taps(s);
@@ -220,6 +219,7 @@ static __attribute__((noinline)) void convolve_one_vector(const window *s, const
     }
 }
 
+/* The same for any number of filters, and for rows that are shorter than a run. */
 static __attribute__((noinline)) void convolve_vectors(const window *s, const real *image,
                                                        ptrdiff_t rows, real *to) {
     const walk taps = walk_of_taps(s);
@@ -277,9 +277,9 @@ size_t CNET_FN(conv2d_nhwc_workspace)(cnet_call *call) {
  * with x = 0 outside of the image.
  *
  * x (n, h, w, c), weight (kh, kw, c, o), bias (o) or NULL, y (n, oh, ow, o); overwrites y. One
- * group. Summed in the order (i, j, c), the bias last.
- * NaN and infinity propagate as in the sum with padding of zeros. Parallel over blocks of rows of
- * outputs. Workspace: the weights in panels, and for each thread a block of padded rows. */
+ * group. Summed in the order (i, j, c), the bias last. NaN and infinity propagate as in the sum
+ * with padding of zeros. Parallel over blocks of rows of outputs. Workspace: the weights in panels,
+ * and for each thread a block of padded rows. */
 void CNET_FN(conv2d_nhwc)(const cnet_call *call) {
     const cnet_conv2d_nhwc_arguments *a = &call->conv2d_nhwc;
     window s = forward_window(&a->g);

@@ -37,7 +37,8 @@ def is_faster(g: geometry.Conv, result: str, dtype: Any) -> bool:
     if result == "y":
         computed = outputs * taps * g.c * _filled(g.o, lanes)
     elif result == "dx":
-        computed = cells * taps * g.o * _filled(g.c, lanes) / prod(a.stride for a in g.axes)
+        strides = prod(axis.stride for axis in g.axes)
+        computed = cells * taps * g.o * _filled(g.c, lanes) // strides
     else:
         computed = outputs * _filled(taps * g.c, TILE_ROWS) * _filled(g.o, lanes)
     is_plain = all(axis.stride == axis.dilation == 1 for axis in g.axes)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from ._arrays import floats
+from ._arrays import float_dtype, floats
 from ._channels_first import convolved, gradients, max_pool, max_pool_backward
 
 __all__ = [
@@ -50,8 +50,9 @@ def convolution(image: Any, filt: Any, bias: Any, s: int = 1) -> Array:
     array([[[4., 4.],
             [4., 4.]]])
     """
-    x = floats("convolution", "image", image, None, 3)[np.newaxis]
-    y: Array = convolved("convolution", x, filt, bias, s, 0, None)[0]
+    dtype = float_dtype(image, filt, bias)
+    x = floats("convolution", "image", image, dtype, 3)[np.newaxis]
+    y: Array = convolved("convolution", x, filt, bias, s, 0, dtype)[0]
     return y
 
 
@@ -93,18 +94,20 @@ def convolutionBackward(
     dbias : ndarray, shape (o, 1)
     """
     f = "convolutionBackward"
-    x = floats(f, "conv_in", conv_in, None, 3)[np.newaxis]
-    grad = floats(f, "dconv_prev", dconv_prev, None, 3)[np.newaxis]
-    dout, dfilt, dbias = gradients(f, grad, x, filt, s, 0, None)
+    dtype = float_dtype(dconv_prev, conv_in, filt)
+    x = floats(f, "conv_in", conv_in, dtype, 3)[np.newaxis]
+    grad = floats(f, "dconv_prev", dconv_prev, dtype, 3)[np.newaxis]
+    dout, dfilt, dbias = gradients(f, grad, x, filt, s, 0, dtype)
     return dout[0], dfilt, dbias.reshape(-1, 1)
 
 
 def maxpoolBackward(dpool: Any, orig: Any, f: int, s: int) -> Array:
     """The gradient of `maxpool` of the image `orig`; the first of equal maxima gets it."""
-    x = floats("maxpoolBackward", "orig", orig, None, 3)[np.newaxis]
-    grad = floats("maxpoolBackward", "dpool", dpool, x.dtype, 3)[np.newaxis]
-    _, indices = max_pool("maxpoolBackward", "orig", x, None, f, s)
-    dx: Array = max_pool_backward("maxpoolBackward", "dpool", grad, None, indices, x.shape)[0]
+    name, dtype = "maxpoolBackward", float_dtype(dpool, orig)
+    x = floats(name, "orig", orig, dtype, 3)[np.newaxis]
+    grad = floats(name, "dpool", dpool, dtype, 3)[np.newaxis]
+    _, indices = max_pool(name, "orig", x, dtype, f, s)
+    dx: Array = max_pool_backward(name, "dpool", grad, dtype, indices, x.shape)[0]
     return dx
 
 
