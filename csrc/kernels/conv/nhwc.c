@@ -257,7 +257,8 @@ static size_t convolution_bytes(window s, int threads) {
     return weights_bytes(&s) + (size_t)threads * s.image_bytes;
 }
 
-static void convolve(window s, const packing *filters, const cnet_call *call) {
+static __attribute__((noinline)) void convolve(window s, const packing *filters,
+                                               const cnet_call *call) {
     CNET_FN(nhwc_complete)(&s);
     packing job = *filters;
     job.s = &s;
@@ -337,7 +338,8 @@ static phase phase_of_columns(const cnet_conv2d *g, ptrdiff_t number) {
 }
 
 /* The window over grad_output that gives the cells of a phase; without taps, they are 0. */
-static window gradient_window(const cnet_conv2d *g, phase rows, phase columns) {
+static __attribute__((noinline)) window gradient_window(const cnet_conv2d *g, phase rows,
+                                                        phase columns) {
     const int has_taps = rows.taps && columns.taps;
     return (window){
         .image = {.h = g->oh, .w = g->ow, .c = g->o, .top = rows.begin, .left = columns.begin},
