@@ -120,8 +120,8 @@ static inline walk walk_of_taps(const window *s) {
     return (walk){{s->kh, s->kw, c}, {s->dh * s->pitch, s->dw * c, 1}};
 }
 
-/* Weights in the order of a window: its row i is row `row` + i * `row_step` of the filter, and its
- * columns likewise. */
+/* Weights in the order of a window: its row i is row `row` + i * `row_step` of the filter, and so
+ * for columns. */
 typedef struct {
     const window *s;
     const real *weight; /* (kh, kw, c, o) */
