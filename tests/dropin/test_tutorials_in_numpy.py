@@ -28,6 +28,14 @@ def test_alescontrela_takes_float32_images():
     assert y.dtype == np.float64
 
 
+def test_alescontrela_promotes_images_of_bytes_as_numpy():
+    image, filters = np.ones((3, 6, 6), np.uint8), W.astype(np.float32)
+    y = alescontrela.convolution(image, filters, np.zeros((4, 1), np.float32))
+    gradients = alescontrela.convolutionBackward(y, image, filters, 1)
+    pooled = alescontrela.maxpoolBackward(np.ones((3, 3, 3), np.float32), image, 2, 2)
+    assert {a.dtype for a in (y, *gradients, pooled)} == {np.dtype(np.float32)}
+
+
 @pytest.mark.parametrize(("f", "s"), [(2, 2), (3, 1)])
 def test_alescontrela_pooling(f, s):
     y = loops.maximum(TIED, (f, f), (s, s))

@@ -55,6 +55,10 @@ def _conv2d_nhwc_backward(case: Conv2dCase, dtype: Any) -> Call:
 ONE_GROUP = tuple(
     case for case in CONV2D_CASES if case.groups == 1 and case.algorithm in ("auto", "product")
 )
+RUNS_AND_PHASES = (
+    Conv2dCase((2, 3, 9, 11), (5, 3, 3, 4), padding=1, name="runs of outputs overlap"),
+    Conv2dCase((2, 3, 13, 17), (4, 3, 3, 2), (4, 3), 1, 2, name="phases of dilated taps"),
+)
 CONVOLUTION = Conv2dCase((2, 4, 9, 8), (6, 4, 3, 2), (2, 1), (1, 2), (1, 2))
 LARGE_CONVOLUTIONS = (
     Conv2dCase((5, 6, 29, 31), (10, 6, 3, 5), (1, 2), (1, 2)),
@@ -69,7 +73,7 @@ CHANNELS = "weight.shape[2] must equal x.shape[3] (got 3 and 4)"
 conv2d_nhwc = Spec(
     "conv2d_nhwc",
     call=_conv2d_nhwc,
-    cases=ONE_GROUP,
+    cases=(*ONE_GROUP, *RUNS_AND_PHASES),
     typical=CONVOLUTION,
     large=LARGE_CONVOLUTIONS,
     good={"x": zeros(2, 5, 6, 4), "weight": zeros(3, 2, 4, 6), "bias": zeros(6), "padding": 1},
@@ -85,7 +89,7 @@ conv2d_nhwc = Spec(
 conv2d_nhwc_backward = Spec(
     "conv2d_nhwc_backward",
     call=_conv2d_nhwc_backward,
-    cases=ONE_GROUP,
+    cases=(*ONE_GROUP, *RUNS_AND_PHASES),
     typical=CONVOLUTION,
     large=LARGE_CONVOLUTIONS,
     good={

@@ -1,94 +1,21 @@
 /* Convolution of images with channels last, and its gradients: nothing is transposed.
  *
- * Register tiles hold TILE_ROWS outputs (or, for the weight gradient, taps) and TILE_COLS filters.
- * A tap of all channels is a run in the image, so that cells are read in place; images with padding
- * are first copied with it, a block of rows at a time. The input gradient is the convolution of
- * grad_output with rotated filters, with zeros between its cells if the stride is longer than 1. */
-#include "conv.h"
+ * Register tiles hold outputs and filters. A tap of all channels is a run in the image, so that
+ * cells are read in place; images with padding are first copied with it, a block of rows at a time.
+ * Each phase of the stride of the input gradient is a convolution of grad_output with the taps of
+ * that phase, in reverse order. */
+#include "nhwc.h"
+
 #include "gemm/column_sums.h"
-#include "gemm/product.h"
 
 enum {
     IMAGE_BYTES = 1 << 17, /* of a block of rows with padding */
-    PARTS = 16,            /* of the sum over images for the weight gradient, in order */
-    PARTS_BYTES = 1 << 22,
     ENOUGH_CHUNKS = 16,
-    ENOUGH_OUTPUTS = 4 * TILE_ROWS, /* of a block */
-    ENOUGH_PRODUCTS = 1 << 17       /* for several threads */
+    ENOUGH_OUTPUTS = 4 * TILE_ROWS /* of a block */
 };
 
-/* Images with padding: cell (y, x) of an image lies at (top + y*sh, left + x*sw) of the padded one,
- * whose other cells are 0. Cells that would lie outside are left out. */
-typedef struct {
-    const real *from; /* (n, h, w, c) */
-    ptrdiff_t h, w, c, top, left, sh, sw;
-    ptrdiff_t height, width; /* of the padded image */
-} padded;
-
-/* A window that slides over padded images. */
-typedef struct {
-    padded image;
-    ptrdiff_t n, kh, kw, sh, sw, dh, dw, oh, ow;
-    ptrdiff_t o;                /* filters */
-    ptrdiff_t taps;             /* of a filter */
-    ptrdiff_t rows, blocks;     /* output rows of a block, blocks of an image */
-    int in_place;               /* whether the images are their own padded images */
-    ptrdiff_t pitch;            /* of a row of the padded image */
-    size_t image_bytes;         /* of the padded image of a block */
-    const real *weights, *bias; /* panels of TILE_COLS filters; bias may be NULL */
-    real *to;
-    char *images; /* a padded image for each thread */
-} window;
-
-/* Positions count[0] x count[1] x count[2], with these distances. */
-typedef struct {
-    ptrdiff_t count[3], step[3];
-} walk;
-
-/* to[r * TILE_COLS + s] = sum over positions of a[lanes[r] + position] * b[t * b_step + s], where t
- * counts the positions. */
-static inline __attribute__((always_inline)) void sum_tile(const real *a, const ptrdiff_t *lanes,
-                                                           const walk *positions, const real *b,
-                                                           ptrdiff_t b_step, const int vectors,
-                                                           real *to) {
-    vec sum[TILE_ROWS][TILE_VECTORS] = {0};
-    const real *at[TILE_ROWS];
-    for (int r = 0; r < TILE_ROWS; r++)
-        at[r] = a + lanes[r];
-    const ptrdiff_t step = positions->step[2];
-    for (ptrdiff_t i = 0; i < positions->count[0]; i++) {
-        for (ptrdiff_t j = 0; j < positions->count[1]; j++) {
-            ptrdiff_t cell = i * positions->step[0] + j * positions->step[1];
-            for (ptrdiff_t t = 0; t < positions->count[2]; t++, cell += step, b += b_step) {
-                vec row[TILE_VECTORS];
-#pragma GCC unroll 8
-                for (int v = 0; v < vectors; v++)
-                    row[v] = load(b + v * LANES);
-#pragma GCC unroll 8
-                for (int r = 0; r < TILE_ROWS; r++)
-#pragma GCC unroll 8
-                    for (int v = 0; v < vectors; v++)
-                        sum[r][v] += at[r][cell] * row[v];
-            }
-        }
-    }
-#pragma GCC unroll 8
-    for (int r = 0; r < TILE_ROWS; r++)
-#pragma GCC unroll 8
-        for (int v = 0; v < vectors; v++)
-            *(vec *)(to + r * TILE_COLS + v * LANES) = sum[r][v];
-}
-
-/* The same with as many vectors as hold `cols` columns. */
-static void sum_columns_of_tile(const real *a, const ptrdiff_t *lanes, const walk *positions,
-                                const real *b, ptrdiff_t b_step, ptrdiff_t cols, real *to) {
-    if (cols <= LANES)
-        sum_tile(a, lanes, positions, b, b_step, 1, to);
-    else if (cols <= 2 * LANES || TILE_VECTORS == 2)
-        sum_tile(a, lanes, positions, b, b_step, 2, to);
-    else
-        sum_tile(a, lanes, positions, b, b_step, TILE_VECTORS, to);
-}
+/* The outputs of a tile of one vector of filters are runs of neighbours. */
+enum { RUN = 4, RUNS = 2 * TILE_ROWS / RUN };
 
 /* ---- Padded images ------------------------------------------------------------------------ */
 
@@ -98,89 +25,37 @@ static ptrdiff_t rows_of_image(const window *s, ptrdiff_t rows) {
 }
 
 static void copy_line(const padded *p, const real *from, real *to) {
-    if (p->sw != 1) {
-        memset(to, 0, (size_t)(p->width * p->c) * sizeof(real));
-        for (ptrdiff_t x = 0; x < p->w; x++) {
-            const ptrdiff_t column = p->left + x * p->sw;
-            if (column >= 0 && column < p->width)
-                memcpy(to + column * p->c, from + x * p->c, (size_t)p->c * sizeof(real));
-        }
-        return;
-    }
     const ptrdiff_t first = min_size(p->width, max_size(0, p->left)), skipped = first - p->left;
     const ptrdiff_t count = max_size(0, min_size(p->w - skipped, p->width - first));
-    memset(to, 0, (size_t)(first * p->c) * sizeof(real));
+    zero_run(to, first * p->c);
     if (count)
         memcpy(to + first * p->c, from + skipped * p->c, (size_t)(count * p->c) * sizeof(real));
-    memset(to + (first + count) * p->c, 0,
-           (size_t)((p->width - first - count) * p->c) * sizeof(real));
+    zero_run(to + (first + count) * p->c, (p->width - first - count) * p->c);
 }
 
-/* The padded image for the outputs of `count` rows from `first` on: where it lies. */
-static const real *padded_rows(const window *s, ptrdiff_t n, ptrdiff_t first, ptrdiff_t count,
-                               int slot) {
+const real *CNET_FN(nhwc_padded_rows)(const window *s, ptrdiff_t n, ptrdiff_t first,
+                                      ptrdiff_t count, int slot) {
     const padded *p = &s->image;
     if (s->in_place)
         return p->from + (n * p->h + first * s->sh) * s->pitch;
     real *to = (real *)(s->images + (size_t)slot * s->image_bytes);
     for (ptrdiff_t row = 0; row < rows_of_image(s, count); row++) {
         const ptrdiff_t at = first * s->sh + row - p->top;
-        if (at < 0 || at % p->sh || at / p->sh >= p->h)
+        if (at < 0 || at >= p->h)
             memset(to + row * s->pitch, 0, (size_t)s->pitch * sizeof(real));
         else
-            copy_line(p, p->from + (n * p->h + at / p->sh) * p->w * p->c, to + row * s->pitch);
+            copy_line(p, p->from + (n * p->h + at) * p->w * p->c, to + row * s->pitch);
     }
     return to;
 }
 
-/* The window over x. */
-static window forward_window(const cnet_conv2d *g) {
-    return (window){
-        .image = {.h = g->h, .w = g->w, .c = g->c, .top = g->ph, .left = g->pw, .sh = 1, .sw = 1},
-        .n = g->n,
-        .kh = g->kh,
-        .kw = g->kw,
-        .sh = g->sh,
-        .sw = g->sw,
-        .dh = g->dh,
-        .dw = g->dw,
-        .oh = g->oh,
-        .ow = g->ow,
-        .o = g->o,
-    };
-}
-
-/* The window over grad_output that gives dx. */
-static window gradient_window(const cnet_conv2d *g) {
-    return (window){
-        .image = {.h = g->oh,
-                  .w = g->ow,
-                  .c = g->o,
-                  .top = g->dh * (g->kh - 1) - g->ph,
-                  .left = g->dw * (g->kw - 1) - g->pw,
-                  .sh = g->sh,
-                  .sw = g->sw},
-        .n = g->n,
-        .kh = g->kh,
-        .kw = g->kw,
-        .sh = 1,
-        .sw = 1,
-        .dh = g->dh,
-        .dw = g->dw,
-        .oh = g->h,
-        .ow = g->w,
-        .o = g->c,
-    };
-}
-
-/* Everything that follows from the sizes of a window. */
-static void complete(window *s) {
+void CNET_FN(nhwc_complete)(window *s) {
     padded *p = &s->image;
     s->taps = s->kh * s->kw * p->c;
+    s->is_dense = s->o <= TILE_COLS && s->to_column == s->o && s->to_row == s->ow * s->o;
     p->height = rows_of_image(s, s->oh);
     p->width = (s->ow - 1) * s->sw + s->dw * (s->kw - 1) + 1;
-    s->in_place =
-        !p->top && !p->left && p->sh == 1 && p->sw == 1 && p->height <= p->h && p->width <= p->w;
+    s->in_place = !s->taps || (!p->top && !p->left && p->height <= p->h && p->width <= p->w);
     s->pitch = (s->in_place ? p->w : p->width) * p->c;
     const ptrdiff_t row = max_size(1, s->pitch) * (ptrdiff_t)sizeof(real);
     s->rows = s->blocks = 1;
@@ -198,46 +73,169 @@ static void complete(window *s) {
     s->image_bytes = s->in_place ? 0 : bytes_of(rows_of_image(s, s->rows) * s->pitch, sizeof(real));
 }
 
-/* The number of threads: one for little work. */
-static int threads_for(const window *s, int threads) {
-    const double products = (double)(s->n * s->oh * s->ow) * (double)(s->taps * s->o);
-    return products < ENOUGH_PRODUCTS ? 1 : threads;
+/* ---- Outputs ------------------------------------------------------------------------------ */
+
+/* Runs of neighbouring outputs of a block of rows: where their taps begin in the image, and their
+ * places in the block. The next run begins with output x of row y. */
+typedef struct {
+    ptrdiff_t rows, y, x, lane, place;
+    ptrdiff_t lanes[TILE_ROWS], places[TILE_ROWS];
+} outputs;
+
+/* Lists the next runs. One that would leave its row begins earlier, and the last one of the block
+ * is repeated: these outputs are computed again. Returns 0 at the end. */
+static inline __attribute__((always_inline)) int list_outputs(const window *s, const int runs,
+                                                              const int run, outputs *next) {
+    for (int r = 0; r < runs; r++) {
+        next->lanes[r] = next->lane;
+        next->places[r] = next->place;
+        const ptrdiff_t left = s->ow - next->x - run;
+        if (left > 0) {
+            const ptrdiff_t count = run == 1 ? 1 : min_size(run, left);
+            next->x += count;
+            next->lane += count * s->sw * s->image.c;
+            next->place += count * s->to_column;
+        } else if (next->y + 1 < next->rows) {
+            next->y++;
+            next->x = 0;
+            next->lane = next->y * s->sh * s->pitch;
+            next->place = next->y * s->to_row;
+        } else {
+            for (; r < runs; r++) {
+                next->lanes[r] = next->lane;
+                next->places[r] = next->place;
+            }
+            return 0;
+        }
+    }
+    return 1;
 }
 
-/* ---- Convolution -------------------------------------------------------------------------- */
+/* ---- Filters ------------------------------------------------------------------------------ */
 
-static walk walk_of_taps(const window *s) {
+static inline walk walk_of_taps(const window *s) {
     const ptrdiff_t c = s->image.c;
     if (s->dw == 1)
         return (walk){{s->kh, 1, s->kw * c}, {s->dh * s->pitch, 0, 1}};
     return (walk){{s->kh, s->kw, c}, {s->dh * s->pitch, s->dw * c, 1}};
 }
 
-/* Where the taps of the next TILE_ROWS outputs of a block begin, from output (y, x) on; the last of
- * `outputs` is repeated in lanes without one. Moves (y, x) on. */
-static void list_outputs(const window *s, ptrdiff_t *y, ptrdiff_t *x, ptrdiff_t outputs,
-                         ptrdiff_t *lanes) {
-    for (int r = 0; r < TILE_ROWS; r++) {
-        lanes[r] = *y * s->sh * s->pitch + *x * s->sw * s->image.c;
-        if (r + 1 < outputs && ++*x == s->ow) {
-            *x = 0;
-            ++*y;
+/* Weights in the order of a window: its row i is row `row` + i * `row_step` of the filter, and so
+ * for columns. */
+typedef struct {
+    const window *s;
+    const real *weight; /* (kh, kw, c, o) */
+    real *to;
+    ptrdiff_t kw, row, row_step, column, column_step;
+    ptrdiff_t position, ch, f; /* from one position, channel of the image and filter to the next */
+} packing;
+
+/* Packs the weights of TILE_COLS filters: a row for each tap. */
+static void pack_panel(const void *argument, ptrdiff_t panel, int slot) {
+    (void)slot;
+    const packing *job = argument;
+    const window *s = job->s;
+    const ptrdiff_t first = panel * TILE_COLS, filters = min_size(TILE_COLS, s->o - first);
+    real *to = job->to + first * s->taps;
+    memset(to, 0, (size_t)(s->taps * TILE_COLS) * sizeof(real));
+    for (ptrdiff_t i = 0; i < s->kh; i++)
+        for (ptrdiff_t j = 0; j < s->kw; j++) {
+            const ptrdiff_t row = job->row + i * job->row_step;
+            const ptrdiff_t column = job->column + j * job->column_step;
+            const real *from =
+                job->weight + (row * job->kw + column) * job->position + first * job->f;
+            for (ptrdiff_t ch = 0; ch < s->image.c; ch++, from += job->ch, to += TILE_COLS)
+                for (ptrdiff_t f = 0; f < filters; f++)
+                    to[f] = from[f * job->f];
         }
+}
+
+static size_t weights_bytes(const window *s) {
+    return bytes_of(round_up(s->o, TILE_COLS) * s->taps, sizeof(real));
+}
+
+/* ---- Tiles -------------------------------------------------------------------------------- */
+
+/* Stores `cols` columns of the sums of outputs, exactly. */
+static __attribute__((noinline)) void store_part(const window *s, const outputs *at, int runs,
+                                                 int run, const real *sums, ptrdiff_t cols,
+                                                 real *to) {
+    for (int r = 0; r < runs * run; r++)
+        for (ptrdiff_t f = 0; f < cols; f += LANES)
+            store_run(to + at->places[r / run] + r % run * s->to_column + f,
+                      load(sums + r * TILE_COLS + f), cols - f);
+}
+
+/* Computes `cols` filters from `first` on. If a tile holds all filters, vectors may extend into
+ * outputs of the block that are stored later. */
+static inline __attribute__((always_inline)) void convolve_tile(const window *s, const real *image,
+                                                                const walk *taps, const outputs *at,
+                                                                const int runs, const int run,
+                                                                ptrdiff_t first, ptrdiff_t cols,
+                                                                const int vectors, real *to) {
+    vec sum[RUNS * RUN][TILE_VECTORS], bias[TILE_VECTORS] = {0};
+    sum_tile(image, at->lanes, s->sw * s->image.c, runs, run, taps, s->weights + first * s->taps,
+             TILE_COLS, vectors, sum);
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; v++) {
+        if (s->bias)
+            bias[v] = load_run(s->bias + first + v * LANES, cols - v * LANES);
+#pragma GCC unroll 16
+        for (int r = 0; r < runs * run; r++)
+            sum[r][v] += bias[v];
+    }
+    to += first;
+    const ptrdiff_t step = s->to_column;
+    const ptrdiff_t end = at->places[runs - 1] + (run - 1) * step + vectors * LANES;
+    if (cols == vectors * LANES || (s->is_dense && end <= at->rows * s->to_row)) {
+#pragma GCC unroll 16
+        for (int r = 0; r < runs; r++) {
+            real *row = to + at->places[r];
+#pragma GCC unroll 8
+            for (int k = 0; k < run; k++, row += step)
+#pragma GCC unroll 8
+                for (int v = 0; v < vectors; v++)
+                    store(row + v * LANES, sum[r * run + k][v]);
+        }
+        return;
+    }
+    real sums[RUNS * RUN * TILE_COLS];
+#pragma GCC unroll 16
+    for (int r = 0; r < runs * run; r++)
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors; v++)
+            store(sums + r * TILE_COLS + v * LANES, sum[r][v]);
+    store_part(s, at, runs, run, sums, cols, to);
+}
+
+/* The outputs of a block of rows, if all filters fill at most one vector: tiles of runs. */
+static __attribute__((noinline)) void convolve_one_vector(const window *s, const real *image,
+                                                          ptrdiff_t rows, real *to) {
+    const walk taps = walk_of_taps(s);
+    outputs at = {.rows = rows};
+    int is_open = 1;
+    while (is_open) {
+        is_open = list_outputs(s, RUNS, RUN, &at);
+        convolve_tile(s, image, &taps, &at, RUNS, RUN, 0, s->o, 1, to);
     }
 }
 
-/* Stores columns of a tile, with bias, as filters from `first` on. `left` filters of the block have
- * not been stored: if a tile holds all filters, vectors may extend into those that come later. */
-static void store_tile(const window *s, const real *tile, ptrdiff_t first, ptrdiff_t rows,
-                       ptrdiff_t cols, real *to, ptrdiff_t left) {
-    const int in_order = s->o <= TILE_COLS;
-    vec bias[TILE_VECTORS] = {0};
-    for (ptrdiff_t f = 0; s->bias && f < cols; f += LANES)
-        bias[f / LANES] = load_run(s->bias + first + f, cols - f);
-    for (ptrdiff_t r = 0; r < rows; r++, to += s->o, left -= s->o) {
-        for (ptrdiff_t f = 0; f < cols; f += LANES) {
-            const vec y = load(tile + r * TILE_COLS + f) + bias[f / LANES];
-            store_run(to + f, y, in_order && f + LANES <= left ? LANES : cols - f);
+/* The same for any number of filters, and for rows that are shorter than a run. */
+static __attribute__((noinline)) void convolve_vectors(const window *s, const real *image,
+                                                       ptrdiff_t rows, real *to) {
+    const walk taps = walk_of_taps(s);
+    outputs at = {.rows = rows};
+    int is_open = 1;
+    while (is_open) {
+        is_open = list_outputs(s, TILE_ROWS, 1, &at);
+        for (ptrdiff_t j = 0; j < s->o; j += TILE_COLS) {
+            const ptrdiff_t cols = min_size(TILE_COLS, s->o - j);
+            if (cols <= LANES)
+                convolve_tile(s, image, &taps, &at, TILE_ROWS, 1, j, cols, 1, to);
+            else if (cols <= 2 * LANES || TILE_VECTORS == 2)
+                convolve_tile(s, image, &taps, &at, TILE_ROWS, 1, j, cols, 2, to);
+            else
+                convolve_tile(s, image, &taps, &at, TILE_ROWS, 1, j, cols, TILE_VECTORS, to);
         }
     }
 }
@@ -245,64 +243,25 @@ static void store_tile(const window *s, const real *tile, ptrdiff_t first, ptrdi
 static void convolve_block(const void *argument, ptrdiff_t chunk, int slot) {
     const window *s = argument;
     const ptrdiff_t n = chunk / s->blocks, first = chunk % s->blocks * s->rows;
-    const ptrdiff_t rows = min_size(s->rows, s->oh - first), outputs = rows * s->ow;
-    const real *image = padded_rows(s, n, first, rows, slot);
-    const walk taps = walk_of_taps(s);
-    real *to = s->to + (n * s->oh + first) * s->ow * s->o;
-    ptrdiff_t y = 0, x = 0;
-    for (ptrdiff_t at = 0; at < outputs; at += TILE_ROWS) {
-        ptrdiff_t lanes[TILE_ROWS];
-        list_outputs(s, &y, &x, outputs - at, lanes);
-        for (ptrdiff_t j = 0; j < s->o; j += TILE_COLS) {
-            _Alignas(CNET_ALIGNMENT) real tile[TILE_ROWS * TILE_COLS];
-            const ptrdiff_t cols = min_size(TILE_COLS, s->o - j);
-            sum_columns_of_tile(image, lanes, &taps, s->weights + j * s->taps, TILE_COLS, cols,
-                                tile);
-            store_tile(s, tile, j, min_size(TILE_ROWS, outputs - at), cols, to + at * s->o + j,
-                       (outputs - at) * s->o);
-        }
-    }
-}
-
-typedef struct {
-    const real *weight; /* (kh, kw, c, o) */
-    real *to;
-    cnet_conv2d g;
-    int rotated; /* for the input gradient: rotated, with channels as filters */
-} packing;
-
-/* Packs the weights of TILE_COLS filters: a row for each tap. */
-static void pack_panel(const void *argument, ptrdiff_t panel, int slot) {
-    (void)slot;
-    const packing *job = argument;
-    const cnet_conv2d *g = &job->g;
-    const ptrdiff_t positions = g->kh * g->kw, first = panel * TILE_COLS;
-    const ptrdiff_t c = job->rotated ? g->o : g->c, filters = job->rotated ? g->c : g->o;
-    const ptrdiff_t cols = min_size(TILE_COLS, filters - first);
-    real *to = job->to + first * positions * c;
-    memset(to, 0, (size_t)(positions * c * TILE_COLS) * sizeof(real));
-    for (ptrdiff_t position = 0; position < positions; position++) {
-        const ptrdiff_t source = job->rotated ? positions - 1 - position : position;
-        const real *weight = job->weight + source * g->c * g->o;
-        for (ptrdiff_t ch = 0; ch < c; ch++, to += TILE_COLS)
-            for (ptrdiff_t f = 0; f < cols; f++)
-                to[f] =
-                    job->rotated ? weight[(first + f) * g->o + ch] : weight[ch * g->o + first + f];
-    }
-}
-
-static size_t weights_bytes(const window *s) {
-    return bytes_of(round_up(s->o, TILE_COLS) * s->taps, sizeof(real));
+    const ptrdiff_t rows = min_size(s->rows, s->oh - first);
+    const real *image = CNET_FN(nhwc_padded_rows)(s, n, first, rows, slot);
+    real *to = s->to + n * s->to_n + first * s->to_row;
+    if (s->o <= LANES && s->ow >= RUN)
+        convolve_one_vector(s, image, rows, to);
+    else
+        convolve_vectors(s, image, rows, to);
 }
 
 static size_t convolution_bytes(window s, int threads) {
-    complete(&s);
+    CNET_FN(nhwc_complete)(&s);
     return weights_bytes(&s) + (size_t)threads * s.image_bytes;
 }
 
-static void convolve(window s, const packing *filters, const cnet_call *call) {
-    complete(&s);
+static __attribute__((noinline)) void convolve(window s, const packing *filters,
+                                               const cnet_call *call) {
+    CNET_FN(nhwc_complete)(&s);
     packing job = *filters;
+    job.s = &s;
     job.to = (real *)call->workspace;
     s.weights = job.to;
     s.images = call->workspace + weights_bytes(&s);
@@ -329,138 +288,113 @@ void CNET_FN(conv2d_nhwc)(const cnet_call *call) {
     s.image.from = a->x;
     s.bias = a->bias;
     s.to = a->y;
-    convolve(s, &(packing){.weight = a->weight, .g = a->g}, call);
+    const packing filters = {.weight = a->weight,
+                             .kw = a->g.kw,
+                             .row_step = 1,
+                             .column_step = 1,
+                             .position = a->g.c * a->g.o,
+                             .ch = a->g.o,
+                             .f = 1};
+    convolve(s, &filters, call);
 }
 
 /* ---- Gradients ---------------------------------------------------------------------------- */
 
+/* A phase of one axis: the cells u = position + padding of dx with u % stride == phase, and the
+ * taps i with i * dilation % stride == phase. Cell q of the phase, u = q * stride + phase, is the
+ * sum of grad_output(q - i * dilation / stride) * weight(i). */
 typedef struct {
-    window s;
-    const real *grad_output;
-    real *dw, *parts;
-    ptrdiff_t count, items; /* parts, and blocks of a part */
-    ptrdiff_t columns;      /* of a row of grad_output: whole vectors */
-    size_t grad_bytes;      /* of a block of grad_output, if it has to be copied */
-    char *grads;
-    ptrdiff_t *taps; /* where they lie in a padded image */
-} dw_job;
+    ptrdiff_t first, count;   /* position of the first cell, and their number */
+    ptrdiff_t tap, step;      /* the last tap, and the distance of the taps before it */
+    ptrdiff_t taps, dilation; /* their number, and their distance in grad_output */
+    ptrdiff_t begin;          /* padding of grad_output before its first cell */
+} phase;
 
-static ptrdiff_t weight_count(const window *s) { return s->taps * s->o; }
-
-static dw_job make_dw_job(const cnet_conv2d *g) {
-    dw_job job = {.s = forward_window(g)};
-    window *s = &job.s;
-    complete(s);
-    const ptrdiff_t blocks = s->n * s->blocks;
-    const ptrdiff_t part_bytes = max_size(1, weight_count(s)) * (ptrdiff_t)sizeof(real);
-    const ptrdiff_t most = max_size(1, min_size(PARTS, PARTS_BYTES / part_bytes));
-    job.items = max_size(1, ceil_div(blocks, most));
-    job.count = ceil_div(blocks, job.items);
-    job.columns = round_up(s->o, LANES);
-    job.grad_bytes =
-        job.columns == s->o ? 0 : bytes_of(s->rows * s->ow * job.columns, sizeof(real));
-    return job;
+static phase phase_of(ptrdiff_t size, ptrdiff_t kernel, ptrdiff_t stride, ptrdiff_t padding,
+                      ptrdiff_t dilation, ptrdiff_t number) {
+    const ptrdiff_t q = ceil_div(max_size(0, padding - number), stride);
+    phase p = {.first = q * stride + number - padding, .step = 1, .dilation = 1};
+    p.count = p.first < size ? (size - 1 - p.first) / stride + 1 : 0;
+    ptrdiff_t tap = 0;
+    while (tap < kernel && tap * dilation % stride != number)
+        tap++;
+    if (tap == kernel)
+        return p;
+    while (p.step * dilation % stride)
+        p.step++;
+    p.taps = (kernel - 1 - tap) / p.step + 1;
+    p.dilation = p.step * dilation / stride;
+    p.tap = tap + (p.taps - 1) * p.step;
+    p.begin = p.tap * dilation / stride - q;
+    return p;
 }
 
-static size_t parts_bytes(const dw_job *job) {
-    return job->count > 1 ? bytes_of(job->count * weight_count(&job->s), sizeof(real)) : 0;
+static phase phase_of_rows(const cnet_conv2d *g, ptrdiff_t number) {
+    return phase_of(g->h, g->kh, g->sh, g->ph, g->dh, number);
 }
 
-/* Where a block of grad_output lies, with rows of whole vectors. */
-static const real *grad_rows(const dw_job *job, ptrdiff_t pixel, ptrdiff_t outputs, int slot) {
-    const ptrdiff_t o = job->s.o;
-    const real *from = job->grad_output + pixel * o;
-    if (!job->grad_bytes)
-        return from;
-    real *to = (real *)(job->grads + (size_t)slot * job->grad_bytes);
-    memset(to, 0, (size_t)(outputs * job->columns) * sizeof(real));
-    for (ptrdiff_t t = 0; t < outputs; t++)
-        memcpy(to + t * job->columns, from + t * o, (size_t)o * sizeof(real));
-    return to;
+static phase phase_of_columns(const cnet_conv2d *g, ptrdiff_t number) {
+    return phase_of(g->w, g->kw, g->sw, g->pw, g->dw, number);
 }
 
-/* Where the taps lie in a padded image; lanes after the last tap repeat it. */
-static void list_taps(const window *s, ptrdiff_t *taps) {
-    const ptrdiff_t c = s->image.c;
-    ptrdiff_t *to = taps;
-    for (ptrdiff_t i = 0; i < s->kh; i++)
-        for (ptrdiff_t j = 0; j < s->kw; j++)
-            for (ptrdiff_t ch = 0; ch < c; ch++)
-                *to++ = i * s->dh * s->pitch + j * s->dw * c + ch;
-    for (; (to - taps) % TILE_ROWS; to++)
-        *to = to[-1];
+/* The window over grad_output that gives the cells of a phase; without taps, they are 0. */
+static __attribute__((noinline)) window gradient_window(const cnet_conv2d *g, phase rows,
+                                                        phase columns) {
+    const int has_taps = rows.taps && columns.taps;
+    return (window){
+        .image = {.h = g->oh, .w = g->ow, .c = g->o, .top = rows.begin, .left = columns.begin},
+        .n = g->n,
+        .kh = has_taps ? rows.taps : 0,
+        .kw = has_taps ? columns.taps : 0,
+        .sh = 1,
+        .sw = 1,
+        .dh = rows.dilation,
+        .dw = columns.dilation,
+        .oh = rows.count,
+        .ow = columns.count,
+        .o = g->c,
+        .to_n = g->h * g->w * g->c,
+        .to_row = g->sh * g->w * g->c,
+        .to_column = g->sw * g->c,
+    };
 }
 
-static size_t taps_bytes(const window *s) {
-    return bytes_of(round_up(s->taps, TILE_ROWS), sizeof(ptrdiff_t));
-}
-
-/* The sum over the blocks of a part. */
-static void dw_part(const void *argument, ptrdiff_t part, int slot) {
-    const dw_job *job = argument;
-    const window *s = &job->s;
-    real *to = job->count > 1 ? job->parts + part * weight_count(s) : job->dw;
-    const ptrdiff_t end = min_size(s->n * s->blocks, (part + 1) * job->items);
-    for (ptrdiff_t item = part * job->items; item < end; item++) {
-        const ptrdiff_t n = item / s->blocks, first = item % s->blocks * s->rows;
-        const ptrdiff_t rows = min_size(s->rows, s->oh - first);
-        const real *image = padded_rows(s, n, first, rows, slot);
-        const real *grad = grad_rows(job, (n * s->oh + first) * s->ow, rows * s->ow, slot);
-        const walk outputs = {{1, rows, s->ow}, {0, s->sh * s->pitch, s->sw * s->image.c}};
-        for (ptrdiff_t tap = 0; tap < s->taps; tap += TILE_ROWS) {
-            for (ptrdiff_t j = 0; j < s->o; j += TILE_COLS) {
-                _Alignas(CNET_ALIGNMENT) real tile[TILE_ROWS * TILE_COLS];
-                const ptrdiff_t cols = min_size(TILE_COLS, s->o - j);
-                sum_columns_of_tile(image, job->taps + tap, &outputs, grad + j, job->columns, cols,
-                                    tile);
-                for (ptrdiff_t r = 0; r < min_size(TILE_ROWS, s->taps - tap); r++)
-                    put_row(to + (tap + r) * s->o + j, tile + r * TILE_COLS, cols,
-                            item == part * job->items);
-            }
+static size_t dx_bytes(const cnet_conv2d *g, int threads) {
+    size_t most = 0;
+    for (ptrdiff_t i = 0; i < g->sh; i++)
+        for (ptrdiff_t j = 0; j < g->sw; j++) {
+            const window s = gradient_window(g, phase_of_rows(g, i), phase_of_columns(g, j));
+            const size_t bytes = convolution_bytes(s, threads);
+            most = bytes > most ? bytes : most;
         }
-    }
+    return most;
 }
 
-static void add_parts(const void *argument, ptrdiff_t chunk, int slot) {
-    (void)slot;
-    const dw_job *job = argument;
-    const ptrdiff_t count = weight_count(&job->s), first = chunk * ELEMENTS_PER_CHUNK;
-    const ptrdiff_t size = min_size(ELEMENTS_PER_CHUNK, count - first);
-    for (ptrdiff_t part = 0; part < job->count; part++)
-        put_row(job->dw + first, job->parts + part * count + first, size, part == 0);
-}
-
-static size_t dw_bytes(const cnet_conv2d *g, int threads) {
-    const dw_job job = make_dw_job(g);
-    return parts_bytes(&job) + taps_bytes(&job.s) +
-           (size_t)threads * (job.s.image_bytes + job.grad_bytes);
-}
-
-static void weight_gradient(const cnet_conv2d_nhwc_backward_arguments *a, const cnet_call *call) {
-    dw_job job = make_dw_job(&a->g);
-    window *s = &job.s;
-    if (!job.count) {
-        memset(a->dw, 0, (size_t)weight_count(s) * sizeof(real));
-        return;
-    }
-    s->image.from = a->x;
-    job.grad_output = a->grad_output;
-    job.dw = a->dw;
-    job.parts = (real *)call->workspace;
-    job.taps = (ptrdiff_t *)(call->workspace + parts_bytes(&job));
-    list_taps(s, job.taps);
-    s->images = (char *)job.taps + taps_bytes(s);
-    job.grads = s->images + (size_t)call->threads * s->image_bytes;
-    const int threads = threads_for(s, call->threads);
-    cnet_parallel(dw_part, &job, job.count, threads);
-    if (job.count > 1)
-        cnet_parallel(add_parts, &job, ceil_div(weight_count(s), ELEMENTS_PER_CHUNK), threads);
+static void input_gradient(const cnet_conv2d_nhwc_backward_arguments *a, const cnet_call *call) {
+    const cnet_conv2d *g = &a->g;
+    for (ptrdiff_t i = 0; i < g->sh; i++)
+        for (ptrdiff_t j = 0; j < g->sw; j++) {
+            const phase rows = phase_of_rows(g, i), columns = phase_of_columns(g, j);
+            const packing filters = {.weight = a->weight,
+                                     .kw = g->kw,
+                                     .row = rows.tap,
+                                     .row_step = -rows.step,
+                                     .column = columns.tap,
+                                     .column_step = -columns.step,
+                                     .position = g->c * g->o,
+                                     .ch = 1,
+                                     .f = g->o};
+            window s = gradient_window(g, rows, columns);
+            s.image.from = a->grad_output;
+            s.to = (real *)a->dx + (rows.first * g->w + columns.first) * g->c;
+            convolve(s, &filters, call);
+        }
 }
 
 size_t CNET_FN(conv2d_nhwc_backward_workspace)(cnet_call *call) {
     const cnet_conv2d_nhwc_backward_arguments *a = &call->conv2d_nhwc_backward;
-    const size_t for_dx = a->dx ? convolution_bytes(gradient_window(&a->g), call->threads) : 0;
-    const size_t for_dw = a->dw ? dw_bytes(&a->g, call->threads) : 0;
+    const size_t for_dx = a->dx ? dx_bytes(&a->g, call->threads) : 0;
+    const size_t for_dw = a->dw ? CNET_FN(nhwc_dw_workspace)(&a->g, call->threads) : 0;
     return for_dx > for_dw ? for_dx : for_dw;
 }
 
@@ -468,20 +402,16 @@ size_t CNET_FN(conv2d_nhwc_backward_workspace)(cnet_call *call) {
  *
  * grad_output (n, oh, ow, o), x (n, h, w, c), weight (kh, kw, c, o); dx, dw and db have the shapes
  * of x, weight and bias. Overwrites dx, dw and db; those that are NULL are not computed. x may be
- * NULL without dw, weight may be NULL without dx. dx is summed in the order (i, j, o) of rotated
- * filters. dw is summed over blocks of rows, these in up to PARTS parts, which are added in order;
- * db in double. Parallel over blocks of rows, over parts, and over o. Workspace: as conv2d_nhwc,
- * and the parts. */
+ * NULL without dw, weight may be NULL without dx. dx is summed over the taps in reverse order, and
+ * for each over o. dw is summed over blocks of rows, these in up to PARTS parts, which are added in
+ * order; db in double. Parallel over blocks of rows, over parts, and over o. Workspace: as
+ * conv2d_nhwc, and the parts. */
 void CNET_FN(conv2d_nhwc_backward)(const cnet_call *call) {
     const cnet_conv2d_nhwc_backward_arguments *a = &call->conv2d_nhwc_backward;
-    if (a->dx) {
-        window s = gradient_window(&a->g);
-        s.image.from = a->grad_output;
-        s.to = a->dx;
-        convolve(s, &(packing){.weight = a->weight, .g = a->g, .rotated = 1}, call);
-    }
+    if (a->dx)
+        input_gradient(a, call);
     if (a->dw)
-        weight_gradient(a, call);
+        CNET_FN(nhwc_dw)(a, call);
     if (a->db)
         CNET_FN(sum_columns)(a->grad_output, a->db, a->g.n * a->g.oh * a->g.ow, a->g.o,
                              call->threads);

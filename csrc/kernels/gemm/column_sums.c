@@ -17,17 +17,22 @@ static void add_rows(const real *x, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t 
             sums[j] += (double)x[i * stride + j];
 }
 
+/* Few columns are summed as more columns of fewer rows, which lie side by side in memory: so sums
+ * are vectors, and do not wait for the one before. */
 static void columns_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
     const ptrdiff_t first = chunk * COLUMNS, columns = min_size(COLUMNS, job->g.c - first);
+    const ptrdiff_t together = max_size(1, COLUMNS / job->g.c);
     double sums[COLUMNS] = {0};
     for (ptrdiff_t i = 0; i < job->g.n; i += ROWS) {
+        const real *x = job->x + i * job->g.c + first;
+        const ptrdiff_t rows = min_size(ROWS, job->g.n - i), whole = rows / together;
         double block[COLUMNS] = {0};
-        add_rows(job->x + i * job->g.c + first, job->g.c, min_size(ROWS, job->g.n - i), columns,
-                 block);
-        for (ptrdiff_t j = 0; j < columns; j++)
-            sums[j] += block[j];
+        add_rows(x, together * job->g.c, whole, together * columns, block);
+        add_rows(x + whole * together * job->g.c, job->g.c, rows % together, columns, block);
+        for (ptrdiff_t j = 0; j < together * columns; j++)
+            sums[j % columns] += block[j];
     }
     for (ptrdiff_t j = 0; j < columns; j++)
         job->y[first + j] = (real)sums[j];

@@ -53,9 +53,7 @@ static void transpose_block(const real *x, real *y, const cnet_norm *g, range ro
     for (ptrdiff_t c = rows.begin; c < end; c += LANES) {
         for (ptrdiff_t s = columns.begin; s < right; s += LANES) {
             vec square[VECTOR_BYTES / sizeof(real)];
-            for (ptrdiff_t i = 0; i < LANES; i++)
-                square[i] = load(x + ((c + i) * g->size + s));
-            transpose(square);
+            load_transposed(x + (c * g->size + s), g->size, square);
             for (ptrdiff_t i = 0; i < LANES; i++)
                 store(y + ((s + i) * g->c + c), square[i]);
         }

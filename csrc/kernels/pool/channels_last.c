@@ -139,8 +139,9 @@ static void scatter_images(const void *argument, ptrdiff_t chunk, int slot) {
         real *dx = job->to + image * cells * g.c;
         for (ptrdiff_t t = 0; t < outputs; t++, grad_output += g.c, at += g.c) {
             for (ptrdiff_t ch = 0; ch < g.c; ch++) {
-                if (at[ch] >= 0 && at[ch] < cells)
-                    dx[at[ch] * g.c + ch] += grad_output[ch];
+                const size_t position = (size_t)at[ch]; /* huge if it is negative */
+                if (position < (size_t)cells)
+                    dx[position * (size_t)g.c + (size_t)ch] += grad_output[ch];
                 else
                     invalid += at[ch] != -1;
             }
@@ -161,13 +162,21 @@ void CNET_FN(max_pool2d_nhwc_backward)(const cnet_call *call) {
     *call->invalid = invalid;
 }
 
-static vec divisor_of(const job_t *job, ptrdiff_t oh, ptrdiff_t ow) {
+/* The rows and columns of a window by which its sum is divided. */
+static ptrdiff_t rows_counted(const job_t *job, ptrdiff_t oh) {
     const cnet_window2d *g = job->g;
-    if (job->divisor_override)
-        return broadcast((real)job->divisor_override);
-    const int padded = job->count_include_pad;
-    return broadcast((real)(counted(padded, oh * g->sh - g->ph, g->kh, g->h, g->qh) *
-                            counted(padded, ow * g->sw - g->pw, g->kw, g->w, g->qw)));
+    return counted(job->count_include_pad, oh * g->sh - g->ph, g->kh, g->h, g->qh);
+}
+
+static ptrdiff_t columns_counted(const job_t *job, ptrdiff_t ow) {
+    const cnet_window2d *g = job->g;
+    return counted(job->count_include_pad, ow * g->sw - g->pw, g->kw, g->w, g->qw);
+}
+
+static vec divisor_of(const job_t *job, ptrdiff_t oh, ptrdiff_t ow) {
+    return broadcast((real)(job->divisor_override
+                                ? job->divisor_override
+                                : rows_counted(job, oh) * columns_counted(job, ow)));
 }
 
 /* The sums of up to LANES channels: the columns of the window, then their sums. */
@@ -267,76 +276,109 @@ void CNET_FN(avg_pool2d_nhwc)(const cnet_call *call) {
  * cell, in the order of the layers, have the order of the windows. */
 static ptrdiff_t layers_of(const cnet_window2d *g) { return (g->kw - 1) / g->sw + 1; }
 
+/* Rows of outputs whose layers are kept: as many as share a row of the image, and the next one,
+ * which is written while these are read. */
+static ptrdiff_t kept_rows(const cnet_window2d *g) { return (g->kh - 1) / g->sh + 2; }
+
 /* From one layer to the next: a row of the image, and what the vector of its last cell exceeds. */
 static ptrdiff_t layer_pitch(const cnet_window2d *g) {
     return round_up(g->w * g->c, LANES) + LANES;
 }
 
-static size_t layers_bytes(const cnet_window2d *g) {
-    return (size_t)(layers_of(g) * layer_pitch(g)) * sizeof(real);
+/* The memory of a thread: for a row of outputs, the columns of each window that count, and the
+ * shares; and the layers. */
+typedef struct {
+    real *columns, *shares, *layers;
+} rows_t;
+
+static ptrdiff_t outputs_pitch(const cnet_window2d *g) {
+    return round_up(g->ow * g->c, LANES) + LANES;
+}
+
+static size_t rows_bytes(const cnet_window2d *g) {
+    const ptrdiff_t layers = kept_rows(g) * layers_of(g) * layer_pitch(g);
+    return (size_t)(2 * outputs_pitch(g) + layers) * sizeof(real);
+}
+
+static rows_t rows_at(const job_t *job, const cnet_window2d *g, int slot) {
+    real *memory = (real *)(job->workspace + (size_t)slot * rows_bytes(g));
+    memset(memory, 0, rows_bytes(g));
+    const rows_t rows = {memory, memory + outputs_pitch(g), memory + 2 * outputs_pitch(g)};
+    for (ptrdiff_t t = 0; t < g->ow * g->c; t++)
+        rows.columns[t] = job->divisor_override ? (real)job->divisor_override
+                                                : (real)columns_counted(job, t / g->c);
+    return rows;
 }
 
 /* Cells without a share stay as they are. Vectors of fewer channels than lanes have 0 in the other
  * lanes, in cells that are written later or have no share. */
-static void fill_layers(const job_t *job, const cnet_window2d *g, ptrdiff_t row, real *layers) {
-    const ptrdiff_t end = g->n * g->oh * g->ow * g->c, pitch = layer_pitch(g);
-    for (ptrdiff_t ow = 0; ow < g->ow; ow++) {
-        const ptrdiff_t left = ow * g->sw - g->pw, output = (row * g->ow + ow) * g->c;
-        const range columns = inside(left, 1, g->w, g->kw);
-        const vec divisor = divisor_of(job, row % g->oh, ow);
-        for (ptrdiff_t ch = 0; ch < g->c; ch += LANES) {
-            const ptrdiff_t count = min_size(LANES, g->c - ch);
-            const vec shares = few_channels_at(job->from, output + ch, count, end) / divisor;
-            real *layer = layers + (left * g->c + ch);
-            for (ptrdiff_t last = g->kw; last > 0; last -= g->sw, layer += pitch) {
-                const ptrdiff_t first = max_size(columns.begin, last - g->sw);
-                for (ptrdiff_t j = first; j < min_size(columns.end, last); j++) {
-                    if (g->c < LANES)
-                        store(layer + j * g->c, shares);
-                    else
-                        store_run(layer + j * g->c, shares, count);
-                }
-            }
+static void fill_layers(const job_t *job, const cnet_window2d *g, ptrdiff_t row, const rows_t *rows,
+                        real *layers) {
+    const real *grad_output = job->from + row * g->ow * g->c;
+    const ptrdiff_t pitch = layer_pitch(g), size = g->ow * g->c;
+    const real counted = job->divisor_override ? 1 : (real)rows_counted(job, row % g->oh);
+    for (ptrdiff_t t = 0; t < size; t += LANES)
+        store(rows->shares + t,
+              load_run(grad_output + t, size - t) / (load(rows->columns + t) * counted));
+    const ivec lanes = lane_numbers() < splat(g->c);
+    for (ptrdiff_t last = g->kw; last > 0; last -= g->sw, layers += pitch) {
+        for (ptrdiff_t ow = 0; ow < g->ow; ow++) {
+            const ptrdiff_t left = ow * g->sw - g->pw;
+            const range columns = inside(left, 1, g->w, g->kw);
+            const ptrdiff_t first = max_size(columns.begin, last - g->sw);
+            const ptrdiff_t end = min_size(columns.end, last);
+            const real *shares = rows->shares + ow * g->c;
+            real *layer = layers + left * g->c;
+            if (g->c < LANES)
+                for (ptrdiff_t j = first; j < end; j++)
+                    store(layer + j * g->c, select_cell(lanes, load(shares), (vec){0}));
+            else
+                for (ptrdiff_t ch = 0; ch < g->c; ch += LANES)
+                    for (ptrdiff_t j = first; j < end; j++)
+                        store_run(layer + (j * g->c + ch), load(shares + ch), g->c - ch);
         }
     }
 }
 
-static void add_to_row(real *to, const real *terms, ptrdiff_t count) {
+/* Adds terms to a row, or to 0 if they are the `first`. */
+static void add_to_row(real *to, const real *terms, ptrdiff_t count, int first) {
     ptrdiff_t at = 0;
     for (; at + LANES <= count; at += LANES)
-        store(to + at, load(to + at) + load(terms + at));
+        store(to + at, (first ? (vec){0} : load(to + at)) + load(terms + at));
     for (; at < count; at++)
-        to[at] += terms[at];
+        to[at] = (first ? 0 : to[at]) + terms[at];
 }
 
 static void spread_images(const void *argument, ptrdiff_t chunk, int slot) {
     const job_t *job = argument;
     const cnet_window2d g = *job->g;
     const range images = part_of(chunk, images_per_chunk(&g), g.n);
-    const ptrdiff_t width = g.w * g.c;
-    real *layers = (real *)(job->workspace + (size_t)slot * layers_bytes(&g));
-    memset(layers, 0, layers_bytes(&g));
-    memset(job->to + images.begin * g.h * width, 0,
-           (size_t)((images.end - images.begin) * g.h * width) * sizeof(real));
-    for (ptrdiff_t row = images.begin * g.oh; row < images.end * g.oh; row++) {
-        const ptrdiff_t top = row % g.oh * g.sh - g.ph;
-        const range rows = inside(top, 1, g.h, g.kh);
-        fill_layers(job, &g, row, layers);
-        for (ptrdiff_t i = rows.begin; i < rows.end; i++) {
-            real *to = job->to + (row / g.oh * g.h + top + i) * width;
-            for (ptrdiff_t layer = 0; layer < layers_of(&g); layer++)
-                add_to_row(to, layers + layer * layer_pitch(&g), width);
+    const ptrdiff_t width = g.w * g.c, kept = kept_rows(&g), size = layers_of(&g) * layer_pitch(&g);
+    const rows_t rows = rows_at(job, &g, slot);
+    real *to = job->to + images.begin * g.h * width;
+    for (ptrdiff_t n = images.begin; n < images.end; n++) {
+        ptrdiff_t filled = 0;
+        for (ptrdiff_t ih = 0; ih < g.h; ih++, to += width) {
+            const ptrdiff_t begin = ceil_div(max_size(0, ih + g.ph - g.kh + 1), g.sh);
+            const ptrdiff_t end = min_size(g.oh, (ih + g.ph) / g.sh + 1);
+            for (; filled < min_size(g.oh, end + 1); filled++)
+                fill_layers(job, &g, n * g.oh + filled, &rows, rows.layers + filled % kept * size);
+            if (begin >= end)
+                memset(to, 0, (size_t)width * sizeof(real));
+            for (ptrdiff_t oh = begin; oh < end; oh++)
+                for (ptrdiff_t at = 0; at < size; at += layer_pitch(&g))
+                    add_to_row(to, rows.layers + oh % kept * size + at, width, oh == begin && !at);
         }
     }
 }
 
 size_t CNET_FN(avg_pool2d_nhwc_backward_workspace)(cnet_call *call) {
-    return (size_t)call->threads * layers_bytes(&call->avg_pool2d_nhwc_backward.g);
+    return (size_t)call->threads * rows_bytes(&call->avg_pool2d_nhwc_backward.g);
 }
 
 /* avg_pool2d_backward of grad_output (n, oh, ow, c), with dx (n, h, w, c). The terms of a cell are
- * added in the order of the windows. Parallel over images. Workspace: for each thread, layers of a
- * row. */
+ * added in the order of the windows. Parallel over images. Workspace: for each thread, shares of a
+ * row of outputs, and the layers of those that share a row of the image. */
 void CNET_FN(avg_pool2d_nhwc_backward)(const cnet_call *call) {
     const cnet_avg_pool2d_nhwc_backward_arguments *a = &call->avg_pool2d_nhwc_backward;
     const job_t job = {

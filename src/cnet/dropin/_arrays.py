@@ -31,7 +31,8 @@ def floats(function: str, name: str, x: Any, dtype: Any, *ndims: int) -> Array:
         raise ValueError(
             f"{function}: {name} must have {wanted} dimensions (got {x.ndim}, shape {x.shape})"
         )
-    return np.require(np.asarray(x), float_dtype(x) if dtype is None else dtype, ["C", "A"])
+    y = np.asarray(x, float_dtype(x) if dtype is None else dtype, order="C")
+    return y if y.flags.aligned else y.copy()
 
 
 def float_dtype(*arrays: Any) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 from .. import _check, geometry
 from ..arrays import FLOAT64, Array, Shape
 from ..kernels import conv, pooling
-from ._arrays import ends, floats
+from ._arrays import ends, float_dtype, floats
 from ._convolution import add_to_cells, bias_of
 
 # ---- Convolution ---------------------------------------------------------------------------------
@@ -33,17 +33,21 @@ def _ends(function: str, padding: str, window: Shape) -> Any:
 
 
 def convolved(
-    function: str, x: Any, weight: Any, bias: Any, stride: Any, padding: Any = 0
-) -> Array:
-    """The cross-correlation of images (n, c, h, w) or sequences (n, c, w) with filters, in float64.
+    function: str, x: Any, weight: Any, bias: Any, stride: Any, padding: Any = 0,
+    dtype: Any = FLOAT64,
+) -> Array:  # fmt: skip
+    """The cross-correlation of images (n, c, h, w) or sequences (n, c, w) with filters.
 
-    `stride` is a number or one for each axis, of which sequences take the last; `padding` a number
-    or 'same_lower'. Sequences are images with one row.
+    `stride` is a number or one for each axis, of which sequences take the last; `padding` a number,
+    a pair (begin, end) for each axis, or 'same_lower'. Sequences are images with one row. Without
+    `dtype`, it is that of the arrays, as `float_dtype` has it.
     """
-    weight = floats(function, "weight", weight, FLOAT64, 3, 4)
-    x = floats(function, "x", x, FLOAT64, weight.ndim)
+    if dtype is None:
+        dtype = float_dtype(x, weight, bias)
+    weight = floats(function, "weight", weight, dtype, 3, 4)
+    x = floats(function, "x", x, dtype, weight.ndim)
     g = _geometry(function, x, weight, stride, padding)
-    each, cells = bias_of(function, bias, g.o, FLOAT64)
+    each, cells = bias_of(function, bias, g.o, dtype)
     if weight.ndim == 4:
         y = conv.conv(function, x, weight, each, g, "auto")
     else:
@@ -56,12 +60,15 @@ def convolved(
 
 
 def gradients(
-    function: str, grad_output: Any, x: Any, weight: Any, stride: Any, padding: Any = 0
-) -> tuple[Array, Array, Array]:
-    """dx, dw and db of `convolved`."""
-    weight = floats(function, "weight", weight, FLOAT64, 3, 4)
-    grad = floats(function, "grad_output", grad_output, FLOAT64, weight.ndim)
-    x = floats(function, "x", x, FLOAT64, weight.ndim)
+    function: str, grad_output: Any, x: Any, weight: Any, stride: Any, padding: Any = 0,
+    dtype: Any = FLOAT64, has_weights: bool = True,
+) -> Any:  # fmt: skip
+    """dx, dw and db of `convolved`; with `has_weights=False`, dw and db are None."""
+    if dtype is None:
+        dtype = float_dtype(grad_output, x, weight)
+    weight = floats(function, "weight", weight, dtype, 3, 4)
+    grad = floats(function, "grad_output", grad_output, dtype, weight.ndim)
+    x = floats(function, "x", x, dtype, weight.ndim)
     g = _geometry(function, x, weight, stride, padding)
     _check.same_shape(function, "grad_output", grad.shape, "that of the result", g.y_shape)
     i = g
@@ -69,25 +76,27 @@ def gradients(
         i = g.images
         grad, x = grad.reshape(i.y_shape), x.reshape(i.x_shape)
         weight = weight.reshape(i.weight_shape)
-    needs = True, True, True
+    needs = True, has_weights, has_weights
     dx, dw, db = conv.conv_backward(function, grad, x, weight, i, needs, "auto")
-    assert dx is not None
-    assert dw is not None
-    assert db is not None
-    if i is g:
-        return dx, dw, db
-    return dx.reshape(g.x_shape), dw.reshape(g.weight_shape), db
+    if i is not g:
+        assert dx is not None
+        assert dw is not None
+        return dx.reshape(g.x_shape), dw.reshape(g.weight_shape), db
+    return dx, dw, db
 
 
 # ---- Pooling -------------------------------------------------------------------------------------
 
 
 def max_pool(
-    function: str, name: str, x: Any, dtype: Any, window: Any, stride: Any
-) -> tuple[Array, Array]:
-    """The maximum of each window of images (n, c, h, w), and the position of the first one."""
+    function: str, name: str, x: Any, dtype: Any, window: Any, stride: Any, wanted: bool = True
+) -> tuple[Array, Any]:
+    """The maximum of each window of images (n, c, h, w), and the position of the first one.
+
+    Without positions, None, unless they are `wanted`.
+    """
     x = floats(function, name, x, dtype, 4)
-    return pooling.max_pool(x, geometry.pool(function, x.shape, window, stride))
+    return pooling.max_pool(x, geometry.pool(function, x.shape, window, stride), wanted)
 
 
 def max_pool_backward(

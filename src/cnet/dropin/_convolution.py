@@ -27,9 +27,8 @@ def is_faster(g: geometry.Conv, result: str, dtype: Any) -> bool:
     """Whether the kernels for channels last compute a result faster than those for channels first.
 
     `result` is "y", "dx" or "dw". Both compute the products of the convolution. Those for channels
-    last also compute what fills up their tiles and, for dx with a stride, products with the zeros
-    between the cells of grad_output. The others transpose three arrays; images with one channel or
-    filter are the same in both layouts.
+    last also compute what fills up their tiles. The others transpose three arrays; images with one
+    channel or filter are the same in both layouts.
     """
     kernel = tuple([axis.kernel for axis in g.axes])
     taps, outputs, cells = prod(kernel), g.n * prod(g.output), g.n * prod(a.size for a in g.axes)
@@ -38,11 +37,12 @@ def is_faster(g: geometry.Conv, result: str, dtype: Any) -> bool:
     if result == "y":
         computed = outputs * taps * g.c * _filled(g.o, lanes)
     elif result == "dx":
-        computed = cells * taps * g.o * _filled(g.c, lanes)
+        strides = prod(axis.stride for axis in g.axes)
+        computed = cells * taps * g.o * _filled(g.c, lanes) // strides
     else:
         computed = outputs * _filled(taps * g.c, TILE_ROWS) * _filled(g.o, lanes)
     is_plain = all(axis.stride == axis.dilation == 1 for axis in g.axes)
-    has_winograd = is_plain and kernel in ((3, 3), (5, 5)) and min(g.c, g.o) >= 32
+    has_winograd = is_plain and kernel in ((3, 3), (5, 5)) and min(g.c, g.o) >= 16
     moved = cells * g.c * (g.c > 1) + outputs * g.o * (g.o > 1) + 2 * taps * g.c * g.o
     others = products * (WINOGRAD if has_winograd else 1) + moved * MOVED + CALL
     return computed * DIRECT < others

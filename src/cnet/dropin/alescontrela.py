@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from . import kernels
-from ._pooling import maxima
+from ._arrays import float_dtype, floats
+from ._channels_first import convolved, gradients, max_pool, max_pool_backward
 
 __all__ = [
     "categoricalCrossEntropy",
@@ -50,12 +50,17 @@ def convolution(image: Any, filt: Any, bias: Any, s: int = 1) -> Array:
     array([[[4., 4.],
             [4., 4.]]])
     """
-    return kernels.conv2d(image, filt, bias, s, layout="chw")
+    dtype = float_dtype(image, filt, bias)
+    x = floats("convolution", "image", image, dtype, 3)[np.newaxis]
+    y: Array = convolved("convolution", x, filt, bias, s, 0, dtype)[0]
+    return y
 
 
 def maxpool(image: Any, f: int = 2, s: int = 2) -> Array:
     """The maximum of each window of `f` x `f` cells, with stride `s`."""
-    return maxima(image, f, s, layout="chw")
+    x = floats("maxpool", "image", image, None, 3)[np.newaxis]
+    y: Array = max_pool("maxpool", "image", x, None, f, s, False)[0][0]
+    return y
 
 
 def softmax(X: Any) -> Array:
@@ -88,14 +93,22 @@ def convolutionBackward(
     dfilt : ndarray, shape (o, c, fh, fw)
     dbias : ndarray, shape (o, 1)
     """
-    gradients: Any = kernels.conv2d_backward(dconv_prev, conv_in, filt, s, layout="chw")
-    dout, dfilt, dbias = gradients
-    return dout, dfilt, dbias.reshape(-1, 1)
+    f = "convolutionBackward"
+    dtype = float_dtype(dconv_prev, conv_in, filt)
+    x = floats(f, "conv_in", conv_in, dtype, 3)[np.newaxis]
+    grad = floats(f, "dconv_prev", dconv_prev, dtype, 3)[np.newaxis]
+    dout, dfilt, dbias = gradients(f, grad, x, filt, s, 0, dtype)
+    return dout[0], dfilt, dbias.reshape(-1, 1)
 
 
 def maxpoolBackward(dpool: Any, orig: Any, f: int, s: int) -> Array:
     """The gradient of `maxpool` of the image `orig`; the first of equal maxima gets it."""
-    return kernels.max_pool2d_gradient(dpool, orig, f, s, layout="chw")
+    name, dtype = "maxpoolBackward", float_dtype(dpool, orig)
+    x = floats(name, "orig", orig, dtype, 3)[np.newaxis]
+    grad = floats(name, "dpool", dpool, dtype, 3)[np.newaxis]
+    _, indices = max_pool(name, "orig", x, dtype, f, s)
+    dx: Array = max_pool_backward(name, "dpool", grad, dtype, indices, x.shape)[0]
+    return dx
 
 
 def nanargmax(arr: Any) -> Any:

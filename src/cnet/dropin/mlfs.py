@@ -22,7 +22,14 @@ from .._sizes import plain
 from ..arrays import Array
 from . import kernels
 from ._arrays import pair, shape_of
-from ._channels_first import avg_pool, avg_pool_backward, max_pool, max_pool_backward
+from ._channels_first import (
+    avg_pool,
+    avg_pool_backward,
+    convolved,
+    gradients,
+    max_pool,
+    max_pool_backward,
+)
 
 __all__ = [
     "AveragePooling2D",
@@ -168,19 +175,19 @@ class Conv2D(Layer):
         return determine_padding(self.filter_shape, self.padding)
 
     def forward_pass(self, X: Any, training: bool = True) -> Array:
-        y = kernels.conv2d(X, self.W, self.w0, self.stride, self._pads())
+        f = "Conv2D.forward_pass"
+        y = convolved(f, X, self.W, self.w0, self.stride, self._pads(), None)
         self.layer_input = X
         return y
 
     def backward_pass(self, accum_grad: Any) -> Array:
-        gradients: Any = kernels.conv2d_backward(
-            accum_grad, self._kept_input(), self.W, self.stride, self._pads(),
-            needs=(True, self.trainable, self.trainable),
-        )  # fmt: skip
-        dx: Array = gradients[0]
+        x, f = self._kept_input(), "Conv2D.backward_pass"
+        options = self.stride, self._pads(), None, self.trainable
+        dx: Array
+        dx, dW, dw0 = gradients(f, accum_grad, x, self.W, *options)
         if self.trainable:
-            self.W = self.W_opt.update(self.W, gradients[1])
-            self.w0 = self.w0_opt.update(self.w0, gradients[2].reshape(-1, 1))
+            self.W = self.W_opt.update(self.W, dW)
+            self.w0 = self.w0_opt.update(self.w0, dw0.reshape(-1, 1))
         return dx
 
     def output_shape(self) -> tuple[int, int, int]:

@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels as strict
 from ..arrays import Array
 from . import _install, kernels
+from ._arrays import ends, floats
 from ._pooling import maxima
 
 __all__ = ["install", "uninstall"]
@@ -46,8 +48,11 @@ def _col2im(
 ) -> Array:  # fmt: skip
     """Images with channels first, as in numpy-ml; `X_shape` has channels last."""
     n, h, w, c = X_shape
+    window = tuple(W_shape[:2])
     cols = np.asarray(X_col).reshape(W_shape[0] * W_shape[1] * c, -1, n).transpose(2, 0, 1)
-    return kernels.col2im(cols, (n, c, h, w), tuple(W_shape[:2]), stride, pad, dilation + 1)
+    columns = floats("col2im", "X_col", cols, None)
+    pads = ends("col2im", pad, window)
+    return strict.col2im(columns, (n, c, h, w), window, stride, pads, dilation + 1)
 
 
 def _conv2D(original: Original, X: Any, W: Any, stride: Any, pad: Any, dilation: int = 0) -> Array:

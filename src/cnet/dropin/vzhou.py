@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from .. import geometry
 from ..arrays import FLOAT64, Array
+from ..kernels import channels_last
 from . import kernels
 from ._arrays import floats
-from ._convolution import convolved, gradients
+from ._convolution import gradients
 from ._pooling import maxima
 
 __all__ = ["Conv3x3", "MaxPool2", "Softmax"]
@@ -61,7 +63,12 @@ class Conv3x3:
 
     def forward(self, input: Any) -> Array:
         f = "Conv3x3.forward"
-        y = convolved(f, *self._arrays(f, input), None, 1, 0, **LAYOUTS)
+        x, weight = self._arrays(f, input)
+        g = geometry.conv(f, (1, 1, *x.shape), (len(weight), 1, *weight.shape[1:]), 1, 0)
+        last = np.ascontiguousarray(weight.transpose(1, 2, 0))
+        y: Array = channels_last.conv(
+            x[np.newaxis, ..., np.newaxis], last[:, :, np.newaxis], None, g
+        )[0]
         self.last_input = input
         return y
 

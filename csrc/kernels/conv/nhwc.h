@@ -1,0 +1,114 @@
+/* Code for convolution of images with channels last: padded images, windows that slide over them,
+ * and register tiles. */
+#ifndef CNET_NHWC_H
+#define CNET_NHWC_H
+
+#include "conv.h"
+#include "gemm/product.h"
+
+enum { ENOUGH_PRODUCTS = 1 << 17 }; /* for several threads */
+
+/* Images with padding: cell (y, x) of an image lies at (top + y, left + x) of the padded one, whose
+ * other cells are 0. Cells that would lie outside are left out. */
+typedef struct {
+    const real *from; /* (n, h, w, c) */
+    ptrdiff_t h, w, c, top, left;
+    ptrdiff_t height, width; /* of the padded image */
+} padded;
+
+/* A window that slides over padded images. */
+typedef struct {
+    padded image;
+    ptrdiff_t n, kh, kw, sh, sw, dh, dw, oh, ow;
+    ptrdiff_t o;                       /* filters */
+    ptrdiff_t taps;                    /* of a filter */
+    ptrdiff_t rows, blocks;            /* output rows of a block, blocks of an image */
+    int in_place;                      /* whether the images are their own padded images */
+    ptrdiff_t pitch;                   /* of a row of the padded image */
+    size_t image_bytes;                /* of the padded image of a block */
+    const real *weights, *bias;        /* panels of TILE_COLS filters; bias may be NULL */
+    real *to;                          /* the first output of all */
+    ptrdiff_t to_n, to_row, to_column; /* from one image, row and output of it to the next */
+    int is_dense;                      /* whether outputs follow each other, each of one panel */
+    char *images;                      /* a padded image for each thread */
+} window;
+
+/* Positions count[0] x count[1] x count[2], with these distances. */
+typedef struct {
+    ptrdiff_t count[3], step[3];
+} walk;
+
+/* Element s of vector v of sum[r * run + k] is the sum over positions of a[lanes[r] + k * step +
+ * position] * b[t * b_step + v * LANES + s], where t counts the positions. */
+static inline __attribute__((always_inline)) void
+sum_tile(const real *a, const ptrdiff_t *lanes, const ptrdiff_t step, const int runs, const int run,
+         const walk *positions, const real *b, ptrdiff_t b_step, const int vectors,
+         vec sum[][TILE_VECTORS]) {
+    const real *at[TILE_ROWS];
+#pragma GCC unroll 16
+    for (int r = 0; r < runs; r++)
+        at[r] = a + lanes[r];
+#pragma GCC unroll 16
+    for (int r = 0; r < runs * run; r++)
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors; v++)
+            sum[r][v] = (vec){0};
+    for (ptrdiff_t i = 0; i < positions->count[0]; i++) {
+        for (ptrdiff_t j = 0; j < positions->count[1]; j++) {
+            ptrdiff_t cell = i * positions->step[0] + j * positions->step[1];
+            for (ptrdiff_t t = 0; t < positions->count[2];
+                 t++, cell += positions->step[2], b += b_step) {
+                vec row[TILE_VECTORS];
+#pragma GCC unroll 8
+                for (int v = 0; v < vectors; v++)
+                    row[v] = load(b + v * LANES);
+#pragma GCC unroll 8
+                for (int k = 0; k < run; k++)
+#pragma GCC unroll 16
+                    for (int r = 0; r < runs; r++)
+#pragma GCC unroll 8
+                        for (int v = 0; v < vectors; v++)
+                            sum[r * run + k][v] += at[r][cell + k * step] * row[v];
+            }
+        }
+    }
+}
+
+/* The window over x. */
+static inline window forward_window(const cnet_conv2d *g) {
+    return (window){
+        .image = {.h = g->h, .w = g->w, .c = g->c, .top = g->ph, .left = g->pw},
+        .n = g->n,
+        .kh = g->kh,
+        .kw = g->kw,
+        .sh = g->sh,
+        .sw = g->sw,
+        .dh = g->dh,
+        .dw = g->dw,
+        .oh = g->oh,
+        .ow = g->ow,
+        .o = g->o,
+        .to_n = g->oh * g->ow * g->o,
+        .to_row = g->ow * g->o,
+        .to_column = g->o,
+    };
+}
+
+/* Everything that follows from the sizes of a window. */
+void CNET_FN(nhwc_complete)(window *s);
+
+/* The padded image for the outputs of `count` rows from `first` on: where it lies. */
+const real *CNET_FN(nhwc_padded_rows)(const window *s, ptrdiff_t n, ptrdiff_t first,
+                                      ptrdiff_t count, int slot);
+
+/* The number of threads: one for little work. */
+static inline int threads_for(const window *s, int threads) {
+    const double products = (double)(s->n * s->oh * s->ow) * (double)(s->taps * s->o);
+    return products < ENOUGH_PRODUCTS ? 1 : threads;
+}
+
+/* The weight gradient of conv2d_nhwc_backward (nhwc_dw.c). */
+size_t CNET_FN(nhwc_dw_workspace)(const cnet_conv2d *g, int threads);
+void CNET_FN(nhwc_dw)(const cnet_conv2d_nhwc_backward_arguments *a, const cnet_call *call);
+
+#endif
