@@ -27,7 +27,8 @@ def _lp_pool(
     if isinf(norm_type):
         sign = 1 if norm_type > 0 else -1
         magnitudes = as_tensor(x).abs()
-        return sign * _MAXIMA[axes](sign * magnitudes, kernel, stride, 0, 1, ceil_mode)
+        greatest: Tensor = _MAXIMA[axes](sign * magnitudes, kernel, stride, 0, 1, ceil_mode)
+        return sign * greatest
     means = _AVERAGES[axes](as_tensor(x) ** norm_type, kernel, stride, 0, ceil_mode)
     y: Tensor = (means * prod(kernel)) ** (1 / norm_type)
     return y
