@@ -73,7 +73,7 @@ CASES = [
 ]  # fmt: skip
 CASES += [CTCCase(20, 3, 6, 4, blank=5), CTCCase(20, 3, 6, 5, 2, equal=True)]
 TYPICAL = CTCCase(8, 3, 5, 3)
-LARGE = (CTCCase(40, 60, 20, 12), CTCCase(12, 300, 7, 3, blank=3))
+LARGE = CTCCase(40, 60, 20, 12), CTCCase(12, 300, 7, 3, blank=3), CTCCase(2, 17000, 3, 1)
 
 _GOOD = {
     "log_probs": zeros(4, 3, 5), "targets": np.ones((3, 2), int),
