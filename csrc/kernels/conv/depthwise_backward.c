@@ -298,7 +298,10 @@ static void sum_rows_of_dx(const job_t *job, const scratch *s, ptrdiff_t residue
 INLINE void fetch_plane(const real *plane, ptrdiff_t count, const int for_writing) {
     const ptrdiff_t line = CNET_ALIGNMENT / (ptrdiff_t)sizeof(real);
     for (ptrdiff_t t = 0; t < min_size(count, FETCHED_BYTES / (ptrdiff_t)sizeof(real)); t += line)
-        __builtin_prefetch(plane + t, for_writing, 2);
+        if (for_writing)
+            __builtin_prefetch(plane + t, 1, 2);
+        else
+            __builtin_prefetch(plane + t, 0, 2);
 }
 
 static void compute_plane_of_dx(const job_t *job, const scratch *s, ptrdiff_t n, ptrdiff_t c) {
