@@ -40,6 +40,10 @@ def attention(
     TypeError, ValueError
         If an argument has a wrong type, rank or dtype, or shapes do not fit.
 
+    References
+    ----------
+    Vaswani et al. (2017), "Attention is all you need", equation 1.
+
     Examples
     --------
     >>> import numpy as np

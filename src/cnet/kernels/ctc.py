@@ -39,6 +39,11 @@ def ctc_loss(
         If an argument has a wrong type, rank, shape or dtype, or a length, a label or the blank is
         out of range.
 
+    References
+    ----------
+    Graves et al. (2006), "Connectionist temporal classification: labelling unsegmented sequence
+    data with recurrent neural networks", section 4.1.
+
     Examples
     --------
     >>> import numpy as np
