@@ -250,23 +250,6 @@ static inline vec products(vec factors, const real *x, ivec cells) {
     return choose(cells >= 0, factors * gathered(x, cells), (vec){0});
 }
 
-/* The cells of the nearest samples. Single loads take less time than vectors that are made of them.
- */
-static void copy_cells(const window_t *window, const real *x, real *y, ptrdiff_t count) {
-    mask_t at[STEP];
-    for (ptrdiff_t t = 0; t < count; t += LANES) {
-        const ivec cells = window->cells[0][t / LANES], inside = cells & (cells >= 0);
-        memcpy(at + t, &inside, sizeof inside);
-    }
-    for (ptrdiff_t t = 0; t < count; t++)
-        y[t] = x[at[t]];
-    for (ptrdiff_t t = 0; t < count; t += LANES) {
-        const mask_vec inside = window->cells[0][t / LANES] >= 0;
-        if (!all_lanes(inside))
-            store_run(y + t, (vec)((mask_vec)load_run(y + t, count - t) & inside), count - t);
-    }
-}
-
 static void sample_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
@@ -281,9 +264,7 @@ static void sample_chunk(const void *argument, ptrdiff_t chunk, int slot) {
         for (ptrdiff_t channel = n * g.c; channel < (n + 1) * g.c; channel++) {
             const real *x = job->x + channel * size;
             real *y = job->y + channel * g.samples + first;
-            if (p->mode == NEAREST)
-                copy_cells(&window, x, y, count);
-            for (int v = 0; p->mode != NEAREST && v * LANES < count; v++) {
+            for (int v = 0; v * LANES < count; v++) {
                 vec sum = products(window.weights[0][v], x, window.cells[0][v]);
                 for (int cell = 1; cell < p->cells; cell++)
                     sum += products(window.weights[cell][v], x, window.cells[cell][v]);
