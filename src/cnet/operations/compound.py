@@ -16,7 +16,7 @@ from .registry import operation
 __all__ = ["addcdiv", "addcmul", "lerp"]
 
 
-_product = by_kernel("product")(lambda a, b: a * b)
+_product = by_kernel("product")(lambda g, c: g * c)
 
 
 @by_kernel("addcmul")
