@@ -97,19 +97,19 @@ static void compute_chunk(const void *argument, ptrdiff_t chunk, int slot) {
         compute_rows(job, span, CNET_DIV);
 }
 
-/* Shorter runs are copied inline. Runs that are read backwards are prefetched so many elements
- * ahead, in the runs that follow in memory: hardware expects them at the other end. */
-enum { INLINE_COPY = 256, AHEAD = 2048 };
+/* Runs that are read backwards are prefetched so many elements ahead, in the runs that follow in
+ * memory: hardware expects them at the other end. */
+enum { AHEAD = 2048 };
 
+/* Copies without memcpy, which on some CPUs takes ten times as long for long runs if y is a few
+ * bytes behind x in its page. */
 static void copy_row(const real *x, const ptrdiff_t x_step, real *y, const ptrdiff_t y_step,
                      ptrdiff_t count, int streams) {
     if (x_step == 1 && y_step == 1) {
-        if (streams)
+        if (streams && takes_streams(y))
             stream_copy(y, x, count);
-        else if (count <= INLINE_COPY)
-            copy_run(y, x, count);
         else
-            memcpy(y, x, (size_t)count * sizeof(real));
+            copy_run(y, x, count);
         return;
     }
     ptrdiff_t t = 0;
