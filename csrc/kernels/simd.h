@@ -115,8 +115,8 @@ static inline __attribute__((always_inline)) void zero_run(real *to, ptrdiff_t c
 }
 
 /* Positions for shuffles of two vectors: the even or odd elements of both; the first two or four
- * elements, repeated; the first or second halves of both, interleaved. Only these lists depend on
- * the number of lanes. */
+ * elements, repeated; the first or second halves of both, interleaved; all of one, from the last to
+ * the first. Only these lists depend on the number of lanes. */
 #if defined(CNET_REAL_f32) && VECTOR_BYTES == 64
 #define EVENS 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
 #define ODDS 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
@@ -124,6 +124,7 @@ static inline __attribute__((always_inline)) void zero_run(real *to, ptrdiff_t c
 #define FOURS 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3
 #define FIRSTS 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
 #define SECONDS 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#define BACKWARDS 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0
 #elif (defined(CNET_REAL_f32) && VECTOR_BYTES == 32) || VECTOR_BYTES == 64
 #define EVENS 0, 2, 4, 6, 8, 10, 12, 14
 #define ODDS 1, 3, 5, 7, 9, 11, 13, 15
@@ -131,6 +132,7 @@ static inline __attribute__((always_inline)) void zero_run(real *to, ptrdiff_t c
 #define FOURS 0, 1, 2, 3, 0, 1, 2, 3
 #define FIRSTS 0, 8, 1, 9, 2, 10, 3, 11
 #define SECONDS 4, 12, 5, 13, 6, 14, 7, 15
+#define BACKWARDS 7, 6, 5, 4, 3, 2, 1, 0
 #elif defined(CNET_REAL_f32) || VECTOR_BYTES == 32
 #define EVENS 0, 2, 4, 6
 #define ODDS 1, 3, 5, 7
@@ -138,12 +140,14 @@ static inline __attribute__((always_inline)) void zero_run(real *to, ptrdiff_t c
 #define FOURS 0, 1, 2, 3
 #define FIRSTS 0, 4, 1, 5
 #define SECONDS 2, 6, 3, 7
+#define BACKWARDS 3, 2, 1, 0
 #else
 #define EVENS 0, 2
 #define ODDS 1, 3
 #define PAIRS 0, 1
 #define FIRSTS 0, 2
 #define SECONDS 1, 3
+#define BACKWARDS 1, 0
 #endif
 /* Positions within parts of 16 bytes, see transpose_parts. */
 #if VECTOR_BYTES == 64
@@ -188,6 +192,7 @@ static inline vec evens(vec a, vec b) { return ordered(quick_evens(a, b)); }
 static inline vec odds(vec a, vec b) { return ordered(quick_odds(a, b)); }
 static inline vec zip_first(vec a, vec b) { return __builtin_shufflevector(a, b, FIRSTS); }
 static inline vec zip_second(vec a, vec b) { return __builtin_shufflevector(a, b, SECONDS); }
+static inline vec reversed(vec v) { return __builtin_shufflevector(v, v, BACKWARDS); }
 
 /* Interleaves `count` vectors, a power of two: element i of row r becomes element i * count + r of
  * the whole run. */

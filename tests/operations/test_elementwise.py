@@ -160,6 +160,19 @@ def test_the_gradient_on_a_bound_goes_to_x():
     assert (x.grad.tolist(), low.grad.tolist(), high.grad.tolist()) == ([1, 1], [0, 0], [0, 0])
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
+@pytest.mark.parametrize("bounds", [(-0.3, 0.7), (0.7, -0.3), (0.7, 0.7), (0.7, np.inf), (-1, 1)])
+def test_the_gradient_of_clamp_is_exact_beside_a_bound(dtype, bounds):
+    low, high = (dtype(bound) for bound in bounds)
+    beside = [np.nextafter(bound, dtype(end)) for bound in (low, high) for end in (-2, 2)]
+    x = np.array([*beside, low, high, 0.1, -5, 5, np.nan, np.inf, -np.inf], dtype)
+    grad = np.arange(1, x.size + 1).astype(dtype)
+    grad[:1] = np.inf
+    tensor = Tensor(x, requires_grad=True)
+    cnet.clamp(tensor, *bounds).backward(grad)
+    np.testing.assert_array_equal(tensor.grad, np.where((x >= low) & (x <= high), grad, 0))
+
+
 def test_clip_by_numpy():
     x = Tensor(np.array([-1.0, 0.5, 2.0]), requires_grad=True)
     y = np.clip(x, 0, 1)

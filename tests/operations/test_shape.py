@@ -69,6 +69,11 @@ CASES = [
     ("fliplr", (2, 3), cnet.fliplr, np.fliplr),
     ("flipud", (2, 3), cnet.flipud, np.flipud),
     ("roll", (2, 3), lambda x: cnet.roll(x, 1), lambda x: np.roll(x, 1)),
+    (
+        "roll of many", (130, 127),
+        lambda x: x.roll((1, -3), (0, 1)),
+        lambda x: np.roll(x, (1, -3), (0, 1)),
+    ),
     ("roll dims", (2, 3), lambda x: x.roll((1, 2), (0, 1)), lambda x: np.roll(x, (1, 2), (0, 1))),
     ("rot90", (2, 3), lambda x: cnet.rot90(x, 3), lambda x: np.rot90(x, 3)),
     ("select", (2, 3), lambda x: x.select(1, -1), lambda x: x[:, -1]),

@@ -21,6 +21,8 @@ class SortCase(Case):
         x = rng.standard_normal(self.shape, dtype)
         if self.values == "equal":
             x = rng.integers(-2, 3, self.shape).astype(dtype) * rng.choice([-1, 1], self.shape)
+        elif self.values == "ordered":
+            x.sort(self.axis)
         elif self.values == "bits":
             size = x.dtype.itemsize
             x = rng.integers(0, 256, (*self.shape, size), np.uint8).view(dtype)[..., 0]
@@ -53,7 +55,7 @@ def _kth(case: KthCase, dtype: Any) -> Call:
     return Call("kth", (case.array(dtype),), options, (None, None))
 
 
-VALUES = "normal", "equal", "bits", "special"
+VALUES = "normal", "equal", "ordered", "bits", "special"
 _BAD: tuple[Bad, ...] = (
     ({"axis": 2}, ValueError, "axis must be in range for x (got 2 and 2 dimensions)"),
     ({"axis": 1.0}, TypeError, "axis must be an int"),
@@ -68,7 +70,7 @@ sort = Spec(
         for shape, axis, count in (
             ((1,), 0, None), ((7,), 0, 3), ((3, 39), -1, None), ((2, 90), -1, None),
             ((2, 90), -1, 20), ((2, 90), -1, 50), ((3, 300), -1, 1), ((2, 300), -1, 75),
-            ((50, 3), 0, 7), ((2, 60, 3), 1, None),
+            ((2, 700), -1, 9), ((50, 3), 0, 7), ((2, 60, 3), 1, None), ((3, 1, 5), 1, None),
         )
         for descending in (False, True)
         for values in VALUES
@@ -79,6 +81,7 @@ sort = Spec(
     typical=SortCase((2, 30, 3), 1),
     large=(
         SortCase((40, 900)), SortCase((300, 50), 0, values="equal"), SortCase((60, 900), 1, 200),
+        SortCase((20, 9000), 1, 7), SortCase((3, 1, 9000), 1),
     ),
     any_rank=("x",),
     good={"x": zeros(3, 4)},
@@ -97,7 +100,7 @@ kth = Spec(
         KthCase(shape, axis, values=values, k=k, nan=nan)
         for shape, axis, k in (
             ((1,), 0, 0), ((7,), 0, 3), ((3, 39), -1, 38), ((2, 90), -1, 0), ((4, 300), -1, 150),
-            ((2, 60, 3), 1, 29), ((50, 3), 0, 7),
+            ((2, 60, 3), 1, 29), ((50, 3), 0, 7), ((3, 1, 5), 1, 0),
         )
         for values in VALUES
         for nan in ("greatest", "wins", "ignored")

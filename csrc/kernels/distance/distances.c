@@ -88,19 +88,40 @@ static void fill_factors(const job_t *job, ptrdiff_t row, real *factors) {
     }
 }
 
-/* sum_j factors[j] * sign(d[j]) * |d[j]|^(p - 1), d = x - column */
+/* sign(d) * |d|^(p - 1) */
+static inline vec slopes(vec d, real p) {
+    vec size = broadcast(1);
+    if (__builtin_expect(p != 1, 0))
+        size = general_power(vec_abs(d), p - 1);
+    return choose(d > 0, size, choose(d < 0, -size, d));
+}
+
+/* sum_j factors[j] * slopes(x - column[j]) */
 static real sum_slopes(const real *factors, real x, const real *column, ptrdiff_t m, real p) {
     vec sums = {0};
     for (ptrdiff_t j = 0; j < m; j += LANES) {
-        const vec d = x - (j + LANES <= m ? load(column + j) : load_end(column + j, m - j));
-        vec size = broadcast(1);
-        if (__builtin_expect(p != 1, 0))
-            size = general_power(vec_abs(d), p - 1);
-        sums += load(factors + j) * choose(d > 0, size, choose(d < 0, -size, d));
+        const vec numbers = j + LANES <= m ? load(column + j) : load_end(column + j, m - j);
+        sums += load(factors + j) * slopes(x - numbers, p);
     }
     for (ptrdiff_t lanes = LANES; lanes > 1; lanes /= 2)
         sums = evens(sums, sums) + odds(sums, sums);
     return sums[0];
+}
+
+/* The same sums for all numbers of a row, where columns are too short for vectors. */
+static void fill_slopes(const job_t *job, const real *factors, const real *x, const real *columns,
+                        real *dx) {
+    const ptrdiff_t m = job->g.m;
+    for (ptrdiff_t k = 0; k < job->g.k; k += LANES) {
+        const ptrdiff_t count = min_size(LANES, job->g.k - k);
+        vec sums = {0}, numbers = {0};
+        for (ptrdiff_t j = 0; j < m; j++) {
+            for (ptrdiff_t lane = 0; lane < count; lane++)
+                numbers[lane] = columns[(k + lane) * m + j];
+            sums += factors[j] * slopes(load_end(x + k, count) - numbers, job->p);
+        }
+        store_run(dx + k, sums, count);
+    }
 }
 
 static void gradients_chunk(const void *argument, ptrdiff_t chunk, int slot) {
@@ -110,11 +131,14 @@ static void gradients_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     real *factors = job->workspace + slot * round_up(g->m, LANES);
     for (ptrdiff_t row = chunk * job->rows; row < end; row++) {
         const real *columns = job->columns + row / g->rows * g->k * g->m;
+        const real *x = job->x + row * g->k;
+        real *dx = job->to + row * g->k;
         fill_factors(job, row, factors);
-        for (ptrdiff_t k = 0; k < g->k; k++) {
-            const real x = job->x[row * g->k + k], *column = columns + k * g->m;
-            job->to[row * g->k + k] = sum_slopes(factors, x, column, g->m, job->p);
-        }
+        if (g->m < LANES)
+            fill_slopes(job, factors, x, columns, dx);
+        else
+            for (ptrdiff_t k = 0; k < g->k; k++)
+                dx[k] = sum_slopes(factors, x[k], columns + k * g->m, g->m, job->p);
     }
 }
 

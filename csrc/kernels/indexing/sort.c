@@ -2,6 +2,7 @@
 #include "simd_math.h"
 
 enum { DIGIT_BITS = 8, DIGITS = 1 << DIGIT_BITS, PASSES = sizeof(real), FEW = 40, VERY_FEW = 16 };
+enum { BLOCK = 64 }; /* the elements of a row that are compared at a time */
 
 /* An element of a row: a number in its order, and its position. */
 typedef struct {
@@ -11,16 +12,23 @@ typedef struct {
 
 typedef struct {
     const void *arguments;
+    const real *x;
+    real *values;
+    int64_t *indices;
     cnet_cells g;
     char *workspace;
     ptrdiff_t rows; /* per chunk */
 } job_t;
 
-/* The elements of a row as unsigned integers in the order of the numbers, or of signed integers:
- * zeros are equal, NaN is the greatest. */
-static void fill_keys(const real *x, ptrdiff_t step, ptrdiff_t size, int is_integer, bits_t *keys) {
+/* Elements as unsigned integers in the order of the numbers, or of signed integers: zeros are
+ * equal, NaN is the greatest. If `flipped` has all bits, the order is reversed. Returns the bits in
+ * which the keys differ. */
+static __attribute__((noinline)) bits_t fill_keys(const real *x, ptrdiff_t step, ptrdiff_t size,
+                                                  int is_integer, bits_t flipped, bits_t *keys) {
     const bits_t number = is_integer ? 0 : (bits_t)-1;
     real *to = (real *)keys;
+    bits_vec differing = {0};
+    bits_t some = 0;
     for (ptrdiff_t i = 0; step > 1 && i < size; i++)
         to[i] = x[i * step];
     const real *from = step > 1 ? to : x;
@@ -29,9 +37,16 @@ static void fill_keys(const real *x, ptrdiff_t step, ptrdiff_t size, int is_inte
         const vec v = load_run(from + i, count);
         bits_vec key = (bits_vec)(is_integer ? v : v + 0); /* no negative zero */
         key ^= ((bits_vec)((mask_vec)key < 0) & number) | SIGN_BIT;
-        key |= (bits_vec)(v != v) & number;
+        key = (key | ((bits_vec)(v != v) & number)) ^ flipped;
         store_run(to + i, (vec)key, count);
+        if (count == LANES)
+            differing |= key ^ keys[0];
     }
+    for (ptrdiff_t i = size / LANES * LANES; i < size; i++)
+        some |= keys[i] ^ keys[0];
+    for (ptrdiff_t lane = 0; lane < LANES; lane++)
+        some |= differing[lane];
+    return some;
 }
 
 static ptrdiff_t row_start(const cnet_cells *g, ptrdiff_t row, ptrdiff_t cells) {
@@ -42,10 +57,13 @@ static ptrdiff_t digit_of(bits_t key, int pass) {
     return key >> (DIGIT_BITS * pass) & (DIGITS - 1);
 }
 
-/* The key that sorting moves to position k. In each pass, the keys with the right digit remain, in
- * the workspace, which is as large. */
-static bits_t kth_key(const bits_t *keys, ptrdiff_t count, ptrdiff_t k, bits_t *workspace) {
+/* The key that sorting moves to position k, of keys that differ in some bits. In each pass, the
+ * keys with the right digit remain, in the workspace, which is as large. */
+static bits_t kth_key(const bits_t *keys, ptrdiff_t count, ptrdiff_t k, bits_t differing,
+                      bits_t *workspace) {
     for (int pass = PASSES - 1; pass >= 0 && count > VERY_FEW; pass--) {
+        if (digit_of(differing, pass) == 0)
+            continue;
         uint32_t counts[DIGITS] = {0};
         ptrdiff_t digit = 0, left = 0;
         for (ptrdiff_t i = 0; i < count; i++)
@@ -113,19 +131,62 @@ static item_t *sorted(item_t *items, item_t *other, ptrdiff_t count) {
     return items;
 }
 
-/* The items with the `count` first keys, in their order; of equal keys, the first. */
-static void fill_first(const bits_t *keys, ptrdiff_t size, ptrdiff_t count, bits_t *workspace,
-                       item_t *items) {
-    const bits_t last = kth_key(keys, size, count - 1, workspace);
+/* Removes all keys but the `count` first ones, with their places; of equal keys, the first. The
+ * others keep their order. Returns the last of the keys. */
+static bits_t keep_first(bits_t *keys, uint32_t *places, ptrdiff_t size, ptrdiff_t count,
+                         bits_t *workspace) {
+    bits_t differing = 0;
+    for (ptrdiff_t i = 0; i < size; i++)
+        differing |= keys[i] ^ keys[0];
+    const bits_t last = kth_key(keys, size, count - 1, differing, workspace);
     ptrdiff_t equal = count, left = 0;
     for (ptrdiff_t i = 0; i < size; i++)
         equal -= keys[i] < last;
     for (ptrdiff_t i = 0; left < count; i++) {
         const int is_equal = keys[i] == last;
-        items[left] = (item_t){keys[i], (uint32_t)i};
-        left += keys[i] < last || (is_equal && equal > 0);
+        const int is_kept = keys[i] < last || (is_equal && equal > 0);
+        keys[left] = keys[i];
+        places[left] = places[i];
+        left += is_kept;
         equal -= is_equal;
     }
+    return last;
+}
+
+/* The `count` first items of a row, in the order of the row. Most items of a long row are left out
+ * as soon as they are compared with the last of those that were the first until then. */
+static void fill_first(const cnet_sort_arguments *a, const real *x, bits_t flipped, item_t *items,
+                       bits_t *keys) {
+    const ptrdiff_t size = a->g.size, count = a->g.count, inner = a->g.inner;
+    const ptrdiff_t many = min_size(size, 4 * count + BLOCK);
+    uint32_t *places = (uint32_t *)(items + size / 2);
+    fill_keys(x, inner, many, a->integers != 0, flipped, keys);
+    for (ptrdiff_t i = 0; i < many; i++)
+        places[i] = (uint32_t)i;
+    bits_t last = keep_first(keys, places, many, count, keys + size);
+    ptrdiff_t left = count;
+    for (ptrdiff_t at = many, next; at < size; at = next) {
+        next = min_size(size, at + BLOCK);
+        bits_t *block = keys + left;
+        fill_keys(x + at * inner, inner, next - at, a->integers != 0, flipped, block);
+        for (ptrdiff_t i = 0; i < next - at; i += LANES) {
+            const ptrdiff_t end = min_size(i + LANES, next - at);
+            if (end == i + LANES && all_lanes((bits_vec)load((const real *)block + i) >= last))
+                continue;
+            for (ptrdiff_t j = i; j < end; j++) {
+                const bits_t key = block[j];
+                keys[left] = key;
+                places[left] = (uint32_t)(at + j);
+                left += key < last;
+            }
+        }
+        if (left > many || (next == size && left > count)) {
+            last = keep_first(keys, places, left, count, keys + size);
+            left = count;
+        }
+    }
+    for (ptrdiff_t i = 0; i < count; i++)
+        items[i] = (item_t){keys[i], places[i]};
 }
 
 static void sort_chunk(const void *argument, ptrdiff_t chunk, int slot) {
@@ -137,28 +198,39 @@ static void sort_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     item_t *items = (item_t *)job->workspace + 2 * slot * size, *other = items + size;
     bits_t *keys = (bits_t *)other; /* before the items are sorted */
     for (ptrdiff_t row = chunk * job->rows; row < end; row++) {
-        const real *x = (const real *)a->x + row_start(&a->g, row, size);
+        const real *x = job->x + row_start(&a->g, row, size);
         const ptrdiff_t first = row_start(&a->g, row, count);
         const int is_part = count > 0 && count <= size / 4;
-        fill_keys(x, inner, size, a->integers != 0, keys);
-        for (ptrdiff_t i = 0; i < size; i++)
-            keys[i] ^= flipped;
-        if (is_part)
-            fill_first(keys, size, count, keys + size, items);
-        for (ptrdiff_t i = 0; !is_part && i < size; i++)
-            items[i] = (item_t){keys[i], (uint32_t)i};
+        if (is_part) {
+            fill_first(a, x, flipped, items, keys);
+        } else {
+            fill_keys(x, inner, size, a->integers != 0, flipped, keys);
+            for (ptrdiff_t i = 0; i < size; i++)
+                items[i] = (item_t){keys[i], (uint32_t)i};
+        }
         const item_t *result = sorted(items, other, is_part ? count : size);
         for (ptrdiff_t i = 0; i < count; i++) {
-            ((int64_t *)a->indices)[first + i * inner] = result[i].at;
-            ((real *)a->values)[first + i * inner] = x[result[i].at * inner];
+            job->indices[first + i * inner] = result[i].at;
+            job->values[first + i * inner] = x[result[i].at * inner];
         }
     }
+}
+
+/* Rows of one element. */
+static void copy_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    const job_t *job = argument;
+    const ptrdiff_t row = chunk * job->rows;
+    const size_t rows = (size_t)min_size(job->g.n * job->g.inner - row, job->rows);
+    memcpy(job->values + row, job->x + row, rows * sizeof(real));
+    memset(job->indices + row, 0, rows * sizeof(int64_t));
 }
 
 static void run(cnet_task *task, job_t job, const cnet_call *call) {
     job.rows = max_size(1, ELEMENTS_PER_CHUNK / 8 / max_size(1, job.g.size));
     job.workspace = call->workspace;
-    cnet_parallel(task, &job, ceil_div(job.g.n * job.g.inner, job.rows), call->threads);
+    const ptrdiff_t chunks = job.g.count ? ceil_div(job.g.n * job.g.inner, job.rows) : 0;
+    cnet_parallel(job.g.size == 1 ? copy_chunk : task, &job, chunks, call->threads);
 }
 
 size_t CNET_FN(sort_workspace)(cnet_call *call) {
@@ -174,7 +246,9 @@ size_t CNET_FN(sort_workspace)(cnet_call *call) {
  * of a row twice for each thread. Parallel over n and i. */
 void CNET_FN(sort)(const cnet_call *call) {
     const cnet_sort_arguments *a = &call->sort;
-    run(sort_chunk, (job_t){.arguments = a, .g = a->g}, call);
+    run(sort_chunk,
+        (job_t){.arguments = a, .x = a->x, .values = a->values, .indices = a->indices, .g = a->g},
+        call);
 }
 
 static void kth_chunk(const void *argument, ptrdiff_t chunk, int slot) {
@@ -184,20 +258,20 @@ static void kth_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const ptrdiff_t end = min_size(a->g.n * inner, (chunk + 1) * job->rows);
     bits_t *keys = (bits_t *)job->workspace + 2 * slot * size;
     for (ptrdiff_t row = chunk * job->rows; row < end; row++) {
-        const real *x = (const real *)a->x + row_start(&a->g, row, size);
+        const real *x = job->x + row_start(&a->g, row, size);
         ptrdiff_t numbers = size, k = a->k, at = 0;
-        fill_keys(x, inner, size, a->integers != 0, keys);
+        const bits_t differing = fill_keys(x, inner, size, a->integers != 0, 0, keys);
         for (ptrdiff_t i = 0; a->nan != CNET_NAN_GREATEST && i < size; i++)
             numbers -= keys[i] == (bits_t)-1;
         if (a->nan == CNET_NAN_IGNORED)
             k = max_size(0, numbers - 1) / 2;
         else if (numbers < size)
             k = size - 1;
-        const bits_t key = kth_key(keys, size, k, keys + size);
+        const bits_t key = kth_key(keys, size, k, differing, keys + size);
         while (keys[at] != key)
             at++;
-        ((int64_t *)a->indices)[row] = at;
-        ((real *)a->values)[row] = x[at * inner];
+        job->indices[row] = at;
+        job->values[row] = x[at * inner];
     }
 }
 
@@ -215,5 +289,7 @@ size_t CNET_FN(kth_workspace)(cnet_call *call) {
  * the keys of a row twice for each thread. Parallel over n and i. */
 void CNET_FN(kth)(const cnet_call *call) {
     const cnet_kth_arguments *a = &call->kth;
-    run(kth_chunk, (job_t){.arguments = a, .g = a->g}, call);
+    run(kth_chunk,
+        (job_t){.arguments = a, .x = a->x, .values = a->values, .indices = a->indices, .g = a->g},
+        call);
 }

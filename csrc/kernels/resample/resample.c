@@ -6,6 +6,8 @@ typedef struct {
     ptrdiff_t rows; /* per chunk */
 } job_t;
 
+enum { LINES = 4 };
+
 /* One output for each of the terms [begin, end), from cells that are single elements. */
 static inline real sum_cells(const real *x, const real *weights, const int32_t *cells,
                              ptrdiff_t begin, ptrdiff_t end) {
@@ -15,33 +17,49 @@ static inline real sum_cells(const real *x, const real *weights, const int32_t *
     return sum;
 }
 
-/* The outputs [i, end) of a line of single elements, with `terms` terms each. */
-static inline __attribute__((always_inline)) void uniform_line(const cnet_resample_arguments *a,
-                                                               const real *x, real *y, ptrdiff_t i,
-                                                               ptrdiff_t end, ptrdiff_t terms) {
+/* The outputs [i, end) of `lines` lines of single elements, with `terms` terms each. Several lines
+ * share the loads of weights and cells. */
+static inline __attribute__((always_inline)) void
+uniform_lines(const cnet_resample_arguments *a, const real *x, real *y, ptrdiff_t i, ptrdiff_t end,
+              const ptrdiff_t terms, const int lines) {
     const real *weights = a->weights;
     const int32_t *cells = a->cells;
-    for (; i < end; i++)
-        y[i] = sum_cells(x, weights, cells, i * terms, (i + 1) * terms);
+    for (; i < end; i++) {
+        real sums[LINES];
+#pragma GCC unroll 4
+        for (int r = 0; r < lines; r++)
+            sums[r] = sum_cells(x + r * a->g.size, weights, cells, i * terms, (i + 1) * terms);
+#pragma GCC unroll 4
+        for (int r = 0; r < lines; r++)
+            y[r * a->g.outputs + i] = sums[r];
+    }
 }
 
-static void line(const cnet_resample_arguments *a, const real *x, real *y, ptrdiff_t i,
-                 ptrdiff_t end) {
-    if (a->terms == 1) {
-        uniform_line(a, x, y, i, end, 1);
-    } else if (a->terms == 2) {
-        uniform_line(a, x, y, i, end, 2);
-    } else if (a->terms == 4) {
-        uniform_line(a, x, y, i, end, 4);
-    } else if (a->terms == 8) {
-        uniform_line(a, x, y, i, end, 8);
-    } else {
-        const int64_t *starts = a->starts;
-        for (; i < end; i++)
-            y[i] = starts[i] == starts[i + 1]
-                       ? 0
-                       : sum_cells(x, a->weights, a->cells, starts[i], starts[i + 1]);
+/* The outputs [i, end) of a line; of whole lines, LINES if there are so many. Returns their number.
+ */
+static ptrdiff_t fill_lines(const cnet_resample_arguments *a, const real *x, real *y, ptrdiff_t i,
+                            ptrdiff_t end) {
+    const int64_t *starts = a->starts;
+    const ptrdiff_t outputs = a->g.outputs;
+    if (a->terms == 2 && i == 0 && end >= LINES * outputs) {
+        uniform_lines(a, x, y, 0, outputs, 2, LINES);
+        return LINES * outputs;
     }
+    end = min_size(end, outputs);
+    if (a->terms == 1)
+        uniform_lines(a, x, y, i, end, 1, 1);
+    else if (a->terms == 2)
+        uniform_lines(a, x, y, i, end, 2, 1);
+    else if (a->terms == 4)
+        uniform_lines(a, x, y, i, end, 4, 1);
+    else if (a->terms == 8)
+        uniform_lines(a, x, y, i, end, 8, 1);
+    else
+        for (ptrdiff_t at = i; at < end; at++)
+            y[at] = starts[at] == starts[at + 1]
+                        ? 0
+                        : sum_cells(x, a->weights, a->cells, starts[at], starts[at + 1]);
+    return end - i;
 }
 
 /* `count` vectors of an output, from those at the same place in its cells. A vector that is longer
@@ -91,9 +109,7 @@ static void resample_chunk(const void *argument, ptrdiff_t chunk, int slot) {
         const real *x = (const real *)a->x + n * g.size * g.inner;
         real *y = (real *)a->y + n * g.outputs * g.inner;
         if (g.inner == 1) {
-            const ptrdiff_t last = min_size(g.outputs, i + end - row);
-            line(a, x, y, i, last);
-            row += last - i;
+            row += fill_lines(a, x, y, i, i + end - row);
             continue;
         }
         const ptrdiff_t terms = starts[i + 1] - starts[i];

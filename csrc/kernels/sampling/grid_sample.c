@@ -118,7 +118,6 @@ static void nearest_taps(taps_t *taps, const vec *x, ptrdiff_t size, int count) 
     for (int v = 0; v < count; v++) {
         taps->cells[0][v] = cells_at(vec_rint(x[v]), size);
         taps->weights[0][v] = broadcast(1);
-        taps->slopes[0][v] = (vec){0};
     }
 }
 
@@ -305,16 +304,23 @@ static void dx_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     }
 }
 
-/* The derivatives of some samples of one image with respect to their position. */
+/* The derivatives of some samples of one image with respect to their position: 0 for the nearest
+ * cells, which have no slopes. */
 static void dgrid_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
     const cnet_grid g = job->g;
     const sampling_t *p = &job->p;
     const ptrdiff_t n = chunk / job->parts, size = g.d * g.h * g.w;
-    const ptrdiff_t end = min_size(g.samples, (chunk % job->parts + 1) * SAMPLES);
+    const ptrdiff_t begin = chunk % job->parts * SAMPLES,
+                    end = min_size(g.samples, begin + SAMPLES);
+    if (p->mode == NEAREST) {
+        real *dgrid = job->dgrid + (n * g.samples + begin) * p->axes;
+        memset(dgrid, 0, (size_t)((end - begin) * p->axes) * sizeof(real));
+        return;
+    }
     window_t window;
-    for (ptrdiff_t first = chunk % job->parts * SAMPLES; first < end; first += STEP) {
+    for (ptrdiff_t first = begin; first < end; first += STEP) {
         const ptrdiff_t count = min_size(STEP, end - first);
         real *dgrid = job->dgrid + (n * g.samples + first) * p->axes;
         fill_window(p, &window, job->grid + (n * g.samples + first) * p->axes, count);

@@ -52,23 +52,36 @@ def copy_range(
     x = _check.array(f, "x", x)
     _check.writable(f, "y", y)
     _check.same_dtype(f, x=x, y=y)
-    if not -x.ndim <= axis < x.ndim:
-        raise ValueError(f"{f}: axis must be in range (got {axis} for {x.ndim} dimensions)")
-    axis %= x.ndim
-    expected = (*x.shape[:axis], y.shape[axis] if y.ndim > axis else 0, *x.shape[axis + 1 :])
-    _check.same_shape(f, "y", y.shape, "x.shape except along the axis", expected)
-    count = x.shape[axis] - x_begin if count is None else count
-    for name, begin, size in (("x", x_begin, x.shape[axis]), ("y", y_begin, y.shape[axis])):
+    g = _range(x.shape, y.shape, axis, x_begin, y_begin, count)
+    if g is not None:
+        call("strided_copy", x, y, g)
+
+
+@lru_cache(maxsize=1024)
+def _range(
+    x_shape: Shape, y_shape: Shape, axis: int, x_begin: int, y_begin: int, count: int | None
+) -> tuple[int, ...] | None:
+    """How the kernel visits the cells of `copy_range`; None if there are none."""
+    f, ndim = "copy_range", len(x_shape)
+    if not -ndim <= axis < ndim:
+        raise ValueError(f"{f}: axis must be in range (got {axis} for {ndim} dimensions)")
+    axis %= ndim
+    y_size = y_shape[axis] if len(y_shape) > axis else 0
+    expected = (*x_shape[:axis], y_size, *x_shape[axis + 1 :])
+    _check.same_shape(f, "y", y_shape, "x.shape except along the axis", expected)
+    x_size = x_shape[axis]
+    count = x_size - x_begin if count is None else count
+    for name, size, begin in (("x", x_size, x_begin), ("y", y_size, y_begin)):
         if not 0 <= begin <= begin + count <= size:
             raise ValueError(
                 f"{f}: the range must be within {name}.shape[{axis}] "
                 f"(got {begin} to {begin + count} and {size})"
             )
-    n, inner = prod(x.shape[:axis]), prod(x.shape[axis + 1 :])
-    if n * count * inner:
-        x_pitch, y_pitch = x.shape[axis] * inner, y.shape[axis] * inner
-        g = pair((n, count * inner), (x_pitch, 1), (y_pitch, 1), x_begin * inner, y_begin * inner)
-        call("strided_copy", x, y, g)
+    n, inner = prod(x_shape[:axis]), prod(x_shape[axis + 1 :])
+    if n * count * inner == 0:
+        return None
+    pitches = (x_size * inner, 1), (y_size * inner, 1)
+    return pair((n, count * inner), *pitches, x_begin * inner, y_begin * inner)
 
 
 def embed(x: Array, shape: Shape, index: Any, value: float = 0.0) -> Array:
@@ -135,7 +148,7 @@ def filled(shape: Shape, dtype: np.dtype[Any], value: Any) -> Array:
     by_kernel = y.nbytes >= _memory.CACHED_BYTES or current.recorder is not None
     if by_kernel and y.size and (dtype is FLOAT32 or dtype is FLOAT64):
         number = constant(np.full(1, value, dtype))
-        call("strided_copy", number, y, pair((1, y.size), (0, 0), (0, 1)))
+        call("strided_copy", number, y, (1, 1, 1, 1, y.size, *(0,) * 9, 1, 0, 0))
     else:
         y.fill(value)
     return y
@@ -172,18 +185,27 @@ def flip(x: Array, axes: Sequence[int]) -> Array:
     """
     f = "flip"
     x = _check.array(f, "x", x)
-    if not all(-x.ndim <= axis < x.ndim for axis in axes):
-        raise ValueError(f"{f}: axes must be in range for {x.ndim} dimensions (got {axes})")
-    if len({axis % x.ndim for axis in axes}) < len(axes):
-        raise ValueError(f"{f}: axes must be different (got {axes})")
-    y, reverse = _memory.empty(x.shape, x.dtype), np.flip(x, tuple(axes))
-    (first, *strides), (_, *y_strides) = _visited(reverse, x), _visited(y, y)
-    g = pair((1, *x.shape), (0, *strides), (0, *y_strides), first)
+    y, g = _memory.empty(x.shape, x.dtype), _flipped(x.shape, tuple(axes))
     if g is None:  # more axes than the kernel visits
-        y[...] = reverse
+        y[...] = np.flip(x, tuple(axes))
     elif x.size:
         call("strided_copy", x, y, g)
     return y
+
+
+@lru_cache(maxsize=1024)
+def _flipped(shape: Shape, axes: Shape) -> tuple[int, ...] | None:
+    """How the kernel visits an array and its copy with the axes reversed."""
+    ndim = len(shape)
+    if not all(-ndim <= axis < ndim for axis in axes):
+        raise ValueError(f"flip: axes must be in range for {ndim} dimensions (got {axes})")
+    reverse = {axis % ndim for axis in axes}
+    if len(reverse) < len(axes):
+        raise ValueError(f"flip: axes must be different (got {axes})")
+    strides = strides_of(shape)
+    steps = [-step if axis in reverse else step for axis, step in enumerate(strides)]
+    first = sum([(shape[axis] - 1) * strides[axis] for axis in reverse])
+    return pair((1, *shape), (0, *steps), (0, *strides), first)
 
 
 def permute(x: Array, shape: Shape, axes: Sequence[int]) -> Array:

@@ -10,9 +10,13 @@ from ..tensor import Number, Operand, Tensor, TensorLike
 from ._common import weak
 from ._elementwise import by_kernel, calls_kernels, define
 from ._promotion import common_number, only_floats
+from .reductions import times_quotient
 from .registry import operation
 
 __all__ = ["addcdiv", "addcmul", "lerp"]
+
+
+_product = by_kernel("product")(lambda g, c: g * c)
 
 
 @by_kernel("addcmul")
@@ -26,8 +30,8 @@ AddCMul = define(
     "addcmul",
     _addcmul,
     lambda g: g,
-    lambda g, c, value: g * (value * c),
-    lambda g, b, value: g * (value * b),
+    calls_kernels(lambda g, c, value: _product(g, _product(c, value))),
+    calls_kernels(lambda g, b, value: _product(g, _product(b, value))),
     promote=common_number,
 )
 
@@ -85,8 +89,8 @@ AddCDiv = define(
     "addcdiv",
     by_kernel("addcdiv")(lambda a, b, c, value: a + value * (b / c)),
     lambda g: g,
-    lambda g, c, value: g * (value / c),
-    lambda g, b, c, value: -g * (value * b / (c * c)),
+    calls_kernels(lambda g, c, value: times_quotient(g, value, c)),
+    calls_kernels(lambda g, b, c, value: times_quotient(g, _product(b, -value), _product(c, c))),
     promote=only_floats,
 )
 
@@ -144,9 +148,6 @@ def addcdiv_(x: Tensor, tensor1: TensorLike, tensor2: TensorLike, *, value: Numb
 def _lerp(a: Array, b: Array, c: Array) -> Any:
     step = b - a
     return np.where(np.abs(c) < 0.5, a + c * step, b - step * (1 - c))
-
-
-_product = by_kernel("product")(lambda g, c: g * c)
 
 
 @calls_kernels

@@ -50,7 +50,9 @@ class Cat(Operation[Tensor]):
         if is_copied_by_kernel(grad.dtype, grad.size) and not contiguous:
             parts: Any = _split(grad, sizes, ctx.axis)
         else:
-            parts = np.split(grad, list(accumulate(sizes[:-1])), ctx.axis)
+            place = (slice(None),) * ctx.axis
+            begins = accumulate(sizes, initial=0)
+            parts = [grad[(*place, slice(b, b + n))] for b, n in zip(begins, sizes, strict=False)]
         return tuple(
             part.reshape(0) if shape == (0,) else part
             for part, shape in zip(parts, ctx.shapes, strict=True)

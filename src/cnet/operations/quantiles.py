@@ -9,11 +9,12 @@ from ..autograd import Array, Context, Operation
 from ..tensor import Tensor, TensorLike, array_of, as_tensor
 from ._common import also_dim
 from ._dims import dim_of, integer
+from ._positions import elements_at
 from ._promotion import require_float
 from ._strided import axis_last
 from .arithmetic import mul, sub
 from .axes import movedim
-from .extrema import ValuesAndIndices, take
+from .extrema import ValuesAndIndices, gradient_of_taken, take
 from .gathering import gather
 from .masks import masked_fill
 from .registry import operation
@@ -26,13 +27,14 @@ class Median(Operation[Tensor]):
     """The lower median of all elements; equal elements get equal parts of the gradient."""
 
     @staticmethod
-    def forward(ctx: Context, x: Array, *, ignore_nan: bool) -> Array:
+    def forward(ctx: Context, x: Array, *, nan: str) -> Array:
         flat = x.reshape(-1)
         if flat.size == 0:
             return np.array(np.nan if x.dtype.kind in "bf" else np.iinfo(x.dtype).min, x.dtype)
-        y = flat[_median_positions(flat, 0, ignore_nan)]
+        y, _ = _kth(flat, 0, _middle(flat, 0), nan)
+        y = y.reshape(())
         ctx.save_for_backward(x, y)
-        return np.asarray(y)
+        return y
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
@@ -43,39 +45,57 @@ class Median(Operation[Tensor]):
         return ties * (grad / ties.sum())
 
 
-def _kth_positions(x: Array, axis: int, k: int, nan: str = "greatest") -> Array:
-    """The first positions of the elements that sorting moves to position k."""
+class Kth(Operation[tuple[Tensor, Tensor]]):
+    """The elements that sorting moves to a position along an axis, and where they are first."""
+
+    @staticmethod
+    def forward(
+        ctx: Context, x: Array, *, axis: int, k: int, nan: str, keepdims: bool
+    ) -> tuple[Array, Array]:
+        values, indices = _kth(x, axis, k, nan)
+        ctx.save_for_backward(indices)
+        ctx.axis = axis
+        return (values, indices) if keepdims else (values.squeeze(axis), indices.squeeze(axis))
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array, _: None) -> Any:
+        return gradient_of_taken(ctx, grad)
+
+
+def _kth(x: Array, axis: int, k: int, nan: str) -> tuple[Array, Array]:
+    """The values and indices of `kernels.kth`, with the axis."""
     numbers, integers = numbers_of(x)
     nan = "greatest" if integers else nan
-    return kernels.kth(numbers, k, axis, nan=nan, integers=integers)[1]
+    values, indices = kernels.kth(numbers, k, axis, nan=nan, integers=integers)
+    shape = *x.shape[:axis], 1, *x.shape[axis + 1 :]
+    values, indices = values.reshape(shape), indices.reshape(shape)
+    if values.dtype != x.dtype:
+        values = elements_at("kth", x, indices, axis)
+    return values, indices
 
 
-def _median_positions(x: Array, axis: int, ignore_nan: bool) -> Array:
-    """The positions of the lower medians; of NaN, if it counts."""
-    middle = (x.shape[axis] - 1) // 2
-    return _kth_positions(x, axis, middle, "ignored" if ignore_nan else "wins")
+def _middle(x: TensorLike, axis: int) -> int:
+    """The position of the lower median."""
+    return (x.shape[axis] - 1) // 2
 
 
-def _chosen(
-    function: str, x: TensorLike, dim: Any, keepdim: bool, positions: Any
-) -> ValuesAndIndices:
-    """The elements along a dimension at ``positions(array, axis)``."""
+def _chosen(function: str, x: TensorLike, dim: Any, choose: Any) -> ValuesAndIndices:
+    """The elements along a dimension that ``choose(axis)`` returns, with their positions."""
     axis = dim_of(function, dim, x.ndim)
     if x.ndim == 0:
         return ValuesAndIndices(as_tensor(x).reshape(()), Tensor(np.zeros((), np.int64)))
     if x.shape[axis] == 0:
         raise IndexError(f"{function}: dim must have elements (got shape {x.shape}, dim {axis})")
-    shape = x.shape
-    indices = positions(array_of(x), axis).reshape(*shape[:axis], 1, *shape[axis + 1 :])
-    return take(x, indices, axis, keepdim)
+    return ValuesAndIndices(*choose(axis))
 
 
-def _median(function: str, x: TensorLike, dim: Any, keepdim: bool, ignore_nan: bool) -> Any:
+def _median(function: str, x: TensorLike, dim: Any, keepdim: bool, nan: str) -> Any:
     if dim is None:
-        return Median.apply(x, ignore_nan=ignore_nan)
+        return Median.apply(x, nan=nan)
     return _chosen(
-        function, x, dim, keepdim, lambda array, axis: _median_positions(array, axis, ignore_nan)
-    )
+        function, x, dim,
+        lambda axis: Kth.apply(x, axis=axis, k=_middle(x, axis), nan=nan, keepdims=keepdim),
+    )  # fmt: skip
 
 
 @operation(Median, methods=("median",))
@@ -115,7 +135,7 @@ def median(
     >>> cnet.median(cnet.tensor([1.0, 4.0, 2.0, 3.0]))
     tensor(2.)
     """
-    return _median("median", input, dim, keepdim, False)
+    return _median("median", input, dim, keepdim, "wins")
 
 
 @operation(Median, methods=("nanmedian",))
@@ -135,7 +155,7 @@ def nanmedian(
     >>> cnet.nanmedian(cnet.tensor([1.0, float("nan"), 3.0]))
     tensor(1.)
     """
-    return _median("nanmedian", input, dim, keepdim, True)
+    return _median("nanmedian", input, dim, keepdim, "ignored")
 
 
 @operation(methods=("kthvalue",))
@@ -183,10 +203,8 @@ def kthvalue(
     size = (input.shape or (1,))[dim_of("kthvalue", dim, input.ndim)]
     if not 1 <= number <= size:
         raise ValueError(f"kthvalue: k must be between 1 and the size of dim (got {k} and {size})")
-    return _chosen(
-        "kthvalue", input, dim, keepdim,
-        lambda array, axis: _kth_positions(array, axis, number - 1),
-    )  # fmt: skip
+    options = {"k": number - 1, "nan": "greatest", "keepdims": keepdim}
+    return _chosen("kthvalue", input, dim, lambda axis: Kth.apply(input, axis=axis, **options))
 
 
 @operation(methods=("mode",))
@@ -225,7 +243,10 @@ def mode(
     >>> cnet.mode(cnet.tensor([3, 1, 3, 2])).values
     tensor(3)
     """
-    return _chosen("mode", input, dim, keepdim, _most_frequent)
+    return _chosen(
+        "mode", input, dim,
+        lambda axis: take(input, _most_frequent(array_of(input), axis), axis, keepdim),
+    )  # fmt: skip
 
 
 def _most_frequent(x: Array, axis: int) -> Array:
@@ -237,7 +258,7 @@ def _most_frequent(x: Array, axis: int) -> Array:
     starts[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
     start = np.maximum.accumulate(np.where(starts, positions, 0), -1)
     last = np.argmax(positions - start, -1)[..., np.newaxis]  # the first of the longest runs
-    return np.asarray(np.take_along_axis(order, last, -1)[..., 0])
+    return np.moveaxis(np.take_along_axis(order, last, -1), -1, axis)
 
 
 _ROUNDINGS: dict[str, Any] = {

@@ -13,7 +13,7 @@ from ._common import also_dim
 from ._dims import dim_of, dims_of, integer, variadic
 from ._positions import bits_of
 from ._sums import total
-from .arithmetic import LARGE
+from .arithmetic import LARGE, is_copied_by_kernel
 from .gathering import index_select
 from .registry import numpy_function, operation
 from .shape import Reshape
@@ -263,8 +263,11 @@ def _rolled(x: Array, shifts: Sequence[int], axes: Sequence[int] | None) -> Arra
         size = y.shape[axis]
         begin = shift % size if size else 0
         place = (slice(None),) * axis
-        y[(*place, slice(begin, None))] = before[(*place, slice(size - begin))]
-        y[(*place, slice(begin))] = before[(*place, slice(size - begin, None))]
+        for first, to, count in ((0, begin, size - begin), (size - begin, 0, begin)):
+            if is_copied_by_kernel(y.dtype, y.size):
+                kernels.copy_range(before, y, axis, first, to, count)
+            else:
+                y[(*place, slice(to, to + count))] = before[(*place, slice(first, first + count))]
     return y.reshape(x.shape)
 
 

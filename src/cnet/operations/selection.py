@@ -214,6 +214,19 @@ def _is_number(bound: Any) -> bool:
     return bound is None or (type(bound) in (int, float) and bound == bound)
 
 
+def _is_finite(x: Array, bound: Any) -> bool:
+    """Whether a bound is a Python number, and a finite one in the dtype of x."""
+    return type(bound) in (int, float) and abs(bound) <= float(np.finfo(x.dtype).max)
+
+
+def _gradient_between(grad: Array, x: Array, min: float, max: float) -> Array:
+    """The gradient where x is between the bounds or equal to one, and 0 elsewhere, also at NaN."""
+    below = np.nextafter(x.dtype.type(min), x.dtype.type(-np.inf))
+    above = np.nextafter(x.dtype.type(max), x.dtype.type(np.inf))
+    numbers = _replaced(x, np.inf, np.inf, -np.inf)
+    return kernels.elementwise_backward(grad, numbers, "hardtanh", float(below), float(above))
+
+
 def _limits(min: float | None, max: float | None) -> tuple[float, float]:
     return -np.inf if min is None else min, np.inf if max is None else max
 
@@ -262,6 +275,9 @@ class Clip(Operation[Tensor]):
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         x, min, max = ctx.saved
+        by_kernel = x.dtype is FLOAT32 or x.dtype is FLOAT64
+        if by_kernel and _is_finite(x, min) and _is_finite(x, max):
+            return _gradient_between(grad, x, min, max), None, None
         above = True if min is None else x >= min
         below = True if max is None else x <= max
         crossed = False if min is None or max is None else min > max
