@@ -51,14 +51,25 @@ typedef struct {
 enum { LANES_WHOLE = VECTOR_BYTES / (int)sizeof(real), LANES_HALF = LANES_WHOLE / 2 };
 #define TILE_LANES LANES_WHOLE
 #define TILE_FN(name) name##_whole
-#define TILE_FIRSTS FIRSTS
-#define TILE_SECONDS SECONDS
+#define transpose_whole transpose_parts
 #include "prepared_tile.h"
 #if HALF_PANELS
+typedef real half_vec __attribute__((vector_size(LANES_HALF * sizeof(real))));
+static inline void transpose_half(half_vec rows[PART]) {
+    half_vec pairs[PART];
+    for (int i = 0; i < 2; i++) {
+        pairs[2 * i] = __builtin_shufflevector(rows[i], rows[i + 2], 0, 8, 1, 9, 4, 12, 5, 13);
+        pairs[2 * i + 1] =
+            __builtin_shufflevector(rows[i], rows[i + 2], 2, 10, 3, 11, 6, 14, 7, 15);
+    }
+    for (int i = 0; i < 2; i++) {
+        rows[2 * i] = __builtin_shufflevector(pairs[i], pairs[i + 2], 0, 8, 1, 9, 4, 12, 5, 13);
+        rows[2 * i + 1] =
+            __builtin_shufflevector(pairs[i], pairs[i + 2], 2, 10, 3, 11, 6, 14, 7, 15);
+    }
+}
 #define TILE_LANES LANES_HALF
 #define TILE_FN(name) name##_half
-#define TILE_FIRSTS 0, 8, 1, 9, 2, 10, 3, 11
-#define TILE_SECONDS 4, 12, 5, 13, 6, 14, 7, 15
 #include "prepared_tile.h"
 #endif
 

@@ -1,12 +1,10 @@
 /* The register tile of prepared.c for vectors of TILE_LANES output channels. prepared.c includes
- * this file once for each width. TILE_FN names the functions of a width; TILE_FIRSTS and
- * TILE_SECONDS are its shuffle positions, as in simd.h. */
+ * this file once for each width. TILE_FN names the functions of a width; its `transpose` is that of
+ * parts, as in simd.h. */
 
 #define tile_vec TILE_FN(vec)
 #define tile_mask TILE_FN(mask)
 typedef real tile_vec __attribute__((vector_size(TILE_LANES * sizeof(real))));
-typedef real TILE_FN(unaligned)
-    __attribute__((vector_size(TILE_LANES * sizeof(real)), aligned(sizeof(real)), may_alias));
 typedef mask_t tile_mask __attribute__((vector_size(TILE_LANES * sizeof(real))));
 
 /* The maximum in each lane; NaN is larger than every number. */
@@ -38,42 +36,30 @@ static inline tile_vec TILE_FN(pool_coded)(const tile_vec cells[4], tile_vec bia
     return (tile_vec)(~dead & (tile_mask)best);
 }
 
-/* Transposes a square, as in simd.h. */
-static inline void TILE_FN(transpose)(tile_vec rows[TILE_LANES]) {
-    tile_vec other[TILE_LANES];
-#pragma GCC unroll 4
-    for (int round = 1; round < TILE_LANES; round *= 2) {
-#pragma GCC unroll 16
-        for (int i = 0; i < TILE_LANES / 2; i++) {
-            const tile_vec a = rows[i], b = rows[i + TILE_LANES / 2];
-            other[2 * i] = __builtin_shufflevector(a, b, TILE_FIRSTS);
-            other[2 * i + 1] = __builtin_shufflevector(a, b, TILE_SECONDS);
-        }
-#pragma GCC unroll 16
-        for (int i = 0; i < TILE_LANES; i++)
-            rows[i] = other[i];
-    }
-}
-
 /* Stores `count` pixels, whose lanes are output channels, to rows of `outputs` planes of y. `valid`
- * pixels must be stored; up to `room` pixels of a plane may be overwritten. */
-static inline __attribute__((always_inline)) void
-TILE_FN(store_pixels)(const tile_vec *pixels, const int count, ptrdiff_t valid, ptrdiff_t room,
-                      ptrdiff_t outputs, ptrdiff_t plane, real *y) {
-#pragma GCC unroll 16
-    for (int first = 0; first < count; first += TILE_LANES) {
-        tile_vec rows[TILE_LANES];
-#pragma GCC unroll 16
-        for (int p = 0; p < TILE_LANES; p++)
+ * pixels must be stored; up to `room` pixels of a plane may be overwritten. A loop for all tiles,
+ * because unrolled code would be as large as that of the sums. */
+static __attribute__((noinline)) void TILE_FN(store_pixels)(const tile_vec *pixels, ptrdiff_t count,
+                                                            ptrdiff_t valid, ptrdiff_t room,
+                                                            ptrdiff_t outputs, ptrdiff_t plane,
+                                                            real *y) {
+    for (ptrdiff_t first = 0; first < count; first += PART) {
+        tile_vec rows[PART];
+        for (ptrdiff_t p = 0; p < PART; p++)
             rows[p] = first + p < count ? pixels[first + p] : (tile_vec){0};
         TILE_FN(transpose)(rows);
-        for (int lane = 0; lane < TILE_LANES && lane < outputs; lane++) {
-            if (first + TILE_LANES <= room)
-                *(TILE_FN(unaligned) *)(y + lane * plane + first) = rows[lane];
-            else
-                copy_run(y + lane * plane + first, (const real *)&rows[lane],
-                         min_size(TILE_LANES, valid - first));
+        if (first + PART <= room && outputs >= TILE_LANES) {
+#pragma GCC unroll 16
+            for (ptrdiff_t lane = 0; lane < TILE_LANES; lane++)
+                memcpy(y + lane * plane + first,
+                       (const real *)&rows[lane % PART] + lane / PART * PART, PART * sizeof(real));
+            continue;
         }
+#pragma GCC unroll 1
+        for (ptrdiff_t lane = 0; lane < min_size(TILE_LANES, outputs); lane++)
+            copy_run(y + lane * plane + first,
+                     (const real *)&rows[lane % PART] + lane / PART * PART,
+                     min_size(PART, (first + PART <= room ? PART : valid - first)));
     }
 }
 
@@ -144,10 +130,11 @@ static inline __attribute__((always_inline)) void TILE_FN(tile)(const job_t *job
     for (int r = 0; r < 2; r++) {
         if (r == to->rows)
             return;
+        tile_vec finished[MAX_PIXELS];
 #pragma GCC unroll 16
         for (int p = 0; p < pixels; p++)
-            sum[r][p] = TILE_FN(finish)(sum[r][p], bias, job->relu);
-        TILE_FN(store_pixels)(sum[r], pixels, to->valid, to->room, to->outputs, to->plane,
+            finished[p] = TILE_FN(finish)(sum[r][p], bias, job->relu);
+        TILE_FN(store_pixels)(finished, pixels, to->valid, to->room, to->outputs, to->plane,
                               to->y + r * to->row);
     }
 }
@@ -176,5 +163,3 @@ static void TILE_FN(tile_of)(const job_t *job, const real *filters, const real *
 #undef tile_mask
 #undef TILE_FN
 #undef TILE_LANES
-#undef TILE_FIRSTS
-#undef TILE_SECONDS

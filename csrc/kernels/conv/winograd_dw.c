@@ -8,13 +8,14 @@
  * of outputs and a slice of the channels.
  *
  * Where dM is small, the tiles are divided into parts, each with its own copy of dM, and a thread
- * takes all steps of a part. Otherwise all threads transform a group, and then multiply it.
+ * takes all steps of a part. Otherwise, or if there are more threads than parts, all threads
+ * transform a group, and then multiply it.
  *
  * Arrays as in conv.h; dw is overwritten. Each dM is summed over the tiles of a group, over the
  * groups of a part and over the parts, in ascending order. An infinity or NaN in a channel of x or
  * grad_output spreads over all taps of the filters that use this channel. Parallel over parts, or
  * over blocks of tiles and parts of the channels, and then over the pieces. Workspace: Z and V of a
- * group, for each thread if there are parts, and dM: all its copies, or with a single group the
+ * group, for each thread that takes parts, and dM: all its copies, or with a single group the
  * current piece of each thread. */
 #include "conv.h"
 #include "tiles.h"
@@ -184,6 +185,18 @@ static void part_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     }
 }
 
+/* All steps of all parts, by all threads. */
+static void share_groups(job_t job, int threads) {
+    for (; job.begin < job.t.count; job.begin += job.part, job.sums += pieces_of(&job) * PIECE) {
+        const ptrdiff_t end = min_size(job.t.count, job.begin + job.part);
+        for (job.first = job.begin; job.first < end; job.first += job.group) {
+            job.count = min_size(job.group, end - job.first);
+            cnet_parallel(transform_chunk, &job, transform_chunks(&job), threads);
+            cnet_parallel(multiply_chunk, &job, pieces_of(&job), threads);
+        }
+    }
+}
+
 static operand operand_of(ptrdiff_t channels, ptrdiff_t width, ptrdiff_t tiles) {
     const ptrdiff_t panel = plane_step(tiles * width);
     return (operand){NULL, plane_step(ceil_div(channels, width) * panel), panel, width, width};
@@ -215,8 +228,13 @@ static job_t make_job(const cnet_conv2d *g) {
     return job;
 }
 
+/* Whether all threads compute a group together. */
+static int shares_groups(const job_t *job, int threads) {
+    return job->parts == 1 || job->parts < threads;
+}
+
 static size_t operand_bytes(const job_t *job, const operand *o, int threads) {
-    const ptrdiff_t copies = job->parts > 1 ? threads : 1;
+    const ptrdiff_t copies = shares_groups(job, threads) ? 1 : threads;
     return bytes_of(copies * WINOGRAD_PLANES * o->plane, sizeof(real));
 }
 
@@ -235,15 +253,10 @@ void CNET_FN(winograd_dw)(const conv2d_arrays *arrays, const cnet_conv2d *g,
     job.v.x = (real *)workspace;
     job.z.x = (real *)(workspace += operand_bytes(&job, &job.v, call->threads));
     job.sums = (real *)(workspace += operand_bytes(&job, &job.z, call->threads));
-    if (job.parts > 1) {
+    if (shares_groups(&job, call->threads))
+        share_groups(job, call->threads);
+    else
         cnet_parallel(part_chunk, &job, job.parts, call->threads);
-        const ptrdiff_t chunks = job.panels * ceil_div(g->c, FEW_CHANNELS);
-        cnet_parallel(store_chunk, &job, chunks, call->threads);
-        return;
-    }
-    for (; job.first < job.t.count; job.first += job.group) {
-        job.count = min_size(job.group, job.t.count - job.first);
-        cnet_parallel(transform_chunk, &job, transform_chunks(&job), call->threads);
-        cnet_parallel(multiply_chunk, &job, pieces_of(&job), call->threads);
-    }
+    if (job.parts > 1)
+        cnet_parallel(store_chunk, &job, job.panels * ceil_div(g->c, FEW_CHANNELS), call->threads);
 }

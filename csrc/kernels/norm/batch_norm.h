@@ -100,14 +100,16 @@ static inline span span_of(const division *d, ptrdiff_t number) {
 }
 
 /* Chunks of long runs that are computed in the order of memory: images per part, and channels per
- * block; the blocks of a part follow each other. */
-enum { MOST_PARTS = 32, CHANNELS_PER_CHUNK = 64 };
+ * block; the blocks of a part follow each other. A part has enough elements of a channel for what
+ * is done once for them. */
+enum { MOST_PARTS = 32, CHANNELS_PER_CHUNK = 64, PART_ELEMENTS = 1024 };
 typedef struct {
     ptrdiff_t images, channels, parts, blocks;
 } image_parts;
 
 static inline image_parts parts_of(cnet_norm g) {
-    image_parts p = {.images = max_size(1, ceil_div(g.n, MOST_PARTS))};
+    const ptrdiff_t least = max_size(1, min_size(g.n, ceil_div(PART_ELEMENTS, g.size)));
+    image_parts p = {.images = max_size(least, ceil_div(g.n, MOST_PARTS))};
     p.parts = ceil_div(g.n, p.images);
     p.channels = max_size(1, ceil_div(g.c, ceil_div(ENOUGH_CHUNKS, max_size(1, p.parts))));
     p.blocks = ceil_div(g.c, p.channels);

@@ -3,7 +3,7 @@
 #include "quantized.h"
 #include "window.h"
 
-enum { PIXELS_PER_CHUNK = 1 << 11 };
+enum { PIXELS_PER_CHUNK = 1 << 11, WORD = sizeof(int32_t) };
 
 typedef struct {
     const void *x;
@@ -16,12 +16,24 @@ typedef struct {
 
 /* ---- From float32 ------------------------------------------------------------------------- */
 
-UNROLLED void convert(const job_t *job, vec x, void *y, ptrdiff_t at, const number_format format) {
+UNROLLED ivec integers(const job_t *job, vec x, const number_format format) {
+    if (format == BFLOAT16)
+        return bfloat16_of(x);
     const vec scaled = x * broadcast(job->scale) + broadcast(job->zero);
-    if (format == INT8)
-        store_bytes((uint8_t *)y + at, nearest(between(scaled, (vec){0}, broadcast(255))));
-    else
-        store_halves((uint16_t *)y + at, bfloat16_of(x));
+    return nearest(between(scaled, (vec){0}, broadcast(255)));
+}
+
+/* The channels in a word of 4 bytes, or the first `count` of them, for some pixels. */
+UNROLLED ivec words_of(const job_t *job, const real *x, ptrdiff_t count, ptrdiff_t pixels,
+                       const number_format format) {
+    const int channels = WORD / (int)element_bytes(format);
+    ivec words = {0};
+#pragma GCC unroll 4
+    for (int i = 0; i < channels; i++)
+        if (i < count)
+            words |= integers(job, load_run(x + i * job->g.size, pixels), format)
+                     << 8 * WORD / channels * i;
+    return words;
 }
 
 /* The pixels of a block of channels: rows of a plain image, columns of a blocked one. */
@@ -32,27 +44,36 @@ UNROLLED void convert_block(const job_t *job, ptrdiff_t chunk, const number_form
     const ptrdiff_t channels = min_size(QBLOCK, g->c - block * QBLOCK);
     const ptrdiff_t first = chunk % parts * PIXELS_PER_CHUNK;
     const ptrdiff_t last = min_size(g->size, first + PIXELS_PER_CHUNK);
+    const ptrdiff_t bytes = element_bytes(format), together = WORD / bytes;
     const real *x = (const real *)job->x + (n * g->c + block * QBLOCK) * g->size;
-    const ptrdiff_t y = (n * blocks + block) * g->size * QBLOCK;
+    char *y = (char *)job->y + (n * blocks + block) * g->size * QBLOCK * bytes;
     for (ptrdiff_t p = first; p < last; p += LANES)
-        for (ptrdiff_t s = 0; s < QBLOCK; s += LANES) {
-            vec rows[VECTOR_BYTES / sizeof(real)];
+        for (ptrdiff_t s = 0; s < QBLOCK; s += PART * together) {
+            vec words[PART];
 #pragma GCC unroll 1
-            for (ptrdiff_t r = 0; r < LANES; r++)
-                rows[r] =
-                    s + r < channels ? load_run(x + (s + r) * g->size + p, last - p) : (vec){0};
-            transpose(rows);
-#pragma GCC unroll 1
+            for (ptrdiff_t w = 0; w < PART; w++) {
+                const ptrdiff_t c = s + w * together;
+                words[w] = (vec)words_of(job, x + c * g->size + p, channels - c, last - p, format);
+            }
+            transpose_parts(words);
             for (ptrdiff_t r = 0; r < min_size(LANES, last - p); r++)
-                convert(job, rows[r], job->y, y + (p + r) * QBLOCK + s, format);
+                memcpy(y + ((p + r) * QBLOCK + s) * bytes,
+                       (real *)&words[r % PART] + r / PART * PART, PART * WORD);
         }
+}
+
+UNROLLED void store_integers(const job_t *job, ptrdiff_t at, ivec x, const number_format format) {
+    if (format == INT8)
+        store_bytes((uint8_t *)job->y + at, x);
+    else
+        store_halves((uint16_t *)job->y + at, x);
 }
 
 /* A block of channels of one pixel each, as they are: already blocked images, or rows. */
 UNROLLED void convert_run(const job_t *job, ptrdiff_t chunk, const number_format format) {
     const ptrdiff_t end = min_size(job->count, (chunk + 1) * ELEMENTS_PER_CHUNK);
     for (ptrdiff_t t = chunk * ELEMENTS_PER_CHUNK; t < end; t += LANES)
-        convert(job, load((const real *)job->x + t), job->y, t, format);
+        store_integers(job, t, integers(job, load((const real *)job->x + t), format), format);
 }
 
 UNROLLED void convert_chunk(const job_t *job, ptrdiff_t chunk, const number_format format) {

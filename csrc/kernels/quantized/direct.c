@@ -13,7 +13,8 @@ enum {
     MOST_DOTS = 1 << 16,
     IMAGE_CHUNKS = 8,      /* of an image, between these sizes */
     BAND_BYTES = 32 << 10, /* of staged rows */
-    STAGED_TAPS = 8        /* of the filters of all panels that read a staged pixel */
+    STAGED_TAPS = 8,       /* of the filters of all panels that read a staged pixel */
+    FINISHED = 48          /* pixels whose sums are finished together */
 };
 
 /* How the images are seen. */
@@ -346,28 +347,35 @@ static void stage_band(const job_t *job, place at, uint8_t *to) {
             at, to + b * job->plane);
 }
 
+/* The pixels of a band follow each other in y: some tiles are finished together. */
 static void run_band(const job_t *job, tile *t, const uint8_t *x, ptrdiff_t panel, place at) {
-    const ptrdiff_t pixel = job->view == IMAGES ? job->panels * QBLOCK : QBLOCK;
-    const ptrdiff_t first =
-        job->view == IMAGES ? panel * QBLOCK : (at.n * job->panels + panel) * job->pixels * QBLOCK;
-    t->x_row = job->x_row;
-    t->y_pixel = pixel;
-    t->y_row = job->columns * pixel;
+    _Alignas(CNET_ALIGNMENT) int32_t sums[FINISHED * QBLOCK];
+    const ptrdiff_t begin = at.top * job->columns;
+    ptrdiff_t y = job->view == IMAGES
+                      ? panel * QBLOCK + begin * t->y_pixel
+                      : ((at.n * job->panels + panel) * job->pixels + begin) * QBLOCK;
+    ptrdiff_t waiting = 0; /* pixels whose sums are not yet finished */
     for (ptrdiff_t row = 0; row < at.rows;) {
         int height = job->height;
         while (height > at.rows - row)
             height /= 2;
-        const ptrdiff_t begin = (at.top + row) * job->columns;
-        const ptrdiff_t columns = min_size(job->columns, job->pixels - begin);
+        const ptrdiff_t columns = min_size(job->columns, job->pixels - begin - row * job->columns);
         for (ptrdiff_t column = 0; column < columns; column += job->width) {
+            const int width = (int)min_size(job->width, columns - column);
+            if (waiting + height * width > FINISHED) {
+                CNET_FN(quantized_finish)(t, y, waiting, sums);
+                y += waiting * t->y_pixel;
+                waiting = 0;
+            }
             t->x = x + row * job->x_row + column * job->pixel;
-            t->at = first + (begin + column) * pixel;
+            t->sums = sums + waiting * QBLOCK;
             CNET_FN(quantized_tile)
-            (t, job->is_depthwise ? TILE_CHANNELS : TILE_DENSE, height,
-             (int)min_size(job->width, columns - column));
+            (t, job->is_depthwise ? TILE_CHANNELS : TILE_DENSE, height, width);
+            waiting += height * width;
         }
         row += height;
     }
+    CNET_FN(quantized_finish)(t, y, waiting, sums);
 }
 
 /* Where the tiles of a panel read a band. */
@@ -404,6 +412,8 @@ static void run_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     tile t = {.format = job->format,
               .taps = job->taps,
               .offsets = from->offsets,
+              .x_row = job->x_row,
+              .y_pixel = job->view == IMAGES ? job->panels * QBLOCK : QBLOCK,
               .outputs = &job->arrays->outputs};
     for (ptrdiff_t panel = p * job->panel_group;
          panel < min_size(job->panels, (p + 1) * job->panel_group); panel++) {

@@ -70,12 +70,12 @@ typedef struct {
     const int32_t *offsets; /* of the taps in x */
     const char *filters;    /* (taps, QBLOCK) quads */
     const uint8_t *x;
-    ptrdiff_t x_row, y_row, y_pixel;
-    ptrdiff_t at; /* the first element of y, and of the residual */
+    ptrdiff_t x_row;
     const int32_t *start;
+    int32_t *sums; /* (rows, width, QBLOCK) */
     const float *scale, *bias;
     const outputs *outputs;
-    int32_t *sums; /* (rows, width, QBLOCK): where the sums are stored as they are, or NULL */
+    ptrdiff_t y_pixel;
 } tile;
 
 /* Computes the tile; `rows` is 1, 2 or 4, and rows * width at most MOST_PIXELS. */

@@ -150,18 +150,11 @@ UNROLLED void compute(const tile *t, const int rows, const int width, const arit
                                 filter[v], how);
             }
     }
-    int32_t local[MOST_PIXELS * QBLOCK], *const finished = t->sums ? t->sums : local;
 #pragma GCC unroll 16
     for (int p = 0; p < rows * width; p++)
 #pragma GCC unroll 4
         for (int v = 0; v < BLOCK_VECTORS; v++)
-            store_ints(finished + p * QBLOCK + v * BLOCK_LANES, sums[p][v]);
-    if (t->sums)
-        return;
-    const int is_run = t->y_row == width * t->y_pixel; /* all rows, one after the other */
-    const int count = is_run ? rows * width : width;
-    for (int p = 0, r = 0; p < rows * width; p += count, r++)
-        CNET_FN(quantized_finish)(t, t->at + r * t->y_row, count, finished + p * QBLOCK);
+            store_ints(t->sums + p * QBLOCK + v * BLOCK_LANES, sums[p][v]);
 }
 
 /* A case for each size; sizes beyond MOST_PIXELS compile to nothing. */
@@ -229,8 +222,7 @@ UNROLLED void in_parts(const tile *t, int rows, int width, compute_row *compute_
     for (int row = 0; row < rows; row++)
         for (int p = 0; p < width; p += PART_PIXELS) {
             part.x = t->x + row * t->x_row + p * pixel_bytes(how);
-            part.at = t->at + row * t->y_row + p * t->y_pixel;
-            part.sums = t->sums ? t->sums + (row * width + p) * QBLOCK : NULL;
+            part.sums = t->sums + (row * width + p) * QBLOCK;
             compute_part(&part, (int)min_size(width - p, PART_PIXELS));
         }
 }

@@ -20,7 +20,7 @@ Sizes: TypeAlias = int | Sequence[int]
 Padding: TypeAlias = Sizes | Literal["valid", "same"]
 
 
-LEAST_PRODUCTS = 256
+LEAST_PRODUCTS = 128
 """The products for each element of an input from which on the input is not kept for the backward
 pass if it can be computed again: that takes little time beside the gradients."""
 
