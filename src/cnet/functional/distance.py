@@ -10,6 +10,7 @@ from ..autograd import Array, Context, Operation
 from ..operations._dims import broadcast
 from ..operations._promotion import common_float, require_float
 from ..operations._sums import total
+from ..operations.arithmetic import LARGE, Add, Sub
 from ..operations.reductions import times_quotient
 from ..operations.registry import operation
 from ..tensor import Tensor, TensorLike, as_tensor
@@ -95,6 +96,22 @@ def norm(function: str, x: Tensor, p: float, dim: int, keepdim: bool = True) -> 
     return Norm.apply(x, p=float(p), axis=axis, keepdim=keepdim)
 
 
+class PairwiseDistance(Norm):
+    """The norm of the difference ``x1 - x2 + eps`` along the last axis."""
+
+    @classmethod
+    def forward(  # type: ignore[override]
+        cls, ctx: Context, x1: Array, x2: Array, *, p: float, eps: float, keepdim: bool
+    ) -> Any:
+        difference = np.atleast_1d(Add.forward(ctx, Sub.forward(ctx, x1, x2), eps))
+        axis = difference.ndim - 1
+        return super().forward(ctx, difference, p=p, axis=axis, keepdim=keepdim)
+
+    @classmethod
+    def backward(cls, ctx: Context, grad: Array) -> Any:
+        return Sub.backward(ctx, super().backward(ctx, grad))
+
+
 class Normalize(Operation[Tensor]):
     """Vectors divided by their 2-norm, or by `eps` if it is greater."""
 
@@ -129,7 +146,7 @@ class CosineSimilarity(Operation[Tensor]):
     def forward(ctx: Context, x1: Array, x2: Array, *, axis: int, eps: float) -> Array:
         x1, x2 = common_float("cosine_similarity", x1, x2)
         size1, size2 = _size(x1, axis), _size(x2, axis)
-        products = times_quotient(x2, x1, np.maximum(size1, eps))  # does not overflow
+        products = _times_quotient(x2, x1, np.maximum(size1, eps))  # does not overflow
         y = total(products, (axis,), keepdims=True) / np.maximum(size2, eps)
         ctx.save_for_backward(x1, x2, size1, size2, y)
         ctx.axis, ctx.eps = axis, eps
@@ -146,6 +163,12 @@ class CosineSimilarity(Operation[Tensor]):
             grad * (other - np.where(size >= ctx.eps, y * own, 0)) / np.maximum(size, ctx.eps)
             for own, other, size in ((first, second, size1), (second, first, size2))
         )
+
+
+def _times_quotient(a: Array, b: Array, divisor: Array) -> Array:
+    if a.size < LARGE:
+        return a * (b / divisor)
+    return times_quotient(a, b, divisor)
 
 
 def _size(x: Array, axis: int) -> Array:
@@ -239,11 +262,12 @@ def cosine_similarity(x1: TensorLike, x2: TensorLike, dim: int = 1, eps: float =
     """
     function = "cosine_similarity"
     x1, x2 = as_tensor(x1), as_tensor(x2)
-    shape = broadcast(function, x1.shape, x2.shape)
-    x1, x2 = (x if x.shape == shape else x.expand(shape) for x in (x1, x2))
+    if x1._array.shape != x2._array.shape:
+        shape = broadcast(function, x1.shape, x2.shape)
+        x1, x2 = (x if x.shape == shape else x.expand(shape) for x in (x1, x2))
     axis = _axis(function, x1, dim)
     require_float(function, x2)
-    if not shape:
+    if not x1._array.ndim:
         x1, x2 = x1.reshape(1), x2.reshape(1)
     return CosineSimilarity.apply(x1, x2, axis=axis, eps=eps)
 
@@ -283,7 +307,7 @@ def pairwise_distance(
     >>> cnet.functional.pairwise_distance(x1, x2)
     tensor([5.])
     """
-    return norm("pairwise_distance", as_tensor(x1) - x2 + eps, p, -1, keepdim)
+    return PairwiseDistance.apply(x1, x2, p=float(p), eps=eps, keepdim=keepdim)
 
 
 def pdist(input: TensorLike, p: float = 2.0) -> Tensor:
