@@ -10,7 +10,8 @@ from ..autograd import Array, Context, Operation
 from ..operations._dims import broadcast
 from ..operations._promotion import common_float, require_float
 from ..operations._sums import total
-from ..operations.arithmetic import LARGE, Add, Sub
+from ..operations.arithmetic import LARGE, Add, Mul, Sub
+from ..operations.division import Div
 from ..operations.reductions import times_quotient
 from ..operations.registry import operation
 from ..tensor import Tensor, TensorLike, as_tensor
@@ -156,13 +157,21 @@ class CosineSimilarity(Operation[Tensor]):
     @np.errstate(all="ignore")
     def backward(ctx: Context, grad: Array) -> Any:
         x1, x2, size1, size2, y = ctx.saved
-        first, second = x1 / np.maximum(size1, ctx.eps), x2 / np.maximum(size2, ctx.eps)
+        divisor1, divisor2 = np.maximum(size1, ctx.eps), np.maximum(size2, ctx.eps)
+        first, second = Div.compute(x1, divisor1), Div.compute(x2, divisor2)
         grad = np.expand_dims(grad, ctx.axis)
-        # The gradient of a norm that is less than eps is 0.
-        return tuple(
-            grad * (other - np.where(size >= ctx.eps, y * own, 0)) / np.maximum(size, ctx.eps)
-            for own, other, size in ((first, second, size1), (second, first, size2))
-        )
+        found: list[Array | None] = []
+        for own, other, size, divisor, edge in (
+            (first, second, size1, divisor1, ctx.edges[0]),
+            (second, first, size2, divisor2, ctx.edges[1]),
+        ):
+            if edge is None:
+                found.append(None)
+                continue
+            # The gradient of a norm that is less than eps is 0.
+            along = Mul.compute(own, np.where(size >= ctx.eps, y, 0))
+            found.append(Mul.compute(Sub.compute(other, along), grad / divisor))
+        return tuple(found)
 
 
 def _times_quotient(a: Array, b: Array, divisor: Array) -> Array:
