@@ -73,27 +73,40 @@ static int dots_pay(const cnet_gemm *g) {
            g->a_col == 1 && g->b_row == 1;
 }
 
-/* One row: each vector of columns is summed over the depth, as B lies in memory. The last columns
- * are computed with those before them, which fill whole vectors. */
-enum { ROW_VECTORS = 8, ROW_COLS = ROW_VECTORS * VECTOR_BYTES / (int)sizeof(real) };
+/* One row: each vector of columns is summed over blocks of the depth, as B lies in memory. The last
+ * columns are computed with those before them, which fill whole vectors. */
+enum {
+    ROW_VECTORS = 8,
+    ROW_COLS = ROW_VECTORS * VECTOR_BYTES / (int)sizeof(real),
+    ROW_DEPTH = 512,
+    MANY_CHUNKS = 16
+};
 
+/* If the chunks are few, only up to a size that does not need many. */
 static int row_pays(const cnet_gemm *g) {
-    return g->outer * g->inner == 1 && g->m == 1 && g->n >= ROW_COLS && g->b_col == 1;
+    const int fits = g->n >= MANY_CHUNKS * ROW_COLS || g->n * g->k < 8 * FEW_PRODUCTS;
+    return g->outer * g->inner == 1 && g->m == 1 && g->n >= ROW_COLS && g->b_col == 1 && fits;
 }
 
 static void multiply_row(const job_t *job, ptrdiff_t j) {
     const cnet_gemm *g = &job->g;
     const real *b = job->b + j;
-    vec sum[ROW_VECTORS] = {0};
-    for (ptrdiff_t t = 0; t < g->k; t++, b += g->b_row) {
-        const real x = job->a[t * g->a_col];
+    vec total[ROW_VECTORS] = {0};
+    for (ptrdiff_t p = 0; p < g->k; p += ROW_DEPTH) {
+        vec sum[ROW_VECTORS] = {0};
+        for (ptrdiff_t t = p; t < min_size(g->k, p + ROW_DEPTH); t++, b += g->b_row) {
+            const real x = job->a[t * g->a_col];
+#pragma GCC unroll 8
+            for (int v = 0; v < ROW_VECTORS; v++)
+                sum[v] += x * load(b + v * LANES);
+        }
 #pragma GCC unroll 8
         for (int v = 0; v < ROW_VECTORS; v++)
-            sum[v] += x * load(b + v * LANES);
+            total[v] += sum[v];
     }
 #pragma GCC unroll 8
     for (int v = 0; v < ROW_VECTORS; v++) {
-        vec y = sum[v];
+        vec y = total[v];
         if (job->bias)
             y += load(job->bias + j + v * LANES);
         store(job->y + j + v * LANES, job->relu ? select_cell(y <= 0, (vec){0}, y) : y);
@@ -127,7 +140,7 @@ size_t CNET_FN(gemm_workspace)(cnet_call *call) {
  * repeated operands need no copy. Y (outer, inner, m, n) is contiguous, is overwritten, and
  * overlaps no other array. Order of summation, parallel axis and workspace as in product.h; as in
  * dots.h for one product of a few long rows and contiguous columns. One row times contiguous rows
- * is summed in ascending order, parallel over columns, without a workspace. */
+ * is summed in blocks like that, parallel over columns, without a workspace. */
 void CNET_FN(gemm)(const cnet_call *call) {
     const cnet_gemm_arguments *a = &call->gemm;
     const cnet_gemm *g = &a->g;

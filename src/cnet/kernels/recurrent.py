@@ -97,9 +97,9 @@ def lstm_cell_backward(
     shape = cx.shape
     of_gates = shape[0], 4 * shape[1]
     gates = _check.like(f, "gates", gates, "cx", cx, of_gates, "(n, 4 * hidden) of cx")
-    grad_hy = _check.like(f, "grad_hy", grad_hy, "cx", cx)
-    grad_cy = _check.like(f, "grad_cy", grad_cy, "cx", cx)
-    tanh_cy = _check.like(f, "tanh_cy", tanh_cy, "cx", cx)
+    grad_hy = _check.like(f, "grad_hy", grad_hy, "cx", cx, shape, "cx.shape")
+    grad_cy = _check.like(f, "grad_cy", grad_cy, "cx", cx, shape, "cx.shape")
+    tanh_cy = _check.like(f, "tanh_cy", tanh_cy, "cx", cx, shape, "cx.shape")
     if out is None:
         out = _memory.empty(gates.shape, gates.dtype)
     elif not _check.fits(out, gates.dtype, gates.shape):
