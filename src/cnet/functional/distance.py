@@ -104,7 +104,10 @@ class PairwiseDistance(Norm):
     def forward(  # type: ignore[override]
         cls, ctx: Context, x1: Array, x2: Array, *, p: float, eps: float, keepdim: bool
     ) -> Any:
-        difference = np.atleast_1d(Add.forward(ctx, Sub.forward(ctx, x1, x2), eps))
+        difference: Any = Sub.forward(ctx, x1, x2)
+        difference = Add.forward(ctx, difference, eps)  # type: ignore[arg-type]
+        if not difference.ndim:
+            difference = difference.reshape(1)
         axis = difference.ndim - 1
         return super().forward(ctx, difference, p=p, axis=axis, keepdim=keepdim)
 
@@ -175,9 +178,8 @@ class CosineSimilarity(Operation[Tensor]):
 
 
 def _times_quotient(a: Array, b: Array, divisor: Array) -> Array:
-    if a.size < LARGE:
-        return a * (b / divisor)
-    return times_quotient(a, b, divisor)
+    y: Array = a * (b / divisor) if a.size < LARGE else times_quotient(a, b, divisor)
+    return y
 
 
 def _size(x: Array, axis: int) -> Array:

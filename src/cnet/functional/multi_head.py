@@ -120,20 +120,10 @@ def multi_head_attention_forward(
         raise RuntimeError(f"{_NAME}: attn_mask must be given if is_causal is True")
     if use_separate_proj_weight:
         inputs, weights = (query, key, value), (q_proj_weight, k_proj_weight, v_proj_weight)
-        projections = [(x, weight, 1) for x, weight in zip(inputs, weights, strict=True)]
+        projections = [*zip(inputs, weights, (1, 1, 1), strict=True)]
     else:
         projections = _joint(query, key, value, in_proj_weight)
-    heads: list[Tensor] = []
-    for x, weight, count in projections:
-        if weight is None:
-            raise ValueError(f"{_NAME}: separate projections must all be given")
-        bias = in_proj_bias
-        if bias is not None:
-            bias = _rows_of("in_proj_bias", bias, len(heads), count)
-        heads += SplitHeads.apply(
-            linear(x, weight, bias), parts=count, heads=num_heads, batch_first=batch_first
-        )
-    q, k, v = heads
+    q, k, v = _heads(projections, in_proj_bias, num_heads, batch_first)
     queries, keys = q.shape[2], k.shape[2]
     k, v = _appended(k, v, bias_k, bias_v)
     k, v = _given(k, static_k), _given(v, static_v)
@@ -190,6 +180,20 @@ def _joint(
         projections.append((x, _rows_of("in_proj_weight", weight, first, count), count))
         first += count
     return projections
+
+
+def _heads(
+    projections: list[Projection], bias: TensorLike | None, num_heads: int, batch_first: bool
+) -> list[Tensor]:
+    """The heads of queries, keys and values, each of shape (n, heads, length, size)."""
+    heads: list[Tensor] = []
+    for x, weight, count in projections:
+        if weight is None:
+            raise ValueError(f"{_NAME}: separate projections must all be given")
+        part = None if bias is None else _rows_of("in_proj_bias", bias, len(heads), count)
+        y = linear(x, weight, part)
+        heads += SplitHeads.apply(y, parts=count, heads=num_heads, batch_first=batch_first)
+    return heads
 
 
 def _rows_of(name: str, parameter: TensorLike | None, first: int, count: int) -> TensorLike:
