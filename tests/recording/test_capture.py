@@ -272,6 +272,7 @@ LAYERS: dict[Any, Any] = {
     for name in ("MultiheadAttention", "LSTM")
     for dtype in (np.float32, np.float64)
 }
+
 FUNCTIONS: dict[str, Any] = {
     "mean": lambda x: x.mean(1),
     "var": lambda x: x.var(1),
