@@ -1,7 +1,6 @@
 /* The matrix product. */
 #include "gemm/dots.h"
 #include "gemm/product.h"
-#include "lanes.h"
 
 typedef struct {
     product base;
@@ -83,9 +82,11 @@ enum {
 };
 
 /* If the chunks are few, only up to a size that does not need many. */
-static int row_pays(const cnet_gemm *g) {
+static int row_pays(const cnet_gemm_arguments *a) {
+    const cnet_gemm *g = &a->g;
     const int fits = g->n >= MANY_CHUNKS * ROW_COLS || g->n * g->k < 8 * FEW_PRODUCTS;
-    return g->outer * g->inner == 1 && g->m == 1 && g->n >= ROW_COLS && g->b_col == 1 && fits;
+    return g->outer * g->inner == 1 && g->m == 1 && g->n >= ROW_COLS && g->b_col == 1 && fits &&
+           !a->bias && !a->relu;
 }
 
 static void multiply_row(const job_t *job, ptrdiff_t j) {
@@ -105,12 +106,8 @@ static void multiply_row(const job_t *job, ptrdiff_t j) {
             total[v] += sum[v];
     }
 #pragma GCC unroll 8
-    for (int v = 0; v < ROW_VECTORS; v++) {
-        vec y = total[v];
-        if (job->bias)
-            y += load(job->bias + j + v * LANES);
-        store(job->y + j + v * LANES, job->relu ? select_cell(y <= 0, (vec){0}, y) : y);
-    }
+    for (int v = 0; v < ROW_VECTORS; v++)
+        store(job->y + j + v * LANES, total[v]);
 }
 
 static void row_chunk(const void *argument, ptrdiff_t chunk, int slot) {
@@ -127,7 +124,7 @@ enum { PRODUCT, DOTS, ROW };
 /* choices[0] is what computes the result. */
 size_t CNET_FN(gemm_workspace)(cnet_call *call) {
     const cnet_gemm *g = &call->gemm.g;
-    call->choices[0] = dots_pay(g) ? DOTS : row_pays(g) ? ROW : PRODUCT;
+    call->choices[0] = dots_pay(g) ? DOTS : row_pays(&call->gemm) ? ROW : PRODUCT;
     return call->choices[0] != PRODUCT
                ? 0
                : CNET_FN(product_workspace)(g->outer * g->inner, g->m, g->n, g->k, call->threads);
@@ -139,8 +136,9 @@ size_t CNET_FN(gemm_workspace)(cnet_call *call) {
  * A (outer, inner, m, k) and B (outer, inner, k, n) have any strides, so that transposed and
  * repeated operands need no copy. Y (outer, inner, m, n) is contiguous, is overwritten, and
  * overlaps no other array. Order of summation, parallel axis and workspace as in product.h; as in
- * dots.h for one product of a few long rows and contiguous columns. One row times contiguous rows
- * is summed in blocks like that, parallel over columns, without a workspace. */
+ * dots.h for one product of a few long rows and contiguous columns. One row times contiguous
+ * rows, without bias and ReLU, is summed in blocks like that, parallel over columns, without a
+ * workspace. */
 void CNET_FN(gemm)(const cnet_call *call) {
     const cnet_gemm_arguments *a = &call->gemm;
     const cnet_gemm *g = &a->g;
