@@ -7,8 +7,8 @@
  * the last row or column is repeated. */
 enum { ROWS = 4, SUMS = ROWS * ISA_DOTS_COLS, CHUNK_COLS = 32 };
 
-static __attribute__((noinline)) void put(const dots *d, ptrdiff_t i, ptrdiff_t j, int width,
-                                          const real *sums) {
+static inline __attribute__((always_inline)) void put(const dots *d, ptrdiff_t i, ptrdiff_t j,
+                                                      int width, const real *sums) {
     static const real zeros[SUMS];
     const real *bias = d->bias ? d->bias + j : zeros;
     const real least = d->relu ? 0 : -INFINITY;
