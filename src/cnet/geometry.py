@@ -188,11 +188,19 @@ class Window(_Geometry):
     def stages(self) -> "tuple[Window, ...]":
         """The windows on two axes that, one after another, have the effect of one on three axes.
 
-        The first pools planes, the second across planes.
+        The first pools planes, the second across planes, so that the first of equal maxima is
+        found.
         """
         first, *others = self.axes
         planes = Window(self.n, self.c * first.size, tuple(others))
         return planes, Window(self.n, self.c, (first, _cells(prod(planes.output))))
+
+    @cached_property
+    def mean_stages(self) -> "tuple[Window, ...]":
+        """As `stages`, for means: the first pools across planes, whose rows are long."""
+        first, *others = self.axes
+        across = Window(self.n, self.c, (first, _cells(prod([axis.size for axis in others]))))
+        return across, Window(self.n, self.c * first.output, tuple(others))
 
     @cached_property
     def sizes2d(self) -> Window2d:

@@ -6,6 +6,8 @@ import pytest
 import cnet
 from cnet import functional as F
 from cnet import nn
+from cnet.autograd import listing_calls
+from cnet.functional.linear import Linear
 from cnet.gradcheck import gradcheck
 from cnet.tensor import Tensor
 
@@ -160,6 +162,29 @@ def test_gradients_of_multi_head_attention():
     assert gradcheck(lambda *args: module(*args)[0], (x, k, v))
     module(x, k, v)[0].sum().backward()
     assert all(parameter.grad is not None for parameter in module.parameters())
+
+
+@pytest.mark.parametrize(("same", "products"), [("qkv", 2), ("kv", 3), ("", 4)])
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_inputs_that_are_the_same_are_multiplied_once(module, same, products, batch_first):
+    module.batch_first = batch_first
+    x, y = (z.transpose(1, 0, 2) if batch_first else z for z in (X, Y))
+    query = cnet.tensor(x, requires_grad=True)
+    key = query if same == "qkv" else cnet.tensor(y, requires_grad=True)
+    value = key if same else key.clone()
+    with listing_calls() as calls:
+        out, _ = module(query, key, value, need_weights=False)
+    assert sum(call.function is Linear for call in calls) == products
+    separate, _ = module(query.clone(), key.clone(), value.clone(), need_weights=False)
+    np.testing.assert_allclose(out.detach(), separate.detach(), rtol=1e-9)
+    inputs = [query] if same == "qkv" else [query, key]
+    grad = RNG.normal(size=out.shape)
+    for given, expected in zip(
+        cnet.autograd.grad(out, inputs, grad),
+        cnet.autograd.grad(separate, inputs, grad),
+        strict=True,
+    ):
+        np.testing.assert_allclose(given, expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -267,6 +267,12 @@ def test_a_scheduler_inside_is_refused() -> None:
     assert "ExponentialLR" in refused(function)
 
 
+LAYERS: dict[Any, Any] = {
+    (name, np.dtype(dtype)): getattr(cnet.nn, name)(8, 4, dtype=dtype).requires_grad_(False)
+    for name in ("MultiheadAttention", "LSTM")
+    for dtype in (np.float32, np.float64)
+}
+
 FUNCTIONS: dict[str, Any] = {
     "mean": lambda x: x.mean(1),
     "var": lambda x: x.var(1),
@@ -284,6 +290,13 @@ FUNCTIONS: dict[str, Any] = {
     "attention": lambda x: cnet.functional.scaled_dot_product_attention(
         *[x.reshape(-1, 4, 4)] * 3, is_causal=True
     ),
+    "multi_head_attention": lambda x: LAYERS["MultiheadAttention", x.dtype](
+        *[x.reshape(2, -1, 8)] * 3, need_weights=False
+    )[0],
+    "lstm": lambda x: LAYERS["LSTM", x.dtype](x.reshape(2, -1, 8))[0],
+    "kl_div": lambda x: cnet.functional.kl_div(x, x.tanh(), reduction="sum", log_target=True),
+    "pairwise_distance": lambda x: cnet.functional.pairwise_distance(x, x.flip(1)),
+    "cosine_similarity": lambda x: cnet.functional.cosine_similarity(x, x.flip(1)),
 }
 
 

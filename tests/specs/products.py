@@ -59,7 +59,8 @@ def _gemms() -> Iterator[GemmCase]:
         (1, 1, 1), (1, 17, 5), (17, 1, 5), (5, 5, 1), (6, 16, 8), (7, 17, 9), (5, 15, 7),
         (6, 32, 3), (13, 33, 31), (12, 48, 64), (14, 49, 65), (95, 31, 33), (97, 17, 20),
         (16, 16, 255), (16, 16, 256), (17, 15, 257), (9, 10, 520), (3, 481, 20), (4, 961, 7),
-        (130, 8, 5), (0, 4, 3), (4, 0, 3), (4, 3, 0), (0, 0, 0), (200, 150, 300),
+        (130, 8, 5), (1, 64, 9), (1, 200, 33), (0, 4, 3), (4, 0, 3), (4, 3, 0), (0, 0, 0),
+        (200, 150, 300),
     ):  # fmt: skip
         yield GemmCase((m, k), (k, n))
     for a_layout in LAYOUTS:
@@ -85,6 +86,10 @@ LINEAR_CASES = (
     LinearCase((2, 3, 7), 17),
     LinearCase((33, 300), 49),
     LinearCase((256, 784), 128),
+    LinearCase((1, 131), 49),
+    LinearCase((1, 131), 49, bias=False),
+    LinearCase((5, 131), 33),
+    LinearCase((1, 1), 150),
     LinearCase((0, 7), 5),
     LinearCase((4, 0), 5),
     LinearCase((4, 7), 0),
@@ -102,6 +107,8 @@ matmul = Spec(
         GemmCase((900, 500), (500, 40), "columns", "columns"),
         GemmCase((40, 9000), (9000, 40), "columns"),
         GemmCase((8, 6, 64, 66), (66, 9)),
+        GemmCase((1, 1500), (1500, 301)),
+        GemmCase((1, 1500), (1500, 301), b_layout="columns"),
     ),
     keeps_strides=True,
     any_rank=("a", "b"),

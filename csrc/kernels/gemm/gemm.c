@@ -72,11 +72,60 @@ static int dots_pay(const cnet_gemm *g) {
            g->a_col == 1 && g->b_row == 1;
 }
 
-/* choices[0] is whether dot products compute the result. */
+/* One row: each vector of columns is summed over blocks of the depth, as B lies in memory. The last
+ * columns are computed with those before them, which fill whole vectors. */
+enum {
+    ROW_VECTORS = 8,
+    ROW_COLS = ROW_VECTORS * VECTOR_BYTES / (int)sizeof(real),
+    ROW_DEPTH = 512,
+    MANY_CHUNKS = 16
+};
+
+/* If the chunks are few, only up to a size that does not need many. */
+static int row_pays(const cnet_gemm_arguments *a) {
+    const cnet_gemm *g = &a->g;
+    const int fits = g->n >= MANY_CHUNKS * ROW_COLS || g->n * g->k < 8 * FEW_PRODUCTS;
+    return g->outer * g->inner == 1 && g->m == 1 && g->n >= ROW_COLS && g->b_col == 1 && fits &&
+           !a->bias && !a->relu;
+}
+
+static void multiply_row(const job_t *job, ptrdiff_t j) {
+    const cnet_gemm *g = &job->g;
+    const real *b = job->b + j;
+    vec total[ROW_VECTORS] = {0};
+    for (ptrdiff_t p = 0; p < g->k; p += ROW_DEPTH) {
+        vec sum[ROW_VECTORS] = {0};
+        for (ptrdiff_t t = p; t < min_size(g->k, p + ROW_DEPTH); t++, b += g->b_row) {
+            const real x = job->a[t * g->a_col];
+#pragma GCC unroll 8
+            for (int v = 0; v < ROW_VECTORS; v++)
+                sum[v] += x * load(b + v * LANES);
+        }
+#pragma GCC unroll 8
+        for (int v = 0; v < ROW_VECTORS; v++)
+            total[v] += sum[v];
+    }
+#pragma GCC unroll 8
+    for (int v = 0; v < ROW_VECTORS; v++)
+        store(job->y + j + v * LANES, total[v]);
+}
+
+static void row_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    const job_t *job = argument;
+    const ptrdiff_t j = chunk * ROW_COLS, rest = job->g.n - j - ROW_COLS;
+    multiply_row(job, j);
+    if (0 < rest && rest < ROW_COLS)
+        multiply_row(job, j + rest);
+}
+
+enum { PRODUCT, DOTS, ROW };
+
+/* choices[0] is what computes the result. */
 size_t CNET_FN(gemm_workspace)(cnet_call *call) {
     const cnet_gemm *g = &call->gemm.g;
-    call->choices[0] = dots_pay(g);
-    return call->choices[0]
+    call->choices[0] = dots_pay(g) ? DOTS : row_pays(&call->gemm) ? ROW : PRODUCT;
+    return call->choices[0] != PRODUCT
                ? 0
                : CNET_FN(product_workspace)(g->outer * g->inner, g->m, g->n, g->k, call->threads);
 }
@@ -87,15 +136,17 @@ size_t CNET_FN(gemm_workspace)(cnet_call *call) {
  * A (outer, inner, m, k) and B (outer, inner, k, n) have any strides, so that transposed and
  * repeated operands need no copy. Y (outer, inner, m, n) is contiguous, is overwritten, and
  * overlaps no other array. Order of summation, parallel axis and workspace as in product.h; as in
- * dots.h for one product of a few long rows and contiguous columns. */
+ * dots.h for one product of a few long rows and contiguous columns. One row times contiguous
+ * rows, without bias and ReLU, is summed in blocks like that, parallel over columns, without a
+ * workspace. */
 void CNET_FN(gemm)(const cnet_call *call) {
     const cnet_gemm_arguments *a = &call->gemm;
     const cnet_gemm *g = &a->g;
-    if (call->choices[0]) {
-        const int few = g->m * g->n * g->k < FEW_PRODUCTS;
+    const int threads = g->m * g->n * g->k < FEW_PRODUCTS ? 1 : call->threads;
+    if (call->choices[0] == DOTS) {
         const dots d = {a->a, a->b, g->a_row, g->b_col, a->bias,
                         a->y, g->m, g->n,     g->k,     a->relu != 0};
-        CNET_FN(dots)(&d, few ? 1 : call->threads);
+        CNET_FN(dots)(&d, threads);
         return;
     }
     job_t job = {
@@ -116,6 +167,10 @@ void CNET_FN(gemm)(const cnet_call *call) {
         .g = *g,
         .relu = a->relu != 0,
     };
+    if (call->choices[0] == ROW) {
+        cnet_parallel(row_chunk, &job, g->n / ROW_COLS, threads);
+        return;
+    }
     if (g->m >= TILE_ROWS && g->n <= FEW_COLS && !shares_cache_sets(g->a_row))
         job.base.a = (strided){a->a, g->a_row, g->a_col};
     if (g->b_col == 1 && g->m <= ISA_IN_PLACE_ROWS && !shares_cache_sets(g->b_row))

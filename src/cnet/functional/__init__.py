@@ -38,11 +38,13 @@ if TYPE_CHECKING:
     from .fractional import *
     from .loss.ctc import *
     from .lp_pooling import *
+    from .multi_head import *
     from .sampling import *
     from .unpooling import *
 
 _LAZY = {
-    **dict.fromkeys(("multi_head_attention_forward", "scaled_dot_product_attention"), "attention"),
+    "scaled_dot_product_attention": "attention",
+    "multi_head_attention_forward": "multi_head",
     **dict.fromkeys(("fractional_max_pool2d", "fractional_max_pool3d"), "fractional"),
     "ctc_loss": "loss.ctc",
     **dict.fromkeys(("lp_pool1d", "lp_pool2d", "lp_pool3d"), "lp_pooling"),

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from ..arrays import FLOAT32, FLOAT64
 from ..inplace import apply_in_place
 from ..operations._elementwise import COMPILED
 from ..operations._promotion import common_number, require_float
@@ -23,18 +24,20 @@ def activated(
 ) -> Tensor:
     """Apply an operation of the kernels, by default the one with the name of the function."""
     operation = COMPILED[kernel or function]
-    result: Tensor | None = None
     if type(input) is Deferred:
         result = input.activated(operation, float(a), float(b), inplace)
         if result is not None:
             return result
-    if dtypes == "floats" or (isinstance(input, Tensor) and input.dtype.kind == "f"):
-        require_float(function, input)
-    else:
-        common_number(function, array_of(input))
+    dtype = getattr(input, "dtype", None)
+    if dtype is not FLOAT32 and dtype is not FLOAT64:
+        if dtypes == "floats" or (isinstance(input, Tensor) and input.dtype.kind == "f"):
+            require_float(function, input)
+        else:
+            common_number(function, array_of(input))
     parameters = {} if a is UNUSED else {"a": float(a), "b": float(b)}
+    y: Tensor
     if inplace:
-        result = apply_in_place(operation, as_tensor(input), **parameters)
+        y = apply_in_place(operation, as_tensor(input), **parameters)
     else:
-        result = operation.apply(input, **parameters)
-    return result
+        y = operation.apply(input, **parameters)
+    return y

@@ -10,6 +10,8 @@ from ..autograd import Array, Context, Operation
 from ..operations._dims import broadcast
 from ..operations._promotion import common_float, require_float
 from ..operations._sums import total
+from ..operations.arithmetic import LARGE, Add, Mul, Sub
+from ..operations.division import Div
 from ..operations.reductions import times_quotient
 from ..operations.registry import operation
 from ..tensor import Tensor, TensorLike, as_tensor
@@ -95,6 +97,25 @@ def norm(function: str, x: Tensor, p: float, dim: int, keepdim: bool = True) -> 
     return Norm.apply(x, p=float(p), axis=axis, keepdim=keepdim)
 
 
+class PairwiseDistance(Norm):
+    """The norm of the difference ``x1 - x2 + eps`` along the last axis."""
+
+    @classmethod
+    def forward(  # type: ignore[override]
+        cls, ctx: Context, x1: Array, x2: Array, *, p: float, eps: float, keepdim: bool
+    ) -> Any:
+        difference: Any = Sub.forward(ctx, x1, x2)
+        difference = Add.forward(ctx, difference, eps)  # type: ignore[arg-type]
+        if not difference.ndim:
+            difference = difference.reshape(1)
+        axis = difference.ndim - 1
+        return super().forward(ctx, difference, p=p, axis=axis, keepdim=keepdim)
+
+    @classmethod
+    def backward(cls, ctx: Context, grad: Array) -> Any:
+        return Sub.backward(ctx, super().backward(ctx, grad))
+
+
 class Normalize(Operation[Tensor]):
     """Vectors divided by their 2-norm, or by `eps` if it is greater."""
 
@@ -129,7 +150,7 @@ class CosineSimilarity(Operation[Tensor]):
     def forward(ctx: Context, x1: Array, x2: Array, *, axis: int, eps: float) -> Array:
         x1, x2 = common_float("cosine_similarity", x1, x2)
         size1, size2 = _size(x1, axis), _size(x2, axis)
-        products = times_quotient(x2, x1, np.maximum(size1, eps))  # does not overflow
+        products = _times_quotient(x2, x1, np.maximum(size1, eps))  # does not overflow
         y = total(products, (axis,), keepdims=True) / np.maximum(size2, eps)
         ctx.save_for_backward(x1, x2, size1, size2, y)
         ctx.axis, ctx.eps = axis, eps
@@ -139,13 +160,26 @@ class CosineSimilarity(Operation[Tensor]):
     @np.errstate(all="ignore")
     def backward(ctx: Context, grad: Array) -> Any:
         x1, x2, size1, size2, y = ctx.saved
-        first, second = x1 / np.maximum(size1, ctx.eps), x2 / np.maximum(size2, ctx.eps)
+        divisor1, divisor2 = np.maximum(size1, ctx.eps), np.maximum(size2, ctx.eps)
+        first, second = Div.compute(x1, divisor1), Div.compute(x2, divisor2)
         grad = np.expand_dims(grad, ctx.axis)
-        # The gradient of a norm that is less than eps is 0.
-        return tuple(
-            grad * (other - np.where(size >= ctx.eps, y * own, 0)) / np.maximum(size, ctx.eps)
-            for own, other, size in ((first, second, size1), (second, first, size2))
-        )
+        found: list[Array | None] = []
+        for own, other, size, divisor, edge in (
+            (first, second, size1, divisor1, ctx.edges[0]),
+            (second, first, size2, divisor2, ctx.edges[1]),
+        ):
+            if edge is None:
+                found.append(None)
+                continue
+            # The gradient of a norm that is less than eps is 0.
+            along = Mul.compute(own, np.where(size >= ctx.eps, y, 0))
+            found.append(Mul.compute(Sub.compute(other, along), grad / divisor))
+        return tuple(found)
+
+
+def _times_quotient(a: Array, b: Array, divisor: Array) -> Array:
+    y: Array = a * (b / divisor) if a.size < LARGE else times_quotient(a, b, divisor)
+    return y
 
 
 def _size(x: Array, axis: int) -> Array:
@@ -239,11 +273,12 @@ def cosine_similarity(x1: TensorLike, x2: TensorLike, dim: int = 1, eps: float =
     """
     function = "cosine_similarity"
     x1, x2 = as_tensor(x1), as_tensor(x2)
-    shape = broadcast(function, x1.shape, x2.shape)
-    x1, x2 = (x if x.shape == shape else x.expand(shape) for x in (x1, x2))
+    if x1._array.shape != x2._array.shape:
+        shape = broadcast(function, x1.shape, x2.shape)
+        x1, x2 = (x if x.shape == shape else x.expand(shape) for x in (x1, x2))
     axis = _axis(function, x1, dim)
     require_float(function, x2)
-    if not shape:
+    if not x1._array.ndim:
         x1, x2 = x1.reshape(1), x2.reshape(1)
     return CosineSimilarity.apply(x1, x2, axis=axis, eps=eps)
 
@@ -283,7 +318,7 @@ def pairwise_distance(
     >>> cnet.functional.pairwise_distance(x1, x2)
     tensor([5.])
     """
-    return norm("pairwise_distance", as_tensor(x1) - x2 + eps, p, -1, keepdim)
+    return PairwiseDistance.apply(x1, x2, p=float(p), eps=eps, keepdim=keepdim)
 
 
 def pdist(input: TensorLike, p: float = 2.0) -> Tensor:

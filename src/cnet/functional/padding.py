@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .. import kernels
+from ..arrays import Shape
 from ..autograd import Array, Context, Operation
 from ..geometry import integer
 from ..kernels._memory import empty
@@ -30,14 +31,6 @@ def _padded(shape: tuple[int, ...], ends: Ends) -> tuple[tuple[int, ...], tuple[
         tuple([before + n + after for n, (before, after) in pairs]),
         tuple([slice(before, before + n) for n, (before, _) in pairs]),
     )
-
-
-@lru_cache(maxsize=256)
-def _ends(numbers: tuple[int, ...], ndim: int) -> tuple[Ends, Ends]:
-    """The ends of all axes, and those of them that are added."""
-    pairs = zip(numbers[-2::-2], numbers[::-2], strict=True)
-    ends = *[(0, 0)] * (ndim - len(numbers) // 2), *pairs
-    return ends, tuple([(max(before, 0), max(after, 0)) for before, after in ends])
 
 
 class Pad(Operation[Tensor]):
@@ -133,47 +126,68 @@ def pad(
     >>> cnet.functional.pad(x, (2, -1), mode="circular")
     tensor([[1., 2., 1., 2.]])
     """
-    if len(pad) % 2 or len(pad) > 2 * input.ndim:
-        raise ValueError(
-            f"pad: pad must have two numbers for each of at most {input.ndim} axes "
-            f"(got {tuple(pad)})"
-        )
-    if mode not in MODES:
-        raise ValueError(f"pad: mode must be one of {', '.join(MODES)} (got {mode!r})")
     x = as_tensor(input)
-    ends, added = _ends(tuple([integer("pad", "pad", number) for number in pad]), x.ndim)
-    if mode in ("constant", "circular"):
-        x = _cropped(x, ends, pad)
+    added, kept = _plan(mode, x._array.shape, *pad)
     if mode == "constant":
+        x = x if kept is None else Index.apply(x, index=kept)
         return Pad.apply(x, ends=added, value=0 if value is None else value)
     if value:
         raise ValueError(f"pad: value is for the mode 'constant' only (got {value} and {mode!r})")
-    if _check_ends(mode, x.shape, added):
+    if kept is not None and mode == "circular":
+        x = Index.apply(x, index=kept)
+    if added:
         x = PadFromInside.apply(x, ends=added, mode=mode)
-    return x if mode == "circular" else _cropped(x, ends, pad)
+    return x if kept is None or mode == "circular" else Index.apply(x, index=kept)
 
 
-def _cropped(x: Tensor, ends: Ends, pad: Sequence[int]) -> Tensor:
-    """The array without the cells that negative numbers remove."""
+@lru_cache(maxsize=256, typed=True)
+def _plan(mode: str, shape: Shape, *pad: Any) -> tuple[Ends, tuple[slice, ...] | None]:
+    """Check the arguments of `pad`; return the ends that are added, and the part that is kept.
+
+    The part is of the input or, in the modes "reflect" and "replicate", of the padded array. It is
+    None if no number is negative. Without added cells, the ends are (), except in the mode
+    "constant".
+    """
+    if len(pad) % 2 or len(pad) > 2 * len(shape):
+        raise ValueError(
+            f"pad: pad must have two numbers for each of at most {len(shape)} axes (got {pad})"
+        )
+    if mode not in MODES:
+        raise ValueError(f"pad: mode must be one of {', '.join(MODES)} (got {mode!r})")
+    numbers = [integer("pad", "pad", number) for number in pad]
+    pairs = zip(numbers[-2::-2], numbers[::-2], strict=True)
+    ends = *[(0, 0)] * (len(shape) - len(numbers) // 2), *pairs
+    added = tuple([(max(before, 0), max(after, 0)) for before, after in ends])
+    if mode == "constant":
+        return added, _kept(shape, ends, pad)
+    if mode == "circular":
+        kept = _kept(shape, ends, pad)
+        inside = shape if kept is None else [part.stop - part.start for part in kept]
+    else:
+        inside, kept = shape, _kept(_padded(shape, added)[0], ends, pad)
+    _check_ends(mode, inside, added)
+    return added if any(map(any, added)) else (), kept
+
+
+def _kept(shape: Shape, ends: Ends, pad: Sequence[Any]) -> tuple[slice, ...] | None:
+    """The part of an array without the cells that negative numbers remove."""
     if min(pad, default=0) >= 0:
-        return x
+        return None
     kept = [
         slice(max(-before, 0), size - max(-after, 0))
-        for size, (before, after) in zip(x.shape, ends, strict=True)
+        for size, (before, after) in zip(shape, ends, strict=True)
     ]
     if any(part.start > part.stop for part in kept):
-        raise ValueError(f"pad: pad removes too much (got {tuple(pad)} and shape {x.shape})")
-    return Index.apply(x, index=tuple(kept))
+        raise ValueError(f"pad: pad removes too much (got {tuple(pad)} and shape {shape})")
+    return tuple(kept)
 
 
-@lru_cache(maxsize=256)
-def _check_ends(mode: str, shape: tuple[int, ...], ends: Ends) -> bool:
-    """Check that there are enough cells inside; return whether any are added."""
+def _check_ends(mode: str, shape: Sequence[int], ends: Ends) -> None:
+    """Check that there are enough cells inside."""
     for size, end in zip(shape, ends, strict=True):
         limit = {"reflect": size - 1, "circular": size}.get(mode, max(end))
         if max(end) > max(limit, 0) or (size == 0 and max(end) > 0):
             raise ValueError(
                 f"pad: pad must add at most {limit} elements in the mode {mode!r} "
-                f"(got {end} and shape {shape})"
+                f"(got {end} and shape {tuple(shape)})"
             )
-    return any(map(any, ends))

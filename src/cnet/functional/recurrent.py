@@ -14,7 +14,7 @@ from ..tensor import Tensor
 
 __all__: list[str] = []
 
-_FEW = 16
+_FEW = 4
 """Products of up to this many rows need no other layout of the weights."""
 
 States = tuple[Array, ...]
@@ -170,13 +170,15 @@ class Recurrent(Operation[tuple[Tensor, ...]]):
         products = kernels.linear(x, w_ih, b_ih)
         steps, filters = _steps(batch_sizes, reverse), w_hh.T
         if len(steps) > 1 and batch_sizes[0] > _FEW:
-            filters = np.ascontiguousarray(filters)  # which the products of all steps read in place
+            (filters,) = kernels.transpose(w_hh[np.newaxis])  # which all products read in place
+        keeps = any(ctx.edges)
+        kept: list[Array] = []
         shape = len(x), w_hh.shape[1]
         before, y = empty(shape, x.dtype), empty(shape, x.dtype)
-        kept: list[Array] = []
-        keeps = True in ctx.needs_input_grad
         for rows, count in steps:
-            active = [state[:count] for state in states]
+            active = states
+            if count < len(states[0]):
+                active = tuple([state[:count] for state in states])
             hidden = kernels.matmul(active[0], filters)
             if b_hh is not None:
                 hidden += b_hh

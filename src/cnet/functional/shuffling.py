@@ -40,16 +40,16 @@ class Rearrange(Operation[Tensor]):
         ctx: Context, x: Array, *, split: Shape, order: tuple[int, ...], result: Shape
     ) -> Array:
         ctx.split, ctx.order = split, order
-        return _permuted(x, split, order).reshape(result)
+        return permuted(x, split, order).reshape(result)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Array:
         parts = tuple([ctx.split[axis] for axis in ctx.order])
         inverse = tuple([ctx.order.index(axis) for axis in range(len(parts))])
-        return _permuted(grad, parts, inverse).reshape(ctx.input_shape(0))
+        return permuted(grad, parts, inverse).reshape(ctx.input_shape(0))
 
 
-def _permuted(x: Array, shape: Shape, axes: tuple[int, ...]) -> Array:
+def permuted(x: Array, shape: Shape, axes: tuple[int, ...]) -> Array:
     """A copy of the elements, in this shape, with its axes in another order."""
     bits = bits_of(x)
     if bits is None:

@@ -1,7 +1,7 @@
 """Softmax cross-entropy and negative log-likelihood."""
 
 from .. import _check, geometry
-from ..arrays import INT64, Array
+from ..arrays import INT64, Array, Shape
 from . import _memory
 from ._dispatch import call
 
@@ -54,14 +54,7 @@ def cross_entropy(
     """
     f = "cross_entropy"
     logits, target, weight = _rows(f, logits, target, weight, label_smoothing, ignore_index)
-    losses = _memory.empty(target.shape, logits.dtype)
-    logsumexp = _memory.empty(target.shape, logits.dtype)
-    if call(
-        "cross_entropy", logits, target, weight, losses, logsumexp, logits.shape, label_smoothing,
-        ignore_index,
-    ):  # fmt: skip
-        raise _no_class(f, "logits.shape[1]", target, logits.shape[1], ignore_index)
-    return losses, logsumexp
+    return _losses(logits, target, weight, label_smoothing, ignore_index)
 
 
 def cross_entropy_backward(
@@ -162,11 +155,42 @@ def reduce_losses(
         _check.same_shape(f, "weight", weight.shape, "(classes,)", (classes,))
         _check.same_dtype(f, losses=losses, weight=weight)
     _check.int64(f, "ignore_index", ignore_index)
+    return _reduced(losses, target, weight, (losses.shape[0], classes), mean, ignore_index)
+
+
+def reduced_cross_entropy(
+    logits: Array, target: Array, weight: Array | None = None, label_smoothing: float = 0.0,
+    ignore_index: int = -100, *, mean: bool = True,
+) -> tuple[Array, Array, Array]:  # fmt: skip
+    """The results of `reduce_losses` for `cross_entropy`, and ``logsumexp``."""
+    f = "cross_entropy"
+    logits, target, weight = _rows(f, logits, target, weight, label_smoothing, ignore_index)
+    losses, logsumexp = _losses(logits, target, weight, label_smoothing, ignore_index)
+    return *_reduced(losses, target, weight, logits.shape, mean, ignore_index), logsumexp
+
+
+def _losses(
+    logits: Array, target: Array, weight: Array | None, label_smoothing: float, ignore_index: int
+) -> tuple[Array, Array]:
+    """`cross_entropy` of checked arrays."""
+    shape, dtype = logits.shape, logits.dtype
+    losses, logsumexp = _memory.empty(shape[:1], dtype), _memory.empty(shape[:1], dtype)
+    if call(
+        "cross_entropy", logits, target, weight, losses, logsumexp, shape, label_smoothing,
+        ignore_index,
+    ):  # fmt: skip
+        raise _no_class("cross_entropy", "logits.shape[1]", target, shape[1], ignore_index)
+    return losses, logsumexp
+
+
+def _reduced(
+    losses: Array, target: Array, weight: Array | None, shape: Shape, mean: bool, ignore_index: int
+) -> tuple[Array, Array]:
+    """`reduce_losses` of checked arrays; `shape` is (n, classes)."""
     loss, divisor = _memory.empty((1,), losses.dtype), _memory.empty((1,), losses.dtype)
     call(
-        "reduce_losses", losses, target, weight, loss, divisor, (losses.shape[0], classes),
-        int(bool(mean)), ignore_index,
-    )  # fmt: skip
+        "reduce_losses", losses, target, weight, loss, divisor, shape, int(bool(mean)), ignore_index
+    )
     return loss, divisor
 
 

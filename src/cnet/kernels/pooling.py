@@ -334,7 +334,7 @@ def avg_pool(x: Array, g: geometry.Window, count_include_pad: bool, divisor: int
     """`avg_pool2d` for any number of axes; `divisor` is 0 or `divisor_override`."""
     if len(g.axes) < 3:
         return _avg_pool2d(x, g, count_include_pad, divisor)
-    for stage, number in zip(_mean_stages(g), _divisors(divisor), strict=True):
+    for stage, number in zip(g.mean_stages, _divisors(divisor), strict=True):
         x = _avg_pool2d(x.reshape(stage.x_shape), stage, count_include_pad, number)
     return x.reshape(g.y_shape)
 
@@ -351,7 +351,7 @@ def avg_pool_backward(
     """The gradient of `avg_pool` with respect to x."""
     if len(g.axes) < 3:
         return _avg_pool2d_backward(grad_output, g, count_include_pad, divisor)
-    for stage, number in zip(_mean_stages(g)[::-1], _divisors(divisor)[::-1], strict=True):
+    for stage, number in zip(g.mean_stages[::-1], _divisors(divisor)[::-1], strict=True):
         grad_output = grad_output.reshape(stage.y_shape)
         grad_output = _avg_pool2d_backward(grad_output, stage, count_include_pad, number)
     return grad_output.reshape(g.x_shape)
@@ -363,19 +363,6 @@ def _avg_pool2d_backward(
     dx = _memory.empty(g.x_shape, grad_output.dtype)
     call("avg_pool2d_backward", grad_output, dx, g.sizes2d, bool(count_include_pad), divisor)
     return dx
-
-
-@lru_cache(maxsize=1024)
-def _mean_stages(g: geometry.Window) -> tuple[geometry.Window, ...]:
-    """As `g.stages`, but the first one pools across planes.
-
-    Its rows are long, and it leaves less to the second. Maxima need the other order, in which the
-    first of equal ones is found.
-    """
-    first, *others = g.axes
-    planes = geometry.Axis(size := prod(axis.size for axis in others), 1, 1, 0, 0, 1, size)
-    across = geometry.Window(g.n, g.c, (first, planes))
-    return across, geometry.Window(g.n, g.c * first.output, tuple(others))
 
 
 def _divisors(divisor: int) -> tuple[int, int]:

@@ -46,14 +46,14 @@ def lstm_cell(a: Array, b: Array, cx: Array) -> tuple[Array, Array, Array, Array
     (array([[0.5]]), array([[0.2311]]))
     """
     f = "lstm_cell"
-    a, b = _check.array(f, "a", a, 2), _check.array(f, "b", b, 2)
     cx = _check.array(f, "cx", cx, 2)
-    _check.same_shape(f, "a", a.shape, "(n, 4 * hidden) of cx", _shape_of_gates(cx))
-    _check.same_shape(f, "b", b.shape, "a.shape", a.shape)
-    _check.same_dtype(f, a=a, b=b, cx=cx)
-    gates = _memory.empty(a.shape, a.dtype)
-    cy, tanh_cy, hy = (_memory.empty(cx.shape, a.dtype) for _ in range(3))
-    call("lstm_cell", a, b, cx, gates, cy, tanh_cy, hy, cx.shape)
+    shape, dtype = cx.shape, cx.dtype
+    of_gates = shape[0], 4 * shape[1]
+    a = _check.like(f, "a", a, "cx", cx, of_gates, "(n, 4 * hidden) of cx")
+    b = _check.like(f, "b", b, "cx", cx, of_gates, "a.shape")
+    gates, hy = _memory.empty(of_gates, dtype), _memory.empty(shape, dtype)
+    cy, tanh_cy = _memory.empty(shape, dtype), _memory.empty(shape, dtype)
+    call("lstm_cell", a, b, cx, gates, cy, tanh_cy, hy, shape)
     return hy, cy, gates, tanh_cy
 
 
@@ -93,25 +93,19 @@ def lstm_cell_backward(
     (array([[0.1875, 0.375 , 0.5625, 0.    ]]), array([[0.75]]))
     """
     f = "lstm_cell_backward"
-    cx, gates = _check.array(f, "cx", cx, 2), _check.array(f, "gates", gates, 2)
-    grad_hy = _check.array(f, "grad_hy", grad_hy, 2)
-    grad_cy = _check.array(f, "grad_cy", grad_cy, 2)
-    tanh_cy = _check.array(f, "tanh_cy", tanh_cy, 2)
-    _check.same_shape(f, "gates", gates.shape, "(n, 4 * hidden) of cx", _shape_of_gates(cx))
-    for name, x in ("grad_hy", grad_hy), ("grad_cy", grad_cy), ("tanh_cy", tanh_cy):
-        _check.same_shape(f, name, x.shape, "cx.shape", cx.shape)
-    _check.same_dtype(f, grad_hy=grad_hy, grad_cy=grad_cy, gates=gates, cx=cx, tanh_cy=tanh_cy)
+    cx = _check.array(f, "cx", cx, 2)
+    shape = cx.shape
+    of_gates = shape[0], 4 * shape[1]
+    gates = _check.like(f, "gates", gates, "cx", cx, of_gates, "(n, 4 * hidden) of cx")
+    grad_hy = _check.like(f, "grad_hy", grad_hy, "cx", cx, shape, "cx.shape")
+    grad_cy = _check.like(f, "grad_cy", grad_cy, "cx", cx, shape, "cx.shape")
+    tanh_cy = _check.like(f, "tanh_cy", tanh_cy, "cx", cx, shape, "cx.shape")
     if out is None:
         out = _memory.empty(gates.shape, gates.dtype)
-    else:
+    elif not _check.fits(out, gates.dtype, gates.shape):
         _check.writable(f, "out", out)
         _check.same_shape(f, "out", out.shape, "gates.shape", gates.shape)
         _check.same_dtype(f, gates=gates, out=out)
-    dcx = _memory.empty(cx.shape, cx.dtype)
-    call("lstm_cell_backward", grad_hy, grad_cy, gates, cx, tanh_cy, out, dcx, cx.shape)
+    dcx = _memory.empty(shape, cx.dtype)
+    call("lstm_cell_backward", grad_hy, grad_cy, gates, cx, tanh_cy, out, dcx, shape)
     return out, dcx
-
-
-def _shape_of_gates(state: Array) -> tuple[int, int]:
-    rows, hidden = state.shape
-    return rows, 4 * hidden

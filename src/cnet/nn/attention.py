@@ -9,7 +9,7 @@ import numpy as np
 from .. import functional as F
 from ..dtypes import DType
 from ..grad_mode import no_grad
-from ..tensor import Tensor, as_tensor
+from ..tensor import Tensor
 from . import init
 from ._arguments import integer, parameter_dtype
 from .linear import Linear
@@ -146,13 +146,7 @@ class MultiheadAttention(Module):
         average_attn_weights: bool = True,
         is_causal: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        query, key, value = as_tensor(query), as_tensor(key), as_tensor(value)
-        swaps = self.batch_first and query.ndim == 3
-        if swaps:
-            query, key, value = (
-                x.transpose(0, 1) if x.ndim == 3 else x for x in (query, key, value)
-            )
-        output, weights = F.multi_head_attention_forward(
+        return F.multi_head_attention_forward(
             query,
             key,
             value,
@@ -176,8 +170,8 @@ class MultiheadAttention(Module):
             self.v_proj_weight,
             average_attn_weights=average_attn_weights,
             is_causal=is_causal,
+            batch_first=self.batch_first,
         )
-        return output.transpose(0, 1) if swaps else output, weights
 
 
 class SDPBackend:

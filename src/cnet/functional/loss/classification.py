@@ -8,6 +8,7 @@ import numpy as np
 from ... import kernels
 from ...arrays import FLOAT32, FLOAT64
 from ...autograd import Array, Context, Operation
+from ...kernels.loss import reduced_cross_entropy
 from ...tensor import Tensor, TensorLike, array_of, as_tensor
 from ._reduction import check_same_shape, reduced, reduction_of
 
@@ -60,15 +61,14 @@ class CrossEntropy(Operation[Tensor]):
     def forward(
         ctx: Context, logits: Array, target: Array, *, reduction: str, **options: Any
     ) -> Any:
-        losses, lse = kernels.cross_entropy(logits, target, **options)
         ctx.options = options
         if reduction == "none":
+            losses, lse = kernels.cross_entropy(logits, target, **options)
             ctx.save_for_backward(logits, target, lse, None)
             return losses
-        loss, divisor = kernels.reduce_losses(
-            losses, target, options["weight"], classes=logits.shape[1], mean=reduction == "mean",
-            ignore_index=options["ignore_index"],
-        )  # fmt: skip
+        loss, divisor, lse = reduced_cross_entropy(
+            logits, target, **options, mean=reduction == "mean"
+        )
         ctx.save_for_backward(logits, target, lse, divisor)
         return loss.reshape(())
 

@@ -7,28 +7,46 @@ from typing import Any
 import numpy as np
 
 from ...autograd import Array, Context, Operation, no_grad
-from ...operations._promotion import floating
+from ...operations._common import unbroadcast
+from ...operations._elementwise import computed
+from ...operations._promotion import common_float
+from ...operations.arithmetic import Mul, Sub
 from ...operations.selection import where
 from ...tensor import Tensor, TensorLike, as_tensor
-from ._reduction import reduced, reduction_of, warn_of_broadcasting
+from ._reduction import loss_of, reduced, reduction_of, warn_of_broadcasting
 
 __all__ = ["gaussian_nll_loss", "kl_div", "poisson_nll_loss"]
 
 
-class XLogX(Operation[Tensor]):
-    """``x * log(x)``, which is 0 at 0."""
+class KLDivergence(Operation[Tensor]):
+    """``t * (log(t) - x)``, which is 0 for t = 0, from t or from its logarithm."""
 
     @staticmethod
-    def forward(ctx: Context, x: Array) -> Any:
-        x = floating("kl_div", x)
-        ctx.save_for_backward(x)
-        return x * np.log(np.where(x == 0, 1, x))
+    def forward(ctx: Context, x: Array, target: Array, *, log_target: bool) -> Any:
+        x, target = common_float("kl_div", x, target)
+        ctx.log_target = log_target
+        if log_target:
+            t, difference = computed("exp", target), Sub.compute(target, x)
+            ctx.save_for_backward(t, difference)
+            return Mul.compute(t, difference)
+        ctx.save_for_backward(target, x)
+        logarithms = np.log(np.where(target == 0, 1, target))
+        return target * logarithms - Mul.compute(target, x)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
-        (x,) = ctx.saved
-        with np.errstate(divide="ignore"):
-            return grad * (np.log(x) + 1)
+        t, other = ctx.saved
+        dx = dtarget = None
+        if ctx.needs_input_grad[0]:
+            dx = unbroadcast(-Mul.compute(grad, t), ctx.input_shape(0))
+        if ctx.needs_input_grad[1]:
+            if ctx.log_target:
+                dtarget = grad * t * (other + 1)
+            else:
+                with np.errstate(divide="ignore"):
+                    dtarget = grad * (np.log(t) + 1 - other)
+            dtarget = unbroadcast(dtarget, ctx.input_shape(1))
+        return dx, dtarget
 
 
 def kl_div(
@@ -82,10 +100,10 @@ def kl_div(
             "Kullback-Leibler divergence",
             stacklevel=2,
         )
-    losses = target.exp() * (target - input) if log_target else XLogX.apply(target) - target * input
     if reduction != "batchmean":
-        return reduced(losses, reduction)
-    return losses.sum() / (input.shape[0] if input.ndim else 1)
+        return loss_of(KLDivergence, input, target, reduction=reduction, log_target=log_target)
+    total = loss_of(KLDivergence, input, target, reduction="sum", log_target=log_target)
+    return total / (input.shape[0] if input.ndim else 1)
 
 
 def poisson_nll_loss(
