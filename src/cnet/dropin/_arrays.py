@@ -1,12 +1,13 @@
 """Arguments of the drop-in layers: anything that NumPy accepts as an array, a shape or a size."""
 
+from collections.abc import Mapping
 from operator import index
 from typing import Any
 
 import numpy as np
 
 from .. import geometry
-from .._check import is_plain
+from .._check import are_plain, is_plain
 from .._sizes import plain_padding
 from ..arrays import FLOAT32, FLOAT64, Array
 
@@ -26,24 +27,51 @@ def floats(function: str, name: str, x: Any, dtype: Any, *ndims: int) -> Array:
     x = np.asarray(x)
     if x.dtype.kind not in "fiub":
         raise TypeError(f"{function}: {name} must hold real numbers (got dtype {x.dtype})")
-    if ndims and x.ndim not in ndims:
-        wanted = " or ".join(map(str, ndims))
-        raise ValueError(
-            f"{function}: {name} must have {wanted} dimensions (got {x.ndim}, shape {x.shape})"
-        )
+    if ndims:
+        has_ndim(function, name, x, *ndims)
     y = np.asarray(x, float_dtype(x) if dtype is None else dtype, order="C")
     return y if y.flags.aligned else y.copy()
 
 
+def has_ndim(function: str, name: str, x: Array, *ndims: int) -> None:
+    """Raise ValueError unless the array has one of these numbers of dimensions."""
+    if x.ndim not in ndims:
+        wanted = " or ".join(map(str, ndims))
+        raise ValueError(
+            f"{function}: {name} must have {wanted} dimensions (got {x.ndim}, shape {x.shape})"
+        )
+
+
+def same_floats(
+    function: str, names: tuple[str, ...], arrays: tuple[Any, ...], dtype: Any = None
+) -> tuple[Any, ...]:
+    """The arrays, except None, as `floats` of one dtype: that of `float_dtype` by default."""
+    if are_plain(arrays, dtype):
+        return arrays
+    if dtype is None:
+        dtype = float_dtype(*arrays)
+    pairs = zip(names, arrays, strict=True)
+    return tuple([None if x is None else floats(function, name, x, dtype) for name, x in pairs])
+
+
+def entries(function: str, name: str, given: Mapping[str, Any], *keys: str) -> list[Any]:
+    """The entries with these keys of a mapping that is called `name`.
+
+    Raises
+    ------
+    ValueError
+        If one is missing.
+    """
+    try:
+        return [given[key] for key in keys]
+    except KeyError as error:
+        raise ValueError(
+            f"{function}: {name} must have the key {error.args[0]!r} (got {list(given)})"
+        ) from None
+
+
 def float_dtype(*arrays: Any) -> Any:
     """float32 if NumPy promotes all arrays, except None, to float32, else float64."""
-    first = getattr(arrays[0], "dtype", None)
-    if first is FLOAT32 or first is FLOAT64:
-        for x in arrays:
-            if x is not None and getattr(x, "dtype", None) is not first:
-                break
-        else:
-            return first
     dtype = np.result_type(*[np.asarray(x).dtype for x in arrays if x is not None])
     return FLOAT32 if dtype == FLOAT32 else FLOAT64
 

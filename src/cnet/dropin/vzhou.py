@@ -15,7 +15,6 @@ from ..arrays import FLOAT64, Array
 from ..kernels import channels_last
 from . import kernels
 from ._arrays import floats
-from ._convolution import gradients
 from ._pooling import maxima
 
 __all__ = ["Conv3x3", "MaxPool2", "Softmax"]
@@ -78,7 +77,7 @@ class Conv3x3:
         arrays = self._arrays(f, _kept(self, "last_input"))
         grad = floats(f, "d_L_d_out", d_L_d_out, FLOAT64)
         needs = False, True, False
-        _, gradient, _ = gradients(f, grad, *arrays, 1, 0, needs=needs, **LAYOUTS)
+        _, gradient, _ = kernels.conv2d_backward(grad, *arrays, needs=needs, **LAYOUTS)
         assert gradient is not None
         self.filters -= learn_rate * gradient
 
