@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import _check, geometry
+from .._sizes import plain
 from ..arrays import FLOAT64, Array, Shape
 from ..kernels import conv, pooling
 from ._arrays import ends, floats, has_ndim, same_floats
@@ -26,14 +27,20 @@ def _geometry(function: str, x: Array, weight: Array, stride: Any, padding: Any)
     if ndim == 3 and type(stride) is not int:
         stride = stride[-1] if type(stride) is tuple else np.ravel(stride).tolist()[-1]
     if type(padding) is str:
-        padding = _ends(function, padding, weight.shape[2:])
+        stride = plain(function, "stride", stride, ndim - 2)
+        return _padded(function, x.shape, weight.shape, stride, padding)
     return geometry.conv(function, x.shape, weight.shape, stride, padding)
 
 
 @lru_cache(maxsize=1024)
-def _ends(function: str, padding: str, window: Shape) -> Any:
-    """The padding for windows with one or two axes."""
-    return ends(function, padding, (*window, 1)[:2])[: len(window)]
+def _padded(
+    function: str, x_shape: Shape, weight_shape: Shape, stride: Any, padding: str
+) -> geometry.Conv:
+    """The geometry for padding with a name, of windows with one or two axes."""
+    window = weight_shape[2:]
+    pads: Any = ends(function, padding, (*window, 1)[:2])
+    pads = pads and pads[: len(window)]
+    return geometry.conv(function, x_shape, weight_shape, stride, pads)
 
 
 def convolved(

@@ -295,6 +295,7 @@ def _scatter_plan(
     function: str, layout: str, shape: Shape, has_taps: bool
 ) -> tuple[Layout, Layout, Any, Shape]:
     """The layouts of images and of positions, the module, and the shape as its kernels take it."""
+    _check.shape(function, "x_shape", shape, len(shape))
     form, module = _images(function, layout, shape)
     return form, form.with_taps() if has_taps else form, module, form.shape_to_kernels(shape)
 

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import FLOAT64, Array
-from ._arrays import size
+from ._arrays import shape_at, size
 from ._channels_first import (
     avg_pool,
     avg_pool_backward,
@@ -359,7 +359,7 @@ class MaxPool2d:
         return Z
 
     def backward(self, dLdZ: Any) -> Array:
-        f, shape = f"{type(self).__name__}.backward", np.shape(_kept(self, "A"))
+        f, shape = f"{type(self).__name__}.backward", shape_at(_kept(self, "A"))
         return max_pool_backward(f, "dLdZ", dLdZ, FLOAT64, self._indices, shape)
 
 
@@ -377,7 +377,7 @@ class MeanPool2d:
         return Z
 
     def backward(self, dLdZ: Any) -> Array:
-        f, shape = f"{type(self).__name__}.backward", np.shape(_kept(self, "A"))
+        f, shape = f"{type(self).__name__}.backward", shape_at(_kept(self, "A"))
         return avg_pool_backward(f, "dLdZ", dLdZ, FLOAT64, shape, self.kernel, self.stride)
 
 
