@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import geometry
-from .._check import are_plain, is_plain
+from .._check import are_plain, has_layout, is_plain
 from .._sizes import plain_padding
 from ..arrays import FLOAT32, FLOAT64, Array
 
@@ -22,8 +22,9 @@ def floats(function: str, name: str, x: Any, dtype: Any, *ndims: int) -> Array:
     TypeError, ValueError
         If `x` does not hold real numbers, or has another number of dimensions.
     """
-    if is_plain(x) and (dtype is None or x.dtype is dtype) and (not ndims or x.ndim in ndims):
-        return x
+    is_ready = is_plain(x) if dtype is None else has_layout(x, dtype)
+    if is_ready and (not ndims or x.ndim in ndims):
+        return x  # type: ignore[no-any-return]
     x = np.asarray(x)
     if x.dtype.kind not in "fiub":
         raise TypeError(f"{function}: {name} must hold real numbers (got dtype {x.dtype})")

@@ -55,8 +55,8 @@ def _plan(
         stride = plain(function, "stride", stride, 2)
         dilation = plain(function, "dilation", dilation, 2)
         padding = plain_ends(function, padding)
-    options = window, stride, padding, dilation, bool(ceil_mode)
-    return _made(function, shape, layout, has_border, *options)
+    ceil_mode = bool(ceil_mode)
+    return _made(function, shape, layout, has_border, window, stride, padding, dilation, ceil_mode)
 
 
 @lru_cache(maxsize=1024)
