@@ -113,13 +113,6 @@ static inline __attribute__((always_inline)) int list_outputs(const window *s, c
 
 /* ---- Filters ------------------------------------------------------------------------------ */
 
-static inline walk walk_of_taps(const window *s) {
-    const ptrdiff_t c = s->image.c;
-    if (s->dw == 1)
-        return (walk){{s->kh, 1, s->kw * c}, {s->dh * s->pitch, 0, 1}};
-    return (walk){{s->kh, s->kw, c}, {s->dh * s->pitch, s->dw * c, 1}};
-}
-
 /* Weights in the order of a window: its row i is row `row` + i * `row_step` of the filter, and so
  * for columns. */
 typedef struct {
@@ -168,12 +161,11 @@ static __attribute__((noinline)) void store_part(const window *s, const outputs 
 
 /* Computes `cols` filters from `first` on. If a tile holds all filters, vectors may extend into
  * outputs of the block that are stored later. */
-static inline __attribute__((always_inline)) void convolve_tile(const window *s, const real *image,
-                                                                const walk *taps, const outputs *at,
-                                                                const int runs, const int run,
-                                                                ptrdiff_t first, ptrdiff_t cols,
-                                                                const int vectors, real *to) {
+static inline __attribute__((always_inline)) void
+convolve_tile(const window *s, const real *image, const outputs *at, const int runs, const int run,
+              ptrdiff_t first, ptrdiff_t cols, const int vectors, real *to) {
     vec sum[RUNS * RUN][TILE_VECTORS], bias[TILE_VECTORS] = {0};
+    const walk taps = {s->places, s->taps / s->run, 0, s->run, 1};
     sum_tile(image, at->lanes, s->sw * s->image.c, runs, run, taps, s->weights + first * s->taps,
              TILE_COLS, vectors, sum);
 #pragma GCC unroll 8
@@ -211,19 +203,17 @@ static inline __attribute__((always_inline)) void convolve_tile(const window *s,
 /* The outputs of a block of rows, if all filters fill at most one vector: tiles of runs. */
 static __attribute__((noinline)) void convolve_one_vector(const window *s, const real *image,
                                                           ptrdiff_t rows, real *to) {
-    const walk taps = walk_of_taps(s);
     outputs at = {.rows = rows};
     int is_open = 1;
     while (is_open) {
         is_open = list_outputs(s, RUNS, RUN, &at);
-        convolve_tile(s, image, &taps, &at, RUNS, RUN, 0, s->o, 1, to);
+        convolve_tile(s, image, &at, RUNS, RUN, 0, s->o, 1, to);
     }
 }
 
 /* The same for any number of filters, and for rows that are shorter than a run. */
 static __attribute__((noinline)) void convolve_vectors(const window *s, const real *image,
                                                        ptrdiff_t rows, real *to) {
-    const walk taps = walk_of_taps(s);
     outputs at = {.rows = rows};
     int is_open = 1;
     while (is_open) {
@@ -231,11 +221,11 @@ static __attribute__((noinline)) void convolve_vectors(const window *s, const re
         for (ptrdiff_t j = 0; j < s->o; j += TILE_COLS) {
             const ptrdiff_t cols = min_size(TILE_COLS, s->o - j);
             if (cols <= LANES)
-                convolve_tile(s, image, &taps, &at, TILE_ROWS, 1, j, cols, 1, to);
+                convolve_tile(s, image, &at, TILE_ROWS, 1, j, cols, 1, to);
             else if (cols <= 2 * LANES || TILE_VECTORS == 2)
-                convolve_tile(s, image, &taps, &at, TILE_ROWS, 1, j, cols, 2, to);
+                convolve_tile(s, image, &at, TILE_ROWS, 1, j, cols, 2, to);
             else
-                convolve_tile(s, image, &taps, &at, TILE_ROWS, 1, j, cols, TILE_VECTORS, to);
+                convolve_tile(s, image, &at, TILE_ROWS, 1, j, cols, TILE_VECTORS, to);
         }
     }
 }
@@ -254,7 +244,7 @@ static void convolve_block(const void *argument, ptrdiff_t chunk, int slot) {
 
 static size_t convolution_bytes(window s, int threads) {
     CNET_FN(nhwc_complete)(&s);
-    return weights_bytes(&s) + (size_t)threads * s.image_bytes;
+    return weights_bytes(&s) + places_bytes(&s) + (size_t)threads * s.image_bytes;
 }
 
 static __attribute__((noinline)) void convolve(window s, const packing *filters,
@@ -264,7 +254,10 @@ static __attribute__((noinline)) void convolve(window s, const packing *filters,
     job.s = &s;
     job.to = (real *)call->workspace;
     s.weights = job.to;
-    s.images = call->workspace + weights_bytes(&s);
+    s.places = (ptrdiff_t *)(call->workspace + weights_bytes(&s));
+    s.run = s.dw == 1 ? s.kw * s.image.c : s.image.c;
+    list_runs(&s, s.run, s.places);
+    s.images = (char *)s.places + places_bytes(&s);
     const int threads = threads_for(&s, call->threads);
     cnet_parallel(pack_panel, &job, ceil_div(s.o, TILE_COLS), threads);
     cnet_parallel(convolve_block, &s, s.n * s.blocks, threads);

@@ -201,9 +201,7 @@ class Node:
     # ---- Operators ---------------------------------------------------------------------------
 
     def _ensure(self, other: Any) -> "Node":
-        return (
-            other if isinstance(other, Node) else Node(floats(self.op, "other", other, FLOAT32))
-        )
+        return other if isinstance(other, Node) else Node(floats(self.op, "other", other, FLOAT32))
 
     def __add__(self, other: Any) -> "Node":
         other = self._ensure(other)
