@@ -62,8 +62,8 @@ class _Plan(NamedTuple):
     weight: Layout
     y: Layout
     g: geometry.Conv
-    needs_dx_apart: bool
-    """Whether the gradient of the images is computed by a call of its own, by other kernels."""
+    of_dx: Any
+    """The plan of the gradient of the images, if other kernels compute it, else None."""
 
 
 def _plan(
@@ -119,7 +119,13 @@ def _made(
     if is_last:
         of_x, of_y = of_x.for_kernels(CHANNELS_LAST), of_y.for_kernels(CHANNELS_LAST)
         of_weight = of_weight.for_kernels(FILTERS_LAST)
-    return _Plan(is_last, of_x, of_weight, of_y, g, len(set(choices)) == 2)
+    of_dx = None
+    if len(set(choices)) == 2:
+        of_dx = _made(
+            function, x_shape, weight_shape, dtype, stride, padding, dilation, groups, is_auto,
+            layout, weight_layout, (True, False, False),
+        )  # fmt: skip
+    return _Plan(is_last, of_x, of_weight, of_y, g, of_dx)
 
 
 # ---- Convolution ---------------------------------------------------------------------------------
@@ -247,16 +253,24 @@ def conv2d_backward(
     """
     f = "conv2d_backward"
     names, arrays = ("grad_output", "x", "weight"), (grad_output, x, weight)
-    grad, x, weight = arrays = same_floats(f, names, arrays)
+    arrays = same_floats(f, names, arrays)
+    _, x, weight = arrays
     needs = _check.needs(f, needs)
-    is_last, of_x, of_weight, of_y, g, needs_dx_apart = _plan(
+    plan = _plan(
         f, x, weight, stride, padding, dilation, groups, algorithm, layout, weight_layout, needs
     )
-    if needs_dx_apart:
-        options = stride, padding, dilation, groups
-        others: Any = {"layout": layout, "weight_layout": weight_layout}
-        dx, _, _ = conv2d_backward(*arrays, *options, (True, False, False), **others)
-        return dx, *conv2d_backward(*arrays, *options, (False, *needs[1:]), **others)[1:]
+    if plan.of_dx is None:
+        return _gradients(f, plan, arrays, needs, algorithm)
+    dx, _, _ = _gradients(f, plan.of_dx, arrays, (True, False, False), algorithm)
+    return dx, *_gradients(f, plan, arrays, (False, *needs[1:]), algorithm)[1:]
+
+
+def _gradients(
+    f: str, plan: _Plan, arrays: tuple[Array, ...], needs: tuple[bool, bool, bool], algorithm: str
+) -> tuple[Array | None, Array | None, Array | None]:
+    """`conv2d_backward` of arrays from `same_floats`, by one plan."""
+    is_last, of_x, of_weight, of_y, g, _ = plan
+    grad, x, weight = arrays
     same_ndim(f, "grad_output", grad, of_y.axes)
     grad, x, weight = of_y.to_kernels(grad), of_x.to_kernels(x), of_weight.to_kernels(weight)
     if is_last:
