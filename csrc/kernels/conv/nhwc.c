@@ -52,6 +52,7 @@ const real *CNET_FN(nhwc_padded_rows)(const window *s, ptrdiff_t n, ptrdiff_t fi
 void CNET_FN(nhwc_complete)(window *s) {
     padded *p = &s->image;
     s->taps = s->kh * s->kw * p->c;
+    s->run = max_size(1, s->dw == 1 ? s->kw * p->c : p->c);
     s->is_dense = s->o <= TILE_COLS && s->to_column == s->o && s->to_row == s->ow * s->o;
     p->height = rows_of_image(s, s->oh);
     p->width = (s->ow - 1) * s->sw + s->dw * (s->kw - 1) + 1;
@@ -255,7 +256,6 @@ static __attribute__((noinline)) void convolve(window s, const packing *filters,
     job.to = (real *)call->workspace;
     s.weights = job.to;
     s.places = (ptrdiff_t *)(call->workspace + weights_bytes(&s));
-    s.run = s.dw == 1 ? s.kw * s.image.c : s.image.c;
     list_runs(&s, s.run, s.places);
     s.images = (char *)s.places + places_bytes(&s);
     const int threads = threads_for(&s, call->threads);
