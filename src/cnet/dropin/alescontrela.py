@@ -53,6 +53,7 @@ def convolution(image: Any, filt: Any, bias: Any, s: int = 1) -> Array:
     f, names = "convolution", ("image", "filt", "bias")
     x, filters, bias = same_floats(f, names, (image, filt, bias))
     has_ndim(f, "image", x, 3)
+    has_ndim(f, "filt", filters, 4)
     y: Array = convolved(f, x[np.newaxis], filters, bias, s, 0, None)[0]
     return y
 
