@@ -1,7 +1,7 @@
 """Arguments of the drop-in layers: anything that NumPy accepts as an array, a shape or a size."""
 
 from collections.abc import Mapping
-from operator import index
+from operator import index, itemgetter
 from typing import Any
 
 import numpy as np
@@ -12,24 +12,23 @@ from .._sizes import plain_padding
 from ..arrays import FLOAT32, FLOAT64, Array
 
 
-def floats(function: str, name: str, x: Any, dtype: Any, *ndims: int) -> Array:
+def floats(function: str, name: str, x: Any, dtype: Any, ndim: int | None = None) -> Array:
     """`x` as a C-contiguous, aligned array of `dtype`, or if that is None, of `float_dtype`.
 
-    `ndims` are the valid numbers of dimensions.
+    It has `ndim` dimensions, if that is given.
 
     Raises
     ------
     TypeError, ValueError
         If `x` does not hold real numbers, or has another number of dimensions.
     """
-    is_ready = is_plain(x) if dtype is None else has_layout(x, dtype)
-    if is_ready and (not ndims or x.ndim in ndims):
+    if is_plain(x, ndim) if dtype is None else has_layout(x, dtype, ndim):
         return x  # type: ignore[no-any-return]
     x = np.asarray(x)
     if x.dtype.kind not in "fiub":
         raise TypeError(f"{function}: {name} must hold real numbers (got dtype {x.dtype})")
-    if ndims:
-        has_ndim(function, name, x, *ndims)
+    if ndim is not None:
+        has_ndim(function, name, x, ndim)
     y = np.asarray(x, float_dtype(x) if dtype is None else dtype, order="C")
     return y if y.flags.aligned else y.copy()
 
@@ -55,8 +54,10 @@ def same_floats(
     return tuple([None if x is None else floats(function, name, x, dtype) for name, x in pairs])
 
 
-def entries(function: str, name: str, given: Mapping[str, Any], *keys: str) -> list[Any]:
-    """The entries with these keys of a mapping that is called `name`.
+def entries(
+    function: str, name: str, given: Mapping[str, Any], keys: "itemgetter[Any]"
+) -> tuple[Any, ...]:
+    """The entries with some keys of a mapping that is called `name`.
 
     Raises
     ------
@@ -64,7 +65,7 @@ def entries(function: str, name: str, given: Mapping[str, Any], *keys: str) -> l
         If one is missing.
     """
     try:
-        return [given[key] for key in keys]
+        return keys(given)  # type: ignore[no-any-return]
     except KeyError as error:
         raise ValueError(
             f"{function}: {name} must have the key {error.args[0]!r} (got {list(given)})"

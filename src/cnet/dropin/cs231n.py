@@ -19,6 +19,7 @@ Reference: Stanford University, CS231n "Convolutional neural networks for visual
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -137,6 +138,10 @@ class _Cache(Sequence[Any]):
         return entry() if isinstance(entry, partial) else entry
 
 
+STRIDE_AND_PAD = itemgetter("stride", "pad")
+WINDOW_AND_STRIDE = itemgetter("pool_height", "pool_width", "stride")
+
+
 def _cols_by_image(x: Array, window: tuple[int, int], stride: int, pad: int) -> Array:
     """Columns in the order (n, y, x)."""
     cols = kernels.im2col(x, window, stride, pad)
@@ -146,7 +151,7 @@ def _cols_by_image(x: Array, window: tuple[int, int], stride: int, pad: int) -> 
 def _conv_forward(
     function: str, cols_of: Callable[..., Array], x: Any, w: Any, b: Any, conv_param: Any
 ) -> tuple[Array, _Cache]:
-    stride, pad = entries(function, "conv_param", conv_param, "stride", "pad")
+    stride, pad = entries(function, "conv_param", conv_param, STRIDE_AND_PAD)
     names, arrays = ("x", "w", "b"), (x, w, np.asarray(b))
     images, filters, bias = same_floats(function, names, arrays)
     has_ndim(function, "x", images, 4)
@@ -224,7 +229,7 @@ def conv_backward_strides(dout: Any, cache: Sequence[Any]) -> tuple[Array, Array
     """
     f = "conv_backward"
     x, w, b, conv_param = cache[:4]
-    stride, pad = entries(f, "conv_param", conv_param, "stride", "pad")
+    stride, pad = entries(f, "conv_param", conv_param, STRIDE_AND_PAD)
     images, filters, _ = same_floats(f, ("x", "w", "b"), (x, w, b))
     grad = floats(f, "dout", dout, images.dtype, 4)
     gradients: Any = kernels.conv2d_backward(grad, images, filters, stride, pad)
@@ -237,8 +242,7 @@ conv_backward_fast = conv_backward_strides
 
 
 def _pool(function: str, x: Any, pool_param: Any) -> tuple[Array, tuple[int, int], int]:
-    keys = "pool_height", "pool_width", "stride"
-    height, width, stride = entries(function, "pool_param", pool_param, *keys)
+    height, width, stride = entries(function, "pool_param", pool_param, WINDOW_AND_STRIDE)
     return floats(function, "x", x, None, 4), (height, width), stride
 
 
