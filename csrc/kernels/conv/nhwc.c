@@ -14,7 +14,8 @@ enum {
     ENOUGH_OUTPUTS = 4 * TILE_ROWS /* of a block */
 };
 
-/* The outputs of a tile of one vector of filters are runs of neighbours. */
+/* The outputs of a tile of one vector of filters are runs of so many neighbours, of two vectors
+ * half as many. */
 enum { RUN = 4, RUNS = 2 * TILE_ROWS / RUN };
 
 /* ---- Padded images ------------------------------------------------------------------------ */
@@ -201,15 +202,27 @@ convolve_tile(const window *s, const real *image, const outputs *at, const int r
     store_part(s, at, runs, run, sums, cols, to);
 }
 
-/* The outputs of a block of rows, if all filters fill at most one vector: tiles of runs. */
-static __attribute__((noinline)) void convolve_one_vector(const window *s, const real *image,
-                                                          ptrdiff_t rows, real *to) {
+/* The outputs of a block of rows, if all filters fill at most `vectors` vectors: tiles of runs. */
+static inline __attribute__((always_inline)) void convolve_runs(const window *s, const real *image,
+                                                                ptrdiff_t rows, const int runs,
+                                                                const int run, const int vectors,
+                                                                real *to) {
     outputs at = {.rows = rows};
     int is_open = 1;
     while (is_open) {
-        is_open = list_outputs(s, RUNS, RUN, &at);
-        convolve_tile(s, image, &at, RUNS, RUN, 0, s->o, 1, to);
+        is_open = list_outputs(s, runs, run, &at);
+        convolve_tile(s, image, &at, runs, run, 0, s->o, vectors, to);
     }
+}
+
+static __attribute__((noinline)) void convolve_one_vector(const window *s, const real *image,
+                                                          ptrdiff_t rows, real *to) {
+    convolve_runs(s, image, rows, RUNS, RUN, 1, to);
+}
+
+static __attribute__((noinline)) void convolve_two_vectors(const window *s, const real *image,
+                                                           ptrdiff_t rows, real *to) {
+    convolve_runs(s, image, rows, RUNS, RUN / 2, 2, to);
 }
 
 /* The same for any number of filters, and for rows that are shorter than a run. */
@@ -239,6 +252,8 @@ static void convolve_block(const void *argument, ptrdiff_t chunk, int slot) {
     real *to = s->to + n * s->to_n + first * s->to_row;
     if (s->o <= LANES && s->ow >= RUN)
         convolve_one_vector(s, image, rows, to);
+    else if (s->o > LANES && s->o <= 2 * LANES && s->ow % (RUN / 2) == 0)
+        convolve_two_vectors(s, image, rows, to);
     else
         convolve_vectors(s, image, rows, to);
 }
