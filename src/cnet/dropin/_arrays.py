@@ -23,7 +23,7 @@ def floats(function: str, name: str, x: Any, dtype: Any, ndim: int | None = None
         If `x` does not hold real numbers, or has another number of dimensions.
     """
     if is_plain(x, ndim) if dtype is None else has_layout(x, dtype, ndim):
-        return x  # type: ignore[no-any-return]
+        return x
     x = np.asarray(x)
     if x.dtype.kind not in "fiub":
         raise TypeError(f"{function}: {name} must hold real numbers (got dtype {x.dtype})")
@@ -65,7 +65,7 @@ def entries(
         If one is missing.
     """
     try:
-        return keys(given)  # type: ignore[no-any-return]
+        return keys(given)
     except KeyError as error:
         raise ValueError(
             f"{function}: {name} must have the key {error.args[0]!r} (got {list(given)})"
