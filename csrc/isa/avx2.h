@@ -20,6 +20,7 @@
 #define ISA_DOTS_COLS 2            /* with four rows */
 #define ISA_WINOGRAD_SLICE 24      /* channels per slice of the Winograd weight gradient */
 #define ISA_DIRECT_ACCUMULATORS 12 /* of the direct weight gradient */
+#define ISA_DW_CHANNELS 1          /* from which dw stages vectors of input channels */
 #define ISA_PREPARED_PIXELS 6      /* in each of two rows, with one vector of filters */
 #define ISA_MASKED_ROWS 0          /* whether loads and stores have masks */
 #define ISA_HALF_PANELS 0          /* whether prepared filters have panels of half a vector */

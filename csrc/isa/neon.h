@@ -20,6 +20,7 @@
 #define ISA_DOTS_COLS 4            /* with four rows */
 #define ISA_WINOGRAD_SLICE 16      /* channels per slice of the Winograd weight gradient */
 #define ISA_DIRECT_ACCUMULATORS 25 /* of the direct weight gradient */
+#define ISA_DW_CHANNELS 8          /* from which dw stages vectors of input channels */
 #define ISA_PREPARED_PIXELS 14     /* in each of two rows, with one vector of filters */
 #define ISA_MASKED_ROWS 0          /* whether loads and stores have masks */
 #define ISA_HALF_PANELS 0          /* whether prepared filters have panels of half a vector */

@@ -16,6 +16,7 @@ import numpy as np
 from . import geometry
 from ._core import are_alike as are_alike
 from ._core import are_channels as are_channels
+from ._core import are_plain as are_plain
 from ._core import fits as fits
 from ._core import has_layout as has_layout
 from ._core import is_plain as is_plain

@@ -17,6 +17,21 @@ def is_plain(x, ndim=None):
     return is_plain_array(x) and (ndim is None or PyArray_NDIM(<ndarray>x) == <int>ndim)
 
 
+def are_plain(tuple arrays, dtype=None):
+    """Whether all arrays except None are plain, and have one dtype; `dtype`, if that is given."""
+    cdef int typenum = cnp.NPY_NOTYPE if dtype is None else (<cnp.dtype>dtype).type_num
+    for x in arrays:
+        if x is None:
+            continue
+        if not is_plain_array(x):
+            return False
+        if typenum == cnp.NPY_NOTYPE:
+            typenum = PyArray_TYPE(<ndarray>x)
+        elif PyArray_TYPE(<ndarray>x) != typenum:
+            return False
+    return True
+
+
 def has_layout(x, cnp.dtype dtype, ndim=None):
     """Whether kernels read an array as it is: C-contiguous, aligned, of exactly this dtype."""
     return (

@@ -14,7 +14,8 @@ enum {
     ENOUGH_OUTPUTS = 4 * TILE_ROWS /* of a block */
 };
 
-/* The outputs of a tile of one vector of filters are runs of neighbours. */
+/* The outputs of a tile of one vector of filters are runs of so many neighbours, of two vectors
+ * half as many. */
 enum { RUN = 4, RUNS = 2 * TILE_ROWS / RUN };
 
 /* ---- Padded images ------------------------------------------------------------------------ */
@@ -52,6 +53,7 @@ const real *CNET_FN(nhwc_padded_rows)(const window *s, ptrdiff_t n, ptrdiff_t fi
 void CNET_FN(nhwc_complete)(window *s) {
     padded *p = &s->image;
     s->taps = s->kh * s->kw * p->c;
+    s->run = max_size(1, s->dw == 1 ? s->kw * p->c : p->c);
     s->is_dense = s->o <= TILE_COLS && s->to_column == s->o && s->to_row == s->ow * s->o;
     p->height = rows_of_image(s, s->oh);
     p->width = (s->ow - 1) * s->sw + s->dw * (s->kw - 1) + 1;
@@ -113,13 +115,6 @@ static inline __attribute__((always_inline)) int list_outputs(const window *s, c
 
 /* ---- Filters ------------------------------------------------------------------------------ */
 
-static inline walk walk_of_taps(const window *s) {
-    const ptrdiff_t c = s->image.c;
-    if (s->dw == 1)
-        return (walk){{s->kh, 1, s->kw * c}, {s->dh * s->pitch, 0, 1}};
-    return (walk){{s->kh, s->kw, c}, {s->dh * s->pitch, s->dw * c, 1}};
-}
-
 /* Weights in the order of a window: its row i is row `row` + i * `row_step` of the filter, and so
  * for columns. */
 typedef struct {
@@ -168,12 +163,11 @@ static __attribute__((noinline)) void store_part(const window *s, const outputs 
 
 /* Computes `cols` filters from `first` on. If a tile holds all filters, vectors may extend into
  * outputs of the block that are stored later. */
-static inline __attribute__((always_inline)) void convolve_tile(const window *s, const real *image,
-                                                                const walk *taps, const outputs *at,
-                                                                const int runs, const int run,
-                                                                ptrdiff_t first, ptrdiff_t cols,
-                                                                const int vectors, real *to) {
+static inline __attribute__((always_inline)) void
+convolve_tile(const window *s, const real *image, const outputs *at, const int runs, const int run,
+              ptrdiff_t first, ptrdiff_t cols, const int vectors, real *to) {
     vec sum[RUNS * RUN][TILE_VECTORS], bias[TILE_VECTORS] = {0};
+    const walk taps = {s->places, s->taps / s->run, 0, s->run, 1};
     sum_tile(image, at->lanes, s->sw * s->image.c, runs, run, taps, s->weights + first * s->taps,
              TILE_COLS, vectors, sum);
 #pragma GCC unroll 8
@@ -208,22 +202,32 @@ static inline __attribute__((always_inline)) void convolve_tile(const window *s,
     store_part(s, at, runs, run, sums, cols, to);
 }
 
-/* The outputs of a block of rows, if all filters fill at most one vector: tiles of runs. */
-static __attribute__((noinline)) void convolve_one_vector(const window *s, const real *image,
-                                                          ptrdiff_t rows, real *to) {
-    const walk taps = walk_of_taps(s);
+/* The outputs of a block of rows, if all filters fill at most `vectors` vectors: tiles of runs. */
+static inline __attribute__((always_inline)) void convolve_runs(const window *s, const real *image,
+                                                                ptrdiff_t rows, const int runs,
+                                                                const int run, const int vectors,
+                                                                real *to) {
     outputs at = {.rows = rows};
     int is_open = 1;
     while (is_open) {
-        is_open = list_outputs(s, RUNS, RUN, &at);
-        convolve_tile(s, image, &taps, &at, RUNS, RUN, 0, s->o, 1, to);
+        is_open = list_outputs(s, runs, run, &at);
+        convolve_tile(s, image, &at, runs, run, 0, s->o, vectors, to);
     }
+}
+
+static __attribute__((noinline)) void convolve_one_vector(const window *s, const real *image,
+                                                          ptrdiff_t rows, real *to) {
+    convolve_runs(s, image, rows, RUNS, RUN, 1, to);
+}
+
+static __attribute__((noinline)) void convolve_two_vectors(const window *s, const real *image,
+                                                           ptrdiff_t rows, real *to) {
+    convolve_runs(s, image, rows, RUNS, RUN / 2, 2, to);
 }
 
 /* The same for any number of filters, and for rows that are shorter than a run. */
 static __attribute__((noinline)) void convolve_vectors(const window *s, const real *image,
                                                        ptrdiff_t rows, real *to) {
-    const walk taps = walk_of_taps(s);
     outputs at = {.rows = rows};
     int is_open = 1;
     while (is_open) {
@@ -231,11 +235,11 @@ static __attribute__((noinline)) void convolve_vectors(const window *s, const re
         for (ptrdiff_t j = 0; j < s->o; j += TILE_COLS) {
             const ptrdiff_t cols = min_size(TILE_COLS, s->o - j);
             if (cols <= LANES)
-                convolve_tile(s, image, &taps, &at, TILE_ROWS, 1, j, cols, 1, to);
+                convolve_tile(s, image, &at, TILE_ROWS, 1, j, cols, 1, to);
             else if (cols <= 2 * LANES || TILE_VECTORS == 2)
-                convolve_tile(s, image, &taps, &at, TILE_ROWS, 1, j, cols, 2, to);
+                convolve_tile(s, image, &at, TILE_ROWS, 1, j, cols, 2, to);
             else
-                convolve_tile(s, image, &taps, &at, TILE_ROWS, 1, j, cols, TILE_VECTORS, to);
+                convolve_tile(s, image, &at, TILE_ROWS, 1, j, cols, TILE_VECTORS, to);
         }
     }
 }
@@ -248,13 +252,15 @@ static void convolve_block(const void *argument, ptrdiff_t chunk, int slot) {
     real *to = s->to + n * s->to_n + first * s->to_row;
     if (s->o <= LANES && s->ow >= RUN)
         convolve_one_vector(s, image, rows, to);
+    else if (s->o > LANES && s->o <= 2 * LANES && s->ow % (RUN / 2) == 0)
+        convolve_two_vectors(s, image, rows, to);
     else
         convolve_vectors(s, image, rows, to);
 }
 
 static size_t convolution_bytes(window s, int threads) {
     CNET_FN(nhwc_complete)(&s);
-    return weights_bytes(&s) + (size_t)threads * s.image_bytes;
+    return weights_bytes(&s) + places_bytes(&s) + (size_t)threads * s.image_bytes;
 }
 
 static __attribute__((noinline)) void convolve(window s, const packing *filters,
@@ -264,7 +270,9 @@ static __attribute__((noinline)) void convolve(window s, const packing *filters,
     job.s = &s;
     job.to = (real *)call->workspace;
     s.weights = job.to;
-    s.images = call->workspace + weights_bytes(&s);
+    s.places = (ptrdiff_t *)(call->workspace + weights_bytes(&s));
+    list_runs(&s, s.run, s.places);
+    s.images = (char *)s.places + places_bytes(&s);
     const int threads = threads_for(&s, call->threads);
     cnet_parallel(pack_panel, &job, ceil_div(s.o, TILE_COLS), threads);
     cnet_parallel(convolve_block, &s, s.n * s.blocks, threads);

@@ -22,6 +22,8 @@ typedef struct {
     ptrdiff_t n, kh, kw, sh, sw, dh, dw, oh, ow;
     ptrdiff_t o;                       /* filters */
     ptrdiff_t taps;                    /* of a filter */
+    ptrdiff_t *places;                 /* of runs of taps in a padded image */
+    ptrdiff_t run;                     /* taps of a run */
     ptrdiff_t rows, blocks;            /* output rows of a block, blocks of an image */
     int in_place;                      /* whether the images are their own padded images */
     ptrdiff_t pitch;                   /* of a row of the padded image */
@@ -33,16 +35,18 @@ typedef struct {
     char *images;                      /* a padded image for each thread */
 } window;
 
-/* Positions count[0] x count[1] x count[2], with these distances. */
+/* Positions in an image: `rows` runs of `columns`. Runs begin in the listed places, or are `row`
+ * apart. */
 typedef struct {
-    ptrdiff_t count[3], step[3];
+    const ptrdiff_t *places; /* or NULL */
+    ptrdiff_t rows, row, columns, column;
 } walk;
 
 /* Element s of vector v of sum[r * run + k] is the sum over positions of a[lanes[r] + k * step +
  * position] * b[t * b_step + v * LANES + s], where t counts the positions. */
 static inline __attribute__((always_inline)) void
 sum_tile(const real *a, const ptrdiff_t *lanes, const ptrdiff_t step, const int runs, const int run,
-         const walk *positions, const real *b, ptrdiff_t b_step, const int vectors,
+         const walk positions, const real *b, ptrdiff_t b_step, const int vectors,
          vec sum[][TILE_VECTORS]) {
     const real *at[TILE_ROWS];
 #pragma GCC unroll 16
@@ -53,25 +57,34 @@ sum_tile(const real *a, const ptrdiff_t *lanes, const ptrdiff_t step, const int 
 #pragma GCC unroll 8
         for (int v = 0; v < vectors; v++)
             sum[r][v] = (vec){0};
-    for (ptrdiff_t i = 0; i < positions->count[0]; i++) {
-        for (ptrdiff_t j = 0; j < positions->count[1]; j++) {
-            ptrdiff_t cell = i * positions->step[0] + j * positions->step[1];
-            for (ptrdiff_t t = 0; t < positions->count[2];
-                 t++, cell += positions->step[2], b += b_step) {
-                vec row[TILE_VECTORS];
+    for (ptrdiff_t i = 0; i < positions.rows; i++) {
+        ptrdiff_t cell = positions.places ? positions.places[i] : i * positions.row;
+        for (ptrdiff_t t = 0; t < positions.columns; t++, cell += positions.column, b += b_step) {
+            vec row[TILE_VECTORS];
 #pragma GCC unroll 8
-                for (int v = 0; v < vectors; v++)
-                    row[v] = load(b + v * LANES);
+            for (int v = 0; v < vectors; v++)
+                row[v] = load(b + v * LANES);
 #pragma GCC unroll 8
-                for (int k = 0; k < run; k++)
+            for (int k = 0; k < run; k++)
 #pragma GCC unroll 16
-                    for (int r = 0; r < runs; r++)
+                for (int r = 0; r < runs; r++)
 #pragma GCC unroll 8
-                        for (int v = 0; v < vectors; v++)
-                            sum[r * run + k][v] += at[r][cell + k * step] * row[v];
-            }
+                    for (int v = 0; v < vectors; v++)
+                        sum[r * run + k][v] += at[r][cell + k * step] * row[v];
         }
     }
+}
+
+/* Lists where runs of `length` taps lie in a padded image. */
+static inline void list_runs(const window *s, ptrdiff_t length, ptrdiff_t *places) {
+    const ptrdiff_t c = s->image.c, row = s->kw * c;
+    for (ptrdiff_t t = 0; t < s->taps; t += length)
+        *places++ = t / row * s->dh * s->pitch + t % row / c * s->dw * c + t % c;
+}
+
+/* For the places of all taps, and as many as fill a tile. */
+static inline size_t places_bytes(const window *s) {
+    return bytes_of(round_up(s->taps, TILE_ROWS), sizeof(ptrdiff_t));
 }
 
 /* The window over x. */

@@ -8,8 +8,8 @@ enum {
 };
 
 /* A tile of all taps in `taps`, with as many vectors as hold `cols` columns of grad_output. */
-static void sum_taps(const real *image, const ptrdiff_t *taps, const walk *outputs,
-                     const real *grad, ptrdiff_t columns, ptrdiff_t cols, real *to) {
+static void sum_taps(const real *image, const ptrdiff_t *taps, const walk outputs, const real *grad,
+                     ptrdiff_t columns, ptrdiff_t cols, real *to) {
 #define SUM_VECTORS(vectors)                                                                       \
     do {                                                                                           \
         vec sum[TILE_ROWS][TILE_VECTORS];                                                          \
@@ -35,7 +35,6 @@ typedef struct {
     ptrdiff_t columns;      /* of a row of grad_output: whole vectors */
     size_t grad_bytes;      /* of a block of grad_output, if it has to be copied */
     char *grads;
-    ptrdiff_t *taps; /* where they lie in a padded image */
 } dw_job;
 
 static ptrdiff_t weight_count(const window *s) { return s->taps * s->o; }
@@ -72,22 +71,6 @@ static const real *grad_rows(const dw_job *job, ptrdiff_t pixel, ptrdiff_t outpu
     return to;
 }
 
-/* Where the taps lie in a padded image; lanes after the last tap repeat it. */
-static void list_taps(const window *s, ptrdiff_t *taps) {
-    const ptrdiff_t c = s->image.c;
-    ptrdiff_t *to = taps;
-    for (ptrdiff_t i = 0; i < s->kh; i++)
-        for (ptrdiff_t j = 0; j < s->kw; j++)
-            for (ptrdiff_t ch = 0; ch < c; ch++)
-                *to++ = i * s->dh * s->pitch + j * s->dw * c + ch;
-    for (; (to - taps) % TILE_ROWS; to++)
-        *to = to[-1];
-}
-
-static size_t taps_bytes(const window *s) {
-    return bytes_of(round_up(s->taps, TILE_ROWS), sizeof(ptrdiff_t));
-}
-
 /* The sum over the blocks of a part. */
 static void dw_part(const void *argument, ptrdiff_t part, int slot) {
     const dw_job *job = argument;
@@ -99,12 +82,12 @@ static void dw_part(const void *argument, ptrdiff_t part, int slot) {
         const ptrdiff_t rows = min_size(s->rows, s->oh - first);
         const real *image = CNET_FN(nhwc_padded_rows)(s, n, first, rows, slot);
         const real *grad = grad_rows(job, (n * s->oh + first) * s->ow, rows * s->ow, slot);
-        const walk outputs = {{1, rows, s->ow}, {0, s->sh * s->pitch, s->sw * s->image.c}};
+        const walk outputs = {NULL, rows, s->sh * s->pitch, s->ow, s->sw * s->image.c};
         for (ptrdiff_t tap = 0; tap < s->taps; tap += TILE_ROWS) {
             for (ptrdiff_t j = 0; j < s->o; j += TILE_COLS) {
                 _Alignas(CNET_ALIGNMENT) real tile[TILE_ROWS * TILE_COLS];
                 const ptrdiff_t cols = min_size(TILE_COLS, s->o - j);
-                sum_taps(image, job->taps + tap, &outputs, grad + j, job->columns, cols, tile);
+                sum_taps(image, s->places + tap, outputs, grad + j, job->columns, cols, tile);
                 for (ptrdiff_t r = 0; r < min_size(TILE_ROWS, s->taps - tap); r++)
                     put_row(to + (tap + r) * s->o + j, tile + r * TILE_COLS, cols,
                             item == part * job->items);
@@ -124,7 +107,7 @@ static void add_parts(const void *argument, ptrdiff_t chunk, int slot) {
 
 size_t CNET_FN(nhwc_dw_workspace)(const cnet_conv2d *g, int threads) {
     const dw_job job = make_dw_job(g);
-    return parts_bytes(&job) + taps_bytes(&job.s) +
+    return parts_bytes(&job) + places_bytes(&job.s) +
            (size_t)threads * (job.s.image_bytes + job.grad_bytes);
 }
 
@@ -139,9 +122,11 @@ void CNET_FN(nhwc_dw)(const cnet_conv2d_nhwc_backward_arguments *a, const cnet_c
     job.grad_output = a->grad_output;
     job.dw = a->dw;
     job.parts = (real *)call->workspace;
-    job.taps = (ptrdiff_t *)(call->workspace + parts_bytes(&job));
-    list_taps(s, job.taps);
-    s->images = (char *)job.taps + taps_bytes(s);
+    s->places = (ptrdiff_t *)(call->workspace + parts_bytes(&job));
+    list_runs(s, 1, s->places);
+    for (ptrdiff_t t = s->taps; t % TILE_ROWS; t++)
+        s->places[t] = s->places[t - 1];
+    s->images = (char *)s->places + places_bytes(s);
     job.grads = s->images + (size_t)call->threads * s->image_bytes;
     const int threads = threads_for(s, call->threads);
     cnet_parallel(dw_part, &job, job.count, threads);

@@ -118,7 +118,7 @@ static int gradient_fills_vectors(const cnet_conv2d *g) {
 
 /* In the weight gradient the taps of all channels are rows of tiles. */
 static int dw_fills_vectors(const cnet_conv2d *g) {
-    return is_larger_than_1x1(g) && g->c / g->g >= VECTOR_CHANNELS / 2 &&
+    return is_larger_than_1x1(g) && g->c / g->g >= ISA_DW_CHANNELS &&
            g->o / g->g >= VECTOR_CHANNELS && stages_at_most(ROW_BYTES, g, 1);
 }
 

@@ -48,12 +48,17 @@ static inline ptrdiff_t first_tap(const cnet_window2d *g, ptrdiff_t row, ptrdiff
     return (row % g->oh * g->sh - g->ph) * g->w + ow * g->sw - g->pw;
 }
 
-/* The outputs of a row whose taps all lie in the image, and vectors at them in the images. */
-static inline range inner_outputs(const cnet_window2d *g, ptrdiff_t row) {
-    const range rows = inside(row % g->oh * g->sh - g->ph, g->dh, g->h, g->kh);
+/* The outputs of a row whose taps lie in columns of the image. */
+static inline range inner_columns(const cnet_window2d *g) {
     const range first = inside(-g->pw, g->sw, g->w, g->ow);
     const range last = inside(g->dw * (g->kw - 1) - g->pw, g->sw, g->w, g->ow);
-    range outputs = {first.begin, max_size(first.begin, min_size(first.end, last.end))};
+    return (range){first.begin, max_size(first.begin, min_size(first.end, last.end))};
+}
+
+/* Those whose taps all lie in the image, and vectors at them in the images. */
+static inline range inner_outputs(const cnet_window2d *g, ptrdiff_t row) {
+    const range rows = inside(row % g->oh * g->sh - g->ph, g->dh, g->h, g->kh);
+    range outputs = inner_columns(g);
     if (rows.end - rows.begin < g->kh)
         outputs.end = outputs.begin;
     const ptrdiff_t image = row / g->oh * g->h * g->w, cells = g->n * g->h * g->w * g->c;

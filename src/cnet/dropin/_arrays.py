@@ -1,49 +1,79 @@
 """Arguments of the drop-in layers: anything that NumPy accepts as an array, a shape or a size."""
 
-from operator import index
+from collections.abc import Mapping
+from operator import index, itemgetter
 from typing import Any
 
 import numpy as np
 
 from .. import geometry
-from .._check import is_plain
+from .._check import are_plain, has_layout, is_plain
 from .._sizes import plain_padding
 from ..arrays import FLOAT32, FLOAT64, Array
 
 
-def floats(function: str, name: str, x: Any, dtype: Any, *ndims: int) -> Array:
+def floats(function: str, name: str, x: Any, dtype: Any, ndim: int | None = None) -> Array:
     """`x` as a C-contiguous, aligned array of `dtype`, or if that is None, of `float_dtype`.
 
-    `ndims` are the valid numbers of dimensions.
+    It has `ndim` dimensions, if that is given.
 
     Raises
     ------
     TypeError, ValueError
         If `x` does not hold real numbers, or has another number of dimensions.
     """
-    if is_plain(x) and (dtype is None or x.dtype is dtype) and (not ndims or x.ndim in ndims):
+    if is_plain(x, ndim) if dtype is None else has_layout(x, dtype, ndim):
         return x
     x = np.asarray(x)
     if x.dtype.kind not in "fiub":
         raise TypeError(f"{function}: {name} must hold real numbers (got dtype {x.dtype})")
-    if ndims and x.ndim not in ndims:
-        wanted = " or ".join(map(str, ndims))
-        raise ValueError(
-            f"{function}: {name} must have {wanted} dimensions (got {x.ndim}, shape {x.shape})"
-        )
+    if ndim is not None:
+        has_ndim(function, name, x, ndim)
     y = np.asarray(x, float_dtype(x) if dtype is None else dtype, order="C")
     return y if y.flags.aligned else y.copy()
 
 
+def has_ndim(function: str, name: str, x: Array, *ndims: int) -> None:
+    """Raise ValueError unless the array has one of these numbers of dimensions."""
+    if x.ndim not in ndims:
+        wanted = " or ".join(map(str, ndims))
+        raise ValueError(
+            f"{function}: {name} must have {wanted} dimensions (got {x.ndim}, shape {x.shape})"
+        )
+
+
+def same_floats(
+    function: str, names: tuple[str, ...], arrays: tuple[Any, ...], dtype: Any = None
+) -> tuple[Any, ...]:
+    """The arrays, except None, as `floats` of one dtype: that of `float_dtype` by default."""
+    if are_plain(arrays, dtype):
+        return arrays
+    if dtype is None:
+        dtype = float_dtype(*arrays)
+    pairs = zip(names, arrays, strict=True)
+    return tuple([None if x is None else floats(function, name, x, dtype) for name, x in pairs])
+
+
+def entries(
+    function: str, name: str, given: Mapping[str, Any], keys: "itemgetter[Any]"
+) -> tuple[Any, ...]:
+    """The entries with some keys of a mapping that is called `name`.
+
+    Raises
+    ------
+    ValueError
+        If one is missing.
+    """
+    try:
+        return keys(given)
+    except KeyError as error:
+        raise ValueError(
+            f"{function}: {name} must have the key {error.args[0]!r} (got {list(given)})"
+        ) from None
+
+
 def float_dtype(*arrays: Any) -> Any:
     """float32 if NumPy promotes all arrays, except None, to float32, else float64."""
-    first = getattr(arrays[0], "dtype", None)
-    if first is FLOAT32 or first is FLOAT64:
-        for x in arrays:
-            if x is not None and getattr(x, "dtype", None) is not first:
-                break
-        else:
-            return first
     dtype = np.result_type(*[np.asarray(x).dtype for x in arrays if x is not None])
     return FLOAT32 if dtype == FLOAT32 else FLOAT64
 
@@ -74,6 +104,11 @@ def shape_of(function: str, name: str, value: Any) -> tuple[int, ...]:
         return tuple([index(item) for item in value])
     except TypeError:
         raise TypeError(f"{function}: {name} must be a sequence of ints (got {value!r})") from None
+
+
+def shape_at(x: Any) -> tuple[int, ...]:
+    """``np.shape(x)``, in less time for arrays."""
+    return x.shape if type(x) is np.ndarray else np.shape(x)
 
 
 def pair(function: str, name: str, value: Any, least: int = 1) -> tuple[int, int]:

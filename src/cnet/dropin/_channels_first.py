@@ -10,26 +10,37 @@ from typing import Any
 import numpy as np
 
 from .. import _check, geometry
+from .._sizes import plain
 from ..arrays import FLOAT64, Array, Shape
 from ..kernels import conv, pooling
-from ._arrays import ends, float_dtype, floats
+from ._arrays import ends, floats, has_ndim, same_floats
 from ._convolution import add_to_cells, bias_of
 
 # ---- Convolution ---------------------------------------------------------------------------------
 
 
 def _geometry(function: str, x: Array, weight: Array, stride: Any, padding: Any) -> geometry.Conv:
-    if weight.ndim == 3 and type(stride) is not int:
+    ndim = weight.ndim
+    if not ndim == x.ndim == 4:
+        has_ndim(function, "weight", weight, 3, 4)
+        has_ndim(function, "x", x, ndim)
+    if ndim == 3 and type(stride) is not int:
         stride = stride[-1] if type(stride) is tuple else np.ravel(stride).tolist()[-1]
     if type(padding) is str:
-        padding = _ends(function, padding, weight.shape[2:])
+        stride = plain(function, "stride", stride, ndim - 2)
+        return _padded(function, x.shape, weight.shape, stride, padding)
     return geometry.conv(function, x.shape, weight.shape, stride, padding)
 
 
 @lru_cache(maxsize=1024)
-def _ends(function: str, padding: str, window: Shape) -> Any:
-    """The padding for windows with one or two axes."""
-    return ends(function, padding, (*window, 1)[:2])[: len(window)]
+def _padded(
+    function: str, x_shape: Shape, weight_shape: Shape, stride: Any, padding: str
+) -> geometry.Conv:
+    """The geometry for padding with a name, of windows with one or two axes."""
+    window = weight_shape[2:]
+    pads: Any = ends(function, padding, (*window, 1)[:2])
+    pads = pads and pads[: len(window)]
+    return geometry.conv(function, x_shape, weight_shape, stride, pads)
 
 
 def convolved(
@@ -42,12 +53,10 @@ def convolved(
     a pair (begin, end) for each axis, or 'same_lower'. Sequences are images with one row. Without
     `dtype`, it is that of the arrays, as `float_dtype` has it.
     """
-    if dtype is None:
-        dtype = float_dtype(x, weight, bias)
-    weight = floats(function, "weight", weight, dtype, 3, 4)
-    x = floats(function, "x", x, dtype, weight.ndim)
+    names, arrays = ("x", "weight", "bias"), (x, weight, bias)
+    x, weight, bias = same_floats(function, names, arrays, dtype)
     g = _geometry(function, x, weight, stride, padding)
-    each, cells = bias_of(function, bias, g.o, dtype)
+    each, cells = bias_of(bias, g.o)
     if weight.ndim == 4:
         y = conv.conv(function, x, weight, each, g, "auto")
     else:
@@ -64,11 +73,8 @@ def gradients(
     dtype: Any = FLOAT64, has_weights: bool = True,
 ) -> Any:  # fmt: skip
     """dx, dw and db of `convolved`; with `has_weights=False`, dw and db are None."""
-    if dtype is None:
-        dtype = float_dtype(grad_output, x, weight)
-    weight = floats(function, "weight", weight, dtype, 3, 4)
-    grad = floats(function, "grad_output", grad_output, dtype, weight.ndim)
-    x = floats(function, "x", x, dtype, weight.ndim)
+    names, arrays = ("grad_output", "x", "weight"), (grad_output, x, weight)
+    grad, x, weight = same_floats(function, names, arrays, dtype)
     g = _geometry(function, x, weight, stride, padding)
     _check.same_shape(function, "grad_output", grad.shape, "that of the result", g.y_shape)
     i = g

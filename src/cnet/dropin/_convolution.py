@@ -10,7 +10,7 @@ from .. import _check, geometry
 from .._sizes import plain
 from ..arrays import Array, Shape
 from ..kernels import channels_last, conv
-from ._arrays import ends, float_dtype, floats, plain_ends, same_ndim
+from ._arrays import ends, plain_ends, same_floats, same_ndim
 from ._layouts import CHANNELS_LAST, FILTERS_LAST, Layout, filters, images, text
 
 VECTOR_BYTES, TILE_ROWS = 32, 6
@@ -62,8 +62,8 @@ class _Plan(NamedTuple):
     weight: Layout
     y: Layout
     g: geometry.Conv
-    needs_dx_apart: bool
-    """Whether the gradient of the images is computed by a call of its own, by other kernels."""
+    of_dx: Any
+    """The plan of the gradient of the images, if other kernels compute it, else None."""
 
 
 def _plan(
@@ -119,20 +119,25 @@ def _made(
     if is_last:
         of_x, of_y = of_x.for_kernels(CHANNELS_LAST), of_y.for_kernels(CHANNELS_LAST)
         of_weight = of_weight.for_kernels(FILTERS_LAST)
-    return _Plan(is_last, of_x, of_weight, of_y, g, len(set(choices)) == 2)
+    of_dx = None
+    if len(set(choices)) == 2:
+        of_dx = _made(
+            function, x_shape, weight_shape, dtype, stride, padding, dilation, groups, is_auto,
+            layout, weight_layout, (True, False, False),
+        )  # fmt: skip
+    return _Plan(is_last, of_x, of_weight, of_y, g, of_dx)
 
 
 # ---- Convolution ---------------------------------------------------------------------------------
 
 
-def bias_of(function: str, bias: Any, count: int, dtype: Any) -> tuple[Array | None, Array | None]:
+def bias_of(bias: Array | None, count: int) -> tuple[Array | None, Array | None]:
     """The bias of each filter, or the bias of each cell of the result."""
     if bias is None:
         return None, None
-    array = floats(function, "bias", bias, dtype)
-    if array.size == count:
-        return array if array.ndim == 1 else array.reshape(-1), None
-    return (np.full(count, array.item(), dtype), None) if array.size == 1 else (None, array)
+    if bias.size == count:
+        return bias if bias.ndim == 1 else bias.reshape(-1), None
+    return (np.full(count, bias.item(), bias.dtype), None) if bias.size == 1 else (None, bias)
 
 
 def add_to_cells(y: Array, axes: str, bias: Array, filters: int) -> None:
@@ -192,21 +197,11 @@ def conv2d(
     (5, 27, 27, 8)
     """
     f = "conv2d"
-    dtype = float_dtype(x, weight, bias)
-    x, weight = floats(f, "x", x, dtype), floats(f, "weight", weight, dtype)
-    options = stride, padding, dilation, groups, algorithm, layout, weight_layout
-    return convolved(f, x, weight, bias, *options)
-
-
-def convolved(
-    f: str, x: Array, weight: Array, bias: Any, stride: Any, padding: Any, dilation: Any = 1,
-    groups: int = 1, algorithm: str = "auto", layout: Any = "nchw", weight_layout: Any = None,
-) -> Array:  # fmt: skip
-    """`conv2d` of two arrays from `floats`, with the same dtype."""
+    x, weight, bias = same_floats(f, ("x", "weight", "bias"), (x, weight, bias))
     is_last, of_x, of_weight, of_y, g, _ = _plan(
         f, x, weight, stride, padding, dilation, groups, algorithm, layout, weight_layout
     )
-    each, cells = bias_of(f, bias, g.o, x.dtype)
+    each, cells = bias_of(bias, g.o)
     x, weight = of_x.to_kernels(x), of_weight.to_kernels(weight)
     if is_last:
         y = of_y.from_kernels(channels_last.conv(x, weight, each, g))
@@ -257,27 +252,25 @@ def conv2d_backward(
            [4., 4.]]), array([4.]))
     """
     f = "conv2d_backward"
-    dtype = float_dtype(grad_output, x, weight)
-    grad = floats(f, "grad_output", grad_output, dtype)
-    x, weight = floats(f, "x", x, dtype), floats(f, "weight", weight, dtype)
-    options = stride, padding, dilation, _check.needs(f, needs), groups, algorithm
-    return gradients(f, grad, x, weight, *options, layout, weight_layout)
-
-
-def gradients(
-    f: str, grad: Array, x: Array, weight: Array, stride: Any, padding: Any, dilation: Any = 1,
-    needs: tuple[bool, bool, bool] = (True, True, True), groups: int = 1, algorithm: str = "auto",
-    layout: Any = "nchw", weight_layout: Any = None,
-) -> tuple[Array | None, Array | None, Array | None]:  # fmt: skip
-    """`conv2d_backward` of three arrays from `floats`, with the same dtype."""
-    is_last, of_x, of_weight, of_y, g, needs_dx_apart = _plan(
+    names, arrays = ("grad_output", "x", "weight"), (grad_output, x, weight)
+    arrays = same_floats(f, names, arrays)
+    _, x, weight = arrays
+    needs = _check.needs(f, needs)
+    plan = _plan(
         f, x, weight, stride, padding, dilation, groups, algorithm, layout, weight_layout, needs
     )
-    if needs_dx_apart:
-        options = groups, algorithm, layout, weight_layout
-        of_dx, others = (True, False, False), (False, *needs[1:])
-        dx = gradients(f, grad, x, weight, stride, padding, dilation, of_dx, *options)[0]
-        return dx, *gradients(f, grad, x, weight, stride, padding, dilation, others, *options)[1:]
+    if plan.of_dx is None:
+        return _gradients(f, plan, arrays, needs, algorithm)
+    dx, _, _ = _gradients(f, plan.of_dx, arrays, (True, False, False), algorithm)
+    return dx, *_gradients(f, plan, arrays, (False, *needs[1:]), algorithm)[1:]
+
+
+def _gradients(
+    f: str, plan: _Plan, arrays: tuple[Array, ...], needs: tuple[bool, bool, bool], algorithm: str
+) -> tuple[Array | None, Array | None, Array | None]:
+    """`conv2d_backward` of arrays from `same_floats`, by one plan."""
+    is_last, of_x, of_weight, of_y, g, _ = plan
+    grad, x, weight = arrays
     same_ndim(f, "grad_output", grad, of_y.axes)
     grad, x, weight = of_y.to_kernels(grad), of_x.to_kernels(x), of_weight.to_kernels(weight)
     if is_last:

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import numpy as np
-
 from ..arrays import Array
 from . import kernels
+from ._arrays import shape_at
 from ._pooling import maxima
 
 LAYOUTS: Any = {"layout": "nhwc", "weight_layout": "hwio"}
@@ -22,8 +21,9 @@ def conv_gradients(
 
 def pooled(function: str, A_prev: Any, window: Any, stride: Any, mode: str) -> Array:
     """The maximum or the mean of each window."""
-    if check_mode(function, mode) == "max":
+    if mode == "max":
         return maxima(A_prev, window, stride, layout="nhwc")
+    check_average(function, mode)
     return kernels.avg_pool2d(A_prev, window, stride, layout="nhwc")
 
 
@@ -31,12 +31,12 @@ def pool_gradient(
     function: str, dA: Any, A_prev: Any, window: Any, stride: Any, mode: str
 ) -> Array:
     """The gradient of A_prev; all of equal maxima get that of their window."""
-    if check_mode(function, mode) != "max":
-        return kernels.avg_pool2d_backward(dA, np.shape(A_prev), window, stride, layout="nhwc")
-    return kernels.max_pool2d_gradient(dA, A_prev, window, stride, layout="nhwc", ties="all")
+    if mode == "max":
+        return kernels.max_pool2d_gradient(dA, A_prev, window, stride, layout="nhwc", ties="all")
+    check_average(function, mode)
+    return kernels.avg_pool2d_backward(dA, shape_at(A_prev), window, stride, layout="nhwc")
 
 
-def check_mode(function: str, mode: str) -> str:
-    if mode not in ("max", "average", "avg"):
+def check_average(function: str, mode: str) -> None:
+    if mode not in ("average", "avg"):
         raise ValueError(f"{function}: mode must be 'max' or an average (got {mode!r})")
-    return mode

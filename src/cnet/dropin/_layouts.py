@@ -50,12 +50,12 @@ class Layout:
         self.places = tuple(axes.find(letter) for letter in target)
 
     def to_kernels(self, x: Array) -> Array:
-        """The array with four axes in the order of the kernels, C-contiguous."""
+        """A C-contiguous array with four axes in the order of the kernels."""
         if self.is_target:
-            return np.ascontiguousarray(x)
+            return x
         y: Array
         if self.is_ordered:
-            y = np.ascontiguousarray(x)[self.inserted]
+            y = x[self.inserted]
             return y
         y = _transposed(x, self.to_order)
         return y[self.inserted] if self.lacks_axes else y

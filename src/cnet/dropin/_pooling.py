@@ -11,7 +11,7 @@ from .._sizes import plain
 from ..arrays import INT32, Array, Shape
 from ..kernels import channels_last, pooling
 from ..kernels.pooling import checked_divisor
-from ._arrays import ends, float_dtype, floats, plain_ends, same_ndim, same_shape, shape_of
+from ._arrays import ends, floats, plain_ends, same_floats, same_ndim, same_shape, shape_of
 from ._layouts import CHANNELS_LAST, IMAGES, Layout, images, text
 
 TIES = ("first", "last", "all", "share")
@@ -47,15 +47,16 @@ def _plan(
     function: str, shape: Shape, window: Any, stride: Any, padding: Any, dilation: Any,
     ceil_mode: bool, layout: Any, has_border: bool = False,
 ) -> _Plan:  # fmt: skip
-    text(function, "layout", layout)
+    if type(layout) is not str:
+        text(function, "layout", layout)
     stride = window if stride is None else stride
     if not (type(window) is type(stride) is type(padding) is type(dilation) is int):
         window = plain(function, "kernel_size", window, 2)
         stride = plain(function, "stride", stride, 2)
         dilation = plain(function, "dilation", dilation, 2)
         padding = plain_ends(function, padding)
-    options = window, stride, padding, dilation, bool(ceil_mode)
-    return _made(function, shape, layout, has_border, *options)
+    ceil_mode = bool(ceil_mode)
+    return _made(function, shape, layout, has_border, window, stride, padding, dilation, ceil_mode)
 
 
 @lru_cache(maxsize=1024)
@@ -294,6 +295,7 @@ def _scatter_plan(
     function: str, layout: str, shape: Shape, has_taps: bool
 ) -> tuple[Layout, Layout, Any, Shape]:
     """The layouts of images and of positions, the module, and the shape as its kernels take it."""
+    _check.shape(function, "x_shape", shape, len(shape))
     form, module = _images(function, layout, shape)
     return form, form.with_taps() if has_taps else form, module, form.shape_to_kernels(shape)
 
@@ -343,8 +345,7 @@ def max_pool2d_gradient(
     """
     f = "max_pool2d_gradient"
     _check_ties(f, ties)
-    dtype = float_dtype(grad_output, x)
-    grad, x = floats(f, "grad_output", grad_output, dtype), floats(f, "x", x, dtype)
+    grad, x = same_floats(f, ("grad_output", "x"), (grad_output, x))
     plan = _plan(
         f, x.shape, kernel_size, stride, padding, dilation, ceil_mode, layout, pad_value != -np.inf
     )

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from ._arrays import float_dtype, floats
+from ._arrays import floats, has_ndim, same_floats
 from ._channels_first import convolved, gradients, max_pool, max_pool_backward
 
 __all__ = [
@@ -50,9 +50,11 @@ def convolution(image: Any, filt: Any, bias: Any, s: int = 1) -> Array:
     array([[[4., 4.],
             [4., 4.]]])
     """
-    dtype = float_dtype(image, filt, bias)
-    x = floats("convolution", "image", image, dtype, 3)[np.newaxis]
-    y: Array = convolved("convolution", x, filt, bias, s, 0, dtype)[0]
+    f, names = "convolution", ("image", "filt", "bias")
+    x, filters, bias = same_floats(f, names, (image, filt, bias))
+    has_ndim(f, "image", x, 3)
+    has_ndim(f, "filt", filters, 4)
+    y: Array = convolved(f, x[np.newaxis], filters, bias, s, 0, None)[0]
     return y
 
 
@@ -94,20 +96,23 @@ def convolutionBackward(
     dbias : ndarray, shape (o, 1)
     """
     f = "convolutionBackward"
-    dtype = float_dtype(dconv_prev, conv_in, filt)
-    x = floats(f, "conv_in", conv_in, dtype, 3)[np.newaxis]
-    grad = floats(f, "dconv_prev", dconv_prev, dtype, 3)[np.newaxis]
-    dout, dfilt, dbias = gradients(f, grad, x, filt, s, 0, dtype)
+    names, arrays = ("dconv_prev", "conv_in", "filt"), (dconv_prev, conv_in, filt)
+    grad, x, filters = same_floats(f, names, arrays)
+    has_ndim(f, "conv_in", x, 3)
+    has_ndim(f, "dconv_prev", grad, 3)
+    dout, dfilt, dbias = gradients(f, grad[np.newaxis], x[np.newaxis], filters, s, 0, None)
     return dout[0], dfilt, dbias.reshape(-1, 1)
 
 
 def maxpoolBackward(dpool: Any, orig: Any, f: int, s: int) -> Array:
     """The gradient of `maxpool` of the image `orig`; the first of equal maxima gets it."""
-    name, dtype = "maxpoolBackward", float_dtype(dpool, orig)
-    x = floats(name, "orig", orig, dtype, 3)[np.newaxis]
-    grad = floats(name, "dpool", dpool, dtype, 3)[np.newaxis]
-    _, indices = max_pool(name, "orig", x, dtype, f, s)
-    dx: Array = max_pool_backward(name, "dpool", grad, dtype, indices, x.shape)[0]
+    name = "maxpoolBackward"
+    grad, x = same_floats(name, ("dpool", "orig"), (dpool, orig))
+    has_ndim(name, "orig", x, 3)
+    has_ndim(name, "dpool", grad, 3)
+    x = x[np.newaxis]
+    _, indices = max_pool(name, "orig", x, None, f, s)
+    dx: Array = max_pool_backward(name, "dpool", grad[np.newaxis], None, indices, x.shape)[0]
     return dx
 
 

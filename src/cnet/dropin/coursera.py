@@ -10,13 +10,14 @@ Reference: A. Ng et al., "Convolutional Neural Networks" (deeplearning.ai, Cours
 """
 
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
 from ..arrays import Array
 from . import _courses, kernels
-from ._arrays import shape_of
+from ._arrays import entries, shape_of
 
 __all__ = [
     "conv_backward",
@@ -28,6 +29,9 @@ __all__ = [
     "pool_forward",
     "zero_pad",
 ]
+
+
+STRIDE_AND_PAD, F_AND_STRIDE = itemgetter("stride", "pad"), itemgetter("f", "stride")
 
 
 def zero_pad(X: Any, pad: int) -> Array:
@@ -46,15 +50,6 @@ def zero_pad(X: Any, pad: int) -> Array:
 def conv_single_step(a_slice_prev: Any, W: Any, b: Any) -> Any:
     """``sum(a_slice_prev * W) + b`` for one position of one filter; `b` has one element."""
     return np.sum(np.multiply(a_slice_prev, W)) + np.asarray(b).item()
-
-
-def _hyperparameters(function: str, hparameters: Mapping[str, Any], *names: str) -> list[Any]:
-    missing = [name for name in names if name not in hparameters]
-    if missing:
-        raise ValueError(
-            f"{function}: hparameters must have the key {missing[0]!r} (got {list(hparameters)})"
-        )
-    return [hparameters[name] for name in names]
 
 
 def conv_forward(
@@ -96,7 +91,7 @@ def conv_forward(
            [2., 4., 2.],
            [1., 2., 1.]])
     """
-    stride, pad = _hyperparameters("conv_forward", hparameters, "stride", "pad")
+    stride, pad = entries("conv_forward", "hparameters", hparameters, STRIDE_AND_PAD)
     Z = kernels.conv2d(A_prev, W, b, stride, pad, **_courses.LAYOUTS)
     return Z, (A_prev, W, b, hparameters)
 
@@ -117,7 +112,7 @@ def conv_backward(dZ: Any, cache: tuple[Any, ...]) -> tuple[Array, Array, Array]
     db : ndarray, shape (1, 1, 1, n_C)
     """
     A_prev, W, _, hparameters = cache
-    stride, pad = _hyperparameters("conv_backward", hparameters, "stride", "pad")
+    stride, pad = entries("conv_backward", "hparameters", hparameters, STRIDE_AND_PAD)
     return _courses.conv_gradients(dZ, A_prev, W, stride, pad)
 
 
@@ -149,7 +144,7 @@ def pool_forward(
     array([[0., 1.],
            [1., 0.]])
     """
-    f, stride = _hyperparameters("pool_forward", hparameters, "f", "stride")
+    f, stride = entries("pool_forward", "hparameters", hparameters, F_AND_STRIDE)
     A = _courses.pooled("pool_forward", A_prev, f, stride, mode)
     return A, (A_prev, hparameters)
 
@@ -180,5 +175,5 @@ def pool_backward(dA: Any, cache: tuple[Any, ...], mode: str = "max") -> Array:
     dA_prev : ndarray, shape (m, n_H_prev, n_W_prev, n_C)
     """
     A_prev, hparameters = cache
-    f, stride = _hyperparameters("pool_backward", hparameters, "f", "stride")
+    f, stride = entries("pool_backward", "hparameters", hparameters, F_AND_STRIDE)
     return _courses.pool_gradient("pool_backward", dA, A_prev, f, stride, mode)

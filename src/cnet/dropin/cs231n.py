@@ -17,15 +17,16 @@ windows that are not square.
 Reference: Stanford University, CS231n "Convolutional neural networks for visual recognition".
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
 from .. import kernels
 from ..arrays import Array
-from ._arrays import float_dtype, floats, same_shape, shape_of
+from ._arrays import entries, floats, has_ndim, same_floats, same_shape, shape_of
 
 # ---- im2col and col2im -----------------------------------------------------------------------
 
@@ -137,11 +138,8 @@ class _Cache(Sequence[Any]):
         return entry() if isinstance(entry, partial) else entry
 
 
-def _numbers(function: str, name: str, param: Mapping[str, Any], *keys: str) -> list[Any]:
-    missing = [key for key in keys if key not in param]
-    if missing:
-        raise ValueError(f"{function}: {name} must have the key {missing[0]!r} (got {list(param)})")
-    return [param[key] for key in keys]
+STRIDE_AND_PAD = itemgetter("stride", "pad")
+WINDOW_AND_STRIDE = itemgetter("pool_height", "pool_width", "stride")
 
 
 def _cols_by_image(x: Array, window: tuple[int, int], stride: int, pad: int) -> Array:
@@ -153,11 +151,12 @@ def _cols_by_image(x: Array, window: tuple[int, int], stride: int, pad: int) -> 
 def _conv_forward(
     function: str, cols_of: Callable[..., Array], x: Any, w: Any, b: Any, conv_param: Any
 ) -> tuple[Array, _Cache]:
-    stride, pad = _numbers(function, "conv_param", conv_param, "stride", "pad")
-    dtype = float_dtype(x, w, b)
-    images = floats(function, "x", x, dtype, 4)
-    filters, bias = floats(function, "w", w, dtype, 4), floats(function, "b", b, dtype).reshape(-1)
-    out = kernels.conv2d(images, filters, bias, stride, pad)
+    stride, pad = entries(function, "conv_param", conv_param, STRIDE_AND_PAD)
+    names, arrays = ("x", "w", "b"), (x, w, np.asarray(b))
+    images, filters, bias = same_floats(function, names, arrays)
+    has_ndim(function, "x", images, 4)
+    has_ndim(function, "w", filters, 4)
+    out = kernels.conv2d(images, filters, bias.reshape(-1), stride, pad)
     return out, _Cache(x, w, b, conv_param, partial(cols_of, images, filters, stride, pad))
 
 
@@ -230,10 +229,9 @@ def conv_backward_strides(dout: Any, cache: Sequence[Any]) -> tuple[Array, Array
     """
     f = "conv_backward"
     x, w, b, conv_param = cache[:4]
-    stride, pad = _numbers(f, "conv_param", conv_param, "stride", "pad")
-    dtype = float_dtype(x, w, b)
-    grad = floats(f, "dout", dout, dtype, 4)
-    images, filters = floats(f, "x", x, dtype, 4), floats(f, "w", w, dtype, 4)
+    stride, pad = entries(f, "conv_param", conv_param, STRIDE_AND_PAD)
+    images, filters, _ = same_floats(f, ("x", "w", "b"), (x, w, b))
+    grad = floats(f, "dout", dout, images.dtype, 4)
     gradients: Any = kernels.conv2d_backward(grad, images, filters, stride, pad)
     return gradients
 
@@ -244,8 +242,7 @@ conv_backward_fast = conv_backward_strides
 
 
 def _pool(function: str, x: Any, pool_param: Any) -> tuple[Array, tuple[int, int], int]:
-    keys = "pool_height", "pool_width", "stride"
-    height, width, stride = _numbers(function, "pool_param", pool_param, *keys)
+    height, width, stride = entries(function, "pool_param", pool_param, WINDOW_AND_STRIDE)
     return floats(function, "x", x, None, 4), (height, width), stride
 
 

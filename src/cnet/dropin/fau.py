@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import FLOAT64, Array
-from ._arrays import shape_of
+from ._arrays import shape_at, shape_of
 from ._channels_first import convolved, gradients, max_pool, max_pool_backward
 
 __all__ = ["BaseLayer", "Conv", "Flatten", "Pooling"]
@@ -164,7 +164,7 @@ class Pooling(BaseLayer):
         return y
 
     def backward(self, error_tensor: Any) -> Array:
-        shape = np.shape(_kept(self, "input_tensor"))
+        shape = shape_at(_kept(self, "input_tensor"))
         return max_pool_backward(
             "Pooling.backward", "error_tensor", error_tensor, FLOAT64, self._indices, shape
         )

@@ -19,7 +19,7 @@ import numpy as np
 from .._sizes import plain
 from ..arrays import Array, Shape
 from . import _courses, kernels
-from ._arrays import pair
+from ._arrays import pair, shape_at
 
 __all__ = [
     "conv_backward",
@@ -44,7 +44,7 @@ def _padding(function: str, padding: Any, images: Any, kernel: Any, stride: Any)
         return padding
     if padding != "same":
         raise ValueError(f"{function}: padding must be 'same', 'valid' or a pair (got {padding!r})")
-    return _same(function, np.shape(images)[1:3], plain(function, "stride", stride, 2), kernel)
+    return _same(function, shape_at(images)[1:3], plain(function, "stride", stride, 2), kernel)
 
 
 @lru_cache(maxsize=1024)
@@ -95,7 +95,7 @@ def conv_forward(
     array([[4., 4.],
            [4., 4.]])
     """
-    pads = _padding("conv_forward", padding, A_prev, np.shape(W)[:2], stride)
+    pads = _padding("conv_forward", padding, A_prev, shape_at(W)[:2], stride)
     return activation(kernels.conv2d(A_prev, W, b, stride, pads, **_courses.LAYOUTS))
 
 
@@ -136,7 +136,7 @@ def conv_backward(
         In the shapes of `A_prev` and `W`.
     db : ndarray, shape (1, 1, 1, c_new)
     """
-    pads = _padding("conv_backward", padding, A_prev, np.shape(W)[:2], stride)
+    pads = _padding("conv_backward", padding, A_prev, shape_at(W)[:2], stride)
     return _courses.conv_gradients(dZ, A_prev, W, stride, pads)
 
 
@@ -192,7 +192,7 @@ def convolve_grayscale(
     >>> convolve_grayscale(np.ones((5, 28, 28)), np.ones((3, 3)), "valid", (2, 2)).shape
     (5, 13, 13)
     """
-    pads = _padding("convolve_grayscale", padding, images, np.shape(kernel), stride)
+    pads = _padding("convolve_grayscale", padding, images, shape_at(kernel), stride)
     return kernels.conv2d(images, kernel, None, stride, pads, layout="nhw", weight_layout="hw")
 
 

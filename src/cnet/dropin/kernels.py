@@ -27,7 +27,7 @@ import numpy as np
 
 from .. import kernels
 from ..arrays import Array
-from ._arrays import ends, float_dtype, floats, pair, shape_of
+from ._arrays import ends, floats, has_ndim, pair, same_floats, shape_of
 from ._convolution import bias_of, conv2d, conv2d_backward
 from ._layouts import images
 from ._pooling import (
@@ -109,20 +109,20 @@ def col2im(
 
 def linear(x: Any, weight: Any, bias: Any = None, relu: bool = False) -> Array:
     """``x @ weight.T + bias``, with ReLU if `relu`; arguments as of `cnet.kernels.linear`."""
-    dtype = float_dtype(x, weight, bias)
-    matrix = floats("linear", "weight", weight, dtype, 2)
-    each, cells = bias_of("linear", bias, len(matrix), dtype)
+    names, arrays = ("x", "weight", "bias"), (x, weight, bias)
+    x, weight, bias = same_floats("linear", names, arrays)
+    has_ndim("linear", "weight", weight, 2)
+    each, cells = bias_of(bias, len(weight))
     if cells is not None:
         raise ValueError(
-            f"linear: bias must have {len(matrix)} elements or 1 (got shape {cells.shape})"
+            f"linear: bias must have {len(weight)} elements or 1 (got shape {cells.shape})"
         )
-    return kernels.linear(floats("linear", "x", x, dtype), matrix, each, relu)
+    return kernels.linear(x, weight, each, relu)
 
 
 def matmul(a: Any, b: Any) -> Array:
     """``a @ b``, in float32 or float64."""
-    dtype = float_dtype(a, b)
-    return kernels.matmul(floats("matmul", "a", a, dtype), floats("matmul", "b", b, dtype))
+    return kernels.matmul(*same_floats("matmul", ("a", "b"), (a, b)))
 
 
 def relu(x: Any) -> Array:
@@ -132,6 +132,5 @@ def relu(x: Any) -> Array:
 
 def relu_backward(grad_output: Any, y: Any) -> Array:
     """The gradient of `relu` from its result `y` or its input."""
-    dtype = float_dtype(grad_output, y)
-    grad = floats("relu_backward", "grad_output", grad_output, dtype)
-    return kernels.relu_backward(grad, floats("relu_backward", "y", y, dtype))
+    names, arrays = ("grad_output", "y"), (grad_output, y)
+    return kernels.relu_backward(*same_floats("relu_backward", names, arrays))

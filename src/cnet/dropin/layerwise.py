@@ -21,7 +21,7 @@ import numpy as np
 
 from .. import kernels
 from ..arrays import FLOAT64, Array
-from ._arrays import floats, same_shape
+from ._arrays import floats, has_ndim, same_shape
 
 _ONE = np.ones(())  # with a small array, NumPy computes faster than with a Python number
 
@@ -301,7 +301,8 @@ class SoftmaxCrossEntropyLoss:
 
     def forward(self, logits: Any, labels: Any) -> Any:
         f = "SoftmaxCrossEntropyLoss.forward"
-        rows = floats(f, "logits", logits, FLOAT64, 1, 2)
+        rows = floats(f, "logits", logits, FLOAT64)
+        has_ndim(f, "logits", rows, 1, 2)
         targets = floats(f, "labels", labels, FLOAT64)
         same_shape(f, "labels", targets.shape, "logits.shape", rows.shape)
         powers = np.exp(rows - rows.max(axis=-1, keepdims=True))

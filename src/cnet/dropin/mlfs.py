@@ -21,7 +21,7 @@ import numpy as np
 from .._sizes import plain
 from ..arrays import Array
 from . import kernels
-from ._arrays import pair, shape_of
+from ._arrays import pair, shape_at, shape_of
 from ._channels_first import (
     avg_pool,
     avg_pool_backward,
@@ -172,6 +172,9 @@ class Conv2D(Layer):
         return self.W.reshape(self.n_filters, -1).copy()
 
     def _pads(self) -> Any:
+        """The padding as `convolved` takes it."""
+        if self.padding in ("same", "valid"):
+            return self.padding
         return determine_padding(self.filter_shape, self.padding)
 
     def forward_pass(self, X: Any, training: bool = True) -> Array:
@@ -192,7 +195,7 @@ class Conv2D(Layer):
 
     def output_shape(self) -> tuple[int, int, int]:
         _, height, width = self.input_shape
-        (top, bottom), (left, right) = self._pads()
+        (top, bottom), (left, right) = determine_padding(self.filter_shape, self.padding)
         rows = (height + top + bottom - self.filter_shape[0]) // self.stride + 1
         columns = (width + left + right - self.filter_shape[1]) // self.stride + 1
         return self.n_filters, rows, columns
@@ -242,7 +245,7 @@ class MaxPooling2D(PoolingLayer):
         return y
 
     def backward_pass(self, accum_grad: Any) -> Array:
-        f, shape = "MaxPooling2D.backward_pass", np.shape(self._kept_input())
+        f, shape = "MaxPooling2D.backward_pass", shape_at(self._kept_input())
         return max_pool_backward(f, "accum_grad", accum_grad, None, self.cache, shape)
 
 
@@ -259,7 +262,7 @@ class AveragePooling2D(PoolingLayer):
         return y
 
     def backward_pass(self, accum_grad: Any) -> Array:
-        shape = np.shape(self._kept_input())
+        shape = shape_at(self._kept_input())
         if self.padding in UNPADDED:
             f, options = "AveragePooling2D.backward_pass", (shape, self.pool_shape, self.stride)
             return avg_pool_backward(f, "accum_grad", accum_grad, None, *options)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import FLOAT64, Array
-from ._arrays import size
+from ._arrays import shape_at, size
 from ._channels_first import (
     avg_pool,
     avg_pool_backward,
@@ -68,6 +68,16 @@ def _drawn(shape: tuple[int, ...], weight_init_fn: Init, bias_init_fn: Init) -> 
     W = np.random.normal(0, 1.0, shape) if weight_init_fn is None else weight_init_fn(*shape)
     b = np.zeros(shape[0]) if bias_init_fn is None else bias_init_fn(shape[0])
     return W, b
+
+
+class _Layer:
+    """A layer with the names of its methods for messages."""
+
+    _forward: str
+    _backward: str
+
+    def __init_subclass__(cls) -> None:
+        cls._forward, cls._backward = f"{cls.__name__}.forward", f"{cls.__name__}.backward"
 
 
 # ---- Resampling ----------------------------------------------------------------------------------
@@ -146,7 +156,7 @@ class Downsample2d(_Downsample):
 # ---- Convolution ---------------------------------------------------------------------------------
 
 
-class _Stride1:
+class _Stride1(_Layer):
     """A convolution with stride 1 and without padding, which holds the weights."""
 
     axes: int
@@ -171,15 +181,14 @@ class _Stride1:
 
     def convolve(self, A: Any, stride: int, padding: int) -> Array:
         """`forward` with a stride and with zeros around the images."""
-        f = f"{type(self).__name__}.forward"
-        Z = convolved(f, A, self.W, self.b, stride, padding)
+        Z = convolved(self._forward, A, self.W, self.b, stride, padding)
         self.A = A
         return Z
 
     def gradient(self, dLdZ: Any, stride: int, padding: int) -> Array:
         """`backward` for `convolve`."""
-        f, A = f"{type(self).__name__}.backward", _kept(self, "A")
-        dLdA, self.dLdW, self.dLdb = gradients(f, dLdZ, A, self.W, stride, padding)
+        arrays = dLdZ, _kept(self, "A"), self.W
+        dLdA, self.dLdW, self.dLdb = gradients(self._backward, *arrays, stride, padding)
         return dLdA
 
 
@@ -295,7 +304,7 @@ class ConvTranspose2d:
         return self.upsample2d.backward(self.conv2d_stride1.backward(dLdZ))
 
 
-class _Accumulating:
+class _Accumulating(_Layer):
     """A convolution whose gradients add up in `dW` and `db`."""
 
     axes: int
@@ -317,14 +326,12 @@ class _Accumulating:
         return self.forward(x)
 
     def forward(self, x: Any) -> Array:
-        f = f"{type(self).__name__}.forward"
-        y = convolved(f, x, self.W, self.b, self.stride)
+        y = convolved(self._forward, x, self.W, self.b, self.stride)
         self.x = x
         return y
 
     def backward(self, delta: Any) -> Array:
-        f, x = f"{type(self).__name__}.backward", _kept(self, "x")
-        dx, dW, db = gradients(f, delta, x, self.W, self.stride)
+        dx, dW, db = gradients(self._backward, delta, _kept(self, "x"), self.W, self.stride)
         self.dW += dW
         self.db += db
         return dx
@@ -345,7 +352,7 @@ class Conv2D(_Accumulating):
 # ---- Pooling -------------------------------------------------------------------------------------
 
 
-class MaxPool2d:
+class MaxPool2d(_Layer):
     """The maximum of each square window; the first of equal maxima gets the gradient."""
 
     def __init__(self, kernel: int, stride: int) -> None:
@@ -353,17 +360,17 @@ class MaxPool2d:
         self.stride = stride
 
     def forward(self, A: Any) -> Array:
-        f = f"{type(self).__name__}.forward"
-        Z, self._indices = max_pool(f, "A", A, FLOAT64, self.kernel, self.stride)
+        options = FLOAT64, self.kernel, self.stride
+        Z, self._indices = max_pool(self._forward, "A", A, *options)
         self.A = A
         return Z
 
     def backward(self, dLdZ: Any) -> Array:
-        f, shape = f"{type(self).__name__}.backward", np.shape(_kept(self, "A"))
+        f, shape = self._backward, shape_at(_kept(self, "A"))
         return max_pool_backward(f, "dLdZ", dLdZ, FLOAT64, self._indices, shape)
 
 
-class MeanPool2d:
+class MeanPool2d(_Layer):
     """The mean of each square window."""
 
     def __init__(self, kernel: int, stride: int) -> None:
@@ -371,13 +378,12 @@ class MeanPool2d:
         self.stride = stride
 
     def forward(self, A: Any) -> Array:
-        f = f"{type(self).__name__}.forward"
-        Z = avg_pool(f, "A", A, FLOAT64, self.kernel, self.stride)
+        Z = avg_pool(self._forward, "A", A, FLOAT64, self.kernel, self.stride)
         self.A = A
         return Z
 
     def backward(self, dLdZ: Any) -> Array:
-        f, shape = f"{type(self).__name__}.backward", np.shape(_kept(self, "A"))
+        f, shape = self._backward, shape_at(_kept(self, "A"))
         return avg_pool_backward(f, "dLdZ", dLdZ, FLOAT64, shape, self.kernel, self.stride)
 
 

@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .. import kernels
-from ..arrays import Array
+from ..arrays import FLOAT32, Array
 from ._arrays import axes, floats, same_shape
 
 GradFn: TypeAlias = "tuple[type[Op], Context, tuple[Any, ...]]"
@@ -90,7 +90,7 @@ def _raw(x: Any) -> Any:
 
 
 def _array(function: str, name: str, x: Any) -> Array:
-    return floats(function, name, x, np.float32)
+    return floats(function, name, x, FLOAT32)
 
 
 def reduce_grad_to_shape(grad: Any, shape: Sequence[int]) -> Any:

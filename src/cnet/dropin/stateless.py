@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import kernels
 from ..arrays import FLOAT64, Array
-from ._arrays import floats, same_shape, size
+from ._arrays import floats, has_ndim, same_shape, size
 
 Pairs: TypeAlias = list[tuple[Array, Array]]
 
@@ -24,7 +24,8 @@ def _rows(function: str, name: str, x: Any) -> Array:
 
 def _images(function: str, name: str, x: Any) -> Array:
     """Images (n, h, w), or one image (h, w), as images with one channel."""
-    x = floats(function, name, x, FLOAT64, 2, 3)
+    x = floats(function, name, x, FLOAT64)
+    has_ndim(function, name, x, 2, 3)
     return x.reshape(-1, 1, *x.shape[-2:])
 
 

@@ -6,21 +6,26 @@ convolution, (h, w, filters) out of it. `backprop` updates the weights.
 Reference: V. Zhou, "CNNs, Part 2: Training a Convolutional Neural Network" (2019).
 """
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from .. import geometry
-from ..arrays import FLOAT64, Array
+from ..arrays import FLOAT64, Array, Shape
 from ..kernels import channels_last
 from . import kernels
 from ._arrays import floats
-from ._convolution import gradients
 from ._pooling import maxima
 
 __all__ = ["Conv3x3", "MaxPool2", "Softmax"]
 
 LAYOUTS: Any = {"layout": "hwc", "weight_layout": "ohw"}
+
+
+@lru_cache(maxsize=256)
+def _geometry(function: str, image: Shape, filters: Shape) -> geometry.Conv:
+    return geometry.conv(function, (1, 1, *image), (filters[0], 1, *filters[1:]))
 
 
 def _kept(layer: Any, name: str) -> Any:
@@ -64,7 +69,7 @@ class Conv3x3:
     def forward(self, input: Any) -> Array:
         f = "Conv3x3.forward"
         x, weight = self._arrays(f, input)
-        g = geometry.conv(f, (1, 1, *x.shape), (len(weight), 1, *weight.shape[1:]), 1, 0)
+        g = _geometry(f, x.shape, weight.shape)
         last = np.ascontiguousarray(weight.transpose(1, 2, 0))
         y: Array = channels_last.conv(
             x[np.newaxis, ..., np.newaxis], last[:, :, np.newaxis], None, g
@@ -78,7 +83,7 @@ class Conv3x3:
         arrays = self._arrays(f, _kept(self, "last_input"))
         grad = floats(f, "d_L_d_out", d_L_d_out, FLOAT64)
         needs = False, True, False
-        _, gradient, _ = gradients(f, grad, *arrays, 1, 0, needs=needs, **LAYOUTS)
+        _, gradient, _ = kernels.conv2d_backward(grad, *arrays, needs=needs, **LAYOUTS)
         assert gradient is not None
         self.filters -= learn_rate * gradient
 

@@ -259,7 +259,8 @@ def max_pool2d_nhwc_backward(grad_output: Array, indices: Array, x_shape: Sequen
     f = "max_pool2d_nhwc_backward"
     grad_output = _check.array(f, "grad_output", grad_output, 4)
     indices = _check.integers(f, "indices", indices, 4, INT32)
-    return max_pool_backward(f, grad_output, indices, x_shape)
+    shape = _check.shape(f, "x_shape", x_shape)
+    return max_pool_backward(f, grad_output, indices, shape)
 
 
 def avg_pool2d_nhwc(
@@ -370,9 +371,8 @@ def max_pool(x: Array, g: geometry.Window, wanted: bool = True) -> tuple[Array, 
     return y, indices
 
 
-def max_pool_backward(f: str, grad_output: Array, indices: Array, x_shape: Sequence[int]) -> Array:
+def max_pool_backward(f: str, grad_output: Array, indices: Array, shape: Shape) -> Array:
     """`max_pool2d_nhwc_backward`, which checks the shapes of checked arrays."""
-    shape = _check.shape(f, "x_shape", x_shape)
     _check.same_shape(f, "indices", indices.shape, "grad_output.shape", grad_output.shape)
     n, h, w, c = shape
     kept = grad_output.shape[0], grad_output.shape[3]

@@ -100,7 +100,8 @@ def max_pool2d_backward(grad_output: Array, indices: Array, x_shape: Sequence[in
     f = "max_pool2d_backward"
     grad_output = _check.array(f, "grad_output", grad_output, 4)
     indices = _check.integers(f, "indices", indices, 4, INT32)
-    return max_pool_backward(f, grad_output, indices, x_shape)
+    shape = _check.shape(f, "x_shape", x_shape)
+    return max_pool_backward(f, grad_output, indices, shape)
 
 
 def max_pool_windows(x: Array, bounds: Array, outputs: Sequence[int]) -> tuple[Array, Array]:
@@ -313,9 +314,8 @@ def _windows(x_shape: Shape, outputs: Shape) -> tuple[Shape, Shape]:
     return (*x_shape[:2], *missing, *x_shape[2:], *missing, *outputs), shape
 
 
-def max_pool_backward(f: str, grad_output: Array, indices: Array, x_shape: Sequence[int]) -> Array:
+def max_pool_backward(f: str, grad_output: Array, indices: Array, shape: Shape) -> Array:
     """`max_pool2d_backward`, which checks the shapes of checked arrays."""
-    shape = _check.shape(f, "x_shape", x_shape)
     _check.same_shape(f, "indices", indices.shape, "grad_output.shape", grad_output.shape)
     _check.same_shape(f, "grad_output", grad_output.shape[:2], "x_shape[:2]", shape[:2])
     g = geometry.scatter(f, shape, grad_output.shape)

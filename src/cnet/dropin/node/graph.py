@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ... import kernels
-from ...arrays import Array
+from ...arrays import FLOAT32, Array
 from .._arrays import axes, floats
 
 Backward: TypeAlias = "Callable[[Node], None]"
@@ -201,9 +201,7 @@ class Node:
     # ---- Operators ---------------------------------------------------------------------------
 
     def _ensure(self, other: Any) -> "Node":
-        return (
-            other if isinstance(other, Node) else Node(floats(self.op, "other", other, np.float32))
-        )
+        return other if isinstance(other, Node) else Node(floats(self.op, "other", other, FLOAT32))
 
     def __add__(self, other: Any) -> "Node":
         other = self._ensure(other)

@@ -6,7 +6,7 @@ from typing import Any, cast
 import numpy as np
 
 from ... import geometry, kernels
-from ...arrays import Array
+from ...arrays import FLOAT32, Array
 from .._arrays import floats, shape_of, size
 from .graph import Deferred, Node, Unpooled
 
@@ -136,7 +136,7 @@ class _Convolution(Node):
     """The node of a convolution; its value is computed on access."""
 
     def __init__(self, x: Node, weight: Node, bias: Node, stride: Any, padding: Any) -> None:
-        images = floats("Conv2d", "x", x.value, np.float32, 4)
+        images = floats("Conv2d", "x", x.value, FLOAT32, 4)
         # The lambda below uses local names, not self: the node must not refer to itself.
         self.options = options = {"stride": stride, "padding": padding}
         # Copies, because an optimizer may update them in place before the value is read.
@@ -243,7 +243,7 @@ class Sequential(Module):
 
 def _im2col(x: Any, KH: int, KW: int, SH: int, SW: int, PH: int, PW: int) -> tuple[Array, int, int]:
     """Columns (n, c*kh*kw, oh*ow) of the windows of images, and oh and ow."""
-    images = floats("_im2col", "x", x, np.float32, 4)
+    images = floats("_im2col", "x", x, FLOAT32, 4)
     g = geometry.window("_im2col", images.shape, (KH, KW), (SH, SW), (PH, PW), 1)
     oh, ow = g.output
     return kernels.im2col(images, (KH, KW), (SH, SW), (PH, PW)), oh, ow
@@ -253,6 +253,6 @@ def _col2im(
     cols: Any, x_shape: Sequence[int], KH: int, KW: int, SH: int, SW: int, PH: int, PW: int
 ) -> Array:
     """Fold columns back into images of shape `x_shape`; overlapping values are added."""
-    columns = floats("_col2im", "cols", cols, np.float32, 3)
+    columns = floats("_col2im", "cols", cols, FLOAT32, 3)
     x_shape = shape_of("_col2im", "x_shape", x_shape)
     return kernels.col2im(columns, x_shape, (KH, KW), (SH, SW), (PH, PW))
