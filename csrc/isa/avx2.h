@@ -15,9 +15,9 @@
 /* Register tiles: accumulators, operands and a broadcast fill the registers. */
 #define ISA_PRODUCT_ROWS 6
 #define ISA_PRODUCT_VECTORS 2
-#define ISA_IN_PLACE_ROWS 32       /* rows of A up to which a copy of B does not pay */
+#define ISA_IN_PLACE_ROWS 18       /* rows of A up to which a copy of B does not pay */
 #define ISA_LINEAR_ROWS 4          /* with two panels of prepared weights */
-#define ISA_DOTS_COLS 2            /* with four rows */
+#define ISA_DOTS_COLS 3            /* with four rows */
 #define ISA_WINOGRAD_SLICE 24      /* channels per slice of the Winograd weight gradient */
 #define ISA_DIRECT_ACCUMULATORS 12 /* of the direct weight gradient */
 #define ISA_PREPARED_PIXELS 6      /* in each of two rows, with one vector of filters */

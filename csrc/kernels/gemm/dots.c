@@ -3,7 +3,14 @@
 #include "gemm/dots.h"
 
 /* The register tile; at the edges its last row or column is repeated. */
-enum { ROWS = 4, COLS = ISA_DOTS_COLS, CHUNK_COLS = 32 };
+enum {
+    ROWS = 4,
+    COLS = ISA_DOTS_COLS,
+    CHUNK_COLS = 12 * COLS,
+    LANE_COUNT = VECTOR_BYTES / sizeof(real)
+};
+/* Sums of a tile, and unused ones up to a multiple of the lanes. */
+enum { SUMS = (ROWS * COLS + LANE_COUNT - 1) / LANE_COUNT * LANE_COUNT };
 
 static void put(const dots *d, ptrdiff_t i, ptrdiff_t j, const real *sums) {
     const ptrdiff_t rows = min_size(ROWS, d->m - i), cols = min_size(COLS, d->n - j);
@@ -38,13 +45,13 @@ static inline __attribute__((always_inline)) void multiply_tile(const dots *d, p
         ADD_PRODUCTS(WHOLE)
     if (t < d->k)
         ADD_PRODUCTS(REST)
-    vec sums[ROWS * COLS] = {0};
+    vec sums[SUMS] = {0};
 #pragma GCC unroll 4
     for (int r = 0; r < height; r++)
 #pragma GCC unroll 4
         for (int s = 0; s < COLS; s++)
             sums[r * COLS + s] = sum[r][s];
-    add_lanes(sums, ROWS * COLS);
+    add_lanes(sums, SUMS);
     put(d, i, j, (const real *)sums);
 }
 
