@@ -41,9 +41,10 @@ INLINE void sweep(const outputs_t *out, const image_t *image, const vec *weights
 #pragma GCC unroll 2
         for (int phase = 0; phase < stride; phase++) {
             const real *from = padded_row(image, row * stride + phase);
-            __builtin_prefetch(from + (stride * columns[0] + image->ahead), 0, 2);
 #pragma GCC unroll 2
             for (int v = 0; v < vectors; v++) {
+                if (v * stride * VECTOR_BYTES % CNET_ALIGNMENT == 0)
+                    __builtin_prefetch(from + (stride * columns[v] + image->ahead), 0, 2);
 #pragma GCC unroll 5
                 for (int j = 0; j < k; j++) {
                     const vec any = strided_cells(from + stride * columns[v], j, stride);
@@ -57,7 +58,7 @@ INLINE void sweep(const outputs_t *out, const image_t *image, const vec *weights
 #pragma GCC unroll 2
         for (int v = 0; v < vectors; v++) {
             const ptrdiff_t at = (row - places + 1) * out->to_pitch + columns[v];
-            if (v == 0)
+            if (v * VECTOR_BYTES % CNET_ALIGNMENT == 0)
                 __builtin_prefetch(out->to + (at + out->ahead), 1, 2);
             const vec sum = strided_order(sums[places - 1][v], stride);
             if (row >= places - 1 && vectors == 2)
