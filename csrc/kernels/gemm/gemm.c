@@ -120,7 +120,7 @@ void CNET_FN(gemm)(const cnet_call *call) {
     };
     if (g->m >= TILE_ROWS && g->n <= (shares_cache_sets(g->a_row) ? STRIP_COLS : FEW_COLS))
         job.base.a = (strided){a->a, g->a_row, g->a_col};
-    if (g->b_col == 1 && g->m <= ISA_IN_PLACE_ROWS && !shares_cache_sets(g->b_row))
+    if (g->b_col == 1 && g->m <= ISA_MATRIX_ROWS && !shares_cache_sets(g->b_row))
         job.base.b = (strided){a->b, 1, g->b_row};
     else if (g->b_col == 1 || g->b_row == 1)
         job.base.find_b = find_b;
