@@ -16,6 +16,7 @@
 #define ISA_PRODUCT_ROWS 8
 #define ISA_PRODUCT_VECTORS 3
 #define ISA_IN_PLACE_ROWS 256      /* rows of A up to which a copy of B does not pay */
+#define ISA_MATRIX_ROWS 256        /* the same if rows of B may lie at any address */
 #define ISA_LINEAR_ROWS 8          /* with two panels of prepared weights */
 #define ISA_DOTS_COLS 4            /* with four rows */
 #define ISA_WINOGRAD_SLICE 16      /* channels per slice of the Winograd weight gradient */
@@ -24,8 +25,7 @@
 #define ISA_PREPARED_PIXELS 14     /* in each of two rows, with one vector of filters */
 #define ISA_MASKED_ROWS 1          /* whether loads and stores have masks */
 #define ISA_HALF_PANELS 1          /* whether prepared filters have panels of half a vector */
-/* TILE(filters, vectors) of sums over taps. Of two tiles that waste the same, the later one is
- * used. */
+/* TILE(filters, vectors) of sums over taps; of those that waste the same, the last one is used. */
 #define ISA_TAP_TILES(TILE) TILE(4, 6) TILE(5, 5) TILE(6, 4) TILE(7, 3) TILE(9, 3) TILE(8, 3)
 /* The number of float32 cells whose live ones are packed together, by one instruction. */
 #define ISA_COMPRESS 16

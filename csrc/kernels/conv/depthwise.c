@@ -6,20 +6,20 @@
 #include "depthwise.h"
 #include "lanes.h"
 
-/* Bytes of an image that are swept at once, and the fewest rows of outputs to sweep; bytes of
- * images that the caches are likely to hold. */
-enum { SWEPT_BYTES = 1 << 15, LEAST_ROWS = 8, CACHED_BYTES = ISA_SHARED_CACHE_BYTES };
+/* Bytes of an image that are swept at once, and the fewest rows of outputs to sweep. */
+enum { SWEPT_BYTES = 1 << 15, LEAST_ROWS = 8 };
 
 /* Parameters common to the outputs of a call. */
 typedef struct {
     real bias;
     ptrdiff_t rows, columns;
     real *to;
-    ptrdiff_t to_pitch;
+    ptrdiff_t to_pitch, ahead; /* cells that far ahead are prefetched */
 } outputs_t;
 
 /* Two vectors of columns, or one, for a dense k x k filter. Each row of cells is loaded once, for
- * all rows of outputs that use it; their sums move by one place with every stride. */
+ * all rows of outputs that use it; their sums move by one place with every stride. Prefetches the
+ * cells `ahead` of those of the image and of the outputs. */
 INLINE void sweep(const outputs_t *out, const image_t *image, const vec *weights, ptrdiff_t column,
                   const int k, const int stride, const int vectors) {
     const int places = (k - 1) / stride + 1;
@@ -43,6 +43,8 @@ INLINE void sweep(const outputs_t *out, const image_t *image, const vec *weights
             const real *from = padded_row(image, row * stride + phase);
 #pragma GCC unroll 2
             for (int v = 0; v < vectors; v++) {
+                if (v * stride * VECTOR_BYTES % CNET_ALIGNMENT == 0)
+                    __builtin_prefetch(from + (stride * columns[v] + image->ahead), 0, 2);
 #pragma GCC unroll 5
                 for (int j = 0; j < k; j++) {
                     const vec any = strided_cells(from + stride * columns[v], j, stride);
@@ -56,6 +58,8 @@ INLINE void sweep(const outputs_t *out, const image_t *image, const vec *weights
 #pragma GCC unroll 2
         for (int v = 0; v < vectors; v++) {
             const ptrdiff_t at = (row - places + 1) * out->to_pitch + columns[v];
+            if (v * VECTOR_BYTES % CNET_ALIGNMENT == 0)
+                __builtin_prefetch(out->to + (at + out->ahead), 1, 2);
             const vec sum = strided_order(sums[places - 1][v], stride);
             if (row >= places - 1 && vectors == 2)
                 store(out->to + at, sum);
@@ -132,7 +136,7 @@ static void sum_listed(const outputs_t *out, const tap_list *taps, const real *b
 
 void CNET_FN(sum_taps)(const tap_list *taps, const real *from, ptrdiff_t pitch, real bias,
                        ptrdiff_t rows, ptrdiff_t columns, real *to, ptrdiff_t to_pitch) {
-    const outputs_t out = {bias, rows, columns, to, to_pitch};
+    const outputs_t out = {bias, rows, columns, to, to_pitch, 0};
     const ptrdiff_t k = is_square(taps->count, taps->offsets, pitch, 3)   ? 3
                         : is_square(taps->count, taps->offsets, pitch, 5) ? 5
                                                                           : 0;
@@ -152,7 +156,7 @@ void CNET_FN(sum_taps)(const tap_list *taps, const real *from, ptrdiff_t pitch, 
 
 /* Sweeps bands of rows, so that neighbouring vectors find their cells in the cache. */
 void CNET_FN(sweep_plane)(const cnet_conv2d *g, const real *x, ptrdiff_t plane, const real *filter,
-                          real bias, real *memory, real *to) {
+                          real bias, real *memory, real *to, ptrdiff_t next) {
     const ptrdiff_t pixels = g->h * g->w, planes = g->n * g->c;
     const ptrdiff_t fitting = SWEPT_BYTES / (g->sh * g->w * (ptrdiff_t)sizeof(real));
     const ptrdiff_t band = min_size(g->oh, max_size(fitting, LEAST_ROWS));
@@ -167,10 +171,18 @@ void CNET_FN(sweep_plane)(const cnet_conv2d *g, const real *x, ptrdiff_t plane, 
             .before = plane * pixels,
             .behind = (planes - plane) * pixels,
             .reach = cells_read(g),
+            .ahead = next * pixels,
             .zeros = memory,
             .copy = memory + padded_row_bytes(g) / sizeof(real),
         };
-        const outputs_t out = {bias, min_size(band, g->oh - top), g->ow, to + top * g->ow, g->ow};
+        const outputs_t out = {
+            .bias = bias,
+            .rows = min_size(band, g->oh - top),
+            .columns = g->ow,
+            .to = to + top * g->ow,
+            .to_pitch = g->ow,
+            .ahead = next * g->oh * g->ow,
+        };
         sum_image(&out, &image, filter, g->kh, g->sh);
     }
 }
@@ -228,16 +240,9 @@ typedef struct {
     ptrdiff_t planes; /* planes of inputs per chunk */
 } job_t;
 
-/* Whether the images are read in place. Images in main memory are staged instead, because staging
- * prefetches them. */
-static int sweeps_image(const cnet_conv2d *g) {
-    const ptrdiff_t cached = CACHED_BYTES / (ptrdiff_t)sizeof(real);
-    return can_be_swept(g) && g->n * g->c * g->h * g->w <= cached;
-}
-
 /* Memory per thread: two padded rows, or a band. */
 static size_t slot_bytes(const cnet_conv2d *g, const stage *band) {
-    return sweeps_image(g) ? sweep_bytes(g) : band_bytes(band, 1);
+    return can_be_swept(g) ? sweep_bytes(g) : band_bytes(band, 1);
 }
 
 static outputs_t outputs_of(const job_t *job, ptrdiff_t plane, ptrdiff_t k, ptrdiff_t top,
@@ -260,7 +265,7 @@ static void sweep_outputs(const job_t *job, ptrdiff_t plane, real *memory) {
         const outputs_t out = outputs_of(job, plane, k, 0, g->oh);
         const real *filters = job->arrays.weight + plane % g->c * outputs * g->kh * g->kw;
         CNET_FN(sweep_plane)(g, job->arrays.x, plane, filters + k * g->kh * g->kw, out.bias, memory,
-                             out.to);
+                             out.to, 1);
     }
 }
 
@@ -319,7 +324,7 @@ void CNET_FN(depthwise_forward)(const conv2d_arrays *arrays, const cnet_conv2d *
     const job_t job = {
         .arrays = *arrays,
         .g = g,
-        .sweeps = sweeps_image(g),
+        .sweeps = can_be_swept(g),
         .band = band,
         .offsets = offsets,
         .slots = call->workspace + bytes_of(g->kh * g->kw, sizeof(ptrdiff_t)),

@@ -114,6 +114,7 @@ typedef struct {
     ptrdiff_t ph, pw;
     ptrdiff_t before, behind; /* cells of the array before plane[0], and from plane[0] on */
     ptrdiff_t reach;          /* cells of a padded row that vectors read */
+    ptrdiff_t ahead;          /* cells that far ahead are prefetched */
     const real *zeros;        /* a padded row */
     real *copy;               /* memory for another padded row */
 } image_t;
@@ -190,9 +191,9 @@ static inline int can_be_swept(const cnet_conv2d *g) {
 static inline size_t sweep_bytes(const cnet_conv2d *g) { return 2 * padded_row_bytes(g); }
 
 /* to = bias + the convolution of plane number `plane` of x, which is read in place, with one
- * filter; overwrites. */
+ * filter; overwrites. Prefetches the planes of x and of `to` that are `next` planes ahead. */
 void CNET_FN(sweep_plane)(const cnet_conv2d *g, const real *x, ptrdiff_t plane, const real *filter,
-                          real bias, real *memory, real *to);
+                          real bias, real *memory, real *to, ptrdiff_t next);
 
 /* Not inlined, because the compiler would add up several vectors at a time, which is much code. */
 static __attribute__((noinline, unused)) real sum_lanes(const vec *v) {

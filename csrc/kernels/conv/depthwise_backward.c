@@ -315,7 +315,7 @@ static void compute_plane_of_dx(const job_t *job, const scratch *s, ptrdiff_t n,
         const ptrdiff_t plane = n * g->c + c, next = n + 1 < g->n ? plane + g->c : plane;
         fetch_plane(job->arrays.grad_output + next * g->oh * g->ow, g->oh * g->ow, 0);
         CNET_FN(sweep_plane)(&job->gradient, job->arrays.grad_output, plane, s->weights, 0,
-                             s->gradient_band, dx);
+                             s->gradient_band, dx, 0);
         return;
     }
     for (ptrdiff_t top = 0; top < job->gradient.oh; top += band->rows) {

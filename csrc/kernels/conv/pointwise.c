@@ -175,6 +175,8 @@ static void run(job_t job, const cnet_conv2d *g, const cnet_call *call) {
         job.base.b = (strided){job.from, 1, job.base.n};
     }
     job.base.streams = can_stream(&job.target, g->n, job.to);
+    if (job.base.store == store_plane && !job.bias && !job.base.streams)
+        job.base.c = job.to;
     CNET_FN(product)(&job.base, call);
 }
 

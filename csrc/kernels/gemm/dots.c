@@ -5,7 +5,13 @@
 
 /* The sums of the register tile: of a few columns and four rows, or of a single row. At the edges
  * the last row or column is repeated. */
-enum { ROWS = 4, SUMS = ROWS * ISA_DOTS_COLS, CHUNK_COLS = 32 };
+enum {
+    ROWS = 4,
+    SUMS = ROWS * ISA_DOTS_COLS,
+    CHUNK_COLS = 3 * SUMS,
+    LANE_COUNT = VECTOR_BYTES / (int)sizeof(real),
+    PADDED_SUMS = (SUMS + LANE_COUNT - 1) / LANE_COUNT * LANE_COUNT
+};
 
 static inline __attribute__((always_inline)) void put(const dots *d, ptrdiff_t i, ptrdiff_t j,
                                                       int width, const real *sums) {
@@ -48,11 +54,11 @@ static inline __attribute__((always_inline)) void multiply_tile(const dots *d, p
         const ivec rest = lane_numbers() >= splat(t + LANES - d->k);
         ADD_PRODUCTS(LAST)
     }
-    vec sums[SUMS];
+    vec sums[PADDED_SUMS] = {0};
 #pragma GCC unroll 16
     for (int s = 0; s < SUMS; s++)
         sums[s] = sum[s];
-    add_lanes(sums, SUMS);
+    add_lanes(sums, PADDED_SUMS);
     put(d, i, j, width, (const real *)sums);
 }
 

@@ -61,7 +61,8 @@ static void store_strip(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t ro
     }
 }
 
-/* A copy pays if a panel is read many times, or if its rows compete for the same cache sets. */
+/* A copy pays if a panel is read many times, or several times if its rows compete for the same
+ * cache sets. */
 enum { FEW_COLS = 768 };
 
 /* Dot products need no copy, but have to add up lanes for each element of C. */
@@ -159,7 +160,8 @@ void CNET_FN(gemm)(const cnet_call *call) {
                  .a_distance = a_distance,
                  .b_distance = b_distance,
                  .store = store_strip,
-                 .find_c = find_c},
+                 .find_c = find_c,
+                 .c = a->bias || a->relu ? NULL : a->y},
         .a = a->a,
         .b = a->b,
         .bias = a->bias,
@@ -171,9 +173,9 @@ void CNET_FN(gemm)(const cnet_call *call) {
         cnet_parallel(row_chunk, &job, g->n / ROW_COLS, threads);
         return;
     }
-    if (g->m >= TILE_ROWS && g->n <= FEW_COLS && !shares_cache_sets(g->a_row))
+    if (g->m >= TILE_ROWS && g->n <= (shares_cache_sets(g->a_row) ? STRIP_COLS : FEW_COLS))
         job.base.a = (strided){a->a, g->a_row, g->a_col};
-    if (g->b_col == 1 && g->m <= ISA_IN_PLACE_ROWS && !shares_cache_sets(g->b_row))
+    if (g->b_col == 1 && g->m <= ISA_MATRIX_ROWS && !shares_cache_sets(g->b_row))
         job.base.b = (strided){a->b, 1, g->b_row};
     else if (g->b_col == 1 || g->b_row == 1)
         job.base.find_b = find_b;

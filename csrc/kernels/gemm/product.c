@@ -1,103 +1,13 @@
-/* How a product is split.
- *
- * The depth is split into blocks, C into chunks of rows x cols. A panel that only one chunk needs
- * is packed by that chunk, just before it is multiplied. Panels that several chunks need (of A if C
- * is split into columns, of B if it is split into rows) are packed first and shared, for as many
- * blocks of the depth at a time as the memory for them holds: a slab. Where C is small and the
- * depth long, the depth is split into parts instead, each with its own copy of C, and nothing is
- * shared. The split depends on the sizes alone, never on the number of threads. */
-#include "gemm/product.h"
+/* The blocked matrix product: packs the panels of each slab and chunk (split.h), multiplies them
+ * tile by tile, and stores the strips. */
+#include "gemm/split.h"
 #include "streams.h"
 
-/* A panel of A, TILE_ROWS x DEPTH, stays in the first-level cache while the panels of a strip,
- * which stay in the second-level cache, stream past it. */
 enum {
-    DEPTH = sizeof(real) == 4 ? 512 : 256,
-    CHUNK_PANELS = 8,
-    CHUNK_TILES = 24,
-    SLAB_TILES = (2304 * 4 / (int)sizeof(real)) / TILE_ROWS,
-    PART_TILES = 64,
-    PACKED_TILES = 8,
-    ENOUGH_CHUNKS = 16,
+    PACKED_TILES = 8, /* that a chunk packs for all */
     ENOUGH_PRODUCTS = 1 << 17,
-    SLAB_BYTES = 4 << 20,
-    PARTS_BYTES = 4 << 20,
     LINE_CELLS = 64 / sizeof(real)
 };
-
-typedef struct {
-    ptrdiff_t parts, part_depth;              /* of the depth */
-    ptrdiff_t depth;                          /* of a block */
-    ptrdiff_t rows, cols;                     /* of a chunk */
-    ptrdiff_t batches, slab_rows, slab_depth; /* of a slab */
-    ptrdiff_t a_lanes, b_lanes;               /* shared in a slab, of each product */
-} plan;
-
-static ptrdiff_t at_least_1(ptrdiff_t x) { return max_size(x, 1); }
-
-static ptrdiff_t halved(ptrdiff_t x, ptrdiff_t unit) { return ceil_div(x / unit, 2) * unit; }
-
-static ptrdiff_t parts_of(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k) {
-    const ptrdiff_t wanted = ceil_div(ENOUGH_CHUNKS, batch);
-    const ptrdiff_t most = PARTS_BYTES / (ptrdiff_t)sizeof(real) / n / m / batch;
-    const ptrdiff_t parts = min_size(min_size(wanted, most), k / DEPTH);
-    return 2 * parts >= wanted && m <= PART_TILES * TILE_ROWS ? parts : 1;
-}
-
-static void cut_result(plan *s, ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n) {
-    const int tall = m > n && n <= CHUNK_PANELS * TILE_COLS;
-    s->rows = min_size(round_up(m, TILE_ROWS), (tall ? CHUNK_TILES : SLAB_TILES) * TILE_ROWS);
-    s->cols = min_size(round_up(n, TILE_COLS), CHUNK_PANELS * TILE_COLS);
-    while (batch * ceil_div(m, s->rows) * ceil_div(n, s->cols) < ENOUGH_CHUNKS) {
-        const int can_halve_rows = s->rows > 4 * TILE_ROWS, can_halve_cols = s->cols > TILE_COLS;
-        if (can_halve_rows && (tall || !can_halve_cols))
-            s->rows = halved(s->rows, TILE_ROWS);
-        else if (can_halve_cols)
-            s->cols = halved(s->cols, TILE_COLS);
-        else
-            break;
-    }
-    s->slab_rows = tall ? m : min_size(m, SLAB_TILES * TILE_ROWS);
-}
-
-/* The depth of a block: blocks have about equal depths, at most DEPTH. */
-static ptrdiff_t block_depth(ptrdiff_t k) {
-    return round_up(at_least_1(ceil_div(k, at_least_1(ceil_div(k, DEPTH)))), LANES);
-}
-
-static plan whole(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k) {
-    return (plan){
-        .parts = 1,
-        .part_depth = k,
-        .depth = block_depth(k),
-        .rows = m,
-        .cols = n,
-        .batches = batch,
-        .slab_rows = m,
-        .slab_depth = k,
-    };
-}
-
-static plan plan_of(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k) {
-    plan s = whole(batch, m, n, k);
-    const ptrdiff_t parts = parts_of(batch, m, n, k);
-    if (parts > 1) {
-        s.depth = block_depth(ceil_div(k, parts));
-        s.part_depth = round_up(ceil_div(k, parts), s.depth);
-        s.parts = ceil_div(k, s.part_depth);
-        return s;
-    }
-    cut_result(&s, batch, m, n);
-    s.a_lanes = s.cols < n ? round_up(s.slab_rows, TILE_ROWS) : 0;
-    s.b_lanes = s.rows < s.slab_rows ? round_up(n, TILE_COLS) : 0;
-    const ptrdiff_t lanes = s.a_lanes + s.b_lanes;
-    if (lanes) {
-        const ptrdiff_t most = SLAB_BYTES / (ptrdiff_t)sizeof(real) / s.depth / lanes;
-        s.batches = min_size(batch, at_least_1(most));
-        s.slab_depth = min_size(k, s.depth * at_least_1(most / s.batches));
-    }
-    return s;
-}
 
 static size_t min_bytes(size_t a, size_t b) { return a < b ? a : b; }
 static size_t max_bytes(size_t a, size_t b) { return a > b ? a : b; }
@@ -125,22 +35,28 @@ static ptrdiff_t largest_block(ptrdiff_t k) {
     return min_size(DEPTH, round_up(at_least_1(k), LANES));
 }
 
-/* Also enough for every smaller depth: the sum of bounds that each grow with the depth. */
+static size_t bytes_in_slabs(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, int threads) {
+    const plan s = plan_of(batch, m, n, min_size(k, DEPTH), threads);
+    const ptrdiff_t depth = largest_block(k), lanes = s.a_lanes + s.b_lanes;
+    const size_t slab = min_bytes(slab_bytes(lanes, batch, round_up(k, LANES)),
+                                  max_bytes(SLAB_BYTES, slab_bytes(lanes, 1, depth)));
+    return slab + CNET_ALIGNMENT + (size_t)threads * own_bytes(&s, depth);
+}
+
+/* Also enough for every smaller depth, the sum of bounds that each grow with the depth, and for one
+ * thread. */
 size_t CNET_FN(product_workspace)(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
                                   int threads) {
     if (batch == 0 || m == 0 || n == 0)
         return 0;
-    const ptrdiff_t depth = largest_block(k), parts = parts_of(batch, m, n, k);
-    plan s = whole(batch, m, n, k);
+    const ptrdiff_t parts = parts_of(batch, m, n, k);
+    const plan s = whole(batch, m, n, k);
     size_t in_parts = 0;
     if (parts > 1)
-        in_parts = bytes_of(batch * parts * m * n) + (size_t)threads * own_bytes(&s, depth);
-    s = plan_of(batch, m, n, min_size(k, DEPTH));
-    const ptrdiff_t lanes = s.a_lanes + s.b_lanes;
-    const size_t slab = min_bytes(slab_bytes(lanes, batch, round_up(k, LANES)),
-                                  max_bytes(SLAB_BYTES, slab_bytes(lanes, 1, depth)));
-    const size_t in_slabs = slab + CNET_ALIGNMENT + (size_t)threads * own_bytes(&s, depth);
-    return max_bytes(in_parts, in_slabs);
+        in_parts =
+            bytes_of(batch * parts * m * n) + (size_t)threads * own_bytes(&s, largest_block(k));
+    return max_bytes(in_parts, max_bytes(bytes_in_slabs(batch, m, n, k, 1),
+                                         bytes_in_slabs(batch, m, n, k, threads)));
 }
 
 /* ---- One slab ------------------------------------------------------------------------- */
@@ -202,24 +118,24 @@ static void pack_chunk(const void *argument, ptrdiff_t chunk, int slot) {
 static inline __attribute__((always_inline)) void multiply(ptrdiff_t depth, const int rows,
                                                            const strided *a, const strided *b,
                                                            ptrdiff_t cols, const fetch *ahead,
-                                                           real *to) {
+                                                           real *to, ptrdiff_t to_step) {
     if (a->step == TILE_ROWS && a->lane == 1)
         multiply_columns(depth, rows, a->at, 1, TILE_ROWS, b->at, b->step, cols, *ahead, to,
-                         STRIP_COLS);
+                         to_step);
     else
         multiply_columns(depth, rows, a->at, a->lane, a->step, b->at, b->step, cols, *ahead, to,
-                         STRIP_COLS);
+                         to_step);
 }
 
 /* By pointers: copies of operands that were just written would wait for the stores. */
 static void multiply_tile(ptrdiff_t depth, const strided *a, const strided *b, ptrdiff_t cols,
-                          const fetch *ahead, real *to) {
-    multiply(depth, TILE_ROWS, a, b, cols, ahead, to);
+                          const fetch *ahead, real *to, ptrdiff_t to_step) {
+    multiply(depth, TILE_ROWS, a, b, cols, ahead, to, to_step);
 }
 
 static void multiply_short(ptrdiff_t depth, const strided *a, const strided *b, ptrdiff_t cols,
-                           const fetch *ahead, real *to) {
-    multiply(depth, SHORT_ROWS, a, b, cols, ahead, to);
+                           const fetch *ahead, real *to, ptrdiff_t to_step) {
+    multiply(depth, SHORT_ROWS, a, b, cols, ahead, to, to_step);
 }
 
 /* The work of a chunk: C[b](i0..i1, j0..j1), summed over p0..p1. */
@@ -364,6 +280,14 @@ static void store_strip(const job_t *job, const work *w, ptrdiff_t i, ptrdiff_t 
         put_row(c + r * q->n, strip + r * STRIP_COLS, cols, first);
 }
 
+/* Where the first block of a part of C is written directly, or NULL. */
+static real *direct_part(const job_t *job, const work *w, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
+                         ptrdiff_t cols) {
+    const product *q = job->q;
+    const int whole_tiles = (rows == TILE_ROWS || rows == SHORT_ROWS) && cols % LANES == 0;
+    return q->c && whole_tiles && job->s.parts == 1 ? q->c + ((w->b * q->m + i) * q->n + j) : NULL;
+}
+
 /* C(i0..i1, j0..j1), strips of the same columns, over one block of the depth. */
 static void multiply_strips(const job_t *job, const work *w, ptrdiff_t j0, ptrdiff_t j1,
                             ptrdiff_t p, ptrdiff_t depth, ptrdiff_t chunk) {
@@ -382,14 +306,16 @@ static void multiply_strips(const job_t *job, const work *w, ptrdiff_t j0, ptrdi
         const ptrdiff_t excess = i + (is_short ? SHORT_ROWS : TILE_ROWS) - job->q->m;
         const ptrdiff_t again = job->q->a.at ? max_size(0, excess) : 0;
         const strided a = panel_of_a(job, w, i - again, p, depth);
+        real *c = first ? direct_part(job, w, i, rows, j0, j1 - j0) : NULL;
         fetch_strip(job, w, i, rows, j0, j1 - j0, first && last);
         for (ptrdiff_t number = 0; number < panels; number++) {
             const fetch ahead = next_share(&next);
-            (is_short ? multiply_short : multiply_tile)(depth, &a, &b[number],
-                                                        j1 - j0 - number * TILE_COLS, &ahead,
-                                                        strip + number * TILE_COLS);
+            (is_short ? multiply_short : multiply_tile)(
+                depth, &a, &b[number], j1 - j0 - number * TILE_COLS, &ahead,
+                (c ? c : strip) + number * TILE_COLS, c ? job->q->n : STRIP_COLS);
         }
-        store_strip(job, w, i, rows, j0, j1 - j0, strip + again * STRIP_COLS, first, last);
+        if (!c)
+            store_strip(job, w, i, rows, j0, j1 - j0, strip + again * STRIP_COLS, first, last);
     }
 }
 
@@ -474,10 +400,11 @@ static void run(const product *q, const plan *s, job_t *job, ptrdiff_t b0, ptrdi
 void CNET_FN(product)(const product *q, const cnet_call *call) {
     if (q->batch == 0 || q->m == 0 || q->n == 0)
         return;
-    const plan s = plan_of(q->batch, q->m, q->n, q->k);
-    job_t job = make_job(q, s, call->workspace);
     const int few = q->batch * q->m * q->n * q->k < ENOUGH_PRODUCTS;
-    run(q, &s, &job, 0, q->batch, few ? 1 : call->threads);
+    const int threads = few ? 1 : call->threads;
+    const plan s = plan_of(q->batch, q->m, q->n, q->k, threads);
+    job_t job = make_job(q, s, call->workspace);
+    run(q, &s, &job, 0, q->batch, threads);
 }
 
 size_t CNET_FN(serial_product_workspace)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k) {

@@ -34,8 +34,8 @@ typedef struct {
 } fetch;
 
 /* One register tile: to[r * to_step + s] = sum over t of a(r, t) * b[t * b_step + s] with a(r, t)
- * = a[r * row_step + t * depth_step], for r < rows and the first `vectors` vectors of a row; `to`
- * is aligned. Prefetches `ahead` meanwhile. Inlined, so that constant steps and numbers of vectors
+ * = a[r * row_step + t * depth_step], for r < rows and the first `vectors` vectors of a row.
+ * Prefetches `ahead` meanwhile. Inlined, so that constant steps and numbers of vectors
  * become part of the code. */
 static inline __attribute__((always_inline)) void
 multiply_fetching(ptrdiff_t depth, const int rows, const real *a, const ptrdiff_t row_step,
@@ -59,7 +59,7 @@ multiply_fetching(ptrdiff_t depth, const int rows, const real *a, const ptrdiff_
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
         for (int v = 0; v < vectors; v++)
-            *(vec *)(to + r * to_step + v * LANES) = sum[r][v];
+            store(to + (r * to_step + v * LANES), sum[r][v]);
 }
 
 /* The same for as many vectors as hold `cols` columns of a panel. */
@@ -104,6 +104,9 @@ struct product {
      * and step for rows, the next elements are contiguous. */
     strided (*find_b)(const product *q, ptrdiff_t b, ptrdiff_t p, ptrdiff_t j);
     strided (*find_c)(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t j);
+    /* Optional: C, if it is contiguous and `store` does nothing but write and add: then whole tiles
+     * of the first block are written to it directly. */
+    real *c;
     /* Optional: whether `store` streams strips that are complete after one block of the depth;
      * these are not prefetched. */
     int streams;
