@@ -5,13 +5,13 @@ Those of learning are of the processor, so that other programs do not end it ear
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-SHARE = 0.02
-"""Of the time in originals, what a patient budget spends on learning."""
-MOST_SHARE = 0.06
+SHARE = 0.03
+"""Of the time in originals, what a patient budget risks for learning."""
+MOST_SHARE = 0.08
 """The largest share, for a function that could have saved several times what learning takes."""
 MOST_SECONDS = 2.0
 """Seconds for learning, beyond those that have been saved."""
@@ -23,6 +23,8 @@ ELEMENT_SECONDS = 2.5e-9
 """For each element of its arrays."""
 SAMPLES = 6
 """Calls of the original on copies, in most cases."""
+FEW = 5
+"""Images in calls on copies, if there are many."""
 SEARCH_SECONDS = 0.04
 """Learning takes about this long, and the calls on copies."""
 IMPORT_SECONDS = 0.03
@@ -36,8 +38,9 @@ class Budget:
     An eager budget starts with `MOST_SECONDS` for each function, and learns at once. A patient one
     belongs to a whole script and starts with nothing. A function is learned when cnet could have
     saved more of its time than learning will take, and a share of all time in originals, or what
-    was saved before, pays for that. The share is in proportion to what could have been saved, up to
-    `MOST_SHARE`. So a script of which nothing can be learned loses little.
+    was saved before, pays for the time after which it may turn out that there is no explanation.
+    The share is in proportion to what could have been saved, up to `MOST_SHARE`. So a script of
+    which nothing can be learned loses little.
     """
 
     is_patient: bool = False
@@ -55,24 +58,54 @@ class Budget:
         """The time for the search for an explanation, after the calls on copies."""
         return min(MOST_SECONDS, price if self.is_patient else self.left)
 
-    def allows(self, price: float, can_save: float) -> bool:
+    def allows(self, price: "Price", can_save: float) -> bool:
         """Whether to learn a function now.
 
         An eager budget only asks whether anything is left.
 
         Parameters
         ----------
-        price : float
+        price : Price
             The seconds that learning takes.
         can_save : float
             Those that cnet could have saved so far. As many are expected to come.
         """
         if not self.is_patient:
             return self.left > 0
-        if can_save < price:
+        if can_save < price.all:
             return False
-        share = min(SHARE * can_save / price, MOST_SHARE) if price else MOST_SHARE
-        return self.left + (share - SHARE) * self.total >= price
+        share = min(SHARE * can_save / price.all, MOST_SHARE) if price.all else MOST_SHARE
+        return self.left + (share - SHARE) * self.total >= price.risk
+
+
+class Price(NamedTuple):
+    """The seconds that learning a function takes."""
+
+    risk: float
+    """Until it is explained, or not."""
+    all: float
+
+
+def price_of(work: float, images: int) -> Price:
+    """What learning takes if nothing is unusual.
+
+    Parameters
+    ----------
+    work : float
+        The seconds of a call of the original.
+    images : int
+        The images in it.
+    """
+    if not is_by_few(work, images):
+        seconds = SEARCH_SECONDS + SAMPLES * work
+        return Price(seconds, seconds)
+    risk = SEARCH_SECONDS + SAMPLES * work * FEW / images
+    return Price(risk, risk + SEARCH_SECONDS + work)
+
+
+def is_by_few(work: float, images: int) -> bool:
+    """Whether learning is faster if most calls on copies have a few images only."""
+    return images >= 2 * FEW and SAMPLES * work > SEARCH_SECONDS
 
 
 def saved_share(call: float, elements: int) -> float:
@@ -94,6 +127,12 @@ def count_elements(values: Iterable[Any]) -> int:
     for value in values:
         _find_arrays(value, found, 3)
     return sum(found.values())
+
+
+def count_images(values: Iterable[Any]) -> int:
+    """The first size of the first array among values; 0 if there is none."""
+    arrays = (value for value in values if isinstance(value, np.ndarray) and value.ndim > 1)
+    return next((int(array.shape[0]) for array in arrays), 0)
 
 
 def _find_arrays(value: Any, found: dict[int, int], depth: int) -> None:

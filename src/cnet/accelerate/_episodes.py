@@ -16,6 +16,7 @@ import numpy as np
 from ..arrays import Array
 from ._calls import Before, Outcome, arguments, read, undisturbed
 from ._counters import Counter
+from ._fewer import mapped, with_few
 from ._printed import collected
 from ._recorded import Recorded
 from ._scan import Scan
@@ -199,7 +200,8 @@ class Episode:
         self.special = Special()
         self.scan = Scan()
         """What the code that runs may do."""
-        self.calls = 0
+        self.count, self.few = 0, 0
+        """The number of images, and how many of them samples have; 0 for all."""
 
     def positive(self, outcome: Outcome) -> frozenset[str]:
         """Paths of arrays without negative elements that a call sets, and of positive vectors.
@@ -224,7 +226,9 @@ class Episode:
             call, forward = self._twin()
             past: dict[str, Array] = {}
             known: dict[str, Any] = {}
-            if forward is not None:
+            if forward is None:
+                call = self._with_few(call)
+            else:
                 for name in self.held:
                     vars(call.args[0]).setdefault(name, {})
                 call, past, known = self._after_forward(call, forward, kind, seed)
@@ -256,8 +260,15 @@ class Episode:
         except Exception as error:
             raise Refused(f"it cannot be copied: {error}") from error
 
+    def _with_few(self, call: Recorded) -> Recorded:
+        return with_few(call, self.count, self.few) if self.few else call
+
+    def with_all(self, unread: "Unread") -> Sampled:
+        """A sample with all images."""
+        self.few = 0
+        return self.run(NORMAL, 0, unread)
+
     def _original(self, call: Recorded) -> Any:
-        self.calls += 1
         Counter.decided = False
         states = np.random.get_state(), random.getstate()
         try:
@@ -288,11 +299,14 @@ class Episode:
         fill(tree, kind, seed, self.special)
         fill(state, kind, seed, self.special)
         self.special.restrict(tree)
+        old = forward.result
+        forward = self._with_few(forward)
+        roots = arguments(forward.function, forward.args, forward.kwargs).values
         _, read_then = read(forward.function, roots, self.unread)
         past = {FORWARD + path: array.copy() for path, array in read_then.arrays().items()}
         known = {FORWARD + path: number for path, number in read_then.numbers().items()}
         result = self._original(forward)
-        call = _linked(call, forward.result, result)
+        call = self._with_few(_linked(call, old, result))
         if kind.disturbs:
             returned = walk({"y": result}, frozenset())
             disturb(state.arrays() | returned.arrays(), np.random.default_rng(seed))
@@ -381,9 +395,7 @@ def _linked(call: Recorded, old: Any, new: Any) -> Recorded:
         return value
 
     match(old, new)
-    args = tuple(put(value) for value in call.args)
-    kwargs = {key: put(value) for key, value in call.kwargs.items()}
-    return Recorded(call.function, args, kwargs)
+    return mapped(call, put)
 
 
 def _differ(a: Any, b: Any) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..arrays import Array
 from . import _deferred
+from ._budget import count_images
 from ._calls import (
     Build,
     Existing,
@@ -38,11 +39,12 @@ from ._episodes import (
     Unread,
     is_variable,
 )
+from ._fewer import Different, few_of, for_all
 from ._plans import Findings, Plan
 from ._recorded import Recorded
 from ._scan import Scan
-from ._values import Refused, Tree, kind_of
-from .explain import STAGES, Expression, FromMaxima, Sample, explain
+from ._values import Impure, Refused, Tree, kind_of
+from .explain import STAGES, Expression, FromMaxima, Sample, explain, for_images
 
 MOST_NEEDED = 5
 """Calls that lack attributes, each without one that the one before needed."""
@@ -54,9 +56,14 @@ class Unfinished(Exception):
     """The time for learning was too short."""
 
 
+class Unexplained(Refused):
+    """No operation gives a result."""
+
+
 def learn(
     call: Recorded, forward: Recorded | None = None, forward_plan: Plan | None = None,
     keep: Iterable[str] | None = (), hints: Sequence[Expression] = (), seconds: float = 2.0,
+    by_few: bool = False,
 ) -> Plan:  # fmt: skip
     """A plan for calls like this one.
 
@@ -74,11 +81,15 @@ def learn(
         Those of other calls.
     seconds : float, default 2.0
         The processor time for the search for explanations, after the calls on copies.
+    by_few : bool, default False
+        Whether most calls on copies may be made with a few images only, if there are many.
 
     Raises
     ------
     Refused
         If there is something that cannot be explained.
+    Different
+        If calls with a few images have not told what a call with all of them does.
     Unfinished
         If the time was not enough.
     """
@@ -94,22 +105,35 @@ def learn(
         episode = Episode(call, forward, skip)
     else:
         episode = Episode(call, forward, skip, left_out.skip, left_out.held)
+    if by_few:
+        first = call if forward is None else forward
+        count = count_images((*first.args, *first.kwargs.values()))
+        few = few_of(count, {size for x in tree.arrays().values() for size in x.shape} - {count})
+        if few:
+            episode.few, episode.count = few, count
+            hints = for_images(hints, few)
     state = [node for node in tree.nodes if node.parent is not None and node.parent.path == own]
     replaced = frozenset(node.path for node in state if node.key in scan.writes)
     refilled = frozenset(node.path for node in state if node.type is dict) - replaced
     candidates = [Unread(replaced, refilled)] * (keep is not None) + [Unread(replaced)]
     while True:
-        samples, unread = _samples(episode, candidates.pop(0))
-        scan, tree = read(call.function, found.values, skip | unread.paths())
-        tree.check()
         try:
+            samples, unread = _samples(episode, candidates.pop(0))
+            scan, tree = read(call.function, found.values, skip | unread.paths())
+            tree.check()
             return _Learning(
                 call, own, scan, tree, samples, skip | unread.paths(), unread, left_out, keep,
-                hints, thread_time() + seconds,
+                hints, seconds, episode if episode.few else None,
             ).plan(found.places)  # fmt: skip
         except _NeedsItems:
             if not candidates:
                 raise
+        except (Impure, Unexplained):
+            raise
+        except Refused as refusal:
+            if episode.few:
+                raise Different(str(refusal)) from refusal
+            raise
 
 
 class _NeedsItems(Refused):
@@ -201,9 +225,15 @@ class _Learning:
     forward: Plan | None
     keep: frozenset[str] | None
     hints: Sequence[Expression]
-    end: float
-    """When the search ends, by `time.thread_time`."""
+    seconds: float
+    """For the search for explanations."""
+    episode: Episode | None
+    """Makes a call with all images, if the samples have a few."""
     expressions: dict[str, Expression] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.end = thread_time() + self.seconds
+        """When the search ends, by `time.thread_time`."""
 
     def plan(self, places: Mapping[str, str]) -> Plan:
         first = self.samples[0].outcome
@@ -229,6 +259,13 @@ class _Learning:
                 self.check_known(template)
                 needed |= {*_fresh(template)}
         self.explain_all(needed)
+        if self.episode is not None:
+            full = self.episode.with_all(self.unread)
+            self.check_names(first, full.outcome)
+            first = full.outcome
+            result = for_all(result, first.result)
+            writes = {place: for_all(few, first.writes[place]) for place, few in writes.items()}
+            self.expressions = self.with_all(full)
         if deferred:
             _deferred.hook(type(self.call.args[0]))
         numbers = {path for e in self.expressions.values() for path in e.numbers}
@@ -244,14 +281,17 @@ class _Learning:
         )  # fmt: skip
 
     def check_structure(self, first: Outcome, other: Outcome) -> None:
-        same = first.writes.keys() == other.writes.keys() and first.mutated == other.mutated
-        if not same or first.arrays.keys() != other.arrays.keys():
-            raise Refused("what it sets depends on the data")
+        self.check_names(first, other)
         if first.printed != other.printed:
             raise Refused("what it prints depends on the data")
         for name, array in first.arrays.items():
             if array.shape != other.arrays[name].shape or array.dtype != other.arrays[name].dtype:
                 raise Refused(f"the shape or dtype of {name} depends on the data")
+
+    def check_names(self, first: Outcome, other: Outcome) -> None:
+        same = first.writes.keys() == other.writes.keys() and first.mutated == other.mutated
+        if not same or first.arrays.keys() != other.arrays.keys():
+            raise Refused("what it sets depends on the data")
 
     def merged(self, templates: Sequence[Template], name: str) -> Template:
         """The template that holds for all samples."""
@@ -288,7 +328,11 @@ class _Learning:
 
     def known_numbers(self) -> set[Any]:
         """Numbers that do not come from the data: sizes, constants of the code, and arguments."""
-        arrays = [*self.tree.arrays().values(), *self.samples[0].outcome.arrays.values()]
+        first = self.samples[0]
+        arrays = [
+            *self.tree.arrays().values(), *first.outcome.arrays.values(),
+            *first.sample.inputs.values(),
+        ]  # fmt: skip
         sizes = {size for array in arrays for size in (*array.shape, array.ndim)} | {
             prod(array.shape[start:stop])
             for array in arrays
@@ -354,7 +398,7 @@ class _Learning:
         waiting = sorted(names, key=lambda name: (arrays[name].size, name))
         while waiting:
             if not any(self.explain_more(waiting, stage) for stage in STAGES):
-                raise Refused(f"{waiting[0]} is not explained")
+                raise Unexplained(f"{waiting[0]} is not explained")
             waiting = [name for name in waiting if name not in self.expressions]
 
     def explain_more(self, names: Sequence[str], stage: str) -> bool:
@@ -385,6 +429,24 @@ class _Learning:
         if missing and not is_from_maxima:  # that one is not finite for disturbed maxima either
             raise Refused(f"{name} is not finite for random data")
         return expression
+
+    def with_all(self, full: Sampled) -> dict[str, Expression]:
+        """The same expressions for all images."""
+        found: dict[str, Expression] = {}
+        end = thread_time() + self.seconds
+        assert self.episode is not None
+        hints = for_images([*self.hints, *self.expressions.values()], self.episode.count)
+        for name, few in self.expressions.items():
+            if not _is_finite(full.sample.outputs[name]):
+                raise Different(f"{name} is not finite for random data")
+            known, seconds = [*found.values()], end - thread_time()
+            with np.errstate(all="ignore"):
+                sample = self.inputs_of(full, [*found])
+                same = explain([sample], name, (*hints, *known), seconds, known, like=few)
+            if same is None:
+                raise Unfinished if thread_time() > end else Different(f"{name} differs")
+            found[name] = same
+        return found
 
     def inputs_of(self, sampled: Sampled, results: Sequence[str]) -> Sample:
         """The sample, without what the plan cannot read, and with some results."""

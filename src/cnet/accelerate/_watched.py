@@ -15,10 +15,12 @@ import numpy as np
 from . import _budget
 from ._budget import (
     IMPORT_SECONDS,
-    SAMPLES,
-    SEARCH_SECONDS,
     Budget,
+    Price,
     count_elements,
+    count_images,
+    is_by_few,
+    price_of,
     saved_share,
 )
 from ._recorded import Recorded, local
@@ -76,12 +78,16 @@ class Situation:
         """Seconds of the last three calls of the original."""
         self.seconds = 0.0
         """Their median."""
+        self.least = float("inf")
+        """Those of the shortest call."""
         self.so_far = 0.0
         """Seconds of the processor in all calls of the original."""
         self.work = float("inf")
-        """Those in the shortest one."""
+        """The least in a call."""
         self.elements = 0
         """Those of the arrays of a call; of a script only."""
+        self.images = 0
+        """The number of images; 0 if samples must have all of them."""
         self.price = 0.0
         """Seconds for learning, if it did not end in fewer."""
         self.refusal = ""
@@ -90,8 +96,13 @@ class Situation:
         self.inside: set[Watched] = set()
         """All watched functions inside of calls."""
 
+    @property
+    def is_by_few(self) -> bool:
+        return is_by_few(self.work, self.images)
+
     def time(self, seconds: float) -> None:
         self.timed = (*self.timed[-2:], seconds)
+        self.least = min(self.least, seconds)
         self.seconds = sorted(self.timed)[(len(self.timed) - 1) // 2]
 
     @property
@@ -182,7 +193,7 @@ class Watched:
             learned = self.learner()
             with learning:
                 situation.next = 2 * situation.misses
-                seconds = self.budget.most_seconds(self.price(situation))
+                seconds = self.budget.most_seconds(self.price(situation).risk)
                 plan = learned.learn(situation, args, kwargs, seconds)
             if plan is not None:
                 return learned.confirm(plan, situation, args, kwargs)
@@ -205,6 +216,7 @@ class Watched:
             if len(self.situations) > MOST_SITUATIONS:
                 self.situations.clear()
             found = self.situations[key] = Situation()
+            found.images = count_images((*args, *kwargs.values()))
         return found
 
     def observed(self, situation: Situation, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -278,10 +290,11 @@ class Watched:
         self.is_waiting = not self._is_prepared(args)
         return not self.is_waiting
 
-    def price(self, situation: Situation) -> float:
+    def price(self, situation: Situation) -> Price:
         """Seconds that learning takes, if nothing is unusual."""
         first = 0.0 if LEARNED in sys.modules else IMPORT_SECONDS
-        return first + (situation.price or SEARCH_SECONDS + SAMPLES * situation.work)
+        price = price_of(situation.work, situation.images)
+        return Price(*(first + (situation.price or seconds) for seconds in price))
 
     def _is_prepared(self, args: tuple[Any, ...]) -> bool:
         """Whether what is known of the forward function is enough to learn the backward one."""
@@ -345,9 +358,10 @@ class Watched:
 
     # ---- Ends ------------------------------------------------------------------------------------
 
-    def spend(self, seconds: float) -> None:
+    def spend(self, seconds: float, is_in_vain: bool = False) -> None:
         """Learning has taken this long."""
         self.spent += seconds
+        self.failed += seconds * is_in_vain
         self.budget.left -= seconds
 
     def refuse(self, situation: Situation, reason: str, for_good: bool, args: Any) -> None:

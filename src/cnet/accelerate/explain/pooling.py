@@ -13,7 +13,7 @@ from ...dropin._pooling import TIES
 from .affine import ACTIVATIONS
 from .expressions import Term
 from .fitting import is_multiple
-from .forms import Form, are_together, image_forms
+from .forms import Form, are_together, image_forms, with_images
 from .samples import Operand, Problem
 from .windows import Plane, common_planes, describe
 
@@ -79,6 +79,9 @@ class Pooling:
         dx = np.zeros(self.x_shape, part.dtype)
         dx[used] = part
         return dx
+
+    def with_images(self, count: int) -> "Pooling":
+        return replace(self, x_shape=with_images(self.layout, self.x_shape, count))
 
     @property
     def y_shape(self) -> Shape:

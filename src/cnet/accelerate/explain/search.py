@@ -1,6 +1,7 @@
 """The search for an explanation: all rules, the cheapest first."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import permutations
 from time import thread_time
 
@@ -9,7 +10,7 @@ import numpy as np
 from .arithmetic import Constant, Elementwise, copies, elementwise, products, sums, two_valued
 from .columns import columns, paddings
 from .contractions import contractions, gradients_per_image
-from .convolution import convolutions, known_convolutions
+from .convolution import Convolution, convolutions, known_convolutions
 from .exponential import exponential_units
 from .expressions import Expression, Scale, Term
 from .fitting import fit
@@ -21,7 +22,7 @@ from .normalization import (
 )
 from .optimizers import gradients, squares, steps_of_optimizers
 from .places import places
-from .pooling import poolings
+from .pooling import Pooling, poolings
 from .samples import OutOfTime, Problem, Sample
 
 Rule = Callable[[Problem, tuple[object, ...]], Iterator[Term]]
@@ -42,7 +43,7 @@ STAGES = ("known", "masked", "unknown")
 def explain(
     samples: Sequence[Sample], output: str, hints: Sequence[Expression] = (),
     seconds: float = float("inf"), results: Sequence[Expression] = (),
-    stages: Sequence[str] = STAGES,
+    stages: Sequence[str] = STAGES, like: Expression | None = None,
 ) -> Expression | None:  # fmt: skip
     """How an output is computed from the inputs, if it is a known operation.
 
@@ -62,6 +63,8 @@ def explain(
     stages : sequence of str, default ('known', 'masked', 'unknown')
         Where to look: for operations that are simple or have the sizes of the hints; for those of a
         gradient through an activation; for convolutions and pooling of unknown sizes.
+    like : Expression, optional
+        That of calls with another number of images: what is found differs from it in sizes only.
 
     Returns
     -------
@@ -83,7 +86,7 @@ def explain(
     """
     if not samples or not all(_same_shapes(samples[0], sample) for sample in samples):
         return None
-    problem = Problem(samples, output, thread_time() + seconds)
+    problem = Problem(samples, output, thread_time() + seconds, like=like)
     values = problem.results
     if problem.result.size == 0 or problem.result.dtype.kind not in "fiub":
         return None
@@ -104,6 +107,15 @@ def explain(
         return next(filter(None, (search[stage]() for stage in stages)), None)
     except OutOfTime:
         return None
+
+
+def for_images(hints: Sequence[Expression], count: int) -> list[Expression]:
+    """The hints for another number of images."""
+    return [
+        replace(hint, term=replace(hint.term, operation=operation.with_images(count)))
+        for hint in hints
+        if isinstance(operation := hint.term.operation, (Convolution, Pooling))
+    ]
 
 
 def _first(
