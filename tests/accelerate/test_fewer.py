@@ -61,7 +61,8 @@ class Layer:
 NORM = """
 class Layer:
     def __init__(self, rng):
-        self.gamma, self.beta, self.mean = rng.standard_normal(4), rng.standard_normal(4), np.zeros(4)
+        self.gamma, self.beta = rng.standard_normal(4), rng.standard_normal(4)
+        self.mean = np.zeros(4)
 
     def forward(self, x):
         mean, var = x.mean(0), x.var(0)
@@ -134,6 +135,36 @@ def test_a_number_of_images_that_objects_hold(images: list[int]) -> None:
     body = body.replace("x.reshape(n,", "x.reshape(self.n,")
     assert same(body, (IMAGES, 3, 6, 4)) == BOTH
     assert images.count(IMAGES) > 3
+
+
+@pytest.mark.parametrize("pad", [0, 1])
+def test_rows_of_one_image(pad: int, images: list[int]) -> None:
+    """If there is padding, rows can be cut as images can."""
+    body = f"""
+class Layer:
+    def __init__(self, rng):
+        self.W = rng.standard_normal((4, 3, 3))
+
+    def windows(self):
+        for a in range(self.padded.shape[0] - 2):
+            for b in range(self.padded.shape[1] - 2):
+                yield self.padded[a : a + 3, b : b + 3], a, b
+
+    def forward(self, x):
+        self.padded = np.pad(x, {pad})
+        y = np.zeros((*[size - 2 for size in self.padded.shape], 4))
+        for window, a, b in self.windows():
+            y[a, b] = (window * self.W).sum((1, 2))
+        return y
+
+    def backward(self, g):
+        self.dW = np.zeros(self.W.shape)
+        for window, a, b in self.windows():
+            self.dW += g[a, b][:, None, None] * window
+        return self.dW
+"""
+    assert same(body, (20, 17), keep=("padded",)) == BOTH
+    assert (FEW in images) is bool(pad)
 
 
 def test_few_is_the_size_of_no_other_axis() -> None:

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..arrays import Array
+
 SHARE = 0.03
 """Of the time in originals, what a patient budget risks for learning."""
 MOST_SHARE = 0.08
@@ -129,10 +131,21 @@ def count_elements(values: Iterable[Any]) -> int:
     return sum(found.values())
 
 
-def count_images(values: Iterable[Any]) -> int:
-    """The first size of the first array among values; 0 if there is none."""
-    arrays = (value for value in values if isinstance(value, np.ndarray) and value.ndim > 1)
-    return next((int(array.shape[0]) for array in arrays), 0)
+def find_images(values: Iterable[Any]) -> Array | None:
+    """The first array among values, or in tuples, with an axis that may be that of images."""
+    for value in values:
+        array = find_images(value) if isinstance(value, tuple) else value
+        if isinstance(array, np.ndarray) and array.ndim > 1:
+            return array
+    return None
+
+
+def count_images(call: Iterable[Any], result: Any = None) -> int:
+    """The number of images in a call; 0 if its result has another, or if there are none."""
+    first, last = find_images(call), find_images((result,))
+    if first is None or (last is not None and len(last) != len(first)):
+        return 0
+    return len(first)
 
 
 def _find_arrays(value: Any, found: dict[int, int], depth: int) -> None:

@@ -88,8 +88,9 @@ def for_all(few: Template, full: Template) -> Template:
             pairs = zip(few.items or (), full.items or (), strict=True)
             items = None if few.items is None else tuple(for_all(a, b) for a, b in pairs)
             return replace(full, items=items)
-    elif few == full or type(few) is type(full) is Leaf:
-        return full
-    elif isinstance(few, View) and isinstance(full, View) and few.of == full.of:
+        raise Different("it depends on the number of images")
+    are_leaves = isinstance(few, Leaf) and isinstance(full, Leaf)
+    are_views = isinstance(few, View) and isinstance(full, View) and few.of == full.of
+    if few == full or are_leaves or are_views:
         return full
     raise Different("it depends on the number of images")

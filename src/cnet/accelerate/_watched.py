@@ -86,8 +86,8 @@ class Situation:
         """The least in a call."""
         self.elements = 0
         """Those of the arrays of a call; of a script only."""
-        self.images = 0
-        """The number of images; 0 if samples must have all of them."""
+        self.images: int | None = None
+        """The number of images; 0 if samples must have all of them, None if no call was seen."""
         self.price = 0.0
         """Seconds for learning, if it did not end in fewer."""
         self.refusal = ""
@@ -98,7 +98,7 @@ class Situation:
 
     @property
     def is_by_few(self) -> bool:
-        return is_by_few(self.work, self.images)
+        return is_by_few(self.work, self.images or 0)
 
     def time(self, seconds: float) -> None:
         self.timed = (*self.timed[-2:], seconds)
@@ -216,7 +216,6 @@ class Watched:
             if len(self.situations) > MOST_SITUATIONS:
                 self.situations.clear()
             found = self.situations[key] = Situation()
-            found.images = count_images((*args, *kwargs.values()))
         return found
 
     def observed(self, situation: Situation, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -241,6 +240,9 @@ class Watched:
             situation.inside |= inside
             if 2 * inner > seconds:
                 situation.inner |= inside
+        if situation.images is None:
+            values = (*args, *kwargs.values())
+            situation.images = count_images(values, result if self.role == "forward" else None)
         situation.work = min(situation.work, worked)
         situation.so_far += count * worked
         if others is None:
@@ -293,7 +295,7 @@ class Watched:
     def price(self, situation: Situation) -> Price:
         """Seconds that learning takes, if nothing is unusual."""
         first = 0.0 if LEARNED in sys.modules else IMPORT_SECONDS
-        price = price_of(situation.work, situation.images)
+        price = price_of(situation.work, situation.images or 0)
         return Price(*(first + (situation.price or seconds) for seconds in price))
 
     def _is_prepared(self, args: tuple[Any, ...]) -> bool:

@@ -104,13 +104,18 @@ class Pooling:
         return ", ".join(parts)
 
 
+def known_poolings(problem: Problem, hints: tuple[object, ...]) -> Iterator[Term]:
+    """Gradients of the pooling of the hints."""
+    for hint in hints:
+        if isinstance(hint, Pooling):
+            yield from _gradients_of(problem, hint)
+
+
 def poolings(problem: Problem, hints: tuple[object, ...]) -> Iterator[Term]:
     """Pooling operations that may explain the output; those of the hints first."""
     if problem.result.ndim < 2:
         return
-    for hint in hints:
-        if isinstance(hint, Pooling):
-            yield from _gradients_of(problem, hint)
+    yield from known_poolings(problem, hints)
     for path in problem.singles():
         for x in _images(problem.inputs[path][0].shape):
             for y in _results(x, problem.shape):

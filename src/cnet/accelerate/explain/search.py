@@ -3,11 +3,21 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import permutations
+from math import prod
 from time import thread_time
 
 import numpy as np
 
-from .arithmetic import Constant, Elementwise, copies, elementwise, products, sums, two_valued
+from .arithmetic import (
+    Constant,
+    Elementwise,
+    Reshaped,
+    copies,
+    elementwise,
+    products,
+    sums,
+    two_valued,
+)
 from .columns import columns, paddings
 from .contractions import contractions, gradients_per_image
 from .convolution import Convolution, convolutions, known_convolutions
@@ -22,7 +32,7 @@ from .normalization import (
 )
 from .optimizers import gradients, squares, steps_of_optimizers
 from .places import places
-from .pooling import Pooling, poolings
+from .pooling import Pooling, known_poolings, poolings
 from .samples import OutOfTime, Problem, Sample
 
 Rule = Callable[[Problem, tuple[object, ...]], Iterator[Term]]
@@ -133,7 +143,22 @@ def _known(
         or fit(problem, squares(terms))
         or fit(problem, steps_of_optimizers(problem, terms))
         or _with_decay(problem, operations, terms)
+        or _of_rows(problem, operations)
     )
+
+
+def _of_rows(problem: Problem, operations: tuple[object, ...]) -> Expression | None:
+    """An explanation by a gradient with a row for each image, as dense layers give it back."""
+    known = [one for one in operations if isinstance(one, (Convolution, Pooling))]
+    shapes = [one.y_shape if isinstance(one, Pooling) else one.y.sizes for one in known]
+    images = [
+        Term(Reshaped(shape), (path,))
+        for path, arrays in problem.inputs.items()
+        for shape in dict.fromkeys(shapes)
+        if arrays[0].ndim == 2 < len(shape) and arrays[0].shape == (shape[0], prod(shape[1:]))
+    ]
+    rules = sums, known_convolutions, places, known_poolings
+    return _first(problem.with_terms(images), rules, operations) if images else None
 
 
 def _unknown(
