@@ -21,14 +21,16 @@ LEAST_SECONDS = 15e-6
 """The shortest call of an original that cnet may replace."""
 CALL_SECONDS = 20e-6
 """A call of cnet is expected to take this long, and the following."""
-ELEMENT_SECONDS = 2.5e-9
+ELEMENT_SECONDS = 1.2e-9
 """For each element of its arrays."""
 SAMPLES = 6
 """Calls of the original on copies, in most cases."""
 FEW = 5
 """Images in calls on copies, if there are many."""
 SEARCH_SECONDS = 0.04
-"""Learning takes about this long, and the calls on copies."""
+"""Learning takes about this long, and the calls on copies, and the following."""
+SEARCH_ELEMENT_SECONDS = 2e-7
+"""For each element of the arrays of a call."""
 IMPORT_SECONDS = 0.03
 """The import of the modules that learn, for the first function."""
 
@@ -88,7 +90,7 @@ class Price(NamedTuple):
     all: float
 
 
-def price_of(work: float, images: int) -> Price:
+def price_of(work: float, images: int, elements: int) -> Price:
     """What learning takes if nothing is unusual.
 
     Parameters
@@ -97,17 +99,20 @@ def price_of(work: float, images: int) -> Price:
         The seconds of a call of the original.
     images : int
         The images in it.
+    elements : int
+        The elements of the arrays that it can read or has returned.
     """
-    if not is_by_few(work, images):
-        seconds = SEARCH_SECONDS + SAMPLES * work
-        return Price(seconds, seconds)
-    risk = SEARCH_SECONDS + SAMPLES * work * FEW / images
-    return Price(risk, risk + SEARCH_SECONDS + work)
+    each = SAMPLES * work + SEARCH_ELEMENT_SECONDS * elements
+    if not is_by_few(work, images, elements):
+        return Price(SEARCH_SECONDS + each, SEARCH_SECONDS + each)
+    risk = SEARCH_SECONDS + each * FEW / images
+    return Price(risk, risk + SEARCH_SECONDS + each / SAMPLES)
 
 
-def is_by_few(work: float, images: int) -> bool:
+def is_by_few(work: float, images: int, elements: int) -> bool:
     """Whether learning is faster if most calls on copies have a few images only."""
-    return images >= 2 * FEW and SAMPLES * work > SEARCH_SECONDS
+    each = SAMPLES * work + SEARCH_ELEMENT_SECONDS * elements
+    return images >= 2 * FEW and each > SEARCH_SECONDS
 
 
 def saved_share(call: float, elements: int) -> float:

@@ -283,7 +283,7 @@ class Episode:
         self.few = few_of(self.count, sizes - {self.count})
         return for_images(hints, self.few) if self.few else hints
 
-    def keep_integers(self, tree: Tree, writes: frozenset[str]) -> bool:
+    def keep_integers(self, tree: Tree, writes: set[str]) -> bool:
         """Let samples have the integers that objects hold and that calls do not set; once.
 
         Whether there are any.

@@ -59,10 +59,11 @@ class Learned:
             try:
                 plan = self._plan(args, kwargs, seconds, by_few)
             except Different:
-                situation.images = 0
+                situation.images, situation.next = 0, situation.misses + 1
             except Unfinished:
                 if own.budget.is_patient:
-                    situation.price = 3 * (thread_time() - start)
+                    situation.price = 2 * (thread_time() - start)
+                    situation.next = situation.misses + 1
                 else:
                     own.refuse(situation, f"it is not explained in {seconds:.1f} s", False, args)
             except Refused as refusal:

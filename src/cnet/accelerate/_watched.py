@@ -35,7 +35,7 @@ LEARNED = f"{__package__}._learned"
 MOST_REFUSALS = 3
 MOST_SITUATIONS = 1000
 MOST_MISSES = 64
-"""Calls of a situation without a plan, after which no other is learned."""
+"""Calls of a situation without a plan, after which no other is learned but in a script."""
 MOST_NOTED = 64
 """Forward calls that are kept for a backward call."""
 MOST_AWAITED = 8
@@ -85,7 +85,7 @@ class Situation:
         self.work = float("inf")
         """The least in a call."""
         self.elements = 0
-        """Those of the arrays of a call; of a script only."""
+        """Those of the arrays that a call can read or has returned."""
         self.images: int | None = None
         """The number of images; 0 if samples must have all of them, None if no call was seen."""
         self.price = 0.0
@@ -98,7 +98,7 @@ class Situation:
 
     @property
     def is_by_few(self) -> bool:
-        return is_by_few(self.work, self.images or 0)
+        return is_by_few(self.work, self.images or 0, self.elements)
 
     def time(self, seconds: float) -> None:
         self.timed = (*self.timed[-2:], seconds)
@@ -220,6 +220,9 @@ class Watched:
 
     def observed(self, situation: Situation, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call the original, and note how long it takes."""
+        is_first = situation.images is None
+        if is_first:
+            situation.elements = count_elements((*args, *kwargs.values()))
         outer, others = local.inner, local.others
         inside: set[Watched] = set()
         local.inner, local.others = 0.0, inside
@@ -240,9 +243,10 @@ class Watched:
             situation.inside |= inside
             if 2 * inner > seconds:
                 situation.inner |= inside
-        if situation.images is None:
-            values = (*args, *kwargs.values())
-            situation.images = count_images(values, result if self.role == "forward" else None)
+        if is_first:
+            situation.elements += count_elements((result,))
+            last = result if self.role == "forward" else None
+            situation.images = count_images((*args, *kwargs.values()), last)
         situation.work = min(situation.work, worked)
         situation.so_far += count * worked
         if others is None:
@@ -250,8 +254,6 @@ class Watched:
         if self.noting:
             self.note(None, args, kwargs, result)
         elif self._may_rest(situation):
-            if not situation.elements:
-                situation.elements = count_elements((*args, *kwargs.values(), result))
             self.resting = self.rested = int(OBSERVED_SECONDS / max(situation.seconds, 1e-6))
             self._count_short(situation)
         return result
@@ -276,8 +278,9 @@ class Watched:
     # ---- The decision to learn -------------------------------------------------------------------
 
     def _may_learn(self, situation: Situation, args: tuple[Any, ...]) -> bool:
-        is_due = situation.next <= situation.misses and situation.next <= MOST_MISSES
-        if not is_due or situation.refusal or learning.locked():
+        is_due = situation.next <= situation.misses
+        is_late = situation.next > MOST_MISSES and not self.budget.is_patient
+        if not is_due or is_late or situation.refusal or learning.locked():
             return False
         if situation.seconds < _budget.LEAST_SECONDS:
             situation.refusal = _short(situation)
@@ -295,7 +298,7 @@ class Watched:
     def price(self, situation: Situation) -> Price:
         """Seconds that learning takes, if nothing is unusual."""
         first = 0.0 if LEARNED in sys.modules else IMPORT_SECONDS
-        price = price_of(situation.work, situation.images or 0)
+        price = price_of(situation.work, situation.images or 0, situation.elements)
         return Price(*(first + (situation.price or seconds) for seconds in price))
 
     def _is_prepared(self, args: tuple[Any, ...]) -> bool:
