@@ -23,8 +23,8 @@ def test_an_eager_budget_learns_at_once() -> None:
     assert not Budget(left=0.0).allows(price(0.0), can_save=1.0)
 
 
-def test_a_search_ends_at_the_price() -> None:
-    assert Budget(is_patient=True, left=0.1).most_seconds(0.1) == 0.1
+def test_a_search_ends_at_twice_the_price() -> None:
+    assert Budget(is_patient=True, left=0.1).most_seconds(0.1) == 0.2
     assert Budget(is_patient=True, left=99.0).most_seconds(99.0) == _budget.MOST_SECONDS
     assert Budget(left=0.5).most_seconds(0.1) == 0.5
 

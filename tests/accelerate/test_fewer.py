@@ -179,13 +179,15 @@ def test_arguments_are_cut_and_what_objects_hold_is_not() -> None:
         pass
 
     layer, x, w = Layer(), np.ones((20, 3), order="F"), np.ones((3, 20))
-    vars(layer).update(buffer=np.ones((20, 4)))
+    vars(layer).update(buffer=np.ones((20, 4)), before={"x": x})
     call = Recorded(len, (layer, x, [x, w, (20, 3), 20]), {"labels": {"y": np.arange(20)}})
     cut = with_few(call, 20, 5)
     own, few, (same_few, weight, shape, number) = cut.args
     assert own is layer
     assert (few.shape, few.flags.f_contiguous, shape, number) == ((5, 3), True, (5, 3), 20)
     assert same_few is few
+    assert layer.before["x"] is few
+    assert layer.buffer.shape == (20, 4)
     assert weight is w
     assert cut.kwargs["labels"]["y"].tolist() == [0, 1, 2, 3, 4]
     assert x.shape == (20, 3)

@@ -27,7 +27,7 @@ SAMPLES = 6
 """Calls of the original on copies, in most cases."""
 FEW = 5
 """Images in calls on copies, if there are many."""
-SEARCH_SECONDS = 0.04
+SEARCH_SECONDS = 0.08
 """Learning takes about this long, and the calls on copies, and the following."""
 SEARCH_ELEMENT_SECONDS = 2e-7
 """For each element of the arrays of a call."""
@@ -60,7 +60,7 @@ class Budget:
 
     def most_seconds(self, price: float) -> float:
         """The time for the search for an explanation, after the calls on copies."""
-        return min(MOST_SECONDS, price if self.is_patient else self.left)
+        return min(MOST_SECONDS, 2 * price if self.is_patient else self.left)
 
     def allows(self, price: "Price", can_save: float) -> bool:
         """Whether to learn a function now.

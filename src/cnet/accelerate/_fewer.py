@@ -13,7 +13,7 @@ import numpy as np
 from ._budget import FEW
 from ._calls import Build, Existing, Leaf, Next, Template, Unknown, View
 from ._recorded import Recorded
-from ._values import Refused
+from ._values import Refused, is_plain
 
 CHOICES = range(FEW, 2 * FEW)
 """Numbers of images; fewer are not enough to tell what is normalized."""
@@ -35,9 +35,24 @@ def few_of(count: int, sizes: Iterable[int]) -> int:
 def with_few(call: Recorded, count: int, few: int) -> Recorded:
     """The call with the first images of all arrays that are arguments, or in lists of arguments.
 
-    Arrays that objects hold stay as they are.
+    Objects hold these, too, where they have held the arguments; their other arrays stay as they
+    are.
     """
-    return mapped(call, _cutting(count, few))
+    made: dict[int, Any] = {}
+    result = mapped(call, _cutting(count, few, made))
+    for value in result.args:
+        if is_plain(type(value)):
+            _exchange(vars(value), made)
+    return result
+
+
+def _exchange(held: Any, made: dict[int, Any], depth: int = 2) -> None:
+    """Put other arrays in a dict or a list, and in those that it holds."""
+    for key, value in [*(held.items() if isinstance(held, dict) else enumerate(held))]:
+        if isinstance(value, np.ndarray):
+            held[key] = made.get(id(value), value)
+        elif type(value) in (dict, list) and depth:
+            _exchange(value, made, depth - 1)
 
 
 def mapped(call: Recorded, of: Callable[[Any], Any]) -> Recorded:
@@ -46,8 +61,8 @@ def mapped(call: Recorded, of: Callable[[Any], Any]) -> Recorded:
     return replace(call, args=args, kwargs={key: of(value) for key, value in call.kwargs.items()})
 
 
-def _cutting(count: int, few: int) -> Callable[[Any], Any]:
-    made: dict[int, Any] = {}
+def _cutting(count: int, few: int, made: dict[int, Any]) -> Callable[[Any], Any]:
+    """Cuts values, and notes in `made` what was made of which."""
 
     def cut(value: Any) -> Any:
         if id(value) not in made:
