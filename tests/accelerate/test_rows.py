@@ -1,11 +1,18 @@
 """Layers that get the gradient of their images as rows, from a dense layer behind them."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 import cnet
+from cnet.accelerate.explain import Expression, Sample, Scale, Term, explain
+from cnet.accelerate.explain.pooling import Pooling
+from cnet.accelerate.explain.windows import Plane
 from own_layers import close, counts
 from written_layers import BOTH, RNG, made, same
 
+TWO = Plane((2, 2), ((0, 0), (0, 0)), (1, 1))
 POOL = """
 class Layer:
     def __init__(self, rng):
@@ -82,3 +89,20 @@ class Layer:
         return self.xp.dot(g, self.W.T)
 """
     assert same(body, (4, 5)) == BOTH
+
+
+def test_a_pool_of_other_images_is_a_hint() -> None:
+    """The backward pass of some images is learned when that of others is known."""
+    problem_shape, hint = (5, 3, 6, 4), Pooling("mean", "nchw", (5, 8, 4, 4), (2, 2), TWO)
+    of_images = replace(hint, x_shape=problem_shape, is_gradient=True)
+    samples = []
+    for seed in range(2):
+        g = RNG(seed).standard_normal((5, 18))
+        dx = of_images(g.reshape(5, 3, 3, 2))
+        samples.append(Sample({"g": g}, {}, {"return": dx}))
+    float64 = np.dtype(np.float64)
+    known = Expression(Term(hint, ("x",)), Scale(), None, (5, 8, 2, 2), float64, (256, 32, 16, 8))
+    assert str(explain(samples, "return", [known], stages=("known",))) == (
+        "reshaped; mean pool, dx, nchw, 2x2"
+    )
+    assert explain(samples, "return", stages=("known",)) is None

@@ -13,7 +13,7 @@ from ..arrays import Array
 
 SHARE = 0.03
 """Of the time in originals, what a patient budget risks for learning."""
-MOST_SHARE = 0.08
+MOST_SHARE = 0.12
 """The largest share, for a function that could have saved several times what learning takes."""
 MOST_SECONDS = 2.0
 """Seconds for learning, beyond those that have been saved."""
@@ -31,7 +31,7 @@ SEARCH_SECONDS = 0.08
 """Learning takes about this long, and the calls on copies, and the following."""
 SEARCH_ELEMENT_SECONDS = 2e-7
 """For each element of the arrays of a call."""
-IMPORT_SECONDS = 0.03
+IMPORT_SECONDS = 0.12
 """The import of the modules that learn, for the first function."""
 
 

@@ -105,10 +105,18 @@ class Pooling:
 
 
 def known_poolings(problem: Problem, hints: tuple[object, ...]) -> Iterator[Term]:
-    """Gradients of the pooling of the hints."""
-    for hint in hints:
-        if isinstance(hint, Pooling):
-            yield from _gradients_of(problem, hint)
+    """Gradients of the pooling of the hints, also of other images."""
+    for hint in poolings_of(problem, hints):
+        yield from _gradients_of(problem, hint)
+
+
+def poolings_of(problem: Problem, hints: tuple[object, ...]) -> list[Pooling]:
+    """The pooling of the hints for images of the shape of the result."""
+    return [
+        replace(hint, x_shape=problem.shape)
+        for hint in hints
+        if isinstance(hint, Pooling) and len(hint.layout) == problem.result.ndim
+    ]
 
 
 def poolings(problem: Problem, hints: tuple[object, ...]) -> Iterator[Term]:
@@ -134,8 +142,6 @@ def _images(shape: Shape) -> Iterator[Form]:
 
 def _gradients_of(problem: Problem, hint: Pooling) -> Iterator[Term]:
     """Gradients of the pooling of the forward pass."""
-    if hint.x_shape != problem.shape:
-        return
     operation = replace(hint, is_gradient=True)
     for path, arrays in problem.inputs.items():
         if arrays[0].shape == hint.y_shape:

@@ -32,7 +32,7 @@ from .normalization import (
 )
 from .optimizers import gradients, squares, steps_of_optimizers
 from .places import places
-from .pooling import Pooling, known_poolings, poolings
+from .pooling import Pooling, known_poolings, poolings, poolings_of
 from .samples import OutOfTime, Problem, Sample
 
 Rule = Callable[[Problem, tuple[object, ...]], Iterator[Term]]
@@ -149,8 +149,11 @@ def _known(
 
 def _of_rows(problem: Problem, operations: tuple[object, ...]) -> Expression | None:
     """An explanation by a gradient with a row for each image, as dense layers give it back."""
-    known = [one for one in operations if isinstance(one, (Convolution, Pooling))]
-    shapes = [one.y_shape if isinstance(one, Pooling) else one.y.sizes for one in known]
+    pools = poolings_of(problem, operations)
+    shapes = [
+        *(one.y_shape for one in pools),
+        *(one.y.sizes for one in operations if isinstance(one, Convolution)),
+    ]
     images = [
         Term(Reshaped(shape), (path,))
         for path, arrays in problem.inputs.items()
@@ -158,7 +161,7 @@ def _of_rows(problem: Problem, operations: tuple[object, ...]) -> Expression | N
         if arrays[0].ndim == 2 < len(shape) and arrays[0].shape == (shape[0], prod(shape[1:]))
     ]
     rules = sums, known_convolutions, places, known_poolings
-    return _first(problem.with_terms(images), rules, operations) if images else None
+    return _first(problem.with_terms(images), rules, (*operations, *pools)) if images else None
 
 
 def _unknown(
