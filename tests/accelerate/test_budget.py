@@ -51,6 +51,7 @@ def test_a_patient_budget_risks_in_proportion_to_what_can_be_saved() -> None:
         assert not budget.allows(price(some), can_save=0.99 * times * some)
     assert budget.allows(price(_budget.MOST_SHARE), can_save=100.0)
     assert not budget.allows(price(1.01 * _budget.MOST_SHARE), can_save=100.0)
+    assert not budget.allows(price(1.01 * _budget.SHARE), can_save=100.0, is_again=True)
 
 
 def test_what_was_spent_in_vain_is_paid_first() -> None:

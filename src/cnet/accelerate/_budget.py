@@ -13,7 +13,7 @@ from ..arrays import Array
 
 SHARE = 0.03
 """Of the time in originals, what a patient budget risks for learning."""
-MOST_SHARE = 0.12
+MOST_SHARE = 0.1
 """The largest share, for a function that could have saved several times what learning takes."""
 MOST_SECONDS = 2.0
 """Seconds for learning, beyond those that have been saved."""
@@ -62,7 +62,7 @@ class Budget:
         """The time for the search for an explanation, after the calls on copies."""
         return min(MOST_SECONDS, 2 * price if self.is_patient else self.left)
 
-    def allows(self, price: "Price", can_save: float) -> bool:
+    def allows(self, price: "Price", can_save: float, is_again: bool = False) -> bool:
         """Whether to learn a function now.
 
         An eager budget only asks whether anything is left.
@@ -73,12 +73,15 @@ class Budget:
             The seconds that learning takes.
         can_save : float
             Those that cnet could have saved so far. As many are expected to come.
+        is_again : bool, default False
+            Whether a search has taken too long before, so that an explanation is less likely.
         """
         if not self.is_patient:
             return self.left > 0
         if can_save < price.all:
             return False
-        share = min(SHARE * can_save / price.all, MOST_SHARE) if price.all else MOST_SHARE
+        most = SHARE if is_again else MOST_SHARE
+        share = min(SHARE * can_save / price.all, most) if price.all else most
         return self.left + (share - SHARE) * self.total >= price.risk
 
 

@@ -115,9 +115,7 @@ def learn(
             if not candidates:
                 raise
         except Refused as refusal:
-            if not isinstance(refusal, Impure) and episode.keep_integers(
-                tree, frozenset(scan.writes)
-            ):
+            if not isinstance(refusal, Impure) and episode.keep_integers(tree, scan.writes):
                 candidates.append(Unread(replaced))
                 continue
             is_sure = isinstance(refusal, Impure) or episode.is_batch

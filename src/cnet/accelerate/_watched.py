@@ -287,10 +287,8 @@ class Watched:
             return False
         if not all(other.is_hopeless() for other in situation.inner):
             return False
-        can_save = situation.so_far * situation.saved_share
-        if not self.budget.allows(
-            self.price(situation), can_save if not self.is_wanted else float("inf")
-        ):
+        can_save = float("inf") if self.is_wanted else situation.so_far * situation.saved_share
+        if not self.budget.allows(self.price(situation), can_save, situation.price > 0):
             return False
         self.is_waiting = not self._is_prepared(args)
         return not self.is_waiting
