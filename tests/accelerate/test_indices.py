@@ -31,8 +31,11 @@ class Layer:
 """
 
 
-def test_indices_for_columns() -> None:
-    assert same(BODY, (3, 2, 6, 5), keep=("cols",)) == BOTH
+@pytest.mark.parametrize("backward", [True, False])
+def test_indices_for_columns(backward: bool) -> None:
+    """The backward pass may read them, or only what the forward pass has made with them."""
+    body = BODY if backward else BODY[: BODY.index("        dx =")] + "        return self.dW"
+    assert same(body, (3, 2, 6, 5), keep=("cols",)) == BOTH
 
 
 @pytest.mark.parametrize("in_place", [False, True])

@@ -288,12 +288,14 @@ class Episode:
 
         Whether there are any.
         """
-        names = writes
+        names, nodes = writes, tree.nodes
         if self.forward is not None:
-            roots = arguments(self.forward.function, self.forward.args, self.forward.kwargs)
-            names = names | read(self.forward.function, roots.values, self.unread)[0].writes
+            call = self.forward
+            roots = arguments(call.function, call.args, call.kwargs).values
+            scan, state = read(call.function, roots, self.unread)
+            names, nodes = names | scan.writes, nodes + state.nodes
         held = frozenset(
-            node.path for node in tree.nodes
+            node.path for node in nodes
             if node.kind == "array" and node.value.dtype.kind in "iu"
             and node.parent is not None and node.parent.kind == "instance"
             and node.key not in names and not is_setting(node.value)
