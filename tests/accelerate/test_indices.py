@@ -31,11 +31,13 @@ class Layer:
 """
 
 
+@pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("backward", [True, False])
-def test_indices_for_columns(backward: bool) -> None:
+def test_indices_for_columns(channels: int, backward: bool) -> None:
     """The backward pass may read them, or only what the forward pass has made with them."""
     body = BODY if backward else BODY[: BODY.index("        dx =")] + "        return self.dW"
-    assert same(body, (3, 2, 6, 5), keep=("cols",)) == BOTH
+    body = body.replace("18)), 2, 6, 5", f"{9 * channels})), {channels}, 6, 5")
+    assert same(body, (3, channels, 6, 5), keep=("cols",)) == BOTH
 
 
 @pytest.mark.parametrize("in_place", [False, True])
